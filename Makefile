@@ -1,0 +1,38 @@
+# Every target sets itself up: the first call builds .venv from requirements.lock, later calls reuse it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed-from-lock
+MODELS := models/dropout.toml models/misconduct.toml models/recidivism.toml models/bcg.toml
+
+.PHONY: run test lint bench calibrate format clean
+.DELETE_ON_ERROR:
+
+run: $(STAMP)
+	$(BIN)/poolwise run $(MODELS) --out results
+
+test: lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP)
+	$(BIN)/python -m pytest tests/benchmarks -o addopts="" -m benchmark_long --benchmark-only
+
+calibrate: $(STAMP)
+	$(BIN)/python -m pytest tests -o addopts="" -m calibrate
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(STAMP): requirements.lock pyproject.toml .ci/setup
+	bash .ci/setup "$(PYTHON)" "$(VENV)"
+	touch $@
+
+clean:
+	rm -rf $(VENV) results

@@ -1,0 +1,1 @@
+"""poolwise: Bayesian meta-analysis."""

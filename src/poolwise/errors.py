@@ -1,0 +1,79 @@
+"""Errors and warnings that say where, what was found, what was expected and what to try."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PoolwiseError(ValueError):
+    """Base of all errors that poolwise raises on purpose.
+
+    Parameters
+    ----------
+    found : str
+        What is wrong and where: names, rows, values.
+    expected : str, optional
+        What would have been right.
+    advice : str, optional
+        What to try.
+    """
+
+    def __init__(self, found: str, expected: str = "", advice: str = "") -> None:
+        self.found, self.expected, self.advice = found, expected, advice
+        super().__init__(sentence(found, expected, advice))
+
+
+class InputError(PoolwiseError):
+    """The studies cannot be used as given."""
+
+
+class ModelError(PoolwiseError):
+    """A model, prior or engine setting is impossible, or the pair is not supported."""
+
+
+class AnalysisError(PoolwiseError):
+    """An analysis file is wrong."""
+
+
+class FitError(PoolwiseError):
+    """A fit went wrong and ``strict=True`` was asked for."""
+
+
+class MissingQuantityError(PoolwiseError, KeyError):
+    """A result, table or data set does not contain what was asked for."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class PoolwiseWarning(UserWarning):
+    """Something to know about; the fit goes on and its report keeps the sentence."""
+
+
+def sentence(found: str, expected: str = "", advice: str = "") -> str:
+    """The three parts of a message as one line."""
+    parts = [found.rstrip(". ") + "."]
+    if expected:
+        parts.append(f"Expected: {expected.rstrip('. ')}.")
+    if advice:
+        parts.append(f"Try: {advice.rstrip('. ')}.")
+    return " ".join(parts)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Words that offer the known name nearest to a misspelt one, or list the known ones."""
+    options = [str(option) for option in known]
+    folded = {option.casefold(): option for option in reversed(options)}
+    close = difflib.get_close_matches(str(name).casefold(), list(folded), n=1, cutoff=0.5)
+    if close:
+        return f"did you mean '{folded[close[0]]}'?"
+    return "known: " + ", ".join(options)
+
+
+def listing(items: Iterable[object], most: int = 8) -> str:
+    """Items as a list for a message, cut after `most`."""
+    names = [str(item) for item in items]
+    if len(names) <= most:
+        return ", ".join(names)
+    return ", ".join(names[:most]) + f" and {len(names) - most} more"

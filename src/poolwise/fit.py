@@ -1,0 +1,65 @@
+"""fit: one question, one engine, one result; and the table of the pairs that exist."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from poolwise.effects import Effects
+from poolwise.engines.closed_form import ClosedForm
+from poolwise.engines.exact import Exact
+from poolwise.engines.nuts import NUTS
+from poolwise.errors import FitError, ModelError
+from poolwise.model import CommonEffect, Model, RandomEffects
+from poolwise.result import Result
+
+PAIRS: dict[type, tuple[type, ...]] = {
+    CommonEffect: (ClosedForm, Exact, NUTS),
+    RandomEffects: (ClosedForm, Exact, NUTS),
+}
+
+
+class Engine(Protocol):
+    """How a model is computed: a frozen record of settings with one method."""
+
+    def fit(self, effects: Effects, model: Model) -> Result:
+        """The answer to `model` on `effects`."""
+
+
+def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False) -> Result:
+    """Fit a model to a study table by an engine.
+
+    Parameters
+    ----------
+    effects : Effects
+        The study table.
+    model : Model
+        What is assumed.
+    engine : Engine
+        ``ClosedForm()``, ``Exact()`` or ``NUTS()``.
+    strict : bool
+        Raise when the fit went wrong instead of returning a result that says so.
+
+    Returns
+    -------
+    Result
+        With the same shape whatever the engine.
+
+    Raises
+    ------
+    ModelError
+        When the pair of model and engine does not exist, or the posterior is improper by construction.
+    FitError
+        With ``strict=True``, when the report's status is a failure.
+    """
+    engines = PAIRS.get(type(model))
+    if engines is None:
+        raise ModelError(f"{model!r} is not a model", " or ".join(known.__name__ for known in PAIRS))
+    if type(engine) not in engines:
+        raise ModelError(
+            f"{type(model).__name__} by {engine!r} does not exist",
+            " or ".join(f"{known.__name__}()" for known in engines),
+        )
+    result = engine.fit(effects, model)
+    if strict and result.report.failed:
+        raise FitError(f"{result.label}: status {result.report.status}", advice=result.report.advice)
+    return result

@@ -1,0 +1,1 @@
+"""pymc_models."""

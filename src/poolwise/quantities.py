@@ -1,0 +1,302 @@
+"""What a result contains: estimates with intervals, and posteriors that answer probability questions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, final, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from poolwise.errors import ModelError
+
+Array = NDArray[np.float64]
+IntervalKind = Literal["equal-tailed", "shortest"]
+
+
+@runtime_checkable
+class Quantity(Protocol):
+    """A point, an sd and intervals: enough for a table and a forest plot."""
+
+    @property
+    def point(self) -> float:
+        """The point estimate."""
+
+    @property
+    def sd(self) -> float:
+        """Standard error or posterior standard deviation; NaN when there is none."""
+
+    def interval(self, prob: float = 0.95) -> tuple[float, float]:
+        """Lower and upper limit at this probability; NaN when there is none."""
+
+    def interval_kind(self) -> str:
+        """Words for the kind of interval, as printed in tables."""
+
+
+@runtime_checkable
+class Distribution(Quantity, Protocol):
+    """A posterior: the only quantity that answers a probability question."""
+
+    def pdf(self, x: ArrayLike) -> Array:
+        """Density at x; same shape as x."""
+
+    def cdf(self, x: ArrayLike) -> Array:
+        """Probability of a value at most x; same shape as x."""
+
+    def ppf(self, p: ArrayLike) -> Array:
+        """Quantile at p; same shape as p."""
+
+    def sample(self, size: int, seed: int) -> Array:
+        """Draws, shape (size,)."""
+
+
+class Law(Protocol):
+    """The arithmetic behind a posterior, from any engine."""
+
+    @property
+    def mean(self) -> float:
+        """Posterior mean; NaN when it does not exist."""
+
+    @property
+    def sd(self) -> float:
+        """Posterior standard deviation; NaN when it does not exist."""
+
+    def pdf(self, x: Array) -> Array:
+        """Density at x."""
+
+    def cdf(self, x: Array) -> Array:
+        """Distribution function at x."""
+
+    def ppf(self, p: Array) -> Array:
+        """Quantile function at p."""
+
+    def sample(self, size: int, rng: np.random.Generator) -> Array:
+        """Draws, shape (size,)."""
+
+
+def check_prob(prob: float) -> float:
+    """The probability of an interval, checked to lie strictly between 0 and 1."""
+    if not 0.0 < prob < 1.0:
+        hint = f"prob={prob / 100:g}" if 1.0 < prob < 100.0 else "prob=0.95"
+        raise ModelError(f"prob = {prob!r} is no probability", "a number between 0 and 1", hint)
+    return float(prob)
+
+
+@final
+@dataclass(frozen=True)
+class Estimate:
+    """A frequentist estimate: a point, a standard error, intervals; no probability statements.
+
+    Attributes
+    ----------
+    point, sd : float
+        Estimate and its standard error (NaN when there is none).
+    limits : callable
+        Maps a probability to the lower and upper limit.
+    kind : str
+        Words for the interval: ``"confidence (Wald)"``, ``"prediction (t, k - 1)"``; ``""`` for none.
+    statistic, df, p_value : float
+        Test of the null hypothesis of zero (for Q: of homogeneity); NaN when there is none.
+    """
+
+    point: float
+    sd: float = np.nan
+    limits: Callable[[float], tuple[float, float]] | None = field(default=None, repr=False)
+    kind: str = ""
+    statistic: float = np.nan
+    df: float = np.nan
+    p_value: float = np.nan
+
+    def interval(self, prob: float = 0.95) -> tuple[float, float]:
+        """Lower and upper limit at this probability, NaN for an estimate that has no interval."""
+        check_prob(prob)
+        return self.limits(prob) if self.limits is not None else (np.nan, np.nan)
+
+    def interval_kind(self) -> str:
+        """Words for the kind of interval."""
+        return self.kind
+
+
+@final
+@dataclass(frozen=True)
+class Posterior:
+    """A posterior distribution of one quantity; the point estimate is the median.
+
+    Attributes
+    ----------
+    law : Law
+        The arithmetic: density, distribution function, quantiles, draws.
+    kind : {"equal-tailed", "shortest"}
+        What `interval` returns.
+    """
+
+    law: Law
+    kind: IntervalKind = "equal-tailed"
+
+    @property
+    def point(self) -> float:
+        """The posterior median."""
+        return float(self.law.ppf(np.array([0.5]))[0])
+
+    @property
+    def mean(self) -> float:
+        """The posterior mean; NaN when it does not exist."""
+        return float(self.law.mean)
+
+    @property
+    def sd(self) -> float:
+        """The posterior standard deviation; NaN when it does not exist."""
+        return float(self.law.sd)
+
+    def interval(self, prob: float = 0.95, kind: IntervalKind | None = None) -> tuple[float, float]:
+        """Credible interval: equal-tailed, or the shortest one that holds `prob`."""
+        check_prob(prob)
+        chosen = self.kind if kind is None else kind
+        if chosen == "shortest":
+            return _shortest(self.law, prob)
+        if chosen != "equal-tailed":
+            raise ModelError(f"interval kind '{chosen}' is unknown", "'equal-tailed' or 'shortest'")
+        tail = (1.0 - prob) / 2.0
+        lower, upper = self.law.ppf(np.array([tail, 1.0 - tail]))
+        return float(lower), float(upper)
+
+    def interval_kind(self) -> str:
+        """Words for the kind of interval."""
+        return f"credible ({self.kind})"
+
+    def pdf(self, x: ArrayLike) -> Array:
+        """Posterior density at x; same shape as x."""
+        return self.law.pdf(np.asarray(x, dtype=float))
+
+    def cdf(self, x: ArrayLike) -> Array:
+        """Posterior probability of a value at most x; same shape as x."""
+        return self.law.cdf(np.asarray(x, dtype=float))
+
+    def ppf(self, p: ArrayLike) -> Array:
+        """Posterior quantile at p; same shape as p."""
+        p = np.asarray(p, dtype=float)
+        if np.any((p < 0) | (p > 1)):
+            raise ModelError("ppf was asked for a p outside [0, 1]", "probabilities")
+        return self.law.ppf(p)
+
+    def sample(self, size: int, seed: int) -> Array:
+        """Draws of this quantity, shape (size,); the same seed gives the same draws."""
+        return self.law.sample(size, np.random.default_rng(seed))
+
+
+def _shortest(law: Law, prob: float) -> tuple[float, float]:
+    """Limits of the shortest interval that holds `prob`.
+
+    The width ppf(a + prob) - ppf(a) is minimised over the lower tail area a on a grid that is
+    refined about its minimum until the limits no longer move.
+    """
+    room = 1.0 - prob
+    low, high = 0.0, room
+    areas = np.linspace(low, high, 65)
+    for _ in range(12):
+        lower, upper = law.ppf(areas), law.ppf(areas + prob)
+        best = int(np.argmin(np.where(np.isfinite(lower) & np.isfinite(upper), upper - lower, np.inf)))
+        low, high = areas[max(best - 1, 0)], areas[min(best + 1, len(areas) - 1)]
+        if high - low < 1e-9 * room:
+            break
+        areas = np.linspace(low, high, 17)
+    return float(lower[best]), float(upper[best])
+
+
+@final
+@dataclass(frozen=True)
+class DrawsLaw:
+    """The law of Monte Carlo draws: empirical quantiles, and a kernel density.
+
+    Attributes
+    ----------
+    draws : ndarray
+        Shape (chains, draws).
+    """
+
+    draws: Array
+
+    @property
+    def _sorted(self) -> Array:
+        return np.sort(self.draws, axis=None)
+
+    @property
+    def mean(self) -> float:
+        """Mean of the draws."""
+        return float(self.draws.mean())
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of the draws."""
+        return float(self.draws.std(ddof=1))
+
+    def cdf(self, x: Array) -> Array:
+        """Share of draws at most x."""
+        return np.searchsorted(self._sorted, x, side="right") / self.draws.size
+
+    def ppf(self, p: Array) -> Array:
+        """Empirical quantiles, linearly interpolated."""
+        return np.asarray(np.quantile(self.draws, p))
+
+    def pdf(self, x: Array) -> Array:
+        """Gaussian kernel density with Silverman's bandwidth."""
+        flat = self._sorted
+        spread = min(flat.std(), (flat[int(0.75 * flat.size)] - flat[int(0.25 * flat.size)]) / 1.349)
+        bandwidth = 0.9 * max(spread, np.finfo(float).tiny) * flat.size**-0.2
+        distance = (np.asarray(x)[..., None] - flat) / bandwidth
+        return np.exp(-0.5 * distance**2).mean(axis=-1) / (bandwidth * np.sqrt(2.0 * np.pi))
+
+    def sample(self, size: int, rng: np.random.Generator) -> Array:
+        """Draws taken at random from the draws."""
+        return rng.choice(self.draws.ravel(), size=size)
+
+
+@final
+@dataclass(frozen=True)
+class TransformedLaw:
+    """The law of an increasing function of a quantity, for example tau^2 or I2 as functions of tau.
+
+    Attributes
+    ----------
+    base : Law
+        The law of the quantity itself.
+    forward, inverse, slope : callable
+        The increasing function, its inverse, and its derivative as a function of the quantity itself.
+    moments : tuple of float
+        Mean and sd of the transformed quantity; NaN where they do not exist.
+    """
+
+    base: Law
+    forward: Callable[[Array], Array] = field(repr=False)
+    inverse: Callable[[Array], Array] = field(repr=False)
+    slope: Callable[[Array], Array] = field(repr=False)
+    moments: tuple[float, float] = (np.nan, np.nan)
+
+    @property
+    def mean(self) -> float:
+        """Mean of the transformed quantity."""
+        return self.moments[0]
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of the transformed quantity."""
+        return self.moments[1]
+
+    def pdf(self, x: Array) -> Array:
+        """Density by change of variable."""
+        base = self.inverse(np.asarray(x, dtype=float))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.base.pdf(base) / self.slope(base)
+
+    def cdf(self, x: Array) -> Array:
+        """Distribution function."""
+        return self.base.cdf(self.inverse(np.asarray(x, dtype=float)))
+
+    def ppf(self, p: Array) -> Array:
+        """Quantile function."""
+        return self.forward(self.base.ppf(p))
+
+    def sample(self, size: int, rng: np.random.Generator) -> Array:
+        """Draws."""
+        return self.forward(self.base.sample(size, rng))

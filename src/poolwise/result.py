@@ -1,0 +1,197 @@
+"""One result for every engine, and the report of how the fit went."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, final
+
+from poolwise.effects import Effects
+from poolwise.errors import MissingQuantityError, nearest
+from poolwise.model import Model
+from poolwise.quantities import Quantity
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Status = Literal[
+    "ok",
+    "boundary_tau",
+    "moment_does_not_exist",
+    "grid_too_coarse",
+    "divergences",
+    "not_converged",
+    "improper_posterior",
+]
+SEVERITY: tuple[Status, ...] = (
+    "ok",
+    "boundary_tau",
+    "moment_does_not_exist",
+    "grid_too_coarse",
+    "divergences",
+    "not_converged",
+    "improper_posterior",
+)
+FAILED: frozenset[Status] = frozenset({"grid_too_coarse", "divergences", "not_converged", "improper_posterior"})
+
+
+@final
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a fit has to say: a status and a sentence with advice."""
+
+    status: Status
+    sentence: str
+
+
+@final
+@dataclass(frozen=True)
+class FitReport:
+    """How a fit went.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        Empty when all went well.
+    notes : tuple of str
+        What was noticed in the data and the model.
+    diagnostics : mapping
+        Numbers that the engine watches: grid error, R-hat, ESS, divergences, ...
+    seconds : float
+        Wall time of the fit.
+    versions : mapping
+        Versions of the packages that took part.
+    seed : int or None
+        Seed of the draws.
+    data_hash : str
+        Hash of the study table.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = math.nan
+    versions: Mapping[str, str] = field(default_factory=dict)
+    seed: int | None = None
+    data_hash: str = ""
+
+    @property
+    def status(self) -> Status:
+        """The gravest status among the findings, ``"ok"`` when there are none."""
+        return max((finding.status for finding in self.findings), key=SEVERITY.index, default="ok")
+
+    @property
+    def advice(self) -> str:
+        """The sentences of all findings."""
+        return " ".join(finding.sentence for finding in self.findings)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the numbers should not be used as they are."""
+        return self.status in FAILED
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The answer of one engine to one model on one study table.
+
+    Attributes
+    ----------
+    label : str
+        Words that tell this row from others in a table: ``"REML, Hartung-Knapp"``.
+    effects : Effects
+        The study table.
+    model : Model
+        The model with every prior explicit.
+    engine : object
+        The engine's settings.
+    interval_kind : str
+        Kind of the interval for the mean effect.
+    quantities : mapping of str to Quantity
+        ``mu``, ``tau``, ``tau2``, ``theta_new``, ``I2``, ...
+    studies : mapping of str to Quantity
+        Shrunken study effects theta_i by study label.
+    weights : mapping of str to float
+        Share of each study in the mean effect, as fractions; posterior means for the Bayesian engines.
+    report : FitReport
+        How the fit went.
+    prior : str
+        Words for the priors; ``"none"`` for the closed form.
+    evidence : float
+        Log marginal likelihood; NaN when there is none.
+    native : object
+        What only the engine knows; unread outside its own module.
+    tree : callable, optional
+        Makes the DataTree of draws for ArviZ.
+    """
+
+    label: str
+    effects: Effects
+    model: Model
+    engine: Any
+    interval_kind: str
+    quantities: Mapping[str, Quantity]
+    studies: Mapping[str, Quantity]
+    weights: Mapping[str, float]
+    report: FitReport
+    prior: str = "none"
+    evidence: float = math.nan
+    native: Any = field(default=None, repr=False)
+    tree: Callable[[], xr.DataTree] | None = field(default=None, repr=False)
+
+    def __getitem__(self, name: str) -> Quantity:
+        """The quantity of that name.
+
+        Raises
+        ------
+        MissingQuantityError
+            When the result has no such quantity; the message offers the nearest.
+        """
+        try:
+            return self.quantities[name]
+        except KeyError:
+            raise MissingQuantityError(
+                f"'{self.label}' has no quantity '{name}'", advice=nearest(name, self.quantities)
+            ) from None
+
+    @property
+    def engine_label(self) -> str:
+        """Words for the engine: ``"closed form"``, ``"exact"``, ``"NUTS"``."""
+        return str(self.engine.label)
+
+    @property
+    def data_label(self) -> str:
+        """``"reconstructed"`` when any study was reconstructed, else ``"reported"`` (or ``"simulated"``)."""
+        words = set(self.effects.provenance)
+        return "reconstructed" if "reconstructed" in words else " and ".join(sorted(words))
+
+    @property
+    def log_evidence(self) -> float:
+        """Log marginal likelihood of the data under the model, natural log.
+
+        Raises
+        ------
+        MissingQuantityError
+            When the engine has none, or a prior is improper.
+        """
+        if math.isnan(self.evidence):
+            raise MissingQuantityError(
+                f"'{self.label}' has no log evidence", "an exact fit with proper priors on mu and tau"
+            )
+        return self.evidence
+
+    def to_datatree(self) -> xr.DataTree:
+        """Draws as an ``xarray.DataTree`` that every ArviZ function accepts.
+
+        Raises
+        ------
+        MissingQuantityError
+            For a closed-form result, which has no posterior.
+        """
+        if self.tree is None:
+            raise MissingQuantityError(
+                f"'{self.label}' is a closed-form result and has no posterior", "a result of Exact or NUTS"
+            )
+        return self.tree()

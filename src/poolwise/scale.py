@@ -1,0 +1,93 @@
+"""The scale on which effects are analysed, and the way back to the scale on which people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from poolwise.errors import InputError, nearest
+
+_BACK: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "identity": lambda x: x,
+    "log": np.exp,
+    "fisher z": np.tanh,
+    "logit": lambda x: 1.0 / (1.0 + np.exp(-x)),
+}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A scale of effect.
+
+    Attributes
+    ----------
+    name : str
+        Short name, as in a table: ``"SMD"``, ``"log RR"``.
+    label : str
+        Words for an axis on the analysis scale: ``"log risk ratio"``.
+    transform : str
+        What leads back to the reading scale: ``"identity"``, ``"log"``, ``"fisher z"`` or ``"logit"``.
+    natural_label : str
+        Words for an axis on the reading scale: ``"risk ratio"``.
+    """
+
+    name: str
+    label: str
+    transform: str
+    natural_label: str
+
+    def back(self, x: ArrayLike) -> NDArray[np.float64]:
+        """Values on the reading scale, for example exp(x) for a log ratio; same shape as `x`."""
+        return _BACK[self.transform](np.asarray(x, dtype=float))
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether the reading scale is a ratio, whose null value is 1."""
+        return self.transform == "log"
+
+    @property
+    def plausible_limit(self) -> float:
+        """Absolute effect on the analysis scale above which a row deserves a second look."""
+        return {"log": 10.0, "logit": 10.0, "fisher z": 3.0}.get(
+            self.transform, 5.0 if self.name == "SMD" else np.inf
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+SCALES = {
+    scale.name: scale
+    for scale in (
+        Scale("identity", "effect", "identity", "effect"),
+        Scale("SMD", "standardised mean difference", "identity", "standardised mean difference"),
+        Scale("MD", "mean difference", "identity", "mean difference"),
+        Scale("log RR", "log risk ratio", "log", "risk ratio"),
+        Scale("log OR", "log odds ratio", "log", "odds ratio"),
+        Scale("log HR", "log hazard ratio", "log", "hazard ratio"),
+        Scale("log IRR", "log incidence rate ratio", "log", "incidence rate ratio"),
+        Scale("log ROM", "log ratio of means", "log", "ratio of means"),
+        Scale("Fisher z", "Fisher z", "fisher z", "correlation"),
+        Scale("logit", "logit proportion", "logit", "proportion"),
+    )
+}
+
+
+def as_scale(scale: Scale | str) -> Scale:
+    """The scale of that name, or the scale itself.
+
+    Raises
+    ------
+    InputError
+        If no scale has that name; the message offers the nearest.
+    """
+    if isinstance(scale, Scale):
+        return scale
+    folded = {name.casefold(): known for name, known in SCALES.items()}
+    try:
+        return folded[str(scale).casefold()]
+    except KeyError:
+        raise InputError(f"unknown scale '{scale}'", advice=nearest(str(scale), SCALES)) from None
