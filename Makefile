@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-from-lock
 MODELS := models/dropout.toml models/misconduct.toml models/recidivism.toml models/bcg.toml
 
-.PHONY: run test lint bench calibrate format clean
+.PHONY: run test lint bench format clean
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
@@ -21,10 +21,7 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
-	$(BIN)/python -m pytest tests/benchmarks -o addopts="" -m benchmark_long --benchmark-only
-
-calibrate: $(STAMP)
-	$(BIN)/python -m pytest tests -o addopts="" -m calibrate
+	$(BIN)/python -m pytest tests/benchmarks -m benchmark_long -n 0 --benchmark-columns=median,min,rounds
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -1,1 +1,81 @@
-"""poolwise: Bayesian meta-analysis."""
+"""poolwise: Bayesian meta-analysis.
+
+One study table (`Effects`), three engines (`ClosedForm`, `Exact`, `NUTS`), one `Result`.
+
+>>> import poolwise as pw
+>>> effects = pw.datasets.load("bcg")
+>>> result = pw.fit(effects, pw.RandomEffects(), pw.Exact())
+>>> lower, upper = result["mu"].interval(0.95)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from poolwise import priors
+from poolwise.batch import fit_batch
+from poolwise.effects import Effects
+from poolwise.engines.closed_form import ClosedForm
+from poolwise.engines.exact import Exact
+from poolwise.engines.nuts import NUTS
+from poolwise.errors import PoolwiseError, PoolwiseWarning
+from poolwise.fit import fit
+from poolwise.model import CommonEffect, RandomEffects
+from poolwise.reconstruct import reconstruct
+from poolwise.result import Result
+from poolwise.scale import Scale
+from poolwise.tables import compare, summary
+
+if TYPE_CHECKING:
+    from poolwise import checks, datasets, plot
+    from poolwise.analysis import load_analysis, run
+
+__version__ = "0.1.0"
+
+# Loaded when first asked for: whole analyses, pictures and data sets cost more than `import poolwise` may.
+_LAZY = {
+    "checks": ("poolwise.checks", None),
+    "datasets": ("poolwise.datasets", None),
+    "plot": ("poolwise.plot", None),
+    "load_analysis": ("poolwise.analysis", "load_analysis"),
+    "run": ("poolwise.analysis", "run"),
+}
+
+__all__ = [
+    "NUTS",
+    "ClosedForm",
+    "CommonEffect",
+    "Effects",
+    "Exact",
+    "PoolwiseError",
+    "PoolwiseWarning",
+    "RandomEffects",
+    "Result",
+    "Scale",
+    "checks",
+    "compare",
+    "datasets",
+    "fit",
+    "fit_batch",
+    "load_analysis",
+    "plot",
+    "priors",
+    "reconstruct",
+    "run",
+    "summary",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'poolwise' has no attribute '{name}'")
+    module, attribute = _LAZY[name]
+    loaded = importlib.import_module(module)
+    value = loaded if attribute is None else getattr(loaded, attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

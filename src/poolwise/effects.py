@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import final
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from poolwise.errors import InputError, MissingQuantityError, listing, nearest
+from poolwise.intake import constructors
+from poolwise.intake.cells import Remark, Rows, warn
+from poolwise.intake.remarks import count_remarks
+from poolwise.intake.shown import compact
+from poolwise.intake.table import Columns, Given, check
 from poolwise.scale import Scale, as_scale
 
 Array = NDArray[np.float64]
 
 
 @final
-@dataclass(frozen=True, eq=False, init=False)
+@dataclass(frozen=True, eq=False, init=False, repr=False)
 class Effects:
     """k estimates with known standard errors.
+
+    Rows without an effect or a standard error are dropped with a warning that lists them. Repeated labels on
+    one outcome get the suffixes ``(2)``, ``(3)``, so that a label names one effect on one outcome.
+
+    Parameters
+    ----------
+    se, v : array_like, optional
+        Standard errors, or variances v = se^2, shape (k,); one of the two.
+    allow_single : bool
+        Accept a table with one study.
 
     Attributes
     ----------
@@ -28,11 +45,11 @@ class Effects:
     study : tuple of str
         Study labels, length k.
     moderators : DataFrame
-        One row for each estimate (no columns when there are none).
+        One row for each estimate (no columns when there are none); a private copy.
     outcome : tuple of str
         Outcome of each estimate, length k.
     n : ndarray
-        Sample sizes, shape (k,), NaN where unknown.
+        Sample sizes, shape (k,), NaN where unknown, read-only.
     scale : Scale
         What the numbers are.
     provenance : tuple of str
@@ -43,6 +60,20 @@ class Effects:
         Words for the two directions of the axis, below and above the null value.
     notes : tuple of str
         What was noticed while the table was checked; repeated in every fit's report.
+    dropped : tuple of str
+        Labels of the rows that were dropped because a number was missing.
+    allow_single : bool
+        Whether one study is enough.
+
+    Raises
+    ------
+    InputError
+        For numbers that cannot be analysed; the message names the rows, what was found and what to try.
+
+    Examples
+    --------
+    >>> Effects([0.2, 0.5, 0.3], se=[0.1, 0.2, 0.1], study=["A", "B", "C"], scale="SMD")
+    Effects(k=3, scale='SMD')
     """
 
     y: Array
@@ -57,6 +88,9 @@ class Effects:
     citation: str
     directions: tuple[str, str]
     notes: tuple[str, ...]
+    dropped: tuple[str, ...]
+    allow_single: bool
+    _history: tuple[str, ...] = field(init=False)
 
     def __init__(
         self,
@@ -65,7 +99,7 @@ class Effects:
         se: ArrayLike | None = None,
         v: ArrayLike | None = None,
         study: Sequence[object] | None = None,
-        moderators: pd.DataFrame | None = None,
+        moderators: pd.DataFrame | Mapping[str, Any] | None = None,
         outcome: Sequence[object] | str | None = None,
         n: ArrayLike | None = None,
         scale: Scale | str = "identity",
@@ -73,28 +107,32 @@ class Effects:
         title: str = "",
         citation: str = "",
         directions: tuple[str, str] = ("", ""),
-        notes: tuple[str, ...] = (),
+        notes: Sequence[str] = (),
+        dropped: Sequence[str] = (),
+        allow_single: bool = False,
     ) -> None:
-        # PLACEHOLDER without validation
-        y = np.asarray(y, dtype=float)
-        k = len(y)
-        se = np.sqrt(np.asarray(v, dtype=float)) if se is None else np.asarray(se, dtype=float)
-        values = {
-            "y": y,
-            "se": se,
-            "study": tuple(str(s) for s in study) if study is not None else tuple(f"study {i + 1}" for i in range(k)),
-            "moderators": pd.DataFrame(index=range(k)) if moderators is None else moderators.reset_index(drop=True),
-            "outcome": (outcome or "",) * k if outcome is None or isinstance(outcome, str) else tuple(outcome),
-            "n": np.full(k, np.nan) if n is None else np.asarray(n, dtype=float),
-            "scale": as_scale(scale),
-            "provenance": (provenance,) * k if isinstance(provenance, str) else tuple(provenance),
-            "title": title,
-            "citation": citation,
-            "directions": directions,
-            "notes": notes,
+        scale = as_scale(scale)
+        given = Given(y, se, v, study, moderators, outcome, n, provenance)
+        checked = check(given, scale, allow_single=allow_single)
+        words = {
+            "scale": scale,
+            "title": str(title),
+            "citation": str(citation),
+            "directions": _directions(directions),
+            "dropped": (*dropped, *checked.dropped),
+            "allow_single": allow_single,
         }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        told = (notes,) if isinstance(notes, str) else tuple(notes)
+        looks = {remark.sentence for remark in checked.looks}
+        history = (*(note for note in told if note not in looks), *(r.sentence for r in checked.history))
+        for remark in (*checked.history, *checked.looks):
+            if remark.warn and remark.sentence not in told:
+                warn(remark.sentence)
+        _fill(self, checked.columns, words, tuple(dict.fromkeys(history)), checked.looks)
+
+    from_frame = classmethod(constructors.from_frame)
+    from_correlations = classmethod(constructors.from_correlations)
+    from_ratios = classmethod(constructors.from_ratios)
 
     @property
     def v(self) -> Array:
@@ -107,13 +145,154 @@ class Effects:
         return len(self.y)
 
     @property
+    def outcomes(self) -> tuple[str, ...]:
+        """The distinct outcomes, in order of appearance."""
+        return tuple(dict.fromkeys(self.outcome))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A label for each row that no other row has: the study, with its outcome where it has several."""
+        if len(set(self.study)) == self.k:
+            return self.study
+        count = Counter(self.study)
+        pairs = zip(self.study, self.outcome, strict=True)
+        return tuple(f"{study}: {outcome}" if count[study] > 1 else study for study, outcome in pairs)
+
+    @property
     def reconstructed(self) -> bool:
         """Whether any estimate is a reconstruction, so that everything made from the table must say so."""
         return "reconstructed" in self.provenance
 
     @property
     def data_hash(self) -> str:
-        """SHA-256 of the numbers, labels and scale, first 16 hex digits."""
-        digest = hashlib.sha256(self.y.tobytes() + self.se.tobytes())
+        """SHA-256 of all that enters a fit, row by row, 16 hex digits; titles and notes do not count."""
+        sizes = np.where(np.isnan(self.n), -1.0, self.n)
+        digest = hashlib.sha256(b"".join((x + 0.0).tobytes() for x in (self.y, self.se, sizes)))
         digest.update(repr((self.study, self.outcome, self.scale.name, self.provenance)).encode())
+        for name, column in self.moderators.items():
+            digest.update(repr((name, column.tolist())).encode())
         return digest.hexdigest()[:16]
+
+    def select(
+        self,
+        *,
+        outcome: str | Sequence[str] | None = None,
+        where: Mapping[str, object] | None = None,
+        allow_single: bool = False,
+    ) -> Effects:
+        """The rows of some outcomes, or with some values of the moderators.
+
+        Parameters
+        ----------
+        outcome : str or sequence of str, optional
+            Outcomes to keep.
+        where : mapping, optional
+            For each column of `to_frame`, a value or a collection of values: ``{"setting": "community"}``.
+        allow_single : bool
+            Accept a table with one study.
+
+        Raises
+        ------
+        MissingQuantityError
+            For an outcome, column or value that the table does not have; the message offers the nearest.
+        InputError
+            When fewer than two studies are left.
+        """
+        wanted = {**({} if outcome is None else {"outcome": outcome}), **(where or {})}
+        frame = self.to_frame()
+        keep = np.ones(self.k, dtype=bool)
+        for name, values in wanted.items():
+            if name not in frame:
+                advice = nearest(name, frame.columns)
+                raise MissingQuantityError(f"there is no column '{name}'", advice=advice)
+            many = isinstance(values, Collection) and not isinstance(values, str | bytes)
+            chosen = list(values) if many else [values]  # type: ignore[call-overload]
+            known = frame[name].dropna().unique().tolist()
+            absent = [value for value in chosen if value not in known]
+            if absent:
+                advice = nearest(str(absent[0]), known)
+                raise MissingQuantityError(f"no study has {name} = {absent[0]!r}", advice=advice)
+            keep &= frame[name].isin(chosen).to_numpy()
+        return _subset(self, keep, "", allow_single)
+
+    def drop(self, *, study: str | Sequence[str], allow_single: bool = False) -> Effects:
+        """The table without one or several studies, by label.
+
+        Parameters
+        ----------
+        study : str or sequence of str
+            Labels to leave out.
+        allow_single : bool
+            Accept a table with one study.
+
+        Raises
+        ------
+        MissingQuantityError
+            For an unknown label; the message offers the nearest.
+        InputError
+            When fewer than two studies are left.
+        """
+        names = (study,) if isinstance(study, str) else tuple(study)
+        for name in names:
+            if name not in self.study:
+                raise MissingQuantityError(f"there is no study '{name}'", advice=nearest(name, self.study))
+        keep = np.array([label not in names for label in self.study])
+        return _subset(self, keep, f"left out on request: {listing(names)}" if names else "", allow_single)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table as a new frame: study, outcome, y, se, n, the moderators, provenance; k rows."""
+        columns: dict[str, Any] = {"study": list(self.study), "outcome": list(self.outcome)}
+        columns |= {"y": self.y, "se": self.se, "n": self.n}
+        columns |= {str(name): self.moderators[name] for name in self.moderators}
+        return pd.DataFrame({**columns, "provenance": list(self.provenance)})
+
+    def __repr__(self) -> str:
+        title = f", title={self.title!r}" if self.title else ""
+        mark = ", reconstructed" if self.reconstructed else ""
+        return f"Effects(k={self.k}, scale='{self.scale}'{title}{mark})"
+
+    def _repr_html_(self) -> str:
+        """A compact table for notebooks: title, k, scale, provenance, the first rows, the notes."""
+        shown = ["study", *(["outcome"] if any(self.outcome) else []), "y", "se"]
+        shown += ["n"] if np.isfinite(self.n).any() else []
+        facts = (f"{self.k} studies", self.scale.label, ", ".join(dict.fromkeys(self.provenance)))
+        return compact(self.to_frame()[shown], self.title or "Effects", facts, self.notes)
+
+
+def _directions(words: tuple[str, str]) -> tuple[str, str]:
+    if isinstance(words, str) or len(words) != 2:
+        raise InputError(f"directions is {words!r}", "two texts, for below and above the null value")
+    return str(words[0]), str(words[1])
+
+
+def _fill(
+    effects: Effects,
+    columns: Columns,
+    words: Mapping[str, object],
+    history: tuple[str, ...],
+    looks: tuple[Remark, ...],
+) -> None:
+    """Set the fields of a new record; `_history` is what a subset still has to say."""
+    notes = tuple(dict.fromkeys((*history, *(remark.sentence for remark in looks))))
+    for name, value in {**vars(columns), **words, "notes": notes, "_history": history}.items():
+        object.__setattr__(effects, name, value)
+
+
+def _subset(effects: Effects, keep: NDArray[np.bool_], said: str, allow_single: bool) -> Effects:
+    """The rows where the mask is true: checked already, so that only their number can bring a new warning."""
+    allowed = allow_single or effects.allow_single
+    counted = count_remarks(int(keep.sum()), allowed)
+    if keep.all():
+        return effects
+    for remark in counted:
+        if remark.warn:
+            warn(remark.sentence)
+    whole = Columns(**{column.name: getattr(effects, column.name) for column in fields(Columns)})
+    columns = whole.kept(keep)
+    kept = ("scale", "title", "citation", "directions", "dropped")
+    words = {**{name: getattr(effects, name) for name in kept}, "allow_single": allowed}
+    history = (*effects._history, said) if said else effects._history
+    looks = (*counted, *columns.value_remarks(effects.scale, Rows(columns.study)))
+    part = object.__new__(Effects)
+    _fill(part, columns, words, history, looks)
+    return part

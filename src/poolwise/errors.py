@@ -53,12 +53,17 @@ class PoolwiseWarning(UserWarning):
 
 def sentence(found: str, expected: str = "", advice: str = "") -> str:
     """The three parts of a message as one line."""
-    parts = [found.rstrip(". ") + "."]
+    parts = [_stopped(found)]
     if expected:
-        parts.append(f"Expected: {expected.rstrip('. ')}.")
+        parts.append(f"Expected: {_stopped(expected)}")
     if advice:
-        parts.append(f"Try: {advice.rstrip('. ')}.")
+        parts.append(f"Try: {_stopped(advice)}")
     return " ".join(parts)
+
+
+def _stopped(text: str) -> str:
+    text = text.rstrip(". ")
+    return text if text.endswith("?") else text + "."
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -21,6 +21,10 @@ PAIRS: dict[type, tuple[type, ...]] = {
 class Engine(Protocol):
     """How a model is computed: a frozen record of settings with one method."""
 
+    @property
+    def label(self) -> str:
+        """Words for tables."""
+
     def fit(self, effects: Effects, model: Model) -> Result:
         """The answer to `model` on `effects`."""
 

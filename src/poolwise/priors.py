@@ -81,6 +81,16 @@ class Prior:
         """Upper end of the support."""
         return math.inf
 
+    @property
+    def lowest(self) -> float:
+        """Lower end of the support of a prior on tau."""
+        return 0.0
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation; inf where it does not exist."""
+        return math.inf
+
     @staticmethod
     def log_density(x: Array, *parameters: ArrayLike) -> Array:
         """Log density, vectorised over x and over the parameters (broadcast against x)."""
@@ -192,6 +202,11 @@ class HalfNormal(Prior):
     def __post_init__(self) -> None:
         _positive(self, "scale")
 
+    @property
+    def spread(self) -> float:
+        """Standard deviation, scale sqrt(1 - 2 / pi)."""
+        return self.scale * math.sqrt(1.0 - 2.0 / math.pi)
+
     @staticmethod
     def log_density(x: Array, scale: ArrayLike) -> Array:
         """-x^2 / (2 scale^2) + log(sqrt(2 / pi) / scale) for x >= 0."""
@@ -266,6 +281,15 @@ class HalfT(Prior):
         """1 + df."""
         return self.df + 1.0
 
+    @property
+    def spread(self) -> float:
+        """Standard deviation; inf for df <= 2."""
+        if self.df <= 2.0:
+            return math.inf
+        ratio = math.exp(math.lgamma(0.5 * (self.df + 1.0)) - math.lgamma(0.5 * self.df))
+        mean = 2.0 * math.sqrt(self.df / math.pi) * ratio / (self.df - 1.0)
+        return self.scale * math.sqrt(self.df / (self.df - 2.0) - mean * mean)
+
     @staticmethod
     def log_density(x: Array, df: ArrayLike, scale: ArrayLike) -> Array:
         """Twice Student's t density on x >= 0, on the log scale."""
@@ -299,6 +323,11 @@ class Exponential(Prior):
 
     def __post_init__(self) -> None:
         _positive(self, "rate")
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation, 1 / rate."""
+        return 1.0 / self.rate
 
     @staticmethod
     def log_density(x: Array, rate: ArrayLike) -> Array:
@@ -337,9 +366,19 @@ class Uniform(Prior):
             )
 
     @property
+    def lowest(self) -> float:
+        """Lower end of the support."""
+        return float(self.lower)
+
+    @property
     def upper(self) -> float:
         """Upper end of the support."""
         return float(self.upper_limit)
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation, (upper - lower) / sqrt(12)."""
+        return (self.upper_limit - self.lower) / math.sqrt(12.0)
 
     @staticmethod
     def log_density(x: Array, lower: ArrayLike, upper: ArrayLike) -> Array:
@@ -373,6 +412,12 @@ class LogNormal(Prior):
     def __post_init__(self) -> None:
         _finite(self, "location")
         _positive(self, "scale")
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation."""
+        square = self.scale * self.scale
+        return math.exp(self.location + 0.5 * square) * math.sqrt(math.expm1(square))
 
     @staticmethod
     def log_density(x: Array, location: ArrayLike, scale: ArrayLike) -> Array:
@@ -414,6 +459,13 @@ class InverseGamma(Prior):
     def tail_power(self) -> float:
         """1 + shape."""
         return self.shape + 1.0
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation; inf for shape <= 2."""
+        if self.shape <= 2.0:
+            return math.inf
+        return self.scale / ((self.shape - 1.0) * math.sqrt(self.shape - 2.0))
 
     @staticmethod
     def log_density(x: Array, shape: ArrayLike, scale: ArrayLike) -> Array:

@@ -205,7 +205,7 @@ def _shortest(law: Law, prob: float) -> tuple[float, float]:
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DrawsLaw:
     """The law of Monte Carlo draws: empirical quantiles, and a kernel density.
 
@@ -213,9 +213,15 @@ class DrawsLaw:
     ----------
     draws : ndarray
         Shape (chains, draws).
+    moments : int
+        The highest moment that exists: below 1 the mean is NaN, below 2 the sd, whatever the draws say.
+    lower : float
+        Lower end of the support, where the kernel density is reflected; 0 for tau.
     """
 
     draws: Array
+    moments: int = 2
+    lower: float = -np.inf
 
     @property
     def _sorted(self) -> Array:
@@ -223,13 +229,13 @@ class DrawsLaw:
 
     @property
     def mean(self) -> float:
-        """Mean of the draws."""
-        return float(self.draws.mean())
+        """Mean of the draws; NaN when the law has none."""
+        return float(self.draws.mean()) if self.moments >= 1 else np.nan
 
     @property
     def sd(self) -> float:
-        """Standard deviation of the draws."""
-        return float(self.draws.std(ddof=1))
+        """Standard deviation of the draws; NaN when the law has none."""
+        return float(self.draws.std(ddof=1)) if self.moments >= 2 else np.nan
 
     def cdf(self, x: Array) -> Array:
         """Share of draws at most x."""
@@ -240,11 +246,19 @@ class DrawsLaw:
         return np.asarray(np.quantile(self.draws, p))
 
     def pdf(self, x: Array) -> Array:
-        """Gaussian kernel density with Silverman's bandwidth."""
+        """Gaussian kernel density with Silverman's bandwidth, 0 below the support."""
+        x = np.asarray(x, dtype=float)
+        inside = x >= self.lower
+        density = self._kernel(x)
+        if np.isfinite(self.lower):
+            density = density + self._kernel(2.0 * self.lower - x)
+        return np.where(inside, density, 0.0)
+
+    def _kernel(self, x: Array) -> Array:
         flat = self._sorted
         spread = min(flat.std(), (flat[int(0.75 * flat.size)] - flat[int(0.25 * flat.size)]) / 1.349)
         bandwidth = 0.9 * max(spread, np.finfo(float).tiny) * flat.size**-0.2
-        distance = (np.asarray(x)[..., None] - flat) / bandwidth
+        distance = (x[..., None] - flat) / bandwidth
         return np.exp(-0.5 * distance**2).mean(axis=-1) / (bandwidth * np.sqrt(2.0 * np.pi))
 
     def sample(self, size: int, rng: np.random.Generator) -> Array:

@@ -1,1 +1,8 @@
-"""plot."""
+"""Pictures of results; the only place that knows matplotlib, which is loaded when the first one is drawn."""
+
+from poolwise.plot.figures import close
+from poolwise.plot.forest_frame import forest_frame
+from poolwise.plot.forest_plot import forest
+from poolwise.plot.prior_panel_plot import prior_panel
+
+__all__ = ["close", "forest", "forest_frame", "prior_panel"]

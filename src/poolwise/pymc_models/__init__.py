@@ -1,1 +1,1 @@
-"""pymc_models."""
+"""The models as a reader of PyMC writes them: one short file each, priors mapped in one place."""

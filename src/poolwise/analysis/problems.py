@@ -1,0 +1,130 @@
+"""What is wrong in an analysis file, all of it in one message."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final, get_args
+
+from poolwise.errors import AnalysisError, PoolwiseError, listing, nearest, sentence
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+    from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
+
+
+@final
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes
+    ----------
+    key : str
+        Path of the key: ``"engines.closed_form[0].tau2"``.
+    found, expected, advice : str
+        What is there, what should be, what to try.
+    """
+
+    key: str
+    found: str
+    expected: str = ""
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.key}: {sentence(self.found, self.expected, self.advice)}"
+
+
+def of_error(key: str, error: PoolwiseError, value: object = None) -> Problem:
+    """The problem that an error of the package tells, at the key whose value led to it."""
+    found = error.found if value is None else f"found {shown(value)}: {error.found}"
+    return Problem(key, found, error.expected, error.advice)
+
+
+def of_validation(error: ValidationError, root: type[BaseModel]) -> list[Problem]:
+    """The problems that pydantic found, each with the expectation of its field and the nearest known name."""
+    return [_translated(detail, root) for detail in error.errors(include_url=False)]
+
+
+def together(path: Path, problems: Iterable[Problem]) -> AnalysisError:
+    """One error that lists every problem of a file."""
+    lines = [str(problem) for problem in problems]
+    if len(lines) == 1:
+        return AnalysisError(f"{path}: {lines[0]}")
+    numbered = "\n".join(f"  {number}. {line}" for number, line in enumerate(lines, start=1))
+    return AnalysisError(f"{path} has {len(lines)} problems:\n{numbered}")
+
+
+def shown(value: object) -> str:
+    """A value as the file spells it, cut when long."""
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _translated(detail: ErrorDetails, root: type[BaseModel]) -> Problem:
+    location, value = detail["loc"], detail["input"]
+    key = _path(location)
+    if detail["type"] in ("model_type", "model_attributes_type"):
+        return Problem(key, f"found {shown(value)}", f"a section [{key}] of keys and values")
+    owner = _model_at(root, location[:-1])
+    known = list(owner.model_fields) if owner else []
+    field = owner.model_fields.get(str(location[-1])) if owner and location else None
+    described = _description(root, location)
+    if detail["type"] == "extra_forbidden":
+        found = f"unknown key, with the value {shown(value)}"
+        return Problem(key, found, f"one of the keys {listing(known, 20)}", nearest(str(location[-1]), known))
+    if detail["type"] == "missing":
+        return Problem(key, "this key is missing", described)
+    if detail["type"] == "value_error":
+        cause = detail["ctx"]["error"]
+        if isinstance(cause, PoolwiseError):
+            is_section = field is not None and _model_in(field.annotation) is not None
+            return of_error(key or "the file", cause, None if is_section else value)
+    if detail["type"] == "literal_error" and field is not None:
+        options = [str(option) for option in _literals(field.annotation)]
+        advice = nearest(value, options) if isinstance(value, str) else ""
+        return Problem(key, f"found {shown(value)}", f"one of {listing(options, 20)}", advice)
+    return Problem(key, f"found {shown(value)}", described or detail["msg"])
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    words = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return words.removeprefix(".")
+
+
+def _model_at(root: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel] | None:
+    model: type[BaseModel] | None = root
+    for part in location:
+        if isinstance(part, str):
+            field = model.model_fields.get(part) if model else None
+            model = _model_in(field.annotation) if field else None
+    return model
+
+
+def _description(root: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    """The description of the innermost named field of a location."""
+    names = [part for part in location if isinstance(part, str)]
+    for cut in range(len(names), 0, -1):
+        owner = _model_at(root, tuple(names[: cut - 1]))
+        field: FieldInfo | None = owner.model_fields.get(names[cut - 1]) if owner else None
+        if field is not None:
+            return field.description or ""
+    return ""
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    from pydantic import BaseModel
+
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+
+
+def _literals(annotation: Any) -> list[object]:
+    parts = get_args(annotation)
+    if parts and all(isinstance(part, str) for part in parts):
+        return list(parts)
+    return next((found for part in parts if (found := _literals(part))), [])

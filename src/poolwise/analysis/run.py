@@ -1,0 +1,199 @@
+"""Run one analysis: every fit, the prior panel, the files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, final
+
+from poolwise.analysis.read import Analysis, PlannedFit
+from poolwise.engines.nuts import NUTS
+from poolwise.errors import MissingQuantityError, nearest
+from poolwise.fit import fit
+from poolwise.result import Result
+
+if TYPE_CHECKING:
+    from poolwise.checks import PriorPanel
+
+QUICK_DRAWS = 500
+
+
+@final
+@dataclass(frozen=True)
+class Step:
+    """Where a run is: step `number` of `total` begins, and what it is.
+
+    Attributes
+    ----------
+    number, total : int
+        Counted from 1.
+    label : str
+        What is being done.
+    """
+
+    number: int
+    total: int
+    label: str
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What one run found, and where its files are.
+
+    Attributes
+    ----------
+    analysis : Analysis
+        What was run.
+    results : tuple of Result
+        In the order of the tables.
+    panel : PriorPanel, optional
+        The same question under other priors on tau.
+    folder : Path
+        The folder of files.
+    files : mapping of str to Path
+        Every file by name.
+    """
+
+    analysis: Analysis
+    results: tuple[Result, ...]
+    panel: PriorPanel | None
+    folder: Path
+    files: Mapping[str, Path]
+
+    @property
+    def report(self) -> Path:
+        """The page to read."""
+        return self.files["report.html"]
+
+    @property
+    def failed(self) -> tuple[Result, ...]:
+        """The results whose numbers should not be used as they are."""
+        return tuple(result for result in self.results if result.report.failed)
+
+    def __getitem__(self, label: str) -> Result:
+        """The result of that label.
+
+        Raises
+        ------
+        MissingQuantityError
+            When there is none; the message offers the nearest.
+        """
+        for result in self.results:
+            if result.label == label:
+                return result
+        labels = [result.label for result in self.results]
+        raise MissingQuantityError(f"the run has no result '{label}'", advice=nearest(label, labels))
+
+
+def run(
+    analysis: Analysis,
+    *,
+    out: str | Path | None = None,
+    quick: bool = False,
+    progress: Callable[[Step], None] | None = None,
+) -> Run:
+    """Run an analysis and write its files.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        From `load_analysis`.
+    out : str or Path, optional
+        Folder of the files; ``results/<name>`` when left out. It is held against other processes while the
+        analysis runs. The manifest is written last: without it, a run has not finished.
+    quick : bool
+        At most 500 draws and 500 tuning draws in each chain of NUTS, for a first look.
+    progress : callable, optional
+        Told of each step as it begins.
+
+    Returns
+    -------
+    Run
+        Results, prior panel and paths.
+
+    Raises
+    ------
+    AnalysisError
+        When the folder cannot be written to, or another process is writing to it; before the first fit.
+
+    Examples
+    --------
+    >>> import poolwise as pw
+    >>> done = pw.run(pw.load_analysis("models/bcg.toml"), out="results/bcg")  # doctest: +SKIP
+    >>> done["exact"]["mu"].interval(0.95)  # doctest: +SKIP
+    """
+    from poolwise import report
+
+    folder = Path("results") / analysis.name if out is None else Path(out)
+    total = len(analysis.fits) + (analysis.panel is not None) + 1
+    tell = progress or (lambda step: None)
+    with report.claimed(folder):
+        began = perf_counter()
+        results = []
+        for number, planned in enumerate(analysis.fits, start=1):
+            tell(Step(number, total, _words(planned)))
+            results.append(_fitted(analysis, _quick(planned) if quick else planned))
+        if analysis.panel is not None:
+            tell(Step(total - 1, total, "prior panel"))
+        panel = _panel(analysis)
+        tell(Step(total, total, "files"))
+        content = report.Content(
+            name=analysis.name,
+            title=analysis.title,
+            question=analysis.question,
+            source=analysis.source,
+            effects=analysis.effects,
+            model=analysis.model,
+            results=_told_apart(results),
+            panel=panel,
+            prob=analysis.prob,
+            rope=analysis.rope,
+            evidence=analysis.evidence,
+            spec_hash=analysis.spec_hash,
+            data_notes=analysis.data_notes,
+            quick=quick,
+            seconds=perf_counter() - began,
+        )
+        files = report.write(content, folder)
+    return Run(analysis, content.results, panel, folder, files)
+
+
+def _words(planned: PlannedFit) -> str:
+    name = planned.label or planned.model.label
+    return name if planned.label else f"{name}, {planned.engine.label}"
+
+
+def _fitted(analysis: Analysis, planned: PlannedFit) -> Result:
+    result = fit(analysis.effects, planned.model, planned.engine)
+    return replace(result, label=planned.label) if planned.label else result
+
+
+def _quick(planned: PlannedFit) -> PlannedFit:
+    if not isinstance(planned.engine, NUTS):
+        return planned
+    engine = planned.engine
+    fewer = replace(engine, draws=min(engine.draws, QUICK_DRAWS), tune=min(engine.tune, QUICK_DRAWS))
+    return replace(planned, engine=fewer)
+
+
+def _panel(analysis: Analysis) -> PriorPanel | None:
+    if analysis.panel is None:
+        return None
+    from poolwise import checks
+
+    wanted = analysis.panel
+    return checks.prior_panel(analysis.effects, priors=wanted.priors, mu=wanted.mu, prob=analysis.prob)
+
+
+def _told_apart(results: list[Result]) -> tuple[Result, ...]:
+    """The results with a number behind every label that comes more than once."""
+    labels = [result.label for result in results]
+    return tuple(
+        result
+        if labels.count(result.label) == 1
+        else replace(result, label=f"{result.label} ({labels[: place + 1].count(result.label)})")
+        for place, result in enumerate(results)
+    )

@@ -1,0 +1,142 @@
+"""The study table that an analysis file names: a packaged data set, or the user's own CSV."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from poolwise import datasets
+from poolwise.analysis.problems import Problem, of_error
+from poolwise.analysis.spec import Data, Table
+from poolwise.effects import Effects
+from poolwise.errors import PoolwiseError, listing, nearest
+from poolwise.intake.files import read_csv
+from poolwise.scale import SCALES
+
+Directions = tuple[str, str] | None
+
+
+def studies(data: Data, folder: Path, directions: Directions, found: list[Problem]) -> Effects | None:
+    """The study table, or None when something keeps it from being made, which joins `found`.
+
+    Parameters
+    ----------
+    data : Data
+        The section [data].
+    folder : Path
+        Folder of the analysis file, which a CSV file's path is relative to.
+    directions : tuple of str, optional
+        Words for the two directions of the axis, in the place of the table's own.
+    found : list of Problem
+        What is wrong so far; grows.
+
+    Returns
+    -------
+    Effects or None
+    """
+    before = len(found)
+    if data.scale is not None and data.scale.casefold() not in {name.casefold() for name in SCALES}:
+        found.append(
+            Problem("data.scale", f"unknown scale '{data.scale}'", advice=nearest(data.scale, SCALES))
+        )
+    whole = _packaged(data, found) if data.csv is None else _own(data, data.csv, folder, found)
+    if whole is None or not _outcome_fits(data.outcome, whole.outcomes, found) or len(found) > before:
+        return None
+    try:
+        chosen = whole.select(outcome=data.outcome) if data.outcome in whole.outcomes else whole
+        return chosen if directions is None else replace(chosen, directions=directions)
+    except PoolwiseError as error:
+        found.append(of_error("data", error))
+        return None
+
+
+def _packaged(data: Data, found: list[Problem]) -> Effects | None:
+    name = str(data.dataset)
+    if name not in datasets.names():
+        known = datasets.names()
+        found.append(Problem("data.dataset", f"no data set is called '{name}'", advice=nearest(name, known)))
+        return None
+    effects = datasets.load(name)
+    if data.scale is not None and data.scale.casefold() != effects.scale.name.casefold():
+        expected = f"'{effects.scale}', the scale of '{name}'"
+        found.append(Problem("data.scale", f"'{data.scale}' is asked for", expected))
+    return effects
+
+
+def _outcome_fits(outcome: str | None, outcomes: tuple[str, ...], found: list[Problem]) -> bool:
+    """Whether the outcome asked for is there; a table that names no outcome takes any name."""
+    if outcome is None and len(outcomes) > 1:
+        expected = f"one of {listing(outcomes)}"
+        found.append(Problem("data.outcome", f"the data have {len(outcomes)} outcomes", expected))
+        return False
+    if outcome is not None and any(outcomes) and outcome not in outcomes:
+        found.append(
+            Problem("data.outcome", f"the data have no outcome '{outcome}'", f"one of {listing(outcomes)}",
+                    nearest(outcome, outcomes))
+        )  # fmt: skip
+        return False
+    return True
+
+
+def _own(data: Data, table: Table, folder: Path, found: list[Problem]) -> Effects | None:
+    frame = _frame(folder / table.file, found)
+    if data.scale is None:
+        expected = f"one of {listing(SCALES, 20)}"
+        found.append(Problem("data.scale", "this key is missing, and a CSV file does not tell it", expected))
+    if frame is None:
+        return None
+    columns = _columns(table, frame, found)
+    if columns is None or data.scale is None:
+        return None
+    has_provenance = "provenance" in frame
+    try:
+        return Effects(
+            y=frame[columns["y"]].tolist(),
+            se=frame[columns["se"]].tolist() if "se" in columns else None,
+            v=frame[columns["v"]].tolist() if "v" in columns else None,
+            study=frame[columns["study"]].tolist(),
+            outcome=frame[columns["outcome"]].tolist() if "outcome" in columns else data.outcome,
+            n=frame[columns["n"]].tolist() if "n" in columns else None,
+            scale=data.scale,
+            provenance=frame["provenance"].astype(str).tolist() if has_provenance else "reported",
+            title=Path(table.file).name,
+        )
+    except PoolwiseError as error:
+        found.append(of_error("data.csv", error))
+        return None
+
+
+def _columns(table: Table, frame: pd.DataFrame, found: list[Problem]) -> dict[str, str] | None:
+    """The name of the column for each part of the table; None when one is missing."""
+    spread = {"v": table.v} if table.v is not None else {"se": table.se}
+    columns = {"study": table.study, "y": table.y, **spread}
+    for optional in ("n", "outcome"):
+        if getattr(table, optional) in frame or optional in table.model_fields_set:
+            columns[optional] = getattr(table, optional)
+    missing = {key: column for key, column in columns.items() if column not in frame}
+    there = [str(name) for name in frame.columns]
+    for key, column in missing.items():
+        found.append(
+            Problem(f"data.csv.{key}", f"'{table.file}' has no column '{column}'",
+                    f"one of {listing(there, 20)}", nearest(column, there))
+        )  # fmt: skip
+    return None if missing else columns
+
+
+def _frame(path: Path, found: list[Problem]) -> pd.DataFrame | None:
+    if not path.is_file():
+        beside = [other.name for other in path.parent.glob("*.csv")] if path.parent.is_dir() else []
+        advice = nearest(path.name, beside) if beside else ""
+        found.append(
+            Problem(
+                "data.csv", f"there is no file '{path}'", "a path from the analysis file's folder", advice
+            )
+        )
+        return None
+    try:
+        return read_csv(path)
+    except PoolwiseError as error:
+        found.append(of_error("data.csv", error))
+        return None

@@ -1,0 +1,280 @@
+"""What an analysis file may say: the sections, their keys, and what each value must be.
+
+Every field's description is what an error message prints as the expectation, and what the JSON schema tells.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
+
+from poolwise import priors
+from poolwise.errors import ModelError
+from poolwise.model import RandomEffects
+from poolwise.priors import FAMILIES, Prior
+
+Kind = Literal["random-effects", "common-effect"]
+Whole = Annotated[int, Field(strict=True)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Flag = Annotated[bool, Field(strict=True)]
+Words = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class Section(BaseModel):
+    """A table of an analysis file: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _prior(value: Any) -> Prior:
+    """A prior from `{ HalfNormal = 0.5 }`, `{ Normal = [0, 1] }` or `"Flat"`."""
+    expected = "a family with its parameters"
+    advice = "{ HalfNormal = 0.5 }, { Normal = [0, 1] } or 'Flat'"
+    if isinstance(value, str):
+        value = {value: []}
+    if not isinstance(value, dict) or len(value) != 1:
+        raise ModelError("this is not a prior", expected, advice)
+    ((family, given),) = value.items()
+    parameters = given if isinstance(given, list) else [given]
+    if any(isinstance(number, bool) or not isinstance(number, int | float) for number in parameters):
+        raise ModelError(f"the parameters of {family} are not all numbers", expected, advice)
+    return priors.make(family, *parameters)
+
+
+def _prior_for_mu(value: Any) -> Prior:
+    prior = _prior(value)
+    RandomEffects(mu=prior)
+    return prior
+
+
+def _prior_for_tau(value: Any) -> Prior:
+    prior = _prior(value)
+    RandomEffects(tau=prior)
+    return prior
+
+
+def _prior_schema(families: list[str]) -> dict[str, Any]:
+    def parameters(family: str) -> dict[str, Any]:
+        count = sum(1 for name in FAMILIES[family].__dataclass_fields__ if name != "metric")
+        listed = {"type": "array", "items": {"type": "number"}, "minItems": count, "maxItems": count}
+        return {"anyOf": [{"type": "number"}, listed]} if count == 1 else listed
+
+    tables = [
+        {
+            "type": "object",
+            "properties": {family: parameters(family)},
+            "required": [family],
+            "additionalProperties": False,
+        }
+        for family in families
+    ]
+    return {"anyOf": [{"const": "Flat"}, *tables]}
+
+
+_ON_LINE = [name for name, family in FAMILIES.items() if not family.positive or name == "Flat"]
+_ON_HALF_LINE = [name for name, family in FAMILIES.items() if family.positive]
+MuPrior = Annotated[Any, PlainValidator(_prior_for_mu), WithJsonSchema(_prior_schema(_ON_LINE))]
+TauPrior = Annotated[Any, PlainValidator(_prior_for_tau), WithJsonSchema(_prior_schema(_ON_HALF_LINE))]
+
+
+class Table(Section):
+    """A CSV file of the user's own, and the names of its columns."""
+
+    file: Words = Field(description="path of a CSV file, relative to the analysis file")
+    study: Words = Field(default="study", description="name of the column of study labels")
+    y: Words = Field(default="y", description="name of the column of estimates on the analysis scale")
+    se: Words = Field(default="se", description="name of the column of standard errors")
+    v: Words | None = Field(
+        default=None, description="name of the column of sampling variances, instead of se"
+    )
+    n: Words = Field(default="n", description="name of the column of sample sizes, used when it is there")
+    outcome: Words = Field(
+        default="outcome", description="name of the column of outcomes, used when it is there"
+    )
+
+    @model_validator(mode="after")
+    def _one_of_se_and_v(self) -> Table:
+        if self.v is not None and "se" in self.model_fields_set:
+            raise ModelError("both se and v name a column", "one of the two")
+        return self
+
+
+def _as_table(value: Any) -> Any:
+    return {"file": value} if isinstance(value, str) else value
+
+
+class Data(Section):
+    """Which studies: a packaged data set, or a CSV file."""
+
+    dataset: Words | None = Field(default=None, description="name of a packaged data set")
+    csv: Annotated[Table | None, BeforeValidator(_as_table, json_schema_input_type=str | Table | None)] = (
+        Field(
+            default=None,
+            description="path of a CSV file with columns study, y, se, or { file = 'my.csv', y = 'd' }",
+        )
+    )
+    outcome: Words | None = Field(default=None, description="the outcome whose rows are analysed")
+    scale: Words | None = Field(default=None, description="scale of the effects, such as 'SMD' or 'log RR'")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Data:
+        if (self.dataset is None) == (self.csv is None):
+            found = (
+                "neither 'dataset' nor 'csv' is given"
+                if self.csv is None
+                else "'dataset' and 'csv' are both given"
+            )
+            raise ModelError(found, "one of the two", "dataset = 'working_alliance' or csv = 'my.csv'")
+        return self
+
+
+class ModelSection(Section):
+    """What is assumed, and the priors; priors left out are the defaults of the scale of effect."""
+
+    kind: Kind = Field(default="random-effects", description="'random-effects' or 'common-effect'")
+    mu: MuPrior | None = Field(
+        default=None, description="prior on the mean effect, such as { Normal = [0, 1] } or 'Flat'"
+    )
+    tau: TauPrior | None = Field(
+        default=None, description="prior on the between-study sd, such as { HalfNormal = 0.5 }"
+    )
+    tau_fixed: Number | None = Field(
+        default=None, ge=0, description="a known between-study sd of at least 0, instead of tau"
+    )
+
+    @model_validator(mode="after")
+    def _one_tau(self) -> ModelSection:
+        if self.tau is not None and self.tau_fixed is not None:
+            raise ModelError("'tau' and 'tau_fixed' are both given", "one of the two")
+        if self.kind == "common-effect" and (self.tau is not None or self.tau_fixed is not None):
+            raise ModelError(
+                "a common-effect model has no tau", "no 'tau' and no 'tau_fixed'", "kind = 'random-effects'"
+            )
+        return self
+
+
+Tau2 = Literal["DL", "HE", "HS", "HSk", "SJ", "ML", "REML", "EB", "PM", "PMM", "GENQ", "DLIT", "SJIT"]
+Interval = Literal["wald", "t", "hartung-knapp", "hartung-knapp-adhoc"]
+Prediction = Literal["z", "t", "riley"]
+
+
+class ClosedFormRow(Section):
+    """One frequentist fit."""
+
+    label: Words | None = Field(default=None, description="words for this fit in tables and figures")
+    model: Kind | None = Field(
+        default=None, description="'random-effects' or 'common-effect'; the model's kind when left out"
+    )
+    tau2: Tau2 | None = Field(default=None, description="an estimator of tau2, such as 'REML', 'DL' or 'PM'")
+    interval: Interval | None = Field(
+        default=None, description="'wald', 't', 'hartung-knapp' or 'hartung-knapp-adhoc'"
+    )
+    prediction: Prediction | None = Field(
+        default=None, description="convention of the prediction interval: 'z', 't', 'riley'"
+    )
+
+
+class ExactRow(Section):
+    """The exact fit."""
+
+    label: Words | None = Field(default=None, description="words for this fit in tables and figures")
+
+
+class NutsRow(Section):
+    """The fit by NUTS."""
+
+    label: Words | None = Field(default=None, description="words for this fit in tables and figures")
+    draws: Whole = Field(
+        default=1000, ge=4, description="draws kept in each chain, a whole number of at least 4"
+    )
+    tune: Whole = Field(default=1000, ge=1, description="tuning draws in each chain, a whole number above 0")
+    chains: Whole = Field(default=4, ge=1, description="number of chains, a whole number above 0")
+    seed: Whole = Field(ge=0, description="seed of the draws, a whole number of at least 0")
+    target_accept: Number = Field(
+        default=0.95, gt=0, lt=1, description="target acceptance rate between 0 and 1"
+    )
+
+
+class Engines(Section):
+    """How the model is computed: each entry is one fit, and one block of rows in the comparison."""
+
+    closed_form: tuple[ClosedFormRow, ...] = Field(default=(), description="a list of frequentist fits")
+    exact: ExactRow | None = Field(default=None, description="settings of the exact fit; {} for the defaults")
+    nuts: NutsRow | None = Field(
+        default=None, description="settings of NUTS, such as { seed = 1, draws = 1000 }"
+    )
+
+    @model_validator(mode="after")
+    def _at_least_one(self) -> Engines:
+        if not self.closed_form and self.exact is None and self.nuts is None:
+            raise ModelError("no fit is asked for", "at least one of closed_form, exact, nuts", "exact = {}")
+        return self
+
+
+class Sensitivity(Section):
+    """What else could reasonably have been assumed."""
+
+    prior_panel: Flag = Field(
+        default=True, description="true to refit under a panel of priors on tau, false for none"
+    )
+    tau: tuple[TauPrior, ...] = Field(
+        default=(), description="the panel's priors on tau, instead of the scale's own panel"
+    )
+    mu: tuple[MuPrior, ...] = Field(
+        default=(), description="priors on mu for further exact fits, such as ['Flat']"
+    )
+
+    @model_validator(mode="after")
+    def _priors_have_a_panel(self) -> Sensitivity:
+        if self.tau and not self.prior_panel:
+            raise ModelError("'tau' lists priors for a panel and prior_panel is false", "prior_panel = true")
+        return self
+
+
+class Report(Section):
+    """What is reported."""
+
+    prob: Number = Field(
+        default=0.95, gt=0, lt=1, description="probability of the intervals, between 0 and 1"
+    )
+    rope: tuple[Number, Number] | None = Field(
+        default=None, description="region of practical equivalence: [lower, upper]"
+    )
+    directions: tuple[Words, Words] | None = Field(
+        default=None, description="words for effects below and above the null value"
+    )
+    evidence: Flag = Field(
+        default=False, description="true to report the log evidence, which needs proper priors"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Report:
+        if self.rope is not None and not self.rope[0] < 0.0 < self.rope[1]:
+            raise ModelError(f"rope runs from {self.rope[0]:g} to {self.rope[1]:g}", "lower < 0 < upper")
+        return self
+
+
+class Spec(Section):
+    """One scientific question."""
+
+    title: Words = Field(description="a title in one line")
+    question: Words = Field(description="the question in one sentence")
+    data: Data = Field(description="which studies")
+    model: ModelSection = Field(default_factory=ModelSection, description="what is assumed")
+    engines: Engines = Field(description="which fits")
+    sensitivity: Sensitivity = Field(default_factory=Sensitivity, description="what else could be assumed")
+    report: Report = Field(default_factory=Report, description="what is reported")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of an analysis file, for editors that check TOML while it is typed."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Spec.model_json_schema()

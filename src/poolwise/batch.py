@@ -1,0 +1,140 @@
+"""fit_batch: one model on many study tables at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from poolwise.closed_form.batch import common_effect_batch, random_effects_batch
+from poolwise.engines._exact_batch import fit_many
+from poolwise.engines.closed_form import ClosedForm
+from poolwise.engines.exact import Exact
+from poolwise.errors import InputError, ModelError, listing
+from poolwise.model import CommonEffect, RandomEffects
+from poolwise.quantities import check_prob
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = NDArray[np.float64]
+
+
+def fit_batch(
+    y: ArrayLike,
+    se: ArrayLike,
+    model: CommonEffect | RandomEffects | Sequence[RandomEffects],
+    engine: Exact | ClosedForm,
+    *,
+    prob: float = 0.95,
+) -> xr.Dataset:
+    """Fit one model to many study tables, or many models to one table, without a Python loop over them.
+
+    Parameters
+    ----------
+    y, se : array_like
+        Estimates and standard errors, shape (n, k); NaN where a table has fewer studies. Shape (1, k) or (k,)
+        for one table under many models.
+    model : CommonEffect, RandomEffects, or sequence of RandomEffects
+        With explicit priors for `Exact` (arrays have no scale of effect that could supply defaults).
+    engine : Exact or ClosedForm
+    prob : float
+        Probability of the intervals.
+
+    Returns
+    -------
+    xarray.Dataset
+        Variables of dimension ``dataset``: ``mu``, ``mu_sd``, ``mu_lower``, ``mu_upper``, ``tau``, ... as a
+        `Result` would give them one by one; ``attrs`` name engine, model, probability and interval kind.
+
+    Raises
+    ------
+    InputError
+        Naming the rows whose numbers cannot be used.
+    ModelError
+        When the engine has no batch form of the model, a prior is missing, or a posterior is improper.
+    """
+    import xarray as xr
+
+    check_prob(prob)
+    estimates, errors = _tables(y, se)
+    models = (model,) if isinstance(model, CommonEffect | RandomEffects) else tuple(model)
+    if not models or (len(models) > 1 and len(estimates) > 1 and len(models) != len(estimates)):
+        raise ModelError(
+            f"{len(models)} models for {len(estimates)} tables", "one model, one table, or as many models as tables"
+        )
+    if isinstance(engine, Exact):
+        values, kind = _exact(estimates, errors, models, engine, prob)
+    elif isinstance(engine, ClosedForm) and len(models) == 1:
+        values, kind = _closed_form(estimates, errors, models[0], engine, prob)
+    else:
+        raise ModelError(f"{engine!r} has no batch form here", "Exact(), or ClosedForm() with one model")
+    attrs = {"engine": engine.label, "model": models[0].label, "prob": prob, "interval": kind}
+    return xr.Dataset({name: ("dataset", column) for name, column in values.items()}, attrs=attrs)
+
+
+def _tables(y: ArrayLike, se: ArrayLike) -> tuple[Array, Array]:
+    estimates, errors = np.atleast_2d(np.asarray(y, dtype=float)), np.atleast_2d(np.asarray(se, dtype=float))
+    if estimates.shape != errors.shape or estimates.ndim != 2 or estimates.size == 0:
+        raise InputError(
+            f"y has shape {estimates.shape} and se {errors.shape}", "the same shape (n, k), NaN-padded"
+        )
+    here = ~np.isnan(estimates)
+    bad = np.flatnonzero((here != ~np.isnan(errors)).any(axis=1))
+    if bad.size:
+        raise InputError(
+            f"in row(s) {listing(bad + 1)} y and se are not missing together", "NaN in both or in neither"
+        )
+    with np.errstate(invalid="ignore"):
+        wrong = np.flatnonzero((here & ~(np.isfinite(estimates) & np.isfinite(errors) & (errors > 0))).any(axis=1))
+    if wrong.size:
+        raise InputError(
+            f"row(s) {listing(wrong + 1)} hold an infinite number or a standard error of 0 or below",
+            "finite estimates and standard errors above 0",
+        )
+    empty = np.flatnonzero(~here.any(axis=1))
+    if empty.size:
+        raise InputError(f"row(s) {listing(empty + 1)} hold no study", "at least one study in each row")
+    return estimates, errors
+
+
+def _exact(
+    y: Array, se: Array, models: Sequence[CommonEffect | RandomEffects], engine: Exact, prob: float
+) -> tuple[dict[str, Array], str]:
+    if engine.kind != "equal-tailed":
+        raise ModelError("Exact(kind='shortest') has no batch form", "Exact(kind='equal-tailed')")
+    random = [m for m in models if isinstance(m, RandomEffects) and m.tau_fixed is None]
+    if len(random) < len(models):
+        raise ModelError("the batch form of Exact takes RandomEffects with a prior on tau", "RandomEffects(...)")
+    if any(m.mu is None or m.tau is None for m in random):
+        raise ModelError(
+            "a model leaves a prior to the default, and arrays have no scale of effect",
+            "explicit priors",
+            "RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(0.5))",
+        )
+    values = fit_many(y, se**2, random, prob=prob, new=True)
+    proper = np.array([m.mu is not None and m.mu.proper and m.tau is not None and m.tau.proper for m in random])
+    values["log_evidence"] = np.where(proper, values.pop("log_total"), np.nan)
+    return values, "credible (equal-tailed)"
+
+
+def _closed_form(
+    y: Array, se: Array, model: CommonEffect | RandomEffects, engine: ClosedForm, prob: float
+) -> tuple[dict[str, Array], str]:
+    if isinstance(model, CommonEffect):
+        interval = engine.interval or "wald"
+        fits = common_effect_batch(y, se**2, interval=interval, prob=prob)
+    else:
+        interval = engine.interval or "hartung-knapp"
+        tau2 = engine.tau2 if model.tau_fixed is None else model.tau_fixed**2
+        fits = random_effects_batch(
+            y, se**2, tau2=tau2, interval=interval, prediction=engine.prediction, prob=prob
+        )
+    values = {"mu": fits.mu, "mu_sd": fits.se, "mu_lower": fits.lower, "mu_upper": fits.upper}
+    values |= {"p_value": fits.p_value, "Q": fits.q, "I2": fits.i2, "H2": fits.h2}
+    if isinstance(model, RandomEffects):
+        values |= {"tau": np.sqrt(fits.tau2), "tau2": fits.tau2, "tau2_sd": fits.se_tau2}
+        values |= {"theta_new_lower": fits.new_lower, "theta_new_upper": fits.new_upper}
+    return values, f"confidence ({interval})"

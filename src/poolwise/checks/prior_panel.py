@@ -1,0 +1,274 @@
+"""Does the prior decide? One data set under a panel of priors on tau, and an honest sentence about it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, final
+
+import numpy as np
+import pandas as pd
+from numpy.polynomial.legendre import leggauss
+from numpy.typing import NDArray
+
+from poolwise.effects import Effects
+from poolwise.engines._exact_batch import fit_many
+from poolwise.engines.exact import Exact
+from poolwise.errors import ModelError, listing
+from poolwise.model import RandomEffects
+from poolwise.prior_catalogue import Entry, panel
+from poolwise.priors import HalfNormal, Prior
+from poolwise.quantities import Posterior, check_prob
+from poolwise.result import Result
+
+Array = NDArray[np.float64]
+Verdict = Literal["robust", "prior-dependent"]
+
+SMALL_K = 5
+DATA_DOMINATED = 0.5  # posterior sd of tau over its prior sd
+TIPPING_RANGE = (0.02, 20.0)  # half-normal scales searched, in units of the default scale
+
+
+@final
+@dataclass(frozen=True)
+class PriorPanel:
+    """One study table under several priors on tau.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row for each prior: prior, source, family, mu_point, mu_lower, mu_upper, theta_new_lower,
+        theta_new_upper, tau_point, tau_lower, tau_upper, p_positive, excludes_zero (``"above"``, ``"below"``,
+        ``"no"``), flips, hellinger_tau, sd_ratio_tau, prob, interval, mu_prior, status, data.
+    verdict : {"robust", "prior-dependent"}
+        Whether every prior gives the same answer to "does the interval for mu exclude 0, and on which side?".
+    sentence : str
+        The verdict in words, naming the priors that flip it.
+    tau_sentence : str
+        Whether the data or the prior dominate what is known of tau.
+    tipping_point : float
+        Scale of a half-normal prior on tau at which the verdict flips; NaN when none does.
+    tipping_sentence : str
+        The tipping point in words.
+    data : str
+        ``"reconstructed"`` when the study table is.
+    k : int
+        Number of studies.
+    prob : float
+        Probability of the intervals.
+    """
+
+    frame: pd.DataFrame
+    verdict: Verdict
+    sentence: str
+    tau_sentence: str
+    tipping_point: float
+    tipping_sentence: str
+    data: str
+    k: int
+    prob: float
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All that the panel has to say, a sentence each."""
+        small = (
+            f"With k = {self.k} studies (fewer than {SMALL_K}) the between-study sd is barely identified: "
+            "read the panel, never one prior alone."
+        )
+        found = (self.sentence, self.tau_sentence, self.tipping_sentence)
+        return (small, *found) if self.k < SMALL_K else found
+
+    def _repr_html_(self) -> str:
+        """The sentences and the frame, compact."""
+        words = "".join(f"<p>{html.escape(line)}</p>" for line in self.sentences)
+        shown = ["prior", "mu_point", "mu_lower", "mu_upper", "tau_point", "tau_lower", "tau_upper", "excludes_zero"]
+        return words + self.frame[shown].round(3).to_html(index=False, border=0)
+
+
+def prior_panel(
+    effects: Effects, *, priors: Sequence[Prior] | None = None, mu: Prior | None = None, prob: float = 0.95
+) -> PriorPanel:
+    """Fit random effects exactly under a panel of priors on tau, and say what the prior decides.
+
+    The verdict is ``"robust"`` when the interval for mu excludes 0 on the same side, or includes it, under
+    every prior; else ``"prior-dependent"``. The tipping point is the scale s at which the verdict under
+    tau ~ HalfNormal(s) changes.
+
+    Parameters
+    ----------
+    effects : Effects
+    priors : sequence of Prior, optional
+        Priors on tau; the catalogue's panel for the scale when None. The first one is the reference, or the
+        scale's default prior when None.
+    mu : Prior, optional
+        Prior on mu, the same for all; the scale's default when None.
+    prob : float
+        Probability of the equal-tailed intervals.
+
+    Returns
+    -------
+    PriorPanel
+
+    Raises
+    ------
+    ModelError
+        When the scale has no panel and no priors are given, or a posterior is improper.
+
+    References
+    ----------
+    Roever et al. 2021, Res. Synth. Methods 12:448, 10.1002/jrsm.1475, on weakly informative priors for tau.
+    """
+    check_prob(prob)
+    entries = panel(effects.scale.name, effects.outcomes) if priors is None else tuple(
+        Entry(prior, "", "given") for prior in priors
+    )
+    if not entries:
+        raise ModelError("the panel has no prior", "at least one prior on tau")
+    engine = Exact()
+    results = [engine.fit(effects, RandomEffects(mu=mu, tau=entry.prior)) for entry in entries]
+    rows = [_row(entry, result, prob) for entry, result in zip(entries, results, strict=True)]
+    frame = pd.DataFrame(rows)
+    reference = _reference(entries)
+    frame["flips"] = frame["excludes_zero"] != frame["excludes_zero"].iloc[reference]
+    verdict: Verdict = "prior-dependent" if frame["flips"].any() else "robust"
+    tipping = _tipping_point(effects, results[reference], prob)
+    return PriorPanel(
+        frame=frame,
+        verdict=verdict,
+        sentence=_verdict_sentence(frame, reference, prob),
+        tau_sentence=_tau_sentence(frame),
+        tipping_point=tipping,
+        tipping_sentence=_tipping_sentence(tipping, frame, reference),
+        data=results[0].data_label,
+        k=effects.k,
+        prob=prob,
+    )
+
+
+def _reference(entries: Sequence[Entry]) -> int:
+    """The scale's default prior, else the first."""
+    return next((i for i, entry in enumerate(entries) if entry.name == "default"), 0)
+
+
+def _row(entry: Entry, result: Result, prob: float) -> dict[str, object]:
+    mu, tau, new = (result[name] for name in ("mu", "tau", "theta_new"))
+    assert isinstance(mu, Posterior)
+    assert isinstance(tau, Posterior)
+    mu_lower, mu_upper = mu.interval(prob)
+    tau_lower, tau_upper = tau.interval(prob)
+    new_lower, new_upper = new.interval(prob)
+    spread = entry.prior.spread if entry.prior.proper else np.inf
+    return {
+        "prior": str(entry.prior),
+        "name": entry.name,
+        "source": entry.source,
+        "family": entry.prior.family,
+        "mu_point": mu.point,
+        "mu_lower": mu_lower,
+        "mu_upper": mu_upper,
+        "theta_new_lower": new_lower,
+        "theta_new_upper": new_upper,
+        "tau_point": tau.point,
+        "tau_lower": tau_lower,
+        "tau_upper": tau_upper,
+        "p_positive": 1.0 - float(mu.cdf(0.0)),
+        "excludes_zero": "above" if mu_lower > 0 else "below" if mu_upper < 0 else "no",
+        "hellinger_tau": _hellinger(entry.prior, tau),
+        "sd_ratio_tau": tau.sd / spread if np.isfinite(spread) else np.nan,
+        "prob": prob,
+        "interval": mu.interval_kind(),
+        "mu_prior": str(result.model.mu),
+        "status": result.report.status,
+        "data": result.data_label,
+    }
+
+
+def _hellinger(prior: Prior, posterior: Posterior) -> float:
+    """Hellinger distance sqrt(1 - integral of sqrt(prior x posterior)) for tau; NaN for an improper prior."""
+    if not prior.proper:
+        return np.nan
+    ends = np.array([1e-10, 1.0 - 1e-10])
+    reach = np.concatenate([prior.ppf(ends), posterior.ppf(ends)])
+    edges = np.linspace(np.log(reach[reach > 0].min()), np.log(reach.max()), 65)
+    nodes, weights = leggauss(16)
+    half = 0.5 * np.diff(edges)[:, None]
+    tau = np.exp(0.5 * (edges[1:] + edges[:-1])[:, None] + half * nodes)
+    overlap = (half * weights * tau * np.sqrt(prior.pdf(tau) * posterior.pdf(tau))).sum()
+    return float(np.sqrt(max(1.0 - overlap, 0.0)))
+
+
+def _tipping_point(effects: Effects, reference: Result, prob: float) -> float:
+    """Scale of a half-normal prior on tau, nearest to the default, at which the verdict changes; NaN for none."""
+    model = reference.model
+    assert isinstance(model, RandomEffects)
+    assert model.tau is not None
+    unit = model.tau.scale if isinstance(model.tau, HalfNormal) else float(model.tau.ppf(0.5)) / 0.6745
+    scales = unit * np.geomspace(*TIPPING_RANGE, 121)
+    margin = _margin(effects, model, scales, prob)
+    flips = np.flatnonzero(np.diff(np.sign(margin)) != 0)
+    if flips.size == 0:
+        return np.nan
+    nearest = flips[np.argmin(np.abs(np.log(scales[flips] / unit)))]
+    low, high = scales[nearest], scales[nearest + 1]
+    sign = np.sign(margin[nearest])
+    for _ in range(4):  # each round narrows the bracket 32-fold
+        inner = np.geomspace(low, high, 33)
+        inside = np.flatnonzero(np.sign(_margin(effects, model, inner, prob)) != sign)
+        first = int(inside[0]) if inside.size else len(inner) - 1
+        low, high = inner[max(first - 1, 0)], inner[first]
+    return float(np.sqrt(low * high))
+
+
+def _margin(effects: Effects, model: RandomEffects, scales: Array, prob: float) -> Array:
+    """How far the interval for mu stays clear of 0, under half-normal priors: positive when it excludes 0."""
+    models = [replace(model, tau=HalfNormal(float(scale))) for scale in scales]
+    batch = fit_many(effects.y[None], effects.v[None], models, prob=prob, new=False)
+    return np.maximum(batch["mu_lower"], -batch["mu_upper"])
+
+
+def _verdict_sentence(frame: pd.DataFrame, reference: int, prob: float) -> str:
+    words = {"above": "lies above 0", "below": "lies below 0", "no": "includes 0"}
+    said = words[frame["excludes_zero"].iloc[reference]]
+    kind = f"{100 * prob:g} % credible interval (equal-tailed) for mu"
+    flipped = frame.loc[frame["flips"], "prior"]
+    mu = f"mu ~ {frame['mu_prior'].iloc[0]}"
+    if flipped.empty:
+        return f"Robust: the {kind} {said} under all {len(frame)} priors on tau ({mu})."
+    return (
+        f"Prior-dependent: the {kind} {said} under tau ~ {frame['prior'].iloc[reference]}, but the answer flips "
+        f"under {len(flipped)} of {len(frame)} priors on tau: {listing(flipped, most=20)} ({mu})."
+    )
+
+
+def _tau_sentence(frame: pd.DataFrame) -> str:
+    ratio = frame["sd_ratio_tau"].dropna()
+    if ratio.empty:
+        return "No prior in the panel has a standard deviation to compare the posterior of tau with."
+    dominated = int((ratio < DATA_DOMINATED).sum())
+    distance = frame["hellinger_tau"].dropna()
+    tail = (
+        f" The Hellinger distance from prior to posterior of tau runs from {distance.min():.2f} to {distance.max():.2f}."
+        if len(distance)
+        else ""
+    )
+    who = (
+        "the data dominate"
+        if dominated == len(ratio)
+        else "the prior dominates"
+        if dominated == 0
+        else f"the data dominate in {dominated} of {len(ratio)} priors and the prior in the others"
+    )
+    return (
+        f"For tau, {who}: posterior sd over prior sd between {ratio.min():.2f} and {ratio.max():.2f} "
+        f"(below {DATA_DOMINATED:g} counts as data-dominated; {len(ratio)} of {len(frame)} priors have an sd)." + tail
+    )
+
+
+def _tipping_sentence(tipping: float, frame: pd.DataFrame, reference: int) -> str:
+    if np.isnan(tipping):
+        return (
+            f"No tipping point: under tau ~ HalfNormal(s) the answer does not change for any s from "
+            f"{TIPPING_RANGE[0]:g} to {TIPPING_RANGE[1]:g} times the default scale."
+        )
+    return f"Tipping point: under tau ~ HalfNormal(s) the answer changes at s = {tipping:.3g}."

@@ -1,0 +1,312 @@
+"""The command line: list, show, check and run analysis files; print their schema."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from poolwise.errors import AnalysisError, PoolwiseError, PoolwiseWarning
+
+if TYPE_CHECKING:
+    from poolwise.analysis import Analysis, PlannedFit, Run, Step
+
+OK, FIT_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+SETTINGS = {
+    "closed form": ("tau2", "interval", "prediction"),
+    "exact": (),
+    "NUTS": ("draws", "tune", "chains", "seed", "target_accept"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; the exit code is 0 (ok), 1 (a fit failed) or 2 (bad input).
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words after ``poolwise``; those of the process when left out.
+
+    Returns
+    -------
+    int
+        Exit code.
+    """
+    chosen = _parser().parse_args(arguments)
+    with _notes_on_stderr():
+        try:
+            code = chosen.command(chosen)
+            sys.stdout.flush()
+        except PoolwiseError as error:
+            code = _refused(error)
+        except KeyboardInterrupt:
+            print("poolwise: stopped", file=sys.stderr)
+            code = INTERRUPTED
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = OK
+    return int(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="poolwise", description="Bayesian meta-analysis from analysis files."
+    )
+    parser.add_argument("--version", action="version", version=f"poolwise {_version()}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], words: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=words, description=words)
+        made.set_defaults(command=run)
+        return made
+
+    listed = command("list", _list, "The analysis files in a folder, with their titles.")
+    listed.add_argument("folder", nargs="?", type=Path, default=Path("models"), metavar="FOLDER")
+    shown = command("show", _show, "What an analysis file will run: data, generative statement, fits.")
+    shown.add_argument("file", type=Path, metavar="FILE")
+    checked = command("check", _check, "Check analysis files to the end, without fitting anything.")
+    checked.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    ran = command("run", _run, "Run analysis files and write their results.")
+    ran.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    ran.add_argument("--out", type=Path, default=Path("results"), metavar="FOLDER",
+                     help="folder of results, one folder in it for each file (default: results)")  # fmt: skip
+    ran.add_argument("--quick", action="store_true", help="fewer draws of NUTS, for a first look")
+    command("schema", _schema, "The JSON schema of analysis files, for editors.")
+    return parser
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("poolwise")
+
+
+def _list(chosen: argparse.Namespace) -> int:
+    import tomllib
+
+    files = sorted(chosen.folder.glob("*.toml"))
+    if not files:
+        raise AnalysisError(
+            f"there is no analysis file in '{chosen.folder}'", "a folder of *.toml", "poolwise list FOLDER"
+        )
+    width = max(len(str(path)) for path in files)
+    for path in files:
+        try:
+            title = str(tomllib.loads(path.read_text(encoding="utf-8-sig")).get("title", "(no title)"))
+        except (OSError, ValueError) as error:
+            title = f"(cannot be read: {error})"
+        print(f"{path!s:<{width}}  {title}")
+    return OK
+
+
+def _show(chosen: argparse.Namespace) -> int:
+    from poolwise.analysis import load_analysis
+
+    analysis = load_analysis(chosen.file)
+    effects = analysis.effects
+    outcome = ", ".join(dict.fromkeys(name for name in effects.outcome if name))
+    words = "reconstructed" if effects.reconstructed else ""
+    data = [
+        effects.title,
+        outcome and f"outcome {outcome}",
+        f"{effects.k} studies",
+        effects.scale.label,
+        words,
+    ]
+    rows = [
+        ("question", analysis.question),
+        ("data", ", ".join(word for word in data if word)),
+        *_labelled("model", analysis.statement()),
+        *_labelled("fits", [_fit_words(number, fit) for number, fit in enumerate(analysis.fits, start=1)]),
+        ("prior panel", _panel_words(analysis)),
+        (
+            "report",
+            f"{100 * analysis.prob:g} % intervals"
+            + (f", practically 0: {analysis.rope}" if analysis.rope else ""),
+        ),
+    ]
+    print(analysis.title)
+    for name, text in rows:
+        print(f"  {name:<12} {text}")
+    return OK
+
+
+def _labelled(name: str, lines: Sequence[str]) -> list[tuple[str, str]]:
+    return [(name if place == 0 else "", line) for place, line in enumerate(lines)]
+
+
+def _fit_words(number: int, fit: PlannedFit) -> str:
+    """A fit in one line: the model, the engine, and the settings that a file can choose."""
+    from poolwise.model import prior_words
+
+    names = SETTINGS[fit.engine.label] if hasattr(fit.model, "tau") else ("interval",)
+    chosen = {name: getattr(fit.engine, name) for name in names if hasattr(fit.engine, name)}
+    settings = ", ".join(f"{name} {value}" for name, value in chosen.items() if value is not None)
+    priors = "" if fit.engine.label == "closed form" else prior_words(fit.model)
+    words = (fit.model.label, fit.engine.label, settings, priors)
+    return f"{number}. {', '.join(word for word in words if word)}"
+
+
+def _panel_words(analysis: Analysis) -> str:
+    if analysis.panel is None:
+        return "none"
+    priors = analysis.panel.priors
+    which = ", ".join(str(prior) for prior in priors) if priors else f"the panel for {analysis.effects.scale}"
+    return f"{which}; mu ~ {analysis.panel.mu}"
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    from poolwise.analysis import load_analysis
+
+    code = OK
+    for path in chosen.files:
+        try:
+            analysis = load_analysis(path)
+        except PoolwiseError as error:
+            code = _refused(error)
+        else:
+            print(f"{path}: ok, {analysis.effects.k} studies, {len(analysis.fits)} fits")
+    return code
+
+
+def _schema(chosen: argparse.Namespace) -> int:
+    import json
+
+    from poolwise.analysis.spec import schema
+
+    print(json.dumps(schema(), indent=2, ensure_ascii=False))
+    return OK
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    from poolwise.analysis import load_analysis
+
+    code, analyses = OK, []
+    for path in chosen.files:
+        try:
+            analyses.append(load_analysis(path))
+        except PoolwiseError as error:
+            code = _refused(error)
+    _check_names(analyses)
+    done: list[Run] = []
+    for analysis in analyses:
+        try:
+            done.append(_one_run(analysis, chosen))
+        except PoolwiseError as error:
+            code = _refused(error)
+        except OSError as error:
+            print(f"poolwise: {analysis.source}: {error.strerror}: {error.filename}", file=sys.stderr)
+            code = BAD_INPUT
+    for one in done:
+        for result in one.failed:
+            status = f"{result.report.status}. {result.report.advice}"
+            print(f"poolwise: {one.analysis.source}: {result.label}: {status}", file=sys.stderr)
+            code = max(code, FIT_FAILED)
+    if len(done) < len(chosen.files):
+        print(
+            f"poolwise: {len(done)} of {len(chosen.files)} analyses ran, see the messages above",
+            file=sys.stderr,
+        )
+    for one in done:
+        print(f"report: {one.report}")
+    return code
+
+
+def _check_names(analyses: Sequence[Analysis]) -> None:
+    names = [analysis.name for analysis in analyses]
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise AnalysisError(
+            f"more than one analysis file is called '{twice[0]}.toml'", "another folder of results for each",
+            "one poolwise run for each, with its own --out",
+        )  # fmt: skip
+
+
+def _one_run(analysis: Analysis, chosen: argparse.Namespace) -> Run:
+    from poolwise.analysis import run
+
+    with _shown_progress(analysis.name) as progress:
+        done = run(analysis, out=chosen.out / analysis.name, quick=chosen.quick, progress=progress)
+    _print_answer(done)
+    return done
+
+
+def _print_answer(done: Run) -> None:
+    """The mean effect by every fit, as a table on standard output."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from poolwise.show import interval, number
+
+    prob = done.analysis.prob
+    word = " (reconstructed data)" if done.analysis.effects.reconstructed else ""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("mean effect by", "estimate", f"{100 * prob:g} % interval", "kind of interval", "status"):
+        table.add_column(heading, justify="right" if heading == "estimate" else "left")
+    for result in done.results:
+        mu = result["mu"]
+        cells = (result.label, number(mu.point), interval(*mu.interval(prob)), mu.interval_kind())
+        table.add_row(*cells, result.report.status)
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
+    console.print(f"{done.analysis.title}{word}", style="bold")
+    console.print(table)
+    if done.panel is not None:
+        console.print(f"{done.panel.sentence}\n", soft_wrap=True)
+
+
+@contextmanager
+def _shown_progress(name: str) -> Iterator[Callable[[Step], None]]:
+    """Tell of each step on standard error: a bar on a terminal, a line each elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda step: print(
+            f"{name}: {step.number} of {step.total}, {step.label}", file=sys.stderr, flush=True
+        )
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(name)
+
+        def tell(step: Step) -> None:
+            bars.update(
+                task, description=f"{name}: {step.label}", total=step.total, completed=step.number - 1
+            )
+
+        yield tell
+
+
+@contextmanager
+def _notes_on_stderr() -> Iterator[None]:
+    """Show each warning of the package once, as a note; leave other warnings as they are."""
+    told: set[str] = set()
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], filename: str, lineno: int,
+                 file: TextIO | None = None, line: str | None = None) -> None:  # fmt: skip
+            if not issubclass(category, PoolwiseWarning):
+                usual(message, category, filename, lineno, file, line)
+            elif str(message) not in told:
+                told.add(str(message))
+                print(f"note: {message}", file=sys.stderr)
+
+        warnings.showwarning = show
+        warnings.simplefilter("always", PoolwiseWarning)
+        yield
+
+
+def _refused(error: PoolwiseError) -> int:
+    print(f"poolwise: {error}", file=sys.stderr)
+    return BAD_INPUT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""Coefficients with their intervals, the effect in a new study, and shrunken study effects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
+
+from poolwise.closed_form.least_squares import Array, Data, Fit, quadratic, weighted_fit, weights
+
+
+@final
+@dataclass(frozen=True)
+class Coefficients:
+    """Coefficients of the weighted fit, with the law that their intervals use.
+
+    Attributes
+    ----------
+    beta : ndarray, shape (n, p)
+        Coefficients of the design as given (for an intercept alone: mu).
+    cov : ndarray, shape (n, p, p)
+        Their covariance.
+    inflation : ndarray, shape (n,)
+        Factor on the inverse-variance covariance: 1, or what Hartung & Knapp estimate.
+    df : ndarray, shape (n,)
+        Degrees of freedom of the t distribution; infinite for the normal one.
+    fit : Fit
+        The weighted fit behind them, one weighting for each data set.
+    """
+
+    beta: Array
+    cov: Array
+    inflation: Array
+    df: Array
+    fit: Fit
+
+    @property
+    def se(self) -> Array:
+        """Standard errors, shape (n, p)."""
+        return np.sqrt(np.diagonal(self.cov, axis1=-2, axis2=-1))
+
+
+@final
+@dataclass(frozen=True)
+class StudyEffects:
+    """Shrunken study effects theta_i.
+
+    Attributes
+    ----------
+    theta, sd : ndarray, shape (n, k)
+        Empirical Bayes estimates and their standard errors.
+    """
+
+    theta: Array
+    sd: Array
+
+
+def _wald(data: Data, fit: Fit) -> tuple[Array, Array]:
+    return np.ones(len(data.y)), np.full(len(data.y), np.inf)
+
+
+def _t(data: Data, fit: Fit) -> tuple[Array, Array]:
+    return np.ones(len(data.y)), data.df
+
+
+def _hartung_knapp(data: Data, fit: Fit) -> tuple[Array, Array]:
+    return quadratic(fit)[:, 0] / data.df, data.df
+
+
+def _hartung_knapp_adhoc(data: Data, fit: Fit) -> tuple[Array, Array]:
+    return np.maximum(quadratic(fit)[:, 0] / data.df, 1.0), data.df
+
+
+INTERVALS: dict[str, Callable[[Data, Fit], tuple[Array, Array]]] = {
+    "wald": _wald,
+    "t": _t,
+    "hartung-knapp": _hartung_knapp,
+    "hartung-knapp-adhoc": _hartung_knapp_adhoc,
+}
+PREDICTIONS: dict[str, float] = {"z": np.inf, "t": 0.0, "riley": -1.0}  # added to k - p
+
+
+def coefficients(data: Data, tau2: Array, interval: str) -> Coefficients:
+    """Coefficients at this tau2: beta = (X'WX)^-1 X'Wy, W = diag(1 / (v + tau2)).
+
+    ``"wald"``: cov = (X'WX)^-1, normal. ``"t"``: the same covariance, t with k - p. ``"hartung-knapp"``: the
+    covariance times y'Py / (k - p), t with k - p (Hartung & Knapp 2001, doi:10.1002/sim.791; Sidik & Jonkman
+    2002, doi:10.1002/sim.1262; with moderators Knapp & Hartung 2003, doi:10.1002/sim.1482).
+    ``"hartung-knapp-adhoc"``: that factor, or 1 where it is below 1 (Knapp & Hartung 2003).
+
+    Parameters
+    ----------
+    data : Data
+        n data sets of k studies.
+    tau2 : ndarray, shape (n,)
+        Between-study variances; zeros give the common effect.
+    interval : str
+        A key of `INTERVALS`.
+
+    Returns
+    -------
+    Coefficients
+        Arrays over the n data sets.
+    """
+    fit = weighted_fit(data, weights(data, tau2[:, None]))
+    inflation, df = INTERVALS[interval](data, fit)
+    back = data.back
+    beta = (back @ (data.centre + fit.b[:, 0])[..., None])[..., 0]
+    return Coefficients(beta, inflation[:, None, None] * (back @ fit.A[:, 0] @ back.mT), inflation, df, fit)
+
+
+def critical(df: Array, prob: float) -> Array:
+    """The (1 + prob) / 2 quantile of t with `df` degrees of freedom, normal where infinite, NaN where not positive."""
+    upper = 0.5 * (1.0 + prob)
+    usable = (df > 0) & (df < np.inf)
+    limit = np.where(df == np.inf, ndtri(upper), np.nan)
+    return np.where(usable, stdtrit(np.where(usable, df, 1.0), upper), limit)
+
+
+def p_value(statistic: Array, df: Array) -> Array:
+    """Two-sided p-value of a t statistic, normal where `df` is infinite."""
+    size = -np.abs(statistic)
+    normal = df == np.inf
+    return 2.0 * np.where(normal, ndtr(size), stdtr(np.where(normal, 1.0, df), size))
+
+
+def prediction_df(data: Data, convention: str) -> Array:
+    """Degrees of freedom of the prediction interval, shape (n,); NaN where k - p < 2, too few to predict from.
+
+    ``"z"``: infinite; ``"t"``: k - p; ``"riley"``: k - p - 1 (k - 2 for an intercept alone: Higgins, Thompson &
+    Spiegelhalter 2009, doi:10.1111/j.1467-985X.2008.00552.x; Riley, Higgins & Deeks 2011, doi:10.1136/bmj.d549).
+    """
+    return np.where(data.df >= 2, data.df + PREDICTIONS[convention], np.nan)
+
+
+def study_effects(coef: Coefficients, tau2: Array) -> StudyEffects:
+    """Shrunken effects (best linear unbiased predictions) of the studies that are in the data.
+
+    theta_i = w_i y_i + (1 - w_i) x_i'beta with w_i = tau2 / (tau2 + v_i); variance
+    w_i v_i + (1 - w_i)^2 x_i' cov(beta) x_i (Raudenbush & Bryk 1985, doi:10.3102/10769986010002075).
+    At tau2 = 0 every theta_i is x_i'beta.
+
+    Parameters
+    ----------
+    coef : Coefficients
+        The fit at `tau2`.
+    tau2 : ndarray, shape (n,)
+        Between-study variances.
+
+    Returns
+    -------
+    StudyEffects
+        Arrays of shape (n, k).
+    """
+    data, fit = coef.fit.data, coef.fit
+    share = tau2[:, None] / (tau2[:, None] + data.v)
+    expected = (data.X @ (data.centre + fit.b[:, 0])[..., None])[..., 0]
+    inner = coef.inflation[:, None] * ((data.X @ fit.A[:, 0]) * data.X).sum(-1)
+    return StudyEffects(expected + share * fit.r[:, 0], np.sqrt(share * data.v + (1.0 - share) ** 2 * inner))

@@ -1,0 +1,175 @@
+"""Estimators of the between-study variance tau2, by name.
+
+Comparisons of them: Veroniki et al. 2016, doi:10.1002/jrsm.1164; Viechtbauer 2005,
+doi:10.3102/10769986030003261.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtri
+
+from poolwise.closed_form.heterogeneity import solve_q
+from poolwise.closed_form.least_squares import (
+    Array,
+    Data,
+    Fit,
+    inverse_variance_fit,
+    quadratic,
+    total_weight,
+    trace,
+    trace_sandwich,
+    trace_weighted,
+    weighted_fit,
+    weights,
+)
+from poolwise.closed_form.likelihood import maximise
+
+
+@final
+@dataclass(frozen=True)
+class Tau2:
+    """An estimate of tau2 for each data set.
+
+    Attributes
+    ----------
+    value : ndarray, shape (n,)
+        Estimates, never negative.
+    se : ndarray, shape (n,)
+        Asymptotic standard errors, evaluated at the estimate; NaN when there is none.
+    iterations : int
+        Steps of the search; 0 for a formula.
+    maxima : ndarray of int, shape (n,)
+        Local maxima of the likelihood; 1 where the estimator has only one solution.
+    """
+
+    value: Array
+    se: Array
+    iterations: int
+    maxima: NDArray[np.intp]
+
+
+def estimate_tau2(data: Data, estimator: str | float) -> Tau2:
+    """tau2 by the estimator of that name, or a fixed number with no standard error.
+
+    Parameters
+    ----------
+    data : Data
+        n data sets of k studies, k > p.
+    estimator : str or float
+        A key of `ESTIMATORS`, or tau2 itself.
+
+    Returns
+    -------
+    Tau2
+        Arrays of shape (n,).
+    """
+    n = len(data.y)
+    if isinstance(estimator, str):
+        return ESTIMATORS[estimator](data)
+    return Tau2(np.full(n, float(estimator)), np.full(n, np.nan), 0, np.ones(n, dtype=np.intp))
+
+
+def dersimonian_laird(data: Data) -> Tau2:
+    """DL: the method of moments with weights 1/v (DerSimonian & Laird 1986, doi:10.1016/0197-2456(86)90046-2, eq. 8)."""
+    return _moments(data, inverse_variance_fit(data))
+
+
+def hedges(data: Data) -> Tau2:
+    """HE: the method of moments with equal weights (Hedges & Olkin 1985, p. 194)."""
+    return _moments(data, weighted_fit(data, data.present[:, None, :]))
+
+
+def hunter_schmidt(data: Data) -> Tau2:
+    """HS: (Q - k) / sum w (Viechtbauer 2005, doi:10.3102/10769986030003261)."""
+    return _hunter_schmidt(data, np.ones(len(data.y)))
+
+
+def hunter_schmidt_small(data: Data) -> Tau2:
+    """HSk: (Q k / (k - p) - k) / sum w, HS with a small-sample correction (Brannick et al. 2019, doi:10.1177/1094428119883420)."""
+    return _hunter_schmidt(data, data.count / data.df)
+
+
+def sidik_jonkman(data: Data) -> Tau2:
+    """SJ: t0 y'Py / (k - p) with P at t0 = sum (y - mean)^2 / k (Sidik & Jonkman 2005, doi:10.1111/j.1467-9876.2005.00489.x)."""
+    plain = data.y.sum(-1) / data.count
+    first = (((data.y - plain[:, None]) * data.present) ** 2).sum(-1) / data.count
+    fit = weighted_fit(data, weights(data, first[:, None]))
+    factor = first / data.df
+    value = factor * quadratic(fit)[:, 0]
+    return _formula(data, value, factor * _sd_quadratic(data, fit, value))
+
+
+def maximum_likelihood(data: Data) -> Tau2:
+    """ML: the global maximum of the likelihood; se = sqrt(2 / tr W W) (Hardy & Thompson 1996)."""
+    found = maximise(data, restricted=False)
+    w = weights(data, found.tau2[:, None])[:, 0]
+    return Tau2(found.tau2, np.sqrt(2.0 / np.vecdot(w, w)), found.iterations, found.maxima)
+
+
+def restricted_maximum_likelihood(data: Data) -> Tau2:
+    """REML: the global maximum of the restricted likelihood; se = sqrt(2 / tr P P) (Viechtbauer 2005)."""
+    found = maximise(data, restricted=True)
+    fit = weighted_fit(data, weights(data, found.tau2[:, None]))
+    return Tau2(found.tau2, np.sqrt(2.0 / trace_sandwich(fit)[:, 0]), found.iterations, found.maxima)
+
+
+def paule_mandel(data: Data) -> Tau2:
+    """PM: the tau2 at which Q(tau2) = k - p (Paule & Mandel 1982, doi:10.6028/jres.087.022); Morris's EB solves the same equation."""
+    return _generalised_q(data, data.df)
+
+
+def paule_mandel_median(data: Data) -> Tau2:
+    """PMM: the tau2 at which Q(tau2) is the median of chi-square, k - p (Viechtbauer 2021, doi:10.1080/00031305.2021.1959013)."""
+    return _generalised_q(data, chdtri(data.df, 0.5))
+
+
+ESTIMATORS: dict[str, Callable[[Data], Tau2]] = {
+    "REML": restricted_maximum_likelihood,
+    "DL": dersimonian_laird,
+    "PM": paule_mandel,
+    "ML": maximum_likelihood,
+    "EB": paule_mandel,
+    "PMM": paule_mandel_median,
+    "HE": hedges,
+    "HS": hunter_schmidt,
+    "HSk": hunter_schmidt_small,
+    "SJ": sidik_jonkman,
+}
+
+
+def _formula(data: Data, value: Array, se: Array) -> Tau2:
+    return Tau2(value, se, 0, np.ones(len(data.y), dtype=np.intp))
+
+
+def _sd_quadratic(data: Data, fit: Fit, tau2: Array) -> Array:
+    """sd of y'Py under the marginal model: sqrt(2 tr(P S P S)), S = diag(v + tau2); shape (n,)."""
+    return np.sqrt(2.0 * trace_sandwich(fit, (data.v + tau2[:, None])[:, None, :])[:, 0])
+
+
+def _moments(data: Data, fit: Fit) -> Tau2:
+    """The general method of moments, (y'Py - tr PV) / tr P (DerSimonian & Kacker 2007, doi:10.1016/j.cct.2006.04.004, eq. 6)."""
+    slope = trace(fit)[:, 0]
+    value = np.maximum((quadratic(fit) - trace_weighted(fit, data.v[:, None, :]))[:, 0] / slope, 0.0)
+    return _formula(data, value, _sd_quadratic(data, fit, value) / slope)
+
+
+def _hunter_schmidt(data: Data, factor: Array) -> Tau2:
+    fit = inverse_variance_fit(data)
+    total = total_weight(fit)[:, 0]
+    value = np.maximum((factor * quadratic(fit)[:, 0] - data.count) / total, 0.0)
+    return _formula(data, value, factor * _sd_quadratic(data, fit, value) / total)
+
+
+def _generalised_q(data: Data, target: Array) -> Tau2:
+    """Root of Q(tau2) = target; se = sqrt(2 k^2 / (k - p)) / sum w at the root (Morris 1983; Viechtbauer et al. 2015)."""
+    start = dersimonian_laird(data).value[:, None]
+    roots, steps = solve_q(data, target[:, None], start)
+    total = weights(data, roots)[:, 0].sum(-1)
+    se = np.sqrt(2.0 * data.count**2 / data.df) / total
+    return Tau2(roots[:, 0], se, steps, np.ones(len(data.y), dtype=np.intp))

@@ -1,0 +1,278 @@
+"""Data sets by name: each is one CSV of numbers and one TOML of words."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any, final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from poolwise.effects import Effects
+from poolwise.errors import InputError, nearest
+
+Array = NDArray[np.float64]
+
+_FIGURES = ("d", "se", "q", "i2_percent", "d_re")
+
+
+@final
+@dataclass(frozen=True)
+class Dataset:
+    """What a packaged data set is and whom to cite.
+
+    Attributes
+    ----------
+    name, title : str
+        Name to load it by, and what it is.
+    scale : str
+        Name of the analysis scale: ``"log RR"``, ``"SMD"``, ``"MD"``.
+    k : int
+        Number of estimates.
+    citation, doi : str
+        The paper the numbers come from.
+    columns : mapping of str to str
+        What each column of `frame` holds, with its unit.
+    published : mapping of str to str
+        What each column of the published aggregates holds; empty when there are none.
+    source, licence : str
+        Where the numbers were taken from, and on what footing they are given here.
+    provenance : str
+        ``"reported"`` or ``"reconstructed"``.
+    directions : tuple of str
+        Words for effects below and above the null value.
+    notes : tuple of str
+        What a user has to know before using the numbers.
+    """
+
+    name: str
+    title: str
+    scale: str
+    k: int
+    citation: str
+    doi: str
+    columns: Mapping[str, str]
+    published: Mapping[str, str]
+    source: str
+    licence: str
+    provenance: str
+    directions: tuple[str, str]
+    notes: tuple[str, ...]
+    roles: Mapping[str, Any] = field(repr=False)
+
+
+def names() -> list[str]:
+    """The names of the packaged data sets, in alphabetical order.
+
+    Examples
+    --------
+    >>> names()
+    ['bcg', 'eight_schools', 'raudenbush1985', 'working_alliance']
+    """
+    entries = (files("poolwise.datasets") / "data").iterdir()
+    return sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml"))
+
+
+def describe(name: str) -> Dataset:
+    """What a data set is: scale, k, citation, columns, source, notes.
+
+    Raises
+    ------
+    InputError
+        If no data set has that name; the message offers the nearest.
+
+    Examples
+    --------
+    >>> describe("bcg").doi
+    '10.1001/jama.1994.03510330076038'
+    """
+    words = tomllib.loads(_text(name, ".toml"))
+    return Dataset(
+        name=name,
+        title=words["title"],
+        scale=words["scale"],
+        k=len(frame(name)),
+        citation=words["citation"],
+        doi=words["doi"],
+        columns=MappingProxyType(words["columns"]),
+        published=MappingProxyType(words.get("published", {})),
+        source=words["source"],
+        licence=words["licence"],
+        provenance=words["provenance"],
+        directions=(words["directions"][0], words["directions"][1]),
+        notes=tuple(words["notes"]),
+        roles=MappingProxyType(words["roles"]),
+    )
+
+
+def frame(name: str) -> pd.DataFrame:
+    """The columns of a data set as packaged: counts, estimates, moderators, one row for each study.
+
+    Raises
+    ------
+    InputError
+        If no data set has that name.
+    """
+    return pd.DataFrame({column: _typed(cells) for column, cells in _columns(name, ".csv").items()})
+
+
+def load(name: str) -> Effects:
+    """A packaged data set as a study table, ready to fit.
+
+    For ``"bcg"`` estimates and variances are computed from the 2 x 2 counts (see `log_risk_ratio`); for
+    the others they are as packaged. ``"working_alliance"`` holds three outcomes, to be had one at a
+    time with ``select(outcome=...)``, and is reconstructed: see ``describe("working_alliance").notes``.
+
+    Raises
+    ------
+    InputError
+        If no data set has that name; the message offers the nearest.
+
+    Examples
+    --------
+    >>> load("bcg").k
+    13
+    """
+    words, table = describe(name), frame(name)
+    roles = words.roles
+    y, v = _MEASURES[roles["measure"]](table, roles)
+    moderators = roles.get("moderators")
+    return Effects(
+        y,
+        se=table[roles["se"]].to_numpy(dtype=float) if "se" in roles else None,
+        v=None if "se" in roles else v,
+        study=list(table[roles["study"]]),
+        moderators=table[moderators] if moderators else None,
+        outcome=list(table[roles["outcome"]]) if "outcome" in roles else None,
+        n=table[roles["n"]].sum(axis=1).to_numpy(dtype=float) if "n" in roles else None,
+        scale=words.scale,
+        provenance=words.provenance,
+        title=words.title,
+        citation=f"{words.citation} doi:{words.doi}",
+        directions=words.directions,
+        notes=words.notes[:1] if words.provenance == "reconstructed" else (),
+    )
+
+
+def published(name: str) -> pd.DataFrame:
+    """The aggregates that a paper printed, with the rounding of each figure.
+
+    Parameters
+    ----------
+    name : str
+        A data set with published aggregates: ``"working_alliance"``.
+
+    Returns
+    -------
+    DataFrame
+        One row for each printed row, columns as in ``describe(name).published``: figures as numbers,
+        ``<figure>_decimals`` the decimals that each is printed with, ``p`` as the text printed
+        (``"<.001"``). ``attrs`` holds title, citation, scale and directions. Rows of one outcome go
+        straight into `poolwise.reconstruct`.
+
+    Raises
+    ------
+    InputError
+        If the data set is unknown or has no published aggregates.
+
+    Examples
+    --------
+    >>> table = published("working_alliance")
+    >>> float(table["q"][1]), int(table["q_decimals"][1])
+    (0.94, 3)
+    """
+    words = describe(name)
+    if not words.published:
+        having = [other for other in names() if describe(other).published]
+        raise InputError(f"no published aggregates are packaged for '{name}'", f"one of {', '.join(having)}")
+    table = pd.DataFrame(_columns(name, "_published.csv"))
+    printed = {figure: table[figure] for figure in _FIGURES}
+    table = table.assign(
+        k=pd.to_numeric(table["k"], errors="coerce").astype("Int64"),
+        share=pd.to_numeric(table["share"], errors="coerce"),
+        **{figure: pd.to_numeric(text, errors="coerce") for figure, text in printed.items()},
+        **{f"{figure}_decimals": text.map(_decimals).astype("Int64") for figure, text in printed.items()},
+    )
+    table.attrs = {
+        "title": words.title.removesuffix(" (reconstructed)"),
+        "citation": f"{words.citation} doi:{words.doi}",
+        "scale": words.scale,
+        "directions": words.directions,
+    }
+    return table
+
+
+def log_risk_ratio(a: Array, b: Array, c: Array, d: Array) -> tuple[Array, Array]:
+    """Log risk ratio of 2 x 2 tables and its sampling variance.
+
+    y = log(a / (a + b)) - log(c / (c + d)),  v = 1/a - 1/(a + b) + 1/c - 1/(c + d)
+
+    Parameters
+    ----------
+    a, b : ndarray
+        Treated persons with and without the event, shape (k,); `a` above zero.
+    c, d : ndarray
+        The same for controls; `c` above zero.
+
+    Returns
+    -------
+    y, v : ndarray
+        Shape (k,).
+
+    References
+    ----------
+    Katz D, Baptista J, Azen SP, Pike MC (1978). Biometrics 34:469-474. doi:10.2307/2530610
+    """
+    treated, control = a + b, c + d
+    y = np.log(a / treated) - np.log(c / control)
+    v = 1.0 / a - 1.0 / treated + 1.0 / c - 1.0 / control
+    return y, v
+
+
+def _from_counts(table: pd.DataFrame, roles: Mapping[str, Any]) -> tuple[Array, Array | None]:
+    a, b, c, d = (table[column].to_numpy(dtype=float) for column in roles["counts"])
+    return log_risk_ratio(a, b, c, d)
+
+
+def _from_estimates(table: pd.DataFrame, roles: Mapping[str, Any]) -> tuple[Array, Array | None]:
+    v = table[roles["v"]].to_numpy(dtype=float) if "v" in roles else None
+    return table[roles["y"]].to_numpy(dtype=float), v
+
+
+_MEASURES: dict[str, Callable[[pd.DataFrame, Mapping[str, Any]], tuple[Array, Array | None]]] = {
+    "risk ratio from counts": _from_counts,
+    "estimates": _from_estimates,
+}
+
+
+def _decimals(text: str) -> int | None:
+    return len(text.partition(".")[2]) if text else None
+
+
+def _columns(name: str, ending: str) -> dict[str, list[str]]:
+    """The cells of a packaged CSV as text, by column."""
+    header, *rows = csv.reader(io.StringIO(_text(name, ending)))
+    return {column: [row[i] for row in rows] for i, column in enumerate(header)}
+
+
+def _typed(cells: list[str]) -> list[int] | list[float] | list[str]:
+    """Cells as whole numbers or numbers where all of them are; float() reads every digit."""
+    for kind in (int, float):
+        try:
+            return [kind(cell) for cell in cells]
+        except ValueError:
+            continue
+    return cells
+
+
+def _text(name: str, ending: str) -> str:
+    if name not in names():
+        raise InputError(f"no data set is called '{name}'", advice=nearest(name, names()))
+    return (files("poolwise.datasets") / "data" / f"{name}{ending}").read_text(encoding="utf-8")

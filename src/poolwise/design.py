@@ -1,0 +1,293 @@
+"""Moderators into a design matrix, checked for everything that makes a meta-regression meaningless."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from poolwise.effects import Effects
+from poolwise.errors import InputError, ModelError, listing, nearest
+from poolwise.intake.cells import Rows, warn
+
+if TYPE_CHECKING:
+    from formulaic.parser.types import Factor
+
+Array = NDArray[np.float64]
+
+INTERCEPT = "intercept"
+ALIAS_TOLERANCE = 1e-8  # of a column's own length, after the mean is taken out
+FAR_FROM_ZERO = 10.0  # standard deviations
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Design:
+    """The design matrix of a meta-regression.
+
+    Attributes
+    ----------
+    X : ndarray
+        Shape (k, p), read-only; the intercept first when there is one.
+    names : tuple of str
+        Names of the p coefficients: ``"intercept"``, ``"ablat"``, ``"setting[custodial]"``.
+    formula : str
+        What it was made from: ``"~ ablat"``.
+    notes : tuple of str
+        What was noticed; repeated in the fit's report.
+    """
+
+    X: Array
+    names: tuple[str, ...]
+    formula: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def p(self) -> int:
+        """Number of coefficients."""
+        return len(self.names)
+
+
+def design(effects: Effects, moderators: str | Sequence[str]) -> Design:
+    """The design matrix for some moderators, one row for each estimate.
+
+    A numeric moderator is one column; one of words is a column of 0 and 1 for each level but the first (in
+    sorted order, or in the order of a categorical column), so that its coefficients are differences from that
+    level. The table's own ``se`` and ``n`` can be moderators too.
+
+    Parameters
+    ----------
+    effects : Effects
+        The study table, k rows.
+    moderators : str or sequence of str
+        A formula, ``"~ ablat + setting"``, or names of columns, ``["ablat", "setting"]``. A formula is
+        evaluated as Python: it comes from a caller's own code only, never from a file.
+
+    Returns
+    -------
+    Design
+        X of shape (k, p), names, formula.
+
+    Raises
+    ------
+    InputError
+        For a moderator that does not exist, misses values, is constant, or is determined by others; for as
+        many coefficients as studies. The message names rows or columns.
+    ModelError
+        For a formula that cannot be read or has a left-hand side.
+
+    Examples
+    --------
+    >>> design(pw.datasets.load("bcg"), ["ablat"]).names
+    ('intercept', 'ablat')
+    """
+    if isinstance(moderators, str):
+        formula = moderators.strip()
+        variables = _formula_variables(formula)
+    else:
+        variables = list(moderators)
+        formula = "~ " + (" + ".join(variables) or "1")
+        twice = sorted({name for name in variables if variables.count(name) > 1})
+        if twice:
+            raise ModelError(f"the moderator(s) {listing(twice)} are named more than once", "each name once")
+    frame = _variables(effects, variables)
+    X, names = _from_formula(formula, frame) if isinstance(moderators, str) else _from_columns(frame)
+    _check_rank(X, names, effects.k)
+    notes = (*_lone_levels(X, names, frame, effects), *_far_from_zero(X, names))
+    for note in notes:
+        warn(note)
+    X.setflags(write=False)
+    return Design(X, names, formula, notes)
+
+
+def _formula_variables(formula: str) -> list[str]:
+    """The columns that a one-sided formula asks for."""
+    from formulaic import Formula, SimpleFormula
+    from formulaic.errors import FormulaicError
+
+    if "~" not in formula:
+        raise ModelError(
+            f"'{formula}' is no formula", "a formula or a list of columns", f"'~ {formula}' or ['{formula}']"
+        )
+    try:
+        parsed = Formula(formula)
+    except (FormulaicError, SyntaxError) as error:
+        reason = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()[0]
+        raise ModelError(f"the formula '{formula}' cannot be read: {reason}", "'~ a + b'") from None
+    if not isinstance(parsed, SimpleFormula):
+        raise ModelError(
+            f"the formula '{formula}' has more than one side", "'~ a + b': the effects are the left-hand side"
+        )
+    factors = [factor for term in parsed for factor in term.factors]
+    return list(dict.fromkeys(name for factor in factors for name in _names_in(factor)))
+
+
+def _names_in(factor: Factor) -> list[str]:
+    """The columns that one factor of a formula asks for: ``center(year)`` asks for ``year``."""
+    from formulaic.transforms import TRANSFORMS
+
+    if factor.eval_method.name == "LITERAL":
+        return []
+    if factor.eval_method.name == "LOOKUP":
+        return [factor.expr]
+    try:
+        nodes = list(ast.walk(ast.parse(factor.expr, mode="eval")))
+    except SyntaxError:
+        raise ModelError(f"'{factor.expr}' in the formula cannot be read", "names without blanks") from None
+    names = [node.id for node in nodes if isinstance(node, ast.Name)]
+    return [name for name in names if name not in TRANSFORMS]
+
+
+def _variables(effects: Effects, names: Sequence[str]) -> pd.DataFrame:
+    """The moderators as a frame of numbers and categories, checked one by one."""
+    table = effects.to_frame()
+    known = [*effects.moderators.columns, "se", "n"]
+    frame = pd.DataFrame(index=table.index)
+    for name in names:
+        if name not in [*known, "study", "outcome"]:
+            raise InputError(f"no moderator '{name}'", advice=nearest(name, known))
+        column = table[name].infer_objects()
+        gaps = column.isna().to_numpy(dtype=bool)
+        if gaps.any():
+            raise InputError(
+                f"the moderator '{name}' is missing for {Rows(effects.study).names(gaps)}",
+                "a value for each study",
+                f"effects.drop(study=...) for these rows, or a regression without '{name}'",
+            )
+        frame[name] = _as_factor_or_number(column, name, effects)
+        if frame[name].nunique() < 2:
+            raise InputError(
+                f"the moderator '{name}' is {column.tolist()[0]!r} for all {effects.k} studies",
+                "at least two values",
+                "leaving it out: a constant explains no differences",
+            )
+    return frame
+
+
+def _as_factor_or_number(column: pd.Series, name: str, effects: Effects) -> pd.Series:
+    """Numbers as floats, words as categories without unused levels."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.remove_unused_categories()
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
+        values = column.astype(int if pd.api.types.is_integer_dtype(column) else float)
+        infinite = np.isinf(values.to_numpy())
+        if infinite.any():
+            raise InputError(
+                f"the moderator '{name}' is infinite for {Rows(effects.study).names(infinite)}",
+                "finite numbers",
+            )
+        return values
+    if pd.api.types.is_datetime64_any_dtype(column):
+        raise InputError(f"the moderator '{name}' holds dates", "numbers or words", "its year as a number")
+    return column.astype(str).astype("category")
+
+
+def _from_columns(frame: pd.DataFrame) -> tuple[Array, tuple[str, ...]]:
+    """Intercept, numbers as they are, categories against their first level."""
+    columns, names = [np.ones(len(frame))], [INTERCEPT]
+    for name, column in frame.items():
+        if not isinstance(column.dtype, pd.CategoricalDtype):
+            columns.append(column.to_numpy(dtype=float))
+            names.append(str(name))
+            continue
+        for level in column.cat.categories[1:]:
+            columns.append((column == level).to_numpy(dtype=float))
+            names.append(f"{name}[{level}]")
+    return np.column_stack(columns), tuple(names)
+
+
+def _from_formula(formula: str, frame: pd.DataFrame) -> tuple[Array, tuple[str, ...]]:
+    """What formulaic makes of the formula, under our names."""
+    from formulaic import model_matrix
+    from formulaic.errors import FormulaicError
+
+    try:
+        matrix = model_matrix(formula, frame, context={}, na_action="raise")
+    except (FormulaicError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"the formula '{formula}' cannot be evaluated: {reason}", "'~ a + b'") from None
+    X = np.asarray(matrix, dtype=float).reshape(len(frame), -1)
+    names = tuple(INTERCEPT if name == "Intercept" else name.replace("[T.", "[") for name in matrix.columns)
+    if not np.isfinite(X).all():
+        bad = [name for name, column in zip(names, X.T, strict=True) if not np.isfinite(column).all()]
+        raise InputError(f"the formula '{formula}' makes infinite or missing values in {listing(bad)}")
+    return X, names
+
+
+def _check_rank(X: Array, names: tuple[str, ...], k: int) -> None:
+    """Refuse columns that others determine, and as many coefficients as studies."""
+    p = len(names)
+    aliased = _aliased(X, names)
+    if p >= k:
+        also = f"; determined by the others: {listing(aliased)}" if aliased else ""
+        raise InputError(
+            f"{p} coefficients ({listing(names)}) for {k} studies{also}",
+            "fewer coefficients than studies, best ten studies for each",
+            "fewer moderators, or fewer levels",
+        )
+    if aliased:
+        told = "; ".join(
+            f"'{name}' is determined by {' and '.join(f"'{other}'" for other in others)}"
+            for name, others in aliased.items()
+        )
+        raise InputError(f"collinear moderators: {told}", "columns that differ", "leaving one of them out")
+
+
+def _aliased(X: Array, names: tuple[str, ...]) -> dict[str, list[str]]:
+    """Columns that are linear combinations of columns before them, each with those columns."""
+    deviations = X - X.mean(axis=0) if names[:1] == (INTERCEPT,) else X
+    kept: list[int] = []
+    aliased: dict[str, list[str]] = {}
+    for place in range(1 if names[:1] == (INTERCEPT,) else 0, X.shape[1]):
+        length = float(np.linalg.norm(deviations[:, place]))
+        if length <= ALIAS_TOLERANCE * float(np.linalg.norm(X[:, place])):
+            aliased[names[place]] = [INTERCEPT]
+            continue
+        column, before = deviations[:, place] / length, deviations[:, kept]
+        before = before / np.linalg.norm(before, axis=0)
+        share, *_ = np.linalg.lstsq(before, column, rcond=None)
+        if np.linalg.norm(column - before @ share) > ALIAS_TOLERANCE:
+            kept.append(place)
+        else:
+            used = np.abs(share) > 1e-6
+            aliased[names[place]] = [names[other] for other, uses in zip(kept, used, strict=True) if uses]
+    return aliased
+
+
+def _lone_levels(X: Array, names: tuple[str, ...], frame: pd.DataFrame, effects: Effects) -> tuple[str, ...]:
+    """Levels that one study alone has, the reference level of a category included."""
+    lone = {
+        name: int(np.flatnonzero(column)[0])
+        for name, column in zip(names, X.T, strict=True)
+        if "[" in name and np.count_nonzero(column) == 1
+    }
+    for name, column in frame.items():
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            rows = np.flatnonzero(column.cat.codes == 0)
+            if len(rows) == 1:
+                lone[f"{name}[{column.cat.categories[0]}]"] = int(rows[0])
+    if not lone:
+        return ()
+    told = listing(f"'{name}' (only '{effects.study[row]}')" for name, row in lone.items())
+    return (
+        f"levels with one study: {told}; a coefficient that one study alone decides says nothing general",
+    )
+
+
+def _far_from_zero(X: Array, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Numbers such as years, for which the intercept would be an effect in year 0."""
+    notes = []
+    for name, column in zip(names, X.T, strict=True):
+        centre, spread = float(column.mean()), float(column.std())
+        if name != INTERCEPT and "[" not in name and abs(centre) > FAR_FROM_ZERO * spread:
+            notes.append(
+                f"'{name}' lies far from 0 (mean {centre:.5g}, sd {spread:.3g}), so the intercept is an "
+                f"effect far outside the data; centre it: {name} - {centre:.4g}"
+            )
+    return tuple(notes)

@@ -1,0 +1,137 @@
+"""Whether a run of NUTS can be believed: numbers, and a sentence for each that is bad."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.result import Finding
+
+Array = NDArray[np.float64]
+
+R_HAT_LIMIT = 1.01
+ESS_PER_CHAIN = 100.0
+E_BFMI_LIMIT = 0.3
+SHORTEST_CHAIN = 4
+
+
+def diagnostics(
+    parameters: Mapping[str, Array], stats: Mapping[str, NDArray], moments: Mapping[str, int]
+) -> dict[str, float]:
+    """What the chains say about their own convergence.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Draws of each sampled parameter, shape (chains, draws).
+    stats : mapping
+        ``diverging``, ``energy``, ``reached_max_treedepth``, each of shape (chains, draws).
+    moments : mapping
+        Highest moment of each parameter that exists; without the second the mean has no Monte Carlo error.
+
+    Returns
+    -------
+    dict of str to float
+        For each parameter rank-normalised R-hat, bulk and tail effective sample size, Monte Carlo standard
+        errors (mcse) of its mean and of its 2.5 and 97.5 % quantiles, on the scale of the effects; then the
+        number of divergences, the smallest E-BFMI and how often a tree reached its largest depth. NaN where
+        chains are too few or too short.
+
+    References
+    ----------
+    Vehtari et al. 2021, Bayesian Analysis 16(2), 10.1214/20-BA1221, section 4; Betancourt 2016,
+    arXiv:1604.00695, for E-BFMI.
+    """
+    numbers: dict[str, float] = {}
+    for name, draws in parameters.items():
+        numbers |= {f"{key}_{name}": value for key, value in _of_one(draws, moments[name]).items()}
+    numbers["divergences"] = float(stats["diverging"].sum())
+    numbers["e_bfmi"] = _e_bfmi(stats["energy"])
+    numbers["max_depth_hits"] = float(stats["reached_max_treedepth"].sum())
+    return numbers
+
+
+def findings(numbers: Mapping[str, float], *, chains: int) -> tuple[Finding, ...]:
+    """A finding for each kind of trouble in the numbers, with a sentence of advice.
+
+    Parameters
+    ----------
+    numbers : mapping
+        From `diagnostics`.
+    chains : int
+        Number of chains; 100 effective draws are asked of each.
+    """
+    found = []
+    if numbers["divergences"] > 0:
+        found.append(
+            Finding(
+                "divergences",
+                f"NUTS diverged {numbers['divergences']:.0f} times and may have missed a part of the "
+                "posterior: raise target_accept and tune, or use Exact(), which has no sampler.",
+            )
+        )
+    trouble = _trouble(numbers, chains)
+    if trouble:
+        found.append(
+            Finding(
+                "not_converged",
+                f"The chains cannot be relied upon: {'; '.join(trouble)}. Raise draws and tune (draws=4000, "
+                "tune=2000, chains=4), or use Exact(), which has no sampling error.",
+            )
+        )
+    return tuple(found)
+
+
+def _of_one(draws: Array, moments: int) -> dict[str, float]:
+    chains, length = draws.shape
+    names = ("r_hat", "ess_bulk", "ess_tail", "mcse_mean", "mcse_q2.5", "mcse_q97.5")
+    if length < SHORTEST_CHAIN:
+        return dict.fromkeys(names, np.nan)
+    import arviz as az
+
+    values = (
+        az.rhat(draws, method="rank") if chains > 1 else np.nan,
+        az.ess(draws, method="bulk"),
+        az.ess(draws, method="tail", prob=(0.05, 0.95)),
+        az.mcse(draws, method="mean") if moments >= 2 else np.nan,
+        az.mcse(draws, method="quantile", prob=0.025),
+        az.mcse(draws, method="quantile", prob=0.975),
+    )
+    return {name: float(value) for name, value in zip(names, values, strict=True)}
+
+
+def _e_bfmi(energy: Array) -> float:
+    """The smallest E-BFMI of the chains: mean squared energy step over energy variance."""
+    if energy.shape[1] < SHORTEST_CHAIN:
+        return np.nan
+    import arviz as az
+
+    return float(np.min(az.bfmi(energy)))
+
+
+def _trouble(numbers: Mapping[str, float], chains: int) -> list[str]:
+    """What is wrong with mixing, in words; a number that is NaN counts as bad."""
+    trouble = []
+    ratios = _starting(numbers, "r_hat_")
+    worst = max(ratios, key=lambda name: np.nan_to_num(ratios[name], nan=np.inf))
+    if chains == 1:
+        trouble.append("R-hat compares chains and there is only 1")
+    elif not ratios[worst] <= R_HAT_LIMIT:
+        trouble.append(f"R-hat of {worst} is {ratios[worst]:.3f}, above {R_HAT_LIMIT}")
+    sizes = _starting(numbers, "ess_")
+    poorest = min(sizes, key=lambda name: np.nan_to_num(sizes[name], nan=-np.inf))
+    needed = ESS_PER_CHAIN * chains
+    if not sizes[poorest] >= needed:
+        where = poorest.replace("_", " of ")
+        trouble.append(
+            f"the {where} has an effective sample size of {sizes[poorest]:.0f}, below {needed:.0f}"
+        )
+    if not numbers["e_bfmi"] >= E_BFMI_LIMIT:
+        trouble.append(f"E-BFMI is {numbers['e_bfmi']:.2f}, below {E_BFMI_LIMIT}")
+    return trouble
+
+
+def _starting(numbers: Mapping[str, float], start: str) -> dict[str, float]:
+    return {name.removeprefix(start): value for name, value in numbers.items() if name.startswith(start)}

@@ -1,0 +1,208 @@
+"""What quadrature found for one study table: every named quantity, joint draws and diagnostics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.effects import Effects
+from poolwise.engines._heterogeneity import typical_variance
+from poolwise.engines._moments import highest_moment
+from poolwise.errors import ModelError
+from poolwise.exact.mixture import NormalMixture
+from poolwise.exact.tau_posterior import (
+    Studies,
+    TauLaw,
+    TauPosterior,
+    TauPriors,
+    limit_error,
+    mu_mixture,
+    tau_posterior,
+    theta_mixture,
+    theta_new_mixture,
+)
+from poolwise.model import CommonEffect, RandomEffects
+from poolwise.priors import Flat, Normal, Prior
+from poolwise.quantities import Estimate, IntervalKind, Posterior, Quantity, TransformedLaw
+
+Array = NDArray[np.float64]
+MOST_HALVINGS = 3
+
+
+@final
+@dataclass(frozen=True)
+class Fitted:
+    """What quadrature found: the posterior of tau, or a known tau (0 for the common effect)."""
+
+    effects: Effects
+    model: CommonEffect | RandomEffects
+    studies: Studies
+    posterior: TauPosterior | None
+    tau_known: float
+    limit_error: float
+
+    def mu(self) -> NormalMixture:
+        """The posterior of mu."""
+        if self.posterior is not None:
+            return mu_mixture(self.posterior)
+        _, mean, sd = self._given_known_tau()
+        return NormalMixture(np.ones(1), np.array([mean]), np.array([sd]))
+
+    def theta_new(self) -> NormalMixture:
+        """The posterior of the true effect in a new study."""
+        if self.posterior is not None:
+            return theta_new_mixture(self.posterior)
+        return replace(self.mu(), spread=np.hypot(self.mu().spread, self.tau_known))
+
+    def theta(self, i: int) -> NormalMixture:
+        """The posterior of the true effect in study i."""
+        if self.posterior is not None:
+            return theta_mixture(self.posterior, i)
+        mu, v, square = self.mu(), self.effects.v[i], self.tau_known**2
+        keep, pull = square / (square + v), v / (square + v)
+        centre = keep * self.effects.y[i] + pull * mu.centre
+        return replace(mu, centre=centre, spread=np.sqrt(keep * v + (pull * mu.spread) ** 2))
+
+    def quantities(self, kind: IntervalKind) -> dict[str, Quantity]:
+        """The named quantities of the result."""
+        out: dict[str, Quantity] = {"mu": Posterior(self.mu(), kind)}
+        if isinstance(self.model, CommonEffect):
+            return out
+        vt = typical_variance(self.effects.v)
+        if self.posterior is None:
+            square = self.tau_known**2
+            known = {"tau": self.tau_known, "tau2": square, "I2": square / (square + vt)}
+            out |= {name: Estimate(value, 0.0, Fixed(value), "fixed") for name, value in known.items()}
+        else:
+            tau = TauLaw(self.posterior)
+            out["tau"] = Posterior(tau, kind)
+            out["tau2"] = Posterior(_tau2_law(tau), kind)
+            if self.effects.k > 1:
+                out["I2"] = Posterior(_i2_law(tau, vt), kind)
+        out["theta_new"] = Posterior(self.theta_new(), kind)
+        return out
+
+    def weights(self) -> Array:
+        """Posterior mean share of each study in mu_hat, shape (k,)."""
+        if self.posterior is None:
+            weight, tau = np.ones(1), np.array([self.tau_known])
+        else:
+            weight, tau = (a[0] for a in self.posterior.nodes()[:2])
+        shares = 1.0 / (self.effects.v + tau[:, None] ** 2)
+        return weight @ (shares / shares.sum(axis=1, keepdims=True)) / weight.sum()
+
+    def log_evidence(self) -> float:
+        """Log marginal likelihood; NaN under an improper prior."""
+        model = self.model
+        proper = [model.mu, model.tau] if isinstance(model, RandomEffects) else [model.mu]
+        if not all(prior is None or prior.proper for prior in proper):
+            return np.nan
+        if self.posterior is not None:
+            return float(self.posterior.panels.log_total[0])
+        return self._given_known_tau()[0]
+
+    def diagnostics(self) -> dict[str, float]:
+        """What the quadrature watched."""
+        if self.posterior is None:
+            return {"grid_error": 0.0, "nodes": 1}
+        panels = self.posterior.panels
+        return {
+            "grid_error": self.limit_error,
+            "density_error": float(panels.error[0]),
+            "nodes": int(panels.x.size),
+            "panels": len(panels.job),
+        }
+
+    def draw(self, size: int, rng: np.random.Generator) -> dict[str, Array]:
+        """Exact independent joint draws: tau by inversion, then mu, theta and theta_new given tau."""
+        y, v = self.effects.y, self.effects.v
+        if self.posterior is None:
+            tau = np.full(size, self.tau_known)
+        else:
+            tau = TauLaw(self.posterior).sample(size, rng)
+        log_lik, mean, sd = self.studies.given_tau(np.zeros(1, dtype=np.intp), tau[None])[:, 0]
+        mu = mean + self.studies.offset[0] + sd * rng.standard_normal(size)
+        if isinstance(self.model, CommonEffect):
+            return {"mu": mu}
+        square = tau[:, None] ** 2
+        keep = square / (square + v)
+        theta = keep * y + (1.0 - keep) * mu[:, None] + np.sqrt(keep * v) * rng.standard_normal((size, len(y)))
+        return {"mu": mu, "tau": tau, "theta": theta, "theta_new": mu + tau * rng.standard_normal(size)}
+
+    def _given_known_tau(self) -> tuple[float, float, float]:
+        tau = np.array([[self.tau_known]])
+        log_lik, mean, sd = self.studies.given_tau(np.zeros(1, dtype=np.intp), tau)[:, 0, 0]
+        return float(log_lik), float(mean + self.studies.offset[0]), float(sd)
+
+
+@final
+@dataclass(frozen=True)
+class Fixed:
+    """Limits of a quantity that is known."""
+
+    value: float
+
+    def __call__(self, prob: float) -> tuple[float, float]:
+        return self.value, self.value
+
+
+def quadrature(effects: Effects, model: CommonEffect | RandomEffects, tolerance: float) -> Fitted:
+    """Fit a model whose priors are explicit, refining the grid until the limits are good to `tolerance`."""
+    mu = model.mu
+    assert mu is not None
+    m0, s0 = normal_prior(mu)
+    studies = Studies.centred(effects.y[None], effects.v[None], np.array([m0]), np.array([s0]))
+    if isinstance(model, CommonEffect) or model.tau_fixed is not None:
+        known = 0.0 if isinstance(model, CommonEffect) else float(model.tau_fixed or 0.0)
+        return Fitted(effects, model, studies, None, known, 0.0)
+    assert model.tau is not None
+    moments = np.array([highest_moment(effects.k, mu, model.tau)])
+    for halvings in range(MOST_HALVINGS + 1):
+        posterior = tau_posterior(studies, TauPriors.of([model.tau]), moments=moments, halvings=halvings)
+        error = limit_error(posterior)
+        if error <= tolerance:
+            break
+    return Fitted(effects, model, studies, posterior, np.nan, error)
+
+
+def normal_prior(mu: Prior) -> tuple[float, float]:
+    """Mean and sd of the prior on mu; an infinite sd for the flat one."""
+    if isinstance(mu, Flat):
+        return 0.0, np.inf
+    if isinstance(mu, Normal):
+        return mu.mean, mu.sd
+    raise ModelError(f"mu ~ {mu} is not supported by Exact", "Normal or Flat")
+
+
+def _tau2_law(tau: TauLaw) -> TransformedLaw:
+    mean, fourth = tau.raw_moment(2), tau.raw_moment(4)
+    return TransformedLaw(
+        tau, np.square, _root, lambda t: 2.0 * t, (mean, float(np.sqrt(max(fourth - mean * mean, 0.0))))
+    )
+
+
+def _root(x: Array) -> Array:
+    return np.sqrt(np.maximum(x, 0.0))
+
+
+def _i2_law(tau: TauLaw, vt: float) -> TransformedLaw:
+    def forward(t: Array) -> Array:
+        return 1.0 / (1.0 + vt / np.square(np.maximum(t, 1e-150)))
+
+    def inverse(x: Array) -> Array:
+        inside = np.clip(x, 0.0, 1.0)
+        with np.errstate(divide="ignore"):
+            return np.sqrt(vt * inside / (1.0 - inside))
+
+    def slope(t: Array) -> Array:
+        return 2.0 * vt * t / np.square(vt + np.square(t))
+
+    weight, nodes, _, _ = tau.posterior.nodes()
+    values = forward(nodes[0])
+    mean = float(weight[0] @ values)
+    return TransformedLaw(tau, forward, inverse, slope, (mean, float(np.sqrt(weight[0] @ (values - mean) ** 2))))
+
+

@@ -1,0 +1,73 @@
+"""Which posterior moments exist: a question of tails that no sampler or grid can answer by itself."""
+
+from __future__ import annotations
+
+import math
+
+from poolwise.effects import Effects
+from poolwise.errors import ModelError
+from poolwise.model import CommonEffect, RandomEffects
+from poolwise.priors import Prior
+from poolwise.result import Finding
+
+MOST_MOMENTS = 4
+
+
+def highest_moment(k: int, mu: Prior, tau: Prior) -> int:
+    """Highest moment of tau that exists a posteriori, at most 4; -1 when the posterior itself is improper.
+
+    Far out the likelihood falls as tau^-k with a proper prior on mu and as tau^-(k - 1) with a flat one, and
+    the prior as tau^-a, so that the m-th moment exists if and only if k + a - m > 1, or k - 1 + a - m > 1.
+    Moments of theta_new follow those of tau; so do those of mu under a flat prior; under a proper normal
+    prior on mu all moments of mu exist.
+
+    Parameters
+    ----------
+    k : int
+        Number of studies.
+    mu, tau : Prior
+        The priors.
+
+    Returns
+    -------
+    int
+    """
+    if math.isfinite(tau.upper):
+        return MOST_MOMENTS
+    room = k - (0 if mu.proper else 1) + tau.tail_power - 1.0
+    if room <= 0.0:
+        return -1
+    return min(MOST_MOMENTS, math.ceil(min(room, MOST_MOMENTS + 1.0)) - 1)
+
+
+def refuse_improper(effects: Effects, model: RandomEffects | CommonEffect) -> None:
+    """Refuse a model whose posterior is improper on this study table.
+
+    Raises
+    ------
+    ModelError
+        Naming k, the priors, and what would make the posterior proper.
+    """
+    if isinstance(model, CommonEffect) or model.tau_fixed is not None:
+        return
+    assert model.mu is not None
+    assert model.tau is not None
+    if highest_moment(effects.k, model.mu, model.tau) < 0:
+        raise ModelError(
+            f"with k = {effects.k} the priors mu ~ {model.mu}, tau ~ {model.tau} give an improper posterior",
+            "a proper prior on tau, or at least 3 studies under flat priors",
+            "RandomEffects(tau=priors.HalfNormal(0.5)) in the unit of the effects",
+        )
+
+
+def missing_moments(moments: int, mu: Prior) -> Finding | None:
+    """The finding that a mean or sd does not exist, or None."""
+    if moments >= 2:
+        return None
+    what = "neither mean nor standard deviation" if moments < 1 else "a mean but no standard deviation"
+    whose = "tau and theta_new have" if mu.proper else "mu, tau and theta_new have"
+    return Finding(
+        "moment_does_not_exist",
+        f"A posteriori {whose} {what}: the tails are too heavy for so few studies. Use the median and the "
+        "quantiles, which are exact, or a prior on tau with a lighter tail.",
+    )

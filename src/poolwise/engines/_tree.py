@@ -1,0 +1,99 @@
+"""Draws of any Bayesian engine with all that ArviZ wants to know about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.arviz_bridge import to_datatree
+from poolwise.effects import Effects
+from poolwise.engines._versions import versions
+from poolwise.model import CommonEffect, RandomEffects, prior_words
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = NDArray[np.float64]
+_LOG_2PI = np.log(2.0 * np.pi)
+
+
+def draws_tree(
+    effects: Effects,
+    model: CommonEffect | RandomEffects,
+    posterior: Mapping[str, Array],
+    *,
+    label: str,
+    rng: np.random.Generator,
+    sample_stats: Mapping[str, NDArray] | None = None,
+) -> xr.DataTree:
+    """The DataTree of a posterior of the normal-normal model.
+
+    The likelihood is the marginal one, y_i ~ Normal(mu, sqrt(v_i + tau^2)): with p(y_i | theta_i)
+    leave-one-out by importance sampling is useless, as theta_i follows y_i wherever it goes. For the same
+    reason ``log_prior`` holds mu and tau only, and ``posterior_predictive`` estimates of new studies, each
+    with the standard error of study i and a true effect of its own.
+
+    Parameters
+    ----------
+    effects : Effects
+    model : CommonEffect or RandomEffects
+        With every prior explicit.
+    posterior : mapping
+        Draws of ``mu``, and for random effects of ``tau`` and ``theta_new``, shape (chains, draws), and of
+        ``theta``, shape (chains, draws, k).
+    label : str
+        Words for the result.
+    rng : Generator
+        Makes the posterior predictive draws.
+    sample_stats : mapping, optional
+        What a sampler watched, each of shape (chains, draws).
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups posterior, sample_stats (if any), log_likelihood, log_prior, posterior_predictive,
+        observed_data and constant_data. A known tau is constant data, not a draw.
+    """
+    known_tau = model.tau_fixed if isinstance(model, RandomEffects) else None
+    kept = {name: draws for name, draws in posterior.items() if known_tau is None or name != "tau"}
+    mean = posterior["mu"][..., None]
+    sd = _marginal_sd(effects, posterior)
+    replicates = mean + sd * rng.standard_normal(sd.shape)
+    log_likelihood = -0.5 * ((effects.y - mean) / sd) ** 2 - np.log(sd) - 0.5 * _LOG_2PI
+    constant = {"se": effects.se} | ({} if known_tau is None else {"tau": np.asarray(known_tau)})
+    groups: dict[str, Mapping[str, NDArray]] = {
+        "posterior": kept,
+        "log_likelihood": {"y": log_likelihood},
+        "log_prior": _log_prior(model, posterior),
+        "posterior_predictive": {"y": replicates},
+        "observed_data": {"y": effects.y},
+        "constant_data": constant,
+    }
+    if sample_stats:
+        groups["sample_stats"] = sample_stats
+    attrs = {
+        "inference_library": "poolwise",
+        "inference_library_version": versions("poolwise")["poolwise"],
+        "label": label,
+        "model": model.label,
+        "prior": prior_words(model),
+        "scale": effects.scale.name,
+        "data": "reconstructed" if effects.reconstructed else " and ".join(sorted(set(effects.provenance))),
+        "data_hash": effects.data_hash,
+    }
+    dims = dict.fromkeys(("y", "theta", "se"), ("study",))
+    return to_datatree(groups, coords={"study": effects.study}, dims=dims, attrs=attrs)
+
+
+def _marginal_sd(effects: Effects, posterior: Mapping[str, Array]) -> Array:
+    """sqrt(v_i + tau^2), shape (chains, draws, k); se_i for the common effect."""
+    tau = posterior.get("tau", np.zeros_like(posterior["mu"]))
+    return np.hypot(effects.se, tau[..., None])
+
+
+def _log_prior(model: CommonEffect | RandomEffects, posterior: Mapping[str, Array]) -> dict[str, Array]:
+    priors = {"mu": model.mu, "tau": model.tau if isinstance(model, RandomEffects) else None}
+    return {name: prior.log_pdf(posterior[name]) for name, prior in priors.items() if prior is not None}

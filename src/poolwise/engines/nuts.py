@@ -1,0 +1,194 @@
+"""The NUTS engine: the marginal normal-normal model in PyMC, sampled by nutpie."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.effects import Effects
+from poolwise.engines import _diagnose, _draws, _sampler
+from poolwise.engines._moments import missing_moments, refuse_improper
+from poolwise.engines._tree import draws_tree
+from poolwise.engines._versions import versions
+from poolwise.errors import ModelError
+from poolwise.model import CommonEffect, RandomEffects, prior_words
+from poolwise.result import Finding, FitReport, Result
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = NDArray[np.float64]
+
+CAREFUL = 0.99
+"""The target_accept of the second run, when the first one diverged."""
+
+
+@final
+@dataclass(frozen=True)
+class NUTS:
+    """The posterior by the No-U-Turn Sampler: a PyMC model, sampled by nutpie.
+
+    NUTS samples mu and tau from the marginal model y_i ~ Normal(mu, sqrt(v_i + tau^2)); theta_i and theta_new
+    are then drawn from their exact normal laws given mu and tau. A run that diverges is repeated once with
+    target_accept = 0.99, and the report says so. The same seed gives the same draws, whatever `cores` is.
+
+    Attributes
+    ----------
+    draws, tune : int
+        Draws kept and draws spent on adaptation, in each chain.
+    chains : int
+        Independent chains; R-hat needs at least 2.
+    seed : int
+        Seed of all draws; 1 unless told otherwise, so that a fit can be repeated.
+    target_accept : float
+        Acceptance rate that the step size aims at, between 0 and 1.
+    cores : int
+        Chains that run at the same time, in threads.
+    progress : bool
+        Whether to show nutpie's progress bar.
+
+    Raises
+    ------
+    ModelError
+        For a setting that is impossible.
+
+    Examples
+    --------
+    >>> NUTS(draws=500).label
+    'NUTS'
+    """
+
+    draws: int = 1000
+    tune: int = 1000
+    chains: int = 4
+    seed: int = 1
+    target_accept: float = 0.95
+    cores: int = 2
+    progress: bool = False
+
+    def __post_init__(self) -> None:
+        for name, usual in (("draws", 1000), ("tune", 1000), ("chains", 4), ("cores", 2)):
+            _check_whole(name, getattr(self, name), 1, usual)
+        _check_whole("seed", self.seed, 0, 1)
+        accept = self.target_accept
+        if isinstance(accept, bool) or not isinstance(accept, int | float) or not 0.0 < accept < 1.0:
+            raise ModelError(f"target_accept = {accept!r}", "a number between 0 and 1", "target_accept=0.95")
+
+    @property
+    def label(self) -> str:
+        """Words for tables."""
+        return "NUTS"
+
+    def fit(self, effects: Effects, model: CommonEffect | RandomEffects) -> Result:
+        """Draws from the posterior of `model` on `effects`.
+
+        Parameters
+        ----------
+        effects : Effects
+            The study table.
+        model : CommonEffect or RandomEffects
+            What is assumed.
+
+        Returns
+        -------
+        Result
+            With ``mu``; for random effects also ``tau``, ``tau2``, ``I2``, ``theta_new`` and every theta_i.
+
+        Raises
+        ------
+        ModelError
+            When the posterior is improper, which no sampler notices; when there is no point to start from.
+
+        References
+        ----------
+        Hoffman & Gelman 2014, J. Machine Learning Research 15, 1593-1623, algorithm 6, for the sampler.
+        """
+        start = time.perf_counter()
+        resolved = model.resolved(effects)
+        refuse_improper(effects, resolved)
+        moments = _draws.existing_moments(effects, resolved)
+        chains, notes, run = self._run(effects, resolved)
+        draws = _draws.complete(effects, resolved, chains.parameters, np.random.default_rng([self.seed, 1]))
+        numbers = _diagnose.diagnostics(chains.parameters, chains.stats, moments)
+        report = FitReport(
+            findings=self._findings(numbers, resolved, moments),
+            notes=effects.notes + self._core_notes() + notes,
+            diagnostics=numbers | run,
+            seconds=time.perf_counter() - start,
+            versions=versions("poolwise", "pymc", "nutpie", "arviz", "numpy"),
+            seed=self.seed,
+            data_hash=effects.data_hash,
+        )
+        label = self.label if isinstance(resolved, RandomEffects) else f"common effect, {self.label}"
+        return Result(
+            label=label,
+            effects=effects,
+            model=resolved,
+            engine=self,
+            interval_kind="credible (equal-tailed)",
+            quantities=_draws.quantities(effects, resolved, draws, moments),
+            studies=_draws.studies(effects, draws, moments),
+            weights=_draws.weights(effects, draws),
+            report=report,
+            prior=prior_words(resolved),
+            native=chains,
+            tree=partial(_tree, effects, resolved, draws, chains.stats, label, self.seed),
+        )
+
+    def _run(
+        self, effects: Effects, model: CommonEffect | RandomEffects
+    ) -> tuple[_sampler.Chains, tuple[str, ...], dict[str, float]]:
+        """Chains, what to tell about the run, and its settings; run again when it diverged."""
+        assert model.mu is not None
+        tau, known = (model.tau, model.tau_fixed) if isinstance(model, RandomEffects) else (None, None)
+        v = effects.v if known is None else effects.v + known**2
+        sample = partial(_sampler.run, effects.y, v, model.mu, tau, settings=self)
+        chains = sample(target_accept=self.target_accept)
+        diverged = chains.divergences
+        if diverged == 0 or self.target_accept >= CAREFUL:
+            return chains, (), {"target_accept": self.target_accept}
+        again = sample(target_accept=CAREFUL)
+        note = (
+            f"NUTS diverged {diverged} times at target_accept = {self.target_accept:g} and was run again at "
+            f"{CAREFUL:g}, with {again.divergences} divergences."
+        )
+        return again, (note,), {"target_accept": CAREFUL, "divergences_first_run": float(diverged)}
+
+    def _findings(
+        self, numbers: Mapping[str, float], model: CommonEffect | RandomEffects, moments: Mapping[str, int]
+    ) -> tuple[Finding, ...]:
+        assert model.mu is not None
+        missing = missing_moments(moments["tau"], model.mu)
+        found = _diagnose.findings(numbers, chains=self.chains)
+        return found if missing is None else (*found, missing)
+
+    def _core_notes(self) -> tuple[str, ...]:
+        available = getattr(os, "process_cpu_count", os.cpu_count)() or 1
+        if self.cores <= available:
+            return ()
+        return (f"cores = {self.cores} was asked for and there are {available}, which the chains share.",)
+
+
+def _check_whole(name: str, value: object, least: int, usual: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value < 2**63:
+        expected = f"{name} as a whole number of at least {least}"
+        raise ModelError(f"{name} = {value!r}", expected, f"{name}={usual}")
+
+
+def _tree(
+    effects: Effects,
+    model: CommonEffect | RandomEffects,
+    draws: Mapping[str, Array],
+    stats: Mapping[str, NDArray],
+    label: str,
+    seed: int,
+) -> xr.DataTree:
+    rng = np.random.default_rng([seed, 2])
+    return draws_tree(effects, model, draws, label=label, rng=rng, sample_stats=stats)

@@ -1,0 +1,253 @@
+"""Adaptive piecewise Legendre integration of many one-dimensional densities at once.
+
+Every density lives on panels [a, b] of a coordinate x; on each panel it is the polynomial through its
+values at the Gauss-Legendre nodes. The decay of its Legendre coefficients tells whether a panel resolves
+the density; panels that do not are halved. The antiderivative of the polynomials is the distribution
+function, exactly as accurate as the density.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.polynomial import legendre
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+ORDER = 16
+NODES, WEIGHTS = legendre.leggauss(ORDER)
+_DEGREES = np.arange(ORDER)
+# values at the nodes -> Legendre coefficients
+TO_COEFFICIENTS = (legendre.legvander(NODES, ORDER - 1) * WEIGHTS[:, None]) * (2 * _DEGREES + 1) / 2.0
+# Legendre coefficients -> coefficients of the antiderivative that vanishes at -1
+_ANTIDERIVATIVE = np.stack([legendre.legint(unit, lbnd=-1) for unit in np.eye(ORDER)])
+NEGLIGIBLE = 60.0  # nats below the maximum at which a panel is left out: e^-60 = 1e-26
+SHARP = 2.0  # nats between a panel's highest node and its neighbours that call for halving
+MAX_ROUNDS = 40
+
+Evaluate = Callable[[Ints, Array], Array]
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Densities of n jobs on P panels, sorted by job and position.
+
+    Attributes
+    ----------
+    job : ndarray
+        Job of each panel, shape (P,).
+    left, right : ndarray
+        Panel edges in x, shape (P,).
+    x : ndarray
+        Nodes, shape (P, 16).
+    values : ndarray
+        What the integrand returned at the nodes, shape (m, P, 16); row 0 is the log density in x.
+    log_total : ndarray
+        Log integral of each job's density, shape (n,).
+    mass : ndarray
+        Probability of each node (density x quadrature weight, normalised by job), shape (P, 16).
+    coefficients : ndarray
+        Legendre coefficients of the normalised density in x, shape (P, 16).
+    error : ndarray
+        Estimated absolute error of each job's normalised distribution function, shape (n,).
+    """
+
+    job: Ints
+    left: Array
+    right: Array
+    x: Array
+    values: Array
+    log_total: Array
+    mass: Array
+    coefficients: Array
+    error: Array
+
+    @property
+    def jobs(self) -> int:
+        """Number of jobs n."""
+        return len(self.log_total)
+
+    def starts(self) -> Ints:
+        """Index of each job's first panel, shape (n,)."""
+        return np.searchsorted(self.job, np.arange(self.jobs))
+
+    def cdf(self, x: Array) -> Array:
+        """Probability of a value at most x for a single job; same shape as x."""
+        x = np.asarray(x, dtype=float)
+        panel = np.clip(np.searchsorted(self.right, x), 0, len(self.job) - 1)
+        half = 0.5 * (self.right[panel] - self.left[panel])
+        t = np.clip((x - self.left[panel]) / half - 1.0, -1.0, 1.0)
+        integral = self.coefficients[panel] @ _ANTIDERIVATIVE
+        inside = np.einsum("...i,...i->...", legendre.legvander(t, ORDER), integral)
+        return np.clip(self._cumulative()[panel] + half * inside, 0.0, 1.0)
+
+    def _cumulative(self) -> Array:
+        """Probability to the left of each panel within its job, shape (P,)."""
+        per_panel = self.mass.sum(axis=1)
+        total = np.cumsum(per_panel)
+        before = total - per_panel
+        return np.maximum(before - before[self.starts()][self.job], 0.0)
+
+    def ppf(self, job: Ints, p: Array) -> Array:
+        """Quantile in x of `job` at p; job and p of shape (q,).
+
+        The panel is found from the cumulative masses; within it the antiderivative is inverted by Newton
+        steps that bisection safeguards.
+        """
+        per_panel = self.mass.sum(axis=1)
+        before = self._cumulative()
+        starts = self.starts()
+        stops = np.append(starts[1:], len(self.job))
+        panel = np.searchsorted(self.job + np.minimum(before + per_panel, 1.0), job + p)
+        panel = np.clip(panel, starts[job], stops[job] - 1)
+        half = 0.5 * (self.right[panel] - self.left[panel])
+        rest = np.clip((p - before[panel]) / half, 0.0, None)
+        density = self.coefficients[panel]
+        integral = density @ _ANTIDERIVATIVE
+        low, high = np.full(p.shape, -1.0), np.full(p.shape, 1.0)
+        full = np.maximum(per_panel[panel] / half, np.finfo(float).tiny)
+        t = np.clip(2.0 * rest / full - 1.0, -1.0, 1.0)
+        for _ in range(60):
+            basis = legendre.legvander(t, ORDER)
+            gap = np.einsum("qi,qi->q", basis, integral) - rest
+            low, high = np.where(gap < 0, t, low), np.where(gap < 0, high, t)
+            slope = np.einsum("qi,qi->q", basis[:, :ORDER], density)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                step = t - gap / slope
+            inside = (step >= low) & (step <= high)
+            new = np.where(inside, step, 0.5 * (low + high))
+            settled = (np.abs(gap) * half < 1e-16) | (np.abs(new - t) < 1e-14)
+            t = new
+            if settled.all():
+                break
+        return self.left[panel] + half * (t + 1.0)
+
+
+def integrate(
+    evaluate: Evaluate, edges: Array, reference: Callable[[Ints, Array], Array], tolerance: float, slack: Array
+) -> Panels:
+    """Integrate n densities, refining panels until each resolves its density.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Maps jobs (P,) and nodes (P, q) to values (m, P, q); row 0 is the log density in x.
+    edges : ndarray
+        First panel edges of each job, increasing, shape (n, E + 1).
+    reference : callable
+        Maps jobs and nodes to a log weight whose product with the density is resolved as well
+        (for example the square of the variable, so that moments are right), shape (P, q).
+    tolerance : float
+        Largest coefficient tail, relative to the job's total, that counts as resolved.
+    slack : ndarray
+        Nats by which a coarse look may underestimate a panel, shape (n,).
+
+    Returns
+    -------
+    Panels
+    """
+    job, left, right = _first_panels(evaluate, edges, reference, slack)
+    x = _nodes(left, right)
+    values = evaluate(job, x)
+    n = len(edges)
+    for _ in range(MAX_ROUNDS):
+        tail = np.maximum(
+            _tails(job, left, right, values[0], n), _tails(job, left, right, values[0] + reference(job, x), n)
+        )
+        bad = (tail > tolerance) | _sharp(job, values[0], slack)
+        bad &= right - left > 1e-12 * np.maximum(np.abs(right), 1.0)
+        if not bad.any():
+            break
+        good = ~bad
+        middle = 0.5 * (left[bad] + right[bad])
+        new_job = np.concatenate([job[bad], job[bad]])
+        new_left, new_right = np.concatenate([left[bad], middle]), np.concatenate([middle, right[bad]])
+        new_x = _nodes(new_left, new_right)
+        new_values = evaluate(new_job, new_x)
+        job = np.concatenate([job[good], new_job])
+        left, right = np.concatenate([left[good], new_left]), np.concatenate([right[good], new_right])
+        x, values = np.concatenate([x[good], new_x]), np.concatenate([values[:, good], new_values], axis=1)
+    order = np.lexsort((left, job))
+    return _packed(job[order], left[order], right[order], x[order], values[:, order], n)
+
+
+def _nodes(left: Array, right: Array) -> Array:
+    half = 0.5 * (right - left)
+    return (left + half)[:, None] + half[:, None] * NODES
+
+
+def _first_panels(
+    evaluate: Evaluate, edges: Array, reference: Callable[[Ints, Array], Array], slack: Array
+) -> tuple[Ints, Array, Array]:
+    """Panels that can matter, judged by the density at their edges and middles."""
+    n, count = edges.shape[0], edges.shape[1] - 1
+    jobs = np.arange(n)
+    look = np.empty((n, 2 * count + 1))
+    look[:, ::2], look[:, 1::2] = edges, 0.5 * (edges[:, 1:] + edges[:, :-1])
+    log_density = evaluate(jobs, look)[0]
+    with np.errstate(invalid="ignore"):
+        weighted = log_density + reference(jobs, look)
+    keep = np.zeros((n, count), dtype=bool)
+    for height in (log_density, weighted):
+        height = np.where(np.isnan(height), -np.inf, height)
+        panel = np.maximum(np.maximum(height[:, :-2:2], height[:, 1::2]), height[:, 2::2])
+        keep |= panel > (height.max(axis=1) - NEGLIGIBLE - slack)[:, None]
+    keep &= edges[:, 1:] > edges[:, :-1]
+    job, column = np.nonzero(keep)
+    return job, edges[job, column], edges[job, column + 1]
+
+
+def _sharp(job: Ints, log_density: Array, slack: Array) -> NDArray[np.bool_]:
+    """Panels with a peak so sharp that the nodes may stand on its flanks only, and that may yet matter."""
+    top = log_density.argmax(axis=1)
+    rows = np.arange(len(top))
+    height = log_density[rows, top]
+    peak = np.full(len(slack), -np.inf)
+    np.maximum.at(peak, job, height)
+    beside = np.maximum(log_density[rows, np.maximum(top - 1, 0)], log_density[rows, np.minimum(top + 1, ORDER - 1)])
+    inside = (top > 0) & (top < ORDER - 1)
+    with np.errstate(invalid="ignore"):
+        return inside & (height > (peak - NEGLIGIBLE - slack)[job]) & (height - beside > SHARP)
+
+
+def _tails(job: Ints, left: Array, right: Array, log_density: Array, n: int) -> Array:
+    """Size of the last Legendre coefficients of each panel x its half width, relative to the job's total."""
+    density, _ = _scaled(job, log_density, n)
+    half = 0.5 * (right - left)
+    coefficients = density @ TO_COEFFICIENTS[:, -3:]
+    total = np.zeros(n)
+    np.add.at(total, job, half * (density @ WEIGHTS))
+    return half * np.abs(coefficients).max(axis=1) / total[job]
+
+
+def _scaled(job: Ints, log_density: Array, n: int) -> tuple[Array, Array]:
+    """Densities over their job's maximum, and the log maxima."""
+    peak = np.full(n, -np.inf)
+    np.maximum.at(peak, job, log_density.max(axis=1))
+    return np.exp(log_density - peak[job][:, None]), peak
+
+
+def _packed(job: Ints, left: Array, right: Array, x: Array, values: Array, n: int) -> Panels:
+    density, peak = _scaled(job, values[0], n)
+    half = 0.5 * (right - left)
+    raw = density * WEIGHTS * half[:, None]
+    total = np.zeros(n)
+    np.add.at(total, job, raw.sum(axis=1))
+    coefficients = (density @ TO_COEFFICIENTS) / total[job][:, None]
+    error = np.zeros(n)
+    np.add.at(error, job, half * np.abs(coefficients[:, -3:]).max(axis=1) / ORDER)
+    return Panels(
+        job=job,
+        left=left,
+        right=right,
+        x=x,
+        values=values,
+        log_total=np.log(total) + peak,
+        mass=raw / total[job][:, None],
+        coefficients=coefficients,
+        error=error,
+    )

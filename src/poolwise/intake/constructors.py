@@ -1,0 +1,181 @@
+"""Study tables from a frame, from correlations, from ratios: the constructors of `Effects` beside its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from poolwise.errors import InputError, nearest
+from poolwise.intake import sources
+from poolwise.intake.cells import Rows, study_labels, warn
+from poolwise.scale import Scale, as_scale
+
+if TYPE_CHECKING:
+    from poolwise.effects import Effects
+
+
+def from_frame(
+    cls: type[Effects],
+    frame: pd.DataFrame,
+    *,
+    y: str = "y",
+    se: str | None = None,
+    v: str | None = None,
+    study: str | None = None,
+    moderators: Sequence[str] = (),
+    outcome: str | None = None,
+    n: str | None = None,
+    scale: Scale | str = "identity",
+    provenance: Sequence[str] | str | None = None,
+    decimal: str = ".",
+    title: str = "",
+    citation: str = "",
+    directions: tuple[str, str] = ("", ""),
+    allow_single: bool = False,
+) -> Effects:
+    """The study table in the columns of a frame.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row for each estimate.
+    y, se, v, study, outcome, n : str, optional
+        Names of the columns; see the class. One of `se` and `v` is needed.
+    moderators : sequence of str
+        Names of the columns to keep as moderators.
+    scale : Scale or str
+        What the numbers are.
+    provenance : str or sequence of str, optional
+        Where the numbers came from; by default the frame's column ``provenance``, else ``"reported"``.
+    decimal : str
+        The decimal mark in cells that hold text, ``"."`` or ``","``.
+    title, citation, directions, allow_single
+        As for the class.
+
+    Raises
+    ------
+    InputError
+        For a column that does not exist (the message offers the nearest), a column name that occurs twice,
+        a frame without rows, a cell that is no number, and whatever the class refuses.
+    """
+    frame = sources.check_frame(frame)
+    labels = None if study is None else sources.column(frame, study, "study").tolist()
+    rows = Rows(study_labels(labels)[0])
+    if se is None and v is None:
+        raise InputError(
+            "no column of standard errors is named", "se=... or v=...", nearest("se", frame.columns)
+        )
+    columns, read = {}, []
+    for role, name in (("y", y), ("se", se), ("v", v), ("n", n)):
+        columns[role], remarks = sources.number_column(frame, name, role, rows, decimal)
+        read += [remark.sentence for remark in remarks]
+    names = [moderators] if isinstance(moderators, str) else list(moderators)
+    kept = {name: sources.column(frame, name, "a moderator").array for name in names}
+    if provenance is None:
+        provenance = frame["provenance"].tolist() if "provenance" in frame else "reported"
+    return cls(
+        columns["y"],  # type: ignore[arg-type]
+        se=columns["se"],
+        v=columns["v"],
+        study=labels,
+        moderators=pd.DataFrame(kept) if kept else None,
+        outcome=None if outcome is None else sources.column(frame, outcome, "outcome").tolist(),
+        n=columns["n"],
+        scale=scale,
+        provenance=provenance,
+        title=title,
+        citation=citation,
+        directions=directions,
+        notes=read,
+        allow_single=allow_single,
+    )
+
+
+def from_correlations(
+    cls: type[Effects],
+    r: ArrayLike,
+    n: ArrayLike,
+    *,
+    study: Sequence[object] | None = None,
+    moderators: pd.DataFrame | None = None,
+    outcome: Sequence[object] | str | None = None,
+) -> Effects:
+    """Correlations as Fisher's z = atanh(r) with se = 1 / sqrt(n - 3).
+
+    Parameters
+    ----------
+    r, n : array_like
+        Correlations and sample sizes, shape (k,).
+    study, moderators, outcome
+        As for the class.
+
+    Raises
+    ------
+    InputError
+        For r outside (-1, 1) or n of 3 or less, naming the rows.
+
+    References
+    ----------
+    Fisher (1921), Metron 1, 3-32; Borenstein et al. (2009), Introduction to Meta-Analysis, eq. 6.2-6.4,
+    doi:10.1002/9780470743386.ch6.
+    """
+    z, se, sizes = sources.fisher_z(r, n, Rows(study_labels(study)[0]))
+    return cls(z, se=se, study=study, moderators=moderators, outcome=outcome, n=sizes, scale="Fisher z")
+
+
+def from_ratios(
+    cls: type[Effects],
+    ratio: ArrayLike,
+    *,
+    se_log: ArrayLike | None = None,
+    lower: ArrayLike | None = None,
+    upper: ArrayLike | None = None,
+    prob: float = 0.95,
+    scale: Scale | str = "log OR",
+    study: Sequence[object] | None = None,
+    moderators: pd.DataFrame | None = None,
+    outcome: Sequence[object] | str | None = None,
+    n: ArrayLike | None = None,
+) -> Effects:
+    """Ratios (odds, risk, hazard) as logs with standard errors.
+
+    The standard error is `se_log`, or (log upper - log lower) / (2 z) with z the normal quantile of `prob`.
+
+    Parameters
+    ----------
+    ratio : array_like
+        Ratios as people read them, 1 for no effect, shape (k,).
+    se_log : array_like, optional
+        Standard errors of the log ratios, shape (k,).
+    lower, upper : array_like, optional
+        Limits of the ratios' intervals, shape (k,).
+    prob : float
+        Probability of those intervals.
+    scale : Scale or str
+        A log ratio: ``"log OR"``, ``"log RR"``, ``"log HR"``, ...
+    study, moderators, outcome, n
+        As for the class.
+
+    Raises
+    ------
+    InputError
+        For ratios or limits of 0 or less, a ratio outside its limits, or limits that contradict `se_log`.
+
+    References
+    ----------
+    Higgins et al. (2023), Cochrane Handbook for Systematic Reviews of Interventions, section 6.3.2.
+    """
+    scale = as_scale(scale)
+    if not scale.is_ratio:
+        raise InputError(f"the scale '{scale}' is no log ratio", "'log OR', 'log RR', 'log HR', ...")
+    if not 0.0 < prob < 1.0:
+        raise InputError(f"prob = {prob!r} is no probability", "a number between 0 and 1", "prob=0.95")
+    rows = Rows(study_labels(study)[0])
+    y, se, remarks = sources.log_ratios(ratio, se_log, (lower, upper), prob, rows)
+    for remark in remarks:
+        warn(remark.sentence)
+    notes = [remark.sentence for remark in remarks]
+    return cls(y, se=se, study=study, moderators=moderators, outcome=outcome, n=n, scale=scale, notes=notes)

@@ -1,0 +1,127 @@
+"""What a sound table may still hide: few studies, variances as standard errors, ratios without logs."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from poolwise.errors import InputError, listing
+from poolwise.intake.cells import Array, Remark, Rows
+from poolwise.scale import Scale
+
+# Names of columns, lower case, letters only.
+VARIANCE_NAMES = frozenset({"v", "vi", "vd", "vg", "vz", "vyi", "var", "vari", "vars", "vard", "varg"}) | {
+    "variance", "variances", "samplingvariance", "samplingvariances", "samplingvar",
+}  # fmt: skip
+SE_NAMES = frozenset({"se", "sei", "ses", "sed", "seg", "sez", "seyi", "stderr", "stderror"}) | {
+    "standarderror", "standarderrors",
+}  # fmt: skip
+# Smallest possible variance of an estimate times its total sample size.
+VARIANCE_TIMES_N = {"SMD": 4.0, "Fisher z": 1.0, "log OR": 16.0}
+
+
+def names_swapped(se: object, v: object) -> tuple[Remark, ...]:
+    """What the columns' own names say when variances were passed as standard errors, or the reverse."""
+    remarks = []
+    for values, telling, looks, right, wrong in (
+        (se, VARIANCE_NAMES, "variances", "v", "se"),
+        (v, SE_NAMES, "standard errors", "se", "v"),
+    ):
+        name = getattr(values, "name", None)
+        if isinstance(name, str) and re.sub("[^a-z]", "", name.casefold()) in telling:
+            remarks.append(
+                Remark(f"column '{name}' looks like {looks}; if so, pass it as {right}=, not as {wrong}=")
+            )
+    return tuple(remarks)
+
+
+def count_remarks(k: int, allow_single: bool, lost: str = "") -> tuple[Remark, ...]:
+    """What few studies mean for the analysis; `lost` is the sentence on rows that were dropped.
+
+    Raises
+    ------
+    InputError
+        For no study; for one study unless `allow_single`.
+    """
+    if k == 0:
+        raise InputError(
+            f"{lost}the table has no studies", "at least 2 studies with an effect and a standard error"
+        )
+    if k == 1 and not allow_single:
+        raise InputError(
+            f"{lost}the table has 1 study, which says nothing about the spread between studies",
+            "at least 2 studies",
+            "allow_single=True, together with an informative prior for tau",
+        )
+    if k == 2:
+        return (
+            Remark(
+                "only 2 studies: tau is all but unidentified, so the answer rests on its prior or, in closed "
+                "form, on one degree of freedom; show the prior panel, never one prior alone"
+            ),
+        )
+    if k >= 5:
+        return ()
+    few = f"only {k} studies, fewer than 5: a prediction interval is very uncertain"
+    advice = "the prior for tau matters; show the prior panel, never one prior alone"
+    return (Remark(f"{few} and {advice}", warn=False),)
+
+
+def value_remarks(y: Array, se: Array, n: Array, scale: Scale, rows: Rows) -> tuple[Remark, ...]:
+    """What the numbers look like when they are something else than the scale says."""
+    remarks = []
+    far = np.abs(y) > scale.plausible_limit
+    if far.any():
+        values = listing(f"{rows.name(row)}: {y[row]:.4g}" for row in np.flatnonzero(far).tolist())
+        remarks.append(
+            Remark(f"effects beyond {scale.plausible_limit:g} on the scale '{scale}', check: {values}")
+        )
+    if scale.is_ratio and _looks_unlogged(y, se):
+        remarks.append(
+            Remark(
+                f"all {len(y)} effects are above 0 and lie on both sides of 1, as ratios do, but the scale "
+                f"'{scale}' wants logs; if they are ratios, use Effects.from_ratios(...)"
+            )
+        )
+    if _looks_like_variances(se, n, VARIANCE_TIMES_N.get(scale.name, 0.0)):
+        remarks.append(
+            Remark(
+                "the standard errors are too small for the sample sizes n and fall with 1/n as variances do; "
+                "if they are variances, pass them as v=, not as se="
+            )
+        )
+    return tuple(remarks)
+
+
+def _looks_unlogged(y: Array, se: Array) -> bool:
+    """Whether log ratios look like ratios.
+
+    Ratios are all above 0 and centred about 1, where a log ratio means a ratio of 2.7. Chance variation of a
+    ratio grows with it, so that their logs are no more heterogeneous, by Q, than the values as they stand;
+    logs of true log ratios, stretched near 0, are more so.
+    """
+    if len(y) < 5 or (y <= 0).any() or min((y < 1).mean(), (y > 1).mean()) < 0.25:
+        return False
+    w = 1.0 / se**2
+
+    def q(x: Array) -> float:
+        return float(np.sum(w * (x - np.average(x, weights=w)) ** 2))
+
+    return q(np.log(y)) <= 1.1 * q(y)
+
+
+def _looks_like_variances(se: Array, n: Array, least: float) -> bool:
+    """Whether se values are impossible as standard errors and possible as variances.
+
+    A variance is at least ``least / n``. Standard errors fall with the root of n, variances with n.
+    """
+    known = np.isfinite(n)
+    if not least or known.sum() < 3:
+        return False
+    se, n = se[known], n[known]
+    spread = np.log(n) - np.log(n).mean()
+    if np.sqrt(np.mean(spread**2)) < 0.1:
+        return False
+    slope = float(np.sum(spread * np.log(se)) / np.sum(spread**2))
+    return bool(np.all(se < 0.7 * np.sqrt(least / n)) and np.all(se > 0.8 * least / n) and slope < -0.75)

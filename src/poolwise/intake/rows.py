@@ -1,0 +1,194 @@
+"""Checks of the study table row by row: which rows stop the analysis, which are left out, which repeat."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from poolwise.errors import InputError, listing
+from poolwise.intake.cells import Array, Remark, Rows
+
+LARGEST = 1e150  # squares beyond it overflow
+SMALLEST = 1e-150  # squares below it underflow
+SE_V_TOLERANCE = 1e-6
+KEY_COLUMNS = ("timepoint", "rater")
+
+
+def standard_errors(se: Array | None, v: Array | None, rows: Rows) -> Array:
+    """Standard errors from what was given, shape (k,), NaN where neither is known.
+
+    Raises
+    ------
+    InputError
+        When neither is given, both disagree, or one is infinite, negative or zero.
+    """
+    if se is None and v is None:
+        raise InputError("no standard errors are given", "se= or v= (variances)", "se=...")
+    for values, word, name in ((se, "standard error", "se"), (v, "variance", "v")):
+        if values is not None:
+            _check_spread(values, word, name, rows)
+    if v is None:
+        assert se is not None
+        return se
+    if se is None:
+        return np.sqrt(v)
+    apart = np.abs(se**2 - v) > SE_V_TOLERANCE * v
+    if apart.any():
+        row = int(np.flatnonzero(apart)[0])
+        raise InputError(
+            f"se and v disagree for {rows.names(apart)}: se^2 = {se[row] ** 2:.6g} and v = {v[row]:.6g} "
+            f"in row {rows.number(row)}",
+            "v = se^2",
+            "passing only one of the two",
+        )
+    return np.where(np.isnan(se), np.sqrt(v), se)
+
+
+def _check_spread(values: Array, word: str, name: str, rows: Rows) -> None:
+    """Refuse standard errors or variances that are infinite, negative, zero or beyond the arithmetic."""
+    low = SMALLEST if word == "standard error" else SMALLEST**2
+    if np.all((values >= low) & (values <= LARGEST)):
+        return
+    if np.isinf(values).any():
+        raise InputError(
+            f"the {word} is infinite for {rows.names(np.isinf(values))}",
+            f"finite numbers in {name}",
+            "looking at the conversion that made it (division by zero, log of 0); leave it empty if unknown",
+        )
+    if (values < 0).any():
+        raise InputError(
+            f"negative {word} for {rows.names(values < 0)}: {listing(f'{x:g}' for x in values[values < 0])}",
+            f"a {word} above 0",
+            "looking for a swapped column or a log taken by mistake",
+        )
+    if (values == 0).any():
+        raise InputError(
+            f"the {word} is 0 for {rows.names(values == 0)}",
+            f"a {word} above 0; a study with no sampling error would take all the weight",
+            "checking the conversion and the rounding, or leaving the study out",
+        )
+    extreme = (values < low) | (values > LARGEST)
+    if extreme.any():
+        raise InputError(
+            f"the {word} is beyond the range of the arithmetic for {rows.names(extreme)}",
+            advice="another unit",
+        )
+
+
+def check_estimates(y: Array, rows: Rows) -> None:
+    """Refuse infinite or immense estimates."""
+    bad = np.abs(y) > LARGEST
+    if bad.any():
+        raise InputError(
+            f"the effect is infinite for {rows.names(bad)}",
+            "finite numbers in y",
+            "looking at the conversion that made it (atanh of 1, log of 0); leave it empty if unknown",
+        )
+
+
+def check_sizes(n: Array, rows: Rows) -> None:
+    """Refuse sample sizes that are not counts of people."""
+    bad = (n <= 0) | np.isinf(n)
+    if bad.any():
+        raise InputError(
+            f"n is {listing(f'{x:g}' for x in n[bad])} for {rows.names(bad)}",
+            "a sample size above 0, or an empty cell when it is unknown",
+        )
+
+
+def missing_rows(y: Array, se: Array, rows: Rows) -> tuple[NDArray[np.bool_], tuple[Remark, ...]]:
+    """Mask of the rows that have an effect and a standard error, and the sentence that lists the others."""
+    no_effect, no_se = np.isnan(y), np.isnan(se)
+    gone = no_effect | no_se
+    if not gone.any():
+        return ~gone, ()
+
+    def why(row: int) -> str:
+        what = "no effect" if no_effect[row] else ""
+        return " and ".join(part for part in (what, "no standard error" if no_se[row] else "") if part)
+
+    listed = listing(f"{rows.name(row)}: {why(row)}" for row in np.flatnonzero(gone).tolist())
+    return ~gone, (Remark(f"{gone.sum()} of {len(y)} studies dropped: {listed}"),)
+
+
+def unique_labels(
+    study: tuple[str, ...],
+    outcome: tuple[str, ...],
+    moderators: pd.DataFrame,
+    y: Array,
+    se: Array,
+    rows: Rows,
+) -> tuple[tuple[str, ...], tuple[Remark, ...]]:
+    """Labels that tell the effects on one outcome apart, and what repeated labels may mean.
+
+    The key of an effect is its study and outcome, with `timepoint` and `rater` where the moderators have
+    such columns.
+
+    Raises
+    ------
+    InputError
+        When a key that names a timepoint or a rater occurs twice.
+    """
+    keys = list(zip(study, outcome, strict=True))
+    if len(set(keys)) == len(keys):
+        return study, ()
+    groups: dict[tuple[str, str], list[int]] = {}
+    for row, key in enumerate(keys):
+        groups.setdefault(key, []).append(row)
+    repeated = {key: group for key, group in groups.items() if len(group) > 1}
+    _check_full_keys(repeated, moderators, rows)
+    taken, labels = set(study), list(study)
+    for (name, _), group in repeated.items():
+        count = 1
+        for row in group[1:]:
+            while (label := f"{name} ({(count := count + 1)})") in taken:
+                pass
+            labels[row] = label
+            taken.add(label)
+    return tuple(labels), _repetition_remarks(repeated, y, se, rows)
+
+
+def _check_full_keys(
+    repeated: dict[tuple[str, str], list[int]], moderators: pd.DataFrame, rows: Rows
+) -> None:
+    columns = [column for column in KEY_COLUMNS if column in moderators]
+    if not columns:
+        return
+    details = list(zip(*(moderators[column].astype(str) for column in columns), strict=True))
+    for group in repeated.values():
+        seen: dict[tuple[str, ...], int] = {}
+        for row in group:
+            first = seen.setdefault(details[row], row)
+            if first != row:
+                raise InputError(
+                    f"the same study, outcome, {' and '.join(columns)} occur twice: {rows.name(first)} "
+                    f"and {rows.name(row)} ({', '.join(details[row])})",
+                    "one effect for each",
+                    "removing one of the rows, or correcting its key",
+                )
+
+
+def _repetition_remarks(
+    repeated: dict[tuple[str, str], list[int]], y: Array, se: Array, rows: Rows
+) -> tuple[Remark, ...]:
+    twins: list[str] = []
+    kin: list[str] = []
+    for (name, outcome), group in repeated.items():
+        where = f"'{name}'" + (f" on '{outcome}'" if outcome else "")
+        where += f" (rows {listing(rows.number(row) for row in group)})"
+        same = len({(y[row], se[row]) for row in group}) < len(group)
+        (twins if same else kin).append(where)
+    remarks = []
+    if twins:
+        remarks.append(
+            f"identical rows: {listing(twins)}; a study entered twice counts twice; remove one unless they "
+            "are different samples (later ones are labelled '(2)', '(3)', ...)"
+        )
+    if kin:
+        remarks.append(
+            f"several effects from one study: {listing(kin)}; they are treated as independent, which they "
+            "are not if they share participants; combine them first, or choose one (later ones are labelled "
+            "'(2)', '(3)', ...)"
+        )
+    return tuple(Remark(sentence) for sentence in remarks)

@@ -1,0 +1,183 @@
+"""Columns of a frame, correlations and ratios as estimates with standard errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from poolwise.errors import InputError, nearest
+from poolwise.intake.cells import Array, Remark, Rows, numbers
+from poolwise.intake.table import check_columns
+
+CI_TOLERANCE = 0.1  # of half the interval's width, beyond rounding
+SE_TOLERANCE = 0.05  # relative, beyond rounding
+
+
+def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with text column names, freed of a byte order mark.
+
+    Raises
+    ------
+    InputError
+        When it is no frame, has no rows, or names a column twice.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(f"from_frame was given {type(frame).__name__}", "a pandas DataFrame")
+    check_columns(frame, "the frame")
+    if not len(frame):
+        raise InputError("the frame has no rows", "one row for each study")
+    return frame.set_axis([str(name).lstrip("\ufeff").strip() for name in frame.columns], axis=1)
+
+
+def column(frame: pd.DataFrame, name: str, role: str) -> pd.Series:
+    """The column of that name.
+
+    Raises
+    ------
+    InputError
+        When there is none; the message offers the nearest.
+    """
+    if name not in frame.columns:
+        raise InputError(f"no column '{name}' for {role}", advice=nearest(name, frame.columns))
+    return frame[name]
+
+
+def number_column(
+    frame: pd.DataFrame, name: str | None, role: str, rows: Rows, decimal: str
+) -> tuple[pd.Series | None, tuple[Remark, ...]]:
+    """A column as numbers, still under its own name, and what was noticed; None for no name."""
+    if name is None:
+        return None, ()
+    values, read = numbers(column(frame, name, role), f"column '{name}'", rows, decimal=decimal)
+    return pd.Series(values, name=name), read
+
+
+def fisher_z(r: Any, n: Any, rows: Rows) -> tuple[Array, Array, Array]:
+    """Fisher's z = atanh(r), its standard error 1 / sqrt(n - 3), and n, shape (k,) each.
+
+    Raises
+    ------
+    InputError
+        For a correlation outside (-1, 1) or n of 3 or less.
+    """
+    (r, _), (n, _) = numbers(r, "r", rows), numbers(n, "n", rows)
+    if len(r) != len(n):
+        raise InputError(f"n has {len(n)} values and r has {len(r)}", "one for each study")
+    outside = np.abs(r) > 1
+    if outside.any():
+        row = int(np.flatnonzero(outside)[0])
+        advice = (
+            f"r / 100 if {r[row]:g} is a percentage" if abs(r[row]) <= 100 else "looking for a swapped column"
+        )
+        raise InputError(
+            f"r is {r[row]:g}, outside [-1, 1], for {rows.names(outside)}", "correlations", advice
+        )
+    if (np.abs(r) == 1).any():
+        raise InputError(
+            f"r is exactly 1 or -1 for {rows.names(np.abs(r) == 1)}, where Fisher's z is infinite",
+            "|r| below 1",
+            "looking for a variable correlated with itself, or leaving the study out",
+        )
+    if (n <= 3).any():
+        raise InputError(
+            f"n is 3 or less for {rows.names(n <= 3)}, where Fisher's z has no standard error",
+            "n above 3",
+            "leaving the study out",
+        )
+    return np.arctanh(r), 1.0 / np.sqrt(n - 3.0), n
+
+
+def log_ratios(
+    ratio: Any, se_log: Any, limits: tuple[Any, Any], prob: float, rows: Rows
+) -> tuple[Array, Array, tuple[Remark, ...]]:
+    """Logs of ratios and their standard errors, shape (k,) each, and what was noticed.
+
+    Standard errors come from `se_log`, or from the limits: (log upper - log lower) / (2 z).
+
+    Raises
+    ------
+    InputError
+        For ratios or limits of 0 or less, limits in the wrong order, a ratio outside them, a standard error
+        that contradicts them, or no standard errors at all.
+    """
+    ratio, _ = numbers(ratio, "ratio", rows)
+    given = [None if values is None else numbers(values, name, rows)[0] for values, name in
+             ((se_log, "se_log"), (limits[0], "lower"), (limits[1], "upper"))]  # fmt: skip
+    for values, name in zip(given, ("se_log", "lower", "upper"), strict=True):
+        if values is not None and len(values) != len(ratio):
+            raise InputError(
+                f"{name} has {len(values)} values and ratio has {len(ratio)}", "one for each study"
+            )
+    se, lower, upper = given
+    _check_positive(ratio, "ratio", rows)
+    if lower is None or upper is None:
+        if se is None or lower is not None or upper is not None:
+            raise InputError(
+                "a ratio needs se_log, or both lower and upper", "the standard error of the log ratio"
+            )
+        return np.log(ratio), se, ()
+    _check_positive(lower, "lower", rows)
+    _check_positive(upper, "upper", rows)
+    _check_order(ratio, lower, upper, rows)
+    y, low, high = np.log(ratio), np.log(lower), np.log(upper)
+    rounding = 0.5 * 10.0 ** -_decimals(ratio, lower, upper) * (1 / ratio + 1 / lower + 1 / upper)
+    se_limits = (high - low) / (2.0 * float(special.ndtri(0.5 + prob / 2.0)))
+    remarks = _symmetry(y, low, high, rounding, rows)
+    if se is None:
+        return y, se_limits, remarks
+    apart = np.abs(se - se_limits) > SE_TOLERANCE * se_limits + rounding
+    if apart.any():
+        row = int(np.flatnonzero(apart)[0])
+        raise InputError(
+            f"se_log and the limits disagree for {rows.names(apart)}: {se[row]:.4g} and {se_limits[row]:.4g} "
+            f"in row {rows.number(row)}",
+            "the standard error of the log ratio",
+            "lower and upper alone; or another prob",
+        )
+    return y, np.where(np.isnan(se), se_limits, se), remarks
+
+
+def _check_positive(values: Array, name: str, rows: Rows) -> None:
+    bad = (values <= 0) | np.isinf(values)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise InputError(
+            f"{name} is {values[row]:g} for {rows.names(bad)}",
+            "ratios above 0",
+            "Effects(y, se=...) if the numbers are logs already",
+        )
+
+
+def _check_order(ratio: Array, lower: Array, upper: Array, rows: Rows) -> None:
+    swapped = lower >= upper
+    if swapped.any():
+        raise InputError(f"lower is not below upper for {rows.names(swapped)}", "lower < ratio < upper")
+    outside = (ratio < lower) | (ratio > upper)
+    if outside.any():
+        raise InputError(
+            f"the ratio lies outside its limits for {rows.names(outside)}", "lower < ratio < upper"
+        )
+
+
+def _symmetry(y: Array, low: Array, high: Array, rounding: Array, rows: Rows) -> tuple[Remark, ...]:
+    """Remark on intervals that are not symmetric about the log ratio beyond what rounding explains."""
+    askew = np.abs(y - (low + high) / 2.0) > CI_TOLERANCE * (high - low) / 2.0 + rounding
+    if not askew.any():
+        return ()
+    return (
+        Remark(
+            f"the limits are not symmetric about the log ratio for {rows.names(askew)}; check the three "
+            "numbers, and whether the interval is of another kind"
+        ),
+    )
+
+
+def _decimals(*columns: Array) -> int:
+    """Decimals to which numbers were printed, at most 9."""
+    printed = (
+        np.format_float_positional(x, trim="-") for x in np.concatenate(columns).tolist() if np.isfinite(x)
+    )
+    return min(max((len(text.partition(".")[2]) for text in printed), default=0), 9)

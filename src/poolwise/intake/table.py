@@ -1,0 +1,247 @@
+"""The study table as it was handed in, and as it leaves the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from poolwise.errors import InputError, listing, nearest
+from poolwise.intake import remarks, rows
+from poolwise.intake.cells import Array, Remark, Rows, numbers, study_labels, words
+from poolwise.scale import Scale
+
+PROVENANCES = ("reported", "reconstructed", "simulated")
+OWN_COLUMNS = ("study", "outcome", "y", "se", "n", "provenance")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the caller of `Effects` handed in, unchecked."""
+
+    y: Any
+    se: Any = None
+    v: Any = None
+    study: Sequence[object] | None = None
+    moderators: pd.DataFrame | Mapping[str, Any] | None = None
+    outcome: Sequence[object] | str | None = None
+    n: Any = None
+    provenance: Sequence[str] | str = "reported"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Checked columns of one length k.
+
+    Attributes
+    ----------
+    y, se, n : ndarray
+        Shape (k,), read-only; NaN in n where unknown.
+    study, outcome, provenance : tuple of str
+        Length k.
+    moderators : DataFrame
+        k rows, index 0 ... k - 1.
+    """
+
+    y: Array
+    se: Array
+    n: Array
+    study: tuple[str, ...]
+    outcome: tuple[str, ...]
+    provenance: tuple[str, ...]
+    moderators: pd.DataFrame
+
+    def kept(self, keep: NDArray[np.bool_]) -> Columns:
+        """The rows where the mask is true."""
+        chosen = np.flatnonzero(keep).tolist()
+        return Columns(
+            y=_frozen(self.y[keep]),
+            se=_frozen(self.se[keep]),
+            n=_frozen(self.n[keep]),
+            study=tuple(self.study[row] for row in chosen),
+            outcome=tuple(self.outcome[row] for row in chosen),
+            provenance=tuple(self.provenance[row] for row in chosen),
+            moderators=self.moderators.iloc[chosen].reset_index(drop=True),
+        )
+
+    def value_remarks(self, scale: Scale, names: Rows) -> tuple[Remark, ...]:
+        """What the numbers look like on this scale."""
+        return remarks.value_remarks(self.y, self.se, self.n, scale, names)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A table that passed.
+
+    Attributes
+    ----------
+    columns : Columns
+        What is analysed.
+    history : tuple of Remark
+        How the rows came to be as they are: what was dropped, relabelled, coerced.
+    looks : tuple of Remark
+        What the rows look like as they are.
+    dropped : tuple of str
+        Labels of the rows without an effect or a standard error.
+    """
+
+    columns: Columns
+    history: tuple[Remark, ...]
+    looks: tuple[Remark, ...]
+    dropped: tuple[str, ...]
+
+
+def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
+    """Check a table: errors for what cannot be analysed, remarks for what should be known.
+
+    Raises
+    ------
+    InputError
+        Naming rows or columns, what was found, what was expected and what to try.
+    """
+    _check_alignment(given)
+    labels, history = study_labels(given.study)
+    named = Rows(labels)
+    y, read = numbers(given.y, "y", named)
+    k = len(y)
+    if given.study is not None and len(labels) != k:
+        raise InputError(
+            f"study has {len(labels)} labels and y has {len(y)} values", "one label for each study"
+        )
+    se, n, more = _spreads(given, k, named)
+    rows.check_estimates(y, named)
+    rows.check_sizes(n, named)
+    if given.study is None and k:
+        history += (Remark(f"no study labels were given; labelled 'study 1' to 'study {k}'", warn=False),)
+    columns = Columns(
+        y=_frozen(y),
+        se=_frozen(se),
+        n=_frozen(n),
+        study=tuple(label or f"study {row + 1}" for row, label in enumerate(labels or ("",) * k)),
+        outcome=words(given.outcome, k, "outcome"),
+        provenance=_provenance(given.provenance, k),
+        moderators=_moderators(given.moderators, k),
+    )
+    keep, gone = rows.missing_rows(y, se, named)
+    dropped = tuple(label for label, kept in zip(columns.study, keep.tolist(), strict=True) if not kept)
+    if gone:
+        columns, named = columns.kept(keep), named.kept(keep)
+    lost = f"{gone[0].sentence}; then " if gone else ""
+    counted = remarks.count_remarks(len(columns.y), allow_single, lost)
+    unique, repeated = rows.unique_labels(
+        columns.study, columns.outcome, columns.moderators, columns.y, columns.se, named
+    )
+    swapped = remarks.names_swapped(given.se, given.v)
+    return Checked(
+        columns=replace(columns, study=unique),
+        history=(*history, *read, *more, *swapped, *gone, *repeated),
+        looks=(*counted, *columns.value_remarks(scale, named)),
+        dropped=dropped,
+    )
+
+
+def _frozen(values: Array) -> Array:
+    values.setflags(write=False)
+    return values
+
+
+def _spreads(given: Given, k: int, named: Rows) -> tuple[Array, Array, tuple[Remark, ...]]:
+    """Standard errors and sample sizes, shape (k,) each, and what was noticed."""
+    read: tuple[Remark, ...] = ()
+    found: dict[str, Array | None] = {}
+    for column, values in (("se", given.se), ("v", given.v), ("n", given.n)):
+        if values is None:
+            found[column] = None
+            continue
+        found[column], more = numbers(values, column, named)
+        read += more
+        if len(found[column]) != k:  # type: ignore[arg-type]
+            raise InputError(
+                f"{column} has {len(found[column])} values and y has {k}",  # type: ignore[arg-type]
+                "one for each study",
+            )
+    sizes = found["n"]
+    return (
+        rows.standard_errors(found["se"], found["v"], named),
+        np.full(k, np.nan) if sizes is None else sizes,
+        read,
+    )
+
+
+def _check_alignment(given: Given) -> None:
+    """Refuse pandas columns whose indexes differ, since rows are matched by place."""
+    first = None
+    for column in ("y", "se", "v", "n", "study", "outcome", "moderators"):
+        values = getattr(given, column)
+        if not isinstance(values, pd.Series | pd.DataFrame):
+            continue
+        if first is None:
+            first, index = column, values.index
+        elif not values.index.equals(index):
+            raise InputError(
+                f"{first} and {column} have different indexes, so their rows may not belong together",
+                "columns of one frame",
+                "Effects.from_frame(...), or .to_numpy() if the order is right",
+            )
+
+
+def _provenance(values: Sequence[str] | str, k: int) -> tuple[str, ...]:
+    result = words(values, k, "provenance", blank="reported")
+    for word in dict.fromkeys(result):
+        if word not in PROVENANCES:
+            raise InputError(
+                f"provenance is '{word}'",
+                " or ".join(f"'{known}'" for known in PROVENANCES),
+                nearest(word, PROVENANCES),
+            )
+    return result
+
+
+def _moderators(moderators: pd.DataFrame | Mapping[str, Any] | None, k: int) -> pd.DataFrame:
+    """A private copy with the index 0 ... k - 1."""
+    if moderators is None:
+        return _no_moderators(k).copy()
+    if not isinstance(moderators, pd.DataFrame):
+        if not isinstance(moderators, Mapping):
+            raise InputError(
+                f"moderators is {type(moderators).__name__}", "a DataFrame with a row for each study"
+            )
+        moderators = pd.DataFrame(moderators)
+    if len(moderators) != k:
+        raise InputError(
+            f"moderators has {len(moderators)} rows and y has {k} values", "one row for each study"
+        )
+    check_columns(moderators, "moderators")
+    clash = [column for column in moderators if column in OWN_COLUMNS]
+    if clash:
+        raise InputError(
+            f"moderators has the column(s) {listing(clash)}, which the table keeps itself",
+            "other names",
+            "leaving them out of the moderators; designs can use 'se' and 'n' as they are",
+        )
+    result = moderators.reset_index(drop=True)
+    if all(isinstance(column, str) for column in result.columns):
+        return result
+    return result.set_axis([str(column) for column in result.columns], axis=1)
+
+
+@lru_cache(maxsize=64)
+def _no_moderators(k: int) -> pd.DataFrame:
+    """A frame of k rows without columns, to be copied: building one costs more than all the checks."""
+    return pd.DataFrame(index=pd.RangeIndex(k))
+
+
+def check_columns(frame: pd.DataFrame, what: str) -> None:
+    """Refuse column names that occur twice."""
+    if not frame.columns.is_unique:
+        twice = [str(name) for name in frame.columns[frame.columns.duplicated()].unique()]
+        raise InputError(
+            f"{what} has the column name(s) {listing(twice)} more than once",
+            "each name once",
+            "renaming one of them",
+        )

@@ -1,0 +1,59 @@
+"""An axis of effects, dressed: round ticks of the reading scale, its label, words for the two directions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from poolwise.plot import _axis, _sheet, _text
+from poolwise.plot._sheet import Note, Placed
+from poolwise.scale import Scale
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LABEL_DOWN, _WORDS_DOWN, _NEAR = 0.34, 0.51, 0.08
+_NOTES = {"log": " (log axis)", "fisher z": " (Fisher z axis)", "logit": " (logit axis)"}
+
+
+def dress(ax: Axes, placed: Placed, scale: Scale, *, label: str = "") -> None:
+    """Ticks at round numbers of the reading scale, and the words of the axis below them."""
+    inches = ax.get_position().width * _sheet.figure_of(ax).get_size_inches()[0]
+    low, high = ax.get_xlim()
+    found = _axis.ticks(
+        scale, low, high, width=lambda words: _text.width(words, _sheet.TICK_SIZE), inches=inches
+    )
+    ax.set_xticks([x for x, _ in found], labels=[words for _, words in found])
+    ax.minorticks_off()
+    ax.tick_params(
+        axis="x", length=3.0, width=0.8, color=_sheet.SOFT, labelcolor=_sheet.INK, top=False, labeltop=False
+    )
+    ax.tick_params(axis="x", bottom=True, labelbottom=True, direction="out", pad=2.5)
+    for tick in ax.get_xticklabels():
+        tick.set_fontproperties(_text.font(tick.get_text(), _sheet.TICK_SIZE))
+    words = label or _text.plain(scale.natural_label) + _NOTES.get(scale.transform, "")
+    ax.set_xlabel(
+        words,
+        fontproperties=_text.font(words, _sheet.BODY_SIZE),
+        color=_sheet.INK,
+        parse_math=False,
+        va="center",
+    )
+    down = placed.sheet.rows + _LABEL_DOWN / placed.sheet.pitch
+    ax.xaxis.set_label_coords(0.5, down, transform=ax.get_yaxis_transform())
+
+
+def direct(ax: Axes, placed: Placed, null: float, directions: tuple[str, str]) -> None:
+    """Words for the directions below and above the null value, each on its side of it beneath the axis."""
+    low, high = ax.get_xlim()
+    start, length = placed.main
+    at = start + (null - low) / (high - low) * length
+    y = placed.sheet.rows + _WORDS_DOWN / placed.sheet.pitch
+    room = (at - _NEAR - _sheet.MARGIN, placed.width - _sheet.MARGIN - at - _NEAR)
+    below, above = (_text.plain(words) for words in directions)
+    look = Note("", size=_sheet.TICK_SIZE, colour=_sheet.SOFT)
+    if below:
+        words = _text.fit(f"← {below}", room[0], _sheet.TICK_SIZE)
+        _sheet.write(ax, placed, (at - _NEAR, y), words, look=look, align="right")
+    if above:
+        words = _text.fit(f"{above} →", room[1], _sheet.TICK_SIZE)
+        _sheet.write(ax, placed, (at + _NEAR, y), words, look=look, align="left")

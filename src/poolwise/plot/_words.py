@@ -1,0 +1,98 @@
+"""The words and numbers printed on figures, on the scale on which people read them."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import pandas as pd
+
+from poolwise.scale import Scale
+
+NOTHING = "–"
+_GREEK = {"mu": "μ", "tau": "τ", "tau2": "τ²", "theta_i": "θᵢ"}
+
+
+def decimals(scale: Scale, frame: pd.DataFrame) -> int:
+    """Decimals for the estimates of one figure, from the median width w of the studies' intervals.
+
+    Two for ratios, correlations and proportions, and for w between 0.05 and 20; otherwise as many as tell w
+    to two or three digits.
+    """
+    widths = (frame["raw_upper"] - frame["raw_lower"]).to_numpy(dtype=float)
+    widths = widths[np.isfinite(widths) & (widths > 0)]
+    middle = float(np.median(widths)) if widths.size else 1.0
+    if scale.transform != "identity" or 0.05 <= middle < 20.0:
+        return 2
+    return int(np.clip(2 - math.floor(math.log10(middle)), 0, 6))
+
+
+def number(value: float, places: int) -> str:
+    """A number with this many decimals; two significant digits for a small one that would print as zero."""
+    if math.isnan(value):
+        return NOTHING
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:,.{places}f}"
+    if value != 0 and float(text.replace(",", "")) == 0.0:
+        text = f"{value:.1g}" if abs(value) >= 1e-4 else f"{0.0:.{places}f}"
+    elif abs(value) >= 1e6:
+        text = f"{value:.3g}"
+    elif abs(value) >= 1000.0:
+        text = f"{value:,.0f}"
+    elif abs(value) >= 100.0:
+        text = f"{value:.{min(places, 1)}f}"
+    return text.replace("-", "−")
+
+
+def estimate(point: float, lower: float, upper: float, places: int) -> str:
+    """``0.49 [0.34, 0.70]``, or the point alone when there is no interval."""
+    if math.isnan(point):
+        return ""
+    limits = "" if math.isnan(lower) else f" [{number(lower, places)}, {number(upper, places)}]"
+    return f"{number(point, places)}{limits}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with one decimal."""
+    return NOTHING if math.isnan(share) else f"{100.0 * share:.1f} %"
+
+
+def percent_interval(point: float, lower: float, upper: float) -> str:
+    """``92 % [82, 97]``, from shares."""
+    limits = "" if math.isnan(lower) else f" [{100.0 * lower:.0f}, {100.0 * upper:.0f}]"
+    return NOTHING if math.isnan(point) else f"{100.0 * point:.0f} %{limits}"
+
+
+def level(prob: float) -> str:
+    """The probability of an interval as a percentage: ``95 %``."""
+    return f"{100.0 * prob:.6g} %"
+
+
+def probability(value: float) -> str:
+    """``= 0.93``, with ``> 0.999`` and ``< 0.001`` for what rounds to certainty."""
+    if value > 0.9995:
+        return "> 0.999"
+    return "< 0.001" if value < 0.0005 else f"= {value:.3f}"
+
+
+def kind(words: str) -> str:
+    """The kind of an interval with a true minus sign: ``prediction (t, k − 1)``."""
+    return words.replace(" - ", " − ")
+
+
+def count(value: float) -> str:
+    """A sample size, empty when unknown."""
+    return "" if math.isnan(value) else f"{value:,.0f}"
+
+
+def prior(words: str) -> str:
+    """A prior's words with numbers to three digits and true minus signs: ``LogT(5, −1.72, 1.29)``."""
+    short = re.sub(r"\d+\.\d{3,}", lambda found: f"{float(found[0]):.3g}", str(words))
+    return re.sub(r"(?<=[( ])-(?=\d)", "−", short)
+
+
+def greek(words: str) -> str:
+    """Prior words with Greek letters: ``mu ~ Normal(0, 1)`` becomes ``μ ~ Normal(0, 1)``."""
+    return re.sub(r"\b(mu|tau2|tau|theta_i)\b", lambda found: _GREEK[found[0]], words)

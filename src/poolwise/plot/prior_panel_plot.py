@@ -1,0 +1,150 @@
+"""The prior panel as a picture: the mean effect and tau under each prior, and the verdict in words."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from poolwise.checks import PriorPanel
+from poolwise.plot import _axis, _dress, _marks, _sheet, _text, _words
+from poolwise.plot._sheet import Column, Line, Note, Plot, Sheet
+from poolwise.scale import Scale, as_scale
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_PLOT_INCHES, _TAU_INCHES, _MOST_SOURCE = 2.7, 1.4, 3.3
+_PITCH, _MARKER = 0.225, 5.5
+_VERDICTS = {"above": "above 0", "below": "below 0", "no": "includes 0"}
+_EXCLUDES, _INCLUDES, _TAU = _marks.COLOURS[1], _marks.COLOURS[0], _marks.RAW
+
+
+def prior_panel(panel: PriorPanel, *, scale: Scale | str | None = None, ax: Axes | None = None) -> Axes:
+    """Draw a prior panel: the interval for mu under each prior on tau, tau beside it, the verdict below.
+
+    A filled marker is a prior under which the interval for mu excludes 0, a hollow one a prior under which it
+    includes 0. A row in bold is a prior that flips the verdict of the reference prior. All numbers are those
+    of ``panel.frame``, on the analysis scale.
+
+    Parameters
+    ----------
+    panel : PriorPanel
+        What ``checks.prior_panel`` returned.
+    scale : Scale or str, optional
+        Scale of the effects, for the words of the axis.
+    ax : Axes, optional
+        Axes whose place the figure takes. By default a new pyplot figure as large as its rows need.
+
+    Returns
+    -------
+    Axes
+        Of the mean effect; the axes of tau stands beside it on the same figure.
+    """
+    import matplotlib as mpl
+
+    frame = panel.frame.reset_index(drop=True)
+    y = np.arange(len(frame)) + 0.6
+    with mpl.rc_context({"text.usetex": False}):
+        (left, right), placed = _sheet.draw(_panel_sheet(panel, frame, y), ax)
+        left.set_xlim(*_mu_limits(frame))
+        right.set_xlim(0.0, _tau_limit(frame))
+        words = "analysis scale" if scale is None else as_scale(scale).label
+        _dress.dress(left, placed, as_scale("identity"), label=f"mean effect μ ({_text.plain(words)})")
+        _dress.dress(right, placed, as_scale("identity"), label="between-study sd τ")
+        left.axvline(0.0, color=_sheet.SOFT, lw=0.9, zorder=1.0, label="null value")
+        for verdict, rows in frame.groupby("excludes_zero", sort=False):
+            _draw_mu(left, rows, y[rows.index], str(verdict))
+        tau = (frame["tau_lower"], frame["tau_upper"], y)
+        _marks.intervals(right, *tau, colour=_TAU, width=1.2, name="tau interval")
+        sizes, look = 0.8 * _MARKER, ("s", _TAU, _TAU)
+        _marks.points(right, frame["tau_point"], y, sizes=sizes, look=look, name="tau median")
+    return left
+
+
+def _draw_mu(ax: Axes, rows: pd.DataFrame, y: np.ndarray, verdict: str) -> None:
+    excludes = verdict != "no"
+    colour = _EXCLUDES if excludes else _INCLUDES
+    name = f"mu {_VERDICTS[verdict]}"
+    _marks.intervals(
+        ax, rows["mu_lower"], rows["mu_upper"], y, colour=colour, width=1.4, name=f"{name}, interval"
+    )
+    look = ("o", colour if excludes else "white", colour)
+    _marks.points(ax, rows["mu_point"], y, sizes=_MARKER, look=look, name=name)
+
+
+def _mu_limits(frame: pd.DataFrame) -> tuple[float, float]:
+    point, lower, upper = (frame[name].to_numpy(dtype=float) for name in ("mu_point", "mu_lower", "mu_upper"))
+    return _axis.limits(point, lower, upper, show=[0.0])
+
+
+def _tau_limit(frame: pd.DataFrame) -> float:
+    """Upper limit of the axis of tau: twice the median upper limit at most."""
+    upper = frame["tau_upper"].to_numpy(dtype=float)
+    return 1.04 * float(min(np.nanmax(upper), max(2.0 * np.nanmedian(upper), np.nanmax(frame["tau_point"]))))
+
+
+def _panel_sheet(panel: PriorPanel, frame: pd.DataFrame, y: np.ndarray) -> Sheet:
+    rows: list[dict[Any, Any]] = frame.to_dict("records")
+    level = f"[{_words.level(panel.prob)}]"
+    columns: list[Column | Plot] = [
+        Column("Prior on τ", tuple(_words.prior(row["prior"]) for row in rows)),
+        Column("Source", tuple(_source(row) for row in rows), most=_MOST_SOURCE),
+        Plot(_PLOT_INCHES),
+        Column(f"μ {level}", tuple(_triple(row, "mu") for row in rows), align="right"),
+        Column("P(μ > 0)", tuple(_share(float(row["p_positive"])) for row in rows), align="right"),
+        Plot(_TAU_INCHES),
+        Column(f"τ {level}", tuple(_triple(row, "tau") for row in rows), align="right"),
+    ]
+    lines = tuple(Line(float(at), bold=bool(row["flips"])) for at, row in zip(y, rows, strict=True))
+    data = " — reconstructed data" if panel.data == "reconstructed" else ""
+    return Sheet(
+        title=f"Prior panel, k = {panel.k}: {panel.verdict}{data}",
+        lines=lines,
+        rows=len(rows) + 0.2,
+        pitch=_PITCH,
+        columns=tuple(columns),
+        notes=tuple(_notes(panel, rows)),
+        below=0.5,
+    )
+
+
+def _notes(panel: PriorPanel, rows: list[dict[Any, Any]]) -> list[Note]:
+    notes = []
+    for sentence in panel.sentences:
+        if sentence == panel.tipping_sentence and math.isnan(panel.tipping_point):
+            continue
+        verdict = sentence == panel.sentence
+        size, colour = (_sheet.BODY_SIZE, _sheet.INK) if verdict else (_sheet.NOTE_SIZE, _sheet.SOFT)
+        notes.append(Note(_words.greek(_words.prior(_text.plain(sentence))), size, colour, bold=verdict))
+    kinds = ", ".join(dict.fromkeys(str(row["interval"]) for row in rows))
+    notes.append(
+        Note(
+            f"{_words.level(panel.prob)} intervals: {kinds}. Points: medians. Filled: the interval for μ "
+            "excludes 0; hollow: it includes 0. Bold: this prior flips the verdict. Arrow: the interval goes on."
+        )
+    )
+    return notes
+
+
+def _source(row: dict[Any, Any]) -> str:
+    """``default (Roever et al. 2021)``: what the prior is for, with its source cut after the year."""
+    found = re.match(r"(.*?\b(?:19|20)\d\d)\b", str(row["source"]))
+    citation = _text.plain(found[1] if found else row["source"])
+    name = _text.plain(row.get("name", ""))
+    if not (name and citation):
+        return name or citation
+    room = _MOST_SOURCE - _text.width(f" ({citation})", _sheet.BODY_SIZE, bold=bool(row["flips"]))
+    return f"{_text.fit(name, room, _sheet.BODY_SIZE, bold=bool(row['flips']))} ({citation})"
+
+
+def _triple(row: dict[Any, Any], name: str) -> str:
+    point, lower, upper = (float(row[f"{name}_{end}"]) for end in ("point", "lower", "upper"))
+    return _words.estimate(point, lower, upper, 2)
+
+
+def _share(value: float) -> str:
+    return _words.probability(value).removeprefix("= ")

@@ -1,0 +1,45 @@
+"""Normal-normal random effects, with the study effects integrated out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.priors import Prior
+from poolwise.pymc_models.priors import prior_on_mu, prior_on_tau
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+
+def random_effects(y: NDArray[np.float64], v: NDArray[np.float64], mu: Prior, tau: Prior) -> pm.Model:
+    """y_i ~ Normal(mu, sqrt(v_i + tau^2)), the marginal normal-normal model.
+
+    It is y_i ~ Normal(theta_i, se_i), theta_i ~ Normal(mu, tau) with theta_i integrated out, which leaves two
+    parameters whatever k is and no funnel. Given mu and tau, theta_i is normal and is drawn afterwards
+    (`poolwise.engines`), by eq. 5.9-5.12 of Gelman et al., Bayesian Data Analysis, 3rd ed., section 5.4.
+
+    Parameters
+    ----------
+    y, v : ndarray
+        Estimates and their sampling variances, shape (k,).
+    mu, tau : Prior
+        Priors on the mean effect and on the between-study standard deviation.
+
+    Returns
+    -------
+    pymc.Model
+        With free variables ``mu`` and ``tau``. The data ``y`` and ``v`` may be exchanged for others of any
+        length, and a prior's parameters (``tau_scale``, ...) for others of its family.
+    """
+    import pymc as pm
+
+    with pm.Model() as model:
+        estimate = pm.Data("y", y)
+        variance = pm.Data("v", v)
+        mean = prior_on_mu(mu)
+        sd = prior_on_tau(tau)
+        pm.Normal("y_obs", mu=mean, sigma=pm.math.sqrt(variance + sd**2), observed=estimate)
+    return model

@@ -1,0 +1,37 @@
+"""What a single study may look like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from poolwise.errors import InputError
+
+
+@final
+@dataclass(frozen=True)
+class Plausible:
+    """Limits on single studies that a reconstructed table has to keep.
+
+    The defaults suit standardised mean differences. A standard error of 0.03 is that of two groups of
+    2,200 persons, one of 0.6 that of two groups of 6.
+
+    Attributes
+    ----------
+    se_min, se_max : float
+        Smallest and largest standard error of a study, on the analysis scale.
+    d_max : float
+        Largest absolute estimate of a study, on the analysis scale.
+    """
+
+    se_min: float = 0.03
+    se_max: float = 0.6
+    d_max: float = 1.5
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.se_min < self.se_max:
+            raise InputError(
+                f"plausible standard errors from {self.se_min!r} to {self.se_max!r}", "0 <= se_min < se_max"
+            )
+        if not self.d_max > 0.0:
+            raise InputError(f"plausible d_max = {self.d_max!r}", "a number above 0 (inf for no limit)")

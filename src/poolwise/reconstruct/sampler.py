@@ -1,0 +1,205 @@
+"""Drawing study tables until enough of them agree with everything published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from poolwise.errors import InputError, listing, nearest
+from poolwise.reconstruct.aggregate import Aggregate
+from poolwise.reconstruct.feasible import check_outcome
+from poolwise.reconstruct.partition import Plan, plan_outcome
+from poolwise.reconstruct.plausible import Plausible
+from poolwise.reconstruct.pooled import pooled
+from poolwise.reconstruct.proposals import Proposals, propose
+from poolwise.reconstruct.record import Reconstruction
+
+Row = Aggregate | Mapping[str, Any] | pd.Series
+Verdicts = dict[str, NDArray[np.bool_]]
+
+_BATCH = 10_000
+_PATIENCE = 50  # batches without a single table
+_MOST_BATCHES = 300
+
+
+def reconstruct(
+    published: Row | pd.DataFrame,
+    *,
+    tables: int = 200,
+    seed: int = 1,
+    subgroups: str | Sequence[Row] | None = None,
+    plausible: Plausible | None = None,
+    alpha: float = 1.0,
+) -> Reconstruction:
+    """Study tables that agree with the published aggregates of an outcome, to their rounding.
+
+    Aggregates bind the unknown table by sum w = SE^-2, sum w y = d SE^-2, sum w (y - d)^2 = Q. Tables
+    are drawn that fulfil these for unrounded d, SE, Q drawn uniformly in their rounding boxes (see
+    `poolwise.reconstruct.proposals.propose`), and those that break another published figure (p,
+    random-effects estimate by DerSimonian and Laird, figures of the levels) or have an implausible study
+    are thrown away.
+
+    The result is a set of tables that the paper does not rule out, not a posterior sample: give ranges
+    over the set. Everything made from it is marked "reconstructed".
+
+    Parameters
+    ----------
+    published : mapping, Series, Aggregate or DataFrame
+        The outcome's row: k, d, se, q and, where printed, i2_percent, d_re, p; or the rows of
+        one outcome, of which the one without a moderator is the outcome's (see
+        `poolwise.datasets.published`). Figures as text keep their trailing zeros; see `Aggregate.of`.
+    tables : int
+        How many tables to draw.
+    seed : int
+        Seed of the draws. The first tables are the same however many are asked for.
+    subgroups : str or sequence of rows, optional
+        The moderator whose levels, published as rows of the frame, the tables have to reproduce too;
+        or those rows. How many studies a level has is drawn, too, where it is not published, all
+        divisions being equally likely before rejection; a ``share`` holds to within one study.
+    plausible : Plausible, optional
+        Limits on single studies; standard errors 0.03 to 0.6 and effects up to 1.5 by default.
+    alpha : float
+        Parameter of the Dirichlet law of the weights: 1 is uniform over all divisions of the
+        weight, large values make the weights equal.
+
+    Returns
+    -------
+    Reconstruction
+
+    Raises
+    ------
+    InputError
+        If the aggregates contradict one another, the levels overlap, or nearly every table is thrown
+        away; the message names the figure that rejects most.
+
+    Examples
+    --------
+    >>> row = {"k": 3, "d": "0.374", "se": "0.124", "q": "0.940", "i2_percent": "0.00", "p": ".003"}
+    >>> drawn = reconstruct(row, tables=20, seed=1)
+    >>> bool(drawn.check()["agrees"].all())
+    True
+    """
+    limits = Plausible() if plausible is None else plausible
+    _check_settings(tables, seed, alpha)
+    overall, rows = _rows(published, subgroups)
+    check_outcome(overall, limits)
+    plan = plan_outcome(overall, rows)
+    kept, acceptance, rejections = _draw(plan, limits, tables, alpha, seed)
+    y, se = kept.y, kept.w**-0.5
+    y.flags.writeable = se.flags.writeable = False
+    names = np.array(plan.names, dtype=object)
+    return Reconstruction(
+        y=y,
+        se=se,
+        levels=tuple(tuple(table) for table in names[kept.level].tolist()) if plan.factor else (),
+        factor=plan.factor,
+        published=overall,
+        rows=plan.levels if plan.factor else (),
+        acceptance=acceptance,
+        rejections=MappingProxyType(rejections),
+        seed=seed,
+        alpha=float(alpha),
+        plausible=limits,
+        notes=plan.notes,
+    )
+
+
+def verdicts(proposals: Proposals, plan: Plan, limits: Plausible) -> Verdicts:
+    """Which proposed tables keep each published figure and each limit, shape (n,) each."""
+    everyone = np.ones(proposals.y.shape, dtype=bool)
+    rows = [(plan.overall, everyone)]
+    if plan.factor:
+        rows += [(row, proposals.level == g) for g, row in enumerate(plan.levels)]
+    kept: Verdicts = {}
+    for row, member in rows:
+        recomputed = pooled(proposals.y, proposals.w, member)
+        for name, figure in row.figures.items():
+            kept[f"{row.name}: {name} = {figure}"] = figure.holds(recomputed[name])
+    with np.errstate(divide="ignore"):
+        se = proposals.w**-0.5
+    kept[f"plausible standard errors, {limits.se_min:g} to {limits.se_max:g}"] = (
+        (se >= limits.se_min) & (se <= limits.se_max)
+    ).all(axis=1)
+    kept[f"plausible effects, at most {limits.d_max:g}"] = (np.abs(proposals.y) <= limits.d_max).all(axis=1)
+    return kept
+
+
+def _draw(
+    plan: Plan, limits: Plausible, tables: int, alpha: float, seed: int
+) -> tuple[Proposals, float, dict[str, float]]:
+    """Accepted tables, the share accepted, and the share rejected by each fact."""
+    rng = np.random.default_rng(seed)
+    found: list[Proposals] = []
+    accepted, tried, broken = 0, 0, dict[str, int]()
+    while accepted < tables:
+        batch = propose(plan, _BATCH, alpha, rng)
+        kept = verdicts(batch, plan, limits)
+        good = np.logical_and.reduce(list(kept.values()))
+        found.append(Proposals(batch.y[good], batch.w[good], batch.level[good]))
+        accepted, tried = accepted + int(good.sum()), tried + _BATCH
+        for fact, holds in kept.items():
+            broken[fact] = broken.get(fact, 0) + int((~holds).sum())
+        too_few = tried >= _PATIENCE * _BATCH and accepted == 0
+        if accepted < tables and (too_few or tried >= _MOST_BATCHES * _BATCH):
+            raise _too_rare(accepted, tried, broken)
+    together = Proposals(
+        *(np.concatenate([getattr(part, name) for part in found])[:tables] for name in ("y", "w", "level"))
+    )
+    return together, accepted / tried, {fact: count / tried for fact, count in broken.items()}
+
+
+def _too_rare(accepted: int, tried: int, broken: Mapping[str, int]) -> InputError:
+    worst = sorted(broken, key=lambda fact: broken[fact], reverse=True)[:3]
+    shares = [f"'{fact}' rejects {100.0 * broken[fact] / tried:.4g} %" for fact in worst if broken[fact]]
+    return InputError(
+        f"only {accepted} of {tried} proposed tables agree with everything published: {listing(shares)}",
+        "aggregates of one set of studies, and limits that such studies keep",
+        "check that figure against the paper, widen plausible=, or change alpha=",
+    )
+
+
+def _check_settings(tables: int, seed: int, alpha: float) -> None:
+    if not isinstance(tables, (int, np.integer)) or tables < 1:
+        raise InputError(f"tables = {tables!r}", "a whole number of tables, at least 1")
+    if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
+        raise InputError(f"seed = {seed!r}", "a whole number, at least 0")
+    if not 0.0 < alpha < np.inf:
+        raise InputError(f"alpha = {alpha!r}", "a number above 0")
+
+
+def _rows(
+    published: Row | pd.DataFrame, subgroups: str | Sequence[Row] | None
+) -> tuple[Aggregate, tuple[Aggregate, ...]]:
+    """The outcome's row and the rows of the levels asked for."""
+    if isinstance(published, pd.DataFrame):
+        given = [_row_of(published, i) for i in range(len(published))]
+    else:
+        given = [Aggregate.of(published)]
+    whole = [row for row in given if not row.moderator]
+    if len(whole) != 1:
+        outcomes = listing(f"'{row.outcome}'" for row in whole) or "none"
+        raise InputError(
+            f"{len(whole)} overall rows are given (outcomes: {outcomes})",
+            "the rows of one outcome, with one overall row",
+            'published[published["outcome"] == "..."]',
+        )
+    if subgroups is None:
+        return whole[0], ()
+    if not isinstance(subgroups, str):
+        return whole[0], tuple(Aggregate.of(row) for row in subgroups)
+    levels = tuple(row for row in given if row.moderator == subgroups)
+    if not levels:
+        known = dict.fromkeys(row.moderator for row in given if row.moderator)
+        advice = nearest(subgroups, known) if known else "the frame with the rows of its levels"
+        raise InputError(f"no level of a moderator '{subgroups}' is published", advice=advice)
+    return whole[0], levels
+
+
+def _row_of(frame: pd.DataFrame, i: int) -> Aggregate:
+    told = {str(name): word for name, word in frame.attrs.items()}
+    return Aggregate.of(told | {str(name): frame[name].iloc[i] for name in frame.columns})

@@ -1,0 +1,74 @@
+"""The report as one HTML page that needs nothing but itself."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from poolwise.report import tables, words
+from poolwise.report.content import Content
+
+
+def page(content: Content, pictures: dict[str, str], facts: dict[str, Any]) -> str:
+    """The HTML of a report.
+
+    Parameters
+    ----------
+    content : Content
+        What the report tells.
+    pictures : dict of str to str
+        SVG documents by name: ``"forest"``, ``"prior_panel"``.
+    facts : dict
+        What the manifest tells: versions, hashes, seconds.
+
+    Returns
+    -------
+    str
+        One page with its style and pictures inside; every word of the data is escaped.
+    """
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("poolwise.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"greek": words.greek, "prior": words.prior, "signed": words.signed}
+    return environment.get_template("page.html.j2").render(
+        content=content,
+        effects=content.effects,
+        main=content.main,
+        level=words.level(content.prob),
+        k=words.count(content.effects.k),
+        few=words.few(content.effects.k) if content.few else "",
+        reconstructed=words.RECONSTRUCTED if content.effects.reconstructed else "",
+        headline=tables.headline(content),
+        groups=tables.comparison(content),
+        natural=content.effects.scale.transform != "identity",
+        homogeneity=tables.homogeneity(content),
+        null=tables.null_words(content),
+        chances=tables.chances(content),
+        panel_rows=tables.panel_rows(content),
+        studies=tables.study_rows(content),
+        diagnostics=tables.diagnostics(content),
+        conventions=words.CONVENTIONS,
+        evidence=tables.evidence(content),
+        notes=_notes(content),
+        pictures={name: Markup(_inline(svg)) for name, svg in pictures.items()},
+        facts=facts,
+    )
+
+
+def _notes(content: Content) -> tuple[str, ...]:
+    """What was noticed in the data and in the fits, each sentence once."""
+    every = [*content.effects.notes, *(note for result in content.results for note in result.report.notes)]
+    return tuple(note for note in dict.fromkeys(every) if note not in content.data_notes)
+
+
+def _inline(svg: str) -> str:
+    """An SVG document as an element of a page: without its prologue and its metadata."""
+    element = svg[svg.index("<svg") :]
+    return re.sub(r"<metadata>.*?</metadata>", "", element, count=1, flags=re.DOTALL)

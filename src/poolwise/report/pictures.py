@@ -1,0 +1,40 @@
+"""The figures of a report as files: SVG and PNG that carry their title and the word on their data."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from poolwise.report.content import Content
+
+
+def pictures(content: Content) -> dict[str, bytes]:
+    """The figures by file name: ``forest.svg``, ``forest.png``, ``prior_panel.svg``.
+
+    Title and description go into each file's metadata, so that a figure made from reconstructed data says so
+    even when it is read by a program.
+    """
+    from poolwise import plot
+
+    axes = plot.forest(content.main, beside=content.beside, prob=content.prob, rope=content.rope)
+    made = {
+        "forest.svg": _saved(axes, "svg", content, "Forest plot"),
+        "forest.png": _saved(axes, "png", content, "Forest plot"),
+    }
+    plot.close(axes)
+    if content.panel is not None:
+        axes = plot.prior_panel(content.panel)
+        made["prior_panel.svg"] = _saved(axes, "svg", content, "Prior panel")
+        plot.close(axes)
+    return made
+
+
+def _saved(axes: Any, form: str, content: Content, kind: str) -> bytes:
+    title = f"{kind}: {content.title} ({content.data_label} data)"
+    description = f"{content.question} Data: {content.data_label}. Made by poolwise from {content.source}."
+    stamp = {"Title": title, "Description": description}
+    if form == "svg":
+        stamp |= {"Date": None}  # type: ignore[dict-item]
+    buffer = io.BytesIO()
+    axes.figure.savefig(buffer, format=form, metadata=stamp, bbox_inches="tight", dpi=200)
+    return buffer.getvalue()

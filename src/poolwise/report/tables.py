@@ -1,0 +1,253 @@
+"""The tables of a report: cells as words, ready for the page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import pandas as pd
+
+from poolwise import tables
+from poolwise.quantities import Distribution, Quantity
+from poolwise.report import words
+from poolwise.report.content import Content
+from poolwise.result import Result
+from poolwise.scale import Scale
+from poolwise.show import interval, number
+
+
+@final
+@dataclass(frozen=True)
+class Group:
+    """Rows of the comparison that answer the same question.
+
+    Attributes
+    ----------
+    title, note : str
+        Name of the quantity, and what it is.
+    rows : tuple of dict
+        label, engine, point, sd, interval, natural, kind, prior, status.
+    """
+
+    title: str
+    note: str
+    rows: tuple[dict[str, str], ...]
+
+
+def estimates(content: Content) -> pd.DataFrame:
+    """The frame behind ``estimates.csv`` and the comparison: one row for each result and quantity."""
+    return tables.compare(*content.results, prob=content.prob)
+
+
+def studies(content: Content) -> pd.DataFrame:
+    """The frame behind ``studies.csv``: one row for each result and study."""
+    frames = [
+        tables.studies(result, prob=content.prob).assign(
+            label=result.label, engine=result.engine_label, prior=result.prior
+        )
+        for result in content.results
+    ]
+    frame = pd.concat(frames, ignore_index=True)
+    first = ["label", "engine", "prior"]
+    return frame[first + [name for name in frame.columns if name not in first]]
+
+
+def comparison(content: Content) -> tuple[Group, ...]:
+    """The comparison, a group for each quantity, a row for each result."""
+    frame = estimates(content)
+    scale = content.effects.scale
+    groups = []
+    for name, (title, note) in words.QUANTITIES.items():
+        rows = frame[frame["quantity"] == name].to_dict("records")
+        if rows:
+            groups.append(Group(title, note, tuple(_row(row, name, scale) for row in rows)))
+    return tuple(groups)
+
+
+def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, str]:
+    point, sd, lower, upper = (float(str(row[column])) for column in ("point", "sd", "lower", "upper"))
+    share = name == "I2"
+    natural = ""
+    if name in ("mu", "theta_new") and scale.transform != "identity":
+        back = scale.back(np.array([point, lower, upper]))
+        natural = f"{number(back[0], 2)} {interval(back[1], back[2], 2)}"
+    limits = f"[{words.percent(lower)}, {words.percent(upper)}]" if share else interval(lower, upper)
+    return {
+        "label": str(row["label"]),
+        "engine": "" if str(row["label"]).startswith(str(row["engine"])) else str(row["engine"]),
+        "point": words.percent(point) if share else number(point),
+        "sd": "" if share or math.isnan(sd) else number(sd),
+        "interval": "–" if math.isnan(lower) and math.isnan(upper) else limits,
+        "natural": natural,
+        "kind": str(row["interval"]) if not math.isnan(lower) else "",
+        "prior": str(row["prior"]),
+    }
+
+
+def homogeneity(content: Content) -> tuple[dict[str, str], ...]:
+    """Cochran's Q from the first result that has it: statistic, degrees of freedom, p-value."""
+    for result in content.results:
+        test = result.quantities.get("Q")
+        if test is not None:
+            df, p_value = getattr(test, "df", math.nan), getattr(test, "p_value", math.nan)
+            return ({"q": f"{test.point:.2f}", "df": words.count(df), "p": words.p_value(p_value)},)
+    return ()
+
+
+def chances(content: Content) -> tuple[tuple[str, tuple[dict[str, str], ...]], ...]:
+    """Posterior probabilities that an effect is below 0, above 0, or practically equivalent to 0.
+
+    Title and rows, for the mean effect and for a new study; a row for each result that has a posterior.
+    """
+    blocks = []
+    for name in ("mu", "theta_new"):
+        rows = tuple(
+            {"label": one.label, "prior": one.prior, **_chances(quantity, content.rope)}
+            for one in content.results
+            if isinstance(quantity := one.quantities.get(name), Distribution)
+        )
+        if rows:
+            blocks.append((words.QUANTITIES[name][0], rows))
+    return tuple(blocks)
+
+
+def _chances(quantity: Distribution, rope: tuple[float, float] | None) -> dict[str, str]:
+    below = float(quantity.cdf(0.0))
+    within = math.nan if rope is None else float(quantity.cdf(rope[1]) - quantity.cdf(rope[0]))
+    return {"below": words.chance(below), "above": words.chance(1.0 - below), "within": words.chance(within)}
+
+
+def study_rows(content: Content) -> tuple[dict[str, str], ...]:
+    """The studies, raw and as the main result sees them."""
+    frame = tables.studies(content.main, prob=content.prob)
+    return tuple(
+        {
+            "study": str(row["study"]),
+            "n": words.count(row["n"]),
+            "y": number(row["y"]),
+            "se": number(row["se"]),
+            "raw": interval(row["y_lower"], row["y_upper"]),
+            "theta": number(row["theta"]),
+            "shrunken": interval(row["theta_lower"], row["theta_upper"]),
+            "weight": words.percent(row["weight"]),
+            "data": str(row["data"]),
+        }
+        for row in frame.to_dict("records")
+    )
+
+
+def panel_rows(content: Content) -> tuple[dict[str, object], ...]:
+    """The prior panel, a row for each prior."""
+    if content.panel is None:
+        return ()
+    return tuple(
+        {
+            "prior": str(row["prior"]),
+            "source": str(row["source"]),
+            "mu": f"{number(row['mu_point'])} {interval(row['mu_lower'], row['mu_upper'])}",
+            "theta_new": interval(row["theta_new_lower"], row["theta_new_upper"]),
+            "tau": f"{number(row['tau_point'])} {interval(row['tau_lower'], row['tau_upper'])}",
+            "above": words.chance(row["p_positive"]),
+            "flips": bool(row["flips"]),
+            "verdict": {"above": "above 0", "below": "below 0"}.get(
+                str(row["excludes_zero"]), "0 not excluded"
+            ),
+        }
+        for row in content.panel.frame.to_dict("records")
+    )
+
+
+def diagnostics(content: Content) -> tuple[dict[str, object], ...]:
+    """How each fit went: status with its sentence, findings, and what the engine watched."""
+    return tuple(
+        {
+            "label": result.label,
+            "engine": result.engine_label,
+            "settings": repr(result.engine),
+            "status": result.report.status,
+            "failed": result.report.failed,
+            "sentences": [finding.sentence for finding in result.report.findings] or [words.NOTHING_WRONG],
+            "seconds": words.duration(result.report.seconds),
+            "seed": "–" if result.report.seed is None else str(result.report.seed),
+            "watched": _watched(result),
+        }
+        for result in content.results
+    )
+
+
+def _watched(result: Result) -> list[tuple[str, str]]:
+    flat: list[tuple[str, str]] = []
+    for name, value in result.report.diagnostics.items():
+        if isinstance(value, Mapping):
+            flat.append(
+                (words.watched(name), ", ".join(f"{key} {_plain(one)}" for key, one in value.items()))
+            )
+        else:
+            flat.append((words.watched(name), _plain(value)))
+    return flat
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        return str(value)
+    return f"{float(value):.4g}".replace("-", "−")
+
+
+def evidence(content: Content) -> tuple[tuple[str, str], ...]:
+    """Label and log evidence of each result that has it, when it is asked for."""
+    if not content.evidence:
+        return ()
+    return tuple((one.label, number(one.evidence)) for one in content.results if not math.isnan(one.evidence))
+
+
+def headline(content: Content) -> tuple[str, ...]:
+    """The answer in sentences: the mean effect, a new study, heterogeneity, with interval kind and prior."""
+    result, scale = content.main, content.effects.scale
+    mu = result["mu"]
+    under = "" if result.prior == "none" else f", under {result.prior}"
+    sentences = [f"The mean effect ({scale.label}) is {_told(mu, content.prob)}{under}."]
+    if scale.transform != "identity":
+        point, lower, upper = scale.back([mu.point, *mu.interval(content.prob)])
+        natural = f"{number(point, 2)} {interval(lower, upper, 2)}"
+        sentences.append(f"As a {scale.natural_label} that is {natural}.")
+    if isinstance(mu, Distribution):
+        below = float(mu.cdf(0.0))
+        side, size = ("below", below) if below > 0.5 else ("above", 1.0 - below)
+        sentences.append(
+            f"The posterior probability that it is {side} {_null(scale)} is {words.chance(size)}."
+        )
+    if "theta_new" in result.quantities and "tau" in result.quantities:
+        sentences.append(
+            f"The true effect in a new study is {_told(result['theta_new'], content.prob)}; the "
+            f"between-study standard deviation is {_told(result['tau'], content.prob)}."
+        )
+    return tuple(sentences)
+
+
+def null_words(content: Content) -> dict[str, str]:
+    """Headings of the posterior probabilities: below, above and practically at the null value."""
+    scale, rope = content.effects.scale, content.rope
+    if not scale.is_ratio:
+        limits = "" if rope is None else f"{words.signed(rope[0])} to {words.signed(rope[1])}"
+        return {"below": "below 0", "above": "above 0", "within": "practically 0", "limits": limits}
+    name = scale.natural_label
+    low, high = (0.0, 0.0) if rope is None else scale.back(rope)
+    limits = "" if rope is None else f"{low:.2f} to {high:.2f}"
+    return {
+        "below": f"{name} below 1",
+        "above": f"{name} above 1",
+        "within": "practically 1",
+        "limits": limits,
+    }
+
+
+def _null(scale: Scale) -> str:
+    return f"0 (a {scale.natural_label} of 1)" if scale.is_ratio else "0"
+
+
+def _told(quantity: Quantity, prob: float) -> str:
+    limits = interval(*quantity.interval(prob))
+    return f"{number(quantity.point)}, {words.level(prob)} {words.kind(quantity.interval_kind())} {limits}"

@@ -1,0 +1,148 @@
+"""The sentences and number formats of a report."""
+
+from __future__ import annotations
+
+import math
+import re
+
+NOTHING_WRONG = "The fit finished and nothing was found wrong."
+
+QUANTITIES: dict[str, tuple[str, str]] = {
+    "mu": ("Mean effect", "μ, the mean of the true effects; in a common-effect model the one true effect"),
+    "theta_new": ("True effect in a new study", "in a study like these, its sampling error not included"),
+    "tau": ("Between-study standard deviation", "τ, in the unit of the effects"),
+    "I2": ("I²", "share of the variation between the estimates that is heterogeneity"),
+}
+
+CONVENTIONS: tuple[tuple[str, str], ...] = (
+    (
+        "Credible interval",
+        "Given the model, the priors and the data, the quantity lies in the interval with the stated "
+        "probability. An equal-tailed interval leaves the same probability on either side. The point "
+        "estimate of a posterior is its median.",
+    ),
+    (
+        "Confidence interval",
+        "A confidence interval is not a probability statement about the quantity. In repeated use, the "
+        "procedure covers the true value in the stated share of data sets.",
+    ),
+    (
+        "Prediction interval",
+        "Where the true effect of a new study is expected, between-study variation included. The estimate "
+        "that such a study would report varies more, by its own sampling error. The frequentist convention "
+        "is named with each interval.",
+    ),
+    (
+        "Hartung-Knapp",
+        "A t interval for the mean effect with an adjusted standard error. When the estimates happen to "
+        "agree closely, the adjustment makes the interval shorter than one with the unadjusted standard "
+        "error; the ad hoc version never lets it.",
+    ),
+    (
+        "Shrunken study effect",
+        "What the model says of the true effect in that study: its own estimate, drawn towards the mean "
+        "effect, the more so the less precise it is.",
+    ),
+    (
+        "Prior panel",
+        "The same model under other priors on τ. The verdict is robust when the interval for μ says the "
+        "same about 0 (above it, below it, or not excluded) under every prior, and prior-dependent when "
+        "it does not.",
+    ),
+)
+
+RECONSTRUCTED = (
+    "The study-level table behind this question is not public. The rows used here are reconstructed from "
+    "published aggregates: they agree with them to the published rounding, and no row is a real study. Other "
+    "tables agree with the aggregates as well, so single study effects, weights and shrunken estimates "
+    "are arbitrary and are shown only to illustrate the method."
+)
+
+
+_GREEK = {"mu": "μ", "tau": "τ", "tau2": "τ²", "theta_new": "θ_new", "theta_i": "θ_i", "theta": "θ"}
+
+_WATCHED = {
+    "r_hat": "R-hat",
+    "ess_bulk": "bulk ESS",
+    "ess_tail": "tail ESS",
+    "mcse_mean": "MCSE of mean",
+    "mcse": "MCSE of",
+    "e_bfmi": "E-BFMI",
+    "log_likelihood_reml": "restricted log likelihood",
+    "log_likelihood_ml": "log likelihood",
+}
+
+
+def greek(text: str) -> str:
+    """A sentence with the names of the parameters in Greek."""
+    return re.sub(r"\b(mu|tau2?|theta(?:_new|_i)?)\b", lambda match: _GREEK[match[0]], text)
+
+
+def prior(text: str) -> str:
+    """The priors of a result, in Greek, with a line break allowed only between two priors."""
+    whole = re.sub(r" ~ ", "\u00a0~\u00a0", greek(text))
+    return re.sub(r",\s+(?=[^()]*\))", ",\u00a0", whole)
+
+
+def watched(name: str) -> str:
+    """The name of a diagnostic in words: ``"r_hat_mu"`` as ``"R-hat μ"``."""
+    for short, long in _WATCHED.items():
+        if name == short or name.startswith(f"{short}_"):
+            name = name.replace(short, long, 1)
+            break
+    return greek(name.replace("_", " "))
+
+
+def duration(seconds: float) -> str:
+    """Wall time in seconds."""
+    if math.isnan(seconds):
+        return "–"
+    return "< 0.01 s" if seconds < 0.01 else f"{seconds:.2f} s"
+
+
+def kind(interval_kind: str) -> str:
+    """``"credible (equal-tailed)"`` as it stands in a sentence: ``"equal-tailed credible interval"``."""
+    outer, _, inner = interval_kind.rstrip(")").partition(" (")
+    return f"{inner} {outer} interval".strip()
+
+
+def signed(value: float) -> str:
+    """A number as short as it can be, with a true minus sign."""
+    return f"{value:g}".replace("-", "−")
+
+
+def chance(value: float) -> str:
+    """A probability with 3 decimals that never rounds to 0 or 1."""
+    if math.isnan(value):
+        return "–"
+    text = f"{value:.3f}"
+    return {"0.000": "< 0.001", "1.000": "> 0.999"}.get(text, text)
+
+
+def p_value(value: float) -> str:
+    """A p-value as a sentence has it: ``"p = 0.037"``, ``"p < 0.001"``."""
+    text = chance(value)
+    return f"p {text}" if text[0] in "<>" else f"p = {text}"
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """A fraction as a percentage; a dash for none."""
+    return "–" if math.isnan(fraction) else f"{100.0 * fraction:.{digits}f} %"
+
+
+def count(value: float) -> str:
+    """A whole number; a dash for none."""
+    return "–" if math.isnan(value) else f"{value:,.0f}".replace(",", "\u202f")
+
+
+def level(prob: float) -> str:
+    """The probability of an interval: ``"95 %"``."""
+    return f"{100.0 * prob:g} %"
+
+
+def few(k: int) -> str:
+    """The sentence that a report on fewer than 5 studies begins with."""
+    return (
+        f"There are only {count(k)} studies. They say little about the variation between studies, so the "
+        "prior on τ takes part in the answer. Read the prior panel before any single row of the comparison."
+    )

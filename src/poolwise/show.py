@@ -1,0 +1,111 @@
+"""Compact HTML with which objects show themselves in a notebook; every word escaped, nothing loaded."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+NOTHING = "–"
+_CELL = "padding:2px 8px"
+_RULE = "border-top:1px solid #999"
+
+
+class _Quantity(Protocol):
+    @property
+    def point(self) -> float: ...
+    @property
+    def sd(self) -> float: ...
+    def interval(self, prob: float = 0.95) -> tuple[float, float]: ...
+    def interval_kind(self) -> str: ...
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number with this many decimals, or as many significant digits when it is small or large.
+
+    A dash stands for NaN, which a frame keeps as NaN; a true minus sign stands for a hyphen.
+    """
+    if math.isnan(value):
+        return NOTHING
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    size = abs(value)
+    if size >= 10.0**digits:
+        text = f"{value:,.0f}" if size < 1e7 else f"{value:.{digits}g}"
+    elif 0.0 < size < 10.0**-digits:
+        text = f"{value:.{max(digits - 1, 1)}g}"
+    else:
+        text = f"{value:.{digits}f}"
+    return text.replace("-", "−")
+
+
+def interval(lower: float, upper: float, digits: int = 3) -> str:
+    """Two limits in brackets, or a dash when there is no interval."""
+    if math.isnan(lower) and math.isnan(upper):
+        return NOTHING
+    return f"[{number(lower, digits)}, {number(upper, digits)}]"
+
+
+def card(
+    title: str,
+    *,
+    facts: Sequence[str] = (),
+    header: Sequence[str] = (),
+    rows: Sequence[Sequence[str]] = (),
+    notes: Sequence[str] = (),
+) -> str:
+    """A titled table as one piece of HTML.
+
+    Parameters
+    ----------
+    title : str
+        First line, in bold.
+    facts : sequence of str
+        Second line, joined by dots.
+    header, rows : sequences
+        Column names and cells, as plain words; the first column is aligned left, the others right.
+    notes : sequence of str
+        A line each below the table.
+
+    Returns
+    -------
+    str
+        HTML in which every word given is escaped.
+    """
+    parts = [f"<div style='line-height:1.35'><b>{_plain(title)}</b>"]
+    if facts:
+        known = " · ".join(fact for fact in facts if fact)
+        parts.append(f"<br><span style='opacity:.75'>{_plain(known)}</span>")
+    if rows:
+        parts.append("<table style='border-collapse:collapse;margin:4px 0'>")
+        parts.append(f"<thead>{_row(header, 'th')}</thead><tbody>")
+        parts.extend(_row(row, "td") for row in rows)
+        parts.append("</tbody></table>")
+    parts.extend(f"<div style='opacity:.75;font-size:90%'>{_plain(note)}</div>" for note in notes if note)
+    return "".join(parts) + "</div>"
+
+
+def quantity_rows(
+    quantities: Mapping[str, _Quantity], prob: float = 0.95
+) -> list[tuple[str, str, str, str, str]]:
+    """A row of words for each quantity: name, point, sd, interval, kind of interval."""
+    rows = []
+    for name, quantity in quantities.items():
+        limits = interval(*quantity.interval(prob))
+        kind = quantity.interval_kind() if limits != NOTHING else NOTHING
+        rows.append((name, number(quantity.point), number(quantity.sd), limits, kind))
+    return rows
+
+
+def _row(cells: Sequence[str], tag: str) -> str:
+    words = []
+    for position, cell in enumerate(cells):
+        align = "left" if position == 0 else "right"
+        words.append(f"<{tag} style='text-align:{align};{_CELL};{_RULE}'>{_plain(cell)}</{tag}>")
+    return f"<tr>{''.join(words)}</tr>"
+
+
+def _plain(words: object) -> str:
+    # Notebooks typeset $...$ in HTML output as TeX, so the dollar sign is written as an entity within a span.
+    return html.escape(str(words)).replace("$", "<span>&#36;</span>")

@@ -1,0 +1,177 @@
+"""Readings of results as frames: one result, several side by side, and the studies."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from poolwise.errors import InputError
+from poolwise.quantities import Quantity, check_prob
+from poolwise.result import Result
+
+SUMMARY_COLUMNS = ("quantity", "point", "sd", "lower", "upper", "prob", "interval", "prior", "data")
+COMPARE_COLUMNS = (
+    "label",
+    "model",
+    "engine",
+    "quantity",
+    "point",
+    "sd",
+    "lower",
+    "upper",
+    "prob",
+    "interval",
+    "prior",
+    "data",
+    "status",
+)
+
+
+def summary(result: Result, *, prob: float = 0.95) -> pd.DataFrame:
+    """What one result contains, a row for each quantity, on the analysis scale.
+
+    Parameters
+    ----------
+    result : Result
+        The answer of any engine.
+    prob : float
+        Probability of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        Columns quantity, point, sd, lower, upper, prob, interval (its kind), prior, data. The point of a
+        posterior is its median and its interval equal-tailed unless the result says otherwise; numbers that
+        do not exist are NaN. I2 is a fraction.
+
+    Raises
+    ------
+    ModelError
+        When `prob` is no probability.
+
+    Examples
+    --------
+    >>> import poolwise as pw
+    >>> fit = pw.fit(pw.datasets.load("bcg"), pw.RandomEffects(), pw.ClosedForm())
+    >>> pw.summary(fit).set_index("quantity").loc["mu", "point"].round(3)
+    np.float64(-0.715)
+    """
+    check_prob(prob)
+    rows = [
+        {"quantity": name, **_numbers(quantity, prob), "prior": result.prior, "data": result.data_label}
+        for name, quantity in result.quantities.items()
+    ]
+    return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+
+
+def compare(*results: Result, prob: float = 0.95) -> pd.DataFrame:
+    """Several results in one table, a row for each result and quantity, on the analysis scale.
+
+    Parameters
+    ----------
+    *results : Result
+        Answers of any engines to any models, in the order of the table.
+    prob : float
+        Probability of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        Columns label, model, engine, quantity, point, sd, lower, upper, prob, interval (its kind), prior,
+        data, status.
+
+    Raises
+    ------
+    InputError
+        When something other than results is given, or nothing.
+    """
+    _check_results(results)
+    frames = [
+        summary(result, prob=prob).assign(
+            label=result.label,
+            model=result.model.label,
+            engine=result.engine_label,
+            status=result.report.status,
+        )
+        for result in results
+    ]
+    return pd.concat(frames, ignore_index=True)[list(COMPARE_COLUMNS)]
+
+
+def studies(result: Result, *, prob: float = 0.95) -> pd.DataFrame:
+    """The studies of a result, raw and shrunken, on the analysis scale.
+
+    A study's shrinkage is the share of its distance from mu that the model takes away,
+    B_i = v_i / (v_i + tau^2), at the point estimate of tau: given mu and tau, theta_i has the mean
+    y_i + B_i (mu - y_i). B_i falls as tau grows, so at a posterior median
+    of tau it is the posterior median of B_i. Without tau (common effect) it is 1.
+
+    Parameters
+    ----------
+    result : Result
+        The answer of any engine.
+    prob : float
+        Probability of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        One row for each study: study, outcome, n, y, se, y_lower, y_upper (y +- z se), theta, theta_sd,
+        theta_lower, theta_upper, shrinkage, weight (fractions), prob, data (provenance of that study).
+
+    Raises
+    ------
+    ModelError
+        When `prob` is no probability.
+    """
+    check_prob(prob)
+    effects = result.effects
+    reach = special.ndtri(0.5 + prob / 2.0) * effects.se
+    shrunken = pd.DataFrame([_numbers(result.studies[name], prob) for name in effects.labels])
+    return pd.DataFrame(
+        {
+            "study": list(effects.study),
+            "outcome": list(effects.outcome),
+            "n": effects.n,
+            "y": effects.y,
+            "se": effects.se,
+            "y_lower": effects.y - reach,
+            "y_upper": effects.y + reach,
+            "theta": shrunken["point"],
+            "theta_sd": shrunken["sd"],
+            "theta_lower": shrunken["lower"],
+            "theta_upper": shrunken["upper"],
+            "shrinkage": effects.v / (effects.v + _tau(result) ** 2),
+            "weight": [result.weights.get(name, math.nan) for name in effects.labels],
+            "prob": prob,
+            "data": list(effects.provenance),
+        }
+    )
+
+
+def _numbers(quantity: Quantity, prob: float) -> dict[str, object]:
+    lower, upper = quantity.interval(prob)
+    return {
+        "point": quantity.point,
+        "sd": quantity.sd,
+        "lower": lower,
+        "upper": upper,
+        "prob": prob,
+        "interval": quantity.interval_kind(),
+    }
+
+
+def _tau(result: Result) -> np.float64:
+    tau = result.quantities.get("tau")
+    return np.float64(0.0 if tau is None else tau.point)
+
+
+def _check_results(results: tuple[object, ...]) -> None:
+    wrong = [type(result).__name__ for result in results if not isinstance(result, Result)]
+    if wrong:
+        raise InputError(f"compare was given {', '.join(wrong)}", "results", "compare(first, second)")
+    if not results:
+        raise InputError("compare was given nothing", "one result or more")

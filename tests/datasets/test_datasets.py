@@ -1,0 +1,136 @@
+"""Packaged data are what their sources say."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from poolwise import datasets
+from poolwise.errors import InputError
+
+METADAT = pd.read_csv(Path(__file__).parent / "reference" / "metadat.csv", dtype=str)
+METADAT = METADAT.assign(**{name: METADAT[name].map(float) for name in ("y", "v", "moderator", "n")})
+# Variances pass through a square root in Effects and back: two roundings of half a unit in the last place.
+ULPS = 2 * np.finfo(float).eps
+
+
+def rows_of(name: str) -> pd.DataFrame:
+    return METADAT[METADAT["dataset"] == name]
+
+
+def test_four_data_sets_are_packaged():
+    assert datasets.names() == ["bcg", "eight_schools", "raudenbush1985", "working_alliance"]
+
+
+@pytest.mark.parametrize(("name", "moderator"), [("bcg", "ablat"), ("raudenbush1985", "weeks")])
+def test_classic_data_sets_equal_those_of_metadat_digit_by_digit(name, moderator):
+    effects, reference = datasets.load(name), rows_of(name)
+    assert effects.study == tuple(reference["study"])
+    np.testing.assert_array_equal(effects.y, reference["y"])
+    np.testing.assert_allclose(effects.v, reference["v"], rtol=ULPS)
+    np.testing.assert_array_equal(effects.moderators[moderator], reference["moderator"])
+    np.testing.assert_array_equal(effects.n, reference["n"])
+
+
+def test_bcg_variances_are_computed_from_counts_digit_by_digit():
+    a, b, c, d = datasets.frame("bcg")[["tpos", "tneg", "cpos", "cneg"]].to_numpy(float).T
+    y, v = datasets.catalogue.log_risk_ratio(a, b, c, d)
+    np.testing.assert_array_equal(y, rows_of("bcg")["y"])
+    np.testing.assert_array_equal(v, rows_of("bcg")["v"])
+
+
+def test_eight_schools_are_rubins():
+    effects = datasets.load("eight_schools")
+    assert effects.y.tolist() == [28, 8, -3, 7, -1, 1, 18, 12]
+    assert effects.se.tolist() == [15, 10, 16, 11, 9, 11, 10, 18]
+
+
+@pytest.mark.parametrize("name", datasets.names())
+def test_every_data_set_says_what_it_is(name):
+    words, effects = datasets.describe(name), datasets.load(name)
+    assert words.k == effects.k
+    assert words.scale == effects.scale.name
+    assert set(words.columns) == set(datasets.frame(name).columns)
+    assert words.doi.startswith("10.")
+    assert words.doi in effects.citation
+    assert all(effects.directions)
+    assert set(effects.provenance) == {words.provenance}
+
+
+def test_only_the_working_alliance_is_reconstructed():
+    reconstructed = [name for name in datasets.names() if datasets.load(name).reconstructed]
+    assert reconstructed == ["working_alliance"]
+    effects = datasets.load("working_alliance")
+    assert "reconstructed" in effects.title
+    assert all("reconstructed" in label for label in effects.study)
+    assert any("no row is a real study" in note for note in effects.notes)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    for function in (datasets.load, datasets.describe, datasets.frame, datasets.published):
+        with pytest.raises(InputError, match=r"'raudenbush'.*did you mean 'raudenbush1985'"):
+            function("raudenbush")
+
+
+def test_a_data_set_without_aggregates_says_which_has_some():
+    with pytest.raises(InputError, match=r"'bcg'.*working_alliance"):
+        datasets.published("bcg")
+
+
+def test_published_aggregates_keep_the_rounding_of_each_figure():
+    table = datasets.published("working_alliance")
+    assert len(table) == 18
+    assert set(table.columns) - set(datasets.describe("working_alliance").published) == {
+        "se_decimals",
+        "q_decimals",
+        "i2_percent_decimals",
+        "d_re_decimals",
+    }
+    misconduct = table[table["outcome"] == "misconduct"].iloc[0]
+    assert (misconduct["q"], misconduct["q_decimals"]) == (0.94, 3)
+    assert (misconduct["i2_percent"], misconduct["i2_percent_decimals"]) == (0.0, 2)
+    assert misconduct["p"] == ".003"
+    juvenile = table[table["level"] == "juvenile"].iloc[0]
+    assert np.isnan(juvenile["se"])
+    assert juvenile["se_decimals"] is pd.NA
+
+
+PRINTED = {
+    "dropout": (9, "0.390", "0.067", "13.65", "41.4", 2),
+    "misconduct": (3, "0.374", "0.124", "0.940", "0.0", 3),
+    "recidivism": (15, "0.196", "0.027", "24.73", "43.4", 2),
+}
+
+
+@pytest.mark.parametrize("outcome", PRINTED)
+def test_the_reference_reconstruction_prints_the_papers_common_effect_row(outcome):
+    effects = datasets.load("working_alliance")
+    mine = np.array(effects.outcome) == outcome
+    y, w = effects.y[mine], effects.se[mine] ** -2.0
+    d, q = np.average(y, weights=w), np.sum(w * (y - np.average(y, weights=w)) ** 2)
+    i2 = max(0.0, 1.0 - (mine.sum() - 1) / q)
+    decimals = PRINTED[outcome][5]
+    printed = (int(mine.sum()), f"{d:.3f}", f"{w.sum() ** -0.5:.3f}", f"{q:.{decimals}f}", f"{100 * i2:.1f}")
+    assert printed == PRINTED[outcome][:5]
+
+
+@pytest.mark.parametrize("outcome", PRINTED)
+def test_the_reference_reconstruction_has_equal_weights_and_lies_symmetrically_about_d(outcome):
+    effects = datasets.load("working_alliance")
+    mine = np.array(effects.outcome) == outcome
+    d = float(PRINTED[outcome][1])
+    assert len(set(effects.se[mine])) == 1
+    # Seventeen digits in the file: round-off of a few units of 1e-16.
+    np.testing.assert_allclose(effects.y[mine] - d, d - effects.y[mine][::-1], atol=1e-15)
+
+
+def test_the_notes_admit_where_the_reference_reconstruction_differs_from_the_paper():
+    notes = " ".join(datasets.describe("working_alliance").notes)
+    for fact in (
+        "0.39 where the paper has 0.38",
+        "41.39 %, not the published 41.40",
+        "p = 0.037",
+        "Arbitrary",
+    ):
+        assert fact in notes
