@@ -73,8 +73,8 @@ def test_an_analysis_never_changes():
         analysis.prob = 0.9
 
 
-# Each row: what stands in the file, what a typo makes of it, and the key path, the value found, the expectation and
-# the nearest name that the message must tell ("" where there is no near name to offer).
+# Each row: what stands in the file, what a typo makes of it, and what the message must tell: the key path,
+# the value found, the expectation and the nearest name ("" where there is none to offer).
 TYPOS = [
     ('title = "', 'titel = "', "titel", '"Working', "question", "title"),
     ("[sensitivity]", "[sensitivty]", "sensitivty", '"prior_panel"', "report", "sensitivity"),
@@ -160,7 +160,7 @@ TYPOS = [
     ('mu = ["Flat"]', 'mu = ["Flt"]', "sensitivity.mu[0]", "Flt", "", "Flat"),
     ('mu = ["Flat"]', "tau = [{ HalfNormal = -1 }]", "sensitivity.tau[0]", "-1", "above 0", ""),
     ("prob = 0.95", "prob = 95", "report.prob", "95", "between 0 and 1", ""),
-    ("rope = [-0.1, 0.1]", "rope = [0.1, -0.1]", "report", "0.1 to -0.1", "lower < upper", ""),
+    ("rope = [-0.1, 0.1]", "rope = [0.1, -0.1]", "report", "0.1 to -0.1", "lower < 0 < upper", ""),
     ("rope = [-0.1, 0.1]", "rope = [1]", "report.rope", "missing", "region of practical equivalence", ""),
     ("rope = [-0.1, 0.1]", "ropes = [-0.1, 0.1]", "report.ropes", "[-0.1, 0.1]", "prob", "rope"),
 ]
@@ -263,7 +263,7 @@ def test_a_reconstructed_table_stays_reconstructed_when_it_comes_from_a_csv(tmp_
         ("study,y,y,se\na,1,1,1\n", "more than once"),
         ("study,d,se\na,0.1,0.2\nb,0.2,0.2\n", "data.csv.y: 'my.csv' has no column 'y'"),
         ("study,y,se\na,0.1,0\nb,0.2,0.2\n", "data.csv: "),
-        ("study,y,se,outcome\na,0.1,0.1,x\nb,0.2,0.2,y\n", "data.outcome"),
+        ("study,y,se,outcome\na,0.1,0.1,x\nb,0.2,0.2,y\nc,0.3,0.2,y\n", "data.outcome"),
     ],
 )
 def test_a_bad_csv_is_refused_with_its_reason(tmp_path, content, found):

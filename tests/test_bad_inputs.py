@@ -16,6 +16,7 @@ from poolwise.effects import Effects
 from poolwise.errors import InputError, MissingQuantityError, ModelError, PoolwiseWarning
 from poolwise.intake.files import read_csv
 from poolwise.model import RandomEffects
+from poolwise.prior_catalogue import panel
 
 Y = [0.2, 0.5, 0.3, 0.1, 0.4]
 SE = [0.1, 0.2, 0.1, 0.15, 0.12]
@@ -180,6 +181,16 @@ ERRORS = {
         lambda: pw.priors.make("HalfNorml", 0.5),
         "unknown prior 'HalfNorml'",
         "did you mean 'HalfNormal'?",
+    ),
+    "67 no priors for this scale": (
+        lambda: panel("MD"),
+        "no prior panel for the scale 'MD'",
+        "priors in the unit of the effects",
+    ),
+    "67 no default for this scale": (
+        lambda: RandomEffects().resolved(table(scale="MD")),
+        "the scale 'MD' has no default",
+        "defaults exist for SMD",
     ),
     "68 prior and fixed value": (
         lambda: RandomEffects(tau=pw.priors.HalfNormal(0.5), tau_fixed=0.1),
@@ -439,3 +450,21 @@ def test_files_that_cannot_be_read_stop(case, tmp_path):
 def test_a_missing_file_stops(tmp_path):
     with pytest.raises(InputError, match=r"there is no file .*absent.csv"):
         read_csv(tmp_path / "absent.csv")
+
+
+def test_ratios_without_logs_are_found_more_often_than_not_and_logs_left_in_peace():
+    """300 simulated tables of 10 studies each: ratios about 1, and logs with a mean of 0 to 0.5."""
+    rng = np.random.default_rng(17)
+    found = {"ratios": 0, "logs": 0}
+    for _ in range(300):
+        se = rng.uniform(0.1, 0.6, 10)
+        deviations = rng.normal(0.0, np.hypot(se, 0.2))
+        found["ratios"] += looks_unlogged(np.exp(deviations), se)
+        found["logs"] += looks_unlogged(rng.uniform(0.0, 0.5) + deviations, se)
+    assert found["ratios"] > 150
+    assert found["logs"] < 3
+
+
+def looks_unlogged(y: np.ndarray, se: np.ndarray) -> bool:
+    kept = silently(lambda: Effects(y, se=se, scale="log OR"))
+    return any("lie on both sides of 1" in note for note in kept.notes)

@@ -369,7 +369,7 @@ def test_a_file_in_another_encoding_can_be_read(tmp_path):
 
 
 def test_correlations_become_fisher_z():
-    """Borenstein et al. (2009), p. 43: r = 0.50, n = 100 gives z = 0.5493, variance 0.0103, se 0.1015."""
+    """Borenstein et al. (2009), chapter 6: r = 0.50, n = 100 gives z = 0.5493, variance 0.0103, se 0.1015."""
     effects = Effects.from_correlations([0.5, 0.5, 0.0, -0.5, 0.2], [100, 103, 4, 100, 50], study=NAMES[:5])
     assert effects.scale.name == "Fisher z"
     assert effects.y[0] == pytest.approx(0.5493, abs=5e-5)

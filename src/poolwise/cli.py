@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -202,6 +203,10 @@ def _run(chosen: argparse.Namespace) -> int:
         except OSError as error:
             print(f"poolwise: {analysis.source}: {error.strerror}: {error.filename}", file=sys.stderr)
             code = BAD_INPUT
+        except Exception:
+            print(f"poolwise: {analysis.source}: unexpected error, please report it", file=sys.stderr)
+            traceback.print_exc()
+            code = max(code, FIT_FAILED)
     for one in done:
         for result in one.failed:
             status = f"{result.report.status}. {result.report.advice}"

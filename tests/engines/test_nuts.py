@@ -11,7 +11,6 @@ import arviz as az
 import numpy as np
 import pytest
 from scipy import stats
-from support.oracle import PRIORS, Oracle
 
 from poolwise import priors as p
 from poolwise.effects import Effects
@@ -21,12 +20,13 @@ from poolwise.errors import ModelError, PoolwiseWarning
 from poolwise.model import CommonEffect, RandomEffects
 from poolwise.quantities import Distribution
 from poolwise.result import Result
+from support.oracle import PRIORS, Oracle
 
 MCSE = 4.0
 """Monte Carlo standard errors that a true value may be away: 1 in 16,000 is beyond by chance."""
 
 # Log risk ratios and variances of 13 trials of the BCG vaccine: Colditz et al. 1994, JAMA 271(9):698-702,
-# 10.1001/jama.1994.03510330076038, as computed from its 2 x 2 tables by metafor 5.1.12 (dat.bcg of metadat 1.7.2).
+# 10.1001/jama.1994.03510330076038, from its 2 x 2 tables by metafor 5.1.12 (dat.bcg of metadat 1.7.2).
 BCG_Y = [
     -0.88931133392020545, -1.5853886572014306, -1.3480731482996933, -1.4415511900213054, -0.21754732221129558,
     -0.78611558581886398, -1.6208982235983918, 0.011952333523840508, -0.4694176487381494, -1.3713448034727844,
@@ -34,8 +34,8 @@ BCG_Y = [
 ]  # fmt: skip
 BCG_V = [
     0.32558476500396133, 0.19458112139814385, 0.41536796536796539, 0.020010031902247573, 0.051210172169630863,
-    0.0069056184559087574, 0.22301724757231517, 0.0039615792978177295, 0.056434210463248966, 0.07302479361302891,
-    0.01241221397155972, 0.53250584520015276, 0.071404659683986293,
+    0.0069056184559087574, 0.22301724757231517, 0.0039615792978177295, 0.056434210463248966,
+    0.07302479361302891, 0.01241221397155972, 0.53250584520015276, 0.071404659683986293,
 ]  # fmt: skip
 DEFAULT = RandomEffects(mu=p.Normal(0.0, 2.0), tau=p.HalfNormal(1.0))
 SHORT = NUTS(draws=250, tune=500)
@@ -70,9 +70,7 @@ def oracle_of(effects: Effects) -> Oracle:
 
 
 def same_draws(a: Result, b: Result) -> bool:
-    return all(
-        np.array_equal(a.native.parameters[name], b.native.parameters[name]) for name in a.native.parameters
-    )
+    return all(np.array_equal(a.native.parameters[name], b.native.parameters[name]) for name in ("mu", "tau"))
 
 
 def assert_quantiles_agree(result: Result, name: str, cdf) -> None:
@@ -275,9 +273,9 @@ def test_a_start_where_the_posterior_is_zero_is_an_error_that_offers_exact():
 @pytest.mark.parametrize(
     "setting",
     [
-        {"draws": 0}, {"draws": -5}, {"draws": 10.5}, {"tune": 0}, {"chains": 0}, {"chains": True}, {"cores": 0},
-        {"seed": 1.0}, {"seed": "1"}, {"seed": None}, {"seed": -1}, {"seed": True}, {"seed": 2**63},
-        {"target_accept": 1.0}, {"target_accept": 0}, {"target_accept": "high"},
+        {"draws": 0}, {"draws": -5}, {"draws": 10.5}, {"tune": 0}, {"chains": 0}, {"chains": True},
+        {"cores": 0}, {"seed": 1.0}, {"seed": "1"}, {"seed": None}, {"seed": -1}, {"seed": True},
+        {"seed": 2**63}, {"target_accept": 1.0}, {"target_accept": 0}, {"target_accept": "high"},
     ],
     ids=str,
 )  # fmt: skip

@@ -66,5 +66,4 @@ def reml(bcg: pw.Effects) -> pw.Result:
 
 @pytest.fixture(scope="session")
 def misconduct() -> pw.Effects:
-    with pytest.warns(pw.PoolwiseWarning):
-        return pw.datasets.load("working_alliance").select(outcome="misconduct")
+    return pw.datasets.load("working_alliance").select(outcome="misconduct")

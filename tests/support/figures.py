@@ -30,9 +30,7 @@ def boxes(ax: Axes, dpi: float) -> list[tuple[str, Bbox]]:
     """Each text's box in inches as drawn at this resolution."""
     figure = ax.figure
     figure.set_dpi(dpi)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    renderer = canvas.get_renderer()
+    renderer = FigureCanvasAgg(figure).get_renderer()
     return [
         (text.get_text(), Bbox(text.get_window_extent(renderer).get_points() / dpi)) for text in texts(ax)
     ]
@@ -51,9 +49,7 @@ def covered(found: list[tuple[str, Bbox]], area: Bbox) -> list[str]:
 def outside(found: list[tuple[str, Bbox]], ax: Axes) -> list[str]:
     """Texts that reach beyond the edge of the figure."""
     width, height = ax.figure.get_size_inches()
-    return [
-        words for words, box in found if box.x0 < 0 or box.y0 < 0 or box.x1 > width or box.y1 > height
-    ]
+    return [words for words, box in found if box.x0 < 0 or box.y0 < 0 or box.x1 > width or box.y1 > height]
 
 
 def points(ax: Axes, name: str) -> np.ndarray:

@@ -17,7 +17,7 @@ from poolwise.result import Result
 if TYPE_CHECKING:
     from poolwise.checks import PriorPanel
 
-QUICK_DRAWS = 500
+QUICK_DRAWS, QUICK_TUNE = 1000, 500  # the fewest with which NUTS passes its own diagnostics on small tables
 
 
 @final
@@ -105,7 +105,7 @@ def run(
         Folder of the files; ``results/<name>`` when left out. It is held against other processes while the
         analysis runs. The manifest is written last: without it, a run has not finished.
     quick : bool
-        At most 500 draws and 500 tuning draws in each chain of NUTS, for a first look.
+        At most 1000 draws and 500 tuning draws in each chain of NUTS, for a first look.
     progress : callable, optional
         Told of each step as it begins.
 
@@ -175,7 +175,7 @@ def _quick(planned: PlannedFit) -> PlannedFit:
     if not isinstance(planned.engine, NUTS):
         return planned
     engine = planned.engine
-    fewer = replace(engine, draws=min(engine.draws, QUICK_DRAWS), tune=min(engine.tune, QUICK_DRAWS))
+    fewer = replace(engine, draws=min(engine.draws, QUICK_DRAWS), tune=min(engine.tune, QUICK_TUNE))
     return replace(planned, engine=fewer)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import final
 
 import numpy as np
@@ -77,12 +78,13 @@ def random_effects_batch(
     BatchFit
         NaN for data sets of fewer than 2 studies.
     """
-    return _in_chunks(
-        y, v, 2, lambda y, v: _random_effects(y, v, tau2=tau2, interval=interval, prediction=prediction, prob=prob)
-    )
+    fit = partial(_random_effects, tau2=tau2, interval=interval, prediction=prediction, prob=prob)
+    return _in_chunks(y, v, 2, fit)
 
 
-def common_effect_batch(y: ArrayLike, v: ArrayLike, *, interval: str = "wald", prob: float = 0.95) -> BatchFit:
+def common_effect_batch(
+    y: ArrayLike, v: ArrayLike, *, interval: str = "wald", prob: float = 0.95
+) -> BatchFit:
     """Common-effect fits of many data sets.
 
     Parameters
@@ -100,7 +102,7 @@ def common_effect_batch(y: ArrayLike, v: ArrayLike, *, interval: str = "wald", p
         NaN for data sets without studies, and for data sets of 1 study unless the interval is ``"wald"``.
     """
     fewest = 1 if interval == "wald" else 2
-    return _in_chunks(y, v, fewest, lambda y, v: _common_effect(y, v, interval=interval, prob=prob))
+    return _in_chunks(y, v, fewest, partial(_common_effect, interval=interval, prob=prob))
 
 
 def q_profile_batch(y: ArrayLike, v: ArrayLike, *, prob: float = 0.95) -> Array:
@@ -112,7 +114,9 @@ def q_profile_batch(y: ArrayLike, v: ArrayLike, *, prob: float = 0.95) -> Array:
     return limits
 
 
-def _random_effects(y: Array, v: Array, *, tau2: str | float, interval: str, prediction: str, prob: float) -> BatchFit:
+def _random_effects(
+    y: Array, v: Array, *, tau2: str | float, interval: str, prediction: str, prob: float
+) -> BatchFit:
     data = prepare(y, v)
     between = estimate_tau2(data, tau2)
     coef = coefficients(data, between.value, interval)
@@ -165,9 +169,7 @@ def _chunks(rows: NDArray[np.intp], k: int) -> Iterator[NDArray[np.intp]]:
     return (rows[first : first + size] for first in range(0, len(rows), size))
 
 
-def _in_chunks(
-    y: ArrayLike, v: ArrayLike, fewest: int, fit: Callable[[Array, Array], BatchFit]
-) -> BatchFit:
+def _in_chunks(y: ArrayLike, v: ArrayLike, fewest: int, fit: Callable[[Array, Array], BatchFit]) -> BatchFit:
     """The fits of the usable data sets, NaN for the others."""
     y, v, usable = _usable(y, v, fewest)
     columns = {field.name: np.full(len(y), np.nan) for field in fields(BatchFit)}

@@ -122,14 +122,14 @@ def solve_q(data: Data, target: Array, start: Array | None = None) -> tuple[Arra
             ended = (next_step(step, last) <= RELATIVE * tau2 + noise) | (aim == tau2)
             tau2, last, done = np.where(done, tau2, aim), step, done | ended
             if done.all():
-                break
-    return tau2, step_number
+                return tau2, step_number
+    return tau2, STEPS
 
 
 def next_step(step: Array, last: Array) -> Array:
-    """Size of the next Newton step, foretold from this one and the last by quadratic convergence: s (s / s_last)^2.
+    """Size of the next Newton step, foretold from this one and the last: |s| (s / s_last)^2.
 
-    Infinite where there is no last step (0) and this one is not 0.
+    So it is when convergence is quadratic. Infinite where the last step is 0, as before the first one.
     """
     ratio = np.where(step == 0.0, 0.0, step / last)
     return np.abs(step) * (ratio * ratio)

@@ -113,7 +113,7 @@ def coefficients(data: Data, tau2: Array, interval: str) -> Coefficients:
 
 
 def critical(df: Array, prob: float) -> Array:
-    """The (1 + prob) / 2 quantile of t with `df` degrees of freedom, normal where infinite, NaN where not positive."""
+    """The (1 + prob) / 2 quantile of t with `df` degrees of freedom: normal where infinite, NaN below 0."""
     upper = 0.5 * (1.0 + prob)
     usable = (df > 0) & (df < np.inf)
     limit = np.where(df == np.inf, ndtri(upper), np.nan)
@@ -128,10 +128,11 @@ def p_value(statistic: Array, df: Array) -> Array:
 
 
 def prediction_df(data: Data, convention: str) -> Array:
-    """Degrees of freedom of the prediction interval, shape (n,); NaN where k - p < 2, too few to predict from.
+    """Degrees of freedom of the prediction interval, shape (n,); NaN where k - p < 2, too few for one.
 
-    ``"z"``: infinite; ``"t"``: k - p; ``"riley"``: k - p - 1 (k - 2 for an intercept alone: Higgins, Thompson &
-    Spiegelhalter 2009, doi:10.1111/j.1467-985X.2008.00552.x; Riley, Higgins & Deeks 2011, doi:10.1136/bmj.d549).
+    ``"z"``: infinite; ``"t"``: k - p; ``"riley"``: k - p - 1, which is k - 2 for an intercept alone (Higgins,
+    Thompson & Spiegelhalter 2009, doi:10.1111/j.1467-985X.2008.00552.x; Riley, Higgins & Deeks 2011,
+    doi:10.1136/bmj.d549).
     """
     return np.where(data.df >= 2, data.df + PREDICTIONS[convention], np.nan)
 

@@ -199,28 +199,28 @@ def weighted_fit(data: Data, w: Array) -> Fit:
 
 
 def inverse_variance_fit(data: Data) -> Fit:
-    """The fit at tau2 = 0, which `prepare` has made already: its coefficients are the centre; one weighting."""
+    """The fit at tau2 = 0, which `prepare` has made: its coefficients are the centre; one weighting."""
     b = np.zeros((len(data.y), 1, data.p))
     return Fit(data, (data.present / data.v)[:, None, :], data.A0, b, data.y[:, None, :])
 
 
 def quadratic(fit: Fit) -> Array:
-    """y'Py = sum w r^2, shape (n, m)."""
+    """Generalised Q = y'Py = sum w r^2, shape (n, m)."""
     return np.vecdot(fit.w * fit.r, fit.r)
 
 
 def trace(fit: Fit) -> Array:
-    """tr P = sum w - tr(A X'W^2 X), shape (n, m)."""
+    """Trace of P: sum w - tr(A X'W^2 X), shape (n, m)."""
     return total_weight(fit) - np.vecdot(flattened(fit.A), (fit.w * fit.w) @ fit.data.products)
 
 
 def total_weight(fit: Fit) -> Array:
-    """tr W = sum w, shape (n, m)."""
+    """Trace of W: sum w, shape (n, m)."""
     return np.vecdot(fit.w, fit.data.present[:, None, :])
 
 
 def trace_sandwich(fit: Fit, sigma2: Array | None = None) -> Array:
-    """tr(P S P S) with S = diag(sigma2), or tr(P P) when `sigma2` is None.
+    """Trace of P S P S with S = diag(sigma2), or of P P when `sigma2` is None.
 
     Parameters
     ----------
@@ -243,11 +243,11 @@ def trace_sandwich(fit: Fit, sigma2: Array | None = None) -> Array:
 
 
 def trace_weighted(fit: Fit, sigma2: Array) -> Array:
-    """tr(P S) with S = diag(sigma2) of shape (n, m, k); shape (n, m)."""
+    """Trace of P S with S = diag(sigma2) of shape (n, m, k); shape (n, m)."""
     inner = (fit.w * fit.w * sigma2) @ fit.data.products
     return np.vecdot(fit.w, sigma2) - np.vecdot(flattened(fit.A), inner)
 
 
 def flattened(matrices: Array) -> Array:
-    """p x p matrices as vectors of length p * p."""
+    """Matrices p x p as vectors of length p * p."""
     return matrices.reshape(*matrices.shape[:-2], -1)

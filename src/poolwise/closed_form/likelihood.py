@@ -90,7 +90,7 @@ def log_likelihood(fit: Fit) -> LogLikelihood:
 
 
 def score(fit: Fit, *, restricted: bool) -> Array:
-    """Twice the derivative of the log-likelihood in tau2: y'PPy - tr P, with tr W for tr P under ML; (n, m)."""
+    """Twice the slope of the log-likelihood in tau2, (n, m): y'PPy - tr P, with tr W for tr P under ML."""
     pulled = fit.w * fit.r
     return np.vecdot(pulled, pulled) - (trace(fit) if restricted else total_weight(fit))
 
@@ -166,9 +166,9 @@ def maximise(data: Data, *, restricted: bool) -> Maximum:
 def upper_bound(data: Data, *, restricted: bool) -> Array:
     """A tau2 beyond which the score is certainly negative.
 
-    y'PPy <= max(w)^2 sum r^2 for the residuals r of any coefficients (the inverse-variance fit is at hand), and
-    tr P >= (k - p) min(w), tr W >= k min(w) under ML. With u = v_min + tau2 and S = sum r^2 / (k - p) the score
-    is therefore negative once u^2 > S (u + v_max - v_min).
+    For the residuals r of any coefficients (the inverse-variance fit is at hand) y'PPy <= max(w)^2 sum r^2;
+    and tr P >= (k - p) min(w), under ML tr W >= k min(w). With u = v_min + tau2 and S = sum r^2 / (k - p) the
+    score is therefore negative once u^2 > S (u + v_max - v_min).
 
     Returns
     -------
@@ -200,7 +200,7 @@ def _scan(data: Data, grid: Array, *, restricted: bool) -> Array:
 
 
 def _polish(data: Data, brackets: Array, ends: Array, *, restricted: bool) -> tuple[Array, int]:
-    """Roots of the score inside `brackets`, shape (2, n), where it has the values `ends`; and the steps it took.
+    """Roots of the score inside `brackets` (2, n), where it has the values `ends`; the steps it took.
 
     (typical variance + tau2)^2 x score is a straight line when the sampling variances are equal: the search
     begins where the line through the two ends crosses 0, and Newton's method is applied to that product.
@@ -225,11 +225,13 @@ def _polish(data: Data, brackets: Array, ends: Array, *, restricted: bool) -> tu
             moved = np.where(ended | (inside == aim), inside, 0.5 * (lower + upper))
             tau2, last, done = np.where(done, tau2, moved), step, done | ended
             if done.all():
-                break
-    return tau2, step_number
+                return tau2, step_number
+    return tau2, STEPS
 
 
-def _best(data: Data, rows: NDArray[np.intp], roots: Array, at_zero: NDArray[np.bool_], *, restricted: bool) -> Array:
+def _best(
+    data: Data, rows: NDArray[np.intp], roots: Array, at_zero: NDArray[np.bool_], *, restricted: bool
+) -> Array:
     """The candidate of the highest likelihood for each data set, shape (n,)."""
     zeros = np.nonzero(at_zero)[0]
     owner = np.concatenate([zeros, rows])
@@ -244,5 +246,5 @@ def _best(data: Data, rows: NDArray[np.intp], roots: Array, at_zero: NDArray[np.
 
 
 def _log_det(matrices: Array) -> Array:
-    """log |determinant| of positive definite p x p matrices, over the leading axes."""
+    """Logarithm of the determinant of positive definite p x p matrices, over the leading axes."""
     return np.log(matrices[..., 0, 0]) if matrices.shape[-1] == 1 else np.linalg.slogdet(matrices)[1]

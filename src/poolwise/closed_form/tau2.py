@@ -46,12 +46,15 @@ class Tau2:
         Steps of the search; 0 for a formula.
     maxima : ndarray of int, shape (n,)
         Local maxima of the likelihood; 1 where the estimator has only one solution.
+    estimated : bool
+        False for a fixed number.
     """
 
     value: Array
     se: Array
     iterations: int
     maxima: NDArray[np.intp]
+    estimated: bool = True
 
 
 def estimate_tau2(data: Data, estimator: str | float) -> Tau2:
@@ -72,60 +75,84 @@ def estimate_tau2(data: Data, estimator: str | float) -> Tau2:
     n = len(data.y)
     if isinstance(estimator, str):
         return ESTIMATORS[estimator](data)
-    return Tau2(np.full(n, float(estimator)), np.full(n, np.nan), 0, np.ones(n, dtype=np.intp))
+    return Tau2(
+        np.full(n, float(estimator)), np.full(n, np.nan), 0, np.ones(n, dtype=np.intp), estimated=False
+    )
 
 
 def dersimonian_laird(data: Data) -> Tau2:
-    """DL: the method of moments with weights 1/v (DerSimonian & Laird 1986, doi:10.1016/0197-2456(86)90046-2, eq. 8)."""
+    """DL: the method of moments with the weights 1/v.
+
+    DerSimonian & Laird 1986, doi:10.1016/0197-2456(86)90046-2.
+    """
     return _moments(data, inverse_variance_fit(data))
 
 
 def hedges(data: Data) -> Tau2:
-    """HE: the method of moments with equal weights (Hedges & Olkin 1985, p. 194)."""
+    """HE: the method of moments with equal weights (Hedges 1983, doi:10.1037/0033-2909.93.2.388)."""
     return _moments(data, weighted_fit(data, data.present[:, None, :]))
 
 
 def hunter_schmidt(data: Data) -> Tau2:
-    """HS: (Q - k) / sum w (Viechtbauer 2005, doi:10.3102/10769986030003261)."""
+    """HS: (Q - k) / sum w (Hunter & Schmidt 1990; in this form Viechtbauer 2005)."""
     return _hunter_schmidt(data, np.ones(len(data.y)))
 
 
 def hunter_schmidt_small(data: Data) -> Tau2:
-    """HSk: (Q k / (k - p) - k) / sum w, HS with a small-sample correction (Brannick et al. 2019, doi:10.1177/1094428119883420)."""
+    """HSk: (Q k / (k - p) - k) / sum w, HS corrected for small k.
+
+    Brannick, Potter, Benitez & Morris 2019, doi:10.1177/1094428117741966.
+    """
     return _hunter_schmidt(data, data.count / data.df)
 
 
 def sidik_jonkman(data: Data) -> Tau2:
-    """SJ: t0 y'Py / (k - p) with P at t0 = sum (y - mean)^2 / k (Sidik & Jonkman 2005, doi:10.1111/j.1467-9876.2005.00489.x)."""
+    """SJ: t0 y'Py / (k - p) with P at t0 = sum (y - mean)^2 / k.
+
+    Sidik & Jonkman 2005, doi:10.1111/j.1467-9876.2005.00489.x.
+    """
     plain = data.y.sum(-1) / data.count
     first = (((data.y - plain[:, None]) * data.present) ** 2).sum(-1) / data.count
     fit = weighted_fit(data, weights(data, first[:, None]))
     factor = first / data.df
     value = factor * quadratic(fit)[:, 0]
-    return _formula(data, value, factor * _sd_quadratic(data, fit, value))
+    return _formula(data, value, factor * _sd_of_quadratic(data, fit, value))
 
 
 def maximum_likelihood(data: Data) -> Tau2:
-    """ML: the global maximum of the likelihood; se = sqrt(2 / tr W W) (Hardy & Thompson 1996)."""
+    """ML: the global maximum of the likelihood, se = sqrt(2 / tr WW).
+
+    Hardy & Thompson 1996, doi:10.1002/(SICI)1097-0258(19960330)15:6<619::AID-SIM188>3.0.CO;2-A.
+    """
     found = maximise(data, restricted=False)
     w = weights(data, found.tau2[:, None])[:, 0]
     return Tau2(found.tau2, np.sqrt(2.0 / np.vecdot(w, w)), found.iterations, found.maxima)
 
 
 def restricted_maximum_likelihood(data: Data) -> Tau2:
-    """REML: the global maximum of the restricted likelihood; se = sqrt(2 / tr P P) (Viechtbauer 2005)."""
+    """REML: the global maximum of the restricted likelihood, se = sqrt(2 / tr PP).
+
+    Harville 1977, doi:10.2307/2286796; Viechtbauer 2005, doi:10.3102/10769986030003261.
+    """
     found = maximise(data, restricted=True)
     fit = weighted_fit(data, weights(data, found.tau2[:, None]))
     return Tau2(found.tau2, np.sqrt(2.0 / trace_sandwich(fit)[:, 0]), found.iterations, found.maxima)
 
 
 def paule_mandel(data: Data) -> Tau2:
-    """PM: the tau2 at which Q(tau2) = k - p (Paule & Mandel 1982, doi:10.6028/jres.087.022); Morris's EB solves the same equation."""
+    """PM: the tau2 at which Q(tau2) = k - p. Morris's empirical Bayes (EB) solves the same equation.
+
+    Paule & Mandel 1982, doi:10.6028/jres.087.022; Morris 1983, doi:10.2307/2287098.
+    """
     return _generalised_q(data, data.df)
 
 
 def paule_mandel_median(data: Data) -> Tau2:
-    """PMM: the tau2 at which Q(tau2) is the median of chi-square, k - p (Viechtbauer 2021, doi:10.1080/00031305.2021.1959013)."""
+    """PMM: the tau2 at which Q(tau2) is the median of its chi-square distribution, k - p df.
+
+    Viechtbauer 2021, Median-unbiased estimators for the amount of heterogeneity in meta-analysis, European
+    Congress of Methodology, Valencia.
+    """
     return _generalised_q(data, chdtri(data.df, 0.5))
 
 
@@ -147,27 +174,30 @@ def _formula(data: Data, value: Array, se: Array) -> Tau2:
     return Tau2(value, se, 0, np.ones(len(data.y), dtype=np.intp))
 
 
-def _sd_quadratic(data: Data, fit: Fit, tau2: Array) -> Array:
-    """sd of y'Py under the marginal model: sqrt(2 tr(P S P S)), S = diag(v + tau2); shape (n,)."""
+def _sd_of_quadratic(data: Data, fit: Fit, tau2: Array) -> Array:
+    """The sd of y'Py under the marginal model: sqrt(2 tr(P S P S)), S = diag(v + tau2); shape (n,)."""
     return np.sqrt(2.0 * trace_sandwich(fit, (data.v + tau2[:, None])[:, None, :])[:, 0])
 
 
 def _moments(data: Data, fit: Fit) -> Tau2:
-    """The general method of moments, (y'Py - tr PV) / tr P (DerSimonian & Kacker 2007, doi:10.1016/j.cct.2006.04.004, eq. 6)."""
+    """The general method of moments, (y'Py - tr PV) / tr P.
+
+    DerSimonian & Kacker 2007, doi:10.1016/j.cct.2006.04.004.
+    """
     slope = trace(fit)[:, 0]
     value = np.maximum((quadratic(fit) - trace_weighted(fit, data.v[:, None, :]))[:, 0] / slope, 0.0)
-    return _formula(data, value, _sd_quadratic(data, fit, value) / slope)
+    return _formula(data, value, _sd_of_quadratic(data, fit, value) / slope)
 
 
 def _hunter_schmidt(data: Data, factor: Array) -> Tau2:
     fit = inverse_variance_fit(data)
     total = total_weight(fit)[:, 0]
     value = np.maximum((factor * quadratic(fit)[:, 0] - data.count) / total, 0.0)
-    return _formula(data, value, factor * _sd_quadratic(data, fit, value) / total)
+    return _formula(data, value, factor * _sd_of_quadratic(data, fit, value) / total)
 
 
 def _generalised_q(data: Data, target: Array) -> Tau2:
-    """Root of Q(tau2) = target; se = sqrt(2 k^2 / (k - p)) / sum w at the root (Morris 1983; Viechtbauer et al. 2015)."""
+    """The root of Q(tau2) = target, se = sqrt(2 k^2 / (k - p)) / sum w at the root (Morris 1983)."""
     start = dersimonian_laird(data).value[:, None]
     roots, steps = solve_q(data, target[:, None], start)
     total = weights(data, roots)[:, 0].sum(-1)

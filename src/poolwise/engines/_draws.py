@@ -47,7 +47,7 @@ def complete(
     if isinstance(model, CommonEffect):
         return {"mu": mu}
     tau = sampled.get("tau", np.full_like(mu, model.tau_fixed or 0.0))
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         share = 1.0 / (1.0 + np.square(effects.se / tau[..., None]))
     mean = mu[..., None] + share * (effects.y - mu[..., None])
     theta = mean + np.sqrt(share) * effects.se * rng.standard_normal(share.shape)

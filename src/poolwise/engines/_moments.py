@@ -34,10 +34,9 @@ def highest_moment(k: int, mu: Prior, tau: Prior) -> int:
     """
     if math.isfinite(tau.upper):
         return MOST_MOMENTS
-    room = k - (0 if mu.proper else 1) + tau.tail_power - 1.0
-    if room <= 0.0:
-        return -1
-    return min(MOST_MOMENTS, math.ceil(min(room, MOST_MOMENTS + 1.0)) - 1)
+    counted = k if mu.proper else k - 1
+    existing = (m for m in range(MOST_MOMENTS, -1, -1) if tau.tail_power > m + 1 - counted)
+    return next(existing, -1)
 
 
 def refuse_improper(effects: Effects, model: RandomEffects | CommonEffect) -> None:
@@ -69,5 +68,5 @@ def missing_moments(moments: int, mu: Prior) -> Finding | None:
     return Finding(
         "moment_does_not_exist",
         f"A posteriori {whose} {what}: the tails are too heavy for so few studies. Use the median and the "
-        "quantiles, which are exact, or a prior on tau with a lighter tail.",
+        "quantiles, which do exist, or a prior on tau with a lighter tail.",
     )

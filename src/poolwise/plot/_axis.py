@@ -25,8 +25,8 @@ def null_value(scale: Scale) -> float | None:
 def limits(points: Array, lower: Array, upper: Array, *, show: Iterable[float] = ()) -> tuple[float, float]:
     """Axis limits that hold the bulk of the intervals; one far wider than the rest will leave the axis.
 
-    The core of the axis spans the points within three interquartile ranges, and the median lower to the
-    median upper end. Ends up to the core's width beyond it widen the axis; ends farther out do not.
+    The core of the axis spans the points within three interquartile ranges, and three quarters of the
+    lower and of the upper ends. Ends up to the core's width beyond it widen the axis; ends farther out do not.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def limits(points: Array, lower: Array, upper: Array, *, show: Iterable[float] =
         return -1.0, 1.0
     core_low, core_high = _bulk(points, np.concatenate([below, above]))
     if below.size and above.size:
-        core_low = min(core_low, float(np.quantile(below, 0.5)))
-        core_high = max(core_high, float(np.quantile(above, 0.5)))
+        core_low = min(core_low, float(np.quantile(below, 0.25)))
+        core_high = max(core_high, float(np.quantile(above, 0.75)))
     reach = (core_high - core_low) or max(abs(core_high), 1.0) * 0.1
     low = min([core_low, *below[below >= core_low - reach]])
     high = max([core_high, *above[above <= core_high + reach]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -41,9 +42,11 @@ def font(words: str, size: float, *, bold: bool = False) -> FontProperties:
 
 
 def plain(words: object) -> str:
-    """Words on one line, with a box for each character that no installed font can draw."""
-    line = " ".join(str(words).split())
-    return "".join(_MISSING if _family_for(character) is None else character for character in line)
+    """Words on one line, with a box for each character that no installed font can draw.
+
+    Control characters and invisible joiners that no font knows are left out.
+    """
+    return "".join(_drawn(character) for character in " ".join(str(words).split()))
 
 
 def escaped(words: str) -> str:
@@ -108,9 +111,17 @@ def _chosen() -> list[str]:
     return [str(family) for family in rcParams["font.family"]]
 
 
+def _drawn(character: str) -> str:
+    if _family_for(character) is not None:
+        return character
+    return "" if unicodedata.category(character).startswith("C") else _MISSING
+
+
 def _family_for(character: str) -> str | None:
     """The family that draws a character: empty for the chosen font, None when no installed one has it."""
-    return "" if character.isascii() else _search(character, tuple(_chosen()))
+    if character.isascii():
+        return "" if character.isprintable() else None
+    return None if unicodedata.category(character) == "Cs" else _search(character, tuple(_chosen()))
 
 
 @lru_cache(maxsize=4096)

@@ -81,8 +81,8 @@ def forest(
     """
     import matplotlib as mpl
 
-    results = (result, *beside)
     frame = forest_frame(result, beside=beside, prob=prob, by=by, rope=rope)
+    results = (result, *beside)
     rows = body(frame, results)
     span = _span(frame, result.effects.scale, rope)
     notes = forest_notes(frame, results, rope=rope, leaves_axis=_leaves(frame, span))

@@ -16,6 +16,7 @@ from poolwise.result import Result
 _PLOT_INCHES, _MOST_LABEL = 3.4, 2.9
 _PITCH, _PITCH_PLAIN = 0.29, 0.225
 _INDENT = "   "
+_SAID = "reconstructed"
 
 
 @final
@@ -143,20 +144,21 @@ def _columns(
 
 
 def _label(row: Row, effects: Effects) -> str:
-    """The study's label, with its source where the sources differ."""
-    mixed = row.kind == "study" and len(set(effects.provenance)) > 1 and row.numbers["data"] != "reported"
-    return (
-        f"{row.label} ({row.numbers['data']})"
-        if mixed
-        else _text.plain(row.label)
-        if not row.numbers
-        else row.label
-    )
+    """The words of the first column; a study's source is added where the sources differ."""
+    source = str(row.numbers.get("data", ""))
+    if (
+        row.kind != "study"
+        or len(set(effects.provenance)) == 1
+        or source == "reported"
+        or source in row.label
+    ):
+        return _text.plain(row.label) if row.kind != "study" else row.label
+    return f"{row.label} ({source})"
 
 
 def _title(effects: Effects) -> str:
     title = _text.plain(effects.title)
-    if not effects.reconstructed:
+    if not effects.reconstructed or _SAID in title.casefold():
         return title
     return f"{title} — reconstructed data" if title else "Reconstructed data"
 

@@ -124,7 +124,7 @@ def _notes(panel: PriorPanel, rows: list[dict[Any, Any]]) -> list[Note]:
     notes.append(
         Note(
             f"{_words.level(panel.prob)} intervals: {kinds}. Points: medians. Filled: the interval for μ "
-            "excludes 0; hollow: it includes 0. Bold: this prior flips the verdict. Arrow: the interval goes on."
+            "excludes 0; hollow: it includes 0. Bold: this prior flips the verdict. Arrow: it goes on."
         )
     )
     return notes

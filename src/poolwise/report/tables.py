@@ -34,7 +34,7 @@ class Group:
 
     title: str
     note: str
-    rows: tuple[dict[str, str], ...]
+    rows: tuple[dict[str, object], ...]
 
 
 def estimates(content: Content) -> pd.DataFrame:
@@ -67,7 +67,7 @@ def comparison(content: Content) -> tuple[Group, ...]:
     return tuple(groups)
 
 
-def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, str]:
+def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, object]:
     point, sd, lower, upper = (float(str(row[column])) for column in ("point", "sd", "lower", "upper"))
     share = name == "I2"
     natural = ""
@@ -82,7 +82,7 @@ def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, s
         "sd": "" if share or math.isnan(sd) else number(sd),
         "interval": "–" if math.isnan(lower) and math.isnan(upper) else limits,
         "natural": natural,
-        "kind": str(row["interval"]) if not math.isnan(lower) else "",
+        "kind": words.kind_parts(str(row["interval"]) if not math.isnan(lower) else ""),
         "prior": str(row["prior"]),
     }
 

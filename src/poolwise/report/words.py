@@ -106,6 +106,12 @@ def kind(interval_kind: str) -> str:
     return f"{inner} {outer} interval".strip()
 
 
+def kind_parts(interval_kind: str) -> tuple[str, str]:
+    """The kind of an interval and its convention in brackets, between which a line may break."""
+    outer, bracket, inner = interval_kind.partition(" (")
+    return outer, f"({inner}" if bracket else ""
+
+
 def signed(value: float) -> str:
     """A number as short as it can be, with a true minus sign."""
     return f"{value:g}".replace("-", "−")

@@ -1,0 +1,66 @@
+"""What a closed-form fit has to say: notes, and the finding that tau2 lies on its boundary."""
+
+from __future__ import annotations
+
+import math
+
+from poolwise.closed_form.heterogeneity import QTest, q_profile_is_empty
+from poolwise.closed_form.inference import Coefficients
+from poolwise.closed_form.tau2 import Tau2
+from poolwise.result import Finding
+
+
+def boundary(estimator: str, tau2: float) -> tuple[Finding, ...]:
+    """The finding that the estimate of tau2 is 0."""
+    if tau2 > 0.0:
+        return ()
+    sentence = (
+        f"The {estimator} estimate of tau2 is 0, its smallest possible value, which is no evidence that the "
+        "studies agree; Exact() with a prior on tau averages over the values that the data leave open."
+    )
+    return (Finding("boundary_tau", sentence),)
+
+
+def single(k: int) -> tuple[str, ...]:
+    """With one study there is no heterogeneity to measure."""
+    return ("With 1 study there is no heterogeneity to measure: I2 and H2 are NaN.",) if k == 1 else ()
+
+
+def prediction(k: int) -> tuple[str, ...]:
+    """Too few studies for a prediction interval, or hardly enough."""
+    if k < 3:
+        return (f"There is no prediction interval: it needs at least 3 studies and there are {k}.",)
+    if k < 5:
+        return (
+            f"The prediction interval rests on {k} studies; below 5 its width says little about the data.",
+        )
+    return ()
+
+
+def inflation(coef: Coefficients, interval: str) -> tuple[str, ...]:
+    """The Hartung-Knapp standard error is below the inverse-variance one."""
+    factor = math.sqrt(float(coef.inflation[0]))
+    if interval != "hartung-knapp" or factor >= 1.0:
+        return ()
+    return (
+        f"The Hartung-Knapp standard error of mu is {factor:.2g} times the inverse-variance one; "
+        "interval='hartung-knapp-adhoc' does not go below it.",
+    )
+
+
+def several_maxima(estimator: str, between: Tau2) -> tuple[str, ...]:
+    """The likelihood has more than one local maximum in tau2."""
+    count = int(between.maxima[0])
+    if count == 1:
+        return ()
+    return (f"The {estimator} likelihood has {count} local maxima in tau2; the highest is reported.",)
+
+
+def empty_profile(test: QTest) -> tuple[str, ...]:
+    """The 95 % Q-profile set is empty."""
+    if not q_profile_is_empty(test)[0]:
+        return ()
+    return (
+        f"The 95 % Q-profile set for tau2 is empty: Q = {test.statistic[0]:.3g} on {test.df[0]:g} df is "
+        "smaller than chance alone would have it. Its limits are given as 0.",
+    )

@@ -1,0 +1,149 @@
+"""Estimates made from the closed-form arithmetic: mu, tau, tau2, theta_new, I2, H2, Q, theta_i."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, final
+
+import numpy as np
+
+from poolwise.closed_form.heterogeneity import (
+    QTest,
+    h2_of_q,
+    h2_of_tau2,
+    i2_of_q,
+    i2_of_tau2,
+    q_profile,
+)
+from poolwise.closed_form.inference import Coefficients, critical, p_value, prediction_df
+from poolwise.closed_form.least_squares import Array, Data
+from poolwise.closed_form.tau2 import Tau2
+from poolwise.errors import MissingQuantityError, nearest
+from poolwise.quantities import Estimate
+
+INTERVAL_WORDS = {
+    "wald": "Wald",
+    "t": "t, k - 1",
+    "hartung-knapp": "Hartung-Knapp",
+    "hartung-knapp-adhoc": "Hartung-Knapp ad hoc",
+}
+PREDICTION_WORDS = {"z": "z", "t": "t, k - 1", "riley": "Riley, t, k - 2"}
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class StudyEstimates(Mapping[str, Estimate]):
+    """Study effects by label, each made when it is asked for.
+
+    Attributes
+    ----------
+    position : mapping of str to int
+        Row of each label.
+    theta, sd : ndarray, shape (k,)
+        Estimates and standard errors.
+    df : float
+        Degrees of freedom of their intervals; infinite for the normal distribution.
+    kind : str
+        Words for their intervals.
+    """
+
+    position: Mapping[str, int]
+    theta: Array
+    sd: Array
+    df: float
+    kind: str
+
+    def __getitem__(self, label: str) -> Estimate:
+        """The effect of the study with this label."""
+        try:
+            i = self.position[label]
+        except KeyError:
+            raise MissingQuantityError(
+                f"there is no study '{label}'", advice=nearest(label, self.position)
+            ) from None
+        theta, sd = float(self.theta[i]), float(self.sd[i])
+        return Estimate(theta, sd, partial(symmetric, theta, sd, self.df), self.kind)
+
+    def __iter__(self) -> Iterator[str]:
+        """The labels in the order of the table."""
+        return iter(self.position)
+
+    def __len__(self) -> int:
+        """Number of studies."""
+        return len(self.position)
+
+
+def common_effect_quantities(coef: Coefficients, test: QTest, interval: str) -> dict[str, Estimate]:
+    """The quantities of a common-effect fit: mu, Q, I2, H2."""
+    return {
+        "mu": _mean(coef, interval),
+        "Q": _q(test),
+        "I2": Estimate(float(i2_of_q(test)[0])),
+        "H2": Estimate(float(h2_of_q(test)[0])),
+    }
+
+
+def random_effects_quantities(
+    coef: Coefficients, between: Tau2, test: QTest, interval: str, prediction: str
+) -> dict[str, Estimate]:
+    """The quantities of a random-effects fit: mu, tau, tau2, theta_new, I2, H2, Q."""
+    data, tau2, typical = coef.fit.data, float(between.value[0]), test.typical
+    mean = _mean(coef, interval)
+    i2, h2 = partial(i2_of_tau2, typical=typical), partial(h2_of_tau2, typical=typical)
+    profiled = partial(_profiled, data, between)
+    return {
+        "mu": mean,
+        "tau": profiled(np.sqrt),
+        "tau2": profiled(_itself, sd=float(between.se[0])),
+        "theta_new": _new_effect(mean, tau2, float(prediction_df(data, prediction)[0]), prediction),
+        "I2": profiled(i2),
+        "H2": profiled(h2),
+        "Q": _q(test),
+    }
+
+
+def symmetric(centre: float, sd: float, df: float, prob: float) -> tuple[float, float]:
+    """Limits centre -+ t sd, t with `df` degrees of freedom."""
+    reach = float(critical(np.array(df), prob)) * sd
+    return centre - reach, centre + reach
+
+
+def _mean(coef: Coefficients, interval: str) -> Estimate:
+    """The mean effect with its interval and the test that it is zero."""
+    mu, se, df = float(coef.beta[0, 0]), float(coef.se[0, 0]), float(coef.df[0])
+    statistic = mu / se if se > 0.0 else math.nan
+    p = float(p_value(np.array(statistic), np.array(df)))
+    kind = f"confidence ({INTERVAL_WORDS[interval]})"
+    return Estimate(mu, se, partial(symmetric, mu, se, df), kind, statistic, df, p)
+
+
+def _new_effect(mean: Estimate, tau2: float, df: float, prediction: str) -> Estimate:
+    """The effect in a new study: mu with the sd sqrt(tau2 + se(mu)^2)."""
+    sd = math.hypot(math.sqrt(tau2), mean.sd)
+    kind = f"prediction ({PREDICTION_WORDS[prediction]})"
+    return Estimate(mean.point, sd, partial(symmetric, mean.point, sd, df), kind)
+
+
+def _q(test: QTest) -> Estimate:
+    q = float(test.statistic[0])
+    return Estimate(q, statistic=q, df=float(test.df[0]), p_value=float(test.p_value[0]))
+
+
+def _profiled(data: Data, between: Tau2, of_tau2: Callable[[Array], Array], sd: float = math.nan) -> Estimate:
+    """An increasing function of tau2 with its Q-profile limits; none when tau2 was given, not estimated."""
+    point = float(of_tau2(between.value)[0])
+    if not between.estimated:
+        return Estimate(point)
+    return Estimate(point, sd, partial(_q_profile_limits, data, of_tau2), "confidence (Q-profile)")
+
+
+def _q_profile_limits(data: Data, of_tau2: Callable[[Array], Any], prob: float) -> tuple[float, float]:
+    lower, upper = of_tau2(q_profile(data, prob)[0])
+    return float(lower), float(upper)
+
+
+def _itself(tau2: Array) -> Array:
+    return tau2

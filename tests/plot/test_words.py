@@ -1,0 +1,91 @@
+"""Numbers as figures print them, and words that fit where they stand."""
+
+from __future__ import annotations
+
+import math
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poolwise.plot import _text, _words
+from poolwise.scale import SCALES
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.4861, "0.49"),
+        (-0.714, "−0.71"),
+        (0.0031, "0.003"),
+        (0.0, "0.00"),
+        (-1e-9, "0.00"),
+        (123.456, "123.5"),
+        (26465.0, "26,465"),
+        (math.inf, "∞"),
+        (math.nan, "–"),
+    ],
+)
+def test_numbers_keep_two_decimals_unless_they_would_lose_their_value(value, words):
+    assert _words.number(value, 2) == words
+
+
+def test_estimates_carry_their_interval_if_there_is_one():
+    assert _words.estimate(0.5, 0.25, 1.0, 2) == "0.50 [0.25, 1.00]"
+    assert _words.estimate(0.5, math.nan, math.nan, 2) == "0.50"
+    assert _words.estimate(math.nan, math.nan, math.nan, 2) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(0.9999, "> 0.999"), (0.0001, "< 0.001"), (0.25, "= 0.250"), (1.0, "> 0.999")]
+)
+def test_no_probability_is_printed_as_certainty(value, words):
+    assert _words.probability(value) == words
+
+
+@pytest.mark.parametrize(("width", "places"), [(0.8, 2), (0.004, 5), (30.0, 1), (400.0, 0)])
+def test_decimals_of_a_raw_scale_follow_the_width_of_the_intervals(width, places):
+    frame = pd.DataFrame({"raw_lower": [0.0, 1.0], "raw_upper": [width, 1.0 + width]})
+    assert _words.decimals(SCALES["MD"], frame) == places
+    assert _words.decimals(SCALES["log RR"], frame) == 2
+
+
+def test_priors_are_printed_in_greek_with_short_numbers():
+    assert _words.greek("mu ~ Normal(0, 1), tau ~ HalfNormal(0.5)") == "μ ~ Normal(0, 1), τ ~ HalfNormal(0.5)"
+    assert _words.prior("LogT(5, -1.72, 1.295123)") == "LogT(5, −1.72, 1.3)"
+
+
+def test_an_ellipsis_leaves_the_year():
+    long = "Schneider-Wiedemann, Abercrombie and the Working Group on Alliance 1998"
+    cut = _text.fit(long, 2.0, 8.5)
+    assert cut.startswith("Schneider")
+    assert cut.endswith("… 1998")
+    assert _text.fit("Short 1998", 2.0, 8.5) == "Short 1998"
+
+
+@given(st.text(min_size=1, max_size=60), st.floats(0.5, 4.0))
+def test_cut_words_never_exceed_their_width(words, inches):
+    assert _text.width(_text.fit(_text.plain(words), inches, 8.5), 8.5) <= inches
+
+
+@given(st.lists(st.text("abcdefghij", min_size=1, max_size=9), min_size=1, max_size=40))
+def test_wrapping_loses_no_word_and_keeps_within_the_width(parts):
+    lines = _text.wrap(" ".join(parts), 2.0, 8.5)
+    assert " ".join(lines).split() == parts
+    assert all(_text.width(line, 8.5) <= 2.0 for line in lines)
+
+
+def test_a_character_that_no_font_has_becomes_a_box():
+    assert _text.plain("a\U0001f1ffb\nc") == "a▯b c"
+    assert _text.plain("a\x08b\U000e0001c") == "abc"  # control characters and tags have no shape
+    assert _text.plain("Müller שלום τ²") == "Müller שלום τ²"
+
+
+def test_the_reader_s_own_font_is_used():
+    with mpl.rc_context({"font.family": ["DejaVu Serif"]}):
+        serif = _text.width("Aronson 1948", 8.5)
+        assert _text.font("Aronson", 8.5).get_family() == ["DejaVu Serif"]
+    assert not np.isclose(serif, _text.width("Aronson 1948", 8.5))

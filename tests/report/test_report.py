@@ -1,0 +1,224 @@
+"""What one run writes: every file, each saying what it was made from, and a page that needs only itself."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import xarray as xr
+
+import poolwise as pw
+from poolwise.report import faults
+
+MODELS = Path(__file__).parents[2] / "models"
+FILES = {
+    "estimates.csv",
+    "studies.csv",
+    "sensitivity.csv",
+    "forest.svg",
+    "forest.png",
+    "prior_panel.svg",
+    "posterior.nc",
+    "report.html",
+    "manifest.json",
+}
+COLUMNS = [
+    "label",
+    "model",
+    "engine",
+    "quantity",
+    "point",
+    "sd",
+    "lower",
+    "upper",
+    "prob",
+    "interval",
+    "status",
+]
+LOADING = {"src", "href", "data", "action", "poster", "srcset", "xlink:href"}
+WITHOUT_NUTS = re.sub(r"nuts = .*\n", "", (MODELS / "misconduct.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """The misconduct question, NUTS included."""
+    return pw.run(
+        pw.load_analysis(MODELS / "misconduct.toml"), out=tmp_path_factory.mktemp("run"), quick=True
+    )
+
+
+def ran(folder: Path, text: str):
+    """A run of a file with this text; without NUTS it takes about a second."""
+    path = folder / "question.toml"
+    path.write_text(text, encoding="utf-8")
+    return pw.run(pw.load_analysis(path), out=folder / "run")
+
+
+class Page(HTMLParser):
+    """The tags of a page, what they would load, and the words between them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.loads: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.loads += [value for name, value in attrs if name in LOADING and not value.startswith("#")]
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def test_a_run_writes_every_file_and_nothing_else(done):
+    assert {path.name for path in done.folder.iterdir()} == FILES == set(done.files)
+    assert faults(done.folder) == ()
+
+
+def test_estimates_have_a_row_for_each_result_and_quantity(done):
+    frame = pd.read_csv(done.files["estimates.csv"])
+    assert set(COLUMNS) | {"prior", "data"} == set(frame.columns)
+    assert set(frame["engine"]) == {"closed form", "exact", "NUTS"}
+    expected = sum(len(result.quantities) for result in done.results)
+    assert len(frame) == expected
+    row = frame[(frame["label"] == "exact") & (frame["quantity"] == "mu")].iloc[0]
+    assert (row["lower"], row["upper"]) == done["exact"]["mu"].interval(0.95)
+
+
+def test_every_file_made_from_reconstructed_data_says_so(done):
+    for name in FILES - {"posterior.nc"}:
+        assert b"reconstructed" in done.files[name].read_bytes(), name
+    with xr.open_datatree(done.files["posterior.nc"], engine="h5netcdf") as tree:
+        assert tree.attrs["data"] == "reconstructed"
+    for name in ("estimates.csv", "studies.csv", "sensitivity.csv"):
+        assert set(pd.read_csv(done.files[name])["data"]) == {"reconstructed"}
+
+
+def test_the_draws_are_those_of_nuts_and_open_in_arviz(done):
+    import arviz as az
+
+    with xr.open_datatree(done.files["posterior.nc"], engine="h5netcdf") as tree:
+        assert tree.attrs["label"] == "NUTS"
+        assert tree["posterior"]["mu"].sizes == {"chain": 4, "draw": 1000}
+        rows = az.summary(tree, var_names=["mu", "tau"], ci_prob=0.95, ci_kind="eti")
+    assert list(rows.index) == ["mu", "tau"]
+
+
+def test_the_manifest_tells_versions_seeds_hashes_and_seconds(done):
+    facts = json.loads(done.files["manifest.json"].read_text(encoding="utf-8"))
+    assert {"poolwise", "python", "numpy", "pymc"} <= set(facts["versions"])
+    assert facts["data"]["hash"] == done.analysis.effects.data_hash
+    assert facts["data"]["label"] == "reconstructed"
+    assert facts["analysis"]["sha256"] == done.analysis.spec_hash
+    assert [fit["seed"] for fit in facts["fits"] if fit["engine"] == "NUTS"] == [1]
+    assert facts["seconds"] > 0
+    assert set(facts["files"]) == FILES - {"manifest.json"}
+    assert str(done.folder) not in json.dumps(facts)
+
+
+def test_the_page_loads_nothing_from_elsewhere(done):
+    text = done.report.read_text(encoding="utf-8")
+    page = Page(text)
+    assert page.loads == []
+    assert not {"script", "link", "iframe", "img", "object", "embed"} & set(page.tags)
+    assert not re.search(r"@import|url\(\s*['\"]?(?!#)", text)
+    assert page.tags.count("figure") == 2
+
+
+def test_the_page_tells_kind_probability_and_prior_of_every_interval(done):
+    words = " ".join(" ".join(Page(done.report.read_text(encoding="utf-8")).words).split())
+    for expected in (
+        "confidence (Hartung-Knapp)",
+        "credible (equal-tailed)",
+        "95 % interval",
+        "A confidence interval is not a probability statement",
+        "mu ~ Normal(0, 1)",
+        "tau ~ HalfNormal(0.5)",
+        done.panel.sentence.split(":")[0],
+        done.analysis.effects.citation,
+        done.analysis.spec_hash,
+    ):
+        assert expected in words, expected
+
+
+def test_the_page_has_the_sentence_of_every_finding(done):
+    from poolwise.report.words import greek
+
+    words = " ".join(Page(done.report.read_text(encoding="utf-8")).words)
+    findings = [finding for result in done.results for finding in result.report.findings]
+    assert {finding.status for finding in findings} >= {"boundary_tau"}
+    assert all(greek(finding.sentence) in words for finding in findings)
+
+
+def test_with_fewer_than_5_studies_the_prior_panel_comes_first(done):
+    text = done.report.read_text(encoding="utf-8")
+    assert "There are only 3 studies" in text
+    assert text.index('id="prior-panel"') < text.index('id="answer"') < text.index('id="comparison"')
+
+
+def test_misconduct_depends_on_the_prior_and_the_page_names_which(done):
+    assert done.panel.verdict == "prior-dependent"
+    flipping = done.panel.frame.loc[done.panel.frame["flips"], "prior"]
+    assert len(flipping) > 0
+    text = done.report.read_text(encoding="utf-8")
+    assert text.count('class="flips"') == len(flipping)
+
+
+def test_words_of_the_user_are_escaped(tmp_path):
+    rows = "study,y,se\n<script>alert(1)</script>,0.1,0.2\nB & C,0.3,0.2\nمثال $x_1$,0.2,0.1\n"
+    (tmp_path / "my.csv").write_text(rows, encoding="utf-8")
+    text = WITHOUT_NUTS.replace('dataset = "working_alliance"', 'csv = "my.csv"')
+    done = ran(tmp_path, text.replace('title = "Working', 'title = "<img src=x> & Working'))
+    page = Page(done.report.read_text(encoding="utf-8"))
+    assert not {"script", "img"} & set(page.tags)
+    assert "<script>alert(1)</script>" in "".join(page.words)
+    assert "مثال" in "".join(page.words)
+
+
+def test_reported_data_are_not_called_reconstructed(tmp_path):
+    (tmp_path / "my.csv").write_text("study,y,se\nA,0.1,0.2\nB,0.3,0.2\nC,0.2,0.1\n", encoding="utf-8")
+    done = ran(tmp_path, WITHOUT_NUTS.replace('dataset = "working_alliance"', 'csv = "my.csv"'))
+    for name in set(done.files) - {"posterior.nc"}:
+        assert b"reconstructed" not in done.files[name].read_bytes(), name
+
+
+def test_a_second_run_writes_the_same_numbers(tmp_path):
+    first = ran(tmp_path, WITHOUT_NUTS)
+    before = {
+        name: path.read_bytes() for name, path in first.files.items() if name.endswith((".csv", ".png"))
+    }
+    second = ran(tmp_path, WITHOUT_NUTS)
+    assert {name: second.files[name].read_bytes() for name in before} == before
+    assert faults(second.folder) == ()
+
+
+def test_files_that_a_run_does_not_make_any_more_are_removed(tmp_path):
+    assert "sensitivity.csv" in ran(tmp_path, WITHOUT_NUTS).files
+    done = ran(tmp_path, WITHOUT_NUTS.replace("prior_panel = true", "prior_panel = false"))
+    assert "sensitivity.csv" not in done.files
+    assert not (done.folder / "sensitivity.csv").exists()
+    assert not (done.folder / "prior_panel.svg").exists()
+
+
+def test_a_run_without_any_posterior_has_a_report_too(tmp_path):
+    text = re.sub(r"exact = .*\n", "", WITHOUT_NUTS).replace('mu = ["Flat"]', "")
+    done = ran(tmp_path, text.replace("prior_panel = true", "prior_panel = false"))
+    assert "posterior.nc" not in done.files
+    assert "Posterior probabilities" not in done.report.read_text(encoding="utf-8")
+
+
+def test_log_evidence_is_told_when_asked_for(tmp_path):
+    done = ran(tmp_path, WITHOUT_NUTS.replace("[report]", "[report]\nevidence = true"))
+    assert "Log evidence by exact" in done.report.read_text(encoding="utf-8")
+
+
+def test_progress_is_told_step_by_step(tmp_path):
+    (tmp_path / "question.toml").write_text(WITHOUT_NUTS, encoding="utf-8")
+    steps = []
+    pw.run(pw.load_analysis(tmp_path / "question.toml"), out=tmp_path / "run", progress=steps.append)
+    assert [step.number for step in steps] == list(range(1, steps[0].total + 1))
+    assert steps[-1].label == "files"

@@ -1,0 +1,114 @@
+"""fit_batch: each row is what fit would say of it alone."""
+
+import numpy as np
+import pytest
+from support.tables import table
+
+import poolwise as pw
+from poolwise import priors
+from poolwise.errors import InputError, ModelError
+
+MODEL = pw.RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(0.5))
+# the batch stops refining earlier (Legendre tails of 1e-9 instead of 1e-10), which leaves about 1e-12 half-widths
+BATCH = 1e-9
+
+
+def padded(*names):
+    tables = [table(name) for name in names]
+    width = max(effects.k for effects in tables)
+    y, se = np.full((2, len(tables), width), np.nan)
+    for row, effects in enumerate(tables):
+        y[row, : effects.k], se[row, : effects.k] = effects.y, effects.se
+    return tables, y, se
+
+
+@pytest.mark.parametrize("mu", [priors.Normal(0, 1), priors.Flat()], ids=str)
+@pytest.mark.parametrize(
+    "tau", [priors.HalfNormal(0.5), priors.HalfCauchy(0.5), priors.LogNormal(-1, 0.9), priors.LogT(5, -1.7, 1.3)], ids=str
+)
+def test_exact_rows_are_single_fits(mu, tau):
+    tables, y, se = padded("bcg", "misconduct", "eight_schools", "raudenbush1985", "recidivism")
+    model = pw.RandomEffects(mu=mu, tau=tau)
+    batch = pw.fit_batch(y, se, model, pw.Exact(), prob=0.9)
+    for row, effects in enumerate(tables):
+        single = pw.fit(effects, model, pw.Exact())
+        here = batch.isel(dataset=row)
+        for name in ("mu", "tau", "theta_new"):
+            lower, upper = single[name].interval(0.9)
+            unit = upper - lower
+            assert float(here[name]) == pytest.approx(single[name].point, abs=BATCH * unit)
+            assert float(here[f"{name}_lower"]) == pytest.approx(lower, abs=BATCH * unit)
+            assert float(here[f"{name}_upper"]) == pytest.approx(upper, abs=BATCH * unit)
+            np.testing.assert_allclose(here[f"{name}_sd"], single[name].sd, rtol=1e-6)
+        if mu.proper:
+            assert float(here["log_evidence"]) == pytest.approx(single.log_evidence, abs=1e-8)
+        else:
+            assert np.isnan(here["log_evidence"])
+
+
+def test_many_priors_on_one_table():
+    effects = table("misconduct")
+    models = [pw.RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(s)) for s in (0.1, 0.5, 2.0)]
+    batch = pw.fit_batch(effects.y, effects.se, models, pw.Exact())
+    for row, model in enumerate(models):
+        assert float(batch["mu_lower"][row]) == pytest.approx(
+            pw.fit(effects, model, pw.Exact())["mu"].interval(0.95)[0], abs=1e-9
+        )
+
+
+def test_chunks_do_not_show():
+    rng = np.random.default_rng(2)
+    se = rng.uniform(0.1, 0.5, (5000, 3))
+    y = rng.normal(0.2, se)
+    whole = pw.fit_batch(y, se, MODEL, pw.Exact())
+    part = pw.fit_batch(y[4090:4110], se[4090:4110], MODEL, pw.Exact())
+    np.testing.assert_allclose(whole["mu"][4090:4110], part["mu"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("tau2", ["REML", "DL", "PM"])
+def test_closed_form_rows_are_single_fits(tau2):
+    tables, y, se = padded("bcg", "misconduct", "raudenbush1985")
+    engine = pw.ClosedForm(tau2=tau2)
+    batch = pw.fit_batch(y, se, pw.RandomEffects(), engine)
+    for row, effects in enumerate(tables):
+        single = pw.fit(effects, pw.RandomEffects(), engine)
+        lower, upper = single["mu"].interval(0.95)
+        assert float(batch["mu_lower"][row]) == pytest.approx(lower, rel=1e-9)
+        assert float(batch["mu_upper"][row]) == pytest.approx(upper, rel=1e-9)
+        assert float(batch["tau2"][row]) == pytest.approx(single["tau2"].point, rel=1e-8, abs=1e-15)
+        assert float(batch["I2"][row]) == pytest.approx(single["I2"].point, rel=1e-8, abs=1e-12)
+
+
+def test_the_attributes_say_what_the_numbers_are():
+    effects = table("bcg")
+    batch = pw.fit_batch(effects.y, effects.se, MODEL, pw.Exact(), prob=0.8)
+    assert batch.attrs["interval"] == "credible (equal-tailed)"
+    assert batch.attrs["prob"] == 0.8
+    assert batch.attrs["engine"] == "exact"
+
+
+@pytest.mark.parametrize(
+    ("y", "se", "match"),
+    [
+        ([[0.1, 0.2]], [[0.1]], "shape"),
+        ([[0.1, 0.2], [0.1, np.nan]], [[0.1, 0.1], [0.1, 0.1]], r"row\(s\) 2"),
+        ([[0.1, np.inf]], [[0.1, 0.1]], r"row\(s\) 1"),
+        ([[0.1, 0.2]], [[0.1, 0.0]], "standard error"),
+        ([[np.nan, np.nan]], [[np.nan, np.nan]], "no study"),
+    ],
+)
+def test_bad_arrays_are_refused_by_row(y, se, match):
+    with pytest.raises(InputError, match=match):
+        pw.fit_batch(y, se, MODEL, pw.Exact())
+
+
+def test_what_cannot_be_batched_is_refused():
+    y, se = [[0.1, 0.2, 0.3]], [[0.1, 0.1, 0.1]]
+    with pytest.raises(ModelError, match="default"):
+        pw.fit_batch(y, se, pw.RandomEffects(), pw.Exact())
+    with pytest.raises(ModelError, match="no batch form"):
+        pw.fit_batch(y, se, MODEL, pw.NUTS())
+    with pytest.raises(ModelError, match="improper"):
+        pw.fit_batch(y[0][:2], se[0][:2], pw.RandomEffects(mu=priors.Flat(), tau=priors.Flat()), pw.Exact())
+    with pytest.raises(ModelError, match="3 models for 2 tables"):
+        pw.fit_batch(y * 2, se * 2, [MODEL] * 3, pw.Exact())

@@ -1,0 +1,147 @@
+"""Priors: densities and quantiles against scipy.stats, scaling, catalogue rows against their sources."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.integrate import quad
+
+from poolwise import priors
+from poolwise.errors import ModelError
+from poolwise.prior_catalogue import CATALOGUE, panel
+
+PAIRS = [
+    (priors.Normal(0.3, 2.0), stats.norm(0.3, 2.0)),
+    (priors.HalfNormal(0.5), stats.halfnorm(scale=0.5)),
+    (priors.HalfCauchy(0.3), stats.halfcauchy(scale=0.3)),
+    (priors.HalfT(3, 0.5), stats.foldnorm),  # scipy has no half-t: checked by hand below
+    (priors.Exponential(2.0), stats.expon(scale=0.5)),
+    (priors.Uniform(0.2, 2.5), stats.uniform(0.2, 2.3)),
+    (priors.LogNormal(-1.07, 0.87), stats.lognorm(0.87, scale=math.exp(-1.07))),
+    (priors.InverseGamma(1.71, 0.4), stats.invgamma(1.71, scale=0.4)),
+]
+SCIPY = [pair for pair in PAIRS if pair[0].family != "HalfT"]
+ON_TAU = [priors.HalfT(3, 0.5), priors.LogT(5, -1.72, 1.295), *(pair[0] for pair in SCIPY[1:])]
+P = np.array([0.001, 0.1, 0.5, 0.9, 0.999])
+
+
+@pytest.mark.parametrize(("ours", "theirs"), SCIPY, ids=lambda p: str(p) if isinstance(p, priors.Prior) else "")
+def test_density_distribution_and_quantiles_are_scipys(ours, theirs):
+    x = theirs.ppf(P)
+    np.testing.assert_allclose(ours.log_pdf(x), theirs.logpdf(x), rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(ours.cdf(x), P, rtol=1e-10)
+    np.testing.assert_allclose(ours.ppf(P), x, rtol=1e-10)
+
+
+def test_half_t_is_a_folded_t():
+    ours, t = priors.HalfT(3, 0.5), stats.t(3, scale=0.5)
+    x = np.array([0.01, 0.4, 3.0, 50.0])
+    np.testing.assert_allclose(ours.pdf(x), 2 * t.pdf(x), rtol=1e-12)
+    np.testing.assert_allclose(ours.cdf(x), 2 * t.cdf(x) - 1, rtol=1e-12)
+    np.testing.assert_allclose(ours.cdf(ours.ppf(P)), P, rtol=1e-10)
+
+
+def test_log_t_is_a_t_of_the_logarithm():
+    ours, t = priors.LogT(5, -1.72, 1.295), stats.t(5, -1.72, 1.295)
+    x = np.array([1e-6, 0.1, 0.7, 20.0])
+    np.testing.assert_allclose(ours.pdf(x), t.pdf(np.log(x)) / x, rtol=1e-12)
+    np.testing.assert_allclose(ours.cdf(x), t.cdf(np.log(x)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("prior", ON_TAU, ids=str)
+def test_density_is_the_slope_of_the_distribution_function(prior):
+    low, high = prior.ppf(np.array([0.2, 0.8]))
+    assert quad(lambda x: float(prior.pdf(x)), low, high, epsabs=1e-12)[0] == pytest.approx(0.6, abs=1e-10)
+
+
+@pytest.mark.parametrize("prior", ON_TAU, ids=str)
+def test_scaling_scales_the_quantiles(prior):
+    np.testing.assert_allclose(prior.scaled(1.8).ppf(P), 1.8 * prior.ppf(P), rtol=1e-10)
+    moved = prior.for_metric("log OR", math.pi / math.sqrt(3))
+    assert moved.metric == "log OR"
+    assert prior.metric is None
+
+
+@pytest.mark.parametrize("prior", [p for p in ON_TAU if math.isfinite(p.spread)], ids=str)
+def test_spread_is_the_standard_deviation(prior):
+    mean = quad(lambda u: float(prior.ppf(u)), 0, 1, epsabs=1e-11, limit=400)[0]
+    high = min(prior.upper, float(prior.ppf(1 - 1e-15)) * 50)
+    cuts = prior.ppf(np.array([0.1, 0.5, 0.9, 0.999, 1 - 1e-6]))
+    square = quad(lambda x: (x - mean) ** 2 * float(prior.pdf(x)), 0, high, points=cuts, limit=500, epsabs=1e-11)[0]
+    assert prior.spread == pytest.approx(math.sqrt(square), rel=1e-3 if prior.family == "HalfT" else 1e-5)
+
+
+def test_outside_the_support_the_density_is_zero():
+    for prior in ON_TAU:
+        assert prior.pdf(np.array([-0.5]))[0] == 0.0
+
+
+def test_draws_follow_the_seed_and_the_law():
+    draws = priors.HalfNormal(0.5).sample(4000, seed=1)
+    assert stats.kstest(draws, stats.halfnorm(scale=0.5).cdf).pvalue > 0.001
+    np.testing.assert_array_equal(draws, priors.HalfNormal(0.5).sample(4000, seed=1))
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: priors.HalfNormal(0.0), "scale"),
+        (lambda: priors.HalfNormal(-1.0), "above 0"),
+        (lambda: priors.HalfNormal(math.nan), "finite"),
+        (lambda: priors.HalfT(0, 1), "df"),
+        (lambda: priors.Uniform(2.0, 1.0), "lower < upper"),
+        (lambda: priors.make("HalfNromal", 0.5), "did you mean 'HalfNormal'"),
+        (lambda: priors.make("HalfNormal", 0.5, 2.0), "got 2 parameter"),
+        (lambda: priors.Flat().ppf(0.5), "improper"),
+    ],
+)
+def test_impossible_priors_are_refused(make, match):
+    with pytest.raises(ModelError, match=match):
+        make()
+
+
+# Sources read: the table of priors in the design notes, which cites each paper; parameters as printed there.
+@pytest.mark.parametrize(
+    ("metric", "prior"),
+    [
+        ("SMD", priors.HalfNormal(0.5)),
+        ("log OR", priors.HalfNormal(1.0)),
+        ("SMD", priors.HalfCauchy(0.3)),
+        ("SMD", priors.HalfCauchy(0.5)),
+        ("SMD", priors.InverseGamma(1.0, 0.15)),
+        ("SMD", priors.InverseGamma(1.71, 0.40)),
+        ("SMD", priors.InverseGamma(1.62, 0.45)),
+        ("log OR", priors.InverseGamma(1.77, 0.55)),
+        ("log RR", priors.InverseGamma(1.51, 0.23)),
+        ("log HR", priors.InverseGamma(2.42, 0.30)),
+        ("SMD", priors.LogT(5, -1.72, 1.295)),
+        ("SMD", priors.LogT(5, -1.925, 0.965)),
+        ("log OR", priors.LogNormal(-3.21 / 2, 1.91 / 2)),
+        ("log OR", priors.LogNormal(-2.92 / 2, 1.71 / 2)),
+    ],
+    ids=str,
+)
+def test_catalogue_has_the_published_row(metric, prior):
+    found = [entry for entry in CATALOGUE if entry.prior == replace(prior, metric=metric)]
+    assert len(found) == 1
+    assert found[0].source
+
+
+def test_tau2_log_t_becomes_tau_log_t_by_halving():
+    """Rhodes et al.: tau^2 ~ log-t5(-3.44, 2.59); P(tau^2 <= x) must equal P(tau <= sqrt x)."""
+    tau = priors.LogT(5, -1.72, 1.295)
+    x = np.array([0.001, 0.03, 0.5])
+    np.testing.assert_allclose(tau.cdf(np.sqrt(x)), stats.t(5, -3.44, 2.59).cdf(np.log(x)), rtol=1e-12)
+
+
+def test_the_panel_takes_an_outcome_class_only_where_it_fits():
+    plain = panel("SMD")
+    dropout = panel("SMD", ("dropout",))
+    assert len(dropout) == len(plain) + 1
+    moved = dropout[-1].prior
+    factor = math.sqrt(3) / math.pi
+    assert moved.ppf(0.5) == pytest.approx(factor * math.exp(-3.21 / 2))
+    with pytest.raises(ModelError, match="no prior panel"):
+        panel("MD")

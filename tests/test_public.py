@@ -1,0 +1,57 @@
+"""The public face: the names, and what an import costs."""
+
+import subprocess
+import sys
+
+import pytest
+
+import poolwise as pw
+
+HEAVY = ("pymc", "pytensor", "arviz", "matplotlib", "scipy.stats", "nutpie", "xarray", "rich", "pydantic", "formulaic")
+
+
+def test_the_names_are_these():
+    assert sorted(pw.__all__, key=str.casefold) == sorted(
+        [
+            "ClosedForm", "CommonEffect", "Effects", "Exact", "NUTS", "PoolwiseError", "PoolwiseWarning",
+            "RandomEffects", "Result", "Scale", "checks", "compare", "datasets", "fit", "fit_batch",
+            "load_analysis", "plot", "priors", "reconstruct", "run", "summary",
+        ],
+        key=str.casefold,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", pw.__all__)
+def test_every_name_is_there_and_documented(name):
+    assert getattr(pw, name).__doc__
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'fitt'"):
+        pw.fitt  # noqa: B018
+
+
+def test_import_loads_none_of_the_heavy_packages():
+    code = f"import sys, poolwise; print([m for m in {HEAVY!r} if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_a_closed_form_or_exact_fit_loads_none_either():
+    code = (
+        "import sys, poolwise as pw; e = pw.datasets.load('bcg');"
+        "pw.fit(e, pw.RandomEffects(), pw.Exact())['mu'].interval();"
+        "pw.fit(e, pw.RandomEffects(), pw.ClosedForm())['mu'].interval();"
+        f"print([m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_submodules_do_not_hide_the_functions_of_the_same_name():
+    code = (
+        "import poolwise.reconstruct, poolwise.fit, poolwise as pw;"
+        "from poolwise.reconstruct import Aggregate;"
+        "assert callable(pw.reconstruct) and callable(pw.fit)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
