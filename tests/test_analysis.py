@@ -278,6 +278,32 @@ def test_a_csv_needs_a_scale(tmp_path):
     assert "data.scale" in refused(tmp_path, text)
 
 
+def test_a_scale_without_defaults_asks_for_priors(tmp_path):
+    (tmp_path / "my.csv").write_text("study,y,se\na,10,2\nb,12,2\nc,9,1\n", encoding="utf-8")
+    text = changed('dataset = "working_alliance"', 'csv = "my.csv"').replace('scale = "SMD"', 'scale = "MD"')
+    without = text.replace("mu = { Normal = [0, 1] }\ntau = { HalfNormal = 0.5 }\n", "")
+    assert "no prior for tau is given" in refused(tmp_path, without)
+    assert "no prior panel for the scale 'MD'" in refused(tmp_path, text)
+    given = text.replace("prior_panel = true", "tau = [{ HalfNormal = 1 }, { HalfCauchy = 2 }]")
+    assert len(pw.load_analysis(written(tmp_path, given)).panel.priors) == 2
+
+
+def test_priors_for_a_panel_need_a_model_with_a_prior_on_tau(tmp_path):
+    text = changed("tau = { HalfNormal = 0.5 }", "tau_fixed = 0.1")
+    assert pw.load_analysis(written(tmp_path, text)).panel is None
+    listed = text.replace("prior_panel = true", "tau = [{ HalfNormal = 1 }]")
+    assert "no prior on tau" in refused(tmp_path, listed)
+
+
+def test_a_common_effect_question_is_answered_by_every_engine(tmp_path):
+    text = changed("random-effects", "common-effect").replace("tau = { HalfNormal = 0.5 }\n", "")
+    text = text.replace(', "hartung-knapp-adhoc"', "")
+    rows = [line for line in text.splitlines() if "REML" not in line]
+    analysis = pw.load_analysis(written(tmp_path, "\n".join(rows)))
+    assert {type(fit.model) for fit in analysis.fits} == {pw.CommonEffect}
+    assert analysis.panel is None
+
+
 def test_the_schema_knows_every_section_and_every_family():
     described = schema()
     assert set(described["properties"]) == set(Spec.model_fields)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from support.tables import table
 
 import poolwise as pw
 from poolwise import priors
 from poolwise.errors import InputError, ModelError
+from support.tables import table
 
 MODEL = pw.RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(0.5))
 # the batch stops refining earlier (Legendre tails of 1e-9 instead of 1e-10), which leaves about 1e-12 half-widths
@@ -24,7 +24,9 @@ def padded(*names):
 
 @pytest.mark.parametrize("mu", [priors.Normal(0, 1), priors.Flat()], ids=str)
 @pytest.mark.parametrize(
-    "tau", [priors.HalfNormal(0.5), priors.HalfCauchy(0.5), priors.LogNormal(-1, 0.9), priors.LogT(5, -1.7, 1.3)], ids=str
+    "tau",
+    [priors.HalfNormal(0.5), priors.HalfCauchy(0.5), priors.LogNormal(-1, 0.9), priors.LogT(5, -1.7, 1.3)],
+    ids=str,
 )
 def test_exact_rows_are_single_fits(mu, tau):
     tables, y, se = padded("bcg", "misconduct", "eight_schools", "raudenbush1985", "recidivism")

@@ -7,7 +7,18 @@ import pytest
 
 import poolwise as pw
 
-HEAVY = ("pymc", "pytensor", "arviz", "matplotlib", "scipy.stats", "nutpie", "xarray", "rich", "pydantic", "formulaic")
+HEAVY = (
+    "pymc",
+    "pytensor",
+    "arviz",
+    "matplotlib",
+    "scipy.stats",
+    "nutpie",
+    "xarray",
+    "rich",
+    "pydantic",
+    "formulaic",
+)
 
 
 def test_the_names_are_these():
@@ -55,3 +66,16 @@ def test_submodules_do_not_hide_the_functions_of_the_same_name():
         "assert callable(pw.reconstruct) and callable(pw.fit)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_objects_show_themselves_in_one_line_and_in_html():
+    effects = pw.datasets.load("working_alliance").select(outcome="dropout")
+    for engine in (pw.ClosedForm(), pw.Exact()):
+        result = pw.fit(effects, pw.RandomEffects(), engine)
+        assert len(repr(result)) < 200
+        assert "reconstructed" in repr(result)
+        page = result._repr_html_()
+        assert "reconstructed" in page
+        assert "theta_new" in page
+        assert len(repr(result["mu"])) < 200
+    assert "reconstructed" in effects._repr_html_()

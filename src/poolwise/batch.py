@@ -63,7 +63,8 @@ def fit_batch(
     models = (model,) if isinstance(model, CommonEffect | RandomEffects) else tuple(model)
     if not models or (len(models) > 1 and len(estimates) > 1 and len(models) != len(estimates)):
         raise ModelError(
-            f"{len(models)} models for {len(estimates)} tables", "one model, one table, or as many models as tables"
+            f"{len(models)} models for {len(estimates)} tables",
+            "one model, one table, or as many models as tables",
         )
     if isinstance(engine, Exact):
         values, kind = _exact(estimates, errors, models, engine, prob)
@@ -78,15 +79,11 @@ def fit_batch(
 def _tables(y: ArrayLike, se: ArrayLike) -> tuple[Array, Array]:
     estimates, errors = np.atleast_2d(np.asarray(y, dtype=float)), np.atleast_2d(np.asarray(se, dtype=float))
     if estimates.shape != errors.shape or estimates.ndim != 2 or estimates.size == 0:
-        raise InputError(
-            f"y has shape {estimates.shape} and se {errors.shape}", "the same shape (n, k), NaN-padded"
-        )
+        raise InputError(f"y has shape {estimates.shape} and se {errors.shape}", "the same shape (n, k), NaN-padded")
     here = ~np.isnan(estimates)
     bad = np.flatnonzero((here != ~np.isnan(errors)).any(axis=1))
     if bad.size:
-        raise InputError(
-            f"in row(s) {listing(bad + 1)} y and se are not missing together", "NaN in both or in neither"
-        )
+        raise InputError(f"in row(s) {listing(bad + 1)} y and se are not missing together", "NaN in both or in neither")
     with np.errstate(invalid="ignore"):
         wrong = np.flatnonzero((here & ~(np.isfinite(estimates) & np.isfinite(errors) & (errors > 0))).any(axis=1))
     if wrong.size:
@@ -129,9 +126,7 @@ def _closed_form(
     else:
         interval = engine.interval or "hartung-knapp"
         tau2 = engine.tau2 if model.tau_fixed is None else model.tau_fixed**2
-        fits = random_effects_batch(
-            y, se**2, tau2=tau2, interval=interval, prediction=engine.prediction, prob=prob
-        )
+        fits = random_effects_batch(y, se**2, tau2=tau2, interval=interval, prediction=engine.prediction, prob=prob)
     values = {"mu": fits.mu, "mu_sd": fits.se, "mu_lower": fits.lower, "mu_upper": fits.upper}
     values |= {"p_value": fits.p_value, "Q": fits.q, "I2": fits.i2, "H2": fits.h2}
     if isinstance(model, RandomEffects):

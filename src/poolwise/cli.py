@@ -55,9 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="poolwise", description="Bayesian meta-analysis from analysis files."
-    )
+    parser = argparse.ArgumentParser(prog="poolwise", description="Bayesian meta-analysis from analysis files.")
     parser.add_argument("--version", action="version", version=f"poolwise {_version()}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
@@ -127,8 +125,7 @@ def _show(chosen: argparse.Namespace) -> int:
         ("prior panel", _panel_words(analysis)),
         (
             "report",
-            f"{100 * analysis.prob:g} % intervals"
-            + (f", practically 0: {analysis.rope}" if analysis.rope else ""),
+            f"{100 * analysis.prob:g} % intervals" + (f", practically 0: {analysis.rope}" if analysis.rope else ""),
         ),
     ]
     print(analysis.title)
@@ -269,9 +266,7 @@ def _print_answer(done: Run) -> None:
 def _shown_progress(name: str) -> Iterator[Callable[[Step], None]]:
     """Tell of each step on standard error: a bar on a terminal, a line each elsewhere."""
     if not sys.stderr.isatty():
-        yield lambda step: print(
-            f"{name}: {step.number} of {step.total}, {step.label}", file=sys.stderr, flush=True
-        )
+        yield lambda step: print(f"{name}: {step.number} of {step.total}, {step.label}", file=sys.stderr, flush=True)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -281,9 +276,7 @@ def _shown_progress(name: str) -> Iterator[Callable[[Step], None]]:
         task = bars.add_task(name)
 
         def tell(step: Step) -> None:
-            bars.update(
-                task, description=f"{name}: {step.label}", total=step.total, completed=step.number - 1
-            )
+            bars.update(task, description=f"{name}: {step.label}", total=step.total, completed=step.number - 1)
 
         yield tell
 

@@ -275,9 +275,7 @@ def _lone_levels(X: Array, names: tuple[str, ...], frame: pd.DataFrame, effects:
     if not lone:
         return ()
     told = listing(f"'{name}' (only '{effects.study[row]}')" for name, row in lone.items())
-    return (
-        f"levels with one study: {told}; a coefficient that one study alone decides says nothing general",
-    )
+    return (f"levels with one study: {told}; a coefficient that one study alone decides says nothing general",)
 
 
 def _far_from_zero(X: Array, names: tuple[str, ...]) -> tuple[str, ...]:

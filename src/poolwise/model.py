@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass, replace
 from typing import final
 
 from poolwise import priors
 from poolwise.effects import Effects
-from poolwise.errors import ModelError, PoolwiseWarning
+from poolwise.errors import ModelError
 from poolwise.priors import Prior
 
 DEFAULT_PRIORS: dict[str, tuple[Prior, Prior]] = {
@@ -75,7 +74,8 @@ class RandomEffects:
         _check_tau(self.tau)
         if self.tau is not None and self.tau_fixed is not None:
             raise ModelError(
-                f"both a prior for tau ({self.tau}) and tau_fixed = {self.tau_fixed:g} are given", "one of the two"
+                f"both a prior for tau ({self.tau}) and tau_fixed = {self.tau_fixed:g} are given",
+                "one of the two",
             )
         if self.tau_fixed is not None and not (math.isfinite(self.tau_fixed) and self.tau_fixed >= 0):
             raise ModelError(f"tau_fixed = {self.tau_fixed!r}", "a finite standard deviation of at least 0")
@@ -92,7 +92,9 @@ class RandomEffects:
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
-        tau = f"tau = {self.tau_fixed:g}" if self.tau_fixed is not None else f"tau ~ {self.tau or 'default of the scale'}"
+        tau = (
+            f"tau = {self.tau_fixed:g}" if self.tau_fixed is not None else f"tau ~ {self.tau or 'default of the scale'}"
+        )
         return (
             "y_i ~ Normal(theta_i, se_i)",
             "theta_i ~ Normal(mu, tau)",
@@ -135,29 +137,30 @@ def _default(effects: Effects, which: int, name: str) -> Prior:
 
 
 def _mu_prior(prior: Prior | None, effects: Effects) -> Prior:
-    chosen = _default(effects, 0, "mu") if prior is None else prior
-    _warn_metric(chosen, "mu", effects)
-    return chosen
+    return _default(effects, 0, "mu") if prior is None else prior
 
 
 def _tau_prior(prior: Prior | None, effects: Effects) -> Prior:
-    chosen = _default(effects, 1, "tau") if prior is None else prior
-    _warn_metric(chosen, "tau", effects)
-    if effects.scale.name == "SMD" and chosen.proper and chosen.cdf(10.0) < 0.01:
-        warnings.warn(
-            f"the prior {chosen} puts 99 % of its mass above tau = 10, far beyond any standardised mean "
-            "difference; check its unit",
-            PoolwiseWarning,
-            stacklevel=4,
-        )
-    return chosen
+    return _default(effects, 1, "tau") if prior is None else prior
 
 
-def _warn_metric(prior: Prior, name: str, effects: Effects) -> None:
-    if prior.metric is not None and prior.metric != effects.scale.name:
-        warnings.warn(
-            f"the prior {prior} on {name} was made for '{prior.metric}' and the effects are '{effects.scale}'; "
-            "move it with prior.for_metric(...), which names the factor",
-            PoolwiseWarning,
-            stacklevel=5,
+def remarks(model: Model, effects: Effects) -> tuple[str, ...]:
+    """What is odd about the priors of a resolved model on this study table, a sentence each.
+
+    A prior that was made for another scale of effect, or one that puts nearly all its mass where no
+    standardised mean difference varies.
+    """
+    given = {"mu": model.mu, "tau": model.tau if isinstance(model, RandomEffects) else None}
+    found = [
+        f"the prior {prior} on {name} was made for '{prior.metric}' and the effects are '{effects.scale}'; "
+        "move it with prior.for_metric(...), which names the factor"
+        for name, prior in given.items()
+        if prior is not None and prior.metric is not None and prior.metric != effects.scale.name
+    ]
+    tau = given["tau"]
+    if effects.scale.name == "SMD" and tau is not None and tau.proper and tau.cdf(10.0) < 0.01:
+        found.append(
+            f"the prior {tau} puts 99 % of its mass above tau = 10, far beyond any standardised mean difference; "
+            "check its unit"
         )
+    return tuple(found)

@@ -131,8 +131,13 @@ class Posterior:
         What `interval` returns.
     """
 
-    law: Law
+    law: Law = field(repr=False)
     kind: IntervalKind = "equal-tailed"
+
+    def __repr__(self) -> str:
+        """The median and the 95 % interval."""
+        lower, upper = self.interval(0.95)
+        return f"<Posterior: median {self.point:.4g}, 95 % {self.interval_kind()} [{lower:.4g}, {upper:.4g}]>"
 
     @property
     def point(self) -> float:

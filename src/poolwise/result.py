@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, final
 
+from poolwise import show
 from poolwise.effects import Effects
 from poolwise.errors import MissingQuantityError, nearest
 from poolwise.model import Model
@@ -33,6 +34,7 @@ SEVERITY: tuple[Status, ...] = (
     "not_converged",
     "improper_posterior",
 )
+NO_PRIOR = "none"
 FAILED: frozenset[Status] = frozenset({"grid_too_coarse", "divergences", "not_converged", "improper_posterior"})
 
 
@@ -136,7 +138,7 @@ class Result:
     studies: Mapping[str, Quantity]
     weights: Mapping[str, float]
     report: FitReport
-    prior: str = "none"
+    prior: str = NO_PRIOR
     evidence: float = math.nan
     native: Any = field(default=None, repr=False)
     tree: Callable[[], xr.DataTree] | None = field(default=None, repr=False)
@@ -155,6 +157,28 @@ class Result:
             raise MissingQuantityError(
                 f"'{self.label}' has no quantity '{name}'", advice=nearest(name, self.quantities)
             ) from None
+
+    def __repr__(self) -> str:
+        """One line: label, studies, mean effect with its interval, status."""
+        mu = self.quantities.get("mu")
+        mean = "" if mu is None else f", mu = {mu.point:.4g} {show.interval(*mu.interval(0.95))}"
+        made = ", reconstructed" if self.effects.reconstructed else ""
+        return f"<Result '{self.label}': k = {self.effects.k}{made}{mean}, status {self.report.status}>"
+
+    def _repr_html_(self) -> str:
+        """A compact table of all quantities with their 95 % intervals, the prior, and what the report says."""
+        made = "reconstructed data" if self.effects.reconstructed else ""
+        return show.card(
+            self.label,
+            facts=(self.effects.title, f"{self.model.label} by {self.engine_label}", f"k = {self.effects.k}", made),
+            header=("quantity", "point", "sd", "95 % interval", "kind of interval"),
+            rows=show.quantity_rows(self.quantities),
+            notes=(
+                f"scale: {self.effects.scale}; prior: {self.prior}",
+                f"status: {self.report.status}",
+                self.report.advice,
+            ),
+        )
 
     @property
     def engine_label(self) -> str:

@@ -51,9 +51,7 @@ class Scale:
     @property
     def plausible_limit(self) -> float:
         """Absolute effect on the analysis scale above which a row deserves a second look."""
-        return {"log": 10.0, "logit": 10.0, "fisher z": 3.0}.get(
-            self.transform, 5.0 if self.name == "SMD" else np.inf
-        )
+        return {"log": 10.0, "logit": 10.0, "fisher z": 3.0}.get(self.transform, 5.0 if self.name == "SMD" else np.inf)
 
     def __str__(self) -> str:
         return self.name

@@ -86,9 +86,7 @@ def card(
     return "".join(parts) + "</div>"
 
 
-def quantity_rows(
-    quantities: Mapping[str, _Quantity], prob: float = 0.95
-) -> list[tuple[str, str, str, str, str]]:
+def quantity_rows(quantities: Mapping[str, _Quantity], prob: float = 0.95) -> list[tuple[str, str, str, str, str]]:
     """A row of words for each quantity: name, point, sd, interval, kind of interval."""
     rows = []
     for name, quantity in quantities.items():

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from support.tables import table
 
 import poolwise as pw
 from poolwise import priors
+from support.tables import table
 
 
 @pytest.fixture(scope="module")

@@ -82,9 +82,7 @@ def test_weights_are_the_mean_shares_of_precision(sampled, draws):
 
 def test_weights_of_a_common_effect_are_inverse_variances():
     weights = _draws.weights(EFFECTS, {"mu": np.zeros((2, 3))})
-    assert list(weights.values()) == pytest.approx(
-        (1.0 / EFFECTS.v / (1.0 / EFFECTS.v).sum()).tolist(), rel=1e-12
-    )
+    assert list(weights.values()) == pytest.approx((1.0 / EFFECTS.v / (1.0 / EFFECTS.v).sum()).tolist(), rel=1e-12)
 
 
 def test_i2_and_tau2_are_functions_of_tau(draws):
@@ -141,7 +139,5 @@ def test_one_study_has_no_i2(draws):
 
 
 def test_a_common_effect_has_mu_alone():
-    draws = _draws.complete(
-        EFFECTS, CommonEffect(mu=p.Flat()), {"mu": np.zeros((2, 3))}, np.random.default_rng(0)
-    )
+    draws = _draws.complete(EFFECTS, CommonEffect(mu=p.Flat()), {"mu": np.zeros((2, 3))}, np.random.default_rng(0))
     assert set(draws) == {"mu"}

@@ -65,9 +65,7 @@ def test_attributes_say_what_it_is(tree):
 
 
 def test_reconstructed_data_are_called_so():
-    effects = Effects(
-        EFFECTS.y, se=EFFECTS.se, provenance=["reported", "reconstructed", "reported", "reported"]
-    )
+    effects = Effects(EFFECTS.y, se=EFFECTS.se, provenance=["reported", "reconstructed", "reported", "reported"])
     assert tree_of(CommonEffect(mu=p.Flat()), effects).attrs["data"] == "reconstructed"
 
 
@@ -76,9 +74,7 @@ def test_a_known_tau_is_data_and_not_a_draw():
     assert set(tree["posterior"].data_vars) == {"mu", "theta", "theta_new"}
     assert set(tree["log_prior"].data_vars) == {"mu"}
     assert tree["constant_data"]["tau"] == 0.3
-    by_hand = stats.norm(tree["posterior"]["mu"].values[..., None], np.sqrt(EFFECTS.v + 0.09)).logpdf(
-        EFFECTS.y
-    )
+    by_hand = stats.norm(tree["posterior"]["mu"].values[..., None], np.sqrt(EFFECTS.v + 0.09)).logpdf(EFFECTS.y)
     np.testing.assert_allclose(tree["log_likelihood"]["y"].values, by_hand, rtol=1e-12, atol=1e-12)
 
 

@@ -57,7 +57,7 @@ def test_quantiles_asked_for_together_are_those_asked_for_alone():
 
 
 def test_the_error_estimate_bounds_the_error():
-    panels = run(lambda x: -np.abs(x - 0.123) ** 3, np.linspace(-8, 8, 5))
-    fine = run(lambda x: -np.abs(x - 0.123) ** 3, np.linspace(-8, 8, 641))
+    panels = run(lambda x: -(np.abs(x - 0.123) ** 3), np.linspace(-8, 8, 5))
+    fine = run(lambda x: -(np.abs(x - 0.123) ** 3), np.linspace(-8, 8, 641))
     x = np.linspace(-1, 1, 21)
     assert np.abs(panels.cdf(x) - fine.cdf(x)).max() <= panels.error[0] + 1e-14

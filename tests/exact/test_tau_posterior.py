@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from support.oracle import PRIORS, Oracle
-from support.tables import NAMES, table
 
 from poolwise.exact.tau_posterior import (
     Studies,
@@ -16,10 +14,15 @@ from poolwise.exact.tau_posterior import (
     theta_new_mixture,
 )
 from poolwise.priors import HalfNormal, make
+from support.oracle import PRIORS, Oracle
+from support.tables import table
 
 # asked for: 1e-8 posterior sd. The oracle's adaptive quadrature is good to about 1e-12 of the whole, twice over
 # (numerator and total), which the density at the limit turns into about 1e-11 of half an interval.
 AGREEMENT = 1e-10
+NAMES = (
+    "bcg", "bcg_k3", "bcg_k2", "eight_schools", "raudenbush1985", "dropout", "misconduct", "normand1999", "molloy2014",
+)  # fmt: skip
 P = np.array([0.025, 0.5, 0.975])
 
 
@@ -148,7 +151,12 @@ def test_the_error_estimate_is_above_the_error_and_small():
 
 def test_many_priors_and_tables_at_once_are_each_as_alone():
     effects = table("bcg")
-    priors = [HalfNormal(0.3), HalfNormal(2.0), prior_of("HalfCauchy(0.3)"), prior_of("LogT(5, -1.72, 1.295)")]
+    priors = [
+        HalfNormal(0.3),
+        HalfNormal(2.0),
+        prior_of("HalfCauchy(0.3)"),
+        prior_of("LogT(5, -1.72, 1.295)"),
+    ]
     studies = Studies.centred(effects.y[None], effects.v[None], np.zeros(1), np.array([np.inf]))
     many = tau_posterior(studies, TauPriors.of(priors), moments=np.zeros(4, dtype=int))
     for job, prior in enumerate(priors):

@@ -31,9 +31,7 @@ def study_table() -> Callable[..., pw.Effects]:
         se = rng.uniform(0.08, 0.5, k)
         if enormous:
             se[-1] = 4.0
-        names = [
-            f"A rather long first author, a second one & the $\\alpha_{i}$ group {1980 + i}" for i in range(k)
-        ]
+        names = [f"A rather long first author, a second one & the $\\alpha_{i}$ group {1980 + i}" for i in range(k)]
         names[0] = "Müller <b>1980</b> 😀 שלום 中文 \U0001faf6"
         return pw.Effects(
             rng.normal(0.3, 0.25, k) + se * rng.normal(size=k),

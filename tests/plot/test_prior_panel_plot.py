@@ -38,9 +38,7 @@ def test_markers_stand_at_the_frame_s_numbers_grouped_by_verdict(dependent):
 
 def test_filled_and_hollow_markers_tell_the_verdicts_apart_without_colour(dependent):
     ax = pw.plot.prior_panel(dependent)
-    faces = {
-        mark.get_label(): mark.get_facecolor()[0] for mark in ax.collections if len(mark.get_facecolor())
-    }
+    faces = {mark.get_label(): mark.get_facecolor()[0] for mark in ax.collections if len(mark.get_facecolor())}
     assert tuple(faces["mu includes 0"]) == (1.0, 1.0, 1.0, 1.0)
     assert tuple(faces["mu above 0"]) != (1.0, 1.0, 1.0, 1.0)
 

@@ -36,14 +36,14 @@ sets <- list(
     list("MD", yi, vi, labels(source),
       "Normand 1999, doi:10.1002/(SICI)1097-0258(19990215)18:3<321::AID-SIM28>3.0.CO;2-P")),
   li2007 = function() with(escalc("OR", ai = ai, n1i = n1i, ci = ci, n2i = n2i, data = dat.li2007),
-    list("OR", yi, vi, labels(study, year), "Li, Zhang, Zhang & Egger 2007, doi:10.1111/j.1742-1241.2006.01182.x")),
+    list("OR", yi, vi, labels(study, year), "Li, Zhang, Zhang & Egger 2007, doi:10.1002/14651858.CD002755.pub2")),
   molloy2014 = function() with(escalc("ZCOR", ri = ri, ni = ni, data = dat.molloy2014),
     list("ZCOR", yi, vi, labels(authors, year), "Molloy, O'Carroll & Ferguson 2014, doi:10.1007/s12160-013-9524-4")),
   hine1989 = function() with(escalc("OR", ai = ai, n1i = n1i, ci = ci, n2i = n2i, data = dat.hine1989),
-    list("OR", yi, vi, labels(source), "Hine et al. 1989, doi:10.1001/archinte.1989.00390120030007")),
+    list("OR", yi, vi, labels(source), "Hine, Laird, Hewitt & Chalmers 1989, in Normand 1999, doi:10.1002/(SICI)1097-0258(19990215)18:3<321::AID-SIM28>3.0.CO;2-P")),
   curtis1998 = function() with(escalc("ROM", m1i = m2i, sd1i = sd2i, n1i = n2i, m2i = m1i, sd2i = sd1i,
     n2i = n1i, data = dat.curtis1998),
-    list("ROM", yi, vi, labels("observation", id), "Curtis & Wang 1998, doi:10.1007/s004420050381")),
+    list("ROM", yi, vi, labels("observation", id), "Hedges, Gurevitch & Curtis 1999, doi:10.1890/0012-9658(1999)080[1150:TMAORR]2.0.CO;2")),
   bangertdrowns2004 = function() with(dat.bangertdrowns2004,
     list("SMD", yi, vi, labels(author, year), "Bangert-Drowns, Hurley & Wilkinson 2004, doi:10.3102/00346543074001029")),
   eight_schools = function() list("MD", c(28, 8, -3, 7, -1, 1, 18, 12), c(15, 10, 16, 11, 9, 11, 10, 18)^2,
@@ -89,8 +89,8 @@ figures <- function(y, v) {
     if (method == "REML") {
       k <- exactly(y, v, method, "knha")
       entry$prediction <- list(wald_z = new_effect(f), wald_t = new_effect(f, pi.type = "t"),
-        wald_riley = new_effect(f, pi.type = "Riley"), knapp_t = new_effect(k),
-        knapp_riley = new_effect(k, pi.type = "Riley"))
+        wald_riley = new_effect(f, pi.type = "riley"), knapp_t = new_effect(k),
+        knapp_riley = new_effect(k, pi.type = "riley"))
       entry$q_profile <- profile(f, y)
       entry$blup <- list(wald = shrunken(f), "hartung-knapp" = shrunken(k))
     }
@@ -98,6 +98,24 @@ figures <- function(y, v) {
   }
   res
 }
+
+# --- a meta-regression on one moderator, for the arithmetic of a general design --------------------------
+moderated <- function(y, v, x) {
+  fits <- list()
+  for (method in c("DL", "HE", "ML", "REML", "PM")) {
+    f <- rma(y, v, mods = ~x, method = method, test = "knha",
+      control = list(threshold = 1e-15, tol = 1e-15, maxiter = 20000))
+    fits[[method]] <- list(tau2 = f$tau2, se_tau2 = f$se.tau2, beta = many(f$beta), se = many(f$se), Q = f$QE,
+      I2 = f$I2 / 100, ll_ml = f$fit.stats["ll", "ML"], ll_reml = f$fit.stats["ll", "REML"])
+    if (method == "REML") {
+      fits[[method]]$q_profile <- many(confint(f, control = list(tol = .Machine$double.eps,
+        maxiter = 10000))$random["tau^2", 2:3])
+      fits[[method]]$blup <- shrunken(f)
+    }
+  }
+  list(x = many(x), fits = fits)
+}
+moderators <- list(bcg = dat.bcg$ablat, raudenbush1985 = pmin(dat.raudenbush1985$weeks, 3))
 
 for (name in names(sets)) {
   d <- sets[[name]]()
@@ -107,6 +125,7 @@ for (name in names(sets)) {
     made_by = list(script = "metafor_figures.R", R = paste(R.version$major, R.version$minor, sep = "."),
       metafor = as.character(packageVersion("metafor")), metadat = as.character(packageVersion("metadat"))),
     y = many(y), v = many(v), study = many(d[[4]]), fits = figures(y, v))
+  if (name %in% names(moderators)) record$regression <- moderated(y, v, moderators[[name]])
   writeLines(json(record), file.path(out, paste0("metafor_", name, ".json")))
   cat(name, length(y), "\n")
 }

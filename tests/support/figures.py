@@ -31,9 +31,7 @@ def boxes(ax: Axes, dpi: float) -> list[tuple[str, Bbox]]:
     figure = ax.figure
     figure.set_dpi(dpi)
     renderer = FigureCanvasAgg(figure).get_renderer()
-    return [
-        (text.get_text(), Bbox(text.get_window_extent(renderer).get_points() / dpi)) for text in texts(ax)
-    ]
+    return [(text.get_text(), Bbox(text.get_window_extent(renderer).get_points() / dpi)) for text in texts(ax)]
 
 
 def overlaps(found: list[tuple[str, Bbox]]) -> list[tuple[str, str]]:

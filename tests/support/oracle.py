@@ -9,10 +9,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from scipy.integrate import quad
 from scipy.special import ndtr
+
 
 def _phi(x: float, mean: float, sd: float) -> float:
     return float(ndtr((x - mean) / sd))
@@ -74,7 +76,7 @@ class Oracle:
             )
             return log_lik, mean, 1 / math.sqrt(information)
         covariance = np.diag(self.v + tau * tau) + self.s0**2 * np.outer(ones, ones)
-        sign, log_det = np.linalg.slogdet(covariance)
+        log_det = np.linalg.slogdet(covariance)[1]
         residual = self.y - self.m0
         log_lik = -0.5 * (k * math.log(2 * math.pi) + log_det + residual @ np.linalg.solve(covariance, residual))
         precision = information + 1 / self.s0**2
@@ -89,7 +91,7 @@ class Oracle:
 
     @cached_property
     def span(self) -> tuple[float, float, float, float]:
-        """Range of u that holds the density down to e^-nats of its maximum, the mode, and the maximum of the log density."""
+        """Range of u down to e^-nats of the highest density, the mode, and the maximum of the log density."""
         grid = np.concatenate([np.arange(-340.0, -20.0, 1.0), np.arange(-20.0, 20.0, 0.05), np.arange(20.0, 60.0, 1.0)])
         height = np.array([self.log_density(u) for u in grid])
         peak = height.max()
@@ -103,7 +105,7 @@ class Oracle:
         steps = np.array([-100, -30, -10, -3, -1, 0, 1, 3, 10])
         cuts = np.unique(np.clip(np.concatenate([[low, end], mode + steps, [EDGE]]), low, end))
         total = 0.0
-        for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+        for a, b in pairwise(cuts):
             total += quad(
                 lambda u: math.exp(self.log_density(u) - peak) * weight(math.exp(u)),
                 a, b, epsabs=1e-14, epsrel=1e-12, limit=400,

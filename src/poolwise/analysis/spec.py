@@ -64,7 +64,7 @@ def _prior_for_tau(value: Any) -> Prior:
 
 def _prior_schema(families: list[str]) -> dict[str, Any]:
     def parameters(family: str) -> dict[str, Any]:
-        count = sum(1 for name in FAMILIES[family].__dataclass_fields__ if name != "metric")
+        count = len(FAMILIES[family].parameter_names())
         listed = {"type": "array", "items": {"type": "number"}, "minItems": count, "maxItems": count}
         return {"anyOf": [{"type": "number"}, listed]} if count == 1 else listed
 

@@ -82,7 +82,16 @@ class PriorPanel:
     def _repr_html_(self) -> str:
         """The sentences and the frame, compact."""
         words = "".join(f"<p>{html.escape(line)}</p>" for line in self.sentences)
-        shown = ["prior", "mu_point", "mu_lower", "mu_upper", "tau_point", "tau_lower", "tau_upper", "excludes_zero"]
+        shown = [
+            "prior",
+            "mu_point",
+            "mu_lower",
+            "mu_upper",
+            "tau_point",
+            "tau_lower",
+            "tau_upper",
+            "excludes_zero",
+        ]
         return words + self.frame[shown].round(3).to_html(index=False, border=0)
 
 
@@ -120,8 +129,10 @@ def prior_panel(
     Roever et al. 2021, Res. Synth. Methods 12:448, 10.1002/jrsm.1475, on weakly informative priors for tau.
     """
     check_prob(prob)
-    entries = panel(effects.scale.name, effects.outcomes) if priors is None else tuple(
-        Entry(prior, "", "given") for prior in priors
+    entries = (
+        panel(effects.scale.name, effects.outcomes)
+        if priors is None
+        else tuple(Entry(prior, "", "given") for prior in priors)
     )
     if not entries:
         raise ModelError("the panel has no prior", "at least one prior on tau")
@@ -247,11 +258,8 @@ def _tau_sentence(frame: pd.DataFrame) -> str:
         return "No prior in the panel has a standard deviation to compare the posterior of tau with."
     dominated = int((ratio < DATA_DOMINATED).sum())
     distance = frame["hellinger_tau"].dropna()
-    tail = (
-        f" The Hellinger distance from prior to posterior of tau runs from {distance.min():.2f} to {distance.max():.2f}."
-        if len(distance)
-        else ""
-    )
+    reach = f"from {distance.min():.2f} to {distance.max():.2f}"
+    tail = f" The Hellinger distance from prior to posterior of tau runs {reach}." if len(distance) else ""
     who = (
         "the data dominate"
         if dominated == len(ratio)

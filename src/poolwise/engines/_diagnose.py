@@ -125,9 +125,7 @@ def _trouble(numbers: Mapping[str, float], chains: int) -> list[str]:
     needed = ESS_PER_CHAIN * chains
     if not sizes[poorest] >= needed:
         where = poorest.replace("_", " of ")
-        trouble.append(
-            f"the {where} has an effective sample size of {sizes[poorest]:.0f}, below {needed:.0f}"
-        )
+        trouble.append(f"the {where} has an effective sample size of {sizes[poorest]:.0f}, below {needed:.0f}")
     if not numbers["e_bfmi"] >= E_BFMI_LIMIT:
         trouble.append(f"E-BFMI is {numbers['e_bfmi']:.2f}, below {E_BFMI_LIMIT}")
     return trouble

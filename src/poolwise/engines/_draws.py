@@ -80,9 +80,7 @@ def quantities(
     if isinstance(model, CommonEffect):
         return dict(mean)
     typical = typical_variance(effects.v)
-    between = (
-        _known(model.tau_fixed, typical) if model.tau_fixed is not None else _between(draws, moments, typical)
-    )
+    between = _known(model.tau_fixed, typical) if model.tau_fixed is not None else _between(draws, moments, typical)
     if math.isnan(typical):
         del between["I2"]
     return {**mean, **between, "theta_new": Posterior(DrawsLaw(draws["theta_new"], moments["theta_new"]))}
@@ -91,8 +89,8 @@ def quantities(
 def studies(effects: Effects, draws: Mapping[str, Array], moments: Mapping[str, int]) -> dict[str, Quantity]:
     """Posterior of each theta_i, whose moments all exist; theta_i is mu under a common effect."""
     if "theta" not in draws:
-        return {name: Posterior(DrawsLaw(draws["mu"], moments["mu"])) for name in effects.study}
-    return {name: Posterior(DrawsLaw(draws["theta"][..., i])) for i, name in enumerate(effects.study)}
+        return {name: Posterior(DrawsLaw(draws["mu"], moments["mu"])) for name in effects.labels}
+    return {name: Posterior(DrawsLaw(draws["theta"][..., i])) for i, name in enumerate(effects.labels)}
 
 
 def weights(effects: Effects, draws: Mapping[str, Array]) -> dict[str, float]:
@@ -101,7 +99,7 @@ def weights(effects: Effects, draws: Mapping[str, Array]) -> dict[str, float]:
     sd = np.hypot(effects.se, tau[..., None])
     precision = np.square(sd.min(axis=-1, keepdims=True) / sd)
     shares = (precision / precision.sum(axis=-1, keepdims=True)).mean(axis=(0, 1))
-    return dict(zip(effects.study, shares.tolist(), strict=True))
+    return dict(zip(effects.labels, shares.tolist(), strict=True))
 
 
 def _between(draws: Mapping[str, Array], moments: Mapping[str, int], typical: float) -> dict[str, Quantity]:

@@ -58,9 +58,7 @@ def fit_many(
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 
 
-def _fit_chunk(
-    y: Array, v: Array, models: Sequence[RandomEffects], n: int, prob: float, new: bool
-) -> dict[str, Array]:
+def _fit_chunk(y: Array, v: Array, models: Sequence[RandomEffects], n: int, prob: float, new: bool) -> dict[str, Array]:
     mus = [model.mu for model in models]
     taus = [model.tau for model in models]
     m0, s0 = np.array([normal_prior(mu) for mu in mus if mu is not None]).T
@@ -77,7 +75,8 @@ def _fit_chunk(
     if (moments < 0).any():
         row = int(np.flatnonzero(moments < 0)[0])
         raise ModelError(
-            f"row {row + 1} with k = {k[row]} has an improper posterior", "a proper prior on tau, or more studies"
+            f"row {row + 1} with k = {k[row]} has an improper posterior",
+            "a proper prior on tau, or more studies",
         )
     wanted = np.minimum(moments, 2)
     posterior = tau_posterior(

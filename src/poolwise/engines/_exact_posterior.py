@@ -119,11 +119,8 @@ class Fitted:
     def draw(self, size: int, rng: np.random.Generator) -> dict[str, Array]:
         """Exact independent joint draws: tau by inversion, then mu, theta and theta_new given tau."""
         y, v = self.effects.y, self.effects.v
-        if self.posterior is None:
-            tau = np.full(size, self.tau_known)
-        else:
-            tau = TauLaw(self.posterior).sample(size, rng)
-        log_lik, mean, sd = self.studies.given_tau(np.zeros(1, dtype=np.intp), tau[None])[:, 0]
+        tau = np.full(size, self.tau_known) if self.posterior is None else TauLaw(self.posterior).sample(size, rng)
+        _, mean, sd = self.studies.given_tau(np.zeros(1, dtype=np.intp), tau[None])[:, 0]
         mu = mean + self.studies.offset[0] + sd * rng.standard_normal(size)
         if isinstance(self.model, CommonEffect):
             return {"mu": mu}
@@ -204,5 +201,3 @@ def _i2_law(tau: TauLaw, vt: float) -> TransformedLaw:
     values = forward(nodes[0])
     mean = float(weight[0] @ values)
     return TransformedLaw(tau, forward, inverse, slope, (mean, float(np.sqrt(weight[0] @ (values - mean) ** 2))))
-
-

@@ -139,8 +139,7 @@ def _sampled(model: Any, settings: NUTS, target_accept: float) -> Any:
         raise
     except RuntimeError as error:
         raise ModelError(
-            "NUTS could not start near mu = inverse-variance mean of the effects and tau = their spread: "
-            f"{error}",
+            f"NUTS could not start near mu = inverse-variance mean of the effects and tau = their spread: {error}",
             "a posterior that is finite near the data",
             "a prior in the unit of the effects, or Exact(), which needs no start",
         ) from error

@@ -85,7 +85,7 @@ def draws_tree(
         "data_hash": effects.data_hash,
     }
     dims = dict.fromkeys(("y", "theta", "se"), ("study",))
-    return to_datatree(groups, coords={"study": effects.study}, dims=dims, attrs=attrs)
+    return to_datatree(groups, coords={"study": effects.labels}, dims=dims, attrs=attrs)
 
 
 def _marginal_sd(effects: Effects, posterior: Mapping[str, Array]) -> Array:

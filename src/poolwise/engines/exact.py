@@ -14,7 +14,7 @@ from poolwise.engines._exact_posterior import Fitted, quadrature
 from poolwise.engines._moments import missing_moments, refuse_improper
 from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
-from poolwise.model import CommonEffect, RandomEffects, prior_words
+from poolwise.model import CommonEffect, RandomEffects, prior_words, remarks
 from poolwise.quantities import IntervalKind, Posterior, Quantity
 from poolwise.result import Finding, FitReport, Result
 
@@ -89,7 +89,7 @@ class Exact:
         findings = _findings(fitted, resolved, self.tolerance)
         report = FitReport(
             findings=findings,
-            notes=effects.notes,
+            notes=effects.notes + remarks(resolved, effects),
             diagnostics=fitted.diagnostics(),
             seconds=time.perf_counter() - start,
             versions=versions("poolwise", "numpy", "scipy"),
@@ -104,8 +104,8 @@ class Exact:
             engine=self,
             interval_kind=f"credible ({self.kind})",
             quantities=fitted.quantities(self.kind),
-            studies=_StudyPosteriors(fitted, effects.study, self.kind),
-            weights=dict(zip(effects.study, fitted.weights().tolist(), strict=True)),
+            studies=_StudyPosteriors(fitted, effects.labels, self.kind),
+            weights=dict(zip(effects.labels, fitted.weights().tolist(), strict=True)),
             report=report,
             prior=prior_words(resolved),
             evidence=fitted.log_evidence(),

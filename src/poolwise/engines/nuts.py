@@ -18,7 +18,7 @@ from poolwise.engines._moments import missing_moments, refuse_improper
 from poolwise.engines._tree import draws_tree
 from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
-from poolwise.model import CommonEffect, RandomEffects, prior_words
+from poolwise.model import CommonEffect, RandomEffects, prior_words, remarks
 from poolwise.result import Finding, FitReport, Result
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class NUTS:
         numbers = _diagnose.diagnostics(chains.parameters, chains.stats, moments)
         report = FitReport(
             findings=self._findings(numbers, resolved, moments),
-            notes=effects.notes + self._core_notes() + notes,
+            notes=effects.notes + remarks(resolved, effects) + self._core_notes() + notes,
             diagnostics=numbers | run,
             seconds=time.perf_counter() - start,
             versions=versions("poolwise", "pymc", "nutpie", "arviz", "numpy"),

@@ -112,9 +112,7 @@ def quantiles(p: Array, weight: Array, centre: Array, spread: Array) -> Array:
     return x
 
 
-def _probit_step(
-    x: Array, p: Array, pull: Array, weight: Array, centre: Array, spread: Array
-) -> tuple[Array, Array]:
+def _probit_step(x: Array, p: Array, pull: Array, weight: Array, centre: Array, spread: Array) -> tuple[Array, Array]:
     """Newton step of Phi^-1(F(x)) towards Phi^-1(p), and whether x lies below the quantile."""
     u = (x[:, None] - centre) / spread
     sign = np.where(p > 0.5, -1.0, 1.0)

@@ -128,7 +128,11 @@ class Panels:
 
 
 def integrate(
-    evaluate: Evaluate, edges: Array, reference: Callable[[Ints, Array], Array], tolerance: float, slack: Array
+    evaluate: Evaluate,
+    edges: Array,
+    reference: Callable[[Ints, Array], Array],
+    tolerance: float,
+    slack: Array,
 ) -> Panels:
     """Integrate n densities, refining panels until each resolves its density.
 

@@ -25,7 +25,34 @@ Ints = NDArray[np.intp]
 
 # offsets of the first panel edges in x: fine near the scale of the problem, geometric far out
 _OFFSETS = np.array(
-    [0, 1.5, 3, 4.5, 6, 8, 10, 12.5, 15, 18, 22, 27, 33, 40, 50, 62, 77, 96, 120, 150, 190, 240, 300, 380, 480, 600]
+    [
+        0,
+        1.5,
+        3,
+        4.5,
+        6,
+        8,
+        10,
+        12.5,
+        15,
+        18,
+        22,
+        27,
+        33,
+        40,
+        50,
+        62,
+        77,
+        96,
+        120,
+        150,
+        190,
+        240,
+        300,
+        380,
+        480,
+        600,
+    ]
 )
 LOG_NODES_REACH = 1e-150  # c over the problem's scale where a prior needs nodes on log tau
 FARTHEST = 1e140  # largest tau over the problem's scale; its square must not overflow
@@ -143,7 +170,7 @@ class TauPosterior:
     moments: Ints
 
     def nodes(self) -> tuple[Array, Array, Array, Array]:
-        """Weights, tau, mean and sd of mu given tau of each job, shape (n, J), padded with the first node at weight 0."""
+        """Weights, tau, mean and sd of mu given tau, shape (n, J), padded with a job's first node at weight 0."""
         panels = self.panels
         weight = panels.mass.reshape(-1)
         job = np.repeat(panels.job, panels.x.shape[1])
@@ -340,9 +367,7 @@ def theta_mixture(posterior: TauPosterior, i: int) -> NormalMixture:
     y = posterior.studies.y[0, i] + posterior.studies.offset[0]
     square = tau[0] ** 2
     to_mean, to_data = v / (v + square), square / (v + square)
-    return NormalMixture(
-        weight[0], to_mean * mean[0] + to_data * y, np.sqrt(to_data * v + (to_mean * sd[0]) ** 2), 2
-    )
+    return NormalMixture(weight[0], to_mean * mean[0] + to_data * y, np.sqrt(to_data * v + (to_mean * sd[0]) ** 2), 2)
 
 
 def _mu_moments(posterior: TauPosterior) -> int:

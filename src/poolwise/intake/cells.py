@@ -76,9 +76,7 @@ class Rows:
         return listing(self.name(int(row)) for row in chosen)
 
 
-def numbers(
-    values: Any, column: str, rows: Rows = Rows(), *, decimal: str = "."
-) -> tuple[Array, tuple[Remark, ...]]:
+def numbers(values: Any, column: str, rows: Rows = Rows(), *, decimal: str = ".") -> tuple[Array, tuple[Remark, ...]]:
     """A column of numbers, shape (k,), NaN where a cell is missing, and what was noticed on the way.
 
     Text is read as a number where that is beyond doubt (a Unicode minus, footnote marks); anything else,
@@ -122,9 +120,7 @@ def _number(cell: object, column: str, row: int, rows: Rows, decimal: str) -> tu
             return float(plain), text == cell.strip()
         if plain.casefold().lstrip("+-") in {"inf", "infinity"}:
             return float(plain), True
-        raise InputError(
-            f"{column} is {cell!r} for {rows.name(row)}", "a number", _cell_advice(text, decimal)
-        )
+        raise InputError(f"{column} is {cell!r} for {rows.name(row)}", "a number", _cell_advice(text, decimal))
     if cell is None or cell is pd.NA or cell is pd.NaT:
         return math.nan, True
     try:
@@ -182,22 +178,16 @@ def _label_remarks(given: list[object], labels: tuple[str, ...]) -> tuple[Remark
     remarks = []
     if blank:
         remarks.append(
-            Remark(
-                f"no study label in row(s) {listing(blank)}; labelled 'study' and the row number", warn=False
-            )
+            Remark(f"no study label in row(s) {listing(blank)}; labelled 'study' and the row number", warn=False)
         )
     if other:
-        remarks.append(
-            Remark(f"study labels that are not text, in row(s) {listing(other)}, became text", warn=False)
-        )
+        remarks.append(Remark(f"study labels that are not text, in row(s) {listing(other)}, became text", warn=False))
     return tuple(remarks)
 
 
 def _items(values: Iterable[object], column: str) -> Iterable[object]:
     if isinstance(values, str | bytes | Mapping) or not np.iterable(values):
-        raise InputError(
-            f"{column} is {type(values).__name__} {values!r}", "a sequence, one entry for each study"
-        )
+        raise InputError(f"{column} is {type(values).__name__} {values!r}", "a sequence, one entry for each study")
     return values
 
 
@@ -205,9 +195,7 @@ def missing(value: object) -> bool:
     """Whether a cell holds nothing."""
     if isinstance(value, str):
         return not value.strip()
-    return (
-        value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
-    )
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
 
 
 def text_of(value: object) -> str:

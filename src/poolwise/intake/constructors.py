@@ -65,9 +65,7 @@ def from_frame(
     labels = None if study is None else sources.column(frame, study, "study").tolist()
     rows = Rows(study_labels(labels)[0])
     if se is None and v is None:
-        raise InputError(
-            "no column of standard errors is named", "se=... or v=...", nearest("se", frame.columns)
-        )
+        raise InputError("no column of standard errors is named", "se=... or v=...", nearest("se", frame.columns))
     columns, read = {}, []
     for role, name in (("y", y), ("se", se), ("v", v), ("n", n)):
         columns[role], remarks = sources.number_column(frame, name, role, rows, decimal)

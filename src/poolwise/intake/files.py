@@ -66,9 +66,7 @@ def read_csv(
                 f"quotes around a cell that contains '{chosen}', or delimiter=...",
             )
     cells = zip(*(row for _, row in table[1:]), strict=True)
-    return pd.DataFrame(
-        {name: _column(list(column), decimal) for name, column in zip(header, cells, strict=True)}
-    )
+    return pd.DataFrame({name: _column(list(column), decimal) for name, column in zip(header, cells, strict=True)})
 
 
 def _text(path: Path, encoding: str) -> str:
@@ -117,20 +115,14 @@ def _check_header(path: Path, header: list[str]) -> None:
         )
     nameless = [place + 1 for place, name in enumerate(header) if not name]
     if nameless:
-        raise InputError(
-            f"{path.name} has no name for column(s) {listing(nameless)}", "a name for each column"
-        )
+        raise InputError(f"{path.name} has no name for column(s) {listing(nameless)}", "a name for each column")
 
 
 def _column(cells: list[str], decimal: str) -> pd.Series:
     """Cells as numbers when all of them are, else as text."""
     filled = [cell for cell in cells if cell.casefold() not in MISSING]
-    plain = [
-        cell.replace(",", ".") if decimal == "," and COMMA_NUMBER.fullmatch(cell) else cell for cell in filled
-    ]
+    plain = [cell.replace(",", ".") if decimal == "," and COMMA_NUMBER.fullmatch(cell) else cell for cell in filled]
     if filled and all(NUMBER.fullmatch(cell) for cell in plain):
         values = iter(plain)
-        return pd.Series(
-            [float(next(values)) if cell.casefold() not in MISSING else np.nan for cell in cells]
-        )
+        return pd.Series([float(next(values)) if cell.casefold() not in MISSING else np.nan for cell in cells])
     return pd.Series([None if cell.casefold() in MISSING_TEXT else cell for cell in cells], dtype=object)

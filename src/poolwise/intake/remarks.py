@@ -30,9 +30,7 @@ def names_swapped(se: object, v: object) -> tuple[Remark, ...]:
     ):
         name = getattr(values, "name", None)
         if isinstance(name, str) and re.sub("[^a-z]", "", name.casefold()) in telling:
-            remarks.append(
-                Remark(f"column '{name}' looks like {looks}; if so, pass it as {right}=, not as {wrong}=")
-            )
+            remarks.append(Remark(f"column '{name}' looks like {looks}; if so, pass it as {right}=, not as {wrong}="))
     return tuple(remarks)
 
 
@@ -45,9 +43,7 @@ def count_remarks(k: int, allow_single: bool, lost: str = "") -> tuple[Remark, .
         For no study; for one study unless `allow_single`.
     """
     if k == 0:
-        raise InputError(
-            f"{lost}the table has no studies", "at least 2 studies with an effect and a standard error"
-        )
+        raise InputError(f"{lost}the table has no studies", "at least 2 studies with an effect and a standard error")
     if k == 1 and not allow_single:
         raise InputError(
             f"{lost}the table has 1 study, which says nothing about the spread between studies",
@@ -74,9 +70,7 @@ def value_remarks(y: Array, se: Array, n: Array, scale: Scale, rows: Rows) -> tu
     far = np.abs(y) > scale.plausible_limit
     if far.any():
         values = listing(f"{rows.name(row)}: {y[row]:.4g}" for row in np.flatnonzero(far).tolist())
-        remarks.append(
-            Remark(f"effects beyond {scale.plausible_limit:g} on the scale '{scale}', check: {values}")
-        )
+        remarks.append(Remark(f"effects beyond {scale.plausible_limit:g} on the scale '{scale}', check: {values}"))
     if scale.is_ratio and _looks_unlogged(y, se):
         remarks.append(
             Remark(

@@ -149,9 +149,7 @@ def unique_labels(
     return tuple(labels), _repetition_remarks(repeated, y, se, rows)
 
 
-def _check_full_keys(
-    repeated: dict[tuple[str, str], list[int]], moderators: pd.DataFrame, rows: Rows
-) -> None:
+def _check_full_keys(repeated: dict[tuple[str, str], list[int]], moderators: pd.DataFrame, rows: Rows) -> None:
     columns = [column for column in KEY_COLUMNS if column in moderators]
     if not columns:
         return

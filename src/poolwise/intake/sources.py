@@ -69,12 +69,8 @@ def fisher_z(r: Any, n: Any, rows: Rows) -> tuple[Array, Array, Array]:
     outside = np.abs(r) > 1
     if outside.any():
         row = int(np.flatnonzero(outside)[0])
-        advice = (
-            f"r / 100 if {r[row]:g} is a percentage" if abs(r[row]) <= 100 else "looking for a swapped column"
-        )
-        raise InputError(
-            f"r is {r[row]:g}, outside [-1, 1], for {rows.names(outside)}", "correlations", advice
-        )
+        advice = f"r / 100 if {r[row]:g} is a percentage" if abs(r[row]) <= 100 else "looking for a swapped column"
+        raise InputError(f"r is {r[row]:g}, outside [-1, 1], for {rows.names(outside)}", "correlations", advice)
     if (np.abs(r) == 1).any():
         raise InputError(
             f"r is exactly 1 or -1 for {rows.names(np.abs(r) == 1)}, where Fisher's z is infinite",
@@ -108,16 +104,12 @@ def log_ratios(
              ((se_log, "se_log"), (limits[0], "lower"), (limits[1], "upper"))]  # fmt: skip
     for values, name in zip(given, ("se_log", "lower", "upper"), strict=True):
         if values is not None and len(values) != len(ratio):
-            raise InputError(
-                f"{name} has {len(values)} values and ratio has {len(ratio)}", "one for each study"
-            )
+            raise InputError(f"{name} has {len(values)} values and ratio has {len(ratio)}", "one for each study")
     se, lower, upper = given
     _check_positive(ratio, "ratio", rows)
     if lower is None or upper is None:
         if se is None or lower is not None or upper is not None:
-            raise InputError(
-                "a ratio needs se_log, or both lower and upper", "the standard error of the log ratio"
-            )
+            raise InputError("a ratio needs se_log, or both lower and upper", "the standard error of the log ratio")
         return np.log(ratio), se, ()
     _check_positive(lower, "lower", rows)
     _check_positive(upper, "upper", rows)
@@ -157,9 +149,7 @@ def _check_order(ratio: Array, lower: Array, upper: Array, rows: Rows) -> None:
         raise InputError(f"lower is not below upper for {rows.names(swapped)}", "lower < ratio < upper")
     outside = (ratio < lower) | (ratio > upper)
     if outside.any():
-        raise InputError(
-            f"the ratio lies outside its limits for {rows.names(outside)}", "lower < ratio < upper"
-        )
+        raise InputError(f"the ratio lies outside its limits for {rows.names(outside)}", "lower < ratio < upper")
 
 
 def _symmetry(y: Array, low: Array, high: Array, rounding: Array, rows: Rows) -> tuple[Remark, ...]:
@@ -177,7 +167,5 @@ def _symmetry(y: Array, low: Array, high: Array, rounding: Array, rows: Rows) ->
 
 def _decimals(*columns: Array) -> int:
     """Decimals to which numbers were printed, at most 9."""
-    printed = (
-        np.format_float_positional(x, trim="-") for x in np.concatenate(columns).tolist() if np.isfinite(x)
-    )
+    printed = (np.format_float_positional(x, trim="-") for x in np.concatenate(columns).tolist() if np.isfinite(x))
     return min(max((len(text.partition(".")[2]) for text in printed), default=0), 9)

@@ -110,9 +110,7 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
     y, read = numbers(given.y, "y", named)
     k = len(y)
     if given.study is not None and len(labels) != k:
-        raise InputError(
-            f"study has {len(labels)} labels and y has {len(y)} values", "one label for each study"
-        )
+        raise InputError(f"study has {len(labels)} labels and y has {len(y)} values", "one label for each study")
     se, n, more = _spreads(given, k, named)
     rows.check_estimates(y, named)
     rows.check_sizes(n, named)
@@ -208,14 +206,10 @@ def _moderators(moderators: pd.DataFrame | Mapping[str, Any] | None, k: int) -> 
         return _no_moderators(k).copy()
     if not isinstance(moderators, pd.DataFrame):
         if not isinstance(moderators, Mapping):
-            raise InputError(
-                f"moderators is {type(moderators).__name__}", "a DataFrame with a row for each study"
-            )
+            raise InputError(f"moderators is {type(moderators).__name__}", "a DataFrame with a row for each study")
         moderators = pd.DataFrame(moderators)
     if len(moderators) != k:
-        raise InputError(
-            f"moderators has {len(moderators)} rows and y has {k} values", "one row for each study"
-        )
+        raise InputError(f"moderators has {len(moderators)} rows and y has {k} values", "one row for each study")
     check_columns(moderators, "moderators")
     clash = [column for column in moderators if column in OWN_COLUMNS]
     if clash:

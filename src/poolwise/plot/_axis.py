@@ -14,6 +14,7 @@ from poolwise.scale import Scale
 Array = NDArray[np.float64]
 _MOST_TICKS, _ENOUGH_TICKS = 8, 4
 _TICK_GAP = 0.09
+_FAR = 5.0
 _NULL = {"identity": 0.0, "log": 0.0, "fisher z": 0.0}
 
 
@@ -25,8 +26,9 @@ def null_value(scale: Scale) -> float | None:
 def limits(points: Array, lower: Array, upper: Array, *, show: Iterable[float] = ()) -> tuple[float, float]:
     """Axis limits that hold the bulk of the intervals; one far wider than the rest will leave the axis.
 
-    The core of the axis spans the points within three interquartile ranges, and three quarters of the
-    lower and of the upper ends. Ends up to the core's width beyond it widen the axis; ends farther out do not.
+    The core of the axis spans the points near the bulk (up to five interquartile ranges, or typical interval
+    half-widths, from the middle half) and three quarters of the lower and of the upper ends. Ends up to the
+    core's width beyond it widen the axis; ends farther out do not.
 
     Parameters
     ----------
@@ -95,10 +97,8 @@ def ticks(
 
 def _bulk(points: Array, ends: Array) -> tuple[float, float]:
     first, third = np.quantile(points, [0.25, 0.75])
-    spread = max(
-        float(third - first), float(np.median(np.abs(ends - np.median(points)))) if ends.size else 0.0
-    )
-    inside = points[(points >= first - 3.0 * spread) & (points <= third + 3.0 * spread)]
+    spread = max(float(third - first), float(np.median(np.abs(ends - np.median(points)))) if ends.size else 0.0)
+    inside = points[(points >= first - _FAR * spread) & (points <= third + _FAR * spread)]
     return float(inside.min()), float(inside.max())
 
 
@@ -122,9 +122,7 @@ def _candidates(scale: Scale, low: float, high: float) -> list[Sequence[float]]:
         sparse = [[10.0**d for d in decades if d % step == 0] for step in (2, 3, 5, 10, 20, 50)]
         halves = range(math.floor(low / math.log(2.0)), math.ceil(high / math.log(2.0)) + 1)
         by_two = [2.0**d for d in halves]
-        return (
-            [by_ten[0], by_two, *linear, *by_ten[1:], *sparse] if stop < 10.0 * start else [*by_ten, *sparse]
-        )
+        return [by_ten[0], by_two, *linear, *by_ten[1:], *sparse] if stop < 10.0 * start else [*by_ten, *sparse]
     if scale.transform == "logit":
         return [*linear, [0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999], [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95]]
     if scale.transform == "fisher z":
@@ -164,7 +162,4 @@ def _decimals(value: float) -> int:
 
 def _fits(kept: list[tuple[float, str]], span: float, width: Callable[[str], float], inches: float) -> bool:
     places = [(x / span * inches, width(label) / 2.0) for x, label in kept]
-    return all(
-        right - left >= half + other + _TICK_GAP
-        for (left, half), (right, other) in itertools.pairwise(places)
-    )
+    return all(right - left >= half + other + _TICK_GAP for (left, half), (right, other) in itertools.pairwise(places))

@@ -19,14 +19,10 @@ def dress(ax: Axes, placed: Placed, scale: Scale, *, label: str = "") -> None:
     """Ticks at round numbers of the reading scale, and the words of the axis below them."""
     inches = ax.get_position().width * _sheet.figure_of(ax).get_size_inches()[0]
     low, high = ax.get_xlim()
-    found = _axis.ticks(
-        scale, low, high, width=lambda words: _text.width(words, _sheet.TICK_SIZE), inches=inches
-    )
+    found = _axis.ticks(scale, low, high, width=lambda words: _text.width(words, _sheet.TICK_SIZE), inches=inches)
     ax.set_xticks([x for x, _ in found], labels=[words for _, words in found])
     ax.minorticks_off()
-    ax.tick_params(
-        axis="x", length=3.0, width=0.8, color=_sheet.SOFT, labelcolor=_sheet.INK, top=False, labeltop=False
-    )
+    ax.tick_params(axis="x", length=3.0, width=0.8, color=_sheet.SOFT, labelcolor=_sheet.INK, top=False, labeltop=False)
     ax.tick_params(axis="x", bottom=True, labelbottom=True, direction="out", pad=2.5)
     for tick in ax.get_xticklabels():
         tick.set_fontproperties(_text.font(tick.get_text(), _sheet.TICK_SIZE))

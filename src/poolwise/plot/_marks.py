@@ -55,9 +55,7 @@ def arrows(ax: Axes, y: Array, side: str, *, colour: str, name: str) -> None:
     )
 
 
-def points(
-    ax: Axes, x: ArrayLike, y: ArrayLike, *, sizes: ArrayLike, look: tuple[str, str, str], name: str
-) -> None:
+def points(ax: Axes, x: ArrayLike, y: ArrayLike, *, sizes: ArrayLike, look: tuple[str, str, str], name: str) -> None:
     """Markers at the points that lie on the axis; `look` is marker, face colour, edge colour."""
     low, high = ax.get_xlim()
     x, y, sizes = (np.asarray(each, dtype=float) for each in (x, y, sizes))

@@ -195,9 +195,7 @@ def place(sheet: Sheet, width: float | None = None) -> Placed:
     inside = whole - 2 * MARGIN
     title = tuple(_text.wrap(sheet.title, inside, TITLE_SIZE, bold=True)) if sheet.title else ()
     notes = tuple(
-        (line, note)
-        for note in sheet.notes
-        for line in _text.wrap(note.words, inside, note.size, bold=note.bold)
+        (line, note) for note in sheet.notes for line in _text.wrap(note.words, inside, note.size, bold=note.bold)
     )
     return Placed(sheet, tuple(edges), whole, title, notes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -66,11 +67,16 @@ def fit(words: str, inches: float, size: float, *, bold: bool = False) -> str:
     head, _, tail = words.rpartition(" ")
     if not head or len(tail) > 10:
         head, tail = words[:-4], words[-4:]
-    for length in range(len(head), 0, -1):
-        shorter = f"{head[:length].rstrip(' ,;')}… {tail}"
-        if width(shorter, size, bold=bold) <= inches:
-            return shorter
-    return "…"
+
+    def shortened(length: int) -> str:
+        return f"{head[:length].rstrip(' ,;')}… {tail}"
+
+    def too_long(length: int) -> bool:
+        return width(shortened(length), size, bold=bold) > inches
+
+    # A longer head is wider, so the lengths that are too long form the upper end of the range.
+    length = bisect.bisect_left(range(1, len(head) + 1), True, key=too_long)
+    return "…" if length == 0 else shortened(length)
 
 
 def wrap(words: str, inches: float, size: float, *, bold: bool = False) -> list[str]:

@@ -110,9 +110,7 @@ def _study_rows(result: Result, prob: float, by: str | None) -> pd.DataFrame:
     return frame.sort_values("group", key=lambda column: column.map(order), kind="stable")
 
 
-def _pooled_rows(
-    result: Result, prob: float, null: float | None, rope: tuple[float, float] | None
-) -> pd.DataFrame:
+def _pooled_rows(result: Result, prob: float, null: float | None, rope: tuple[float, float] | None) -> pd.DataFrame:
     rows = []
     for name, row in _POOLED.items():
         quantity = result.quantities.get(name)
@@ -170,9 +168,7 @@ def _check_beside(result: Result, beside: Sequence[Result]) -> None:
     if isinstance(beside, Result):
         raise InputError("beside is a single result", "a tuple of results", "beside=(reml,)")
     scale = result.effects.scale
-    others = [
-        f"'{other.label}' is in {other.effects.scale}" for other in beside if other.effects.scale != scale
-    ]
+    others = [f"'{other.label}' is in {other.effects.scale}" for other in beside if other.effects.scale != scale]
     if others:
         raise InputError(", ".join(others), f"every result in {scale}, like '{result.label}'")
 

@@ -15,6 +15,8 @@ from poolwise.scale import Scale
 
 type Block = dict[str, dict[Hashable, Any]]
 
+# No-break spaces, so that the line does not break within the brackets.
+_INSIDE = "in\N{NO-BREAK SPACE}region"
 _EFFECTS = (("mean", "μ"), ("new study", _text.THETA_NEW))
 
 
@@ -34,9 +36,7 @@ def forest_notes(
     numbers = [name + words for name, block in told if (words := _numbers(block, scale, places))]
     if rope is not None:
         low, high = (_words.number(float(end), 2) for end in scale.back(list(rope)))
-        inside = [
-            name + words for name, block in told if (words := _probabilities(block, "p_in_rope", "in region"))
-        ]
+        inside = [name + words for name, block in told if (words := _probabilities(block, "p_in_rope", _INSIDE))]
         numbers.append("; ".join([f"Shaded: region of practical equivalence, {low} to {high}", *inside]))
     notes = [Note(words, _sheet.BODY_SIZE, _sheet.INK, math=True) for words in numbers]
     notes += [
@@ -76,8 +76,9 @@ def _numbers(block: Block, scale: Scale, places: int) -> str:
 
 def _probabilities(block: Block, column: str, event: str) -> str:
     """``P(mu < 0) = 0.998`` for each effect that has a probability, empty when none has."""
+    gap = "\N{NO-BREAK SPACE}" if event == _INSIDE else " "
     return ",  ".join(
-        f"P({symbol} {event}) {_words.probability(float(block[row][column]))}"
+        f"P({symbol}{gap}{event}) {_words.probability(float(block[row][column]))}"
         for row, symbol in _EFFECTS
         if row in block and not math.isnan(float(block[row][column]))
     )

@@ -132,13 +132,9 @@ def _draw_studies(ax: Axes, rows: Sequence[Row]) -> None:
     shrunken = bool(studies["point"].notna().any())
     apart = _APART if shrunken else 0.0
     raw, grey = "raw interval", _marks.RAW
-    _marks.intervals(
-        ax, studies["raw_lower"], studies["raw_upper"], y - apart, colour=grey, width=1.0, name=raw
-    )
+    _marks.intervals(ax, studies["raw_lower"], studies["raw_upper"], y - apart, colour=grey, width=1.0, name=raw)
     look = ("s", "white", grey)
-    _marks.points(
-        ax, studies["raw"], y - apart, sizes=_sides(studies["weight"]), look=look, name="raw estimate"
-    )
+    _marks.points(ax, studies["raw"], y - apart, sizes=_sides(studies["weight"]), look=look, name="raw estimate")
     if shrunken:
         own, blue = "shrunken interval", _marks.COLOURS[0]
         _marks.intervals(ax, studies["lower"], studies["upper"], y + apart, colour=blue, width=1.5, name=own)

@@ -105,9 +105,7 @@ def _pooled_label(record: Mapping[str, Any]) -> str:
     return f"{name}, {_words.kind(record['interval'])}" if record["interval"] else name
 
 
-def _columns(
-    frame: pd.DataFrame, rows: Sequence[Row], effects: Effects, shrunken: bool
-) -> tuple[Column | Plot, ...]:
+def _columns(frame: pd.DataFrame, rows: Sequence[Row], effects: Effects, shrunken: bool) -> tuple[Column | Plot, ...]:
     places = _words.decimals(effects.scale, frame)
 
     def reading(row: Row, *names: str) -> str:
@@ -136,9 +134,7 @@ def _columns(
     else:
         either = tuple(alone or pooled for alone, pooled in zip(raw, own, strict=True))
         columns.append(Column(f"Estimate {level}", either, align="right"))
-    weight = tuple(
-        _words.percent(float(row.numbers["weight"])) if row.kind == "study" else "" for row in rows
-    )
+    weight = tuple(_words.percent(float(row.numbers["weight"])) if row.kind == "study" else "" for row in rows)
     columns.append(Column("Weight", weight, align="right"))
     return tuple(columns)
 
@@ -146,12 +142,7 @@ def _columns(
 def _label(row: Row, effects: Effects) -> str:
     """The words of the first column; a study's source is added where the sources differ."""
     source = str(row.numbers.get("data", ""))
-    if (
-        row.kind != "study"
-        or len(set(effects.provenance)) == 1
-        or source == "reported"
-        or source in row.label
-    ):
+    if row.kind != "study" or len(set(effects.provenance)) == 1 or source == "reported" or source in row.label:
         return _text.plain(row.label) if row.kind != "study" else row.label
     return f"{row.label} ({source})"
 

@@ -17,7 +17,7 @@ from poolwise.scale import Scale, as_scale
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_PLOT_INCHES, _TAU_INCHES, _MOST_SOURCE = 2.7, 1.4, 3.3
+_PLOT_INCHES, _TAU_INCHES, _MOST_SOURCE = 2.7, 1.4, 3.5
 _PITCH, _MARKER = 0.225, 5.5
 _VERDICTS = {"above": "above 0", "below": "below 0", "no": "includes 0"}
 _EXCLUDES, _INCLUDES, _TAU = _marks.COLOURS[1], _marks.COLOURS[0], _marks.RAW
@@ -69,9 +69,7 @@ def _draw_mu(ax: Axes, rows: pd.DataFrame, y: np.ndarray, verdict: str) -> None:
     excludes = verdict != "no"
     colour = _EXCLUDES if excludes else _INCLUDES
     name = f"mu {_VERDICTS[verdict]}"
-    _marks.intervals(
-        ax, rows["mu_lower"], rows["mu_upper"], y, colour=colour, width=1.4, name=f"{name}, interval"
-    )
+    _marks.intervals(ax, rows["mu_lower"], rows["mu_upper"], y, colour=colour, width=1.4, name=f"{name}, interval")
     look = ("o", colour if excludes else "white", colour)
     _marks.points(ax, rows["mu_point"], y, sizes=_MARKER, look=look, name=name)
 
@@ -120,14 +118,20 @@ def _notes(panel: PriorPanel, rows: list[dict[Any, Any]]) -> list[Note]:
         verdict = sentence == panel.sentence
         size, colour = (_sheet.BODY_SIZE, _sheet.INK) if verdict else (_sheet.NOTE_SIZE, _sheet.SOFT)
         notes.append(Note(_words.greek(_words.prior(_text.plain(sentence))), size, colour, bold=verdict))
+    troubled = [f"{_words.prior(row['prior'])}: {row['status']}" for row in rows if row["status"] != "ok"]
+    if troubled:
+        notes.append(Note(f"Status under {', '.join(troubled)}.".replace("_", " "), colour=_sheet.ALARM, bold=True))
     kinds = ", ".join(dict.fromkeys(str(row["interval"]) for row in rows))
-    notes.append(
-        Note(
-            f"{_words.level(panel.prob)} intervals: {kinds}. Points: medians. Filled: the interval for μ "
-            "excludes 0; hollow: it includes 0. Bold: this prior flips the verdict. Arrow: it goes on."
-        )
-    )
+    key = "Filled: the interval for μ excludes 0; hollow: it includes 0. Bold: this prior flips the verdict."
+    arrow = " Arrow: the interval goes on beyond the axis." if _leaves_axis(panel.frame) else ""
+    notes.append(Note(f"{_words.level(panel.prob)} intervals: {kinds}. Points: medians. {key}{arrow}"))
     return notes
+
+
+def _leaves_axis(frame: pd.DataFrame) -> bool:
+    low, high = _mu_limits(frame)
+    beyond = (frame["mu_lower"] < low) | (frame["mu_upper"] > high) | (frame["tau_upper"] > _tau_limit(frame))
+    return bool(beyond.any())
 
 
 def _source(row: dict[Any, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from poolwise.errors import ModelError
@@ -41,7 +40,7 @@ STANDARD: dict[type[Prior], Prior] = {
 
 def parameter_names(name: str, prior: Prior) -> tuple[str, ...]:
     """Names of the prior's parameters in a model, in the order of its record: ``"tau_scale"``, ..."""
-    return tuple(f"{name}_{field.name}" for field in fields(prior) if field.name != "metric")
+    return tuple(f"{name}_{parameter}" for parameter in prior.parameter_names())
 
 
 def prior_on_mu(prior: Prior) -> TensorVariable:
@@ -61,9 +60,7 @@ def prior_on_mu(prior: Prior) -> TensorVariable:
         case Normal():
             return pm.Normal("mu", mu=p[0], sigma=p[1])
         case _:
-            raise ModelError(
-                f"mu has the prior {prior}", "a prior that PyMC knows here", "Normal(0, 1) or Flat()"
-            )
+            raise ModelError(f"mu has the prior {prior}", "a prior that PyMC knows here", "Normal(0, 1) or Flat()")
 
 
 def prior_on_tau(prior: Prior) -> TensorVariable:
@@ -105,7 +102,4 @@ def _parameters(name: str, prior: Prior) -> list[TensorVariable]:
     """The prior's parameters as data of the model, so that another scale needs no new compilation."""
     import pymc as pm
 
-    return [
-        pm.Data(label, value)
-        for label, value in zip(parameter_names(name, prior), prior.parameters, strict=True)
-    ]
+    return [pm.Data(label, value) for label, value in zip(parameter_names(name, prior), prior.parameters, strict=True)]

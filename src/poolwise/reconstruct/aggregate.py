@@ -98,14 +98,10 @@ class Aggregate:
         if isinstance(row, Aggregate):
             return row
         cells = _cells(row)
-        settings: dict[str, Any] = {
-            name: as_printed(cells.get(name), name, _decimals(cells, name)) for name in FIGURES
-        }
+        settings: dict[str, Any] = {name: as_printed(cells.get(name), name, _decimals(cells, name)) for name in FIGURES}
         settings |= {name: str(cells[name]) for name in _WORDS if name in cells}
         below, above = cells.get("directions", ("", ""))
-        return cls(
-            k=_whole(cells.get("k")), share=_share(cells.get("share")), directions=(below, above), **settings
-        )
+        return cls(k=_whole(cells.get("k")), share=_share(cells.get("share")), directions=(below, above), **settings)
 
     @property
     def figures(self) -> dict[str, Printed]:
@@ -182,9 +178,7 @@ def _cells(row: Mapping[str, Any] | pd.Series) -> dict[str, Any]:
     given = told | {str(name): cell for name, cell in row.items()}
     unknown = [name for name in given if name not in _KNOWN]
     if unknown:
-        raise InputError(
-            f"a published row has an unknown column '{unknown[0]}'", advice=nearest(unknown[0], _KNOWN)
-        )
+        raise InputError(f"a published row has an unknown column '{unknown[0]}'", advice=nearest(unknown[0], _KNOWN))
     for name, other in _OTHER_NAMES.items():
         if name not in given and other in given:
             given[name] = given[other]

@@ -84,9 +84,7 @@ def _no_limits(value: Callable[[_Exact], float]) -> Callable[[_Exact], tuple[flo
 
 
 _CONSEQUENCES = (
-    _Consequence(
-        "mu, common effect (Wald)", "d -/+ z SE", "inverse-variance weighting", _mean(lambda x: x.z * x.se)
-    ),
+    _Consequence("mu, common effect (Wald)", "d -/+ z SE", "inverse-variance weighting", _mean(lambda x: x.z * x.se)),
     _Consequence(
         "mu, unrestricted weighted least squares",
         "d -/+ t(k-1) SE sqrt(Q / (k-1))",
@@ -115,9 +113,7 @@ _CONSEQUENCES = (
     ),
     _Consequence("I2", "max(0, 1 - (k-1) / Q), limits from ln H", _HIGGINS, _i2),
     _Consequence("H2", "Q / (k-1)", _HIGGINS, _no_limits(lambda x: x.h**2)),
-    _Consequence(
-        "p of Q", "P(chi2(k-1) > Q)", _COCHRAN, _no_limits(lambda x: float(chdtrc(x.df, max(x.q, 0.0))))
-    ),
+    _Consequence("p of Q", "P(chi2(k-1) > Q)", _COCHRAN, _no_limits(lambda x: float(chdtrc(x.df, max(x.q, 0.0))))),
     _Consequence(
         "tau2 (DL), lower bound",
         "max(0, (Q - k + 1) / (SE^-2 (1 - 1/k)))",
@@ -127,9 +123,7 @@ _CONSEQUENCES = (
 )
 
 
-def published_consequences(
-    published: Aggregate | Mapping[str, Any] | pd.Series, *, prob: float = 0.95
-) -> pd.DataFrame:
+def published_consequences(published: Aggregate | Mapping[str, Any] | pd.Series, *, prob: float = 0.95) -> pd.DataFrame:
     """What k, d, SE and Q of a published outcome imply exactly, whatever the studies were.
 
     - Unrestricted weighted least squares: d -/+ t(k-1) SE sqrt(Q / (k-1)); with Birge's ratio the

@@ -109,9 +109,7 @@ def _usable(rows: Sequence[Aggregate]) -> tuple[tuple[Aggregate, ...], list[str]
         raise InputError("no level has a published d and SE", "at least one subgroup row with both")
     repeated = [level.name for level in levels if sum(other.name == level.name for other in levels) > 1]
     if repeated:
-        raise InputError(
-            f"level '{repeated[0]}' is published twice", "rows of one moderator, each level once"
-        )
+        raise InputError(f"level '{repeated[0]}' is published twice", "rows of one moderator, each level once")
     return levels, notes
 
 
@@ -197,9 +195,7 @@ def _all_sizes(bounds: Sequence[tuple[int, int]], k: int, factor: str) -> NDArra
         row, step = np.nonzero(allowed)
         partial = np.column_stack([partial[row], steps[step]])
         if len(partial) > _MOST_SIZES:
-            raise InputError(
-                f"too many ways of dividing {k} studies by '{factor}'", "k given for more levels"
-            )
+            raise InputError(f"too many ways of dividing {k} studies by '{factor}'", "k given for more levels")
     if not len(partial):
         raise InputError(
             f"the levels of '{factor}' cannot hold {k} studies together",

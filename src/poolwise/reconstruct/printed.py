@@ -119,8 +119,6 @@ def _from_text(text: str, name: str) -> Printed | None:
     match = _PATTERN.match(stripped)
     if match is None:
         advice = f"'{stripped.replace(',', '.')}' (a point before the decimals)" if "," in stripped else ""
-        raise InputError(
-            f"published {name} = {text!r} is no number", "text such as '0.390' or '<.001'", advice
-        )
+        raise InputError(f"published {name} = {text!r} is no number", "text such as '0.390' or '<.001'", advice)
     sign, digits = match.groups()
     return Printed(float(digits), len(digits.partition(".")[2]), below=sign == "<")

@@ -122,9 +122,7 @@ class Reconstruction:
             for i, value in enumerate(recomputed[name].tolist())
         ]
         if row.k is not None:
-            cells += [
-                (i, row.name, "k", str(row.k), k, f"{k:.0f}") for i, k in enumerate(recomputed["k"].tolist())
-            ]
+            cells += [(i, row.name, "k", str(row.k), k, f"{k:.0f}") for i, k in enumerate(recomputed["k"].tolist())]
         names = ["table", "level", "figure", "published", "recomputed", "printed"]
         frame = pd.DataFrame(cells, columns=names)
         return frame.assign(agrees=frame["published"] == frame["printed"])

@@ -249,5 +249,5 @@ def _null(scale: Scale) -> str:
 
 
 def _told(quantity: Quantity, prob: float) -> str:
-    limits = interval(*quantity.interval(prob))
+    limits = interval(*quantity.interval(prob)).replace(" ", "\u00a0")
     return f"{number(quantity.point)}, {words.level(prob)} {words.kind(quantity.interval_kind())} {limits}"

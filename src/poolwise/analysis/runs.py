@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, final
 
-from poolwise.analysis.read import Analysis, PlannedFit
+from poolwise.analysis.record import Analysis, PlannedFit
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import MissingQuantityError, nearest
 from poolwise.fit import fit

@@ -1,0 +1,139 @@
+"""From the sections of an analysis file and the study table to the fits that will be run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from poolwise.analysis import problems
+from poolwise.analysis.problems import Problem
+from poolwise.analysis.record import Panel, PlannedFit
+from poolwise.effects import Effects
+from poolwise.engines._moments import refuse_improper
+from poolwise.engines.closed_form import ClosedForm
+from poolwise.engines.exact import Exact
+from poolwise.engines.nuts import NUTS
+from poolwise.errors import AnalysisError, PoolwiseError
+from poolwise.fit import PAIRS
+from poolwise.model import CommonEffect, Model, RandomEffects
+from poolwise.prior_catalogue import panel
+from poolwise.priors import Prior
+
+if TYPE_CHECKING:
+    from poolwise.analysis.spec import ClosedFormRow, ModelSection, Spec
+
+
+def tried[T](key: str, found: list[Problem], make: Callable[[], T]) -> T | None:
+    """What `make` makes, or None when it raises an error of the package, which joins what was found."""
+    try:
+        return make()
+    except PoolwiseError as error:
+        found.append(problems.of_error(key, error))
+        return None
+
+
+def stated(section: ModelSection, kind: str) -> Model:
+    """The model that a section states, its priors not yet resolved."""
+    if kind == "common-effect":
+        return CommonEffect(mu=section.mu)
+    return RandomEffects(mu=section.mu, tau=section.tau, tau_fixed=section.tau_fixed)
+
+
+def planned_fits(spec: Spec, model: Model, effects: Effects, found: list[Problem]) -> tuple[PlannedFit, ...]:
+    """Every fit that the file asks for: the frequentist ones, the exact ones, NUTS."""
+    engines = spec.engines
+    makers: list[tuple[str, Callable[[], PlannedFit]]] = [
+        (f"engines.closed_form[{number}]", partial(_frequentist, spec, row, effects))
+        for number, row in enumerate(engines.closed_form)
+    ]
+    if engines.exact is not None:
+        makers.append(("engines.exact", partial(_bayesian, engines.exact.label, model, Exact, {}, effects)))
+    for number, prior in enumerate(spec.sensitivity.mu):
+        makers.append((f"sensitivity.mu[{number}]", partial(_beside, model, prior, effects)))
+    if engines.nuts is not None:
+        settings = engines.nuts.model_dump(exclude={"label"})
+        makers.append(
+            ("engines.nuts", partial(_bayesian, engines.nuts.label, model, NUTS, settings, effects))
+        )
+    fits = [tried(key, found, partial(_existing, make)) for key, make in makers]
+    return tuple(fit for fit in fits if fit is not None)
+
+
+def _existing(make: Callable[[], PlannedFit]) -> PlannedFit:
+    fit = make()
+    engines = PAIRS.get(type(fit.model), ())
+    if type(fit.engine) not in engines:
+        raise AnalysisError(
+            f"{fit.model.label} by {type(fit.engine).__name__} does not exist",
+            " or ".join(engine.__name__ for engine in engines),
+        )
+    return fit
+
+
+def _frequentist(spec: Spec, row: ClosedFormRow, effects: Effects) -> PlannedFit:
+    kind = row.model or spec.model.kind
+    settings = row.model_dump(exclude={"label", "model"}, exclude_none=True)
+    if kind == "common-effect" and "tau2" in settings:
+        raise AnalysisError("a common-effect fit has no tau2", "model = 'random-effects', or no tau2")
+    section = spec.model
+    if kind != section.kind:
+        section = section.model_copy(update={"tau": None, "tau_fixed": None})
+    return PlannedFit(row.label or "", stated(section, kind).resolved(effects), ClosedForm(**settings))
+
+
+def _bayesian(
+    label: str | None,
+    model: Model,
+    engine: type[Exact] | type[NUTS],
+    settings: dict[str, Any],
+    effects: Effects,
+) -> PlannedFit:
+    refuse_improper(effects, model)
+    return PlannedFit(label or "", model, engine(**settings))
+
+
+def _beside(model: Model, prior: Prior, effects: Effects) -> PlannedFit:
+    words = "flat mu" if not prior.proper else f"mu ~ {prior}"
+    return _bayesian(f"exact, {words}", replace(model, mu=prior).resolved(effects), Exact, {}, effects)
+
+
+def planned_panel(spec: Spec, model: Model, effects: Effects) -> Panel | None:
+    """The prior panel, None when none is asked for or the model has no prior on tau.
+
+    Raises
+    ------
+    PoolwiseError
+        When the scale of effect has no panel and none is given, or a posterior would be improper.
+    """
+    wanted = spec.sensitivity
+    if not isinstance(model, RandomEffects) or model.tau is None or model.mu is None:
+        if wanted.tau:
+            raise AnalysisError(
+                "'tau' lists priors for a panel, and the model has no prior on tau", "no 'tau'"
+            )
+        return None
+    if not wanted.prior_panel:
+        return None
+    for prior in wanted.tau or [entry.prior for entry in panel(effects.scale.name, effects.outcomes)]:
+        refuse_improper(effects, replace(model, tau=prior))
+    return Panel(wanted.tau or None, model.mu)
+
+
+def check_evidence(spec: Spec, model: Model, found: list[Problem]) -> None:
+    """Find what keeps the log evidence from being reported: no exact fit, an improper prior."""
+    if not spec.report.evidence:
+        return
+    if spec.engines.exact is None:
+        found.append(Problem("report.evidence", "found true, without an exact fit", "engines.exact = {}"))
+    for name in ("mu", "tau"):
+        prior = getattr(model, name, None)
+        if prior is not None and not prior.proper:
+            found.append(
+                Problem(
+                    f"model.{name}",
+                    f"the prior {prior} is improper, and the log evidence is asked for",
+                    "a proper prior, or report.evidence = false",
+                )
+            )

@@ -1,0 +1,100 @@
+"""What an analysis file becomes: the study table, the model, and every fit that will be run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import final
+
+from poolwise.effects import Effects
+from poolwise.fit import Engine
+from poolwise.model import Model
+from poolwise.priors import Prior
+
+
+@final
+@dataclass(frozen=True)
+class PlannedFit:
+    """One fit of an analysis: what will be run, and what it will be called.
+
+    Attributes
+    ----------
+    label : str
+        Words for tables and figures; empty for the words that the engine finds.
+    model : Model
+        The model with every prior explicit.
+    engine : Engine
+        How it is computed.
+    """
+
+    label: str
+    model: Model
+    engine: Engine
+
+
+@final
+@dataclass(frozen=True)
+class Panel:
+    """The prior panel of an analysis.
+
+    Attributes
+    ----------
+    priors : tuple of Prior, optional
+        Priors on tau; the panel of the scale of effect when None.
+    mu : Prior
+        Prior on the mean effect, the same in every fit of the panel.
+    """
+
+    priors: tuple[Prior, ...] | None
+    mu: Prior
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """One scientific question, checked to the end.
+
+    Attributes
+    ----------
+    name : str
+        The file's name without its ending; the name of the folder of results.
+    title, question : str
+        The question in a line and in a sentence.
+    source : str
+        Name of the file.
+    effects : Effects
+        The study table.
+    model : Model
+        The model, every prior explicit.
+    fits : tuple of PlannedFit
+        What will be run, in the order of the tables.
+    panel : Panel, optional
+        The prior panel, None when none is asked for.
+    prob : float
+        Probability of every interval.
+    rope : tuple of float, optional
+        Region of practical equivalence on the analysis scale.
+    evidence : bool
+        Whether the log evidence is reported.
+    spec_hash : str
+        SHA-256 of the file.
+    data_notes : tuple of str
+        What a reader has to know about the data.
+    """
+
+    name: str
+    title: str
+    question: str
+    source: str
+    effects: Effects
+    model: Model
+    fits: tuple[PlannedFit, ...]
+    panel: Panel | None = None
+    prob: float = 0.95
+    rope: tuple[float, float] | None = None
+    evidence: bool = False
+    spec_hash: str = field(default="", repr=False)
+    data_notes: tuple[str, ...] = field(default=(), repr=False)
+
+    def statement(self) -> tuple[str, ...]:
+        """The generative statement of the model that will run, a line each."""
+        return self.model.statement()

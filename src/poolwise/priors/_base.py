@@ -1,0 +1,129 @@
+"""What every prior has, and how its parameters are checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any, ClassVar, Self, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from poolwise.errors import ModelError
+
+Array = NDArray[np.float64]
+LOG_2PI = math.log(2.0 * math.pi)
+
+
+def _number(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float | int) else str(value)
+
+
+def check_positive(prior: Prior, *names: str) -> None:
+    for name in names:
+        value = getattr(prior, name)
+        if not (isinstance(value, int | float | np.number) and math.isfinite(value) and value > 0):
+            raise ModelError(
+                f"{type(prior).__name__} has {name} = {value!r}", f"a finite {name} above 0", f"{name}=0.5"
+            )
+
+
+def check_finite(prior: Prior, *names: str) -> None:
+    for name in names:
+        value = getattr(prior, name)
+        if not (isinstance(value, int | float | np.number) and math.isfinite(value)):
+            raise ModelError(f"{type(prior).__name__} has {name} = {value!r}", f"a finite {name}")
+
+
+class Prior:
+    """What every prior has; use one of the families below.
+
+    Attributes
+    ----------
+    positive : bool
+        Whether the prior lives on [0, inf) and may stand on tau.
+    proper : bool
+        Whether it integrates to 1.
+    tail_power : float
+        a where the density falls as x^-a (up to slower factors); inf for lighter tails.
+    needs_log_nodes : bool
+        Whether the density vanishes or blows up at 0 so sharply that quadrature works on log tau there.
+    log_density : callable
+        Log density at x given the parameters, each broadcast against x: a static method of the family.
+    metric : str or None
+        Scale of effect that the prior was made for.
+    """
+
+    positive: ClassVar[bool] = True
+    proper: ClassVar[bool] = True
+    needs_log_nodes: ClassVar[bool] = False
+    log_density: ClassVar[Callable[..., Array]]
+
+    metric: str | None
+
+    @classmethod
+    def parameter_names(cls) -> tuple[str, ...]:
+        """Names of the family's parameters, in the order of its signature."""
+        return tuple(field.name for field in fields(cast(Any, cls)) if field.name != "metric")
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        """The parameters, in the order of the family's signature."""
+        return tuple(float(getattr(self, name)) for name in self.parameter_names())
+
+    @property
+    def family(self) -> str:
+        """The family's name."""
+        return type(self).__name__
+
+    @property
+    def tail_power(self) -> float:
+        """A where the density falls as x^-a; inf for lighter tails."""
+        return math.inf
+
+    @property
+    def upper(self) -> float:
+        """Upper end of the support."""
+        return math.inf
+
+    @property
+    def lowest(self) -> float:
+        """Lower end of the support of a prior on tau."""
+        return 0.0
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation; inf where it does not exist."""
+        return math.inf
+
+    def log_pdf(self, x: ArrayLike) -> Array:
+        """Log density at x; -inf outside the support; same shape as x."""
+        return self.log_density(np.asarray(x, dtype=float), *self.parameters)
+
+    def pdf(self, x: ArrayLike) -> Array:
+        """Density at x; same shape as x."""
+        return np.exp(self.log_pdf(x))
+
+    def cdf(self, x: ArrayLike) -> Array:
+        """Probability of a value at most x; same shape as x."""
+        raise NotImplementedError
+
+    def ppf(self, p: ArrayLike) -> Array:
+        """Quantile at p; same shape as p."""
+        raise NotImplementedError
+
+    def sample(self, size: int, seed: int) -> Array:
+        """Draws by inversion, shape (size,)."""
+        return self.ppf(np.random.default_rng(seed).random(size))
+
+    def scaled(self, factor: float) -> Self:
+        """The prior of factor x tau (or factor x mu), for a scale of effect whose unit is `factor` times as long."""
+        raise NotImplementedError
+
+    def for_metric(self, metric: str, factor: float) -> Self:
+        """The prior moved to another scale of effect by an explicit factor: pi / sqrt(3) from d to log OR."""
+        return replace(cast(Any, self.scaled(factor)), metric=metric)
+
+    def __str__(self) -> str:
+        return f"{self.family}({', '.join(_number(p) for p in self.parameters)})"

@@ -1,0 +1,224 @@
+"""Priors on [0, inf) whose density is smooth and finite at 0."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
+
+from poolwise.errors import ModelError
+from poolwise.priors._base import Array, Prior, check_finite, check_positive
+
+
+@final
+@dataclass(frozen=True)
+class HalfNormal(Prior):
+    """Half-normal: |N(0, scale^2)|."""
+
+    scale: float
+    metric: str | None = None
+
+    def __post_init__(self) -> None:
+        check_positive(self, "scale")
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation, scale sqrt(1 - 2 / pi)."""
+        return self.scale * math.sqrt(1.0 - 2.0 / math.pi)
+
+    @staticmethod
+    def log_density(x: Array, scale: Array | float) -> Array:
+        """-x^2 / (2 scale^2) + log(sqrt(2 / pi) / scale) for x >= 0."""
+        with np.errstate(over="ignore"):
+            inside = -0.5 * (x / scale) ** 2 - np.log(scale) + 0.5 * math.log(2.0 / math.pi)
+        return np.where(x >= 0, inside, -np.inf)
+
+    def cdf(self, x: ArrayLike) -> Array:
+        """Probability of a value at most x."""
+        return special.erf(np.maximum(np.asarray(x, dtype=float), 0.0) / (self.scale * math.sqrt(2.0)))
+
+    def ppf(self, p: ArrayLike) -> Array:
+        """Quantile at p."""
+        return self.scale * math.sqrt(2.0) * special.erfinv(np.asarray(p, dtype=float))
+
+    def scaled(self, factor: float) -> HalfNormal:
+        """HalfNormal(factor scale)."""
+        return replace(self, scale=self.scale * factor)
+
+
+@final
+@dataclass(frozen=True)
+class HalfCauchy(Prior):
+    """Half-Cauchy: |Cauchy(0, scale)|."""
+
+    scale: float
+    metric: str | None = None
+
+    def __post_init__(self) -> None:
+        check_positive(self, "scale")
+
+    @property
+    def tail_power(self) -> float:
+        """2."""
+        return 2.0
+
+    @staticmethod
+    def log_density(x: Array, scale: Array | float) -> Array:
+        """log(2 / (pi scale)) - log(1 + (x / scale)^2) for x >= 0."""
+        z = x / scale
+        with np.errstate(over="ignore", divide="ignore"):
+            log1p = np.where(z < 1e8, np.log1p(z * z), 2.0 * np.log(np.abs(z)))
+        return np.where(x >= 0, math.log(2.0 / math.pi) - np.log(scale) - log1p, -np.inf)
+
+    def cdf(self, x: ArrayLike) -> Array:
+        """Probability of a value at most x."""
+        return 2.0 / math.pi * np.arctan(np.maximum(np.asarray(x, dtype=float), 0.0) / self.scale)
+
+    def ppf(self, p: ArrayLike) -> Array:
+        """Quantile at p."""
+        return self.scale * np.tan(0.5 * math.pi * np.asarray(p, dtype=float))
+
+    def scaled(self, factor: float) -> HalfCauchy:
+        """HalfCauchy(factor scale)."""
+        return replace(self, scale=self.scale * factor)
+
+
+@final
+@dataclass(frozen=True)
+class HalfT(Prior):
+    """Half-t with df degrees of freedom: |scale t_df|."""
+
+    df: float
+    scale: float
+    metric: str | None = None
+
+    def __post_init__(self) -> None:
+        check_positive(self, "df", "scale")
+
+    @property
+    def tail_power(self) -> float:
+        """1 + df."""
+        return self.df + 1.0
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation; inf for df <= 2."""
+        if self.df <= 2.0:
+            return math.inf
+        ratio = math.exp(math.lgamma(0.5 * (self.df + 1.0)) - math.lgamma(0.5 * self.df))
+        mean = 2.0 * math.sqrt(self.df / math.pi) * ratio / (self.df - 1.0)
+        return self.scale * math.sqrt(self.df / (self.df - 2.0) - mean * mean)
+
+    @staticmethod
+    def log_density(x: Array, df: Array | float, scale: Array | float) -> Array:
+        """Twice Student's t density on x >= 0, on the log scale."""
+        df, scale = np.asarray(df, dtype=float), np.asarray(scale, dtype=float)
+        norm = special.gammaln(0.5 * (df + 1)) - special.gammaln(0.5 * df) - 0.5 * np.log(df * math.pi)
+        z = x / scale
+        with np.errstate(over="ignore", divide="ignore"):
+            log1p = np.where(z < 1e8, np.log1p(z * z / df), 2.0 * np.log(np.abs(z)) - np.log(df))
+        return np.where(x >= 0, math.log(2.0) + norm - np.log(scale) - 0.5 * (df + 1) * log1p, -np.inf)
+
+    def cdf(self, x: ArrayLike) -> Array:
+        """Probability of a value at most x."""
+        return 1.0 - 2.0 * special.stdtr(self.df, -np.maximum(np.asarray(x, dtype=float), 0.0) / self.scale)
+
+    def ppf(self, p: ArrayLike) -> Array:
+        """Quantile at p."""
+        return -self.scale * special.stdtrit(self.df, 0.5 * (1.0 - np.asarray(p, dtype=float)))
+
+    def scaled(self, factor: float) -> HalfT:
+        """HalfT(df, factor scale)."""
+        return replace(self, scale=self.scale * factor)
+
+
+@final
+@dataclass(frozen=True)
+class Exponential(Prior):
+    """Exponential with this rate; its mean is 1 / rate."""
+
+    rate: float
+    metric: str | None = None
+
+    def __post_init__(self) -> None:
+        check_positive(self, "rate")
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation, 1 / rate."""
+        return 1.0 / self.rate
+
+    @staticmethod
+    def log_density(x: Array, rate: Array | float) -> Array:
+        """log(rate) - rate x for x >= 0."""
+        return np.where(x >= 0, np.log(rate) - rate * x, -np.inf)
+
+    def cdf(self, x: ArrayLike) -> Array:
+        """Probability of a value at most x."""
+        return -np.expm1(-self.rate * np.maximum(np.asarray(x, dtype=float), 0.0))
+
+    def ppf(self, p: ArrayLike) -> Array:
+        """Quantile at p."""
+        with np.errstate(divide="ignore"):
+            return -np.log1p(-np.asarray(p, dtype=float)) / self.rate
+
+    def scaled(self, factor: float) -> Exponential:
+        """Exponential(rate / factor)."""
+        return replace(self, rate=self.rate / factor)
+
+
+@final
+@dataclass(frozen=True)
+class Uniform(Prior):
+    """Uniform on [lower, upper], for tau: 0 <= lower < upper."""
+
+    lower: float
+    upper_limit: float
+    metric: str | None = None
+
+    def __post_init__(self) -> None:
+        check_finite(self, "lower")
+        check_positive(self, "upper_limit")
+        if not 0.0 <= self.lower < self.upper_limit:
+            raise ModelError(
+                f"Uniform has limits {self.lower:g} and {self.upper_limit:g}",
+                "0 <= lower < upper",
+                "Uniform(0, 2.5)",
+            )
+
+    @property
+    def lowest(self) -> float:
+        """Lower end of the support."""
+        return float(self.lower)
+
+    @property
+    def upper(self) -> float:
+        """Upper end of the support."""
+        return float(self.upper_limit)
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation, (upper - lower) / sqrt(12)."""
+        return (self.upper_limit - self.lower) / math.sqrt(12.0)
+
+    @staticmethod
+    def log_density(x: Array, lower: Array | float, upper: Array | float) -> Array:
+        """-log(upper - lower) within the limits."""
+        inside = (x >= lower) & (x <= upper)
+        return np.where(inside, -np.log(np.subtract(upper, lower)), -np.inf)
+
+    def cdf(self, x: ArrayLike) -> Array:
+        """Probability of a value at most x."""
+        return np.clip((np.asarray(x, dtype=float) - self.lower) / (self.upper_limit - self.lower), 0.0, 1.0)
+
+    def ppf(self, p: ArrayLike) -> Array:
+        """Quantile at p."""
+        return self.lower + (self.upper_limit - self.lower) * np.asarray(p, dtype=float)
+
+    def scaled(self, factor: float) -> Uniform:
+        """Uniform(factor lower, factor upper)."""
+        return replace(self, lower=self.lower * factor, upper_limit=self.upper_limit * factor)

@@ -1,0 +1,150 @@
+"""Priors on (0, inf) that vanish or blow up at 0, and live on the logarithm of tau."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar, final
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
+
+from poolwise.priors._base import LOG_2PI, Array, Prior, check_finite, check_positive
+
+
+@final
+@dataclass(frozen=True)
+class LogNormal(Prior):
+    """Log-normal: log tau ~ N(location, scale^2)."""
+
+    location: float
+    scale: float
+    metric: str | None = None
+    needs_log_nodes: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_finite(self, "location")
+        check_positive(self, "scale")
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation."""
+        square = self.scale * self.scale
+        return math.exp(self.location + 0.5 * square) * math.sqrt(math.expm1(square))
+
+    @staticmethod
+    def log_density(x: Array, location: Array | float, scale: Array | float) -> Array:
+        """Normal log density of log x, less log x."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            u = np.log(x)
+            inside = -0.5 * ((u - location) / scale) ** 2 - np.log(scale) - 0.5 * LOG_2PI - u
+        return np.where(x > 0, inside, -np.inf)
+
+    def cdf(self, x: ArrayLike) -> Array:
+        """Probability of a value at most x."""
+        with np.errstate(divide="ignore"):
+            u = np.log(np.maximum(np.asarray(x, dtype=float), 0.0))
+        return special.ndtr((u - self.location) / self.scale)
+
+    def ppf(self, p: ArrayLike) -> Array:
+        """Quantile at p."""
+        return np.exp(self.location + self.scale * special.ndtri(np.asarray(p, dtype=float)))
+
+    def scaled(self, factor: float) -> LogNormal:
+        """LogNormal(location + log factor, scale)."""
+        return replace(self, location=self.location + math.log(factor))
+
+
+@final
+@dataclass(frozen=True)
+class InverseGamma(Prior):
+    """Inverse gamma on tau itself: density proportional to tau^(-shape - 1) exp(-scale / tau)."""
+
+    shape: float
+    scale: float
+    metric: str | None = None
+    needs_log_nodes: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_positive(self, "shape", "scale")
+
+    @property
+    def tail_power(self) -> float:
+        """1 + shape."""
+        return self.shape + 1.0
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation; inf for shape <= 2."""
+        if self.shape <= 2.0:
+            return math.inf
+        return self.scale / ((self.shape - 1.0) * math.sqrt(self.shape - 2.0))
+
+    @staticmethod
+    def log_density(x: Array, shape: Array | float, scale: Array | float) -> Array:
+        """Shape log scale - log Gamma(shape) - (shape + 1) log x - scale / x for x > 0."""
+        shape, scale = np.asarray(shape, dtype=float), np.asarray(scale, dtype=float)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            inside = shape * np.log(scale) - special.gammaln(shape) - (shape + 1.0) * np.log(x) - scale / np.asarray(x)
+        return np.where(x > 0, inside, -np.inf)
+
+    def cdf(self, x: ArrayLike) -> Array:
+        """Probability of a value at most x."""
+        with np.errstate(divide="ignore"):
+            return special.gammaincc(self.shape, self.scale / np.maximum(np.asarray(x, dtype=float), 0.0))
+
+    def ppf(self, p: ArrayLike) -> Array:
+        """Quantile at p."""
+        with np.errstate(divide="ignore"):
+            return self.scale / special.gammainccinv(self.shape, np.asarray(p, dtype=float))
+
+    def scaled(self, factor: float) -> InverseGamma:
+        """InverseGamma(shape, factor scale)."""
+        return replace(self, scale=self.scale * factor)
+
+
+@final
+@dataclass(frozen=True)
+class LogT(Prior):
+    """Log-t: (log tau - location) / scale ~ t_df."""
+
+    df: float
+    location: float
+    scale: float
+    metric: str | None = None
+    needs_log_nodes: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_finite(self, "location")
+        check_positive(self, "df", "scale")
+
+    @property
+    def tail_power(self) -> float:
+        """Just above 1: the density falls as 1 / (x log(x)^(df + 1))."""
+        return math.nextafter(1.0, 2.0)
+
+    @staticmethod
+    def log_density(x: Array, df: Array | float, location: Array | float, scale: Array | float) -> Array:
+        """Student's t log density of log x, less log x."""
+        df, scale = np.asarray(df, dtype=float), np.asarray(scale, dtype=float)
+        norm = special.gammaln(0.5 * (df + 1)) - special.gammaln(0.5 * df) - 0.5 * np.log(df * math.pi)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            u = np.log(x)
+            inside = norm - np.log(scale) - 0.5 * (df + 1) * np.log1p(((u - location) / scale) ** 2 / df) - u
+        return np.where(x > 0, inside, -np.inf)
+
+    def cdf(self, x: ArrayLike) -> Array:
+        """Probability of a value at most x."""
+        with np.errstate(divide="ignore"):
+            u = np.log(np.maximum(np.asarray(x, dtype=float), 0.0))
+        return special.stdtr(self.df, (u - self.location) / self.scale)
+
+    def ppf(self, p: ArrayLike) -> Array:
+        """Quantile at p."""
+        with np.errstate(over="ignore"):
+            return np.exp(self.location + self.scale * special.stdtrit(self.df, np.asarray(p, dtype=float)))
+
+    def scaled(self, factor: float) -> LogT:
+        """LogT(df, location + log factor, scale)."""
+        return replace(self, location=self.location + math.log(factor))
