@@ -47,9 +47,7 @@ def test_a_packaged_question_holds_the_very_objects_that_will_run(name):
     assert analysis.name == name
     assert isinstance(analysis.effects, pw.Effects)
     assert isinstance(analysis.model, pw.RandomEffects)
-    assert [type(fit.engine).__name__ for fit in analysis.fits] == ["ClosedForm"] * 3 + ["Exact"] * 2 + [
-        "NUTS"
-    ]
+    assert [type(fit.engine).__name__ for fit in analysis.fits] == ["ClosedForm"] * 3 + ["Exact"] * 2 + ["NUTS"]
     assert all(fit.model == fit.model.resolved(analysis.effects) for fit in analysis.fits)
 
 
@@ -179,9 +177,7 @@ def test_a_wrong_key_or_value_is_named_with_what_was_expected_and_the_nearest_na
 
 def test_every_problem_of_a_file_is_told_at_once(tmp_path):
     text = changed("HalfNormal = 0.5", "HalfNormale = 0.5").replace("draws = 1000", "drawz = 1000")
-    text = text.replace('outcome = "misconduct"', 'outcome = "misconducts"').replace(
-        "prob = 0.95", "prob = 95"
-    )
+    text = text.replace('outcome = "misconduct"', 'outcome = "misconducts"').replace("prob = 0.95", "prob = 95")
     message = refused(tmp_path, text)
     assert "has 4 problems" in message
     assert all(key in message for key in ("data.outcome", "model.tau", "engines.nuts.drawz", "report.prob"))
@@ -215,9 +211,7 @@ def test_an_improper_posterior_is_refused_before_the_first_fit(tmp_path):
 
 
 def test_log_evidence_asks_for_proper_priors(tmp_path):
-    text = changed("mu = { Normal = [0, 1] }", 'mu = "Flat"').replace(
-        "prob = 0.95", "prob = 0.95\nevidence = true"
-    )
+    text = changed("mu = { Normal = [0, 1] }", 'mu = "Flat"').replace("prob = 0.95", "prob = 0.95\nevidence = true")
     message = refused(tmp_path, text)
     assert "model.mu" in message
     assert "improper" in message

@@ -60,9 +60,7 @@ def test_check_accepts_every_packaged_question(capsys):
 
 def test_check_tells_every_bad_file_and_still_checks_the_good_ones(question, tmp_path, capsys):
     bad = tmp_path / "bad.toml"
-    bad.write_text(
-        WITHOUT_NUTS.replace("HalfNormal", "HalfNormale").replace("prob =", "prop ="), encoding="utf-8"
-    )
+    bad.write_text(WITHOUT_NUTS.replace("HalfNormal", "HalfNormale").replace("prob =", "prop ="), encoding="utf-8")
     assert main(["check", str(bad), str(question)]) == 2
     printed = capsys.readouterr()
     assert "question.toml: ok" in printed.out
@@ -117,9 +115,7 @@ def test_run_into_a_place_that_is_no_folder_is_refused_before_the_first_fit(ques
 
 
 def test_a_fit_that_failed_gives_exit_code_1_and_a_report_that_says_so(tmp_path, capsys):
-    few = re.sub(
-        r"exact = \{\}", "exact = {}\nnuts = { draws = 10, tune = 10, chains = 2, seed = 1 }", WITHOUT_NUTS
-    )
+    few = re.sub(r"exact = \{\}", "exact = {}\nnuts = { draws = 10, tune = 10, chains = 2, seed = 1 }", WITHOUT_NUTS)
     (tmp_path / "question.toml").write_text(few, encoding="utf-8")
     assert main(["run", str(tmp_path / "question.toml"), "--out", str(tmp_path / "results")]) == 1
     assert "NUTS: not_converged" in capsys.readouterr().err

@@ -19,6 +19,17 @@ PAIRS: dict[type, tuple[type, ...]] = {
 }
 
 
+def pairs_table() -> str:
+    """The supported pairs of model and engine as a Markdown table, as the README shows it."""
+    engines = list(dict.fromkeys(engine for known in PAIRS.values() for engine in known))
+    lines = ["| model | " + " | ".join(f"`{engine.__name__}`" for engine in engines) + " |"]
+    lines.append("|---|" + "---|" * len(engines))
+    for model, known in PAIRS.items():
+        cells = ("yes" if engine in known else "no" for engine in engines)
+        lines.append(f"| `{model.__name__}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 class Engine(Protocol):
     """How a model is computed: a frozen record of settings with one method."""
 

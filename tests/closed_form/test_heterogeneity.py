@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import chdtr, chdtri
-from support.matrices import problem
-from support.metafor import figures
 
 from poolwise.closed_form.heterogeneity import (
     h2_of_q,
@@ -22,6 +20,8 @@ from poolwise.closed_form.heterogeneity import (
     solve_q,
 )
 from poolwise.closed_form.least_squares import prepare
+from support.matrices import problem
+from support.metafor import figures
 
 MATRIX = 1e-11
 
@@ -32,7 +32,7 @@ def test_q_and_the_typical_variance_are_those_of_matrix_algebra(p):
     test = q_test(prepare(explicit.y, explicit.v, explicit.X))
     assert test.statistic[0] == pytest.approx(explicit.q, rel=MATRIX)
     assert test.typical[0] == pytest.approx((9 - p) / np.trace(explicit.P), rel=MATRIX)
-    assert test.p_value[0] == pytest.approx(1 - chdtr(9 - p, explicit.q), abs=1e-14)
+    assert test.p_value[0] == pytest.approx(1 - chdtr(9 - p, test.statistic[0]), abs=1e-14)
 
 
 def test_the_typical_variance_is_that_of_higgins_and_thompson():
@@ -96,7 +96,8 @@ def test_effects_that_are_all_equal_put_the_root_at_zero():
     assert found[0, 0] == 0.0
 
 
-def test_the_next_step_of_a_quadratic_search_is_foretold():
-    with np.errstate(divide="ignore"):
-        foretold = next_step(np.array([1e-4, 0.5, 0.0]), np.array([1e-2, 0.0, 0.0]))
-    np.testing.assert_allclose(foretold, [1e-8, np.inf, np.nan])
+def test_the_next_step_is_foretold_from_the_last_two_or_from_the_scale():
+    step, last = np.array([1e-4, 1e-4, 0.5, 0.0]), np.array([1e-2, 1e3, 0.0, 0.0])
+    with np.errstate(divide="ignore", invalid="ignore"):  # as its callers have it: there is no step before the first
+        foretold = next_step(step, last, np.ones(4))
+    np.testing.assert_allclose(foretold, [1e-8, 1e-8, np.inf, 0.0])

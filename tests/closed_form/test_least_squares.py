@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.matrices import problem, projection
 
 from poolwise.closed_form.least_squares import (
     inverse_variance_fit,
@@ -17,6 +16,7 @@ from poolwise.closed_form.least_squares import (
     weighted_fit,
     weights,
 )
+from support.matrices import problem, projection
 
 # The oracle inverts k x k matrices whose condition number is below 1e3: it keeps 12 digits.
 MATRIX = 1e-11

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poolwise.plot import _axis
@@ -75,6 +75,7 @@ def test_a_proportion_has_no_null_value():
     assert _axis.null_value(SCALES["log OR"]) == 0.0
 
 
+@settings(deadline=None)
 @given(
     scale=st.sampled_from(["SMD", "log RR", "Fisher z", "logit"]),
     low=st.floats(-3.0, 2.0),

@@ -50,7 +50,7 @@ def test_ticks_of_a_ratio_are_round_ratios_at_their_logarithms(exact):
     np.testing.assert_allclose(ax.get_xticks(), np.log(labels), rtol=1e-12)
 
 
-@pytest.mark.parametrize("k", SIZES)
+@pytest.mark.parametrize("k", [3, 13, pytest.param(40, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("full", [False, True], ids=["plain", "beside, by, rope"])
 def test_no_two_texts_overlap_and_none_leaves_the_figure(study_table, k, full):
     effects = study_table(k, enormous=True)
@@ -237,10 +237,11 @@ def test_given_axes_are_used_and_stay_within_their_place(study_table):
     assert len(pyplot.get_fignums()) == 1
 
 
-def test_axes_too_small_for_the_rows_warn_with_the_size_needed(study_table):
+@pytest.mark.parametrize("size", [(12, 3), (6, 20)], ids=["too low", "too narrow"])
+def test_axes_too_small_for_the_words_warn_with_the_size_needed(study_table, size):
     result = pw.fit(study_table(40), pw.RandomEffects(), pw.ClosedForm())
-    _, ax = pyplot.subplots(figsize=(10, 3))
-    with pytest.warns(PoolwiseWarning, match="the figure needs"):
+    _, ax = pyplot.subplots(figsize=size)
+    with pytest.warns(PoolwiseWarning, match="Give larger axes"):
         pw.plot.forest(result, ax=ax)
 
 

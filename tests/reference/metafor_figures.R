@@ -102,7 +102,7 @@ figures <- function(y, v) {
 # --- a meta-regression on one moderator, for the arithmetic of a general design --------------------------
 moderated <- function(y, v, x) {
   fits <- list()
-  for (method in c("DL", "HE", "ML", "REML", "PM")) {
+  for (method in c("DL", "HE", "SJ", "ML", "REML", "PM")) {
     f <- rma(y, v, mods = ~x, method = method, test = "knha",
       control = list(threshold = 1e-15, tol = 1e-15, maxiter = 20000))
     fits[[method]] <- list(tau2 = f$tau2, se_tau2 = f$se.tau2, beta = many(f$beta), se = many(f$se), Q = f$QE,

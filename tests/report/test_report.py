@@ -44,9 +44,7 @@ WITHOUT_NUTS = re.sub(r"nuts = .*\n", "", (MODELS / "misconduct.toml").read_text
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     """The misconduct question, NUTS included."""
-    return pw.run(
-        pw.load_analysis(MODELS / "misconduct.toml"), out=tmp_path_factory.mktemp("run"), quick=True
-    )
+    return pw.run(pw.load_analysis(MODELS / "misconduct.toml"), out=tmp_path_factory.mktemp("run"), quick=True)
 
 
 def ran(folder: Path, text: str):
@@ -188,9 +186,7 @@ def test_reported_data_are_not_called_reconstructed(tmp_path):
 
 def test_a_second_run_writes_the_same_numbers(tmp_path):
     first = ran(tmp_path, WITHOUT_NUTS)
-    before = {
-        name: path.read_bytes() for name, path in first.files.items() if name.endswith((".csv", ".png"))
-    }
+    before = {name: path.read_bytes() for name, path in first.files.items() if name.endswith((".csv", ".png"))}
     second = ran(tmp_path, WITHOUT_NUTS)
     assert {name: second.files[name].read_bytes() for name in before} == before
     assert faults(second.folder) == ()

@@ -54,9 +54,7 @@ def planned_fits(spec: Spec, model: Model, effects: Effects, found: list[Problem
         makers.append((f"sensitivity.mu[{number}]", partial(_beside, model, prior, effects)))
     if engines.nuts is not None:
         settings = engines.nuts.model_dump(exclude={"label"})
-        makers.append(
-            ("engines.nuts", partial(_bayesian, engines.nuts.label, model, NUTS, settings, effects))
-        )
+        makers.append(("engines.nuts", partial(_bayesian, engines.nuts.label, model, NUTS, settings, effects)))
     fits = [tried(key, found, partial(_existing, make)) for key, make in makers]
     return tuple(fit for fit in fits if fit is not None)
 
@@ -110,9 +108,7 @@ def planned_panel(spec: Spec, model: Model, effects: Effects) -> Panel | None:
     wanted = spec.sensitivity
     if not isinstance(model, RandomEffects) or model.tau is None or model.mu is None:
         if wanted.tau:
-            raise AnalysisError(
-                "'tau' lists priors for a panel, and the model has no prior on tau", "no 'tau'"
-            )
+            raise AnalysisError("'tau' lists priors for a panel, and the model has no prior on tau", "no 'tau'")
         return None
     if not wanted.prior_panel:
         return None

@@ -92,13 +92,9 @@ def _document(path: Path, content: bytes) -> dict[str, Any]:
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise AnalysisError(
-            f"{path} is not UTF-8 text (byte {error.start})", "a TOML file in UTF-8"
-        ) from None
+        raise AnalysisError(f"{path} is not UTF-8 text (byte {error.start})", "a TOML file in UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        raise AnalysisError(
-            f"{path} is not valid TOML: {error}", "a TOML file, as poolwise show prints it"
-        ) from None
+        raise AnalysisError(f"{path} is not valid TOML: {error}", "a TOML file, as poolwise show prints it") from None
 
 
 def _validated(document: dict[str, Any]) -> tuple[Spec | None, list[Problem]]:

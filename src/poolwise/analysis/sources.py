@@ -38,9 +38,7 @@ def studies(data: Data, folder: Path, directions: Directions, found: list[Proble
     """
     before = len(found)
     if data.scale is not None and data.scale.casefold() not in {name.casefold() for name in SCALES}:
-        found.append(
-            Problem("data.scale", f"unknown scale '{data.scale}'", advice=nearest(data.scale, SCALES))
-        )
+        found.append(Problem("data.scale", f"unknown scale '{data.scale}'", advice=nearest(data.scale, SCALES)))
     whole = _packaged(data, found) if data.csv is None else _own(data, data.csv, folder, found)
     if whole is None or not _outcome_fits(data.outcome, whole.outcomes, found) or len(found) > before:
         return None
@@ -130,9 +128,7 @@ def _frame(path: Path, found: list[Problem]) -> pd.DataFrame | None:
         beside = [other.name for other in path.parent.glob("*.csv")] if path.parent.is_dir() else []
         advice = nearest(path.name, beside) if beside else ""
         found.append(
-            Problem(
-                "data.csv", f"there is no file '{path}'", "a path from the analysis file's folder", advice
-            )
+            Problem("data.csv", f"there is no file '{path}'", "a path from the analysis file's folder", advice)
         )
         return None
     try:

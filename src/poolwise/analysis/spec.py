@@ -93,13 +93,9 @@ class Table(Section):
     study: Words = Field(default="study", description="name of the column of study labels")
     y: Words = Field(default="y", description="name of the column of estimates on the analysis scale")
     se: Words = Field(default="se", description="name of the column of standard errors")
-    v: Words | None = Field(
-        default=None, description="name of the column of sampling variances, instead of se"
-    )
+    v: Words | None = Field(default=None, description="name of the column of sampling variances, instead of se")
     n: Words = Field(default="n", description="name of the column of sample sizes, used when it is there")
-    outcome: Words = Field(
-        default="outcome", description="name of the column of outcomes, used when it is there"
-    )
+    outcome: Words = Field(default="outcome", description="name of the column of outcomes, used when it is there")
 
     @model_validator(mode="after")
     def _one_of_se_and_v(self) -> Table:
@@ -116,11 +112,9 @@ class Data(Section):
     """Which studies: a packaged data set, or a CSV file."""
 
     dataset: Words | None = Field(default=None, description="name of a packaged data set")
-    csv: Annotated[Table | None, BeforeValidator(_as_table, json_schema_input_type=str | Table | None)] = (
-        Field(
-            default=None,
-            description="path of a CSV file with columns study, y, se, or { file = 'my.csv', y = 'd' }",
-        )
+    csv: Annotated[Table | None, BeforeValidator(_as_table, json_schema_input_type=str | Table | None)] = Field(
+        default=None,
+        description="path of a CSV file with columns study, y, se, or { file = 'my.csv', y = 'd' }",
     )
     outcome: Words | None = Field(default=None, description="the outcome whose rows are analysed")
     scale: Words | None = Field(default=None, description="scale of the effects, such as 'SMD' or 'log RR'")
@@ -128,11 +122,7 @@ class Data(Section):
     @model_validator(mode="after")
     def _one_source(self) -> Data:
         if (self.dataset is None) == (self.csv is None):
-            found = (
-                "neither 'dataset' nor 'csv' is given"
-                if self.csv is None
-                else "'dataset' and 'csv' are both given"
-            )
+            found = "neither 'dataset' nor 'csv' is given" if self.csv is None else "'dataset' and 'csv' are both given"
             raise ModelError(found, "one of the two", "dataset = 'working_alliance' or csv = 'my.csv'")
         return self
 
@@ -175,9 +165,7 @@ class ClosedFormRow(Section):
         default=None, description="'random-effects' or 'common-effect'; the model's kind when left out"
     )
     tau2: Tau2 | None = Field(default=None, description="an estimator of tau2, such as 'REML', 'DL' or 'PM'")
-    interval: Interval | None = Field(
-        default=None, description="'wald', 't', 'hartung-knapp' or 'hartung-knapp-adhoc'"
-    )
+    interval: Interval | None = Field(default=None, description="'wald', 't', 'hartung-knapp' or 'hartung-knapp-adhoc'")
     prediction: Prediction | None = Field(
         default=None, description="convention of the prediction interval: 'z', 't', 'riley'"
     )
@@ -193,15 +181,11 @@ class NutsRow(Section):
     """The fit by NUTS."""
 
     label: Words | None = Field(default=None, description="words for this fit in tables and figures")
-    draws: Whole = Field(
-        default=1000, ge=4, description="draws kept in each chain, a whole number of at least 4"
-    )
+    draws: Whole = Field(default=1000, ge=4, description="draws kept in each chain, a whole number of at least 4")
     tune: Whole = Field(default=1000, ge=1, description="tuning draws in each chain, a whole number above 0")
     chains: Whole = Field(default=4, ge=1, description="number of chains, a whole number above 0")
     seed: Whole = Field(ge=0, description="seed of the draws, a whole number of at least 0")
-    target_accept: Number = Field(
-        default=0.95, gt=0, lt=1, description="target acceptance rate between 0 and 1"
-    )
+    target_accept: Number = Field(default=0.95, gt=0, lt=1, description="target acceptance rate between 0 and 1")
 
 
 class Engines(Section):
@@ -209,9 +193,7 @@ class Engines(Section):
 
     closed_form: tuple[ClosedFormRow, ...] = Field(default=(), description="a list of frequentist fits")
     exact: ExactRow | None = Field(default=None, description="settings of the exact fit; {} for the defaults")
-    nuts: NutsRow | None = Field(
-        default=None, description="settings of NUTS, such as { seed = 1, draws = 1000 }"
-    )
+    nuts: NutsRow | None = Field(default=None, description="settings of NUTS, such as { seed = 1, draws = 1000 }")
 
     @model_validator(mode="after")
     def _at_least_one(self) -> Engines:
@@ -223,15 +205,11 @@ class Engines(Section):
 class Sensitivity(Section):
     """What else could reasonably have been assumed."""
 
-    prior_panel: Flag = Field(
-        default=True, description="true to refit under a panel of priors on tau, false for none"
-    )
+    prior_panel: Flag = Field(default=True, description="true to refit under a panel of priors on tau, false for none")
     tau: tuple[TauPrior, ...] = Field(
         default=(), description="the panel's priors on tau, instead of the scale's own panel"
     )
-    mu: tuple[MuPrior, ...] = Field(
-        default=(), description="priors on mu for further exact fits, such as ['Flat']"
-    )
+    mu: tuple[MuPrior, ...] = Field(default=(), description="priors on mu for further exact fits, such as ['Flat']")
 
     @model_validator(mode="after")
     def _priors_have_a_panel(self) -> Sensitivity:
@@ -243,18 +221,14 @@ class Sensitivity(Section):
 class Report(Section):
     """What is reported."""
 
-    prob: Number = Field(
-        default=0.95, gt=0, lt=1, description="probability of the intervals, between 0 and 1"
-    )
+    prob: Number = Field(default=0.95, gt=0, lt=1, description="probability of the intervals, between 0 and 1")
     rope: tuple[Number, Number] | None = Field(
         default=None, description="region of practical equivalence: [lower, upper]"
     )
     directions: tuple[Words, Words] | None = Field(
         default=None, description="words for effects below and above the null value"
     )
-    evidence: Flag = Field(
-        default=False, description="true to report the log evidence, which needs proper priors"
-    )
+    evidence: Flag = Field(default=False, description="true to report the log evidence, which needs proper priors")
 
     @model_validator(mode="after")
     def _ordered(self) -> Report:

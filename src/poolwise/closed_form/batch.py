@@ -82,9 +82,7 @@ def random_effects_batch(
     return _in_chunks(y, v, 2, fit)
 
 
-def common_effect_batch(
-    y: ArrayLike, v: ArrayLike, *, interval: str = "wald", prob: float = 0.95
-) -> BatchFit:
+def common_effect_batch(y: ArrayLike, v: ArrayLike, *, interval: str = "wald", prob: float = 0.95) -> BatchFit:
     """Common-effect fits of many data sets.
 
     Parameters
@@ -114,9 +112,7 @@ def q_profile_batch(y: ArrayLike, v: ArrayLike, *, prob: float = 0.95) -> Array:
     return limits
 
 
-def _random_effects(
-    y: Array, v: Array, *, tau2: str | float, interval: str, prediction: str, prob: float
-) -> BatchFit:
+def _random_effects(y: Array, v: Array, *, tau2: str | float, interval: str, prediction: str, prob: float) -> BatchFit:
     data = prepare(y, v)
     between = estimate_tau2(data, tau2)
     coef = coefficients(data, between.value, interval)

@@ -18,7 +18,7 @@ from poolwise.closed_form.least_squares import (
     weights,
 )
 
-RELATIVE = 1e-12  # the search ends when the next Newton step would be smaller than this share of tau2
+RELATIVE = 1e-11  # the search ends when the next Newton step would be smaller than this share of tau2
 ROUNDING = 1e-15  # steps below this share of the sampling variances are rounding of Q
 STEPS = 200  # seen in practice: at most 15
 
@@ -109,8 +109,8 @@ def solve_q(data: Data, target: Array, start: Array | None = None) -> tuple[Arra
         The roots and the number of steps.
     """
     tau2 = np.zeros(target.shape) if start is None else start
-    typical = data.count / np.vecdot(data.present, 1.0 / data.v)
-    noise = ROUNDING * typical[:, None]
+    typical = (data.count / np.vecdot(data.present, 1.0 / data.v))[:, None]
+    noise = ROUNDING * typical
     last, done = np.zeros_like(tau2), np.zeros(tau2.shape, dtype=bool)
     with np.errstate(divide="ignore", invalid="ignore"):
         for step_number in range(1, STEPS + 1):
@@ -119,20 +119,22 @@ def solve_q(data: Data, target: Array, start: Array | None = None) -> tuple[Arra
             q, fall = np.vecdot(pulled, fit.r), np.vecdot(pulled, pulled)
             step = np.where(q > 0.0, q * (q / target - 1.0) / fall, -tau2)
             aim = np.maximum(tau2 + step, 0.0)
-            ended = (next_step(step, last) <= RELATIVE * tau2 + noise) | (aim == tau2)
+            ended = (next_step(step, last, tau2 + typical) <= RELATIVE * tau2 + noise) | (aim == tau2)
             tau2, last, done = np.where(done, tau2, aim), step, done | ended
             if done.all():
                 return tau2, step_number
     return tau2, STEPS
 
 
-def next_step(step: Array, last: Array) -> Array:
-    """Size of the next Newton step, foretold from this one and the last: |s| (s / s_last)^2.
+def next_step(step: Array, last: Array, scale: Array) -> Array:
+    """Size that the next Newton step may have at most, foretold from this one, the last, and the scale.
 
-    So it is when convergence is quadratic. Infinite where the last step is 0, as before the first one.
+    When convergence is quadratic the steps follow s_next = c s^2. The constant is |s| / s_last^2 by the last two
+    steps, and about 1 / scale by the curvature of a sum over 1 / (v + tau2), scale = v + tau2; the larger of
+    the two counts. Infinite where the last step is 0, as before the first one.
     """
-    ratio = np.where(step == 0.0, 0.0, step / last)
-    return np.abs(step) * (ratio * ratio)
+    constant = np.maximum(np.abs(step) / (last * last), 1.0 / scale)
+    return np.where(step == 0.0, 0.0, constant * step * step)
 
 
 def q_profile(data: Data, prob: float = 0.95) -> Array:

@@ -22,7 +22,7 @@ from poolwise.closed_form.least_squares import (
     weights,
 )
 
-RELATIVE = 1e-12  # the search ends when the next Newton step would be smaller than this share of tau2
+RELATIVE = 1e-11  # the search ends when the next Newton step would be smaller than this share of tau2
 ROUNDING = 1e-15  # steps below this share of the sampling variances are rounding of the score
 CACHED = 60_000  # numbers in one array of the scan
 STEPS = 200  # bisection alone would need fewer than 60 from any bracket
@@ -219,7 +219,7 @@ def _polish(data: Data, brackets: Array, ends: Array, *, restricted: bool) -> tu
             lower, upper = np.where(rising, tau2, lower), np.where(rising, upper, tau2)
             step = np.where(value == 0.0, 0.0, value / (slope + 2.0 * value / (typical + tau2)))
             near = RELATIVE * tau2 + noise
-            ended = (next_step(step, last) <= near) | (upper - lower <= near)
+            ended = (next_step(step, last, tau2 + typical) <= near) | (upper - lower <= near)
             aim = tau2 - step
             inside = np.minimum(np.maximum(aim, lower), upper)
             moved = np.where(ended | (inside == aim), inside, 0.5 * (lower + upper))
@@ -229,9 +229,7 @@ def _polish(data: Data, brackets: Array, ends: Array, *, restricted: bool) -> tu
     return tau2, STEPS
 
 
-def _best(
-    data: Data, rows: NDArray[np.intp], roots: Array, at_zero: NDArray[np.bool_], *, restricted: bool
-) -> Array:
+def _best(data: Data, rows: NDArray[np.intp], roots: Array, at_zero: NDArray[np.bool_], *, restricted: bool) -> Array:
     """The candidate of the highest likelihood for each data set, shape (n,)."""
     zeros = np.nonzero(at_zero)[0]
     owner = np.concatenate([zeros, rows])

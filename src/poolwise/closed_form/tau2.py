@@ -75,9 +75,7 @@ def estimate_tau2(data: Data, estimator: str | float) -> Tau2:
     n = len(data.y)
     if isinstance(estimator, str):
         return ESTIMATORS[estimator](data)
-    return Tau2(
-        np.full(n, float(estimator)), np.full(n, np.nan), 0, np.ones(n, dtype=np.intp), estimated=False
-    )
+    return Tau2(np.full(n, float(estimator)), np.full(n, np.nan), 0, np.ones(n, dtype=np.intp), estimated=False)
 
 
 def dersimonian_laird(data: Data) -> Tau2:
@@ -111,8 +109,9 @@ def sidik_jonkman(data: Data) -> Tau2:
 
     Sidik & Jonkman 2005, doi:10.1111/j.1467-9876.2005.00489.x.
     """
-    plain = data.y.sum(-1) / data.count
-    first = (((data.y - plain[:, None]) * data.present) ** 2).sum(-1) / data.count
+    fitted = (data.X @ data.centre[..., None])[..., 0]
+    raw = _about_mean(data, data.y + _about_mean(data, fitted))
+    first = np.vecdot(raw, raw) / data.count
     fit = weighted_fit(data, weights(data, first[:, None]))
     factor = first / data.df
     value = factor * quadratic(fit)[:, 0]
@@ -168,6 +167,11 @@ ESTIMATORS: dict[str, Callable[[Data], Tau2]] = {
     "HSk": hunter_schmidt_small,
     "SJ": sidik_jonkman,
 }
+
+
+def _about_mean(data: Data, x: Array) -> Array:
+    """The deviations of x from its mean over the studies, shape (n, k)."""
+    return (x - (np.vecdot(x, data.present) / data.count)[:, None]) * data.present
 
 
 def _formula(data: Data, value: Array, se: Array) -> Tau2:

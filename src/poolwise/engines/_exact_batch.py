@@ -15,11 +15,12 @@ from poolwise.exact.tau_posterior import Studies, TauPriors, tau_posterior
 from poolwise.model import RandomEffects
 
 Array = NDArray[np.float64]
+CHUNK = 256  # tables worked on at once: their arrays then stay in the processor's cache
 TOLERANCE = 1e-9  # of a panel's last Legendre coefficients; limits are then good to about 1e-12 posterior sd
 
 
 def fit_many(
-    y: Array, v: Array, models: Sequence[RandomEffects], *, prob: float, new: bool, chunk: int = 4096
+    y: Array, v: Array, models: Sequence[RandomEffects], *, prob: float, new: bool, chunk: int = CHUNK
 ) -> dict[str, Array]:
     """Posterior summaries of many tables or many priors, vectorised.
 
@@ -34,7 +35,7 @@ def fit_many(
     new : bool
         Whether to summarise theta_new.
     chunk : int
-        Tables that are worked on at once, which bounds the memory.
+        Tables that are worked on at once; bounds the memory.
 
     Returns
     -------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Real
 from time import perf_counter
 from typing import final
 
@@ -37,7 +38,7 @@ class ClosedForm:
 
     The mean of random effects is mu = sum(w_i y_i) / sum(w_i) with w_i = 1 / (v_i + tau2); the common effect
     is the same at tau2 = 0. REML and ML are maximised globally: the score is scanned over all of the range
-    that can hold a root, every local maximum is refined by Newton's method to a relative 1e-12, and the
+    that can hold a root, every local maximum is refined by Newton's method to a relative 1e-11, and the
     likelihoods decide. Study effects are best linear unbiased predictions; under a common effect every
     theta_i is mu, as that model says. Priors of the model are not used.
 
@@ -73,7 +74,7 @@ class ClosedForm:
     def __post_init__(self) -> None:
         if isinstance(self.tau2, str):
             _known(self.tau2, "tau2", ESTIMATORS)
-        elif isinstance(self.tau2, bool) or not (math.isfinite(self.tau2) and self.tau2 >= 0.0):
+        elif not _is_variance(self.tau2):
             expected = "the name of an estimator, or a finite variance of at least 0"
             raise ModelError(f"tau2 = {self.tau2!r}", expected, "tau2='REML'")
         if self.interval is not None:
@@ -225,6 +226,11 @@ def _check_count(effects: Effects, model: Model, fewest: int, interval: str) -> 
             f"at least {fewest} studies",
             "CommonEffect() with interval='wald', or Exact() with an informative prior on tau",
         )
+
+
+def _is_variance(value: object) -> bool:
+    """Whether this is a finite number of at least 0."""
+    return isinstance(value, Real) and not isinstance(value, bool) and 0.0 <= float(value) < math.inf
 
 
 def _known(name: str, setting: str, names: Iterable[str]) -> None:

@@ -9,6 +9,7 @@ from poolwise.exact.mixture import quantiles
 from poolwise.exact.tau_posterior import TauPosterior
 
 Array = NDArray[np.float64]
+NEGLIGIBLE = 1e-14  # probability of a node that a batch leaves out, to work on shorter rows
 
 
 def summaries(posterior: TauPosterior, mu_moments: NDArray[np.intp], prob: float, new: bool) -> dict[str, Array]:
@@ -32,7 +33,7 @@ def summaries(posterior: TauPosterior, mu_moments: NDArray[np.intp], prob: float
         ``log_total``, ``grid_error``; each of shape (n,). A moment that does not exist is NaN.
     """
     n = posterior.panels.jobs
-    weight, tau, mean, sd = posterior.nodes()
+    weight, tau, mean, sd = posterior.nodes(NEGLIGIBLE)
     p = np.repeat([0.5, 0.5 * (1.0 - prob), 0.5 * (1.0 + prob)], n)
     out: dict[str, Array] = {}
     spreads = {"mu": sd, "theta_new": np.hypot(sd, tau)} if new else {"mu": sd}

@@ -56,7 +56,7 @@ _OFFSETS = np.array(
 )
 LOG_NODES_REACH = 1e-150  # c over the problem's scale where a prior needs nodes on log tau
 FARTHEST = 1e140  # largest tau over the problem's scale; its square must not overflow
-NO_WEIGHT = 1e-18  # nodes with less probability change nothing in double precision
+NEGLIGIBLE = 1e-18  # nodes with less probability change nothing in double precision
 
 
 @final
@@ -169,16 +169,19 @@ class TauPosterior:
     panels: Panels
     moments: Ints
 
-    def nodes(self) -> tuple[Array, Array, Array, Array]:
-        """Weights, tau, mean and sd of mu given tau, shape (n, J), padded with a job's first node at weight 0."""
+    def nodes(self, negligible: float = NEGLIGIBLE) -> tuple[Array, Array, Array, Array]:
+        """Weights, tau, mean and sd of mu given tau, shape (n, J), padded with a job's first node at weight 0.
+
+        Nodes whose probability, and whose share in the moments, is below `negligible` are left out.
+        """
         panels = self.panels
         weight = panels.mass.reshape(-1)
         job = np.repeat(panels.job, panels.x.shape[1])
         tau = self.c[job] * np.sinh(panels.x.reshape(-1))
-        keep = weight > NO_WEIGHT
+        keep = weight > negligible
         if self.moments.min() > 0:  # far nodes of next to no weight may still carry the moments of a heavy tail
             carried = weight * (tau / self.unit[job]) ** np.minimum(self.moments, 2)[job]
-            keep |= carried > NO_WEIGHT * np.bincount(job, carried, panels.jobs)[job]
+            keep |= carried > negligible * np.bincount(job, carried, panels.jobs)[job]
         weight, job, tau = weight[keep], job[keep], tau[keep]
         offset = self.studies.offset
         mean = panels.values[1].reshape(-1)[keep] + (offset[0] if len(offset) == 1 else offset[job])

@@ -15,6 +15,12 @@ Array = NDArray[np.float64]
 _MOST_TICKS, _ENOUGH_TICKS = 8, 4
 _TICK_GAP = 0.09
 _FAR = 5.0
+# Correlations whose Fisher z are about evenly spaced.
+_EVER_CLOSER = (
+    (-0.95, -0.9, -0.8, -0.6, -0.3, 0.0, 0.3, 0.6, 0.8, 0.9, 0.95),
+    (-0.99, -0.95, -0.8, -0.5, 0.0, 0.5, 0.8, 0.95, 0.99),
+    (-0.99, -0.9, -0.5, 0.0, 0.5, 0.9, 0.99),
+)
 _NULL = {"identity": 0.0, "log": 0.0, "fisher z": 0.0}
 
 
@@ -126,7 +132,7 @@ def _candidates(scale: Scale, low: float, high: float) -> list[Sequence[float]]:
     if scale.transform == "logit":
         return [*linear, [0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999], [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95]]
     if scale.transform == "fisher z":
-        return [*linear, [-0.99, -0.9, -0.5, 0.0, 0.5, 0.9, 0.99]]
+        return [*linear, *_EVER_CLOSER]
     return linear
 
 

@@ -283,11 +283,11 @@ def _bare(ax: Axes, rows: float) -> None:
 def _squeezed(sheet: Sheet, width: float, height: float) -> Placed:
     placed = place(sheet, width)
     pitch = (height - placed.above - placed.beneath) / sheet.rows
-    if pitch < _LEAST_PITCH:
+    if pitch < _LEAST_PITCH or placed.width > width + 0.01:
+        own = place(sheet)
         warnings.warn(
-            f"the axes given are {width:.1f} x {height:.1f} inches and the figure needs "
-            f"{placed.width:.1f} x {placed.height:.1f}; its rows will run into one another. "
-            "Give larger axes, or none: the figure then has the size that it needs",
+            f"the axes given are {width:.1f} x {height:.1f} inches, too small for the words of the figure, "
+            f"which by itself would be {own.width:.1f} x {own.height:.1f}. Give larger axes, or none",
             PoolwiseWarning,
             stacklevel=5,
         )
@@ -295,7 +295,7 @@ def _squeezed(sheet: Sheet, width: float, height: float) -> Placed:
 
 
 def _shared_out(columns: Sequence[Column | Plot], widths: list[float], total: float) -> list[float]:
-    """Widths for a given total: axes take what the words leave, and the first column gives way for them."""
+    """Widths for a given total: axes take what the words leave, and the widest column of labels gives way."""
     plots = [i for i, column in enumerate(columns) if isinstance(column, Plot)]
     gaps = 2 * MARGIN + _GAP * (len(columns) - 1) + 2 * (_PLOT_GAP - _GAP) * len(plots)
     words = sum(own for i, own in enumerate(widths) if i not in plots)
@@ -303,9 +303,10 @@ def _shared_out(columns: Sequence[Column | Plot], widths: list[float], total: fl
     room = total - gaps - words
     least = _LEAST_PLOT * len(plots)
     if room < least:
-        given = min(widths[0] - _LEAST_LABEL, least - room)
-        widths = [widths[0] - max(given, 0.0), *widths[1:]]
-        room = max(room + max(given, 0.0), 0.5 * least)
+        labels = max(range(plots[0]), key=widths.__getitem__)
+        given = max(min(widths[labels] - _LEAST_LABEL, least - room), 0.0)
+        widths = [own - given if i == labels else own for i, own in enumerate(widths)]
+        room = max(room + given, 0.5 * least)
     return [own * room / wanted if i in plots else own for i, own in enumerate(widths)]
 
 

@@ -88,8 +88,8 @@ def count(value: float) -> str:
 
 
 def prior(words: str) -> str:
-    """A prior's words with numbers to three digits and true minus signs: ``LogT(5, −1.72, 1.29)``."""
-    short = re.sub(r"\d+\.\d{3,}", lambda found: f"{float(found[0]):.3g}", str(words))
+    """A prior's words with long numbers cut to three digits and true minus signs: ``HalfNormal(0.276)``."""
+    short = re.sub(r"\d+\.\d{4,}", lambda found: f"{float(found[0]):.3g}", str(words))
     return re.sub(r"(?<=[( ])-(?=\d)", "−", short)
 
 

@@ -118,9 +118,7 @@ def finish(folder: Path, names: tuple[str, ...], record: dict[str, Any]) -> Path
     Path
         The manifest's path.
     """
-    files = {
-        name: {"sha256": _hash(folder / name), "bytes": (folder / name).stat().st_size} for name in names
-    }
+    files = {name: {"sha256": _hash(folder / name), "bytes": (folder / name).stat().st_size} for name in names}
     write(folder / MANIFEST, json.dumps(record | {"files": files}, indent=2, ensure_ascii=False) + "\n")
     return folder / MANIFEST
 

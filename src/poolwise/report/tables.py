@@ -152,9 +152,7 @@ def panel_rows(content: Content) -> tuple[dict[str, object], ...]:
             "tau": f"{number(row['tau_point'])} {interval(row['tau_lower'], row['tau_upper'])}",
             "above": words.chance(row["p_positive"]),
             "flips": bool(row["flips"]),
-            "verdict": {"above": "above 0", "below": "below 0"}.get(
-                str(row["excludes_zero"]), "0 not excluded"
-            ),
+            "verdict": {"above": "above 0", "below": "below 0"}.get(str(row["excludes_zero"]), "0 not excluded"),
         }
         for row in content.panel.frame.to_dict("records")
     )
@@ -182,9 +180,7 @@ def _watched(result: Result) -> list[tuple[str, str]]:
     flat: list[tuple[str, str]] = []
     for name, value in result.report.diagnostics.items():
         if isinstance(value, Mapping):
-            flat.append(
-                (words.watched(name), ", ".join(f"{key} {_plain(one)}" for key, one in value.items()))
-            )
+            flat.append((words.watched(name), ", ".join(f"{key} {_plain(one)}" for key, one in value.items())))
         else:
             flat.append((words.watched(name), _plain(value)))
     return flat
@@ -216,9 +212,7 @@ def headline(content: Content) -> tuple[str, ...]:
     if isinstance(mu, Distribution):
         below = float(mu.cdf(0.0))
         side, size = ("below", below) if below > 0.5 else ("above", 1.0 - below)
-        sentences.append(
-            f"The posterior probability that it is {side} {_null(scale)} is {words.chance(size)}."
-        )
+        sentences.append(f"The posterior probability that it is {side} {_null(scale)} is {words.chance(size)}.")
     if "theta_new" in result.quantities and "tau" in result.quantities:
         sentences.append(
             f"The true effect in a new study is {_told(result['theta_new'], content.prob)}; the "

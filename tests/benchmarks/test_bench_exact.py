@@ -1,0 +1,64 @@
+"""Speed of the exact engine. Run by `make bench`; the limits are those that were promised."""
+
+import numpy as np
+import pytest
+from benchmarks.yardstick import yardstick
+from support.tables import table
+
+import poolwise as pw
+from poolwise import priors
+
+pytestmark = pytest.mark.benchmark_long
+MODEL = pw.RandomEffects(mu=priors.Normal(0, 2), tau=priors.HalfNormal(0.5))
+
+
+def record(benchmark, work, limit, rounds):
+    benchmark.pedantic(work, rounds=rounds, warmup_rounds=1)
+    median = benchmark.stats.stats.median
+    benchmark.extra_info["yardsticks"] = round(median / yardstick(), 2)
+    assert median < limit
+
+
+def test_one_fit_with_the_intervals_of_mu_tau_and_theta_new(benchmark):
+    effects = table("bcg")
+
+    def work():
+        result = pw.fit(effects, MODEL, pw.Exact())
+        return [(result[name].point, result[name].interval(0.95)) for name in ("mu", "tau", "theta_new")]
+
+    record(benchmark, work, 0.005, 60)
+
+
+def test_one_fit_with_every_study_too(benchmark):
+    effects = table("bcg")
+
+    def work():
+        result = pw.fit(effects, MODEL, pw.Exact())
+        return [q.interval(0.95) for q in (*result.quantities.values(), *result.studies.values())]
+
+    record(benchmark, work, 0.02, 40)
+
+
+def test_a_thousand_priors_on_one_table(benchmark):
+    effects = table("bcg")
+    models = [pw.RandomEffects(mu=priors.Normal(0, 2), tau=priors.HalfNormal(s)) for s in np.geomspace(0.05, 5, 1000)]
+    record(benchmark, lambda: pw.fit_batch(effects.y, effects.se, models, pw.Exact()), 0.1, 15)
+
+
+def test_twenty_thousand_tables_of_three(benchmark):
+    rng = np.random.default_rng(0)
+    se = np.sqrt(rng.uniform(0.02, 0.2, (20_000, 3)))
+    y = rng.normal(0.3, np.hypot(se, 0.2))
+    record(benchmark, lambda: pw.fit_batch(y, se, MODEL, pw.Exact()), 20_000 / 3000, 3)
+
+
+def test_prior_panel_of_ten(benchmark):
+    effects = table("misconduct")
+    record(benchmark, lambda: pw.checks.prior_panel(effects), 0.2, 10)
+
+
+def test_a_thousand_studies(benchmark):
+    rng = np.random.default_rng(0)
+    se = rng.uniform(0.05, 0.5, 1000)
+    effects = pw.Effects(rng.normal(0.2, np.hypot(se, 0.3)), se=se, scale="SMD")
+    record(benchmark, lambda: pw.fit(effects, MODEL, pw.Exact())["mu"].interval(0.95), 0.1, 10)
