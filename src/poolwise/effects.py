@@ -12,15 +12,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from poolwise import show
 from poolwise.errors import InputError, MissingQuantityError, listing, nearest
 from poolwise.intake import constructors
 from poolwise.intake.cells import Remark, Rows, warn
 from poolwise.intake.remarks import count_remarks
-from poolwise.intake.shown import compact
 from poolwise.intake.table import Columns, Given, check
 from poolwise.scale import Scale, as_scale
 
 Array = NDArray[np.float64]
+
+
+SHOWN_ROWS = 6  # of a table in a notebook
 
 
 @final
@@ -256,7 +259,13 @@ class Effects:
         shown = ["study", *(["outcome"] if any(self.outcome) else []), "y", "se"]
         shown += ["n"] if np.isfinite(self.n).any() else []
         facts = (f"{self.k} studies", self.scale.label, ", ".join(dict.fromkeys(self.provenance)))
-        return compact(self.to_frame()[shown], self.title or "Effects", facts, self.notes)
+        first = self.to_frame()[shown].head(SHOWN_ROWS)
+        rows = [
+            [show.number(cell) if isinstance(cell, float) else str(cell) for cell in row]
+            for row in first.itertuples(index=False, name=None)
+        ]
+        more = (f"and {self.k - SHOWN_ROWS} more studies",) if self.k > SHOWN_ROWS else ()
+        return show.card(self.title or "Effects", facts=facts, header=shown, rows=rows, notes=(*more, *self.notes))
 
 
 def _directions(words: tuple[str, str]) -> tuple[str, str]:

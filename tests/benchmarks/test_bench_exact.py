@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from benchmarks.yardstick import yardstick
-from support.tables import table
 
 import poolwise as pw
+from benchmarks.yardstick import yardstick
 from poolwise import priors
+from support.tables import table
 
 pytestmark = pytest.mark.benchmark_long
 MODEL = pw.RandomEffects(mu=priors.Normal(0, 2), tau=priors.HalfNormal(0.5))

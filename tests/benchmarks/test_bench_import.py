@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from benchmarks.yardstick import seconds
 
 pytestmark = pytest.mark.benchmark_long

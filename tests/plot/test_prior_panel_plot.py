@@ -28,7 +28,7 @@ def _mu(ax):
 
 
 def test_markers_stand_at_the_frame_s_numbers_grouped_by_verdict(dependent):
-    ax = pw.plot.prior_panel(dependent, scale="SMD")
+    ax = pw.plot.prior_panel(dependent)
     found = _mu(ax)
     for verdict, name in (("above", "mu above 0"), ("no", "mu includes 0")):
         expected = dependent.frame.loc[dependent.frame["excludes_zero"] == verdict, "mu_point"]
@@ -71,7 +71,7 @@ def test_a_panel_of_reconstructed_data_says_so(dependent, robust):
 
 @pytest.mark.parametrize("dpi", [72, 100, 200])
 def test_no_two_texts_of_the_panel_overlap(dependent, dpi):
-    ax = pw.plot.prior_panel(dependent, scale="SMD")
+    ax = pw.plot.prior_panel(dependent)
     found = figures.boxes(ax, dpi)
     assert figures.overlaps(found) == []
     assert figures.outside(found, ax) == []

@@ -21,6 +21,7 @@ from poolwise.prior_catalogue import Entry, panel
 from poolwise.priors import HalfNormal, Prior
 from poolwise.quantities import Posterior, check_prob
 from poolwise.result import Result
+from poolwise.scale import Scale
 
 Array = NDArray[np.float64]
 Verdict = Literal["robust", "prior-dependent"]
@@ -53,6 +54,8 @@ class PriorPanel:
         The tipping point in words.
     data : str
         ``"reconstructed"`` when the study table is.
+    scale : Scale
+        Scale of the effects.
     k : int
         Number of studies.
     prob : float
@@ -66,6 +69,7 @@ class PriorPanel:
     tipping_point: float
     tipping_sentence: str
     data: str
+    scale: Scale
     k: int
     prob: float
 
@@ -152,6 +156,7 @@ def prior_panel(
         tipping_point=tipping,
         tipping_sentence=_tipping_sentence(tipping, frame, reference),
         data=results[0].data_label,
+        scale=effects.scale,
         k=effects.k,
         prob=prob,
     )

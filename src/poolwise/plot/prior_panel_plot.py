@@ -12,7 +12,7 @@ import pandas as pd
 from poolwise.checks import PriorPanel
 from poolwise.plot import _axis, _dress, _marks, _sheet, _text, _words
 from poolwise.plot._sheet import Column, Line, Note, Plot, Sheet
-from poolwise.scale import Scale, as_scale
+from poolwise.scale import as_scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ _VERDICTS = {"above": "above 0", "below": "below 0", "no": "includes 0"}
 _EXCLUDES, _INCLUDES, _TAU = _marks.COLOURS[1], _marks.COLOURS[0], _marks.RAW
 
 
-def prior_panel(panel: PriorPanel, *, scale: Scale | str | None = None, ax: Axes | None = None) -> Axes:
+def prior_panel(panel: PriorPanel, *, ax: Axes | None = None) -> Axes:
     """Draw a prior panel: the interval for mu under each prior on tau, tau beside it, the verdict below.
 
     A filled marker is a prior under which the interval for mu excludes 0, a hollow one a prior under which it
@@ -34,8 +34,6 @@ def prior_panel(panel: PriorPanel, *, scale: Scale | str | None = None, ax: Axes
     ----------
     panel : PriorPanel
         What ``checks.prior_panel`` returned.
-    scale : Scale or str, optional
-        Scale of the effects, for the words of the axis.
     ax : Axes, optional
         Axes whose place the figure takes. By default a new pyplot figure as large as its rows need.
 
@@ -52,8 +50,7 @@ def prior_panel(panel: PriorPanel, *, scale: Scale | str | None = None, ax: Axes
         (left, right), placed = _sheet.draw(_panel_sheet(panel, frame, y), ax)
         left.set_xlim(*_mu_limits(frame))
         right.set_xlim(0.0, _tau_limit(frame))
-        words = "analysis scale" if scale is None else as_scale(scale).label
-        _dress.dress(left, placed, as_scale("identity"), label=f"mean effect μ ({_text.plain(words)})")
+        _dress.dress(left, placed, as_scale("identity"), label=f"mean effect μ ({_text.plain(panel.scale.label)})")
         _dress.dress(right, placed, as_scale("identity"), label="between-study sd τ")
         left.axvline(0.0, color=_sheet.SOFT, lw=0.9, zorder=1.0, label="null value")
         for verdict, rows in frame.groupby("excludes_zero", sort=False):
