@@ -55,8 +55,6 @@ def test_arviz_reads_the_tree(tree):
 
 def test_an_array_of_the_wrong_shape_is_named():
     with pytest.raises(ModelError, match=r"'theta' in 'posterior' has the shape \(2, 5, 2\)"):
-        to_datatree(
-            {"posterior": {"theta": np.zeros((2, 5, 2))}}, coords={"study": STUDIES}, dims=DIMS, attrs={}
-        )
+        to_datatree({"posterior": {"theta": np.zeros((2, 5, 2))}}, coords={"study": STUDIES}, dims=DIMS, attrs={})
     with pytest.raises(ModelError, match=r"'mu' in 'posterior' has the shape \(5,\)"):
         to_datatree({"posterior": {"mu": np.zeros(5)}}, coords={}, dims={}, attrs={})

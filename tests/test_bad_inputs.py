@@ -163,9 +163,7 @@ ERRORS = {
         "5 coefficients (intercept, m[b], m[c], m[d], m[e]) for 5 studies",
     ),
     "57 collinear": (
-        lambda: design(
-            table(moderators=pd.DataFrame({"a": [1, 2, 3, 4, 6], "b": [3, 5, 7, 9, 13]})), ["a", "b"]
-        ),
+        lambda: design(table(moderators=pd.DataFrame({"a": [1, 2, 3, 4, 6], "b": [3, 5, 7, 9, 13]})), ["a", "b"]),
         "'b' is determined by 'a'",
     ),
     "60 no such moderator": (
@@ -272,9 +270,7 @@ WARNINGS = {
         "99 % of its mass above tau = 10",
     ),
     "64 a prior for another scale": (
-        lambda: pw.fit(
-            table(scale="log OR"), RandomEffects(tau=pw.priors.HalfNormal(0.5, "SMD")), pw.Exact()
-        ).report,
+        lambda: pw.fit(table(scale="log OR"), RandomEffects(tau=pw.priors.HalfNormal(0.5, "SMD")), pw.Exact()).report,
         "was made for 'SMD' and the effects are 'log OR'",
     ),
 }

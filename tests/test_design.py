@@ -100,9 +100,7 @@ def test_formulas_transform_and_multiply():
         "dose:random": X["dose"] * X["random"],
     }
     assert_columns(made, expected)
-    np.testing.assert_allclose(
-        design(table(), "~ center(dose)").X[:, 1], X["dose"] - X["dose"].mean(), atol=1e-15
-    )
+    np.testing.assert_allclose(design(table(), "~ center(dose)").X[:, 1], X["dose"] - X["dose"].mean(), atol=1e-15)
 
 
 def test_a_formula_without_intercept_has_a_mean_for_each_level():
@@ -152,9 +150,7 @@ def test_small_differences_far_from_zero_are_not_aliases():
 
 def test_as_many_coefficients_as_studies_name_the_aliases_too():
     frame = pd.DataFrame({"level": list("abcdefgg"), "copy": list("abcdefgg")})
-    with pytest.raises(
-        InputError, match=r"13 coefficients .* for 8 studies; determined by the others: copy"
-    ) as error:
+    with pytest.raises(InputError, match=r"13 coefficients .* for 8 studies; determined by the others: copy") as error:
         design(table(frame), ["level", "copy"])
     assert "fewer coefficients than studies" in str(error.value)
 

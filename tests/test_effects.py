@@ -25,9 +25,7 @@ Y = [0.2, 0.5, 0.3, 0.1, 0.4, 0.25]
 SE = [0.1, 0.2, 0.1, 0.15, 0.12, 0.2]
 NAMES = ["Ash", "Birch", "Cedar", "Elm", "Fir", "Gum"]
 OUTCOMES = ["relapse", "relapse", "relapse", "dropout", "dropout", "dropout"]
-MODERATORS = pd.DataFrame(
-    {"setting": list("aabbab"), "age": [20.0, 30, 40, 50, 60, 70]}, index=range(6, 0, -1)
-)
+MODERATORS = pd.DataFrame({"setting": list("aabbab"), "age": [20.0, 30, 40, 50, 60, 70]}, index=range(6, 0, -1))
 
 
 def table(**changed: object) -> Effects:
@@ -211,9 +209,7 @@ def test_missing_values_are_seen_in_every_container():
 
 
 def test_se_fills_in_where_only_v_is_known():
-    effects = Effects(
-        Y, se=[0.1, None, 0.1, 0.1, 0.1, 0.1], v=[0.01, 0.04, None, 0.01, 0.01, 0.01], study=NAMES
-    )
+    effects = Effects(Y, se=[0.1, None, 0.1, 0.1, 0.1, 0.1], v=[0.01, 0.04, None, 0.01, 0.01, 0.01], study=NAMES)
     np.testing.assert_allclose(effects.se, [0.1, 0.2, 0.1, 0.1, 0.1, 0.1], rtol=ROUNDING)
 
 
@@ -398,9 +394,7 @@ def test_ratios_become_logs():
 def test_limits_rounded_to_two_decimals_are_symmetric_enough():
     y, se = np.log([0.12, 0.5, 1.1, 2.4, 7.5]), np.array([0.6, 0.3, 0.2, 0.4, 0.5])
     lower, upper = np.exp(y - 1.96 * se), np.exp(y + 1.96 * se)
-    effects = Effects.from_ratios(
-        np.exp(y).round(2), lower=lower.round(2), upper=upper.round(2), study=NAMES[:5]
-    )
+    effects = Effects.from_ratios(np.exp(y).round(2), lower=lower.round(2), upper=upper.round(2), study=NAMES[:5])
     most = (np.log(lower / (lower - 0.005)) + np.log(upper / (upper - 0.005))) / (2 * 1.96)
     assert (np.abs(effects.se - se) < most + 1e-5).all()  # 1e-5: 1.96 for the quantile
 

@@ -49,9 +49,7 @@ def test_the_data_may_be_exchanged_for_a_table_of_another_length():
     model = random_effects(Y, V, p.Flat(), p.HalfNormal(0.5))
     with model:
         pm.set_data({"y": Y[:2], "v": V[:2]})
-    by_hand = stats.norm(0.2, np.sqrt(V[:2] + 0.3**2)).logpdf(Y[:2]).sum() + stats.halfnorm(scale=0.5).logpdf(
-        0.3
-    )
+    by_hand = stats.norm(0.2, np.sqrt(V[:2] + 0.3**2)).logpdf(Y[:2]).sum() + stats.halfnorm(scale=0.5).logpdf(0.3)
     assert log_posterior(model, mu=0.2, tau=np.log(0.3)) == pytest.approx(by_hand, rel=SAME_FORMULA)
 
 

@@ -51,16 +51,12 @@ def test_limits_that_reject_everything_are_named():
 
 
 def test_levels_that_share_studies_are_refused():
-    with pytest.raises(
-        InputError, match=r"'client', 'service provider or observer' of 'rater' overlap.*1477.*1424"
-    ):
+    with pytest.raises(InputError, match=r"'client', 'service provider or observer' of 'rater' overlap.*1477.*1424"):
         reconstruct(RECIDIVISM, subgroups="rater")
 
 
 def test_levels_without_a_standard_error_are_refused():
-    with pytest.raises(
-        InputError, match=r"'juvenile' of 'developmental group' is published without its standard"
-    ):
+    with pytest.raises(InputError, match=r"'juvenile' of 'developmental group' is published without its standard"):
         reconstruct(RECIDIVISM, subgroups="developmental group")
 
 

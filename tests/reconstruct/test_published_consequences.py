@@ -34,9 +34,7 @@ def weighted_least_squares(y, se):
 def test_weighted_least_squares_on_the_reference_table_gives_the_same_interval(outcome):
     reference = reconstruct(rows_of(outcome), tables=1).reference()
     row = consequences(outcome).loc["mu, unrestricted weighted least squares"]
-    assert (row["lower"], row["upper"]) == pytest.approx(
-        weighted_least_squares(reference.y, reference.se), rel=EXACT
-    )
+    assert (row["lower"], row["upper"]) == pytest.approx(weighted_least_squares(reference.y, reference.se), rel=EXACT)
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
@@ -86,9 +84,7 @@ def test_i2_and_its_limits_follow_higgins_and_thompson():
 
 
 def test_heterogeneity_of_recidivism_is_significant_though_the_paper_says_it_is_not():
-    assert consequences("recidivism").loc["p of Q", "point"] == pytest.approx(
-        stats.chi2.sf(24.73, 14), rel=EXACT
-    )
+    assert consequences("recidivism").loc["p of Q", "point"] == pytest.approx(stats.chi2.sf(24.73, 14), rel=EXACT)
     assert consequences("recidivism").loc["p of Q", "outer_upper"] < 0.05
     assert consequences("dropout").loc["p of Q", "outer_lower"] > 0.05
 
@@ -106,9 +102,7 @@ def test_two_studies_without_heterogeneity_have_no_limits_for_i2():
 
 
 def test_i2_stands_in_for_q():
-    table = published_consequences({"k": 15, "d": "0.196", "se": "0.027", "i2": "43.39"}).set_index(
-        "quantity"
-    )
+    table = published_consequences({"k": 15, "d": "0.196", "se": "0.027", "i2": "43.39"}).set_index("quantity")
     assert table.loc["H2", "point"] == pytest.approx(24.73 / 14, abs=1e-3)  # the rounding of I2
 
 

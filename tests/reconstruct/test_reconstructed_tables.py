@@ -76,9 +76,7 @@ def test_three_hundred_tables_of_each_outcome_print_every_published_figure(outco
     for effects in tables:
         recomputed = aggregates(effects.y, effects.se)
         wrong = {
-            name: recomputed[name]
-            for name, text in PAPER[outcome].items()
-            if not prints_as(recomputed[name], text)
+            name: recomputed[name] for name, text in PAPER[outcome].items() if not prints_as(recomputed[name], text)
         }
         assert not wrong
 

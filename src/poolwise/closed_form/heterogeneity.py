@@ -111,7 +111,7 @@ def solve_q(data: Data, target: Array, start: Array | None = None) -> tuple[Arra
     tau2 = np.zeros(target.shape) if start is None else start
     typical = (data.count / np.vecdot(data.present, 1.0 / data.v))[:, None]
     noise = ROUNDING * typical
-    last, done = np.zeros_like(tau2), np.zeros(tau2.shape, dtype=bool)
+    last, done = np.full(tau2.shape, np.inf), np.zeros(tau2.shape, dtype=bool)
     with np.errstate(divide="ignore", invalid="ignore"):
         for step_number in range(1, STEPS + 1):
             fit = weighted_fit(data, weights(data, tau2))
@@ -131,10 +131,9 @@ def next_step(step: Array, last: Array, scale: Array) -> Array:
 
     When convergence is quadratic the steps follow s_next = c s^2. The constant is |s| / s_last^2 by the last two
     steps, and about 1 / scale by the curvature of a sum over 1 / (v + tau2), scale = v + tau2; the larger of
-    the two counts. Infinite where the last step is 0, as before the first one.
+    the two counts. Before the first step the last one is infinite.
     """
-    constant = np.maximum(np.abs(step) / (last * last), 1.0 / scale)
-    return np.where(step == 0.0, 0.0, constant * step * step)
+    return step * step * np.fmax(np.abs(step) / (last * last), 1.0 / scale)
 
 
 def q_profile(data: Data, prob: float = 0.95) -> Array:

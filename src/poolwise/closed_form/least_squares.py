@@ -190,10 +190,8 @@ def weighted_fit(data: Data, w: Array) -> Fit:
     Fit
         One fit for each weighting.
     """
-    p = data.p
-    A = _inverse(w @ data.products, p)
-    right = (w * data.y[:, None, :]) @ data.X
-    b = right * A[..., 0] if p == 1 else (A @ right[..., None])[..., 0]
+    A = _inverse(w @ data.products, data.p)
+    b = times(A, (w * data.y[:, None, :]) @ data.X)
     r = data.y[:, None, :] - b @ data.X.mT
     return Fit(data, w, A, b, r)
 
@@ -234,18 +232,29 @@ def trace_sandwich(fit: Fit, sigma2: Array | None = None) -> Array:
     ndarray, shape (n, m)
         sum (w s)^2 - 2 tr(A X'W S W S W X) + tr((A X'W S W X)^2), S left out when None.
     """
-    p, data = fit.data.p, fit.data
+    data = fit.data
     scaled = fit.w if sigma2 is None else fit.w * sigma2
     inner = fit.A @ ((fit.w * scaled) @ data.products).reshape(*fit.A.shape)
     outer = (fit.w * scaled * scaled) @ data.products
-    last = inner[..., 0, 0] ** 2 if p == 1 else np.vecdot(flattened(inner.mT), flattened(inner))
-    return np.vecdot(scaled, scaled) - 2.0 * np.vecdot(flattened(fit.A), outer) + last
+    return np.vecdot(scaled, scaled) - 2.0 * np.vecdot(flattened(fit.A), outer) + trace_of_square(inner)
 
 
 def trace_weighted(fit: Fit, sigma2: Array) -> Array:
     """Trace of P S with S = diag(sigma2) of shape (n, m, k); shape (n, m)."""
     inner = (fit.w * fit.w * sigma2) @ fit.data.products
     return np.vecdot(fit.w, sigma2) - np.vecdot(flattened(fit.A), inner)
+
+
+def times(matrices: Array, vectors: Array) -> Array:
+    """Products of p x p matrices with vectors of length p."""
+    return matrices[..., 0] * vectors if vectors.shape[-1] == 1 else (matrices @ vectors[..., None])[..., 0]
+
+
+def trace_of_square(matrices: Array) -> Array:
+    """Trace of M M for each p x p matrix M."""
+    if matrices.shape[-1] == 1:
+        return matrices[..., 0, 0] ** 2
+    return np.vecdot(flattened(matrices.mT), flattened(matrices))
 
 
 def flattened(matrices: Array) -> Array:

@@ -16,8 +16,10 @@ from poolwise.closed_form.least_squares import (
     Fit,
     flattened,
     quadratic,
+    times,
     total_weight,
     trace,
+    trace_of_square,
     weighted_fit,
     weights,
 )
@@ -115,12 +117,12 @@ def score_with_slope(fit: Fit, *, restricted: bool) -> tuple[Array, Array]:
     twice = w * pulled
     c = twice @ data.X
     value = np.vecdot(pulled, pulled) - total_weight(fit)
-    slope = np.vecdot(w, w) - 2.0 * (np.vecdot(twice, pulled) - np.vecdot(c, (fit.A @ c[..., None])[..., 0]))
+    slope = np.vecdot(w, w) - 2.0 * (np.vecdot(twice, pulled) - np.vecdot(c, times(fit.A, c)))
     if restricted:
         flat, second = flattened(fit.A), square @ data.products
         inner = fit.A @ second.reshape(fit.A.shape)
         value = value + np.vecdot(flat, second)
-        slope = slope - 2.0 * np.vecdot(flat, (square * w) @ data.products) + (inner * inner.mT).sum((-2, -1))
+        slope = slope - 2.0 * np.vecdot(flat, (square * w) @ data.products) + trace_of_square(inner)
     return value, slope
 
 
@@ -210,18 +212,18 @@ def _polish(data: Data, brackets: Array, ends: Array, *, restricted: bool) -> tu
     noise = ROUNDING * typical
     heights = ends * (typical + brackets) ** 2
     tau2 = lower + (upper - lower) * heights[0] / (heights[0] - heights[1])
-    last, done = np.zeros_like(tau2), np.zeros(tau2.shape, dtype=bool)
+    last, done = np.full(tau2.shape, np.inf), np.zeros(tau2.shape, dtype=bool)
     with np.errstate(divide="ignore", invalid="ignore"):
         for step_number in range(1, STEPS + 1):
             fit = weighted_fit(data, weights(data, tau2[:, None]))
             value, slope = (term[:, 0] for term in score_with_slope(fit, restricted=restricted))
             rising = value > 0.0
             lower, upper = np.where(rising, tau2, lower), np.where(rising, upper, tau2)
-            step = np.where(value == 0.0, 0.0, value / (slope + 2.0 * value / (typical + tau2)))
-            near = RELATIVE * tau2 + noise
-            ended = (next_step(step, last, tau2 + typical) <= near) | (upper - lower <= near)
+            scale, near = tau2 + typical, RELATIVE * tau2 + noise
+            step = value / (slope + 2.0 * value / scale)
+            ended = (next_step(step, last, scale) <= near) | (upper - lower <= near)
             aim = tau2 - step
-            inside = np.minimum(np.maximum(aim, lower), upper)
+            inside = np.fmin(np.fmax(aim, lower), upper)
             moved = np.where(ended | (inside == aim), inside, 0.5 * (lower + upper))
             tau2, last, done = np.where(done, tau2, moved), step, done | ended
             if done.all():
