@@ -55,6 +55,14 @@ def fit_batch(
         Naming the rows whose numbers cannot be used.
     ModelError
         When the engine has no batch form of the model, a prior is missing, or a posterior is improper.
+
+    Examples
+    --------
+    >>> import poolwise as pw
+    >>> model = pw.RandomEffects(mu=pw.priors.Normal(0, 1), tau=pw.priors.HalfNormal(0.5))
+    >>> y, se = [[0.2, 0.4, 0.1], [0.5, 0.3, float("nan")]], [[0.1, 0.2, 0.1], [0.2, 0.2, float("nan")]]
+    >>> pw.fit_batch(y, se, model, pw.Exact())["mu_lower"].round(3).values
+    array([-0.123, -0.217])
     """
     import xarray as xr
 

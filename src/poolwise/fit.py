@@ -66,6 +66,15 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
         When the pair of model and engine does not exist, or the posterior is improper by construction.
     FitError
         With ``strict=True``, when the report's status is a failure.
+
+    Examples
+    --------
+    >>> import poolwise as pw
+    >>> bcg = pw.datasets.load("bcg")
+    >>> pw.fit(bcg, pw.RandomEffects(), pw.ClosedForm(tau2="REML"))
+    <Result 'REML, Hartung-Knapp': k = 13, mu = -0.7145 [−1.108, −0.321], status ok>
+    >>> pw.fit(bcg, pw.RandomEffects(), pw.Exact())
+    <Result 'exact': k = 13, mu = -0.7061 [−1.112, −0.316], status ok>
     """
     engines = PAIRS.get(type(model))
     if engines is None:

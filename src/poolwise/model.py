@@ -63,6 +63,12 @@ class RandomEffects:
         Prior on the between-study standard deviation; the scale's default when None.
     tau_fixed : float, optional
         A known between-study standard deviation instead of a prior.
+
+    Examples
+    --------
+    >>> from poolwise import priors
+    >>> print(*RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(0.5)).statement(), sep="; ")
+    y_i ~ Normal(theta_i, se_i); theta_i ~ Normal(mu, tau); mu ~ Normal(0, 1); tau ~ HalfNormal(0.5)
     """
 
     mu: Prior | None = None

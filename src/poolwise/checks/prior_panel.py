@@ -131,6 +131,13 @@ def prior_panel(
     References
     ----------
     Roever et al. 2021, Res. Synth. Methods 12:448, 10.1002/jrsm.1475, on weakly informative priors for tau.
+
+    Examples
+    --------
+    >>> import poolwise as pw
+    >>> panel = prior_panel(pw.datasets.load("working_alliance").select(outcome="misconduct"))
+    >>> panel.verdict, round(panel.tipping_point, 3)
+    ('prior-dependent', 0.356)
     """
     check_prob(prob)
     entries = (

@@ -15,7 +15,7 @@ from poolwise.exact.tau_posterior import Studies, TauPriors, tau_posterior
 from poolwise.model import RandomEffects
 
 Array = NDArray[np.float64]
-CHUNK = 256  # tables worked on at once: their arrays then stay in the processor's cache
+CHUNK = 128  # tables worked on at once: their arrays then stay in the processor's cache
 TOLERANCE = 1e-9  # of a panel's last Legendre coefficients; limits are then good to about 1e-12 posterior sd
 
 

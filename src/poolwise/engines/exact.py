@@ -36,6 +36,13 @@ class Exact:
         grid is refined until it is met.
     draws, chains, seed : int
         Exact independent draws (for each chain) that `Result.to_datatree` makes.
+
+    Examples
+    --------
+    >>> import poolwise as pw
+    >>> result = pw.fit(pw.datasets.load("bcg"), pw.RandomEffects(), Exact(kind="shortest"))
+    >>> [round(limit, 3) for limit in result["tau"].interval(0.95)]
+    [0.326, 0.966]
     """
 
     kind: IntervalKind = "equal-tailed"

@@ -14,7 +14,7 @@ from scipy.special import ndtr, ndtri
 
 Array = NDArray[np.float64]
 _ROOT_2PI = np.sqrt(2.0 * np.pi)
-SETTLED = 1e-8  # a Newton step this small, in widths of the mixture, leaves an error of its square
+SETTLED = 1e-7  # a Newton step this small, in widths of the mixture, leaves an error of about its square
 
 
 @final
@@ -93,33 +93,43 @@ def quantiles(p: Array, weight: Array, centre: Array, spread: Array) -> Array:
     own = centre + np.where(finite, z, 0.0)[:, None] * spread
     low, high = own.min(axis=1), own.max(axis=1)
     x = np.where(finite, np.einsum("qj,qj->q", np.broadcast_to(pull, own.shape), own) * width, z)
+    upper = p > 0.5  # above the median work with the upper tail, which keeps its digits
+    slope = np.where(upper, -1.0, 1.0)[:, None] / spread
+    target = np.where(upper, 1.0 - p, p)
+    parts = (centre, slope, weight, pull, width)
     live = np.flatnonzero(finite & (high > low))
-    single = len(weight) == 1
     for _ in range(100):
         if live.size == 0:
             break
-        rows = slice(None) if single or live.size == len(x) else live
         here = x[live]
-        step, below = _probit_step(here, p[live], pull[rows], weight[rows], centre[rows], spread[rows])
+        step, short = _probit_step(here, target[live], *(part if len(part) == 1 else part[live] for part in parts[:4]))
+        sign = np.where(upper[live], -1.0, 1.0)
+        below = short == (sign > 0)
         low[live] = np.where(below, here, low[live])
         high[live] = np.where(below, high[live], here)
-        new = here + step
+        new = here + sign * step
         astray = ~((new >= low[live]) & (new <= high[live]))
         if astray.any():
             new = np.where(astray, 0.5 * (low[live] + high[live]), new)
         x[live] = new
-        live = live[(np.abs(new - here) > SETTLED * width[rows]) & (high[live] - low[live] > 0) | astray]
+        moved = np.abs(new - here) > SETTLED * (width if len(width) == 1 else width[live])
+        live = live[moved & (high[live] > low[live]) | astray]
     return x
 
 
-def _probit_step(x: Array, p: Array, pull: Array, weight: Array, centre: Array, spread: Array) -> tuple[Array, Array]:
-    """Newton step of Phi^-1(F(x)) towards Phi^-1(p), and whether x lies below the quantile."""
-    u = (x[:, None] - centre) / spread
-    sign = np.where(p > 0.5, -1.0, 1.0)
-    tail = np.einsum("qj,qj->q", ndtr(u * sign[:, None]), np.broadcast_to(weight, u.shape))
-    density = np.einsum("qj,qj->q", np.exp(-0.5 * u * u), np.broadcast_to(pull, u.shape))
-    target = np.where(p > 0.5, 1.0 - p, p)
+def _probit_step(
+    x: Array, target: Array, centre: Array, slope: Array, weight: Array, pull: Array
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Newton step of Phi^-1(tail) towards Phi^-1(target), in the direction of a growing tail, and whether it is short.
+
+    The tail is the lower one where `slope` is positive and the upper one where it is negative.
+    """
+    u = (x[:, None] - centre) * slope
+    tail = np.einsum("qj,qj->q", ndtr(u), np.broadcast_to(weight, u.shape))
+    np.multiply(u, u, out=u)
+    u *= -0.5
+    density = np.einsum("qj,qj->q", np.exp(u, out=u), np.broadcast_to(pull, u.shape))
     probit = ndtri(np.minimum(tail, 1.0))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        step = sign * (ndtri(target) - probit) * np.exp(-0.5 * probit * probit) / density
-    return step, np.where(p > 0.5, tail > target, tail < target)
+        step = (ndtri(target) - probit) * np.exp(-0.5 * probit * probit) / density
+    return step, tail < target

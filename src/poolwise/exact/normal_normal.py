@@ -56,7 +56,9 @@ def _given_tau(tau: Array, y: Array, v: Array, m0: Array, s0: Array) -> Array:
     total = v[:, None, :] + square[:, :, None]
     weight = 1.0 / total
     # y is centred at its inverse-variance mean, so sum w y^2 loses no digits against sum w (y - mu_hat)^2
-    sums = weight @ np.stack([present.astype(float), y, y * y], axis=2)
+    powers = np.stack([present.astype(float), y, y * y], axis=2)
+    shared = len(y) == 1  # one table for all: a single matrix product
+    sums = (weight.reshape(-1, y.shape[1]) @ powers[0]).reshape(*tau.shape, 3) if shared else weight @ powers
     inverse_square = 1.0 / (s0 * s0)
     precision = sums[..., 0] + inverse_square
     mean = (sums[..., 1] + m0 * inverse_square) / precision

@@ -39,6 +39,11 @@ def make(family: str, *parameters: float) -> Prior:
     ------
     ModelError
         For an unknown family (the message offers the nearest) or a wrong number of parameters.
+
+    Examples
+    --------
+    >>> print(make("HalfT", 3, 0.5), make("Flat"))
+    HalfT(3, 0.5) Flat()
     """
     if family not in FAMILIES:
         raise ModelError(f"unknown prior '{family}'", advice=nearest(family, FAMILIES))

@@ -21,6 +21,7 @@ def _number(value: object) -> str:
 
 
 def check_positive(prior: Prior, *names: str) -> None:
+    """Raise a ModelError for a parameter that is not a finite number above 0."""
     for name in names:
         value = getattr(prior, name)
         if not (isinstance(value, int | float | np.number) and math.isfinite(value) and value > 0):
@@ -30,6 +31,7 @@ def check_positive(prior: Prior, *names: str) -> None:
 
 
 def check_finite(prior: Prior, *names: str) -> None:
+    """Raise a ModelError for a parameter that is not a finite number."""
     for name in names:
         value = getattr(prior, name)
         if not (isinstance(value, int | float | np.number) and math.isfinite(value)):
