@@ -84,6 +84,7 @@ def design(effects: Effects, moderators: str | Sequence[str]) -> Design:
 
     Examples
     --------
+    >>> import poolwise as pw
     >>> design(pw.datasets.load("bcg"), ["ablat"]).names
     ('intercept', 'ablat')
     """

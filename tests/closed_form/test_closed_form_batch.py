@@ -7,7 +7,7 @@ from poolwise.closed_form import batch
 from poolwise.closed_form.batch import common_effect_batch, q_profile_batch, random_effects_batch
 from poolwise.closed_form.heterogeneity import q_profile
 from poolwise.closed_form.inference import coefficients, critical, prediction_df
-from poolwise.closed_form.least_squares import prepare
+from poolwise.closed_form.least_squares import inverse_variance_fit, prepare
 from poolwise.closed_form.tau2 import ESTIMATORS, estimate_tau2
 from support.matrices import problem
 
@@ -34,7 +34,7 @@ def test_each_row_is_the_fit_of_that_data_set_alone(padded, estimator):
         there = np.isfinite(y[row])
         data = prepare(y[row, there], v[row, there])
         tau2 = estimate_tau2(data, estimator)
-        coef = coefficients(data, tau2.value, "hartung-knapp")
+        coef = coefficients(tau2.fit, "hartung-knapp")
         mu, se = coef.beta[0, 0], coef.se[0, 0]
         new = critical(prediction_df(data, "t"), 0.9)[0] * np.sqrt(tau2.value[0] + se**2)
         assert together.tau2[row] == pytest.approx(tau2.value[0], rel=1e-10, abs=1e-14)
@@ -51,7 +51,7 @@ def test_common_effects_and_profiles_match_single_fits(padded):
     for row in range(len(y)):
         there = np.isfinite(y[row])
         data = prepare(y[row, there], v[row, there])
-        coef = coefficients(data, np.zeros(1), "wald")
+        coef = coefficients(inverse_variance_fit(data), "wald")
         assert common.mu[row] == pytest.approx(coef.beta[0, 0], rel=SAME)
         assert common.upper[row] == pytest.approx(coef.beta[0, 0] + 1.959963984540054 * coef.se[0, 0], rel=1e-10)
         np.testing.assert_allclose(profiles[row], q_profile(data)[0], rtol=1e-10, atol=1e-14)

@@ -17,7 +17,7 @@ from poolwise.closed_form.inference import (
     prediction_df,
     study_effects,
 )
-from poolwise.closed_form.least_squares import prepare
+from poolwise.closed_form.least_squares import fit_at, prepare
 from poolwise.closed_form.tau2 import estimate_tau2
 from support.matrices import problem
 from support.metafor import figures
@@ -28,7 +28,7 @@ METAFOR = 1e-8
 
 def fitted(explicit, interval):
     data = prepare(explicit.y, explicit.v, explicit.X)
-    return data, coefficients(data, np.array([explicit.tau2]), interval)
+    return data, coefficients(fit_at(data, np.array([explicit.tau2])), interval)
 
 
 @pytest.mark.parametrize("p", [1, 2])
@@ -49,12 +49,12 @@ def test_metaregression_coefficients_and_shrunken_effects_agree_with_metafor(dat
     X = np.column_stack([np.ones(reference["k"]), reference["regression"]["x"]])
     data = prepare(reference["y"], reference["v"], X)
     for name, theirs in reference["regression"]["fits"].items():
-        tau2 = estimate_tau2(data, name).value
-        coef = coefficients(data, tau2, "hartung-knapp")
+        between = estimate_tau2(data, name)
+        coef = coefficients(between.fit, "hartung-knapp")
         np.testing.assert_allclose(coef.beta[0], theirs["beta"], rtol=METAFOR)
         np.testing.assert_allclose(coef.se[0], theirs["se"], rtol=METAFOR)
         if "blup" in theirs:
-            ours = study_effects(coef, tau2)
+            ours = study_effects(coef, between.value)
             np.testing.assert_allclose(ours.theta[0], theirs["blup"]["theta"], rtol=METAFOR)
             np.testing.assert_allclose(ours.sd[0], theirs["blup"]["sd"], rtol=METAFOR)
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from poolwise.closed_form.heterogeneity import h2_of_q, h2_of_tau2, i2_of_q, i2_of_tau2, q_profile, q_test
 from poolwise.closed_form.inference import coefficients, critical, p_value, prediction_df
-from poolwise.closed_form.least_squares import Array, prepare
+from poolwise.closed_form.least_squares import Array, inverse_variance_fit, prepare
 from poolwise.closed_form.tau2 import estimate_tau2
 
 CHUNK = 200_000  # estimates per pass: a scan of 30 values of tau2 then holds about 50 MB
@@ -115,7 +115,7 @@ def q_profile_batch(y: ArrayLike, v: ArrayLike, *, prob: float = 0.95) -> Array:
 def _random_effects(y: Array, v: Array, *, tau2: str | float, interval: str, prediction: str, prob: float) -> BatchFit:
     data = prepare(y, v)
     between = estimate_tau2(data, tau2)
-    coef = coefficients(data, between.value, interval)
+    coef = coefficients(between.fit, interval)
     test = q_test(data)
     mu, se = coef.beta[:, 0], coef.se[:, 0]
     reach = critical(coef.df, prob) * se
@@ -139,7 +139,7 @@ def _random_effects(y: Array, v: Array, *, tau2: str | float, interval: str, pre
 def _common_effect(y: Array, v: Array, *, interval: str, prob: float) -> BatchFit:
     data = prepare(y, v)
     nothing, none = np.zeros(len(y)), np.full(len(y), np.nan)
-    coef = coefficients(data, nothing, interval)
+    coef = coefficients(inverse_variance_fit(data), interval)
     test = q_test(data)
     mu, se = coef.beta[:, 0], coef.se[:, 0]
     reach = critical(coef.df, prob) * se

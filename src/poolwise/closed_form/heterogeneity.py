@@ -66,7 +66,7 @@ def q_test(data: Data) -> QTest:
 
 
 def i2_of_tau2(tau2: Array, typical: Array) -> Array:
-    """I2 = tau2 / (tau2 + typical variance), a fraction (Higgins & Thompson 2002, eq. 9-10)."""
+    """I2 = tau2 / (tau2 + typical variance), a fraction (Higgins & Thompson 2002, doi:10.1002/sim.1186)."""
     return tau2 / (tau2 + typical)
 
 
@@ -76,13 +76,13 @@ def h2_of_tau2(tau2: Array, typical: Array) -> Array:
 
 
 def i2_of_q(test: QTest) -> Array:
-    """I2 = max(0, (Q - df) / Q), a fraction; NaN when df = 0 (Higgins & Thompson 2002, eq. 10)."""
+    """I2 = max(0, (Q - df) / Q), a fraction; NaN when df = 0 (Higgins & Thompson 2002)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(test.df > 0, np.fmax(0.0, 1.0 - test.df / test.statistic), np.nan)
 
 
 def h2_of_q(test: QTest) -> Array:
-    """H2 = Q / df; NaN when df = 0 (Higgins & Thompson 2002, eq. 6)."""
+    """H2 = Q / df; NaN when df = 0 (Higgins & Thompson 2002)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(test.df > 0, test.statistic / test.df, np.nan)
 
@@ -140,7 +140,7 @@ def q_profile(data: Data, prob: float = 0.95) -> Array:
     """Q-profile interval for tau2: the values at which Q(tau2) lies between two chi-square quantiles.
 
     Q(lower) = chi2_{k-p, 1 - a/2} and Q(upper) = chi2_{k-p, a/2}, a = 1 - prob (Viechtbauer 2007,
-    doi:10.1002/sim.2514, eq. 13). A limit that would be negative is 0; when `q_profile_is_empty`, both are.
+    doi:10.1002/sim.2514). A limit that would be negative is 0; when `q_profile_is_empty`, both are.
 
     Parameters
     ----------

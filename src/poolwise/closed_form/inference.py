@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
-from poolwise.closed_form.least_squares import Array, Data, Fit, quadratic, weighted_fit, weights
+from poolwise.closed_form.least_squares import Array, Data, Fit, quadratic
 
 
 @final
@@ -83,8 +83,8 @@ INTERVALS: dict[str, Callable[[Data, Fit], tuple[Array, Array]]] = {
 PREDICTIONS: dict[str, float] = {"z": np.inf, "t": 0.0, "riley": -1.0}  # added to k - p
 
 
-def coefficients(data: Data, tau2: Array, interval: str) -> Coefficients:
-    """Coefficients at this tau2: beta = (X'WX)^-1 X'Wy, W = diag(1 / (v + tau2)).
+def coefficients(fit: Fit, interval: str) -> Coefficients:
+    """Coefficients of a weighted fit: beta = (X'WX)^-1 X'Wy, W = diag(1 / (v + tau2)).
 
     ``"wald"``: cov = (X'WX)^-1, normal. ``"t"``: the same covariance, t with k - p. ``"hartung-knapp"``: the
     covariance times y'Py / (k - p), t with k - p (Hartung & Knapp 2001, doi:10.1002/sim.791; Sidik & Jonkman
@@ -93,10 +93,8 @@ def coefficients(data: Data, tau2: Array, interval: str) -> Coefficients:
 
     Parameters
     ----------
-    data : Data
-        n data sets of k studies.
-    tau2 : ndarray, shape (n,)
-        Between-study variances; zeros give the common effect.
+    fit : Fit
+        One weighting for each of n data sets; the inverse-variance fit gives the common effect.
     interval : str
         A key of `INTERVALS`.
 
@@ -105,9 +103,8 @@ def coefficients(data: Data, tau2: Array, interval: str) -> Coefficients:
     Coefficients
         Arrays over the n data sets.
     """
-    fit = weighted_fit(data, weights(data, tau2[:, None]))
+    data, back = fit.data, fit.data.back
     inflation, df = INTERVALS[interval](data, fit)
-    back = data.back
     beta = (back @ (data.centre + fit.b[:, 0])[..., None])[..., 0]
     return Coefficients(beta, inflation[:, None, None] * (back @ fit.A[:, 0] @ back.mT), inflation, df, fit)
 

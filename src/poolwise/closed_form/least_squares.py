@@ -196,6 +196,11 @@ def weighted_fit(data: Data, w: Array) -> Fit:
     return Fit(data, w, A, b, r)
 
 
+def fit_at(data: Data, tau2: Array) -> Fit:
+    """The fit with the weights 1 / (v + tau2) for one tau2 of each data set, shape (n,); one weighting."""
+    return weighted_fit(data, weights(data, tau2[:, None]))
+
+
 def inverse_variance_fit(data: Data) -> Fit:
     """The fit at tau2 = 0, which `prepare` has made: its coefficients are the centre; one weighting."""
     b = np.zeros((len(data.y), 1, data.p))

@@ -19,6 +19,7 @@ from poolwise.closed_form.least_squares import (
     Array,
     Data,
     Fit,
+    fit_at,
     inverse_variance_fit,
     quadratic,
     total_weight,
@@ -26,7 +27,6 @@ from poolwise.closed_form.least_squares import (
     trace_sandwich,
     trace_weighted,
     weighted_fit,
-    weights,
 )
 from poolwise.closed_form.likelihood import maximise
 
@@ -42,6 +42,8 @@ class Tau2:
         Estimates, never negative.
     se : ndarray, shape (n,)
         Asymptotic standard errors, evaluated at the estimate; NaN when there is none.
+    fit : Fit
+        The weighted fit at the estimate.
     iterations : int
         Steps of the search; 0 for a formula.
     maxima : ndarray of int, shape (n,)
@@ -52,6 +54,7 @@ class Tau2:
 
     value: Array
     se: Array
+    fit: Fit
     iterations: int
     maxima: NDArray[np.intp]
     estimated: bool = True
@@ -72,10 +75,11 @@ def estimate_tau2(data: Data, estimator: str | float) -> Tau2:
     Tau2
         Arrays of shape (n,).
     """
-    n = len(data.y)
     if isinstance(estimator, str):
         return ESTIMATORS[estimator](data)
-    return Tau2(np.full(n, float(estimator)), np.full(n, np.nan), 0, np.ones(n, dtype=np.intp), estimated=False)
+    n = len(data.y)
+    value, none = np.full(n, float(estimator)), np.full(n, np.nan)
+    return Tau2(value, none, fit_at(data, value), 0, np.ones(n, dtype=np.intp), estimated=False)
 
 
 def dersimonian_laird(data: Data) -> Tau2:
@@ -112,7 +116,7 @@ def sidik_jonkman(data: Data) -> Tau2:
     fitted = (data.X @ data.centre[..., None])[..., 0]
     raw = _about_mean(data, data.y + _about_mean(data, fitted))
     first = np.vecdot(raw, raw) / data.count
-    fit = weighted_fit(data, weights(data, first[:, None]))
+    fit = fit_at(data, first)
     factor = first / data.df
     value = factor * quadratic(fit)[:, 0]
     return _formula(data, value, factor * _sd_of_quadratic(data, fit, value))
@@ -124,8 +128,9 @@ def maximum_likelihood(data: Data) -> Tau2:
     Hardy & Thompson 1996, doi:10.1002/(SICI)1097-0258(19960330)15:6<619::AID-SIM188>3.0.CO;2-A.
     """
     found = maximise(data, restricted=False)
-    w = weights(data, found.tau2[:, None])[:, 0]
-    return Tau2(found.tau2, np.sqrt(2.0 / np.vecdot(w, w)), found.iterations, found.maxima)
+    fit = fit_at(data, found.tau2)
+    se = np.sqrt(2.0 / np.vecdot(fit.w, fit.w)[:, 0])
+    return Tau2(found.tau2, se, fit, found.iterations, found.maxima)
 
 
 def restricted_maximum_likelihood(data: Data) -> Tau2:
@@ -134,8 +139,9 @@ def restricted_maximum_likelihood(data: Data) -> Tau2:
     Harville 1977, doi:10.2307/2286796; Viechtbauer 2005, doi:10.3102/10769986030003261.
     """
     found = maximise(data, restricted=True)
-    fit = weighted_fit(data, weights(data, found.tau2[:, None]))
-    return Tau2(found.tau2, np.sqrt(2.0 / trace_sandwich(fit)[:, 0]), found.iterations, found.maxima)
+    fit = fit_at(data, found.tau2)
+    se = np.sqrt(2.0 / trace_sandwich(fit)[:, 0])
+    return Tau2(found.tau2, se, fit, found.iterations, found.maxima)
 
 
 def paule_mandel(data: Data) -> Tau2:
@@ -175,7 +181,7 @@ def _about_mean(data: Data, x: Array) -> Array:
 
 
 def _formula(data: Data, value: Array, se: Array) -> Tau2:
-    return Tau2(value, se, 0, np.ones(len(data.y), dtype=np.intp))
+    return Tau2(value, se, fit_at(data, value), 0, np.ones(len(data.y), dtype=np.intp))
 
 
 def _sd_of_quadratic(data: Data, fit: Fit, tau2: Array) -> Array:
@@ -188,9 +194,14 @@ def _moments(data: Data, fit: Fit) -> Tau2:
 
     DerSimonian & Kacker 2007, doi:10.1016/j.cct.2006.04.004.
     """
-    slope = trace(fit)[:, 0]
-    value = np.maximum((quadratic(fit) - trace_weighted(fit, data.v[:, None, :]))[:, 0] / slope, 0.0)
-    return _formula(data, value, _sd_of_quadratic(data, fit, value) / slope)
+    value = _moment(data, fit)
+    return _formula(data, value, _sd_of_quadratic(data, fit, value) / trace(fit)[:, 0])
+
+
+def _moment(data: Data, fit: Fit) -> Array:
+    """The estimate of `_moments`, cut at 0; shape (n,)."""
+    excess = quadratic(fit) - trace_weighted(fit, data.v[:, None, :])
+    return np.maximum(excess / trace(fit), 0.0)[:, 0]
 
 
 def _hunter_schmidt(data: Data, factor: Array) -> Tau2:
@@ -202,8 +213,8 @@ def _hunter_schmidt(data: Data, factor: Array) -> Tau2:
 
 def _generalised_q(data: Data, target: Array) -> Tau2:
     """The root of Q(tau2) = target, se = sqrt(2 k^2 / (k - p)) / sum w at the root (Morris 1983)."""
-    start = dersimonian_laird(data).value[:, None]
+    start = _moment(data, inverse_variance_fit(data))[:, None]
     roots, steps = solve_q(data, target[:, None], start)
-    total = weights(data, roots)[:, 0].sum(-1)
-    se = np.sqrt(2.0 * data.count**2 / data.df) / total
-    return Tau2(roots[:, 0], se, steps, np.ones(len(data.y), dtype=np.intp))
+    fit = fit_at(data, roots[:, 0])
+    se = np.sqrt(2.0 * data.count**2 / data.df) / total_weight(fit)[:, 0]
+    return Tau2(roots[:, 0], se, fit, steps, np.ones(len(data.y), dtype=np.intp))

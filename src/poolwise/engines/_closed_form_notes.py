@@ -31,9 +31,7 @@ def prediction(k: int) -> tuple[str, ...]:
     if k < 3:
         return (f"There is no prediction interval: it needs at least 3 studies and there are {k}.",)
     if k < 5:
-        return (
-            f"The prediction interval rests on {k} studies; below 5 its width says little about the data.",
-        )
+        return (f"The prediction interval rests on {k} studies; below 5 its width says little about the data.",)
     return ()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, final
 
 import numpy as np
@@ -18,7 +18,14 @@ from poolwise.closed_form.heterogeneity import (
     i2_of_tau2,
     q_profile,
 )
-from poolwise.closed_form.inference import Coefficients, critical, p_value, prediction_df
+from poolwise.closed_form.inference import (
+    Coefficients,
+    StudyEffects,
+    critical,
+    p_value,
+    prediction_df,
+    study_effects,
+)
 from poolwise.closed_form.least_squares import Array, Data
 from poolwise.closed_form.tau2 import Tau2
 from poolwise.errors import MissingQuantityError, nearest
@@ -42,30 +49,31 @@ class StudyEstimates(Mapping[str, Estimate]):
     ----------
     position : mapping of str to int
         Row of each label.
-    theta, sd : ndarray, shape (k,)
-        Estimates and standard errors.
-    df : float
-        Degrees of freedom of their intervals; infinite for the normal distribution.
+    coef : Coefficients
+        The fit.
+    tau2 : ndarray, shape (1,)
+        The between-study variance at which it was made.
     kind : str
         Words for their intervals.
     """
 
     position: Mapping[str, int]
-    theta: Array
-    sd: Array
-    df: float
+    coef: Coefficients
+    tau2: Array
     kind: str
+
+    @cached_property
+    def _effects(self) -> StudyEffects:
+        return study_effects(self.coef, self.tau2)
 
     def __getitem__(self, label: str) -> Estimate:
         """The effect of the study with this label."""
         try:
             i = self.position[label]
         except KeyError:
-            raise MissingQuantityError(
-                f"there is no study '{label}'", advice=nearest(label, self.position)
-            ) from None
-        theta, sd = float(self.theta[i]), float(self.sd[i])
-        return Estimate(theta, sd, partial(symmetric, theta, sd, self.df), self.kind)
+            raise MissingQuantityError(f"there is no study '{label}'", advice=nearest(label, self.position)) from None
+        theta, sd = float(self._effects.theta[0, i]), float(self._effects.sd[0, i])
+        return Estimate(theta, sd, partial(symmetric, theta, sd, float(self.coef.df[0])), self.kind)
 
     def __iter__(self) -> Iterator[str]:
         """The labels in the order of the table."""

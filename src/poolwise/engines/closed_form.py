@@ -12,8 +12,8 @@ from typing import final
 import numpy as np
 
 from poolwise.closed_form.heterogeneity import q_test
-from poolwise.closed_form.inference import INTERVALS, PREDICTIONS, Coefficients, coefficients, study_effects
-from poolwise.closed_form.least_squares import Array, Data, prepare
+from poolwise.closed_form.inference import INTERVALS, PREDICTIONS, Coefficients, coefficients
+from poolwise.closed_form.least_squares import Array, Data, inverse_variance_fit, prepare
 from poolwise.closed_form.likelihood import log_likelihood
 from poolwise.closed_form.tau2 import ESTIMATORS, estimate_tau2
 from poolwise.effects import Effects
@@ -136,7 +136,7 @@ class _Fitted:
 
 def _common_effect(data: Data, interval: str) -> _Fitted:
     nothing = np.zeros(1)
-    coef = coefficients(data, nothing, interval)
+    coef = coefficients(inverse_variance_fit(data), interval)
     return _Fitted(
         label=f"common effect, {_short(interval)}",
         coef=coef,
@@ -151,7 +151,7 @@ def _common_effect(data: Data, interval: str) -> _Fitted:
 
 def _random_effects(data: Data, estimator: str | float, interval: str, prediction: str) -> _Fitted:
     between = estimate_tau2(data, estimator)
-    coef = coefficients(data, between.value, interval)
+    coef = coefficients(between.fit, interval)
     test = q_test(data)
     told = notes.prediction(int(data.count[0])) + notes.inflation(coef, interval)
     findings: tuple[Finding, ...] = ()
@@ -172,8 +172,7 @@ def _random_effects(data: Data, estimator: str | float, interval: str, predictio
 
 
 def _pack(fitted: _Fitted, effects: Effects, model: Model, engine: ClosedForm, began: float) -> Result:
-    labels, df = effects.labels, float(fitted.coef.df[0])
-    shrunken = study_effects(fitted.coef, fitted.tau2)
+    labels = effects.labels
     position = {label: i for i, label in enumerate(labels)}
     w = fitted.coef.fit.w[0, 0]
     report = FitReport(
@@ -191,7 +190,7 @@ def _pack(fitted: _Fitted, effects: Effects, model: Model, engine: ClosedForm, b
         engine=engine,
         interval_kind=fitted.quantities["mu"].kind,
         quantities=fitted.quantities,
-        studies=StudyEstimates(position, shrunken.theta[0], shrunken.sd[0], df, fitted.study_kind),
+        studies=StudyEstimates(position, fitted.coef, fitted.tau2, fitted.study_kind),
         weights=dict(zip(labels, (w / w.sum()).tolist(), strict=True)),
         report=report,
     )

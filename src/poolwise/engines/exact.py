@@ -86,7 +86,7 @@ class Exact:
 
         References
         ----------
-        Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, sections 2.2 to 2.4 for the model;
+        Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06 for the model;
         the quadrature is our own (`poolwise.exact`).
         """
         start = time.perf_counter()

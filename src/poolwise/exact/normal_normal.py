@@ -7,7 +7,7 @@ y_i ~ N(mu, v_i + tau^2), mu ~ N(m0, s0^2) or flat. With w_i = 1 / (v_i + tau^2)
     log p(y | tau) = 1/2 [sum log w_i - k log 2 pi - log A - sum w_i (y_i - mu_hat)^2
                           - (mu_hat - m0)^2 / s0^2 - log s0^2]          (flat: + log 2 pi for the last term)
 
-Source: Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, equations 10 to 15.
+Source: Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06; written out from the normal densities.
 """
 
 from __future__ import annotations
