@@ -31,7 +31,7 @@ def padded(*names):
 def test_exact_rows_are_single_fits(mu, tau):
     tables, y, se = padded("bcg", "misconduct", "eight_schools", "raudenbush1985", "recidivism")
     model = pw.RandomEffects(mu=mu, tau=tau)
-    batch = pw.fit_batch(y, se, model, pw.Exact(), prob=0.9)
+    batch = pw.fit_batch(y, se, model, pw.Exact(), prob=0.9, theta_new=True)
     for row, effects in enumerate(tables):
         single = pw.fit(effects, model, pw.Exact())
         here = batch.isel(dataset=row)

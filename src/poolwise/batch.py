@@ -29,6 +29,7 @@ def fit_batch(
     engine: Exact | ClosedForm,
     *,
     prob: float = 0.95,
+    theta_new: bool = False,
 ) -> xr.Dataset:
     """Fit one model to many study tables, or many models to one table, without a Python loop over them.
 
@@ -42,6 +43,9 @@ def fit_batch(
     engine : Exact or ClosedForm
     prob : float
         Probability of the intervals.
+    theta_new : bool
+        Whether `Exact` summarises the true effect in a new study too, which takes half as long again.
+        `ClosedForm` always gives its prediction interval.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def fit_batch(
             "one model, one table, or as many models as tables",
         )
     if isinstance(engine, Exact):
-        values, kind = _exact(estimates, errors, models, engine, prob)
+        values, kind = _exact(estimates, errors, models, engine, prob=prob, new=theta_new)
     elif isinstance(engine, ClosedForm) and len(models) == 1:
         values, kind = _closed_form(estimates, errors, models[0], engine, prob)
     else:
@@ -106,7 +110,7 @@ def _tables(y: ArrayLike, se: ArrayLike) -> tuple[Array, Array]:
 
 
 def _exact(
-    y: Array, se: Array, models: Sequence[CommonEffect | RandomEffects], engine: Exact, prob: float
+    y: Array, se: Array, models: Sequence[CommonEffect | RandomEffects], engine: Exact, *, prob: float, new: bool
 ) -> tuple[dict[str, Array], str]:
     if engine.kind != "equal-tailed":
         raise ModelError("Exact(kind='shortest') has no batch form", "Exact(kind='equal-tailed')")
@@ -119,7 +123,7 @@ def _exact(
             "explicit priors",
             "RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(0.5))",
         )
-    values = fit_many(y, se**2, random, prob=prob, new=True)
+    values = fit_many(y, se**2, random, prob=prob, new=new)
     proper = np.array([m.mu is not None and m.mu.proper and m.tau is not None and m.tau.proper for m in random])
     values["log_evidence"] = np.where(proper, values.pop("log_total"), np.nan)
     return values, "credible (equal-tailed)"

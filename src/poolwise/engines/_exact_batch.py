@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poolwise.engines._cores import available_cores
 from poolwise.engines._exact_posterior import normal_prior
 from poolwise.engines._moments import MOST_MOMENTS, highest_moment
 from poolwise.errors import ModelError
@@ -43,19 +45,21 @@ def fit_many(
         As `poolwise.exact.summaries.summaries`; each of shape (n,).
     """
     n = max(len(y), len(models))
-    pieces = []
-    for start in range(0, n, chunk):
+
+    def one(start: int) -> dict[str, Array]:
         rows = slice(start, min(start + chunk, n))
-        pieces.append(
-            _fit_chunk(
-                y if len(y) == 1 else y[rows],
-                v if len(v) == 1 else v[rows],
-                models if len(models) == 1 else models[rows],
-                rows.stop - rows.start,
-                prob,
-                new,
-            )
+        return _fit_chunk(
+            y if len(y) == 1 else y[rows],
+            v if len(v) == 1 else v[rows],
+            models if len(models) == 1 else models[rows],
+            rows.stop - rows.start,
+            prob,
+            new,
         )
+
+    starts = range(0, n, chunk)
+    with ThreadPoolExecutor(min(len(starts), available_cores())) as pool:  # NumPy lets go of the lock
+        pieces = list(pool.map(one, starts))
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 
 

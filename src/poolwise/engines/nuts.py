@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.engines import _diagnose, _draws, _sampler
+from poolwise.engines._cores import available_cores
 from poolwise.engines._moments import missing_moments, refuse_improper
 from poolwise.engines._tree import draws_tree
 from poolwise.engines._versions import versions
@@ -170,7 +170,7 @@ class NUTS:
         return found if missing is None else (*found, missing)
 
     def _core_notes(self) -> tuple[str, ...]:
-        available = getattr(os, "process_cpu_count", os.cpu_count)() or 1
+        available = available_cores()
         if self.cores <= available:
             return ()
         return (f"cores = {self.cores} was asked for and there are {available}, which the chains share.",)

@@ -187,19 +187,16 @@ def _nodes(left: Array, right: Array) -> Array:
 def _first_panels(
     evaluate: Evaluate, edges: Array, reference: Callable[[Ints, Array], Array], slack: Array
 ) -> tuple[Ints, Array, Array]:
-    """Panels that can matter, judged by the density at their edges and middles."""
+    """Panels that can matter, judged by the density at their edges."""
     n, count = edges.shape[0], edges.shape[1] - 1
     jobs = np.arange(n)
-    look = np.empty((n, 2 * count + 1))
-    look[:, ::2], look[:, 1::2] = edges, 0.5 * (edges[:, 1:] + edges[:, :-1])
-    log_density = evaluate(jobs, look)[0]
+    log_density = evaluate(jobs, edges)[0]
     with np.errstate(invalid="ignore"):
-        weighted = log_density + reference(jobs, look)
+        weighted = log_density + reference(jobs, edges)
     keep = np.zeros((n, count), dtype=bool)
     for height in (log_density, weighted):
         height = np.where(np.isnan(height), -np.inf, height)
-        panel = np.maximum(np.maximum(height[:, :-2:2], height[:, 1::2]), height[:, 2::2])
-        keep |= panel > (height.max(axis=1) - NEGLIGIBLE - slack)[:, None]
+        keep |= np.maximum(height[:, :-1], height[:, 1:]) > (height.max(axis=1) - NEGLIGIBLE - slack)[:, None]
     keep &= edges[:, 1:] > edges[:, :-1]
     job, column = np.nonzero(keep)
     return job, edges[job, column], edges[job, column + 1]

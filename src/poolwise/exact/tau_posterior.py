@@ -138,11 +138,21 @@ class TauPriors:
             out[rows] = family.log_density(tau[rows], *(column[job[rows]][:, None] for column in parameters))
         return out
 
-    def column(self, name: str) -> Array:
-        """One number of each prior: its upper end, its median (inf where improper)."""
-        if name == "median":
-            return np.array([float(p.ppf(0.5)) if p.proper else np.inf for p in self.priors])
-        return np.array([float(getattr(p, name)) for p in self.priors])
+    def medians(self) -> Array:
+        """Prior medians, inf where a prior is improper; shape as many as there are priors."""
+        out = np.full(len(self.priors), np.inf)
+        for family, mask, parameters in self.groups:
+            if family.proper:
+                out[mask] = family.quantile(np.array(0.5), *(column[mask] for column in parameters))
+        return out
+
+    def ends(self) -> tuple[Array, Array]:
+        """Lower and upper ends of the supports."""
+        return np.array([p.lowest for p in self.priors]), np.array([p.upper for p in self.priors])
+
+    def need_log_nodes(self) -> NDArray[np.bool_]:
+        """Whether each prior needs nodes on log tau."""
+        return np.array([p.needs_log_nodes for p in self.priors])
 
 
 @final
@@ -249,14 +259,15 @@ def tau_posterior(
 def _coordinate(studies: Studies, priors: TauPriors, n: int) -> tuple[Array, Array, Array]:
     """Scale of the problem, unit c of the coordinate and first panel edges of each job."""
     smallest = np.broadcast_to(np.sqrt(studies.v.min(axis=1)), (n,))
-    unit = np.minimum(smallest, priors.column("median"))
-    log_nodes = np.broadcast_to(priors.column("needs_log_nodes").astype(bool), (n,))
+    unit = np.minimum(smallest, priors.medians())
+    log_nodes = np.broadcast_to(priors.need_log_nodes(), (n,))
+    lowest, upper = priors.ends()
     c = np.where(log_nodes, unit * LOG_NODES_REACH, unit)
     offsets = np.concatenate([-_OFFSETS[:0:-1], _OFFSETS])
     middle = np.where(log_nodes, np.arcsinh(unit / c), 0.0)
     with np.errstate(over="ignore"):
-        last = np.arcsinh(np.minimum(priors.column("upper"), unit * FARTHEST) / c)
-        first = np.arcsinh(np.broadcast_to(priors.column("lowest"), (n,)) / c)
+        last = np.arcsinh(np.minimum(upper, unit * FARTHEST) / c)
+        first = np.arcsinh(np.broadcast_to(lowest, (n,)) / c)
     edges = np.clip(middle[:, None] + offsets, first[:, None], last[:, None])
     return unit, c, edges
 

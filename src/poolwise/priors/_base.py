@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import fields, replace
+from functools import cache
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
@@ -53,6 +54,8 @@ class Prior:
         Whether the density vanishes or blows up at 0 so sharply that quadrature works on log tau there.
     log_density : callable
         Log density at x given the parameters, each broadcast against x: a static method of the family.
+    quantile : callable
+        Quantile at p given the parameters, likewise.
     metric : str or None
         Scale of effect that the prior was made for.
     """
@@ -61,10 +64,12 @@ class Prior:
     proper: ClassVar[bool] = True
     needs_log_nodes: ClassVar[bool] = False
     log_density: ClassVar[Callable[..., Array]]
+    quantile: ClassVar[Callable[..., Array]]
 
     metric: str | None
 
     @classmethod
+    @cache
     def parameter_names(cls) -> tuple[str, ...]:
         """Names of the family's parameters, in the order of its signature."""
         return tuple(field.name for field in fields(cast(Any, cls)) if field.name != "metric")
@@ -113,7 +118,7 @@ class Prior:
 
     def ppf(self, p: ArrayLike) -> Array:
         """Quantile at p; same shape as p."""
-        raise NotImplementedError
+        return self.quantile(np.asarray(p, dtype=float), *self.parameters)
 
     def sample(self, size: int, seed: int) -> Array:
         """Draws by inversion, shape (size,)."""

@@ -41,9 +41,10 @@ class HalfNormal(Prior):
         """Probability of a value at most x."""
         return special.erf(np.maximum(np.asarray(x, dtype=float), 0.0) / (self.scale * math.sqrt(2.0)))
 
-    def ppf(self, p: ArrayLike) -> Array:
-        """Quantile at p."""
-        return self.scale * math.sqrt(2.0) * special.erfinv(np.asarray(p, dtype=float))
+    @staticmethod
+    def quantile(p: Array, scale: Array | float) -> Array:
+        """Quantile at p, vectorised like `log_density`."""
+        return scale * math.sqrt(2.0) * special.erfinv(p)
 
     def scaled(self, factor: float) -> HalfNormal:
         """HalfNormal(factor scale)."""
@@ -78,9 +79,10 @@ class HalfCauchy(Prior):
         """Probability of a value at most x."""
         return 2.0 / math.pi * np.arctan(np.maximum(np.asarray(x, dtype=float), 0.0) / self.scale)
 
-    def ppf(self, p: ArrayLike) -> Array:
-        """Quantile at p."""
-        return self.scale * np.tan(0.5 * math.pi * np.asarray(p, dtype=float))
+    @staticmethod
+    def quantile(p: Array, scale: Array | float) -> Array:
+        """Quantile at p, vectorised like `log_density`."""
+        return scale * np.tan(0.5 * math.pi * p)
 
     def scaled(self, factor: float) -> HalfCauchy:
         """HalfCauchy(factor scale)."""
@@ -127,9 +129,10 @@ class HalfT(Prior):
         """Probability of a value at most x."""
         return 1.0 - 2.0 * special.stdtr(self.df, -np.maximum(np.asarray(x, dtype=float), 0.0) / self.scale)
 
-    def ppf(self, p: ArrayLike) -> Array:
-        """Quantile at p."""
-        return -self.scale * special.stdtrit(self.df, 0.5 * (1.0 - np.asarray(p, dtype=float)))
+    @staticmethod
+    def quantile(p: Array, df: Array | float, scale: Array | float) -> Array:
+        """Quantile at p, vectorised like `log_density`."""
+        return -scale * special.stdtrit(df, 0.5 * (1.0 - p))
 
     def scaled(self, factor: float) -> HalfT:
         """HalfT(df, factor scale)."""
@@ -161,10 +164,11 @@ class Exponential(Prior):
         """Probability of a value at most x."""
         return -np.expm1(-self.rate * np.maximum(np.asarray(x, dtype=float), 0.0))
 
-    def ppf(self, p: ArrayLike) -> Array:
-        """Quantile at p."""
+    @staticmethod
+    def quantile(p: Array, rate: Array | float) -> Array:
+        """Quantile at p, vectorised like `log_density`."""
         with np.errstate(divide="ignore"):
-            return -np.log1p(-np.asarray(p, dtype=float)) / self.rate
+            return -np.log1p(-p) / rate
 
     def scaled(self, factor: float) -> Exponential:
         """Exponential(rate / factor)."""
@@ -215,9 +219,10 @@ class Uniform(Prior):
         """Probability of a value at most x."""
         return np.clip((np.asarray(x, dtype=float) - self.lower) / (self.upper_limit - self.lower), 0.0, 1.0)
 
-    def ppf(self, p: ArrayLike) -> Array:
-        """Quantile at p."""
-        return self.lower + (self.upper_limit - self.lower) * np.asarray(p, dtype=float)
+    @staticmethod
+    def quantile(p: Array, lower: Array | float, upper: Array | float) -> Array:
+        """Quantile at p, vectorised like `log_density`."""
+        return lower + np.subtract(upper, lower) * p
 
     def scaled(self, factor: float) -> Uniform:
         """Uniform(factor lower, factor upper)."""

@@ -36,9 +36,10 @@ class Normal(Prior):
         """Probability of a value at most x."""
         return special.ndtr((np.asarray(x, dtype=float) - self.mean) / self.sd)
 
-    def ppf(self, p: ArrayLike) -> Array:
-        """Quantile at p."""
-        return self.mean + self.sd * special.ndtri(np.asarray(p, dtype=float))
+    @staticmethod
+    def quantile(p: Array, mean: Array | float, sd: Array | float) -> Array:
+        """Quantile at p, vectorised like `log_density`."""
+        return mean + sd * special.ndtri(p)
 
     def scaled(self, factor: float) -> Normal:
         """Normal(factor mean, factor sd)."""

@@ -47,9 +47,10 @@ class LogNormal(Prior):
             u = np.log(np.maximum(np.asarray(x, dtype=float), 0.0))
         return special.ndtr((u - self.location) / self.scale)
 
-    def ppf(self, p: ArrayLike) -> Array:
-        """Quantile at p."""
-        return np.exp(self.location + self.scale * special.ndtri(np.asarray(p, dtype=float)))
+    @staticmethod
+    def quantile(p: Array, location: Array | float, scale: Array | float) -> Array:
+        """Quantile at p, vectorised like `log_density`."""
+        return np.exp(location + scale * special.ndtri(p))
 
     def scaled(self, factor: float) -> LogNormal:
         """LogNormal(location + log factor, scale)."""
@@ -94,10 +95,11 @@ class InverseGamma(Prior):
         with np.errstate(divide="ignore"):
             return special.gammaincc(self.shape, self.scale / np.maximum(np.asarray(x, dtype=float), 0.0))
 
-    def ppf(self, p: ArrayLike) -> Array:
-        """Quantile at p."""
+    @staticmethod
+    def quantile(p: Array, shape: Array | float, scale: Array | float) -> Array:
+        """Quantile at p, vectorised like `log_density`."""
         with np.errstate(divide="ignore"):
-            return self.scale / special.gammainccinv(self.shape, np.asarray(p, dtype=float))
+            return scale / special.gammainccinv(shape, p)
 
     def scaled(self, factor: float) -> InverseGamma:
         """InverseGamma(shape, factor scale)."""
@@ -140,10 +142,11 @@ class LogT(Prior):
             u = np.log(np.maximum(np.asarray(x, dtype=float), 0.0))
         return special.stdtr(self.df, (u - self.location) / self.scale)
 
-    def ppf(self, p: ArrayLike) -> Array:
-        """Quantile at p."""
+    @staticmethod
+    def quantile(p: Array, df: Array | float, location: Array | float, scale: Array | float) -> Array:
+        """Quantile at p, vectorised like `log_density`."""
         with np.errstate(over="ignore"):
-            return np.exp(self.location + self.scale * special.stdtrit(self.df, np.asarray(p, dtype=float)))
+            return np.exp(location + scale * special.stdtrit(df, p))
 
     def scaled(self, factor: float) -> LogT:
         """LogT(df, location + log factor, scale)."""
