@@ -9,10 +9,7 @@ import pytest
 import poolwise as pw
 from poolwise.analysis.spec import Spec, schema
 from poolwise.errors import AnalysisError, PoolwiseWarning
-
-MODELS = Path(__file__).parents[1] / "models"
-MISCONDUCT = (MODELS / "misconduct.toml").read_text(encoding="utf-8")
-NAMES = ("bcg", "dropout", "misconduct", "recidivism")
+from support.questions import MISCONDUCT, MODELS, NAMES
 
 
 def written(folder: Path, text: str) -> Path:
@@ -78,25 +75,11 @@ TYPOS = [
     ("[sensitivity]", "[sensitivty]", "sensitivty", '"prior_panel"', "report", "sensitivity"),
     ("dataset =", "datset =", "data.datset", "working_alliance", "outcome", "dataset"),
     ('"working_alliance" ', '"working_aliance" ', "data.dataset", "working_aliance", "", "working_alliance"),
-    (
-        'outcome = "misconduct"',
-        'outcome = "misconducts"',
-        "data.outcome",
-        "misconducts",
-        "recidivism",
-        "misconduct",
-    ),
+    ('outcome = "misconduct"', 'outcome = "misconducts"', "data.outcome", "misconducts", "recidivism", "misconduct"),
     ('outcome = "misconduct"', "", "data.outcome", "3 outcomes", "dropout, misconduct, recidivism", ""),
     ('scale = "SMD"', 'scale = "SDM"', "data.scale", "SDM", "", "SMD"),
     ('scale = "SMD"', 'scale = "log RR"', "data.scale", "log RR", "SMD", ""),
-    (
-        '"random-effects"',
-        '"random-effect"',
-        "model.kind",
-        '"random-effect"',
-        "common-effect",
-        "random-effects",
-    ),
+    ('"random-effects"', '"random-effect"', "model.kind", '"random-effect"', "common-effect", "random-effects"),
     ("mu = { Normal = [0, 1] }", "mu = { Normal = [0] }", "model.mu", '{"Normal": [0]}', "mean, sd", ""),
     ("mu = { Normal = [0, 1] }", "mu = { Normal = [0, -1] }", "model.mu", "-1", "finite sd above 0", ""),
     ("mu = { Normal = [0, 1] }", "mu = { HalfNormal = 1 }", "model.mu", "HalfNormal", "whole line", ""),
@@ -105,38 +88,10 @@ TYPOS = [
     ("HalfNormal = 0.5", 'HalfNormal = "0.5"', "model.tau", '"0.5"', "a family with its parameters", ""),
     ("{ HalfNormal = 0.5 }", "0.5", "model.tau", "0.5", "a family with its parameters", ""),
     ("{ HalfNormal = 0.5 }", "{ Normal = [0, 1] }", "model.tau", "Normal", "[0, inf)", ""),
-    (
-        "{ HalfNormal = 0.5 }",
-        "{ HalfNormal = 0.5 }\ntau_fixed = 0.1",
-        "model",
-        "tau_fixed",
-        "one of the two",
-        "",
-    ),
-    (
-        '"REML", interval = "hartung-knapp" }',
-        '"REMLL" }',
-        "engines.closed_form[1].tau2",
-        '"REMLL"',
-        "DL, HE",
-        "REML",
-    ),
-    (
-        'interval = "hartung-knapp" }',
-        'interval = "knapp" }',
-        "engines.closed_form[1].interval",
-        "knapp",
-        "wald",
-        "",
-    ),
-    (
-        '{ model = "common-effect" }',
-        '{ modle = "x" }',
-        "engines.closed_form[0].modle",
-        '"x"',
-        "tau2",
-        "model",
-    ),
+    ("{ HalfNormal = 0.5 }", "{ HalfNormal = 0.5 }\ntau_fixed = 0.1", "model", "tau_fixed", "one of the two", ""),
+    ('"REML", interval = "hartung-knapp" }', '"REMLL" }', "engines.closed_form[1].tau2", '"REMLL"', "DL, HE", "REML"),
+    ('interval = "hartung-knapp" }', 'interval = "knapp" }', "engines.closed_form[1].interval", "knapp", "wald", ""),
+    ('{ model = "common-effect" }', '{ modle = "x" }', "engines.closed_form[0].modle", '"x"', "tau2", "model"),
     (
         '{ model = "common-effect" }',
         '{ model = "common-effect", tau2 = "DL" }',
@@ -296,6 +251,8 @@ def test_a_common_effect_question_is_answered_by_every_engine(tmp_path):
     analysis = pw.load_analysis(written(tmp_path, "\n".join(rows)))
     assert {type(fit.model) for fit in analysis.fits} == {pw.CommonEffect}
     assert analysis.panel is None
+    assert set(analysis.fits[0].settings) == {"interval"}
+    assert analysis.fits[-1].settings["draws"] == 1000
 
 
 def test_the_schema_knows_every_section_and_every_family():

@@ -13,10 +13,8 @@ import pytest
 
 from poolwise.cli import main
 from poolwise.report import faults
+from support.questions import MODELS, NAMES, WITHOUT_NUTS
 
-MODELS = Path(__file__).parents[1] / "models"
-WITHOUT_NUTS = re.sub(r"nuts = .*\n", "", (MODELS / "misconduct.toml").read_text(encoding="utf-8"))
-NAMES = ("bcg", "dropout", "misconduct", "recidivism")
 MOMENTS = (0.0, 0.3, 0.6, 1.0)  # seconds after the writing of files began; it takes about 1.5
 
 

@@ -73,6 +73,25 @@ def test_a_missing_interval_is_one_dash():
     assert show.interval(-0.5, math.inf) == "[−0.500, ∞]"
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0.9999, "> 0.999"), (0.0001, "< 0.001"), (0.25, "= 0.250"), (1.0, "> 0.999"), (math.nan, "= –")],
+)
+def test_no_probability_is_printed_as_certainty(value, words):
+    assert show.probability(value) == words
+    assert show.chance(value) == words.removeprefix("= ")
+
+
+def test_shares_and_levels_are_percentages():
+    assert (show.percent(0.9217), show.percent(math.nan)) == ("92.2 %", "–")
+    assert (show.level(0.95), show.level(0.999)) == ("95 %", "99.9 %")
+
+
+def test_parameters_are_printed_in_greek():
+    assert show.greek("mu ~ Normal(0, 1), tau2 and theta_new") == "μ ~ Normal(0, 1), τ² and θ_new"
+    assert show.greek("multitude, status") == "multitude, status"
+
+
 def test_quantities_become_rows_of_words():
     class Quantity:
         point, sd = 0.5, math.nan

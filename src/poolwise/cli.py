@@ -16,13 +16,9 @@ from poolwise.errors import AnalysisError, PoolwiseError, PoolwiseWarning
 
 if TYPE_CHECKING:
     from poolwise.analysis import Analysis, PlannedFit, Run, Step
+    from poolwise.effects import Effects
 
 OK, FIT_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-SETTINGS = {
-    "closed form": ("tau2", "interval", "prediction"),
-    "exact": (),
-    "NUTS": ("draws", "tune", "chains", "seed", "target_accept"),
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,8 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     checked.add_argument("files", nargs="+", type=Path, metavar="FILE")
     ran = command("run", _run, "Run analysis files and write their results.")
     ran.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    ran.add_argument("--out", type=Path, default=Path("results"), metavar="FOLDER",
-                     help="folder of results, one folder in it for each file (default: results)")  # fmt: skip
+    words = "folder of results, one folder in it for each file (default: results)"
+    ran.add_argument("--out", type=Path, default=Path("results"), metavar="FOLDER", help=words)
     ran.add_argument("--quick", action="store_true", help="fewer draws of NUTS, for a first look")
     command("schema", _schema, "The JSON schema of analysis files, for editors.")
     return parser
@@ -105,28 +101,17 @@ def _list(chosen: argparse.Namespace) -> int:
 
 def _show(chosen: argparse.Namespace) -> int:
     from poolwise.analysis import load_analysis
+    from poolwise.show import level
 
     analysis = load_analysis(chosen.file)
-    effects = analysis.effects
-    outcome = ", ".join(dict.fromkeys(name for name in effects.outcome if name))
-    words = "reconstructed" if effects.reconstructed else ""
-    data = [
-        effects.title,
-        outcome and f"outcome {outcome}",
-        f"{effects.k} studies",
-        effects.scale.label,
-        words,
-    ]
+    region = f", practically 0: {analysis.rope}" if analysis.rope else ""
     rows = [
         ("question", analysis.question),
-        ("data", ", ".join(word for word in data if word)),
+        ("data", _data_words(analysis.effects)),
         *_labelled("model", analysis.statement()),
         *_labelled("fits", [_fit_words(number, fit) for number, fit in enumerate(analysis.fits, start=1)]),
         ("prior panel", _panel_words(analysis)),
-        (
-            "report",
-            f"{100 * analysis.prob:g} % intervals" + (f", practically 0: {analysis.rope}" if analysis.rope else ""),
-        ),
+        ("report", f"{level(analysis.prob)} intervals{region}"),
     ]
     print(analysis.title)
     for name, text in rows:
@@ -138,16 +123,26 @@ def _labelled(name: str, lines: Sequence[str]) -> list[tuple[str, str]]:
     return [(name if place == 0 else "", line) for place, line in enumerate(lines)]
 
 
+def _data_words(effects: Effects) -> str:
+    outcome = ", ".join(filter(None, effects.outcomes))
+    words = (
+        effects.title,
+        outcome and f"outcome {outcome}",
+        f"{effects.k} studies",
+        effects.scale.label,
+        "reconstructed" if effects.reconstructed else "",
+    )
+    return ", ".join(filter(None, words))
+
+
 def _fit_words(number: int, fit: PlannedFit) -> str:
-    """A fit in one line: the model, the engine, and the settings that a file can choose."""
+    """A fit in one line: the model, the engine, the settings that a file can choose, the priors."""
+    from poolwise.engines.closed_form import ClosedForm
     from poolwise.model import prior_words
 
-    names = SETTINGS[fit.engine.label] if hasattr(fit.model, "tau") else ("interval",)
-    chosen = {name: getattr(fit.engine, name) for name in names if hasattr(fit.engine, name)}
-    settings = ", ".join(f"{name} {value}" for name, value in chosen.items() if value is not None)
-    priors = "" if fit.engine.label == "closed form" else prior_words(fit.model)
-    words = (fit.model.label, fit.engine.label, settings, priors)
-    return f"{number}. {', '.join(word for word in words if word)}"
+    settings = [f"{name} {value}" for name, value in fit.settings.items() if value is not None]
+    priors = () if isinstance(fit.engine, ClosedForm) else (prior_words(fit.model),)
+    return f"{number}. {', '.join((fit.model.label, fit.engine.label, *settings, *priors))}"
 
 
 def _panel_words(analysis: Analysis) -> str:
@@ -159,17 +154,23 @@ def _panel_words(analysis: Analysis) -> str:
 
 
 def _check(chosen: argparse.Namespace) -> int:
+    loaded, code = _loaded(chosen.files)
+    for path, analysis in loaded:
+        print(f"{path}: ok, {analysis.effects.k} studies, {len(analysis.fits)} fits")
+    return code
+
+
+def _loaded(paths: Sequence[Path]) -> tuple[list[tuple[Path, Analysis]], int]:
+    """The analyses that are in order, each with its path, and the exit code; what is wrong with the others is told."""
     from poolwise.analysis import load_analysis
 
-    code = OK
-    for path in chosen.files:
+    loaded, code = [], OK
+    for path in paths:
         try:
-            analysis = load_analysis(path)
+            loaded.append((path, load_analysis(path)))
         except PoolwiseError as error:
             code = _refused(error)
-        else:
-            print(f"{path}: ok, {analysis.effects.k} studies, {len(analysis.fits)} fits")
-    return code
+    return loaded, code
 
 
 def _schema(chosen: argparse.Namespace) -> int:
@@ -182,17 +183,10 @@ def _schema(chosen: argparse.Namespace) -> int:
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    from poolwise.analysis import load_analysis
-
-    code, analyses = OK, []
-    for path in chosen.files:
-        try:
-            analyses.append(load_analysis(path))
-        except PoolwiseError as error:
-            code = _refused(error)
-    _check_names(analyses)
+    loaded, code = _loaded(chosen.files)
+    _check_names([analysis.name for _, analysis in loaded])
     done: list[Run] = []
-    for analysis in analyses:
+    for _, analysis in loaded:
         try:
             done.append(_one_run(analysis, chosen))
         except PoolwiseError as error:
@@ -210,23 +204,21 @@ def _run(chosen: argparse.Namespace) -> int:
             print(f"poolwise: {one.analysis.source}: {result.label}: {status}", file=sys.stderr)
             code = max(code, FIT_FAILED)
     if len(done) < len(chosen.files):
-        print(
-            f"poolwise: {len(done)} of {len(chosen.files)} analyses ran, see the messages above",
-            file=sys.stderr,
-        )
+        print(f"poolwise: {len(done)} of {len(chosen.files)} analyses ran, see the messages above", file=sys.stderr)
     for one in done:
         print(f"report: {one.report}")
     return code
 
 
-def _check_names(analyses: Sequence[Analysis]) -> None:
-    names = [analysis.name for analysis in analyses]
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse two files of one name, whose results would go to one folder."""
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
         raise AnalysisError(
-            f"more than one analysis file is called '{twice[0]}.toml'", "another folder of results for each",
+            f"more than one analysis file is called '{twice[0]}.toml'",
+            "another folder of results for each",
             "one poolwise run for each, with its own --out",
-        )  # fmt: skip
+        )
 
 
 def _one_run(analysis: Analysis, chosen: argparse.Namespace) -> Run:
@@ -244,12 +236,12 @@ def _print_answer(done: Run) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from poolwise.show import interval, number
+    from poolwise.show import interval, level, number
 
     prob = done.analysis.prob
     word = " (reconstructed data)" if done.analysis.effects.reconstructed else ""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("mean effect by", "estimate", f"{100 * prob:g} % interval", "kind of interval", "status"):
+    for heading in ("mean effect by", "estimate", f"{level(prob)} interval", "kind of interval", "status"):
         table.add_column(heading, justify="right" if heading == "estimate" else "left")
     for result in done.results:
         mu = result["mu"]

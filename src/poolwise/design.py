@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.errors import InputError, ModelError, listing, nearest
-from poolwise.intake.cells import Rows, warn
+from poolwise.errors import InputError, ModelError, listing, nearest, warn
+from poolwise.intake.cells import Rows
 
 if TYPE_CHECKING:
     from formulaic.parser.types import Factor
@@ -84,6 +84,7 @@ def design(effects: Effects, moderators: str | Sequence[str]) -> Design:
 
     Examples
     --------
+    >>> import poolwise as pw
     >>> import poolwise as pw
     >>> design(pw.datasets.load("bcg"), ["ablat"]).names
     ('intercept', 'ablat')

@@ -13,9 +13,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from poolwise import show
-from poolwise.errors import InputError, MissingQuantityError, listing, nearest
+from poolwise.errors import InputError, MissingQuantityError, listing, nearest, warn
 from poolwise.intake import constructors
-from poolwise.intake.cells import Remark, Rows, warn
+from poolwise.intake.cells import Remark, Rows
 from poolwise.intake.remarks import count_remarks
 from poolwise.intake.table import Columns, Given, check
 from poolwise.scale import Scale, as_scale

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterable
+from pathlib import Path
+
+PACKAGE = str(Path(__file__).parent)
 
 
 class PoolwiseError(ValueError):
@@ -51,8 +55,19 @@ class PoolwiseWarning(UserWarning):
     """Something to know about; the fit goes on and its report keeps the sentence."""
 
 
+def warn(sentence: str) -> None:
+    """Warn with a `PoolwiseWarning` at the first line outside the package."""
+    warnings.warn(sentence, PoolwiseWarning, skip_file_prefixes=(PACKAGE,))
+
+
 def sentence(found: str, expected: str = "", advice: str = "") -> str:
-    """The three parts of a message as one line."""
+    """The three parts of a message as one line.
+
+    Examples
+    --------
+    >>> sentence("se is 0 for row 3", "numbers above 0")
+    'se is 0 for row 3. Expected: numbers above 0.'
+    """
     parts = [_stopped(found)]
     if expected:
         parts.append(f"Expected: {_stopped(expected)}")
@@ -67,7 +82,13 @@ def _stopped(text: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Words that offer the known name nearest to a misspelt one, or list the known ones."""
+    """Words that offer the known name nearest to a misspelt one, or list the known ones.
+
+    Examples
+    --------
+    >>> nearest("ablatt", ["alloc", "ablat"]), nearest("x", ["alloc", "ablat"])
+    ("did you mean 'ablat'?", 'known: alloc, ablat')
+    """
     options = [str(option) for option in known]
     folded = {option.casefold(): option for option in reversed(options)}
     close = difflib.get_close_matches(str(name).casefold(), list(folded), n=1, cutoff=0.5)
@@ -77,7 +98,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def listing(items: Iterable[object], most: int = 8) -> str:
-    """Items as a list for a message, cut after `most`."""
+    """Items as a list for a message, cut after `most`.
+
+    Examples
+    --------
+    >>> listing("abcde", most=3)
+    'a, b, c and 2 more'
+    """
     names = [str(item) for item in items]
     if len(names) <= most:
         return ", ".join(names)

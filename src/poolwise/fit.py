@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Protocol
 
 from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
-from poolwise.errors import FitError, ModelError, PoolwiseWarning
+from poolwise.errors import FitError, ModelError, warn
 from poolwise.model import CommonEffect, Model, RandomEffects, remarks
 from poolwise.result import NO_PRIOR, Result
 
@@ -87,7 +86,7 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
     result = engine.fit(effects, model)
     if result.prior != NO_PRIOR:
         for sentence in remarks(result.model, effects):
-            warnings.warn(sentence, PoolwiseWarning, stacklevel=2)
+            warn(sentence)
     if strict and result.report.failed:
         raise FitError(f"{result.label}: status {result.report.status}", advice=result.report.advice)
     return result

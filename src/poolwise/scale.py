@@ -10,11 +10,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from poolwise.errors import InputError, nearest
 
-_BACK: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+Array = NDArray[np.float64]
+
+_BACK: dict[str, Callable[[Array], Array]] = {
     "identity": lambda x: x,
     "log": np.exp,
     "fisher z": np.tanh,
     "logit": lambda x: 1.0 / (1.0 + np.exp(-x)),
+}
+_FORWARD: dict[str, Callable[[Array], Array]] = {
+    "identity": lambda x: x,
+    "log": np.log,
+    "fisher z": np.arctanh,
+    "logit": lambda x: np.log(x) - np.log1p(-x),
 }
 
 
@@ -39,9 +47,45 @@ class Scale:
     transform: str
     natural_label: str
 
-    def back(self, x: ArrayLike) -> NDArray[np.float64]:
-        """Values on the reading scale, for example exp(x) for a log ratio; same shape as `x`."""
+    def back(self, x: ArrayLike) -> Array:
+        """Values on the reading scale: x, exp(x), tanh(x) or 1 / (1 + exp(-x)).
+
+        Parameters
+        ----------
+        x : array_like
+            Values on the analysis scale.
+
+        Returns
+        -------
+        ndarray
+            Same shape as `x`.
+
+        Examples
+        --------
+        >>> as_scale("log OR").back([0.0, -0.6931]).round(3).tolist()
+        [1.0, 0.5]
+        """
         return _BACK[self.transform](np.asarray(x, dtype=float))
+
+    def forward(self, x: ArrayLike) -> Array:
+        """Values on the analysis scale, the inverse of `back`: x, log(x), atanh(x) or log(x / (1 - x)).
+
+        Parameters
+        ----------
+        x : array_like
+            Values on the reading scale.
+
+        Returns
+        -------
+        ndarray
+            Same shape as `x`; infinite or NaN, with NumPy's warning, where the reading scale ends.
+        """
+        return _FORWARD[self.transform](np.asarray(x, dtype=float))
+
+    @property
+    def null_value(self) -> float | None:
+        """The value of no effect on the analysis scale; None on a scale that has none (a proportion)."""
+        return None if self.transform == "logit" else 0.0
 
     @property
     def is_ratio(self) -> bool:
@@ -76,6 +120,15 @@ SCALES = {
 
 def as_scale(scale: Scale | str) -> Scale:
     """The scale of that name, or the scale itself.
+
+    Parameters
+    ----------
+    scale : Scale or str
+        A scale or its name, in upper or lower case.
+
+    Returns
+    -------
+    Scale
 
     Raises
     ------

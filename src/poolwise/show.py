@@ -1,30 +1,29 @@
-"""Compact HTML with which objects show themselves in a notebook; every word escaped, nothing loaded."""
+"""How numbers read in pages, figures and notebooks, and the compact HTML with which objects show themselves."""
 
 from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+
+from poolwise.quantities import Quantity
 
 NOTHING = "–"
 _CELL = "padding:2px 8px"
 _RULE = "border-top:1px solid #999"
-
-
-class _Quantity(Protocol):
-    @property
-    def point(self) -> float: ...
-    @property
-    def sd(self) -> float: ...
-    def interval(self, prob: float = 0.95) -> tuple[float, float]: ...
-    def interval_kind(self) -> str: ...
+_GREEK = {"mu": "μ", "tau": "τ", "tau2": "τ²", "theta_new": "θ_new", "theta_i": "θ_i", "theta": "θ"}
 
 
 def number(value: float, digits: int = 3) -> str:
     """A number with this many decimals, or as many significant digits when it is small or large.
 
     A dash stands for NaN, which a frame keeps as NaN; a true minus sign stands for a hyphen.
+
+    Examples
+    --------
+    >>> number(-0.71453), number(0.0004321), number(26465.2), number(math.nan)
+    ('−0.715', '0.00043', '26,465', '–')
     """
     if math.isnan(value):
         return NOTHING
@@ -45,6 +44,41 @@ def interval(lower: float, upper: float, digits: int = 3) -> str:
     if math.isnan(lower) and math.isnan(upper):
         return NOTHING
     return f"[{number(lower, digits)}, {number(upper, digits)}]"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with one decimal: ``"92.2 %"``; a dash for NaN."""
+    return NOTHING if math.isnan(share) else f"{100.0 * share:.1f} %"
+
+
+def level(prob: float) -> str:
+    """The probability of an interval as a percentage: ``"95 %"``."""
+    return f"{100.0 * prob:g} %"
+
+
+def chance(value: float) -> str:
+    """A probability with 3 decimals that never rounds to 0 or 1; a dash for NaN.
+
+    Examples
+    --------
+    >>> chance(0.25), chance(0.9999), chance(0.0)
+    ('0.250', '> 0.999', '< 0.001')
+    """
+    if math.isnan(value):
+        return NOTHING
+    text = f"{value:.3f}"
+    return {"0.000": "< 0.001", "1.000": "> 0.999"}.get(text, text)
+
+
+def probability(value: float) -> str:
+    """A probability as it follows its symbol in ``P(mu < 0) = 0.930``: ``"= 0.930"``, ``"> 0.999"``."""
+    text = chance(value)
+    return text if text[0] in "<>" else f"= {text}"
+
+
+def greek(text: str) -> str:
+    """Text with the names of the parameters in Greek: ``mu ~ Normal(0, 1)`` becomes ``μ ~ Normal(0, 1)``."""
+    return re.sub(r"\b(mu|tau2?|theta(?:_new|_i)?)\b", lambda found: _GREEK[found[0]], text)
 
 
 def card(
@@ -86,8 +120,21 @@ def card(
     return "".join(parts) + "</div>"
 
 
-def quantity_rows(quantities: Mapping[str, _Quantity], prob: float = 0.95) -> list[tuple[str, str, str, str, str]]:
-    """A row of words for each quantity: name, point, sd, interval, kind of interval."""
+def quantity_rows(quantities: Mapping[str, Quantity], prob: float = 0.95) -> list[tuple[str, str, str, str, str]]:
+    """A row of words for each quantity.
+
+    Parameters
+    ----------
+    quantities : mapping of str to Quantity
+        By name.
+    prob : float
+        Probability of the intervals.
+
+    Returns
+    -------
+    list of tuple of str
+        Name, point, sd, interval, kind of interval; a dash for what does not exist.
+    """
     rows = []
     for name, quantity in quantities.items():
         limits = interval(*quantity.interval(prob))

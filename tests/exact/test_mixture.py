@@ -56,6 +56,12 @@ def test_far_modes_and_heavy_tails_do_not_stop_the_search():
     np.testing.assert_allclose(law.cdf(law.ppf(p)), p, atol=1e-9)
 
 
+def test_a_sharp_component_between_wide_ones_is_not_stepped_over():
+    law = mixture([1, 0.8125, 0.25, 0.34375, 0.46875, 0.125], [0, -49.375, 0, 0, -50, 0], [1, 0.001, 1, 1000, 1, 1])
+    x = law.ppf(np.array([0.28125]))
+    assert law.cdf(x)[0] == pytest.approx(0.28125, abs=1e-11)
+
+
 def test_the_ends_are_infinite():
     law = mixture([1, 1], [0, 1], [1, 1])
     assert law.ppf(np.array([0.0]))[0] == -np.inf

@@ -70,11 +70,6 @@ def test_correlation_ticks_stand_at_their_fisher_z():
         assert x == pytest.approx(np.arctanh(float(words.replace("−", "-"))))
 
 
-def test_a_proportion_has_no_null_value():
-    assert _axis.null_value(SCALES["logit"]) is None
-    assert _axis.null_value(SCALES["log OR"]) == 0.0
-
-
 @settings(deadline=None)
 @given(
     scale=st.sampled_from(["SMD", "log RR", "Fisher z", "logit"]),

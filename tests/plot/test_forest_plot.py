@@ -200,6 +200,14 @@ def test_results_on_another_scale_or_without_a_tuple_are_refused(exact, reml, st
         pw.plot.forest(exact, beside=reml)
 
 
+@pytest.mark.parametrize("interval", ["wald", "t", "hartung-knapp", "hartung-knapp-adhoc"])
+def test_no_kind_of_interval_is_cut(misconduct, interval):
+    result = pw.fit(misconduct, pw.RandomEffects(), pw.ClosedForm(interval=interval, prediction="riley"))
+    found = figures.words(pw.plot.forest(result))
+    assert f"Mean effect, {result['mu'].interval_kind()}".replace("k - 1", "k − 1") in found
+    assert not any("…" in words for words in found)
+
+
 def test_a_common_effect_has_no_shrunken_studies_and_no_new_study(bcg):
     result = pw.fit(bcg, pw.CommonEffect(), pw.ClosedForm())
     ax = pw.plot.forest(result)

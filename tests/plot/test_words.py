@@ -39,13 +39,6 @@ def test_estimates_carry_their_interval_if_there_is_one():
     assert _words.estimate(math.nan, math.nan, math.nan, 2) == ""
 
 
-@pytest.mark.parametrize(
-    ("value", "words"), [(0.9999, "> 0.999"), (0.0001, "< 0.001"), (0.25, "= 0.250"), (1.0, "> 0.999")]
-)
-def test_no_probability_is_printed_as_certainty(value, words):
-    assert _words.probability(value) == words
-
-
 @pytest.mark.parametrize(("width", "places"), [(0.8, 2), (0.004, 5), (30.0, 1), (400.0, 0)])
 def test_decimals_of_a_raw_scale_follow_the_width_of_the_intervals(width, places):
     frame = pd.DataFrame({"raw_lower": [0.0, 1.0], "raw_upper": [width, 1.0 + width]})
@@ -53,8 +46,7 @@ def test_decimals_of_a_raw_scale_follow_the_width_of_the_intervals(width, places
     assert _words.decimals(SCALES["log RR"], frame) == 2
 
 
-def test_priors_are_printed_in_greek_with_short_numbers():
-    assert _words.greek("mu ~ Normal(0, 1), tau ~ HalfNormal(0.5)") == "μ ~ Normal(0, 1), τ ~ HalfNormal(0.5)"
+def test_priors_are_printed_with_short_numbers():
     assert _words.prior("LogT(5, -1.72, 1.295)") == "LogT(5, −1.72, 1.295)"
     assert _words.prior("HalfNormal(0.275664)") == "HalfNormal(0.276)"
 

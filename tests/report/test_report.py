@@ -11,8 +11,9 @@ import xarray as xr
 
 import poolwise as pw
 from poolwise.report import faults
+from poolwise.show import greek
+from support.questions import MODELS, WITHOUT_NUTS
 
-MODELS = Path(__file__).parents[2] / "models"
 FILES = {
     "estimates.csv",
     "studies.csv",
@@ -36,9 +37,10 @@ COLUMNS = [
     "prob",
     "interval",
     "status",
+    "prior",
+    "data",
 ]
 LOADING = {"src", "href", "data", "action", "poster", "srcset", "xlink:href"}
-WITHOUT_NUTS = re.sub(r"nuts = .*\n", "", (MODELS / "misconduct.toml").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +81,7 @@ def test_a_run_writes_every_file_and_nothing_else(done):
 
 def test_estimates_have_a_row_for_each_result_and_quantity(done):
     frame = pd.read_csv(done.files["estimates.csv"])
-    assert set(COLUMNS) | {"prior", "data"} == set(frame.columns)
+    assert set(frame.columns) == set(COLUMNS)
     assert set(frame["engine"]) == {"closed form", "exact", "NUTS"}
     expected = sum(len(result.quantities) for result in done.results)
     assert len(frame) == expected
@@ -144,8 +146,6 @@ def test_the_page_tells_kind_probability_and_prior_of_every_interval(done):
 
 
 def test_the_page_has_the_sentence_of_every_finding(done):
-    from poolwise.report.words import greek
-
     words = " ".join(Page(done.report.read_text(encoding="utf-8")).words)
     findings = [finding for result in done.results for finding in result.report.findings]
     assert {finding.status for finding in findings} >= {"boundary_tau"}

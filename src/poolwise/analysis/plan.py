@@ -26,7 +26,21 @@ if TYPE_CHECKING:
 
 
 def tried[T](key: str, found: list[Problem], make: Callable[[], T]) -> T | None:
-    """What `make` makes, or None when it raises an error of the package, which joins what was found."""
+    """What `make` makes, or None when it raises an error of the package, which joins what was found.
+
+    Parameters
+    ----------
+    key : str
+        Path of the key whose value led to it.
+    found : list of Problem
+        What is wrong so far; grows.
+    make : callable
+        Without arguments.
+
+    Returns
+    -------
+    object or None
+    """
     try:
         return make()
     except PoolwiseError as error:
@@ -35,14 +49,43 @@ def tried[T](key: str, found: list[Problem], make: Callable[[], T]) -> T | None:
 
 
 def stated(section: ModelSection, kind: str) -> Model:
-    """The model that a section states, its priors not yet resolved."""
+    """The model that a section states, its priors not yet resolved.
+
+    Parameters
+    ----------
+    section : ModelSection
+        The section [model].
+    kind : str
+        ``"random-effects"`` or ``"common-effect"``.
+
+    Returns
+    -------
+    Model
+    """
     if kind == "common-effect":
         return CommonEffect(mu=section.mu)
     return RandomEffects(mu=section.mu, tau=section.tau, tau_fixed=section.tau_fixed)
 
 
 def planned_fits(spec: Spec, model: Model, effects: Effects, found: list[Problem]) -> tuple[PlannedFit, ...]:
-    """Every fit that the file asks for: the frequentist ones, the exact ones, NUTS."""
+    """Every fit that the file asks for: the frequentist ones, the exact ones, NUTS.
+
+    Parameters
+    ----------
+    spec : Spec
+        The file.
+    model : Model
+        Its model, every prior explicit.
+    effects : Effects
+        Its study table.
+    found : list of Problem
+        What is wrong so far; grows by the fits that cannot be run.
+
+    Returns
+    -------
+    tuple of PlannedFit
+        Those that can be run, in the order of the tables.
+    """
     engines = spec.engines
     makers: list[tuple[str, Callable[[], PlannedFit]]] = [
         (f"engines.closed_form[{number}]", partial(_frequentist, spec, row, effects))
@@ -99,6 +142,19 @@ def _beside(model: Model, prior: Prior, effects: Effects) -> PlannedFit:
 
 def planned_panel(spec: Spec, model: Model, effects: Effects) -> Panel | None:
     """The prior panel, None when none is asked for or the model has no prior on tau.
+
+    Parameters
+    ----------
+    spec : Spec
+        The file.
+    model : Model
+        Its model, every prior explicit.
+    effects : Effects
+        Its study table.
+
+    Returns
+    -------
+    Panel or None
 
     Raises
     ------

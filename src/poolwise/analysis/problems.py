@@ -45,7 +45,20 @@ def of_error(key: str, error: PoolwiseError, value: object = None) -> Problem:
 
 
 def of_validation(error: ValidationError, root: type[BaseModel]) -> list[Problem]:
-    """The problems that pydantic found, each with the expectation of its field and the nearest known name."""
+    """The problems that pydantic found.
+
+    Parameters
+    ----------
+    error : ValidationError
+        What pydantic raised.
+    root : type of BaseModel
+        What it validated against.
+
+    Returns
+    -------
+    list of Problem
+        Each with the expectation of its field and the nearest known name.
+    """
     return [_translated(detail, root) for detail in error.errors(include_url=False)]
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import final
 
 from poolwise.effects import Effects
+from poolwise.engines.closed_form import ClosedForm
+from poolwise.engines.nuts import NUTS
 from poolwise.fit import Engine
-from poolwise.model import Model
+from poolwise.model import Model, RandomEffects
 from poolwise.priors import Prior
 
 
@@ -29,6 +32,16 @@ class PlannedFit:
     label: str
     model: Model
     engine: Engine
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """The settings of the engine that matter here and that a file can choose, by name."""
+        names: tuple[str, ...] = ()
+        if isinstance(self.engine, ClosedForm):
+            names = ("tau2", "interval", "prediction") if isinstance(self.model, RandomEffects) else ("interval",)
+        elif isinstance(self.engine, NUTS):
+            names = ("draws", "tune", "chains", "seed", "target_accept")
+        return {name: getattr(self.engine, name) for name in names}
 
 
 @final

@@ -76,6 +76,15 @@ class Run:
     def __getitem__(self, label: str) -> Result:
         """The result of that label.
 
+        Parameters
+        ----------
+        label : str
+            As in the tables: ``"exact"``.
+
+        Returns
+        -------
+        Result
+
         Raises
         ------
         MissingQuantityError
@@ -140,30 +149,13 @@ def run(
             tell(Step(total - 1, total, "prior panel"))
         panel = _panel(analysis)
         tell(Step(total, total, "files"))
-        content = report.Content(
-            name=analysis.name,
-            title=analysis.title,
-            question=analysis.question,
-            source=analysis.source,
-            effects=analysis.effects,
-            model=analysis.model,
-            results=_told_apart(results),
-            panel=panel,
-            prob=analysis.prob,
-            rope=analysis.rope,
-            evidence=analysis.evidence,
-            spec_hash=analysis.spec_hash,
-            data_notes=analysis.data_notes,
-            quick=quick,
-            seconds=perf_counter() - began,
-        )
+        content = report.Content(analysis, _told_apart(results), panel, quick, perf_counter() - began)
         files = report.write(content, folder)
     return Run(analysis, content.results, panel, folder, files)
 
 
 def _words(planned: PlannedFit) -> str:
-    name = planned.label or planned.model.label
-    return name if planned.label else f"{name}, {planned.engine.label}"
+    return planned.label or f"{planned.model.label}, {planned.engine.label}"
 
 
 def _fitted(analysis: Analysis, planned: PlannedFit) -> Result:

@@ -35,6 +35,7 @@ def studies(data: Data, folder: Path, directions: Directions, found: list[Proble
     Returns
     -------
     Effects or None
+        The rows of the outcome asked for, where the table names outcomes.
     """
     before = len(found)
     if data.scale is not None and data.scale.casefold() not in {name.casefold() for name in SCALES}:
@@ -70,10 +71,10 @@ def _outcome_fits(outcome: str | None, outcomes: tuple[str, ...], found: list[Pr
         found.append(Problem("data.outcome", f"the data have {len(outcomes)} outcomes", expected))
         return False
     if outcome is not None and any(outcomes) and outcome not in outcomes:
+        there = f"one of {listing(outcomes)}"
         found.append(
-            Problem("data.outcome", f"the data have no outcome '{outcome}'", f"one of {listing(outcomes)}",
-                    nearest(outcome, outcomes))
-        )  # fmt: skip
+            Problem("data.outcome", f"the data have no outcome '{outcome}'", there, nearest(outcome, outcomes))
+        )
         return False
     return True
 
@@ -85,20 +86,20 @@ def _own(data: Data, table: Table, folder: Path, found: list[Problem]) -> Effect
         found.append(Problem("data.scale", "this key is missing, and a CSV file does not tell it", expected))
     if frame is None:
         return None
-    columns = _columns(table, frame, found)
-    if columns is None or data.scale is None:
+    names = _names(table, frame, found)
+    if names is None or data.scale is None:
         return None
-    has_provenance = "provenance" in frame
+    columns = {part: frame[name].tolist() for part, name in names.items()}
     try:
         return Effects(
-            y=frame[columns["y"]].tolist(),
-            se=frame[columns["se"]].tolist() if "se" in columns else None,
-            v=frame[columns["v"]].tolist() if "v" in columns else None,
-            study=frame[columns["study"]].tolist(),
-            outcome=frame[columns["outcome"]].tolist() if "outcome" in columns else data.outcome,
-            n=frame[columns["n"]].tolist() if "n" in columns else None,
+            y=columns["y"],
+            se=columns.get("se"),
+            v=columns.get("v"),
+            study=columns["study"],
+            outcome=columns.get("outcome", data.outcome),
+            n=columns.get("n"),
             scale=data.scale,
-            provenance=frame["provenance"].astype(str).tolist() if has_provenance else "reported",
+            provenance=frame["provenance"].astype(str).tolist() if "provenance" in frame else "reported",
             title=Path(table.file).name,
         )
     except PoolwiseError as error:
@@ -106,21 +107,20 @@ def _own(data: Data, table: Table, folder: Path, found: list[Problem]) -> Effect
         return None
 
 
-def _columns(table: Table, frame: pd.DataFrame, found: list[Problem]) -> dict[str, str] | None:
+def _names(table: Table, frame: pd.DataFrame, found: list[Problem]) -> dict[str, str] | None:
     """The name of the column for each part of the table; None when one is missing."""
     spread = {"v": table.v} if table.v is not None else {"se": table.se}
-    columns = {"study": table.study, "y": table.y, **spread}
+    names = {"study": table.study, "y": table.y, **spread}
     for optional in ("n", "outcome"):
         if getattr(table, optional) in frame or optional in table.model_fields_set:
-            columns[optional] = getattr(table, optional)
-    missing = {key: column for key, column in columns.items() if column not in frame}
+            names[optional] = getattr(table, optional)
+    missing = {part: name for part, name in names.items() if name not in frame}
     there = [str(name) for name in frame.columns]
-    for key, column in missing.items():
-        found.append(
-            Problem(f"data.csv.{key}", f"'{table.file}' has no column '{column}'",
-                    f"one of {listing(there, 20)}", nearest(column, there))
-        )  # fmt: skip
-    return None if missing else columns
+    for part, name in missing.items():
+        expected = f"one of {listing(there, 20)}"
+        told = f"'{table.file}' has no column '{name}'"
+        found.append(Problem(f"data.csv.{part}", told, expected, nearest(name, there)))
+    return None if missing else names
 
 
 def _frame(path: Path, found: list[Problem]) -> pd.DataFrame | None:

@@ -27,6 +27,7 @@ Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]
 Words = Annotated[str, Field(min_length=1, max_length=500)]
+Label = Annotated[Words | None, Field(description="words for this fit in tables and figures")]
 
 
 class Section(BaseModel):
@@ -160,7 +161,7 @@ Prediction = Literal["z", "t", "riley"]
 class ClosedFormRow(Section):
     """One frequentist fit."""
 
-    label: Words | None = Field(default=None, description="words for this fit in tables and figures")
+    label: Label = None
     model: Kind | None = Field(
         default=None, description="'random-effects' or 'common-effect'; the model's kind when left out"
     )
@@ -174,13 +175,13 @@ class ClosedFormRow(Section):
 class ExactRow(Section):
     """The exact fit."""
 
-    label: Words | None = Field(default=None, description="words for this fit in tables and figures")
+    label: Label = None
 
 
 class NutsRow(Section):
     """The fit by NUTS."""
 
-    label: Words | None = Field(default=None, description="words for this fit in tables and figures")
+    label: Label = None
     draws: Whole = Field(default=1000, ge=4, description="draws kept in each chain, a whole number of at least 4")
     tune: Whole = Field(default=1000, ge=1, description="tuning draws in each chain, a whole number above 0")
     chains: Whole = Field(default=4, ge=1, description="number of chains, a whole number above 0")
@@ -250,5 +251,11 @@ class Spec(Section):
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of an analysis file, for editors that check TOML while it is typed."""
+    """The JSON schema of an analysis file, for editors that check TOML while it is typed.
+
+    Returns
+    -------
+    dict
+        JSON values, by draft 2020-12.
+    """
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Spec.model_json_schema()

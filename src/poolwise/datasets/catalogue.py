@@ -50,6 +50,8 @@ class Dataset:
         Words for effects below and above the null value.
     notes : tuple of str
         What a user has to know before using the numbers.
+    roles : mapping
+        Which columns `load` makes y, se or v, study, moderators, outcome and n from, and by which measure.
     """
 
     name: str
@@ -71,6 +73,10 @@ class Dataset:
 def names() -> list[str]:
     """The names of the packaged data sets, in alphabetical order.
 
+    Returns
+    -------
+    list of str
+
     Examples
     --------
     >>> names()
@@ -82,6 +88,15 @@ def names() -> list[str]:
 
 def describe(name: str) -> Dataset:
     """What a data set is: scale, k, citation, columns, source, notes.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
@@ -115,10 +130,25 @@ def describe(name: str) -> Dataset:
 def frame(name: str) -> pd.DataFrame:
     """The columns of a data set as packaged: counts, estimates, moderators, one row for each study.
 
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+
+    Returns
+    -------
+    DataFrame
+        Columns as in ``describe(name).columns``.
+
     Raises
     ------
     InputError
-        If no data set has that name.
+        If no data set has that name; the message offers the nearest.
+
+    Examples
+    --------
+    >>> frame("bcg")[["tpos", "tneg"]].iloc[0].tolist()
+    [4, 119]
     """
     return pd.DataFrame({column: _typed(cells) for column, cells in _columns(name, ".csv").items()})
 
@@ -129,6 +159,16 @@ def load(name: str) -> Effects:
     For ``"bcg"`` estimates and variances are computed from the 2 x 2 counts (see `log_risk_ratio`); for
     the others they are as packaged. ``"working_alliance"`` holds three outcomes, to be had one at a
     time with ``select(outcome=...)``, and is reconstructed: see ``describe("working_alliance").notes``.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+
+    Returns
+    -------
+    Effects
+        With scale, moderators, outcome, sample sizes, citation and provenance as packaged.
 
     Raises
     ------
@@ -142,12 +182,12 @@ def load(name: str) -> Effects:
     """
     words, table = describe(name), frame(name)
     roles = words.roles
-    y, v = _MEASURES[roles["measure"]](table, roles)
+    numbers = _MEASURES[roles["measure"]](table, roles)
     moderators = roles.get("moderators")
     return Effects(
-        y,
-        se=table[roles["se"]].to_numpy(dtype=float) if "se" in roles else None,
-        v=None if "se" in roles else v,
+        numbers["y"],
+        se=numbers.get("se"),
+        v=numbers.get("v"),
         study=list(table[roles["study"]]),
         moderators=table[moderators] if moderators else None,
         outcome=list(table[roles["outcome"]]) if "outcome" in roles else None,
@@ -236,17 +276,17 @@ def log_risk_ratio(a: Array, b: Array, c: Array, d: Array) -> tuple[Array, Array
     return y, v
 
 
-def _from_counts(table: pd.DataFrame, roles: Mapping[str, Any]) -> tuple[Array, Array | None]:
+def _from_counts(table: pd.DataFrame, roles: Mapping[str, Any]) -> dict[str, Array]:
     a, b, c, d = (table[column].to_numpy(dtype=float) for column in roles["counts"])
-    return log_risk_ratio(a, b, c, d)
+    y, v = log_risk_ratio(a, b, c, d)
+    return {"y": y, "v": v}
 
 
-def _from_estimates(table: pd.DataFrame, roles: Mapping[str, Any]) -> tuple[Array, Array | None]:
-    v = table[roles["v"]].to_numpy(dtype=float) if "v" in roles else None
-    return table[roles["y"]].to_numpy(dtype=float), v
+def _from_estimates(table: pd.DataFrame, roles: Mapping[str, Any]) -> dict[str, Array]:
+    return {part: table[roles[part]].to_numpy(dtype=float) for part in ("y", "se", "v") if part in roles}
 
 
-_MEASURES: dict[str, Callable[[pd.DataFrame, Mapping[str, Any]], tuple[Array, Array | None]]] = {
+_MEASURES: dict[str, Callable[[pd.DataFrame, Mapping[str, Any]], dict[str, Array]]] = {
     "risk ratio from counts": _from_counts,
     "estimates": _from_estimates,
 }

@@ -12,6 +12,7 @@ import numpy as np
 from poolwise.effects import Effects
 from poolwise.engines._exact_posterior import Fitted, quadrature
 from poolwise.engines._moments import missing_moments, refuse_improper
+from poolwise.engines._settings import check_whole
 from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
 from poolwise.model import CommonEffect, RandomEffects, prior_words, remarks
@@ -56,10 +57,9 @@ class Exact:
             raise ModelError(f"interval kind '{self.kind}' is unknown", "'equal-tailed' or 'shortest'")
         if not 0.0 < self.tolerance < 1.0:
             raise ModelError(f"tolerance = {self.tolerance!r}", "a number between 0 and 1", "tolerance=1e-8")
-        for name in ("draws", "chains", "seed"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < (0 if name == "seed" else 1):
-                raise ModelError(f"{name} = {value!r}", f"{name} as a positive whole number", f"{name}=1000")
+        check_whole("draws", self.draws, 1, 1000)
+        check_whole("chains", self.chains, 1, 4)
+        check_whole("seed", self.seed, 0, 1)
 
     @property
     def label(self) -> str:

@@ -15,6 +15,7 @@ from poolwise.effects import Effects
 from poolwise.engines import _diagnose, _draws, _sampler
 from poolwise.engines._cores import available_cores
 from poolwise.engines._moments import missing_moments, refuse_improper
+from poolwise.engines._settings import check_whole
 from poolwise.engines._tree import draws_tree
 from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
@@ -75,8 +76,8 @@ class NUTS:
 
     def __post_init__(self) -> None:
         for name, usual in (("draws", 1000), ("tune", 1000), ("chains", 4), ("cores", 2)):
-            _check_whole(name, getattr(self, name), 1, usual)
-        _check_whole("seed", self.seed, 0, 1)
+            check_whole(name, getattr(self, name), 1, usual)
+        check_whole("seed", self.seed, 0, 1)
         accept = self.target_accept
         if isinstance(accept, bool) or not isinstance(accept, int | float) or not 0.0 < accept < 1.0:
             raise ModelError(f"target_accept = {accept!r}", "a number between 0 and 1", "target_accept=0.95")
@@ -174,12 +175,6 @@ class NUTS:
         if self.cores <= available:
             return ()
         return (f"cores = {self.cores} was asked for and there are {available}, which the chains share.",)
-
-
-def _check_whole(name: str, value: object, least: int, usual: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value < 2**63:
-        expected = f"{name} as a whole number of at least {least}"
-        raise ModelError(f"{name} = {value!r}", expected, f"{name}={usual}")
 
 
 def _tree(

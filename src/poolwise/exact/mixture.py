@@ -14,6 +14,8 @@ from scipy.special import ndtr, ndtri
 
 Array = NDArray[np.float64]
 _ROOT_2PI = np.sqrt(2.0 * np.pi)
+PATIENCE = 6  # steps before every second one halves the bracket
+MOST_STEPS = 300  # enough for 140 halvings, more than a double holds
 SETTLED = 1e-5  # a Halley step this small, in spreads of its narrowest component, leaves an error of about its cube
 
 
@@ -98,7 +100,7 @@ def quantiles(p: Array, weight: Array, centre: Array, spread: Array) -> Array:
     target = np.where(upper, 1.0 - p, p)
     parts = (centre, slope, weight, pull, width)
     live = np.flatnonzero(finite & (high > low))
-    for _ in range(100):
+    for count in range(MOST_STEPS):
         if live.size == 0:
             break
         if 2 * live.size > len(x):  # as long as most rows move, working on all is cheaper than copying
@@ -113,7 +115,9 @@ def quantiles(p: Array, weight: Array, centre: Array, spread: Array) -> Array:
         high[rows] = np.where(below, high[rows], here)
         new = here + sign * step
         settled = np.abs(step) <= SETTLED * chosen[4]
-        astray = ~settled & ~((new >= low[rows]) & (new <= high[rows]))
+        astray = ~settled & ~((new > low[rows]) & (new < high[rows]))
+        if count > PATIENCE and count % 2:  # a step that wanders about a sharp component: halve the bracket instead
+            astray = ~settled
         if astray.any():
             new = np.where(astray, 0.5 * (low[rows] + high[rows]), new)
         moving = ~settled & (high[rows] > low[rows])

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from poolwise.errors import InputError, PoolwiseWarning, listing
+from poolwise.errors import InputError, listing
 
 Array = NDArray[np.float64]
 
-PACKAGE = str(Path(__file__).parents[1])
 MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", ".", "-", "--", "–", "—"})
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+")
 FOOTNOTE_MARKS = "*†‡§¶#ᵃᵇᶜᵈᵉ"
-
-
-def warn(sentence: str) -> None:
-    """Warn at the first line outside the package."""
-    warnings.warn(sentence, PoolwiseWarning, skip_file_prefixes=(PACKAGE,))
 
 
 @dataclass(frozen=True)
@@ -77,10 +69,37 @@ class Rows:
 
 
 def numbers(values: Any, column: str, rows: Rows = Rows(), *, decimal: str = ".") -> tuple[Array, tuple[Remark, ...]]:
-    """A column of numbers, shape (k,), NaN where a cell is missing, and what was noticed on the way.
+    """A column of numbers, and what was noticed on the way.
 
-    Text is read as a number where that is beyond doubt (a Unicode minus, footnote marks); anything else,
-    such as ``"<.001"`` or ``"ns"``, is an error that names the row.
+    Text is read as a number where that is beyond doubt (a Unicode minus, footnote marks).
+
+    Parameters
+    ----------
+    values : array_like
+        Cells: numbers, text, None.
+    column : str
+        What the column is called in messages.
+    rows : Rows
+        What its rows are called in messages.
+    decimal : str
+        The decimal mark in text, ``"."`` or ``","``.
+
+    Returns
+    -------
+    values : ndarray
+        Shape (k,), NaN where a cell is missing.
+    remarks : tuple of Remark
+        Which cells were read without their marks.
+
+    Raises
+    ------
+    InputError
+        For what is no column of numbers, and for text such as ``"<.001"`` or ``"ns"``, naming the row.
+
+    Examples
+    --------
+    >>> numbers(["0.2", "−0.1*", "NA"], "y")[0].tolist()
+    [0.2, -0.1, nan]
     """
     if isinstance(values, str | bytes | Mapping | set) or not np.iterable(values):
         raise InputError(f"{column} is {type(values).__name__} {values!r}", "one number for each study")
@@ -142,7 +161,29 @@ def _cell_advice(text: str, decimal: str) -> str:
 
 
 def words(values: Sequence[object] | str | None, k: int, column: str, *, blank: str = "") -> tuple[str, ...]:
-    """A column of words, one for all rows or one for each; `blank` where a cell is missing."""
+    """A column of words.
+
+    Parameters
+    ----------
+    values : sequence, str or None
+        One for each row, one for all rows, or none.
+    k : int
+        Number of rows.
+    column : str
+        What the column is called in messages.
+    blank : str
+        What stands where a cell is missing.
+
+    Returns
+    -------
+    tuple of str
+        Length k.
+
+    Raises
+    ------
+    InputError
+        For another number of entries than rows.
+    """
     if values is None:
         return (blank,) * k
     if isinstance(values, str):
@@ -154,7 +195,18 @@ def words(values: Sequence[object] | str | None, k: int, column: str, *, blank: 
 
 
 def study_labels(values: Sequence[object] | None) -> tuple[tuple[str, ...], tuple[Remark, ...]]:
-    """Study labels, ``""`` where one is missing, and what was noticed.
+    """Study labels, and what was noticed.
+
+    Parameters
+    ----------
+    values : sequence or None
+        As handed in; anything but text becomes text.
+
+    Returns
+    -------
+    labels : tuple of str
+        ``""`` where one is missing; empty for None.
+    remarks : tuple of Remark
 
     Raises
     ------

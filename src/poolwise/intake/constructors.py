@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from poolwise.errors import InputError, nearest
+from poolwise.errors import InputError, nearest, warn
 from poolwise.intake import sources
-from poolwise.intake.cells import Rows, study_labels, warn
+from poolwise.intake.cells import Rows, study_labels
+from poolwise.quantities import check_prob
 from poolwise.scale import Scale, as_scale
 
 if TYPE_CHECKING:
@@ -55,11 +56,22 @@ def from_frame(
     title, citation, directions, allow_single
         As for the class.
 
+    Returns
+    -------
+    Effects
+
     Raises
     ------
     InputError
         For a column that does not exist (the message offers the nearest), a column name that occurs twice,
         a frame without rows, a cell that is no number, and whatever the class refuses.
+
+    Examples
+    --------
+    >>> from poolwise import Effects
+    >>> frame = pd.DataFrame({"author": ["A", "B", "C"], "d": [0.2, 0.5, 0.3], "sei": [0.1, 0.2, 0.1]})
+    >>> Effects.from_frame(frame, y="d", se="sei", study="author", scale="SMD")
+    Effects(k=3, scale='SMD')
     """
     frame = sources.check_frame(frame)
     labels = None if study is None else sources.column(frame, study, "study").tolist()
@@ -110,6 +122,11 @@ def from_correlations(
     study, moderators, outcome
         As for the class.
 
+    Returns
+    -------
+    Effects
+        On the scale ``"Fisher z"``.
+
     Raises
     ------
     InputError
@@ -119,6 +136,12 @@ def from_correlations(
     ----------
     Fisher (1921), Metron 1, 3-32; Borenstein et al. (2009), Introduction to Meta-Analysis, eq. 6.2-6.4,
     doi:10.1002/9780470743386.ch6.
+
+    Examples
+    --------
+    >>> from poolwise import Effects
+    >>> Effects.from_correlations([0.5, 0.2, 0.3], [103, 50, 80], study=["A", "B", "C"]).se[0]
+    np.float64(0.1)
     """
     z, se, sizes = sources.fisher_z(r, n, Rows(study_labels(study)[0]))
     return cls(z, se=se, study=study, moderators=moderators, outcome=outcome, n=sizes, scale="Fisher z")
@@ -157,20 +180,34 @@ def from_ratios(
     study, moderators, outcome, n
         As for the class.
 
+    Returns
+    -------
+    Effects
+        Logs of the ratios on that scale.
+
     Raises
     ------
     InputError
-        For ratios or limits of 0 or less, a ratio outside its limits, or limits that contradict `se_log`.
+        For ratios or limits of 0 or less, a ratio outside its limits, limits that contradict `se_log`, or a
+        scale that is no log ratio.
+    ModelError
+        When `prob` is no probability.
 
     References
     ----------
     Higgins et al. (2023), Cochrane Handbook for Systematic Reviews of Interventions, section 6.3.2.
+
+    Examples
+    --------
+    >>> from poolwise import Effects
+    >>> ratio, lower, upper = [0.50, 0.80, 0.70], [0.30, 0.60, 0.50], [0.83, 1.07, 0.98]
+    >>> Effects.from_ratios(ratio, lower=lower, upper=upper, study=["A", "B", "C"]).se.round(2).tolist()
+    [0.26, 0.15, 0.17]
     """
     scale = as_scale(scale)
     if not scale.is_ratio:
         raise InputError(f"the scale '{scale}' is no log ratio", "'log OR', 'log RR', 'log HR', ...")
-    if not 0.0 < prob < 1.0:
-        raise InputError(f"prob = {prob!r} is no probability", "a number between 0 and 1", "prob=0.95")
+    check_prob(prob)
     rows = Rows(study_labels(study)[0])
     y, se, remarks = sources.log_ratios(ratio, se_log, (lower, upper), prob, rows)
     for remark in remarks:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from poolwise.errors import InputError, listing
 from poolwise.intake.cells import COMMA_NUMBER, MISSING, NUMBER
+from poolwise.intake.table import check_columns
 
 DELIMITERS = ",;\t"
 MISSING_TEXT = frozenset({"", "na", "n/a", "nan"})  # "none" and "-" may be levels
@@ -106,13 +107,7 @@ def _rows(path: Path, text: str, delimiter: str) -> list[tuple[int, list[str]]]:
 
 
 def _check_header(path: Path, header: list[str]) -> None:
-    twice = sorted({name for name in header if header.count(name) > 1 and name})
-    if twice:
-        raise InputError(
-            f"{path.name} has the column name(s) {listing(twice)} more than once",
-            "each name once",
-            "renaming one of them",
-        )
+    check_columns([name for name in header if name], path.name)
     nameless = [place + 1 for place, name in enumerate(header) if not name]
     if nameless:
         raise InputError(f"{path.name} has no name for column(s) {listing(nameless)}", "a name for each column")

@@ -11,18 +11,29 @@ from poolwise.intake.cells import Array, Remark, Rows
 from poolwise.scale import Scale
 
 # Names of columns, lower case, letters only.
-VARIANCE_NAMES = frozenset({"v", "vi", "vd", "vg", "vz", "vyi", "var", "vari", "vars", "vard", "varg"}) | {
+VARIANCE_NAMES = frozenset({
+    "v", "vi", "vd", "vg", "vz", "vyi", "var", "vari", "vars", "vard", "varg",
     "variance", "variances", "samplingvariance", "samplingvariances", "samplingvar",
-}  # fmt: skip
-SE_NAMES = frozenset({"se", "sei", "ses", "sed", "seg", "sez", "seyi", "stderr", "stderror"}) | {
-    "standarderror", "standarderrors",
-}  # fmt: skip
+})  # fmt: skip
+SE_NAMES = frozenset({
+    "se", "sei", "ses", "sed", "seg", "sez", "seyi", "stderr", "stderror", "standarderror", "standarderrors",
+})  # fmt: skip
 # Smallest possible variance of an estimate times its total sample size.
 VARIANCE_TIMES_N = {"SMD": 4.0, "Fisher z": 1.0, "log OR": 16.0}
 
 
 def names_swapped(se: object, v: object) -> tuple[Remark, ...]:
-    """What the columns' own names say when variances were passed as standard errors, or the reverse."""
+    """What the columns' own names say when variances were passed as standard errors, or the reverse.
+
+    Parameters
+    ----------
+    se, v : object
+        As handed in; only what has a name, such as a Series, is looked at.
+
+    Returns
+    -------
+    tuple of Remark
+    """
     remarks = []
     for values, telling, looks, right, wrong in (
         (se, VARIANCE_NAMES, "variances", "v", "se"),
@@ -35,7 +46,21 @@ def names_swapped(se: object, v: object) -> tuple[Remark, ...]:
 
 
 def count_remarks(k: int, allow_single: bool, lost: str = "") -> tuple[Remark, ...]:
-    """What few studies mean for the analysis; `lost` is the sentence on rows that were dropped.
+    """What few studies mean for the analysis.
+
+    Parameters
+    ----------
+    k : int
+        Number of studies.
+    allow_single : bool
+        Whether one study is enough.
+    lost : str
+        The sentence on rows that were dropped.
+
+    Returns
+    -------
+    tuple of Remark
+        None for 5 studies or more.
 
     Raises
     ------
@@ -65,7 +90,21 @@ def count_remarks(k: int, allow_single: bool, lost: str = "") -> tuple[Remark, .
 
 
 def value_remarks(y: Array, se: Array, n: Array, scale: Scale, rows: Rows) -> tuple[Remark, ...]:
-    """What the numbers look like when they are something else than the scale says."""
+    """What the numbers look like when they are something else than the scale says.
+
+    Parameters
+    ----------
+    y, se, n : ndarray
+        Estimates, standard errors and sample sizes (NaN where unknown), shape (k,).
+    scale : Scale
+        What they are said to be.
+    rows : Rows
+        What the rows are called in messages.
+
+    Returns
+    -------
+    tuple of Remark
+    """
     remarks = []
     far = np.abs(y) > scale.plausible_limit
     if far.any():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -16,7 +18,19 @@ KEY_COLUMNS = ("timepoint", "rater")
 
 
 def standard_errors(se: Array | None, v: Array | None, rows: Rows) -> Array:
-    """Standard errors from what was given, shape (k,), NaN where neither is known.
+    """Standard errors from what was given.
+
+    Parameters
+    ----------
+    se, v : ndarray or None
+        Standard errors and variances, shape (k,); where both are known they must agree.
+    rows : Rows
+        What the rows are called in messages.
+
+    Returns
+    -------
+    ndarray
+        Shape (k,), NaN where neither is known.
 
     Raises
     ------
@@ -77,7 +91,13 @@ def _check_spread(values: Array, word: str, name: str, rows: Rows) -> None:
 
 
 def check_estimates(y: Array, rows: Rows) -> None:
-    """Refuse infinite or immense estimates."""
+    """Refuse infinite or immense estimates.
+
+    Raises
+    ------
+    InputError
+        Naming the rows.
+    """
     bad = np.abs(y) > LARGEST
     if bad.any():
         raise InputError(
@@ -88,7 +108,13 @@ def check_estimates(y: Array, rows: Rows) -> None:
 
 
 def check_sizes(n: Array, rows: Rows) -> None:
-    """Refuse sample sizes that are not counts of people."""
+    """Refuse sample sizes that are not counts of people.
+
+    Raises
+    ------
+    InputError
+        Naming the rows.
+    """
     bad = (n <= 0) | np.isinf(n)
     if bad.any():
         raise InputError(
@@ -98,7 +124,22 @@ def check_sizes(n: Array, rows: Rows) -> None:
 
 
 def missing_rows(y: Array, se: Array, rows: Rows) -> tuple[NDArray[np.bool_], tuple[Remark, ...]]:
-    """Mask of the rows that have an effect and a standard error, and the sentence that lists the others."""
+    """The rows that have an effect and a standard error, and the sentence that lists the others.
+
+    Parameters
+    ----------
+    y, se : ndarray
+        Estimates and standard errors, shape (k,), NaN where missing.
+    rows : Rows
+        What the rows are called in messages.
+
+    Returns
+    -------
+    keep : ndarray of bool
+        Shape (k,).
+    remarks : tuple of Remark
+        Empty when no row is missing anything.
+    """
     no_effect, no_se = np.isnan(y), np.isnan(se)
     gone = no_effect | no_se
     if not gone.any():
@@ -125,6 +166,23 @@ def unique_labels(
     The key of an effect is its study and outcome, with `timepoint` and `rater` where the moderators have
     such columns.
 
+    Parameters
+    ----------
+    study, outcome : tuple of str
+        Length k.
+    moderators : DataFrame
+        k rows.
+    y, se : ndarray
+        Shape (k,).
+    rows : Rows
+        What the rows are called in messages.
+
+    Returns
+    -------
+    labels : tuple of str
+        Length k; a later effect of one study on one outcome has its number behind the label.
+    remarks : tuple of Remark
+
     Raises
     ------
     InputError
@@ -140,16 +198,15 @@ def unique_labels(
     _check_full_keys(repeated, moderators, rows)
     taken, labels = set(study), list(study)
     for (name, _), group in repeated.items():
-        count = 1
+        numbered = (f"{name} ({number})" for number in count(2))
         for row in group[1:]:
-            while (label := f"{name} ({(count := count + 1)})") in taken:
-                pass
-            labels[row] = label
-            taken.add(label)
+            labels[row] = next(label for label in numbered if label not in taken)
+            taken.add(labels[row])
     return tuple(labels), _repetition_remarks(repeated, y, se, rows)
 
 
 def _check_full_keys(repeated: dict[tuple[str, str], list[int]], moderators: pd.DataFrame, rows: Rows) -> None:
+    """Refuse a key that names a timepoint or a rater and occurs twice."""
     columns = [column for column in KEY_COLUMNS if column in moderators]
     if not columns:
         return

@@ -19,6 +19,16 @@ SE_TOLERANCE = 0.05  # relative, beyond rounding
 def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with text column names, freed of a byte order mark.
 
+    Parameters
+    ----------
+    frame : DataFrame
+        As handed in.
+
+    Returns
+    -------
+    DataFrame
+        The same columns under cleaned names.
+
     Raises
     ------
     InputError
@@ -26,7 +36,7 @@ def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """
     if not isinstance(frame, pd.DataFrame):
         raise InputError(f"from_frame was given {type(frame).__name__}", "a pandas DataFrame")
-    check_columns(frame, "the frame")
+    check_columns(frame.columns, "the frame")
     if not len(frame):
         raise InputError("the frame has no rows", "one row for each study")
     return frame.set_axis([str(name).lstrip("\ufeff").strip() for name in frame.columns], axis=1)
@@ -34,6 +44,17 @@ def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
 
 def column(frame: pd.DataFrame, name: str, role: str) -> pd.Series:
     """The column of that name.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Any frame.
+    name, role : str
+        The column's name, and what it is for, as messages say it.
+
+    Returns
+    -------
+    Series
 
     Raises
     ------
@@ -48,7 +69,32 @@ def column(frame: pd.DataFrame, name: str, role: str) -> pd.Series:
 def number_column(
     frame: pd.DataFrame, name: str | None, role: str, rows: Rows, decimal: str
 ) -> tuple[pd.Series | None, tuple[Remark, ...]]:
-    """A column as numbers, still under its own name, and what was noticed; None for no name."""
+    """A column as numbers, still under its own name, and what was noticed.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Any frame.
+    name : str or None
+        The column's name.
+    role : str
+        What the column is for, as messages say it.
+    rows : Rows
+        What the rows are called in messages.
+    decimal : str
+        The decimal mark in cells that hold text.
+
+    Returns
+    -------
+    values : Series or None
+        None for no name.
+    remarks : tuple of Remark
+
+    Raises
+    ------
+    InputError
+        When there is no such column, or a cell is no number.
+    """
     if name is None:
         return None, ()
     values, read = numbers(column(frame, name, role), f"column '{name}'", rows, decimal=decimal)
@@ -56,7 +102,19 @@ def number_column(
 
 
 def fisher_z(r: Any, n: Any, rows: Rows) -> tuple[Array, Array, Array]:
-    """Fisher's z = atanh(r), its standard error 1 / sqrt(n - 3), and n, shape (k,) each.
+    """Fisher's z = atanh(r) and its standard error 1 / sqrt(n - 3).
+
+    Parameters
+    ----------
+    r, n : array_like
+        Correlations and sample sizes, shape (k,).
+    rows : Rows
+        What the rows are called in messages.
+
+    Returns
+    -------
+    z, se, n : ndarray
+        Shape (k,).
 
     Raises
     ------
@@ -89,9 +147,28 @@ def fisher_z(r: Any, n: Any, rows: Rows) -> tuple[Array, Array, Array]:
 def log_ratios(
     ratio: Any, se_log: Any, limits: tuple[Any, Any], prob: float, rows: Rows
 ) -> tuple[Array, Array, tuple[Remark, ...]]:
-    """Logs of ratios and their standard errors, shape (k,) each, and what was noticed.
+    """Logs of ratios and their standard errors, and what was noticed.
 
     Standard errors come from `se_log`, or from the limits: (log upper - log lower) / (2 z).
+
+    Parameters
+    ----------
+    ratio : array_like
+        Ratios, shape (k,).
+    se_log : array_like or None
+        Standard errors of their logs, shape (k,).
+    limits : tuple of array_like or None
+        Lower and upper limits of the ratios, shape (k,).
+    prob : float
+        Probability of the intervals between them.
+    rows : Rows
+        What the rows are called in messages.
+
+    Returns
+    -------
+    y, se : ndarray
+        Shape (k,).
+    remarks : tuple of Remark
 
     Raises
     ------
@@ -100,12 +177,8 @@ def log_ratios(
         that contradicts them, or no standard errors at all.
     """
     ratio, _ = numbers(ratio, "ratio", rows)
-    given = [None if values is None else numbers(values, name, rows)[0] for values, name in
-             ((se_log, "se_log"), (limits[0], "lower"), (limits[1], "upper"))]  # fmt: skip
-    for values, name in zip(given, ("se_log", "lower", "upper"), strict=True):
-        if values is not None and len(values) != len(ratio):
-            raise InputError(f"{name} has {len(values)} values and ratio has {len(ratio)}", "one for each study")
-    se, lower, upper = given
+    given = zip((se_log, *limits), ("se_log", "lower", "upper"), strict=True)
+    se, lower, upper = (_beside(values, name, len(ratio), rows) for values, name in given)
     _check_positive(ratio, "ratio", rows)
     if lower is None or upper is None:
         if se is None or lower is not None or upper is not None:
@@ -130,6 +203,16 @@ def log_ratios(
             "lower and upper alone; or another prob",
         )
     return y, np.where(np.isnan(se), se_limits, se), remarks
+
+
+def _beside(values: Any, name: str, k: int, rows: Rows) -> Array | None:
+    """A further column of as many numbers as there are ratios; None for none."""
+    if values is None:
+        return None
+    found, _ = numbers(values, name, rows)
+    if len(found) != k:
+        raise InputError(f"{name} has {len(found)} values and ratio has {k}", "one for each study")
+    return found
 
 
 def _check_positive(values: Array, name: str, rows: Rows) -> None:

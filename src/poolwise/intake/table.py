@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -99,6 +100,19 @@ class Checked:
 def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
     """Check a table: errors for what cannot be analysed, remarks for what should be known.
 
+    Parameters
+    ----------
+    given : Given
+        As handed in.
+    scale : Scale
+        What the numbers are said to be.
+    allow_single : bool
+        Whether one study is enough.
+
+    Returns
+    -------
+    Checked
+
     Raises
     ------
     InputError
@@ -151,24 +165,16 @@ def _frozen(values: Array) -> Array:
 def _spreads(given: Given, k: int, named: Rows) -> tuple[Array, Array, tuple[Remark, ...]]:
     """Standard errors and sample sizes, shape (k,) each, and what was noticed."""
     read: tuple[Remark, ...] = ()
-    found: dict[str, Array | None] = {}
+    found: dict[str, Array] = {}
     for column, values in (("se", given.se), ("v", given.v), ("n", given.n)):
         if values is None:
-            found[column] = None
             continue
         found[column], more = numbers(values, column, named)
         read += more
-        if len(found[column]) != k:  # type: ignore[arg-type]
-            raise InputError(
-                f"{column} has {len(found[column])} values and y has {k}",  # type: ignore[arg-type]
-                "one for each study",
-            )
-    sizes = found["n"]
-    return (
-        rows.standard_errors(found["se"], found["v"], named),
-        np.full(k, np.nan) if sizes is None else sizes,
-        read,
-    )
+        if len(found[column]) != k:
+            raise InputError(f"{column} has {len(found[column])} values and y has {k}", "one for each study")
+    se = rows.standard_errors(found.get("se"), found.get("v"), named)
+    return se, found["n"] if "n" in found else np.full(k, np.nan), read
 
 
 def _check_alignment(given: Given) -> None:
@@ -210,7 +216,7 @@ def _moderators(moderators: pd.DataFrame | Mapping[str, Any] | None, k: int) -> 
         moderators = pd.DataFrame(moderators)
     if len(moderators) != k:
         raise InputError(f"moderators has {len(moderators)} rows and y has {k} values", "one row for each study")
-    check_columns(moderators, "moderators")
+    check_columns(moderators.columns, "moderators")
     clash = [column for column in moderators if column in OWN_COLUMNS]
     if clash:
         raise InputError(
@@ -230,10 +236,23 @@ def _no_moderators(k: int) -> pd.DataFrame:
     return pd.DataFrame(index=pd.RangeIndex(k))
 
 
-def check_columns(frame: pd.DataFrame, what: str) -> None:
-    """Refuse column names that occur twice."""
-    if not frame.columns.is_unique:
-        twice = [str(name) for name in frame.columns[frame.columns.duplicated()].unique()]
+def check_columns(names: Iterable[Hashable], what: str) -> None:
+    """Refuse column names that occur twice.
+
+    Parameters
+    ----------
+    names : iterable
+        The names of the columns.
+    what : str
+        Whose they are, for the message.
+
+    Raises
+    ------
+    InputError
+        Naming them.
+    """
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
         raise InputError(
             f"{what} has the column name(s) {listing(twice)} more than once",
             "each name once",

@@ -21,12 +21,6 @@ _EVER_CLOSER = (
     (-0.99, -0.95, -0.8, -0.5, 0.0, 0.5, 0.8, 0.95, 0.99),
     (-0.99, -0.9, -0.5, 0.0, 0.5, 0.9, 0.99),
 )
-_NULL = {"identity": 0.0, "log": 0.0, "fisher z": 0.0}
-
-
-def null_value(scale: Scale) -> float | None:
-    """The value of no effect on the analysis scale; None on a scale that has none (a proportion)."""
-    return _NULL.get(scale.transform)
 
 
 def limits(points: Array, lower: Array, upper: Array, *, show: Iterable[float] = ()) -> tuple[float, float]:
@@ -90,7 +84,8 @@ def ticks(
     """
     best: list[tuple[float, str]] = []
     for values in _candidates(scale, low, high):
-        positions = _forward(scale, np.asarray(values, dtype=float))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            positions = scale.forward(values)
         labels = _tick_labels(values)
         kept = [(float(x), words) for x, words in zip(positions, labels, strict=True) if low <= x <= high]
         if len(kept) > _MOST_TICKS or not _fits(kept, high - low, width, inches):
@@ -106,17 +101,6 @@ def _bulk(points: Array, ends: Array) -> tuple[float, float]:
     spread = max(float(third - first), float(np.median(np.abs(ends - np.median(points)))) if ends.size else 0.0)
     inside = points[(points >= first - _FAR * spread) & (points <= third + _FAR * spread)]
     return float(inside.min()), float(inside.max())
-
-
-def _forward(scale: Scale, values: Array) -> Array:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if scale.transform == "log":
-            return np.log(values)
-        if scale.transform == "fisher z":
-            return np.arctanh(values)
-        if scale.transform == "logit":
-            return np.log(values) - np.log1p(-values)
-    return values
 
 
 def _candidates(scale: Scale, low: float, high: float) -> list[Sequence[float]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poolwise.plot import _axis, _sheet, _text
-from poolwise.plot._sheet import Note, Placed
+from poolwise.plot import _axis, _canvas, _sheet, _text
+from poolwise.plot._sheet import Phrase, Placed
 from poolwise.scale import Scale
 
 if TYPE_CHECKING:
@@ -16,8 +16,20 @@ _NOTES = {"log": " (log axis)", "fisher z": " (Fisher z axis)", "logit": " (logi
 
 
 def dress(ax: Axes, placed: Placed, scale: Scale, *, label: str = "") -> None:
-    """Ticks at round numbers of the reading scale, and the words of the axis below them."""
-    inches = ax.get_position().width * _sheet.figure_of(ax).get_size_inches()[0]
+    """Put ticks at round numbers of the reading scale, and the words of the axis below them.
+
+    Parameters
+    ----------
+    ax : Axes
+        With its final limits, on the analysis scale.
+    placed : Placed
+        The sheet on which it stands.
+    scale : Scale
+        Scale of the effects.
+    label : str
+        Words of the axis; those of the reading scale when empty.
+    """
+    inches = ax.get_position().width * _canvas.figure_of(ax).get_size_inches()[0]
     low, high = ax.get_xlim()
     found = _axis.ticks(scale, low, high, width=lambda words: _text.width(words, _sheet.TICK_SIZE), inches=inches)
     ax.set_xticks([x for x, _ in found], labels=[words for _, words in found])
@@ -27,29 +39,34 @@ def dress(ax: Axes, placed: Placed, scale: Scale, *, label: str = "") -> None:
     for tick in ax.get_xticklabels():
         tick.set_fontproperties(_text.font(tick.get_text(), _sheet.TICK_SIZE))
     words = label or _text.plain(scale.natural_label) + _NOTES.get(scale.transform, "")
-    ax.set_xlabel(
-        words,
-        fontproperties=_text.font(words, _sheet.BODY_SIZE),
-        color=_sheet.INK,
-        parse_math=False,
-        va="center",
-    )
+    look = _text.font(words, _sheet.BODY_SIZE)
+    ax.set_xlabel(words, fontproperties=look, color=_sheet.INK, parse_math=False, va="center")
     down = placed.sheet.rows + _LABEL_DOWN / placed.sheet.pitch
     ax.xaxis.set_label_coords(0.5, down, transform=ax.get_yaxis_transform())
 
 
 def direct(ax: Axes, placed: Placed, null: float, directions: tuple[str, str]) -> None:
-    """Words for the directions below and above the null value, each on its side of it beneath the axis."""
+    """Write the words for the directions below and above the null value, each on its side of it, beneath the axis.
+
+    Parameters
+    ----------
+    ax : Axes
+        With its final limits, between which the null value lies.
+    placed : Placed
+        The sheet on which it stands.
+    null : float
+        The null value on the analysis scale.
+    directions : tuple of str
+        Words for effects below and above it; ``""`` for none.
+    """
     low, high = ax.get_xlim()
     start, length = placed.main
     at = start + (null - low) / (high - low) * length
     y = placed.sheet.rows + _WORDS_DOWN / placed.sheet.pitch
-    room = (at - _NEAR - _sheet.MARGIN, placed.width - _sheet.MARGIN - at - _NEAR)
     below, above = (_text.plain(words) for words in directions)
-    look = Note("", size=_sheet.TICK_SIZE, colour=_sheet.SOFT)
     if below:
-        words = _text.fit(f"← {below}", room[0], _sheet.TICK_SIZE)
-        _sheet.write(ax, placed, (at - _NEAR, y), words, look=look, align="right")
+        words = _text.fit(f"← {below}", at - _NEAR - _sheet.MARGIN, _sheet.TICK_SIZE)
+        _canvas.write(ax, placed, (at - _NEAR, y), Phrase(words, _sheet.TICK_SIZE), "right")
     if above:
-        words = _text.fit(f"{above} →", room[1], _sheet.TICK_SIZE)
-        _sheet.write(ax, placed, (at + _NEAR, y), words, look=look, align="left")
+        words = _text.fit(f"{above} →", placed.width - _sheet.MARGIN - at - _NEAR, _sheet.TICK_SIZE)
+        _canvas.write(ax, placed, (at + _NEAR, y), Phrase(words, _sheet.TICK_SIZE), "left")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,29 +17,56 @@ RAW = "#4d4d4d"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 
-def intervals(
-    ax: Axes, lower: ArrayLike, upper: ArrayLike, y: ArrayLike, *, colour: str, width: float, name: str
-) -> None:
-    """Horizontal intervals at heights y; an end beyond the axis becomes an arrow at its edge."""
+@final
+@dataclass(frozen=True)
+class Look:
+    """How a mark looks, and the name under which it stands on the axes.
+
+    Attributes
+    ----------
+    name : str
+        What it shows: ``"raw interval"``.
+    colour : str
+        Colour of its lines and edges.
+    width : float
+        Width of an interval's line in points.
+    marker : str
+        Matplotlib's sign for the shape of a point.
+    face : str
+        Colour inside a point; `colour` when empty.
+    """
+
+    name: str
+    colour: str
+    width: float = 1.2
+    marker: str = "o"
+    face: str = ""
+
+
+def intervals(ax: Axes, lower: ArrayLike, upper: ArrayLike, y: ArrayLike, look: Look) -> None:
+    """Draw horizontal intervals at heights y; an end beyond the axis becomes an arrow at its edge.
+
+    Parameters
+    ----------
+    ax : Axes
+        With its final limits.
+    lower, upper, y : array_like
+        Ends on the analysis scale and heights, shape (m,); an interval with a NaN end is left out.
+    look : Look
+        Name, colour and width.
+    """
     low, high = ax.get_xlim()
     start, stop, height = (np.atleast_1d(np.asarray(each, dtype=float)) for each in (lower, upper, y))
     known = ~(np.isnan(start) | np.isnan(stop)) & (stop >= low) & (start <= high)
     start, stop, height = start[known], stop[known], height[known]
-    ax.hlines(
-        height,
-        np.maximum(start, low),
-        np.minimum(stop, high),
-        colors=colour,
-        lw=width,
-        label=name,
-        zorder=2.0,
-    )
-    arrows(ax, height[start < low], "left", colour=colour, name=name)
-    arrows(ax, height[stop > high], "right", colour=colour, name=name)
+    ends = np.maximum(start, low), np.minimum(stop, high)
+    ax.hlines(height, *ends, colors=look.colour, lw=look.width, label=look.name, zorder=2.0)
+    arrows(ax, height[start < low], "left", look)
+    arrows(ax, height[stop > high], "right", look)
 
 
-def arrows(ax: Axes, y: Array, side: str, *, colour: str, name: str) -> None:
-    """Arrow heads at the left or right edge of the axis, pointing outwards."""
+def arrows(ax: Axes, y: Array, side: Literal["left", "right"], look: Look) -> None:
+    """Draw arrow heads at one edge of the axis, at heights y, pointing outwards."""
     if len(y) == 0:
         return
     edge = ax.get_xlim()[0 if side == "left" else 1]
@@ -47,66 +75,73 @@ def arrows(ax: Axes, y: Array, side: str, *, colour: str, name: str) -> None:
         y,
         s=26,
         marker="<" if side == "left" else ">",
-        color=colour,
+        color=look.colour,
         linewidths=0,
         clip_on=False,
         zorder=2.5,
-        label=f"{name}, beyond the {side} edge",
+        label=f"{look.name}, beyond the {side} edge",
     )
 
 
-def points(ax: Axes, x: ArrayLike, y: ArrayLike, *, sizes: ArrayLike, look: tuple[str, str, str], name: str) -> None:
-    """Markers at the points that lie on the axis; `look` is marker, face colour, edge colour."""
+def points(ax: Axes, x: ArrayLike, y: ArrayLike, sizes: ArrayLike, look: Look) -> None:
+    """Draw a marker at each point that lies on the axis, an arrow at its edge for each other one.
+
+    Parameters
+    ----------
+    ax : Axes
+        With its final limits.
+    x, y : array_like
+        Estimates on the analysis scale and heights, shape (m,).
+    sizes : array_like
+        Side or diameter in points, shape (m,) or one for all.
+    look : Look
+        Name, colour, marker and face.
+    """
     low, high = ax.get_xlim()
     x, y, sizes = (np.asarray(each, dtype=float) for each in (x, y, sizes))
     inside = (x >= low) & (x <= high)
-    marker, face, edge = look
     ax.scatter(
         x[inside],
         y[inside],
         s=np.broadcast_to(sizes, x.shape)[inside] ** 2,
-        marker=marker,
-        facecolors=face,
-        edgecolors=edge,
+        marker=look.marker,
+        facecolors=look.face or look.colour,
+        edgecolors=look.colour,
         linewidths=1.0,
         zorder=3.0,
-        label=name,
+        label=look.name,
     )
-    arrows(ax, y[x < low], "left", colour=edge, name=name)
-    arrows(ax, y[x > high], "right", colour=edge, name=name)
+    arrows(ax, y[x < low], "left", look)
+    arrows(ax, y[x > high], "right", look)
 
 
-def diamond(ax: Axes, point: float, limits: tuple[float, float], y: float, *, colour: str, name: str) -> None:
-    """A diamond from the lower to the upper limit, waist at the point; a small one for a point alone."""
-    low, high = ax.get_xlim()
+def diamond(ax: Axes, point: float, limits: tuple[float, float], y: float, look: Look) -> None:
+    """Draw a diamond from the lower to the upper limit, waist at the point; a small one for a point alone."""
     lower, upper = limits
     if np.isnan(lower) or np.isnan(upper):
-        points(ax, [point], [y], sizes=7.0, look=("D", colour, colour), name=name)
+        points(ax, [point], [y], 7.0, look)
         return
-    (patch,) = ax.fill([lower, point, upper, point], [y, y - 0.3, y, y + 0.3], color=colour, lw=0, zorder=3.0)
-    patch.set_label(name)
-    arrows(ax, np.array([y] if lower < low else []), "left", colour=colour, name=name)
-    arrows(ax, np.array([y] if upper > high else []), "right", colour=colour, name=name)
+    (patch,) = ax.fill([lower, point, upper, point], [y, y - 0.3, y, y + 0.3], color=look.colour, lw=0, zorder=3.0)
+    patch.set_label(look.name)
+    _beyond(ax, limits, y, look)
 
 
-def bar(ax: Axes, point: float, limits: tuple[float, float], y: float, *, colour: str, name: str) -> None:
-    """A pale bar from the lower to the upper limit with a tick at the point: for a new study."""
+def bar(ax: Axes, point: float, limits: tuple[float, float], y: float, look: Look) -> None:
+    """Draw a pale bar from the lower to the upper limit with a tick at the point: for a new study."""
     low, high = ax.get_xlim()
     lower, upper = limits
     if np.isnan(lower) or np.isnan(upper):
         return
     start, stop = max(lower, low), min(upper, high)
-    (patch,) = ax.barh(y, stop - start, left=start, height=0.3, color=colour, alpha=0.3, lw=0, zorder=2.0)
-    patch.set_label(name)
-    ax.hlines([y - 0.15, y + 0.15], start, stop, colors=colour, lw=0.9, zorder=2.5)
-    ends = [end for end in (lower, upper) if low <= end <= high]
-    ax.vlines(
-        [*ends, point] if low <= point <= high else ends,
-        y - 0.15,
-        y + 0.15,
-        colors=colour,
-        lw=1.2,
-        zorder=2.6,
-    )
-    arrows(ax, np.array([y] if lower < low else []), "left", colour=colour, name=name)
-    arrows(ax, np.array([y] if upper > high else []), "right", colour=colour, name=name)
+    (patch,) = ax.barh(y, stop - start, left=start, height=0.3, color=look.colour, alpha=0.3, lw=0, zorder=2.0)
+    patch.set_label(look.name)
+    ax.hlines([y - 0.15, y + 0.15], start, stop, colors=look.colour, lw=0.9, zorder=2.5)
+    ticks = [x for x in (lower, upper, point) if low <= x <= high]
+    ax.vlines(ticks, y - 0.15, y + 0.15, colors=look.colour, lw=1.2, zorder=2.6)
+    _beyond(ax, limits, y, look)
+
+
+def _beyond(ax: Axes, limits: tuple[float, float], y: float, look: Look) -> None:
+    low, high = ax.get_xlim()
+    arrows(ax, np.array([y] if limits[0] < low else []), "left", look)
+    arrows(ax, np.array([y] if limits[1] > high else []), "right", look)

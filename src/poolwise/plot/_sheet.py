@@ -1,4 +1,4 @@
-"""A sheet: a table whose columns are words or axes, with a title above and notes below, laid out in inches.
+"""A sheet: a table whose columns are words or axes, with a title above and notes below, measured in inches.
 
 Every text column is as wide as its widest cell, measured, so that words never run into the axes. The body's
 rows have a fixed height, so the figure grows with them while the type stays the same size.
@@ -6,25 +6,45 @@ rows have a fixed height, so the figure grows with them while the type stays the
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, final
+from typing import Literal, final
 
-from poolwise.errors import InputError, PoolwiseWarning
 from poolwise.plot import _text
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 INK, SOFT, RULE, ALARM = "#1a1a1a", "#595959", "#b3b3b3", "#9e2a00"
 TITLE_SIZE, BODY_SIZE, NOTE_SIZE, TICK_SIZE = 10.5, 8.5, 7.5, 8.0
 MARGIN = 0.14
+LINE = 1.38 / 72.0  # inches from line to line for each point of type
 _GAP, _PLOT_GAP = 0.16, 0.2
-_HEADING_HEIGHT, _LINE = 0.3, 1.38 / 72.0
-_LEAST_PITCH, _LEAST_PLOT, _LEAST_LABEL = 0.15, 1.2, 0.8
+_HEADING_HEIGHT = 0.3
+_LEAST_PLOT, _LEAST_LABEL = 1.2, 0.8
+
+
+@final
+@dataclass(frozen=True)
+class Phrase:
+    """Words and how they look: a title, a heading, a cell, a paragraph.
+
+    Attributes
+    ----------
+    words : str
+        What is written.
+    size : float
+        Size of the type in points.
+    colour : str
+        Colour of the type.
+    bold : bool
+        Whether the type is bold.
+    math : bool
+        Whether dollars enclose mathtext.
+    """
+
+    words: str
+    size: float = NOTE_SIZE
+    colour: str = SOFT
+    bold: bool = False
+    math: bool = False
 
 
 @final
@@ -52,8 +72,6 @@ class Column:
         Side to which its words are flush.
     colour : str
         Colour of the heading.
-    most : float
-        Width in inches beyond which cells are cut.
     spill : frozenset of int
         Lines whose cell may run over the next column.
     """
@@ -62,7 +80,6 @@ class Column:
     cells: tuple[str, ...]
     align: Literal["left", "right"] = "left"
     colour: str = INK
-    most: float = math.inf
     spill: frozenset[int] = frozenset()
 
 
@@ -72,18 +89,6 @@ class Plot:
     """The place of an axes, this many inches wide on a figure of our own."""
 
     inches: float
-
-
-@final
-@dataclass(frozen=True)
-class Note:
-    """A paragraph below the axes."""
-
-    words: str
-    size: float = NOTE_SIZE
-    colour: str = SOFT
-    bold: bool = False
-    math: bool = False
 
 
 @final
@@ -103,8 +108,8 @@ class Sheet:
         Height of a row in inches.
     columns : tuple of Column or Plot
         From left to right.
-    notes : tuple of Note
-        Below the axes.
+    notes : tuple of Phrase
+        Paragraphs below the axes.
     below : float
         Inches below the body for tick labels and the words of the axis.
     """
@@ -114,20 +119,32 @@ class Sheet:
     rows: float
     pitch: float
     columns: tuple[Column | Plot, ...]
-    notes: tuple[Note, ...]
+    notes: tuple[Phrase, ...]
     below: float
 
 
 @final
 @dataclass(frozen=True)
 class Placed:
-    """A sheet with its measures in inches: left edge and width of each column, the whole, above and below."""
+    """A sheet with its measures.
+
+    Attributes
+    ----------
+    sheet : Sheet
+        What was measured.
+    edges : tuple of (float, float)
+        Left edge and width of each column, in inches.
+    width : float
+        Inches of the whole.
+    title, notes : tuple of Phrase
+        The title and the paragraphs, a phrase for each line.
+    """
 
     sheet: Sheet
     edges: tuple[tuple[float, float], ...]
     width: float
-    title: tuple[str, ...]
-    notes: tuple[tuple[str, Note], ...]
+    title: tuple[Phrase, ...]
+    notes: tuple[Phrase, ...]
 
     @property
     def main(self) -> tuple[float, float]:
@@ -138,12 +155,12 @@ class Placed:
     @property
     def above(self) -> float:
         """Inches above the body."""
-        return MARGIN + len(self.title) * TITLE_SIZE * _LINE + _HEADING_HEIGHT
+        return MARGIN + _height(self.title) + _HEADING_HEIGHT
 
     @property
     def beneath(self) -> float:
         """Inches below the body."""
-        return self.sheet.below + sum(note.size * _LINE for _, note in self.notes) + MARGIN
+        return self.sheet.below + _height(self.notes) + MARGIN
 
     @property
     def height(self) -> float:
@@ -151,38 +168,20 @@ class Placed:
         return self.above + self.sheet.rows * self.sheet.pitch + self.beneath
 
 
-def draw(sheet: Sheet, ax: Axes | None) -> tuple[list[Axes], Placed]:
-    """Put the words of a sheet on a figure and return its axes, empty, with y running from 0 down to `rows`.
+def place(sheet: Sheet, width: float | None = None) -> Placed:
+    """Measure a sheet: columns as wide as their words, paragraphs wrapped to the whole width.
 
     Parameters
     ----------
     sheet : Sheet
-        What to draw.
-    ax : Axes or None
-        Axes whose place the whole sheet takes; a new pyplot figure of the right size when None.
+        What to measure.
+    width : float, optional
+        Inches that the whole has to fit into, if the words allow it; by default what its columns ask for.
 
     Returns
     -------
-    list of Axes, Placed
-        One axes for each Plot column (the first is `ax` when given), and the measures.
+    Placed
     """
-    if ax is None:
-        placed = place(sheet)
-        figure = _new_figure(placed.width, placed.height)
-        axes = _axes(figure, placed, (0.0, 0.0), None)
-    else:
-        parent = figure_of(ax)
-        inches = parent.get_size_inches()
-        box = ax.get_position()
-        placed = _squeezed(sheet, box.width * inches[0], box.height * inches[1])
-        axes = _axes(parent, placed, (box.x0 * inches[0], box.y0 * inches[1]), ax)
-    _write_body(axes[0], placed)
-    _write_around(axes[0], placed)
-    return axes, placed
-
-
-def place(sheet: Sheet, width: float | None = None) -> Placed:
-    """Measure a sheet: columns as wide as their words, paragraphs wrapped to the whole width."""
     widths = [_column_width(sheet, i) for i in range(len(sheet.columns))]
     if width is not None:
         widths = _shared_out(sheet.columns, widths, width)
@@ -193,105 +192,24 @@ def place(sheet: Sheet, width: float | None = None) -> Placed:
         x += own + (_PLOT_GAP if isinstance(column, Plot) else _GAP)
     whole = x - _GAP + MARGIN
     inside = whole - 2 * MARGIN
-    title = tuple(_text.wrap(sheet.title, inside, TITLE_SIZE, bold=True)) if sheet.title else ()
-    notes = tuple(
-        (line, note) for note in sheet.notes for line in _text.wrap(note.words, inside, note.size, bold=note.bold)
-    )
+    title = _wrapped(Phrase(sheet.title, TITLE_SIZE, INK, bold=True), inside) if sheet.title else ()
+    notes = tuple(line for note in sheet.notes for line in _wrapped(note, inside))
     return Placed(sheet, tuple(edges), whole, title, notes)
 
 
-def write(
-    ax: Axes,
-    placed: Placed,
-    at: tuple[float, float],
-    words: str,
-    *,
-    look: Note,
-    align: str = "left",
-) -> None:
-    """Words at (inches from the sheet's left edge, row heights from the top of the body)."""
-    start, length = placed.main
-    ax.text(
-        (at[0] - start) / length,
-        at[1],
-        words,
-        transform=ax.get_yaxis_transform(),
-        ha=align,
-        va="center",
-        color=look.colour,
-        fontproperties=_text.font(words, look.size, bold=look.bold),
-        parse_math=look.math,
-        clip_on=False,
-    )
+def spill_room(sheet: Sheet, index: int) -> float:
+    """Inches beyond its column that a spilling cell may take: the next column, if that is one of words."""
+    following = sheet.columns[index + 1] if index + 1 < len(sheet.columns) else None
+    return _GAP + _column_width(sheet, index + 1) if isinstance(following, Column) else 0.0
 
 
-def rule(ax: Axes, placed: Placed, y: float, colour: str = RULE) -> None:
-    """A thin line across the whole sheet at this row height."""
-    start, length = placed.main
-    ends = [(MARGIN - start) / length, (placed.width - MARGIN - start) / length]
-    ax.plot(ends, [y, y], transform=ax.get_yaxis_transform(), color=colour, lw=0.7, clip_on=False, zorder=0.5)
+def _height(lines: Sequence[Phrase]) -> float:
+    return sum(line.size * LINE for line in lines)
 
 
-def figure_of(ax: Axes) -> Figure:
-    """The figure on which axes stand."""
-    figure = ax.get_figure(root=True)
-    if figure is None:
-        raise InputError("the axes given are on no figure any more", "axes of a live figure")
-    return figure
-
-
-def _new_figure(width: float, height: float) -> Figure:
-    # pyplot only makes the figure, so that a notebook or a window shows it; whoever asked for it closes it.
-    from matplotlib import pyplot
-
-    return pyplot.figure(figsize=(width, height), facecolor="white")
-
-
-def _axes(figure: Figure, placed: Placed, origin: tuple[float, float], first: Axes | None) -> list[Axes]:
-    total = figure.get_size_inches()
-    sheet = placed.sheet
-    found: list[Axes] = []
-    for column, (x, length) in zip(sheet.columns, placed.edges, strict=True):
-        if isinstance(column, Plot):
-            box = (
-                (origin[0] + x) / total[0],
-                (origin[1] + placed.beneath) / total[1],
-                length / total[0],
-                sheet.rows * sheet.pitch / total[1],
-            )
-            if first is not None and not found:
-                first.set_position(box)
-                found.append(first)
-            else:
-                found.append(figure.add_axes(box))
-    for each in found:
-        _bare(each, sheet.rows)
-    return found
-
-
-def _bare(ax: Axes, rows: float) -> None:
-    ax.set_ylim(rows, 0.0)
-    ax.set_facecolor("none")
-    ax.grid(False)
-    ax.set_yticks([])
-    for side, spine in ax.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_color(SOFT)
-        spine.set_linewidth(0.8)
-
-
-def _squeezed(sheet: Sheet, width: float, height: float) -> Placed:
-    placed = place(sheet, width)
-    pitch = (height - placed.above - placed.beneath) / sheet.rows
-    if pitch < _LEAST_PITCH or placed.width > width + 0.01:
-        own = place(sheet)
-        warnings.warn(
-            f"the axes given are {width:.1f} x {height:.1f} inches, too small for the words of the figure, "
-            f"which by itself would be {own.width:.1f} x {own.height:.1f}. Give larger axes, or none",
-            PoolwiseWarning,
-            stacklevel=5,
-        )
-    return replace(placed, sheet=replace(sheet, pitch=max(pitch, 0.02)))
+def _wrapped(phrase: Phrase, inches: float) -> tuple[Phrase, ...]:
+    lines = _text.wrap(phrase.words, inches, phrase.size, bold=phrase.bold)
+    return tuple(replace(phrase, words=line) for line in lines)
 
 
 def _shared_out(columns: Sequence[Column | Plot], widths: list[float], total: float) -> list[float]:
@@ -314,48 +232,9 @@ def _column_width(sheet: Sheet, index: int) -> float:
     column = sheet.columns[index]
     if isinstance(column, Plot):
         return column.inches
-    own, spilled = [_text.width(column.heading, BODY_SIZE, bold=True)], 0.0
+    room = spill_room(sheet, index) if column.spill else 0.0
+    own = [_text.width(column.heading, BODY_SIZE, bold=True)]
     for i, (line, cell) in enumerate(zip(sheet.lines, column.cells, strict=True)):
         length = _text.width(cell, BODY_SIZE, bold=line.bold)
-        if i in column.spill:
-            spilled = max(spilled, length)
-        else:
-            own.append(length)
-    if spilled:
-        own.append(spilled - _spill_room(sheet, index))
-    return min(max(own), column.most)
-
-
-def _spill_room(sheet: Sheet, index: int) -> float:
-    following = sheet.columns[index + 1] if index + 1 < len(sheet.columns) else None
-    return _GAP + _column_width(sheet, index + 1) if isinstance(following, Column) else 0.0
-
-
-def _write_body(ax: Axes, placed: Placed) -> None:
-    sheet = placed.sheet
-    for index, (column, (x, own)) in enumerate(zip(sheet.columns, placed.edges, strict=True)):
-        if isinstance(column, Plot):
-            continue
-        at = x if column.align == "left" else x + own
-        heading = Note(column.heading, BODY_SIZE, column.colour, bold=True)
-        write(ax, placed, (at, -0.14 / sheet.pitch), column.heading, look=heading, align=column.align)
-        for i, (line, cell) in enumerate(zip(sheet.lines, column.cells, strict=True)):
-            room = own + (_spill_room(sheet, index) if i in column.spill else 0.0)
-            words = _text.fit(cell, room, BODY_SIZE, bold=line.bold)
-            look = Note(words, BODY_SIZE, line.colour, bold=line.bold)
-            if words:
-                write(ax, placed, (at, line.y), words, look=look, align=column.align)
-
-
-def _write_around(ax: Axes, placed: Placed) -> None:
-    pitch = placed.sheet.pitch
-    rule(ax, placed, 0.0)
-    y = -(placed.above - MARGIN)
-    for line in placed.title:
-        y += TITLE_SIZE * _LINE
-        look = Note(line, TITLE_SIZE, INK, bold=True)
-        write(ax, placed, (MARGIN, (y - 0.5 * TITLE_SIZE * _LINE) / pitch), line, look=look)
-    y = placed.sheet.rows * pitch + placed.sheet.below
-    for line, note in placed.notes:
-        y += note.size * _LINE
-        write(ax, placed, (MARGIN, (y - 0.5 * note.size * _LINE) / pitch), line, look=note)
+        own.append(length - room if i in column.spill else length)
+    return max(own)

@@ -61,7 +61,24 @@ def width(words: str, size: float, *, bold: bool = False) -> float:
 
 
 def fit(words: str, inches: float, size: float, *, bold: bool = False) -> str:
-    """Words cut to a width: the middle gives way to an ellipsis, and a short last word (a year) stays."""
+    """Words cut to a width: the middle gives way to an ellipsis, and a short last word (a year) stays.
+
+    Parameters
+    ----------
+    words : str
+        One line.
+    inches : float
+        Its largest width.
+    size : float
+        Size of the type in points.
+    bold : bool
+        Whether the type is bold.
+
+    Returns
+    -------
+    str
+        The words as they are when they fit.
+    """
     if width(words, size, bold=bold) <= inches:
         return words
     head, _, tail = words.rpartition(" ")
@@ -80,7 +97,24 @@ def fit(words: str, inches: float, size: float, *, bold: bool = False) -> str:
 
 
 def wrap(words: str, inches: float, size: float, *, bold: bool = False) -> list[str]:
-    """Words broken at spaces into lines of at most this width; a word that is longer is cut."""
+    """Words broken at spaces into lines of at most this width; a word that is longer is cut.
+
+    Parameters
+    ----------
+    words : str
+        A paragraph.
+    inches : float
+        Largest width of a line.
+    size : float
+        Size of the type in points.
+    bold : bool
+        Whether the type is bold.
+
+    Returns
+    -------
+    list of str
+        The lines, at least one.
+    """
     lines: list[str] = []
     current = ""
     for word in words.split(" "):

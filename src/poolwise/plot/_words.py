@@ -1,4 +1,4 @@
-"""The words and numbers printed on figures, on the scale on which people read them."""
+"""The numbers and priors printed on figures, on the scale on which people read them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import numpy as np
 import pandas as pd
 
 from poolwise.scale import Scale
-
-NOTHING = "–"
-_GREEK = {"mu": "μ", "tau": "τ", "tau2": "τ²", "theta_i": "θᵢ"}
+from poolwise.show import NOTHING
 
 
 def decimals(scale: Scale, frame: pd.DataFrame) -> int:
@@ -19,6 +17,18 @@ def decimals(scale: Scale, frame: pd.DataFrame) -> int:
 
     Two for ratios, correlations and proportions, and for w between 0.05 and 20; otherwise as many as tell w
     to two or three digits.
+
+    Parameters
+    ----------
+    scale : Scale
+        Scale of the effects.
+    frame : DataFrame
+        With the columns raw_lower and raw_upper, on the analysis scale.
+
+    Returns
+    -------
+    int
+        From 0 to 6.
     """
     widths = (frame["raw_upper"] - frame["raw_lower"]).to_numpy(dtype=float)
     widths = widths[np.isfinite(widths) & (widths > 0)]
@@ -54,27 +64,10 @@ def estimate(point: float, lower: float, upper: float, places: int) -> str:
     return f"{number(point, places)}{limits}"
 
 
-def percent(share: float) -> str:
-    """A share as a percentage with one decimal."""
-    return NOTHING if math.isnan(share) else f"{100.0 * share:.1f} %"
-
-
 def percent_interval(point: float, lower: float, upper: float) -> str:
     """``92 % [82, 97]``, from shares."""
     limits = "" if math.isnan(lower) else f" [{100.0 * lower:.0f}, {100.0 * upper:.0f}]"
     return NOTHING if math.isnan(point) else f"{100.0 * point:.0f} %{limits}"
-
-
-def level(prob: float) -> str:
-    """The probability of an interval as a percentage: ``95 %``."""
-    return f"{100.0 * prob:.6g} %"
-
-
-def probability(value: float) -> str:
-    """``= 0.93``, with ``> 0.999`` and ``< 0.001`` for what rounds to certainty."""
-    if value > 0.9995:
-        return "> 0.999"
-    return "< 0.001" if value < 0.0005 else f"= {value:.3f}"
 
 
 def kind(words: str) -> str:
@@ -91,8 +84,3 @@ def prior(words: str) -> str:
     """A prior's words with long numbers cut to three digits and true minus signs: ``HalfNormal(0.276)``."""
     short = re.sub(r"\d+\.\d{4,}", lambda found: f"{float(found[0]):.3g}", str(words))
     return re.sub(r"(?<=[( ])-(?=\d)", "−", short)
-
-
-def greek(words: str) -> str:
-    """Prior words with Greek letters: ``mu ~ Normal(0, 1)`` becomes ``μ ~ Normal(0, 1)``."""
-    return re.sub(r"\b(mu|tau2|tau|theta_i)\b", lambda found: _GREEK[found[0]], words)

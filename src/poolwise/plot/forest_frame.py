@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,6 @@ import pandas as pd
 from poolwise import tables
 from poolwise.effects import Effects
 from poolwise.errors import InputError, nearest
-from poolwise.plot._axis import null_value
 from poolwise.quantities import Distribution, Quantity
 from poolwise.result import Result
 
@@ -34,6 +34,7 @@ FOREST_COLUMNS = (
     "prob",
     "data",
 )
+Block = dict[str, dict[Any, Any]]
 _POOLED = {"mu": "mean", "theta_new": "new study", "tau": "tau", "I2": "I2"}
 
 
@@ -73,12 +74,33 @@ def forest_frame(
     InputError
         When `by` names no moderator, the scales differ, or the region does not hold the null value.
     """
-    null = null_value(result.effects.scale)
+    null = result.effects.scale.null_value
     _check_beside(result, beside)
     _check_rope(rope, null)
     frames = [_study_rows(result, prob, by)]
     frames += [_pooled_rows(each, prob, null, rope) for each in (result, *beside)]
     return pd.concat(frames, ignore_index=True)[list(FOREST_COLUMNS)]
+
+
+def blocks(frame: pd.DataFrame) -> list[Block]:
+    """The rows of each result that are no studies, by what they are.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        From `forest_frame`.
+
+    Returns
+    -------
+    list of dict
+        For each result, its rows by ``"mean"``, ``"new study"``, ``"tau"``, ``"I2"``, as far as it has them.
+    """
+    found: list[Block] = []
+    for record in frame[frame["row"] != "study"].to_dict("records"):
+        if record["row"] == "mean":
+            found.append({})
+        found[-1][record["row"]] = record
+    return found
 
 
 def _study_rows(result: Result, prob: float, by: str | None) -> pd.DataFrame:
@@ -124,11 +146,6 @@ def _pooled_rows(result: Result, prob: float, null: float | None, rope: tuple[fl
                 "result": result.label,
                 "group": "",
                 "label": result.label,
-                "n": math.nan,
-                "weight": math.nan,
-                "raw": math.nan,
-                "raw_lower": math.nan,
-                "raw_upper": math.nan,
                 "point": quantity.point,
                 "lower": lower,
                 "upper": upper,
@@ -139,7 +156,7 @@ def _pooled_rows(result: Result, prob: float, null: float | None, rope: tuple[fl
                 "data": result.data_label,
             }
         )
-    return pd.DataFrame(rows, columns=list(FOREST_COLUMNS))
+    return pd.DataFrame(rows, columns=list(FOREST_COLUMNS))  # NaN where a study alone has a number
 
 
 def _below(quantity: Quantity, value: float | None) -> float:

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from poolwise.effects import Effects
-from poolwise.plot import _axis, _dress, _marks, _sheet
+from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet
+from poolwise.plot._marks import Look
 from poolwise.plot._sheet import Placed
 from poolwise.plot.forest_frame import forest_frame
 from poolwise.plot.forest_notes import forest_notes
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 _APART = 0.18
 _BIGGEST, _SMALLEST, _CIRCLE = 8.0, 2.4, 4.4
+_RAW_LINE = Look("raw interval", _marks.RAW, width=1.0)
+_RAW_SQUARE = Look("raw estimate", _marks.RAW, marker="s", face="white")
+_OWN_LINE = Look("shrunken interval", _marks.COLOURS[0], width=1.5)
+_OWN_CIRCLE = Look("shrunken estimate", _marks.COLOURS[0])
 
 
 def forest(
@@ -83,23 +88,23 @@ def forest(
 
     frame = forest_frame(result, beside=beside, prob=prob, by=by, rope=rope)
     results = (result, *beside)
-    rows = body(frame, results)
+    lines = body(frame, results)
     span = _span(frame, result.effects.scale, rope)
     notes = forest_notes(frame, results, rope=rope, leaves_axis=_leaves(frame, span))
     with mpl.rc_context({"text.usetex": False}):
-        (axes, *_), placed = _sheet.draw(forest_sheet(frame, rows, result.effects, notes), ax)
+        (axes, *_), placed = _canvas.draw(forest_sheet(frame, lines, result.effects, notes), ax)
         axes.set_xlim(*span)
         _draw_axis(axes, placed, result.effects, rope)
-        _draw_studies(axes, rows)
-        _draw_pooled(axes, rows)
-        _sheet.rule(axes, placed, next(row.y for row in rows if row.kind == "rule"))
+        _draw_studies(axes, lines.rows)
+        _draw_pooled(axes, lines.rows)
+        _canvas.rule(axes, placed, lines.rule)
     return axes
 
 
 def _span(frame: pd.DataFrame, scale: Scale, rope: tuple[float, float] | None) -> tuple[float, float]:
     points, lower, upper = _drawn(frame)
-    null = _axis.null_value(scale)
-    return _axis.limits(points, lower, upper, show=[*([] if null is None else [null]), *(rope or ())])
+    null = () if scale.null_value is None else (scale.null_value,)
+    return _axis.limits(points, lower, upper, show=(*null, *(rope or ())))
 
 
 def _leaves(frame: pd.DataFrame, span: tuple[float, float]) -> bool:
@@ -117,7 +122,7 @@ def _drawn(frame: pd.DataFrame) -> list[np.ndarray]:
 
 def _draw_axis(ax: Axes, placed: Placed, effects: Effects, rope: tuple[float, float] | None) -> None:
     low, high = ax.get_xlim()
-    null = _axis.null_value(effects.scale)
+    null = effects.scale.null_value
     _dress.dress(ax, placed, effects.scale)
     if rope is not None:
         ax.axvspan(*rope, color="#f2e6b8", lw=0, zorder=0.1, label="region of practical equivalence")
@@ -131,15 +136,11 @@ def _draw_studies(ax: Axes, rows: Sequence[Row]) -> None:
     y = studies["y"].to_numpy(dtype=float)
     shrunken = bool(studies["point"].notna().any())
     apart = _APART if shrunken else 0.0
-    raw, grey = "raw interval", _marks.RAW
-    _marks.intervals(ax, studies["raw_lower"], studies["raw_upper"], y - apart, colour=grey, width=1.0, name=raw)
-    look = ("s", "white", grey)
-    _marks.points(ax, studies["raw"], y - apart, sizes=_sides(studies["weight"]), look=look, name="raw estimate")
+    _marks.intervals(ax, studies["raw_lower"], studies["raw_upper"], y - apart, _RAW_LINE)
+    _marks.points(ax, studies["raw"], y - apart, _sides(studies["weight"]), _RAW_SQUARE)
     if shrunken:
-        own, blue = "shrunken interval", _marks.COLOURS[0]
-        _marks.intervals(ax, studies["lower"], studies["upper"], y + apart, colour=blue, width=1.5, name=own)
-        look = ("o", blue, blue)
-        _marks.points(ax, studies["point"], y + apart, sizes=_CIRCLE, look=look, name="shrunken estimate")
+        _marks.intervals(ax, studies["lower"], studies["upper"], y + apart, _OWN_LINE)
+        _marks.points(ax, studies["point"], y + apart, _CIRCLE, _OWN_CIRCLE)
 
 
 def _sides(weight: pd.Series) -> np.ndarray:
@@ -165,5 +166,4 @@ def _draw_pooled(ax: Axes, rows: Sequence[Row]) -> None:
         if row.kind in ("mean", "new study"):
             shape = _marks.diamond if row.kind == "mean" else _marks.bar
             limits = (row.numbers["lower"], row.numbers["upper"])
-            name = f"{row.kind}: {row.numbers['result']}"
-            shape(ax, row.numbers["point"], limits, row.y, colour=row.colour, name=name)
+            shape(ax, row.numbers["point"], limits, row.y, Look(f"{row.kind}: {row.numbers['result']}", row.colour))

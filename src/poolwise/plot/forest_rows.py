@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any, Literal, final
 
 import pandas as pd
 
 from poolwise.effects import Effects
 from poolwise.plot import _marks, _sheet, _text, _words
-from poolwise.plot._sheet import Column, Line, Note, Plot, Sheet
+from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
+from poolwise.plot.forest_frame import blocks
 from poolwise.result import Result
+from poolwise.show import level, percent
 
-_PLOT_INCHES, _MOST_LABEL = 3.4, 2.9
+_PLOT_INCHES = 3.4
+_MOST_STUDY, _MOST_OTHER = 2.9, 3.6  # inches beyond which the label of a study, or of another line, is cut
 _PITCH, _PITCH_PLAIN = 0.29, 0.225
 _INDENT = "   "
 _SAID = "reconstructed"
+_BOLD = ("group", "block", "mean")
+
+Summary = Literal["mean", "new study"]
+_SUMMARIES: tuple[Summary, ...] = ("mean", "new study")
 
 
 @final
@@ -26,8 +33,8 @@ class Row:
 
     Attributes
     ----------
-    kind : str
-        ``"group"``, ``"study"``, ``"rule"``, ``"block"``, ``"mean"``, ``"new study"`` or ``"end"``.
+    kind : {"group", "study", "block", "mean", "new study"}
+        Heading of a group of studies, study, heading of a result, mean effect, effect in a new study.
     label : str
         Words of the first column.
     y : float
@@ -38,70 +45,121 @@ class Row:
         Colour of its words and marks.
     """
 
-    kind: str
+    kind: Literal["group", "study", "block"] | Summary
     label: str
     y: float
-    numbers: Mapping[str, Any] = field(default_factory=dict)
+    numbers: Mapping[Any, Any] = field(default_factory=dict)
     colour: str = _sheet.INK
 
 
-def body(frame: pd.DataFrame, results: Sequence[Result]) -> list[Row]:
-    """The lines from the top, each with its height: studies in their groups, then a block for each result."""
-    records = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
-    rows, y = _study_rows([record for record in records if record["row"] == "study"])
-    rows.append(Row("rule", "", y + 0.15))
+@final
+@dataclass(frozen=True)
+class Body:
+    """The lines of a forest plot.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        From the top: studies in their groups, then a block for each result.
+    rule : float
+        Where a rule parts the studies from the results, in row heights from the top.
+    height : float
+        Of the whole, in row heights.
+    """
+
+    rows: tuple[Row, ...]
+    rule: float
+    height: float
+
+
+def body(frame: pd.DataFrame, results: Sequence[Result]) -> Body:
+    """The lines of a forest plot, each with its height.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        From `forest_frame`.
+    results : sequence of Result
+        Those of the frame, in its order.
+
+    Returns
+    -------
+    Body
+    """
+    rows, y = _study_rows(frame[frame["row"] == "study"].to_dict("records"))
+    rule = y + 0.15
     y += 0.3
-    pooled = [record for record in records if record["row"] != "study"]
-    starts = [i for i, record in enumerate(pooled) if record["row"] == "mean"]
-    for position, (start, stop) in enumerate(zip(starts, [*starts[1:], len(pooled)], strict=True)):
+    for position, (result, block) in enumerate(zip(results, blocks(frame), strict=True)):
         colour = _marks.COLOURS[position % len(_marks.COLOURS)]
         if len(results) > 1:
-            rows.append(Row("block", results[position].label, y + 0.5, colour=colour))
+            rows.append(Row("block", _text.plain(result.label), y + 0.5, colour=colour))
             y += 0.9
-        for record in pooled[start:stop]:
-            if record["row"] in ("mean", "new study"):
-                rows.append(Row(record["row"], _pooled_label(record), y + 0.5, record, colour))
+        for kind in _SUMMARIES:
+            if kind in block:
+                rows.append(Row(kind, _summary_label(kind, block[kind]), y + 0.5, block[kind], colour))
                 y += 0.95
         y += 0.1
-    return [*rows, Row("end", "", y + 0.05)]
+    return Body(tuple(rows), rule, y + 0.05)
 
 
-def forest_sheet(frame: pd.DataFrame, rows: Sequence[Row], effects: Effects, notes: Sequence[Note]) -> Sheet:
-    """The sheet of a forest plot: its words in columns left and right of one axes."""
-    shown = [row for row in rows if row.kind not in ("rule", "end")]
+def forest_sheet(frame: pd.DataFrame, lines: Body, effects: Effects, notes: Sequence[Phrase]) -> Sheet:
+    """The sheet of a forest plot: its words in columns left and right of one axes.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        From `forest_frame`.
+    lines : Body
+        Its lines.
+    effects : Effects
+        The study table.
+    notes : sequence of Phrase
+        The paragraphs below.
+
+    Returns
+    -------
+    Sheet
+    """
     shrunken = bool(frame.loc[frame["row"] == "study", "point"].notna().any())
-    bold = ("group", "block", "mean")
     return Sheet(
         title=_title(effects),
         lines=tuple(
-            Line(row.y, bold=row.kind in bold, colour=row.colour if row.kind == "block" else _sheet.INK)
-            for row in shown
+            Line(row.y, bold=row.kind in _BOLD, colour=row.colour if row.kind == "block" else _sheet.INK)
+            for row in lines.rows
         ),
-        rows=rows[-1].y,
+        rows=lines.height,
         pitch=_PITCH if shrunken else _PITCH_PLAIN,
-        columns=_columns(frame, shown, effects, shrunken),
+        columns=_columns(frame, lines.rows, effects, shrunken),
         notes=tuple(notes),
         below=0.66 if any(effects.directions) else 0.5,
     )
 
 
-def _study_rows(records: Sequence[Mapping[str, Any]]) -> tuple[list[Row], float]:
+def _study_rows(records: Sequence[Mapping[Any, Any]]) -> tuple[list[Row], float]:
+    """A line for each study and for each group, and the height at which they end."""
     rows: list[Row] = []
     y, group = 0.1, ""
+    mixed = len({record["data"] for record in records}) > 1
     for record in records:
         if record["group"] != group:
             group = str(record["group"])
             y += 0.2 if rows else 0.0
-            rows.append(Row("group", group, y + 0.5))
+            rows.append(Row("group", _text.plain(group), y + 0.5))
             y += 0.95
-        label = (_INDENT if group else "") + _text.plain(record["label"])
+        label = (_INDENT if group else "") + _study_label(record, mixed)
         rows.append(Row("study", label, y + 0.5, record))
         y += 1.0
     return rows, y
 
 
-def _pooled_label(record: Mapping[str, Any]) -> str:
-    name = "Mean effect" if record["row"] == "mean" else "New study"
+def _study_label(record: Mapping[Any, Any], mixed: bool) -> str:
+    """The study's own label; where the sources differ, with its source unless that was reported."""
+    label, source = _text.plain(record["label"]), str(record["data"])
+    return f"{label} ({source})" if mixed and source != "reported" and source not in label else label
+
+
+def _summary_label(kind: Summary, record: Mapping[Any, Any]) -> str:
+    name = "Mean effect" if kind == "mean" else "New study"
     return f"{name}, {_words.kind(record['interval'])}" if record["interval"] else name
 
 
@@ -109,42 +167,45 @@ def _columns(frame: pd.DataFrame, rows: Sequence[Row], effects: Effects, shrunke
     places = _words.decimals(effects.scale, frame)
 
     def reading(row: Row, *names: str) -> str:
-        numbers = [float(row.numbers[name]) for name in names] if row.numbers else [float("nan")] * 3
-        point, lower, upper = (float(value) for value in effects.scale.back(numbers))
+        if not row.numbers:
+            return ""
+        point, lower, upper = effects.scale.back([row.numbers[name] for name in names]).tolist()
         return _words.estimate(point, lower, upper, places)
 
     raw = tuple(reading(row, "raw", "raw_lower", "raw_upper") for row in rows)
     own = tuple(reading(row, "point", "lower", "upper") for row in rows)
-    level = f"[{_words.level(float(frame['prob'].iloc[0]))}]"
-    first = Column(
-        _study_heading(effects),
-        tuple(_label(row, effects) for row in rows),
-        most=_MOST_LABEL,
-        spill=frozenset(i for i, row in enumerate(rows) if row.kind != "study"),
-    )
-    n = tuple(_words.count(float(row.numbers.get("n", "nan"))) for row in rows)
-    columns: list[Column | Plot] = [
-        first,
-        *([Column("n", n, align="right")] if any(n) else []),
-        Plot(_PLOT_INCHES),
-    ]
+    prob = f"[{level(float(frame['prob'].iloc[0]))}]"
+    n = tuple(_words.count(row.numbers["n"]) if row.numbers else "" for row in rows)
+    columns: list[Column | Plot] = [_labels(rows, effects)]
+    if any(n):
+        columns.append(Column("n", n, align="right"))
+    columns.append(Plot(_PLOT_INCHES))
     if shrunken:
-        columns.append(Column(f"□ {_source(effects)} {level}", raw, align="right", colour=_marks.RAW))
-        columns.append(Column(f"● Shrunken {level}", own, align="right", colour=_marks.COLOURS[0]))
+        columns.append(Column(f"□ {_source(effects)} {prob}", raw, align="right", colour=_marks.RAW))
+        columns.append(Column(f"● Shrunken {prob}", own, align="right", colour=_marks.COLOURS[0]))
     else:
         either = tuple(alone or pooled for alone, pooled in zip(raw, own, strict=True))
-        columns.append(Column(f"Estimate {level}", either, align="right"))
-    weight = tuple(_words.percent(float(row.numbers["weight"])) if row.kind == "study" else "" for row in rows)
+        columns.append(Column(f"Estimate {prob}", either, align="right"))
+    weight = tuple(percent(row.numbers["weight"]) if row.kind == "study" else "" for row in rows)
     columns.append(Column("Weight", weight, align="right"))
     return tuple(columns)
 
 
-def _label(row: Row, effects: Effects) -> str:
-    """The words of the first column; a study's source is added where the sources differ."""
-    source = str(row.numbers.get("data", ""))
-    if row.kind != "study" or len(set(effects.provenance)) == 1 or source == "reported" or source in row.label:
-        return _text.plain(row.label) if row.kind != "study" else row.label
-    return f"{row.label} ({source})"
+def _labels(rows: Sequence[Row], effects: Effects) -> Column:
+    """The first column; lines other than studies may run on into the next one."""
+    heading = "Study"
+    if effects.reconstructed:
+        heading += " (reconstructed)" if len(set(effects.provenance)) == 1 else " (some reconstructed)"
+    cells = tuple(
+        _text.fit(
+            row.label,
+            _MOST_STUDY if row.kind == "study" else _MOST_OTHER,
+            _sheet.BODY_SIZE,
+            bold=row.kind in _BOLD,
+        )
+        for row in rows
+    )
+    return Column(heading, cells, spill=frozenset(i for i, row in enumerate(rows) if row.kind != "study"))
 
 
 def _title(effects: Effects) -> str:
@@ -152,12 +213,6 @@ def _title(effects: Effects) -> str:
     if not effects.reconstructed or _SAID in title.casefold():
         return title
     return f"{title} — reconstructed data" if title else "Reconstructed data"
-
-
-def _study_heading(effects: Effects) -> str:
-    if not effects.reconstructed:
-        return "Study"
-    return "Study (reconstructed)" if len(set(effects.provenance)) == 1 else "Study (some reconstructed)"
 
 
 def _source(effects: Effects) -> str:

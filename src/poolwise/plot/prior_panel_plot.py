@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from poolwise.checks import PriorPanel
-from poolwise.plot import _axis, _dress, _marks, _sheet, _text, _words
-from poolwise.plot._sheet import Column, Line, Note, Plot, Sheet
+from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _text, _words
+from poolwise.plot._marks import Look
+from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
 from poolwise.scale import as_scale
+from poolwise.show import chance, greek, level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 _PLOT_INCHES, _TAU_INCHES, _MOST_SOURCE = 2.7, 1.4, 3.5
 _PITCH, _MARKER = 0.225, 5.5
 _VERDICTS = {"above": "above 0", "below": "below 0", "no": "includes 0"}
-_EXCLUDES, _INCLUDES, _TAU = _marks.COLOURS[1], _marks.COLOURS[0], _marks.RAW
+_EXCLUDES, _INCLUDES = _marks.COLOURS[1], _marks.COLOURS[0]
+_TAU_LINE = Look("tau interval", _marks.RAW)
+_TAU_SQUARE = Look("tau median", _marks.RAW, marker="s")
 
 
 def prior_panel(panel: PriorPanel, *, ax: Axes | None = None) -> Axes:
@@ -47,7 +51,7 @@ def prior_panel(panel: PriorPanel, *, ax: Axes | None = None) -> Axes:
     frame = panel.frame.reset_index(drop=True)
     y = np.arange(len(frame)) + 0.6
     with mpl.rc_context({"text.usetex": False}):
-        (left, right), placed = _sheet.draw(_panel_sheet(panel, frame, y), ax)
+        (left, right), placed = _canvas.draw(_panel_sheet(panel, frame, y), ax)
         left.set_xlim(*_mu_limits(frame))
         right.set_xlim(0.0, _tau_limit(frame))
         _dress.dress(left, placed, as_scale("identity"), label=f"mean effect μ ({_text.plain(panel.scale.label)})")
@@ -55,10 +59,8 @@ def prior_panel(panel: PriorPanel, *, ax: Axes | None = None) -> Axes:
         left.axvline(0.0, color=_sheet.SOFT, lw=0.9, zorder=1.0, label="null value")
         for verdict, rows in frame.groupby("excludes_zero", sort=False):
             _draw_mu(left, rows, y[rows.index], str(verdict))
-        tau = (frame["tau_lower"], frame["tau_upper"], y)
-        _marks.intervals(right, *tau, colour=_TAU, width=1.2, name="tau interval")
-        sizes, look = 0.8 * _MARKER, ("s", _TAU, _TAU)
-        _marks.points(right, frame["tau_point"], y, sizes=sizes, look=look, name="tau median")
+        _marks.intervals(right, frame["tau_lower"], frame["tau_upper"], y, _TAU_LINE)
+        _marks.points(right, frame["tau_point"], y, 0.8 * _MARKER, _TAU_SQUARE)
     return left
 
 
@@ -66,9 +68,8 @@ def _draw_mu(ax: Axes, rows: pd.DataFrame, y: np.ndarray, verdict: str) -> None:
     excludes = verdict != "no"
     colour = _EXCLUDES if excludes else _INCLUDES
     name = f"mu {_VERDICTS[verdict]}"
-    _marks.intervals(ax, rows["mu_lower"], rows["mu_upper"], y, colour=colour, width=1.4, name=f"{name}, interval")
-    look = ("o", colour if excludes else "white", colour)
-    _marks.points(ax, rows["mu_point"], y, sizes=_MARKER, look=look, name=name)
+    _marks.intervals(ax, rows["mu_lower"], rows["mu_upper"], y, Look(f"{name}, interval", colour, width=1.4))
+    _marks.points(ax, rows["mu_point"], y, _MARKER, Look(name, colour, face="" if excludes else "white"))
 
 
 def _mu_limits(frame: pd.DataFrame) -> tuple[float, float]:
@@ -84,15 +85,15 @@ def _tau_limit(frame: pd.DataFrame) -> float:
 
 def _panel_sheet(panel: PriorPanel, frame: pd.DataFrame, y: np.ndarray) -> Sheet:
     rows: list[dict[Any, Any]] = frame.to_dict("records")
-    level = f"[{_words.level(panel.prob)}]"
+    prob = f"[{level(panel.prob)}]"
     columns: list[Column | Plot] = [
         Column("Prior on τ", tuple(_words.prior(row["prior"]) for row in rows)),
-        Column("Source", tuple(_source(row) for row in rows), most=_MOST_SOURCE),
+        Column("Source", tuple(_source(row) for row in rows)),
         Plot(_PLOT_INCHES),
-        Column(f"μ {level}", tuple(_triple(row, "mu") for row in rows), align="right"),
-        Column("P(μ > 0)", tuple(_share(float(row["p_positive"])) for row in rows), align="right"),
+        Column(f"μ {prob}", tuple(_triple(row, "mu") for row in rows), align="right"),
+        Column("P(μ > 0)", tuple(chance(row["p_positive"]) for row in rows), align="right"),
         Plot(_TAU_INCHES),
-        Column(f"τ {level}", tuple(_triple(row, "tau") for row in rows), align="right"),
+        Column(f"τ {prob}", tuple(_triple(row, "tau") for row in rows), align="right"),
     ]
     lines = tuple(Line(float(at), bold=bool(row["flips"])) for at, row in zip(y, rows, strict=True))
     data = " — reconstructed data" if panel.data == "reconstructed" else ""
@@ -107,21 +108,21 @@ def _panel_sheet(panel: PriorPanel, frame: pd.DataFrame, y: np.ndarray) -> Sheet
     )
 
 
-def _notes(panel: PriorPanel, rows: list[dict[Any, Any]]) -> list[Note]:
+def _notes(panel: PriorPanel, rows: list[dict[Any, Any]]) -> list[Phrase]:
     notes = []
     for sentence in panel.sentences:
         if sentence == panel.tipping_sentence and math.isnan(panel.tipping_point):
             continue
         verdict = sentence == panel.sentence
         size, colour = (_sheet.BODY_SIZE, _sheet.INK) if verdict else (_sheet.NOTE_SIZE, _sheet.SOFT)
-        notes.append(Note(_words.greek(_words.prior(_text.plain(sentence))), size, colour, bold=verdict))
+        notes.append(Phrase(greek(_words.prior(_text.plain(sentence))), size, colour, bold=verdict))
     troubled = [f"{_words.prior(row['prior'])}: {row['status']}" for row in rows if row["status"] != "ok"]
     if troubled:
-        notes.append(Note(f"Status under {', '.join(troubled)}.".replace("_", " "), colour=_sheet.ALARM, bold=True))
+        notes.append(Phrase(f"Status under {', '.join(troubled)}.".replace("_", " "), colour=_sheet.ALARM, bold=True))
     kinds = ", ".join(dict.fromkeys(str(row["interval"]) for row in rows))
     key = "Filled: the interval for μ excludes 0; hollow: it includes 0. Bold: this prior flips the verdict."
     arrow = " Arrow: the interval goes on beyond the axis." if _leaves_axis(panel.frame) else ""
-    notes.append(Note(f"{_words.level(panel.prob)} intervals: {kinds}. Points: medians. {key}{arrow}"))
+    notes.append(Phrase(f"{level(panel.prob)} intervals: {kinds}. Points: medians. {key}{arrow}"))
     return notes
 
 
@@ -133,19 +134,15 @@ def _leaves_axis(frame: pd.DataFrame) -> bool:
 
 def _source(row: dict[Any, Any]) -> str:
     """``default (Roever et al. 2021)``: what the prior is for, with its source cut after the year."""
-    found = re.match(r"(.*?\b(?:19|20)\d\d)\b", str(row["source"]))
+    bold = bool(row["flips"])
+    found = re.match(r"(.*?\b(?:19|20)\d\d)\b", row["source"])
     citation = _text.plain(found[1] if found else row["source"])
-    name = _text.plain(row.get("name", ""))
-    if not (name and citation):
-        return name or citation
-    room = _MOST_SOURCE - _text.width(f" ({citation})", _sheet.BODY_SIZE, bold=bool(row["flips"]))
-    return f"{_text.fit(name, room, _sheet.BODY_SIZE, bold=bool(row['flips']))} ({citation})"
+    words = name = _text.plain(row["name"])
+    if citation:
+        room = _MOST_SOURCE - _text.width(f" ({citation})", _sheet.BODY_SIZE, bold=bold)
+        words = f"{_text.fit(name, room, _sheet.BODY_SIZE, bold=bold)} ({citation})" if name else citation
+    return _text.fit(words, _MOST_SOURCE, _sheet.BODY_SIZE, bold=bold)
 
 
 def _triple(row: dict[Any, Any], name: str) -> str:
-    point, lower, upper = (float(row[f"{name}_{end}"]) for end in ("point", "lower", "upper"))
-    return _words.estimate(point, lower, upper, 2)
-
-
-def _share(value: float) -> str:
-    return _words.probability(value).removeprefix("= ")
+    return _words.estimate(row[f"{name}_point"], row[f"{name}_lower"], row[f"{name}_upper"], 2)

@@ -39,12 +39,38 @@ STANDARD: dict[type[Prior], Prior] = {
 
 
 def parameter_names(name: str, prior: Prior) -> tuple[str, ...]:
-    """Names of the prior's parameters in a model, in the order of its record: ``"tau_scale"``, ..."""
+    """Names of the prior's parameters in a model, in the order of its record.
+
+    Parameters
+    ----------
+    name : str
+        Name of the variable: ``"mu"`` or ``"tau"``.
+    prior : Prior
+        Its prior.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> parameter_names("tau", HalfT(3.0, 0.5))
+    ('tau_df', 'tau_scale')
+    """
     return tuple(f"{name}_{parameter}" for parameter in prior.parameter_names())
 
 
 def prior_on_mu(prior: Prior) -> TensorVariable:
-    """The variable ``mu`` with this prior, inside a model context.
+    """The variable ``mu`` with this prior, inside a model context; its parameters may be exchanged later.
+
+    Parameters
+    ----------
+    prior : Prior
+        On the whole line.
+
+    Returns
+    -------
+    TensorVariable
 
     Raises
     ------
@@ -65,6 +91,15 @@ def prior_on_mu(prior: Prior) -> TensorVariable:
 
 def prior_on_tau(prior: Prior) -> TensorVariable:
     """The variable ``tau`` with this prior, inside a model context; its parameters may be exchanged later.
+
+    Parameters
+    ----------
+    prior : Prior
+        On [0, inf). A log-t prior has the free variable ``log_tau``.
+
+    Returns
+    -------
+    TensorVariable
 
     Raises
     ------

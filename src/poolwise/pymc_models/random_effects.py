@@ -18,8 +18,8 @@ def random_effects(y: NDArray[np.float64], v: NDArray[np.float64], mu: Prior, ta
     """y_i ~ Normal(mu, sqrt(v_i + tau^2)), the marginal normal-normal model.
 
     It is y_i ~ Normal(theta_i, se_i), theta_i ~ Normal(mu, tau) with theta_i integrated out, which leaves two
-    parameters whatever k is and no funnel. Given mu and tau, theta_i is normal and is drawn afterwards
-    (`poolwise.engines`), by eq. 5.9-5.12 of Gelman et al., Bayesian Data Analysis, 3rd ed., section 5.4.
+    parameters whatever k is and no funnel. Given mu and tau, theta_i is normal and is drawn afterwards, in
+    `poolwise.engines`.
 
     Parameters
     ----------
@@ -33,6 +33,11 @@ def random_effects(y: NDArray[np.float64], v: NDArray[np.float64], mu: Prior, ta
     pymc.Model
         With free variables ``mu`` and ``tau``. The data ``y`` and ``v`` may be exchanged for others of any
         length, and a prior's parameters (``tau_scale``, ...) for others of its family.
+
+    References
+    ----------
+    Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 5.4, doi:10.1201/b16018; theta_i given mu and
+    tau is its eq. 5.17.
     """
     import pymc as pm
 

@@ -21,8 +21,6 @@ _KNOWN = {
     *_WORDS,
     "k",
     "share",
-    "scale",
-    "citation",
     "directions",
     "note",
     "title",
@@ -84,6 +82,15 @@ class Aggregate:
         d and se then share the larger number of the two, since papers print them alike. ``d_fe``,
         ``se_fe`` and ``i2`` are taken for d, se and i2_percent.
 
+        Parameters
+        ----------
+        row : Aggregate, mapping or Series
+            Cells by name; empty, None and NaN cells count as not printed.
+
+        Returns
+        -------
+        Aggregate
+
         Raises
         ------
         InputError
@@ -125,6 +132,15 @@ class Aggregate:
     def figure(self, name: str) -> Printed:
         """A figure that must be published.
 
+        Parameters
+        ----------
+        name : str
+            ``"d"``, ``"se"``, ``"q"``, ``"i2_percent"``, ``"d_re"`` or ``"p"``.
+
+        Returns
+        -------
+        Printed
+
         Raises
         ------
         InputError
@@ -144,6 +160,11 @@ class Aggregate:
         """The Cochran's Q that agree with the printed Q and I2 together, for the printed k.
 
         I2 = 100 (Q - df) / Q, so Q = df / (1 - I2 / 100); a printed I2 of 0 admits any Q up to that.
+
+        Returns
+        -------
+        tuple of float
+            Smallest and largest Q, the latter inf where nothing bounds it.
 
         Raises
         ------

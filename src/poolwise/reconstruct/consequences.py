@@ -24,8 +24,8 @@ _COCHRAN = "Cochran 1954, doi:10.2307/3001666"
 
 
 @dataclass(frozen=True)
-class _Exact:
-    """Unrounded k, d, SE, Q and the probability of intervals."""
+class _Unrounded:
+    """k and unrounded d, SE, Q of one set of studies, and the probability of its intervals."""
 
     k: int
     d: float
@@ -35,35 +35,54 @@ class _Exact:
 
     @property
     def df(self) -> int:
+        """Degrees of freedom of Q, k - 1."""
         return self.k - 1
 
     @property
     def z(self) -> float:
+        """Normal quantile of the two-sided interval."""
         return float(ndtri(0.5 + self.prob / 2.0))
 
     @property
     def t(self) -> float:
+        """Student's quantile of the two-sided interval, on k - 1 degrees of freedom."""
         return float(stdtrit(self.df, 0.5 + self.prob / 2.0))
 
     @property
     def h(self) -> float:
+        """Birge's ratio sqrt(Q / (k - 1)), the H of Higgins and Thompson."""
         return float(np.sqrt(self.q / self.df))
+
+
+Values = Callable[[_Unrounded], tuple[float, float, float]]
 
 
 @dataclass(frozen=True)
 class _Consequence:
+    """A quantity that d, SE and Q decide.
+
+    Attributes
+    ----------
+    quantity, formula, source : str
+        Its name, its formula, and whose it is.
+    values : callable
+        Gives point, lower and upper limit; NaN for limits that do not exist.
+    homogeneous : bool
+        Whether it holds only where Q <= k - 1, so that tau2 by DerSimonian and Laird is 0.
+    """
+
     quantity: str
     formula: str
     source: str
-    values: Callable[[_Exact], tuple[float, float, float]]  # point, lower, upper
-    homogeneous: bool = False  # only where Q <= df, so that tau2 (DL) is 0
+    values: Values
+    homogeneous: bool = False
 
 
-def _mean(half: Callable[[_Exact], float]) -> Callable[[_Exact], tuple[float, float, float]]:
+def _mean(half: Callable[[_Unrounded], float]) -> Values:
     return lambda x: (x.d, x.d - half(x), x.d + half(x))
 
 
-def _i2(x: _Exact) -> tuple[float, float, float]:
+def _i2(x: _Unrounded) -> tuple[float, float, float]:
     """I2 with test-based limits from ln H; no limits for k = 2 with Q <= k."""
     if x.q <= 0.0:
         return 0.0, np.nan, np.nan
@@ -79,7 +98,7 @@ def _i2(x: _Exact) -> tuple[float, float, float]:
     return point, lower, upper
 
 
-def _no_limits(value: Callable[[_Exact], float]) -> Callable[[_Exact], tuple[float, float, float]]:
+def _no_limits(value: Callable[[_Unrounded], float]) -> Values:
     return lambda x: (value(x), np.nan, np.nan)
 
 
@@ -174,8 +193,8 @@ def published_consequences(published: Aggregate | Mapping[str, Any] | pd.Series,
     check_row(row)
     low, high = row.q.inside if row.q is not None else row.q_box()
     d, se, k = row.figure("d"), row.figure("se"), row.studies
-    printed = _Exact(k, d.value, se.value, row.q.value if row.q is not None else (low + high) / 2.0, prob)
-    corners = [_Exact(k, *corner, prob) for corner in product(d.inside, se.inside, _turns(low, high, k))]
+    printed = _Unrounded(k, d.value, se.value, row.q.value if row.q is not None else (low + high) / 2.0, prob)
+    corners = [_Unrounded(k, *corner, prob) for corner in product(d.inside, se.inside, _turns(low, high, k))]
     rows = [
         (c.quantity, *c.values(printed), *_outer(c, corners), prob, c.formula, c.source)
         for c in _CONSEQUENCES
@@ -194,7 +213,7 @@ def _turns(low: float, high: float, k: int) -> Iterator[float]:
         yield float(np.nextafter(k, np.inf))
 
 
-def _outer(consequence: _Consequence, corners: list[_Exact]) -> tuple[float, float]:
+def _outer(consequence: _Consequence, corners: list[_Unrounded]) -> tuple[float, float]:
     values = np.array([consequence.values(corner) for corner in corners])
     lower, upper = (0, 0) if np.isnan(values[:, 1:]).all() else (1, 2)
     return float(np.nanmin(values[:, lower])), float(np.nanmax(values[:, upper]))

@@ -70,6 +70,17 @@ def plan_outcome(overall: Aggregate, rows: Sequence[Aggregate] = ()) -> Plan:
     printed, when their weights SE^-2 can add up to the outcome's; else the studies left over form
     another level, ``"other"``, with what d, SE and k are left.
 
+    Parameters
+    ----------
+    overall : Aggregate
+        The outcome's row.
+    rows : sequence of Aggregate
+        Rows of the levels of one moderator; none for an undivided outcome.
+
+    Returns
+    -------
+    Plan
+
     Raises
     ------
     InputError
@@ -114,7 +125,7 @@ def _usable(rows: Sequence[Aggregate]) -> tuple[tuple[Aggregate, ...], list[str]
 
 
 def weight_box(se: Printed) -> tuple[float, float]:
-    """The weights SE^-2 that agree with a printed SE."""
+    """Smallest and largest weight SE^-2 that agrees with a printed SE."""
     low, high = se.inside
     return high**-2.0, low**-2.0
 

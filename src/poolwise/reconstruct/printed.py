@@ -78,6 +78,19 @@ def as_printed(figure: object, name: str, decimals: int | None = None) -> Printe
     Text keeps its trailing zeros: ``"0.940"`` has 3 decimals. A number has the decimals it needs,
     or those given by `decimals`.
 
+    Parameters
+    ----------
+    figure : str, float, Printed or None
+        As printed; NaN and blank text count as none.
+    name : str
+        What it is, for messages.
+    decimals : int, optional
+        Decimals that a number was printed with.
+
+    Returns
+    -------
+    Printed or None
+
     Raises
     ------
     InputError

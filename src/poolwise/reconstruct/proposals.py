@@ -55,6 +55,11 @@ def propose(plan: Plan, n: int, alpha: float, rng: np.random.Generator) -> Propo
         make the weights equal.
     rng : Generator
         Source of the draws.
+
+    Returns
+    -------
+    Proposals
+        Right in sum w, sum w y and Q by construction, and in nothing else.
     """
     sizes = plan.sizes[rng.integers(len(plan.sizes), size=n)]
     level = (np.arange(plan.k)[None, :, None] >= np.cumsum(sizes, axis=1)[:, None, :]).sum(axis=2)

@@ -75,7 +75,17 @@ class Reconstruction:
         return self.y.shape[1]
 
     def effects(self, i: int) -> Effects:
-        """Table i as a study table, marked as reconstructed; negative i count from the end.
+        """Table i as a study table, marked as reconstructed.
+
+        Parameters
+        ----------
+        i : int
+            Counted from 0; negative ones from the end.
+
+        Returns
+        -------
+        Effects
+            With the level of each study as a moderator, where the studies are divided.
 
         Raises
         ------
@@ -95,6 +105,11 @@ class Reconstruction:
         themselves (without a printed Q: the middle of those that go with I2). Among tables with equal
         weights the posterior of mu and tau depends on k, d, SE and Q alone, so that the choice of s does
         not matter; the random-effects estimate equals d whatever the paper prints. Levels are ignored.
+
+        Returns
+        -------
+        Effects
+            Marked as reconstructed.
         """
         row = self.published
         q = row.q.value if row.q is not None else sum(row.q_box()) / 2.0
@@ -146,7 +161,20 @@ class Reconstruction:
 
 
 def equal_weights(k: int, d: float, se: float, q: float) -> tuple[Array, Array]:
-    """Estimates and standard errors, shape (k,) each, with equal weights and aggregates d, se, q."""
+    """Estimates and standard errors with equal weights and given aggregates; see `Reconstruction.reference`.
+
+    Parameters
+    ----------
+    k : int
+        Number of studies, at least 2.
+    d, se, q : float
+        Common-effect estimate, its standard error, and Cochran's Q.
+
+    Returns
+    -------
+    y, se : ndarray
+        Shape (k,).
+    """
     scores = ndtri((np.arange(1, k + 1) - 0.5) / k)
     scores = (scores - scores[::-1]) / 2.0
     y = d + scores * np.sqrt(q * k / (scores @ scores)) * se

@@ -110,7 +110,22 @@ def reconstruct(
 
 
 def verdicts(proposals: Proposals, plan: Plan, limits: Plausible) -> Verdicts:
-    """Which proposed tables keep each published figure and each limit, shape (n,) each."""
+    """Which proposed tables keep each published figure and each limit.
+
+    Parameters
+    ----------
+    proposals : Proposals
+        n tables of k studies.
+    plan : Plan
+        What is published.
+    limits : Plausible
+        Limits on single studies.
+
+    Returns
+    -------
+    dict of ndarray of bool
+        By the words for each fact, shape (n,).
+    """
     everyone = np.ones(proposals.y.shape, dtype=bool)
     rows = [(plan.overall, everyone)]
     if plan.factor:
@@ -176,10 +191,8 @@ def _rows(
     published: Row | pd.DataFrame, subgroups: str | Sequence[Row] | None
 ) -> tuple[Aggregate, tuple[Aggregate, ...]]:
     """The outcome's row and the rows of the levels asked for."""
-    if isinstance(published, pd.DataFrame):
-        given = [_row_of(published, i) for i in range(len(published))]
-    else:
-        given = [Aggregate.of(published)]
+    rows = [published.iloc[i] for i in range(len(published))] if isinstance(published, pd.DataFrame) else [published]
+    given = [Aggregate.of(row) for row in rows]
     whole = [row for row in given if not row.moderator]
     if len(whole) != 1:
         outcomes = listing(f"'{row.outcome}'" for row in whole) or "none"
@@ -198,8 +211,3 @@ def _rows(
         advice = nearest(subgroups, known) if known else "the frame with the rows of its levels"
         raise InputError(f"no level of a moderator '{subgroups}' is published", advice=advice)
     return whole[0], levels
-
-
-def _row_of(frame: pd.DataFrame, i: int) -> Aggregate:
-    told = {str(name): word for name, word in frame.attrs.items()}
-    return Aggregate.of(told | {str(name): frame[name].iloc[i] for name in frame.columns})

@@ -84,6 +84,16 @@ def replacing(path: Path) -> Iterator[Path]:
     """Let the caller write a temporary file beside `path`, then put it in the place of `path` in one step.
 
     When the caller fails, `path` is as it was before.
+
+    Parameters
+    ----------
+    path : Path
+        The file to be written.
+
+    Yields
+    ------
+    Path
+        The temporary file, which does not exist yet.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
     try:
@@ -96,7 +106,20 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write(path: Path, content: bytes | str) -> None:
-    """Write a file whole or not at all; text as UTF-8."""
+    """Write a file whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    content : bytes or str
+        What stands in it; text as UTF-8.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written; `path` is then as it was before.
+    """
     with replacing(path) as part:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
 
@@ -127,6 +150,15 @@ def faults(folder: Path) -> tuple[str, ...]:
     """What keeps a folder from being a complete run, a sentence each; empty for a complete one.
 
     A run is complete when its manifest is there and every file in it is there with the hash it names.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the run.
+
+    Returns
+    -------
+    tuple of str
     """
     manifest = folder / MANIFEST
     if not manifest.is_file():

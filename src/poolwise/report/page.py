@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from poolwise import show
 from poolwise.report import tables, words
 from poolwise.report.content import Content
 
@@ -36,12 +37,12 @@ def page(content: Content, pictures: dict[str, str], facts: dict[str, Any]) -> s
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"greek": words.greek, "prior": words.prior, "signed": words.signed}
+    environment.filters |= {"greek": show.greek, "prior": words.prior}
     return environment.get_template("page.html.j2").render(
         content=content,
         effects=content.effects,
         main=content.main,
-        level=words.level(content.prob),
+        level=show.level(content.analysis.prob),
         k=words.count(content.effects.k),
         few=words.few(content.effects.k) if content.few else "",
         reconstructed=words.RECONSTRUCTED if content.effects.reconstructed else "",
@@ -65,7 +66,7 @@ def page(content: Content, pictures: dict[str, str], facts: dict[str, Any]) -> s
 def _notes(content: Content) -> tuple[str, ...]:
     """What was noticed in the data and in the fits, each sentence once."""
     every = [*content.effects.notes, *(note for result in content.results for note in result.report.notes)]
-    return tuple(note for note in dict.fromkeys(every) if note not in content.data_notes)
+    return tuple(note for note in dict.fromkeys(every) if note not in content.analysis.data_notes)
 
 
 def _inline(svg: str) -> str:

@@ -13,10 +13,21 @@ def pictures(content: Content) -> dict[str, bytes]:
 
     Title and description go into each file's metadata, so that a figure made from reconstructed data says so
     even when it is read by a program.
+
+    Parameters
+    ----------
+    content : Content
+        What the report tells; without a prior panel there is no picture of one.
+
+    Returns
+    -------
+    dict of str to bytes
+        Whole files.
     """
     from poolwise import plot
 
-    axes = plot.forest(content.main, beside=content.beside, prob=content.prob, rope=content.rope)
+    wanted = content.analysis
+    axes = plot.forest(content.main, beside=content.beside, prob=wanted.prob, rope=wanted.rope)
     made = {
         "forest.svg": _saved(axes, "svg", content, "Forest plot"),
         "forest.png": _saved(axes, "png", content, "Forest plot"),
@@ -30,11 +41,13 @@ def pictures(content: Content) -> dict[str, bytes]:
 
 
 def _saved(axes: Any, form: str, content: Content, kind: str) -> bytes:
-    title = f"{kind}: {content.title} ({content.data_label} data)"
-    description = f"{content.question} Data: {content.data_label}. Made by poolwise from {content.source}."
-    stamp = {"Title": title, "Description": description}
+    asked, data = content.analysis, content.data_label
+    stamp: dict[str, str | None] = {
+        "Title": f"{kind}: {asked.title} ({data} data)",
+        "Description": f"{asked.question} Data: {data}. Made by poolwise from {asked.source}.",
+    }
     if form == "svg":
-        stamp |= {"Date": None}  # type: ignore[dict-item]
+        stamp["Date"] = None
     buffer = io.BytesIO()
     axes.figure.savefig(buffer, format=form, metadata=stamp, bbox_inches="tight", dpi=200)
     return buffer.getvalue()

@@ -14,9 +14,9 @@ from poolwise import tables
 from poolwise.quantities import Distribution, Quantity
 from poolwise.report import words
 from poolwise.report.content import Content
-from poolwise.result import Result
+from poolwise.result import NO_PRIOR, Result
 from poolwise.scale import Scale
-from poolwise.show import interval, number
+from poolwise.show import NOTHING, chance, interval, level, number, percent
 
 
 @final
@@ -29,7 +29,7 @@ class Group:
     title, note : str
         Name of the quantity, and what it is.
     rows : tuple of dict
-        label, engine, point, sd, interval, natural, kind, prior, status.
+        label, engine, point, sd, interval, natural, kind, prior.
     """
 
     title: str
@@ -38,14 +38,36 @@ class Group:
 
 
 def estimates(content: Content) -> pd.DataFrame:
-    """The frame behind ``estimates.csv`` and the comparison: one row for each result and quantity."""
-    return tables.compare(*content.results, prob=content.prob)
+    """The frame behind ``estimates.csv`` and the comparison: one row for each result and quantity.
+
+    Parameters
+    ----------
+    content : Content
+        What the report tells.
+
+    Returns
+    -------
+    DataFrame
+        Columns as of `poolwise.tables.compare`.
+    """
+    return tables.compare(*content.results, prob=content.analysis.prob)
 
 
 def studies(content: Content) -> pd.DataFrame:
-    """The frame behind ``studies.csv``: one row for each result and study."""
+    """The frame behind ``studies.csv``: one row for each result and study.
+
+    Parameters
+    ----------
+    content : Content
+        What the report tells.
+
+    Returns
+    -------
+    DataFrame
+        Columns label, engine, prior, and those of `poolwise.tables.studies`.
+    """
     frames = [
-        tables.studies(result, prob=content.prob).assign(
+        tables.studies(result, prob=content.analysis.prob).assign(
             label=result.label, engine=result.engine_label, prior=result.prior
         )
         for result in content.results
@@ -74,13 +96,13 @@ def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, o
     if name in ("mu", "theta_new") and scale.transform != "identity":
         back = scale.back(np.array([point, lower, upper]))
         natural = f"{number(back[0], 2)} {interval(back[1], back[2], 2)}"
-    limits = f"[{words.percent(lower)}, {words.percent(upper)}]" if share else interval(lower, upper)
+    limits = f"[{percent(lower)}, {percent(upper)}]" if share else interval(lower, upper)
     return {
         "label": str(row["label"]),
         "engine": "" if str(row["label"]).startswith(str(row["engine"])) else str(row["engine"]),
-        "point": words.percent(point) if share else number(point),
+        "point": percent(point) if share else number(point),
         "sd": "" if share or math.isnan(sd) else number(sd),
-        "interval": "–" if math.isnan(lower) and math.isnan(upper) else limits,
+        "interval": NOTHING if math.isnan(lower) and math.isnan(upper) else limits,
         "natural": natural,
         "kind": words.kind_parts(str(row["interval"]) if not math.isnan(lower) else ""),
         "prior": str(row["prior"]),
@@ -88,7 +110,13 @@ def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, o
 
 
 def homogeneity(content: Content) -> tuple[dict[str, str], ...]:
-    """Cochran's Q from the first result that has it: statistic, degrees of freedom, p-value."""
+    """Cochran's Q from the first result that has it.
+
+    Returns
+    -------
+    tuple of dict
+        One with the words q, df and p; none when no result has a Q.
+    """
     for result in content.results:
         test = result.quantities.get("Q")
         if test is not None:
@@ -100,12 +128,16 @@ def homogeneity(content: Content) -> tuple[dict[str, str], ...]:
 def chances(content: Content) -> tuple[tuple[str, tuple[dict[str, str], ...]], ...]:
     """Posterior probabilities that an effect is below 0, above 0, or practically equivalent to 0.
 
-    Title and rows, for the mean effect and for a new study; a row for each result that has a posterior.
+    Returns
+    -------
+    tuple of (str, tuple of dict)
+        Title and rows, for the mean effect and for a new study; a row for each result that has a posterior, with
+        the words label, prior, below, above and within.
     """
     blocks = []
     for name in ("mu", "theta_new"):
         rows = tuple(
-            {"label": one.label, "prior": one.prior, **_chances(quantity, content.rope)}
+            {"label": one.label, "prior": one.prior, **_chances(quantity, content.analysis.rope)}
             for one in content.results
             if isinstance(quantity := one.quantities.get(name), Distribution)
         )
@@ -117,12 +149,19 @@ def chances(content: Content) -> tuple[tuple[str, tuple[dict[str, str], ...]], .
 def _chances(quantity: Distribution, rope: tuple[float, float] | None) -> dict[str, str]:
     below = float(quantity.cdf(0.0))
     within = math.nan if rope is None else float(quantity.cdf(rope[1]) - quantity.cdf(rope[0]))
-    return {"below": words.chance(below), "above": words.chance(1.0 - below), "within": words.chance(within)}
+    return {"below": chance(below), "above": chance(1.0 - below), "within": chance(within)}
 
 
 def study_rows(content: Content) -> tuple[dict[str, str], ...]:
-    """The studies, raw and as the main result sees them."""
-    frame = tables.studies(content.main, prob=content.prob)
+    """The studies, raw and as the main result sees them.
+
+    Returns
+    -------
+    tuple of dict
+        A row for each study, with the words study, n, y, se, raw (its interval), theta, shrunken (its interval),
+        weight and data.
+    """
+    frame = tables.studies(content.main, prob=content.analysis.prob)
     return tuple(
         {
             "study": str(row["study"]),
@@ -132,7 +171,7 @@ def study_rows(content: Content) -> tuple[dict[str, str], ...]:
             "raw": interval(row["y_lower"], row["y_upper"]),
             "theta": number(row["theta"]),
             "shrunken": interval(row["theta_lower"], row["theta_upper"]),
-            "weight": words.percent(row["weight"]),
+            "weight": percent(row["weight"]),
             "data": str(row["data"]),
         }
         for row in frame.to_dict("records")
@@ -140,7 +179,14 @@ def study_rows(content: Content) -> tuple[dict[str, str], ...]:
 
 
 def panel_rows(content: Content) -> tuple[dict[str, object], ...]:
-    """The prior panel, a row for each prior."""
+    """The prior panel.
+
+    Returns
+    -------
+    tuple of dict
+        A row for each prior, with the words prior, source, mu, theta_new, tau, above and verdict, and flips,
+        whether it flips the verdict; empty without a panel.
+    """
     if content.panel is None:
         return ()
     return tuple(
@@ -150,7 +196,7 @@ def panel_rows(content: Content) -> tuple[dict[str, object], ...]:
             "mu": f"{number(row['mu_point'])} {interval(row['mu_lower'], row['mu_upper'])}",
             "theta_new": interval(row["theta_new_lower"], row["theta_new_upper"]),
             "tau": f"{number(row['tau_point'])} {interval(row['tau_lower'], row['tau_upper'])}",
-            "above": words.chance(row["p_positive"]),
+            "above": chance(row["p_positive"]),
             "flips": bool(row["flips"]),
             "verdict": {"above": "above 0", "below": "below 0"}.get(str(row["excludes_zero"]), "0 not excluded"),
         }
@@ -159,7 +205,14 @@ def panel_rows(content: Content) -> tuple[dict[str, object], ...]:
 
 
 def diagnostics(content: Content) -> tuple[dict[str, object], ...]:
-    """How each fit went: status with its sentence, findings, and what the engine watched."""
+    """How each fit went.
+
+    Returns
+    -------
+    tuple of dict
+        A row for each result: label, engine, settings, status, failed, sentences, seconds, seed, and watched,
+        the name and the number of each diagnostic.
+    """
     return tuple(
         {
             "label": result.label,
@@ -169,7 +222,7 @@ def diagnostics(content: Content) -> tuple[dict[str, object], ...]:
             "failed": result.report.failed,
             "sentences": [finding.sentence for finding in result.report.findings] or [words.NOTHING_WRONG],
             "seconds": words.duration(result.report.seconds),
-            "seed": "–" if result.report.seed is None else str(result.report.seed),
+            "seed": NOTHING if result.report.seed is None else str(result.report.seed),
             "watched": _watched(result),
         }
         for result in content.results
@@ -194,36 +247,36 @@ def _plain(value: object) -> str:
 
 def evidence(content: Content) -> tuple[tuple[str, str], ...]:
     """Label and log evidence of each result that has it, when it is asked for."""
-    if not content.evidence:
+    if not content.analysis.evidence:
         return ()
     return tuple((one.label, number(one.evidence)) for one in content.results if not math.isnan(one.evidence))
 
 
 def headline(content: Content) -> tuple[str, ...]:
     """The answer in sentences: the mean effect, a new study, heterogeneity, with interval kind and prior."""
-    result, scale = content.main, content.effects.scale
+    result, scale, prob = content.main, content.effects.scale, content.analysis.prob
     mu = result["mu"]
-    under = "" if result.prior == "none" else f", under {result.prior}"
-    sentences = [f"The mean effect ({scale.label}) is {_told(mu, content.prob)}{under}."]
+    under = "" if result.prior == NO_PRIOR else f", under {result.prior}"
+    sentences = [f"The mean effect ({scale.label}) is {_told(mu, prob)}{under}."]
     if scale.transform != "identity":
-        point, lower, upper = scale.back([mu.point, *mu.interval(content.prob)])
+        point, lower, upper = scale.back([mu.point, *mu.interval(prob)])
         natural = f"{number(point, 2)} {interval(lower, upper, 2)}"
         sentences.append(f"As a {scale.natural_label} that is {natural}.")
     if isinstance(mu, Distribution):
         below = float(mu.cdf(0.0))
         side, size = ("below", below) if below > 0.5 else ("above", 1.0 - below)
-        sentences.append(f"The posterior probability that it is {side} {_null(scale)} is {words.chance(size)}.")
+        sentences.append(f"The posterior probability that it is {side} {_null(scale)} is {chance(size)}.")
     if "theta_new" in result.quantities and "tau" in result.quantities:
         sentences.append(
-            f"The true effect in a new study is {_told(result['theta_new'], content.prob)}; the "
-            f"between-study standard deviation is {_told(result['tau'], content.prob)}."
+            f"The true effect in a new study is {_told(result['theta_new'], prob)}; the "
+            f"between-study standard deviation is {_told(result['tau'], prob)}."
         )
     return tuple(sentences)
 
 
 def null_words(content: Content) -> dict[str, str]:
     """Headings of the posterior probabilities: below, above and practically at the null value."""
-    scale, rope = content.effects.scale, content.rope
+    scale, rope = content.effects.scale, content.analysis.rope
     if not scale.is_ratio:
         limits = "" if rope is None else f"{words.signed(rope[0])} to {words.signed(rope[1])}"
         return {"below": "below 0", "above": "above 0", "within": "practically 0", "limits": limits}
@@ -244,4 +297,4 @@ def _null(scale: Scale) -> str:
 
 def _told(quantity: Quantity, prob: float) -> str:
     limits = interval(*quantity.interval(prob)).replace(" ", "\u00a0")
-    return f"{number(quantity.point)}, {words.level(prob)} {words.kind(quantity.interval_kind())} {limits}"
+    return f"{number(quantity.point)}, {level(prob)} {words.kind(quantity.interval_kind())} {limits}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 
+from poolwise.show import NOTHING, greek, probability
+
 NOTHING_WRONG = "The fit finished and nothing was found wrong."
 
 QUANTITIES: dict[str, tuple[str, str]] = {
@@ -58,9 +60,6 @@ RECONSTRUCTED = (
     "are arbitrary and are shown only to illustrate the method."
 )
 
-
-_GREEK = {"mu": "μ", "tau": "τ", "tau2": "τ²", "theta_new": "θ_new", "theta_i": "θ_i", "theta": "θ"}
-
 _WATCHED = {
     "r_hat": "R-hat",
     "ess_bulk": "bulk ESS",
@@ -71,11 +70,6 @@ _WATCHED = {
     "log_likelihood_reml": "restricted log likelihood",
     "log_likelihood_ml": "log likelihood",
 }
-
-
-def greek(text: str) -> str:
-    """A sentence with the names of the parameters in Greek."""
-    return re.sub(r"\b(mu|tau2?|theta(?:_new|_i)?)\b", lambda match: _GREEK[match[0]], text)
 
 
 def prior(text: str) -> str:
@@ -96,7 +90,7 @@ def watched(name: str) -> str:
 def duration(seconds: float) -> str:
     """Wall time in seconds."""
     if math.isnan(seconds):
-        return "–"
+        return NOTHING
     return "< 0.01 s" if seconds < 0.01 else f"{seconds:.2f} s"
 
 
@@ -117,33 +111,14 @@ def signed(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
 
-def chance(value: float) -> str:
-    """A probability with 3 decimals that never rounds to 0 or 1."""
-    if math.isnan(value):
-        return "–"
-    text = f"{value:.3f}"
-    return {"0.000": "< 0.001", "1.000": "> 0.999"}.get(text, text)
-
-
 def p_value(value: float) -> str:
     """A p-value as a sentence has it: ``"p = 0.037"``, ``"p < 0.001"``."""
-    text = chance(value)
-    return f"p {text}" if text[0] in "<>" else f"p = {text}"
-
-
-def percent(fraction: float, digits: int = 1) -> str:
-    """A fraction as a percentage; a dash for none."""
-    return "–" if math.isnan(fraction) else f"{100.0 * fraction:.{digits}f} %"
+    return f"p {probability(value)}"
 
 
 def count(value: float) -> str:
     """A whole number; a dash for none."""
-    return "–" if math.isnan(value) else f"{value:,.0f}".replace(",", "\u202f")
-
-
-def level(prob: float) -> str:
-    """The probability of an interval: ``"95 %"``."""
-    return f"{100.0 * prob:g} %"
+    return NOTHING if math.isnan(value) else f"{value:,.0f}".replace(",", "\u202f")
 
 
 def few(k: int) -> str:

@@ -41,6 +41,11 @@ def write(content: Content, folder: Path) -> Mapping[str, Path]:
     -------
     mapping of str to Path
         Every file by name, the manifest included.
+
+    Raises
+    ------
+    OSError
+        When a file cannot be written; the run then has no manifest.
     """
     facts = _facts(content)
     drawn = pictures(content)
@@ -72,7 +77,7 @@ def _draws(content: Content, path: Path) -> None:
     tree = content.posterior.to_datatree()
     tree.attrs.update(
         {
-            "title": content.title,
+            "title": content.analysis.title,
             "data": content.data_label,
             "data_hash": content.effects.data_hash,
             "label": content.posterior.label,
@@ -86,14 +91,14 @@ def _draws(content: Content, path: Path) -> None:
 def _facts(content: Content) -> dict[str, Any]:
     """What the manifest tells of a run; JSON values."""
     versions = {name: number for result in content.results for name, number in result.report.versions.items()}
-    effects = content.effects
+    analysis, effects = content.analysis, content.effects
     return {
         "poolwise": version("poolwise"),
         "analysis": {
-            "source": content.source,
-            "title": content.title,
-            "question": content.question,
-            "sha256": content.spec_hash,
+            "source": analysis.source,
+            "title": analysis.title,
+            "question": analysis.question,
+            "sha256": analysis.spec_hash,
             "quick": content.quick,
         },
         "data": {

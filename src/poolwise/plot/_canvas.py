@@ -1,0 +1,166 @@
+"""A sheet put on a figure: its words, its rules, and the axes where the marks go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from poolwise.errors import InputError, warn
+from poolwise.plot import _sheet, _text
+from poolwise.plot._sheet import Phrase, Placed, Plot, Sheet
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_HEADING_UP = 0.14
+_LEAST_PITCH = 0.15
+
+
+def draw(sheet: Sheet, ax: Axes | None) -> tuple[list[Axes], Placed]:
+    """Put the words of a sheet on a figure and return its axes, empty, with y running from 0 down to `rows`.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        What to draw.
+    ax : Axes or None
+        Axes whose place the whole sheet takes; a new pyplot figure of the right size when None.
+
+    Returns
+    -------
+    list of Axes, Placed
+        One axes for each Plot column (the first is `ax` when given), and the measures.
+    """
+    if ax is None:
+        placed = _sheet.place(sheet)
+        figure = _new_figure(placed.width, placed.height)
+        axes = _axes(figure, placed, (0.0, 0.0), None)
+    else:
+        parent = figure_of(ax)
+        inches = parent.get_size_inches()
+        box = ax.get_position()
+        placed = _squeezed(sheet, box.width * inches[0], box.height * inches[1])
+        axes = _axes(parent, placed, (box.x0 * inches[0], box.y0 * inches[1]), ax)
+    rule(axes[0], placed, 0.0)
+    _write_body(axes[0], placed)
+    _write_lines(axes[0], placed, placed.title, _sheet.MARGIN - placed.above)
+    _write_lines(axes[0], placed, placed.notes, sheet.below + placed.sheet.rows * placed.sheet.pitch)
+    return axes, placed
+
+
+def write(
+    ax: Axes, placed: Placed, at: tuple[float, float], phrase: Phrase, align: Literal["left", "right"] = "left"
+) -> None:
+    """Write a phrase at (inches from the sheet's left edge, row heights from the top of the body)."""
+    start, length = placed.main
+    ax.text(
+        (at[0] - start) / length,
+        at[1],
+        phrase.words,
+        transform=ax.get_yaxis_transform(),
+        ha=align,
+        va="center",
+        color=phrase.colour,
+        fontproperties=_text.font(phrase.words, phrase.size, bold=phrase.bold),
+        parse_math=phrase.math,
+        clip_on=False,
+    )
+
+
+def rule(ax: Axes, placed: Placed, y: float) -> None:
+    """Draw a thin line across the whole sheet at this row height."""
+    start, length = placed.main
+    ends = [(_sheet.MARGIN - start) / length, (placed.width - _sheet.MARGIN - start) / length]
+    ax.plot(ends, [y, y], transform=ax.get_yaxis_transform(), color=_sheet.RULE, lw=0.7, clip_on=False, zorder=0.5)
+
+
+def figure_of(ax: Axes) -> Figure:
+    """The figure on which axes stand.
+
+    Raises
+    ------
+    InputError
+        When they were removed from it.
+    """
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        raise InputError("the axes given are on no figure any more", "axes of a live figure")
+    return figure
+
+
+def _new_figure(width: float, height: float) -> Figure:
+    # pyplot only makes the figure, so that a notebook or a window shows it; whoever asked for it closes it.
+    from matplotlib import pyplot
+
+    return pyplot.figure(figsize=(width, height), facecolor="white")
+
+
+def _axes(figure: Figure, placed: Placed, origin: tuple[float, float], first: Axes | None) -> list[Axes]:
+    total = figure.get_size_inches()
+    sheet = placed.sheet
+    found: list[Axes] = []
+    for column, (x, length) in zip(sheet.columns, placed.edges, strict=True):
+        if isinstance(column, Plot):
+            box = (
+                (origin[0] + x) / total[0],
+                (origin[1] + placed.beneath) / total[1],
+                length / total[0],
+                sheet.rows * sheet.pitch / total[1],
+            )
+            if first is not None and not found:
+                first.set_position(box)
+                found.append(first)
+            else:
+                found.append(figure.add_axes(box))
+    for each in found:
+        _bare(each, sheet.rows)
+    return found
+
+
+def _bare(ax: Axes, rows: float) -> None:
+    ax.set_ylim(rows, 0.0)
+    ax.set_facecolor("none")
+    ax.grid(False)
+    ax.set_yticks([])
+    for side, spine in ax.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(_sheet.SOFT)
+        spine.set_linewidth(0.8)
+
+
+def _squeezed(sheet: Sheet, width: float, height: float) -> Placed:
+    """The sheet within this many inches; a warning when that is too small for its words."""
+    placed = _sheet.place(sheet, width)
+    pitch = (height - placed.above - placed.beneath) / sheet.rows
+    if pitch < _LEAST_PITCH or placed.width > width + 0.01:
+        own = _sheet.place(sheet)
+        warn(
+            f"the axes given are {width:.1f} x {height:.1f} inches, too small for the words of the figure, "
+            f"which by itself would be {own.width:.1f} x {own.height:.1f}. Give larger axes, or none"
+        )
+    return replace(placed, sheet=replace(sheet, pitch=max(pitch, 0.02)))
+
+
+def _write_body(ax: Axes, placed: Placed) -> None:
+    sheet, size = placed.sheet, _sheet.BODY_SIZE
+    for index, (column, (x, own)) in enumerate(zip(sheet.columns, placed.edges, strict=True)):
+        if isinstance(column, Plot):
+            continue
+        at = x if column.align == "left" else x + own
+        spill = _sheet.spill_room(sheet, index) if column.spill else 0.0
+        heading = Phrase(column.heading, size, column.colour, bold=True)
+        write(ax, placed, (at, -_HEADING_UP / sheet.pitch), heading, column.align)
+        for i, (line, cell) in enumerate(zip(sheet.lines, column.cells, strict=True)):
+            words = _text.fit(cell, own + spill if i in column.spill else own, size, bold=line.bold)
+            if words:
+                write(ax, placed, (at, line.y), Phrase(words, size, line.colour, bold=line.bold), column.align)
+
+
+def _write_lines(ax: Axes, placed: Placed, lines: Sequence[Phrase], top: float) -> None:
+    """Write lines one below the other, from this many inches below the top of the body."""
+    for line in lines:
+        height = line.size * _sheet.LINE
+        write(ax, placed, (_sheet.MARGIN, (top + 0.5 * height) / placed.sheet.pitch), line)
+        top += height

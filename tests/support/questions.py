@@ -1,0 +1,11 @@
+"""The packaged analysis files, and one that is quick to run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+MODELS = Path(__file__).parents[2] / "models"
+NAMES = ("bcg", "dropout", "misconduct", "recidivism")
+MISCONDUCT = (MODELS / "misconduct.toml").read_text(encoding="utf-8")
+WITHOUT_NUTS = re.sub(r"nuts = .*\n", "", MISCONDUCT)
