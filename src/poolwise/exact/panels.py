@@ -196,10 +196,28 @@ def _first_panels(
     keep = np.zeros((n, count), dtype=bool)
     for height in (log_density, weighted):
         height = np.where(np.isnan(height), -np.inf, height)
-        keep |= np.maximum(height[:, :-1], height[:, 1:]) > (height.max(axis=1) - NEGLIGIBLE - slack)[:, None]
+        keep |= _ceiling(edges, height) > (height.max(axis=1) - NEGLIGIBLE - slack)[:, None]
     keep &= edges[:, 1:] > edges[:, :-1]
     job, column = np.nonzero(keep)
     return job, edges[job, column], edges[job, column + 1]
+
+
+def _ceiling(edges: Array, height: Array) -> Array:
+    """How high the log density may rise within each panel, shape (n, E), from its values at the edges.
+
+    Where the chords of the two neighbouring panels meet above a panel, a concave function may rise as far as
+    there: a peak between two edges shows in the slopes beside them. Elsewhere the higher edge counts.
+    """
+    top = np.maximum(height[:, :-1], height[:, 1:])
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        slope = np.diff(height, axis=1) / np.diff(edges, axis=1)
+        rise, fall = slope[:, :-2], slope[:, 2:]
+        left, right = edges[:, 1:-2], edges[:, 2:-1]
+        low, high = height[:, 1:-2], height[:, 2:-1]
+        ahead = (high - low - fall * (right - left)) / (rise - fall)
+        meets = (rise > fall) & (ahead > 0.0) & (ahead < right - left)
+        top[:, 1:-1] = np.where(meets, np.fmax(low + rise * ahead, top[:, 1:-1]), top[:, 1:-1])
+    return top
 
 
 def _sharp(job: Ints, log_density: Array, slack: Array) -> NDArray[np.bool_]:
