@@ -465,3 +465,9 @@ def test_ratios_without_logs_are_found_more_often_than_not_and_logs_left_in_peac
 def looks_unlogged(y: np.ndarray, se: np.ndarray) -> bool:
     kept = silently(lambda: Effects(y, se=se, scale="log OR"))
     return any("lie on both sides of 1" in note for note in kept.notes)
+
+
+def test_41_few_studies_for_a_prediction_interval_warn_in_the_fit():
+    effects = Effects([0.1, 0.4, 0.3], se=[0.1, 0.2, 0.2], scale="SMD")
+    with pytest.warns(PoolwiseWarning, match="the prediction interval rests on 3 studies"):
+        pw.fit(effects, RandomEffects(), pw.ClosedForm())

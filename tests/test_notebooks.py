@@ -33,11 +33,23 @@ def test_no_function_is_longer_than_ten_lines(path):
             assert body.count("\n") <= 10
 
 
+RUN = """
+import sys, nbformat, nbclient
+notebook = nbformat.read(sys.argv[1], as_version=4)
+nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": "notebooks"}}).execute()
+nbformat.write(notebook, sys.argv[2])
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_runs_from_top_to_bottom(path):
-    command = [sys.executable, "-m", "pytest", "--nbmake", str(path), "-q", "-p", "no:cacheprovider", "-n", "0"]
+def test_runs_from_top_to_bottom_and_shows_every_figure(path, tmp_path):
+    command = [sys.executable, "-c", RUN, str(path), str(tmp_path / "run.ipynb")]
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | {"POOLWISE_QUICK": "1"}, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout[-4000:]
+    assert done.returncode == 0, done.stderr[-4000:]
+    for cell in cells(tmp_path / "run.ipynb"):
+        shown = {kind for output in cell["outputs"] for kind in output.get("data", {})}
+        assert ("pw.plot." in "".join(cell["source"])) == ("image/png" in shown)
+        assert not any("Traceback" in "".join(output.get("text", "")) for output in cell["outputs"])

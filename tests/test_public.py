@@ -16,7 +16,7 @@ def test_the_names_are_these():
     assert sorted(pw.__all__, key=str.casefold) == sorted(
         [
             "ClosedForm", "CommonEffect", "Effects", "Exact", "NUTS", "PoolwiseError", "PoolwiseWarning",
-            "RandomEffects", "Result", "Scale", "checks", "compare", "datasets", "fit", "fit_batch",
+            "RandomEffects", "Result", "Scale", "checks", "compare", "datasets", "design", "fit", "fit_batch",
             "load_analysis", "plot", "priors", "reconstruct", "run", "summary",
         ],
         key=str.casefold,
@@ -63,3 +63,15 @@ def test_objects_show_themselves_in_one_line_and_in_html():
         assert "theta_new" in page
         assert len(repr(result["mu"])) < 200
     assert "reconstructed" in effects._repr_html_()
+
+
+def test_a_planned_name_says_so():
+    with pytest.raises(AttributeError, match="planned and not there yet"):
+        pw.MetaRegression  # noqa: B018
+
+
+def test_a_prior_panel_made_from_a_reconstruction_says_so_in_html():
+    panel = pw.checks.prior_panel(pw.datasets.load("working_alliance").select(outcome="misconduct"))
+    assert "reconstructed" in panel._repr_html_()
+    assert "credible (equal-tailed)" in panel._repr_html_()
+    assert len(repr(panel)) < 120

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from poolwise import priors
 from poolwise.batch import fit_batch
+from poolwise.design import design
 from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
@@ -42,6 +43,8 @@ _LAZY = {
     "run": ("poolwise.analysis", "run"),
 }
 
+_PLANNED = ("MetaRegression", "Subgroups", "ThreeLevel", "JointOutcomes", "LocationScale")
+
 __all__ = [
     "NUTS",
     "ClosedForm",
@@ -56,6 +59,7 @@ __all__ = [
     "checks",
     "compare",
     "datasets",
+    "design",
     "fit",
     "fit_batch",
     "load_analysis",
@@ -68,6 +72,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PLANNED:
+        raise AttributeError(
+            f"poolwise.{name} is planned and not there yet; the models are CommonEffect, RandomEffects"
+        )
     if name not in _LAZY:
         raise AttributeError(f"module 'poolwise' has no attribute '{name}'")
     module, attribute = _LAZY[name]

@@ -58,6 +58,8 @@ def to_datatree(
         )
         for group, variables in groups.items()
     }
+    for data in sets.values():
+        data.attrs.update(attrs)
     tree = xr.DataTree.from_dict(sets)
     tree.attrs.update(attrs)
     return tree

@@ -13,8 +13,9 @@ from poolwise.engines._exact_batch import fit_many
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
 from poolwise.errors import InputError, ModelError, listing
-from poolwise.model import CommonEffect, RandomEffects
+from poolwise.model import CommonEffect, RandomEffects, prior_words
 from poolwise.quantities import check_prob
+from poolwise.result import NO_PRIOR
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -84,7 +85,10 @@ def fit_batch(
         values, kind = _closed_form(estimates, errors, models[0], engine, prob)
     else:
         raise ModelError(f"{engine!r} has no batch form here", "Exact(), or ClosedForm() with one model")
-    attrs = {"engine": engine.label, "model": models[0].label, "prob": prob, "interval": kind}
+    prior = prior_words(models[0]) if isinstance(engine, Exact) else NO_PRIOR
+    if len(models) > 1:
+        prior = f"one for each of {len(models)} models; the first: {prior}"
+    attrs = {"engine": engine.label, "model": models[0].label, "prior": prior, "prob": prob, "interval": kind}
     return xr.Dataset({name: ("dataset", column) for name, column in values.items()}, attrs=attrs)
 
 

@@ -29,6 +29,9 @@ def pairs_table() -> str:
     return "\n".join(lines)
 
 
+FEW_TO_PREDICT = 5
+
+
 class Engine(Protocol):
     """How a model is computed: a frozen record of settings with one method."""
 
@@ -84,6 +87,11 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
             " or ".join(f"{known.__name__}()" for known in engines),
         )
     result = engine.fit(effects, model)
+    if isinstance(engine, ClosedForm) and isinstance(model, RandomEffects) and effects.k < FEW_TO_PREDICT:
+        warn(
+            f"the prediction interval rests on {effects.k} studies; below {FEW_TO_PREDICT} its width says little about "
+            "the data; Exact() with a prior on tau says what is assumed"
+        )
     if result.prior != NO_PRIOR:
         for sentence in remarks(result.model, effects):
             warn(sentence)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, final
@@ -12,6 +11,7 @@ import pandas as pd
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 
+from poolwise import show
 from poolwise.effects import Effects
 from poolwise.engines._exact_batch import fit_many
 from poolwise.engines.exact import Exact
@@ -39,7 +39,7 @@ class PriorPanel:
     Attributes
     ----------
     frame : DataFrame
-        One row for each prior: prior, source, family, mu_point, mu_lower, mu_upper, theta_new_lower,
+        One row for each prior: prior, name, source, family, mu_point, mu_lower, mu_upper, theta_new_lower,
         theta_new_upper, tau_point, tau_lower, tau_upper, p_positive, excludes_zero (``"above"``, ``"below"``,
         ``"no"``), flips, hellinger_tau, sd_ratio_tau, prob, interval, mu_prior, status, data.
     verdict : {"robust", "prior-dependent"}
@@ -83,20 +83,32 @@ class PriorPanel:
         found = (self.sentence, self.tau_sentence, self.tipping_sentence)
         return (small, *found) if self.k < SMALL_K else found
 
+    def __repr__(self) -> str:
+        """One line: verdict, priors, studies."""
+        return f"<PriorPanel: {self.verdict}, {len(self.frame)} priors on tau, k = {self.k}, {self.data} data>"
+
     def _repr_html_(self) -> str:
-        """The sentences and the frame, compact."""
-        words = "".join(f"<p>{html.escape(line)}</p>" for line in self.sentences)
-        shown = [
-            "prior",
-            "mu_point",
-            "mu_lower",
-            "mu_upper",
-            "tau_point",
-            "tau_lower",
-            "tau_upper",
-            "excludes_zero",
+        """The intervals of mu and tau under each prior, and the sentences, compact."""
+        level = show.percent(self.prob)
+        rows = [
+            (
+                row["prior"],
+                show.number(row["mu_point"]),
+                show.interval(row["mu_lower"], row["mu_upper"]),
+                show.number(row["tau_point"]),
+                show.interval(row["tau_lower"], row["tau_upper"]),
+                row["excludes_zero"],
+            )
+            for _, row in self.frame.iterrows()
         ]
-        return words + self.frame[shown].round(3).to_html(index=False, border=0)
+        kind = self.frame["interval"].iloc[0]
+        return show.card(
+            f"Prior panel: {self.verdict}",
+            facts=(f"k = {self.k}", f"{self.data} data", f"mu ~ {self.frame['mu_prior'].iloc[0]}", f"{level}, {kind}"),
+            header=("prior on tau", "mu", f"{level} interval", "tau", f"{level} interval", "0 excluded, mu"),
+            rows=rows,
+            notes=self.sentences,
+        )
 
 
 def prior_panel(

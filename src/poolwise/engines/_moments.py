@@ -61,8 +61,14 @@ def refuse_improper(effects: Effects, model: RandomEffects | CommonEffect) -> No
 
 def missing_moments(moments: int, mu: Prior) -> Finding | None:
     """The finding that a mean or sd does not exist, or None."""
-    if moments >= 2:
+    if moments >= MOST_MOMENTS:
         return None
+    if moments >= 2:
+        return Finding(
+            "moment_does_not_exist",
+            "A posteriori tau2 has a mean but no standard deviation: the tail of tau is too heavy for so few studies. "
+            "Its median and quantiles exist, and so do mean and standard deviation of mu, tau and theta_new.",
+        )
     what = "neither mean nor standard deviation" if moments < 1 else "a mean but no standard deviation"
     whose = "tau and theta_new have" if mu.proper else "mu, tau and theta_new have"
     return Finding(

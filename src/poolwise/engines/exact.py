@@ -14,7 +14,7 @@ from poolwise.engines._exact_posterior import Fitted, quadrature
 from poolwise.engines._moments import missing_moments, refuse_improper
 from poolwise.engines._settings import check_whole
 from poolwise.engines._versions import versions
-from poolwise.errors import ModelError
+from poolwise.errors import MissingQuantityError, ModelError, listing, nearest
 from poolwise.model import CommonEffect, RandomEffects, prior_words, remarks
 from poolwise.quantities import IntervalKind, Posterior, Quantity
 from poolwise.result import Finding, FitReport, Result
@@ -134,7 +134,10 @@ class _StudyPosteriors(Mapping[str, Quantity]):
         try:
             return Posterior(self.fitted.theta(self.labels.index(label)), self.kind)
         except ValueError:
-            raise KeyError(label) from None
+            raise MissingQuantityError(f"no study '{label}'", advice=nearest(label, self.labels)) from None
+
+    def __repr__(self) -> str:
+        return f"<posteriors of {len(self.labels)} studies: {listing(self.labels)}>"
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.labels)

@@ -312,8 +312,10 @@ class TauLaw:
         """E[tau^power]; NaN when it does not exist."""
         if power > self.posterior.moments[0]:
             return np.nan
-        panels = self.posterior.panels
-        return float((panels.mass * (self.posterior.c[0] * np.sinh(panels.x)) ** power).sum())
+        mass = self.posterior.panels.mass
+        held = mass > 0.0
+        tau = self.posterior.c[0] * np.sinh(self.posterior.panels.x[held])
+        return float((mass[held] * tau**power).sum())
 
     @property
     def mean(self) -> float:

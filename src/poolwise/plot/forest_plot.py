@@ -11,6 +11,7 @@ import pandas as pd
 from poolwise.effects import Effects
 from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet
 from poolwise.plot._marks import Look
+from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Placed
 from poolwise.plot.forest_frame import forest_frame
 from poolwise.plot.forest_notes import forest_notes
@@ -84,14 +85,12 @@ def forest(
     >>> axes = pw.plot.forest(fit)
     >>> pw.plot.close(axes)
     """
-    import matplotlib as mpl
-
     frame = forest_frame(result, beside=beside, prob=prob, by=by, rope=rope)
     results = (result, *beside)
     lines = body(frame, results)
     span = _span(frame, result.effects.scale, rope)
     notes = forest_notes(frame, results, rope=rope, leaves_axis=_leaves(frame, span))
-    with mpl.rc_context({"text.usetex": False}):
+    with plain_text():
         (axes, *_), placed = _canvas.draw(forest_sheet(frame, lines, result.effects, notes), ax)
         axes.set_xlim(*span)
         _draw_axis(axes, placed, result.effects, rope)

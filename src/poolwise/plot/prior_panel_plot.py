@@ -12,6 +12,7 @@ import pandas as pd
 from poolwise.checks import PriorPanel
 from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _text, _words
 from poolwise.plot._marks import Look
+from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
 from poolwise.scale import as_scale
 from poolwise.show import chance, greek, level
@@ -46,11 +47,9 @@ def prior_panel(panel: PriorPanel, *, ax: Axes | None = None) -> Axes:
     Axes
         Of the mean effect; the axes of tau stands beside it on the same figure.
     """
-    import matplotlib as mpl
-
     frame = panel.frame.reset_index(drop=True)
     y = np.arange(len(frame)) + 0.6
-    with mpl.rc_context({"text.usetex": False}):
+    with plain_text():
         (left, right), placed = _canvas.draw(_panel_sheet(panel, frame, y), ax)
         left.set_xlim(*_mu_limits(frame))
         right.set_xlim(0.0, _tau_limit(frame))
