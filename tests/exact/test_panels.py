@@ -41,6 +41,12 @@ def test_a_spike_between_the_first_nodes_is_found():
     assert panels.ppf(np.zeros(1, dtype=int), np.array([0.5]))[0] == pytest.approx(3.3, abs=1e-10)
 
 
+def test_a_sharp_peak_at_an_edge_between_panels_keeps_both_its_sides():
+    panels = run(lambda x: stats.norm(8.0, 5e-4).logpdf(x), [0, 2, 4, 6, 8, 10, 12], slack=1e6)
+    assert panels.log_total[0] == pytest.approx(0.0, abs=1e-9)
+    assert panels.cdf(np.array([8.0]))[0] == pytest.approx(0.5, abs=1e-9)
+
+
 def test_two_far_modes_keep_their_shares():
     def log_density(x):
         return np.logaddexp(np.log(0.3) + stats.norm(-20, 0.01).logpdf(x), np.log(0.7) + stats.norm(30, 2).logpdf(x))

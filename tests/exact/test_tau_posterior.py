@@ -129,6 +129,17 @@ def test_hard_cases_agree_with_adaptive_quadrature(y, se):
     assert in_half_widths(TauLaw(posterior), oracle.tau_cdf) < AGREEMENT
 
 
+@pytest.mark.parametrize("ends", [(1.72, 1.77), (0.31, 0.32), (0.0, 1e-3), (50.0, 51.0)])
+def test_a_narrow_uniform_prior_is_not_lost_to_rounding_at_its_ends(ends):
+    effects = table("misconduct")
+    posterior = posterior_of(effects.y, effects.v, make("Uniform", *ends), 0.0, 1.0)
+    tau = np.linspace(*ends, 20_001)
+    density = posterior.studies.given_tau(np.zeros(1, dtype=int), tau[None])[0, 0]
+    log_mean = np.log(np.exp(density - density.max()).mean()) + density.max()  # a Riemann sum: good to 1e-4
+    assert posterior.panels.log_total[0] == pytest.approx(log_mean, abs=1e-4)
+    assert ends[0] <= TauLaw(posterior).ppf(np.array([1e-9]))[0] <= ends[1]
+
+
 def test_five_thousand_studies():
     rng = np.random.default_rng(5)
     se = rng.uniform(0.05, 0.5, 5000)

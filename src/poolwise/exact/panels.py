@@ -25,6 +25,8 @@ _DEGREES = np.arange(ORDER)
 TO_COEFFICIENTS = (legendre.legvander(NODES, ORDER - 1) * WEIGHTS[:, None]) * (2 * _DEGREES + 1) / 2.0
 # Legendre coefficients -> coefficients of the antiderivative that vanishes at -1
 _ANTIDERIVATIVE = np.stack([legendre.legint(unit, lbnd=-1) for unit in np.eye(ORDER)])
+_TO_ENDS = TO_COEFFICIENTS @ np.stack([(-1.0) ** _DEGREES, np.ones(ORDER)], axis=1)
+ENDS = 100.0  # a polynomial may miss its panel's ends by this many tolerances: extrapolation is less exact
 NEGLIGIBLE = 60.0  # nats below the maximum at which a panel is left out: e^-60 = 1e-26
 SHARP = 2.0  # nats between a panel's highest node and its neighbours that call for halving
 MAX_ROUNDS = 40
@@ -157,12 +159,14 @@ def integrate(
     job, left, right = _first_panels(evaluate, edges, reference, slack)
     x = _nodes(left, right)
     values = evaluate(job, x)
+    ends = evaluate(job, np.stack([left, right], axis=1))[0]
     n = len(edges)
     for _ in range(MAX_ROUNDS):
         tail = np.maximum(
             _tails(job, left, right, values[0], n), _tails(job, left, right, values[0] + reference(job, x), n)
         )
         bad = (tail > tolerance) | _sharp(job, values[0], slack)
+        bad |= _missed_at_ends(job, left, right, values[0], ends, n) > ENDS * tolerance
         bad &= right - left > 1e-12 * np.maximum(np.abs(right), 1.0)
         if not bad.any():
             break
@@ -175,6 +179,8 @@ def integrate(
         job = np.concatenate([job[good], new_job])
         left, right = np.concatenate([left[good], new_left]), np.concatenate([right[good], new_right])
         x, values = np.concatenate([x[good], new_x]), np.concatenate([values[:, good], new_values], axis=1)
+        new_ends = evaluate(new_job, np.stack([new_left, new_right], axis=1))[0]
+        ends = np.concatenate([ends[good], new_ends])
     order = np.lexsort((left, job))
     return _packed(job[order], left[order], right[order], x[order], values[:, order], n)
 
@@ -241,6 +247,19 @@ def _tails(job: Ints, left: Array, right: Array, log_density: Array, n: int) -> 
     total = np.zeros(n)
     np.add.at(total, job, half * (density @ WEIGHTS))
     return half * np.abs(coefficients).max(axis=1) / total[job]
+
+
+def _missed_at_ends(job: Ints, left: Array, right: Array, log_density: Array, ends: Array, n: int) -> Array:
+    """How far the polynomials miss the density at their panels' ends, x half width, relative to the job's total.
+
+    A peak as sharp as to fall off between an end and the first node leaves no trace in the coefficients.
+    """
+    density, peak = _scaled(job, log_density, n)
+    half = 0.5 * (right - left)
+    total = np.zeros(n)
+    np.add.at(total, job, half * (density @ WEIGHTS))
+    there = np.exp(np.minimum(ends - peak[job][:, None], NEGLIGIBLE))
+    return half * np.abs(there - density @ _TO_ENDS).max(axis=1) / total[job]
 
 
 def _scaled(job: Ints, log_density: Array, n: int) -> tuple[Array, Array]:

@@ -235,11 +235,12 @@ def tau_posterior(
     """
     n = len(moments)
     unit, c, edges = _coordinate(studies, priors, n)
+    lowest, upper = (np.broadcast_to(end, (n,))[:, None] for end in priors.ends())
     for _ in range(halvings):
         edges = np.sort(np.concatenate([edges, 0.5 * (edges[:, 1:] + edges[:, :-1])], axis=1), axis=1)
 
     def evaluate(job: Ints, x: Array) -> Array:
-        tau = c[job][:, None] * np.sinh(x)
+        tau = np.clip(c[job][:, None] * np.sinh(x), lowest[job], upper[job])  # rounding may leave the support
         values = studies.given_tau(job, tau)
         jacobian = x + np.log1p(np.exp(-2.0 * x)) + (np.log(c) - np.log(2.0))[job][:, None]
         values[0] += priors.log_density(job, tau) + jacobian
