@@ -18,6 +18,7 @@ from poolwise.model import RandomEffects
 
 Array = NDArray[np.float64]
 CHUNK = 128  # tables worked on at once: their arrays then stay in the processor's cache
+LARGE_BLOCK = 4_000_000  # numbers; without it every array of a chunk would be handed back and mapped anew
 TOLERANCE = 1e-9  # of a panel's last Legendre coefficients; limits are then good to about 1e-12 posterior sd
 
 
@@ -45,6 +46,7 @@ def fit_many(
         As `poolwise.exact.summaries.summaries`; each of shape (n,).
     """
     n = max(len(y), len(models))
+    np.empty(LARGE_BLOCK)  # freed at once, never written: the C library then keeps blocks up to this size for reuse
 
     def one(start: int) -> dict[str, Array]:
         rows = slice(start, min(start + chunk, n))
@@ -67,6 +69,8 @@ def _fit_chunk(y: Array, v: Array, models: Sequence[RandomEffects], n: int, prob
     mus = [model.mu for model in models]
     taus = [model.tau for model in models]
     m0, s0 = np.array([normal_prior(mu) for mu in mus if mu is not None]).T
+    if (m0 == m0[0]).all() and (s0 == s0[0]).all():  # one prior on mu: jobs may share what they compute given tau
+        m0, s0 = m0[:1], s0[:1]
     studies = Studies.centred(y, v, m0, s0)
     k = np.broadcast_to(np.isfinite(studies.v).sum(axis=1), (n,))
     which = np.zeros(n, dtype=int) if len(models) == 1 else np.arange(n)

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 _ROOT_2PI = np.sqrt(2.0 * np.pi)
 PATIENCE = 6  # steps before every second one halves the bracket
 MOST_STEPS = 300  # enough for 140 halvings, more than a double holds
-SETTLED = 1e-5  # a Halley step this small, in spreads of its narrowest component, leaves an error of about its cube
+SETTLED = 1e-4  # a Halley step this small, in spreads of its narrowest component, leaves an error of about its cube
 
 
 @final
@@ -89,16 +89,18 @@ def quantiles(p: Array, weight: Array, centre: Array, spread: Array) -> Array:
         Shape (q,); -inf at p = 0 and inf at p = 1.
     """
     z = ndtri(p)
-    pull = weight / spread
+    inverse = 1.0 / spread
+    pull = weight * inverse
     width = spread.min(axis=1)  # the shortest length on which the mixture changes
     finite = np.isfinite(z)
     own = centre + np.where(finite, z, 0.0)[:, None] * spread
     low, high = own.min(axis=1), own.max(axis=1)
     x = np.where(finite, np.einsum("qj,qj->q", pull, own) / pull.sum(axis=1), z)
     upper = p > 0.5  # above the median work with the upper tail, which keeps its digits
-    slope = np.where(upper, -1.0, 1.0)[:, None] / spread
+    direction = np.where(upper, -1.0, 1.0)
     target = np.where(upper, 1.0 - p, p)
-    parts = (centre, slope, weight, pull, width)
+    parts = (centre, inverse, weight, pull, width)
+    room = np.empty((2, len(p), centre.shape[1]))  # fresh memory at every step would cost more than the arithmetic
     live = np.flatnonzero(finite & (high > low))
     for count in range(MOST_STEPS):
         if live.size == 0:
@@ -108,8 +110,8 @@ def quantiles(p: Array, weight: Array, centre: Array, spread: Array) -> Array:
         rows = slice(None) if live.size == len(x) else live
         here = x[rows]
         chosen = [part if len(part) == 1 else part[rows] for part in parts]
-        step, short = _probit_step(here, target[rows], *chosen[:4])
-        sign = np.where(upper[rows], -1.0, 1.0)
+        sign = direction[rows]
+        step, short = _probit_step(here, sign, target[rows], *chosen[:4], room[:, : len(here)])
         below = short == (sign > 0)
         low[rows] = np.where(below, here, low[rows])
         high[rows] = np.where(below, high[rows], here)
@@ -127,20 +129,25 @@ def quantiles(p: Array, weight: Array, centre: Array, spread: Array) -> Array:
 
 
 def _probit_step(
-    x: Array, target: Array, centre: Array, slope: Array, weight: Array, pull: Array
+    x: Array, sign: Array, target: Array, centre: Array, inverse: Array, weight: Array, pull: Array, room: Array
 ) -> tuple[Array, NDArray[np.bool_]]:
     """Halley step of Phi^-1(tail) towards Phi^-1(target), in the direction of a growing tail, and whether it is short.
 
-    The tail is the lower one where `slope` is positive and the upper one where it is negative. With
+    The tail is the lower one where `sign` is 1 and the upper one where it is -1. With
     g = Phi^-1(tail), g' = f / phi(g) and g'' / g'^2 = (f' / f) / g' + g.
     """
-    u = (x[:, None] - centre) * slope
-    tail = np.einsum("qj,qj->q", ndtr(u), weight)
-    height = np.exp(-0.5 * u * u)
+    u, work = room
+    np.subtract(x[:, None], centre, out=u)
+    u *= inverse
+    u *= sign[:, None]
+    tail = np.einsum("qj,qj->q", ndtr(u, out=work), np.broadcast_to(weight, u.shape))
+    np.multiply(u, u, out=work)
+    work *= -0.5
+    height = np.exp(work, out=work)
     height *= pull
     density = height.sum(axis=1)
-    u *= height
-    bend = -np.einsum("qj,qj->q", u, np.abs(slope))
+    height *= u
+    bend = -np.einsum("qj,qj->q", height, np.broadcast_to(inverse, u.shape))
     probit = ndtri(np.minimum(tail, 1.0))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         gap = ndtri(target) - probit

@@ -26,6 +26,9 @@ TO_COEFFICIENTS = (legendre.legvander(NODES, ORDER - 1) * WEIGHTS[:, None]) * (2
 # Legendre coefficients -> coefficients of the antiderivative that vanishes at -1
 _ANTIDERIVATIVE = np.stack([legendre.legint(unit, lbnd=-1) for unit in np.eye(ORDER)])
 _TO_ENDS = TO_COEFFICIENTS @ np.stack([(-1.0) ** _DEGREES, np.ones(ORDER)], axis=1)
+# values at the nodes -> integral, last coefficients, values at the ends, all for a panel of half width 1
+_TO_LOOKS = np.concatenate([WEIGHTS[:, None], TO_COEFFICIENTS[:, -3:], _TO_ENDS], axis=1)
+LOWEST = -1e300  # log density that stands for none
 ENDS = 100.0  # a polynomial may miss its panel's ends by this many tolerances: extrapolation is less exact
 NEGLIGIBLE = 60.0  # nats below the maximum at which a panel is left out: e^-60 = 1e-26
 SHARP = 2.0  # nats between a panel's highest node and its neighbours that call for halving
@@ -157,30 +160,21 @@ def integrate(
     Panels
     """
     job, left, right = _first_panels(evaluate, edges, reference, slack)
-    x = _nodes(left, right)
-    values = evaluate(job, x)
-    ends = evaluate(job, np.stack([left, right], axis=1))[0]
+    x, values, looks = _look(evaluate, reference, job, left, right)
     n = len(edges)
     for _ in range(MAX_ROUNDS):
-        tail = np.maximum(
-            _tails(job, left, right, values[0], n), _tails(job, left, right, values[0] + reference(job, x), n)
-        )
-        bad = (tail > tolerance) | _sharp(job, values[0], slack)
-        bad |= _missed_at_ends(job, left, right, values[0], ends, n) > ENDS * tolerance
-        bad &= right - left > 1e-12 * np.maximum(np.abs(right), 1.0)
+        bad = _unresolved(job, looks, tolerance, slack) & (right - left > 1e-12 * np.maximum(np.abs(right), 1.0))
         if not bad.any():
             break
         good = ~bad
         middle = 0.5 * (left[bad] + right[bad])
         new_job = np.concatenate([job[bad], job[bad]])
         new_left, new_right = np.concatenate([left[bad], middle]), np.concatenate([middle, right[bad]])
-        new_x = _nodes(new_left, new_right)
-        new_values = evaluate(new_job, new_x)
+        new_x, new_values, new_looks = _look(evaluate, reference, new_job, new_left, new_right)
         job = np.concatenate([job[good], new_job])
         left, right = np.concatenate([left[good], new_left]), np.concatenate([right[good], new_right])
         x, values = np.concatenate([x[good], new_x]), np.concatenate([values[:, good], new_values], axis=1)
-        new_ends = evaluate(new_job, np.stack([new_left, new_right], axis=1))[0]
-        ends = np.concatenate([ends[good], new_ends])
+        looks = np.concatenate([looks[:, good], new_looks], axis=1)
     order = np.lexsort((left, job))
     return _packed(job[order], left[order], right[order], x[order], values[:, order], n)
 
@@ -226,40 +220,67 @@ def _ceiling(edges: Array, height: Array) -> Array:
     return top
 
 
-def _sharp(job: Ints, log_density: Array, slack: Array) -> NDArray[np.bool_]:
-    """Panels with a peak so sharp that the nodes may stand on its flanks only, and that may yet matter."""
+def _look(
+    evaluate: Evaluate, reference: Callable[[Ints, Array], Array], job: Ints, left: Array, right: Array
+) -> tuple[Array, Array, Array]:
+    """Nodes and values of panels, and what tells whether a panel is resolved, shape (8, P).
+
+    The rows: log height, mass, last coefficients and what the polynomial misses at the ends, all over the
+    height; how far the highest node rises above its neighbours; then height, mass and last coefficients of
+    density x reference.
+    """
+    half = 0.5 * (right - left)
+    x = _nodes(left, right)
+    values = evaluate(job, x)
+    ends = evaluate(job, np.stack([left, right], axis=1))[0]
+    log_density = values[0]
+    plain = _shape(log_density, np.maximum(log_density.max(axis=1), ends.max(axis=1)), half)
+    height, mass, tail, at_ends = plain
+    missed = half * np.abs(np.exp(ends - height[:, None]) - at_ends).max(axis=1)
+    weighted = log_density + reference(job, x)
+    heavy = _shape(weighted, weighted.max(axis=1), half)
+    return x, values, np.stack([height, mass, tail, missed, _rise(log_density), *heavy[:3]])
+
+
+def _shape(log_density: Array, height: Array, half: Array) -> tuple[Array, Array, Array, Array]:
+    """Log height of each panel and, over the height: mass, last coefficients x half width, values at the ends."""
+    height = np.maximum(height, LOWEST)
+    seen = np.exp(log_density - height[:, None]) @ _TO_LOOKS
+    return height, half * seen[:, 0], half * np.abs(seen[:, 1:4]).max(axis=1), seen[:, 4:]
+
+
+def _rise(log_density: Array) -> Array:
+    """Nats between a panel's highest node and the higher of its neighbours; 0 where it is the first or the last."""
     top = log_density.argmax(axis=1)
     rows = np.arange(len(top))
-    height = log_density[rows, top]
-    peak = np.full(len(slack), -np.inf)
-    np.maximum.at(peak, job, height)
     beside = np.maximum(log_density[rows, np.maximum(top - 1, 0)], log_density[rows, np.minimum(top + 1, ORDER - 1)])
     inside = (top > 0) & (top < ORDER - 1)
     with np.errstate(invalid="ignore"):
-        return inside & (height > (peak - NEGLIGIBLE - slack)[job]) & (height - beside > SHARP)
+        return np.where(inside, log_density[rows, top] - beside, 0.0)
 
 
-def _tails(job: Ints, left: Array, right: Array, log_density: Array, n: int) -> Array:
-    """Size of the last Legendre coefficients of each panel x its half width, relative to the job's total."""
-    density, _ = _scaled(job, log_density, n)
-    half = 0.5 * (right - left)
-    coefficients = density @ TO_COEFFICIENTS[:, -3:]
-    total = np.zeros(n)
-    np.add.at(total, job, half * (density @ WEIGHTS))
-    return half * np.abs(coefficients).max(axis=1) / total[job]
+def _unresolved(job: Ints, looks: Array, tolerance: float, slack: Array) -> NDArray[np.bool_]:
+    """Panels whose polynomial is not yet their density.
 
-
-def _missed_at_ends(job: Ints, left: Array, right: Array, log_density: Array, ends: Array, n: int) -> Array:
-    """How far the polynomials miss the density at their panels' ends, x half width, relative to the job's total.
-
-    A peak as sharp as to fall off between an end and the first node leaves no trace in the coefficients.
+    The last coefficients are too large for the job's total; or the polynomial misses the density at an end,
+    where a peak that falls off before the first node leaves no trace in the coefficients; or a peak is so
+    sharp that the nodes may stand on its flanks only, and may yet matter.
     """
-    density, peak = _scaled(job, log_density, n)
-    half = 0.5 * (right - left)
-    total = np.zeros(n)
-    np.add.at(total, job, half * (density @ WEIGHTS))
-    there = np.exp(np.minimum(ends - peak[job][:, None], NEGLIGIBLE))
-    return half * np.abs(there - density @ _TO_ENDS).max(axis=1) / total[job]
+    height, mass, tail, missed, rise, heavy_height, heavy_mass, heavy_tail = looks
+    n = len(slack)
+    peak, scale = _scale(job, height, mass, n)
+    _, heavy_scale = _scale(job, heavy_height, heavy_mass, n)
+    bad = (tail * scale > tolerance) | (heavy_tail * heavy_scale > tolerance) | (missed * scale > ENDS * tolerance)
+    return bad | ((height > (peak - NEGLIGIBLE - slack)[job]) & (rise > SHARP))
+
+
+def _scale(job: Ints, height: Array, mass: Array, n: int) -> tuple[Array, Array]:
+    """Log peak of each job, and exp(height) over the job's total for each panel."""
+    peak = np.full(n, LOWEST)
+    np.maximum.at(peak, job, height)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        over_peak = np.exp(height - peak[job])
+        return peak, over_peak / np.bincount(job, mass * over_peak, n)[job]
 
 
 def _scaled(job: Ints, log_density: Array, n: int) -> tuple[Array, Array]:

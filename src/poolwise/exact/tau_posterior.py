@@ -24,34 +24,10 @@ Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 # offsets of the first panel edges in x: fine near the scale of the problem, geometric far out
-_OFFSETS = np.array(
+_OFFSETS = np.concatenate(
     [
-        0,
-        1.5,
-        3,
-        4.5,
-        6,
-        8,
-        10,
-        12.5,
-        15,
-        18,
-        22,
-        27,
-        33,
-        40,
-        50,
-        62,
-        77,
-        96,
-        120,
-        150,
-        190,
-        240,
-        300,
-        380,
-        480,
-        600,
+        np.arange(0, 6, 0.75),
+        [6, 8, 10, 12.5, 15, 18, 22, 27, 33, 40, 50, 62, 77, 96, 120, 150, 190, 240, 300, 380, 480, 600],
     ]
 )
 LOG_NODES_REACH = 1e-150  # c over the problem's scale where a prior needs nodes on log tau
@@ -93,8 +69,21 @@ class Studies:
 
     def given_tau(self, job: Ints, tau: Array) -> Array:
         """Log likelihood, mean and sd of mu given tau, shape (3, P, q); mu still centred."""
-        pick = [a if len(a) == 1 else a[job] for a in (self.y, self.v, self.m0, self.s0)]
-        return given_tau(tau, *pick)
+        parts = (self.y, self.v, self.m0, self.s0)
+        if len(tau) > 1 and all(len(a) == 1 for a in parts):  # jobs that differ in the prior on tau only
+            first, row = _distinct_rows(tau)
+            return given_tau(tau[first], *parts)[:, row]
+        return given_tau(tau, *(a if len(a) == 1 else a[job] for a in parts))
+
+
+def _distinct_rows(table: Array) -> tuple[Ints, Ints]:
+    """First row of each distinct kind, and the kind of each row: many jobs stand on the same panels."""
+    ends = table[:, 0] + 1j * table[:, -1]
+    _, first, row = np.unique(ends, return_index=True, return_inverse=True)
+    if np.array_equal(table[first][row], table):
+        return first, row
+    everyone = np.arange(len(table))
+    return everyone, everyone
 
 
 @final
@@ -264,7 +253,7 @@ def _coordinate(studies: Studies, priors: TauPriors, n: int) -> tuple[Array, Arr
     log_nodes = np.broadcast_to(priors.need_log_nodes(), (n,))
     lowest, upper = priors.ends()
     c = np.where(log_nodes, unit * LOG_NODES_REACH, unit)
-    offsets = np.concatenate([-_OFFSETS[:0:-1], _OFFSETS])
+    offsets = np.concatenate([-_OFFSETS[:0:-1], _OFFSETS]) if log_nodes.any() else _OFFSETS
     middle = np.where(log_nodes, np.arcsinh(unit / c), 0.0)
     with np.errstate(over="ignore"):
         last = np.arcsinh(np.minimum(upper, unit * FARTHEST) / c)
