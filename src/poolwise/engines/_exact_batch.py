@@ -17,7 +17,7 @@ from poolwise.exact.tau_posterior import Studies, TauPriors, tau_posterior
 from poolwise.model import RandomEffects
 
 Array = NDArray[np.float64]
-CHUNK = 128  # tables worked on at once: their arrays then stay in the processor's cache
+CHUNK = 170  # tables worked on at once: few enough for the cache and for matrix products that BLAS keeps on one core
 LARGE_BLOCK = 4_000_000  # numbers; without it every array of a chunk would be handed back and mapped anew
 TOLERANCE = 1e-9  # of a panel's last Legendre coefficients; limits are then good to about 1e-12 posterior sd
 

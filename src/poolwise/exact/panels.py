@@ -32,6 +32,7 @@ LOWEST = -1e300  # log density that stands for none
 ENDS = 100.0  # a polynomial may miss its panel's ends by this many tolerances: extrapolation is less exact
 NEGLIGIBLE = 60.0  # nats below the maximum at which a panel is left out: e^-60 = 1e-26
 SHARP = 2.0  # nats between a panel's highest node and its neighbours that call for halving
+NEARLY = 1e-9  # a Newton step this small, in half panels, leaves an error of about its square
 MAX_ROUNDS = 40
 
 Evaluate = Callable[[Ints, Array], Array]
@@ -125,7 +126,7 @@ class Panels:
                 step = t - gap / slope
             inside = (step >= low) & (step <= high)
             new = np.where(inside, step, 0.5 * (low + high))
-            settled = (np.abs(gap) * half < 1e-16) | (np.abs(new - t) < 1e-14)
+            settled = (np.abs(gap) * half < 1e-16) | (np.abs(new - t) < np.where(inside, NEARLY, 1e-14))
             t = new
             if settled.all():
                 break
