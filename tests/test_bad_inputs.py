@@ -49,6 +49,11 @@ def silently(make: Callable[[], Effects]) -> Effects:
         return make()
 
 
+def quiet_moderator(values: object) -> Effects:
+    return silently(lambda: with_moderator(values))
+
+
+TWINS = pd.DataFrame({"a": [1, 2, 3, 4, 6], "b": [3, 5, 7, 9, 13]})
 TWICE = pd.DataFrame([[0.1, 0.2, 0.3]] * 3, columns=["d", "se", "se"])
 
 ERRORS = {
@@ -151,19 +156,19 @@ ERRORS = {
         "moderators has the column name(s) m more than once",
     ),
     "53 moderator missing": (
-        lambda: design(with_moderator([1.0, 2.0, math.nan, 4.0, 5.0]), ["m"]),
+        lambda: design(quiet_moderator([1.0, 2.0, math.nan, 4.0, 5.0]), ["m"]),
         "moderator 'm' is missing for 'Cedar' (row 3)",
         "drop(study=...)",
     ),
-    "53 word missing": (lambda: design(with_moderator(["a", "b", None, "a", "b"]), ["m"]), "'Cedar' (row 3)"),
-    "53 in a formula": (lambda: design(with_moderator([1, 2, math.nan, 4, 5]), "~ m"), "'Cedar' (row 3)"),
-    "54 constant": (lambda: design(with_moderator([2, 2, 2, 2, 2]), ["m"]), "'m' is 2 for all 5 studies"),
+    "53 word missing": (lambda: design(quiet_moderator(["a", "b", None, "a", "b"]), ["m"]), "'Cedar' (row 3)"),
+    "53 in a formula": (lambda: design(quiet_moderator([1, 2, math.nan, 4, 5]), "~ m"), "'Cedar' (row 3)"),
+    "54 constant": (lambda: design(quiet_moderator([2, 2, 2, 2, 2]), ["m"]), "'m' is 2 for all 5 studies"),
     "56 too many": (
         lambda: design(with_moderator(list("abcde")), ["m"]),
         "5 coefficients (intercept, m[b], m[c], m[d], m[e]) for 5 studies",
     ),
     "57 collinear": (
-        lambda: design(table(moderators=pd.DataFrame({"a": [1, 2, 3, 4, 6], "b": [3, 5, 7, 9, 13]})), ["a", "b"]),
+        lambda: design(silently(lambda: table(moderators=TWINS)), ["a", "b"]),
         "'b' is determined by 'a'",
     ),
     "60 no such moderator": (
@@ -253,6 +258,15 @@ WARNINGS = {
         lambda: table(study=["Ash", "Ash", *NAMES[2:]], outcome="relapse"),
         "several effects from one study: 'Ash' on 'relapse' (rows 1, 2)",
     ),
+    "53 in the table": (
+        lambda: with_moderator([1.0, 2.0, math.nan, 4.0, 5.0]),
+        "the moderator 'm' is missing for 'Cedar' (row 3); a regression on it needs every value",
+    ),
+    "54 in the table": (lambda: with_moderator([2] * 5), "the moderator 'm' is 2 for all studies"),
+    "57 in the table": (
+        lambda: table(moderators=TWINS),
+        "moderators are determined by others, and no regression can hold both: 'b' by 'a'",
+    ),
     "55 a level with one study": (
         lambda: design(with_moderator(list("aabbc")), ["m"]),
         "levels with one study: 'm[c]' (only 'Fir')",
@@ -297,6 +311,11 @@ NOTES = {
     "41 fewer than five": (
         lambda: Effects(Y[:4], se=SE[:4]),
         "only 4 studies, fewer than 5: a prediction interval",
+    ),
+    "55 in the table": (lambda: with_moderator(list("aabbc")), "levels of moderators with one study: m[c]"),
+    "56 in the table": (
+        lambda: with_moderator(list("abcde")),
+        "all moderators together take 5 coefficients and there are 5 studies",
     ),
     "42 no labels": (
         lambda: Effects(Y, se=SE),
@@ -463,11 +482,27 @@ def test_ratios_without_logs_are_found_more_often_than_not_and_logs_left_in_peac
 
 
 def looks_unlogged(y: np.ndarray, se: np.ndarray) -> bool:
-    kept = silently(lambda: Effects(y, se=se, scale="log OR"))
-    return any("lie on both sides of 1" in note for note in kept.notes)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        Effects(y, se=se, scale="log OR")
+    return any("lie on both sides of 1" in str(warning.message) for warning in caught)
+
+
+def test_bcg_without_logs_is_noted():
+    """Its ratios vary more on the log scale than as they stand, so that nothing but their place speaks."""
+    bcg = pw.datasets.load("bcg")
+    kept = Effects(np.exp(bcg.y), se=bcg.se, scale="log RR")
+    assert any("all 13 effects are above 0 and lie on both sides of 1" in note for note in kept.notes)
+
+
+def test_several_outcomes_in_one_model_warn_and_stand_in_the_report():
+    kept = table(outcome=list("aabbb"))
+    with pytest.warns(PoolwiseWarning, match=r"2 outcomes \(a, b\) are pooled as one"):
+        result = pw.fit(kept, RandomEffects(), pw.Exact())
+    assert any("2 outcomes (a, b) are pooled as one" in note for note in result.report.notes)
 
 
 def test_41_few_studies_for_a_prediction_interval_warn_in_the_fit():
     effects = Effects([0.1, 0.4, 0.3], se=[0.1, 0.2, 0.2], scale="SMD")
-    with pytest.warns(PoolwiseWarning, match="the prediction interval rests on 3 studies"):
+    with pytest.warns(PoolwiseWarning, match="The prediction interval rests on 3 studies"):
         pw.fit(effects, RandomEffects(), pw.ClosedForm())

@@ -136,8 +136,10 @@ def test_a_year_warns_until_it_is_centred():
 def test_a_chain_of_aliases_names_every_column_and_its_sources():
     a, b = np.array([1.0, 2, 4, 3, 6, 5, 8, 9]), np.array([2.0, 1, 1, 5, 3, 2, 2, 4])
     frame = pd.DataFrame({"a": a, "b": b, "c": 2 * a - b + 3, "d": 5 * b})
+    with pytest.warns(PoolwiseWarning, match="'c' by 'a' and 'b'; 'd' by 'b'"):
+        effects = table(frame)
     with pytest.raises(InputError) as error:
-        design(table(frame), ["a", "b", "c", "d"])
+        design(effects, ["a", "b", "c", "d"])
     assert "'c' is determined by 'a' and 'b'" in str(error.value)
     assert "'d' is determined by 'b'" in str(error.value)
 

@@ -56,19 +56,22 @@ errors = st.floats(1e-3, 5.0)
 def tables(draw: st.DrawFn) -> Effects:
     study = draw(labels)
     k = len(study)
-    column = st.lists(st.floats(-1e6, 1e6), min_size=k, max_size=k)
+    column = st.lists(st.floats(-1e6, 1e6), min_size=k, max_size=k).filter(differ)
+    words = st.lists(st.sampled_from("uv"), min_size=k, max_size=k).filter(differ)
     return Effects(
         draw(st.lists(estimates, min_size=k, max_size=k)),
         se=draw(st.lists(errors, min_size=k, max_size=k)),
         study=study,
         outcome=draw(st.lists(st.sampled_from(["a", "b"]), min_size=k, max_size=k)),
         n=draw(st.lists(st.integers(1, 10_000) | st.just(np.nan), min_size=k, max_size=k)),
-        moderators=pd.DataFrame(
-            {"x": draw(column), "w": draw(st.lists(st.sampled_from("uv"), min_size=k, max_size=k))}
-        ),
+        moderators=pd.DataFrame({"x": draw(column), "w": draw(words)}),
         provenance=draw(st.sampled_from(["reported", "simulated", "reconstructed"])),
         scale="SMD",
     )
+
+
+def differ(values: list[object]) -> bool:
+    return len(set(values)) > 1
 
 
 def back(frame: pd.DataFrame) -> Effects:
@@ -163,11 +166,16 @@ def test_what_was_handed_in_can_change_without_the_table():
     assert list(effects.moderators.index) == [0, 1, 2, 3, 4, 5]
 
 
-def test_tables_without_moderators_do_not_share_a_frame():
-    first, second = table(moderators=None), table(moderators=None)
-    first.moderators["x"] = 1.0
-    assert second.moderators.shape == (6, 0)
-    assert table(moderators=None).moderators.shape == (6, 0)
+def test_moderators_are_lent_as_copies():
+    for effects in (table(), table(moderators=None)):
+        hashed, shape = effects.data_hash, effects.moderators.shape
+        lent = effects.moderators
+        lent["x"] = 1.0
+        lent.loc[0, "age"] = -1.0
+        assert effects.moderators.shape == shape
+        assert table(moderators=None).moderators.shape == (6, 0)
+        assert replace(effects, title="another").data_hash == hashed
+    assert table().moderators["age"][0] != -1.0
 
 
 def test_copies_are_equal():
@@ -256,7 +264,8 @@ def test_a_part_recounts_its_studies_and_keeps_the_history():
         "left out on request: Birch",
     )
     assert part.notes[2].startswith("only 4 studies, fewer than 5")
-    assert len(part.notes) == 3
+    assert part.notes[3] == "levels of moderators with one study: setting[a]"
+    assert len(part.notes) == 4
     assert sum("fewer than 5" in note for note in part.drop(study="Fir").notes) == 1
 
 
@@ -352,7 +361,10 @@ def test_a_csv_file_becomes_a_table(tmp_path):
     assert list(frame) == ["study", "d", "se", "setting", "year"]
     assert frame["year"].tolist()[:2] == [2001.0, 2002.0]
     assert frame["setting"].isna().tolist() == [False, True, False, False]
-    with pytest.warns(PoolwiseWarning, match="1 of 4 studies dropped: 'D' \\(row 4\\)"):
+    with (
+        pytest.warns(PoolwiseWarning, match="the moderator 'year' is missing for row 3"),
+        pytest.warns(PoolwiseWarning, match="1 of 4 studies dropped: 'D' \\(row 4\\)"),
+    ):
         effects = Effects.from_frame(frame, y="d", se="se", study="study", moderators=["year"], decimal=",")
     assert effects.study == ("Müller; Groß", "Öz", "study 3")
     assert effects.y.tolist() == [0.39, -0.1, 0.2]

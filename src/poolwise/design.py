@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, listing, nearest, warn
 from poolwise.intake.cells import Rows
+from poolwise.intake.moderators import aliased
 
 if TYPE_CHECKING:
     from formulaic.parser.types import Factor
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 INTERCEPT = "intercept"
-ALIAS_TOLERANCE = 1e-8  # of a column's own length, after the mean is taken out
 FAR_FROM_ZERO = 10.0  # standard deviations
 
 
@@ -84,7 +84,6 @@ def design(effects: Effects, moderators: str | Sequence[str]) -> Design:
 
     Examples
     --------
-    >>> import poolwise as pw
     >>> import poolwise as pw
     >>> design(pw.datasets.load("bcg"), ["ablat"]).names
     ('intercept', 'ablat')
@@ -225,41 +224,20 @@ def _from_formula(formula: str, frame: pd.DataFrame) -> tuple[Array, tuple[str, 
 def _check_rank(X: Array, names: tuple[str, ...], k: int) -> None:
     """Refuse columns that others determine, and as many coefficients as studies."""
     p = len(names)
-    aliased = _aliased(X, names)
+    determined = aliased(X, names, constant=names[:1] == (INTERCEPT,))
     if p >= k:
-        also = f"; determined by the others: {listing(aliased)}" if aliased else ""
+        also = f"; determined by the others: {listing(determined)}" if determined else ""
         raise InputError(
             f"{p} coefficients ({listing(names)}) for {k} studies{also}",
             "fewer coefficients than studies, best ten studies for each",
             "fewer moderators, or fewer levels",
         )
-    if aliased:
+    if determined:
         told = "; ".join(
             f"'{name}' is determined by {' and '.join(f"'{other}'" for other in others)}"
-            for name, others in aliased.items()
+            for name, others in determined.items()
         )
         raise InputError(f"collinear moderators: {told}", "columns that differ", "leaving one of them out")
-
-
-def _aliased(X: Array, names: tuple[str, ...]) -> dict[str, list[str]]:
-    """Columns that are linear combinations of columns before them, each with those columns."""
-    deviations = X - X.mean(axis=0) if names[:1] == (INTERCEPT,) else X
-    kept: list[int] = []
-    aliased: dict[str, list[str]] = {}
-    for place in range(1 if names[:1] == (INTERCEPT,) else 0, X.shape[1]):
-        length = float(np.linalg.norm(deviations[:, place]))
-        if length <= ALIAS_TOLERANCE * float(np.linalg.norm(X[:, place])):
-            aliased[names[place]] = [INTERCEPT]
-            continue
-        column, before = deviations[:, place] / length, deviations[:, kept]
-        before = before / np.linalg.norm(before, axis=0)
-        share, *_ = np.linalg.lstsq(before, column, rcond=None)
-        if np.linalg.norm(column - before @ share) > ALIAS_TOLERANCE:
-            kept.append(place)
-        else:
-            used = np.abs(share) > 1e-6
-            aliased[names[place]] = [names[other] for other, uses in zip(kept, used, strict=True) if uses]
-    return aliased
 
 
 def _lone_levels(X: Array, names: tuple[str, ...], frame: pd.DataFrame, effects: Effects) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any, final
 
 import numpy as np
@@ -48,7 +49,7 @@ class Effects:
     study : tuple of str
         Study labels, length k.
     moderators : DataFrame
-        One row for each estimate (no columns when there are none); a private copy.
+        One row for each estimate (no columns when there are none); a new copy each time it is asked for.
     outcome : tuple of str
         Outcome of each estimate, length k.
     n : ndarray
@@ -166,7 +167,7 @@ class Effects:
         """Whether any estimate is a reconstruction, so that everything made from the table must say so."""
         return "reconstructed" in self.provenance
 
-    @property
+    @cached_property
     def data_hash(self) -> str:
         """SHA-256 of all that enters a fit, row by row, 16 hex digits; titles and notes do not count."""
         sizes = np.where(np.isnan(self.n), -1.0, self.n)
@@ -246,7 +247,7 @@ class Effects:
         """The table as a new frame: study, outcome, y, se, n, the moderators, provenance; k rows."""
         columns: dict[str, Any] = {"study": list(self.study), "outcome": list(self.outcome)}
         columns |= {"y": self.y, "se": self.se, "n": self.n}
-        columns |= {str(name): self.moderators[name] for name in self.moderators}
+        columns |= {str(name): column for name, column in self.moderators.items()}
         return pd.DataFrame({**columns, "provenance": list(self.provenance)})
 
     def __repr__(self) -> str:
@@ -266,6 +267,25 @@ class Effects:
         ]
         more = (f"and {self.k - SHOWN_ROWS} more studies",) if self.k > SHOWN_ROWS else ()
         return show.card(self.title or "Effects", facts=facts, header=shown, rows=rows, notes=(*more, *self.notes))
+
+
+class _Lent:
+    """A field that hands out copies of its frame: what a caller does to one stays with the caller."""
+
+    def __init__(self, name: str) -> None:
+        self.name = "_" + name
+
+    def __get__(self, effects: Effects | None, owner: type | None = None) -> pd.DataFrame:
+        if effects is None:
+            raise AttributeError(self.name)
+        frame: pd.DataFrame = vars(effects)[self.name]
+        return frame.copy(deep=False)  # pandas copies what is written to
+
+    def __set__(self, effects: Effects, frame: pd.DataFrame) -> None:
+        vars(effects)[self.name] = frame
+
+
+Effects.moderators = _Lent("moderators")  # type: ignore[assignment]
 
 
 def _directions(words: tuple[str, str]) -> tuple[str, str]:
@@ -301,7 +321,7 @@ def _subset(effects: Effects, keep: NDArray[np.bool_], said: str, allow_single: 
     kept = ("scale", "title", "citation", "directions", "dropped")
     words = {**{name: getattr(effects, name) for name in kept}, "allow_single": allowed}
     history = (*effects._history, said) if said else effects._history
-    looks = (*counted, *columns.value_remarks(effects.scale, Rows(columns.study)))
+    looks = (*counted, *columns.looks(effects.scale, Rows(columns.study)))
     part = object.__new__(Effects)
     _fill(part, columns, words, history, looks)
     return part

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from poolwise.effects import Effects
+from poolwise.engines._closed_form_notes import prediction
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
-from poolwise.errors import FitError, ModelError, warn
+from poolwise.errors import FitError, ModelError, listing, warn
 from poolwise.model import CommonEffect, Model, RandomEffects, remarks
 from poolwise.result import NO_PRIOR, Result
 
@@ -27,9 +29,6 @@ def pairs_table() -> str:
         cells = ("yes" if engine in known else "no" for engine in engines)
         lines.append(f"| `{model.__name__}` | " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-FEW_TO_PREDICT = 5
 
 
 class Engine(Protocol):
@@ -65,7 +64,8 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
     Raises
     ------
     ModelError
-        When the pair of model and engine does not exist, or the posterior is improper by construction.
+        When the pair of model and engine does not exist, the table is none, or the posterior is improper by
+        construction.
     FitError
         With ``strict=True``, when the report's status is a failure.
 
@@ -86,15 +86,31 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
             f"{type(model).__name__} by {engine!r} does not exist",
             " or ".join(f"{known.__name__}()" for known in engines),
         )
-    result = engine.fit(effects, model)
-    if isinstance(engine, ClosedForm) and isinstance(model, RandomEffects) and effects.k < FEW_TO_PREDICT:
-        warn(
-            f"the prediction interval rests on {effects.k} studies; below {FEW_TO_PREDICT} its width says little about "
-            "the data; Exact() with a prior on tau says what is assumed"
+    if not isinstance(effects, Effects):
+        raise ModelError(
+            f"fit was given {type(effects).__name__} as its table", "Effects", "pw.Effects.from_frame(frame, ...)"
         )
+    result = engine.fit(effects, model)
+    if isinstance(engine, ClosedForm) and isinstance(model, RandomEffects):
+        for sentence in prediction(effects.k):
+            warn(sentence)
+    several = _several_outcomes(effects)
+    if several:
+        result = replace(result, report=replace(result.report, notes=(*result.report.notes, several)))
+        warn(several)
     if result.prior != NO_PRIOR:
         for sentence in remarks(result.model, effects):
             warn(sentence)
     if strict and result.report.failed:
         raise FitError(f"{result.label}: status {result.report.status}", advice=result.report.advice)
     return result
+
+
+def _several_outcomes(effects: Effects) -> str:
+    """That one model pools several outcomes as if they were one; empty when it does not."""
+    if len(effects.outcomes) < 2:
+        return ""
+    return (
+        f"{len(effects.outcomes)} outcomes ({listing(effects.outcomes)}) are pooled as one, and effects of one study "
+        "as independent; effects.select(outcome=...) answers each question by itself"
+    )

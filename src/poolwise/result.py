@@ -127,6 +127,8 @@ class Result:
         What only the engine knows; unread outside its own module.
     tree : callable, optional
         Makes the DataTree of draws for ArviZ.
+    absent : mapping of str to str
+        Why a quantity that others have is not here, by name.
     """
 
     label: str
@@ -142,6 +144,7 @@ class Result:
     evidence: float = math.nan
     native: Any = field(default=None, repr=False)
     tree: Callable[[], xr.DataTree] | None = field(default=None, repr=False)
+    absent: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, name: str) -> Quantity:
         """The quantity of that name.
@@ -154,9 +157,10 @@ class Result:
         try:
             return self.quantities[name]
         except KeyError:
-            raise MissingQuantityError(
-                f"'{self.label}' has no quantity '{name}'", advice=nearest(name, self.quantities)
-            ) from None
+            found = f"'{self.label}' has no quantity '{name}'"
+            if name in self.absent:
+                raise MissingQuantityError(f"{found}: {self.absent[name]}") from None
+            raise MissingQuantityError(found, advice=nearest(str(name), self.quantities)) from None
 
     def __repr__(self) -> str:
         """One line: label, studies, mean effect with its interval, status."""

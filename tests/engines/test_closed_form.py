@@ -259,7 +259,9 @@ def test_tau2_at_zero_is_a_finding_that_advises_the_exact_engine():
 
 def test_two_studies_have_no_prediction_interval():
     result = pw.fit(of(0.1, 0.9), RE, pw.ClosedForm())
-    assert np.isnan(result["theta_new"].interval()).all()
+    assert "theta_new" not in result.quantities
+    with pytest.raises(MissingQuantityError, match="it needs at least 3 studies and there are 2"):
+        result["theta_new"]
     assert any("needs at least 3 studies and there are 2" in note for note in result.report.notes)
     assert np.isfinite(result["mu"].interval()).all()
 

@@ -7,6 +7,7 @@ import math
 from poolwise.closed_form.heterogeneity import QTest, q_profile_is_empty
 from poolwise.closed_form.inference import Coefficients
 from poolwise.closed_form.tau2 import Tau2
+from poolwise.engines._closed_form_quantities import FEWEST_TO_PREDICT
 from poolwise.result import Finding
 
 
@@ -28,11 +29,19 @@ def single(k: int) -> tuple[str, ...]:
 
 def prediction(k: int) -> tuple[str, ...]:
     """Too few studies for a prediction interval, or hardly enough."""
-    if k < 3:
-        return (f"There is no prediction interval: it needs at least 3 studies and there are {k}.",)
+    if k < FEWEST_TO_PREDICT:
+        return (f"There is no prediction interval: {too_few_to_predict(k)}.",)
     if k < 5:
-        return (f"The prediction interval rests on {k} studies; below 5 its width says little about the data.",)
+        return (
+            f"The prediction interval rests on {k} studies; below 5 its width says little about the data; Exact() "
+            "with a prior on tau says what is assumed.",
+        )
     return ()
+
+
+def too_few_to_predict(k: int) -> str:
+    """Why there is no prediction interval."""
+    return f"it needs at least {FEWEST_TO_PREDICT} studies and there are {k}"
 
 
 def inflation(coef: Coefficients, interval: str) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ INTERVAL_WORDS = {
     "hartung-knapp": "Hartung-Knapp",
     "hartung-knapp-adhoc": "Hartung-Knapp ad hoc",
 }
+FEWEST_TO_PREDICT = 3
 PREDICTION_WORDS = {"z": "z", "t": "t, k - 1", "riley": "Riley, t, k - 2"}
 
 
@@ -97,16 +98,17 @@ def common_effect_quantities(coef: Coefficients, test: QTest, interval: str) -> 
 def random_effects_quantities(
     coef: Coefficients, between: Tau2, test: QTest, interval: str, prediction: str
 ) -> dict[str, Estimate]:
-    """The quantities of a random-effects fit: mu, tau, tau2, theta_new, I2, H2, Q."""
+    """The quantities of a random-effects fit: mu, tau, tau2, theta_new (from 3 studies on), I2, H2, Q."""
     data, tau2, typical = coef.fit.data, float(between.value[0]), test.typical
     mean = _mean(coef, interval)
     i2, h2 = partial(i2_of_tau2, typical=typical), partial(h2_of_tau2, typical=typical)
     profiled = partial(_profiled, data, between)
+    new = _new_effect(mean, tau2, float(prediction_df(data, prediction)[0]), prediction)
     return {
         "mu": mean,
         "tau": profiled(np.sqrt),
         "tau2": profiled(_itself, sd=float(between.se[0])),
-        "theta_new": _new_effect(mean, tau2, float(prediction_df(data, prediction)[0]), prediction),
+        **({"theta_new": new} if data.count[0] >= FEWEST_TO_PREDICT else {}),
         "I2": profiled(i2),
         "H2": profiled(h2),
         "Q": _q(test),

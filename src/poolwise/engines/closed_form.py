@@ -19,6 +19,7 @@ from poolwise.closed_form.tau2 import ESTIMATORS, estimate_tau2
 from poolwise.effects import Effects
 from poolwise.engines import _closed_form_notes as notes
 from poolwise.engines._closed_form_quantities import (
+    FEWEST_TO_PREDICT,
     INTERVAL_WORDS,
     StudyEstimates,
     common_effect_quantities,
@@ -99,7 +100,8 @@ class ClosedForm:
         Returns
         -------
         Result
-            With ``mu``, ``Q``, ``I2``, ``H2``, and for random effects ``tau``, ``tau2``, ``theta_new``.
+            With ``mu``, ``Q``, ``I2``, ``H2``, and for random effects ``tau``, ``tau2`` and, from 3 studies on,
+            ``theta_new``.
 
         Raises
         ------
@@ -193,7 +195,14 @@ def _pack(fitted: _Fitted, effects: Effects, model: Model, engine: ClosedForm, b
         studies=StudyEstimates(position, fitted.coef, fitted.tau2, fitted.study_kind),
         weights=dict(zip(labels, (w / w.sum()).tolist(), strict=True)),
         report=report,
+        absent=_absent(model, effects.k),
     )
+
+
+def _absent(model: Model, k: int) -> dict[str, str]:
+    if isinstance(model, CommonEffect):
+        return dict.fromkeys(("tau", "tau2", "theta_new"), "a common effect has no spread between studies")
+    return {"theta_new": f"for a prediction interval {notes.too_few_to_predict(k)}"} if k < FEWEST_TO_PREDICT else {}
 
 
 def _log_likelihoods(coef: Coefficients) -> dict[str, float]:

@@ -109,14 +109,14 @@ def quantiles(p: Array, weight: Array, centre: Array, spread: Array) -> Array:
             live = np.flatnonzero(finite & (high > low))
         rows = slice(None) if live.size == len(x) else live
         here = x[rows]
-        chosen = [part if len(part) == 1 else part[rows] for part in parts]
+        centre_, inverse_, weight_, pull_, width_ = (part if len(part) == 1 else part[rows] for part in parts)
         sign = direction[rows]
-        step, short = _probit_step(here, sign, target[rows], *chosen[:4], room[:, : len(here)])
+        step, short = _probit_step(here, sign, target[rows], centre_, inverse_, weight_, pull_, room[:, : len(here)])
         below = short == (sign > 0)
         low[rows] = np.where(below, here, low[rows])
         high[rows] = np.where(below, high[rows], here)
         new = here + sign * step
-        settled = np.abs(step) <= SETTLED * chosen[4]
+        settled = np.abs(step) <= SETTLED * width_
         astray = ~settled & ~((new > low[rows]) & (new < high[rows]))
         if count > PATIENCE and count % 2:  # a step that wanders about a sharp component: halve the bracket instead
             astray = ~settled

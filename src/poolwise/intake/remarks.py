@@ -110,11 +110,12 @@ def value_remarks(y: Array, se: Array, n: Array, scale: Scale, rows: Rows) -> tu
     if far.any():
         values = listing(f"{rows.name(row)}: {y[row]:.4g}" for row in np.flatnonzero(far).tolist())
         remarks.append(Remark(f"effects beyond {scale.plausible_limit:g} on the scale '{scale}', check: {values}"))
-    if scale.is_ratio and _looks_unlogged(y, se):
+    if scale.is_ratio and len(y) >= 3 and y.min() > 0.0 and y.min() < 1.0 < y.max():
         remarks.append(
             Remark(
                 f"all {len(y)} effects are above 0 and lie on both sides of 1, as ratios do, but the scale "
-                f"'{scale}' wants logs; if they are ratios, use Effects.from_ratios(...)"
+                f"'{scale}' wants logs; if they are ratios, use Effects.from_ratios(...)",
+                warn=_looks_unlogged(y, se),
             )
         )
     if _looks_like_variances(se, n, VARIANCE_TIMES_N.get(scale.name, 0.0)):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from poolwise.errors import InputError, listing, nearest
 from poolwise.intake import remarks, rows
 from poolwise.intake.cells import Array, Remark, Rows, numbers, study_labels, words
+from poolwise.intake.moderators import moderator_remarks
 from poolwise.scale import Scale
 
 PROVENANCES = ("reported", "reconstructed", "simulated")
@@ -70,9 +71,12 @@ class Columns:
             moderators=self.moderators.iloc[chosen].reset_index(drop=True),
         )
 
-    def value_remarks(self, scale: Scale, names: Rows) -> tuple[Remark, ...]:
-        """What the numbers look like on this scale."""
-        return remarks.value_remarks(self.y, self.se, self.n, scale, names)
+    def looks(self, scale: Scale, names: Rows) -> tuple[Remark, ...]:
+        """What the numbers look like on this scale, and the moderators."""
+        return (
+            *remarks.value_remarks(self.y, self.se, self.n, scale, names),
+            *moderator_remarks(self.moderators, names),
+        )
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,7 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
     return Checked(
         columns=replace(columns, study=unique),
         history=(*history, *read, *more, *swapped, *gone, *repeated),
-        looks=(*counted, *columns.value_remarks(scale, named)),
+        looks=(*counted, *columns.looks(scale, named)),
         dropped=dropped,
     )
 

@@ -1,0 +1,122 @@
+"""What a table's moderators look like before any regression asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from poolwise.errors import listing
+from poolwise.intake.cells import Array, Remark, Rows
+from poolwise.intake.rows import KEY_COLUMNS
+
+ALIAS_TOLERANCE = 1e-8  # of a column's own length, after the mean is taken out
+
+
+def moderator_remarks(moderators: pd.DataFrame, rows: Rows) -> tuple[Remark, ...]:
+    """Moderators that a regression will refuse, or that say little.
+
+    A table may carry columns that no model uses, so that what stops a regression is a warning here.
+
+    Parameters
+    ----------
+    moderators : DataFrame
+        k rows; columns that tell the effects of one study apart are not looked at.
+    rows : Rows
+        What the rows are called in messages.
+
+    Returns
+    -------
+    tuple of Remark
+        Missing values, constants, columns that determine each other (with a warning), levels with one study,
+        more coefficients than studies (without).
+    """
+    frame = moderators[[name for name in moderators if name not in KEY_COLUMNS]]
+    if frame.empty:
+        return ()
+    remarks: list[Remark] = []
+    numbers: dict[str, Array] = {}
+    lone: list[str] = []
+    coefficients = 1
+    for name, column in frame.items():
+        gaps = column.isna().to_numpy(dtype=bool)
+        if gaps.any():
+            remarks.append(
+                Remark(
+                    f"the moderator '{name}' is missing for {rows.names(gaps)}; a regression on it needs every value"
+                )
+            )
+        if len(column) > 1 and column.nunique() == 1 and not gaps.any():
+            remarks.append(
+                Remark(
+                    f"the moderator '{name}' is {column.tolist()[0]!r} for all studies and can explain no differences"
+                )
+            )
+        elif pd.api.types.is_numeric_dtype(column):
+            coefficients += 1
+            if not gaps.any():
+                numbers[str(name)] = column.to_numpy(dtype=float)
+        else:
+            count = column.value_counts()
+            coefficients += len(count) - 1
+            lone += [f"{name}[{level}]" for level in count.index[count == 1]] if len(count) < len(column) else []
+    remarks += _determined(numbers)
+    if lone:
+        remarks.append(Remark(f"levels of moderators with one study: {listing(lone)}", warn=False))
+    if coefficients >= len(frame) > 2:
+        told = f"all moderators together take {coefficients} coefficients and there are {len(frame)} studies"
+        remarks.append(Remark(f"{told}; a regression needs fewer, best ten studies for each", warn=False))
+    return tuple(remarks)
+
+
+def _determined(numbers: dict[str, Array]) -> list[Remark]:
+    k = len(next(iter(numbers.values()), ()))
+    if len(numbers) < 2 or k <= len(numbers) + 1 or not all(np.isfinite(x).all() for x in numbers.values()):
+        return []
+    names = ("intercept", *numbers)
+    found = aliased(np.column_stack([np.ones(k), *numbers.values()]), names, constant=True)
+    if not found:
+        return []
+    told = "; ".join(f"'{name}' by {_and(others)}" for name, others in found.items())
+    return [Remark(f"moderators are determined by others, and no regression can hold both: {told}")]
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(f"'{name}'" for name in names)
+
+
+def aliased(X: Array, names: Sequence[str], *, constant: bool) -> dict[str, list[str]]:
+    """Columns that are linear combinations of columns before them, each with those columns.
+
+    Parameters
+    ----------
+    X : ndarray
+        A design matrix, shape (k, p).
+    names : sequence of str
+        Its columns.
+    constant : bool
+        Whether the first column is the intercept.
+
+    Returns
+    -------
+    dict of str to list of str
+        Empty when the columns are linearly independent.
+    """
+    deviations = X - X.mean(axis=0) if constant else X
+    kept: list[int] = []
+    found: dict[str, list[str]] = {}
+    for place in range(int(constant), X.shape[1]):
+        length = float(np.linalg.norm(deviations[:, place]))
+        if length <= ALIAS_TOLERANCE * float(np.linalg.norm(X[:, place])):
+            found[names[place]] = [names[0]]
+            continue
+        column, before = deviations[:, place] / length, deviations[:, kept]
+        before = before / np.linalg.norm(before, axis=0)
+        share, *_ = np.linalg.lstsq(before, column, rcond=None)
+        if np.linalg.norm(column - before @ share) > ALIAS_TOLERANCE:
+            kept.append(place)
+        else:
+            used = np.abs(share) > 1e-6
+            found[names[place]] = [names[other] for other, uses in zip(kept, used, strict=True) if uses]
+    return found
