@@ -89,7 +89,14 @@ TYPOS = [
     ("{ HalfNormal = 0.5 }", "0.5", "model.tau", "0.5", "a family with its parameters", ""),
     ("{ HalfNormal = 0.5 }", "{ Normal = [0, 1] }", "model.tau", "Normal", "[0, inf)", ""),
     ("{ HalfNormal = 0.5 }", "{ HalfNormal = 0.5 }\ntau_fixed = 0.1", "model", "tau_fixed", "one of the two", ""),
-    ('"REML", interval = "hartung-knapp" }', '"REMLL" }', "engines.closed_form[1].tau2", '"REMLL"', "DL, HE", "REML"),
+    (
+        '"REML", interval = "hartung-knapp" }',
+        '"REMLL" }',
+        "engines.closed_form[1].tau2",
+        '"REMLL"',
+        "REML, DL, PM",
+        "REML",
+    ),
     ('interval = "hartung-knapp" }', 'interval = "knapp" }', "engines.closed_form[1].interval", "knapp", "wald", ""),
     ('{ model = "common-effect" }', '{ modle = "x" }', "engines.closed_form[0].modle", '"x"', "tau2", "model"),
     (
@@ -235,6 +242,48 @@ def test_a_scale_without_defaults_asks_for_priors(tmp_path):
     assert "no prior panel for the scale 'MD'" in refused(tmp_path, text)
     given = text.replace("prior_panel = true", "tau = [{ HalfNormal = 1 }, { HalfCauchy = 2 }]")
     assert len(pw.load_analysis(written(tmp_path, given)).panel.priors) == 2
+
+
+CLOSED_FORM_ONLY = """
+title = "Fertiliser"
+question = "How much more does a field yield?"
+data = { csv = { file = "my.csv", decimal = "," }, scale = "MD" }
+engines.closed_form = [{ tau2 = "REML" }, { model = "common-effect" }]
+"""
+
+
+def test_closed_form_fits_need_no_priors_on_any_scale(tmp_path):
+    (tmp_path / "my.csv").write_text("study;y;se\na;1,5;0,2\nb;1,2;0,2\nc;0,9;0,1\n", encoding="utf-8")
+    analysis = pw.load_analysis(written(tmp_path, CLOSED_FORM_ONLY))
+    assert analysis.effects.y.tolist() == [1.5, 1.2, 0.9]
+    assert analysis.panel is None
+    assert analysis.statement() == ("y_i ~ Normal(theta_i, se_i)", "theta_i ~ Normal(mu, tau)")
+    with pytest.warns(PoolwiseWarning, match="prediction interval rests on 3 studies"):
+        done = pw.run(analysis, out=tmp_path / "results")
+    report = done.report.read_text(encoding="utf-8")
+    assert "default of the scale" not in report
+    assert f"(mean difference) is {done['REML, Hartung-Knapp']['mu'].point:.3f}" in report
+
+
+def test_advice_is_given_in_the_words_of_the_file(tmp_path):
+    (tmp_path / "my.csv").write_text("study;y;se\na;1,5;0,2\nb;1,2;0,2\nc;0,9;0,1\n", encoding="utf-8")
+    with_exact = CLOSED_FORM_ONLY + "engines.exact = {}\n"
+    assert "mu = 'Flat', tau = { HalfNormal = s }" in refused(tmp_path, with_exact)
+    with_priors = with_exact + "model = { mu = 'Flat', tau = { HalfNormal = 1 } }\n"
+    assert "sensitivity.tau = [{ HalfNormal = s }, ...], or prior_panel = false" in refused(tmp_path, with_priors)
+    assert "decimal = ','" in refused(tmp_path, CLOSED_FORM_ONLY.replace(', decimal = ","', ""))
+
+
+def test_columns_of_a_csv_speak_for_themselves(tmp_path):
+    rows = "study,y,vi,timepoint\na,0.1,0.04,1\na,0.3,0.09,2\nc,0.2,0.01,1\n"
+    (tmp_path / "my.csv").write_text(rows, encoding="utf-8")
+    line = 'csv = { file = "my.csv", se = "vi" }'
+    with pytest.warns(PoolwiseWarning) as caught:
+        effects = pw.load_analysis(written(tmp_path, changed('dataset = "working_alliance"', line))).effects
+    assert any("column 'vi' looks like variances" in str(warning.message) for warning in caught)
+    assert effects.moderators["timepoint"].tolist() == [1, 2, 1]
+    (tmp_path / "my.csv").write_text(rows.replace("0.09,2", "0.09,1"), encoding="utf-8")
+    assert "timepoint occur twice" in refused(tmp_path, changed('dataset = "working_alliance"', line))
 
 
 def test_priors_for_a_panel_need_a_model_with_a_prior_on_tau(tmp_path):

@@ -11,6 +11,7 @@ from poolwise.effects import Effects
 from poolwise.errors import ModelError
 from poolwise.priors import Prior
 
+DEFAULT = "default of the scale"
 DEFAULT_PRIORS: dict[str, tuple[Prior, Prior]] = {
     "SMD": (priors.Normal(0.0, 1.0, "SMD"), priors.HalfNormal(0.5, "SMD")),
     "log OR": (priors.Normal(0.0, 2.0, "log OR"), priors.HalfNormal(1.0, "log OR")),
@@ -47,7 +48,7 @@ class CommonEffect:
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
-        return ("y_i ~ Normal(mu, se_i)", f"mu ~ {self.mu or 'default of the scale'}")
+        return ("y_i ~ Normal(mu, se_i)", f"mu ~ {self.mu or DEFAULT}")
 
 
 @final
@@ -98,13 +99,11 @@ class RandomEffects:
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
-        tau = (
-            f"tau = {self.tau_fixed:g}" if self.tau_fixed is not None else f"tau ~ {self.tau or 'default of the scale'}"
-        )
+        tau = f"tau = {self.tau_fixed:g}" if self.tau_fixed is not None else f"tau ~ {self.tau or DEFAULT}"
         return (
             "y_i ~ Normal(theta_i, se_i)",
             "theta_i ~ Normal(mu, tau)",
-            f"mu ~ {self.mu or 'default of the scale'}",
+            f"mu ~ {self.mu or DEFAULT}",
             tau,
         )
 

@@ -17,7 +17,7 @@ from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import AnalysisError, PoolwiseError
 from poolwise.fit import PAIRS
-from poolwise.model import CommonEffect, Model, RandomEffects
+from poolwise.model import DEFAULT_PRIORS, CommonEffect, Model, RandomEffects
 from poolwise.prior_catalogue import panel
 from poolwise.priors import Prior
 
@@ -67,6 +67,42 @@ def stated(section: ModelSection, kind: str) -> Model:
     return RandomEffects(mu=section.mu, tau=section.tau, tau_fixed=section.tau_fixed)
 
 
+def resolved(spec: Spec, effects: Effects) -> Model:
+    """The model of the file, every prior explicit if any fit uses priors.
+
+    Parameters
+    ----------
+    spec : Spec
+        The file.
+    effects : Effects
+        Its study table.
+
+    Returns
+    -------
+    Model
+        With the priors as stated where only closed-form fits are asked for and the scale of effect has no
+        defaults to fill them in.
+
+    Raises
+    ------
+    PoolwiseError
+        When a prior is needed, the file leaves it out and the scale of effect has no default.
+    """
+    return _explicit(stated(spec.model, spec.model.kind), effects, needed=_uses_priors(spec))
+
+
+def _uses_priors(spec: Spec) -> bool:
+    engines, wanted = spec.engines, spec.sensitivity
+    panel_asked_for = wanted.prior_panel and bool(wanted.model_fields_set & {"prior_panel", "tau"})
+    return bool(engines.exact or engines.nuts or wanted.mu or panel_asked_for or spec.report.evidence)
+
+
+def _explicit(model: Model, effects: Effects, *, needed: bool) -> Model:
+    if needed or effects.scale.name in DEFAULT_PRIORS:
+        return model.resolved(effects)
+    return model
+
+
 def planned_fits(spec: Spec, model: Model, effects: Effects, found: list[Problem]) -> tuple[PlannedFit, ...]:
     """Every fit that the file asks for: the frequentist ones, the exact ones, NUTS.
 
@@ -75,7 +111,7 @@ def planned_fits(spec: Spec, model: Model, effects: Effects, found: list[Problem
     spec : Spec
         The file.
     model : Model
-        Its model, every prior explicit.
+        Its model, every prior explicit where one is used.
     effects : Effects
         Its study table.
     found : list of Problem
@@ -121,7 +157,8 @@ def _frequentist(spec: Spec, row: ClosedFormRow, effects: Effects) -> PlannedFit
     section = spec.model
     if kind != section.kind:
         section = section.model_copy(update={"tau": None, "tau_fixed": None})
-    return PlannedFit(row.label or "", stated(section, kind).resolved(effects), ClosedForm(**settings))
+    model = _explicit(stated(section, kind), effects, needed=False)
+    return PlannedFit(row.label or "", model, ClosedForm(**settings))
 
 
 def _bayesian(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,29 @@ class Problem:
 def of_error(key: str, error: PoolwiseError, value: object = None) -> Problem:
     """The problem that an error of the package tells, at the key whose value led to it."""
     found = error.found if value is None else f"found {shown(value)}: {error.found}"
-    return Problem(key, found, error.expected, error.advice)
+    return Problem(key, found, error.expected, _as_toml(error.advice))
+
+
+def _as_toml(advice: str) -> str:
+    """Advice that is given as Python, as an analysis file would spell it; left alone where a file has no such key.
+
+    Examples
+    --------
+    >>> _as_toml("RandomEffects(mu=priors.Flat(), tau=priors.HalfNormal(0.5)) in the unit of the effects")
+    "mu = 'Flat', tau = { HalfNormal = 0.5 } in the unit of the effects"
+    """
+
+    def prior(match: re.Match[str]) -> str:
+        family, given = match.groups()
+        if not given:
+            return f"'{family}'"
+        return f"{{ {family} = [{given}] }}" if "," in given else f"{{ {family} = {given} }}"
+
+    words = re.sub(r"priors\.(\w+)\(([^()]*)\)", prior, advice)
+    words = re.sub(r"prior_panel\(effects, priors=(\[.*\])\)", r"sensitivity.tau = \1, or prior_panel = false", words)
+    words = re.sub(r"(?:RandomEffects|CommonEffect)\(([^()]*=[^()]*)\)", r"\1", words)
+    words = re.sub(r"\b(mu|tau|encoding|decimal|delimiter)=(?=\S)", r"\1 = ", words)
+    return words.replace("allow_single=True", "in Python Effects(..., allow_single=True)")
 
 
 def of_validation(error: ValidationError, root: type[BaseModel]) -> list[Problem]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from poolwise import datasets
 from poolwise.analysis import problems
-from poolwise.analysis.plan import check_evidence, planned_fits, planned_panel, stated, tried
+from poolwise.analysis.plan import check_evidence, planned_fits, planned_panel, resolved, tried
 from poolwise.analysis.problems import Problem
 from poolwise.analysis.record import Analysis
 from poolwise.effects import Effects
@@ -53,7 +53,7 @@ def load_analysis(path: str | Path) -> Analysis:
     effects = _effects(document, path.parent, found)
     if spec is None or effects is None:
         raise problems.together(path, found)
-    model = tried("model", found, lambda: stated(spec.model, spec.model.kind).resolved(effects))
+    model = tried("model", found, partial(resolved, spec, effects))
     if model is None:
         raise problems.together(path, found)
     fits = planned_fits(spec, model, effects, found)
@@ -94,7 +94,7 @@ def _document(path: Path, content: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise AnalysisError(f"{path} is not UTF-8 text (byte {error.start})", "a TOML file in UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        raise AnalysisError(f"{path} is not valid TOML: {error}", "a TOML file, as poolwise show prints it") from None
+        raise AnalysisError(f"{path} is not valid TOML: {error}", "a TOML file such as those in models/") from None
 
 
 def _validated(document: dict[str, Any]) -> tuple[Spec | None, list[Problem]]:

@@ -10,7 +10,7 @@ from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.nuts import NUTS
 from poolwise.fit import Engine
-from poolwise.model import Model, RandomEffects
+from poolwise.model import DEFAULT, Model, RandomEffects
 from poolwise.priors import Prior
 
 
@@ -109,5 +109,5 @@ class Analysis:
     data_notes: tuple[str, ...] = field(default=(), repr=False)
 
     def statement(self) -> tuple[str, ...]:
-        """The generative statement of the model that will run, a line each."""
-        return self.model.statement()
+        """The generative statement of the model that will run, a line each; no priors where no fit uses any."""
+        return tuple(line for line in self.model.statement() if not line.endswith(DEFAULT))

@@ -13,6 +13,7 @@ from poolwise.analysis.spec import Data, Table
 from poolwise.effects import Effects
 from poolwise.errors import PoolwiseError, listing, nearest
 from poolwise.intake.files import read_csv
+from poolwise.intake.rows import KEY_COLUMNS
 from poolwise.scale import SCALES
 
 Directions = tuple[str, str] | None
@@ -80,7 +81,7 @@ def _outcome_fits(outcome: str | None, outcomes: tuple[str, ...], found: list[Pr
 
 
 def _own(data: Data, table: Table, folder: Path, found: list[Problem]) -> Effects | None:
-    frame = _frame(folder / table.file, found)
+    frame = _frame(folder, table, found)
     if data.scale is None:
         expected = f"one of {listing(SCALES, 20)}"
         found.append(Problem("data.scale", "this key is missing, and a CSV file does not tell it", expected))
@@ -89,17 +90,17 @@ def _own(data: Data, table: Table, folder: Path, found: list[Problem]) -> Effect
     names = _names(table, frame, found)
     if names is None or data.scale is None:
         return None
-    columns = {part: frame[name].tolist() for part, name in names.items()}
     try:
-        return Effects(
-            y=columns["y"],
-            se=columns.get("se"),
-            v=columns.get("v"),
-            study=columns["study"],
-            outcome=columns.get("outcome", data.outcome),
-            n=columns.get("n"),
+        return Effects.from_frame(
+            frame if "outcome" in names or data.outcome is None else frame.assign(**{table.outcome: data.outcome}),
+            y=names["y"],
+            se=names.get("se"),
+            v=names.get("v"),
+            study=names["study"],
+            outcome=names.get("outcome", None if data.outcome is None else table.outcome),
+            n=names.get("n"),
+            moderators=[name for name in KEY_COLUMNS if name in frame and name not in names.values()],
             scale=data.scale,
-            provenance=frame["provenance"].astype(str).tolist() if "provenance" in frame else "reported",
             title=Path(table.file).name,
         )
     except PoolwiseError as error:
@@ -123,7 +124,8 @@ def _names(table: Table, frame: pd.DataFrame, found: list[Problem]) -> dict[str,
     return None if missing else names
 
 
-def _frame(path: Path, found: list[Problem]) -> pd.DataFrame | None:
+def _frame(folder: Path, table: Table, found: list[Problem]) -> pd.DataFrame | None:
+    path = folder / table.file
     if not path.is_file():
         beside = [other.name for other in path.parent.glob("*.csv")] if path.parent.is_dir() else []
         advice = nearest(path.name, beside) if beside else ""
@@ -132,7 +134,7 @@ def _frame(path: Path, found: list[Problem]) -> pd.DataFrame | None:
         )
         return None
     try:
-        return read_csv(path)
+        return read_csv(path, encoding=table.encoding, delimiter=table.delimiter, decimal=table.decimal)
     except PoolwiseError as error:
         found.append(of_error("data.csv", error))
         return None

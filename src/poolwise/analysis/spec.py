@@ -5,7 +5,7 @@ Every field's description is what an error message prints as the expectation, an
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -18,6 +18,8 @@ from pydantic import (
 )
 
 from poolwise import priors
+from poolwise.closed_form.inference import INTERVALS, PREDICTIONS
+from poolwise.closed_form.tau2 import ESTIMATORS
 from poolwise.errors import ModelError
 from poolwise.model import RandomEffects
 from poolwise.priors import FAMILIES, Prior
@@ -97,6 +99,9 @@ class Table(Section):
     v: Words | None = Field(default=None, description="name of the column of sampling variances, instead of se")
     n: Words = Field(default="n", description="name of the column of sample sizes, used when it is there")
     outcome: Words = Field(default="outcome", description="name of the column of outcomes, used when it is there")
+    decimal: Literal[".", ","] = Field(default=".", description="the decimal mark, '.' or ','")
+    delimiter: Words | None = Field(default=None, description="what separates the cells, found by itself if left out")
+    encoding: Words = Field(default="utf-8", description="how the file's text is written, such as 'utf-8' or 'cp1252'")
 
     @model_validator(mode="after")
     def _one_of_se_and_v(self) -> Table:
@@ -153,9 +158,12 @@ class ModelSection(Section):
         return self
 
 
-Tau2 = Literal["DL", "HE", "HS", "HSk", "SJ", "ML", "REML", "EB", "PM", "PMM", "GENQ", "DLIT", "SJIT"]
-Interval = Literal["wald", "t", "hartung-knapp", "hartung-knapp-adhoc"]
-Prediction = Literal["z", "t", "riley"]
+if TYPE_CHECKING:
+    type Tau2 = str
+    type Interval = str
+    type Prediction = str
+else:
+    Tau2, Interval, Prediction = (Literal[tuple(names)] for names in (ESTIMATORS, INTERVALS, PREDICTIONS))
 
 
 class ClosedFormRow(Section):

@@ -47,7 +47,7 @@ def too_few_to_predict(k: int) -> str:
 def inflation(coef: Coefficients, interval: str) -> tuple[str, ...]:
     """The Hartung-Knapp standard error is below the inverse-variance one."""
     factor = math.sqrt(float(coef.inflation[0]))
-    if interval != "hartung-knapp" or factor >= 1.0:
+    if interval != "hartung-knapp" or factor > 0.995:
         return ()
     return (
         f"The Hartung-Knapp standard error of mu is {factor:.2g} times the inverse-variance one; "

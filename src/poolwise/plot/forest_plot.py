@@ -37,6 +37,7 @@ def forest(
     prob: float = 0.95,
     by: str | None = None,
     rope: tuple[float, float] | None = None,
+    title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Forest plot of a result from any engine.
@@ -59,6 +60,8 @@ def forest(
         ``"outcome"`` or a moderator whose values head blocks of studies.
     rope : tuple of float, optional
         Region of practical equivalence to shade, on the analysis scale.
+    title : str, optional
+        Words above the figure, instead of the study table's own title; reconstructed data are named in any case.
     ax : Axes, optional
         Axes whose place the figure takes. By default a new pyplot figure as large as its rows need.
 
@@ -91,7 +94,7 @@ def forest(
     span = _span(frame, result.effects.scale, rope)
     notes = forest_notes(frame, results, rope=rope, leaves_axis=_leaves(frame, span))
     with plain_text():
-        (axes, *_), placed = _canvas.draw(forest_sheet(frame, lines, result.effects, notes), ax)
+        (axes, *_), placed = _canvas.draw(forest_sheet(frame, lines, result.effects, notes, title), ax)
         axes.set_xlim(*span)
         _draw_axis(axes, placed, result.effects, rope)
         _draw_studies(axes, lines.rows)

@@ -102,7 +102,9 @@ def body(frame: pd.DataFrame, results: Sequence[Result]) -> Body:
     return Body(tuple(rows), rule, y + 0.05)
 
 
-def forest_sheet(frame: pd.DataFrame, lines: Body, effects: Effects, notes: Sequence[Phrase]) -> Sheet:
+def forest_sheet(
+    frame: pd.DataFrame, lines: Body, effects: Effects, notes: Sequence[Phrase], title: str | None = None
+) -> Sheet:
     """The sheet of a forest plot: its words in columns left and right of one axes.
 
     Parameters
@@ -115,6 +117,8 @@ def forest_sheet(frame: pd.DataFrame, lines: Body, effects: Effects, notes: Sequ
         The study table.
     notes : sequence of Phrase
         The paragraphs below.
+    title : str, optional
+        Words above, instead of the table's own title.
 
     Returns
     -------
@@ -122,7 +126,7 @@ def forest_sheet(frame: pd.DataFrame, lines: Body, effects: Effects, notes: Sequ
     """
     shrunken = bool(frame.loc[frame["row"] == "study", "point"].notna().any())
     return Sheet(
-        title=_title(effects),
+        title=_title(effects.title if title is None else title, effects),
         lines=tuple(
             Line(row.y, bold=row.kind in _BOLD, colour=row.colour if row.kind == "block" else _sheet.INK)
             for row in lines.rows
@@ -208,8 +212,8 @@ def _labels(rows: Sequence[Row], effects: Effects) -> Column:
     return Column(heading, cells, spill=frozenset(i for i, row in enumerate(rows) if row.kind != "study"))
 
 
-def _title(effects: Effects) -> str:
-    title = _text.plain(effects.title)
+def _title(words: str, effects: Effects) -> str:
+    title = _text.plain(words)
     if not effects.reconstructed or _SAID in title.casefold():
         return title
     return f"{title} — reconstructed data" if title else "Reconstructed data"

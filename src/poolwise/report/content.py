@@ -46,8 +46,10 @@ class Content:
 
     @property
     def main(self) -> Result:
-        """The result that the figures show: the first with a posterior for mu, else the last one."""
-        return next((one for one in self.results if isinstance(one["mu"], Distribution)), self.results[-1])
+        """The result that the figures show: the first with a posterior for mu, else the last of the stated model."""
+        posteriors = (one for one in self.results if isinstance(one["mu"], Distribution))
+        stated = (one for one in reversed(self.results) if type(one.model) is type(self.analysis.model))
+        return next(posteriors, next(stated, self.results[-1]))
 
     @property
     def beside(self) -> tuple[Result, ...]:
