@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import final
 
 from poolwise import priors
@@ -81,10 +82,10 @@ class RandomEffects:
         _check_tau(self.tau)
         if self.tau is not None and self.tau_fixed is not None:
             raise ModelError(
-                f"both a prior for tau ({self.tau}) and tau_fixed = {self.tau_fixed:g} are given",
+                f"both a prior for tau ({self.tau}) and tau_fixed = {self.tau_fixed} are given",
                 "one of the two",
             )
-        if self.tau_fixed is not None and not (math.isfinite(self.tau_fixed) and self.tau_fixed >= 0):
+        if self.tau_fixed is not None and not _is_sd(self.tau_fixed):
             raise ModelError(f"tau_fixed = {self.tau_fixed!r}", "a finite standard deviation of at least 0")
 
     @property
@@ -117,6 +118,10 @@ def prior_words(model: Model) -> str:
     if isinstance(model, RandomEffects):
         parts.append(f"tau = {model.tau_fixed:g}" if model.tau_fixed is not None else f"tau ~ {model.tau}")
     return ", ".join(parts)
+
+
+def _is_sd(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and 0.0 <= float(value) < math.inf
 
 
 def _check_mu(prior: Prior | None) -> None:

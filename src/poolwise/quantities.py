@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, final, runtime_checkable
+from functools import cached_property
+from numbers import Real
+from typing import Any, Literal, Protocol, final, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poolwise.errors import ModelError
+from poolwise.errors import MissingQuantityError, ModelError, listing, nearest
 
 Array = NDArray[np.float64]
 IntervalKind = Literal["equal-tailed", "shortest"]
@@ -75,12 +77,70 @@ class Law(Protocol):
         """Draws, shape (size,)."""
 
 
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class ByStudy(Mapping[str, Quantity]):
+    """A quantity for each study, by label, made when it is asked for.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        In the order of the table.
+    make : callable
+        Makes the quantity of the study in row i.
+    """
+
+    labels: tuple[str, ...]
+    make: Callable[[int], Quantity]
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {label: row for row, label in enumerate(self.labels)}
+
+    def __getitem__(self, label: str) -> Quantity:
+        """The quantity of the study with this label.
+
+        Raises
+        ------
+        MissingQuantityError
+            When there is no such study; the message offers the nearest.
+        """
+        try:
+            row = self._rows[label]
+        except (KeyError, TypeError):
+            raise MissingQuantityError(
+                f"there is no study {label!r}", advice=nearest(str(label), self.labels)
+            ) from None
+        return self.make(row)
+
+    def __iter__(self) -> Iterator[str]:
+        """The labels in the order of the table."""
+        return iter(self.labels)
+
+    def __len__(self) -> int:
+        """Number of studies."""
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        """The number of studies and the first labels."""
+        return f"<{len(self.labels)} studies: {listing(self.labels)}>"
+
+
 def check_prob(prob: float) -> float:
     """The probability of an interval, checked to lie strictly between 0 and 1."""
-    if not 0.0 < prob < 1.0:
-        hint = f"prob={prob / 100:g}" if 1.0 < prob < 100.0 else "prob=0.95"
+    if isinstance(prob, bool) or not isinstance(prob, Real) or not 0.0 < prob < 1.0:
+        percent = isinstance(prob, Real) and 1.0 < prob < 100.0
+        hint = f"prob={prob / 100:g}" if percent else "prob=0.95"
         raise ModelError(f"prob = {prob!r} is no probability", "a number between 0 and 1", hint)
     return float(prob)
+
+
+def check_whole(name: str, value: object, least: int, usual: int) -> int:
+    """The setting, checked to be a whole number of at least `least`; an error offers `usual` instead."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value < 2**63:
+        expected = f"{name} as a whole number of at least {least}"
+        raise ModelError(f"{name} = {value!r}", expected, f"{name}={usual}")
+    return int(value)
 
 
 @final
@@ -116,6 +176,15 @@ class Estimate:
     def interval_kind(self) -> str:
         """Words for the kind of interval."""
         return self.kind
+
+    def __getattr__(self, name: str) -> Any:
+        """Say why an estimate has no `cdf`, `pdf`, `ppf` or `sample`."""
+        if name in ("cdf", "pdf", "ppf", "sample", "mean"):
+            raise AttributeError(
+                f"a frequentist estimate has no {name}: it gives no probabilities of parameter values; "
+                "a posterior from Exact() or NUTS() does"
+            )
+        raise AttributeError(f"'Estimate' has no attribute '{name}'")
 
 
 @final
@@ -187,7 +256,9 @@ class Posterior:
 
     def sample(self, size: int, seed: int) -> Array:
         """Draws of this quantity, shape (size,); the same seed gives the same draws."""
-        return self.law.sample(size, np.random.default_rng(seed))
+        return self.law.sample(
+            check_whole("size", size, 0, 1000), np.random.default_rng(check_whole("seed", seed, 0, 1))
+        )
 
 
 def _shortest(law: Law, prob: float) -> tuple[float, float]:

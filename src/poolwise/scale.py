@@ -40,12 +40,25 @@ class Scale:
         What leads back to the reading scale: ``"identity"``, ``"log"``, ``"fisher z"`` or ``"logit"``.
     natural_label : str
         Words for an axis on the reading scale: ``"risk ratio"``.
+
+    Raises
+    ------
+    InputError
+        For an unknown transform; the message offers the nearest.
     """
 
     name: str
     label: str
     transform: str
     natural_label: str
+
+    def __post_init__(self) -> None:
+        if self.transform not in _BACK:
+            raise InputError(
+                f"Scale has transform = {self.transform!r}",
+                "one of " + ", ".join(f"'{name}'" for name in _BACK),
+                nearest(str(self.transform), _BACK),
+            )
 
     def back(self, x: ArrayLike) -> Array:
         """Values on the reading scale: x, exp(x), tanh(x) or 1 / (1 + exp(-x)).
@@ -118,6 +131,19 @@ SCALES = {
 }
 
 
+# other words for a scale; for an error's advice only, since "OR" may mean numbers without logs
+MEANT = {
+    **dict.fromkeys(("d", "g", "cohen's d", "hedges' g", "hedges g", "cohen d"), "SMD"),
+    **{name: f"log {name.upper()}" for name in ("or", "rr", "hr", "irr", "rom")},
+    **{f"log{name}": f"log {name.upper()}" for name in ("or", "rr", "hr", "irr", "rom")},
+    **dict.fromkeys(("z", "zcor", "fisher's z", "r", "cor"), "Fisher z"),
+    **dict.fromkeys(("odds ratio", "log odds ratio"), "log OR"),
+    **dict.fromkeys(("risk ratio", "log risk ratio"), "log RR"),
+    **dict.fromkeys(("hazard ratio", "log hazard ratio"), "log HR"),
+    **dict.fromkeys(("prop", "proportion"), "logit"),
+}
+
+
 def as_scale(scale: Scale | str) -> Scale:
     """The scale of that name, or the scale itself.
 
@@ -138,7 +164,9 @@ def as_scale(scale: Scale | str) -> Scale:
     if isinstance(scale, Scale):
         return scale
     folded = {name.casefold(): known for name, known in SCALES.items()}
+    word = str(scale).casefold()
     try:
-        return folded[str(scale).casefold()]
+        return folded[word]
     except KeyError:
-        raise InputError(f"unknown scale '{scale}'", advice=nearest(str(scale), SCALES)) from None
+        advice = f"did you mean '{MEANT[word]}'?" if word in MEANT else nearest(str(scale), SCALES)
+        raise InputError(f"unknown scale '{scale}'", "one of " + ", ".join(SCALES), advice) from None

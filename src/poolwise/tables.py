@@ -51,6 +51,8 @@ def summary(result: Result, *, prob: float = 0.95) -> pd.DataFrame:
     ------
     ModelError
         When `prob` is no probability.
+    InputError
+        When something other than a result is given.
 
     Examples
     --------
@@ -60,6 +62,7 @@ def summary(result: Result, *, prob: float = 0.95) -> pd.DataFrame:
     np.float64(-0.715)
     """
     check_prob(prob)
+    _check_results("summary", (result,))
     rows = [
         {"quantity": name, **_numbers(quantity, prob), "prior": result.prior, "data": result.data_label}
         for name, quantity in result.quantities.items()
@@ -88,7 +91,7 @@ def compare(*results: Result, prob: float = 0.95) -> pd.DataFrame:
     InputError
         When something other than results is given, or nothing.
     """
-    _check_results(results)
+    _check_results("compare", results)
     frames = [
         summary(result, prob=prob).assign(
             label=result.label,
@@ -128,6 +131,7 @@ def studies(result: Result, *, prob: float = 0.95) -> pd.DataFrame:
         When `prob` is no probability.
     """
     check_prob(prob)
+    _check_results("studies", (result,))
     effects = result.effects
     reach = special.ndtri(0.5 + prob / 2.0) * effects.se
     shrunken = pd.DataFrame([_numbers(result.studies[name], prob) for name in effects.labels])
@@ -169,9 +173,9 @@ def _tau(result: Result) -> np.float64:
     return np.float64(0.0 if tau is None else tau.point)
 
 
-def _check_results(results: tuple[object, ...]) -> None:
+def _check_results(asked: str, results: tuple[object, ...]) -> None:
     wrong = [type(result).__name__ for result in results if not isinstance(result, Result)]
     if wrong:
-        raise InputError(f"compare was given {', '.join(wrong)}", "results", "compare(first, second)")
+        raise InputError(f"{asked} was given {', '.join(wrong)}", "a Result", "pw.fit(effects, model, engine)")
     if not results:
-        raise InputError("compare was given nothing", "one result or more")
+        raise InputError(f"{asked} was given nothing", "one result or more")

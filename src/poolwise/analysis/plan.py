@@ -7,15 +7,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from poolwise.analysis import problems
-from poolwise.analysis.problems import Problem
+from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.record import Panel, PlannedFit
 from poolwise.effects import Effects
 from poolwise.engines._moments import refuse_improper
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
-from poolwise.errors import AnalysisError, PoolwiseError
+from poolwise.errors import AnalysisError
 from poolwise.fit import PAIRS
 from poolwise.model import DEFAULT_PRIORS, CommonEffect, Model, RandomEffects
 from poolwise.prior_catalogue import panel
@@ -23,29 +22,6 @@ from poolwise.priors import Prior
 
 if TYPE_CHECKING:
     from poolwise.analysis.spec import ClosedFormRow, ModelSection, Spec
-
-
-def tried[T](key: str, found: list[Problem], make: Callable[[], T]) -> T | None:
-    """What `make` makes, or None when it raises an error of the package, which joins what was found.
-
-    Parameters
-    ----------
-    key : str
-        Path of the key whose value led to it.
-    found : list of Problem
-        What is wrong so far; grows.
-    make : callable
-        Without arguments.
-
-    Returns
-    -------
-    object or None
-    """
-    try:
-        return make()
-    except PoolwiseError as error:
-        found.append(problems.of_error(key, error))
-        return None
 
 
 def stated(section: ModelSection, kind: str) -> Model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final, get_args
@@ -65,6 +65,29 @@ def _as_toml(advice: str) -> str:
     words = re.sub(r"(?:RandomEffects|CommonEffect)\(([^()]*=[^()]*)\)", r"\1", words)
     words = re.sub(r"\b(mu|tau|encoding|decimal|delimiter)=(?=\S)", r"\1 = ", words)
     return words.replace("allow_single=True", "in Python Effects(..., allow_single=True)")
+
+
+def tried[T](key: str, found: list[Problem], make: Callable[[], T]) -> T | None:
+    """What `make` makes, or None when it raises an error of the package, which joins what was found.
+
+    Parameters
+    ----------
+    key : str
+        Path of the key whose value led to it.
+    found : list of Problem
+        What is wrong so far; grows.
+    make : callable
+        Without arguments.
+
+    Returns
+    -------
+    object or None
+    """
+    try:
+        return make()
+    except PoolwiseError as error:
+        found.append(of_error(key, error))
+        return None
 
 
 def of_validation(error: ValidationError, root: type[BaseModel]) -> list[Problem]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from poolwise import datasets
 from poolwise.analysis import problems
-from poolwise.analysis.plan import check_evidence, planned_fits, planned_panel, resolved, tried
-from poolwise.analysis.problems import Problem
+from poolwise.analysis.plan import check_evidence, planned_fits, planned_panel, resolved
+from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.record import Analysis
 from poolwise.effects import Effects
 from poolwise.errors import AnalysisError

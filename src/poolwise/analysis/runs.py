@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, final
 
 from poolwise.analysis.record import Analysis, PlannedFit
 from poolwise.engines.nuts import NUTS
-from poolwise.errors import MissingQuantityError, nearest
+from poolwise.errors import AnalysisError, MissingQuantityError, nearest
 from poolwise.fit import fit
 from poolwise.result import Result
 
@@ -126,7 +126,8 @@ def run(
     Raises
     ------
     AnalysisError
-        When the folder cannot be written to, or another process is writing to it; before the first fit.
+        When the folder cannot be written to, or another process is writing to it, or `analysis` is none; before
+        the first fit.
 
     Examples
     --------
@@ -136,6 +137,10 @@ def run(
     """
     from poolwise import report
 
+    if not isinstance(analysis, Analysis):
+        raise AnalysisError(
+            f"run was given {type(analysis).__name__}", "an Analysis", "pw.run(pw.load_analysis('models/bcg.toml'))"
+        )
     folder = Path("results") / analysis.name if out is None else Path(out)
     total = len(analysis.fits) + (analysis.panel is not None) + 1
     tell = progress or (lambda step: None)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from poolwise import datasets
-from poolwise.analysis.problems import Problem, of_error
+from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.spec import Data, Table
 from poolwise.effects import Effects
-from poolwise.errors import PoolwiseError, listing, nearest
+from poolwise.errors import listing, nearest
 from poolwise.intake.files import read_csv
 from poolwise.intake.rows import KEY_COLUMNS
-from poolwise.scale import SCALES
+from poolwise.scale import SCALES, as_scale
 
 Directions = tuple[str, str] | None
 
@@ -39,17 +40,17 @@ def studies(data: Data, folder: Path, directions: Directions, found: list[Proble
         The rows of the outcome asked for, where the table names outcomes.
     """
     before = len(found)
-    if data.scale is not None and data.scale.casefold() not in {name.casefold() for name in SCALES}:
-        found.append(Problem("data.scale", f"unknown scale '{data.scale}'", advice=nearest(data.scale, SCALES)))
+    if data.scale is not None:
+        tried("data.scale", found, partial(as_scale, data.scale))
     whole = _packaged(data, found) if data.csv is None else _own(data, data.csv, folder, found)
     if whole is None or not _outcome_fits(data.outcome, whole.outcomes, found) or len(found) > before:
         return None
-    try:
-        chosen = whole.select(outcome=data.outcome) if data.outcome in whole.outcomes else whole
-        return chosen if directions is None else replace(chosen, directions=directions)
-    except PoolwiseError as error:
-        found.append(of_error("data", error))
-        return None
+    return tried("data", found, partial(_chosen, whole, data.outcome, directions))
+
+
+def _chosen(whole: Effects, outcome: str | None, directions: Directions) -> Effects:
+    chosen = whole.select(outcome=outcome) if outcome in whole.outcomes else whole
+    return chosen if directions is None else replace(chosen, directions=directions)
 
 
 def _packaged(data: Data, found: list[Problem]) -> Effects | None:
@@ -90,22 +91,20 @@ def _own(data: Data, table: Table, folder: Path, found: list[Problem]) -> Effect
     names = _names(table, frame, found)
     if names is None or data.scale is None:
         return None
-    try:
-        return Effects.from_frame(
-            frame if "outcome" in names or data.outcome is None else frame.assign(**{table.outcome: data.outcome}),
-            y=names["y"],
-            se=names.get("se"),
-            v=names.get("v"),
-            study=names["study"],
-            outcome=names.get("outcome", None if data.outcome is None else table.outcome),
-            n=names.get("n"),
-            moderators=[name for name in KEY_COLUMNS if name in frame and name not in names.values()],
-            scale=data.scale,
-            title=Path(table.file).name,
-        )
-    except PoolwiseError as error:
-        found.append(of_error("data.csv", error))
-        return None
+    make = partial(
+        Effects.from_frame,
+        frame if "outcome" in names or data.outcome is None else frame.assign(**{table.outcome: data.outcome}),
+        y=names["y"],
+        se=names.get("se"),
+        v=names.get("v"),
+        study=names["study"],
+        outcome=names.get("outcome", None if data.outcome is None else table.outcome),
+        n=names.get("n"),
+        moderators=[name for name in KEY_COLUMNS if name in frame and name not in names.values()],
+        scale=data.scale,
+        title=Path(table.file).name,
+    )
+    return tried("data.csv", found, make)
 
 
 def _names(table: Table, frame: pd.DataFrame, found: list[Problem]) -> dict[str, str] | None:
@@ -133,8 +132,5 @@ def _frame(folder: Path, table: Table, found: list[Problem]) -> pd.DataFrame | N
             Problem("data.csv", f"there is no file '{path}'", "a path from the analysis file's folder", advice)
         )
         return None
-    try:
-        return read_csv(path, encoding=table.encoding, delimiter=table.delimiter, decimal=table.decimal)
-    except PoolwiseError as error:
-        found.append(of_error("data.csv", error))
-        return None
+    make = partial(read_csv, path, encoding=table.encoding, delimiter=table.delimiter, decimal=table.decimal)
+    return tried("data.csv", found, make)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, final
@@ -28,7 +28,6 @@ from poolwise.closed_form.inference import (
 )
 from poolwise.closed_form.least_squares import Array, Data
 from poolwise.closed_form.tau2 import Tau2
-from poolwise.errors import MissingQuantityError, nearest
 from poolwise.quantities import Estimate
 
 INTERVAL_WORDS = {
@@ -43,13 +42,11 @@ PREDICTION_WORDS = {"z": "z", "t": "t, k - 1", "riley": "Riley, t, k - 2"}
 
 @final
 @dataclass(frozen=True, eq=False)
-class StudyEstimates(Mapping[str, Estimate]):
-    """Study effects by label, each made when it is asked for.
+class StudyEstimates:
+    """Makes the estimate of each study's effect.
 
     Attributes
     ----------
-    position : mapping of str to int
-        Row of each label.
     coef : Coefficients
         The fit.
     tau2 : ndarray, shape (1,)
@@ -58,7 +55,6 @@ class StudyEstimates(Mapping[str, Estimate]):
         Words for their intervals.
     """
 
-    position: Mapping[str, int]
     coef: Coefficients
     tau2: Array
     kind: str
@@ -67,22 +63,10 @@ class StudyEstimates(Mapping[str, Estimate]):
     def _effects(self) -> StudyEffects:
         return study_effects(self.coef, self.tau2)
 
-    def __getitem__(self, label: str) -> Estimate:
-        """The effect of the study with this label."""
-        try:
-            i = self.position[label]
-        except KeyError:
-            raise MissingQuantityError(f"there is no study '{label}'", advice=nearest(label, self.position)) from None
-        theta, sd = float(self._effects.theta[0, i]), float(self._effects.sd[0, i])
+    def __call__(self, row: int) -> Estimate:
+        """The effect of the study in this row."""
+        theta, sd = float(self._effects.theta[0, row]), float(self._effects.sd[0, row])
         return Estimate(theta, sd, partial(symmetric, theta, sd, float(self.coef.df[0])), self.kind)
-
-    def __iter__(self) -> Iterator[str]:
-        """The labels in the order of the table."""
-        return iter(self.position)
-
-    def __len__(self) -> int:
-        """Number of studies."""
-        return len(self.position)
 
 
 def common_effect_quantities(coef: Coefficients, test: QTest, interval: str) -> dict[str, Estimate]:

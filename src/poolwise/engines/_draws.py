@@ -13,7 +13,7 @@ from poolwise.effects import Effects
 from poolwise.engines._heterogeneity import typical_variance
 from poolwise.engines._moments import MOST_MOMENTS, highest_moment
 from poolwise.model import CommonEffect, RandomEffects
-from poolwise.quantities import DrawsLaw, Estimate, Posterior, Quantity
+from poolwise.quantities import ByStudy, DrawsLaw, Estimate, Posterior, Quantity
 
 Array = NDArray[np.float64]
 
@@ -86,11 +86,15 @@ def quantities(
     return {**mean, **between, "theta_new": Posterior(DrawsLaw(draws["theta_new"], moments["theta_new"]))}
 
 
-def studies(effects: Effects, draws: Mapping[str, Array], moments: Mapping[str, int]) -> dict[str, Quantity]:
+def studies(effects: Effects, draws: Mapping[str, Array], moments: Mapping[str, int]) -> ByStudy:
     """Posterior of each theta_i, whose moments all exist; theta_i is mu under a common effect."""
+    return ByStudy(effects.labels, partial(_study, draws, moments["mu"]))
+
+
+def _study(draws: Mapping[str, Array], mu_moments: int, row: int) -> Posterior:
     if "theta" not in draws:
-        return {name: Posterior(DrawsLaw(draws["mu"], moments["mu"])) for name in effects.labels}
-    return {name: Posterior(DrawsLaw(draws["theta"][..., i])) for i, name in enumerate(effects.labels)}
+        return Posterior(DrawsLaw(draws["mu"], mu_moments))
+    return Posterior(DrawsLaw(draws["theta"][..., row]))
 
 
 def weights(effects: Effects, draws: Mapping[str, Array]) -> dict[str, float]:

@@ -28,7 +28,7 @@ from poolwise.engines._closed_form_quantities import (
 from poolwise.engines._versions import versions
 from poolwise.errors import ModelError, nearest
 from poolwise.model import CommonEffect, Model, RandomEffects
-from poolwise.quantities import Estimate
+from poolwise.quantities import ByStudy, Estimate
 from poolwise.result import Finding, FitReport, Result
 
 
@@ -175,7 +175,6 @@ def _random_effects(data: Data, estimator: str | float, interval: str, predictio
 
 def _pack(fitted: _Fitted, effects: Effects, model: Model, engine: ClosedForm, began: float) -> Result:
     labels = effects.labels
-    position = {label: i for i, label in enumerate(labels)}
     w = fitted.coef.fit.w[0, 0]
     report = FitReport(
         findings=fitted.findings,
@@ -192,7 +191,7 @@ def _pack(fitted: _Fitted, effects: Effects, model: Model, engine: ClosedForm, b
         engine=engine,
         interval_kind=fitted.quantities["mu"].kind,
         quantities=fitted.quantities,
-        studies=StudyEstimates(position, fitted.coef, fitted.tau2, fitted.study_kind),
+        studies=ByStudy(labels, StudyEstimates(fitted.coef, fitted.tau2, fitted.study_kind)),
         weights=dict(zip(labels, (w / w.sum()).tolist(), strict=True)),
         report=report,
         absent=_absent(model, effects.k),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -12,11 +12,10 @@ import numpy as np
 from poolwise.effects import Effects
 from poolwise.engines._exact_posterior import Fitted, quadrature
 from poolwise.engines._moments import missing_moments, refuse_improper
-from poolwise.engines._settings import check_whole
 from poolwise.engines._versions import versions
-from poolwise.errors import MissingQuantityError, ModelError, listing, nearest
+from poolwise.errors import ModelError
 from poolwise.model import CommonEffect, RandomEffects, prior_words, remarks
-from poolwise.quantities import IntervalKind, Posterior, Quantity
+from poolwise.quantities import ByStudy, IntervalKind, Posterior, check_whole
 from poolwise.result import Finding, FitReport, Result
 
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ class Exact:
             engine=self,
             interval_kind=f"credible ({self.kind})",
             quantities=fitted.quantities(self.kind),
-            studies=_StudyPosteriors(fitted, effects.labels, self.kind),
+            studies=ByStudy(effects.labels, partial(_study, fitted, self.kind)),
             weights=dict(zip(effects.labels, fitted.weights().tolist(), strict=True)),
             report=report,
             prior=prior_words(resolved),
@@ -121,29 +120,8 @@ class Exact:
         return replace(result, tree=_Tree(fitted, self, result.label))
 
 
-@final
-@dataclass(frozen=True)
-class _StudyPosteriors(Mapping[str, Quantity]):
-    """Posterior of each study's true effect, made when asked for."""
-
-    fitted: Fitted
-    labels: tuple[str, ...]
-    kind: IntervalKind
-
-    def __getitem__(self, label: str) -> Quantity:
-        try:
-            return Posterior(self.fitted.theta(self.labels.index(label)), self.kind)
-        except ValueError:
-            raise MissingQuantityError(f"no study '{label}'", advice=nearest(label, self.labels)) from None
-
-    def __repr__(self) -> str:
-        return f"<posteriors of {len(self.labels)} studies: {listing(self.labels)}>"
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.labels)
-
-    def __len__(self) -> int:
-        return len(self.labels)
+def _study(fitted: Fitted, kind: IntervalKind, row: int) -> Posterior:
+    return Posterior(fitted.theta(row), kind)
 
 
 @final

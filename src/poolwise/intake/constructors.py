@@ -44,7 +44,8 @@ def from_frame(
     frame : DataFrame
         One row for each estimate.
     y, se, v, study, outcome, n : str, optional
-        Names of the columns; see the class. One of `se` and `v` is needed.
+        Names of the columns; see the class. One of `se` and `v` is needed; `study` is the column ``study``
+        where there is one.
     moderators : sequence of str
         Names of the columns to keep as moderators.
     scale : Scale or str
@@ -74,6 +75,8 @@ def from_frame(
     Effects(k=3, scale='SMD')
     """
     frame = sources.check_frame(frame)
+    if study is None and "study" in frame:
+        study = "study"
     labels = None if study is None else sources.column(frame, study, "study").tolist()
     rows = Rows(study_labels(labels)[0])
     if se is None and v is None:

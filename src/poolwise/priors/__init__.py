@@ -25,6 +25,10 @@ FAMILIES: dict[str, type[Prior]] = {
 }  # fmt: skip
 
 
+def __getattr__(name: str) -> type[Prior]:
+    raise AttributeError(f"poolwise.priors has no prior '{name}': {nearest(name, FAMILIES)}")
+
+
 def make(family: str, *parameters: float) -> Prior:
     """The prior of that family with these parameters, as an analysis file names it.
 

@@ -128,8 +128,20 @@ class Prior:
         """The prior of factor x tau (or factor x mu), for a scale of effect whose unit is `factor` times as long."""
         raise NotImplementedError
 
-    def for_metric(self, metric: str, factor: float) -> Self:
-        """The prior moved to another scale of effect by an explicit factor: pi / sqrt(3) from d to log OR."""
+    def for_metric(self, metric: str, factor: float | None = None) -> Self:
+        """The prior moved to another scale of effect by an explicit factor: pi / sqrt(3) from d to log OR.
+
+        Raises
+        ------
+        ModelError
+            Without a factor: no default would fit every pair of scales.
+        """
+        if factor is None:
+            raise ModelError(
+                f"for_metric('{metric}') was given no factor",
+                "how many times as long the unit of the new scale is",
+                "factor=math.pi / math.sqrt(3) from SMD to log OR, its inverse back",
+            )
         return replace(cast(Any, self.scaled(factor)), metric=metric)
 
     def __str__(self) -> str:

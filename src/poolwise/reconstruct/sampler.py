@@ -191,6 +191,12 @@ def _rows(
     published: Row | pd.DataFrame, subgroups: str | Sequence[Row] | None
 ) -> tuple[Aggregate, tuple[Aggregate, ...]]:
     """The outcome's row and the rows of the levels asked for."""
+    if isinstance(published, str):
+        raise InputError(
+            f"reconstruct was given the text '{published}'",
+            "the published row of an outcome: a mapping with k, d, se, q, or a frame of rows",
+            "rows = pw.datasets.published('working_alliance'); pw.reconstruct(rows[rows['outcome'] == 'misconduct'])",
+        )
     rows = [published.iloc[i] for i in range(len(published))] if isinstance(published, pd.DataFrame) else [published]
     given = [Aggregate.of(row) for row in rows]
     whole = [row for row in given if not row.moderator]
