@@ -252,6 +252,10 @@ WARNINGS = {
         lambda: table(study=["Ash", "Ash", *NAMES[2:]], y=[0.2, 0.2, 0.3, 0.1, 0.4], se=[0.1] * 5),
         "identical rows: 'Ash' (rows 1, 2)",
     ),
+    "35 identical rows without labels": (
+        lambda: Effects([0.2, 0.5, 0.2, 0.1, 0.4], se=[0.1, 0.2, 0.1, 0.1, 0.1]),
+        "identical rows: rows 1, 3; a study entered twice counts twice",
+    ),
     "40 two studies": (lambda: Effects(Y[:2], se=SE[:2]), "only 2 studies"),
     "40 two studies selected": (lambda: table(outcome=list("aaabb")).select(outcome="b"), "only 2 studies"),
     "43 one label, different effects": (

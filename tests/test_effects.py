@@ -429,7 +429,7 @@ def test_it_shows_itself():
 
 def test_a_long_table_shows_its_first_rows():
     k = 40
-    shown = Effects(np.zeros(k), se=np.ones(k))._repr_html_()
+    shown = Effects(np.arange(float(k)), se=np.ones(k))._repr_html_()
     assert "and 34 more" in shown
     assert shown.count("<tr>") == 1 + 6
 

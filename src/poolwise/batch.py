@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poolwise.closed_form.batch import common_effect_batch, random_effects_batch
+from poolwise.closed_form.batch import common_effect_batch, q_profile_batch, random_effects_batch
+from poolwise.engines._closed_form_quantities import INTERVAL_WORDS
 from poolwise.engines._exact_batch import fit_many
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
@@ -52,7 +53,8 @@ def fit_batch(
     -------
     xarray.Dataset
         Variables of dimension ``dataset``: ``mu``, ``mu_sd``, ``mu_lower``, ``mu_upper``, ``tau``, ... as a
-        `Result` would give them one by one; ``attrs`` name engine, model, probability and interval kind.
+        `Result` would give them one by one; ``attrs`` name engine, model, probability and the kind of interval
+        for mu (closed form: tau has its Q-profile limits, theta_new its prediction interval).
 
     Raises
     ------
@@ -147,5 +149,8 @@ def _closed_form(
     values |= {"p_value": fits.p_value, "Q": fits.q, "I2": fits.i2, "H2": fits.h2}
     if isinstance(model, RandomEffects):
         values |= {"tau": np.sqrt(fits.tau2), "tau2": fits.tau2, "tau2_sd": fits.se_tau2}
-        values |= {"theta_new_lower": fits.new_lower, "theta_new_upper": fits.new_upper}
-    return values, f"confidence ({interval})"
+        values |= {"theta_new": fits.mu, "theta_new_lower": fits.new_lower, "theta_new_upper": fits.new_upper}
+        if isinstance(tau2, str):
+            limits = np.sqrt(q_profile_batch(y, se**2, prob=prob))
+            values |= {"tau_lower": limits[:, 0], "tau_upper": limits[:, 1]}
+    return values, f"confidence ({INTERVAL_WORDS[interval]})"

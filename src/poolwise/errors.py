@@ -77,8 +77,8 @@ def sentence(found: str, expected: str = "", advice: str = "") -> str:
 
 
 def _stopped(text: str) -> str:
-    text = text.rstrip(". ")
-    return text if text.endswith("?") else text + "."
+    text = text.rstrip()
+    return text if text.endswith(("?", "...")) else text.rstrip(".") + "."
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -94,7 +94,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(str(name).casefold(), list(folded), n=1, cutoff=0.5)
     if close:
         return f"did you mean '{folded[close[0]]}'?"
-    return "known: " + ", ".join(options)
+    return "known: " + ", ".join(options) if options else ""
 
 
 def listing(items: Iterable[object], most: int = 8) -> str:

@@ -74,9 +74,9 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
     >>> import poolwise as pw
     >>> bcg = pw.datasets.load("bcg")
     >>> pw.fit(bcg, pw.RandomEffects(), pw.ClosedForm(tau2="REML"))
-    <Result 'REML, Hartung-Knapp': k = 13, mu = -0.7145 [−1.108, −0.321], status ok>
+    <Result 'REML, Hartung-Knapp': k = 13, mu = −0.715 [−1.108, −0.321], status ok>
     >>> pw.fit(bcg, pw.RandomEffects(), pw.Exact())
-    <Result 'exact': k = 13, mu = -0.7061 [−1.112, −0.316], status ok>
+    <Result 'exact': k = 13, mu = −0.706 [−1.112, −0.316], status ok>
     """
     engines = PAIRS.get(type(model))
     if engines is None:

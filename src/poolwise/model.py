@@ -10,15 +10,13 @@ from typing import final
 from poolwise import priors
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
+from poolwise.prior_catalogue import DEFAULTS
 from poolwise.priors import Prior
 
 DEFAULT = "default of the scale"
+DEFAULT_SD_OF_MU = {"SMD": 1.0, "log OR": 2.0, "log RR": 2.0, "log HR": 2.0, "Fisher z": 0.5}
 DEFAULT_PRIORS: dict[str, tuple[Prior, Prior]] = {
-    "SMD": (priors.Normal(0.0, 1.0, "SMD"), priors.HalfNormal(0.5, "SMD")),
-    "log OR": (priors.Normal(0.0, 2.0, "log OR"), priors.HalfNormal(1.0, "log OR")),
-    "log RR": (priors.Normal(0.0, 2.0, "log RR"), priors.HalfNormal(1.0, "log RR")),
-    "log HR": (priors.Normal(0.0, 2.0, "log HR"), priors.HalfNormal(1.0, "log HR")),
-    "Fisher z": (priors.Normal(0.0, 0.5, "Fisher z"), priors.HalfNormal(0.25, "Fisher z")),
+    scale: (priors.Normal(0.0, sd, scale), DEFAULTS[scale]) for scale, sd in DEFAULT_SD_OF_MU.items()
 }
 
 

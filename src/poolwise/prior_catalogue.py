@@ -97,6 +97,10 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(Uniform(0.0, 1.25, "Fisher z"), "uniform", "convention"),
 )
 
+DEFAULTS: dict[str, Prior] = {
+    entry.prior.metric: entry.prior for entry in CATALOGUE if entry.prior.metric and entry.name == "default"
+}
+
 
 def panel(metric: str, outcomes: tuple[str, ...] = ()) -> tuple[Entry, ...]:
     """The catalogue's priors for one scale of effect.

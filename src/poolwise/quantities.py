@@ -241,18 +241,18 @@ class Posterior:
 
     def pdf(self, x: ArrayLike) -> Array:
         """Posterior density at x; same shape as x."""
-        return self.law.pdf(np.asarray(x, dtype=float))
+        return self.law.pdf(np.asarray(x, dtype=float))[()]
 
     def cdf(self, x: ArrayLike) -> Array:
         """Posterior probability of a value at most x; same shape as x."""
-        return self.law.cdf(np.asarray(x, dtype=float))
+        return self.law.cdf(np.asarray(x, dtype=float))[()]
 
     def ppf(self, p: ArrayLike) -> Array:
         """Posterior quantile at p; same shape as p."""
         p = np.asarray(p, dtype=float)
         if np.any((p < 0) | (p > 1)):
             raise ModelError("ppf was asked for a p outside [0, 1]", "probabilities")
-        return self.law.ppf(p)
+        return self.law.ppf(p)[()]
 
     def sample(self, size: int, seed: int) -> Array:
         """Draws of this quantity, shape (size,); the same seed gives the same draws."""

@@ -165,7 +165,7 @@ class Result:
     def __repr__(self) -> str:
         """One line: label, studies, mean effect with its interval, status."""
         mu = self.quantities.get("mu")
-        mean = "" if mu is None else f", mu = {mu.point:.4g} {show.interval(*mu.interval(0.95))}"
+        mean = "" if mu is None else f", mu = {show.number(mu.point)} {show.interval(*mu.interval(0.95))}"
         made = ", reconstructed" if self.effects.reconstructed else ""
         return f"<Result '{self.label}': k = {self.effects.k}{made}{mean}, status {self.report.status}>"
 

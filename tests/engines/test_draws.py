@@ -109,7 +109,7 @@ def test_i2_and_tau2_are_functions_of_tau(draws):
     ids=str,
 )
 def test_moments_that_exist(k, mu, tau, expected):
-    effects = Effects(np.zeros(k), se=np.ones(k))
+    effects = Effects(np.arange(float(k)), se=np.ones(k))
     assert _draws.existing_moments(effects, RandomEffects(mu=mu, tau=tau)) == expected
 
 

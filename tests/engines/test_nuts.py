@@ -300,10 +300,13 @@ def test_a_result_survives_pickling(three):
 def test_the_tree_of_a_fit_holds_what_arviz_needs(thirteen):
     tree = thirteen.to_datatree()
     assert set(tree.children) == {
-        "posterior", "sample_stats", "log_likelihood", "log_prior", "posterior_predictive", "observed_data",
-        "constant_data",
+        "posterior", "sample_stats", "log_likelihood", "log_prior", "posterior_predictive", "prior",
+        "prior_predictive", "observed_data", "constant_data",
     }  # fmt: skip
     assert set(tree["posterior"].data_vars) == {"mu", "tau", "theta", "theta_new"}
+    assert set(tree["prior"].data_vars) == {"mu", "tau", "theta_new"}
+    assert float(tree["prior"]["tau"].mean()) == pytest.approx(thirteen.model.tau.scale * np.sqrt(2 / np.pi), rel=0.1)
+    assert tree["prior_predictive"]["y"].shape == (1, 1000, thirteen.effects.k)
     assert {"diverging", "energy", "tree_depth", "acceptance_rate"} <= set(tree["sample_stats"].data_vars)
     shown = az.summary(tree, var_names=["mu", "tau"], ci_prob=0.95, ci_kind="eti", round_to="none")
     assert shown.loc["tau", "mean"] == pytest.approx(thirteen["tau"].mean)

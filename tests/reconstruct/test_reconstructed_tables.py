@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from poolwise import datasets
@@ -262,6 +262,8 @@ def test_the_true_table_is_never_ruled_out(table):
     """Print a table's aggregates; the rules of rejection accept that table, whatever it is."""
     y, se = np.array(table[0]), np.array(table[1])
     true = aggregates(y, se)
+    printed = [1e3 * true[name] for name in ("d", "se", "q", "d_re", "p")] + [1e2 * true["i2"]]
+    assume(all(abs(abs(x) % 1.0 - 0.5) > 1e-6 for x in printed))  # what a tie prints as is a matter of taste
     row = Aggregate(
         k=len(y),
         **{name: Printed(float(f"{true[name]:.3f}"), 3) for name in ("d", "se", "q", "d_re", "p")},

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.record import Panel, PlannedFit
 from poolwise.effects import Effects
-from poolwise.engines._moments import refuse_improper
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import AnalysisError
 from poolwise.fit import PAIRS
 from poolwise.model import DEFAULT_PRIORS, CommonEffect, Model, RandomEffects
+from poolwise.moments import refuse_improper
 from poolwise.prior_catalogue import panel
 from poolwise.priors import Prior
 

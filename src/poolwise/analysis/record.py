@@ -62,7 +62,7 @@ class Panel:
 
 
 @final
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Analysis:
     """One scientific question, checked to the end.
 
@@ -107,6 +107,12 @@ class Analysis:
     evidence: bool = False
     spec_hash: str = field(default="", repr=False)
     data_notes: tuple[str, ...] = field(default=(), repr=False)
+
+    def __repr__(self) -> str:
+        """The name, the number of studies and of fits."""
+        made = ", reconstructed" if self.effects.reconstructed else ""
+        panel = " and a prior panel" if self.panel is not None else ""
+        return f"<Analysis '{self.name}': k = {self.effects.k}{made}, {len(self.fits)} fits{panel}>"
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement of the model that will run, a line each; no priors where no fit uses any."""

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from poolwise.engines._cores import available_cores
 from poolwise.engines._exact_posterior import normal_prior
-from poolwise.engines._moments import MOST_MOMENTS, highest_moment
 from poolwise.errors import ModelError
 from poolwise.exact.summaries import summaries
 from poolwise.exact.tau_posterior import Studies, TauPriors, tau_posterior
 from poolwise.model import RandomEffects
+from poolwise.moments import MOST_MOMENTS, highest_moment
 
 Array = NDArray[np.float64]
 CHUNK = 170  # tables worked on at once: few enough for the cache and for matrix products that BLAS keeps on one core

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.engines._heterogeneity import typical_variance
-from poolwise.engines._moments import highest_moment
 from poolwise.errors import ModelError
 from poolwise.exact.mixture import NormalMixture
 from poolwise.exact.tau_posterior import (
@@ -25,6 +24,7 @@ from poolwise.exact.tau_posterior import (
     theta_new_mixture,
 )
 from poolwise.model import CommonEffect, RandomEffects
+from poolwise.moments import highest_moment
 from poolwise.priors import Flat, Normal, Prior
 from poolwise.quantities import Estimate, IntervalKind, Posterior, Quantity, TransformedLaw
 

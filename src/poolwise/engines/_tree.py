@@ -12,12 +12,14 @@ from poolwise.arviz_bridge import to_datatree
 from poolwise.effects import Effects
 from poolwise.engines._versions import versions
 from poolwise.model import CommonEffect, RandomEffects, prior_words
+from poolwise.priors import Prior
 
 if TYPE_CHECKING:
     import xarray as xr
 
 Array = NDArray[np.float64]
 _LOG_2PI = np.log(2.0 * np.pi)
+PRIOR_DRAWS = 1000
 
 
 def draws_tree(
@@ -54,8 +56,9 @@ def draws_tree(
     Returns
     -------
     xarray.DataTree
-        Groups posterior, sample_stats (if any), log_likelihood, log_prior, posterior_predictive,
-        observed_data and constant_data. A known tau is constant data, not a draw.
+        Groups posterior, sample_stats (if any), log_likelihood, log_prior, posterior_predictive, prior and
+        prior_predictive (one chain, if every prior is proper), observed_data and constant_data. A known tau
+        is constant data, not a draw.
     """
     known_tau = model.tau_fixed if isinstance(model, RandomEffects) else None
     kept = {name: draws for name, draws in posterior.items() if known_tau is None or name != "tau"}
@@ -72,6 +75,7 @@ def draws_tree(
         "observed_data": {"y": effects.y},
         "constant_data": constant,
     }
+    groups |= _prior_groups(effects, model, rng)
     if sample_stats:
         groups["sample_stats"] = sample_stats
     attrs = {
@@ -88,6 +92,25 @@ def draws_tree(
     return to_datatree(groups, coords={"study": effects.labels}, dims=dims, attrs=attrs)
 
 
+def _prior_groups(
+    effects: Effects, model: CommonEffect | RandomEffects, rng: np.random.Generator
+) -> dict[str, dict[str, Array]]:
+    """Draws from the priors and of the estimates that they lead to expect; none where a prior is improper."""
+    priors = {name: prior for name, prior in _priors(model).items() if prior is not None}
+    if not all(prior.proper for prior in priors.values()):
+        return {}
+    drawn = {name: prior.ppf(rng.random((1, PRIOR_DRAWS))) for name, prior in priors.items()}
+    tau = drawn.get("tau", np.full((1, PRIOR_DRAWS), getattr(model, "tau_fixed", None) or 0.0))
+    if isinstance(model, RandomEffects):
+        drawn["theta_new"] = drawn["mu"] + tau * rng.standard_normal(tau.shape)
+    sd = np.hypot(effects.se, tau[..., None])
+    return {"prior": drawn, "prior_predictive": {"y": drawn["mu"][..., None] + sd * rng.standard_normal(sd.shape)}}
+
+
+def _priors(model: CommonEffect | RandomEffects) -> dict[str, Prior | None]:
+    return {"mu": model.mu, "tau": model.tau if isinstance(model, RandomEffects) else None}
+
+
 def _marginal_sd(effects: Effects, posterior: Mapping[str, Array]) -> Array:
     """sqrt(v_i + tau^2), shape (chains, draws, k); se_i for the common effect."""
     tau = posterior.get("tau", np.zeros_like(posterior["mu"]))
@@ -95,5 +118,4 @@ def _marginal_sd(effects: Effects, posterior: Mapping[str, Array]) -> Array:
 
 
 def _log_prior(model: CommonEffect | RandomEffects, posterior: Mapping[str, Array]) -> dict[str, Array]:
-    priors = {"mu": model.mu, "tau": model.tau if isinstance(model, RandomEffects) else None}
-    return {name: prior.log_pdf(posterior[name]) for name, prior in priors.items() if prior is not None}
+    return {name: prior.log_pdf(posterior[name]) for name, prior in _priors(model).items() if prior is not None}

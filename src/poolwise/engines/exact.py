@@ -11,10 +11,10 @@ import numpy as np
 
 from poolwise.effects import Effects
 from poolwise.engines._exact_posterior import Fitted, quadrature
-from poolwise.engines._moments import missing_moments, refuse_improper
 from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
 from poolwise.model import CommonEffect, RandomEffects, prior_words, remarks
+from poolwise.moments import missing_moments, refuse_improper
 from poolwise.quantities import ByStudy, IntervalKind, Posterior, check_whole
 from poolwise.result import Finding, FitReport, Result
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines import _diagnose, _draws, _sampler
 from poolwise.engines._cores import available_cores
-from poolwise.engines._moments import missing_moments, refuse_improper
 from poolwise.engines._tree import draws_tree
 from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
 from poolwise.model import CommonEffect, RandomEffects, prior_words, remarks
+from poolwise.moments import missing_moments, refuse_improper
 from poolwise.quantities import check_whole
 from poolwise.result import Finding, FitReport, Result
 

@@ -146,8 +146,9 @@ def from_correlations(
     >>> Effects.from_correlations([0.5, 0.2, 0.3], [103, 50, 80], study=["A", "B", "C"]).se[0]
     np.float64(0.1)
     """
-    z, se, sizes = sources.fisher_z(r, n, Rows(study_labels(study)[0]))
-    return cls(z, se=se, study=study, moderators=moderators, outcome=outcome, n=sizes, scale="Fisher z")
+    z, se, sizes, read = sources.fisher_z(r, n, Rows(study_labels(study)[0]))
+    notes = [remark.sentence for remark in read]
+    return cls(z, se=se, study=study, moderators=moderators, outcome=outcome, n=sizes, scale="Fisher z", notes=notes)
 
 
 def from_ratios(
@@ -214,6 +215,7 @@ def from_ratios(
     rows = Rows(study_labels(study)[0])
     y, se, remarks = sources.log_ratios(ratio, se_log, (lower, upper), prob, rows)
     for remark in remarks:
-        warn(remark.sentence)
+        if remark.warn:
+            warn(remark.sentence)
     notes = [remark.sentence for remark in remarks]
     return cls(y, se=se, study=study, moderators=moderators, outcome=outcome, n=n, scale=scale, notes=notes)

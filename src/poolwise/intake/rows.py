@@ -205,6 +205,29 @@ def unique_labels(
     return tuple(labels), _repetition_remarks(repeated, y, se, rows)
 
 
+def twins(y: Array, se: Array, n: Array, rows: Rows) -> tuple[Remark, ...]:
+    """Rows of a table without labels that are the same in every number.
+
+    Parameters
+    ----------
+    y, se, n : ndarray
+        Shape (k,).
+    rows : Rows
+        What the rows are called in messages.
+
+    Returns
+    -------
+    tuple of Remark
+    """
+    groups: dict[tuple[float, float, float], list[int]] = {}
+    for row, key in enumerate(zip(y.tolist(), se.tolist(), np.nan_to_num(n, nan=-1.0).tolist(), strict=True)):
+        groups.setdefault(key, []).append(row)
+    same = [f"rows {listing(rows.number(row) for row in group)}" for group in groups.values() if len(group) > 1]
+    if not same:
+        return ()
+    return (Remark(f"identical rows: {'; '.join(same)}; a study entered twice counts twice; labels tell them apart"),)
+
+
 def _check_full_keys(repeated: dict[tuple[str, str], list[int]], moderators: pd.DataFrame, rows: Rows) -> None:
     """Refuse a key that names a timepoint or a rater and occurs twice."""
     columns = [column for column in KEY_COLUMNS if column in moderators]
@@ -227,17 +250,17 @@ def _check_full_keys(repeated: dict[tuple[str, str], list[int]], moderators: pd.
 def _repetition_remarks(
     repeated: dict[tuple[str, str], list[int]], y: Array, se: Array, rows: Rows
 ) -> tuple[Remark, ...]:
-    twins: list[str] = []
+    same_numbers: list[str] = []
     kin: list[str] = []
     for (name, outcome), group in repeated.items():
         where = f"'{name}'" + (f" on '{outcome}'" if outcome else "")
         where += f" (rows {listing(rows.number(row) for row in group)})"
         same = len({(y[row], se[row]) for row in group}) < len(group)
-        (twins if same else kin).append(where)
+        (same_numbers if same else kin).append(where)
     remarks = []
-    if twins:
+    if same_numbers:
         remarks.append(
-            f"identical rows: {listing(twins)}; a study entered twice counts twice; remove one unless they "
+            f"identical rows: {listing(same_numbers)}; a study entered twice counts twice; remove one unless they "
             "are different samples (later ones are labelled '(2)', '(3)', ...)"
         )
     if kin:

@@ -101,7 +101,7 @@ def number_column(
     return pd.Series(values, name=name), read
 
 
-def fisher_z(r: Any, n: Any, rows: Rows) -> tuple[Array, Array, Array]:
+def fisher_z(r: Any, n: Any, rows: Rows) -> tuple[Array, Array, Array, tuple[Remark, ...]]:
     """Fisher's z = atanh(r) and its standard error 1 / sqrt(n - 3).
 
     Parameters
@@ -115,13 +115,15 @@ def fisher_z(r: Any, n: Any, rows: Rows) -> tuple[Array, Array, Array]:
     -------
     z, se, n : ndarray
         Shape (k,).
+    remarks : tuple of Remark
+        Cells that were read without their marks.
 
     Raises
     ------
     InputError
         For a correlation outside (-1, 1) or n of 3 or less.
     """
-    (r, _), (n, _) = numbers(r, "r", rows), numbers(n, "n", rows)
+    (r, read), (n, more) = numbers(r, "r", rows), numbers(n, "n", rows)
     if len(r) != len(n):
         raise InputError(f"n has {len(n)} values and r has {len(r)}", "one for each study")
     outside = np.abs(r) > 1
@@ -141,7 +143,7 @@ def fisher_z(r: Any, n: Any, rows: Rows) -> tuple[Array, Array, Array]:
             "n above 3",
             "leaving the study out",
         )
-    return np.arctanh(r), 1.0 / np.sqrt(n - 3.0), n
+    return np.arctanh(r), 1.0 / np.sqrt(n - 3.0), n, (*read, *more)
 
 
 def log_ratios(
@@ -176,21 +178,25 @@ def log_ratios(
         For ratios or limits of 0 or less, limits in the wrong order, a ratio outside them, a standard error
         that contradicts them, or no standard errors at all.
     """
-    ratio, _ = numbers(ratio, "ratio", rows)
-    given = zip((se_log, *limits), ("se_log", "lower", "upper"), strict=True)
-    se, lower, upper = (_beside(values, name, len(ratio), rows) for values, name in given)
+    ratio, read = numbers(ratio, "ratio", rows)
+    columns: list[Array | None] = []
+    for values, name in zip((se_log, *limits), ("se_log", "lower", "upper"), strict=True):
+        found, more = _beside(values, name, len(ratio), rows)
+        columns.append(found)
+        read += more
+    se, lower, upper = columns
     _check_positive(ratio, "ratio", rows)
     if lower is None or upper is None:
         if se is None or lower is not None or upper is not None:
             raise InputError("a ratio needs se_log, or both lower and upper", "the standard error of the log ratio")
-        return np.log(ratio), se, ()
+        return np.log(ratio), se, read
     _check_positive(lower, "lower", rows)
     _check_positive(upper, "upper", rows)
     _check_order(ratio, lower, upper, rows)
     y, low, high = np.log(ratio), np.log(lower), np.log(upper)
     rounding = 0.5 * 10.0 ** -_decimals(ratio, lower, upper) * (1 / ratio + 1 / lower + 1 / upper)
     se_limits = (high - low) / (2.0 * float(special.ndtri(0.5 + prob / 2.0)))
-    remarks = _symmetry(y, low, high, rounding, rows)
+    remarks = (*read, *_symmetry(y, low, high, rounding, rows))
     if se is None:
         return y, se_limits, remarks
     apart = np.abs(se - se_limits) > SE_TOLERANCE * se_limits + rounding
@@ -205,14 +211,14 @@ def log_ratios(
     return y, np.where(np.isnan(se), se_limits, se), remarks
 
 
-def _beside(values: Any, name: str, k: int, rows: Rows) -> Array | None:
-    """A further column of as many numbers as there are ratios; None for none."""
+def _beside(values: Any, name: str, k: int, rows: Rows) -> tuple[Array | None, tuple[Remark, ...]]:
+    """A further column of as many numbers as there are ratios, None for none; and what was noticed."""
     if values is None:
-        return None
-    found, _ = numbers(values, name, rows)
+        return None, ()
+    found, read = numbers(values, name, rows)
     if len(found) != k:
         raise InputError(f"{name} has {len(found)} values and ratio has {k}", "one for each study")
-    return found
+    return found, read
 
 
 def _check_positive(values: Array, name: str, rows: Rows) -> None:

@@ -152,6 +152,8 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
     unique, repeated = rows.unique_labels(
         columns.study, columns.outcome, columns.moderators, columns.y, columns.se, named
     )
+    if given.study is None:
+        repeated += rows.twins(columns.y, columns.se, columns.n, named)
     swapped = remarks.names_swapped(given.se, given.v)
     return Checked(
         columns=replace(columns, study=unique),

@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 
 @final
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Reconstruction:
     """Study tables that agree with every published aggregate of an outcome.
 
@@ -62,6 +62,11 @@ class Reconstruction:
     alpha: float
     plausible: Plausible
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """The outcome, and how many tables of how many studies there are."""
+        outcome = f" of '{self.published.outcome}'" if self.published.outcome else ""
+        return f"<Reconstruction{outcome}: {len(self)} tables of {self.k} studies>"
 
     def __len__(self) -> int:
         return len(self.y)
