@@ -48,6 +48,13 @@ def test_exact_rows_are_single_fits(mu, tau):
             assert np.isnan(here["log_evidence"])
 
 
+def test_a_row_without_moments_leaves_the_others_alone():
+    y, se = np.array([[0.1, 0.7, 0.4], [0.4, np.nan, np.nan]]), np.array([[0.1, 0.2, 0.3], [0.2, np.nan, np.nan]])
+    model = pw.RandomEffects(mu=priors.Flat(), tau=priors.HalfCauchy(0.3))
+    both, alone = (pw.fit_batch(y[:n], se[:n], model, pw.Exact(), theta_new=True).isel(dataset=0) for n in (2, 1))
+    assert both.equals(alone)
+
+
 def test_many_priors_on_one_table():
     effects = table("misconduct")
     models = [pw.RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(s)) for s in (0.1, 0.5, 2.0)]

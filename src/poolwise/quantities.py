@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -255,10 +256,19 @@ class Posterior:
         return self.law.ppf(p)[()]
 
     def sample(self, size: int, seed: int) -> Array:
-        """Draws of this quantity, shape (size,); the same seed gives the same draws."""
-        return self.law.sample(
-            check_whole("size", size, 0, 1000), np.random.default_rng(check_whole("seed", seed, 0, 1))
-        )
+        """Draws of this quantity, shape (size,); the same seed gives the same draws.
+
+        Draws of different posteriors are independent, whatever the seeds; joint draws of one result's
+        quantities are in `Result.to_datatree`.
+        """
+        rng = np.random.default_rng([check_whole("seed", seed, 0, 1), _stamp(self.law)])
+        return self.law.sample(check_whole("size", size, 0, 1000), rng)
+
+
+def _stamp(law: Law) -> int:
+    """A number that tells one law from another, so that one seed does not couple their draws."""
+    quartiles = law.ppf(np.array([0.25, 0.5, 0.75]))
+    return zlib.crc32(" ".join(f"{x:.6g}" for x in quartiles).encode())
 
 
 def _shortest(law: Law, prob: float) -> tuple[float, float]:
@@ -376,8 +386,9 @@ class TransformedLaw:
     def pdf(self, x: Array) -> Array:
         """Density by change of variable."""
         base = self.inverse(np.asarray(x, dtype=float))
+        density = self.base.pdf(base)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return self.base.pdf(base) / self.slope(base)
+            return np.where(density == 0.0, 0.0, density / self.slope(base))
 
     def cdf(self, x: Array) -> Array:
         """Distribution function."""

@@ -105,6 +105,8 @@ def test_i2_and_tau2_are_functions_of_tau(draws):
         (4, p.Flat(), p.Uniform(0.0, 9.0), {"mu": 4, "tau": 4, "theta_new": 4, "tau2": 2}),
         # The logarithm in the tail of a log-t prior decides at the border: 1 / (x log(x)^6) is integrable.
         (3, p.Normal(0.0, 1.0), p.LogT(5.0, 0.0, 1.0), {"mu": 4, "tau": 3, "theta_new": 3, "tau2": 1}),
+        (3, p.Normal(0.0, 1.0), p.LogT(1.0, 0.0, 1.0), {"mu": 4, "tau": 2, "theta_new": 2, "tau2": 1}),
+        (4, p.Normal(0.0, 1.0), p.InverseGamma(0.01, 1.0), {"mu": 4, "tau": 3, "theta_new": 3, "tau2": 1}),
     ],
     ids=str,
 )

@@ -80,6 +80,40 @@ def test_mean_and_sd_of_i2_and_tau2_are_those_of_their_densities(bcg, name, uppe
     assert quantity.sd == pytest.approx(np.sqrt(moment(2, mean)), rel=1e-7)
 
 
+@pytest.mark.parametrize(
+    ("prior", "sd"),
+    [
+        (priors.LogT(5, -1.72, 1.295), 13.7252),
+        (priors.HalfT(0.1, 0.5), 2.7266557),
+        (priors.LogNormal(0, 30), 5.3391756),
+    ],
+    ids=str,
+)
+def test_the_sd_of_tau2_survives_nodes_whose_fourth_power_overflows(prior, sd):
+    effects = pw.Effects([0.1, 0.5, -0.2, 0.9], se=[0.1, 0.2, 0.3, 0.15], scale="SMD")
+    mu = priors.Normal(3, 0.2) if prior == priors.LogT(5, -1.72, 1.295) else priors.Normal(0, 1)
+    quantity = pw.fit(effects, pw.RandomEffects(mu=mu, tau=prior), pw.Exact())["tau2"]
+    assert quantity.sd == pytest.approx(sd, rel=1e-5)
+
+
+def test_densities_and_probabilities_take_the_shape_of_what_was_asked(bcg):
+    for name in ("mu", "tau", "tau2", "I2", "theta_new"):
+        for function in (bcg[name].cdf, bcg[name].pdf, bcg[name].ppf):
+            assert np.ndim(function(0.3)) == 0
+            assert function([0.2, 0.3]).shape == (2,)
+            assert function(np.full((2, 1), 0.3)).shape == (2, 1)
+    assert bcg["I2"].pdf(1.0) == 0.0
+
+
+def test_draws_of_different_posteriors_are_independent_whatever_the_seed(bcg):
+    other = pw.fit(table("recidivism"), pw.RandomEffects(), pw.Exact())
+    pairs = [(bcg[a].sample(4000, 1), bcg[b].sample(4000, 1)) for a, b in (("mu", "tau"), ("mu", "theta_new"))]
+    pairs.append((bcg["mu"].sample(4000, 1), other["mu"].sample(4000, 1)))
+    pairs.append(tuple(result.to_datatree()["posterior"]["mu"].values.ravel() for result in (bcg, other)))
+    for one, two in pairs:
+        assert abs(np.corrcoef(one, two)[0, 1]) < 4 / np.sqrt(4000)
+
+
 def test_the_shortest_interval_holds_its_probability_between_equal_densities(bcg):
     for name in ("mu", "tau", "theta_new"):
         lower, upper = bcg[name].interval(0.9, kind="shortest")

@@ -28,6 +28,7 @@ Verdict = Literal["robust", "prior-dependent"]
 
 SMALL_K = 5
 DATA_DOMINATED = 0.5  # posterior sd of tau over its prior sd
+HALF_NORMAL_MEDIAN = 0.6744897501960817  # of HalfNormal(1)
 TIPPING_RANGE = (0.02, 20.0)  # half-normal scales searched, in units of the default scale
 
 
@@ -173,7 +174,7 @@ def prior_panel(
         sentence=_verdict_sentence(frame, reference, prob),
         tau_sentence=_tau_sentence(frame),
         tipping_point=tipping,
-        tipping_sentence=_tipping_sentence(tipping, frame, reference),
+        tipping_sentence=_tipping_sentence(tipping, entries[reference].prior),
         data=results[0].data_label,
         scale=effects.scale,
         k=effects.k,
@@ -182,8 +183,9 @@ def prior_panel(
 
 
 def _reference(entries: Sequence[Entry]) -> int:
-    """The scale's default prior, else the first."""
-    return next((i for i, entry in enumerate(entries) if entry.name == "default"), 0)
+    """The scale's default prior, else the first proper one."""
+    proper = next((i for i, entry in enumerate(entries) if entry.prior.proper), 0)
+    return next((i for i, entry in enumerate(entries) if entry.name == "default"), proper)
 
 
 def _row(entry: Entry, result: Result, prob: float) -> dict[str, object]:
@@ -238,7 +240,7 @@ def _tipping_point(effects: Effects, reference: Result, prob: float) -> float:
     model = reference.model
     assert isinstance(model, RandomEffects)
     assert model.tau is not None
-    unit = model.tau.scale if isinstance(model.tau, HalfNormal) else float(model.tau.ppf(0.5)) / 0.6745
+    unit = _half_normal_unit(model.tau)
     scales = unit * np.geomspace(*TIPPING_RANGE, 121)
     margin = _margin(effects, model, scales, prob)
     flips = np.flatnonzero(np.diff(np.sign(margin)) != 0)
@@ -253,6 +255,11 @@ def _tipping_point(effects: Effects, reference: Result, prob: float) -> float:
         first = int(inside[0]) if inside.size else len(inner) - 1
         low, high = inner[max(first - 1, 0)], inner[first]
     return float(np.sqrt(low * high))
+
+
+def _half_normal_unit(tau: Prior) -> float:
+    """Scale of the half-normal prior that has this prior's median; its own scale if it is one."""
+    return tau.scale if isinstance(tau, HalfNormal) else float(tau.ppf(0.5)) / HALF_NORMAL_MEDIAN
 
 
 def _margin(effects: Effects, model: RandomEffects, scales: Array, prob: float) -> Array:
@@ -297,10 +304,11 @@ def _tau_sentence(frame: pd.DataFrame) -> str:
     )
 
 
-def _tipping_sentence(tipping: float, frame: pd.DataFrame, reference: int) -> str:
+def _tipping_sentence(tipping: float, reference: Prior) -> str:
     if np.isnan(tipping):
+        low, high = (end * _half_normal_unit(reference) for end in TIPPING_RANGE)
         return (
-            f"No tipping point: under tau ~ HalfNormal(s) the answer does not change for any s from "
-            f"{TIPPING_RANGE[0]:g} to {TIPPING_RANGE[1]:g} times the default scale."
+            "No tipping point: under tau ~ HalfNormal(s) the answer does not change for any s from "
+            f"{low:.3g} to {high:.3g}."
         )
     return f"Tipping point: under tau ~ HalfNormal(s) the answer changes at s = {tipping:.3g}."

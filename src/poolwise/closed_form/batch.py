@@ -149,8 +149,7 @@ def _common_effect(y: Array, v: Array, *, interval: str, prob: float) -> BatchFi
 
 
 def _p_value(mu: Array, se: Array, df: Array) -> Array:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return p_value(mu / se, df)
+    return p_value(mu / np.where(se > 0.0, se, np.nan), df)
 
 
 def _usable(y: ArrayLike, v: ArrayLike, fewest: int) -> tuple[Array, Array, NDArray[np.bool_]]:

@@ -67,13 +67,20 @@ def _t(data: Data, fit: Fit) -> tuple[Array, Array]:
 
 
 def _hartung_knapp(data: Data, fit: Fit) -> tuple[Array, Array]:
-    return quadratic(fit)[:, 0] / data.df, data.df
+    factor = quadratic(fit)[:, 0] / data.df
+    if (factor < SUSPICIOUS).any():  # estimates that are all the same but for rounding
+        size = np.abs(data.y) + np.abs(data.X @ data.centre[..., None])[..., 0]
+        rounding = (fit.w[:, 0] * (ROUNDING * size) ** 2).sum(axis=1) / data.df
+        factor = np.where(factor <= rounding, 0.0, factor)
+    return factor, data.df
 
 
 def _hartung_knapp_adhoc(data: Data, fit: Fit) -> tuple[Array, Array]:
     return np.maximum(quadratic(fit)[:, 0] / data.df, 1.0), data.df
 
 
+SUSPICIOUS = 1e-16  # a factor of Hartung and Knapp that may be made of rounding alone
+ROUNDING = 4.0 * np.finfo(float).eps  # relative error of a residual
 INTERVALS: dict[str, Callable[[Data, Fit], tuple[Array, Array]]] = {
     "wald": _wald,
     "t": _t,

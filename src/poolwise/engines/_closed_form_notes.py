@@ -17,7 +17,8 @@ def boundary(estimator: str, tau2: float) -> tuple[Finding, ...]:
         return ()
     sentence = (
         f"The {estimator} estimate of tau2 is 0, its smallest possible value, which is no evidence that the "
-        "studies agree; Exact() with a prior on tau averages over the values that the data leave open."
+        "studies agree; the prediction interval then allows for no variation between them. Exact() with a prior "
+        "on tau averages over the values that the data leave open."
     )
     return (Finding("boundary_tau", sentence),)
 
@@ -49,6 +50,11 @@ def inflation(coef: Coefficients, interval: str) -> tuple[str, ...]:
     factor = math.sqrt(float(coef.inflation[0]))
     if interval != "hartung-knapp" or factor > 0.995:
         return ()
+    if factor == 0.0:
+        return (
+            "All estimates are the same, so that the Hartung-Knapp standard error is 0 and its interval and test say "
+            "nothing; interval='hartung-knapp-adhoc' does.",
+        )
     return (
         f"The Hartung-Knapp standard error of mu is {factor:.2g} times the inverse-variance one; "
         "interval='hartung-knapp-adhoc' does not go below it.",
@@ -69,5 +75,5 @@ def empty_profile(test: QTest) -> tuple[str, ...]:
         return ()
     return (
         f"The 95 % Q-profile set for tau2 is empty: Q = {test.statistic[0]:.3g} on {test.df[0]:g} df is "
-        "smaller than chance alone would have it. Its limits are given as 0.",
+        "below the 2.5 % quantile of its law under homogeneity. Its limits are given as 0.",
     )

@@ -175,10 +175,7 @@ def normal_prior(mu: Prior) -> tuple[float, float]:
 
 
 def _tau2_law(tau: TauLaw) -> TransformedLaw:
-    mean, fourth = tau.raw_moment(2), tau.raw_moment(4)
-    return TransformedLaw(
-        tau, np.square, _root, lambda t: 2.0 * t, (mean, float(np.sqrt(max(fourth - mean * mean, 0.0))))
-    )
+    return TransformedLaw(tau, np.square, _root, lambda t: 2.0 * t, tau.square_moments())
 
 
 def _root(x: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zlib
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, final
@@ -32,8 +33,8 @@ class Exact:
     kind : {"equal-tailed", "shortest"}
         Interval that tables and figures show.
     tolerance : float
-        Largest estimated error of the limits of mu and theta_new, in half-widths of the 95 % interval; the
-        grid is refined until it is met.
+        Largest estimated error of the medians and limits of mu, theta_new and theta_i, in half-widths of the
+        95 % interval; the grid is refined until it is met.
     draws, chains, seed : int
         Exact independent draws (for each chain) that `Result.to_datatree` makes.
 
@@ -137,7 +138,9 @@ class _Tree:
         from poolwise.engines._tree import draws_tree
 
         shape = (self.engine.chains, self.engine.draws)
-        rng = np.random.default_rng(self.engine.seed)
+        fitted = self.fitted  # data and model join the seed, or the draws of different fits would be coupled
+        question = zlib.crc32(f"{fitted.effects.data_hash} {fitted.model}".encode())
+        rng = np.random.default_rng([self.engine.seed, question])
         flat = self.fitted.draw(shape[0] * shape[1], rng)
         posterior = {name: values.reshape(*shape, *values.shape[1:]) for name, values in flat.items()}
         return draws_tree(self.fitted.effects, self.fitted.model, posterior, label=self.label, rng=rng)

@@ -89,7 +89,7 @@ class Panels:
         t = np.clip((x - self.left[panel]) / half - 1.0, -1.0, 1.0)
         integral = self.coefficients[panel] @ _ANTIDERIVATIVE
         inside = np.einsum("...i,...i->...", legendre.legvander(t, ORDER), integral)
-        return np.clip(self._cumulative()[panel] + half * inside, 0.0, 1.0)
+        return np.clip(self._cumulative()[panel] + half * np.reshape(inside, x.shape), 0.0, 1.0)
 
     def _cumulative(self) -> Array:
         """Probability to the left of each panel within its job, shape (P,)."""

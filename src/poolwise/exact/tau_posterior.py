@@ -30,8 +30,10 @@ _OFFSETS = np.concatenate(
         [6, 8, 10, 12.5, 15, 18, 22, 27, 33, 40, 50, 62, 77, 96, 120, 150, 190, 240, 300, 380, 480, 600],
     ]
 )
+SHARPER = 4.0  # panels resolve what changes within this many times less than their first length
 LOG_NODES_REACH = 1e-150  # c over the problem's scale where a prior needs nodes on log tau
 FARTHEST = 1e140  # largest tau over the problem's scale; its square must not overflow
+WATCHED = 5  # most precise, and most remote, studies whose limits are judged for all
 NEGLIGIBLE = 1e-18  # nodes with less probability change nothing in double precision
 
 
@@ -155,6 +157,8 @@ class TauPosterior:
     priors : TauPriors
     unit, c : ndarray
         Scale of the problem, and unit of the coordinate, tau = c sinh(x), shape (n,).
+    reach : ndarray
+        Least and largest tau between which the first panels follow a prior on log tau, shape (2, n).
     panels : Panels
         Density of x; `panels.values` holds log density, centred mean and sd of mu given tau.
     moments : ndarray
@@ -165,6 +169,7 @@ class TauPosterior:
     priors: TauPriors
     unit: Array
     c: Array
+    reach: Array
     panels: Panels
     moments: Ints
 
@@ -178,9 +183,9 @@ class TauPosterior:
         job = np.repeat(panels.job, panels.x.shape[1])
         tau = self.c[job] * np.sinh(panels.x.reshape(-1))
         keep = weight > negligible
-        if self.moments.min() > 0:  # far nodes of next to no weight may still carry the moments of a heavy tail
+        if self.moments.max() > 0:  # far nodes of next to no weight may still carry the moments of a heavy tail
             carried = weight * (tau / self.unit[job]) ** np.minimum(self.moments, 2)[job]
-            keep |= carried > negligible * np.bincount(job, carried, panels.jobs)[job]
+            keep |= (carried > negligible * np.bincount(job, carried, panels.jobs)[job]) & (self.moments > 0)[job]
         weight, job, tau = weight[keep], job[keep], tau[keep]
         offset = self.studies.offset
         mean = panels.values[1].reshape(-1)[keep] + (offset[0] if len(offset) == 1 else offset[job])
@@ -243,13 +248,16 @@ def tau_posterior(
     k = np.isfinite(studies.v).sum(axis=1)
     slack = np.broadcast_to(2.0 * k, (n,)).astype(float)
     panels = integrate(evaluate, edges, reference, tolerance, slack)
-    return TauPosterior(studies, priors, unit, c, panels, moments)
+    reach = np.stack([np.maximum(c, lowest[:, 0]), c * np.sinh(edges[:, -1])])
+    return TauPosterior(studies, priors, unit, c, reach, panels, moments)
 
 
 def _coordinate(studies: Studies, priors: TauPriors, n: int) -> tuple[Array, Array, Array]:
     """Scale of the problem, unit c of the coordinate and first panel edges of each job."""
     smallest = np.broadcast_to(np.sqrt(studies.v.min(axis=1)), (n,))
-    unit = np.minimum(smallest, priors.medians())
+    # mu and theta_i given tau change where tau is about sd(mu | tau = 0)
+    narrowest = ((1.0 / studies.v).sum(axis=1) + studies.s0**-2.0) ** -0.5
+    unit = np.minimum(np.minimum(smallest, priors.medians()), SHARPER * narrowest)
     log_nodes = np.broadcast_to(priors.need_log_nodes(), (n,))
     lowest, upper = priors.ends()
     c = np.where(log_nodes, unit * LOG_NODES_REACH, unit)
@@ -262,27 +270,70 @@ def _coordinate(studies: Studies, priors: TauPriors, n: int) -> tuple[Array, Arr
     return unit, c, edges
 
 
-def limit_error(posterior: TauPosterior, tails: tuple[float, ...] = (0.025, 0.975)) -> float:
-    """Estimated error of the limits of mu and theta_new of a single job, in units of half the 95 % interval.
+def limit_error(posterior: TauPosterior) -> float:
+    """Estimated error of medians and limits of mu, theta_new and theta_i of a single job, in half-widths.
 
     On each panel, density x Phi((limit - mean) / sd) is expanded in Legendre polynomials; the size of its
-    last coefficients bounds what the quadrature misses of F(limit), and F' turns it into an error of the limit.
+    last coefficients bounds what the quadrature misses of F(limit). The mass of the prior beyond the panels
+    is missing from every F. F' turns both into an error of the limit, in units of half the 95 % interval.
+    Of many studies the most precise and the most remote ones stand for all.
+
+    Parameters
+    ----------
+    posterior : TauPosterior
+        With one job.
+
+    Returns
+    -------
+    float
     """
     panels, tau = posterior.panels, posterior.c[0] * np.sinh(posterior.panels.x)
     half = 0.5 * (panels.right - panels.left)
     density = panels.mass / (WEIGHTS * half[:, None])
-    worst = 0.0
-    centre = panels.values[1] + posterior.studies.offset[0]
-    for mixture, spread in (
-        (mu_mixture(posterior), panels.values[2]),
-        (theta_new_mixture(posterior), np.hypot(panels.values[2], tau)),
-    ):
-        limits = mixture.ppf(np.array(tails))
-        unit = 0.5 * (limits[-1] - limits[0])
-        for limit, slope in zip(limits, mixture.pdf(limits), strict=True):
-            tail = np.abs((density * ndtr((limit - centre) / spread)) @ TO_COEFFICIENTS[:, -3:]).max(axis=1)
-            worst = max(worst, float((half * tail).sum() / ORDER / max(slope * unit, 1e-300)))
-    return worst
+    mean, sd = panels.values[1], panels.values[2]
+    theta = [
+        _theta_given_tau(posterior, i, tau, mean, sd) for i in _telling(posterior, float((panels.mass * mean).sum()))
+    ]
+    centre = np.stack([mean, mean, *(one for one, _ in theta)])
+    spread = np.stack([sd, np.hypot(sd, tau), *(one for _, one in theta)])
+    own = np.stack([_points(law) for law in (mu_mixture(posterior), theta_new_mixture(posterior))])
+    points = np.concatenate([own - posterior.studies.offset[0], _by_moments(panels.mass, centre[2:], spread[2:])])
+    z = (points[:, :, None, None] - centre[:, None]) / spread[:, None]
+    slope = (np.exp(-0.5 * z * z) / spread[:, None] * panels.mass).sum(axis=(2, 3)) / np.sqrt(2.0 * np.pi)
+    tails = np.abs((density * ndtr(z)) @ TO_COEFFICIENTS[:, -3:]).max(axis=-1) @ half / ORDER
+    unit = 0.5 * (points[:, 2] - points[:, 0])
+    missed = tails + _beyond(posterior)
+    return float((missed / np.maximum(slope * unit[:, None], 1e-300)).max())
+
+
+def _telling(posterior: TauPosterior, mean: float) -> Ints:
+    """The studies to watch: all of a few, else the most precise and the most remote."""
+    y, v = posterior.studies.y[0], posterior.studies.v[0]
+    if len(v) <= 2 * WATCHED:
+        return np.arange(len(v))
+    remote = np.abs(y - mean) / np.sqrt(v)
+    return np.union1d(np.argpartition(v, WATCHED)[:WATCHED], np.argpartition(-remote, WATCHED)[:WATCHED])
+
+
+def _points(law: NormalMixture) -> Array:
+    return law.ppf(np.array([0.025, 0.5, 0.975]))
+
+
+def _by_moments(mass: Array, centre: Array, spread: Array) -> Array:
+    """Mean and mean -/+ 2 sd of mixtures, shape (m, 3), near enough to median and limits to stand for them."""
+    mean = (mass * centre).sum(axis=(1, 2))
+    sd = np.sqrt((mass * (spread**2 + (centre - mean[:, None, None]) ** 2)).sum(axis=(1, 2)))
+    return mean[:, None] + sd[:, None] * np.array([-2.0, 0.0, 2.0])
+
+
+def _beyond(posterior: TauPosterior) -> float:
+    """Posterior probability of the tau beyond the reach of the panels, for priors with mass at every power of 10."""
+    prior, (low, high) = posterior.priors.priors[0], posterior.reach[:, 0]
+    if not prior.proper or not prior.needs_log_nodes:
+        return 0.0
+    below, above = float(prior.cdf(low)), 1.0 - float(prior.cdf(high))
+    likelihood = posterior.studies.given_tau(np.zeros(1, dtype=np.intp), np.array([[low, high]]))[0, 0]
+    return float(np.array([below, above]) @ np.exp(likelihood - posterior.panels.log_total[0]))
 
 
 @final
@@ -306,6 +357,16 @@ class TauLaw:
         held = mass > 0.0
         tau = self.posterior.c[0] * np.sinh(self.posterior.panels.x[held])
         return float((mass[held] * tau**power).sum())
+
+    def square_moments(self) -> tuple[float, float]:
+        """Mean and sd of tau^2; NaN when they do not exist."""
+        mean = self.raw_moment(2)
+        if self.posterior.moments[0] < 4:
+            return mean, np.nan
+        mass = self.posterior.panels.mass
+        held = mass > 0.0
+        square = (self.posterior.c[0] * np.sinh(self.posterior.panels.x[held])) ** 2
+        return mean, float(np.linalg.norm(np.sqrt(mass[held]) * (square - mean)))
 
     @property
     def mean(self) -> float:
@@ -368,12 +429,18 @@ def theta_mixture(posterior: TauPosterior, i: int) -> NormalMixture:
 
     theta_i | tau ~ N(b_i mu_hat + (1 - b_i) y_i, (1 - b_i) v_i + b_i^2 sd(mu)^2), b_i = v_i / (v_i + tau^2).
     """
-    weight, tau, mean, sd = posterior.nodes()
-    v = posterior.studies.v[0, i]
-    y = posterior.studies.y[0, i] + posterior.studies.offset[0]
-    square = tau[0] ** 2
+    weight, tau, mean, sd = (column[0] for column in posterior.nodes())
+    offset = posterior.studies.offset[0]
+    centre, spread = _theta_given_tau(posterior, i, tau, mean - offset, sd)
+    return NormalMixture(weight, centre + offset, spread, 2)
+
+
+def _theta_given_tau(posterior: TauPosterior, i: int, tau: Array, mean: Array, sd: Array) -> tuple[Array, Array]:
+    """Mean (centred) and sd of theta_i at values of tau, with mean and sd of mu there."""
+    y, v = posterior.studies.y[0, i], posterior.studies.v[0, i]
+    square = tau * tau
     to_mean, to_data = v / (v + square), square / (v + square)
-    return NormalMixture(weight[0], to_mean * mean[0] + to_data * y, np.sqrt(to_data * v + (to_mean * sd[0]) ** 2), 2)
+    return to_mean * mean + to_data * y, np.sqrt(to_data * v + (to_mean * sd) ** 2)
 
 
 def _mu_moments(posterior: TauPosterior) -> int:

@@ -13,7 +13,11 @@ QUANTITIES: dict[str, tuple[str, str]] = {
     "mu": ("Mean effect", "μ, the mean of the true effects; in a common-effect model the one true effect"),
     "theta_new": ("True effect in a new study", "in a study like these, its sampling error not included"),
     "tau": ("Between-study standard deviation", "τ, in the unit of the effects"),
-    "I2": ("I²", "share of the variation between the estimates that is heterogeneity"),
+    "I2": (
+        "I²",
+        "share of the variation between the estimates that is heterogeneity: τ² over τ² plus the typical sampling "
+        "variance, at the estimate of τ² or over its posterior; under a common effect, (Q − df) / Q",
+    ),
 }
 
 CONVENTIONS: tuple[tuple[str, str], ...] = (
@@ -25,8 +29,9 @@ CONVENTIONS: tuple[tuple[str, str], ...] = (
     ),
     (
         "Confidence interval",
-        "A confidence interval is not a probability statement about the quantity. In repeated use, the "
-        "procedure covers the true value in the stated share of data sets.",
+        "A confidence interval is not a probability statement about the quantity. If the model holds, the "
+        "procedure covers the true value in the stated share of repeated data sets, or about so: Wald, "
+        "Hartung-Knapp and Q-profile intervals are approximate when studies are few.",
     ),
     (
         "Prediction interval",
