@@ -18,10 +18,7 @@ from poolwise.exact.tau_posterior import (
     TauPosterior,
     TauPriors,
     limit_error,
-    mu_mixture,
     tau_posterior,
-    theta_mixture,
-    theta_new_mixture,
 )
 from poolwise.model import CommonEffect, RandomEffects
 from poolwise.moments import highest_moment
@@ -47,20 +44,20 @@ class Fitted:
     def mu(self) -> NormalMixture:
         """The posterior of mu."""
         if self.posterior is not None:
-            return mu_mixture(self.posterior)
+            return self.posterior.mu
         _, mean, sd = self._given_known_tau()
         return NormalMixture(np.ones(1), np.array([mean]), np.array([sd]))
 
     def theta_new(self) -> NormalMixture:
         """The posterior of the true effect in a new study."""
         if self.posterior is not None:
-            return theta_new_mixture(self.posterior)
+            return self.posterior.theta_new
         return replace(self.mu(), spread=np.hypot(self.mu().spread, self.tau_known))
 
     def theta(self, i: int) -> NormalMixture:
         """The posterior of the true effect in study i."""
         if self.posterior is not None:
-            return theta_mixture(self.posterior, i)
+            return self.posterior.theta(i)
         mu, v, square = self.mu(), self.effects.v[i], self.tau_known**2
         keep, pull = square / (square + v), v / (square + v)
         centre = keep * self.effects.y[i] + pull * mu.centre
@@ -90,7 +87,7 @@ class Fitted:
         if self.posterior is None:
             weight, tau = np.ones(1), np.array([self.tau_known])
         else:
-            weight, tau = (a[0] for a in self.posterior.nodes()[:2])
+            weight, tau, _, _ = self.posterior.only
         shares = 1.0 / (self.effects.v + tau[:, None] ** 2)
         return weight @ (shares / shares.sum(axis=1, keepdims=True)) / weight.sum()
 
@@ -194,7 +191,7 @@ def _i2_law(tau: TauLaw, vt: float) -> TransformedLaw:
     def slope(t: Array) -> Array:
         return 2.0 * vt * t / np.square(vt + np.square(t))
 
-    weight, nodes, _, _ = tau.posterior.nodes()
-    values = forward(nodes[0])
-    mean = float(weight[0] @ values)
-    return TransformedLaw(tau, forward, inverse, slope, (mean, float(np.sqrt(weight[0] @ (values - mean) ** 2))))
+    weight, nodes, _, _ = tau.posterior.only
+    values = forward(nodes)
+    mean = float(weight @ values)
+    return TransformedLaw(tau, forward, inverse, slope, (mean, float(np.sqrt(weight @ (values - mean) ** 2))))

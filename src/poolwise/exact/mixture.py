@@ -5,7 +5,7 @@ F(x) = sum_j w_j Phi((x - m_j) / s_j)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
@@ -14,6 +14,7 @@ from scipy.special import ndtr, ndtri
 
 Array = NDArray[np.float64]
 _ROOT_2PI = np.sqrt(2.0 * np.pi)
+FEW = 8  # quantiles asked for at once that are remembered
 PATIENCE = 6  # steps before every second one halves the bracket
 MOST_STEPS = 300  # enough for 140 halvings, more than a double holds
 SETTLED = 1e-4  # a Halley step this small, in spreads of its narrowest component, leaves an error of about its cube
@@ -30,12 +31,15 @@ class NormalMixture:
         Weights that sum to 1, means and standard deviations of the components, shape (J,).
     moments : int
         Highest moment that exists: 0, 1 or at least 2.
+    known : dict
+        Quantiles found so far, by probability: tables and figures ask for the same few again and again.
     """
 
     weight: Array
     centre: Array
     spread: Array
     moments: int = 2
+    known: dict[float, float] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def mean(self) -> float:
@@ -61,7 +65,16 @@ class NormalMixture:
     def ppf(self, p: Array) -> Array:
         """Quantile at p; same shape as p."""
         p = np.asarray(p, dtype=float)
-        return quantiles(p.reshape(-1), self.weight[None], self.centre[None], self.spread[None]).reshape(p.shape)
+        if p.size > FEW:
+            return self._quantiles(p.reshape(-1)).reshape(p.shape)
+        wanted = p.reshape(-1).tolist()
+        new = [x for x in dict.fromkeys(wanted) if x not in self.known]
+        if new:
+            self.known.update(zip(new, self._quantiles(np.array(new)).tolist(), strict=True))
+        return np.array([self.known[x] for x in wanted]).reshape(p.shape)
+
+    def _quantiles(self, p: Array) -> Array:
+        return quantiles(p, self.weight[None], self.centre[None], self.spread[None])
 
     def sample(self, size: int, rng: np.random.Generator) -> Array:
         """Exact independent draws, by inversion."""
@@ -140,14 +153,14 @@ def _probit_step(
     np.subtract(x[:, None], centre, out=u)
     u *= inverse
     u *= sign[:, None]
-    tail = np.einsum("qj,qj->q", ndtr(u, out=work), np.broadcast_to(weight, u.shape))
+    tail = np.einsum("qj,qj->q", ndtr(u, out=work), weight)
     np.multiply(u, u, out=work)
     work *= -0.5
     height = np.exp(work, out=work)
     height *= pull
     density = height.sum(axis=1)
     height *= u
-    bend = -np.einsum("qj,qj->q", height, np.broadcast_to(inverse, u.shape))
+    bend = -np.einsum("qj,qj->q", height, inverse)
     probit = ndtri(np.minimum(tail, 1.0))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         gap = ndtri(target) - probit

@@ -25,6 +25,11 @@ _DEGREES = np.arange(ORDER)
 TO_COEFFICIENTS = (legendre.legvander(NODES, ORDER - 1) * WEIGHTS[:, None]) * (2 * _DEGREES + 1) / 2.0
 # Legendre coefficients -> coefficients of the antiderivative that vanishes at -1
 _ANTIDERIVATIVE = np.stack([legendre.legint(unit, lbnd=-1) for unit in np.eye(ORDER)])
+# Legendre coefficients -> Chebyshev coefficients, T_n(t) = cos(n arccos t), by their values at Chebyshev's nodes
+_ANGLES = np.pi * (np.arange(2 * ORDER) + 0.5) / (2 * ORDER)
+_TO_CHEBYSHEV = legendre.legvander(np.cos(_ANGLES), ORDER).T @ np.cos(np.outer(_ANGLES, np.arange(ORDER + 1))) / ORDER
+_TO_CHEBYSHEV[:, 0] *= 0.5
+_ANTIDERIVATIVE_CHEBYSHEV = _ANTIDERIVATIVE @ _TO_CHEBYSHEV
 _TO_ENDS = TO_COEFFICIENTS @ np.stack([(-1.0) ** _DEGREES, np.ones(ORDER)], axis=1)
 # values at the nodes -> integral, last coefficients, values at the ends, all for a panel of half width 1
 _TO_LOOKS = np.concatenate([WEIGHTS[:, None], TO_COEFFICIENTS[:, -3:], _TO_ENDS], axis=1)
@@ -87,9 +92,8 @@ class Panels:
         panel = np.clip(np.searchsorted(self.right, x), 0, len(self.job) - 1)
         half = 0.5 * (self.right[panel] - self.left[panel])
         t = np.clip((x - self.left[panel]) / half - 1.0, -1.0, 1.0)
-        integral = self.coefficients[panel] @ _ANTIDERIVATIVE
-        inside = np.einsum("...i,...i->...", legendre.legvander(t, ORDER), integral)
-        return np.clip(self._cumulative()[panel] + half * np.reshape(inside, x.shape), 0.0, 1.0)
+        inside = np.einsum("...i,...i->...", _chebyshev(t), self.coefficients[panel] @ _ANTIDERIVATIVE_CHEBYSHEV)
+        return np.clip(self._cumulative()[panel] + half * inside, 0.0, 1.0)
 
     def _cumulative(self) -> Array:
         """Probability to the left of each panel within its job, shape (P,)."""
@@ -112,16 +116,16 @@ class Panels:
         panel = np.clip(panel, starts[job], stops[job] - 1)
         half = 0.5 * (self.right[panel] - self.left[panel])
         rest = np.clip((p - before[panel]) / half, 0.0, None)
-        density = self.coefficients[panel]
-        integral = density @ _ANTIDERIVATIVE
+        density = self.coefficients[panel] @ _TO_CHEBYSHEV[:ORDER]
+        integral = self.coefficients[panel] @ _ANTIDERIVATIVE_CHEBYSHEV
         low, high = np.full(p.shape, -1.0), np.full(p.shape, 1.0)
         full = np.maximum(per_panel[panel] / half, np.finfo(float).tiny)
         t = np.clip(2.0 * rest / full - 1.0, -1.0, 1.0)
         for _ in range(60):
-            basis = legendre.legvander(t, ORDER)
+            basis = _chebyshev(t)
             gap = np.einsum("qi,qi->q", basis, integral) - rest
             low, high = np.where(gap < 0, t, low), np.where(gap < 0, high, t)
-            slope = np.einsum("qi,qi->q", basis[:, :ORDER], density)
+            slope = np.einsum("qi,qi->q", basis, density)
             with np.errstate(divide="ignore", invalid="ignore"):
                 step = t - gap / slope
             inside = (step >= low) & (step <= high)
@@ -178,6 +182,11 @@ def integrate(
         looks = np.concatenate([looks[:, good], new_looks], axis=1)
     order = np.lexsort((left, job))
     return _packed(job[order], left[order], right[order], x[order], values[:, order], n)
+
+
+def _chebyshev(t: Array) -> Array:
+    """T_0(t) ... T_16(t), along a new last axis."""
+    return np.cos(np.arccos(t)[..., None] * np.arange(ORDER + 1))
 
 
 def _nodes(left: Array, right: Array) -> Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -72,7 +73,7 @@ class Studies:
     def given_tau(self, job: Ints, tau: Array) -> Array:
         """Log likelihood, mean and sd of mu given tau, shape (3, P, q); mu still centred."""
         parts = (self.y, self.v, self.m0, self.s0)
-        if len(tau) > 1 and all(len(a) == 1 for a in parts):  # jobs that differ in the prior on tau only
+        if job[0] != job[-1] and all(len(a) == 1 for a in parts):  # jobs that differ in the prior on tau only
             first, row = _distinct_rows(tau)
             return given_tau(tau[first], *parts)[:, row]
         return given_tau(tau, *(a if len(a) == 1 else a[job] for a in parts))
@@ -202,6 +203,42 @@ class TauPosterior:
         out[:, job, place] = table
         return out[0], out[1], out[2], out[3]
 
+    @cached_property
+    def only(self) -> tuple[Array, Array, Array, Array]:
+        """The nodes of a single job, shape (J,) each."""
+        weight, tau, mean, sd = (column[0] for column in self.nodes())
+        return weight, tau, mean, sd
+
+    @cached_property
+    def mu(self) -> NormalMixture:
+        """The posterior of mu of a single job."""
+        weight, _, mean, sd = self.only
+        proper = bool(np.isfinite(self.studies.s0[0]))
+        return NormalMixture(weight, mean, sd, 2 if proper else min(int(self.moments[0]), 2))
+
+    @cached_property
+    def theta_new(self) -> NormalMixture:
+        """The posterior of the true effect in a new study, N(mu, tau^2), of a single job."""
+        weight, tau, mean, sd = self.only
+        return NormalMixture(weight, mean, np.hypot(sd, tau), min(int(self.moments[0]), 2))
+
+    def theta(self, i: int) -> NormalMixture:
+        """The posterior of the true effect theta_i in study i of a single job.
+
+        theta_i | tau ~ N(b_i mu_hat + (1 - b_i) y_i, (1 - b_i) v_i + b_i^2 sd(mu)^2), b_i = v_i / (v_i + tau^2).
+        """
+        weight, tau, mean, sd = self.only
+        offset = self.studies.offset[0]
+        centre, spread = self.theta_given_tau(i, tau, mean - offset, sd)
+        return NormalMixture(weight, centre + offset, spread, 2)
+
+    def theta_given_tau(self, i: int, tau: Array, mean: Array, sd: Array) -> tuple[Array, Array]:
+        """Mean (centred) and sd of theta_i at values of tau, with mean and sd of mu there."""
+        y, v = self.studies.y[0, i], self.studies.v[0, i]
+        square = tau * tau
+        to_mean, to_data = v / (v + square), square / (v + square)
+        return to_mean * mean + to_data * y, np.sqrt(to_data * v + (to_mean * sd) ** 2)
+
     def tau_ppf(self, job: Ints, p: Array) -> Array:
         """Quantiles of tau; job and p of shape (q,)."""
         return self.c[job] * np.sinh(self.panels.ppf(job, p))
@@ -292,11 +329,11 @@ def limit_error(posterior: TauPosterior) -> float:
     density = panels.mass / (WEIGHTS * half[:, None])
     mean, sd = panels.values[1], panels.values[2]
     theta = [
-        _theta_given_tau(posterior, i, tau, mean, sd) for i in _telling(posterior, float((panels.mass * mean).sum()))
+        posterior.theta_given_tau(i, tau, mean, sd) for i in _telling(posterior, float((panels.mass * mean).sum()))
     ]
     centre = np.stack([mean, mean, *(one for one, _ in theta)])
     spread = np.stack([sd, np.hypot(sd, tau), *(one for _, one in theta)])
-    own = np.stack([_points(law) for law in (mu_mixture(posterior), theta_new_mixture(posterior))])
+    own = np.stack([_points(law) for law in (posterior.mu, posterior.theta_new)])
     points = np.concatenate([own - posterior.studies.offset[0], _by_moments(panels.mass, centre[2:], spread[2:])])
     z = (points[:, :, None, None] - centre[:, None]) / spread[:, None]
     slope = (np.exp(-0.5 * z * z) / spread[:, None] * panels.mass).sum(axis=(2, 3)) / np.sqrt(2.0 * np.pi)
@@ -378,8 +415,8 @@ class TauLaw:
         """Posterior standard deviation; NaN when it does not exist."""
         if self.posterior.moments[0] < 2:
             return np.nan
-        weight, tau, _, _ = self.posterior.nodes()
-        return float(np.sqrt(weight[0] @ (tau[0] - self.mean) ** 2))
+        weight, tau, _, _ = self.posterior.only
+        return float(np.sqrt(weight @ (tau - self.mean) ** 2))
 
     def pdf(self, x: Array) -> Array:
         """Density at x, evaluated from prior and likelihood; same shape as x."""
@@ -410,39 +447,3 @@ class TauLaw:
     def sample(self, size: int, rng: np.random.Generator) -> Array:
         """Exact independent draws, by inversion."""
         return self.ppf(rng.random(size))
-
-
-def mu_mixture(posterior: TauPosterior) -> NormalMixture:
-    """The posterior of mu of a single job."""
-    weight, _, mean, sd = posterior.nodes()
-    return NormalMixture(weight[0], mean[0], sd[0], _mu_moments(posterior))
-
-
-def theta_new_mixture(posterior: TauPosterior) -> NormalMixture:
-    """The posterior of the true effect in a new study, N(mu, tau^2), of a single job."""
-    weight, tau, mean, sd = posterior.nodes()
-    return NormalMixture(weight[0], mean[0], np.hypot(sd[0], tau[0]), min(int(posterior.moments[0]), 2))
-
-
-def theta_mixture(posterior: TauPosterior, i: int) -> NormalMixture:
-    """The posterior of the true effect theta_i in study i of a single job.
-
-    theta_i | tau ~ N(b_i mu_hat + (1 - b_i) y_i, (1 - b_i) v_i + b_i^2 sd(mu)^2), b_i = v_i / (v_i + tau^2).
-    """
-    weight, tau, mean, sd = (column[0] for column in posterior.nodes())
-    offset = posterior.studies.offset[0]
-    centre, spread = _theta_given_tau(posterior, i, tau, mean - offset, sd)
-    return NormalMixture(weight, centre + offset, spread, 2)
-
-
-def _theta_given_tau(posterior: TauPosterior, i: int, tau: Array, mean: Array, sd: Array) -> tuple[Array, Array]:
-    """Mean (centred) and sd of theta_i at values of tau, with mean and sd of mu there."""
-    y, v = posterior.studies.y[0, i], posterior.studies.v[0, i]
-    square = tau * tau
-    to_mean, to_data = v / (v + square), square / (v + square)
-    return to_mean * mean + to_data * y, np.sqrt(to_data * v + (to_mean * sd) ** 2)
-
-
-def _mu_moments(posterior: TauPosterior) -> int:
-    proper = bool(np.isfinite(posterior.studies.s0[0]))
-    return 2 if proper else min(int(posterior.moments[0]), 2)
