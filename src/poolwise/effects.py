@@ -17,6 +17,7 @@ from poolwise import show
 from poolwise.errors import InputError, MissingQuantityError, listing, nearest, warn
 from poolwise.intake import constructors
 from poolwise.intake.cells import Remark, Rows
+from poolwise.intake.lent import Lent
 from poolwise.intake.remarks import count_remarks
 from poolwise.intake.table import Columns, Given, check
 from poolwise.scale import Scale, as_scale
@@ -269,23 +270,7 @@ class Effects:
         return show.card(self.title or "Effects", facts=facts, header=shown, rows=rows, notes=(*more, *self.notes))
 
 
-class _Lent:
-    """A field that hands out copies of its frame: what a caller does to one stays with the caller."""
-
-    def __init__(self, name: str) -> None:
-        self.name = "_" + name
-
-    def __get__(self, effects: Effects | None, owner: type | None = None) -> pd.DataFrame:
-        if effects is None:
-            raise AttributeError(self.name)
-        frame: pd.DataFrame = vars(effects)[self.name]
-        return frame.copy(deep=False)  # pandas copies what is written to
-
-    def __set__(self, effects: Effects, frame: pd.DataFrame) -> None:
-        vars(effects)[self.name] = frame
-
-
-Effects.moderators = _Lent("moderators")  # type: ignore[assignment]
+Effects.moderators = Lent("moderators")  # type: ignore[assignment]
 
 
 def _directions(words: tuple[str, str]) -> tuple[str, str]:

@@ -9,8 +9,9 @@ from scipy import stats
 from poolwise import priors as p
 from poolwise.effects import Effects
 from poolwise.engines import _draws
+from poolwise.laws import DrawsLaw
 from poolwise.model import CommonEffect, RandomEffects
-from poolwise.quantities import DrawsLaw, Posterior
+from poolwise.quantities import Posterior
 
 Z = 4.0
 """Standard errors that a mean over independent draws may be away from its expectation: 1 in 16,000."""

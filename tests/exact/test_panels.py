@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from poolwise.exact.panels import integrate
+from poolwise.exact.refine import integrate
 
 # panels stop at Legendre tails of 1e-11 of the whole, and integrals are good to far more than that
 ROUNDING = 1e-12

@@ -3,13 +3,10 @@
 import numpy as np
 import pytest
 
-from poolwise.exact.tau_posterior import (
-    Studies,
-    TauLaw,
-    TauPriors,
-    limit_error,
-    tau_posterior,
-)
+from poolwise.exact.jobs import Studies, TauPriors
+from poolwise.exact.limit_error import limit_error
+from poolwise.exact.tau_law import TauLaw
+from poolwise.exact.tau_posterior import tau_posterior
 from poolwise.priors import HalfNormal, make
 from support.oracle import PRIORS, Oracle
 from support.tables import table

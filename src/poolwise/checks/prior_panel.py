@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, final
 
 import numpy as np
@@ -12,13 +12,13 @@ from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 
 from poolwise import show
+from poolwise.checks.tipping import tipping_point, tipping_sentence
 from poolwise.effects import Effects
-from poolwise.engines._exact_batch import fit_many
 from poolwise.engines.exact import Exact
 from poolwise.errors import ModelError, listing
 from poolwise.model import RandomEffects
 from poolwise.prior_catalogue import Entry, panel
-from poolwise.priors import HalfNormal, Prior
+from poolwise.priors import Prior
 from poolwise.quantities import Posterior, check_prob
 from poolwise.result import Result
 from poolwise.scale import Scale
@@ -28,8 +28,6 @@ Verdict = Literal["robust", "prior-dependent"]
 
 SMALL_K = 5
 DATA_DOMINATED = 0.5  # posterior sd of tau over its prior sd
-HALF_NORMAL_MEDIAN = 0.6744897501960817  # of HalfNormal(1)
-TIPPING_RANGE = (0.02, 20.0)  # half-normal scales searched, in units of the default scale
 
 
 @final
@@ -167,14 +165,14 @@ def prior_panel(
     reference = _reference(entries)
     frame["flips"] = frame["excludes_zero"] != frame["excludes_zero"].iloc[reference]
     verdict: Verdict = "prior-dependent" if frame["flips"].any() else "robust"
-    tipping = _tipping_point(effects, results[reference], prob)
+    tipping = tipping_point(effects, results[reference], prob)
     return PriorPanel(
         frame=frame,
         verdict=verdict,
         sentence=_verdict_sentence(frame, reference, prob),
         tau_sentence=_tau_sentence(frame),
         tipping_point=tipping,
-        tipping_sentence=_tipping_sentence(tipping, entries[reference].prior),
+        tipping_sentence=tipping_sentence(tipping, entries[reference].prior),
         data=results[0].data_label,
         scale=effects.scale,
         k=effects.k,
@@ -235,40 +233,6 @@ def _hellinger(prior: Prior, posterior: Posterior) -> float:
     return float(np.sqrt(max(1.0 - overlap, 0.0)))
 
 
-def _tipping_point(effects: Effects, reference: Result, prob: float) -> float:
-    """Scale of a half-normal prior on tau, nearest to the default, at which the verdict changes; NaN for none."""
-    model = reference.model
-    assert isinstance(model, RandomEffects)
-    assert model.tau is not None
-    unit = _half_normal_unit(model.tau)
-    scales = unit * np.geomspace(*TIPPING_RANGE, 121)
-    margin = _margin(effects, model, scales, prob)
-    flips = np.flatnonzero(np.diff(np.sign(margin)) != 0)
-    if flips.size == 0:
-        return np.nan
-    nearest = flips[np.argmin(np.abs(np.log(scales[flips] / unit)))]
-    low, high = scales[nearest], scales[nearest + 1]
-    sign = np.sign(margin[nearest])
-    for _ in range(4):  # each round narrows the bracket 32-fold
-        inner = np.geomspace(low, high, 33)
-        inside = np.flatnonzero(np.sign(_margin(effects, model, inner, prob)) != sign)
-        first = int(inside[0]) if inside.size else len(inner) - 1
-        low, high = inner[max(first - 1, 0)], inner[first]
-    return float(np.sqrt(low * high))
-
-
-def _half_normal_unit(tau: Prior) -> float:
-    """Scale of the half-normal prior that has this prior's median; its own scale if it is one."""
-    return tau.scale if isinstance(tau, HalfNormal) else float(tau.ppf(0.5)) / HALF_NORMAL_MEDIAN
-
-
-def _margin(effects: Effects, model: RandomEffects, scales: Array, prob: float) -> Array:
-    """How far the interval for mu stays clear of 0, under half-normal priors: positive when it excludes 0."""
-    models = [replace(model, tau=HalfNormal(float(scale))) for scale in scales]
-    batch = fit_many(effects.y[None], effects.v[None], models, prob=prob, new=False)
-    return np.maximum(batch["mu_lower"], -batch["mu_upper"])
-
-
 def _verdict_sentence(frame: pd.DataFrame, reference: int, prob: float) -> str:
     words = {"above": "lies above 0", "below": "lies below 0", "no": "includes 0"}
     said = words[frame["excludes_zero"].iloc[reference]]
@@ -302,13 +266,3 @@ def _tau_sentence(frame: pd.DataFrame) -> str:
         f"For tau, {who}: posterior sd over prior sd between {ratio.min():.2f} and {ratio.max():.2f} "
         f"(below {DATA_DOMINATED:g} counts as data-dominated; {len(ratio)} of {len(frame)} priors have an sd)." + tail
     )
-
-
-def _tipping_sentence(tipping: float, reference: Prior) -> str:
-    if np.isnan(tipping):
-        low, high = (end * _half_normal_unit(reference) for end in TIPPING_RANGE)
-        return (
-            "No tipping point: under tau ~ HalfNormal(s) the answer does not change for any s from "
-            f"{low:.3g} to {high:.3g}."
-        )
-    return f"Tipping point: under tau ~ HalfNormal(s) the answer changes at s = {tipping:.3g}."

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.engines._heterogeneity import typical_variance
+from poolwise.laws import DrawsLaw
 from poolwise.model import CommonEffect, RandomEffects
 from poolwise.moments import MOST_MOMENTS, highest_moment
-from poolwise.quantities import ByStudy, DrawsLaw, Estimate, Posterior, Quantity
+from poolwise.quantities import ByStudy, Estimate, Posterior, Quantity
 
 Array = NDArray[np.float64]
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from poolwise.engines._cores import available_cores
 from poolwise.engines._exact_posterior import normal_prior
 from poolwise.errors import ModelError
+from poolwise.exact.jobs import Studies, TauPriors
 from poolwise.exact.summaries import summaries
-from poolwise.exact.tau_posterior import Studies, TauPriors, tau_posterior
+from poolwise.exact.tau_posterior import tau_posterior
 from poolwise.model import RandomEffects
 from poolwise.moments import MOST_MOMENTS, highest_moment
 

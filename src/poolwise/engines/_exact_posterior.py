@@ -11,19 +11,16 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines._heterogeneity import typical_variance
 from poolwise.errors import ModelError
+from poolwise.exact.jobs import Studies, TauPriors
+from poolwise.exact.limit_error import limit_error
 from poolwise.exact.mixture import NormalMixture
-from poolwise.exact.tau_posterior import (
-    Studies,
-    TauLaw,
-    TauPosterior,
-    TauPriors,
-    limit_error,
-    tau_posterior,
-)
+from poolwise.exact.tau_law import TauLaw
+from poolwise.exact.tau_posterior import TauPosterior, tau_posterior
+from poolwise.laws import TransformedLaw
 from poolwise.model import CommonEffect, RandomEffects
 from poolwise.moments import highest_moment
 from poolwise.priors import Flat, Normal, Prior
-from poolwise.quantities import Estimate, IntervalKind, Posterior, Quantity, TransformedLaw
+from poolwise.quantities import Estimate, IntervalKind, Posterior, Quantity
 
 Array = NDArray[np.float64]
 MOST_HALVINGS = 3

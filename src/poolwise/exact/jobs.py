@@ -1,0 +1,125 @@
+"""Study tables and priors of many jobs at once: what the quadrature over tau evaluates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.exact.normal_normal import given_tau
+from poolwise.priors import Prior
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+
+@final
+@dataclass(frozen=True)
+class Studies:
+    """Study tables of n jobs and their priors on mu, centred for numerical safety.
+
+    Attributes
+    ----------
+    y, v : ndarray
+        Centred estimates and variances, shape (n, k), or (1, k) where all jobs share one table;
+        v = inf and y = 0 where a study is missing.
+    offset : ndarray
+        What was subtracted from y, shape (n,) or (1,).
+    m0, s0 : ndarray
+        Centred mean and the sd of the prior on mu, shape (n,) or (1,); s0 = inf for the flat prior.
+    """
+
+    y: Array
+    v: Array
+    offset: Array
+    m0: Array
+    s0: Array
+
+    @classmethod
+    def centred(cls, y: Array, v: Array, m0: Array, s0: Array) -> Studies:
+        """Subtract each table's inverse-variance mean; y and v of shape (n, k), NaN where a study is missing."""
+        missing = np.isnan(y) | np.isnan(v)
+        v = np.where(missing, np.inf, v)
+        y = np.where(missing, 0.0, y)
+        weight = 1.0 / v
+        offset = (weight * y).sum(axis=1) / weight.sum(axis=1)
+        return cls(np.where(missing, 0.0, y - offset[:, None]), v, offset, m0 - offset, s0)
+
+    def given_tau(self, job: Ints, tau: Array) -> Array:
+        """Log likelihood, mean and sd of mu given tau, shape (3, P, q); mu still centred."""
+        parts = (self.y, self.v, self.m0, self.s0)
+        if job[0] != job[-1] and all(len(a) == 1 for a in parts):  # jobs that differ in the prior on tau only
+            first, row = _distinct_rows(tau)
+            return given_tau(tau[first], *parts)[:, row]
+        return given_tau(tau, *(a if len(a) == 1 else a[job] for a in parts))
+
+
+def _distinct_rows(table: Array) -> tuple[Ints, Ints]:
+    """First row of each distinct kind, and the kind of each row: many jobs stand on the same panels."""
+    ends = table[:, 0] + 1j * table[:, -1]
+    _, first, row = np.unique(ends, return_index=True, return_inverse=True)
+    if np.array_equal(table[first][row], table):
+        return first, row
+    everyone = np.arange(len(table))
+    return everyone, everyone
+
+
+@final
+@dataclass(frozen=True)
+class TauPriors:
+    """Priors on tau of n jobs, evaluated family by family.
+
+    Attributes
+    ----------
+    priors : tuple of Prior
+        One for each job, or a single one for all.
+    groups : tuple
+        (log density of a family, its jobs as a mask of shape (n,), its parameters, each of shape (n,)).
+    """
+
+    priors: tuple[Prior, ...]
+    groups: tuple[tuple[type[Prior], NDArray[np.bool_], tuple[Array, ...]], ...]
+
+    @classmethod
+    def of(cls, priors: Sequence[Prior]) -> TauPriors:
+        """Group the priors by family."""
+        groups = []
+        for family in dict.fromkeys(type(prior) for prior in priors):
+            mask = np.array([type(prior) is family for prior in priors])
+            rows = [prior.parameters if type(prior) is family else None for prior in priors]
+            width = len(next(row for row in rows if row is not None))
+            table = np.array([row if row is not None else (np.nan,) * width for row in rows], dtype=float)
+            groups.append((family, mask, tuple(table.reshape(len(priors), width).T)))
+        return cls(tuple(priors), tuple(groups))
+
+    def log_density(self, job: Ints, tau: Array) -> Array:
+        """Log prior density at tau, shape (P, q)."""
+        if len(self.priors) == 1:
+            return self.priors[0].log_pdf(tau)
+        if len(self.groups) == 1:
+            family, _, parameters = self.groups[0]
+            return family.log_density(tau, *(column[job][:, None] for column in parameters))
+        out = np.empty_like(tau)
+        for family, mask, parameters in self.groups:
+            rows = np.flatnonzero(mask[job])
+            out[rows] = family.log_density(tau[rows], *(column[job[rows]][:, None] for column in parameters))
+        return out
+
+    def medians(self) -> Array:
+        """Prior medians, inf where a prior is improper; shape as many as there are priors."""
+        out = np.full(len(self.priors), np.inf)
+        for family, mask, parameters in self.groups:
+            if family.proper:
+                out[mask] = family.quantile(np.array(0.5), *(column[mask] for column in parameters))
+        return out
+
+    def ends(self) -> tuple[Array, Array]:
+        """Lower and upper ends of the supports."""
+        return np.array([p.lowest for p in self.priors]), np.array([p.upper for p in self.priors])
+
+    def need_log_nodes(self) -> NDArray[np.bool_]:
+        """Whether each prior needs nodes on log tau."""
+        return np.array([p.needs_log_nodes for p in self.priors])

@@ -1,0 +1,127 @@
+"""Laws that any engine can have: of Monte Carlo draws, and of a function of a quantity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.quantities import Law
+
+Array = NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class DrawsLaw:
+    """The law of Monte Carlo draws: empirical quantiles, and a kernel density.
+
+    Attributes
+    ----------
+    draws : ndarray
+        Shape (chains, draws).
+    moments : int
+        The highest moment that exists: below 1 the mean is NaN, below 2 the sd, whatever the draws say.
+    lower : float
+        Lower end of the support, where the kernel density is reflected; 0 for tau.
+    """
+
+    draws: Array
+    moments: int = 2
+    lower: float = -np.inf
+
+    @property
+    def _sorted(self) -> Array:
+        return np.sort(self.draws, axis=None)
+
+    @property
+    def mean(self) -> float:
+        """Mean of the draws; NaN when the law has none."""
+        return float(self.draws.mean()) if self.moments >= 1 else np.nan
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of the draws; NaN when the law has none."""
+        return float(self.draws.std(ddof=1)) if self.moments >= 2 else np.nan
+
+    def cdf(self, x: Array) -> Array:
+        """Share of draws at most x."""
+        return np.searchsorted(self._sorted, x, side="right") / self.draws.size
+
+    def ppf(self, p: Array) -> Array:
+        """Empirical quantiles, linearly interpolated."""
+        return np.asarray(np.quantile(self.draws, p))
+
+    def pdf(self, x: Array) -> Array:
+        """Gaussian kernel density with Silverman's bandwidth, 0 below the support."""
+        x = np.asarray(x, dtype=float)
+        inside = x >= self.lower
+        density = self._kernel(x)
+        if np.isfinite(self.lower):
+            density = density + self._kernel(2.0 * self.lower - x)
+        return np.where(inside, density, 0.0)
+
+    def _kernel(self, x: Array) -> Array:
+        flat = self._sorted
+        spread = min(flat.std(), (flat[int(0.75 * flat.size)] - flat[int(0.25 * flat.size)]) / 1.349)
+        bandwidth = 0.9 * max(spread, np.finfo(float).tiny) * flat.size**-0.2
+        distance = (x[..., None] - flat) / bandwidth
+        return np.exp(-0.5 * distance**2).mean(axis=-1) / (bandwidth * np.sqrt(2.0 * np.pi))
+
+    def sample(self, size: int, rng: np.random.Generator) -> Array:
+        """Draws taken at random from the draws."""
+        return rng.choice(self.draws.ravel(), size=size)
+
+
+@final
+@dataclass(frozen=True)
+class TransformedLaw:
+    """The law of an increasing function of a quantity, for example tau^2 or I2 as functions of tau.
+
+    Attributes
+    ----------
+    base : Law
+        The law of the quantity itself.
+    forward, inverse, slope : callable
+        The increasing function, its inverse, and its derivative as a function of the quantity itself.
+    moments : tuple of float
+        Mean and sd of the transformed quantity; NaN where they do not exist.
+    """
+
+    base: Law
+    forward: Callable[[Array], Array] = field(repr=False)
+    inverse: Callable[[Array], Array] = field(repr=False)
+    slope: Callable[[Array], Array] = field(repr=False)
+    moments: tuple[float, float] = (np.nan, np.nan)
+
+    @property
+    def mean(self) -> float:
+        """Mean of the transformed quantity."""
+        return self.moments[0]
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of the transformed quantity."""
+        return self.moments[1]
+
+    def pdf(self, x: Array) -> Array:
+        """Density by change of variable."""
+        base = self.inverse(np.asarray(x, dtype=float))
+        density = self.base.pdf(base)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(density == 0.0, 0.0, density / self.slope(base))
+
+    def cdf(self, x: Array) -> Array:
+        """Distribution function."""
+        return self.base.cdf(self.inverse(np.asarray(x, dtype=float)))
+
+    def ppf(self, p: Array) -> Array:
+        """Quantile function."""
+        return self.forward(self.base.ppf(p))
+
+    def sample(self, size: int, rng: np.random.Generator) -> Array:
+        """Draws."""
+        return self.forward(self.base.sample(size, rng))
