@@ -306,6 +306,11 @@ def test_warns_and_goes_on(number):
     assert sentences[0] in kept.notes
 
 
+def test_the_same_numbers_on_two_outcomes_are_no_duplicates():
+    y, se = [0.2, 0.5, 0.2, 0.5], [0.1, 0.2, 0.1, 0.2]
+    assert not any("identical" in note for note in Effects(y, se=se, outcome=list("aabb")).notes)
+
+
 NOTES = {
     "12 Unicode minus": (
         lambda: table(y=at(1, "−0.2", Y)),
@@ -412,6 +417,13 @@ def test_misspelt_names_of_studies_and_outcomes_get_the_nearest():
 
 
 BAD_SHAPES = {
+    "lists as moderators": (lambda: table(moderators={"m": [[1], [2], [3], [4], [5]]}), "moderator 'm' holds lists"),
+    "one number as moderator": (lambda: table(moderators={"m": 1}), "moderators cannot be made a table"),
+    "indexes of a mapping": (
+        lambda: table(y=pd.Series(Y, index=NAMES), moderators={"m": pd.Series(Y, index=NAMES[::-1])}),
+        "y and moderators have different indexes",
+    ),
+    "where is no mapping": (lambda: table().select(where="x"), "where is 'x'"),
     "lengths": (lambda: table(se=SE[:4]), "se has 4 values and y has 5"),
     "labels": (lambda: table(study=NAMES[:4]), "study has 4 labels and y has 5"),
     "one text for labels": (lambda: table(study="abcde"), "a sequence, one entry for each study"),

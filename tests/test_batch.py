@@ -55,6 +55,32 @@ def test_a_row_without_moments_leaves_the_others_alone():
     assert both.equals(alone)
 
 
+def test_an_improper_row_is_named_by_its_place_among_all():
+    y, se = np.tile([0.1, 0.7, 0.4], (400, 1)), np.tile([0.1, 0.2, 0.3], (400, 1))
+    y[350, 2] = se[350, 2] = np.nan
+    with pytest.raises(ModelError, match="row 351 with k = 2"):
+        pw.fit_batch(y, se, pw.RandomEffects(mu=priors.Flat(), tau=priors.Flat()), pw.Exact())
+
+
+def test_rounding_in_one_row_does_not_judge_another():
+    y = np.array([[1.0, 1.0 + 1e-15, 1.0 - 1e-15], [0.3, 0.3, 0.3]])
+    se = np.array([[1e-7] * 3, [0.1] * 3])
+    both, alone = (pw.fit_batch(y[:n], se[:n], pw.RandomEffects(), pw.ClosedForm())["mu_sd"] for n in (2, 1))
+    assert float(both[0]) == float(alone[0])
+    assert float(both[1]) == 0.0
+
+
+def test_a_known_tau_is_asked_for_once():
+    with pytest.raises(ModelError, match="disagree"):
+        pw.fit_batch([[0.1, 0.2]], [[0.1, 0.1]], pw.RandomEffects(tau_fixed=0.5), pw.ClosedForm(tau2=0.1))
+
+
+@pytest.mark.parametrize("model", [None, pw.RandomEffects, [MODEL, 3]])
+def test_what_is_no_model_is_refused(model):
+    with pytest.raises(ModelError, match="was given the model"):
+        pw.fit_batch([[0.1, 0.2]], [[0.1, 0.1]], model, pw.Exact())
+
+
 def test_many_priors_on_one_table():
     effects = table("misconduct")
     models = [pw.RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(s)) for s in (0.1, 0.5, 2.0)]

@@ -184,6 +184,14 @@ def test_copies_are_equal():
         assert other.data_hash == effects.data_hash
         assert other.notes == effects.notes
         assert other.directions == ("worse", "better")
+        with pytest.raises(ValueError, match="read-only"):
+            other.y[0] = 99.0
+
+
+def test_extension_columns_are_lent_as_copies_too():
+    effects = table(moderators=pd.DataFrame({"x": pd.array([1, 2, 3, 4, 5, 6], dtype="Int64")}))
+    effects.moderators["x"].array[0] = 77
+    assert effects.moderators["x"][0] == 1
 
 
 def test_v_is_the_square_of_se():

@@ -54,7 +54,7 @@ def fit_batch(
     xarray.Dataset
         Variables of dimension ``dataset``: ``mu``, ``mu_sd``, ``mu_lower``, ``mu_upper``, ``tau``, ... as a
         `Result` would give them one by one; ``attrs`` name engine, model, probability and the kind of interval
-        for mu (closed form: tau has its Q-profile limits, theta_new its prediction interval).
+        for mu (closed form: tau has its Q-profile limits, theta_new its prediction interval, I2 and H2 none).
 
     Raises
     ------
@@ -75,7 +75,10 @@ def fit_batch(
 
     check_prob(prob)
     estimates, errors = _tables(y, se)
-    models = (model,) if isinstance(model, CommonEffect | RandomEffects) else tuple(model)
+    models = tuple(model) if isinstance(model, Sequence) else (model,)
+    for given in models:
+        if not isinstance(given, CommonEffect | RandomEffects):
+            raise ModelError(f"fit_batch was given the model {given!r}", "RandomEffects(...) or CommonEffect(...)")
     if not models or (len(models) > 1 and len(estimates) > 1 and len(models) != len(estimates)):
         raise ModelError(
             f"{len(models)} models for {len(estimates)} tables",
@@ -95,7 +98,10 @@ def fit_batch(
 
 
 def _tables(y: ArrayLike, se: ArrayLike) -> tuple[Array, Array]:
-    estimates, errors = np.atleast_2d(np.asarray(y, dtype=float)), np.atleast_2d(np.asarray(se, dtype=float))
+    try:
+        estimates, errors = (np.atleast_2d(np.asarray(column, dtype=float)) for column in (y, se))
+    except (TypeError, ValueError):
+        raise InputError("y or se is no array of numbers", "shape (n, k) each, NaN-padded") from None
     if estimates.shape != errors.shape or estimates.ndim != 2 or estimates.size == 0:
         raise InputError(f"y has shape {estimates.shape} and se {errors.shape}", "the same shape (n, k), NaN-padded")
     here = ~np.isnan(estimates)
@@ -143,13 +149,14 @@ def _closed_form(
         fits = common_effect_batch(y, se**2, interval=interval, prob=prob)
     else:
         interval = engine.interval or "hartung-knapp"
-        tau2 = engine.tau2 if model.tau_fixed is None else model.tau_fixed**2
+        tau2 = engine.estimator(model)
         fits = random_effects_batch(y, se**2, tau2=tau2, interval=interval, prediction=engine.prediction, prob=prob)
     values = {"mu": fits.mu, "mu_sd": fits.se, "mu_lower": fits.lower, "mu_upper": fits.upper}
     values |= {"p_value": fits.p_value, "Q": fits.q, "I2": fits.i2, "H2": fits.h2}
     if isinstance(model, RandomEffects):
         values |= {"tau": np.sqrt(fits.tau2), "tau2": fits.tau2, "tau2_sd": fits.se_tau2}
-        values |= {"theta_new": fits.mu, "theta_new_lower": fits.new_lower, "theta_new_upper": fits.new_upper}
+        point = np.where(np.isnan(fits.new_lower), np.nan, fits.mu)
+        values |= {"theta_new": point, "theta_new_lower": fits.new_lower, "theta_new_upper": fits.new_upper}
         if isinstance(tau2, str):
             limits = np.sqrt(q_profile_batch(y, se**2, prob=prob))
             values |= {"tau_lower": limits[:, 0], "tau_upper": limits[:, 1]}

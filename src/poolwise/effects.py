@@ -17,9 +17,9 @@ from poolwise import show
 from poolwise.errors import InputError, MissingQuantityError, listing, nearest, warn
 from poolwise.intake import constructors
 from poolwise.intake.cells import Remark, Rows
-from poolwise.intake.lent import Lent
 from poolwise.intake.remarks import count_remarks
 from poolwise.intake.table import Columns, Given, check
+from poolwise.lent import Lent
 from poolwise.scale import Scale, as_scale
 
 Array = NDArray[np.float64]
@@ -168,6 +168,11 @@ class Effects:
         """Whether any estimate is a reconstruction, so that everything made from the table must say so."""
         return "reconstructed" in self.provenance
 
+    @property
+    def data_label(self) -> str:
+        """``"reconstructed"`` when any study was reconstructed, else ``"reported"`` (or ``"simulated"``)."""
+        return "reconstructed" if self.reconstructed else " and ".join(sorted(set(self.provenance)))
+
     @cached_property
     def data_hash(self) -> str:
         """SHA-256 of all that enters a fit, row by row, 16 hex digits; titles and notes do not count."""
@@ -201,8 +206,14 @@ class Effects:
         MissingQuantityError
             For an outcome, column or value that the table does not have; the message offers the nearest.
         InputError
-            When fewer than two studies are left.
+            When fewer than two studies are left, or `where` is no mapping.
+
+        Returns
+        -------
+        Effects
         """
+        if where is not None and not isinstance(where, Mapping):
+            raise InputError(f"where is {where!r}", "a mapping", "where={'setting': 'community'}")
         wanted = {**({} if outcome is None else {"outcome": outcome}), **(where or {})}
         frame = self.to_frame()
         keep = np.ones(self.k, dtype=bool)
@@ -237,7 +248,7 @@ class Effects:
         InputError
             When fewer than two studies are left.
         """
-        names = (study,) if isinstance(study, str) else tuple(study)
+        names = tuple(study) if isinstance(study, Sequence) and not isinstance(study, str) else (str(study),)
         for name in names:
             if name not in self.study:
                 raise MissingQuantityError(f"there is no study '{name}'", advice=nearest(name, self.study))
@@ -250,6 +261,12 @@ class Effects:
         columns |= {"y": self.y, "se": self.se, "n": self.n}
         columns |= {str(name): column for name, column in self.moderators.items()}
         return pd.DataFrame({**columns, "provenance": list(self.provenance)})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a copy or a pickle: NumPy forgets that its arrays were read-only."""
+        vars(self).update(state)
+        for column in (self.y, self.se, self.n):
+            column.setflags(write=False)
 
     def __repr__(self) -> str:
         title = f", title={self.title!r}" if self.title else ""

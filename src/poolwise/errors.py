@@ -90,11 +90,23 @@ def nearest(name: str, known: Iterable[str]) -> str:
     ("did you mean 'ablat'?", 'known: alloc, ablat')
     """
     options = [str(option) for option in known]
+    return closest(name, options) or ("known: " + ", ".join(options) if options else "")
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Words that offer the known name nearest to a misspelt one; none when no name is near.
+
+    Examples
+    --------
+    >>> closest("ablatt", ["alloc", "ablat"]), closest("x", ["alloc", "ablat"])
+    ("did you mean 'ablat'?", '')
+    """
+    options = [str(option) for option in known]
     folded = {option.casefold(): option for option in reversed(options)}
     close = difflib.get_close_matches(str(name).casefold(), list(folded), n=1, cutoff=0.5)
     if close:
         return f"did you mean '{folded[close[0]]}'?"
-    return "known: " + ", ".join(options) if options else ""
+    return ""
 
 
 def listing(items: Iterable[object], most: int = 8) -> str:

@@ -110,7 +110,8 @@ def _several_outcomes(effects: Effects) -> str:
     """That one model pools several outcomes as if they were one; empty when it does not."""
     if len(effects.outcomes) < 2:
         return ""
+    names = [outcome or "none named" for outcome in effects.outcomes]
     return (
-        f"{len(effects.outcomes)} outcomes ({listing(effects.outcomes)}) are pooled as one, and effects of one study "
+        f"{len(names)} outcomes ({listing(names)}) are pooled as one, and effects of one study "
         "as independent; effects.select(outcome=...) answers each question by itself"
     )

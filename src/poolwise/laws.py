@@ -49,7 +49,8 @@ class DrawsLaw:
 
     def cdf(self, x: Array) -> Array:
         """Share of draws at most x."""
-        return np.searchsorted(self._sorted, x, side="right") / self.draws.size
+        x = np.asarray(x, dtype=float)
+        return np.where(np.isnan(x), np.nan, np.searchsorted(self._sorted, x, side="right") / self.draws.size)
 
     def ppf(self, p: Array) -> Array:
         """Empirical quantiles, linearly interpolated."""
@@ -77,7 +78,7 @@ class DrawsLaw:
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TransformedLaw:
     """The law of an increasing function of a quantity, for example tau^2 or I2 as functions of tau.
 
@@ -89,6 +90,8 @@ class TransformedLaw:
         The increasing function, its inverse, and its derivative as a function of the quantity itself.
     moments : tuple of float
         Mean and sd of the transformed quantity; NaN where they do not exist.
+    lower : float
+        Lower end of the support.
     """
 
     base: Law
@@ -96,6 +99,7 @@ class TransformedLaw:
     inverse: Callable[[Array], Array] = field(repr=False)
     slope: Callable[[Array], Array] = field(repr=False)
     moments: tuple[float, float] = (np.nan, np.nan)
+    lower: float = 0.0
 
     @property
     def mean(self) -> float:
@@ -109,10 +113,11 @@ class TransformedLaw:
 
     def pdf(self, x: Array) -> Array:
         """Density by change of variable."""
-        base = self.inverse(np.asarray(x, dtype=float))
+        x = np.asarray(x, dtype=float)
+        base = self.inverse(x)
         density = self.base.pdf(base)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(density == 0.0, 0.0, density / self.slope(base))
+            return np.where((x < self.lower) | (density == 0.0), 0.0, density / self.slope(base))
 
     def cdf(self, x: Array) -> Array:
         """Distribution function."""

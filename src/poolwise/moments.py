@@ -7,12 +7,12 @@ from itertools import count
 
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
+from poolwise.exact.tau_posterior import FARTHEST
 from poolwise.model import CommonEffect, RandomEffects
 from poolwise.priors import Prior
 from poolwise.result import Finding
 
 MOST_MOMENTS = 4
-FAR = 1e140  # about as far as quadrature goes
 NEGLIGIBLE = 1e-8  # share of an integral that may lie beyond
 SLOWEST = 0.06  # a tail that converges more slowly than x^-0.06 has more than that beyond
 
@@ -49,7 +49,7 @@ def _reached(tau: Prior, excess: float) -> bool:
     """Whether an integral whose tail converges as x^-excess, under a log-t prior as a power of log x, can be had."""
     if excess >= SLOWEST:
         return True
-    return 0.0 < excess < 1e-9 and float(tau.cdf(FAR)) > 1.0 - NEGLIGIBLE
+    return 0.0 < excess < 1e-9 and float(tau.cdf(FARTHEST)) > 1.0 - NEGLIGIBLE
 
 
 def refuse_improper(effects: Effects, model: RandomEffects | CommonEffect) -> None:

@@ -189,7 +189,7 @@ class Estimate:
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Posterior:
     """A posterior distribution of one quantity; the point estimate is the median.
 
@@ -258,8 +258,8 @@ class Posterior:
     def sample(self, size: int, seed: int) -> Array:
         """Draws of this quantity, shape (size,); the same seed gives the same draws.
 
-        Draws of different posteriors are independent, whatever the seeds; joint draws of one result's
-        quantities are in `Result.to_datatree`.
+        Draws of different posteriors are independent, whatever the seeds (posteriors with the same quartiles
+        count as one); joint draws of one result's quantities are in `Result.to_datatree`.
         """
         rng = np.random.default_rng([check_whole("seed", seed, 0, 1), _stamp(self.law)])
         return self.law.sample(check_whole("size", size, 0, 1000), rng)

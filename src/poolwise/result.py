@@ -106,7 +106,7 @@ class Result:
     effects : Effects
         The study table.
     model : Model
-        The model with every prior explicit.
+        The model, every prior explicit where the engine uses priors.
     engine : object
         The engine's settings.
     interval_kind : str
@@ -192,8 +192,7 @@ class Result:
     @property
     def data_label(self) -> str:
         """``"reconstructed"`` when any study was reconstructed, else ``"reported"`` (or ``"simulated"``)."""
-        words = set(self.effects.provenance)
-        return "reconstructed" if "reconstructed" in words else " and ".join(sorted(words))
+        return self.effects.data_label
 
     @property
     def log_evidence(self) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poolwise.errors import InputError, nearest
+from poolwise.errors import InputError, closest
 
 Array = NDArray[np.float64]
 
@@ -53,11 +53,11 @@ class Scale:
     natural_label: str
 
     def __post_init__(self) -> None:
-        if self.transform not in _BACK:
+        if not isinstance(self.transform, str) or self.transform not in _BACK:
             raise InputError(
                 f"Scale has transform = {self.transform!r}",
                 "one of " + ", ".join(f"'{name}'" for name in _BACK),
-                nearest(str(self.transform), _BACK),
+                closest(str(self.transform), _BACK),
             )
 
     def back(self, x: ArrayLike) -> Array:
@@ -168,5 +168,5 @@ def as_scale(scale: Scale | str) -> Scale:
     try:
         return folded[word]
     except KeyError:
-        advice = f"did you mean '{MEANT[word]}'?" if word in MEANT else nearest(str(scale), SCALES)
+        advice = f"did you mean '{MEANT[word]}'?" if word in MEANT else closest(str(scale), SCALES)
         raise InputError(f"unknown scale '{scale}'", "one of " + ", ".join(SCALES), advice) from None

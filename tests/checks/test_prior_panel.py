@@ -81,3 +81,15 @@ def test_the_dropout_panel_has_turners_prior_for_dropouts():
 def test_an_unknown_scale_wants_priors():
     with pytest.raises(pw.PoolwiseError, match="no prior panel"):
         pw.checks.prior_panel(table("eight_schools"))
+
+
+@pytest.mark.parametrize("wrong", [priors.HalfNormal(0.5), [None]])
+def test_what_is_no_list_of_priors_is_refused(wrong):
+    with pytest.raises(pw.PoolwiseError, match="Expected: a list of priors"):
+        pw.checks.prior_panel(table("bcg"), priors=wrong)
+
+
+def test_a_panel_of_improper_priors_takes_the_unit_of_the_scale():
+    panel = pw.checks.prior_panel(table("bcg"), priors=[priors.Flat()])
+    assert panel.verdict == "robust"
+    assert "from 0.02 to 20" in panel.tipping_sentence

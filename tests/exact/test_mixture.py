@@ -1,5 +1,7 @@
 """Normal mixtures: quantiles invert the distribution function, whatever the mixture looks like."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -81,3 +83,15 @@ def test_a_moment_that_does_not_exist_is_nan():
     law = NormalMixture(np.ones(1), np.zeros(1), np.ones(1), moments=1)
     assert law.mean == 0.0
     assert np.isnan(law.sd)
+
+
+def test_quantiles_are_remembered_for_this_mixture_only():
+    one = NormalMixture(np.array([0.4, 0.6]), np.array([0.0, 1.0]), np.array([1.0, 0.5]))
+    first = one.ppf(np.array([0.1, 0.5]))
+    moved = replace(one, centre=one.centre + 5.0)
+    np.testing.assert_allclose(moved.ppf(np.array([0.1, 0.5])), first + 5.0, rtol=1e-13)
+    for p in np.linspace(0.01, 0.99, 300):
+        one.ppf(np.array([p]))
+    assert len(one.known) < 100
+    np.testing.assert_array_equal(one.ppf(np.array([0.5, 0.1])), first[::-1])
+    assert one.cdf(np.array([60.0]))[0] == 1.0

@@ -144,12 +144,12 @@ def test_study_effects_are_resolved_where_mu_is_known_far_better_than_any_study(
 
 
 @pytest.mark.parametrize(
-    ("prior", "least"), [(("LogT", 1, -2, 0.1), 1e-7), (("LogT", 2, -2, 1), 1e-8), (("LogT", 1, 0, 20), 1e-4)]
+    ("prior", "error"), [(("LogT", 1, -2, 0.1), 1.5e-6), (("LogT", 2, -2, 1), 4.4e-8), (("LogT", 1, 0, 20), 2.3e-3)]
 )
-def test_prior_mass_beyond_the_panels_is_in_the_error_estimate(prior, least):
-    """Errors of 1.9e-7, 4e-8 and 2e-3 half-widths were measured against quadrature in log tau down to e^-1e5."""
+def test_prior_mass_beyond_the_panels_is_in_the_error_estimate(prior, error):
+    """The largest errors, in half-widths, measured against quadrature in log tau down to e^-1e5."""
     y, se = np.array([0.1, 0.5, -0.2, 0.9]), np.array([0.1, 0.2, 0.3, 0.15])
-    assert limit_error(posterior_of(y, se**2, make(*prior))) > least
+    assert error <= limit_error(posterior_of(y, se**2, make(*prior))) <= 100 * error
 
 
 @pytest.mark.parametrize("ends", [(1.72, 1.77), (0.31, 0.32), (0.0, 1e-3), (50.0, 51.0)])

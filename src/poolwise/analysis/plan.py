@@ -179,7 +179,8 @@ def planned_panel(spec: Spec, model: Model, effects: Effects) -> Panel | None:
         if wanted.tau:
             raise AnalysisError("'tau' lists priors for a panel, and the model has no prior on tau", "no 'tau'")
         return None
-    if not wanted.prior_panel:
+    asked_for = "prior_panel" in wanted.model_fields_set or wanted.tau or spec.engines.exact or spec.engines.nuts
+    if not wanted.prior_panel or not (asked_for or effects.scale.name in DEFAULT_PRIORS):
         return None
     for prior in wanted.tau or [entry.prior for entry in panel(effects.scale.name, effects.outcomes)]:
         refuse_improper(effects, replace(model, tau=prior))

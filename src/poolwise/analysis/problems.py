@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final, get_args
 
-from poolwise.errors import AnalysisError, PoolwiseError, listing, nearest, sentence
+from poolwise.errors import AnalysisError, PoolwiseError, closest, listing, sentence
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -134,7 +134,7 @@ def _translated(detail: ErrorDetails, root: type[BaseModel]) -> Problem:
     described = _description(root, location)
     if detail["type"] == "extra_forbidden":
         found = f"unknown key, with the value {shown(value)}"
-        return Problem(key, found, f"one of the keys {listing(known, 20)}", nearest(str(location[-1]), known))
+        return Problem(key, found, f"one of the keys {listing(known, 20)}", closest(str(location[-1]), known))
     if detail["type"] == "missing":
         return Problem(key, "this key is missing", described)
     if detail["type"] == "value_error":
@@ -144,7 +144,7 @@ def _translated(detail: ErrorDetails, root: type[BaseModel]) -> Problem:
             return of_error(key or "the file", cause, None if is_section else value)
     if detail["type"] == "literal_error" and field is not None:
         options = [str(option) for option in _literals(field.annotation)]
-        advice = nearest(value, options) if isinstance(value, str) else ""
+        advice = closest(value, options) if isinstance(value, str) else ""
         return Problem(key, f"found {shown(value)}", f"one of {listing(options, 20)}", advice)
     return Problem(key, f"found {shown(value)}", described or detail["msg"])
 

@@ -10,7 +10,7 @@ from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.nuts import NUTS
 from poolwise.fit import Engine
-from poolwise.model import DEFAULT, Model, RandomEffects
+from poolwise.model import Model, RandomEffects
 from poolwise.priors import Prior
 
 
@@ -24,7 +24,7 @@ class PlannedFit:
     label : str
         Words for tables and figures; empty for the words that the engine finds.
     model : Model
-        The model with every prior explicit.
+        The model, every prior explicit where the engine uses priors.
     engine : Engine
         How it is computed.
     """
@@ -77,7 +77,7 @@ class Analysis:
     effects : Effects
         The study table.
     model : Model
-        The model, every prior explicit.
+        The model, every prior explicit where a fit uses priors.
     fits : tuple of PlannedFit
         What will be run, in the order of the tables.
     panel : Panel, optional
@@ -112,8 +112,11 @@ class Analysis:
         """The name, the number of studies and of fits."""
         made = ", reconstructed" if self.effects.reconstructed else ""
         panel = " and a prior panel" if self.panel is not None else ""
-        return f"<Analysis '{self.name}': k = {self.effects.k}{made}, {len(self.fits)} fits{panel}>"
+        fits = f"{len(self.fits)} fit{'s' if len(self.fits) > 1 else ''}"
+        return f"<Analysis '{self.name}': k = {self.effects.k}{made}, {fits}{panel}>"
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement of the model that will run, a line each; no priors where no fit uses any."""
-        return tuple(line for line in self.model.statement() if not line.endswith(DEFAULT))
+        if self.panel is not None or any(not isinstance(fit.engine, ClosedForm) for fit in self.fits):
+            return self.model.statement()
+        return tuple(line for line in self.model.statement() if not line.startswith(("mu ~", "tau ~")))

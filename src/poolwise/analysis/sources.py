@@ -89,7 +89,7 @@ def _own(data: Data, table: Table, folder: Path, found: list[Problem]) -> Effect
     if frame is None:
         return None
     names = _names(table, frame, found)
-    if names is None or data.scale is None:
+    if names is None or any(problem.key == "data.scale" for problem in found):
         return None
     make = partial(
         Effects.from_frame,
@@ -101,7 +101,8 @@ def _own(data: Data, table: Table, folder: Path, found: list[Problem]) -> Effect
         outcome=names.get("outcome", None if data.outcome is None else table.outcome),
         n=names.get("n"),
         moderators=[name for name in KEY_COLUMNS if name in frame and name not in names.values()],
-        scale=data.scale,
+        scale=str(data.scale),
+        decimal=table.decimal,
         title=Path(table.file).name,
     )
     return tried("data.csv", found, make)

@@ -100,7 +100,9 @@ class Table(Section):
     n: Words = Field(default="n", description="name of the column of sample sizes, used when it is there")
     outcome: Words = Field(default="outcome", description="name of the column of outcomes, used when it is there")
     decimal: Literal[".", ","] = Field(default=".", description="the decimal mark, '.' or ','")
-    delimiter: Words | None = Field(default=None, description="what separates the cells, found by itself if left out")
+    delimiter: Words | None = Field(
+        default=None, max_length=1, description="the one character that separates cells, found by itself if left out"
+    )
     encoding: Words = Field(default="utf-8", description="how the file's text is written, such as 'utf-8' or 'cp1252'")
 
     @model_validator(mode="after")

@@ -31,7 +31,7 @@ DATA_DOMINATED = 0.5  # posterior sd of tau over its prior sd
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PriorPanel:
     """One study table under several priors on tau.
 
@@ -123,8 +123,8 @@ def prior_panel(
     ----------
     effects : Effects
     priors : sequence of Prior, optional
-        Priors on tau; the catalogue's panel for the scale when None. The first one is the reference, or the
-        scale's default prior when None.
+        Priors on tau; the catalogue's panel for the scale when None. The first proper one is the reference, or
+        the scale's default prior when None.
     mu : Prior, optional
         Prior on mu, the same for all; the scale's default when None.
     prob : float
@@ -137,7 +137,8 @@ def prior_panel(
     Raises
     ------
     ModelError
-        When the scale has no panel and no priors are given, or a posterior is improper.
+        When the scale has no panel and no priors are given, something else than a prior is, or a posterior is
+        improper.
 
     References
     ----------
@@ -150,6 +151,10 @@ def prior_panel(
     >>> panel.verdict, round(panel.tipping_point, 3)
     ('prior-dependent', 0.356)
     """
+    if not isinstance(effects, Effects):
+        raise ModelError(f"prior_panel was given {type(effects).__name__}", "Effects", "pw.datasets.load('bcg')")
+    if priors is not None and (isinstance(priors, Prior) or not all(isinstance(one, Prior) for one in priors)):
+        raise ModelError(f"priors is {priors!r}", "a list of priors", "priors=[HalfNormal(0.5), HalfCauchy(0.5)]")
     check_prob(prob)
     entries = (
         panel(effects.scale.name, effects.outcomes)
@@ -172,7 +177,7 @@ def prior_panel(
         sentence=_verdict_sentence(frame, reference, prob),
         tau_sentence=_tau_sentence(frame),
         tipping_point=tipping,
-        tipping_sentence=tipping_sentence(tipping, entries[reference].prior),
+        tipping_sentence=tipping_sentence(tipping, entries[reference].prior, effects.scale),
         data=results[0].data_label,
         scale=effects.scale,
         k=effects.k,
@@ -236,7 +241,7 @@ def _hellinger(prior: Prior, posterior: Posterior) -> float:
 def _verdict_sentence(frame: pd.DataFrame, reference: int, prob: float) -> str:
     words = {"above": "lies above 0", "below": "lies below 0", "no": "includes 0"}
     said = words[frame["excludes_zero"].iloc[reference]]
-    kind = f"{100 * prob:g} % credible interval (equal-tailed) for mu"
+    kind = f"{show.level(prob)} credible interval (equal-tailed) for mu"
     flipped = frame.loc[frame["flips"], "prior"]
     mu = f"mu ~ {frame['mu_prior'].iloc[0]}"
     if flipped.empty:

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines._exact_batch import fit_many
 from poolwise.model import RandomEffects
+from poolwise.prior_catalogue import DEFAULTS
 from poolwise.priors import HalfNormal, Prior
 from poolwise.result import Result
+from poolwise.scale import Scale
 
 Array = NDArray[np.float64]
 
@@ -24,7 +26,9 @@ def tipping_point(effects: Effects, reference: Result, prob: float) -> float:
     model = reference.model
     assert isinstance(model, RandomEffects)
     assert model.tau is not None
-    unit = _half_normal_unit(model.tau)
+    unit = _half_normal_unit(model.tau, effects.scale)
+    if np.isnan(unit):
+        return np.nan
     scales = unit * np.geomspace(*TIPPING_RANGE, 121)
     margin = _margin(effects, model, scales, prob)
     flips = np.flatnonzero(np.diff(np.sign(margin)) != 0)
@@ -41,9 +45,12 @@ def tipping_point(effects: Effects, reference: Result, prob: float) -> float:
     return float(np.sqrt(low * high))
 
 
-def _half_normal_unit(tau: Prior) -> float:
-    """Scale of the half-normal prior that has this prior's median; its own scale if it is one."""
-    return tau.scale if isinstance(tau, HalfNormal) else float(tau.ppf(0.5)) / HALF_NORMAL_MEDIAN
+def _half_normal_unit(tau: Prior, scale: Scale) -> float:
+    """Scale of the half-normal prior that has this prior's median; for an improper one, that of the default."""
+    prior = tau if tau.proper else DEFAULTS.get(scale.name)
+    if prior is None:
+        return np.nan
+    return prior.scale if isinstance(prior, HalfNormal) else float(prior.ppf(0.5)) / HALF_NORMAL_MEDIAN
 
 
 def _margin(effects: Effects, model: RandomEffects, scales: Array, prob: float) -> Array:
@@ -53,10 +60,12 @@ def _margin(effects: Effects, model: RandomEffects, scales: Array, prob: float) 
     return np.maximum(batch["mu_lower"], -batch["mu_upper"])
 
 
-def tipping_sentence(tipping: float, reference: Prior) -> str:
+def tipping_sentence(tipping: float, reference: Prior, scale: Scale) -> str:
     """The tipping point in words, or the range that was searched in vain."""
     if np.isnan(tipping):
-        low, high = (end * _half_normal_unit(reference) for end in TIPPING_RANGE)
+        low, high = (end * _half_normal_unit(reference, scale) for end in TIPPING_RANGE)
+        if np.isnan(low):
+            return "No tipping point was sought: no prior of the panel is proper, so that none gives its unit."
         return (
             "No tipping point: under tau ~ HalfNormal(s) the answer does not change for any s from "
             f"{low:.3g} to {high:.3g}."

@@ -19,7 +19,7 @@ CHUNK = 200_000  # estimates per pass: a scan of 30 values of tau2 then holds ab
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BatchFit:
     """Fits of n data sets, every array of shape (n,); NaN where a data set has too few studies.
 

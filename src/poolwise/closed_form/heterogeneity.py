@@ -24,7 +24,7 @@ STEPS = 200  # seen in practice: at most 15
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class QTest:
     """Cochran's test of homogeneity.
 

@@ -13,7 +13,7 @@ from poolwise.closed_form.least_squares import Array, Data, Fit, quadratic
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Coefficients:
     """Coefficients of the weighted fit, with the law that their intervals use.
 
@@ -44,7 +44,7 @@ class Coefficients:
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StudyEffects:
     """Shrunken study effects theta_i.
 
@@ -71,7 +71,7 @@ def _hartung_knapp(data: Data, fit: Fit) -> tuple[Array, Array]:
     if (factor < SUSPICIOUS).any():  # estimates that are all the same but for rounding
         size = np.abs(data.y) + np.abs(data.X @ data.centre[..., None])[..., 0]
         rounding = (fit.w[:, 0] * (ROUNDING * size) ** 2).sum(axis=1) / data.df
-        factor = np.where(factor <= rounding, 0.0, factor)
+        factor = np.where((factor < SUSPICIOUS) & (factor <= rounding), 0.0, factor)
     return factor, data.df
 
 

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Data:
     """Estimates, sampling variances and a design, made ready for weighted least squares.
 
@@ -81,7 +81,7 @@ class Data:
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """A weighted least-squares fit for each of m weightings of each of n data sets.
 

@@ -34,7 +34,7 @@ SCAN = (9, 257)  # fewest and most points of the scan
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LogLikelihood:
     """Log-likelihoods of tau2.
 
@@ -49,7 +49,7 @@ class LogLikelihood:
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Maximum:
     """The global maximum of a likelihood of tau2.
 

@@ -32,7 +32,7 @@ from poolwise.closed_form.likelihood import maximise
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tau2:
     """An estimate of tau2 for each data set.
 

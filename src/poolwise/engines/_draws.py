@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines._heterogeneity import typical_variance
+from poolwise.engines._heterogeneity import known_tau, typical_variance
 from poolwise.laws import DrawsLaw
 from poolwise.model import CommonEffect, RandomEffects
 from poolwise.moments import MOST_MOMENTS, highest_moment
-from poolwise.quantities import ByStudy, Estimate, Posterior, Quantity
+from poolwise.quantities import ByStudy, Posterior, Quantity
 
 Array = NDArray[np.float64]
 
@@ -81,9 +81,9 @@ def quantities(
     if isinstance(model, CommonEffect):
         return dict(mean)
     typical = typical_variance(effects.v)
-    between = _known(model.tau_fixed, typical) if model.tau_fixed is not None else _between(draws, moments, typical)
+    between = known_tau(model.tau_fixed, typical) if model.tau_fixed is not None else _between(draws, moments, typical)
     if math.isnan(typical):
-        del between["I2"]
+        between.pop("I2", None)
     return {**mean, **between, "theta_new": Posterior(DrawsLaw(draws["theta_new"], moments["theta_new"]))}
 
 
@@ -114,12 +114,3 @@ def _between(draws: Mapping[str, Array], moments: Mapping[str, int], typical: fl
         "tau2": Posterior(DrawsLaw(square, moments["tau2"], lower=0.0)),
         "I2": Posterior(DrawsLaw(square / (square + typical), lower=0.0)),
     }
-
-
-def _known(tau: float, typical: float) -> dict[str, Quantity]:
-    known = {"tau": tau, "tau2": tau**2, "I2": tau**2 / (tau**2 + typical)}
-    return {name: Estimate(value, 0.0, partial(_no_width, value), "fixed") for name, value in known.items()}
-
-
-def _no_width(value: float, prob: float) -> tuple[float, float]:
-    return value, value

@@ -55,7 +55,7 @@ def fit_many(
             y if len(y) == 1 else y[rows],
             v if len(v) == 1 else v[rows],
             models if len(models) == 1 else models[rows],
-            rows.stop - rows.start,
+            rows,
             prob,
             new,
         )
@@ -66,7 +66,10 @@ def fit_many(
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 
 
-def _fit_chunk(y: Array, v: Array, models: Sequence[RandomEffects], n: int, prob: float, new: bool) -> dict[str, Array]:
+def _fit_chunk(
+    y: Array, v: Array, models: Sequence[RandomEffects], rows: slice, prob: float, new: bool
+) -> dict[str, Array]:
+    n = rows.stop - rows.start
     mus = [model.mu for model in models]
     taus = [model.tau for model in models]
     m0, s0 = np.array([normal_prior(mu) for mu in mus if mu is not None]).T
@@ -85,7 +88,7 @@ def _fit_chunk(y: Array, v: Array, models: Sequence[RandomEffects], n: int, prob
     if (moments < 0).any():
         row = int(np.flatnonzero(moments < 0)[0])
         raise ModelError(
-            f"row {row + 1} with k = {k[row]} has an improper posterior",
+            f"row {rows.start + row + 1} with k = {k[row]} has an improper posterior",
             "a proper prior on tau, or more studies",
         )
     wanted = np.minimum(moments, 2)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines._heterogeneity import typical_variance
+from poolwise.engines._heterogeneity import known_tau, typical_variance
 from poolwise.errors import ModelError
 from poolwise.exact.jobs import Studies, TauPriors
 from poolwise.exact.limit_error import limit_error
@@ -20,14 +21,14 @@ from poolwise.laws import TransformedLaw
 from poolwise.model import CommonEffect, RandomEffects
 from poolwise.moments import highest_moment
 from poolwise.priors import Flat, Normal, Prior
-from poolwise.quantities import Estimate, IntervalKind, Posterior, Quantity
+from poolwise.quantities import IntervalKind, Posterior, Quantity
 
 Array = NDArray[np.float64]
 MOST_HALVINGS = 3
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fitted:
     """What quadrature found: the posterior of tau, or a known tau (0 for the common effect)."""
 
@@ -67,9 +68,7 @@ class Fitted:
             return out
         vt = typical_variance(self.effects.v)
         if self.posterior is None:
-            square = self.tau_known**2
-            known = {"tau": self.tau_known, "tau2": square, "I2": square / (square + vt)}
-            out |= {name: Estimate(value, 0.0, Fixed(value), "fixed") for name, value in known.items()}
+            out |= known_tau(self.tau_known, vt)
         else:
             tau = TauLaw(self.posterior)
             out["tau"] = Posterior(tau, kind)
@@ -129,17 +128,6 @@ class Fitted:
         return float(log_lik), float(mean + self.studies.offset[0]), float(sd)
 
 
-@final
-@dataclass(frozen=True)
-class Fixed:
-    """Limits of a quantity that is known."""
-
-    value: float
-
-    def __call__(self, prob: float) -> tuple[float, float]:
-        return self.value, self.value
-
-
 def quadrature(effects: Effects, model: CommonEffect | RandomEffects, tolerance: float) -> Fitted:
     """Fit a model whose priors are explicit, refining the grid until the limits are good to `tolerance`."""
     mu = model.mu
@@ -169,26 +157,37 @@ def normal_prior(mu: Prior) -> tuple[float, float]:
 
 
 def _tau2_law(tau: TauLaw) -> TransformedLaw:
-    return TransformedLaw(tau, np.square, _root, lambda t: 2.0 * t, tau.square_moments())
+    return TransformedLaw(tau, np.square, _root, _doubled, tau.square_moments())
 
 
 def _root(x: Array) -> Array:
     return np.sqrt(np.maximum(x, 0.0))
 
 
-def _i2_law(tau: TauLaw, vt: float) -> TransformedLaw:
-    def forward(t: Array) -> Array:
-        return 1.0 / (1.0 + vt / np.square(np.maximum(t, 1e-150)))
+def _doubled(t: Array) -> Array:
+    return 2.0 * t
 
-    def inverse(x: Array) -> Array:
-        inside = np.clip(x, 0.0, 1.0)
-        with np.errstate(divide="ignore"):
-            return np.sqrt(vt * inside / (1.0 - inside))
 
-    def slope(t: Array) -> Array:
-        return 2.0 * vt * t / np.square(vt + np.square(t))
-
+def _i2_law(tau: TauLaw, typical: float) -> TransformedLaw:
+    """I2 = tau^2 / (tau^2 + v_typical) as a law."""
     weight, nodes, _, _ = tau.posterior.only
-    values = forward(nodes)
+    values = _i2(typical, nodes)
     mean = float(weight @ values)
-    return TransformedLaw(tau, forward, inverse, slope, (mean, float(np.sqrt(weight @ (values - mean) ** 2))))
+    moments = (mean, float(np.sqrt(weight @ (values - mean) ** 2)))
+    return TransformedLaw(
+        tau, partial(_i2, typical), partial(_tau_of_i2, typical), partial(_i2_slope, typical), moments
+    )
+
+
+def _i2(typical: float, tau: Array) -> Array:
+    return 1.0 / (1.0 + typical / np.square(np.maximum(tau, 1e-150)))
+
+
+def _tau_of_i2(typical: float, i2: Array) -> Array:
+    inside = np.clip(i2, 0.0, 1.0)
+    with np.errstate(divide="ignore"):
+        return np.sqrt(typical * inside / (1.0 - inside))
+
+
+def _i2_slope(typical: float, tau: Array) -> Array:
+    return 2.0 * typical * tau / np.square(typical + np.square(tau))

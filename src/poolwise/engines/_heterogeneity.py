@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+from typing import final
+
 import numpy as np
 from numpy.typing import NDArray
+
+from poolwise.quantities import Estimate, Quantity
 
 
 def typical_variance(v: NDArray[np.float64]) -> float:
@@ -27,3 +33,22 @@ def typical_variance(v: NDArray[np.float64]) -> float:
         return float("nan")
     share = v.min() / v
     return float((len(v) - 1) * share.sum() / (share.sum() ** 2 - (share**2).sum()) * v.min())
+
+
+def known_tau(tau: float, typical: float) -> dict[str, Quantity]:
+    """Tau, tau2 and I2 of a model that states tau: estimates without error; no I2 for one study."""
+    values = {"tau": tau, "tau2": tau**2, "I2": tau**2 / (tau**2 + typical)}
+    return {
+        name: Estimate(value, 0.0, _Fixed(value), "fixed") for name, value in values.items() if not math.isnan(value)
+    }
+
+
+@final
+@dataclass(frozen=True)
+class _Fixed:
+    """Limits of a quantity that is known."""
+
+    value: float
+
+    def __call__(self, prob: float) -> tuple[float, float]:
+        return self.value, self.value

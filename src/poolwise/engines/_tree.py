@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,27 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 _LOG_2PI = np.log(2.0 * np.pi)
 PRIOR_DRAWS = 1000
+
+
+def stream(effects: Effects, model: CommonEffect | RandomEffects, seed: int, use: int = 0) -> np.random.Generator:
+    """Random numbers of their own for each question: one seed does not couple the draws of different fits.
+
+    Parameters
+    ----------
+    effects : Effects
+    model : CommonEffect or RandomEffects
+        With every prior explicit.
+    seed : int
+        As the user gave it.
+    use : int
+        Tells several streams of one fit apart.
+
+    Returns
+    -------
+    Generator
+    """
+    question = zlib.crc32(f"{effects.data_hash} {model}".encode())
+    return np.random.default_rng([seed, question, use])
 
 
 def draws_tree(
@@ -85,7 +107,7 @@ def draws_tree(
         "model": model.label,
         "prior": prior_words(model),
         "scale": effects.scale.name,
-        "data": "reconstructed" if effects.reconstructed else " and ".join(sorted(set(effects.provenance))),
+        "data": effects.data_label,
         "data_hash": effects.data_hash,
     }
     dims = dict.fromkeys(("y", "theta", "se"), ("study",))

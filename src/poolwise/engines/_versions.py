@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import version
+from importlib import metadata
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Versions of these packages by name."""
+    return {package: _version(package) for package in packages}
 
 
 @cache
-def versions(*packages: str) -> dict[str, str]:
-    """Versions of these packages by name."""
-    return {package: version(package) for package in packages}
+def _version(package: str) -> str:
+    return metadata.version(package)

@@ -26,7 +26,7 @@ from poolwise.engines._closed_form_quantities import (
     random_effects_quantities,
 )
 from poolwise.engines._versions import versions
-from poolwise.errors import ModelError, nearest
+from poolwise.errors import ModelError, closest
 from poolwise.model import CommonEffect, Model, RandomEffects
 from poolwise.quantities import ByStudy, Estimate
 from poolwise.result import Finding, FitReport, Result
@@ -117,8 +117,26 @@ class ClosedForm:
         if isinstance(model, CommonEffect):
             fitted = _common_effect(data, interval)
         else:
-            fitted = _random_effects(data, _estimator(self, model), interval, self.prediction)
+            fitted = _random_effects(data, self.estimator(model), interval, self.prediction)
         return _pack(fitted, effects, model, self, began)
+
+    def estimator(self, model: RandomEffects) -> str | float:
+        """The estimator of tau2, or the variance that this engine or the model gives.
+
+        Raises
+        ------
+        ModelError
+            When both give one and they differ.
+        """
+        if model.tau_fixed is None:
+            return self.tau2
+        given = model.tau_fixed**2
+        if not isinstance(self.tau2, str) and not math.isclose(self.tau2, given, rel_tol=1e-12):
+            raise ModelError(
+                f"ClosedForm(tau2={self.tau2:g}) and RandomEffects(tau_fixed={model.tau_fixed:g}) disagree",
+                f"tau2 = tau_fixed^2 = {given:g}, or one of the two alone",
+            )
+        return given
 
 
 @final
@@ -213,19 +231,6 @@ def _short(interval: str) -> str:
     return INTERVAL_WORDS[interval].split(",")[0]
 
 
-def _estimator(engine: ClosedForm, model: RandomEffects) -> str | float:
-    """The estimator, or the variance that the engine or the model gives."""
-    if model.tau_fixed is None:
-        return engine.tau2
-    given = model.tau_fixed**2
-    if not isinstance(engine.tau2, str) and not math.isclose(engine.tau2, given, rel_tol=1e-12):
-        raise ModelError(
-            f"ClosedForm(tau2={engine.tau2:g}) and RandomEffects(tau_fixed={model.tau_fixed:g}) disagree",
-            f"tau2 = tau_fixed^2 = {given:g}, or one of the two alone",
-        )
-    return given
-
-
 def _check_count(effects: Effects, model: Model, fewest: int, interval: str) -> None:
     if effects.k < fewest:
         raise ModelError(
@@ -241,5 +246,5 @@ def _is_variance(value: object) -> bool:
 
 
 def _known(name: str, setting: str, names: Iterable[str]) -> None:
-    if name not in names:
-        raise ModelError(f"{setting}='{name}' is unknown", "one of " + ", ".join(names), nearest(name, names))
+    if not isinstance(name, str) or name not in names:
+        raise ModelError(f"{setting}={name!r} is unknown", "one of " + ", ".join(names), closest(str(name), names))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-import zlib
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Real
 from typing import TYPE_CHECKING, final
-
-import numpy as np
 
 from poolwise.effects import Effects
 from poolwise.engines._exact_posterior import Fitted, quadrature
@@ -55,7 +53,7 @@ class Exact:
     def __post_init__(self) -> None:
         if self.kind not in ("equal-tailed", "shortest"):
             raise ModelError(f"interval kind '{self.kind}' is unknown", "'equal-tailed' or 'shortest'")
-        if not 0.0 < self.tolerance < 1.0:
+        if not isinstance(self.tolerance, Real) or not 0.0 < self.tolerance < 1.0:
             raise ModelError(f"tolerance = {self.tolerance!r}", "a number between 0 and 1", "tolerance=1e-8")
         check_whole("draws", self.draws, 1, 1000)
         check_whole("chains", self.chains, 1, 4)
@@ -126,7 +124,7 @@ def _study(fitted: Fitted, kind: IntervalKind, row: int) -> Posterior:
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Tree:
     """Makes the DataTree of exact draws."""
 
@@ -135,12 +133,10 @@ class _Tree:
     label: str
 
     def __call__(self) -> xr.DataTree:
-        from poolwise.engines._tree import draws_tree
+        from poolwise.engines._tree import draws_tree, stream
 
         shape = (self.engine.chains, self.engine.draws)
-        fitted = self.fitted  # data and model join the seed, or the draws of different fits would be coupled
-        question = zlib.crc32(f"{fitted.effects.data_hash} {fitted.model}".encode())
-        rng = np.random.default_rng([self.engine.seed, question])
+        rng = stream(self.fitted.effects, self.fitted.model, self.engine.seed)
         flat = self.fitted.draw(shape[0] * shape[1], rng)
         posterior = {name: values.reshape(*shape, *values.shape[1:]) for name, values in flat.items()}
         return draws_tree(self.fitted.effects, self.fitted.model, posterior, label=self.label, rng=rng)

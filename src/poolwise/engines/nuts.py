@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines import _diagnose, _draws, _sampler
 from poolwise.engines._cores import available_cores
-from poolwise.engines._tree import draws_tree
+from poolwise.engines._tree import draws_tree, stream
 from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
 from poolwise.model import CommonEffect, RandomEffects, prior_words, remarks
@@ -116,7 +116,7 @@ class NUTS:
         refuse_improper(effects, resolved)
         moments = _draws.existing_moments(effects, resolved)
         chains, notes, run = self._run(effects, resolved)
-        draws = _draws.complete(effects, resolved, chains.parameters, np.random.default_rng([self.seed, 1]))
+        draws = _draws.complete(effects, resolved, chains.parameters, stream(effects, resolved, self.seed, use=1))
         numbers = _diagnose.diagnostics(chains.parameters, chains.stats, moments)
         report = FitReport(
             findings=self._findings(numbers, resolved, moments),
@@ -185,5 +185,5 @@ def _tree(
     label: str,
     seed: int,
 ) -> xr.DataTree:
-    rng = np.random.default_rng([seed, 2])
+    rng = stream(effects, model, seed, use=2)
     return draws_tree(effects, model, draws, label=label, rng=rng, sample_stats=stats)

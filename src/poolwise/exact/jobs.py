@@ -17,7 +17,7 @@ Ints = NDArray[np.intp]
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Studies:
     """Study tables of n jobs and their priors on mu, centred for numerical safety.
 
@@ -68,7 +68,7 @@ def _distinct_rows(table: Array) -> tuple[Ints, Ints]:
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TauPriors:
     """Priors on tau of n jobs, evaluated family by family.
 
@@ -77,7 +77,7 @@ class TauPriors:
     priors : tuple of Prior
         One for each job, or a single one for all.
     groups : tuple
-        (log density of a family, its jobs as a mask of shape (n,), its parameters, each of shape (n,)).
+        (family, its jobs as a mask of shape (n,), its parameters, each of shape (n,)).
     """
 
     priors: tuple[Prior, ...]

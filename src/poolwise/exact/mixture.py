@@ -15,13 +15,14 @@ from scipy.special import ndtr, ndtri
 Array = NDArray[np.float64]
 _ROOT_2PI = np.sqrt(2.0 * np.pi)
 FEW = 8  # quantiles asked for at once that are remembered
+MANY = 64  # remembered ones that are too many
 PATIENCE = 6  # steps before every second one halves the bracket
 MOST_STEPS = 300  # enough for 140 halvings, more than a double holds
 SETTLED = 1e-4  # a Halley step this small, in spreads of its narrowest component, leaves an error of about its cube
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NormalMixture:
     """One normal mixture.
 
@@ -39,7 +40,7 @@ class NormalMixture:
     centre: Array
     spread: Array
     moments: int = 2
-    known: dict[float, float] = field(default_factory=dict, repr=False, compare=False)
+    known: dict[float, float] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def mean(self) -> float:
@@ -60,7 +61,7 @@ class NormalMixture:
 
     def cdf(self, x: Array) -> Array:
         """Probability of a value at most x; same shape as x."""
-        return ndtr((np.asarray(x, dtype=float)[..., None] - self.centre) / self.spread) @ self.weight
+        return np.minimum(ndtr((np.asarray(x, dtype=float)[..., None] - self.centre) / self.spread) @ self.weight, 1.0)
 
     def ppf(self, p: Array) -> Array:
         """Quantile at p; same shape as p."""
@@ -69,6 +70,9 @@ class NormalMixture:
             return self._quantiles(p.reshape(-1)).reshape(p.shape)
         wanted = p.reshape(-1).tolist()
         new = [x for x in dict.fromkeys(wanted) if x not in self.known]
+        if len(self.known) > MANY:
+            self.known.clear()
+            new = list(dict.fromkeys(wanted))
         if new:
             self.known.update(zip(new, self._quantiles(np.array(new)).tolist(), strict=True))
         return np.array([self.known[x] for x in wanted]).reshape(p.shape)

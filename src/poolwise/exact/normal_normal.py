@@ -39,6 +39,8 @@ def given_tau(tau: Array, y: Array, v: Array, m0: Array, s0: Array) -> Array:
     ndarray
         Shape (3, P, q): log p(y | tau) with mu integrated out, mean and sd of mu given tau and y.
     """
+    if tau.size == 0:
+        return np.empty((3, *tau.shape))
     rows = max(1, CHUNK // max(1, tau.shape[1] * y.shape[1]))
     if len(tau) > rows:
         pieces = []

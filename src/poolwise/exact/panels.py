@@ -31,7 +31,7 @@ _ANTIDERIVATIVE_CHEBYSHEV = _ANTIDERIVATIVE @ _TO_CHEBYSHEV
 NEARLY = 1e-9  # a Newton step this small, in half panels, leaves an error of about its square
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Panels:
     """Densities of n jobs on P panels, sorted by job and position.
 

@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TauLaw:
     """The law of tau of a single job.
 
@@ -66,7 +66,7 @@ class TauLaw:
         safe = np.where(inside, tau, 1.0)
         log_density = self.posterior.studies.given_tau(job, safe)[0] + self.posterior.priors.log_density(job, safe)
         density = np.where(inside, np.exp(log_density - self.posterior.panels.log_total[0]), 0.0)
-        return density.reshape(np.shape(x))
+        return np.where(np.isnan(tau), np.nan, density).reshape(np.shape(x))
 
     def cdf(self, x: Array) -> Array:
         """Probability of a value at most x; same shape as x."""

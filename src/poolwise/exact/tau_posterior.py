@@ -36,7 +36,7 @@ NEGLIGIBLE = 1e-18  # nodes with less probability change nothing in double preci
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TauPosterior:
     """Posterior of tau, and of mu given tau at the nodes, for n jobs.
 

@@ -41,8 +41,8 @@ def read_csv(
     Raises
     ------
     InputError
-        When the file is missing, empty, has only a header, is not in that encoding, names a column twice, or
-        has a row with more or fewer cells than the header.
+        When the delimiter is not one character, or the file is missing, empty, has only a header, is not in that
+        encoding, names a column twice, or has a row with more or fewer cells than the header.
 
     Examples
     --------
@@ -53,6 +53,8 @@ def read_csv(
     text = _text(path, encoding)
     if not text.strip():
         raise InputError(f"{path.name} is empty", "a header and one row for each study")
+    if delimiter is not None and len(delimiter) != 1:
+        raise InputError(f"delimiter = {delimiter!r}", "one character", "delimiter=';'")
     chosen = delimiter or max(DELIMITERS, key=text.lstrip().partition("\n")[0].count)
     table = _rows(path, text, chosen)
     header = table[0][1]

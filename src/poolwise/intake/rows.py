@@ -205,13 +205,17 @@ def unique_labels(
     return tuple(labels), _repetition_remarks(repeated, y, se, rows)
 
 
-def twins(y: Array, se: Array, n: Array, rows: Rows) -> tuple[Remark, ...]:
-    """Rows of a table without labels that are the same in every number.
+def twins(numbers: Array, outcome: tuple[str, ...], moderators: pd.DataFrame, rows: Rows) -> tuple[Remark, ...]:
+    """Rows of a table without labels that are the same in every number and in their key.
 
     Parameters
     ----------
-    y, se, n : ndarray
-        Shape (k,).
+    numbers : ndarray
+        Estimates, standard errors, sample sizes, shape (3, k).
+    outcome : tuple of str
+        Length k.
+    moderators : DataFrame
+        k rows.
     rows : Rows
         What the rows are called in messages.
 
@@ -219,8 +223,9 @@ def twins(y: Array, se: Array, n: Array, rows: Rows) -> tuple[Remark, ...]:
     -------
     tuple of Remark
     """
-    groups: dict[tuple[float, float, float], list[int]] = {}
-    for row, key in enumerate(zip(y.tolist(), se.tolist(), np.nan_to_num(n, nan=-1.0).tolist(), strict=True)):
+    keys = [outcome, *(moderators[name].astype(str) for name in KEY_COLUMNS if name in moderators)]
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for row, key in enumerate(zip(*np.nan_to_num(numbers, nan=-1.0).tolist(), *keys, strict=True)):
         groups.setdefault(key, []).append(row)
     same = [f"rows {listing(rows.number(row) for row in group)}" for group in groups.values() if len(group) > 1]
     if not same:

@@ -22,7 +22,7 @@ PROVENANCES = ("reported", "reconstructed", "simulated")
 OWN_COLUMNS = ("study", "outcome", "y", "se", "n", "provenance")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Given:
     """What the caller of `Effects` handed in, unchecked."""
 
@@ -36,7 +36,7 @@ class Given:
     provenance: Sequence[str] | str = "reported"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Columns:
     """Checked columns of one length k.
 
@@ -79,7 +79,7 @@ class Columns:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Checked:
     """A table that passed.
 
@@ -122,6 +122,8 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
     InputError
         Naming rows or columns, what was found, what was expected and what to try.
     """
+    if isinstance(given.moderators, Mapping):
+        given = replace(given, moderators=_as_frame(given.moderators))
     _check_alignment(given)
     labels, history = study_labels(given.study)
     named = Rows(labels)
@@ -153,7 +155,7 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
         columns.study, columns.outcome, columns.moderators, columns.y, columns.se, named
     )
     if given.study is None:
-        repeated += rows.twins(columns.y, columns.se, columns.n, named)
+        repeated += rows.twins(np.stack([columns.y, columns.se, columns.n]), columns.outcome, columns.moderators, named)
     swapped = remarks.names_swapped(given.se, given.v)
     return Checked(
         columns=replace(columns, study=unique),
@@ -217,9 +219,7 @@ def _moderators(moderators: pd.DataFrame | Mapping[str, Any] | None, k: int) -> 
     if moderators is None:
         return _no_moderators(k).copy()
     if not isinstance(moderators, pd.DataFrame):
-        if not isinstance(moderators, Mapping):
-            raise InputError(f"moderators is {type(moderators).__name__}", "a DataFrame with a row for each study")
-        moderators = pd.DataFrame(moderators)
+        raise InputError(f"moderators is {type(moderators).__name__}", "a DataFrame with a row for each study")
     if len(moderators) != k:
         raise InputError(f"moderators has {len(moderators)} rows and y has {k} values", "one row for each study")
     check_columns(moderators.columns, "moderators")
@@ -230,10 +230,20 @@ def _moderators(moderators: pd.DataFrame | Mapping[str, Any] | None, k: int) -> 
             "other names",
             "leaving them out of the moderators; designs can use 'se' and 'n' as they are",
         )
+    for name, column in moderators.items():
+        if not all(isinstance(cell, Hashable) for cell in column):
+            raise InputError(f"the moderator '{name}' holds lists or tables", "a number or a word in each cell")
     result = moderators.reset_index(drop=True)
     if all(isinstance(column, str) for column in result.columns):
         return result
     return result.set_axis([str(column) for column in result.columns], axis=1)
+
+
+def _as_frame(moderators: Mapping[str, Any]) -> pd.DataFrame:
+    try:
+        return pd.DataFrame(moderators)
+    except ValueError as error:
+        raise InputError(f"moderators cannot be made a table: {error}", "columns of one length") from None
 
 
 @lru_cache(maxsize=64)

@@ -45,8 +45,8 @@ def forest(
     A row for each study: its own estimate and interval (hollow square, area in proportion to its weight)
     and, just below, the shrunken theta_i (filled circle). Then, for `result` and each result of `beside`, a
     diamond for mu and a pale bar for the effect in a new study. Numbers are printed on the reading scale:
-    ratios, not their logarithms. Probabilities are printed for posteriors only. `forest_frame` with the same
-    arguments gives every number drawn.
+    ratios, not their logarithms. Probabilities are printed for posteriors only. `forest_frame` of the same
+    results gives every number drawn.
 
     Parameters
     ----------

@@ -25,7 +25,9 @@ def check_positive(prior: Prior, *names: str) -> None:
     """Raise a ModelError for a parameter that is not a finite number above 0."""
     for name in names:
         value = getattr(prior, name)
-        if not (isinstance(value, int | float | np.number) and math.isfinite(value) and value > 0):
+        if isinstance(value, bool) or not (
+            isinstance(value, int | float | np.number) and math.isfinite(value) and value > 0
+        ):
             raise ModelError(
                 f"{type(prior).__name__} has {name} = {value!r}", f"a finite {name} above 0", f"{name}=0.5"
             )
@@ -35,7 +37,7 @@ def check_finite(prior: Prior, *names: str) -> None:
     """Raise a ModelError for a parameter that is not a finite number."""
     for name in names:
         value = getattr(prior, name)
-        if not (isinstance(value, int | float | np.number) and math.isfinite(value)):
+        if isinstance(value, bool) or not (isinstance(value, int | float | np.number) and math.isfinite(value)):
             raise ModelError(f"{type(prior).__name__} has {name} = {value!r}", f"a finite {name}")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 
@@ -11,11 +13,11 @@ class Lent:
     def __init__(self, name: str) -> None:
         self.name = "_" + name
 
-    def __get__(self, record: object, owner: type | None = None) -> pd.DataFrame:
+    def __get__(self, record: object, owner: type | None = None) -> Any:
         if record is None:
-            raise AttributeError(self.name)
+            return self
         frame: pd.DataFrame = vars(record)[self.name]
-        return frame.copy(deep=False)  # pandas copies what is written to
+        return frame.copy()
 
     def __set__(self, record: object, frame: pd.DataFrame) -> None:
         vars(record)[self.name] = frame
