@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from poolwise.closed_form.batch import common_effect_batch, q_profile_batch, random_effects_batch
-from poolwise.engines._closed_form_quantities import INTERVAL_WORDS
-from poolwise.engines._exact_batch import fit_many
 from poolwise.engines.closed_form import ClosedForm
+from poolwise.engines.closed_form_quantities import INTERVAL_WORDS
 from poolwise.engines.exact import Exact
+from poolwise.engines.exact_batch import fit_many
 from poolwise.errors import InputError, ModelError, listing
 from poolwise.model import CommonEffect, RandomEffects, prior_words
-from poolwise.quantities import check_prob
 from poolwise.result import NO_PRIOR
+from poolwise.settings import check_prob
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from poolwise.effects import Effects
-from poolwise.engines._closed_form_notes import prediction
 from poolwise.engines.closed_form import ClosedForm
+from poolwise.engines.closed_form_notes import prediction
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import FitError, ModelError, listing, warn

@@ -6,13 +6,13 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from numbers import Real
 from typing import Any, Literal, Protocol, final, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from poolwise.errors import MissingQuantityError, ModelError, listing, nearest
+from poolwise.settings import check_prob, check_whole
 
 Array = NDArray[np.float64]
 IntervalKind = Literal["equal-tailed", "shortest"]
@@ -125,23 +125,6 @@ class ByStudy(Mapping[str, Quantity]):
     def __repr__(self) -> str:
         """The number of studies and the first labels."""
         return f"<{len(self.labels)} studies: {listing(self.labels)}>"
-
-
-def check_prob(prob: float) -> float:
-    """The probability of an interval, checked to lie strictly between 0 and 1."""
-    if isinstance(prob, bool) or not isinstance(prob, Real) or not 0.0 < prob < 1.0:
-        percent = isinstance(prob, Real) and 1.0 < prob < 100.0
-        hint = f"prob={prob / 100:g}" if percent else "prob=0.95"
-        raise ModelError(f"prob = {prob!r} is no probability", "a number between 0 and 1", hint)
-    return float(prob)
-
-
-def check_whole(name: str, value: object, least: int, usual: int) -> int:
-    """The setting, checked to be a whole number of at least `least`; an error offers `usual` instead."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value < 2**63:
-        expected = f"{name} as a whole number of at least {least}"
-        raise ModelError(f"{name} = {value!r}", expected, f"{name}={usual}")
-    return int(value)
 
 
 @final

@@ -9,8 +9,9 @@ import pandas as pd
 from scipy import special
 
 from poolwise.errors import InputError
-from poolwise.quantities import Quantity, check_prob
+from poolwise.quantities import Quantity
 from poolwise.result import Result
+from poolwise.settings import check_prob
 
 SUMMARY_COLUMNS = ("quantity", "point", "sd", "lower", "upper", "prob", "interval", "prior", "data")
 COMPARE_COLUMNS = (

@@ -19,9 +19,10 @@ from poolwise.errors import ModelError, listing
 from poolwise.model import RandomEffects
 from poolwise.prior_catalogue import Entry, panel
 from poolwise.priors import Prior
-from poolwise.quantities import Posterior, check_prob
+from poolwise.quantities import Posterior
 from poolwise.result import Result
 from poolwise.scale import Scale
+from poolwise.settings import check_prob
 
 Array = NDArray[np.float64]
 Verdict = Literal["robust", "prior-dependent"]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines._exact_batch import fit_many
+from poolwise.engines.exact_batch import fit_many
 from poolwise.model import RandomEffects
 from poolwise.prior_catalogue import DEFAULTS
 from poolwise.priors import HalfNormal, Prior

@@ -17,15 +17,15 @@ from poolwise.closed_form.least_squares import Array, Data, inverse_variance_fit
 from poolwise.closed_form.likelihood import log_likelihood
 from poolwise.closed_form.tau2 import ESTIMATORS, estimate_tau2
 from poolwise.effects import Effects
-from poolwise.engines import _closed_form_notes as notes
-from poolwise.engines._closed_form_quantities import (
+from poolwise.engines import closed_form_notes as notes
+from poolwise.engines._versions import versions
+from poolwise.engines.closed_form_quantities import (
     FEWEST_TO_PREDICT,
     INTERVAL_WORDS,
     StudyEstimates,
     common_effect_quantities,
     random_effects_quantities,
 )
-from poolwise.engines._versions import versions
 from poolwise.errors import ModelError, closest
 from poolwise.model import CommonEffect, Model, RandomEffects
 from poolwise.quantities import ByStudy, Estimate

@@ -14,8 +14,9 @@ from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
 from poolwise.model import CommonEffect, RandomEffects, prior_words, remarks
 from poolwise.moments import missing_moments, refuse_improper
-from poolwise.quantities import ByStudy, IntervalKind, Posterior, check_whole
+from poolwise.quantities import ByStudy, IntervalKind, Posterior
 from poolwise.result import Finding, FitReport, Result
+from poolwise.settings import check_whole
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -19,8 +19,8 @@ from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
 from poolwise.model import CommonEffect, RandomEffects, prior_words, remarks
 from poolwise.moments import missing_moments, refuse_improper
-from poolwise.quantities import check_whole
 from poolwise.result import Finding, FitReport, Result
+from poolwise.settings import check_whole
 
 if TYPE_CHECKING:
     import xarray as xr

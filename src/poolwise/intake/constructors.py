@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 from poolwise.errors import InputError, nearest, warn
 from poolwise.intake import sources
 from poolwise.intake.cells import Rows, study_labels
-from poolwise.quantities import check_prob
 from poolwise.scale import Scale, as_scale
+from poolwise.settings import check_prob
 
 if TYPE_CHECKING:
     from poolwise.effects import Effects

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, ndtri, stdtrit
 
-from poolwise.quantities import check_prob
 from poolwise.reconstruct.aggregate import Aggregate
 from poolwise.reconstruct.feasible import check_row, check_several
+from poolwise.settings import check_prob
 
 _STANLEY = "Stanley & Doucouliagos 2015, doi:10.1002/sim.6481"
 _BIRGE = "Birge 1932, doi:10.1103/PhysRev.40.207"

@@ -7,7 +7,7 @@ import math
 from poolwise.closed_form.heterogeneity import QTest, q_profile_is_empty
 from poolwise.closed_form.inference import Coefficients
 from poolwise.closed_form.tau2 import Tau2
-from poolwise.engines._closed_form_quantities import FEWEST_TO_PREDICT
+from poolwise.engines.closed_form_quantities import FEWEST_TO_PREDICT
 from poolwise.result import Finding
 
 
