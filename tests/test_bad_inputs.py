@@ -131,6 +131,18 @@ ERRORS = {
         ),
         "same study, outcome, timepoint and rater occur twice: 'Ash' (row 1) and 'Ash' (row 2)",
     ),
+    "36 in a frame that names a timepoint": (
+        lambda: Effects.from_frame(
+            FRAME.assign(study=["Ash", "Ash", *NAMES[2:]], outcome="o", timepoint=1), y="d", se="se", outcome="outcome"
+        ),
+        "same study, outcome, timepoint occur twice",
+    ),
+    "17 se_log contradicts coarse limits": (
+        lambda: ratios(
+            ratio=[0.5, 0.6, 0.7], se_log=[0.123, 0.101, 0.102], lower=[0.3, 0.4, 0.5], upper=[0.7, 0.8, 0.9]
+        ),
+        "se_log and the limits disagree",
+    ),
     "38 no rows": (lambda: Effects([], se=[]), "no studies"),
     "38 empty frame": (lambda: Effects.from_frame(FRAME.head(0), y="d", se="se"), "no rows"),
     "39 one study": (lambda: Effects([0.2], se=[0.1]), "1 study", "allow_single=True", "informative prior"),
@@ -212,6 +224,7 @@ def test_stops_and_says_where(number):
 
 
 RNG = np.random.default_rng(20240)
+BCG = pw.datasets.load("bcg")
 SIZES = np.array([20, 40, 60, 100, 200, 400])
 RATIOS = np.exp(RNG.normal(0.0, 0.4, 12))
 
@@ -235,6 +248,16 @@ WARNINGS = {
     "17 ratios not logged": (
         lambda: Effects(RATIOS, se=np.full(12, 0.3), scale="log OR"),
         "all 12 effects are above 0 and lie on both sides of 1",
+    ),
+    "17 bcg without logs": (
+        lambda: Effects(np.exp(BCG.y), se=BCG.se, study=BCG.study, scale="log RR"),
+        "all 13 effects are above 0 and lie on both sides of 1",
+    ),
+    "17 by name": (
+        lambda: Effects.from_frame(
+            pd.DataFrame({"OR": [1.5, 1.6, 1.7], "se": [0.2, 0.1, 0.3]}), y="OR", se="se", scale="log OR"
+        ),
+        "column 'OR' looks like ratios and the scale 'log OR' wants logs",
     ),
     "18 askew limits": (
         lambda: ratios(se_log=None, lower=[0.3, 0.5, 1.0], upper=[0.83, 2.88, 2.2]),
@@ -484,8 +507,11 @@ def test_a_missing_file_stops(tmp_path):
         read_csv(tmp_path / "absent.csv")
 
 
-def test_ratios_without_logs_are_found_more_often_than_not_and_logs_left_in_peace():
-    """300 simulated tables of 10 studies each: ratios about 1, and logs with a mean of 0 to 0.5."""
+def test_ratios_without_logs_are_found_and_logs_left_in_peace():
+    """300 simulated tables of 10 studies each: ratios about 1, and logs with a mean of 0 to 0.5.
+
+    A warning for logs means that all ten ratios lie above 1 and some above 2.7: 6 % of these tables.
+    """
     rng = np.random.default_rng(17)
     found = {"ratios": 0, "logs": 0}
     for _ in range(300):
@@ -493,8 +519,8 @@ def test_ratios_without_logs_are_found_more_often_than_not_and_logs_left_in_peac
         deviations = rng.normal(0.0, np.hypot(se, 0.2))
         found["ratios"] += looks_unlogged(np.exp(deviations), se)
         found["logs"] += looks_unlogged(rng.uniform(0.0, 0.5) + deviations, se)
-    assert found["ratios"] > 150
-    assert found["logs"] < 3
+    assert found["ratios"] > 290
+    assert found["logs"] < 30
 
 
 def looks_unlogged(y: np.ndarray, se: np.ndarray) -> bool:
@@ -502,13 +528,6 @@ def looks_unlogged(y: np.ndarray, se: np.ndarray) -> bool:
         warnings.simplefilter("always")
         Effects(y, se=se, scale="log OR")
     return any("lie on both sides of 1" in str(warning.message) for warning in caught)
-
-
-def test_bcg_without_logs_is_noted():
-    """Its ratios vary more on the log scale than as they stand, so that nothing but their place speaks."""
-    bcg = pw.datasets.load("bcg")
-    kept = Effects(np.exp(bcg.y), se=bcg.se, scale="log RR")
-    assert any("all 13 effects are above 0 and lie on both sides of 1" in note for note in kept.notes)
 
 
 def test_several_outcomes_in_one_model_warn_and_stand_in_the_report():

@@ -14,6 +14,7 @@ from poolwise.engines.closed_form_quantities import INTERVAL_WORDS
 from poolwise.engines.exact import Exact
 from poolwise.engines.exact_batch import fit_many
 from poolwise.errors import InputError, ModelError, listing
+from poolwise.intake.table import PROVENANCES
 from poolwise.model import CommonEffect, RandomEffects, prior_words
 from poolwise.result import NO_PRIOR
 from poolwise.settings import check_prob
@@ -32,6 +33,7 @@ def fit_batch(
     *,
     prob: float = 0.95,
     theta_new: bool = False,
+    provenance: str = "reported",
 ) -> xr.Dataset:
     """Fit one model to many study tables, or many models to one table, without a Python loop over them.
 
@@ -48,6 +50,8 @@ def fit_batch(
     theta_new : bool
         Whether `Exact` summarises the true effect in a new study too, which takes half as long again.
         `ClosedForm` always gives its prediction interval.
+    provenance : str
+        What the tables are, for ``attrs["data"]``: ``"reported"``, ``"reconstructed"`` or ``"simulated"``.
 
     Returns
     -------
@@ -74,6 +78,8 @@ def fit_batch(
     import xarray as xr
 
     check_prob(prob)
+    if provenance not in PROVENANCES:
+        raise InputError(f"provenance is {provenance!r}", "one of " + ", ".join(PROVENANCES))
     estimates, errors = _tables(y, se)
     models = tuple(model) if isinstance(model, Sequence) else (model,)
     for given in models:
@@ -94,6 +100,7 @@ def fit_batch(
     if len(models) > 1:
         prior = f"one for each of {len(models)} models; the first: {prior}"
     attrs = {"engine": engine.label, "model": models[0].label, "prior": prior, "prob": prob, "interval": kind}
+    attrs["data"] = provenance
     return xr.Dataset({name: ("dataset", column) for name, column in values.items()}, attrs=attrs)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -162,6 +162,14 @@ class Result:
                 raise MissingQuantityError(f"{found}: {self.absent[name]}") from None
             raise MissingQuantityError(found, advice=nearest(str(name), self.quantities)) from None
 
+    def __contains__(self, name: object) -> bool:
+        """Whether the result has a quantity of that name."""
+        return name in self.quantities
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the quantities."""
+        return iter(self.quantities)
+
     def __repr__(self) -> str:
         """One line: label, studies, mean effect with its interval, status."""
         mu = self.quantities.get("mu")
@@ -211,6 +219,8 @@ class Result:
 
     def to_datatree(self) -> xr.DataTree:
         """Draws as an ``xarray.DataTree`` that every ArviZ function accepts.
+
+        What asks about a sampler (energy, divergences) needs a result of NUTS: exact draws have no sampler.
 
         Raises
         ------

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from poolwise.errors import InputError
+from poolwise.errors import InputError, listing, warn
 from poolwise.quantities import Quantity
 from poolwise.result import Result
 from poolwise.settings import check_prob
@@ -25,9 +25,9 @@ COMPARE_COLUMNS = (
     "upper",
     "prob",
     "interval",
+    "status",
     "prior",
     "data",
-    "status",
 )
 
 
@@ -84,8 +84,8 @@ def compare(*results: Result, prob: float = 0.95) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns label, model, engine, quantity, point, sd, lower, upper, prob, interval (its kind), prior,
-        data, status.
+        Columns label, model, engine, quantity, point, sd, lower, upper, prob, interval (its kind), status,
+        prior, data.
 
     Raises
     ------
@@ -93,6 +93,9 @@ def compare(*results: Result, prob: float = 0.95) -> pd.DataFrame:
         When something other than results is given, or nothing.
     """
     _check_results("compare", results)
+    scales = dict.fromkeys(result.effects.scale.name for result in results)
+    if len(scales) > 1:
+        warn(f"results on different scales stand in one table: {listing(scales)}; their numbers do not compare")
     frames = [
         summary(result, prob=prob).assign(
             label=result.label,

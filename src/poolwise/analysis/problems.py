@@ -64,6 +64,7 @@ def _as_toml(advice: str) -> str:
     words = re.sub(r"prior_panel\(effects, priors=(\[.*\])\)", r"sensitivity.tau = \1, or prior_panel = false", words)
     words = re.sub(r"(?:RandomEffects|CommonEffect)\(([^()]*=[^()]*)\)", r"\1", words)
     words = re.sub(r"\b(mu|tau|encoding|decimal|delimiter)=(?=\S)", r"\1 = ", words)
+    words = words.replace(" in Effects.from_frame", "")
     return words.replace("allow_single=True", "in Python Effects(..., allow_single=True)")
 
 

@@ -12,9 +12,9 @@ from poolwise import datasets
 from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.spec import Data, Table
 from poolwise.effects import Effects
-from poolwise.errors import listing, nearest
+from poolwise.errors import closest, listing, nearest
 from poolwise.intake.files import read_csv
-from poolwise.intake.rows import KEY_COLUMNS
+from poolwise.intake.remarks import VARIANCE_NAMES
 from poolwise.scale import SCALES, as_scale
 
 Directions = tuple[str, str] | None
@@ -97,10 +97,9 @@ def _own(data: Data, table: Table, folder: Path, found: list[Problem]) -> Effect
         y=names["y"],
         se=names.get("se"),
         v=names.get("v"),
-        study=names["study"],
+        study=names.get("study"),
         outcome=names.get("outcome", None if data.outcome is None else table.outcome),
         n=names.get("n"),
-        moderators=[name for name in KEY_COLUMNS if name in frame and name not in names.values()],
         scale=str(data.scale),
         decimal=table.decimal,
         title=Path(table.file).name,
@@ -111,8 +110,8 @@ def _own(data: Data, table: Table, folder: Path, found: list[Problem]) -> Effect
 def _names(table: Table, frame: pd.DataFrame, found: list[Problem]) -> dict[str, str] | None:
     """The name of the column for each part of the table; None when one is missing."""
     spread = {"v": table.v} if table.v is not None else {"se": table.se}
-    names = {"study": table.study, "y": table.y, **spread}
-    for optional in ("n", "outcome"):
+    names = {"y": table.y, **spread}
+    for optional in ("study", "n", "outcome"):
         if getattr(table, optional) in frame or optional in table.model_fields_set:
             names[optional] = getattr(table, optional)
     missing = {part: name for part, name in names.items() if name not in frame}
@@ -120,7 +119,9 @@ def _names(table: Table, frame: pd.DataFrame, found: list[Problem]) -> dict[str,
     for part, name in missing.items():
         expected = f"one of {listing(there, 20)}"
         told = f"'{table.file}' has no column '{name}'"
-        found.append(Problem(f"data.csv.{part}", told, expected, nearest(name, there)))
+        variances = [other for other in there if part == "se" and other.casefold() in VARIANCE_NAMES]
+        advice = f"v = '{variances[0]}'" if variances else closest(name, there)
+        found.append(Problem(f"data.csv.{part}", told, expected, advice))
     return None if missing else names
 
 

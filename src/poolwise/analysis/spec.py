@@ -93,7 +93,7 @@ class Table(Section):
     """A CSV file of the user's own, and the names of its columns."""
 
     file: Words = Field(description="path of a CSV file, relative to the analysis file")
-    study: Words = Field(default="study", description="name of the column of study labels")
+    study: Words = Field(default="study", description="name of the column of study labels, used when it is there")
     y: Words = Field(default="y", description="name of the column of estimates on the analysis scale")
     se: Words = Field(default="se", description="name of the column of standard errors")
     v: Words | None = Field(default=None, description="name of the column of sampling variances, instead of se")

@@ -180,7 +180,7 @@ def _i2_law(tau: TauLaw, typical: float) -> TransformedLaw:
 
 
 def _i2(typical: float, tau: Array) -> Array:
-    return 1.0 / (1.0 + typical / np.square(np.maximum(tau, 1e-150)))
+    return np.where(tau > 1e-150, 1.0 / (1.0 + typical / np.square(np.maximum(tau, 1e-150))), 0.0)
 
 
 def _tau_of_i2(typical: float, i2: Array) -> Array:

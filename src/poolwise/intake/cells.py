@@ -152,7 +152,7 @@ def _number(cell: object, column: str, row: int, rows: Rows, decimal: str) -> tu
 
 def _cell_advice(text: str, decimal: str) -> str:
     if COMMA_NUMBER.fullmatch(text) and decimal != ",":
-        return "decimal=',' when the comma is the decimal mark"
+        return "a decimal point, or decimal=',' in Effects.from_frame if the comma is the decimal mark"
     if text[:1] in "<>≤≥":
         return "the number itself; a bound cannot be analysed"
     if text.endswith("%"):

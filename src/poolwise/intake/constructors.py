@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from poolwise.errors import InputError, nearest, warn
 from poolwise.intake import sources
 from poolwise.intake.cells import Rows, study_labels
+from poolwise.intake.rows import KEY_COLUMNS
 from poolwise.scale import Scale, as_scale
 from poolwise.settings import check_prob
 
@@ -47,7 +48,8 @@ def from_frame(
         Names of the columns; see the class. One of `se` and `v` is needed; `study` is the column ``study``
         where there is one.
     moderators : sequence of str
-        Names of the columns to keep as moderators.
+        Names of the columns to keep as moderators; ``timepoint`` and ``rater``, which tell the effects of one
+        study apart, are kept in any case.
     scale : Scale or str
         What the numbers are.
     provenance : str or sequence of str, optional
@@ -86,6 +88,8 @@ def from_frame(
         columns[role], remarks = sources.number_column(frame, name, role, rows, decimal)
         read += [remark.sentence for remark in remarks]
     names = [moderators] if isinstance(moderators, str) else list(moderators)
+    roles = {y, se, v, study, outcome, n}
+    names += [name for name in KEY_COLUMNS if name in frame and name not in names and name not in roles]
     kept = {name: sources.column(frame, name, "a moderator").array for name in names}
     if provenance is None:
         provenance = frame["provenance"].tolist() if "provenance" in frame else "reported"

@@ -29,8 +29,8 @@ def moderator_remarks(moderators: pd.DataFrame, rows: Rows) -> tuple[Remark, ...
     Returns
     -------
     tuple of Remark
-        Missing values, constants, columns that determine each other (with a warning), levels with one study,
-        more coefficients than studies (without).
+        Missing values, constants and columns that determine each other with a warning; levels with one study and
+        as many coefficients as studies without: most tables hold more columns than any one regression takes.
     """
     frame = moderators[[name for name in moderators if name not in KEY_COLUMNS]]
     if frame.empty:

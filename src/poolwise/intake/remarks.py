@@ -18,17 +18,23 @@ VARIANCE_NAMES = frozenset({
 SE_NAMES = frozenset({
     "se", "sei", "ses", "sed", "seg", "sez", "seyi", "stderr", "stderror", "standarderror", "standarderrors",
 })  # fmt: skip
+RATIO_NAMES = frozenset({
+    "or", "rr", "hr", "irr", "oddsratio", "oddsratios", "riskratio", "riskratios", "relativerisk", "hazardratio",
+    "hazardratios", "rateratio", "rateratios",
+})  # fmt: skip
 # Smallest possible variance of an estimate times its total sample size.
 VARIANCE_TIMES_N = {"SMD": 4.0, "Fisher z": 1.0, "log OR": 16.0}
 
 
-def names_swapped(se: object, v: object) -> tuple[Remark, ...]:
-    """What the columns' own names say when variances were passed as standard errors, or the reverse.
+def names_tell(y: object, se: object, v: object, scale: Scale) -> tuple[Remark, ...]:
+    """What the columns' own names say when variances were passed as standard errors, or ratios as their logs.
 
     Parameters
     ----------
-    se, v : object
+    y, se, v : object
         As handed in; only what has a name, such as a Series, is looked at.
+    scale : Scale
+        What the estimates are said to be.
 
     Returns
     -------
@@ -39,10 +45,22 @@ def names_swapped(se: object, v: object) -> tuple[Remark, ...]:
         (se, VARIANCE_NAMES, "variances", "v", "se"),
         (v, SE_NAMES, "standard errors", "se", "v"),
     ):
-        name = getattr(values, "name", None)
-        if isinstance(name, str) and re.sub("[^a-z]", "", name.casefold()) in telling:
+        if _letters(values) in telling:
+            name = getattr(values, "name", "")
             remarks.append(Remark(f"column '{name}' looks like {looks}; if so, pass it as {right}=, not as {wrong}="))
+    if scale.is_ratio and _letters(y) in RATIO_NAMES:
+        name = getattr(y, "name", "")
+        remarks.append(
+            Remark(
+                f"column '{name}' looks like ratios and the scale '{scale}' wants logs; if so, Effects.from_ratios(...)"
+            )
+        )
     return tuple(remarks)
+
+
+def _letters(values: object) -> str:
+    name = getattr(values, "name", None)
+    return re.sub("[^a-z]", "", name.casefold()) if isinstance(name, str) else ""
 
 
 def count_remarks(k: int, allow_single: bool, lost: str = "") -> tuple[Remark, ...]:
@@ -114,8 +132,7 @@ def value_remarks(y: Array, se: Array, n: Array, scale: Scale, rows: Rows) -> tu
         remarks.append(
             Remark(
                 f"all {len(y)} effects are above 0 and lie on both sides of 1, as ratios do, but the scale "
-                f"'{scale}' wants logs; if they are ratios, use Effects.from_ratios(...)",
-                warn=_looks_unlogged(y, se),
+                f"'{scale}' wants logs; if they are ratios, use Effects.from_ratios(...)"
             )
         )
     if _looks_like_variances(se, n, VARIANCE_TIMES_N.get(scale.name, 0.0)):
@@ -126,23 +143,6 @@ def value_remarks(y: Array, se: Array, n: Array, scale: Scale, rows: Rows) -> tu
             )
         )
     return tuple(remarks)
-
-
-def _looks_unlogged(y: Array, se: Array) -> bool:
-    """Whether log ratios look like ratios.
-
-    Ratios are all above 0 and centred about 1, where a log ratio means a ratio of 2.7. Chance variation of a
-    ratio grows with it, so that their logs are no more heterogeneous, by Q, than the values as they stand;
-    logs of true log ratios, stretched near 0, are more so.
-    """
-    if len(y) < 5 or (y <= 0).any() or min((y < 1).mean(), (y > 1).mean()) < 0.25:
-        return False
-    w = 1.0 / se**2
-
-    def q(x: Array) -> float:
-        return float(np.sum(w * (x - np.average(x, weights=w)) ** 2))
-
-    return q(np.log(y)) <= 1.1 * q(y)
 
 
 def _looks_like_variances(se: Array, n: Array, least: float) -> bool:

@@ -199,7 +199,9 @@ def log_ratios(
     remarks = (*read, *_symmetry(y, low, high, rounding, rows))
     if se is None:
         return y, se_limits, remarks
-    apart = np.abs(se - se_limits) > SE_TOLERANCE * se_limits + rounding
+    width = 2.0 * float(special.ndtri(0.5 + prob / 2.0))
+    se_rounding = 0.5 * 10.0 ** -_decimals(lower, upper) * (1 / lower + 1 / upper) / width
+    apart = np.abs(se - se_limits) > SE_TOLERANCE * se_limits + se_rounding
     if apart.any():
         row = int(np.flatnonzero(apart)[0])
         raise InputError(

@@ -156,10 +156,10 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
     )
     if given.study is None:
         repeated += rows.twins(np.stack([columns.y, columns.se, columns.n]), columns.outcome, columns.moderators, named)
-    swapped = remarks.names_swapped(given.se, given.v)
+    named_so = remarks.names_tell(given.y, given.se, given.v, scale)
     return Checked(
         columns=replace(columns, study=unique),
-        history=(*history, *read, *more, *swapped, *gone, *repeated),
+        history=(*history, *read, *more, *named_so, *gone, *repeated),
         looks=(*counted, *columns.looks(scale, named)),
         dropped=dropped,
     )

@@ -1,8 +1,12 @@
-"""Closing what was drawn."""
+"""Saving and closing what was drawn."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from poolwise.plot._plain import settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,3 +26,28 @@ def close(drawn: Axes | Figure) -> None:
 
     figure = drawn.get_figure(root=True) if isinstance(drawn, Axes) else drawn
     pyplot.close(figure)
+
+
+def saved(axes: Axes, form: str, metadata: Mapping[str, str | None]) -> bytes:
+    """The figure of these axes as a file, the same bytes each time.
+
+    Parameters
+    ----------
+    axes : Axes
+        What a plot function returned.
+    form : str
+        ``"svg"``, ``"png"`` or ``"pdf"``.
+    metadata : mapping
+        What the file says of itself.
+
+    Returns
+    -------
+    bytes
+        The whole file.
+    """
+    buffer = io.BytesIO()
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    with settings({"svg.hashsalt": "poolwise"}):
+        figure.savefig(buffer, format=form, metadata=dict(metadata), bbox_inches="tight", dpi=200)
+    return buffer.getvalue()

@@ -142,7 +142,7 @@ class Prior:
             raise ModelError(
                 f"for_metric('{metric}') was given no factor",
                 "how many times as long the unit of the new scale is",
-                "factor=math.pi / math.sqrt(3) from SMD to log OR, its inverse back",
+                "factor=math.pi / math.sqrt(3) from SMD to log OR, 0.5 from SMD to Fisher z, their inverses back",
             )
         return replace(cast(Any, self.scaled(factor)), metric=metric)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 from poolwise.report.content import Content
@@ -41,6 +40,8 @@ def pictures(content: Content) -> dict[str, bytes]:
 
 
 def _saved(axes: Any, form: str, content: Content, kind: str) -> bytes:
+    from poolwise.plot.figures import saved
+
     asked, data = content.analysis, content.data_label
     stamp: dict[str, str | None] = {
         "Title": f"{kind}: {asked.title} ({data} data)",
@@ -48,6 +49,4 @@ def _saved(axes: Any, form: str, content: Content, kind: str) -> bytes:
     }
     if form == "svg":
         stamp["Date"] = None
-    buffer = io.BytesIO()
-    axes.figure.savefig(buffer, format=form, metadata=stamp, bbox_inches="tight", dpi=200)
-    return buffer.getvalue()
+    return saved(axes, form, stamp)
