@@ -56,9 +56,9 @@ def test_a_row_without_moments_leaves_the_others_alone():
 
 
 def test_an_improper_row_is_named_by_its_place_among_all():
-    y, se = np.tile([0.1, 0.7, 0.4], (400, 1)), np.tile([0.1, 0.2, 0.3], (400, 1))
-    y[350, 2] = se[350, 2] = np.nan
-    with pytest.raises(ModelError, match="row 351 with k = 2"):
+    y, se = np.tile([0.1, 0.7, 0.4], (1100, 1)), np.tile([0.1, 0.2, 0.3], (1100, 1))
+    y[1050, 2] = se[1050, 2] = np.nan
+    with pytest.raises(ModelError, match="row 1051 with k = 2"):
         pw.fit_batch(y, se, pw.RandomEffects(mu=priors.Flat(), tau=priors.Flat()), pw.Exact())
 
 

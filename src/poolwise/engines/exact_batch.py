@@ -18,7 +18,7 @@ from poolwise.model import RandomEffects
 from poolwise.moments import MOST_MOMENTS, highest_moment
 
 Array = NDArray[np.float64]
-CHUNK = 170  # tables worked on at once: few enough for the cache and for matrix products that BLAS keeps on one core
+CHUNK = 500  # tables worked on at once: enough to make Python cheap, few enough for the memory
 LARGE_BLOCK = 4_000_000  # numbers; without it every array of a chunk would be handed back and mapped anew
 TOLERANCE = 1e-9  # of a panel's last Legendre coefficients; limits are then good to about 1e-12 posterior sd
 

@@ -18,7 +18,7 @@ FEW = 8  # quantiles asked for at once that are remembered
 MANY = 64  # remembered ones that are too many
 PATIENCE = 6  # steps before every second one halves the bracket
 MOST_STEPS = 300  # enough for 140 halvings, more than a double holds
-SETTLED = 1e-4  # a Halley step this small, in spreads of its narrowest component, leaves an error of about its cube
+SETTLED = 3e-4  # a Halley step this small, in spreads of its narrowest component, leaves an error of about its cube
 
 
 @final

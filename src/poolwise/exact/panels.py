@@ -28,6 +28,7 @@ _ANGLES = np.pi * (np.arange(2 * ORDER) + 0.5) / (2 * ORDER)
 _TO_CHEBYSHEV = legendre.legvander(np.cos(_ANGLES), ORDER).T @ np.cos(np.outer(_ANGLES, np.arange(ORDER + 1))) / ORDER
 _TO_CHEBYSHEV[:, 0] *= 0.5
 _ANTIDERIVATIVE_CHEBYSHEV = _ANTIDERIVATIVE @ _TO_CHEBYSHEV
+SMALL_PRODUCT = 250_000  # multiplications of a matrix product that OpenBLAS does not divide among threads
 NEARLY = 1e-9  # a Newton step this small, in half panels, leaves an error of about its square
 
 
@@ -123,6 +124,30 @@ class Panels:
             if settled.all():
                 break
         return self.left[panel] + half * (t + 1.0)
+
+
+def times(rows: Array, matrix: Array) -> Array:
+    """Rows @ matrix, in pieces that BLAS works on in this thread: its own threads would only wait for one another.
+
+    Parameters
+    ----------
+    rows : ndarray
+        Shape (P, 16).
+    matrix : ndarray
+        Shape (16, m).
+
+    Returns
+    -------
+    ndarray
+        Shape (P, m).
+    """
+    piece = SMALL_PRODUCT // matrix.size
+    if len(rows) <= piece:
+        return rows @ matrix
+    out = np.empty((len(rows), matrix.shape[1]))
+    for start in range(0, len(rows), piece):
+        np.matmul(rows[start : start + piece], matrix, out=out[start : start + piece])
+    return out
 
 
 def _chebyshev(t: Array) -> Array:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.exact.panels import NODES, ORDER, TO_COEFFICIENTS, WEIGHTS, Panels
+from poolwise.exact.panels import NODES, ORDER, TO_COEFFICIENTS, WEIGHTS, Panels, times
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -141,7 +141,7 @@ def _look(
 def _shape(log_density: Array, height: Array, half: Array) -> tuple[Array, Array, Array, Array]:
     """Log height of each panel and, over the height: mass, last coefficients x half width, values at the ends."""
     height = np.maximum(height, LOWEST)
-    seen = np.exp(log_density - height[:, None]) @ _TO_LOOKS
+    seen = times(np.exp(log_density - height[:, None]), _TO_LOOKS)
     return height, half * seen[:, 0], half * np.abs(seen[:, 1:4]).max(axis=1), seen[:, 4:]
 
 
@@ -192,7 +192,7 @@ def _packed(job: Ints, left: Array, right: Array, x: Array, values: Array, n: in
     raw = density * WEIGHTS * half[:, None]
     total = np.zeros(n)
     np.add.at(total, job, raw.sum(axis=1))
-    coefficients = (density @ TO_COEFFICIENTS) / total[job][:, None]
+    coefficients = times(density, TO_COEFFICIENTS) / total[job][:, None]
     error = np.zeros(n)
     np.add.at(error, job, half * np.abs(coefficients[:, -3:]).max(axis=1) / ORDER)
     return Panels(
