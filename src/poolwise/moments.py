@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from itertools import count
 
+import numpy as np
+
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
 from poolwise.exact.tau_posterior import FARTHEST
@@ -13,7 +15,8 @@ from poolwise.priors import Prior
 from poolwise.result import Finding
 
 MOST_MOMENTS = 4
-NEGLIGIBLE = 1e-8  # share of an integral that may lie beyond
+NEAR = 1e6  # a value of tau from which the likelihood falls as a power, whatever the scale of effect
+NEGLIGIBLE = 1e-6  # share of a slow tail that may lie beyond what quadrature reaches
 SLOWEST = 0.06  # a tail that converges more slowly than x^-0.06 has more than that beyond
 
 
@@ -47,9 +50,10 @@ def highest_moment(k: int, mu: Prior, tau: Prior) -> int:
 
 def _reached(tau: Prior, excess: float) -> bool:
     """Whether an integral whose tail converges as x^-excess, under a log-t prior as a power of log x, can be had."""
-    if excess >= SLOWEST:
-        return True
-    return 0.0 < excess < 1e-9 and float(tau.cdf(FARTHEST)) > 1.0 - NEGLIGIBLE
+    if not 0.0 < excess < 1e-9:
+        return excess >= SLOWEST
+    near, far = 1.0 - tau.cdf(np.array([NEAR, FARTHEST]))
+    return bool(far <= NEGLIGIBLE * near)
 
 
 def refuse_improper(effects: Effects, model: RandomEffects | CommonEffect) -> None:
