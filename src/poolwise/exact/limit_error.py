@@ -13,6 +13,7 @@ from poolwise.exact.tau_posterior import TauPosterior
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
+TAIL = (1.0 - 0.95) / 2.0  # as `Posterior.interval` asks for it, so that the quantile is remembered
 WATCHED = 5  # most precise, and most remote, studies whose limits are judged for all
 
 
@@ -62,7 +63,7 @@ def _telling(posterior: TauPosterior, mean: float) -> Ints:
 
 
 def _points(law: NormalMixture) -> Array:
-    return law.ppf(np.array([0.025, 0.5, 0.975]))
+    return law.ppf(np.array([TAIL, 0.5, 1.0 - TAIL]))
 
 
 def _by_moments(mass: Array, centre: Array, spread: Array) -> Array:
