@@ -81,6 +81,12 @@ def test_what_is_no_model_is_refused(model):
         pw.fit_batch([[0.1, 0.2]], [[0.1, 0.1]], model, pw.Exact())
 
 
+def test_models_may_come_from_an_iterator():
+    models = [pw.RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(s)) for s in (0.1, 1.0)]
+    y, se = [[0.1, 0.4, 0.2]], [[0.1, 0.2, 0.1]]
+    assert pw.fit_batch(y, se, iter(models), pw.Exact()).equals(pw.fit_batch(y, se, models, pw.Exact()))
+
+
 def test_many_priors_on_one_table():
     effects = table("misconduct")
     models = [pw.RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(s)) for s in (0.1, 0.5, 2.0)]

@@ -262,6 +262,11 @@ def test_a_part_keeps_what_belongs_to_it():
     assert not part.y.flags.writeable
 
 
+@pytest.mark.parametrize("collect", [list, tuple, set, np.array, pd.Series, pd.Index])
+def test_studies_are_left_out_by_any_collection_of_labels(collect):
+    assert table().drop(study=collect(["Birch", "Elm"])).study == ("Ash", "Cedar", "Fir", "Gum")
+
+
 def test_a_part_recounts_its_studies_and_keeps_the_history():
     with pytest.warns(PoolwiseWarning, match="1 of 6 studies dropped"):
         whole = table(y=[np.nan, *Y[1:]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,7 +81,7 @@ def fit_batch(
     if provenance not in PROVENANCES:
         raise InputError(f"provenance is {provenance!r}", "one of " + ", ".join(PROVENANCES))
     estimates, errors = _tables(y, se)
-    models = tuple(model) if isinstance(model, Sequence) else (model,)
+    models = tuple(model) if isinstance(model, Iterable) else (model,)
     for given in models:
         if not isinstance(given, CommonEffect | RandomEffects):
             raise ModelError(f"fit_batch was given the model {given!r}", "RandomEffects(...) or CommonEffect(...)")
@@ -99,8 +99,14 @@ def fit_batch(
     prior = prior_words(models[0]) if isinstance(engine, Exact) else NO_PRIOR
     if len(models) > 1:
         prior = f"one for each of {len(models)} models; the first: {prior}"
-    attrs = {"engine": engine.label, "model": models[0].label, "prior": prior, "prob": prob, "interval": kind}
-    attrs["data"] = provenance
+    attrs = {
+        "engine": engine.label,
+        "model": models[0].label,
+        "prior": prior,
+        "prob": prob,
+        "interval": kind,
+        "data": provenance,
+    }
     return xr.Dataset({name: ("dataset", column) for name, column in values.items()}, attrs=attrs)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, listing, nearest, warn
 from poolwise.intake.cells import Rows
-from poolwise.intake.moderators import aliased
+from poolwise.intake.moderators import aliased, both
 
 if TYPE_CHECKING:
     from formulaic.parser.types import Factor
@@ -233,10 +233,7 @@ def _check_rank(X: Array, names: tuple[str, ...], k: int) -> None:
             "fewer moderators, or fewer levels",
         )
     if determined:
-        told = "; ".join(
-            f"'{name}' is determined by {' and '.join(f"'{other}'" for other in others)}"
-            for name, others in determined.items()
-        )
+        told = "; ".join(f"'{name}' is determined by {both(others)}" for name, others in determined.items())
         raise InputError(f"collinear moderators: {told}", "columns that differ", "leaving one of them out")
 
 

@@ -201,16 +201,16 @@ class Effects:
         allow_single : bool
             Accept a table with one study.
 
+        Returns
+        -------
+        Effects
+
         Raises
         ------
         MissingQuantityError
             For an outcome, column or value that the table does not have; the message offers the nearest.
         InputError
             When fewer than two studies are left, or `where` is no mapping.
-
-        Returns
-        -------
-        Effects
         """
         if where is not None and not isinstance(where, Mapping):
             raise InputError(f"where is {where!r}", "a mapping", "where={'setting': 'community'}")
@@ -221,8 +221,7 @@ class Effects:
             if name not in frame:
                 advice = nearest(name, frame.columns)
                 raise MissingQuantityError(f"there is no column '{name}'", advice=advice)
-            many = isinstance(values, Collection) and not isinstance(values, str | bytes)
-            chosen = list(values) if many else [values]  # type: ignore[call-overload]
+            chosen = _several(values)
             known = frame[name].dropna().unique().tolist()
             absent = [value for value in chosen if value not in known]
             if absent:
@@ -241,6 +240,10 @@ class Effects:
         allow_single : bool
             Accept a table with one study.
 
+        Returns
+        -------
+        Effects
+
         Raises
         ------
         MissingQuantityError
@@ -248,10 +251,10 @@ class Effects:
         InputError
             When fewer than two studies are left.
         """
-        names = tuple(study) if isinstance(study, Sequence) and not isinstance(study, str) else (str(study),)
+        names = _several(study)
         for name in names:
             if name not in self.study:
-                raise MissingQuantityError(f"there is no study '{name}'", advice=nearest(name, self.study))
+                raise MissingQuantityError(f"there is no study '{name}'", advice=nearest(str(name), self.study))
         keep = np.array([label not in names for label in self.study])
         return _subset(self, keep, f"left out on request: {listing(names)}" if names else "", allow_single)
 
@@ -288,6 +291,11 @@ class Effects:
 
 
 Effects.moderators = Lent("moderators")  # type: ignore[assignment]
+
+
+def _several(values: object) -> list[Any]:
+    """One value, or a collection of them, as a list."""
+    return list(values) if isinstance(values, Collection) and not isinstance(values, str | bytes) else [values]
 
 
 def _directions(words: tuple[str, str]) -> tuple[str, str]:

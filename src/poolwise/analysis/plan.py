@@ -68,9 +68,16 @@ def resolved(spec: Spec, effects: Effects) -> Model:
 
 
 def _uses_priors(spec: Spec) -> bool:
-    engines, wanted = spec.engines, spec.sensitivity
-    panel_asked_for = wanted.prior_panel and bool(wanted.model_fields_set & {"prior_panel", "tau"})
-    return bool(engines.exact or engines.nuts or wanted.mu or panel_asked_for or spec.report.evidence)
+    return _bayesian_fits(spec) or _panel_named(spec) or bool(spec.sensitivity.mu) or spec.report.evidence
+
+
+def _bayesian_fits(spec: Spec) -> bool:
+    return spec.engines.exact is not None or spec.engines.nuts is not None
+
+
+def _panel_named(spec: Spec) -> bool:
+    """Whether the file itself asks for a prior panel, not only by the default."""
+    return spec.sensitivity.prior_panel and bool(spec.sensitivity.model_fields_set & {"prior_panel", "tau"})
 
 
 def _explicit(model: Model, effects: Effects, *, needed: bool) -> Model:
@@ -179,8 +186,8 @@ def planned_panel(spec: Spec, model: Model, effects: Effects) -> Panel | None:
         if wanted.tau:
             raise AnalysisError("'tau' lists priors for a panel, and the model has no prior on tau", "no 'tau'")
         return None
-    asked_for = "prior_panel" in wanted.model_fields_set or wanted.tau or spec.engines.exact or spec.engines.nuts
-    if not wanted.prior_panel or not (asked_for or effects.scale.name in DEFAULT_PRIORS):
+    asked_for = _panel_named(spec) or _bayesian_fits(spec) or effects.scale.name in DEFAULT_PRIORS
+    if not (wanted.prior_panel and asked_for):
         return None
     for prior in wanted.tau or [entry.prior for entry in panel(effects.scale.name, effects.outcomes)]:
         refuse_improper(effects, replace(model, tau=prior))

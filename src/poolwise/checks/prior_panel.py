@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
@@ -154,6 +154,7 @@ def prior_panel(
     """
     if not isinstance(effects, Effects):
         raise ModelError(f"prior_panel was given {type(effects).__name__}", "Effects", "pw.datasets.load('bcg')")
+    priors = tuple(priors) if isinstance(priors, Iterable) else priors
     if priors is not None and (isinstance(priors, Prior) or not all(isinstance(one, Prior) for one in priors)):
         raise ModelError(f"priors is {priors!r}", "a list of priors", "priors=[HalfNormal(0.5), HalfCauchy(0.5)]")
     check_prob(prob)

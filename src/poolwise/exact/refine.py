@@ -172,29 +172,26 @@ def _unresolved(job: Ints, looks: Array, tolerance: float, slack: Array) -> NDAr
 
 def _scale(job: Ints, height: Array, mass: Array, n: int) -> tuple[Array, Array]:
     """Log peak of each job, and exp(height) over the job's total for each panel."""
-    peak = np.full(n, LOWEST)
-    np.maximum.at(peak, job, height)
+    peak = _peaks(job, height, n)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         over_peak = np.exp(height - peak[job])
         return peak, over_peak / np.bincount(job, mass * over_peak, n)[job]
 
 
-def _scaled(job: Ints, log_density: Array, n: int) -> tuple[Array, Array]:
-    """Densities over their job's maximum, and the log maxima."""
-    peak = np.full(n, -np.inf)
-    np.maximum.at(peak, job, log_density.max(axis=1))
-    return np.exp(log_density - peak[job][:, None]), peak
+def _peaks(job: Ints, height: Array, n: int) -> Array:
+    """The highest of each job's panels, shape (n,)."""
+    peak = np.full(n, LOWEST)
+    np.maximum.at(peak, job, height)
+    return peak
 
 
 def _packed(job: Ints, left: Array, right: Array, x: Array, values: Array, n: int) -> Panels:
-    density, peak = _scaled(job, values[0], n)
+    peak = _peaks(job, values[0].max(axis=1), n)
+    density = np.exp(values[0] - peak[job][:, None])
     half = 0.5 * (right - left)
     raw = density * WEIGHTS * half[:, None]
-    total = np.zeros(n)
-    np.add.at(total, job, raw.sum(axis=1))
+    total = np.bincount(job, raw.sum(axis=1), n)
     coefficients = times(density, TO_COEFFICIENTS) / total[job][:, None]
-    error = np.zeros(n)
-    np.add.at(error, job, half * np.abs(coefficients[:, -3:]).max(axis=1) / ORDER)
     return Panels(
         job=job,
         left=left,
@@ -204,5 +201,5 @@ def _packed(job: Ints, left: Array, right: Array, x: Array, values: Array, n: in
         log_total=np.log(total) + peak,
         mass=raw / total[job][:, None],
         coefficients=coefficients,
-        error=error,
+        error=np.bincount(job, half * np.abs(coefficients[:, -3:]).max(axis=1) / ORDER, n),
     )

@@ -78,11 +78,12 @@ def _determined(numbers: dict[str, Array]) -> list[Remark]:
     found = aliased(np.column_stack([np.ones(k), *numbers.values()]), names, constant=True)
     if not found:
         return []
-    told = "; ".join(f"'{name}' by {_and(others)}" for name, others in found.items())
+    told = "; ".join(f"'{name}' by {both(others)}" for name, others in found.items())
     return [Remark(f"moderators are determined by others, and no regression can hold both: {told}")]
 
 
-def _and(names: Sequence[str]) -> str:
+def both(names: Sequence[str]) -> str:
+    """Names of columns as a sentence names several: ``'a' and 'b'``."""
     return " and ".join(f"'{name}'" for name in names)
 
 

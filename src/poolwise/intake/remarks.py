@@ -45,11 +45,9 @@ def names_tell(y: object, se: object, v: object, scale: Scale) -> tuple[Remark, 
         (se, VARIANCE_NAMES, "variances", "v", "se"),
         (v, SE_NAMES, "standard errors", "se", "v"),
     ):
-        if _letters(values) in telling:
-            name = getattr(values, "name", "")
+        if name := _telling(values, telling):
             remarks.append(Remark(f"column '{name}' looks like {looks}; if so, pass it as {right}=, not as {wrong}="))
-    if scale.is_ratio and _letters(y) in RATIO_NAMES:
-        name = getattr(y, "name", "")
+    if scale.is_ratio and (name := _telling(y, RATIO_NAMES)):
         remarks.append(
             Remark(
                 f"column '{name}' looks like ratios and the scale '{scale}' wants logs; if so, Effects.from_ratios(...)"
@@ -58,9 +56,10 @@ def names_tell(y: object, se: object, v: object, scale: Scale) -> tuple[Remark, 
     return tuple(remarks)
 
 
-def _letters(values: object) -> str:
+def _telling(values: object, names: frozenset[str]) -> str:
+    """The column's own name when its letters are one of these; empty when it has none or another."""
     name = getattr(values, "name", None)
-    return re.sub("[^a-z]", "", name.casefold()) if isinstance(name, str) else ""
+    return name if isinstance(name, str) and re.sub("[^a-z]", "", name.casefold()) in names else ""
 
 
 def count_remarks(k: int, allow_single: bool, lost: str = "") -> tuple[Remark, ...]:
