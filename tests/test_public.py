@@ -15,7 +15,9 @@ HEAVY = (
 def test_the_names_are_these():
     assert sorted(pw.__all__, key=str.casefold) == sorted(
         [
-            "ClosedForm", "CommonEffect", "Effects", "Exact", "NUTS", "PoolwiseError", "PoolwiseWarning",
+            "ClosedForm", "CommonEffect", "Effects", "Exact", "JointOutcomes", "LocationScale", "MetaRegression",
+            "NUTS",
+            "Subgroups", "ThreeLevel", "PoolwiseError", "PoolwiseWarning",
             "RandomEffects", "Result", "Scale", "checks", "compare", "datasets", "design", "fit", "fit_batch",
             "load_analysis", "plot", "priors", "reconstruct", "run", "summary",
         ],
@@ -63,11 +65,6 @@ def test_objects_show_themselves_in_one_line_and_in_html():
         assert "theta_new" in page
         assert len(repr(result["mu"])) < 200
     assert "reconstructed" in effects._repr_html_()
-
-
-def test_a_planned_name_says_so():
-    with pytest.raises(AttributeError, match="planned and not there yet"):
-        pw.MetaRegression  # noqa: B018
 
 
 def test_a_prior_panel_made_from_a_reconstruction_says_so_in_html():

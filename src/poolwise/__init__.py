@@ -22,7 +22,15 @@ from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import PoolwiseError, PoolwiseWarning
 from poolwise.fit import fit
-from poolwise.model import CommonEffect, RandomEffects
+from poolwise.model import (
+    CommonEffect,
+    JointOutcomes,
+    LocationScale,
+    MetaRegression,
+    RandomEffects,
+    Subgroups,
+    ThreeLevel,
+)
 from poolwise.reconstruct import reconstruct
 from poolwise.result import Result
 from poolwise.scale import Scale
@@ -43,19 +51,22 @@ _LAZY = {
     "run": ("poolwise.analysis", "run"),
 }
 
-_PLANNED = ("MetaRegression", "Subgroups", "ThreeLevel", "JointOutcomes", "LocationScale")
-
 __all__ = [
     "NUTS",
     "ClosedForm",
     "CommonEffect",
     "Effects",
     "Exact",
+    "JointOutcomes",
+    "LocationScale",
+    "MetaRegression",
     "PoolwiseError",
     "PoolwiseWarning",
     "RandomEffects",
     "Result",
     "Scale",
+    "Subgroups",
+    "ThreeLevel",
     "checks",
     "compare",
     "datasets",
@@ -72,10 +83,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PLANNED:
-        raise AttributeError(
-            f"poolwise.{name} is planned and not there yet; the models are CommonEffect, RandomEffects"
-        )
     if name not in _LAZY:
         raise AttributeError(f"module 'poolwise' has no attribute '{name}'")
     module, attribute = _LAZY[name]

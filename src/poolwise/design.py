@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import pandas as pd
@@ -41,17 +41,57 @@ class Design:
         What it was made from: ``"~ ablat"``.
     notes : tuple of str
         What was noticed; repeated in the fit's report.
+    levels : mapping
+        The levels of each moderator that is made of words, None for numbers.
+    spec : object, optional
+        What formulaic remembers of the formula.
     """
 
     X: Array
     names: tuple[str, ...]
     formula: str
     notes: tuple[str, ...] = ()
+    levels: Mapping[str, tuple[object, ...] | None] = field(default_factory=dict, repr=False)
+    spec: Any = field(default=None, repr=False)
 
     @property
     def p(self) -> int:
         """Number of coefficients."""
         return len(self.names)
+
+    def at(self, values: pd.DataFrame | Mapping[str, Any]) -> Array:
+        """Rows of the design matrix at other values of the moderators.
+
+        Parameters
+        ----------
+        values : DataFrame or mapping
+            A column for each moderator; a mapping's single values are repeated.
+
+        Returns
+        -------
+        ndarray
+            Shape (m, p).
+
+        Raises
+        ------
+        InputError
+            For a moderator that is not given, misses values, or has a level that no study has.
+
+        Examples
+        --------
+        >>> import poolwise as pw
+        >>> design(pw.datasets.load("bcg"), "~ ablat").at({"ablat": [10, 30]}).tolist()
+        [[1.0, 10.0], [1.0, 30.0]]
+        """
+        frame = pd.DataFrame(values if isinstance(values, pd.DataFrame) else _repeated(values))
+        chosen = pd.DataFrame(index=frame.index)
+        for name, levels in self.levels.items():
+            if name not in frame:
+                raise InputError(f"no values for the moderator '{name}'", f"a column for each in {self.formula}")
+            chosen[name] = _known_values(frame[name], name, levels)
+        if self.spec is None:
+            return _from_columns(chosen)[0]
+        return np.asarray(self.spec.get_model_matrix(chosen), dtype=float).reshape(len(chosen), -1)
 
 
 def design(effects: Effects, moderators: str | Sequence[str]) -> Design:
@@ -88,6 +128,14 @@ def design(effects: Effects, moderators: str | Sequence[str]) -> Design:
     >>> design(pw.datasets.load("bcg"), ["ablat"]).names
     ('intercept', 'ablat')
     """
+    made = matrix(effects, moderators)
+    for note in made.notes:
+        warn(note)
+    return made
+
+
+def matrix(effects: Effects, moderators: str | Sequence[str]) -> Design:
+    """What `design` returns, without its warnings: the fit that uses it repeats them as notes."""
     if isinstance(moderators, str):
         formula = moderators.strip()
         variables = _formula_variables(formula)
@@ -98,13 +146,41 @@ def design(effects: Effects, moderators: str | Sequence[str]) -> Design:
         if twice:
             raise ModelError(f"the moderator(s) {listing(twice)} are named more than once", "each name once")
     frame = _variables(effects, variables)
-    X, names = _from_formula(formula, frame) if isinstance(moderators, str) else _from_columns(frame)
+    X, names, spec = _from_formula(formula, frame) if isinstance(moderators, str) else (*_from_columns(frame), None)
     _check_rank(X, names, effects.k)
     notes = (*_lone_levels(X, names, frame, effects), *_far_from_zero(X, names))
-    for note in notes:
-        warn(note)
     X.setflags(write=False)
-    return Design(X, names, formula, notes)
+    return Design(X, names, formula, notes, {str(name): _levels(column) for name, column in frame.items()}, spec)
+
+
+def _levels(column: pd.Series) -> tuple[object, ...] | None:
+    return tuple(column.cat.categories) if isinstance(column.dtype, pd.CategoricalDtype) else None
+
+
+def _repeated(values: Mapping[str, Any]) -> dict[str, Any]:
+    if any(np.ndim(one) for one in values.values()):
+        return dict(values)
+    return {name: [one] for name, one in values.items()}
+
+
+def _known_values(column: pd.Series, name: str, levels: tuple[object, ...] | None) -> pd.Series:
+    """Numbers, or words among the levels that the studies have."""
+    if column.isna().any():
+        rows = listing(np.flatnonzero(column.isna()) + 1)
+        raise InputError(f"the moderator '{name}' is missing in row(s) {rows}", "a value in each row")
+    if levels is None:
+        try:
+            return column.astype(float)
+        except (TypeError, ValueError):
+            raise InputError(f"the moderator '{name}' is {column.tolist()!r}", "numbers") from None
+    unseen = [value for value in column if value not in levels]
+    if unseen:
+        raise InputError(
+            f"no study has {name} = {listing(dict.fromkeys(unseen))}",
+            "levels that the studies have",
+            nearest(str(unseen[0]), map(str, levels)),
+        )
+    return column.astype(pd.CategoricalDtype(list(levels)))
 
 
 def _formula_variables(formula: str) -> list[str]:
@@ -203,22 +279,22 @@ def _from_columns(frame: pd.DataFrame) -> tuple[Array, tuple[str, ...]]:
     return np.column_stack(columns), tuple(names)
 
 
-def _from_formula(formula: str, frame: pd.DataFrame) -> tuple[Array, tuple[str, ...]]:
+def _from_formula(formula: str, frame: pd.DataFrame) -> tuple[Array, tuple[str, ...], Any]:
     """What formulaic makes of the formula, under our names."""
     from formulaic import model_matrix
     from formulaic.errors import FormulaicError
 
     try:
-        matrix = model_matrix(formula, frame, context={}, na_action="raise")
+        made = model_matrix(formula, frame, context={}, na_action="raise")
     except (FormulaicError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"the formula '{formula}' cannot be evaluated: {reason}", "'~ a + b'") from None
-    X = np.asarray(matrix, dtype=float).reshape(len(frame), -1)
-    names = tuple(INTERCEPT if name == "Intercept" else name.replace("[T.", "[") for name in matrix.columns)
+    X = np.asarray(made, dtype=float).reshape(len(frame), -1)
+    names = tuple(INTERCEPT if name == "Intercept" else name.replace("[T.", "[") for name in made.columns)
     if not np.isfinite(X).all():
         bad = [name for name, column in zip(names, X.T, strict=True) if not np.isfinite(column).all()]
         raise InputError(f"the formula '{formula}' makes infinite or missing values in {listing(bad)}")
-    return X, names
+    return X, names, made.model_spec
 
 
 def _check_rank(X: Array, names: tuple[str, ...], k: int) -> None:

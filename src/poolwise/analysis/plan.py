@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from poolwise.analysis.spec import ClosedFormRow, ModelSection, Spec
 
 
-def stated(section: ModelSection, kind: str) -> Model:
+Pooled = CommonEffect | RandomEffects
+
+
+def stated(section: ModelSection, kind: str) -> Pooled:
     """The model that a section states, its priors not yet resolved.
 
     Parameters
@@ -43,7 +46,7 @@ def stated(section: ModelSection, kind: str) -> Model:
     return RandomEffects(mu=section.mu, tau=section.tau, tau_fixed=section.tau_fixed)
 
 
-def resolved(spec: Spec, effects: Effects) -> Model:
+def resolved(spec: Spec, effects: Effects) -> Pooled:
     """The model of the file, every prior explicit if any fit uses priors.
 
     Parameters
@@ -80,13 +83,13 @@ def _panel_named(spec: Spec) -> bool:
     return spec.sensitivity.prior_panel and bool(spec.sensitivity.model_fields_set & {"prior_panel", "tau"})
 
 
-def _explicit(model: Model, effects: Effects, *, needed: bool) -> Model:
+def _explicit(model: Pooled, effects: Effects, *, needed: bool) -> Pooled:
     if needed or effects.scale.name in DEFAULT_PRIORS:
         return model.resolved(effects)
     return model
 
 
-def planned_fits(spec: Spec, model: Model, effects: Effects, found: list[Problem]) -> tuple[PlannedFit, ...]:
+def planned_fits(spec: Spec, model: Pooled, effects: Effects, found: list[Problem]) -> tuple[PlannedFit, ...]:
     """Every fit that the file asks for: the frequentist ones, the exact ones, NUTS.
 
     Parameters
@@ -146,7 +149,7 @@ def _frequentist(spec: Spec, row: ClosedFormRow, effects: Effects) -> PlannedFit
 
 def _bayesian(
     label: str | None,
-    model: Model,
+    model: Pooled,
     engine: type[Exact] | type[NUTS],
     settings: dict[str, Any],
     effects: Effects,
@@ -155,7 +158,7 @@ def _bayesian(
     return PlannedFit(label or "", model, engine(**settings))
 
 
-def _beside(model: Model, prior: Prior, effects: Effects) -> PlannedFit:
+def _beside(model: Pooled, prior: Prior, effects: Effects) -> PlannedFit:
     words = "flat mu" if not prior.proper else f"mu ~ {prior}"
     return _bayesian(f"exact, {words}", replace(model, mu=prior).resolved(effects), Exact, {}, effects)
 

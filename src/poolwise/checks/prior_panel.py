@@ -220,7 +220,7 @@ def _row(entry: Entry, result: Result, prob: float) -> dict[str, object]:
         "sd_ratio_tau": tau.sd / spread if np.isfinite(spread) else np.nan,
         "prob": prob,
         "interval": mu.interval_kind(),
-        "mu_prior": str(result.model.mu),
+        "mu_prior": str(result.model.named_priors["mu"]),
         "status": result.report.status,
         "data": result.data_label,
     }

@@ -117,6 +117,7 @@ class ClosedForm:
         if isinstance(model, CommonEffect):
             fitted = _common_effect(data, interval)
         else:
+            assert isinstance(model, RandomEffects)
             fitted = _random_effects(data, self.estimator(model), interval, self.prediction)
         return _pack(fitted, effects, model, self, began)
 

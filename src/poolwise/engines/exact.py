@@ -12,7 +12,7 @@ from poolwise.effects import Effects
 from poolwise.engines._exact_posterior import Fitted, quadrature
 from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
-from poolwise.model import CommonEffect, RandomEffects, prior_words, remarks
+from poolwise.model import CommonEffect, Model, RandomEffects, prior_words, remarks
 from poolwise.moments import missing_moments, refuse_improper
 from poolwise.quantities import ByStudy, IntervalKind, Posterior
 from poolwise.result import Finding, FitReport, Result
@@ -65,7 +65,7 @@ class Exact:
         """Words for tables."""
         return "exact"
 
-    def fit(self, effects: Effects, model: CommonEffect | RandomEffects) -> Result:
+    def fit(self, effects: Effects, model: Model) -> Result:
         """The exact posterior of `model` on `effects`.
 
         Parameters
@@ -89,6 +89,7 @@ class Exact:
         the quadrature is our own (`poolwise.exact`).
         """
         start = time.perf_counter()
+        assert isinstance(model, CommonEffect | RandomEffects)
         resolved = model.resolved(effects)
         refuse_improper(effects, resolved)
         fitted = quadrature(effects, resolved, self.tolerance)

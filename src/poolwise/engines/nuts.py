@@ -17,7 +17,7 @@ from poolwise.engines._cores import available_cores
 from poolwise.engines._tree import draws_tree, stream
 from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
-from poolwise.model import CommonEffect, RandomEffects, prior_words, remarks
+from poolwise.model import CommonEffect, Model, RandomEffects, prior_words, remarks
 from poolwise.moments import missing_moments, refuse_improper
 from poolwise.result import Finding, FitReport, Result
 from poolwise.settings import check_whole
@@ -87,7 +87,7 @@ class NUTS:
         """Words for tables."""
         return "NUTS"
 
-    def fit(self, effects: Effects, model: CommonEffect | RandomEffects) -> Result:
+    def fit(self, effects: Effects, model: Model) -> Result:
         """Draws from the posterior of `model` on `effects`.
 
         Parameters
@@ -112,6 +112,7 @@ class NUTS:
         Hoffman & Gelman 2014, J. Machine Learning Research 15, 1593-1623, algorithm 6, for the sampler.
         """
         start = time.perf_counter()
+        assert isinstance(model, CommonEffect | RandomEffects)
         resolved = model.resolved(effects)
         refuse_improper(effects, resolved)
         moments = _draws.existing_moments(effects, resolved)

@@ -1,0 +1,71 @@
+"""Which priors may stand where, and those that a scale of effect supplies by itself."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+
+from poolwise import priors
+from poolwise.effects import Effects
+from poolwise.errors import ModelError
+from poolwise.prior_catalogue import DEFAULTS
+from poolwise.priors import Prior
+
+DEFAULT = "default of the scale"
+DEFAULT_TAU_SPREAD = priors.HalfNormal(0.5)  # of log tau between groups: a factor of 1.6 is one sd away
+DEFAULT_SD_OF_MU = {"SMD": 1.0, "log OR": 2.0, "log RR": 2.0, "log HR": 2.0, "Fisher z": 0.5}
+DEFAULT_PRIORS: dict[str, tuple[Prior, Prior]] = {
+    scale: (priors.Normal(0.0, sd, scale), DEFAULTS[scale]) for scale, sd in DEFAULT_SD_OF_MU.items()
+}
+
+
+def is_sd(value: object) -> bool:
+    """Whether this is a finite standard deviation of at least 0."""
+    return isinstance(value, Real) and not isinstance(value, bool) and 0.0 <= float(value) < math.inf
+
+
+def check_mu(prior: Prior | None, name: str = "mu") -> None:
+    """Raise a ModelError for what is no prior on the whole line."""
+    if prior is not None and not isinstance(prior, priors.Normal | priors.Flat):
+        raise ModelError(f"{name} has the prior {prior!r}", "a prior on the whole line", "Normal(0, 1) or Flat()")
+
+
+def check_tau(prior: Prior | None, name: str = "tau") -> None:
+    """Raise a ModelError for what is no prior on [0, inf)."""
+    if prior is not None and not (isinstance(prior, Prior) and prior.positive):
+        raise ModelError(f"{name} has the prior {prior!r}", "a prior on [0, inf)", "HalfNormal(0.5)")
+
+
+def check_known_tau(tau: Prior | None, tau_fixed: float | None) -> None:
+    """Raise a ModelError when tau has a prior and a known value, or the value is no standard deviation."""
+    if tau is not None and tau_fixed is not None:
+        raise ModelError(f"both a prior for tau ({tau}) and tau_fixed = {tau_fixed} are given", "one of the two")
+    if tau_fixed is not None and not is_sd(tau_fixed):
+        raise ModelError(f"tau_fixed = {tau_fixed!r}", "a finite standard deviation of at least 0")
+
+
+def tau_words(tau: Prior | None, tau_fixed: float | None) -> str:
+    """How tau stands in a generative statement."""
+    return f"tau = {tau_fixed:g}" if tau_fixed is not None else f"tau ~ {tau or DEFAULT}"
+
+
+def _default(effects: Effects, which: int, name: str) -> Prior:
+    try:
+        return DEFAULT_PRIORS[effects.scale.name][which]
+    except KeyError:
+        raise ModelError(
+            f"no prior for {name} is given and the scale '{effects.scale}' has no default",
+            "a prior that fits the unit of the effects",
+            f"RandomEffects(mu=priors.Flat(), tau=priors.HalfNormal(s)) with s in that unit; "
+            f"defaults exist for {', '.join(DEFAULT_PRIORS)}",
+        ) from None
+
+
+def mu_prior(prior: Prior | None, effects: Effects) -> Prior:
+    """The prior given, or the default of the scale for a mean effect."""
+    return _default(effects, 0, "mu") if prior is None else prior
+
+
+def tau_prior(prior: Prior | None, effects: Effects) -> Prior:
+    """The prior given, or the default of the scale for a between-study standard deviation."""
+    return _default(effects, 1, "tau") if prior is None else prior

@@ -1,0 +1,152 @@
+"""Models with effects in groups: several effects of one study, several outcomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import final
+
+from poolwise.effects import Effects
+from poolwise.errors import ModelError
+from poolwise.model._priors import DEFAULT, DEFAULT_TAU_SPREAD, check_mu, check_tau, mu_prior, tau_prior
+from poolwise.priors import Prior
+
+
+@final
+@dataclass(frozen=True)
+class ThreeLevel:
+    """Effects i within clusters j: theta_ij ~ Normal(mu_j, tau_within), mu_j ~ Normal(mu, tau_between).
+
+    With `rho`, the estimates of one cluster have sampling errors that correlate by rho (the correlated and
+    hierarchical effects model, CHE).
+
+    Attributes
+    ----------
+    cluster : str
+        What the effects are clustered in: ``"study"``, or the name of a moderator.
+    mu : Prior, optional
+        Prior on the mean effect; the scale's default when None.
+    tau_between, tau_within : Prior, optional
+        Priors on the standard deviations between and within clusters; the scale's default for tau when None.
+    rho : float
+        Correlation of the sampling errors within a cluster, 0 <= rho < 1.
+
+    References
+    ----------
+    Konstantopoulos 2011, Research Synthesis Methods 2:61, 10.1002/jrsm.35; Pustejovsky & Tipton 2022, Prevention
+    Science 23:425, 10.1007/s11121-021-01246-3.
+    """
+
+    cluster: str = "study"
+    mu: Prior | None = None
+    tau_between: Prior | None = None
+    tau_within: Prior | None = None
+    rho: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.cluster, str):
+            raise ModelError(f"cluster = {self.cluster!r}", "'study' or the name of one moderator")
+        check_mu(self.mu)
+        check_tau(self.tau_between, "tau_between")
+        check_tau(self.tau_within, "tau_within")
+        number = isinstance(self.rho, Real) and not isinstance(self.rho, bool)
+        if not number or not 0.0 <= float(self.rho) < 1.0:
+            raise ModelError(f"rho = {self.rho!r}", "a correlation of at least 0 and below 1", "rho=0.6")
+
+    @property
+    def label(self) -> str:
+        """Words for tables."""
+        return "three-level" if self.rho == 0.0 else f"correlated and hierarchical effects, rho = {self.rho:g}"
+
+    @property
+    def named_priors(self) -> dict[str, Prior | None]:
+        """The priors by the name of what they are about."""
+        return {"mu": self.mu, "tau_between": self.tau_between, "tau_within": self.tau_within}
+
+    def resolved(self, effects: Effects) -> ThreeLevel:
+        """The same model with every prior explicit for this scale of effect."""
+        return replace(
+            self,
+            mu=mu_prior(self.mu, effects),
+            tau_between=tau_prior(self.tau_between, effects),
+            tau_within=tau_prior(self.tau_within, effects),
+        )
+
+    def statement(self) -> tuple[str, ...]:
+        """The generative statement, a line each."""
+        errors = "y_ij ~ Normal(theta_ij, se_ij)"
+        if self.rho:
+            errors += f", sampling errors within a cluster correlated by {self.rho:g}"
+        return (
+            errors,
+            "theta_ij ~ Normal(mu_j, tau_within)",
+            f"mu_j ~ Normal(mu, tau_between), j = {self.cluster}",
+            f"mu ~ {self.mu or DEFAULT}",
+            f"tau_between ~ {self.tau_between or DEFAULT}",
+            f"tau_within ~ {self.tau_within or DEFAULT}",
+        )
+
+
+@final
+@dataclass(frozen=True)
+class JointOutcomes:
+    """Outcomes o that borrow from one another: mu_o ~ Normal(mu, mu_spread), log tau_o ~ Normal(log tau, tau_spread).
+
+    Within an outcome y_i ~ Normal(theta_i, se_i), theta_i ~ Normal(mu_o, tau_o); effects of one study on several
+    outcomes count as independent given mu_o and tau_o.
+
+    Attributes
+    ----------
+    mu : Prior, optional
+        Prior on the mean over outcomes; the scale's default when None.
+    mu_spread : Prior, optional
+        Prior on the standard deviation of mu_o between outcomes; the scale's default for tau when None.
+    tau : Prior, optional
+        Prior on the between-study standard deviation of the typical outcome; the scale's default when None.
+    tau_spread : Prior
+        Prior on the standard deviation of log tau_o between outcomes.
+    """
+
+    mu: Prior | None = None
+    mu_spread: Prior | None = None
+    tau: Prior | None = None
+    tau_spread: Prior = DEFAULT_TAU_SPREAD
+
+    def __post_init__(self) -> None:
+        check_mu(self.mu)
+        for name in ("mu_spread", "tau", "tau_spread"):
+            prior = getattr(self, name)
+            check_tau(prior, name)
+            if prior is not None and not prior.proper:
+                raise ModelError(f"{name} has the improper prior {prior}", "a proper prior", "HalfNormal(0.5)")
+
+    @property
+    def label(self) -> str:
+        """Words for tables."""
+        return "joint outcomes"
+
+    @property
+    def named_priors(self) -> dict[str, Prior | None]:
+        """The priors by the name of what they are about."""
+        return {"mu": self.mu, "mu_spread": self.mu_spread, "tau": self.tau, "tau_spread": self.tau_spread}
+
+    def resolved(self, effects: Effects) -> JointOutcomes:
+        """The same model with every prior explicit for this scale of effect."""
+        return replace(
+            self,
+            mu=mu_prior(self.mu, effects),
+            mu_spread=tau_prior(self.mu_spread, effects),
+            tau=tau_prior(self.tau, effects),
+        )
+
+    def statement(self) -> tuple[str, ...]:
+        """The generative statement, a line each."""
+        return (
+            "y_i ~ Normal(theta_i, se_i)",
+            "theta_i ~ Normal(mu[o], tau[o]), o = outcome of estimate i",
+            "mu[o] ~ Normal(mu, mu_spread), log tau[o] ~ Normal(log tau, tau_spread)",
+            f"mu ~ {self.mu or DEFAULT}",
+            f"mu_spread ~ {self.mu_spread or DEFAULT}",
+            f"tau ~ {self.tau or DEFAULT}",
+            f"tau_spread ~ {self.tau_spread}",
+        )

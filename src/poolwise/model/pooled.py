@@ -1,0 +1,100 @@
+"""Models of one mean effect: common and random effects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import final
+
+from poolwise.effects import Effects
+from poolwise.model._priors import DEFAULT, check_known_tau, check_mu, check_tau, mu_prior, tau_prior, tau_words
+from poolwise.priors import Prior
+
+
+@final
+@dataclass(frozen=True)
+class CommonEffect:
+    """Common effect: y_i ~ Normal(mu, se_i).
+
+    Attributes
+    ----------
+    mu : Prior, optional
+        Prior on the common effect; the scale's default when None.
+    """
+
+    mu: Prior | None = None
+
+    def __post_init__(self) -> None:
+        check_mu(self.mu)
+
+    @property
+    def label(self) -> str:
+        """Words for tables."""
+        return "common effect"
+
+    @property
+    def named_priors(self) -> dict[str, Prior | None]:
+        """The priors by the name of what they are about."""
+        return {"mu": self.mu}
+
+    def resolved(self, effects: Effects) -> CommonEffect:
+        """The same model with every prior explicit for this scale of effect."""
+        return replace(self, mu=mu_prior(self.mu, effects))
+
+    def statement(self) -> tuple[str, ...]:
+        """The generative statement, a line each."""
+        return ("y_i ~ Normal(mu, se_i)", f"mu ~ {self.mu or DEFAULT}")
+
+
+@final
+@dataclass(frozen=True)
+class RandomEffects:
+    """Normal-normal random effects: y_i ~ Normal(theta_i, se_i), theta_i ~ Normal(mu, tau).
+
+    Attributes
+    ----------
+    mu : Prior, optional
+        Prior on the mean effect; the scale's default when None.
+    tau : Prior, optional
+        Prior on the between-study standard deviation; the scale's default when None.
+    tau_fixed : float, optional
+        A known between-study standard deviation instead of a prior.
+
+    Examples
+    --------
+    >>> from poolwise import priors
+    >>> print(*RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(0.5)).statement(), sep="; ")
+    y_i ~ Normal(theta_i, se_i); theta_i ~ Normal(mu, tau); mu ~ Normal(0, 1); tau ~ HalfNormal(0.5)
+    """
+
+    mu: Prior | None = None
+    tau: Prior | None = None
+    tau_fixed: float | None = None
+
+    def __post_init__(self) -> None:
+        check_mu(self.mu)
+        check_tau(self.tau)
+        check_known_tau(self.tau, self.tau_fixed)
+
+    @property
+    def label(self) -> str:
+        """Words for tables."""
+        return "random effects"
+
+    @property
+    def named_priors(self) -> dict[str, Prior | None]:
+        """The priors by the name of what they are about; none for a known tau."""
+        return {"mu": self.mu} | ({} if self.tau_fixed is not None else {"tau": self.tau})
+
+    def resolved(self, effects: Effects) -> RandomEffects:
+        """The same model with every prior explicit for this scale of effect."""
+        tau = self.tau if self.tau_fixed is not None else tau_prior(self.tau, effects)
+        return replace(self, mu=mu_prior(self.mu, effects), tau=tau)
+
+    def statement(self) -> tuple[str, ...]:
+        """The generative statement, a line each."""
+        return (
+            "y_i ~ Normal(theta_i, se_i)",
+            "theta_i ~ Normal(mu, tau)",
+            f"mu ~ {self.mu or DEFAULT}",
+            tau_words(self.tau, self.tau_fixed),
+        )

@@ -1,0 +1,284 @@
+"""Models of a mean effect that differs between studies in a known way: moderators and subgroups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, final, get_args
+
+from poolwise.design import INTERCEPT, Design, matrix
+from poolwise.effects import Effects
+from poolwise.errors import ModelError, nearest
+from poolwise.model._priors import (
+    DEFAULT,
+    DEFAULT_TAU_SPREAD,
+    check_known_tau,
+    check_mu,
+    check_tau,
+    mu_prior,
+    tau_prior,
+    tau_words,
+)
+from poolwise.priors import Flat, Normal, Prior
+
+Heterogeneity = Literal["common", "separate", "exchangeable"]
+Coefficients = Prior | Mapping[str, Prior]
+
+
+@final
+@dataclass(frozen=True)
+class MetaRegression:
+    """Meta-regression: y_i ~ Normal(theta_i, se_i), theta_i ~ Normal(x_i beta, tau).
+
+    Attributes
+    ----------
+    moderators : str or sequence of str
+        A formula, ``"~ ablat"``, or names of columns, ``["ablat", "alloc"]``; `poolwise.design` shows what it
+        makes. A formula is evaluated as Python: it comes from a caller's own code only, never from a file.
+    beta : Prior or mapping of str to Prior, optional
+        Prior on every coefficient, or on those named (``{"intercept": Normal(0, 1)}``; the others are flat).
+        Flat when None: a coefficient's unit is that of its moderator, so that no default would fit.
+    tau : Prior, optional
+        Prior on the residual between-study standard deviation; the scale's default when None.
+    tau_fixed : float, optional
+        A known residual standard deviation instead of a prior; 0 gives the common-effect regression.
+
+    Examples
+    --------
+    >>> from poolwise import priors
+    >>> print(*MetaRegression("~ ablat", tau=priors.HalfNormal(0.5)).statement(), sep="; ")
+    y_i ~ Normal(theta_i, se_i); theta_i ~ Normal(x_i beta, tau), x ~ ablat; beta ~ Flat(); tau ~ HalfNormal(0.5)
+    """
+
+    moderators: str | Sequence[str]
+    beta: Coefficients | None = None
+    tau: Prior | None = None
+    tau_fixed: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_beta(self.beta, "beta")
+        check_tau(self.tau)
+        check_known_tau(self.tau, self.tau_fixed)
+
+    @property
+    def label(self) -> str:
+        """Words for tables."""
+        return f"meta-regression {_formula(self.moderators)}"
+
+    @property
+    def named_priors(self) -> dict[str, Prior | None]:
+        """The priors by the name of what they are about; none for a known tau."""
+        return _named("beta", self.beta) | ({} if self.tau_fixed is not None else {"tau": self.tau})
+
+    def design(self, effects: Effects) -> Design:
+        """The design matrix on a study table."""
+        return matrix(effects, self.moderators)
+
+    def resolved(self, effects: Effects) -> MetaRegression:
+        """The same model with every prior explicit for this study table."""
+        tau = self.tau if self.tau_fixed is not None else tau_prior(self.tau, effects)
+        names = self.design(effects).names
+        return replace(self, beta=_explicit(self.beta, names, "beta"), tau=tau)
+
+    def statement(self) -> tuple[str, ...]:
+        """The generative statement, a line each."""
+        return (
+            "y_i ~ Normal(theta_i, se_i)",
+            f"theta_i ~ Normal(x_i beta, tau), x {_formula(self.moderators)}",
+            *_told("beta", self.beta),
+            tau_words(self.tau, self.tau_fixed),
+        )
+
+
+@final
+@dataclass(frozen=True)
+class Subgroups:
+    """Subgroups g of studies: theta_i ~ Normal(mu_g, tau_g).
+
+    Attributes
+    ----------
+    by : str
+        The moderator whose levels are the subgroups.
+    mu : Prior, optional
+        Prior on the mean effect of each subgroup; the scale's default when None.
+    tau : Prior, optional
+        Prior on the between-study standard deviation: of all subgroups when it is common, of each when separate,
+        of the typical subgroup when exchangeable. The scale's default when None.
+    heterogeneity : {"common", "separate", "exchangeable"}
+        Whether the subgroups share tau, have each their own, or log tau_g ~ Normal(log tau, tau_spread).
+    tau_spread : Prior
+        Prior on the standard deviation of log tau_g between subgroups, for ``"exchangeable"``.
+
+    Examples
+    --------
+    >>> print(*Subgroups("alloc").statement()[:2], sep="; ")
+    y_i ~ Normal(theta_i, se_i); theta_i ~ Normal(mu[g], tau), g = alloc of study i
+    """
+
+    by: str
+    mu: Prior | None = None
+    tau: Prior | None = None
+    heterogeneity: Heterogeneity = "common"
+    tau_spread: Prior | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.by, str):
+            raise ModelError(f"by = {self.by!r}", "the name of one moderator", "Subgroups('setting')")
+        check_mu(self.mu)
+        check_tau(self.tau)
+        check_tau(self.tau_spread, "tau_spread")
+        known = get_args(Heterogeneity)
+        if self.heterogeneity not in known:
+            advice = nearest(str(self.heterogeneity), known)
+            raise ModelError(f"heterogeneity = {self.heterogeneity!r}", "one of " + ", ".join(known), advice)
+        if self.tau_spread is not None and self.heterogeneity != "exchangeable":
+            raise ModelError(
+                f"tau_spread has the prior {self.tau_spread} and the heterogeneity is '{self.heterogeneity}'",
+                "a spread of log tau between subgroups only where they are exchangeable",
+                "heterogeneity='exchangeable'",
+            )
+
+    @property
+    def label(self) -> str:
+        """Words for tables."""
+        return f"subgroups by {self.by}, {self.heterogeneity} tau"
+
+    @property
+    def named_priors(self) -> dict[str, Prior | None]:
+        """The priors by the name of what they are about."""
+        spread = {"tau_spread": self.tau_spread} if self.heterogeneity == "exchangeable" else {}
+        return {"mu": self.mu, "tau": self.tau} | spread
+
+    def resolved(self, effects: Effects) -> Subgroups:
+        """The same model with every prior explicit for this scale of effect."""
+        made = replace(self, mu=mu_prior(self.mu, effects), tau=tau_prior(self.tau, effects))
+        if self.heterogeneity != "exchangeable":
+            return made
+        return replace(made, tau_spread=self.tau_spread or DEFAULT_TAU_SPREAD)
+
+    def statement(self) -> tuple[str, ...]:
+        """The generative statement, a line each."""
+        name = "tau" if self.heterogeneity == "common" else "tau[g]"
+        lines = ["y_i ~ Normal(theta_i, se_i)", f"theta_i ~ Normal(mu[g], {name}), g = {self.by} of study i"]
+        lines.append(f"mu[g] ~ {self.mu or DEFAULT}")
+        if self.heterogeneity == "exchangeable":
+            lines.append("log tau[g] ~ Normal(log tau, tau_spread)")
+            lines.append(f"tau_spread ~ {self.tau_spread or DEFAULT_TAU_SPREAD}")
+            name = "tau"
+        return (*lines, f"{name} ~ {self.tau or DEFAULT}")
+
+
+@final
+@dataclass(frozen=True)
+class LocationScale:
+    """Location-scale model: theta_i ~ Normal(x_i beta, tau_i), log tau_i = log tau + (z_i - mean of z) gamma.
+
+    Attributes
+    ----------
+    scale : str or sequence of str
+        Moderators of the heterogeneity: a formula or names of columns; at most two coefficients.
+    moderators : str or sequence of str
+        Moderators of the mean effect.
+    beta : Prior or mapping of str to Prior, optional
+        As in `MetaRegression`.
+    tau : Prior, optional
+        Prior on the between-study standard deviation at the mean of the scale moderators; the scale's default
+        when None.
+    gamma : Prior or mapping of str to Prior, optional
+        Normal priors on the coefficients of log tau; Normal(0, 1 / sd(z_j)) when None.
+
+    Examples
+    --------
+    >>> print(LocationScale("~ year").statement()[1])
+    theta_i ~ Normal(x_i beta, tau_i), x ~ 1; log tau_i = log tau + (z_i - mean z) gamma, z ~ year
+    """
+
+    scale: str | Sequence[str]
+    moderators: str | Sequence[str] = "~ 1"
+    beta: Coefficients | None = None
+    tau: Prior | None = None
+    gamma: Coefficients | None = None
+
+    def __post_init__(self) -> None:
+        _check_beta(self.beta, "beta")
+        _check_beta(self.gamma, "gamma")
+        check_tau(self.tau)
+
+    @property
+    def label(self) -> str:
+        """Words for tables."""
+        return f"location {_formula(self.moderators)}, scale {_formula(self.scale)}"
+
+    @property
+    def named_priors(self) -> dict[str, Prior | None]:
+        """The priors by the name of what they are about."""
+        return _named("beta", self.beta) | {"tau": self.tau} | _named("gamma", self.gamma)
+
+    def design(self, effects: Effects) -> Design:
+        """The design matrix of the mean effect."""
+        return matrix(effects, self.moderators)
+
+    def scale_design(self, effects: Effects) -> Design:
+        """The design matrix of log tau, its first column the intercept."""
+        made = matrix(effects, self.scale)
+        if made.names[:1] != (INTERCEPT,) or not 2 <= made.p <= 3:
+            raise ModelError(
+                f"the scale {made.formula} has the coefficients {', '.join(made.names)}",
+                "an intercept and one or two more",
+                "LocationScale('~ year')",
+            )
+        return made
+
+    def resolved(self, effects: Effects) -> LocationScale:
+        """The same model with every prior explicit for this study table."""
+        z = self.scale_design(effects)
+        names = self.design(effects).names
+        spread = dict(zip(z.names[1:], z.X[:, 1:].std(axis=0).tolist(), strict=True))
+        usual: dict[str, Prior] = {name: Normal(0.0, 1.0 / sd) for name, sd in spread.items()}
+        gamma = usual if self.gamma is None else usual | _explicit(self.gamma, z.names[1:], "gamma")
+        return replace(self, beta=_explicit(self.beta, names, "beta"), tau=tau_prior(self.tau, effects), gamma=gamma)
+
+    def statement(self) -> tuple[str, ...]:
+        """The generative statement, a line each."""
+        return (
+            "y_i ~ Normal(theta_i, se_i)",
+            f"theta_i ~ Normal(x_i beta, tau_i), x {_formula(self.moderators)}; "
+            f"log tau_i = log tau + (z_i - mean z) gamma, z {_formula(self.scale)}",
+            *_told("beta", self.beta),
+            tau_words(self.tau, None),
+            *(_told("gamma", self.gamma) if self.gamma is not None else ("gamma_j ~ Normal(0, 1 / sd(z_j))",)),
+        )
+
+
+def _formula(moderators: str | Sequence[str]) -> str:
+    return moderators if isinstance(moderators, str) else "~ " + " + ".join(moderators)
+
+
+def _check_beta(given: Coefficients | None, name: str) -> None:
+    if isinstance(given, Mapping):
+        for coefficient, prior in given.items():
+            check_mu(prior, f"{name}[{coefficient}]")
+    else:
+        check_mu(given, name)
+
+
+def _explicit(given: Coefficients | None, names: Sequence[str], what: str) -> dict[str, Prior]:
+    """A prior for each coefficient, flat where none is given."""
+    if not isinstance(given, Mapping):
+        return dict.fromkeys(names, given or Flat())
+    for name in given:
+        if name not in names:
+            raise ModelError(f"{what} has a prior for '{name}'", "the name of a coefficient", nearest(name, names))
+    return {name: given.get(name, Flat()) for name in names}
+
+
+def _named(what: str, given: Coefficients | None) -> dict[str, Prior | None]:
+    if isinstance(given, Mapping):
+        return {f"{what}[{name}]": prior for name, prior in given.items()}
+    return {what: given}
+
+
+def _told(what: str, given: Coefficients | None) -> tuple[str, ...]:
+    if isinstance(given, Mapping):
+        return tuple(f"{what}[{name}] ~ {prior}" for name, prior in given.items())
+    return (f"{what} ~ {given or Flat()}",)
