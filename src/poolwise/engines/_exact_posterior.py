@@ -42,14 +42,14 @@ class Fitted:
     def mu(self) -> NormalMixture:
         """The posterior of mu."""
         if self.posterior is not None:
-            return self.posterior.mu
+            return self.posterior.linear()
         _, mean, sd = self._given_known_tau()
         return NormalMixture(np.ones(1), np.array([mean]), np.array([sd]))
 
     def theta_new(self) -> NormalMixture:
         """The posterior of the true effect in a new study."""
         if self.posterior is not None:
-            return self.posterior.theta_new
+            return self.posterior.new()
         return replace(self.mu(), spread=np.hypot(self.mu().spread, self.tau_known))
 
     def theta(self, i: int) -> NormalMixture:
@@ -83,7 +83,7 @@ class Fitted:
         if self.posterior is None:
             weight, tau = np.ones(1), np.array([self.tau_known])
         else:
-            weight, tau, _, _ = self.posterior.only
+            weight, tau, _ = self.posterior.only
         shares = 1.0 / (self.effects.v + tau[:, None] ** 2)
         return weight @ (shares / shares.sum(axis=1, keepdims=True)) / weight.sum()
 
@@ -170,7 +170,7 @@ def _doubled(t: Array) -> Array:
 
 def _i2_law(tau: TauLaw, typical: float) -> TransformedLaw:
     """I2 = tau^2 / (tau^2 + v_typical) as a law."""
-    weight, nodes, _, _ = tau.posterior.only
+    weight, nodes, _ = tau.posterior.only
     values = _i2(typical, nodes)
     mean = float(weight @ values)
     moments = (mean, float(np.sqrt(weight @ (values - mean) ** 2)))

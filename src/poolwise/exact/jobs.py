@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,38 @@ from poolwise.priors import Prior
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
+MEAN = np.ones(1)  # weights of the coefficients where mu is the only one
+
+
+class Tables(Protocol):
+    """Study tables of n jobs with everything but tau integrated out: what quadrature over tau asks."""
+
+    @property
+    def y(self) -> Array:
+        """Estimates less an estimate of their means, 0 where a study is missing, shape (n, k) or (1, k)."""
+
+    @property
+    def v(self) -> Array:
+        """Variances, inf where a study is missing, shape (n, k) or (1, k)."""
+
+    @property
+    def proper(self) -> NDArray[np.bool_]:
+        """Whether the priors on the mean effects are proper, shape (n,) or (1,)."""
+
+    def narrowest(self) -> Array:
+        """Sd of the best known mean effect at tau = 0, shape (n,) or (1,)."""
+
+    def given_tau(self, job: Ints, tau: Array) -> Array:
+        """Log likelihood and the normal law of the coefficients given tau, shape (m, P, q)."""
+
+    def combination(self, values: Array, c: Array) -> tuple[Array, Array]:
+        """Mean, measured from `at_origin`, and sd of c'beta at nodes."""
+
+    def at_origin(self, c: Array) -> Array:
+        """What means of c'beta are measured from, shape (n,) or (1,)."""
+
+    def at_study(self, i: int) -> Array:
+        """The coefficients' weights in the mean effect of study i of a single job, shape (p,)."""
 
 
 @final
@@ -48,16 +80,37 @@ class Studies:
         offset = (weight * y).sum(axis=1) / weight.sum(axis=1)
         return cls(np.where(missing, 0.0, y - offset[:, None]), v, offset, m0 - offset, s0)
 
+    @property
+    def proper(self) -> NDArray[np.bool_]:
+        """Whether the prior on mu is proper, shape (n,) or (1,)."""
+        return np.isfinite(self.s0)
+
+    def narrowest(self) -> Array:
+        """Sd of mu at tau = 0, shape (n,) or (1,)."""
+        return ((1.0 / self.v).sum(axis=1) + self.s0**-2.0) ** -0.5
+
+    def combination(self, values: Array, c: Array) -> tuple[Array, Array]:
+        """Mean, measured from `at_origin`, and sd of c mu at nodes; values of shape (3, ...)."""
+        return c[0] * values[1], np.abs(c[0]) * values[2]
+
+    def at_origin(self, c: Array) -> Array:
+        """C times what was subtracted from y, shape (n,) or (1,)."""
+        return c[0] * self.offset
+
+    def at_study(self, i: int) -> Array:
+        """The weight of mu in the mean effect of study i, shape (1,)."""
+        return MEAN
+
     def given_tau(self, job: Ints, tau: Array) -> Array:
         """Log likelihood, mean and sd of mu given tau, shape (3, P, q); mu still centred."""
         parts = (self.y, self.v, self.m0, self.s0)
         if job[0] != job[-1] and all(len(a) == 1 for a in parts):  # jobs that differ in the prior on tau only
-            first, row = _distinct_rows(tau)
+            first, row = distinct_rows(tau)
             return given_tau(tau[first], *parts)[:, row]
         return given_tau(tau, *(a if len(a) == 1 else a[job] for a in parts))
 
 
-def _distinct_rows(table: Array) -> tuple[Ints, Ints]:
+def distinct_rows(table: Array) -> tuple[Ints, Ints]:
     """First row of each distinct kind, and the kind of each row: many jobs stand on the same panels."""
     ends = table[:, 0] + 1j * table[:, -1]
     _, first, row = np.unique(ends, return_index=True, return_inverse=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from poolwise.exact.jobs import MEAN
 from poolwise.exact.mixture import NormalMixture
 from poolwise.exact.panels import ORDER, TO_COEFFICIENTS, WEIGHTS
 from poolwise.exact.tau_posterior import TauPosterior
@@ -17,8 +20,8 @@ TAIL = (1.0 - 0.95) / 2.0  # as `Posterior.interval` asks for it, so that the qu
 WATCHED = 5  # most precise, and most remote, studies whose limits are judged for all
 
 
-def limit_error(posterior: TauPosterior) -> float:
-    """Estimated error of medians and limits of mu, theta_new and theta_i of a single job, in half-widths.
+def limit_error(posterior: TauPosterior, combinations: Sequence[Array] = (MEAN,)) -> float:
+    """Estimated error of medians and limits of the linear quantities of a single job, in half-widths.
 
     On each panel, density x Phi((limit - mean) / sd) is expanded in Legendre polynomials; the size of its
     last coefficients bounds what the quadrature misses of F(limit). The mass of the prior beyond the panels
@@ -29,6 +32,8 @@ def limit_error(posterior: TauPosterior) -> float:
     ----------
     posterior : TauPosterior
         With one job.
+    combinations : sequence of ndarray
+        Weights of the coefficients in each mean effect that is watched, each with the effect of a new study.
 
     Returns
     -------
@@ -37,28 +42,32 @@ def limit_error(posterior: TauPosterior) -> float:
     panels, tau = posterior.panels, posterior.c[0] * np.sinh(posterior.panels.x)
     half = 0.5 * (panels.right - panels.left)
     density = panels.mass / (WEIGHTS * half[:, None])
-    mean, sd = panels.values[1], panels.values[2]
-    theta = [
-        posterior.theta_given_tau(i, tau, mean, sd) for i in _telling(posterior, float((panels.mass * mean).sum()))
-    ]
-    centre = np.stack([mean, mean, *(one for one, _ in theta)])
-    spread = np.stack([sd, np.hypot(sd, tau), *(one for _, one in theta)])
-    own = np.stack([_points(law) for law in (posterior.mu, posterior.theta_new)])
-    points = np.concatenate([own - posterior.studies.offset[0], _by_moments(panels.mass, centre[2:], spread[2:])])
-    z = (points[:, :, None, None] - centre[:, None]) / spread[:, None]
+    centres, spreads, points = [], [], []
+    for c in combinations:
+        mean, sd = posterior.studies.combination(panels.values, c)
+        origin = posterior.studies.at_origin(c)[0]
+        centres += [mean, mean]
+        spreads += [sd, np.hypot(sd, tau)]
+        points += [_points(law) - origin for law in (posterior.linear(c), posterior.new(c))]
+    theta = [posterior.theta_given_tau(i, tau, panels.values) for i in _telling(posterior)]
+    of_theta = _by_moments(panels.mass, np.stack([m for m, _ in theta]), np.stack([s for _, s in theta]))
+    centre = np.stack([*centres, *(one for one, _ in theta)])
+    spread = np.stack([*spreads, *(one for _, one in theta)])
+    at = np.concatenate([np.stack(points), of_theta])
+    z = (at[:, :, None, None] - centre[:, None]) / spread[:, None]
     slope = (np.exp(-0.5 * z * z) / spread[:, None] * panels.mass).sum(axis=(2, 3)) / np.sqrt(2.0 * np.pi)
     tails = np.abs((density * ndtr(z)) @ TO_COEFFICIENTS[:, -3:]).max(axis=-1) @ half / ORDER
-    unit = 0.5 * (points[:, 2] - points[:, 0])
+    unit = 0.5 * (at[:, 2] - at[:, 0])
     missed = tails + _beyond(posterior)
     return float((missed / np.maximum(slope * unit[:, None], 1e-300)).max())
 
 
-def _telling(posterior: TauPosterior, mean: float) -> Ints:
+def _telling(posterior: TauPosterior) -> Ints:
     """The studies to watch: all of a few, else the most precise and the most remote."""
     y, v = posterior.studies.y[0], posterior.studies.v[0]
     if len(v) <= 2 * WATCHED:
         return np.arange(len(v))
-    remote = np.abs(y - mean) / np.sqrt(v)
+    remote = np.abs(y) / np.sqrt(v)
     return np.union1d(np.argpartition(v, WATCHED)[:WATCHED], np.argpartition(-remote, WATCHED)[:WATCHED])
 
 

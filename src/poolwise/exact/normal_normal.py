@@ -71,13 +71,13 @@ def _given_tau(tau: Array, y: Array, v: Array, m0: Array, s0: Array) -> Array:
     proper = np.isfinite(s0)
     ends = np.where(proper, -2.0 * np.log(np.where(proper, s0, 1.0)), _LOG_2PI)
     out = np.empty((3, *tau.shape))
-    out[0] = -0.5 * (_log_product(total) + k * _LOG_2PI + np.log(precision) + misfit - ends)
+    out[0] = -0.5 * (log_product(total) + k * _LOG_2PI + np.log(precision) + misfit - ends)
     out[1] = mean
     out[2] = 1.0 / np.sqrt(precision)
     return out
 
 
-def _log_product(total: Array) -> Array:
+def log_product(total: Array) -> Array:
     """Sum of logs over the last axis, by logs of products as long as they neither over- nor underflow."""
     reach = max(abs(math.log(total.min())), abs(math.log(total.max())), 1e-3)
     together = int(min(total.shape[2], 700.0 / reach))

@@ -84,6 +84,18 @@ class Panels:
         inside = np.einsum("...i,...i->...", _chebyshev(t), self.coefficients[panel] @ _ANTIDERIVATIVE_CHEBYSHEV)
         return np.clip(self._cumulative()[panel] + half * inside, 0.0, 1.0)
 
+    def pdf(self, x: Array) -> Array:
+        """Density in x of a single job, from the polynomials; same shape as x."""
+        x = np.asarray(x, dtype=float)
+        panel = np.clip(np.searchsorted(self.right, x), 0, len(self.job) - 1)
+        half = 0.5 * (self.right[panel] - self.left[panel])
+        t = (x - self.left[panel]) / half - 1.0
+        inside = np.abs(t) <= 1.0 + 1e-12
+        basis = _chebyshev(np.clip(t, -1.0, 1.0))[..., :ORDER]
+        return np.where(
+            inside, np.einsum("...i,...i->...", basis, self.coefficients[panel] @ _TO_CHEBYSHEV[:ORDER, :ORDER]), 0.0
+        )
+
     def _cumulative(self) -> Array:
         """Probability to the left of each panel within its job, shape (P,)."""
         per_panel = self.mass.sum(axis=1)

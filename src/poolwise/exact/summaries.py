@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from poolwise.exact.jobs import MEAN
 from poolwise.exact.mixture import quantiles
 from poolwise.exact.tau_posterior import TauPosterior
 
@@ -33,7 +34,9 @@ def summaries(posterior: TauPosterior, mu_moments: NDArray[np.intp], prob: float
         ``log_total``, ``grid_error``; each of shape (n,). A moment that does not exist is NaN.
     """
     n = posterior.panels.jobs
-    weight, tau, mean, sd = posterior.nodes(NEGLIGIBLE)
+    weight, tau, values = posterior.nodes(NEGLIGIBLE)
+    mean, sd = posterior.studies.combination(values, MEAN)
+    mean = mean + posterior.studies.at_origin(MEAN)[:, None]
     p = np.repeat([0.5, 0.5 * (1.0 - prob), 0.5 * (1.0 + prob)], n)
     out: dict[str, Array] = {}
     spreads = {"mu": sd, "theta_new": np.hypot(sd, tau)} if new else {"mu": sd}

@@ -55,7 +55,7 @@ class TauLaw:
         """Posterior standard deviation; NaN when it does not exist."""
         if self.posterior.moments[0] < 2:
             return np.nan
-        weight, tau, _, _ = self.posterior.only
+        weight, tau, _ = self.posterior.only
         return float(np.sqrt(weight @ (tau - self.mean) ** 2))
 
     def pdf(self, x: Array) -> Array:

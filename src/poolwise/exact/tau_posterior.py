@@ -14,7 +14,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.exact.jobs import Studies, TauPriors
+from poolwise.exact.jobs import MEAN, Tables, TauPriors
 from poolwise.exact.mixture import NormalMixture
 from poolwise.exact.panels import Panels
 from poolwise.exact.refine import integrate
@@ -38,23 +38,23 @@ NEGLIGIBLE = 1e-18  # nodes with less probability change nothing in double preci
 @final
 @dataclass(frozen=True, eq=False)
 class TauPosterior:
-    """Posterior of tau, and of mu given tau at the nodes, for n jobs.
+    """Posterior of tau, and of the coefficients given tau at the nodes, for n jobs.
 
     Attributes
     ----------
-    studies : Studies
+    studies : Tables
     priors : TauPriors
     unit, c : ndarray
         Scale of the problem, and unit of the coordinate, tau = c sinh(x), shape (n,).
     reach : ndarray
         Least and largest tau between which the first panels follow a prior on log tau, shape (2, n).
     panels : Panels
-        Density of x; `panels.values` holds log density, centred mean and sd of mu given tau.
+        Density of x; `panels.values` holds log density and what else the tables' `given_tau` returns.
     moments : ndarray
         Highest moment of tau that exists (0, 1, 2, ... 4), shape (n,).
     """
 
-    studies: Studies
+    studies: Tables
     priors: TauPriors
     unit: Array
     c: Array
@@ -62,8 +62,8 @@ class TauPosterior:
     panels: Panels
     moments: Ints
 
-    def nodes(self, negligible: float = NEGLIGIBLE) -> tuple[Array, Array, Array, Array]:
-        """Weights, tau, mean and sd of mu given tau, shape (n, J), padded with a job's first node at weight 0.
+    def nodes(self, negligible: float = NEGLIGIBLE) -> tuple[Array, Array, Array]:
+        """Weights and tau, shape (n, J), and values, shape (m, n, J), padded with a job's first node at weight 0.
 
         Nodes whose probability, and whose share in the moments, is below `negligible` are left out.
         """
@@ -75,53 +75,52 @@ class TauPosterior:
         if self.moments.max() > 0:  # far nodes of next to no weight may still carry the moments of a heavy tail
             carried = weight * (tau / self.unit[job]) ** np.minimum(self.moments, 2)[job]
             keep |= (carried > negligible * np.bincount(job, carried, panels.jobs)[job]) & (self.moments > 0)[job]
-        weight, job, tau = weight[keep], job[keep], tau[keep]
-        offset = self.studies.offset
-        mean = panels.values[1].reshape(-1)[keep] + (offset[0] if len(offset) == 1 else offset[job])
-        sd = panels.values[2].reshape(-1)[keep]
+        table = np.concatenate([weight[None], tau[None], panels.values.reshape(len(panels.values), -1)])[:, keep]
         n = panels.jobs
         if n == 1:
-            return weight[None], tau[None], mean[None], sd[None]
+            return table[0][None], table[1][None], table[2:, None]
+        job = job[keep]
         count = np.bincount(job, minlength=n)
         first = np.cumsum(count) - count
         place = np.arange(len(job)) - first[job]
-        table = np.stack([weight, tau, mean, sd])
         out = np.repeat(table[:, first, None], count.max(), axis=2)
         out[0] = 0.0
         out[:, job, place] = table
-        return out[0], out[1], out[2], out[3]
+        return out[0], out[1], out[2:]
 
     @cached_property
-    def only(self) -> tuple[Array, Array, Array, Array]:
-        """The nodes of a single job, shape (J,) each."""
-        weight, tau, mean, sd = (column[0] for column in self.nodes())
-        return weight, tau, mean, sd
+    def only(self) -> tuple[Array, Array, Array]:
+        """The nodes of a single job: weights and tau, shape (J,), and values, shape (m, J)."""
+        weight, tau, values = self.nodes()
+        return weight[0].copy(), tau[0].copy(), values[:, 0]
 
-    @cached_property
-    def mu(self) -> NormalMixture:
-        """The posterior of mu of a single job."""
-        weight, _, mean, sd = self.only
-        proper = bool(np.isfinite(self.studies.s0[0]))
-        return NormalMixture(weight, mean, sd, 2 if proper else min(int(self.moments[0]), 2))
+    def linear(self, c: Array = MEAN) -> NormalMixture:
+        """The posterior of a linear combination c'beta of a single job's coefficients; of mu by default."""
+        weight, _, values = self.only
+        mean, sd = self.studies.combination(values, c)
+        moments = 2 if self.studies.proper[0] else min(int(self.moments[0]), 2)
+        return NormalMixture(weight, mean + self.studies.at_origin(c)[0], sd, moments)
 
-    @cached_property
-    def theta_new(self) -> NormalMixture:
-        """The posterior of the true effect in a new study, N(mu, tau^2), of a single job."""
-        weight, tau, mean, sd = self.only
-        return NormalMixture(weight, mean, np.hypot(sd, tau), min(int(self.moments[0]), 2))
+    def new(self, c: Array = MEAN) -> NormalMixture:
+        """The posterior of the true effect in a new study with the mean effect c'beta, N(c'beta, tau^2)."""
+        weight, tau, values = self.only
+        mean, sd = self.studies.combination(values, c)
+        moments = min(int(self.moments[0]), 2)
+        return NormalMixture(weight, mean + self.studies.at_origin(c)[0], np.hypot(sd, tau), moments)
 
     def theta(self, i: int) -> NormalMixture:
         """The posterior of the true effect theta_i in study i of a single job.
 
-        theta_i | tau ~ N(b_i mu_hat + (1 - b_i) y_i, (1 - b_i) v_i + b_i^2 sd(mu)^2), b_i = v_i / (v_i + tau^2).
+        theta_i | tau ~ N(b_i x_i'beta_hat + (1 - b_i) y_i, (1 - b_i) v_i + b_i^2 var(x_i'beta)),
+        b_i = v_i / (v_i + tau^2).
         """
-        weight, tau, mean, sd = self.only
-        offset = self.studies.offset[0]
-        centre, spread = self.theta_given_tau(i, tau, mean - offset, sd)
-        return NormalMixture(weight, centre + offset, spread, 2)
+        weight, tau, values = self.only
+        centre, spread = self.theta_given_tau(i, tau, values)
+        return NormalMixture(weight, centre + self.studies.at_origin(self.studies.at_study(i))[0], spread, 2)
 
-    def theta_given_tau(self, i: int, tau: Array, mean: Array, sd: Array) -> tuple[Array, Array]:
-        """Mean (centred) and sd of theta_i at values of tau, with mean and sd of mu there."""
+    def theta_given_tau(self, i: int, tau: Array, values: Array) -> tuple[Array, Array]:
+        """Mean (centred) and sd of theta_i at values of tau, with what `given_tau` returns there."""
+        mean, sd = self.studies.combination(values, self.studies.at_study(i))
         y, v = self.studies.y[0, i], self.studies.v[0, i]
         square = tau * tau
         to_mean, to_data = v / (v + square), square / (v + square)
@@ -133,13 +132,13 @@ class TauPosterior:
 
 
 def tau_posterior(
-    studies: Studies, priors: TauPriors, *, moments: Ints, tolerance: float = 1e-10, halvings: int = 0
+    studies: Tables, priors: TauPriors, *, moments: Ints, tolerance: float = 1e-10, halvings: int = 0
 ) -> TauPosterior:
     """Integrate the posterior of tau.
 
     Parameters
     ----------
-    studies : Studies
+    studies : Tables
     priors : TauPriors
     moments : ndarray
         Highest moment of tau that exists, shape (n,); the panels resolve tau^moments x density too.
@@ -177,12 +176,11 @@ def tau_posterior(
     return TauPosterior(studies, priors, unit, c, reach, panels, moments)
 
 
-def _coordinate(studies: Studies, priors: TauPriors, n: int) -> tuple[Array, Array, Array]:
+def _coordinate(studies: Tables, priors: TauPriors, n: int) -> tuple[Array, Array, Array]:
     """Scale of the problem, unit c of the coordinate and first panel edges of each job."""
     smallest = np.broadcast_to(np.sqrt(studies.v.min(axis=1)), (n,))
     # mu and theta_i given tau change where tau is about sd(mu | tau = 0)
-    narrowest = ((1.0 / studies.v).sum(axis=1) + studies.s0**-2.0) ** -0.5
-    unit = np.minimum(np.minimum(smallest, priors.medians()), SHARPER * narrowest)
+    unit = np.minimum(np.minimum(smallest, priors.medians()), SHARPER * studies.narrowest())
     log_nodes = np.broadcast_to(priors.need_log_nodes(), (n,))
     lowest, upper = priors.ends()
     c = np.where(log_nodes, unit * LOG_NODES_REACH, unit)

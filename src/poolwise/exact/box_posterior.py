@@ -1,0 +1,256 @@
+"""Posteriors of models with two or three nonlinear parameters, everything else being normal given them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol, final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from poolwise.exact.boxes import Boxes, integrate, tails
+from poolwise.exact.gaussian import Basis, combination
+from poolwise.exact.mixture import NormalMixture
+from poolwise.exact.panels import Panels
+from poolwise.exact.variables import Variable
+
+Array = NDArray[np.float64]
+
+NEGLIGIBLE = 1e-17  # nodes with less probability change nothing in double precision
+LIMITS = np.array([0.025, 0.5, 0.975])
+MOST_HALVINGS = 2
+TOLERANCE = {2: 1e-8, 3: 1e-5}  # of the last Legendre coefficients; errors seen are 1e4 times smaller
+
+
+class Conditional(Protocol):
+    """A model that is normal given its nonlinear parameters phi, shape (d, N)."""
+
+    @property
+    def basis(self) -> Basis:
+        """The design of a single job."""
+
+    def given(self, phi: Array) -> Array:
+        """Log likelihood and the normal law of the coefficients, as `gaussian.conditional` returns them, (m, N)."""
+
+    def spread_of_new(self, phi: Array) -> Array:
+        """Sd of the true effect of a new study about its mean effect, shape (N,)."""
+
+    def theta(self, i: int, phi: Array, values: Array) -> tuple[Array, Array]:
+        """Mean and sd of the true effect theta_i, shape (N,) each."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class BoxPosterior:
+    """Posterior of a conditionally normal model.
+
+    Attributes
+    ----------
+    model : Conditional
+    variables : tuple of Variable
+        The d nonlinear parameters, in the order of phi.
+    boxes : Boxes
+        The density of their coordinates.
+    moments : int
+        Highest moment of the standard deviations that exists.
+    """
+
+    model: Conditional
+    variables: tuple[Variable, ...]
+    boxes: Boxes
+    moments: int
+
+    @property
+    def log_total(self) -> float:
+        """Log marginal likelihood (log integral, where a prior is improper)."""
+        return self.boxes.log_total
+
+    @cached_property
+    def nodes(self) -> tuple[Array, Array, Array]:
+        """Weights (J,), nonlinear parameters (d, J) and values (m, J) of the nodes that matter."""
+        weight = self.boxes.mass.reshape(-1)
+        keep = np.abs(weight) > NEGLIGIBLE
+        points = self.boxes.points.reshape(self.boxes.d, -1)[:, keep]
+        phi = np.stack([one.parameter(x) for one, x in zip(self.variables, points, strict=True)])
+        return weight[keep], phi, self.boxes.values.reshape(len(self.boxes.values), -1)[:, keep]
+
+    def linear(self, c: Array) -> NormalMixture:
+        """The posterior of a linear combination c'beta of the coefficients."""
+        weight, _, values = self.nodes
+        mean, sd = self._combination(values, c)
+        moments = 2 if self.model.basis.proper[0] else min(self.moments, 2)
+        return NormalMixture(weight, mean, sd, moments)
+
+    def new(self, c: Array) -> NormalMixture:
+        """The posterior of the true effect in a new study with the mean effect c'beta."""
+        weight, phi, values = self.nodes
+        mean, sd = self._combination(values, c)
+        return NormalMixture(weight, mean, np.hypot(sd, self.model.spread_of_new(phi)), min(self.moments, 2))
+
+    def theta(self, i: int) -> NormalMixture:
+        """The posterior of the true effect theta_i."""
+        weight, phi, values = self.nodes
+        return NormalMixture(weight, *self.model.theta(i, phi, values), 2)
+
+    def _combination(self, values: Array, c: Array) -> tuple[Array, Array]:
+        basis = self.model.basis
+        mean, sd = combination(values, basis.back[0].T @ c)
+        return mean + basis.origin[0] @ c, sd
+
+    def limit_error(self, combinations: Sequence[Array]) -> float:
+        """Estimated error of medians and limits of linear quantities, in half-widths of the 95 % interval.
+
+        As `poolwise.exact.limit_error`, with the last Legendre coefficients along each direction of a box.
+        """
+        boxes = self.boxes
+        points = boxes.points.reshape(boxes.d, -1)
+        phi = np.stack([one.parameter(x) for one, x in zip(self.variables, points, strict=True)])
+        values = boxes.values.reshape(len(boxes.values), -1)
+        worst = 0.0
+        for c in combinations:
+            mean, sd = self._combination(values, c)
+            for law, spread in ((self.linear(c), sd), (self.new(c), np.hypot(sd, self.model.spread_of_new(phi)))):
+                at = law.ppf(LIMITS)
+                unit = 0.5 * (at[2] - at[0])
+                missed = [self._missed(ndtr((x - mean) / spread)) for x in at]
+                worst = max(worst, float((np.array(missed) / np.maximum(law.pdf(at) * unit, 1e-300)).max()))
+        return worst
+
+    def _missed(self, share: Array) -> float:
+        """What the quadrature may miss of the integral of density x share."""
+        boxes = self.boxes
+        found = tails(boxes.left, boxes.right, boxes.density * share.reshape(boxes.density.shape))
+        return float(found.sum()) / boxes.order
+
+    def marginal(self, axis: int) -> VariableLaw:
+        """The law of one nonlinear parameter."""
+        return VariableLaw(self, axis)
+
+    def draw(self, size: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+        """Independent joint draws: phi (d, size), coefficients (p, size) and the values there (m, size)."""
+        x = self.boxes.draw(size, rng)
+        phi = np.stack([one.parameter(at) for one, at in zip(self.variables, x, strict=True)])
+        values = self.model.given(phi)
+        basis = self.model.basis
+        p = basis.p
+        g = values[1 : 1 + p].copy()
+        rows, columns = np.tril_indices(p)
+        z = rng.standard_normal((p, size))
+        for at, (row, column) in enumerate(zip(rows, columns, strict=True)):
+            g[column] += values[1 + p + at] * z[row]
+        return phi, basis.origin[0][:, None] + basis.back[0] @ g, values
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class VariableLaw:
+    """The marginal law of one nonlinear parameter.
+
+    Attributes
+    ----------
+    posterior : BoxPosterior
+    axis : int
+        Which of its parameters.
+    """
+
+    posterior: BoxPosterior
+    axis: int
+
+    @cached_property
+    def _panels(self) -> Panels:
+        return self.posterior.boxes.marginal(self.axis)
+
+    @property
+    def _variable(self) -> Variable:
+        return self.posterior.variables[self.axis]
+
+    def _raw_moments(self) -> tuple[float, float]:
+        weight, phi, _ = self.posterior.nodes
+        mean = float(weight @ phi[self.axis])
+        return mean, float(np.sqrt(weight @ (phi[self.axis] - mean) ** 2))
+
+    @property
+    def mean(self) -> float:
+        """Posterior mean; NaN when it does not exist."""
+        return self._raw_moments()[0] if self.posterior.moments >= 1 else np.nan
+
+    @property
+    def sd(self) -> float:
+        """Posterior standard deviation; NaN when it does not exist."""
+        return self._raw_moments()[1] if self.posterior.moments >= 2 else np.nan
+
+    def square_moments(self) -> tuple[float, float]:
+        """Mean and sd of the square; NaN when they do not exist."""
+        weight, phi, _ = self.posterior.nodes
+        square = phi[self.axis] ** 2
+        mean = float(weight @ square) if self.posterior.moments >= 2 else np.nan
+        return mean, float(np.sqrt(weight @ (square - mean) ** 2)) if self.posterior.moments >= 4 else np.nan
+
+    def pdf(self, x: Array) -> Array:
+        """Density at x, from the polynomials; same shape as x."""
+        x = np.asarray(x, dtype=float)
+        at = self._variable.coordinate(x)
+        with np.errstate(over="ignore"):
+            inside = self._panels.pdf(at) / np.exp(self._variable.log_slope(at))
+        low = self._variable.parameter(self._panels.left[:1])[0]
+        return np.where(np.isnan(x), np.nan, np.where(x < min(low, 0.0), 0.0, inside))
+
+    def cdf(self, x: Array) -> Array:
+        """Probability of a value at most x; same shape as x."""
+        return self._panels.cdf(self._variable.coordinate(np.asarray(x, dtype=float)))
+
+    def ppf(self, p: Array) -> Array:
+        """Quantile at p; same shape as p."""
+        p = np.asarray(p, dtype=float)
+        flat = p.reshape(-1)
+        return self._variable.parameter(self._panels.ppf(np.zeros(flat.shape, dtype=np.intp), flat)).reshape(p.shape)
+
+    def sample(self, size: int, rng: np.random.Generator) -> Array:
+        """Exact independent draws, by inversion."""
+        return self.ppf(rng.random(size))
+
+
+def box_posterior(
+    model: Conditional,
+    variables: Sequence[Variable],
+    combinations: Sequence[Array],
+    *,
+    moments: int,
+    tolerance: float,
+) -> tuple[BoxPosterior, float]:
+    """Integrate a model over its nonlinear parameters, refining until the limits are good to `tolerance`.
+
+    Parameters
+    ----------
+    model : Conditional
+    variables : sequence of Variable
+        The nonlinear parameters and their priors.
+    combinations : sequence of ndarray
+        Weights of the coefficients in the quantities whose limits are watched.
+    moments : int
+        Highest moment of the standard deviations that exists.
+    tolerance : float
+        Largest estimated error of medians and limits, in half-widths.
+
+    Returns
+    -------
+    tuple
+        The posterior, and its estimated error.
+    """
+    def evaluate(x: Array) -> Array:
+        phi = np.stack([one.parameter(at) for one, at in zip(variables, x, strict=True)])
+        values = model.given(phi)
+        values[0] += sum(one.log_prior(at) for one, at in zip(variables, x, strict=True))
+        return values
+
+    edges = [one.edges for one in variables]
+    for halvings in range(MOST_HALVINGS + 1):
+        boxes = integrate(evaluate, edges, TOLERANCE[len(edges)], halvings)
+        posterior = BoxPosterior(model, tuple(variables), boxes, moments)
+        error = posterior.limit_error(combinations) + boxes.error
+        if error <= tolerance:
+            break
+    return posterior, error

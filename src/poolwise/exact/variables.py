@@ -1,0 +1,131 @@
+"""Nonlinear parameters as coordinates of boxes: standard deviations, and parameters on the whole line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.exact.tau_posterior import FARTHEST, LOG_NODES_REACH
+from poolwise.priors import Prior
+
+Array = NDArray[np.float64]
+
+# offsets of the first edges in x: fine near the scale of the problem, geometric far out
+_OFFSETS = np.concatenate([np.arange(0, 6, 1.5), [6, 8, 11, 15, 20, 27, 36, 50, 70, 100, 140, 200, 280, 400, 600]])
+
+
+class Variable(Protocol):
+    """A parameter as a function of a coordinate x, with its prior."""
+
+    @property
+    def edges(self) -> Array:
+        """First edges in x, increasing."""
+
+    def parameter(self, x: Array) -> Array:
+        """The parameter at x."""
+
+    def coordinate(self, value: Array) -> Array:
+        """The x at which the parameter has this value."""
+
+    def log_prior(self, x: Array) -> Array:
+        """Log prior density of x."""
+
+    def log_slope(self, x: Array) -> Array:
+        """Log of the derivative of the parameter by x."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """A standard deviation, c sinh(x): linear in x near 0 and logarithmic far out.
+
+    Attributes
+    ----------
+    prior : Prior
+        On [0, inf).
+    unit : float
+        The length on which the likelihood changes near 0.
+    """
+
+    prior: Prior
+    unit: float
+
+    @property
+    def c(self) -> float:
+        """Unit of the coordinate."""
+        unit = min(self.unit, float(self.prior.ppf(0.5))) if self.prior.proper else self.unit
+        return unit * LOG_NODES_REACH if self.prior.needs_log_nodes else unit
+
+    @property
+    def edges(self) -> Array:
+        """First edges in x, within the support."""
+        c = self.c
+        middle = np.arcsinh(1.0 / LOG_NODES_REACH) if self.prior.needs_log_nodes else 0.0
+        offsets = np.concatenate([-_OFFSETS[:0:-1], _OFFSETS]) if self.prior.needs_log_nodes else _OFFSETS
+        with np.errstate(over="ignore"):
+            ends = np.arcsinh(np.array([self.prior.lowest, min(self.prior.upper, self.unit * FARTHEST)]) / c)
+        return np.unique(np.clip(middle + offsets, *ends))
+
+    def parameter(self, x: Array) -> Array:
+        """C sinh(x), kept within the support of the prior."""
+        return np.clip(self.c * np.sinh(x), self.prior.lowest, self.prior.upper)
+
+    def coordinate(self, value: Array) -> Array:
+        """asinh(value / c)."""
+        return np.arcsinh(np.maximum(value, 0.0) / self.c)
+
+    def log_prior(self, x: Array) -> Array:
+        """Log prior density of the standard deviation, times c cosh(x)."""
+        return self.prior.log_pdf(self.parameter(x)) + self.log_slope(x)
+
+    def log_slope(self, x: Array) -> Array:
+        """log(c cosh(x))."""
+        return np.abs(x) + np.log1p(np.exp(-2.0 * np.abs(x))) + np.log(0.5 * self.c)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class OnLine:
+    """A parameter on the whole line, centre + scale x.
+
+    Attributes
+    ----------
+    log_density : callable
+        Log prior density of the parameter.
+    centre, scale : float
+        Where the prior is, and how wide.
+    reach : tuple of float
+        Lowest and highest x that can matter.
+    """
+
+    log_density: Callable[[Array], Array]
+    centre: float
+    scale: float
+    reach: tuple[float, float]
+
+    @property
+    def edges(self) -> Array:
+        """First edges in x, finer about the centre."""
+        low, high = self.reach
+        offsets = np.concatenate([-_OFFSETS[:0:-1], _OFFSETS])
+        return np.unique(np.clip(offsets, low, high))
+
+    def parameter(self, x: Array) -> Array:
+        """Centre + scale x."""
+        return self.centre + self.scale * x
+
+    def coordinate(self, value: Array) -> Array:
+        """(value - centre) / scale."""
+        return (value - self.centre) / self.scale
+
+    def log_prior(self, x: Array) -> Array:
+        """Log prior density of x."""
+        return self.log_density(self.parameter(x)) + self.log_slope(x)
+
+    def log_slope(self, x: Array) -> Array:
+        """Log scale."""
+        return np.full_like(x, np.log(self.scale))
