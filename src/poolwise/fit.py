@@ -11,12 +11,25 @@ from poolwise.engines.closed_form_notes import prediction
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import FitError, ModelError, listing, warn
-from poolwise.model import CommonEffect, Model, RandomEffects, remarks
+from poolwise.model import (
+    CommonEffect,
+    LocationScale,
+    MetaRegression,
+    Model,
+    RandomEffects,
+    Subgroups,
+    ThreeLevel,
+    remarks,
+)
 from poolwise.result import NO_PRIOR, Result
 
 PAIRS: dict[type, tuple[type, ...]] = {
     CommonEffect: (ClosedForm, Exact, NUTS),
     RandomEffects: (ClosedForm, Exact, NUTS),
+    MetaRegression: (Exact,),
+    Subgroups: (Exact,),
+    ThreeLevel: (Exact,),
+    LocationScale: (Exact,),
 }
 
 

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from dataclasses import dataclass
 from itertools import count
+from typing import final
 
 import numpy as np
 
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
 from poolwise.exact.tau_posterior import FARTHEST
-from poolwise.model import CommonEffect, RandomEffects
+from poolwise.model import (
+    LocationScale,
+    MetaRegression,
+    Model,
+    RandomEffects,
+    Subgroups,
+    ThreeLevel,
+    prior_words,
+)
 from poolwise.priors import Prior
 from poolwise.result import Finding
 
@@ -40,9 +51,13 @@ def highest_moment(k: int, mu: Prior, tau: Prior) -> int:
     -------
     int
     """
+    return moments_of_tau(k if mu.proper else k - 1, tau)
+
+
+def moments_of_tau(counted: int, tau: Prior) -> int:
+    """What `highest_moment` returns, from the number of studies less that of coefficients with a flat prior."""
     if math.isfinite(tau.upper):
         return MOST_MOMENTS
-    counted = k if mu.proper else k - 1
     if tau.tail_power <= 1 - counted:
         return -1
     return next((m for m in range(MOST_MOMENTS, 0, -1) if _reached(tau, tau.tail_power - (m + 1 - counted))), 0)
@@ -56,32 +71,101 @@ def _reached(tau: Prior, excess: float) -> bool:
     return bool(far <= NEGLIGIBLE * near)
 
 
-def refuse_improper(effects: Effects, model: RandomEffects | CommonEffect) -> None:
+@final
+@dataclass(frozen=True)
+class Spread:
+    """A between-study standard deviation and what its posterior's tail depends on.
+
+    Attributes
+    ----------
+    name : str
+        ``"tau"``, ``"tau_between"``, ``"tau[random]"``, ...
+    prior : Prior
+    units : int
+        Studies (or clusters) that tell about it.
+    flat : int
+        Coefficients with a flat prior among those that the same studies estimate.
+    """
+
+    name: str
+    prior: Prior
+    units: int
+    flat: int
+
+    @property
+    def moments(self) -> int:
+        """Highest moment of the standard deviation that exists, -1 when its posterior is improper."""
+        return moments_of_tau(self.units - self.flat, self.prior)
+
+    @property
+    def fewest(self) -> int:
+        """Fewest studies with which the posterior is proper under this prior."""
+        return next(k for k in count(self.flat) if moments_of_tau(k - self.flat, self.prior) >= 0)
+
+
+def spreads(effects: Effects, model: Model) -> tuple[Spread, ...]:
+    """The unknown between-study standard deviations of a model whose priors are explicit.
+
+    Parameters
+    ----------
+    effects : Effects
+    model : Model
+
+    Returns
+    -------
+    tuple of Spread
+        None for a common effect or a known tau.
+    """
+    flat = sum(prior is not None and not prior.proper for prior in _of_means(model).values())
+    match model:
+        case RandomEffects(tau=Prior() as tau) | MetaRegression(tau=Prior() as tau) | LocationScale(tau=Prior() as tau):
+            return (Spread("tau", tau, effects.k, flat),)
+        case Subgroups(tau=Prior() as tau):
+            sizes = Counter(effects.moderators[model.by].astype(str))
+            if model.heterogeneity == "common":
+                return (Spread("tau", tau, effects.k, flat * len(sizes)),)
+            return tuple(Spread(f"tau[{level}]", tau, size, flat) for level, size in sizes.items())
+        case ThreeLevel(tau_between=Prior() as between, tau_within=Prior() as within):
+            clusters = len(set(model.clusters(effects)))
+            return (
+                Spread("tau_between", between, clusters, flat),
+                Spread("tau_within", within, effects.k, flat),
+            )
+        case _:
+            return ()
+
+
+def _of_means(model: Model) -> dict[str, Prior | None]:
+    named = model.named_priors.items()
+    return {name: prior for name, prior in named if name == "mu" or name.startswith("beta")}
+
+
+def refuse_improper(effects: Effects, model: Model) -> None:
     """Refuse a model whose posterior is improper on this study table.
+
+    Parameters
+    ----------
+    effects : Effects
+    model : Model
+        With every prior explicit.
 
     Raises
     ------
     ModelError
         Naming k, the priors, and what would make the posterior proper.
     """
-    if isinstance(model, CommonEffect) or model.tau_fixed is not None:
-        return
-    assert model.mu is not None
-    assert model.tau is not None
-    if highest_moment(effects.k, model.mu, model.tau) < 0:
-        raise ModelError(
-            f"with k = {effects.k} the priors mu ~ {model.mu}, tau ~ {model.tau} give an improper posterior",
-            f"a proper prior on tau, or at least {_fewest(model.mu, model.tau)} studies under these priors",
-            "RandomEffects(tau=priors.HalfNormal(0.5)) in the unit of the effects",
-        )
+    for one in spreads(effects, model):
+        if one.moments < 0:
+            whose = "" if one.name == "tau" else f" for {one.name}"
+            raise ModelError(
+                f"with k = {one.units}{whose} the priors {prior_words(model)} give an improper posterior",
+                f"a proper prior on {one.name}, or at least {one.fewest} studies under these priors",
+                "RandomEffects(tau=priors.HalfNormal(0.5)) in the unit of the effects",
+            )
 
 
-def _fewest(mu: Prior, tau: Prior) -> int:
-    return next(k for k in count(1) if highest_moment(k, mu, tau) >= 0)
-
-
-def missing_moments(moments: int, mu: Prior) -> Finding | None:
-    """The finding that a mean or sd does not exist, or None."""
+def missing_moments(moments: int, proper: bool) -> Finding | None:
+    """The finding that a mean or sd does not exist, or None; `proper`: the priors on the mean effects are proper."""
     if moments >= MOST_MOMENTS:
         return None
     if moments >= 2:
@@ -92,7 +176,7 @@ def missing_moments(moments: int, mu: Prior) -> Finding | None:
             "Its median and quantiles exist, and so do mean and standard deviation of mu, tau and theta_new.",
         )
     what = "neither mean nor standard deviation" if moments < 1 else "a mean but no standard deviation"
-    whose = "tau and theta_new have" if mu.proper else "mu, tau and theta_new have"
+    whose = "tau and theta_new have" if proper else "mu, tau and theta_new have"
     return Finding(
         "moment_does_not_exist",
         f"A posteriori {whose} {what} that could be computed: the tails are too heavy for so few studies. Use the "

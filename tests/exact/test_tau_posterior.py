@@ -45,10 +45,10 @@ def test_every_law_agrees_with_adaptive_quadrature(data, name, s0):
     effects = table(data)
     posterior = posterior_of(effects.y, effects.v, prior_of(name), 0.1, s0)
     oracle = Oracle(effects.y, effects.v, PRIORS[name], 0.1, s0)
-    assert in_half_widths(posterior.linear(), oracle.mu_cdf) < AGREEMENT
+    assert in_half_widths(posterior.mixtures.linear(), oracle.mu_cdf) < AGREEMENT
     assert in_half_widths(TauLaw(posterior), oracle.tau_cdf) < AGREEMENT
-    assert in_half_widths(posterior.new(), oracle.new_cdf) < AGREEMENT
-    assert in_half_widths(posterior.theta(1), lambda x: oracle.theta_cdf(1, x)) < AGREEMENT
+    assert in_half_widths(posterior.mixtures.new(), oracle.new_cdf) < AGREEMENT
+    assert in_half_widths(posterior.mixtures.theta(1), lambda x: oracle.theta_cdf(1, x)) < AGREEMENT
     assert posterior.panels.log_total[0] == pytest.approx(oracle.log_evidence, abs=AGREEMENT)
 
 
@@ -57,7 +57,7 @@ def test_moments_agree_with_adaptive_quadrature(data):
     effects = table(data)
     posterior = posterior_of(effects.y, effects.v, HalfNormal(0.5), moments=4)
     oracle = Oracle(effects.y, effects.v, PRIORS["HalfNormal(0.5)"])
-    tau, mu = TauLaw(posterior), posterior.linear()
+    tau, mu = TauLaw(posterior), posterior.mixtures.linear()
     for power in (1, 2, 4):
         assert tau.raw_moment(power) == pytest.approx(oracle.tau_moment(power), rel=AGREEMENT)
     assert (mu.mean, mu.sd) == pytest.approx(oracle.mu_moments(), rel=AGREEMENT)
@@ -76,14 +76,14 @@ def test_a_change_of_unit_changes_nothing_else(unit):
     effects, p = table("bcg"), P
     here = posterior_of(effects.y, effects.v, HalfNormal(0.5))
     there = posterior_of(effects.y * unit, effects.v * unit**2, HalfNormal(0.5).scaled(unit))
-    np.testing.assert_allclose(there.linear().ppf(p), unit * here.linear().ppf(p), rtol=1e-11)
+    np.testing.assert_allclose(there.mixtures.linear().ppf(p), unit * here.mixtures.linear().ppf(p), rtol=1e-11)
     np.testing.assert_allclose(TauLaw(there).ppf(p), unit * TauLaw(here).ppf(p), rtol=1e-11)
 
 
 def test_a_large_offset_costs_only_the_digits_it_must():
     effects = table("bcg")
-    here = posterior_of(effects.y, effects.v, HalfNormal(0.5)).linear().ppf(P)
-    there = posterior_of(effects.y + 1e6, effects.v, HalfNormal(0.5)).linear().ppf(P) - 1e6
+    here = posterior_of(effects.y, effects.v, HalfNormal(0.5)).mixtures.linear().ppf(P)
+    there = posterior_of(effects.y + 1e6, effects.v, HalfNormal(0.5)).mixtures.linear().ppf(P) - 1e6
     np.testing.assert_allclose(there, here, atol=20 * np.spacing(1e6))
 
 
@@ -97,7 +97,7 @@ def test_order_of_the_studies_does_not_matter():
 
 def test_a_prior_on_zero_gives_the_common_effect():
     effects = table("bcg")
-    law = posterior_of(effects.y, effects.v, HalfNormal(1e-9), moments=4).mu
+    law = posterior_of(effects.y, effects.v, HalfNormal(1e-9), moments=4).mixtures.linear()
     weight = 1 / effects.v
     assert law.mean == pytest.approx(weight @ effects.y / weight.sum(), rel=1e-9)
     assert law.sd == pytest.approx(weight.sum() ** -0.5, rel=1e-9)
@@ -119,7 +119,7 @@ def test_hard_cases_agree_with_adaptive_quadrature(y, se):
     y, v = np.array(y), np.array(se) ** 2
     posterior = posterior_of(y, v, prior_of("HalfCauchy(0.3)"), 0.0, 4.0)
     oracle = Oracle(y, v, PRIORS["HalfCauchy(0.3)"], 0.0, 4.0)
-    assert in_half_widths(posterior.linear(), oracle.mu_cdf) < AGREEMENT
+    assert in_half_widths(posterior.mixtures.linear(), oracle.mu_cdf) < AGREEMENT
     assert in_half_widths(TauLaw(posterior), oracle.tau_cdf) < AGREEMENT
 
 
@@ -139,8 +139,8 @@ def test_study_effects_are_resolved_where_mu_is_known_far_better_than_any_study(
     oracle = Oracle(y, v, PRIORS[name], 0.0, s0)
     assert limit_error(posterior) < 1e-8
     for i in range(len(y)):
-        assert in_half_widths(posterior.theta(i), lambda x, i=i: oracle.theta_cdf(i, x)) < AGREEMENT
-    assert in_half_widths(posterior.new(), oracle.new_cdf) < AGREEMENT
+        assert in_half_widths(posterior.mixtures.theta(i), lambda x, i=i: oracle.theta_cdf(i, x)) < AGREEMENT
+    assert in_half_widths(posterior.mixtures.new(), oracle.new_cdf) < AGREEMENT
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_the_error_estimate_is_above_the_error_and_small():
     posterior = posterior_of(effects.y, effects.v, HalfNormal(0.5))
     oracle = Oracle(effects.y, effects.v, PRIORS["HalfNormal(0.5)"])
     estimate = limit_error(posterior)
-    assert in_half_widths(posterior.linear(), oracle.mu_cdf) <= estimate + 1e-13
+    assert in_half_widths(posterior.mixtures.linear(), oracle.mu_cdf) <= estimate + 1e-13
     assert estimate < 1e-8
 
 

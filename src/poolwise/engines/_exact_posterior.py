@@ -2,106 +2,121 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines._heterogeneity import known_tau, typical_variance
-from poolwise.errors import ModelError
-from poolwise.exact.jobs import Studies, TauPriors
-from poolwise.exact.limit_error import limit_error
+from poolwise.engines._means import Means
+from poolwise.exact.box_posterior import BoxPosterior
 from poolwise.exact.mixture import NormalMixture
+from poolwise.exact.mixtures import Mixtures
 from poolwise.exact.tau_law import TauLaw
-from poolwise.exact.tau_posterior import TauPosterior, tau_posterior
-from poolwise.laws import TransformedLaw
-from poolwise.model import CommonEffect, RandomEffects
-from poolwise.moments import highest_moment
-from poolwise.priors import Flat, Normal, Prior
-from poolwise.quantities import IntervalKind, Posterior, Quantity
+from poolwise.exact.tau_posterior import TauPosterior
+from poolwise.model import Model
+from poolwise.quantities import IntervalKind, Law, Posterior, Quantity
 
 Array = NDArray[np.float64]
-MOST_HALVINGS = 3
+
+
+class Nodes(Protocol):
+    """Mixtures of everything that is normal given the nonlinear parameters."""
+
+    def linear(self, c: Array) -> NormalMixture:
+        """The posterior of a linear combination of the coefficients."""
+
+    def new(self, c: Array) -> NormalMixture:
+        """The posterior of the true effect in a new study."""
+
+    def theta(self, i: int) -> NormalMixture:
+        """The posterior of the true effect in study i."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Exact independent joint draws.
+
+    Attributes
+    ----------
+    spreads : mapping of str to ndarray
+        The nonlinear parameters, shape (size,).
+    coefficients : ndarray
+        Shape (p, size).
+    theta, theta_new_noise : ndarray
+        True effects of the studies, shape (size, k); and of a new study less its mean effect, shape (size,).
+    """
+
+    spreads: Mapping[str, Array]
+    coefficients: Array
+    theta: Array
+    theta_new_noise: Array
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """What quadrature found: the posterior of tau, or a known tau (0 for the common effect)."""
+    """What quadrature found.
+
+    Attributes
+    ----------
+    effects : Effects
+    model : Model
+        With every prior explicit.
+    means : Means
+        Its mean effects.
+    nodes : Nodes
+        Mixtures of what is normal given the rest.
+    source : TauPosterior, BoxPosterior or Mixtures
+        Where the nodes come from: quadrature over one or several parameters, or a known tau.
+    limit_error : float
+        Estimated error of medians and limits, in half-widths of the 95 % interval.
+    moments : int
+        Highest moment of the between-study standard deviations that exists.
+    spreads : mapping of str to Quantity
+        tau, tau2, I2 and the like.
+    shares : ndarray
+        Posterior mean share of each study in the mean effect, shape (k,).
+    evidence : float
+        Log marginal likelihood; NaN under an improper prior.
+    """
 
     effects: Effects
-    model: CommonEffect | RandomEffects
-    studies: Studies
-    posterior: TauPosterior | None
-    tau_known: float
+    model: Model
+    means: Means
+    nodes: Nodes
+    source: TauPosterior | BoxPosterior | Mixtures
     limit_error: float
-
-    def mu(self) -> NormalMixture:
-        """The posterior of mu."""
-        if self.posterior is not None:
-            return self.posterior.linear()
-        _, mean, sd = self._given_known_tau()
-        return NormalMixture(np.ones(1), np.array([mean]), np.array([sd]))
-
-    def theta_new(self) -> NormalMixture:
-        """The posterior of the true effect in a new study."""
-        if self.posterior is not None:
-            return self.posterior.new()
-        return replace(self.mu(), spread=np.hypot(self.mu().spread, self.tau_known))
-
-    def theta(self, i: int) -> NormalMixture:
-        """The posterior of the true effect in study i."""
-        if self.posterior is not None:
-            return self.posterior.theta(i)
-        mu, v, square = self.mu(), self.effects.v[i], self.tau_known**2
-        keep, pull = square / (square + v), v / (square + v)
-        centre = keep * self.effects.y[i] + pull * mu.centre
-        return replace(mu, centre=centre, spread=np.sqrt(keep * v + (pull * mu.spread) ** 2))
+    moments: int
+    spreads: Mapping[str, Law | Quantity]
+    shares: Array
+    evidence: float
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     def quantities(self, kind: IntervalKind) -> dict[str, Quantity]:
         """The named quantities of the result."""
-        out: dict[str, Quantity] = {"mu": Posterior(self.mu(), kind)}
-        if isinstance(self.model, CommonEffect):
-            return out
-        vt = typical_variance(self.effects.v)
-        if self.posterior is None:
-            out |= known_tau(self.tau_known, vt)
-        else:
-            tau = TauLaw(self.posterior)
-            out["tau"] = Posterior(tau, kind)
-            out["tau2"] = Posterior(_tau2_law(tau), kind)
-            if self.effects.k > 1:
-                out["I2"] = Posterior(_i2_law(tau, vt), kind)
-        out["theta_new"] = Posterior(self.theta_new(), kind)
-        return out
-
-    def weights(self) -> Array:
-        """Posterior mean share of each study in mu_hat, shape (k,)."""
-        if self.posterior is None:
-            weight, tau = np.ones(1), np.array([self.tau_known])
-        else:
-            weight, tau, _ = self.posterior.only
-        shares = 1.0 / (self.effects.v + tau[:, None] ** 2)
-        return weight @ (shares / shares.sum(axis=1, keepdims=True)) / weight.sum()
-
-    def log_evidence(self) -> float:
-        """Log marginal likelihood; NaN under an improper prior."""
-        model = self.model
-        proper = [model.mu, model.tau] if isinstance(model, RandomEffects) else [model.mu]
-        if not all(prior is None or prior.proper for prior in proper):
-            return np.nan
-        if self.posterior is not None:
-            return float(self.posterior.panels.log_total[0])
-        return self._given_known_tau()[0]
+        out: dict[str, Quantity] = {
+            name: Posterior(self.nodes.linear(c), kind) for name, c in self.means.linear.items()
+        }
+        out |= {name: _as_quantity(one, kind) for name, one in self.spreads.items()}
+        return out | {name: Posterior(self.nodes.new(c), kind) for name, c in self.means.new.items()}
 
     def diagnostics(self) -> dict[str, float]:
         """What the quadrature watched."""
-        if self.posterior is None:
+        if isinstance(self.source, Mixtures):
             return {"grid_error": 0.0, "nodes": 1}
-        panels = self.posterior.panels
+        if isinstance(self.source, BoxPosterior):
+            boxes = self.source.boxes
+            return {
+                "grid_error": self.limit_error,
+                "density_error": boxes.error,
+                "nodes": int(boxes.mass.size),
+                "boxes": len(boxes.left),
+            }
+        panels = self.source.panels
         return {
             "grid_error": self.limit_error,
             "density_error": float(panels.error[0]),
@@ -109,85 +124,27 @@ class Fitted:
             "panels": len(panels.job),
         }
 
-    def draw(self, size: int, rng: np.random.Generator) -> dict[str, Array]:
-        """Exact independent joint draws: tau by inversion, then mu, theta and theta_new given tau."""
+    def draw(self, size: int, rng: np.random.Generator) -> Draws:
+        """Exact independent joint draws: the nonlinear parameters, then everything else given them."""
         y, v = self.effects.y, self.effects.v
-        tau = np.full(size, self.tau_known) if self.posterior is None else TauLaw(self.posterior).sample(size, rng)
-        _, mean, sd = self.studies.given_tau(np.zeros(1, dtype=np.intp), tau[None])[:, 0]
-        mu = mean + self.studies.offset[0] + sd * rng.standard_normal(size)
-        if isinstance(self.model, CommonEffect):
-            return {"mu": mu}
+        if isinstance(self.source, BoxPosterior):
+            phi, beta, _ = self.source.draw(size, rng)
+            model = self.source.model
+            names = list(self.spreads)[: len(phi)]
+            theta = model.draw_theta(phi, self.means.X @ beta, y, rng)
+            noise = model.spread_of_new(phi) * rng.standard_normal(size)
+            return Draws(dict(zip(names, phi, strict=True)), beta, theta, noise)
+        if isinstance(self.source, Mixtures):
+            tau, nodes = np.full(size, self.source.tau[0]), self.source
+        else:
+            tau, nodes = TauLaw(self.source).sample(size, rng), self.source.mixtures
+        beta = nodes.draw(tau, rng)
         square = tau[:, None] ** 2
         keep = square / (square + v)
-        theta = keep * y + (1.0 - keep) * mu[:, None] + np.sqrt(keep * v) * rng.standard_normal((size, len(y)))
-        return {"mu": mu, "tau": tau, "theta": theta, "theta_new": mu + tau * rng.standard_normal(size)}
-
-    def _given_known_tau(self) -> tuple[float, float, float]:
-        tau = np.array([[self.tau_known]])
-        log_lik, mean, sd = self.studies.given_tau(np.zeros(1, dtype=np.intp), tau)[:, 0, 0]
-        return float(log_lik), float(mean + self.studies.offset[0]), float(sd)
+        fitted = (self.means.X @ beta).T
+        theta = keep * y + (1.0 - keep) * fitted + np.sqrt(keep * v) * rng.standard_normal((size, len(y)))
+        return Draws({"tau": tau}, beta, theta, tau * rng.standard_normal(size))
 
 
-def quadrature(effects: Effects, model: CommonEffect | RandomEffects, tolerance: float) -> Fitted:
-    """Fit a model whose priors are explicit, refining the grid until the limits are good to `tolerance`."""
-    mu = model.mu
-    assert mu is not None
-    m0, s0 = normal_prior(mu)
-    studies = Studies.centred(effects.y[None], effects.v[None], np.array([m0]), np.array([s0]))
-    if isinstance(model, CommonEffect) or model.tau_fixed is not None:
-        known = 0.0 if isinstance(model, CommonEffect) else float(model.tau_fixed or 0.0)
-        return Fitted(effects, model, studies, None, known, 0.0)
-    assert model.tau is not None
-    moments = np.array([highest_moment(effects.k, mu, model.tau)])
-    for halvings in range(MOST_HALVINGS + 1):
-        posterior = tau_posterior(studies, TauPriors.of([model.tau]), moments=moments, halvings=halvings)
-        error = limit_error(posterior)
-        if error <= tolerance:
-            break
-    return Fitted(effects, model, studies, posterior, np.nan, error)
-
-
-def normal_prior(mu: Prior) -> tuple[float, float]:
-    """Mean and sd of the prior on mu; an infinite sd for the flat one."""
-    if isinstance(mu, Flat):
-        return 0.0, np.inf
-    if isinstance(mu, Normal):
-        return mu.mean, mu.sd
-    raise ModelError(f"mu ~ {mu} is not supported by Exact", "Normal or Flat")
-
-
-def _tau2_law(tau: TauLaw) -> TransformedLaw:
-    return TransformedLaw(tau, np.square, _root, _doubled, tau.square_moments())
-
-
-def _root(x: Array) -> Array:
-    return np.sqrt(np.maximum(x, 0.0))
-
-
-def _doubled(t: Array) -> Array:
-    return 2.0 * t
-
-
-def _i2_law(tau: TauLaw, typical: float) -> TransformedLaw:
-    """I2 = tau^2 / (tau^2 + v_typical) as a law."""
-    weight, nodes, _ = tau.posterior.only
-    values = _i2(typical, nodes)
-    mean = float(weight @ values)
-    moments = (mean, float(np.sqrt(weight @ (values - mean) ** 2)))
-    return TransformedLaw(
-        tau, partial(_i2, typical), partial(_tau_of_i2, typical), partial(_i2_slope, typical), moments
-    )
-
-
-def _i2(typical: float, tau: Array) -> Array:
-    return np.where(tau > 1e-150, 1.0 / (1.0 + typical / np.square(np.maximum(tau, 1e-150))), 0.0)
-
-
-def _tau_of_i2(typical: float, i2: Array) -> Array:
-    inside = np.clip(i2, 0.0, 1.0)
-    with np.errstate(divide="ignore"):
-        return np.sqrt(typical * inside / (1.0 - inside))
-
-
-def _i2_slope(typical: float, tau: Array) -> Array:
-    return 2.0 * typical * tau / np.square(typical + np.square(tau))
+def _as_quantity(one: Law | Quantity, kind: IntervalKind) -> Quantity:
+    return one if isinstance(one, Quantity) else Posterior(one, kind)

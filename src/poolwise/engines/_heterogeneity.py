@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from poolwise.quantities import Estimate, Quantity
 
 
-def typical_variance(v: NDArray[np.float64]) -> float:
-    """(k - 1) sum w / [(sum w)^2 - sum w^2] with w = 1 / v; NaN for one study.
+def typical_variance(v: NDArray[np.float64], X: NDArray[np.float64] | None = None) -> float:
+    """(k - p) / tr P, P = W - W X (X' W X)^-1 X' W, W = diag(1 / v); NaN where k = p.
+
+    For a mean alone it is (k - 1) sum w / [(sum w)^2 - sum w^2].
 
     Parameters
     ----------
     v : ndarray
         Sampling variances, shape (k,).
+    X : ndarray, optional
+        Design, shape (k, p); a mean alone when None.
 
     Returns
     -------
@@ -27,12 +31,18 @@ def typical_variance(v: NDArray[np.float64]) -> float:
 
     References
     ----------
-    Higgins & Thompson 2002, Statistics in Medicine 21, 10.1002/sim.1186, equation 9.
+    Higgins & Thompson 2002, Statistics in Medicine 21, 10.1002/sim.1186, equation 9, for a mean alone.
     """
-    if len(v) < 2:
-        return float("nan")
     share = v.min() / v
-    return float((len(v) - 1) * share.sum() / (share.sum() ** 2 - (share**2).sum()) * v.min())
+    if X is None or X.shape[1] == 1:
+        if len(v) < 2:
+            return float("nan")
+        return float((len(v) - 1) * share.sum() / (share.sum() ** 2 - (share**2).sum()) * v.min())
+    if len(v) <= X.shape[1]:
+        return float("nan")
+    Q = np.linalg.qr(np.sqrt(share)[:, None] * X)[0]
+    trace = (share * (1.0 - (Q * Q).sum(axis=1))).sum()
+    return float((len(v) - X.shape[1]) / trace * v.min())
 
 
 def known_tau(tau: float, typical: float) -> dict[str, Quantity]:

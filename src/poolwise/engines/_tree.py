@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from poolwise.arviz_bridge import to_datatree
 from poolwise.effects import Effects
 from poolwise.engines._versions import versions
-from poolwise.model import CommonEffect, RandomEffects, prior_words
+from poolwise.model import CommonEffect, Model, RandomEffects, prior_words
 from poolwise.priors import Prior
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ _LOG_2PI = np.log(2.0 * np.pi)
 PRIOR_DRAWS = 1000
 
 
-def stream(effects: Effects, model: CommonEffect | RandomEffects, seed: int, use: int = 0) -> np.random.Generator:
+def stream(effects: Effects, model: Model, seed: int, use: int = 0) -> np.random.Generator:
     """Random numbers of their own for each question: one seed does not couple the draws of different fits.
 
     Parameters
     ----------
     effects : Effects
-    model : CommonEffect or RandomEffects
+    model : Model
         With every prior explicit.
     seed : int
         As the user gave it.
@@ -100,7 +100,13 @@ def draws_tree(
     groups |= _prior_groups(effects, model, rng)
     if sample_stats:
         groups["sample_stats"] = sample_stats
-    attrs = {
+    dims = dict.fromkeys(("y", "theta", "se"), ("study",))
+    return to_datatree(groups, coords={"study": effects.labels}, dims=dims, attrs=attributes(effects, model, label))
+
+
+def attributes(effects: Effects, model: Model, label: str) -> dict[str, str]:
+    """What every DataTree says of itself."""
+    return {
         "inference_library": "poolwise",
         "inference_library_version": versions("poolwise")["poolwise"],
         "label": label,
@@ -110,8 +116,6 @@ def draws_tree(
         "data": effects.data_label,
         "data_hash": effects.data_hash,
     }
-    dims = dict.fromkeys(("y", "theta", "se"), ("study",))
-    return to_datatree(groups, coords={"study": effects.labels}, dims=dims, attrs=attrs)
 
 
 def _prior_groups(

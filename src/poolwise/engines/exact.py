@@ -9,10 +9,11 @@ from numbers import Real
 from typing import TYPE_CHECKING, final
 
 from poolwise.effects import Effects
-from poolwise.engines._exact_posterior import Fitted, quadrature
+from poolwise.engines._exact_posterior import Fitted
+from poolwise.engines._exact_quadrature import quadrature
 from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
-from poolwise.model import CommonEffect, Model, RandomEffects, prior_words, remarks
+from poolwise.model import Model, RandomEffects, prior_words, remarks
 from poolwise.moments import missing_moments, refuse_improper
 from poolwise.quantities import ByStudy, IntervalKind, Posterior
 from poolwise.result import Finding, FitReport, Result
@@ -71,12 +72,14 @@ class Exact:
         Parameters
         ----------
         effects : Effects
-        model : CommonEffect or RandomEffects
+        model : Model
+            Any of `poolwise.fit.PAIRS`.
 
         Returns
         -------
         Result
-            With ``mu``; for random effects also ``tau``, ``tau2``, ``I2``, ``theta_new`` and every theta_i.
+            With ``mu`` (``beta[...]`` where there are moderators, ``mu[...]`` of subgroups), the between-study
+            standard deviations, ``theta_new`` and every theta_i.
 
         Raises
         ------
@@ -89,21 +92,20 @@ class Exact:
         the quadrature is our own (`poolwise.exact`).
         """
         start = time.perf_counter()
-        assert isinstance(model, CommonEffect | RandomEffects)
         resolved = model.resolved(effects)
         refuse_improper(effects, resolved)
         fitted = quadrature(effects, resolved, self.tolerance)
-        findings = _findings(fitted, resolved, self.tolerance)
+        design_notes = fitted.means.design.notes if fitted.means.design is not None else ()
         report = FitReport(
-            findings=findings,
-            notes=effects.notes + remarks(resolved, effects),
+            findings=_findings(fitted, self.tolerance),
+            notes=effects.notes + design_notes + remarks(resolved, effects),
             diagnostics=fitted.diagnostics(),
             seconds=time.perf_counter() - start,
             versions=versions("poolwise", "numpy", "scipy"),
             seed=self.seed,
             data_hash=effects.data_hash,
         )
-        shown = "" if isinstance(model, RandomEffects) else "common effect, "
+        shown = "" if isinstance(model, RandomEffects) else f"{model.label}, "
         result = Result(
             label=f"{shown}exact",
             effects=effects,
@@ -112,17 +114,18 @@ class Exact:
             interval_kind=f"credible ({self.kind})",
             quantities=fitted.quantities(self.kind),
             studies=ByStudy(effects.labels, partial(_study, fitted, self.kind)),
-            weights=dict(zip(effects.labels, fitted.weights().tolist(), strict=True)),
+            weights=dict(zip(effects.labels, fitted.shares.tolist(), strict=True)),
             report=report,
             prior=prior_words(resolved),
-            evidence=fitted.log_evidence(),
+            evidence=fitted.evidence,
             native=fitted,
+            absent=fitted.means.absent,
         )
         return replace(result, tree=_Tree(fitted, self, result.label))
 
 
 def _study(fitted: Fitted, kind: IntervalKind, row: int) -> Posterior:
-    return Posterior(fitted.theta(row), kind)
+    return Posterior(fitted.nodes.theta(row), kind)
 
 
 @final
@@ -135,16 +138,12 @@ class _Tree:
     label: str
 
     def __call__(self) -> xr.DataTree:
-        from poolwise.engines._tree import draws_tree, stream
+        from poolwise.engines._exact_tree import exact_tree
 
-        shape = (self.engine.chains, self.engine.draws)
-        rng = stream(self.fitted.effects, self.fitted.model, self.engine.seed)
-        flat = self.fitted.draw(shape[0] * shape[1], rng)
-        posterior = {name: values.reshape(*shape, *values.shape[1:]) for name, values in flat.items()}
-        return draws_tree(self.fitted.effects, self.fitted.model, posterior, label=self.label, rng=rng)
+        return exact_tree(self.fitted, (self.engine.chains, self.engine.draws), self.engine.seed, self.label)
 
 
-def _findings(fitted: Fitted, model: CommonEffect | RandomEffects, tolerance: float) -> tuple[Finding, ...]:
+def _findings(fitted: Fitted, tolerance: float) -> tuple[Finding, ...]:
     findings = []
     if not fitted.limit_error <= tolerance:
         findings.append(
@@ -154,8 +153,5 @@ def _findings(fitted: Fitted, model: CommonEffect | RandomEffects, tolerance: fl
                 "check the data for effects on very different scales, or set Exact(tolerance=...).",
             )
         )
-    if fitted.posterior is not None and model.mu is not None:
-        missing = missing_moments(int(fitted.posterior.moments[0]), model.mu)
-        if missing is not None:
-            findings.append(missing)
-    return tuple(findings)
+    missing = missing_moments(fitted.moments, fitted.means.proper)
+    return (*findings, *(() if missing is None else (missing,)))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.engines._cores import available_cores
-from poolwise.engines._exact_posterior import normal_prior
+from poolwise.engines._means import normal_prior
 from poolwise.errors import ModelError
 from poolwise.exact.jobs import Studies, TauPriors
 from poolwise.exact.summaries import summaries

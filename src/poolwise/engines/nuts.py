@@ -167,7 +167,7 @@ class NUTS:
         self, numbers: Mapping[str, float], model: CommonEffect | RandomEffects, moments: Mapping[str, int]
     ) -> tuple[Finding, ...]:
         assert model.mu is not None
-        missing = missing_moments(moments["tau"], model.mu)
+        missing = missing_moments(moments["tau"], model.mu.proper)
         found = _diagnose.findings(numbers, chains=self.chains)
         return found if missing is None else (*found, missing)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from poolwise.exact.boxes import Boxes, integrate, tails
-from poolwise.exact.gaussian import Basis, combination
+from poolwise.exact.gaussian import Basis, combination, draw
 from poolwise.exact.mixture import NormalMixture
 from poolwise.exact.panels import Panels
 from poolwise.exact.variables import Variable
@@ -40,6 +40,15 @@ class Conditional(Protocol):
 
     def theta(self, i: int, phi: Array, values: Array) -> tuple[Array, Array]:
         """Mean and sd of the true effect theta_i, shape (N,) each."""
+
+    def draw_theta(self, phi: Array, fitted: Array, y: Array, rng: np.random.Generator) -> Array:
+        """Joint draws of the true effects given phi and mean effects of shape (k, N), shape (N, k)."""
+
+    def log_likelihood(self, phi: Array, fitted: Array, y: Array) -> Array:
+        """Log density of each independent unit's estimates given phi and mean effects, true effects integrated out."""
+
+    def replicate(self, phi: Array, fitted: Array, rng: np.random.Generator) -> Array:
+        """Estimates of new studies like those of the table, shape (N, k)."""
 
 
 @final
@@ -100,23 +109,30 @@ class BoxPosterior:
         mean, sd = combination(values, basis.back[0].T @ c)
         return mean + basis.origin[0] @ c, sd
 
-    def limit_error(self, combinations: Sequence[Array]) -> float:
+    def limit_error(self, linear: Sequence[Array], new: Sequence[Array]) -> float:
         """Estimated error of medians and limits of linear quantities, in half-widths of the 95 % interval.
 
         As `poolwise.exact.limit_error`, with the last Legendre coefficients along each direction of a box.
+
+        Parameters
+        ----------
+        linear, new : sequence of ndarray
+            Weights of the coefficients in the mean effects, and in those of new studies, that are watched.
         """
         boxes = self.boxes
         points = boxes.points.reshape(boxes.d, -1)
         phi = np.stack([one.parameter(x) for one, x in zip(self.variables, points, strict=True)])
         values = boxes.values.reshape(len(boxes.values), -1)
-        worst = 0.0
-        for c in combinations:
+        watched = [(self.linear(c), *self._combination(values, c)) for c in linear]
+        for c in new:
             mean, sd = self._combination(values, c)
-            for law, spread in ((self.linear(c), sd), (self.new(c), np.hypot(sd, self.model.spread_of_new(phi)))):
-                at = law.ppf(LIMITS)
-                unit = 0.5 * (at[2] - at[0])
-                missed = [self._missed(ndtr((x - mean) / spread)) for x in at]
-                worst = max(worst, float((np.array(missed) / np.maximum(law.pdf(at) * unit, 1e-300)).max()))
+            watched.append((self.new(c), mean, np.hypot(sd, self.model.spread_of_new(phi))))
+        worst = 0.0
+        for law, mean, sd in watched:
+            at = law.ppf(LIMITS)
+            unit = 0.5 * (at[2] - at[0])
+            missed = [self._missed(ndtr((x - mean) / sd)) for x in at]
+            worst = max(worst, float((np.array(missed) / np.maximum(law.pdf(at) * unit, 1e-300)).max()))
         return worst
 
     def _missed(self, share: Array) -> float:
@@ -134,14 +150,7 @@ class BoxPosterior:
         x = self.boxes.draw(size, rng)
         phi = np.stack([one.parameter(at) for one, at in zip(self.variables, x, strict=True)])
         values = self.model.given(phi)
-        basis = self.model.basis
-        p = basis.p
-        g = values[1 : 1 + p].copy()
-        rows, columns = np.tril_indices(p)
-        z = rng.standard_normal((p, size))
-        for at, (row, column) in enumerate(zip(rows, columns, strict=True)):
-            g[column] += values[1 + p + at] * z[row]
-        return phi, basis.origin[0][:, None] + basis.back[0] @ g, values
+        return phi, draw(self.model.basis, values, rng), values
 
 
 @final
@@ -216,7 +225,8 @@ class VariableLaw:
 def box_posterior(
     model: Conditional,
     variables: Sequence[Variable],
-    combinations: Sequence[Array],
+    linear: Sequence[Array],
+    new: Sequence[Array],
     *,
     moments: int,
     tolerance: float,
@@ -228,8 +238,8 @@ def box_posterior(
     model : Conditional
     variables : sequence of Variable
         The nonlinear parameters and their priors.
-    combinations : sequence of ndarray
-        Weights of the coefficients in the quantities whose limits are watched.
+    linear, new : sequence of ndarray
+        Weights of the coefficients in the mean effects, and in those of new studies, whose limits are watched.
     moments : int
         Highest moment of the standard deviations that exists.
     tolerance : float
@@ -240,6 +250,7 @@ def box_posterior(
     tuple
         The posterior, and its estimated error.
     """
+
     def evaluate(x: Array) -> Array:
         phi = np.stack([one.parameter(at) for one, at in zip(variables, x, strict=True)])
         values = model.given(phi)
@@ -250,7 +261,7 @@ def box_posterior(
     for halvings in range(MOST_HALVINGS + 1):
         boxes = integrate(evaluate, edges, TOLERANCE[len(edges)], halvings)
         posterior = BoxPosterior(model, tuple(variables), boxes, moments)
-        error = posterior.limit_error(combinations) + boxes.error
+        error = posterior.limit_error(linear, new) + boxes.error
         if error <= tolerance:
             break
     return posterior, error

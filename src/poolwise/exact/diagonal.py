@@ -83,3 +83,21 @@ class Diagonal:
         fitted = basis.Q[0, i] @ np.linalg.solve(basis.back[0], basis.origin[0])
         centre = to_mean * mean + to_data * basis.y[0, i]
         return fitted + centre, np.sqrt(to_data * v + (to_mean * sd) ** 2)
+
+    def draw_theta(self, phi: Array, fitted: Array, y: Array, rng: np.random.Generator) -> Array:
+        """Draws of the true effects given phi and mean effects of shape (k, N), shape (N, k)."""
+        square = self._squares(phi)
+        v = self.basis.v[0]
+        keep = square / (square + v)
+        noise = np.sqrt(keep * v) * rng.standard_normal(square.shape)
+        return keep * y + (1.0 - keep) * fitted.T + noise
+
+    def log_likelihood(self, phi: Array, fitted: Array, y: Array) -> Array:
+        """Log density of each estimate given phi and mean effects of shape (k, N), shape (N, k)."""
+        total = self.basis.v[0] + self._squares(phi)
+        return -0.5 * ((y - fitted.T) ** 2 / total + np.log(total) + LOG_2PI)
+
+    def replicate(self, phi: Array, fitted: Array, rng: np.random.Generator) -> Array:
+        """Estimates of new studies like those of the table, shape (N, k)."""
+        total = self.basis.v[0] + self._squares(phi)
+        return fitted.T + np.sqrt(total) * rng.standard_normal(total.shape)

@@ -138,7 +138,7 @@ def conditional(sums: Array, log_det: Array, mean: Array, precision: Array, cons
     """
     p = len(mean)
     pairs = p * (p + 1) // 2
-    rows = {pair: sums[at] for at, pair in enumerate(zip(*np.triu_indices(p), strict=True))}
+    rows = {(a, b): sums[a * p - a * (a - 1) // 2 + b - a] for a in range(p) for b in range(a, p)}
     information = [[rows[min(a, b), max(a, b)] for b in range(p)] for a in range(p)]
     score = sums[pairs : pairs + p]
     pull = [sum(precision[a, b] * mean[b] for b in range(p)) for a in range(p)]
@@ -223,6 +223,29 @@ def conditional_by_rows(weight: Array, basis: Basis, rows: slice | NDArray[np.in
     out[1 : 1 + p] = np.moveaxis(fitted, -1, 0)
     out[1 + p :] = np.moveaxis(inverse.mT[..., rows_, columns], -1, 0)
     return out
+
+
+def draw(basis: Basis, values: Array, rng: np.random.Generator) -> Array:
+    """Draws of the coefficients of a single job, one at each node.
+
+    Parameters
+    ----------
+    basis : Basis
+    values : ndarray
+        As `conditional` returns them, shape (m, J).
+    rng : Generator
+
+    Returns
+    -------
+    ndarray
+        Shape (p, J).
+    """
+    p = basis.p
+    g = values[1 : 1 + p].copy()
+    z = rng.standard_normal(g.shape)
+    for at, (row, column) in enumerate(zip(*np.tril_indices(p), strict=True)):
+        g[column] += values[1 + p + at] * z[row]
+    return basis.origin[0][:, None] + basis.back[0] @ g
 
 
 def combination(values: Array, a: Array) -> tuple[Array, Array]:

@@ -47,6 +47,9 @@ class Tables(Protocol):
     def at_study(self, i: int) -> Array:
         """The coefficients' weights in the mean effect of study i of a single job, shape (p,)."""
 
+    def draw(self, values: Array, rng: np.random.Generator) -> Array:
+        """Draws of the coefficients of a single job, one at each node, shape (p, J)."""
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -100,6 +103,11 @@ class Studies:
     def at_study(self, i: int) -> Array:
         """The weight of mu in the mean effect of study i, shape (1,)."""
         return MEAN
+
+    def draw(self, values: Array, rng: np.random.Generator) -> Array:
+        """Draws of mu, one at each node, shape (1, J)."""
+        mean, sd = values[1:3]
+        return (mean + self.offset[0] + sd * rng.standard_normal(mean.shape))[None]
 
     def given_tau(self, job: Ints, tau: Array) -> Array:
         """Log likelihood, mean and sd of mu given tau, shape (3, P, q); mu still centred."""

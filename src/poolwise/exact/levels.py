@@ -15,6 +15,7 @@ Sherman and Morrison's.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
 
@@ -168,6 +169,53 @@ class Levels:
         rest = np.maximum(direction @ pull - a @ pull, 0.0)
         return own - weights[:, -1] + mean, np.sqrt(rest + sd**2)
 
+    def draw_theta(self, phi: Array, fitted: Array, y: Array, rng: np.random.Generator) -> Array:
+        """Draws of the true effects given phi and mean effects of shape (k, N), shape (N, k).
+
+        First what a cluster's effects share, then the rest of each, both given the estimates.
+        """
+        out = np.empty(fitted.T.shape)
+        between, within = phi[0][:, None], phi[1][:, None]
+        for U, rows in self._clusters():
+            given = self.order[rows]
+            r = (y[given] - fitted[given].T) @ U
+            D, e = self.D[rows], self.e[rows]
+            w = 1.0 / (D + within**2)
+            keep = between**2 / (1.0 + between**2 * (w @ (e * e))[:, None])
+            shared = keep * (w * r) @ e[:, None] + np.sqrt(keep) * rng.standard_normal(keep.shape)
+            own = within**2 * w * (r - shared * e) + within * np.sqrt(w * D) * rng.standard_normal(r.shape)
+            out[:, given] = fitted[given].T + shared + own @ U.T
+        return out
+
+    def log_likelihood(self, phi: Array, fitted: Array, y: Array) -> Array:
+        """Log density of each cluster's estimates given phi and mean effects of shape (k, N), shape (N, J)."""
+        between, within = phi[0][:, None] ** 2, phi[1][:, None] ** 2
+        out = np.empty((phi.shape[1], len(self.starts)))
+        for j, (U, rows) in enumerate(self._clusters()):
+            r = (y[self.order[rows]] - fitted[self.order[rows]].T) @ U
+            total = self.D[rows] + within
+            pulled = self.e[rows] / total
+            s = (pulled * self.e[rows]).sum(axis=1, keepdims=True)
+            m = (pulled * r).sum(axis=1, keepdims=True) / s
+            inside = ((r - self.e[rows] * m) ** 2 / total).sum(axis=1)
+            held = (m * m * s / (1.0 + between * s))[:, 0]
+            logs = np.log(total).sum(axis=1) + np.log1p(between * s)[:, 0] + len(rows) * LOG_2PI
+            out[:, j] = -0.5 * (logs + inside + held)
+        return out
+
+    def replicate(self, phi: Array, fitted: Array, rng: np.random.Generator) -> Array:
+        """Estimates of new clusters like those of the table, shape (N, k)."""
+        out = np.empty(fitted.T.shape)
+        for U, rows in self._clusters():
+            given = self.order[rows]
+            z = np.sqrt(self.D[rows] + phi[1][:, None] ** 2) * rng.standard_normal((phi.shape[1], len(rows)))
+            out[:, given] = fitted[given].T + z @ U.T + phi[0][:, None] * rng.standard_normal((phi.shape[1], 1))
+        return out
+
+    def _clusters(self) -> Iterator[tuple[Array, Ints]]:
+        """The rotation and the sorted rows of each cluster."""
+        return zip(self.rotation, np.split(np.arange(len(self.D)), self.starts[1:]), strict=True)
+
     def weights(self, phi: Array) -> Array:
         """Weights of the estimates in the mean effect of a model without moderators, shape (N, k), rows sum to 1."""
         w = 1.0 / (self.D + phi[1][:, None] ** 2)
@@ -176,7 +224,7 @@ class Levels:
         held = 1.0 / (1.0 + phi[0][:, None] ** 2 * s)
         scaled = we * np.repeat(held, np.diff(np.r_[self.starts, len(self.D)]), axis=1)
         turned = np.empty_like(scaled)
-        for U, rows in zip(self.rotation, np.split(np.arange(len(self.D)), self.starts[1:]), strict=True):
+        for U, rows in self._clusters():
             turned[:, self.order[rows]] = scaled[:, rows] @ U.T
         return turned / turned.sum(axis=1, keepdims=True)
 

@@ -10,6 +10,7 @@ from scipy.special import ndtr
 
 from poolwise.exact.jobs import MEAN
 from poolwise.exact.mixture import NormalMixture
+from poolwise.exact.mixtures import shrunken
 from poolwise.exact.panels import ORDER, TO_COEFFICIENTS, WEIGHTS
 from poolwise.exact.tau_posterior import TauPosterior
 
@@ -48,8 +49,8 @@ def limit_error(posterior: TauPosterior, combinations: Sequence[Array] = (MEAN,)
         origin = posterior.studies.at_origin(c)[0]
         centres += [mean, mean]
         spreads += [sd, np.hypot(sd, tau)]
-        points += [_points(law) - origin for law in (posterior.linear(c), posterior.new(c))]
-    theta = [posterior.theta_given_tau(i, tau, panels.values) for i in _telling(posterior)]
+        points += [_points(law) - origin for law in (posterior.mixtures.linear(c), posterior.mixtures.new(c))]
+    theta = [shrunken(posterior.studies, i, tau, panels.values) for i in _telling(posterior)]
     of_theta = _by_moments(panels.mass, np.stack([m for m, _ in theta]), np.stack([s for _, s in theta]))
     centre = np.stack([*centres, *(one for one, _ in theta)])
     spread = np.stack([*spreads, *(one for _, one in theta)])

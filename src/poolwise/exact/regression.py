@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.exact.gaussian import LOG_2PI, Basis, combination, conditional, conditional_by_rows
+from poolwise.exact.gaussian import LOG_2PI, Basis, combination, conditional, conditional_by_rows, draw
 from poolwise.exact.jobs import distinct_rows
 from poolwise.exact.normal_normal import CHUNK, log_product
 
@@ -121,6 +121,10 @@ class Regression:
     def at_origin(self, c: Array) -> Array:
         """C'beta at the inverse-variance fit, from which means are measured, shape (n,) or (1,)."""
         return self.basis.origin @ c
+
+    def draw(self, values: Array, rng: np.random.Generator) -> Array:
+        """Draws of the coefficients of a single job, one at each node, shape (p, J)."""
+        return draw(self.basis, values, rng)
 
     def at_study(self, i: int) -> Array:
         """The coefficients' weights in the mean effect of study i of a single job, shape (p,)."""

@@ -55,8 +55,8 @@ class TauLaw:
         """Posterior standard deviation; NaN when it does not exist."""
         if self.posterior.moments[0] < 2:
             return np.nan
-        weight, tau, _ = self.posterior.only
-        return float(np.sqrt(weight @ (tau - self.mean) ** 2))
+        nodes = self.posterior.mixtures
+        return float(np.sqrt(nodes.weight @ (nodes.tau - self.mean) ** 2))
 
     def pdf(self, x: Array) -> Array:
         """Density at x, evaluated from prior and likelihood; same shape as x."""

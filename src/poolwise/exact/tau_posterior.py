@@ -14,8 +14,8 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.exact.jobs import MEAN, Tables, TauPriors
-from poolwise.exact.mixture import NormalMixture
+from poolwise.exact.jobs import Tables, TauPriors
+from poolwise.exact.mixtures import Mixtures
 from poolwise.exact.panels import Panels
 from poolwise.exact.refine import integrate
 
@@ -89,42 +89,10 @@ class TauPosterior:
         return out[0], out[1], out[2:]
 
     @cached_property
-    def only(self) -> tuple[Array, Array, Array]:
-        """The nodes of a single job: weights and tau, shape (J,), and values, shape (m, J)."""
+    def mixtures(self) -> Mixtures:
+        """The nodes of a single job, and what is normal given tau."""
         weight, tau, values = self.nodes()
-        return weight[0].copy(), tau[0].copy(), values[:, 0]
-
-    def linear(self, c: Array = MEAN) -> NormalMixture:
-        """The posterior of a linear combination c'beta of a single job's coefficients; of mu by default."""
-        weight, _, values = self.only
-        mean, sd = self.studies.combination(values, c)
-        moments = 2 if self.studies.proper[0] else min(int(self.moments[0]), 2)
-        return NormalMixture(weight, mean + self.studies.at_origin(c)[0], sd, moments)
-
-    def new(self, c: Array = MEAN) -> NormalMixture:
-        """The posterior of the true effect in a new study with the mean effect c'beta, N(c'beta, tau^2)."""
-        weight, tau, values = self.only
-        mean, sd = self.studies.combination(values, c)
-        moments = min(int(self.moments[0]), 2)
-        return NormalMixture(weight, mean + self.studies.at_origin(c)[0], np.hypot(sd, tau), moments)
-
-    def theta(self, i: int) -> NormalMixture:
-        """The posterior of the true effect theta_i in study i of a single job.
-
-        theta_i | tau ~ N(b_i x_i'beta_hat + (1 - b_i) y_i, (1 - b_i) v_i + b_i^2 var(x_i'beta)),
-        b_i = v_i / (v_i + tau^2).
-        """
-        weight, tau, values = self.only
-        centre, spread = self.theta_given_tau(i, tau, values)
-        return NormalMixture(weight, centre + self.studies.at_origin(self.studies.at_study(i))[0], spread, 2)
-
-    def theta_given_tau(self, i: int, tau: Array, values: Array) -> tuple[Array, Array]:
-        """Mean (centred) and sd of theta_i at values of tau, with what `given_tau` returns there."""
-        mean, sd = self.studies.combination(values, self.studies.at_study(i))
-        y, v = self.studies.y[0, i], self.studies.v[0, i]
-        square = tau * tau
-        to_mean, to_data = v / (v + square), square / (v + square)
-        return to_mean * mean + to_data * y, np.sqrt(to_data * v + (to_mean * sd) ** 2)
+        return Mixtures(self.studies, weight[0].copy(), tau[0].copy(), values[:, 0], int(self.moments[0]))
 
     def tau_ppf(self, job: Ints, p: Array) -> Array:
         """Quantiles of tau; job and p of shape (q,)."""

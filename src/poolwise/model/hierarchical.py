@@ -7,7 +7,8 @@ from numbers import Real
 from typing import final
 
 from poolwise.effects import Effects
-from poolwise.errors import ModelError
+from poolwise.errors import InputError, ModelError, nearest
+from poolwise.intake.cells import Rows
 from poolwise.model._priors import DEFAULT, DEFAULT_TAU_SPREAD, check_mu, check_tau, mu_prior, tau_prior
 from poolwise.priors import Prior
 
@@ -62,6 +63,27 @@ class ThreeLevel:
     def named_priors(self) -> dict[str, Prior | None]:
         """The priors by the name of what they are about."""
         return {"mu": self.mu, "tau_between": self.tau_between, "tau_within": self.tau_within}
+
+    def clusters(self, effects: Effects) -> tuple[str, ...]:
+        """The cluster of each effect, length k.
+
+        Raises
+        ------
+        InputError
+            When there is no such column, or it misses values.
+        """
+        if self.cluster == "study":
+            return effects.study
+        columns = effects.moderators
+        if self.cluster not in columns:
+            raise InputError(
+                f"there is no column '{self.cluster}' to cluster by", advice=nearest(self.cluster, ["study", *columns])
+            )
+        column = columns[self.cluster]
+        if column.isna().any():
+            rows = Rows(effects.study).names(column.isna().to_numpy(dtype=bool))
+            raise InputError(f"the cluster '{self.cluster}' is missing for {rows}", "a cluster for each effect")
+        return tuple(column.astype(str))
 
     def resolved(self, effects: Effects) -> ThreeLevel:
         """The same model with every prior explicit for this scale of effect."""

@@ -1,0 +1,65 @@
+"""Laws of tau2, I2 and their like from the laws of the standard deviations."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.exact.box_posterior import VariableLaw
+from poolwise.exact.tau_law import TauLaw
+from poolwise.laws import TransformedLaw
+from poolwise.quantities import Law
+
+Array = NDArray[np.float64]
+
+
+def square(tau: TauLaw | VariableLaw) -> Law:
+    """The law of tau^2."""
+    return TransformedLaw(tau, np.square, _root, _doubled, tau.square_moments())
+
+
+def i2(tau: TauLaw | VariableLaw, typical: float, weight: Array, nodes: Array) -> Law:
+    """The law of I2 = tau^2 / (tau^2 + typical variance).
+
+    Parameters
+    ----------
+    tau : TauLaw or VariableLaw
+    typical : float
+        Typical sampling variance.
+    weight, nodes : ndarray
+        Nodes of tau, shape (J,).
+
+    Returns
+    -------
+    Law
+    """
+    values = _i2(typical, nodes)
+    mean = float(weight @ values)
+    moments = (mean, float(np.sqrt(weight @ (values - mean) ** 2)))
+    return TransformedLaw(
+        tau, partial(_i2, typical), partial(_tau_of_i2, typical), partial(_i2_slope, typical), moments
+    )
+
+
+def _root(x: Array) -> Array:
+    return np.sqrt(np.maximum(x, 0.0))
+
+
+def _doubled(t: Array) -> Array:
+    return 2.0 * t
+
+
+def _i2(typical: float, tau: Array) -> Array:
+    return np.where(tau > 1e-150, 1.0 / (1.0 + typical / np.square(np.maximum(tau, 1e-150))), 0.0)
+
+
+def _tau_of_i2(typical: float, share: Array) -> Array:
+    inside = np.clip(share, 0.0, 1.0)
+    with np.errstate(divide="ignore"):
+        return np.sqrt(typical * inside / (1.0 - inside))
+
+
+def _i2_slope(typical: float, tau: Array) -> Array:
+    return 2.0 * typical * tau / np.square(typical + np.square(tau))

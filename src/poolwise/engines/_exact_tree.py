@@ -1,0 +1,139 @@
+"""Exact draws of any model with all that ArviZ wants to know about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.arviz_bridge import to_datatree
+from poolwise.engines._exact_posterior import Draws, Fitted
+from poolwise.engines._tree import PRIOR_DRAWS, attributes, draws_tree, stream
+from poolwise.exact.box_posterior import BoxPosterior
+from poolwise.model import CommonEffect, RandomEffects, Subgroups, ThreeLevel
+from poolwise.priors import Prior
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = NDArray[np.float64]
+_LOG_2PI = np.log(2.0 * np.pi)
+
+
+def exact_tree(fitted: Fitted, shape: tuple[int, int], seed: int, label: str) -> xr.DataTree:
+    """The DataTree of exact independent draws.
+
+    The likelihood has the true effects integrated out: of each estimate, y_i ~ Normal(x_i beta, sqrt(v_i + tau^2)),
+    or of each cluster where effects are clustered, so that leave-one-out leaves out a cluster. Posterior
+    predictive estimates are those of new studies with the same standard errors (and moderators).
+
+    Parameters
+    ----------
+    fitted : Fitted
+    shape : tuple of int
+        Chains and draws.
+    seed : int
+    label : str
+        Words for the result.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups posterior, log_likelihood, log_prior, posterior_predictive, prior and prior_predictive (one chain,
+        if every prior is proper), observed_data and constant_data.
+    """
+    effects, model = fitted.effects, fitted.model
+    rng = stream(effects, model, seed)
+    drawn = fitted.draw(shape[0] * shape[1], rng)
+    if isinstance(model, CommonEffect | RandomEffects):
+        flat = {"mu": drawn.coefficients[0]}
+        if isinstance(model, RandomEffects):
+            theta_new = flat["mu"] + drawn.theta_new_noise
+            flat |= {**drawn.spreads, "theta": drawn.theta, "theta_new": theta_new}
+        return draws_tree(effects, model, _shaped(flat, shape), label=label, rng=rng)
+    posterior, of = _posterior(fitted, drawn)
+    mean = (fitted.means.X @ drawn.coefficients).T
+    unit, log_likelihood, replicates = _estimates(fitted, drawn, mean, rng)
+    groups: dict[str, Mapping[str, NDArray]] = {
+        "posterior": _shaped(posterior, shape),
+        "log_likelihood": _shaped({unit: log_likelihood}, shape),
+        "log_prior": _shaped(_log_prior(fitted, drawn), shape),
+        "posterior_predictive": _shaped({"y": replicates}, shape),
+        "observed_data": {"y": effects.y},
+        "constant_data": {"se": effects.se},
+    }
+    groups |= _prior_groups(fitted, rng)
+    names = [name.partition("[")[2].removesuffix("]") for name in list(fitted.means.linear)[: fitted.means.p]]
+    coords: dict[str, Sequence[object]] = {"study": effects.labels, **({of[1]: names} if of else {})}
+    dims: dict[str, tuple[str, ...]] = dict.fromkeys(("y", "theta", "se"), ("study",))
+    dims |= {of[0]: (of[1],)} if of else {}
+    if unit != "y":
+        assert isinstance(model, ThreeLevel)
+        dims[unit] = ("cluster",)
+        coords["cluster"] = np.unique(model.clusters(effects)).tolist()
+    return to_datatree(groups, coords=coords, dims=dims, attrs=attributes(effects, model, label))
+
+
+def _posterior(fitted: Fitted, drawn: Draws) -> tuple[dict[str, Array], tuple[str, str] | None]:
+    """Draws by name; and which of them has a dimension of its own, and its name."""
+    posterior = {**drawn.spreads, "theta": drawn.theta}
+    if isinstance(fitted.model, ThreeLevel):
+        mu = drawn.coefficients[0]
+        return {"mu": mu, **posterior, "theta_new": mu + drawn.theta_new_noise}, None
+    of = ("mu", "level") if isinstance(fitted.model, Subgroups) else ("beta", "coefficient")
+    return {of[0]: drawn.coefficients.T, **posterior}, of
+
+
+def _estimates(fitted: Fitted, drawn: Draws, mean: Array, rng: np.random.Generator) -> tuple[str, Array, Array]:
+    """Name and log likelihood of the independent units, and estimates of new studies."""
+    y = fitted.effects.y
+    if isinstance(fitted.source, BoxPosterior):
+        model = fitted.source.model
+        phi = np.stack(list(drawn.spreads.values()))
+        unit = "y_by_cluster" if isinstance(fitted.model, ThreeLevel) else "y"
+        return unit, model.log_likelihood(phi, mean.T, y), model.replicate(phi, mean.T, rng)
+    total = fitted.effects.v + drawn.spreads["tau"][:, None] ** 2
+    log_likelihood = -0.5 * ((y - mean) ** 2 / total + np.log(total) + _LOG_2PI)
+    return "y", log_likelihood, mean + np.sqrt(total) * rng.standard_normal(mean.shape)
+
+
+def _log_prior(fitted: Fitted, drawn: Draws) -> dict[str, Array]:
+    """Log prior density of every parameter."""
+    pairs = zip(fitted.means.priors, drawn.coefficients, strict=True)
+    logs = np.stack([prior.log_pdf(draws) for prior, draws in pairs], axis=1)
+    known = {one: prior for one, prior in fitted.model.named_priors.items() if prior is not None}
+    spread = {one: known[one].log_pdf(draws) for one, draws in drawn.spreads.items() if one in known}
+    if isinstance(fitted.model, ThreeLevel):
+        return {"mu": logs[:, 0], **spread}
+    return {"mu" if isinstance(fitted.model, Subgroups) else "beta": logs, **spread}
+
+
+def _prior_groups(fitted: Fitted, rng: np.random.Generator) -> dict[str, dict[str, Array]]:
+    """Draws from the priors and of the estimates that they lead to expect; none where a prior is improper."""
+    named = {name: prior for name, prior in fitted.model.named_priors.items() if isinstance(prior, Prior)}
+    if not all(prior.proper for prior in (*named.values(), *fitted.means.priors)):
+        return {}
+
+    def drawn(prior: Prior) -> Array:
+        return prior.ppf(rng.random(PRIOR_DRAWS))
+
+    coefficients = np.stack([drawn(prior) for prior in fitted.means.priors])
+    known = getattr(fitted.model, "tau_fixed", None)
+    of_spreads = {name: drawn(prior) for name, prior in named.items() if name.startswith(("tau", "gamma"))}
+    if known is not None:
+        of_spreads["tau"] = np.full(PRIOR_DRAWS, known)
+    empty = np.zeros((fitted.effects.k, 0)).T
+    some = Draws(of_spreads, coefficients, empty, np.zeros(PRIOR_DRAWS))
+    replicates = _estimates(fitted, some, (fitted.means.X @ coefficients).T, rng)[2]
+    posterior, _ = _posterior(fitted, some)
+    del posterior["theta"]
+    return {
+        "prior": _shaped(posterior, (1, PRIOR_DRAWS)),
+        "prior_predictive": _shaped({"y": replicates}, (1, PRIOR_DRAWS)),
+    }
+
+
+def _shaped(flat: Mapping[str, Array], shape: tuple[int, int]) -> dict[str, Array]:
+    return {name: values.reshape(*shape, *values.shape[1:]) for name, values in flat.items()}

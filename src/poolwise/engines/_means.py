@@ -1,0 +1,147 @@
+"""The mean effects of a model as linear combinations of coefficients: design, priors, names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.design import Design, matrix
+from poolwise.effects import Effects
+from poolwise.errors import ModelError
+from poolwise.model import CommonEffect, LocationScale, MetaRegression, Model, RandomEffects, Subgroups, ThreeLevel
+from poolwise.priors import Flat, Normal, Prior
+
+Array = NDArray[np.float64]
+NO_SINGLE_MEAN = "with moderators there is no single mean effect; pw.predict(result, at=...) gives it at their values"
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Means:
+    """Mean effects X beta.
+
+    Attributes
+    ----------
+    X : ndarray
+        Design, shape (k, p).
+    priors : tuple of Prior
+        One for each coefficient.
+    linear : mapping of str to ndarray
+        Weights of the coefficients in each named mean effect or contrast, shape (p,).
+    new : mapping of str to ndarray
+        The same for the true effects in new studies.
+    design : Design, optional
+        What X was made from, where there are moderators.
+    absent : mapping of str to str
+        Why a quantity that other models have is not here.
+    """
+
+    X: Array
+    priors: tuple[Prior, ...]
+    linear: Mapping[str, Array]
+    new: Mapping[str, Array]
+    design: Design | None = None
+    absent: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def p(self) -> int:
+        """Number of coefficients."""
+        return self.X.shape[1]
+
+    @property
+    def proper(self) -> bool:
+        """Whether every coefficient has a proper prior."""
+        return all(prior.proper for prior in self.priors)
+
+    def normal_priors(self) -> tuple[Array, Array]:
+        """Means and standard deviations of normal priors, infinite for flat ones, shape (p,) each.
+
+        Raises
+        ------
+        ModelError
+            For a prior that is neither.
+        """
+        names = list(self.linear)
+        pairs = [normal_prior(prior, names[j]) for j, prior in enumerate(self.priors)]
+        b, s = np.array(pairs, dtype=float).T
+        return b, s
+
+
+def normal_prior(prior: Prior, name: str = "mu") -> tuple[float, float]:
+    """Mean and sd of a prior on a coefficient; an infinite sd for the flat one."""
+    if isinstance(prior, Flat):
+        return 0.0, np.inf
+    if isinstance(prior, Normal):
+        return prior.mean, prior.sd
+    raise ModelError(f"{name} ~ {prior} is not supported by Exact", "Normal or Flat")
+
+
+def means(effects: Effects, model: Model) -> Means:
+    """The mean effects of a model whose priors are explicit.
+
+    Parameters
+    ----------
+    effects : Effects
+    model : Model
+        Any but JointOutcomes, whose outcomes each have a mean.
+
+    Returns
+    -------
+    Means
+    """
+    match model:
+        case CommonEffect(mu=Prior() as mu):
+            return Means(np.ones((effects.k, 1)), (mu,), {"mu": np.ones(1)}, {}, absent=NO_SPREAD)
+        case RandomEffects(mu=Prior() as mu) | ThreeLevel(mu=Prior() as mu):
+            return Means(np.ones((effects.k, 1)), (mu,), {"mu": np.ones(1)}, {"theta_new": np.ones(1)})
+        case MetaRegression(beta=Mapping() as beta) | LocationScale(beta=Mapping() as beta):
+            return _regression(model.design(effects), beta)
+        case Subgroups(mu=Prior() as mu):
+            return _subgroups(effects, model.by, mu)
+        case _:
+            raise ModelError(f"{model!r} is not a model with priors on its mean effects")
+
+
+NO_SPREAD = dict.fromkeys(("tau", "tau2", "theta_new"), "a common effect has no spread between studies")
+
+
+def _regression(design: Design, beta: Mapping[str, Prior]) -> Means:
+    unit = np.eye(design.p)
+    linear = {f"beta[{name}]": unit[j] for j, name in enumerate(design.names)}
+    priors = tuple(beta[name] for name in design.names)
+    absent = dict.fromkeys(("mu", "theta_new"), NO_SINGLE_MEAN)
+    return Means(design.X, priors, linear, {}, design, absent)
+
+
+def _subgroups(effects: Effects, by: str, mu: Prior) -> Means:
+    levels, X = level_columns(effects, by)
+    unit = np.eye(len(levels))
+    linear = {f"mu[{level}]": unit[j] for j, level in enumerate(levels)}
+    for j, level in enumerate(levels[1:], start=1):
+        linear[f"mu[{level}] - mu[{levels[0]}]"] = unit[j] - unit[0]
+    new = {f"theta_new[{level}]": unit[j] for j, level in enumerate(levels)}
+    absent = dict.fromkeys(("mu", "theta_new"), "each subgroup has its own: mu[...], theta_new[...]")
+    return Means(X, (mu,) * len(levels), linear, new, absent=absent)
+
+
+def level_columns(effects: Effects, by: str) -> tuple[tuple[str, ...], Array]:
+    """The levels of a moderator, and a column of 0 and 1 for each, shape (k, L).
+
+    Raises
+    ------
+    InputError
+        For a moderator that does not exist, misses values or is constant.
+    """
+    made = matrix(effects, [by])
+    known = made.levels.get(by)
+    if known is None:
+        raise ModelError(
+            f"the moderator '{by}' is numeric", "words, whose levels are the subgroups", f"MetaRegression(['{by}'])"
+        )
+    values = effects.moderators[by].astype(str).to_numpy()
+    levels = tuple(str(level) for level in known)
+    return levels, np.stack([values == level for level in levels], axis=1).astype(float)
