@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines._heterogeneity import known_tau, typical_variance
+from poolwise.engines._heterogeneity import known, known_tau, typical_variance
 from poolwise.errors import ModelError
 from poolwise.exact.jobs import Studies, TauPriors
 from poolwise.exact.limit_error import limit_error
@@ -20,7 +20,7 @@ from poolwise.exact.tau_posterior import TauPosterior, tau_posterior
 from poolwise.laws import TransformedLaw
 from poolwise.model import CommonEffect, RandomEffects
 from poolwise.moments import highest_moment
-from poolwise.priors import Flat, Normal, Prior
+from poolwise.priors import Fixed, Flat, Normal, Prior
 from poolwise.quantities import IntervalKind, Posterior, Quantity
 
 Array = NDArray[np.float64]
@@ -40,7 +40,9 @@ class Fitted:
     limit_error: float
 
     def mu(self) -> NormalMixture:
-        """The posterior of mu."""
+        """The posterior of mu; one component without spread where the model states mu."""
+        if isinstance(self.model.mu, Fixed):
+            return NormalMixture(np.ones(1), np.array([self.model.mu.value]), np.zeros(1))
         if self.posterior is not None:
             return self.posterior.mu
         _, mean, sd = self._given_known_tau()
@@ -63,7 +65,7 @@ class Fitted:
 
     def quantities(self, kind: IntervalKind) -> dict[str, Quantity]:
         """The named quantities of the result."""
-        out: dict[str, Quantity] = {"mu": Posterior(self.mu(), kind)}
+        out: dict[str, Quantity] = {"mu": _quantity(self.mu(), kind)}
         if isinstance(self.model, CommonEffect):
             return out
         vt = typical_variance(self.effects.v)
@@ -75,17 +77,24 @@ class Fitted:
             out["tau2"] = Posterior(_tau2_law(tau), kind)
             if self.effects.k > 1:
                 out["I2"] = Posterior(_i2_law(tau, vt), kind)
-        out["theta_new"] = Posterior(self.theta_new(), kind)
+        out["theta_new"] = _quantity(self.theta_new(), kind)
         return out
 
-    def weights(self) -> Array:
-        """Posterior mean share of each study in mu_hat, shape (k,)."""
+    def study(self, i: int, kind: IntervalKind) -> Quantity:
+        """The true effect in study i as a quantity of the result."""
+        return _quantity(self.theta(i), kind)
+
+    def weights(self) -> dict[str, float]:
+        """Posterior mean share of each study in mu_hat, by label; none where the model states mu."""
+        if isinstance(self.model.mu, Fixed):
+            return {}
         if self.posterior is None:
             weight, tau = np.ones(1), np.array([self.tau_known])
         else:
             weight, tau, _, _ = self.posterior.only
         shares = 1.0 / (self.effects.v + tau[:, None] ** 2)
-        return weight @ (shares / shares.sum(axis=1, keepdims=True)) / weight.sum()
+        mean = weight @ (shares / shares.sum(axis=1, keepdims=True)) / weight.sum()
+        return dict(zip(self.effects.labels, mean.tolist(), strict=True))
 
     def log_evidence(self) -> float:
         """Log marginal likelihood; NaN under an improper prior."""
@@ -115,6 +124,8 @@ class Fitted:
         tau = np.full(size, self.tau_known) if self.posterior is None else TauLaw(self.posterior).sample(size, rng)
         _, mean, sd = self.studies.given_tau(np.zeros(1, dtype=np.intp), tau[None])[:, 0]
         mu = mean + self.studies.offset[0] + sd * rng.standard_normal(size)
+        if isinstance(self.model.mu, Fixed):
+            mu = np.full(size, self.model.mu.value)
         if isinstance(self.model, CommonEffect):
             return {"mu": mu}
         square = tau[:, None] ** 2
@@ -148,12 +159,19 @@ def quadrature(effects: Effects, model: CommonEffect | RandomEffects, tolerance:
 
 
 def normal_prior(mu: Prior) -> tuple[float, float]:
-    """Mean and sd of the prior on mu; an infinite sd for the flat one."""
+    """Mean and sd of the prior on mu; an infinite sd for the flat one, 0 for a known mu."""
     if isinstance(mu, Flat):
         return 0.0, np.inf
+    if isinstance(mu, Fixed):
+        return mu.value, 0.0
     if isinstance(mu, Normal):
         return mu.mean, mu.sd
-    raise ModelError(f"mu ~ {mu} is not supported by Exact", "Normal or Flat")
+    raise ModelError(f"mu ~ {mu} is not supported by Exact", "Normal, Flat or Fixed")
+
+
+def _quantity(law: NormalMixture, kind: IntervalKind) -> Quantity:
+    """A posterior, or the known value that a law without any spread is."""
+    return Posterior(law, kind) if law.spread.any() else known(float(law.centre[0]))
 
 
 def _tau2_law(tau: TauLaw) -> TransformedLaw:

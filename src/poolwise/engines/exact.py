@@ -14,7 +14,7 @@ from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
 from poolwise.model import CommonEffect, Model, RandomEffects, prior_words, remarks
 from poolwise.moments import missing_moments, refuse_improper
-from poolwise.quantities import ByStudy, IntervalKind, Posterior
+from poolwise.quantities import ByStudy, IntervalKind, Quantity
 from poolwise.result import Finding, FitReport, Result
 from poolwise.settings import check_whole
 
@@ -112,7 +112,7 @@ class Exact:
             interval_kind=f"credible ({self.kind})",
             quantities=fitted.quantities(self.kind),
             studies=ByStudy(effects.labels, partial(_study, fitted, self.kind)),
-            weights=dict(zip(effects.labels, fitted.weights().tolist(), strict=True)),
+            weights=fitted.weights(),
             report=report,
             prior=prior_words(resolved),
             evidence=fitted.log_evidence(),
@@ -121,8 +121,8 @@ class Exact:
         return replace(result, tree=_Tree(fitted, self, result.label))
 
 
-def _study(fitted: Fitted, kind: IntervalKind, row: int) -> Posterior:
-    return Posterior(fitted.theta(row), kind)
+def _study(fitted: Fitted, kind: IntervalKind, row: int) -> Quantity:
+    return fitted.study(row, kind)
 
 
 @final

@@ -29,7 +29,8 @@ class Studies:
     offset : ndarray
         What was subtracted from y, shape (n,) or (1,).
     m0, s0 : ndarray
-        Centred mean and the sd of the prior on mu, shape (n,) or (1,); s0 = inf for the flat prior.
+        Centred mean and the sd of the prior on mu, shape (n,) or (1,); s0 = inf for the flat prior
+        and 0 for a known mu.
     """
 
     y: Array

@@ -23,7 +23,7 @@ def limit_error(posterior: TauPosterior) -> float:
     On each panel, density x Phi((limit - mean) / sd) is expanded in Legendre polynomials; the size of its
     last coefficients bounds what the quadrature misses of F(limit). The mass of the prior beyond the panels
     is missing from every F. F' turns both into an error of the limit, in units of half the 95 % interval.
-    Of many studies the most precise and the most remote ones stand for all.
+    Of many studies the most precise and the most remote ones stand for all. A known mu has no limits.
 
     Parameters
     ----------
@@ -41,12 +41,16 @@ def limit_error(posterior: TauPosterior) -> float:
     theta = [
         posterior.theta_given_tau(i, tau, mean, sd) for i in _telling(posterior, float((panels.mass * mean).sum()))
     ]
-    centre = np.stack([mean, mean, *(one for one, _ in theta)])
-    spread = np.stack([sd, np.hypot(sd, tau), *(one for _, one in theta)])
-    own = np.stack([_points(law) for law in (posterior.mu, posterior.theta_new)])
-    points = np.concatenate([own - posterior.studies.offset[0], _by_moments(panels.mass, centre[2:], spread[2:])])
+    of_mean = [] if posterior.studies.s0[0] == 0.0 else [(posterior.mu, sd)]
+    of_mean.append((posterior.theta_new, np.hypot(sd, tau)))
+    centre = np.stack([*(mean for _ in of_mean), *(one for one, _ in theta)])
+    spread = np.stack([*(one for _, one in of_mean), *(one for _, one in theta)])
+    own = np.stack([_points(law) for law, _ in of_mean]) - posterior.studies.offset[0]
+    m = len(of_mean)
+    points = np.concatenate([own, _by_moments(panels.mass, centre[m:], spread[m:])])
     z = (points[:, :, None, None] - centre[:, None]) / spread[:, None]
-    slope = (np.exp(-0.5 * z * z) / spread[:, None] * panels.mass).sum(axis=(2, 3)) / np.sqrt(2.0 * np.pi)
+    with np.errstate(over="ignore"):  # at and beside a component that is all but a point
+        slope = (np.exp(-0.5 * z * z) / spread[:, None] * panels.mass).sum(axis=(2, 3)) / np.sqrt(2.0 * np.pi)
     tails = np.abs((density * ndtr(z)) @ TO_COEFFICIENTS[:, -3:]).max(axis=-1) @ half / ORDER
     unit = 0.5 * (points[:, 2] - points[:, 0])
     missed = tails + _beyond(posterior)

@@ -30,6 +30,7 @@ _OFFSETS = np.concatenate(
     ]
 )
 SHARPER = 4.0  # panels resolve what changes within this many times less than their first length
+KNOWN_MEAN_REACH = 1e-6  # c over the problem's scale with mu known: theta | tau shrinks to a point as tau does
 LOG_NODES_REACH = 1e-150  # c over the problem's scale where a prior needs nodes on log tau
 FARTHEST = 1e140  # largest tau over the problem's scale; its square must not overflow
 NEGLIGIBLE = 1e-18  # nodes with less probability change nothing in double precision
@@ -99,7 +100,7 @@ class TauPosterior:
 
     @cached_property
     def mu(self) -> NormalMixture:
-        """The posterior of mu of a single job."""
+        """The posterior of mu of a single job; a known mu has none."""
         weight, _, mean, sd = self.only
         proper = bool(np.isfinite(self.studies.s0[0]))
         return NormalMixture(weight, mean, sd, 2 if proper else min(int(self.moments[0]), 2))
@@ -181,13 +182,16 @@ def _coordinate(studies: Studies, priors: TauPriors, n: int) -> tuple[Array, Arr
     """Scale of the problem, unit c of the coordinate and first panel edges of each job."""
     smallest = np.broadcast_to(np.sqrt(studies.v.min(axis=1)), (n,))
     # mu and theta_i given tau change where tau is about sd(mu | tau = 0)
-    narrowest = ((1.0 / studies.v).sum(axis=1) + studies.s0**-2.0) ** -0.5
+    known = np.broadcast_to(studies.s0 == 0.0, (n,))
+    prior_sd = np.where(studies.s0 > 0.0, studies.s0, np.inf)  # a known mu does not change with tau
+    narrowest = ((1.0 / studies.v).sum(axis=1) + prior_sd**-2.0) ** -0.5
     unit = np.minimum(np.minimum(smallest, priors.medians()), SHARPER * narrowest)
     log_nodes = np.broadcast_to(priors.need_log_nodes(), (n,))
     lowest, upper = priors.ends()
-    c = np.where(log_nodes, unit * LOG_NODES_REACH, unit)
-    offsets = np.concatenate([-_OFFSETS[:0:-1], _OFFSETS]) if log_nodes.any() else _OFFSETS
-    middle = np.where(log_nodes, np.arcsinh(unit / c), 0.0)
+    c = unit * np.where(log_nodes, LOG_NODES_REACH, np.where(known, KNOWN_MEAN_REACH, 1.0))
+    both_ways = log_nodes | known
+    offsets = np.concatenate([-_OFFSETS[:0:-1], _OFFSETS]) if both_ways.any() else _OFFSETS
+    middle = np.where(both_ways, np.arcsinh(unit / c), 0.0)
     with np.errstate(over="ignore"):
         last = np.arcsinh(np.minimum(upper, unit * FARTHEST) / c)
         first = np.arcsinh(np.broadcast_to(lowest, (n,)) / c)
