@@ -16,7 +16,7 @@ from poolwise.exact.jobs import Studies, TauPriors
 from poolwise.exact.limit_error import limit_error
 from poolwise.exact.mixture import NormalMixture
 from poolwise.exact.tau_law import TauLaw
-from poolwise.exact.tau_posterior import TauPosterior, tau_posterior
+from poolwise.exact.tau_posterior import TauPosterior, log_density_of_mean, tau_posterior
 from poolwise.laws import TransformedLaw
 from poolwise.model import CommonEffect, RandomEffects
 from poolwise.moments import highest_moment
@@ -105,6 +105,13 @@ class Fitted:
         if self.posterior is not None:
             return float(self.posterior.panels.log_total[0])
         return self._given_known_tau()[0]
+
+    def log_density_of_mu(self, at: float) -> float:
+        """Log posterior density of mu at one value, finite however remote the value is."""
+        if self.posterior is not None:
+            return log_density_of_mean(self.posterior, at)
+        _, mean, sd = self._given_known_tau()
+        return float(-0.5 * ((at - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2.0 * np.pi))
 
     def diagnostics(self) -> dict[str, float]:
         """What the quadrature watched."""

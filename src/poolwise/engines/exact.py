@@ -121,6 +121,24 @@ class Exact:
         return replace(result, tree=_Tree(fitted, self, result.label))
 
 
+def log_density_of_mu(result: Result, at: float) -> float:
+    """Log posterior density of mu at one value, of an exact result with a prior on mu.
+
+    Parameters
+    ----------
+    result : Result
+        Of `Exact`.
+    at : float
+        On the analysis scale; however remote, the answer is finite.
+
+    Returns
+    -------
+    float
+    """
+    assert isinstance(result.native, Fitted)
+    return result.native.log_density_of_mu(at)
+
+
 def _study(fitted: Fitted, kind: IntervalKind, row: int) -> Quantity:
     return fitted.study(row, kind)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from poolwise.exact.jobs import Studies, TauPriors
 from poolwise.exact.mixture import NormalMixture
 from poolwise.exact.panels import Panels
-from poolwise.exact.refine import integrate
+from poolwise.exact.refine import Evaluate, integrate
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -155,9 +155,60 @@ def tau_posterior(
     """
     n = len(moments)
     unit, c, edges = _coordinate(studies, priors, n)
-    lowest, upper = (np.broadcast_to(end, (n,))[:, None] for end in priors.ends())
+    lowest = np.broadcast_to(priors.ends()[0], (n,))
     for _ in range(halvings):
         edges = np.sort(np.concatenate([edges, 0.5 * (edges[:, 1:] + edges[:, :-1])], axis=1), axis=1)
+
+    def reference(job: Ints, x: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            log_tau = np.log(-np.expm1(-2.0 * x)) + x
+        return np.where(moments[job][:, None] > 0, moments[job][:, None] * log_tau, 0.0)
+
+    panels = integrate(_integrand(studies, priors, c), edges, reference, tolerance, _slack(studies, n))
+    reach = np.stack([np.maximum(c, lowest), c * np.sinh(edges[:, -1])])
+    return TauPosterior(studies, priors, unit, c, reach, panels, moments)
+
+
+def log_density_of_mean(posterior: TauPosterior, mu: float, tolerance: float = 1e-10) -> float:
+    """Log posterior density of mu at one value, finite however remote the value is.
+
+    log p(mu | y) = log of the integral of p(mu | tau, y) p(tau | y) over tau. Far from its centre the density of mu
+    is carried by values of tau that have next to no posterior probability, where the posterior's own panels are
+    coarse or absent; so the product is integrated on panels of its own.
+
+    Parameters
+    ----------
+    posterior : TauPosterior
+        With one job and a prior on mu, normal or flat.
+    mu : float
+        Where, on the scale of the estimates.
+    tolerance : float
+        As in `tau_posterior`.
+
+    Returns
+    -------
+    float
+    """
+    studies, priors, n = posterior.studies, posterior.priors, 1
+    _, c, edges = _coordinate(studies, priors, n)
+    joint = _integrand(studies, priors, c)
+    at = mu - studies.offset[0]
+
+    def evaluate(job: Ints, x: Array) -> Array:
+        values = joint(job, x)
+        values[0] += -0.5 * ((at - values[1]) / values[2]) ** 2 - np.log(values[2]) - 0.5 * np.log(2.0 * np.pi)
+        return values
+
+    def alone(job: Ints, x: Array) -> Array:
+        return np.zeros_like(x)
+
+    panels = integrate(evaluate, edges, alone, tolerance, _slack(studies, n))
+    return float(panels.log_total[0] - posterior.panels.log_total[0])
+
+
+def _integrand(studies: Studies, priors: TauPriors, c: Array) -> Evaluate:
+    """Log density of x, and mean and sd of mu given tau, as `integrate` asks for them."""
+    lowest, upper = (np.broadcast_to(end, c.shape)[:, None] for end in priors.ends())
 
     def evaluate(job: Ints, x: Array) -> Array:
         tau = np.clip(c[job][:, None] * np.sinh(x), lowest[job], upper[job])  # rounding may leave the support
@@ -166,16 +217,12 @@ def tau_posterior(
         values[0] += priors.log_density(job, tau) + jacobian
         return values
 
-    def reference(job: Ints, x: Array) -> Array:
-        with np.errstate(divide="ignore"):
-            log_tau = np.log(-np.expm1(-2.0 * x)) + x
-        return np.where(moments[job][:, None] > 0, moments[job][:, None] * log_tau, 0.0)
+    return evaluate
 
-    k = np.isfinite(studies.v).sum(axis=1)
-    slack = np.broadcast_to(2.0 * k, (n,)).astype(float)
-    panels = integrate(evaluate, edges, reference, tolerance, slack)
-    reach = np.stack([np.maximum(c, lowest[:, 0]), c * np.sinh(edges[:, -1])])
-    return TauPosterior(studies, priors, unit, c, reach, panels, moments)
+
+def _slack(studies: Studies, n: int) -> Array:
+    """Nats by which a coarse look may underestimate a panel, shape (n,)."""
+    return np.broadcast_to(2.0 * np.isfinite(studies.v).sum(axis=1), (n,)).astype(float)
 
 
 def _coordinate(studies: Studies, priors: TauPriors, n: int) -> tuple[Array, Array, Array]:
