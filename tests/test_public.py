@@ -15,7 +15,8 @@ HEAVY = (
 def test_the_names_are_these():
     assert sorted(pw.__all__, key=str.casefold) == sorted(
         [
-            "ClosedForm", "CommonEffect", "Effects", "Exact", "JointOutcomes", "LocationScale", "MetaRegression",
+            "average", "BayesFactor", "bayes_factor", "ClosedForm", "CommonEffect",
+            "Effects", "Exact", "JointOutcomes", "LocationScale", "MetaRegression",
             "NUTS",
             "Subgroups", "ThreeLevel", "PoolwiseError", "PoolwiseWarning",
             "RandomEffects", "Result", "Scale", "checks", "compare", "datasets", "design", "fit", "fit_batch",

@@ -39,12 +39,16 @@ from poolwise.tables import compare, summary
 if TYPE_CHECKING:
     from poolwise import checks, datasets, plot
     from poolwise.analysis import load_analysis, run
+    from poolwise.evidence import BayesFactor, average, bayes_factor
 
 __version__ = "0.1.0"
 
 # Loaded when first asked for: whole analyses, pictures and data sets cost more than `import poolwise` may.
 _LAZY = {
     "checks": ("poolwise.checks", None),
+    "BayesFactor": ("poolwise.evidence", "BayesFactor"),
+    "average": ("poolwise.evidence", "average"),
+    "bayes_factor": ("poolwise.evidence", "bayes_factor"),
     "datasets": ("poolwise.datasets", None),
     "plot": ("poolwise.plot", None),
     "load_analysis": ("poolwise.analysis", "load_analysis"),
@@ -53,6 +57,7 @@ _LAZY = {
 
 __all__ = [
     "NUTS",
+    "BayesFactor",
     "ClosedForm",
     "CommonEffect",
     "Effects",
@@ -67,6 +72,8 @@ __all__ = [
     "Scale",
     "Subgroups",
     "ThreeLevel",
+    "average",
+    "bayes_factor",
     "checks",
     "compare",
     "datasets",

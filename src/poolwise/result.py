@@ -116,7 +116,8 @@ class Result:
     studies : mapping of str to Quantity
         Shrunken study effects theta_i by study label.
     weights : mapping of str to float
-        Share of each study in the mean effect, as fractions; posterior means for the Bayesian engines.
+        Share of each study in the mean effect, as fractions; posterior means for the Bayesian engines;
+        empty where the model states the mean effect.
     report : FitReport
         How the fit went.
     prior : str

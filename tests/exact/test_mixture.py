@@ -95,3 +95,13 @@ def test_quantiles_are_remembered_for_this_mixture_only():
     assert len(one.known) < 100
     np.testing.assert_array_equal(one.ppf(np.array([0.5, 0.1])), first[::-1])
     assert one.cdf(np.array([60.0]))[0] == 1.0
+
+
+def test_quantiles_of_a_mixture_of_a_near_point_and_a_very_wide_law():
+    weight, spread = np.array([0.2, 0.8 - 1e-30, 1e-30]), np.array([1e-150, 1.0, 1e100])
+    law = NormalMixture(weight, np.full(3, 0.3), spread)
+    below, above = np.array([0.001, 0.1, 0.35]), np.array([0.65, 0.975])
+    wide = stats.norm(0.3, 1.0)  # beside the point it holds all but the point's 0.2
+    np.testing.assert_allclose(law.ppf(below), wide.ppf(below / 0.8), rtol=INVERSION)
+    np.testing.assert_allclose(law.ppf(above), wide.ppf((above - 0.2) / 0.8), rtol=INVERSION)
+    assert law.ppf(np.array([0.45])) == pytest.approx(0.3, abs=1e-15)

@@ -49,8 +49,8 @@ EDGE = math.log(2.5)  # where the uniform prior ends; an adaptive rule should no
 class Oracle:
     """Posterior of (mu, tau) for one table.
 
-    m0, s0: normal prior on mu, s0 = inf for the flat one. nats: how far below its maximum the density ends; moments of
-    heavy tails need more than probabilities do.
+    m0, s0: normal prior on mu, s0 = inf for the flat one, s0 = 0 for mu known to be m0. nats: how far
+    below its maximum the density ends; moments of heavy tails need more than probabilities do.
     """
 
     y: np.ndarray
@@ -79,6 +79,8 @@ class Oracle:
         log_det = np.linalg.slogdet(covariance)[1]
         residual = self.y - self.m0
         log_lik = -0.5 * (k * math.log(2 * math.pi) + log_det + residual @ np.linalg.solve(covariance, residual))
+        if self.s0 == 0.0:
+            return log_lik, self.m0, 0.0
         precision = information + 1 / self.s0**2
         mean = (ones @ inverse @ self.y + self.m0 / self.s0**2) / precision
         return log_lik, mean, 1 / math.sqrt(precision)
@@ -140,7 +142,7 @@ class Oracle:
         def inside(t: float) -> float:
             _, mean, sd = self.given_tau(t)
             pull = self.v[i] / (self.v[i] + t * t)
-            spread = math.sqrt((1 - pull) * self.v[i] + (pull * sd) ** 2)
+            spread = math.hypot(t * math.sqrt(pull), pull * sd)  # of v_i t^2 / (v_i + t^2) + (pull sd)^2
             return _phi(x, pull * mean + (1 - pull) * self.y[i], spread)
 
         return self.integral(inside) / self.total

@@ -18,7 +18,7 @@ from poolwise.engines.exact import Exact
 from poolwise.errors import ModelError, listing
 from poolwise.model import RandomEffects
 from poolwise.prior_catalogue import Entry, panel
-from poolwise.priors import Prior
+from poolwise.priors import Fixed, Prior
 from poolwise.quantities import Posterior
 from poolwise.result import Result
 from poolwise.scale import Scale
@@ -157,6 +157,8 @@ def prior_panel(
     priors = tuple(priors) if isinstance(priors, Iterable) else priors
     if priors is not None and (isinstance(priors, Prior) or not all(isinstance(one, Prior) for one in priors)):
         raise ModelError(f"priors is {priors!r}", "a list of priors", "priors=[HalfNormal(0.5), HalfCauchy(0.5)]")
+    if isinstance(mu, Fixed):
+        raise ModelError(f"mu ~ {mu} is known, and the panel asks what is known of mu", "a prior on mu")
     check_prob(prob)
     entries = (
         panel(effects.scale.name, effects.outcomes)

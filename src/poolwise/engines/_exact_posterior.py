@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
+from poolwise.engines._heterogeneity import known
 from poolwise.engines._means import Means
 from poolwise.exact.box_posterior import BoxPosterior
 from poolwise.exact.mixture import NormalMixture
 from poolwise.exact.mixtures import Mixtures
 from poolwise.exact.tau_law import TauLaw
-from poolwise.exact.tau_posterior import TauPosterior
+from poolwise.exact.tau_posterior import TauPosterior, log_density_of_mean
 from poolwise.model import Model
+from poolwise.priors import Fixed
 from poolwise.quantities import IntervalKind, Law, Posterior, Quantity
 
 Array = NDArray[np.float64]
@@ -94,15 +96,31 @@ class Fitted:
     spreads: Mapping[str, Law | Quantity]
     shares: Array
     evidence: float
-    absent: Mapping[str, str] = field(default_factory=dict)
 
     def quantities(self, kind: IntervalKind) -> dict[str, Quantity]:
         """The named quantities of the result."""
-        out: dict[str, Quantity] = {
-            name: Posterior(self.nodes.linear(c), kind) for name, c in self.means.linear.items()
-        }
+        out = {name: _mixture(self.nodes.linear(c), kind) for name, c in self.means.linear.items()}
         out |= {name: _as_quantity(one, kind) for name, one in self.spreads.items()}
-        return out | {name: Posterior(self.nodes.new(c), kind) for name, c in self.means.new.items()}
+        return out | {name: _mixture(self.nodes.new(c), kind) for name, c in self.means.new.items()}
+
+    def study(self, i: int, kind: IntervalKind) -> Quantity:
+        """The true effect in study i as a quantity of the result."""
+        return _mixture(self.nodes.theta(i), kind)
+
+    def weights(self) -> dict[str, float]:
+        """Posterior mean share of each study in the mean effect, by label; none where the model states the mean."""
+        if all(isinstance(prior, Fixed) for prior in self.means.priors):
+            return {}
+        return dict(zip(self.effects.labels, self.shares.tolist(), strict=True))
+
+    def log_density_of_mu(self, at: float) -> float:
+        """Log posterior density of mu at one value, finite however remote the value is."""
+        if isinstance(self.source, TauPosterior):
+            return log_density_of_mean(self.source, at)
+        assert isinstance(self.source, Mixtures)
+        law = self.source.linear()
+        mean, sd = float(law.centre[0]), float(law.spread[0])
+        return float(-0.5 * ((at - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2.0 * np.pi))
 
     def diagnostics(self) -> dict[str, float]:
         """What the quadrature watched."""
@@ -148,3 +166,8 @@ class Fitted:
 
 def _as_quantity(one: Law | Quantity, kind: IntervalKind) -> Quantity:
     return one if isinstance(one, Quantity) else Posterior(one, kind)
+
+
+def _mixture(law: NormalMixture, kind: IntervalKind) -> Quantity:
+    """A posterior, or the known value that a law without any spread is."""
+    return Posterior(law, kind) if law.spread.any() else known(float(law.centre[0]))

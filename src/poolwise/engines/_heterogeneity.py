@@ -48,9 +48,12 @@ def typical_variance(v: NDArray[np.float64], X: NDArray[np.float64] | None = Non
 def known_tau(tau: float, typical: float) -> dict[str, Quantity]:
     """Tau, tau2 and I2 of a model that states tau: estimates without error; no I2 for one study."""
     values = {"tau": tau, "tau2": tau**2, "I2": tau**2 / (tau**2 + typical)}
-    return {
-        name: Estimate(value, 0.0, _Fixed(value), "fixed") for name, value in values.items() if not math.isnan(value)
-    }
+    return {name: known(value) for name, value in values.items() if not math.isnan(value)}
+
+
+def known(value: float) -> Estimate:
+    """A quantity whose value the model states: an estimate without error."""
+    return Estimate(value, 0.0, _Fixed(value), "fixed")
 
 
 @final

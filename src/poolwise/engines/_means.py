@@ -13,7 +13,7 @@ from poolwise.design import Design, matrix
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
 from poolwise.model import CommonEffect, LocationScale, MetaRegression, Model, RandomEffects, Subgroups, ThreeLevel
-from poolwise.priors import Flat, Normal, Prior
+from poolwise.priors import Fixed, Flat, Normal, Prior
 
 Array = NDArray[np.float64]
 NO_SINGLE_MEAN = "with moderators there is no single mean effect; pw.predict(result, at=...) gives it at their values"
@@ -72,12 +72,14 @@ class Means:
 
 
 def normal_prior(prior: Prior, name: str = "mu") -> tuple[float, float]:
-    """Mean and sd of a prior on a coefficient; an infinite sd for the flat one."""
+    """Mean and sd of a prior on a coefficient; an infinite sd for the flat one, 0 for a known value."""
     if isinstance(prior, Flat):
         return 0.0, np.inf
+    if isinstance(prior, Fixed):
+        return prior.value, 0.0
     if isinstance(prior, Normal):
         return prior.mean, prior.sd
-    raise ModelError(f"{name} ~ {prior} is not supported by Exact", "Normal or Flat")
+    raise ModelError(f"{name} ~ {prior} is not supported by Exact", "Normal, Flat or Fixed")
 
 
 def means(effects: Effects, model: Model) -> Means:

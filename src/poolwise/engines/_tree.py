@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from poolwise.arviz_bridge import to_datatree
 from poolwise.effects import Effects
 from poolwise.engines._versions import versions
+from poolwise.errors import MissingQuantityError
 from poolwise.model import CommonEffect, Model, RandomEffects, prior_words
-from poolwise.priors import Prior
+from poolwise.priors import Fixed, Prior
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -79,25 +80,32 @@ def draws_tree(
     -------
     xarray.DataTree
         Groups posterior, sample_stats (if any), log_likelihood, log_prior, posterior_predictive, prior and
-        prior_predictive (one chain, if every prior is proper), observed_data and constant_data. A known tau
-        is constant data, not a draw.
+        prior_predictive (one chain, if every prior is proper), observed_data and constant_data. A known mu or
+        tau is constant data, not a draw.
+
+    Raises
+    ------
+    MissingQuantityError
+        When the model leaves nothing unknown.
     """
-    known_tau = model.tau_fixed if isinstance(model, RandomEffects) else None
-    kept = {name: draws for name, draws in posterior.items() if known_tau is None or name != "tau"}
+    known = _known(model)
+    kept = {name: draws for name, draws in posterior.items() if name not in known}
+    if not kept:
+        raise MissingQuantityError(f"'{label}' has nothing to draw: its model states mu", "a model with an unknown")
     mean = posterior["mu"][..., None]
     sd = _marginal_sd(effects, posterior)
     replicates = mean + sd * rng.standard_normal(sd.shape)
     log_likelihood = -0.5 * ((effects.y - mean) / sd) ** 2 - np.log(sd) - 0.5 * _LOG_2PI
-    constant = {"se": effects.se} | ({} if known_tau is None else {"tau": np.asarray(known_tau)})
+    constant = {"se": effects.se} | {name: np.asarray(value) for name, value in known.items()}
     groups: dict[str, Mapping[str, NDArray]] = {
         "posterior": kept,
         "log_likelihood": {"y": log_likelihood},
-        "log_prior": _log_prior(model, posterior),
         "posterior_predictive": {"y": replicates},
         "observed_data": {"y": effects.y},
         "constant_data": constant,
     }
-    groups |= _prior_groups(effects, model, rng)
+    log_prior = _log_prior(model, posterior)
+    groups |= ({"log_prior": log_prior} if log_prior else {}) | _prior_groups(effects, model, rng)
     if sample_stats:
         groups["sample_stats"] = sample_stats
     dims = dict.fromkeys(("y", "theta", "se"), ("study",))
@@ -126,15 +134,24 @@ def _prior_groups(
     if not all(prior.proper for prior in priors.values()):
         return {}
     drawn = {name: prior.ppf(rng.random((1, PRIOR_DRAWS))) for name, prior in priors.items()}
-    tau = drawn.get("tau", np.full((1, PRIOR_DRAWS), getattr(model, "tau_fixed", None) or 0.0))
+    stated = {"tau": 0.0} | _known(model)
+    mu, tau = (drawn[name] if name in drawn else np.full((1, PRIOR_DRAWS), stated[name]) for name in ("mu", "tau"))
     if isinstance(model, RandomEffects):
-        drawn["theta_new"] = drawn["mu"] + tau * rng.standard_normal(tau.shape)
+        drawn["theta_new"] = mu + tau * rng.standard_normal(tau.shape)
     sd = np.hypot(effects.se, tau[..., None])
-    return {"prior": drawn, "prior_predictive": {"y": drawn["mu"][..., None] + sd * rng.standard_normal(sd.shape)}}
+    return {"prior": drawn, "prior_predictive": {"y": mu[..., None] + sd * rng.standard_normal(sd.shape)}}
+
+
+def _known(model: CommonEffect | RandomEffects) -> dict[str, float]:
+    """What the model states instead of giving it a prior."""
+    known = {} if not isinstance(model.mu, Fixed) else {"mu": model.mu.value}
+    tau = model.tau_fixed if isinstance(model, RandomEffects) else None
+    return known if tau is None else known | {"tau": tau}
 
 
 def _priors(model: CommonEffect | RandomEffects) -> dict[str, Prior | None]:
-    return {"mu": model.mu, "tau": model.tau if isinstance(model, RandomEffects) else None}
+    mu = None if isinstance(model.mu, Fixed) else model.mu
+    return {"mu": mu, "tau": model.tau if isinstance(model, RandomEffects) else None}
 
 
 def _marginal_sd(effects: Effects, posterior: Mapping[str, Array]) -> Array:

@@ -28,6 +28,7 @@ from poolwise.engines.closed_form_quantities import (
 )
 from poolwise.errors import ModelError, closest
 from poolwise.model import CommonEffect, Model, RandomEffects
+from poolwise.priors import Fixed
 from poolwise.quantities import ByStudy, Estimate
 from poolwise.result import Finding, FitReport, Result
 
@@ -107,10 +108,14 @@ class ClosedForm:
         ------
         ModelError
             With 1 study, for random effects and for every interval but Wald's; when `tau2` and the model's
-            `tau_fixed` disagree.
+            `tau_fixed` disagree; when the model states mu.
         """
         began = perf_counter()
         common = isinstance(model, CommonEffect)
+        if isinstance(model, CommonEffect | RandomEffects) and isinstance(model.mu, Fixed):
+            raise ModelError(
+                f"ClosedForm estimates mu, and the model states mu ~ {model.mu}", "Exact(), or no Fixed mu"
+            )
         interval = self.interval or ("wald" if common else "hartung-knapp")
         _check_count(effects, model, 1 if common and interval == "wald" else 2, interval)
         data = prepare(effects.y, effects.v)

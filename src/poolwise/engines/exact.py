@@ -15,7 +15,7 @@ from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
 from poolwise.model import Model, RandomEffects, prior_words, remarks
 from poolwise.moments import missing_moments, refuse_improper
-from poolwise.quantities import ByStudy, IntervalKind, Posterior
+from poolwise.quantities import ByStudy, IntervalKind, Quantity
 from poolwise.result import Finding, FitReport, Result
 from poolwise.settings import check_whole
 
@@ -114,7 +114,7 @@ class Exact:
             interval_kind=f"credible ({self.kind})",
             quantities=fitted.quantities(self.kind),
             studies=ByStudy(effects.labels, partial(_study, fitted, self.kind)),
-            weights=dict(zip(effects.labels, fitted.shares.tolist(), strict=True)),
+            weights=fitted.weights(),
             report=report,
             prior=prior_words(resolved),
             evidence=fitted.evidence,
@@ -124,8 +124,26 @@ class Exact:
         return replace(result, tree=_Tree(fitted, self, result.label))
 
 
-def _study(fitted: Fitted, kind: IntervalKind, row: int) -> Posterior:
-    return Posterior(fitted.nodes.theta(row), kind)
+def log_density_of_mu(result: Result, at: float) -> float:
+    """Log posterior density of mu at one value, of an exact result with a prior on mu.
+
+    Parameters
+    ----------
+    result : Result
+        Of `Exact`.
+    at : float
+        On the analysis scale; however remote, the answer is finite.
+
+    Returns
+    -------
+    float
+    """
+    assert isinstance(result.native, Fitted)
+    return result.native.log_density_of_mu(at)
+
+
+def _study(fitted: Fitted, kind: IntervalKind, row: int) -> Quantity:
+    return fitted.study(row, kind)
 
 
 @final

@@ -73,6 +73,8 @@ def _fit_chunk(
     mus = [model.mu for model in models]
     taus = [model.tau for model in models]
     m0, s0 = np.array([normal_prior(mu) for mu in mus if mu is not None]).T
+    if (s0 == 0.0).any():
+        raise ModelError("a known mu has no batch form", "a prior on mu", "pw.fit(effects, model, pw.Exact())")
     if (m0 == m0[0]).all() and (s0 == s0[0]).all():  # one prior on mu: jobs may share what they compute given tau
         m0, s0 = m0[:1], s0[:1]
     studies = Studies.centred(y, v, m0, s0)

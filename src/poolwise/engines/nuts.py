@@ -19,6 +19,7 @@ from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
 from poolwise.model import CommonEffect, Model, RandomEffects, prior_words, remarks
 from poolwise.moments import missing_moments, refuse_improper
+from poolwise.priors import Fixed
 from poolwise.result import Finding, FitReport, Result
 from poolwise.settings import check_whole
 
@@ -114,6 +115,8 @@ class NUTS:
         start = time.perf_counter()
         assert isinstance(model, CommonEffect | RandomEffects)
         resolved = model.resolved(effects)
+        if isinstance(resolved.mu, Fixed):
+            raise ModelError(f"NUTS has no model with a known mu, mu ~ {resolved.mu}", "Exact()")
         refuse_improper(effects, resolved)
         moments = _draws.existing_moments(effects, resolved)
         chains, notes, run = self._run(effects, resolved)

@@ -32,6 +32,10 @@ class Tables(Protocol):
     def proper(self) -> NDArray[np.bool_]:
         """Whether the priors on the mean effects are proper, shape (n,) or (1,)."""
 
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Whether the mean effects are stated by the model, shape (n,) or (1,)."""
+
     def narrowest(self) -> Array:
         """Sd of the best known mean effect at tau = 0, shape (n,) or (1,)."""
 
@@ -64,7 +68,8 @@ class Studies:
     offset : ndarray
         What was subtracted from y, shape (n,) or (1,).
     m0, s0 : ndarray
-        Centred mean and the sd of the prior on mu, shape (n,) or (1,); s0 = inf for the flat prior.
+        Centred mean and the sd of the prior on mu, shape (n,) or (1,); s0 = inf for the flat prior
+        and 0 for a known mu.
     """
 
     y: Array
@@ -90,7 +95,13 @@ class Studies:
 
     def narrowest(self) -> Array:
         """Sd of mu at tau = 0, shape (n,) or (1,)."""
-        return ((1.0 / self.v).sum(axis=1) + self.s0**-2.0) ** -0.5
+        prior_sd = np.where(self.s0 > 0.0, self.s0, np.inf)  # a known mu does not change with tau
+        return ((1.0 / self.v).sum(axis=1) + prior_sd**-2.0) ** -0.5
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Whether mu is stated by the model, shape (n,) or (1,)."""
+        return self.s0 == 0.0
 
     def combination(self, values: Array, c: Array) -> tuple[Array, Array]:
         """Mean, measured from `at_origin`, and sd of c mu at nodes; values of shape (3, ...)."""

@@ -27,7 +27,7 @@ def limit_error(posterior: TauPosterior, combinations: Sequence[Array] = (MEAN,)
     On each panel, density x Phi((limit - mean) / sd) is expanded in Legendre polynomials; the size of its
     last coefficients bounds what the quadrature misses of F(limit). The mass of the prior beyond the panels
     is missing from every F. F' turns both into an error of the limit, in units of half the 95 % interval.
-    Of many studies the most precise and the most remote ones stand for all.
+    Of many studies the most precise and the most remote ones stand for all. A known mu has no limits.
 
     Parameters
     ----------
@@ -47,16 +47,20 @@ def limit_error(posterior: TauPosterior, combinations: Sequence[Array] = (MEAN,)
     for c in combinations:
         mean, sd = posterior.studies.combination(panels.values, c)
         origin = posterior.studies.at_origin(c)[0]
-        centres += [mean, mean]
-        spreads += [sd, np.hypot(sd, tau)]
-        points += [_points(law) - origin for law in (posterior.mixtures.linear(c), posterior.mixtures.new(c))]
+        laws = [(posterior.mixtures.new(c), np.hypot(sd, tau))]
+        if not posterior.studies.known[0]:
+            laws.append((posterior.mixtures.linear(c), sd))
+        centres += [mean for _ in laws]
+        spreads += [spread for _, spread in laws]
+        points += [_points(law) - origin for law, _ in laws]
     theta = [shrunken(posterior.studies, i, tau, panels.values) for i in _telling(posterior)]
     of_theta = _by_moments(panels.mass, np.stack([m for m, _ in theta]), np.stack([s for _, s in theta]))
     centre = np.stack([*centres, *(one for one, _ in theta)])
     spread = np.stack([*spreads, *(one for _, one in theta)])
     at = np.concatenate([np.stack(points), of_theta])
     z = (at[:, :, None, None] - centre[:, None]) / spread[:, None]
-    slope = (np.exp(-0.5 * z * z) / spread[:, None] * panels.mass).sum(axis=(2, 3)) / np.sqrt(2.0 * np.pi)
+    with np.errstate(over="ignore"):  # at and beside a component that is all but a point
+        slope = (np.exp(-0.5 * z * z) / spread[:, None] * panels.mass).sum(axis=(2, 3)) / np.sqrt(2.0 * np.pi)
     tails = np.abs((density * ndtr(z)) @ TO_COEFFICIENTS[:, -3:]).max(axis=-1) @ half / ORDER
     unit = 0.5 * (at[:, 2] - at[:, 0])
     missed = tails + _beyond(posterior)

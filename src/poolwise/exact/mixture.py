@@ -18,6 +18,8 @@ FEW = 8  # quantiles asked for at once that are remembered
 MANY = 64  # remembered ones that are too many
 PATIENCE = 6  # steps before every second one halves the bracket
 MOST_STEPS = 300  # enough for 140 halvings, more than a double holds
+WIDE = 1e8  # brackets of this many shortest lengths are halved on a logarithmic scale
+CLOSED = 4e-16  # a bracket this narrow over x holds nothing more to find
 SETTLED = 3e-4  # a Halley step this small, in spreads of its narrowest component, leaves an error of about its cube
 
 
@@ -56,8 +58,9 @@ class NormalMixture:
 
     def pdf(self, x: Array) -> Array:
         """Density at x; same shape as x."""
-        z = (np.asarray(x, dtype=float)[..., None] - self.centre) / self.spread
-        return (np.exp(-0.5 * z * z) / (_ROOT_2PI * self.spread)) @ self.weight
+        with np.errstate(over="ignore"):  # at and beside a component that is all but a point
+            z = (np.asarray(x, dtype=float)[..., None] - self.centre) / self.spread
+            return (np.exp(-0.5 * z * z) / (_ROOT_2PI * self.spread)) @ self.weight
 
     def cdf(self, x: Array) -> Array:
         """Probability of a value at most x; same shape as x."""
@@ -109,6 +112,7 @@ def quantiles(p: Array, weight: Array, centre: Array, spread: Array) -> Array:
     inverse = 1.0 / spread
     pull = weight * inverse
     width = spread.min(axis=1)  # the shortest length on which the mixture changes
+    sharp = np.take_along_axis(centre, spread.argmin(axis=1)[:, None], axis=1)[:, 0]  # and where it does
     finite = np.isfinite(z)
     own = centre + np.where(finite, z, 0.0)[:, None] * spread
     low, high = own.min(axis=1), own.max(axis=1)
@@ -116,7 +120,7 @@ def quantiles(p: Array, weight: Array, centre: Array, spread: Array) -> Array:
     upper = p > 0.5  # above the median work with the upper tail, which keeps its digits
     direction = np.where(upper, -1.0, 1.0)
     target = np.where(upper, 1.0 - p, p)
-    parts = (centre, inverse, weight, pull, width)
+    parts = (centre, inverse, weight, pull, width, sharp)
     room = np.empty((2, len(p), centre.shape[1]))  # fresh memory at every step would cost more than the arithmetic
     live = np.flatnonzero(finite & (high > low))
     for count in range(MOST_STEPS):
@@ -126,7 +130,7 @@ def quantiles(p: Array, weight: Array, centre: Array, spread: Array) -> Array:
             live = np.flatnonzero(finite & (high > low))
         rows = slice(None) if live.size == len(x) else live
         here = x[rows]
-        centre_, inverse_, weight_, pull_, width_ = (part if len(part) == 1 else part[rows] for part in parts)
+        centre_, inverse_, weight_, pull_, width_, sharp_ = (part if len(part) == 1 else part[rows] for part in parts)
         sign = direction[rows]
         step, short = _probit_step(here, sign, target[rows], centre_, inverse_, weight_, pull_, room[:, : len(here)])
         below = short == (sign > 0)
@@ -138,11 +142,22 @@ def quantiles(p: Array, weight: Array, centre: Array, spread: Array) -> Array:
         if count > PATIENCE and count % 2:  # a step that wanders about a sharp component: halve the bracket instead
             astray = ~settled
         if astray.any():
-            new = np.where(astray, 0.5 * (low[rows] + high[rows]), new)
-        moving = ~settled & (high[rows] > low[rows])
+            new = np.where(astray, _middle(low[rows], high[rows], sharp_, width_), new)
+        moving = ~settled & (high[rows] - low[rows] > CLOSED * np.maximum(np.abs(low[rows]), np.abs(high[rows])))
         x[rows] = new
         live = live[moving]
     return x
+
+
+def _middle(low: Array, high: Array, sharp: Array, width: Array) -> Array:
+    """The middle of each bracket; of a wide one, on a scale that is logarithmic about the sharpest component."""
+    middle = 0.5 * (low + high)
+    wide = high - low > WIDE * width
+    if not wide.any():
+        return middle
+    length = np.maximum(width, np.maximum(1e-300 * (high - low), CLOSED * np.abs(sharp)))
+    scaled = 0.5 * (np.arcsinh((low - sharp) / length) + np.arcsinh((high - sharp) / length))
+    return np.where(wide, np.clip(sharp + length * np.sinh(scaled), low, high), middle)
 
 
 def _probit_step(
@@ -158,7 +173,8 @@ def _probit_step(
     u *= inverse
     u *= sign[:, None]
     tail = np.einsum("qj,qj->q", ndtr(u, out=work), weight)
-    np.multiply(u, u, out=work)
+    with np.errstate(over="ignore"):  # far from a component that is all but a point
+        np.multiply(u, u, out=work)
     work *= -0.5
     height = np.exp(work, out=work)
     height *= pull

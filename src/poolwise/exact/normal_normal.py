@@ -7,6 +7,10 @@ y_i ~ N(mu, v_i + tau^2), mu ~ N(m0, s0^2) or flat. With w_i = 1 / (v_i + tau^2)
     log p(y | tau) = 1/2 [sum log w_i - k log 2 pi - log A - sum w_i (y_i - mu_hat)^2
                           - (mu_hat - m0)^2 / s0^2 - log s0^2]          (flat: + log 2 pi for the last term)
 
+and with mu known to be m0, the limit s0 = 0 that these forms do not reach:
+
+    log p(y | tau) = 1/2 [sum log w_i - k log 2 pi - sum w_i (y_i - m0)^2]
+
 Source: Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06; written out from the normal densities.
 """
 
@@ -32,7 +36,7 @@ def given_tau(tau: Array, y: Array, v: Array, m0: Array, s0: Array) -> Array:
     y, v : ndarray
         Estimates and variances, shape (P, k) or (1, k); a study that is not there has v = inf and y = 0.
     m0, s0 : ndarray
-        Mean and sd of the normal prior on mu, shape (P,) or (1,); s0 = inf for the flat prior.
+        Mean and sd of the normal prior on mu, shape (P,) or (1,); s0 = inf for the flat prior and 0 for a known mu.
 
     Returns
     -------
@@ -61,6 +65,8 @@ def _given_tau(tau: Array, y: Array, v: Array, m0: Array, s0: Array) -> Array:
     powers = np.stack([present.astype(float), y, y * y], axis=2)
     shared = len(y) == 1  # one table for all: a single matrix product
     sums = (weight.reshape(-1, y.shape[1]) @ powers[0]).reshape(*tau.shape, 3) if shared else weight @ powers
+    known = s0 == 0.0
+    s0 = np.where(known, np.inf, s0)  # rows with a known mu are flat ones until the end, where their own values enter
     inverse_square = 1.0 / (s0 * s0)
     precision = sums[..., 0] + inverse_square
     mean = (sums[..., 1] + m0 * inverse_square) / precision
@@ -71,9 +77,14 @@ def _given_tau(tau: Array, y: Array, v: Array, m0: Array, s0: Array) -> Array:
     proper = np.isfinite(s0)
     ends = np.where(proper, -2.0 * np.log(np.where(proper, s0, 1.0)), _LOG_2PI)
     out = np.empty((3, *tau.shape))
-    out[0] = -0.5 * (log_product(total) + k * _LOG_2PI + np.log(precision) + misfit - ends)
+    constant = log_product(total) + k * _LOG_2PI
+    out[0] = -0.5 * (constant + np.log(precision) + misfit - ends)
     out[1] = mean
     out[2] = 1.0 / np.sqrt(precision)
+    if known.any():
+        distance = sums[..., 2] - m0 * (2.0 * sums[..., 1] - m0 * sums[..., 0])
+        at_m0 = [-0.5 * (constant + distance), np.broadcast_to(m0, tau.shape), np.zeros_like(tau)]
+        out = np.where(known, np.stack(at_m0), out)
     return out
 
 

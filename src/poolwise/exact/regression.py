@@ -45,6 +45,11 @@ class Regression:
         """Whether every coefficient has a proper prior."""
         return self.basis.proper
 
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """No mean effect is: regression integrates over all its coefficients."""
+        return np.zeros(1, dtype=bool)
+
     def narrowest(self) -> Array:
         """Sd of the best known mean effect at tau = 0."""
         return self.basis.narrowest()

@@ -14,10 +14,10 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.exact.jobs import Tables, TauPriors
+from poolwise.exact.jobs import MEAN, Tables, TauPriors
 from poolwise.exact.mixtures import Mixtures
 from poolwise.exact.panels import Panels
-from poolwise.exact.refine import integrate
+from poolwise.exact.refine import Evaluate, integrate
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -30,6 +30,7 @@ _OFFSETS = np.concatenate(
     ]
 )
 SHARPER = 4.0  # panels resolve what changes within this many times less than their first length
+KNOWN_MEAN_REACH = 1e-6  # c over the problem's scale with mu known: theta | tau shrinks to a point as tau does
 LOG_NODES_REACH = 1e-150  # c over the problem's scale where a prior needs nodes on log tau
 FARTHEST = 1e140  # largest tau over the problem's scale; its square must not overflow
 NEGLIGIBLE = 1e-18  # nodes with less probability change nothing in double precision
@@ -121,9 +122,63 @@ def tau_posterior(
     """
     n = len(moments)
     unit, c, edges = _coordinate(studies, priors, n)
-    lowest, upper = (np.broadcast_to(end, (n,))[:, None] for end in priors.ends())
+    lowest = np.broadcast_to(priors.ends()[0], (n,))
     for _ in range(halvings):
         edges = np.sort(np.concatenate([edges, 0.5 * (edges[:, 1:] + edges[:, :-1])], axis=1), axis=1)
+
+    def reference(job: Ints, x: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            log_tau = np.log(-np.expm1(-2.0 * x)) + x
+        return np.where(moments[job][:, None] > 0, moments[job][:, None] * log_tau, 0.0)
+
+    panels = integrate(_integrand(studies, priors, c), edges, reference, tolerance, _slack(studies, n))
+    reach = np.stack([np.maximum(c, lowest), c * np.sinh(edges[:, -1])])
+    return TauPosterior(studies, priors, unit, c, reach, panels, moments)
+
+
+def log_density_of_mean(posterior: TauPosterior, mu: float, c_mean: Array = MEAN, tolerance: float = 1e-10) -> float:
+    """Log posterior density of mu at one value, finite however remote the value is.
+
+    log p(mu | y) = log of the integral of p(mu | tau, y) p(tau | y) over tau. Far from its centre the density of mu
+    is carried by values of tau that have next to no posterior probability, where the posterior's own panels are
+    coarse or absent; so the product is integrated on panels of its own.
+
+    Parameters
+    ----------
+    posterior : TauPosterior
+        With one job and a prior on mu, normal or flat.
+    mu : float
+        Where, on the scale of the estimates.
+    c_mean : ndarray
+        Weights of the coefficients in the mean effect, shape (p,); mu itself by default.
+    tolerance : float
+        As in `tau_posterior`.
+
+    Returns
+    -------
+    float
+    """
+    studies, priors, n = posterior.studies, posterior.priors, 1
+    _, c, edges = _coordinate(studies, priors, n)
+    joint = _integrand(studies, priors, c)
+    at = mu - studies.at_origin(c_mean)[0]
+
+    def evaluate(job: Ints, x: Array) -> Array:
+        values = joint(job, x)
+        mean, sd = studies.combination(values, c_mean)
+        values[0] += -0.5 * ((at - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2.0 * np.pi)
+        return values
+
+    def alone(job: Ints, x: Array) -> Array:
+        return np.zeros_like(x)
+
+    panels = integrate(evaluate, edges, alone, tolerance, _slack(studies, n))
+    return float(panels.log_total[0] - posterior.panels.log_total[0])
+
+
+def _integrand(studies: Tables, priors: TauPriors, c: Array) -> Evaluate:
+    """Log density of x, and mean and sd of mu given tau, as `integrate` asks for them."""
+    lowest, upper = (np.broadcast_to(end, c.shape)[:, None] for end in priors.ends())
 
     def evaluate(job: Ints, x: Array) -> Array:
         tau = np.clip(c[job][:, None] * np.sinh(x), lowest[job], upper[job])  # rounding may leave the support
@@ -132,28 +187,26 @@ def tau_posterior(
         values[0] += priors.log_density(job, tau) + jacobian
         return values
 
-    def reference(job: Ints, x: Array) -> Array:
-        with np.errstate(divide="ignore"):
-            log_tau = np.log(-np.expm1(-2.0 * x)) + x
-        return np.where(moments[job][:, None] > 0, moments[job][:, None] * log_tau, 0.0)
+    return evaluate
 
-    k = np.isfinite(studies.v).sum(axis=1)
-    slack = np.broadcast_to(2.0 * k, (n,)).astype(float)
-    panels = integrate(evaluate, edges, reference, tolerance, slack)
-    reach = np.stack([np.maximum(c, lowest[:, 0]), c * np.sinh(edges[:, -1])])
-    return TauPosterior(studies, priors, unit, c, reach, panels, moments)
+
+def _slack(studies: Tables, n: int) -> Array:
+    """Nats by which a coarse look may underestimate a panel, shape (n,)."""
+    return np.broadcast_to(2.0 * np.isfinite(studies.v).sum(axis=1), (n,)).astype(float)
 
 
 def _coordinate(studies: Tables, priors: TauPriors, n: int) -> tuple[Array, Array, Array]:
     """Scale of the problem, unit c of the coordinate and first panel edges of each job."""
     smallest = np.broadcast_to(np.sqrt(studies.v.min(axis=1)), (n,))
     # mu and theta_i given tau change where tau is about sd(mu | tau = 0)
+    known = np.broadcast_to(studies.known, (n,))
     unit = np.minimum(np.minimum(smallest, priors.medians()), SHARPER * studies.narrowest())
     log_nodes = np.broadcast_to(priors.need_log_nodes(), (n,))
     lowest, upper = priors.ends()
-    c = np.where(log_nodes, unit * LOG_NODES_REACH, unit)
-    offsets = np.concatenate([-_OFFSETS[:0:-1], _OFFSETS]) if log_nodes.any() else _OFFSETS
-    middle = np.where(log_nodes, np.arcsinh(unit / c), 0.0)
+    c = unit * np.where(log_nodes, LOG_NODES_REACH, np.where(known, KNOWN_MEAN_REACH, 1.0))
+    both_ways = log_nodes | known
+    offsets = np.concatenate([-_OFFSETS[:0:-1], _OFFSETS]) if both_ways.any() else _OFFSETS
+    middle = np.where(both_ways, np.arcsinh(unit / c), 0.0)
     with np.errstate(over="ignore"):
         last = np.arcsinh(np.minimum(upper, unit * FARTHEST) / c)
         first = np.arcsinh(np.broadcast_to(lowest, (n,)) / c)

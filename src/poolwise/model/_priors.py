@@ -26,8 +26,9 @@ def is_sd(value: object) -> bool:
 
 def check_mu(prior: Prior | None, name: str = "mu") -> None:
     """Raise a ModelError for what is no prior on the whole line."""
-    if prior is not None and not isinstance(prior, priors.Normal | priors.Flat):
-        raise ModelError(f"{name} has the prior {prior!r}", "a prior on the whole line", "Normal(0, 1) or Flat()")
+    if prior is not None and not isinstance(prior, priors.Normal | priors.Flat | priors.Fixed):
+        advice = "Normal(0, 1), Flat(), or Fixed(0) for a known value"
+        raise ModelError(f"{name} has the prior {prior!r}", "a prior on the whole line", advice)
 
 
 def check_tau(prior: Prior | None, name: str = "tau") -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from poolwise.errors import ModelError, nearest
 from poolwise.priors._base import Prior
 from poolwise.priors._half_line import Exponential, HalfCauchy, HalfNormal, HalfT, Uniform
-from poolwise.priors._line import Flat, Normal
+from poolwise.priors._line import Fixed, Flat, Normal
 from poolwise.priors._log_line import InverseGamma, LogNormal, LogT
 
 __all__ = [
-    "FAMILIES", "Exponential", "Flat", "HalfCauchy", "HalfNormal", "HalfT", "InverseGamma", "LogNormal", "LogT",
-    "Normal", "Prior", "Uniform", "make",
+    "FAMILIES", "Exponential", "Fixed", "Flat", "HalfCauchy", "HalfNormal", "HalfT", "InverseGamma", "LogNormal",
+    "LogT", "Normal", "Prior", "Uniform", "make",
 ]  # fmt: skip
 
 FAMILIES: dict[str, type[Prior]] = {

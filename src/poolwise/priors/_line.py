@@ -48,6 +48,42 @@ class Normal(Prior):
 
 @final
 @dataclass(frozen=True)
+class Fixed(Prior):
+    """A known value of mu: all probability at one point, which has no density."""
+
+    value: float = 0.0
+    metric: str | None = None
+    positive: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_finite(self, "value")
+
+    @property
+    def spread(self) -> float:
+        """0: the value is known."""
+        return 0.0
+
+    @staticmethod
+    def log_density(x: Array, value: Array | float) -> Array:
+        """Raise: a known value has no density."""
+        raise ModelError(f"Fixed({value:g}) is a known value and has no density", "a prior that spreads, or its cdf")
+
+    def cdf(self, x: ArrayLike) -> Array:
+        """0 below the value, 1 from there on."""
+        return (np.asarray(x, dtype=float) >= self.value).astype(float)
+
+    @staticmethod
+    def quantile(p: Array, value: Array | float) -> Array:
+        """The value, whatever p."""
+        return np.broadcast_arrays(np.asarray(value, dtype=float), p)[0].copy()
+
+    def scaled(self, factor: float) -> Fixed:
+        """Fixed(factor value)."""
+        return replace(self, value=self.value * factor)
+
+
+@final
+@dataclass(frozen=True)
 class Flat(Prior):
     """Improper flat prior: constant density 1, on mu over the line, on tau over [0, inf)."""
 

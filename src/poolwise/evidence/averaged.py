@@ -1,0 +1,278 @@
+"""What an average over models has to say: probabilities, Bayes factors, and two kinds of posteriors side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import pandas as pd
+
+from poolwise import show
+from poolwise.effects import Effects
+from poolwise.errors import MissingQuantityError, nearest
+from poolwise.evidence.comparison import BayesFactor
+from poolwise.evidence.mixed_law import MixedLaw
+from poolwise.evidence.sentences import sentences
+from poolwise.model import RandomEffects, prior_words
+from poolwise.quantities import Posterior
+from poolwise.result import SEVERITY, Result, Status
+from poolwise.settings import check_prob
+
+MODELS = ("common null", "common effect", "random null", "random effect")
+AVERAGED = "averaged over all four models"
+GIVEN = {"mu": "given an effect", "tau": "given heterogeneity", "theta_new": "given an effect"}
+
+
+@final
+@dataclass(frozen=True)
+class SavageDickey:
+    """A check of the evidence for an effect: the Savage-Dickey density ratio against the ratio of evidences.
+
+    Within one model BF = p(mu = 0) / p(mu = 0 | y), the prior density of mu at 0 over the posterior one.
+
+    Attributes
+    ----------
+    model : str
+        ``"common effect"`` or ``"random effect"``.
+    density_ratio, evidence_ratio : BayesFactor
+        For an effect, by either way.
+
+    References
+    ----------
+    Dickey 1971, Annals of Mathematical Statistics 42:204, 10.1214/aoms/1177693507.
+    """
+
+    model: str
+    density_ratio: BayesFactor
+    evidence_ratio: BayesFactor
+
+    @property
+    def difference(self) -> float:
+        """log10 of the density ratio minus log10 of the evidence ratio."""
+        return self.density_ratio.log10 - self.evidence_ratio.log10
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class Averaged:
+    """Four models of one study table, and what they say together.
+
+    ``averaged["mu"]`` is the posterior over all four models, with a point mass at 0 where two of them put mu;
+    ``averaged.conditional["mu"]`` leaves the two null models out: how large the effect is if there is one. The
+    first holds the answer "none", the second does not; neither stands for the other.
+
+    Attributes
+    ----------
+    effects : Effects
+    model : RandomEffects
+        The priors on mu and tau where they are not stated, explicit.
+    results : mapping of str to Result
+        The exact fits of ``"common null"``, ``"common effect"``, ``"random null"``, ``"random effect"``.
+    prior_probabilities : mapping of str to float
+        Of the four models.
+    log_posterior : mapping of str to float
+        Natural logarithms of their posterior probabilities.
+    effect, heterogeneity : BayesFactor
+        Inclusion Bayes factors: posterior over prior odds of the models with an effect (with heterogeneity).
+    savage_dickey : tuple of SavageDickey
+        A check for each of the two models with an effect.
+    quantities : mapping of str to Posterior
+        mu, tau and theta_new, averaged over all four models.
+    conditional : mapping of str to Posterior
+        mu and theta_new given an effect, tau given heterogeneity.
+    """
+
+    effects: Effects
+    model: RandomEffects
+    results: Mapping[str, Result]
+    prior_probabilities: Mapping[str, float]
+    log_posterior: Mapping[str, float]
+    effect: BayesFactor
+    heterogeneity: BayesFactor
+    savage_dickey: tuple[SavageDickey, ...]
+    quantities: Mapping[str, Posterior]
+    conditional: Mapping[str, Posterior]
+
+    def __getitem__(self, name: str) -> Posterior:
+        """The posterior of that name, averaged over all four models.
+
+        Raises
+        ------
+        MissingQuantityError
+            When there is none; the message offers the nearest.
+        """
+        try:
+            return self.quantities[name]
+        except KeyError:
+            raise MissingQuantityError(
+                f"an average has no quantity '{name}'", advice=nearest(str(name), self.quantities)
+            ) from None
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a quantity of that name."""
+        return name in self.quantities
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the quantities."""
+        return iter(self.quantities)
+
+    @property
+    def probabilities(self) -> dict[str, float]:
+        """Posterior probabilities of the four models, which sum to 1."""
+        return {name: math.exp(log) for name, log in self.log_posterior.items()}
+
+    @property
+    def status(self) -> Status:
+        """The gravest status of the four fits."""
+        return max((result.report.status for result in self.results.values()), key=SEVERITY.index)
+
+    @property
+    def prior(self) -> str:
+        """The priors on mu and tau in words."""
+        return prior_words(self.model)
+
+    @property
+    def data_label(self) -> str:
+        """``"reconstructed"`` when any study was reconstructed, else ``"reported"`` (or ``"simulated"``)."""
+        return self.effects.data_label
+
+    @property
+    def models(self) -> pd.DataFrame:
+        """The four models, a row each.
+
+        Columns model, mu, tau, log_evidence, prior_probability, posterior_probability, log10_posterior (which stays
+        finite where the probability rounds to 0), status, data.
+        """
+        rows = [
+            {
+                "model": name,
+                "mu": "mu = 0" if name.endswith("null") else f"mu ~ {self.model.mu}",
+                "tau": "tau = 0" if name.startswith("common") else f"tau ~ {self.model.tau}",
+                "log_evidence": result.log_evidence,
+                "prior_probability": self.prior_probabilities[name],
+                "posterior_probability": self.probabilities[name],
+                "log10_posterior": self.log_posterior[name] / math.log(10.0),
+                "status": result.report.status,
+                "data": self.data_label,
+            }
+            for name, result in self.results.items()
+        ]
+        return pd.DataFrame(rows)
+
+    @property
+    def bayes_factors(self) -> pd.DataFrame:
+        """The inclusion Bayes factors, and those of each pair of models that differ in one thing, a row each.
+
+        Columns question, of, over, log10, bayes_factor (in words), strength, favours.
+        """
+        named = {"effect, over all models": self.effect, "heterogeneity, over all models": self.heterogeneity}
+        for question, one, other in (
+            ("effect, if tau = 0", "common effect", "common null"),
+            ("effect, if heterogeneity", "random effect", "random null"),
+            ("heterogeneity, if mu = 0", "random null", "common null"),
+            ("heterogeneity, if an effect", "random effect", "common effect"),
+        ):
+            named[question] = BayesFactor(self.results[one].log_evidence - self.results[other].log_evidence, one, other)
+        rows = [
+            {
+                "question": question,
+                "of": factor.one,
+                "over": factor.other,
+                "log10": factor.log10,
+                "bayes_factor": factor.text,
+                "strength": factor.strength,
+                "favours": factor.favours,
+            }
+            for question, factor in named.items()
+        ]
+        return pd.DataFrame(rows)
+
+    def to_frame(self, *, prob: float = 0.95) -> pd.DataFrame:
+        """Averaged and conditional posteriors side by side, two rows for each quantity, on the analysis scale.
+
+        Parameters
+        ----------
+        prob : float
+            Probability of the equal-tailed intervals.
+
+        Returns
+        -------
+        DataFrame
+            Columns quantity, posterior (over which models), point (median), mean, sd, lower, upper, prob, interval
+            (its kind), p_below, p_zero, p_above (probabilities of values below, exactly at and above 0), prior,
+            data.
+
+        Raises
+        ------
+        ModelError
+            When `prob` is no probability.
+        """
+        check_prob(prob)
+        rows = []
+        for name, quantity in self.quantities.items():
+            for words, posterior in ((AVERAGED, quantity), (GIVEN[name], self.conditional[name])):
+                rows.append(
+                    {"quantity": name, "posterior": words}
+                    | _numbers(posterior, prob)
+                    | {"prior": self.prior, "data": self.data_label}
+                )
+        return pd.DataFrame(rows)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What there is to say, a sentence each."""
+        return sentences(self)
+
+    @property
+    def verdict(self) -> str:
+        """What the data say of an effect and of heterogeneity, in two sentences."""
+        return " ".join(self.sentences[:2])
+
+    def __repr__(self) -> str:
+        """One line: the two inclusion Bayes factors, studies, data."""
+        return (
+            f"<Averaged: {self.effect.words} (log10 {self.effect.log10:.2f}), {self.heterogeneity.words} "
+            f"(log10 {self.heterogeneity.log10:.2f}), k = {self.effects.k}, {self.data_label} data>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Averaged and conditional posteriors side by side, and the sentences, compact."""
+        rows = [
+            (
+                row["quantity"],
+                row["posterior"],
+                show.number(row["point"]),
+                show.interval(row["lower"], row["upper"]),
+                show.chance(row["p_zero"]) if row["p_zero"] > 0.0 else show.NOTHING,
+            )
+            for _, row in self.to_frame().iterrows()
+        ]
+        return show.card(
+            "Average over four models",
+            facts=(self.effects.title, f"k = {self.effects.k}", f"{self.data_label} data", "credible (equal-tailed)"),
+            header=("quantity", "posterior", "median", "95 % interval", "P(exactly 0)"),
+            rows=rows,
+            notes=(f"scale: {self.effects.scale}; prior: {self.prior}", f"status: {self.status}", *self.sentences),
+        )
+
+
+def _numbers(posterior: Posterior, prob: float) -> dict[str, object]:
+    law = posterior.law
+    assert isinstance(law, MixedLaw)
+    lower, upper = posterior.interval(prob)
+    below = law.below(0.0)
+    return {
+        "point": posterior.point,
+        "mean": posterior.mean,
+        "sd": posterior.sd,
+        "lower": lower,
+        "upper": upper,
+        "prob": prob,
+        "interval": posterior.interval_kind(),
+        "p_below": below,
+        "p_zero": law.atom_probability,
+        "p_above": 1.0 - float(law.cdf(np.array(0.0))),
+    }

@@ -1,0 +1,186 @@
+"""Fit the four models of {common, random} x {null, effect} exactly and average over them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from numbers import Real
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.effects import Effects
+from poolwise.engines.exact import Exact, log_density_of_mu
+from poolwise.errors import InputError, ModelError, listing, nearest
+from poolwise.evidence.averaged import MODELS, Averaged, SavageDickey
+from poolwise.evidence.comparison import BayesFactor, refuse_improper_priors
+from poolwise.evidence.mixed_law import MixedLaw
+from poolwise.evidence.probabilities import log_inclusion, log_posterior, shares
+from poolwise.fit import fit
+from poolwise.model import CommonEffect, RandomEffects
+from poolwise.priors import Fixed, Prior
+from poolwise.quantities import Law, Posterior
+from poolwise.result import Result
+
+Array = NDArray[np.float64]
+NULL = 0.0
+EFFECT = np.array([name.endswith("effect") for name in MODELS])
+RANDOM = np.array([name.startswith("random") for name in MODELS])
+
+
+def average(
+    effects: Effects, model: RandomEffects | None = None, *, prior_weights: Mapping[str, float] | None = None
+) -> Averaged:
+    """Average over four models: common or random effects, with mu = 0 or with a prior on mu.
+
+    P(m | y) = P(m) p(y | m) / sum_j P(j) p(y | j), and the posterior of a quantity is the mixture of what the four
+    models say of it. Where a model states the quantity (mu = 0, tau = 0) the mixture has a point mass.
+
+    Parameters
+    ----------
+    effects : Effects
+        The study table.
+    model : RandomEffects, optional
+        The priors: on mu where there is an effect, on tau where there is heterogeneity; the scale's defaults when
+        None. Both must be proper.
+    prior_weights : mapping of str to float, optional
+        Prior weight of each of ``"common null"``, ``"common effect"``, ``"random null"``, ``"random effect"``,
+        above 0 and in any unit; equal when None.
+
+    Returns
+    -------
+    Averaged
+        Posterior model probabilities, inclusion Bayes factors, and averaged and conditional posteriors of mu, tau
+        and theta_new.
+
+    Raises
+    ------
+    InputError
+        When something other than a study table is given.
+    ModelError
+        When a prior is improper, mu or tau is stated, or the weights are impossible.
+
+    References
+    ----------
+    Hoeting, Madigan, Raftery & Volinsky 1999, Statistical Science 14:382, 10.1214/ss/1009212519, for model averaging;
+    Gronau, Heck, Berkhout, Haaf & Wagenmakers 2021, Advances in Methods and Practices in Psychological Science 4(3),
+    10.1177/25152459211031256, for these four models.
+
+    Examples
+    --------
+    >>> import poolwise as pw
+    >>> averaged = average(pw.datasets.load("bcg"))
+    >>> averaged.effect.strength, averaged.heterogeneity.strength
+    ('strong', 'extreme')
+    >>> [round(limit, 3) for limit in averaged.conditional["mu"].interval(0.95)]
+    [-1.112, -0.316]
+    """
+    if not isinstance(effects, Effects):
+        raise InputError(f"average was given {type(effects).__name__}", "Effects", "pw.datasets.load('bcg')")
+    given = _checked(RandomEffects() if model is None else model).resolved(effects)
+    prior = _prior_probabilities(prior_weights)
+    assert given.mu is not None
+    results = _fits(effects, given, given.mu)
+    log_evidence = np.array([results[name].log_evidence for name in MODELS])
+    posterior = log_posterior(log_evidence, prior)
+    means, spreads = _laws(results, "mu"), _laws(results, "tau")
+    return Averaged(
+        effects=effects,
+        model=given,
+        results=results,
+        prior_probabilities=dict(zip(MODELS, prior.tolist(), strict=True)),
+        log_posterior=dict(zip(MODELS, posterior.tolist(), strict=True)),
+        effect=BayesFactor(log_inclusion(log_evidence, prior, EFFECT), "an effect", "mu = 0"),
+        heterogeneity=BayesFactor(log_inclusion(log_evidence, prior, RANDOM), "heterogeneity", "tau = 0"),
+        savage_dickey=tuple(_savage_dickey(results, given.mu, name) for name in ("common", "random")),
+        quantities={
+            "mu": _mixture(means, posterior),
+            "tau": _mixture(spreads, posterior),
+            "theta_new": _mixture(_laws(results, "theta_new"), posterior),
+        },
+        conditional={
+            "mu": _mixture(means, posterior, EFFECT),
+            "tau": _mixture(spreads, posterior, RANDOM),
+            "theta_new": _mixture(_laws(results, "theta_new"), posterior, EFFECT),
+        },
+    )
+
+
+def _checked(model: RandomEffects) -> RandomEffects:
+    if not isinstance(model, RandomEffects):
+        raise ModelError(
+            f"average was given {model!r}", "RandomEffects, whose priors say what an effect and heterogeneity are"
+        )
+    if isinstance(model.mu, Fixed) or model.tau_fixed is not None:
+        raise ModelError(
+            "average was given a model that states mu or tau", "a prior on both: the null models are added to it"
+        )
+    return model
+
+
+def _prior_probabilities(weights: Mapping[str, float] | None) -> Array:
+    if weights is None:
+        return np.full(len(MODELS), 1.0 / len(MODELS))
+    unknown = [name for name in weights if name not in MODELS]
+    if unknown:
+        raise ModelError(f"prior_weights names the model {unknown[0]!r}", advice=nearest(str(unknown[0]), MODELS))
+    missing = [name for name in MODELS if name not in weights]
+    if missing:
+        raise ModelError(f"prior_weights has no weight for {listing(missing)}", "a weight for each of the four models")
+    values = [weights[name] for name in MODELS]
+    for name, value in zip(MODELS, values, strict=True):
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 < value < math.inf:
+            raise ModelError(
+                f"prior_weights gives {name!r} the weight {value!r}",
+                "a finite number above 0: a model without weight has no odds to update",
+                "pw.bayes_factor(one, other), which compares two models alone",
+            )
+    table = np.array(values, dtype=float) / max(values)
+    return table / table.sum()
+
+
+def _fits(effects: Effects, model: RandomEffects, mu: Prior) -> dict[str, Result]:
+    engine, null = Exact(), Fixed(NULL)
+    full = fit(effects, model, engine)  # warns of what is odd about data and priors, once for the four
+    refuse_improper_priors(full)
+    models = (CommonEffect(mu=null), CommonEffect(mu=mu), RandomEffects(mu=null, tau=model.tau))
+    return dict(zip(MODELS, (*(engine.fit(effects, one) for one in models), full), strict=True))
+
+
+def _savage_dickey(results: Mapping[str, Result], prior: Prior, which: str) -> SavageDickey:
+    null, effect = results[f"{which} null"], results[f"{which} effect"]
+    ratio = float(prior.log_pdf(NULL)) - log_density_of_mu(effect, NULL)
+    sides = (f"{which} effect", f"{which} null")
+    return SavageDickey(
+        model=f"{which} effect",
+        density_ratio=BayesFactor(ratio, *sides),
+        evidence_ratio=BayesFactor(effect.log_evidence - null.log_evidence, *sides),
+    )
+
+
+def _laws(results: Mapping[str, Result], name: str) -> tuple[Law | None, ...]:
+    """What each model says of a quantity; None where it states that it is 0."""
+    found: list[Law | None] = []
+    for result in results.values():
+        # with a common effect the true effect in a new study is mu itself
+        stands_for = {"theta_new": "mu"}.get(name, name) if isinstance(result.model, CommonEffect) else name
+        quantity = result.quantities.get(stands_for)
+        found.append(quantity.law if isinstance(quantity, Posterior) else None)
+    return tuple(found)
+
+
+def _mixture(laws: tuple[Law | None, ...], log_weight: Array, inside: NDArray[np.bool_] | None = None) -> Posterior:
+    """The mixture over the models inside, or over all, weighted by their posterior probabilities."""
+    among = np.full(len(laws), True) if inside is None else inside
+    weight = np.zeros(len(laws))
+    weight[among] = shares(log_weight[among])
+    stated = np.array([law is None for law in laws])
+    atom = float(weight[stated].sum())
+    return Posterior(
+        MixedLaw(
+            laws=tuple(law for law, ours in zip(laws, among & ~stated, strict=True) if ours and law is not None),
+            weight=weight[among & ~stated],
+            atom=NULL,
+            atom_probability=atom,
+        )
+    )

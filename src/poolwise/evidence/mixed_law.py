@@ -1,0 +1,133 @@
+"""The law of a quantity averaged over models: several laws, and a point at which some models put it exactly.
+
+F(x) = sum_j w_j F_j(x) + a 1[x >= atom], with sum_j w_j + a = 1
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.quantities import Law
+
+Array = NDArray[np.float64]
+CLOSE = 4e-16  # a bracket this narrow over x, or a gap this small in probability, leaves nothing to find
+INSIDE = (np.finfo(float).tiny, 1.0 - 2.0**-53)  # least and largest probability whose quantile is finite
+MOST_STEPS = 200
+PATIENCE = 8  # Newton steps before every second one halves the bracket
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class MixedLaw:
+    """A mixture of continuous laws and of a point mass.
+
+    Attributes
+    ----------
+    laws : tuple of Law
+        The laws, one for each model that leaves the quantity unknown.
+    weight : ndarray
+        Their probabilities, shape (m,); with `atom_probability` they sum to 1.
+    atom : float
+        Where the other models put the quantity.
+    atom_probability : float
+        How probable that point is: P(quantity = atom). 0 for a law without a point mass.
+    """
+
+    laws: tuple[Law, ...]
+    weight: Array
+    atom: float = 0.0
+    atom_probability: float = 0.0
+
+    @property
+    def mean(self) -> float:
+        """Mean, the point mass included; NaN when one of the laws has none."""
+        return float(self.weight @ [law.mean for law in self.laws] + self.atom_probability * self.atom)
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation, the point mass included; NaN when one of the laws has none."""
+        mean = self.mean
+        inside = [law.sd**2 + (law.mean - mean) ** 2 for law in self.laws]
+        return float(np.sqrt(self.weight @ inside + self.atom_probability * (self.atom - mean) ** 2))
+
+    def pdf(self, x: Array) -> Array:
+        """Density of the continuous part, which integrates to 1 - `atom_probability`; same shape as x."""
+        x = np.asarray(x, dtype=float)
+        return sum((w * law.pdf(x) for w, law in self._held), np.zeros(x.shape))
+
+    def cdf(self, x: Array) -> Array:
+        """Probability of a value at most x, with a jump at the atom; same shape as x."""
+        x = np.asarray(x, dtype=float)
+        jump = np.where(np.isnan(x), np.nan, self.atom_probability * (x >= self.atom))
+        return np.minimum(self._continuous(x) + jump, 1.0)
+
+    def below(self, x: float) -> float:
+        """Probability of a value strictly below x."""
+        jump = self.atom_probability if self.atom < x else 0.0
+        return float(np.minimum(self._continuous(np.array(x)) + jump, 1.0))
+
+    def ppf(self, p: Array) -> Array:
+        """Smallest x with F(x) >= p, flat where the atom holds p; same shape as p.
+
+        At p = 0 and p = 1 the ends of the support.
+        """
+        p = np.asarray(p, dtype=float)
+        flat = p.reshape(-1)
+        before, jump = float(self._continuous(np.array(self.atom))), self.atom_probability
+        left, right = flat <= before, flat > before + jump
+        target = np.where(left, flat, flat - jump)
+        out = np.full(flat.shape, self.atom)
+        moved = (left | right) & (flat > 0.0) & (flat < 1.0)
+        found = self._quantiles(target[moved])
+        if jump > 0.0:  # rounding of the probabilities must not carry a quantile past the atom
+            found = np.where(left[moved], np.minimum(found, self.atom), np.maximum(found, self.atom))
+        out[moved] = found
+        ends = np.stack([law.ppf(np.array([0.0, 1.0])) for _, law in self._held] + [[self.atom] * 2] * (jump > 0.0))
+        out[flat == 0.0], out[flat == 1.0] = ends[:, 0].min(), ends[:, 1].max()
+        out[np.isnan(flat)] = np.nan
+        return out.reshape(p.shape)
+
+    def sample(self, size: int, rng: np.random.Generator) -> Array:
+        """Draws: a model by its probability, then a draw of that model."""
+        odds = np.append(self.weight, self.atom_probability)
+        which = rng.choice(len(odds), size=size, p=odds / odds.sum())
+        out = np.full(size, self.atom)
+        for j, law in enumerate(self.laws):
+            mine = which == j
+            out[mine] = law.sample(int(mine.sum()), rng)
+        return out
+
+    @property
+    def _held(self) -> list[tuple[float, Law]]:
+        """The laws that have any weight in double precision."""
+        return [(float(w), law) for w, law in zip(self.weight, self.laws, strict=True) if w > 0.0]
+
+    def _continuous(self, x: Array) -> Array:
+        return sum((w * law.cdf(x) for w, law in self._held), np.zeros(x.shape))
+
+    def _quantiles(self, target: Array) -> Array:
+        """Where the continuous part reaches `target`, strictly between 0 and its whole.
+
+        The laws' own quantiles at target / whole bracket the root; Newton steps that leave the bracket, and every
+        second one after a few, give way to bisection.
+        """
+        if target.size == 0 or not self._held:
+            return np.full(target.shape, self.atom)
+        whole = sum(w for w, _ in self._held)
+        own = np.stack([law.ppf(np.clip(target / whole, *INSIDE)) for _, law in self._held])
+        low, high = own.min(axis=0), own.max(axis=0)
+        x = np.clip(np.array([w for w, _ in self._held]) @ own / whole, low, high)
+        for count in range(MOST_STEPS):
+            gap = self._continuous(x) - target
+            low, high = np.where(gap < 0.0, x, low), np.where(gap < 0.0, high, x)
+            if np.all((np.abs(gap) <= CLOSE) | (high - low <= CLOSE * np.maximum(np.abs(low), np.abs(high)))):
+                break
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                new = x - gap / self.pdf(x)
+            halve = ~((new > low) & (new < high)) | (count > PATIENCE and count % 2 == 1)
+            x = np.where(gap == 0.0, x, np.where(halve, 0.5 * (low + high), new))
+        return x
