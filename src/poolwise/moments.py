@@ -121,7 +121,7 @@ def spreads(effects: Effects, model: Model) -> tuple[Spread, ...]:
         case RandomEffects(tau=Prior() as tau) | MetaRegression(tau=Prior() as tau) | LocationScale(tau=Prior() as tau):
             return (Spread("tau", tau, effects.k, flat),)
         case Subgroups(tau=Prior() as tau):
-            sizes = Counter(effects.moderators[model.by].astype(str))
+            sizes = dict(sorted(Counter(effects.moderators[model.by].astype(str)).items()))
             if model.heterogeneity == "common":
                 return (Spread("tau", tau, effects.k, flat * len(sizes)),)
             return tuple(Spread(f"tau[{level}]", tau, size, flat) for level, size in sizes.items())

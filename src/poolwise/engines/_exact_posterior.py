@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines._heterogeneity import known
 from poolwise.engines._means import Means
-from poolwise.exact.box_posterior import BoxPosterior
+from poolwise.exact.box_posterior import BoxPosterior, reachable
+from poolwise.exact.independent import Independent
 from poolwise.exact.mixture import NormalMixture
 from poolwise.exact.mixtures import Mixtures
 from poolwise.exact.tau_law import TauLaw
@@ -48,14 +49,16 @@ class Draws:
         The nonlinear parameters, shape (size,).
     coefficients : ndarray
         Shape (p, size).
-    theta, theta_new_noise : ndarray
-        True effects of the studies, shape (size, k); and of a new study less its mean effect, shape (size,).
+    tau : ndarray
+        Standard deviation of each study's true effect about its mean effect, shape (size, k) or (size, 1).
+    theta : ndarray
+        True effects of the studies, shape (size, k).
     """
 
     spreads: Mapping[str, Array]
     coefficients: Array
+    tau: Array
     theta: Array
-    theta_new_noise: Array
 
 
 @final
@@ -72,8 +75,8 @@ class Fitted:
         Its mean effects.
     nodes : Nodes
         Mixtures of what is normal given the rest.
-    source : TauPosterior, BoxPosterior or Mixtures
-        Where the nodes come from: quadrature over one or several parameters, or a known tau.
+    source : TauPosterior, BoxPosterior, Independent or Mixtures
+        Where the nodes come from: quadrature over one or several parameters, one for each group, or a known tau.
     limit_error : float
         Estimated error of medians and limits, in half-widths of the 95 % interval.
     moments : int
@@ -90,7 +93,7 @@ class Fitted:
     model: Model
     means: Means
     nodes: Nodes
-    source: TauPosterior | BoxPosterior | Mixtures
+    source: TauPosterior | BoxPosterior | Independent | Mixtures
     limit_error: float
     moments: int
     spreads: Mapping[str, Law | Quantity]
@@ -122,6 +125,10 @@ class Fitted:
         mean, sd = float(law.centre[0]), float(law.spread[0])
         return float(-0.5 * ((at - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2.0 * np.pi))
 
+    def aim(self, tolerance: float) -> float:
+        """The tolerance that quadrature over so many parameters is worked out to."""
+        return reachable(tolerance, self.source.boxes.d) if isinstance(self.source, BoxPosterior) else tolerance
+
     def diagnostics(self) -> dict[str, float]:
         """What the quadrature watched."""
         if isinstance(self.source, Mixtures):
@@ -134,12 +141,12 @@ class Fitted:
                 "nodes": int(boxes.mass.size),
                 "boxes": len(boxes.left),
             }
-        panels = self.source.panels
+        sources = self.source.groups if isinstance(self.source, Independent) else (self.source,)
         return {
             "grid_error": self.limit_error,
-            "density_error": float(panels.error[0]),
-            "nodes": int(panels.x.size),
-            "panels": len(panels.job),
+            "density_error": max(float(one.panels.error[0]) for one in sources),
+            "nodes": sum(one.panels.x.size for one in sources),
+            "panels": sum(len(one.panels.job) for one in sources),
         }
 
     def draw(self, size: int, rng: np.random.Generator) -> Draws:
@@ -150,18 +157,23 @@ class Fitted:
             model = self.source.model
             names = list(self.spreads)[: len(phi)]
             theta = model.draw_theta(phi, self.means.X @ beta, y, rng)
-            noise = model.spread_of_new(phi) * rng.standard_normal(size)
-            return Draws(dict(zip(names, phi, strict=True)), beta, theta, noise)
-        if isinstance(self.source, Mixtures):
-            tau, nodes = np.full(size, self.source.tau[0]), self.source
+            return Draws(dict(zip(names, phi, strict=True)), beta, model.spread_of_new(phi)[:, None], theta)
+        if isinstance(self.source, Independent):
+            taus = np.stack([TauLaw(group).sample(size, rng) for group in self.source.groups])
+            pairs = zip(self.source.groups, taus, strict=True)
+            beta = np.concatenate([group.mixtures.draw(tau, rng) for group, tau in pairs])
+            spreads, tau = dict(zip(self.spreads, taus, strict=False)), taus[self.source.group].T
         else:
-            tau, nodes = TauLaw(self.source).sample(size, rng), self.source.mixtures
-        beta = nodes.draw(tau, rng)
-        square = tau[:, None] ** 2
+            if isinstance(self.source, Mixtures):
+                nodes, one = self.source, np.full(size, self.source.tau[0])
+            else:
+                nodes, one = self.source.mixtures, TauLaw(self.source).sample(size, rng)
+            beta, spreads, tau = nodes.draw(one, rng), {"tau": one}, one[:, None]
+        square = tau**2
         keep = square / (square + v)
         fitted = (self.means.X @ beta).T
         theta = keep * y + (1.0 - keep) * fitted + np.sqrt(keep * v) * rng.standard_normal((size, len(y)))
-        return Draws({"tau": tau}, beta, theta, tau * rng.standard_normal(size))
+        return Draws(spreads, beta, tau, theta)
 
 
 def _as_quantity(one: Law | Quantity, kind: IntervalKind) -> Quantity:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,18 +11,19 @@ from poolwise.effects import Effects
 from poolwise.engines import _exact_spreads
 from poolwise.engines._exact_posterior import Fitted
 from poolwise.engines._heterogeneity import known_tau, typical_variance
-from poolwise.engines._means import Means, means
+from poolwise.engines._means import Means, means, normal_prior
 from poolwise.errors import ModelError
 from poolwise.exact.box_posterior import BoxPosterior, box_posterior
 from poolwise.exact.diagonal import Diagonal
 from poolwise.exact.gaussian import Basis
-from poolwise.exact.jobs import Studies, Tables, TauPriors
+from poolwise.exact.independent import Independent
+from poolwise.exact.jobs import MEAN, Studies, Tables, TauPriors
 from poolwise.exact.levels import Levels
 from poolwise.exact.limit_error import limit_error
 from poolwise.exact.mixtures import Mixtures
 from poolwise.exact.regression import Regression
 from poolwise.exact.tau_law import TauLaw
-from poolwise.exact.tau_posterior import tau_posterior
+from poolwise.exact.tau_posterior import TauPosterior, tau_posterior
 from poolwise.exact.variables import OnLine, Spread, Variable
 from poolwise.model import CommonEffect, LocationScale, MetaRegression, Model, RandomEffects, Subgroups, ThreeLevel
 from poolwise.moments import MOST_MOMENTS, spreads
@@ -31,6 +32,7 @@ from poolwise.quantities import Law, Quantity
 
 Array = NDArray[np.float64]
 MOST_HALVINGS = 3
+SHARE_OF_A_NODE = 1e-8  # least probability of a node that is asked for the weights of studies
 REACH = 9.0  # prior standard deviations of a coefficient of log tau that can matter
 
 
@@ -58,12 +60,12 @@ def quadrature(effects: Effects, model: Model, tolerance: float) -> Fitted:
             return _known(effects, model, 0.0)
         case RandomEffects(tau_fixed=float() | int() as tau) | MetaRegression(tau_fixed=float() | int() as tau):
             return _known(effects, model, float(tau))
-        case (
-            RandomEffects(tau=Prior() as prior)
-            | MetaRegression(tau=Prior() as prior)
-            | Subgroups(tau=Prior() as prior, heterogeneity="common")
-        ):
+        case RandomEffects(tau=Prior() as prior) | MetaRegression(tau=Prior() as prior):
             return _one_tau(effects, model, prior, tolerance)
+        case Subgroups(tau=Prior() as prior) if model.heterogeneity == "common":
+            return _one_tau(effects, model, prior, tolerance)
+        case Subgroups(mu=Prior() as mu, tau=Prior() as prior) if model.heterogeneity == "separate":
+            return _separate(effects, model, mu, prior, tolerance)
         case _:
             raise ModelError(f"{model!r} leaves a prior open", "explicit priors")
 
@@ -91,11 +93,7 @@ def _one_tau(effects: Effects, model: Model, prior: Prior, tolerance: float) -> 
     (spread,) = spreads(effects, model)
     job = tables(effects, mean)
     watched = list(mean.new.values()) or list(mean.linear.values())
-    for halvings in range(MOST_HALVINGS + 1):
-        posterior = tau_posterior(job, TauPriors.of([prior]), moments=np.array([spread.moments]), halvings=halvings)
-        error = limit_error(posterior, watched)
-        if error <= tolerance:
-            break
+    posterior, error = _refined(job, prior, spread.moments, watched, tolerance)
     nodes = posterior.mixtures
     tau = TauLaw(posterior)
     between: dict[str, Law | Quantity] = {"tau": tau, "tau2": _exact_spreads.square(tau)}
@@ -105,6 +103,42 @@ def _one_tau(effects: Effects, model: Model, prior: Prior, tolerance: float) -> 
     evidence = float(posterior.panels.log_total[0]) if mean.proper and prior.proper else np.nan
     shares = _shares(effects.v, nodes.weight, nodes.tau)
     return Fitted(effects, model, mean, nodes, posterior, error, spread.moments, between, shares, evidence)
+
+
+def _separate(effects: Effects, model: Subgroups, mu: Prior, prior: Prior, tolerance: float) -> Fitted:
+    mean = means(effects, model)
+    group = mean.X.argmax(axis=1)
+    place = np.array([np.count_nonzero(group[:i] == g) for i, g in enumerate(group)])
+    b, s = (np.array([x]) for x in normal_prior(mu))
+    found = spreads(effects, model)
+    groups, errors, shares = [], [], np.empty(effects.k)
+    for g, spread in enumerate(found):
+        rows = np.flatnonzero(group == g)
+        job = Studies.centred(effects.y[None, rows], effects.v[None, rows], b, s)
+        posterior, error = _refined(job, prior, spread.moments, [MEAN], tolerance)
+        groups.append(posterior)
+        errors.append(error)
+        shares[rows] = _shares(effects.v[rows], posterior.mixtures.weight, posterior.mixtures.tau)
+    nodes = Independent(tuple(groups), group, place)
+    laws = {spread.name: TauLaw(posterior) for spread, posterior in zip(found, groups, strict=True)}
+    between: dict[str, Law | Quantity] = {**laws}
+    between |= {name.replace("tau", "tau2"): _exact_spreads.square(law) for name, law in laws.items()}
+    total = sum(float(posterior.panels.log_total[0]) for posterior in groups)
+    evidence = total if mean.proper and prior.proper else np.nan
+    moments = min(spread.moments for spread in found)
+    return Fitted(effects, model, mean, nodes, nodes, max(errors), moments, between, shares, evidence)
+
+
+def _refined(
+    job: Tables, prior: Prior, moments: int, watched: Sequence[Array], tolerance: float
+) -> tuple[TauPosterior, float]:
+    """Quadrature over tau of a single job, its first panels halved until the limits are good to `tolerance`."""
+    for halvings in range(MOST_HALVINGS + 1):
+        posterior = tau_posterior(job, TauPriors.of([prior]), moments=np.array([moments]), halvings=halvings)
+        error = limit_error(posterior, watched)
+        if error <= tolerance:
+            break
+    return posterior, error
 
 
 def _three_level(effects: Effects, model: ThreeLevel, tolerance: float) -> Fitted:
@@ -122,7 +156,8 @@ def _three_level(effects: Effects, model: ThreeLevel, tolerance: float) -> Fitte
     laws = [posterior.marginal(axis) for axis in range(2)]
     named: dict[str, Law | Quantity] = {"tau_between": laws[0], "tau_within": laws[1]}
     named |= {"tau2_between": _exact_spreads.square(laws[0]), "tau2_within": _exact_spreads.square(laws[1])}
-    shares = weight @ levels.weights(phi)
+    telling = weight > SHARE_OF_A_NODE
+    shares = weight[telling] @ levels.weights(phi[:, telling]) / weight[telling].sum()
     proper = mean.proper and between.prior.proper and within.prior.proper
     return _from_boxes(effects, model, mean, posterior, error, named, shares, proper)
 
@@ -152,8 +187,9 @@ def _location_scale(effects: Effects, model: LocationScale, tolerance: float) ->
     named: dict[str, Law | Quantity] = {"tau": posterior.marginal(0)}
     named |= {f"gamma[{name}]": posterior.marginal(1 + j) for j, name in enumerate(z.names[1:])}
     weight, phi, _ = posterior.nodes
-    tau = phi[0][:, None] * np.exp(phi[1:].T @ Z.T)
-    shares = _shares(effects.v, weight, tau)
+    telling = weight > SHARE_OF_A_NODE
+    tau = phi[0][telling, None] * np.exp(phi[1:, telling].T @ Z.T)
+    shares = _shares(effects.v, weight[telling], tau)
     return _from_boxes(effects, model, mean, posterior, error, named, shares, mean.proper and spread.prior.proper)
 
 

@@ -12,6 +12,7 @@ from poolwise.arviz_bridge import to_datatree
 from poolwise.engines._exact_posterior import Draws, Fitted
 from poolwise.engines._tree import PRIOR_DRAWS, attributes, draws_tree, stream
 from poolwise.exact.box_posterior import BoxPosterior
+from poolwise.exact.independent import Independent
 from poolwise.model import CommonEffect, RandomEffects, Subgroups, ThreeLevel
 from poolwise.priors import Prior
 
@@ -50,10 +51,10 @@ def exact_tree(fitted: Fitted, shape: tuple[int, int], seed: int, label: str) ->
     if isinstance(model, CommonEffect | RandomEffects):
         flat = {"mu": drawn.coefficients[0]}
         if isinstance(model, RandomEffects):
-            theta_new = flat["mu"] + drawn.theta_new_noise
+            theta_new = flat["mu"] + drawn.tau[:, 0] * rng.standard_normal(len(flat["mu"]))
             flat |= {**drawn.spreads, "theta": drawn.theta, "theta_new": theta_new}
         return draws_tree(effects, model, _shaped(flat, shape), label=label, rng=rng)
-    posterior, of = _posterior(fitted, drawn)
+    posterior, of = _posterior(fitted, drawn, rng)
     mean = (fitted.means.X @ drawn.coefficients).T
     unit, log_likelihood, replicates = _estimates(fitted, drawn, mean, rng)
     groups: dict[str, Mapping[str, NDArray]] = {
@@ -76,12 +77,15 @@ def exact_tree(fitted: Fitted, shape: tuple[int, int], seed: int, label: str) ->
     return to_datatree(groups, coords=coords, dims=dims, attrs=attributes(effects, model, label))
 
 
-def _posterior(fitted: Fitted, drawn: Draws) -> tuple[dict[str, Array], tuple[str, str] | None]:
+def _posterior(
+    fitted: Fitted, drawn: Draws, rng: np.random.Generator
+) -> tuple[dict[str, Array], tuple[str, str] | None]:
     """Draws by name; and which of them has a dimension of its own, and its name."""
     posterior = {**drawn.spreads, "theta": drawn.theta}
     if isinstance(fitted.model, ThreeLevel):
         mu = drawn.coefficients[0]
-        return {"mu": mu, **posterior, "theta_new": mu + drawn.theta_new_noise}, None
+        theta_new = mu + drawn.tau[:, 0] * rng.standard_normal(len(mu))
+        return {"mu": mu, **posterior, "theta_new": theta_new}, None
     of = ("mu", "level") if isinstance(fitted.model, Subgroups) else ("beta", "coefficient")
     return {of[0]: drawn.coefficients.T, **posterior}, of
 
@@ -94,7 +98,7 @@ def _estimates(fitted: Fitted, drawn: Draws, mean: Array, rng: np.random.Generat
         phi = np.stack(list(drawn.spreads.values()))
         unit = "y_by_cluster" if isinstance(fitted.model, ThreeLevel) else "y"
         return unit, model.log_likelihood(phi, mean.T, y), model.replicate(phi, mean.T, rng)
-    total = fitted.effects.v + drawn.spreads["tau"][:, None] ** 2
+    total = fitted.effects.v + drawn.tau**2
     log_likelihood = -0.5 * ((y - mean) ** 2 / total + np.log(total) + _LOG_2PI)
     return "y", log_likelihood, mean + np.sqrt(total) * rng.standard_normal(mean.shape)
 
@@ -104,7 +108,11 @@ def _log_prior(fitted: Fitted, drawn: Draws) -> dict[str, Array]:
     pairs = zip(fitted.means.priors, drawn.coefficients, strict=True)
     logs = np.stack([prior.log_pdf(draws) for prior, draws in pairs], axis=1)
     known = {one: prior for one, prior in fitted.model.named_priors.items() if prior is not None}
-    spread = {one: known[one].log_pdf(draws) for one, draws in drawn.spreads.items() if one in known}
+    spread = {
+        name: known[of].log_pdf(draws)
+        for name, draws in drawn.spreads.items()
+        if (of := name if name in known else name.partition("[")[0]) in known
+    }
     if isinstance(fitted.model, ThreeLevel):
         return {"mu": logs[:, 0], **spread}
     return {"mu" if isinstance(fitted.model, Subgroups) else "beta": logs, **spread}
@@ -124,10 +132,15 @@ def _prior_groups(fitted: Fitted, rng: np.random.Generator) -> dict[str, dict[st
     of_spreads = {name: drawn(prior) for name, prior in named.items() if name.startswith(("tau", "gamma"))}
     if known is not None:
         of_spreads["tau"] = np.full(PRIOR_DRAWS, known)
-    empty = np.zeros((fitted.effects.k, 0)).T
-    some = Draws(of_spreads, coefficients, empty, np.zeros(PRIOR_DRAWS))
+    tau = of_spreads.get("tau", np.zeros(PRIOR_DRAWS))[:, None]
+    if isinstance(fitted.source, Independent):
+        groups = {name: drawn(named["tau"]) for name in fitted.spreads if name.startswith("tau[")}
+        of_spreads, tau = groups, np.stack(list(groups.values()))[fitted.source.group].T
+    if isinstance(fitted.model, ThreeLevel):
+        tau = np.hypot(of_spreads["tau_between"], of_spreads["tau_within"])[:, None]
+    some = Draws(of_spreads, coefficients, tau, np.zeros((PRIOR_DRAWS, fitted.effects.k)))
     replicates = _estimates(fitted, some, (fitted.means.X @ coefficients).T, rng)[2]
-    posterior, _ = _posterior(fitted, some)
+    posterior, _ = _posterior(fitted, some, rng)
     del posterior["theta"]
     return {
         "prior": _shaped(posterior, (1, PRIOR_DRAWS)),

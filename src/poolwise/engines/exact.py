@@ -97,7 +97,7 @@ class Exact:
         fitted = quadrature(effects, resolved, self.tolerance)
         design_notes = fitted.means.design.notes if fitted.means.design is not None else ()
         report = FitReport(
-            findings=_findings(fitted, self.tolerance),
+            findings=_findings(fitted, fitted.aim(self.tolerance)),
             notes=effects.notes + design_notes + remarks(resolved, effects),
             diagnostics=fitted.diagnostics(),
             seconds=time.perf_counter() - start,

@@ -19,9 +19,9 @@ from poolwise.exact.variables import Variable
 
 Array = NDArray[np.float64]
 
-NEGLIGIBLE = 1e-17  # nodes with less probability change nothing in double precision
+NEGLIGIBLE = {2: 1e-17, 3: 1e-15}  # probability of nodes that are left out of mixtures
 LIMITS = np.array([0.025, 0.5, 0.975])
-MOST_HALVINGS = 2
+FINEST = {2: 1e-9, 3: 1e-6}  # half-widths to which a model is worked out, however small the tolerance asked for
 TOLERANCE = {2: 1e-8, 3: 1e-5}  # of the last Legendre coefficients; errors seen are 1e4 times smaller
 
 
@@ -81,7 +81,7 @@ class BoxPosterior:
     def nodes(self) -> tuple[Array, Array, Array]:
         """Weights (J,), nonlinear parameters (d, J) and values (m, J) of the nodes that matter."""
         weight = self.boxes.mass.reshape(-1)
-        keep = np.abs(weight) > NEGLIGIBLE
+        keep = np.abs(weight) > NEGLIGIBLE[self.boxes.d]
         points = self.boxes.points.reshape(self.boxes.d, -1)[:, keep]
         phi = np.stack([one.parameter(x) for one, x in zip(self.variables, points, strict=True)])
         return weight[keep], phi, self.boxes.values.reshape(len(self.boxes.values), -1)[:, keep]
@@ -222,6 +222,11 @@ class VariableLaw:
         return self.ppf(rng.random(size))
 
 
+def reachable(tolerance: float, d: int) -> float:
+    """The tolerance that a model with d nonlinear parameters is worked out to."""
+    return max(tolerance, FINEST[d])
+
+
 def box_posterior(
     model: Conditional,
     variables: Sequence[Variable],
@@ -258,10 +263,10 @@ def box_posterior(
         return values
 
     edges = [one.edges for one in variables]
-    for halvings in range(MOST_HALVINGS + 1):
-        boxes = integrate(evaluate, edges, TOLERANCE[len(edges)], halvings)
+    for sharper in (1.0, 1e-2, 1e-4):
+        boxes = integrate(evaluate, edges, sharper * TOLERANCE[len(edges)])
         posterior = BoxPosterior(model, tuple(variables), boxes, moments)
         error = posterior.limit_error(linear, new) + boxes.error
-        if error <= tolerance:
+        if error <= reachable(tolerance, len(edges)):
             break
     return posterior, error

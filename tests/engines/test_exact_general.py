@@ -1,0 +1,128 @@
+"""Regressions, levels and location-scale models by the exact engine, against quadrature that shares no code with it."""
+
+import json
+import pathlib
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import poolwise as pw
+from poolwise import priors
+
+REFERENCE = pathlib.Path(__file__).parents[1] / "reference"
+ONE_PARAMETER = 1e-8  # half-widths of the 95 % interval: what the engine promises, for one nonlinear parameter
+SEVERAL_PARAMETERS = 1e-6  # for two or three of them
+
+
+def rows_of(name):
+    found = json.loads((REFERENCE / f"posteriors_{name}.json").read_text())
+    return found["tables"], found["rows"]
+
+
+def cases(name):
+    tables, rows = rows_of(name)
+    return [pytest.param(tables, row, id=f"{row['data']}-{i}") for i, row in enumerate(rows)]
+
+
+def effects_of(tables, row, moderators):
+    table = tables[row["data"]]
+    k = row.get("rows", len(table["y"]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pw.PoolwiseWarning)
+        v = np.array(table["v"][:k])
+        return pw.Effects(table["y"][:k], se=np.sqrt(v), moderators=moderators, scale="SMD")
+
+
+def prior(row):
+    return priors.make(*row)
+
+
+def coefficients(given):
+    return {name: prior(one) for name, one in given.items()}
+
+
+def columns(names, X):
+    """Design columns as numeric moderators of their own, without the intercept."""
+    table = np.array(X)
+    kept = [j for j, name in enumerate(names) if name != "intercept"]
+    return pd.DataFrame({names[j]: table[:, j] for j in kept})
+
+
+def quietly(effects, model):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pw.PoolwiseWarning)
+        return pw.fit(effects, model, pw.Exact())
+
+
+def worst(result, row, named):
+    """Largest distance of medians, limits, means and sds from the reference, in half-widths."""
+    errors = {}
+    for name, wanted in row["quantities"].items():
+        found = named(result, name)
+        if found is None:
+            continue
+        half = 0.5 * (wanted["q975"] - wanted["q025"])
+        lower, upper = found.interval(0.95)
+        pairs = [(found.point, wanted["median"]), (lower, wanted["q025"]), (upper, wanted["q975"])]
+        pairs += [(found.mean, wanted["mean"]), (found.sd, wanted["sd"])]
+        errors[name] = max(abs(a - b) / half for a, b in pairs if b is not None)
+    assert errors
+    return errors
+
+
+def quantity(result, name):
+    if name.startswith("theta["):
+        return result.studies[result.effects.labels[int(name[6:-1])]]
+    return result[name] if name in result else None
+
+
+@pytest.mark.parametrize(("tables", "row"), cases("regression"))
+def test_a_meta_regression_agrees(tables, row):
+    names = [name.replace("[", "_").replace("]", "") for name in row["names"]]
+    effects = effects_of(tables, row, columns(names, row["X"]))
+    given = dict(zip(names, coefficients(row["priors"]["beta"]).values(), strict=True))
+    model = pw.MetaRegression(
+        [name for name in names if name != "intercept"], beta=given, tau=prior(row["priors"]["tau"])
+    )
+    result = quietly(effects, model)
+    spelt = dict(zip(row["names"], names, strict=True))
+
+    def named(result, name):
+        return quantity(result, f"beta[{spelt[name[5:-1]]}]" if name.startswith("beta[") else name)
+
+    errors = worst(result, row, named)
+    assert max(errors.values()) < ONE_PARAMETER, errors
+    if all(one.proper for one in (*given.values(), model.tau)):
+        assert result.log_evidence == pytest.approx(row["log_evidence"], abs=ONE_PARAMETER)
+
+
+@pytest.mark.parametrize(("tables", "row"), cases("levels"))
+def test_three_levels_agree(tables, row):
+    effects = effects_of(tables, row, pd.DataFrame({"cluster": row["cluster"]}))
+    given = {name: prior(one) for name, one in row["priors"].items()}
+    result = quietly(effects, pw.ThreeLevel("cluster", rho=row["rho"], **given))
+    errors = worst(result, row, quantity)
+    assert max(errors.values()) < SEVERAL_PARAMETERS, errors
+    if given["mu"].proper:
+        assert result.log_evidence == pytest.approx(row["log_evidence"], abs=SEVERAL_PARAMETERS)
+
+
+@pytest.mark.parametrize(("tables", "row"), cases("location_scale"))
+def test_location_and_scale_agree(tables, row):
+    moderators = columns(row["names"], row["X"])
+    scales = columns(row["scale_names"], row["Z"])
+    effects = effects_of(
+        tables, row, pd.concat([moderators, scales[[c for c in scales if c not in moderators]]], axis=1)
+    )
+    model = pw.LocationScale(
+        list(row["scale_names"]),
+        [name for name in row["names"] if name != "intercept"],
+        beta=coefficients(row["priors"]["beta"]),
+        tau=prior(row["priors"]["tau"]),
+        gamma=coefficients(row["priors"]["gamma"]),
+    )
+    result = quietly(effects, model)
+    errors = worst(result, row, quantity)
+    assert max(errors.values()) < SEVERAL_PARAMETERS, errors
