@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,9 +14,10 @@ from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.closed_form_quantities import INTERVAL_WORDS
 from poolwise.engines.exact import Exact
 from poolwise.engines.exact_batch import fit_many
-from poolwise.errors import InputError, ModelError, listing
+from poolwise.errors import InputError, ModelError, listing, nearest
 from poolwise.intake.table import PROVENANCES
-from poolwise.model import CommonEffect, RandomEffects, prior_words
+from poolwise.model import CommonEffect, MetaRegression, RandomEffects, prior_words
+from poolwise.priors import Flat
 from poolwise.result import NO_PRIOR
 from poolwise.settings import check_prob
 
@@ -28,9 +30,10 @@ Array = NDArray[np.float64]
 def fit_batch(
     y: ArrayLike,
     se: ArrayLike,
-    model: CommonEffect | RandomEffects | Sequence[RandomEffects],
+    model: CommonEffect | RandomEffects | MetaRegression | Sequence[RandomEffects],
     engine: Exact | ClosedForm,
     *,
+    moderators: Mapping[str, ArrayLike] | None = None,
     prob: float = 0.95,
     theta_new: bool = False,
     provenance: str = "reported",
@@ -42,9 +45,12 @@ def fit_batch(
     y, se : array_like
         Estimates and standard errors, shape (n, k); NaN where a table has fewer studies. Shape (1, k) or (k,)
         for one table under many models.
-    model : CommonEffect, RandomEffects, or sequence of RandomEffects
-        With explicit priors for `Exact` (arrays have no scale of effect that could supply defaults).
+    model : CommonEffect, RandomEffects, MetaRegression, or sequence of RandomEffects
+        With explicit priors for `Exact` (arrays have no scale of effect that could supply defaults). A
+        meta-regression names its moderators, ``MetaRegression(["dose"], ...)``; formulas need a study table.
     engine : Exact or ClosedForm
+    moderators : mapping of str to array_like, optional
+        Numbers for each moderator of a meta-regression, shape (k,) for all tables or (n, k).
     prob : float
         Probability of the intervals.
     theta_new : bool
@@ -57,7 +63,8 @@ def fit_batch(
     -------
     xarray.Dataset
         Variables of dimension ``dataset``: ``mu``, ``mu_sd``, ``mu_lower``, ``mu_upper``, ``tau``, ... as a
-        `Result` would give them one by one; ``attrs`` name engine, model, probability and the kind of interval
+        `Result` would give them one by one (``beta``, ``beta_lower``, ... of a meta-regression have a second dimension
+        ``coefficient``); ``attrs`` name engine, model, probability and the kind of interval
         for mu (closed form: tau has its Q-profile limits, theta_new its prediction interval, I2 and H2 none).
 
     Raises
@@ -83,17 +90,24 @@ def fit_batch(
     estimates, errors = _tables(y, se)
     models = tuple(model) if isinstance(model, Iterable) else (model,)
     for given in models:
-        if not isinstance(given, CommonEffect | RandomEffects):
+        if not isinstance(given, CommonEffect | RandomEffects | MetaRegression):
             raise ModelError(f"fit_batch was given the model {given!r}", "RandomEffects(...) or CommonEffect(...)")
+    if isinstance(models[0], MetaRegression) and len(models) == 1:
+        return _regression(estimates, errors, models[0], engine, moderators or {}, prob=prob, provenance=provenance)
+    pooled = [one for one in models if not isinstance(one, MetaRegression)]
+    if len(pooled) < len(models):
+        raise ModelError("several meta-regressions at once have no batch form", "one MetaRegression([...])")
+    if moderators is not None:
+        raise ModelError(f"moderators are given for {models[0].label}", "MetaRegression([...]) alone")
     if not models or (len(models) > 1 and len(estimates) > 1 and len(models) != len(estimates)):
         raise ModelError(
             f"{len(models)} models for {len(estimates)} tables",
             "one model, one table, or as many models as tables",
         )
     if isinstance(engine, Exact):
-        values, kind = _exact(estimates, errors, models, engine, prob=prob, new=theta_new)
+        values, kind = _exact(estimates, errors, pooled, engine, prob=prob, new=theta_new)
     elif isinstance(engine, ClosedForm) and len(models) == 1:
-        values, kind = _closed_form(estimates, errors, models[0], engine, prob)
+        values, kind = _closed_form(estimates, errors, pooled[0], engine, prob)
     else:
         raise ModelError(f"{engine!r} has no batch form here", "Exact(), or ClosedForm() with one model")
     prior = prior_words(models[0]) if isinstance(engine, Exact) else NO_PRIOR
@@ -108,6 +122,85 @@ def fit_batch(
         "data": provenance,
     }
     return xr.Dataset({name: ("dataset", column) for name, column in values.items()}, attrs=attrs)
+
+
+def _regression(
+    y: Array,
+    se: Array,
+    model: MetaRegression,
+    engine: Exact | ClosedForm,
+    moderators: Mapping[str, ArrayLike],
+    *,
+    prob: float,
+    provenance: str,
+) -> xr.Dataset:
+    import xarray as xr
+
+    if not isinstance(engine, Exact) or engine.kind != "equal-tailed":
+        raise ModelError(f"MetaRegression by {engine!r} has no batch form", "Exact()")
+    if model.tau is None or (not model.tau.proper and model.tau_fixed is not None):
+        raise ModelError("the batch form of a meta-regression needs a prior on tau", "tau=priors.HalfNormal(0.5)")
+    if isinstance(model.moderators, str):
+        raise ModelError(
+            f"the formula '{model.moderators}' needs a study table", "names of moderators", "MetaRegression(['dose'])"
+        )
+    names = ("intercept", *model.moderators)
+    X = _design(y, model.moderators, moderators)
+    given = model.beta if isinstance(model.beta, Mapping) else dict.fromkeys(names, model.beta or Flat())
+    unknown = [name for name in given if name not in names]
+    if unknown:
+        raise ModelError(
+            f"beta has a prior for '{unknown[0]}'", "the name of a coefficient", nearest(unknown[0], names)
+        )
+    beta = {name: given.get(name, Flat()) for name in names}
+    explicit = replace(model, beta=beta)
+    values = fit_many(y, se**2, [explicit], prob=prob, new=False, X=X)
+    data: dict[str, Any] = {name: ("dataset", column) for name, column in values.items() if not name.startswith("beta")}
+    for ending in ("", "_mean", "_sd", "_lower", "_upper"):
+        table = np.stack([values[f"beta{j}{ending}"] for j in range(len(names))], axis=1)
+        data[f"beta{ending}"] = (("dataset", "coefficient"), table)
+    proper = all(one.proper for one in (*beta.values(), model.tau))
+    log_total = data.pop("log_total")[1]
+    data["log_evidence"] = ("dataset", log_total if proper else np.full(len(y), np.nan))
+    attrs = {
+        "engine": engine.label,
+        "model": model.label,
+        "prior": prior_words(explicit),
+        "prob": prob,
+        "interval": "credible (equal-tailed)",
+        "data": provenance,
+    }
+    return xr.Dataset(data, coords={"coefficient": list(names)}, attrs=attrs)
+
+
+def _design(y: Array, wanted: Sequence[str], moderators: Mapping[str, ArrayLike]) -> Array:
+    """Intercept and moderators, shape (n, k, p) or (1, k, p), NaN where a study is missing."""
+    absent = [name for name in wanted if name not in moderators]
+    if absent:
+        raise InputError(f"no values for the moderator '{absent[0]}'", "moderators={'dose': array of shape (n, k)}")
+    columns = []
+    for name in wanted:
+        column = np.atleast_2d(np.asarray(moderators[name], dtype=float))
+        if column.shape not in (y.shape, (1, y.shape[1])):
+            raise InputError(f"the moderator '{name}' has shape {column.shape}", f"{y.shape} or ({y.shape[1]},)")
+        missing = np.flatnonzero((np.isnan(column) & ~np.isnan(y)).any(axis=1))
+        if missing.size:
+            raise InputError(f"the moderator '{name}' is missing for a study in row(s) {listing(missing + 1)}")
+        columns.append(np.nan_to_num(column))
+    rows = max((len(column) for column in columns), default=1)
+    if rows == 1 and not np.isnan(y).any():
+        X = np.stack([np.ones((1, y.shape[1])), *columns], axis=-1)
+    else:
+        X = np.stack([np.ones_like(y), *(np.broadcast_to(column, y.shape) for column in columns)], axis=-1)
+    there = ~np.isnan(y[: len(X)]) if len(X) > 1 or len(y) == 1 else np.ones((1, y.shape[1]), dtype=bool)
+    rank = np.linalg.matrix_rank(np.where(there[..., None], X, 0.0))
+    poor = np.flatnonzero(rank < X.shape[-1])
+    if poor.size:
+        raise InputError(
+            f"in row(s) {listing(poor + 1)} the moderators determine one another or are constant",
+            "columns that differ, and more studies than coefficients",
+        )
+    return X
 
 
 def _tables(y: ArrayLike, se: ArrayLike) -> tuple[Array, Array]:

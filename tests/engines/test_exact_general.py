@@ -75,7 +75,8 @@ def worst(result, row, named):
 def quantity(result, name):
     if name.startswith("theta["):
         return result.studies[result.effects.labels[int(name[6:-1])]]
-    return result[name] if name in result else None
+    ours = {"total": "tau", "icc": "ICC"}.get(name, name)
+    return result.quantities.get(ours)
 
 
 @pytest.mark.parametrize(("tables", "row"), cases("regression"))

@@ -21,6 +21,7 @@ from poolwise.exact.jobs import MEAN, Studies, Tables, TauPriors
 from poolwise.exact.levels import Levels
 from poolwise.exact.limit_error import limit_error
 from poolwise.exact.mixtures import Mixtures
+from poolwise.exact.polar import Polar
 from poolwise.exact.regression import Regression
 from poolwise.exact.tau_law import TauLaw
 from poolwise.exact.tau_posterior import TauPosterior, tau_posterior
@@ -156,6 +157,8 @@ def _three_level(effects: Effects, model: ThreeLevel, tolerance: float) -> Fitte
     laws = [posterior.marginal(axis) for axis in range(2)]
     named: dict[str, Law | Quantity] = {"tau_between": laws[0], "tau_within": laws[1]}
     named |= {"tau2_between": _exact_spreads.square(laws[0]), "tau2_within": _exact_spreads.square(laws[1])}
+    polar = Polar(posterior, (between.prior, within.prior))
+    named |= _exact_spreads.of_levels(polar, typical_variance(effects.v))
     telling = weight > SHARE_OF_A_NODE
     shares = weight[telling] @ levels.weights(phi[:, telling]) / weight[telling].sum()
     proper = mean.proper and between.prior.proper and within.prior.proper

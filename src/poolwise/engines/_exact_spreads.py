@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.exact.box_posterior import VariableLaw
+from poolwise.exact.polar import Polar
 from poolwise.exact.tau_law import TauLaw
 from poolwise.laws import TransformedLaw
 from poolwise.quantities import Law
@@ -41,6 +45,95 @@ def i2(tau: TauLaw | VariableLaw, typical: float, weight: Array, nodes: Array) -
     return TransformedLaw(
         tau, partial(_i2, typical), partial(_tau_of_i2, typical), partial(_i2_slope, typical), moments
     )
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A law that is worked out when it is asked for.
+
+    Attributes
+    ----------
+    make : callable
+        Makes the law.
+    """
+
+    make: Callable[[], Law]
+
+    @cached_property
+    def _law(self) -> Law:
+        return self.make()
+
+    @property
+    def mean(self) -> float:
+        """Posterior mean."""
+        return self._law.mean
+
+    @property
+    def sd(self) -> float:
+        """Posterior standard deviation."""
+        return self._law.sd
+
+    def pdf(self, x: Array) -> Array:
+        """Density at x."""
+        return self._law.pdf(x)
+
+    def cdf(self, x: Array) -> Array:
+        """Distribution function at x."""
+        return self._law.cdf(x)
+
+    def ppf(self, p: Array) -> Array:
+        """Quantile function at p."""
+        return self._law.ppf(p)
+
+    def sample(self, size: int, rng: np.random.Generator) -> Array:
+        """Draws, shape (size,)."""
+        return self._law.sample(size, rng)
+
+
+def of_levels(polar: Polar, typical: float) -> dict[str, Law]:
+    """The laws of tau, I2 and ICC of effects in clusters.
+
+    Parameters
+    ----------
+    polar : Polar
+        Total heterogeneity and its share between clusters.
+    typical : float
+        Typical sampling variance.
+
+    Returns
+    -------
+    dict of str to Law
+        tau = sqrt(tau_between^2 + tau_within^2), I2 = tau^2 / (tau^2 + typical variance),
+        ICC = tau_between^2 / tau^2.
+    """
+    laws: dict[str, Law] = {"tau": Asked(polar.total)}
+    if not np.isnan(typical):
+        laws["I2"] = Asked(partial(_total_i2, polar, typical))
+    return laws | {"ICC": Asked(partial(_icc, polar))}
+
+
+def _total_i2(polar: Polar, typical: float) -> Law:
+    moments = polar.mean_and_sd(lambda r, a: _i2(typical, r))
+    forward, inverse, slope = (partial(one, typical) for one in (_i2, _tau_of_i2, _i2_slope))
+    return TransformedLaw(polar.total(), forward, inverse, slope, moments)
+
+
+def _icc(polar: Polar) -> Law:
+    moments = polar.mean_and_sd(lambda r, a: np.sin(a) ** 2)
+    return TransformedLaw(polar.angle(), _sine_square, _angle, _sine_of_double, moments)
+
+
+def _sine_square(a: Array) -> Array:
+    return np.sin(a) ** 2
+
+
+def _angle(share: Array) -> Array:
+    return np.arcsin(np.sqrt(np.clip(share, 0.0, 1.0)))
+
+
+def _sine_of_double(a: Array) -> Array:
+    return np.sin(2.0 * a)
 
 
 def _root(x: Array) -> Array:

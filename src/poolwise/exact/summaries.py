@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,11 +12,18 @@ from poolwise.exact.mixture import quantiles
 from poolwise.exact.tau_posterior import TauPosterior
 
 Array = NDArray[np.float64]
+MU = {"mu": MEAN}
 NEGLIGIBLE = 1e-14  # probability of a node that a batch leaves out, to work on shorter rows
 
 
-def summaries(posterior: TauPosterior, mu_moments: NDArray[np.intp], prob: float, new: bool) -> dict[str, Array]:
-    """Means, sds, medians and equal-tailed limits of mu, tau and theta_new of each job.
+def summaries(
+    posterior: TauPosterior,
+    mu_moments: NDArray[np.intp],
+    prob: float,
+    new: bool,
+    combinations: Mapping[str, Array] = MU,
+) -> dict[str, Array]:
+    """Means, sds, medians and equal-tailed limits of mean effects, tau and new studies of each job.
 
     Parameters
     ----------
@@ -25,7 +34,9 @@ def summaries(posterior: TauPosterior, mu_moments: NDArray[np.intp], prob: float
     prob : float
         Probability of the intervals.
     new : bool
-        Whether to summarise theta_new too.
+        Whether to summarise theta_new, the true effect of a new study with the first mean effect, too.
+    combinations : mapping of str to ndarray
+        Weights of the coefficients in each mean effect, shape (p,); mu alone by default.
 
     Returns
     -------
@@ -35,16 +46,19 @@ def summaries(posterior: TauPosterior, mu_moments: NDArray[np.intp], prob: float
     """
     n = posterior.panels.jobs
     weight, tau, values = posterior.nodes(NEGLIGIBLE)
-    mean, sd = posterior.studies.combination(values, MEAN)
-    mean = mean + posterior.studies.at_origin(MEAN)[:, None]
     p = np.repeat([0.5, 0.5 * (1.0 - prob), 0.5 * (1.0 + prob)], n)
     out: dict[str, Array] = {}
-    spreads = {"mu": sd, "theta_new": np.hypot(sd, tau)} if new else {"mu": sd}
-    weights, means = np.tile(weight, (3, 1)), np.tile(mean, (3, 1))
-    for name, spread in spreads.items():
-        moments = mu_moments if name == "mu" else posterior.moments
-        out |= _row(name, quantiles(p, weights, means, np.tile(spread, (3, 1))))
-        out |= _moments(name, weight, mean, spread, moments)
+    weights = np.tile(weight, (3, 1))
+    for at, (name, c) in enumerate(combinations.items()):
+        mean, sd = posterior.studies.combination(values, c)
+        mean = mean + posterior.studies.at_origin(c)[:, None]
+        means = np.tile(mean, (3, 1))
+        out |= _row(name, quantiles(p, weights, means, np.tile(sd, (3, 1))))
+        out |= _moments(name, weight, mean, sd, mu_moments)
+        if new and at == 0:
+            spread = np.hypot(sd, tau)
+            out |= _row("theta_new", quantiles(p, weights, means, np.tile(spread, (3, 1))))
+            out |= _moments("theta_new", weight, mean, spread, posterior.moments)
     out |= _row("tau", posterior.tau_ppf(np.tile(np.arange(n), 3), p))
     out |= _moments("tau", weight, tau, np.zeros_like(tau), posterior.moments)
     out["log_total"], out["grid_error"] = posterior.panels.log_total, posterior.panels.error
