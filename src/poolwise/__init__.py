@@ -34,7 +34,7 @@ from poolwise.model import (
 from poolwise.reconstruct import reconstruct
 from poolwise.result import Result
 from poolwise.scale import Scale
-from poolwise.tables import compare, summary
+from poolwise.tables import compare, predict, summary
 
 if TYPE_CHECKING:
     from poolwise import checks, datasets, plot
@@ -82,6 +82,7 @@ __all__ = [
     "fit_batch",
     "load_analysis",
     "plot",
+    "predict",
     "priors",
     "reconstruct",
     "run",

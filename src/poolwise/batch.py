@@ -138,7 +138,7 @@ def _regression(
 
     if not isinstance(engine, Exact) or engine.kind != "equal-tailed":
         raise ModelError(f"MetaRegression by {engine!r} has no batch form", "Exact()")
-    if model.tau is None or (not model.tau.proper and model.tau_fixed is not None):
+    if model.tau is None:
         raise ModelError("the batch form of a meta-regression needs a prior on tau", "tau=priors.HalfNormal(0.5)")
     if isinstance(model.moderators, str):
         raise ModelError(

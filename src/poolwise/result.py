@@ -5,16 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, Protocol, final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from poolwise import show
+from poolwise.design import Design
 from poolwise.effects import Effects
-from poolwise.errors import MissingQuantityError, nearest
+from poolwise.errors import MissingQuantityError, ModelError, nearest
 from poolwise.model import Model
 from poolwise.quantities import Quantity
 
 if TYPE_CHECKING:
     import xarray as xr
+
+Array = NDArray[np.float64]
 
 Status = Literal[
     "ok",
@@ -36,6 +42,13 @@ SEVERITY: tuple[Status, ...] = (
 )
 NO_PRIOR = "none"
 FAILED: frozenset[Status] = frozenset({"grid_too_coarse", "divergences", "not_converged", "improper_posterior"})
+
+
+class Linear(Protocol):
+    """Makes the quantity of a linear combination of coefficients."""
+
+    def __call__(self, c: Array, *, new: bool) -> Quantity:
+        """The mean effect c'beta, or the true effect in a new study with that mean effect."""
 
 
 @final
@@ -130,6 +143,13 @@ class Result:
         Makes the DataTree of draws for ArviZ.
     absent : mapping of str to str
         Why a quantity that others have is not here, by name.
+    combinations : mapping of str to ndarray
+        Weights of the coefficients in each named mean effect or coefficient, shape (p,).
+    linear : callable, optional
+        Maps weights of the coefficients, shape (p,), to the Quantity of that mean effect; with ``new=True`` to the
+        true effect in a new study with that mean effect.
+    design : Design, optional
+        The design of the mean effects, where there are moderators.
     """
 
     label: str
@@ -146,6 +166,9 @@ class Result:
     native: Any = field(default=None, repr=False)
     tree: Callable[[], xr.DataTree] | None = field(default=None, repr=False)
     absent: Mapping[str, str] = field(default_factory=dict, repr=False)
+    combinations: Mapping[str, Array] = field(default_factory=dict, repr=False)
+    linear: Linear | None = field(default=None, repr=False)
+    design: Design | None = field(default=None, repr=False)
 
     def __getitem__(self, name: str) -> Quantity:
         """The quantity of that name.
@@ -217,6 +240,46 @@ class Result:
                 f"'{self.label}' has no log evidence", "an exact fit with proper priors on mu and tau"
             )
         return self.evidence
+
+    def contrast(self, weights: Mapping[str, float]) -> Quantity:
+        """A linear combination of mean effects or coefficients, sum_j w_j x quantity_j.
+
+        Parameters
+        ----------
+        weights : mapping of str to float
+            By the names of this result's quantities: ``{"mu[random]": 1, "mu[alternate]": -1}``.
+
+        Returns
+        -------
+        Quantity
+            A posterior, or an estimate with the engine's interval.
+
+        Raises
+        ------
+        MissingQuantityError
+            For a name that is no mean effect or coefficient of this result; the message offers the nearest.
+        ModelError
+            When no weight differs from 0.
+
+        Examples
+        --------
+        >>> import poolwise as pw
+        >>> result = pw.fit(pw.datasets.load("bcg"), pw.MetaRegression("~ ablat"), pw.Exact())
+        >>> round(result.contrast({"beta[intercept]": 1.0, "beta[ablat]": 30.0}).point, 3)
+        -0.617
+        """
+        if self.linear is None:
+            raise MissingQuantityError(f"'{self.label}' has no mean effects to combine", "a result with mu or beta")
+        for name in weights:
+            if name not in self.combinations:
+                raise MissingQuantityError(
+                    f"'{self.label}' has no mean effect or coefficient '{name}'",
+                    advice=nearest(str(name), self.combinations),
+                )
+        c = sum(float(w) * self.combinations[name] for name, w in weights.items())
+        if not np.any(c):
+            raise ModelError("a contrast with no weight other than 0 is 0", "weights such as {'mu': 1}")
+        return self.linear(np.asarray(c), new=False)
 
     def to_datatree(self) -> xr.DataTree:
         """Draws as an ``xarray.DataTree`` that every ArviZ function accepts.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from poolwise.errors import InputError, listing, warn
+from poolwise.errors import InputError, MissingQuantityError, listing, warn
 from poolwise.quantities import Quantity
 from poolwise.result import Result
 from poolwise.settings import check_prob
@@ -106,6 +108,59 @@ def compare(*results: Result, prob: float = 0.95) -> pd.DataFrame:
         for result in results
     ]
     return pd.concat(frames, ignore_index=True)[list(COMPARE_COLUMNS)]
+
+
+def predict(result: Result, at: pd.DataFrame | Mapping[str, Any], *, prob: float = 0.95) -> pd.DataFrame:
+    """Mean effects, and true effects in new studies, at values of the moderators, on the analysis scale.
+
+    Parameters
+    ----------
+    result : Result
+        Of a model with moderators, by any engine.
+    at : DataFrame or mapping
+        Values of every moderator: ``{"ablat": [10, 30, 50]}``.
+    prob : float
+        Probability of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        One row for each row of `at`: the moderators, point, sd, lower, upper of the mean effect, new_lower and
+        new_upper of the true effect in a new study, prob, interval and new_interval (their kinds), prior, data.
+
+    Raises
+    ------
+    InputError
+        For a moderator without values, with missing ones, or with a level that no study has.
+    MissingQuantityError
+        When the model has no moderators.
+
+    Examples
+    --------
+    >>> import poolwise as pw
+    >>> fit = pw.fit(pw.datasets.load("bcg"), pw.MetaRegression("~ ablat"), pw.ClosedForm())
+    >>> pw.predict(fit, {"ablat": [10, 50]})["point"].round(2).tolist()
+    [-0.04, -1.21]
+    """
+    check_prob(prob)
+    _check_results("predict", (result,))
+    if result.design is None or result.linear is None:
+        raise MissingQuantityError(
+            f"'{result.label}' has no moderators to predict from", "a result of MetaRegression, or result['mu']"
+        )
+    values = (
+        at if isinstance(at, pd.DataFrame) else pd.DataFrame({name: np.atleast_1d(one) for name, one in at.items()})
+    )
+    rows = []
+    for c in result.design.at(values):
+        mean, new = result.linear(c, new=False), result.linear(c, new=True)
+        new_lower, new_upper = new.interval(prob)
+        kinds = {"interval": mean.interval_kind(), "new_interval": new.interval_kind()}
+        limits = {"new_lower": new_lower, "new_upper": new_upper}
+        rows.append(_numbers(mean, prob) | limits | kinds | {"prior": result.prior, "data": result.data_label})
+    columns = ["point", "sd", "lower", "upper", "new_lower", "new_upper", "prob", "interval", "new_interval"]
+    predicted = pd.DataFrame(rows, columns=[*columns, "prior", "data"], index=values.index)
+    return pd.concat([values[[name for name in result.design.levels if name in values]], predicted], axis=1)
 
 
 def studies(result: Result, *, prob: float = 0.95) -> pd.DataFrame:

@@ -18,9 +18,9 @@ from poolwise.exact.mixture import NormalMixture
 from poolwise.exact.mixtures import Mixtures
 from poolwise.exact.tau_law import TauLaw
 from poolwise.exact.tau_posterior import TauPosterior, log_density_of_mean
-from poolwise.model import Model
+from poolwise.model import LocationScale, Model
 from poolwise.priors import Fixed
-from poolwise.quantities import IntervalKind, Law, Posterior, Quantity
+from poolwise.quantities import Estimate, IntervalKind, Law, Posterior, Quantity
 
 Array = NDArray[np.float64]
 
@@ -105,6 +105,15 @@ class Fitted:
         out = {name: _mixture(self.nodes.linear(c), kind) for name, c in self.means.linear.items()}
         out |= {name: _as_quantity(one, kind) for name, one in self.spreads.items()}
         return out | {name: _mixture(self.nodes.new(c), kind) for name, c in self.means.new.items()}
+
+    def combination(self, c: Array, new: bool, kind: IntervalKind) -> Quantity:
+        """The mean effect c'beta, or the true effect in a new study with that mean effect.
+
+        There is no number for a new study where its heterogeneity depends on moderators of its own.
+        """
+        if new and isinstance(self.model, LocationScale):
+            return Estimate(np.nan)
+        return _mixture(self.nodes.new(c) if new else self.nodes.linear(c), kind)
 
     def study(self, i: int, kind: IntervalKind) -> Quantity:
         """The true effect in study i as a quantity of the result."""

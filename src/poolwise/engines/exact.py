@@ -8,6 +8,9 @@ from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from poolwise.effects import Effects
 from poolwise.engines._exact_posterior import Fitted
 from poolwise.engines._exact_quadrature import quadrature
@@ -21,6 +24,8 @@ from poolwise.settings import check_whole
 
 if TYPE_CHECKING:
     import xarray as xr
+
+Array = NDArray[np.float64]
 
 
 @final
@@ -120,6 +125,9 @@ class Exact:
             evidence=fitted.evidence,
             native=fitted,
             absent=fitted.means.absent,
+            combinations=fitted.means.linear,
+            linear=_Linear(fitted, self.kind),
+            design=fitted.means.design,
         )
         return replace(result, tree=_Tree(fitted, self, result.label))
 
@@ -144,6 +152,18 @@ def log_density_of_mu(result: Result, at: float) -> float:
 
 def _study(fitted: Fitted, kind: IntervalKind, row: int) -> Quantity:
     return fitted.study(row, kind)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Linear:
+    """Makes posteriors of linear combinations."""
+
+    fitted: Fitted
+    kind: IntervalKind
+
+    def __call__(self, c: Array, *, new: bool) -> Quantity:
+        return self.fitted.combination(c, new, self.kind)
 
 
 @final
