@@ -255,7 +255,7 @@ def _closed_form(
         fits = common_effect_batch(y, se**2, interval=interval, prob=prob)
     else:
         interval = engine.interval or "hartung-knapp"
-        tau2 = engine.estimator(model)
+        tau2 = engine.estimator(model.tau_fixed)
         fits = random_effects_batch(y, se**2, tau2=tau2, interval=interval, prediction=engine.prediction, prob=prob)
     values = {"mu": fits.mu, "mu_sd": fits.se, "mu_lower": fits.lower, "mu_upper": fits.upper}
     values |= {"p_value": fits.p_value, "Q": fits.q, "I2": fits.i2, "H2": fits.h2}

@@ -26,8 +26,8 @@ from poolwise.result import NO_PRIOR, Result
 PAIRS: dict[type, tuple[type, ...]] = {
     CommonEffect: (ClosedForm, Exact, NUTS),
     RandomEffects: (ClosedForm, Exact, NUTS),
-    MetaRegression: (Exact,),
-    Subgroups: (Exact,),
+    MetaRegression: (ClosedForm, Exact),
+    Subgroups: (ClosedForm, Exact),
     ThreeLevel: (Exact,),
     LocationScale: (Exact,),
 }

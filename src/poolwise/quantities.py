@@ -142,6 +142,8 @@ class Estimate:
         Words for the interval: ``"confidence (Wald)"``, ``"prediction (t, k - 1)"``; ``""`` for none.
     statistic, df, p_value : float
         Test of the null hypothesis of zero (for Q: of homogeneity); NaN when there is none.
+    residual_df : float
+        Second degrees of freedom of an F test; infinite otherwise.
     """
 
     point: float
@@ -151,6 +153,7 @@ class Estimate:
     statistic: float = np.nan
     df: float = np.nan
     p_value: float = np.nan
+    residual_df: float = np.inf
 
     def interval(self, prob: float = 0.95) -> tuple[float, float]:
         """Lower and upper limit at this probability, NaN for an estimate that has no interval."""

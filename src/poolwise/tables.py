@@ -140,7 +140,7 @@ def predict(result: Result, at: pd.DataFrame | Mapping[str, Any], *, prob: float
     >>> import poolwise as pw
     >>> fit = pw.fit(pw.datasets.load("bcg"), pw.MetaRegression("~ ablat"), pw.ClosedForm())
     >>> pw.predict(fit, {"ablat": [10, 50]})["point"].round(2).tolist()
-    [-0.04, -1.21]
+    [-0.04, -1.2]
     """
     check_prob(prob)
     _check_results("predict", (result,))

@@ -29,7 +29,7 @@ class Means:
     X : ndarray
         Design, shape (k, p).
     priors : tuple of Prior
-        One for each coefficient.
+        One for each coefficient; empty where the model leaves them open.
     linear : mapping of str to ndarray
         Weights of the coefficients in each named mean effect or contrast, shape (p,).
     new : mapping of str to ndarray
@@ -83,29 +83,33 @@ def normal_prior(prior: Prior, name: str = "mu") -> tuple[float, float]:
 
 
 def means(effects: Effects, model: Model) -> Means:
-    """The mean effects of a model whose priors are explicit.
+    """The mean effects of a model.
 
     Parameters
     ----------
     effects : Effects
     model : Model
-        Any but JointOutcomes, whose outcomes each have a mean.
+        With or without its priors explicit; any but JointOutcomes, whose outcomes each have a mean.
 
     Returns
     -------
     Means
     """
     match model:
-        case CommonEffect(mu=Prior() as mu):
-            return Means(np.ones((effects.k, 1)), (mu,), {"mu": np.ones(1)}, {}, absent=NO_SPREAD)
-        case RandomEffects(mu=Prior() as mu) | ThreeLevel(mu=Prior() as mu):
-            return Means(np.ones((effects.k, 1)), (mu,), {"mu": np.ones(1)}, {"theta_new": np.ones(1)})
-        case MetaRegression(beta=Mapping() as beta) | LocationScale(beta=Mapping() as beta):
-            return _regression(model.design(effects), beta)
-        case Subgroups(mu=Prior() as mu):
-            return _subgroups(effects, model.by, mu)
+        case CommonEffect():
+            return Means(np.ones((effects.k, 1)), _open(model.mu), {"mu": np.ones(1)}, {}, absent=NO_SPREAD)
+        case RandomEffects() | ThreeLevel():
+            return Means(np.ones((effects.k, 1)), _open(model.mu), {"mu": np.ones(1)}, {"theta_new": np.ones(1)})
+        case MetaRegression() | LocationScale():
+            return _regression(model.design(effects), model.beta if isinstance(model.beta, Mapping) else {})
+        case Subgroups():
+            return _subgroups(effects, model.by, model.mu)
         case _:
-            raise ModelError(f"{model!r} is not a model with priors on its mean effects")
+            raise ModelError(f"{model.label} has a mean effect for each outcome")
+
+
+def _open(mu: Prior | None) -> tuple[Prior, ...]:
+    return () if mu is None else (mu,)
 
 
 NO_SPREAD = dict.fromkeys(("tau", "tau2", "theta_new"), "a common effect has no spread between studies")
@@ -114,12 +118,12 @@ NO_SPREAD = dict.fromkeys(("tau", "tau2", "theta_new"), "a common effect has no 
 def _regression(design: Design, beta: Mapping[str, Prior]) -> Means:
     unit = np.eye(design.p)
     linear = {f"beta[{name}]": unit[j] for j, name in enumerate(design.names)}
-    priors = tuple(beta[name] for name in design.names)
+    priors = tuple(beta[name] for name in design.names) if beta else ()
     absent = dict.fromkeys(("mu", "theta_new"), NO_SINGLE_MEAN)
     return Means(design.X, priors, linear, {}, design, absent)
 
 
-def _subgroups(effects: Effects, by: str, mu: Prior) -> Means:
+def _subgroups(effects: Effects, by: str, mu: Prior | None) -> Means:
     levels, X = level_columns(effects, by)
     unit = np.eye(len(levels))
     linear = {f"mu[{level}]": unit[j] for j, level in enumerate(levels)}
@@ -127,7 +131,7 @@ def _subgroups(effects: Effects, by: str, mu: Prior) -> Means:
         linear[f"mu[{level}] - mu[{levels[0]}]"] = unit[j] - unit[0]
     new = {f"theta_new[{level}]": unit[j] for j, level in enumerate(levels)}
     absent = dict.fromkeys(("mu", "theta_new"), "each subgroup has its own: mu[...], theta_new[...]")
-    return Means(X, (mu,) * len(levels), linear, new, absent=absent)
+    return Means(X, _open(mu) * len(levels), linear, new, absent=absent)
 
 
 def level_columns(effects: Effects, by: str) -> tuple[tuple[str, ...], Array]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from numbers import Real
 from time import perf_counter
 from typing import final
@@ -18,6 +19,7 @@ from poolwise.closed_form.likelihood import log_likelihood
 from poolwise.closed_form.tau2 import ESTIMATORS, estimate_tau2
 from poolwise.effects import Effects
 from poolwise.engines import closed_form_notes as notes
+from poolwise.engines._means import means
 from poolwise.engines._versions import versions
 from poolwise.engines.closed_form_quantities import (
     FEWEST_TO_PREDICT,
@@ -26,8 +28,9 @@ from poolwise.engines.closed_form_quantities import (
     common_effect_quantities,
     random_effects_quantities,
 )
+from poolwise.engines.closed_form_regression import Several, regression, separate
 from poolwise.errors import ModelError, closest
-from poolwise.model import CommonEffect, Model, RandomEffects
+from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects, Subgroups
 from poolwise.priors import Fixed
 from poolwise.quantities import ByStudy, Estimate
 from poolwise.result import Finding, FitReport, Result
@@ -111,11 +114,14 @@ class ClosedForm:
             `tau_fixed` disagree; when the model states mu.
         """
         began = perf_counter()
-        common = isinstance(model, CommonEffect)
-        if isinstance(model, CommonEffect | RandomEffects) and isinstance(model.mu, Fixed):
+        if isinstance(getattr(model, "mu", None), Fixed):
             raise ModelError(
-                f"ClosedForm estimates mu, and the model states mu ~ {model.mu}", "Exact(), or no Fixed mu"
+                f"ClosedForm estimates mu, and the model states mu ~ {model.named_priors['mu']}",
+                "Exact(), or no Fixed mu",
             )
+        if isinstance(model, MetaRegression | Subgroups):
+            return _pack_several(self._several(effects, model), effects, model, self, began)
+        common = isinstance(model, CommonEffect)
         interval = self.interval or ("wald" if common else "hartung-knapp")
         _check_count(effects, model, 1 if common and interval == "wald" else 2, interval)
         data = prepare(effects.y, effects.v)
@@ -123,10 +129,19 @@ class ClosedForm:
             fitted = _common_effect(data, interval)
         else:
             assert isinstance(model, RandomEffects)
-            fitted = _random_effects(data, self.estimator(model), interval, self.prediction)
+            fitted = _random_effects(data, self.estimator(model.tau_fixed), interval, self.prediction)
         return _pack(fitted, effects, model, self, began)
 
-    def estimator(self, model: RandomEffects) -> str | float:
+    def _several(self, effects: Effects, model: MetaRegression | Subgroups) -> Several:
+        mean, interval = means(effects, model), self.interval or "hartung-knapp"
+        estimator = self.estimator(model.tau_fixed if isinstance(model, MetaRegression) else None)
+        if isinstance(model, MetaRegression) or model.heterogeneity == "common":
+            return regression(effects, mean, estimator, interval, self.prediction)
+        if model.heterogeneity == "exchangeable":
+            raise ModelError("exchangeable tau has no closed form", "heterogeneity='common' or 'separate'", "Exact()")
+        return separate(effects, mean, estimator, interval, self.prediction)
+
+    def estimator(self, tau_fixed: float | None) -> str | float:
         """The estimator of tau2, or the variance that this engine or the model gives.
 
         Raises
@@ -134,12 +149,12 @@ class ClosedForm:
         ModelError
             When both give one and they differ.
         """
-        if model.tau_fixed is None:
+        if tau_fixed is None:
             return self.tau2
-        given = model.tau_fixed**2
+        given = tau_fixed**2
         if not isinstance(self.tau2, str) and not math.isclose(self.tau2, given, rel_tol=1e-12):
             raise ModelError(
-                f"ClosedForm(tau2={self.tau2:g}) and RandomEffects(tau_fixed={model.tau_fixed:g}) disagree",
+                f"ClosedForm(tau2={self.tau2:g}) and RandomEffects(tau_fixed={tau_fixed:g}) disagree",
                 f"tau2 = tau_fixed^2 = {given:g}, or one of the two alone",
             )
         return given
@@ -219,6 +234,44 @@ def _pack(fitted: _Fitted, effects: Effects, model: Model, engine: ClosedForm, b
         weights=dict(zip(labels, (w / w.sum()).tolist(), strict=True)),
         report=report,
         absent=_absent(model, effects.k),
+    )
+
+
+def _pack_several(
+    fitted: Several, effects: Effects, model: MetaRegression | Subgroups, engine: ClosedForm, began: float
+) -> Result:
+    mean, interval = fitted.means, engine.interval or "hartung-knapp"
+    between = [part.between for part in fitted.parts]
+    estimated = all(one.estimated for one in between)
+    told = fitted.notes + (mean.design.notes if mean.design is not None else ())
+    findings: tuple[Finding, ...] = ()
+    if estimated:
+        estimator = str(engine.tau2)
+        told += tuple(dict.fromkeys(note for one in between for note in notes.several_maxima(estimator, one)))
+        findings = notes.boundary(estimator, min(float(one.value[0]) for one in between))
+    report = FitReport(
+        findings=findings,
+        notes=effects.notes + told,
+        diagnostics={"iterations": max(one.iterations for one in between)},
+        seconds=perf_counter() - began,
+        versions=versions("poolwise", "numpy", "scipy"),
+        data_hash=effects.data_hash,
+    )
+    shown = engine.tau2 if estimated and isinstance(engine.tau2, str) else f"tau2 = {float(between[0].value[0]):g}"
+    return Result(
+        label=f"{model.label}, {shown}, {_short(interval)}",
+        effects=effects,
+        model=model,
+        engine=engine,
+        interval_kind=next(iter(fitted.quantities.values())).kind,
+        quantities=fitted.quantities,
+        studies=ByStudy(effects.labels, partial(fitted.study, words=INTERVAL_WORDS[interval])),
+        weights=dict(zip(effects.labels, fitted.weights.tolist(), strict=True)),
+        report=report,
+        absent=mean.absent,
+        combinations=mean.linear,
+        linear=fitted.linear,
+        design=mean.design,
     )
 
 

@@ -73,7 +73,7 @@ def common_effect_quantities(coef: Coefficients, test: QTest, interval: str) -> 
     """The quantities of a common-effect fit: mu, Q, I2, H2."""
     return {
         "mu": _mean(coef, interval),
-        "Q": _q(test),
+        "Q": q_estimate(test),
         "I2": Estimate(float(i2_of_q(test)[0])),
         "H2": Estimate(float(h2_of_q(test)[0])),
     }
@@ -86,16 +86,16 @@ def random_effects_quantities(
     data, tau2, typical = coef.fit.data, float(between.value[0]), test.typical
     mean = _mean(coef, interval)
     i2, h2 = partial(i2_of_tau2, typical=typical), partial(h2_of_tau2, typical=typical)
-    profiled = partial(_profiled, data, between)
+    of_tau2 = partial(profiled, data, between)
     new = _new_effect(mean, tau2, float(prediction_df(data, prediction)[0]), prediction)
     return {
         "mu": mean,
-        "tau": profiled(np.sqrt),
-        "tau2": profiled(_itself, sd=float(between.se[0])),
+        "tau": of_tau2(np.sqrt),
+        "tau2": of_tau2(itself, sd=float(between.se[0])),
         **({"theta_new": new} if data.count[0] >= FEWEST_TO_PREDICT else {}),
-        "I2": profiled(i2),
-        "H2": profiled(h2),
-        "Q": _q(test),
+        "I2": of_tau2(i2),
+        "H2": of_tau2(h2),
+        "Q": q_estimate(test),
     }
 
 
@@ -121,12 +121,13 @@ def _new_effect(mean: Estimate, tau2: float, df: float, prediction: str) -> Esti
     return Estimate(mean.point, sd, partial(symmetric, mean.point, sd, df), kind)
 
 
-def _q(test: QTest) -> Estimate:
+def q_estimate(test: QTest) -> Estimate:
+    """Cochran's Q with its test of homogeneity."""
     q = float(test.statistic[0])
     return Estimate(q, statistic=q, df=float(test.df[0]), p_value=float(test.p_value[0]))
 
 
-def _profiled(data: Data, between: Tau2, of_tau2: Callable[[Array], Array], sd: float = math.nan) -> Estimate:
+def profiled(data: Data, between: Tau2, of_tau2: Callable[[Array], Array], sd: float = math.nan) -> Estimate:
     """An increasing function of tau2 with its Q-profile limits; none when tau2 was given, not estimated."""
     point = float(of_tau2(between.value)[0])
     if not between.estimated:
@@ -139,5 +140,6 @@ def _q_profile_limits(data: Data, of_tau2: Callable[[Array], Any], prob: float) 
     return float(lower), float(upper)
 
 
-def _itself(tau2: Array) -> Array:
+def itself(tau2: Array) -> Array:
+    """Tau2."""
     return tau2

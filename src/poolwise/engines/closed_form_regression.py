@@ -1,0 +1,304 @@
+"""Estimates of models with several mean effects: coefficients, subgroups, omnibus tests, predictions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtrc, fdtrc, stdtr
+
+from poolwise.closed_form.heterogeneity import QTest, h2_of_tau2, i2_of_tau2, q_test
+from poolwise.closed_form.inference import Coefficients, coefficients, prediction_df
+from poolwise.closed_form.least_squares import Array, prepare
+from poolwise.closed_form.tau2 import Tau2, estimate_tau2
+from poolwise.effects import Effects
+from poolwise.engines._means import Means
+from poolwise.engines.closed_form_quantities import (
+    INTERVAL_WORDS,
+    PREDICTION_WORDS,
+    StudyEstimates,
+    itself,
+    profiled,
+    q_estimate,
+    symmetric,
+)
+from poolwise.errors import ModelError
+from poolwise.quantities import Estimate
+
+Ints = NDArray[np.intp]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class LinearEstimates:
+    """Makes estimates of linear combinations of coefficients.
+
+    Attributes
+    ----------
+    beta : ndarray, shape (p,)
+        Coefficients.
+    cov : ndarray, shape (p, p)
+        Their covariance.
+    df : ndarray, shape (p,)
+        Degrees of freedom of each coefficient's t distribution; infinite for the normal one.
+    tau2 : ndarray, shape (p,)
+        Between-study variance about each coefficient's mean effect.
+    new_df : ndarray, shape (p,)
+        Degrees of freedom of prediction intervals.
+    words, prediction_words : str
+        Words for the interval, ``"Hartung-Knapp"``, and for that of a new study, ``"t, k - p"``.
+    """
+
+    beta: Array
+    cov: Array
+    df: Array
+    tau2: Array
+    new_df: Array
+    words: str
+    prediction_words: str
+
+    def __call__(self, c: Array, *, new: bool) -> Estimate:
+        """The mean effect c'beta, or the true effect in a new study with that mean effect."""
+        point, variance = float(c @ self.beta), float(c @ self.cov @ c)
+        if new:
+            which = int(np.argmax(np.abs(c)))
+            sd = math.sqrt(float(self.tau2[which]) + variance)
+            kind = f"prediction ({self.prediction_words})"
+            return Estimate(point, sd, partial(symmetric, point, sd, float(self.new_df[which])), kind)
+        sd, df = math.sqrt(variance), self._df(c)
+        statistic = point / sd if sd > 0.0 else math.nan
+        p = 2.0 * float(stdtr(df, -abs(statistic))) if math.isfinite(df) else math.erfc(abs(statistic) / math.sqrt(2.0))
+        return Estimate(point, sd, partial(symmetric, point, sd, df), f"confidence ({self._kind(c)})", statistic, df, p)
+
+    def _df(self, c: Array) -> float:
+        """Degrees of freedom: those of the fit, or by Satterthwaite where coefficients of separate fits meet."""
+        used = np.flatnonzero(c)
+        if len(set(self.df[used].tolist())) == 1:
+            return float(self.df[used[0]])
+        parts = c[used] ** 2 * np.diagonal(self.cov)[used]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(parts.sum() ** 2 / (parts**2 / self.df[used]).sum())
+
+    def _kind(self, c: Array) -> str:
+        return self.words if len(set(self.df[np.flatnonzero(c)].tolist())) == 1 else f"{self.words}, Satterthwaite"
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The fit of some of the studies.
+
+    Attributes
+    ----------
+    rows : ndarray
+        Which studies.
+    coef, between, test : Coefficients, Tau2, QTest
+    """
+
+    rows: Ints
+    coef: Coefficients
+    between: Tau2
+    test: QTest
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Several:
+    """What a fit of several mean effects yields.
+
+    Attributes
+    ----------
+    means : Means
+        Names and design.
+    parts : tuple of Part
+        One fit of all studies, or one for each subgroup.
+    linear : LinearEstimates
+    quantities : dict of str to Estimate
+    weights : ndarray, shape (k,)
+        Share of each study in what its estimate informs; sums to 1 (within each subgroup).
+    notes : tuple of str
+    """
+
+    means: Means
+    parts: tuple[Part, ...]
+    linear: LinearEstimates
+    quantities: dict[str, Estimate]
+    weights: Array
+    notes: tuple[str, ...]
+
+    def study(self, row: int, words: str) -> Estimate:
+        """The shrunken effect of the study in this row."""
+        part = next(one for one in self.parts if row in one.rows)
+        place = int(np.flatnonzero(part.rows == row)[0])
+        return StudyEstimates(part.coef, part.between.value, f"BLUP ({words})")(place)
+
+
+def regression(effects: Effects, means: Means, estimator: str | float, interval: str, prediction: str) -> Several:
+    """A weighted least-squares fit of all coefficients at one tau2.
+
+    QE = y'Py at tau2 = 0 tests residual heterogeneity against chi-square with k - p. QM = b'cov(b)^-1 b tests
+    that all coefficients b but the intercept are 0: against chi-square with m, their number, for the Wald interval,
+    and QM / m against F with m and k - p otherwise. R2 = max(0, 1 - tau2 / tau2 without moderators).
+
+    Parameters
+    ----------
+    effects : Effects
+    means : Means
+        Design and names.
+    estimator : str or float
+        Of tau2, or tau2 itself.
+    interval, prediction : str
+        Keys of `INTERVALS` and `PREDICTIONS`.
+
+    Returns
+    -------
+    Several
+
+    References
+    ----------
+    Knapp & Hartung 2003, Statistics in Medicine 22, 10.1002/sim.1482; Raudenbush 2009, in The Handbook of Research
+    Synthesis and Meta-Analysis, 2nd ed., chapter 16, for R2.
+    """
+    data = prepare(effects.y, effects.v, means.X)
+    between = estimate_tau2(data, estimator)
+    coef, test = coefficients(between.fit, interval), q_test(data)
+    p = means.p
+    linear = LinearEstimates(
+        coef.beta[0],
+        coef.cov[0],
+        np.full(p, coef.df[0]),
+        np.full(p, between.value[0]),
+        np.full(p, prediction_df(data, prediction)[0]),
+        _general(INTERVAL_WORDS[interval]),
+        _general(PREDICTION_WORDS[prediction]),
+    )
+    quantities = {name: linear(c, new=False) for name, c in means.linear.items()}
+    tau2 = float(between.value[0])
+    of_tau2 = partial(profiled, data, between)
+    quantities |= {"tau": of_tau2(np.sqrt), "tau2": of_tau2(itself, sd=float(between.se[0]))}
+    quantities |= {name: linear(c, new=True) for name, c in means.new.items()}
+    quantities |= {
+        "I2": of_tau2(partial(i2_of_tau2, typical=test.typical)),
+        "H2": of_tau2(partial(h2_of_tau2, typical=test.typical)),
+        "QE": q_estimate(test),
+    }
+    notes: tuple[str, ...] = ()
+    if means.design is not None:
+        tested = np.array([name != "intercept" for name in means.design.names])
+        quantities["QM"] = _omnibus(linear, np.eye(p)[tested])
+        if isinstance(estimator, str):
+            quantities["R2"], notes = _explained(effects, tau2, estimator)
+    else:
+        quantities["Q_between"] = _omnibus(linear, np.eye(p)[1:] - np.eye(p)[0])
+    w = between.fit.w[0, 0]
+    shares = w / w.sum() if means.design is not None else _within(w, means)
+    return Several(means, (Part(np.arange(effects.k), coef, between, test),), linear, quantities, shares, notes)
+
+
+def _omnibus(linear: LinearEstimates, contrasts: Array) -> Estimate:
+    """The test that all these linear combinations are 0."""
+    m = len(contrasts)
+    if m == 0:
+        return Estimate(math.nan)
+    b = contrasts @ linear.beta
+    statistic = float(b @ np.linalg.solve(contrasts @ linear.cov @ contrasts.T, b))
+    df = float(linear.df[0])
+    if math.isinf(df):
+        return Estimate(statistic, statistic=statistic, df=m, p_value=float(chdtrc(m, statistic)))
+    return Estimate(
+        statistic / m, statistic=statistic / m, df=m, p_value=float(fdtrc(m, df, statistic / m)), residual_df=df
+    )
+
+
+def _explained(effects: Effects, tau2: float, estimator: str) -> tuple[Estimate, tuple[str, ...]]:
+    """R2, and a note where there is nothing to explain."""
+    alone = float(estimate_tau2(prepare(effects.y, effects.v), estimator).value[0])
+    if alone == 0.0:
+        return Estimate(math.nan), ("R2 is not defined: the estimate of tau2 without moderators is 0.",)
+    return Estimate(max(0.0, 1.0 - tau2 / alone)), ()
+
+
+def separate(effects: Effects, means: Means, estimator: str | float, interval: str, prediction: str) -> Several:
+    """A fit of its own for each subgroup, and what compares them.
+
+    Q_between = sum w_g (mu_g - mu)^2 with w_g = 1 / var(mu_g) and mu the mean with these weights, against
+    chi-square with G - 1. Differences between subgroups use Satterthwaite's degrees of freedom.
+
+    Parameters
+    ----------
+    effects : Effects
+    means : Means
+        Of subgroups: a column of 0 and 1 for each.
+    estimator : str or float
+        Of tau2, or tau2 itself.
+    interval, prediction : str
+        Keys of `INTERVALS` and `PREDICTIONS`.
+
+    Returns
+    -------
+    Several
+
+    Raises
+    ------
+    ModelError
+        For a subgroup of one study.
+
+    References
+    ----------
+    Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 19, 10.1002/9780470743386.
+    """
+    levels = [name.removeprefix("mu[").removesuffix("]") for name in list(means.linear)[: means.p]]
+    fits: list[Part] = []
+    of_tau: dict[str, Estimate] = {}
+    for level, column in zip(levels, means.X.T, strict=True):
+        rows = np.flatnonzero(column)
+        if len(rows) < 2:
+            raise ModelError(
+                f"the subgroup '{level}' has one study, '{effects.study[rows[0]]}'",
+                "at least two studies for a tau2 of its own",
+                "Subgroups(..., heterogeneity='common')",
+            )
+        data = prepare(effects.y[rows], effects.v[rows])
+        between = estimate_tau2(data, estimator)
+        fits.append(Part(rows, coefficients(between.fit, interval), between, q_test(data)))
+        of_tau |= {f"tau[{level}]": profiled(data, between, np.sqrt)}
+        of_tau |= {f"tau2[{level}]": profiled(data, between, itself, sd=float(between.se[0]))}
+        of_tau |= {f"Q[{level}]": q_estimate(fits[-1].test)}
+    linear = LinearEstimates(
+        np.array([one.coef.beta[0, 0] for one in fits]),
+        np.diag([one.coef.cov[0, 0, 0] for one in fits]),
+        np.array([one.coef.df[0] for one in fits]),
+        np.array([one.between.value[0] for one in fits]),
+        np.array([prediction_df(one.coef.fit.data, prediction)[0] for one in fits]),
+        INTERVAL_WORDS[interval],
+        PREDICTION_WORDS[prediction],
+    )
+    quantities = {name: linear(c, new=False) for name, c in means.linear.items()} | of_tau
+    quantities |= {name: linear(c, new=True) for name, c in means.new.items()}
+    quantities["Q_between"] = _between(linear)
+    w = np.empty(effects.k)
+    for one in fits:
+        w[one.rows] = one.between.fit.w[0, 0] / one.between.fit.w[0, 0].sum()
+    return Several(means, tuple(fits), linear, quantities, w, ())
+
+
+def _between(linear: LinearEstimates) -> Estimate:
+    """The test that the means of separate subgroups are equal."""
+    w = 1.0 / np.diagonal(linear.cov)
+    mean = float(w @ linear.beta / w.sum())
+    statistic, df = float(w @ (linear.beta - mean) ** 2), len(w) - 1
+    return Estimate(statistic, statistic=statistic, df=df, p_value=float(chdtrc(df, statistic)))
+
+
+def _within(w: Array, means: Means) -> Array:
+    """Shares that sum to 1 within each subgroup."""
+    return w / (means.X @ (means.X.T @ w))
+
+
+def _general(words: str) -> str:
+    """Words for a convention where p coefficients are estimated instead of one mean."""
+    return words.replace("k - 2", "k - p - 1").replace("k - 1", "k - p")
