@@ -223,13 +223,14 @@ def _names_in(factor: Factor) -> list[str]:
 
 def _variables(effects: Effects, names: Sequence[str]) -> pd.DataFrame:
     """The moderators as a frame of numbers and categories, checked one by one."""
-    table = effects.to_frame()
-    known = [*effects.moderators.columns, "se", "n"]
-    frame = pd.DataFrame(index=table.index)
+    moderators = effects.moderators
+    known = [*moderators.columns, "se", "n"]
+    frame = pd.DataFrame(index=moderators.index)
     for name in names:
         if name not in [*known, "study", "outcome"]:
             raise InputError(f"no moderator '{name}'", advice=nearest(name, known))
-        column = table[name].infer_objects()
+        own = moderators[name] if name in moderators else pd.Series(getattr(effects, name))
+        column = own.infer_objects()
         gaps = column.isna().to_numpy(dtype=bool)
         if gaps.any():
             raise InputError(

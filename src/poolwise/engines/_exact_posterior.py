@@ -63,6 +63,36 @@ class Draws:
 
 @final
 @dataclass(frozen=True, eq=False)
+class Blended:
+    """Fits under the components of a mixture prior.
+
+    Attributes
+    ----------
+    weight : ndarray
+        Posterior probability of each component, shape (m,).
+    fits : tuple of Fitted
+    """
+
+    weight: Array
+    fits: tuple[Fitted, ...]
+
+    def draw(self, size: int, rng: np.random.Generator) -> Draws:
+        """Joint draws: from each component as often as chance has it, in random order."""
+        counts = rng.multinomial(size, self.weight / self.weight.sum())
+        parts = [one.draw(int(count), rng) for one, count in zip(self.fits, counts, strict=True) if count]
+        order = rng.permutation(size)
+        names = parts[0].spreads
+        width = max(part.tau.shape[1] for part in parts)
+        return Draws(
+            {name: np.concatenate([part.spreads[name] for part in parts])[order] for name in names},
+            np.concatenate([part.coefficients for part in parts], axis=1)[:, order],
+            np.concatenate([np.broadcast_to(part.tau, (len(part.tau), width)) for part in parts])[order],
+            np.concatenate([part.theta for part in parts])[order],
+        )
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class Fitted:
     """What quadrature found.
 
@@ -75,8 +105,9 @@ class Fitted:
         Its mean effects.
     nodes : Nodes
         Mixtures of what is normal given the rest.
-    source : TauPosterior, BoxPosterior, Independent or Mixtures
-        Where the nodes come from: quadrature over one or several parameters, one for each group, or a known tau.
+    source : TauPosterior, BoxPosterior, Independent, Mixtures or Blended
+        Where the nodes come from: quadrature over one or several parameters, one for each group, a known tau, or
+        the components of a mixture prior.
     limit_error : float
         Estimated error of medians and limits, in half-widths of the 95 % interval.
     moments : int
@@ -85,20 +116,28 @@ class Fitted:
         tau, tau2, I2 and the like.
     shares : ndarray
         Posterior mean share of each study in the mean effect, shape (k,).
-    evidence : float
-        Log marginal likelihood; NaN under an improper prior.
+    log_total : float
+        Log integral of prior times likelihood.
+    proper : bool
+        Whether every prior is proper, so that it is the log marginal likelihood.
     """
 
     effects: Effects
     model: Model
     means: Means
     nodes: Nodes
-    source: TauPosterior | BoxPosterior | Independent | Mixtures
+    source: TauPosterior | BoxPosterior | Independent | Mixtures | Blended
     limit_error: float
     moments: int
     spreads: Mapping[str, Law | Quantity]
     shares: Array
-    evidence: float
+    log_total: float
+    proper: bool
+
+    @property
+    def evidence(self) -> float:
+        """Log marginal likelihood; NaN under an improper prior."""
+        return self.log_total if self.proper else np.nan
 
     def quantities(self, kind: IntervalKind) -> dict[str, Quantity]:
         """The named quantities of the result."""
@@ -140,6 +179,10 @@ class Fitted:
 
     def diagnostics(self) -> dict[str, float]:
         """What the quadrature watched."""
+        if isinstance(self.source, Blended):
+            found = [one.diagnostics() for one in self.source.fits]
+            nodes = sum(one["nodes"] for one in found)
+            return {"grid_error": self.limit_error, "nodes": nodes, "components": len(found)}
         if isinstance(self.source, Mixtures):
             return {"grid_error": 0.0, "nodes": 1}
         if isinstance(self.source, BoxPosterior):
@@ -161,12 +204,18 @@ class Fitted:
     def draw(self, size: int, rng: np.random.Generator) -> Draws:
         """Exact independent joint draws: the nonlinear parameters, then everything else given them."""
         y, v = self.effects.y, self.effects.v
+        if isinstance(self.source, Blended):
+            return self.source.draw(size, rng)
         if isinstance(self.source, BoxPosterior):
             phi, beta, _ = self.source.draw(size, rng)
             model = self.source.model
-            names = list(self.spreads)[: len(phi)]
+            known = {name for name, one in self.spreads.items() if isinstance(one, Quantity)}
+            names = [name for name in self.spreads if name.startswith(("tau", "gamma")) and "tau2" not in name]
+            names = [name for name in names if name not in known]
             theta = model.draw_theta(phi, self.means.X @ beta, y, rng)
-            return Draws(dict(zip(names, phi, strict=True)), beta, model.spread_of_new(phi)[:, None], theta)
+            spread = model.spread_of_new(phi)
+            spreads = dict(zip(names, phi, strict=False)) | ({"tau": spread} if "tau" in known else {})
+            return Draws(spreads, beta, spread[:, None], theta)
         if isinstance(self.source, Independent):
             taus = np.stack([TauLaw(group).sample(size, rng) for group in self.source.groups])
             pairs = zip(self.source.groups, taus, strict=True)

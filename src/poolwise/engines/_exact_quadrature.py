@@ -84,26 +84,37 @@ def _known(effects: Effects, model: Model, tau: float) -> Fitted:
     nodes = Mixtures.at(tables(effects, mean), tau)
     common = isinstance(model, CommonEffect)
     between = {} if common else known_tau(tau, typical_variance(effects.v))
-    evidence = float(nodes.log_likelihood[0]) if mean.proper else np.nan
     shares = _shares(effects.v, np.ones(1), np.array([tau]))
-    return Fitted(effects, model, mean, nodes, nodes, 0.0, MOST_MOMENTS, between, shares, evidence)
+    return Fitted(
+        effects,
+        model,
+        mean,
+        nodes,
+        nodes,
+        0.0,
+        MOST_MOMENTS,
+        between,
+        shares,
+        float(nodes.log_likelihood[0]),
+        mean.proper,
+    )
 
 
 def _one_tau(effects: Effects, model: Model, prior: Prior, tolerance: float) -> Fitted:
     mean = means(effects, model)
     (spread,) = spreads(effects, model)
     job = tables(effects, mean)
-    watched = list(mean.new.values()) or list(mean.linear.values())
-    posterior, error = _refined(job, prior, spread.moments, watched, tolerance)
+    linear, new = list(mean.linear.values()), list(mean.new.values())
+    posterior, error = _refined(job, prior, spread.moments, linear, new, tolerance)
     nodes = posterior.mixtures
     tau = TauLaw(posterior)
     between: dict[str, Law | Quantity] = {"tau": tau, "tau2": _exact_spreads.square(tau)}
     if effects.k > mean.p:
         typical = typical_variance(effects.v, mean.X)
         between["I2"] = _exact_spreads.i2(tau, typical, nodes.weight, nodes.tau)
-    evidence = float(posterior.panels.log_total[0]) if mean.proper and prior.proper else np.nan
+    log_total, proper = float(posterior.panels.log_total[0]), mean.proper and prior.proper
     shares = _shares(effects.v, nodes.weight, nodes.tau)
-    return Fitted(effects, model, mean, nodes, posterior, error, spread.moments, between, shares, evidence)
+    return Fitted(effects, model, mean, nodes, posterior, error, spread.moments, between, shares, log_total, proper)
 
 
 def _separate(effects: Effects, model: Subgroups, mu: Prior, prior: Prior, tolerance: float) -> Fitted:
@@ -116,7 +127,7 @@ def _separate(effects: Effects, model: Subgroups, mu: Prior, prior: Prior, toler
     for g, spread in enumerate(found):
         rows = np.flatnonzero(group == g)
         job = Studies.centred(effects.y[None, rows], effects.v[None, rows], b, s)
-        posterior, error = _refined(job, prior, spread.moments, [MEAN], tolerance)
+        posterior, error = _refined(job, prior, spread.moments, [MEAN], [MEAN], tolerance)
         groups.append(posterior)
         errors.append(error)
         shares[rows] = _shares(effects.v[rows], posterior.mixtures.weight, posterior.mixtures.tau)
@@ -125,18 +136,19 @@ def _separate(effects: Effects, model: Subgroups, mu: Prior, prior: Prior, toler
     between: dict[str, Law | Quantity] = {**laws}
     between |= {name.replace("tau", "tau2"): _exact_spreads.square(law) for name, law in laws.items()}
     total = sum(float(posterior.panels.log_total[0]) for posterior in groups)
-    evidence = total if mean.proper and prior.proper else np.nan
     moments = min(spread.moments for spread in found)
-    return Fitted(effects, model, mean, nodes, nodes, max(errors), moments, between, shares, evidence)
+    return Fitted(
+        effects, model, mean, nodes, nodes, max(errors), moments, between, shares, total, mean.proper and prior.proper
+    )
 
 
 def _refined(
-    job: Tables, prior: Prior, moments: int, watched: Sequence[Array], tolerance: float
+    job: Tables, prior: Prior, moments: int, linear: Sequence[Array], new: Sequence[Array], tolerance: float
 ) -> tuple[TauPosterior, float]:
     """Quadrature over tau of a single job, its first panels halved until the limits are good to `tolerance`."""
     for halvings in range(MOST_HALVINGS + 1):
         posterior = tau_posterior(job, TauPriors.of([prior]), moments=np.array([moments]), halvings=halvings)
-        error = limit_error(posterior, watched)
+        error = limit_error(posterior, linear, new)
         if error <= tolerance:
             break
     return posterior, error
@@ -151,7 +163,13 @@ def _three_level(effects: Effects, model: ThreeLevel, tolerance: float) -> Fitte
     variables = [Spread(one.prior, unit) for one, unit in zip((between, within), levels.units(), strict=True)]
     moments = min(between.moments, within.moments)
     posterior, error = box_posterior(
-        levels, variables, list(mean.linear.values()), list(mean.new.values()), moments=moments, tolerance=tolerance
+        levels,
+        variables,
+        list(mean.linear.values()),
+        list(mean.new.values()),
+        moments=moments,
+        mean_moments=mean.moments(moments),
+        tolerance=tolerance,
     )
     weight, phi, _ = posterior.nodes
     laws = [posterior.marginal(axis) for axis in range(2)]
@@ -185,6 +203,7 @@ def _location_scale(effects: Effects, model: LocationScale, tolerance: float) ->
         list(mean.linear.values()),
         [],
         moments=spread.moments,
+        mean_moments=mean.moments(spread.moments),
         tolerance=tolerance,
     )
     named: dict[str, Law | Quantity] = {"tau": posterior.marginal(0)}
@@ -206,8 +225,9 @@ def _from_boxes(
     shares: Array,
     proper: bool,
 ) -> Fitted:
-    evidence = posterior.log_total if proper else np.nan
-    return Fitted(effects, model, mean, posterior, posterior, error, posterior.moments, named, shares, evidence)
+    return Fitted(
+        effects, model, mean, posterior, posterior, error, posterior.moments, named, shares, posterior.log_total, proper
+    )
 
 
 def _shares(v: Array, weight: Array, tau: Array) -> Array:

@@ -13,7 +13,7 @@ from poolwise.engines._exact_posterior import Draws, Fitted
 from poolwise.engines._tree import PRIOR_DRAWS, attributes, draws_tree, stream
 from poolwise.exact.box_posterior import BoxPosterior
 from poolwise.exact.independent import Independent
-from poolwise.model import CommonEffect, RandomEffects, Subgroups, ThreeLevel
+from poolwise.model import CommonEffect, LocationScale, RandomEffects, Subgroups, ThreeLevel
 from poolwise.priors import Prior
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ def _posterior(
 def _estimates(fitted: Fitted, drawn: Draws, mean: Array, rng: np.random.Generator) -> tuple[str, Array, Array]:
     """Name and log likelihood of the independent units, and estimates of new studies."""
     y = fitted.effects.y
-    if isinstance(fitted.source, BoxPosterior):
+    if isinstance(fitted.model, ThreeLevel | LocationScale):
+        assert isinstance(fitted.source, BoxPosterior)
         model = fitted.source.model
         phi = np.stack(list(drawn.spreads.values()))
         unit = "y_by_cluster" if isinstance(fitted.model, ThreeLevel) else "y"

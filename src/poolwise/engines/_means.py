@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import final
@@ -57,6 +58,21 @@ class Means:
         """Whether every coefficient has a proper prior."""
         return all(prior.proper for prior in self.priors)
 
+    def moments(self, of_spreads: int) -> int:
+        """Highest moment of the coefficients that exists, at most 2, from that of the standard deviations.
+
+        Under a flat prior it follows theirs. Under a t prior the coefficient returns to its prior as tau grows, so
+        that its m-th moment exists if m < df, or else if tau has its moment m - df (its first one where m = df).
+        """
+
+        def exists(m: int, prior: Prior) -> bool:
+            if not prior.proper:
+                return m <= of_spreads
+            df = _degrees_of_freedom(prior)
+            return m < df or of_spreads >= max(1, math.ceil(m - df))
+
+        return max((m for m in (1, 2) if all(exists(m, prior) for prior in self.priors)), default=0)
+
     def normal_priors(self) -> tuple[Array, Array]:
         """Means and standard deviations of normal priors, infinite for flat ones, shape (p,) each.
 
@@ -79,7 +95,12 @@ def normal_prior(prior: Prior, name: str = "mu") -> tuple[float, float]:
         return prior.value, 0.0
     if isinstance(prior, Normal):
         return prior.mean, prior.sd
-    raise ModelError(f"{name} ~ {prior} is not supported by Exact", "Normal, Flat or Fixed")
+    raise ModelError(f"{name} ~ {prior} is not supported here", "Normal, Flat or Fixed")
+
+
+def _degrees_of_freedom(prior: Prior) -> float:
+    """Of a t prior; infinite for the others."""
+    return math.inf
 
 
 def means(effects: Effects, model: Model) -> Means:

@@ -19,10 +19,14 @@ from poolwise.exact.variables import Variable
 
 Array = NDArray[np.float64]
 
-NEGLIGIBLE = {2: 1e-17, 3: 1e-15}  # probability of nodes that are left out of mixtures
+NEGLIGIBLE = {1: 1e-18, 2: 1e-17, 3: 1e-15}  # probability of nodes that are left out of mixtures
 LIMITS = np.array([0.025, 0.5, 0.975])
-FINEST = {2: 1e-9, 3: 1e-6}  # half-widths to which a model is worked out, however small the tolerance asked for
-TOLERANCE = {2: 1e-8, 3: 1e-5}  # of the last Legendre coefficients; errors seen are 1e4 times smaller
+FINEST = {
+    1: 1e-10,
+    2: 1e-9,
+    3: 1e-6,
+}  # half-widths to which a model is worked out, however small the tolerance asked for
+TOLERANCE = {1: 1e-10, 2: 1e-8, 3: 1e-5}  # of the last Legendre coefficients; errors seen are 1e4 times smaller
 
 
 class Conditional(Protocol):
@@ -65,12 +69,15 @@ class BoxPosterior:
         The density of their coordinates.
     moments : int
         Highest moment of the standard deviations that exists.
+    mean_moments : int
+        Highest moment of the coefficients that exists, at most 2.
     """
 
     model: Conditional
     variables: tuple[Variable, ...]
     boxes: Boxes
     moments: int
+    mean_moments: int
 
     @property
     def log_total(self) -> float:
@@ -90,19 +97,22 @@ class BoxPosterior:
         """The posterior of a linear combination c'beta of the coefficients."""
         weight, _, values = self.nodes
         mean, sd = self._combination(values, c)
-        moments = 2 if self.model.basis.proper[0] else min(self.moments, 2)
-        return NormalMixture(weight, mean, sd, moments)
+        return NormalMixture(weight, mean, sd, self.mean_moments)
 
     def new(self, c: Array) -> NormalMixture:
         """The posterior of the true effect in a new study with the mean effect c'beta."""
         weight, phi, values = self.nodes
         mean, sd = self._combination(values, c)
-        return NormalMixture(weight, mean, np.hypot(sd, self.model.spread_of_new(phi)), min(self.moments, 2))
+        return NormalMixture(weight, mean, np.hypot(sd, self.model.spread_of_new(phi)), self._new_moments)
 
     def theta(self, i: int) -> NormalMixture:
         """The posterior of the true effect theta_i."""
         weight, phi, values = self.nodes
         return NormalMixture(weight, *self.model.theta(i, phi, values), 2)
+
+    @property
+    def _new_moments(self) -> int:
+        return min(self.moments, self.mean_moments)
 
     def _combination(self, values: Array, c: Array) -> tuple[Array, Array]:
         basis = self.model.basis
@@ -234,6 +244,7 @@ def box_posterior(
     new: Sequence[Array],
     *,
     moments: int,
+    mean_moments: int,
     tolerance: float,
 ) -> tuple[BoxPosterior, float]:
     """Integrate a model over its nonlinear parameters, refining until the limits are good to `tolerance`.
@@ -245,8 +256,8 @@ def box_posterior(
         The nonlinear parameters and their priors.
     linear, new : sequence of ndarray
         Weights of the coefficients in the mean effects, and in those of new studies, whose limits are watched.
-    moments : int
-        Highest moment of the standard deviations that exists.
+    moments, mean_moments : int
+        Highest moment that exists of the standard deviations, and of the coefficients (at most 2).
     tolerance : float
         Largest estimated error of medians and limits, in half-widths.
 
@@ -265,7 +276,7 @@ def box_posterior(
     edges = [one.edges for one in variables]
     for sharper in (1.0, 1e-2, 1e-4):
         boxes = integrate(evaluate, edges, sharper * TOLERANCE[len(edges)])
-        posterior = BoxPosterior(model, tuple(variables), boxes, moments)
+        posterior = BoxPosterior(model, tuple(variables), boxes, moments, mean_moments)
         error = posterior.limit_error(linear, new) + boxes.error
         if error <= reachable(tolerance, len(edges)):
             break

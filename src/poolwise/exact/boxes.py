@@ -1,4 +1,4 @@
-"""Adaptive integration of one density of two or three variables, as polynomials on boxes.
+"""Adaptive integration of one density of one, two or three variables, as polynomials on boxes.
 
 A box is a product of intervals with Gauss-Legendre nodes in each direction. Where the last Legendre
 coefficients along a direction are too large, the box is halved in that direction. What depends on the nodes
@@ -23,14 +23,14 @@ Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Evaluate = Callable[[Array], Array]
 
-NEGLIGIBLE = {2: 40.0, 3: 28.0}  # nats below the maximum at which a box is left out
+NEGLIGIBLE = {1: 45.0, 2: 40.0, 3: 28.0}  # nats below the maximum at which a box is left out
 STEEP = 12.0  # nats between a high box's points that call for halving before its polynomial is looked at
 MOST_RISE = 1e6  # nats; keeps -inf at a box's corner from making the box immortal
 LOWEST = -1e300  # log density that stands for none
 THREE = np.array([-0.8, 0.0, 0.8])
 MAX_ROUNDS = 60
 MOST_NODES = 3_000_000  # a density that asks for more is reported as unresolved
-PER_BOX = {2: 16, 3: 12}  # nodes in each direction
+PER_BOX = {1: 16, 2: 16, 3: 12}  # nodes in each direction
 
 
 @final
@@ -129,7 +129,7 @@ class Boxes:
 
 
 def integrate(evaluate: Evaluate, edges: Sequence[Array], tolerance: float, halvings: int = 0) -> Boxes:
-    """Integrate a density of two or three variables.
+    """Integrate a density of one, two or three variables.
 
     Parameters
     ----------

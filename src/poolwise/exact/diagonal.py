@@ -26,7 +26,7 @@ Ints = NDArray[np.intp]
 @final
 @dataclass(frozen=True, eq=False)
 class Diagonal:
-    """A table of independent estimates; phi = (tau, gamma_1 ..., s_1 ...).
+    """A table of independent estimates; phi = (tau, gamma_1 ..., s_1 ...), without tau where it is known.
 
     Attributes
     ----------
@@ -36,11 +36,14 @@ class Diagonal:
         Centred moderators of log tau, shape (k, r); r = 0 for none.
     mixed : ndarray
         Columns of the design whose s_j are nonlinear parameters, shape (q,).
+    known_tau : float, optional
+        Tau, where the model states it; there are no moderators of log tau then.
     """
 
     basis: Basis
     Z: Array
     mixed: Ints
+    known_tau: float | None = None
 
     def given(self, phi: Array) -> Array:
         """Log likelihood and the normal law of g given phi, shape (m, N)."""
@@ -55,7 +58,7 @@ class Diagonal:
         sums = basis.columns()[0].T @ w.T
         log_det = log_product(total[None])[0] + total.shape[1] * LOG_2PI
         precision, constant = basis.precision[0][..., None], basis.constant + np.zeros(phi.shape[1])
-        for column, s in zip(self.mixed, phi[1 + self.Z.shape[1] :], strict=True):
+        for column, s in zip(self.mixed, phi[len(phi) - len(self.mixed) :], strict=True):
             back = basis.back[0][column]
             precision = precision + np.outer(back, back)[..., None] * (1.0 / s**2 - 1.0)
             constant = constant - np.log(s)
@@ -64,6 +67,8 @@ class Diagonal:
     def _squares(self, phi: Array) -> Array:
         """tau_i^2, shape (N, k)."""
         r = self.Z.shape[1]
+        if self.known_tau is not None:
+            return np.full((phi.shape[1], self.basis.v.shape[1]), self.known_tau**2)
         if r == 0:
             return phi[0][:, None] ** 2 + np.zeros(self.basis.v.shape[1])
         with np.errstate(over="ignore"):
@@ -71,7 +76,7 @@ class Diagonal:
 
     def spread_of_new(self, phi: Array) -> Array:
         """Tau: the sd of the true effect of a new study at the mean of the moderators of log tau."""
-        return phi[0]
+        return phi[0] if self.known_tau is None else np.full(phi.shape[1], self.known_tau)
 
     def theta(self, i: int, phi: Array, values: Array) -> tuple[Array, Array]:
         """Mean and sd of theta_i: shrunken by v_i / (v_i + tau_i^2) towards x_i beta."""

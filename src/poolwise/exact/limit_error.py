@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from poolwise.exact.jobs import MEAN
-from poolwise.exact.mixture import NormalMixture
+from poolwise.exact.mixture import TAIL, NormalMixture
 from poolwise.exact.mixtures import shrunken
 from poolwise.exact.panels import ORDER, TO_COEFFICIENTS, WEIGHTS
 from poolwise.exact.tau_posterior import TauPosterior
@@ -17,11 +17,10 @@ from poolwise.exact.tau_posterior import TauPosterior
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-TAIL = (1.0 - 0.95) / 2.0  # as `Posterior.interval` asks for it, so that the quantile is remembered
 WATCHED = 5  # most precise, and most remote, studies whose limits are judged for all
 
 
-def limit_error(posterior: TauPosterior, combinations: Sequence[Array] = (MEAN,)) -> float:
+def limit_error(posterior: TauPosterior, linear: Sequence[Array] = (MEAN,), new: Sequence[Array] = (MEAN,)) -> float:
     """Estimated error of medians and limits of the linear quantities of a single job, in half-widths.
 
     On each panel, density x Phi((limit - mean) / sd) is expanded in Legendre polynomials; the size of its
@@ -33,8 +32,8 @@ def limit_error(posterior: TauPosterior, combinations: Sequence[Array] = (MEAN,)
     ----------
     posterior : TauPosterior
         With one job.
-    combinations : sequence of ndarray
-        Weights of the coefficients in each mean effect that is watched, each with the effect of a new study.
+    linear, new : sequence of ndarray
+        Weights of the coefficients in the mean effects, and in those of new studies, that are watched.
 
     Returns
     -------
@@ -43,17 +42,16 @@ def limit_error(posterior: TauPosterior, combinations: Sequence[Array] = (MEAN,)
     panels, tau = posterior.panels, posterior.c[0] * np.sinh(posterior.panels.x)
     half = 0.5 * (panels.right - panels.left)
     density = panels.mass / (WEIGHTS * half[:, None])
+    tables, nodes = posterior.studies, posterior.mixtures
+    watched = [] if tables.known[0] else [(c, nodes.linear(c), False) for c in linear]
+    watched += [(c, nodes.new(c), True) for c in new]
     centres, spreads, points = [], [], []
-    for c in combinations:
-        mean, sd = posterior.studies.combination(panels.values, c)
-        origin = posterior.studies.at_origin(c)[0]
-        laws = [(posterior.mixtures.new(c), np.hypot(sd, tau))]
-        if not posterior.studies.known[0]:
-            laws.append((posterior.mixtures.linear(c), sd))
-        centres += [mean for _ in laws]
-        spreads += [spread for _, spread in laws]
-        points += [_points(law) - origin for law, _ in laws]
-    theta = [shrunken(posterior.studies, i, tau, panels.values) for i in _telling(posterior)]
+    for c, law, of_new in watched:
+        mean, sd = tables.combination(panels.values, c)
+        centres.append(mean)
+        spreads.append(np.hypot(sd, tau) if of_new else sd)
+        points.append(_points(law) - tables.at_origin(c)[0])
+    theta = [shrunken(tables, i, tau, panels.values) for i in _telling(posterior)]
     of_theta = _by_moments(panels.mass, np.stack([m for m, _ in theta]), np.stack([s for _, s in theta]))
     centre = np.stack([*centres, *(one for one, _ in theta)])
     spread = np.stack([*spreads, *(one for _, one in theta)])

@@ -14,6 +14,7 @@ from scipy.special import ndtr, ndtri
 
 Array = NDArray[np.float64]
 _ROOT_2PI = np.sqrt(2.0 * np.pi)
+TAIL = (1.0 - 0.95) / 2.0  # as `Posterior.interval` asks for it, so that the quantile is remembered
 FEW = 8  # quantiles asked for at once that are remembered
 MANY = 64  # remembered ones that are too many
 PATIENCE = 6  # steps before every second one halves the bracket

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.exact.jobs import MEAN, Tables
-from poolwise.exact.mixture import NormalMixture
+from poolwise.exact.mixture import TAIL, NormalMixture, quantiles
 
 Array = NDArray[np.float64]
+TOGETHER = 60  # studies at most whose limits are found in one go
 
 
 @final
@@ -63,6 +65,22 @@ class Mixtures:
 
     def theta(self, i: int) -> NormalMixture:
         """The posterior of the true effect theta_i in study i."""
+        if len(self.tables.v[0]) <= TOGETHER:
+            return self._thetas[i]
+        return self._theta(i)
+
+    @cached_property
+    def _thetas(self) -> tuple[NormalMixture, ...]:
+        """All of a few studies, their medians and 95 % limits found in one go."""
+        laws = tuple(self._theta(i) for i in range(len(self.tables.v[0])))
+        p = np.tile([0.5, TAIL, 1.0 - TAIL], len(laws))
+        table = [np.repeat(np.stack([getattr(law, name) for law in laws]), 3, axis=0) for name in ("centre", "spread")]
+        found = quantiles(p, np.broadcast_to(self.weight, table[0].shape), *table)
+        for law, row in zip(laws, found.reshape(-1, 3).tolist(), strict=True):
+            law.known.update(zip(p[:3].tolist(), row, strict=True))
+        return laws
+
+    def _theta(self, i: int) -> NormalMixture:
         centre, spread = shrunken(self.tables, i, self.tau, self.values)
         return NormalMixture(self.weight, centre + self.tables.at_origin(self.tables.at_study(i))[0], spread, 2)
 

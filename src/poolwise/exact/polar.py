@@ -79,7 +79,7 @@ class Polar:
             return values
 
         boxes = integrate(evaluate, [radius.edges, angle.edges], TOLERANCE)
-        return BoxPosterior(model, (radius, angle), boxes, self.posterior.moments)
+        return BoxPosterior(model, (radius, angle), boxes, self.posterior.moments, self.posterior.mean_moments)
 
     def total(self) -> VariableLaw:
         """The law of tau."""

@@ -17,6 +17,9 @@ Array = NDArray[np.float64]
 # offsets of the first edges in x: fine near the scale of the problem, geometric far out
 _OFFSETS = np.concatenate([np.arange(0, 6, 1.5), [6, 8, 11, 15, 20, 27, 36, 50, 70, 100, 140, 200, 280, 400, 600]])
 
+LOWEST_LOG_SCALE = 4.0  # below exp(-4) times its median the density of the sd of a t is exp(-df/2 e^8) and less
+TAIL = 45.0  # nats of the upper tail that are followed
+
 
 class Variable(Protocol):
     """A parameter as a function of a coordinate x, with its prior."""
@@ -129,3 +132,45 @@ class OnLine:
     def log_slope(self, x: Array) -> Array:
         """Log scale."""
         return np.full_like(x, np.log(self.scale))
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class LogScale:
+    """The standard deviation of a coefficient that has a t prior, middle exp(x).
+
+    Attributes
+    ----------
+    log_density : callable
+        Log prior density of the logarithm of the standard deviation.
+    middle : float
+        Its prior median.
+    df : float
+        Degrees of freedom of the t; the upper tail of log sd falls as exp(-df x).
+    """
+
+    log_density: Callable[[Array], Array]
+    middle: float
+    df: float
+
+    @property
+    def edges(self) -> Array:
+        """First edges in x."""
+        offsets = np.concatenate([-_OFFSETS[:0:-1], _OFFSETS])
+        return np.unique(np.clip(offsets, -LOWEST_LOG_SCALE, 3.0 + TAIL / self.df))
+
+    def parameter(self, x: Array) -> Array:
+        """Middle exp(x)."""
+        return self.middle * np.exp(x)
+
+    def coordinate(self, value: Array) -> Array:
+        """log(value / middle)."""
+        return np.log(value / self.middle)
+
+    def log_prior(self, x: Array) -> Array:
+        """Log prior density of x."""
+        return self.log_density(np.log(self.middle) + x)
+
+    def log_slope(self, x: Array) -> Array:
+        """Log of the standard deviation."""
+        return np.log(self.middle) + x

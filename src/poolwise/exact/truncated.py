@@ -1,0 +1,257 @@
+"""A mean effect whose normal prior is restricted to an interval: one-sided priors.
+
+Given tau everything is as under the whole normal prior, restricted to lower <= mu <= upper: the likelihood of tau
+gains the factor P(lower <= mu <= upper | tau, y) / P(lower <= mu <= upper), and what depends on mu linearly with
+normal noise is a normal variable selected by another one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_ndtr, ndtr, ndtri_exp, owens_t
+
+from poolwise.exact.blend import bracketed
+from poolwise.exact.jobs import MEAN, Studies
+from poolwise.exact.mixtures import Mixtures, shrunken
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.intp]
+_ROOT_2PI = np.sqrt(2.0 * np.pi)
+FAR = 40.0  # standard deviations beyond which a normal variable has no probability in double precision
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class TruncatedStudies:
+    """A study table of a single job with mu ~ N(m0, s0^2) restricted to [lower, upper].
+
+    Attributes
+    ----------
+    whole : Studies
+        Under the whole normal prior.
+    lower, upper : float
+        On the scale of the estimates.
+    """
+
+    whole: Studies
+    lower: float
+    upper: float
+
+    @property
+    def y(self) -> Array:
+        """Centred estimates."""
+        return self.whole.y
+
+    @property
+    def v(self) -> Array:
+        """Variances."""
+        return self.whole.v
+
+    @property
+    def proper(self) -> NDArray[np.bool_]:
+        """The prior is proper."""
+        return self.whole.proper
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """The mean effect is not stated."""
+        return self.whole.known
+
+    def narrowest(self) -> Array:
+        """Sd of mu at tau = 0 under the whole prior."""
+        return self.whole.narrowest()
+
+    def given_tau(self, job: Ints, tau: Array) -> Array:
+        """Log likelihood, and mean and sd of mu under the whole normal prior, given tau, shape (3, P, q)."""
+        values = self.whole.given_tau(job, tau)
+        offset = self.whole.offset[0]
+        a, b = ((limit - offset - values[1]) / values[2] for limit in (self.lower, self.upper))
+        m0, s0 = self.whole.m0[0], self.whole.s0[0]
+        ends = np.array([(limit - offset - m0) / s0 for limit in (self.lower, self.upper)])
+        values[0] += log_mass(a, b) - log_mass(ends[:1], ends[1:])[0]
+        return values
+
+    def combination(self, values: Array, c: Array) -> tuple[Array, Array]:
+        """Mean and sd of c mu under the whole normal prior."""
+        return self.whole.combination(values, c)
+
+    def at_origin(self, c: Array) -> Array:
+        """What means are measured from."""
+        return self.whole.at_origin(c)
+
+    def at_study(self, i: int) -> Array:
+        """The weight of mu in the mean effect of study i."""
+        return self.whole.at_study(i)
+
+    def draw(self, values: Array, rng: np.random.Generator) -> Array:
+        """Draws of mu, one at each node, by inversion within the limits, shape (1, J)."""
+        mean, sd = values[1] + self.whole.offset[0], values[2]
+        one = Selected(np.ones(1), mean, sd, mean, sd, sd, self.lower, self.upper)
+        return one.inverted(rng.random(mean.shape))[None]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class TruncatedMixtures:
+    """What is normal given tau and a restricted mu.
+
+    Attributes
+    ----------
+    whole : Mixtures
+        Its tables are `TruncatedStudies`, its weights those under the restricted prior.
+    lower, upper : float
+    """
+
+    whole: Mixtures
+    lower: float
+    upper: float
+
+    def linear(self, c: Array) -> Selected:
+        """The posterior of c mu."""
+        mean, sd = self._mu()
+        return self._selected(c[0] * mean, np.abs(c[0]) * sd, c[0] * sd * sd)
+
+    def new(self, c: Array) -> Selected:
+        """The posterior of the true effect in a new study, N(c mu, tau^2)."""
+        mean, sd = self._mu()
+        return self._selected(c[0] * mean, np.hypot(c[0] * sd, self.whole.tau), c[0] * sd * sd)
+
+    def theta(self, i: int) -> Selected:
+        """The posterior of the true effect in study i."""
+        nodes = self.whole
+        centre, spread = shrunken(nodes.tables, i, nodes.tau, nodes.values)
+        v = nodes.tables.v[0, i]
+        pull = v / (v + nodes.tau * nodes.tau)
+        return self._selected(centre + nodes.tables.at_origin(MEAN)[0], spread, pull * self._mu()[1] ** 2)
+
+    def _mu(self) -> tuple[Array, Array]:
+        mean, sd = self.whole.tables.combination(self.whole.values, MEAN)
+        return mean + self.whole.tables.at_origin(MEAN)[0], sd
+
+    def _selected(self, centre: Array, spread: Array, covariance: Array) -> Selected:
+        mean, sd = self._mu()
+        return Selected(self.whole.weight, centre, spread, mean, sd, covariance / sd, self.lower, self.upper)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Selected:
+    """Mixture of x given lower <= m <= upper, x ~ N(centre, spread^2), m ~ N(mean, sd^2), jointly normal.
+
+    Attributes
+    ----------
+    weight : ndarray
+        Shape (J,).
+    centre, spread, mean_m, sd_m : ndarray
+        Of x and of m before selection, shape (J,).
+    slope : ndarray
+        Covariance of x and m over sd_m, shape (J,).
+    lower, upper : float
+    """
+
+    weight: Array
+    centre: Array
+    spread: Array
+    mean_m: Array
+    sd_m: Array
+    slope: Array
+    lower: float
+    upper: float
+
+    @property
+    def _ends(self) -> tuple[Array, Array]:
+        return (self.lower - self.mean_m) / self.sd_m, (self.upper - self.mean_m) / self.sd_m
+
+    def _moments(self) -> tuple[Array, Array]:
+        """Mean and variance of x in each component, by those of a truncated normal."""
+        a, b = self._ends
+        log_total = log_mass(a, b)
+        with np.errstate(invalid="ignore", over="ignore"):
+            low, high = (np.exp(-0.5 * end * end - log_total) / _ROOT_2PI for end in (a, b))
+            shift = low - high
+            a_low = np.where(np.isfinite(a), a * low, 0.0)
+            b_high = np.where(np.isfinite(b), b * high, 0.0)
+        variance = np.maximum(1.0 + a_low - b_high - shift**2, 0.0)
+        return self.centre + self.slope * shift, self.spread**2 - self.slope**2 * (1.0 - variance)
+
+    @property
+    def mean(self) -> float:
+        """Mean."""
+        return float(self.weight @ self._moments()[0])
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation."""
+        centre, variance = self._moments()
+        mean = self.weight @ centre
+        return float(np.sqrt(self.weight @ (variance + (centre - mean) ** 2)))
+
+    def pdf(self, x: Array) -> Array:
+        """Density at x; same shape as x."""
+        z = (np.asarray(x, dtype=float)[..., None] - self.centre) / self.spread
+        a, b = self._ends
+        rho = np.clip(self.slope / self.spread, -1.0, 1.0)
+        rest = np.sqrt(np.maximum(1.0 - rho * rho, 1e-32))
+        inside = log_mass((a - rho * z) / rest, (b - rho * z) / rest)
+        parts = np.exp(inside - log_mass(a, b) - 0.5 * z * z) / (_ROOT_2PI * self.spread)
+        return parts @ self.weight
+
+    def cdf(self, x: Array) -> Array:
+        """Probability of a value at most x; same shape as x."""
+        z = (np.asarray(x, dtype=float)[..., None] - self.centre) / self.spread
+        a, b = self._ends
+        rho = np.clip(self.slope / self.spread, -1.0, 1.0)
+        mirrored = a > 0.0  # the tail that keeps its digits
+        low, high = np.where(mirrored, -b, a), np.where(mirrored, -a, b)
+        turned = np.where(mirrored, -rho, rho)
+        share = (both_below(z, high, turned) - both_below(z, low, turned)) / np.exp(log_mass(a, b))
+        return np.clip(np.clip(share, 0.0, 1.0) @ self.weight, 0.0, 1.0)
+
+    def ppf(self, p: Array) -> Array:
+        """Quantile at p by bisection; same shape as p."""
+        p = np.asarray(p, dtype=float)
+        centre, variance = self._moments()
+        reach = FAR * np.sqrt(np.maximum(variance, 0.0))
+        low, high = np.full(p.shape, (centre - reach).min()), np.full(p.shape, (centre + reach).max())
+        inside = bracketed(self.cdf, p, low, high)
+        return np.where(p <= 0.0, -np.inf, np.where(p >= 1.0, np.inf, inside))
+
+    def inverted(self, u: Array) -> Array:
+        """Quantile u of each component of a restricted m itself, shape of u."""
+        a, b = self._ends
+        mirrored = a > 0.0
+        low, high = np.where(mirrored, -b, a), np.where(mirrored, -a, b)
+        share = np.where(mirrored, 1.0 - u, u)
+        with np.errstate(divide="ignore"):
+            z = ndtri_exp(np.logaddexp(log_ndtr(low), np.log(share) + log_mass(low, high)))
+        return self.mean_m + self.sd_m * np.clip(np.where(mirrored, -z, z), a, b)
+
+    def sample(self, size: int, rng: np.random.Generator) -> Array:
+        """Independent draws, by inversion."""
+        return self.ppf(rng.random(size))
+
+
+def log_mass(a: Array, b: Array) -> Array:
+    """log(Phi(b) - Phi(a)) for a < b, from the tail that both are nearer to."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mirrored = a + b > 0
+        low, high = np.where(mirrored, -b, a), np.where(mirrored, -a, b)
+        top = log_ndtr(high)
+        return np.asarray(top + np.log(-np.expm1(np.minimum(log_ndtr(low) - top, 0.0))))
+
+
+def both_below(h: Array, k: Array, rho: Array) -> Array:
+    """P(Z1 <= h, Z2 <= k) for standard normal variables with correlation rho, by Owen's T function.
+
+    Source: Owen 1956, Annals of Mathematical Statistics 27:1075, 10.1214/aoms/1177728074.
+    """
+    rest = np.sqrt(np.maximum((1.0 - rho) * (1.0 + rho), 1e-300))
+    h, k = (np.where(x == 0.0, 1e-300, np.clip(x, -1e3, 1e3)) for x in (h, k))
+    first = owens_t(h, (k / h - rho) / rest)
+    second = owens_t(k, (h / k - rho) / rest)
+    opposite = np.where(h * k < 0.0, 0.5, 0.0)
+    return np.asarray(0.5 * (ndtr(h) + ndtr(k)) - first - second - opposite)
