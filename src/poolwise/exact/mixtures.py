@@ -73,6 +73,8 @@ class Mixtures:
     def _thetas(self) -> tuple[NormalMixture, ...]:
         """All of a few studies, their medians and 95 % limits found in one go."""
         laws = tuple(self._theta(i) for i in range(len(self.tables.v[0])))
+        if not all(law.spread.all() for law in laws):  # known values have no quantiles to look for
+            return laws
         p = np.tile([0.5, TAIL, 1.0 - TAIL], len(laws))
         table = [np.repeat(np.stack([getattr(law, name) for law in laws]), 3, axis=0) for name in ("centre", "spread")]
         found = quantiles(p, np.broadcast_to(self.weight, table[0].shape), *table)
