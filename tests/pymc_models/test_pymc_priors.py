@@ -87,8 +87,8 @@ def test_parameter_names_say_whose_and_which_and_leave_out_the_metric():
     assert parameter_names("mu", p.Flat()) == ()
 
 
-def test_every_family_has_a_standard_member():
-    assert set(STANDARD) == set(p.FAMILIES.values())
+def test_every_standard_member_is_of_its_family():
+    assert set(STANDARD) <= set(p.FAMILIES.values())
     assert all(isinstance(prior, family) for family, prior in STANDARD.items())
 
 

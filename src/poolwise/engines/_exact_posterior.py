@@ -28,13 +28,13 @@ Array = NDArray[np.float64]
 class Nodes(Protocol):
     """Mixtures of everything that is normal given the nonlinear parameters."""
 
-    def linear(self, c: Array) -> NormalMixture:
+    def linear(self, c: Array) -> Law:
         """The posterior of a linear combination of the coefficients."""
 
-    def new(self, c: Array) -> NormalMixture:
+    def new(self, c: Array) -> Law:
         """The posterior of the true effect in a new study."""
 
-    def theta(self, i: int) -> NormalMixture:
+    def theta(self, i: int) -> Law:
         """The posterior of the true effect in study i."""
 
 
@@ -238,6 +238,8 @@ def _as_quantity(one: Law | Quantity, kind: IntervalKind) -> Quantity:
     return one if isinstance(one, Quantity) else Posterior(one, kind)
 
 
-def _mixture(law: NormalMixture, kind: IntervalKind) -> Quantity:
+def _mixture(law: Law, kind: IntervalKind) -> Quantity:
     """A posterior, or the known value that a law without any spread is."""
-    return Posterior(law, kind) if law.spread.any() else known(float(law.centre[0]))
+    if isinstance(law, NormalMixture) and not law.spread.any():
+        return known(float(law.centre[0]))
+    return Posterior(law, kind)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.engines import _exact_spreads
-from poolwise.engines._exact_posterior import Fitted
+from poolwise.engines._exact_mean_priors import blended, heavy_tailed, refuse_other_priors
+from poolwise.engines._exact_posterior import Fitted, Nodes
 from poolwise.engines._heterogeneity import known_tau, typical_variance
 from poolwise.engines._means import Means, means, normal_prior
 from poolwise.errors import ModelError
@@ -25,10 +26,11 @@ from poolwise.exact.polar import Polar
 from poolwise.exact.regression import Regression
 from poolwise.exact.tau_law import TauLaw
 from poolwise.exact.tau_posterior import TauPosterior, tau_posterior
+from poolwise.exact.truncated import TruncatedMixtures, TruncatedStudies
 from poolwise.exact.variables import OnLine, Spread, Variable
 from poolwise.model import CommonEffect, LocationScale, MetaRegression, Model, RandomEffects, Subgroups, ThreeLevel
 from poolwise.moments import MOST_MOMENTS, spreads
-from poolwise.priors import Normal, Prior
+from poolwise.priors import Cauchy, Mixture, Normal, Prior, StudentT, TruncatedNormal
 from poolwise.quantities import Law, Quantity
 
 Array = NDArray[np.float64]
@@ -52,56 +54,62 @@ def quadrature(effects: Effects, model: Model, tolerance: float) -> Fitted:
     -------
     Fitted
     """
+    mean = means(effects, model)
+    if isinstance(model, CommonEffect | RandomEffects | MetaRegression):
+        if any(isinstance(prior, Mixture) for prior in mean.priors):
+            return blended(effects, model, mean, tolerance, quadrature)
+        if any(isinstance(prior, StudentT | Cauchy) for prior in mean.priors):
+            return heavy_tailed(effects, model, mean, tolerance)
+    refuse_other_priors(mean)
     match model:
         case ThreeLevel():
-            return _three_level(effects, model, tolerance)
+            return _three_level(effects, model, mean, tolerance)
         case LocationScale():
-            return _location_scale(effects, model, tolerance)
+            return _location_scale(effects, model, mean, tolerance)
         case CommonEffect():
-            return _known(effects, model, 0.0)
+            return _known(effects, model, mean, 0.0)
         case RandomEffects(tau_fixed=float() | int() as tau) | MetaRegression(tau_fixed=float() | int() as tau):
-            return _known(effects, model, float(tau))
+            return _known(effects, model, mean, float(tau))
         case RandomEffects(tau=Prior() as prior) | MetaRegression(tau=Prior() as prior):
-            return _one_tau(effects, model, prior, tolerance)
+            return _one_tau(effects, model, mean, prior, tolerance)
         case Subgroups(tau=Prior() as prior) if model.heterogeneity == "common":
-            return _one_tau(effects, model, prior, tolerance)
+            return _one_tau(effects, model, mean, prior, tolerance)
         case Subgroups(mu=Prior() as mu, tau=Prior() as prior) if model.heterogeneity == "separate":
-            return _separate(effects, model, mu, prior, tolerance)
+            return _separate(effects, model, mean, mu, prior, tolerance)
         case _:
             raise ModelError(f"{model!r} leaves a prior open", "explicit priors")
 
 
 def tables(effects: Effects, mean: Means) -> Tables:
     """The study table of a single job with its design and priors."""
-    b, s = mean.normal_priors()
     if mean.p == 1 and (mean.X == 1.0).all():
+        prior = mean.priors[0]
+        if isinstance(prior, TruncatedNormal):
+            m0, s0 = np.array([prior.mean]), np.array([prior.sd])
+            whole = Studies.centred(effects.y[None], effects.v[None], m0, s0)
+            return TruncatedStudies(whole, prior.lower, prior.upper)
+        b, s = mean.normal_priors()
         return Studies.centred(effects.y[None], effects.v[None], b, s)
+    b, s = mean.normal_priors()
     return Regression(Basis.of(effects.y[None], effects.v[None], mean.X[None], b[None], s[None]))
 
 
-def _known(effects: Effects, model: Model, tau: float) -> Fitted:
-    mean = means(effects, model)
-    nodes = Mixtures.at(tables(effects, mean), tau)
+def _known(effects: Effects, model: Model, mean: Means, tau: float) -> Fitted:
+    source = Mixtures.at(tables(effects, mean), tau)
     common = isinstance(model, CommonEffect)
     between = {} if common else known_tau(tau, typical_variance(effects.v))
     shares = _shares(effects.v, np.ones(1), np.array([tau]))
-    return Fitted(
-        effects,
-        model,
-        mean,
-        nodes,
-        nodes,
-        0.0,
-        MOST_MOMENTS,
-        between,
-        shares,
-        float(nodes.log_likelihood[0]),
-        mean.proper,
-    )
+    total = float(source.log_likelihood[0])
+    return Fitted(effects, model, mean, _nodes(source), source, 0.0, MOST_MOMENTS, between, shares, total, mean.proper)
 
 
-def _one_tau(effects: Effects, model: Model, prior: Prior, tolerance: float) -> Fitted:
-    mean = means(effects, model)
+def _nodes(found: Mixtures) -> Nodes:
+    """What is normal given tau, with the restriction of the prior on mu where there is one."""
+    table = found.tables
+    return TruncatedMixtures(found, table.lower, table.upper) if isinstance(table, TruncatedStudies) else found
+
+
+def _one_tau(effects: Effects, model: Model, mean: Means, prior: Prior, tolerance: float) -> Fitted:
     (spread,) = spreads(effects, model)
     job = tables(effects, mean)
     linear, new = list(mean.linear.values()), list(mean.new.values())
@@ -114,11 +122,12 @@ def _one_tau(effects: Effects, model: Model, prior: Prior, tolerance: float) -> 
         between["I2"] = _exact_spreads.i2(tau, typical, nodes.weight, nodes.tau)
     log_total, proper = float(posterior.panels.log_total[0]), mean.proper and prior.proper
     shares = _shares(effects.v, nodes.weight, nodes.tau)
-    return Fitted(effects, model, mean, nodes, posterior, error, spread.moments, between, shares, log_total, proper)
+    return Fitted(
+        effects, model, mean, _nodes(nodes), posterior, error, spread.moments, between, shares, log_total, proper
+    )
 
 
-def _separate(effects: Effects, model: Subgroups, mu: Prior, prior: Prior, tolerance: float) -> Fitted:
-    mean = means(effects, model)
+def _separate(effects: Effects, model: Subgroups, mean: Means, mu: Prior, prior: Prior, tolerance: float) -> Fitted:
     group = mean.X.argmax(axis=1)
     place = np.array([np.count_nonzero(group[:i] == g) for i, g in enumerate(group)])
     b, s = (np.array([x]) for x in normal_prior(mu))
@@ -154,8 +163,7 @@ def _refined(
     return posterior, error
 
 
-def _three_level(effects: Effects, model: ThreeLevel, tolerance: float) -> Fitted:
-    mean = means(effects, model)
+def _three_level(effects: Effects, model: ThreeLevel, mean: Means, tolerance: float) -> Fitted:
     b, s = mean.normal_priors()
     cluster = np.unique(model.clusters(effects), return_inverse=True)[1]
     levels = Levels.of(effects.y, effects.v, mean.X, b, s, cluster, float(model.rho))
@@ -183,22 +191,23 @@ def _three_level(effects: Effects, model: ThreeLevel, tolerance: float) -> Fitte
     return _from_boxes(effects, model, mean, posterior, error, named, shares, proper)
 
 
-def _location_scale(effects: Effects, model: LocationScale, tolerance: float) -> Fitted:
-    mean = means(effects, model)
+def _location_scale(effects: Effects, model: LocationScale, mean: Means, tolerance: float) -> Fitted:
     b, s = mean.normal_priors()
-    basis = Basis.of(effects.y[None], effects.v[None], mean.X[None], b[None], s[None])
     z = model.scale_design(effects)
     Z = z.X[:, 1:] - z.X[:, 1:].mean(axis=0)
+    job = Diagonal.of(effects.y, effects.v, mean.X, b, s, Z, np.array([], dtype=np.intp))
     (spread,) = spreads(effects, model)
     assert isinstance(model.gamma, Mapping)
-    variables: list[Variable] = [Spread(spread.prior, float(min(np.sqrt(effects.v.min()), 4.0 * basis.narrowest()[0])))]
+    variables: list[Variable] = [
+        Spread(spread.prior, float(min(np.sqrt(effects.v.min()), 4.0 * job.basis.narrowest()[0])))
+    ]
     for name in z.names[1:]:
         prior = model.gamma[name]
         if not isinstance(prior, Normal):
             raise ModelError(f"gamma[{name}] has the prior {prior}", "a normal prior", "Normal(0, 1)")
         variables.append(OnLine(prior.log_pdf, prior.mean, prior.sd, (-REACH, REACH)))
     posterior, error = box_posterior(
-        Diagonal(basis, Z, np.array([], dtype=np.intp)),
+        job,
         variables,
         list(mean.linear.values()),
         [],

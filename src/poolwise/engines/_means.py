@@ -14,7 +14,7 @@ from poolwise.design import Design, matrix
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
 from poolwise.model import CommonEffect, LocationScale, MetaRegression, Model, RandomEffects, Subgroups, ThreeLevel
-from poolwise.priors import Fixed, Flat, Normal, Prior
+from poolwise.priors import Cauchy, Fixed, Flat, Normal, Prior, StudentT
 
 Array = NDArray[np.float64]
 NO_SINGLE_MEAN = "with moderators there is no single mean effect; pw.predict(result, at=...) gives it at their values"
@@ -95,12 +95,14 @@ def normal_prior(prior: Prior, name: str = "mu") -> tuple[float, float]:
         return prior.value, 0.0
     if isinstance(prior, Normal):
         return prior.mean, prior.sd
-    raise ModelError(f"{name} ~ {prior} is not supported here", "Normal, Flat or Fixed")
+    if isinstance(prior, StudentT | Cauchy):  # normal given a standard deviation of its own, 1 until it is known
+        return prior.mean, 1.0
+    raise ModelError(f"{name} ~ {prior} is not supported for this model", "a normal or flat prior")
 
 
 def _degrees_of_freedom(prior: Prior) -> float:
     """Of a t prior; infinite for the others."""
-    return math.inf
+    return prior.df if isinstance(prior, StudentT) else 1.0 if isinstance(prior, Cauchy) else math.inf
 
 
 def means(effects: Effects, model: Model) -> Means:

@@ -107,6 +107,10 @@ def run(y: Array, v: Array, mu: Prior, tau: Prior | None, *, settings: NUTS, tar
         data |= dict(zip(parameter_names(name, prior), prior.parameters, strict=True))
     build = common_effect if tau is None else random_effects
     families = tuple(type(prior) for prior in priors.values())
+    for name, prior in priors.items():
+        if type(prior) not in STANDARD:
+            known = ", ".join(family.__name__ for family in STANDARD)
+            raise ModelError(f"{name} ~ {prior} is not known to NUTS", f"one of {known}", "Exact()")
     model = compiled(build, families).with_data(**data)
     tree = _sampled(model, settings, target_accept)
     drawn = {name: unit * tree["posterior"][name].values for name in priors}

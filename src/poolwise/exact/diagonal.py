@@ -36,6 +36,8 @@ class Diagonal:
         Centred moderators of log tau, shape (k, r); r = 0 for none.
     mixed : ndarray
         Columns of the design whose s_j are nonlinear parameters, shape (q,).
+    steady : ndarray
+        Prior precision of g from the other columns, shape (p, p).
     known_tau : float, optional
         Tau, where the model states it; there are no moderators of log tau then.
     """
@@ -43,7 +45,35 @@ class Diagonal:
     basis: Basis
     Z: Array
     mixed: Ints
+    steady: Array
     known_tau: float | None = None
+
+    @classmethod
+    def of(
+        cls, y: Array, v: Array, X: Array, b: Array, s: Array, Z: Array, mixed: Ints, known_tau: float | None = None
+    ) -> Diagonal:
+        """Prepare a table.
+
+        Parameters
+        ----------
+        y, v : ndarray
+            Shape (k,).
+        X : ndarray
+            Shape (k, p).
+        b, s : ndarray
+            Means and standard deviations of the priors on beta, shape (p,); s = inf for a flat one, and 1 where s_j
+            is a nonlinear parameter.
+        Z : ndarray
+            Centred moderators of log tau, shape (k, r).
+        mixed : ndarray
+            Columns whose s_j are nonlinear parameters.
+        known_tau : float, optional
+            Tau, where the model states it.
+        """
+        basis = Basis.of(y[None], v[None], X[None], b[None], s[None])
+        others = np.setdiff1d(np.arange(len(s)), mixed)
+        rest = basis.back[0][others] / s[others, None]
+        return cls(basis, Z, mixed, rest.T @ rest, known_tau)
 
     def given(self, phi: Array) -> Array:
         """Log likelihood and the normal law of g given phi, shape (m, N)."""
@@ -57,10 +87,10 @@ class Diagonal:
         w = 1.0 / total
         sums = basis.columns()[0].T @ w.T
         log_det = log_product(total[None])[0] + total.shape[1] * LOG_2PI
-        precision, constant = basis.precision[0][..., None], basis.constant + np.zeros(phi.shape[1])
+        precision, constant = self.steady[..., None], basis.constant + np.zeros(phi.shape[1])
         for column, s in zip(self.mixed, phi[len(phi) - len(self.mixed) :], strict=True):
             back = basis.back[0][column]
-            precision = precision + np.outer(back, back)[..., None] * (1.0 / s**2 - 1.0)
+            precision = precision + np.outer(back, back)[..., None] / s**2
             constant = constant - np.log(s)
         return conditional(sums, log_det, basis.mean.T, precision, constant)
 

@@ -167,7 +167,8 @@ def _cholesky(A: list[list[Array]]) -> list[list[Array]]:
         L.append([])
         for b in range(a):
             L[a].append((row[b] - sum(L[a][c] * L[b][c] for c in range(b))) / L[b][b])
-        L[a].append(np.sqrt(row[a] - sum(L[a][c] ** 2 for c in range(a))))
+        rest = row[a] - sum(L[a][c] ** 2 for c in range(a))
+        L[a].append(np.sqrt(np.where(rest > 0.0, rest, np.nan)))  # no density where rounding leaves no precision
     return L
 
 

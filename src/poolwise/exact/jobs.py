@@ -149,19 +149,21 @@ class TauPriors:
     priors : tuple of Prior
         One for each job, or a single one for all.
     groups : tuple
-        (family, its jobs as a mask of shape (n,), its parameters, each of shape (n,)).
+        (family, its jobs as a mask of shape (n,), its parameters, each of shape (n,)); a prior whose family is not
+        vectorised stands for itself, without parameters.
     """
 
     priors: tuple[Prior, ...]
-    groups: tuple[tuple[type[Prior], NDArray[np.bool_], tuple[Array, ...]], ...]
+    groups: tuple[tuple[type[Prior] | Prior, NDArray[np.bool_], tuple[Array, ...]], ...]
 
     @classmethod
     def of(cls, priors: Sequence[Prior]) -> TauPriors:
         """Group the priors by family."""
         groups = []
-        for family in dict.fromkeys(type(prior) for prior in priors):
-            mask = np.array([type(prior) is family for prior in priors])
-            rows = [prior.parameters if type(prior) is family else None for prior in priors]
+        families = [type(prior) if prior.vectorised else prior for prior in priors]
+        for family in dict.fromkeys(families):
+            mask = np.array([one is family or one == family for one in families])
+            rows = [prior.parameters if here else None for prior, here in zip(priors, mask, strict=True)]
             width = len(next(row for row in rows if row is not None))
             table = np.array([row if row is not None else (np.nan,) * width for row in rows], dtype=float)
             groups.append((family, mask, tuple(table.reshape(len(priors), width).T)))

@@ -26,7 +26,7 @@ def is_sd(value: object) -> bool:
 
 def check_mu(prior: Prior | None, name: str = "mu") -> None:
     """Raise a ModelError for what is no prior on the whole line."""
-    if prior is not None and not isinstance(prior, priors.Normal | priors.Flat | priors.Fixed):
+    if prior is not None and not (isinstance(prior, priors.Flat) or (isinstance(prior, Prior) and not prior.positive)):
         advice = "Normal(0, 1), Flat(), or Fixed(0) for a known value"
         raise ModelError(f"{name} has the prior {prior!r}", "a prior on the whole line", advice)
 
@@ -68,5 +68,5 @@ def mu_prior(prior: Prior | None, effects: Effects) -> Prior:
 
 
 def tau_prior(prior: Prior | None, effects: Effects) -> Prior:
-    """The prior given, or the default of the scale for a between-study standard deviation."""
-    return _default(effects, 1, "tau") if prior is None else prior
+    """The prior given, for these sampling variances, or the default of the scale for a between-study sd."""
+    return _default(effects, 1, "tau") if prior is None else prior.for_variances(effects.v)

@@ -2,25 +2,43 @@
 
 A prior for tau lives on [0, inf); a prior for mu on the whole line. `metric` names the scale of effect
 that a prior was made for (``"SMD"``); a prior without one is taken as given for the data at hand.
+
+On tau: HalfNormal, HalfT, HalfCauchy, HalfLogistic, Exponential, Lomax, Rayleigh, Uniform, LogNormal, LogT,
+InverseGamma; improper Flat and Sqrt; made from the studies' variances Jeffreys, OverallJeffreys, BergerDeely,
+Conventional, DuMouchel, Shrinkage, ISquared; any other as `Density` or by `from_distribution`.
+On mu: Normal, StudentT, Cauchy, TruncatedNormal, Fixed, Flat, and `Mixture` of the first three.
 """
 
 from __future__ import annotations
 
 from poolwise.errors import ModelError, nearest
 from poolwise.priors._base import Prior
+from poolwise.priors._by_typical_variance import DuMouchel, ISquared, Shrinkage
+from poolwise.priors._by_variances import BergerDeely, Conventional, Jeffreys, OverallJeffreys
+from poolwise.priors._density import Density
+from poolwise.priors._distribution import OfDistribution, from_distribution
 from poolwise.priors._half_line import Exponential, HalfCauchy, HalfNormal, HalfT, Uniform
-from poolwise.priors._line import Fixed, Flat, Normal
-from poolwise.priors._log_line import InverseGamma, LogNormal, LogT
+from poolwise.priors._lifetime import HalfLogistic, Lomax, Rayleigh
+from poolwise.priors._line import Flat, Normal
+from poolwise.priors._log_line import InverseGamma, LogNormal, LogT, Sqrt
+from poolwise.priors._mixture import Mixture
+from poolwise.priors._student import Cauchy, StudentT
+from poolwise.priors._truncated import Fixed, TruncatedNormal
 
 __all__ = [
-    "FAMILIES", "Exponential", "Fixed", "Flat", "HalfCauchy", "HalfNormal", "HalfT", "InverseGamma", "LogNormal",
-    "LogT", "Normal", "Prior", "Uniform", "make",
+    "FAMILIES", "BergerDeely", "Cauchy", "Conventional", "Density", "DuMouchel", "Exponential", "Fixed", "Flat",
+    "HalfCauchy", "HalfLogistic", "HalfNormal", "HalfT", "ISquared", "InverseGamma", "Jeffreys", "LogNormal", "LogT",
+    "Lomax", "Mixture", "Normal", "OfDistribution", "OverallJeffreys", "Prior", "Rayleigh", "Shrinkage", "Sqrt",
+    "StudentT", "TruncatedNormal", "Uniform", "from_distribution", "make",
 ]  # fmt: skip
 
+# What numbers alone describe, so that a file can name it; mixtures and custom densities need more.
 FAMILIES: dict[str, type[Prior]] = {
     family.__name__: family
     for family in (
-        Normal, Flat, HalfNormal, HalfCauchy, HalfT, Exponential, Uniform, LogNormal, InverseGamma, LogT,
+        Normal, StudentT, Cauchy, TruncatedNormal, Fixed, Flat, HalfNormal, HalfCauchy, HalfT, HalfLogistic,
+        Exponential, Lomax, Rayleigh, Uniform, LogNormal, InverseGamma, LogT, Sqrt, Jeffreys, OverallJeffreys,
+        BergerDeely, Conventional, DuMouchel, Shrinkage, ISquared,
     )
 }  # fmt: skip
 

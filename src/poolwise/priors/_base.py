@@ -54,8 +54,13 @@ class Prior:
         a where the density falls as x^-a (up to slower factors); inf for lighter tails.
     needs_log_nodes : bool
         Whether the density vanishes or blows up at 0 so sharply that quadrature works on log tau there.
+    vectorised : bool
+        Whether numbers are all that tells the members of the family apart, so that many are evaluated at once.
+    from_variances : bool
+        Whether the prior is made from the sampling variances of the studies.
     log_density : callable
-        Log density at x given the parameters, each broadcast against x: a static method of the family.
+        Log density at x given the parameters, each broadcast against x: a static method of a vectorised family,
+        a method without parameters of any other prior.
     quantile : callable
         Quantile at p given the parameters, likewise.
     metric : str or None
@@ -63,8 +68,10 @@ class Prior:
     """
 
     positive: ClassVar[bool] = True
-    proper: ClassVar[bool] = True
+    proper: bool = True
     needs_log_nodes: ClassVar[bool] = False
+    vectorised: ClassVar[bool] = True
+    from_variances: ClassVar[bool] = False
     log_density: ClassVar[Callable[..., Array]]
     quantile: ClassVar[Callable[..., Array]]
 
@@ -73,7 +80,9 @@ class Prior:
     @classmethod
     @cache
     def parameter_names(cls) -> tuple[str, ...]:
-        """Names of the family's parameters, in the order of its signature."""
+        """Names of the family's parameters, in the order of its signature; none unless it is vectorised."""
+        if not cls.vectorised:
+            return ()
         return tuple(field.name for field in fields(cast(Any, cls)) if field.name != "metric")
 
     @property
@@ -125,6 +134,21 @@ class Prior:
     def sample(self, size: int, seed: int) -> Array:
         """Draws by inversion, shape (size,)."""
         return self.ppf(np.random.default_rng(seed).random(size))
+
+    @property
+    def awaits_variances(self) -> bool:
+        """Whether the prior is made from sampling variances and does not know them yet."""
+        return False
+
+    def for_variances(self, v: ArrayLike) -> Self:
+        """The prior for studies with these sampling variances: itself, unless it is made from them.
+
+        Parameters
+        ----------
+        v : array_like
+            Sampling variances, shape (k,).
+        """
+        return self
 
     def scaled(self, factor: float) -> Self:
         """The prior of factor x tau (or factor x mu), for a scale of effect whose unit is `factor` times as long."""

@@ -27,6 +27,11 @@ class Normal(Prior):
         check_finite(self, "mean")
         check_positive(self, "sd")
 
+    @property
+    def spread(self) -> float:
+        """Standard deviation, sd."""
+        return self.sd
+
     @staticmethod
     def log_density(x: Array, mean: Array | float, sd: Array | float) -> Array:
         """-(x - mean)^2 / (2 sd^2) - log(sd sqrt(2 pi))."""
@@ -88,7 +93,7 @@ class Flat(Prior):
     """Improper flat prior: constant density 1, on mu over the line, on tau over [0, inf)."""
 
     metric: str | None = None
-    proper: ClassVar[bool] = False
+    proper = False
 
     @property
     def tail_power(self) -> float:

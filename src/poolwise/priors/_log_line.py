@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from poolwise.errors import ModelError
 from poolwise.priors._base import LOG_2PI, Array, Prior, check_finite, check_positive
 
 
@@ -151,3 +152,37 @@ class LogT(Prior):
     def scaled(self, factor: float) -> LogT:
         """LogT(df, location + log factor, scale)."""
         return replace(self, location=self.location + math.log(factor))
+
+
+@final
+@dataclass(frozen=True)
+class Sqrt(Prior):
+    """Improper prior that is flat in sqrt(tau): density tau^(-1/2)."""
+
+    metric: str | None = None
+    needs_log_nodes: ClassVar[bool] = True
+    proper = False
+
+    @property
+    def tail_power(self) -> float:
+        """1 / 2."""
+        return 0.5
+
+    @staticmethod
+    def log_density(x: Array, *parameters: Array | float) -> Array:
+        """-log(x) / 2 for x >= 0; inf at 0, which is integrable."""
+        x = np.asarray(x, dtype=float)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(x >= 0, -0.5 * np.log(x), -np.inf)
+
+    def cdf(self, x: ArrayLike) -> Array:
+        """Raise: an improper prior has no distribution function."""
+        raise ModelError("the prior Sqrt() is improper and has no distribution function", "a proper prior")
+
+    def ppf(self, p: ArrayLike) -> Array:
+        """Raise: an improper prior has no quantiles."""
+        raise ModelError("the prior Sqrt() is improper and has no quantiles", "a proper prior")
+
+    def scaled(self, factor: float) -> Sqrt:
+        """Itself."""
+        return self

@@ -1,0 +1,189 @@
+"""A prior on tau that another package's distribution object states: scipy.stats, PreliZ, and the like."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, Protocol, final
+
+import numpy as np
+from numpy.polynomial import legendre
+from numpy.typing import ArrayLike
+
+from poolwise.errors import ModelError
+from poolwise.priors._base import Array, Prior
+from poolwise.priors._numeric import spread
+from poolwise.priors._tails import check_vectorised, checked_tail
+
+SAME = 1e-3  # by which the integral of the density may miss the distribution function; a misfit misses by more
+PANELS = 256  # of 4 nodes each, to compare the two: a kink costs about 1 / 256 of its size
+
+
+class HasLaw(Protocol):
+    """What `from_distribution` takes: frozen scipy.stats distributions and PreliZ distributions have it."""
+
+    def logpdf(self, x: Array, /) -> Array:
+        """Log density."""
+
+    def cdf(self, x: Array, /) -> Array:
+        """Distribution function."""
+
+    def ppf(self, p: Array, /) -> Array:
+        """Quantiles."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class OfDistribution(Prior):
+    """The prior that a distribution object states; `from_distribution` makes and checks it.
+
+    Attributes
+    ----------
+    distribution : object
+        With methods ``logpdf``, ``cdf`` and ``ppf``.
+    name : str
+        Words for tables and figures.
+    tail_power : float
+        a where the density falls as tau^-a; inf for lighter tails.
+    unit : float
+        The prior is that of unit x the distribution's variable.
+    """
+
+    distribution: HasLaw
+    name: str
+    tail_power: float = math.inf
+    unit: float = 1.0
+    metric: str | None = None
+    needs_log_nodes: ClassVar[bool] = True
+    vectorised: ClassVar[bool] = False
+
+    @property
+    def lowest(self) -> float:
+        """Lower end of the support."""
+        return float(self.ppf(0.0))
+
+    @cached_property
+    def upper(self) -> float:
+        """Upper end of the support."""
+        return float(self.ppf(1.0))
+
+    @cached_property
+    def spread(self) -> float:
+        """Standard deviation, by quadrature over the quantiles; inf where it does not exist."""
+        if self.tail_power <= 3.0:
+            return math.inf
+        return spread(self.log_density, self.lowest, self.upper)
+
+    def log_density(self, x: Array, *parameters: Array | float) -> Array:
+        """Log density at x; -inf below 0."""
+        x = np.asarray(x, dtype=float)
+        with np.errstate(all="ignore"):
+            inside = np.asarray(self.distribution.logpdf(np.maximum(x, 0.0) / self.unit), dtype=float)
+        return np.where(x >= 0, inside - math.log(self.unit), -np.inf)
+
+    def cdf(self, x: ArrayLike) -> Array:
+        """Probability of a value at most x."""
+        return np.asarray(self.distribution.cdf(np.asarray(x, dtype=float) / self.unit), dtype=float)
+
+    def quantile(self, p: Array, *parameters: Array | float) -> Array:
+        """Quantile at p."""
+        return self.unit * np.asarray(self.distribution.ppf(np.asarray(p, dtype=float)), dtype=float)
+
+    def scaled(self, factor: float) -> OfDistribution:
+        """The prior of factor x tau."""
+        return replace(self, unit=self.unit * factor)
+
+    def __str__(self) -> str:
+        return self.name if self.unit == 1.0 else f"{self.unit:.6g} x {self.name}"
+
+
+def from_distribution(
+    distribution: HasLaw, *, name: str | None = None, tail_power: float | None = None, metric: str | None = None
+) -> OfDistribution:
+    """The prior on tau that a distribution object states.
+
+    Parameters
+    ----------
+    distribution : object
+        On [0, inf), with vectorised methods ``logpdf``, ``cdf`` and ``ppf``: a frozen scipy.stats distribution, a
+        PreliZ distribution with its parameters.
+    name : str, optional
+        Words for tables and figures; the object's own when None.
+    tail_power : float, optional
+        a where the density falls as tau^-a, inf for lighter tails; found out when None.
+    metric : str, optional
+        Scale of effect that the prior is for.
+
+    Returns
+    -------
+    OfDistribution
+
+    Raises
+    ------
+    ModelError
+        When a method is missing or fails, the distribution reaches below 0, its density is not the slope of its
+        distribution function (it is discrete, for example), or its tail cannot be told.
+
+    Examples
+    --------
+    >>> from scipy import stats
+    >>> prior = from_distribution(stats.gamma(2, scale=0.2))
+    >>> print(prior, prior.ppf(0.5).round(4), prior.tail_power)
+    gamma(2, scale=0.2) 0.3357 inf
+    """
+    name = _own_name(distribution) if name is None else name
+    missing = [method for method in ("logpdf", "cdf", "ppf") if not callable(getattr(distribution, method, None))]
+    if missing:
+        raise ModelError(
+            f"{name} has no method {', '.join(missing)}",
+            "a continuous distribution with its parameters",
+            "priors.from_distribution(scipy.stats.gamma(2, scale=0.2))",
+        )
+    try:
+        check_vectorised(distribution.logpdf, name)
+        _check_law(distribution, name)
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{name} fails: {error}", "a distribution with all its parameters") from error
+    upper = float(distribution.ppf(np.array(1.0)))
+    tail = math.inf if math.isfinite(upper) else checked_tail(distribution.logpdf, name, tail_power, proper=True)
+    return OfDistribution(distribution, name, tail, metric=metric)
+
+
+def _own_name(distribution: Any) -> str:
+    """The object's own words; for a frozen scipy.stats distribution its name and arguments."""
+    generic = getattr(distribution, "dist", None)
+    if generic is not None and hasattr(distribution, "args") and hasattr(distribution, "kwds"):
+        parts = [*map(str, distribution.args), *(f"{key}={value}" for key, value in distribution.kwds.items())]
+        return f"{generic.name}({', '.join(parts)})"
+    words = str(distribution)
+    return type(distribution).__name__ if words.startswith("<") else words
+
+
+def _check_law(distribution: HasLaw, name: str) -> None:
+    """Refuse what reaches below 0, and a density that is not the slope of the distribution function."""
+    below = float(distribution.cdf(np.array(0.0)))
+    if not below == 0.0:
+        raise ModelError(
+            f"{name} puts the probability {below:.3g} at 0 and below",
+            "a distribution on [0, inf), without a point mass",
+            "one that is truncated at 0",
+        )
+    p = np.array([0.05, 0.95])
+    ends = np.asarray(distribution.ppf(p), dtype=float)
+    nodes, weights = legendre.leggauss(4)
+    edges = np.linspace(ends[0], ends[1], PANELS + 1)
+    half = 0.5 * np.diff(edges)[:, None]
+    with np.errstate(all="ignore"):
+        density = np.exp(np.asarray(distribution.logpdf(edges[:-1, None] + half * (1.0 + nodes)), dtype=float))
+    area = float((half * weights * density).sum())
+    told = float(np.diff(np.asarray(distribution.cdf(ends), dtype=float))[0])
+    if not (abs(area - told) < SAME and abs(told - (p[1] - p[0])) < SAME):
+        raise ModelError(
+            f"{name} has a density that integrates to {area:.4g} between two quantiles and a distribution function "
+            f"that grows by {told:.4g} there",
+            f"{p[1] - p[0]:.4g} for both",
+            "a continuous distribution; is this a discrete one?",
+        )

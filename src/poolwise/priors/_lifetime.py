@@ -1,0 +1,136 @@
+"""Priors on [0, inf) that are known as laws of lifetimes: Lomax, half-logistic, Rayleigh."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from poolwise.priors._base import Array, Prior, check_positive
+
+
+@final
+@dataclass(frozen=True)
+class Lomax(Prior):
+    """Lomax (Pareto type II): density (shape / scale) (1 + tau / scale)^(-shape - 1)."""
+
+    shape: float
+    scale: float
+    metric: str | None = None
+
+    def __post_init__(self) -> None:
+        check_positive(self, "shape", "scale")
+
+    @property
+    def tail_power(self) -> float:
+        """1 + shape."""
+        return self.shape + 1.0
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation; inf for shape <= 2."""
+        if self.shape <= 2.0:
+            return math.inf
+        return self.scale / (self.shape - 1.0) * math.sqrt(self.shape / (self.shape - 2.0))
+
+    @staticmethod
+    def log_density(x: Array, shape: Array | float, scale: Array | float) -> Array:
+        """Log(shape / scale) - (shape + 1) log(1 + x / scale) for x >= 0."""
+        x, shape, scale = (np.asarray(part, dtype=float) for part in (x, shape, scale))
+        inside = np.log(shape) - np.log(scale) - (shape + 1.0) * np.log1p(np.maximum(x, 0.0) / scale)
+        return np.where(x >= 0, inside, -np.inf)
+
+    def cdf(self, x: ArrayLike) -> Array:
+        """Probability of a value at most x."""
+        return -np.expm1(-self.shape * np.log1p(np.maximum(np.asarray(x, dtype=float), 0.0) / self.scale))
+
+    @staticmethod
+    def quantile(p: Array, shape: Array | float, scale: Array | float) -> Array:
+        """Quantile at p, vectorised like `log_density`."""
+        with np.errstate(divide="ignore", over="ignore"):
+            return scale * np.expm1(-np.log1p(-np.asarray(p)) / shape)
+
+    def scaled(self, factor: float) -> Lomax:
+        """Lomax(shape, factor scale)."""
+        return replace(self, scale=self.scale * factor)
+
+
+@final
+@dataclass(frozen=True)
+class HalfLogistic(Prior):
+    """Half-logistic: |Logistic(0, scale)|, density 2 exp(-z) / (scale (1 + exp(-z))^2) with z = tau / scale."""
+
+    scale: float
+    metric: str | None = None
+
+    def __post_init__(self) -> None:
+        check_positive(self, "scale")
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation, scale sqrt(pi^2 / 3 - (log 4)^2)."""
+        return self.scale * math.sqrt(math.pi**2 / 3.0 - math.log(4.0) ** 2)
+
+    @staticmethod
+    def log_density(x: Array, scale: Array | float) -> Array:
+        """log(2 / scale) - z - 2 log(1 + exp(-z)), z = x / scale, for x >= 0."""
+        x = np.asarray(x, dtype=float)
+        z = np.maximum(x, 0.0) / scale
+        return np.where(x >= 0, math.log(2.0) - np.log(scale) - z - 2.0 * np.log1p(np.exp(-z)), -np.inf)
+
+    def cdf(self, x: ArrayLike) -> Array:
+        """Probability of a value at most x."""
+        return np.tanh(0.5 * np.maximum(np.asarray(x, dtype=float), 0.0) / self.scale)
+
+    @staticmethod
+    def quantile(p: Array, scale: Array | float) -> Array:
+        """Quantile at p, vectorised like `log_density`."""
+        with np.errstate(divide="ignore"):
+            return 2.0 * scale * np.arctanh(p)
+
+    def scaled(self, factor: float) -> HalfLogistic:
+        """HalfLogistic(factor scale)."""
+        return replace(self, scale=self.scale * factor)
+
+
+@final
+@dataclass(frozen=True)
+class Rayleigh(Prior):
+    """Rayleigh: density (tau / scale^2) exp(-tau^2 / (2 scale^2)), which vanishes at 0."""
+
+    scale: float
+    metric: str | None = None
+
+    def __post_init__(self) -> None:
+        check_positive(self, "scale")
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation, scale sqrt(2 - pi / 2)."""
+        return self.scale * math.sqrt(2.0 - 0.5 * math.pi)
+
+    @staticmethod
+    def log_density(x: Array, scale: Array | float) -> Array:
+        """Log x - 2 log(scale) - x^2 / (2 scale^2) for x >= 0."""
+        x = np.asarray(x, dtype=float)
+        with np.errstate(divide="ignore", over="ignore"):
+            inside = np.log(np.maximum(x, 0.0)) - 2.0 * np.log(scale) - 0.5 * (x / scale) ** 2
+        return np.where(x >= 0, inside, -np.inf)
+
+    def cdf(self, x: ArrayLike) -> Array:
+        """Probability of a value at most x."""
+        with np.errstate(over="ignore"):
+            return -np.expm1(-0.5 * (np.maximum(np.asarray(x, dtype=float), 0.0) / self.scale) ** 2)
+
+    @staticmethod
+    def quantile(p: Array, scale: Array | float) -> Array:
+        """Quantile at p, vectorised like `log_density`."""
+        with np.errstate(divide="ignore"):
+            return scale * np.sqrt(-2.0 * np.log1p(-np.asarray(p)))
+
+    def scaled(self, factor: float) -> Rayleigh:
+        """Rayleigh(factor scale)."""
+        return replace(self, scale=self.scale * factor)

@@ -1,0 +1,185 @@
+"""Laws on [0, inf) whose constant, distribution function and quantiles are found by quadrature over the logarithm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import final
+
+import numpy as np
+from numpy.polynomial import legendre
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+Array = NDArray[np.float64]
+LogFunction = Callable[[Array], Array]
+
+_NODES, _WEIGHTS = legendre.leggauss(16)
+_LOG_WEIGHTS = np.log(_WEIGHTS)
+REACH = (-350.0, 325.0)  # of log x: 1e-152 to 1e141, beyond which squares leave double precision
+STEP = 0.5  # width of the first panels
+RESOLVED = 1e-13  # of the whole: what halving a panel may still change
+SETTLED = 1e-13  # relative change of a quantile that ends its search
+NARROWEST = 1e-13  # a panel in log x, where a density jumps
+ROUNDS = 60
+OVERFLOW = 700.0  # a log height that exp still holds
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class NumericLaw:
+    """The integral of exp(log_function) over (lower, upper), resolved.
+
+    Attributes
+    ----------
+    log_function : callable
+        Log density up to a constant, vectorised, at x > 0.
+    edges : ndarray
+        Edges of the panels in log x, shape (P + 1,).
+    below : ndarray
+        Share of the whole that lies below each edge, shape (P + 1,).
+    log_total : float
+        Log of the integral.
+    """
+
+    log_function: LogFunction
+    edges: Array
+    below: Array
+    log_total: float
+
+    def cdf(self, x: Array) -> Array:
+        """Probability of a value at most x; same shape as x."""
+        x = np.asarray(x, dtype=float)
+        with np.errstate(divide="ignore"):
+            u = np.clip(np.log(np.maximum(x, 0.0)), self.edges[0], self.edges[-1])
+        panel = np.clip(np.searchsorted(self.edges, u) - 1, 0, len(self.edges) - 2)
+        return np.clip(self.below[panel] + self._part(self.edges[panel], u), 0.0, 1.0)
+
+    def quantile(self, p: Array) -> Array:
+        """Quantile at p, by Newton steps that bisection safeguards; same shape as p."""
+        p = np.asarray(p, dtype=float)
+        panel = np.clip(np.searchsorted(self.below, p) - 1, 0, len(self.edges) - 2)
+        left = self.edges[panel]
+        low, high = left.copy(), self.edges[panel + 1].copy()
+        u = 0.5 * (low + high)
+        for _ in range(ROUNDS):
+            gap = self.below[panel] + self._part(left, u) - p
+            low, high = np.where(gap < 0, u, low), np.where(gap < 0, high, u)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                step = u - gap / np.exp(_height(self.log_function, u) - self.log_total)
+            inside = (step > low) & (step < high)
+            new = np.where(inside, step, 0.5 * (low + high))
+            moved = float(np.max(np.abs(new - u), initial=0.0))
+            u = new
+            if moved < SETTLED:
+                break
+        return np.exp(u)
+
+    def missed(self) -> tuple[float, float]:
+        """What lies beyond the reach of the panels, as shares of the whole: near 0 and far out; inf if no end shows.
+
+        Judged by the height at the end over its slope, as if the height fell exponentially in log x; 0 at an end
+        where the support ends.
+        """
+        out = []
+        for end, reach, sign in zip((self.edges[0], self.edges[-1]), REACH, (1.0, -1.0), strict=True):
+            here, inside = _height(self.log_function, np.array([end, end + sign]))
+            if end != reach or here == -np.inf:
+                out.append(0.0)
+            else:
+                slope = inside - here
+                out.append(math.exp(min(here - self.log_total, OVERFLOW)) / slope if slope > 0 else math.inf)
+        return out[0], out[1]
+
+    def _part(self, left: Array, right: Array) -> Array:
+        return np.exp(_log_integral(self.log_function, left, right) - self.log_total)
+
+
+def numeric_law(log_function: LogFunction, lower: float = 0.0, upper: float = math.inf) -> NumericLaw:
+    """Integrate exp(log_function) over (lower, upper), halving panels of log x until each is resolved.
+
+    Parameters
+    ----------
+    log_function : callable
+        Log density up to a constant, vectorised, at x > 0; -inf where it is 0.
+    lower, upper : float
+        Ends of the support.
+
+    Returns
+    -------
+    NumericLaw
+        With `log_total` -inf when the function is 0 wherever it was looked at, NaN when it is NaN anywhere.
+    """
+    first = max(REACH[0], math.log(lower)) if lower > 0 else REACH[0]
+    last = min(REACH[1], math.log(upper))
+    edges = np.linspace(first, last, max(2, math.ceil((last - first) / STEP) + 1))
+    left, right = edges[:-1], edges[1:]
+    value = _log_integral(log_function, left, right)
+    settled: list[Array] = []
+    for _ in range(ROUNDS):
+        middle = 0.5 * (left + right)
+        halves = np.concatenate([_log_integral(log_function, left, middle), _log_integral(log_function, middle, right)])
+        log_total = float(logsumexp(np.concatenate([halves, *(part[1] for part in settled)])))
+        if not math.isfinite(log_total):
+            break
+        both = np.logaddexp(*np.split(halves, 2))
+        with np.errstate(invalid="ignore", over="ignore"):
+            change = np.abs(np.exp(both - log_total) - np.exp(value - log_total))
+        bad = (change > RESOLVED) & (right - left > NARROWEST * np.maximum(np.abs(left), 1.0))
+        ends = np.concatenate([middle, right])
+        done = ~np.concatenate([bad, bad])
+        settled.append(np.stack([ends[done], halves[done]]))
+        left, right = np.concatenate([left[bad], middle[bad]]), np.concatenate([middle[bad], right[bad]])
+        value = halves[~done]
+        if not bad.any():
+            break
+    else:
+        settled.append(np.stack([right, value]))
+    if not settled:
+        return NumericLaw(log_function, edges, np.zeros(len(edges)), log_total)
+    ends, parts = np.concatenate(settled, axis=1)
+    order = np.argsort(ends)
+    shares = np.exp(parts[order] - log_total)
+    below = np.concatenate([[0.0], np.cumsum(shares)])
+    return NumericLaw(log_function, np.concatenate([[first], ends[order]]), below / below[-1], log_total)
+
+
+def spread(log_function: LogFunction, lower: float = 0.0, upper: float = math.inf) -> float:
+    """Standard deviation of the law that `numeric_law` finds.
+
+    Parameters
+    ----------
+    log_function : callable
+        Log density up to a constant, whose variance exists.
+    lower, upper : float
+        Ends of the support.
+
+    Returns
+    -------
+    float
+    """
+    total, *raw = (
+        numeric_law(partial(_times_power, log_function, power), lower, upper).log_total for power in (0, 1, 2)
+    )
+    mean, square = (math.exp(moment - total) for moment in raw)
+    return math.sqrt(max(square - mean * mean, 0.0))
+
+
+def _times_power(log_function: LogFunction, power: int, x: Array) -> Array:
+    return np.asarray(log_function(x) + power * np.log(x))
+
+
+def _height(log_function: LogFunction, u: Array) -> Array:
+    """Log density of log x."""
+    with np.errstate(all="ignore"):
+        return np.asarray(log_function(np.exp(u)), dtype=float) + u
+
+
+def _log_integral(log_function: LogFunction, left: Array, right: Array) -> Array:
+    """Log of the integral from left to right, 16 nodes each; same shape as left."""
+    half = 0.5 * (right - left)[..., None]
+    height = _height(log_function, left[..., None] + half * (1.0 + _NODES))
+    with np.errstate(divide="ignore"):
+        return np.asarray(logsumexp(height + _LOG_WEIGHTS + np.log(half), axis=-1))
