@@ -11,12 +11,13 @@ from poolwise.engines.closed_form_notes import prediction
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import FitError, ModelError, listing, warn
-from poolwise.model import CommonEffect, Model, RandomEffects, remarks
+from poolwise.model import CommonEffect, JointOutcomes, Model, RandomEffects, remarks
 from poolwise.result import NO_PRIOR, Result
 
 PAIRS: dict[type, tuple[type, ...]] = {
     CommonEffect: (ClosedForm, Exact, NUTS),
     RandomEffects: (ClosedForm, Exact, NUTS),
+    JointOutcomes: (Exact,),
 }
 
 
@@ -94,7 +95,7 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
     if isinstance(engine, ClosedForm) and isinstance(model, RandomEffects):
         for sentence in prediction(effects.k):
             warn(sentence)
-    several = _several_outcomes(effects)
+    several = "" if isinstance(model, JointOutcomes) else _several_outcomes(effects)
     if several:
         result = replace(result, report=replace(result.report, notes=(*result.report.notes, several)))
         warn(several)

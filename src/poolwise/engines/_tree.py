@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from poolwise.arviz_bridge import to_datatree
 from poolwise.effects import Effects
 from poolwise.engines._versions import versions
-from poolwise.model import CommonEffect, RandomEffects, prior_words
+from poolwise.model import CommonEffect, Model, RandomEffects, prior_words
 from poolwise.priors import Prior
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ _LOG_2PI = np.log(2.0 * np.pi)
 PRIOR_DRAWS = 1000
 
 
-def stream(effects: Effects, model: CommonEffect | RandomEffects, seed: int, use: int = 0) -> np.random.Generator:
+def stream(effects: Effects, model: Model, seed: int, use: int = 0) -> np.random.Generator:
     """Random numbers of their own for each question: one seed does not couple the draws of different fits.
 
     Parameters
     ----------
     effects : Effects
-    model : CommonEffect or RandomEffects
+    model : Model
         With every prior explicit.
     seed : int
         As the user gave it.

@@ -9,6 +9,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, final
 
 from poolwise.effects import Effects
+from poolwise.engines._exact_joint import fit_exchangeable, is_exchangeable
 from poolwise.engines._exact_posterior import Fitted, quadrature
 from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
@@ -88,6 +89,8 @@ class Exact:
         Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06 for the model;
         the quadrature is our own (`poolwise.exact`).
         """
+        if is_exchangeable(model):
+            return fit_exchangeable(effects, model, self)
         start = time.perf_counter()
         assert isinstance(model, CommonEffect | RandomEffects)
         resolved = model.resolved(effects)

@@ -26,8 +26,9 @@ from poolwise.exact.product_rule import REACH, normal_weights
 
 Array = NDArray[np.float64]
 
+TOLERANCE = 2e-6  # disagreement of the two sums, of which each is the more exact where the other is coarse
 SCOUT = 4  # nodes of a panel that find where the posterior is
-COARSE = 6  # nodes of a panel on axes that are integrated over only
+COARSE = 7  # nodes of a panel on axes that are integrated over only
 FINE = 12  # nodes of a panel on axes whose marginal is wanted
 RESOLVED = (1e-5, 2e-7)  # last Legendre coefficients of a marginal density that are tried in turn
 MOST_ROUNDS = 10
@@ -226,7 +227,7 @@ def _gap(a: Array, b: Array, mass_a: Array, mass_b: Array) -> float:
     return float(abs(mean - other) / math.sqrt(mass_a @ (a - mean) ** 2))
 
 
-def exchangeable(groups: Sequence[Group], priors: Hyperpriors, tolerance: float = 1e-6) -> Exchangeable:
+def exchangeable(groups: Sequence[Group], priors: Hyperpriors, tolerance: float = TOLERANCE) -> Exchangeable:
     """Integrate the posterior of exchangeable groups.
 
     Parameters

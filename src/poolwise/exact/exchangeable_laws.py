@@ -25,7 +25,7 @@ from poolwise.exact.mixture import NormalMixture
 from poolwise.exact.narrow_kernels import Kernels, kernels
 from poolwise.exact.outcome_likelihood import ORDER
 from poolwise.exact.panels import Panels
-from poolwise.exact.product_rule import normal_weights, panel_weights, rule
+from poolwise.exact.product_rule import lagrange, normal_weights, panel_nodes, panel_weights
 from poolwise.exact.refine import integrate
 
 Array = NDArray[np.float64]
@@ -260,28 +260,16 @@ class _TauDensity:
     def _basis(self, u: Array) -> Array:
         """Values at the nodes of tau_o -> values at u, shape (U, T); the node at 0 below the panels."""
         out = np.zeros((len(u), self.found.shape[2]))
-        panel = np.clip(np.searchsorted(self.edges, u) - 1, 0, len(self.edges) - 2)
-        t = 2.0 * (u - self.edges[panel]) / np.diff(self.edges)[panel] - 1.0
-        values = np.polynomial.legendre.legvander(t, ORDER - 1) @ rule(ORDER).to_coefficients.T
-        columns = 1 + panel[:, None] * ORDER + np.arange(ORDER)
-        np.put_along_axis(out, columns, values, axis=1)
         under = u < self.edges[0]
-        out[under] = 0.0
+        out[~under, 1:] = lagrange(self.edges, ORDER, u[~under])
         out[under, 0] = 1.0
         return out
 
     def below(self, edge: float) -> float:
         """Probability of log tau_o below the first panels."""
-        # the panels of log tau end far above what is left here, so that their nodes are near enough
-        l, weight = _nodes_of(self.l_edges)  # noqa: E741
+        l, weight = panel_nodes(self.l_edges, FINE), panel_weights(self.l_edges, FINE)  # noqa: E741
         under = ndtr((edge - l[:, None]) / self.r)
         return float((self.found[:, :, 0] * weight[:, None] * under).sum() + self.lump[:, 0].sum())
-
-
-def _nodes_of(edges: Array) -> tuple[Array, Array]:
-    from poolwise.exact.product_rule import panel_nodes
-
-    return panel_nodes(edges, FINE), panel_weights(edges, FINE)
 
 
 def _no_reference(job: Ints, x: Array) -> Array:

@@ -111,7 +111,7 @@ def first_edges(groups: Sequence[Group], longest: float, highest: float) -> Arra
     near = low + BELOW - 3.0
     widest = math.sqrt(max(float(group.v.max()) for group in groups))
     far = max(math.log(max(longest, widest)) + 1.0, near + 3.0)
-    high = max(min(far + VANISHED / min(len(group.y) for group in groups), highest), far)
+    high = max(min(far + VANISHED / min(2, *(len(group.y) for group in groups)), highest), far)
     beyond = np.linspace(far, high, 1 + math.ceil((high - far) / 4.0))
     between = np.linspace(near, far, 1 + math.ceil((far - near) / 1.5))
     return np.concatenate([[low, near - 2.5], between, beyond[1:]])

@@ -65,6 +65,19 @@ def panel_weights(edges: Array, order: int) -> Array:
     return (0.5 * np.diff(edges)[:, None] * rule(order).weights).reshape(-1)
 
 
+def lagrange(edges: Array, order: int, x: Array) -> Array:
+    """Values at the nodes of all panels -> value at x of the polynomial there, shape (q, panels x order).
+
+    Beyond the panels the outermost polynomial is taken at its end.
+    """
+    panel = np.clip(np.searchsorted(edges, x) - 1, 0, len(edges) - 2)
+    t = np.clip(2.0 * (x - edges[panel]) / np.diff(edges)[panel] - 1.0, -1.0, 1.0)
+    values = legendre.legvander(t, order - 1) @ rule(order).to_coefficients.T
+    out = np.zeros((len(x), (len(edges) - 1) * order))
+    np.put_along_axis(out, panel[:, None] * order + np.arange(order), values, axis=1)
+    return out
+
+
 def normal_weights(edges: Array, order: int, location: Array, scale: Array) -> Array:
     """B: integrals of every Lagrange basis function times normal densities.
 
