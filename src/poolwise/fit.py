@@ -13,6 +13,7 @@ from poolwise.engines.nuts import NUTS
 from poolwise.errors import FitError, ModelError, listing, warn
 from poolwise.model import (
     CommonEffect,
+    JointOutcomes,
     LocationScale,
     MetaRegression,
     Model,
@@ -30,6 +31,7 @@ PAIRS: dict[type, tuple[type, ...]] = {
     Subgroups: (ClosedForm, Exact),
     ThreeLevel: (Exact,),
     LocationScale: (Exact,),
+    JointOutcomes: (Exact,),
 }
 
 
@@ -107,7 +109,7 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
     if isinstance(engine, ClosedForm) and isinstance(model, RandomEffects):
         for sentence in prediction(effects.k):
             warn(sentence)
-    several = _several_outcomes(effects)
+    several = "" if isinstance(model, JointOutcomes) else _several_outcomes(effects)
     if several:
         result = replace(result, report=replace(result.report, notes=(*result.report.notes, several)))
         warn(several)

@@ -269,7 +269,11 @@ class Result:
         -0.617
         """
         if self.linear is None:
-            raise MissingQuantityError(f"'{self.label}' has no mean effects to combine", "a result with mu or beta")
+            raise MissingQuantityError(
+                f"'{self.label}' gives no exact law of a combination of mean effects",
+                "a result whose mean effects have one design",
+                "combine the draws of to_datatree()['posterior']",
+            )
         for name in weights:
             if name not in self.combinations:
                 raise MissingQuantityError(

@@ -1,5 +1,6 @@
-"""Checks of a fit: what the prior decides."""
+"""Checks of a fit: what the prior decides, and what outcomes borrow."""
 
+from poolwise.checks.borrowing import Borrowing, borrowing
 from poolwise.checks.prior_panel import PriorPanel, prior_panel
 
-__all__ = ["PriorPanel", "prior_panel"]
+__all__ = ["Borrowing", "PriorPanel", "borrowing", "prior_panel"]

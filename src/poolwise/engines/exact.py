@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
+from poolwise.engines._exact_joint import fit_exchangeable, is_exchangeable
 from poolwise.engines._exact_posterior import Fitted
 from poolwise.engines._exact_quadrature import quadrature
 from poolwise.engines._versions import versions
@@ -96,6 +97,8 @@ class Exact:
         Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06 for the model;
         the quadrature is our own (`poolwise.exact`).
         """
+        if is_exchangeable(model):
+            return fit_exchangeable(effects, model, self)
         start = time.perf_counter()
         resolved = model.resolved(effects)
         refuse_improper(effects, resolved)
