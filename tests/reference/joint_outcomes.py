@@ -119,7 +119,7 @@ def below(case, o, x, r, r_weight, s, s_weight, z, z_weight, step):
     """Integral over tau_o <= x, tau_o = x exp(-w); log tau = log tau_o - r z_o, so that no edge is crossed."""
     outer = (r_weight * case["r"](r))[:, None, None, None] * (1.0 if case["s"] is None else s_weight * case["s"](s))
     out = 0.0
-    for w, weight in zip(*half_line(step, -3.4, 3.6, 0.3), strict=True):
+    for w, weight in zip(*half_line(step, -3.4, 4.6, 0.3), strict=True):
         own = np.array(x * math.exp(-w))
         log_tau = math.log(x) - w - r[:, None] * z
         tau = np.exp(log_tau)

@@ -19,11 +19,11 @@ from poolwise.priors._density import Density
 from poolwise.priors._distribution import OfDistribution, from_distribution
 from poolwise.priors._half_line import Exponential, HalfCauchy, HalfNormal, HalfT, Uniform
 from poolwise.priors._lifetime import HalfLogistic, Lomax, Rayleigh
-from poolwise.priors._line import Flat, Normal
+from poolwise.priors._line import Fixed, Flat, Normal
 from poolwise.priors._log_line import InverseGamma, LogNormal, LogT, Sqrt
 from poolwise.priors._mixture import Mixture
 from poolwise.priors._student import Cauchy, StudentT
-from poolwise.priors._truncated import Fixed, TruncatedNormal
+from poolwise.priors._truncated import TruncatedNormal
 
 __all__ = [
     "FAMILIES", "BergerDeely", "Cauchy", "Conventional", "Density", "DuMouchel", "Exponential", "Fixed", "Flat",

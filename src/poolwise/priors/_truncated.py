@@ -1,4 +1,4 @@
-"""Priors for mu that leave out part of the line: one-sided and truncated normals, and a known value."""
+"""Priors for mu that leave out part of the line: one-sided and truncated normals."""
 
 from __future__ import annotations
 
@@ -109,49 +109,3 @@ def _log_mass(a: Array, b: Array) -> Array:
         low, high = np.where(mirrored, -b, a), np.where(mirrored, -a, b)
         top = special.log_ndtr(high)
         return np.asarray(top + np.log(-np.expm1(np.minimum(special.log_ndtr(low) - top, 0.0))))
-
-
-@final
-@dataclass(frozen=True)
-class Fixed(Prior):
-    """A known value of mu, as in a null model: ``Fixed(0)``."""
-
-    value: float = 0.0
-    metric: str | None = None
-    positive: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        check_finite(self, "value")
-
-    @property
-    def lowest(self) -> float:
-        """The value."""
-        return float(self.value)
-
-    @property
-    def upper(self) -> float:
-        """The value."""
-        return float(self.value)
-
-    @property
-    def spread(self) -> float:
-        """0."""
-        return 0.0
-
-    @staticmethod
-    def log_density(x: Array, value: Array | float) -> Array:
-        """Infinite at the value and -inf elsewhere: a point mass has no density."""
-        return np.where(np.equal(x, value), np.inf, -np.inf)
-
-    def cdf(self, x: ArrayLike) -> Array:
-        """0 below the value, 1 from there on."""
-        return np.where(np.asarray(x, dtype=float) >= self.value, 1.0, 0.0)
-
-    @staticmethod
-    def quantile(p: Array, value: Array | float) -> Array:
-        """The value, at every p."""
-        return np.broadcast_to(value, np.broadcast_shapes(np.shape(p), np.shape(value))).astype(float)
-
-    def scaled(self, factor: float) -> Fixed:
-        """Fixed(factor value)."""
-        return replace(self, value=self.value * factor)
