@@ -101,7 +101,7 @@ def borrowing(result: Result, *, prob: float = 0.95) -> Borrowing:
     >>> import poolwise as pw
     >>> joint = pw.fit(pw.datasets.load("working_alliance"), pw.JointOutcomes(), pw.Exact())
     >>> borrowing(joint).frame.set_index("outcome")["mu_borrowed"].round(2).to_dict()
-    {'dropout': -0.05, 'misconduct': 0.31, 'recidivism': -0.02}
+    {'dropout': 0.36, 'misconduct': 0.65, 'recidivism': -0.0}
     """
     check_prob(prob)
     if not isinstance(result, Result) or not isinstance(result.model, JointOutcomes):

@@ -6,29 +6,29 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
-import numpy as np
 import pandas as pd
-from numpy.polynomial.legendre import leggauss
-from numpy.typing import NDArray
 
 from poolwise import show
-from poolwise.checks.tipping import tipping_point, tipping_sentence
+from poolwise.checks._panel_rows import panel_rows
+from poolwise.checks._question import SAID, interval_words, need_effects
+from poolwise.checks.tipping import tipped
 from poolwise.effects import Effects
-from poolwise.engines.exact import Exact
 from poolwise.errors import ModelError, listing
 from poolwise.model import RandomEffects
 from poolwise.prior_catalogue import Entry, panel
 from poolwise.priors import Fixed, Prior
-from poolwise.quantities import Posterior
-from poolwise.result import Result
 from poolwise.scale import Scale
 from poolwise.settings import check_prob
 
-Array = NDArray[np.float64]
 Verdict = Literal["robust", "prior-dependent"]
 
 SMALL_K = 5
 DATA_DOMINATED = 0.5  # posterior sd of tau over its prior sd
+COLUMNS = (
+    "prior", "name", "source", "family", "mu_point", "mu_lower", "mu_upper", "theta_new_lower", "theta_new_upper",
+    "tau_point", "tau_lower", "tau_upper", "p_positive", "excludes_zero", "flips", "hellinger_tau", "sd_ratio_tau",
+    "prob", "interval", "mu_prior", "status", "data",
+)  # fmt: skip
 
 
 @final
@@ -152,8 +152,7 @@ def prior_panel(
     >>> panel.verdict, round(panel.tipping_point, 3)
     ('prior-dependent', 0.356)
     """
-    if not isinstance(effects, Effects):
-        raise ModelError(f"prior_panel was given {type(effects).__name__}", "Effects", "pw.datasets.load('bcg')")
+    need_effects(effects, "prior_panel")
     priors = tuple(priors) if isinstance(priors, Iterable) else priors
     if priors is not None and (isinstance(priors, Prior) or not all(isinstance(one, Prior) for one in priors)):
         raise ModelError(f"priors is {priors!r}", "a list of priors", "priors=[HalfNormal(0.5), HalfCauchy(0.5)]")
@@ -167,22 +166,23 @@ def prior_panel(
     )
     if not entries:
         raise ModelError("the panel has no prior", "at least one prior on tau")
-    engine = Exact()
-    results = [engine.fit(effects, RandomEffects(mu=mu, tau=entry.prior)) for entry in entries]
-    rows = [_row(entry, result, prob) for entry, result in zip(entries, results, strict=True)]
-    frame = pd.DataFrame(rows)
+    models = [RandomEffects(mu=mu, tau=entry.prior).resolved(effects) for entry in entries]
+    found = panel_rows(effects, models, prob)
+    named = [_named(entry, model.tau) for entry, model in zip(entries, models, strict=True)]
+    frame = pd.DataFrame([a | b for a, b in zip(named, found, strict=True)])
     reference = _reference(entries)
     frame["flips"] = frame["excludes_zero"] != frame["excludes_zero"].iloc[reference]
+    frame = frame[list(COLUMNS)]
     verdict: Verdict = "prior-dependent" if frame["flips"].any() else "robust"
-    tipping = tipping_point(effects, results[reference], prob)
+    tipping = tipped(effects, models[reference], prob)
     return PriorPanel(
         frame=frame,
         verdict=verdict,
         sentence=_verdict_sentence(frame, reference, prob),
         tau_sentence=_tau_sentence(frame),
-        tipping_point=tipping,
-        tipping_sentence=tipping_sentence(tipping, entries[reference].prior, effects.scale),
-        data=results[0].data_label,
+        tipping_point=tipping.value,
+        tipping_sentence=tipping.sentence,
+        data=effects.data_label,
         scale=effects.scale,
         k=effects.k,
         prob=prob,
@@ -195,57 +195,14 @@ def _reference(entries: Sequence[Entry]) -> int:
     return next((i for i, entry in enumerate(entries) if entry.name == "default"), proper)
 
 
-def _row(entry: Entry, result: Result, prob: float) -> dict[str, object]:
-    mu, tau, new = (result[name] for name in ("mu", "tau", "theta_new"))
-    assert isinstance(mu, Posterior)
-    assert isinstance(tau, Posterior)
-    mu_lower, mu_upper = mu.interval(prob)
-    tau_lower, tau_upper = tau.interval(prob)
-    new_lower, new_upper = new.interval(prob)
-    spread = entry.prior.spread if entry.prior.proper else np.inf
-    return {
-        "prior": str(entry.prior),
-        "name": entry.name,
-        "source": entry.source,
-        "family": entry.prior.family,
-        "mu_point": mu.point,
-        "mu_lower": mu_lower,
-        "mu_upper": mu_upper,
-        "theta_new_lower": new_lower,
-        "theta_new_upper": new_upper,
-        "tau_point": tau.point,
-        "tau_lower": tau_lower,
-        "tau_upper": tau_upper,
-        "p_positive": 1.0 - float(mu.cdf(0.0)),
-        "excludes_zero": "above" if mu_lower > 0 else "below" if mu_upper < 0 else "no",
-        "hellinger_tau": _hellinger(entry.prior, tau),
-        "sd_ratio_tau": tau.sd / spread if np.isfinite(spread) else np.nan,
-        "prob": prob,
-        "interval": mu.interval_kind(),
-        "mu_prior": str(result.model.named_priors["mu"]),
-        "status": result.report.status,
-        "data": result.data_label,
-    }
-
-
-def _hellinger(prior: Prior, posterior: Posterior) -> float:
-    """Hellinger distance sqrt(1 - integral of sqrt(prior x posterior)) for tau; NaN for an improper prior."""
-    if not prior.proper:
-        return np.nan
-    ends = np.array([1e-10, 1.0 - 1e-10])
-    reach = np.concatenate([prior.ppf(ends), posterior.ppf(ends)])
-    edges = np.linspace(np.log(reach[reach > 0].min()), np.log(reach.max()), 65)
-    nodes, weights = leggauss(16)
-    half = 0.5 * np.diff(edges)[:, None]
-    tau = np.exp(0.5 * (edges[1:] + edges[:-1])[:, None] + half * nodes)
-    overlap = (half * weights * tau * np.sqrt(prior.pdf(tau) * posterior.pdf(tau))).sum()
-    return float(np.sqrt(max(1.0 - overlap, 0.0)))
+def _named(entry: Entry, prior: Prior | None) -> dict[str, object]:
+    assert prior is not None
+    return {"prior": str(entry.prior), "name": entry.name, "source": entry.source, "family": prior.family}
 
 
 def _verdict_sentence(frame: pd.DataFrame, reference: int, prob: float) -> str:
-    words = {"above": "lies above 0", "below": "lies below 0", "no": "includes 0"}
-    said = words[frame["excludes_zero"].iloc[reference]]
-    kind = f"{show.level(prob)} credible interval (equal-tailed) for mu"
+    said = SAID[frame["excludes_zero"].iloc[reference]]
+    kind = interval_words(prob).removeprefix("the ")
     flipped = frame.loc[frame["flips"], "prior"]
     mu = f"mu ~ {frame['mu_prior'].iloc[0]}"
     if flipped.empty:

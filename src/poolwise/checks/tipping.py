@@ -2,50 +2,137 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poolwise.checks._question import KIND, SAID, Side, interval_words, need_prior_on_tau, normal_mu, question
 from poolwise.effects import Effects
-from poolwise.engines.exact_batch import fit_many
-from poolwise.model import RandomEffects
+from poolwise.exact.shared_grid import HALF_NORMAL_MEDIAN, SharedGrid, shared_grid
+from poolwise.model import RandomEffects, prior_words
 from poolwise.prior_catalogue import DEFAULTS
-from poolwise.priors import HalfNormal, Prior
-from poolwise.result import Result
+from poolwise.priors import Flat, HalfNormal, Normal, Prior
 from poolwise.scale import Scale
+from poolwise.settings import check_prob
 
 Array = NDArray[np.float64]
 
-HALF_NORMAL_MEDIAN = 0.6744897501960817  # of HalfNormal(1)
-TIPPING_RANGE = (0.02, 20.0)  # half-normal scales searched, in units of the default scale
+TIPPING_RANGE = (0.02, 20.0)  # half-normal scales searched, in units of the reference scale
+SCALES = 121
 
 
-def tipping_point(effects: Effects, reference: Result, prob: float) -> float:
-    """Scale of a half-normal prior on tau, nearest to the reference, at which the answer changes; NaN for none."""
-    model = reference.model
-    assert isinstance(model, RandomEffects)
+@final
+@dataclass(frozen=True)
+class TippingPoint:
+    """Where the answer about 0 changes along tau ~ HalfNormal(s).
+
+    Attributes
+    ----------
+    value : float
+        The s nearest to the reference at which it changes; NaN when it changes nowhere in the range.
+    narrower, wider : {"above", "below", "no"}
+        Where the interval for mu lies under a scale a little below, and a little above, that point; the same
+        twice when nothing changes.
+    searched : tuple of float
+        Least and largest s that were tried; NaN when nothing was.
+    reference : float
+        Scale of the half-normal prior with the median of the model's own prior on tau; NaN without a unit.
+    margin : float
+        By how much probability the answer at the reference is clear of a change: the smaller tail beyond 0 in
+        excess of (1 - prob) / 2, positive where the interval includes 0, negative where it excludes 0. It is
+        never rounded before the answer is read off.
+    sentence : str
+        The tipping point in words, or the range that was searched in vain.
+    prior : str
+        The priors of the model.
+    interval : str
+        Kind of the interval.
+    prob : float
+        Its probability.
+    data : str
+        ``"reconstructed"`` when the study table is.
+    """
+
+    value: float
+    narrower: Side
+    wider: Side
+    searched: tuple[float, float]
+    reference: float
+    margin: float
+    sentence: str
+    prior: str
+    interval: str
+    prob: float
+    data: str
+
+
+def tipping_point(effects: Effects, model: RandomEffects | None = None, *, prob: float = 0.95) -> TippingPoint:
+    """Find the scale s at which "does the interval for mu exclude 0?" changes its answer under tau ~ HalfNormal(s).
+
+    The interval excludes 0 where P(mu < 0) or P(mu > 0) is below (1 - prob) / 2; both are smooth in s. Scales
+    from 1 / 50 to 20 times the reference are searched, and the change nearest to the reference is reported.
+
+    Parameters
+    ----------
+    effects : Effects
+    model : RandomEffects, optional
+        Its prior on mu is kept; its prior on tau gives the reference, the half-normal of the same median. The
+        scale's default priors when None.
+    prob : float
+        Probability of the equal-tailed interval.
+
+    Returns
+    -------
+    TippingPoint
+
+    Raises
+    ------
+    ModelError
+        When the model has no prior on tau.
+
+    Examples
+    --------
+    >>> import poolwise as pw
+    >>> found = tipping_point(pw.datasets.load("working_alliance").select(outcome="misconduct"))
+    >>> round(found.value, 3), found.narrower, found.wider
+    (0.356, 'above', 'no')
+    """
+    check_prob(prob)
+    asked = need_prior_on_tau(question(effects, model, "tipping_point"), "tipping_point")
+    normal_mu(asked.mu)
+    return tipped(effects, asked, prob)
+
+
+def tipped(effects: Effects, model: RandomEffects, prob: float) -> TippingPoint:
+    """The tipping point of a model whose priors are explicit."""
     assert model.tau is not None
-    unit = _half_normal_unit(model.tau, effects.scale)
-    if np.isnan(unit):
-        return np.nan
-    scales = unit * np.geomspace(*TIPPING_RANGE, 121)
-    margin = _margin(effects, model, scales, prob)
-    flips = np.flatnonzero(np.diff(np.sign(margin)) != 0)
-    if flips.size == 0:
-        return np.nan
-    nearest = flips[np.argmin(np.abs(np.log(scales[flips] / unit)))]
-    low, high = scales[nearest], scales[nearest + 1]
-    sign = np.sign(margin[nearest])
-    for _ in range(4):  # each round narrows the bracket 32-fold
-        inner = np.geomspace(low, high, 33)
-        inside = np.flatnonzero(np.sign(_margin(effects, model, inner, prob)) != sign)
-        first = int(inside[0]) if inside.size else len(inner) - 1
-        low, high = inner[max(first - 1, 0)], inner[first]
-    return float(np.sqrt(low * high))
+    unit = half_normal_unit(model.tau, effects.scale)
+
+    def told(
+        value: float, sides: Sequence[Side], searched: tuple[float, float], margin: float, why: str
+    ) -> TippingPoint:
+        prior, data = prior_words(model), effects.data_label
+        return TippingPoint(value, sides[0], sides[1], searched, unit, margin, why, prior, KIND, prob, data)
+
+    if np.isnan(unit) or not isinstance(model.mu, Normal | Flat):
+        why = "no prior is proper, so that none gives its unit" if np.isnan(unit) else "mu has no normal or flat prior"
+        return told(np.nan, ("no", "no"), (np.nan, np.nan), np.nan, f"No tipping point was sought: {why}.")
+    scales = unit * np.geomspace(*TIPPING_RANGE, SCALES)
+    m0, s0 = normal_mu(model.mu)
+    grid = shared_grid(effects.y, effects.v, m0, np.array([s0]), scales)
+    tail = 0.5 * (1.0 - prob)
+    below = _below(grid, scales)
+    value, near = _nearest_change(grid, scales, _clear(below, tail), unit, tail)
+    sides = [_side(chance, tail) for chance in below[near]]
+    own = float(_clear(_below(grid, np.array([unit])), tail)[0])
+    searched = (float(scales[0]), float(scales[-1]))
+    return told(value, sides, searched, own, _sentence(value, sides, searched, prob))
 
 
-def _half_normal_unit(tau: Prior, scale: Scale) -> float:
+def half_normal_unit(tau: Prior, scale: Scale) -> float:
     """Scale of the half-normal prior that has this prior's median; for an improper one, that of the default."""
     prior = tau if tau.proper else DEFAULTS.get(scale.name)
     if prior is None:
@@ -53,21 +140,43 @@ def _half_normal_unit(tau: Prior, scale: Scale) -> float:
     return prior.scale if isinstance(prior, HalfNormal) else float(prior.ppf(0.5)) / HALF_NORMAL_MEDIAN
 
 
-def _margin(effects: Effects, model: RandomEffects, scales: Array, prob: float) -> Array:
-    """How far the interval for mu stays clear of 0, under half-normal priors: positive when it excludes 0."""
-    models = [replace(model, tau=HalfNormal(float(scale))) for scale in scales]
-    batch = fit_many(effects.y[None], effects.v[None], models, prob=prob, new=False)
-    return np.maximum(batch["mu_lower"], -batch["mu_upper"])
+def _below(grid: SharedGrid, scales: Array) -> Array:
+    return grid.below_zero(grid.masses(scales))[0]
 
 
-def tipping_sentence(tipping: float, reference: Prior, scale: Scale) -> str:
-    """The tipping point in words, or the range that was searched in vain."""
-    if np.isnan(tipping):
-        low, high = (end * _half_normal_unit(reference, scale) for end in TIPPING_RANGE)
-        if np.isnan(low):
-            return "No tipping point was sought: no prior of the panel is proper, so that none gives its unit."
+def _clear(below: Array, tail: float) -> Array:
+    """The smaller tail beyond 0 in excess of `tail`: negative where the interval excludes 0."""
+    return np.minimum(below, 1.0 - below) - tail
+
+
+def _side(below: float, tail: float) -> Side:
+    return "above" if below < tail else "below" if 1.0 - below < tail else "no"
+
+
+def _nearest_change(grid: SharedGrid, scales: Array, clear: Array, unit: float, tail: float) -> tuple[float, slice]:
+    """The change of sign nearest to the unit, and the two scales about it."""
+    changes = np.flatnonzero((clear[:-1] < 0) != (clear[1:] < 0))
+    if changes.size == 0:
+        middle = len(scales) // 2
+        return np.nan, slice(middle, middle + 2)
+    at = int(changes[np.argmin(np.abs(np.log(scales[changes] / unit)))])
+    low, high = scales[at], scales[at + 1]
+    for _ in range(4):  # each round narrows the bracket 32-fold
+        inner = np.geomspace(low, high, 33)
+        changed = (_clear(_below(grid, inner), tail) < 0) != (clear[at] < 0)
+        first = int(np.argmax(changed)) if changed.any() else len(inner) - 1
+        low, high = inner[max(first - 1, 0)], inner[first]
+    return float(np.sqrt(low * high)), slice(at, at + 2)
+
+
+def _sentence(value: float, sides: Sequence[Side], searched: tuple[float, float], prob: float) -> str:
+    if np.isnan(value):
+        low, high = searched
         return (
             "No tipping point: under tau ~ HalfNormal(s) the answer does not change for any s from "
-            f"{low:.3g} to {high:.3g}."
+            f"{low:.3g} to {high:.3g}: {interval_words(prob)} {SAID[sides[0]]}."
         )
-    return f"Tipping point: under tau ~ HalfNormal(s) the answer changes at s = {tipping:.3g}."
+    return (
+        f"Tipping point: under tau ~ HalfNormal(s) the answer changes at s = {value:.3g}: "
+        f"{interval_words(prob)} {SAID[sides[0]]} for a smaller s and {SAID[sides[1]]} for a larger one."
+    )

@@ -213,7 +213,7 @@ class VariableLaw:
         x = np.asarray(x, dtype=float)
         at = self._variable.coordinate(x)
         with np.errstate(over="ignore"):
-            inside = self._panels.pdf(at) / np.exp(self._variable.log_slope(at))
+            inside = np.maximum(self._panels.pdf(at), 0.0) / np.exp(self._variable.log_slope(at))
         low = self._variable.parameter(self._panels.left[:1])[0]
         return np.where(np.isnan(x), np.nan, np.where(x < min(low, 0.0), 0.0, inside))
 

@@ -43,10 +43,10 @@ class Tables(Protocol):
         """Log likelihood and the normal law of the coefficients given tau, shape (m, P, q)."""
 
     def combination(self, values: Array, c: Array) -> tuple[Array, Array]:
-        """Mean, measured from `at_origin`, and sd of c'beta at nodes."""
+        """Mean, measured from `at_origin`, and sd of c'beta at nodes; c of shape (p,), or (p, n, 1) for n jobs."""
 
     def at_origin(self, c: Array) -> Array:
-        """What means of c'beta are measured from, shape (n,) or (1,)."""
+        """What means of c'beta are measured from, shape (n,) or (1,); c of shape (p,), or (p, n) for n jobs."""
 
     def at_study(self, i: int) -> Array:
         """The coefficients' weights in the mean effect of study i of a single job, shape (p,)."""

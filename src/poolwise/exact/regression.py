@@ -112,7 +112,7 @@ class Regression:
         values : ndarray
             As `given_tau` returns them, of one job (m, ...) or of all jobs (m, n, J).
         c : ndarray
-            Weights of the coefficients, shape (p,), or (p, ...) to broadcast.
+            Weights of the coefficients: the same in all jobs, shape (p,), or each job's own, shape (p, n, 1).
 
         Returns
         -------
@@ -121,11 +121,13 @@ class Regression:
         back = self.basis.back
         if len(back) == 1:
             return combination(values, np.tensordot(back[0], c, (0, 0)))
+        if c.ndim > 1:
+            return combination(values, np.einsum("nji,jnl->inl", back, c))
         return combination(values, np.einsum("nji,j->in", back, c)[:, :, None])
 
     def at_origin(self, c: Array) -> Array:
-        """C'beta at the inverse-variance fit, from which means are measured, shape (n,) or (1,)."""
-        return self.basis.origin @ c
+        """C'beta at the inverse-variance fit, from which means are measured; c of shape (p,) or (p, n)."""
+        return np.einsum("np,pn->n", self.basis.origin, c) if c.ndim > 1 else self.basis.origin @ c
 
     def draw(self, values: Array, rng: np.random.Generator) -> Array:
         """Draws of the coefficients of a single job, one at each node, shape (p, J)."""

@@ -1,0 +1,149 @@
+"""Power-scaling: how fast the posterior moves when the prior, or the likelihood, counts a little more or less."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log2
+from typing import final
+
+import numpy as np
+import pandas as pd
+from numpy.polynomial.legendre import leggauss
+from numpy.typing import NDArray
+
+from poolwise.checks._question import integrated, mu_and_tau, need_prior_on_tau, question
+from poolwise.effects import Effects
+from poolwise.errors import ModelError, listing
+from poolwise.exact.power_scaling import Powers, cjs_distance, power_scaled
+from poolwise.exact.tau_law import TauLaw
+from poolwise.exact.tau_posterior import TauPosterior
+from poolwise.model import RandomEffects, prior_words
+from poolwise.quantities import Law
+
+Array = NDArray[np.float64]
+ALPHA = 0.99
+SENSITIVE = 0.05  # sensitivity from which priorsense tells
+OUTSIDE = 1.0 / 4000.0  # probability on either side of the range over which distances are taken
+PIECES = 48
+NODES, WEIGHTS = leggauss(12)
+PARTS = {
+    "prior": ("mu", "tau"),
+    "prior_mu": ("mu",),
+    "prior_tau": ("tau",),
+    "likelihood": ("likelihood",),
+}
+CONFLICT = "prior and data may be in conflict"
+STRONG = "the prior is strong or the data say little"
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class PowerScaling:
+    """Sensitivities of one posterior.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row for each of mu, tau and theta_new: quantity, prior (sensitivity to both priors), prior_mu, prior_tau
+        (to one of them), likelihood, diagnosis, prior_words, data.
+    sentence : str
+        What the sensitivities say.
+    alpha : float
+        The power; the other one is its inverse.
+    """
+
+    frame: pd.DataFrame
+    sentence: str
+    alpha: float
+
+    def __repr__(self) -> str:
+        """One line: the sentence."""
+        return f"<PowerScaling: {self.sentence}>"
+
+
+def power_scaling(effects: Effects, model: RandomEffects | None = None, *, alpha: float = ALPHA) -> PowerScaling:
+    """Raise prior or likelihood to the powers alpha and 1 / alpha and measure how far the posterior moves.
+
+    p_alpha(mu, tau | y) is proportional to p(mu, tau)^alpha p(y | mu, tau), or to p(mu, tau) p(y | mu, tau)^alpha,
+    with the marginal likelihood y_i ~ Normal(mu, sqrt(v_i + tau^2)); the sensitivity is the cumulative
+    Jensen-Shannon distance to the posterior itself per doubling of the power, the mean of both directions. Distances
+    are taken over the range that 4,000 draws would span, as priorsense takes them.
+
+    Parameters
+    ----------
+    effects : Effects
+    model : RandomEffects, optional
+        With a normal or flat prior on mu and a prior on tau; the scale's default priors when None.
+    alpha : float
+        Between 0.5 and 1.
+
+    Returns
+    -------
+    PowerScaling
+
+    Raises
+    ------
+    ModelError
+        For a model without a prior on tau, another prior on mu, or an alpha that is no such number.
+
+    References
+    ----------
+    Kallioinen et al. 2023, Statistics and Computing 34:57, 10.1007/s11222-023-10366-5.
+
+    Examples
+    --------
+    >>> import poolwise as pw
+    >>> found = power_scaling(pw.datasets.load("bcg"))
+    >>> found.frame.set_index("quantity")[["prior", "likelihood"]].round(2).loc["tau"].tolist()
+    [0.03, 0.2]
+    """
+    if not isinstance(alpha, float) or not 0.5 <= alpha < 1.0:
+        raise ModelError(f"alpha = {alpha!r}", "a number of at least 0.5 and below 1", "alpha=0.99")
+    asked = need_prior_on_tau(question(effects, model, "power_scaling"), "power_scaling")
+    mu, tau = mu_and_tau(asked)
+    assert not isinstance(tau, float)
+    posterior = integrated(effects, mu, (tau,), halvings=1)
+    plain = _laws(posterior)
+    nodes = {name: _range(law) for name, law in plain.items()}
+    below = {name: plain[name].cdf(x) for name, (x, _) in nodes.items()}
+    frame = pd.DataFrame({"quantity": list(plain)})
+    for part, raised in PARTS.items():
+        total = np.zeros(len(plain))
+        for power in (alpha, 1.0 / alpha):
+            moved = _laws(power_scaled(posterior, Powers(**dict.fromkeys(raised, power))))
+            total += [cjs_distance(below[name], moved[name].cdf(x), w) for name, (x, w) in nodes.items()]
+        frame[part] = 0.5 * total / log2(1.0 / alpha)
+    frame["diagnosis"] = [_diagnosis(a, b) for a, b in zip(frame["prior"], frame["likelihood"], strict=True)]
+    frame = frame.assign(prior_words=prior_words(asked), data=effects.data_label)
+    return PowerScaling(frame, _sentence(frame), alpha)
+
+
+def _laws(posterior: TauPosterior) -> dict[str, Law]:
+    nodes = posterior.mixtures
+    return {"mu": nodes.linear(), "tau": TauLaw(posterior), "theta_new": nodes.new()}
+
+
+def _range(law: Law) -> tuple[Array, Array]:
+    """Nodes and weights over the range of a law."""
+    low, high = law.ppf(np.array([OUTSIDE, 1.0 - OUTSIDE]))
+    edges = np.linspace(low, high, PIECES + 1)
+    half = 0.5 * np.diff(edges)[:, None]
+    x = 0.5 * (edges[1:] + edges[:-1])[:, None] + half * NODES
+    return x.ravel(), (half * WEIGHTS).ravel()
+
+
+def _diagnosis(prior: float, likelihood: float) -> str:
+    if prior < SENSITIVE:
+        return "-"
+    return CONFLICT if likelihood >= SENSITIVE else STRONG
+
+
+def _sentence(frame: pd.DataFrame) -> str:
+    told = []
+    for diagnosis in (CONFLICT, STRONG):
+        names = frame.loc[frame["diagnosis"] == diagnosis, "quantity"]
+        if len(names):
+            told.append(f"for {listing(names)} {diagnosis}")
+    if not told:
+        return f"No quantity is sensitive to the prior (every sensitivity is below {SENSITIVE:g})."
+    return f"At a threshold of {SENSITIVE:g}, {'; '.join(told)}."

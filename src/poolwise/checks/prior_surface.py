@@ -1,0 +1,157 @@
+"""The answer under every pair of a normal prior on mu and a half-normal prior on tau, of any widths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from poolwise import show
+from poolwise.checks._question import KIND, SAID, interval_words, need_prior_on_tau, normal_mu, question
+from poolwise.checks.tipping import half_normal_unit
+from poolwise.effects import Effects
+from poolwise.errors import ModelError
+from poolwise.exact.shared_grid import shared_grid
+from poolwise.model import RandomEffects
+from poolwise.priors import Flat
+from poolwise.settings import check_prob
+
+Array = NDArray[np.float64]
+SIZE = 40
+MU_RANGE = (0.1, 10.0)  # in units of the reference's own prior sd
+TAU_RANGE = (0.05, 20.0)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class PriorSurface:
+    """One study table under a grid of priors.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row for each pair, by mu_sd and then by tau_scale: mu_sd, tau_scale, mu_point, mu_lower, mu_upper,
+        tau_point, p_positive, excludes_zero (``"above"``, ``"below"``, ``"no"``), prob, interval, data.
+    mu_mean : float
+        Mean of the normal priors on mu.
+    reference : tuple of float
+        mu_sd (inf for a flat prior) and tau_scale of the model's own priors; the half-normal of the same median.
+    sentence : str
+        How much of the surface gives which answer.
+    data : str
+        ``"reconstructed"`` when the study table is.
+    prob : float
+        Probability of the intervals.
+    """
+
+    frame: pd.DataFrame
+    mu_mean: float
+    reference: tuple[float, float]
+    sentence: str
+    data: str
+    prob: float
+
+    def grid(self, column: str) -> tuple[Array, Array, NDArray]:
+        """mu_sd of shape (R,), tau_scale of shape (S,), and a column of the frame of shape (R, S)."""
+        if column not in self.frame:
+            raise ModelError(f"the surface has no column '{column}'", "one of " + ", ".join(self.frame.columns))
+        table = self.frame.pivot(index="mu_sd", columns="tau_scale", values=column)
+        return table.index.to_numpy(), table.columns.to_numpy(), table.to_numpy()
+
+    def __repr__(self) -> str:
+        """One line: size, answer."""
+        return f"<PriorSurface: {len(self.frame)} pairs of priors, {self.data} data: {self.sentence}>"
+
+
+def prior_surface(
+    effects: Effects,
+    model: RandomEffects | None = None,
+    *,
+    mu_sd: Sequence[float] | Array | None = None,
+    tau_scale: Sequence[float] | Array | None = None,
+    prob: float = 0.95,
+) -> PriorSurface:
+    """Fit random effects exactly under mu ~ Normal(m, s) and tau ~ HalfNormal(t) for every pair of s and t.
+
+    All that depends on tau and the data is computed once, at nodes that serve every pair.
+
+    Parameters
+    ----------
+    effects : Effects
+    model : RandomEffects, optional
+        Gives the mean m and the reference widths; the scale's default priors when None.
+    mu_sd, tau_scale : sequence of float, optional
+        Widths of the priors, above 0; 40 of each when None, from 1 / 10 to 10 times the model's own sd of mu (the
+        scale's default for a flat prior), and from 1 / 20 to 20 times its own scale of tau.
+    prob : float
+        Probability of the equal-tailed intervals.
+
+    Returns
+    -------
+    PriorSurface
+
+    Raises
+    ------
+    ModelError
+        When the model has no normal or flat prior on mu and prior on tau, or a width is not above 0.
+
+    Examples
+    --------
+    >>> import poolwise as pw
+    >>> surface = prior_surface(pw.datasets.load("working_alliance").select(outcome="misconduct"))
+    >>> surface.frame["excludes_zero"].value_counts().to_dict()
+    {'no': 972, 'above': 628}
+    """
+    check_prob(prob)
+    asked = need_prior_on_tau(question(effects, model, "prior_surface"), "prior_surface")
+    m0, own_sd = normal_mu(asked.mu)
+    assert asked.tau is not None
+    own_scale = half_normal_unit(asked.tau, effects.scale)
+    s0 = _widths("mu_sd", mu_sd, _usual_sd(effects, asked, own_sd), MU_RANGE)
+    scale = _widths("tau_scale", tau_scale, own_scale, TAU_RANGE)
+    grid = shared_grid(effects.y, effects.v, m0, s0, scale)
+    mass = grid.masses(scale)
+    point, lower, upper = grid.mu_quantiles(mass, np.array([0.5, 0.5 * (1.0 - prob), 0.5 * (1.0 + prob)]))
+    said = np.where(lower > 0, "above", np.where(upper < 0, "below", "no"))
+    frame = pd.DataFrame(
+        {
+            "mu_sd": np.repeat(s0, len(scale)),
+            "tau_scale": np.tile(scale, len(s0)),
+            "mu_point": point.ravel(),
+            "mu_lower": lower.ravel(),
+            "mu_upper": upper.ravel(),
+            "tau_point": grid.tau_median(mass).ravel(),
+            "p_positive": 1.0 - grid.below_zero(mass).ravel(),
+            "excludes_zero": said.ravel(),
+        }
+    ).assign(prob=prob, interval=KIND, data=effects.data_label)
+    return PriorSurface(frame, m0, (own_sd, own_scale), _sentence(frame, prob), effects.data_label, prob)
+
+
+def _usual_sd(effects: Effects, model: RandomEffects, own: float) -> float:
+    """The sd of the prior on mu; that of the scale's default for a flat one."""
+    return normal_mu(RandomEffects(tau=model.tau).resolved(effects).mu)[1] if isinstance(model.mu, Flat) else own
+
+
+def _widths(name: str, given: Sequence[float] | Array | None, unit: float, reach: tuple[float, float]) -> Array:
+    if given is None:
+        if not np.isfinite(unit):
+            raise ModelError(f"no proper prior gives the unit of {name}", f"{name}=[...]", f"{name}=[0.5, 1, 2]")
+        return unit * np.geomspace(*reach, SIZE)
+    widths = np.unique(np.asarray(given, dtype=float))
+    if widths.ndim != 1 or not len(widths) or not (np.isfinite(widths) & (widths > 0.0)).all():
+        raise ModelError(f"{name} = {given!r}", "finite numbers above 0", f"{name}=[0.5, 1, 2]")
+    return widths
+
+
+def _sentence(frame: pd.DataFrame, prob: float) -> str:
+    shares = frame["excludes_zero"].value_counts(normalize=True)
+    found = [answer for answer in SAID if answer in shares]
+    if len(found) == 1:
+        return f"Under all {len(frame)} pairs of priors {interval_words(prob)} {SAID[found[0]]}."
+    parts = " and ".join(f"{SAID[answer]} under {show.percent(shares[answer])}" for answer in found)
+    return f"Of {len(frame)} pairs of priors, {interval_words(prob)} {parts}: the priors decide."
