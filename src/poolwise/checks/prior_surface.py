@@ -154,4 +154,4 @@ def _sentence(frame: pd.DataFrame, prob: float) -> str:
     if len(found) == 1:
         return f"Under all {len(frame)} pairs of priors {interval_words(prob)} {SAID[found[0]]}."
     parts = " and ".join(f"{SAID[answer]} under {show.percent(shares[answer])}" for answer in found)
-    return f"Of {len(frame)} pairs of priors, {interval_words(prob)} {parts}: the priors decide."
+    return f"Of {len(frame)} pairs of priors, {interval_words(prob)} {parts}: the answer depends on the priors."

@@ -4,5 +4,6 @@ from poolwise.plot.figures import close
 from poolwise.plot.forest_frame import forest_frame
 from poolwise.plot.forest_plot import forest
 from poolwise.plot.prior_panel_plot import prior_panel
+from poolwise.plot.prior_surface_plot import prior_surface
 
-__all__ = ["close", "forest", "forest_frame", "prior_panel"]
+__all__ = ["close", "forest", "forest_frame", "prior_panel", "prior_surface"]

@@ -1,0 +1,151 @@
+"""The surface of priors as a picture: where the interval for mu excludes 0, and P(mu > 0), over two widths."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from poolwise.checks import PriorSurface
+from poolwise.errors import ModelError
+from poolwise.plot import _canvas, _marks, _sheet, _text
+from poolwise.plot._plain import plain_text
+from poolwise.plot._sheet import Phrase, Plot, Sheet
+from poolwise.show import greek, level
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import ListedColormap
+
+_WIDE, _HIGH = 5.2, 3.6
+_LEFT = 0.62  # inches for the words of the vertical axis
+_PITCH = 0.2
+_LEVELS = (0.001, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.999)
+_CLEAR = 0.5  # of log tau scale that words keep from the star
+_WORDS = {"above": "interval above 0", "below": "interval below 0", "no": "interval includes 0"}
+_FEWEST = 0.04  # share of the surface from which a region bears its words
+
+
+def prior_surface(surface: PriorSurface, *, ax: Axes | None = None) -> Axes:
+    """Draw a surface of priors: P(mu > 0) in colour and thin lines, the border where the verdict flips in bold.
+
+    All numbers are those of ``surface.frame``; both axes are logarithmic, on the analysis scale.
+
+    Parameters
+    ----------
+    surface : PriorSurface
+        What ``checks.prior_surface`` returned, with at least two widths of each prior.
+    ax : Axes, optional
+        Axes whose place the figure takes. By default a new pyplot figure.
+
+    Returns
+    -------
+    Axes
+        Of the surface.
+
+    Raises
+    ------
+    ModelError
+        For a surface with a single width of a prior, which is a line.
+    """
+    if min(surface.frame[name].nunique() for name in ("mu_sd", "tau_scale")) < 2:
+        raise ModelError("the surface has a single width of one prior", "two or more of each", "mu_sd=[0.5, 1, 2]")
+    data = " — reconstructed data" if surface.data == "reconstructed" else ""
+    sheet = Sheet(
+        title=f"Which priors decide about μ?{data}",
+        lines=(),
+        rows=_HIGH / _PITCH,
+        pitch=_PITCH,
+        columns=(Plot(_LEFT + _WIDE),),
+        notes=_notes(surface),
+        below=0.55,
+    )
+    with plain_text():
+        (frame,), _ = _canvas.draw(sheet, ax)
+        frame.set_axis_off()
+        for line in tuple(frame.lines):
+            line.remove()  # the rule of a table would cut through the axis
+        figure = _canvas.figure_of(frame)
+        box = frame.get_position()
+        own = figure.add_axes(
+            (box.x0 + box.width * _LEFT / (_LEFT + _WIDE), box.y0, box.width * _WIDE / (_LEFT + _WIDE), box.height)
+        )
+        _fill(own, surface)
+        _axes_words(own, surface)
+    return own
+
+
+def _fill(ax: Axes, surface: PriorSurface) -> None:
+    mu_sd, tau_scale, chance = surface.grid("p_positive")
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    said = surface.grid("excludes_zero")[2]
+    code = np.select([said == "below", said == "above"], [-1.0, 1.0], 0.0)
+    ax.pcolormesh(tau_scale, mu_sd, code, cmap=_colours(), vmin=-1.0, vmax=1.0, shading="nearest", rasterized=True)
+    tail = 0.5 * (1.0 - surface.prob)
+    thin = [p for p in _LEVELS if not np.isclose([p, 1.0 - p], tail).any()]  # the bold line stands there
+    lines = ax.contour(tau_scale, mu_sd, chance, levels=thin, colors=_sheet.SOFT, linewidths=0.6)
+    ax.clabel(lines, fontsize=_sheet.TICK_SIZE - 1.0, fmt=lambda p: f"{p:g}", inline_spacing=3, colors=_sheet.INK)
+    for limit in ("mu_lower", "mu_upper"):
+        height = surface.grid(limit)[2]
+        if height.min() < 0.0 < height.max():
+            ax.contour(tau_scale, mu_sd, height, levels=[0.0], colors=_sheet.INK, linewidths=2.2)
+    sd, scale = surface.reference
+    starred = mu_sd[0] <= sd <= mu_sd[-1] and tau_scale[0] <= scale <= tau_scale[-1]
+    far = np.abs(np.log(tau_scale / scale)) > _CLEAR if starred else np.ones(len(tau_scale), dtype=bool)
+    for answer, words in _WORDS.items():
+        held = (said == answer) & far
+        if held.mean() < _FEWEST:
+            continue
+        row, column = _middle(held)
+        ax.text(
+            tau_scale[column],
+            mu_sd[row],
+            words,
+            ha="center",
+            va="center",
+            fontproperties=_text.font(words, _sheet.BODY_SIZE, bold=True),
+            color=_sheet.INK,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2.0},
+        )
+    if starred:
+        ax.plot([scale], [sd], marker="*", ms=11, color=_marks.COLOURS[1], mec="white", label="reference", zorder=5)
+
+
+def _colours() -> ListedColormap:
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(["#cfe0f3", "#f7f7f7", "#fbdfc4"])  # below 0, includes 0, above 0
+
+
+def _middle(held: np.ndarray) -> tuple[int, int]:
+    """The place in a region that is farthest from its border and from the edges of the surface."""
+    from scipy.ndimage import distance_transform_edt
+
+    depth = distance_transform_edt(np.pad(held, 1))[1:-1, 1:-1]
+    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+    return int(row), int(column)
+
+
+def _axes_words(ax: Axes, surface: PriorSurface) -> None:
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    for axis, words in ((ax.xaxis, "scale s of the prior τ ~ HalfNormal(s)"), (ax.yaxis, _mu_words(surface))):
+        axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        axis.set_minor_formatter(NullFormatter())
+        axis.set_label_text(words, fontproperties=_text.font(words, _sheet.BODY_SIZE), color=_sheet.INK)
+    ax.tick_params(which="both", labelsize=_sheet.TICK_SIZE, color=_sheet.SOFT, labelcolor=_sheet.INK)
+
+
+def _mu_words(surface: PriorSurface) -> str:
+    return f"sd t of the prior μ ~ Normal({surface.mu_mean:g}, t)"
+
+
+def _notes(surface: PriorSurface) -> tuple[Phrase, ...]:
+    kind = surface.frame["interval"].iloc[0]
+    key = f"Thin lines: P(μ > 0). Bold line: the {level(surface.prob)} interval for μ, {kind}, begins or ends at 0."
+    star = "" if not np.isfinite(surface.reference[0]) else " Star: the reference priors."
+    return (
+        Phrase(greek(_text.plain(surface.sentence)), _sheet.BODY_SIZE, _sheet.INK, bold=True),
+        Phrase(key + star),
+    )
