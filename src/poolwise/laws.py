@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poolwise.errors import MissingQuantityError
+from poolwise.exact.blend import BlendLaw
+from poolwise.exact.mixture import NormalMixture
+from poolwise.exact.truncated import Selected
 from poolwise.quantities import Law
 
 Array = NDArray[np.float64]
@@ -130,3 +135,81 @@ class TransformedLaw:
     def sample(self, size: int, rng: np.random.Generator) -> Array:
         """Draws."""
         return self.forward(self.base.sample(size, rng))
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Deferred:
+    """A law that is made when it is first asked for.
+
+    Attributes
+    ----------
+    make : callable
+        Makes the law.
+    """
+
+    make: Callable[[], Law]
+
+    @cached_property
+    def law(self) -> Law:
+        """The law itself."""
+        return self.make()
+
+    @property
+    def mean(self) -> float:
+        """Mean; NaN when it does not exist."""
+        return self.law.mean
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation; NaN when it does not exist."""
+        return self.law.sd
+
+    def pdf(self, x: Array) -> Array:
+        """Density at x."""
+        return self.law.pdf(x)
+
+    def cdf(self, x: Array) -> Array:
+        """Distribution function at x."""
+        return self.law.cdf(x)
+
+    def ppf(self, p: Array) -> Array:
+        """Quantile function at p."""
+        return self.law.ppf(p)
+
+    def sample(self, size: int, rng: np.random.Generator) -> Array:
+        """Draws."""
+        return self.law.sample(size, rng)
+
+
+def with_error(law: Law, se: float) -> Law:
+    """The law of x + e, e ~ Normal(0, se^2) independent of x.
+
+    Parameters
+    ----------
+    law : Law
+        Of x: a normal mixture, a mixture of such, or Monte Carlo draws.
+    se : float
+        Standard deviation of e.
+
+    Returns
+    -------
+    Law
+
+    Raises
+    ------
+    MissingQuantityError
+        For a law of another kind.
+    """
+    match law:
+        case Deferred():
+            return with_error(law.law, se)
+        case NormalMixture() | Selected():
+            return replace(law, spread=np.hypot(law.spread, se))
+        case BlendLaw():
+            return replace(law, parts=tuple(with_error(part, se) for part in law.parts))
+        case DrawsLaw():
+            x = law.draws.ravel()
+            return NormalMixture(np.full(x.size, 1.0 / x.size), x, np.full(x.size, se), law.moments)
+        case _:
+            raise MissingQuantityError("this quantity is not a mean or a true effect, so that no study estimates it")

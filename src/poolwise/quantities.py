@@ -165,8 +165,8 @@ class Estimate:
         return self.kind
 
     def __getattr__(self, name: str) -> Any:
-        """Say why an estimate has no `cdf`, `pdf`, `ppf` or `sample`."""
-        if name in ("cdf", "pdf", "ppf", "sample", "mean"):
+        """Say why an estimate has no `cdf`, `pdf`, `ppf`, `probability` or `sample`."""
+        if name in ("cdf", "pdf", "ppf", "sample", "mean", "probability"):
             raise AttributeError(
                 f"a frequentist estimate has no {name}: it gives no probabilities of parameter values; "
                 "a posterior from Exact() or NUTS() does"
@@ -225,6 +225,19 @@ class Posterior:
     def interval_kind(self) -> str:
         """Words for the kind of interval."""
         return f"credible ({self.kind})"
+
+    def probability(self, lower: float = -np.inf, upper: float = np.inf) -> float:
+        """Posterior probability of a value between two ends, as of a region of practical equivalence.
+
+        Raises
+        ------
+        ModelError
+            When the ends are not in order.
+        """
+        if not lower < upper:
+            raise ModelError(f"the region runs from {lower} to {upper}", "a lower end below the upper one")
+        below, within = self.law.cdf(np.array([lower, upper], dtype=float))
+        return float(within - below)
 
     def pdf(self, x: ArrayLike) -> Array:
         """Posterior density at x; same shape as x."""

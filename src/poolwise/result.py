@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, Protocol, final
 
 import numpy as np
@@ -14,8 +15,9 @@ from poolwise import show
 from poolwise.design import Design
 from poolwise.effects import Effects
 from poolwise.errors import MissingQuantityError, ModelError, nearest
+from poolwise.laws import with_error
 from poolwise.model import Model
-from poolwise.quantities import Quantity
+from poolwise.quantities import Posterior, Quantity
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -284,6 +286,39 @@ class Result:
         if not np.any(c):
             raise ModelError("a contrast with no weight other than 0 is 0", "weights such as {'mu': 1}")
         return self.linear(np.asarray(c), new=False)
+
+    def new_estimate(self, se: float, name: str = "theta_new") -> Posterior:
+        """What a new study with this standard error would report: y ~ Normal(theta_new, se^2), given the data.
+
+        Parameters
+        ----------
+        se : float
+            Standard error of the new estimate, above 0, on the analysis scale.
+        name : str
+            The true effect it estimates: ``"theta_new"``, ``"theta_new[random]"``, or a mean effect.
+
+        Returns
+        -------
+        Posterior
+
+        Raises
+        ------
+        MissingQuantityError
+            For a closed-form result, which has no predictive distribution, or a quantity that no study estimates.
+
+        Examples
+        --------
+        >>> import poolwise as pw
+        >>> result = pw.fit(pw.datasets.load("bcg"), pw.RandomEffects(), pw.Exact())
+        >>> [round(limit, 2) for limit in result.new_estimate(0.2).interval(0.95)]
+        [-2.12, 0.69]
+        """
+        if not (isinstance(se, Real) and 0.0 < se < math.inf):
+            raise ModelError(f"se = {se!r}", "a finite standard error above 0", "new_estimate(0.2)")
+        quantity = self[name]
+        if not isinstance(quantity, Posterior):
+            raise MissingQuantityError(f"'{name}' of '{self.label}' has no posterior", "a result of Exact or NUTS")
+        return Posterior(with_error(quantity.law, float(se)), quantity.kind)
 
     def to_datatree(self) -> xr.DataTree:
         """Draws as an ``xarray.DataTree`` that every ArviZ function accepts.

@@ -24,7 +24,7 @@ from poolwise.exact.hyper_grid import Hyperpriors
 from poolwise.exact.marginal_law import MarginalLaw
 from poolwise.exact.mixture import NormalMixture
 from poolwise.exact.outcome_likelihood import Group
-from poolwise.laws import TransformedLaw
+from poolwise.laws import Deferred, TransformedLaw
 from poolwise.model import JointOutcomes, Model, Subgroups, prior_words, remarks
 from poolwise.priors import Flat, Normal
 from poolwise.quantities import ByStudy, IntervalKind, Law, Posterior, Quantity
@@ -154,51 +154,6 @@ class Grouped:
         panels = sum(max(len(edges) - 1, 0) for edges in (grid.z, grid.s, grid.l, grid.r))
         pairs = len(self.posterior.fine_means.means_mass) * len(self.posterior.fine_means.spreads_mass)
         return {"grid_error": self.posterior.error, "nodes": pairs, "panels": panels}
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Deferred:
-    """A law that is made when it is first asked for.
-
-    Attributes
-    ----------
-    make : callable
-        Makes the law.
-    """
-
-    make: Callable[[], Law]
-
-    @cached_property
-    def law(self) -> Law:
-        """The law itself."""
-        return self.make()
-
-    @property
-    def mean(self) -> float:
-        """Mean; NaN when it does not exist."""
-        return self.law.mean
-
-    @property
-    def sd(self) -> float:
-        """Standard deviation; NaN when it does not exist."""
-        return self.law.sd
-
-    def pdf(self, x: Array) -> Array:
-        """Density at x."""
-        return self.law.pdf(x)
-
-    def cdf(self, x: Array) -> Array:
-        """Distribution function at x."""
-        return self.law.cdf(x)
-
-    def ppf(self, p: Array) -> Array:
-        """Quantile function at p."""
-        return self.law.ppf(p)
-
-    def sample(self, size: int, rng: np.random.Generator) -> Array:
-        """Draws."""
-        return self.law.sample(size, rng)
 
 
 def is_exchangeable(model: Model) -> TypeGuard[Exchanging]:
