@@ -113,6 +113,8 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
     if several:
         result = replace(result, report=replace(result.report, notes=(*result.report.notes, several)))
         warn(several)
+    for sentence in result.design.notes if result.design is not None else ():
+        warn(sentence)
     if result.prior != NO_PRIOR:
         for sentence in remarks(result.model, effects):
             warn(sentence)

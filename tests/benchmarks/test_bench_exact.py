@@ -19,6 +19,10 @@ def record(benchmark, work, limit, rounds):
     assert median < limit
 
 
+def intervals(result):
+    return [quantity.interval(0.95) for quantity in result.quantities.values()]
+
+
 def test_one_fit_with_the_intervals_of_mu_tau_and_theta_new(benchmark):
     effects = table("bcg")
 
@@ -36,7 +40,7 @@ def test_one_fit_with_every_study_too(benchmark):
         result = pw.fit(effects, MODEL, pw.Exact())
         return [q.interval(0.95) for q in (*result.quantities.values(), *result.studies.values())]
 
-    record(benchmark, work, 0.02, 40)
+    record(benchmark, work, 0.005, 60)
 
 
 def test_a_thousand_priors_on_one_table(benchmark):
@@ -49,16 +53,43 @@ def test_twenty_thousand_tables_of_three(benchmark):
     rng = np.random.default_rng(0)
     se = np.sqrt(rng.uniform(0.02, 0.2, (20_000, 3)))
     y = rng.normal(0.3, np.hypot(se, 0.2))
-    record(benchmark, lambda: pw.fit_batch(y, se, MODEL, pw.Exact()), 20_000 / 3000, 3)
+    record(benchmark, lambda: pw.fit_batch(y, se, MODEL, pw.Exact()), 1.0, 5)
 
 
 def test_prior_panel_of_ten(benchmark):
     effects = table("misconduct")
-    record(benchmark, lambda: pw.checks.prior_panel(effects), 0.2, 10)
+    record(benchmark, lambda: pw.checks.prior_panel(effects), 0.02, 20)
+
+
+def test_surface_of_sixteen_hundred_pairs_of_priors(benchmark):
+    effects = table("misconduct")
+    record(benchmark, lambda: pw.checks.prior_surface(effects), 0.15, 10)
+
+
+def test_every_study_left_out(benchmark):
+    effects = table("bcg")
+    record(benchmark, lambda: pw.checks.leave_one_out(effects, MODEL), 0.05, 10)
+
+
+def test_a_meta_regression(benchmark):
+    effects = pw.datasets.load("bcg")
+    model = pw.MetaRegression("~ ablat", tau=priors.HalfNormal(0.5))
+    record(benchmark, lambda: intervals(pw.fit(effects, model, pw.Exact())), 0.02, 20)
+
+
+def test_three_levels_of_a_hundred_effects(benchmark):
+    effects = pw.datasets.load("assink2016")
+    model = pw.ThreeLevel(tau_between=priors.HalfNormal(0.5), tau_within=priors.HalfNormal(0.5))
+    record(benchmark, lambda: intervals(pw.fit(effects, model, pw.Exact())), 0.2, 10)
+
+
+def test_joint_outcomes_of_27_effects(benchmark):
+    effects = pw.datasets.load("working_alliance")
+    record(benchmark, lambda: pw.fit(effects, pw.JointOutcomes(), pw.Exact())["mu[misconduct]"], 0.5, 5)
 
 
 def test_a_thousand_studies(benchmark):
     rng = np.random.default_rng(0)
     se = rng.uniform(0.05, 0.5, 1000)
     effects = pw.Effects(rng.normal(0.2, np.hypot(se, 0.3)), se=se, scale="SMD")
-    record(benchmark, lambda: pw.fit(effects, MODEL, pw.Exact())["mu"].interval(0.95), 0.1, 10)
+    record(benchmark, lambda: intervals(pw.fit(effects, MODEL, pw.Exact())), 0.03, 10)
