@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-from-lock
-MODELS := models/dropout.toml models/misconduct.toml models/recidivism.toml models/bcg.toml
+MODELS := models/dropout.toml models/misconduct.toml models/recidivism.toml models/joint_outcomes.toml \
+	models/bcg.toml models/bcg_latitude.toml models/raudenbush_weeks.toml
 
 .PHONY: run test lint bench format clean
 .DELETE_ON_ERROR:

@@ -9,7 +9,7 @@ import pytest
 import poolwise as pw
 from poolwise.analysis.spec import Spec, schema
 from poolwise.errors import AnalysisError, PoolwiseWarning
-from support.questions import MISCONDUCT, MODELS, NAMES
+from support.questions import ALL_NAMES, MISCONDUCT, MODELS, NAMES
 
 
 def written(folder: Path, text: str) -> Path:
@@ -31,7 +31,7 @@ def refused(folder: Path, text: str) -> str:
     return message
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL_NAMES)
 def test_a_packaged_question_is_short_and_plain(name):
     text = (MODELS / f"{name}.toml").read_text(encoding="utf-8")
     assert len(text.splitlines()) < 60

@@ -128,7 +128,7 @@ def _data_words(effects: Effects) -> str:
     words = (
         effects.title,
         outcome and f"outcome {outcome}",
-        f"{effects.k} studies",
+        f"{effects.k} {'studies' if len(effects.outcomes) < 2 else 'effects'}",
         effects.scale.label,
         "reconstructed" if effects.reconstructed else "",
     )
@@ -231,7 +231,7 @@ def _one_run(analysis: Analysis, chosen: argparse.Namespace) -> Run:
 
 
 def _print_answer(done: Run) -> None:
-    """The mean effect by every fit, as a table on standard output."""
+    """The mean effects, or the coefficients, by every fit, as a table on standard output."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -241,12 +241,21 @@ def _print_answer(done: Run) -> None:
     prob = done.analysis.prob
     word = " (reconstructed data)" if done.analysis.effects.reconstructed else ""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("mean effect by", "estimate", f"{level(prob)} interval", "kind of interval", "status"):
+    alone = all(result.answers == ("mu",) for result in done.results)
+    for heading in (
+        "mean effect by" if alone else "by",
+        "estimate",
+        f"{level(prob)} interval",
+        "kind of interval",
+        "status",
+    ):
         table.add_column(heading, justify="right" if heading == "estimate" else "left")
     for result in done.results:
-        mu = result["mu"]
-        cells = (result.label, number(mu.point), interval(*mu.interval(prob)), mu.interval_kind())
-        table.add_row(*cells, result.report.status)
+        for name in result.answers:
+            quantity = result[name]
+            words = result.label if name == "mu" else f"{name}, {result.label}"
+            cells = (words, number(quantity.point), interval(*quantity.interval(prob)), quantity.interval_kind())
+            table.add_row(*cells, result.report.status)
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
     console.print(f"{done.analysis.title}{word}", style="bold")
     console.print(table)

@@ -219,6 +219,17 @@ class Result:
         )
 
     @property
+    def answers(self) -> tuple[str, ...]:
+        """Names of the quantities that answer the question.
+
+        ``mu[...]`` of each outcome or subgroup; without groups ``mu``; with moderators the coefficients ``beta[...]``.
+        """
+        grouped = tuple(name for name in self.quantities if name.startswith("mu[") and " - " not in name)
+        if grouped or "mu" in self.quantities:
+            return grouped or ("mu",)
+        return tuple(name for name in self.quantities if name.startswith("beta["))
+
+    @property
     def engine_label(self) -> str:
         """Words for the engine: ``"closed form"``, ``"exact"``, ``"NUTS"``."""
         return str(self.engine.label)

@@ -12,7 +12,16 @@ from poolwise.quantities import Quantity
 NOTHING = "–"
 _CELL = "padding:2px 8px"
 _RULE = "border-top:1px solid #999"
-_GREEK = {"mu": "μ", "tau": "τ", "tau2": "τ²", "theta_new": "θ_new", "theta_i": "θ_i", "theta": "θ"}
+_GREEK = {
+    "beta": "β",
+    "gamma": "γ",
+    "mu": "μ",
+    "tau": "τ",
+    "tau2": "τ²",
+    "theta_new": "θ_new",
+    "theta_i": "θ_i",
+    "theta": "θ",
+}
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -78,7 +87,7 @@ def probability(value: float) -> str:
 
 def greek(text: str) -> str:
     """Text with the names of the parameters in Greek: ``mu ~ Normal(0, 1)`` becomes ``μ ~ Normal(0, 1)``."""
-    return re.sub(r"\b(mu|tau2?|theta(?:_new|_i)?)\b", lambda found: _GREEK[found[0]], text)
+    return re.sub(r"\b(beta|gamma|mu|tau2?|theta(?:_new|_i)?)\b", lambda found: _GREEK[found[0]], text)
 
 
 def card(

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import special
 
 from poolwise.errors import InputError, MissingQuantityError, listing, warn
+from poolwise.model import CommonEffect, JointOutcomes, LocationScale, Subgroups, ThreeLevel
 from poolwise.quantities import Quantity
 from poolwise.result import Result
 from poolwise.settings import check_prob
@@ -169,7 +170,8 @@ def studies(result: Result, *, prob: float = 0.95) -> pd.DataFrame:
     A study's shrinkage is the share of its distance from mu that the model takes away,
     B_i = v_i / (v_i + tau^2), at the point estimate of tau: given mu and tau, theta_i has the mean
     y_i + B_i (mu - y_i). B_i falls as tau grows, so at a posterior median
-    of tau it is the posterior median of B_i. Without tau (common effect) it is 1.
+    of tau it is the posterior median of B_i. Without tau (common effect) it is 1; where each group has its own tau, it
+    is that of the study's group; with several levels or a tau that varies with moderators it is NaN.
 
     Parameters
     ----------
@@ -227,9 +229,22 @@ def _numbers(quantity: Quantity, prob: float) -> dict[str, object]:
     }
 
 
-def _tau(result: Result) -> np.float64:
+def _tau(result: Result) -> np.ndarray:
+    """Each study's tau, shape (k,): 0 for a common effect, NaN where more than one tau stands behind a study."""
+    effects, model = result.effects, result.model
     tau = result.quantities.get("tau")
-    return np.float64(0.0 if tau is None else tau.point)
+    if isinstance(model, CommonEffect):
+        return np.zeros(effects.k)
+    if isinstance(model, JointOutcomes):
+        groups: list[str] = [outcome or "none named" for outcome in effects.outcome]
+    elif isinstance(model, Subgroups) and model.heterogeneity != "common":
+        groups = effects.moderators[model.by].astype(str).tolist()
+    elif isinstance(model, ThreeLevel | LocationScale) or tau is None:
+        return np.full(effects.k, np.nan)
+    else:
+        return np.full(effects.k, tau.point)
+    found = {group: result[f"tau[{group}]"].point for group in set(groups)}
+    return np.array([found[group] for group in groups])
 
 
 def _check_results(asked: str, results: tuple[object, ...]) -> None:

@@ -9,13 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.record import Panel, PlannedFit
+from poolwise.analysis.spec import KEYS
 from poolwise.effects import Effects
+from poolwise.engines._exact_joint import groups
+from poolwise.engines._exact_quadrature import refuse_unknown_priors
+from poolwise.engines._means import level_columns
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import AnalysisError
 from poolwise.fit import PAIRS
-from poolwise.model import DEFAULT_PRIORS, CommonEffect, Model, RandomEffects
+from poolwise.model import (
+    DEFAULT_PRIORS,
+    CommonEffect,
+    JointOutcomes,
+    LocationScale,
+    MetaRegression,
+    Model,
+    RandomEffects,
+    Subgroups,
+    ThreeLevel,
+)
 from poolwise.moments import refuse_improper
 from poolwise.prior_catalogue import panel
 from poolwise.priors import Prior
@@ -24,10 +38,7 @@ if TYPE_CHECKING:
     from poolwise.analysis.spec import ClosedFormRow, ModelSection, Spec
 
 
-Pooled = CommonEffect | RandomEffects
-
-
-def stated(section: ModelSection, kind: str) -> Pooled:
+def stated(section: ModelSection, kind: str) -> Model:
     """The model that a section states, its priors not yet resolved.
 
     Parameters
@@ -35,18 +46,28 @@ def stated(section: ModelSection, kind: str) -> Pooled:
     section : ModelSection
         The section [model].
     kind : str
-        ``"random-effects"`` or ``"common-effect"``.
+        One of `spec.KEYS`.
 
     Returns
     -------
     Model
     """
-    if kind == "common-effect":
-        return CommonEffect(mu=section.mu)
-    return RandomEffects(mu=section.mu, tau=section.tau, tau_fixed=section.tau_fixed)
+    given = {name: getattr(section, name) for name in KEYS[kind] if getattr(section, name) is not None}
+    return _MODELS[kind](**given)
 
 
-def resolved(spec: Spec, effects: Effects) -> Pooled:
+_MODELS: dict[str, Callable[..., Model]] = {
+    "common-effect": CommonEffect,
+    "random-effects": RandomEffects,
+    "meta-regression": MetaRegression,
+    "subgroups": Subgroups,
+    "three-level": ThreeLevel,
+    "location-scale": LocationScale,
+    "joint-outcomes": JointOutcomes,
+}
+
+
+def resolved(spec: Spec, effects: Effects) -> Model:
     """The model of the file, every prior explicit if any fit uses priors.
 
     Parameters
@@ -65,9 +86,28 @@ def resolved(spec: Spec, effects: Effects) -> Pooled:
     Raises
     ------
     PoolwiseError
-        When a prior is needed, the file leaves it out and the scale of effect has no default.
+        When a prior is needed, the file leaves it out and the scale of effect has no default; when a column that
+        the model names is not there, is constant, misses values, or repeats others.
     """
-    return _explicit(stated(spec.model, spec.model.kind), effects, needed=_uses_priors(spec))
+    model = stated(spec.model, spec.model.kind)
+    _check_columns(effects, model)
+    return _explicit(model, effects, needed=_uses_priors(spec))
+
+
+def _check_columns(effects: Effects, model: Model) -> None:
+    """Refuse columns that the model names and the table does not have, or that cannot serve it."""
+    match model:
+        case MetaRegression():
+            model.design(effects)
+        case LocationScale():
+            model.design(effects)
+            model.scale_design(effects)
+        case Subgroups():
+            level_columns(effects, model.by)
+        case ThreeLevel():
+            model.clusters(effects)
+        case JointOutcomes():
+            groups(effects, model)
 
 
 def _uses_priors(spec: Spec) -> bool:
@@ -83,13 +123,13 @@ def _panel_named(spec: Spec) -> bool:
     return spec.sensitivity.prior_panel and bool(spec.sensitivity.model_fields_set & {"prior_panel", "tau"})
 
 
-def _explicit(model: Pooled, effects: Effects, *, needed: bool) -> Pooled:
+def _explicit(model: Model, effects: Effects, *, needed: bool) -> Model:
     if needed or effects.scale.name in DEFAULT_PRIORS:
         return model.resolved(effects)
     return model
 
 
-def planned_fits(spec: Spec, model: Pooled, effects: Effects, found: list[Problem]) -> tuple[PlannedFit, ...]:
+def planned_fits(spec: Spec, model: Model, effects: Effects, found: list[Problem]) -> tuple[PlannedFit, ...]:
     """Every fit that the file asks for: the frequentist ones, the exact ones, NUTS.
 
     Parameters
@@ -140,25 +180,27 @@ def _frequentist(spec: Spec, row: ClosedFormRow, effects: Effects) -> PlannedFit
     settings = row.model_dump(exclude={"label", "model"}, exclude_none=True)
     if kind == "common-effect" and "tau2" in settings:
         raise AnalysisError("a common-effect fit has no tau2", "model = 'random-effects', or no tau2")
-    section = spec.model
-    if kind != section.kind:
-        section = section.model_copy(update={"tau": None, "tau_fixed": None})
+    section = spec.model if kind == spec.model.kind else spec.model.model_copy(update=dict.fromkeys(KEYS[kind]))
     model = _explicit(stated(section, kind), effects, needed=False)
     return PlannedFit(row.label or "", model, ClosedForm(**settings))
 
 
 def _bayesian(
     label: str | None,
-    model: Pooled,
+    model: Model,
     engine: type[Exact] | type[NUTS],
     settings: dict[str, Any],
     effects: Effects,
 ) -> PlannedFit:
     refuse_improper(effects, model)
+    if engine is Exact:
+        refuse_unknown_priors(effects, model)
     return PlannedFit(label or "", model, engine(**settings))
 
 
-def _beside(model: Pooled, prior: Prior, effects: Effects) -> PlannedFit:
+def _beside(model: Model, prior: Prior, effects: Effects) -> PlannedFit:
+    if isinstance(model, MetaRegression | LocationScale):
+        raise AnalysisError("'mu' lists priors, and the model has coefficients", "priors in model.beta")
     words = "flat mu" if not prior.proper else f"mu ~ {prior}"
     return _bayesian(f"exact, {words}", replace(model, mu=prior).resolved(effects), Exact, {}, effects)
 
@@ -188,6 +230,10 @@ def planned_panel(spec: Spec, model: Model, effects: Effects) -> Panel | None:
     if not isinstance(model, RandomEffects) or model.tau is None or model.mu is None:
         if wanted.tau:
             raise AnalysisError("'tau' lists priors for a panel, and the model has no prior on tau", "no 'tau'")
+        if _panel_named(spec) and not isinstance(model, RandomEffects | CommonEffect):
+            raise AnalysisError(
+                f"prior_panel = true, and there is no panel for kind = '{spec.model.kind}'", "prior_panel = false"
+            )
         return None
     asked_for = _panel_named(spec) or _bayesian_fits(spec) or effects.scale.name in DEFAULT_PRIORS
     if not (wanted.prior_panel and asked_for):
@@ -203,12 +249,11 @@ def check_evidence(spec: Spec, model: Model, found: list[Problem]) -> None:
         return
     if spec.engines.exact is None:
         found.append(Problem("report.evidence", "found true, without an exact fit", "engines.exact = {}"))
-    for name in ("mu", "tau"):
-        prior = getattr(model, name, None)
+    for name, prior in model.named_priors.items():
         if prior is not None and not prior.proper:
             found.append(
                 Problem(
-                    f"model.{name}",
+                    f"model.{name.partition('[')[0]}",
                     f"the prior {prior} is improper, and the log evidence is asked for",
                     "a proper prior, or report.evidence = false",
                 )

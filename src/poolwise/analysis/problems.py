@@ -62,6 +62,8 @@ def _as_toml(advice: str) -> str:
 
     words = re.sub(r"priors\.(\w+)\(([^()]*)\)", prior, advice)
     words = re.sub(r"prior_panel\(effects, priors=(\[.*\])\)", r"sensitivity.tau = \1, or prior_panel = false", words)
+    words = re.sub(r"MetaRegression\((\[[^()]*\])\)", r"kind = 'meta-regression', moderators = \1", words)
+    words = re.sub(r"Subgroups\(('[^()]*')\)", r"kind = 'subgroups', by = \1", words)
     words = re.sub(r"(?:RandomEffects|CommonEffect)\(([^()]*=[^()]*)\)", r"\1", words)
     words = re.sub(r"\b(mu|tau|encoding|decimal|delimiter)=(?=\S)", r"\1 = ", words)
     words = words.replace(" in Effects.from_frame", "")

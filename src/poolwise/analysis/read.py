@@ -18,6 +18,7 @@ from poolwise.effects import Effects
 from poolwise.errors import AnalysisError
 
 if TYPE_CHECKING:
+    from poolwise.analysis.sources import Asked
     from poolwise.analysis.spec import Spec
 
 
@@ -124,7 +125,23 @@ def _effects(document: dict[str, Any], folder: Path, found: list[Problem]) -> Ef
         directions = Report.model_validate({"directions": report["directions"]}).directions
     except (ValidationError, KeyError, TypeError):
         directions = None
-    return studies(data, folder, directions, found)
+    return studies(data, folder, directions, _asked(document.get("model")), found)
+
+
+def _asked(section: object) -> Asked:
+    """What the section [model] asks of the table, valid or not."""
+    from poolwise.analysis.sources import Asked
+
+    if not isinstance(section, dict):
+        return Asked({}, several=False)
+    named = {key: section.get(key) for key in ("moderators", "scale", "by", "cluster")}
+    lists = {key: [one] if isinstance(one, str) else one for key, one in named.items()}
+    columns = {
+        key: tuple(name for name in names if isinstance(name, str) and (key, name) != ("cluster", "study"))
+        for key, names in lists.items()
+        if isinstance(names, list)
+    }
+    return Asked(columns, several=section.get("kind") == "joint-outcomes")
 
 
 def _data_notes(dataset: str | None, effects: Effects) -> tuple[str, ...]:

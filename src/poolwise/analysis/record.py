@@ -10,7 +10,7 @@ from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.nuts import NUTS
 from poolwise.fit import Engine
-from poolwise.model import Model, RandomEffects
+from poolwise.model import MetaRegression, Model, RandomEffects, Subgroups
 from poolwise.priors import Prior
 
 
@@ -39,6 +39,7 @@ class PlannedFit:
         names: tuple[str, ...] = ()
         if isinstance(self.engine, ClosedForm):
             names = ("tau2", "interval", "prediction") if isinstance(self.model, RandomEffects) else ("interval",)
+            names = ("tau2", "interval") if isinstance(self.model, MetaRegression | Subgroups) else names
         elif isinstance(self.engine, NUTS):
             names = ("draws", "tune", "chains", "seed", "target_accept")
         return {name: getattr(self.engine, name) for name in names}
@@ -119,4 +120,5 @@ class Analysis:
         """The generative statement of the model that will run, a line each; no priors where no fit uses any."""
         if self.panel is not None or any(not isinstance(fit.engine, ClosedForm) for fit in self.fits):
             return self.model.statement()
-        return tuple(line for line in self.model.statement() if not line.startswith(("mu ~", "tau ~")))
+        named = ("mu ~", "mu[g] ~", "tau ~", "tau[g] ~", "beta")
+        return tuple(line for line in self.model.statement() if not line.startswith(named))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import final
 
 import pandas as pd
 
@@ -20,7 +22,24 @@ from poolwise.scale import SCALES, as_scale
 Directions = tuple[str, str] | None
 
 
-def studies(data: Data, folder: Path, directions: Directions, found: list[Problem]) -> Effects | None:
+@final
+@dataclass(frozen=True)
+class Asked:
+    """What a model asks of the study table.
+
+    Attributes
+    ----------
+    columns : mapping of str to tuple of str
+        Names of columns by the key of [model] that names them.
+    several : bool
+        Whether it takes several outcomes together.
+    """
+
+    columns: Mapping[str, tuple[str, ...]]
+    several: bool
+
+
+def studies(data: Data, folder: Path, directions: Directions, asked: Asked, found: list[Problem]) -> Effects | None:
     """The study table, or None when something keeps it from being made, which joins `found`.
 
     Parameters
@@ -31,6 +50,8 @@ def studies(data: Data, folder: Path, directions: Directions, found: list[Proble
         Folder of the analysis file, which a CSV file's path is relative to.
     directions : tuple of str, optional
         Words for the two directions of the axis, in the place of the table's own.
+    asked : Asked
+        What the model asks of the table.
     found : list of Problem
         What is wrong so far; grows.
 
@@ -42,8 +63,8 @@ def studies(data: Data, folder: Path, directions: Directions, found: list[Proble
     before = len(found)
     if data.scale is not None:
         tried("data.scale", found, partial(as_scale, data.scale))
-    whole = _packaged(data, found) if data.csv is None else _own(data, data.csv, folder, found)
-    if whole is None or not _outcome_fits(data.outcome, whole.outcomes, found) or len(found) > before:
+    whole = _packaged(data, found) if data.csv is None else _own(data, data.csv, folder, asked, found)
+    if whole is None or not _outcome_fits(data.outcome, whole.outcomes, asked, found) or len(found) > before:
         return None
     return tried("data", found, partial(_chosen, whole, data.outcome, directions))
 
@@ -66,9 +87,13 @@ def _packaged(data: Data, found: list[Problem]) -> Effects | None:
     return effects
 
 
-def _outcome_fits(outcome: str | None, outcomes: tuple[str, ...], found: list[Problem]) -> bool:
+def _outcome_fits(outcome: str | None, outcomes: tuple[str, ...], asked: Asked, found: list[Problem]) -> bool:
     """Whether the outcome asked for is there; a table that names no outcome takes any name."""
-    if outcome is None and len(outcomes) > 1:
+    if outcome is not None and asked.several:
+        told = f"the outcome '{outcome}' is asked for, and the model takes all together"
+        found.append(Problem("data.outcome", told, "no 'outcome'"))
+        return False
+    if outcome is None and len(outcomes) > 1 and not asked.several:
         expected = f"one of {listing(outcomes)}"
         found.append(Problem("data.outcome", f"the data have {len(outcomes)} outcomes", expected))
         return False
@@ -81,7 +106,7 @@ def _outcome_fits(outcome: str | None, outcomes: tuple[str, ...], found: list[Pr
     return True
 
 
-def _own(data: Data, table: Table, folder: Path, found: list[Problem]) -> Effects | None:
+def _own(data: Data, table: Table, folder: Path, asked: Asked, found: list[Problem]) -> Effects | None:
     frame = _frame(folder, table, found)
     if data.scale is None:
         expected = f"one of {listing(SCALES, 20)}"
@@ -89,7 +114,8 @@ def _own(data: Data, table: Table, folder: Path, found: list[Problem]) -> Effect
     if frame is None:
         return None
     names = _names(table, frame, found)
-    if names is None or any(problem.key == "data.scale" for problem in found):
+    moderators = _moderators(table, frame, asked, found)
+    if names is None or moderators is None or any(problem.key == "data.scale" for problem in found):
         return None
     make = partial(
         Effects.from_frame,
@@ -100,6 +126,7 @@ def _own(data: Data, table: Table, folder: Path, found: list[Problem]) -> Effect
         study=names.get("study"),
         outcome=names.get("outcome", None if data.outcome is None else table.outcome),
         n=names.get("n"),
+        moderators=moderators,
         scale=str(data.scale),
         decimal=table.decimal,
         title=Path(table.file).name,
@@ -123,6 +150,17 @@ def _names(table: Table, frame: pd.DataFrame, found: list[Problem]) -> dict[str,
         advice = f"v = '{variances[0]}'" if variances else closest(name, there)
         found.append(Problem(f"data.csv.{part}", told, expected, advice))
     return None if missing else names
+
+
+def _moderators(table: Table, frame: pd.DataFrame, asked: Asked, found: list[Problem]) -> list[str] | None:
+    """The columns that the model names, in the order of its keys; None when one is missing."""
+    there = [str(name) for name in frame.columns]
+    wanted = [(key, name) for key, names in asked.columns.items() for name in names]
+    missing = [(key, name) for key, name in wanted if name not in frame]
+    for key, name in missing:
+        told = f"'{table.file}' has no column '{name}'"
+        found.append(Problem(f"model.{key}", told, f"one of {listing(there, 20)}", closest(name, there)))
+    return None if missing else list(dict.fromkeys(name for _, name in wanted))
 
 
 def _frame(folder: Path, table: Table, found: list[Problem]) -> pd.DataFrame | None:

@@ -20,11 +20,31 @@ from pydantic import (
 from poolwise import priors
 from poolwise.closed_form.inference import INTERVALS, PREDICTIONS
 from poolwise.closed_form.tau2 import ESTIMATORS
-from poolwise.errors import ModelError
+from poolwise.errors import ModelError, listing
 from poolwise.model import RandomEffects
 from poolwise.priors import FAMILIES, Prior
 
-Kind = Literal["random-effects", "common-effect"]
+Pooling = Literal["random-effects", "common-effect"]
+Kind = Literal[
+    "random-effects",
+    "common-effect",
+    "meta-regression",
+    "subgroups",
+    "three-level",
+    "location-scale",
+    "joint-outcomes",
+]
+KEYS: dict[str, tuple[str, ...]] = {
+    "common-effect": ("mu",),
+    "random-effects": ("mu", "tau", "tau_fixed"),
+    "meta-regression": ("moderators", "beta", "tau", "tau_fixed"),
+    "subgroups": ("by", "heterogeneity", "mu", "tau", "tau_spread"),
+    "three-level": ("cluster", "rho", "mu", "tau_between", "tau_within"),
+    "location-scale": ("scale", "moderators", "beta", "tau", "gamma"),
+    "joint-outcomes": ("mu", "mu_spread", "tau", "tau_spread"),
+}
+"""What each kind of model is made of, besides `kind`."""
+NEEDED = {"meta-regression": "moderators", "subgroups": "by", "location-scale": "scale"}
 Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]
@@ -65,6 +85,13 @@ def _prior_for_tau(value: Any) -> Prior:
     return prior
 
 
+def _coefficient_priors(value: Any) -> Any:
+    """One prior for all coefficients, or priors by coefficient: `{ intercept = { Normal = [0, 1] } }`."""
+    if isinstance(value, dict) and not set(value) & set(FAMILIES):
+        return {str(name): _prior_for_mu(one) for name, one in value.items()}
+    return _prior_for_mu(value)
+
+
 def _prior_schema(families: list[str]) -> dict[str, Any]:
     def parameters(family: str) -> dict[str, Any]:
         count = len(FAMILIES[family].parameter_names())
@@ -86,6 +113,14 @@ def _prior_schema(families: list[str]) -> dict[str, Any]:
 _ON_LINE = [name for name, family in FAMILIES.items() if not family.positive or name == "Flat"]
 _ON_HALF_LINE = [name for name, family in FAMILIES.items() if family.positive]
 MuPrior = Annotated[Any, PlainValidator(_prior_for_mu), WithJsonSchema(_prior_schema(_ON_LINE))]
+Coefficients = Annotated[
+    Any,
+    PlainValidator(_coefficient_priors),
+    WithJsonSchema(
+        {"anyOf": [_prior_schema(_ON_LINE), {"type": "object", "additionalProperties": _prior_schema(_ON_LINE)}]}
+    ),
+]
+Columns = Annotated[tuple[Words, ...], Field(min_length=1)]
 TauPrior = Annotated[Any, PlainValidator(_prior_for_tau), WithJsonSchema(_prior_schema(_ON_HALF_LINE))]
 
 
@@ -138,7 +173,23 @@ class Data(Section):
 class ModelSection(Section):
     """What is assumed, and the priors; priors left out are the defaults of the scale of effect."""
 
-    kind: Kind = Field(default="random-effects", description="'random-effects' or 'common-effect'")
+    kind: Kind = Field(default="random-effects", description="one of " + ", ".join(f"'{kind}'" for kind in KEYS))
+    moderators: Columns | None = Field(
+        default=None, description="names of the columns that moderate the mean effect, such as ['ablat']"
+    )
+    by: Words | None = Field(default=None, description="name of the column whose values are the subgroups")
+    heterogeneity: Literal["common", "separate", "exchangeable"] | None = Field(
+        default=None, description="'common', 'separate' or 'exchangeable' between-study sd of the subgroups"
+    )
+    cluster: Words | None = Field(
+        default=None, description="'study', or name of the column that says which effects belong together"
+    )
+    rho: Number | None = Field(
+        default=None, ge=0, lt=1, description="correlation of sampling errors within a cluster, from 0 to below 1"
+    )
+    scale: Columns | None = Field(
+        default=None, description="names of one or two columns that moderate the between-study sd"
+    )
     mu: MuPrior | None = Field(
         default=None, description="prior on the mean effect, such as { Normal = [0, 1] } or 'Flat'"
     )
@@ -148,6 +199,37 @@ class ModelSection(Section):
     tau_fixed: Number | None = Field(
         default=None, ge=0, description="a known between-study sd of at least 0, instead of tau"
     )
+    tau_between: TauPrior | None = Field(default=None, description="prior on the sd between clusters")
+    tau_within: TauPrior | None = Field(default=None, description="prior on the sd within clusters")
+    mu_spread: TauPrior | None = Field(default=None, description="prior on the sd of the outcomes' mean effects")
+    tau_spread: TauPrior | None = Field(
+        default=None, description="prior on the sd of log tau between outcomes or subgroups"
+    )
+    beta: Coefficients | None = Field(
+        default=None,
+        description="a prior on every coefficient, such as { Normal = [0, 1] }, or a table of priors by coefficient",
+    )
+    gamma: Coefficients | None = Field(
+        default=None, description="priors on the coefficients of log tau, as for beta; normal ones"
+    )
+
+    @model_validator(mode="after")
+    def _parts_of_its_kind(self) -> ModelSection:
+        given = [name for name in type(self).model_fields if name != "kind" and getattr(self, name) is not None]
+        for name in given:
+            if name in KEYS[self.kind] or (self.kind == "common-effect" and name.startswith("tau")):
+                continue
+            kinds = [kind for kind, keys in KEYS.items() if name in keys]
+            raise ModelError(
+                f"'{name}' is given, and kind = '{self.kind}' has no such part",
+                f"one of the keys {listing(KEYS[self.kind], 20)}",
+                f"kind = '{kinds[0]}'",
+            )
+        needed = NEEDED.get(self.kind)
+        if needed is not None and needed not in given:
+            told = type(self).model_fields[needed].description
+            raise ModelError(f"kind = '{self.kind}' and no '{needed}'", str(told))
+        return self
 
     @model_validator(mode="after")
     def _one_tau(self) -> ModelSection:
@@ -172,7 +254,7 @@ class ClosedFormRow(Section):
     """One frequentist fit."""
 
     label: Label = None
-    model: Kind | None = Field(
+    model: Pooling | None = Field(
         default=None, description="'random-effects' or 'common-effect'; the model's kind when left out"
     )
     tau2: Tau2 | None = Field(default=None, description="an estimator of tau2, such as 'REML', 'DL' or 'PM'")

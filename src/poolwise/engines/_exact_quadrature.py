@@ -28,9 +28,18 @@ from poolwise.exact.tau_law import TauLaw
 from poolwise.exact.tau_posterior import TauPosterior, tau_posterior
 from poolwise.exact.truncated import TruncatedMixtures, TruncatedStudies
 from poolwise.exact.variables import OnLine, Spread, Variable
-from poolwise.model import CommonEffect, LocationScale, MetaRegression, Model, RandomEffects, Subgroups, ThreeLevel
+from poolwise.model import (
+    CommonEffect,
+    JointOutcomes,
+    LocationScale,
+    MetaRegression,
+    Model,
+    RandomEffects,
+    Subgroups,
+    ThreeLevel,
+)
 from poolwise.moments import MOST_MOMENTS, spreads
-from poolwise.priors import Cauchy, Mixture, Normal, Prior, StudentT, TruncatedNormal
+from poolwise.priors import Cauchy, Flat, Mixture, Normal, Prior, StudentT, TruncatedNormal
 from poolwise.quantities import Law, Quantity
 
 Array = NDArray[np.float64]
@@ -78,6 +87,30 @@ def quadrature(effects: Effects, model: Model, tolerance: float) -> Fitted:
             return _separate(effects, model, mean, mu, prior, tolerance)
         case _:
             raise ModelError(f"{model!r} leaves a prior open", "explicit priors")
+
+
+def refuse_unknown_priors(effects: Effects, model: Model) -> None:
+    """Refuse, before anything is integrated, a prior on a mean effect that no quadrature here knows.
+
+    Parameters
+    ----------
+    effects : Effects
+    model : Model
+        With every prior explicit.
+
+    Raises
+    ------
+    ModelError
+        Naming the prior.
+    """
+    if isinstance(model, JointOutcomes):
+        if not isinstance(model.mu, Normal | Flat):
+            raise ModelError(f"mu ~ {model.mu} is not supported for this model", "a normal or flat prior")
+        return
+    mean = means(effects, model)
+    mixed = isinstance(model, CommonEffect | RandomEffects | MetaRegression)
+    if not (mixed and any(isinstance(prior, Mixture | StudentT | Cauchy) for prior in mean.priors)):
+        refuse_other_priors(mean)
 
 
 def tables(effects: Effects, mean: Means) -> Tables:

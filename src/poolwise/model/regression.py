@@ -56,6 +56,7 @@ class MetaRegression:
     tau_fixed: float | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "moderators", _columns(self.moderators))
         _check_beta(self.beta, "beta")
         check_tau(self.tau)
         check_known_tau(self.tau, self.tau_fixed)
@@ -200,6 +201,8 @@ class LocationScale:
     gamma: Coefficients | None = None
 
     def __post_init__(self) -> None:
+        for name in ("scale", "moderators"):
+            object.__setattr__(self, name, _columns(getattr(self, name)))
         _check_beta(self.beta, "beta")
         _check_beta(self.gamma, "gamma")
         check_tau(self.tau)
@@ -248,6 +251,11 @@ class LocationScale:
             tau_words(self.tau, None),
             *(_told("gamma", self.gamma) if self.gamma is not None else ("gamma_j ~ Normal(0, 1 / sd(z_j))",)),
         )
+
+
+def _columns(moderators: str | Sequence[str]) -> str | tuple[str, ...]:
+    """A formula as it is, names of columns as a tuple, so that a model can be compared and kept."""
+    return moderators if isinstance(moderators, str) else tuple(moderators)
 
 
 def _formula(moderators: str | Sequence[str]) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from poolwise import tables
 from poolwise.effects import Effects
 from poolwise.errors import InputError, nearest
+from poolwise.model import JointOutcomes, Subgroups
 from poolwise.quantities import Distribution, Quantity
 from poolwise.result import Result
 
@@ -28,6 +29,7 @@ FOREST_COLUMNS = (
     "point",
     "lower",
     "upper",
+    "fitted",
     "interval",
     "p_below_null",
     "p_in_rope",
@@ -36,6 +38,8 @@ FOREST_COLUMNS = (
 )
 Block = dict[str, dict[Any, Any]]
 _POOLED = {"mu": "mean", "theta_new": "new study", "tau": "tau", "I2": "I2"}
+_OF_GROUP = {"mu": "mean", "theta_new": "new study", "tau": "tau"}
+_COEFFICIENTS = ("beta[", "gamma[")
 
 
 def forest_frame(
@@ -57,17 +61,19 @@ def forest_frame(
     prob : float
         Probability of the intervals.
     by : str, optional
-        ``"outcome"`` or a moderator: studies are put in blocks of equal value, in order of appearance.
+        ``"outcome"`` or a moderator: studies are put in blocks of equal value, in order of appearance. Subgroups and
+        joint outcomes have their own groups when left out.
     rope : tuple of float, optional
         Region of practical equivalence on the analysis scale.
 
     Returns
     -------
     DataFrame
-        Columns row (``"study"``, ``"mean"``, ``"new study"``, ``"tau"``, ``"I2"``), result (its label),
-        group, label, n, weight (a fraction), raw, raw_lower, raw_upper (the study's own estimate), point,
-        lower, upper (shrunken study effect, or the quantity of that row), interval (its kind), p_below_null
-        and p_in_rope (NaN unless the quantity is a posterior), prob, data. I2 is a fraction.
+        Columns row (``"study"``, ``"mean"``, ``"new study"``, ``"tau"``, ``"I2"``, ``"coefficient"``), result (its
+        label), group (of a study, or of the subgroup or outcome whose mean it is), label, n, weight (a fraction), raw,
+        raw_lower, raw_upper (the study's own estimate), point, lower, upper (shrunken study effect, or the quantity of
+        that row), fitted (mean effect at the study's own moderators, where there are any), interval (its kind),
+        p_below_null and p_in_rope (NaN unless the quantity is a posterior), prob, data. I2 is a fraction.
 
     Raises
     ------
@@ -77,35 +83,62 @@ def forest_frame(
     null = result.effects.scale.null_value
     _check_beside(result, beside)
     _check_rope(rope, null)
-    frames = [_study_rows(result, prob, by)]
+    frames = [_study_rows(result, prob, _own_groups(result) if by is None else by)]
     frames += [_pooled_rows(each, prob, null, rope) for each in (result, *beside)]
     return pd.concat(frames, ignore_index=True)[list(FOREST_COLUMNS)]
 
 
-def blocks(frame: pd.DataFrame) -> list[Block]:
-    """The rows of each result that are no studies, by what they are.
+def blocks(frame: pd.DataFrame, results: Sequence[Result]) -> list[dict[str, Block]]:
+    """The rows of each result that are no studies, by group and by what they are.
 
     Parameters
     ----------
     frame : DataFrame
         From `forest_frame`.
+    results : sequence of Result
+        Those of the frame, in its order.
 
     Returns
     -------
     list of dict
-        For each result, its rows by ``"mean"``, ``"new study"``, ``"tau"``, ``"I2"``, as far as it has them.
+        For each result its blocks by group (``""`` where it has none): rows by ``"mean"``, ``"new study"``,
+        ``"tau"``, ``"I2"``, as far as there are any; for coefficients one block of rows by their names.
     """
-    found: list[Block] = []
-    for record in frame[frame["row"] != "study"].to_dict("records"):
-        if record["row"] == "mean":
-            found.append({})
-        found[-1][record["row"]] = record
+    records = iter(frame[frame["row"] != "study"].to_dict("records"))
+    found: list[dict[str, Block]] = []
+    for result in results:
+        own: dict[str, Block] = {}
+        for _ in _pooled(result):
+            record = next(records)
+            place = record["label"] if record["row"] == "coefficient" else record["row"]
+            own.setdefault(str(record["group"]), {})[str(place)] = record
+        found.append(own)
     return found
+
+
+def _own_groups(result: Result) -> str | None:
+    """What parts the studies of this model into groups."""
+    if isinstance(result.model, JointOutcomes):
+        return "outcome"
+    return result.model.by if isinstance(result.model, Subgroups) else None
+
+
+def _pooled(result: Result) -> list[tuple[str, str, str]]:
+    """Quantity, row and group of everything that is shown below the studies, in order."""
+    if result.answers == ("mu",):
+        return [(name, row, "") for name, row in _POOLED.items() if name in result]
+    if result.answers and result.answers[0].startswith("mu["):
+        groups = [name.removeprefix("mu[").removesuffix("]") for name in result.answers]
+        named = [(f"{name}[{group}]", row, group) for group in groups for name, row in _OF_GROUP.items()]
+        shared = [("tau", "tau", "")] if not any(name == f"tau[{groups[0]}]" for name in result) else []
+        return [one for one in [*named, *shared] if one[0] in result]
+    shown = [name for name in result if name.startswith(_COEFFICIENTS)]
+    return [(name, "coefficient", "") for name in shown] + ([("tau", "tau", "")] if "tau" in result else [])
 
 
 def _study_rows(result: Result, prob: float, by: str | None) -> pd.DataFrame:
     studies = tables.studies(result, prob=prob)
-    shrunken = "tau" in result.quantities
+    shrunken = any(name.startswith("tau") for name in result)
     kinds = [quantity.interval_kind() for quantity in result.studies.values()]
     frame = pd.DataFrame(
         {
@@ -121,6 +154,7 @@ def _study_rows(result: Result, prob: float, by: str | None) -> pd.DataFrame:
             "point": studies["theta"] if shrunken else np.nan,
             "lower": studies["theta_lower"] if shrunken else np.nan,
             "upper": studies["theta_upper"] if shrunken else np.nan,
+            "fitted": _fitted(result),
             "interval": kinds[0] if shrunken and kinds else "",
             "p_below_null": np.nan,
             "p_in_rope": np.nan,
@@ -132,25 +166,32 @@ def _study_rows(result: Result, prob: float, by: str | None) -> pd.DataFrame:
     return frame.sort_values("group", key=lambda column: column.map(order), kind="stable")
 
 
+def _fitted(result: Result) -> np.ndarray:
+    """Mean effect at each study's own moderators, shape (k,); NaN without moderators."""
+    if result.design is None or result.linear is None:
+        return np.full(result.effects.k, np.nan)
+    linear = result.linear
+    return np.array([linear(x, new=False).point for x in result.design.X])
+
+
 def _pooled_rows(result: Result, prob: float, null: float | None, rope: tuple[float, float] | None) -> pd.DataFrame:
     rows = []
-    for name, row in _POOLED.items():
-        quantity = result.quantities.get(name)
-        if quantity is None:
-            continue
+    for name, row, group in _pooled(result):
+        quantity = result[name]
         lower, upper = quantity.interval(prob)
-        effect = name in ("mu", "theta_new")
+        effect = row in ("mean", "new study")
+        at = null if effect else 0.0 if row == "coefficient" and name != "beta[intercept]" else None
         rows.append(
             {
                 "row": row,
                 "result": result.label,
-                "group": "",
-                "label": result.label,
+                "group": group,
+                "label": name if row == "coefficient" else result.label,
                 "point": quantity.point,
                 "lower": lower,
                 "upper": upper,
                 "interval": quantity.interval_kind(),
-                "p_below_null": _below(quantity, null) if effect else math.nan,
+                "p_below_null": _below(quantity, at),
                 "p_in_rope": _within(quantity, rope) if effect else math.nan,
                 "prob": prob,
                 "data": result.data_label,

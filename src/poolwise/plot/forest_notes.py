@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from poolwise import show
 from poolwise.plot import _sheet, _text, _words
 from poolwise.plot._sheet import Phrase
 from poolwise.plot.forest_frame import Block, blocks
@@ -49,7 +50,12 @@ def forest_notes(
     places = _words.decimals(scale, frame)
     labels = [_text.escaped(_text.plain(result.label)) for result in results]
     named = [f"{label}: " if len(results) > 1 else "" for label in labels]
-    told = list(zip(named, blocks(frame), strict=True))
+    of_results = blocks(frame, results)
+    told = [
+        (name + (f"{_text.escaped(_text.plain(group))}: " if group else ""), block)
+        for name, groups in zip(named, of_results, strict=True)
+        for group, block in groups.items()
+    ]
     numbers = [name + words for name, block in told if (words := _numbers(block, scale, places))]
     if rope is not None:
         low, high = (_words.number(float(end), 2) for end in scale.back(list(rope)))
@@ -57,8 +63,8 @@ def forest_notes(
         numbers.append("; ".join([f"Shaded: region of practical equivalence, {low} to {high}", *inside]))
     notes = [Phrase(words, _sheet.BODY_SIZE, _sheet.INK, math=True) for words in numbers]
     notes += [
-        Phrase(name + _made(result, block, named=bool(name)), math=True)
-        for result, (name, block) in zip(results, told, strict=True)
+        Phrase(name + _made(result, groups, named=bool(name)), math=True)
+        for result, name, groups in zip(results, named, of_results, strict=True)
     ]
     notes.append(Phrase(_key(frame, leaves_axis)))
     notes += [
@@ -70,13 +76,27 @@ def forest_notes(
 
 
 def _numbers(block: Block, scale: Scale, places: int) -> str:
-    """Tau and the probabilities, on the analysis scale, and I2."""
+    """Tau and the probabilities, on the analysis scale, and I2; or the coefficients."""
+    if any(record["row"] == "coefficient" for record in block.values()):
+        return _coefficients(block)
     tau = f"τ = {_words.estimate(*_triple(block, 'tau'), places=places)}" if "tau" in block else ""
     on_analysis_scale = ",  ".join(filter(None, (tau, _probabilities(block, "p_below_null", "< 0"))))
     if on_analysis_scale and scale.transform != "identity":
         on_analysis_scale += f" on the {scale.label} scale"
     share = f"I² = {_words.percent_interval(*_triple(block, 'I2'))}" if "I2" in block else ""
     return ";  ".join(filter(None, (on_analysis_scale, share)))
+
+
+def _coefficients(block: Block) -> str:
+    """Each coefficient with its interval and, where it is a slope with a posterior, the probability below 0."""
+    said = []
+    for name, record in block.items():
+        symbol = {"tau": "τ"}.get(name, _text.escaped(_text.plain(name.replace("beta", "β").replace("gamma", "γ"))))
+        numbers = (record["point"], record["lower"], record["upper"])
+        below = record["p_below_null"]
+        chance = "" if math.isnan(below) else f", P(< 0) {probability(below)}"
+        said.append(f"{symbol} = {show.number(numbers[0])} {show.interval(*numbers[1:])}{chance}")
+    return ";  ".join(said)
 
 
 def _probabilities(block: Block, column: str, event: str) -> str:
@@ -93,13 +113,16 @@ def _triple(block: Block, row: str) -> tuple[float, float, float]:
     return block[row]["point"], block[row]["lower"], block[row]["upper"]
 
 
-def _made(result: Result, block: Block, *, named: bool) -> str:
-    kinds = dict.fromkeys(str(record["interval"]) for record in block.values() if record["interval"])
-    model = result.model.label if named else result.model.label.capitalize()
+def _made(result: Result, groups: dict[str, Block], *, named: bool) -> str:
+    records = [record for block in groups.values() for record in block.values()]
+    kinds = dict.fromkeys(str(record["interval"]) for record in records if record["interval"])
+    model = f"{result.model.label} model, " if named else f"{result.model.label.capitalize()} model, "
+    if named and result.label.startswith(result.model.label):
+        model = ""
     return (
-        f"{model} model, k = {result.effects.k}; engine: {result.engine_label}; "
+        f"{model}k = {result.effects.k}; engine: {result.engine_label}; "
         f"prior: {greek(_words.prior(result.prior))}; "
-        f"{level(block['mean']['prob'])} intervals: {_words.kind(', '.join(kinds))}."
+        f"{level(records[0]['prob'])} intervals: {_words.kind(', '.join(kinds))}."
     )
 
 
@@ -109,7 +132,10 @@ def _key(frame: pd.DataFrame, leaves_axis: bool) -> str:
     words = [f"Square: the study alone, area in proportion to its weight, {prob} confidence interval (Wald)"]
     if studies["point"].notna().any():
         words.append(f"circle: shrunken towards the mean, {studies['interval'].iloc[0]}")
-    words.append("diamond: mean effect")
+    if studies["fitted"].notna().any():
+        words.append("small diamond: mean effect at the study's moderators")
+    if (frame["row"] == "mean").any():
+        words.append("diamond: mean effect")
     if (frame["row"] == "new study").any():
         words.append("pale bar: true effect in a new study")
     if leaves_axis:

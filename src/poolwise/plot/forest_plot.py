@@ -28,6 +28,8 @@ _RAW_LINE = Look("raw interval", _marks.RAW, width=1.0)
 _RAW_SQUARE = Look("raw estimate", _marks.RAW, marker="s", face="white")
 _OWN_LINE = Look("shrunken interval", _marks.COLOURS[0], width=1.5)
 _OWN_CIRCLE = Look("shrunken estimate", _marks.COLOURS[0])
+_FITTED = Look("fitted mean", _sheet.INK, marker="d")
+_TICK = 4.5
 
 
 def forest(
@@ -44,9 +46,11 @@ def forest(
 
     A row for each study: its own estimate and interval (hollow square, area in proportion to its weight)
     and, just below, the shrunken theta_i (filled circle). Then, for `result` and each result of `beside`, a
-    diamond for mu and a pale bar for the effect in a new study. Numbers are printed on the reading scale:
-    ratios, not their logarithms. Probabilities are printed for posteriors only. `forest_frame` of the same
-    results gives every number drawn.
+    diamond for mu and a pale bar for the effect in a new study; for subgroups and joint outcomes one of each for every
+    group. With moderators, a small diamond marks the mean effect fitted for each study, and the coefficients are
+    printed below (`bubble` draws the regression). Numbers are printed on the reading scale: ratios, not their
+    logarithms. Probabilities are printed for posteriors only. `forest_frame` of the same results gives every number
+    drawn.
 
     Parameters
     ----------
@@ -143,6 +147,8 @@ def _draw_studies(ax: Axes, rows: Sequence[Row]) -> None:
     if shrunken:
         _marks.intervals(ax, studies["lower"], studies["upper"], y + apart, _OWN_LINE)
         _marks.points(ax, studies["point"], y + apart, _CIRCLE, _OWN_CIRCLE)
+    if studies["fitted"].notna().any():
+        _marks.points(ax, studies["fitted"], y + apart, _TICK, _FITTED)
 
 
 def _sides(weight: pd.Series) -> np.ndarray:
@@ -154,18 +160,20 @@ def _sides(weight: pd.Series) -> np.ndarray:
 
 
 def _draw_pooled(ax: Axes, rows: Sequence[Row]) -> None:
-    mean = next(row for row in rows if row.kind == "mean")
-    ax.plot(
-        [mean.numbers["point"]] * 2,
-        [0.0, mean.y],
-        color=mean.colour,
-        lw=0.8,
-        ls=(0, (1, 2)),
-        zorder=0.9,
-        label="line of the mean effect",
-    )
+    means = [row for row in rows if row.kind == "mean"]
+    if means and not means[0].numbers["group"]:
+        ax.plot(
+            [means[0].numbers["point"]] * 2,
+            [0.0, means[0].y],
+            color=means[0].colour,
+            lw=0.8,
+            ls=(0, (1, 2)),
+            zorder=0.9,
+            label="line of the mean effect",
+        )
     for row in rows:
         if row.kind in ("mean", "new study"):
             shape = _marks.diamond if row.kind == "mean" else _marks.bar
             limits = (row.numbers["lower"], row.numbers["upper"])
-            shape(ax, row.numbers["point"], limits, row.y, Look(f"{row.kind}: {row.numbers['result']}", row.colour))
+            name = ", ".join(filter(None, (row.numbers["result"], row.numbers["group"])))
+            shape(ax, row.numbers["point"], limits, row.y, Look(f"{row.kind}: {name}", row.colour))

@@ -89,15 +89,17 @@ def body(frame: pd.DataFrame, results: Sequence[Result]) -> Body:
     rows, y = _study_rows(frame[frame["row"] == "study"].to_dict("records"))
     rule = y + 0.15
     y += 0.3
-    for position, (result, block) in enumerate(zip(results, blocks(frame), strict=True)):
+    for position, (result, groups) in enumerate(zip(results, blocks(frame, results), strict=True)):
         colour = _marks.COLOURS[position % len(_marks.COLOURS)]
+        shown = [(group, kind, block[kind]) for group, block in groups.items() for kind in _SUMMARIES if kind in block]
+        if not shown:
+            continue
         if len(results) > 1:
             rows.append(Row("block", _text.plain(result.label), y + 0.5, colour=colour))
             y += 0.9
-        for kind in _SUMMARIES:
-            if kind in block:
-                rows.append(Row(kind, _summary_label(kind, block[kind]), y + 0.5, block[kind], colour))
-                y += 0.95
+        for group, kind, numbers in shown:
+            rows.append(Row(kind, _summary_label(group, kind, numbers), y + 0.5, numbers, colour))
+            y += 0.95
         y += 0.1
     return Body(tuple(rows), rule, y + 0.05)
 
@@ -162,8 +164,9 @@ def _study_label(record: Mapping[Any, Any], mixed: bool) -> str:
     return f"{label} ({source})" if mixed and source != "reported" and source not in label else label
 
 
-def _summary_label(kind: Summary, record: Mapping[Any, Any]) -> str:
+def _summary_label(group: str, kind: Summary, record: Mapping[Any, Any]) -> str:
     name = "Mean effect" if kind == "mean" else "New study"
+    name = f"{_text.plain(group)}: {name[0].lower()}{name[1:]}" if group else name
     return f"{name}, {_words.kind(record['interval'])}" if record["interval"] else name
 
 

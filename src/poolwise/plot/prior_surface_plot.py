@@ -8,18 +8,16 @@ import numpy as np
 
 from poolwise.checks import PriorSurface
 from poolwise.errors import ModelError
-from poolwise.plot import _canvas, _marks, _sheet, _text
+from poolwise.plot import _marks, _sheet, _text
+from poolwise.plot._chart import chart, name_axes
 from poolwise.plot._plain import plain_text
-from poolwise.plot._sheet import Phrase, Plot, Sheet
+from poolwise.plot._sheet import Phrase
 from poolwise.show import greek, level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import ListedColormap
 
-_WIDE, _HIGH = 5.2, 3.6
-_LEFT = 0.62  # inches for the words of the vertical axis
-_PITCH = 0.2
 _LEVELS = (0.001, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.999)
 _CLEAR = 0.5  # of log tau scale that words keep from the star
 _WORDS = {"above": "interval above 0", "below": "interval below 0", "no": "interval includes 0"}
@@ -51,25 +49,8 @@ def prior_surface(surface: PriorSurface, *, ax: Axes | None = None) -> Axes:
     if min(surface.frame[name].nunique() for name in ("mu_sd", "tau_scale")) < 2:
         raise ModelError("the surface has a single width of one prior", "two or more of each", "mu_sd=[0.5, 1, 2]")
     data = " — reconstructed data" if surface.data == "reconstructed" else ""
-    sheet = Sheet(
-        title=f"Which priors decide about μ?{data}",
-        lines=(),
-        rows=_HIGH / _PITCH,
-        pitch=_PITCH,
-        columns=(Plot(_LEFT + _WIDE),),
-        notes=_notes(surface),
-        below=0.55,
-    )
     with plain_text():
-        (frame,), _ = _canvas.draw(sheet, ax)
-        frame.set_axis_off()
-        for line in tuple(frame.lines):
-            line.remove()  # the rule of a table would cut through the axis
-        figure = _canvas.figure_of(frame)
-        box = frame.get_position()
-        own = figure.add_axes(
-            (box.x0 + box.width * _LEFT / (_LEFT + _WIDE), box.y0, box.width * _WIDE / (_LEFT + _WIDE), box.height)
-        )
+        own = chart(f"Which priors decide about μ?{data}", _notes(surface), ax)
         _fill(own, surface)
         _axes_words(own, surface)
     return own
@@ -130,15 +111,10 @@ def _middle(held: np.ndarray) -> tuple[int, int]:
 def _axes_words(ax: Axes, surface: PriorSurface) -> None:
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
-    for axis, words in ((ax.xaxis, "scale s of the prior τ ~ HalfNormal(s)"), (ax.yaxis, _mu_words(surface))):
+    for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         axis.set_minor_formatter(NullFormatter())
-        axis.set_label_text(words, fontproperties=_text.font(words, _sheet.BODY_SIZE), color=_sheet.INK)
-    ax.tick_params(which="both", labelsize=_sheet.TICK_SIZE, color=_sheet.SOFT, labelcolor=_sheet.INK)
-
-
-def _mu_words(surface: PriorSurface) -> str:
-    return f"sd t of the prior μ ~ Normal({surface.mu_mean:g}, t)"
+    name_axes(ax, "scale s of the prior τ ~ HalfNormal(s)", f"sd t of the prior μ ~ Normal({surface.mu_mean:g}, t)")
 
 
 def _notes(surface: PriorSurface) -> tuple[Phrase, ...]:

@@ -46,15 +46,15 @@ class Content:
 
     @property
     def main(self) -> Result:
-        """The result that the figures show: the first with a posterior for mu, else the last of the stated model."""
-        posteriors = (one for one in self.results if isinstance(one["mu"], Distribution))
+        """The result that the figures show: the first posterior of the stated model, else its last result."""
+        posteriors = (one for one in self.results if _is_posterior(one))
         stated = (one for one in reversed(self.results) if type(one.model) is type(self.analysis.model))
         return next(posteriors, next(stated, self.results[-1]))
 
     @property
     def beside(self) -> tuple[Result, ...]:
         """The frequentist results of the same model, drawn beside the main one."""
-        others = (one for one in self.results if not isinstance(one["mu"], Distribution))
+        others = (one for one in self.results if not _is_posterior(one))
         return tuple(one for one in others if one is not self.main and type(one.model) is type(self.analysis.model))
 
     @property
@@ -77,3 +77,8 @@ class Content:
     def data_label(self) -> str:
         """``"reconstructed"``, ``"reported"`` or ``"simulated"``."""
         return self.main.data_label
+
+
+def _is_posterior(result: Result) -> bool:
+    """Whether its answers are posteriors."""
+    return isinstance(result[result.answers[0]], Distribution)

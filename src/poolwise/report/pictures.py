@@ -8,7 +8,7 @@ from poolwise.report.content import Content
 
 
 def pictures(content: Content) -> dict[str, bytes]:
-    """The figures by file name: ``forest.svg``, ``forest.png``, ``prior_panel.svg``.
+    """The figures by file name: ``forest.svg``, ``forest.png``, ``prior_panel.svg``, ``bubble.svg``, ``bubble.png``.
 
     Title and description go into each file's metadata, so that a figure made from reconstructed data says so
     even when it is read by a program.
@@ -16,7 +16,8 @@ def pictures(content: Content) -> dict[str, bytes]:
     Parameters
     ----------
     content : Content
-        What the report tells; without a prior panel there is no picture of one.
+        What the report tells; without a prior panel there is no picture of one, and without a single numeric
+        moderator no bubble plot.
 
     Returns
     -------
@@ -32,6 +33,10 @@ def pictures(content: Content) -> dict[str, bytes]:
         "forest.png": _saved(axes, "png", content, "Forest plot"),
     }
     plot.close(axes)
+    if len(plot.numeric_moderators(content.main)) == 1:
+        axes = plot.bubble(content.main, prob=wanted.prob, title=wanted.title)
+        made |= {f"bubble.{form}": _saved(axes, form, content, "Bubble plot") for form in ("svg", "png")}
+        plot.close(axes)
     if content.panel is not None:
         axes = plot.prior_panel(content.panel)
         made["prior_panel.svg"] = _saved(axes, "svg", content, "Prior panel")

@@ -82,9 +82,11 @@ def comparison(content: Content) -> tuple[Group, ...]:
     frame = estimates(content)
     scale = content.effects.scale
     groups = []
-    for name, (title, note) in words.QUANTITIES.items():
+    known = [name for name in words.QUANTITIES if (frame["quantity"] == name).any()]
+    for name in dict.fromkeys([*known, *frame["quantity"]]):
+        title, note = words.quantity(name)
         rows = frame[frame["quantity"] == name].to_dict("records")
-        if rows:
+        if title:
             groups.append(Group(title, note, tuple(_row(row, name, scale) for row in rows)))
     return tuple(groups)
 
@@ -93,7 +95,7 @@ def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, o
     point, sd, lower, upper = (float(str(row[column])) for column in ("point", "sd", "lower", "upper"))
     share = name == "I2"
     natural = ""
-    if name in ("mu", "theta_new") and scale.transform != "identity":
+    if _is_effect(name) and scale.transform != "identity":
         back = scale.back(np.array([point, lower, upper]))
         natural = f"{number(back[0], 2)} {interval(back[1], back[2], 2)}"
     limits = f"[{percent(lower)}, {percent(upper)}]" if share else interval(lower, upper)
@@ -109,6 +111,11 @@ def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, o
     }
 
 
+def _is_effect(name: str) -> bool:
+    """Whether a quantity is a mean or a true effect, which reads on the natural scale; differences do not."""
+    return name in ("mu", "theta_new") or (name.startswith(("mu[", "theta_new[")) and " - " not in name)
+
+
 def homogeneity(content: Content) -> tuple[dict[str, str], ...]:
     """Cochran's Q from the first result that has it.
 
@@ -118,7 +125,7 @@ def homogeneity(content: Content) -> tuple[dict[str, str], ...]:
         One with the words q, df and p; none when no result has a Q.
     """
     for result in content.results:
-        test = result.quantities.get("Q")
+        test = result.quantities.get("Q") or result.quantities.get("QE")
         if test is not None:
             df, p_value = getattr(test, "df", math.nan), getattr(test, "p_value", math.nan)
             return ({"q": f"{test.point:.2f}", "df": words.count(df), "p": words.p_value(p_value)},)
@@ -131,18 +138,19 @@ def chances(content: Content) -> tuple[tuple[str, tuple[dict[str, str], ...]], .
     Returns
     -------
     tuple of (str, tuple of dict)
-        Title and rows, for the mean effect and for a new study; a row for each result that has a posterior, with
-        the words label, prior, below, above and within.
+        Title and rows, for each mean effect, new study and contrast, or each coefficient; a row for each result that
+        has a posterior, with the words label, prior, below, above and within.
     """
     blocks = []
-    for name in ("mu", "theta_new"):
+    asked = [name for one in content.results for name in one if _is_effect(name) or name.startswith(("mu[", "beta["))]
+    for name in sorted(dict.fromkeys(asked), key=lambda name: name.startswith("theta_new")):
         rows = tuple(
             {"label": one.label, "prior": one.prior, **_chances(quantity, content.analysis.rope)}
             for one in content.results
             if isinstance(quantity := one.quantities.get(name), Distribution)
         )
         if rows:
-            blocks.append((words.QUANTITIES[name][0], rows))
+            blocks.append((words.quantity(name)[0], rows))
     return tuple(blocks)
 
 
@@ -255,6 +263,8 @@ def evidence(content: Content) -> tuple[tuple[str, str], ...]:
 def headline(content: Content) -> tuple[str, ...]:
     """The answer in sentences: the mean effect, a new study, heterogeneity, with interval kind and prior."""
     result, scale, prob = content.main, content.effects.scale, content.analysis.prob
+    if result.answers != ("mu",):
+        return _headlines(result, scale, prob)
     mu = result["mu"]
     under = "" if result.prior == NO_PRIOR else f", under {result.prior}"
     sentences = [f"The mean effect ({scale.label}) is {_told(mu, prob)}{under}."]
@@ -272,6 +282,22 @@ def headline(content: Content) -> tuple[str, ...]:
             f"between-study standard deviation is {_told(result['tau'], prob)}."
         )
     return tuple(sentences)
+
+
+def _headlines(result: Result, scale: Scale, prob: float) -> tuple[str, ...]:
+    """A sentence for each group or coefficient."""
+    under = "" if result.prior == NO_PRIOR else f" All under {result.prior}."
+    sentences = []
+    for name in result.answers:
+        title = words.quantity(name)[0]
+        said = f"{title} ({scale.label}): {_told(result[name], prob)}"
+        quantity = result[name]
+        if isinstance(quantity, Distribution) and name != "beta[intercept]":
+            below = float(quantity.cdf(0.0))
+            side, size = ("below", below) if below > 0.5 else ("above", 1.0 - below)
+            said += f"; the posterior probability that it is {side} 0 is {chance(size)}"
+        sentences.append(f"{said}.")
+    return (*sentences[:-1], sentences[-1] + under)
 
 
 def null_words(content: Content) -> dict[str, str]:

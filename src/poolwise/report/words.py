@@ -20,6 +20,42 @@ QUANTITIES: dict[str, tuple[str, str]] = {
     ),
 }
 
+_KINDS: tuple[tuple[str, str, str], ...] = (
+    ("mu[", "Mean effect", "μ of these studies"),
+    ("theta_new[", "True effect in a new study", "like these, its sampling error not included"),
+    ("tau[", "Between-study standard deviation", "τ of these studies, in the unit of the effects"),
+    ("tau2[", "", ""),
+    ("beta[", "Coefficient", "of the mean effect, per unit of the moderator (intercept: where every moderator is 0)"),
+    ("gamma[", "Coefficient of log τ", "per unit of the moderator"),
+    ("tau_between", "Standard deviation between clusters", "in the unit of the effects"),
+    ("tau_within", "Standard deviation within clusters", "in the unit of the effects"),
+    ("mu_spread", "Spread of the mean effects", "standard deviation of μ between outcomes"),
+    ("tau_spread", "Spread of log τ", "standard deviation of log τ between groups"),
+    ("ICC", "Share of heterogeneity between clusters", "variance between clusters over the sum of both"),
+    ("R2", "R²", "share of the heterogeneity without moderators that they account for"),
+)
+
+
+def quantity(name: str) -> tuple[str, str]:
+    """Title and note of a quantity in the comparison; two empty words for one that only the CSV files carry.
+
+    Examples
+    --------
+    >>> quantity("mu[random] - mu[alternate]")
+    ('Contrast: random − alternate', 'difference of mean effects')
+    """
+    if name in QUANTITIES:
+        return QUANTITIES[name]
+    parts = re.fullmatch(r"mu\[(.*)\] - mu\[(.*)\]", name)
+    if parts:
+        return f"Contrast: {parts[1]} − {parts[2]}", "difference of mean effects"
+    for start, title, note in _KINDS:
+        if name.startswith(start) and title:
+            inside = re.fullmatch(r"\w+\[(.*)\]", name)
+            return f"{title}: {inside[1]}" if inside else title, note
+    return "", ""
+
+
 CONVENTIONS: tuple[tuple[str, str], ...] = (
     (
         "Credible interval",

@@ -21,6 +21,8 @@ NAMES = (
     "sensitivity.csv",
     "forest.svg",
     "forest.png",
+    "bubble.svg",
+    "bubble.png",
     "prior_panel.svg",
     "posterior.nc",
     "report.html",

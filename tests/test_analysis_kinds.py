@@ -1,0 +1,153 @@
+"""Analysis files of every kind of model: what they state, and what is wrong in them, before the first fit."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import poolwise as pw
+from poolwise import priors
+from poolwise.analysis import Analysis
+from poolwise.errors import AnalysisError
+from support.questions import MODELS
+
+HEAD = 'title = "A title"\nquestion = "A question?"\n'
+BCG = '[data]\ndataset = "bcg"\n'
+EXACT = "[engines]\nexact = {}\n"
+
+
+def loaded(folder: Path, model: str, data: str = BCG, engines: str = EXACT) -> Analysis:
+    path = folder / "question.toml"
+    path.write_text(f"{HEAD}{data}[model]\n{model}\n{engines}", encoding="utf-8")
+    return pw.load_analysis(path)
+
+
+def refused(folder: Path, *parts: str) -> str:
+    with pytest.raises(AnalysisError) as caught:
+        loaded(folder, *parts)
+    return str(caught.value)
+
+
+STATED = [
+    (
+        'kind = "meta-regression"\nmoderators = ["ablat", "alloc"]\ntau = { HalfCauchy = 0.5 }',
+        pw.MetaRegression(["ablat", "alloc"], tau=priors.HalfCauchy(0.5)),
+    ),
+    (
+        'kind = "meta-regression"\nmoderators = ["ablat"]\nbeta = { Normal = [0, 1] }\ntau_fixed = 0.2',
+        pw.MetaRegression(["ablat"], beta=priors.Normal(0, 1), tau_fixed=0.2),
+    ),
+    (
+        'kind = "meta-regression"\nmoderators = ["ablat"]\nbeta = { ablat = { Normal = [0, 0.1] } }',
+        pw.MetaRegression(["ablat"], beta={"ablat": priors.Normal(0, 0.1)}),
+    ),
+    (
+        'kind = "subgroups"\nby = "alloc"\nheterogeneity = "exchangeable"\ntau_spread = { HalfNormal = 0.3 }',
+        pw.Subgroups("alloc", heterogeneity="exchangeable", tau_spread=priors.HalfNormal(0.3)),
+    ),
+    (
+        'kind = "three-level"\ncluster = "alloc"\nrho = 0.5\ntau_within = { HalfNormal = 0.2 }',
+        pw.ThreeLevel("alloc", tau_within=priors.HalfNormal(0.2), rho=0.5),
+    ),
+    (
+        'kind = "location-scale"\nscale = ["ablat"]\nmoderators = ["year"]\ngamma = { ablat = { Normal = [0, 1] } }',
+        pw.LocationScale(["ablat"], ["year"], gamma={"ablat": priors.Normal(0, 1)}),
+    ),
+    ('kind = "random-effects"\ntau = "Jeffreys"', pw.RandomEffects(tau=priors.Jeffreys())),
+    ('kind = "random-effects"\nmu = { StudentT = [5, 0, 0.43] }', pw.RandomEffects(mu=priors.StudentT(5, 0, 0.43))),
+]
+
+
+@pytest.mark.parametrize(("text", "model"), STATED, ids=lambda one: one if isinstance(one, str) else "")
+def test_the_file_states_the_very_model(tmp_path, text, model):
+    analysis = loaded(tmp_path, text)
+    assert analysis.model == model.resolved(analysis.effects)
+    assert [fit.model for fit in analysis.fits] == [analysis.model]
+
+
+def test_joint_outcomes_take_all_outcomes(tmp_path):
+    data = '[data]\ndataset = "working_alliance"\n'
+    analysis = loaded(tmp_path, 'kind = "joint-outcomes"\nmu_spread = { HalfNormal = 0.3 }', data)
+    assert analysis.model.mu_spread == priors.HalfNormal(0.3)
+    assert len(analysis.effects.outcomes) == 3
+
+
+# Each row: the section [model], and what the message must tell: the key, what was found, what would do.
+WRONG = [
+    ('kind = "meta-regresion"\nmoderators = ["ablat"]', "model.kind", "meta-regresion", "meta-regression"),
+    ('kind = "meta-regression"', "model", "no 'moderators'", "names of the columns"),
+    ('kind = "meta-regression"\nmoderators = ["ablet"]', "model", "no moderator 'ablet'", "did you mean 'ablat'"),
+    ('kind = "meta-regression"\nmoderators = []', "model.moderators", "[]", "names of the columns"),
+    ('kind = "meta-regression"\nmoderators = ["ablat"]\nby = "alloc"', "model", "'by' is given", "kind = 'subgroups'"),
+    ('kind = "random-effects"\nmoderators = ["ablat"]', "model", "'moderators' is given", "kind = 'meta-regression'"),
+    ('kind = "subgroups"', "model", "no 'by'", "name of the column"),
+    ('kind = "subgroups"\nby = "ablat"', "model", "'ablat' is numeric", "meta-regression"),
+    ('kind = "subgroups"\nby = "alloc"\nheterogeneity = "own"', "model.heterogeneity", "own", "separate"),
+    ('kind = "three-level"\ncluster = "labb"', "model", "no column 'labb'", "known"),
+    ('kind = "three-level"\nrho = 1.0', "model.rho", "1.0", "below 1"),
+    ('kind = "three-level"\nmu = { StudentT = [3, 0, 1] }', "engines.exact", "StudentT", "normal or flat"),
+    ('kind = "location-scale"', "model", "no 'scale'", "between-study sd"),
+    ('kind = "meta-regression"\nmoderators = ["ablat"]\nbeta = { ablot = "Flat" }', "model", "'ablot'", "ablat"),
+    ('kind = "meta-regression"\nmoderators = ["ablat"]\nbeta = { Normal = 1 }', "model.beta", "Normal", "sd"),
+    ('kind = "joint-outcomes"', "model", "one outcome", "two outcomes or more"),
+]
+
+
+@pytest.mark.parametrize(("text", *["key", "found", "advice"]), WRONG, ids=[row[0] for row in WRONG])
+def test_a_mistake_is_found_before_the_first_fit(tmp_path, text, key, found, advice):
+    message = refused(tmp_path, text)
+    assert f"{key}: " in message
+    assert found in message
+    assert advice in message
+
+
+def test_a_panel_or_another_mu_where_there_is_none(tmp_path):
+    regression = 'kind = "meta-regression"\nmoderators = ["ablat"]'
+    message = refused(tmp_path, regression, BCG, f'{EXACT}[sensitivity]\nprior_panel = true\nmu = ["Flat"]\n')
+    assert "no panel for kind = 'meta-regression'" in message
+    assert "sensitivity.mu[0]: 'mu' lists priors, and the model has coefficients" in message
+
+
+def test_nuts_and_closed_form_only_where_they_exist(tmp_path):
+    engines = "[engines]\nclosed_form = [{ tau2 = 'REML' }]\nnuts = { seed = 1 }\n"
+    message = refused(tmp_path, 'kind = "three-level"\ncluster = "alloc"', BCG, engines)
+    assert "engines.closed_form[0]: three-level by ClosedForm does not exist" in message
+
+
+def test_a_file_of_ones_own_lends_the_columns_that_the_model_names(tmp_path):
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"y": rng.normal(size=12), "se": 0.3, "dose": np.arange(12.0), "site": list("abc") * 4})
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    data = '[data]\ncsv = "own.csv"\nscale = "SMD"\n'
+    analysis = loaded(tmp_path, 'kind = "meta-regression"\nmoderators = ["dose", "site"]', data)
+    assert list(analysis.effects.moderators) == ["dose", "site"]
+    message = refused(tmp_path, 'kind = "subgroups"\nby = "sight"', data)
+    assert "model.by: 'own.csv' has no column 'sight'" in message
+    assert "'site'" in message
+
+
+@pytest.mark.parametrize("name", ["bcg_latitude", "raudenbush_weeks", "joint_outcomes"])
+def test_a_run_writes_every_quantity_and_shows_the_answers(name, tmp_path):
+    done = pw.run(pw.load_analysis(MODELS / f"{name}.toml"), out=tmp_path)
+    assert not done.failed
+    estimates = pd.read_csv(tmp_path / "estimates.csv")
+    for result in done.results:
+        own = estimates[estimates["label"] == result.label]
+        assert own["quantity"].tolist() == list(result)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    regression = name != "joint_outcomes"
+    assert ("Effects against the moderator" in page) == regression == (tmp_path / "bubble.png").is_file()
+    assert ("Coefficient: " if regression else "Mean effect: misconduct") in page
+    assert ("Reconstructed data" in page) == (not regression)
+    studies = pd.read_csv(tmp_path / "studies.csv")
+    assert studies["theta"].notna().all()
+
+
+def test_subgroups_run_in_closed_form_and_exactly(tmp_path):
+    engines = "[engines]\nclosed_form = [{ tau2 = 'REML' }]\nexact = {}\n"
+    done = pw.run(loaded(tmp_path, 'kind = "subgroups"\nby = "alloc"', BCG, engines), out=tmp_path / "run")
+    page = done.report.read_text(encoding="utf-8")
+    assert "Contrast: random − alternate" in page
+    assert "Mean effect: systematic" in page
+    assert not (tmp_path / "run" / "bubble.png").exists()
