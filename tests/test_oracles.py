@@ -17,6 +17,7 @@ from support.metafor import figures
 from support.oracle import PRIORS, Oracle
 from support.oracle_levels import LevelsOracle, share
 from support.oracle_location_scale import LocationScaleOracle
+from support.oracle_log_tau import LogTauOracle, log_prior
 from support.oracle_mu_prior import MuPriorOracle, TruncatedOracle, normal_mixture, student_t
 from support.oracle_regression import RegressionOracle
 from support.oracle_t_prior import TPriorOracle
@@ -59,6 +60,12 @@ def moderators(name: str, formula: str) -> np.ndarray:
 def design(name: str, formula: str) -> np.ndarray:
     Z = moderators(name, formula)
     return np.column_stack([np.ones(len(Z)), Z])
+
+
+def parsed(prior: str) -> tuple[str, *tuple[float, ...]]:
+    """("HalfT", 3.0, 0.5) from "HalfT(3, 0.5)"."""
+    family, _, rest = prior.partition("(")
+    return (family, *(float(number) for number in rest[:-1].split(",")))
 
 
 def levels(rows: int, **settings) -> LevelsOracle:
@@ -105,6 +112,30 @@ def test_the_sinc_rule_along_an_axis_is_adaptive_quadrature(tau):
     assert grid.log_total == pytest.approx(oracle.log_evidence, abs=AGREEMENT)
     for x in (0.01, 0.3, 1.5):
         assert grid.along(0).cdf(math.log(x)) == pytest.approx(oracle.over_tau.cdf(x), abs=AGREEMENT)
+
+
+@pytest.mark.parametrize("tau", PRIORS)
+@pytest.mark.parametrize("k", [3, 13])
+def test_one_trapezoidal_rule_over_log_tau_is_adaptive_quadrature(k, tau):
+    (y, v), (family, *numbers) = estimates("bcg", k), parsed(tau)
+    end = numbers[-1] if family == "Uniform" else math.inf
+    fast, plain = LogTauOracle(y, v, log_prior(family, *numbers), 0.1, 1.0, end), Oracle(y, v, PRIORS[tau], 0.1, 1.0)
+    assert fast.log_evidence == pytest.approx(plain.log_evidence, abs=AGREEMENT)
+    found = fast.figures(2)
+    cdfs = {"tau": plain.tau_cdf, "mu": plain.mu_cdf, "theta_new": plain.new_cdf}
+    for name, cdf in (*cdfs.items(), ("theta", lambda x: plain.theta_cdf(2, x))):
+        at = found[name]["q025"] + (0.0 if name == "tau" else float(y[0]))
+        assert cdf(at) == pytest.approx(0.025, abs=AGREEMENT), name
+    mean, sd = plain.mu_moments()
+    assert (found["mu"]["mean"] + y[0], found["mu"]["sd"]) == pytest.approx((mean, sd), abs=AGREEMENT)
+
+
+@pytest.mark.parametrize("tau", [("HalfNormal", 0.5), ("LogT", 5.0, -1.72, 1.295), ("Uniform", 0.0, 2.5)], ids=str)
+def test_halving_the_step_in_log_tau_moves_nothing(tau):
+    oracle = LogTauOracle(*estimates("bcg", 3), log_prior(*tau), 0.1, 1.0, tau[2] if tau[0] == "Uniform" else math.inf)
+    for name, found in oracle.figures(0).items():
+        assert found == pytest.approx(oracle.halved.figures(0)[name], abs=AGREEMENT), name
+    assert oracle.log_evidence == pytest.approx(oracle.halved.log_evidence, abs=AGREEMENT)
 
 
 # ---- three levels ----
