@@ -34,7 +34,8 @@ class Effects:
     """k estimates with known standard errors.
 
     Rows without an effect or a standard error are dropped with a warning that lists them. Repeated labels on
-    one outcome get the suffixes ``(2)``, ``(3)``, so that a label names one effect on one outcome.
+    one outcome get the suffixes ``(2)``, ``(3)``, so that a label names one effect on one outcome; which study
+    an effect comes from stays known in `study_as_given`.
 
     Parameters
     ----------
@@ -49,6 +50,9 @@ class Effects:
         Estimates and standard errors on the analysis scale, shape (k,), read-only.
     study : tuple of str
         Study labels, length k.
+    study_as_given : tuple of str
+        The study of each effect, length k: the labels before repeated ones were told apart, which effects of one
+        study share. To be given where the labels are unique already; then repeated labels bring no warning.
     moderators : DataFrame
         One row for each estimate (no columns when there are none); a new copy each time it is asked for.
     outcome : tuple of str
@@ -84,6 +88,7 @@ class Effects:
     y: Array
     se: Array
     study: tuple[str, ...]
+    study_as_given: tuple[str, ...]
     moderators: pd.DataFrame
     outcome: tuple[str, ...]
     n: Array
@@ -104,6 +109,7 @@ class Effects:
         se: ArrayLike | None = None,
         v: ArrayLike | None = None,
         study: Sequence[object] | None = None,
+        study_as_given: Sequence[object] | None = None,
         moderators: pd.DataFrame | Mapping[str, Any] | None = None,
         outcome: Sequence[object] | str | None = None,
         n: ArrayLike | None = None,
@@ -117,7 +123,7 @@ class Effects:
         allow_single: bool = False,
     ) -> None:
         scale = as_scale(scale)
-        given = Given(y, se, v, study, moderators, outcome, n, provenance)
+        given = Given(y, se, v, study, study_as_given, moderators, outcome, n, provenance)
         checked = check(given, scale, allow_single=allow_single)
         words = {
             "scale": scale,
@@ -179,6 +185,8 @@ class Effects:
         sizes = np.where(np.isnan(self.n), -1.0, self.n)
         digest = hashlib.sha256(b"".join((x + 0.0).tobytes() for x in (self.y, self.se, sizes)))
         digest.update(repr((self.study, self.outcome, self.scale.name, self.provenance)).encode())
+        if self.study_as_given != self.study:
+            digest.update(repr(self.study_as_given).encode())
         for name, column in self.moderators.items():
             digest.update(repr((name, column.tolist())).encode())
         return digest.hexdigest()[:16]
@@ -259,8 +267,13 @@ class Effects:
         return _subset(self, keep, f"left out on request: {listing(names)}" if names else "", allow_single)
 
     def to_frame(self) -> pd.DataFrame:
-        """The table as a new frame: study, outcome, y, se, n, the moderators, provenance; k rows."""
-        columns: dict[str, Any] = {"study": list(self.study), "outcome": list(self.outcome)}
+        """The table as a new frame: study, outcome, y, se, n, the moderators, provenance; k rows.
+
+        Where studies are not what the labels say, `study_as_given` is a column too.
+        """
+        columns: dict[str, Any] = {"study": list(self.study)}
+        columns |= {"study_as_given": list(self.study_as_given)} if self.study_as_given != self.study else {}
+        columns |= {"outcome": list(self.outcome)}
         columns |= {"y": self.y, "se": self.se, "n": self.n}
         columns |= {str(name): column for name, column in self.moderators.items()}
         return pd.DataFrame({**columns, "provenance": list(self.provenance)})

@@ -109,10 +109,9 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
     if isinstance(engine, ClosedForm) and isinstance(model, RandomEffects):
         for sentence in prediction(effects.k):
             warn(sentence)
-    several = "" if isinstance(model, JointOutcomes) else _several_outcomes(effects)
-    if several:
-        result = replace(result, report=replace(result.report, notes=(*result.report.notes, several)))
-        warn(several)
+    for sentence in _as_independent(effects, model):
+        result = replace(result, report=replace(result.report, notes=(*result.report.notes, sentence)))
+        warn(sentence)
     for sentence in result.design.notes if result.design is not None else ():
         warn(sentence)
     if result.prior != NO_PRIOR:
@@ -123,12 +122,19 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
     return result
 
 
-def _several_outcomes(effects: Effects) -> str:
-    """That one model pools several outcomes as if they were one; empty when it does not."""
-    if len(effects.outcomes) < 2:
-        return ""
-    names = [outcome or "none named" for outcome in effects.outcomes]
-    return (
-        f"{len(names)} outcomes ({listing(names)}) are pooled as one, and effects of one study "
-        "as independent; effects.select(outcome=...) answers each question by itself"
-    )
+def _as_independent(effects: Effects, model: Model) -> tuple[str, ...]:
+    """What the model takes for independent that may not be: several outcomes, several effects of one study."""
+    said = []
+    if len(effects.outcomes) > 1 and not isinstance(model, JointOutcomes):
+        names = [outcome or "none named" for outcome in effects.outcomes]
+        said.append(
+            f"{len(names)} outcomes ({listing(names)}) are pooled as one, and effects of one study "
+            "as independent; effects.select(outcome=...) answers each question by itself"
+        )
+    studies = len(set(zip(effects.study_as_given, effects.outcome, strict=True)))
+    if studies < effects.k and not isinstance(model, ThreeLevel):
+        said.append(
+            f"{effects.k} effects of {len(set(effects.study_as_given))} studies are taken as independent; "
+            "ThreeLevel() lets effects of one study resemble one another"
+        )
+    return tuple(said)

@@ -19,14 +19,14 @@ def rows_of(name: str) -> pd.DataFrame:
     return METADAT[METADAT["dataset"] == name]
 
 
-def test_four_data_sets_are_packaged():
-    assert datasets.names() == ["bcg", "eight_schools", "raudenbush1985", "working_alliance"]
+def test_five_data_sets_are_packaged():
+    assert datasets.names() == ["assink2016", "bcg", "eight_schools", "raudenbush1985", "working_alliance"]
 
 
-@pytest.mark.parametrize(("name", "moderator"), [("bcg", "ablat"), ("raudenbush1985", "weeks")])
+@pytest.mark.parametrize(("name", "moderator"), [("bcg", "ablat"), ("raudenbush1985", "weeks"), ("assink2016", "year")])
 def test_classic_data_sets_equal_those_of_metadat_digit_by_digit(name, moderator):
     effects, reference = datasets.load(name), rows_of(name)
-    assert effects.study == tuple(reference["study"])
+    assert effects.study_as_given == tuple(reference["study"])
     np.testing.assert_array_equal(effects.y, reference["y"])
     np.testing.assert_allclose(effects.v, reference["v"], rtol=ULPS)
     np.testing.assert_array_equal(effects.moderators[moderator], reference["moderator"])
@@ -38,6 +38,12 @@ def test_bcg_variances_are_computed_from_counts_digit_by_digit():
     y, v = datasets.catalogue.log_risk_ratio(a, b, c, d)
     np.testing.assert_array_equal(y, rows_of("bcg")["y"])
     np.testing.assert_array_equal(v, rows_of("bcg")["v"])
+
+
+def test_a_hundred_effects_come_from_seventeen_studies():
+    effects = datasets.load("assink2016")
+    assert (effects.k, len(set(effects.study)), len(set(effects.study_as_given))) == (100, 100, 17)
+    assert any("all models but ThreeLevel()" in note for note in effects.notes)
 
 
 def test_eight_schools_are_rubins():

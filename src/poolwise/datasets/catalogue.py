@@ -80,7 +80,7 @@ def names() -> list[str]:
     Examples
     --------
     >>> names()
-    ['bcg', 'eight_schools', 'raudenbush1985', 'working_alliance']
+    ['assink2016', 'bcg', 'eight_schools', 'raudenbush1985', 'working_alliance']
     """
     entries = (files("poolwise.datasets") / "data").iterdir()
     return sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml"))
@@ -159,6 +159,7 @@ def load(name: str) -> Effects:
     For ``"bcg"`` estimates and variances are computed from the 2 x 2 counts (see `log_risk_ratio`); for
     the others they are as packaged. ``"working_alliance"`` holds three outcomes, to be had one at a
     time with ``select(outcome=...)``, and is reconstructed: see ``describe("working_alliance").notes``.
+    ``"assink2016"`` holds several effects of each study, whose names repeat in `Effects.study_as_given`.
 
     Parameters
     ----------
@@ -189,6 +190,7 @@ def load(name: str) -> Effects:
         se=numbers.get("se"),
         v=numbers.get("v"),
         study=list(table[roles["study"]]),
+        study_as_given=list(table[roles["study"]]),
         moderators=table[moderators] if moderators else None,
         outcome=list(table[roles["outcome"]]) if "outcome" in roles else None,
         n=table[roles["n"]].sum(axis=1).to_numpy(dtype=float) if "n" in roles else None,

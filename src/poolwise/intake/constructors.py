@@ -46,7 +46,7 @@ def from_frame(
         One row for each estimate.
     y, se, v, study, outcome, n : str, optional
         Names of the columns; see the class. One of `se` and `v` is needed; `study` is the column ``study``
-        where there is one.
+        where there is one, and so is ``study_as_given``.
     moderators : sequence of str
         Names of the columns to keep as moderators; ``timepoint`` and ``rater``, which tell the effects of one
         study apart, are kept in any case.
@@ -98,6 +98,7 @@ def from_frame(
         se=columns["se"],
         v=columns["v"],
         study=labels,
+        study_as_given=frame["study_as_given"].tolist() if "study_as_given" in frame else None,
         moderators=pd.DataFrame(kept) if kept else None,
         outcome=None if outcome is None else sources.column(frame, outcome, "outcome").tolist(),
         n=columns["n"],

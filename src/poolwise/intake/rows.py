@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import count
 
 import numpy as np
@@ -259,9 +260,12 @@ def _repetition_remarks(
     kin: list[str] = []
     for (name, outcome), group in repeated.items():
         where = f"'{name}'" + (f" on '{outcome}'" if outcome else "")
-        where += f" (rows {listing(rows.number(row) for row in group)})"
-        same = len({(y[row], se[row]) for row in group}) < len(group)
-        (same_numbers if same else kin).append(where)
+        often = Counter((y[row], se[row]) for row in group)
+        same = [row for row in group if often[y[row], se[row]] > 1]
+        if same:
+            same_numbers.append(f"{where} (rows {listing(rows.number(row) for row in same)})")
+        if len(often) > 1:
+            kin.append(f"{where} (rows {listing(rows.number(row) for row in group)})")
     remarks = []
     if same_numbers:
         remarks.append(
@@ -270,8 +274,8 @@ def _repetition_remarks(
         )
     if kin:
         remarks.append(
-            f"several effects from one study: {listing(kin)}; they are treated as independent, which they "
-            "are not if they share participants; combine them first, or choose one (later ones are labelled "
-            "'(2)', '(3)', ...)"
+            f"several effects from one study: {listing(kin)}; all models but ThreeLevel() treat them as "
+            "independent, which they are not if they share participants; combine them first, or choose one (later "
+            "ones are labelled '(2)', '(3)', ...)"
         )
     return tuple(Remark(sentence) for sentence in remarks)

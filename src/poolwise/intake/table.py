@@ -19,7 +19,7 @@ from poolwise.intake.moderators import moderator_remarks
 from poolwise.scale import Scale
 
 PROVENANCES = ("reported", "reconstructed", "simulated")
-OWN_COLUMNS = ("study", "outcome", "y", "se", "n", "provenance")
+OWN_COLUMNS = ("study", "study_as_given", "outcome", "y", "se", "n", "provenance")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +30,7 @@ class Given:
     se: Any = None
     v: Any = None
     study: Sequence[object] | None = None
+    study_as_given: Sequence[object] | None = None
     moderators: pd.DataFrame | Mapping[str, Any] | None = None
     outcome: Sequence[object] | str | None = None
     n: Any = None
@@ -46,6 +47,8 @@ class Columns:
         Shape (k,), read-only; NaN in n where unknown.
     study, outcome, provenance : tuple of str
         Length k.
+    study_as_given : tuple of str
+        Length k; the studies before repeated labels were told apart.
     moderators : DataFrame
         k rows, index 0 ... k - 1.
     """
@@ -54,6 +57,7 @@ class Columns:
     se: Array
     n: Array
     study: tuple[str, ...]
+    study_as_given: tuple[str, ...]
     outcome: tuple[str, ...]
     provenance: tuple[str, ...]
     moderators: pd.DataFrame
@@ -66,6 +70,7 @@ class Columns:
             se=_frozen(self.se[keep]),
             n=_frozen(self.n[keep]),
             study=tuple(self.study[row] for row in chosen),
+            study_as_given=tuple(self.study_as_given[row] for row in chosen),
             outcome=tuple(self.outcome[row] for row in chosen),
             provenance=tuple(self.provenance[row] for row in chosen),
             moderators=self.moderators.iloc[chosen].reset_index(drop=True),
@@ -136,11 +141,13 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
     rows.check_sizes(n, named)
     if given.study is None and k:
         history += (Remark(f"no study labels were given; labelled 'study 1' to 'study {k}'", warn=False),)
+    study = tuple(label or f"study {row + 1}" for row, label in enumerate(labels or ("",) * k))
     columns = Columns(
         y=_frozen(y),
         se=_frozen(se),
         n=_frozen(n),
-        study=tuple(label or f"study {row + 1}" for row, label in enumerate(labels or ("",) * k)),
+        study=study,
+        study_as_given=_studies(given.study_as_given, study),
         outcome=words(given.outcome, k, "outcome"),
         provenance=_provenance(given.provenance, k),
         moderators=_moderators(given.moderators, k),
@@ -154,6 +161,8 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
     unique, repeated = rows.unique_labels(
         columns.study, columns.outcome, columns.moderators, columns.y, columns.se, named
     )
+    if given.study_as_given is not None:
+        repeated = tuple(replace(remark, warn=False) for remark in repeated)
     if given.study is None:
         repeated += rows.twins(np.stack([columns.y, columns.se, columns.n]), columns.outcome, columns.moderators, named)
     named_so = remarks.names_tell(given.y, given.se, given.v, scale)
@@ -163,6 +172,14 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
         looks=(*counted, *columns.looks(scale, named)),
         dropped=dropped,
     )
+
+
+def _studies(given: Sequence[object] | None, labels: tuple[str, ...]) -> tuple[str, ...]:
+    """The study of each effect: as it was told, else by the label."""
+    if given is None:
+        return labels
+    told = words(given, len(labels), "study_as_given")
+    return tuple(name or label for name, label in zip(told, labels, strict=True))
 
 
 def _frozen(values: Array) -> Array:
@@ -188,7 +205,7 @@ def _spreads(given: Given, k: int, named: Rows) -> tuple[Array, Array, tuple[Rem
 def _check_alignment(given: Given) -> None:
     """Refuse pandas columns whose indexes differ, since rows are matched by place."""
     first = None
-    for column in ("y", "se", "v", "n", "study", "outcome", "moderators"):
+    for column in ("y", "se", "v", "n", "study", "study_as_given", "outcome", "moderators"):
         values = getattr(given, column)
         if not isinstance(values, pd.Series | pd.DataFrame):
             continue

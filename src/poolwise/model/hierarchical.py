@@ -24,7 +24,8 @@ class ThreeLevel:
     Attributes
     ----------
     cluster : str
-        What the effects are clustered in: ``"study"``, or the name of a moderator.
+        What the effects are clustered in: ``"study"`` (the studies as given, see `Effects.study_as_given`), or the
+        name of a moderator.
     mu : Prior, optional
         Prior on the mean effect; the scale's default when None.
     tau_between, tau_within : Prior, optional
@@ -36,6 +37,16 @@ class ThreeLevel:
     ----------
     Konstantopoulos 2011, Research Synthesis Methods 2:61, 10.1002/jrsm.35; Pustejovsky & Tipton 2022, Prevention
     Science 23:425, 10.1007/s11121-021-01246-3.
+
+    Examples
+    --------
+    >>> import poolwise as pw
+    >>> effects = pw.datasets.load("assink2016")
+    >>> result = pw.fit(effects, pw.ThreeLevel(), pw.Exact())
+    >>> result
+    <Result 'three-level, exact': k = 100, mu = 0.421 [0.174, 0.667], status ok>
+    >>> round(result["tau_between"].point, 3), round(result["tau_within"].point, 3)
+    (0.442, 0.337)
     """
 
     cluster: str = "study"
@@ -73,7 +84,7 @@ class ThreeLevel:
             When there is no such column, or it misses values.
         """
         if self.cluster == "study":
-            return effects.study
+            return effects.study_as_given
         columns = effects.moderators
         if self.cluster not in columns:
             raise InputError(
