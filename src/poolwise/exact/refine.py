@@ -91,11 +91,16 @@ def _first_panels(
         weighted = log_density + reference(jobs, edges)
     keep = np.zeros((n, count), dtype=bool)
     for height in (log_density, weighted):
-        height = np.where(np.isnan(height), -np.inf, height)
+        height = _at_edges(height)
         keep |= _ceiling(edges, height) > (height.max(axis=1) - NEGLIGIBLE - slack)[:, None]
     keep &= edges[:, 1:] > edges[:, :-1]
     job, column = np.nonzero(keep)
     return job, edges[job, column], edges[job, column + 1]
+
+
+def _at_edges(height: Array) -> Array:
+    """Log densities at edges; an integrable pole at tau = 0 stands for nothing there."""
+    return np.where(np.isnan(height) | (height == np.inf), -np.inf, height)
 
 
 def _ceiling(edges: Array, height: Array) -> Array:
@@ -128,7 +133,7 @@ def _look(
     half = 0.5 * (right - left)
     x = _nodes(left, right)
     values = evaluate(job, x)
-    ends = evaluate(job, np.stack([left, right], axis=1))[0]
+    ends = _at_edges(evaluate(job, np.stack([left, right], axis=1))[0])
     log_density = values[0]
     plain = _shape(log_density, np.maximum(log_density.max(axis=1), ends.max(axis=1)), half)
     height, mass, tail, at_ends = plain

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
 from poolwise.errors import ModelError
 
@@ -19,6 +20,12 @@ LOG_2PI = math.log(2.0 * math.pi)
 
 def _number(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float | int) else str(value)
+
+
+def t_quantile(df: Array | float, p: ArrayLike) -> Array:
+    """Quantile of Student's t at p, -inf at 0, where SciPy has inf."""
+    found = special.stdtrit(df, p)
+    return np.asarray(np.where(np.less(p, 0.5) & (found > 0.0), -np.inf, found))
 
 
 def check_positive(prior: Prior, *names: str) -> None:
@@ -107,8 +114,8 @@ class Prior:
 
     @property
     def lowest(self) -> float:
-        """Lower end of the support of a prior on tau."""
-        return 0.0
+        """Lower end of the support."""
+        return 0.0 if self.positive else -math.inf
 
     @property
     def spread(self) -> float:
@@ -116,8 +123,14 @@ class Prior:
         return math.inf
 
     def log_pdf(self, x: ArrayLike) -> Array:
-        """Log density at x; -inf outside the support; same shape as x."""
-        return self.log_density(np.asarray(x, dtype=float), *self.parameters)
+        """Log density at x; -inf outside the support and at infinity unless it is flat there; same shape as x."""
+        x = np.asarray(x, dtype=float)
+        finite = np.isfinite(x)
+        if finite.all():
+            return self.log_density(x, *self.parameters)
+        found = self.log_density(np.where(finite, x, 1.0), *self.parameters)
+        far = -math.copysign(math.inf, self.tail_power) if self.tail_power else 0.0
+        return np.where(finite, found, np.where(np.isnan(x), np.nan, far))
 
     def pdf(self, x: ArrayLike) -> Array:
         """Density at x; same shape as x."""
@@ -128,8 +141,10 @@ class Prior:
         raise NotImplementedError
 
     def ppf(self, p: ArrayLike) -> Array:
-        """Quantile at p; same shape as p."""
-        return self.quantile(np.asarray(p, dtype=float), *self.parameters)
+        """Quantile at p, NaN unless 0 <= p <= 1; same shape as p."""
+        p = np.asarray(p, dtype=float)
+        inside = (p >= 0.0) & (p <= 1.0)
+        return np.where(inside, self.quantile(np.where(inside, p, 0.5), *self.parameters), np.nan)
 
     def sample(self, size: int, seed: int) -> Array:
         """Draws by inversion, shape (size,)."""

@@ -117,10 +117,10 @@ class ISquared(PriorOfVariances):
     @property
     def typical(self) -> float:
         """Root of the typical variance."""
-        v = self.known
-        share = v.min() / v
-        square = (len(v) - 1) * share.sum() / (share.sum() ** 2 - (share**2).sum()) * v.min()
-        return math.sqrt(float(square))
+        v = np.sort(self.known)[::-1]
+        share = v[-1] / v  # weights, the smallest first; the denominator is a sum over pairs, which cancels nothing
+        pairs = 2.0 * (share[1:] * np.cumsum(share)[:-1]).sum()
+        return math.sqrt(float((len(v) - 1) * share.sum() / pairs * v[-1]))
 
     def _inside(self, x: Array) -> Array:
         return _uniform_share(x, self.typical)

@@ -207,4 +207,4 @@ class Conventional(PriorOfVariances):
 
     def quantile(self, p: Array, *parameters: Array | float) -> Array:
         """Quantile at p, by quadrature."""
-        return self._law.quantile(p)
+        return np.where(np.equal(p, 0.0), 0.0, np.where(np.equal(p, 1.0), np.inf, self._law.quantile(p)))

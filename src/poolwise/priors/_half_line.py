@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from poolwise.errors import ModelError
-from poolwise.priors._base import Array, Prior, check_finite, check_positive
+from poolwise.priors._base import Array, Prior, check_finite, check_positive, t_quantile
 
 
 @final
@@ -82,7 +82,10 @@ class HalfCauchy(Prior):
     @staticmethod
     def quantile(p: Array, scale: Array | float) -> Array:
         """Quantile at p, vectorised like `log_density`."""
-        return scale * np.tan(0.5 * math.pi * p)
+        p = np.asarray(p, dtype=float)
+        with np.errstate(divide="ignore"):
+            high = 1.0 / np.tan(0.5 * math.pi * (1.0 - p))  # keeps its digits near p = 1, the other one near 0
+        return scale * np.where(p > 0.5, high, np.tan(0.5 * math.pi * np.minimum(p, 0.5)))
 
     def scaled(self, factor: float) -> HalfCauchy:
         """HalfCauchy(factor scale)."""
@@ -127,12 +130,17 @@ class HalfT(Prior):
 
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
-        return 1.0 - 2.0 * special.stdtr(self.df, -np.maximum(np.asarray(x, dtype=float), 0.0) / self.scale)
+        z = np.maximum(np.asarray(x, dtype=float), 0.0) / self.scale
+        near = np.minimum(z, 1.0) ** 2  # either side keeps the digits of what is small there
+        low = special.betainc(0.5, 0.5 * self.df, near / (self.df + near))
+        return np.where(z < 1.0, low, 1.0 - 2.0 * special.stdtr(self.df, -z))
 
     @staticmethod
     def quantile(p: Array, df: Array | float, scale: Array | float) -> Array:
         """Quantile at p, vectorised like `log_density`."""
-        return -scale * special.stdtrit(df, 0.5 * (1.0 - p))
+        with np.errstate(divide="ignore"):
+            share = special.betaincinv(0.5, 0.5 * np.asarray(df), np.minimum(p, 0.5))  # keeps its digits near p = 0
+        return scale * np.where(np.less(p, 0.5), np.sqrt(df * share / (1.0 - share)), -t_quantile(df, 0.5 * (1.0 - p)))
 
     def scaled(self, factor: float) -> HalfT:
         """HalfT(df, factor scale)."""

@@ -35,7 +35,8 @@ class Normal(Prior):
     @staticmethod
     def log_density(x: Array, mean: Array | float, sd: Array | float) -> Array:
         """-(x - mean)^2 / (2 sd^2) - log(sd sqrt(2 pi))."""
-        return -0.5 * ((x - mean) / sd) ** 2 - np.log(sd) - 0.5 * LOG_2PI
+        with np.errstate(over="ignore"):
+            return -0.5 * ((x - mean) / sd) ** 2 - np.log(sd) - 0.5 * LOG_2PI
 
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
@@ -62,6 +63,16 @@ class Fixed(Prior):
 
     def __post_init__(self) -> None:
         check_finite(self, "value")
+
+    @property
+    def lowest(self) -> float:
+        """The value."""
+        return float(self.value)
+
+    @property
+    def upper(self) -> float:
+        """The value."""
+        return float(self.value)
 
     @property
     def spread(self) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from poolwise.errors import ModelError
-from poolwise.priors._base import LOG_2PI, Array, Prior, check_finite, check_positive
+from poolwise.priors._base import LOG_2PI, Array, Prior, check_finite, check_positive, t_quantile
 
 
 @final
@@ -147,7 +147,7 @@ class LogT(Prior):
     def quantile(p: Array, df: Array | float, location: Array | float, scale: Array | float) -> Array:
         """Quantile at p, vectorised like `log_density`."""
         with np.errstate(over="ignore"):
-            return np.exp(location + scale * special.stdtrit(df, p))
+            return np.exp(location + scale * t_quantile(df, p))
 
     def scaled(self, factor: float) -> LogT:
         """LogT(df, location + log factor, scale)."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from poolwise.priors._base import Array, Prior, check_finite, check_positive
+from poolwise.priors._base import Array, Prior, check_finite, check_positive, t_quantile
 
 
 @final
@@ -62,7 +62,7 @@ class StudentT(Prior):
     @staticmethod
     def quantile(p: Array, df: Array | float, mean: Array | float, scale: Array | float) -> Array:
         """Quantile at p, vectorised like `log_density`."""
-        return mean + scale * special.stdtrit(df, p)
+        return mean + scale * t_quantile(df, p)
 
     def log_density_of_log_sd(self, log_sd: ArrayLike) -> Array:
         """Log density of u = log sd, where mu given sd is Normal(mean, sd).
@@ -125,7 +125,7 @@ class Cauchy(Prior):
     @staticmethod
     def quantile(p: Array, mean: Array | float, scale: Array | float) -> Array:
         """Quantile at p, vectorised like `log_density`."""
-        return mean + scale * special.stdtrit(1.0, p)
+        return mean + scale * t_quantile(1.0, p)
 
     def log_density_of_log_sd(self, log_sd: ArrayLike) -> Array:
         """Log density of log sd, where mu given sd is Normal(mean, sd); as for `StudentT` with df = 1."""

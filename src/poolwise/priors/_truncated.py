@@ -71,7 +71,8 @@ class TruncatedNormal(Prior):
     ) -> Array:
         """Normal log density less the log of its probability between the limits."""
         mass = _log_mass(np.subtract(lower, mean) / sd, np.subtract(upper, mean) / sd)
-        inside = -0.5 * ((x - mean) / sd) ** 2 - np.log(sd) - 0.5 * LOG_2PI - mass
+        with np.errstate(over="ignore"):
+            inside = -0.5 * ((x - mean) / sd) ** 2 - np.log(sd) - 0.5 * LOG_2PI - mass
         return np.where((x >= lower) & (x <= upper), inside, -np.inf)
 
     def cdf(self, x: ArrayLike) -> Array:
@@ -89,7 +90,8 @@ class TruncatedNormal(Prior):
             first, last = np.where(mirrored, -b, a), np.where(mirrored, -a, b)
             share = np.log(np.where(mirrored, 1.0 - p, p))
             z = special.ndtri_exp(np.logaddexp(special.log_ndtr(first), share + _log_mass(first, last)))
-        return mean + sd * np.clip(np.where(mirrored, -z, z), a, b)
+        inside = np.clip(mean + sd * np.clip(np.where(mirrored, -z, z), a, b), lower, upper)
+        return np.where(np.equal(p, 0.0), lower, np.where(np.equal(p, 1.0), upper, inside))
 
     def scaled(self, factor: float) -> TruncatedNormal:
         """TruncatedNormal of factor mean, factor sd, and limits moved along."""
