@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-from-lock
 MODELS := models/dropout.toml models/misconduct.toml models/recidivism.toml models/joint_outcomes.toml \
-	models/bcg.toml models/bcg_latitude.toml models/raudenbush_weeks.toml
+	models/bcg.toml models/bcg_latitude.toml models/raudenbush_weeks.toml models/assink_three_level.toml
 
 .PHONY: run test lint bench format clean
 .DELETE_ON_ERROR:

@@ -128,7 +128,7 @@ def _data_words(effects: Effects) -> str:
     words = (
         effects.title,
         outcome and f"outcome {outcome}",
-        f"{effects.k} {'studies' if len(effects.outcomes) < 2 else 'effects'}",
+        effects.counted,
         effects.scale.label,
         "reconstructed" if effects.reconstructed else "",
     )
@@ -156,7 +156,7 @@ def _panel_words(analysis: Analysis) -> str:
 def _check(chosen: argparse.Namespace) -> int:
     loaded, code = _loaded(chosen.files)
     for path, analysis in loaded:
-        print(f"{path}: ok, {analysis.effects.k} studies, {len(analysis.fits)} fits")
+        print(f"{path}: ok, {analysis.effects.counted}, {len(analysis.fits)} fits")
     return code
 
 

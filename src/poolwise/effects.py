@@ -175,6 +175,14 @@ class Effects:
         return "reconstructed" in self.provenance
 
     @property
+    def counted(self) -> str:
+        """How many effects of how many studies in words: ``"13 studies"``, ``"100 effects of 17 studies"``."""
+        studies = len(set(self.study_as_given))
+        if studies < self.k:
+            return f"{self.k} effects of {studies} studies"
+        return f"{self.k} studies" if len(self.outcomes) < 2 else f"{self.k} effects on {len(self.outcomes)} outcomes"
+
+    @property
     def data_label(self) -> str:
         """``"reconstructed"`` when any study was reconstructed, else ``"reported"`` (or ``"simulated"``)."""
         return "reconstructed" if self.reconstructed else " and ".join(sorted(set(self.provenance)))

@@ -43,7 +43,7 @@ def page(content: Content, pictures: dict[str, str], facts: dict[str, Any]) -> s
         effects=content.effects,
         main=content.main,
         level=show.level(content.analysis.prob),
-        k=words.count(content.effects.k),
+        counted=content.effects.counted,
         few=words.few(content.effects.k) if content.few else "",
         reconstructed=words.RECONSTRUCTED if content.effects.reconstructed else "",
         headline=tables.headline(content),
