@@ -259,7 +259,8 @@ def _all_boxes(evaluate: Evaluate, edges: Sequence[Array]) -> tuple[Array, Array
 
 
 def _clean(log_density: Array) -> Array:
-    return np.maximum(np.where(np.isnan(log_density), LOWEST, log_density), LOWEST)
+    """Log densities that can be compared; an integrable pole, at tau = 0, stands for nothing there."""
+    return np.maximum(np.where(np.isnan(log_density) | (log_density == np.inf), LOWEST, log_density), LOWEST)
 
 
 def _coarse(evaluate: Evaluate, left: Array, right: Array) -> Array:

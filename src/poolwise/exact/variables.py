@@ -155,9 +155,10 @@ class LogScale:
 
     @property
     def edges(self) -> Array:
-        """First edges in x."""
+        """First edges in x; with many degrees of freedom, whose log sd spreads by (2 df)^-1/2, finer ones too."""
         offsets = np.concatenate([-_OFFSETS[:0:-1], _OFFSETS])
-        return np.unique(np.clip(offsets, -LOWEST_LOG_SCALE, 3.0 + TAIL / self.df))
+        fine = offsets * min(1.0, 3.0 / np.sqrt(self.df))
+        return np.unique(np.clip(np.concatenate([fine, offsets]), -LOWEST_LOG_SCALE, 3.0 + TAIL / self.df))
 
     def parameter(self, x: Array) -> Array:
         """Middle exp(x)."""

@@ -16,10 +16,21 @@ from poolwise.errors import ModelError
 
 Array = NDArray[np.float64]
 LOG_2PI = math.log(2.0 * math.pi)
+MANY_DF = 50.0  # half the degrees of freedom from which four terms of Stirling's series hold to 1e-16
 
 
 def _number(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float | int) else str(value)
+
+
+def log_t_constant(df: Array) -> Array:
+    """Log density of Student's t at 0, log Gamma((df + 1) / 2) - log Gamma(df / 2) - log(df pi) / 2."""
+    a = 0.5 * df
+    near = np.minimum(a, MANY_DF)
+    exact = special.gammaln(near + 0.5) - special.gammaln(near) - 0.5 * np.log(near)
+    far = np.maximum(a, MANY_DF)  # where the two logarithms cancel: Stirling's series of their difference
+    series = -1.0 / (8.0 * far) + 1.0 / (192.0 * far**3) - 1.0 / (640.0 * far**5) + 17.0 / (14336.0 * far**7)
+    return np.where(a < MANY_DF, exact, series) - 0.5 * LOG_2PI
 
 
 def t_quantile(df: Array | float, p: ArrayLike) -> Array:

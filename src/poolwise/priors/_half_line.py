@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from poolwise.errors import ModelError
-from poolwise.priors._base import Array, Prior, check_finite, check_positive, t_quantile
+from poolwise.priors._base import Array, Prior, check_finite, check_positive, log_t_constant, t_quantile
 
 
 @final
@@ -122,7 +122,7 @@ class HalfT(Prior):
     def log_density(x: Array, df: Array | float, scale: Array | float) -> Array:
         """Twice Student's t density on x >= 0, on the log scale."""
         df, scale = np.asarray(df, dtype=float), np.asarray(scale, dtype=float)
-        norm = special.gammaln(0.5 * (df + 1)) - special.gammaln(0.5 * df) - 0.5 * np.log(df * math.pi)
+        norm = log_t_constant(df)
         z = x / scale
         with np.errstate(over="ignore", divide="ignore"):
             log1p = np.where(z < 1e8, np.log1p(z * z / df), 2.0 * np.log(np.abs(z)) - np.log(df))

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from poolwise.errors import ModelError
-from poolwise.priors._base import LOG_2PI, Array, Prior, check_finite, check_positive, t_quantile
+from poolwise.priors._base import LOG_2PI, Array, Prior, check_finite, check_positive, log_t_constant, t_quantile
 
 
 @final
@@ -131,7 +131,7 @@ class LogT(Prior):
     def log_density(x: Array, df: Array | float, location: Array | float, scale: Array | float) -> Array:
         """Student's t log density of log x, less log x."""
         df, scale = np.asarray(df, dtype=float), np.asarray(scale, dtype=float)
-        norm = special.gammaln(0.5 * (df + 1)) - special.gammaln(0.5 * df) - 0.5 * np.log(df * math.pi)
+        norm = log_t_constant(df)
         with np.errstate(divide="ignore", invalid="ignore"):
             u = np.log(x)
             inside = norm - np.log(scale) - 0.5 * (df + 1) * np.log1p(((u - location) / scale) ** 2 / df) - u

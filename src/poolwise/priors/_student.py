@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from poolwise.priors._base import Array, Prior, check_finite, check_positive, t_quantile
+from poolwise.priors._base import Array, Prior, check_finite, check_positive, log_t_constant, t_quantile
 
 
 @final
@@ -52,8 +52,9 @@ class StudentT(Prior):
     def log_density(x: Array, df: Array | float, mean: Array | float, scale: Array | float) -> Array:
         """Student's t density on the log scale."""
         df, scale = np.asarray(df, dtype=float), np.asarray(scale, dtype=float)
-        norm = special.gammaln(0.5 * (df + 1)) - special.gammaln(0.5 * df) - 0.5 * np.log(df * math.pi)
-        return norm - np.log(scale) - 0.5 * (df + 1) * _log_one_plus_square((x - mean) / scale, np.sqrt(df))
+        return (
+            log_t_constant(df) - np.log(scale) - 0.5 * (df + 1) * _log_one_plus_square((x - mean) / scale, np.sqrt(df))
+        )
 
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
@@ -153,7 +154,14 @@ def _log(x: Array) -> Array:
 def _log_density_of_log_sd(log_sd: Array, df: float, scale: float) -> Array:
     a, t = 0.5 * df, 2.0 * (log_sd - math.log(scale))
     with np.errstate(over="ignore"):
-        return np.asarray(math.log(2.0) + a * math.log(a) - math.lgamma(a) - a * (t + np.exp(-t)))
+        return np.asarray(math.log(2.0) + _stirling(a) - a * (t + np.expm1(-t)))
+
+
+def _stirling(a: float) -> float:
+    """A log a - a - log Gamma(a), whose terms cancel for large a."""
+    if a < 100.0:
+        return a * math.log(a) - a - math.lgamma(a)
+    return 0.5 * math.log(a / (2.0 * math.pi)) - 1.0 / (12.0 * a) + 1.0 / (360.0 * a**3) - 1.0 / (1260.0 * a**5)
 
 
 def _sd_quantile(p: Array, df: float, scale: float) -> Array:
