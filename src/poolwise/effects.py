@@ -17,6 +17,7 @@ from poolwise import show
 from poolwise.errors import InputError, MissingQuantityError, listing, nearest, warn
 from poolwise.intake import constructors
 from poolwise.intake.cells import Remark, Rows
+from poolwise.intake.covariance import diagonal
 from poolwise.intake.remarks import count_remarks
 from poolwise.intake.table import Columns, Given, check
 from poolwise.lent import Lent
@@ -40,7 +41,7 @@ class Effects:
     Parameters
     ----------
     se, v : array_like, optional
-        Standard errors, or variances v = se^2, shape (k,); one of the two.
+        Standard errors, or variances v = se^2, shape (k,); one of the two, or neither where `covariance` tells them.
     allow_single : bool
         Accept a table with one study.
 
@@ -55,6 +56,9 @@ class Effects:
         study share. To be given where the labels are unique already; then repeated labels bring no warning.
     moderators : DataFrame
         One row for each estimate (no columns when there are none); a new copy each time it is asked for.
+    covariance : ndarray or None
+        Known covariance of the sampling errors, shape (k, k), read-only; None where they are independent. `Exact` takes
+        it into account where one tau stands behind all effects; other fits refuse it.
     outcome : tuple of str
         Outcome of each estimate, length k.
     n : ndarray
@@ -90,6 +94,7 @@ class Effects:
     study: tuple[str, ...]
     study_as_given: tuple[str, ...]
     moderators: pd.DataFrame
+    covariance: Array | None
     outcome: tuple[str, ...]
     n: Array
     scale: Scale
@@ -115,6 +120,7 @@ class Effects:
         n: ArrayLike | None = None,
         scale: Scale | str = "identity",
         provenance: Sequence[str] | str = "reported",
+        covariance: ArrayLike | None = None,
         title: str = "",
         citation: str = "",
         directions: tuple[str, str] = ("", ""),
@@ -123,7 +129,9 @@ class Effects:
         allow_single: bool = False,
     ) -> None:
         scale = as_scale(scale)
-        given = Given(y, se, v, study, study_as_given, moderators, outcome, n, provenance)
+        if covariance is not None and se is None and v is None:
+            v = diagonal(covariance)
+        given = Given(y, se, v, study, study_as_given, moderators, outcome, n, provenance, covariance)
         checked = check(given, scale, allow_single=allow_single)
         words = {
             "scale": scale,
@@ -193,6 +201,8 @@ class Effects:
         sizes = np.where(np.isnan(self.n), -1.0, self.n)
         digest = hashlib.sha256(b"".join((x + 0.0).tobytes() for x in (self.y, self.se, sizes)))
         digest.update(repr((self.study, self.outcome, self.scale.name, self.provenance)).encode())
+        if self.covariance is not None:
+            digest.update(self.covariance.tobytes())
         if self.study_as_given != self.study:
             digest.update(repr(self.study_as_given).encode())
         for name, column in self.moderators.items():

@@ -105,6 +105,11 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
         raise ModelError(
             f"fit was given {type(effects).__name__} as its table", "Effects", "pw.Effects.from_frame(frame, ...)"
         )
+    if effects.covariance is not None and not isinstance(engine, Exact):
+        raise ModelError(
+            f"the sampling errors have a known covariance, which {engine.label} does not take into account",
+            "Exact()",
+        )
     result = engine.fit(effects, model)
     if isinstance(engine, ClosedForm) and isinstance(model, RandomEffects):
         for sentence in prediction(effects.k):

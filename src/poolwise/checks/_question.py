@@ -39,9 +39,14 @@ def question(effects: Effects, model: Model | None, check: str) -> CommonEffect 
 
 
 def need_effects(effects: object, check: str) -> None:
-    """Raise a ModelError for what is no study table."""
+    """Raise a ModelError for what is no study table, or one with correlated sampling errors."""
     if not isinstance(effects, Effects):
         raise ModelError(f"{check} was given {type(effects).__name__}", "Effects", "pw.datasets.load('bcg')")
+    if effects.covariance is not None:
+        raise ModelError(
+            f"the sampling errors have a known covariance, which {check} does not take into account",
+            "independent sampling errors",
+        )
 
 
 def need_prior_on_tau(model: CommonEffect | RandomEffects, check: str) -> RandomEffects:

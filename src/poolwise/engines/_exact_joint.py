@@ -182,6 +182,11 @@ def fit_exchangeable(effects: Effects, model: Exchanging, engine: Exact) -> Resu
         For a table with one outcome, and for a prior that quadrature cannot use.
     """
     start = time.perf_counter()
+    if effects.covariance is not None:
+        raise ModelError(
+            f"the sampling errors have a known covariance, which {model.label} does not take into account",
+            "CommonEffect, RandomEffects, MetaRegression or Subgroups with common tau",
+        )
     resolved = model.resolved(effects)
     assert isinstance(resolved, JointOutcomes | Subgroups)
     fitted = quadrature(effects, resolved, max(engine.tolerance, TOLERANCE))

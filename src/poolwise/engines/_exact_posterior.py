@@ -16,6 +16,7 @@ from poolwise.exact.box_posterior import BoxPosterior, reachable
 from poolwise.exact.independent import Independent
 from poolwise.exact.mixture import NormalMixture
 from poolwise.exact.mixtures import Mixtures
+from poolwise.exact.rotated import TurnedMixtures
 from poolwise.exact.tau_law import TauLaw
 from poolwise.exact.tau_posterior import TauPosterior, log_density_of_mean
 from poolwise.model import LocationScale, Model
@@ -227,6 +228,8 @@ class Fitted:
             else:
                 nodes, one = self.source.mixtures, TauLaw(self.source).sample(size, rng)
             beta, spreads, tau = nodes.draw(one, rng), {"tau": one}, one[:, None]
+        if isinstance(self.nodes, TurnedMixtures):
+            return Draws(spreads, beta, tau, self.nodes.turned.draw_theta(tau[:, 0], beta, rng))
         square = tau**2
         keep = square / (square + v)
         fitted = (self.means.X @ beta).T

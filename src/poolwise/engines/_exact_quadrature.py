@@ -24,6 +24,7 @@ from poolwise.exact.limit_error import limit_error
 from poolwise.exact.mixtures import Mixtures
 from poolwise.exact.polar import Polar
 from poolwise.exact.regression import Regression
+from poolwise.exact.rotated import Turned, TurnedMixtures
 from poolwise.exact.tau_law import TauLaw
 from poolwise.exact.tau_posterior import TauPosterior, tau_posterior
 from poolwise.exact.truncated import TruncatedMixtures, TruncatedStudies
@@ -64,6 +65,7 @@ def quadrature(effects: Effects, model: Model, tolerance: float) -> Fitted:
     Fitted
     """
     mean = means(effects, model)
+    _refuse_correlated(effects, model, mean)
     if isinstance(model, CommonEffect | RandomEffects | MetaRegression):
         if any(isinstance(prior, Mixture) for prior in mean.priors):
             return blended(effects, model, mean, tolerance, quadrature)
@@ -87,6 +89,22 @@ def quadrature(effects: Effects, model: Model, tolerance: float) -> Fitted:
             return _separate(effects, model, mean, mu, prior, tolerance)
         case _:
             raise ModelError(f"{model!r} leaves a prior open", "explicit priors")
+
+
+def _refuse_correlated(effects: Effects, model: Model, mean: Means) -> None:
+    """Refuse a known covariance of sampling errors where no quadrature takes it into account."""
+    if effects.covariance is None:
+        return
+    several = isinstance(model, Subgroups) and model.heterogeneity != "common"
+    if several or not isinstance(model, CommonEffect | RandomEffects | MetaRegression | Subgroups):
+        raise ModelError(
+            f"the sampling errors have a known covariance, which {model.label} does not take into account",
+            "CommonEffect, RandomEffects, MetaRegression or Subgroups with common tau",
+        )
+    other = [f"{name} ~ {prior}" for name, prior in zip(mean.linear, mean.priors, strict=False)
+             if not isinstance(prior, Normal | Flat)]  # fmt: skip
+    if other:
+        raise ModelError(f"the sampling errors have a known covariance, and {other[0]}", "a normal or flat prior")
 
 
 def refuse_unknown_priors(effects: Effects, model: Model) -> None:
@@ -115,6 +133,8 @@ def refuse_unknown_priors(effects: Effects, model: Model) -> None:
 
 def tables(effects: Effects, mean: Means) -> Tables:
     """The study table of a single job with its design and priors."""
+    if effects.covariance is not None:
+        return Turned.of(effects.y, effects.covariance, mean.X).table(*mean.normal_priors())
     if mean.p == 1 and (mean.X == 1.0).all():
         prior = mean.priors[0]
         if isinstance(prior, TruncatedNormal):
@@ -131,14 +151,17 @@ def _known(effects: Effects, model: Model, mean: Means, tau: float) -> Fitted:
     source = Mixtures.at(tables(effects, mean), tau)
     common = isinstance(model, CommonEffect)
     between = {} if common else known_tau(tau, typical_variance(effects.v))
-    shares = _shares(effects.v, np.ones(1), np.array([tau]))
+    nodes = _nodes(source, effects, mean)
+    shares = _pooled_shares(nodes, effects.v, np.ones(1), np.array([tau]))
     total = float(source.log_likelihood[0])
-    return Fitted(effects, model, mean, _nodes(source), source, 0.0, MOST_MOMENTS, between, shares, total, mean.proper)
+    return Fitted(effects, model, mean, nodes, source, 0.0, MOST_MOMENTS, between, shares, total, mean.proper)
 
 
-def _nodes(found: Mixtures) -> Nodes:
-    """What is normal given tau, with the restriction of the prior on mu where there is one."""
+def _nodes(found: Mixtures, effects: Effects, mean: Means) -> Nodes:
+    """What is normal given tau, with the restriction of the prior on mu, or the turn of the table, if there is one."""
     table = found.tables
+    if effects.covariance is not None:
+        return TurnedMixtures(found, Turned.of(effects.y, effects.covariance, mean.X))
     return TruncatedMixtures(found, table.lower, table.upper) if isinstance(table, TruncatedStudies) else found
 
 
@@ -154,10 +177,9 @@ def _one_tau(effects: Effects, model: Model, mean: Means, prior: Prior, toleranc
         typical = typical_variance(effects.v, mean.X)
         between["I2"] = _exact_spreads.i2(tau, typical, nodes.weight, nodes.tau)
     log_total, proper = float(posterior.panels.log_total[0]), mean.proper and prior.proper
-    shares = _shares(effects.v, nodes.weight, nodes.tau)
-    return Fitted(
-        effects, model, mean, _nodes(nodes), posterior, error, spread.moments, between, shares, log_total, proper
-    )
+    normal = _nodes(nodes, effects, mean)
+    shares = _pooled_shares(normal, effects.v, nodes.weight, nodes.tau)
+    return Fitted(effects, model, mean, normal, posterior, error, spread.moments, between, shares, log_total, proper)
 
 
 def _separate(effects: Effects, model: Subgroups, mean: Means, mu: Prior, prior: Prior, tolerance: float) -> Fitted:
@@ -270,6 +292,13 @@ def _from_boxes(
     return Fitted(
         effects, model, mean, posterior, posterior, error, posterior.moments, named, shares, posterior.log_total, proper
     )
+
+
+def _pooled_shares(nodes: Nodes, v: Array, weight: Array, tau: Array) -> Array:
+    """Posterior mean share of each study in the mean effect, shape (k,)."""
+    if isinstance(nodes, TurnedMixtures):
+        return nodes.turned.shares(weight, tau)
+    return _shares(v, weight, tau)
 
 
 def _shares(v: Array, weight: Array, tau: Array) -> Array:

@@ -13,6 +13,7 @@ from poolwise.engines._exact_posterior import Draws, Fitted
 from poolwise.engines._tree import PRIOR_DRAWS, attributes, draws_tree, stream
 from poolwise.exact.box_posterior import BoxPosterior
 from poolwise.exact.independent import Independent
+from poolwise.exact.rotated import TurnedMixtures
 from poolwise.model import CommonEffect, LocationScale, RandomEffects, Subgroups, ThreeLevel
 from poolwise.priors import Prior
 
@@ -48,7 +49,8 @@ def exact_tree(fitted: Fitted, shape: tuple[int, int], seed: int, label: str) ->
     effects, model = fitted.effects, fitted.model
     rng = stream(effects, model, seed)
     drawn = fitted.draw(shape[0] * shape[1], rng)
-    if isinstance(model, CommonEffect | RandomEffects):
+    turned = fitted.nodes.turned if isinstance(fitted.nodes, TurnedMixtures) else None
+    if isinstance(model, CommonEffect | RandomEffects) and turned is None:
         flat = {"mu": drawn.coefficients[0]}
         if isinstance(model, RandomEffects):
             theta_new = flat["mu"] + drawn.tau[:, 0] * rng.standard_normal(len(flat["mu"]))
@@ -70,7 +72,9 @@ def exact_tree(fitted: Fitted, shape: tuple[int, int], seed: int, label: str) ->
     coords: dict[str, Sequence[object]] = {"study": effects.labels, **({of[1]: names} if of else {})}
     dims: dict[str, tuple[str, ...]] = dict.fromkeys(("y", "theta", "se"), ("study",))
     dims |= {of[0]: (of[1],)} if of else {}
-    if unit != "y":
+    if unit == "y_by_block":
+        dims[unit] = ("block",)
+    elif unit != "y":
         assert isinstance(model, ThreeLevel)
         dims[unit] = ("cluster",)
         coords["cluster"] = np.unique(model.clusters(effects)).tolist()
@@ -82,7 +86,7 @@ def _posterior(
 ) -> tuple[dict[str, Array], tuple[str, str] | None]:
     """Draws by name; and which of them has a dimension of its own, and its name."""
     posterior = {**drawn.spreads, "theta": drawn.theta}
-    if isinstance(fitted.model, ThreeLevel):
+    if isinstance(fitted.model, ThreeLevel | RandomEffects | CommonEffect):
         mu = drawn.coefficients[0]
         theta_new = mu + drawn.tau[:, 0] * rng.standard_normal(len(mu))
         return {"mu": mu, **posterior, "theta_new": theta_new}, None
@@ -99,6 +103,9 @@ def _estimates(fitted: Fitted, drawn: Draws, mean: Array, rng: np.random.Generat
         phi = np.stack(list(drawn.spreads.values()))
         unit = "y_by_cluster" if isinstance(fitted.model, ThreeLevel) else "y"
         return unit, model.log_likelihood(phi, mean.T, y), model.replicate(phi, mean.T, rng)
+    if isinstance(fitted.nodes, TurnedMixtures):
+        turned, tau = fitted.nodes.turned, np.broadcast_to(drawn.tau[:, 0], len(mean))
+        return "y_by_block", turned.log_likelihood(tau, drawn.coefficients), turned.replicate(tau, mean, rng)
     total = fitted.effects.v + drawn.tau**2
     log_likelihood = -0.5 * ((y - mean) ** 2 / total + np.log(total) + _LOG_2PI)
     return "y", log_likelihood, mean + np.sqrt(total) * rng.standard_normal(mean.shape)
@@ -114,7 +121,7 @@ def _log_prior(fitted: Fitted, drawn: Draws) -> dict[str, Array]:
         for name, draws in drawn.spreads.items()
         if (of := name if name in known else name.partition("[")[0]) in known
     }
-    if isinstance(fitted.model, ThreeLevel):
+    if isinstance(fitted.model, ThreeLevel | RandomEffects | CommonEffect):
         return {"mu": logs[:, 0], **spread}
     return {"mu" if isinstance(fitted.model, Subgroups) else "beta": logs, **spread}
 

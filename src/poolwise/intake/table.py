@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise.errors import InputError, listing, nearest
-from poolwise.intake import remarks, rows
+from poolwise.intake import covariance, remarks, rows
 from poolwise.intake.cells import Array, Remark, Rows, numbers, study_labels, words
 from poolwise.intake.moderators import moderator_remarks
 from poolwise.scale import Scale
@@ -35,6 +35,7 @@ class Given:
     outcome: Sequence[object] | str | None = None
     n: Any = None
     provenance: Sequence[str] | str = "reported"
+    covariance: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,8 @@ class Columns:
         Length k; the studies before repeated labels were told apart.
     moderators : DataFrame
         k rows, index 0 ... k - 1.
+    covariance : ndarray or None
+        Of the sampling errors, shape (k, k), read-only; None where they are independent.
     """
 
     y: Array
@@ -61,6 +64,7 @@ class Columns:
     outcome: tuple[str, ...]
     provenance: tuple[str, ...]
     moderators: pd.DataFrame
+    covariance: Array | None = None
 
     def kept(self, keep: NDArray[np.bool_]) -> Columns:
         """The rows where the mask is true."""
@@ -74,6 +78,7 @@ class Columns:
             outcome=tuple(self.outcome[row] for row in chosen),
             provenance=tuple(self.provenance[row] for row in chosen),
             moderators=self.moderators.iloc[chosen].reset_index(drop=True),
+            covariance=None if self.covariance is None else _frozen(self.covariance[np.ix_(keep, keep)]),
         )
 
     def looks(self, scale: Scale, names: Rows) -> tuple[Remark, ...]:
@@ -154,8 +159,10 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
     )
     keep, gone = rows.missing_rows(y, se, named)
     dropped = tuple(label for label, kept in zip(columns.study, keep.tolist(), strict=True) if not kept)
+    known = covariance.checked(given.covariance, se, keep, named)
     if gone:
         columns, named = columns.kept(keep), named.kept(keep)
+    columns = replace(columns, covariance=known)
     lost = f"{gone[0].sentence}; then " if gone else ""
     counted = remarks.count_remarks(len(columns.y), allow_single, lost)
     unique, repeated = rows.unique_labels(
