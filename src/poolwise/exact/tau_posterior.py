@@ -209,6 +209,7 @@ def _coordinate(studies: Tables, priors: TauPriors, n: int) -> tuple[Array, Arra
     middle = np.where(both_ways, np.arcsinh(unit / c), 0.0)
     with np.errstate(over="ignore"):
         last = np.arcsinh(np.minimum(upper, unit * FARTHEST) / c)
-        first = np.arcsinh(np.broadcast_to(lowest, (n,)) / c)
+        # at tau = 0 a prior that needs nodes on log tau may have a pole, beside which no panel would seem to matter
+        first = np.arcsinh(np.maximum(lowest, np.where(log_nodes, c, 0.0)) / c)
     edges = np.clip(middle[:, None] + offsets, first[:, None], last[:, None])
     return unit, c, edges
