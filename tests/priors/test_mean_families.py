@@ -122,7 +122,7 @@ def test_a_t_prior_is_a_normal_with_an_sd_of_its_own(prior):
         (priors.TruncatedNormal(0.0, 0.01, 0.5, 0.6), stats.truncnorm(50.0, 60.0, 0.0, 0.01)),
         (priors.TruncatedNormal(10.0, 1.0, -math.inf, 0.0), stats.truncnorm(-math.inf, -10.0, 10.0, 1.0)),
     ],
-    ids=str,
+    ids=["tail", "narrow", "below"],
 )
 def test_a_normal_cut_far_in_its_tail_keeps_its_digits(prior, law):
     x = law.ppf(np.array([0.01, 0.5, 0.99]))
