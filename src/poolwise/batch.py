@@ -46,7 +46,8 @@ def fit_batch(
         Estimates and standard errors, shape (n, k); NaN where a table has fewer studies. Shape (1, k) or (k,)
         for one table under many models.
     model : CommonEffect, RandomEffects, MetaRegression, or sequence of RandomEffects
-        With explicit priors for `Exact` (arrays have no scale of effect that could supply defaults). A
+        With explicit priors for `Exact` (arrays have no scale of effect that could supply defaults), normal or flat
+        ones on mean effects; a prior on tau that is made from sampling variances takes those of each table. A
         meta-regression names its moderators, ``MetaRegression(["dose"], ...)``; formulas need a study table.
     engine : Exact or ClosedForm
     moderators : mapping of str to array_like, optional
@@ -154,7 +155,7 @@ def _regression(
         )
     beta = {name: given.get(name, Flat()) for name in names}
     explicit = replace(model, beta=beta)
-    values = fit_many(y, se**2, [explicit], prob=prob, new=False, X=X)
+    values = fit_many(y, se**2, _for_tables([explicit], se), prob=prob, new=False, X=X)
     data: dict[str, Any] = {name: ("dataset", column) for name, column in values.items() if not name.startswith("beta")}
     for ending in ("", "_mean", "_sd", "_lower", "_upper"):
         table = np.stack([values[f"beta{j}{ending}"] for j in range(len(names))], axis=1)
@@ -241,10 +242,23 @@ def _exact(
             "explicit priors",
             "RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(0.5))",
         )
-    values = fit_many(y, se**2, random, prob=prob, new=new)
+    values = fit_many(y, se**2, _for_tables(random, se), prob=prob, new=new)
     proper = np.array([m.mu is not None and m.mu.proper and m.tau is not None and m.tau.proper for m in random])
     values["log_evidence"] = np.where(proper, values.pop("log_total"), np.nan)
     return values, "credible (equal-tailed)"
+
+
+def _for_tables[Pooled: (RandomEffects, MetaRegression)](models: Sequence[Pooled], se: Array) -> list[Pooled]:
+    """The models, one for each table where a prior on tau is made from the table's sampling variances."""
+    if not any(model.tau is not None and model.tau.from_variances for model in models):
+        return list(models)
+    n = max(len(models), len(se))
+    made = []
+    for row in range(n):
+        model, errors = models[row if len(models) > 1 else 0], se[row if len(se) > 1 else 0]
+        tau = None if model.tau is None else model.tau.for_variances(errors[~np.isnan(errors)] ** 2)
+        made.append(replace(model, tau=tau))
+    return made
 
 
 def _closed_form(

@@ -46,7 +46,9 @@ def heavy_tailed(effects: Effects, model: Model, mean: Means, tolerance: float) 
     Fitted
     """
     mixed = np.array([j for j, prior in enumerate(mean.priors) if isinstance(prior, StudentT | Cauchy)], dtype=np.intp)
-    b, s = mean.normal_priors()
+    # normal given a standard deviation of its own, 1 until it is known
+    b, s = replace(mean, priors=tuple(Normal(p.mean) if isinstance(p, StudentT | Cauchy) else p for p in mean.priors)
+                   ).normal_priors()  # fmt: skip
     unknown = spreads(effects, model)
     known = None if unknown else float(getattr(model, "tau_fixed", None) or 0.0)
     job = Diagonal.of(effects.y, effects.v, mean.X, b, s, np.zeros((effects.k, 0)), mixed, known)

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from poolwise.effects import Effects
 from poolwise.engines._heterogeneity import known
 from poolwise.engines._means import Means
 from poolwise.exact.box_posterior import BoxPosterior, reachable
 from poolwise.exact.independent import Independent
+from poolwise.exact.jobs import MEAN
 from poolwise.exact.mixture import NormalMixture
 from poolwise.exact.mixtures import Mixtures
 from poolwise.exact.rotated import TurnedMixtures
 from poolwise.exact.tau_law import TauLaw
 from poolwise.exact.tau_posterior import TauPosterior, log_density_of_mean
+from poolwise.exact.truncated import TruncatedStudies, log_mass
 from poolwise.model import LocationScale, Model
-from poolwise.priors import Fixed
+from poolwise.priors import Fixed, Normal, TruncatedNormal
 from poolwise.quantities import Estimate, IntervalKind, Law, Posterior, Quantity
 
 Array = NDArray[np.float64]
@@ -166,13 +169,35 @@ class Fitted:
         return dict(zip(self.effects.labels, self.shares.tolist(), strict=True))
 
     def log_density_of_mu(self, at: float) -> float:
-        """Log posterior density of mu at one value, finite however remote the value is."""
+        """Log posterior density of mu at one value, -inf outside the support of its prior.
+
+        Finite however remote the value is; under a t prior from the nodes of the fit, which tell it only where the
+        density is not too small.
+        """
+        if isinstance(self.source, Blended):
+            parts = [one.log_density_of_mu(at) for one in self.source.fits]
+            return float(logsumexp(parts, b=self.source.weight))
+        prior = self.means.priors[0]
+        if isinstance(prior, TruncatedNormal):
+            return self._log_density_within(prior, at)
         if isinstance(self.source, TauPosterior):
             return log_density_of_mean(self.source, at)
+        assert isinstance(self.source, Mixtures | BoxPosterior)
+        return _log_pdf(self.source.linear(MEAN), at)
+
+    def _log_density_within(self, prior: TruncatedNormal, at: float) -> float:
+        """Log posterior density of a restricted mu: that under the whole normal prior, over what lies within."""
+        if not prior.lower <= at <= prior.upper:
+            return -np.inf
+        if isinstance(self.source, TauPosterior):
+            assert isinstance(self.source.studies, TruncatedStudies)
+            whole = replace(self.source, studies=self.source.studies.whole)
+            within = Normal(prior.mean, prior.sd).log_pdf(at) - prior.log_pdf(at)
+            return log_density_of_mean(whole, at) - float(within)
         assert isinstance(self.source, Mixtures)
-        law = self.source.linear()
-        mean, sd = float(law.centre[0]), float(law.spread[0])
-        return float(-0.5 * ((at - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2.0 * np.pi))
+        law = self.source.linear(MEAN)
+        a, b = ((limit - law.centre) / law.spread for limit in (prior.lower, prior.upper))
+        return _log_pdf(law, at) - float(log_mass(a, b)[0])
 
     def aim(self, tolerance: float) -> float:
         """The tolerance that quadrature over so many parameters is worked out to."""
@@ -235,6 +260,11 @@ class Fitted:
         fitted = (self.means.X @ beta).T
         theta = keep * y + (1.0 - keep) * fitted + np.sqrt(keep * v) * rng.standard_normal((size, len(y)))
         return Draws(spreads, beta, tau, theta)
+
+
+def _log_pdf(law: NormalMixture, at: float) -> float:
+    z = (at - law.centre) / law.spread
+    return float(logsumexp(-0.5 * z * z - np.log(law.spread) - 0.5 * np.log(2.0 * np.pi), b=law.weight))
 
 
 def _as_quantity(one: Law | Quantity, kind: IntervalKind) -> Quantity:

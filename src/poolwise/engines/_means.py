@@ -95,9 +95,7 @@ def normal_prior(prior: Prior, name: str = "mu") -> tuple[float, float]:
         return prior.value, 0.0
     if isinstance(prior, Normal):
         return prior.mean, prior.sd
-    if isinstance(prior, StudentT | Cauchy):  # normal given a standard deviation of its own, 1 until it is known
-        return prior.mean, 1.0
-    raise ModelError(f"{name} ~ {prior} is not supported for this model", "a normal or flat prior")
+    raise ModelError(f"{name} ~ {prior} is not supported for this model", "a normal or flat prior", "Normal(0, 1)")
 
 
 def _degrees_of_freedom(prior: Prior) -> float:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.errors import ModelError
-from poolwise.priors import Normal, Prior
+from poolwise.model import CommonEffect, RandomEffects
+from poolwise.priors import Flat, Normal, Prior
 from poolwise.pymc_models.common_effect import common_effect
 from poolwise.pymc_models.priors import STANDARD, parameter_names
 from poolwise.pymc_models.random_effects import random_effects
@@ -54,6 +55,16 @@ class Chains:
     def divergences(self) -> int:
         """How often a trajectory diverged."""
         return int(self.stats["diverging"].sum())
+
+
+def refuse_unknown(model: CommonEffect | RandomEffects) -> None:
+    """Raise a ModelError for a prior that no PyMC model here has a line for."""
+    for name, prior in model.named_priors.items():
+        if prior is not None and type(prior) not in STANDARD:
+            known = [family.__name__ for family in STANDARD if family is Flat or family.positive == (name != "mu")]
+            raise ModelError(
+                f"{name} ~ {prior} is not known to NUTS", f"on {name} one of {', '.join(known)}", "Exact()"
+            )
 
 
 @cache
@@ -107,10 +118,6 @@ def run(y: Array, v: Array, mu: Prior, tau: Prior | None, *, settings: NUTS, tar
         data |= dict(zip(parameter_names(name, prior), prior.parameters, strict=True))
     build = common_effect if tau is None else random_effects
     families = tuple(type(prior) for prior in priors.values())
-    for name, prior in priors.items():
-        if type(prior) not in STANDARD:
-            known = ", ".join(family.__name__ for family in STANDARD)
-            raise ModelError(f"{name} ~ {prior} is not known to NUTS", f"one of {known}", "Exact()")
     model = compiled(build, families).with_data(**data)
     tree = _sampled(model, settings, target_accept)
     drawn = {name: unit * tree["posterior"][name].values for name in priors}

@@ -18,7 +18,7 @@ from poolwise.exact.summaries import MU, summaries
 from poolwise.exact.tau_posterior import tau_posterior
 from poolwise.model import MetaRegression, RandomEffects
 from poolwise.moments import MOST_MOMENTS, moments_of_tau
-from poolwise.priors import Prior
+from poolwise.priors import Flat, Normal, Prior
 
 Array = NDArray[np.float64]
 Pooled = RandomEffects | MetaRegression
@@ -86,9 +86,14 @@ def _fit_chunk(
 ) -> dict[str, Array]:
     n = rows.stop - rows.start
     priors, taus = [coefficient_priors(model) for model in models], [_tau(model) for model in models]
+    for prior in (one for row in priors for one in row):
+        if not isinstance(prior, Normal | Flat):
+            raise ModelError(
+                f"the prior {prior} on a mean effect has no batch form",
+                "a normal or flat prior",
+                "pw.fit(effects, model, pw.Exact()), table by table",
+            )
     b, s = np.moveaxis(np.array([[normal_prior(one) for one in row] for row in priors]), -1, 0)
-    if (s == 0.0).any():
-        raise ModelError("a known mean effect has no batch form", "a prior", "pw.fit(effects, model, pw.Exact())")
     if (b == b[0]).all() and (s == s[0]).all():  # one prior on the means: jobs may share what they compute given tau
         b, s = b[:1], s[:1]
     job = Studies.centred(y, v, b[:, 0], s[:, 0]) if X is None else Regression(Basis.of(y, v, X, b, s))

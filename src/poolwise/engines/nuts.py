@@ -116,7 +116,10 @@ class NUTS:
         assert isinstance(model, CommonEffect | RandomEffects)
         resolved = model.resolved(effects)
         if isinstance(resolved.mu, Fixed):
-            raise ModelError(f"NUTS has no model with a known mu, mu ~ {resolved.mu}", "Exact()")
+            raise ModelError(
+                f"NUTS has no model with a known mu, mu ~ {resolved.mu}", "Normal(...) or Flat() on mu", "Exact()"
+            )
+        _sampler.refuse_unknown(resolved)
         refuse_improper(effects, resolved)
         moments = _draws.existing_moments(effects, resolved)
         chains, notes, run = self._run(effects, resolved)

@@ -78,7 +78,7 @@ class Averaged:
     effect, heterogeneity : BayesFactor
         Inclusion Bayes factors: posterior over prior odds of the models with an effect (with heterogeneity).
     savage_dickey : tuple of SavageDickey
-        A check for each of the two models with an effect.
+        A check for each of the two models with an effect; none when the prior on mu is 0 at mu = 0.
     quantities : mapping of str to Posterior
         mu, tau and theta_new, averaged over all four models.
     conditional : mapping of str to Posterior

@@ -92,7 +92,7 @@ def average(
         log_posterior=dict(zip(MODELS, posterior.tolist(), strict=True)),
         effect=BayesFactor(log_inclusion(log_evidence, prior, EFFECT), "an effect", "mu = 0"),
         heterogeneity=BayesFactor(log_inclusion(log_evidence, prior, RANDOM), "heterogeneity", "tau = 0"),
-        savage_dickey=tuple(_savage_dickey(results, given.mu, name) for name in ("common", "random")),
+        savage_dickey=_savage_dickey(results, given.mu),
         quantities={
             "mu": _mixture(means, posterior),
             "tau": _mixture(spreads, posterior),
@@ -147,7 +147,14 @@ def _fits(effects: Effects, model: RandomEffects, mu: Prior) -> dict[str, Result
     return dict(zip(MODELS, (*(engine.fit(effects, one) for one in models), full), strict=True))
 
 
-def _savage_dickey(results: Mapping[str, Result], prior: Prior, which: str) -> SavageDickey:
+def _savage_dickey(results: Mapping[str, Result], prior: Prior) -> tuple[SavageDickey, ...]:
+    """The check of each model with an effect; none where the prior on mu leaves 0 out, so that no density is there."""
+    if float(prior.log_pdf(NULL)) == -math.inf:
+        return ()
+    return tuple(_density_ratio(results, prior, name) for name in ("common", "random"))
+
+
+def _density_ratio(results: Mapping[str, Result], prior: Prior, which: str) -> SavageDickey:
     null, effect = results[f"{which} null"], results[f"{which} effect"]
     ratio = float(prior.log_pdf(NULL)) - log_density_of_mu(effect, NULL)
     sides = (f"{which} effect", f"{which} null")

@@ -49,8 +49,9 @@ def sentences(averaged: Averaged) -> tuple[str, ...]:
         "with a common effect it is mu itself, 0 in the common null, and in the random null it varies about 0.",
         f"Bayes factors and model probabilities depend on the priors ({averaged.prior}): a much wider prior on mu "
         "favours mu = 0, a much wider prior on tau favours tau = 0.",
-        _check(max(abs(check.difference) for check in averaged.savage_dickey)),
     ]
+    if averaged.savage_dickey:
+        said.append(_check(max(abs(check.difference) for check in averaged.savage_dickey)))
     if averaged.effects.reconstructed:
         said.append("The study table is reconstructed, and so is all that is said of it.")
     if averaged.effects.k < SMALL_K:

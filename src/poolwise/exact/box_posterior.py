@@ -215,7 +215,7 @@ class VariableLaw:
         with np.errstate(over="ignore"):
             inside = np.maximum(self._panels.pdf(at), 0.0) / np.exp(self._variable.log_slope(at))
         low = self._variable.parameter(self._panels.left[:1])[0]
-        return np.where(np.isnan(x), np.nan, np.where(x < min(low, 0.0), 0.0, inside))
+        return np.where(np.isnan(x), np.nan, np.where(x < min(low, 0.0), 0.0, np.maximum(inside, 0.0)))
 
     def cdf(self, x: Array) -> Array:
         """Probability of a value at most x; same shape as x."""
