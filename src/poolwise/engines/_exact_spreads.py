@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import final
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +10,7 @@ from numpy.typing import NDArray
 from poolwise.exact.box_posterior import VariableLaw
 from poolwise.exact.polar import Polar
 from poolwise.exact.tau_law import TauLaw
-from poolwise.laws import TransformedLaw
+from poolwise.laws import Deferred, TransformedLaw
 from poolwise.quantities import Law
 
 Array = NDArray[np.float64]
@@ -47,50 +44,6 @@ def i2(tau: TauLaw | VariableLaw, typical: float, weight: Array, nodes: Array) -
     )
 
 
-@final
-@dataclass(frozen=True, eq=False)
-class Asked:
-    """A law that is worked out when it is asked for.
-
-    Attributes
-    ----------
-    make : callable
-        Makes the law.
-    """
-
-    make: Callable[[], Law]
-
-    @cached_property
-    def _law(self) -> Law:
-        return self.make()
-
-    @property
-    def mean(self) -> float:
-        """Posterior mean."""
-        return self._law.mean
-
-    @property
-    def sd(self) -> float:
-        """Posterior standard deviation."""
-        return self._law.sd
-
-    def pdf(self, x: Array) -> Array:
-        """Density at x."""
-        return self._law.pdf(x)
-
-    def cdf(self, x: Array) -> Array:
-        """Distribution function at x."""
-        return self._law.cdf(x)
-
-    def ppf(self, p: Array) -> Array:
-        """Quantile function at p."""
-        return self._law.ppf(p)
-
-    def sample(self, size: int, rng: np.random.Generator) -> Array:
-        """Draws, shape (size,)."""
-        return self._law.sample(size, rng)
-
-
 def of_levels(polar: Polar, typical: float) -> dict[str, Law]:
     """The laws of tau, I2 and ICC of effects in clusters.
 
@@ -107,10 +60,10 @@ def of_levels(polar: Polar, typical: float) -> dict[str, Law]:
         tau = sqrt(tau_between^2 + tau_within^2), I2 = tau^2 / (tau^2 + typical variance),
         ICC = tau_between^2 / tau^2.
     """
-    laws: dict[str, Law] = {"tau": Asked(polar.total)}
+    laws: dict[str, Law] = {"tau": Deferred(polar.total)}
     if not np.isnan(typical):
-        laws["I2"] = Asked(partial(_total_i2, polar, typical))
-    return laws | {"ICC": Asked(partial(_icc, polar))}
+        laws["I2"] = Deferred(partial(_total_i2, polar, typical))
+    return laws | {"ICC": Deferred(partial(_icc, polar))}
 
 
 def _total_i2(polar: Polar, typical: float) -> Law:
