@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.exact.gaussian import LOG_2PI, Basis, combination, conditional
+from poolwise.exact.graded import eigen
 from poolwise.exact.normal_normal import CHUNK, log_product
 
 Array = NDArray[np.float64]
@@ -87,7 +88,7 @@ class Levels:
         for rows in np.split(np.arange(len(y)), starts[1:]):
             n = len(rows)
             V = np.outer(se[rows], se[rows]) * ((1.0 - rho) * np.eye(n) + rho)
-            values, U = np.linalg.eigh(V) if rho > 0.0 else (se[rows] ** 2, np.eye(n))
+            values, U = eigen(V) if rho > 0.0 else (se[rows] ** 2, np.eye(n))
             ones, turned = U.sum(axis=0), U.T @ columns[rows]
             middle = (ones / values) @ turned / ((ones / values) @ ones)
             rotation.append(U)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.exact.gaussian import LOG_2PI, Basis
+from poolwise.exact.graded import eigen
 from poolwise.exact.mixture import NormalMixture
 from poolwise.exact.mixtures import Mixtures
 from poolwise.exact.regression import Regression
@@ -50,7 +51,7 @@ class Turned:
         U, d = np.zeros_like(covariance), np.empty(len(y))
         for b in range(block.max() + 1):
             rows = np.flatnonzero(block == b)
-            d[rows], U[np.ix_(rows, rows)] = np.linalg.eigh(covariance[np.ix_(rows, rows)])
+            d[rows], U[np.ix_(rows, rows)] = eigen(covariance[np.ix_(rows, rows)])
         return cls(U, d, U.T @ y, U.T @ X, block)
 
     def table(self, b: Array, s: Array) -> Regression:
