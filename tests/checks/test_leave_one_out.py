@@ -131,3 +131,29 @@ def test_other_models_are_refused(model, told):
 def test_one_study_cannot_be_left_out():
     with pytest.raises(ModelError, match="no study can be left out"):
         checks.leave_one_out(first(1), pw.RandomEffects(NORMAL, HALF))
+
+
+@pytest.mark.parametrize(
+    ("model", "moved"),
+    [
+        (pw.RandomEffects(priors.Fixed(0), HALF), {"tau"}),
+        (pw.RandomEffects(priors.Fixed(0), tau_fixed=0.3), set()),
+        (pw.CommonEffect(priors.Fixed(0)), set()),
+    ],
+    ids=str,
+)
+def test_a_stated_mean_is_not_moved_and_the_estimates_are_told_all_the_same(model, moved):
+    found = checks.leave_one_out(BCG, model)
+    assert set(found.influence["quantity"]) == moved
+    less = pw.fit(BCG.drop(study=BCG.study[4]), model, pw.Exact()).log_evidence
+    assert found.frame["log_density"][4] == pytest.approx(pw.fit(BCG, model, pw.Exact()).log_evidence - less, abs=REFIT)
+    assert ("moves tau most" in found.sentences[1]) == bool(moved)
+
+
+def test_a_posterior_without_an_sd_leaves_the_shift_open_and_says_so():
+    with pytest.warns(pw.PoolwiseWarning, match="only 2 studies"):
+        two = pw.Effects([0.1, 0.5], se=[0.2, 0.3])
+    found = checks.leave_one_out(two, pw.RandomEffects(priors.Flat(), priors.HalfCauchy(0.5)))
+    assert found.influence["shift"].isna().all()
+    assert "cannot be told in posterior sds" in found.sentences[1]
+    assert np.isfinite(found.frame["log_density"]).all()

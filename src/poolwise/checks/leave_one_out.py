@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -27,6 +28,7 @@ Array = NDArray[np.float64]
 PREDICTIVE = "predictive (equal-tailed)"
 COARSE = 1e-8  # estimated error of posterior probabilities that is told
 ALL = "none"  # left out: no study
+INFLUENCE = ("left_out", "quantity", "point", "lower", "upper", "sd", "shift", "ratio", "excludes_zero", "flips")
 
 
 @final
@@ -133,7 +135,7 @@ def leave_one_out(effects: Effects, model: Model | None = None, *, prob: float =
     common = {"prior": prior_words(resolved), "data": effects.data_label}
     statuses = _with_errors(statuses, told, found, moments)
     frame = _frame(effects, found, told, prob).assign(**common, status=statuses)
-    influence = _influence(effects, found, told, list(mean.linear), prob).assign(**common)
+    influence = _influence(effects, found, told, list(_unknown(mean)), prob).assign(**common)
     return LeaveOneOut(frame, influence, _sentences(frame, influence))
 
 
@@ -185,7 +187,7 @@ def _left_out(
     counted = np.array([effects.k, *[effects.k - 1] * len(told)]) - flat
     moments = np.array([moments_of_tau(n, tau) if isinstance(tau, Prior) else MOST_MOMENTS for n in counted])
     own = (effects.y[told], effects.v[told], mean.X[told])
-    return left_out(tables, *own, tau, moments=moments, prob=prob, combinations=mean.linear), moments
+    return left_out(tables, *own, tau, moments=moments, prob=prob, combinations=_unknown(mean)), moments
 
 
 def _with_errors(statuses: list[str], told: list[int], found: LeftOut, moments: NDArray[np.intp]) -> list[str]:
@@ -216,6 +218,11 @@ def _frame(effects: Effects, found: LeftOut, told: list[int], prob: float) -> pd
     return frame.assign(prob=prob, interval=PREDICTIVE)
 
 
+def _unknown(mean: Means) -> Mapping[str, Array]:
+    """The mean effects that a study can move, as weights of the coefficients: none where the model states the mean."""
+    return {} if all(isinstance(prior, Fixed) for prior in mean.priors) else mean.linear
+
+
 def _influence(effects: Effects, found: LeftOut, told: list[int], names: list[str], prob: float) -> pd.DataFrame:
     summary = found.summary
     rows = []
@@ -238,7 +245,7 @@ def _influence(effects: Effects, found: LeftOut, told: list[int], names: list[st
                     "flips": name != "tau" and said[place] != said[0],
                 }
             )
-    return pd.DataFrame(rows).assign(prob=prob, interval=KIND)
+    return pd.DataFrame(rows, columns=INFLUENCE).assign(prob=prob, interval=KIND)
 
 
 def _sentences(frame: pd.DataFrame, influence: pd.DataFrame) -> tuple[str, ...]:
@@ -250,20 +257,38 @@ def _sentences(frame: pd.DataFrame, influence: pd.DataFrame) -> tuple[str, ...]:
         f"Least expected by the others: {worst['study']}, with a two-sided predictive p of {show.number(p)}; the "
         f"smallest of {k} such p-values falls below that by chance with probability about {show.number(by_chance)}."
     ]
-    means_only = influence[(influence["quantity"] != "tau") & (influence["left_out"] != ALL)]
-    most = means_only.iloc[int(means_only["shift"].abs().argmax())]
-    moved = f"by {most['shift']:+.2f} posterior sd"
-    out.append(f"Leaving out {most['left_out']} moves {most['quantity']} most, {moved}.")
-    flips = means_only[means_only["flips"]]
+    out.extend(_told_of_influence(influence))
+    left = frame.loc[frame["conflict_p"].isna(), "study"]
+    if len(left):
+        out.append(f"The others cannot tell what to expect of {listing(left, most=20)}: see the column status.")
+    return tuple(out)
+
+
+def _told_of_influence(influence: pd.DataFrame) -> list[str]:
+    """Which study moves a mean effect most, and which change an answer; of tau where the model states the mean."""
+    without = influence[influence["left_out"] != ALL]
+    means_only = without[without["quantity"] != "tau"]
+    if without.empty:
+        return ["The model states its mean effect and tau, which no study can move."]
+    out = [_most_moved(without if means_only.empty else means_only)]
+    flips = means_only[means_only["flips"].astype(bool)]
     for quantity, rows in flips.groupby("quantity", sort=False):
         now = influence[(influence["quantity"] == quantity) & (influence["left_out"] == ALL)]["excludes_zero"].iloc[0]
         out.append(
             f"The interval for {quantity} {SAID[now]} with all studies, and the answer changes without "
             f"{listing(rows['left_out'], most=20)}."
         )
-    if flips.empty:
+    if flips.empty and not means_only.empty:
         out.append("No single study changes whether an interval excludes 0.")
-    left = frame.loc[frame["conflict_p"].isna(), "study"]
-    if len(left):
-        out.append(f"The others cannot tell what to expect of {listing(left, most=20)}: see the column status.")
-    return tuple(out)
+    return out
+
+
+def _most_moved(rows: pd.DataFrame) -> str:
+    measured = rows.dropna(subset="shift")
+    if measured.empty:
+        return (
+            f"By how much a study moves {listing(rows['quantity'].unique())} cannot be told in posterior sds, which "
+            "do not exist: see the points."
+        )
+    most = measured.iloc[int(measured["shift"].abs().argmax())]
+    return f"Leaving out {most['left_out']} moves {most['quantity']} most, by {most['shift']:+.2f} posterior sd."

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from poolwise.effects import Effects
 from poolwise.engines import _exact_spreads
@@ -133,10 +134,9 @@ def blended(effects: Effects, model: Model, mean: Means, tolerance: float, fit: 
     assert isinstance(mixture, Mixture)
     fits = [fit(effects, _with(model, list(mean.linear)[j], prior), tolerance) for prior in mixture.components]
     logs = np.array([one.log_total for one in fits]) + np.log(mixture.weights)
-    top = logs.max()
-    weight = np.exp(logs - top)
-    total = float(weight.sum())
-    weight = weight / total
+    total = float(logsumexp(logs))
+    log_weight = logs - total
+    weight = np.exp(log_weight) / np.exp(log_weight).sum()
     names = [name for name in fits[0].spreads if not isinstance(fits[0].spreads[name], Quantity)]
     between: dict[str, Law | Quantity] = {name: one for name, one in fits[0].spreads.items() if name not in names}
     if names:
@@ -147,12 +147,12 @@ def blended(effects: Effects, model: Model, mean: Means, tolerance: float, fit: 
         model,
         mean,
         Blend(weight, tuple(_normal(one.nodes) for one in fits)),
-        Blended(weight, tuple(fits)),
+        Blended(log_weight, tuple(fits)),
         max(one.limit_error for one in fits),
         min(one.moments for one in fits),
         between,
         weight @ np.array([one.shares for one in fits]),
-        float(top + np.log(total)),
+        total,
         all(one.proper for one in fits),
     )
 

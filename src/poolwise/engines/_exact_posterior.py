@@ -72,17 +72,18 @@ class Blended:
 
     Attributes
     ----------
-    weight : ndarray
-        Posterior probability of each component, shape (m,).
+    log_weight : ndarray
+        Log posterior probability of each component, shape (m,); finite where the probability rounds to 0.
     fits : tuple of Fitted
     """
 
-    weight: Array
+    log_weight: Array
     fits: tuple[Fitted, ...]
 
     def draw(self, size: int, rng: np.random.Generator) -> Draws:
         """Joint draws: from each component as often as chance has it, in random order."""
-        counts = rng.multinomial(size, self.weight / self.weight.sum())
+        weight = np.exp(self.log_weight)
+        counts = rng.multinomial(size, weight / weight.sum())
         parts = [one.draw(int(count), rng) for one, count in zip(self.fits, counts, strict=True) if count]
         order = rng.permutation(size)
         names = parts[0].spreads
@@ -171,18 +172,19 @@ class Fitted:
     def log_density_of_mu(self, at: float) -> float:
         """Log posterior density of mu at one value, -inf outside the support of its prior.
 
-        Finite however remote the value is; under a t prior from the nodes of the fit, which tell it only where the
-        density is not too small.
+        Finite however remote the value is.
         """
         if isinstance(self.source, Blended):
             parts = [one.log_density_of_mu(at) for one in self.source.fits]
-            return float(logsumexp(parts, b=self.source.weight))
+            return float(logsumexp(parts + self.source.log_weight))
         prior = self.means.priors[0]
         if isinstance(prior, TruncatedNormal):
             return self._log_density_within(prior, at)
         if isinstance(self.source, TauPosterior):
             return log_density_of_mean(self.source, at)
-        assert isinstance(self.source, Mixtures | BoxPosterior)
+        if isinstance(self.source, BoxPosterior):
+            return self.source.log_density(MEAN, at)
+        assert isinstance(self.source, Mixtures)
         return _log_pdf(self.source.linear(MEAN), at)
 
     def _log_density_within(self, prior: TruncatedNormal, at: float) -> float:

@@ -69,9 +69,9 @@ def exact_tree(fitted: Fitted, shape: tuple[int, int], seed: int, label: str) ->
     }
     groups |= _prior_groups(fitted, rng)
     names = [name.partition("[")[2].removesuffix("]") for name in list(fitted.means.linear)[: fitted.means.p]]
-    coords: dict[str, Sequence[object]] = {"study": effects.labels, **({of[1]: names} if of else {})}
+    coords: dict[str, Sequence[object]] = {"study": effects.labels, **dict.fromkeys(of.values(), names)}
     dims: dict[str, tuple[str, ...]] = dict.fromkeys(("y", "theta", "se"), ("study",))
-    dims |= {of[0]: (of[1],)} if of else {}
+    dims |= {name: (dim,) for name, dim in of.items()}
     if unit == "y_by_block":
         dims[unit] = ("block",)
     elif unit != "y":
@@ -81,17 +81,27 @@ def exact_tree(fitted: Fitted, shape: tuple[int, int], seed: int, label: str) ->
     return to_datatree(groups, coords=coords, dims=dims, attrs=attributes(effects, model, label))
 
 
-def _posterior(
-    fitted: Fitted, drawn: Draws, rng: np.random.Generator
-) -> tuple[dict[str, Array], tuple[str, str] | None]:
-    """Draws by name; and which of them has a dimension of its own, and its name."""
+def _posterior(fitted: Fitted, drawn: Draws, rng: np.random.Generator) -> tuple[dict[str, Array], dict[str, str]]:
+    """Draws by name; and the dimension of those that have one of their own."""
+    if isinstance(fitted.model, Subgroups):
+        mu = drawn.coefficients.T
+        spreads = _by_subgroup(drawn.spreads)
+        tau = spreads["tau"].reshape(len(mu), -1)
+        theta_new = mu + tau * rng.standard_normal(mu.shape)
+        of = dict.fromkeys(("mu", "theta_new", *(() if spreads["tau"].ndim == 1 else ("tau",))), "subgroup")
+        return {"mu": mu, **spreads, "theta": drawn.theta, "theta_new": theta_new}, of
     posterior = {**drawn.spreads, "theta": drawn.theta}
     if isinstance(fitted.model, ThreeLevel | RandomEffects | CommonEffect):
         mu = drawn.coefficients[0]
         theta_new = mu + drawn.tau[:, 0] * rng.standard_normal(len(mu))
-        return {"mu": mu, **posterior, "theta_new": theta_new}, None
-    of = ("mu", "level") if isinstance(fitted.model, Subgroups) else ("beta", "coefficient")
-    return {of[0]: drawn.coefficients.T, **posterior}, of
+        return {"mu": mu, **posterior, "theta_new": theta_new}, {}
+    return {"beta": drawn.coefficients.T, **posterior}, {"beta": "coefficient"}
+
+
+def _by_subgroup(of_spreads: Mapping[str, Array]) -> dict[str, Array]:
+    """What there is of tau: of all subgroups, shape (size,), or of each, shape (size, subgroups)."""
+    own = list(of_spreads.values())
+    return {"tau": own[0] if "tau" in of_spreads else np.stack(own, axis=1)}
 
 
 def _estimates(fitted: Fitted, drawn: Draws, mean: Array, rng: np.random.Generator) -> tuple[str, Array, Array]:
@@ -123,7 +133,9 @@ def _log_prior(fitted: Fitted, drawn: Draws) -> dict[str, Array]:
     }
     if isinstance(fitted.model, ThreeLevel | RandomEffects | CommonEffect):
         return {"mu": logs[:, 0], **spread}
-    return {"mu" if isinstance(fitted.model, Subgroups) else "beta": logs, **spread}
+    if isinstance(fitted.model, Subgroups):
+        return {"mu": logs, **_by_subgroup(spread)}
+    return {"beta": logs, **spread}
 
 
 def _prior_groups(fitted: Fitted, rng: np.random.Generator) -> dict[str, dict[str, Array]]:

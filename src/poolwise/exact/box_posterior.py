@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from poolwise.exact.boxes import Boxes, integrate, tails
+from poolwise.exact.boxes import Boxes, Evaluate, integrate, tails
 from poolwise.exact.gaussian import Basis, combination, draw
 from poolwise.exact.mixture import NormalMixture
 from poolwise.exact.panels import Panels
@@ -27,6 +27,8 @@ FINEST = {
     3: 1e-6,
 }  # half-widths to which a model is worked out, however small the tolerance asked for
 TOLERANCE = {1: 1e-10, 2: 1e-8, 3: 1e-5}  # of the last Legendre coefficients; errors seen are 1e4 times smaller
+
+FINER = 1e-2  # share of that tolerance for a density, which is not smoothed by a normal law
 
 
 class Conditional(Protocol):
@@ -151,6 +153,23 @@ class BoxPosterior:
         found = tails(boxes.left, boxes.right, boxes.density * share.reshape(boxes.density.shape))
         return float(found.sum()) / boxes.order
 
+    def log_density(self, c: Array, at: float) -> float:
+        """Log posterior density of a linear combination c'beta at one value, finite however remote the value is.
+
+        As `tau_posterior.log_density_of_mean`: integrated on boxes of its own, since far from its centre the density
+        is carried by nonlinear parameters that have next to no posterior probability.
+        """
+        joint = _integrand(self.model, self.variables)
+
+        def evaluate(x: Array) -> Array:
+            values = joint(x)
+            mean, sd = self._combination(values, c)
+            values[0] += -0.5 * ((at - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2.0 * np.pi)
+            return values
+
+        edges = [one.edges for one in self.variables]
+        return integrate(evaluate, edges, FINER * TOLERANCE[len(edges)]).log_total - self.log_total
+
     def marginal(self, axis: int) -> VariableLaw:
         """The law of one nonlinear parameter."""
         return VariableLaw(self, axis)
@@ -237,6 +256,18 @@ def reachable(tolerance: float, d: int) -> float:
     return max(tolerance, FINEST[d])
 
 
+def _integrand(model: Conditional, variables: Sequence[Variable]) -> Evaluate:
+    """Log density of the coordinates, and the normal law of the coefficients there, as `integrate` asks for them."""
+
+    def evaluate(x: Array) -> Array:
+        phi = np.stack([one.parameter(at) for one, at in zip(variables, x, strict=True)])
+        values = model.given(phi)
+        values[0] += sum(one.log_prior(at) for one, at in zip(variables, x, strict=True))
+        return values
+
+    return evaluate
+
+
 def box_posterior(
     model: Conditional,
     variables: Sequence[Variable],
@@ -267,12 +298,7 @@ def box_posterior(
         The posterior, and its estimated error.
     """
 
-    def evaluate(x: Array) -> Array:
-        phi = np.stack([one.parameter(at) for one, at in zip(variables, x, strict=True)])
-        values = model.given(phi)
-        values[0] += sum(one.log_prior(at) for one, at in zip(variables, x, strict=True))
-        return values
-
+    evaluate = _integrand(model, variables)
     edges = [one.edges for one in variables]
     for sharper in (1.0, 1e-2, 1e-4):
         boxes = integrate(evaluate, edges, sharper * TOLERANCE[len(edges)])

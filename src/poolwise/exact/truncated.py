@@ -251,7 +251,8 @@ def both_below(h: Array, k: Array, rho: Array) -> Array:
     """
     rest = np.sqrt(np.maximum((1.0 - rho) * (1.0 + rho), 1e-300))
     h, k = (np.where(x == 0.0, 1e-300, np.clip(x, -1e3, 1e3)) for x in (h, k))
-    first = owens_t(h, (k / h - rho) / rest)
-    second = owens_t(k, (h / k - rho) / rest)
+    with np.errstate(over="ignore"):  # T(h, inf) is a number
+        first = owens_t(h, (k / h - rho) / rest)
+        second = owens_t(k, (h / k - rho) / rest)
     opposite = np.where(h * k < 0.0, 0.5, 0.0)
     return np.asarray(0.5 * (ndtr(h) + ndtr(k)) - first - second - opposite)
