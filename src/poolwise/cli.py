@@ -261,6 +261,8 @@ def _print_answer(done: Run) -> None:
     console.print(table)
     if done.panel is not None:
         console.print(f"{done.panel.sentence}\n", soft_wrap=True)
+    if done.borrowed is not None:
+        console.print(f"{done.borrowed.sentence}\n", soft_wrap=True)
 
 
 @contextmanager
