@@ -156,9 +156,8 @@ def _panel_words(analysis: Analysis) -> str:
 def _check(chosen: argparse.Namespace) -> int:
     loaded, code = _loaded(chosen.files)
     for path, analysis in loaded:
-        print(
-            f"{path}: ok, {analysis.effects.counted}, {len(analysis.fits)} {'fit' if len(analysis.fits) == 1 else 'fits'}"
-        )
+        count = len(analysis.fits)
+        print(f"{path}: ok, {analysis.effects.counted}, {count} {'fit' if count == 1 else 'fits'}")
     return code
 
 
