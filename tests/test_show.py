@@ -84,6 +84,7 @@ def test_no_probability_is_printed_as_certainty(value, words):
 
 def test_shares_and_levels_are_percentages():
     assert (show.percent(0.9217), show.percent(math.nan)) == ("92.2 %", "–")
+    assert (show.percent(-0.123), show.percent(-4e-5)) == ("−12.3 %", "0.0 %")
     assert (show.level(0.95), show.level(0.999)) == ("95 %", "99.9 %")
 
 

@@ -156,7 +156,8 @@ def _panel_words(analysis: Analysis) -> str:
 def _check(chosen: argparse.Namespace) -> int:
     loaded, code = _loaded(chosen.files)
     for path, analysis in loaded:
-        print(f"{path}: ok, {analysis.effects.counted}, {len(analysis.fits)} fits")
+        count = len(analysis.fits)
+        print(f"{path}: ok, {analysis.effects.counted}, {count} {'fit' if count == 1 else 'fits'}")
     return code
 
 
@@ -261,6 +262,8 @@ def _print_answer(done: Run) -> None:
     console.print(table)
     if done.panel is not None:
         console.print(f"{done.panel.sentence}\n", soft_wrap=True)
+    if done.borrowed is not None:
+        console.print(f"{done.borrowed.sentence}\n", soft_wrap=True)
 
 
 @contextmanager

@@ -75,7 +75,8 @@ class Design:
         Raises
         ------
         InputError
-            For a moderator that is not given, misses values, or has a level that no study has.
+            For a moderator that is not given, misses values, is infinite, or has a level that no study has; for no
+            rows.
 
         Examples
         --------
@@ -83,7 +84,7 @@ class Design:
         >>> design(pw.datasets.load("bcg"), "~ ablat").at({"ablat": [10, 30]}).tolist()
         [[1.0, 10.0], [1.0, 30.0]]
         """
-        frame = pd.DataFrame(values if isinstance(values, pd.DataFrame) else _repeated(values))
+        frame = as_frame(values)
         chosen = pd.DataFrame(index=frame.index)
         for name, levels in self.levels.items():
             if name not in frame:
@@ -157,10 +158,28 @@ def _levels(column: pd.Series) -> tuple[object, ...] | None:
     return tuple(column.cat.categories) if isinstance(column.dtype, pd.CategoricalDtype) else None
 
 
-def _repeated(values: Mapping[str, Any]) -> dict[str, Any]:
-    if any(np.ndim(one) for one in values.values()):
-        return dict(values)
-    return {name: [one] for name, one in values.items()}
+def as_frame(values: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
+    """Values of moderators as a frame of at least one row; a mapping's single values are repeated.
+
+    Raises
+    ------
+    InputError
+        For columns of different lengths, and for no rows.
+    """
+    if isinstance(values, pd.DataFrame):
+        frame = values
+    else:
+        columns = {name: one if np.ndim(one) else [one] for name, one in values.items()}
+        sizes = {name: len(one) for name, one in columns.items()}
+        rows = max(sizes.values(), default=0)
+        uneven = any(size not in (1, rows) for size in sizes.values())
+        if uneven or any(np.ndim(one) > 1 for one in columns.values()):
+            told = ", ".join(f"{name} {size}" for name, size in sizes.items())
+            raise InputError(f"the moderators have different numbers of values: {told}", "one for each row, or one")
+        frame = pd.DataFrame({name: list(one) * (rows if sizes[name] == 1 else 1) for name, one in columns.items()})
+    if len(frame) == 0:
+        raise InputError("no values of the moderators are given", "at least one row", "{'moderator': [10, 20]}")
+    return frame
 
 
 def _known_values(column: pd.Series, name: str, levels: tuple[object, ...] | None) -> pd.Series:
@@ -170,9 +189,13 @@ def _known_values(column: pd.Series, name: str, levels: tuple[object, ...] | Non
         raise InputError(f"the moderator '{name}' is missing in row(s) {rows}", "a value in each row")
     if levels is None:
         try:
-            return column.astype(float)
+            numbers = column.astype(float)
         except (TypeError, ValueError):
             raise InputError(f"the moderator '{name}' is {column.tolist()!r}", "numbers") from None
+        if np.isinf(numbers).any():
+            rows = listing(np.flatnonzero(np.isinf(numbers)) + 1)
+            raise InputError(f"the moderator '{name}' is infinite in row(s) {rows}", "finite numbers")
+        return numbers
     unseen = [value for value in column if value not in levels]
     if unseen:
         raise InputError(
@@ -301,6 +324,8 @@ def _from_formula(formula: str, frame: pd.DataFrame) -> tuple[Array, tuple[str, 
 def _check_rank(X: Array, names: tuple[str, ...], k: int) -> None:
     """Refuse columns that others determine, and as many coefficients as studies."""
     p = len(names)
+    if p == 0:
+        raise ModelError("the model has no coefficient", "an intercept or a moderator", "'~ 1'")
     determined = aliased(X, names, constant=names[:1] == (INTERCEPT,))
     if p >= k:
         also = f"; determined by the others: {listing(determined)}" if determined else ""

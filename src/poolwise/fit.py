@@ -132,9 +132,10 @@ def _as_independent(effects: Effects, model: Model) -> tuple[str, ...]:
     said = []
     if len(effects.outcomes) > 1 and not isinstance(model, JointOutcomes):
         names = [outcome or "none named" for outcome in effects.outcomes]
+        apart = "" if isinstance(model, ThreeLevel) else ", and effects of one study as independent"
         said.append(
-            f"{len(names)} outcomes ({listing(names)}) are pooled as one, and effects of one study "
-            "as independent; effects.select(outcome=...) answers each question by itself"
+            f"{len(names)} outcomes ({listing(names)}) are pooled as one{apart}; "
+            "effects.select(outcome=...) answers each question by itself"
         )
     studies = len(set(zip(effects.study_as_given, effects.outcome, strict=True)))
     if studies < effects.k and not isinstance(model, ThreeLevel):

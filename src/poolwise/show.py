@@ -56,8 +56,8 @@ def interval(lower: float, upper: float, digits: int = 3) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as a percentage with one decimal: ``"92.2 %"``; a dash for NaN."""
-    return NOTHING if math.isnan(share) else f"{100.0 * share:.1f} %"
+    """A share as a percentage with one decimal: ``"92.2 %"``; a dash for NaN, no sign for a zero."""
+    return NOTHING if math.isnan(share) else f"{100.0 * share:z.1f} %".replace("-", "−")
 
 
 def level(prob: float) -> str:

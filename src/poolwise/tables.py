@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from poolwise.design import as_frame
 from poolwise.errors import InputError, MissingQuantityError, listing, warn
 from poolwise.model import CommonEffect, JointOutcomes, LocationScale, Subgroups, ThreeLevel
 from poolwise.quantities import Quantity
@@ -119,7 +120,7 @@ def predict(result: Result, at: pd.DataFrame | Mapping[str, Any], *, prob: float
     result : Result
         Of a model with moderators, by any engine.
     at : DataFrame or mapping
-        Values of every moderator: ``{"ablat": [10, 30, 50]}``.
+        Values of every moderator: ``{"ablat": [10, 30, 50], "alloc": "random"}``; single values are repeated.
     prob : float
         Probability of the intervals.
 
@@ -149,9 +150,7 @@ def predict(result: Result, at: pd.DataFrame | Mapping[str, Any], *, prob: float
         raise MissingQuantityError(
             f"'{result.label}' has no moderators to predict from", "a result of MetaRegression, or result['mu']"
         )
-    values = (
-        at if isinstance(at, pd.DataFrame) else pd.DataFrame({name: np.atleast_1d(one) for name, one in at.items()})
-    )
+    values = as_frame(at)
     rows = []
     for c in result.design.at(values):
         mean, new = result.linear(c, new=False), result.linear(c, new=True)

@@ -149,6 +149,44 @@ def test_what_cannot_be_fitted_is_said():
         pw.predict(fitted("bcg", ["ablat"], "REML", "z"), {"alloc": ["random"]})
 
 
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        ({"ablat": [], "alloc": []}, "no values of the moderators"),
+        ({"ablat": [1.0, np.inf], "alloc": "random"}, "'ablat' is infinite in row\\(s\\) 2"),
+        ({"ablat": [1.0, 2.0, 3.0], "alloc": ["random", "random"]}, "different numbers of values: ablat 3, alloc 2"),
+        ({"ablat": [[1.0]], "alloc": "random"}, "different numbers of values"),
+    ],
+)
+def test_predictions_at_values_that_are_none_stop(at, words):
+    with pytest.raises(InputError, match=words):
+        pw.predict(fitted("bcg", ["ablat", "alloc"], "REML", "z"), at)
+
+
+def test_single_values_of_a_moderator_are_repeated():
+    result = fitted("bcg", ["ablat", "alloc"], "REML", "z")
+    rows = pw.predict(result, {"ablat": [10, 50], "alloc": "random"})
+    pd.testing.assert_frame_equal(rows, pw.predict(result, {"ablat": [10, 50], "alloc": ["random"] * 2}))
+
+
+def test_a_model_with_a_prior_on_some_coefficients_has_its_closed_form():
+    model = pw.MetaRegression(["ablat"], beta={"ablat": pw.priors.Normal(0, 0.1)})
+    plain = fitted("bcg", ["ablat"], "REML", "knha")
+    assert pw.fit(table("bcg"), model, pw.ClosedForm())["beta[ablat]"].point == plain["beta[ablat]"].point
+    with pytest.raises(ModelError, match="did you mean 'ablat'"):
+        pw.fit(table("bcg"), pw.MetaRegression(["ablat"], beta={"ablatt": pw.priors.Flat()}), pw.ClosedForm())
+
+
+@pytest.mark.parametrize("engine", [pw.ClosedForm(), pw.Exact()], ids=lambda engine: engine.label)
+def test_subgroups_and_formulas_without_columns_stop_by_every_engine(engine):
+    with pytest.raises(InputError, match="did you mean 'alloc'"):
+        pw.fit(table("bcg"), pw.Subgroups("aloc"), engine)
+    with pytest.raises(ModelError, match="the moderator 'ablat' is numeric"):
+        pw.fit(table("bcg"), pw.Subgroups("ablat", heterogeneity="separate"), engine)
+    with pytest.raises(ModelError, match="has no coefficient"):
+        pw.fit(table("bcg"), pw.MetaRegression("~ 0"), engine)
+
+
 def test_a_subgroup_of_one_study_has_no_tau_of_its_own():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", pw.PoolwiseWarning)

@@ -218,3 +218,32 @@ def test_progress_is_told_step_by_step(tmp_path):
     pw.run(pw.load_analysis(tmp_path / "question.toml"), out=tmp_path / "run", progress=steps.append)
     assert [step.number for step in steps] == list(range(1, steps[0].total + 1))
     assert steps[-1].label == "files"
+
+
+def test_a_joint_fit_reports_what_each_outcome_borrows(tmp_path):
+    done = pw.run(pw.load_analysis(MODELS / "joint_outcomes.toml"), out=tmp_path)
+    frame = pd.read_csv(done.files["borrowing.csv"]).set_index("outcome")
+    assert frame.loc["misconduct", "mu_point"] == done.results[0]["mu[misconduct]"].point
+    alone = pw.fit(done.analysis.effects.select(outcome="misconduct"), pw.RandomEffects(), pw.Exact())["mu"]
+    joint = done.results[0]["mu[misconduct]"]
+    assert frame.loc["misconduct", "mu_borrowed"] == pytest.approx(1.0 - (joint.sd / alone.sd) ** 2, rel=1e-9)
+    page = done.report.read_text(encoding="utf-8")
+    assert "What the outcomes borrow from one another" in page
+    assert page.count(greek(done.borrowed.sentence)) == 2
+
+
+def test_a_fit_of_one_outcome_borrows_nothing_and_says_nothing_of_it(done):
+    assert done.borrowed is None
+    assert "borrow from one another" not in done.report.read_text(encoding="utf-8")
+
+
+def test_a_regression_reports_coefficients_first_and_the_tests_of_its_moderators(tmp_path):
+    done = pw.run(pw.load_analysis(MODELS / "bcg_latitude.toml"), out=tmp_path)
+    page = done.report.read_text(encoding="utf-8")
+    hartung, wald = (one["QM"] for one in done.results[:2])
+    assert f"Test of the moderators ({done.results[0].label}): F = {hartung.point:.2f} on 1 and 11 degrees" in page
+    assert f"Test of the moderators ({done.results[1].label}): Q = {wald.point:.2f} on 1 degree of freedom" in page
+    assert f"Test of residual heterogeneity: QE = {done.results[0]['QE'].point:.2f} on 11 degrees" in page
+    assert page.index("Coefficient: ablat <span>") < page.index("Between-study standard deviation <span>")
+    assert ">below 0<" in page
+    assert "risk ratio below 1" not in page, "a slope is no risk ratio"

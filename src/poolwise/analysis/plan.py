@@ -13,7 +13,6 @@ from poolwise.analysis.spec import KEYS
 from poolwise.effects import Effects
 from poolwise.engines._exact_joint import groups
 from poolwise.engines._exact_quadrature import refuse_unknown_priors
-from poolwise.engines._means import level_columns
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
@@ -103,7 +102,7 @@ def _check_columns(effects: Effects, model: Model) -> None:
             model.design(effects)
             model.scale_design(effects)
         case Subgroups():
-            level_columns(effects, model.by)
+            model.levels(effects)
         case ThreeLevel():
             model.clusters(effects)
         case JointOutcomes():

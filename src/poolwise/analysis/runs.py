@@ -12,10 +12,11 @@ from poolwise.analysis.record import Analysis, PlannedFit
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import AnalysisError, MissingQuantityError, nearest
 from poolwise.fit import fit
+from poolwise.model import JointOutcomes
 from poolwise.result import Result
 
 if TYPE_CHECKING:
-    from poolwise.checks import PriorPanel
+    from poolwise.checks import Borrowing, PriorPanel
 
 QUICK_DRAWS, QUICK_TUNE = 1000, 500  # the fewest with which NUTS passes its own diagnostics on small tables
 
@@ -55,6 +56,8 @@ class Run:
         The folder of files.
     files : mapping of str to Path
         Every file by name.
+    borrowed : Borrowing, optional
+        Each outcome of a joint fit beside a fit of its own.
     """
 
     analysis: Analysis
@@ -62,6 +65,7 @@ class Run:
     panel: PriorPanel | None
     folder: Path
     files: Mapping[str, Path]
+    borrowed: Borrowing | None = None
 
     @property
     def report(self) -> Path:
@@ -152,11 +156,11 @@ def run(
             results.append(_fitted(analysis, _quick(planned) if quick else planned))
         if analysis.panel is not None:
             tell(Step(total - 1, total, "prior panel"))
-        panel = _panel(analysis)
+        panel, borrowed = _panel(analysis), _borrowed(results, analysis.prob)
         tell(Step(total, total, "files"))
-        content = report.Content(analysis, _told_apart(results), panel, quick, perf_counter() - began)
+        content = report.Content(analysis, _told_apart(results), panel, borrowed, quick, perf_counter() - began)
         files = report.write(content, folder)
-    return Run(analysis, content.results, panel, folder, files)
+    return Run(analysis, content.results, panel, folder, files, borrowed)
 
 
 def _words(planned: PlannedFit) -> str:
@@ -183,6 +187,14 @@ def _panel(analysis: Analysis) -> PriorPanel | None:
 
     wanted = analysis.panel
     return checks.prior_panel(analysis.effects, priors=wanted.priors, mu=wanted.mu, prob=analysis.prob)
+
+
+def _borrowed(results: list[Result], prob: float) -> Borrowing | None:
+    """What outcomes borrow from one another in the first joint fit of them."""
+    from poolwise import checks
+
+    joint = next((one for one in results if isinstance(one.model, JointOutcomes)), None)
+    return None if joint is None or joint.report.failed else checks.borrowing(joint, prob=prob)
 
 
 def _told_apart(results: list[Result]) -> tuple[Result, ...]:

@@ -169,7 +169,7 @@ def _sentence(frame: pd.DataFrame) -> str:
         text = (
             f"Most is borrowed by {most['outcome']} (k = {most['k']}): {show.percent(share)} of the precision "
             f"of its mu comes from the other outcomes and from the prior that ties them, which moves it by "
-            f"{shift:+.2f} sd."
+            f"{show.number(shift, 2)} sd."
         )
     lost = frame.loc[frame["mu_borrowed"] < -NOTICED, "outcome"].tolist()
     if lost:

@@ -280,7 +280,7 @@ def groups(effects: Effects, model: Exchanging) -> tuple[tuple[str, ...], tuple[
         When there is one outcome only.
     """
     if isinstance(model, Subgroups):
-        levels, columns = level_columns(effects, model.by)
+        levels, columns = level_columns(effects, model)
         return levels, tuple(np.flatnonzero(column) for column in columns.T)
     values = np.array([outcome or "none named" for outcome in effects.outcome])
     names = tuple(dict.fromkeys(values.tolist()))

@@ -10,10 +10,11 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.design import Design, matrix
+from poolwise.design import Design
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
 from poolwise.model import CommonEffect, LocationScale, MetaRegression, Model, RandomEffects, Subgroups, ThreeLevel
+from poolwise.model.regression import explicit
 from poolwise.priors import Cauchy, Fixed, Flat, Normal, Prior, StudentT
 
 Array = NDArray[np.float64]
@@ -122,9 +123,11 @@ def means(effects: Effects, model: Model) -> Means:
         case RandomEffects() | ThreeLevel():
             return Means(np.ones((effects.k, 1)), _open(model.mu), {"mu": np.ones(1)}, {"theta_new": np.ones(1)})
         case MetaRegression() | LocationScale():
-            return _regression(model.design(effects), model.beta if isinstance(model.beta, Mapping) else {})
+            design = model.design(effects)
+            given = explicit(model.beta, design.names, "beta") if isinstance(model.beta, Mapping) else {}
+            return _regression(design, given)
         case Subgroups():
-            return _subgroups(effects, model.by, model.mu)
+            return _subgroups(effects, model)
         case _:
             raise ModelError(f"{model.label} has a mean effect for each outcome")
 
@@ -144,31 +147,19 @@ def _regression(design: Design, beta: Mapping[str, Prior]) -> Means:
     return Means(design.X, priors, linear, {}, design, absent)
 
 
-def _subgroups(effects: Effects, by: str, mu: Prior | None) -> Means:
-    levels, X = level_columns(effects, by)
+def _subgroups(effects: Effects, model: Subgroups) -> Means:
+    levels, X = level_columns(effects, model)
     unit = np.eye(len(levels))
     linear = {f"mu[{level}]": unit[j] for j, level in enumerate(levels)}
     for j, level in enumerate(levels[1:], start=1):
         linear[f"mu[{level}] - mu[{levels[0]}]"] = unit[j] - unit[0]
     new = {f"theta_new[{level}]": unit[j] for j, level in enumerate(levels)}
     absent = dict.fromkeys(("mu", "theta_new"), "each subgroup has its own: mu[...], theta_new[...]")
-    return Means(X, _open(mu) * len(levels), linear, new, absent=absent)
+    return Means(X, _open(model.mu) * len(levels), linear, new, absent=absent)
 
 
-def level_columns(effects: Effects, by: str) -> tuple[tuple[str, ...], Array]:
-    """The levels of a moderator, and a column of 0 and 1 for each, shape (k, L).
-
-    Raises
-    ------
-    InputError
-        For a moderator that does not exist, misses values or is constant.
-    """
-    made = matrix(effects, [by])
-    known = made.levels.get(by)
-    if known is None:
-        raise ModelError(
-            f"the moderator '{by}' is numeric", "words, whose levels are the subgroups", f"MetaRegression(['{by}'])"
-        )
-    values = effects.moderators[by].astype(str).to_numpy()
-    levels = tuple(str(level) for level in known)
+def level_columns(effects: Effects, model: Subgroups) -> tuple[tuple[str, ...], Array]:
+    """The subgroups, and a column of 0 and 1 for each, shape (k, L)."""
+    levels = model.levels(effects)
+    values = effects.moderators[model.by].astype(str).to_numpy()
     return levels, np.stack([values == level for level in levels], axis=1).astype(float)

@@ -79,7 +79,7 @@ class MetaRegression:
         """The same model with every prior explicit for this study table."""
         tau = self.tau if self.tau_fixed is not None else tau_prior(self.tau, effects)
         names = self.design(effects).names
-        return replace(self, beta=_explicit(self.beta, names, "beta"), tau=tau)
+        return replace(self, beta=explicit(self.beta, names, "beta"), tau=tau)
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
@@ -150,8 +150,28 @@ class Subgroups:
         spread = {"tau_spread": self.tau_spread} if self.heterogeneity == "exchangeable" else {}
         return {"mu": self.mu, "tau": self.tau} | spread
 
+    def levels(self, effects: Effects) -> tuple[str, ...]:
+        """The subgroups of a study table.
+
+        Raises
+        ------
+        InputError
+            For a moderator that does not exist, misses values or is constant.
+        ModelError
+            For a numeric one.
+        """
+        known = matrix(effects, [self.by]).levels.get(self.by)
+        if known is None:
+            raise ModelError(
+                f"the moderator '{self.by}' is numeric",
+                "words, whose levels are the subgroups",
+                f"MetaRegression(['{self.by}'])",
+            )
+        return tuple(str(level) for level in known)
+
     def resolved(self, effects: Effects) -> Subgroups:
         """The same model with every prior explicit for this scale of effect."""
+        self.levels(effects)
         made = replace(self, mu=mu_prior(self.mu, effects), tau=tau_prior(self.tau, effects))
         if self.heterogeneity != "exchangeable":
             return made
@@ -238,8 +258,8 @@ class LocationScale:
         names = self.design(effects).names
         spread = dict(zip(z.names[1:], z.X[:, 1:].std(axis=0).tolist(), strict=True))
         usual: dict[str, Prior] = {name: Normal(0.0, 1.0 / sd) for name, sd in spread.items()}
-        gamma = usual if self.gamma is None else usual | _explicit(self.gamma, z.names[1:], "gamma")
-        return replace(self, beta=_explicit(self.beta, names, "beta"), tau=tau_prior(self.tau, effects), gamma=gamma)
+        gamma = usual if self.gamma is None else usual | explicit(self.gamma, z.names[1:], "gamma")
+        return replace(self, beta=explicit(self.beta, names, "beta"), tau=tau_prior(self.tau, effects), gamma=gamma)
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
@@ -270,8 +290,14 @@ def _check_beta(given: Coefficients | None, name: str) -> None:
         check_mu(given, name)
 
 
-def _explicit(given: Coefficients | None, names: Sequence[str], what: str) -> dict[str, Prior]:
-    """A prior for each coefficient, flat where none is given."""
+def explicit(given: Coefficients | None, names: Sequence[str], what: str) -> dict[str, Prior]:
+    """A prior for each coefficient, flat where none is given.
+
+    Raises
+    ------
+    ModelError
+        For a prior on a coefficient that does not exist.
+    """
     if not isinstance(given, Mapping):
         return dict.fromkeys(names, given or Flat())
     for name in given:

@@ -1,10 +1,11 @@
-"""What a report tells: the analysis, the answers, the prior panel."""
+"""What a report tells: the analysis, the answers, the prior panel, what outcomes borrow from one another."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
+from poolwise.checks.borrowing import Borrowing
 from poolwise.checks.prior_panel import SMALL_K, PriorPanel
 from poolwise.effects import Effects
 from poolwise.quantities import Distribution
@@ -27,6 +28,8 @@ class Content:
         In the order of the tables.
     panel : PriorPanel, optional
         The same question under other priors on tau.
+    borrowed : Borrowing, optional
+        Each outcome of a joint fit beside a fit of its own.
     quick : bool
         Whether fewer draws were taken than the file asks for.
     seconds : float
@@ -36,6 +39,7 @@ class Content:
     analysis: Analysis
     results: tuple[Result, ...]
     panel: PriorPanel | None = None
+    borrowed: Borrowing | None = None
     quick: bool = False
     seconds: float = 0.0
 

@@ -38,6 +38,7 @@ def page(content: Content, pictures: dict[str, str], facts: dict[str, Any]) -> s
         lstrip_blocks=True,
     )
     environment.filters |= {"greek": show.greek, "prior": words.prior}
+    groups = tables.comparison(content)
     return environment.get_template("page.html.j2").render(
         content=content,
         effects=content.effects,
@@ -47,12 +48,15 @@ def page(content: Content, pictures: dict[str, str], facts: dict[str, Any]) -> s
         few=words.few(content.effects.k) if content.few else "",
         reconstructed=words.RECONSTRUCTED if content.effects.reconstructed else "",
         headline=tables.headline(content),
-        groups=tables.comparison(content),
-        natural=content.effects.scale.transform != "identity",
-        homogeneity=tables.homogeneity(content),
+        groups=groups,
+        natural=any(row["natural"] for group in groups for row in group.rows),
+        tests=tables.tests(content),
+        directions=tables.directions(content),
         null=tables.null_words(content),
         chances=tables.chances(content),
         panel_rows=tables.panel_rows(content),
+        borrowed_rows=tables.borrowed_rows(content),
+        borrowed_under=tables.borrowed_under(content),
         studies=tables.study_rows(content),
         diagnostics=tables.diagnostics(content),
         conventions=words.CONVENTIONS,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from poolwise import tables
-from poolwise.quantities import Distribution, Quantity
+from poolwise.quantities import Distribution, Estimate, Quantity
 from poolwise.report import words
 from poolwise.report.content import Content
 from poolwise.result import NO_PRIOR, Result
@@ -83,7 +83,7 @@ def comparison(content: Content) -> tuple[Group, ...]:
     scale = content.effects.scale
     groups = []
     known = [name for name in words.QUANTITIES if (frame["quantity"] == name).any()]
-    for name in dict.fromkeys([*known, *frame["quantity"]]):
+    for name in dict.fromkeys([*content.main.answers, *known, *frame["quantity"]]):
         title, note = words.quantity(name)
         rows = frame[frame["quantity"] == name].to_dict("records")
         if title:
@@ -116,20 +116,43 @@ def _is_effect(name: str) -> bool:
     return name in ("mu", "theta_new") or (name.startswith(("mu[", "theta_new[")) and " - " not in name)
 
 
-def homogeneity(content: Content) -> tuple[dict[str, str], ...]:
-    """Cochran's Q from the first result that has it.
+TESTS = {
+    "Q": "Test of homogeneity: Q",
+    "QE": "Test of residual heterogeneity: QE",
+    "QM": "Test of the moderators",
+    "Q_between": "Test of differences between subgroups",
+}
+
+
+def tests(content: Content) -> tuple[str, ...]:
+    """The tests of the frequentist results, a sentence each.
 
     Returns
     -------
-    tuple of dict
-        One with the words q, df and p; none when no result has a Q.
+    tuple of str
+        Heterogeneity from the first result that has it, and moderators or subgroups from every result that tests them.
     """
+    said, told = [], False
     for result in content.results:
-        test = result.quantities.get("Q") or result.quantities.get("QE")
-        if test is not None:
-            df, p_value = getattr(test, "df", math.nan), getattr(test, "p_value", math.nan)
-            return ({"q": f"{test.point:.2f}", "df": words.count(df), "p": words.p_value(p_value)},)
-    return ()
+        for name, title in TESTS.items():
+            test = result.quantities.get(name)
+            if not isinstance(test, Estimate) or math.isnan(test.statistic):
+                continue
+            if name in ("Q", "QE"):
+                if not told:
+                    said.append(_test(title, test))
+                told = True
+            else:
+                letter = "F" if math.isfinite(test.residual_df) else "Q"
+                said.append(_test(f"{title} ({result.label}): {letter}", test))
+    return tuple(said)
+
+
+def _test(title: str, test: Estimate) -> str:
+    residual = f" and {words.count(test.residual_df)}" if math.isfinite(test.residual_df) else ""
+    degrees = "degree" if test.df == 1 and not residual else "degrees"
+    on = f"{words.count(test.df)}{residual} {degrees} of freedom"
+    return f"{title} = {test.statistic:.2f} on {on}, {words.p_value(test.p_value)}."
 
 
 def chances(content: Content) -> tuple[tuple[str, tuple[dict[str, str], ...]], ...]:
@@ -210,6 +233,45 @@ def panel_rows(content: Content) -> tuple[dict[str, object], ...]:
         }
         for row in content.panel.frame.to_dict("records")
     )
+
+
+def borrowed_rows(content: Content) -> tuple[dict[str, str], ...]:
+    """Each outcome of a joint fit beside a fit of its own.
+
+    Returns
+    -------
+    tuple of dict
+        A row for each outcome, with the words outcome, k, joint, alone (mean effect with its interval), borrowed,
+        shift, tau and tau_alone; empty without a joint fit.
+    """
+    if content.borrowed is None:
+        return ()
+
+    def told(row: Mapping[Hashable, object], what: str, suffix: str = "") -> str:
+        point, lower, upper = (float(str(row[f"{what}_{part}{suffix}"])) for part in ("point", "lower", "upper"))
+        return f"{number(point)} {interval(lower, upper)}"
+
+    return tuple(
+        {
+            "outcome": str(row["outcome"]),
+            "k": str(row["k"]),
+            "joint": told(row, "mu"),
+            "alone": told(row, "mu", "_alone"),
+            "borrowed": percent(row["mu_borrowed"]),
+            "shift": number(row["mu_shift"], 2),
+            "tau": told(row, "tau"),
+            "tau_alone": told(row, "tau", "_alone"),
+        }
+        for row in content.borrowed.frame.to_dict("records")
+    )
+
+
+def borrowed_under(content: Content) -> dict[str, str]:
+    """The kind of interval of a joint fit, its priors, and those of each outcome alone; empty without a joint fit."""
+    if content.borrowed is None:
+        return {}
+    row = content.borrowed.frame.iloc[0]
+    return {"kind": words.kind(row["interval"]), "joint": str(row["prior"]), "alone": str(row["prior_alone"])}
 
 
 def diagnostics(content: Content) -> tuple[dict[str, object], ...]:
@@ -303,7 +365,7 @@ def _headlines(result: Result, scale: Scale, prob: float) -> tuple[str, ...]:
 def null_words(content: Content) -> dict[str, str]:
     """Headings of the posterior probabilities: below, above and practically at the null value."""
     scale, rope = content.effects.scale, content.analysis.rope
-    if not scale.is_ratio:
+    if not scale.is_ratio or _of_coefficients(content):
         limits = "" if rope is None else f"{words.signed(rope[0])} to {words.signed(rope[1])}"
         return {"below": "below 0", "above": "above 0", "within": "practically 0", "limits": limits}
     name = scale.natural_label
@@ -315,6 +377,16 @@ def null_words(content: Content) -> dict[str, str]:
         "within": "practically 1",
         "limits": limits,
     }
+
+
+def directions(content: Content) -> tuple[str, str]:
+    """What an effect below and above 0 means; nothing for coefficients, which are no effects."""
+    return ("", "") if _of_coefficients(content) else content.effects.directions
+
+
+def _of_coefficients(content: Content) -> bool:
+    """Whether the answers are coefficients of moderators."""
+    return any(name.startswith("beta[") for name in content.main.answers)
 
 
 def _null(scale: Scale) -> str:

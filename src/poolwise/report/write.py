@@ -19,6 +19,7 @@ NAMES = (
     "estimates.csv",
     "studies.csv",
     "sensitivity.csv",
+    "borrowing.csv",
     "forest.svg",
     "forest.png",
     "bubble.svg",
@@ -58,6 +59,8 @@ def write(content: Content, folder: Path) -> Mapping[str, Path]:
     }
     if content.panel is not None:
         made["sensitivity.csv"] = content.panel.frame.to_csv(index=False)
+    if content.borrowed is not None:
+        made["borrowing.csv"] = content.borrowed.frame.to_csv(index=False)
     for name, whole in made.items():
         files.write(folder / name, whole)
     written = list(made)
