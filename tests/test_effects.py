@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import pickle
+import time
 import timeit
 import warnings
 from dataclasses import FrozenInstanceError, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -83,7 +85,7 @@ def back(frame: pd.DataFrame) -> Effects:
 # --- laws ---
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(tables())
 def test_to_frame_and_back_is_the_same_table(effects):
     again = back(effects.to_frame())
@@ -93,7 +95,7 @@ def test_to_frame_and_back_is_the_same_table(effects):
     pd.testing.assert_frame_equal(again.moderators, effects.moderators)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(tables(), st.randoms(use_true_random=False))
 def test_rows_keep_together_in_any_order(effects, random):
     order = list(range(effects.k))
@@ -106,7 +108,7 @@ def test_rows_keep_together_in_any_order(effects, random):
         assert shuffled.moderators["x"][place] == effects.moderators["x"][row]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(tables(), st.data())
 def test_dropping_a_study_leaves_the_others_as_they_were(effects, data):
     gone = data.draw(st.sampled_from(effects.study))
@@ -115,7 +117,7 @@ def test_dropping_a_study_leaves_the_others_as_they_were(effects, data):
     pd.testing.assert_frame_equal(left.to_frame(), expected)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(tables(), st.data())
 def test_the_hash_sees_every_number(effects, data):
     row = data.draw(st.integers(0, effects.k - 1))
@@ -125,7 +127,7 @@ def test_the_hash_sees_every_number(effects, data):
     assert back(frame).data_hash != effects.data_hash
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(tables())
 def test_variances_and_standard_errors_say_the_same(effects):
     from_v = Effects(effects.y, v=effects.v, study=effects.study, outcome=effects.outcome)
@@ -452,7 +454,8 @@ def test_building_a_table_is_cheap(k, seconds, times):
     """Ten times what an idle machine takes: 0.1 ms at k = 13, 10 ms at k = 10,000."""
     rng = np.random.default_rng(1)
     y, se, study = rng.normal(0, 0.3, k), rng.uniform(0.1, 0.3, k), [f"study {i}" for i in range(k)]
-    taken = timeit.repeat(lambda: Effects(y, se=se, study=study, scale="SMD"), number=times, repeat=3)
+    build = partial(Effects, y, se=se, study=study, scale="SMD")
+    taken = timeit.repeat(build, timer=time.process_time, number=times, repeat=3)  # not what others do meanwhile
     assert min(taken) / times < seconds
 
 

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from poolwise.plot import _axis
@@ -70,7 +70,6 @@ def test_correlation_ticks_stand_at_their_fisher_z():
         assert x == pytest.approx(np.arctanh(float(words.replace("−", "-"))))
 
 
-@settings(deadline=None)
 @given(
     scale=st.sampled_from(["SMD", "log RR", "Fisher z", "logit"]),
     low=st.floats(-3.0, 2.0),

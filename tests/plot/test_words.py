@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from poolwise.plot import _text, _words
@@ -59,13 +59,11 @@ def test_an_ellipsis_leaves_the_year():
     assert _text.fit("Short 1998", 2.0, 8.5) == "Short 1998"
 
 
-@settings(deadline=None)  # the first call loads the fonts
 @given(st.text(min_size=1, max_size=60), st.floats(0.5, 4.0))
 def test_cut_words_never_exceed_their_width(words, inches):
     assert _text.width(_text.fit(_text.plain(words), inches, 8.5), 8.5) <= inches
 
 
-@settings(deadline=None)  # the first call loads the fonts
 @given(st.lists(st.text("abcdefghij", min_size=1, max_size=9), min_size=1, max_size=40))
 def test_wrapping_loses_no_word_and_keeps_within_the_width(parts):
     lines = _text.wrap(" ".join(parts), 2.0, 8.5)

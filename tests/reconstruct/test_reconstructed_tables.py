@@ -256,7 +256,7 @@ TRUE_TABLES = st.integers(2, 20).flatmap(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(table=TRUE_TABLES)
 def test_the_true_table_is_never_ruled_out(table):
     """Print a table's aggregates; the rules of rejection accept that table, whatever it is."""
@@ -274,7 +274,7 @@ def test_the_true_table_is_never_ruled_out(table):
     assert all(bool(holds[0]) for holds in kept.values())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(table=TRUE_TABLES, seed=st.integers(0, 10_000))
 def test_the_aggregates_of_any_table_can_be_reconstructed(table, seed):
     y, se = np.array(table[0]), np.array(table[1])
