@@ -10,6 +10,8 @@ import pytest
 
 import poolwise as pw
 from poolwise import priors
+from poolwise.exact.gaussian import combination
+from poolwise.exact.levels import Levels
 
 REFERENCE = pathlib.Path(__file__).parents[1] / "reference"
 ONE_PARAMETER = 1e-8  # half-widths of the 95 % interval: what the engine promises, for one nonlinear parameter
@@ -127,3 +129,31 @@ def test_location_and_scale_agree(tables, row):
     result = quietly(effects, model)
     errors = worst(result, row, quantity)
     assert max(errors.values()) < SEVERAL_PARAMETERS, errors
+
+
+def clustered():
+    rng = np.random.default_rng(5)
+    cluster = np.array([0, 0, 0, 1, 1, 2, 2, 3])
+    y = rng.normal(0, 0.5, 4)[cluster] + rng.normal(0, 0.4, 8)
+    return pw.Effects(y, se=rng.uniform(0.1, 0.4, 8), moderators=pd.DataFrame({"cluster": cluster.astype(str)}))
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.6])
+def test_heavy_tails_of_both_spreads_need_few_nodes_under_a_flat_mean(rho):
+    # tau_between / tau_within beyond 1e16, where rounding passed for knowledge about mu: boxes without end
+    tails = priors.HalfCauchy(0.3), priors.InverseGamma(1.0, 0.15)
+    result = quietly(clustered(), pw.ThreeLevel("cluster", priors.Flat(), *tails, rho))
+    assert result.report.diagnostics["nodes"] < 100_000
+    assert result.report.diagnostics["grid_error"] < 1e-9
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.6])
+def test_a_tau_between_that_swamps_everything_leaves_as_many_units_as_clusters(rho):
+    effects = clustered()
+    cluster = effects.moderators["cluster"].astype(int).to_numpy()
+    alone = np.zeros(1), np.full(1, np.inf)
+    levels = Levels.of(effects.y, effects.v, np.ones((8, 1)), *alone, cluster, rho)
+    between = np.array([1e3, 1e20, 1e60, 1e120])
+    values = levels.given(np.stack([between, np.full(4, 0.1)]))
+    sd = combination(values, levels.basis.back[0].T @ np.ones(1))[1]
+    assert sd == pytest.approx(between / np.sqrt(4), rel=1e-6)
