@@ -9,13 +9,14 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from poolwise.checks._panel_subject import Subject, subject
 from poolwise.checks._question import KIND, SAID, Side, interval_words, need_prior_on_tau, normal_mu, question
 from poolwise.effects import Effects
 from poolwise.errors import listing
 from poolwise.exact.shared_grid import HALF_NORMAL_MEDIAN, shared_grid
 from poolwise.model import RandomEffects, prior_words
 from poolwise.prior_catalogue import DEFAULTS
-from poolwise.priors import Flat, HalfNormal, Normal, Prior
+from poolwise.priors import HalfNormal, Prior
 from poolwise.scale import Scale
 from poolwise.settings import check_prob
 
@@ -105,27 +106,35 @@ def tipping_point(effects: Effects, model: RandomEffects | None = None, *, prob:
     check_prob(prob)
     asked = need_prior_on_tau(question(effects, model, "tipping_point"), "tipping_point")
     normal_mu(asked.mu)
-    return tipped(effects, asked, prob)
+    assert asked.tau is not None
+    return tipped(subject(effects, asked, "mu"), asked.tau, prob)
 
 
-def tipped(effects: Effects, model: RandomEffects, prob: float) -> TippingPoint:
-    """The tipping point of a model whose priors are explicit."""
-    assert model.tau is not None
-    unit = half_normal_unit(model.tau, effects.scale)
+def tipped(about: Subject, tau: Prior, prob: float) -> TippingPoint:
+    """The tipping point of a quantity; the prior on tau gives the reference."""
+    effects = about.effects
+    unit = half_normal_unit(tau, effects.scale)
 
     def told(
         value: float, sides: Sequence[Side], searched: tuple[float, float], margin: float, why: str
     ) -> TippingPoint:
-        prior, data = prior_words(model), effects.data_label
+        prior, data = prior_words(about.under(tau)), effects.data_label
         return TippingPoint(value, sides[0], sides[1], searched, unit, margin, why, prior, KIND, prob, data)
 
-    if np.isnan(unit) or not isinstance(model.mu, Normal | Flat):
-        why = "no prior is proper, so that none gives its unit" if np.isnan(unit) else "mu has no normal or flat prior"
+    if np.isnan(unit) or not about.normal:
+        prior = f"{about.quantity} has no normal or flat prior"
+        why = "no prior is proper, so that none gives its unit" if np.isnan(unit) else prior
         return told(np.nan, ("no", "no"), (np.nan, np.nan), np.nan, f"No tipping point was sought: {why}.")
-    scales = tipping_scales(unit)
-    m0, s0 = normal_mu(model.mu)
-    grid = shared_grid(effects.y, effects.v, m0, np.array([s0]), scales)
-    return told(*searched_over(lambda at: grid.below_zero(grid.masses(at))[0], unit, prob))
+    return told(*searched_over(_chances(about, unit), unit, prob, about.quantity))
+
+
+def _chances(about: Subject, unit: float) -> Below:
+    """P(quantity < 0) as a function of the scales."""
+    if isinstance(about.model, RandomEffects):
+        m0, s0 = normal_mu(about.model.mu)
+        grid = shared_grid(about.effects.y, about.effects.v, m0, np.array([s0]), tipping_scales(unit))
+        return lambda scales: grid.below_zero(grid.masses(scales))[0]
+    return lambda scales: about.below_zero(about.posterior(tuple(HalfNormal(s) for s in scales)))
 
 
 def tipping_scales(unit: float) -> Array:
