@@ -153,3 +153,9 @@ def test_what_cannot_be_batched_is_refused():
         pw.fit_batch(y[0][:2], se[0][:2], pw.RandomEffects(mu=priors.Flat(), tau=priors.Flat()), pw.Exact())
     with pytest.raises(ModelError, match="3 models for 2 tables"):
         pw.fit_batch(y * 2, se * 2, [MODEL] * 3, pw.Exact())
+
+
+def test_a_row_whose_variances_make_no_prior_is_named():
+    model = pw.RandomEffects(mu=priors.Normal(0, 1), tau=priors.ISquared())
+    with pytest.raises(ModelError, match="row 2: the prior ISquared"):
+        pw.fit_batch([[1.0, 2.0], [1.0, np.nan]], [[1.0, 1.0], [1.0, np.nan]], model, pw.Exact())

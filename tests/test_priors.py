@@ -101,30 +101,61 @@ def test_impossible_priors_are_refused(make, match):
 
 
 # Sources read: the table of priors in the design notes, which cites each paper; parameters as printed there.
+PUBLISHED = [
+    ("SMD", priors.HalfNormal(0.5), "10.1002/jrsm.1475"),
+    ("SMD", priors.HalfNormal(1.0), "10.1002/jrsm.1475"),
+    ("log OR", priors.HalfNormal(1.0), "10.1002/jrsm.1475"),
+    ("log HR", priors.HalfNormal(1.0), "10.1002/jrsm.1475"),
+    ("SMD", priors.HalfCauchy(0.3), "10.31234/osf.io/7tbrm"),
+    ("SMD", priors.HalfCauchy(0.5), "10.31234/osf.io/7tbrm"),
+    ("SMD", priors.InverseGamma(1.0, 0.15), "10.5334/jopd.33"),
+    ("SMD", priors.InverseGamma(1.71, 0.40), "10.1002/sim.9170"),
+    ("SMD", priors.InverseGamma(1.62, 0.45), "10.1002/sim.9170"),
+    ("log OR", priors.InverseGamma(1.77, 0.55), "10.48550/arXiv.2306.11468"),
+    ("log RR", priors.InverseGamma(1.51, 0.23), "10.48550/arXiv.2306.11468"),
+    ("log HR", priors.InverseGamma(2.42, 0.30), "10.48550/arXiv.2306.11468"),
+    ("SMD", priors.LogT(5, -1.72, 1.295), "10.1016/j.jclinepi.2014.08.012"),
+    ("SMD", priors.LogT(5, -1.925, 0.965), "10.1016/j.jclinepi.2014.08.012"),
+    ("log OR", priors.LogNormal(-3.21 / 2, 1.91 / 2), "10.1002/sim.6381"),
+    ("log OR", priors.LogNormal(-2.92 / 2, 1.71 / 2), "10.1002/sim.6381"),
+]
+
+
 @pytest.mark.parametrize(
-    ("metric", "prior"),
+    ("metric", "prior", "doi"),
+    PUBLISHED,
+    ids=str,
+)
+def test_catalogue_has_the_published_row(metric, prior, doi):
+    found = [entry for entry in CATALOGUE if entry.prior == replace(prior, metric=metric)]
+    assert len(found) == 1
+    assert found[0].source.endswith(doi)
+
+
+def test_every_row_with_a_source_of_its_own_is_among_the_published_ones():
+    cited = {(entry.prior.metric, str(entry.prior)) for entry in CATALOGUE if "10." in entry.source}
+    assert cited == {(metric, str(prior)) for metric, prior, _ in PUBLISHED}
+
+
+@pytest.mark.parametrize(
+    ("prior", "metric", "mu"),
     [
-        ("SMD", priors.HalfNormal(0.5)),
-        ("log OR", priors.HalfNormal(1.0)),
-        ("SMD", priors.HalfCauchy(0.3)),
-        ("SMD", priors.HalfCauchy(0.5)),
-        ("SMD", priors.InverseGamma(1.0, 0.15)),
-        ("SMD", priors.InverseGamma(1.71, 0.40)),
-        ("SMD", priors.InverseGamma(1.62, 0.45)),
-        ("log OR", priors.InverseGamma(1.77, 0.55)),
-        ("log RR", priors.InverseGamma(1.51, 0.23)),
-        ("log HR", priors.InverseGamma(2.42, 0.30)),
-        ("SMD", priors.LogT(5, -1.72, 1.295)),
-        ("SMD", priors.LogT(5, -1.925, 0.965)),
-        ("log OR", priors.LogNormal(-3.21 / 2, 1.91 / 2)),
-        ("log OR", priors.LogNormal(-2.92 / 2, 1.71 / 2)),
+        (priors.InverseGamma(1.71, 0.40), "SMD", priors.StudentT(5, 0, 0.43)),
+        (priors.InverseGamma(1.62, 0.45), "SMD", priors.StudentT(5, 0, 0.55)),
+        (priors.InverseGamma(1.77, 0.55), "log OR", priors.StudentT(4, 0, 0.58)),
+        (priors.InverseGamma(1.51, 0.23), "log RR", priors.StudentT(3, 0, 0.32)),
+        (priors.InverseGamma(2.42, 0.30), "log HR", priors.StudentT(2, 0, 0.13)),
     ],
     ids=str,
 )
-def test_catalogue_has_the_published_row(metric, prior):
-    found = [entry for entry in CATALOGUE if entry.prior == replace(prior, metric=metric)]
-    assert len(found) == 1
-    assert found[0].source
+def test_bartos_et_al_give_a_prior_on_mu_beside_the_one_on_tau(prior, metric, mu):
+    (entry,) = (entry for entry in CATALOGUE if entry.prior == replace(prior, metric=metric))
+    assert entry.mu == replace(mu, metric=metric)
+
+
+def test_the_other_rows_are_conventions_that_say_so():
+    others = {entry.source for entry in CATALOGUE if "10." not in entry.source}
+    assert all("convention" in source or source.endswith("x 0.5") for source in others)
 
 
 def test_tau2_log_t_becomes_tau_log_t_by_halving():
@@ -136,6 +167,7 @@ def test_tau2_log_t_becomes_tau_log_t_by_halving():
 
 def test_the_panel_takes_an_outcome_class_only_where_it_fits():
     plain = panel("SMD")
+    assert panel("SMD", ("",)) == plain  # a table without outcomes has the outcome ""
     dropout = panel("SMD", ("dropout",))
     assert len(dropout) == len(plain) + 1
     moved = dropout[-1].prior

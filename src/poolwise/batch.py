@@ -256,7 +256,10 @@ def _for_tables[Pooled: (RandomEffects, MetaRegression)](models: Sequence[Pooled
     made = []
     for row in range(n):
         model, errors = models[row if len(models) > 1 else 0], se[row if len(se) > 1 else 0]
-        tau = None if model.tau is None else model.tau.for_variances(errors[~np.isnan(errors)] ** 2)
+        try:
+            tau = None if model.tau is None else model.tau.for_variances(errors[~np.isnan(errors)] ** 2)
+        except ModelError as refused:
+            raise ModelError(f"row {row + 1}: {refused}") from None
         made.append(replace(model, tau=tau))
     return made
 

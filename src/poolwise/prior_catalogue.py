@@ -15,6 +15,7 @@ from poolwise.priors import (
     LogNormal,
     LogT,
     Prior,
+    StudentT,
     Uniform,
 )
 
@@ -44,12 +45,15 @@ class Entry:
         Whose it is, with DOI; ``"convention"`` where a panel adds a width of its own.
     outcome : str
         Class of outcomes that the prior is for; ``""`` for any.
+    mu : Prior, optional
+        The prior on mu that the same source gives beside it; a panel holds the prior on mu fixed and leaves it out.
     """
 
     prior: Prior
     name: str
     source: str
     outcome: str = ""
+    mu: Prior | None = None
 
 
 def _turner(location: float, scale: float) -> LogNormal:
@@ -65,8 +69,14 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(HalfCauchy(0.5, "SMD"), "heavy tail, wide", _WILLIAMS),
     Entry(HalfT(3.0, 0.5, "SMD"), "half-t", "convention"),
     Entry(InverseGamma(1.0, 0.15, "SMD"), "psychology", _VAN_ERP),
-    Entry(InverseGamma(1.71, 0.40, "SMD"), "Cochrane, all topics", _BARTOS_2021),
-    Entry(InverseGamma(1.62, 0.45, "SMD"), "Cochrane, common mental disorders", _BARTOS_2021, "mental health"),
+    Entry(InverseGamma(1.71, 0.40, "SMD"), "Cochrane, all topics", _BARTOS_2021, mu=StudentT(5.0, 0.0, 0.43, "SMD")),
+    Entry(
+        InverseGamma(1.62, 0.45, "SMD"),
+        "Cochrane, common mental disorders",
+        _BARTOS_2021,
+        "mental health",
+        StudentT(5.0, 0.0, 0.55, "SMD"),
+    ),
     Entry(LogT(5.0, -1.72, 1.295, "SMD"), "Cochrane, any outcome", _RHODES),
     Entry(LogT(5.0, -1.925, 0.965, "SMD"), "mental health, non-pharmacological", _RHODES, "mental health"),
     Entry(Uniform(0.0, 2.5, "SMD"), "uniform", "convention"),
@@ -74,7 +84,9 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(HalfNormal(1.0, "log OR"), "default", _ROEVER),
     Entry(HalfNormal(2.0, "log OR"), "twice the default", "convention"),
     Entry(HalfCauchy(0.5, "log OR"), "heavy tail", "convention"),
-    Entry(InverseGamma(1.77, 0.55, "log OR"), "Cochrane, all topics", _BARTOS_2023),
+    Entry(
+        InverseGamma(1.77, 0.55, "log OR"), "Cochrane, all topics", _BARTOS_2023, mu=StudentT(4.0, 0.0, 0.58, "log OR")
+    ),
     Entry(_turner(-3.21, 1.91), "withdrawals and drop-outs, non-pharmacological", _TURNER, "dropout"),
     Entry(_turner(-2.92, 1.71), "subjective outcome, non-pharmacological", _TURNER, "subjective"),
     Entry(Uniform(0.0, 4.5, "log OR"), "uniform", "convention"),
@@ -82,13 +94,17 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(HalfNormal(1.0, "log RR"), "default", "convention, as for the log odds ratio"),
     Entry(HalfNormal(2.0, "log RR"), "twice the default", "convention"),
     Entry(HalfCauchy(0.5, "log RR"), "heavy tail", "convention"),
-    Entry(InverseGamma(1.51, 0.23, "log RR"), "Cochrane, all topics", _BARTOS_2023),
+    Entry(
+        InverseGamma(1.51, 0.23, "log RR"), "Cochrane, all topics", _BARTOS_2023, mu=StudentT(3.0, 0.0, 0.32, "log RR")
+    ),
     Entry(Uniform(0.0, 4.5, "log RR"), "uniform", "convention"),
     Entry(HalfNormal(0.5, "log HR"), "half of the default", "convention"),
     Entry(HalfNormal(1.0, "log HR"), "default", _ROEVER),
     Entry(HalfNormal(2.0, "log HR"), "twice the default", "convention"),
     Entry(HalfCauchy(0.5, "log HR"), "heavy tail", "convention"),
-    Entry(InverseGamma(2.42, 0.30, "log HR"), "Cochrane, all topics", _BARTOS_2023),
+    Entry(
+        InverseGamma(2.42, 0.30, "log HR"), "Cochrane, all topics", _BARTOS_2023, mu=StudentT(2.0, 0.0, 0.13, "log HR")
+    ),
     Entry(Uniform(0.0, 4.5, "log HR"), "uniform", "convention"),
     Entry(HalfNormal(0.125, "Fisher z"), "half of the default", "convention"),
     Entry(HalfNormal(0.25, "Fisher z"), "default", "the default for SMD x 0.5"),
@@ -141,6 +157,6 @@ def panel(metric: str, outcomes: tuple[str, ...] = ()) -> tuple[Entry, ...]:
                 entry.outcome,
             )
             for entry in CATALOGUE
-            if entry.prior.metric == "log OR" and entry.outcome in classes
+            if entry.prior.metric == "log OR" and entry.outcome and entry.outcome in classes
         ]
     return tuple(chosen)

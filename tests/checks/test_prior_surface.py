@@ -95,3 +95,16 @@ def test_a_tipping_point_asks_for_a_normal_prior_on_mu():
     assert "No tipping point was sought" in panel.tipping_sentence
     assert panel.frame["hellinger_tau"].dropna().between(0, 1).all()
     assert panel.frame["hellinger_tau"].notna().sum() == sum(p != "Flat()" for p in panel.frame["prior"])
+
+
+def test_an_answer_that_changes_twice_is_said_to_change_twice():
+    """One precise study at 0 against four others: small s follows the one, moderate s the four, large s knows nothing.
+
+    Both scales by bracketing P(mu < 0) = 0.025 with an independent quadrature over log tau.
+    """
+    y, se = np.r_[0.02, 0.6 + np.linspace(-0.1, 0.1, 4)], [0.02, 0.3, 0.3, 0.3, 0.3]
+    effects = pw.Effects(y, se=se, scale="SMD")
+    found = pw.checks.tipping_point(effects)
+    assert found.value == pytest.approx(0.5400183874339809, rel=1e-6)
+    assert found.sentence.startswith("2 tipping points")
+    assert found.sentence.endswith("changes again at s = 0.0621.")

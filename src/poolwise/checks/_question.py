@@ -87,6 +87,6 @@ def side(lower: float, upper: float) -> Side:
     return "above" if lower > 0 else "below" if upper < 0 else "no"
 
 
-def interval_words(prob: float) -> str:
-    """How a sentence names the interval for mu."""
-    return f"the {show.level(prob)} credible interval (equal-tailed) for mu"
+def interval_words(prob: float, quantity: str = "mu") -> str:
+    """How a sentence names the interval for mu, or for another quantity."""
+    return f"the {show.level(prob)} credible interval (equal-tailed) for {quantity}"

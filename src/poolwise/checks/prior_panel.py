@@ -10,11 +10,12 @@ import pandas as pd
 
 from poolwise import show
 from poolwise.checks._panel_rows import panel_rows
+from poolwise.checks._panel_subject import Subject, subject
 from poolwise.checks._question import SAID, interval_words, need_effects
 from poolwise.checks.tipping import tipped
 from poolwise.effects import Effects
 from poolwise.errors import ModelError, listing
-from poolwise.model import RandomEffects
+from poolwise.model import MetaRegression, RandomEffects, Subgroups
 from poolwise.prior_catalogue import Entry, panel
 from poolwise.priors import Fixed, Prior
 from poolwise.scale import Scale
@@ -27,7 +28,7 @@ DATA_DOMINATED = 0.5  # posterior sd of tau over its prior sd
 COLUMNS = (
     "prior", "name", "source", "family", "mu_point", "mu_lower", "mu_upper", "theta_new_lower", "theta_new_upper",
     "tau_point", "tau_lower", "tau_upper", "p_positive", "excludes_zero", "flips", "hellinger_tau", "sd_ratio_tau",
-    "prob", "interval", "mu_prior", "status", "data",
+    "prob", "interval", "mu_prior", "status", "data", "quantity",
 )  # fmt: skip
 
 
@@ -41,9 +42,11 @@ class PriorPanel:
     frame : DataFrame
         One row for each prior: prior, name, source, family, mu_point, mu_lower, mu_upper, theta_new_lower,
         theta_new_upper, tau_point, tau_lower, tau_upper, p_positive, excludes_zero (``"above"``, ``"below"``,
-        ``"no"``), flips, hellinger_tau, sd_ratio_tau, prob, interval, mu_prior, status, data.
+        ``"no"``), flips, hellinger_tau, sd_ratio_tau, prob, interval, mu_prior, status, data, quantity. The columns
+        of mu and ``p_positive`` are about the quantity named: mu, or that of a model with moderators, which has
+        no theta_new (NaN).
     verdict : {"robust", "prior-dependent"}
-        Whether every prior gives the same answer to "does the interval for mu exclude 0, and on which side?".
+        Whether every prior gives the same answer to "does the interval for the quantity exclude 0, and on which side?".
     sentence : str
         The verdict in words, naming the priors that flip it.
     tau_sentence : str
@@ -60,6 +63,8 @@ class PriorPanel:
         Number of studies.
     prob : float
         Probability of the intervals.
+    quantity : str
+        What the verdict is about: ``"mu"``, ``"beta[ablat]"``.
     """
 
     frame: pd.DataFrame
@@ -72,6 +77,7 @@ class PriorPanel:
     scale: Scale
     k: int
     prob: float
+    quantity: str = "mu"
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -101,33 +107,50 @@ class PriorPanel:
             )
             for _, row in self.frame.iterrows()
         ]
-        kind = self.frame["interval"].iloc[0]
+        kind, name = self.frame["interval"].iloc[0], self.quantity
         return show.card(
             f"Prior panel: {self.verdict}",
-            facts=(f"k = {self.k}", f"{self.data} data", f"mu ~ {self.frame['mu_prior'].iloc[0]}", f"{level}, {kind}"),
-            header=("prior on tau", "mu", f"{level} interval", "tau", f"{level} interval", "0 excluded, mu"),
+            facts=(
+                f"k = {self.k}",
+                f"{self.data} data",
+                f"{name}: {self.frame['mu_prior'].iloc[0]}",
+                f"{level}, {kind}",
+            ),
+            header=("prior on tau", name, f"{level} interval", "tau", f"{level} interval", f"0 excluded, {name}"),
             rows=rows,
             notes=self.sentences,
         )
 
 
 def prior_panel(
-    effects: Effects, *, priors: Sequence[Prior] | None = None, mu: Prior | None = None, prob: float = 0.95
+    effects: Effects,
+    model: RandomEffects | MetaRegression | Subgroups | None = None,
+    *,
+    quantity: str | None = None,
+    priors: Sequence[Prior] | None = None,
+    mu: Prior | None = None,
+    prob: float = 0.95,
 ) -> PriorPanel:
-    """Fit random effects exactly under a panel of priors on tau, and say what the prior decides.
+    """Fit a model exactly under a panel of priors on tau, and say what the prior decides.
 
-    The verdict is ``"robust"`` when the interval for mu excludes 0 on the same side, or includes it, under
-    every prior; else ``"prior-dependent"``. The tipping point is the scale s at which the verdict under
-    tau ~ HalfNormal(s) changes.
+    The verdict is ``"robust"`` when the interval for mu, or the quantity named, excludes 0 on the same side, or
+    includes it, under every prior; else ``"prior-dependent"``. The tipping point is the scale s at which the verdict
+    under tau ~ HalfNormal(s) changes.
 
     Parameters
     ----------
     effects : Effects
+    model : RandomEffects, MetaRegression or Subgroups, optional
+        Its priors on mean effects are kept, its prior on tau gives way to the panel; random effects when None.
+        Subgroups with a common tau.
+    quantity : str, optional
+        ``"beta[ablat]"``, ``"mu[a] - mu[b]"``: a coefficient, mean or contrast of the model; when None mu, or the
+        coefficient of the only moderator.
     priors : sequence of Prior, optional
         Priors on tau; the catalogue's panel for the scale when None. The first proper one is the reference, or
         the scale's default prior when None.
     mu : Prior, optional
-        Prior on mu, the same for all; the scale's default when None.
+        Prior on mu, the same for all, where no model gives one; the scale's default when None.
     prob : float
         Probability of the equal-tailed intervals.
 
@@ -156,6 +179,8 @@ def prior_panel(
     priors = tuple(priors) if isinstance(priors, Iterable) else priors
     if priors is not None and (isinstance(priors, Prior) or not all(isinstance(one, Prior) for one in priors)):
         raise ModelError(f"priors is {priors!r}", "a list of priors", "priors=[HalfNormal(0.5), HalfCauchy(0.5)]")
+    if mu is not None and model is not None:
+        raise ModelError(f"both a model and mu = {mu} are given", "one of them", "RandomEffects(mu=...)")
     if isinstance(mu, Fixed):
         raise ModelError(f"mu ~ {mu} is known, and the panel asks what is known of mu", "a prior on mu")
     check_prob(prob)
@@ -166,19 +191,20 @@ def prior_panel(
     )
     if not entries:
         raise ModelError("the panel has no prior", "at least one prior on tau")
-    models = [RandomEffects(mu=mu, tau=entry.prior).resolved(effects) for entry in entries]
-    found = panel_rows(effects, models, prob)
-    named = [_named(entry, model.tau) for entry, model in zip(entries, models, strict=True)]
+    about = subject(effects, RandomEffects(mu=mu, tau=entries[0].prior) if model is None else model, quantity)
+    taus = [under.tau for under in (about.under(entry.prior) for entry in entries) if under.tau is not None]
+    found = panel_rows(about, taus, prob)
+    named = [_named(entry, tau) for entry, tau in zip(entries, taus, strict=True)]
     frame = pd.DataFrame([a | b for a, b in zip(named, found, strict=True)])
     reference = _reference(entries)
     frame["flips"] = frame["excludes_zero"] != frame["excludes_zero"].iloc[reference]
     frame = frame[list(COLUMNS)]
     verdict: Verdict = "prior-dependent" if frame["flips"].any() else "robust"
-    tipping = tipped(effects, models[reference], prob)
+    tipping = tipped(about, taus[reference], prob)
     return PriorPanel(
         frame=frame,
         verdict=verdict,
-        sentence=_verdict_sentence(frame, reference, prob),
+        sentence=_verdict_sentence(frame, reference, about, prob),
         tau_sentence=_tau_sentence(frame),
         tipping_point=tipping.value,
         tipping_sentence=tipping.sentence,
@@ -186,6 +212,7 @@ def prior_panel(
         scale=effects.scale,
         k=effects.k,
         prob=prob,
+        quantity=about.quantity,
     )
 
 
@@ -195,16 +222,15 @@ def _reference(entries: Sequence[Entry]) -> int:
     return next((i for i, entry in enumerate(entries) if entry.name == "default"), proper)
 
 
-def _named(entry: Entry, prior: Prior | None) -> dict[str, object]:
-    assert prior is not None
+def _named(entry: Entry, prior: Prior) -> dict[str, object]:
     return {"prior": str(entry.prior), "name": entry.name, "source": entry.source, "family": prior.family}
 
 
-def _verdict_sentence(frame: pd.DataFrame, reference: int, prob: float) -> str:
+def _verdict_sentence(frame: pd.DataFrame, reference: int, about: Subject, prob: float) -> str:
     said = SAID[frame["excludes_zero"].iloc[reference]]
-    kind = interval_words(prob).removeprefix("the ")
+    kind = interval_words(prob, about.quantity).removeprefix("the ")
     flipped = frame.loc[frame["flips"], "prior"]
-    mu = f"mu ~ {frame['mu_prior'].iloc[0]}"
+    mu = about.prior_words
     if flipped.empty:
         return f"Robust: the {kind} {said} under all {len(frame)} priors on tau ({mu})."
     return (
@@ -219,8 +245,7 @@ def _tau_sentence(frame: pd.DataFrame) -> str:
         return "No prior in the panel has a standard deviation to compare the posterior of tau with."
     dominated = int((ratio < DATA_DOMINATED).sum())
     distance = frame["hellinger_tau"].dropna()
-    reach = f"from {distance.min():.2f} to {distance.max():.2f}"
-    tail = f" The Hellinger distance from prior to posterior of tau runs {reach}." if len(distance) else ""
+    tail = f" The Hellinger distance from prior to posterior of tau is {_reach(distance)}." if len(distance) else ""
     who = (
         "the data dominate"
         if dominated == len(ratio)
@@ -229,6 +254,11 @@ def _tau_sentence(frame: pd.DataFrame) -> str:
         else f"the data dominate in {dominated} of {len(ratio)} priors and the prior in the others"
     )
     return (
-        f"For tau, {who}: posterior sd over prior sd between {ratio.min():.2f} and {ratio.max():.2f} "
+        f"For tau, {who}: posterior sd over prior sd {_reach(ratio)} "
         f"(below {DATA_DOMINATED:g} counts as data-dominated; {len(ratio)} of {len(frame)} priors have an sd)." + tail
     )
+
+
+def _reach(values: pd.Series) -> str:
+    low, high = f"{values.min():.2f}", f"{values.max():.2f}"
+    return low if low == high else f"{low} to {high}"

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poolwise.checks._panel_subject import Subject, subject
 from poolwise.checks._question import KIND, SAID, Side, interval_words, need_prior_on_tau, normal_mu, question
 from poolwise.effects import Effects
-from poolwise.exact.shared_grid import HALF_NORMAL_MEDIAN, SharedGrid, shared_grid
+from poolwise.errors import listing
+from poolwise.exact.shared_grid import HALF_NORMAL_MEDIAN, shared_grid
 from poolwise.model import RandomEffects, prior_words
 from poolwise.prior_catalogue import DEFAULTS
-from poolwise.priors import Flat, HalfNormal, Normal, Prior
+from poolwise.priors import HalfNormal, Prior
 from poolwise.scale import Scale
 from poolwise.settings import check_prob
 
 Array = NDArray[np.float64]
+Below = Callable[[Array], Array]
 
 TIPPING_RANGE = (0.02, 20.0)  # half-normal scales searched, in units of the reference scale
 SCALES = 121
@@ -103,33 +106,77 @@ def tipping_point(effects: Effects, model: RandomEffects | None = None, *, prob:
     check_prob(prob)
     asked = need_prior_on_tau(question(effects, model, "tipping_point"), "tipping_point")
     normal_mu(asked.mu)
-    return tipped(effects, asked, prob)
+    assert asked.tau is not None
+    return tipped(subject(effects, asked, "mu"), asked.tau, prob)
 
 
-def tipped(effects: Effects, model: RandomEffects, prob: float) -> TippingPoint:
-    """The tipping point of a model whose priors are explicit."""
-    assert model.tau is not None
-    unit = half_normal_unit(model.tau, effects.scale)
+def tipped(about: Subject, tau: Prior, prob: float) -> TippingPoint:
+    """The tipping point of a quantity; the prior on tau gives the reference."""
+    effects = about.effects
+    unit = half_normal_unit(tau, effects.scale)
 
     def told(
         value: float, sides: Sequence[Side], searched: tuple[float, float], margin: float, why: str
     ) -> TippingPoint:
-        prior, data = prior_words(model), effects.data_label
+        prior, data = prior_words(about.under(tau)), effects.data_label
         return TippingPoint(value, sides[0], sides[1], searched, unit, margin, why, prior, KIND, prob, data)
 
-    if np.isnan(unit) or not isinstance(model.mu, Normal | Flat):
-        why = "no prior is proper, so that none gives its unit" if np.isnan(unit) else "mu has no normal or flat prior"
+    if np.isnan(unit) or not about.normal:
+        prior = f"{about.quantity} has no normal or flat prior"
+        why = "no prior is proper, so that none gives its unit" if np.isnan(unit) else prior
         return told(np.nan, ("no", "no"), (np.nan, np.nan), np.nan, f"No tipping point was sought: {why}.")
-    scales = unit * np.geomspace(*TIPPING_RANGE, SCALES)
-    m0, s0 = normal_mu(model.mu)
-    grid = shared_grid(effects.y, effects.v, m0, np.array([s0]), scales)
-    tail = 0.5 * (1.0 - prob)
-    below = _below(grid, scales)
-    value, near = _nearest_change(grid, scales, _clear(below, tail), unit, tail)
-    sides = [_side(chance, tail) for chance in below[near]]
-    own = float(_clear(_below(grid, np.array([unit])), tail)[0])
+    return told(*searched_over(_chances(about, unit), unit, prob, about.quantity))
+
+
+def _chances(about: Subject, unit: float) -> Below:
+    """P(quantity < 0) as a function of the scales."""
+    if isinstance(about.model, RandomEffects):
+        m0, s0 = normal_mu(about.model.mu)
+        grid = shared_grid(about.effects.y, about.effects.v, m0, np.array([s0]), tipping_scales(unit))
+        return lambda scales: grid.below_zero(grid.masses(scales))[0]
+    return lambda scales: about.below_zero(about.posterior(tuple(HalfNormal(s) for s in scales)))
+
+
+def tipping_scales(unit: float) -> Array:
+    """The scales that are searched about a reference."""
+    return unit * np.geomspace(*TIPPING_RANGE, SCALES)
+
+
+def searched_over(
+    below: Below, unit: float, prob: float, quantity: str = "mu"
+) -> tuple[float, tuple[Side, Side], tuple[float, float], float, str]:
+    """Search the scales about `unit` for changes of the answer.
+
+    Parameters
+    ----------
+    below : callable
+        P(quantity < 0) under tau ~ HalfNormal(s) at scales s, shape (S,).
+    unit : float
+        The reference scale.
+    prob : float
+        Probability of the interval.
+    quantity : str
+
+    Returns
+    -------
+    tuple
+        Value, sides, searched, margin and sentence of a `TippingPoint`.
+    """
+    scales, tail = tipping_scales(unit), 0.5 * (1.0 - prob)
+    chance = below(scales)
+    clear = _clear(chance, tail)
+    changes = np.flatnonzero((clear[:-1] < 0) != (clear[1:] < 0))
     searched = (float(scales[0]), float(scales[-1]))
-    return told(value, sides, searched, own, _sentence(value, sides, searched, prob))
+    if changes.size == 0:
+        value, others, near = np.nan, [], len(scales) // 2
+    else:
+        found = [_change(below, scales, clear, int(at), tail) for at in changes]
+        nearest = int(np.argmin(np.abs(np.log(np.array(found) / unit))))
+        value, near = found[nearest], int(changes[nearest])
+        others = [s for s in found if s != value]
+    sides = (_side(chance[near], tail), _side(chance[near + 1], tail))
+    own = float(_clear(below(np.array([unit])), tail)[0])
+    return value, sides, searched, own, _sentence(value, others, sides, searched, prob, quantity)
 
 
 def half_normal_unit(tau: Prior, scale: Scale) -> float:
@@ -138,10 +185,6 @@ def half_normal_unit(tau: Prior, scale: Scale) -> float:
     if prior is None:
         return np.nan
     return prior.scale if isinstance(prior, HalfNormal) else float(prior.ppf(0.5)) / HALF_NORMAL_MEDIAN
-
-
-def _below(grid: SharedGrid, scales: Array) -> Array:
-    return grid.below_zero(grid.masses(scales))[0]
 
 
 def _clear(below: Array, tail: float) -> Array:
@@ -153,30 +196,40 @@ def _side(below: float, tail: float) -> Side:
     return "above" if below < tail else "below" if 1.0 - below < tail else "no"
 
 
-def _nearest_change(grid: SharedGrid, scales: Array, clear: Array, unit: float, tail: float) -> tuple[float, slice]:
-    """The change of sign nearest to the unit, and the two scales about it."""
-    changes = np.flatnonzero((clear[:-1] < 0) != (clear[1:] < 0))
-    if changes.size == 0:
-        middle = len(scales) // 2
-        return np.nan, slice(middle, middle + 2)
-    at = int(changes[np.argmin(np.abs(np.log(scales[changes] / unit)))])
+def _change(below: Below, scales: Array, clear: Array, at: int, tail: float) -> float:
+    """The scale between two neighbours at which the answer changes."""
     low, high = scales[at], scales[at + 1]
     for _ in range(4):  # each round narrows the bracket 32-fold
         inner = np.geomspace(low, high, 33)
-        changed = (_clear(_below(grid, inner), tail) < 0) != (clear[at] < 0)
+        changed = (_clear(below(inner), tail) < 0) != (clear[at] < 0)
         first = int(np.argmax(changed)) if changed.any() else len(inner) - 1
         low, high = inner[max(first - 1, 0)], inner[first]
-    return float(np.sqrt(low * high)), slice(at, at + 2)
+    return float(np.sqrt(low * high))
 
 
-def _sentence(value: float, sides: Sequence[Side], searched: tuple[float, float], prob: float) -> str:
+def _sentence(
+    value: float,
+    others: Sequence[float],
+    sides: tuple[Side, Side],
+    searched: tuple[float, float],
+    prob: float,
+    quantity: str,
+) -> str:
+    interval = interval_words(prob, quantity)
     if np.isnan(value):
         low, high = searched
         return (
             "No tipping point: under tau ~ HalfNormal(s) the answer does not change for any s from "
-            f"{low:.3g} to {high:.3g}: {interval_words(prob)} {SAID[sides[0]]}."
+            f"{low:.3g} to {high:.3g}: {interval} {SAID[sides[0]]}."
         )
+    if not others:
+        return (
+            f"Tipping point: under tau ~ HalfNormal(s) the answer changes at s = {value:.3g}: "
+            f"{interval} {SAID[sides[0]]} for a smaller s and {SAID[sides[1]]} for a larger one."
+        )
+    more = listing([f"{s:.3g}" for s in others])
     return (
-        f"Tipping point: under tau ~ HalfNormal(s) the answer changes at s = {value:.3g}: "
-        f"{interval_words(prob)} {SAID[sides[0]]} for a smaller s and {SAID[sides[1]]} for a larger one."
+        f"{len(others) + 1} tipping points: under tau ~ HalfNormal(s) the answer changes at s = {value:.3g}, where "
+        f"{interval} {SAID[sides[0]]} for an s a little smaller and {SAID[sides[1]]} for one a little larger, and "
+        f"changes again at s = {more}."
     )

@@ -30,6 +30,7 @@ LOWEST = -1e300  # log density that stands for none
 THREE = np.array([-0.8, 0.0, 0.8])
 MAX_ROUNDS = 60
 MOST_NODES = 3_000_000  # a density that asks for more is reported as unresolved
+MOST_FIRST_NODES = 2 * MOST_NODES  # bounds the memory where a density vanishes steeply along a whole surface
 PER_BOX = {1: 16, 2: 16, 3: 12}  # nodes in each direction
 
 
@@ -221,7 +222,7 @@ def _first_boxes(evaluate: Evaluate, edges: Sequence[Array]) -> tuple[Array, Arr
     """Boxes that can matter, judged by the density at three points along each direction.
 
     Within a box the density may rise above its highest point by about as much as the points differ. Steep
-    boxes that can matter are halved until they are no longer steep.
+    boxes that can matter are halved until they are no longer steep, or too many.
     """
     left, right = _all_boxes(evaluate, edges)
     height = _coarse(evaluate, left, right)
@@ -232,7 +233,7 @@ def _first_boxes(evaluate: Evaluate, edges: Sequence[Array]) -> tuple[Array, Arr
         depth = top.max() - top[keep]
         left, right, height, fall = left[keep], right[keep], height[keep], fall[keep]
         steep = (fall > STEEP + depth) & ((right - left) > 1e-9 * np.maximum(np.abs(right), 1.0)).all(axis=1)
-        if not steep.any():
+        if not steep.any() or len(left) * PER_BOX[left.shape[1]] ** left.shape[1] > MOST_FIRST_NODES:
             break
         axis = _steepest(height[steep])
         new_left, new_right = _split(left[steep], right[steep], axis)

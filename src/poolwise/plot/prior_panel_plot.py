@@ -53,7 +53,7 @@ def prior_panel(panel: PriorPanel, *, ax: Axes | None = None) -> Axes:
         (left, right), placed = _canvas.draw(_panel_sheet(panel, frame, y), ax)
         left.set_xlim(*_mu_limits(frame))
         right.set_xlim(0.0, _tau_limit(frame))
-        _dress.dress(left, placed, as_scale("identity"), label=f"mean effect μ ({_text.plain(panel.scale.label)})")
+        _dress.dress(left, placed, as_scale("identity"), label=_axis_words(panel))
         _dress.dress(right, placed, as_scale("identity"), label="between-study sd τ")
         left.axvline(0.0, color=_sheet.SOFT, lw=0.9, zorder=1.0, label="null value")
         for verdict, rows in frame.groupby("excludes_zero", sort=False):
@@ -84,13 +84,13 @@ def _tau_limit(frame: pd.DataFrame) -> float:
 
 def _panel_sheet(panel: PriorPanel, frame: pd.DataFrame, y: np.ndarray) -> Sheet:
     rows: list[dict[Any, Any]] = frame.to_dict("records")
-    prob = f"[{level(panel.prob)}]"
+    prob, name = f"[{level(panel.prob)}]", _name(panel)
     columns: list[Column | Plot] = [
         Column("Prior on τ", tuple(_words.prior(row["prior"]) for row in rows)),
         Column("Source", tuple(_source(row) for row in rows)),
         Plot(_PLOT_INCHES),
-        Column(f"μ {prob}", tuple(_triple(row, "mu") for row in rows), align="right"),
-        Column("P(μ > 0)", tuple(chance(row["p_positive"]) for row in rows), align="right"),
+        Column(f"{name} {prob}", tuple(_triple(row, "mu") for row in rows), align="right"),
+        Column(f"P({name} > 0)", tuple(chance(row["p_positive"]) for row in rows), align="right"),
         Plot(_TAU_INCHES),
         Column(f"τ {prob}", tuple(_triple(row, "tau") for row in rows), align="right"),
     ]
@@ -119,10 +119,20 @@ def _notes(panel: PriorPanel, rows: list[dict[Any, Any]]) -> list[Phrase]:
     if troubled:
         notes.append(Phrase(f"Status under {', '.join(troubled)}.".replace("_", " "), colour=_sheet.ALARM, bold=True))
     kinds = ", ".join(dict.fromkeys(str(row["interval"]) for row in rows))
-    key = "Filled: the interval for μ excludes 0; hollow: it includes 0. Bold: this prior flips the verdict."
+    filled = f"Filled: the interval for {_name(panel)} excludes 0; hollow: it includes 0."
+    key = f"{filled} Bold: this prior flips the verdict."
     arrow = " Arrow: the interval goes on beyond the axis." if _leaves_axis(panel.frame) else ""
     notes.append(Phrase(f"{level(panel.prob)} intervals: {kinds}. Points: medians. {key}{arrow}"))
     return notes
+
+
+def _name(panel: PriorPanel) -> str:
+    return greek(_text.plain(panel.quantity))
+
+
+def _axis_words(panel: PriorPanel) -> str:
+    what = "mean effect μ" if panel.quantity == "mu" else _name(panel)
+    return f"{what} ({_text.plain(panel.scale.label)})"
 
 
 def _leaves_axis(frame: pd.DataFrame) -> bool:
