@@ -10,6 +10,8 @@ import poolwise as pw
 from poolwise import priors
 from poolwise.analysis import Analysis
 from poolwise.errors import AnalysisError
+from poolwise.report.content import Content
+from poolwise.report.tables import comparison
 from support.questions import MODELS
 
 HEAD = 'title = "A title"\nquestion = "A question?"\n'
@@ -217,3 +219,13 @@ def test_subgroups_run_in_closed_form_and_exactly(tmp_path):
     assert "Contrast: random − alternate" in page
     assert "Mean effect: systematic" in page
     assert not (tmp_path / "run" / "bubble.png").exists()
+
+
+def test_the_comparison_names_an_engine_once_and_shares_as_percentages(tmp_path):
+    engines = "[engines]\nclosed_form = [{ tau2 = 'REML', interval = 'wald' }]\nexact = {}\n"
+    analysis = loaded(tmp_path, 'kind = "meta-regression"\nmoderators = ["ablat"]', BCG, engines)
+    done = pw.run(analysis, out=tmp_path / "run")
+    groups = {group.title: group.rows for group in comparison(Content(analysis, done.results))}
+    assert [row["engine"] for row in groups["Coefficient: ablat"]] == ["closed form", ""]
+    for title in ("I²", "R²"):
+        assert all(str(row["point"]).endswith(" %") for row in groups[title])

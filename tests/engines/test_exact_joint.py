@@ -172,18 +172,18 @@ def test_borrowing_asks_for_joint_outcomes(alliance):
         pw.fit(alliance, pw.JointOutcomes(), pw.Exact()).contrast({"mu": 1.0})
 
 
-def slope_of_log_tau(scale, l):
-    """d log p(log tau_o = l) / dl for tau_o = exp(r z), z standard normal, r ~ HalfNormal(scale), by adaptive rules."""
+def slope_of_log_tau(scale, at):
+    """d log p(log tau_o = x) / dx at a value, tau_o = exp(r z), z standard normal, r ~ HalfNormal(scale)."""
 
-    def log_density(l):
-        r, top = math.sqrt(scale * l), -l / scale
+    def log_density(x):
+        r, top = math.sqrt(scale * x), -x / scale
 
         def integrand(u):
-            return math.exp(-0.5 * (r * u / scale) ** 2 - 0.5 * (l / (r * u)) ** 2 - top) / u
+            return math.exp(-0.5 * (r * u / scale) ** 2 - 0.5 * (x / (r * u)) ** 2 - top) / u
 
         return top + math.log(quad(integrand, 0.05, 8.0, points=[1.0], limit=400)[0])
 
-    return (log_density(l + 1e-2) - log_density(l)) / 1e-2
+    return (log_density(at + 1e-2) - log_density(at)) / 1e-2
 
 
 @pytest.mark.parametrize("scale", [0.2, 0.25, 0.5, 0.75])
