@@ -10,6 +10,8 @@ import poolwise as pw
 from poolwise import priors
 from poolwise.analysis import Analysis
 from poolwise.errors import AnalysisError
+from poolwise.report.content import Content
+from poolwise.report.tables import comparison
 from support.questions import MODELS
 
 HEAD = 'title = "A title"\nquestion = "A question?"\n'
@@ -127,6 +129,72 @@ def test_a_file_of_ones_own_lends_the_columns_that_the_model_names(tmp_path):
     assert "'site'" in message
 
 
+SEVERAL = '[data]\ncsv = "several.csv"\nscale = "SMD"\n'
+
+
+def with_outcomes(folder: Path, dose: list[float] | None = None) -> None:
+    frame = pd.DataFrame({"study": list("ABCDEFGHIJKL"), "y": np.linspace(-0.2, 0.6, 12) ** 2, "se": 0.3})
+    frame = frame.assign(outcome=list("aaabbbbbbccc"), dose=np.arange(12.0) if dose is None else dose)
+    frame.to_csv(folder / "several.csv", index=False)
+
+
+def test_three_levels_over_outcomes_say_that_they_are_pooled(tmp_path):
+    with_outcomes(tmp_path)
+    analysis = loaded(tmp_path, 'kind = "three-level"', SEVERAL)
+    with pytest.warns(pw.PoolwiseWarning, match="3 outcomes"):
+        done = pw.run(analysis, out=tmp_path / "run")
+    assert any(note.startswith("3 outcomes (a, b, c) are pooled as one") for note in done.results[0].report.notes)
+
+
+@pytest.mark.parametrize("told", ['meta-regression"\nmoderators = ["outcome", "dose"]', 'subgroups"\nby = "outcome"'])
+def test_a_model_that_tells_outcomes_apart_takes_several(tmp_path, told):
+    with_outcomes(tmp_path)
+    analysis = loaded(tmp_path, f'kind = "{told}', SEVERAL)
+    assert analysis.effects.outcomes == ("a", "b", "c")
+    result = pw.fit(analysis.effects, analysis.model, pw.Exact())
+    assert not any("pooled as one" in note for note in result.report.notes)
+
+
+def test_outcomes_under_one_mean_effect_are_refused(tmp_path):
+    with_outcomes(tmp_path)
+    for told in ('random-effects"', 'meta-regression"\nmoderators = ["dose"]'):
+        message = refused(tmp_path, f'kind = "{told}', SEVERAL)
+        assert "data.outcome: the data have 3 outcomes. Expected: one of a, b, c." in message
+        assert "'three-level'" in message
+
+
+def test_a_missing_moderator_is_named_by_its_row_in_the_file_in_note_and_error(tmp_path):
+    with_outcomes(tmp_path, [0, 1, 2, 3, 4, 5, np.nan, 7, 8, 9, 10, 11])
+    data = SEVERAL + 'outcome = "b"\n'
+    with pytest.warns(pw.PoolwiseWarning, match=r"'dose' is missing for 'G' \(row 7\)"):
+        message = refused(tmp_path, 'kind = "meta-regression"\nmoderators = ["dose"]', data)
+    assert "model: the moderator 'dose' is missing for 'G' (row 7)." in message
+    assert "Try: a file without these rows, or a model without 'dose'." in message
+
+
+@pytest.mark.parametrize("given", ['"~ dose + log(se)"', '["~ dose + log(se)"]'])
+def test_a_formula_in_a_file_is_one_problem(tmp_path, given):
+    with_outcomes(tmp_path)
+    message = refused(tmp_path, f'kind = "meta-regression"\nmoderators = {given}', SEVERAL + 'outcome = "b"\n')
+    assert "problems" not in message
+    assert "model.moderators: " in message
+    assert "formulas come from Python callers only. Expected: a list of names of columns." in message
+
+
+@pytest.mark.parametrize(
+    ("told", "advice"),
+    [
+        ('meta-regression"\nmoderators = ["dose"]', "Try: tau = { HalfNormal = s } with"),
+        ('three-level"\nmu = "Flat"', "Try: tau_between = { HalfNormal = s }, tau_within = { HalfNormal = s } with"),
+        ('common-effect"', "Try: mu = 'Flat'; defaults"),
+    ],
+)
+def test_a_scale_without_defaults_asks_for_the_priors_of_the_very_model(tmp_path, told, advice):
+    with_outcomes(tmp_path)
+    data = SEVERAL.replace("SMD", "MD") + 'outcome = "b"\n'
+    assert advice in refused(tmp_path, f'kind = "{told}', data)
+
+
 @pytest.mark.parametrize("name", ["bcg_latitude", "raudenbush_weeks", "joint_outcomes"])
 def test_a_run_writes_every_quantity_and_shows_the_answers(name, tmp_path):
     done = pw.run(pw.load_analysis(MODELS / f"{name}.toml"), out=tmp_path)
@@ -151,3 +219,13 @@ def test_subgroups_run_in_closed_form_and_exactly(tmp_path):
     assert "Contrast: random − alternate" in page
     assert "Mean effect: systematic" in page
     assert not (tmp_path / "run" / "bubble.png").exists()
+
+
+def test_the_comparison_names_an_engine_once_and_shares_as_percentages(tmp_path):
+    engines = "[engines]\nclosed_form = [{ tau2 = 'REML', interval = 'wald' }]\nexact = {}\n"
+    analysis = loaded(tmp_path, 'kind = "meta-regression"\nmoderators = ["ablat"]', BCG, engines)
+    done = pw.run(analysis, out=tmp_path / "run")
+    groups = {group.title: group.rows for group in comparison(Content(analysis, done.results))}
+    assert [row["engine"] for row in groups["Coefficient: ablat"]] == ["closed form", ""]
+    for title in ("I²", "R²"):
+        assert all(str(row["point"]).endswith(" %") for row in groups[title])

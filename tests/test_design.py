@@ -207,3 +207,23 @@ def test_a_part_of_a_table_has_its_own_levels():
     part = table().select(where={"setting": ["open", "closed"]})
     assert design(part, ["setting"]).names == ("intercept", "setting[open]")
     assert design(part, "~ setting").names == ("intercept", "setting[open]")
+
+
+def test_a_formula_without_a_finite_value_stops_without_a_word_of_numpy():
+    odd = table(pd.DataFrame({"m": np.arange(8.0)}))
+    with pytest.raises(InputError, match=r"'~ log\(m\)' makes infinite or missing values in log\(m\)"):
+        design(odd, "~ log(m)")
+    sound = design(table(pd.DataFrame({"m": np.arange(1.0, 9.0)})), "~ log(m)")
+    with pytest.raises(InputError, match=r"infinite or missing values in log\(m\)"):
+        sound.at({"m": [0.0, 1.0]})
+
+
+def test_rows_of_a_part_are_counted_as_they_were_handed_in():
+    moderators = pd.DataFrame({"m": [1.0, 2, 3, 4, 5, np.nan, 7, 8]})
+    with pytest.warns(PoolwiseWarning, match=r"'m' is missing for 'S5' \(row 6\)"):
+        whole = table(moderators)
+    part = whole.drop(study=["S0", "S1"])
+    assert part.order == (2, 3, 4, 5, 6, 7)
+    assert any("'S5' (row 6)" in note for note in part.notes)
+    with pytest.raises(InputError, match=r"missing for 'S5' \(row 6\)"):
+        design(part, ["m"])

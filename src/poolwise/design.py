@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, listing, nearest, warn
-from poolwise.intake.cells import Rows
 from poolwise.intake.moderators import aliased, both
 
 if TYPE_CHECKING:
@@ -75,8 +74,8 @@ class Design:
         Raises
         ------
         InputError
-            For a moderator that is not given, misses values, is infinite, or has a level that no study has; for no
-            rows.
+            For a moderator that is not given, misses values, is infinite, or has a level that no study has; for
+            values at which the formula is not finite; for no rows.
 
         Examples
         --------
@@ -92,7 +91,10 @@ class Design:
             chosen[name] = _known_values(frame[name], name, levels)
         if self.spec is None:
             return _from_columns(chosen)[0]
-        return np.asarray(self.spec.get_model_matrix(chosen), dtype=float).reshape(len(chosen), -1)
+        with np.errstate(all="ignore"):  # what is not finite is refused below, by name
+            made = np.asarray(self.spec.get_model_matrix(chosen), dtype=float).reshape(len(chosen), -1)
+        _check_finite(made, self.names, self.formula)
+        return made
 
 
 def design(effects: Effects, moderators: str | Sequence[str]) -> Design:
@@ -252,14 +254,13 @@ def _variables(effects: Effects, names: Sequence[str]) -> pd.DataFrame:
     for name in names:
         if name not in [*known, "study", "outcome"]:
             raise InputError(f"no moderator '{name}'", advice=nearest(name, known))
-        own = moderators[name] if name in moderators else pd.Series(getattr(effects, name))
-        column = own.infer_objects()
+        column = column_of(effects, name).infer_objects()
         gaps = column.isna().to_numpy(dtype=bool)
         if gaps.any():
             raise InputError(
-                f"the moderator '{name}' is missing for {Rows(effects.study).names(gaps)}",
+                f"the moderator '{name}' is missing for {effects.rows.names(gaps)}",
                 "a value for each study",
-                f"effects.drop(study=...) for these rows, or a regression without '{name}'",
+                f"effects.drop(study=...) for these rows, or a model without '{name}'",
             )
         frame[name] = _as_factor_or_number(column, name, effects)
         if frame[name].nunique() < 2:
@@ -271,6 +272,12 @@ def _variables(effects: Effects, names: Sequence[str]) -> pd.DataFrame:
     return frame
 
 
+def column_of(effects: Effects, name: str) -> pd.Series:
+    """A moderator, or one of the columns that every table has: ``study``, ``outcome``, ``se``, ``n``."""
+    moderators = effects.moderators
+    return moderators[name] if name in moderators else pd.Series(getattr(effects, name))
+
+
 def _as_factor_or_number(column: pd.Series, name: str, effects: Effects) -> pd.Series:
     """Numbers as floats, words as categories without unused levels."""
     if isinstance(column.dtype, pd.CategoricalDtype):
@@ -280,7 +287,7 @@ def _as_factor_or_number(column: pd.Series, name: str, effects: Effects) -> pd.S
         infinite = np.isinf(values.to_numpy())
         if infinite.any():
             raise InputError(
-                f"the moderator '{name}' is infinite for {Rows(effects.study).names(infinite)}",
+                f"the moderator '{name}' is infinite for {effects.rows.names(infinite)}",
                 "finite numbers",
             )
         return values
@@ -309,16 +316,26 @@ def _from_formula(formula: str, frame: pd.DataFrame) -> tuple[Array, tuple[str, 
     from formulaic.errors import FormulaicError
 
     try:
-        made = model_matrix(formula, frame, context={}, na_action="raise")
+        with np.errstate(all="ignore"):  # what is not finite is refused below, by name
+            made = model_matrix(formula, frame, context={}, na_action="raise")
     except (FormulaicError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"the formula '{formula}' cannot be evaluated: {reason}", "'~ a + b'") from None
     X = np.asarray(made, dtype=float).reshape(len(frame), -1)
     names = tuple(INTERCEPT if name == "Intercept" else name.replace("[T.", "[") for name in made.columns)
-    if not np.isfinite(X).all():
-        bad = [name for name, column in zip(names, X.T, strict=True) if not np.isfinite(column).all()]
-        raise InputError(f"the formula '{formula}' makes infinite or missing values in {listing(bad)}")
+    _check_finite(X, names, formula)
     return X, names, made.model_spec
+
+
+def _check_finite(X: Array, names: tuple[str, ...], formula: str) -> None:
+    """Refuse columns in which a formula has no finite value, such as the logarithm of 0."""
+    bad = [name for name, column in zip(names, X.T, strict=True) if not np.isfinite(column).all()]
+    if bad:
+        raise InputError(
+            f"the formula '{formula}' makes infinite or missing values in {listing(bad)}",
+            "a finite number for each row",
+            "another transformation, such as log(x + 1) where x is 0",
+        )
 
 
 def _check_rank(X: Array, names: tuple[str, ...], k: int) -> None:

@@ -77,6 +77,9 @@ class Effects:
         Labels of the rows that were dropped because a number was missing.
     allow_single : bool
         Whether one study is enough.
+    order : tuple of int
+        Place of each row, from 0, in the table that was handed in before rows were dropped or selected, length k;
+        messages count rows by it.
 
     Raises
     ------
@@ -105,6 +108,7 @@ class Effects:
     notes: tuple[str, ...]
     dropped: tuple[str, ...]
     allow_single: bool
+    order: tuple[int, ...] = field(init=False)
     _history: tuple[str, ...] = field(init=False)
 
     def __init__(
@@ -176,6 +180,11 @@ class Effects:
         count = Counter(self.study)
         pairs = zip(self.study, self.outcome, strict=True)
         return tuple(f"{study}: {outcome}" if count[study] > 1 else study for study, outcome in pairs)
+
+    @property
+    def rows(self) -> Rows:
+        """What messages call the rows: by the numbers of the table that was handed in."""
+        return Rows(self.study, self.order)
 
     @property
     def reconstructed(self) -> bool:
@@ -362,7 +371,7 @@ def _subset(effects: Effects, keep: NDArray[np.bool_], said: str, allow_single: 
     kept = ("scale", "title", "citation", "directions", "dropped")
     words = {**{name: getattr(effects, name) for name in kept}, "allow_single": allowed}
     history = (*effects._history, said) if said else effects._history
-    looks = (*counted, *columns.looks(effects.scale, Rows(columns.study)))
+    looks = (*counted, *columns.looks(effects.scale, Rows(columns.study, columns.order)))
     part = object.__new__(Effects)
     _fill(part, columns, words, history, looks)
     return part

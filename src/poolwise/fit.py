@@ -114,7 +114,7 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
     if isinstance(engine, ClosedForm) and isinstance(model, RandomEffects):
         for sentence in prediction(effects.k):
             warn(sentence)
-    for sentence in _as_independent(effects, model):
+    for sentence in _as_independent(result):
         result = replace(result, report=replace(result.report, notes=(*result.report.notes, sentence)))
         warn(sentence)
     for sentence in result.design.notes if result.design is not None else ():
@@ -127,10 +127,10 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
     return result
 
 
-def _as_independent(effects: Effects, model: Model) -> tuple[str, ...]:
+def _as_independent(result: Result) -> tuple[str, ...]:
     """What the model takes for independent that may not be: several outcomes, several effects of one study."""
-    said = []
-    if len(effects.outcomes) > 1 and not isinstance(model, JointOutcomes):
+    effects, model, said = result.effects, result.model, []
+    if len(effects.outcomes) > 1 and not _tells_outcomes_apart(result):
         names = [outcome or "none named" for outcome in effects.outcomes]
         apart = "" if isinstance(model, ThreeLevel) else ", and effects of one study as independent"
         said.append(
@@ -144,3 +144,12 @@ def _as_independent(effects: Effects, model: Model) -> tuple[str, ...]:
             "ThreeLevel() lets effects of one study resemble one another"
         )
     return tuple(said)
+
+
+def _tells_outcomes_apart(result: Result) -> bool:
+    """Whether each outcome has a mean effect of its own."""
+    match result.model:
+        case JointOutcomes() | Subgroups(by="outcome"):
+            return True
+        case _:
+            return result.design is not None and "outcome" in result.design.levels

@@ -20,6 +20,7 @@ from poolwise.model import (
     RandomEffects,
     Subgroups,
     ThreeLevel,
+    called,
     prior_words,
 )
 from poolwise.priors import Prior
@@ -121,7 +122,7 @@ def spreads(effects: Effects, model: Model) -> tuple[Spread, ...]:
         case RandomEffects(tau=Prior() as tau) | MetaRegression(tau=Prior() as tau) | LocationScale(tau=Prior() as tau):
             return (Spread("tau", tau, effects.k, flat),)
         case Subgroups(tau=Prior() as tau):
-            sizes = dict(sorted(Counter(effects.moderators[model.by].astype(str)).items()))
+            sizes = dict(sorted(Counter(model.groups(effects)).items()))
             if model.heterogeneity == "common":
                 return (Spread("tau", tau, effects.k, flat * len(sizes)),)
             return tuple(Spread(f"tau[{level}]", tau, size, flat) for level, size in sizes.items())
@@ -156,11 +157,12 @@ def refuse_improper(effects: Effects, model: Model) -> None:
     """
     for one in spreads(effects, model):
         if one.moments < 0:
+            part = one.name.partition("[")[0]
             whose = "" if one.name == "tau" else f" for {one.name}"
             raise ModelError(
                 f"with k = {one.units}{whose} the priors {prior_words(model)} give an improper posterior",
                 f"a proper prior on {one.name}, or at least {one.fewest} studies under these priors",
-                "RandomEffects(tau=priors.HalfNormal(0.5)) in the unit of the effects",
+                f"{called(model, {part: 'priors.HalfNormal(0.5)'})} in the unit of the effects",
             )
 
 

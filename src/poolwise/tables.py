@@ -237,7 +237,7 @@ def _tau(result: Result) -> np.ndarray:
     if isinstance(model, JointOutcomes):
         groups: list[str] = [outcome or "none named" for outcome in effects.outcome]
     elif isinstance(model, Subgroups) and model.heterogeneity != "common":
-        groups = effects.moderators[model.by].astype(str).tolist()
+        groups = list(model.groups(effects))
     elif isinstance(model, ThreeLevel | LocationScale) or tau is None:
         return np.full(effects.k, np.nan)
     else:

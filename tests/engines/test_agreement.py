@@ -91,3 +91,12 @@ def test_a_confidence_interval_answers_no_probability_question():
     closed = pw.fit(table("bcg"), pw.RandomEffects(), pw.ClosedForm())
     for quantity in closed.quantities.values():
         assert not hasattr(quantity, "cdf")
+
+
+def test_subgroups_by_outcome_are_a_fit_of_each_outcome():
+    whole = pw.datasets.load("working_alliance")
+    together = pw.fit(whole, pw.Subgroups("outcome", heterogeneity="separate"), pw.Exact())
+    for outcome in whole.outcomes:
+        alone = pw.fit(whole.select(outcome=outcome), pw.RandomEffects(), pw.Exact())
+        assert together[f"mu[{outcome}]"].interval(0.95) == pytest.approx(alone["mu"].interval(0.95), rel=1e-8)
+        assert together[f"tau[{outcome}]"].point == pytest.approx(alone["tau"].point, rel=1e-8)

@@ -1,12 +1,14 @@
 """Exchangeable outcomes and subgroups by the exact engine, against a tensor of trapezoid rules that shares no code."""
 
 import json
+import math
 import pathlib
 
 import arviz as az
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.integrate import quad
 
 import poolwise as pw
 from poolwise import checks, priors
@@ -168,3 +170,34 @@ def test_borrowing_asks_for_joint_outcomes(alliance):
         checks.borrowing(alone)
     with pytest.raises(pw.PoolwiseError, match="no exact law of a combination"):
         pw.fit(alliance, pw.JointOutcomes(), pw.Exact()).contrast({"mu": 1.0})
+
+
+def slope_of_log_tau(scale, at):
+    """d log p(log tau_o = x) / dx at a value, tau_o = exp(r z), z standard normal, r ~ HalfNormal(scale)."""
+
+    def log_density(x):
+        r, top = math.sqrt(scale * x), -x / scale
+
+        def integrand(u):
+            return math.exp(-0.5 * (r * u / scale) ** 2 - 0.5 * (x / (r * u)) ** 2 - top) / u
+
+        return top + math.log(quad(integrand, 0.05, 8.0, points=[1.0], limit=400)[0])
+
+    return (log_density(at + 1e-2) - log_density(at)) / 1e-2
+
+
+@pytest.mark.parametrize("scale", [0.2, 0.25, 0.5, 0.75])
+def test_a_variance_without_an_sd_is_said(scale):
+    # Far out p(tau_o | y) falls as tau_o^(slope - 1 - k_o): E[tau_o^4] exists if 4 - k_o + slope < 0.
+    model = pw.Subgroups("alloc", priors.Normal(0, 1), priors.HalfNormal(0.5), "exchangeable", priors.HalfNormal(scale))
+    effects = pw.datasets.load("bcg")
+    result = pw.fit(effects, model, pw.Exact())
+    slope = slope_of_log_tau(scale, 400.0)
+    assert slope == pytest.approx(-1.0 / scale, abs=2e-3)
+    for level in ("alternate", "random", "systematic"):
+        k = (effects.moderators["alloc"] == level).sum()
+        given = not math.isnan(result[f"tau2[{level}]"].sd)
+        assert given == (4 - k + slope < -1), level  # quadrature reaches tails that fall by a power more than needed
+        said = any(f"tau2[{level}]" in finding.sentence for finding in result.report.findings)
+        assert said != given
+    assert (result.report.status == "moment_does_not_exist") == (4 - 2 + slope >= -1)

@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final, get_args
 
 from poolwise.errors import AnalysisError, PoolwiseError, closest, listing, sentence
+from poolwise.model import Model
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
+
+
+_MODELS = "|".join(one.__name__ for one in get_args(Model))
 
 
 @final
@@ -64,9 +68,10 @@ def _as_toml(advice: str) -> str:
     words = re.sub(r"prior_panel\(effects, priors=(\[.*\])\)", r"sensitivity.tau = \1, or prior_panel = false", words)
     words = re.sub(r"MetaRegression\((\[[^()]*\])\)", r"kind = 'meta-regression', moderators = \1", words)
     words = re.sub(r"Subgroups\(('[^()]*')\)", r"kind = 'subgroups', by = \1", words)
-    words = re.sub(r"(?:RandomEffects|CommonEffect)\(([^()]*=[^()]*)\)", r"\1", words)
-    words = re.sub(r"\b(mu|tau|encoding|decimal|delimiter)=(?=\S)", r"\1 = ", words)
+    words = re.sub(rf"(?:{_MODELS})\((?:\.\.\., )?([^()]*=[^()]*)\)", r"\1", words)
+    words = re.sub(r"\b((?:mu|tau)(?:_\w+)?|encoding|decimal|delimiter)=(?=\S)", r"\1 = ", words)
     words = words.replace(" in Effects.from_frame", "")
+    words = words.replace("effects.drop(study=...) for these rows", "a file without these rows")
     return words.replace("allow_single=True", "in Python Effects(..., allow_single=True)")
 
 

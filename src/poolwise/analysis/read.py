@@ -133,15 +133,20 @@ def _asked(section: object) -> Asked:
     from poolwise.analysis.sources import Asked
 
     if not isinstance(section, dict):
-        return Asked({}, several=False)
+        return Asked({}, "")
     named = {key: section.get(key) for key in ("moderators", "scale", "by", "cluster")}
-    lists = {key: [one] if isinstance(one, str) else one for key, one in named.items()}
+    lists = {key: [one] if isinstance(one, str) and key in ("by", "cluster") else one for key, one in named.items()}
     columns = {
-        key: tuple(name for name in names if isinstance(name, str) and (key, name) != ("cluster", "study"))
+        key: tuple(name for name in names if _is_column(name) and (key, name) != ("cluster", "study"))
         for key, names in lists.items()
         if isinstance(names, list)
     }
-    return Asked(columns, several=section.get("kind") == "joint-outcomes")
+    return Asked(columns, str(section.get("kind", "")))
+
+
+def _is_column(name: object) -> bool:
+    """Whether this can name a column; a formula, which the section itself refuses, cannot."""
+    return isinstance(name, str) and not name.lstrip().startswith("~")
 
 
 def _data_notes(dataset: str | None, effects: Effects) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from poolwise.effects import Effects
 from poolwise.errors import closest, listing, nearest
 from poolwise.intake.files import read_csv
 from poolwise.intake.remarks import VARIANCE_NAMES
+from poolwise.intake.table import OWN_COLUMNS
 from poolwise.scale import SCALES, as_scale
 
 Directions = tuple[str, str] | None
@@ -31,12 +32,22 @@ class Asked:
     ----------
     columns : mapping of str to tuple of str
         Names of columns by the key of [model] that names them.
-    several : bool
-        Whether it takes several outcomes together.
+    kind : str
+        Of the model; empty when it is not told.
     """
 
     columns: Mapping[str, tuple[str, ...]]
-    several: bool
+    kind: str
+
+    @property
+    def all_outcomes(self) -> bool:
+        """Whether the model is about every outcome of the table."""
+        return self.kind == "joint-outcomes"
+
+    def several_outcomes(self, column: str) -> bool:
+        """Whether it can take several outcomes together: effects in clusters, or a column that tells them apart."""
+        named = {name for names in self.columns.values() for name in names}
+        return self.all_outcomes or self.kind == "three-level" or not named.isdisjoint({"outcome", column})
 
 
 def studies(data: Data, folder: Path, directions: Directions, asked: Asked, found: list[Problem]) -> Effects | None:
@@ -63,18 +74,20 @@ def studies(data: Data, folder: Path, directions: Directions, asked: Asked, foun
     before = len(found)
     if data.scale is not None:
         tried("data.scale", found, partial(as_scale, data.scale))
-    whole = _packaged(data, found) if data.csv is None else _own(data, data.csv, folder, asked, found)
-    if whole is None or not _outcome_fits(data.outcome, whole.outcomes, asked, found) or len(found) > before:
+    if data.csv is None:
+        whole = _packaged(data, directions, found)
+    else:
+        whole = _own(data, data.csv, folder, directions, asked, found)
+    if whole is None or not _outcome_fits(data, whole.outcomes, asked, found) or len(found) > before:
         return None
-    return tried("data", found, partial(_chosen, whole, data.outcome, directions))
+    return tried("data", found, partial(_chosen, whole, data.outcome))
 
 
-def _chosen(whole: Effects, outcome: str | None, directions: Directions) -> Effects:
-    chosen = whole.select(outcome=outcome) if outcome in whole.outcomes else whole
-    return chosen if directions is None else replace(chosen, directions=directions)
+def _chosen(whole: Effects, outcome: str | None) -> Effects:
+    return whole.select(outcome=outcome) if outcome in whole.outcomes else whole
 
 
-def _packaged(data: Data, found: list[Problem]) -> Effects | None:
+def _packaged(data: Data, directions: Directions, found: list[Problem]) -> Effects | None:
     name = str(data.dataset)
     if name not in datasets.names():
         known = datasets.names()
@@ -84,18 +97,21 @@ def _packaged(data: Data, found: list[Problem]) -> Effects | None:
     if data.scale is not None and data.scale.casefold() != effects.scale.name.casefold():
         expected = f"'{effects.scale}', the scale of '{name}'"
         found.append(Problem("data.scale", f"'{data.scale}' is asked for", expected))
-    return effects
+    return effects if directions is None else replace(effects, directions=directions)
 
 
-def _outcome_fits(outcome: str | None, outcomes: tuple[str, ...], asked: Asked, found: list[Problem]) -> bool:
+def _outcome_fits(data: Data, outcomes: tuple[str, ...], asked: Asked, found: list[Problem]) -> bool:
     """Whether the outcome asked for is there; a table that names no outcome takes any name."""
-    if outcome is not None and asked.several:
+    outcome = data.outcome
+    column = "outcome" if data.csv is None else data.csv.outcome
+    if outcome is not None and asked.all_outcomes:
         told = f"the outcome '{outcome}' is asked for, and the model takes all together"
         found.append(Problem("data.outcome", told, "no 'outcome'"))
         return False
-    if outcome is None and len(outcomes) > 1 and not asked.several:
+    if outcome is None and len(outcomes) > 1 and not asked.several_outcomes(column):
         expected = f"one of {listing(outcomes)}"
-        found.append(Problem("data.outcome", f"the data have {len(outcomes)} outcomes", expected))
+        advice = "for all together, kind = 'joint-outcomes' or 'three-level'"
+        found.append(Problem("data.outcome", f"the data have {len(outcomes)} outcomes", expected, advice))
         return False
     if outcome is not None and any(outcomes) and outcome not in outcomes:
         there = f"one of {listing(outcomes)}"
@@ -106,7 +122,9 @@ def _outcome_fits(outcome: str | None, outcomes: tuple[str, ...], asked: Asked, 
     return True
 
 
-def _own(data: Data, table: Table, folder: Path, asked: Asked, found: list[Problem]) -> Effects | None:
+def _own(
+    data: Data, table: Table, folder: Path, directions: Directions, asked: Asked, found: list[Problem]
+) -> Effects | None:
     frame = _frame(folder, table, found)
     if data.scale is None:
         expected = f"one of {listing(SCALES, 20)}"
@@ -126,10 +144,11 @@ def _own(data: Data, table: Table, folder: Path, asked: Asked, found: list[Probl
         study=names.get("study"),
         outcome=names.get("outcome", None if data.outcome is None else table.outcome),
         n=names.get("n"),
-        moderators=moderators,
+        moderators=[name for name in moderators if name not in OWN_COLUMNS],
         scale=str(data.scale),
         decimal=table.decimal,
         title=Path(table.file).name,
+        directions=directions or ("", ""),
     )
     return tried("data.csv", found, make)
 

@@ -5,6 +5,7 @@ Every field's description is what an error message prints as the expectation, an
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
@@ -92,6 +93,19 @@ def _coefficient_priors(value: Any) -> Any:
     return _prior_for_mu(value)
 
 
+def _listed(value: Any) -> Any:
+    """Names of columns in a list; a formula would be evaluated as Python, which no file may ask for."""
+    given = value if isinstance(value, list) else [value]
+    words = [one.strip() for one in given if isinstance(one, str)]
+    if any(one.startswith("~") for one in words):
+        names = re.findall(r"[^\W\d]\w*", " ".join(words))
+        told = "a formula, and formulas come from Python callers only"
+        raise ModelError(told, "a list of names of columns", f"[{', '.join(map(repr, names))}]")
+    if isinstance(value, str):
+        raise ModelError("one text", "a list of names of columns", f"['{value}']")
+    return value
+
+
 def _prior_schema(families: list[str]) -> dict[str, Any]:
     def parameters(family: str) -> dict[str, Any]:
         count = len(FAMILIES[family].parameter_names())
@@ -120,7 +134,9 @@ Coefficients = Annotated[
         {"anyOf": [_prior_schema(_ON_LINE), {"type": "object", "additionalProperties": _prior_schema(_ON_LINE)}]}
     ),
 ]
-Columns = Annotated[tuple[Words, ...], Field(min_length=1)]
+Columns = Annotated[
+    tuple[Words, ...], Field(min_length=1), BeforeValidator(_listed, json_schema_input_type=list[Words])
+]
 TauPrior = Annotated[Any, PlainValidator(_prior_for_tau), WithJsonSchema(_prior_schema(_ON_HALF_LINE))]
 
 

@@ -304,7 +304,7 @@ def _findings(fitted: Grouped, tolerance: float) -> tuple[Finding, ...]:
                 "priors on the spreads for very heavy tails, or set Exact(tolerance=...).",
             )
         )
-    missing = fitted.moments.finding
+    missing = fitted.moments.finding(fitted.names)
     return (*found, missing) if missing is not None else tuple(found)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
+from poolwise.errors import listing
 from poolwise.moments import MOST_MOMENTS
 from poolwise.priors import HalfNormal, Prior
 from poolwise.result import Finding
@@ -30,7 +31,7 @@ class JointMoments:
     mean, spread, tau, tau_spread : int
         Of the hyperparameters.
     mu, tau_of : tuple of int
-        Of each group's mean and heterogeneity; theta_new has those of tau_of.
+        Of each group's mean and heterogeneity; theta_new has those that both have, tau^2 half of those of tau.
     """
 
     mean: int
@@ -40,16 +41,35 @@ class JointMoments:
     mu: tuple[int, ...]
     tau_of: tuple[int, ...]
 
-    @property
-    def finding(self) -> Finding | None:
-        """That some mean or standard deviation is not given, or None."""
-        if min(self.mean, self.spread, self.tau, self.tau_spread, *self.mu, *self.tau_of) >= 2:
+    def finding(self, groups: Sequence[str]) -> Finding | None:
+        """Which quantities have no standard deviation, or no mean either, that could be computed; None when all have.
+
+        Parameters
+        ----------
+        groups : sequence of str
+            Their names.
+        """
+        known = self._known(groups)
+        no_sd = [name for name, (highest, power) in known.items() if highest < 2 * power]
+        no_mean = [name for name, (highest, power) in known.items() if highest < power]
+        if not no_sd:
             return None
+        also = f", and no mean either for {listing(no_mean)}" if no_mean else ""
         return Finding(
             "moment_does_not_exist",
-            "A posteriori not every quantity has a mean and a standard deviation that could be computed: tails are too "
-            "heavy for so few studies. Use medians and quantiles, which do exist, or priors with lighter tails.",
+            f"A posteriori there is no standard deviation that could be computed for {listing(no_sd)}{also}: the "
+            "tails are too heavy for so few studies. Use medians and quantiles, which do exist, or priors with "
+            "lighter tails.",
         )
+
+    def _known(self, groups: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """By quantity: the highest moment given of what it is a power of, and that power."""
+        known = {"mu": (self.mean, 1), "mu_spread": (self.spread, 1)}
+        known |= {"tau": (self.tau, 1), "tau_spread": (self.tau_spread, 1)}
+        for group, mu, tau in zip(groups, self.mu, self.tau_of, strict=True):
+            known |= {f"mu[{group}]": (mu, 1), f"tau[{group}]": (tau, 1), f"tau2[{group}]": (tau, 2)}
+            known[f"theta_new[{group}]"] = (min(mu, tau), 1)
+        return known
 
 
 def joint_moments(k: Sequence[int], *, flat: bool, spread: Prior | None, tau: Prior, tau_spread: Prior) -> JointMoments:

@@ -161,5 +161,5 @@ def _subgroups(effects: Effects, model: Subgroups) -> Means:
 def level_columns(effects: Effects, model: Subgroups) -> tuple[tuple[str, ...], Array]:
     """The subgroups, and a column of 0 and 1 for each, shape (k, L)."""
     levels = model.levels(effects)
-    values = effects.moderators[model.by].astype(str).to_numpy()
+    values = np.array(model.groups(effects))
     return levels, np.stack([values == level for level in levels], axis=1).astype(float)

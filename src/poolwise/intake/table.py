@@ -52,6 +52,8 @@ class Columns:
         Length k; the studies before repeated labels were told apart.
     moderators : DataFrame
         k rows, index 0 ... k - 1.
+    order : tuple of int
+        Length k; place of each row among those handed in, from 0, which messages count by.
     covariance : ndarray or None
         Of the sampling errors, shape (k, k), read-only; None where they are independent.
     """
@@ -64,6 +66,7 @@ class Columns:
     outcome: tuple[str, ...]
     provenance: tuple[str, ...]
     moderators: pd.DataFrame
+    order: tuple[int, ...]
     covariance: Array | None = None
 
     def kept(self, keep: NDArray[np.bool_]) -> Columns:
@@ -78,6 +81,7 @@ class Columns:
             outcome=tuple(self.outcome[row] for row in chosen),
             provenance=tuple(self.provenance[row] for row in chosen),
             moderators=self.moderators.iloc[chosen].reset_index(drop=True),
+            order=tuple(self.order[row] for row in chosen),
             covariance=None if self.covariance is None else _frozen(self.covariance[np.ix_(keep, keep)]),
         )
 
@@ -156,6 +160,7 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
         outcome=words(given.outcome, k, "outcome"),
         provenance=_provenance(given.provenance, k),
         moderators=_moderators(given.moderators, k),
+        order=tuple(range(k)),
     )
     keep, gone = rows.missing_rows(y, se, named)
     dropped = tuple(label for label, kept in zip(columns.study, keep.tolist(), strict=True) if not kept)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from poolwise.effects import Effects
-from poolwise.model._priors import DEFAULT_PRIORS
+from poolwise.model._priors import DEFAULT_PRIORS, called
 from poolwise.model.hierarchical import JointOutcomes, ThreeLevel
 from poolwise.model.pooled import CommonEffect, RandomEffects
 from poolwise.model.regression import LocationScale, MetaRegression, Subgroups
@@ -18,6 +18,7 @@ __all__ = [
     "RandomEffects",
     "Subgroups",
     "ThreeLevel",
+    "called",
     "prior_words",
     "remarks",
 ]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
 from numbers import Real
+from typing import Any, ClassVar, Protocol
 
 from poolwise import priors
 from poolwise.effects import Effects
@@ -17,6 +20,11 @@ DEFAULT_SD_OF_MU = {"SMD": 1.0, "log OR": 2.0, "log RR": 2.0, "log HR": 2.0, "Fi
 DEFAULT_PRIORS: dict[str, tuple[Prior, Prior]] = {
     scale: (priors.Normal(0.0, sd, scale), DEFAULTS[scale]) for scale, sd in DEFAULT_SD_OF_MU.items()
 }
+
+# Parts of the models whose priors a scale supplies, and what a caller could give where it does not.
+BY_SCALE = {"mu": "priors.Flat()"} | dict.fromkeys(
+    ("mu_spread", "tau", "tau_between", "tau_within"), "priors.HalfNormal(s)"
+)
 
 
 def is_sd(value: object) -> bool:
@@ -50,23 +58,42 @@ def tau_words(tau: Prior | None, tau_fixed: float | None) -> str:
     return f"tau = {tau_fixed:g}" if tau_fixed is not None else f"tau ~ {tau or DEFAULT}"
 
 
-def _default(effects: Effects, which: int, name: str) -> Prior:
+class Stated(Protocol):
+    """A model that names its priors."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def named_priors(self) -> dict[str, Prior | None]:
+        """The priors by the name of what they are about."""
+
+
+def called(model: Stated, given: Mapping[str, str]) -> str:
+    """How a caller would give priors to a model of this kind: ``Subgroups(..., tau=priors.HalfNormal(0.5))``."""
+    needed = any(part.default is MISSING and part.default_factory is MISSING for part in fields(model))
+    words = [*(["..."] if needed else []), *(f"{name}={prior}" for name, prior in given.items())]
+    return f"{type(model).__name__}({', '.join(words)})"
+
+
+def _default(effects: Effects, which: int, name: str, model: Stated) -> Prior:
     try:
         return DEFAULT_PRIORS[effects.scale.name][which]
     except KeyError:
+        open_ones = [one for one, prior in model.named_priors.items() if prior is None and one in BY_SCALE]
+        unit = "" if open_ones == ["mu"] else " with s in that unit"
         raise ModelError(
             f"no prior for {name} is given and the scale '{effects.scale}' has no default",
             "a prior that fits the unit of the effects",
-            f"RandomEffects(mu=priors.Flat(), tau=priors.HalfNormal(s)) with s in that unit; "
+            f"{called(model, {one: BY_SCALE[one] for one in open_ones})}{unit}; "
             f"defaults exist for {', '.join(DEFAULT_PRIORS)}",
         ) from None
 
 
-def mu_prior(prior: Prior | None, effects: Effects) -> Prior:
+def mu_prior(prior: Prior | None, effects: Effects, model: Stated) -> Prior:
     """The prior given, or the default of the scale for a mean effect."""
-    return _default(effects, 0, "mu") if prior is None else prior
+    return _default(effects, 0, "mu", model) if prior is None else prior
 
 
-def tau_prior(prior: Prior | None, effects: Effects) -> Prior:
+def tau_prior(prior: Prior | None, effects: Effects, model: Stated, name: str = "tau") -> Prior:
     """The prior given, for these sampling variances, or the default of the scale for a between-study sd."""
-    return _default(effects, 1, "tau") if prior is None else prior.for_variances(effects.v)
+    return _default(effects, 1, name, model) if prior is None else prior.for_variances(effects.v)

@@ -8,7 +8,6 @@ from typing import final
 
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, nearest
-from poolwise.intake.cells import Rows
 from poolwise.model._priors import DEFAULT, DEFAULT_TAU_SPREAD, check_mu, check_tau, mu_prior, tau_prior
 from poolwise.priors import Prior
 
@@ -92,7 +91,7 @@ class ThreeLevel:
             )
         column = columns[self.cluster]
         if column.isna().any():
-            rows = Rows(effects.study).names(column.isna().to_numpy(dtype=bool))
+            rows = effects.rows.names(column.isna().to_numpy(dtype=bool))
             raise InputError(f"the cluster '{self.cluster}' is missing for {rows}", "a cluster for each effect")
         return tuple(column.astype(str))
 
@@ -100,9 +99,9 @@ class ThreeLevel:
         """The same model with every prior explicit for this scale of effect."""
         return replace(
             self,
-            mu=mu_prior(self.mu, effects),
-            tau_between=tau_prior(self.tau_between, effects),
-            tau_within=tau_prior(self.tau_within, effects),
+            mu=mu_prior(self.mu, effects, self),
+            tau_between=tau_prior(self.tau_between, effects, self, "tau_between"),
+            tau_within=tau_prior(self.tau_within, effects, self, "tau_within"),
         )
 
     def statement(self) -> tuple[str, ...]:
@@ -167,9 +166,9 @@ class JointOutcomes:
         """The same model with every prior explicit for this scale of effect."""
         return replace(
             self,
-            mu=mu_prior(self.mu, effects),
-            mu_spread=tau_prior(self.mu_spread, effects),
-            tau=tau_prior(self.tau, effects),
+            mu=mu_prior(self.mu, effects, self),
+            mu_spread=tau_prior(self.mu_spread, effects, self, "mu_spread"),
+            tau=tau_prior(self.tau, effects, self),
         )
 
     def statement(self) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ class CommonEffect:
 
     def resolved(self, effects: Effects) -> CommonEffect:
         """The same model with every prior explicit for this scale of effect."""
-        return replace(self, mu=mu_prior(self.mu, effects))
+        return replace(self, mu=mu_prior(self.mu, effects, self))
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
@@ -87,8 +87,8 @@ class RandomEffects:
 
     def resolved(self, effects: Effects) -> RandomEffects:
         """The same model with every prior explicit for this scale of effect."""
-        tau = self.tau if self.tau_fixed is not None else tau_prior(self.tau, effects)
-        return replace(self, mu=mu_prior(self.mu, effects), tau=tau)
+        tau = self.tau if self.tau_fixed is not None else tau_prior(self.tau, effects, self)
+        return replace(self, mu=mu_prior(self.mu, effects, self), tau=tau)
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""

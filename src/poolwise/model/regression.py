@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, final, get_args
 
-from poolwise.design import INTERCEPT, Design, matrix
+from poolwise.design import INTERCEPT, Design, column_of, matrix
 from poolwise.effects import Effects
 from poolwise.errors import ModelError, nearest
 from poolwise.model._priors import (
@@ -77,7 +77,7 @@ class MetaRegression:
 
     def resolved(self, effects: Effects) -> MetaRegression:
         """The same model with every prior explicit for this study table."""
-        tau = self.tau if self.tau_fixed is not None else tau_prior(self.tau, effects)
+        tau = self.tau if self.tau_fixed is not None else tau_prior(self.tau, effects, self)
         names = self.design(effects).names
         return replace(self, beta=explicit(self.beta, names, "beta"), tau=tau)
 
@@ -169,10 +169,14 @@ class Subgroups:
             )
         return tuple(str(level) for level in known)
 
+    def groups(self, effects: Effects) -> tuple[str, ...]:
+        """The subgroup of each study, length k."""
+        return tuple(column_of(effects, self.by).astype(str))
+
     def resolved(self, effects: Effects) -> Subgroups:
         """The same model with every prior explicit for this scale of effect."""
         self.levels(effects)
-        made = replace(self, mu=mu_prior(self.mu, effects), tau=tau_prior(self.tau, effects))
+        made = replace(self, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self))
         if self.heterogeneity != "exchangeable":
             return made
         return replace(made, tau_spread=self.tau_spread or DEFAULT_TAU_SPREAD)
@@ -259,7 +263,9 @@ class LocationScale:
         spread = dict(zip(z.names[1:], z.X[:, 1:].std(axis=0).tolist(), strict=True))
         usual: dict[str, Prior] = {name: Normal(0.0, 1.0 / sd) for name, sd in spread.items()}
         gamma = usual if self.gamma is None else usual | explicit(self.gamma, z.names[1:], "gamma")
-        return replace(self, beta=explicit(self.beta, names, "beta"), tau=tau_prior(self.tau, effects), gamma=gamma)
+        return replace(
+            self, beta=explicit(self.beta, names, "beta"), tau=tau_prior(self.tau, effects, self), gamma=gamma
+        )
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""

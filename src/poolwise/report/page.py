@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from poolwise import show
-from poolwise.report import tables, words
+from poolwise.report import fits, sentences, tables, words
 from poolwise.report.content import Content
 
 
@@ -47,20 +47,20 @@ def page(content: Content, pictures: dict[str, str], facts: dict[str, Any]) -> s
         counted=content.effects.counted,
         few=words.few(content.effects.k) if content.few else "",
         reconstructed=words.RECONSTRUCTED if content.effects.reconstructed else "",
-        headline=tables.headline(content),
+        headline=sentences.headline(content),
         groups=groups,
         natural=any(row["natural"] for group in groups for row in group.rows),
-        tests=tables.tests(content),
-        directions=tables.directions(content),
-        null=tables.null_words(content),
+        tests=sentences.tests(content),
+        directions=sentences.directions(content),
+        null=sentences.null_words(content),
         chances=tables.chances(content),
         panel_rows=tables.panel_rows(content),
         borrowed_rows=tables.borrowed_rows(content),
         borrowed_under=tables.borrowed_under(content),
         studies=tables.study_rows(content),
-        diagnostics=tables.diagnostics(content),
+        diagnostics=fits.diagnostics(content),
         conventions=words.CONVENTIONS,
-        evidence=tables.evidence(content),
+        evidence=fits.evidence(content),
         notes=_notes(content),
         pictures={name: Markup(_inline(svg)) for name, svg in pictures.items()},
         facts=facts,

@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 
 from poolwise import tables
-from poolwise.quantities import Distribution, Estimate, Quantity
+from poolwise.quantities import Distribution
 from poolwise.report import words
 from poolwise.report.content import Content
-from poolwise.result import NO_PRIOR, Result
 from poolwise.scale import Scale
-from poolwise.show import NOTHING, chance, interval, level, number, percent
+from poolwise.show import NOTHING, chance, interval, number, percent
 
 
 @final
@@ -93,7 +92,7 @@ def comparison(content: Content) -> tuple[Group, ...]:
 
 def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, object]:
     point, sd, lower, upper = (float(str(row[column])) for column in ("point", "sd", "lower", "upper"))
-    share = name == "I2"
+    share = name in ("I2", "R2", "ICC")
     natural = ""
     if _is_effect(name) and scale.transform != "identity":
         back = scale.back(np.array([point, lower, upper]))
@@ -101,7 +100,7 @@ def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, o
     limits = f"[{percent(lower)}, {percent(upper)}]" if share else interval(lower, upper)
     return {
         "label": str(row["label"]),
-        "engine": "" if str(row["label"]).startswith(str(row["engine"])) else str(row["engine"]),
+        "engine": "" if str(row["engine"]) in str(row["label"]) else str(row["engine"]),
         "point": percent(point) if share else number(point),
         "sd": "" if share or math.isnan(sd) else number(sd),
         "interval": NOTHING if math.isnan(lower) and math.isnan(upper) else limits,
@@ -114,45 +113,6 @@ def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, o
 def _is_effect(name: str) -> bool:
     """Whether a quantity is a mean or a true effect, which reads on the natural scale; differences do not."""
     return name in ("mu", "theta_new") or (name.startswith(("mu[", "theta_new[")) and " - " not in name)
-
-
-TESTS = {
-    "Q": "Test of homogeneity: Q",
-    "QE": "Test of residual heterogeneity: QE",
-    "QM": "Test of the moderators",
-    "Q_between": "Test of differences between subgroups",
-}
-
-
-def tests(content: Content) -> tuple[str, ...]:
-    """The tests of the frequentist results, a sentence each.
-
-    Returns
-    -------
-    tuple of str
-        Heterogeneity from the first result that has it, and moderators or subgroups from every result that tests them.
-    """
-    said, told = [], False
-    for result in content.results:
-        for name, title in TESTS.items():
-            test = result.quantities.get(name)
-            if not isinstance(test, Estimate) or math.isnan(test.statistic):
-                continue
-            if name in ("Q", "QE"):
-                if not told:
-                    said.append(_test(title, test))
-                told = True
-            else:
-                letter = "F" if math.isfinite(test.residual_df) else "Q"
-                said.append(_test(f"{title} ({result.label}): {letter}", test))
-    return tuple(said)
-
-
-def _test(title: str, test: Estimate) -> str:
-    residual = f" and {words.count(test.residual_df)}" if math.isfinite(test.residual_df) else ""
-    degrees = "degree" if test.df == 1 and not residual else "degrees"
-    on = f"{words.count(test.df)}{residual} {degrees} of freedom"
-    return f"{title} = {test.statistic:.2f} on {on}, {words.p_value(test.p_value)}."
 
 
 def chances(content: Content) -> tuple[tuple[str, tuple[dict[str, str], ...]], ...]:
@@ -272,127 +232,3 @@ def borrowed_under(content: Content) -> dict[str, str]:
         return {}
     row = content.borrowed.frame.iloc[0]
     return {"kind": words.kind(row["interval"]), "joint": str(row["prior"]), "alone": str(row["prior_alone"])}
-
-
-def diagnostics(content: Content) -> tuple[dict[str, object], ...]:
-    """How each fit went.
-
-    Returns
-    -------
-    tuple of dict
-        A row for each result: label, engine, settings, status, failed, sentences, seconds, seed, and watched,
-        the name and the number of each diagnostic.
-    """
-    return tuple(
-        {
-            "label": result.label,
-            "engine": result.engine_label,
-            "settings": repr(result.engine),
-            "status": result.report.status,
-            "failed": result.report.failed,
-            "sentences": [finding.sentence for finding in result.report.findings] or [words.NOTHING_WRONG],
-            "seconds": words.duration(result.report.seconds),
-            "seed": NOTHING if result.report.seed is None else str(result.report.seed),
-            "watched": _watched(result),
-        }
-        for result in content.results
-    )
-
-
-def _watched(result: Result) -> list[tuple[str, str]]:
-    flat: list[tuple[str, str]] = []
-    for name, value in result.report.diagnostics.items():
-        if isinstance(value, Mapping):
-            flat.append((words.watched(name), ", ".join(f"{key} {_plain(one)}" for key, one in value.items())))
-        else:
-            flat.append((words.watched(name), _plain(value)))
-    return flat
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        return str(value)
-    return f"{float(value):.4g}".replace("-", "−")
-
-
-def evidence(content: Content) -> tuple[tuple[str, str], ...]:
-    """Label and log evidence of each result that has it, when it is asked for."""
-    if not content.analysis.evidence:
-        return ()
-    return tuple((one.label, number(one.evidence)) for one in content.results if not math.isnan(one.evidence))
-
-
-def headline(content: Content) -> tuple[str, ...]:
-    """The answer in sentences: the mean effect, a new study, heterogeneity, with interval kind and prior."""
-    result, scale, prob = content.main, content.effects.scale, content.analysis.prob
-    if result.answers != ("mu",):
-        return _headlines(result, scale, prob)
-    mu = result["mu"]
-    under = "" if result.prior == NO_PRIOR else f", under {result.prior}"
-    sentences = [f"The mean effect ({scale.label}) is {_told(mu, prob)}{under}."]
-    if scale.transform != "identity":
-        point, lower, upper = scale.back([mu.point, *mu.interval(prob)])
-        natural = f"{number(point, 2)} {interval(lower, upper, 2)}"
-        sentences.append(f"As a {scale.natural_label} that is {natural}.")
-    if isinstance(mu, Distribution):
-        below = float(mu.cdf(0.0))
-        side, size = ("below", below) if below > 0.5 else ("above", 1.0 - below)
-        sentences.append(f"The posterior probability that it is {side} {_null(scale)} is {chance(size)}.")
-    if "theta_new" in result.quantities and "tau" in result.quantities:
-        sentences.append(
-            f"The true effect in a new study is {_told(result['theta_new'], prob)}; the "
-            f"between-study standard deviation is {_told(result['tau'], prob)}."
-        )
-    return tuple(sentences)
-
-
-def _headlines(result: Result, scale: Scale, prob: float) -> tuple[str, ...]:
-    """A sentence for each group or coefficient."""
-    under = "" if result.prior == NO_PRIOR else f" All under {result.prior}."
-    sentences = []
-    for name in result.answers:
-        title = words.quantity(name)[0]
-        said = f"{title} ({scale.label}): {_told(result[name], prob)}"
-        quantity = result[name]
-        if isinstance(quantity, Distribution) and name != "beta[intercept]":
-            below = float(quantity.cdf(0.0))
-            side, size = ("below", below) if below > 0.5 else ("above", 1.0 - below)
-            said += f"; the posterior probability that it is {side} 0 is {chance(size)}"
-        sentences.append(f"{said}.")
-    return (*sentences[:-1], sentences[-1] + under)
-
-
-def null_words(content: Content) -> dict[str, str]:
-    """Headings of the posterior probabilities: below, above and practically at the null value."""
-    scale, rope = content.effects.scale, content.analysis.rope
-    if not scale.is_ratio or _of_coefficients(content):
-        limits = "" if rope is None else f"{words.signed(rope[0])} to {words.signed(rope[1])}"
-        return {"below": "below 0", "above": "above 0", "within": "practically 0", "limits": limits}
-    name = scale.natural_label
-    low, high = (0.0, 0.0) if rope is None else scale.back(rope)
-    limits = "" if rope is None else f"{low:.2f} to {high:.2f}"
-    return {
-        "below": f"{name} below 1",
-        "above": f"{name} above 1",
-        "within": "practically 1",
-        "limits": limits,
-    }
-
-
-def directions(content: Content) -> tuple[str, str]:
-    """What an effect below and above 0 means; nothing for coefficients, which are no effects."""
-    return ("", "") if _of_coefficients(content) else content.effects.directions
-
-
-def _of_coefficients(content: Content) -> bool:
-    """Whether the answers are coefficients of moderators."""
-    return any(name.startswith("beta[") for name in content.main.answers)
-
-
-def _null(scale: Scale) -> str:
-    return f"0 (a {scale.natural_label} of 1)" if scale.is_ratio else "0"
-
-
-def _told(quantity: Quantity, prob: float) -> str:
-    limits = interval(*quantity.interval(prob)).replace(" ", "\u00a0")
-    return f"{number(quantity.point)}, {level(prob)} {words.kind(quantity.interval_kind())} {limits}"

@@ -143,7 +143,7 @@ def kind(interval_kind: str) -> str:
 
 def kind_parts(interval_kind: str) -> tuple[str, str]:
     """The kind of an interval and its convention in brackets, between which a line may break."""
-    outer, bracket, inner = interval_kind.partition(" (")
+    outer, bracket, inner = interval_kind.replace(" - ", " − ").partition(" (")
     return outer, f"({inner}" if bracket else ""
 
 
