@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.exact.jobs import MEAN, Tables
+from poolwise.exact.condensed import gauss
+from poolwise.exact.jobs import MEAN, Studies, Tables
 from poolwise.exact.mixture import TAIL, NormalMixture, quantiles
 
 Array = NDArray[np.float64]
-TOGETHER = 60  # studies at most whose limits are found in one go
+Ints = NDArray[np.intp]
+LIMITS = np.array([0.5, TAIL, 1.0 - TAIL])
+FEW = 60  # studies whose limits are found from all nodes; of more from a condensed rule, where it is as good
+CONDENSED = 24  # nodes of that rule
+AS_GOOD = 1e-11  # half-widths by which its limits may miss those of all nodes, for the studies that it fits worst
+MOST = 20_000  # studies whose limits are found in one go
 
 
 @final
@@ -65,22 +71,51 @@ class Mixtures:
 
     def theta(self, i: int) -> NormalMixture:
         """The posterior of the true effect theta_i in study i."""
-        if len(self.tables.v[0]) <= TOGETHER:
-            return self._thetas[i]
-        return self._theta(i)
+        return self._thetas[i] if len(self.tables.v[0]) <= MOST else self._theta(i)
 
     @cached_property
     def _thetas(self) -> tuple[NormalMixture, ...]:
-        """All of a few studies, their medians and 95 % limits found in one go."""
-        laws = tuple(self._theta(i) for i in range(len(self.tables.v[0])))
-        if not all(law.spread.all() for law in laws):  # known values have no quantiles to look for
-            return laws
-        p = np.tile([0.5, TAIL, 1.0 - TAIL], len(laws))
-        table = [np.repeat(np.stack([getattr(law, name) for law in laws]), 3, axis=0) for name in ("centre", "spread")]
-        found = quantiles(p, np.broadcast_to(self.weight, table[0].shape), *table)
-        for law, row in zip(laws, found.reshape(-1, 3).tolist(), strict=True):
-            law.known.update(zip(p[:3].tolist(), row, strict=True))
+        """All studies, their medians and 95 % limits found in one go."""
+        centre, spread = self._shrunken()
+        laws = tuple(NormalMixture(self.weight, *row, 2) for row in zip(centre, spread, strict=True))
+        if spread.all():  # known values have no quantiles to look for
+            for law, found in zip(laws, self._limits(centre, spread).tolist(), strict=True):
+                law.known.update(zip(LIMITS.tolist(), found, strict=True))
         return laws
+
+    def _limits(self, centre: Array, spread: Array) -> Array:
+        """Medians and 95 % limits of all studies, shape (k, 3)."""
+        if len(centre) <= FEW:
+            return _limits(self.weight, centre, spread)
+        weight, tau = gauss(self.weight, self.tau, CONDENSED)
+        if not (tau >= 0.0).all():
+            return _limits(self.weight, centre, spread)
+        values = self.tables.given_tau(np.zeros(1, dtype=np.intp), tau[None])[:, 0]
+        few_centres, few_spreads = replace(self, weight=weight, tau=tau, values=values)._shrunken()
+        found = _limits(weight, few_centres, few_spreads)
+        telling = self._telling()
+        exact = _limits(self.weight, centre[telling], spread[telling], found[telling])
+        apart = np.abs(found[telling] - exact) / (exact[:, 2:] - exact[:, 1:2])
+        return found if apart.max() < AS_GOOD else _limits(self.weight, centre, spread, found)
+
+    def _telling(self) -> Ints:
+        """The studies whose effects depend on tau the most: the most and least exact, the most remote."""
+        y, v = self.tables.y[0], self.tables.v[0]
+        middle = float(self.weight @ (self.tau * self.tau))
+        remote = np.abs(y - np.median(y)) / np.sqrt(v + middle)
+        return np.unique(np.concatenate([np.argsort(part)[[0, 1, -2, -1]] for part in (v, remote, y)]))
+
+    def _shrunken(self) -> tuple[Array, Array]:
+        """Mean and sd of every theta_i at every node, shape (k, J)."""
+        rows = np.arange(len(self.tables.v[0]))
+        if isinstance(self.tables, Studies):
+            mean, sd = self.tables.combination(self.values, MEAN)
+            y, v = self.tables.y[0][:, None], self.tables.v[0][:, None]
+            centre, spread = towards(mean, sd, y, v, self.tau)
+            return centre + self.tables.offset[0], spread
+        pairs = [(law.centre, law.spread) for law in map(self._theta, rows.tolist())]
+        centres, spreads = zip(*pairs, strict=True)
+        return np.stack(centres), np.stack(spreads)
 
     def _theta(self, i: int) -> NormalMixture:
         centre, spread = shrunken(self.tables, i, self.tau, self.values)
@@ -91,11 +126,17 @@ class Mixtures:
         return self.tables.draw(self.tables.given_tau(np.zeros(1, dtype=np.intp), tau[None])[:, 0], rng)
 
 
+def _limits(weight: Array, centre: Array, spread: Array, start: Array | None = None) -> Array:
+    """Medians and 95 % limits of mixtures in rows, shape (n, 3)."""
+    n = len(centre)
+    table = np.repeat(np.stack([centre, spread]), 3, axis=1)
+    begin = None if start is None else start.ravel()
+    weights = np.broadcast_to(weight, table[0].shape)
+    return quantiles(np.tile(LIMITS, n), weights, table[0], table[1], begin).reshape(n, 3)
+
+
 def shrunken(tables: Tables, i: int, tau: Array, values: Array) -> tuple[Array, Array]:
     """Mean (centred) and sd of theta_i given tau.
-
-    theta_i | tau ~ N(b_i x_i'beta_hat + (1 - b_i) y_i, (1 - b_i) v_i + b_i^2 var(x_i'beta)),
-    b_i = v_i / (v_i + tau^2).
 
     Parameters
     ----------
@@ -114,7 +155,27 @@ def shrunken(tables: Tables, i: int, tau: Array, values: Array) -> tuple[Array, 
         Each of the shape of tau.
     """
     mean, sd = tables.combination(values, tables.at_study(i))
-    y, v = tables.y[0, i], tables.v[0, i]
+    return towards(mean, sd, tables.y[0, i], tables.v[0, i], tau)
+
+
+def towards(mean: Array, sd: Array, y: Array, v: Array, tau: Array) -> tuple[Array, Array]:
+    """Mean and sd of theta given tau, from those of its mean effect x'beta.
+
+    theta | tau ~ N(b x'beta_hat + (1 - b) y, (1 - b) v + b^2 var(x'beta)), b = v / (v + tau^2).
+
+    Parameters
+    ----------
+    mean, sd : ndarray
+        Of x'beta given tau, of the shape of tau.
+    y, v : ndarray
+        Estimate and sampling variance: of one study, or of n in a column.
+    tau : ndarray
+
+    Returns
+    -------
+    tuple of ndarray
+        Each of the shape of tau, or (n, J).
+    """
     square = tau * tau
     to_mean, to_data = v / (v + square), square / (v + square)
     return to_mean * mean + to_data * y, np.sqrt(to_data * v + (to_mean * sd) ** 2)
