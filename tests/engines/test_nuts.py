@@ -303,7 +303,7 @@ def test_the_tree_of_a_fit_holds_what_arviz_needs(thirteen):
         "posterior", "sample_stats", "log_likelihood", "log_prior", "posterior_predictive", "prior",
         "prior_predictive", "observed_data", "constant_data",
     }  # fmt: skip
-    assert set(tree["posterior"].data_vars) == {"mu", "tau", "theta", "theta_new"}
+    assert set(tree["posterior"].data_vars) == {"mu", "tau", "tau2", "I2", "theta", "theta_new"}
     assert set(tree["prior"].data_vars) == {"mu", "tau", "theta_new"}
     assert float(tree["prior"]["tau"].mean()) == pytest.approx(thirteen.model.tau.scale * np.sqrt(2 / np.pi), rel=0.1)
     assert tree["prior_predictive"]["y"].shape == (1, 1000, thirteen.effects.k)
