@@ -100,3 +100,10 @@ def test_subgroups_by_outcome_are_a_fit_of_each_outcome():
         alone = pw.fit(whole.select(outcome=outcome), pw.RandomEffects(), pw.Exact())
         assert together[f"mu[{outcome}]"].interval(0.95) == pytest.approx(alone["mu"].interval(0.95), rel=1e-8)
         assert together[f"tau[{outcome}]"].point == pytest.approx(alone["tau"].point, rel=1e-8)
+
+
+def test_a_known_tau_has_one_i2_whatever_the_engine():
+    effects = pw.datasets.load("bcg")
+    exact = pw.fit(effects, pw.MetaRegression(["ablat"], tau_fixed=0.2), pw.Exact())
+    closed = pw.fit(effects, pw.MetaRegression(["ablat"]), pw.ClosedForm(tau2=0.04))
+    assert exact["I2"].point == pytest.approx(closed["I2"].point, rel=1e-12)

@@ -88,3 +88,38 @@ def test_importance_sampling_of_the_draws_finds_the_exact_leave_one_out():
     exact = pw.checks.leave_one_out(BCG, model).frame["log_density"].to_numpy()
     assert float(found.pareto_k.max()) < 0.7  # above, it would not be trusted
     np.testing.assert_allclose(found.elpd_i.values, exact, atol=0.05)  # of 16,000 draws, re-weighted
+
+
+ASSINK = pw.datasets.load("assink2016")
+NAMED = {
+    "random effects": (BCG, pw.RandomEffects(NORMAL, HALF)),
+    "meta-regression": (BCG, pw.MetaRegression(["ablat"], tau=HALF)),
+    "location-scale": (BCG, pw.LocationScale(["ablat"], tau=HALF)),
+    "three-level": (ASSINK, pw.ThreeLevel(mu=NORMAL, tau_between=HALF, tau_within=HALF)),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_arviz_summarises_the_very_names_of_the_result(name):
+    result = pw.fit(*NAMED[name], pw.Exact(draws=2000, chains=2))
+    tree = result.to_datatree()
+    told = az.summary(tree, ci_prob=0.95, ci_kind="eti").index
+    assert {one for one in told if not one.startswith("theta[")} == set(result)
+    for one in set(result) & set(tree["posterior"].data_vars):
+        draws = tree["posterior"][one]
+        share = float((draws <= result[one].point).mean())
+        assert abs(share - 0.5) < FAR * 0.5 / math.sqrt(draws.size), one
+
+
+def test_the_coefficients_of_log_tau_have_a_dimension():
+    tree = pw.fit(*NAMED["location-scale"], pw.Exact(draws=10, chains=1)).to_datatree()
+    for group in ("posterior", "log_prior"):
+        assert tree[group]["gamma"].dims == ("chain", "draw", "scale_coefficient")
+        assert tree[group]["scale_coefficient"].values.tolist() == ["ablat"]
+
+
+@pytest.mark.parametrize("heterogeneity", ["separate", "exchangeable"])
+def test_the_variance_of_each_subgroup_is_the_square_of_its_tau(heterogeneity):
+    posterior = fitted(heterogeneity).to_datatree()["posterior"]
+    assert posterior["tau2"].dims == ("chain", "draw", "subgroup")
+    np.testing.assert_allclose(posterior["tau2"], posterior["tau"] ** 2, rtol=1e-14)

@@ -303,8 +303,8 @@ def test_the_tree_of_a_fit_holds_what_arviz_needs(thirteen):
         "posterior", "sample_stats", "log_likelihood", "log_prior", "posterior_predictive", "prior",
         "prior_predictive", "observed_data", "constant_data",
     }  # fmt: skip
-    assert set(tree["posterior"].data_vars) == {"mu", "tau", "theta", "theta_new"}
-    assert set(tree["prior"].data_vars) == {"mu", "tau", "theta_new"}
+    assert set(tree["posterior"].data_vars) == {"mu", "tau", "tau2", "I2", "theta", "theta_new"}
+    assert set(tree["prior"].data_vars) == {"mu", "tau", "tau2", "I2", "theta_new"}
     assert float(tree["prior"]["tau"].mean()) == pytest.approx(thirteen.model.tau.scale * np.sqrt(2 / np.pi), rel=0.1)
     assert tree["prior_predictive"]["y"].shape == (1, 1000, thirteen.effects.k)
     assert {"diverging", "energy", "tree_depth", "acceptance_rate"} <= set(tree["sample_stats"].data_vars)

@@ -150,7 +150,7 @@ def tables(effects: Effects, mean: Means) -> Tables:
 def _known(effects: Effects, model: Model, mean: Means, tau: float) -> Fitted:
     source = Mixtures.at(tables(effects, mean), tau)
     common = isinstance(model, CommonEffect)
-    between = {} if common else known_tau(tau, typical_variance(effects.v))
+    between = {} if common else known_tau(tau, typical_variance(effects.v, mean.X))
     nodes = _nodes(source, effects, mean)
     shares = _pooled_shares(nodes, effects.v, np.ones(1), np.array([tau]))
     total = float(source.log_likelihood[0])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from poolwise.arviz_bridge import to_datatree
 from poolwise.engines._exact_posterior import Draws, Fitted
-from poolwise.engines._tree import PRIOR_DRAWS, attributes, draws_tree, stream
+from poolwise.engines._tree import PRIOR_DRAWS, attributes, draws_tree, functions_of_tau, stream
 from poolwise.exact.box_posterior import BoxPosterior
 from poolwise.exact.independent import Independent
 from poolwise.exact.rotated import TurnedMixtures
@@ -68,17 +68,33 @@ def exact_tree(fitted: Fitted, shape: tuple[int, int], seed: int, label: str) ->
         "constant_data": {"se": effects.se},
     }
     groups |= _prior_groups(fitted, rng)
-    names = [name.partition("[")[2].removesuffix("]") for name in list(fitted.means.linear)[: fitted.means.p]]
+    coords, dims = _dimensions(fitted, of, unit)
+    return to_datatree(groups, coords=coords, dims=dims, attrs=attributes(effects, model, label))
+
+
+def _dimensions(
+    fitted: Fitted, of: Mapping[str, str], unit: str
+) -> tuple[dict[str, Sequence[object]], dict[str, tuple[str, ...]]]:
+    """Labels along each dimension, and the dimensions of each variable after chain and draw."""
+    effects, model = fitted.effects, fitted.model
+    names = [_inner(name) for name in list(fitted.means.linear)[: fitted.means.p]]
     coords: dict[str, Sequence[object]] = {"study": effects.labels, **dict.fromkeys(of.values(), names)}
     dims: dict[str, tuple[str, ...]] = dict.fromkeys(("y", "theta", "se"), ("study",))
     dims |= {name: (dim,) for name, dim in of.items()}
+    if isinstance(model, LocationScale):
+        coords["scale_coefficient"] = [_inner(name) for name in fitted.spreads if name.startswith("gamma[")]
+        dims["gamma"] = ("scale_coefficient",)
     if unit == "y_by_block":
         dims[unit] = ("block",)
     elif unit != "y":
         assert isinstance(model, ThreeLevel)
         dims[unit] = ("cluster",)
         coords["cluster"] = np.unique(model.clusters(effects)).tolist()
-    return to_datatree(groups, coords=coords, dims=dims, attrs=attributes(effects, model, label))
+    return coords, dims
+
+
+def _inner(name: str) -> str:
+    return name.partition("[")[2].removesuffix("]")
 
 
 def _posterior(fitted: Fitted, drawn: Draws, rng: np.random.Generator) -> tuple[dict[str, Array], dict[str, str]]:
@@ -88,14 +104,38 @@ def _posterior(fitted: Fitted, drawn: Draws, rng: np.random.Generator) -> tuple[
         spreads = _by_subgroup(drawn.spreads)
         tau = spreads["tau"].reshape(len(mu), -1)
         theta_new = mu + tau * rng.standard_normal(mu.shape)
-        of = dict.fromkeys(("mu", "theta_new", *(() if spreads["tau"].ndim == 1 else ("tau",))), "subgroup")
-        return {"mu": mu, **spreads, "theta": drawn.theta, "theta_new": theta_new}, of
-    posterior = {**drawn.spreads, "theta": drawn.theta}
+        own = () if spreads["tau"].ndim == 1 else ("tau", "tau2")
+        more = _functions(fitted, spreads)
+        of = dict.fromkeys(("mu", "theta_new", *own), "subgroup")
+        return {"mu": mu, **spreads, **more, "theta": drawn.theta, "theta_new": theta_new}, of
+    posterior = {**_scale(drawn.spreads), **_functions(fitted, drawn.spreads), "theta": drawn.theta}
     if isinstance(fitted.model, ThreeLevel | RandomEffects | CommonEffect):
         mu = drawn.coefficients[0]
         theta_new = mu + drawn.tau[:, 0] * rng.standard_normal(len(mu))
         return {"mu": mu, **posterior, "theta_new": theta_new}, {}
     return {"beta": drawn.coefficients.T, **posterior}, {"beta": "coefficient"}
+
+
+def _scale(of_spreads: Mapping[str, Array]) -> dict[str, Array]:
+    """The same with the coefficients of log tau, if there are any, as one: ``gamma``, shape (size, coefficients)."""
+    gamma = [x for name, x in of_spreads.items() if name.startswith("gamma[")]
+    others = {name: x for name, x in of_spreads.items() if not name.startswith("gamma[")}
+    return others | ({"gamma": np.stack(gamma, axis=1)} if gamma else {})
+
+
+def _functions(fitted: Fitted, spreads: Mapping[str, Array]) -> dict[str, Array]:
+    """What the result names beside the standard deviations themselves: variances, I2, ICC."""
+    if isinstance(fitted.model, LocationScale):
+        return {}
+    if not isinstance(fitted.model, ThreeLevel):
+        more = functions_of_tau(fitted.effects, spreads, fitted.means.X)
+        return more if spreads.get("tau", np.zeros(0)).ndim == 1 else {"tau2": more["tau2"]}
+    between, within = spreads["tau_between"], spreads["tau_within"]
+    tau = np.hypot(between, within)
+    more = {"tau2_between": between**2, "tau2_within": within**2, "tau": tau}
+    more |= {name: x for name, x in functions_of_tau(fitted.effects, {"tau": tau}).items() if name == "I2"}
+    with np.errstate(invalid="ignore"):
+        return more | {"ICC": (between / tau) ** 2}
 
 
 def _by_subgroup(of_spreads: Mapping[str, Array]) -> dict[str, Array]:
@@ -135,7 +175,7 @@ def _log_prior(fitted: Fitted, drawn: Draws) -> dict[str, Array]:
         return {"mu": logs[:, 0], **spread}
     if isinstance(fitted.model, Subgroups):
         return {"mu": logs, **_by_subgroup(spread)}
-    return {"beta": logs, **spread}
+    return {"beta": logs, **_scale(spread)}
 
 
 def _prior_groups(fitted: Fitted, rng: np.random.Generator) -> dict[str, dict[str, Array]]:

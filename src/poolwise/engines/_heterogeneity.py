@@ -51,6 +51,12 @@ def known_tau(tau: float, typical: float) -> dict[str, Quantity]:
     return {name: known(value) for name, value in values.items() if not math.isnan(value)}
 
 
+def share_of_variation(tau: NDArray[np.float64], typical: float) -> NDArray[np.float64]:
+    """I2 = tau^2 / (tau^2 + typical variance) of each tau, of the same shape."""
+    with np.errstate(divide="ignore", over="ignore"):
+        return 1.0 / (1.0 + typical / np.square(tau))
+
+
 def known(value: float) -> Estimate:
     """A quantity whose value the model states: an estimate without error."""
     return Estimate(value, 0.0, _Fixed(value), "fixed")

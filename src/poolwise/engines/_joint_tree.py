@@ -27,8 +27,8 @@ TYPICAL = {"mu": "mu_typical", "tau": "tau_typical"}  # names of the hyperparame
 def joint_tree(fitted: Grouped, engine: Exact, label: str) -> xr.DataTree:
     """The DataTree of exact joint draws.
 
-    ``mu``, ``tau`` and ``theta_new`` have the dimension ``outcome`` (``subgroup``), ``theta`` has ``study``; the
-    hyperparameters are ``tau_typical`` and ``tau_spread``, for outcomes also ``mu_typical`` and ``mu_spread``. The
+    ``mu``, ``tau``, ``tau2`` and ``theta_new`` have the dimension ``outcome`` (``subgroup``), ``theta`` has ``study``;
+    the hyperparameters are ``tau_typical`` and ``tau_spread``, for outcomes also ``mu_typical`` and ``mu_spread``. The
     likelihood is that of y_i given mu and tau of its group, y_i ~ Normal(mu, sqrt(v_i + tau^2)); ``log_prior``
     holds the hyperparameters only.
 
@@ -71,7 +71,7 @@ def joint_tree(fitted: Grouped, engine: Exact, label: str) -> xr.DataTree:
         "data_hash": effects.data_hash,
     }
     word = "outcome" if isinstance(model, JointOutcomes) else "subgroup"
-    dims = dict.fromkeys(("y", "theta", "se"), ("study",)) | dict.fromkeys(("mu", "tau", "theta_new"), (word,))
+    dims = dict.fromkeys(("y", "theta", "se"), ("study",)) | dict.fromkeys(("mu", "tau", "tau2", "theta_new"), (word,))
     return to_datatree(groups, coords={"study": effects.labels, word: fitted.names}, dims=dims, attrs=attrs)
 
 
@@ -81,7 +81,7 @@ def _posterior(fitted: Grouped, shape: tuple[int, int], rng: np.random.Generator
     for rows, own in zip(fitted.rows, drawn.theta, strict=True):
         theta[:, rows] = own
     new = drawn.mu + drawn.tau_of * rng.standard_normal(drawn.mu.shape)
-    out = {"mu": drawn.mu, "tau": drawn.tau_of, "theta": theta, "theta_new": new}
+    out = {"mu": drawn.mu, "tau": drawn.tau_of, "tau2": drawn.tau_of**2, "theta": theta, "theta_new": new}
     if isinstance(fitted.model, JointOutcomes):
         out |= {"mu_typical": drawn.m, "mu_spread": drawn.s}
     return out | {"tau_typical": drawn.tau, "tau_spread": drawn.r}
@@ -121,5 +121,5 @@ def _prior_groups(fitted: Grouped, rng: np.random.Generator) -> dict[str, dict[s
         mu = model.mu.ppf(rng.random(wide))
     of = _group_of(fitted)
     sd = np.hypot(fitted.effects.se, tau[..., of])
-    drawn |= {"mu": mu, "tau": tau, "theta_new": mu + tau * rng.standard_normal(wide)}
+    drawn |= {"mu": mu, "tau": tau, "tau2": tau**2, "theta_new": mu + tau * rng.standard_normal(wide)}
     return {"prior": drawn, "prior_predictive": {"y": mu[..., of] + sd * rng.standard_normal(sd.shape)}}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from poolwise.arviz_bridge import to_datatree
 from poolwise.effects import Effects
+from poolwise.engines._heterogeneity import share_of_variation, typical_variance
 from poolwise.engines._versions import versions
 from poolwise.errors import MissingQuantityError
 from poolwise.model import CommonEffect, Model, RandomEffects, prior_words
@@ -79,9 +80,9 @@ def draws_tree(
     Returns
     -------
     xarray.DataTree
-        Groups posterior, sample_stats (if any), log_likelihood, log_prior, posterior_predictive, prior and
-        prior_predictive (one chain, if every prior is proper), observed_data and constant_data. A known mu or
-        tau is constant data, not a draw.
+        With tau2 and I2 beside tau. Groups posterior, sample_stats (if any), log_likelihood, log_prior,
+        posterior_predictive, prior and prior_predictive (one chain, if every prior is proper), observed_data and
+        constant_data. A known mu or tau is constant data, not a draw.
 
     Raises
     ------
@@ -98,7 +99,7 @@ def draws_tree(
     log_likelihood = -0.5 * ((effects.y - mean) / sd) ** 2 - np.log(sd) - 0.5 * _LOG_2PI
     constant = {"se": effects.se} | {name: np.asarray(value) for name, value in known.items()}
     groups: dict[str, Mapping[str, NDArray]] = {
-        "posterior": kept,
+        "posterior": kept | functions_of_tau(effects, kept),
         "log_likelihood": {"y": log_likelihood},
         "posterior_predictive": {"y": replicates},
         "observed_data": {"y": effects.y},
@@ -139,7 +140,26 @@ def _prior_groups(
     if isinstance(model, RandomEffects):
         drawn["theta_new"] = mu + tau * rng.standard_normal(tau.shape)
     sd = np.hypot(effects.se, tau[..., None])
+    drawn |= functions_of_tau(effects, drawn)
     return {"prior": drawn, "prior_predictive": {"y": mu[..., None] + sd * rng.standard_normal(sd.shape)}}
+
+
+def functions_of_tau(effects: Effects, drawn: Mapping[str, Array], X: Array | None = None) -> dict[str, Array]:
+    """Draws of tau2 and I2 where there are draws of tau; no I2 where there are as many coefficients as studies.
+
+    Parameters
+    ----------
+    effects : Effects
+    drawn : mapping
+        Draws by name.
+    X : ndarray, optional
+        Design, shape (k, p); a mean alone when None.
+    """
+    if "tau" not in drawn:
+        return {}
+    typical = typical_variance(effects.v, X)
+    share = {} if np.isnan(typical) else {"I2": share_of_variation(drawn["tau"], typical)}
+    return {"tau2": drawn["tau"] ** 2, **share}
 
 
 def _known(model: CommonEffect | RandomEffects) -> dict[str, float]:
