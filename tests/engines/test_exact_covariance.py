@@ -159,3 +159,24 @@ def test_no_fit_takes_correlated_errors_for_independent_ones(model, engine):
 def test_no_check_does_either(check):
     with pytest.raises(pw.PoolwiseError, match="known covariance"):
         check(effects())
+
+
+def test_an_offset_costs_no_digits_that_the_estimates_still_have():
+    # 30 estimates in one block, whose turn sums 30 large products; 2^20 is added to these without rounding
+    rng = np.random.default_rng(11)
+    y = np.round(rng.normal(0.1, 1.0, 30) * 2**20) / 2**20
+    V = 0.04 * np.corrcoef(rng.normal(size=(30, 45)))
+    offset = 2.0**20
+    here, there = (
+        pw.fit(
+            pw.Effects(y + at, covariance=V),
+            pw.RandomEffects(priors.Normal(at, SD), priors.HalfNormal(SCALE)),
+            pw.Exact(),
+        )
+        for at in (0.0, offset)
+    )
+    for a, b in zip(here.effects.labels, there.effects.labels, strict=True):
+        moved = np.array(there.studies[b].interval(0.95)) - offset
+        assert moved == pytest.approx(here.studies[a].interval(0.95), abs=5e-9 * here.studies[a].sd)
+    assert there.log_evidence == pytest.approx(here.log_evidence, abs=1e-9)
+    assert there["mu"].point - offset == pytest.approx(here["mu"].point, abs=5e-9 * here["mu"].sd)

@@ -5,7 +5,7 @@ V = U diag(d) U' gives U'y ~ N(U'X beta, diag(d + tau^2)), since tau^2 I stays w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -33,7 +33,10 @@ class Turned:
     d : ndarray
         Eigenvalues, shape (k,).
     y, X : ndarray
-        U'y, shape (k,), and U'X, shape (k, p).
+        U'(y - X start), shape (k,), and U'X, shape (k, p).
+    start, level : ndarray
+        Coefficients taken off before turning, which would spread a large offset's rounding over all estimates, shape
+        (p,), and X start, shape (k,).
     block : ndarray
         The block of each row and of each eigenvector, shape (k,).
     """
@@ -42,6 +45,8 @@ class Turned:
     d: Array
     y: Array
     X: Array
+    start: Array
+    level: Array
     block: Ints
 
     @classmethod
@@ -52,23 +57,29 @@ class Turned:
         for b in range(block.max() + 1):
             rows = np.flatnonzero(block == b)
             d[rows], U[np.ix_(rows, rows)] = eigen(covariance[np.ix_(rows, rows)])
-        return cls(U, d, U.T @ y, U.T @ X, block)
+        start = np.linalg.lstsq(X, y)[0]
+        return cls(U, d, U.T @ (y - X @ start), U.T @ X, start, X @ start, block)
 
     def table(self, b: Array, s: Array) -> Regression:
         """As a job of the quadrature over tau; b and s are the means and sds of the priors on beta, shape (p,)."""
-        return Regression(Basis.of(self.y[None], self.d[None], self.X[None], b[None], s[None]))
+        basis = Basis.of(self.y[None], self.d[None], self.X[None], (b - self.start)[None], s[None])
+        return Regression(replace(basis, origin=basis.origin + self.start))
 
     def draw_theta(self, tau: Array, beta: Array, rng: np.random.Generator) -> Array:
         """Draws of the true effects given those of tau, shape (size,), and beta, (p, size); shape (size, k)."""
         square = tau[:, None] ** 2
         keep = square / (square + self.d)
-        mean = keep * self.y + (1.0 - keep) * (self.X @ beta).T
-        return (mean + np.sqrt(keep * self.d) * rng.standard_normal(mean.shape)) @ self.U.T
+        mean = keep * self.y + (1.0 - keep) * self._fitted(beta)
+        return self.level + (mean + np.sqrt(keep * self.d) * rng.standard_normal(mean.shape)) @ self.U.T
+
+    def _fitted(self, beta: Array) -> Array:
+        """U'X (beta - start) for beta of shape (p, size), shape (size, k)."""
+        return (self.X @ (beta - self.start[:, None])).T
 
     def log_likelihood(self, tau: Array, beta: Array) -> Array:
         """Log density of each block of estimates given tau and beta, shape (size, blocks)."""
         total = self.d + np.asarray(tau)[:, None] ** 2
-        parts = -0.5 * ((self.y - (self.X @ beta).T) ** 2 / total + np.log(total) + LOG_2PI)
+        parts = -0.5 * ((self.y - self._fitted(beta)) ** 2 / total + np.log(total) + LOG_2PI)
         return parts @ np.eye(self.block.max() + 1)[self.block]
 
     def replicate(self, tau: Array, mean: Array, rng: np.random.Generator) -> Array:
@@ -110,7 +121,7 @@ class TurnedMixtures:
         """The posterior of the true effect in study i.
 
         With b_j = d_j / (d_j + tau^2), theta_i | tau, beta has mean sum_j U_ij (b_j x_j'beta + (1 - b_j) y_j) and
-        variance sum_j U_ij^2 (1 - b_j) d_j, y_j and x_j being turned.
+        variance sum_j U_ij^2 (1 - b_j) d_j, y_j and x_j being turned; both less what was taken off before turning.
         """
         turned, nodes = self.turned, self.whole
         tables = nodes.tables
@@ -120,7 +131,8 @@ class TurnedMixtures:
         own = turned.U[i][:, None]
         c = turned.X.T @ (own * to_mean)
         mean, sd = tables.combination(nodes.values, c)
-        centre = mean + tables.basis.origin[0] @ c + ((1.0 - to_mean) * own * turned.y[:, None]).sum(axis=0)
+        left = (tables.basis.origin[0] - turned.start) @ c + ((1.0 - to_mean) * own * turned.y[:, None]).sum(axis=0)
+        centre = turned.level[i] + mean + left
         variance = (own**2 * (1.0 - to_mean) * turned.d[:, None]).sum(axis=0) + sd**2
         return NormalMixture(nodes.weight, centre, np.sqrt(variance), 2)
 
