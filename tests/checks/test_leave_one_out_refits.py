@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import simpson
 from scipy.special import ndtr
 from scipy.stats import cauchy, norm, t
 
@@ -221,3 +222,18 @@ def test_one_cluster_cannot_be_left_out():
     )
     with pytest.raises(ModelError, match="no study can be left out"):
         checks.leave_one_out(effects, pw.ThreeLevel())
+
+
+def test_a_conflict_keeps_its_digits_under_a_one_sided_prior():
+    """However small: against Simpson's rule, whose terms are all positive."""
+    found = checks.leave_one_out(BCG, pw.CommonEffect(priors.TruncatedNormal(0, 2, upper=0))).frame
+    for i in (3, 7):
+        rest = np.arange(13) != i
+        precision = (1 / BCG.v[rest]).sum() + 1 / 4
+        centre, sd = (BCG.y[rest] / BCG.v[rest]).sum() / precision, precision**-0.5
+        mu = np.linspace(centre - 30 * sd, 0.0, 200_001)
+        density = np.exp(-0.5 * ((mu - centre) / sd) ** 2)
+        z = (BCG.y[i] - mu) / BCG.se[i]
+        p = 2 * min(simpson(density * ndtr(z), x=mu), simpson(density * ndtr(-z), x=mu)) / simpson(density, x=mu)
+        assert p < 1e-12
+        assert found["conflict_p"][i] == pytest.approx(p, rel=1e-9)

@@ -91,13 +91,13 @@ def leave_one_out(effects: Effects, model: Model | None = None, *, prob: float =
 
     y_new ~ N(theta_new, se_i^2), theta_new ~ N(x_i'beta, tau_i^2) the true effect in a new study (in a new cluster)
     with the moderators, group and heterogeneity of row i; the conflict p-value is 2 min(PIT_i, 1 - PIT_i). The log
-    density is that of the unit as a whole; each of its estimates has a PIT of its own, given that the whole unit is left out.
-    Moderators keep the coding and the centre that they have on the whole table.
+    density is that of the unit as a whole; each of its estimates has a PIT of its own, given that the whole unit is
+    left out. Moderators keep the coding and the centre that they have on the whole table.
 
     One tau, independent estimates and normal, flat or known mean effects: all fits in one batch, milliseconds. Else
     one refit for each unit: 10 to 100 ms with t, Cauchy, truncated or mixture priors, separate taus, a location-scale
-    model or correlated errors; about 200 ms for 100 effects in clusters; about a second with exchangeable groups,
-    whose log densities are good to about 1e-6.
+    model or correlated errors; about 200 ms for 100 effects in clusters; one to three seconds with exchangeable
+    groups, whose log densities are good to about 1e-6.
 
     Parameters
     ----------
