@@ -366,6 +366,27 @@ def _subset(effects: Effects, keep: NDArray[np.bool_], said: str, allow_single: 
     for remark in counted:
         if remark.warn:
             warn(remark.sentence)
+    return _part(effects, keep, said, allowed, counted)
+
+
+def some_rows(effects: Effects, keep: NDArray[np.bool_]) -> Effects:
+    """The rows where the mask is true, however few, without a warning: for fits that nobody asked to see by themselves.
+
+    Parameters
+    ----------
+    effects : Effects
+    keep : ndarray of bool
+        Shape (k,).
+
+    Returns
+    -------
+    Effects
+    """
+    return _part(effects, keep, "", True, ())
+
+
+def _part(effects: Effects, keep: NDArray[np.bool_], said: str, allowed: bool, counted: tuple[Remark, ...]) -> Effects:
+    """A new record of some rows, which have been checked already."""
     whole = Columns(**{column.name: getattr(effects, column.name) for column in fields(Columns)})
     columns = whole.kept(keep)
     kept = ("scale", "title", "citation", "directions", "dropped")

@@ -213,3 +213,29 @@ def with_error(law: Law, se: float) -> Law:
             return NormalMixture(np.full(x.size, 1.0 / x.size), x, np.full(x.size, se), law.moments)
         case _:
             raise MissingQuantityError("this quantity is not a mean or a true effect, so that no study estimates it")
+
+
+def mirrored(law: Law) -> Law:
+    """The law of -x, whose distribution function tells small probabilities of a large x without cancellation.
+
+    Parameters
+    ----------
+    law : Law
+        Of x, as `with_error` returns it.
+
+    Returns
+    -------
+    Law
+
+    Raises
+    ------
+    TypeError
+        For a law of another kind.
+    """
+    match law:
+        case NormalMixture():
+            return replace(law, centre=-law.centre)
+        case Selected():
+            return replace(law, centre=-law.centre, slope=-law.slope)
+        case _:
+            raise TypeError(f"{type(law).__name__} has no mirrored law")

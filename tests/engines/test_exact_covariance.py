@@ -153,9 +153,7 @@ def test_no_fit_takes_correlated_errors_for_independent_ones(model, engine):
         pw.fit(effects(), model, engine)
 
 
-@pytest.mark.parametrize(
-    "check", [checks.prior_panel, checks.prior_surface, checks.leave_one_out, checks.tipping_point]
-)
+@pytest.mark.parametrize("check", [checks.prior_panel, checks.prior_surface, checks.tipping_point])
 def test_no_check_does_either(check):
     with pytest.raises(pw.PoolwiseError, match="known covariance"):
         check(effects())

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Exchanging = JointOutcomes | Subgroups
+Split = tuple[tuple[str, ...], tuple[NDArray[np.intp], ...]]
 
 ABSENT = {
     "theta_new": "each {word} has its own: theta_new[<{word}>]",
@@ -236,7 +237,7 @@ class _Tree:
         return joint_tree(self.fitted, self.engine, self.label)
 
 
-def quadrature(effects: Effects, model: Exchanging, tolerance: float) -> Grouped:
+def quadrature(effects: Effects, model: Exchanging, tolerance: float, split: Split | None = None) -> Grouped:
     """Fit a model whose priors are explicit.
 
     Parameters
@@ -245,6 +246,8 @@ def quadrature(effects: Effects, model: Exchanging, tolerance: float) -> Grouped
     model : JointOutcomes or Subgroups
     tolerance : float
         Largest estimated error for which the grid is not refined once more.
+    split : tuple, optional
+        Names of the groups and the rows of each, where they are not to be read from the table.
 
     Returns
     -------
@@ -257,7 +260,7 @@ def quadrature(effects: Effects, model: Exchanging, tolerance: float) -> Grouped
     for name, prior in (("tau", tau), ("tau_spread", tau_spread)):
         if not prior.proper:
             raise ModelError(f"{name} has the improper prior {prior}", "a proper prior", "HalfNormal(0.5)")
-    names, rows = groups(effects, model)
+    names, rows = groups(effects, model) if split is None else split
     spread = model.mu_spread if isinstance(model, JointOutcomes) else None
     if not isinstance(model.mu, Normal | Flat):
         raise ModelError(f"mu ~ {model.mu} is not supported for this model", "a normal or flat prior", "Normal(0, 1)")
@@ -271,7 +274,7 @@ def quadrature(effects: Effects, model: Exchanging, tolerance: float) -> Grouped
     return Grouped(effects, model, names, rows, found, moments)
 
 
-def groups(effects: Effects, model: Exchanging) -> tuple[tuple[str, ...], tuple[NDArray[np.intp], ...]]:
+def groups(effects: Effects, model: Exchanging) -> Split:
     """Names of the groups (outcomes in order of appearance, levels of a moderator in theirs), and the rows of each.
 
     Raises

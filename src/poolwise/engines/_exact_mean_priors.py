@@ -28,7 +28,7 @@ from poolwise.quantities import Law, Quantity
 Array = NDArray[np.float64]
 MOST_PARAMETERS = 3
 
-Fit = Callable[[Effects, Model, float], Fitted]
+Fit = Callable[[Effects, Model, float, Means], Fitted]
 
 
 def heavy_tailed(effects: Effects, model: Model, mean: Means, tolerance: float) -> Fitted:
@@ -132,7 +132,10 @@ def blended(effects: Effects, model: Model, mean: Means, tolerance: float, fit: 
     (j,) = (j for j, prior in enumerate(mean.priors) if isinstance(prior, Mixture))
     mixture = mean.priors[j]
     assert isinstance(mixture, Mixture)
-    fits = [fit(effects, _with(model, list(mean.linear)[j], prior), tolerance) for prior in mixture.components]
+    fits = [
+        fit(effects, _with(model, list(mean.linear)[j], prior), tolerance, _with_prior(mean, j, prior))
+        for prior in mixture.components
+    ]
     logs = np.array([one.log_total for one in fits]) + np.log(mixture.weights)
     total = float(logsumexp(logs))
     log_weight = logs - total
@@ -177,6 +180,11 @@ def refuse_other_priors(mean: Means) -> None:
             continue
         if not isinstance(prior, Normal | Flat | Fixed) or (isinstance(prior, Fixed) and not alone):
             raise ModelError(f"{name} ~ {prior} is not supported by Exact for this model", "a normal or flat prior")
+
+
+def _with_prior(mean: Means, j: int, prior: Prior) -> Means:
+    """The mean effects with another prior on one coefficient."""
+    return replace(mean, priors=(*mean.priors[:j], prior, *mean.priors[j + 1 :]))
 
 
 def _with(model: Model, name: str, prior: Prior) -> Model:

@@ -49,7 +49,7 @@ SHARE_OF_A_NODE = 1e-8  # least probability of a node that is asked for the weig
 REACH = 9.0  # prior standard deviations of a coefficient of log tau that can matter
 
 
-def quadrature(effects: Effects, model: Model, tolerance: float) -> Fitted:
+def quadrature(effects: Effects, model: Model, tolerance: float, mean: Means | None = None) -> Fitted:
     """Fit a model whose priors are explicit, refining the grid until the limits are good to `tolerance`.
 
     Parameters
@@ -59,12 +59,15 @@ def quadrature(effects: Effects, model: Model, tolerance: float) -> Fitted:
         Any that one quadrature answers.
     tolerance : float
         Largest estimated error of medians and limits, in half-widths of the 95 % interval.
+    mean : Means, optional
+        Its mean effects on this table, where they are not those that the table alone would give: on some rows of a
+        table, moderators keep the levels and the centre that they have on all.
 
     Returns
     -------
     Fitted
     """
-    mean = means(effects, model)
+    mean = means(effects, model) if mean is None else mean
     _refuse_correlated(effects, model, mean)
     if isinstance(model, CommonEffect | RandomEffects | MetaRegression):
         if any(isinstance(prior, Mixture) for prior in mean.priors):
@@ -248,16 +251,15 @@ def _three_level(effects: Effects, model: ThreeLevel, mean: Means, tolerance: fl
 
 def _location_scale(effects: Effects, model: LocationScale, mean: Means, tolerance: float) -> Fitted:
     b, s = mean.normal_priors()
-    z = model.scale_design(effects)
-    Z = z.X[:, 1:] - z.X[:, 1:].mean(axis=0)
+    Z = mean.Z
+    assert Z is not None
+    assert isinstance(model.gamma, Mapping)
     job = Diagonal.of(effects.y, effects.v, mean.X, b, s, Z, np.array([], dtype=np.intp))
     (spread,) = spreads(effects, model)
-    assert isinstance(model.gamma, Mapping)
     variables: list[Variable] = [
         Spread(spread.prior, float(min(np.sqrt(effects.v.min()), 4.0 * job.basis.narrowest()[0])))
     ]
-    for name in z.names[1:]:
-        prior = model.gamma[name]
+    for name, prior in model.gamma.items():
         if not isinstance(prior, Normal):
             raise ModelError(f"gamma[{name}] has the prior {prior}", "a normal prior", "Normal(0, 1)")
         variables.append(OnLine(prior.log_pdf, prior.mean, prior.sd, (-REACH, REACH)))
@@ -271,7 +273,7 @@ def _location_scale(effects: Effects, model: LocationScale, mean: Means, toleran
         tolerance=tolerance,
     )
     named: dict[str, Law | Quantity] = {"tau": posterior.marginal(0)}
-    named |= {f"gamma[{name}]": posterior.marginal(1 + j) for j, name in enumerate(z.names[1:])}
+    named |= {f"gamma[{name}]": posterior.marginal(1 + j) for j, name in enumerate(model.gamma)}
     weight, phi, _ = posterior.nodes
     telling = weight > SHARE_OF_A_NODE
     tau = phi[0][telling, None] * np.exp(phi[1:, telling].T @ Z.T)

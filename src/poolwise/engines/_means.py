@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import final
 
 import numpy as np
@@ -40,6 +40,8 @@ class Means:
         What X was made from, where there are moderators.
     absent : mapping of str to str
         Why a quantity that other models have is not here.
+    Z : ndarray, optional
+        Moderators of log tau, centred, shape (k, r), of a location-scale model.
     """
 
     X: Array
@@ -48,6 +50,11 @@ class Means:
     new: Mapping[str, Array]
     design: Design | None = None
     absent: Mapping[str, str] = field(default_factory=dict)
+    Z: Array | None = None
+
+    def kept(self, keep: NDArray[np.bool_]) -> Means:
+        """The mean effects of the rows where the mask is true, in the coefficients of the whole table."""
+        return replace(self, X=self.X[keep], Z=None if self.Z is None else self.Z[keep])
 
     @property
     def p(self) -> int:
@@ -125,7 +132,10 @@ def means(effects: Effects, model: Model) -> Means:
         case MetaRegression() | LocationScale():
             design = model.design(effects)
             given = explicit(model.beta, design.names, "beta") if isinstance(model.beta, Mapping) else {}
-            return _regression(design, given)
+            found = _regression(design, given)
+            return (
+                replace(found, Z=_centred(model.scale_design(effects))) if isinstance(model, LocationScale) else found
+            )
         case Subgroups():
             return _subgroups(effects, model)
         case _:
@@ -145,6 +155,12 @@ def _regression(design: Design, beta: Mapping[str, Prior]) -> Means:
     priors = tuple(beta[name] for name in design.names) if beta else ()
     absent = dict.fromkeys(("mu", "theta_new"), NO_SINGLE_MEAN)
     return Means(design.X, priors, linear, {}, design, absent)
+
+
+def _centred(scale: Design) -> Array:
+    """The moderators of log tau less their means, shape (k, r)."""
+    Z = scale.X[:, 1:]
+    return np.asarray(Z - Z.mean(axis=0))
 
 
 def _subgroups(effects: Effects, model: Subgroups) -> Means:

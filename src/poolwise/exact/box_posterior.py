@@ -103,9 +103,13 @@ class BoxPosterior:
 
     def new(self, c: Array) -> NormalMixture:
         """The posterior of the true effect in a new study with the mean effect c'beta."""
-        weight, phi, values = self.nodes
+        return self.about(c, self.model.spread_of_new(self.nodes[1]))
+
+    def about(self, c: Array, spread: Array) -> NormalMixture:
+        """The posterior of a true effect about the mean effect c'beta, its sd at the nodes, shape (J,)."""
+        weight, _, values = self.nodes
         mean, sd = self._combination(values, c)
-        return NormalMixture(weight, mean, np.hypot(sd, self.model.spread_of_new(phi)), self._new_moments)
+        return NormalMixture(weight, mean, np.hypot(sd, spread), self._new_moments)
 
     def theta(self, i: int) -> NormalMixture:
         """The posterior of the true effect theta_i."""

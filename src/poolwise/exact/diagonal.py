@@ -21,6 +21,7 @@ from poolwise.exact.normal_normal import CHUNK, log_product
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
+LARGEST = 1e145  # tau_i from which it counts as infinite: its square is a number
 
 
 @final
@@ -102,11 +103,16 @@ class Diagonal:
         if r == 0:
             return phi[0][:, None] ** 2 + np.zeros(self.basis.v.shape[1])
         with np.errstate(over="ignore"):
-            return np.minimum((phi[0][:, None] * np.exp(phi[1 : 1 + r].T @ self.Z.T)) ** 2, 1e290)
+            return np.minimum((phi[0][:, None] * np.exp(phi[1 : 1 + r].T @ self.Z.T)) ** 2, LARGEST**2)
 
     def spread_of_new(self, phi: Array) -> Array:
         """Tau: the sd of the true effect of a new study at the mean of the moderators of log tau."""
         return phi[0] if self.known_tau is None else np.full(phi.shape[1], self.known_tau)
+
+    def spread_at(self, phi: Array, z: Array) -> Array:
+        """Sd of a true effect where the centred moderators of log tau are z, shape (r,): tau exp(z gamma), (N,)."""
+        with np.errstate(over="ignore"):
+            return np.minimum(phi[0] * np.exp(z @ phi[1 : 1 + len(z)]), LARGEST)
 
     def theta(self, i: int, phi: Array, values: Array) -> tuple[Array, Array]:
         """Mean and sd of theta_i: shrunken by v_i / (v_i + tau_i^2) towards x_i beta."""

@@ -21,6 +21,9 @@ from poolwise.exact.mixtures import Mixtures, shrunken
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 _ROOT_2PI = np.sqrt(2.0 * np.pi)
+CANCELLED = 1e-9  # probability from which Owen's T leaves too few digits
+NODES = 64  # of each panel of the rule that takes over there
+NEAR = 9.0  # standard deviations about the highest point of its integrand
 FAR = 40.0  # standard deviations beyond which a normal variable has no probability in double precision
 
 
@@ -209,7 +212,29 @@ class Selected:
         low, high = np.where(mirrored, -b, a), np.where(mirrored, -a, b)
         turned = np.where(mirrored, -rho, rho)
         share = (both_below(z, high, turned) - both_below(z, low, turned)) / np.exp(log_mass(a, b))
-        return np.clip(np.clip(share, 0.0, 1.0) @ self.weight, 0.0, 1.0)
+        share = np.clip(share, 0.0, 1.0)
+        for row in np.argwhere(share @ self.weight < CANCELLED):
+            at = (*row,)
+            share[at] = np.where(share[at] < CANCELLED, self._tail(z[at]), share[at])
+        return np.clip(share @ self.weight, 0.0, 1.0)
+
+    def _tail(self, z: Array) -> Array:
+        """P(x < centre + z spread) of each component, where it is small: a sum of positive terms, shape (J,).
+
+        The integral of phi(t) Phi((z - rho t) / r) over a <= t <= b, r^2 = 1 - rho^2, whose integrand is highest as
+        near to t = rho z as the limits let it be, and falls within r on one side of that and within 1 on the other.
+        """
+        a, b = self._ends
+        rho = np.clip(self.slope / self.spread, -1.0, 1.0)
+        rest = np.sqrt(np.maximum(1.0 - rho * rho, 1e-32))
+        far = np.full(rho.shape, NEAR)
+        steps = np.stack([-far, -NEAR * rest, 0.0 * rest, NEAR * rest, far])
+        edges = np.clip(np.clip(rho * z, a, b) + steps, a, b)
+        half = 0.5 * np.diff(edges, axis=0)[:, None]
+        node, mass = np.polynomial.legendre.leggauss(NODES)
+        t = 0.5 * (edges[1:] + edges[:-1])[:, None] + half * node[:, None]
+        logs = log_ndtr((z - rho * t) / rest) - 0.5 * t * t - log_mass(a, b)
+        return np.asarray((half * mass[:, None] * np.exp(logs)).sum(axis=(0, 1)) / _ROOT_2PI)
 
     def ppf(self, p: Array) -> Array:
         """Quantile at p by bisection; same shape as p."""
