@@ -27,11 +27,11 @@ from poolwise.result import NO_PRIOR, Result
 PAIRS: dict[type, tuple[type, ...]] = {
     CommonEffect: (ClosedForm, Exact, NUTS),
     RandomEffects: (ClosedForm, Exact, NUTS),
-    MetaRegression: (ClosedForm, Exact),
-    Subgroups: (ClosedForm, Exact),
-    ThreeLevel: (Exact,),
-    LocationScale: (Exact,),
-    JointOutcomes: (Exact,),
+    MetaRegression: (ClosedForm, Exact, NUTS),
+    Subgroups: (ClosedForm, Exact, NUTS),
+    ThreeLevel: (Exact, NUTS),
+    LocationScale: (Exact, NUTS),
+    JointOutcomes: (Exact, NUTS),
 }
 
 

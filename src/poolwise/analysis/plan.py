@@ -11,8 +11,8 @@ from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.record import Panel, PlannedFit
 from poolwise.analysis.spec import KEYS
 from poolwise.effects import Effects
-from poolwise.engines._exact_joint import groups
 from poolwise.engines._exact_quadrature import refuse_unknown_priors
+from poolwise.engines._means import groups
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.engines._joint_moments import JointMoments, joint_moments
-from poolwise.engines._means import level_columns, normal_prior
+from poolwise.engines._means import Split, groups, normal_prior
 from poolwise.engines._versions import versions
 from poolwise.errors import ModelError, listing
 from poolwise.exact.exchangeable import TOLERANCE, Exchangeable, exchangeable
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Exchanging = JointOutcomes | Subgroups
-Split = tuple[tuple[str, ...], tuple[NDArray[np.intp], ...]]
 
 ABSENT = {
     "theta_new": "each {word} has its own: theta_new[<{word}>]",
@@ -272,28 +271,6 @@ def quadrature(effects: Effects, model: Exchanging, tolerance: float, split: Spl
         [len(row) for row in rows], flat=not math.isfinite(s0), spread=spread, tau=tau, tau_spread=tau_spread
     )
     return Grouped(effects, model, names, rows, found, moments)
-
-
-def groups(effects: Effects, model: Exchanging) -> Split:
-    """Names of the groups (outcomes in order of appearance, levels of a moderator in theirs), and the rows of each.
-
-    Raises
-    ------
-    ModelError
-        When there is one outcome only.
-    """
-    if isinstance(model, Subgroups):
-        levels, columns = level_columns(effects, model)
-        return levels, tuple(np.flatnonzero(column) for column in columns.T)
-    values = np.array([outcome or "none named" for outcome in effects.outcome])
-    names = tuple(dict.fromkeys(values.tolist()))
-    if len(names) < 2:
-        raise ModelError(
-            f"the table has one outcome ({names[0]}), which has none to borrow from",
-            "two outcomes or more",
-            "RandomEffects(), or Effects(..., outcome=[...])",
-        )
-    return names, tuple(np.flatnonzero(values == name) for name in names)
 
 
 def _findings(fitted: Grouped, tolerance: float) -> tuple[Finding, ...]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from poolwise.arviz_bridge import to_datatree
 from poolwise.engines._exact_posterior import Draws, Fitted
-from poolwise.engines._tree import PRIOR_DRAWS, attributes, draws_tree, functions_of_tau, stream
+from poolwise.engines._tree import PRIOR_DRAWS, attributes, draws_tree, functions_of_tau, stated_tau, stream
 from poolwise.exact.box_posterior import BoxPosterior
 from poolwise.exact.independent import Independent
 from poolwise.exact.rotated import TurnedMixtures
@@ -65,7 +65,7 @@ def exact_tree(fitted: Fitted, shape: tuple[int, int], seed: int, label: str) ->
         "log_prior": _shaped(_log_prior(fitted, drawn), shape),
         "posterior_predictive": _shaped({"y": replicates}, shape),
         "observed_data": {"y": effects.y},
-        "constant_data": {"se": effects.se},
+        "constant_data": {"se": effects.se, **stated_tau(model)},
     }
     groups |= _prior_groups(fitted, rng)
     coords, dims = _dimensions(fitted, of, unit)
@@ -108,7 +108,8 @@ def _posterior(fitted: Fitted, drawn: Draws, rng: np.random.Generator) -> tuple[
         more = _functions(fitted, spreads)
         of = dict.fromkeys(("mu", "theta_new", *own), "subgroup")
         return {"mu": mu, **spreads, **more, "theta": drawn.theta, "theta_new": theta_new}, of
-    posterior = {**_scale(drawn.spreads), **_functions(fitted, drawn.spreads), "theta": drawn.theta}
+    unknown = {} if stated_tau(fitted.model) else drawn.spreads
+    posterior = {**_scale(unknown), **_functions(fitted, unknown), "theta": drawn.theta}
     if isinstance(fitted.model, ThreeLevel | RandomEffects | CommonEffect):
         mu = drawn.coefficients[0]
         theta_new = mu + drawn.tau[:, 0] * rng.standard_normal(len(mu))

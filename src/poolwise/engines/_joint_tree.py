@@ -30,7 +30,7 @@ def joint_tree(fitted: Grouped, engine: Exact, label: str) -> xr.DataTree:
     ``mu``, ``tau``, ``tau2`` and ``theta_new`` have the dimension ``outcome`` (``subgroup``), ``theta`` has ``study``;
     the hyperparameters are ``tau_typical`` and ``tau_spread``, for outcomes also ``mu_typical`` and ``mu_spread``. The
     likelihood is that of y_i given mu and tau of its group, y_i ~ Normal(mu, sqrt(v_i + tau^2)); ``log_prior``
-    holds the hyperparameters only.
+    holds what has a prior of its own: the hyperparameters, and the mean of each subgroup.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def joint_tree(fitted: Grouped, engine: Exact, label: str) -> xr.DataTree:
     groups: dict[str, dict[str, Array]] = {
         "posterior": posterior,
         "log_likelihood": {"y": -0.5 * ((effects.y - mean) / sd) ** 2 - np.log(sd) - 0.5 * _LOG_2PI},
-        "log_prior": {name: prior.log_pdf(posterior[name]) for name, prior in _hyperpriors(fitted).items()},
+        "log_prior": {name: prior.log_pdf(posterior[name]) for name, prior in _own_priors(fitted).items()},
         "posterior_predictive": {"y": mean + sd * rng.standard_normal(sd.shape)},
         "observed_data": {"y": effects.y},
         "constant_data": {"se": effects.se},
@@ -85,6 +85,12 @@ def _posterior(fitted: Grouped, shape: tuple[int, int], rng: np.random.Generator
     if isinstance(fitted.model, JointOutcomes):
         out |= {"mu_typical": drawn.m, "mu_spread": drawn.s}
     return out | {"tau_typical": drawn.tau, "tau_spread": drawn.r}
+
+
+def _own_priors(fitted: Grouped) -> dict:
+    """The priors that the model states: of hyperparameters, and of the mean of each subgroup."""
+    stated = {} if isinstance(fitted.model, JointOutcomes) else {"mu": fitted.model.mu}
+    return stated | _hyperpriors(fitted)
 
 
 def _hyperpriors(fitted: Grouped) -> dict:

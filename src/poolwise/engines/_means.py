@@ -13,11 +13,21 @@ from numpy.typing import NDArray
 from poolwise.design import Design
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
-from poolwise.model import CommonEffect, LocationScale, MetaRegression, Model, RandomEffects, Subgroups, ThreeLevel
+from poolwise.model import (
+    CommonEffect,
+    JointOutcomes,
+    LocationScale,
+    MetaRegression,
+    Model,
+    RandomEffects,
+    Subgroups,
+    ThreeLevel,
+)
 from poolwise.model.regression import explicit
 from poolwise.priors import Cauchy, Fixed, Flat, Normal, Prior, StudentT
 
 Array = NDArray[np.float64]
+Split = tuple[tuple[str, ...], tuple[NDArray[np.intp], ...]]
 NO_SINGLE_MEAN = "with moderators there is no single mean effect; pw.predict(result, at=...) gives it at their values"
 
 
@@ -179,3 +189,25 @@ def level_columns(effects: Effects, model: Subgroups) -> tuple[tuple[str, ...], 
     levels = model.levels(effects)
     values = np.array(model.groups(effects))
     return levels, np.stack([values == level for level in levels], axis=1).astype(float)
+
+
+def groups(effects: Effects, model: JointOutcomes | Subgroups) -> Split:
+    """Names of the groups (outcomes in order of appearance, levels of a moderator in theirs), and the rows of each.
+
+    Raises
+    ------
+    ModelError
+        When there is one outcome only.
+    """
+    if isinstance(model, Subgroups):
+        levels, columns = level_columns(effects, model)
+        return levels, tuple(np.flatnonzero(column) for column in columns.T)
+    values = np.array([outcome or "none named" for outcome in effects.outcome])
+    names = tuple(dict.fromkeys(values.tolist()))
+    if len(names) < 2:
+        raise ModelError(
+            f"the table has one outcome ({names[0]}), which has none to borrow from",
+            "two outcomes or more",
+            "RandomEffects(), or Effects(..., outcome=[...])",
+        )
+    return names, tuple(np.flatnonzero(values == name) for name in names)

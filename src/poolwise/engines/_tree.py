@@ -162,6 +162,12 @@ def functions_of_tau(effects: Effects, drawn: Mapping[str, Array], X: Array | No
     return {"tau2": drawn["tau"] ** 2, **share}
 
 
+def stated_tau(model: Model) -> dict[str, NDArray]:
+    """The tau that a model states, which is constant data and no draw."""
+    tau = getattr(model, "tau_fixed", None)
+    return {} if tau is None else {"tau": np.asarray(float(tau))}
+
+
 def _known(model: CommonEffect | RandomEffects) -> dict[str, float]:
     """What the model states instead of giving it a prior."""
     known = {} if not isinstance(model.mu, Fixed) else {"mu": model.mu.value}

@@ -1,12 +1,12 @@
-"""The NUTS engine: the marginal normal-normal model in PyMC, sampled by nutpie."""
+"""The NUTS engine: hierarchical models in PyMC, sampled by nutpie."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines import _diagnose, _draws, _sampler
 from poolwise.engines._cores import available_cores
+from poolwise.engines._nuts_planned import fit_planned
 from poolwise.engines._tree import draws_tree, stream
 from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
@@ -32,14 +33,23 @@ CAREFUL = 0.99
 """The target_accept of the second run, when the first one diverged."""
 
 
+class _Run(Protocol):
+    """What a sampler drew."""
+
+    @property
+    def divergences(self) -> int:
+        """How often a trajectory diverged."""
+
+
 @final
 @dataclass(frozen=True)
 class NUTS:
     """The posterior by the No-U-Turn Sampler: a PyMC model, sampled by nutpie.
 
-    NUTS samples mu and tau from the marginal model y_i ~ Normal(mu, sqrt(v_i + tau^2)); theta_i and theta_new
-    are then drawn from their exact normal laws given mu and tau. A run that diverges is repeated once with
-    target_accept = 0.99, and the report says so. The same seed gives the same draws, whatever `cores` is.
+    NUTS samples mean effects and standard deviations from marginal models such as y_i ~ Normal(mu, sqrt(v_i +
+    tau^2)); theta_i and theta_new are then drawn from their exact normal laws given those. A run that diverges is
+    repeated once with target_accept = 0.99, and the report says so. The same seed gives the same draws, whatever
+    `cores` is.
 
     Attributes
     ----------
@@ -95,13 +105,13 @@ class NUTS:
         ----------
         effects : Effects
             The study table.
-        model : CommonEffect or RandomEffects
-            What is assumed.
+        model : Model
+            Any that `poolwise.fit.PAIRS` names with NUTS.
 
         Returns
         -------
         Result
-            With ``mu``; for random effects also ``tau``, ``tau2``, ``I2``, ``theta_new`` and every theta_i.
+            With the quantities that `Exact` gives for the same model, under the same names.
 
         Raises
         ------
@@ -112,8 +122,9 @@ class NUTS:
         ----------
         Hoffman & Gelman 2014, J. Machine Learning Research 15, 1593-1623, algorithm 6, for the sampler.
         """
+        if not isinstance(model, CommonEffect | RandomEffects):
+            return fit_planned(effects, model, self)
         start = time.perf_counter()
-        assert isinstance(model, CommonEffect | RandomEffects)
         resolved = model.resolved(effects)
         if isinstance(resolved.mu, Fixed):
             raise ModelError(
@@ -127,7 +138,7 @@ class NUTS:
         numbers = _diagnose.diagnostics(chains.parameters, chains.stats, moments)
         report = FitReport(
             findings=self._findings(numbers, resolved, moments),
-            notes=effects.notes + remarks(resolved, effects) + self._core_notes() + notes,
+            notes=effects.notes + remarks(resolved, effects) + self.core_notes() + notes,
             diagnostics=numbers | run,
             seconds=time.perf_counter() - start,
             versions=versions("poolwise", "pymc", "nutpie", "arviz", "numpy"),
@@ -158,16 +169,19 @@ class NUTS:
         tau, known = (model.tau, model.tau_fixed) if isinstance(model, RandomEffects) else (None, None)
         v = effects.v if known is None else effects.v + known**2
         sample = partial(_sampler.run, effects.y, v, model.mu, tau, settings=self)
-        chains = sample(target_accept=self.target_accept)
-        diverged = chains.divergences
-        if diverged == 0 or self.target_accept >= CAREFUL:
-            return chains, (), {"target_accept": self.target_accept}
-        again = sample(target_accept=CAREFUL)
+        return self.careful(lambda target_accept: sample(target_accept=target_accept))
+
+    def careful[Run: _Run](self, sample: Callable[[float], Run]) -> tuple[Run, tuple[str, ...], dict[str, float]]:
+        """A run, repeated once at a smaller step when it diverged; what to tell about it, and its settings."""
+        first = sample(self.target_accept)
+        if first.divergences == 0 or self.target_accept >= CAREFUL:
+            return first, (), {"target_accept": self.target_accept}
+        again = sample(CAREFUL)
         note = (
-            f"NUTS diverged {diverged} times at target_accept = {self.target_accept:g} and was run again at "
+            f"NUTS diverged {first.divergences} times at target_accept = {self.target_accept:g} and was run again at "
             f"{CAREFUL:g}, with {again.divergences} divergences."
         )
-        return again, (note,), {"target_accept": CAREFUL, "divergences_first_run": float(diverged)}
+        return again, (note,), {"target_accept": CAREFUL, "divergences_first_run": float(first.divergences)}
 
     def _findings(
         self, numbers: Mapping[str, float], model: CommonEffect | RandomEffects, moments: Mapping[str, int]
@@ -177,7 +191,8 @@ class NUTS:
         found = _diagnose.findings(numbers, chains=self.chains)
         return found if missing is None else (*found, missing)
 
-    def _core_notes(self) -> tuple[str, ...]:
+    def core_notes(self) -> tuple[str, ...]:
+        """That more cores were asked for than there are."""
         available = available_cores()
         if self.cores <= available:
             return ()

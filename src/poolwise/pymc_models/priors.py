@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from poolwise.errors import ModelError
 from poolwise.priors import (
+    Cauchy,
     Exponential,
     Flat,
     HalfCauchy,
@@ -16,6 +18,7 @@ from poolwise.priors import (
     LogT,
     Normal,
     Prior,
+    StudentT,
     Uniform,
 )
 
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 STANDARD: dict[type[Prior], Prior] = {
     Normal: Normal(0.0, 1.0),
     Flat: Flat(),
+    StudentT: StudentT(4.0, 0.0, 1.0),
+    Cauchy: Cauchy(0.0, 1.0),
     HalfNormal: HalfNormal(1.0),
     HalfCauchy: HalfCauchy(1.0),
     HalfT: HalfT(3.0, 1.0),
@@ -60,13 +65,17 @@ def parameter_names(name: str, prior: Prior) -> tuple[str, ...]:
     return tuple(f"{name}_{parameter}" for parameter in prior.parameter_names())
 
 
-def prior_on_mu(prior: Prior) -> TensorVariable:
-    """The variable ``mu`` with this prior, inside a model context; its parameters may be exchanged later.
+def prior_on_mu(prior: Prior, name: str = "mu", dims: str | None = None) -> TensorVariable:
+    """A variable on the whole line with this prior, inside a model context; its parameters may be exchanged later.
 
     Parameters
     ----------
     prior : Prior
         On the whole line.
+    name : str
+        Of the variable.
+    dims : str, optional
+        Dimension along which there is one such variable for each coordinate, independent of one another.
 
     Returns
     -------
@@ -79,23 +88,31 @@ def prior_on_mu(prior: Prior) -> TensorVariable:
     """
     import pymc as pm
 
-    p = _parameters("mu", prior)
+    p = _parameters(name, prior)
     match prior:
         case Flat():
-            return pm.Flat("mu")
+            return pm.Flat(name, dims=dims)
         case Normal():
-            return pm.Normal("mu", mu=p[0], sigma=p[1])
+            return pm.Normal(name, mu=p[0], sigma=p[1], dims=dims)
+        case StudentT():
+            return pm.StudentT(name, nu=p[0], mu=p[1], sigma=p[2], dims=dims)
+        case Cauchy():
+            return pm.Cauchy(name, alpha=p[0], beta=p[1], dims=dims)
         case _:
-            raise ModelError(f"mu has the prior {prior}", "a prior that PyMC knows here", "Normal(0, 1) or Flat()")
+            raise ModelError(f"{name} has the prior {prior}", "a prior that PyMC knows here", "Normal(0, 1) or Flat()")
 
 
-def prior_on_tau(prior: Prior) -> TensorVariable:
-    """The variable ``tau`` with this prior, inside a model context; its parameters may be exchanged later.
+def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None) -> TensorVariable:
+    """A variable on [0, inf) with this prior, inside a model context; its parameters may be exchanged later.
 
     Parameters
     ----------
     prior : Prior
         On [0, inf). A log-t prior has the free variable ``log_tau``.
+    name : str
+        Of the variable.
+    dims : str, optional
+        Dimension along which there is one such variable for each coordinate, independent of one another.
 
     Returns
     -------
@@ -108,29 +125,50 @@ def prior_on_tau(prior: Prior) -> TensorVariable:
     """
     import pymc as pm
 
-    p = _parameters("tau", prior)
+    p = _parameters(name, prior)
     match prior:
         case Flat():
-            return pm.HalfFlat("tau")
+            return pm.HalfFlat(name, dims=dims)
         case HalfNormal():
-            return pm.HalfNormal("tau", sigma=p[0])
+            return pm.HalfNormal(name, sigma=p[0], dims=dims)
         case HalfCauchy():
-            return pm.HalfCauchy("tau", beta=p[0])
+            return pm.HalfCauchy(name, beta=p[0], dims=dims)
         case HalfT():
-            return pm.HalfStudentT("tau", nu=p[0], sigma=p[1])
+            return pm.HalfStudentT(name, nu=p[0], sigma=p[1], dims=dims)
         case Exponential():
-            return pm.Exponential("tau", lam=p[0])
+            return pm.Exponential(name, lam=p[0], dims=dims)
         case Uniform():
-            return pm.Uniform("tau", lower=p[0], upper=p[1])
+            return pm.Uniform(name, lower=p[0], upper=p[1], dims=dims)
         case LogNormal():
-            return pm.LogNormal("tau", mu=p[0], sigma=p[1])
+            return pm.LogNormal(name, mu=p[0], sigma=p[1], dims=dims)
         case InverseGamma():
-            return pm.InverseGamma("tau", alpha=p[0], beta=p[1])
+            return pm.InverseGamma(name, alpha=p[0], beta=p[1], dims=dims)
         case LogT():
-            log_tau = pm.StudentT("log_tau", nu=p[0], mu=p[1], sigma=p[2])
-            return pm.Deterministic("tau", pm.math.exp(log_tau))
+            log_tau = pm.StudentT(f"log_{name}", nu=p[0], mu=p[1], sigma=p[2], dims=dims)
+            return pm.Deterministic(name, pm.math.exp(log_tau), dims=dims)
         case _:
-            raise ModelError(f"tau has the prior {prior}", "a prior that PyMC knows here", "HalfNormal(0.5)")
+            raise ModelError(f"{name} has the prior {prior}", "a prior that PyMC knows here", "HalfNormal(0.5)")
+
+
+def coefficients(name: str, priors: Mapping[str, Prior]) -> TensorVariable:
+    """A vector of coefficients, each with a prior of its own, inside a model context.
+
+    Parameters
+    ----------
+    name : str
+        Of the vector and, with the coefficient in brackets, of each variable: ``beta``, ``beta[ablat]``.
+    priors : mapping of str to Prior
+        By coefficient.
+
+    Returns
+    -------
+    TensorVariable
+        Shape (p,).
+    """
+    import pymc as pm
+
+    each = [prior_on_mu(prior, f"{name}[{coefficient}]") for coefficient, prior in priors.items()]
+    return pm.Deterministic(name, pm.math.stack(each), dims=f"{name}_of")
 
 
 def _parameters(name: str, prior: Prior) -> list[TensorVariable]:

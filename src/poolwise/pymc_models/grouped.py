@@ -1,0 +1,45 @@
+"""Groups of estimates about a mean that is integrated out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pytensor.tensor import TensorVariable
+
+
+def group_means(
+    estimate: TensorVariable, variance: TensorVariable, slope: TensorVariable | float, of: TensorVariable, groups: int
+) -> tuple[TensorVariable, TensorVariable]:
+    """Inverse-variance mean of each group and its variance; adds what the estimates say beyond it to the model.
+
+    With y_i ~ Normal(slope_i m[of_i], sqrt(variance_i)) the likelihood of a group is that of its inverse-variance mean
+    about m[g], times a factor without m: the densities about the mean itself, over that of the mean at its place.
+
+    Parameters
+    ----------
+    estimate, variance : TensorVariable
+        Independent estimates y and their variances, shape (k,).
+    slope : TensorVariable or float
+        What a group's mean is multiplied by, shape (k,), or 1.
+    of : TensorVariable
+        Group of each estimate, shape (k,).
+    groups : int
+        How many there are.
+
+    Returns
+    -------
+    tuple of TensorVariable
+        Mean and variance of each group, shape (groups,).
+    """
+    import pymc as pm
+
+    belongs = pm.math.eq(of[:, None], np.arange(groups))
+    pull = slope / variance
+    precision = (pull * slope) @ belongs
+    mean = (pull * estimate) @ belongs / precision
+    about = pm.logp(pm.Normal.dist(slope * mean[of], variance**0.5), estimate).sum()
+    pm.Potential("y_about_means", about - 0.5 * pm.math.log(precision / (2.0 * np.pi)).sum())
+    return mean, 1.0 / precision

@@ -1,0 +1,60 @@
+"""Effects within clusters, with correlated sampling errors (CHE) or without; all true effects integrated out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.priors import Prior
+from poolwise.pymc_models.grouped import group_means
+from poolwise.pymc_models.priors import prior_on_mu, prior_on_tau
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+Array = NDArray[np.float64]
+
+
+def three_level(
+    y: Array, v: Array, slope: Array, of: NDArray[np.int64], mu: Prior, tau_between: Prior, tau_within: Prior
+) -> pm.Model:
+    """y_j ~ Normal(mu, V_j + tau_within^2 I + tau_between^2 1 1') for each cluster j, turned onto V_j's eigenvectors.
+
+    With V_j = U diag(v) U' the turned estimates U'y_j are independent given the cluster's mean effect mu_j: they are
+    Normal(slope mu_j, sqrt(v + tau_within^2)), slope = U'1, and mu_j ~ Normal(mu, tau_between). Sampling errors that do
+    not correlate need no turning: v are their variances and the slope is 1.
+
+    Parameters
+    ----------
+    y, v, slope : ndarray
+        Turned estimates, eigenvalues of V_j and U'1, shape (k,).
+    of : ndarray of int
+        Cluster of each, 0 to J - 1, shape (k,).
+    mu : Prior
+        Prior on the mean effect.
+    tau_between, tau_within : Prior
+        Priors on the standard deviations between and within clusters.
+
+    Returns
+    -------
+    pymc.Model
+        With free variables ``mu``, ``tau_between`` and ``tau_within``.
+
+    References
+    ----------
+    Konstantopoulos 2011, Research Synthesis Methods 2:61, 10.1002/jrsm.35; Pustejovsky & Tipton 2022, Prevention
+    Science 23:425, 10.1007/s11121-021-01246-3.
+    """
+    import pymc as pm
+
+    with pm.Model() as model:
+        estimate, variance = pm.Data("y", y, dims="effect"), pm.Data("v", v, dims="effect")
+        multiple, cluster = pm.Data("slope", slope, dims="effect"), pm.Data("of", of, dims="effect")
+        mean, between = prior_on_mu(mu), prior_on_tau(tau_between, "tau_between")
+        within = prior_on_tau(tau_within, "tau_within")
+        estimates, variances = group_means(estimate, variance + within**2, multiple, cluster, int(of.max()) + 1)
+        total = pm.math.sqrt(between**2 + variances)
+        pm.Potential("clusters", pm.logp(pm.Normal.dist(mean, total), estimates).sum())
+    return model

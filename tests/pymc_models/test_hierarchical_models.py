@@ -1,0 +1,136 @@
+"""The PyMC models of moderators, groups and levels say what their statements say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pymc as pm
+import pytest
+from scipy import stats
+from scipy.integrate import quad
+
+from poolwise import priors as p
+from poolwise.pymc_models.joint_outcomes import joint_outcomes
+from poolwise.pymc_models.location_scale import location_scale
+from poolwise.pymc_models.meta_regression import meta_regression
+from poolwise.pymc_models.subgroups import subgroups
+from poolwise.pymc_models.three_level import three_level
+
+SAME_FORMULA = 1e-10
+"""Two double-precision evaluations of one formula, relative."""
+
+Y = np.array([0.21, 0.37, 0.55, -0.1])
+V = np.array([0.04, 0.05, 0.044, 0.3])
+X = np.column_stack([np.ones(4), [0.1, 0.5, -0.4, 1.2]])
+OF = np.array([0, 0, 1, 1])
+HALF = p.HalfNormal(0.5)
+
+
+def half_normal(x, scale=0.5):
+    return stats.halfnorm(scale=scale).logpdf(x)
+
+
+def log_posterior(model, **point):
+    """Unnormalised log posterior at a point given by the models' value variables, without Jacobians."""
+    values = {model.rvs_to_values[model[name]].name: value for name, value in point.items()}
+    with model:
+        function = pm.compile(list(model.value_vars), model.logp(jacobian=False), mode="FAST_COMPILE")
+    return float(function(*(np.asarray(values[value.name], dtype=float) for value in model.value_vars)))
+
+
+def test_a_meta_regression_shifts_the_mean():
+    model = meta_regression(Y, V, X, {"intercept": p.Normal(0, 1), "dose": p.StudentT(4, 0, 0.3)}, HALF)
+    by_hand = (
+        stats.norm(X @ [0.2, 0.3], np.sqrt(V + 0.16)).logpdf(Y).sum()
+        + stats.norm(0, 1).logpdf(0.2)
+        + stats.t(4, 0, 0.3).logpdf(0.3)
+        + half_normal(0.4)
+    )
+    found = log_posterior(model, **{"beta[intercept]": 0.2, "beta[dose]": 0.3, "tau": np.log(0.4)})
+    assert found == pytest.approx(by_hand, rel=SAME_FORMULA)
+
+
+def test_a_location_scale_model_shifts_log_tau_too():
+    Z = X[:, 1:] - X[:, 1:].mean()
+    model = location_scale(Y, V, X[:, :1], Z, {"intercept": p.Normal(0, 1)}, HALF, {"dose": p.Normal(0, 2)})
+    tau = 0.4 * np.exp(0.7 * Z[:, 0])
+    by_hand = (
+        stats.norm(0.2, np.sqrt(V + tau**2)).logpdf(Y).sum()
+        + stats.norm(0, 1).logpdf(0.2)
+        + half_normal(0.4)
+        + stats.norm(0, 2).logpdf(0.7)
+    )
+    found = log_posterior(model, **{"beta[intercept]": 0.2, "tau": np.log(0.4), "gamma[dose]": 0.7})
+    assert found == pytest.approx(by_hand, rel=SAME_FORMULA)
+
+
+def test_subgroups_have_means_of_their_own_and_a_tau_of_their_own_or_not():
+    mu = np.array([0.2, -0.1])
+    means = stats.norm(0, 1).logpdf(mu).sum()
+    common = subgroups(Y, V, OF, ("a", "b"), p.Normal(0, 1), HALF, common=True)
+    by_hand = stats.norm(mu[OF], np.sqrt(V + 0.16)).logpdf(Y).sum() + means + half_normal(0.4)
+    assert log_posterior(common, mu=mu, tau=np.log(0.4)) == pytest.approx(by_hand, rel=SAME_FORMULA)
+    separate = subgroups(Y, V, OF, ("a", "b"), p.Normal(0, 1), HALF)
+    tau = np.array([0.4, 0.1])
+    by_hand = stats.norm(mu[OF], np.sqrt(V + tau[OF] ** 2)).logpdf(Y).sum() + means + half_normal(tau).sum()
+    assert log_posterior(separate, mu=mu, tau=np.log(tau)) == pytest.approx(by_hand, rel=SAME_FORMULA)
+
+
+def test_exchangeable_subgroups_have_log_normal_taus():
+    model = subgroups(Y, V, OF, ("a", "b"), p.Normal(0, 1), HALF, tau_spread=p.HalfNormal(0.3))
+    mu, z = np.array([0.2, -0.1]), np.array([0.5, -1.0])
+    tau = 0.4 * np.exp(0.2 * z)
+    by_hand = (
+        stats.norm(mu[OF], np.sqrt(V + tau[OF] ** 2)).logpdf(Y).sum()
+        + stats.norm(0, 1).logpdf(np.r_[mu, z]).sum()
+        + half_normal(0.4)
+        + half_normal(0.2, 0.3)
+    )
+    found = log_posterior(model, mu=mu, tau_typical=np.log(0.4), tau_spread=np.log(0.2), log_tau_z=z)
+    assert found == pytest.approx(by_hand, rel=SAME_FORMULA)
+
+
+def test_joint_outcomes_have_their_means_integrated_out():
+    model = joint_outcomes(Y, V, OF, ("a", "b"), p.Normal(0, 1), HALF, HALF, p.HalfNormal(0.3))
+    z, spread = np.array([0.5, -1.0]), 0.25
+    tau = 0.4 * np.exp(0.2 * z)
+
+    def outcome(o):
+        rows = np.flatnonzero(o == OF)
+
+        def density(mu):
+            estimates = stats.norm(mu, np.sqrt(V[rows] + tau[o] ** 2)).pdf(Y[rows])
+            return estimates.prod() * stats.norm(0.1, spread).pdf(mu)
+
+        return np.log(quad(density, -4.0, 4.0, epsabs=0.0, epsrel=1e-12, points=[0.0, 0.5])[0])
+
+    by_hand = (
+        outcome(0) + outcome(1) + stats.norm(0, 1).logpdf(np.r_[0.1, z]).sum()
+        + half_normal(np.array([spread, 0.4])).sum() + half_normal(0.2, 0.3)
+    )  # fmt: skip
+    point = {"mu_typical": 0.1, "mu_spread": np.log(spread), "tau_typical": np.log(0.4), "tau_spread": np.log(0.2)}
+    assert log_posterior(model, **point, log_tau_z=z) == pytest.approx(by_hand, rel=SAME_FORMULA)
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.6])
+def test_three_levels_are_normal_with_the_covariance_of_the_model(rho):
+    between, within, same = 0.5, 0.3, np.equal.outer(OF, OF)
+    errors = np.outer(np.sqrt(V), np.sqrt(V)) * (rho * same + (1 - rho) * np.eye(4))
+    values, U = np.linalg.eigh(errors)
+    of = np.array([OF[np.argmax(np.abs(column))] for column in U.T])
+    model = three_level(U.T @ Y, values, U.sum(axis=0), of, p.Normal(0, 1), HALF, HALF)
+    total = errors + within**2 * np.eye(4) + between**2 * same
+    by_hand = (
+        stats.multivariate_normal(np.full(4, 0.2), total).logpdf(Y)
+        + stats.norm(0, 1).logpdf(0.2)
+        + half_normal(np.array([between, within])).sum()
+    )
+    found = log_posterior(model, mu=0.2, tau_between=np.log(between), tau_within=np.log(within))
+    assert found == pytest.approx(by_hand, rel=SAME_FORMULA)
+
+
+def test_names_have_dimensions():
+    model = joint_outcomes(Y, V, OF, ("a", "b"), p.Normal(0, 1), HALF, HALF, HALF)
+    assert model.named_vars_to_dims["tau"] == ("outcome",)
+    assert model.named_vars_to_dims["y"] == ("study",)
+    regression = meta_regression(Y, V, X, {"intercept": p.Flat(), "dose": p.Flat()}, None)
+    assert regression.coords["beta_of"] == ("intercept", "dose")
