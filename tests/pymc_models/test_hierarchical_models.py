@@ -117,7 +117,7 @@ def test_three_levels_are_normal_with_the_covariance_of_the_model(rho):
     errors = np.outer(np.sqrt(V), np.sqrt(V)) * (rho * same + (1 - rho) * np.eye(4))
     values, U = np.linalg.eigh(errors)
     of = np.array([OF[np.argmax(np.abs(column))] for column in U.T])
-    model = three_level(U.T @ Y, values, U.sum(axis=0), of, p.Normal(0, 1), HALF, HALF)
+    model = three_level(U.T @ Y, values, U.sum(axis=0), np.eye(2)[of], p.Normal(0, 1), HALF, HALF)
     total = errors + within**2 * np.eye(4) + between**2 * same
     by_hand = (
         stats.multivariate_normal(np.full(4, 0.2), total).logpdf(Y)

@@ -132,11 +132,12 @@ def compiled(make: Callable[..., pm.Model], *template: Any) -> Any:
     A template holds families of priors and names, not data: the model is compiled from the standard member of each
     family on a table of two rows, so that the start points of the chains do not depend on which data came first.
     """
-    return _compiled(make, template)
+    return compiled_models(make, template)
 
 
 @cache
-def _compiled(make: Callable[..., pm.Model], template: tuple[Any, ...]) -> Any:
+def compiled_models(make: Callable[..., pm.Model], template: tuple[Any, ...]) -> Any:
+    """The compiled models of this process."""
     import nutpie
 
     return nutpie.compile_pymc_model(make(*template))
@@ -166,9 +167,8 @@ def _empty_subgroups(names: tuple[str, ...], mu: type[Prior], tau: type[Prior], 
     return subgroups(_Y, _V, of, names, STANDARD[mu], STANDARD[tau], common=common, tau_spread=standard)
 
 
-def _empty_three_level(clusters: int, mu: type[Prior], between: type[Prior], within: type[Prior]) -> pm.Model:
-    of, ones = np.arange(clusters, dtype=np.int64), np.ones(clusters)
-    return three_level(np.zeros(clusters), ones, ones, of, STANDARD[mu], STANDARD[between], STANDARD[within])
+def _empty_three_level(mu: type[Prior], between: type[Prior], within: type[Prior]) -> pm.Model:
+    return three_level(_Y, _V, _V, np.eye(2), STANDARD[mu], STANDARD[between], STANDARD[within])
 
 
 def _empty_joint(names: tuple[str, ...], families: Families) -> pm.Model:
@@ -180,7 +180,7 @@ def _empty_joint(names: tuple[str, ...], families: Families) -> pm.Model:
 def _regression(effects: Effects, model: MetaRegression | LocationScale, mean: Means) -> Plan:
     known = float(getattr(model, "tau_fixed", None) or 0.0)
     v = effects.v + known**2
-    constant = np.round(np.linalg.lstsq(mean.X, np.ones(effects.k))[0], 12)  # coefficients of a constant effect of 1
+    constant = constant_effect(mean.X)
     unit = Unit.of(effects.y, v, centred=bool(np.allclose(mean.X @ constant, 1.0, atol=1e-9)))
     names = [name.removeprefix("beta[").removesuffix("]") for name in mean.linear]
     beta = {
@@ -235,9 +235,9 @@ def _three_level(effects: Effects, model: ThreeLevel) -> Plan:
         "tau_within": unit.spread(model.tau_within),
     }
     y, v, slope, order = _turned(model, (effects.y - unit.centre) / unit.unit, effects.se / unit.unit, of)
-    data = {"y": y, "v": v, "slope": slope, "of": of[order].astype(np.int64)} | _parameters(priors)
+    data = {"y": y, "v": v, "slope": slope, "belongs": np.eye(len(names))[of[order]]} | _parameters(priors)
     families = (type(prior) for prior in priors.values())
-    ready = partial(compiled, _empty_three_level, len(names), *families)
+    ready = partial(compiled, _empty_three_level, *families)
     return Plan(ready, data, unit, mean, ("tau_between", "tau_within"))
 
 
@@ -285,6 +285,11 @@ def _joint(effects: Effects, model: JointOutcomes) -> Plan:
     families = tuple(type(prior) for prior in priors.values())
     ready = partial(compiled, _empty_joint, names, families)
     return Plan(ready, data, unit, mean, ("tau", "mu_spread", "tau_typical"), ("tau_spread",))
+
+
+def constant_effect(X: Array) -> Array:
+    """The coefficients with which every row's mean effect is 1, shape (p,); the nearest ones where there are none."""
+    return np.round(np.linalg.lstsq(X, np.ones(len(X)))[0], 12)
 
 
 def _table(y: Array, v: Array, unit: Unit) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines._heterogeneity import known_tau, typical_variance
 from poolwise.engines._joint_moments import joint_moments
-from poolwise.engines._plans import Plan
+from poolwise.engines._plans import Plan, constant_effect
 from poolwise.laws import DrawsLaw
 from poolwise.model import JointOutcomes, LocationScale, MetaRegression, Model, Subgroups, ThreeLevel
 from poolwise.moments import MOST_MOMENTS, spreads
@@ -105,8 +105,7 @@ def _coefficients(plan: Plan, drawn: Mapping[str, Array]) -> Array:
     """Coefficients on the scale of the effects: a constant effect of `centre` is added back."""
     here = plan.unit.unit * (drawn["beta"] if "beta" in drawn else drawn["mu"])
     here = here[..., None] if here.ndim == 2 else here
-    constant = np.round(np.linalg.lstsq(plan.means.X, np.ones(len(plan.means.X)))[0], 12)
-    return here + plan.unit.centre * constant
+    return here + plan.unit.centre * constant_effect(plan.means.X)
 
 
 def _means_of_outcomes(
@@ -115,9 +114,10 @@ def _means_of_outcomes(
     """mu[o] given everything else: its inverse-variance mean, drawn towards the typical one."""
     weight = 1.0 / (effects.v + tau**2)
     precision, pull = weight @ plan.means.X, (weight * effects.y) @ plan.means.X
-    known = 1.0 / here["mu_spread"][..., None] ** 2
-    mean = (pull + known * here["mu_typical"][..., None]) / (precision + known)
-    return mean + rng.standard_normal(mean.shape) / np.sqrt(precision + known)
+    spread = here["mu_spread"][..., None]
+    kept = 1.0 / (1.0 + precision * spread**2)  # of the typical mean
+    mean = kept * (here["mu_typical"][..., None] + pull * spread**2)
+    return mean + spread * np.sqrt(kept) * rng.standard_normal(mean.shape)
 
 
 def _scalars(model: Model, plan: Plan, here: Mapping[str, Array]) -> dict[str, Array]:

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def group_means(
-    estimate: TensorVariable, variance: TensorVariable, slope: TensorVariable | float, of: TensorVariable, groups: int
+    estimate: TensorVariable, variance: TensorVariable, slope: TensorVariable | float, belongs: TensorVariable
 ) -> tuple[TensorVariable, TensorVariable]:
     """Inverse-variance mean of each group and its variance; adds what the estimates say beyond it to the model.
 
-    With y_i ~ Normal(slope_i m[of_i], sqrt(variance_i)) the likelihood of a group is that of its inverse-variance mean
-    about m[g], times a factor without m: the densities about the mean itself, over that of the mean at its place.
+    With y_i ~ Normal(slope_i m[g], sqrt(variance_i)) in group g, a group's likelihood is that of its inverse-variance
+    mean about m[g], times a factor without m: the densities about the mean itself, over that of the mean at its place.
 
     Parameters
     ----------
@@ -24,10 +24,8 @@ def group_means(
         Independent estimates y and their variances, shape (k,).
     slope : TensorVariable or float
         What a group's mean is multiplied by, shape (k,), or 1.
-    of : TensorVariable
-        Group of each estimate, shape (k,).
-    groups : int
-        How many there are.
+    belongs : TensorVariable
+        1 where an estimate belongs to a group and 0 elsewhere, shape (k, groups).
 
     Returns
     -------
@@ -36,10 +34,9 @@ def group_means(
     """
     import pymc as pm
 
-    belongs = pm.math.eq(of[:, None], np.arange(groups))
     pull = slope / variance
     precision = (pull * slope) @ belongs
     mean = (pull * estimate) @ belongs / precision
-    about = pm.logp(pm.Normal.dist(slope * mean[of], variance**0.5), estimate).sum()
+    about = pm.logp(pm.Normal.dist(slope * (belongs @ mean), variance**0.5), estimate).sum()
     pm.Potential("y_about_means", about - 0.5 * pm.math.log(precision / (2.0 * np.pi)).sum())
     return mean, 1.0 / precision

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 
 def three_level(
-    y: Array, v: Array, slope: Array, of: NDArray[np.int64], mu: Prior, tau_between: Prior, tau_within: Prior
+    y: Array, v: Array, slope: Array, belongs: Array, mu: Prior, tau_between: Prior, tau_within: Prior
 ) -> pm.Model:
     """y_j ~ Normal(mu, V_j + tau_within^2 I + tau_between^2 1 1') for each cluster j, turned onto V_j's eigenvectors.
 
@@ -30,8 +30,8 @@ def three_level(
     ----------
     y, v, slope : ndarray
         Turned estimates, eigenvalues of V_j and U'1, shape (k,).
-    of : ndarray of int
-        Cluster of each, 0 to J - 1, shape (k,).
+    belongs : ndarray
+        1 where an estimate belongs to a cluster and 0 elsewhere, shape (k, J).
     mu : Prior
         Prior on the mean effect.
     tau_between, tau_within : Prior
@@ -51,10 +51,13 @@ def three_level(
 
     with pm.Model() as model:
         estimate, variance = pm.Data("y", y, dims="effect"), pm.Data("v", v, dims="effect")
-        multiple, cluster = pm.Data("slope", slope, dims="effect"), pm.Data("of", of, dims="effect")
+        multiple, cluster = (
+            pm.Data("slope", slope, dims="effect"),
+            pm.Data("belongs", belongs, dims=("effect", "cluster")),
+        )
         mean, between = prior_on_mu(mu), prior_on_tau(tau_between, "tau_between")
         within = prior_on_tau(tau_within, "tau_within")
-        estimates, variances = group_means(estimate, variance + within**2, multiple, cluster, int(of.max()) + 1)
+        estimates, variances = group_means(estimate, variance + within**2, multiple, cluster)
         total = pm.math.sqrt(between**2 + variances)
         pm.Potential("clusters", pm.logp(pm.Normal.dist(mean, total), estimates).sum())
     return model
