@@ -195,8 +195,8 @@ def _regression(effects: Effects, model: MetaRegression | LocationScale, mean: M
     if isinstance(model, MetaRegression):
         ready = partial(compiled, _empty_regression, tuple(names), families, family)
         return Plan(ready, data, unit, mean, () if tau is None else ("tau",))
-    Z, gamma = model.centred_scale(effects), dict(model.gamma or {})  # type: ignore[arg-type]
-    data |= {"Z": Z} | _parameters({f"gamma[{name}]": prior for name, prior in gamma.items()})
+    gamma = dict(model.gamma or {})  # type: ignore[arg-type]
+    data |= {"Z": mean.Z} | _parameters({f"gamma[{name}]": prior for name, prior in gamma.items()})
     of_scales = tuple(type(prior) for prior in gamma.values())
     ready = partial(compiled, _empty_location_scale, tuple(names), families, family, tuple(gamma), of_scales)
     return Plan(ready, data, unit, mean, ("tau",), tuple(f"gamma[{name}]" for name in gamma))

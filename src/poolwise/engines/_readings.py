@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines._heterogeneity import known_tau, typical_variance
+from poolwise.engines._heterogeneity import known_tau, share_of_variation, typical_variance
 from poolwise.engines._joint_moments import joint_moments
 from poolwise.engines._plans import Plan, constant_effect
 from poolwise.laws import DrawsLaw
@@ -136,8 +136,9 @@ def tau_of_rows(effects: Effects, model: Model, plan: Plan, scalars: Mapping[str
         return np.stack(own, axis=-1) @ plan.means.X.T
     match model:
         case LocationScale():
+            assert plan.means.Z is not None
             gamma = np.stack([scalars[name] for name in plan.free], axis=-1)
-            return scalars["tau"][..., None] * np.exp(gamma @ model.centred_scale(effects).T)
+            return scalars["tau"][..., None] * np.exp(gamma @ plan.means.Z.T)
         case ThreeLevel():
             return scalars["tau_within"][..., None]
         case MetaRegression(tau=None):
@@ -257,15 +258,15 @@ def _shares(sampled: Sampled, moments: Mapping[str, int]) -> dict[str, Quantity]
         return dict(known_tau(float(model.tau_fixed or 0.0), typical))
     if isinstance(model, ThreeLevel):
         between, within = sampled.scalars["tau_between"] ** 2, sampled.scalars["tau_within"] ** 2
-        total = between + within
+        tau = np.sqrt(between + within)
         most = min(moments["tau_between"], moments["tau_within"])
-        out: dict[str, Quantity] = {"tau": Posterior(DrawsLaw(np.sqrt(total), most, lower=0.0))}
-        out["ICC"] = Posterior(DrawsLaw(between / total, lower=0.0))
+        out: dict[str, Quantity] = {"tau": Posterior(DrawsLaw(tau, most, lower=0.0))}
+        out["ICC"] = Posterior(DrawsLaw(between / (between + within), lower=0.0))
     elif isinstance(model, MetaRegression) or (isinstance(model, Subgroups) and model.heterogeneity == "common"):
-        total, out = sampled.scalars["tau"] ** 2, {}
+        tau, out = sampled.scalars["tau"], {}
     else:
         return {}
-    return out if np.isnan(typical) else out | {"I2": Posterior(DrawsLaw(total / (total + typical), lower=0.0))}
+    return out if np.isnan(typical) else out | {"I2": Posterior(DrawsLaw(share_of_variation(tau, typical), lower=0.0))}
 
 
 def studies(sampled: Sampled) -> ByStudy:
@@ -283,12 +284,12 @@ def combination(sampled: Sampled, c: Array, *, new: np.random.Generator | None =
     There is no number for a new study where its heterogeneity depends on moderators of its own.
     """
     mean = sampled.coefficients @ c
-    moments = min((existing_moments(sampled)[name] for name in sampled.linear), default=MOST_MOMENTS)
+    existing, scalars = existing_moments(sampled), sampled.scalars
     if new is None:
-        return Posterior(DrawsLaw(mean, moments))
+        return Posterior(DrawsLaw(mean, min(existing[name] for name in sampled.linear)))
     if isinstance(sampled.model, LocationScale):
         return Estimate(np.nan)
-    scalars = sampled.scalars
+    moments = min(existing[name] for name in (*sampled.linear, *scalars))
     sd = np.hypot(scalars["tau_between"], scalars["tau_within"]) if "tau_between" in scalars else sampled.tau[..., 0]
     return Posterior(DrawsLaw(mean + sd * new.standard_normal(sd.shape), moments))
 

@@ -6,9 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, final, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
 from poolwise.design import INTERCEPT, Design, column_of, matrix
 from poolwise.effects import Effects
 from poolwise.errors import ModelError, nearest
@@ -258,11 +255,6 @@ class LocationScale:
                 "LocationScale('~ year')",
             )
         return made
-
-    def centred_scale(self, effects: Effects) -> NDArray[np.float64]:
-        """Columns of the design of log tau without its intercept, less their means, shape (k, q)."""
-        Z = self.scale_design(effects).X[:, 1:]
-        return Z - Z.mean(axis=0)
 
     def resolved(self, effects: Effects) -> LocationScale:
         """The same model with every prior explicit for this study table."""
