@@ -1,5 +1,7 @@
 """Power-scaling of draws: the exact sensitivities within Monte Carlo error, and never those of the true effects."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -30,19 +32,36 @@ def test_draws_of_random_effects_say_what_the_exact_laws_say(engine):
     np.testing.assert_allclose(found.loc[exact.index, columns], exact[columns], atol=NOISE)
 
 
-@pytest.mark.filterwarnings("ignore::poolwise.errors.PoolwiseWarning")
-@pytest.mark.parametrize("name", OWN)
-def test_only_parameters_with_a_prior_of_their_own_are_scaled(name):
-    data, model, own = OWN[name]
-    fit = pw.fit(pw.datasets.load(data), model, pw.NUTS(draws=250, tune=500))
+@pytest.fixture(scope="module", params=OWN)
+def sampled(request):
+    data, model, own = OWN[request.param]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pw.PoolwiseWarning)
+        return pw.fit(pw.datasets.load(data), model, pw.NUTS(draws=250, tune=500)), own
+
+
+def test_every_model_of_nuts_has_both_predictive_checks(sampled):
+    fit, own = sampled
+    found = pw.checks.posterior_predictive(fit).frame
+    assert found["p"].between(0.0, 1.0).all()
+    if "beta" in own:  # flat priors
+        with pytest.raises(pw.PoolwiseError, match="improper prior"):
+            pw.checks.prior_predictive(fit)
+        return
+    frame = pw.checks.prior_predictive(fit).frame
+    assert set(frame.loc[frame["kind"] == "new study", "name"]) == {one for one in fit if one.startswith("theta_new")}
+
+
+def test_only_parameters_with_a_prior_of_their_own_are_scaled(sampled):
+    fit, own = sampled
     assert {str(one) for one in fit.to_datatree()["log_prior"].data_vars} == own
     frame = pw.checks.power_scaling(fit).frame
     scaled = {column.removeprefix("prior_") for column in frame if column.startswith("prior_")} - {"words"}
     assert scaled == (own if len(own) > 1 else set())
     assert (frame[["prior", "likelihood"]] >= 0.0).all().all()
     assert not frame["quantity"].str.startswith("theta[").any()
-    flat = "beta" in own and f"prior_{'beta'}" in frame
-    assert not flat or (frame["prior_beta"] == 0.0).all()  # a flat prior moves nothing
+    if "prior_beta" in frame:
+        assert (frame["prior_beta"] == 0.0).all()  # a flat prior moves nothing
 
 
 def test_a_result_has_its_model_with_it():

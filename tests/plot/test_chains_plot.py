@@ -9,7 +9,7 @@ from support import figures
 
 @pytest.fixture(scope="module")
 def joint():
-    return pw.fit(pw.datasets.load("working_alliance"), pw.JointOutcomes(), pw.NUTS(draws=150, tune=300))
+    return pw.fit(pw.datasets.load("working_alliance"), pw.JointOutcomes(), pw.Exact(draws=150))
 
 
 def titles(axes):
