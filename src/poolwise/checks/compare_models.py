@@ -94,7 +94,7 @@ def compare_models(*results: Result | Loo) -> ModelComparison:
     >>> bcg = pw.datasets.load("bcg")
     >>> fits = [pw.fit(bcg, model, pw.Exact()) for model in (pw.RandomEffects(), pw.MetaRegression("~ ablat"))]
     >>> compare_models(*fits).frame["label"].tolist()
-    ['meta-regression, exact', 'exact']
+    ['meta-regression ~ ablat, exact', 'exact']
     """
     if len(results) < 2:
         raise ModelError(f"compare_models was given {len(results)} results", "two or more of one study table")
