@@ -14,6 +14,7 @@ Array = NDArray[np.float64]
 R_HAT_LIMIT = 1.01
 ESS_PER_CHAIN = 100.0
 E_BFMI_LIMIT = 0.3
+DEEP_SHARE = 0.01  # of the draws; a note of cost, no sign that the draws are wrong
 SHORTEST_CHAIN = 4
 
 

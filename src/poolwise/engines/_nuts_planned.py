@@ -48,7 +48,7 @@ def fit_planned(effects: Effects, model: Model, engine: NUTS) -> Result:
     resolved = model.resolved(effects)
     made = plan(effects, resolved)
     refuse_improper(effects, resolved)
-    chains, notes, settings = engine.careful(partial(_run, made, engine))
+    chains, notes, settings = engine.careful(partial(run, made, engine))
     sampled = _readings.read(effects, resolved, made, chains.parameters, stream(effects, resolved, engine.seed, use=1))
     moments = _readings.existing_moments(sampled)
     numbers = _diagnose.diagnostics(sampled.watched, chains.stats, moments)
@@ -83,7 +83,8 @@ def fit_planned(effects: Effects, model: Model, engine: NUTS) -> Result:
     )
 
 
-def _run(made: Plan, engine: NUTS, target_accept: float) -> _sampler.Chains:
+def run(made: Plan, engine: NUTS, target_accept: float) -> _sampler.Chains:
+    """One run of the sampler on a plan."""
     tree = _sampler.sampled(made.compiled().with_data(**made.data), engine, target_accept, adaptation="low_rank")
     drawn = {str(name): values.values for name, values in tree["posterior"].data_vars.items()}
     return _sampler.Chains(drawn, _sampler.watched(tree))

@@ -45,11 +45,11 @@ def sampled_tree(sampled: Sampled, stats: Mapping[str, NDArray], label: str, see
     """
     effects = sampled.effects
     rng = stream(effects, sampled.model, seed, use=2)
-    unit, log_likelihood = _log_likelihood(sampled)
+    unit, logs = log_likelihood(sampled)
     groups: dict[str, Mapping[str, NDArray]] = {
         "posterior": _named(sampled),
         "sample_stats": stats,
-        "log_likelihood": {unit: log_likelihood},
+        "log_likelihood": {unit: logs},
         "log_prior": _log_prior(sampled),
         "posterior_predictive": {"y": _replicates(sampled, rng)},
         "observed_data": {"y": effects.y},
@@ -114,7 +114,7 @@ def _named(sampled: Sampled) -> dict[str, Array]:
     return out | scalars | ({} if gamma or not scalars else functions_of_tau(effects, scalars, X))
 
 
-def _log_likelihood(sampled: Sampled) -> tuple[str, Array]:
+def log_likelihood(sampled: Sampled) -> tuple[str, Array]:
     """Name and log density of the independent units, shape (chains, draws, units)."""
     effects, fitted = sampled.effects, sampled.coefficients @ sampled.plan.means.X.T
     if not isinstance(sampled.model, ThreeLevel):

@@ -133,7 +133,7 @@ class NUTS:
         _sampler.refuse_unknown(resolved)
         refuse_improper(effects, resolved)
         moments = _draws.existing_moments(effects, resolved)
-        chains, notes, run = self._run(effects, resolved)
+        chains, notes, run = self.sampled(effects, resolved)
         draws = _draws.complete(effects, resolved, chains.parameters, stream(effects, resolved, self.seed, use=1))
         numbers = _diagnose.diagnostics(chains.parameters, chains.stats, moments)
         report = FitReport(
@@ -161,7 +161,7 @@ class NUTS:
             tree=partial(_tree, effects, resolved, draws, chains.stats, label, self.seed),
         )
 
-    def _run(
+    def sampled(
         self, effects: Effects, model: CommonEffect | RandomEffects
     ) -> tuple[_sampler.Chains, tuple[str, ...], dict[str, float]]:
         """Chains, what to tell about the run, and its settings; run again when it diverged."""
