@@ -28,7 +28,8 @@ def ranks(result: Result, names: Sequence[str] | None = None) -> NDArray[Any]:
 
     A line is one chain: the share of its draws below a rank, less the share that a chain which samples the same law
     would have there. Lines of chains that mix stay near 0. Above each panel stands the probability p of ranks this
-    uneven where all chains sample the same law; below 0.01 the places where chains part are marked.
+    uneven where all chains sample the same law; below 0.01 the places where chains part are marked. Draws are thinned
+    first, by their effective sample size, since that probability is of independent draws.
 
     Parameters
     ----------
@@ -54,8 +55,9 @@ def ranks(result: Result, names: Sequence[str] | None = None) -> NDArray[Any]:
     Vehtari et al. 2021, Bayesian Analysis 16:667, 10.1214/20-BA1221, section 4.4.
     """
     note = (
-        "Lines: chains, each about the ranks of all. p: probability of ranks this uneven where all chains sample the "
-        f"same law; below {ALPHA:g} the places where they part are marked."
+        "Lines: chains, each about the ranks of all, thinned until draws hardly depend on one another. p: probability "
+        f"of ranks this uneven where all chains sample the same law; below {ALPHA:g} the places where they part are "
+        "marked."
     )
     with plain_text():
         return _dressed(chain_plot(result, "ranks", names), result, "Ranks", "fractional rank", note)
