@@ -24,10 +24,13 @@ from poolwise.errors import PoolwiseError, PoolwiseWarning
 from poolwise.fit import fit
 from poolwise.model import (
     CommonEffect,
+    ContaminatedRandomEffects,
     JointOutcomes,
     LocationScale,
     MetaRegression,
     RandomEffects,
+    SkewNormalRandomEffects,
+    StudentTRandomEffects,
     Subgroups,
     ThreeLevel,
 )
@@ -60,6 +63,7 @@ __all__ = [
     "BayesFactor",
     "ClosedForm",
     "CommonEffect",
+    "ContaminatedRandomEffects",
     "Effects",
     "Exact",
     "JointOutcomes",
@@ -70,6 +74,8 @@ __all__ = [
     "RandomEffects",
     "Result",
     "Scale",
+    "SkewNormalRandomEffects",
+    "StudentTRandomEffects",
     "Subgroups",
     "ThreeLevel",
     "average",

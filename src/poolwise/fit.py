@@ -13,11 +13,14 @@ from poolwise.engines.nuts import NUTS
 from poolwise.errors import FitError, ModelError, listing, warn
 from poolwise.model import (
     CommonEffect,
+    ContaminatedRandomEffects,
     JointOutcomes,
     LocationScale,
     MetaRegression,
     Model,
     RandomEffects,
+    SkewNormalRandomEffects,
+    StudentTRandomEffects,
     Subgroups,
     ThreeLevel,
     remarks,
@@ -32,6 +35,9 @@ PAIRS: dict[type, tuple[type, ...]] = {
     ThreeLevel: (Exact, NUTS),
     LocationScale: (Exact, NUTS),
     JointOutcomes: (Exact, NUTS),
+    StudentTRandomEffects: (NUTS,),
+    SkewNormalRandomEffects: (NUTS,),
+    ContaminatedRandomEffects: (NUTS,),
 }
 
 

@@ -18,6 +18,7 @@ from poolwise.model import (
     MetaRegression,
     Model,
     RandomEffects,
+    Robust,
     Subgroups,
     ThreeLevel,
     called,
@@ -121,6 +122,8 @@ def spreads(effects: Effects, model: Model) -> tuple[Spread, ...]:
     match model:
         case RandomEffects(tau=Prior() as tau) | MetaRegression(tau=Prior() as tau) | LocationScale(tau=Prior() as tau):
             return (Spread("tau", tau, effects.k, flat),)
+        case _ if isinstance(model, Robust):
+            return (Spread("tau", model.tau, effects.k, flat),) if model.tau is not None else ()
         case Subgroups(tau=Prior() as tau):
             sizes = dict(sorted(Counter(model.groups(effects)).items()))
             if model.heterogeneity == "common":

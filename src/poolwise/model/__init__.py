@@ -7,15 +7,20 @@ from poolwise.model._priors import DEFAULT_PRIORS, called
 from poolwise.model.hierarchical import JointOutcomes, ThreeLevel
 from poolwise.model.pooled import CommonEffect, RandomEffects
 from poolwise.model.regression import LocationScale, MetaRegression, Subgroups
+from poolwise.model.robust import ContaminatedRandomEffects, SkewNormalRandomEffects, StudentTRandomEffects
 
 __all__ = [
     "DEFAULT_PRIORS",
     "CommonEffect",
+    "ContaminatedRandomEffects",
     "JointOutcomes",
     "LocationScale",
     "MetaRegression",
     "Model",
     "RandomEffects",
+    "Robust",
+    "SkewNormalRandomEffects",
+    "StudentTRandomEffects",
     "Subgroups",
     "ThreeLevel",
     "called",
@@ -23,7 +28,8 @@ __all__ = [
     "remarks",
 ]
 
-Model = CommonEffect | RandomEffects | MetaRegression | Subgroups | ThreeLevel | LocationScale | JointOutcomes
+Robust = StudentTRandomEffects | SkewNormalRandomEffects | ContaminatedRandomEffects
+Model = CommonEffect | RandomEffects | MetaRegression | Subgroups | ThreeLevel | LocationScale | JointOutcomes | Robust
 
 
 def prior_words(model: Model) -> str:
