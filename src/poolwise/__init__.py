@@ -23,11 +23,13 @@ from poolwise.engines.nuts import NUTS
 from poolwise.errors import PoolwiseError, PoolwiseWarning
 from poolwise.fit import fit
 from poolwise.model import (
+    BinomialNormal,
     CommonEffect,
     ContaminatedRandomEffects,
     JointOutcomes,
     LocationScale,
     MetaRegression,
+    PoissonNormal,
     RandomEffects,
     SkewNormalRandomEffects,
     StudentTRandomEffects,
@@ -61,6 +63,7 @@ _LAZY = {
 __all__ = [
     "NUTS",
     "BayesFactor",
+    "BinomialNormal",
     "ClosedForm",
     "CommonEffect",
     "ContaminatedRandomEffects",
@@ -69,6 +72,7 @@ __all__ = [
     "JointOutcomes",
     "LocationScale",
     "MetaRegression",
+    "PoissonNormal",
     "PoolwiseError",
     "PoolwiseWarning",
     "RandomEffects",

@@ -91,8 +91,10 @@ class Latent(Protocol):
     def log_likelihood(self, parameters: Mapping[str, Array]) -> Array:
         """Log density of each study's data, its true effect integrated out, shape (chains, draws, k)."""
 
-    def replicates(self, parameters: Mapping[str, Array], rng: np.random.Generator) -> dict[str, Array]:
-        """Data of new studies of the same sizes by name, shape (chains, draws, k)."""
+    def replicates(
+        self, parameters: Mapping[str, Array], rest: Completed | None, rng: np.random.Generator
+    ) -> dict[str, Array]:
+        """Data of new studies of the same sizes by name, shape (chains, draws, k); `rest` is None for the prior."""
 
     def observed(self) -> dict[str, NDArray]:
         """The data under the names of the replicates, shape (k,)."""

@@ -117,7 +117,7 @@ class RobustLatent:
         pairs = zip(self.effects.y, self.effects.v, strict=True)
         return np.stack([self.law.log_density(y, v, parameters) for y, v in pairs], axis=-1)
 
-    def replicates(self, parameters: Parameters, rng: np.random.Generator) -> dict[str, Array]:
+    def replicates(self, parameters: Parameters, rest: Completed | None, rng: np.random.Generator) -> dict[str, Array]:
         """Estimates of new studies with these standard errors."""
         theta = self.new_effects(parameters, self.effects.k, rng)
         return {"y": theta + self.effects.se * rng.standard_normal(theta.shape)}

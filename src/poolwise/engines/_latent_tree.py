@@ -59,7 +59,7 @@ def latent_tree(
         "sample_stats": stats,
         "log_likelihood": {"y": latent.log_likelihood(parameters)},
         "log_prior": {name: prior.log_pdf(parameters[name]) for name, prior in named.items()},
-        "posterior_predictive": latent.replicates(parameters, rng),
+        "posterior_predictive": latent.replicates(parameters, rest, rng),
         "observed_data": observed,
         "constant_data": {"se": effects.se},
     }
@@ -68,6 +68,6 @@ def latent_tree(
         drawn = {name: prior.ppf(rng.random(size)) for name, prior in named.items()} | latent.own_prior(size, rng)
         new = latent.new_effects(drawn, 1, rng)[..., 0]
         groups["prior"] = {**drawn, "tau2": drawn["tau"] ** 2, "theta_new": new}
-        groups["prior_predictive"] = latent.replicates(drawn, rng)
+        groups["prior_predictive"] = latent.replicates(drawn, None, rng)
     dims = dict.fromkeys(("y", "theta", "se", *observed, *rest.by_study), ("study",))
     return to_datatree(groups, coords={"study": effects.labels}, dims=dims, attrs=attributes(effects, model, label))

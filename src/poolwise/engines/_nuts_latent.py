@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines import _diagnose, _sampler
 from poolwise.engines._latent import Completed, Latent
+from poolwise.engines._latent_counts import CountsLatent
 from poolwise.engines._latent_robust import RobustLatent
 from poolwise.engines._latent_tree import latent_tree
 from poolwise.engines._tree import stream
 from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
 from poolwise.laws import DrawsLaw
-from poolwise.model import Model, Robust, prior_words, remarks
+from poolwise.model import Counted, Model, Robust, prior_words, remarks
 from poolwise.moments import missing_moments, refuse_improper
 from poolwise.priors import Flat
 from poolwise.pymc_models.priors import STANDARD
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from poolwise.engines.nuts import NUTS
 
 Array = NDArray[np.float64]
-LatentModel = Robust
+LatentModel = Robust | Counted
 
 
 def fit_latent(effects: Effects, model: LatentModel, engine: NUTS) -> Result:
@@ -39,7 +40,7 @@ def fit_latent(effects: Effects, model: LatentModel, engine: NUTS) -> Result:
     Parameters
     ----------
     effects : Effects
-    model : StudentTRandomEffects, SkewNormalRandomEffects or ContaminatedRandomEffects
+    model : Robust or Counted
     engine : NUTS
 
     Returns
@@ -48,10 +49,12 @@ def fit_latent(effects: Effects, model: LatentModel, engine: NUTS) -> Result:
         With mu, tau, tau2, theta_new, the parameters of the model's own, and each study's true effect.
     """
     start = time.perf_counter()
+    if isinstance(model, Counted):
+        effects = model.table(effects)
     resolved = model.resolved(effects)
     _refuse_unknown(resolved)
     refuse_improper(effects, resolved)
-    latent: Latent = RobustLatent.of(effects, resolved)
+    latent = _latent(effects, resolved)
     chains, notes, settings = engine.careful(partial(_run, latent, engine))
     parameters = latent.parameters(chains.parameters)
     rest = latent.complete(parameters, chains.parameters, stream(effects, resolved, engine.seed, use=1))
@@ -85,6 +88,10 @@ def fit_latent(effects: Effects, model: LatentModel, engine: NUTS) -> Result:
     )
 
 
+def _latent(effects: Effects, model: LatentModel) -> Latent:
+    return CountsLatent.of(effects, model) if isinstance(model, Counted) else RobustLatent.of(effects, model)
+
+
 def _run(latent: Latent, engine: NUTS, target_accept: float) -> _sampler.Chains:
     tree = _sampler.sampled(latent.compiled().with_data(**latent.data()), engine, target_accept)
     drawn = {str(name): values.values for name, values in tree["posterior"].data_vars.items()}
@@ -96,7 +103,7 @@ def _quantities(
 ) -> dict[str, Quantity]:
     out: dict[str, Quantity] = {}
     for name, draws in parameters.items():
-        positive = float(draws.min()) >= 0.0 and name not in ("mu", "delta")
+        positive = float(draws.min()) >= 0.0 and name not in ("mu", "delta", "base", "slope")
         out[name] = Posterior(DrawsLaw(draws, moments[name], lower=0.0 if positive else -np.inf))
         if name == "tau":
             out["tau2"] = Posterior(DrawsLaw(draws**2, moments["tau2"], lower=0.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from poolwise.effects import Effects
 from poolwise.model._priors import DEFAULT_PRIORS, called
+from poolwise.model.counts import BinomialNormal, Counted, PoissonNormal
 from poolwise.model.hierarchical import JointOutcomes, ThreeLevel
 from poolwise.model.pooled import CommonEffect, RandomEffects
 from poolwise.model.regression import LocationScale, MetaRegression, Subgroups
@@ -11,12 +12,15 @@ from poolwise.model.robust import ContaminatedRandomEffects, SkewNormalRandomEff
 
 __all__ = [
     "DEFAULT_PRIORS",
+    "BinomialNormal",
     "CommonEffect",
     "ContaminatedRandomEffects",
+    "Counted",
     "JointOutcomes",
     "LocationScale",
     "MetaRegression",
     "Model",
+    "PoissonNormal",
     "RandomEffects",
     "Robust",
     "SkewNormalRandomEffects",
@@ -29,7 +33,8 @@ __all__ = [
 ]
 
 Robust = StudentTRandomEffects | SkewNormalRandomEffects | ContaminatedRandomEffects
-Model = CommonEffect | RandomEffects | MetaRegression | Subgroups | ThreeLevel | LocationScale | JointOutcomes | Robust
+Normal = CommonEffect | RandomEffects | MetaRegression | Subgroups | ThreeLevel | LocationScale | JointOutcomes
+Model = Normal | Robust | Counted
 
 
 def prior_words(model: Model) -> str:
