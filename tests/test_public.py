@@ -15,9 +15,10 @@ HEAVY = (
 def test_the_names_are_these():
     assert sorted(pw.__all__, key=str.casefold) == sorted(
         [
-            "average", "BayesFactor", "bayes_factor", "ClosedForm", "CommonEffect",
+            "average", "BinomialNormal", "PoissonNormal", "BayesFactor",
+            "bayes_factor", "ClosedForm", "CommonEffect", "ContaminatedRandomEffects",
             "Effects", "Exact", "JointOutcomes", "LocationScale", "MetaRegression",
-            "NUTS",
+            "NUTS", "SkewNormalRandomEffects", "StudentTRandomEffects",
             "Subgroups", "ThreeLevel", "PoolwiseError", "PoolwiseWarning",
             "RandomEffects", "Result", "Scale", "checks", "compare", "datasets", "design", "fit", "fit_batch",
             "load_analysis", "plot", "predict", "priors", "reconstruct", "run", "summary",

@@ -17,6 +17,7 @@ from poolwise import show
 from poolwise.errors import InputError, MissingQuantityError, listing, nearest, warn
 from poolwise.intake import constructors
 from poolwise.intake.cells import Remark, Rows
+from poolwise.intake.counts import from_counts
 from poolwise.intake.covariance import diagonal
 from poolwise.intake.remarks import count_remarks
 from poolwise.intake.table import Columns, Given, check
@@ -158,6 +159,7 @@ class Effects:
     from_frame = classmethod(constructors.from_frame)
     from_correlations = classmethod(constructors.from_correlations)
     from_ratios = classmethod(constructors.from_ratios)
+    from_counts = classmethod(from_counts)
 
     @property
     def v(self) -> Array:

@@ -12,12 +12,17 @@ from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import FitError, ModelError, listing, warn
 from poolwise.model import (
+    BinomialNormal,
     CommonEffect,
+    ContaminatedRandomEffects,
     JointOutcomes,
     LocationScale,
     MetaRegression,
     Model,
+    PoissonNormal,
     RandomEffects,
+    SkewNormalRandomEffects,
+    StudentTRandomEffects,
     Subgroups,
     ThreeLevel,
     remarks,
@@ -32,6 +37,11 @@ PAIRS: dict[type, tuple[type, ...]] = {
     ThreeLevel: (Exact, NUTS),
     LocationScale: (Exact, NUTS),
     JointOutcomes: (Exact, NUTS),
+    StudentTRandomEffects: (NUTS,),
+    SkewNormalRandomEffects: (NUTS,),
+    ContaminatedRandomEffects: (NUTS,),
+    BinomialNormal: (NUTS,),
+    PoissonNormal: (NUTS,),
 }
 
 
@@ -120,7 +130,7 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
     for sentence in result.design.notes if result.design is not None else ():
         warn(sentence)
     if result.prior != NO_PRIOR:
-        for sentence in remarks(result.model, effects):
+        for sentence in remarks(result.model, result.effects):
             warn(sentence)
     if strict and result.report.failed:
         raise FitError(f"{result.label}: status {result.report.status}", advice=result.report.advice)

@@ -13,11 +13,14 @@ import numpy as np
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
 from poolwise.exact.tau_posterior import FARTHEST
+from poolwise.intake.counts import counts_of, informative
 from poolwise.model import (
+    Counted,
     LocationScale,
     MetaRegression,
     Model,
     RandomEffects,
+    Robust,
     Subgroups,
     ThreeLevel,
     called,
@@ -121,6 +124,11 @@ def spreads(effects: Effects, model: Model) -> tuple[Spread, ...]:
     match model:
         case RandomEffects(tau=Prior() as tau) | MetaRegression(tau=Prior() as tau) | LocationScale(tau=Prior() as tau):
             return (Spread("tau", tau, effects.k, flat),)
+        case _ if isinstance(model, Counted) and model.tau is not None and model.measure is not None:
+            units = informative(*counts_of(effects, model.measure), model.measure)
+            return (Spread("tau", model.tau, units, flat),)
+        case _ if isinstance(model, Robust):
+            return (Spread("tau", model.tau, effects.k, flat),) if model.tau is not None else ()
         case Subgroups(tau=Prior() as tau):
             sizes = dict(sorted(Counter(model.groups(effects)).items()))
             if model.heterogeneity == "common":

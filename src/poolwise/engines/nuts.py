@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines import _diagnose, _draws, _sampler
 from poolwise.engines._cores import available_cores
+from poolwise.engines._nuts_latent import LatentModel, fit_latent
 from poolwise.engines._nuts_planned import fit_planned
 from poolwise.engines._tree import draws_tree, stream
 from poolwise.engines._versions import versions
@@ -122,6 +123,8 @@ class NUTS:
         ----------
         Hoffman & Gelman 2014, J. Machine Learning Research 15, 1593-1623, algorithm 6, for the sampler.
         """
+        if isinstance(model, LatentModel):
+            return fit_latent(effects, model, self)
         if not isinstance(model, CommonEffect | RandomEffects):
             return fit_planned(effects, model, self)
         start = time.perf_counter()

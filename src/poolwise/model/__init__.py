@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from poolwise.effects import Effects
 from poolwise.model._priors import DEFAULT_PRIORS, called
+from poolwise.model.counts import BinomialNormal, Counted, PoissonNormal
 from poolwise.model.hierarchical import JointOutcomes, ThreeLevel
 from poolwise.model.pooled import CommonEffect, RandomEffects
 from poolwise.model.regression import LocationScale, MetaRegression, Subgroups
+from poolwise.model.robust import ContaminatedRandomEffects, SkewNormalRandomEffects, StudentTRandomEffects
 
 __all__ = [
     "DEFAULT_PRIORS",
+    "BinomialNormal",
     "CommonEffect",
+    "ContaminatedRandomEffects",
+    "Counted",
     "JointOutcomes",
     "LocationScale",
     "MetaRegression",
     "Model",
+    "PoissonNormal",
     "RandomEffects",
+    "Robust",
+    "SkewNormalRandomEffects",
+    "StudentTRandomEffects",
     "Subgroups",
     "ThreeLevel",
     "called",
@@ -23,7 +32,9 @@ __all__ = [
     "remarks",
 ]
 
-Model = CommonEffect | RandomEffects | MetaRegression | Subgroups | ThreeLevel | LocationScale | JointOutcomes
+Robust = StudentTRandomEffects | SkewNormalRandomEffects | ContaminatedRandomEffects
+Normal = CommonEffect | RandomEffects | MetaRegression | Subgroups | ThreeLevel | LocationScale | JointOutcomes
+Model = Normal | Robust | Counted
 
 
 def prior_words(model: Model) -> str:

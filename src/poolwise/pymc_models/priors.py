@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from poolwise.errors import ModelError
 from poolwise.priors import (
+    Beta,
     Cauchy,
     Exponential,
     Flat,
+    Gamma,
     HalfCauchy,
     HalfNormal,
     HalfT,
@@ -39,6 +41,8 @@ STANDARD: dict[type[Prior], Prior] = {
     LogNormal: LogNormal(0.0, 1.0),
     InverseGamma: InverseGamma(2.0, 1.0),
     LogT: LogT(5.0, 0.0, 1.0),
+    Gamma: Gamma(2.0, 1.0),
+    Beta: Beta(1.0, 9.0),
 }
 """One member of each family, to compile a model from: its start points are then the same for all members."""
 
@@ -143,6 +147,10 @@ def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None) -> Te
             return pm.LogNormal(name, mu=p[0], sigma=p[1], dims=dims)
         case InverseGamma():
             return pm.InverseGamma(name, alpha=p[0], beta=p[1], dims=dims)
+        case Gamma():
+            return pm.Gamma(name, alpha=p[0], beta=p[1], dims=dims)
+        case Beta():
+            return pm.Beta(name, alpha=p[0], beta=p[1], dims=dims)
         case LogT():
             log_tau = pm.StudentT(f"log_{name}", nu=p[0], mu=p[1], sigma=p[2], dims=dims)
             return pm.Deterministic(name, pm.math.exp(log_tau), dims=dims)
