@@ -24,6 +24,8 @@ from poolwise.errors import PoolwiseError, PoolwiseWarning
 from poolwise.fit import fit
 from poolwise.model import (
     CommonEffect,
+    CorrelatedOutcomes,
+    CrossedEffects,
     JointOutcomes,
     LocationScale,
     MetaRegression,
@@ -60,6 +62,8 @@ __all__ = [
     "BayesFactor",
     "ClosedForm",
     "CommonEffect",
+    "CorrelatedOutcomes",
+    "CrossedEffects",
     "Effects",
     "Exact",
     "JointOutcomes",

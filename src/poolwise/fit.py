@@ -13,6 +13,8 @@ from poolwise.engines.nuts import NUTS
 from poolwise.errors import FitError, ModelError, listing, warn
 from poolwise.model import (
     CommonEffect,
+    CorrelatedOutcomes,
+    CrossedEffects,
     JointOutcomes,
     LocationScale,
     MetaRegression,
@@ -32,6 +34,8 @@ PAIRS: dict[type, tuple[type, ...]] = {
     ThreeLevel: (Exact, NUTS),
     LocationScale: (Exact, NUTS),
     JointOutcomes: (Exact, NUTS),
+    CrossedEffects: (NUTS,),
+    CorrelatedOutcomes: (NUTS,),
 }
 
 
@@ -132,13 +136,13 @@ def _as_independent(result: Result) -> tuple[str, ...]:
     effects, model, said = result.effects, result.model, []
     if len(effects.outcomes) > 1 and not _tells_outcomes_apart(result):
         names = [outcome or "none named" for outcome in effects.outcomes]
-        apart = "" if isinstance(model, ThreeLevel) else ", and effects of one study as independent"
+        apart = "" if isinstance(model, ThreeLevel | CrossedEffects) else ", and effects of one study as independent"
         said.append(
             f"{len(names)} outcomes ({listing(names)}) are pooled as one{apart}; "
             "effects.select(outcome=...) answers each question by itself"
         )
     studies = len(set(zip(effects.study_as_given, effects.outcome, strict=True)))
-    if studies < effects.k and not isinstance(model, ThreeLevel):
+    if studies < effects.k and not isinstance(model, ThreeLevel | CrossedEffects | CorrelatedOutcomes):
         said.append(
             f"{effects.k} effects of {len(set(effects.study_as_given))} studies are taken as independent; "
             "ThreeLevel() lets effects of one study resemble one another"
@@ -149,7 +153,9 @@ def _as_independent(result: Result) -> tuple[str, ...]:
 def _tells_outcomes_apart(result: Result) -> bool:
     """Whether each outcome has a mean effect of its own."""
     match result.model:
-        case JointOutcomes() | Subgroups(by="outcome"):
+        case JointOutcomes() | Subgroups(by="outcome") | CorrelatedOutcomes(by="outcome"):
             return True
+        case CrossedEffects():
+            return "outcome" in result.model.factors
         case _:
             return result.design is not None and "outcome" in result.design.levels

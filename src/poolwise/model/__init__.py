@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from poolwise.effects import Effects
 from poolwise.model._priors import DEFAULT_PRIORS, called
+from poolwise.model.correlated import CorrelatedOutcomes, CrossedEffects
 from poolwise.model.hierarchical import JointOutcomes, ThreeLevel
 from poolwise.model.pooled import CommonEffect, RandomEffects
 from poolwise.model.regression import LocationScale, MetaRegression, Subgroups
@@ -11,6 +12,8 @@ from poolwise.model.regression import LocationScale, MetaRegression, Subgroups
 __all__ = [
     "DEFAULT_PRIORS",
     "CommonEffect",
+    "CorrelatedOutcomes",
+    "CrossedEffects",
     "JointOutcomes",
     "LocationScale",
     "MetaRegression",
@@ -23,7 +26,17 @@ __all__ = [
     "remarks",
 ]
 
-Model = CommonEffect | RandomEffects | MetaRegression | Subgroups | ThreeLevel | LocationScale | JointOutcomes
+Model = (
+    CommonEffect
+    | RandomEffects
+    | MetaRegression
+    | Subgroups
+    | ThreeLevel
+    | LocationScale
+    | JointOutcomes
+    | CrossedEffects
+    | CorrelatedOutcomes
+)
 
 
 def prior_words(model: Model) -> str:
