@@ -49,8 +49,7 @@ def fit_planned(effects: Effects, model: Model, engine: NUTS) -> Result:
     """
     start = time.perf_counter()
     resolved = model.resolved(effects)
-    correlated = isinstance(resolved, CrossedEffects | CorrelatedOutcomes)
-    asked = _shared(effects, resolved) if correlated else _independent(effects, resolved)
+    asked = _asked(effects, resolved)
     made = asked.plan
     refuse_improper(effects, resolved)
     chains, notes, settings = engine.careful(partial(_run, made, engine))
@@ -125,6 +124,12 @@ class _Asked:
 
     plan: Plan
     read: Callable[[Mapping[str, Array], np.random.Generator], _Read]
+
+
+def _asked(effects: Effects, model: Model) -> _Asked:
+    if isinstance(model, CrossedEffects | CorrelatedOutcomes):
+        return _shared(effects, model)
+    return _independent(effects, model)
 
 
 def _independent(effects: Effects, model: Model) -> _Asked:

@@ -59,7 +59,8 @@ def sampled_tree(sample: SharedSample, stats: Mapping[str, NDArray], label: str,
         named = {name: x for name, x in _named(prior).items() if name not in ("theta", "u")}
         groups |= {"prior": named, "prior_predictive": {"y": _replicates(prior, rng)}}
     coords: dict[str, Sequence[object]] = {"study": effects.labels, unit: sample.shared.units}
-    dims: dict[str, tuple[str, ...]] = dict.fromkeys(("y", "theta", "se"), ("study",)) | {f"y_by_{unit}": (unit,)}
+    dims: dict[str, tuple[str, ...]] = dict.fromkeys(("y", "theta", "se"), ("study",))
+    dims[f"y_by_{unit}"] = (unit,)
     if isinstance(sample.model, CorrelatedOutcomes):
         coords |= dict.fromkeys(("outcome", "outcome_other"), sample.shared.groups)
         dims |= dict.fromkeys(("mu", "tau", "tau2", "theta_new"), ("outcome",))
