@@ -105,6 +105,8 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
             f"{type(model).__name__} by {engine!r} does not exist",
             " or ".join(f"{known.__name__}()" for known in engines),
         )
+    if isinstance(model, MetaRegression) and model.takes_uncertain and not isinstance(engine, NUTS):
+        raise ModelError(f"{engine.label} knows no uncertain moderators (missing=, errors=)", "NUTS()")
     if not isinstance(effects, Effects):
         raise ModelError(
             f"fit was given {type(effects).__name__} as its table", "Effects", "pw.Effects.from_frame(frame, ...)"

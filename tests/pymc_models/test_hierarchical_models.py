@@ -11,11 +11,13 @@ from scipy.integrate import quad
 from poolwise import priors as p
 from poolwise.pymc_models.correlated_outcomes import correlated_outcomes
 from poolwise.pymc_models.crossed_effects import crossed_effects
+from poolwise.pymc_models.horseshoe import horseshoe
 from poolwise.pymc_models.joint_outcomes import joint_outcomes
 from poolwise.pymc_models.location_scale import location_scale
 from poolwise.pymc_models.meta_regression import meta_regression
 from poolwise.pymc_models.subgroups import subgroups
 from poolwise.pymc_models.three_level import three_level
+from poolwise.pymc_models.uncertain_moderators import uncertain_moderators
 
 SAME_FORMULA = 1e-10
 """Two double-precision evaluations of one formula, relative."""
@@ -169,3 +171,32 @@ def test_correlated_outcomes_are_normal_with_the_covariance_of_the_model(rho):
     by_hand += half_normal(np.r_[tau, 0.1]).sum() + stats.beta([2, 2, 1.5], [2, 2, 1.5]).logpdf(b).sum()
     point = {"mu": mu, "tau": np.log(tau), "tau_within": np.log(0.1), "partial": np.log(b / (1 - b))}
     assert log_posterior(model, **point) == pytest.approx(by_hand, rel=SAME_FORMULA)
+
+
+def test_an_uncertain_moderator_is_normal_together_with_the_effect():
+    x, se, seen = np.array([0.4, -0.3, 0.0, 1.1]), np.array([0.2, 0.0, 0.0, 0.5]), np.array([1.0, 1.0, 0.0, 1.0])
+    base, slope = np.column_stack([np.ones(4), np.zeros(4)]), np.zeros((4, 1, 2))
+    slope[:, 0, 1] = 1.0
+    beta = {"intercept": p.Normal(0, 1), "x": p.Normal(0, 2)}
+    model = uncertain_moderators(Y, V, base, slope, x[:, None], se[:, None], seen[:, None], beta, HALF)
+    a, b, tau, m, s = 0.2, 0.7, 0.4, 0.1, 0.8
+    by_hand = stats.norm(0, 1).logpdf([a, m]).sum() + stats.norm(0, 2).logpdf(b) + half_normal(tau) + half_normal(s, 2)
+    for i in range(4):
+        mean, S = np.array([a + b * m, m]), s**2 * np.array([[b * b, b], [b, 1.0]])
+        S = S + np.diag([V[i] + tau**2, se[i] ** 2])
+        both = stats.multivariate_normal(mean, S).logpdf([Y[i], x[i]])
+        by_hand += both if seen[i] else stats.norm(mean[0], np.sqrt(S[0, 0])).logpdf(Y[i])
+    point = {"beta[intercept]": a, "beta[x]": b, "tau": np.log(tau), "x_mean": [m], "x_sd": [np.log(s)]}
+    assert log_posterior(model, **point) == pytest.approx(by_hand, rel=SAME_FORMULA)
+
+
+def test_a_regularised_horseshoe_has_its_law():
+    prior, size = p.RegularizedHorseshoe(0.1, 0.5), (20000,)
+    with pm.Model() as model:
+        pm.Deterministic("b", horseshoe(prior, 3))
+    sampled = pm.draw(model["b"], draws=size[0], random_seed=1)
+    ours = prior.joint(3, size, np.random.default_rng(2))
+    assert stats.ks_2samp(sampled[:, 0], ours[:, 2]).pvalue > 0.001
+    assert stats.ks_2samp(np.abs(sampled).max(axis=1), np.abs(ours).max(axis=1)).pvalue > 0.001
+    wide = p.RegularizedHorseshoe(1e6, 0.5, 7.0).joint(2, size, np.random.default_rng(3))
+    assert stats.kstest(wide[:, 0], stats.t(7, scale=0.5).cdf).pvalue > 0.001

@@ -18,9 +18,10 @@ from poolwise.engines._plans import Plan, plan
 from poolwise.engines._shared_plans import shared_plan
 from poolwise.engines._shared_tree import sampled_tree as shared_tree
 from poolwise.engines._tree import stream
+from poolwise.engines._uncertain import read_uncertain, uncertain_plan
 from poolwise.engines._versions import versions
-from poolwise.model import CorrelatedOutcomes, CrossedEffects, Model, prior_words, remarks
-from poolwise.moments import missing_moments, refuse_improper
+from poolwise.model import CorrelatedOutcomes, CrossedEffects, MetaRegression, Model, prior_words, remarks
+from poolwise.moments import MOST_MOMENTS, missing_moments, refuse_improper
 from poolwise.quantities import Quantity
 from poolwise.result import Finding, FitReport, Result
 
@@ -129,6 +130,8 @@ class _Asked:
 def _asked(effects: Effects, model: Model) -> _Asked:
     if isinstance(model, CrossedEffects | CorrelatedOutcomes):
         return _shared(effects, model)
+    if isinstance(model, MetaRegression) and model.uncertain(effects) is not None:
+        return _uncertain(effects, model)
     return _independent(effects, model)
 
 
@@ -143,6 +146,26 @@ def _independent(effects: Effects, model: Model) -> _Asked:
             _readings.existing_moments(sampled),
             tuple(sampled.scalars),
             _readings.quantities(sampled),
+            _readings.studies(sampled),
+            _readings.weights(sampled),
+            partial(sampled_tree, sampled),
+            partial(_readings.combination, sampled),
+        )
+
+    return _Asked(made, read)
+
+
+def _uncertain(effects: Effects, model: MetaRegression) -> _Asked:
+    """Meta-regressions on moderators that are missing or measured with error."""
+    made, what = uncertain_plan(effects, model)
+
+    def read(drawn: Mapping[str, Array], rng: np.random.Generator) -> _Read:
+        sampled, more = read_uncertain(effects, model, made, what, drawn, rng)
+        return _Read(
+            sampled.watched | more.watched,
+            _readings.existing_moments(sampled) | dict.fromkeys(more.watched, MOST_MOMENTS),
+            tuple(sampled.scalars),
+            _readings.quantities(sampled) | more.quantities,
             _readings.studies(sampled),
             _readings.weights(sampled),
             partial(sampled_tree, sampled),
