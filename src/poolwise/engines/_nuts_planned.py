@@ -165,7 +165,7 @@ def _uncertain(effects: Effects, model: MetaRegression) -> _Asked:
             sampled.watched | more.watched,
             _readings.existing_moments(sampled) | dict.fromkeys(more.watched, MOST_MOMENTS),
             tuple(sampled.scalars),
-            _readings.quantities(sampled) | more.quantities,
+            {**_readings.quantities(sampled), **more.quantities},
             _readings.studies(sampled),
             _readings.weights(sampled),
             partial(sampled_tree, sampled),

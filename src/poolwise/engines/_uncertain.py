@@ -43,8 +43,8 @@ class Moderators:
         Those, and the true value of each that is not known, ``ablat[study]``.
     """
 
-    watched: Mapping[str, Array]
-    quantities: Mapping[str, Quantity]
+    watched: dict[str, Array]
+    quantities: dict[str, Quantity]
 
 
 def uncertain_plan(effects: Effects, model: MetaRegression) -> tuple[Plan, Uncertain]:
@@ -127,7 +127,7 @@ def _moderators(effects: Effects, what: Uncertain, drawn: Mapping[str, Array], x
         for row in np.flatnonzero((what.seen[:, j] == 0.0) | (what.se_x[:, j] > 0.0)):
             draws = what.centre[j] + what.unit[j] * x[..., row, j]
             values[f"{name}[{effects.labels[row]}]"] = Posterior(DrawsLaw(draws, MOST_MOMENTS))
-    overall = {
+    overall: dict[str, Quantity] = {
         name: Posterior(DrawsLaw(draws, MOST_MOMENTS, lower=0.0 if name.startswith("sd[") else -np.inf))
         for name, draws in watched.items()
     }

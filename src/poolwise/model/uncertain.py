@@ -95,11 +95,14 @@ def uncertain(
     seen = np.isfinite(values)
     centre = np.array([column[here].mean() for column, here in zip(values.T, seen.T, strict=True)])
     unit = np.array([column[here].std(ddof=1) for column, here in zip(values.T, seen.T, strict=True)])
-    filled = frame.assign(**{name: np.where(seen[:, j], values[:, j], centre[j]) for j, name in enumerate(names)})
+    filled = frame.copy()
+    for j, name in enumerate(names):
+        filled[name] = np.where(seen[:, j], values[:, j], centre[j])
     design = matrix(_with(effects, filled), moderators)
-    rows = pd.DataFrame({name: _column(effects, filled, name) for name in design.levels})
-    X = design.at(rows.assign(**dict(zip(names, centre, strict=True))))
-    slopes = np.stack([_slope(design, rows, names, j, centre, unit) for j in range(len(names))], axis=1) if names else (
+    table = pd.DataFrame({name: _column(effects, filled, name) for name in design.levels})
+    at_centre = dict(zip(names, centre.tolist(), strict=True))
+    X = design.at(_at(table, at_centre))
+    slopes = np.stack([_slope(design, table, names, j, centre, unit) for j in range(len(names))], axis=1) if names else (
         np.empty((effects.k, 0, design.p))
     )  # fmt: skip
     se_x = np.column_stack([_errors(effects, name, errors) for name in names]) if names else np.empty((effects.k, 0))
@@ -113,11 +116,19 @@ def _slope(
     design: Design, rows: pd.DataFrame, names: tuple[str, ...], j: int, centre: Array, unit: Array
 ) -> Array:  # fmt: skip
     """Change of the design for one observed sd of moderator j, wherever it stands."""
-    others = dict(zip(names, centre, strict=True))
-    low, mid, high = (design.at(rows.assign(**(others | {names[j]: centre[j] + step * unit[j]}))) for step in (0, 1, 3))
+    others = dict(zip(names, centre.tolist(), strict=True))
+    low, mid, high = (design.at(_at(rows, others | {names[j]: centre[j] + step * unit[j]})) for step in (0, 1, 3))
     if not np.allclose(high - low, 3.0 * (mid - low), rtol=SAME, atol=SAME * np.abs(low).max()):
         raise _not_linear(design, names)
     return np.asarray(mid - low)
+
+
+def _at(rows: pd.DataFrame, values: Mapping[str, float]) -> pd.DataFrame:
+    """The rows with these values of some moderators."""
+    made = rows.copy()
+    for name, value in values.items():
+        made[name] = value
+    return made
 
 
 def _not_linear(design: Design, names: tuple[str, ...]) -> ModelError:
@@ -145,15 +156,15 @@ def _errors(effects: Effects, name: str, errors: Mapping[str, str]) -> Array:
     if name not in errors:
         return np.zeros(effects.k)
     if errors[name] not in effects.moderators:
-        known = list(effects.moderators)
-        raise InputError(f"there is no column '{errors[name]}'", advice=nearest(errors[name], known))
+        columns = [str(column) for column in effects.moderators]
+        raise InputError(f"there is no column '{errors[name]}'", advice=nearest(errors[name], columns))
     se = effects.moderators[errors[name]].to_numpy(dtype=float)
-    known = np.isfinite(effects.moderators[name].to_numpy(dtype=float))
-    if not (np.isfinite(se[known]) & (se[known] >= 0.0)).all():
+    seen = np.isfinite(effects.moderators[name].to_numpy(dtype=float))
+    if not (np.isfinite(se[seen]) & (se[seen] >= 0.0)).all():
         raise InputError(
             f"'{errors[name]}' holds no standard error for some values of '{name}'", "numbers of at least 0"
         )
-    return np.where(known, se, 0.0)
+    return np.where(seen, se, 0.0)
 
 
 def _column(effects: Effects, filled: pd.DataFrame, name: str) -> object:

@@ -172,8 +172,8 @@ def coefficients(name: str, priors: Mapping[str, Prior]) -> TensorVariable:
     from poolwise.pymc_models.horseshoe import horseshoe
 
     shrunk = [prior for prior in priors.values() if isinstance(prior, RegularizedHorseshoe)]
-    values = horseshoe(shrunk[0], len(shrunk)) if shrunk else None
-    joint = (values[j] for j in range(len(shrunk)))
+    values = [horseshoe(shrunk[0], len(shrunk))] if shrunk else []
+    joint = (values[0][j] for j in range(len(shrunk)))
     each = [
         next(joint) if isinstance(prior, RegularizedHorseshoe) else prior_on_mu(prior, f"{name}[{coefficient}]")
         for coefficient, prior in priors.items()

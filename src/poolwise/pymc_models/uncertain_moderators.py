@@ -59,8 +59,8 @@ def uncertain_moderators(
         design, slope = pm.Data("X", X), pm.Data("slopes", slopes)
         value, error, known = pm.Data("x", x), pm.Data("se_x", se_x), pm.Data("seen", seen)
         b = coefficients("beta", beta)
-        m = pm.Normal("x_mean", sigma=1.0, shape=x.shape[1])
-        s = pm.HalfNormal("x_sd", sigma=2.0, shape=x.shape[1])
+        m = pm.Normal("x_mean", sigma=np.ones(x.shape[1]))
+        s = pm.HalfNormal("x_sd", sigma=np.full(x.shape[1], 2.0))
         total = s**2 + error**2
         pm.Potential("x_obs", (known * pm.logp(pm.Normal.dist(m, total**0.5), value)).sum())
         reliability = known * s**2 / total
