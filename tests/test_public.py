@@ -15,7 +15,8 @@ HEAVY = (
 def test_the_names_are_these():
     assert sorted(pw.__all__, key=str.casefold) == sorted(
         [
-            "average", "BayesFactor", "bayes_factor", "ClosedForm", "CommonEffect",
+            "average", "BayesFactor", "bayes_factor", "ClosedForm", "CommonEffect", "CorrelatedOutcomes",
+            "CrossedEffects",
             "Effects", "Exact", "JointOutcomes", "LocationScale", "MetaRegression",
             "NUTS",
             "Subgroups", "ThreeLevel", "PoolwiseError", "PoolwiseWarning",

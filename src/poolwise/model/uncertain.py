@@ -102,9 +102,8 @@ def uncertain(
     table = pd.DataFrame({name: _column(effects, filled, name) for name in design.levels})
     at_centre = dict(zip(names, centre.tolist(), strict=True))
     X = design.at(_at(table, at_centre))
-    slopes = np.stack([_slope(design, table, names, j, centre, unit) for j in range(len(names))], axis=1) if names else (
-        np.empty((effects.k, 0, design.p))
-    )  # fmt: skip
+    each = [_slope(design, table, names, j, centre, unit) for j in range(len(names))]
+    slopes = np.stack(each, axis=1) if names else np.empty((effects.k, 0, design.p))
     se_x = np.column_stack([_errors(effects, name, errors) for name in names]) if names else np.empty((effects.k, 0))
     x = np.where(seen, values - centre, 0.0) / unit
     if not np.allclose(X + (x[..., None] * slopes).sum(axis=1), design.X, rtol=SAME, atol=SAME * np.abs(X).max()):
