@@ -171,7 +171,8 @@ def _log_prior(sampled: Sampled) -> dict[str, Array]:
     out: dict[str, Array] = {}
     for stem in ("mu", "beta", "tau", "gamma"):
         own = [logs.pop(name) for name in list(logs) if name.startswith(f"{stem}[")]
-        out |= {stem: np.stack(own, axis=-1)} if own else {}
+        whole = stem != "beta" or "shrunk_sd" not in sampled.plan.data  # a joint prior has no density of each
+        out |= {stem: np.stack(own, axis=-1)} if own and whole else {}
     exchangeable = "tau_spread" in sampled.scalars
     return out | {f"{name}_typical" if exchangeable and name in ("mu", "tau") else name: x for name, x in logs.items()}
 
