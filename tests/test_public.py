@@ -16,7 +16,8 @@ def test_the_names_are_these():
     assert sorted(pw.__all__, key=str.casefold) == sorted(
         [
             "average", "BinomialNormal", "PoissonNormal", "BayesFactor",
-            "bayes_factor", "ClosedForm", "CommonEffect", "ContaminatedRandomEffects",
+            "bayes_factor", "ClosedForm", "CommonEffect", "ContaminatedRandomEffects", "CorrelatedOutcomes",
+            "CrossedEffects",
             "Effects", "Exact", "JointOutcomes", "LocationScale", "MetaRegression",
             "NUTS", "SkewNormalRandomEffects", "StudentTRandomEffects",
             "Subgroups", "ThreeLevel", "PoolwiseError", "PoolwiseWarning",

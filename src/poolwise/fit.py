@@ -15,6 +15,8 @@ from poolwise.model import (
     BinomialNormal,
     CommonEffect,
     ContaminatedRandomEffects,
+    CorrelatedOutcomes,
+    CrossedEffects,
     JointOutcomes,
     LocationScale,
     MetaRegression,
@@ -42,6 +44,8 @@ PAIRS: dict[type, tuple[type, ...]] = {
     ContaminatedRandomEffects: (NUTS,),
     BinomialNormal: (NUTS,),
     PoissonNormal: (NUTS,),
+    CrossedEffects: (NUTS,),
+    CorrelatedOutcomes: (NUTS,),
 }
 
 
@@ -111,6 +115,8 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
             f"{type(model).__name__} by {engine!r} does not exist",
             " or ".join(f"{known.__name__}()" for known in engines),
         )
+    if isinstance(model, MetaRegression) and model.takes_uncertain and not isinstance(engine, NUTS):
+        raise ModelError(f"{engine.label} knows no uncertain moderators (missing=, errors=)", "NUTS()")
     if not isinstance(effects, Effects):
         raise ModelError(
             f"fit was given {type(effects).__name__} as its table", "Effects", "pw.Effects.from_frame(frame, ...)"
@@ -142,13 +148,13 @@ def _as_independent(result: Result) -> tuple[str, ...]:
     effects, model, said = result.effects, result.model, []
     if len(effects.outcomes) > 1 and not _tells_outcomes_apart(result):
         names = [outcome or "none named" for outcome in effects.outcomes]
-        apart = "" if isinstance(model, ThreeLevel) else ", and effects of one study as independent"
+        apart = "" if isinstance(model, ThreeLevel | CrossedEffects) else ", and effects of one study as independent"
         said.append(
             f"{len(names)} outcomes ({listing(names)}) are pooled as one{apart}; "
             "effects.select(outcome=...) answers each question by itself"
         )
     studies = len(set(zip(effects.study_as_given, effects.outcome, strict=True)))
-    if studies < effects.k and not isinstance(model, ThreeLevel):
+    if studies < effects.k and not isinstance(model, ThreeLevel | CrossedEffects | CorrelatedOutcomes):
         said.append(
             f"{effects.k} effects of {len(set(effects.study_as_given))} studies are taken as independent; "
             "ThreeLevel() lets effects of one study resemble one another"
@@ -159,7 +165,9 @@ def _as_independent(result: Result) -> tuple[str, ...]:
 def _tells_outcomes_apart(result: Result) -> bool:
     """Whether each outcome has a mean effect of its own."""
     match result.model:
-        case JointOutcomes() | Subgroups(by="outcome"):
+        case JointOutcomes() | Subgroups(by="outcome") | CorrelatedOutcomes(by="outcome"):
             return True
+        case CrossedEffects():
+            return "outcome" in result.model.factors
         case _:
             return result.design is not None and "outcome" in result.design.levels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import final
@@ -15,7 +16,9 @@ from poolwise.errors import ModelError
 from poolwise.exact.tau_posterior import FARTHEST
 from poolwise.intake.counts import counts_of, informative
 from poolwise.model import (
+    CorrelatedOutcomes,
     Counted,
+    CrossedEffects,
     LocationScale,
     MetaRegression,
     Model,
@@ -140,6 +143,15 @@ def spreads(effects: Effects, model: Model) -> tuple[Spread, ...]:
                 Spread("tau_between", between, clusters, flat),
                 Spread("tau_within", within, effects.k, flat),
             )
+        case CrossedEffects(tau=Mapping() as tau, tau_within=Prior() as within):
+            counts = {name: len(set(values)) for name, values in model.levels(effects).items()}
+            each = tuple(Spread(f"tau[{name}]", prior, counts[name], flat) for name, prior in tau.items())
+            return (*each, Spread("tau_within", within, effects.k, flat))
+        case CorrelatedOutcomes(tau=Prior() as tau):
+            pairs = set(zip(model.clusters(effects), model.outcomes(effects), strict=True))
+            sizes = dict(sorted(Counter(outcome for _, outcome in pairs).items()))
+            known = () if model.tau_within is None else (Spread("tau_within", model.tau_within, effects.k, 0),)
+            return (*(Spread(f"tau[{outcome}]", tau, size, flat) for outcome, size in sizes.items()), *known)
         case _:
             return ()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, final
@@ -14,7 +14,7 @@ from poolwise.effects import Effects
 from poolwise.engines._means import Means, groups, means
 from poolwise.errors import ModelError
 from poolwise.model import JointOutcomes, LocationScale, MetaRegression, Model, Subgroups, ThreeLevel
-from poolwise.priors import Cauchy, Flat, Normal, Prior, StudentT
+from poolwise.priors import Cauchy, Flat, Normal, Prior, RegularizedHorseshoe, StudentT
 from poolwise.pymc_models.joint_outcomes import joint_outcomes
 from poolwise.pymc_models.location_scale import location_scale
 from poolwise.pymc_models.meta_regression import meta_regression
@@ -112,7 +112,7 @@ def plan(effects: Effects, model: Model) -> Plan:
     ModelError
         For a prior that PyMC has no line for here.
     """
-    _refuse_unknown(effects, model)
+    refuse_unknown(effects, model)
     match model:
         case MetaRegression() | LocationScale():
             return _regression(effects, model, means(effects, model))
@@ -187,16 +187,18 @@ def _regression(effects: Effects, model: MetaRegression | LocationScale, mean: M
         name: unit.mean(prior, share)
         for name, prior, share in zip(names, mean.priors, constant, strict=True)
     }  # fmt: skip
-    data = _table(effects.y, v, unit) | {"X": mean.X} | _parameters({f"beta[{name}]": p for name, p in beta.items()})
+    data = _table(effects.y, v, unit) | {"X": mean.X} | _shrunk(list(beta.values()), mean.X)
+    alone = {f"beta[{name}]": prior for name, prior in beta.items() if not isinstance(prior, RegularizedHorseshoe)}
+    data |= given_parameters(alone)
     families = tuple(type(prior) for prior in beta.values())
     tau = unit.spread(model.tau) if model.tau is not None else None
-    data |= _parameters({"tau": tau})
+    data |= given_parameters({"tau": tau})
     family = None if tau is None else type(tau)
     if isinstance(model, MetaRegression):
         ready = partial(compiled, _empty_regression, tuple(names), families, family)
         return Plan(ready, data, unit, mean, () if tau is None else ("tau",))
     gamma = dict(model.gamma or {})  # type: ignore[arg-type]
-    data |= {"Z": mean.Z} | _parameters({f"gamma[{name}]": prior for name, prior in gamma.items()})
+    data |= {"Z": mean.Z} | given_parameters({f"gamma[{name}]": prior for name, prior in gamma.items()})
     of_scales = tuple(type(prior) for prior in gamma.values())
     ready = partial(compiled, _empty_location_scale, tuple(names), families, family, tuple(gamma), of_scales)
     return Plan(ready, data, unit, mean, ("tau",), tuple(f"gamma[{name}]" for name in gamma))
@@ -210,7 +212,7 @@ def _subgroups(effects: Effects, model: Subgroups) -> Plan:
     of = np.argmax(mean.X, axis=1).astype(np.int64)
     spread = model.tau_spread if model.heterogeneity == "exchangeable" else None
     priors = {"mu": unit.mean(model.mu), "tau" if spread is None else "tau_typical": unit.spread(model.tau)}
-    data = _table(effects.y, effects.v, unit) | {"of": of} | _parameters(priors | {"tau_spread": spread})
+    data = _table(effects.y, effects.v, unit) | {"of": of} | given_parameters(priors | {"tau_spread": spread})
     template = (names, type(model.mu), type(model.tau), None if spread is None else type(spread))
     ready = partial(compiled, _empty_subgroups, *template, model.heterogeneity == "common")
     return Plan(
@@ -235,7 +237,7 @@ def _three_level(effects: Effects, model: ThreeLevel) -> Plan:
         "tau_within": unit.spread(model.tau_within),
     }
     y, v, slope, order = _turned(model, (effects.y - unit.centre) / unit.unit, effects.se / unit.unit, of)
-    data = {"y": y, "v": v, "slope": slope, "belongs": np.eye(len(names))[of[order]]} | _parameters(priors)
+    data = {"y": y, "v": v, "slope": slope, "belongs": np.eye(len(names))[of[order]]} | given_parameters(priors)
     families = (type(prior) for prior in priors.values())
     ready = partial(compiled, _empty_three_level, *families)
     return Plan(ready, data, unit, mean, ("tau_between", "tau_within"))
@@ -281,10 +283,20 @@ def _joint(effects: Effects, model: JointOutcomes) -> Plan:
         "tau_typical": unit.spread(model.tau),
         "tau_spread": model.tau_spread,
     }
-    data = _table(effects.y, effects.v, unit) | {"of": np.argmax(X, axis=1).astype(np.int64)} | _parameters(priors)
+    data = _table(effects.y, effects.v, unit) | {"of": np.argmax(X, axis=1).astype(np.int64)} | given_parameters(priors)
     families = tuple(type(prior) for prior in priors.values())
     ready = partial(compiled, _empty_joint, names, families)
     return Plan(ready, data, unit, mean, ("tau", "mu_spread", "tau_typical"), ("tau_spread",))
+
+
+def _shrunk(priors: Sequence[Prior], X: Array) -> dict[str, Any]:
+    """Data of the coefficients with a regularised horseshoe prior, which share its parameters."""
+    which = [j for j, prior in enumerate(priors) if isinstance(prior, RegularizedHorseshoe)]
+    if not which:
+        return {}
+    scale, slab_scale, slab_df = priors[which[0]].parameters
+    sd = {"shrunk_sd": X[:, which].std(axis=0)}
+    return {"shrunk_scale": scale, "slab_scale": slab_scale, "slab_df": slab_df} | sd
 
 
 def constant_effect(X: Array) -> Array:
@@ -296,7 +308,7 @@ def _table(y: Array, v: Array, unit: Unit) -> dict[str, Any]:
     return {"y": (y - unit.centre) / unit.unit, "v": v / unit.unit / unit.unit}
 
 
-def _parameters(priors: Mapping[str, Prior | None]) -> dict[str, Any]:
+def given_parameters(priors: Mapping[str, Prior | None]) -> dict[str, Any]:
     """Parameters of priors by the name of the model's data."""
     return {
         label: value
@@ -306,7 +318,7 @@ def _parameters(priors: Mapping[str, Prior | None]) -> dict[str, Any]:
     }
 
 
-def _refuse_unknown(effects: Effects, model: Model) -> None:
+def refuse_unknown(effects: Effects, model: Model) -> None:
     for name, prior in model.named_priors.items():
         if prior is not None and type(prior) not in STANDARD:
             line = name.startswith(("mu", "beta", "gamma")) and name != "mu_spread"

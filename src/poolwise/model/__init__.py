@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from poolwise.effects import Effects
 from poolwise.model._priors import DEFAULT_PRIORS, called
+from poolwise.model.correlated import CorrelatedOutcomes, CrossedEffects
 from poolwise.model.counts import BinomialNormal, Counted, PoissonNormal
 from poolwise.model.hierarchical import JointOutcomes, ThreeLevel
 from poolwise.model.pooled import CommonEffect, RandomEffects
@@ -15,7 +16,9 @@ __all__ = [
     "BinomialNormal",
     "CommonEffect",
     "ContaminatedRandomEffects",
+    "CorrelatedOutcomes",
     "Counted",
+    "CrossedEffects",
     "JointOutcomes",
     "LocationScale",
     "MetaRegression",
@@ -33,7 +36,8 @@ __all__ = [
 ]
 
 Robust = StudentTRandomEffects | SkewNormalRandomEffects | ContaminatedRandomEffects
-Normal = CommonEffect | RandomEffects | MetaRegression | Subgroups | ThreeLevel | LocationScale | JointOutcomes
+Grouped = Subgroups | ThreeLevel | JointOutcomes | CrossedEffects | CorrelatedOutcomes
+Normal = CommonEffect | RandomEffects | MetaRegression | LocationScale | Grouped
 Model = Normal | Robust | Counted
 
 

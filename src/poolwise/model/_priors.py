@@ -37,6 +37,8 @@ def check_mu(prior: Prior | None, name: str = "mu") -> None:
     if prior is not None and not (isinstance(prior, priors.Flat) or (isinstance(prior, Prior) and not prior.positive)):
         advice = "Normal(0, 1), Flat(), or Fixed(0) for a known value"
         raise ModelError(f"{name} has the prior {prior!r}", "a prior on the whole line", advice)
+    if isinstance(prior, priors.RegularizedHorseshoe) and not name.startswith("beta"):
+        raise ModelError(f"{name} ~ {prior}, which is a joint prior on coefficients", "beta=RegularizedHorseshoe(...)")
 
 
 def check_tau(prior: Prior | None, name: str = "tau") -> None:

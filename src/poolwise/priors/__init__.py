@@ -6,7 +6,8 @@ that a prior was made for (``"SMD"``); a prior without one is taken as given for
 On tau: HalfNormal, HalfT, HalfCauchy, HalfLogistic, Exponential, Lomax, Rayleigh, Uniform, LogNormal, LogT,
 InverseGamma, Gamma; improper Flat and Sqrt; made from the studies' variances Jeffreys, OverallJeffreys, BergerDeely,
 Conventional, DuMouchel, Shrinkage, ISquared; any other as `Density` or by `from_distribution`.
-On a share: Beta. On mu: Normal, StudentT, Cauchy, TruncatedNormal, Fixed, Flat, and `Mixture` of the first three.
+On a share: Beta. On mu: Normal, StudentT, Cauchy, TruncatedNormal, Fixed, Flat, and `Mixture` of the first three;
+on several coefficients together RegularizedHorseshoe.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from poolwise.priors._density import Density
 from poolwise.priors._distribution import OfDistribution, from_distribution
 from poolwise.priors._gamma import Beta, Gamma
 from poolwise.priors._half_line import Exponential, HalfCauchy, HalfNormal, HalfT, Uniform
+from poolwise.priors._horseshoe import RegularizedHorseshoe
 from poolwise.priors._lifetime import HalfLogistic, Lomax, Rayleigh
 from poolwise.priors._line import Fixed, Flat, Normal
 from poolwise.priors._log_line import InverseGamma, LogNormal, LogT, Sqrt
@@ -29,8 +31,8 @@ from poolwise.priors._truncated import TruncatedNormal
 __all__ = [
     "FAMILIES", "BergerDeely", "Beta", "Cauchy", "Conventional", "Density", "DuMouchel", "Exponential", "Fixed", "Flat",
     "Gamma", "HalfCauchy", "HalfLogistic", "HalfNormal", "HalfT", "ISquared", "InverseGamma", "Jeffreys", "LogNormal",
-    "LogT", "Lomax", "Mixture", "Normal", "OfDistribution", "OverallJeffreys", "Prior", "Rayleigh", "Shrinkage", "Sqrt",
-    "StudentT", "TruncatedNormal", "Uniform", "from_distribution", "make",
+    "LogT", "Lomax", "Mixture", "Normal", "OfDistribution", "OverallJeffreys", "Prior", "Rayleigh",
+    "RegularizedHorseshoe", "Shrinkage", "Sqrt", "StudentT", "TruncatedNormal", "Uniform", "from_distribution", "make",
 ]  # fmt: skip
 
 # What numbers alone describe, so that a file can name it; mixtures and custom densities need more.

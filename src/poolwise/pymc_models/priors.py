@@ -20,6 +20,7 @@ from poolwise.priors import (
     LogT,
     Normal,
     Prior,
+    RegularizedHorseshoe,
     StudentT,
     Uniform,
 )
@@ -43,6 +44,7 @@ STANDARD: dict[type[Prior], Prior] = {
     LogT: LogT(5.0, 0.0, 1.0),
     Gamma: Gamma(2.0, 1.0),
     Beta: Beta(1.0, 9.0),
+    RegularizedHorseshoe: RegularizedHorseshoe(1.0, 1.0),
 }
 """One member of each family, to compile a model from: its start points are then the same for all members."""
 
@@ -175,7 +177,15 @@ def coefficients(name: str, priors: Mapping[str, Prior]) -> TensorVariable:
     """
     import pymc as pm
 
-    each = [prior_on_mu(prior, f"{name}[{coefficient}]") for coefficient, prior in priors.items()]
+    from poolwise.pymc_models.horseshoe import horseshoe
+
+    shrunk = [prior for prior in priors.values() if isinstance(prior, RegularizedHorseshoe)]
+    values = [horseshoe(shrunk[0], len(shrunk))] if shrunk else []
+    joint = (values[0][j] for j in range(len(shrunk)))
+    each = [
+        next(joint) if isinstance(prior, RegularizedHorseshoe) else prior_on_mu(prior, f"{name}[{coefficient}]")
+        for coefficient, prior in priors.items()
+    ]
     return pm.Deterministic(name, pm.math.stack(each), dims=f"{name}_of")
 
 
