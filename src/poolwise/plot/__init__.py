@@ -1,6 +1,7 @@
 """Pictures of results; the only place that knows matplotlib, which is loaded when the first one is drawn."""
 
 from poolwise.plot.bubble_plot import bubble, bubble_frame, numeric_moderators
+from poolwise.plot.calibration_plot import calibration
 from poolwise.plot.figures import close
 from poolwise.plot.forest_frame import forest_frame
 from poolwise.plot.forest_plot import forest
@@ -8,6 +9,6 @@ from poolwise.plot.prior_panel_plot import prior_panel
 from poolwise.plot.prior_surface_plot import prior_surface
 
 __all__ = [
-    "bubble", "bubble_frame", "close", "forest", "forest_frame", "numeric_moderators",
+    "bubble", "bubble_frame", "calibration", "close", "forest", "forest_frame", "numeric_moderators",
     "prior_panel", "prior_surface",
 ]  # fmt: skip
