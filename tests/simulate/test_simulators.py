@@ -17,6 +17,7 @@ def test_the_likelihood_of_a_truth_is_that_of_the_estimates_drawn_from_it(name):
     family, rng = simulate.FAMILIES[name], np.random.default_rng(3)
     (made,) = simulate.prior_tables(family.model, family.effects, seed=8)
     k, true = family.effects.k, made.truth
+    assert isinstance(true, simulate.Truth)
     most = true.log_likelihood(true.mean)  # the largest there is
     squares = np.array([2.0 * (most - true.log_likelihood(true.drawn(rng)[1])) for _ in range(COUNT)])
     assert abs(squares.mean() - k) < 4.0 * np.sqrt(2.0 * k / COUNT)

@@ -123,7 +123,7 @@ def _quantities(made: Simulated, result: Result) -> Iterator[tuple[str, float, Q
     for name, (c, value) in made.truth.predictions.items():
         assert result.linear is not None
         yield name, value, result.linear(c, new=True)
-    if made.truth.layers:
+    if made.truth.varied:
         yield "theta", float(made.theta[0]), result.studies[made.effects.labels[0]]
 
 

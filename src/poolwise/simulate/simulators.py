@@ -1,7 +1,8 @@
 """For each model, how its parameters and true effects come from its priors.
 
 A model joins by one function from (model with explicit priors, design, random numbers) to a `Truth`, marked with
-``@simulates(Model)``; `families.FAMILIES` then says on which designs it is calibrated.
+``@simulates(Model)``, and one line in `families.FAMILIES`. A model that is not normal returns a record of its own with
+the few methods of `truth.Generated`, which also decides how the table is made.
 """
 
 from __future__ import annotations
@@ -24,27 +25,27 @@ from poolwise.model import (
     ThreeLevel,
 )
 from poolwise.priors import Prior
-from poolwise.simulate.truth import Layer, Truth
+from poolwise.simulate.truth import Generated, Layer, Truth
 
 Array = NDArray[np.float64]
 Rng = np.random.Generator
-Simulator = Callable[[Any, Effects, Rng], Truth]
+Simulator = Callable[[Any, Effects, Rng], Generated]
 
 SIMULATORS: dict[type, Simulator] = {}
 """How a truth is drawn, by model."""
 
 
-def simulates[Model](model: type[Model]) -> Callable[[Callable[[Model, Effects, Rng], Truth]], Simulator]:
+def simulates[Model, T: Generated](model: type[Model]) -> Callable[[Callable[[Model, Effects, Rng], T]], Simulator]:
     """Mark the function that draws the truth of a model."""
 
-    def marked(draw: Callable[[Model, Effects, Rng], Truth]) -> Simulator:
+    def marked(draw: Callable[[Model, Effects, Rng], T]) -> Simulator:
         SIMULATORS[model] = draw
         return draw
 
     return marked
 
 
-def truth(model: object, effects: Effects, rng: Rng) -> Truth:
+def truth(model: object, effects: Effects, rng: Rng) -> Generated:
     """Parameters drawn from the priors of a model on a design.
 
     Parameters
@@ -57,7 +58,7 @@ def truth(model: object, effects: Effects, rng: Rng) -> Truth:
 
     Returns
     -------
-    Truth
+    Generated
 
     Raises
     ------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.errors import PoolwiseWarning
 from poolwise.model import Model
 from poolwise.settings import check_whole
 from poolwise.simulate.simulators import truth
-from poolwise.simulate.truth import Truth
+from poolwise.simulate.truth import Generated
 
 Array = NDArray[np.float64]
 
@@ -32,21 +30,24 @@ class Simulated:
         Which of the simulations it is, from 0.
     effects : Effects
         The table.
-    truth : Truth
+    truth : Generated
         The parameters; ``truth.scalars`` has them by the names of a result's quantities.
     theta : ndarray
         True effects of the studies, shape (k,).
+    data : ndarray
+        What the studies report: their estimates, shape (k,), in normal models.
     """
 
     number: int
     effects: Effects
-    truth: Truth
+    truth: Generated
     theta: Array
+    data: Array
 
     @property
     def log_likelihood(self) -> float:
-        """Log density of the estimates given the true parameters, true effects of the studies integrated out."""
-        return self.truth.log_likelihood(self.effects.y)
+        """Log density of the data given the true parameters, true effects of the studies integrated out."""
+        return self.truth.log_likelihood(self.data)
 
 
 def prior_tables(
@@ -103,21 +104,5 @@ def _question(model: Model, effects: Effects) -> int:
 def _simulated(model: Model, effects: Effects, number: int, seed: list[int]) -> Simulated:
     rng = np.random.default_rng(seed)
     drawn = truth(model, effects, rng)
-    theta, y = drawn.drawn(rng)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PoolwiseWarning)  # a simulated table may look odd; it is as the model has it
-        made = Effects(
-            y,
-            se=effects.se,
-            study=effects.study,
-            study_as_given=effects.study_as_given,
-            moderators=effects.moderators,
-            outcome=effects.outcome,
-            n=effects.n,
-            scale=effects.scale,
-            provenance="simulated",
-            covariance=effects.covariance,
-            title="simulated",
-            allow_single=effects.allow_single,
-        )
-    return Simulated(number, made, drawn, theta)
+    theta, data = drawn.drawn(rng)
+    return Simulated(number, drawn.table(effects, data), drawn, theta, data)

@@ -2,8 +2,8 @@
 
 Parts of 50 simulations are kept in `results/calibration/` as they are finished (each file whole or not at all), so that
 a run that was stopped goes on where it was; another model, design, engine, seed or version of poolwise starts anew.
-At the end `table.csv`, `calibration.md` and the pictures beside this script are made of the families that both engines
-have finished; the page names those that are missing.
+At the end `table.csv`, `calibration.md` and the pictures beside this script are made of the families that all their
+engines have finished; the page names those that are missing.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import pandas as pd
 
 import poolwise as pw
 from poolwise import simulate
+from poolwise.fit import PAIRS
 
 HERE = Path(__file__).parent
 PART = 50
@@ -35,7 +36,7 @@ def main() -> None:
     parser.add_argument("--family", action="append", help="run these only")
     parser.add_argument("--work", type=Path, default=Path("results/calibration"), help="where finished parts are kept")
     given = parser.parse_args()
-    tasks = [(name, engine) for name in given.family or simulate.FAMILIES for engine in ENGINES]
+    tasks = [(name, engine) for name in given.family or simulate.FAMILIES for engine in engines(name)]
     start = time.perf_counter()
     # A process for each task: what PyMC compiled for one family is given back before the next.
     with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
@@ -47,6 +48,12 @@ def main() -> None:
     from page import write  # beside this script
 
     write(HERE, finished(given.simulations, given.seed, given.work), given.seed)
+
+
+def engines(name: str) -> list[str]:
+    """The engines of this script that answer a family's model."""
+    known = PAIRS[type(simulate.FAMILIES[name].model)]
+    return [engine for engine, settings in ENGINES.items() if type(settings) in known]
 
 
 def run(name: str, engine: str, simulations: int, seed: int, work: Path) -> None:
@@ -78,11 +85,11 @@ def part(name: str, engine: str, first: int, count: int, seed: int, work: Path) 
 
 
 def finished(simulations: int, seed: int, work: Path) -> dict[tuple[str, str], pd.DataFrame]:
-    """All parts of the families that both engines have finished."""
+    """All parts of the families that all their engines have finished."""
     found = {}
     for name in simulate.FAMILIES:
         try:
-            found |= {(name, engine): kept(name, engine, simulations, seed, work) for engine in ENGINES}
+            found |= {(name, engine): kept(name, engine, simulations, seed, work) for engine in engines(name)}
         except FileNotFoundError:
             continue
     return found
