@@ -2,8 +2,8 @@
 
 Parts of 50 simulations are kept in `results/calibration/` as they are finished (each file whole or not at all), so that
 a run that was stopped goes on where it was; another model, design, engine, seed or version of poolwise starts anew.
-At the end `table.csv`, `calibration.md` and the pictures beside this script are made of the families that all their
-engines have finished; the page names those that are missing.
+At the end `table.csv`, `calibration.md` and the pictures beside this script are made of what is finished; the page
+names what is missing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from poolwise.fit import PAIRS
 
 HERE = Path(__file__).parent
 PART = 50
-ENGINES = {"exact": pw.Exact(draws=1000, chains=1), "NUTS": pw.NUTS(cores=1)}
+SETTINGS: dict[str, dict[str, int]] = {"exact": {"draws": 1000, "chains": 1}, "NUTS": {"cores": 1}}
+ENGINES = {"exact": pw.Exact(**SETTINGS["exact"]), "NUTS": pw.NUTS(**SETTINGS["NUTS"])}
 
 
 def main() -> None:
@@ -79,19 +80,20 @@ def run(name: str, engine: str, simulations: int, seed: int, work: Path) -> None
 def part(name: str, engine: str, first: int, count: int, seed: int, work: Path) -> Path:
     """Where one part is kept; the digest tells all that it depends on."""
     family = simulate.FAMILIES[name]
-    asked = (pw.__version__, family.model, family.effects.to_frame().to_csv(), ENGINES[engine], seed, count)
+    asked = (pw.__version__, family.model, family.effects.to_frame().to_csv(), SETTINGS[engine], seed, count)
     digest = hashlib.sha256(repr(asked).encode()).hexdigest()[:12]
     return work / f"{name.replace(', ', '-').replace(' ', '_')}-{engine}" / f"{first:04d}-{digest}.csv"
 
 
-def finished(simulations: int, seed: int, work: Path) -> dict[tuple[str, str], pd.DataFrame]:
-    """All parts of the families that all their engines have finished."""
-    found = {}
+def finished(simulations: int, seed: int, work: Path) -> dict[tuple[str, str], pd.DataFrame | None]:
+    """All parts of each family and engine; None where some are missing."""
+    found: dict[tuple[str, str], pd.DataFrame | None] = {}
     for name in simulate.FAMILIES:
-        try:
-            found |= {(name, engine): kept(name, engine, simulations, seed, work) for engine in engines(name)}
-        except FileNotFoundError:
-            continue
+        for engine in engines(name):
+            try:
+                found[name, engine] = kept(name, engine, simulations, seed, work)
+            except FileNotFoundError:
+                found[name, engine] = None
     return found
 
 
