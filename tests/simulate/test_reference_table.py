@@ -8,9 +8,7 @@ from poolwise import simulate
 
 HERE = Path(__file__).parents[1] / "reference" / "calibration"
 FAULT = 0.01  # Holm-adjusted p-value within a family and engine, the rule of calibration.md
-AGREE = (
-    1.35  # rms of standardised differences: 1, with a relative sd of 0.04 and thinning that is not exact
-)
+AGREE = 1.35  # rms of standardised differences: 1, with a relative sd of 0.04 and thinning that is not exact
 
 
 def test_no_family_is_called_into_question():
