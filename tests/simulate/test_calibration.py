@@ -21,29 +21,29 @@ CALM = 1e-3  # p-value, adjusted, that a right answer stays above; the seeds are
 )
 def test_places_in_the_exact_posterior_are_uniform(name):
     family = simulate.FAMILIES[name]
-    places = simulate.calibration(family.model, QUICK, family.effects, simulations=40, seed=11)
-    assert set(places.groupby("quantity").size()) == {40}
+    places = simulate.calibration(family.model, QUICK, family.effects, simulations=25, seed=11)
+    assert set(places.groupby("quantity").size()) == {25}
     assert simulate.uniformity(places)["p_holm"].min() > CALM
 
 
 @pytest.fixture(scope="module")
 def by_nuts():
     engine = pw.NUTS(draws=400, tune=400, chains=2)
-    return simulate.calibration(RIGHT.model, engine, RIGHT.effects, simulations=40, seed=11)
+    return simulate.calibration(RIGHT.model, engine, RIGHT.effects, simulations=25, seed=11)
 
 
 @pytest.mark.slow
 def test_nuts_says_what_the_exact_engine_says_of_the_same_tables(by_nuts):
-    exact = simulate.calibration(RIGHT.model, QUICK, RIGHT.effects, simulations=40, seed=11)
+    exact = simulate.calibration(RIGHT.model, QUICK, RIGHT.effects, simulations=25, seed=11)
     assert simulate.uniformity(by_nuts)["p_holm"].min() > CALM
     apart = simulate.paired(exact, by_nuts)
-    assert apart["rms"].between(0.6, 1.5).all()  # 1 with a relative sd of 0.11
+    assert apart["rms"].between(0.5, 1.6).all()  # 1 with a relative sd of 0.14
     assert (by_nuts.loc[by_nuts["simulation"] == 0, "draws"].nunique()) == 1
 
 
 @pytest.mark.slow
 def test_paired_places_show_an_engine_that_is_a_little_off(by_nuts):
-    exact = simulate.calibration(RIGHT.model, QUICK, RIGHT.effects, simulations=40, seed=11)
+    exact = simulate.calibration(RIGHT.model, QUICK, RIGHT.effects, simulations=25, seed=11)
     off = by_nuts.assign(u=np.where(by_nuts["quantity"] == "mu", np.minimum(by_nuts["u"] * 1.15, 1.0), by_nuts["u"]))
     apart = simulate.paired(exact, off).set_index("quantity")
     assert apart.loc["mu", "rms"] > 2.0
