@@ -22,7 +22,7 @@ def test_the_names_are_these():
             "NUTS", "SkewNormalRandomEffects", "StudentTRandomEffects",
             "Subgroups", "ThreeLevel", "PoolwiseError", "PoolwiseWarning",
             "RandomEffects", "Result", "Scale", "checks", "compare", "datasets", "design", "fit", "fit_batch",
-            "load_analysis", "plot", "predict", "priors", "reconstruct", "run", "summary",
+            "load_analysis", "plot", "predict", "priors", "reconstruct", "run", "simulate", "summary",
         ],
         key=str.casefold,
     )  # fmt: skip

@@ -44,7 +44,7 @@ from poolwise.scale import Scale
 from poolwise.tables import compare, predict, summary
 
 if TYPE_CHECKING:
-    from poolwise import checks, datasets, plot
+    from poolwise import checks, datasets, plot, simulate
     from poolwise.analysis import load_analysis, run
     from poolwise.evidence import BayesFactor, average, bayes_factor
 
@@ -60,6 +60,7 @@ _LAZY = {
     "plot": ("poolwise.plot", None),
     "load_analysis": ("poolwise.analysis", "load_analysis"),
     "run": ("poolwise.analysis", "run"),
+    "simulate": ("poolwise.simulate", None),
 }
 
 __all__ = [
@@ -100,6 +101,7 @@ __all__ = [
     "priors",
     "reconstruct",
     "run",
+    "simulate",
     "summary",
 ]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from poolwise.errors import ModelError
 from poolwise.model import CommonEffect, RandomEffects
-from poolwise.priors import Flat, Normal, Prior
+from poolwise.priors import Cauchy, Flat, Normal, Prior, StudentT
 from poolwise.pymc_models.common_effect import common_effect
 from poolwise.pymc_models.priors import STANDARD, parameter_names
 from poolwise.pymc_models.random_effects import random_effects
@@ -174,4 +174,4 @@ def sampled(model: Any, settings: NUTS, target_accept: float, *, adaptation: Ada
 
 
 def _shifted(prior: Prior, by: float) -> Prior:
-    return replace(prior, mean=prior.mean + by) if isinstance(prior, Normal) else prior
+    return replace(prior, mean=prior.mean + by) if isinstance(prior, Normal | StudentT | Cauchy) else prior

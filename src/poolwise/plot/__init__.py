@@ -1,6 +1,7 @@
 """Pictures of results; the only place that knows matplotlib, which is loaded when the first one is drawn."""
 
 from poolwise.plot.bubble_plot import bubble, bubble_frame, numeric_moderators
+from poolwise.plot.calibration_plot import calibration
 from poolwise.plot.chains_plot import ranks, trace
 from poolwise.plot.figures import close
 from poolwise.plot.forest_frame import forest_frame
@@ -10,6 +11,6 @@ from poolwise.plot.prior_predictive_plot import prior_predictive
 from poolwise.plot.prior_surface_plot import prior_surface
 
 __all__ = [
-    "bubble", "bubble_frame", "close", "forest", "forest_frame", "numeric_moderators",
+    "bubble", "bubble_frame", "calibration", "close", "forest", "forest_frame", "numeric_moderators",
     "prior_panel", "prior_predictive", "prior_surface", "ranks", "trace",
 ]  # fmt: skip
