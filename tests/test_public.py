@@ -16,11 +16,11 @@ def test_the_names_are_these():
     assert sorted(pw.__all__, key=str.casefold) == sorted(
         [
             "average", "BayesFactor", "bayes_factor", "ClosedForm", "CommonEffect",
-            "Effects", "Exact", "JointOutcomes", "LocationScale", "MetaRegression",
+            "Effects", "Exact", "JointOutcomes", "KeptFits", "LocationScale", "MetaRegression",
             "NUTS",
             "Subgroups", "ThreeLevel", "PoolwiseError", "PoolwiseWarning",
             "RandomEffects", "Result", "Scale", "checks", "compare", "datasets", "design", "fit", "fit_batch",
-            "load_analysis", "plot", "predict", "priors", "reconstruct", "run", "summary",
+            "load_analysis", "plot", "predict", "priors", "reconstruct", "refit", "run", "summary",
         ],
         key=str.casefold,
     )  # fmt: skip

@@ -21,7 +21,7 @@ from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import PoolwiseError, PoolwiseWarning
-from poolwise.fit import fit
+from poolwise.fit import fit, refit
 from poolwise.model import (
     CommonEffect,
     JointOutcomes,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from poolwise import checks, datasets, plot
     from poolwise.analysis import load_analysis, run
     from poolwise.evidence import BayesFactor, average, bayes_factor
+    from poolwise.report import KeptFits
 
 __version__ = "0.1.0"
 
@@ -53,6 +54,7 @@ _LAZY = {
     "plot": ("poolwise.plot", None),
     "load_analysis": ("poolwise.analysis", "load_analysis"),
     "run": ("poolwise.analysis", "run"),
+    "KeptFits": ("poolwise.report", "KeptFits"),
 }
 
 __all__ = [
@@ -63,6 +65,7 @@ __all__ = [
     "Effects",
     "Exact",
     "JointOutcomes",
+    "KeptFits",
     "LocationScale",
     "MetaRegression",
     "PoolwiseError",
@@ -85,6 +88,7 @@ __all__ = [
     "predict",
     "priors",
     "reconstruct",
+    "refit",
     "run",
     "summary",
 ]

@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines import _diagnose, _readings, _sampler
+from poolwise.engines import _diagnose, _readings
+from poolwise.engines._kept import Place
+from poolwise.engines._means import Means
 from poolwise.engines._nuts_tree import sampled_tree
 from poolwise.engines._plans import Plan, plan
 from poolwise.engines._readings import Sampled
+from poolwise.engines._samplers import Chains
+from poolwise.engines._samplers import sampled as run_sampler
 from poolwise.engines._tree import stream
-from poolwise.engines._versions import versions
 from poolwise.model import Model, prior_words, remarks
 from poolwise.moments import missing_moments, refuse_improper
 from poolwise.quantities import Quantity
@@ -29,7 +32,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def fit_planned(effects: Effects, model: Model, engine: NUTS) -> Result:
+def fit_planned(
+    effects: Effects, model: Model, engine: NUTS, *, mean: Means | None = None, kept: Place | None = None
+) -> Result:
     """Draws from the posterior of a model with moderators or groups.
 
     Parameters
@@ -38,6 +43,10 @@ def fit_planned(effects: Effects, model: Model, engine: NUTS) -> Result:
     model : Model
         One that `_plans.plan` knows.
     engine : NUTS
+    mean : Means, optional
+        The mean effects of these rows, coded as in the whole table that they are a part of.
+    kept : Place, optional
+        Where the draws are kept, and taken from when they are there already.
 
     Returns
     -------
@@ -46,19 +55,20 @@ def fit_planned(effects: Effects, model: Model, engine: NUTS) -> Result:
     """
     start = time.perf_counter()
     resolved = model.resolved(effects)
-    made = plan(effects, resolved)
+    made = plan(effects, resolved, mean)
     refuse_improper(effects, resolved)
-    chains, notes, settings = engine.careful(partial(_run, made, engine))
+    drawn = engine.drawn(effects, resolved, partial(_run, made, engine), kept)
+    chains = drawn.chains
     sampled = _readings.read(effects, resolved, made, chains.parameters, stream(effects, resolved, engine.seed, use=1))
     moments = _readings.existing_moments(sampled)
     numbers = _diagnose.diagnostics(sampled.watched, chains.stats, moments)
     design_notes = made.means.design.notes if made.means.design is not None else ()
     report = FitReport(
-        findings=_findings(numbers, sampled, moments, engine),
-        notes=effects.notes + design_notes + remarks(resolved, effects) + engine.core_notes() + notes,
-        diagnostics=numbers | settings,
-        seconds=time.perf_counter() - start,
-        versions=versions("poolwise", "pymc", "nutpie", "arviz", "numpy"),
+        findings=_findings(numbers, sampled, moments, chains),
+        notes=effects.notes + design_notes + remarks(resolved, effects) + engine.core_notes() + drawn.notes,
+        diagnostics=numbers | dict(drawn.settings),
+        seconds=drawn.earlier or time.perf_counter() - start,
+        versions=engine.versions,
         seed=engine.seed,
         data_hash=effects.data_hash,
     )
@@ -83,18 +93,16 @@ def fit_planned(effects: Effects, model: Model, engine: NUTS) -> Result:
     )
 
 
-def _run(made: Plan, engine: NUTS, target_accept: float) -> _sampler.Chains:
-    tree = _sampler.sampled(made.compiled().with_data(**made.data), engine, target_accept, adaptation="low_rank")
-    drawn = {str(name): values.values for name, values in tree["posterior"].data_vars.items()}
-    return _sampler.Chains(drawn, _sampler.watched(tree))
+def _run(made: Plan, engine: NUTS, target_accept: float) -> Chains:
+    return run_sampler(made.compiled().with_data(**made.data), engine, target_accept, adaptation="low_rank")
 
 
 def _findings(
-    numbers: Mapping[str, float], sampled: Sampled, moments: Mapping[str, int], engine: NUTS
+    numbers: Mapping[str, float], sampled: Sampled, moments: Mapping[str, int], chains: Chains
 ) -> tuple[Finding, ...]:
     least = min((moments[name] for name in sampled.scalars), default=4)
     missing = missing_moments(least, sampled.plan.means.proper)
-    found = _diagnose.findings(numbers, chains=engine.chains)
+    found = _diagnose.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
     return found if missing is None else (*found, missing)
 
 
