@@ -159,7 +159,7 @@ def refit(result: Result, effects: Effects, *, strict: bool = False, kept: Place
     >>> import poolwise as pw
     >>> bcg = pw.datasets.load("bcg")
     >>> result = pw.fit(bcg, pw.RandomEffects(), pw.Exact())
-    >>> pw.refit(result, bcg.drop(study="Madras 1980"))
+    >>> pw.refit(result, bcg.drop(study="TPT Madras 1980"))
     <Result 'exact': k = 12, mu = −0.780 [−1.182, −0.391], status ok>
     """
     if not isinstance(result, Result):
