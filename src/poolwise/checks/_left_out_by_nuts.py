@@ -75,10 +75,13 @@ def leave_out_by_nuts(
             summaries.append(_summary({name: result[name] for name in names}, prob))  # type: ignore[misc]
         summaries.append(_summary(less.moved, prob))
         density, error = less.log_density(effects, model, units[u].rows)
-        columns += [(density, *_expected(less, int(i), effects.y[i], effects.se[i], prob)) for i in units[u].rows]
+        part = [_expected(less, int(i), effects.y[i], effects.se[i], prob) for i in units[u].rows]
+        columns += [(density, *row) for row in part]
         errors += [error] * len(units[u].rows)
-        if less.result.report.status != "ok":
+        if less.result.report.failed:
             status[u] = less.result.report.status
+        elif np.isnan([row[3] for row in part]).any():
+            status[u] = "moment_does_not_exist"
     together = {name: np.array([one[name] for one in summaries]) for name in summaries[0]}
     density, below, above, mean, sd, median, lower, upper = np.array(columns).T
     left = LeftOut(density, below, above, mean, sd, median, lower, upper, together, np.zeros(len(summaries)))

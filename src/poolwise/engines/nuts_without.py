@@ -15,7 +15,7 @@ from poolwise.engines._means import Means, means
 from poolwise.engines._nuts_planned import fit_planned
 from poolwise.engines._plans import plan
 from poolwise.engines._readings import cluster_covariances, tau_of_rows
-from poolwise.laws import NormalMixture
+from poolwise.laws import DrawsLaw, NormalMixture
 from poolwise.model import CommonEffect, Model, RandomEffects, ThreeLevel
 from poolwise.quantities import Posterior
 from poolwise.result import Result
@@ -43,17 +43,23 @@ class DrawnWithout:
         (chains, draws, k).
     scalars : mapping of str to ndarray
         Other unknowns, shape (chains, draws).
+    groups : tuple of str
+        Of each row, where groups have heterogeneities of their own; else empty.
     """
 
     result: Result
     mean: Array
     sd: Array
     scalars: Mapping[str, Array]
+    groups: tuple[str, ...] = ()
 
     def expected(self, row: int, se: float) -> NormalMixture:
         """The law of an estimate with this standard error in a new study like this row, mixed over the draws."""
         centre, spread = self.mean[..., row].ravel(), np.hypot(self.sd[..., row], se).ravel()
-        moments = min(getattr(one.law, "moments", 2) for one in self.moved.values()) if self.moved else 2
+        moved = self.moved
+        own = f"[{self.groups[row]}]" if self.groups else ""
+        laws = [one.law for name, one in moved.items() if name.endswith(own)]
+        moments = min((law.moments for law in laws if isinstance(law, DrawsLaw)), default=2)
         return NormalMixture(np.full(centre.size, 1.0 / centre.size), centre, spread, moments)
 
     @property
@@ -67,7 +73,7 @@ class DrawnWithout:
             if isinstance(one, Posterior)
             and name.startswith(("mu", "beta", "tau", "gamma"))
             and not name.startswith("tau2")
-            and not (grouped and "[" not in name)
+            and not (grouped and ("[" not in name or " - " in name))
         }
 
     def log_density(self, effects: Effects, model: Model, rows: NDArray[np.intp]) -> tuple[float, float]:
@@ -151,4 +157,7 @@ def drawn_without(
         sd = np.hypot(scalars["tau_between"], scalars["tau_within"])[..., None]
     else:
         sd = tau_of_rows(effects, model, replace(sampled.plan, means=whole), scalars)
-    return DrawnWithout(result, mean, np.broadcast_to(sd, mean.shape), scalars)
+    names = [name.partition("[")[2].removesuffix("]") for name in whole.linear]
+    apart = any(name.startswith("tau[") for name in scalars)
+    of = tuple(names[int(column)] for column in whole.X.argmax(axis=1)) if apart else ()
+    return DrawnWithout(result, mean, np.broadcast_to(sd, mean.shape), scalars, of)
