@@ -23,6 +23,12 @@ def test_the_names_are_these():
             "Subgroups", "ThreeLevel", "PoolwiseError", "PoolwiseWarning",
             "RandomEffects", "Result", "Scale", "checks", "compare", "datasets", "design", "fit", "fit_batch",
             "load_analysis", "plot", "predict", "priors", "reconstruct", "run", "simulate", "summary",
+            "average", "BayesFactor", "bayes_factor", "ClosedForm", "CommonEffect",
+            "Effects", "Exact", "JointOutcomes", "KeptFits", "LocationScale", "MetaRegression",
+            "NUTS",
+            "Subgroups", "ThreeLevel", "PoolwiseError", "PoolwiseWarning",
+            "RandomEffects", "Result", "Scale", "checks", "compare", "datasets", "design", "fit", "fit_batch",
+            "load_analysis", "plot", "predict", "priors", "reconstruct", "refit", "run", "summary",
         ],
         key=str.casefold,
     )  # fmt: skip
