@@ -6,8 +6,9 @@ from poolwise.plot.forest_frame import forest_frame
 from poolwise.plot.forest_plot import forest
 from poolwise.plot.prior_panel_plot import prior_panel
 from poolwise.plot.prior_surface_plot import prior_surface
+from poolwise.plot.ranges_plot import ranges, ranges_frame
 
 __all__ = [
     "bubble", "bubble_frame", "close", "forest", "forest_frame", "numeric_moderators",
-    "prior_panel", "prior_surface",
+    "prior_panel", "prior_surface", "ranges", "ranges_frame",
 ]  # fmt: skip

@@ -2,6 +2,8 @@
 
 from poolwise.report.content import Content
 from poolwise.report.files import claimed, faults
+from poolwise.report.ranges_content import RangesContent
+from poolwise.report.ranges_write import write_ranges
 from poolwise.report.write import write
 
-__all__ = ["Content", "claimed", "faults", "write"]
+__all__ = ["Content", "RangesContent", "claimed", "faults", "write", "write_ranges"]
