@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,8 @@ import pandas as pd
 from poolwise import show
 
 _CONTRAST = re.compile(r"mu\[(.*)\] - mu\[(.*)\]")
+
+_NOTHING = 1e-9
 
 
 def contrasts(names: list[str]) -> list[str]:
@@ -48,37 +51,42 @@ def verdict(row: Mapping[Any, Any], factor: str) -> str:
         One sentence.
     """
     tables, excluding = int(row["tables"]), round(row["excludes_0"] * row["tables"])
+    made = row["data"] == "reconstructed"
+    many, told = (f"{tables} reconstructed tables", "published figures") if made else (f"{tables} tables", "tables")
     kind = f"{show.level(row['prob'])} {'credible' if 'credible' in row['interval'] else 'confidence'} interval"
-    reach = f"the estimate runs {_run(row, 'point')}, the limits {_limits(row)}"
-    if show.number(row["p_above_low"]) != show.NOTHING:
+    reach = f"the estimate runs {_run(row, 'point')}, the limits reach from {_limits(row)}"
+    if not math.isnan(row["p_above_low"]):
         reach += f", P(> 0) {_chances(row)}"
     head = f"{short(str(row['quantity']))} ({row['label']}): "
-    by = f" by {factor}" if factor else ""
-    none = f"so the published figures neither show a difference{by} nor rule one out"
-    if " - " not in str(row["quantity"]):
-        none = "so the published figures do not tell the sign"
     if excluding == 0:
-        return f"{head}in none of {tables} reconstructed tables does the {kind} exclude 0; {reach}; {none}."
+        by = f" by {factor}" if factor else ""
+        none = f"neither show a difference{by} nor rule one out" if " - " in row["quantity"] else "do not tell the sign"
+        return f"{head}in none of {many} does the {kind} exclude 0; {reach}; so the {told} {none}."
     sides = [side for side in ("above", "below") if row[f"all_{side}"] > 0]
     if excluding == tables and len(sides) == 1:
         return (
-            f"{head}in every one of {tables} reconstructed tables the {kind} lies {sides[0]} 0; {reach}; "
-            f"so the published figures tell the sign under this model, whichever of these tables is the true one."
+            f"{head}in every one of {many} the {kind} lies {sides[0]} 0; {reach}; so the {told} tell the sign under "
+            "this model, whichever of the tables is the true one."
         )
+    others = ", in the others not" if excluding < tables else ", on either side"
     return (
-        f"{head}in {excluding} of {tables} reconstructed tables ({show.percent(excluding / tables)}) the {kind} "
-        f"excludes 0, in the others not; {reach}; so the published figures do not settle it: the answer hangs on "
-        f"study data that were not published."
+        f"{head}in {excluding} of {many} ({show.percent(excluding / tables)}) the {kind} excludes 0{others}; "
+        f"{reach}; so the {told} do not settle it: the answer depends on which table is the true one."
     )
 
 
+def plain(value: float, digits: int) -> str:
+    """A number for a range: rounding errors about 0 are 0."""
+    return show.number(0.0 if abs(value) < _NOTHING else value, digits)
+
+
 def _run(row: Mapping[Any, Any], what: str) -> str:
-    low, high = (show.number(row[f"{what}_{end}"], 2) for end in ("low", "high"))
+    low, high = (plain(row[f"{what}_{end}"], 2) for end in ("low", "high"))
     return f"from {low} to {high}" if low != high else f"at {low}"
 
 
 def _limits(row: Mapping[Any, Any]) -> str:
-    return f"reach from {show.number(row['lower_low'], 2)} to {show.number(row['upper_high'], 2)}"
+    return f"{plain(row['lower_low'], 2)} to {plain(row['upper_high'], 2)}"
 
 
 def _chances(row: Mapping[Any, Any]) -> str:

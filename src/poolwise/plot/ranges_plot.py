@@ -185,8 +185,8 @@ def _notes(ranges: Ranges, frame: pd.DataFrame) -> list[Phrase]:
         Phrase(
             "Pale bar: lowest to highest estimate of any table. Blue line: median lower to median upper limit, marker "
             "at the median estimate (filled: 0 excluded in every table; hollow: in none; grey: in some). Grey line: "
-            f"lowest lower to highest upper limit, also printed. {show.level(ranges.prob)} intervals: {kinds}. The tables "
-            f"are a set, not a sample: shares of them are no probabilities.{arrow}"
+            f"lowest lower to highest upper limit, also printed. {show.level(ranges.prob)} intervals: {kinds}. The "
+            f"tables are a set, not a sample: shares of them are no probabilities.{arrow}"
         )
     )
     return notes

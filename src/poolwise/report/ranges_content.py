@@ -59,7 +59,7 @@ def groups(content: RangesContent) -> tuple[dict[str, Any], ...]:
     -------
     tuple of dict
         For each quantity title, note and rows; each row with the words label, engine, point, lower, upper, excludes,
-        above, within, kind, prior.
+        above, within (probabilities without their median), kind, prior.
     """
     frame, found = content.ranges.frame, []
     names = sorted(dict.fromkeys(frame["quantity"]), key=_order)
@@ -92,8 +92,8 @@ def _words(row: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _chances(row: dict[Any, Any], what: str) -> str:
-    low, middle, high = (chance(row[f"{what}_{end}"]) for end in ("low", "median", "high"))
-    return low if low == high else f"{low} to {high} ({middle})"
+    low, high = (chance(row[f"{what}_{end}"]) for end in ("low", "high"))
+    return low if low == high else f"{low} to {high}"
 
 
 def published(content: RangesContent) -> tuple[dict[str, str], ...]:
