@@ -154,7 +154,8 @@ def test_the_report_tells_the_verdict_the_levels_and_the_published_rows(done):
     assert "Reconstructed data." in page
     assert done.ranges.levels_sentence in page
     assert "neither show a difference by setting nor rule one out" in page
-    assert "custodial" in page
+    assert "below 0: better alliance, more recidivism; above 0: better alliance, less recidivism" in page
+    assert "P(−0.1 to 0.1)" in page
     assert "0.081" in page
     assert 'src="' not in page
     assert "<svg" in page

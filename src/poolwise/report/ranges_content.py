@@ -58,8 +58,8 @@ def groups(content: RangesContent) -> tuple[dict[str, Any], ...]:
     Returns
     -------
     tuple of dict
-        For each quantity title, note and rows; each row with the words label, engine, point, lower, upper, excludes,
-        above, within (probabilities without their median), kind, prior.
+        For each quantity title, note and rows; each row with the words label, excludes, above, within, prior, and the
+        pairs point, lower, upper (lowest to highest, median) and kind.
     """
     frame, found = content.ranges.frame, []
     names = sorted(dict.fromkeys(frame["quantity"]), key=_order)
@@ -80,15 +80,19 @@ def _order(name: str) -> tuple[int, str]:
 def _words(row: dict[Any, Any]) -> dict[str, Any]:
     return {
         "label": row["label"],
-        "point": span(row, "point"),
-        "lower": span(row, "lower"),
-        "upper": span(row, "upper"),
+        **{what: _span(row, what) for what in ("point", "lower", "upper")},
         "excludes": tables_excluding(row),
         "above": _chances(row, "p_above"),
         "within": _chances(row, "p_rope"),
         "kind": words.kind_parts(row["interval"]),
         "prior": row["prior"],
     }
+
+
+def _span(row: dict[Any, Any], what: str) -> tuple[str, str]:
+    """Lowest to highest, and the median; no median where all are alike."""
+    whole, _, median = span(row, what).rstrip(")").partition(" (")
+    return whole, median
 
 
 def _chances(row: dict[Any, Any], what: str) -> str:

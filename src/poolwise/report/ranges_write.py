@@ -76,7 +76,7 @@ def _pictures(content: RangesContent) -> dict[str, bytes]:
 def _page(content: RangesContent, picture: str, facts: dict[str, Any]) -> str:
     from markupsafe import Markup
 
-    ranges = content.ranges
+    ranges, rope, rows = content.ranges, content.analysis.rope, told.groups(content)
     return (
         environment()
         .get_template("ranges.html.j2")
@@ -85,9 +85,9 @@ def _page(content: RangesContent, picture: str, facts: dict[str, Any]) -> str:
             ranges=ranges,
             effects=content.analysis.effects,
             level=show.level(ranges.prob),
-            groups=told.groups(content),
-            rope=content.analysis.rope,
-            sampled=any(row["above"] != show.NOTHING for group in told.groups(content) for row in group["rows"]),
+            groups=rows,
+            rope="" if rope is None else f"{words.signed(rope[0])} to {words.signed(rope[1])}",
+            sampled=any(row["above"] != show.NOTHING for group in rows for row in group["rows"]),
             published=told.published(content),
             levels=told.levels(content),
             nuts=told.nuts_rows(content),
