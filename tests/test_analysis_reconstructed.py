@@ -130,7 +130,7 @@ def test_show_tells_the_tables_and_how_many_studies_each_level_has(tmp_path, cap
 def test_a_run_gives_ranges_and_no_table_s_own_answer(done):
     assert done.results == ()
     assert done.ranges.tables == 12
-    with pytest.raises(MissingQuantityError):
+    with pytest.raises(MissingQuantityError, match="no result of one table"):
         done["exact"]
     assert set(done.files) == {"ranges.csv", "levels.csv", "ranges.svg", "ranges.png", "report.html", "manifest.json"}
     assert {path.name for path in done.folder.iterdir()} == set(done.files)

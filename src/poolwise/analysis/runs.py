@@ -98,6 +98,9 @@ class Run:
         MissingQuantityError
             When there is none; the message offers the nearest.
         """
+        if self.ranges is not None:
+            found = "a run over reconstructed tables has ranges, and no result of one table"
+            raise MissingQuantityError(found, advice="run.ranges.row('mu[...]')")
         for result in self.results:
             if result.label == label:
                 return result

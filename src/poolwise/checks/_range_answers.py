@@ -98,11 +98,14 @@ def fitted(tables: Sequence[Effects], asked: Asked) -> list[Result]:
         warnings.simplefilter("ignore", PoolwiseWarning)  # each sentence is among the notes, told once
         for number, effects in enumerate(tables, start=1):
             try:
-                results.append(fit(effects, asked.model, asked.engine))
+                result = fit(effects, asked.model, asked.engine)
             except PoolwiseError as error:
                 raise ModelError(
                     f"table {number} of {len(tables)}: {error.found}", error.expected, error.advice
                 ) from None
+            if str(result.report.status) == "interrupted":
+                raise KeyboardInterrupt(f"{asked.engine.label} on table {number} of {len(tables)}")
+            results.append(result)
     return results
 
 
