@@ -16,7 +16,7 @@ from poolwise.model import JointOutcomes
 from poolwise.result import Result
 
 if TYPE_CHECKING:
-    from poolwise.checks import Borrowing, PriorPanel
+    from poolwise.checks import Borrowing, PriorPanel, Ranges
     from poolwise.report import KeptFits
 
 QUICK_DRAWS, QUICK_TUNE = 1000, 500  # the fewest with which NUTS passes its own diagnostics on small tables
@@ -61,6 +61,8 @@ class Run:
         Each outcome of a joint fit beside a fit of its own.
     kept : tuple of str
         Which fits were taken from an earlier run, and which were run again and why.
+    ranges : Ranges, optional
+        The answers over all reconstructed tables; there are then no `results`, which would be of one table.
     """
 
     analysis: Analysis
@@ -70,6 +72,7 @@ class Run:
     files: Mapping[str, Path]
     borrowed: Borrowing | None = None
     kept: tuple[str, ...] = ()
+    ranges: Ranges | None = None
 
     @property
     def report(self) -> Path:
@@ -79,7 +82,8 @@ class Run:
     @property
     def failed(self) -> tuple[Result, ...]:
         """The results whose numbers should not be used as they are."""
-        return tuple(result for result in self.results if result.report.failed)
+        of_tables = () if self.ranges is None else self.ranges.failed
+        return (*(result for result in self.results if result.report.failed), *of_tables)
 
     def __getitem__(self, label: str) -> Result:
         """The result of that label.
@@ -98,6 +102,9 @@ class Run:
         MissingQuantityError
             When there is none; the message offers the nearest.
         """
+        if self.ranges is not None:
+            found = "a run over reconstructed tables has ranges, and no result of one table"
+            raise MissingQuantityError(found, advice="run.ranges.row('mu[...]')")
         for result in self.results:
             if result.label == label:
                 return result
@@ -157,6 +164,8 @@ def run(
             f"run was given {type(analysis).__name__}", "an Analysis", "pw.run(pw.load_analysis('models/bcg.toml'))"
         )
     folder = Path("results") / analysis.name if out is None else Path(out)
+    if analysis.tables is not None:
+        return _over_tables(analysis, folder, quick, progress)
     total = len(analysis.fits) + (analysis.panel is not None) + 1
     tell = progress or (lambda step: None)
     with report.claimed(folder):
@@ -172,6 +181,21 @@ def run(
         content = report.Content(analysis, _told_apart(results), panel, borrowed, quick, perf_counter() - began)
         files = report.write(content, folder)
     return Run(analysis, content.results, panel, folder, files, borrowed, tuple(kept.said))
+
+
+def _over_tables(analysis: Analysis, folder: Path, quick: bool, progress: Callable[[Step], None] | None) -> Run:
+    """The run of an analysis of reconstructed tables."""
+    from poolwise.analysis.over_tables import run_tables
+
+    planned = [_quick(one) if quick else one for one in analysis.fits]
+    total = len(planned) + 1
+
+    def tell(number: int, label: str) -> None:
+        if progress is not None:
+            progress(Step(number, total, label))
+
+    found, files = run_tables(replace(analysis, fits=tuple(planned)), folder, quick, tell)
+    return Run(analysis, (), None, folder, files, ranges=found)
 
 
 def _words(planned: PlannedFit) -> str:

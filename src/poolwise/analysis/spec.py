@@ -167,22 +167,61 @@ def _as_table(value: Any) -> Any:
     return {"file": value} if isinstance(value, str) else value
 
 
+class Reconstruct(Section):
+    """A set of study tables that agree with published aggregates, where the study table itself is not public."""
+
+    published: Words = Field(description="name of a packaged data set with published aggregates")
+    outcome: Words | None = Field(default=None, description="the published outcome whose studies are reconstructed")
+    moderator: Words | None = Field(
+        default=None, description="the published moderator whose rows every table has to reproduce too"
+    )
+    tables: Whole = Field(default=200, ge=2, le=2000, description="number of tables, a whole number from 2 to 2000")
+    seed: Whole = Field(ge=0, description="seed of the tables, a whole number of at least 0")
+    nuts_tables: Whole = Field(
+        default=3,
+        ge=1,
+        description="number of tables that NUTS answers beside the exact engine, a whole number above 0",
+    )
+
+    @model_validator(mode="after")
+    def _enough_tables(self) -> Reconstruct:
+        if self.nuts_tables > self.tables:
+            found = f"nuts_tables = {self.nuts_tables} of {self.tables} tables"
+            raise ModelError(found, "at most as many as there are tables")
+        return self
+
+
 class Data(Section):
-    """Which studies: a packaged data set, or a CSV file."""
+    """Which studies: a packaged data set, a CSV file, or tables reconstructed from published aggregates."""
 
     dataset: Words | None = Field(default=None, description="name of a packaged data set")
     csv: Annotated[Table | None, BeforeValidator(_as_table, json_schema_input_type=str | Table | None)] = Field(
         default=None,
         description="path of a CSV file with columns study, y, se, or { file = 'my.csv', y = 'd' }",
     )
+    reconstruct: Reconstruct | None = Field(
+        default=None,
+        description="published aggregates, as { published = 'working_alliance', outcome = 'recidivism', seed = 1 }",
+    )
     outcome: Words | None = Field(default=None, description="the outcome whose rows are analysed")
     scale: Words | None = Field(default=None, description="scale of the effects, such as 'SMD' or 'log RR'")
 
     @model_validator(mode="after")
     def _one_source(self) -> Data:
-        if (self.dataset is None) == (self.csv is None):
-            found = "neither 'dataset' nor 'csv' is given" if self.csv is None else "'dataset' and 'csv' are both given"
-            raise ModelError(found, "one of the two", "dataset = 'working_alliance' or csv = 'my.csv'")
+        given = [name for name in ("dataset", "csv", "reconstruct") if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = (
+                f"{' and '.join(map(repr, given))} are {'both' if len(given) == 2 else 'all'} given"
+                if given
+                else "none of 'dataset', 'csv' and 'reconstruct' is given"
+            )
+            raise ModelError(found, "one of the three", "dataset = 'working_alliance' or csv = 'my.csv'")
+        if self.reconstruct is not None and self.outcome is not None:
+            raise ModelError(
+                "'outcome' is given beside 'reconstruct'",
+                "the outcome among what is reconstructed",
+                f"reconstruct = {{ outcome = '{self.outcome}', ... }}",
+            )
         return self
 
 
