@@ -139,16 +139,21 @@ def _data(document: dict[str, Any], folder: Path, found: list[Problem]) -> tuple
     return studies(data, folder, directions, _asked(document.get("model")), found), None
 
 
+_STUDIES = (("study", "cluster"), ("study", "factors"))  # the study itself, which needs no column of its own
+
+
 def _asked(section: object) -> Asked:
     """What the section [model] asks of the table, valid or not."""
     from poolwise.analysis.sources import Asked
 
     if not isinstance(section, dict):
         return Asked({}, "")
-    named = {key: section.get(key) for key in ("moderators", "scale", "by", "cluster")}
+    named = {key: section.get(key) for key in ("moderators", "scale", "factors", "by", "cluster")}
+    if isinstance(section.get("errors"), dict):
+        named["errors"] = list(section["errors"].values())
     lists = {key: [one] if isinstance(one, str) and key in ("by", "cluster") else one for key, one in named.items()}
     columns = {
-        key: tuple(name for name in names if _is_column(name) and (key, name) != ("cluster", "study"))
+        key: tuple(name for name in names if _is_column(name) and (name, key) not in _STUDIES)
         for key, names in lists.items()
         if isinstance(names, list)
     }

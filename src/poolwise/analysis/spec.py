@@ -22,7 +22,7 @@ from poolwise import priors
 from poolwise.closed_form.inference import INTERVALS, PREDICTIONS
 from poolwise.closed_form.tau2 import ESTIMATORS
 from poolwise.errors import ModelError, listing
-from poolwise.model import RandomEffects
+from poolwise.model import ContaminatedRandomEffects, RandomEffects
 from poolwise.priors import FAMILIES, Prior
 
 Pooling = Literal["random-effects", "common-effect"]
@@ -34,18 +34,37 @@ Kind = Literal[
     "three-level",
     "location-scale",
     "joint-outcomes",
+    "correlated-outcomes",
+    "crossed-effects",
+    "student-t",
+    "skew-normal",
+    "contaminated",
+    "binomial-normal",
+    "poisson-normal",
 ]
 KEYS: dict[str, tuple[str, ...]] = {
     "common-effect": ("mu",),
     "random-effects": ("mu", "tau", "tau_fixed"),
-    "meta-regression": ("moderators", "beta", "tau", "tau_fixed"),
+    "meta-regression": ("moderators", "beta", "tau", "tau_fixed", "missing", "errors"),
     "subgroups": ("by", "heterogeneity", "mu", "tau", "tau_spread"),
     "three-level": ("cluster", "rho", "mu", "tau_between", "tau_within"),
     "location-scale": ("scale", "moderators", "beta", "tau", "gamma"),
     "joint-outcomes": ("mu", "mu_spread", "tau", "tau_spread"),
+    "correlated-outcomes": ("by", "cluster", "rho", "eta", "mu", "tau", "tau_within"),
+    "crossed-effects": ("factors", "mu", "tau", "tau_within"),
+    "student-t": ("mu", "tau", "nu"),
+    "skew-normal": ("mu", "tau"),
+    "contaminated": ("mu", "tau", "tau_out", "pi"),
+    "binomial-normal": ("mu", "tau", "baseline", "base", "base_spread", "slope"),
+    "poisson-normal": ("mu", "tau", "baseline", "base", "base_spread", "slope"),
 }
 """What each kind of model is made of, besides `kind`."""
-NEEDED = {"meta-regression": "moderators", "subgroups": "by", "location-scale": "scale"}
+NEEDED = {
+    "meta-regression": "moderators",
+    "subgroups": "by",
+    "location-scale": "scale",
+    "crossed-effects": "factors",
+}
 Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]
@@ -83,6 +102,12 @@ def _prior_for_mu(value: Any) -> Prior:
 def _prior_for_tau(value: Any) -> Prior:
     prior = _prior(value)
     RandomEffects(tau=prior)
+    return prior
+
+
+def _prior_for_share(value: Any) -> Prior:
+    prior = _prior(value)
+    ContaminatedRandomEffects(pi=prior)
     return prior
 
 
@@ -138,6 +163,12 @@ Columns = Annotated[
     tuple[Words, ...], Field(min_length=1), BeforeValidator(_listed, json_schema_input_type=list[Words])
 ]
 TauPrior = Annotated[Any, PlainValidator(_prior_for_tau), WithJsonSchema(_prior_schema(_ON_HALF_LINE))]
+SharePrior = Annotated[Any, PlainValidator(_prior_for_share), WithJsonSchema(_prior_schema(["Beta"]))]
+Pair = Annotated[
+    tuple[Words, ...],
+    Field(min_length=2, max_length=2),
+    BeforeValidator(_listed, json_schema_input_type=list[Words]),
+]
 
 
 class Table(Section):
@@ -150,6 +181,13 @@ class Table(Section):
     v: Words | None = Field(default=None, description="name of the column of sampling variances, instead of se")
     n: Words = Field(default="n", description="name of the column of sample sizes, used when it is there")
     outcome: Words = Field(default="outcome", description="name of the column of outcomes, used when it is there")
+    events: Pair | None = Field(
+        default=None,
+        description="names of the columns of events of the treated and of the controls, instead of y and se",
+    )
+    totals: Pair | None = Field(
+        default=None, description="names of the columns of all persons, or of person-time, of the two arms"
+    )
     decimal: Literal[".", ","] = Field(default=".", description="the decimal mark, '.' or ','")
     delimiter: Words | None = Field(
         default=None, max_length=1, description="the one character that separates cells, found by itself if left out"
@@ -160,6 +198,16 @@ class Table(Section):
     def _one_of_se_and_v(self) -> Table:
         if self.v is not None and "se" in self.model_fields_set:
             raise ModelError("both se and v name a column", "one of the two")
+        return self
+
+    @model_validator(mode="after")
+    def _counts_or_effects(self) -> Table:
+        if (self.events is None) != (self.totals is None):
+            given, missing = ("events", "totals") if self.totals is None else ("totals", "events")
+            raise ModelError(f"'{given}' without '{missing}'", "both", f"{missing} = ['treated', 'control']")
+        beside = sorted({"y", "se", "v"} & self.model_fields_set)
+        if self.events is not None and beside:
+            raise ModelError(f"'events' and '{beside[0]}' are both given", "counts, or effects with standard errors")
         return self
 
 
@@ -242,6 +290,18 @@ class ModelSection(Section):
     rho: Number | None = Field(
         default=None, ge=0, lt=1, description="correlation of sampling errors within a cluster, from 0 to below 1"
     )
+    factors: Columns | None = Field(
+        default=None, description="names of the columns that group the effects, such as ['study', 'lab']"
+    )
+    eta: Number | None = Field(
+        default=None, gt=0, description="shape of the LKJ prior on correlations of true effects, above 0; 1 is flat"
+    )
+    missing: Literal["error", "model"] | None = Field(
+        default=None, description="'error', or 'model' for missing values of moderators as unknowns"
+    )
+    errors: dict[Words, Words] | None = Field(
+        default=None, description="column of standard errors by moderator, such as { dose = 'se_dose' }"
+    )
     scale: Columns | None = Field(
         default=None, description="names of one or two columns that moderate the between-study sd"
     )
@@ -253,6 +313,19 @@ class ModelSection(Section):
     )
     tau_fixed: Number | None = Field(
         default=None, ge=0, description="a known between-study sd of at least 0, instead of tau"
+    )
+    nu: TauPrior | None = Field(default=None, description="prior on the degrees of freedom of t random effects")
+    tau_out: TauPrior | None = Field(default=None, description="prior on the sd that outliers have on top of tau")
+    pi: SharePrior | None = Field(default=None, description="prior on the share of outliers, such as { Beta = [1, 9] }")
+    baseline: Literal["separate", "exchangeable"] | None = Field(
+        default=None, description="'separate' or 'exchangeable' baselines of the controls"
+    )
+    base: MuPrior | None = Field(
+        default=None, description="normal prior on each baseline log odds (log rate), or on their mean"
+    )
+    base_spread: TauPrior | None = Field(default=None, description="prior on the sd of exchangeable baselines")
+    slope: MuPrior | None = Field(
+        default=None, description="prior on the change of the effect with the true baseline; none when left out"
     )
     tau_between: TauPrior | None = Field(default=None, description="prior on the sd between clusters")
     tau_within: TauPrior | None = Field(default=None, description="prior on the sd within clusters")
@@ -323,6 +396,10 @@ class ExactRow(Section):
     """The exact fit."""
 
     label: Label = None
+    model: Pooling | None = Field(
+        default=None,
+        description="'random-effects' or 'common-effect', beside a model that quadrature does not answer",
+    )
 
 
 class NutsRow(Section):
