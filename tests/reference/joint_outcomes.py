@@ -137,9 +137,7 @@ def posterior(case, fine):
     step = 0.2 / fine
     tau, tau_weight = half_line(step, -3.4, 4.6 if "Cauchy" in case["name"] else 2.6, 0.3)
     r, r_weight = half_line(step * 1.2, -3.4, 2.8, case["r_unit"])
-    s, s_weight = (
-        (np.zeros(1), np.ones(1)) if case["s"] is None else half_line(step * 1.2, -3.4, case["far"], case["unit"])
-    )
+    s, s_weight = (np.zeros(1), np.ones(1)) if case["s"] is None else half_line(step * 1.2, -3.4, case["far"], case["unit"])
     z = np.arange(-7.2, 7.3, 0.5 / fine)
     normal = np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
     z_weight = normal * 0.5 / fine
@@ -156,10 +154,8 @@ def posterior(case, fine):
         if weight < 1e-300:
             continue
         spread = t * np.exp(r[:, None] * z)
-        one, two = (
-            [part[:, :, None, None] for part in group(Y[0], v[0], spread)],
-            [part[:, None, :, None] for part in group(Y[1], v[1], spread)],
-        )
+        one, two = ([part[:, :, None, None] for part in group(Y[0], v[0], spread)],
+                    [part[:, None, :, None] for part in group(Y[1], v[1], spread)])
         in_s = None if case["s"] is None else s
         log, first, second, m = given(in_s, case["mu"], one, two)
         mass = weight * outer * z_weight[:, None, None] * z_weight[:, None] * np.exp(log)
@@ -195,9 +191,7 @@ def main():
         gap = max(float(np.max(np.abs(np.subtract(coarse[key], fine[key])))) for key in fine)
         print(name, gap, file=sys.stderr)
         found[name] = {**fine, "gap between two resolutions": gap}
-    json.dump(
-        {"y": Y, "se": SE, "x_mu": X_MU, "x_tau": X_TAU, "numpy": np.__version__, "cases": found}, sys.stdout, indent=1
-    )
+    json.dump({"y": Y, "se": SE, "x_mu": X_MU, "x_tau": X_TAU, "numpy": np.__version__, "cases": found}, sys.stdout, indent=1)
     print()
 
 

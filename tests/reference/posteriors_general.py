@@ -224,9 +224,7 @@ def location_scale() -> Iterator[Row]:
         for tau in ("HalfNormal(0.5)", "HalfCauchy(0.3)"):
             yield location_scale_row("raudenbush1985", raudenbush, ("~ 1", {}), ("~ weeks", weeks), beta, tau)
     beta = {"intercept": (0.0, 1.0), "weeks": (0.0, 0.05)}
-    yield location_scale_row(
-        "raudenbush1985", raudenbush, ("~ weeks", weeks), ("~ weeks", weeks), beta, "HalfNormal(0.5)"
-    )
+    yield location_scale_row("raudenbush1985", raudenbush, ("~ weeks", weeks), ("~ weeks", weeks), beta, "HalfNormal(0.5)")
     yield location_scale_row("bcg", bcg, ("~ ablat", ablat), ("~ ablat", ablat), {}, "InverseGamma(1.71, 0.4)")
     both = ("~ weeks + tester", weeks | tester)
     beta = {"intercept": (0.0, 1.0)}
@@ -310,7 +308,9 @@ def mixture_row(data: Row, tau: str) -> Row:
 
 
 def grid_figures(data: Row, tau: str, density: Any, steps: tuple[float, float], high: float) -> Row:
-    oracle = MuPriorOracle(data["y"], data["v"], PRIORS[tau], density, float(np.mean(data["y"])), 0.3, steps, high=high)
+    oracle = MuPriorOracle(
+        data["y"], data["v"], PRIORS[tau], density, float(np.mean(data["y"])), 0.3, steps, high=high
+    )
     quantities = {"mu": oracle.mu_summary(), "tau": oracle.tau.summary(), "theta_new": oracle.new_summary()}
     quantities |= {f"theta[{i}]": oracle.theta_summary(i) for i in (0, 2)}
     return {"log_evidence": oracle.log_evidence, "quantities": quantities}
@@ -368,9 +368,7 @@ def write(group: str) -> None:
     for row in GROUPS[group]():
         print(group, row["data"], row["priors"], f"error {row['error']:.1e}", flush=True)
         rows.append(row)
-    tables = {
-        name: {column: list(cells) for column, cells in table(name).items()} for name in {r["data"] for r in rows}
-    }
+    tables = {name: {column: list(cells) for column, cells in table(name).items()} for name in {r["data"] for r in rows}}
     record = {"about": ABOUT[group], "made_by": made_by, "tables": tables, "rows": rows}
     (HERE / f"posteriors_{group}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
