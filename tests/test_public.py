@@ -15,12 +15,20 @@ HEAVY = (
 def test_the_names_are_these():
     assert sorted(pw.__all__, key=str.casefold) == sorted(
         [
-            "average", "BayesFactor", "bayes_factor", "ClosedForm", "CommonEffect",
+            "average", "BinomialNormal", "PoissonNormal", "BayesFactor",
+            "bayes_factor", "ClosedForm", "CommonEffect", "ContaminatedRandomEffects", "CorrelatedOutcomes",
+            "CrossedEffects",
             "Effects", "Exact", "JointOutcomes", "LocationScale", "MetaRegression",
+            "NUTS", "SkewNormalRandomEffects", "StudentTRandomEffects",
+            "Subgroups", "ThreeLevel", "PoolwiseError", "PoolwiseWarning",
+            "RandomEffects", "Result", "Scale", "checks", "compare", "datasets", "design", "fit", "fit_batch",
+            "load_analysis", "plot", "predict", "priors", "reconstruct", "run", "simulate", "summary",
+            "average", "BayesFactor", "bayes_factor", "ClosedForm", "CommonEffect",
+            "Effects", "Exact", "JointOutcomes", "KeptFits", "LocationScale", "MetaRegression",
             "NUTS",
             "Subgroups", "ThreeLevel", "PoolwiseError", "PoolwiseWarning",
             "RandomEffects", "Result", "Scale", "checks", "compare", "datasets", "design", "fit", "fit_batch",
-            "load_analysis", "plot", "predict", "priors", "reconstruct", "run", "summary",
+            "load_analysis", "plot", "predict", "priors", "reconstruct", "refit", "run", "summary",
         ],
         key=str.casefold,
     )  # fmt: skip

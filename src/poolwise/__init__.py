@@ -21,13 +21,20 @@ from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import PoolwiseError, PoolwiseWarning
-from poolwise.fit import fit
+from poolwise.fit import fit, refit
 from poolwise.model import (
+    BinomialNormal,
     CommonEffect,
+    ContaminatedRandomEffects,
+    CorrelatedOutcomes,
+    CrossedEffects,
     JointOutcomes,
     LocationScale,
     MetaRegression,
+    PoissonNormal,
     RandomEffects,
+    SkewNormalRandomEffects,
+    StudentTRandomEffects,
     Subgroups,
     ThreeLevel,
 )
@@ -37,9 +44,10 @@ from poolwise.scale import Scale
 from poolwise.tables import compare, predict, summary
 
 if TYPE_CHECKING:
-    from poolwise import checks, datasets, plot
+    from poolwise import checks, datasets, plot, simulate
     from poolwise.analysis import load_analysis, run
     from poolwise.evidence import BayesFactor, average, bayes_factor
+    from poolwise.report import KeptFits
 
 __version__ = "0.1.0"
 
@@ -53,23 +61,33 @@ _LAZY = {
     "plot": ("poolwise.plot", None),
     "load_analysis": ("poolwise.analysis", "load_analysis"),
     "run": ("poolwise.analysis", "run"),
+    "simulate": ("poolwise.simulate", None),
+    "KeptFits": ("poolwise.report", "KeptFits"),
 }
 
 __all__ = [
     "NUTS",
     "BayesFactor",
+    "BinomialNormal",
     "ClosedForm",
     "CommonEffect",
+    "ContaminatedRandomEffects",
+    "CorrelatedOutcomes",
+    "CrossedEffects",
     "Effects",
     "Exact",
     "JointOutcomes",
+    "KeptFits",
     "LocationScale",
     "MetaRegression",
+    "PoissonNormal",
     "PoolwiseError",
     "PoolwiseWarning",
     "RandomEffects",
     "Result",
     "Scale",
+    "SkewNormalRandomEffects",
+    "StudentTRandomEffects",
     "Subgroups",
     "ThreeLevel",
     "average",
@@ -85,7 +103,9 @@ __all__ = [
     "predict",
     "priors",
     "reconstruct",
+    "refit",
     "run",
+    "simulate",
     "summary",
 ]
 

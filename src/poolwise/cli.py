@@ -42,8 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         except PoolwiseError as error:
             code = _refused(error)
-        except KeyboardInterrupt:
-            print("poolwise: stopped", file=sys.stderr)
+        except KeyboardInterrupt as interrupt:
+            stop = str(interrupt)
+            print(f"poolwise: stopped{stop and f': {stop}'}", file=sys.stderr)
             code = INTERRUPTED
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -72,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     words = "folder of results, one folder in it for each file (default: results)"
     ran.add_argument("--out", type=Path, default=Path("results"), metavar="FOLDER", help=words)
     ran.add_argument("--quick", action="store_true", help="fewer draws of NUTS, for a first look")
+    words = "run every fit again; else fits by NUTS that an earlier run finished are taken from there"
+    ran.add_argument("--fresh", action="store_true", help=words)
     command("schema", _schema, "The JSON schema of analysis files, for editors.")
     return parser
 
@@ -247,7 +250,10 @@ def _one_run(analysis: Analysis, chosen: argparse.Namespace) -> Run:
     from poolwise.analysis import run
 
     with _shown_progress(analysis.name) as progress:
-        done = run(analysis, out=chosen.out / analysis.name, quick=chosen.quick, progress=progress)
+        out = chosen.out / analysis.name
+        done = run(analysis, out=out, quick=chosen.quick, fresh=chosen.fresh, progress=progress)
+    for sentence in done.kept:
+        print(f"{analysis.name}: {sentence}", file=sys.stderr)
     _print_answer(done)
     return done
 

@@ -208,6 +208,11 @@ def _known_values(column: pd.Series, name: str, levels: tuple[object, ...] | Non
     return column.astype(pd.CategoricalDtype(list(levels)))
 
 
+def variables_of(moderators: str | Sequence[str]) -> list[str]:
+    """The columns that a formula or a list of moderators asks for."""
+    return _formula_variables(moderators.strip()) if isinstance(moderators, str) else list(moderators)
+
+
 def _formula_variables(formula: str) -> list[str]:
     """The columns that a one-sided formula asks for."""
     from formulaic import Formula, SimpleFormula
@@ -260,7 +265,8 @@ def _variables(effects: Effects, names: Sequence[str]) -> pd.DataFrame:
             raise InputError(
                 f"the moderator '{name}' is missing for {effects.rows.names(gaps)}",
                 "a value for each study",
-                f"effects.drop(study=...) for these rows, or a model without '{name}'",
+                f"effects.drop(study=...) for these rows, a model without '{name}', or, for numbers, "
+                "MetaRegression(..., missing='model') by NUTS()",
             )
         frame[name] = _as_factor_or_number(column, name, effects)
         if frame[name].nunique() < 2:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, final
 
@@ -17,6 +17,7 @@ from poolwise import show
 from poolwise.errors import InputError, MissingQuantityError, listing, nearest, warn
 from poolwise.intake import constructors
 from poolwise.intake.cells import Remark, Rows
+from poolwise.intake.counts import from_counts
 from poolwise.intake.covariance import diagonal
 from poolwise.intake.remarks import count_remarks
 from poolwise.intake.table import Columns, Given, check
@@ -27,6 +28,8 @@ Array = NDArray[np.float64]
 
 
 SHOWN_ROWS = 6  # of a table in a notebook
+MUTED = 1e6  # standard error of an estimate that says nothing, in units of the largest, or of the range of the effects
+_KEPT = ("scale", "title", "citation", "directions", "dropped")
 
 
 @final
@@ -156,6 +159,7 @@ class Effects:
     from_frame = classmethod(constructors.from_frame)
     from_correlations = classmethod(constructors.from_correlations)
     from_ratios = classmethod(constructors.from_ratios)
+    from_counts = classmethod(from_counts)
 
     @property
     def v(self) -> Array:
@@ -385,12 +389,36 @@ def some_rows(effects: Effects, keep: NDArray[np.bool_]) -> Effects:
     return _part(effects, keep, "", True, ())
 
 
+def muted_rows(effects: Effects, rows: NDArray[np.intp]) -> Effects:
+    """The whole table, where some rows have standard errors so large that they say nothing.
+
+    For fits without those rows that keep designs and groups as they are; the sampling errors are independent.
+
+    Parameters
+    ----------
+    effects : Effects
+    rows : ndarray of int
+        Shape (n,).
+
+    Returns
+    -------
+    Effects
+    """
+    loud = max(float(np.ptp(effects.y)), float(effects.se.max()))
+    se = effects.se.copy()
+    se[rows] *= MUTED * loud / se[rows].max()
+    whole = Columns(**{column.name: getattr(effects, column.name) for column in fields(Columns)})
+    words = {name: getattr(effects, name) for name in (*_KEPT, "allow_single")}
+    rest = object.__new__(Effects)
+    _fill(rest, replace(whole, se=se), words, effects._history, ())
+    return rest
+
+
 def _part(effects: Effects, keep: NDArray[np.bool_], said: str, allowed: bool, counted: tuple[Remark, ...]) -> Effects:
     """A new record of some rows, which have been checked already."""
     whole = Columns(**{column.name: getattr(effects, column.name) for column in fields(Columns)})
     columns = whole.kept(keep)
-    kept = ("scale", "title", "citation", "directions", "dropped")
-    words = {**{name: getattr(effects, name) for name in kept}, "allow_single": allowed}
+    words = {**{name: getattr(effects, name) for name in _KEPT}, "allow_single": allowed}
     history = (*effects._history, said) if said else effects._history
     looks = (*counted, *columns.looks(effects.scale, Rows(columns.study, columns.order)))
     part = object.__new__(Effects)

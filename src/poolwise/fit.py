@@ -6,18 +6,26 @@ from dataclasses import replace
 from typing import Protocol
 
 from poolwise.effects import Effects
+from poolwise.engines._kept import Place
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.closed_form_notes import prediction
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import FitError, ModelError, listing, warn
 from poolwise.model import (
+    BinomialNormal,
     CommonEffect,
+    ContaminatedRandomEffects,
+    CorrelatedOutcomes,
+    CrossedEffects,
     JointOutcomes,
     LocationScale,
     MetaRegression,
     Model,
+    PoissonNormal,
     RandomEffects,
+    SkewNormalRandomEffects,
+    StudentTRandomEffects,
     Subgroups,
     ThreeLevel,
     remarks,
@@ -32,6 +40,13 @@ PAIRS: dict[type, tuple[type, ...]] = {
     ThreeLevel: (Exact, NUTS),
     LocationScale: (Exact, NUTS),
     JointOutcomes: (Exact, NUTS),
+    StudentTRandomEffects: (NUTS,),
+    SkewNormalRandomEffects: (NUTS,),
+    ContaminatedRandomEffects: (NUTS,),
+    BinomialNormal: (NUTS,),
+    PoissonNormal: (NUTS,),
+    CrossedEffects: (NUTS,),
+    CorrelatedOutcomes: (NUTS,),
 }
 
 
@@ -57,7 +72,7 @@ class Engine(Protocol):
         """The answer to `model` on `effects`."""
 
 
-def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False) -> Result:
+def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False, kept: Place | None = None) -> Result:
     """Fit a model to a study table by an engine.
 
     Parameters
@@ -70,6 +85,9 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
         ``ClosedForm()``, ``Exact()`` or ``NUTS()``.
     strict : bool
         Raise when the fit went wrong instead of returning a result that says so.
+    kept : Place, optional
+        Where the draws of NUTS are kept, and taken from when the same fit was finished earlier:
+        ``pw.KeptFits("results/fits").place("bcg")``. The other engines are too quick to be kept.
 
     Returns
     -------
@@ -101,6 +119,8 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
             f"{type(model).__name__} by {engine!r} does not exist",
             " or ".join(f"{known.__name__}()" for known in engines),
         )
+    if isinstance(model, MetaRegression) and model.takes_uncertain and not isinstance(engine, NUTS):
+        raise ModelError(f"{engine.label} knows no uncertain moderators (missing=, errors=)", "NUTS()")
     if not isinstance(effects, Effects):
         raise ModelError(
             f"fit was given {type(effects).__name__} as its table", "Effects", "pw.Effects.from_frame(frame, ...)"
@@ -110,7 +130,7 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
             f"the sampling errors have a known covariance, which {engine.label} does not take into account",
             "Exact()",
         )
-    result = engine.fit(effects, model)
+    result = engine.fit(effects, model, kept=kept) if isinstance(engine, NUTS) else engine.fit(effects, model)
     if isinstance(engine, ClosedForm) and isinstance(model, RandomEffects):
         for sentence in prediction(effects.k):
             warn(sentence)
@@ -120,11 +140,48 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
     for sentence in result.design.notes if result.design is not None else ():
         warn(sentence)
     if result.prior != NO_PRIOR:
-        for sentence in remarks(result.model, effects):
+        for sentence in remarks(result.model, result.effects):
             warn(sentence)
     if strict and result.report.failed:
         raise FitError(f"{result.label}: status {result.report.status}", advice=result.report.advice)
     return result
+
+
+def refit(result: Result, effects: Effects, *, strict: bool = False, kept: Place | None = None) -> Result:
+    """Fit the model of a result, with its priors, engine, seed and label, to another study table.
+
+    By NUTS the compiled model serves again, so that only the sampling itself is paid for.
+
+    Parameters
+    ----------
+    result : Result
+        Of any engine.
+    effects : Effects
+        The other study table. Moderators are coded and centred anew.
+    strict, kept
+        As in `fit`.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ModelError, FitError
+        As `fit` does.
+
+    Examples
+    --------
+    >>> import poolwise as pw
+    >>> bcg = pw.datasets.load("bcg")
+    >>> result = pw.fit(bcg, pw.RandomEffects(), pw.Exact())
+    >>> pw.refit(result, bcg.drop(study="TPT Madras 1980"))
+    <Result 'exact': k = 12, mu = −0.780 [−1.182, −0.391], status ok>
+    """
+    if not isinstance(result, Result):
+        raise ModelError(f"refit was given {type(result).__name__}", "a Result", "pw.refit(result, effects)")
+    again = fit(effects, result.model, result.engine, strict=strict, kept=kept)
+    return replace(again, label=result.label)
 
 
 def _as_independent(result: Result) -> tuple[str, ...]:
@@ -132,13 +189,13 @@ def _as_independent(result: Result) -> tuple[str, ...]:
     effects, model, said = result.effects, result.model, []
     if len(effects.outcomes) > 1 and not _tells_outcomes_apart(result):
         names = [outcome or "none named" for outcome in effects.outcomes]
-        apart = "" if isinstance(model, ThreeLevel) else ", and effects of one study as independent"
+        apart = "" if isinstance(model, ThreeLevel | CrossedEffects) else ", and effects of one study as independent"
         said.append(
             f"{len(names)} outcomes ({listing(names)}) are pooled as one{apart}; "
             "effects.select(outcome=...) answers each question by itself"
         )
     studies = len(set(zip(effects.study_as_given, effects.outcome, strict=True)))
-    if studies < effects.k and not isinstance(model, ThreeLevel):
+    if studies < effects.k and not isinstance(model, ThreeLevel | CrossedEffects | CorrelatedOutcomes):
         said.append(
             f"{effects.k} effects of {len(set(effects.study_as_given))} studies are taken as independent; "
             "ThreeLevel() lets effects of one study resemble one another"
@@ -149,7 +206,9 @@ def _as_independent(result: Result) -> tuple[str, ...]:
 def _tells_outcomes_apart(result: Result) -> bool:
     """Whether each outcome has a mean effect of its own."""
     match result.model:
-        case JointOutcomes() | Subgroups(by="outcome"):
+        case JointOutcomes() | Subgroups(by="outcome") | CorrelatedOutcomes(by="outcome"):
             return True
+        case CrossedEffects():
+            return "outcome" in result.model.factors
         case _:
             return result.design is not None and "outcome" in result.design.levels

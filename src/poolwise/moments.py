@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import final
@@ -13,11 +14,16 @@ import numpy as np
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
 from poolwise.exact.tau_posterior import FARTHEST
+from poolwise.intake.counts import counts_of, informative
 from poolwise.model import (
+    CorrelatedOutcomes,
+    Counted,
+    CrossedEffects,
     LocationScale,
     MetaRegression,
     Model,
     RandomEffects,
+    Robust,
     Subgroups,
     ThreeLevel,
     called,
@@ -121,6 +127,11 @@ def spreads(effects: Effects, model: Model) -> tuple[Spread, ...]:
     match model:
         case RandomEffects(tau=Prior() as tau) | MetaRegression(tau=Prior() as tau) | LocationScale(tau=Prior() as tau):
             return (Spread("tau", tau, effects.k, flat),)
+        case _ if isinstance(model, Counted) and model.tau is not None and model.measure is not None:
+            units = informative(*counts_of(effects, model.measure), model.measure)
+            return (Spread("tau", model.tau, units, flat),)
+        case _ if isinstance(model, Robust):
+            return (Spread("tau", model.tau, effects.k, flat),) if model.tau is not None else ()
         case Subgroups(tau=Prior() as tau):
             sizes = dict(sorted(Counter(model.groups(effects)).items()))
             if model.heterogeneity == "common":
@@ -132,6 +143,15 @@ def spreads(effects: Effects, model: Model) -> tuple[Spread, ...]:
                 Spread("tau_between", between, clusters, flat),
                 Spread("tau_within", within, effects.k, flat),
             )
+        case CrossedEffects(tau=Mapping() as tau, tau_within=Prior() as within):
+            counts = {name: len(set(values)) for name, values in model.levels(effects).items()}
+            each = tuple(Spread(f"tau[{name}]", prior, counts[name], flat) for name, prior in tau.items())
+            return (*each, Spread("tau_within", within, effects.k, flat))
+        case CorrelatedOutcomes(tau=Prior() as tau):
+            pairs = set(zip(model.clusters(effects), model.outcomes(effects), strict=True))
+            sizes = dict(sorted(Counter(outcome for _, outcome in pairs).items()))
+            known = () if model.tau_within is None else (Spread("tau_within", model.tau_within, effects.k, 0),)
+            return (*(Spread(f"tau[{outcome}]", tau, size, flat) for outcome, size in sizes.items()), *known)
         case _:
             return ()
 

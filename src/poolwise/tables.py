@@ -12,11 +12,22 @@ from scipy import special
 
 from poolwise.design import as_frame
 from poolwise.errors import InputError, MissingQuantityError, listing, warn
-from poolwise.model import CommonEffect, JointOutcomes, LocationScale, Subgroups, ThreeLevel
+from poolwise.model import (
+    CommonEffect,
+    ContaminatedRandomEffects,
+    CorrelatedOutcomes,
+    CrossedEffects,
+    JointOutcomes,
+    LocationScale,
+    StudentTRandomEffects,
+    Subgroups,
+    ThreeLevel,
+)
 from poolwise.quantities import Quantity
 from poolwise.result import Result
 from poolwise.settings import check_prob
 
+_NO_SINGLE_SHRINKAGE = ThreeLevel | LocationScale | CrossedEffects | StudentTRandomEffects | ContaminatedRandomEffects
 SUMMARY_COLUMNS = ("quantity", "point", "sd", "lower", "upper", "prob", "interval", "prior", "data")
 COMPARE_COLUMNS = (
     "label",
@@ -238,7 +249,9 @@ def _tau(result: Result) -> np.ndarray:
         groups: list[str] = [outcome or "none named" for outcome in effects.outcome]
     elif isinstance(model, Subgroups) and model.heterogeneity != "common":
         groups = list(model.groups(effects))
-    elif isinstance(model, ThreeLevel | LocationScale) or tau is None:
+    elif isinstance(model, CorrelatedOutcomes) and model.tau_within is None:
+        groups = list(model.outcomes(effects))
+    elif isinstance(model, _NO_SINGLE_SHRINKAGE) or tau is None:
         return np.full(effects.k, np.nan)
     else:
         return np.full(effects.k, tau.point)

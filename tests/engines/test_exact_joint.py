@@ -81,6 +81,18 @@ def test_agrees_with_the_tensor_of_trapezoid_rules(table, name):
         assert result.evidence == pytest.approx(wanted["log_evidence"], abs=tolerance)
 
 
+@pytest.mark.filterwarnings("ignore::poolwise.PoolwiseWarning")
+@pytest.mark.parametrize("name", MODELS)
+def test_combinations_of_means_agree_with_the_tensor(table, name):
+    wanted = FOUND["cases"][name]
+    result = pw.fit(table, MODELS[name], pw.Exact())
+    for combined, weights in FOUND["weights"].items():
+        law = result.contrast(dict(zip(("mu[one]", "mu[two]"), weights, strict=True)))
+        at = np.array(FOUND["x_combined"][combined])
+        gap = np.array(wanted[f"gap of {combined}"])
+        assert (np.abs(law.cdf(at) - wanted[combined]) < 2e-6 + gap).all(), combined
+
+
 def test_a_spike_of_log_tau_is_the_common_tau():
     bcg = pw.datasets.load("bcg")
     mu, tau = priors.Normal(0, 1), priors.HalfNormal(0.5)
@@ -88,6 +100,10 @@ def test_a_spike_of_log_tau_is_the_common_tau():
     common = pw.fit(bcg, pw.Subgroups("alloc", mu, tau), pw.Exact())
     for name in ("mu[alternate]", "mu[random]", "mu[systematic]", "theta_new[random]", "tau"):
         assert spike[name].interval(0.95) == pytest.approx(common[name].interval(0.95), abs=2e-6)
+    difference = "mu[random] - mu[alternate]"
+    assert spike[difference].interval(0.95) == pytest.approx(common[difference].interval(0.95), abs=2e-6)
+    three = {"mu[random]": 1.0, "mu[alternate]": -0.5, "mu[systematic]": -0.5}
+    assert spike.contrast(three).interval(0.95) == pytest.approx(common.contrast(three).interval(0.95), abs=2e-6)
     assert spike["tau[random]"].interval(0.95) == pytest.approx(common["tau"].interval(0.95), abs=2e-5)
     assert spike.log_evidence == pytest.approx(common.log_evidence, abs=2e-6)
 
@@ -108,6 +124,20 @@ def test_draws_follow_the_laws(joint):
     label = joint.effects.labels[3]
     x = drawn["theta"].sel(study=label).to_numpy().ravel()
     assert (x < joint.studies[label].point).mean() == pytest.approx(0.5, abs=5 * 0.5 / np.sqrt(x.size))
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [(-1.0, 1.0, 0.0), (0.0, 0.5, 0.5), (-0.5, 1.0, -0.5), (0.0, -2.0, 0.0)],
+    ids=["difference", "average", "of three", "of one"],
+)
+def test_combinations_of_outcomes_follow_the_joint_draws(joint, alliance, weights):
+    mu = joint.to_datatree()["posterior"]["mu"]
+    x = sum(w * mu.sel(outcome=name).to_numpy().ravel() for name, w in zip(alliance.outcomes, weights, strict=True))
+    law = joint.contrast({f"mu[{name}]": w for name, w in zip(alliance.outcomes, weights, strict=True)})
+    for p in (0.025, 0.3, 0.5, 0.9, 0.975):
+        assert (x < law.ppf(p)).mean() == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / x.size))
+    assert law.sd == pytest.approx(x.std(), rel=0.05)
 
 
 def test_arviz_takes_the_tree(joint):
@@ -168,8 +198,11 @@ def test_borrowing_asks_for_joint_outcomes(alliance):
     alone = pw.fit(alliance.select(outcome="dropout"), pw.RandomEffects(), pw.Exact())
     with pytest.raises(ModelError, match="borrowing was given"):
         checks.borrowing(alone)
-    with pytest.raises(pw.PoolwiseError, match="no exact law of a combination"):
-        pw.fit(alliance, pw.JointOutcomes(), pw.Exact()).contrast({"mu": 1.0})
+
+
+def test_the_typical_mean_is_no_part_of_a_contrast(joint):
+    with pytest.raises(pw.PoolwiseError, match="no mean effect or coefficient 'mu'"):
+        joint.contrast({"mu": 1.0})
 
 
 def slope_of_log_tau(scale, at):

@@ -53,6 +53,19 @@ def test_a_frequentist_bubble_plot_says_confidence():
     assert "prior: none" in words
 
 
+def test_a_forest_plot_tells_the_contrasts_and_their_probability(subgroups):
+    frame = pw.plot.forest_frame(subgroups)
+    contrasts = frame[frame["row"] == "contrast"].set_index("label")
+    assert list(contrasts.index) == ["mu[random] - mu[alternate]", "mu[systematic] - mu[alternate]"]
+    for name, row in contrasts.iterrows():
+        assert (row["lower"], row["upper"]) == subgroups[name].interval(0.95)
+        assert row["p_below_null"] == subgroups[name].cdf(0.0)
+    beside = pw.fit(subgroups.effects, pw.Subgroups("alloc"), pw.ClosedForm())
+    words = " ".join(figures.words(pw.plot.forest(subgroups, beside=(beside,))))
+    assert words.count("μ[random] − μ[alternate]") == 2
+    assert words.count("(P(< 0) = ") == 2  # a confidence interval has no probability to tell
+
+
 @pytest.mark.parametrize("name", ["alloc", "ablet"])
 def test_only_numbers_make_a_horizontal_axis(regression, name):
     with pytest.raises(pw.PoolwiseError, match=f"no numeric moderator '{name}'"):

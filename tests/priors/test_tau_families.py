@@ -24,6 +24,9 @@ SCIPY = [
     (priors.Exponential(2.0), stats.expon(scale=0.5)),
     (priors.Uniform(0.2, 2.5), stats.uniform(0.2, 2.3)),
     (priors.LogNormal(-1.07, 0.87), stats.lognorm(0.87, scale=math.exp(-1.07))),
+    (priors.Gamma(2.0, 5.0), stats.gamma(2.0, scale=0.2)),
+    (priors.Gamma(0.7, 0.1), stats.gamma(0.7, scale=10.0)),
+    (priors.Beta(1.0, 9.0), stats.beta(1.0, 9.0)),
     (priors.InverseGamma(1.71, 0.4), stats.invgamma(1.71, scale=0.4)),
     (priors.from_distribution(stats.gamma(2, scale=0.2)), stats.gamma(2, scale=0.2)),
     (priors.DuMouchel().for_variances([0.25] * 3), stats.lomax(1.0, scale=0.5)),
@@ -101,7 +104,7 @@ def test_without_log_nodes_a_density_starts_as_a_constant_or_in_proportion_to_ta
     assert starts_smoothly or prior.needs_log_nodes
 
 
-@pytest.mark.parametrize("prior", PROPER + IMPROPER, ids=name)
+@pytest.mark.parametrize("prior", [one for one in PROPER + IMPROPER if not isinstance(one, priors.Beta)], ids=name)
 def test_scaling_by_a_factor_is_a_change_of_unit(prior):
     x = np.array([0.01, 0.3, 1.0, 2.2])
     moved = prior.scaled(1.8)
@@ -203,3 +206,9 @@ def test_every_family_is_named_by_its_numbers_alone(family):
     made = priors.make(family, *given)
     assert made == kind(*given)
     assert str(made).startswith(f"{family}(")
+
+
+def test_a_share_has_no_unit():
+    assert priors.Beta(1, 9).scaled(1.0) == priors.Beta(1, 9)
+    with pytest.raises(ModelError, match="has no unit"):
+        priors.Beta(1, 9).scaled(2.0)

@@ -9,11 +9,15 @@ from scipy import stats
 from scipy.integrate import quad
 
 from poolwise import priors as p
+from poolwise.pymc_models.correlated_outcomes import correlated_outcomes
+from poolwise.pymc_models.crossed_effects import crossed_effects
+from poolwise.pymc_models.horseshoe import horseshoe
 from poolwise.pymc_models.joint_outcomes import joint_outcomes
 from poolwise.pymc_models.location_scale import location_scale
 from poolwise.pymc_models.meta_regression import meta_regression
 from poolwise.pymc_models.subgroups import subgroups
 from poolwise.pymc_models.three_level import three_level
+from poolwise.pymc_models.uncertain_moderators import uncertain_moderators
 
 SAME_FORMULA = 1e-10
 """Two double-precision evaluations of one formula, relative."""
@@ -134,3 +138,65 @@ def test_names_have_dimensions():
     assert model.named_vars_to_dims["y"] == ("study",)
     regression = meta_regression(Y, V, X, {"intercept": p.Flat(), "dose": p.Flat()}, None)
     assert regression.coords["beta_of"] == ("intercept", "dose")
+
+
+def test_crossed_effects_are_normal_with_the_covariance_of_their_factors():
+    Z = np.column_stack([np.eye(2)[OF], np.eye(3)[[0, 1, 1, 2]]])
+    model = crossed_effects(Y, V, Z, np.array([0, 0, 1, 1, 1]), p.Normal(0, 1), {"f": HALF, "g": HALF}, HALF)
+    S = np.diag(V + 0.09) + Z @ np.diag([0.16, 0.16, 0.04, 0.04, 0.04]) @ Z.T
+    by_hand = stats.multivariate_normal(np.full(4, 0.2), S).logpdf(Y) + stats.norm(0, 1).logpdf(0.2)
+    by_hand += half_normal(np.array([0.4, 0.2, 0.3])).sum()
+    point = {"mu": 0.2, "tau[f]": np.log(0.4), "tau[g]": np.log(0.2), "tau_within": np.log(0.3)}
+    assert log_posterior(model, **point) == pytest.approx(by_hand, rel=SAME_FORMULA)
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.6])
+def test_correlated_outcomes_are_normal_with_the_covariance_of_the_model(rho):
+    study, outcome = np.array([0, 0, 0, 1]), np.array([0, 1, 2, 1])
+    same, X = np.equal.outer(study, study), np.eye(3)[outcome]
+    errors = np.outer(np.sqrt(V), np.sqrt(V)) * (rho * same + (1 - rho) * np.eye(4))
+    values, U = np.linalg.eigh(errors)
+    of = np.array([study[np.argmax(np.abs(column))] for column in U.T])
+    model = correlated_outcomes(
+        U.T @ Y, values, U.T @ X, np.eye(2)[of], ("a", "b", "c"), p.Normal(0, 1), HALF, 1.5, HALF
+    )
+    mu, tau, b = np.array([0.1, 0.3, -0.2]), np.array([0.4, 0.2, 0.3]), np.array([0.7, 0.4, 0.6])
+    r12, r13, partial = 2 * b - 1
+    R = np.eye(3)
+    R[0, 1] = R[1, 0] = r12
+    R[0, 2] = R[2, 0] = r13
+    R[1, 2] = R[2, 1] = partial * np.sqrt((1 - r12**2) * (1 - r13**2)) + r12 * r13
+    S = errors + 0.01 * np.eye(4) + same * (np.outer(tau, tau) * R)[np.ix_(outcome, outcome)]
+    by_hand = stats.multivariate_normal(mu[outcome], S).logpdf(Y) + stats.norm(0, 1).logpdf(mu).sum()
+    by_hand += half_normal(np.r_[tau, 0.1]).sum() + stats.beta([2, 2, 1.5], [2, 2, 1.5]).logpdf(b).sum()
+    point = {"mu": mu, "tau": np.log(tau), "tau_within": np.log(0.1), "partial": np.log(b / (1 - b))}
+    assert log_posterior(model, **point) == pytest.approx(by_hand, rel=SAME_FORMULA)
+
+
+def test_an_uncertain_moderator_is_normal_together_with_the_effect():
+    x, se, seen = np.array([0.4, -0.3, 0.0, 1.1]), np.array([0.2, 0.0, 0.0, 0.5]), np.array([1.0, 1.0, 0.0, 1.0])
+    base, slope = np.column_stack([np.ones(4), np.zeros(4)]), np.zeros((4, 1, 2))
+    slope[:, 0, 1] = 1.0
+    beta = {"intercept": p.Normal(0, 1), "x": p.Normal(0, 2)}
+    model = uncertain_moderators(Y, V, base, slope, x[:, None], se[:, None], seen[:, None], beta, HALF)
+    a, b, tau, m, s = 0.2, 0.7, 0.4, 0.1, 0.8
+    by_hand = stats.norm(0, 1).logpdf([a, m]).sum() + stats.norm(0, 2).logpdf(b) + half_normal(tau) + half_normal(s, 2)
+    for i in range(4):
+        mean, S = np.array([a + b * m, m]), s**2 * np.array([[b * b, b], [b, 1.0]])
+        S = S + np.diag([V[i] + tau**2, se[i] ** 2])
+        both = stats.multivariate_normal(mean, S).logpdf([Y[i], x[i]])
+        by_hand += both if seen[i] else stats.norm(mean[0], np.sqrt(S[0, 0])).logpdf(Y[i])
+    point = {"beta[intercept]": a, "beta[x]": b, "tau": np.log(tau), "x_mean": [m], "x_sd": [np.log(s)]}
+    assert log_posterior(model, **point) == pytest.approx(by_hand, rel=SAME_FORMULA)
+
+
+def test_a_regularised_horseshoe_has_its_law():
+    prior, size = p.RegularizedHorseshoe(0.1, 0.5), (20000,)
+    with pm.Model() as model:
+        pm.Deterministic("b", horseshoe(prior, 3))
+    sampled = pm.draw(model["b"], draws=size[0], random_seed=1)
+    ours = prior.joint(3, size, np.random.default_rng(2))
+    assert stats.ks_2samp(sampled[:, 0], ours[:, 2]).pvalue > 0.001
+    assert stats.ks_2samp(np.abs(sampled).max(axis=1), np.abs(ours).max(axis=1)).pvalue > 0.001
+    wide = p.RegularizedHorseshoe(1e6, 0.5, 7.0).joint(2, size, np.random.default_rng(3))
+    assert stats.kstest(wide[:, 0], stats.t(7, scale=0.5).cdf).pvalue > 0.001

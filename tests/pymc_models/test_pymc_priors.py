@@ -29,6 +29,8 @@ TAU_PRIORS = [
     p.LogNormal(-1.605, 0.955),
     p.InverseGamma(1.71, 0.40),
     p.LogT(5.0, -1.72, 1.295),
+    p.Gamma(2.0, 0.1),
+    p.Beta(1.0, 9.0),
 ]
 
 

@@ -44,6 +44,7 @@ class PlannedFit:
             names = ("tau2", "interval") if isinstance(self.model, MetaRegression | Subgroups) else names
         elif isinstance(self.engine, NUTS):
             names = ("draws", "tune", "chains", "seed", "target_accept")
+            names += ("sampler",) if self.engine.sampler != "nutpie" else ()
         return {name: getattr(self.engine, name) for name in names}
 
 

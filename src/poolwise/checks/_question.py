@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from poolwise import show
 from poolwise.effects import Effects
 from poolwise.engines._means import normal_prior
-from poolwise.errors import ModelError
+from poolwise.errors import MissingQuantityError, ModelError
 from poolwise.exact.jobs import Studies, TauPriors
 from poolwise.exact.tau_posterior import TauPosterior, tau_posterior
 from poolwise.model import CommonEffect, Model, RandomEffects
 from poolwise.moments import highest_moment, refuse_improper
 from poolwise.priors import Flat, Normal, Prior
+from poolwise.result import Result
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Side = Literal["above", "below", "no"]
 SAID: dict[Side, str] = {"above": "lies above 0", "below": "lies below 0", "no": "includes 0"}
@@ -36,6 +40,34 @@ def question(effects: Effects, model: Model | None, check: str) -> CommonEffect 
     resolved = asked.resolved(effects)
     refuse_improper(effects, resolved)
     return resolved
+
+
+def need_result(result: object, check: str) -> Result:
+    """The result, if it is one with a posterior.
+
+    Raises
+    ------
+    ModelError
+        For something other than a result.
+    MissingQuantityError
+        For a closed-form result.
+    """
+    if not isinstance(result, Result):
+        raise ModelError(
+            f"{check} was given {type(result).__name__}", "a Result of Exact or NUTS", "pw.fit(effects, model, Exact())"
+        )
+    if result.tree is None:
+        raise MissingQuantityError(
+            f"{check} asks about a posterior, which '{result.label}', a closed-form result, does not have",
+            "a result of Exact or NUTS",
+            f"pw.fit(effects, {type(result.model).__name__}(...), pw.Exact())",
+        )
+    return result
+
+
+def need_posterior(result: object, check: str) -> xr.DataTree:
+    """The draws of a result that has a posterior; errors as `need_result` has them."""
+    return need_result(result, check).to_datatree()
 
 
 def need_effects(effects: object, check: str) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise import show
+from poolwise.checks._question import need_posterior
 from poolwise.errors import ModelError, nearest
 from poolwise.result import Result
 from poolwise.settings import check_prob
@@ -108,10 +109,9 @@ def posterior_predictive(
     [152.23, 0.46]
     """
     check_prob(prob)
-    if not isinstance(result, Result):
-        raise ModelError(f"posterior_predictive was given {type(result).__name__}", "a Result of Exact or NUTS")
+    tree = need_posterior(result, "posterior_predictive")
     chosen = statistics if isinstance(statistics, Mapping) else {name: _known(name) for name in statistics}
-    drawn = result.to_datatree()["posterior_predictive"]["y"].to_numpy()
+    drawn = tree["posterior_predictive"]["y"].to_numpy()
     y_new = drawn.reshape(-1, drawn.shape[-1])
     effects = result.effects
     rows, replicated = [], {}

@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 
-from poolwise.checks._question import integrated, mu_and_tau, need_prior_on_tau, question
+from poolwise.checks._question import integrated, mu_and_tau, need_posterior, need_prior_on_tau, question
+from poolwise.checks._sensitivity import moved_by_power
 from poolwise.effects import Effects
 from poolwise.errors import ModelError, listing
 from poolwise.exact.power_scaling import Powers, cjs_distance, power_scaled
@@ -19,6 +20,7 @@ from poolwise.exact.tau_law import TauLaw
 from poolwise.exact.tau_posterior import TauPosterior
 from poolwise.model import RandomEffects, prior_words
 from poolwise.quantities import Law
+from poolwise.result import Result
 
 Array = NDArray[np.float64]
 ALPHA = 0.99
@@ -44,8 +46,9 @@ class PowerScaling:
     Attributes
     ----------
     frame : DataFrame
-        One row for each of mu, tau and theta_new: quantity, prior (sensitivity to both priors), prior_mu, prior_tau
-        (to one of them), likelihood, diagnosis, prior_words, data.
+        One row for each of mu, tau and theta_new (of a result: each mean effect, coefficient, standard deviation and
+        new study): quantity, prior (sensitivity to all priors), prior_mu, prior_tau (to one of them; of a result, a
+        column for each parameter with a prior of its own), likelihood, diagnosis, prior_words, data.
     sentence : str
         What the sensitivities say.
     alpha : float
@@ -61,19 +64,24 @@ class PowerScaling:
         return f"<PowerScaling: {self.sentence}>"
 
 
-def power_scaling(effects: Effects, model: RandomEffects | None = None, *, alpha: float = ALPHA) -> PowerScaling:
+def power_scaling(
+    effects: Effects | Result, model: RandomEffects | None = None, *, alpha: float = ALPHA
+) -> PowerScaling:
     """Raise prior or likelihood to the powers alpha and 1 / alpha and measure how far the posterior moves.
 
     p_alpha(mu, tau | y) is proportional to p(mu, tau)^alpha p(y | mu, tau), or to p(mu, tau) p(y | mu, tau)^alpha,
     with the marginal likelihood y_i ~ Normal(mu, sqrt(v_i + tau^2)); the sensitivity is the cumulative
     Jensen-Shannon distance to the posterior itself per doubling of the power, the mean of both directions. Distances
-    are taken over the range that 4,000 draws would span, as priorsense takes them.
+    are taken over the range that 4,000 draws would span, as priorsense takes them. For a study table the laws are
+    exact; for a result ArviZ (``az.psense``) weights its draws. Only parameters with a prior of their own are scaled,
+    never the true effects, whose law given mu and tau is part of the model.
 
     Parameters
     ----------
-    effects : Effects
+    effects : Effects or Result
+        A study table; or a result of `Exact` or `NUTS`, of any model, which has its model with it.
     model : RandomEffects, optional
-        With a normal or flat prior on mu and a prior on tau; the scale's default priors when None.
+        With a normal or flat prior on mu and a prior on tau; the scale's default priors when None. Not with a result.
     alpha : float
         Between 0.5 and 1.
 
@@ -84,7 +92,10 @@ def power_scaling(effects: Effects, model: RandomEffects | None = None, *, alpha
     Raises
     ------
     ModelError
-        For a model without a prior on tau, another prior on mu, or an alpha that is no such number.
+        For a model without a prior on tau, another prior on mu, or an alpha that is no such number; for a result
+        beside a model.
+    MissingQuantityError
+        For a closed-form result, which has no prior.
 
     References
     ----------
@@ -99,6 +110,10 @@ def power_scaling(effects: Effects, model: RandomEffects | None = None, *, alpha
     """
     if not isinstance(alpha, float) or not 0.5 <= alpha < 1.0:
         raise ModelError(f"alpha = {alpha!r}", "a number of at least 0.5 and below 1", "alpha=0.99")
+    if isinstance(effects, Result):
+        if model is not None:
+            raise ModelError("power_scaling was given a result and a model", "a result alone, or Effects and a model")
+        return _of_draws(effects, alpha)
     asked = need_prior_on_tau(question(effects, model, "power_scaling"), "power_scaling")
     mu, tau = mu_and_tau(asked)
     assert not isinstance(tau, float)
@@ -115,6 +130,25 @@ def power_scaling(effects: Effects, model: RandomEffects | None = None, *, alpha
         frame[part] = 0.5 * total / log2(1.0 / alpha)
     frame["diagnosis"] = [_diagnosis(a, b) for a, b in zip(frame["prior"], frame["likelihood"], strict=True)]
     frame = frame.assign(prior_words=prior_words(asked), data=effects.data_label)
+    return PowerScaling(frame, _sentence(frame), alpha)
+
+
+def _of_draws(result: Result, alpha: float) -> PowerScaling:
+    tree = need_posterior(result, "power_scaling")
+    if "log_prior" not in tree.children:
+        raise ModelError(f"'{result.label}' has no parameter with a prior", "a model with an unknown mu or tau")
+    scaled, powers = [str(name) for name in tree["log_prior"].data_vars], (alpha, 1.0 / alpha)
+    names = [
+        str(name) for name in tree["posterior"].data_vars if not str(name).startswith(("theta", "tau2", "I2", "ICC"))
+    ]
+    names += ["theta_new"] if "theta_new" in tree["posterior"] else []
+    columns = {"prior": moved_by_power(tree, names, "prior", scaled, powers)}
+    for one in scaled if len(scaled) > 1 else ():
+        columns[f"prior_{one}"] = moved_by_power(tree, names, "prior", [one], powers)
+    columns["likelihood"] = moved_by_power(tree, names, "likelihood", None, powers)
+    frame = pd.DataFrame(columns).rename_axis("quantity").reset_index()
+    frame["diagnosis"] = [_diagnosis(a, b) for a, b in zip(frame["prior"], frame["likelihood"], strict=True)]
+    frame = frame.assign(prior_words=result.prior, data=result.data_label)
     return PowerScaling(frame, _sentence(frame), alpha)
 
 

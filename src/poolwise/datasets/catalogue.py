@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.errors import InputError, nearest
+from poolwise.intake.counts import EVENTS, TOTALS
 
 Array = NDArray[np.float64]
 
@@ -184,14 +185,13 @@ def load(name: str) -> Effects:
     words, table = describe(name), frame(name)
     roles = words.roles
     numbers = _MEASURES[roles["measure"]](table, roles)
-    moderators = roles.get("moderators")
     return Effects(
         numbers["y"],
         se=numbers.get("se"),
         v=numbers.get("v"),
         study=list(table[roles["study"]]),
         study_as_given=list(table[roles["study"]]),
-        moderators=table[moderators] if moderators else None,
+        moderators=_moderators(table, roles),
         outcome=list(table[roles["outcome"]]) if "outcome" in roles else None,
         n=table[roles["n"]].sum(axis=1).to_numpy(dtype=float) if "n" in roles else None,
         scale=words.scale,
@@ -276,6 +276,16 @@ def log_risk_ratio(a: Array, b: Array, c: Array, d: Array) -> tuple[Array, Array
     y = np.log(a / treated) - np.log(c / control)
     v = 1.0 / a - 1.0 / treated + 1.0 / c - 1.0 / control
     return y, v
+
+
+def _moderators(table: pd.DataFrame, roles: Mapping[str, Any]) -> pd.DataFrame | None:
+    """The moderators, and the counts of two arms under the names that `BinomialNormal` knows."""
+    found = table[roles["moderators"]] if roles.get("moderators") else None
+    if "counts" not in roles:
+        return found
+    a, b, c, d = (table[column] for column in roles["counts"])
+    counts = pd.DataFrame(dict(zip((*EVENTS, *TOTALS), (a, c, a + b, c + d), strict=True)))
+    return counts if found is None else found.join(counts)
 
 
 def _from_counts(table: pd.DataFrame, roles: Mapping[str, Any]) -> dict[str, Array]:

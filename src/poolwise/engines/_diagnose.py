@@ -14,6 +14,7 @@ Array = NDArray[np.float64]
 R_HAT_LIMIT = 1.01
 ESS_PER_CHAIN = 100.0
 E_BFMI_LIMIT = 0.3
+DEEP_SHARE = 0.01  # of the draws; a note of cost, no sign that the draws are wrong
 SHORTEST_CHAIN = 4
 
 
@@ -53,7 +54,7 @@ def diagnostics(
     return numbers
 
 
-def findings(numbers: Mapping[str, float], *, chains: int) -> tuple[Finding, ...]:
+def findings(numbers: Mapping[str, float], *, chains: int, interrupted: str = "") -> tuple[Finding, ...]:
     """A finding for each kind of trouble in the numbers, with a sentence of advice.
 
     Parameters
@@ -62,8 +63,10 @@ def findings(numbers: Mapping[str, float], *, chains: int) -> tuple[Finding, ...
         From `diagnostics`.
     chains : int
         Number of chains; 100 effective draws are asked of each.
+    interrupted : str
+        What was kept of a run that was interrupted; empty for a whole one.
     """
-    found = []
+    found = [Finding("interrupted", interrupted)] if interrupted else []
     if numbers["divergences"] > 0:
         found.append(
             Finding(

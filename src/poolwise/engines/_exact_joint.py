@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
+from poolwise.engines._joint_contrasts import Contrasts
 from poolwise.engines._joint_moments import JointMoments, joint_moments
 from poolwise.engines._means import Split, groups, normal_prior
 from poolwise.engines._versions import versions
@@ -91,6 +92,9 @@ class Grouped:
         if isinstance(self.model, JointOutcomes):
             makers["mu"] = self.mean
             makers["mu_spread"] = self.spread
+        else:
+            contrasts = Contrasts(self, kind)
+            makers |= {name: partial(contrasts.law, c) for name, c in contrasts.named.items() if name not in makers}
         makers["tau"] = self.tau
         makers["tau_spread"] = self.tau_spread
         return {name: Posterior(Deferred(make), kind) for name, make in makers.items()}
@@ -203,6 +207,7 @@ def fit_exchangeable(effects: Effects, model: Exchanging, engine: Exact) -> Resu
     absent = {name: sentence.format(word=word) for name, sentence in ABSENT.items()}
     if isinstance(model, Subgroups):
         absent["mu"] = "each subgroup has its own: mu[<subgroup>]"
+    contrasts = Contrasts(fitted, engine.kind)
     result = Result(
         label=f"{model.label}, exact",
         effects=effects,
@@ -217,6 +222,8 @@ def fit_exchangeable(effects: Effects, model: Exchanging, engine: Exact) -> Resu
         evidence=fitted.log_evidence(),
         native=fitted,
         absent=absent,
+        combinations=contrasts.named,
+        linear=contrasts,
     )
     return replace(result, tree=_Tree(fitted, engine, result.label))
 

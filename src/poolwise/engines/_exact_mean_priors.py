@@ -22,7 +22,7 @@ from poolwise.exact.mixtures import Mixtures
 from poolwise.exact.variables import LogScale, Spread, Variable
 from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects
 from poolwise.moments import MOST_MOMENTS, spreads
-from poolwise.priors import Cauchy, Fixed, Flat, Mixture, Normal, Prior, StudentT, TruncatedNormal
+from poolwise.priors import Cauchy, Fixed, Flat, Mixture, Normal, Prior, RegularizedHorseshoe, StudentT, TruncatedNormal
 from poolwise.quantities import Law, Quantity
 
 Array = NDArray[np.float64]
@@ -178,8 +178,11 @@ def refuse_other_priors(mean: Means) -> None:
     for name, prior in zip(mean.linear, mean.priors, strict=False):
         if isinstance(prior, TruncatedNormal) and alone:
             continue
+        advice = "NUTS()" if isinstance(prior, RegularizedHorseshoe) else ""
         if not isinstance(prior, Normal | Flat | Fixed) or (isinstance(prior, Fixed) and not alone):
-            raise ModelError(f"{name} ~ {prior} is not supported by Exact for this model", "a normal or flat prior")
+            raise ModelError(
+                f"{name} ~ {prior} is not supported by Exact for this model", "a normal or flat prior", advice
+            )
 
 
 def _with_prior(mean: Means, j: int, prior: Prior) -> Means:

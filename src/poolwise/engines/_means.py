@@ -24,7 +24,7 @@ from poolwise.model import (
     ThreeLevel,
 )
 from poolwise.model.regression import explicit
-from poolwise.priors import Cauchy, Fixed, Flat, Normal, Prior, StudentT
+from poolwise.priors import Cauchy, Fixed, Flat, Normal, Prior, RegularizedHorseshoe, StudentT
 
 Array = NDArray[np.float64]
 Split = tuple[tuple[str, ...], tuple[NDArray[np.intp], ...]]
@@ -118,6 +118,8 @@ def normal_prior(prior: Prior, name: str = "mu") -> tuple[float, float]:
 
 def _degrees_of_freedom(prior: Prior) -> float:
     """Of a t prior; infinite for the others."""
+    if isinstance(prior, RegularizedHorseshoe):
+        return prior.slab_df
     return prior.df if isinstance(prior, StudentT) else 1.0 if isinstance(prior, Cauchy) else math.inf
 
 

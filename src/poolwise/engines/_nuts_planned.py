@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, final
@@ -12,24 +12,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines import _diagnose, _readings, _sampler
+from poolwise.engines import _diagnose, _readings, _shared_readings
+from poolwise.engines._kept import Place
+from poolwise.engines._means import Means
 from poolwise.engines._nuts_tree import sampled_tree
 from poolwise.engines._plans import Plan, plan
-from poolwise.engines._readings import Sampled
+from poolwise.engines._samplers import Chains
+from poolwise.engines._samplers import sampled as run_sampler
+from poolwise.engines._shared_plans import shared_plan
+from poolwise.engines._shared_tree import sampled_tree as shared_tree
 from poolwise.engines._tree import stream
-from poolwise.engines._versions import versions
-from poolwise.model import Model, prior_words, remarks
-from poolwise.moments import missing_moments, refuse_improper
+from poolwise.engines._uncertain import read_uncertain, uncertain_plan
+from poolwise.model import CorrelatedOutcomes, CrossedEffects, MetaRegression, Model, prior_words, remarks
+from poolwise.moments import MOST_MOMENTS, missing_moments, refuse_improper
 from poolwise.quantities import Quantity
 from poolwise.result import Finding, FitReport, Result
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from poolwise.engines.nuts import NUTS
 
 Array = NDArray[np.float64]
 
 
-def fit_planned(effects: Effects, model: Model, engine: NUTS) -> Result:
+def fit_planned(
+    effects: Effects, model: Model, engine: NUTS, *, mean: Means | None = None, kept: Place | None = None
+) -> Result:
     """Draws from the posterior of a model with moderators or groups.
 
     Parameters
@@ -38,6 +47,10 @@ def fit_planned(effects: Effects, model: Model, engine: NUTS) -> Result:
     model : Model
         One that `_plans.plan` knows.
     engine : NUTS
+    mean : Means, optional
+        The mean effects of these rows, coded as in the whole table that they are a part of.
+    kept : Place, optional
+        Where the draws are kept, and taken from when they are there already.
 
     Returns
     -------
@@ -46,19 +59,20 @@ def fit_planned(effects: Effects, model: Model, engine: NUTS) -> Result:
     """
     start = time.perf_counter()
     resolved = model.resolved(effects)
-    made = plan(effects, resolved)
+    asked = _asked(effects, resolved, mean)
+    made = asked.plan
     refuse_improper(effects, resolved)
-    chains, notes, settings = engine.careful(partial(_run, made, engine))
-    sampled = _readings.read(effects, resolved, made, chains.parameters, stream(effects, resolved, engine.seed, use=1))
-    moments = _readings.existing_moments(sampled)
-    numbers = _diagnose.diagnostics(sampled.watched, chains.stats, moments)
+    drawn = engine.drawn(effects, resolved, partial(run, made, engine), kept)
+    chains = drawn.chains
+    read = asked.read(chains.parameters, stream(effects, resolved, engine.seed, use=1))
+    numbers = _diagnose.diagnostics(read.watched, chains.stats, read.moments)
     design_notes = made.means.design.notes if made.means.design is not None else ()
     report = FitReport(
-        findings=_findings(numbers, sampled, moments, engine),
-        notes=effects.notes + design_notes + remarks(resolved, effects) + engine.core_notes() + notes,
-        diagnostics=numbers | settings,
-        seconds=time.perf_counter() - start,
-        versions=versions("poolwise", "pymc", "nutpie", "arviz", "numpy"),
+        findings=_findings(numbers, read, made, chains),
+        notes=effects.notes + design_notes + remarks(resolved, effects) + engine.core_notes() + drawn.notes,
+        diagnostics=numbers | dict(drawn.settings),
+        seconds=drawn.earlier or time.perf_counter() - start,
+        versions=engine.versions,
         seed=engine.seed,
         data_hash=effects.data_hash,
     )
@@ -69,32 +83,137 @@ def fit_planned(effects: Effects, model: Model, engine: NUTS) -> Result:
         model=resolved,
         engine=engine,
         interval_kind="credible (equal-tailed)",
-        quantities=_readings.quantities(sampled),
-        studies=_readings.studies(sampled),
-        weights=_readings.weights(sampled),
+        quantities=read.quantities,
+        studies=read.studies,
+        weights=read.weights,
         report=report,
         prior=prior_words(resolved),
         native=chains,
-        tree=partial(sampled_tree, sampled, chains.stats, label, engine.seed),
+        tree=partial(read.tree, chains.stats, label, engine.seed),
         absent=made.means.absent,
         combinations=made.means.linear,
-        linear=_Linear(sampled, engine.seed),
+        linear=_Linear(read.combination, effects, resolved, engine.seed),
         design=made.means.design,
     )
 
 
-def _run(made: Plan, engine: NUTS, target_accept: float) -> _sampler.Chains:
-    tree = _sampler.sampled(made.compiled().with_data(**made.data), engine, target_accept, adaptation="low_rank")
-    drawn = {str(name): values.values for name, values in tree["posterior"].data_vars.items()}
-    return _sampler.Chains(drawn, _sampler.watched(tree))
+@final
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """What a result takes from draws.
+
+    Attributes
+    ----------
+    watched : mapping
+        What was sampled, for diagnosis, shape (chains, draws).
+    moments : mapping
+        Highest moment that exists, by name.
+    spreads : tuple of str
+        Names of what the existence of moments depends on.
+    quantities, studies, weights : mapping
+        As in the result.
+    tree : callable
+        Makes the DataTree.
+    combination : callable
+        Makes the posterior of a linear combination.
+    """
+
+    watched: Mapping[str, Array]
+    moments: Mapping[str, int]
+    spreads: tuple[str, ...]
+    quantities: Mapping[str, Quantity]
+    studies: Mapping[str, Quantity]
+    weights: Mapping[str, float]
+    tree: Callable[[Mapping[str, NDArray], str, int], xr.DataTree]
+    combination: Callable[..., Quantity]
 
 
-def _findings(
-    numbers: Mapping[str, float], sampled: Sampled, moments: Mapping[str, int], engine: NUTS
-) -> tuple[Finding, ...]:
-    least = min((moments[name] for name in sampled.scalars), default=4)
-    missing = missing_moments(least, sampled.plan.means.proper)
-    found = _diagnose.findings(numbers, chains=engine.chains)
+@final
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A plan, and how its draws are read."""
+
+    plan: Plan
+    read: Callable[[Mapping[str, Array], np.random.Generator], _Read]
+
+
+def _asked(effects: Effects, model: Model, mean: Means | None) -> _Asked:
+    if isinstance(model, CrossedEffects | CorrelatedOutcomes):
+        return _shared(effects, model)
+    if isinstance(model, MetaRegression) and model.uncertain(effects) is not None:
+        return _uncertain(effects, model)
+    return _independent(effects, model, mean)
+
+
+def _independent(effects: Effects, model: Model, mean: Means | None) -> _Asked:
+    """Models whose true effects are independent of one another, or in clusters of two levels."""
+    made = plan(effects, model, mean)
+
+    def read(drawn: Mapping[str, Array], rng: np.random.Generator) -> _Read:
+        sampled = _readings.read(effects, model, made, drawn, rng)
+        return _Read(
+            sampled.watched,
+            _readings.existing_moments(sampled),
+            tuple(sampled.scalars),
+            _readings.quantities(sampled),
+            _readings.studies(sampled),
+            _readings.weights(sampled),
+            partial(sampled_tree, sampled),
+            partial(_readings.combination, sampled),
+        )
+
+    return _Asked(made, read)
+
+
+def _uncertain(effects: Effects, model: MetaRegression) -> _Asked:
+    """Meta-regressions on moderators that are missing or measured with error."""
+    made, what = uncertain_plan(effects, model)
+
+    def read(drawn: Mapping[str, Array], rng: np.random.Generator) -> _Read:
+        sampled, more = read_uncertain(effects, model, made, what, drawn, rng)
+        return _Read(
+            sampled.watched | more.watched,
+            _readings.existing_moments(sampled) | dict.fromkeys(more.watched, MOST_MOMENTS),
+            tuple(sampled.scalars),
+            {**_readings.quantities(sampled), **more.quantities},
+            _readings.studies(sampled),
+            _readings.weights(sampled),
+            partial(sampled_tree, sampled),
+            partial(_readings.combination, sampled),
+        )
+
+    return _Asked(made, read)
+
+
+def _shared(effects: Effects, model: CrossedEffects | CorrelatedOutcomes) -> _Asked:
+    """Models whose true effects correlate across rows."""
+    shared = shared_plan(effects, model)
+
+    def read(drawn: Mapping[str, Array], rng: np.random.Generator) -> _Read:
+        sample = _shared_readings.read(effects, model, shared, drawn, rng)
+        return _Read(
+            sample.watched,
+            _shared_readings.existing_moments(sample),
+            tuple(sample.scalars),
+            _shared_readings.quantities(sample),
+            _shared_readings.studies(sample),
+            _shared_readings.weights(sample),
+            partial(shared_tree, sample),
+            partial(_shared_readings.combination, sample),
+        )
+
+    return _Asked(shared.plan, read)
+
+
+def run(made: Plan, engine: NUTS, target_accept: float) -> Chains:
+    """One run of the sampler on a plan."""
+    return run_sampler(made.compiled().with_data(**made.data), engine, target_accept, adaptation="low_rank")
+
+
+def _findings(numbers: Mapping[str, float], read: _Read, made: Plan, chains: Chains) -> tuple[Finding, ...]:
+    least = min((read.moments[name] for name in read.spreads), default=4)
+    missing = missing_moments(least, made.means.proper)
+    found = _diagnose.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
     return found if missing is None else (*found, missing)
 
 
@@ -103,10 +222,11 @@ def _findings(
 class _Linear:
     """Makes posteriors of linear combinations."""
 
-    sampled: Sampled
+    combination: Callable[..., Quantity]
+    effects: Effects
+    model: Model
     seed: int
 
     def __call__(self, c: Array, *, new: bool) -> Quantity:
-        sampled = self.sampled
-        rng = stream(sampled.effects, sampled.model, self.seed, use=3) if new else None
-        return _readings.combination(sampled, c, new=rng)
+        rng = stream(self.effects, self.model, self.seed, use=3) if new else None
+        return self.combination(c, new=rng)

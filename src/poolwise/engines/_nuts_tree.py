@@ -13,7 +13,7 @@ from poolwise.arviz_bridge import to_datatree
 from poolwise.engines._readings import Sampled, cluster_covariances, new_studies, tau_of_rows
 from poolwise.engines._tree import PRIOR_DRAWS, attributes, functions_of_tau, stated_tau, stream
 from poolwise.model import JointOutcomes, LocationScale, Subgroups, ThreeLevel
-from poolwise.priors import Prior
+from poolwise.priors import Prior, RegularizedHorseshoe
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -45,11 +45,11 @@ def sampled_tree(sampled: Sampled, stats: Mapping[str, NDArray], label: str, see
     """
     effects = sampled.effects
     rng = stream(effects, sampled.model, seed, use=2)
-    unit, log_likelihood = _log_likelihood(sampled)
+    unit, logs = log_likelihood(sampled)
     groups: dict[str, Mapping[str, NDArray]] = {
         "posterior": _named(sampled),
         "sample_stats": stats,
-        "log_likelihood": {unit: log_likelihood},
+        "log_likelihood": {unit: logs},
         "log_prior": _log_prior(sampled),
         "posterior_predictive": {"y": _replicates(sampled, rng)},
         "observed_data": {"y": effects.y},
@@ -114,11 +114,11 @@ def _named(sampled: Sampled) -> dict[str, Array]:
     return out | scalars | ({} if gamma or not scalars else functions_of_tau(effects, scalars, X))
 
 
-def _log_likelihood(sampled: Sampled) -> tuple[str, Array]:
+def log_likelihood(sampled: Sampled) -> tuple[str, Array]:
     """Name and log density of the independent units, shape (chains, draws, units)."""
-    effects, fitted = sampled.effects, sampled.coefficients @ sampled.plan.means.X.T
+    effects, fitted = sampled.effects, sampled.fitted
     if not isinstance(sampled.model, ThreeLevel):
-        total = effects.v + sampled.tau**2
+        total = sampled.variance
         return "y", -0.5 * ((effects.y - fitted) ** 2 / total + np.log(total) + _LOG_2PI)
     of = np.unique(sampled.model.clusters(effects), return_inverse=True)[1]
     parts = [_of_cluster(sampled, np.flatnonzero(of == j), fitted) for j in range(of.max() + 1)]
@@ -137,9 +137,9 @@ def _of_cluster(sampled: Sampled, rows: NDArray[np.intp], fitted: Array) -> Arra
 def _replicates(sampled: Sampled, rng: np.random.Generator) -> Array:
     """Estimates of new studies with these designs and standard errors, shape (chains, draws, k)."""
     effects, model = sampled.effects, sampled.model
-    mean = sampled.coefficients @ sampled.plan.means.X.T
+    mean = sampled.fitted
     if not isinstance(model, ThreeLevel):
-        sd = np.sqrt(effects.v + sampled.tau**2)
+        sd = np.sqrt(sampled.variance)
         return mean + sd * rng.standard_normal(mean.shape)
     of = np.unique(model.clusters(effects), return_inverse=True)[1]
     shape = (*mean.shape[:2], of.max() + 1)
@@ -166,22 +166,36 @@ def _log_prior(sampled: Sampled) -> dict[str, Array]:
     logs = {
         name: prior.log_pdf(sampled.watched[name])
         for name, prior in _priors(sampled).items()
-        if name in sampled.watched
+        if name in sampled.watched and not isinstance(prior, RegularizedHorseshoe)
     }
     out: dict[str, Array] = {}
     for stem in ("mu", "beta", "tau", "gamma"):
         own = [logs.pop(name) for name in list(logs) if name.startswith(f"{stem}[")]
-        out |= {stem: np.stack(own, axis=-1)} if own else {}
+        whole = stem != "beta" or "shrunk_sd" not in sampled.plan.data  # a joint prior has no density of each
+        out |= {stem: np.stack(own, axis=-1)} if own and whole else {}
     exchangeable = "tau_spread" in sampled.scalars
     return out | {f"{name}_typical" if exchangeable and name in ("mu", "tau") else name: x for name, x in logs.items()}
+
+
+def _jointly(
+    sampled: Sampled, known: Mapping[str, Prior], size: tuple[int, int], rng: np.random.Generator
+) -> dict[str, Array]:
+    """Draws of the coefficients that share a regularised horseshoe prior, per unit of their moderators."""
+    shrunk = {name: prior for name, prior in known.items() if isinstance(prior, RegularizedHorseshoe)}
+    if not shrunk:
+        return {}
+    sd = np.asarray(sampled.plan.data["shrunk_sd"])
+    drawn = next(iter(shrunk.values())).joint(len(shrunk), size, rng) / sd
+    return dict(zip(shrunk, np.moveaxis(drawn, -1, 0), strict=True))
 
 
 def _from_the_prior(sampled: Sampled, rng: np.random.Generator) -> Sampled | None:
     """The same from the prior, one chain; None where a prior is improper. There are no true effects of the studies."""
     known, size = _priors(sampled), (1, PRIOR_DRAWS)
-    if not all(prior.proper for prior in known.values()):
+    if sampled.mean is not None or not all(prior.proper for prior in known.values()):
         return None
-    drawn = {name: prior.ppf(rng.random(size)) for name, prior in known.items()}
+    drawn = _jointly(sampled, known, size, rng)
+    drawn |= {name: prior.ppf(rng.random(size)) for name, prior in known.items() if name not in drawn}
     names = list(sampled.plan.means.linear)[: sampled.plan.means.p]
     scalars = {name: drawn[name] for name in sampled.scalars if name in drawn}
     if "tau_spread" in scalars:

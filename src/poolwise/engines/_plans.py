@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, final
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.engines._means import Means, groups, means
+from poolwise.engines._samplers import Template
 from poolwise.errors import ModelError
 from poolwise.model import JointOutcomes, LocationScale, MetaRegression, Model, Subgroups, ThreeLevel
-from poolwise.priors import Cauchy, Flat, Normal, Prior, StudentT
+from poolwise.priors import Cauchy, Flat, Normal, Prior, RegularizedHorseshoe, StudentT
 from poolwise.pymc_models.joint_outcomes import joint_outcomes
 from poolwise.pymc_models.location_scale import location_scale
 from poolwise.pymc_models.meta_regression import meta_regression
@@ -82,7 +83,7 @@ class Plan:
         Variables without a unit.
     """
 
-    compiled: Callable[[], Any]
+    compiled: Callable[[], Template]
     data: Mapping[str, Any]
     unit: Unit
     means: Means
@@ -95,13 +96,15 @@ class Plan:
         return tuple(name.partition("[")[2].removesuffix("]") for name in list(self.means.linear)[: self.means.p])
 
 
-def plan(effects: Effects, model: Model) -> Plan:
+def plan(effects: Effects, model: Model, mean: Means | None = None) -> Plan:
     """The plan of a model whose priors are explicit.
 
     Parameters
     ----------
     effects : Effects
     model : MetaRegression, Subgroups, ThreeLevel, LocationScale or JointOutcomes
+    mean : Means, optional
+        The mean effects of these rows, coded as in the whole table that they are a part of.
 
     Returns
     -------
@@ -112,22 +115,22 @@ def plan(effects: Effects, model: Model) -> Plan:
     ModelError
         For a prior that PyMC has no line for here.
     """
-    _refuse_unknown(effects, model)
+    refuse_unknown(effects, model)
     match model:
         case MetaRegression() | LocationScale():
-            return _regression(effects, model, means(effects, model))
+            return _regression(effects, model, mean or means(effects, model))
         case Subgroups():
-            return _subgroups(effects, model)
+            return _subgroups(effects, model, mean or means(effects, model))
         case ThreeLevel():
-            return _three_level(effects, model)
+            return _three_level(effects, model, mean or means(effects, model))
         case JointOutcomes():
-            return _joint(effects, model)
+            return _joint(effects, model, mean or _means_of_outcomes(effects, model))
         case _:
             raise ModelError(f"{model!r} has no PyMC model here", "Exact()")
 
 
-def compiled(make: Callable[..., pm.Model], *template: Any) -> Any:
-    """The compiled model that `make` makes of a template; one compilation in a process.
+def compiled(make: Callable[..., pm.Model], *template: Any) -> Template:
+    """The model that `make` makes of a template; one compilation in a process.
 
     A template holds families of priors and names, not data: the model is compiled from the standard member of each
     family on a table of two rows, so that the start points of the chains do not depend on which data came first.
@@ -136,11 +139,9 @@ def compiled(make: Callable[..., pm.Model], *template: Any) -> Any:
 
 
 @cache
-def compiled_models(make: Callable[..., pm.Model], template: tuple[Any, ...]) -> Any:
-    """The compiled models of this process."""
-    import nutpie
-
-    return nutpie.compile_pymc_model(make(*template))
+def compiled_models(make: Callable[..., pm.Model], template: tuple[Any, ...]) -> Template:
+    """The templates of this process."""
+    return Template(partial(make, *template))
 
 
 _Y, _V = np.zeros(2), np.ones(2)
@@ -187,30 +188,32 @@ def _regression(effects: Effects, model: MetaRegression | LocationScale, mean: M
         name: unit.mean(prior, share)
         for name, prior, share in zip(names, mean.priors, constant, strict=True)
     }  # fmt: skip
-    data = _table(effects.y, v, unit) | {"X": mean.X} | _parameters({f"beta[{name}]": p for name, p in beta.items()})
+    data = _table(effects.y, v, unit) | {"X": mean.X} | _shrunk(list(beta.values()), mean.X)
+    alone = {f"beta[{name}]": prior for name, prior in beta.items() if not isinstance(prior, RegularizedHorseshoe)}
+    data |= given_parameters(alone)
     families = tuple(type(prior) for prior in beta.values())
     tau = unit.spread(model.tau) if model.tau is not None else None
-    data |= _parameters({"tau": tau})
+    data |= given_parameters({"tau": tau})
     family = None if tau is None else type(tau)
     if isinstance(model, MetaRegression):
         ready = partial(compiled, _empty_regression, tuple(names), families, family)
         return Plan(ready, data, unit, mean, () if tau is None else ("tau",))
     gamma = dict(model.gamma or {})  # type: ignore[arg-type]
-    data |= {"Z": mean.Z} | _parameters({f"gamma[{name}]": prior for name, prior in gamma.items()})
+    data |= {"Z": mean.Z} | given_parameters({f"gamma[{name}]": prior for name, prior in gamma.items()})
     of_scales = tuple(type(prior) for prior in gamma.values())
     ready = partial(compiled, _empty_location_scale, tuple(names), families, family, tuple(gamma), of_scales)
     return Plan(ready, data, unit, mean, ("tau",), tuple(f"gamma[{name}]" for name in gamma))
 
 
-def _subgroups(effects: Effects, model: Subgroups) -> Plan:
+def _subgroups(effects: Effects, model: Subgroups, mean: Means) -> Plan:
     assert model.mu is not None
     assert model.tau is not None
-    mean, unit = means(effects, model), Unit.of(effects.y, effects.v)
+    unit = Unit.of(effects.y, effects.v)
     names = tuple(name.removeprefix("mu[").removesuffix("]") for name in list(mean.linear)[: mean.p])
     of = np.argmax(mean.X, axis=1).astype(np.int64)
     spread = model.tau_spread if model.heterogeneity == "exchangeable" else None
     priors = {"mu": unit.mean(model.mu), "tau" if spread is None else "tau_typical": unit.spread(model.tau)}
-    data = _table(effects.y, effects.v, unit) | {"of": of} | _parameters(priors | {"tau_spread": spread})
+    data = _table(effects.y, effects.v, unit) | {"of": of} | given_parameters(priors | {"tau_spread": spread})
     template = (names, type(model.mu), type(model.tau), None if spread is None else type(spread))
     ready = partial(compiled, _empty_subgroups, *template, model.heterogeneity == "common")
     return Plan(
@@ -223,11 +226,11 @@ def _subgroups(effects: Effects, model: Subgroups) -> Plan:
     )
 
 
-def _three_level(effects: Effects, model: ThreeLevel) -> Plan:
+def _three_level(effects: Effects, model: ThreeLevel, mean: Means) -> Plan:
     assert model.mu is not None
     assert model.tau_between is not None
     assert model.tau_within is not None
-    mean, unit = means(effects, model), Unit.of(effects.y, effects.v)
+    unit = Unit.of(effects.y, effects.v)
     names, of = np.unique(model.clusters(effects), return_inverse=True)
     priors = {
         "mu": unit.mean(model.mu),
@@ -235,7 +238,7 @@ def _three_level(effects: Effects, model: ThreeLevel) -> Plan:
         "tau_within": unit.spread(model.tau_within),
     }
     y, v, slope, order = _turned(model, (effects.y - unit.centre) / unit.unit, effects.se / unit.unit, of)
-    data = {"y": y, "v": v, "slope": slope, "belongs": np.eye(len(names))[of[order]]} | _parameters(priors)
+    data = {"y": y, "v": v, "slope": slope, "belongs": np.eye(len(names))[of[order]]} | given_parameters(priors)
     families = (type(prior) for prior in priors.values())
     ready = partial(compiled, _empty_three_level, *families)
     return Plan(ready, data, unit, mean, ("tau_between", "tau_within"))
@@ -263,17 +266,21 @@ def _turned(
     return turned, values, slopes, order
 
 
-def _joint(effects: Effects, model: JointOutcomes) -> Plan:
-    assert model.mu is not None
-    assert model.mu_spread is not None
-    assert model.tau is not None
+def _means_of_outcomes(effects: Effects, model: JointOutcomes) -> Means:
     names, rows = groups(effects, model)
     X = np.zeros((effects.k, len(names)))
     for o, mine in enumerate(rows):
         X[mine, o] = 1.0
     columns = np.eye(len(names))
     each = {name: columns[o] for o, name in enumerate(names)}
-    mean = Means(X, (), {f"mu[{o}]": c for o, c in each.items()}, {f"theta_new[{o}]": c for o, c in each.items()})
+    return Means(X, (), {f"mu[{o}]": c for o, c in each.items()}, {f"theta_new[{o}]": c for o, c in each.items()})
+
+
+def _joint(effects: Effects, model: JointOutcomes, mean: Means) -> Plan:
+    assert model.mu is not None
+    assert model.mu_spread is not None
+    assert model.tau is not None
+    names = tuple(name.removeprefix("mu[").removesuffix("]") for name in mean.linear)
     unit = Unit.of(effects.y, effects.v)
     priors = {
         "mu_typical": unit.mean(model.mu),
@@ -281,10 +288,21 @@ def _joint(effects: Effects, model: JointOutcomes) -> Plan:
         "tau_typical": unit.spread(model.tau),
         "tau_spread": model.tau_spread,
     }
-    data = _table(effects.y, effects.v, unit) | {"of": np.argmax(X, axis=1).astype(np.int64)} | _parameters(priors)
+    of = np.argmax(mean.X, axis=1).astype(np.int64)
+    data = _table(effects.y, effects.v, unit) | {"of": of} | given_parameters(priors)
     families = tuple(type(prior) for prior in priors.values())
     ready = partial(compiled, _empty_joint, names, families)
     return Plan(ready, data, unit, mean, ("tau", "mu_spread", "tau_typical"), ("tau_spread",))
+
+
+def _shrunk(priors: Sequence[Prior], X: Array) -> dict[str, Any]:
+    """Data of the coefficients with a regularised horseshoe prior, which share its parameters."""
+    which = [j for j, prior in enumerate(priors) if isinstance(prior, RegularizedHorseshoe)]
+    if not which:
+        return {}
+    scale, slab_scale, slab_df = priors[which[0]].parameters
+    sd = {"shrunk_sd": X[:, which].std(axis=0)}
+    return {"shrunk_scale": scale, "slab_scale": slab_scale, "slab_df": slab_df} | sd
 
 
 def constant_effect(X: Array) -> Array:
@@ -296,7 +314,7 @@ def _table(y: Array, v: Array, unit: Unit) -> dict[str, Any]:
     return {"y": (y - unit.centre) / unit.unit, "v": v / unit.unit / unit.unit}
 
 
-def _parameters(priors: Mapping[str, Prior | None]) -> dict[str, Any]:
+def given_parameters(priors: Mapping[str, Prior | None]) -> dict[str, Any]:
     """Parameters of priors by the name of the model's data."""
     return {
         label: value
@@ -306,7 +324,7 @@ def _parameters(priors: Mapping[str, Prior | None]) -> dict[str, Any]:
     }
 
 
-def _refuse_unknown(effects: Effects, model: Model) -> None:
+def refuse_unknown(effects: Effects, model: Model) -> None:
     for name, prior in model.named_priors.items():
         if prior is not None and type(prior) not in STANDARD:
             line = name.startswith(("mu", "beta", "gamma")) and name != "mu_spread"

@@ -44,6 +44,9 @@ class Sampled:
         True effects, shape (chains, draws, k).
     new : mapping of str to ndarray
         True effects in new studies, shape (chains, draws).
+    mean, more : ndarray, optional
+        Where moderators are uncertain: mean effects given what was observed of them, and the variance that the rest
+        adds, shape (chains, draws, k).
     """
 
     effects: Effects
@@ -54,6 +57,19 @@ class Sampled:
     scalars: Mapping[str, Array]
     theta: Array
     new: Mapping[str, Array]
+    mean: Array | None = None
+    more: Array | None = None
+
+    @property
+    def fitted(self) -> Array:
+        """Mean effect of each row, shape (chains, draws, k)."""
+        return self.coefficients @ self.plan.means.X.T if self.mean is None else self.mean
+
+    @property
+    def variance(self) -> Array:
+        """Variance of each estimate about its mean effect, shape (chains, draws, k)."""
+        known = self.effects.v + self.tau**2
+        return known if self.more is None else known + self.more
 
     @property
     def linear(self) -> dict[str, Array]:
@@ -96,7 +112,7 @@ def read(effects: Effects, model: Model, plan: Plan, drawn: Mapping[str, Array],
     if isinstance(model, ThreeLevel):
         theta = _in_clusters(effects, model, coefficients, scalars, rng)
     else:
-        theta = _theta(effects, coefficients @ plan.means.X.T, tau, rng)
+        theta = true_effects(effects, coefficients @ plan.means.X.T, tau, rng)
     new = new_studies(model, plan, coefficients, scalars, rng)
     return Sampled(effects, model, plan, coefficients, tau, scalars, theta, new)
 
@@ -163,7 +179,7 @@ def new_studies(
     return out
 
 
-def _theta(effects: Effects, fitted: Array, tau: Array, rng: np.random.Generator) -> Array:
+def true_effects(effects: Effects, fitted: Array, tau: Array, rng: np.random.Generator) -> Array:
     """theta_i ~ Normal(B_i y_i + (1 - B_i) x_i beta, sqrt(B_i v_i)), B_i = tau_i^2 / (tau_i^2 + v_i)."""
     with np.errstate(divide="ignore", over="ignore"):
         share = 1.0 / (1.0 + np.square(effects.se / tau))

@@ -96,11 +96,10 @@ def draws_tree(
     mean = posterior["mu"][..., None]
     sd = _marginal_sd(effects, posterior)
     replicates = mean + sd * rng.standard_normal(sd.shape)
-    log_likelihood = -0.5 * ((effects.y - mean) / sd) ** 2 - np.log(sd) - 0.5 * _LOG_2PI
     constant = {"se": effects.se} | {name: np.asarray(value) for name, value in known.items()}
     groups: dict[str, Mapping[str, NDArray]] = {
         "posterior": kept | functions_of_tau(effects, kept),
-        "log_likelihood": {"y": log_likelihood},
+        "log_likelihood": {"y": log_density(effects, posterior)},
         "posterior_predictive": {"y": replicates},
         "observed_data": {"y": effects.y},
         "constant_data": constant,
@@ -111,6 +110,12 @@ def draws_tree(
         groups["sample_stats"] = sample_stats
     dims = dict.fromkeys(("y", "theta", "se"), ("study",))
     return to_datatree(groups, coords={"study": effects.labels}, dims=dims, attrs=attributes(effects, model, label))
+
+
+def log_density(effects: Effects, posterior: Mapping[str, Array]) -> Array:
+    """Log marginal density of each estimate at draws of mu, and tau if there is one; shape (chains, draws, k)."""
+    sd = _marginal_sd(effects, posterior)
+    return -0.5 * ((effects.y - posterior["mu"][..., None]) / sd) ** 2 - np.log(sd) - 0.5 * _LOG_2PI
 
 
 def attributes(effects: Effects, model: Model, label: str) -> dict[str, str]:

@@ -59,3 +59,36 @@ def gauss(weight: Array, x: Array, size: int) -> tuple[Array, Array]:
     jacobi = np.diag(diagonal[:count]) + np.diag(beside[: count - 1], 1) + np.diag(beside[: count - 1], -1)
     nodes, vectors = np.linalg.eigh(jacobi)
     return vectors[0] ** 2, middle + length * nodes
+
+
+def lagrange_through(nodes: Array, x: Array) -> Array:
+    """Values at few nodes -> values at x of the polynomial through them, shape (q, n); the barycentric formula.
+
+    Parameters
+    ----------
+    nodes : ndarray
+        Distinct, shape (n,).
+    x : ndarray
+        Shape (q,).
+
+    Returns
+    -------
+    ndarray
+        Shape (q, n); the transpose takes a measure on x to weights of the nodes that integrate the same polynomials of
+        degree n - 1.
+
+    References
+    ----------
+    Berrut & Trefethen 2004, SIAM Review 46:501, 10.1137/S0036144502417715.
+
+    Examples
+    --------
+    >>> lagrange_through(np.array([0.0, 1.0, 2.0]), np.array([1.5])) @ np.array([0.0, 1.0, 4.0])
+    array([2.25])
+    """
+    apart = nodes[:, None] - nodes
+    np.fill_diagonal(apart, 1.0)
+    away = x[:, None] - nodes
+    hit = away == 0.0
+    part = 1.0 / (np.where(hit, 1.0, away) * apart.prod(axis=1))
+    return np.where(hit.any(axis=1)[:, None], hit, part / part.sum(axis=1, keepdims=True))

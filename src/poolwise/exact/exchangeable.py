@@ -103,7 +103,7 @@ def sums(
         height = table.log_joint(means.first, means.second)
         tops.append(height.max(axis=1))
         offset += tops[-1]
-        parts.append(_Part.of(np.exp(height - tops[-1][:, None]), weights, len(weights) * len(offset) > FEW))
+        parts.append(Part.of(np.exp(height - tops[-1][:, None]), weights, len(weights) * len(offset) > FEW))
     peaks = float(offset.max()), float(spreads.log_weight.max())
     first, second = np.exp(offset - peaks[0]), np.exp(spreads.log_weight - peaks[1])
     means_mass, spreads_mass = np.empty(len(first)), np.zeros(len(second))
@@ -135,7 +135,7 @@ def sums(
 
 @final
 @dataclass(frozen=True, eq=False)
-class _Part:
+class Part:
     """A_o = a basis' of few columns, B_o, and basis' B_o'."""
 
     a: Array
@@ -144,7 +144,7 @@ class _Part:
     ab: Array
 
     @classmethod
-    def of(cls, a: Array, b: Array, many: bool) -> _Part:
+    def of(cls, a: Array, b: Array, many: bool) -> Part:
         """A_o, shape (M, T), where there is much to do on the span of some of its rows: few of them differ."""
         if not many:
             return cls(a, np.eye(a.shape[1]), b, b.T)

@@ -21,7 +21,7 @@ from scipy.special import ndtr
 
 from poolwise.exact.exchangeable import FINE, Exchangeable
 from poolwise.exact.marginal_law import MarginalLaw, on_panels
-from poolwise.exact.mixture import NormalMixture
+from poolwise.exact.mixture import NormalMixture, trimmed
 from poolwise.exact.narrow_kernels import Kernels, kernels
 from poolwise.exact.outcome_likelihood import ORDER
 from poolwise.exact.panels import Panels
@@ -94,21 +94,21 @@ class Laws:
             width=float(s_mass @ width),
             finest=float(width.min()),
         )
-        return _mixture(kernel.weight[:, 0], kernel.centre + shift, kernel.spread)
+        return trimmed(kernel.weight[:, 0], kernel.centre + shift, kernel.spread, NEGLIGIBLE)
 
     def mu(self, o: int) -> NormalMixture:
         """The law of mu_o."""
         centre, spread, weight = self._components(o)
         if self.posterior.grid.priors.spread is not None:  # kernels are the same for every tau_o
             centre, spread, weight = centre[:, 0], spread[:, 0], weight.sum(axis=1)
-        return _mixture(weight.ravel(), centre.ravel() + self.posterior.shift, spread.ravel())
+        return trimmed(weight.ravel(), centre.ravel() + self.posterior.shift, spread.ravel(), NEGLIGIBLE)
 
     def theta_new(self, o: int) -> NormalMixture:
         """The law of the true effect in a new study of group o, N(mu_o, tau_o^2)."""
         centre, spread, weight = self._components(o)
         wide = np.hypot(spread, self.posterior.tables[o].tau)
         centre = np.broadcast_to(centre, wide.shape)
-        return _mixture(weight.ravel(), centre.ravel() + self.posterior.shift, wide.ravel())
+        return trimmed(weight.ravel(), centre.ravel() + self.posterior.shift, wide.ravel(), NEGLIGIBLE)
 
     def theta(self, o: int, i: int) -> NormalMixture:
         """The law of the true effect in study i of group o.
@@ -121,7 +121,7 @@ class Laws:
         centre, spread, weight = self._components(o)
         moved = to_mean * centre + to_data * y + self.posterior.shift
         wide = np.sqrt(to_data * v + (to_mean * spread) ** 2)
-        return _mixture(weight.ravel(), moved.ravel(), wide.ravel())
+        return trimmed(weight.ravel(), moved.ravel(), wide.ravel(), NEGLIGIBLE)
 
     def tau_of(self, o: int) -> MarginalLaw:
         """The law of tau_o."""
@@ -288,15 +288,3 @@ def _at(panels: Panels, x: Array) -> Array:
     basis = np.polynomial.legendre.legvander(np.where(inside, t, 0.0), panels.coefficients.shape[1] - 1)
     found = panels.coefficients.reshape(panels.jobs, count, -1)[np.arange(panels.jobs), panel]
     return np.where(inside, np.einsum("qni,qni->qn", basis, found), 0.0)
-
-
-def _mixture(weight: Array, centre: Array, spread: Array) -> NormalMixture:
-    """A mixture without the components whose weight and whose share in the second moment are next to nothing."""
-    middle = weight @ centre / weight.sum()
-    carried = np.abs(weight) * (spread**2 + (centre - middle) ** 2)
-    keep = np.zeros(len(weight), dtype=bool)
-    for size in (np.abs(weight), carried):
-        order = np.argsort(size)
-        keep[order] |= np.cumsum(size[order]) > NEGLIGIBLE * size.sum()
-    weight = weight[keep]
-    return NormalMixture(weight / weight.sum(), centre[keep], spread[keep])

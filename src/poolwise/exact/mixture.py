@@ -89,6 +89,30 @@ class NormalMixture:
         return self.ppf(rng.random(size))
 
 
+def trimmed(weight: Array, centre: Array, spread: Array, left_out: float) -> NormalMixture:
+    """A mixture without the components that matter least.
+
+    Parameters
+    ----------
+    weight, centre, spread : ndarray
+        Components, shape (J,); a few weights may be slightly below 0.
+    left_out : float
+        Share of the probability, and of the second moment, of all components that are left out.
+
+    Returns
+    -------
+    NormalMixture
+    """
+    middle = weight @ centre / weight.sum()
+    carried = np.abs(weight) * (spread**2 + (centre - middle) ** 2)
+    keep = np.zeros(len(weight), dtype=bool)
+    for size in (np.abs(weight), carried):
+        order = np.argsort(size)
+        keep[order] |= np.cumsum(size[order]) > left_out * size.sum()
+    weight = weight[keep]
+    return NormalMixture(weight / weight.sum(), centre[keep], spread[keep])
+
+
 def quantiles(p: Array, weight: Array, centre: Array, spread: Array, start: Array | None = None) -> Array:
     """Quantiles of normal mixtures by safeguarded Halley steps on the probit scale.
 

@@ -52,6 +52,7 @@ def kernels(
     middle: float,
     width: float,
     finest: float,
+    enough: float = ENOUGH,
 ) -> Kernels:
     """Kernels whose mixtures are given densities.
 
@@ -67,6 +68,8 @@ def kernels(
         Where, and over what length, the centres stand at equal distances; farther out the distance grows.
     finest : float
         About the shortest length on which a density changes.
+    enough : float
+        Error at which no closer centres are tried.
 
     Returns
     -------
@@ -83,6 +86,6 @@ def kernels(
         error = float(np.abs(weight.sum(axis=0) - total).sum() / np.abs(total).sum())
         found = Kernels(centre, spread, weight, error)
         best = found if best is None or found.error < best.error else best
-        if error < ENOUGH or 1.4 * len(x) > MOST:
+        if error < enough or 1.4 * len(x) > MOST:
             return best
         step /= 1.4

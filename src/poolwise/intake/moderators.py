@@ -9,6 +9,7 @@ import pandas as pd
 
 from poolwise.errors import listing
 from poolwise.intake.cells import Array, Remark, Rows
+from poolwise.intake.counts import EVENTS, TOTALS
 from poolwise.intake.rows import KEY_COLUMNS
 
 ALIAS_TOLERANCE = 1e-8  # of a column's own length, after the mean is taken out
@@ -22,7 +23,7 @@ def moderator_remarks(moderators: pd.DataFrame, rows: Rows) -> tuple[Remark, ...
     Parameters
     ----------
     moderators : DataFrame
-        k rows; columns that tell the effects of one study apart are not looked at.
+        k rows; columns that tell the effects of one study apart, and counts, are not looked at.
     rows : Rows
         What the rows are called in messages.
 
@@ -32,7 +33,7 @@ def moderator_remarks(moderators: pd.DataFrame, rows: Rows) -> tuple[Remark, ...
         Missing values, constants and columns that determine each other with a warning; levels with one study and
         as many coefficients as studies without: most tables hold more columns than any one regression takes.
     """
-    frame = moderators[[name for name in moderators if name not in KEY_COLUMNS]]
+    frame = moderators[[name for name in moderators if name not in (*KEY_COLUMNS, *EVENTS, *TOTALS)]]
     if frame.empty:
         return ()
     remarks: list[Remark] = []

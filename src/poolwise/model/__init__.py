@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from poolwise.effects import Effects
 from poolwise.model._priors import DEFAULT_PRIORS, called
+from poolwise.model.correlated import CorrelatedOutcomes, CrossedEffects
+from poolwise.model.counts import BinomialNormal, Counted, PoissonNormal
 from poolwise.model.hierarchical import JointOutcomes, ThreeLevel
 from poolwise.model.pooled import CommonEffect, RandomEffects
 from poolwise.model.regression import LocationScale, MetaRegression, Subgroups
+from poolwise.model.robust import ContaminatedRandomEffects, SkewNormalRandomEffects, StudentTRandomEffects
 
 __all__ = [
     "DEFAULT_PRIORS",
+    "BinomialNormal",
     "CommonEffect",
+    "ContaminatedRandomEffects",
+    "CorrelatedOutcomes",
+    "Counted",
+    "CrossedEffects",
     "JointOutcomes",
     "LocationScale",
     "MetaRegression",
     "Model",
+    "PoissonNormal",
     "RandomEffects",
+    "Robust",
+    "SkewNormalRandomEffects",
+    "StudentTRandomEffects",
     "Subgroups",
     "ThreeLevel",
     "called",
@@ -23,7 +35,10 @@ __all__ = [
     "remarks",
 ]
 
-Model = CommonEffect | RandomEffects | MetaRegression | Subgroups | ThreeLevel | LocationScale | JointOutcomes
+Robust = StudentTRandomEffects | SkewNormalRandomEffects | ContaminatedRandomEffects
+Grouped = Subgroups | ThreeLevel | JointOutcomes | CrossedEffects | CorrelatedOutcomes
+Normal = CommonEffect | RandomEffects | MetaRegression | LocationScale | Grouped
+Model = Normal | Robust | Counted
 
 
 def prior_words(model: Model) -> str:

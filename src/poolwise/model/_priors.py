@@ -23,7 +23,7 @@ DEFAULT_PRIORS: dict[str, tuple[Prior, Prior]] = {
 
 # Parts of the models whose priors a scale supplies, and what a caller could give where it does not.
 BY_SCALE = {"mu": "priors.Flat()"} | dict.fromkeys(
-    ("mu_spread", "tau", "tau_between", "tau_within"), "priors.HalfNormal(s)"
+    ("mu_spread", "tau", "tau_between", "tau_within", "tau_out"), "priors.HalfNormal(s)"
 )
 
 
@@ -37,11 +37,13 @@ def check_mu(prior: Prior | None, name: str = "mu") -> None:
     if prior is not None and not (isinstance(prior, priors.Flat) or (isinstance(prior, Prior) and not prior.positive)):
         advice = "Normal(0, 1), Flat(), or Fixed(0) for a known value"
         raise ModelError(f"{name} has the prior {prior!r}", "a prior on the whole line", advice)
+    if isinstance(prior, priors.RegularizedHorseshoe) and not name.startswith("beta"):
+        raise ModelError(f"{name} ~ {prior}, which is a joint prior on coefficients", "beta=RegularizedHorseshoe(...)")
 
 
 def check_tau(prior: Prior | None, name: str = "tau") -> None:
     """Raise a ModelError for what is no prior on [0, inf)."""
-    if prior is not None and not (isinstance(prior, Prior) and prior.positive):
+    if prior is not None and not (isinstance(prior, Prior) and prior.positive and not isinstance(prior, priors.Beta)):
         raise ModelError(f"{name} has the prior {prior!r}", "a prior on [0, inf)", "HalfNormal(0.5)")
 
 

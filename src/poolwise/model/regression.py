@@ -19,7 +19,8 @@ from poolwise.model._priors import (
     tau_prior,
     tau_words,
 )
-from poolwise.priors import Flat, Normal, Prior
+from poolwise.model.uncertain import Uncertain, uncertain
+from poolwise.priors import Flat, Normal, Prior, RegularizedHorseshoe
 
 Heterogeneity = Literal["common", "separate", "exchangeable"]
 Coefficients = Prior | Mapping[str, Prior]
@@ -37,11 +38,19 @@ class MetaRegression:
         makes. A formula is evaluated as Python: it comes from a caller's own code only, never from a file.
     beta : Prior or mapping of str to Prior, optional
         Prior on every coefficient, or on those named (``{"intercept": Normal(0, 1)}``; the others are flat).
-        Flat when None: a coefficient's unit is that of its moderator, so that no default would fit.
+        Flat when None: a coefficient's unit is that of its moderator, so that no default would fit. A
+        `RegularizedHorseshoe` is one joint prior on all coefficients but the intercept, or on those named with it.
     tau : Prior, optional
         Prior on the residual between-study standard deviation; the scale's default when None.
     tau_fixed : float, optional
         A known residual standard deviation instead of a prior; 0 gives the common-effect regression.
+    missing : {"error", "model"}
+        What a missing value of a moderator is: an error, or, for numbers, an unknown x_i ~ Normal(m, s), missing at
+        random and independent of the other moderators, with m ~ Normal(mean, sd) and s ~ HalfNormal(2 sd) of the
+        observed values. NUTS only.
+    errors : mapping of str to str, optional
+        By moderator that is measured with error, the column of the standard errors of its values: what was observed
+        is Normal(x_i, se_x_i), x_i ~ Normal(m, s) as above. NUTS only.
 
     Examples
     --------
@@ -54,9 +63,17 @@ class MetaRegression:
     beta: Coefficients | None = None
     tau: Prior | None = None
     tau_fixed: float | None = None
+    missing: Literal["error", "model"] = "error"
+    errors: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "moderators", _columns(self.moderators))
+        if self.missing not in ("error", "model"):
+            raise ModelError(f"missing = {self.missing!r}", "'error' or 'model'")
+        if self.takes_uncertain and self.tau_fixed is not None:
+            raise ModelError(
+                f"tau_fixed = {self.tau_fixed} beside uncertain moderators", "a prior on tau", "tau=HalfNormal(0.5)"
+            )
         _check_beta(self.beta, "beta")
         check_tau(self.tau)
         check_known_tau(self.tau, self.tau_fixed)
@@ -71,9 +88,22 @@ class MetaRegression:
         """The priors by the name of what they are about; none for a known tau."""
         return _named("beta", self.beta) | ({} if self.tau_fixed is not None else {"tau": self.tau})
 
+    @property
+    def takes_uncertain(self) -> bool:
+        """Whether moderators may be missing or are measured with error."""
+        return self.missing == "model" or bool(self.errors)
+
+    def uncertain(self, effects: Effects) -> Uncertain | None:
+        """The moderators of a study table whose values are uncertain; None where all are known."""
+        if not self.takes_uncertain:
+            return None
+        found = uncertain(effects, self.moderators, self.errors or {}, missing=self.missing == "model")
+        return found if found.names else None
+
     def design(self, effects: Effects) -> Design:
-        """The design matrix on a study table."""
-        return matrix(effects, self.moderators)
+        """The design matrix on a study table, with observed means in the place of missing values that are modelled."""
+        found = self.uncertain(effects)
+        return matrix(effects, self.moderators) if found is None else found.design
 
     def resolved(self, effects: Effects) -> MetaRegression:
         """The same model with every prior explicit for this study table."""
@@ -88,6 +118,8 @@ class MetaRegression:
             f"theta_i ~ Normal(x_i beta, tau), x {_formula(self.moderators)}",
             *_told("beta", self.beta),
             tau_words(self.tau, self.tau_fixed),
+            *(("missing x_ij ~ Normal(m_j, s_j)",) if self.missing == "model" else ()),
+            *(f"{x} ~ Normal(x_i, {se}), x_i ~ Normal(m, s)" for x, se in (self.errors or {}).items()),
         )
 
 
@@ -304,8 +336,16 @@ def explicit(given: Coefficients | None, names: Sequence[str], what: str) -> dic
     ModelError
         For a prior on a coefficient that does not exist.
     """
+    if isinstance(given, RegularizedHorseshoe):
+        return {name: Flat() if name == INTERCEPT else given for name in names}
     if not isinstance(given, Mapping):
         return dict.fromkeys(names, given or Flat())
+    shrunk = {name: prior for name, prior in given.items() if isinstance(prior, RegularizedHorseshoe)}
+    if INTERCEPT in shrunk or len(set(shrunk.values())) > 1:
+        raise ModelError(
+            "; ".join(f"{what}[{name}] ~ {prior}" for name, prior in shrunk.items()),
+            "one regularised horseshoe for several coefficients, none on the intercept",
+        )
     for name in given:
         if name not in names:
             raise ModelError(f"{what} has a prior for '{name}'", "the name of a coefficient", nearest(name, names))

@@ -1,14 +1,17 @@
 """Pictures of results; the only place that knows matplotlib, which is loaded when the first one is drawn."""
 
 from poolwise.plot.bubble_plot import bubble, bubble_frame, numeric_moderators
+from poolwise.plot.calibration_plot import calibration
+from poolwise.plot.chains_plot import ranks, trace
 from poolwise.plot.figures import close
 from poolwise.plot.forest_frame import forest_frame
 from poolwise.plot.forest_plot import forest
 from poolwise.plot.prior_panel_plot import prior_panel
+from poolwise.plot.prior_predictive_plot import prior_predictive
 from poolwise.plot.prior_surface_plot import prior_surface
 from poolwise.plot.ranges_plot import ranges, ranges_frame
 
 __all__ = [
-    "bubble", "bubble_frame", "close", "forest", "forest_frame", "numeric_moderators",
-    "prior_panel", "prior_surface", "ranges", "ranges_frame",
+    "bubble", "bubble_frame", "calibration", "close", "forest", "forest_frame", "numeric_moderators", "prior_panel",
+    "prior_predictive", "prior_surface", "ranges", "ranges_frame", "ranks", "trace",
 ]  # fmt: skip

@@ -39,6 +39,7 @@ FOREST_COLUMNS = (
 Block = dict[str, dict[Any, Any]]
 _POOLED = {"mu": "mean", "theta_new": "new study", "tau": "tau", "I2": "I2"}
 _OF_GROUP = {"mu": "mean", "theta_new": "new study", "tau": "tau"}
+_NAMED = ("coefficient", "contrast")  # rows whose label is the name of a quantity
 _COEFFICIENTS = ("beta[", "gamma[")
 
 
@@ -69,7 +70,8 @@ def forest_frame(
     Returns
     -------
     DataFrame
-        Columns row (``"study"``, ``"mean"``, ``"new study"``, ``"tau"``, ``"I2"``, ``"coefficient"``), result (its
+        Columns row (``"study"``, ``"mean"``, ``"new study"``, ``"tau"``, ``"I2"``, ``"coefficient"``, ``"contrast"``:
+        a difference between two groups' means), result (its
         label), group (of a study, or of the subgroup or outcome whose mean it is), label, n, weight (a fraction), raw,
         raw_lower, raw_upper (the study's own estimate), point, lower, upper (shrunken study effect, or the quantity of
         that row), fitted (mean effect at the study's own moderators, where there are any), interval (its kind),
@@ -102,7 +104,7 @@ def blocks(frame: pd.DataFrame, results: Sequence[Result]) -> list[dict[str, Blo
     -------
     list of dict
         For each result its blocks by group (``""`` where it has none): rows by ``"mean"``, ``"new study"``,
-        ``"tau"``, ``"I2"``, as far as there are any; for coefficients one block of rows by their names.
+        ``"tau"``, ``"I2"``, as far as there are any; coefficients and contrasts by their names.
     """
     records = iter(frame[frame["row"] != "study"].to_dict("records"))
     found: list[dict[str, Block]] = []
@@ -110,7 +112,7 @@ def blocks(frame: pd.DataFrame, results: Sequence[Result]) -> list[dict[str, Blo
         own: dict[str, Block] = {}
         for _ in _pooled(result):
             record = next(records)
-            place = record["label"] if record["row"] == "coefficient" else record["row"]
+            place = record["label"] if record["row"] in _NAMED else record["row"]
             own.setdefault(str(record["group"]), {})[str(place)] = record
         found.append(own)
     return found
@@ -131,7 +133,8 @@ def _pooled(result: Result) -> list[tuple[str, str, str]]:
         groups = [name.removeprefix("mu[").removesuffix("]") for name in result.answers]
         named = [(f"{name}[{group}]", row, group) for group in groups for name, row in _OF_GROUP.items()]
         shared = [("tau", "tau", "")] if not any(name == f"tau[{groups[0]}]" for name in result) else []
-        return [one for one in [*named, *shared] if one[0] in result]
+        contrasts = [(name, "contrast", "") for name in result if name.startswith("mu[") and " - " in name]
+        return [one for one in [*named, *shared, *contrasts] if one[0] in result]
     shown = [name for name in result if name.startswith(_COEFFICIENTS)]
     return [(name, "coefficient", "") for name in shown] + ([("tau", "tau", "")] if "tau" in result else [])
 
@@ -180,13 +183,13 @@ def _pooled_rows(result: Result, prob: float, null: float | None, rope: tuple[fl
         quantity = result[name]
         lower, upper = quantity.interval(prob)
         effect = row in ("mean", "new study")
-        at = null if effect else 0.0 if row == "coefficient" and name != "beta[intercept]" else None
+        at = null if effect else 0.0 if row in _NAMED and name != "beta[intercept]" else None
         rows.append(
             {
                 "row": row,
                 "result": result.label,
                 "group": group,
-                "label": name if row == "coefficient" else result.label,
+                "label": name if row in _NAMED else result.label,
                 "point": quantity.point,
                 "lower": lower,
                 "upper": upper,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -79,12 +80,22 @@ def _numbers(block: Block, scale: Scale, places: int) -> str:
     """Tau and the probabilities, on the analysis scale, and I2; or the coefficients."""
     if any(record["row"] == "coefficient" for record in block.values()):
         return _coefficients(block)
+    contrasts = [_contrast(record, places) for record in block.values() if record["row"] == "contrast"]
     tau = f"τ = {_words.estimate(*_triple(block, 'tau'), places=places)}" if "tau" in block else ""
-    on_analysis_scale = ",  ".join(filter(None, (tau, _probabilities(block, "p_below_null", "< 0"))))
+    parts = (tau, _probabilities(block, "p_below_null", "< 0"), ";  ".join(contrasts))
+    on_analysis_scale = ",  ".join(filter(None, parts))
     if on_analysis_scale and scale.transform != "identity":
         on_analysis_scale += f" on the {scale.label} scale"
     share = f"I² = {_words.percent_interval(*_triple(block, 'I2'))}" if "I2" in block else ""
     return ";  ".join(filter(None, (on_analysis_scale, share)))
+
+
+def _contrast(record: dict[Any, Any], places: int) -> str:
+    """A difference between two groups' means with its interval and, from a posterior, the probability below 0."""
+    name = _text.escaped(_text.plain(str(record["label"]).replace("mu[", "μ[").replace(" - ", " − ")))
+    below = record["p_below_null"]
+    chance = "" if math.isnan(below) else f" (P(< 0) {probability(below)})"
+    return f"{name} = {_words.estimate(record['point'], record['lower'], record['upper'], places=places)}{chance}"
 
 
 def _coefficients(block: Block) -> str:

@@ -4,9 +4,10 @@ A prior for tau lives on [0, inf); a prior for mu on the whole line. `metric` na
 that a prior was made for (``"SMD"``); a prior without one is taken as given for the data at hand.
 
 On tau: HalfNormal, HalfT, HalfCauchy, HalfLogistic, Exponential, Lomax, Rayleigh, Uniform, LogNormal, LogT,
-InverseGamma; improper Flat and Sqrt; made from the studies' variances Jeffreys, OverallJeffreys, BergerDeely,
+InverseGamma, Gamma; improper Flat and Sqrt; made from the studies' variances Jeffreys, OverallJeffreys, BergerDeely,
 Conventional, DuMouchel, Shrinkage, ISquared; any other as `Density` or by `from_distribution`.
-On mu: Normal, StudentT, Cauchy, TruncatedNormal, Fixed, Flat, and `Mixture` of the first three.
+On a share: Beta. On mu: Normal, StudentT, Cauchy, TruncatedNormal, Fixed, Flat, and `Mixture` of the first three;
+on several coefficients together RegularizedHorseshoe.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from poolwise.priors._by_typical_variance import DuMouchel, ISquared, Shrinkage
 from poolwise.priors._by_variances import BergerDeely, Conventional, Jeffreys, OverallJeffreys
 from poolwise.priors._density import Density
 from poolwise.priors._distribution import OfDistribution, from_distribution
+from poolwise.priors._gamma import Beta, Gamma
 from poolwise.priors._half_line import Exponential, HalfCauchy, HalfNormal, HalfT, Uniform
+from poolwise.priors._horseshoe import RegularizedHorseshoe
 from poolwise.priors._lifetime import HalfLogistic, Lomax, Rayleigh
 from poolwise.priors._line import Fixed, Flat, Normal
 from poolwise.priors._log_line import InverseGamma, LogNormal, LogT, Sqrt
@@ -26,10 +29,10 @@ from poolwise.priors._student import Cauchy, StudentT
 from poolwise.priors._truncated import TruncatedNormal
 
 __all__ = [
-    "FAMILIES", "BergerDeely", "Cauchy", "Conventional", "Density", "DuMouchel", "Exponential", "Fixed", "Flat",
-    "HalfCauchy", "HalfLogistic", "HalfNormal", "HalfT", "ISquared", "InverseGamma", "Jeffreys", "LogNormal", "LogT",
-    "Lomax", "Mixture", "Normal", "OfDistribution", "OverallJeffreys", "Prior", "Rayleigh", "Shrinkage", "Sqrt",
-    "StudentT", "TruncatedNormal", "Uniform", "from_distribution", "make",
+    "FAMILIES", "BergerDeely", "Beta", "Cauchy", "Conventional", "Density", "DuMouchel", "Exponential", "Fixed", "Flat",
+    "Gamma", "HalfCauchy", "HalfLogistic", "HalfNormal", "HalfT", "ISquared", "InverseGamma", "Jeffreys", "LogNormal",
+    "LogT", "Lomax", "Mixture", "Normal", "OfDistribution", "OverallJeffreys", "Prior", "Rayleigh",
+    "RegularizedHorseshoe", "Shrinkage", "Sqrt", "StudentT", "TruncatedNormal", "Uniform", "from_distribution", "make",
 ]  # fmt: skip
 
 # What numbers alone describe, so that a file can name it; mixtures and custom densities need more.
@@ -38,7 +41,7 @@ FAMILIES: dict[str, type[Prior]] = {
     for family in (
         Normal, StudentT, Cauchy, TruncatedNormal, Fixed, Flat, HalfNormal, HalfCauchy, HalfT, HalfLogistic,
         Exponential, Lomax, Rayleigh, Uniform, LogNormal, InverseGamma, LogT, Sqrt, Jeffreys, OverallJeffreys,
-        BergerDeely, Conventional, DuMouchel, Shrinkage, ISquared,
+        BergerDeely, Conventional, DuMouchel, Shrinkage, ISquared, Gamma, Beta,
     )
 }  # fmt: skip
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from poolwise.errors import ModelError
 from poolwise.priors import (
+    Beta,
     Cauchy,
     Exponential,
     Flat,
+    Gamma,
     HalfCauchy,
     HalfNormal,
     HalfT,
@@ -18,6 +20,7 @@ from poolwise.priors import (
     LogT,
     Normal,
     Prior,
+    RegularizedHorseshoe,
     StudentT,
     Uniform,
 )
@@ -39,6 +42,9 @@ STANDARD: dict[type[Prior], Prior] = {
     LogNormal: LogNormal(0.0, 1.0),
     InverseGamma: InverseGamma(2.0, 1.0),
     LogT: LogT(5.0, 0.0, 1.0),
+    Gamma: Gamma(2.0, 1.0),
+    Beta: Beta(1.0, 9.0),
+    RegularizedHorseshoe: RegularizedHorseshoe(1.0, 1.0),
 }
 """One member of each family, to compile a model from: its start points are then the same for all members."""
 
@@ -143,6 +149,10 @@ def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None) -> Te
             return pm.LogNormal(name, mu=p[0], sigma=p[1], dims=dims)
         case InverseGamma():
             return pm.InverseGamma(name, alpha=p[0], beta=p[1], dims=dims)
+        case Gamma():
+            return pm.Gamma(name, alpha=p[0], beta=p[1], dims=dims)
+        case Beta():
+            return pm.Beta(name, alpha=p[0], beta=p[1], dims=dims)
         case LogT():
             log_tau = pm.StudentT(f"log_{name}", nu=p[0], mu=p[1], sigma=p[2], dims=dims)
             return pm.Deterministic(name, pm.math.exp(log_tau), dims=dims)
@@ -167,7 +177,15 @@ def coefficients(name: str, priors: Mapping[str, Prior]) -> TensorVariable:
     """
     import pymc as pm
 
-    each = [prior_on_mu(prior, f"{name}[{coefficient}]") for coefficient, prior in priors.items()]
+    from poolwise.pymc_models.horseshoe import horseshoe
+
+    shrunk = [prior for prior in priors.values() if isinstance(prior, RegularizedHorseshoe)]
+    values = [horseshoe(shrunk[0], len(shrunk))] if shrunk else []
+    joint = (values[0][j] for j in range(len(shrunk)))
+    each = [
+        next(joint) if isinstance(prior, RegularizedHorseshoe) else prior_on_mu(prior, f"{name}[{coefficient}]")
+        for coefficient, prior in priors.items()
+    ]
     return pm.Deterministic(name, pm.math.stack(each), dims=f"{name}_of")
 
 

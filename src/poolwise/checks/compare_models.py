@@ -1,0 +1,189 @@
+"""Models of one study table side by side, by how well each foretells a study from the others."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import final
+
+import pandas as pd
+
+from poolwise import show
+from poolwise.checks._question import need_result
+from poolwise.checks.loo import REFIT, Loo, loo
+from poolwise.errors import ModelError, listing
+from poolwise.result import Result
+
+FEW = 100  # units below which the error of a difference is not known to be normal
+CLOSE = 4.0  # difference of elpd below which models make similar predictions
+COLUMNS = (
+    "rank", "label", "elpd", "se", "p_loo", "elpd_diff", "dse", "weight", "p_worse", "units", "refitted",
+    "prior", "data",
+)  # fmt: skip
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class ModelComparison:
+    """Models ranked by expected log predictive density.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row for each model, the best first: rank (from 1), label, elpd, se, p_loo, elpd_diff (to the best, at most
+        0), dse (its standard error), weight (of stacking), p_worse (probability of being worse than the best, by a
+        normal law), units, refitted (number of units left out by a refit), prior, data.
+    sentences : tuple of str
+        What the ranks say, and with how few studies they say it.
+    """
+
+    frame: pd.DataFrame
+    sentences: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """One line: the sentence."""
+        return f"<ModelComparison: {self.sentences[0]}>"
+
+    def _repr_html_(self) -> str:
+        """The ranks, compact."""
+        rows = [
+            (row["label"], show.number(row["elpd"], 2), show.number(row["elpd_diff"], 2), show.number(row["dse"], 2),
+             show.number(row["weight"], 2))
+            for _, row in self.frame.iterrows()
+        ]  # fmt: skip
+        return show.card(
+            "Comparison of models",
+            facts=(f"{self.frame['units'].iloc[0]} units left out one at a time", f"{self.frame['data'].iloc[0]} data"),
+            header=("model", "elpd", "difference", "its se", "stacking weight"),
+            rows=rows,
+            notes=self.sentences,
+        )
+
+
+def compare_models(*results: Result | Loo) -> ModelComparison:
+    """Rank models by the leave-one-out log predictive density, with stacking weights.
+
+    elpd = sum_u log p(y_u | y_-u); the weights w >= 0 with sum 1 maximise sum_u log sum_m w_m p_m(y_u | y_-u).
+
+    Parameters
+    ----------
+    *results : Result or Loo
+        Two or more fits of one study table by `Exact` or `NUTS`, or what ``loo`` made of them. Results of the same
+        label are numbered.
+
+    Returns
+    -------
+    ModelComparison
+
+    Raises
+    ------
+    ModelError
+        For fewer than two, tables that differ, or models that leave out different units (studies and clusters), whose
+        log densities do not compare.
+    MissingQuantityError
+        For a closed-form result.
+
+    References
+    ----------
+    Yao et al. 2018, Bayesian Analysis 13:917, 10.1214/17-BA1091, for stacking; Sivula et al. 2025,
+    10.48550/arXiv.2008.10296, for how little a difference says with few units.
+
+    Examples
+    --------
+    >>> import poolwise as pw
+    >>> bcg = pw.datasets.load("bcg")
+    >>> fits = [pw.fit(bcg, model, pw.Exact()) for model in (pw.RandomEffects(), pw.MetaRegression("~ ablat"))]
+    >>> compare_models(*fits).frame["label"].tolist()
+    ['meta-regression ~ ablat, exact', 'exact']
+    """
+    if len(results) < 2:
+        raise ModelError(f"compare_models was given {len(results)} results", "two or more of one study table")
+    found = [one if isinstance(one, Loo) else need_result(one, "compare_models") for one in results]
+    _need_one_table(found)
+    each = [one if isinstance(one, Loo) else loo(one) for one in found]
+    _need_same_units(each)
+    _need_numbers(each)
+    import arviz as az
+
+    named = dict(zip(_labels(each), each, strict=True))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto distribution")
+        ranked = az.compare({name: one.native for name, one in named.items()}, method="stacking", round_to="none")
+    rows = [
+        {
+            "rank": place,
+            "label": name,
+            **{column: float(row[column]) for column in ("elpd", "se", "elpd_diff", "dse", "weight", "p_worse")},
+            "p_loo": named[name].p_loo,
+            "units": len(named[name].frame),
+            "refitted": len(named[name].refitted),
+            "prior": named[name].frame["prior"].iloc[0],
+            "data": named[name].frame["data"].iloc[0],
+        }
+        for place, (name, row) in enumerate(((str(name), row) for name, row in ranked.iterrows()), start=1)
+    ]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return ModelComparison(frame, _sentences(frame, each))
+
+
+def _labels(each: list[Loo]) -> list[str]:
+    plain = [one.label for one in each]
+    return [
+        label if plain.count(label) == 1 else f"{label} ({plain[: place + 1].count(label)})"
+        for place, label in enumerate(plain)
+    ]
+
+
+def _need_one_table(found: list[Result | Loo]) -> None:
+    tables = {one.data_hash if isinstance(one, Loo) else one.effects.data_hash for one in found}
+    if len(tables) > 1:
+        raise ModelError(
+            f"compare_models was given fits of {len(tables)} study tables ({listing(one.label for one in found)})",
+            "fits of one table: log densities of different data do not compare",
+        )
+
+
+def _need_same_units(each: list[Loo]) -> None:
+    units = {tuple(sorted(one.frame["unit"])) for one in each}
+    if len(units) > 1:
+        said = listing(f"'{one.label}': {len(one.frame)}" for one in each)
+        raise ModelError(
+            f"the models leave out different units ({said})",
+            "models that take the same estimates for independent: clusters are left out whole by ThreeLevel",
+            "compare models with clusters among themselves",
+        )
+
+
+def _need_numbers(each: list[Loo]) -> None:
+    for one in each:
+        unknown = one.frame.loc[one.frame["elpd"].isna(), "unit"]
+        if len(unknown):
+            raise ModelError(
+                f"'{one.label}' cannot tell what to expect of {listing(unknown)}, so that it has no elpd",
+                "a model whose every coefficient and group the other studies can estimate",
+            )
+
+
+def _sentences(frame: pd.DataFrame, each: list[Loo]) -> tuple[str, ...]:
+    best, second, k = frame.iloc[0], frame.iloc[1], int(frame["units"].iloc[0])
+    out = [
+        f"'{best['label']}' foretells the studies best; '{second['label']}' follows with an elpd lower by "
+        f"{show.number(-second['elpd_diff'], 1)} (standard error {show.number(second['dse'], 1)})."
+    ]
+    similar = frame.loc[(frame["elpd_diff"] > -CLOSE) & (frame["rank"] > 1), "label"]
+    if len(similar):
+        out.append(
+            f"A difference below {CLOSE:g} is no evidence against a model: {listing(similar)} predict about as well as "
+            f"'{best['label']}'. Report them side by side, or average them by their weights."
+        )
+    if k < FEW:
+        out.append(
+            f"With {k} units the standard error of a difference is itself uncertain, too small as a rule, and p_worse "
+            "is overconfident: a few studies can decide the order (see the pointwise elpd)."
+        )
+    unsure = [
+        one.label for one in each if ((one.frame["pareto_k"] > one.good_k) & (one.frame["method"] != REFIT)).any()
+    ]
+    if unsure:
+        out.append(f"Importance sampling failed for units of {listing(unsure)}, whose elpd is too high: refit them.")
+    return tuple(out)

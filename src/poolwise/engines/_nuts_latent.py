@@ -1,0 +1,131 @@
+"""NUTS on models whose true effects are not normal given the parameters: plan, sample, complete, read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.effects import Effects
+from poolwise.engines import _diagnose
+from poolwise.engines._kept import Place
+from poolwise.engines._latent import Completed, Latent
+from poolwise.engines._latent_counts import CountsLatent
+from poolwise.engines._latent_robust import RobustLatent
+from poolwise.engines._latent_tree import latent_tree
+from poolwise.engines._samplers import Chains, sampled
+from poolwise.engines._tree import stream
+from poolwise.errors import ModelError
+from poolwise.laws import DrawsLaw
+from poolwise.model import Counted, Model, Robust, prior_words, remarks
+from poolwise.moments import missing_moments, refuse_improper
+from poolwise.priors import Flat
+from poolwise.pymc_models.priors import STANDARD
+from poolwise.quantities import ByStudy, Posterior, Quantity
+from poolwise.result import FitReport, Result
+
+if TYPE_CHECKING:
+    from poolwise.engines.nuts import NUTS
+
+Array = NDArray[np.float64]
+LatentModel = Robust | Counted
+
+
+def fit_latent(effects: Effects, model: LatentModel, engine: NUTS, *, kept: Place | None = None) -> Result:
+    """Draws from the posterior of a model that `_latent` describes.
+
+    Parameters
+    ----------
+    effects : Effects
+    model : Robust or Counted
+    engine : NUTS
+    kept : Place, optional
+        Where the draws are kept.
+
+    Returns
+    -------
+    Result
+        With mu, tau, tau2, theta_new, the parameters of the model's own, and each study's true effect.
+    """
+    start = time.perf_counter()
+    if isinstance(model, Counted):
+        effects = model.table(effects)
+    resolved = model.resolved(effects)
+    _refuse_unknown(resolved)
+    refuse_improper(effects, resolved)
+    latent = _latent(effects, resolved)
+    drawn = engine.drawn(effects, resolved, partial(_run, latent, engine), kept)
+    chains = drawn.chains
+    parameters = latent.parameters(chains.parameters)
+    rest = latent.complete(parameters, chains.parameters, stream(effects, resolved, engine.seed, use=1))
+    moments = latent.moments()
+    numbers = _diagnose.diagnostics(parameters, chains.stats, moments)
+    missing = missing_moments(moments["tau"], moments["mu"] > 1)
+    report = FitReport(
+        findings=_diagnose.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
+        + (() if missing is None else (missing,)),
+        notes=effects.notes + latent.notes + remarks(resolved, effects) + engine.core_notes() + drawn.notes,
+        diagnostics=numbers | dict(drawn.settings),
+        seconds=drawn.earlier or time.perf_counter() - start,
+        versions=engine.versions,
+        seed=engine.seed,
+        data_hash=effects.data_hash,
+    )
+    label = f"{model.label}, {engine.label}"
+    return Result(
+        label=label,
+        effects=effects,
+        model=resolved,
+        engine=engine,
+        interval_kind="credible (equal-tailed)",
+        quantities=_quantities(latent, parameters, rest, moments),
+        studies=ByStudy(effects.labels, partial(_study, rest.theta)),
+        weights=_weights(effects, rest.weight),
+        report=report,
+        prior=prior_words(resolved),
+        native=chains,
+        tree=partial(latent_tree, latent, parameters, rest, chains.stats, label, engine.seed),
+        absent=latent.absent,
+    )
+
+
+def _latent(effects: Effects, model: LatentModel) -> Latent:
+    return CountsLatent.of(effects, model) if isinstance(model, Counted) else RobustLatent.of(effects, model)
+
+
+def _run(latent: Latent, engine: NUTS, target_accept: float) -> Chains:
+    return sampled(latent.compiled().with_data(**latent.data()), engine, target_accept)
+
+
+def _quantities(
+    latent: Latent, parameters: Mapping[str, Array], rest: Completed, moments: Mapping[str, int]
+) -> dict[str, Quantity]:
+    out: dict[str, Quantity] = {}
+    for name, draws in parameters.items():
+        positive = float(draws.min()) >= 0.0 and name not in ("mu", "delta", "base", "slope")
+        out[name] = Posterior(DrawsLaw(draws, moments[name], lower=0.0 if positive else -np.inf))
+        if name == "tau":
+            out["tau2"] = Posterior(DrawsLaw(draws**2, moments["tau2"], lower=0.0))
+    out["theta_new"] = Posterior(DrawsLaw(rest.new, moments["theta_new"]))
+    return out | latent.derived(parameters, rest)
+
+
+def _study(theta: Array, row: int) -> Posterior:
+    return Posterior(DrawsLaw(theta[..., row]))
+
+
+def _weights(effects: Effects, weight: Array) -> dict[str, float]:
+    """Posterior mean of each study's share of the precision."""
+    shares = (weight / weight.sum(axis=-1, keepdims=True)).mean(axis=(0, 1))
+    return dict(zip(effects.labels, shares.tolist(), strict=True))
+
+
+def _refuse_unknown(model: Model) -> None:
+    for name, prior in model.named_priors.items():
+        if prior is not None and type(prior) not in STANDARD:
+            known = [family.__name__ for family in STANDARD if family is Flat or family.positive != (name == "mu")]
+            raise ModelError(f"{name} ~ {prior} is not known to NUTS", f"on {name} one of {', '.join(known)}")

@@ -1,0 +1,228 @@
+"""Exact likelihoods of two-arm studies: binomial for persons with an event, Poisson for events in person-time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, final, get_args
+
+from poolwise.effects import Effects
+from poolwise.errors import ModelError
+from poolwise.intake.counts import counts_of, log_ratio
+from poolwise.model._priors import DEFAULT, check_mu, check_tau, mu_prior, tau_prior
+from poolwise.priors import HalfNormal, Normal, Prior
+
+Baseline = Literal["separate", "exchangeable"]
+BASE_LOGIT, BASE_LOG_RATE, BASE_SPREAD = Normal(0.0, 5.0), Normal(0.0, 10.0), HalfNormal(2.0)
+
+
+@final
+@dataclass(frozen=True)
+class BinomialNormal:
+    """Binomial counts in two arms, normal random effects: no normal approximation, no correction of empty cells.
+
+    events_control ~ Binomial(total_control, p), logit p_i the baseline of study i. On the log odds scale
+    logit p_treated = baseline_i + theta_i; on the log risk scale log p_treated = log p_control + theta_i, where the
+    normal law of theta_i ends at -log p_control, beyond which a risk would exceed 1.
+
+    Attributes
+    ----------
+    measure : {"log OR", "log RR"}, optional
+        Scale of the effect; that of the table when None.
+    mu, tau : Prior, optional
+        Priors on the mean effect and on the between-study standard deviation; the scale's defaults when None.
+    baseline : {"separate", "exchangeable"}
+        Whether each baseline has the prior `base`, or baselines are Normal(base, base_spread).
+    base : Normal
+        Prior on each baseline log odds, or on their mean.
+    base_spread : Prior
+        Prior on the standard deviation of exchangeable baselines.
+    slope : Prior, optional
+        Prior on the change of the effect with the true baseline log odds; theta_i ~ Normal(mu + slope (baseline_i -
+        centre), tau), centre the mean of the observed ones. None for no such change.
+
+    Notes
+    -----
+    The table needs the counts: `Effects.from_counts`, or columns ``events_treated``, ``events_control``,
+    ``total_treated`` and ``total_control`` beside the moderators.
+
+    References
+    ----------
+    Smith, Spiegelhalter & Thomas 1995, Statistics in Medicine 14:2685, 10.1002/sim.4780142408; Warn, Thompson &
+    Spiegelhalter 2002, Statistics in Medicine 21:1601, 10.1002/sim.1189, for the risk ratio; Thompson, Smith & Sharp
+    1997, Statistics in Medicine 16:2741, for the baseline as a covariate.
+    """
+
+    measure: str | None = None
+    mu: Prior | None = None
+    tau: Prior | None = None
+    baseline: Baseline = "separate"
+    base: Prior = BASE_LOGIT
+    base_spread: Prior = BASE_SPREAD
+    slope: Prior | None = None
+
+    def __post_init__(self) -> None:
+        _check(self, ("log OR", "log RR"))
+
+    @property
+    def label(self) -> str:
+        """Words for tables."""
+        return "binomial-normal" + ("" if self.slope is None else ", baseline risk as covariate")
+
+    @property
+    def named_priors(self) -> dict[str, Prior | None]:
+        """The priors by the name of what they are about."""
+        return _named(self)
+
+    def resolved(self, effects: Effects) -> BinomialNormal:
+        """The same model with its measure and every prior explicit; `effects` are on the scale of the measure."""
+        mu, tau = mu_prior(self.mu, effects, self), tau_prior(self.tau, effects, self)
+        return replace(self, measure=effects.scale.name, mu=mu, tau=tau)
+
+    def table(self, effects: Effects) -> Effects:
+        """The study table on the scale of the measure, computed from its counts."""
+        return _on_scale(effects, self.measure, ("log OR", "log RR"))
+
+    def statement(self) -> tuple[str, ...]:
+        """The generative statement, a line each."""
+        risk = "log p_treated = log p_control" if self.measure == "log RR" else "logit p_treated = baseline_i"
+        return (
+            "events ~ Binomial(total, p), logit p_control = baseline_i",
+            f"{risk} + theta_i",
+            *_told(self),
+        )
+
+
+@final
+@dataclass(frozen=True)
+class PoissonNormal:
+    """Poisson events in the person-time of two arms, normal random effects on the log rate ratio.
+
+    events_control ~ Poisson(time exp(baseline_i)), events_treated ~ Poisson(time exp(baseline_i + theta_i)).
+
+    Attributes
+    ----------
+    mu, tau : Prior, optional
+        Priors on the mean log rate ratio and on the between-study standard deviation. The scale ``"log IRR"`` has no
+        defaults: they have to be given.
+    baseline : {"separate", "exchangeable"}
+        Whether each baseline has the prior `base`, or baselines are Normal(base, base_spread).
+    base : Normal
+        Prior on each baseline log rate, per unit of the person-time, or on their mean.
+    base_spread : Prior
+        Prior on the standard deviation of exchangeable baselines.
+    slope : Prior, optional
+        Prior on the change of the effect with the true baseline log rate, as for `BinomialNormal`.
+
+    References
+    ----------
+    Stijnen, Hamza & Ozdemir 2010, Statistics in Medicine 29:3046, 10.1002/sim.4040.
+    """
+
+    mu: Prior | None = None
+    tau: Prior | None = None
+    baseline: Baseline = "separate"
+    base: Prior = BASE_LOG_RATE
+    base_spread: Prior = BASE_SPREAD
+    slope: Prior | None = None
+
+    def __post_init__(self) -> None:
+        _check(self, ())
+
+    @property
+    def measure(self) -> str:
+        """``"log IRR"``."""
+        return "log IRR"
+
+    @property
+    def label(self) -> str:
+        """Words for tables."""
+        return "Poisson-normal" + ("" if self.slope is None else ", baseline rate as covariate")
+
+    @property
+    def named_priors(self) -> dict[str, Prior | None]:
+        """The priors by the name of what they are about."""
+        return _named(self)
+
+    def resolved(self, effects: Effects) -> PoissonNormal:
+        """The same model with every prior explicit."""
+        return replace(self, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self))
+
+    def table(self, effects: Effects) -> Effects:
+        """The study table on the scale of log rate ratios, computed from its counts."""
+        return _on_scale(effects, self.measure, ("log IRR",))
+
+    def statement(self) -> tuple[str, ...]:
+        """The generative statement, a line each."""
+        return (
+            "events_control ~ Poisson(time exp(baseline_i))",
+            "events_treated ~ Poisson(time exp(baseline_i + theta_i))",
+            *_told(self),
+        )
+
+
+Counted = BinomialNormal | PoissonNormal
+
+
+def _check(model: Counted, measures: tuple[str, ...]) -> None:
+    if measures and model.measure is not None and model.measure not in measures:
+        raise ModelError(f"measure = {model.measure!r}", " or ".join(f"'{one}'" for one in measures))
+    check_mu(model.mu)
+    check_tau(model.tau)
+    check_tau(model.base_spread, "base_spread")
+    if model.baseline not in get_args(Baseline):
+        raise ModelError(f"baseline = {model.baseline!r}", "'separate' or 'exchangeable'")
+    if not isinstance(model.base, Normal):
+        raise ModelError(f"base has the prior {model.base!r}", "a normal prior", f"base={BASE_LOGIT}")
+    if model.slope is not None:
+        check_mu(model.slope, "slope")
+    for name in ("base_spread", "slope"):
+        prior = getattr(model, name)
+        if prior is not None and not prior.proper:
+            raise ModelError(f"{name} has the improper prior {prior}", "a proper prior", "Normal(0, 1)")
+
+
+def _named(model: Counted) -> dict[str, Prior | None]:
+    named: dict[str, Prior | None] = {"mu": model.mu, "tau": model.tau}
+    if model.baseline == "exchangeable":
+        named |= {"base": model.base, "base_spread": model.base_spread}
+    return named if model.slope is None else named | {"slope": model.slope}
+
+
+def _told(model: Counted) -> tuple[str, ...]:
+    mean = "mu" if model.slope is None else "mu + slope (baseline_i - centre)"
+    apart = model.baseline == "separate"
+    baselines = f"baseline_i ~ {model.base}" if apart else "baseline_i ~ Normal(base, base_spread)"
+    rest = {name: prior for name, prior in model.named_priors.items() if name not in ("mu", "tau")}
+    return (
+        f"theta_i ~ Normal({mean}, tau)",
+        baselines,
+        f"mu ~ {model.mu or DEFAULT}",
+        f"tau ~ {model.tau or DEFAULT}",
+        *(f"{name} ~ {prior}" for name, prior in rest.items()),
+    )
+
+
+def _on_scale(effects: Effects, measure: str | None, known: tuple[str, ...]) -> Effects:
+    wanted = effects.scale.name if measure is None else measure
+    if wanted not in known:
+        raise ModelError(f"the effects are on the scale '{effects.scale}'", " or ".join(known), f"measure='{known[0]}'")
+    events, totals = counts_of(effects, wanted)
+    if wanted == effects.scale.name:
+        return effects
+    y, v = log_ratio(events, totals, wanted)
+    return Effects(
+        y,
+        v=v,
+        study=effects.study,
+        study_as_given=effects.study_as_given,
+        moderators=effects.moderators,
+        outcome=effects.outcome,
+        n=effects.n,
+        scale=wanted,
+        provenance=effects.provenance,
+        title=effects.title,
+        citation=effects.citation,
+        directions=effects.directions,
+        notes=(*effects.notes, f"effects computed from the counts on the scale '{wanted}'"),
+        allow_single=effects.allow_single,
+    )

@@ -1,0 +1,22 @@
+"""Studies made up from a model: tables drawn from its priors, and whether an engine is calibrated on them.
+
+>>> from poolwise import RandomEffects, Exact, priors, simulate
+>>> model = RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(0.5))
+>>> places = simulate.calibration(model, Exact(), simulate.FAMILIES["random effects"].effects, simulations=30)
+>>> sorted(places["quantity"].unique())
+['log likelihood', 'mu', 'tau', 'theta', 'theta_new']
+>>> bool(simulate.uniformity(places)["inside"].all())
+True
+"""
+
+from poolwise.simulate.calibration import calibration
+from poolwise.simulate.families import FAMILIES, Family
+from poolwise.simulate.simulators import SIMULATORS
+from poolwise.simulate.tables import Simulated, prior_tables
+from poolwise.simulate.truth import Generated, Layer, Truth
+from poolwise.simulate.uniform import Band, band, ecdf, holm, p_value, paired, uniformity
+
+__all__ = [
+    "FAMILIES", "SIMULATORS", "Band", "Family", "Generated", "Layer", "Simulated", "Truth", "band", "calibration",
+    "ecdf", "holm", "p_value", "paired", "prior_tables", "uniformity",
+]  # fmt: skip

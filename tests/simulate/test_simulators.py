@@ -1,0 +1,74 @@
+"""Tables drawn from priors: their moments, their likelihood, and what is refused."""
+
+import numpy as np
+import pytest
+
+import poolwise as pw
+from poolwise import priors, simulate
+from poolwise.fit import PAIRS
+from poolwise.simulate.simulators import truth
+
+COUNT = 4000
+
+
+@pytest.mark.parametrize("name", simulate.FAMILIES)
+def test_the_likelihood_of_a_truth_is_that_of_the_estimates_drawn_from_it(name):
+    """Given a truth, minus twice the log likelihood is a constant plus a chi-square of k degrees of freedom."""
+    family, rng = simulate.FAMILIES[name], np.random.default_rng(3)
+    (made,) = simulate.prior_tables(family.model, family.effects, seed=8)
+    k, true = family.effects.k, made.truth
+    assert isinstance(true, simulate.Truth)
+    most = true.log_likelihood(true.mean)  # the largest there is
+    squares = np.array([2.0 * (most - true.log_likelihood(true.drawn(rng)[1])) for _ in range(COUNT)])
+    assert abs(squares.mean() - k) < 4.0 * np.sqrt(2.0 * k / COUNT)
+    assert squares.var() == pytest.approx(2.0 * k, rel=0.2)
+
+
+def _many(name):
+    """Truths of a family with their true effects and estimates."""
+    family, rng = simulate.FAMILIES[name], np.random.default_rng(2)
+    truths = [truth(family.model, family.effects, rng) for _ in range(COUNT)]
+    theta, y = np.array([one.drawn(rng) for one in truths]).transpose(1, 0, 2)
+    return family.effects, truths, theta, y
+
+
+def test_estimates_vary_as_priors_and_errors_say():
+    design, _, theta, y = _many("random effects")
+    expected = np.diag(design.v + 0.25) + 1.0  # mu ~ Normal(0, 1), E tau^2 = 0.25
+    np.testing.assert_allclose(np.cov(y.T), expected, atol=4.0 * np.sqrt(2.0) * expected.max() / np.sqrt(COUNT))
+    errors = (y - theta) / design.se
+    assert errors.std() == pytest.approx(1.0, rel=4.0 / np.sqrt(2.0 * errors.size))
+
+
+def test_clusters_share_a_true_effect_and_sampling_errors():
+    design, truths, theta, y = _many("three levels, correlated errors")
+    rows = np.flatnonzero(design.moderators["lab"] == "s")[:2]
+    errors = (y - theta)[:, rows]
+    assert np.corrcoef(errors.T)[0, 1] == pytest.approx(0.6, abs=4.0 * 0.64 / np.sqrt(COUNT))
+    within = np.array([one.scalars["tau_within"] for one in truths])
+    apart = np.diff(theta[:, rows]).ravel() / within
+    assert apart.std() == pytest.approx(np.sqrt(2.0), rel=4.0 / np.sqrt(2.0 * COUNT))
+
+
+def test_a_table_depends_on_its_number_alone():
+    family = simulate.FAMILIES["subgroups, separate taus"]
+    whole = list(simulate.prior_tables(family.model, family.effects, count=5, seed=4))
+    (third,) = simulate.prior_tables(family.model, family.effects, count=1, seed=4, first=3)
+    np.testing.assert_array_equal(third.effects.y, whole[3].effects.y)
+    assert third.truth.scalars == whole[3].truth.scalars
+    assert third.effects.moderators.equals(family.effects.moderators)
+    assert third.effects.data_label == "simulated"
+
+
+def test_every_model_that_both_posterior_engines_answer_has_a_simulator_and_a_family():
+    both = {model for model, engines in PAIRS.items() if {pw.Exact, pw.NUTS} <= set(engines)}
+    assert both <= set(simulate.SIMULATORS)
+    assert both <= {type(family.model) for family in simulate.FAMILIES.values()}
+
+
+@pytest.mark.parametrize(
+    "model", [pw.RandomEffects(mu=priors.Flat()), pw.RandomEffects(tau=priors.Jeffreys()), pw.MetaRegression("~ x")]
+)
+def test_nothing_can_be_drawn_from_an_improper_prior(model):
+    with pytest.raises(pw.PoolwiseError, match="improper prior"):
+        list(simulate.prior_tables(model, simulate.FAMILIES["random effects"].effects))
