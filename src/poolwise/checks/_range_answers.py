@@ -103,7 +103,7 @@ def fitted(tables: Sequence[Effects], asked: Asked) -> list[Result]:
                 raise ModelError(
                     f"table {number} of {len(tables)}: {error.found}", error.expected, error.advice
                 ) from None
-            if str(result.report.status) == "interrupted":
+            if any(finding.status == "interrupted" for finding in result.report.findings):
                 raise KeyboardInterrupt(f"{asked.engine.label} on table {number} of {len(tables)}")
             results.append(result)
     return results
