@@ -89,6 +89,17 @@ def test_the_file_states_models_that_nuts_alone_answers(tmp_path, text, model):
     )
 
 
+@pytest.mark.slow
+def test_the_report_is_about_the_stated_model(tmp_path):
+    beside = "closed_form = [{ model = 'random-effects' }]\nexact = { model = 'random-effects' }\n"
+    engines = f"[engines]\n{beside}nuts = {{ seed = 1 }}\n"
+    analysis = loaded(tmp_path, 'kind = "skew-normal"', BCG, engines)
+    done = pw.run(analysis, out=tmp_path / "run")
+    labels = [result.label for result in done.results]
+    mean = pd.read_csv(done.files["estimates.csv"]).query("quantity == 'mu'").set_index("label")["point"]
+    assert f"{mean[labels[2]]:.3f}".replace("-", "\N{MINUS SIGN}") in done.report.read_text().split("Forest plot")[0]
+
+
 def test_counts_in_a_file_of_ones_own(tmp_path):
     frame = pd.DataFrame(
         {"study": list("abc"), "e1": [4, 0, 9], "e0": [11, 3, 8], "n1": [40, 50, 60], "n0": [40, 50, 60]}
