@@ -176,7 +176,7 @@ def refit(result: Result, effects: Effects, *, strict: bool = False, kept: Place
     >>> bcg = pw.datasets.load("bcg")
     >>> result = pw.fit(bcg, pw.RandomEffects(), pw.Exact())
     >>> pw.refit(result, bcg.drop(study="TPT Madras 1980"))
-    <Result 'exact': k = 12, mu = −0.780 [−1.182, −0.391], status ok>
+    <Result 'exact': k = 12, mu = −0.786 [−1.193, −0.386], status ok>
     """
     if not isinstance(result, Result):
         raise ModelError(f"refit was given {type(result).__name__}", "a Result", "pw.refit(result, effects)")

@@ -84,6 +84,8 @@ INTERRUPTED = """
 import os, signal, sys, threading, warnings
 import poolwise as pw
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+
 sampler, draws, tune = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 bcg, model = pw.datasets.load("bcg"), pw.RandomEffects()
 pw.fit(bcg, model, pw.NUTS(sampler=sampler, draws=4, tune=1, chains=1))  # compile first, so that sampling is hit
