@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from poolwise.analysis.model_section import KEYS
 from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.record import Panel, PlannedFit
-from poolwise.analysis.spec import KEYS
 from poolwise.effects import Effects
 from poolwise.engines._exact_quadrature import refuse_unknown_priors
 from poolwise.engines._means import groups
@@ -42,7 +42,8 @@ from poolwise.prior_catalogue import panel
 from poolwise.priors import Prior
 
 if TYPE_CHECKING:
-    from poolwise.analysis.spec import ClosedFormRow, ModelSection, Spec
+    from poolwise.analysis.model_section import ModelSection
+    from poolwise.analysis.spec import ClosedFormRow, Spec
 
 
 def stated(section: ModelSection, kind: str) -> Model:
@@ -53,7 +54,7 @@ def stated(section: ModelSection, kind: str) -> Model:
     section : ModelSection
         The section [model].
     kind : str
-        One of `spec.KEYS`.
+        One of `model_section.KEYS`.
 
     Returns
     -------

@@ -121,8 +121,9 @@ def _data(document: dict[str, Any], folder: Path, found: list[Problem]) -> tuple
     """The study table, or reconstructed ones and the first of them, when the sections that tell about it are valid."""
     from pydantic import ValidationError
 
+    from poolwise.analysis.data_section import Data
     from poolwise.analysis.sources import studies
-    from poolwise.analysis.spec import Data, Report
+    from poolwise.analysis.spec import Report
 
     try:
         data = Data.model_validate(document.get("data"))

@@ -10,9 +10,10 @@ from functools import partial
 import pandas as pd
 
 from poolwise import datasets
+from poolwise.analysis.data_section import Data, Reconstruct
 from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.record import Panel, PlannedFit
-from poolwise.analysis.spec import Data, Reconstruct, Spec
+from poolwise.analysis.spec import Spec
 from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.nuts import NUTS

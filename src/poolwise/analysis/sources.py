@@ -11,8 +11,8 @@ from typing import final
 import pandas as pd
 
 from poolwise import datasets
+from poolwise.analysis.data_section import Data, Table
 from poolwise.analysis.problems import Problem, tried
-from poolwise.analysis.spec import Data, Table
 from poolwise.effects import Effects
 from poolwise.errors import closest, listing, nearest
 from poolwise.intake.counts import MEASURES

@@ -1,0 +1,112 @@
+"""The section [data] of an analysis file: which studies."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from poolwise.analysis.fields import Pair, Section, Whole, Words
+from poolwise.errors import ModelError
+
+
+class Table(Section):
+    """A CSV file of the user's own, and the names of its columns."""
+
+    file: Words = Field(description="path of a CSV file, relative to the analysis file")
+    study: Words = Field(default="study", description="name of the column of study labels, used when it is there")
+    y: Words = Field(default="y", description="name of the column of estimates on the analysis scale")
+    se: Words = Field(default="se", description="name of the column of standard errors")
+    v: Words | None = Field(default=None, description="name of the column of sampling variances, instead of se")
+    n: Words = Field(default="n", description="name of the column of sample sizes, used when it is there")
+    outcome: Words = Field(default="outcome", description="name of the column of outcomes, used when it is there")
+    events: Pair | None = Field(
+        default=None,
+        description="names of the columns of events of the treated and of the controls, instead of y and se",
+    )
+    totals: Pair | None = Field(
+        default=None, description="names of the columns of all persons, or of person-time, of the two arms"
+    )
+    decimal: Literal[".", ","] = Field(default=".", description="the decimal mark, '.' or ','")
+    delimiter: Words | None = Field(
+        default=None, max_length=1, description="the one character that separates cells, found by itself if left out"
+    )
+    encoding: Words = Field(default="utf-8", description="how the file's text is written, such as 'utf-8' or 'cp1252'")
+
+    @model_validator(mode="after")
+    def _one_of_se_and_v(self) -> Table:
+        if self.v is not None and "se" in self.model_fields_set:
+            raise ModelError("both se and v name a column", "one of the two")
+        return self
+
+    @model_validator(mode="after")
+    def _counts_or_effects(self) -> Table:
+        if (self.events is None) != (self.totals is None):
+            given, missing = ("events", "totals") if self.totals is None else ("totals", "events")
+            raise ModelError(f"'{given}' without '{missing}'", "both", f"{missing} = ['treated', 'control']")
+        beside = sorted({"y", "se", "v"} & self.model_fields_set)
+        if self.events is not None and beside:
+            raise ModelError(f"'events' and '{beside[0]}' are both given", "counts, or effects with standard errors")
+        return self
+
+
+def _as_table(value: Any) -> Any:
+    return {"file": value} if isinstance(value, str) else value
+
+
+class Reconstruct(Section):
+    """A set of study tables that agree with published aggregates, where the study table itself is not public."""
+
+    published: Words = Field(description="name of a packaged data set with published aggregates")
+    outcome: Words | None = Field(default=None, description="the published outcome whose studies are reconstructed")
+    moderator: Words | None = Field(
+        default=None, description="the published moderator whose rows every table has to reproduce too"
+    )
+    tables: Whole = Field(default=200, ge=2, le=2000, description="number of tables, a whole number from 2 to 2000")
+    seed: Whole = Field(ge=0, description="seed of the tables, a whole number of at least 0")
+    nuts_tables: Whole = Field(
+        default=3,
+        ge=1,
+        description="number of tables that NUTS answers beside the exact engine, a whole number above 0",
+    )
+
+    @model_validator(mode="after")
+    def _enough_tables(self) -> Reconstruct:
+        if self.nuts_tables > self.tables:
+            found = f"nuts_tables = {self.nuts_tables} of {self.tables} tables"
+            raise ModelError(found, "at most as many as there are tables")
+        return self
+
+
+class Data(Section):
+    """Which studies: a packaged data set, a CSV file, or tables reconstructed from published aggregates."""
+
+    dataset: Words | None = Field(default=None, description="name of a packaged data set")
+    csv: Annotated[Table | None, BeforeValidator(_as_table, json_schema_input_type=str | Table | None)] = Field(
+        default=None,
+        description="path of a CSV file with columns study, y, se, or { file = 'my.csv', y = 'd' }",
+    )
+    reconstruct: Reconstruct | None = Field(
+        default=None,
+        description="published aggregates, as { published = 'working_alliance', outcome = 'recidivism', seed = 1 }",
+    )
+    outcome: Words | None = Field(default=None, description="the outcome whose rows are analysed")
+    scale: Words | None = Field(default=None, description="scale of the effects, such as 'SMD' or 'log RR'")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Data:
+        given = [name for name in ("dataset", "csv", "reconstruct") if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = (
+                f"{' and '.join(map(repr, given))} are {'both' if len(given) == 2 else 'all'} given"
+                if given
+                else "none of 'dataset', 'csv' and 'reconstruct' is given"
+            )
+            raise ModelError(found, "one of the three", "dataset = 'working_alliance' or csv = 'my.csv'")
+        if self.reconstruct is not None and self.outcome is not None:
+            raise ModelError(
+                "'outcome' is given beside 'reconstruct'",
+                "the outcome among what is reconstructed",
+                f"reconstruct = {{ outcome = '{self.outcome}', ... }}",
+            )
+        return self

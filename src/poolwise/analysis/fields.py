@@ -1,0 +1,118 @@
+"""What a value in an analysis file may be: numbers, words, names of columns, priors."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+
+from poolwise import priors
+from poolwise.errors import ModelError
+from poolwise.model import ContaminatedRandomEffects, RandomEffects
+from poolwise.priors import FAMILIES, Prior
+
+Whole = Annotated[int, Field(strict=True)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Flag = Annotated[bool, Field(strict=True)]
+Words = Annotated[str, Field(min_length=1, max_length=500)]
+Label = Annotated[Words | None, Field(description="words for this fit in tables and figures")]
+
+
+class Section(BaseModel):
+    """A table of an analysis file: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _prior(value: Any) -> Prior:
+    """A prior from `{ HalfNormal = 0.5 }`, `{ Normal = [0, 1] }` or `"Flat"`."""
+    expected = "a family with its parameters"
+    advice = "{ HalfNormal = 0.5 }, { Normal = [0, 1] } or 'Flat'"
+    if isinstance(value, str):
+        value = {value: []}
+    if not isinstance(value, dict) or len(value) != 1:
+        raise ModelError("this is not a prior", expected, advice)
+    ((family, given),) = value.items()
+    parameters = given if isinstance(given, list) else [given]
+    if any(isinstance(number, bool) or not isinstance(number, int | float) for number in parameters):
+        raise ModelError(f"the parameters of {family} are not all numbers", expected, advice)
+    return priors.make(family, *parameters)
+
+
+def _prior_for_mu(value: Any) -> Prior:
+    prior = _prior(value)
+    RandomEffects(mu=prior)
+    return prior
+
+
+def _prior_for_tau(value: Any) -> Prior:
+    prior = _prior(value)
+    RandomEffects(tau=prior)
+    return prior
+
+
+def _prior_for_share(value: Any) -> Prior:
+    prior = _prior(value)
+    ContaminatedRandomEffects(pi=prior)
+    return prior
+
+
+def _coefficient_priors(value: Any) -> Any:
+    """One prior for all coefficients, or priors by coefficient: `{ intercept = { Normal = [0, 1] } }`."""
+    if isinstance(value, dict) and not set(value) & set(FAMILIES):
+        return {str(name): _prior_for_mu(one) for name, one in value.items()}
+    return _prior_for_mu(value)
+
+
+def _listed(value: Any) -> Any:
+    """Names of columns in a list; a formula would be evaluated as Python, which no file may ask for."""
+    given = value if isinstance(value, list) else [value]
+    words = [one.strip() for one in given if isinstance(one, str)]
+    if any(one.startswith("~") for one in words):
+        names = re.findall(r"[^\W\d]\w*", " ".join(words))
+        told = "a formula, and formulas come from Python callers only"
+        raise ModelError(told, "a list of names of columns", f"[{', '.join(map(repr, names))}]")
+    if isinstance(value, str):
+        raise ModelError("one text", "a list of names of columns", f"['{value}']")
+    return value
+
+
+def _prior_schema(families: list[str]) -> dict[str, Any]:
+    def parameters(family: str) -> dict[str, Any]:
+        count = len(FAMILIES[family].parameter_names())
+        listed = {"type": "array", "items": {"type": "number"}, "minItems": count, "maxItems": count}
+        return {"anyOf": [{"type": "number"}, listed]} if count == 1 else listed
+
+    tables = [
+        {
+            "type": "object",
+            "properties": {family: parameters(family)},
+            "required": [family],
+            "additionalProperties": False,
+        }
+        for family in families
+    ]
+    return {"anyOf": [{"const": "Flat"}, *tables]}
+
+
+_ON_LINE = [name for name, family in FAMILIES.items() if not family.positive or name == "Flat"]
+_ON_HALF_LINE = [name for name, family in FAMILIES.items() if family.positive]
+MuPrior = Annotated[Any, PlainValidator(_prior_for_mu), WithJsonSchema(_prior_schema(_ON_LINE))]
+Coefficients = Annotated[
+    Any,
+    PlainValidator(_coefficient_priors),
+    WithJsonSchema(
+        {"anyOf": [_prior_schema(_ON_LINE), {"type": "object", "additionalProperties": _prior_schema(_ON_LINE)}]}
+    ),
+]
+Columns = Annotated[
+    tuple[Words, ...], Field(min_length=1), BeforeValidator(_listed, json_schema_input_type=list[Words])
+]
+TauPrior = Annotated[Any, PlainValidator(_prior_for_tau), WithJsonSchema(_prior_schema(_ON_HALF_LINE))]
+SharePrior = Annotated[Any, PlainValidator(_prior_for_share), WithJsonSchema(_prior_schema(["Beta"]))]
+Pair = Annotated[
+    tuple[Words, ...],
+    Field(min_length=2, max_length=2),
+    BeforeValidator(_listed, json_schema_input_type=list[Words]),
+]
