@@ -15,6 +15,7 @@ from poolwise.effects import Effects
 from poolwise.engines import _diagnose, _readings, _sampler, _shared_readings
 from poolwise.engines._nuts_tree import sampled_tree
 from poolwise.engines._plans import Plan, plan
+from poolwise.engines._pooled import pooled_plan, read_pooled
 from poolwise.engines._shared_plans import shared_plan
 from poolwise.engines._shared_tree import sampled_tree as shared_tree
 from poolwise.engines._tree import stream
@@ -132,15 +133,18 @@ def _asked(effects: Effects, model: Model) -> _Asked:
         return _shared(effects, model)
     if isinstance(model, MetaRegression) and model.uncertain(effects) is not None:
         return _uncertain(effects, model)
-    return _independent(effects, model)
-
-
-def _independent(effects: Effects, model: Model) -> _Asked:
-    """Models whose true effects are independent of one another, or in clusters of two levels."""
+    if isinstance(model, MetaRegression) and model.shares_priors:
+        pooling = pooled_plan(effects, model)
+        return _independent(effects, model, pooling.plan, partial(read_pooled, effects, model, pooling))
     made = plan(effects, model)
+    return _independent(effects, model, made, partial(_readings.read, effects, model, made))
+
+
+def _independent(effects: Effects, model: Model, made: Plan, sample: Callable[..., _readings.Sampled]) -> _Asked:
+    """Models whose true effects are independent of one another given the coefficients, or in clusters of two levels."""
 
     def read(drawn: Mapping[str, Array], rng: np.random.Generator) -> _Read:
-        sampled = _readings.read(effects, model, made, drawn, rng)
+        sampled = sample(drawn, rng)
         return _Read(
             sampled.watched,
             _readings.existing_moments(sampled),

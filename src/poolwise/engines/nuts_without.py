@@ -13,9 +13,10 @@ from poolwise.engines import _draws, _readings
 from poolwise.engines._nuts_planned import run
 from poolwise.engines._nuts_tree import log_likelihood
 from poolwise.engines._plans import plan
+from poolwise.engines._pooled import pooled_plan, read_pooled
 from poolwise.engines._tree import log_density, stream
 from poolwise.engines.nuts import NUTS
-from poolwise.model import CommonEffect, Model, RandomEffects
+from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects
 
 Array = NDArray[np.float64]
 
@@ -45,7 +46,13 @@ def log_likelihood_without(effects: Effects, model: Model, engine: NUTS, rows: N
     if isinstance(model, CommonEffect | RandomEffects):
         drawn = engine.sampled(rest, model)[0].parameters
         return log_density(effects, _draws.complete(rest, model, drawn, stream(rest, model, engine.seed, use=1)))
-    made = plan(rest, model)
-    chains, _, _ = engine.careful(partial(run, made, engine))
-    sampled = _readings.read(rest, model, made, chains.parameters, stream(rest, model, engine.seed, use=1))
+    rng = stream(rest, model, engine.seed, use=1)
+    if isinstance(model, MetaRegression) and model.shares_priors:
+        pooling = pooled_plan(rest, model)
+        chains, _, _ = engine.careful(partial(run, pooling.plan, engine))
+        sampled = read_pooled(rest, model, pooling, chains.parameters, rng)
+    else:
+        made = plan(rest, model)
+        chains, _, _ = engine.careful(partial(run, made, engine))
+        sampled = _readings.read(rest, model, made, chains.parameters, rng)
     return log_likelihood(replace(sampled, effects=effects))[1]
