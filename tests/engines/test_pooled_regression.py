@@ -25,7 +25,7 @@ def nested():
     effects = pw.datasets.load("raudenbush1985")
     study = np.repeat(["a", "b", "c", "d", "e", "f"], [4, 3, 3, 4, 3, 2])
     effects = pw.Effects(effects.y, se=effects.se, study=study, scale="SMD", moderators={"lab": study})
-    exact = pw.fit(effects, pw.ThreeLevel(priors.Flat(), HALF, HALF, cluster="lab"), pw.Exact())
+    exact = pw.fit(effects, pw.ThreeLevel(mu=priors.Flat(), tau_between=HALF, tau_within=HALF, cluster="lab"), pw.Exact())
     return exact, pw.fit(effects, pw.MetaRegression("~ 1", pooled={"lab": HALF}, tau=HALF), SETTINGS)
 
 

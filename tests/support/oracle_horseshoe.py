@@ -14,9 +14,9 @@ def one_coefficient(y, se, x, *, scale, slab_scale, slab_df, tau_scale):
     """
     sd = x.std()
     z = (x - x.mean()) / sd
-    tau = np.linspace(1e-4, 6.0 * tau_scale, 400)
-    log_w = np.linspace(-22.0, 22.0, 441) + 1e-3
-    c2 = slab_scale**2 * slab_df / stats.chi2(slab_df).ppf((np.arange(200) + 0.5) / 200)
+    tau = np.linspace(1e-4, 6.0 * tau_scale, 160)
+    log_w = np.linspace(-22.0, 22.0, 221) + 1e-3
+    c2 = slab_scale**2 * slab_df / stats.chi2(slab_df).ppf((np.arange(60) + 0.5) / 60)
     weight = 1.0 / (se**2 + tau[:, None] ** 2)
     total = weight.sum(axis=1)
     zc = z - (weight @ z / total)[:, None]
