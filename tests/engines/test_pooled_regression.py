@@ -25,7 +25,9 @@ def nested():
     effects = pw.datasets.load("raudenbush1985")
     study = np.repeat(["a", "b", "c", "d", "e", "f"], [4, 3, 3, 4, 3, 2])
     effects = pw.Effects(effects.y, se=effects.se, study=study, scale="SMD", moderators={"lab": study})
-    exact = pw.fit(effects, pw.ThreeLevel(mu=priors.Flat(), tau_between=HALF, tau_within=HALF, cluster="lab"), pw.Exact())
+    exact = pw.fit(
+        effects, pw.ThreeLevel(mu=priors.Flat(), tau_between=HALF, tau_within=HALF, cluster="lab"), pw.Exact()
+    )
     return exact, pw.fit(effects, pw.MetaRegression("~ 1", pooled={"lab": HALF}, tau=HALF), SETTINGS)
 
 
@@ -103,8 +105,8 @@ def test_integrated_coefficients_have_their_normal_law(beta):
     """At fixed scales the draws have the mean and covariance of the matrix formula on the untransformed design."""
     effects = pw.datasets.load("bcg")
     model = pw.MetaRegression("~ ablat + year", beta=beta, tau=HALF, pooled={"alloc": HALF}).resolved(effects)
-    found = pooled_plan(effects, model)
-    unit, X = found.plan.unit.unit, found.plan.means.X
+    plan, found = pooled_plan(effects, model)
+    unit, X = plan.unit.unit, plan.means.X
     tau, sd, s_shrunk = 0.3, 0.4, 0.15
     shape = (1, 20000)
     sampled = {"tau": np.full(shape, tau / unit), "sd[0]": np.full(shape, sd / unit)}
@@ -113,15 +115,15 @@ def test_integrated_coefficients_have_their_normal_law(beta):
     prior_sd, prior_mean = np.full(X.shape[1], np.inf), np.zeros(X.shape[1])
     prior_sd[found.shrunk] = s_shrunk / X[:, found.shrunk].std(axis=0)
     for j in found.normal:
-        prior_mean[j], prior_sd[j] = found.plan.means.priors[j].parameters
+        prior_mean[j], prior_sd[j] = plan.means.priors[j].parameters
     prior_sd[found.levels] = sd
     rng = np.random.default_rng(1)
     b_heavy = 0.02
     sampled["beta"] = np.zeros((*shape, len(found.flat) + len(found.heavy)))
     sampled["beta"][..., len(found.flat) :] = b_heavy / unit
     if len(found.flat):
-        _draw_flat(found, sampled, prior_sd, s_shrunk, sd, tau, effects, b_heavy, rng)
-    drawn = read_pooled(effects, model, found, sampled, rng).coefficients[0]
+        _draw_flat(plan, found, sampled, prior_sd, tau, b_heavy, rng)
+    drawn = read_pooled(effects, model, plan, found, sampled, rng).coefficients[0]
     known = np.setdiff1d(np.arange(X.shape[1] - 1), found.heavy)
     A = X[:, known]
     precision = A.T @ (A / (effects.v + tau**2)[:, None]) + np.diag(prior_sd[known] ** -2.0)
@@ -133,9 +135,9 @@ def test_integrated_coefficients_have_their_normal_law(beta):
     np.testing.assert_allclose(drawn[:, known].std(axis=0), np.sqrt(np.diag(cov)), rtol=MCSE / np.sqrt(2 * shape[1]))
 
 
-def _draw_flat(found, sampled, prior_sd, s_shrunk, sd, tau, effects, b_heavy, rng):
+def _draw_flat(plan, found, sampled, prior_sd, tau, b_heavy, rng):
     """Turned flat coefficients from their own law, everything else integrated out."""
-    data, unit = found.plan.data, found.plan.unit.unit
+    data, unit = plan.data, plan.unit.unit
     s = prior_sd[found.integrated] * found.scale[found.integrated] / unit
     S = np.diag(data["v"] + (tau / unit) ** 2) + data["W"] @ np.diag(s**2) @ data["W"].T
     n = len(found.flat)

@@ -200,7 +200,8 @@ def _jointly(
     ]
     if not shrunk:
         return {}
-    sd = sampled.plan.means.X[:, [j for j, _, _ in shrunk]].std(axis=0)
+    assert sampled.plan.means.design is not None
+    sd = sampled.plan.means.design.X[:, [j for j, _, _ in shrunk]].std(axis=0)
     drawn = shrunk[0][2].joint(len(shrunk), size, rng) / sd
     return dict(zip([name for _, name, _ in shrunk], np.moveaxis(drawn, -1, 0), strict=True))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, final
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines._means import means
+from poolwise.engines._means import Means, means
 from poolwise.engines._plans import Families, Plan, Unit, compiled, given_parameters, refuse_unknown
 from poolwise.engines._readings import Sampled, true_effects
 from poolwise.model import MetaRegression
@@ -29,14 +29,15 @@ MOST_AT_ONCE = 4_000_000  # numbers in the largest array of one step over the dr
 @final
 @dataclass(frozen=True, eq=False)
 class Pooling:
-    """A plan, and which coefficients stand where in its model.
+    """Which coefficients stand where in the model.
 
     The model's design is turned: flat coefficients are those of orthogonal columns, and what flat coefficients can
     stand for is taken out of every other column, which changes nothing under a flat prior.
 
     Attributes
     ----------
-    plan : Plan
+    means : Means
+    unit : Unit
     flat, heavy, shrunk, normal, levels : ndarray of int
         Coefficients with a flat prior, a heavier prior than the normal one, a regularised horseshoe, a normal prior,
         and effects of pooled levels.
@@ -57,7 +58,8 @@ class Pooling:
         Factor of each level.
     """
 
-    plan: Plan
+    means: Means
+    unit: Unit
     flat: NDArray[np.intp]
     heavy: NDArray[np.intp]
     shrunk: NDArray[np.intp]
@@ -77,18 +79,20 @@ class Pooling:
         return np.r_[self.shrunk, self.normal, self.levels]
 
 
-def pooled_plan(effects: Effects, model: MetaRegression) -> Pooling:
-    """The plan of a model whose priors are explicit.
+def pooled_plan(effects: Effects, model: MetaRegression, mean: Means | None = None) -> tuple[Plan, Pooling]:
+    """The plan of a model whose priors are explicit, and which coefficients stand where in it.
 
     Parameters
     ----------
     effects : Effects
     model : MetaRegression
         With pooled levels, or a regularised horseshoe.
+    mean : Means, optional
+        The mean effects of these rows in the coding of a larger table.
 
     Returns
     -------
-    Pooling
+    tuple of Plan and Pooling
 
     Raises
     ------
@@ -96,27 +100,27 @@ def pooled_plan(effects: Effects, model: MetaRegression) -> Pooling:
         For a prior that PyMC has no line for here.
     """
     refuse_unknown(effects, model)
-    mean, v = means(effects, model), effects.v + float(model.tau_fixed or 0.0) ** 2
+    mean = means(effects, model) if mean is None else mean
+    assert mean.design is not None
+    v = effects.v + float(model.tau_fixed or 0.0) ** 2
     X, priors = mean.X, mean.priors
     flat, shrunk, normal = (_which(priors, family) for family in (Flat, RegularizedHorseshoe, Normal))
     heavy = np.array([j for j in range(len(priors)) if j not in {*flat, *shrunk, *normal}], dtype=np.intp)
-    pooled = mean.design.pooled if mean.design is not None else {}
+    pooled = mean.design.pooled
     of = np.repeat(np.arange(len(pooled)), [len(levels) for levels in pooled.values()]).astype(np.int64)
     levels = len(priors) + np.arange(len(of))
     back, taken = _turned(X, flat)
     scale = np.ones(mean.p)
-    scale[shrunk] = X[:, shrunk].std(axis=0)
+    scale[shrunk] = mean.design.X[:, shrunk].std(axis=0)
     constant = np.linalg.lstsq(X[:, flat], np.ones(effects.k))[0]
     whole = bool(np.allclose(X[:, flat] @ constant, 1.0, atol=1e-9)) if len(flat) else False
     unit = Unit.of(effects.y, v, centred=whole)
-    spreads = (*(() if model.tau is None else ("tau",)), *(f"sd[{f}]" for f in range(len(pooled))))
-    kappa = [f"kappa[{mean.design.names[j]}]" for j in shrunk] if mean.design is not None else []
     shift = np.zeros(len(shrunk) + len(normal) + len(levels))
     shift[len(shrunk) : len(shrunk) + len(normal)] = [priors[j].parameters[0] for j in normal]
-    plan = Plan(dict, {}, unit, mean, spreads, tuple(kappa))
-    found = Pooling(plan, flat, heavy, shrunk, normal, levels, back, taken, scale, shift, constant * whole,
-                    tuple(pooled), of)  # fmt: skip
-    return _ready(effects, model, v, found)
+    found = Pooling(
+        mean, unit, flat, heavy, shrunk, normal, levels, back, taken, scale, shift, constant * whole, tuple(pooled), of
+    )
+    return _plan(effects, model, v, found), found
 
 
 def _which(priors: tuple[Prior, ...], family: type[Prior]) -> NDArray[np.intp]:
@@ -134,9 +138,9 @@ def _turned(X: Array, flat: NDArray[np.intp]) -> tuple[Array, Array]:
     return np.sqrt(len(X)) * np.linalg.inv(R) / size[:, None], taken
 
 
-def _ready(effects: Effects, model: MetaRegression, v: Array, found: Pooling) -> Pooling:
-    """The plan with its compiled model and data."""
-    unit, mean = found.plan.unit, found.plan.means
+def _plan(effects: Effects, model: MetaRegression, v: Array, found: Pooling) -> Plan:
+    """The compiled model and its data."""
+    unit, mean = found.unit, found.means
     X = mean.X - mean.X[:, found.flat] @ found.taken
     A = np.column_stack([mean.X[:, found.flat] @ found.back, X[:, found.heavy]])
     W = X[:, found.integrated] / found.scale[found.integrated]
@@ -166,7 +170,9 @@ def _ready(effects: Effects, model: MetaRegression, v: Array, found: Pooling) ->
         tuple(type(prior) for prior in pooled.values()),
     )
     ready = partial(compiled, _empty, *template)
-    return replace(found, plan=replace(found.plan, compiled=ready, data=data | given_parameters(given)))
+    spreads = (*(() if model.tau is None else ("tau",)), *(f"sd[{f}]" for f in range(len(pooled))))
+    kappa = tuple(list(mean.linear)[j].replace("beta", "kappa", 1) for j in found.shrunk)
+    return Plan(ready, data | given_parameters(given), unit, mean, spreads, kappa)
 
 
 def _empty(families: Families, tau: type[Prior] | None, shrunk: int, normal: bool, pooled: Families) -> pm.Model:
@@ -189,7 +195,12 @@ def _empty(families: Families, tau: type[Prior] | None, shrunk: int, normal: boo
 
 
 def read_pooled(
-    effects: Effects, model: MetaRegression, found: Pooling, drawn: Mapping[str, Array], rng: np.random.Generator
+    effects: Effects,
+    model: MetaRegression,
+    plan: Plan,
+    found: Pooling,
+    drawn: Mapping[str, Array],
+    rng: np.random.Generator,
 ) -> Sampled:
     """Draws on the scale of the effects; coefficients that were integrated out are drawn from their normal law.
 
@@ -200,6 +211,7 @@ def read_pooled(
     ----------
     effects : Effects
     model : MetaRegression
+    plan : Plan
     found : Pooling
     drawn : mapping
         Variables of the PyMC model, shape (chains, draws, ...).
@@ -210,10 +222,10 @@ def read_pooled(
     Sampled
         Its scalars include the shrinkage factor ``kappa[...]`` of each coefficient with a regularised horseshoe.
     """
-    plan, unit = found.plan, found.plan.unit.unit
+    unit = plan.unit.unit
     shape = next(iter(drawn.values())).shape[:2]
     sampled = drawn["beta"] if "beta" in drawn else np.empty((*shape, 0))
-    s = _prior_sds(found, drawn, shape)
+    s = _prior_sds(plan, found, drawn, shape)
     left = plan.data["y"] - (sampled @ plan.data["X"].T if "X" in plan.data else 0.0)
     tau = drawn["tau"] if "tau" in drawn else np.zeros(shape)
     precision = 1.0 / (plan.data["v"] + tau[..., None] ** 2)
@@ -231,11 +243,11 @@ def read_pooled(
     return Sampled(effects, model, plan, coefficients, of_rows, scalars, theta, {})
 
 
-def _prior_sds(found: Pooling, drawn: Mapping[str, Array], shape: tuple[int, ...]) -> Array:
+def _prior_sds(plan: Plan, found: Pooling, drawn: Mapping[str, Array], shape: tuple[int, ...]) -> Array:
     """Prior standard deviations s of what was integrated out, shape (chains, draws, q)."""
     parts = [drawn["shrunk_sd"]] if len(found.shrunk) else []
     if len(found.normal):
-        parts.append(np.broadcast_to(found.plan.data["known_sd"], (*shape, len(found.normal))))
+        parts.append(np.broadcast_to(plan.data["known_sd"], (*shape, len(found.normal))))
     if found.factors:
         parts.append(np.stack([drawn[f"sd[{f}]"] for f in range(len(found.factors))], axis=-1)[..., found.of])
     return np.concatenate(parts, axis=-1)
@@ -260,8 +272,8 @@ def _given_the_rest(W: Array, s: Array, precision: Array, pull: Array, rng: np.r
 
 def _coefficients(found: Pooling, sampled: Array, u: Array) -> Array:
     """All coefficients in their own units, shape (chains, draws, p), those of new levels still 0."""
-    unit, n = found.plan.unit, len(found.flat)
-    out = np.zeros((*u.shape[:2], found.plan.means.p))
+    unit, n = found.unit, len(found.flat)
+    out = np.zeros((*u.shape[:2], found.means.p))
     out[..., found.integrated] = (found.shift + unit.unit * u) / found.scale[found.integrated]
     out[..., found.heavy] = unit.unit * sampled[..., n:]
     own = unit.unit * sampled[..., :n] @ found.back.T + unit.centre * found.constant

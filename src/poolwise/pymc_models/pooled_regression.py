@@ -12,6 +12,7 @@ from poolwise.priors import Prior, RegularizedHorseshoe
 from poolwise.pymc_models.grouped import normal_terms
 from poolwise.pymc_models.horseshoe import horseshoe
 from poolwise.pymc_models.priors import coefficients, prior_on_tau
+from poolwise.pymc_models.sums import times
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -71,7 +72,8 @@ def pooled_regression(
     with pm.Model(coords={"beta_of": list(beta)}) as model:
         estimate, variance = pm.Data("y", y, dims="study"), pm.Data("v", v, dims="study")
         terms = pm.Data("W", W, dims=("study", "term"))
-        mean = pm.Data("X", X, dims=("study", "beta_of")) @ coefficients("beta", beta) if beta else 0.0
+        design = pm.Data("X", X, dims=("study", "beta_of")) if beta else None
+        mean = 0.0 if design is None else times(design, coefficients("beta", beta))
         spread = [horseshoe(*shrunk)] if shrunk else []
         spread += [pm.Data("known_sd", np.asarray(known_sd, dtype=float))] if len(known_sd) else []
         if sd:
