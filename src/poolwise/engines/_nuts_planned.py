@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,7 +126,7 @@ class _Read:
     studies: Mapping[str, Quantity]
     weights: Mapping[str, float]
     tree: Callable[[Mapping[str, NDArray], str, int], xr.DataTree]
-    combination: Callable[..., Quantity]
+    combination: partial[Quantity]
 
 
 @final
@@ -226,10 +226,15 @@ def _findings(numbers: Mapping[str, float], read: _Read, made: Plan, chains: Cha
 class _Linear:
     """Makes posteriors of linear combinations."""
 
-    combination: Callable[..., Quantity]
+    combination: partial[Quantity]
     effects: Effects
     model: Model
     seed: int
+
+    @property
+    def sampled(self) -> Any:
+        """The draws that combinations are made of."""
+        return self.combination.args[0]
 
     def __call__(self, c: Array, *, new: bool) -> Quantity:
         rng = stream(self.effects, self.model, self.seed, use=3) if new else None
