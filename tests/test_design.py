@@ -227,3 +227,13 @@ def test_rows_of_a_part_are_counted_as_they_were_handed_in():
     assert any("'S5' (row 6)" in note for note in part.notes)
     with pytest.raises(InputError, match=r"missing for 'S5' \(row 6\)"):
         design(part, ["m"])
+
+
+def test_an_interaction_is_named_after_its_parts():
+    bcg = datasets.load("bcg")
+    words = design(bcg, "~ ablat * alloc")
+    with pytest.warns(PoolwiseWarning, match="far from 0"):
+        numbers = design(bcg, "~ ablat * year")
+    assert words.names[-2:] == ("ablat:alloc[random]", "ablat:alloc[systematic]")
+    assert numbers.names == ("intercept", "ablat", "year", "ablat:year")
+    np.testing.assert_allclose(numbers.X[:, 3], bcg.moderators["ablat"] * bcg.moderators["year"])

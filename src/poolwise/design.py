@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 INTERCEPT = "intercept"
+NEW_LEVEL = "new"
 FAR_FROM_ZERO = 10.0  # standard deviations
 
 
@@ -44,6 +45,9 @@ class Design:
         The levels of each moderator that is made of words, None for numbers.
     spec : object, optional
         What formulaic remembers of the formula.
+    pooled : mapping
+        The levels of each factor whose effects share a prior; the last columns of X are theirs, one for each level,
+        then one for a new level of each factor.
     """
 
     X: Array
@@ -52,11 +56,44 @@ class Design:
     notes: tuple[str, ...] = ()
     levels: Mapping[str, tuple[object, ...] | None] = field(default_factory=dict, repr=False)
     spec: Any = field(default=None, repr=False)
+    pooled: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
     @property
     def p(self) -> int:
         """Number of coefficients."""
         return len(self.names)
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Names of the coefficients that are not effects of pooled levels."""
+        return self.names[: self.p - sum(len(levels) + 1 for levels in self.pooled.values())]
+
+    def level_columns(self, rows: Mapping[str, Sequence[object]]) -> Array:
+        """1 where a row has a pooled level and 0 elsewhere, shape (m, q): known levels, then a new one of each factor.
+
+        Parameters
+        ----------
+        rows : mapping of str to sequence
+            By factor, the level of each row; ``"new"`` for a level that no study has.
+
+        Raises
+        ------
+        InputError
+            For a level that is neither known nor ``"new"``.
+        """
+        known, new = [], []
+        for name, levels in self.pooled.items():
+            values = [str(value) for value in rows[name]]
+            unseen = [value for value in values if value not in (*levels, NEW_LEVEL)]
+            if unseen:
+                raise InputError(
+                    f"no study has {name} = '{unseen[0]}'",
+                    f"a level that the studies have, or '{NEW_LEVEL}'",
+                    nearest(unseen[0], levels),
+                )
+            known += [[value == level for value in values] for level in levels]
+            new.append([value == NEW_LEVEL and NEW_LEVEL not in levels for value in values])
+        return np.array([*known, *new], dtype=float).T
 
     def at(self, values: pd.DataFrame | Mapping[str, Any]) -> Array:
         """Rows of the design matrix at other values of the moderators.
@@ -74,8 +111,8 @@ class Design:
         Raises
         ------
         InputError
-            For a moderator that is not given, misses values, is infinite, or has a level that no study has; for
-            values at which the formula is not finite; for no rows.
+            For a moderator that is not given, misses values, is infinite, or has a level that no study has (of a
+            pooled factor, ``"new"`` is such a level); for values at which the formula is not finite; for no rows.
 
         Examples
         --------
@@ -88,12 +125,20 @@ class Design:
         for name, levels in self.levels.items():
             if name not in frame:
                 raise InputError(f"no values for the moderator '{name}'", f"a column for each in {self.formula}")
-            chosen[name] = _known_values(frame[name], name, levels)
+            if name not in self.pooled:
+                chosen[name] = _known_values(frame[name], name, levels)
+        made = self._own_at(chosen)
+        if not self.pooled:
+            return made
+        return np.column_stack([made, self.level_columns({name: frame[name].tolist() for name in self.pooled})])
+
+    def _own_at(self, chosen: pd.DataFrame) -> Array:
+        """The columns that are not of pooled levels."""
         if self.spec is None:
             return _from_columns(chosen)[0]
         with np.errstate(all="ignore"):  # what is not finite is refused below, by name
             made = np.asarray(self.spec.get_model_matrix(chosen), dtype=float).reshape(len(chosen), -1)
-        _check_finite(made, self.names, self.formula)
+        _check_finite(made, self.own, self.formula)
         return made
 
 

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from poolwise import show
 from poolwise.errors import InputError, MissingQuantityError, listing, nearest, warn
 from poolwise.intake import constructors
+from poolwise.intake import reliability as attenuation
 from poolwise.intake.cells import Remark, Rows
 from poolwise.intake.counts import from_counts
 from poolwise.intake.covariance import diagonal
@@ -296,6 +297,59 @@ class Effects:
                 raise MissingQuantityError(f"there is no study '{name}'", advice=nearest(str(name), self.study))
         keep = np.array([label not in names for label in self.study])
         return _subset(self, keep, f"left out on request: {listing(names)}" if names else "", allow_single)
+
+    def disattenuated(self, reliability: str | float | ArrayLike) -> Effects:
+        """The table of effects on what an unreliable measure measures: y / sqrt(r) with standard errors se / sqrt(r).
+
+        An estimate in the unit of a measure's standard deviation, y_i ~ Normal(sqrt(r_i) theta_i, se_i) with the
+        reliability r_i, tells as much about theta_i as y_i / sqrt(r_i) ~ Normal(theta_i, se_i / sqrt(r_i)) does, so
+        that every engine answers for theta_i. It holds for correlations, and for standardised mean differences of a
+        continuous measure with its reliability within the groups; a Fisher z is corrected as the correlation, its
+        standard error by the delta method. Two unreliable measures are corrected for one after the other.
+
+        Parameters
+        ----------
+        reliability : str, float or array_like
+            Reliability of the measure, 0 < r <= 1, taken as known: a column of the table, one number, or shape (k,).
+
+        Returns
+        -------
+        Effects
+            Its notes, and so every report, say that it is corrected.
+
+        Raises
+        ------
+        ModelError
+            On another scale than SMD, Fisher z or identity.
+        InputError
+            For what is no reliability, and correlations that would not stay below 1.
+
+        References
+        ----------
+        Wiernik & Dahlke 2020, Advances in Methods and Practices in Psychological Science 3:94,
+        10.1177/2515245919885611.
+
+        Examples
+        --------
+        >>> table = Effects([0.3, 0.6, 0.2], se=[0.1, 0.2, 0.1], study=["A", "B", "C"], scale="SMD")
+        >>> table.disattenuated(0.81).se.round(3).tolist()
+        [0.111, 0.222, 0.111]
+        """
+        r = attenuation.reliabilities(self, reliability)
+        y, factor = attenuation.corrected(self, r)
+        covariance = None if self.covariance is None else self.covariance * np.outer(factor, factor)
+        for column in (y, covariance):
+            if column is not None:
+                column.setflags(write=False)
+        whole = Columns(**{column.name: getattr(self, column.name) for column in fields(Columns)})
+        se = self.se * factor
+        se.setflags(write=False)
+        columns = replace(whole, y=y, se=se, covariance=covariance)
+        words = {name: getattr(self, name) for name in (*_KEPT, "allow_single")}
+        made = object.__new__(Effects)
+        looks = columns.looks(self.scale, Rows(self.study, self.order))
+        _fill(made, columns, words, (*self._history, attenuation.sentence(r)), tuple(looks))
+        return made
 
     def to_frame(self) -> pd.DataFrame:
         """The table as a new frame: study, outcome, y, se, n, the moderators, provenance; k rows.

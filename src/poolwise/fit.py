@@ -121,6 +121,8 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False,
         )
     if isinstance(model, MetaRegression) and model.takes_uncertain and not isinstance(engine, NUTS):
         raise ModelError(f"{engine.label} knows no uncertain moderators (missing=, errors=)", "NUTS()")
+    if isinstance(model, MetaRegression) and model.pooled and not isinstance(engine, NUTS):
+        raise ModelError(f"{engine.label} knows no pooled levels (pooled=)", "NUTS()")
     if not isinstance(effects, Effects):
         raise ModelError(
             f"fit was given {type(effects).__name__} as its table", "Effects", "pw.Effects.from_frame(frame, ...)"
@@ -195,7 +197,8 @@ def _as_independent(result: Result) -> tuple[str, ...]:
             "effects.select(outcome=...) answers each question by itself"
         )
     studies = len(set(zip(effects.study_as_given, effects.outcome, strict=True)))
-    if studies < effects.k and not isinstance(model, ThreeLevel | CrossedEffects | CorrelatedOutcomes):
+    by_study = result.design is not None and "study" in result.design.pooled
+    if studies < effects.k and not (by_study or isinstance(model, ThreeLevel | CrossedEffects | CorrelatedOutcomes)):
         said.append(
             f"{effects.k} effects of {len(set(effects.study_as_given))} studies are taken as independent; "
             "ThreeLevel() lets effects of one study resemble one another"

@@ -125,6 +125,9 @@ def spreads(effects: Effects, model: Model) -> tuple[Spread, ...]:
     """
     flat = sum(prior is not None and not prior.proper for prior in _of_means(model).values())
     match model:
+        case MetaRegression(pooled=Mapping() as pooled):
+            each = tuple(_between_levels(effects, model, name, prior) for name, prior in pooled.items())
+            return (*each, Spread("tau", model.tau, effects.k, flat)) if model.tau is not None else each
         case RandomEffects(tau=Prior() as tau) | MetaRegression(tau=Prior() as tau) | LocationScale(tau=Prior() as tau):
             return (Spread("tau", tau, effects.k, flat),)
         case _ if isinstance(model, Counted) and model.tau is not None and model.measure is not None:
@@ -154,6 +157,17 @@ def spreads(effects: Effects, model: Model) -> tuple[Spread, ...]:
             return (*(Spread(f"tau[{outcome}]", tau, size, flat) for outcome, size in sizes.items()), *known)
         case _:
             return ()
+
+
+def _between_levels(effects: Effects, model: MetaRegression, factor: str, prior: Prior) -> Spread:
+    """The standard deviation between pooled levels, of which flat coefficients take what they can stand for as well."""
+    design = model.design(effects)
+    assert isinstance(model.beta, Mapping)
+    flat = [j for j, name in enumerate(design.own) if not model.beta[name].proper]
+    of = [j for j, name in enumerate(design.names) if name in {f"{factor}: {one}" for one in design.pooled[factor]}]
+    both, apart = design.X[:, flat + of], len(flat) + len(of)
+    shared = apart - int(np.linalg.matrix_rank(both / np.abs(both).max(axis=0))) if flat else 0
+    return Spread(f"sd[{factor}]", prior, len(of), shared)
 
 
 def _of_means(model: Model) -> dict[str, Prior | None]:

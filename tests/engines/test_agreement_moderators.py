@@ -18,6 +18,8 @@ QUESTIONS = {
     "slope": ("bcg", pw.MetaRegression("~ ablat", beta=SLOPE, tau=HALF)),
     "flat coefficients, year not centred": ("bcg", pw.MetaRegression("~ alloc + year", tau=HALF)),
     "t coefficient": ("raudenbush1985", pw.MetaRegression("~ weeks", beta={"weeks": priors.StudentT(4, 0, 0.1)})),
+    "words times numbers": ("bcg", pw.MetaRegression("~ ablat * alloc", tau=HALF)),
+    "numbers times numbers": ("bcg", pw.MetaRegression("~ ablat * year", tau=HALF)),
     "known tau": ("bcg", pw.MetaRegression("~ ablat", tau_fixed=0.2)),
     "common tau": ("bcg", pw.Subgroups("alloc", UNIT, HALF)),
     "separate taus": ("bcg", pw.Subgroups("alloc", UNIT, HALF, "separate")),

@@ -52,6 +52,8 @@ class Means:
         Why a quantity that other models have is not here.
     Z : ndarray, optional
         Moderators of log tau, centred, shape (k, r), of a location-scale model.
+    levels : int
+        How many of the last coefficients are effects of pooled levels.
     """
 
     X: Array
@@ -61,6 +63,12 @@ class Means:
     design: Design | None = None
     absent: Mapping[str, str] = field(default_factory=dict)
     Z: Array | None = None
+    levels: int = 0
+
+    @property
+    def own(self) -> Array:
+        """The columns of X that are not of pooled levels, shape (k, p - levels)."""
+        return self.X[:, : self.p - self.levels]
 
     def kept(self, keep: NDArray[np.bool_]) -> Means:
         """The mean effects of the rows where the mask is true, in the coefficients of the whole table."""
@@ -143,7 +151,7 @@ def means(effects: Effects, model: Model) -> Means:
             return Means(np.ones((effects.k, 1)), _open(model.mu), {"mu": np.ones(1)}, {"theta_new": np.ones(1)})
         case MetaRegression() | LocationScale():
             design = model.design(effects)
-            given = explicit(model.beta, design.names, "beta") if isinstance(model.beta, Mapping) else {}
+            given = explicit(model.beta, design.own, "beta") if isinstance(model.beta, Mapping) else {}
             found = _regression(design, given)
             return (
                 replace(found, Z=_centred(model.scale_design(effects))) if isinstance(model, LocationScale) else found
@@ -163,10 +171,11 @@ NO_SPREAD = dict.fromkeys(("tau", "tau2", "theta_new"), "a common effect has no 
 
 def _regression(design: Design, beta: Mapping[str, Prior]) -> Means:
     unit = np.eye(design.p)
-    linear = {f"beta[{name}]": unit[j] for j, name in enumerate(design.names)}
-    priors = tuple(beta[name] for name in design.names) if beta else ()
+    own = len(design.own)
+    linear = {f"{'beta' if j < own else 'u'}[{name}]": unit[j] for j, name in enumerate(design.names)}
+    priors = tuple(beta[name] for name in design.own) if beta else ()
     absent = dict.fromkeys(("mu", "theta_new"), NO_SINGLE_MEAN)
-    return Means(design.X, priors, linear, {}, design, absent)
+    return Means(design.X, priors, linear, {}, design, absent, levels=design.p - own)
 
 
 def _centred(scale: Design) -> Array:

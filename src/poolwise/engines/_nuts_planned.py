@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from poolwise.engines._kept import Place
 from poolwise.engines._means import Means
 from poolwise.engines._nuts_tree import sampled_tree
 from poolwise.engines._plans import Plan, plan
+from poolwise.engines._pooled import pooled_plan, read_pooled
 from poolwise.engines._samplers import Chains
 from poolwise.engines._samplers import sampled as run_sampler
 from poolwise.engines._shared_plans import shared_plan
@@ -125,7 +126,7 @@ class _Read:
     studies: Mapping[str, Quantity]
     weights: Mapping[str, float]
     tree: Callable[[Mapping[str, NDArray], str, int], xr.DataTree]
-    combination: Callable[..., Quantity]
+    combination: partial[Quantity]
 
 
 @final
@@ -142,15 +143,18 @@ def _asked(effects: Effects, model: Model, mean: Means | None) -> _Asked:
         return _shared(effects, model)
     if isinstance(model, MetaRegression) and model.uncertain(effects) is not None:
         return _uncertain(effects, model)
-    return _independent(effects, model, mean)
-
-
-def _independent(effects: Effects, model: Model, mean: Means | None) -> _Asked:
-    """Models whose true effects are independent of one another, or in clusters of two levels."""
+    if isinstance(model, MetaRegression) and model.shares_priors:
+        made, pooling = pooled_plan(effects, model, mean)
+        return _independent(made, partial(read_pooled, effects, model, made, pooling))
     made = plan(effects, model, mean)
+    return _independent(made, partial(_readings.read, effects, model, made))
+
+
+def _independent(made: Plan, sample: Callable[..., _readings.Sampled]) -> _Asked:
+    """Models whose true effects are independent of one another given the coefficients, or in clusters of two levels."""
 
     def read(drawn: Mapping[str, Array], rng: np.random.Generator) -> _Read:
-        sampled = _readings.read(effects, model, made, drawn, rng)
+        sampled = sample(drawn, rng)
         return _Read(
             sampled.watched,
             _readings.existing_moments(sampled),
@@ -222,10 +226,15 @@ def _findings(numbers: Mapping[str, float], read: _Read, made: Plan, chains: Cha
 class _Linear:
     """Makes posteriors of linear combinations."""
 
-    combination: Callable[..., Quantity]
+    combination: partial[Quantity]
     effects: Effects
     model: Model
     seed: int
+
+    @property
+    def sampled(self) -> Any:
+        """The draws that combinations are made of."""
+        return self.combination.args[0]
 
     def __call__(self, c: Array, *, new: bool) -> Quantity:
         rng = stream(self.effects, self.model, self.seed, use=3) if new else None

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Array = NDArray[np.float64]
+VECTORS = {"u": "level", "sd": "factor", "kappa": "shrunk_coefficient"}
+"""Of regressions with coefficients that share priors: their variables and what these have one for."""
 _LOG_2PI = np.log(2.0 * np.pi)
 
 
@@ -81,7 +83,12 @@ def _dimensions(sampled: Sampled, unit: str) -> tuple[dict[str, Sequence[object]
         own = ("tau", "tau2") if any(name.startswith("tau[") for name in sampled.scalars) else ()
         dims |= dict.fromkeys(("mu", "theta_new", *own), (word,))
     elif not isinstance(sampled.model, ThreeLevel):
-        coords["coefficient"], dims["beta"] = sampled.plan.names, ("coefficient",)
+        names, own = sampled.plan.names, sampled.plan.means.own.shape[1]
+        coords["coefficient"], dims["beta"] = names[:own], ("coefficient",)
+        for stem, dim in VECTORS.items():
+            inside = [name for name in (*sampled.linear, *sampled.scalars) if name.startswith(f"{stem}[")]
+            if inside:
+                coords[dim], dims[stem] = [name[len(stem) + 1 : -1] for name in inside], (dim,)
     if isinstance(sampled.model, LocationScale):
         coords["scale_coefficient"] = [name.partition("[")[2].removesuffix("]") for name in sampled.plan.free]
         dims["gamma"] = ("scale_coefficient",)
@@ -92,7 +99,7 @@ def _dimensions(sampled: Sampled, unit: str) -> tuple[dict[str, Sequence[object]
 
 def _named(sampled: Sampled) -> dict[str, Array]:
     """Draws by the names of variables, shape (chains, draws, ...)."""
-    scalars, X, effects = dict(sampled.scalars), sampled.plan.means.X, sampled.effects
+    scalars, X, effects = dict(sampled.scalars), sampled.plan.means.own, sampled.effects
     if isinstance(sampled.model, ThreeLevel):
         between, within = scalars["tau_between"], scalars["tau_within"]
         tau = np.hypot(between, within)
@@ -102,11 +109,17 @@ def _named(sampled: Sampled) -> dict[str, Array]:
         return {"mu": sampled.coefficients[..., 0], **scalars, **more, "theta": sampled.theta, **sampled.new}
     own = [scalars.pop(name) for name in list(scalars) if name.startswith("tau[")]
     gamma = [scalars.pop(name) for name in list(scalars) if name.startswith("gamma[")]
-    out: dict[str, Array] = {"theta": sampled.theta}
+    shared = {
+        stem: np.stack(each, axis=-1)
+        for stem in ("sd", "kappa")
+        if (each := [scalars.pop(name) for name in list(scalars) if name.startswith(f"{stem}[")])
+    }
+    out: dict[str, Array] = {"theta": sampled.theta} | shared
     if _grouped(sampled):
         out |= {"mu": sampled.coefficients, "theta_new": np.stack([*sampled.new.values()], axis=-1)}
     else:
-        out["beta"] = sampled.coefficients
+        out["beta"] = sampled.coefficients[..., : X.shape[1]]
+        out |= {"u": sampled.coefficients[..., X.shape[1] :]} if sampled.plan.means.levels else {}
     if own:
         out |= {"tau": np.stack(own, axis=-1), "tau2": np.stack(own, axis=-1) ** 2}
         return out | {f"{name}_typical" if name in ("mu", "tau") else name: x for name, x in scalars.items()}
@@ -169,9 +182,10 @@ def _log_prior(sampled: Sampled) -> dict[str, Array]:
         if name in sampled.watched and not isinstance(prior, RegularizedHorseshoe)
     }
     out: dict[str, Array] = {}
-    for stem in ("mu", "beta", "tau", "gamma"):
+    joint = any(isinstance(prior, RegularizedHorseshoe) for prior in sampled.plan.means.priors)
+    for stem in ("mu", "beta", "tau", "gamma", "sd"):
         own = [logs.pop(name) for name in list(logs) if name.startswith(f"{stem}[")]
-        whole = stem != "beta" or "shrunk_sd" not in sampled.plan.data  # a joint prior has no density of each
+        whole = stem != "beta" or not joint  # a joint prior has no density of each
         out |= {stem: np.stack(own, axis=-1)} if own and whole else {}
     exchangeable = "tau_spread" in sampled.scalars
     return out | {f"{name}_typical" if exchangeable and name in ("mu", "tau") else name: x for name, x in logs.items()}
@@ -181,12 +195,23 @@ def _jointly(
     sampled: Sampled, known: Mapping[str, Prior], size: tuple[int, int], rng: np.random.Generator
 ) -> dict[str, Array]:
     """Draws of the coefficients that share a regularised horseshoe prior, per unit of their moderators."""
-    shrunk = {name: prior for name, prior in known.items() if isinstance(prior, RegularizedHorseshoe)}
+    shrunk = [
+        (j, name, prior) for j, (name, prior) in enumerate(known.items()) if isinstance(prior, RegularizedHorseshoe)
+    ]
     if not shrunk:
         return {}
-    sd = np.asarray(sampled.plan.data["shrunk_sd"])
-    drawn = next(iter(shrunk.values())).joint(len(shrunk), size, rng) / sd
-    return dict(zip(shrunk, np.moveaxis(drawn, -1, 0), strict=True))
+    assert sampled.plan.means.design is not None
+    sd = sampled.plan.means.design.X[:, [j for j, _, _ in shrunk]].std(axis=0)
+    drawn = shrunk[0][2].joint(len(shrunk), size, rng) / sd
+    return dict(zip([name for _, name, _ in shrunk], np.moveaxis(drawn, -1, 0), strict=True))
+
+
+def _of_levels(
+    sampled: Sampled, drawn: Mapping[str, Array], size: tuple[int, int], rng: np.random.Generator
+) -> dict[str, Array]:
+    """Draws of the effects of pooled levels."""
+    names = [name for name in sampled.linear if name.startswith("u[")]
+    return {name: drawn[f"sd[{name[2:].partition(': ')[0]}]"] * rng.standard_normal(size) for name in names}
 
 
 def _from_the_prior(sampled: Sampled, rng: np.random.Generator) -> Sampled | None:
@@ -196,6 +221,7 @@ def _from_the_prior(sampled: Sampled, rng: np.random.Generator) -> Sampled | Non
         return None
     drawn = _jointly(sampled, known, size, rng)
     drawn |= {name: prior.ppf(rng.random(size)) for name, prior in known.items() if name not in drawn}
+    drawn |= _of_levels(sampled, drawn, size, rng)
     names = list(sampled.plan.means.linear)[: sampled.plan.means.p]
     scalars = {name: drawn[name] for name in sampled.scalars if name in drawn}
     if "tau_spread" in scalars:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, final
@@ -15,7 +15,7 @@ from poolwise.engines._means import Means, groups, means
 from poolwise.engines._samplers import Template
 from poolwise.errors import ModelError
 from poolwise.model import JointOutcomes, LocationScale, MetaRegression, Model, Subgroups, ThreeLevel
-from poolwise.priors import Cauchy, Flat, Normal, Prior, RegularizedHorseshoe, StudentT
+from poolwise.priors import Cauchy, Flat, Normal, Prior, StudentT
 from poolwise.pymc_models.joint_outcomes import joint_outcomes
 from poolwise.pymc_models.location_scale import location_scale
 from poolwise.pymc_models.meta_regression import meta_regression
@@ -188,9 +188,8 @@ def _regression(effects: Effects, model: MetaRegression | LocationScale, mean: M
         name: unit.mean(prior, share)
         for name, prior, share in zip(names, mean.priors, constant, strict=True)
     }  # fmt: skip
-    data = _table(effects.y, v, unit) | {"X": mean.X} | _shrunk(list(beta.values()), mean.X)
-    alone = {f"beta[{name}]": prior for name, prior in beta.items() if not isinstance(prior, RegularizedHorseshoe)}
-    data |= given_parameters(alone)
+    data = _table(effects.y, v, unit) | {"X": mean.X}
+    data |= given_parameters({f"beta[{name}]": prior for name, prior in beta.items()})
     families = tuple(type(prior) for prior in beta.values())
     tau = unit.spread(model.tau) if model.tau is not None else None
     data |= given_parameters({"tau": tau})
@@ -293,16 +292,6 @@ def _joint(effects: Effects, model: JointOutcomes, mean: Means) -> Plan:
     families = tuple(type(prior) for prior in priors.values())
     ready = partial(compiled, _empty_joint, names, families)
     return Plan(ready, data, unit, mean, ("tau", "mu_spread", "tau_typical"), ("tau_spread",))
-
-
-def _shrunk(priors: Sequence[Prior], X: Array) -> dict[str, Any]:
-    """Data of the coefficients with a regularised horseshoe prior, which share its parameters."""
-    which = [j for j, prior in enumerate(priors) if isinstance(prior, RegularizedHorseshoe)]
-    if not which:
-        return {}
-    scale, slab_scale, slab_df = priors[which[0]].parameters
-    sd = {"shrunk_sd": X[:, which].std(axis=0)}
-    return {"shrunk_scale": scale, "slab_scale": slab_scale, "slab_df": slab_df} | sd
 
 
 def constant_effect(X: Array) -> Array:

@@ -252,7 +252,7 @@ def quantities(sampled: Sampled) -> dict[str, Quantity]:
     moments = existing_moments(sampled)
     out: dict[str, Quantity] = {n: Posterior(DrawsLaw(x, moments[n])) for n, x in sampled.linear.items()}
     for name, draws in sampled.scalars.items():
-        spread = name.startswith(("tau", "mu_spread"))
+        spread = name.startswith(("tau", "mu_spread", "sd[", "kappa["))
         out[name] = Posterior(DrawsLaw(draws, moments[name], lower=0.0 if spread else -np.inf))
         if spread and name.startswith("tau") and name != "tau_spread" and not _is_typical(sampled, name):
             square = name.replace("tau", "tau2", 1)
@@ -268,7 +268,7 @@ def _is_typical(sampled: Sampled, name: str) -> bool:
 
 def _shares(sampled: Sampled, moments: Mapping[str, int]) -> dict[str, Quantity]:
     """Total heterogeneity, I2 and ICC, where there is one heterogeneity."""
-    model, X = sampled.model, sampled.plan.means.X
+    model, X = sampled.model, sampled.plan.means.own
     typical = typical_variance(sampled.effects.v, X)
     if isinstance(model, MetaRegression) and model.tau is None:
         return dict(known_tau(float(model.tau_fixed or 0.0), typical))

@@ -13,9 +13,10 @@ from poolwise.engines import _draws, _readings
 from poolwise.engines._nuts_planned import run
 from poolwise.engines._nuts_tree import log_likelihood
 from poolwise.engines._plans import plan
+from poolwise.engines._pooled import pooled_plan, read_pooled
 from poolwise.engines._tree import log_density, stream
 from poolwise.engines.nuts import NUTS
-from poolwise.model import CommonEffect, Model, RandomEffects
+from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects
 
 Array = NDArray[np.float64]
 
@@ -45,7 +46,13 @@ def log_likelihood_without(effects: Effects, model: Model, engine: NUTS, rows: N
     if isinstance(model, CommonEffect | RandomEffects):
         drawn = engine.drawn(rest, model, engine.run(rest, model)).chains.parameters
         return log_density(effects, _draws.complete(rest, model, drawn, stream(rest, model, engine.seed, use=1)))
-    made = plan(rest, model)
-    chains = engine.drawn(rest, model, partial(run, made, engine)).chains
-    sampled = _readings.read(rest, model, made, chains.parameters, stream(rest, model, engine.seed, use=1))
+    rng = stream(rest, model, engine.seed, use=1)
+    if isinstance(model, MetaRegression) and model.shares_priors:
+        made, pooling = pooled_plan(rest, model)
+        drawn = engine.drawn(rest, model, partial(run, made, engine)).chains.parameters
+        sampled = read_pooled(rest, model, made, pooling, drawn, rng)
+    else:
+        made = plan(rest, model)
+        drawn = engine.drawn(rest, model, partial(run, made, engine)).chains.parameters
+        sampled = _readings.read(rest, model, made, drawn, rng)
     return log_likelihood(replace(sampled, effects=effects))[1]

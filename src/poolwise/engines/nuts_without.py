@@ -16,7 +16,7 @@ from poolwise.engines._nuts_planned import fit_planned
 from poolwise.engines._plans import plan
 from poolwise.engines._readings import cluster_covariances, tau_of_rows
 from poolwise.laws import DrawsLaw, NormalMixture
-from poolwise.model import CommonEffect, Model, RandomEffects, ThreeLevel
+from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects, ThreeLevel
 from poolwise.quantities import Posterior
 from poolwise.result import Result
 
@@ -71,7 +71,7 @@ class DrawnWithout:
             name: one
             for name, one in found.items()
             if isinstance(one, Posterior)
-            and name.startswith(("mu", "beta", "tau", "gamma"))
+            and name.startswith(("mu", "beta", "tau", "gamma", "sd["))
             and not name.startswith("tau2")
             and not (grouped and ("[" not in name or " - " in name))
         }
@@ -111,7 +111,8 @@ class DrawnWithout:
 
 def whole_means(effects: Effects, model: Model) -> Means:
     """The mean effects of the whole table, in whose coding every part of it is fitted."""
-    if isinstance(model, CommonEffect | RandomEffects):
+    shared = isinstance(model, MetaRegression) and model.shares_priors
+    if shared or isinstance(model, CommonEffect | RandomEffects):
         return means(effects, model)
     return plan(effects, model).means
 

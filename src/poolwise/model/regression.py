@@ -19,6 +19,7 @@ from poolwise.model._priors import (
     tau_prior,
     tau_words,
 )
+from poolwise.model.levels import Pooled, named_factors, with_levels
 from poolwise.model.uncertain import Uncertain, uncertain
 from poolwise.priors import Flat, Normal, Prior, RegularizedHorseshoe
 
@@ -51,6 +52,10 @@ class MetaRegression:
     errors : mapping of str to str, optional
         By moderator that is measured with error, the column of the standard errors of its values: what was observed
         is Normal(x_i, se_x_i), x_i ~ Normal(m, s) as above. NUTS only.
+    pooled : sequence of str or mapping of str to Prior, optional
+        Factors, columns of words or numbers, whose levels have effects u ~ Normal(0, sd[factor]) that are added to
+        x_i beta: partially pooled, none of them a reference. With a prior on each sd, or the scale's default for tau.
+        ``"study"`` and ``"outcome"`` may be named too. NUTS only.
 
     Examples
     --------
@@ -65,6 +70,7 @@ class MetaRegression:
     tau_fixed: float | None = None
     missing: Literal["error", "model"] = "error"
     errors: Mapping[str, str] | None = None
+    pooled: Pooled | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "moderators", _columns(self.moderators))
@@ -77,16 +83,35 @@ class MetaRegression:
         _check_beta(self.beta, "beta")
         check_tau(self.tau)
         check_known_tau(self.tau, self.tau_fixed)
+        if self.pooled is not None:
+            object.__setattr__(self, "pooled", named_factors(self.pooled) or None)
+        for factor, prior in self._sds().items():
+            check_tau(prior, f"sd[{factor}]")
+        if self.takes_uncertain and self.shares_priors:
+            raise ModelError("uncertain moderators beside pooled levels or a regularised horseshoe", "one of the two")
 
     @property
     def label(self) -> str:
         """Words for tables."""
-        return f"meta-regression {_formula(self.moderators)}"
+        return f"meta-regression {self._whole_formula()}"
 
     @property
     def named_priors(self) -> dict[str, Prior | None]:
         """The priors by the name of what they are about; none for a known tau."""
-        return _named("beta", self.beta) | ({} if self.tau_fixed is not None else {"tau": self.tau})
+        tau = {} if self.tau_fixed is not None else {"tau": self.tau}
+        return _named("beta", self.beta) | {f"sd[{name}]": prior for name, prior in self._sds().items()} | tau
+
+    @property
+    def shares_priors(self) -> bool:
+        """Whether coefficients share an unknown scale: pooled levels, or a regularised horseshoe."""
+        return bool(self.pooled) or has_horseshoe(self.beta)
+
+    def _sds(self) -> dict[str, Prior | None]:
+        pooled = self.pooled or ()
+        return dict(pooled) if isinstance(pooled, Mapping) else dict.fromkeys(pooled)
+
+    def _whole_formula(self) -> str:
+        return " + ".join([_formula(self.moderators), *(f"(1 | {name})" for name in self._sds())])
 
     @property
     def takes_uncertain(self) -> bool:
@@ -103,20 +128,25 @@ class MetaRegression:
     def design(self, effects: Effects) -> Design:
         """The design matrix on a study table, with observed means in the place of missing values that are modelled."""
         found = self.uncertain(effects)
-        return matrix(effects, self.moderators) if found is None else found.design
+        made = matrix(effects, self.moderators) if found is None else found.design
+        return with_levels(made, effects, list(self._sds())) if self.pooled else made
 
     def resolved(self, effects: Effects) -> MetaRegression:
         """The same model with every prior explicit for this study table."""
         tau = self.tau if self.tau_fixed is not None else tau_prior(self.tau, effects, self)
-        names = self.design(effects).names
-        return replace(self, beta=explicit(self.beta, names, "beta"), tau=tau)
+        sds = {name: tau_prior(prior, effects, self, f"sd[{name}]") for name, prior in self._sds().items()}
+        beta = explicit(self.beta, self.design(effects).own, "beta")
+        return replace(self, beta=beta, tau=tau, pooled=sds or None)
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
         return (
             "y_i ~ Normal(theta_i, se_i)",
-            f"theta_i ~ Normal(x_i beta, tau), x {_formula(self.moderators)}",
+            f"theta_i ~ Normal({' + '.join(['x_i beta', *(f'u_{name}[i]' for name in self._sds())])}, tau), "
+            f"x {_formula(self.moderators)}",
+            *(f"u_{name} ~ Normal(0, sd[{name}])" for name in self._sds()),
             *_told("beta", self.beta),
+            *(f"sd[{name}] ~ {prior or DEFAULT}" for name, prior in self._sds().items()),
             tau_words(self.tau, self.tau_fixed),
             *(("missing x_ij ~ Normal(m_j, s_j)",) if self.missing == "model" else ()),
             *(f"{x} ~ Normal(x_i, {se}), x_i ~ Normal(m, s)" for x, se in (self.errors or {}).items()),
@@ -262,6 +292,8 @@ class LocationScale:
         _check_beta(self.beta, "beta")
         _check_beta(self.gamma, "gamma")
         check_tau(self.tau)
+        if has_horseshoe(self.beta):
+            raise ModelError(f"{', '.join(_told('beta', self.beta))} in a location-scale model", "MetaRegression(...)")
 
     @property
     def label(self) -> str:
@@ -309,6 +341,11 @@ class LocationScale:
             tau_words(self.tau, None),
             *(_told("gamma", self.gamma) if self.gamma is not None else ("gamma_j ~ Normal(0, 1 / sd(z_j))",)),
         )
+
+
+def has_horseshoe(beta: Coefficients | None) -> bool:
+    """Whether a regularised horseshoe stands on any coefficient."""
+    return any(isinstance(prior, RegularizedHorseshoe) for prior in _named("", beta).values())
 
 
 def _columns(moderators: str | Sequence[str]) -> str | tuple[str, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from poolwise import tables
+from poolwise.design import NEW_LEVEL
 from poolwise.errors import MissingQuantityError, nearest
 from poolwise.plot import _axis, _canvas, _marks, _sheet, _text, _words
 from poolwise.plot._chart import chart, name_axes
@@ -77,14 +78,14 @@ def bubble_frame(result: Result, moderator: str | None = None, *, prob: float = 
 
 
 def others(result: Result, name: str) -> dict[str, Any]:
-    """The values at which the other moderators are held: means, or the most frequent level."""
+    """The values at which the other moderators are held: means, or the most frequent level; a new pooled level."""
     assert result.design is not None
-    values = result.effects.moderators
+    values, pooled = result.effects.moderators, result.design.pooled
     return {
         other: float(values[other].astype(float).mean()) if levels is None else values[other].astype(str).mode().iloc[0]
         for other, levels in result.design.levels.items()
-        if other != name
-    }
+        if other != name and other not in pooled
+    } | dict.fromkeys(pooled, NEW_LEVEL)
 
 
 def numeric_moderators(result: Result) -> tuple[str, ...]:

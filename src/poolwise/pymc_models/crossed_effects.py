@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.priors import Prior
+from poolwise.pymc_models.grouped import normal_terms
 from poolwise.pymc_models.priors import prior_on_mu, prior_on_tau
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ def crossed_effects(
     y: Array, v: Array, Z: Array, of: NDArray[np.int64], mu: Prior, tau: Mapping[str, Prior], tau_within: Prior
 ) -> pm.Model:
     """Y ~ Normal(mu, D + Z T Z'), D = diag(v) + tau_within^2 I, T = diag(tau[factor of each level]^2).
-
-    With few levels beside the k estimates the determinant and the inverse come from the Cholesky factor of
-    I + T^(1/2) Z' D^-1 Z T^(1/2), as large as there are levels.
 
     Parameters
     ----------
@@ -50,7 +48,6 @@ def crossed_effects(
     Fernandez-Castilla et al. 2019, Behavior Research Methods 51:1286, 10.3758/s13428-018-1063-2.
     """
     import pymc as pm
-    import pytensor.tensor as pt
 
     with pm.Model() as model:
         estimate, variance = pm.Data("y", y, dims="effect"), pm.Data("v", v, dims="effect")
@@ -58,9 +55,5 @@ def crossed_effects(
         apart = estimate - prior_on_mu(mu)
         sd = pm.math.stack([prior_on_tau(prior, f"tau[{name}]") for name, prior in tau.items()])[factor]
         within = variance + prior_on_tau(tau_within, "tau_within") ** 2
-        M = pt.eye(level.shape[1]) + sd[:, None] * (level.T @ (level / within[:, None])) * sd
-        root = pt.linalg.cholesky(M)
-        explained = pt.linalg.solve_triangular(root, sd * (level.T @ (apart / within)), lower=True)
-        about = pm.logp(pm.Normal.dist(0.0, within**0.5), apart).sum()
-        pm.Potential("y_obs", about + 0.5 * (explained**2).sum() - pm.math.log(pt.diagonal(root)).sum())
+        pm.Potential("y_obs", normal_terms(apart, within, level, sd))
     return model

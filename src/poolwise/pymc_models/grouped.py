@@ -1,4 +1,4 @@
-"""Groups of estimates about a mean that is integrated out."""
+"""Means of groups, and normal terms that estimates share, integrated out."""
 
 from __future__ import annotations
 
@@ -42,3 +42,35 @@ def group_means(
     about = pm.logp(pm.Normal.dist(slope * times(belongs, mean), variance**0.5), estimate).sum()
     pm.Potential("y_about_means", about - 0.5 * pm.math.log(precision / (2.0 * np.pi)).sum())
     return mean, 1.0 / precision
+
+
+def normal_terms(
+    apart: TensorVariable, variance: TensorVariable, terms: TensorVariable, sd: TensorVariable
+) -> TensorVariable:
+    """Log density of estimates about their means with u ~ Normal(0, diag(sd^2)) integrated out.
+
+    It is that of Normal(0, S), S = D + Z T Z', D = diag(variance), T = diag(sd^2). With few terms beside the k
+    estimates the determinant and the inverse come from the Cholesky factor of I + T^(1/2) Z' D^-1 Z T^(1/2).
+
+    Parameters
+    ----------
+    apart, variance : TensorVariable
+        Estimates less their means, and their own variances, shape (k,).
+    terms : TensorVariable
+        Z, shape (k, q).
+    sd : TensorVariable
+        Shape (q,).
+
+    Returns
+    -------
+    TensorVariable
+        A number.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    M = pt.eye(terms.shape[1]) + sd[:, None] * (terms.T @ (terms / variance[:, None])) * sd
+    root = pt.linalg.cholesky(M)
+    explained = pt.linalg.solve_triangular(root, sd * (terms.T @ (apart / variance)), lower=True)
+    about = pm.logp(pm.Normal.dist(0.0, variance**0.5), apart).sum()
+    return about + 0.5 * (explained**2).sum() - pm.math.log(pt.diagonal(root)).sum()

@@ -1,10 +1,8 @@
-"""The regularised horseshoe on several coefficients, not centred."""
+"""The standard deviations of coefficients with a regularised horseshoe prior."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from poolwise.priors import RegularizedHorseshoe
 
@@ -13,11 +11,10 @@ if TYPE_CHECKING:
 
 
 def horseshoe(prior: RegularizedHorseshoe, p: int) -> TensorVariable:
-    """P coefficients per unit of their moderators, inside a model context.
+    """Prior standard deviations s_j of p coefficients b_j ~ Normal(0, s_j), inside a model context.
 
-    b_j = z_j g l_j / sqrt(1 + (g l_j / c)^2), z_j ~ Normal(0, 1), g ~ HalfCauchy(scale), l_j ~ HalfCauchy(1), and the
-    coefficient is b_j / sd(x_j). A half-Cauchy variable is written |Normal| / sqrt(chi-squared of 1 df), so that no
-    unknown has a heavy tail.
+    s_j = g l_j / sqrt(1 + (g l_j / c)^2), g ~ HalfCauchy(scale), l_j ~ HalfCauchy(1),
+    c^2 ~ slab_scale^2 InverseGamma(slab_df / 2, slab_df / 2).
 
     Parameters
     ----------
@@ -28,19 +25,16 @@ def horseshoe(prior: RegularizedHorseshoe, p: int) -> TensorVariable:
     Returns
     -------
     TensorVariable
-        Shape (p,). The data ``shrunk_sd``, the standard deviations of the moderators, may be exchanged.
+        ``shrunk_sd``, shape (p,).
 
     References
     ----------
-    Piironen & Vehtari 2017, Electronic J. Statistics 11:5018, 10.1214/17-EJS1337SI, appendix C.
+    Piironen & Vehtari 2017, Electronic J. Statistics 11:5018, 10.1214/17-EJS1337SI, equation 2.8.
     """
     import pymc as pm
 
     scale, slab = pm.Data("shrunk_scale", prior.scale), pm.Data("slab_scale", prior.slab_scale)
-    half_df, sd = 0.5 * pm.Data("slab_df", prior.slab_df), pm.Data("shrunk_sd", np.ones(p))
-    top = pm.HalfNormal("shrunk_top", shape=p + 1)  # of all coefficients, then of each
-    bottom = pm.InverseGamma("shrunk_bottom", alpha=0.5, beta=0.5, shape=p + 1)
-    half_cauchy = top * pm.math.sqrt(bottom)
+    half_df = 0.5 * pm.Data("slab_df", prior.slab_df)
     c2 = slab**2 * half_df * pm.InverseGamma("slab", alpha=half_df, beta=1.0)
-    spread = scale * half_cauchy[0] * half_cauchy[1:]
-    return pm.Normal("shrunk_z", shape=p) * spread / pm.math.sqrt(1.0 + spread**2 / c2) / sd
+    wide = scale * pm.HalfCauchy("shrunk_all", beta=1.0) * pm.HalfCauchy("shrunk_each", beta=1.0, shape=p)
+    return pm.Deterministic("shrunk_sd", wide / pm.math.sqrt(1.0 + wide**2 / c2))

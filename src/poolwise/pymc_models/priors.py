@@ -177,15 +177,7 @@ def coefficients(name: str, priors: Mapping[str, Prior]) -> TensorVariable:
     """
     import pymc as pm
 
-    from poolwise.pymc_models.horseshoe import horseshoe
-
-    shrunk = [prior for prior in priors.values() if isinstance(prior, RegularizedHorseshoe)]
-    values = [horseshoe(shrunk[0], len(shrunk))] if shrunk else []
-    joint = (values[0][j] for j in range(len(shrunk)))
-    each = [
-        next(joint) if isinstance(prior, RegularizedHorseshoe) else prior_on_mu(prior, f"{name}[{coefficient}]")
-        for coefficient, prior in priors.items()
-    ]
+    each = [prior_on_mu(prior, f"{name}[{coefficient}]") for coefficient, prior in priors.items()]
     return pm.Deterministic(name, pm.math.stack(each), dims=f"{name}_of")
 
 

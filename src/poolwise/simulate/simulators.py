@@ -97,6 +97,8 @@ def _random_effects(model: RandomEffects, effects: Effects, rng: Rng) -> Truth:
 
 @simulates(MetaRegression)
 def _meta_regression(model: MetaRegression, effects: Effects, rng: Rng) -> Truth:
+    if model.shares_priors:
+        raise ModelError(f"{model.label} has coefficients that share a prior", "a prior on each", "Normal(0, 1)")
     X, beta, scalars = _coefficients(model, effects, rng)
     tau, told = _tau(model, rng)
     first = float(X[0] @ beta + tau * rng.standard_normal())

@@ -1,0 +1,107 @@
+"""Estimates that an unreliable measure made smaller, corrected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from poolwise.errors import InputError, ModelError, nearest
+
+if TYPE_CHECKING:
+    from poolwise.effects import Effects
+
+Array = NDArray[np.float64]
+SHRUNK = ("SMD", "Fisher z", "identity")
+"""Scales whose effects are in the unit of a measure's standard deviation (identity: correlations as they are)."""
+
+
+def reliabilities(effects: Effects, given: str | float | ArrayLike) -> Array:
+    """The reliability of each estimate's measure, shape (k,).
+
+    Parameters
+    ----------
+    effects : Effects
+    given : str, float or array_like
+        A column of the table, one number for all, or one for each estimate.
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    InputError
+        For a column that does not exist, another number of values, and what is no reliability.
+    """
+    if isinstance(given, str):
+        frame = effects.moderators
+        if given not in frame:
+            raise InputError(f"there is no column '{given}'", advice=nearest(given, map(str, frame.columns)))
+        given = frame[given].to_numpy()
+    try:
+        values = np.asarray(given, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"reliability = {given!r}", "numbers above 0 and at most 1") from None
+    if values.ndim > 1 or (values.ndim == 1 and len(values) != effects.k):
+        raise InputError(f"reliability has shape {values.shape}", f"one number, or shape ({effects.k},)")
+    each = np.broadcast_to(values, (effects.k,))
+    wrong = ~((each > 0.0) & (each <= 1.0))
+    if wrong.any():
+        raise InputError(
+            f"the reliability is {each[wrong][0]:g} for {effects.rows.names(wrong)}",
+            "above 0 and at most 1 for each estimate",
+            "the mean reliability of the measure in the other studies, where a study reports none",
+        )
+    return np.array(each)
+
+
+def corrected(effects: Effects, reliability: Array) -> tuple[Array, Array]:
+    """Estimates of effects on what a measure measures, and what their standard errors are multiplied by.
+
+    y / sqrt(r) and 1 / sqrt(r); on the Fisher z scale atanh(tanh(z) / sqrt(r)), and the derivative of that.
+
+    Parameters
+    ----------
+    effects : Effects
+    reliability : ndarray
+        Shape (k,).
+
+    Returns
+    -------
+    tuple of ndarray
+        Shape (k,) each.
+
+    Raises
+    ------
+    ModelError
+        On a scale whose effects unreliability does not shrink in this way.
+    InputError
+        For correlations that would not be below 1.
+    """
+    root = np.sqrt(reliability)
+    if effects.scale.name not in SHRUNK:
+        raise ModelError(
+            f"effects on the scale '{effects.scale}' are not in the unit of a measure's standard deviation",
+            "one of " + ", ".join(SHRUNK),
+        )
+    if effects.scale.name != "Fisher z":
+        return effects.y / root, 1.0 / root
+    r = np.tanh(effects.y)
+    whole = r / root
+    wrong = np.abs(whole) >= 1.0
+    if wrong.any():
+        raise InputError(
+            f"a correlation of {r[wrong][0]:.3g} with the reliability {reliability[wrong][0]:.3g} is corrected to "
+            f"{whole[wrong][0]:.3g} for {effects.rows.names(wrong)}",
+            "correlations below the root of the reliability",
+        )
+    return np.arctanh(whole), (1.0 - r**2) / (1.0 - whole**2) / root
+
+
+def sentence(reliability: Array) -> str:
+    """What a corrected table says of itself."""
+    low, high = reliability.min(), reliability.max()
+    told = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+    return f"effects and standard errors are corrected for the reliability of a measure ({told}), taken as known"
