@@ -71,6 +71,10 @@ BY_NUTS = [
         pw.BinomialNormal(baseline="exchangeable", slope=priors.Normal(0, 1)),
     ),
     (
+        'kind = "meta-regression"\nmoderators = ["ablat"]\npooled = ["alloc"]',
+        pw.MetaRegression(["ablat"], pooled=["alloc"]),
+    ),
+    (
         'kind = "meta-regression"\nmoderators = ["ablat"]\nmissing = "model"\nerrors = { ablat = "year" }',
         pw.MetaRegression(["ablat"], missing="model", errors={"ablat": "year"}),
     ),

@@ -29,7 +29,7 @@ Kind = Literal[
 KEYS: dict[str, tuple[str, ...]] = {
     "common-effect": ("mu",),
     "random-effects": ("mu", "tau", "tau_fixed"),
-    "meta-regression": ("moderators", "beta", "tau", "tau_fixed", "missing", "errors"),
+    "meta-regression": ("moderators", "beta", "tau", "tau_fixed", "missing", "errors", "pooled"),
     "subgroups": ("by", "heterogeneity", "mu", "tau", "tau_spread"),
     "three-level": ("cluster", "rho", "mu", "tau_between", "tau_within"),
     "location-scale": ("scale", "moderators", "beta", "tau", "gamma"),
@@ -73,6 +73,9 @@ class ModelSection(Section):
     )
     eta: Number | None = Field(
         default=None, gt=0, description="shape of the LKJ prior on correlations of true effects, above 0; 1 is flat"
+    )
+    pooled: Columns | None = Field(
+        default=None, description="names of the columns whose levels are partially pooled, such as ['setting']"
     )
     missing: Literal["error", "model"] | None = Field(
         default=None, description="'error', or 'model' for missing values of moderators as unknowns"

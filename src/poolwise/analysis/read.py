@@ -149,7 +149,7 @@ def _asked(section: object) -> Asked:
 
     if not isinstance(section, dict):
         return Asked({}, "")
-    named = {key: section.get(key) for key in ("moderators", "scale", "factors", "by", "cluster")}
+    named = {key: section.get(key) for key in ("moderators", "pooled", "scale", "factors", "by", "cluster")}
     if isinstance(section.get("errors"), dict):
         named["errors"] = list(section["errors"].values())
     lists = {key: [one] if isinstance(one, str) and key in ("by", "cluster") else one for key, one in named.items()}
