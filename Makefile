@@ -9,7 +9,7 @@ POOLED := models/dropout.toml models/misconduct.toml models/recidivism.toml mode
 STRUCTURED := models/joint_outcomes.toml models/bcg_latitude.toml models/raudenbush_weeks.toml \
 	models/assink_three_level.toml
 
-.PHONY: run run-pooled run-structured test lint bench calibrate format clean
+.PHONY: run run-pooled run-structured test lint bench oracles calibrate format clean
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
@@ -36,6 +36,10 @@ bench: $(STAMP)
 	$(BIN)/python -m pytest tests/benchmarks -m benchmark_long -n 0 --benchmark-columns=median,min,rounds
 
 # Half an hour; goes on where it was stopped, and ends with new figures in tests/reference/calibration.
+# After a change of tests/support or tests/reference: the oracles that made the reference numbers, against slower ones.
+oracles: $(STAMP)
+	$(BIN)/python -m pytest tests/test_oracles.py -m oracle_long -n 0
+
 calibrate: export OPENBLAS_NUM_THREADS = 1
 calibrate: $(STAMP)
 	$(BIN)/python tests/reference/calibration/calibrate.py --jobs 2

@@ -185,6 +185,7 @@ def test_blocks_are_the_k_by_k_matrices_of_the_joint_normal_law():
     assert (law.mean, law.sd) == pytest.approx((mean[7], math.sqrt(spread[7, 7])), abs=AGREEMENT)
 
 
+@pytest.mark.oracle_long
 @pytest.mark.parametrize("rho", [0.0, 0.6])
 def test_halving_the_steps_moves_nothing(rho):
     coarse, fine = levels(25, rho=rho, step=0.1), levels(25, rho=rho, step=0.05)
@@ -198,6 +199,7 @@ def test_halving_the_steps_moves_nothing(rho):
         assert one == pytest.approx(other, abs=10 * AGREEMENT)
 
 
+@pytest.mark.oracle_long
 def test_both_coordinate_systems_give_one_posterior():
     oracle = levels(25, rho=0.6)
     assert oracle.polar.log_total == pytest.approx(oracle.log_evidence, abs=AGREEMENT)
@@ -206,7 +208,7 @@ def test_both_coordinate_systems_give_one_posterior():
     assert total == pytest.approx(between + within, abs=AGREEMENT)
 
 
-@pytest.mark.slow
+@pytest.mark.oracle_long
 def test_the_trapezoidal_rule_is_nested_adaptive_quadrature():
     oracle = levels(9, rho=0.6)
 
