@@ -35,11 +35,11 @@ lint: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m pytest tests/benchmarks -m benchmark_long -n 0 --benchmark-columns=median,min,rounds
 
-# Half an hour; goes on where it was stopped, and ends with new figures in tests/reference/calibration.
 # After a change of tests/support or tests/reference: the oracles that made the reference numbers, against slower ones.
 oracles: $(STAMP)
 	$(BIN)/python -m pytest tests/test_oracles.py -m oracle_long -n 0
 
+# Half an hour; goes on where it was stopped, and ends with new figures in tests/reference/calibration.
 calibrate: export OPENBLAS_NUM_THREADS = 1
 calibrate: $(STAMP)
 	$(BIN)/python tests/reference/calibration/calibrate.py --jobs 2
