@@ -61,6 +61,66 @@ STATED = [
 ]
 
 
+BY_NUTS = [
+    ('kind = "student-t"\nnu = { Gamma = [2, 0.1] }', pw.StudentTRandomEffects(nu=priors.Gamma(2, 0.1))),
+    ('kind = "skew-normal"\ntau = { HalfNormal = 0.3 }', pw.SkewNormalRandomEffects(tau=priors.HalfNormal(0.3))),
+    ('kind = "contaminated"\npi = { Beta = [1, 4] }', pw.ContaminatedRandomEffects(pi=priors.Beta(1, 4))),
+    ('kind = "crossed-effects"\nfactors = ["study", "alloc"]', pw.CrossedEffects(["study", "alloc"])),
+    (
+        'kind = "binomial-normal"\nbaseline = "exchangeable"\nslope = { Normal = [0, 1] }',
+        pw.BinomialNormal(baseline="exchangeable", slope=priors.Normal(0, 1)),
+    ),
+    (
+        'kind = "meta-regression"\nmoderators = ["ablat"]\nmissing = "model"\nerrors = { ablat = "year" }',
+        pw.MetaRegression(["ablat"], missing="model", errors={"ablat": "year"}),
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "model"), BY_NUTS, ids=lambda one: one.split('"')[1] if isinstance(one, str) else "")
+def test_the_file_states_models_that_nuts_alone_answers(tmp_path, text, model):
+    analysis = loaded(tmp_path, text, BCG, "[engines]\nexact = { model = 'random-effects' }\nnuts = { seed = 1 }\n")
+    assert analysis.model == model.resolved(analysis.effects)
+    beside, nuts = analysis.fits
+    assert nuts.model == analysis.model
+    tau = analysis.model.tau if isinstance(analysis.model.tau, priors.Prior) else None
+    assert beside.model == pw.RandomEffects(analysis.model.mu if "ablat" not in text else None, tau).resolved(
+        analysis.effects
+    )
+
+
+@pytest.mark.slow
+def test_the_report_is_about_the_stated_model(tmp_path):
+    beside = "closed_form = [{ model = 'random-effects' }]\nexact = { model = 'random-effects' }\n"
+    engines = f"[engines]\n{beside}nuts = {{ seed = 1 }}\n"
+    analysis = loaded(tmp_path, 'kind = "skew-normal"', BCG, engines)
+    done = pw.run(analysis, out=tmp_path / "run")
+    labels = [result.label for result in done.results]
+    mean = pd.read_csv(done.files["estimates.csv"]).query("quantity == 'mu'").set_index("label")["point"]
+    assert f"{mean[labels[2]]:.3f}".replace("-", "\N{MINUS SIGN}") in done.report.read_text().split("Forest plot")[0]
+
+
+def test_counts_in_a_file_of_ones_own(tmp_path):
+    frame = pd.DataFrame(
+        {"study": list("abc"), "e1": [4, 0, 9], "e0": [11, 3, 8], "n1": [40, 50, 60], "n0": [40, 50, 60]}
+    )
+    frame.to_csv(tmp_path / "counts.csv", index=False)
+    csv = '{ file = "counts.csv", events = ["e1", "e0"], totals = ["n1", "n0"] }'
+    nuts = "[engines]\nnuts = { seed = 1 }\n"
+    analysis = loaded(tmp_path, 'kind = "binomial-normal"', f'[data]\ncsv = {csv}\nscale = "log OR"\n', nuts)
+    same = pw.Effects.from_counts(frame[["e1", "e0"]], frame[["n1", "n0"]], study=list("abc"))
+    np.testing.assert_array_equal(analysis.effects.y, same.y)
+    assert analysis.effects.study == ("a", "b", "c")
+    wrong = csv.replace('"n0"', '"n2"')
+    message = refused(tmp_path, 'kind = "binomial-normal"', f'[data]\ncsv = {wrong}\nscale = "SMD"\n', nuts)
+    assert "data.csv.totals: 'counts.csv' has no column 'n2'" in message
+    assert "data.scale: 'SMD' is no scale of counts" in message
+    message = refused(
+        tmp_path, 'kind = "binomial-normal"', '[data]\ncsv = { file = "counts.csv", events = ["e1", "e0"] }\n'
+    )
+    assert "'events' without 'totals'" in message
+
+
 @pytest.mark.parametrize(("text", "model"), STATED, ids=lambda one: one if isinstance(one, str) else "")
 def test_the_file_states_the_very_model(tmp_path, text, model):
     analysis = loaded(tmp_path, text)
@@ -93,6 +153,9 @@ WRONG = [
     ('kind = "meta-regression"\nmoderators = ["ablat"]\nbeta = { ablot = "Flat" }', "model", "'ablot'", "ablat"),
     ('kind = "meta-regression"\nmoderators = ["ablat"]\nbeta = { Normal = 1 }', "model.beta", "Normal", "sd"),
     ('kind = "joint-outcomes"', "model", "one outcome", "two outcomes or more"),
+    ('kind = "student-t"', "engines.exact", "t random effects by Exact does not exist", "nuts = "),
+    ('kind = "crossed-effects"', "model", "no 'factors'", "columns that group"),
+    ('kind = "contaminated"\npi = { HalfNormal = 1 }', "model.pi", "HalfNormal", "Beta"),
 ]
 
 
@@ -169,7 +232,7 @@ def test_a_missing_moderator_is_named_by_its_row_in_the_file_in_note_and_error(t
     with pytest.warns(pw.PoolwiseWarning, match=r"'dose' is missing for 'G' \(row 7\)"):
         message = refused(tmp_path, 'kind = "meta-regression"\nmoderators = ["dose"]', data)
     assert "model: the moderator 'dose' is missing for 'G' (row 7)." in message
-    assert "Try: a file without these rows, or a model without 'dose'." in message
+    assert "a model without 'dose', or, for numbers, missing='model' by NUTS()." in message
 
 
 @pytest.mark.parametrize("given", ['"~ dose + log(se)"', '["~ dose + log(se)"]'])

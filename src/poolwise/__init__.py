@@ -21,7 +21,7 @@ from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import PoolwiseError, PoolwiseWarning
-from poolwise.fit import fit
+from poolwise.fit import fit, refit
 from poolwise.model import (
     BinomialNormal,
     CommonEffect,
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from poolwise import checks, datasets, plot, simulate
     from poolwise.analysis import load_analysis, run
     from poolwise.evidence import BayesFactor, average, bayes_factor
+    from poolwise.report import KeptFits
 
 __version__ = "0.1.0"
 
@@ -61,6 +62,7 @@ _LAZY = {
     "load_analysis": ("poolwise.analysis", "load_analysis"),
     "run": ("poolwise.analysis", "run"),
     "simulate": ("poolwise.simulate", None),
+    "KeptFits": ("poolwise.report", "KeptFits"),
 }
 
 __all__ = [
@@ -75,6 +77,7 @@ __all__ = [
     "Effects",
     "Exact",
     "JointOutcomes",
+    "KeptFits",
     "LocationScale",
     "MetaRegression",
     "PoissonNormal",
@@ -100,6 +103,7 @@ __all__ = [
     "predict",
     "priors",
     "reconstruct",
+    "refit",
     "run",
     "simulate",
     "summary",

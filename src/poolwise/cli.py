@@ -16,6 +16,7 @@ from poolwise.errors import AnalysisError, PoolwiseError, PoolwiseWarning
 
 if TYPE_CHECKING:
     from poolwise.analysis import Analysis, PlannedFit, Run, Step
+    from poolwise.checks import Ranges
     from poolwise.effects import Effects
 
 OK, FIT_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -41,8 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         except PoolwiseError as error:
             code = _refused(error)
-        except KeyboardInterrupt:
-            print("poolwise: stopped", file=sys.stderr)
+        except KeyboardInterrupt as interrupt:
+            stop = str(interrupt)
+            print(f"poolwise: stopped{stop and f': {stop}'}", file=sys.stderr)
             code = INTERRUPTED
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -71,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     words = "folder of results, one folder in it for each file (default: results)"
     ran.add_argument("--out", type=Path, default=Path("results"), metavar="FOLDER", help=words)
     ran.add_argument("--quick", action="store_true", help="fewer draws of NUTS, for a first look")
+    words = "run every fit again; else fits by NUTS that an earlier run finished are taken from there"
+    ran.add_argument("--fresh", action="store_true", help=words)
     command("schema", _schema, "The JSON schema of analysis files, for editors.")
     return parser
 
@@ -104,14 +108,15 @@ def _show(chosen: argparse.Namespace) -> int:
     from poolwise.show import level
 
     analysis = load_analysis(chosen.file)
+    over = "" if analysis.tables is None else f"ranges over {len(analysis.tables)} tables of "
     region = f", practically 0: {analysis.rope}" if analysis.rope else ""
     rows = [
         ("question", analysis.question),
-        ("data", _data_words(analysis.effects)),
+        *_labelled("data", _tables_words(analysis) or [_data_words(analysis.effects)]),
         *_labelled("model", analysis.statement()),
         *_labelled("fits", [_fit_words(number, fit) for number, fit in enumerate(analysis.fits, start=1)]),
         ("prior panel", _panel_words(analysis)),
-        ("report", f"{level(analysis.prob)} intervals{region}"),
+        ("report", f"{over}{level(analysis.prob)} intervals{region}"),
     ]
     print(analysis.title)
     for name, text in rows:
@@ -133,6 +138,24 @@ def _data_words(effects: Effects) -> str:
         "reconstructed" if effects.reconstructed else "",
     )
     return ", ".join(filter(None, words))
+
+
+def _tables_words(analysis: Analysis) -> list[str]:
+    """Reconstructed tables in a few lines: whose, how many, how many studies each level has; none without."""
+    from poolwise.checks._range_table import division
+
+    tables = analysis.tables
+    if tables is None:
+        return []
+    by = f", by {tables.factor}" if tables.factor else ""
+    lines = [
+        f"outcome {tables.published.outcome}{by}: {len(tables)} tables of {tables.k} studies, reconstructed from "
+        f"published figures, seed {tables.seed}",
+        division(tables, tables.factor),
+    ]
+    if any(fit.engine.label == "NUTS" for fit in analysis.fits):
+        lines.append(f"NUTS answers the first {analysis.nuts_tables} tables only, beside the exact engine")
+    return [line for line in lines if line]
 
 
 def _fit_words(number: int, fit: PlannedFit) -> str:
@@ -157,7 +180,8 @@ def _check(chosen: argparse.Namespace) -> int:
     loaded, code = _loaded(chosen.files)
     for path, analysis in loaded:
         count = len(analysis.fits)
-        print(f"{path}: ok, {analysis.effects.counted}, {count} {'fit' if count == 1 else 'fits'}")
+        tables = "" if analysis.tables is None else f", on {len(analysis.tables)} reconstructed tables"
+        print(f"{path}: ok, {analysis.effects.counted}, {count} {'fit' if count == 1 else 'fits'}{tables}")
     return code
 
 
@@ -226,44 +250,66 @@ def _one_run(analysis: Analysis, chosen: argparse.Namespace) -> Run:
     from poolwise.analysis import run
 
     with _shown_progress(analysis.name) as progress:
-        done = run(analysis, out=chosen.out / analysis.name, quick=chosen.quick, progress=progress)
+        out = chosen.out / analysis.name
+        done = run(analysis, out=out, quick=chosen.quick, fresh=chosen.fresh, progress=progress)
+    for sentence in done.kept:
+        print(f"{analysis.name}: {sentence}", file=sys.stderr)
     _print_answer(done)
     return done
 
 
 def _print_answer(done: Run) -> None:
     """The mean effects, or the coefficients, by every fit, as a table on standard output."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
     from poolwise.show import interval, level, number
 
+    if done.ranges is not None:
+        _print_ranges(done.analysis.title, done.ranges)
+        return
     prob = done.analysis.prob
     word = " (reconstructed data)" if done.analysis.effects.reconstructed else ""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     alone = all(result.answers == ("mu",) for result in done.results)
-    for heading in (
-        "mean effect by" if alone else "by",
-        "estimate",
-        f"{level(prob)} interval",
-        "kind of interval",
-        "status",
-    ):
-        table.add_column(heading, justify="right" if heading == "estimate" else "left")
+    heads = ("mean effect by" if alone else "by", "estimate", f"{level(prob)} interval", "kind of interval", "status")
+    rows = []
     for result in done.results:
         for name in result.answers:
             quantity = result[name]
             words = result.label if name == "mu" else f"{name}, {result.label}"
             cells = (words, number(quantity.point), interval(*quantity.interval(prob)), quantity.interval_kind())
-            table.add_row(*cells, result.report.status)
+            rows.append((*cells, result.report.status))
+    said = [one.sentence for one in (done.panel, done.borrowed) if one is not None]
+    _print_table(f"{done.analysis.title}{word}", heads, rows, said)
+
+
+def _print_ranges(title: str, found: Ranges) -> None:
+    """The range of every contrast and mean effect over the tables, by every fit."""
+    from poolwise.checks._range_table import reach, span, tables_excluding
+    from poolwise.show import level
+
+    heads = ("by", "estimate", f"{level(found.prob)} limits", "0 excluded in", "status")
+    rows = [
+        (f"{row['quantity']}, {row['label']}", span(row, "point"), reach(row), tables_excluding(row), row["status"])
+        for row in found.frame.to_dict("records")
+        if " - " in row["quantity"] or row["quantity"].startswith(("mu", "beta["))
+    ]
+    words = f"{found.data} data, {found.tables} tables of {found.k} studies, lowest to highest (median)"
+    _print_table(f"{title}: {words}", heads, rows, found.sentences)
+
+
+def _print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], said: Sequence[str]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in heads:
+        table.add_column(heading, justify="right" if heading == "estimate" else "left")
+    for row in rows:
+        table.add_row(*row)
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
-    console.print(f"{done.analysis.title}{word}", style="bold")
+    console.print(title, style="bold")
     console.print(table)
-    if done.panel is not None:
-        console.print(f"{done.panel.sentence}\n", soft_wrap=True)
-    if done.borrowed is not None:
-        console.print(f"{done.borrowed.sentence}\n", soft_wrap=True)
+    for sentence in said:
+        console.print(f"{sentence}\n", soft_wrap=True)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from poolwise.effects import Effects
+from poolwise.engines._kept import Place
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.closed_form_notes import prediction
 from poolwise.engines.exact import Exact
@@ -71,7 +72,7 @@ class Engine(Protocol):
         """The answer to `model` on `effects`."""
 
 
-def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False) -> Result:
+def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False, kept: Place | None = None) -> Result:
     """Fit a model to a study table by an engine.
 
     Parameters
@@ -84,6 +85,9 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
         ``ClosedForm()``, ``Exact()`` or ``NUTS()``.
     strict : bool
         Raise when the fit went wrong instead of returning a result that says so.
+    kept : Place, optional
+        Where the draws of NUTS are kept, and taken from when the same fit was finished earlier:
+        ``pw.KeptFits("results/fits").place("bcg")``. The other engines are too quick to be kept.
 
     Returns
     -------
@@ -126,7 +130,7 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
             f"the sampling errors have a known covariance, which {engine.label} does not take into account",
             "Exact()",
         )
-    result = engine.fit(effects, model)
+    result = engine.fit(effects, model, kept=kept) if isinstance(engine, NUTS) else engine.fit(effects, model)
     if isinstance(engine, ClosedForm) and isinstance(model, RandomEffects):
         for sentence in prediction(effects.k):
             warn(sentence)
@@ -141,6 +145,43 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False)
     if strict and result.report.failed:
         raise FitError(f"{result.label}: status {result.report.status}", advice=result.report.advice)
     return result
+
+
+def refit(result: Result, effects: Effects, *, strict: bool = False, kept: Place | None = None) -> Result:
+    """Fit the model of a result, with its priors, engine, seed and label, to another study table.
+
+    By NUTS the compiled model serves again, so that only the sampling itself is paid for.
+
+    Parameters
+    ----------
+    result : Result
+        Of any engine.
+    effects : Effects
+        The other study table. Moderators are coded and centred anew.
+    strict, kept
+        As in `fit`.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ModelError, FitError
+        As `fit` does.
+
+    Examples
+    --------
+    >>> import poolwise as pw
+    >>> bcg = pw.datasets.load("bcg")
+    >>> result = pw.fit(bcg, pw.RandomEffects(), pw.Exact())
+    >>> pw.refit(result, bcg.drop(study="TPT Madras 1980"))
+    <Result 'exact': k = 12, mu = −0.786 [−1.193, −0.386], status ok>
+    """
+    if not isinstance(result, Result):
+        raise ModelError(f"refit was given {type(result).__name__}", "a Result", "pw.refit(result, effects)")
+    again = fit(effects, result.model, result.engine, strict=strict, kept=kept)
+    return replace(again, label=result.label)
 
 
 def _as_independent(result: Result) -> tuple[str, ...]:

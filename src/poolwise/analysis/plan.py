@@ -18,14 +18,22 @@ from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import AnalysisError
 from poolwise.fit import PAIRS
+from poolwise.intake.counts import counts_of
 from poolwise.model import (
     DEFAULT_PRIORS,
+    BinomialNormal,
     CommonEffect,
+    ContaminatedRandomEffects,
+    CorrelatedOutcomes,
+    CrossedEffects,
     JointOutcomes,
     LocationScale,
     MetaRegression,
     Model,
+    PoissonNormal,
     RandomEffects,
+    SkewNormalRandomEffects,
+    StudentTRandomEffects,
     Subgroups,
     ThreeLevel,
 )
@@ -63,6 +71,13 @@ _MODELS: dict[str, Callable[..., Model]] = {
     "three-level": ThreeLevel,
     "location-scale": LocationScale,
     "joint-outcomes": JointOutcomes,
+    "correlated-outcomes": CorrelatedOutcomes,
+    "crossed-effects": CrossedEffects,
+    "student-t": StudentTRandomEffects,
+    "skew-normal": SkewNormalRandomEffects,
+    "contaminated": ContaminatedRandomEffects,
+    "binomial-normal": BinomialNormal,
+    "poisson-normal": PoissonNormal,
 }
 
 
@@ -97,7 +112,8 @@ def _check_columns(effects: Effects, model: Model) -> None:
     """Refuse columns that the model names and the table does not have, or that cannot serve it."""
     match model:
         case MetaRegression():
-            model.design(effects)
+            if model.uncertain(effects) is None:
+                model.design(effects)
         case LocationScale():
             model.design(effects)
             model.scale_design(effects)
@@ -107,6 +123,13 @@ def _check_columns(effects: Effects, model: Model) -> None:
             model.clusters(effects)
         case JointOutcomes():
             groups(effects, model)
+        case CrossedEffects():
+            model.levels(effects)
+        case CorrelatedOutcomes():
+            model.outcomes(effects)
+            model.clusters(effects)
+        case BinomialNormal() | PoissonNormal():
+            counts_of(model.table(effects), effects.scale.name)
 
 
 def _uses_priors(spec: Spec) -> bool:
@@ -153,7 +176,7 @@ def planned_fits(spec: Spec, model: Model, effects: Effects, found: list[Problem
         for number, row in enumerate(engines.closed_form)
     ]
     if engines.exact is not None:
-        makers.append(("engines.exact", partial(_bayesian, engines.exact.label, model, Exact, {}, effects)))
+        makers.append(("engines.exact", partial(_exact, spec, model, effects)))
     for number, prior in enumerate(spec.sensitivity.mu):
         makers.append((f"sensitivity.mu[{number}]", partial(_beside, model, prior, effects)))
     if engines.nuts is not None:
@@ -182,6 +205,17 @@ def _frequentist(spec: Spec, row: ClosedFormRow, effects: Effects) -> PlannedFit
     section = spec.model if kind == spec.model.kind else spec.model.model_copy(update=dict.fromkeys(KEYS[kind]))
     model = _explicit(stated(section, kind), effects, needed=False)
     return PlannedFit(row.label or "", model, ClosedForm(**settings))
+
+
+def _exact(spec: Spec, model: Model, effects: Effects) -> PlannedFit:
+    row = spec.engines.exact
+    assert row is not None
+    if row.model is None or row.model == spec.model.kind:
+        if Exact not in PAIRS[type(model)]:
+            told = f"{model.label} by Exact does not exist"
+            raise AnalysisError(told, "nuts = { seed = 1 }", "beside it exact = { model = 'random-effects' }")
+        return _bayesian(row.label, model, Exact, {}, effects)
+    return _bayesian(row.label, stated(spec.model, row.model).resolved(effects), Exact, {}, effects)
 
 
 def _bayesian(

@@ -13,9 +13,11 @@ from poolwise import datasets
 from poolwise.analysis import problems
 from poolwise.analysis.plan import check_evidence, planned_fits, planned_panel, resolved
 from poolwise.analysis.problems import Problem, tried
+from poolwise.analysis.reconstructed import check_fits, check_panel, drawn_tables
 from poolwise.analysis.record import Analysis
 from poolwise.effects import Effects
 from poolwise.errors import AnalysisError
+from poolwise.reconstruct import Reconstruction
 
 if TYPE_CHECKING:
     from poolwise.analysis.sources import Asked
@@ -51,15 +53,19 @@ def load_analysis(path: str | Path) -> Analysis:
     content = _content(path)
     document = _document(path, content)
     spec, found = _validated(document)
-    effects = _effects(document, path.parent, found)
+    effects, tables = _data(document, path.parent, found)
     if spec is None or effects is None:
         raise problems.together(path, found)
     model = tried("model", found, partial(resolved, spec, effects))
     if model is None:
         raise problems.together(path, found)
     fits = planned_fits(spec, model, effects, found)
-    priors = tried("sensitivity", found, partial(planned_panel, spec, model, effects))
-    check_evidence(spec, model, found)
+    if tables is None:
+        priors = tried("sensitivity", found, partial(planned_panel, spec, model, effects))
+        check_evidence(spec, model, found)
+    else:
+        priors = check_panel(spec, found)
+        check_fits(spec, tables, fits, found)
     if found:
         raise problems.together(path, found)
     return Analysis(
@@ -75,7 +81,9 @@ def load_analysis(path: str | Path) -> Analysis:
         rope=spec.report.rope,
         evidence=spec.report.evidence,
         spec_hash=hashlib.sha256(content).hexdigest(),
-        data_notes=_data_notes(spec.data.dataset, effects),
+        data_notes=_data_notes(spec.data.dataset, effects) if tables is None else tables.notes,
+        tables=tables,
+        nuts_tables=3 if spec.data.reconstruct is None else spec.data.reconstruct.nuts_tables,
     )
 
 
@@ -109,8 +117,8 @@ def _validated(document: dict[str, Any]) -> tuple[Spec | None, list[Problem]]:
         return None, problems.of_validation(error, Spec)
 
 
-def _effects(document: dict[str, Any], folder: Path, found: list[Problem]) -> Effects | None:
-    """The study table, when the sections that tell about it are valid, whatever else is wrong in the file."""
+def _data(document: dict[str, Any], folder: Path, found: list[Problem]) -> tuple[Effects | None, Reconstruction | None]:
+    """The study table, or reconstructed ones and the first of them, when the sections that tell about it are valid."""
     from pydantic import ValidationError
 
     from poolwise.analysis.sources import studies
@@ -119,13 +127,19 @@ def _effects(document: dict[str, Any], folder: Path, found: list[Problem]) -> Ef
     try:
         data = Data.model_validate(document.get("data"))
     except ValidationError:
-        return None
+        return None, None
     report = document.get("report", {})
     try:
         directions = Report.model_validate({"directions": report["directions"]}).directions
     except (ValidationError, KeyError, TypeError):
         directions = None
-    return studies(data, folder, directions, _asked(document.get("model")), found)
+    if data.reconstruct is not None:
+        drawn = drawn_tables(data, directions, found)
+        return (None if drawn is None else drawn.effects(0)), drawn
+    return studies(data, folder, directions, _asked(document.get("model")), found), None
+
+
+_STUDIES = (("study", "cluster"), ("study", "factors"))  # the study itself, which needs no column of its own
 
 
 def _asked(section: object) -> Asked:
@@ -134,10 +148,12 @@ def _asked(section: object) -> Asked:
 
     if not isinstance(section, dict):
         return Asked({}, "")
-    named = {key: section.get(key) for key in ("moderators", "scale", "by", "cluster")}
+    named = {key: section.get(key) for key in ("moderators", "scale", "factors", "by", "cluster")}
+    if isinstance(section.get("errors"), dict):
+        named["errors"] = list(section["errors"].values())
     lists = {key: [one] if isinstance(one, str) and key in ("by", "cluster") else one for key, one in named.items()}
     columns = {
-        key: tuple(name for name in names if _is_column(name) and (key, name) != ("cluster", "study"))
+        key: tuple(name for name in names if _is_column(name) and (name, key) not in _STUDIES)
         for key, names in lists.items()
         if isinstance(names, list)
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import final
@@ -12,6 +13,7 @@ from poolwise.engines.nuts import NUTS
 from poolwise.fit import Engine
 from poolwise.model import MetaRegression, Model, RandomEffects, Subgroups
 from poolwise.priors import Prior
+from poolwise.reconstruct import Reconstruction
 
 
 @final
@@ -42,6 +44,7 @@ class PlannedFit:
             names = ("tau2", "interval") if isinstance(self.model, MetaRegression | Subgroups) else names
         elif isinstance(self.engine, NUTS):
             names = ("draws", "tune", "chains", "seed", "target_accept")
+            names += ("sampler",) if self.engine.sampler != "nutpie" else ()
         return {name: getattr(self.engine, name) for name in names}
 
 
@@ -76,7 +79,7 @@ class Analysis:
     source : str
         Name of the file.
     effects : Effects
-        The study table.
+        The study table; where tables are reconstructed, the first of them, which stands for what all have in common.
     model : Model
         The model, every prior explicit where a fit uses priors.
     fits : tuple of PlannedFit
@@ -93,6 +96,10 @@ class Analysis:
         SHA-256 of the file.
     data_notes : tuple of str
         What a reader has to know about the data.
+    tables : Reconstruction, optional
+        The reconstructed tables, each of which every fit answers; None where there is one study table.
+    nuts_tables : int
+        Number of reconstructed tables that NUTS answers beside the exact engine.
     """
 
     name: str
@@ -108,13 +115,24 @@ class Analysis:
     evidence: bool = False
     spec_hash: str = field(default="", repr=False)
     data_notes: tuple[str, ...] = field(default=(), repr=False)
+    tables: Reconstruction | None = field(default=None, repr=False)
+    nuts_tables: int = 3
 
     def __repr__(self) -> str:
         """The name, the number of studies and of fits."""
         made = ", reconstructed" if self.effects.reconstructed else ""
         panel = " and a prior panel" if self.panel is not None else ""
         fits = f"{len(self.fits)} fit{'s' if len(self.fits) > 1 else ''}"
+        if self.tables is not None:
+            made = f", {len(self.tables)} reconstructed tables"
         return f"<Analysis '{self.name}': k = {self.effects.k}{made}, {fits}{panel}>"
+
+    @property
+    def data_hash(self) -> str:
+        """Hash of the study table, or of all reconstructed tables together, 16 hex digits."""
+        if self.tables is None:
+            return self.effects.data_hash
+        return hashlib.sha256("".join(table.data_hash for table in self.tables).encode()).hexdigest()[:16]
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement of the model that will run, a line each; no priors where no fit uses any."""

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, final
 from poolwise.analysis.record import Analysis, PlannedFit
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import AnalysisError, MissingQuantityError, nearest
-from poolwise.fit import fit
+from poolwise.fit import Engine, fit
 from poolwise.model import JointOutcomes
 from poolwise.result import Result
 
 if TYPE_CHECKING:
-    from poolwise.checks import Borrowing, PriorPanel
+    from poolwise.checks import Borrowing, PriorPanel, Ranges
+    from poolwise.report import KeptFits
 
 QUICK_DRAWS, QUICK_TUNE = 1000, 500  # the fewest with which NUTS passes its own diagnostics on small tables
 
@@ -58,6 +59,10 @@ class Run:
         Every file by name.
     borrowed : Borrowing, optional
         Each outcome of a joint fit beside a fit of its own.
+    kept : tuple of str
+        Which fits were taken from an earlier run, and which were run again and why.
+    ranges : Ranges, optional
+        The answers over all reconstructed tables; there are then no `results`, which would be of one table.
     """
 
     analysis: Analysis
@@ -66,6 +71,8 @@ class Run:
     folder: Path
     files: Mapping[str, Path]
     borrowed: Borrowing | None = None
+    kept: tuple[str, ...] = ()
+    ranges: Ranges | None = None
 
     @property
     def report(self) -> Path:
@@ -75,7 +82,8 @@ class Run:
     @property
     def failed(self) -> tuple[Result, ...]:
         """The results whose numbers should not be used as they are."""
-        return tuple(result for result in self.results if result.report.failed)
+        of_tables = () if self.ranges is None else self.ranges.failed
+        return (*(result for result in self.results if result.report.failed), *of_tables)
 
     def __getitem__(self, label: str) -> Result:
         """The result of that label.
@@ -94,6 +102,9 @@ class Run:
         MissingQuantityError
             When there is none; the message offers the nearest.
         """
+        if self.ranges is not None:
+            found = "a run over reconstructed tables has ranges, and no result of one table"
+            raise MissingQuantityError(found, advice="run.ranges.row('mu[...]')")
         for result in self.results:
             if result.label == label:
                 return result
@@ -106,6 +117,7 @@ def run(
     *,
     out: str | Path | None = None,
     quick: bool = False,
+    fresh: bool = False,
     progress: Callable[[Step], None] | None = None,
 ) -> Run:
     """Run an analysis and write its files.
@@ -119,6 +131,10 @@ def run(
         analysis runs. The manifest is written last: without it, a run has not finished.
     quick : bool
         At most 1000 draws and 500 tuning draws in each chain of NUTS, for a first look.
+    fresh : bool
+        Run every fit by NUTS again. Else those that an earlier run finished, of the same data, model, engine, seed and
+        versions, are taken from the folder ``fits`` beside the files, and all files come out the same. Fits by the
+        other engines are too quick to be kept.
     progress : callable, optional
         Told of each step as it begins.
 
@@ -132,6 +148,8 @@ def run(
     AnalysisError
         When the folder cannot be written to, or another process is writing to it, or `analysis` is none; before
         the first fit.
+    KeyboardInterrupt
+        When a fit was interrupted. Fits finished before are kept for the next run; no files are written.
 
     Examples
     --------
@@ -146,30 +164,57 @@ def run(
             f"run was given {type(analysis).__name__}", "an Analysis", "pw.run(pw.load_analysis('models/bcg.toml'))"
         )
     folder = Path("results") / analysis.name if out is None else Path(out)
+    if analysis.tables is not None:
+        return _over_tables(analysis, folder, quick, progress)
     total = len(analysis.fits) + (analysis.panel is not None) + 1
     tell = progress or (lambda step: None)
     with report.claimed(folder):
-        began = perf_counter()
+        began, kept = perf_counter(), report.KeptFits(folder / report.FITS, fresh)
         results = []
         for number, planned in enumerate(analysis.fits, start=1):
             tell(Step(number, total, _words(planned)))
-            results.append(_fitted(analysis, _quick(planned) if quick else planned))
+            results.append(_fitted(analysis, _quick(planned) if quick else planned, kept))
         if analysis.panel is not None:
             tell(Step(total - 1, total, "prior panel"))
         panel, borrowed = _panel(analysis), _borrowed(results, analysis.prob)
         tell(Step(total, total, "files"))
         content = report.Content(analysis, _told_apart(results), panel, borrowed, quick, perf_counter() - began)
         files = report.write(content, folder)
-    return Run(analysis, content.results, panel, folder, files, borrowed)
+    return Run(analysis, content.results, panel, folder, files, borrowed, tuple(kept.said))
+
+
+def _over_tables(analysis: Analysis, folder: Path, quick: bool, progress: Callable[[Step], None] | None) -> Run:
+    """The run of an analysis of reconstructed tables."""
+    from poolwise.analysis.over_tables import run_tables
+
+    planned = [_quick(one) if quick else one for one in analysis.fits]
+    total = len(planned) + 1
+
+    def tell(number: int, label: str) -> None:
+        if progress is not None:
+            progress(Step(number, total, label))
+
+    found, files = run_tables(replace(analysis, fits=tuple(planned)), folder, quick, tell)
+    return Run(analysis, (), None, folder, files, ranges=found)
 
 
 def _words(planned: PlannedFit) -> str:
     return planned.label or f"{planned.model.label}, {planned.engine.label}"
 
 
-def _fitted(analysis: Analysis, planned: PlannedFit) -> Result:
-    result = fit(analysis.effects, planned.model, planned.engine)
+def _fitted(analysis: Analysis, planned: PlannedFit, kept: KeptFits) -> Result:
+    # The name has no label in it: a fit that is only called otherwise is the same fit.
+    place = kept.place(f"{planned.model.label}, {planned.engine.label}{_draws_of(planned.engine)}")
+    result = fit(analysis.effects, planned.model, planned.engine, kept=place)
+    for finding in result.report.findings:
+        if finding.status == "interrupted":
+            raise KeyboardInterrupt(f"{finding.sentence} Run the analysis again: the fits finished so far are kept")
     return replace(result, label=planned.label) if planned.label else result
+
+
+def _draws_of(engine: Engine) -> str:
+    """A quick run and a whole one keep their fits side by side."""
+    return f", {engine.draws} + {engine.tune} draws" if isinstance(engine, NUTS) else ""
 
 
 def _quick(planned: PlannedFit) -> PlannedFit:

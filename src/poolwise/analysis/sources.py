@@ -15,6 +15,7 @@ from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.spec import Data, Table
 from poolwise.effects import Effects
 from poolwise.errors import closest, listing, nearest
+from poolwise.intake.counts import MEASURES
 from poolwise.intake.files import read_csv
 from poolwise.intake.remarks import VARIANCE_NAMES
 from poolwise.intake.table import OWN_COLUMNS
@@ -42,12 +43,16 @@ class Asked:
     @property
     def all_outcomes(self) -> bool:
         """Whether the model is about every outcome of the table."""
-        return self.kind == "joint-outcomes"
+        return self.kind in ("joint-outcomes", "correlated-outcomes")
 
     def several_outcomes(self, column: str) -> bool:
         """Whether it can take several outcomes together: effects in clusters, or a column that tells them apart."""
         named = {name for names in self.columns.values() for name in names}
-        return self.all_outcomes or self.kind == "three-level" or not named.isdisjoint({"outcome", column})
+        return (
+            self.all_outcomes
+            or self.kind in ("three-level", "crossed-effects")
+            or not named.isdisjoint({"outcome", column})
+        )
 
 
 def studies(data: Data, folder: Path, directions: Directions, asked: Asked, found: list[Problem]) -> Effects | None:
@@ -131,6 +136,8 @@ def _own(
         found.append(Problem("data.scale", "this key is missing, and a CSV file does not tell it", expected))
     if frame is None:
         return None
+    if table.events is not None and table.totals is not None:
+        return _counted(data, table, frame, directions, asked, found)
     names = _names(table, frame, found)
     moderators = _moderators(table, frame, asked, found)
     if names is None or moderators is None or any(problem.key == "data.scale" for problem in found):
@@ -151,6 +158,33 @@ def _own(
         directions=directions or ("", ""),
     )
     return tried("data.csv", found, make)
+
+
+def _counted(
+    data: Data, table: Table, frame: pd.DataFrame, directions: Directions, asked: Asked, found: list[Problem]
+) -> Effects | None:
+    """The study table of two-arm counts."""
+    there = [str(name) for name in frame.columns]
+    wanted = {"events": table.events, "totals": table.totals}
+    missing = [(key, name) for key, names in wanted.items() for name in names or () if name not in frame]
+    for key, name in missing:
+        told = f"'{table.file}' has no column '{name}'"
+        found.append(Problem(f"data.csv.{key}", told, f"one of {listing(there, 20)}", closest(name, there)))
+    if data.scale is not None and data.scale not in MEASURES:
+        found.append(Problem("data.scale", f"'{data.scale}' is no scale of counts", f"one of {listing(MEASURES)}"))
+    moderators = _moderators(table, frame, asked, found)
+    if missing or moderators is None or data.scale not in MEASURES:
+        return None
+    make = partial(
+        Effects.from_counts,
+        frame[list(table.events or ())],
+        frame[list(table.totals or ())],
+        measure=data.scale,
+        study=frame[table.study].tolist() if table.study in frame else None,
+        moderators=frame[[name for name in moderators if name not in OWN_COLUMNS]],
+    )
+    effects = tried("data.csv", found, make)
+    return effects and replace(effects, title=Path(table.file).name, directions=directions or ("", ""))
 
 
 def _names(table: Table, frame: pd.DataFrame, found: list[Problem]) -> dict[str, str] | None:

@@ -22,7 +22,7 @@ from poolwise import priors
 from poolwise.closed_form.inference import INTERVALS, PREDICTIONS
 from poolwise.closed_form.tau2 import ESTIMATORS
 from poolwise.errors import ModelError, listing
-from poolwise.model import RandomEffects
+from poolwise.model import ContaminatedRandomEffects, RandomEffects
 from poolwise.priors import FAMILIES, Prior
 
 Pooling = Literal["random-effects", "common-effect"]
@@ -34,18 +34,37 @@ Kind = Literal[
     "three-level",
     "location-scale",
     "joint-outcomes",
+    "correlated-outcomes",
+    "crossed-effects",
+    "student-t",
+    "skew-normal",
+    "contaminated",
+    "binomial-normal",
+    "poisson-normal",
 ]
 KEYS: dict[str, tuple[str, ...]] = {
     "common-effect": ("mu",),
     "random-effects": ("mu", "tau", "tau_fixed"),
-    "meta-regression": ("moderators", "beta", "tau", "tau_fixed"),
+    "meta-regression": ("moderators", "beta", "tau", "tau_fixed", "missing", "errors"),
     "subgroups": ("by", "heterogeneity", "mu", "tau", "tau_spread"),
     "three-level": ("cluster", "rho", "mu", "tau_between", "tau_within"),
     "location-scale": ("scale", "moderators", "beta", "tau", "gamma"),
     "joint-outcomes": ("mu", "mu_spread", "tau", "tau_spread"),
+    "correlated-outcomes": ("by", "cluster", "rho", "eta", "mu", "tau", "tau_within"),
+    "crossed-effects": ("factors", "mu", "tau", "tau_within"),
+    "student-t": ("mu", "tau", "nu"),
+    "skew-normal": ("mu", "tau"),
+    "contaminated": ("mu", "tau", "tau_out", "pi"),
+    "binomial-normal": ("mu", "tau", "baseline", "base", "base_spread", "slope"),
+    "poisson-normal": ("mu", "tau", "baseline", "base", "base_spread", "slope"),
 }
 """What each kind of model is made of, besides `kind`."""
-NEEDED = {"meta-regression": "moderators", "subgroups": "by", "location-scale": "scale"}
+NEEDED = {
+    "meta-regression": "moderators",
+    "subgroups": "by",
+    "location-scale": "scale",
+    "crossed-effects": "factors",
+}
 Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]
@@ -83,6 +102,12 @@ def _prior_for_mu(value: Any) -> Prior:
 def _prior_for_tau(value: Any) -> Prior:
     prior = _prior(value)
     RandomEffects(tau=prior)
+    return prior
+
+
+def _prior_for_share(value: Any) -> Prior:
+    prior = _prior(value)
+    ContaminatedRandomEffects(pi=prior)
     return prior
 
 
@@ -138,6 +163,12 @@ Columns = Annotated[
     tuple[Words, ...], Field(min_length=1), BeforeValidator(_listed, json_schema_input_type=list[Words])
 ]
 TauPrior = Annotated[Any, PlainValidator(_prior_for_tau), WithJsonSchema(_prior_schema(_ON_HALF_LINE))]
+SharePrior = Annotated[Any, PlainValidator(_prior_for_share), WithJsonSchema(_prior_schema(["Beta"]))]
+Pair = Annotated[
+    tuple[Words, ...],
+    Field(min_length=2, max_length=2),
+    BeforeValidator(_listed, json_schema_input_type=list[Words]),
+]
 
 
 class Table(Section):
@@ -150,6 +181,13 @@ class Table(Section):
     v: Words | None = Field(default=None, description="name of the column of sampling variances, instead of se")
     n: Words = Field(default="n", description="name of the column of sample sizes, used when it is there")
     outcome: Words = Field(default="outcome", description="name of the column of outcomes, used when it is there")
+    events: Pair | None = Field(
+        default=None,
+        description="names of the columns of events of the treated and of the controls, instead of y and se",
+    )
+    totals: Pair | None = Field(
+        default=None, description="names of the columns of all persons, or of person-time, of the two arms"
+    )
     decimal: Literal[".", ","] = Field(default=".", description="the decimal mark, '.' or ','")
     delimiter: Words | None = Field(
         default=None, max_length=1, description="the one character that separates cells, found by itself if left out"
@@ -162,27 +200,76 @@ class Table(Section):
             raise ModelError("both se and v name a column", "one of the two")
         return self
 
+    @model_validator(mode="after")
+    def _counts_or_effects(self) -> Table:
+        if (self.events is None) != (self.totals is None):
+            given, missing = ("events", "totals") if self.totals is None else ("totals", "events")
+            raise ModelError(f"'{given}' without '{missing}'", "both", f"{missing} = ['treated', 'control']")
+        beside = sorted({"y", "se", "v"} & self.model_fields_set)
+        if self.events is not None and beside:
+            raise ModelError(f"'events' and '{beside[0]}' are both given", "counts, or effects with standard errors")
+        return self
+
 
 def _as_table(value: Any) -> Any:
     return {"file": value} if isinstance(value, str) else value
 
 
+class Reconstruct(Section):
+    """A set of study tables that agree with published aggregates, where the study table itself is not public."""
+
+    published: Words = Field(description="name of a packaged data set with published aggregates")
+    outcome: Words | None = Field(default=None, description="the published outcome whose studies are reconstructed")
+    moderator: Words | None = Field(
+        default=None, description="the published moderator whose rows every table has to reproduce too"
+    )
+    tables: Whole = Field(default=200, ge=2, le=2000, description="number of tables, a whole number from 2 to 2000")
+    seed: Whole = Field(ge=0, description="seed of the tables, a whole number of at least 0")
+    nuts_tables: Whole = Field(
+        default=3,
+        ge=1,
+        description="number of tables that NUTS answers beside the exact engine, a whole number above 0",
+    )
+
+    @model_validator(mode="after")
+    def _enough_tables(self) -> Reconstruct:
+        if self.nuts_tables > self.tables:
+            found = f"nuts_tables = {self.nuts_tables} of {self.tables} tables"
+            raise ModelError(found, "at most as many as there are tables")
+        return self
+
+
 class Data(Section):
-    """Which studies: a packaged data set, or a CSV file."""
+    """Which studies: a packaged data set, a CSV file, or tables reconstructed from published aggregates."""
 
     dataset: Words | None = Field(default=None, description="name of a packaged data set")
     csv: Annotated[Table | None, BeforeValidator(_as_table, json_schema_input_type=str | Table | None)] = Field(
         default=None,
         description="path of a CSV file with columns study, y, se, or { file = 'my.csv', y = 'd' }",
     )
+    reconstruct: Reconstruct | None = Field(
+        default=None,
+        description="published aggregates, as { published = 'working_alliance', outcome = 'recidivism', seed = 1 }",
+    )
     outcome: Words | None = Field(default=None, description="the outcome whose rows are analysed")
     scale: Words | None = Field(default=None, description="scale of the effects, such as 'SMD' or 'log RR'")
 
     @model_validator(mode="after")
     def _one_source(self) -> Data:
-        if (self.dataset is None) == (self.csv is None):
-            found = "neither 'dataset' nor 'csv' is given" if self.csv is None else "'dataset' and 'csv' are both given"
-            raise ModelError(found, "one of the two", "dataset = 'working_alliance' or csv = 'my.csv'")
+        given = [name for name in ("dataset", "csv", "reconstruct") if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = (
+                f"{' and '.join(map(repr, given))} are {'both' if len(given) == 2 else 'all'} given"
+                if given
+                else "none of 'dataset', 'csv' and 'reconstruct' is given"
+            )
+            raise ModelError(found, "one of the three", "dataset = 'working_alliance' or csv = 'my.csv'")
+        if self.reconstruct is not None and self.outcome is not None:
+            raise ModelError(
+                "'outcome' is given beside 'reconstruct'",
+                "the outcome among what is reconstructed",
+                f"reconstruct = {{ outcome = '{self.outcome}', ... }}",
+            )
         return self
 
 
@@ -203,6 +290,18 @@ class ModelSection(Section):
     rho: Number | None = Field(
         default=None, ge=0, lt=1, description="correlation of sampling errors within a cluster, from 0 to below 1"
     )
+    factors: Columns | None = Field(
+        default=None, description="names of the columns that group the effects, such as ['study', 'lab']"
+    )
+    eta: Number | None = Field(
+        default=None, gt=0, description="shape of the LKJ prior on correlations of true effects, above 0; 1 is flat"
+    )
+    missing: Literal["error", "model"] | None = Field(
+        default=None, description="'error', or 'model' for missing values of moderators as unknowns"
+    )
+    errors: dict[Words, Words] | None = Field(
+        default=None, description="column of standard errors by moderator, such as { dose = 'se_dose' }"
+    )
     scale: Columns | None = Field(
         default=None, description="names of one or two columns that moderate the between-study sd"
     )
@@ -214,6 +313,19 @@ class ModelSection(Section):
     )
     tau_fixed: Number | None = Field(
         default=None, ge=0, description="a known between-study sd of at least 0, instead of tau"
+    )
+    nu: TauPrior | None = Field(default=None, description="prior on the degrees of freedom of t random effects")
+    tau_out: TauPrior | None = Field(default=None, description="prior on the sd that outliers have on top of tau")
+    pi: SharePrior | None = Field(default=None, description="prior on the share of outliers, such as { Beta = [1, 9] }")
+    baseline: Literal["separate", "exchangeable"] | None = Field(
+        default=None, description="'separate' or 'exchangeable' baselines of the controls"
+    )
+    base: MuPrior | None = Field(
+        default=None, description="normal prior on each baseline log odds (log rate), or on their mean"
+    )
+    base_spread: TauPrior | None = Field(default=None, description="prior on the sd of exchangeable baselines")
+    slope: MuPrior | None = Field(
+        default=None, description="prior on the change of the effect with the true baseline; none when left out"
     )
     tau_between: TauPrior | None = Field(default=None, description="prior on the sd between clusters")
     tau_within: TauPrior | None = Field(default=None, description="prior on the sd within clusters")
@@ -284,6 +396,10 @@ class ExactRow(Section):
     """The exact fit."""
 
     label: Label = None
+    model: Pooling | None = Field(
+        default=None,
+        description="'random-effects' or 'common-effect', beside a model that quadrature does not answer",
+    )
 
 
 class NutsRow(Section):
@@ -295,6 +411,9 @@ class NutsRow(Section):
     chains: Whole = Field(default=4, ge=1, description="number of chains, a whole number above 0")
     seed: Whole = Field(ge=0, description="seed of the draws, a whole number of at least 0")
     target_accept: Number = Field(default=0.95, gt=0, lt=1, description="target acceptance rate between 0 and 1")
+    sampler: Literal["nutpie", "pymc", "numpyro"] = Field(
+        default="nutpie", description="'nutpie', 'pymc' or 'numpyro'; the last needs the extra poolwise[numpyro]"
+    )
 
 
 class Engines(Section):

@@ -35,11 +35,12 @@ from poolwise.checks.prior_ess import prior_ess
 from poolwise.checks.prior_panel import PriorPanel, prior_panel
 from poolwise.checks.prior_predictive import PriorPredictive, prior_predictive
 from poolwise.checks.prior_surface import PriorSurface, prior_surface
+from poolwise.checks.ranges import Ranges, ranges
 from poolwise.checks.tipping import TippingPoint, tipping_point
 
 __all__ = [
     "Borrowing", "Diagnosis", "LeaveOneOut", "Loo", "ModelComparison", "PosteriorPredictive", "PowerScaling",
-    "PriorPanel", "PriorPredictive", "PriorSurface", "TippingPoint", "borrowing", "compare_models", "diagnose",
-    "hellinger", "leave_one_out", "loo", "posterior_predictive", "power_scaling", "prior_ess", "prior_panel",
-    "prior_predictive", "prior_surface", "tipping_point",
+    "PriorPanel", "PriorPredictive", "PriorSurface", "Ranges", "TippingPoint", "borrowing", "compare_models",
+    "diagnose", "hellinger", "leave_one_out", "loo", "posterior_predictive", "power_scaling", "prior_ess",
+    "prior_panel", "prior_predictive", "prior_surface", "ranges", "tipping_point",
 ]  # fmt: skip

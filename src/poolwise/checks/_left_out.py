@@ -100,7 +100,8 @@ def _tau(model: Model) -> Prior | float:
     return model.tau
 
 
-def _told(k: int, status: Sequence[str]) -> tuple[int, ...]:
+def estimable(k: int, status: Sequence[str]) -> tuple[int, ...]:
+    """The units of which the others can tell what to expect; a ModelError where there is none."""
     told = tuple(i for i, one in enumerate(status) if one == "ok")
     if not told:
         raise ModelError(f"with k = {k} no study can be left out: {status[0]}", "more studies, or proper priors")
@@ -110,7 +111,7 @@ def _told(k: int, status: Sequence[str]) -> tuple[int, ...]:
 def _at_once(effects: Effects, mean: Means, tau: Prior | float, prob: float) -> Found:
     """One batch of fits, with all studies and without each."""
     status = _statuses(effects, mean, tau)
-    told = _told(effects.k, status)
+    told = estimable(effects.k, status)
     rows = list(told)
     jobs = [0, *(1 + i for i in rows)]
     y, v, X = (without_each(table)[jobs] for table in (effects.y, effects.v, mean.X))
@@ -159,7 +160,7 @@ def _by_refits(effects: Effects, model: Refits, prob: float) -> Found:
     for mask, unit in zip(keep, units, strict=True):
         mask[unit.rows] = False
     status = [model.status(mask) for mask in keep]
-    told = _told(effects.k, status)
+    told = estimable(effects.k, status)
     whole = model.fit(np.ones(effects.k, dtype=bool))
     summaries, columns = [_summary(whole, prob)], []
     for u in told:

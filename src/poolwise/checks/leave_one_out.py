@@ -1,7 +1,8 @@
-"""Exact leave-one-out: what the other studies expect of each estimate, and what each study does to the answer."""
+"""Leave-one-out: what the other studies expect of each estimate, and what each study does to the answer."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
@@ -11,11 +12,14 @@ from numpy.typing import NDArray
 
 from poolwise import show
 from poolwise.checks._left_out import Found, leave_out
+from poolwise.checks._left_out_by_nuts import Folder, leave_out_by_nuts
 from poolwise.checks._question import KIND, SAID, side
 from poolwise.effects import Effects
+from poolwise.engines.nuts import NUTS
 from poolwise.errors import ModelError, listing
 from poolwise.model import Model, RandomEffects, prior_words
 from poolwise.moments import refuse_improper
+from poolwise.result import Result
 from poolwise.settings import check_prob
 
 Array = NDArray[np.float64]
@@ -53,6 +57,13 @@ class LeaveOneOut:
         """Sum over units of the log predictive densities log p(y_u | y_-u); NaN where one cannot be had."""
         return float(self.frame.drop_duplicates("unit")["log_density"].sum(skipna=False))
 
+    @property
+    def elpd_mcse(self) -> float:
+        """Monte Carlo standard error of the elpd; 0 where no sampler took part."""
+        if "mcse" not in self.frame:
+            return 0.0
+        return float(np.sqrt(self.frame.drop_duplicates("unit")["mcse"].pow(2).sum(skipna=False)))
+
     def __repr__(self) -> str:
         """One line: studies, elpd."""
         return f"<LeaveOneOut: k = {len(self.frame)}, elpd = {show.number(self.elpd)}>"
@@ -80,8 +91,22 @@ class LeaveOneOut:
         )
 
 
-def leave_one_out(effects: Effects, model: Model | None = None, *, prob: float = 0.95) -> LeaveOneOut:
-    """Fit the studies without each one in turn, exactly, and set it beside what the others expect.
+def leave_one_out(
+    effects: Effects | Result,
+    model: Model | None = None,
+    *,
+    prob: float = 0.95,
+    kept: Folder | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> LeaveOneOut:
+    """Fit the studies without each one in turn, and set it beside what the others expect.
+
+    Exactly; or, for a result of NUTS, by NUTS with its settings: one refit of the compiled model for each study, with
+    densities and probabilities averaged over the draws,
+
+        p(y_u | y_-u) = E[p(y_u | parameters) | y_-u],
+
+    true effects integrated out. The frame then has the column mcse, the Monte Carlo standard error of the log density.
 
     What is left out is a unit u of estimates that is independent of the others given the parameters: a study (within
     its group, where there are groups); a whole cluster of `ThreeLevel`; all estimates whose sampling errors correlate,
@@ -101,12 +126,17 @@ def leave_one_out(effects: Effects, model: Model | None = None, *, prob: float =
 
     Parameters
     ----------
-    effects : Effects
-        Of at least two units.
+    effects : Effects or Result
+        A table of at least two units; or a result of `Exact` or `NUTS`, whose model is taken.
     model : Model, optional
         Any that `Exact` answers; random effects with the scale's priors when None.
     prob : float
         Probability of the equal-tailed intervals.
+    kept : KeptFits, optional
+        Where the draws of each refit by NUTS are kept as soon as it is finished, and taken from when it was finished
+        before: ``pw.KeptFits("results/bcg/fits")``.
+    progress : callable, optional
+        Told of each refit by NUTS as it begins: its number, how many there are, what is left out.
 
     Returns
     -------
@@ -130,6 +160,13 @@ def leave_one_out(effects: Effects, model: Model | None = None, *, prob: float =
     0.095
     """
     check_prob(prob)
+    if isinstance(effects, Result):
+        if model is not None:
+            raise ModelError("leave_one_out was given a result and a model", "a result alone, which has its model")
+        if isinstance(effects.engine, NUTS):
+            found, mcse = leave_out_by_nuts(effects, prob, kept, progress)
+            return _told(effects.effects, effects.model, found, prob, mcse)
+        return leave_one_out(effects.effects, effects.model, prob=prob)
     if not isinstance(effects, Effects):
         raise ModelError(f"leave_one_out was given {type(effects).__name__}", "Effects", "pw.datasets.load('bcg')")
     asked = RandomEffects() if model is None else model
@@ -137,9 +174,16 @@ def leave_one_out(effects: Effects, model: Model | None = None, *, prob: float =
         raise ModelError(f"leave_one_out was given {type(asked).__name__}", "a model", "RandomEffects(...)")
     resolved = asked.resolved(effects)
     refuse_improper(effects, resolved)
-    found = leave_out(effects, resolved, prob)
-    common = {"prior": prior_words(resolved), "data": effects.data_label}
+    return _told(effects, resolved, leave_out(effects, resolved, prob), prob)
+
+
+def _told(effects: Effects, model: Model, found: Found, prob: float, mcse: Array | None = None) -> LeaveOneOut:
+    common = {"prior": prior_words(model), "data": effects.data_label}
     frame = _frame(effects, found, prob).assign(**common)
+    if mcse is not None:
+        whole = np.full(effects.k, np.nan)
+        whole[found.rows] = mcse
+        frame["mcse"] = whole
     influence = _influence(found, prob).assign(**common)
     return LeaveOneOut(frame, influence, _sentences(frame, influence))
 

@@ -54,7 +54,7 @@ def diagnostics(
     return numbers
 
 
-def findings(numbers: Mapping[str, float], *, chains: int) -> tuple[Finding, ...]:
+def findings(numbers: Mapping[str, float], *, chains: int, interrupted: str = "") -> tuple[Finding, ...]:
     """A finding for each kind of trouble in the numbers, with a sentence of advice.
 
     Parameters
@@ -63,8 +63,10 @@ def findings(numbers: Mapping[str, float], *, chains: int) -> tuple[Finding, ...
         From `diagnostics`.
     chains : int
         Number of chains; 100 effective draws are asked of each.
+    interrupted : str
+        What was kept of a run that was interrupted; empty for a whole one.
     """
-    found = []
+    found = [Finding("interrupted", interrupted)] if interrupted else []
     if numbers["divergences"] > 0:
         found.append(
             Finding(

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines import _diagnose, _sampler
+from poolwise.engines import _diagnose
+from poolwise.engines._kept import Place
 from poolwise.engines._latent import Completed, Latent
 from poolwise.engines._latent_counts import CountsLatent
 from poolwise.engines._latent_robust import RobustLatent
 from poolwise.engines._latent_tree import latent_tree
+from poolwise.engines._samplers import Chains, sampled
 from poolwise.engines._tree import stream
-from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
 from poolwise.laws import DrawsLaw
 from poolwise.model import Counted, Model, Robust, prior_words, remarks
@@ -34,7 +35,7 @@ Array = NDArray[np.float64]
 LatentModel = Robust | Counted
 
 
-def fit_latent(effects: Effects, model: LatentModel, engine: NUTS) -> Result:
+def fit_latent(effects: Effects, model: LatentModel, engine: NUTS, *, kept: Place | None = None) -> Result:
     """Draws from the posterior of a model that `_latent` describes.
 
     Parameters
@@ -42,6 +43,8 @@ def fit_latent(effects: Effects, model: LatentModel, engine: NUTS) -> Result:
     effects : Effects
     model : Robust or Counted
     engine : NUTS
+    kept : Place, optional
+        Where the draws are kept.
 
     Returns
     -------
@@ -55,18 +58,20 @@ def fit_latent(effects: Effects, model: LatentModel, engine: NUTS) -> Result:
     _refuse_unknown(resolved)
     refuse_improper(effects, resolved)
     latent = _latent(effects, resolved)
-    chains, notes, settings = engine.careful(partial(_run, latent, engine))
+    drawn = engine.drawn(effects, resolved, partial(_run, latent, engine), kept)
+    chains = drawn.chains
     parameters = latent.parameters(chains.parameters)
     rest = latent.complete(parameters, chains.parameters, stream(effects, resolved, engine.seed, use=1))
     moments = latent.moments()
     numbers = _diagnose.diagnostics(parameters, chains.stats, moments)
     missing = missing_moments(moments["tau"], moments["mu"] > 1)
     report = FitReport(
-        findings=_diagnose.findings(numbers, chains=engine.chains) + (() if missing is None else (missing,)),
-        notes=effects.notes + latent.notes + remarks(resolved, effects) + engine.core_notes() + notes,
-        diagnostics=numbers | settings,
-        seconds=time.perf_counter() - start,
-        versions=versions("poolwise", "pymc", "nutpie", "arviz", "numpy"),
+        findings=_diagnose.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
+        + (() if missing is None else (missing,)),
+        notes=effects.notes + latent.notes + remarks(resolved, effects) + engine.core_notes() + drawn.notes,
+        diagnostics=numbers | dict(drawn.settings),
+        seconds=drawn.earlier or time.perf_counter() - start,
+        versions=engine.versions,
         seed=engine.seed,
         data_hash=effects.data_hash,
     )
@@ -92,10 +97,8 @@ def _latent(effects: Effects, model: LatentModel) -> Latent:
     return CountsLatent.of(effects, model) if isinstance(model, Counted) else RobustLatent.of(effects, model)
 
 
-def _run(latent: Latent, engine: NUTS, target_accept: float) -> _sampler.Chains:
-    tree = _sampler.sampled(latent.compiled().with_data(**latent.data()), engine, target_accept)
-    drawn = {str(name): values.values for name, values in tree["posterior"].data_vars.items()}
-    return _sampler.Chains(drawn, _sampler.watched(tree))
+def _run(latent: Latent, engine: NUTS, target_accept: float) -> Chains:
+    return sampled(latent.compiled().with_data(**latent.data()), engine, target_accept)
 
 
 def _quantities(

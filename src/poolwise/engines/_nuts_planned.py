@@ -12,14 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines import _diagnose, _readings, _sampler, _shared_readings
+from poolwise.engines import _diagnose, _readings, _shared_readings
+from poolwise.engines._kept import Place
+from poolwise.engines._means import Means
 from poolwise.engines._nuts_tree import sampled_tree
 from poolwise.engines._plans import Plan, plan
+from poolwise.engines._samplers import Chains
+from poolwise.engines._samplers import sampled as run_sampler
 from poolwise.engines._shared_plans import shared_plan
 from poolwise.engines._shared_tree import sampled_tree as shared_tree
 from poolwise.engines._tree import stream
 from poolwise.engines._uncertain import read_uncertain, uncertain_plan
-from poolwise.engines._versions import versions
 from poolwise.model import CorrelatedOutcomes, CrossedEffects, MetaRegression, Model, prior_words, remarks
 from poolwise.moments import MOST_MOMENTS, missing_moments, refuse_improper
 from poolwise.quantities import Quantity
@@ -33,7 +36,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def fit_planned(effects: Effects, model: Model, engine: NUTS) -> Result:
+def fit_planned(
+    effects: Effects, model: Model, engine: NUTS, *, mean: Means | None = None, kept: Place | None = None
+) -> Result:
     """Draws from the posterior of a model with moderators or groups.
 
     Parameters
@@ -42,6 +47,10 @@ def fit_planned(effects: Effects, model: Model, engine: NUTS) -> Result:
     model : Model
         One that `_plans.plan` knows.
     engine : NUTS
+    mean : Means, optional
+        The mean effects of these rows, coded as in the whole table that they are a part of.
+    kept : Place, optional
+        Where the draws are kept, and taken from when they are there already.
 
     Returns
     -------
@@ -50,19 +59,20 @@ def fit_planned(effects: Effects, model: Model, engine: NUTS) -> Result:
     """
     start = time.perf_counter()
     resolved = model.resolved(effects)
-    asked = _asked(effects, resolved)
+    asked = _asked(effects, resolved, mean)
     made = asked.plan
     refuse_improper(effects, resolved)
-    chains, notes, settings = engine.careful(partial(run, made, engine))
+    drawn = engine.drawn(effects, resolved, partial(run, made, engine), kept)
+    chains = drawn.chains
     read = asked.read(chains.parameters, stream(effects, resolved, engine.seed, use=1))
     numbers = _diagnose.diagnostics(read.watched, chains.stats, read.moments)
     design_notes = made.means.design.notes if made.means.design is not None else ()
     report = FitReport(
-        findings=_findings(numbers, read, made, engine),
-        notes=effects.notes + design_notes + remarks(resolved, effects) + engine.core_notes() + notes,
-        diagnostics=numbers | settings,
-        seconds=time.perf_counter() - start,
-        versions=versions("poolwise", "pymc", "nutpie", "arviz", "numpy"),
+        findings=_findings(numbers, read, made, chains),
+        notes=effects.notes + design_notes + remarks(resolved, effects) + engine.core_notes() + drawn.notes,
+        diagnostics=numbers | dict(drawn.settings),
+        seconds=drawn.earlier or time.perf_counter() - start,
+        versions=engine.versions,
         seed=engine.seed,
         data_hash=effects.data_hash,
     )
@@ -127,17 +137,17 @@ class _Asked:
     read: Callable[[Mapping[str, Array], np.random.Generator], _Read]
 
 
-def _asked(effects: Effects, model: Model) -> _Asked:
+def _asked(effects: Effects, model: Model, mean: Means | None) -> _Asked:
     if isinstance(model, CrossedEffects | CorrelatedOutcomes):
         return _shared(effects, model)
     if isinstance(model, MetaRegression) and model.uncertain(effects) is not None:
         return _uncertain(effects, model)
-    return _independent(effects, model)
+    return _independent(effects, model, mean)
 
 
-def _independent(effects: Effects, model: Model) -> _Asked:
+def _independent(effects: Effects, model: Model, mean: Means | None) -> _Asked:
     """Models whose true effects are independent of one another, or in clusters of two levels."""
-    made = plan(effects, model)
+    made = plan(effects, model, mean)
 
     def read(drawn: Mapping[str, Array], rng: np.random.Generator) -> _Read:
         sampled = _readings.read(effects, model, made, drawn, rng)
@@ -195,17 +205,15 @@ def _shared(effects: Effects, model: CrossedEffects | CorrelatedOutcomes) -> _As
     return _Asked(shared.plan, read)
 
 
-def run(made: Plan, engine: NUTS, target_accept: float) -> _sampler.Chains:
+def run(made: Plan, engine: NUTS, target_accept: float) -> Chains:
     """One run of the sampler on a plan."""
-    tree = _sampler.sampled(made.compiled().with_data(**made.data), engine, target_accept, adaptation="low_rank")
-    drawn = {str(name): values.values for name, values in tree["posterior"].data_vars.items()}
-    return _sampler.Chains(drawn, _sampler.watched(tree))
+    return run_sampler(made.compiled().with_data(**made.data), engine, target_accept, adaptation="low_rank")
 
 
-def _findings(numbers: Mapping[str, float], read: _Read, made: Plan, engine: NUTS) -> tuple[Finding, ...]:
+def _findings(numbers: Mapping[str, float], read: _Read, made: Plan, chains: Chains) -> tuple[Finding, ...]:
     least = min((read.moments[name] for name in read.spreads), default=4)
     missing = missing_moments(least, made.means.proper)
-    found = _diagnose.findings(numbers, chains=engine.chains)
+    found = _diagnose.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
     return found if missing is None else (*found, missing)
 
 

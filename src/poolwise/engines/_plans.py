@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.engines._means import Means, groups, means
+from poolwise.engines._samplers import Template
 from poolwise.errors import ModelError
 from poolwise.model import JointOutcomes, LocationScale, MetaRegression, Model, Subgroups, ThreeLevel
 from poolwise.priors import Cauchy, Flat, Normal, Prior, RegularizedHorseshoe, StudentT
@@ -82,7 +83,7 @@ class Plan:
         Variables without a unit.
     """
 
-    compiled: Callable[[], Any]
+    compiled: Callable[[], Template]
     data: Mapping[str, Any]
     unit: Unit
     means: Means
@@ -95,13 +96,15 @@ class Plan:
         return tuple(name.partition("[")[2].removesuffix("]") for name in list(self.means.linear)[: self.means.p])
 
 
-def plan(effects: Effects, model: Model) -> Plan:
+def plan(effects: Effects, model: Model, mean: Means | None = None) -> Plan:
     """The plan of a model whose priors are explicit.
 
     Parameters
     ----------
     effects : Effects
     model : MetaRegression, Subgroups, ThreeLevel, LocationScale or JointOutcomes
+    mean : Means, optional
+        The mean effects of these rows, coded as in the whole table that they are a part of.
 
     Returns
     -------
@@ -115,19 +118,19 @@ def plan(effects: Effects, model: Model) -> Plan:
     refuse_unknown(effects, model)
     match model:
         case MetaRegression() | LocationScale():
-            return _regression(effects, model, means(effects, model))
+            return _regression(effects, model, mean or means(effects, model))
         case Subgroups():
-            return _subgroups(effects, model)
+            return _subgroups(effects, model, mean or means(effects, model))
         case ThreeLevel():
-            return _three_level(effects, model)
+            return _three_level(effects, model, mean or means(effects, model))
         case JointOutcomes():
-            return _joint(effects, model)
+            return _joint(effects, model, mean or _means_of_outcomes(effects, model))
         case _:
             raise ModelError(f"{model!r} has no PyMC model here", "Exact()")
 
 
-def compiled(make: Callable[..., pm.Model], *template: Any) -> Any:
-    """The compiled model that `make` makes of a template; one compilation in a process.
+def compiled(make: Callable[..., pm.Model], *template: Any) -> Template:
+    """The model that `make` makes of a template; one compilation in a process.
 
     A template holds families of priors and names, not data: the model is compiled from the standard member of each
     family on a table of two rows, so that the start points of the chains do not depend on which data came first.
@@ -136,11 +139,9 @@ def compiled(make: Callable[..., pm.Model], *template: Any) -> Any:
 
 
 @cache
-def compiled_models(make: Callable[..., pm.Model], template: tuple[Any, ...]) -> Any:
-    """The compiled models of this process."""
-    import nutpie
-
-    return nutpie.compile_pymc_model(make(*template))
+def compiled_models(make: Callable[..., pm.Model], template: tuple[Any, ...]) -> Template:
+    """The templates of this process."""
+    return Template(partial(make, *template))
 
 
 _Y, _V = np.zeros(2), np.ones(2)
@@ -204,10 +205,10 @@ def _regression(effects: Effects, model: MetaRegression | LocationScale, mean: M
     return Plan(ready, data, unit, mean, ("tau",), tuple(f"gamma[{name}]" for name in gamma))
 
 
-def _subgroups(effects: Effects, model: Subgroups) -> Plan:
+def _subgroups(effects: Effects, model: Subgroups, mean: Means) -> Plan:
     assert model.mu is not None
     assert model.tau is not None
-    mean, unit = means(effects, model), Unit.of(effects.y, effects.v)
+    unit = Unit.of(effects.y, effects.v)
     names = tuple(name.removeprefix("mu[").removesuffix("]") for name in list(mean.linear)[: mean.p])
     of = np.argmax(mean.X, axis=1).astype(np.int64)
     spread = model.tau_spread if model.heterogeneity == "exchangeable" else None
@@ -225,11 +226,11 @@ def _subgroups(effects: Effects, model: Subgroups) -> Plan:
     )
 
 
-def _three_level(effects: Effects, model: ThreeLevel) -> Plan:
+def _three_level(effects: Effects, model: ThreeLevel, mean: Means) -> Plan:
     assert model.mu is not None
     assert model.tau_between is not None
     assert model.tau_within is not None
-    mean, unit = means(effects, model), Unit.of(effects.y, effects.v)
+    unit = Unit.of(effects.y, effects.v)
     names, of = np.unique(model.clusters(effects), return_inverse=True)
     priors = {
         "mu": unit.mean(model.mu),
@@ -265,17 +266,21 @@ def _turned(
     return turned, values, slopes, order
 
 
-def _joint(effects: Effects, model: JointOutcomes) -> Plan:
-    assert model.mu is not None
-    assert model.mu_spread is not None
-    assert model.tau is not None
+def _means_of_outcomes(effects: Effects, model: JointOutcomes) -> Means:
     names, rows = groups(effects, model)
     X = np.zeros((effects.k, len(names)))
     for o, mine in enumerate(rows):
         X[mine, o] = 1.0
     columns = np.eye(len(names))
     each = {name: columns[o] for o, name in enumerate(names)}
-    mean = Means(X, (), {f"mu[{o}]": c for o, c in each.items()}, {f"theta_new[{o}]": c for o, c in each.items()})
+    return Means(X, (), {f"mu[{o}]": c for o, c in each.items()}, {f"theta_new[{o}]": c for o, c in each.items()})
+
+
+def _joint(effects: Effects, model: JointOutcomes, mean: Means) -> Plan:
+    assert model.mu is not None
+    assert model.mu_spread is not None
+    assert model.tau is not None
+    names = tuple(name.removeprefix("mu[").removesuffix("]") for name in mean.linear)
     unit = Unit.of(effects.y, effects.v)
     priors = {
         "mu_typical": unit.mean(model.mu),
@@ -283,7 +288,8 @@ def _joint(effects: Effects, model: JointOutcomes) -> Plan:
         "tau_typical": unit.spread(model.tau),
         "tau_spread": model.tau_spread,
     }
-    data = _table(effects.y, effects.v, unit) | {"of": np.argmax(X, axis=1).astype(np.int64)} | given_parameters(priors)
+    of = np.argmax(mean.X, axis=1).astype(np.int64)
+    data = _table(effects.y, effects.v, unit) | {"of": of} | given_parameters(priors)
     families = tuple(type(prior) for prior in priors.values())
     ready = partial(compiled, _empty_joint, names, families)
     return Plan(ready, data, unit, mean, ("tau", "mu_spread", "tau_typical"), ("tau_spread",))

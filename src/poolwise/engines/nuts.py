@@ -1,4 +1,4 @@
-"""The NUTS engine: hierarchical models in PyMC, sampled by nutpie."""
+"""The NUTS engine: hierarchical models in PyMC, sampled by nutpie, by PyMC itself or by numpyro."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines import _diagnose, _draws, _sampler
 from poolwise.engines._cores import available_cores
+from poolwise.engines._kept import Drawn, Place, facts
 from poolwise.engines._nuts_latent import LatentModel, fit_latent
 from poolwise.engines._nuts_planned import fit_planned
+from poolwise.engines._samplers import PACKAGES, Chains, Sampler, check_sampler
 from poolwise.engines._tree import draws_tree, stream
 from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
@@ -34,23 +36,19 @@ CAREFUL = 0.99
 """The target_accept of the second run, when the first one diverged."""
 
 
-class _Run(Protocol):
-    """What a sampler drew."""
-
-    @property
-    def divergences(self) -> int:
-        """How often a trajectory diverged."""
-
-
 @final
 @dataclass(frozen=True)
 class NUTS:
-    """The posterior by the No-U-Turn Sampler: a PyMC model, sampled by nutpie.
+    """The posterior by the No-U-Turn Sampler: a PyMC model, sampled by nutpie unless another sampler is named.
 
     NUTS samples mean effects and standard deviations from marginal models such as y_i ~ Normal(mu, sqrt(v_i +
     tau^2)); theta_i and theta_new are then drawn from their exact normal laws given those. A run that diverges is
-    repeated once with target_accept = 0.99, and the report says so. The same seed gives the same draws, whatever
-    `cores` is.
+    repeated once with target_accept = 0.99, and the report says so. The same seed gives the same draws by the same
+    sampler, whatever `cores` is.
+
+    Ctrl-C ends a run and keeps its draws so far: the status is ``"interrupted"``, and the report says how many of how
+    many draws there are. Where a chain has fewer than 100 draws after tuning, nothing is kept and the
+    KeyboardInterrupt goes on; numpyro gives its draws all at once, so that nothing of its runs can be kept.
 
     Attributes
     ----------
@@ -63,19 +61,23 @@ class NUTS:
     target_accept : float
         Acceptance rate that the step size aims at, between 0 and 1.
     cores : int
-        Chains that run at the same time, in threads.
+        Chains that nutpie runs at the same time, in threads. PyMC's own sampler runs one after the other, numpyro
+        all at once.
     progress : bool
-        Whether to show nutpie's progress bar.
+        Whether to show the sampler's progress bar.
+    sampler : str
+        ``"nutpie"``, ``"pymc"`` (PyMC's own) or ``"numpyro"`` (which needs the extra ``poolwise[numpyro]``). Only
+        nutpie's compiled model serves the next table too, and only nutpie follows parameters that correlate.
 
     Raises
     ------
     ModelError
-        For a setting that is impossible.
+        For a setting that is impossible, a sampler that is not installed.
 
     Examples
     --------
-    >>> NUTS(draws=500).label
-    'NUTS'
+    >>> NUTS(draws=500).label, NUTS(sampler="pymc").label
+    ('NUTS', 'NUTS (pymc)')
     """
 
     draws: int = 1000
@@ -85,6 +87,7 @@ class NUTS:
     target_accept: float = 0.95
     cores: int = 2
     progress: bool = False
+    sampler: Sampler = "nutpie"
 
     def __post_init__(self) -> None:
         for name, usual in (("draws", 1000), ("tune", 1000), ("chains", 4), ("cores", 2)):
@@ -93,13 +96,19 @@ class NUTS:
         accept = self.target_accept
         if isinstance(accept, bool) or not isinstance(accept, int | float) or not 0.0 < accept < 1.0:
             raise ModelError(f"target_accept = {accept!r}", "a number between 0 and 1", "target_accept=0.95")
+        check_sampler(self.sampler)
 
     @property
     def label(self) -> str:
         """Words for tables."""
-        return "NUTS"
+        return "NUTS" if self.sampler == "nutpie" else f"NUTS ({self.sampler})"
 
-    def fit(self, effects: Effects, model: Model) -> Result:
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the packages that take part in a fit."""
+        return versions("poolwise", "pymc", *PACKAGES[self.sampler], "arviz", "numpy")
+
+    def fit(self, effects: Effects, model: Model, *, kept: Place | None = None) -> Result:
         """Draws from the posterior of `model` on `effects`.
 
         Parameters
@@ -108,6 +117,8 @@ class NUTS:
             The study table.
         model : Model
             Any that `poolwise.fit.PAIRS` names with NUTS.
+        kept : Place, optional
+            Where the draws are kept, and taken from when they are there already.
 
         Returns
         -------
@@ -118,15 +129,17 @@ class NUTS:
         ------
         ModelError
             When the posterior is improper, which no sampler notices; when there is no point to start from.
+        KeyboardInterrupt
+            When the run was interrupted before each of its chains had 100 draws.
 
         References
         ----------
         Hoffman & Gelman 2014, J. Machine Learning Research 15, 1593-1623, algorithm 6, for the sampler.
         """
         if isinstance(model, LatentModel):
-            return fit_latent(effects, model, self)
+            return fit_latent(effects, model, self, kept=kept)
         if not isinstance(model, CommonEffect | RandomEffects):
-            return fit_planned(effects, model, self)
+            return fit_planned(effects, model, self, kept=kept)
         start = time.perf_counter()
         resolved = model.resolved(effects)
         if isinstance(resolved.mu, Fixed):
@@ -136,15 +149,16 @@ class NUTS:
         _sampler.refuse_unknown(resolved)
         refuse_improper(effects, resolved)
         moments = _draws.existing_moments(effects, resolved)
-        chains, notes, run = self.sampled(effects, resolved)
+        drawn = self.drawn(effects, resolved, self.run(effects, resolved), kept)
+        chains = drawn.chains
         draws = _draws.complete(effects, resolved, chains.parameters, stream(effects, resolved, self.seed, use=1))
         numbers = _diagnose.diagnostics(chains.parameters, chains.stats, moments)
         report = FitReport(
-            findings=self._findings(numbers, resolved, moments),
-            notes=effects.notes + remarks(resolved, effects) + self.core_notes() + notes,
-            diagnostics=numbers | run,
-            seconds=time.perf_counter() - start,
-            versions=versions("poolwise", "pymc", "nutpie", "arviz", "numpy"),
+            findings=self._findings(numbers, resolved, moments, chains),
+            notes=effects.notes + remarks(resolved, effects) + self.core_notes() + drawn.notes,
+            diagnostics=numbers | dict(drawn.settings),
+            seconds=drawn.earlier or time.perf_counter() - start,
+            versions=self.versions,
             seed=self.seed,
             data_hash=effects.data_hash,
         )
@@ -164,20 +178,32 @@ class NUTS:
             tree=partial(_tree, effects, resolved, draws, chains.stats, label, self.seed),
         )
 
-    def sampled(
-        self, effects: Effects, model: CommonEffect | RandomEffects
-    ) -> tuple[_sampler.Chains, tuple[str, ...], dict[str, float]]:
-        """Chains, what to tell about the run, and its settings; run again when it diverged."""
+    def run(self, effects: Effects, model: CommonEffect | RandomEffects) -> Callable[[float], Chains]:
+        """A run at a target_accept."""
         assert model.mu is not None
         tau, known = (model.tau, model.tau_fixed) if isinstance(model, RandomEffects) else (None, None)
         v = effects.v if known is None else effects.v + known**2
         sample = partial(_sampler.run, effects.y, v, model.mu, tau, settings=self)
-        return self.careful(lambda target_accept: sample(target_accept=target_accept))
+        return lambda target_accept: sample(target_accept=target_accept)
 
-    def careful[Run: _Run](self, sample: Callable[[float], Run]) -> tuple[Run, tuple[str, ...], dict[str, float]]:
+    def drawn(
+        self, effects: Effects, model: Model, sample: Callable[[float], Chains], kept: Place | None = None
+    ) -> Drawn:
+        """The run that is kept, where there is one; else a careful run, which is kept unless it was interrupted."""
+        known = None if kept is None else facts(effects, model, self)
+        found = None if kept is None or known is None else kept.take(known)
+        if found is not None:
+            return found
+        start = time.perf_counter()
+        chains, notes, settings = self.careful(sample)
+        if kept is not None and known is not None and not chains.interrupted:
+            kept.put(known, Drawn(chains, notes, settings, time.perf_counter() - start))
+        return Drawn(chains, notes, settings)
+
+    def careful(self, sample: Callable[[float], Chains]) -> tuple[Chains, tuple[str, ...], dict[str, float]]:
         """A run, repeated once at a smaller step when it diverged; what to tell about it, and its settings."""
         first = sample(self.target_accept)
-        if first.divergences == 0 or self.target_accept >= CAREFUL:
+        if first.divergences == 0 or first.interrupted or self.target_accept >= CAREFUL:
             return first, (), {"target_accept": self.target_accept}
         again = sample(CAREFUL)
         note = (
@@ -187,15 +213,21 @@ class NUTS:
         return again, (note,), {"target_accept": CAREFUL, "divergences_first_run": float(first.divergences)}
 
     def _findings(
-        self, numbers: Mapping[str, float], model: CommonEffect | RandomEffects, moments: Mapping[str, int]
+        self,
+        numbers: Mapping[str, float],
+        model: CommonEffect | RandomEffects,
+        moments: Mapping[str, int],
+        chains: Chains,
     ) -> tuple[Finding, ...]:
         assert model.mu is not None
         missing = missing_moments(moments["tau"], model.mu.proper)
-        found = _diagnose.findings(numbers, chains=self.chains)
+        found = _diagnose.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
         return found if missing is None else (*found, missing)
 
     def core_notes(self) -> tuple[str, ...]:
         """That more cores were asked for than there are."""
+        if self.sampler != "nutpie":
+            return ()
         available = available_cores()
         if self.cores <= available:
             return ()

@@ -1,30 +1,125 @@
-"""NUTS without some rows of a study table, and how likely its draws make the estimates in those rows."""
+"""Posteriors by NUTS without some rows of a study table, and what they expect of the estimates in those rows."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.effects import Effects, muted_rows
-from poolwise.engines import _draws, _readings
-from poolwise.engines._nuts_planned import run
-from poolwise.engines._nuts_tree import log_likelihood
+from poolwise.effects import Effects, some_rows
+from poolwise.engines._kept import Place
+from poolwise.engines._means import Means, means
+from poolwise.engines._nuts_planned import fit_planned
 from poolwise.engines._plans import plan
-from poolwise.engines._tree import log_density, stream
-from poolwise.engines.nuts import NUTS
-from poolwise.model import CommonEffect, Model, RandomEffects
+from poolwise.engines._readings import cluster_covariances, tau_of_rows
+from poolwise.laws import DrawsLaw, NormalMixture
+from poolwise.model import CommonEffect, Model, RandomEffects, ThreeLevel
+from poolwise.quantities import Posterior
+from poolwise.result import Result
+
+if TYPE_CHECKING:
+    from poolwise.engines.nuts import NUTS
 
 Array = NDArray[np.float64]
+_LOG_2PI = np.log(2.0 * np.pi)
 
 
-def log_likelihood_without(effects: Effects, model: Model, engine: NUTS, rows: NDArray[np.intp]) -> Array:
-    """Log density of every independent unit of estimates at draws from the posterior without some rows.
+@final
+@dataclass(frozen=True, eq=False)
+class DrawnWithout:
+    """Draws given some rows, seen from the whole table.
 
-    The rows stay in the table with standard errors a million times as large as any other, so that they say nothing
-    while moderators, groups and priors remain what they are on the whole table.
+    Attributes
+    ----------
+    result : Result
+        Of the rows that were kept.
+    mean : ndarray
+        Mean effect of every row of the whole table, shape (chains, draws, k).
+    sd : ndarray
+        Standard deviation of the true effect in a new study (in a new cluster) like each row, shape
+        (chains, draws, k).
+    scalars : mapping of str to ndarray
+        Other unknowns, shape (chains, draws).
+    groups : tuple of str
+        Of each row, where groups have heterogeneities of their own; else empty.
+    """
+
+    result: Result
+    mean: Array
+    sd: Array
+    scalars: Mapping[str, Array]
+    groups: tuple[str, ...] = ()
+
+    def expected(self, row: int, se: float) -> NormalMixture:
+        """The law of an estimate with this standard error in a new study like this row, mixed over the draws."""
+        centre, spread = self.mean[..., row].ravel(), np.hypot(self.sd[..., row], se).ravel()
+        moved = self.moved
+        own = f"[{self.groups[row]}]" if self.groups else ""
+        laws = [one.law for name, one in moved.items() if name.endswith(own)]
+        moments = min((law.moments for law in laws if isinstance(law, DrawsLaw)), default=2)
+        return NormalMixture(np.full(centre.size, 1.0 / centre.size), centre, spread, moments)
+
+    @property
+    def moved(self) -> dict[str, Posterior]:
+        """What a study can move, by name: mean effects, coefficients, heterogeneities."""
+        found = self.result.quantities
+        grouped = any(name.startswith("tau[") for name in found) and "tau_spread" in found
+        return {
+            name: one
+            for name, one in found.items()
+            if isinstance(one, Posterior)
+            and name.startswith(("mu", "beta", "tau", "gamma"))
+            and not name.startswith("tau2")
+            and not (grouped and ("[" not in name or " - " in name))
+        }
+
+    def log_density(self, effects: Effects, model: Model, rows: NDArray[np.intp]) -> tuple[float, float]:
+        """Log of E[p(y_u | parameters)] over the draws, and its Monte Carlo standard error.
+
+        Parameters
+        ----------
+        effects : Effects
+            The whole table.
+        model : Model
+        rows : ndarray
+            The rows u that were left out together, shape (n,).
+        """
+        import arviz as az
+
+        log = self._given_parameters(effects, model, rows)
+        top = log.max()
+        weight = np.exp(log - top)
+        mean = weight.mean()
+        return float(top + np.log(mean)), float(az.mcse(weight, method="mean") / mean)
+
+    def _given_parameters(self, effects: Effects, model: Model, rows: NDArray[np.intp]) -> Array:
+        """Log density of the estimates given the parameters, true effects integrated out; (chains, draws)."""
+        off = effects.y[rows] - self.mean[..., rows]
+        if isinstance(model, ThreeLevel):
+            root = np.linalg.cholesky(cluster_covariances(model, effects.se[rows], self.scalars))
+            z = np.linalg.solve(root, off[..., None])[..., 0]
+            log_sd = np.log(np.diagonal(root, axis1=-2, axis2=-1))
+        else:
+            sd = np.hypot(self.sd[..., rows], effects.se[rows])
+            z, log_sd = off / sd, np.log(sd)
+        out: Array = -(0.5 * (z * z + _LOG_2PI) + log_sd).sum(axis=-1)
+        return out
+
+
+def whole_means(effects: Effects, model: Model) -> Means:
+    """The mean effects of the whole table, in whose coding every part of it is fitted."""
+    if isinstance(model, CommonEffect | RandomEffects):
+        return means(effects, model)
+    return plan(effects, model).means
+
+
+def drawn_without(
+    effects: Effects, model: Model, engine: NUTS, keep: NDArray[np.bool_], whole: Means, kept: Place | None = None
+) -> DrawnWithout:
+    """Fit the rows where the mask is true; moderators and priors stay what they are on the whole table.
 
     Parameters
     ----------
@@ -33,19 +128,36 @@ def log_likelihood_without(effects: Effects, model: Model, engine: NUTS, rows: N
     model : Model
         With every prior explicit.
     engine : NUTS
-    rows : ndarray of int
-        Rows to leave out, shape (n,).
+    keep : ndarray of bool
+        Shape (k,).
+    whole : Means
+        From `whole_means`.
+    kept : Place, optional
+        Where the draws are kept.
 
     Returns
     -------
-    ndarray
-        Shape (chains, draws, units): log p(y_u | draw), of the estimates as they were reported.
+    DrawnWithout
     """
-    rest = muted_rows(effects, rows)
+    less = some_rows(effects, keep)
     if isinstance(model, CommonEffect | RandomEffects):
-        drawn = engine.sampled(rest, model)[0].parameters
-        return log_density(effects, _draws.complete(rest, model, drawn, stream(rest, model, engine.seed, use=1)))
-    made = plan(rest, model)
-    chains, _, _ = engine.careful(partial(run, made, engine))
-    sampled = _readings.read(rest, model, made, chains.parameters, stream(rest, model, engine.seed, use=1))
-    return log_likelihood(replace(sampled, effects=effects))[1]
+        result = engine.fit(less, model, kept=kept)
+        drawn = result.native.parameters
+        fixed = 0.0 if isinstance(model, CommonEffect) else model.tau_fixed or 0.0
+        tau = drawn.get("tau", np.full_like(drawn["mu"], fixed))
+        shape = (*tau.shape, effects.k)
+        return DrawnWithout(
+            result, np.broadcast_to(drawn["mu"][..., None], shape), np.broadcast_to(tau[..., None], shape), {}
+        )
+    result = fit_planned(less, model, engine, mean=whole.kept(keep), kept=kept)
+    sampled = result.linear.sampled  # type: ignore[union-attr]
+    mean = sampled.coefficients @ whole.X.T
+    scalars = sampled.scalars
+    if isinstance(model, ThreeLevel):
+        sd = np.hypot(scalars["tau_between"], scalars["tau_within"])[..., None]
+    else:
+        sd = tau_of_rows(effects, model, replace(sampled.plan, means=whole), scalars)
+    names = [name.partition("[")[2].removesuffix("]") for name in whole.linear]
+    apart = any(name.startswith("tau[") for name in scalars)
+    of = tuple(names[int(column)] for column in whole.X.argmax(axis=1)) if apart else ()
+    return DrawnWithout(result, mean, np.broadcast_to(sd, mean.shape), scalars, of)

@@ -66,8 +66,9 @@ def from_counts(
     Examples
     --------
     >>> from poolwise import Effects
-    >>> Effects.from_counts([[4, 11], [6, 29]], [[123, 139], [306, 303]], measure="log RR").y.round(3).tolist()
-    [-0.889, -1.585]
+    >>> events, totals = [[4, 11], [6, 29], [3, 11]], [[123, 139], [306, 303], [231, 220]]
+    >>> Effects.from_counts(events, totals, measure="log RR").y.round(3).tolist()
+    [-0.889, -1.585, -1.348]
     """
     rows = Rows(study_labels(study)[0])
     found, sizes = _checked(events, "events", rows), _checked(totals, "totals", rows)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from poolwise.priors import Prior
 from poolwise.pymc_models.priors import prior_on_mu, prior_on_tau
+from poolwise.pymc_models.sums import product, times
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -63,14 +64,16 @@ def correlated_outcomes(
         estimate, variance = pm.Data("y", y, dims="effect"), pm.Data("v", v, dims="effect")
         outcome = pm.Data("Z", Z, dims=("effect", "outcome"))
         study = pm.Data("belongs", belongs, dims=("effect", "study"))
-        apart = estimate - outcome @ prior_on_mu(mu, dims="outcome")
+        apart = estimate - times(outcome, prior_on_mu(mu, dims="outcome"))
         L = prior_on_tau(tau, dims="outcome")[:, None] * lkj_root(m, eta)
         if tau_within is not None:
             variance = variance + prior_on_tau(tau_within, "tau_within") ** 2
-        turned = outcome @ L
+        turned = product(outcome, L)
         pulled = turned / variance[:, None]
-        M = np.eye(m) + (study.T @ (turned[:, :, None] * pulled[:, None, :]).reshape((-1, m * m))).reshape((-1, m, m))
-        explained, log_det = eliminated(M, study.T @ (pulled * apart[:, None]), m)
+        M = np.eye(m) + product(study.T, (turned[:, :, None] * pulled[:, None, :]).reshape((-1, m * m))).reshape(
+            (-1, m, m)
+        )
+        explained, log_det = eliminated(M, product(study.T, pulled * apart[:, None]), m)
         about = pm.logp(pm.Normal.dist(0.0, variance**0.5), apart).sum()
         pm.Potential("y_obs", about + 0.5 * explained - 0.5 * log_det)
     return model
@@ -87,7 +90,7 @@ def lkj_root(m: int, eta: float) -> TensorVariable:
     shape = pm.Data("eta", eta) + 0.5 * (m - 2 - j)
     place = np.zeros((m, m, len(i)))
     place[i, j, np.arange(len(i))] = 1.0
-    partial = pm.math.dot(place, 2.0 * pm.Beta("partial", alpha=shape, beta=shape, shape=len(i)) - 1.0)
+    partial = (place * (2.0 * pm.Beta("partial", alpha=shape, beta=shape, shape=len(i)) - 1.0)).sum(axis=-1)
     left, columns = np.ones(m), []
     for column in range(m):
         columns.append(left * (partial[:, column] + np.eye(m)[column]))

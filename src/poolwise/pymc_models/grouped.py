@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from poolwise.pymc_models.sums import summed, times
+
 if TYPE_CHECKING:
     from pytensor.tensor import TensorVariable
 
@@ -35,8 +37,8 @@ def group_means(
     import pymc as pm
 
     pull = slope / variance
-    precision = (pull * slope) @ belongs
-    mean = (pull * estimate) @ belongs / precision
-    about = pm.logp(pm.Normal.dist(slope * (belongs @ mean), variance**0.5), estimate).sum()
+    precision = summed(pull * slope, belongs)
+    mean = summed(pull * estimate, belongs) / precision
+    about = pm.logp(pm.Normal.dist(slope * times(belongs, mean), variance**0.5), estimate).sum()
     pm.Potential("y_about_means", about - 0.5 * pm.math.log(precision / (2.0 * np.pi)).sum())
     return mean, 1.0 / precision

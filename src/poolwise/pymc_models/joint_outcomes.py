@@ -56,7 +56,7 @@ def joint_outcomes(
         outcome = pm.Data("of", of, dims="study")
         typical, spread = prior_on_mu(mu, "mu_typical"), prior_on_tau(mu_spread, "mu_spread")
         sd = log_normal_about(prior_on_tau(tau, "tau_typical"), tau_spread, dims="outcome")
-        belongs = pm.math.eq(outcome[:, None], np.arange(len(names)))
+        belongs = 1.0 * pm.math.eq(outcome[:, None], np.arange(len(names)))
         estimates, variances = group_means(estimate, variance + sd[outcome] ** 2, 1.0, belongs)
         total = pm.math.sqrt(spread**2 + variances)
         pm.Potential("means", pm.logp(pm.Normal.dist(typical, total), estimates).sum())

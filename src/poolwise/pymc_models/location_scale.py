@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from poolwise.priors import Prior
 from poolwise.pymc_models.priors import coefficients, prior_on_tau
+from poolwise.pymc_models.sums import times
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -50,7 +51,7 @@ def location_scale(
         estimate, variance = pm.Data("y", y, dims="study"), pm.Data("v", v, dims="study")
         location = pm.Data("X", X, dims=("study", "beta_of"))
         scale = pm.Data("Z", Z, dims=("study", "gamma_of"))
-        mean = location @ coefficients("beta", beta)
-        sd = prior_on_tau(tau) * pm.math.exp(scale @ coefficients("gamma", gamma))
+        mean = times(location, coefficients("beta", beta))
+        sd = prior_on_tau(tau) * pm.math.exp(times(scale, coefficients("gamma", gamma)))
         pm.Normal("y_obs", mu=mean, sigma=pm.math.sqrt(variance + sd**2), observed=estimate, dims="study")
     return model

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from poolwise.priors import Prior
 from poolwise.pymc_models.priors import coefficients, prior_on_tau
+from poolwise.pymc_models.sums import times
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -65,7 +66,7 @@ def uncertain_moderators(
         pm.Potential("x_obs", (known * pm.logp(pm.Normal.dist(m, total**0.5), value)).sum())
         reliability = known * s**2 / total
         effect = (slope * b).sum(axis=2)
-        mean = design @ b + (effect * (m + reliability * (value - m))).sum(axis=1)
+        mean = times(design, b) + (effect * (m + reliability * (value - m))).sum(axis=1)
         more = (effect**2 * s**2 * (1.0 - reliability)).sum(axis=1)
         pm.Normal("y_obs", mean, pm.math.sqrt(variance + prior_on_tau(tau) ** 2 + more), observed=estimate)
     return model

@@ -51,15 +51,16 @@ class Content:
     @property
     def main(self) -> Result:
         """The result that the figures show: the first posterior of the stated model, else its last result."""
-        posteriors = (one for one in self.results if _is_posterior(one))
-        stated = (one for one in reversed(self.results) if type(one.model) is type(self.analysis.model))
-        return next(posteriors, next(stated, self.results[-1]))
+        stated = [one for one in self.results if type(one.model) is type(self.analysis.model)]
+        posteriors = [one for one in (*stated, *self.results) if _is_posterior(one)]
+        return posteriors[0] if posteriors else (stated or self.results)[-1]
 
     @property
     def beside(self) -> tuple[Result, ...]:
-        """The frequentist results of the same model, drawn beside the main one."""
-        others = (one for one in self.results if not _is_posterior(one))
-        return tuple(one for one in others if one is not self.main and type(one.model) is type(self.analysis.model))
+        """The frequentist results of the same model, or else of any, drawn beside the main one."""
+        others = [one for one in self.results if not _is_posterior(one) and one is not self.main]
+        alike = [one for one in others if type(one.model) is type(self.analysis.model)]
+        return tuple(alike or others)
 
     @property
     def posterior(self) -> Result | None:

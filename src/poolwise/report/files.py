@@ -13,6 +13,8 @@ from typing import Any
 from poolwise.errors import AnalysisError
 
 MANIFEST = "manifest.json"
+FITS = "fits"
+"""Folder of the kept fits in a folder of results."""
 _PART = ".part"
 
 
@@ -63,7 +65,7 @@ def claimed(folder: Path) -> Iterator[Path]:
 def _clear(folder: Path) -> None:
     try:
         (folder / MANIFEST).unlink(missing_ok=True)
-        for leftover in folder.glob(f".*{_PART}"):
+        for leftover in (*folder.glob(f".*{_PART}"), *(folder / FITS).glob(f".*{_PART}")):
             leftover.unlink()
         write(folder / ".trial", b"")
         (folder / ".trial").unlink()

@@ -25,6 +25,11 @@ NAMES = (
     "bubble.svg",
     "bubble.png",
     "prior_panel.svg",
+    "ranges.csv",
+    "levels.csv",
+    "nuts_check.csv",
+    "ranges.svg",
+    "ranges.png",
     "posterior.nc",
     "report.html",
 )

@@ -1,0 +1,65 @@
+"""Run an analysis of reconstructed tables: every fit on every table, the ranges, the files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import count
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from poolwise.analysis.record import Analysis
+from poolwise.engines.nuts import NUTS
+
+if TYPE_CHECKING:
+    from poolwise.checks import Ranges
+    from poolwise.checks._range_answers import Asked
+
+
+def run_tables(
+    analysis: Analysis, folder: Path, quick: bool, tell: Callable[[int, str], None]
+) -> tuple[Ranges, Mapping[str, Path]]:
+    """Run every fit on every table, and write the files.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        With reconstructed tables.
+    folder : Path
+        Where the files go; held against other processes meanwhile.
+    quick : bool
+        Whether fewer draws are taken than the file asks for.
+    tell : callable
+        Told the number and the words of each step as it begins.
+
+    Returns
+    -------
+    Ranges, mapping of str to Path
+        The ranges, and every file by name.
+    """
+    from poolwise import report
+    from poolwise.checks._range_answers import Asked
+    from poolwise.checks.ranges import ranges_of
+
+    assert analysis.tables is not None
+    steps, tables = count(1), len(analysis.tables)
+    fits = [Asked(one.label, one.model, one.engine) for one in analysis.fits]
+    few = min(analysis.nuts_tables, tables)
+
+    def words(one: Asked) -> str:
+        number = few if isinstance(one.engine, NUTS) else tables
+        return f"{one.label or f'{one.model.label}, {one.engine.label}'}, {number} tables"
+
+    with report.claimed(folder):
+        began = perf_counter()
+        found = ranges_of(
+            analysis.tables,
+            fits,
+            prob=analysis.prob,
+            rope=analysis.rope,
+            nuts_tables=few,
+            tell=lambda one: tell(next(steps), words(one)),
+        )
+        tell(next(steps), "files")
+        files = report.write_ranges(report.RangesContent(analysis, found, quick, perf_counter() - began), folder)
+    return found, files

@@ -1,0 +1,309 @@
+"""What do many possible study tables say together? The range of every answer over a set of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import final
+
+import pandas as pd
+
+from poolwise import show
+from poolwise.checks import _range_words as words
+from poolwise.checks._question import need_effects
+from poolwise.checks._range_answers import (
+    Answered,
+    Asked,
+    Rope,
+    about_zero,
+    answered,
+    fitted,
+    nuts_against_exact,
+    of_nuts,
+)
+from poolwise.checks._range_table import factor_of, level_counts, main_label, range_rows, reach, span, tables_excluding
+from poolwise.effects import Effects
+from poolwise.engines.exact import Exact
+from poolwise.errors import MissingQuantityError, ModelError, nearest
+from poolwise.fit import Engine
+from poolwise.model import Model
+from poolwise.result import Result
+from poolwise.scale import Scale
+from poolwise.settings import check_prob, check_whole
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Ranges:
+    """The answers of one question over a set of study tables: ranges, never the answer of one table.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row for each fit and quantity: label, model, engine, quantity, tables; point_low, point_median,
+        point_high (lowest, median and highest over the tables), likewise lower_ and upper_ (limits of the interval);
+        excludes_0, all_above and all_below, the shares of the tables whose interval excludes 0, lies above it and
+        lies below it; p_above_ and p_rope_low, _median, _high, posterior probabilities (NaN for a frequentist fit);
+        prob, interval (kind), prior, status (the gravest of any table), data. Shares describe the set of tables;
+        they are no probabilities.
+    answers : DataFrame
+        One row for each fit, table and quantity: label, table, quantity, point, lower, upper, p_above, p_rope.
+    levels : DataFrame
+        Number of studies of each level over the tables: level, fewest, median, most, tables_with_one; empty without
+        levels.
+    nuts : DataFrame
+        NUTS beside the exact engine on the same few tables, in Monte Carlo standard errors: table, quantity,
+        nuts_mean, exact_mean, mcse, mean_apart, q2.5_apart, q97.5_apart, divergences, r_hat, status; empty
+        without NUTS.
+    verdicts : tuple of str
+        A sentence for each contrast.
+    notes : tuple of str
+        What was noticed in the fits.
+    tables, k : int
+        Number of tables, and of studies in each.
+    factor : str
+        What the studies are divided by; empty when they are not.
+    prob : float
+        Probability of the intervals.
+    scale : Scale
+        Scale of the effects.
+    data : str
+        ``"reconstructed"`` when the tables are.
+    failed : tuple of Result
+        Fits whose numbers should not be used as they are.
+    fits : tuple of (str, str, str, str, float)
+        Label, engine, settings, status over the tables, seconds of each fit.
+    """
+
+    frame: pd.DataFrame
+    answers: pd.DataFrame = field(repr=False)
+    levels: pd.DataFrame
+    nuts: pd.DataFrame
+    verdicts: tuple[str, ...]
+    notes: tuple[str, ...]
+    tables: int
+    k: int
+    factor: str
+    prob: float
+    scale: Scale
+    data: str
+    failed: tuple[Result, ...] = field(repr=False, default=())
+    fits: tuple[tuple[str, str, str, str, float], ...] = ()
+
+    def __repr__(self) -> str:
+        """One line: tables, studies, data."""
+        by = f" by {self.factor}" if self.factor else ""
+        return f"<Ranges{by}: {self.tables} tables of {self.k} studies, {self.data} data>"
+
+    @property
+    def levels_sentence(self) -> str:
+        """How many studies each level has over the tables, in words; empty without levels."""
+        return words.levels(self.levels, self.factor)
+
+    @property
+    def nuts_sentence(self) -> str:
+        """How far NUTS is from the exact engine, in words; empty without NUTS."""
+        return words.nuts(self.nuts)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All that there is to say, a sentence each."""
+        return tuple(filter(None, (*self.verdicts, self.levels_sentence, self.nuts_sentence)))
+
+    def row(self, quantity: str, label: str | None = None) -> pd.Series:
+        """The range of one quantity.
+
+        Parameters
+        ----------
+        quantity : str
+            ``"mu[custodial] - mu[community]"``.
+        label : str, optional
+            Which fit; the first exact one, or else the first, when None.
+
+        Raises
+        ------
+        MissingQuantityError
+            When there is none; the message offers the nearest.
+        """
+        label = main_label(self.frame) if label is None else label
+        labels = list(dict.fromkeys(self.frame["label"]))
+        if label not in labels:
+            raise MissingQuantityError(f"there is no fit '{label}'", advice=nearest(label, labels))
+        rows = self.frame[self.frame["label"] == label]
+        known = rows["quantity"].tolist()
+        if quantity not in known:
+            raise MissingQuantityError(f"'{label}' has no quantity '{quantity}'", advice=nearest(quantity, known))
+        return rows.iloc[known.index(quantity)]
+
+    def _repr_html_(self) -> str:
+        """The contrasts and means, and the sentences, compact."""
+        rows = [
+            (
+                row["label"],
+                row["quantity"],
+                span(row, "point"),
+                reach(row),
+                tables_excluding(row),
+            )
+            for row in self.frame.to_dict("records")
+            if about_zero(row["quantity"]) and not row["quantity"].startswith("theta_new")
+        ]
+        return show.card(
+            f"Ranges over {self.tables} tables of {self.k} studies",
+            facts=(f"{self.data} data", f"{show.level(self.prob)} intervals", "lowest to highest, median in brackets"),
+            header=("fit", "quantity", "estimate", "limits", "0 excluded in"),
+            rows=rows,
+            notes=self.sentences,
+        )
+
+
+def ranges(
+    tables: Iterable[Effects],
+    model: Model,
+    *engines: Engine,
+    prob: float = 0.95,
+    rope: tuple[float, float] | None = None,
+    nuts_tables: int = 3,
+) -> Ranges:
+    """Fit a model to every one of a set of study tables, and give the range of every answer.
+
+    A paper whose study table is not public leaves many tables possible (see `poolwise.reconstruct`). What holds over
+    all of them, the published figures say; what holds in some of them, they leave open.
+
+    Parameters
+    ----------
+    tables : iterable of Effects
+        A `Reconstruction`, or any tables of the same scale.
+    model : Model
+        What is assumed.
+    *engines : Engine
+        ``Exact()`` when none is given. `NUTS` is a check: it answers the first `nuts_tables` tables only and is set
+        beside the exact engine on the same tables.
+    prob : float
+        Probability of the intervals.
+    rope : tuple of float, optional
+        Region of practical equivalence, for the posterior probability of lying in it.
+    nuts_tables : int
+        Number of tables that NUTS answers.
+
+    Returns
+    -------
+    Ranges
+
+    Raises
+    ------
+    ModelError
+        When there is no table, an engine other than NUTS is missing, or a table has no such fit.
+
+    Examples
+    --------
+    >>> import poolwise as pw
+    >>> rows = pw.datasets.published("working_alliance").query("outcome == 'recidivism'")
+    >>> tables = pw.reconstruct(rows, subgroups="setting", tables=20, seed=1)
+    >>> found = ranges(tables, pw.Subgroups("setting"))
+    >>> float(found.row("mu[custodial] - mu[community]")["excludes_0"])
+    0.0
+    """
+    asked = [Asked("", model, engine) for engine in (engines or (Exact(),))]
+    return ranges_of(tables, asked, prob=prob, rope=rope, nuts_tables=nuts_tables)
+
+
+def ranges_of(
+    tables: Iterable[Effects],
+    asked: Sequence[Asked],
+    *,
+    prob: float = 0.95,
+    rope: Rope = None,
+    nuts_tables: int = 3,
+    tell: Callable[[Asked], None] = lambda asked: None,
+) -> Ranges:
+    """As `ranges`, with a label and a model of its own for each fit.
+
+    Parameters
+    ----------
+    tables : iterable of Effects
+    asked : sequence of Asked
+        Models and engines.
+    prob, rope, nuts_tables
+        As in `ranges`.
+    tell : callable
+        Told of each fit as it begins.
+
+    Returns
+    -------
+    Ranges
+    """
+    every = list(tables)
+    check_prob(prob)
+    check_whole("nuts_tables", nuts_tables, 1, 3)
+    for effects in every:
+        need_effects(effects, "ranges")
+    whole = [one for one in asked if not of_nuts(one)]
+    if not every or not whole:
+        found = "no study table" if not every else "NUTS alone, which is a check on a few tables"
+        raise ModelError(f"ranges was given {found}", "tables, and Exact() or ClosedForm()", "pw.reconstruct(...)")
+    answers, kept = list[Answered](), dict[int, list[Result]]()
+    for place, one in enumerate(whole):
+        tell(one)
+        results = fitted(every, one)
+        answers.append(_named(answered(results, one, prob, rope), answers))
+        kept[place] = results[:nuts_tables] if isinstance(one.engine, Exact) else []
+    checks, sampled = [pd.DataFrame()], list[Answered]()
+    for one in asked:
+        if of_nuts(one):
+            tell(one)
+            results = fitted(every[:nuts_tables], one)
+            sampled.append(_named(answered(results, one, prob, rope), [*answers, *sampled]))
+            checks.append(nuts_against_exact(results, _exact(every, kept, results, nuts_tables)))
+    return _together(every, answers, sampled, pd.concat(checks, ignore_index=True), prob)
+
+
+def _named(answer: Answered, before: Sequence[Answered]) -> Answered:
+    """With a number behind a label that another fit has already."""
+    label = answer.asked.label
+    same = sum(other.asked.label == label or other.asked.label.startswith(f"{label} (") for other in before)
+    if same == 0:
+        return answer
+    return replace(answer, asked=replace(answer.asked, label=f"{label} ({same + 1})"))
+
+
+def _exact(every: list[Effects], kept: dict[int, list[Result]], sampled: list[Result], n: int) -> list[Result]:
+    """Exact fits of the model that was sampled, to the same tables; those already there where there are any."""
+    for results in kept.values():
+        if results and results[0].model == sampled[0].model:
+            return results
+    return fitted(every[:n], Asked("", sampled[0].model, Exact()))
+
+
+def _together(
+    every: list[Effects], answers: list[Answered], sampled: list[Answered], checked: pd.DataFrame, prob: float
+) -> Ranges:
+    first = every[0]
+    factor = factor_of(answers[0].asked.model, every)
+    frame = pd.DataFrame([row for one in answers for row in range_rows(one, prob, first.data_label)])
+    main = frame[frame["label"] == main_label(frame)]
+    asked_for = words.contrasts(main["quantity"].tolist())
+    counted = [*answers, *sampled]
+    return Ranges(
+        frame=frame,
+        answers=pd.concat([one.rows.assign(label=one.asked.label) for one in answers], ignore_index=True)[
+            ["label", "table", "quantity", "point", "lower", "upper", "p_above", "p_rope"]
+        ],
+        levels=level_counts(every, factor),
+        nuts=checked,
+        verdicts=tuple(words.verdict(row, factor) for row in main[main["quantity"].isin(asked_for)].to_dict("records")),
+        notes=tuple(dict.fromkeys(note for one in counted for note in one.notes)),
+        tables=len(every),
+        k=first.k,
+        factor=factor,
+        prob=prob,
+        scale=first.scale,
+        data=first.data_label,
+        failed=tuple(result for one in counted for result in one.failed),
+        fits=tuple((one.asked.label, one.engine, repr(one.asked.engine), _status(one), one.seconds) for one in counted),
+    )
+
+
+def _status(answer: Answered) -> str:
+    counts = {status: answer.statuses.count(status) for status in dict.fromkeys(answer.statuses)}
+    return ", ".join(f"{status} in {count}" for status, count in counts.items())

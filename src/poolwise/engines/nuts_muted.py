@@ -1,0 +1,51 @@
+"""NUTS on a study table some rows of which are muted, and how likely its draws make the estimates in those rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.effects import Effects, muted_rows
+from poolwise.engines import _draws, _readings
+from poolwise.engines._nuts_planned import run
+from poolwise.engines._nuts_tree import log_likelihood
+from poolwise.engines._plans import plan
+from poolwise.engines._tree import log_density, stream
+from poolwise.engines.nuts import NUTS
+from poolwise.model import CommonEffect, Model, RandomEffects
+
+Array = NDArray[np.float64]
+
+
+def log_likelihood_without(effects: Effects, model: Model, engine: NUTS, rows: NDArray[np.intp]) -> Array:
+    """Log density of every independent unit of estimates at draws from the posterior without some rows.
+
+    The rows stay in the table with standard errors a million times as large as any other, so that they say nothing
+    while moderators, groups and priors remain what they are on the whole table.
+
+    Parameters
+    ----------
+    effects : Effects
+        The whole table.
+    model : Model
+        With every prior explicit.
+    engine : NUTS
+    rows : ndarray of int
+        Rows to leave out, shape (n,).
+
+    Returns
+    -------
+    ndarray
+        Shape (chains, draws, units): log p(y_u | draw), of the estimates as they were reported.
+    """
+    rest = muted_rows(effects, rows)
+    if isinstance(model, CommonEffect | RandomEffects):
+        drawn = engine.drawn(rest, model, engine.run(rest, model)).chains.parameters
+        return log_density(effects, _draws.complete(rest, model, drawn, stream(rest, model, engine.seed, use=1)))
+    made = plan(rest, model)
+    chains = engine.drawn(rest, model, partial(run, made, engine)).chains
+    sampled = _readings.read(rest, model, made, chains.parameters, stream(rest, model, engine.seed, use=1))
+    return log_likelihood(replace(sampled, effects=effects))[1]

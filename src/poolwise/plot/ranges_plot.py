@@ -1,0 +1,192 @@
+"""Ranges over reconstructed tables as a picture: how far an answer moves from table to table."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from poolwise import show
+from poolwise.checks import Ranges
+from poolwise.checks._range_table import tables_excluding
+from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _text, _words
+from poolwise.plot._marks import Look
+from poolwise.plot._plain import plain_text
+from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
+from poolwise.scale import as_scale
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_PLOT_INCHES, _PITCH, _MARKER = 3.4, 0.225, 5.5
+_SPAN, _MIDDLE, _POINTS = "#bdbdbd", _marks.COLOURS[0], "#9ecae1"
+
+
+def ranges_frame(ranges: Ranges) -> pd.DataFrame:
+    """The rows of the picture, from top to bottom: contrasts first, then coefficients and mean effects.
+
+    Parameters
+    ----------
+    ranges : Ranges
+        What ``checks.ranges`` returned.
+
+    Returns
+    -------
+    DataFrame
+        Rows of ``ranges.frame`` with their columns, and y, the height on the axis in rows; a heading stands one row
+        above the first row of each quantity.
+    """
+    frame = ranges.frame
+    kept = frame[[_shown(name) for name in frame["quantity"]]]
+    names = sorted(dict.fromkeys(kept["quantity"]), key=lambda name: " - " not in name)
+    rows, y = [], 0.6
+    for name in names:
+        y += 1.0
+        for row in kept[kept["quantity"] == name].to_dict("records"):
+            rows.append(row | {"y": y})
+            y += 1.0
+    return pd.DataFrame(rows)
+
+
+def ranges(ranges: Ranges, *, title: str = "", ax: Axes | None = None) -> Axes:
+    """Draw ranges over tables: the spread of the estimates, the median interval, the farthest limits.
+
+    For each fit the pale bar runs from the lowest to the highest estimate of any table, the blue line from the median
+    lower to the median upper limit, the grey line from the lowest lower to the highest upper limit. The marker is the
+    median estimate: filled where the interval excludes 0 in every table, hollow where in none, grey between. All
+    numbers are those of `ranges_frame`, on the analysis scale.
+
+    Parameters
+    ----------
+    ranges : Ranges
+        What ``checks.ranges`` returned.
+    title : str
+        Words above.
+    ax : Axes, optional
+        Axes whose place the figure takes. By default a new pyplot figure as large as its rows need.
+
+    Returns
+    -------
+    Axes
+    """
+    frame = ranges_frame(ranges)
+    with plain_text():
+        (axes,), placed = _canvas.draw(_of(ranges, frame, title), ax)
+        axes.set_xlim(*_limits(frame))
+        _dress.dress(axes, placed, as_scale("identity"), label=f"effect ({_text.plain(ranges.scale.label)})")
+        axes.axvline(0.0, color=_sheet.SOFT, lw=0.9, zorder=1.0, label="null value")
+        _draw(axes, frame)
+    return axes
+
+
+def _shown(name: str) -> bool:
+    return " - " in name or name.startswith(("mu", "beta["))
+
+
+def _draw(ax: Axes, frame: pd.DataFrame) -> None:
+    y = frame["y"]
+    _marks.intervals(ax, frame["lower_low"], frame["upper_high"], y, Look("farthest limits", _SPAN, width=1.6))
+    low, high = ax.get_xlim()
+    left, right = frame["point_low"].clip(low, high), frame["point_high"].clip(low, high)
+    ax.barh(y, right - left, left=left, height=0.5, color=_POINTS, lw=0, zorder=2.1, label="estimates")
+    _marks.intervals(ax, frame["lower_median"], frame["upper_median"], y, Look("median interval", _MIDDLE, width=1.4))
+    for face, rows in frame.groupby(_faces(frame), sort=False):
+        look = Look(f"median estimate, {_said(str(face))}", _MIDDLE, face=str(face))
+        _marks.points(ax, rows["point_median"], rows["y"], _MARKER, look)
+
+
+def _faces(frame: pd.DataFrame) -> pd.Series:
+    share = frame["excludes_0"]
+    return share.map(lambda one: "white" if one == 0.0 else _MIDDLE if one == 1.0 else _SPAN)
+
+
+def _said(face: str) -> str:
+    words = {"white": "0 in every interval", _MIDDLE: "0 in no interval", _SPAN: "0 in some intervals"}
+    return words[face]
+
+
+def _limits(frame: pd.DataFrame) -> tuple[float, float]:
+    point, lower, upper = (frame[name].to_numpy(dtype=float) for name in ("point_median", "lower_low", "upper_high"))
+    return _axis.limits(point, lower, upper, show=[0.0])
+
+
+def _of(ranges: Ranges, frame: pd.DataFrame, title: str) -> Sheet:
+    cells: list[tuple[str, ...]] = []
+    lines: list[Line] = []
+    for name, rows in frame.groupby("quantity", sort=False):
+        lines.append(Line(float(rows["y"].iloc[0]) - 1.0, bold=True))
+        cells.append((_heading(str(name)), "", "", "", ""))
+        for row in rows.to_dict("records"):
+            lines.append(Line(float(row["y"])))
+            cells.append(_cells(row))
+    columns = list(zip(*cells, strict=True))
+    level = show.level(ranges.prob)
+    data = f" — {ranges.data} data" if ranges.data == "reconstructed" else ""
+    return Sheet(
+        title=f"{_text.plain(title) or 'Ranges'}: {ranges.tables} tables of {ranges.k} studies{data}",
+        lines=tuple(lines),
+        rows=float(frame["y"].iloc[-1]) + 0.7,
+        pitch=_PITCH,
+        columns=(
+            Column("Fit", columns[0]),
+            Plot(_PLOT_INCHES),
+            Column("Estimate", columns[1], align="right"),
+            Column(f"{level} limits", columns[2], align="right"),
+            Column("0 excluded", columns[3], align="right"),
+            Column("P(> 0)", columns[4], align="right"),
+        ),
+        notes=tuple(_notes(ranges, frame)),
+        below=0.5,
+    )
+
+
+def _heading(name: str) -> str:
+    if " - " in name:
+        parts = [part.removeprefix("mu[").removesuffix("]") for part in name.split(" - ")]
+        return _text.plain(" − ".join(parts))
+    return _text.plain(show.greek(name))
+
+
+def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
+    return (
+        f"  {_text.plain(row['label'])}",
+        _run(row["point_low"], row["point_high"]),
+        _run(row["lower_low"], row["upper_high"]),
+        tables_excluding(row),
+        "" if math.isnan(row["p_above_low"]) else _chances(row["p_above_low"], row["p_above_high"]),
+    )
+
+
+def _chances(low: float, high: float) -> str:
+    first, last = show.chance(low), show.chance(high)
+    return first if first == last else f"{first} to {last}"
+
+
+def _run(low: float, high: float) -> str:
+    first, last = _words.number(low, 2), _words.number(high, 2)
+    return first if first == last else f"{first} to {last}"
+
+
+def _notes(ranges: Ranges, frame: pd.DataFrame) -> list[Phrase]:
+    notes = [Phrase(show.greek(_text.plain(sentence)), _sheet.BODY_SIZE, _sheet.INK) for sentence in ranges.verdicts]
+    if ranges.levels_sentence:
+        notes.append(Phrase(_text.plain(ranges.levels_sentence)))
+    troubled = frame.loc[~frame["status"].isin(["ok", "boundary_tau"]), ["label", "status"]].drop_duplicates()
+    if len(troubled):
+        said = ", ".join(f"{row['label']}: {row['status']}" for row in troubled.to_dict("records"))
+        notes.append(Phrase(f"Status in some tables: {said}.".replace("_", " "), colour=_sheet.ALARM, bold=True))
+    kinds = ", ".join(dict.fromkeys(_words.kind(kind) for kind in frame["interval"]))
+    low, high = _limits(frame)
+    beyond = bool(np.any((frame["lower_low"] < low) | (frame["upper_high"] > high)))
+    arrow = " Arrow: goes on beyond the axis." if beyond else ""
+    notes.append(
+        Phrase(
+            "Pale bar: lowest to highest estimate of any table. Blue line: median lower to median upper limit, marker "
+            "at the median estimate (filled: 0 excluded in every table; hollow: in none; grey: in some). Grey line: "
+            f"lowest lower to highest upper limit, also printed. {show.level(ranges.prob)} intervals: {kinds}. The "
+            f"tables are a set, not a sample: shares of them are no probabilities.{arrow}"
+        )
+    )
+    return notes

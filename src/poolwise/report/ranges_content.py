@@ -1,0 +1,162 @@
+"""What a report of ranges over reconstructed tables tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+import pandas as pd
+
+from poolwise.checks._range_table import span, tables_excluding
+from poolwise.checks.ranges import Ranges
+from poolwise.errors import listing
+from poolwise.report import words
+from poolwise.show import chance, number, percent
+
+if TYPE_CHECKING:
+    from poolwise.analysis.record import Analysis
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class RangesContent:
+    """Everything that the files of one run over reconstructed tables are made from.
+
+    Attributes
+    ----------
+    analysis : Analysis
+        The question, the tables, the model.
+    ranges : Ranges
+        The answers over all tables.
+    quick : bool
+        Whether fewer draws were taken than the file asks for.
+    seconds : float
+        Wall time of the fits.
+    """
+
+    analysis: Analysis
+    ranges: Ranges
+    quick: bool = False
+    seconds: float = 0.0
+
+    @property
+    def drawn(self) -> str:
+        """How the tables were drawn, in words."""
+        tables = self.analysis.tables
+        assert tables is not None
+        return (
+            f"{len(tables)} tables of {tables.k} studies, seed {tables.seed}: {percent(tables.acceptance)} of the "
+            "tables proposed agreed with every published figure and had plausible studies "
+            f"(standard errors {tables.plausible.se_min:g} to {tables.plausible.se_max:g}, "
+            f"effects up to {tables.plausible.d_max:g})"
+        )
+
+
+def groups(content: RangesContent) -> tuple[dict[str, Any], ...]:
+    """The ranges by quantity.
+
+    Returns
+    -------
+    tuple of dict
+        For each quantity title, note and rows; each row with the words label, excludes, above, within, prior, and the
+        pairs point, lower, upper (lowest to highest, median) and kind.
+    """
+    frame, found = content.ranges.frame, []
+    names = sorted(dict.fromkeys(frame["quantity"]), key=_order)
+    for name in names:
+        title, note = words.quantity(str(name))
+        if title:
+            rows = [_words(row) for row in frame[frame["quantity"] == name].to_dict("records")]
+            found.append({"title": title, "note": note, "rows": rows})
+    return tuple(found)
+
+
+def _order(name: str) -> tuple[int, str]:
+    """Contrasts first, then means, then new studies, then standard deviations."""
+    kinds = (" - ", "mu", "beta", "theta_new", "tau")
+    return next((place for place, kind in enumerate(kinds) if kind in name), len(kinds)), name
+
+
+def _words(row: dict[Any, Any]) -> dict[str, Any]:
+    return {
+        "label": row["label"],
+        **{what: _span(row, what) for what in ("point", "lower", "upper")},
+        "excludes": tables_excluding(row),
+        "above": _chances(row, "p_above"),
+        "within": _chances(row, "p_rope"),
+        "kind": words.kind_parts(row["interval"]),
+        "prior": row["prior"],
+    }
+
+
+def _span(row: dict[Any, Any], what: str) -> tuple[str, str]:
+    """Lowest to highest, and the median; no median where all are alike."""
+    whole, _, median = span(row, what).rstrip(")").partition(" (")
+    return whole, median
+
+
+def _chances(row: dict[Any, Any], what: str) -> str:
+    low, high = (chance(row[f"{what}_{end}"]) for end in ("low", "high"))
+    return low if low == high else f"{low} to {high}"
+
+
+def published(content: RangesContent) -> tuple[dict[str, str], ...]:
+    """The published rows that every table agrees with: level, k, and the figures as printed."""
+    tables = content.analysis.tables
+    assert tables is not None
+    return tuple(
+        {
+            "level": row.name,
+            "k": "not printed" if row.k is None else str(row.k),
+            **{name: str(row.figures.get(name, "–")) for name in ("d", "se", "q", "i2_percent", "p")},
+        }
+        for row in (tables.published, *tables.rows)
+    )
+
+
+def levels(content: RangesContent) -> tuple[dict[str, str], ...]:
+    """The number of studies of each level over the tables."""
+    total = content.ranges.tables
+    return tuple(
+        {
+            "level": str(row["level"]),
+            "fewest": str(row["fewest"]),
+            "median": number(row["median"], 1).removesuffix(".0"),
+            "most": str(row["most"]),
+            "one": percent(row["tables_with_one"] / total),
+        }
+        for row in content.ranges.levels.to_dict("records")
+    )
+
+
+def nuts_rows(content: RangesContent) -> tuple[dict[str, str], ...]:
+    """NUTS beside the exact engine, by table and parameter."""
+    return tuple(
+        {
+            "table": str(row["table"]),
+            "quantity": str(row["quantity"]),
+            "nuts": number(row["nuts_mean"]),
+            "exact": number(row["exact_mean"]),
+            **{name: _apart(row[f"{name}_apart"]) for name in ("mean", "q2.5", "q97.5")},
+            "r_hat": number(row["r_hat"]),
+            "divergences": str(row["divergences"]),
+            "status": str(row["status"]),
+        }
+        for row in content.ranges.nuts.to_dict("records")
+    )
+
+
+def _apart(value: float) -> str:
+    return number(value, 1)
+
+
+def caution(content: RangesContent) -> str:
+    """What a reader has to know about levels of few studies; empty where none can be that small."""
+    rows: pd.DataFrame = content.ranges.levels
+    single = rows[rows["tables_with_one"] > 0]["level"].tolist()
+    if not single:
+        return ""
+    return (
+        f"In some tables one study is all there is of {listing(single)}. What is said of such a level rests on that "
+        "study and on the prior."
+    )
