@@ -32,7 +32,8 @@ says otherwise, or two arms of 20 to 150 persons or person-years.
   like any other.
 - **Quantities**: all parameters, the true effect `theta` of the first study, the true effects `theta_new` of
   new studies, and the log likelihood of the table with the studies' true effects integrated out, which the
-  simulator computes as one normal law of k dimensions.
+  simulator computes by itself: as one normal law of k dimensions, or by Gauss's rule in many panels where true
+  effects or data are not normal. True values of uncertain moderators are quantities too.
 - **Band**: the simultaneous 99 % band of Saeilynoja, Buerkner & Vehtari 2022 (10.1007/s11222-022-10090-6): the
   curve of one quantity stays inside at all points together with a probability of 99 %. `p` is the probability
   that a calibrated curve goes as far out somewhere; it is below 0.01 exactly when the curve leaves the band.
@@ -84,7 +85,7 @@ def write(out: Path, found: dict[tuple[str, str], pd.DataFrame | None], simulati
     table = pd.concat([_tested(*task, of) for task, of in places.items()], ignore_index=True)
     families = list(dict.fromkeys(name for name, _ in places))
     told = [
-        simulate.paired(places[name, "exact"], places[name, "NUTS"]).assign(family=name, engine="NUTS")
+        simulate.paired(*_both(places[name, "exact"], places[name, "NUTS"])).assign(family=name, engine="NUTS")
         for name in families
         if {(name, "exact"), (name, "NUTS")} <= set(places)
     ]
@@ -96,6 +97,11 @@ def write(out: Path, found: dict[tuple[str, str], pd.DataFrame | None], simulati
     for name in families:
         _draw(out / _picture(name), name, places)
     (out / "calibration.md").write_text(_page(table, families, absent, simulations, seed), encoding="utf-8")
+
+
+def _both(exact: pd.DataFrame, nuts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The simulations that both engines have."""
+    return exact[exact["simulation"].isin(nuts["simulation"])], nuts[nuts["simulation"].isin(exact["simulation"])]
 
 
 def _tested(name: str, engine: str, places: pd.DataFrame) -> pd.DataFrame:
