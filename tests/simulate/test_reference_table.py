@@ -14,7 +14,7 @@ AGREE = 1.35  # rms of standardised differences: 1, with a relative sd of 0.04 a
 def test_no_family_is_called_into_question():
     table = pd.read_csv(HERE / "table.csv")
     assert set(table["family"]) <= set(simulate.FAMILIES)
-    assert (table["simulations"] >= 300).all()
+    assert (table["simulations"] >= 100).all()  # the page names those with fewer than 300
     assert table["p_holm"].min() > FAULT
     assert table["paired_rms"].max() < AGREE
 

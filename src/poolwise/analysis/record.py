@@ -43,8 +43,10 @@ class PlannedFit:
             names = ("tau2", "interval", "prediction") if isinstance(self.model, RandomEffects) else ("interval",)
             names = ("tau2", "interval") if isinstance(self.model, MetaRegression | Subgroups) else names
         elif isinstance(self.engine, NUTS):
-            names = ("draws", "tune", "chains", "seed", "target_accept")
+            names = ("draws", "tune", "chains", "seed")
             names += ("sampler",) if self.engine.sampler != "nutpie" else ()
+            chosen = {name: getattr(self.engine, name) for name in names}
+            return chosen | {"target_accept": self.engine.accepts(self.model)}
         return {name: getattr(self.engine, name) for name in names}
 
 

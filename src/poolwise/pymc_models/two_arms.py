@@ -63,11 +63,15 @@ def two_arms(table: Mapping[str, Array], measure: Measure, priors: Mapping[str, 
         theta = placed("theta", mean, x["tau"], data["treated"] - log_risk, data["treated_se"], end)
         control, treated = data["events_control"], data["events_treated"]
         n_control, n_treated = data["total_control"], data["total_treated"]
+        # log densities up to what depends on the counts alone: that costs more than the rest together
         if measure == "log IRR":
-            pm.Poisson("control_obs", n_control * pm.math.exp(baseline), observed=control, dims="study")
-            pm.Poisson("treated_obs", n_treated * pm.math.exp(baseline + theta), observed=treated, dims="study")
-            return model
-        risk = {"p": pm.math.exp(log_risk + theta)} if end is not None else {"logit_p": baseline + theta}
-        pm.Binomial("control_obs", n_control, logit_p=baseline, observed=control, dims="study")
-        pm.Binomial("treated_obs", n_treated, observed=treated, dims="study", **risk)
+            control_obs = control * baseline - n_control * pm.math.exp(baseline)
+            treated_obs = treated * (baseline + theta) - n_treated * pm.math.exp(baseline + theta)
+        else:
+            control_obs = control * baseline - n_control * pm.math.log1pexp(baseline)
+            treated_obs = treated * (baseline + theta) - n_treated * pm.math.log1pexp(baseline + theta)
+        if measure == "log RR":
+            log_p = log_risk + theta
+            treated_obs = treated * log_p + (n_treated - treated) * pm.math.log1mexp(log_p)
+        pm.Potential("events_obs", (control_obs + treated_obs).sum())
     return model

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+import pandas as pd
 
 from poolwise.effects import Effects
+from poolwise.errors import PoolwiseWarning
 from poolwise.model import (
+    BinomialNormal,
     CommonEffect,
+    ContaminatedRandomEffects,
+    CorrelatedOutcomes,
+    CrossedEffects,
     JointOutcomes,
     LocationScale,
     MetaRegression,
     Model,
+    PoissonNormal,
     RandomEffects,
+    SkewNormalRandomEffects,
+    StudentTRandomEffects,
     Subgroups,
     ThreeLevel,
 )
-from poolwise.priors import Cauchy, HalfCauchy, HalfNormal, Normal, StudentT
+from poolwise.priors import Beta, Cauchy, HalfCauchy, HalfNormal, Normal, StudentT
 
 
 @final
@@ -70,6 +80,57 @@ def design(k: int = 12, *, outcomes: str = "") -> Effects:
     )
 
 
+def two_arms(measure: str, size: float = 1.0) -> Effects:
+    """12 studies with two arms of unequal sizes, 20 to 150 persons, or person-years.
+
+    Parameters
+    ----------
+    measure : str
+        ``"log OR"``, ``"log RR"`` or ``"log IRR"``.
+    size : float
+        Factor of the sizes.
+
+    Returns
+    -------
+    Effects
+        Its counts are placeholders.
+    """
+    treated = np.array([40, 120, 20, 80, 60, 150, 30, 70, 100, 50, 90, 110]) * size
+    control = np.array([50, 110, 30, 60, 60, 120, 20, 90, 100, 40, 50, 150]) * size
+    study = [f"study {i + 1}" for i in range(12)]
+    return Effects.from_counts(
+        np.full((12, 2), 5), np.stack([treated, control], axis=1), measure=measure, study=study
+    )  # fmt: skip
+
+
+def _teams() -> Effects:
+    """Three outcomes, of which teams have studied all, two or one."""
+    plain, team = design(outcomes="uvwuvwuvvwuw"), list("aaabbbccddef")
+    return _with(plain, plain.moderators.assign(team=team))
+
+
+def _with_gaps() -> Effects:
+    """A moderator that is missing for three studies and has a standard error in the others."""
+    plain = design()
+    x = np.array(plain.moderators["x"], dtype=float)
+    x[[2, 6, 9]] = np.nan
+    return _with(plain, plain.moderators.assign(x=x, se_x=[0.0, 0.2, 0.3, 0.1, 0.4, 0.0, 0.3, 0.2, 0.5, 0.3, 0.1, 0.3]))
+
+
+def _with(plain: Effects, moderators: pd.DataFrame) -> Effects:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoolwiseWarning)  # of what is missing, which is meant
+        return Effects(
+            plain.y,
+            se=plain.se,
+            study=plain.study,
+            moderators=moderators,
+            outcome=plain.outcome,
+            scale=plain.scale,
+            provenance="simulated",
+        )
+
+
 _UNIT, _HALF = Normal(0.0, 1.0), HalfNormal(0.5)
 _TWELVE = design()
 
@@ -91,5 +152,26 @@ FAMILIES: dict[str, Family] = {
         LocationScale("~ x", "~ x", beta=_UNIT, tau=_HALF, gamma=Normal(0.0, 1.0)), _TWELVE
     ),
     "joint outcomes": Family(JointOutcomes(_UNIT, _HALF, _HALF, _HALF), design(outcomes="uvwuvuuwvuvu")),
+    "uncertain moderator": Family(
+        MetaRegression("~ x", beta=_UNIT, tau=_HALF, missing="model", errors={"x": "se_x"}), _with_gaps()
+    ),
+    "t random effects": Family(StudentTRandomEffects(_UNIT, _HALF), _TWELVE),
+    "skew-normal random effects": Family(SkewNormalRandomEffects(_UNIT, _HALF), _TWELVE),
+    "random effects with outliers": Family(
+        ContaminatedRandomEffects(_UNIT, HalfNormal(0.3), HalfNormal(1.5), Beta(2.0, 8.0)), _TWELVE
+    ),
+    "crossed effects": Family(CrossedEffects(["g", "lab"], _UNIT, _HALF, _HALF), _TWELVE),
+    "correlated outcomes": Family(CorrelatedOutcomes("outcome", "team", _UNIT, _HALF, rho=0.5), _teams()),
+    "binomial, odds ratio": Family(
+        BinomialNormal("log OR", _UNIT, _HALF, base=Normal(-1.0, 1.0)), two_arms("log OR")
+    ),
+    "binomial, risk ratio": Family(
+        BinomialNormal("log RR", Normal(0.0, 0.5), _HALF, "exchangeable", Normal(-1.0, 0.5), _HALF),
+        two_arms("log RR"),
+    ),
+    "Poisson, baseline as covariate": Family(
+        PoissonNormal(_UNIT, _HALF, "exchangeable", Normal(-2.0, 0.5), _HALF, slope=Normal(0.0, 0.5)),
+        two_arms("log IRR"),
+    ),
 }  # fmt: skip
 """What `make calibrate` runs, by name."""

@@ -26,6 +26,7 @@ from poolwise.model import (
 )
 from poolwise.priors import Prior
 from poolwise.simulate.truth import Generated, Layer, Truth
+from poolwise.simulate.uncertain import uncertain_truth
 
 Array = NDArray[np.float64]
 Rng = np.random.Generator
@@ -96,9 +97,14 @@ def _random_effects(model: RandomEffects, effects: Effects, rng: Rng) -> Truth:
 
 
 @simulates(MetaRegression)
-def _meta_regression(model: MetaRegression, effects: Effects, rng: Rng) -> Truth:
+def _meta_regression(model: MetaRegression, effects: Effects, rng: Rng) -> Generated:
     if model.shares_priors:
         raise ModelError(f"{model.label} has coefficients that share a prior", "a prior on each", "Normal(0, 1)")
+    what = model.uncertain(effects)
+    if what is not None:
+        given = cast(Mapping[str, Prior], model.beta)
+        coefficients = {name: drawn(given[name], rng, f"beta[{name}]") for name in what.design.names}
+        return uncertain_truth(effects, what, coefficients, drawn(model.tau, rng, "tau"), rng)
     X, beta, scalars = _coefficients(model, effects, rng)
     tau, told = _tau(model, rng)
     first = float(X[0] @ beta + tau * rng.standard_normal())
@@ -121,7 +127,7 @@ def _location_scale(model: LocationScale, effects: Effects, rng: Rng) -> Truth:
 
 @simulates(Subgroups)
 def _subgroups(model: Subgroups, effects: Effects, rng: Rng) -> Truth:
-    names, of = _numbered(model.groups(effects), model.levels(effects))
+    names, of = numbered(model.groups(effects), model.levels(effects))
     mu = np.array([drawn(model.mu, rng, "mu") for _ in names])
     if model.heterogeneity == "separate":
         tau, told = np.array([drawn(model.tau, rng, "tau") for _ in names]), {}
@@ -141,7 +147,7 @@ def _subgroups(model: Subgroups, effects: Effects, rng: Rng) -> Truth:
 
 @simulates(JointOutcomes)
 def _joint_outcomes(model: JointOutcomes, effects: Effects, rng: Rng) -> Truth:
-    names, of = _numbered(effects.outcome, effects.outcomes)
+    names, of = numbered(effects.outcome, effects.outcomes)
     hyper = {name: drawn(prior, rng, name) for name, prior in model.named_priors.items()}
     mu = hyper["mu"] + hyper["mu_spread"] * rng.standard_normal(len(names))
     tau = hyper["tau"] * np.exp(hyper["tau_spread"] * rng.standard_normal(len(names)))
@@ -152,7 +158,7 @@ def _joint_outcomes(model: JointOutcomes, effects: Effects, rng: Rng) -> Truth:
 @simulates(ThreeLevel)
 def _three_level(model: ThreeLevel, effects: Effects, rng: Rng) -> Truth:
     clusters = model.clusters(effects)
-    of = _numbered(clusters, clusters)[1]
+    of = numbered(clusters, clusters)[1]
     mu = drawn(model.mu, rng, "mu")
     between, within = drawn(model.tau_between, rng, "tau_between"), drawn(model.tau_within, rng, "tau_within")
     total = float(np.hypot(between, within))
@@ -201,7 +207,7 @@ def _coefficients(
     return design.X, np.array(list(beta.values())), beta
 
 
-def _numbered(each: Iterable[str], names: Iterable[str]) -> tuple[tuple[str, ...], NDArray[np.intp]]:
+def numbered(each: Iterable[str], names: Iterable[str]) -> tuple[tuple[str, ...], NDArray[np.intp]]:
     """The groups, and the number of each row's group, shape (k,)."""
     known = tuple(dict.fromkeys(names))
     return known, np.array([known.index(name) for name in each], dtype=np.intp)

@@ -69,6 +69,28 @@ class Layer:
 
 @final
 @dataclass(frozen=True, eq=False)
+class Joint:
+    """Random effects that correlate: root times independent standard normal numbers.
+
+    Attributes
+    ----------
+    root : ndarray
+        Shape (k, q).
+    """
+
+    root: Array
+
+    def drawn(self, rng: np.random.Generator) -> Array:
+        """The layer's part of each true effect, shape (k,)."""
+        return np.asarray(self.root @ rng.standard_normal(self.root.shape[1]))
+
+    def covariance(self) -> Array:
+        """Of the layer's parts of the true effects, shape (k, k)."""
+        return np.asarray(self.root @ self.root.T)
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class Truth:
     """Parameters drawn from the priors of a normal model: theta = mean + layers, y ~ Normal(theta, errors).
 
@@ -78,7 +100,7 @@ class Truth:
         True values by the names of a result's quantities.
     mean : ndarray
         Mean effect of each row, shape (k,).
-    layers : tuple of Layer
+    layers : tuple of Layer or Joint
         What true effects are made of beside their means; empty for a common effect.
     errors : ndarray
         Covariance of the sampling errors, shape (k, k).
@@ -89,7 +111,7 @@ class Truth:
 
     scalars: Mapping[str, float]
     mean: Array
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer | Joint, ...]
     errors: Array
     predictions: Mapping[str, tuple[Array, float]] = field(default_factory=dict)
 

@@ -13,6 +13,7 @@ import hashlib
 import os
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import takewhile
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from poolwise import simulate
 from poolwise.fit import PAIRS
 
 HERE = Path(__file__).parent
-PART = 50
+PART, LEAST = 50, 100
 SETTINGS: dict[str, dict[str, int]] = {"exact": {"draws": 1000, "chains": 1}, "NUTS": {"cores": 1}}
 ENGINES = {"exact": pw.Exact(**SETTINGS["exact"]), "NUTS": pw.NUTS(**SETTINGS["NUTS"])}
 
@@ -48,12 +49,13 @@ def main() -> None:
             print(f"[{done}/{len(tasks)}] {told}: {seconds:.0f} s", flush=True)
     from page import write  # beside this script
 
-    write(HERE, finished(given.simulations, given.seed, given.work), given.seed)
+    write(HERE, finished(given.simulations, given.seed, given.work), given.simulations, given.seed)
 
 
 def engines(name: str) -> list[str]:
     """The engines of this script that answer a family's model."""
-    known = PAIRS[type(simulate.FAMILIES[name].model)]
+    model = simulate.FAMILIES[name].model
+    known = (pw.NUTS,) if getattr(model, "takes_uncertain", False) else PAIRS[type(model)]
     return [engine for engine, settings in ENGINES.items() if type(settings) in known]
 
 
@@ -86,22 +88,21 @@ def part(name: str, engine: str, first: int, count: int, seed: int, work: Path) 
 
 
 def finished(simulations: int, seed: int, work: Path) -> dict[tuple[str, str], pd.DataFrame | None]:
-    """All parts of each family and engine; None where some are missing."""
-    found: dict[tuple[str, str], pd.DataFrame | None] = {}
-    for name in simulate.FAMILIES:
-        for engine in engines(name):
-            try:
-                found[name, engine] = kept(name, engine, simulations, seed, work)
-            except FileNotFoundError:
-                found[name, engine] = None
-    return found
+    """The finished parts of each family and engine; None where there are too few."""
+    return {
+        (name, engine): kept(name, engine, simulations, seed, work)
+        for name in simulate.FAMILIES
+        for engine in engines(name)
+    }
 
 
-def kept(name: str, engine: str, simulations: int, seed: int, work: Path) -> pd.DataFrame:
-    """All parts of one family and engine."""
+def kept(name: str, engine: str, simulations: int, seed: int, work: Path) -> pd.DataFrame | None:
+    """The parts of one family and engine that are there, from the first; None for fewer than 100 simulations."""
     firsts = range(0, simulations, PART)
     paths = [part(name, engine, first, min(PART, simulations - first), seed, work) for first in firsts]
-    return pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
+    there = [pd.read_csv(path) for path in takewhile(Path.exists, paths)]
+    together = pd.concat(there, ignore_index=True) if there else pd.DataFrame({"simulation": []})
+    return together if together["simulation"].nunique() >= min(LEAST, simulations) else None
 
 
 if __name__ == "__main__":

@@ -18,10 +18,10 @@ WORDS = """# Simulation-based calibration
 Made by `make calibrate` ({versions}, seed {seed}); do not edit. `table.csv` has every number.
 
 For each family, {simulations} times: parameters are drawn from the priors, a study table given them, and the
-table is fitted by both engines. If model and engine are right, the place of each true value in its posterior, u
+table is fitted by both engines (by NUTS alone where `Exact` does not answer the model). If model and engine are right, the place of each true value in its posterior, u
 = P(quantity < truth | table), is uniform (Talts et al. 2018, arXiv:1804.06788). The families with their priors
 and designs are `poolwise.simulate.FAMILIES`: 12 studies with standard errors from 0.1 to 0.4 unless the name
-says otherwise.
+says otherwise, or two arms of 20 to 150 persons or person-years.
 
 - **Exact**: u is the distribution function at the truth, for the log likelihood the rank among 1,000
   independent draws.
@@ -30,9 +30,12 @@ says otherwise.
   autocorrelation of exp(-4) = 0.02. Every fit has a seed of its own. Ties and the finite number of draws are
   taken care of by randomised ranks (Modrak et al. 2023, 10.1214/23-BA1404). A fit that reports trouble counts
   like any other.
+- Finished parts are kept while the version of poolwise stays the same: the numbers of a row may come from different
+  commits. The first 50 simulations of `binomial, odds ratio` aimed at an acceptance rate of 0.95, the others at 0.9.
 - **Quantities**: all parameters, the true effect `theta` of the first study, the true effects `theta_new` of
   new studies, and the log likelihood of the table with the studies' true effects integrated out, which the
-  simulator computes as one normal law of k dimensions.
+  simulator computes by itself: as one normal law of k dimensions, or by Gauss's rule in many panels where true
+  effects or data are not normal. True values of uncertain moderators are quantities too.
 - **Band**: the simultaneous 99 % band of Saeilynoja, Buerkner & Vehtari 2022 (10.1007/s11222-022-10090-6): the
   curve of one quantity stays inside at all points together with a probability of 99 %. `p` is the probability
   that a calibrated curve goes as far out somewhere; it is below 0.01 exactly when the curve leaves the band.
@@ -53,8 +56,8 @@ p-value is to be read against 0.01 / {pairs}. The paired differences are looked 
 {missing}**Found here**: {outside} of {quantities} curves outside their band{which}; smallest p-value adjusted within its family
 {least:.3f} ({where}); {called} pairs called into question. Paired rms from {low:.2f} to {high:.2f}.
 
-| family | engine | quantities | outside 99 % | smallest p | adjusted | paired rms | fits in trouble | ranked among | s per fit |
-|---|---|---|---|---|---|---|---|---|---|
+| family | engine | simulations | quantities | outside 99 % | smallest p | adjusted | paired rms | fits in trouble | ranked among | s per fit |
+|---|---|---|---|---|---|---|---|---|---|---|
 {rows}
 
 `fits in trouble`: share whose report has a failing status (R-hat, effective sample size, divergences). `ranked
@@ -68,6 +71,10 @@ among`: median number of thinned draws. Seconds are those of a busy machine.
   paired differences reached 0.97. Mended, and tested in `tests/engines/test_nuts_priors_of_the_mean.py`; the
   numbers above are those after.
 
+- Of the first 100 fits of random effects with outliers, 15 ended with fewer than 400 effective draws of some
+  quantity. Four of these tables, fitted again with another seed, had 429 to 764, the least in a tail of `tau` or
+  `tau_out`. Why is not settled; the places are uniform.
+
 ## Pictures
 
 Solid: exact; dashed: NUTS.
@@ -76,14 +83,15 @@ Solid: exact; dashed: NUTS.
 """
 
 
-def write(out: Path, found: dict[tuple[str, str], pd.DataFrame | None], seed: int) -> None:
-    """Write everything that is made of the places of the truth, by family and engine; None for what is not finished."""
+def write(out: Path, found: dict[tuple[str, str], pd.DataFrame | None], simulations: int, seed: int) -> None:
+    """Write everything that is made of the places of the truth, by family and engine; None for what is not there."""
     places = {task: of for task, of in found.items() if of is not None}
-    absent = [f"{name} ({engine})" for name, engine in found if (name, engine) not in places]
+    done = {task: 0 if of is None else of["simulation"].nunique() for task, of in found.items()}
+    absent = [f"{', '.join(task)} ({count or 'none'} done)" for task, count in done.items() if count < simulations]
     table = pd.concat([_tested(*task, of) for task, of in places.items()], ignore_index=True)
     families = list(dict.fromkeys(name for name, _ in places))
     told = [
-        simulate.paired(places[name, "exact"], places[name, "NUTS"]).assign(family=name, engine="NUTS")
+        simulate.paired(*_both(places[name, "exact"], places[name, "NUTS"])).assign(family=name, engine="NUTS")
         for name in families
         if {(name, "exact"), (name, "NUTS")} <= set(places)
     ]
@@ -94,7 +102,12 @@ def write(out: Path, found: dict[tuple[str, str], pd.DataFrame | None], seed: in
     (out / "pictures").mkdir(exist_ok=True)
     for name in families:
         _draw(out / _picture(name), name, places)
-    (out / "calibration.md").write_text(_page(table, families, absent, seed), encoding="utf-8")
+    (out / "calibration.md").write_text(_page(table, families, absent, simulations, seed), encoding="utf-8")
+
+
+def _both(exact: pd.DataFrame, nuts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The simulations that both engines have."""
+    return exact[exact["simulation"].isin(nuts["simulation"])], nuts[nuts["simulation"].isin(exact["simulation"])]
 
 
 def _tested(name: str, engine: str, places: pd.DataFrame) -> pd.DataFrame:
@@ -119,18 +132,18 @@ def _draw(path: Path, name: str, places: dict[tuple[str, str], pd.DataFrame]) ->
     pw.plot.close(axes)
 
 
-def _page(table: pd.DataFrame, families: list[str], absent: list[str], seed: int) -> str:
+def _page(table: pd.DataFrame, families: list[str], absent: list[str], simulations: int, seed: int) -> str:
     groups = list(table.groupby(["family", "engine"], sort=False))
     least = table.loc[table["p_holm"].idxmin()]
     outside = table[~table["inside"]]
     words = {
         "versions": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
         "seed": seed,
-        "simulations": int(table["simulations"].min()),
+        "simulations": simulations,
         "quantities": len(table),
         "expected": (1.0 - PROB) * len(table),
         "pairs": len(groups),
-        "missing": f"**Still to run** (`make calibrate` goes on): {'; '.join(absent)}.\n\n" if absent else "",
+        "missing": f"**Fewer than {simulations} simulations so far** (`make calibrate` goes on): {'; '.join(absent)}.\n\n" if absent else "",
         "outside": len(outside),
         "which": "".join(f"; {row.family}, {row.engine}: {row.quantity}" for row in outside.itertuples()),
         "least": least["p_holm"],
@@ -149,6 +162,7 @@ def _row(name: str, engine: str, of: pd.DataFrame) -> str:
     cells = (
         name,
         engine,
+        str(int(of["simulations"].iloc[0])),
         str(len(of)),
         str(int((~of["inside"]).sum())),
         f"{of['p'].min():.3f}",

@@ -1,0 +1,149 @@
+"""Truths of meta-regressions on moderators that are missing for some studies or known with an error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from poolwise.effects import Effects
+from poolwise.model.uncertain import Uncertain
+from poolwise.simulate.truth import Layer, Truth, with_estimates
+
+Array = NDArray[np.float64]
+Rng = np.random.Generator
+_SD = np.linspace(0.0, 10.0, 2_001)[1:]  # of a moderator, in observed standard deviations; its prior sd is 2
+PRIOR_SD = 2.0
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class UncertainTruth:
+    """Parameters and true values of the moderators of a meta-regression, given what was observed of these.
+
+    Attributes
+    ----------
+    given : Truth
+        Of the estimates given the true values of the moderators.
+    marginal : Truth
+        Of the estimates with these integrated out.
+    """
+
+    given: Truth
+    marginal: Truth
+
+    @property
+    def scalars(self) -> Mapping[str, float]:
+        """True values by the names of a result's quantities."""
+        return self.given.scalars
+
+    @property
+    def predictions(self) -> Mapping[str, tuple[Array, float]]:
+        """True effects of new studies that have no name in a result."""
+        return self.given.predictions
+
+    @property
+    def varied(self) -> bool:
+        """True effects differ."""
+        return True
+
+    def drawn(self, rng: Rng) -> tuple[Array, Array]:
+        """True effects and estimates, shape (k,) each."""
+        return self.given.drawn(rng)
+
+    def table(self, effects: Effects, data: Array) -> Effects:
+        """The design with these estimates."""
+        return with_estimates(effects, data)
+
+    def log_likelihood(self, data: Array) -> float:
+        """Log density of the estimates given the parameters and what was observed of the moderators."""
+        return self.marginal.log_likelihood(data)
+
+
+def true_moderators(
+    effects: Effects, what: Uncertain, rng: Rng
+) -> tuple[dict[str, float], Array, Array, Array]:  # fmt: skip
+    """Means, standard deviations and true values of uncertain moderators, from their law given the observed values.
+
+    The prior is Normal(0, 1) on the mean and HalfNormal(2) on the sd of a moderator, standardised by its observed
+    values: it cannot make these up. So what is observed of moderators is part of the design, and the estimates are what
+    is simulated: calibration holds given any design. The sd is drawn by inversion on a fine grid, the mean from its
+    normal law given that.
+
+    Parameters
+    ----------
+    effects : Effects
+    what : Uncertain
+    rng : Generator
+
+    Returns
+    -------
+    tuple
+        The unknowns by the names of a result's quantities; the true values in observed standard deviations from the
+        observed mean, and their mean and variance given what was observed, shape (k, J) each.
+    """
+    values: dict[str, float] = {}
+    x, mean, variance = np.empty_like(what.x), np.empty_like(what.x), np.empty_like(what.x)
+    for j, name in enumerate(what.names):
+        seen, error = what.seen[:, j] > 0.0, what.se_x[:, j]
+        m, s = _mean_and_sd(what.x[seen, j], error[seen], rng)
+        reliability = np.where(seen, s**2 / (s**2 + error**2), 0.0)
+        mean[:, j], variance[:, j] = m + reliability * (what.x[:, j] - m), s**2 * (1.0 - reliability)
+        x[:, j] = mean[:, j] + np.sqrt(variance[:, j]) * rng.standard_normal(len(x))
+        values |= {f"mean[{name}]": what.centre[j] + what.unit[j] * m, f"sd[{name}]": what.unit[j] * s}
+        for row in np.flatnonzero(~seen | (error > 0.0)):
+            values[f"{name}[{effects.labels[row]}]"] = what.centre[j] + what.unit[j] * x[row, j]
+    return values, x, mean, variance
+
+
+def uncertain_truth(
+    effects: Effects, what: Uncertain, beta: Mapping[str, float], tau: float, rng: Rng
+) -> UncertainTruth:
+    """The truth of a meta-regression with these coefficients and this residual standard deviation.
+
+    Parameters
+    ----------
+    effects : Effects
+    what : Uncertain
+    beta : mapping of str to float
+        In the order of the design.
+    tau : float
+    rng : Generator
+
+    Returns
+    -------
+    UncertainTruth
+    """
+    b = np.array(list(beta.values()))
+    values, x, mean, variance = true_moderators(effects, what, rng)
+    effect = what.slopes @ b
+    scalars = {**{f"beta[{name}]": value for name, value in beta.items()}, "tau": tau, **values}
+    new = float(what.design.X[0] @ b + tau * rng.standard_normal())
+    rows, errors = np.arange(effects.k), np.diag(effects.v)
+    given = Truth(
+        scalars,
+        what.X @ b + (effect * x).sum(axis=1),
+        (Layer(tau, rows),),
+        errors,
+        {"theta_new at x_1": (what.design.X[0], new)},
+    )
+    total = np.sqrt(tau**2 + (effect**2 * variance).sum(axis=1))
+    return UncertainTruth(given, Truth({}, what.X @ b + (effect * mean).sum(axis=1), (Layer(total, rows),), errors))
+
+
+def _mean_and_sd(x: Array, error: Array, rng: Rng) -> tuple[float, float]:
+    """A draw of mean and sd given observed values and their errors, shape (n,)."""
+    total = _SD[:, None] ** 2 + error**2
+    precision = 1.0 + (1.0 / total).sum(axis=1)
+    centre = (x / total).sum(axis=1) / precision
+    logs = -0.5 * (np.log(total) + x**2 / total).sum(axis=1) + 0.5 * (centre**2 * precision - np.log(precision))
+    logs -= 0.5 * (_SD / PRIOR_SD) ** 2
+    below = np.cumsum(special.softmax(logs))
+    row = int(np.searchsorted(below, rng.random() * below[-1]))
+    s = _SD[row] - rng.random() * _SD[0]
+    m = centre[row] + rng.standard_normal() / np.sqrt(precision[row])
+    return float(m), float(s)
