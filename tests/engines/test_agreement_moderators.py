@@ -12,7 +12,7 @@ from poolwise.engines import _plans
 MCSE = 4.0  # Monte Carlo standard errors; the seed is fixed
 STUDY_ESS = 800  # theta is drawn from its exact law given parameters with at least this effective sample size
 HALF, UNIT = priors.HalfNormal(0.5), priors.Normal(0, 1)
-SETTINGS = pw.NUTS(draws=1000, tune=1000, chains=4, seed=20)
+SETTINGS = pw.NUTS(draws=2000, tune=1000, chains=4, seed=20)
 SLOPE = {"intercept": UNIT, "ablat": priors.Normal(0, 0.1)}
 QUESTIONS = {
     "slope": ("bcg", pw.MetaRegression("~ ablat", beta=SLOPE, tau=HALF)),

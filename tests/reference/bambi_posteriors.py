@@ -14,7 +14,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import arviz as az
-import bambi as bmb
 import numpy as np
 import pandas as pd
 
@@ -49,10 +48,6 @@ CASES = {
 NAMES = {"Intercept": "intercept", "x": "slope", "1|study_sigma": "tau"}
 
 
-def normal(sd):
-    return bmb.Prior("Normal", mu=0, sigma=sd)
-
-
 def figures(draws):
     """Mean, sd, quantiles and their Monte Carlo standard errors; draws of shape (chains, draws)."""
     flat = np.asarray(draws)
@@ -65,6 +60,11 @@ def figures(draws):
 
 
 def answered(data, formula, intercept, slope, scale):
+    import bambi as bmb  # not a dependency, so that the tests can read this file without it
+
+    def normal(sd):
+        return bmb.Prior("Normal", mu=0, sigma=sd)
+
     between = bmb.Prior("Normal", mu=0, sigma=bmb.Prior("HalfNormal", sigma=scale))
     priors = {"Intercept": normal(intercept), "1|study": between} | ({} if slope is None else {"x": normal(slope)})
     whole = bmb.Formula(formula, "sigma ~ 0 + offset(log_se)")
