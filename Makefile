@@ -9,7 +9,7 @@ POOLED := models/dropout.toml models/misconduct.toml models/recidivism.toml mode
 STRUCTURED := models/joint_outcomes.toml models/bcg_latitude.toml models/raudenbush_weeks.toml \
 	models/assink_three_level.toml
 
-.PHONY: run run-pooled run-structured test lint bench oracles calibrate format clean
+.PHONY: run run-pooled run-structured test lint bench agreement oracles calibrate format clean
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
@@ -34,6 +34,11 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m pytest tests/benchmarks -m benchmark_long -n 0 --benchmark-columns=median,min,rounds
+
+# Models whose first compilation takes a minute, against their oracles: after a change of engines or pymc_models.
+agreement: export OPENBLAS_NUM_THREADS = 1
+agreement: $(STAMP)
+	$(BIN)/python -m pytest tests/engines -m agreement_long -n 2 --dist loadfile
 
 # After a change of tests/support or tests/reference: the oracles that made the reference numbers, against slower ones.
 oracles: $(STAMP)

@@ -43,7 +43,7 @@ def within_mcse(result, name, mean):
     return abs(result[name].mean - mean) < MCSE * result.report.diagnostics[f"mcse_mean_{name}"]
 
 
-@pytest.mark.slow
+@pytest.mark.agreement_long
 def test_two_outcomes_agree_with_quadrature_over_both_taus_and_their_correlation(pair):
     expected, variance = two_outcomes(
         Y, SE, STUDY, OUTCOME, rho_errors=RHO, mu_sd=1.0, tau_scale=0.5, eta=2.0
@@ -57,7 +57,7 @@ def test_two_outcomes_agree_with_quadrature_over_both_taus_and_their_correlation
     assert contrast.sd == pytest.approx(np.sqrt(variance), rel=MCSE / np.sqrt(2 * 2000))
 
 
-@pytest.mark.slow
+@pytest.mark.agreement_long
 def test_weights_of_an_outcome_sum_to_one_and_new_effects_correlate(pair):
     weights = np.array(list(pair.weights.values()))
     assert weights @ np.eye(2)[OUTCOME] == pytest.approx([1.0, 1.0])
@@ -70,7 +70,7 @@ def test_weights_of_an_outcome_sum_to_one_and_new_effects_correlate(pair):
     assert tree["prior"]["cor"].values[..., 0, 1].var() == pytest.approx(0.2, rel=0.2)  # of 2 Beta(2, 2) - 1
 
 
-@pytest.mark.slow
+@pytest.mark.agreement_long
 def test_correlations_that_the_prior_holds_at_0_leave_outcomes_apart():
     both = pw.fit(table(), pw.CorrelatedOutcomes(mu=UNIT, tau=HALF, eta=1e6), SETTINGS)
     for name in ("a", "b"):
@@ -82,7 +82,7 @@ def test_correlations_that_the_prior_holds_at_0_leave_outcomes_apart():
                 assert found.mean == pytest.approx(alone.studies[label].mean, abs=0.15 * alone.studies[label].sd)
 
 
-@pytest.mark.slow
+@pytest.mark.agreement_long
 def test_one_factor_is_the_three_level_model(nested):
     three, crossed = nested
     assert crossed.report.status == "ok"
@@ -100,7 +100,7 @@ def test_one_factor_is_the_three_level_model(nested):
         assert abs(mine.mean - other.mean) < MCSE * other.sd / np.sqrt(800), label
 
 
-@pytest.mark.slow
+@pytest.mark.agreement_long
 def test_crossed_factors_agree_with_quadrature():
     rows, columns = (index.ravel() for index in np.indices((4, 3)))
     y = np.array([0.1, 0.5, 0.3, 0.4, 0.9, 0.6, -0.3, 0.2, 0.1, 0.3, 0.6, 0.7])
@@ -124,7 +124,7 @@ def test_crossed_factors_agree_with_quadrature():
     assert result.to_datatree()["posterior"]["u"].sizes["level"] == 7
 
 
-@pytest.mark.slow
+@pytest.mark.agreement_long
 def test_other_data_and_other_names_need_no_new_compilation(pair, nested):
     before = _plans.compiled_models.cache_info().misses
     pw.fit(table(Y + 1.0), pw.CorrelatedOutcomes(mu=UNIT, tau=priors.HalfNormal(0.2)), QUICK)

@@ -31,7 +31,7 @@ def nested():
     return exact, pw.fit(effects, pw.MetaRegression("~ 1", pooled={"lab": HALF}, tau=HALF), SETTINGS)
 
 
-@pytest.mark.slow
+@pytest.mark.agreement_long
 def test_pooled_levels_are_the_clusters_of_three_levels(nested):
     exact, pooled = nested
     assert pooled.report.status == "ok"
@@ -42,7 +42,7 @@ def test_pooled_levels_are_the_clusters_of_three_levels(nested):
         assert theta.mean == pytest.approx(exact.studies[study].mean, abs=MCSE * theta.sd / np.sqrt(1000))
 
 
-@pytest.mark.slow
+@pytest.mark.agreement_long
 def test_a_new_level_has_the_spread_between_levels(nested):
     exact, pooled = nested
     rows = pw.predict(pooled, {"lab": ["new", "a"]})
@@ -53,7 +53,7 @@ def test_a_new_level_has_the_spread_between_levels(nested):
         pw.predict(pooled, {"lab": "z"})
 
 
-@pytest.mark.slow
+@pytest.mark.agreement_long
 def test_draws_have_names_for_levels_and_factors(nested):
     tree = nested[1].to_datatree()
     assert tree["posterior"]["u"].coords["level"].values.tolist()[-2:] == ["lab: f", "lab: new"]
@@ -61,7 +61,7 @@ def test_draws_have_names_for_levels_and_factors(nested):
     assert tree["log_prior"]["sd"].shape == (4, 1000, 1)
 
 
-@pytest.mark.slow
+@pytest.mark.agreement_long
 def test_one_coefficient_under_a_horseshoe_agrees_with_quadrature():
     bcg = pw.datasets.load("bcg")
     model = pw.MetaRegression("~ x", beta=SHRUNK, tau=HALF)
@@ -79,7 +79,7 @@ def test_one_coefficient_under_a_horseshoe_agrees_with_quadrature():
         assert fit["beta[x]"].cdf(b) == pytest.approx(p, abs=MCSE * np.sqrt(p * (1 - p) / LEAST_ESS))
 
 
-@pytest.mark.slow
+@pytest.mark.agreement_long
 @pytest.mark.parametrize(
     ("data", "formula"), [("bcg", "~ ablat + year + alloc"), ("raudenbush1985", "~ weeks + setting + tester + year")]
 )

@@ -52,7 +52,7 @@ def by_quadrature():
     return found, weight @ (centre + unit * grid), np.sqrt(weight @ grid**2 - (weight @ grid) ** 2) * unit
 
 
-@pytest.mark.slow
+@pytest.mark.agreement_long
 def test_one_missing_value_agrees_with_the_exact_engine_averaged_over_it(fitted):
     expected, value, sd = by_quadrature()
     numbers = fitted.report.diagnostics
@@ -65,7 +65,7 @@ def test_one_missing_value_agrees_with_the_exact_engine_averaged_over_it(fitted)
     assert missing.sd == pytest.approx(sd, rel=MCSE / np.sqrt(2 * 2000))
 
 
-@pytest.mark.slow
+@pytest.mark.agreement_long
 def test_predictions_and_trees_work_as_with_known_values(fitted):
     predicted = pw.predict(fitted, {"lat": [0.0, 1.0]})
     assert predicted["point"].iloc[0] == pytest.approx(fitted["beta[intercept]"].point)
