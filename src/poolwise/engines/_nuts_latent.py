@@ -17,16 +17,14 @@ from poolwise.engines._latent import Completed, Latent
 from poolwise.engines._latent_counts import CountsLatent
 from poolwise.engines._latent_robust import RobustLatent
 from poolwise.engines._latent_tree import latent_tree
+from poolwise.engines._plans import refuse_unknown
 from poolwise.engines._samplers import Chains, sampled
 from poolwise.engines._tree import stream
-from poolwise.errors import ModelError
 from poolwise.laws import DrawsLaw
-from poolwise.model import Counted, Model, Robust, prior_words, remarks
+from poolwise.model import Counted, Robust, prior_words
 from poolwise.moments import missing_moments, refuse_improper
-from poolwise.priors import Flat
-from poolwise.pymc_models.priors import STANDARD
 from poolwise.quantities import ByStudy, Posterior, Quantity
-from poolwise.result import FitReport, Result
+from poolwise.result import Result
 
 if TYPE_CHECKING:
     from poolwise.engines.nuts import NUTS
@@ -55,7 +53,7 @@ def fit_latent(effects: Effects, model: LatentModel, engine: NUTS, *, kept: Plac
     if isinstance(model, Counted):
         effects = model.table(effects)
     resolved = model.resolved(effects)
-    _refuse_unknown(resolved)
+    refuse_unknown(resolved, advice="")
     refuse_improper(effects, resolved)
     latent = _latent(effects, resolved)
     drawn = engine.drawn(effects, resolved, partial(_run, latent, engine), kept)
@@ -65,16 +63,9 @@ def fit_latent(effects: Effects, model: LatentModel, engine: NUTS, *, kept: Plac
     moments = latent.moments()
     numbers = _diagnose.diagnostics(parameters, chains.stats, moments)
     missing = missing_moments(moments["tau"], moments["mu"] > 1)
-    report = FitReport(
-        findings=_diagnose.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
-        + (() if missing is None else (missing,)),
-        notes=effects.notes + latent.notes + remarks(resolved, effects) + engine.core_notes() + drawn.notes,
-        diagnostics=numbers | dict(drawn.settings),
-        seconds=drawn.earlier or time.perf_counter() - start,
-        versions=engine.versions,
-        seed=engine.seed,
-        data_hash=effects.data_hash,
-    )
+    findings = _diagnose.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
+    findings += () if missing is None else (missing,)
+    report = engine.report(effects, resolved, drawn, findings, numbers, start=start, notes=latent.notes)
     label = f"{model.label}, {engine.label}"
     return Result(
         label=label,
@@ -122,10 +113,3 @@ def _weights(effects: Effects, weight: Array) -> dict[str, float]:
     """Posterior mean of each study's share of the precision."""
     shares = (weight / weight.sum(axis=-1, keepdims=True)).mean(axis=(0, 1))
     return dict(zip(effects.labels, shares.tolist(), strict=True))
-
-
-def _refuse_unknown(model: Model) -> None:
-    for name, prior in model.named_priors.items():
-        if prior is not None and type(prior) not in STANDARD:
-            known = [family.__name__ for family in STANDARD if family is Flat or family.positive != (name == "mu")]
-            raise ModelError(f"{name} ~ {prior} is not known to NUTS", f"on {name} one of {', '.join(known)}")

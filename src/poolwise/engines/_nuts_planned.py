@@ -24,10 +24,10 @@ from poolwise.engines._shared_plans import shared_plan
 from poolwise.engines._shared_tree import sampled_tree as shared_tree
 from poolwise.engines._tree import stream
 from poolwise.engines._uncertain import read_uncertain, uncertain_plan
-from poolwise.model import CorrelatedOutcomes, CrossedEffects, MetaRegression, Model, prior_words, remarks
+from poolwise.model import CorrelatedOutcomes, CrossedEffects, MetaRegression, Model, prior_words
 from poolwise.moments import MOST_MOMENTS, missing_moments, refuse_improper
 from poolwise.quantities import Quantity
-from poolwise.result import Finding, FitReport, Result
+from poolwise.result import Finding, Result
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -68,15 +68,8 @@ def fit_planned(
     read = asked.read(chains.parameters, stream(effects, resolved, engine.seed, use=1))
     numbers = _diagnose.diagnostics(read.watched, chains.stats, read.moments)
     design_notes = made.means.design.notes if made.means.design is not None else ()
-    report = FitReport(
-        findings=_findings(numbers, read, made, chains),
-        notes=effects.notes + design_notes + remarks(resolved, effects) + engine.core_notes() + drawn.notes,
-        diagnostics=numbers | dict(drawn.settings),
-        seconds=drawn.earlier or time.perf_counter() - start,
-        versions=engine.versions,
-        seed=engine.seed,
-        data_hash=effects.data_hash,
-    )
+    findings = _findings(numbers, read, made, chains)
+    report = engine.report(effects, resolved, drawn, findings, numbers, start=start, notes=design_notes)
     label = f"{model.label}, {engine.label}"
     return Result(
         label=label,

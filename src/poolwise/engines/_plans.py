@@ -115,7 +115,7 @@ def plan(effects: Effects, model: Model, mean: Means | None = None) -> Plan:
     ModelError
         For a prior that PyMC has no line for here.
     """
-    refuse_unknown(effects, model)
+    refuse_unknown(model)
     match model:
         case MetaRegression() | LocationScale():
             return _regression(effects, model, mean or means(effects, model))
@@ -313,11 +313,10 @@ def given_parameters(priors: Mapping[str, Prior | None]) -> dict[str, Any]:
     }
 
 
-def refuse_unknown(effects: Effects, model: Model) -> None:
+def refuse_unknown(model: Model, advice: str = "Exact()") -> None:
+    """Raise a ModelError for a prior that no PyMC model here has a line for."""
     for name, prior in model.named_priors.items():
         if prior is not None and type(prior) not in STANDARD:
             line = name.startswith(("mu", "beta", "gamma")) and name != "mu_spread"
             known = [family.__name__ for family in STANDARD if family is Flat or family.positive != line]
-            raise ModelError(
-                f"{name} ~ {prior} is not known to NUTS", f"on {name} one of {', '.join(known)}", "Exact()"
-            )
+            raise ModelError(f"{name} ~ {prior} is not known to NUTS", f"on {name} one of {', '.join(known)}", advice)

@@ -99,7 +99,7 @@ def pooled_plan(effects: Effects, model: MetaRegression, mean: Means | None = No
     ModelError
         For a prior that PyMC has no line for here.
     """
-    refuse_unknown(effects, model)
+    refuse_unknown(model)
     mean = means(effects, model) if mean is None else mean
     assert mean.design is not None
     v = effects.v + float(model.tau_fixed or 0.0) ** 2

@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.engines._samplers import Chains, Template, sampled
-from poolwise.errors import ModelError
-from poolwise.model import CommonEffect, RandomEffects
-from poolwise.priors import Cauchy, Flat, Normal, Prior, StudentT
+from poolwise.priors import Cauchy, Normal, Prior, StudentT
 from poolwise.pymc_models.common_effect import common_effect
 from poolwise.pymc_models.priors import STANDARD, parameter_names
 from poolwise.pymc_models.random_effects import random_effects
@@ -22,16 +20,6 @@ if TYPE_CHECKING:
     from poolwise.engines.nuts import NUTS
 
 Array = NDArray[np.float64]
-
-
-def refuse_unknown(model: CommonEffect | RandomEffects) -> None:
-    """Raise a ModelError for a prior that no PyMC model here has a line for."""
-    for name, prior in model.named_priors.items():
-        if prior is not None and type(prior) not in STANDARD:
-            known = [family.__name__ for family in STANDARD if family is Flat or family.positive == (name != "mu")]
-            raise ModelError(
-                f"{name} ~ {prior} is not known to NUTS", f"on {name} one of {', '.join(known)}", "Exact()"
-            )
 
 
 @cache

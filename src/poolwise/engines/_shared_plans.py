@@ -69,7 +69,7 @@ def shared_plan(effects: Effects, model: CrossedEffects | CorrelatedOutcomes) ->
     ModelError
         For a prior that PyMC has no line for here.
     """
-    refuse_unknown(effects, model)
+    refuse_unknown(model)
     return _crossed(effects, model) if isinstance(model, CrossedEffects) else _correlated(effects, model)
 
 

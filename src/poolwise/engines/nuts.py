@@ -17,6 +17,7 @@ from poolwise.engines._cores import available_cores
 from poolwise.engines._kept import Drawn, Place, facts
 from poolwise.engines._nuts_latent import LatentModel, fit_latent
 from poolwise.engines._nuts_planned import fit_planned
+from poolwise.engines._plans import refuse_unknown
 from poolwise.engines._samplers import PACKAGES, Chains, Sampler, check_sampler
 from poolwise.engines._tree import draws_tree, stream
 from poolwise.engines._versions import versions
@@ -149,22 +150,15 @@ class NUTS:
             raise ModelError(
                 f"NUTS has no model with a known mu, mu ~ {resolved.mu}", "Normal(...) or Flat() on mu", "Exact()"
             )
-        _sampler.refuse_unknown(resolved)
+        refuse_unknown(resolved)
         refuse_improper(effects, resolved)
         moments = _draws.existing_moments(effects, resolved)
         drawn = self.drawn(effects, resolved, self.run(effects, resolved), kept)
         chains = drawn.chains
         draws = _draws.complete(effects, resolved, chains.parameters, stream(effects, resolved, self.seed, use=1))
         numbers = _diagnose.diagnostics(chains.parameters, chains.stats, moments)
-        report = FitReport(
-            findings=self._findings(numbers, resolved, moments, chains),
-            notes=effects.notes + remarks(resolved, effects) + self.core_notes() + drawn.notes,
-            diagnostics=numbers | dict(drawn.settings),
-            seconds=drawn.earlier or time.perf_counter() - start,
-            versions=self.versions,
-            seed=self.seed,
-            data_hash=effects.data_hash,
-        )
+        findings = self._findings(numbers, resolved, moments, chains)
+        report = self.report(effects, resolved, drawn, findings, numbers, start=start)
         label = self.label if isinstance(resolved, RandomEffects) else f"common effect, {self.label}"
         return Result(
             label=label,
@@ -208,6 +202,28 @@ class NUTS:
         if self.target_accept is not None:
             return self.target_accept
         return USUAL_OF_COUNTS if isinstance(model, Counted) else USUAL
+
+    def report(
+        self,
+        effects: Effects,
+        model: Model,
+        drawn: Drawn,
+        findings: tuple[Finding, ...],
+        numbers: Mapping[str, float],
+        *,
+        start: float,
+        notes: tuple[str, ...] = (),
+    ) -> FitReport:
+        """The report of a fit that began at `start`, with `notes` of the model's own after those of the table."""
+        return FitReport(
+            findings=findings,
+            notes=effects.notes + notes + remarks(model, effects) + self.core_notes() + drawn.notes,
+            diagnostics={**numbers, **drawn.settings},
+            seconds=drawn.earlier or time.perf_counter() - start,
+            versions=self.versions,
+            seed=self.seed,
+            data_hash=effects.data_hash,
+        )
 
     def careful(
         self, sample: Callable[[float], Chains], accept: float

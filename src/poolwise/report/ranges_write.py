@@ -7,7 +7,6 @@ import platform
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from poolwise import show
@@ -15,7 +14,7 @@ from poolwise.report import files, words
 from poolwise.report import ranges_content as told
 from poolwise.report.page import environment, inline
 from poolwise.report.ranges_content import RangesContent
-from poolwise.report.write import NAMES
+from poolwise.report.write import finished, question
 
 
 def write_ranges(content: RangesContent, folder: Path) -> Mapping[str, Path]:
@@ -48,11 +47,7 @@ def write_ranges(content: RangesContent, folder: Path) -> Mapping[str, Path]:
     made["report.html"] = _page(content, drawn["ranges.svg"].decode(), facts)
     for name, whole in made.items():
         files.write(folder / name, whole)
-    names = tuple(name for name in NAMES if name in made)
-    for name in set(NAMES) - set(names):
-        (folder / name).unlink(missing_ok=True)
-    files.finish(folder, names, facts)
-    return MappingProxyType({name: folder / name for name in (*names, files.MANIFEST)})
+    return finished(folder, made, facts)
 
 
 def _pictures(content: RangesContent) -> dict[str, bytes]:
@@ -110,13 +105,7 @@ def _facts(content: RangesContent) -> dict[str, Any]:
     packages = ("poolwise", "numpy", "scipy") + (("pymc", "nutpie") if len(ranges.nuts) else ())
     return {
         "poolwise": version("poolwise"),
-        "analysis": {
-            "source": analysis.source,
-            "title": analysis.title,
-            "question": analysis.question,
-            "sha256": analysis.spec_hash,
-            "quick": content.quick,
-        },
+        "analysis": question(analysis, quick=content.quick),
         "data": {
             "outcome": tables.published.outcome,
             "moderator": tables.factor,

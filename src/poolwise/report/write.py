@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poolwise.report import files, tables
 from poolwise.report.content import Content
 from poolwise.report.page import page
 from poolwise.report.pictures import pictures
+
+if TYPE_CHECKING:
+    from poolwise.analysis.record import Analysis
 
 NAMES = (
     "estimates.csv",
@@ -74,11 +77,27 @@ def write(content: Content, folder: Path) -> Mapping[str, Path]:
         written.append("posterior.nc")
     shown = {name.removesuffix(".svg"): svg.decode() for name, svg in drawn.items() if name.endswith(".svg")}
     files.write(folder / "report.html", page(content, shown, facts))
-    names = tuple(name for name in NAMES if name in {*written, "report.html"})
+    return finished(folder, {*written, "report.html"}, facts)
+
+
+def finished(folder: Path, written: Collection[str], facts: dict[str, Any]) -> Mapping[str, Path]:
+    """Remove what an earlier run left and this one has not written; write the manifest; every file by name."""
+    names = tuple(name for name in NAMES if name in written)
     for name in set(NAMES) - set(names):
         (folder / name).unlink(missing_ok=True)
     files.finish(folder, names, facts)
     return MappingProxyType({name: folder / name for name in (*names, files.MANIFEST)})
+
+
+def question(analysis: Analysis, *, quick: bool) -> dict[str, Any]:
+    """What the manifest tells of the analysis file."""
+    return {
+        "source": analysis.source,
+        "title": analysis.title,
+        "question": analysis.question,
+        "sha256": analysis.spec_hash,
+        "quick": quick,
+    }
 
 
 def _draws(content: Content, path: Path) -> None:
@@ -104,13 +123,7 @@ def _facts(content: Content) -> dict[str, Any]:
     analysis, effects = content.analysis, content.effects
     return {
         "poolwise": version("poolwise"),
-        "analysis": {
-            "source": analysis.source,
-            "title": analysis.title,
-            "question": analysis.question,
-            "sha256": analysis.spec_hash,
-            "quick": content.quick,
-        },
+        "analysis": question(analysis, quick=content.quick),
         "data": {
             "title": effects.title,
             "outcome": content.outcome,
