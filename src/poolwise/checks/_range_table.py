@@ -49,6 +49,7 @@ def main_label(frame: pd.DataFrame) -> str:
 
 
 def range_rows(answer: Answered, prob: float, data: str) -> list[dict[str, Any]]:
+    """Rows of the frame of ranges for one fit, one for each quantity."""
     rows = []
     for name, of_name in answer.rows.groupby("quantity", sort=False):
         row: dict[str, Any] = {
@@ -104,6 +105,7 @@ def factor_of(model: Model, every: Sequence[Effects]) -> str:
 
 
 def level_counts(every: Sequence[Effects], factor: str) -> pd.DataFrame:
+    """How many studies each level has over the tables, and in how many tables it has just one."""
     names = ["level", "fewest", "median", "most", "tables_with_one"]
     if not factor:
         return pd.DataFrame(columns=names)
