@@ -13,6 +13,7 @@ import hashlib
 import os
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import fields, is_dataclass
 from itertools import takewhile
 from multiprocessing import get_context
 from pathlib import Path
@@ -82,9 +83,19 @@ def run(name: str, engine: str, simulations: int, seed: int, work: Path) -> None
 def part(name: str, engine: str, first: int, count: int, seed: int, work: Path) -> Path:
     """Where one part is kept; the digest tells all that it depends on."""
     family = simulate.FAMILIES[name]
-    asked = (pw.__version__, family.model, family.effects.to_frame().to_csv(), SETTINGS[engine], seed, count)
+    asked = (pw.__version__, stated(family.model), family.effects.to_frame().to_csv(), SETTINGS[engine], seed, count)
     digest = hashlib.sha256(repr(asked).encode()).hexdigest()[:12]
     return work / f"{name.replace(', ', '-').replace(' ', '_')}-{engine}" / f"{first:04d}-{digest}.csv"
+
+
+def stated(thing: object) -> str:
+    """A model or prior by what was said of it: a field added later, at its default, does not make it another."""
+    if not is_dataclass(thing):
+        return repr(thing)
+    given = [(field.name, getattr(thing, field.name)) for field in fields(thing) if field.repr]
+    defaults = {field.name: field.default for field in fields(thing)}
+    said = [f"{name}={stated(value)}" for name, value in given if value != defaults[name]]
+    return f"{type(thing).__name__}({', '.join(said)})"
 
 
 def finished(simulations: int, seed: int, work: Path) -> dict[tuple[str, str], pd.DataFrame | None]:
