@@ -241,16 +241,6 @@ def test_runs_that_cannot_be_judged_say_so(engine):
     assert math.isfinite(result["mu"].point)
 
 
-def test_a_run_that_diverges_is_repeated_more_carefully_and_says_so():
-    result = NUTS(target_accept=0.3).fit(bcg(3), DEFAULT)
-    numbers = result.report.diagnostics
-    assert numbers["divergences_first_run"] > 0
-    assert numbers["divergences"] == 0
-    assert numbers["target_accept"] == 0.99
-    assert result.report.status == "ok"
-    assert "run again at 0.99, with 0 divergences" in result.report.notes[-1]
-
-
 @pytest.mark.slow
 def test_a_mean_that_does_not_exist_is_not_invented():
     # The m-th moment exists if k - 1 + a - m > 1; here k = 2 and a = 1.5: a mean of tau, and no sd.

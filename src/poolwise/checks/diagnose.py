@@ -71,7 +71,8 @@ def diagnose(result: Result) -> Diagnosis:
     The numbers of NUTS are those of the fit's own report, by which its status is given: rank-normalised R-hat of at
     most 1.01, at least 100 effective draws for each chain in the bulk and in the tails (then the Monte Carlo error of
     a mean is at most about 5 % of the posterior sd at four chains), no divergence, E-BFMI of at least 0.3. A run that
-    diverged has been repeated once with target_accept = 0.99. An exact result has one check, the estimated error of
+    diverged has been repeated once with target_accept = 0.99, one with too few effective draws once with four times as
+    many draws. An exact result has one check, the estimated error of
     its quadrature, since its draws are independent.
 
     Parameters
@@ -105,7 +106,7 @@ def diagnose(result: Result) -> Diagnosis:
         return _of_quadrature(result)
     numbers, chains = dict(result.report.diagnostics), result.engine.chains
     parameters = _parameters(result, numbers)
-    rows = _of_parameters(parameters, chains) + _of_sampler(numbers, chains * result.engine.draws)
+    rows = _of_parameters(parameters, chains) + _of_sampler(numbers, result.native.stats["diverging"].size)
     return _diagnosis(result, pd.DataFrame(rows, columns=list(COLUMNS)), parameters)
 
 

@@ -56,12 +56,15 @@ def fit_latent(effects: Effects, model: LatentModel, engine: NUTS, *, kept: Plac
     refuse_unknown(resolved, advice="")
     refuse_improper(effects, resolved)
     latent = _latent(effects, resolved)
-    drawn = engine.drawn(effects, resolved, partial(_run, latent, engine), kept)
-    chains = drawn.chains
-    parameters = latent.parameters(chains.parameters)
-    rest = latent.complete(parameters, chains.parameters, stream(effects, resolved, engine.seed, use=1))
     moments = latent.moments()
-    numbers = _diagnose.diagnostics(parameters, chains.stats, moments)
+
+    def read(chains: Chains) -> tuple[Mapping[str, Array], Mapping[str, float]]:
+        found = latent.parameters(chains.parameters)
+        return found, _diagnose.diagnostics(found, chains.stats, moments)
+
+    drawn, parameters, numbers = engine.drawn(effects, resolved, partial(_run, latent), read, kept)
+    chains = drawn.chains
+    rest = latent.complete(parameters, chains.parameters, stream(effects, resolved, engine.seed, use=1))
     missing = missing_moments(moments["tau"], moments["mu"] > 1)
     findings = _diagnose.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
     findings += () if missing is None else (missing,)
@@ -88,8 +91,8 @@ def _latent(effects: Effects, model: LatentModel) -> Latent:
     return CountsLatent.of(effects, model) if isinstance(model, Counted) else RobustLatent.of(effects, model)
 
 
-def _run(latent: Latent, engine: NUTS, target_accept: float) -> Chains:
-    return sampled(latent.compiled().with_data(**latent.data()), engine, target_accept)
+def _run(latent: Latent, settings: NUTS, target_accept: float) -> Chains:
+    return sampled(latent.compiled().with_data(**latent.data()), settings, target_accept)
 
 
 def _quantities(

@@ -63,10 +63,13 @@ def fit_planned(
     asked = _asked(effects, resolved, mean)
     made = asked.plan
     refuse_improper(effects, resolved)
-    drawn = engine.drawn(effects, resolved, partial(run, made, engine), kept)
+
+    def judged(chains: Chains) -> tuple[_Read, Mapping[str, float]]:
+        found = asked.read(chains.parameters, stream(effects, resolved, engine.seed, use=1))
+        return found, _diagnose.diagnostics(found.watched, chains.stats, found.moments)
+
+    drawn, read, numbers = engine.drawn(effects, resolved, partial(run, made), judged, kept)
     chains = drawn.chains
-    read = asked.read(chains.parameters, stream(effects, resolved, engine.seed, use=1))
-    numbers = _diagnose.diagnostics(read.watched, chains.stats, read.moments)
     design_notes = made.means.design.notes if made.means.design is not None else ()
     findings = _findings(numbers, read, made, chains)
     report = engine.report(effects, resolved, drawn, findings, numbers, start=start, notes=design_notes)
@@ -202,9 +205,9 @@ def _shared(effects: Effects, model: CrossedEffects | CorrelatedOutcomes) -> _As
     return _Asked(shared.plan, read)
 
 
-def run(made: Plan, engine: NUTS, target_accept: float) -> Chains:
+def run(made: Plan, settings: NUTS, target_accept: float) -> Chains:
     """One run of the sampler on a plan."""
-    return run_sampler(made.compiled().with_data(**made.data), engine, target_accept, adaptation="low_rank")
+    return run_sampler(made.compiled().with_data(**made.data), settings, target_accept, adaptation="low_rank")
 
 
 def _findings(numbers: Mapping[str, float], read: _Read, made: Plan, chains: Chains) -> tuple[Finding, ...]:

@@ -28,7 +28,7 @@ def compiled(build: Callable[..., Any], families: tuple[type[Prior], ...]) -> Te
     return Template(lambda: build(np.zeros(2), np.ones(2), *(STANDARD[family] for family in families)))
 
 
-def run(y: Array, v: Array, mu: Prior, tau: Prior | None, *, settings: NUTS, target_accept: float) -> Chains:
+def run(y: Array, v: Array, mu: Prior, tau: Prior | None, settings: NUTS, target_accept: float) -> Chains:
     """Sample mu and tau of the marginal normal-normal model.
 
     The sampler sees (y - c) / s, with priors moved along, where c is the inverse-variance mean and

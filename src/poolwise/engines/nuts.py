@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, final
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.engines import _diagnose, _draws, _sampler
+from poolwise.engines._careful import Reader, Sample, careful
 from poolwise.engines._cores import available_cores
 from poolwise.engines._kept import Drawn, Place, facts
 from poolwise.engines._nuts_latent import LatentModel, fit_latent
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 USUAL, USUAL_OF_COUNTS = 0.95, 0.9
-CAREFUL = 0.99
-"""The target_accept of the second run, when the first one diverged."""
 
 
 @final
@@ -45,8 +44,9 @@ class NUTS:
 
     NUTS samples mean effects and standard deviations from marginal models such as y_i ~ Normal(mu, sqrt(v_i +
     tau^2)); theta_i and theta_new are then drawn from their exact normal laws given those. A run that diverges is
-    repeated once with target_accept = 0.99, and the report says so. The same seed gives the same draws by the same
-    sampler, whatever `cores` is.
+    repeated once with target_accept = 0.99; one with fewer than 100 effective draws for each chain, or an R-hat above
+    1.01, is repeated once with four times as many draws, where these can be expected to do. The report says so. The
+    same seed gives the same draws by the same sampler, whatever `cores` is.
 
     Ctrl-C ends a run and keeps its draws so far: the status is ``"interrupted"``, and the report says how many of how
     many draws there are. Where a chain has fewer than 100 draws after tuning, nothing is kept and the
@@ -153,10 +153,13 @@ class NUTS:
         refuse_unknown(resolved)
         refuse_improper(effects, resolved)
         moments = _draws.existing_moments(effects, resolved)
-        drawn = self.drawn(effects, resolved, self.run(effects, resolved), kept)
+
+        def read(chains: Chains) -> tuple[Mapping[str, Array], Mapping[str, float]]:
+            return chains.parameters, _diagnose.diagnostics(chains.parameters, chains.stats, moments)
+
+        drawn, parameters, numbers = self.drawn(effects, resolved, self.run(effects, resolved), read, kept)
         chains = drawn.chains
-        draws = _draws.complete(effects, resolved, chains.parameters, stream(effects, resolved, self.seed, use=1))
-        numbers = _diagnose.diagnostics(chains.parameters, chains.stats, moments)
+        draws = _draws.complete(effects, resolved, parameters, stream(effects, resolved, self.seed, use=1))
         findings = self._findings(numbers, resolved, moments, chains)
         report = self.report(effects, resolved, drawn, findings, numbers, start=start)
         label = self.label if isinstance(resolved, RandomEffects) else f"common effect, {self.label}"
@@ -175,27 +178,29 @@ class NUTS:
             tree=partial(_tree, effects, resolved, draws, chains.stats, label, self.seed),
         )
 
-    def run(self, effects: Effects, model: CommonEffect | RandomEffects) -> Callable[[float], Chains]:
-        """A run at a target_accept."""
+    def run(self, effects: Effects, model: CommonEffect | RandomEffects) -> Sample:
+        """A run with some settings, at a target_accept."""
         assert model.mu is not None
         tau, known = (model.tau, model.tau_fixed) if isinstance(model, RandomEffects) else (None, None)
         v = effects.v if known is None else effects.v + known**2
-        sample = partial(_sampler.run, effects.y, v, model.mu, tau, settings=self)
-        return lambda target_accept: sample(target_accept=target_accept)
+        return partial(_sampler.run, effects.y, v, model.mu, tau)
 
-    def drawn(
-        self, effects: Effects, model: Model, sample: Callable[[float], Chains], kept: Place | None = None
-    ) -> Drawn:
-        """The run that is kept, where there is one; else a careful run, which is kept unless it was interrupted."""
+    def drawn[T](
+        self, effects: Effects, model: Model, sample: Sample, read: Reader[T], kept: Place | None = None
+    ) -> tuple[Drawn, T, Mapping[str, float]]:
+        """The run that is kept, where there is one; else a careful run, which is kept unless it was interrupted.
+
+        With it how it reads, and its diagnostics.
+        """
         known = None if kept is None else facts(effects, model, self)
         found = None if kept is None or known is None else kept.take(known)
         if found is not None:
-            return found
+            return found, *read(found.chains)
         start = time.perf_counter()
-        chains, notes, settings = self.careful(sample, self.accepts(model))
-        if kept is not None and known is not None and not chains.interrupted:
-            kept.put(known, Drawn(chains, notes, settings, time.perf_counter() - start))
-        return Drawn(chains, notes, settings)
+        drawn, reading, numbers = careful(self, self.accepts(model), sample, read)
+        if kept is not None and known is not None and not drawn.chains.interrupted:
+            kept.put(known, replace(drawn, earlier=time.perf_counter() - start))
+        return drawn, reading, numbers
 
     def accepts(self, model: Model) -> float:
         """The acceptance rate aimed at for a model."""
@@ -224,20 +229,6 @@ class NUTS:
             seed=self.seed,
             data_hash=effects.data_hash,
         )
-
-    def careful(
-        self, sample: Callable[[float], Chains], accept: float
-    ) -> tuple[Chains, tuple[str, ...], dict[str, float]]:
-        """A run, repeated once at a smaller step when it diverged; what to tell about it, and its settings."""
-        first = sample(accept)
-        if first.divergences == 0 or first.interrupted or accept >= CAREFUL:
-            return first, (), {"target_accept": accept}
-        again = sample(CAREFUL)
-        note = (
-            f"NUTS diverged {first.divergences} times at target_accept = {accept:g} and was run again at "
-            f"{CAREFUL:g}, with {again.divergences} divergences."
-        )
-        return again, (note,), {"target_accept": CAREFUL, "divergences_first_run": float(first.divergences)}
 
     def _findings(
         self,

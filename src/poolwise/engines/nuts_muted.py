@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -14,6 +15,7 @@ from poolwise.engines._nuts_planned import run
 from poolwise.engines._nuts_tree import log_likelihood
 from poolwise.engines._plans import plan
 from poolwise.engines._pooled import pooled_plan, read_pooled
+from poolwise.engines._samplers import Chains
 from poolwise.engines._tree import log_density, stream
 from poolwise.engines.nuts import NUTS
 from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects
@@ -44,15 +46,20 @@ def log_likelihood_without(effects: Effects, model: Model, engine: NUTS, rows: N
     """
     rest = muted_rows(effects, rows)
     if isinstance(model, CommonEffect | RandomEffects):
-        drawn = engine.drawn(rest, model, engine.run(rest, model)).chains.parameters
+        drawn = engine.drawn(rest, model, engine.run(rest, model), _unjudged)[1]
         return log_density(effects, _draws.complete(rest, model, drawn, stream(rest, model, engine.seed, use=1)))
     rng = stream(rest, model, engine.seed, use=1)
     if isinstance(model, MetaRegression) and model.shares_priors:
         made, pooling = pooled_plan(rest, model)
-        drawn = engine.drawn(rest, model, partial(run, made, engine)).chains.parameters
+        drawn = engine.drawn(rest, model, partial(run, made), _unjudged)[1]
         sampled = read_pooled(rest, model, made, pooling, drawn, rng)
     else:
         made = plan(rest, model)
-        drawn = engine.drawn(rest, model, partial(run, made, engine)).chains.parameters
+        drawn = engine.drawn(rest, model, partial(run, made), _unjudged)[1]
         sampled = _readings.read(rest, model, made, drawn, rng)
     return log_likelihood(replace(sampled, effects=effects))[1]
+
+
+def _unjudged(chains: Chains) -> tuple[Mapping[str, Array], Mapping[str, float]]:
+    """The draws alone: what they are for has a Monte Carlo error of its own."""
+    return chains.parameters, {}
