@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import poolwise as pw
 from poolwise import priors, simulate
@@ -9,6 +10,7 @@ from poolwise.fit import PAIRS
 from poolwise.simulate.simulators import truth
 
 COUNT = 4000
+FEW = 500  # of truths whose design is read anew each time
 
 
 LAWS_OF_THEIR_OWN = (
@@ -60,6 +62,33 @@ def test_clusters_share_a_true_effect_and_sampling_errors():
     within = np.array([one.scalars["tau_within"] for one in truths])
     apart = np.diff(theta[:, rows]).ravel() / within
     assert apart.std() == pytest.approx(np.sqrt(2.0), rel=4.0 / np.sqrt(2.0 * COUNT))
+
+
+def test_effects_of_levels_are_shared_by_their_studies_and_vary_as_their_sd_says():
+    family, rng = simulate.FAMILIES["pooled levels"], np.random.default_rng(5)
+    model = family.model.resolved(family.effects)
+    truths = [truth(model, family.effects, rng) for _ in range(FEW)]
+    for level in ("p", "new"):
+        z = np.array([one.scalars[f"u[lab: {level}]"] / one.scalars["sd[lab]"] for one in truths])
+        assert stats.kstest(z, "norm").pvalue > 1e-3
+    one, rows = truths[0], np.flatnonzero(family.effects.moderators["lab"] == "s")
+    x = family.effects.moderators["x"].to_numpy(dtype=float)
+    line = one.scalars["beta[intercept]"] + one.scalars["beta[x]"] * x[rows]
+    np.testing.assert_allclose(one.mean[rows] - line, one.scalars["u[lab: s]"], rtol=1e-12)
+
+
+def test_shrunk_coefficients_have_the_law_of_the_horseshoe():
+    family, rng = simulate.FAMILIES["regularised horseshoe"], np.random.default_rng(6)
+    prior, x = family.model.beta["x"], family.effects.moderators["x"].to_numpy(dtype=float)
+    found = [truth(family.model, family.effects, rng).scalars for _ in range(FEW)]
+    joint = prior.joint(3, (COUNT,), rng)  # per standard deviation of the moderator
+    slopes = x.std() * np.array([one["beta[x]"] for one in found])
+    assert stats.ks_2samp(slopes, joint[:, 0]).pvalue > 1e-3
+    # what coefficients share: how large the largest of three is
+    sizes = {"x": x.std(), **{f"g[{b}]": (family.effects.moderators["g"] == b).to_numpy().std() for b in "bc"}}
+    largest = np.max([[size * abs(one[f"beta[{name}]"]) for name, size in sizes.items()] for one in found], axis=1)
+    assert stats.ks_2samp(largest, np.abs(joint).max(axis=1)).pvalue > 1e-3
+    assert all(0.0 < one["kappa[x]"] <= 1.0 for one in found)
 
 
 def test_a_table_depends_on_its_number_alone():

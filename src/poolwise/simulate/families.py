@@ -28,7 +28,7 @@ from poolwise.model import (
     Subgroups,
     ThreeLevel,
 )
-from poolwise.priors import Beta, Cauchy, HalfCauchy, HalfNormal, Normal, StudentT
+from poolwise.priors import Beta, Cauchy, HalfCauchy, HalfNormal, Normal, RegularizedHorseshoe, StudentT
 
 
 @final
@@ -133,6 +133,7 @@ def _with(plain: Effects, moderators: pd.DataFrame) -> Effects:
 
 _UNIT, _HALF = Normal(0.0, 1.0), HalfNormal(0.5)
 _TWELVE = design()
+_SHRUNK = RegularizedHorseshoe(0.1, 0.5)
 
 FAMILIES: dict[str, Family] = {
     "common effect": Family(CommonEffect(_UNIT), _TWELVE),
@@ -154,6 +155,11 @@ FAMILIES: dict[str, Family] = {
     "joint outcomes": Family(JointOutcomes(_UNIT, _HALF, _HALF, _HALF), design(outcomes="uvwuvuuwvuvu")),
     "uncertain moderator": Family(
         MetaRegression("~ x", beta=_UNIT, tau=_HALF, missing="model", errors={"x": "se_x"}), _with_gaps()
+    ),
+    "pooled levels": Family(MetaRegression("~ x", beta=_UNIT, tau=_HALF, pooled={"lab": _HALF}), _TWELVE),
+    "regularised horseshoe": Family(
+        MetaRegression("~ x + g", beta={"intercept": _UNIT, "x": _SHRUNK, "g[b]": _SHRUNK, "g[c]": _SHRUNK}, tau=_HALF),
+        _TWELVE,
     ),
     "t random effects": Family(StudentTRandomEffects(_UNIT, _HALF), _TWELVE),
     "skew-normal random effects": Family(SkewNormalRandomEffects(_UNIT, _HALF), _TWELVE),

@@ -25,6 +25,7 @@ from poolwise.model import (
     ThreeLevel,
 )
 from poolwise.priors import Prior
+from poolwise.simulate.shared_priors import shared_truth
 from poolwise.simulate.truth import Generated, Layer, Truth
 from poolwise.simulate.uncertain import uncertain_truth
 
@@ -99,7 +100,7 @@ def _random_effects(model: RandomEffects, effects: Effects, rng: Rng) -> Truth:
 @simulates(MetaRegression)
 def _meta_regression(model: MetaRegression, effects: Effects, rng: Rng) -> Generated:
     if model.shares_priors:
-        raise ModelError(f"{model.label} has coefficients that share a prior", "a prior on each", "Normal(0, 1)")
+        return shared_truth(model, effects, _tau(model, rng)[0], drawn, rng)
     what = model.uncertain(effects)
     if what is not None:
         given = cast(Mapping[str, Prior], model.beta)
