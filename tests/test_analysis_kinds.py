@@ -62,6 +62,10 @@ STATED = [
 
 
 BY_NUTS = [
+    (
+        'kind = "meta-regression"\nmoderators = ["ablat", "year"]\nbeta = { RegularizedHorseshoe = [0.1, 0.5, 4] }',
+        pw.MetaRegression(["ablat", "year"], beta=priors.RegularizedHorseshoe(0.1, 0.5)),
+    ),
     ('kind = "student-t"\nnu = { Gamma = [2, 0.1] }', pw.StudentTRandomEffects(nu=priors.Gamma(2, 0.1))),
     ('kind = "skew-normal"\ntau = { HalfNormal = 0.3 }', pw.SkewNormalRandomEffects(tau=priors.HalfNormal(0.3))),
     ('kind = "contaminated"\npi = { Beta = [1, 4] }', pw.ContaminatedRandomEffects(pi=priors.Beta(1, 4))),

@@ -151,3 +151,21 @@ def test_nuts_is_within_its_monte_carlo_error_of_the_exact_engine_on_the_same_ta
     exact = pw.fit(tables.effects(1), MODEL, pw.Exact())["tau"].mean
     second = found.nuts[(found.nuts["table"] == 2) & (found.nuts["quantity"] == "tau")]
     assert second["exact_mean"].item() == pytest.approx(exact, abs=SAME)
+
+
+@pytest.mark.slow
+def test_fits_by_nuts_are_kept_for_each_table_and_taken_again(tables, tmp_path):
+    asked = (list(tables)[:3], MODEL, pw.Exact(), pw.NUTS(draws=500, tune=500, seed=1))
+    kept = pw.KeptFits(tmp_path)
+    first = ranges(*asked, nuts_tables=2, kept=kept)
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 2
+    assert kept.said == []
+    files[0].unlink()  # as if killed before it was finished
+    written = files[1].stat().st_mtime_ns
+    again = pw.KeptFits(tmp_path)
+    second = ranges(*asked, nuts_tables=2, kept=again)
+    pd.testing.assert_frame_equal(first.nuts, second.nuts)
+    assert sorted(tmp_path.iterdir()) == files
+    assert files[1].stat().st_mtime_ns == written
+    assert len(again.said) == 1

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 
 from poolwise import priors
 from poolwise.errors import ModelError
-from poolwise.model import ContaminatedRandomEffects, RandomEffects
+from poolwise.model import ContaminatedRandomEffects, MetaRegression, RandomEffects
 from poolwise.priors import FAMILIES, Prior
 
 Whole = Annotated[int, Field(strict=True)]
@@ -46,6 +46,12 @@ def _prior_for_mu(value: Any) -> Prior:
     return prior
 
 
+def _prior_for_coefficient(value: Any) -> Prior:
+    prior = _prior(value)
+    MetaRegression("~ 1", beta=prior)
+    return prior
+
+
 def _prior_for_tau(value: Any) -> Prior:
     prior = _prior(value)
     RandomEffects(tau=prior)
@@ -61,8 +67,8 @@ def _prior_for_share(value: Any) -> Prior:
 def _coefficient_priors(value: Any) -> Any:
     """One prior for all coefficients, or priors by coefficient: `{ intercept = { Normal = [0, 1] } }`."""
     if isinstance(value, dict) and not set(value) & set(FAMILIES):
-        return {str(name): _prior_for_mu(one) for name, one in value.items()}
-    return _prior_for_mu(value)
+        return {str(name): _prior_for_coefficient(one) for name, one in value.items()}
+    return _prior_for_coefficient(value)
 
 
 def _listed(value: Any) -> Any:
@@ -96,14 +102,20 @@ def _prior_schema(families: list[str]) -> dict[str, Any]:
     return {"anyOf": [{"const": "Flat"}, *tables]}
 
 
-_ON_LINE = [name for name, family in FAMILIES.items() if not family.positive or name == "Flat"]
+_JOINT = "RegularizedHorseshoe"  # on several coefficients
+_ON_LINE = [name for name, family in FAMILIES.items() if (not family.positive or name == "Flat") and name != _JOINT]
 _ON_HALF_LINE = [name for name, family in FAMILIES.items() if family.positive]
 MuPrior = Annotated[Any, PlainValidator(_prior_for_mu), WithJsonSchema(_prior_schema(_ON_LINE))]
 Coefficients = Annotated[
     Any,
     PlainValidator(_coefficient_priors),
     WithJsonSchema(
-        {"anyOf": [_prior_schema(_ON_LINE), {"type": "object", "additionalProperties": _prior_schema(_ON_LINE)}]}
+        {
+            "anyOf": [
+                _prior_schema([*_ON_LINE, _JOINT]),
+                {"type": "object", "additionalProperties": _prior_schema([*_ON_LINE, _JOINT])},
+            ]
+        }
     ),
 ]
 Columns = Annotated[

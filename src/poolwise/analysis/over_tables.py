@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def run_tables(
-    analysis: Analysis, folder: Path, quick: bool, tell: Callable[[int, str], None]
-) -> tuple[Ranges, Mapping[str, Path]]:
+    analysis: Analysis, folder: Path, quick: bool, fresh: bool, tell: Callable[[int, str], None]
+) -> tuple[Ranges, Mapping[str, Path], tuple[str, ...]]:
     """Run every fit on every table, and write the files.
 
     Parameters
@@ -29,13 +29,15 @@ def run_tables(
         Where the files go; held against other processes meanwhile.
     quick : bool
         Whether fewer draws are taken than the file asks for.
+    fresh : bool
+        Whether fits by NUTS that are kept are run again.
     tell : callable
         Told the number and the words of each step as it begins.
 
     Returns
     -------
-    Ranges, mapping of str to Path
-        The ranges, and every file by name.
+    Ranges, mapping of str to Path, tuple of str
+        The ranges, every file by name, and which fits were kept or run again.
     """
     from poolwise import report
     from poolwise.checks._range_answers import Asked
@@ -51,15 +53,16 @@ def run_tables(
         return f"{one.label or f'{one.model.label}, {one.engine.label}'}, {number} tables"
 
     with report.claimed(folder):
-        began = perf_counter()
+        began, kept = perf_counter(), report.KeptFits(folder / report.FITS, fresh)
         found = ranges_of(
             analysis.tables,
             fits,
             prob=analysis.prob,
             rope=analysis.rope,
             nuts_tables=few,
+            kept=kept,
             tell=lambda one: tell(next(steps), words(one)),
         )
         tell(next(steps), "files")
         files = report.write_ranges(report.RangesContent(analysis, found, quick, perf_counter() - began), folder)
-    return found, files
+    return found, files, tuple(kept.said)

@@ -165,7 +165,7 @@ def run(
         )
     folder = Path("results") / analysis.name if out is None else Path(out)
     if analysis.tables is not None:
-        return _over_tables(analysis, folder, quick, progress)
+        return _over_tables(analysis, folder, quick, fresh, progress)
     total = len(analysis.fits) + (analysis.panel is not None) + 1
     tell = progress or (lambda step: None)
     with report.claimed(folder):
@@ -183,7 +183,9 @@ def run(
     return Run(analysis, content.results, panel, folder, files, borrowed, tuple(kept.said))
 
 
-def _over_tables(analysis: Analysis, folder: Path, quick: bool, progress: Callable[[Step], None] | None) -> Run:
+def _over_tables(
+    analysis: Analysis, folder: Path, quick: bool, fresh: bool, progress: Callable[[Step], None] | None
+) -> Run:
     """The run of an analysis of reconstructed tables."""
     from poolwise.analysis.over_tables import run_tables
 
@@ -194,8 +196,8 @@ def _over_tables(analysis: Analysis, folder: Path, quick: bool, progress: Callab
         if progress is not None:
             progress(Step(number, total, label))
 
-    found, files = run_tables(replace(analysis, fits=tuple(planned)), folder, quick, tell)
-    return Run(analysis, (), None, folder, files, ranges=found)
+    found, files, kept = run_tables(replace(analysis, fits=tuple(planned)), folder, quick, fresh, tell)
+    return Run(analysis, (), None, folder, files, kept=kept, ranges=found)
 
 
 def _words(planned: PlannedFit) -> str:

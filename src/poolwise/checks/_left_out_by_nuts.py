@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from poolwise.checks._left_out import Found, estimable
-from poolwise.engines._kept import Place
+from poolwise.engines._kept import Folder
 from poolwise.engines.exact_without import refits
 from poolwise.engines.nuts_without import DrawnWithout, drawn_without, whole_means
 from poolwise.exact.left_out import LeftOut
@@ -18,13 +17,6 @@ from poolwise.quantities import Posterior
 from poolwise.result import Result
 
 Array = NDArray[np.float64]
-
-
-class Folder(Protocol):
-    """Where the runs of several fits are kept: `poolwise.KeptFits`."""
-
-    def place(self, name: str) -> Place:
-        """The place of one fit."""
 
 
 def leave_out_by_nuts(

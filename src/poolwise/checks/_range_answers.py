@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from poolwise.effects import Effects
+from poolwise.engines._kept import Folder, Place
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import ModelError, PoolwiseError, PoolwiseWarning
 from poolwise.fit import Engine, fit
@@ -85,8 +86,8 @@ class Answered:
         return max(self.statuses, key=SEVERITY.index)
 
 
-def fitted(tables: Sequence[Effects], asked: Asked) -> list[Result]:
-    """The fits of one model by one engine to each table.
+def fitted(tables: Sequence[Effects], asked: Asked, kept: Folder | None = None) -> list[Result]:
+    """The fits of one model by one engine to each table; those by NUTS are kept, and taken where they are kept.
 
     Raises
     ------
@@ -98,7 +99,7 @@ def fitted(tables: Sequence[Effects], asked: Asked) -> list[Result]:
         warnings.simplefilter("ignore", PoolwiseWarning)  # each sentence is among the notes, told once
         for number, effects in enumerate(tables, start=1):
             try:
-                result = fit(effects, asked.model, asked.engine)
+                result = fit(effects, asked.model, asked.engine, kept=_place(kept, asked, number))
             except PoolwiseError as error:
                 raise ModelError(
                     f"table {number} of {len(tables)}: {error.found}", error.expected, error.advice
@@ -107,6 +108,14 @@ def fitted(tables: Sequence[Effects], asked: Asked) -> list[Result]:
                 raise KeyboardInterrupt(f"{asked.engine.label} on table {number} of {len(tables)}")
             results.append(result)
     return results
+
+
+def _place(kept: Folder | None, asked: Asked, number: int) -> Place | None:
+    """A place for each table; a quick run and a whole one keep their fits side by side."""
+    if kept is None or not isinstance(asked.engine, NUTS):
+        return None
+    draws = f"{asked.engine.draws} + {asked.engine.tune} draws"
+    return kept.place(f"table {number}, {asked.model.label}, {asked.engine.label}, {draws}")
 
 
 def answered(results: Sequence[Result], asked: Asked, prob: float, rope: Rope) -> Answered:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from poolwise import show
 from poolwise.checks._left_out import Found, leave_out
-from poolwise.checks._left_out_by_nuts import Folder, leave_out_by_nuts
+from poolwise.checks._left_out_by_nuts import leave_out_by_nuts
 from poolwise.checks._question import KIND, SAID, side
 from poolwise.effects import Effects
+from poolwise.engines._kept import Folder
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import ModelError, listing
 from poolwise.model import Model, RandomEffects, prior_words

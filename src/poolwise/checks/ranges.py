@@ -23,6 +23,7 @@ from poolwise.checks._range_answers import (
 )
 from poolwise.checks._range_table import factor_of, level_counts, main_label, range_rows, reach, span, tables_excluding
 from poolwise.effects import Effects
+from poolwise.engines._kept import Folder
 from poolwise.engines.exact import Exact
 from poolwise.errors import MissingQuantityError, ModelError, nearest
 from poolwise.fit import Engine
@@ -164,6 +165,7 @@ def ranges(
     prob: float = 0.95,
     rope: tuple[float, float] | None = None,
     nuts_tables: int = 3,
+    kept: Folder | None = None,
 ) -> Ranges:
     """Fit a model to every one of a set of study tables, and give the range of every answer.
 
@@ -185,6 +187,9 @@ def ranges(
         Region of practical equivalence, for the posterior probability of lying in it.
     nuts_tables : int
         Number of tables that NUTS answers.
+    kept : KeptFits, optional
+        Where the draws of each fit by NUTS are kept as soon as it is finished, and taken from when it was finished
+        earlier.
 
     Returns
     -------
@@ -205,7 +210,7 @@ def ranges(
     0.0
     """
     asked = [Asked("", model, engine) for engine in (engines or (Exact(),))]
-    return ranges_of(tables, asked, prob=prob, rope=rope, nuts_tables=nuts_tables)
+    return ranges_of(tables, asked, prob=prob, rope=rope, nuts_tables=nuts_tables, kept=kept)
 
 
 def ranges_of(
@@ -215,6 +220,7 @@ def ranges_of(
     prob: float = 0.95,
     rope: Rope = None,
     nuts_tables: int = 3,
+    kept: Folder | None = None,
     tell: Callable[[Asked], None] = lambda asked: None,
 ) -> Ranges:
     """As `ranges`, with a label and a model of its own for each fit.
@@ -224,7 +230,7 @@ def ranges_of(
     tables : iterable of Effects
     asked : sequence of Asked
         Models and engines.
-    prob, rope, nuts_tables
+    prob, rope, nuts_tables, kept
         As in `ranges`.
     tell : callable
         Told of each fit as it begins.
@@ -242,19 +248,19 @@ def ranges_of(
     if not every or not whole:
         found = "no study table" if not every else "NUTS alone, which is a check on a few tables"
         raise ModelError(f"ranges was given {found}", "tables, and Exact() or ClosedForm()", "pw.reconstruct(...)")
-    answers, kept = list[Answered](), dict[int, list[Result]]()
+    answers, exact = list[Answered](), dict[int, list[Result]]()
     for place, one in enumerate(whole):
         tell(one)
         results = fitted(every, one)
         answers.append(_named(answered(results, one, prob, rope), answers))
-        kept[place] = results[:nuts_tables] if isinstance(one.engine, Exact) else []
+        exact[place] = results[:nuts_tables] if isinstance(one.engine, Exact) else []
     checks, sampled = [pd.DataFrame()], list[Answered]()
     for one in asked:
         if of_nuts(one):
             tell(one)
-            results = fitted(every[:nuts_tables], one)
+            results = fitted(every[:nuts_tables], one, kept)
             sampled.append(_named(answered(results, one, prob, rope), [*answers, *sampled]))
-            checks.append(nuts_against_exact(results, _exact(every, kept, results, nuts_tables)))
+            checks.append(nuts_against_exact(results, _exact(every, exact, results, nuts_tables)))
     return _together(every, answers, sampled, pd.concat(checks, ignore_index=True), prob)
 
 
@@ -267,9 +273,9 @@ def _named(answer: Answered, before: Sequence[Answered]) -> Answered:
     return replace(answer, asked=replace(answer.asked, label=f"{label} ({same + 1})"))
 
 
-def _exact(every: list[Effects], kept: dict[int, list[Result]], sampled: list[Result], n: int) -> list[Result]:
+def _exact(every: list[Effects], known: dict[int, list[Result]], sampled: list[Result], n: int) -> list[Result]:
     """Exact fits of the model that was sampled, to the same tables; those already there where there are any."""
-    for results in kept.values():
+    for results in known.values():
         if results and results[0].model == sampled[0].model:
             return results
     return fitted(every[:n], Asked("", sampled[0].model, Exact()))

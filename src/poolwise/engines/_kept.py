@@ -50,6 +50,13 @@ class Place(Protocol):
         """Keep a run, whole or not at all."""
 
 
+class Folder(Protocol):
+    """Where the runs of several fits are kept: `poolwise.KeptFits`."""
+
+    def place(self, name: str) -> Place:
+        """The place of one fit."""
+
+
 def facts(effects: Effects, model: Model, engine: NUTS) -> dict[str, str]:
     """All that the draws depend on, in words: the data, the model, the engine with its seed, the versions.
 

@@ -41,7 +41,7 @@ FAMILIES: dict[str, type[Prior]] = {
     for family in (
         Normal, StudentT, Cauchy, TruncatedNormal, Fixed, Flat, HalfNormal, HalfCauchy, HalfT, HalfLogistic,
         Exponential, Lomax, Rayleigh, Uniform, LogNormal, InverseGamma, LogT, Sqrt, Jeffreys, OverallJeffreys,
-        BergerDeely, Conventional, DuMouchel, Shrinkage, ISquared, Gamma, Beta,
+        BergerDeely, Conventional, DuMouchel, Shrinkage, ISquared, Gamma, Beta, RegularizedHorseshoe,
     )
 }  # fmt: skip
 
