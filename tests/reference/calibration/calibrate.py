@@ -56,7 +56,8 @@ def main() -> None:
 def engines(name: str) -> list[str]:
     """The engines of this script that answer a family's model."""
     model = simulate.FAMILIES[name].model
-    known = (pw.NUTS,) if getattr(model, "takes_uncertain", False) else PAIRS[type(model)]
+    alone = isinstance(model, pw.MetaRegression) and (model.takes_uncertain or model.shares_priors)
+    known = (pw.NUTS,) if alone else PAIRS[type(model)]
     return [engine for engine, settings in ENGINES.items() if type(settings) in known]
 
 
