@@ -100,7 +100,7 @@ def test_exchangeable_subgroups_have_log_normal_taus():
 
 
 def test_joint_outcomes_have_their_means_integrated_out():
-    model = joint_outcomes(Y, V, OF, ("a", "b"), p.Normal(0, 1), HALF, HALF, p.HalfNormal(0.3))
+    model = joint_outcomes(Y, V, np.eye(2)[OF], ("a", "b"), p.Normal(0, 1), HALF, HALF, p.HalfNormal(0.3))
     z, spread = np.array([0.5, -1.0]), 0.25
     tau = 0.4 * np.exp(0.2 * z)
 
@@ -139,7 +139,7 @@ def test_three_levels_are_normal_with_the_covariance_of_the_model(rho):
 
 
 def test_names_have_dimensions():
-    model = joint_outcomes(Y, V, OF, ("a", "b"), p.Normal(0, 1), HALF, HALF, HALF)
+    model = joint_outcomes(Y, V, np.eye(2)[OF], ("a", "b"), p.Normal(0, 1), HALF, HALF, HALF)
     assert model.named_vars_to_dims["tau"] == ("outcome",)
     assert model.named_vars_to_dims["y"] == ("study",)
     regression = meta_regression(Y, V, X, {"intercept": p.Flat(), "dose": p.Flat()}, None)
