@@ -129,16 +129,23 @@ def test_defaults_never_diverge(kind, data):
     assert sum(result.weights.values()) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("nu", [1.0, 2.0, 4.0, 30.0, 300.0])
+@pytest.mark.parametrize("nu", [1.0, 1.5, 2.0, 4.0, 10.0, 30.0, 300.0, 1e5])
 @pytest.mark.parametrize(
-    ("residual", "se", "tau"), [(0.0, 0.1, 0.3), (1.0, 0.1, 0.3), (0.6, 0.2, 0.1), (0.5, 0.1, 0.01)]
+    ("residual", "se", "tau"),
+    [(0.0, 0.1, 0.3), (1.0, 0.1, 0.3), (1.6, 0.1, 0.3), (0.6, 0.2, 0.1), (0.5, 0.1, 0.01), (15.0, 0.1, 3.0)],
 )
 def test_the_density_of_an_estimate_is_the_convolution_of_t_and_normal(residual, se, tau, nu):
     parameters = {"mu": np.zeros((1, 1)), "tau": np.full((1, 1), tau), "nu": np.full((1, 1), nu)}
     found = float(HeavyTailed().log_density(residual, se**2, parameters)[0, 0])
     theta = tau * np.sinh(np.linspace(-14, 14, 40001))
     density = stats.t.pdf(theta, nu, 0.0, tau) * stats.norm.pdf(residual, theta, se)
-    assert found == pytest.approx(np.log(integrate.trapezoid(density, theta)), abs=1e-4)
+    assert found == pytest.approx(np.log(integrate.trapezoid(density, theta)), abs=3e-5)
+
+
+def test_far_from_every_component_no_density_underflows():
+    parameters = {"mu": np.zeros((1, 1)), "tau": np.full((1, 1), 0.1), "nu": np.full((1, 1), 1e5)}
+    found = float(HeavyTailed().log_density(20.0, 0.01, parameters)[0, 0])
+    assert -20000.0 < found < -5000.0  # the normal density is exp(-9998)
 
 
 def test_skewness_is_scipys():

@@ -90,11 +90,8 @@ class RobustLatent:
         return {"mu": mu, "tau": tau, "tau2": tau // 2, "theta_new": new, "delta": MOST_MOMENTS} | shape
 
     def complete(self, parameters: Parameters, drawn: Parameters, rng: np.random.Generator) -> Completed:
-        """True effects from their exact laws given the parameters, study by study."""
-        pairs = zip(self.effects.y, self.effects.v, strict=True)
-        found = [self.law.given(y, v, parameters, rng) for y, v in pairs]
-        theta, weight = (np.stack([one[j] for one in found], axis=-1) for j in (0, 1))  # type: ignore[misc]
-        more = {name: np.stack([one[2][name] for one in found], axis=-1) for name in found[0][2]}
+        """True effects from their exact laws given the parameters."""
+        theta, weight, more = self.law.given(self.effects.y, self.effects.v, parameters, rng)
         return Completed(theta, self.new_effects(parameters, 1, rng)[..., 0], weight, more)
 
     def derived(self, parameters: Parameters, rest: Completed) -> dict[str, Quantity]:

@@ -207,7 +207,7 @@ def _shared(effects: Effects, model: CrossedEffects | CorrelatedOutcomes) -> _As
 
 def run(made: Plan, settings: NUTS, target_accept: float) -> Chains:
     """One run of the sampler on a plan."""
-    return run_sampler(made.compiled().with_data(**made.data), settings, target_accept, adaptation="low_rank")
+    return run_sampler(made.compiled().with_data(**made.data), settings, target_accept, adaptation=made.adaptation)
 
 
 def _findings(numbers: Mapping[str, float], read: _Read, made: Plan, chains: Chains) -> tuple[Finding, ...]:

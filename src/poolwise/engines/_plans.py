@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.engines._means import Means, groups, means
-from poolwise.engines._samplers import Template
+from poolwise.engines._samplers import Adaptation, Template
 from poolwise.errors import ModelError
 from poolwise.model import JointOutcomes, LocationScale, MetaRegression, Model, Subgroups, ThreeLevel
 from poolwise.priors import Cauchy, Flat, Normal, Prior, StudentT
@@ -81,6 +81,8 @@ class Plan:
         Variables that are standard deviations on the scale of the effects.
     free : tuple of str
         Variables without a unit.
+    adaptation : str
+        Of the sampler's mass matrix: of low rank unless parameters are known not to correlate.
     """
 
     compiled: Callable[[], Template]
@@ -89,6 +91,7 @@ class Plan:
     means: Means
     spreads: tuple[str, ...]
     free: tuple[str, ...] = ()
+    adaptation: Adaptation = "low_rank"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -173,9 +176,9 @@ def _empty_three_level(mu: type[Prior], between: type[Prior], within: type[Prior
 
 
 def _empty_joint(names: tuple[str, ...], families: Families) -> pm.Model:
-    of = np.zeros(2, dtype=np.int64)
+    belongs = np.zeros((2, len(names)))
     mu, mu_spread, tau, tau_spread = (STANDARD[family] for family in families)
-    return joint_outcomes(_Y, _V, of, names, mu, mu_spread, tau, tau_spread)
+    return joint_outcomes(_Y, _V, belongs, names, mu, mu_spread, tau, tau_spread)
 
 
 def _regression(effects: Effects, model: MetaRegression | LocationScale, mean: Means) -> Plan:
@@ -287,11 +290,10 @@ def _joint(effects: Effects, model: JointOutcomes, mean: Means) -> Plan:
         "tau_typical": unit.spread(model.tau),
         "tau_spread": model.tau_spread,
     }
-    of = np.argmax(mean.X, axis=1).astype(np.int64)
-    data = _table(effects.y, effects.v, unit) | {"of": of} | given_parameters(priors)
+    data = _table(effects.y, effects.v, unit) | {"belongs": mean.X} | given_parameters(priors)
     families = tuple(type(prior) for prior in priors.values())
     ready = partial(compiled, _empty_joint, names, families)
-    return Plan(ready, data, unit, mean, ("tau", "mu_spread", "tau_typical"), ("tau_spread",))
+    return Plan(ready, data, unit, mean, ("tau", "mu_spread", "tau_typical"), ("tau_spread",), "diag")
 
 
 def constant_effect(X: Array) -> Array:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.priors import Prior
-from poolwise.pymc_models.grouped import group_means
 from poolwise.pymc_models.priors import prior_on_mu, prior_on_tau
 from poolwise.pymc_models.spreads import log_normal_about
+from poolwise.pymc_models.sums import summed, times
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 
 def joint_outcomes(
-    y: Array, v: Array, of: NDArray[np.int64], names: Sequence[str], mu: Prior, mu_spread: Prior, tau: Prior,
+    y: Array, v: Array, belongs: Array, names: Sequence[str], mu: Prior, mu_spread: Prior, tau: Prior,
     tau_spread: Prior,
 ) -> pm.Model:  # fmt: skip
     """y_i ~ Normal(mu[o], sqrt(v_i + tau[o]^2)), mu[o] and log tau[o] ~ Normal about a typical one.
@@ -29,8 +29,8 @@ def joint_outcomes(
     ----------
     y, v : ndarray
         Estimates and their sampling variances, shape (k,).
-    of : ndarray of int
-        Outcome of each estimate, shape (k,).
+    belongs : ndarray
+        1 where an estimate is one of an outcome and 0 elsewhere, shape (k, outcomes).
     names : sequence of str
         Names of the outcomes.
     mu, tau : Prior
@@ -42,8 +42,9 @@ def joint_outcomes(
     -------
     pymc.Model
         With ``mu_typical``, ``mu_spread``, ``tau_typical``, ``tau_spread`` and ``tau`` of dimension ``outcome``. The
-        means mu[o] are integrated out: given tau, the inverse-variance mean of an outcome is
-        Normal(mu_typical, sqrt(mu_spread^2 + 1 / precision)). With them the posterior has a funnel at mu_spread = 0.
+        means mu[o] are integrated out: the estimates of an outcome are Normal(mu_typical, D + mu_spread^2 1 1'),
+        D = diag(v + tau[o]^2), whose inverse and determinant are written out. With the means the posterior has a
+        funnel at mu_spread = 0.
 
     References
     ----------
@@ -53,11 +54,13 @@ def joint_outcomes(
 
     with pm.Model(coords={"outcome": list(names)}) as model:
         estimate, variance = pm.Data("y", y, dims="study"), pm.Data("v", v, dims="study")
-        outcome = pm.Data("of", of, dims="study")
+        outcome = pm.Data("belongs", belongs, dims=("study", "outcome"))
         typical, spread = prior_on_mu(mu, "mu_typical"), prior_on_tau(mu_spread, "mu_spread")
         sd = log_normal_about(prior_on_tau(tau, "tau_typical"), tau_spread, dims="outcome")
-        belongs = 1.0 * pm.math.eq(outcome[:, None], np.arange(len(names)))
-        estimates, variances = group_means(estimate, variance + sd[outcome] ** 2, 1.0, belongs)
-        total = pm.math.sqrt(spread**2 + variances)
-        pm.Potential("means", pm.logp(pm.Normal.dist(typical, total), estimates).sum())
+        total, apart = variance + times(outcome, sd**2), estimate - typical
+        alone = pm.math.log(total) + apart**2 / total + np.log(2.0 * np.pi)
+        # what the estimates of an outcome share, mu[o] - mu_typical, adds spread^2 to each of their covariances
+        grown = 1.0 + spread**2 * summed(1.0 / total, outcome)
+        together = (spread * summed(apart / total, outcome)) ** 2 / grown - pm.math.log(grown)
+        pm.Potential("y_obs", 0.5 * (together.sum() - alone.sum()))
     return model

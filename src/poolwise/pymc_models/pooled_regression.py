@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.priors import Prior, RegularizedHorseshoe
+from poolwise.pymc_models.few_terms import MOST, few_normal_terms
 from poolwise.pymc_models.grouped import normal_terms
 from poolwise.pymc_models.horseshoe import horseshoe
 from poolwise.pymc_models.priors import coefficients, prior_on_tau
@@ -43,7 +44,7 @@ def pooled_regression(
     y, v : ndarray
         Estimates and their sampling variances, shape (k,).
     X, W : ndarray
-        Designs, shape (k, p) and (k, q).
+        Designs, shape (k, p) and (k, q). With more than 8 columns another W may have another number of them.
     beta : mapping of str to Prior
         Prior on each coefficient of X.
     tau : Prior or None
@@ -81,5 +82,6 @@ def pooled_regression(
             spread += [pm.math.stack([prior_on_tau(prior, f"sd[{f}]") for f, prior in enumerate(sd)])[factor]]
         if tau is not None:
             variance = variance + prior_on_tau(tau) ** 2
-        pm.Potential("y_obs", normal_terms(estimate - mean, variance, terms, pm.math.concatenate(spread)))
+        q, given = W.shape[1], (estimate - mean, variance, terms, pm.math.concatenate(spread))
+        pm.Potential("y_obs", few_normal_terms(*given, q) if q <= MOST else normal_terms(*given))
     return model

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from poolwise.priors import Prior
 from poolwise.pymc_models.priors import prior_on_mu, prior_on_tau
-from poolwise.pymc_models.scale_mixture import scale_mixture
+from poolwise.pymc_models.scale_mixture import log_density, scale_mixture
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -44,10 +44,6 @@ def student_t_random_effects(y: Array, v: Array, mu: Prior, tau: Prior, nu: Prio
     with pm.Model() as model:
         estimate, variance = pm.Data("y", y, dims="study"), pm.Data("v", v, dims="study")
         mean, scale, df = prior_on_mu(mu), prior_on_tau(tau), prior_on_tau(nu, "nu")
-        log_weight, spread = scale_mixture(scale, df, pm.math)
-        total = variance[:, None] + spread
-        log_density = (
-            log_weight - 0.5 * pm.math.log(2.0 * np.pi * total) - 0.5 * (estimate - mean)[:, None] ** 2 / total
-        )
-        pm.Potential("y_obs", pm.math.logsumexp(log_density, axis=-1).sum())
+        density = log_density(estimate - mean, variance, scale_mixture(scale, df, pm.math), pm.math)
+        pm.Potential("y_obs", density.sum())
     return model
