@@ -121,13 +121,20 @@ def test_joint_outcomes_have_their_means_integrated_out():
     assert log_posterior(model, **point, log_tau_z=z) == pytest.approx(by_hand, rel=SAME_FORMULA)
 
 
+def turned(errors, groups):
+    """Eigenvalues and eigenvectors of sampling errors, those of a group together, and the first of each group."""
+    values, U = np.linalg.eigh(errors)
+    of = np.array([groups[np.argmax(np.abs(column))] for column in U.T])
+    order = np.argsort(of, kind="stable")
+    return values[order], U[:, order], np.flatnonzero(np.diff(of[order], prepend=-1))
+
+
 @pytest.mark.parametrize("rho", [0.0, 0.6])
 def test_three_levels_are_normal_with_the_covariance_of_the_model(rho):
     between, within, same = 0.5, 0.3, np.equal.outer(OF, OF)
     errors = np.outer(np.sqrt(V), np.sqrt(V)) * (rho * same + (1 - rho) * np.eye(4))
-    values, U = np.linalg.eigh(errors)
-    of = np.array([OF[np.argmax(np.abs(column))] for column in U.T])
-    model = three_level(U.T @ Y, values, U.sum(axis=0), np.eye(2)[of], p.Normal(0, 1), HALF, HALF)
+    values, U, starts = turned(errors, OF)
+    model = three_level(U.T @ Y, values, U.sum(axis=0), starts, p.Normal(0, 1), HALF, HALF)
     total = errors + within**2 * np.eye(4) + between**2 * same
     by_hand = (
         stats.multivariate_normal(np.full(4, 0.2), total).logpdf(Y)
@@ -161,11 +168,8 @@ def test_correlated_outcomes_are_normal_with_the_covariance_of_the_model(rho):
     study, outcome = np.array([0, 0, 0, 1]), np.array([0, 1, 2, 1])
     same, X = np.equal.outer(study, study), np.eye(3)[outcome]
     errors = np.outer(np.sqrt(V), np.sqrt(V)) * (rho * same + (1 - rho) * np.eye(4))
-    values, U = np.linalg.eigh(errors)
-    of = np.array([study[np.argmax(np.abs(column))] for column in U.T])
-    model = correlated_outcomes(
-        U.T @ Y, values, U.T @ X, np.eye(2)[of], ("a", "b", "c"), p.Normal(0, 1), HALF, 1.5, HALF
-    )
+    values, U, starts = turned(errors, study)
+    model = correlated_outcomes(U.T @ Y, values, U.T @ X, starts, ("a", "b", "c"), p.Normal(0, 1), HALF, 1.5, HALF)
     mu, tau, b = np.array([0.1, 0.3, -0.2]), np.array([0.4, 0.2, 0.3]), np.array([0.7, 0.4, 0.6])
     r12, r13, partial = 2 * b - 1
     R = np.eye(3)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
+from poolwise.engines._packed import Packed, packed
 from poolwise.errors import ModelError
 
 if TYPE_CHECKING:
@@ -47,16 +48,24 @@ class Template:
     make : callable
         Makes the model on a table of two rows, from the standard member of each family of priors: the start points of
         nutpie's chains then do not depend on which data came first.
+    pack : bool
+        Whether nutpie reads the data from packed arrays, which compiles faster.
     """
 
     make: Callable[[], pm.Model]
+    pack: bool = False
+
+    @cached_property
+    def packed(self) -> Packed:
+        """The model that nutpie compiles."""
+        return packed(self.make()) if self.pack else Packed(self.make(), {})
 
     @cached_property
     def compiled(self) -> Any:
         """The model as nutpie compiles it; once."""
         import nutpie
 
-        return nutpie.compile_pymc_model(self.make())
+        return nutpie.compile_pymc_model(self.packed.model)
 
     def with_data(self, **data: Any) -> Ready:
         """The model with these data and parameters of priors."""
@@ -73,7 +82,7 @@ class Ready:
 
     def compiled(self) -> Any:
         """For nutpie: compiled once for all data."""
-        return self.template.compiled.with_data(**self.data)
+        return self.template.compiled.with_data(**self.template.packed.data(self.data))
 
     def model(self) -> pm.Model:
         """For the samplers that compile a model for each run."""

@@ -135,7 +135,7 @@ def _correlated(effects: Effects, model: CorrelatedOutcomes) -> SharedPlan:
         "y": np.concatenate([block.turn.T @ centred[block.rows] for block in blocks]),
         "v": np.concatenate([block.v for block in blocks]) / unit.unit / unit.unit,
         "Z": np.concatenate([block.Z for block in blocks]),
-        "belongs": np.repeat(np.eye(len(blocks)), [len(block.rows) for block in blocks], axis=0),
+        "starts": np.cumsum([0] + [len(block.rows) for block in blocks[:-1]]),
         "eta": float(model.eta),
     }
     template = (
@@ -181,5 +181,5 @@ def _empty_crossed(families: Families, mu: type[Prior], within: type[Prior]) -> 
 def _empty_correlated(m: int, mu: type[Prior], tau: type[Prior], within: type[Prior] | None) -> pm.Model:
     Z, standard = np.zeros((2, m)), None if within is None else STANDARD[within]
     return correlated_outcomes(
-        _Y, _V, Z, np.eye(2), [str(o) for o in range(m)], STANDARD[mu], STANDARD[tau], 2.0, standard
+        _Y, _V, Z, np.arange(2), [str(o) for o in range(m)], STANDARD[mu], STANDARD[tau], 2.0, standard
     )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.priors import Prior
+from poolwise.pymc_models.grouped import normal_terms
 from poolwise.pymc_models.priors import prior_on_mu, prior_on_tau
 from poolwise.pymc_models.sums import product, times
 
@@ -20,14 +21,13 @@ Array = NDArray[np.float64]
 
 
 def correlated_outcomes(
-    y: Array, v: Array, Z: Array, belongs: Array, names: Sequence[str], mu: Prior, tau: Prior, eta: float,
+    y: Array, v: Array, Z: Array, starts: NDArray[np.int64], names: Sequence[str], mu: Prior, tau: Prior, eta: float,
     tau_within: Prior | None = None,
 ) -> pm.Model:  # fmt: skip
     """y_s ~ Normal(Z_s mu, Z_s T Z_s' + V_s + tau_within^2 I) for each study s, T = diag(tau) R diag(tau), R ~ LKJ.
 
-    The estimates of a study are turned onto the eigenvectors of V_s, so that V_s = diag(v). With the root T = L L' and
-    D = diag(v) + tau_within^2 I the determinant and the inverse come from I + L' Z_s' D^-1 Z_s L, as large as there
-    are outcomes, whose Cholesky factor is written out for all studies at once.
+    The estimates of a study are turned onto the eigenvectors of V_s, so that V_s = diag(v). With the root T = L L' the
+    true effects are mu + L u, u independent standard normal.
 
     Parameters
     ----------
@@ -35,8 +35,8 @@ def correlated_outcomes(
         Turned estimates and the eigenvalues of their sampling covariance, shape (k,).
     Z : ndarray
         Turned indicators of the outcomes, shape (k, m).
-    belongs : ndarray
-        1 where an estimate belongs to a study and 0 elsewhere, shape (k, J).
+    starts : ndarray of int
+        First row of each study, whose rows follow one another, shape (J,).
     names : sequence of str
         Names of the m outcomes.
     mu, tau : Prior
@@ -62,20 +62,13 @@ def correlated_outcomes(
     m = len(names)
     with pm.Model(coords={"outcome": list(names)}) as model:
         estimate, variance = pm.Data("y", y, dims="effect"), pm.Data("v", v, dims="effect")
-        outcome = pm.Data("Z", Z, dims=("effect", "outcome"))
-        study = pm.Data("belongs", belongs, dims=("effect", "study"))
+        outcome = pm.Data("Z", Z, dims=("effect", "outcome"), shape=(None, m))
+        first = pm.Data("starts", starts)
         apart = estimate - times(outcome, prior_on_mu(mu, dims="outcome"))
         L = prior_on_tau(tau, dims="outcome")[:, None] * lkj_root(m, eta)
         if tau_within is not None:
             variance = variance + prior_on_tau(tau_within, "tau_within") ** 2
-        turned = product(outcome, L)
-        pulled = turned / variance[:, None]
-        M = np.eye(m) + product(study.T, (turned[:, :, None] * pulled[:, None, :]).reshape((-1, m * m))).reshape(
-            (-1, m, m)
-        )
-        explained, log_det = eliminated(M, product(study.T, pulled * apart[:, None]), m)
-        about = pm.logp(pm.Normal.dist(0.0, variance**0.5), apart).sum()
-        pm.Potential("y_obs", about + 0.5 * explained - 0.5 * log_det)
+        pm.Potential("y_obs", normal_terms(apart, variance, product(outcome, L), first))
     return model
 
 
@@ -91,23 +84,6 @@ def lkj_root(m: int, eta: float) -> TensorVariable:
     place = np.zeros((m, m, len(i)))
     place[i, j, np.arange(len(i))] = 1.0
     partial = (place * (2.0 * pm.Beta("partial", alpha=shape, beta=shape, shape=len(i)) - 1.0)).sum(axis=-1)
-    left, columns = np.ones(m), []
-    for column in range(m):
-        columns.append(left * (partial[:, column] + np.eye(m)[column]))
-        left = left * pm.math.sqrt(1.0 - partial[:, column] ** 2)
-    return pm.Deterministic("root", pm.math.stack(columns, axis=1))
-
-
-def eliminated(M: TensorVariable, b: TensorVariable, m: int) -> tuple[TensorVariable, TensorVariable]:
-    """Sums of b' M^-1 b and log det M over matrices of shape (J, m, m), one row and column after another."""
-    import pymc as pm
-
-    explained = log_det = 0.0
-    for _ in range(m):
-        pivot, column = M[:, 0, 0], M[:, 1:, 0]
-        explained = explained + (b[:, 0] ** 2 / pivot).sum()
-        log_det = log_det + pm.math.log(pivot).sum()
-        share = column / pivot[:, None]
-        b = b[:, 1:] - share * b[:, :1]
-        M = M[:, 1:, 1:] - share[:, :, None] * column[:, None, :]
-    return explained, log_det
+    before = np.triu(np.ones((m, m)), 1)
+    left = pm.math.exp((0.5 * pm.math.log1p(-(partial**2))[:, :, None] * before).sum(axis=1))
+    return pm.Deterministic("root", (partial + np.eye(m)) * left)

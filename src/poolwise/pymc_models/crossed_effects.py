@@ -55,5 +55,5 @@ def crossed_effects(
         apart = estimate - prior_on_mu(mu)
         sd = pm.math.stack([prior_on_tau(prior, f"tau[{name}]") for name, prior in tau.items()])[factor]
         within = variance + prior_on_tau(tau_within, "tau_within") ** 2
-        pm.Potential("y_obs", normal_terms(apart, within, level, sd))
+        pm.Potential("y_obs", normal_terms(apart, within, level * sd))
     return model

@@ -45,32 +45,26 @@ def group_means(
 
 
 def normal_terms(
-    apart: TensorVariable, variance: TensorVariable, terms: TensorVariable, sd: TensorVariable
+    apart: TensorVariable, variance: TensorVariable, terms: TensorVariable, starts: TensorVariable | None = None
 ) -> TensorVariable:
-    """Log density of estimates about their means with u ~ Normal(0, diag(sd^2)) integrated out.
+    """Log density of estimates about their means with independent standard normal terms u integrated out.
 
-    It is that of Normal(0, S), S = D + Z T Z', D = diag(variance), T = diag(sd^2). With few terms beside the k
-    estimates the determinant and the inverse come from the Cholesky factor of I + T^(1/2) Z' D^-1 Z T^(1/2).
+    It is that of Normal(0, D + Z Z') in each group, D = diag(variance), Z the group's rows of `terms`.
 
     Parameters
     ----------
     apart, variance : TensorVariable
         Estimates less their means, and their own variances, shape (k,).
     terms : TensorVariable
-        Z, shape (k, q).
-    sd : TensorVariable
-        Shape (q,).
+        What each u adds to each estimate, shape (k, q): an indicator or a covariate times a standard deviation.
+    starts : TensorVariable, optional
+        First row of each group, shape (groups,); each has a u of its own. One group where None.
 
     Returns
     -------
     TensorVariable
         A number.
     """
-    import pymc as pm
-    import pytensor.tensor as pt
+    from poolwise.pymc_models.shared_terms import SharedTerms
 
-    M = pt.eye(terms.shape[1]) + sd[:, None] * (terms.T @ (terms / variance[:, None])) * sd
-    root = pt.linalg.cholesky(M)
-    explained = pt.linalg.solve_triangular(root, sd * (terms.T @ (apart / variance)), lower=True)
-    about = pm.logp(pm.Normal.dist(0.0, variance**0.5), apart).sum()
-    return about + 0.5 * (explained**2).sum() - pm.math.log(pt.diagonal(root)).sum()
+    return SharedTerms()(apart, variance, terms, np.zeros(1, dtype=np.int32) if starts is None else starts)[0]

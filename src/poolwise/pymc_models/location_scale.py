@@ -49,8 +49,8 @@ def location_scale(
 
     with pm.Model(coords={"beta_of": list(beta), "gamma_of": list(gamma)}) as model:
         estimate, variance = pm.Data("y", y, dims="study"), pm.Data("v", v, dims="study")
-        location = pm.Data("X", X, dims=("study", "beta_of"))
-        scale = pm.Data("Z", Z, dims=("study", "gamma_of"))
+        location = pm.Data("X", X, dims=("study", "beta_of"), shape=(None, len(beta)))
+        scale = pm.Data("Z", Z, dims=("study", "gamma_of"), shape=(None, len(gamma)))
         mean = times(location, coefficients("beta", beta))
         sd = prior_on_tau(tau) * pm.math.exp(times(scale, coefficients("gamma", gamma)))
         pm.Normal("y_obs", mu=mean, sigma=pm.math.sqrt(variance + sd**2), observed=estimate, dims="study")

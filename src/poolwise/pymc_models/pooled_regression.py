@@ -82,6 +82,5 @@ def pooled_regression(
             spread += [pm.math.stack([prior_on_tau(prior, f"sd[{f}]") for f, prior in enumerate(sd)])[factor]]
         if tau is not None:
             variance = variance + prior_on_tau(tau) ** 2
-        q, given = W.shape[1], (estimate - mean, variance, terms, pm.math.concatenate(spread))
-        pm.Potential("y_obs", few_normal_terms(*given, q) if q <= MOST else normal_terms(*given))
+        pm.Potential("y_obs", normal_terms(estimate - mean, variance, terms * pm.math.concatenate(spread)))
     return model

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 def times(matrix: TensorVariable, vector: TensorVariable) -> TensorVariable:
     """Matrix times vector, shape (k, p) and (p,) to (k,)."""
+    if vector.type.shape == (1,):  # else the sum of a lone column is taken first, which numba compiles for five seconds
+        return matrix[:, 0] * vector[0]
     return (matrix * vector).sum(axis=1)
 
 

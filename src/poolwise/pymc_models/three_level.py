@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.priors import Prior
-from poolwise.pymc_models.grouped import group_means
+from poolwise.pymc_models.grouped import normal_terms
 from poolwise.pymc_models.priors import prior_on_mu, prior_on_tau
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 
 def three_level(
-    y: Array, v: Array, slope: Array, belongs: Array, mu: Prior, tau_between: Prior, tau_within: Prior
+    y: Array, v: Array, slope: Array, starts: NDArray[np.int64], mu: Prior, tau_between: Prior, tau_within: Prior
 ) -> pm.Model:
     """y_j ~ Normal(mu, V_j + tau_within^2 I + tau_between^2 1 1') for each cluster j, turned onto V_j's eigenvectors.
 
@@ -30,8 +30,8 @@ def three_level(
     ----------
     y, v, slope : ndarray
         Turned estimates, eigenvalues of V_j and U'1, shape (k,).
-    belongs : ndarray
-        1 where an estimate belongs to a cluster and 0 elsewhere, shape (k, J).
+    starts : ndarray of int
+        First row of each cluster, whose rows follow one another, shape (J,).
     mu : Prior
         Prior on the mean effect.
     tau_between, tau_within : Prior
@@ -51,13 +51,8 @@ def three_level(
 
     with pm.Model() as model:
         estimate, variance = pm.Data("y", y, dims="effect"), pm.Data("v", v, dims="effect")
-        multiple, cluster = (
-            pm.Data("slope", slope, dims="effect"),
-            pm.Data("belongs", belongs, dims=("effect", "cluster")),
-        )
-        mean, between = prior_on_mu(mu), prior_on_tau(tau_between, "tau_between")
-        within = prior_on_tau(tau_within, "tau_within")
-        estimates, variances = group_means(estimate, variance + within**2, multiple, cluster)
-        total = pm.math.sqrt(between**2 + variances)
-        pm.Potential("clusters", pm.logp(pm.Normal.dist(mean, total), estimates).sum())
+        multiple, first = pm.Data("slope", slope, dims="effect"), pm.Data("starts", starts)
+        apart, between = estimate - multiple * prior_on_mu(mu), prior_on_tau(tau_between, "tau_between")
+        within = variance + prior_on_tau(tau_within, "tau_within") ** 2
+        pm.Potential("y_obs", normal_terms(apart, within, (multiple * between)[:, None], first))
     return model
