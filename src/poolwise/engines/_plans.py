@@ -144,8 +144,7 @@ def compiled(make: Callable[..., pm.Model], *template: Any) -> Template:
 @cache
 def compiled_models(make: Callable[..., pm.Model], template: tuple[Any, ...]) -> Template:
     """The templates of this process."""
-    # counts and robust models are not packed: with other rounding a few of their fits diverged
-    return Template(partial(make, *template), pack="_latent" not in make.__module__)
+    return Template(partial(make, *template))
 
 
 _Y, _V = np.zeros(2), np.ones(2)

@@ -48,17 +48,14 @@ class Template:
     make : callable
         Makes the model on a table of two rows, from the standard member of each family of priors: the start points of
         nutpie's chains then do not depend on which data came first.
-    pack : bool
-        Whether nutpie reads the data from packed arrays, which compiles faster.
     """
 
     make: Callable[[], pm.Model]
-    pack: bool = False
 
     @cached_property
     def packed(self) -> Packed:
         """The model that nutpie compiles."""
-        return packed(self.make()) if self.pack else Packed(self.make(), {})
+        return packed(self.make())
 
     @cached_property
     def compiled(self) -> Any:
