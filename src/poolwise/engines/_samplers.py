@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.engines._packed import Packed, packed
 from poolwise.errors import ModelError
 
 if TYPE_CHECKING:
@@ -53,16 +52,11 @@ class Template:
     make: Callable[[], pm.Model]
 
     @cached_property
-    def packed(self) -> Packed:
-        """The model that nutpie compiles."""
-        return packed(self.make())
-
-    @cached_property
     def compiled(self) -> Any:
         """The model as nutpie compiles it; once."""
         import nutpie
 
-        return nutpie.compile_pymc_model(self.packed.model)
+        return nutpie.compile_pymc_model(self.make())
 
     def with_data(self, **data: Any) -> Ready:
         """The model with these data and parameters of priors."""
@@ -79,7 +73,7 @@ class Ready:
 
     def compiled(self) -> Any:
         """For nutpie: compiled once for all data."""
-        return self.template.compiled.with_data(**self.template.packed.data(self.data))
+        return self.template.compiled.with_data(**self.data)
 
     def model(self) -> pm.Model:
         """For the samplers that compile a model for each run."""
