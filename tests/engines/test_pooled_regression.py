@@ -139,8 +139,7 @@ def _draw_flat(plan, found, sampled, prior_sd, tau, b_heavy, rng):
     """Turned flat coefficients from their own law, everything else integrated out."""
     data, unit = plan.data, plan.unit.unit
     s = prior_sd[found.integrated] * found.scale[found.integrated] / unit
-    W = data["W"][:, : len(s)]
-    S = np.diag(data["v"] + (tau / unit) ** 2) + W @ np.diag(s**2) @ W.T
+    S = np.diag(data["v"] + (tau / unit) ** 2) + data["W"] @ np.diag(s**2) @ data["W"].T
     n = len(found.flat)
     F = data["X"][:, :n]
     r = data["y"] - data["X"][:, n:].sum(axis=1) * b_heavy / unit

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pymc as pm
-import pytensor.tensor as pt
 import pytest
 from scipy import stats
 from scipy.integrate import quad
@@ -12,8 +11,6 @@ from scipy.integrate import quad
 from poolwise import priors as p
 from poolwise.pymc_models.correlated_outcomes import correlated_outcomes
 from poolwise.pymc_models.crossed_effects import crossed_effects
-from poolwise.pymc_models.few_terms import few_normal_terms
-from poolwise.pymc_models.grouped import normal_terms
 from poolwise.pymc_models.horseshoe import horseshoe
 from poolwise.pymc_models.joint_outcomes import joint_outcomes
 from poolwise.pymc_models.location_scale import location_scale
@@ -215,20 +212,6 @@ def test_coefficients_that_share_priors_are_integrated_out():
     point = {"beta[intercept]": 0.2, "tau": np.log(tau), "sd[0]": np.log(sd), "slab": np.log(slab)}
     point |= {"shrunk_all": np.log(g), "shrunk_each": [np.log(local)]}
     assert log_posterior(model, **point) == pytest.approx(by_hand, abs=SINGLE_LOG_2)
-
-
-@pytest.mark.parametrize("q", [1, 2, 5, 8, 9])
-def test_few_terms_and_many_have_the_density_of_the_normal_law_and_columns_of_zeros_change_nothing(q):
-    rng = np.random.default_rng(q)
-    W, sd = rng.normal(size=(4, q)) * 10.0 ** rng.integers(-2, 3, q), 10.0 ** rng.uniform(-3, 1, q)
-    expected = stats.multivariate_normal(np.zeros(4), np.diag(V) + W @ np.diag(sd**2) @ W.T).logpdf(Y)
-    wide, any_sd = np.pad(W, ((0, 0), (0, 2))), np.r_[sd, 1.0, 50.0]
-    for terms, s in ((W, sd), (wide, any_sd)):
-        given = [pt.as_tensor(x) for x in (Y, V, terms, s)]
-        found = (few_normal_terms(*given, len(s)), normal_terms(*given))
-        np.testing.assert_allclose(
-            [one.eval(mode="FAST_COMPILE") for one in found], expected, rtol=1e-6
-        )  # W S^-1 W' reaches 1e8
 
 
 def test_a_regularised_horseshoe_has_its_law():

@@ -16,7 +16,6 @@ from poolwise.engines._plans import Families, Plan, Unit, compiled, given_parame
 from poolwise.engines._readings import Sampled, true_effects
 from poolwise.model import MetaRegression
 from poolwise.priors import Flat, Normal, Prior, RegularizedHorseshoe
-from poolwise.pymc_models.few_terms import MOST
 from poolwise.pymc_models.pooled_regression import pooled_regression
 from poolwise.pymc_models.priors import STANDARD
 
@@ -145,8 +144,8 @@ def _plan(effects: Effects, model: MetaRegression, v: Array, found: Pooling) -> 
     X = mean.X - mean.X[:, found.flat] @ found.taken
     A = np.column_stack([mean.X[:, found.flat] @ found.back, X[:, found.heavy]])
     W = X[:, found.integrated] / found.scale[found.integrated]
-    sampled: list[Prior] = [Flat() for _ in found.flat]
-    sampled += [mean.priors[j].scaled(1.0 / unit.unit) for j in found.heavy]
+    heavy = [mean.priors[j].scaled(1.0 / unit.unit) for j in found.heavy]
+    sampled: list[Prior] = [*(Flat() for _ in found.flat), *heavy]
     data: dict[str, Any] = {
         "y": (effects.y - unit.centre * bool(found.constant.any()) - W @ found.shift) / unit.unit,
         "v": v / unit.unit / unit.unit,
@@ -163,47 +162,34 @@ def _plan(effects: Effects, model: MetaRegression, v: Array, found: Pooling) -> 
     pooled: Mapping[str, Prior] = model.pooled if isinstance(model.pooled, Mapping) else {}
     given |= {f"sd[{f}]": unit.spread(prior) for f, prior in enumerate(pooled.values())}
     data |= {"of": found.of} if pooled else {}
-    families, factors = (tuple(type(prior) for prior in some) for some in (sampled, pooled.values()))
-    tau = None if model.tau is None else type(model.tau)
-    template = (families, tau, len(found.shrunk), len(found.normal) > 0, factors, _width(found))
+    template = (
+        tuple(type(prior) for prior in sampled),
+        None if model.tau is None else type(model.tau),
+        len(found.shrunk),
+        len(found.normal) > 0,
+        tuple(type(prior) for prior in pooled.values()),
+    )
     ready = partial(compiled, _empty, *template)
     spreads = (*(() if model.tau is None else ("tau",)), *(f"sd[{f}]" for f in range(len(pooled))))
     kappa = tuple(list(mean.linear)[j].replace("beta", "kappa", 1) for j in found.shrunk)
-    return Plan(ready, _filled(data, template[-1]) | given_parameters(given), unit, mean, spreads, kappa)
+    return Plan(ready, data | given_parameters(given), unit, mean, spreads, kappa)
 
 
-def _width(found: Pooling) -> int:
-    """Columns of W in the model, whose number it knows where they are few; 0 for any number of them."""
-    q = len(found.integrated)
-    sizes = (1, 2, 4, MOST) if len(found.normal) or len(found.levels) else range(1, MOST + 1)
-    return next((size for size in sizes if q <= size), 0)
-
-
-def _filled(data: dict[str, Any], width: int) -> dict[str, Any]:
-    """The data with columns of zeros in W, which change nothing whatever their standard deviations are."""
-    more, last = max(width - data["W"].shape[1], 0), "of" if "of" in data else "known_sd"
-    wide = {"W": np.pad(data["W"], ((0, 0), (0, more)))}
-    return data | wide | ({last: np.pad(data[last], (0, more))} if more else {})
-
-
-def _empty(
-    families: Families, tau: type[Prior] | None, shrunk: int, normal: bool, pooled: Families, width: int
-) -> pm.Model:
+def _empty(families: Families, tau: type[Prior] | None, shrunk: int, normal: bool, pooled: Families) -> pm.Model:
     joint = STANDARD[RegularizedHorseshoe]
     assert isinstance(joint, RegularizedHorseshoe)
     beta = {str(j): STANDARD[family] for j, family in enumerate(families)}
-    columns = width or MOST + 1
-    known = columns - shrunk if normal and not pooled else int(normal)
+    of = np.arange(len(pooled))
     return pooled_regression(
         np.zeros(2),
         np.ones(2),
         np.zeros((2, len(families))),
-        np.zeros((2, columns)),
+        np.zeros((2, shrunk + normal + len(of))),
         beta,
         None if tau is None else STANDARD[tau],
         shrunk=(joint, shrunk) if shrunk else None,
-        known_sd=(1.0,) * known,
-        of=(0,) * (columns - shrunk - known) if pooled else (),
+        known_sd=(1.0,) if normal else (),
+        of=of.tolist(),
         sd=[STANDARD[family] for family in pooled],
     )
 
@@ -243,12 +229,11 @@ def read_pooled(
     left = plan.data["y"] - (sampled @ plan.data["X"].T if "X" in plan.data else 0.0)
     tau = drawn["tau"] if "tau" in drawn else np.zeros(shape)
     precision = 1.0 / (plan.data["v"] + tau[..., None] ** 2)
-    W = plan.data["W"][:, : s.shape[-1]]
-    u = _given_the_rest(W, s, precision, left * precision, rng)
+    u = _given_the_rest(plan.data["W"], s, precision, left * precision, rng)
     scalars = {"tau": unit * tau} if model.tau is not None else {}
     scalars |= {f"sd[{name}]": unit * drawn[f"sd[{f}]"] for f, name in enumerate(found.factors)}
     n = len(found.shrunk)
-    pull = precision @ W[:, :n] ** 2 * s[..., :n] ** 2
+    pull = precision @ plan.data["W"][:, :n] ** 2 * s[..., :n] ** 2
     scalars |= dict(zip(plan.free, np.moveaxis(1.0 / (1.0 + pull), -1, 0), strict=True))
     coefficients = _coefficients(found, sampled, u)
     new = [scalars[f"sd[{name}]"] * rng.standard_normal(shape) for name in found.factors]
@@ -262,7 +247,7 @@ def _prior_sds(plan: Plan, found: Pooling, drawn: Mapping[str, Array], shape: tu
     """Prior standard deviations s of what was integrated out, shape (chains, draws, q)."""
     parts = [drawn["shrunk_sd"]] if len(found.shrunk) else []
     if len(found.normal):
-        parts.append(np.broadcast_to(plan.data["known_sd"][: len(found.normal)], (*shape, len(found.normal))))
+        parts.append(np.broadcast_to(plan.data["known_sd"], (*shape, len(found.normal))))
     if found.factors:
         parts.append(np.stack([drawn[f"sd[{f}]"] for f in range(len(found.factors))], axis=-1)[..., found.of])
     return np.concatenate(parts, axis=-1)

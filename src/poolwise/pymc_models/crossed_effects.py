@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.priors import Prior
-from poolwise.pymc_models.grouped import normal_terms
+from poolwise.pymc_models.normal_terms import normal_terms
 from poolwise.pymc_models.priors import prior_on_mu, prior_on_tau
 
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.priors import Prior, RegularizedHorseshoe
-from poolwise.pymc_models.few_terms import MOST, few_normal_terms
-from poolwise.pymc_models.grouped import normal_terms
 from poolwise.pymc_models.horseshoe import horseshoe
+from poolwise.pymc_models.normal_terms import normal_terms
 from poolwise.pymc_models.priors import coefficients, prior_on_tau
 from poolwise.pymc_models.sums import times
 
@@ -44,7 +43,7 @@ def pooled_regression(
     y, v : ndarray
         Estimates and their sampling variances, shape (k,).
     X, W : ndarray
-        Designs, shape (k, p) and (k, q). With more than 8 columns another W may have another number of them.
+        Designs, shape (k, p) and (k, q).
     beta : mapping of str to Prior
         Prior on each coefficient of X.
     tau : Prior or None
