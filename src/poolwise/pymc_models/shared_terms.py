@@ -21,34 +21,39 @@ from poolwise.pymc_models.shared_terms_loops import shared_terms
 class SharedTerms(FinalizedOpFromGraph):
     """Log density of `apart`, and its derivatives with respect to `apart`, `variance` and `terms`.
 
-    The graph below is what other backends than numba run, and what the loops are tested against.
+    The graph below is what other backends than numba run.
     """
 
     def __init__(self) -> None:
-        apart, variance, terms, starts = pt.dvector(), pt.dvector(), pt.dmatrix(), pt.ivector()
-        value = density(apart, variance, terms, starts)
-        super().__init__(
-            [apart, variance, terms, starts], [value, *pt.grad(value, [apart, variance, terms])], name="shared_terms"
-        )
+        inputs = pt.dvector(), pt.dvector(), pt.dmatrix(), pt.ivector()
+        super().__init__(list(inputs), list(graph(*inputs)), name="shared_terms")
 
     def pullback(self, inputs: Any, outputs: Any, output_grads: Any) -> list[TensorVariable]:
         """The derivatives of the density, which are outputs themselves and have none here."""
         return [*(output_grads[0] * slope for slope in outputs[1:]), pt.zeros_like(inputs[3], dtype="float64")]
 
 
-def density(
+def graph(
     apart: TensorVariable, variance: TensorVariable, terms: TensorVariable, starts: TensorVariable
-) -> TensorVariable:
-    """The log density from the Cholesky factors of M = I + Z' D^-1 Z of all groups."""
-    after = pt.ge(pt.arange(apart.shape[0])[:, None], starts).sum(axis=1) - 1
-    belongs = pt.eq(after[:, None], pt.arange(starts.shape[0])).astype("float64")
-    q, pulled = terms.shape[1], terms / variance[:, None]
-    each = (terms[:, :, None] * pulled[:, None, :]).reshape((-1, q * q))
-    root = pt.linalg.cholesky(pt.eye(q) + (belongs.T @ each).reshape((-1, q, q)))
-    explained = pt.linalg.solve_triangular(root, (belongs.T @ (pulled * apart[:, None]))[:, :, None], lower=True)
-    about = (apart**2 / variance + pt.log(2.0 * np.pi * variance)).sum()
-    log_det = 2.0 * pt.log(pt.diagonal(root, axis1=-2, axis2=-1)).sum()
-    return 0.5 * ((explained**2).sum() - about - log_det)
+) -> tuple[TensorVariable, ...]:
+    """What the loops compute, for all groups at once: from M = I + Z' D^-1 Z, x = M^-1 Z' D^-1 y and e = y - Z x."""
+    # by cumulative sums: JAX knows no range and no identity matrix of a size that is not written down
+    row, column = pt.cumsum(pt.ones_like(apart)) - 1.0, pt.cumsum(pt.ones_like(terms[0]))
+    begun, one = pt.ge(row[:, None], starts).astype("float64"), pt.eq(column[:, None], column).astype("float64")
+    belongs = begun - pt.concatenate([begun[:, 1:], pt.zeros_like(begun[:, :1])], axis=1)
+    pulled = terms / variance[:, None]
+    products = belongs[:, :, None, None] * terms[:, None, :, None] * pulled[:, None, None, :]
+    root = pt.linalg.cholesky(one + products.sum(axis=0))
+    half = pt.linalg.solve_triangular(root, pt.ones_like(root) * one, lower=True)
+    inverse = half.mT @ half
+    x = (inverse * (belongs.T @ (pulled * apart[:, None]))[:, None, :]).sum(axis=2)
+    e = apart - (terms * (belongs @ x)).sum(axis=1)
+    spread = (belongs[:, :, None, None] * terms[:, None, :, None] * inverse).sum(axis=(1, 2))
+    about = (e**2 / variance + pt.log(2.0 * np.pi * variance)).sum() + (x**2).sum()
+    value = -0.5 * about - pt.log((one * root).sum(axis=-1)).sum()
+    by_variance = 0.5 * ((e**2 + (terms * spread).sum(axis=1)) / variance - 1.0) / variance
+    by_terms = (e[:, None] * (belongs @ x) - spread) / variance[:, None]
+    return value, -e / variance, by_variance, by_terms
 
 
 @register_funcify_and_cache_key(SharedTerms)
