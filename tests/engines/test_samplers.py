@@ -59,6 +59,15 @@ def test_numpyro_agrees_with_exact_and_its_seed_gives_the_same_draws():
     assert set(one.to_datatree()["sample_stats"].data_vars) == STATS
 
 
+@needs_numpyro
+def test_numpyro_samples_terms_that_rows_share():
+    effects, model = pw.datasets.load("bcg"), pw.ThreeLevel("alloc")
+    engine = pw.NUTS(sampler="numpyro", draws=500, tune=500, chains=2)
+    exact, result = pw.fit(effects, model, pw.Exact()), pw.fit(effects, model, engine)
+    error = result.report.diagnostics["mcse_mean_mu"]
+    assert result["mu"].mean == pytest.approx(exact["mu"].mean, abs=4 * error)
+
+
 def test_a_sampler_that_is_none_or_not_installed_is_refused_before_any_fit():
     with pytest.raises(ModelError, match=r"one of 'nutpie', 'pymc', 'numpyro'"):
         pw.NUTS(sampler="stan")  # type: ignore[arg-type]
