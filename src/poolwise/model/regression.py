@@ -26,10 +26,7 @@ from poolwise.priors import Flat, Normal, Prior, RegularizedHorseshoe
 
 Heterogeneity = Literal["common", "separate", "exchangeable"]
 Coefficients = Prior | Mapping[str, Prior]
-MISSING = (
-    "missing numbers x_ij ~ Normal(m_j, s_j)",
-    "missing levels x_ij ~ Categorical(pi_j), pi_j ~ Dirichlet(1, ..., 1)",
-)
+MISSING = "missing x_ij ~ Normal(m_j, s_j), or, of words, x_ij ~ Categorical(pi_j), pi_j ~ Dirichlet(1, ..., 1)"
 
 
 @final
@@ -158,7 +155,7 @@ class MetaRegression:
             *_told("beta", self.beta),
             *(f"sd[{name}] ~ {prior or DEFAULT}" for name, prior in self._sds().items()),
             tau_words(self.tau, self.tau_fixed),
-            *(MISSING if self.missing == "model" else ()),
+            *((MISSING,) if self.missing == "model" else ()),
             *(f"{x} ~ Normal(x_i, {se}), x_i ~ Normal(m, s)" for x, se in (self.errors or {}).items()),
         )
 
