@@ -239,3 +239,36 @@ def test_a_level_that_no_study_reports_is_unknown():
     found = model("~ alloc", missing="model").design(table())
     with pytest.raises(pw.PoolwiseError, match="no study has alloc = open"):
         found.at({"alloc": ["open"]})
+
+
+@pytest.mark.parametrize("check", [checks.leave_one_out, checks.prior_panel])
+def test_what_goes_by_quadrature_refuses_missing_levels(check):
+    with pytest.raises(pw.PoolwiseError, match=r"knows no uncertain moderators.*NUTS\(\)"):
+        check(table(), model("~ alloc", missing="model"))
+
+
+@pytest.mark.slow
+def test_a_file_states_missing_levels(tmp_path):
+    effects = table()
+    frame = effects.moderators.assign(study=effects.study, y=effects.y, se=effects.se)
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    (tmp_path / "question.toml").write_text(
+        'title = "A title"\nquestion = "A question?"\n[data]\ncsv = "own.csv"\nscale = "log RR"\n'
+        '[model]\nkind = "meta-regression"\nmoderators = ["alloc"]\nmissing = "model"\nbeta = { Normal = [0, 1] }\n'
+        "[engines]\nnuts = { seed = 1, draws = 500, tune = 500 }\n",
+        encoding="utf-8",
+    )
+    analysis = pw.load_analysis(tmp_path / "question.toml")
+    done = pw.run(analysis, out=tmp_path / "run")
+    (result,) = done.results
+    assert f"alloc[{HART}: random]" in result.quantities
+    assert "Categorical(pi_j), pi_j ~ Dirichlet(1, ..., 1)" in done.report.read_text(encoding="utf-8")
+    assert f"alloc[{HART}: random]" in done.files["estimates.csv"].read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_refits_of_loo_take_the_model_as_it_is(fitted):
+    left = checks.leave_one_out(fitted).frame
+    refitted = checks.loo(fitted, refit_above=-10.0).frame
+    error = np.hypot(refitted["mcse"], left["mcse"]) + 0.002
+    assert (np.abs(refitted["elpd"].to_numpy() - left["log_density"].to_numpy()) < MCSE * error).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from poolwise.model.uncertain import check_errors, is_words, with_moderators
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
+MOST = 200  # combinations of levels; a run of 4000 draws keeps a number of each for every incomplete study
 
 
 @final
@@ -113,7 +115,7 @@ def missing_levels(
     Raises
     ------
     ModelError
-        Where numbers are uncertain too; for errors of a moderator of words.
+        Where numbers are uncertain too; for errors of a moderator of words; for too many combinations of levels.
     InputError
         For a moderator of which one level is reported; for coefficients that studies which miss no level do not
         determine.
@@ -137,11 +139,17 @@ def missing_levels(
         known[name] = _filled(frame[name], effects)
     design = matrix(with_moderators(effects, known), moderators)
     levels = tuple(_levels(design, known[name], name) for name in names)
+    if (combinations := math.prod(map(len, levels))) > MOST:
+        raise ModelError(
+            f"{both(names)} have {combinations} combinations of levels",
+            f"at most {MOST}",
+            "fewer levels, or moderators",
+        )
     codes = np.column_stack(
         [_codes(frame[name], [str(level) for level in own]) for name, own in zip(names, levels, strict=True)]
     )
     _check_determined(design, codes, names, effects)
-    table = pd.DataFrame({name: _column(effects, known, name) for name in design.levels})
+    table = pd.DataFrame({name: _column(effects, known, name, own) for name, own in design.levels.items()})
     X = _at_each(design, table, names, levels, codes)
     said = tuple(tuple(str(level) for level in own) for own in levels)
     found = MissingLevels(names, said, design, codes, X)
@@ -217,5 +225,7 @@ def _expected(found: MissingLevels) -> Design:
     return replace(found.design, X=X)
 
 
-def _column(effects: Effects, known: pd.DataFrame, name: str) -> object:
-    return known[name].tolist() if name in known else list(getattr(effects, name))
+def _column(effects: Effects, known: pd.DataFrame, name: str, levels: Sequence[object] | None) -> list[object]:
+    """A moderator of each study; words as the design writes them."""
+    values = known[name].tolist() if name in known else list(getattr(effects, name))
+    return values if levels is None else [value if value in levels else str(value) for value in values]
