@@ -240,7 +240,7 @@ def test_a_missing_moderator_is_named_by_its_row_in_the_file_in_note_and_error(t
     with pytest.warns(pw.PoolwiseWarning, match=r"'dose' is missing for 'G' \(row 7\)"):
         message = refused(tmp_path, 'kind = "meta-regression"\nmoderators = ["dose"]', data)
     assert "model: the moderator 'dose' is missing for 'G' (row 7)." in message
-    assert "a model without 'dose', or, for numbers, missing='model' by NUTS()." in message
+    assert "a model without 'dose', or missing='model' by NUTS()." in message
 
 
 @pytest.mark.parametrize("given", ['"~ dose + log(se)"', '["~ dose + log(se)"]'])

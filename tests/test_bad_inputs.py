@@ -287,7 +287,7 @@ WARNINGS = {
     ),
     "53 in the table": (
         lambda: with_moderator([1.0, 2.0, math.nan, 4.0, 5.0]),
-        "the moderator 'm' is missing for 'Cedar' (row 3); a regression on it needs every value",
+        "the moderator 'm' is missing for 'Cedar' (row 3); a regression on it needs every value, or missing='model'",
     ),
     "54 in the table": (lambda: with_moderator([2] * 5), "the moderator 'm' is 2 for all studies"),
     "57 in the table": (

@@ -310,7 +310,7 @@ def _variables(effects: Effects, names: Sequence[str]) -> pd.DataFrame:
             raise InputError(
                 f"the moderator '{name}' is missing for {effects.rows.names(gaps)}",
                 "a value for each study",
-                f"effects.drop(study=...) for these rows, a model without '{name}', or, for numbers, "
+                f"effects.drop(study=...) for these rows, a model without '{name}', or "
                 "MetaRegression(..., missing='model') by NUTS()",
             )
         frame[name] = _as_factor_or_number(column, name, effects)

@@ -7,12 +7,13 @@ import pytest
 from scipy import stats
 
 import poolwise as pw
-from poolwise import priors
+from poolwise import checks, priors
 
 MCSE = 4.0  # Monte Carlo standard errors; the seed is fixed
 HALF = priors.HalfNormal(0.5)
 BETA = {"intercept": priors.Normal(0, 1), "lat": priors.Normal(0, 1)}
 MODEL = pw.MetaRegression("~ lat", beta=BETA, tau=HALF, missing="model")
+KNOWN = pw.MetaRegression("~ lat", beta=BETA, tau=HALF)
 SETTINGS = pw.NUTS(draws=1000, tune=1000, chains=4, seed=20)
 GONE = 3
 pytestmark = pytest.mark.filterwarnings("ignore::poolwise.errors.PoolwiseWarning")
@@ -43,18 +44,19 @@ def by_quadrature():
     share = np.exp(log - log.max())
     grid = np.linspace(-5.0, 5.0, 61)
     law = np.array([(share * stats.norm(m, s).pdf(value)).sum() for value in grid])
-    fits = [pw.fit(table(centre + unit * value), pw.MetaRegression("~ lat", beta=BETA, tau=HALF), pw.Exact())
-            for value in grid]  # fmt: skip
+    fits = [pw.fit(table(centre + unit * value), KNOWN, pw.Exact()) for value in grid]
     evidence = np.array([fit.log_evidence for fit in fits])
     weight = law * np.exp(evidence - evidence.max())
     weight /= weight.sum()
     found = {name: weight @ [fit[name].mean for fit in fits] for name in ("beta[intercept]", "beta[lat]", "tau")}
-    return found, weight @ (centre + unit * grid), np.sqrt(weight @ grid**2 - (weight @ grid) ** 2) * unit
+    less = pw.fit(table(centre).drop(study=table().study[GONE]), KNOWN, pw.Exact()).log_evidence
+    density = np.log(law / law.sum() @ np.exp(evidence - less))
+    return found, weight @ (centre + unit * grid), np.sqrt(weight @ grid**2 - (weight @ grid) ** 2) * unit, density
 
 
 @pytest.mark.agreement_long
 def test_one_missing_value_agrees_with_the_exact_engine_averaged_over_it(fitted):
-    expected, value, sd = by_quadrature()
+    expected, value, sd, _ = by_quadrature()
     numbers = fitted.report.diagnostics
     assert fitted.report.status == "ok"
     assert numbers["divergences"] == 0
@@ -72,6 +74,20 @@ def test_predictions_and_trees_work_as_with_known_values(fitted):
     tree = fitted.to_datatree()
     assert tree["log_likelihood"]["y"].sizes["study"] == 13
     assert np.isfinite(tree["posterior_predictive"]["y"].values).all()
+
+
+@pytest.mark.agreement_long
+def test_checks_take_uncertain_numbers_as_the_model_has_them_or_say_why_not(fitted):
+    by_importance = checks.loo(fitted, refit_above=None).frame
+    refitted = checks.loo(fitted, refit_above=-10.0).frame
+    calm = (by_importance["pareto_k"] < 0.4).to_numpy()
+    error = np.hypot(by_importance["mcse"], refitted["mcse"])[calm] + 0.005
+    assert (np.abs(by_importance["elpd"] - refitted["elpd"])[calm] < MCSE * error).all()
+    assert abs(refitted["elpd"][GONE] - by_quadrature()[3]) < MCSE * (refitted["mcse"][GONE] + 0.002)
+    with pytest.raises(pw.PoolwiseError, match="no study can be left out where lat is missing"):
+        checks.leave_one_out(fitted)
+    with pytest.raises(pw.PoolwiseError, match="priors on lat that are made of the observed values"):
+        checks.prior_predictive(fitted)
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from poolwise.pymc_models.horseshoe import horseshoe
 from poolwise.pymc_models.joint_outcomes import joint_outcomes
 from poolwise.pymc_models.location_scale import location_scale
 from poolwise.pymc_models.meta_regression import meta_regression
+from poolwise.pymc_models.missing_levels import missing_levels
 from poolwise.pymc_models.pooled_regression import pooled_regression
 from poolwise.pymc_models.subgroups import subgroups
 from poolwise.pymc_models.three_level import three_level
@@ -194,6 +195,34 @@ def test_an_uncertain_moderator_is_normal_together_with_the_effect():
         both = stats.multivariate_normal(mean, S).logpdf([Y[i], x[i]])
         by_hand += both if seen[i] else stats.norm(mean[0], np.sqrt(S[0, 0])).logpdf(Y[i])
     point = {"beta[intercept]": a, "beta[x]": b, "tau": np.log(tau), "x_mean": [m], "x_sd": [np.log(s)]}
+    assert log_posterior(model, **point) == pytest.approx(by_hand, rel=SAME_FORMULA)
+
+
+def test_missing_levels_are_summed_out():
+    """Two moderators with 2 and 3 levels; the third study misses the first of them, the fourth both."""
+    one, other = np.array([0.3, 0.7]), np.array([0.2, 0.5, 0.3])
+    rows = np.array([[[1.0, a, b] for a in (0.0, 1.0) for b in (0.0, 0.5, -1.0)]] * 2)
+    rows[0, :, 2] = 0.5
+    takes = np.zeros((2, 6, 5))
+    takes[:, np.arange(6), np.arange(6) // 3] = 1.0
+    takes[1, np.arange(6), 2 + np.arange(6) % 3] = 1.0
+    beta = {name: p.Normal(0, 1) for name in ("intercept", "a", "b")}
+    known, reported = np.column_stack([X[:2], [0.5, 0.0]]), [np.array([2.0, 2.0]), np.array([2.0, 1.0, 2.0])]
+    share = [-np.log(3.0), 0.0]
+    model = missing_levels(
+        Y[:2], V[:2], known, Y[2:], V[2:], rows, takes, np.array(share), reported, beta, HALF
+    )  # fmt: skip
+    b, tau = np.array([0.2, 0.7, -0.4]), 0.4
+    by_hand = stats.norm(0, 1).logpdf(b).sum() + half_normal(tau)
+    by_hand += stats.norm(known @ b, np.sqrt(V[:2] + tau**2)).logpdf(Y[:2]).sum()
+    by_hand += stats.dirichlet(reported[0]).logpdf(one) + stats.dirichlet(reported[1]).logpdf(other)
+    third = stats.norm(rows[0, ::3] @ b, np.sqrt(V[2] + tau**2)).pdf(Y[2])
+    fourth = stats.norm(rows[1] @ b, np.sqrt(V[3] + tau**2)).pdf(Y[3])
+    by_hand += np.log(one @ third) + np.log(np.outer(one, other).ravel() @ fourth)
+    point = {f"beta[{name}]": value for name, value in zip(beta, b, strict=True)} | {"tau": np.log(tau)}
+    for j, pi in enumerate((one, other)):
+        free = np.log(pi[:-1]) - np.log(pi).mean()  # PyMC's logs of all but the last, centred over all
+        point[f"pi[{j}]"] = free
     assert log_posterior(model, **point) == pytest.approx(by_hand, rel=SAME_FORMULA)
 
 

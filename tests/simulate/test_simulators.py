@@ -15,6 +15,7 @@ FEW = 500  # of truths whose design is read anew each time
 
 LAWS_OF_THEIR_OWN = (
     "uncertain moderator",
+    "missing levels",
     "t random effects",
     "skew-normal random effects",
     "random effects with outliers",

@@ -1,5 +1,7 @@
 """Truths with laws of their own: what is drawn has the density or probability that the record says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
@@ -120,3 +122,40 @@ def test_estimates_on_an_uncertain_moderator_have_the_likelihood_with_it_integra
         squares.append(2.0 * (top - true.log_likelihood(true.drawn(rng)[1])))
     assert np.mean(squares) == pytest.approx(12.0, abs=4.0 * np.sqrt(24.0 / 200))
     assert "x[study 3]" in true.scalars
+
+
+def test_estimates_of_studies_that_miss_a_level_have_the_likelihood_of_their_mixture():
+    """The mean of a likelihood ratio is 1 under its denominator: all else is the same at another residual tau."""
+    family, rng = simulate.FAMILIES["missing levels"], np.random.default_rng(10)
+    model, ratios = family.model.resolved(family.effects), []
+    for _ in range(400):
+        true = truth(model, family.effects, rng)
+        more = replace(true.given, scalars=true.given.scalars | {"tau": 1.05 * true.scalars["tau"]})
+        y = true.drawn(rng)[1]
+        ratios.append(np.exp(replace(true, given=more).log_likelihood(y) - true.log_likelihood(y)))
+    assert np.mean(ratios) == pytest.approx(1.0, abs=4.0 * np.std(ratios) / np.sqrt(400))
+
+
+def test_level_probabilities_and_missing_levels_come_from_their_law_given_the_reported_ones():
+    family, rng = simulate.FAMILIES["missing levels"], np.random.default_rng(11)
+    model = family.model.resolved(family.effects)
+    truths = [truth(model, family.effects, rng) for _ in range(400)]
+    counts = {level: 1.0 + (family.effects.moderators["g"] == level).sum() for level in "abc"}
+    for level, count in counts.items():
+        pi = np.array([one.scalars[f"pi[g: {level}]"] for one in truths])
+        assert stats.kstest(pi, stats.beta(count, sum(counts.values()) - count).cdf).pvalue > CALM
+    given = truths[0].given
+    one, x = given.scalars, family.effects.moderators["x"].to_numpy(dtype=float)
+    levels = {"a": 0.0, "b": one["beta[g[b]]"], "c": one["beta[g[c]]"]}
+    line = given.mean - one["beta[intercept]"] - one["beta[x]"] * x
+    assert all(np.isclose(line[row], list(levels.values())).sum() == 1 for row in (0, 4, 9))
+    places = np.array([_level(one, x, 4) for one in truths])
+    expected = 400 * np.array(list(counts.values())) / sum(counts.values())
+    assert stats.chisquare([(places == level).sum() for level in "abc"], expected).pvalue > CALM
+
+
+def _level(true, x, row):
+    """The true level of a study, from its mean effect."""
+    one = true.scalars
+    rest = true.given.mean[row] - one["beta[intercept]"] - one["beta[x]"] * x[row]
+    return "abc"[int(np.argmin(np.abs(rest - [0.0, one["beta[g[b]]"], one["beta[g[c]]"]])))]

@@ -90,7 +90,8 @@ def _expected(less: DrawnWithout, row: int, y: float, se: float, prob: float) ->
     law = less.expected(row, float(se))
     z = (y - law.centre) / law.spread
     median, lower, upper = law.ppf(np.array([0.5, 0.5 * (1.0 - prob), 0.5 * (1.0 + prob)]))
-    return float(ndtr(z).mean()), float(ndtr(-z).mean()), law.mean, law.sd, float(median), float(lower), float(upper)
+    below, above = float(law.weight @ ndtr(z)), float(law.weight @ ndtr(-z))
+    return below, above, law.mean, law.sd, float(median), float(lower), float(upper)
 
 
 def _summary(quantities: dict[str, Posterior], prob: float) -> dict[str, float]:

@@ -115,6 +115,12 @@ def subject(effects: Effects, model: Model, quantity: str | None) -> Subject:
         )
     if not isinstance(model, Subgroups) and model.tau_fixed is not None:
         raise ModelError("prior_panel was given a model with a known tau", "tau left to the panel", EXAMPLE)
+    if isinstance(model, MetaRegression) and model.takes_uncertain:
+        raise ModelError(
+            "prior_panel, which goes by quadrature, knows no uncertain moderators (missing=, errors=)",
+            "known moderators",
+            "fit(effects, replace(model, tau=...), NUTS()) for each prior",
+        )
     resolved = model.resolved(effects)
     found = means(effects, resolved)
     return Subject(effects, resolved, _quantity(found, quantity), found)

@@ -18,7 +18,7 @@ from poolwise.effects import Effects
 from poolwise.engines._kept import Folder
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import ModelError, listing
-from poolwise.model import Model, RandomEffects, prior_words
+from poolwise.model import MetaRegression, Model, RandomEffects, prior_words
 from poolwise.moments import refuse_improper
 from poolwise.result import Result
 from poolwise.settings import check_prob
@@ -173,6 +173,12 @@ def leave_one_out(
     asked = RandomEffects() if model is None else model
     if not isinstance(asked, Model):
         raise ModelError(f"leave_one_out was given {type(asked).__name__}", "a model", "RandomEffects(...)")
+    if isinstance(asked, MetaRegression) and asked.takes_uncertain:
+        raise ModelError(
+            "leave_one_out by quadrature knows no uncertain moderators (missing=, errors=)",
+            "a result of NUTS",
+            "leave_one_out(fit(effects, model, NUTS()))",
+        )
     resolved = asked.resolved(effects)
     refuse_improper(effects, resolved)
     return _told(effects, resolved, leave_out(effects, resolved, prob), prob)

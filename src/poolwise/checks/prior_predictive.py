@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from poolwise import show
 from poolwise.checks._question import need_posterior
 from poolwise.errors import ModelError, listing
+from poolwise.model import MetaRegression
 from poolwise.result import Result
 from poolwise.scale import Scale
 from poolwise.settings import check_prob
@@ -77,7 +78,7 @@ def prior_predictive(result: Result, *, prob: float = 0.95) -> PriorPredictive:
     Raises
     ------
     ModelError
-        For an improper prior, from which nothing can be drawn.
+        For an improper prior, from which nothing can be drawn; where numbers among the moderators are uncertain.
     MissingQuantityError
         For a closed-form result, which has no prior.
 
@@ -95,6 +96,13 @@ def prior_predictive(result: Result, *, prob: float = 0.95) -> PriorPredictive:
     """
     check_prob(prob)
     tree = need_posterior(result, "prior_predictive")
+    model = result.model
+    if isinstance(model, MetaRegression) and (found := model.uncertain(result.effects)) is not None:
+        raise ModelError(
+            f"'{result.label}' has priors on {' and '.join(found.names)} that are made of the observed values",
+            "known numbers",
+            "the same model without missing= and errors=, on the studies that report them",
+        )
     if "prior_predictive" not in tree.children:
         raise ModelError(
             f"'{result.label}' has an improper prior ({result.prior}), from which nothing can be drawn",

@@ -23,6 +23,7 @@ from poolwise.model import (
     Subgroups,
     ThreeLevel,
 )
+from poolwise.model.missing_levels import MissingLevels
 from poolwise.model.regression import explicit
 from poolwise.priors import Cauchy, Fixed, Flat, Normal, Prior, RegularizedHorseshoe, StudentT
 
@@ -54,6 +55,8 @@ class Means:
         Moderators of log tau, centred, shape (k, r), of a location-scale model.
     levels : int
         How many of the last coefficients are effects of pooled levels.
+    gaps : MissingLevels, optional
+        Where moderators of words miss values; the rows of X are then expected ones there.
     """
 
     X: Array
@@ -64,6 +67,7 @@ class Means:
     absent: Mapping[str, str] = field(default_factory=dict)
     Z: Array | None = None
     levels: int = 0
+    gaps: MissingLevels | None = None
 
     @property
     def own(self) -> Array:
@@ -72,7 +76,13 @@ class Means:
 
     def kept(self, keep: NDArray[np.bool_]) -> Means:
         """The mean effects of the rows where the mask is true, in the coefficients of the whole table."""
-        return replace(self, X=self.X[keep], Z=None if self.Z is None else self.Z[keep])
+        gaps = None if self.gaps is None else self.gaps.kept(keep)
+        return replace(self, X=self.X[keep], Z=None if self.Z is None else self.Z[keep], gaps=gaps)
+
+    @property
+    def certain(self) -> Array:
+        """The rows of `own` whose levels are all known."""
+        return self.own if self.gaps is None else self.own[~self.gaps.here]
 
     @property
     def p(self) -> int:
@@ -153,9 +163,9 @@ def means(effects: Effects, model: Model) -> Means:
             design = model.design(effects)
             given = explicit(model.beta, design.own, "beta") if isinstance(model.beta, Mapping) else {}
             found = _regression(design, given)
-            return (
-                replace(found, Z=_centred(model.scale_design(effects))) if isinstance(model, LocationScale) else found
-            )
+            if isinstance(model, LocationScale):
+                return replace(found, Z=_centred(model.scale_design(effects)))
+            return replace(found, gaps=model.missing_levels(effects))
         case Subgroups():
             return _subgroups(effects, model)
         case _:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines import _diagnose, _readings, _shared_readings
 from poolwise.engines._kept import Place
-from poolwise.engines._means import Means
+from poolwise.engines._means import Means, means
+from poolwise.engines._missing_levels import level_chances, levels_plan, read_levels
 from poolwise.engines._nuts_tree import sampled_tree
 from poolwise.engines._plans import Plan, plan
 from poolwise.engines._pooled import pooled_plan, read_pooled
@@ -60,12 +61,12 @@ def fit_planned(
     """
     start = time.perf_counter()
     resolved = model.resolved(effects)
-    asked = _asked(effects, resolved, mean)
-    made = asked.plan
+    way = planned(effects, resolved, mean)
+    made = way.plan
     refuse_improper(effects, resolved)
 
     def judged(chains: Chains) -> tuple[_Read, Mapping[str, float]]:
-        found = asked.read(chains.parameters, stream(effects, resolved, engine.seed, use=1))
+        found = way.read(chains.parameters, stream(effects, resolved, engine.seed, use=1))
         return found, _diagnose.diagnostics(found.watched, chains.stats, found.moments)
 
     drawn, read, numbers = engine.drawn(effects, resolved, partial(run, made), judged, kept)
@@ -124,17 +125,35 @@ class _Read:
     tree: Callable[[Mapping[str, NDArray], str, int], xr.DataTree]
     combination: partial[Quantity]
 
+    @property
+    def sampled(self) -> Any:
+        """The joint draws that all of it is made of."""
+        return self.combination.args[0]
+
 
 @final
 @dataclass(frozen=True, eq=False)
-class _Asked:
+class Planned:
     """A plan, and how its draws are read."""
 
     plan: Plan
     read: Callable[[Mapping[str, Array], np.random.Generator], _Read]
 
 
-def _asked(effects: Effects, model: Model, mean: Means | None) -> _Asked:
+def planned(effects: Effects, model: Model, mean: Means | None = None) -> Planned:
+    """The plan of a model whose priors are explicit, and how its draws are read.
+
+    Parameters
+    ----------
+    effects : Effects
+    model : Model
+    mean : Means, optional
+        The mean effects of these rows, coded as in the whole table that they are a part of.
+
+    Returns
+    -------
+    Planned
+    """
     if isinstance(model, CrossedEffects | CorrelatedOutcomes):
         return _shared(effects, model)
     if isinstance(model, MetaRegression) and model.uncertain(effects) is not None:
@@ -142,11 +161,16 @@ def _asked(effects: Effects, model: Model, mean: Means | None) -> _Asked:
     if isinstance(model, MetaRegression) and model.shares_priors:
         made, pooling = pooled_plan(effects, model, mean)
         return _independent(made, partial(read_pooled, effects, model, made, pooling))
+    if isinstance(model, MetaRegression) and model.missing == "model":
+        mean = mean or means(effects, model)
+        if mean.gaps is not None and mean.gaps.here.any():
+            made = levels_plan(effects, model, mean)
+            return _independent(made, partial(read_levels, effects, model, made))
     made = plan(effects, model, mean)
     return _independent(made, partial(_readings.read, effects, model, made))
 
 
-def _independent(made: Plan, sample: Callable[..., _readings.Sampled]) -> _Asked:
+def _independent(made: Plan, sample: Callable[..., _readings.Sampled]) -> Planned:
     """Models whose true effects are independent of one another given the coefficients, or in clusters of two levels."""
 
     def read(drawn: Mapping[str, Array], rng: np.random.Generator) -> _Read:
@@ -155,17 +179,17 @@ def _independent(made: Plan, sample: Callable[..., _readings.Sampled]) -> _Asked
             sampled.watched,
             _readings.existing_moments(sampled),
             tuple(sampled.scalars),
-            _readings.quantities(sampled),
+            _readings.quantities(sampled) | ({} if sampled.mixed is None else level_chances(sampled)),
             _readings.studies(sampled),
             _readings.weights(sampled),
             partial(sampled_tree, sampled),
             partial(_readings.combination, sampled),
         )
 
-    return _Asked(made, read)
+    return Planned(made, read)
 
 
-def _uncertain(effects: Effects, model: MetaRegression) -> _Asked:
+def _uncertain(effects: Effects, model: MetaRegression) -> Planned:
     """Meta-regressions on moderators that are missing or measured with error."""
     made, what = uncertain_plan(effects, model)
 
@@ -182,10 +206,10 @@ def _uncertain(effects: Effects, model: MetaRegression) -> _Asked:
             partial(_readings.combination, sampled),
         )
 
-    return _Asked(made, read)
+    return Planned(made, read)
 
 
-def _shared(effects: Effects, model: CrossedEffects | CorrelatedOutcomes) -> _Asked:
+def _shared(effects: Effects, model: CrossedEffects | CorrelatedOutcomes) -> Planned:
     """Models whose true effects correlate across rows."""
     shared = shared_plan(effects, model)
 
@@ -202,7 +226,7 @@ def _shared(effects: Effects, model: CrossedEffects | CorrelatedOutcomes) -> _As
             partial(_shared_readings.combination, sample),
         )
 
-    return _Asked(shared.plan, read)
+    return Planned(shared.plan, read)
 
 
 def run(made: Plan, settings: NUTS, target_accept: float) -> Chains:

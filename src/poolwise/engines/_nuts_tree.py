@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.arviz_bridge import to_datatree
+from poolwise.engines._mixed_rows import MixedRows
 from poolwise.engines._readings import Sampled, cluster_covariances, new_studies, tau_of_rows
 from poolwise.engines._tree import PRIOR_DRAWS, attributes, functions_of_tau, stated_tau, stream
 from poolwise.model import JointOutcomes, LocationScale, Subgroups, ThreeLevel
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Array = NDArray[np.float64]
-VECTORS = {"u": "level", "sd": "factor", "kappa": "shrunk_coefficient"}
-"""Of regressions with coefficients that share priors: their variables and what these have one for."""
+VECTORS = {"u": "level", "sd": "factor", "kappa": "shrunk_coefficient", "pi": "moderator_level"}
+"""Of regressions with pooled, shrunk or missing levels: their variables and what these have one for."""
 _LOG_2PI = np.log(2.0 * np.pi)
 
 
@@ -111,7 +112,7 @@ def _named(sampled: Sampled) -> dict[str, Array]:
     gamma = [scalars.pop(name) for name in list(scalars) if name.startswith("gamma[")]
     shared = {
         stem: np.stack(each, axis=-1)
-        for stem in ("sd", "kappa")
+        for stem in ("sd", "kappa", "pi")
         if (each := [scalars.pop(name) for name in list(scalars) if name.startswith(f"{stem}[")])
     }
     out: dict[str, Array] = {"theta": sampled.theta} | shared
@@ -131,8 +132,11 @@ def log_likelihood(sampled: Sampled) -> tuple[str, Array]:
     """Name and log density of the independent units, shape (chains, draws, units)."""
     effects, fitted = sampled.effects, sampled.fitted
     if not isinstance(sampled.model, ThreeLevel):
-        total = sampled.variance
-        return "y", -0.5 * ((effects.y - fitted) ** 2 / total + np.log(total) + _LOG_2PI)
+        total, mixed = sampled.variance, sampled.mixed
+        logs = -0.5 * ((effects.y - fitted) ** 2 / total + np.log(total) + _LOG_2PI)
+        if mixed is not None:
+            logs[..., mixed.rows] = mixed.log_density(effects.y[mixed.rows], total[..., mixed.rows])
+        return "y", logs
     of = np.unique(sampled.model.clusters(effects), return_inverse=True)[1]
     parts = [_of_cluster(sampled, np.flatnonzero(of == j), fitted) for j in range(of.max() + 1)]
     return "y_by_cluster", np.stack(parts, axis=-1)
@@ -153,6 +157,8 @@ def _replicates(sampled: Sampled, rng: np.random.Generator) -> Array:
     mean = sampled.fitted
     if not isinstance(model, ThreeLevel):
         sd = np.sqrt(sampled.variance)
+        if sampled.mixed is not None:
+            mean[..., sampled.mixed.rows] = sampled.mixed.drawn_anew(rng)
         return mean + sd * rng.standard_normal(mean.shape)
     of = np.unique(model.clusters(effects), return_inverse=True)[1]
     shape = (*mean.shape[:2], of.max() + 1)
@@ -214,6 +220,15 @@ def _of_levels(
     return {name: drawn[f"sd[{name[2:].partition(': ')[0]}]"] * rng.standard_normal(size) for name in names}
 
 
+def _of_pi(sampled: Sampled, size: tuple[int, int], rng: np.random.Generator) -> dict[str, Array]:
+    """Draws of level probabilities given the reported levels, which are part of the design."""
+    if sampled.mixed is None:
+        return {}
+    gaps = sampled.mixed.gaps
+    pi = np.concatenate([rng.dirichlet(counts, size) for counts in gaps.concentrations], axis=-1)
+    return {f"pi[{label}]": pi[..., q] for q, label in enumerate(gaps.labels)}
+
+
 def _from_the_prior(sampled: Sampled, rng: np.random.Generator) -> Sampled | None:
     """The same from the prior, one chain; None where a prior is improper. There are no true effects of the studies."""
     known, size = _priors(sampled), (1, PRIOR_DRAWS)
@@ -221,7 +236,7 @@ def _from_the_prior(sampled: Sampled, rng: np.random.Generator) -> Sampled | Non
         return None
     drawn = _jointly(sampled, known, size, rng)
     drawn |= {name: prior.ppf(rng.random(size)) for name, prior in known.items() if name not in drawn}
-    drawn |= _of_levels(sampled, drawn, size, rng)
+    drawn |= _of_levels(sampled, drawn, size, rng) | _of_pi(sampled, size, rng)
     names = list(sampled.plan.means.linear)[: sampled.plan.means.p]
     scalars = {name: drawn[name] for name in sampled.scalars if name in drawn}
     if "tau_spread" in scalars:
@@ -240,5 +255,8 @@ def _from_the_prior(sampled: Sampled, rng: np.random.Generator) -> Sampled | Non
         coefficients = np.stack([drawn[name] for name in names], axis=-1)
     tau = tau_of_rows(sampled.effects, sampled.model, sampled.plan, scalars)
     new = new_studies(sampled.model, sampled.plan, coefficients, scalars, rng)
-    nothing = np.empty((*size, 0))
-    return replace(sampled, coefficients=coefficients, tau=tau, scalars=scalars, theta=nothing, new=new)
+    nothing, mixed = np.empty((*size, 0)), sampled.mixed
+    if mixed is not None:
+        pi = np.stack([scalars[f"pi[{label}]"] for label in mixed.gaps.labels], axis=-1)
+        mixed = MixedRows.of(mixed.gaps, coefficients, pi)
+    return replace(sampled, coefficients=coefficients, tau=tau, scalars=scalars, theta=nothing, new=new, mixed=mixed)

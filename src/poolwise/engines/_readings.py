@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines._heterogeneity import known_tau, share_of_variation, typical_variance
 from poolwise.engines._joint_moments import joint_moments
+from poolwise.engines._mixed_rows import MixedRows
 from poolwise.engines._plans import Plan, constant_effect
 from poolwise.laws import DrawsLaw
 from poolwise.model import JointOutcomes, LocationScale, MetaRegression, Model, Subgroups, ThreeLevel
@@ -47,6 +48,8 @@ class Sampled:
     mean, more : ndarray, optional
         Where moderators are uncertain: mean effects given what was observed of them, and the variance that the rest
         adds, shape (chains, draws, k).
+    mixed : MixedRows, optional
+        The rows whose moderators miss a level.
     """
 
     effects: Effects
@@ -59,11 +62,15 @@ class Sampled:
     new: Mapping[str, Array]
     mean: Array | None = None
     more: Array | None = None
+    mixed: MixedRows | None = None
 
     @property
     def fitted(self) -> Array:
         """Mean effect of each row, shape (chains, draws, k)."""
-        return self.coefficients @ self.plan.means.X.T if self.mean is None else self.mean
+        out = self.coefficients @ self.plan.means.X.T if self.mean is None else self.mean
+        if self.mixed is not None:
+            out[..., self.mixed.rows] = self.mixed.expected
+        return out
 
     @property
     def variance(self) -> Array:
@@ -219,7 +226,7 @@ def existing_moments(sampled: Sampled) -> dict[str, int]:
     each = {one.name: one.moments for one in spreads(effects, model)}
     least = min(each.values(), default=MOST_MOMENTS)
     known = dict.fromkeys(mean_names, plan.means.moments(least))
-    of = {name: each.get(name, least) for name in sampled.scalars}
+    of = {name: MOST_MOMENTS if name.startswith("pi[") else each.get(name, least) for name in sampled.scalars}
     new = {
         name: min(plan.means.moments(least), each.get(name.replace("theta_new", "tau"), least)) for name in sampled.new
     }
@@ -252,7 +259,7 @@ def quantities(sampled: Sampled) -> dict[str, Quantity]:
     moments = existing_moments(sampled)
     out: dict[str, Quantity] = {n: Posterior(DrawsLaw(x, moments[n])) for n, x in sampled.linear.items()}
     for name, draws in sampled.scalars.items():
-        spread = name.startswith(("tau", "mu_spread", "sd[", "kappa["))
+        spread = name.startswith(("tau", "mu_spread", "sd[", "kappa[", "pi["))
         out[name] = Posterior(DrawsLaw(draws, moments[name], lower=0.0 if spread else -np.inf))
         if spread and name.startswith("tau") and name != "tau_spread" and not _is_typical(sampled, name):
             square = name.replace("tau", "tau2", 1)

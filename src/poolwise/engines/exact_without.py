@@ -138,7 +138,7 @@ class _OfOneDesign:
 
     def status(self, keep: Mask) -> str:
         """Whether every coefficient can be had from these rows, and the posterior is proper."""
-        X = self.means.own[keep]
+        X = self.means.kept(keep).certain
         if len(X) == 0 or np.linalg.matrix_rank(X) < X.shape[1]:
             return "not_estimable"
         proper = all(one.moments >= 0 for one in spreads(some_rows(self.effects, keep), self.model))

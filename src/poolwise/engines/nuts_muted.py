@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects, muted_rows
 from poolwise.engines import _draws, _readings
-from poolwise.engines._nuts_planned import run
+from poolwise.engines._nuts_planned import planned, run
 from poolwise.engines._nuts_tree import log_likelihood
 from poolwise.engines._plans import plan
 from poolwise.engines._pooled import pooled_plan, read_pooled
@@ -53,6 +53,10 @@ def log_likelihood_without(effects: Effects, model: Model, engine: NUTS, rows: N
         made, pooling = pooled_plan(rest, model)
         drawn = engine.drawn(rest, model, partial(run, made), _unjudged)[1]
         sampled = read_pooled(rest, model, made, pooling, drawn, rng)
+    elif isinstance(model, MetaRegression) and model.takes_uncertain:
+        way = planned(rest, model)
+        drawn = engine.drawn(rest, model, partial(run, way.plan), _unjudged)[1]
+        sampled = way.read(drawn, rng).sampled
     else:
         made = plan(rest, model)
         drawn = engine.drawn(rest, model, partial(run, made), _unjudged)[1]

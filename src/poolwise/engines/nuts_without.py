@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects, some_rows
 from poolwise.engines._kept import Place
 from poolwise.engines._means import Means, means
+from poolwise.engines._mixed_rows import MixedRows
 from poolwise.engines._nuts_planned import fit_planned
 from poolwise.engines._plans import plan
-from poolwise.engines._readings import cluster_covariances, tau_of_rows
+from poolwise.engines._readings import Sampled, cluster_covariances, tau_of_rows
+from poolwise.errors import ModelError
 from poolwise.laws import DrawsLaw, NormalMixture
 from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects, ThreeLevel
+from poolwise.model.missing_levels import MissingLevels
 from poolwise.quantities import Posterior
 from poolwise.result import Result
 
@@ -45,6 +48,8 @@ class DrawnWithout:
         Other unknowns, shape (chains, draws).
     groups : tuple of str
         Of each row, where groups have heterogeneities of their own; else empty.
+    mixed : MixedRows, optional
+        The rows of the whole table whose moderators miss a level.
     """
 
     result: Result
@@ -52,15 +57,21 @@ class DrawnWithout:
     sd: Array
     scalars: Mapping[str, Array]
     groups: tuple[str, ...] = ()
+    mixed: MixedRows | None = None
 
     def expected(self, row: int, se: float) -> NormalMixture:
         """The law of an estimate with this standard error in a new study like this row, mixed over the draws."""
-        centre, spread = self.mean[..., row].ravel(), np.hypot(self.sd[..., row], se).ravel()
+        centre, spread = self.mean[..., row, None], np.hypot(self.sd[..., row], se)[..., None]
+        weight = np.ones_like(centre)
+        if self.mixed is not None and row in self.mixed.rows:
+            i = int(np.searchsorted(self.mixed.rows, row))
+            centre, weight = self.mixed.mean[..., i, :], np.exp(self.mixed.log_weight[..., i, :])
+        spread = np.broadcast_to(spread, centre.shape)
         moved = self.moved
         own = f"[{self.groups[row]}]" if self.groups else ""
         laws = [one.law for name, one in moved.items() if name.endswith(own)]
         moments = min((law.moments for law in laws if isinstance(law, DrawsLaw)), default=2)
-        return NormalMixture(np.full(centre.size, 1.0 / centre.size), centre, spread, moments)
+        return NormalMixture((weight / weight.sum()).ravel(), centre.ravel(), spread.ravel(), moments)
 
     @property
     def moved(self) -> dict[str, Posterior]:
@@ -97,6 +108,10 @@ class DrawnWithout:
 
     def _given_parameters(self, effects: Effects, model: Model, rows: NDArray[np.intp]) -> Array:
         """Log density of the estimates given the parameters, true effects integrated out; (chains, draws)."""
+        if self.mixed is not None and rows[0] in self.mixed.rows:
+            part = np.isin(self.mixed.rows, rows)
+            variance = self.sd[..., self.mixed.rows] ** 2 + effects.v[self.mixed.rows]
+            return self.mixed.log_density(effects.y[self.mixed.rows], variance)[..., part].sum(axis=-1)
         off = effects.y[rows] - self.mean[..., rows]
         if isinstance(model, ThreeLevel):
             root = np.linalg.cholesky(cluster_covariances(model, effects.se[rows], self.scalars))
@@ -110,7 +125,19 @@ class DrawnWithout:
 
 
 def whole_means(effects: Effects, model: Model) -> Means:
-    """The mean effects of the whole table, in whose coding every part of it is fitted."""
+    """The mean effects of the whole table, in whose coding every part of it is fitted.
+
+    Raises
+    ------
+    ModelError
+        For uncertain numbers: the scale of their priors is that of the whole table, which no part of it has.
+    """
+    if isinstance(model, MetaRegression) and (found := model.uncertain(effects)) is not None:
+        raise ModelError(
+            f"no study can be left out where {' and '.join(found.names)} is missing or measured with error",
+            "known numbers",
+            "checks.loo(result), which keeps the whole table",
+        )
     shared = isinstance(model, MetaRegression) and model.shares_priors
     if shared or isinstance(model, CommonEffect | RandomEffects):
         return means(effects, model)
@@ -161,4 +188,15 @@ def drawn_without(
     names = [name.partition("[")[2].removesuffix("]") for name in whole.linear]
     apart = any(name.startswith("tau[") for name in scalars)
     of = tuple(names[int(column)] for column in whole.X.argmax(axis=1)) if apart else ()
-    return DrawnWithout(result, mean, np.broadcast_to(sd, mean.shape), scalars, of)
+    mixed = None if whole.gaps is None else _mixed(whole.gaps, keep, sampled)
+    return DrawnWithout(result, mean, np.broadcast_to(sd, mean.shape), scalars, of, mixed)
+
+
+def _mixed(gaps: MissingLevels, keep: NDArray[np.bool_], sampled: Sampled) -> MixedRows:
+    """The rows that miss a level; without any of them, pi stays as the reported levels have it, at its mean."""
+    if sampled.mixed is not None:
+        pi = np.stack([sampled.scalars[f"pi[{label}]"] for label in gaps.labels], axis=-1)
+    else:
+        pi = np.concatenate([counts / counts.sum() for counts in gaps.kept(keep).concentrations])
+        pi = np.broadcast_to(pi, (*sampled.coefficients.shape[:2], len(pi)))
+    return MixedRows.of(gaps, sampled.coefficients, pi)

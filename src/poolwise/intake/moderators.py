@@ -45,7 +45,8 @@ def moderator_remarks(moderators: pd.DataFrame, rows: Rows) -> tuple[Remark, ...
         if gaps.any():
             remarks.append(
                 Remark(
-                    f"the moderator '{name}' is missing for {rows.names(gaps)}; a regression on it needs every value"
+                    f"the moderator '{name}' is missing for {rows.names(gaps)}; a regression on it needs every value, "
+                    "or missing='model'"
                 )
             )
         if len(column) > 1 and column.nunique() == 1 and not gaps.any():

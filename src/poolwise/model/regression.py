@@ -20,11 +20,13 @@ from poolwise.model._priors import (
     tau_words,
 )
 from poolwise.model.levels import Pooled, named_factors, with_levels
+from poolwise.model.missing_levels import MissingLevels, missing_levels
 from poolwise.model.uncertain import Uncertain, uncertain
 from poolwise.priors import Flat, Normal, Prior, RegularizedHorseshoe
 
 Heterogeneity = Literal["common", "separate", "exchangeable"]
 Coefficients = Prior | Mapping[str, Prior]
+MISSING = "missing x_ij ~ Normal(m_j, s_j), or, of words, x_ij ~ Categorical(pi_j), pi_j ~ Dirichlet(1, ..., 1)"
 
 
 @final
@@ -46,9 +48,10 @@ class MetaRegression:
     tau_fixed : float, optional
         A known residual standard deviation instead of a prior; 0 gives the common-effect regression.
     missing : {"error", "model"}
-        What a missing value of a moderator is: an error, or, for numbers, an unknown x_i ~ Normal(m, s), missing at
-        random and independent of the other moderators, with m ~ Normal(mean, sd) and s ~ HalfNormal(2 sd) of the
-        observed values. NUTS only.
+        What a missing value of a moderator is: an error, or an unknown, missing at random and independent of the other
+        moderators. Numbers are x_i ~ Normal(m, s), m ~ Normal(mean, sd) and s ~ HalfNormal(2 sd) of the observed
+        values; words, whose level is c with probability pi[c], pi ~ Dirichlet(1, ..., 1) over the observed levels, of
+        which the observed ones are draws. One of the two kinds in one model. NUTS only.
     errors : mapping of str to str, optional
         By moderator that is measured with error, the column of the standard errors of its values: what was observed
         is Normal(x_i, se_x_i), x_i ~ Normal(m, s) as above. NUTS only.
@@ -119,15 +122,19 @@ class MetaRegression:
         return self.missing == "model" or bool(self.errors)
 
     def uncertain(self, effects: Effects) -> Uncertain | None:
-        """The moderators of a study table whose values are uncertain; None where all are known."""
-        if not self.takes_uncertain:
+        """The numbers among the moderators of a study table that are uncertain; None where all are known."""
+        if not self.takes_uncertain or self.missing_levels(effects) is not None:
             return None
         found = uncertain(effects, self.moderators, self.errors or {}, missing=self.missing == "model")
         return found if found.names else None
 
+    def missing_levels(self, effects: Effects) -> MissingLevels | None:
+        """The moderators of words whose levels are missing for some studies; None where all are known."""
+        return missing_levels(effects, self.moderators, self.errors or {}) if self.missing == "model" else None
+
     def design(self, effects: Effects) -> Design:
-        """The design matrix on a study table, with observed means in the place of missing values that are modelled."""
-        found = self.uncertain(effects)
+        """The design matrix on a study table, with expected values in the place of missing ones that are modelled."""
+        found = self.missing_levels(effects) or self.uncertain(effects)
         made = matrix(effects, self.moderators) if found is None else found.design
         return with_levels(made, effects, list(self._sds())) if self.pooled else made
 
@@ -148,7 +155,7 @@ class MetaRegression:
             *_told("beta", self.beta),
             *(f"sd[{name}] ~ {prior or DEFAULT}" for name, prior in self._sds().items()),
             tau_words(self.tau, self.tau_fixed),
-            *(("missing x_ij ~ Normal(m_j, s_j)",) if self.missing == "model" else ()),
+            *((MISSING,) if self.missing == "model" else ()),
             *(f"{x} ~ Normal(x_i, {se}), x_i ~ Normal(m, s)" for x, se in (self.errors or {}).items()),
         )
 

@@ -1,4 +1,4 @@
-"""Moderators that are missing for some studies, or known with an error: what a design takes in their place."""
+"""Numbers that are missing for some studies, or known with an error: what a design takes in their place."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def uncertain(
     ----------
     effects : Effects
     moderators : str or sequence of str
-        As in `poolwise.design`.
+        As in `poolwise.design`; words are known (see `missing_levels`).
     errors : mapping of str to str
         By moderator, the column that holds the standard errors of its values.
     missing : bool
@@ -73,15 +73,13 @@ def uncertain(
     Raises
     ------
     ModelError
-        For a missing value of a moderator of words, and a formula that is not linear in an uncertain moderator.
+        For errors of a moderator of words, and a formula that is not linear in an uncertain moderator.
     InputError
         For fewer than three observed values, and standard errors that are none.
     """
     frame = effects.moderators
     wanted = [name for name in variables_of(moderators) if name in frame]
-    for name in errors:
-        if name not in wanted:
-            raise ModelError(f"errors has '{name}'", "a moderator of this model", nearest(name, wanted))
+    check_errors(frame[wanted], errors)
     gaps = [name for name in wanted if frame[name].isna().any()]
     if gaps and not missing:
         rows = effects.rows.names(frame[gaps[0]].isna().to_numpy(dtype=bool))
@@ -98,7 +96,7 @@ def uncertain(
     filled = frame.copy()
     for j, name in enumerate(names):
         filled[name] = np.where(seen[:, j], values[:, j], centre[j])
-    design = matrix(_with(effects, filled), moderators)
+    design = matrix(with_moderators(effects, filled), moderators)
     table = pd.DataFrame({name: _column(effects, filled, name) for name in design.levels})
     at_centre = dict(zip(names, centre.tolist(), strict=True))
     X = design.at(_at(table, at_centre))
@@ -139,12 +137,6 @@ def _not_linear(design: Design, names: tuple[str, ...]) -> ModelError:
 
 
 def _numbers(column: pd.Series, name: str) -> Array:
-    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
-        raise ModelError(
-            f"the moderator '{name}' is made of words and misses values",
-            "numbers, which a normal distribution can stand for",
-            f"a level 'unknown' of '{name}', or a model without it",
-        )
     values = column.to_numpy(dtype=float)
     if np.isfinite(values).sum() < 3 or np.nanstd(values) == 0.0:
         raise InputError(f"the moderator '{name}' has too few different values", "three observed values or more")
@@ -170,7 +162,25 @@ def _column(effects: Effects, filled: pd.DataFrame, name: str) -> object:
     return filled[name].to_numpy() if name in filled else list(getattr(effects, name))
 
 
-def _with(effects: Effects, moderators: pd.DataFrame) -> Effects:
+def check_errors(frame: pd.DataFrame, errors: Mapping[str, str]) -> None:
+    """Refuse errors of what is no moderator among these, or is made of words."""
+    for name in errors:
+        if name not in frame:
+            raise ModelError(f"errors has '{name}'", "a moderator of this model", nearest(name, map(str, frame)))
+        if is_words(frame[name]):
+            raise ModelError(
+                f"errors has '{name}', which is made of words",
+                "a moderator made of numbers",
+                f"errors without '{name}'",
+            )
+
+
+def is_words(column: pd.Series) -> bool:
+    """Whether a moderator is made of words, or of yes and no."""
+    return not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
+
+
+def with_moderators(effects: Effects, moderators: pd.DataFrame) -> Effects:
     """The same table with other moderators."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoolwiseWarning)

@@ -117,6 +117,14 @@ def _with_gaps() -> Effects:
     return _with(plain, plain.moderators.assign(x=x, se_x=[0.0, 0.2, 0.3, 0.1, 0.4, 0.0, 0.3, 0.2, 0.5, 0.3, 0.1, 0.3]))
 
 
+def _with_missing_levels() -> Effects:
+    """Groups that three studies do not tell, the first among them, whose true effect is looked at."""
+    plain = design()
+    g = plain.moderators["g"].astype(object)
+    g.iloc[[0, 4, 9]] = None
+    return _with(plain, plain.moderators.assign(g=g))
+
+
 def _with(plain: Effects, moderators: pd.DataFrame) -> Effects:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoolwiseWarning)  # of what is missing, which is meant
@@ -156,6 +164,7 @@ FAMILIES: dict[str, Family] = {
     "uncertain moderator": Family(
         MetaRegression("~ x", beta=_UNIT, tau=_HALF, missing="model", errors={"x": "se_x"}), _with_gaps()
     ),
+    "missing levels": Family(MetaRegression("~ x + g", beta=_UNIT, tau=_HALF, missing="model"), _with_missing_levels()),
     "pooled levels": Family(MetaRegression("~ x", beta=_UNIT, tau=_HALF, pooled={"lab": _HALF}), _TWELVE),
     "regularised horseshoe": Family(
         MetaRegression("~ x + g", beta={"intercept": _UNIT, "x": _SHRUNK, "g[b]": _SHRUNK, "g[c]": _SHRUNK}, tau=_HALF),

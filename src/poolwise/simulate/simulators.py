@@ -25,6 +25,7 @@ from poolwise.model import (
     ThreeLevel,
 )
 from poolwise.priors import Prior
+from poolwise.simulate.missing_levels import levels_truth
 from poolwise.simulate.shared_priors import shared_truth
 from poolwise.simulate.truth import Generated, Layer, Truth
 from poolwise.simulate.uncertain import uncertain_truth
@@ -101,11 +102,15 @@ def _random_effects(model: RandomEffects, effects: Effects, rng: Rng) -> Truth:
 def _meta_regression(model: MetaRegression, effects: Effects, rng: Rng) -> Generated:
     if model.shares_priors:
         return shared_truth(model, effects, _tau(model, rng)[0], drawn, rng)
-    what = model.uncertain(effects)
-    if what is not None:
+    gaps, what = model.missing_levels(effects), model.uncertain(effects)
+    if gaps is not None or what is not None:
         given = cast(Mapping[str, Prior], model.beta)
-        coefficients = {name: drawn(given[name], rng, f"beta[{name}]") for name in what.design.names}
-        return uncertain_truth(effects, what, coefficients, drawn(model.tau, rng, "tau"), rng)
+        coefficients = {name: drawn(prior, rng, f"beta[{name}]") for name, prior in given.items()}
+        residual = drawn(model.tau, rng, "tau")
+        if gaps is not None:
+            return levels_truth(effects, gaps, coefficients, residual, rng)
+        assert what is not None
+        return uncertain_truth(effects, what, coefficients, residual, rng)
     X, beta, scalars = _coefficients(model, effects, rng)
     tau, told = _tau(model, rng)
     first = float(X[0] @ beta + tau * rng.standard_normal())
