@@ -10,15 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects, muted_rows
-from poolwise.engines import _draws, _readings
+from poolwise.engines import _draws
 from poolwise.engines._nuts_planned import planned, run
 from poolwise.engines._nuts_tree import log_likelihood
-from poolwise.engines._plans import plan
-from poolwise.engines._pooled import pooled_plan, read_pooled
 from poolwise.engines._samplers import Chains
 from poolwise.engines._tree import log_density, stream
 from poolwise.engines.nuts import NUTS
-from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects
+from poolwise.model import CommonEffect, Model, RandomEffects
 
 Array = NDArray[np.float64]
 
@@ -48,19 +46,9 @@ def log_likelihood_without(effects: Effects, model: Model, engine: NUTS, rows: N
     if isinstance(model, CommonEffect | RandomEffects):
         drawn = engine.drawn(rest, model, engine.run(rest, model), _unjudged)[1]
         return log_density(effects, _draws.complete(rest, model, drawn, stream(rest, model, engine.seed, use=1)))
-    rng = stream(rest, model, engine.seed, use=1)
-    if isinstance(model, MetaRegression) and model.shares_priors:
-        made, pooling = pooled_plan(rest, model)
-        drawn = engine.drawn(rest, model, partial(run, made), _unjudged)[1]
-        sampled = read_pooled(rest, model, made, pooling, drawn, rng)
-    elif isinstance(model, MetaRegression) and model.takes_uncertain:
-        way = planned(rest, model)
-        drawn = engine.drawn(rest, model, partial(run, way.plan), _unjudged)[1]
-        sampled = way.read(drawn, rng).sampled
-    else:
-        made = plan(rest, model)
-        drawn = engine.drawn(rest, model, partial(run, made), _unjudged)[1]
-        sampled = _readings.read(rest, model, made, drawn, rng)
+    way = planned(rest, model)
+    drawn = engine.drawn(rest, model, partial(run, way.plan), _unjudged)[1]
+    sampled = way.read(drawn, stream(rest, model, engine.seed, use=1)).sampled
     return log_likelihood(replace(sampled, effects=effects))[1]
 
 
