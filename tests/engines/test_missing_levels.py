@@ -58,10 +58,15 @@ def completed(formula, columns):
     return found, weight / weight.sum()
 
 
-CASES = [("~ alloc", ("alloc",)), ("~ alloc * lat", ("alloc",)), ("~ alloc + era", ("alloc", "era"))]
+LONG = pytest.mark.agreement_long  # another model to compile
+CASES = [
+    pytest.param(("~ alloc", ("alloc",)), id="one"),
+    pytest.param(("~ alloc * lat", ("alloc",)), id="interaction", marks=LONG),
+    pytest.param(("~ alloc + era", ("alloc", "era")), id="two", marks=LONG),
+]
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda one: one[0])
+@pytest.fixture(scope="module", params=CASES)
 def both(request):
     formula, columns = request.param
     effects = table(columns)
