@@ -15,7 +15,10 @@ _RULE = "border-top:1px solid #999"
 _GREEK = {
     "beta": "β",
     "gamma": "γ",
+    "kappa": "κ",
     "mu": "μ",
+    "nu": "ν",
+    "pi": "π",
     "tau": "τ",
     "tau2": "τ²",
     "theta_new": "θ_new",
@@ -87,7 +90,7 @@ def probability(value: float) -> str:
 
 def greek(text: str) -> str:
     """Text with the names of the parameters in Greek: ``mu ~ Normal(0, 1)`` becomes ``μ ~ Normal(0, 1)``."""
-    return re.sub(r"\b(beta|gamma|mu|tau2?|theta(?:_new|_i)?)\b", lambda found: _GREEK[found[0]], text)
+    return re.sub(r"\b(beta|gamma|kappa|mu|nu|pi|tau2?|theta(?:_new|_i)?)\b", lambda found: _GREEK[found[0]], text)
 
 
 def card(
