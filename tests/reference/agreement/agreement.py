@@ -3,6 +3,10 @@
 Tables without the moderators, groups or clusters that a model asks for get some that have nothing to do with their
 effects: the rank of a study's name, and which of two or three groups its place in the table falls in. Writes
 `agreement.csv`: a row for each table and model. Run: python agreement.py (about two minutes).
+
+The standard error of a 97.5 % quantile rests on few draws. One comparison of 720 is beyond 4 of them (eight_schools,
+correlated errors, tau_within: 4.6), where the run estimates 0.018 and 80 runs with other seeds vary by 0.040, their mean
+0.2 standard errors from the exact limit, their own ratios with an sd of 1.14 and up to 4.0 at either side.
 """
 
 import pathlib
