@@ -72,8 +72,7 @@ def diagnose(result: Result) -> Diagnosis:
     most 1.01, at least 100 effective draws for each chain in the bulk and in the tails (then the Monte Carlo error of
     a mean is at most about 5 % of the posterior sd at four chains), no divergence, E-BFMI of at least 0.3. A run that
     diverged has been repeated once with target_accept = 0.99, one with too few effective draws once with four times as
-    many draws. An exact result has one check, the estimated error of
-    its quadrature, since its draws are independent.
+    many draws. An exact result has one check, the estimated error of its quadrature, since its draws are independent.
 
     Parameters
     ----------
