@@ -25,6 +25,7 @@ _GREEK = {
     "theta_i": "θ_i",
     "theta": "θ",
 }
+_NAMES = re.compile(rf"\b({'|'.join(_GREEK)})\b")
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -90,7 +91,7 @@ def probability(value: float) -> str:
 
 def greek(text: str) -> str:
     """Text with the names of the parameters in Greek: ``mu ~ Normal(0, 1)`` becomes ``μ ~ Normal(0, 1)``."""
-    return re.sub(r"\b(beta|gamma|kappa|mu|nu|pi|tau2?|theta(?:_new|_i)?)\b", lambda found: _GREEK[found[0]], text)
+    return _NAMES.sub(lambda found: _GREEK[found[0]], text)
 
 
 def card(

@@ -9,9 +9,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, final
 
 from poolwise.analysis.record import Analysis, PlannedFit
+from poolwise.engines._kept import name_of
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import AnalysisError, MissingQuantityError, nearest
-from poolwise.fit import Engine, fit
+from poolwise.fit import fit
 from poolwise.model import JointOutcomes
 from poolwise.result import Result
 
@@ -205,18 +206,13 @@ def _words(planned: PlannedFit) -> str:
 
 
 def _fitted(analysis: Analysis, planned: PlannedFit, kept: KeptFits) -> Result:
-    # The name has no label in it: a fit that is only called otherwise is the same fit.
-    place = kept.place(f"{planned.model.label}, {planned.engine.label}{_draws_of(planned.engine)}")
-    result = fit(analysis.effects, planned.model, planned.engine, kept=place)
+    model, engine = planned.model, planned.engine
+    place = kept.place(name_of(model, engine)) if isinstance(engine, NUTS) else None
+    result = fit(analysis.effects, model, engine, kept=place)
     for finding in result.report.findings:
         if finding.status == "interrupted":
             raise KeyboardInterrupt(f"{finding.sentence} Run the analysis again: the fits finished so far are kept")
     return replace(result, label=planned.label) if planned.label else result
-
-
-def _draws_of(engine: Engine) -> str:
-    """A quick run and a whole one keep their fits side by side."""
-    return f", {engine.draws} + {engine.tune} draws" if isinstance(engine, NUTS) else ""
 
 
 def _quick(planned: PlannedFit) -> PlannedFit:

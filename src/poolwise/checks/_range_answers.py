@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from poolwise.effects import Effects
-from poolwise.engines._kept import Folder, Place
+from poolwise.engines._kept import Folder, Place, name_of
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import ModelError, PoolwiseError, PoolwiseWarning
 from poolwise.fit import Engine, fit
@@ -111,11 +111,10 @@ def fitted(tables: Sequence[Effects], asked: Asked, kept: Folder | None = None) 
 
 
 def _place(kept: Folder | None, asked: Asked, number: int) -> Place | None:
-    """A place for each table; a quick run and a whole one keep their fits side by side."""
+    """A place for each table."""
     if kept is None or not isinstance(asked.engine, NUTS):
         return None
-    draws = f"{asked.engine.draws} + {asked.engine.tune} draws"
-    return kept.place(f"table {number}, {asked.model.label}, {asked.engine.label}, {draws}")
+    return kept.place(f"table {number}, {name_of(asked.model, asked.engine)}")
 
 
 def answered(results: Sequence[Result], asked: Asked, prob: float, rope: Rope) -> Answered:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poolwise.engines._diagnose import ESS_PER_CHAIN, R_HAT_LIMIT
+from poolwise.engines._diagnose import ESS_PER_CHAIN, R_HAT_LIMIT, starting
 from poolwise.engines._kept import Drawn
 from poolwise.engines._samplers import Chains
 
@@ -81,8 +81,8 @@ def few(numbers: Mapping[str, float], chains: int) -> bool:
 
 def _least(numbers: Mapping[str, float]) -> float:
     """The smallest effective sample size, NaN where one is; infinite where there is none."""
-    return float(np.min([value for name, value in numbers.items() if name.startswith("ess_")], initial=np.inf))
+    return float(np.min(list(starting(numbers, "ess_").values()), initial=np.inf))
 
 
 def _largest(numbers: Mapping[str, float]) -> float:
-    return float(np.max([value for name, value in numbers.items() if name.startswith("r_hat_")], initial=1.0))
+    return float(np.max(list(starting(numbers, "r_hat_").values()), initial=1.0))

@@ -117,13 +117,13 @@ def _e_bfmi(energy: Array) -> float:
 def _trouble(numbers: Mapping[str, float], chains: int) -> list[str]:
     """What is wrong with mixing, in words; a number that is NaN counts as bad."""
     trouble = []
-    ratios = _starting(numbers, "r_hat_")
+    ratios = starting(numbers, "r_hat_")
     worst = max(ratios, key=lambda name: np.nan_to_num(ratios[name], nan=np.inf))
     if chains == 1:
         trouble.append("R-hat compares chains and there is only 1")
     elif not ratios[worst] <= R_HAT_LIMIT:
         trouble.append(f"R-hat of {worst} is {ratios[worst]:.3f}, above {R_HAT_LIMIT}")
-    sizes = _starting(numbers, "ess_")
+    sizes = starting(numbers, "ess_")
     poorest = min(sizes, key=lambda name: np.nan_to_num(sizes[name], nan=-np.inf))
     needed = ESS_PER_CHAIN * chains
     if not sizes[poorest] >= needed:
@@ -134,5 +134,6 @@ def _trouble(numbers: Mapping[str, float], chains: int) -> list[str]:
     return trouble
 
 
-def _starting(numbers: Mapping[str, float], start: str) -> dict[str, float]:
+def starting(numbers: Mapping[str, float], start: str) -> dict[str, float]:
+    """The diagnostics of one kind, by what they are about."""
     return {name.removeprefix(start): value for name, value in numbers.items() if name.startswith(start)}

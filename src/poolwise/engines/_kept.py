@@ -57,6 +57,15 @@ class Folder(Protocol):
         """The place of one fit."""
 
 
+def name_of(model: Model, engine: NUTS) -> str:
+    """The name of a fit among others of its table.
+
+    It has no label in it: a fit that is only called otherwise is the same fit. A quick run and a whole one keep their
+    fits side by side.
+    """
+    return f"{model.label}, {engine.label}, {engine.draws} + {engine.tune} draws"
+
+
 def facts(effects: Effects, model: Model, engine: NUTS) -> dict[str, str]:
     """All that the draws depend on, in words: the data, the model, the engine with its seed, the versions.
 

@@ -160,12 +160,13 @@ def means(effects: Effects, model: Model) -> Means:
         case RandomEffects() | ThreeLevel():
             return Means(np.ones((effects.k, 1)), _open(model.mu), {"mu": np.ones(1)}, {"theta_new": np.ones(1)})
         case MetaRegression() | LocationScale():
-            design = model.design(effects)
+            gaps = model.missing_levels(effects) if isinstance(model, MetaRegression) else None
+            design = model.design(effects) if gaps is None else gaps.design
             given = explicit(model.beta, design.own, "beta") if isinstance(model.beta, Mapping) else {}
             found = _regression(design, given)
             if isinstance(model, LocationScale):
                 return replace(found, Z=_centred(model.scale_design(effects)))
-            return replace(found, gaps=model.missing_levels(effects))
+            return replace(found, gaps=gaps)
         case Subgroups():
             return _subgroups(effects, model)
         case _:

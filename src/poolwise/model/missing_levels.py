@@ -120,12 +120,11 @@ def missing_levels(
         For a moderator of which one level is reported; for coefficients that studies which miss no level do not
         determine.
     """
-    frame = effects.moderators
-    wanted = [name for name in variables_of(moderators) if name in frame]
-    gaps = [name for name in wanted if frame[name].isna().any()]
-    names = tuple(name for name in gaps if is_words(frame[name]))
+    frame, names = effects.moderators, words_with_gaps(effects, moderators)
     if not names:
         return None
+    wanted = [name for name in variables_of(moderators) if name in frame]
+    gaps = [name for name in wanted if frame[name].isna().any()]
     check_errors(frame[wanted], errors)
     numbers = [name for name in dict.fromkeys((*gaps, *errors)) if name not in names]
     if numbers:
@@ -154,6 +153,13 @@ def missing_levels(
     said = tuple(tuple(str(level) for level in own) for own in levels)
     found = MissingLevels(names, said, design, codes, X)
     return replace(found, design=_expected(found))
+
+
+def words_with_gaps(effects: Effects, moderators: str | Sequence[str]) -> tuple[str, ...]:
+    """The moderators of words that some studies miss."""
+    frame = effects.moderators
+    named = [name for name in variables_of(moderators) if name in frame]
+    return tuple(name for name in named if frame[name].isna().any() and is_words(frame[name]))
 
 
 def _filled(column: pd.Series, effects: Effects) -> pd.Series:

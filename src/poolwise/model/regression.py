@@ -20,7 +20,7 @@ from poolwise.model._priors import (
     tau_words,
 )
 from poolwise.model.levels import Pooled, named_factors, with_levels
-from poolwise.model.missing_levels import MissingLevels, missing_levels
+from poolwise.model.missing_levels import MissingLevels, missing_levels, words_with_gaps
 from poolwise.model.uncertain import Uncertain, uncertain
 from poolwise.priors import Flat, Normal, Prior, RegularizedHorseshoe
 
@@ -123,9 +123,10 @@ class MetaRegression:
 
     def uncertain(self, effects: Effects) -> Uncertain | None:
         """The numbers among the moderators of a study table that are uncertain; None where all are known."""
-        if not self.takes_uncertain or self.missing_levels(effects) is not None:
+        modelled = self.missing == "model"
+        if not self.takes_uncertain or (modelled and words_with_gaps(effects, self.moderators)):
             return None
-        found = uncertain(effects, self.moderators, self.errors or {}, missing=self.missing == "model")
+        found = uncertain(effects, self.moderators, self.errors or {}, missing=modelled)
         return found if found.names else None
 
     def missing_levels(self, effects: Effects) -> MissingLevels | None:

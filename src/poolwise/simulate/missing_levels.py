@@ -12,7 +12,7 @@ from scipy import special
 
 from poolwise.effects import Effects
 from poolwise.model.missing_levels import MissingLevels
-from poolwise.simulate.truth import Layer, Truth, with_estimates
+from poolwise.simulate.truth import GivenTruth, Layer, Truth
 
 Array = NDArray[np.float64]
 Rng = np.random.Generator
@@ -20,7 +20,7 @@ Rng = np.random.Generator
 
 @final
 @dataclass(frozen=True, eq=False)
-class LevelsTruth:
+class LevelsTruth(GivenTruth):
     """Parameters and true levels of a meta-regression, given the levels that studies report.
 
     Attributes
@@ -33,33 +33,9 @@ class LevelsTruth:
         shape (m, C).
     """
 
-    given: Truth
     gaps: MissingLevels
     mean: Array
     log_weight: Array
-
-    @property
-    def scalars(self) -> Mapping[str, float]:
-        """True values by the names of a result's quantities."""
-        return self.given.scalars
-
-    @property
-    def predictions(self) -> Mapping[str, tuple[Array, float]]:
-        """True effects of new studies that have no name in a result."""
-        return self.given.predictions
-
-    @property
-    def varied(self) -> bool:
-        """True effects differ."""
-        return True
-
-    def drawn(self, rng: Rng) -> tuple[Array, Array]:
-        """True effects and estimates, shape (k,) each."""
-        return self.given.drawn(rng)
-
-    def table(self, effects: Effects, data: Array) -> Effects:
-        """The design with these estimates."""
-        return with_estimates(effects, data)
 
     def log_likelihood(self, data: Array) -> float:
         """Log density of the estimates given the parameters, true effects integrated and missing levels summed out."""

@@ -137,6 +137,42 @@ class Truth:
         return float(-0.5 * z @ z - np.log(np.diag(root)).sum() - 0.5 * len(data) * np.log(2.0 * np.pi))
 
 
+@dataclass(frozen=True, eq=False)
+class GivenTruth:
+    """Parameters of a model that leaves something beside true effects unknown, which `given` knows.
+
+    Attributes
+    ----------
+    given : Truth
+        Of the estimates given all that is unknown.
+    """
+
+    given: Truth
+
+    @property
+    def scalars(self) -> Mapping[str, float]:
+        """True values by the names of a result's quantities."""
+        return self.given.scalars
+
+    @property
+    def predictions(self) -> Mapping[str, tuple[Array, float]]:
+        """True effects of new studies that have no name in a result."""
+        return self.given.predictions
+
+    @property
+    def varied(self) -> bool:
+        """Whether true effects differ from their means."""
+        return self.given.varied
+
+    def drawn(self, rng: np.random.Generator) -> tuple[Array, Array]:
+        """True effects and estimates, shape (k,) each."""
+        return self.given.drawn(rng)
+
+    def table(self, effects: Effects, data: Array) -> Effects:
+        """The design with these estimates."""
+        return self.given.table(effects, data)
+
+
 def with_estimates(effects: Effects, y: Array) -> Effects:
     """The same table with simulated estimates, shape (k,)."""
     with warnings.catch_warnings():

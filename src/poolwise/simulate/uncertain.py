@@ -12,7 +12,7 @@ from scipy import special
 
 from poolwise.effects import Effects
 from poolwise.model.uncertain import Uncertain
-from poolwise.simulate.truth import Layer, Truth, with_estimates
+from poolwise.simulate.truth import GivenTruth, Layer, Truth
 
 Array = NDArray[np.float64]
 Rng = np.random.Generator
@@ -22,7 +22,7 @@ PRIOR_SD = 2.0
 
 @final
 @dataclass(frozen=True, eq=False)
-class UncertainTruth:
+class UncertainTruth(GivenTruth):
     """Parameters and true values of the moderators of a meta-regression, given what was observed of these.
 
     Attributes
@@ -33,31 +33,7 @@ class UncertainTruth:
         Of the estimates with these integrated out.
     """
 
-    given: Truth
     marginal: Truth
-
-    @property
-    def scalars(self) -> Mapping[str, float]:
-        """True values by the names of a result's quantities."""
-        return self.given.scalars
-
-    @property
-    def predictions(self) -> Mapping[str, tuple[Array, float]]:
-        """True effects of new studies that have no name in a result."""
-        return self.given.predictions
-
-    @property
-    def varied(self) -> bool:
-        """True effects differ."""
-        return True
-
-    def drawn(self, rng: Rng) -> tuple[Array, Array]:
-        """True effects and estimates, shape (k,) each."""
-        return self.given.drawn(rng)
-
-    def table(self, effects: Effects, data: Array) -> Effects:
-        """The design with these estimates."""
-        return with_estimates(effects, data)
 
     def log_likelihood(self, data: Array) -> float:
         """Log density of the estimates given the parameters and what was observed of the moderators."""
