@@ -74,7 +74,7 @@ def test_no_flipped_bit_and_no_cut_passes_for_a_kept_fit(folder, tmp_path):
     """A bit in the header of an array once turned step_size into 1e154, with a CRC that agreed."""
     (file,) = folder.iterdir()
     whole, place = file.read_bytes(), pw.KeptFits(tmp_path).place("one")
-    assert folder.joinpath(file.name).read_bytes() == whole and pw.KeptFits(folder).place("one").take({}) is not None
+    assert pw.KeptFits(folder).place("one").take({}) is not None
     rng = np.random.default_rng(1)
     early, late = rng.integers(0, 400, 60), rng.integers(0, len(whole), 100)
     for at in (*early, *late, *range(len(whole) - 90, len(whole))):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import unicodedata
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,17 +106,17 @@ def document(path: Path) -> tuple[bytes, dict[str, Any]]:
         content = read_bytes(path, "an analysis file", MOST)
     except InputError as error:
         beside = [other.name for other in path.parent.glob("*.toml")] if os.path.isdir(path.parent) else []
-        close = [] if os.path.exists(path) else difflib.get_close_matches(path.name, beside, n=1)
+        close = [] if os.path.lexists(path) else difflib.get_close_matches(path.name, beside, n=1)
         advice = f"did you mean '{path.parent / close[0]}'?" if close else error.advice
-        raise AnalysisError(f"cannot read {shown(path)}: {error.found}", error.expected, advice) from None
+        found = error.found if "read" in error.found else f"cannot read {shown(path)}: {error.found}"
+        raise AnalysisError(found, error.expected, advice) from None
     return content, parsed(path, content)
 
 
 def _check_name(path: Path) -> None:
     """Refuse the name of a file that cannot be the name of a folder of results."""
-    bad = unprintable(path.name)
-    if bad:
-        raise AnalysisError(f"the name of the file {shown(path)} holds {bad}", "a name that can be printed")
+    if unprintable(path.name) or any(unicodedata.category(one) == "Cc" for one in path.name):
+        raise AnalysisError(f"the name of the file {path.name!a} cannot be printed", "a name without such characters")
     if not path.stem.strip(". "):
         raise AnalysisError(f"'{path.name}' gives no name for a folder of results", "a name such as 'question.toml'")
 

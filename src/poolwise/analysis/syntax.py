@@ -12,7 +12,7 @@ from poolwise.errors import AnalysisError
 DEEPEST = 30  # tables and lists in one another; no analysis needs more than five
 _TOO_DEEP = re.compile(r"^[ \t]*\[{0,2}[ \t]*(?:[\w-]+[ \t]*\.[ \t]*){" + str(DEEPEST) + ",}", re.MULTILINE)
 _PLACE = re.compile(r"(?P<reason>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL)
-_SMART = str.maketrans("“”„«»‘’‚", "\"\"\"\"\"'''")
+_SMART = str.maketrans("“”„«»‘’‚", '"""""\'\'\'')
 _STATEMENT = re.compile(r"\s*(?P<key>[A-Za-z0-9_.\"'-]+)\s*=\s*(?P<value>.*?)\s*(?:#.*)?")
 _HEADER = re.compile(r"\s*\[+\s*(?P<name>[^\[\]]+?)\s*\]+\s*(?:#.*)?")
 _IS_NONE = "leaving the key out; a TOML file has no empty value"
@@ -139,7 +139,7 @@ def _mended(lines: list[str], at: int, column: int, reason: str) -> tuple[int, i
     if smart is not None and (smart <= column or "Invalid value" in reason):
         return at, smart + 1, "straight quotes", line.translate(_SMART).strip()
     odd = line[column - 1 : column]
-    if odd and odd.isspace() and odd not in " \t" or odd == "\x00":
+    if (odd and odd.isspace() and odd not in " \t") or odd == "\x00":
         return at, column, f"an ordinary blank or line break instead of U+{ord(odd):04X}", "retyping it"
     if "\\" in line and ('"' in line) and any(word in reason for word in ("hex", "Unescaped")):
         plain = re.sub(r'"([^"\']*)"', lambda text: f"'{text[1]}'", line).strip()
@@ -161,7 +161,9 @@ def _repeated(lines: list[str], at: int) -> tuple[str, str]:
     header = _HEADER.fullmatch(lines[at - 1])
     if header:
         name = re.sub(r"\s", "", header["name"])
-        earlier = [n for n, line in enumerate(lines[: at - 1], 1) if (h := _HEADER.fullmatch(line)) and h["name"] == name]
+        earlier = [
+            n for n, line in enumerate(lines[: at - 1], 1) if (h := _HEADER.fullmatch(line)) and h["name"] == name
+        ]
         where = f"line {earlier[0]}" if earlier else "an earlier line"
         return f"each section once: [{name}] is in {where} already", f"its keys below the first [{name}]"
     statement = _STATEMENT.fullmatch(lines[at - 1])
@@ -179,7 +181,12 @@ def _open_text(lines: list[str], at: int, column: int, reason: str) -> tuple[int
         opened = [number for number, line in enumerate(lines[:at], 1) if line.count(quotes) % 2]
         if opened and len(opened) % 2:
             number = opened[-1]
-            return number, lines[number - 1].index(quotes) + 1, f"{quotes} at the end of a text of several lines", quotes
+            return (
+                number,
+                lines[number - 1].index(quotes) + 1,
+                f"{quotes} at the end of a text of several lines",
+                quotes,
+            )
     line = lines[at - 1]
     character = re.search(r"Illegal character '(.*)'", reason)
     if character and character[1] not in (r"\n", r"\r"):

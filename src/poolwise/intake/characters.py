@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 
 from poolwise.errors import InputError, listing
-from poolwise.intake.cells import Rows
 
 # XML 1.0 (section 2.2) allows no other control characters than tab and line breaks, no surrogates, no U+FFFE, U+FFFF.
 _BAD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
@@ -52,10 +51,10 @@ def check_words(text: str, what: str) -> None:
     """
     bad = unprintable(text)
     if bad:
-        raise InputError(f"{what} {ascii(text[:80])} holds {bad}", "text that can be printed", "removing it")
+        raise InputError(f"{what} {text[:80]!a} holds {bad}", "text that can be printed", "removing it")
 
 
-def check_cells(cells: Iterable[object], what: str, rows: Rows = Rows()) -> None:
+def check_cells(cells: Iterable[object], what: str, place: str = "row") -> None:
     """Refuse a column in which a text holds a character that cannot stand in one.
 
     Parameters
@@ -64,8 +63,8 @@ def check_cells(cells: Iterable[object], what: str, rows: Rows = Rows()) -> None
         The column; what is not text is passed over.
     what : str
         What the column is called.
-    rows : Rows
-        What its rows are called; by number alone where the labels themselves are at fault.
+    place : str
+        What one of its places is called.
 
     Raises
     ------
@@ -76,7 +75,7 @@ def check_cells(cells: Iterable[object], what: str, rows: Rows = Rows()) -> None
     if "".join(texts).isprintable():
         return
     bad = [
-        f"{ascii(text[:60])} in row {rows.number(row)} holds {character}"
+        f"{text[:60]!a} in {place} {row + 1} holds {character}"
         for row, text in enumerate(texts)
         if (character := unprintable(text))
     ]

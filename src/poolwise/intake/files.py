@@ -11,6 +11,7 @@ import pandas as pd
 
 from poolwise.errors import InputError, listing
 from poolwise.intake.cells import COMMA_NUMBER, MISSING, NUMBER
+from poolwise.intake.characters import check_cells
 from poolwise.intake.table import check_columns
 from poolwise.intake.text_file import decoded, read_bytes
 
@@ -106,6 +107,7 @@ def _shown(text: str, line: int) -> str:
 
 def _check_header(path: Path, header: list[str]) -> None:
     check_columns([name for name in header if name], path.name)
+    check_cells(header, f"{path.name}, the header", "column")
     nameless = [place + 1 for place, name in enumerate(header) if not name]
     if nameless:
         raise InputError(f"{path.name} has no name for column(s) {listing(nameless)}", "a name for each column")

@@ -50,21 +50,25 @@ def read_bytes(path: Path, kind: str, most: int) -> bytes:
     """
     try:
         facts = path.stat()
-        if stat.S_ISDIR(facts.st_mode):
-            raise InputError(f"{shown(path)} is a folder", kind, "the path of a file in it")
-        if not stat.S_ISREG(facts.st_mode):
-            raise InputError(f"{shown(path)} is a pipe or a device", kind, "writing its content to a file first")
-        if facts.st_size > most:
-            size = f"{facts.st_size / 1e6:,.0f} MB"
-            raise InputError(f"{shown(path)} is {size} large", f"{kind} of at most {most / 1e6:,.0f} MB")
-        return path.read_bytes()
+        regular = stat.S_ISREG(facts.st_mode) and facts.st_size <= most
+        content = path.read_bytes() if regular else b""
     except FileNotFoundError:
-        raise InputError(f"there is no file {shown(path)}", kind, "the path from the folder you are in") from None
+        told = f"{shown(path)} is a link to nothing" if path.is_symlink() else f"there is no file {shown(path)}"
+        raise InputError(told, kind, "the path from the folder you are in") from None
     except OSError as error:
         advice = "the right to read it (chmod u+r)" if isinstance(error, PermissionError) else ""
         raise InputError(f"{shown(path)} cannot be read: {error.strerror}", kind, advice) from None
     except ValueError:  # a NUL in the path
         raise InputError(f"{shown(path)} cannot be the path of a file", kind) from None
+    if stat.S_ISDIR(facts.st_mode):
+        raise InputError(f"{shown(path)} is a folder", kind, "the path of a file in it")
+    if not stat.S_ISREG(facts.st_mode):
+        raise InputError(f"{shown(path)} is a pipe or a device", kind, "writing its content to a file first")
+    if not regular:
+        raise InputError(
+            f"{shown(path)} is {facts.st_size / 1e6:,.0f} MB large", f"{kind} of at most {most / 1e6:,.0f} MB"
+        )
+    return content
 
 
 def decoded(path: Path, content: bytes, encoding: str) -> str:
@@ -88,8 +92,8 @@ def decoded(path: Path, content: bytes, encoding: str) -> str:
     InputError
         When it is no text file, the encoding is none, or the bytes are not text in it; with the line.
     """
-    for start, (what, advice) in _NO_TEXT.items():
-        if content.startswith(start):
+    for first, (what, advice) in _NO_TEXT.items():
+        if content.startswith(first):
             raise InputError(f"{path.name} is {what}, not text", "a text file", advice)
     _check_encoding(encoding)
     wide = next((name for mark, name in _WIDE.items() if content.startswith(mark)), None)
@@ -115,7 +119,7 @@ def _check_encoding(encoding: str) -> None:
     """Refuse the name of what is no encoding of text."""
     try:
         codec = codecs.lookup(encoding)
-        known = codec._is_text_encoding and codec.name.replace("_", "-") not in _NO_ENCODING  # type: ignore[attr-defined]
+        known = codec._is_text_encoding and codec.name.replace("_", "-") not in _NO_ENCODING
     except (LookupError, ValueError, TypeError):
         known = False
     if not known:

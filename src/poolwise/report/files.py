@@ -69,15 +69,22 @@ def claimed(
         try:
             _refuse_foreign(folder, names)
             _refuse_another(folder, dict(question or {}))
-            for place in (folder, folder / FITS):
-                if place.is_dir():
-                    try_out(place, room)
+            _try_out(folder, room)
             _begin(folder, names, dict(question or {}))
         except OSError as error:
             raise unwritable(folder, error) from None
         yield folder
     finally:
         os.close(handle)
+
+
+def _try_out(folder: Path, room: int) -> None:
+    try_out(folder, room)
+    if (folder / FITS).is_dir():
+        try:
+            try_out(folder / FITS, 0)
+        except OSError as error:
+            raise unwritable(folder / FITS, error) from None
 
 
 def _lock(folder: Path, handle: int) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from poolwise import show
-from poolwise.report import words
 from poolwise.report import ranges_content as told
+from poolwise.report import words
 from poolwise.report.page import environment, inline
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.write import question, written

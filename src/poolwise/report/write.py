@@ -63,9 +63,20 @@ def held(analysis: Analysis, folder: Path) -> Iterator[Path]:
         When the analysis file or its data lie in the folder, or `files.claimed` refuses it.
     """
     _refuse_inputs(analysis, folder)
+    from poolwise.plot.figures import boxes_warned_of
+
     told = {"source": analysis.source, "title": analysis.title, "question": analysis.question}
-    with files.claimed(folder, NAMES, question=told, room=needed(analysis)):
+    with files.claimed(folder, NAMES, question=told, room=needed(analysis)), boxes_warned_of(_words(analysis)):
         yield folder
+
+
+def _words(analysis: Analysis) -> Iterator[str]:
+    """Every word of the user's that can stand in a picture."""
+    effects = analysis.effects
+    yield from (analysis.title, effects.title, *effects.directions, *(fit.label for fit in analysis.fits))
+    yield from (*effects.study, *effects.outcomes, *map(str, effects.moderators.columns))
+    for column in effects.moderators.select_dtypes(exclude="number"):
+        yield from map(str, effects.moderators[column].unique())
 
 
 def _refuse_inputs(analysis: Analysis, folder: Path) -> None:
