@@ -44,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with _notes_on_stderr():
         try:
             code = chosen.command(chosen)
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except PoolwiseError as error:
             code = _refused(error)
         except KeyboardInterrupt as interrupt:

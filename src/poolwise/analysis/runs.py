@@ -166,6 +166,10 @@ def run(
         raise AnalysisError(
             f"run was given {type(analysis).__name__}", "an Analysis", "pw.run(pw.load_analysis('models/bcg.toml'))"
         )
+    if not isinstance(out, str | Path | None):
+        raise AnalysisError(
+            f"out is {type(out).__name__} {out!r}", "the path of a folder", f"out='results/{analysis.name}'"
+        )
     folder = Path("results") / analysis.name if out is None else Path(out)
     if analysis.tables is not None:
         return _over_tables(analysis, folder, quick, fresh, progress)

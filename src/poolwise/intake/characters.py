@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Protocol
+
+import pandas as pd
 
 from poolwise.errors import InputError, listing
 
@@ -15,6 +18,15 @@ _KINDS = (
     ("\ufffe", "\uffff", "no character"),
     ("\x00", "\x9f", "a control character"),
 )
+
+
+class Texts(Protocol):
+    """The columns of a study table that are text."""
+
+    study: tuple[str, ...]
+    study_as_given: tuple[str, ...]
+    outcome: tuple[str, ...]
+    moderators: pd.DataFrame
 
 
 def unprintable(text: str) -> str:
@@ -81,3 +93,19 @@ def check_cells(cells: Iterable[object], what: str, place: str = "row") -> None:
     ]
     if bad:
         raise InputError(f"{what}: {listing(bad, 4)}", "text that can be printed", "removing these characters")
+
+
+def check_texts(table: Texts) -> None:
+    """Refuse a study table with a text that holds a character that cannot stand in one.
+
+    Raises
+    ------
+    InputError
+        Naming rows and characters.
+    """
+    for name, cells in (("study", table.study), ("study_as_given", table.study_as_given), ("outcome", table.outcome)):
+        check_cells(cells, name)
+    check_cells(table.moderators.columns, "the names of the moderators", "column")
+    for moderator, column in table.moderators.items():
+        if column.dtype.kind not in "biufcmM":
+            check_cells(column, f"the moderator '{moderator}'")

@@ -53,6 +53,8 @@ def read_csv(
     >>> frame = read_csv("studies.csv")  # doctest: +SKIP
     >>> effects = Effects.from_frame(frame, y="d", se="se", study="study", scale="SMD")  # doctest: +SKIP
     """
+    if not isinstance(path, str | Path):
+        raise InputError(f"read_csv was given {type(path).__name__}", "the path of a CSV file")
     path = Path(path)
     text = decoded(path, read_bytes(path, "a CSV file", MOST), encoding)
     if not text.strip():

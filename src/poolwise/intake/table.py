@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from poolwise.errors import InputError, listing, nearest
 from poolwise.intake import covariance, remarks, rows
 from poolwise.intake.cells import Array, Remark, Rows, numbers, study_labels, words
-from poolwise.intake.characters import check_cells
+from poolwise.intake.characters import check_texts
 from poolwise.intake.moderators import moderator_remarks
 from poolwise.scale import Scale
 
@@ -163,7 +163,7 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
         moderators=_moderators(given.moderators, k),
         order=tuple(range(k)),
     )
-    _check_characters(columns)
+    check_texts(columns)
     keep, gone = rows.missing_rows(y, se, named)
     dropped = tuple(label for label, kept in zip(columns.study, keep.tolist(), strict=True) if not kept)
     known = covariance.checked(given.covariance, se, keep, named)
@@ -186,16 +186,6 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
         looks=(*counted, *columns.looks(scale, named)),
         dropped=dropped,
     )
-
-
-def _check_characters(columns: Columns) -> None:
-    """Refuse words that nobody can see and no file can hold: control characters and their like."""
-    for name in ("study", "study_as_given", "outcome"):
-        check_cells(getattr(columns, name), name)
-    check_cells(columns.moderators.columns, "the names of the moderators")
-    for moderator, column in columns.moderators.items():
-        if column.dtype.kind not in "biufcmM":
-            check_cells(column, f"the moderator '{moderator}'")
 
 
 def _studies(given: Sequence[object] | None, labels: tuple[str, ...]) -> tuple[str, ...]:

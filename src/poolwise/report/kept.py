@@ -59,8 +59,12 @@ class KeptFits:
     said: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.folder, str | Path) or "\0" in str(self.folder):
+            raise ModelError(
+                f"the fits are to be kept in {self.folder!r}", "the path of a folder", "'results/bcg/fits'"
+            )
         object.__setattr__(self, "folder", Path(self.folder))
-        if any(part.exists() and not part.is_dir() for part in (self.folder, *self.folder.parents)):
+        if any(os.path.exists(part) and not part.is_dir() for part in (self.folder, *self.folder.parents)):
             raise ModelError(f"the fits are to be kept in '{self.folder}', which is or lies in a file", "a folder")
 
     def place(self, name: str) -> KeptFit:
@@ -72,7 +76,7 @@ class KeptFits:
             Tells it from the others in the folder.
         """
         plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60]
-        return KeptFit(self, name, self.folder / f"{plain}-{zlib.crc32(name.encode()):08x}.npz")
+        return KeptFit(self, name, self.folder / f"{plain}-{zlib.crc32(name.encode(errors='surrogatepass')):08x}.npz")
 
 
 @final

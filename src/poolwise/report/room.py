@@ -54,10 +54,10 @@ def try_out(folder: Path, room: int) -> None:
     handle, name = tempfile.mkstemp(prefix=".poolwise-", suffix=".part", dir=folder)
     try:
         os.write(handle, b"trial")
-        if room and not _allotted(handle, folder, room):
-            free = shutil.disk_usage(folder).free
+        missing = _missing_room(handle, folder, room)
+        if missing:
             raise AnalysisError(
-                f"'{folder}' has room for {_megabytes(free)} and the files of this run need about {_megabytes(room)}",
+                f"'{folder}' {missing} and the files of this run need about {_megabytes(room)}",
                 "as much free space, within the limits of your account",
                 "freeing some, another folder with --out (from Python out=...), or fewer draws of NUTS",
             )
@@ -66,21 +66,20 @@ def try_out(folder: Path, room: int) -> None:
         os.unlink(name)
 
 
-def _allotted(handle: int, folder: Path, room: int) -> bool:
-    """Whether the disk gives an open file this many bytes."""
-    if shutil.disk_usage(folder).free < room:
-        return False
+def _missing_room(handle: int, folder: Path, room: int) -> str:
+    """How much less than these bytes the disk has or gives to an open file; empty when it gives them."""
+    free = shutil.disk_usage(folder).free
+    if free < room:
+        return f"has room for {_megabytes(free)}"
     try:
-        os.posix_fallocate(handle, 0, room)
-    except AttributeError:  # a system without it
-        return True
+        if room and hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(handle, 0, room)
     except OSError as error:
-        if error.errno in _UNSUPPORTED:
-            return True
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            return False
-        raise
-    return True
+            return f"gives no file as much room ({error.strerror})"
+        if error.errno not in _UNSUPPORTED:
+            raise
+    return ""
 
 
 def _megabytes(count: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -83,7 +84,7 @@ def _refuse_inputs(analysis: Analysis, folder: Path) -> None:
     """Refuse the folder in which a file lies that the analysis was read from, itself or a link to it."""
     try:
         there = [path for path in analysis.inputs if any(_same(folder, part.parent) for part in (path, path.resolve()))]
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise files.unwritable(folder, error) from None
     if there:
         names = " and ".join(f"'{path.name}'" for path in there)
@@ -96,9 +97,9 @@ def _refuse_inputs(analysis: Analysis, folder: Path) -> None:
 
 def _same(folder: Path, other: Path) -> bool:
     """Whether two paths lead to one folder."""
-    if folder.exists() and other.exists():
-        return folder.samefile(other)
-    return folder.resolve() == other.resolve()
+    if os.path.exists(folder) and os.path.exists(other):
+        return os.path.samefile(folder, other)
+    return os.path.realpath(folder) == os.path.realpath(other)
 
 
 def write(content: Content, folder: Path) -> Mapping[str, Path]:
