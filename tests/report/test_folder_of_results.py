@@ -53,7 +53,7 @@ def refused(analysis, out: Path, words: str) -> None:
     assert content(out.parent) == before
 
 
-def finished(folder: Path, name: str = "levels.csv", text: str = "ours") -> Path:
+def finished(folder: Path, name: str = "estimates.csv", text: str = "ours") -> Path:
     """A folder that an earlier run has left, with one file."""
     folder.mkdir(exist_ok=True)
     (folder / name).write_text(text)
@@ -85,7 +85,7 @@ def test_the_folder_of_a_linked_table_is_no_place_for_results(tmp_path):
 
 
 def edited(folder: Path) -> None:
-    finished(folder).joinpath("levels.csv").write_text("edited since")
+    finished(folder).joinpath("estimates.csv").write_text("edited since")
 
 
 def linked(folder: Path) -> None:
@@ -98,23 +98,23 @@ def naming_another_folder(folder: Path) -> None:
     """A manifest whose author wants the run to remove a file outside of the folder, and one in it."""
     folder.mkdir()
     (folder.parent / "mine.csv").write_text("mine")
-    (folder / "levels.csv").write_text("mine")
+    (folder / "estimates.csv").write_text("mine")
     facts = {"sha256": hashlib.sha256(b"mine").hexdigest(), "bytes": 4}
     (folder / "manifest.json").write_text(json.dumps({"poolwise": "0", "files": {"../mine.csv": facts}}))
 
 
 FOREIGN = {
-    "a file of the user's": (lambda out: put(out / "sensitivity.csv"), "holds sensitivity.csv, which no run wrote"),
-    "one edited since": (edited, "holds levels.csv, which no run wrote there or which changed since"),
+    "a file of the user's": (lambda out: put(out / "estimates.csv"), "holds estimates.csv, which no run wrote"),
+    "one edited since": (edited, "holds estimates.csv, which no run wrote there or which changed since"),
     "a link": (linked, "holds studies.csv"),
     "a folder": (lambda out: put(out / "forest.svg" / "mine.txt"), "holds forest.svg"),
     "a manifest of another program": (lambda out: put(out / "manifest.json", '{"name": "app"}'), "manifest.json"),
     "a manifest that is no JSON": (lambda out: put(out / "manifest.json", "[" * 9999), "manifest.json"),
     "a manifest edited since": (
         lambda out: put(finished(out) / "manifest.json", '{"poolwise": "0", "files": {}, "seal": "0"}'),
-        "holds levels.csv, manifest.json",
+        "holds estimates.csv, manifest.json",
     ),
-    "a manifest that names another folder": (naming_another_folder, "holds levels.csv"),
+    "a manifest that names another folder": (naming_another_folder, "holds estimates.csv"),
     "a file in the place of the fits": (lambda out: put(out / "fits"), "holds fits"),
     "a file in the place of the folder": (lambda out: put(out), "it is a file"),
     "a link to nothing": (lambda out: out.symlink_to("nowhere"), "it is a link to nothing"),
@@ -140,7 +140,7 @@ def test_a_folder_with_what_no_run_wrote_is_refused(analysis, tmp_path, case):
 
 def test_a_run_replaces_its_own_files_and_leaves_the_others(analysis, tmp_path):
     out = finished(tmp_path / "out")
-    mine = {"notes.txt", "Levels.CSV", ".trial", ".film.part", "fits/.film.part"}
+    mine = {"notes.txt", "levels.csv", "sensitivity.csv", "Estimates.CSV", ".trial", ".film.part", "fits/.film.part"}
     for name in mine:
         put(out / name)
     put(out / ".report.html.123.part", "left by a killed run")
@@ -157,7 +157,7 @@ def test_a_refused_run_leaves_the_earlier_one_complete(analysis, tmp_path):
     with pytest.raises(AnalysisError, match=words), files.claimed(out, ("levels.csv",), room=10**18):
         pass
     assert faults(out) == ()
-    assert {path.name for path in out.iterdir()} == {"levels.csv", "manifest.json"}
+    assert {path.name for path in out.iterdir()} == {"estimates.csv", "manifest.json"}
 
 
 def test_an_edited_file_with_another_title_is_the_same_analysis(tmp_path):

@@ -14,7 +14,15 @@ from poolwise.model import ContaminatedRandomEffects, MetaRegression, RandomEffe
 from poolwise.priors import FAMILIES, Prior
 
 LARGEST = 2**63 - 1  # beyond it a whole number of a TOML file need not be read exactly (TOML 1.0, "Integer")
-Whole = Annotated[int, Field(strict=True, ge=-LARGEST, le=LARGEST)]
+
+
+def _bounded(number: int) -> int:
+    if abs(number) > LARGEST:
+        raise ModelError("a whole number of more digits than a file may have", f"at most {LARGEST}")
+    return number
+
+
+Whole = Annotated[int, Field(strict=True), AfterValidator(_bounded)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]
 

@@ -55,7 +55,7 @@ def load_analysis(path: str | Path) -> Analysis:
     >>> analysis = pw.load_analysis("models/misconduct.toml")  # doctest: +SKIP
     >>> print(*analysis.statement(), sep="\\n")  # doctest: +SKIP
     """
-    if not isinstance(path, str | Path):
+    if not isinstance(path, str | os.PathLike):
         raise AnalysisError(f"load_analysis was given {type(path).__name__}", "the path of an analysis file")
     path = Path(path)
     content, tables_of_file = document(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -166,7 +167,7 @@ def run(
         raise AnalysisError(
             f"run was given {type(analysis).__name__}", "an Analysis", "pw.run(pw.load_analysis('models/bcg.toml'))"
         )
-    if not isinstance(out, str | Path | None):
+    if not isinstance(out, str | os.PathLike | None):
         raise AnalysisError(
             f"out is {type(out).__name__} {out!r}", "the path of a folder", f"out='results/{analysis.name}'"
         )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -18,15 +17,6 @@ _KINDS = (
     ("\ufffe", "\uffff", "no character"),
     ("\x00", "\x9f", "a control character"),
 )
-
-
-class Texts(Protocol):
-    """The columns of a study table that are text."""
-
-    study: tuple[str, ...]
-    study_as_given: tuple[str, ...]
-    outcome: tuple[str, ...]
-    moderators: pd.DataFrame
 
 
 def unprintable(text: str) -> str:
@@ -95,17 +85,23 @@ def check_cells(cells: Iterable[object], what: str, place: str = "row") -> None:
         raise InputError(f"{what}: {listing(bad, 4)}", "text that can be printed", "removing these characters")
 
 
-def check_texts(table: Texts) -> None:
+def check_texts(columns: Mapping[str, Iterable[object]], moderators: pd.DataFrame) -> None:
     """Refuse a study table with a text that holds a character that cannot stand in one.
+
+    Parameters
+    ----------
+    columns : mapping of str to iterable
+        Columns of text by name.
+    moderators : DataFrame
 
     Raises
     ------
     InputError
         Naming rows and characters.
     """
-    for name, cells in (("study", table.study), ("study_as_given", table.study_as_given), ("outcome", table.outcome)):
+    for name, cells in columns.items():
         check_cells(cells, name)
-    check_cells(table.moderators.columns, "the names of the moderators", "column")
-    for moderator, column in table.moderators.items():
+    check_cells(moderators.columns, "the names of the moderators", "column")
+    for moderator, column in moderators.items():
         if column.dtype.kind not in "biufcmM":
             check_cells(column, f"the moderator '{moderator}'")

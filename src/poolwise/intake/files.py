@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -53,13 +54,13 @@ def read_csv(
     >>> frame = read_csv("studies.csv")  # doctest: +SKIP
     >>> effects = Effects.from_frame(frame, y="d", se="se", study="study", scale="SMD")  # doctest: +SKIP
     """
-    if not isinstance(path, str | Path):
+    if not isinstance(path, str | os.PathLike):
         raise InputError(f"read_csv was given {type(path).__name__}", "the path of a CSV file")
     path = Path(path)
     text = decoded(path, read_bytes(path, "a CSV file", MOST), encoding)
     if not text.strip():
         raise InputError(f"{path.name} is empty", "a header and one row for each study")
-    if delimiter is not None and (len(delimiter) != 1 or delimiter in NO_DELIMITERS or delimiter.isalnum()):
+    if delimiter is not None and not _separates(delimiter):
         raise InputError(f"delimiter = {delimiter!r}", "one character between the cells", "delimiter=';'")
     chosen = delimiter or max(DELIMITERS, key=text.lstrip().partition("\n")[0].count)
     table = _rows(path, text, chosen)
@@ -78,6 +79,13 @@ def read_csv(
             )
     cells = zip(*(row for _, row in table[1:]), strict=True)
     return pd.DataFrame({name: _column(list(column), decimal) for name, column in zip(header, cells, strict=True)})
+
+
+def _separates(delimiter: object) -> bool:
+    """Whether this can stand between the cells of a CSV file."""
+    if not isinstance(delimiter, str) or len(delimiter) != 1:
+        return False
+    return delimiter not in NO_DELIMITERS and not delimiter.isalnum()
 
 
 def _rows(path: Path, text: str, delimiter: str) -> list[tuple[int, list[str]]]:

@@ -163,7 +163,8 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
         moderators=_moderators(given.moderators, k),
         order=tuple(range(k)),
     )
-    check_texts(columns)
+    texts = {"study": study, "study_as_given": columns.study_as_given, "outcome": columns.outcome}
+    check_texts(texts, columns.moderators)
     keep, gone = rows.missing_rows(y, se, named)
     dropped = tuple(label for label, kept in zip(columns.study, keep.tolist(), strict=True) if not kept)
     known = covariance.checked(given.covariance, se, keep, named)

@@ -163,7 +163,7 @@ def _begin(folder: Path, names: Iterable[str], question: dict[str, str]) -> None
         lines = [question, *({"name": name, "sha256": known} for name in ours for known in sorted(ours[name]))]
         write(folder / JOURNAL, "".join(json.dumps(line) + "\n" for line in lines))
     (folder / MANIFEST).unlink(missing_ok=True)
-    half = re.compile(rf"\.({'|'.join(map(re.escape, (*names, MANIFEST, JOURNAL)))})\.\d+{re.escape(_PART)}")
+    half = re.compile(rf"\.({'|'.join(map(re.escape, (*names, *ours, MANIFEST, JOURNAL)))})\.\d+{re.escape(_PART)}")
     fit = re.compile(rf"\.[a-z0-9-]*-[0-9a-f]{{8}}\.npz\.\d+{re.escape(_PART)}")
     for place, pattern in ((folder, half), (folder / FITS, fit)):
         for leftover in place.glob(f".*{_PART}"):

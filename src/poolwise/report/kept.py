@@ -59,7 +59,7 @@ class KeptFits:
     said: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.folder, str | Path) or "\0" in str(self.folder):
+        if not isinstance(self.folder, str | os.PathLike) or "\0" in str(self.folder):
             raise ModelError(
                 f"the fits are to be kept in {self.folder!r}", "the path of a folder", "'results/bcg/fits'"
             )

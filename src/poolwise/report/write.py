@@ -22,7 +22,7 @@ from poolwise.report.room import needed
 if TYPE_CHECKING:
     from poolwise.analysis.record import Analysis
 
-NAMES = (
+OF_ONE_TABLE = (
     "estimates.csv",
     "studies.csv",
     "sensitivity.csv",
@@ -32,14 +32,13 @@ NAMES = (
     "bubble.svg",
     "bubble.png",
     "prior_panel.svg",
-    "ranges.csv",
-    "levels.csv",
-    "nuts_check.csv",
-    "ranges.svg",
-    "ranges.png",
     "posterior.nc",
     "report.html",
 )
+OF_TABLES = ("ranges.csv", "levels.csv", "nuts_check.csv", "ranges.svg", "ranges.png", "report.html")
+NAMES = tuple(dict.fromkeys((*OF_ONE_TABLE[:-1], *OF_TABLES)))
+"""Every file that a run may write, in the order in which it tells of them."""
+_OF_A_PANEL = ("sensitivity.csv", "prior_panel.svg")
 
 
 @contextmanager
@@ -67,8 +66,18 @@ def held(analysis: Analysis, folder: Path) -> Iterator[Path]:
     from poolwise.plot.figures import boxes_warned_of
 
     told = {"source": analysis.source, "title": analysis.title, "question": analysis.question}
-    with files.claimed(folder, NAMES, question=told, room=needed(analysis)), boxes_warned_of(_words(analysis)):
+    with (
+        files.claimed(folder, _possible(analysis), question=told, room=needed(analysis)),
+        boxes_warned_of(_words(analysis)),
+    ):
         yield folder
+
+
+def _possible(analysis: Analysis) -> tuple[str, ...]:
+    """The names of the files that a run of this analysis may write."""
+    if analysis.tables is not None:
+        return OF_TABLES
+    return tuple(name for name in OF_ONE_TABLE if analysis.panel is not None or name not in _OF_A_PANEL)
 
 
 def _words(analysis: Analysis) -> Iterator[str]:
