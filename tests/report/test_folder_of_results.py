@@ -111,7 +111,7 @@ FOREIGN = {
     "a manifest of another program": (lambda out: put(out / "manifest.json", '{"name": "app"}'), "manifest.json"),
     "a manifest that is no JSON": (lambda out: put(out / "manifest.json", "[" * 9999), "manifest.json"),
     "a manifest edited since": (
-        lambda out: put(finished(out) / "manifest.json", '{"poolwise": "0", "files": {}, "seal": "0"}'),
+        lambda out: put(finished(out) / "manifest.json", '{"poolwise": "0", "files": {}, "sha256": "0"}'),
         "holds estimates.csv, manifest.json",
     ),
     "a manifest that names another folder": (naming_another_folder, "holds estimates.csv"),

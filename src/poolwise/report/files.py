@@ -187,7 +187,7 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(path.read_bytes())
-        seal = record.pop("seal", None)
+        seal = record.pop("sha256", None)
         whole = seal == _seal(record) if seal is not None else isinstance(record["poolwise"], str)
         known = all(isinstance(facts["sha256"], str) for facts in record["files"].values())
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -335,7 +335,7 @@ def finish(folder: Path, names: tuple[str, ...], record: dict[str, Any]) -> Path
     """
     files = {name: {"sha256": _hash(folder / name), "bytes": (folder / name).stat().st_size} for name in names}
     content = json.loads(json.dumps(record | {"files": files}))
-    sealed = json.dumps(content | {"seal": _seal(content)}, indent=2, ensure_ascii=False) + "\n"
+    sealed = json.dumps(content | {"sha256": _seal(content)}, indent=2, ensure_ascii=False) + "\n"
     write(folder / MANIFEST, sealed)
     (folder / JOURNAL).unlink(missing_ok=True)
     return folder / MANIFEST

@@ -62,9 +62,9 @@ def held(analysis: Analysis, folder: Path) -> Iterator[Path]:
     AnalysisError
         When the analysis file or its data lie in the folder, or `files.claimed` refuses it.
     """
-    _refuse_inputs(analysis, folder)
     from poolwise.plot.figures import boxes_warned_of
 
+    _refuse_inputs(analysis, folder)
     told = {"source": analysis.source, "title": analysis.title, "question": analysis.question}
     with (
         files.claimed(folder, _possible(analysis), question=told, room=needed(analysis)),
