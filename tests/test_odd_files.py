@@ -2,6 +2,8 @@
 
 import gzip
 import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -220,3 +222,12 @@ def test_characters_without_a_font_are_told_once_before_the_fits(tmp_path, monke
     assert all(character in fonts[0] for character in "研究王鈴木")
     assert "Noto Sans CJK" in fonts[0]
     assert told[0] == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_output_that_cannot_be_written_is_a_sentence():
+    with Path("/dev/full").open("w") as full:
+        words = [sys.executable, "-m", "poolwise.cli", "schema"]
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "poolwise: No space left on device: standard output\n"
