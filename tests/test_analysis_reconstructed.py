@@ -38,7 +38,7 @@ def changed(old: str, new: str) -> str:
 def done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranges")
     (folder / "run").mkdir()
-    (folder / "run" / "estimates.csv").write_text("of an earlier run")
+    (folder / "run" / "estimates.csv").write_text("of the user's own")
     return pw.run(pw.load_analysis(written(folder, SETTING)), out=folder / "run")
 
 
@@ -133,7 +133,8 @@ def test_a_run_gives_ranges_and_no_table_s_own_answer(done):
     with pytest.raises(MissingQuantityError, match="no result of one table"):
         done["exact"]
     assert set(done.files) == {"ranges.csv", "levels.csv", "ranges.svg", "ranges.png", "report.html", "manifest.json"}
-    assert {path.name for path in done.folder.iterdir()} == set(done.files)
+    assert {path.name for path in done.folder.iterdir()} == {*done.files, "estimates.csv"}
+    assert (done.folder / "estimates.csv").read_text() == "of the user's own"
     assert faults(done.folder) == ()
 
 

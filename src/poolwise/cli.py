@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import traceback
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,11 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit code.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks is shown by its number
+            stream.reconfigure(errors="backslashreplace")
     chosen = _parser().parse_args(arguments)
     with _notes_on_stderr():
         try:
             code = chosen.command(chosen)
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except PoolwiseError as error:
             code = _refused(error)
         except KeyboardInterrupt as interrupt:
@@ -49,7 +55,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = OK
+        except OSError as error:
+            code = _unprintable(error)
+        except Exception:
+            code = _unexpected(" ".join(["poolwise", *(arguments or sys.argv[1:])]))
     return int(code)
+
+
+def _unprintable(error: OSError) -> int:
+    """What to do when standard output cannot be written to, or a file not be read."""
+    print(f"poolwise: {error.strerror}: {error.filename or 'standard output'}", file=sys.stderr)
+    if error.filename is None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BAD_INPUT
+
+
+def _unexpected(source: str) -> int:
+    print(f"poolwise: {source}: unexpected error, please report it", file=sys.stderr)
+    traceback.print_exc()
+    return FIT_FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,12 +95,24 @@ def _parser() -> argparse.ArgumentParser:
     ran = command("run", _run, "Run analysis files and write their results.")
     ran.add_argument("files", nargs="+", type=Path, metavar="FILE")
     words = "folder of results, one folder in it for each file (default: results)"
-    ran.add_argument("--out", type=Path, default=Path("results"), metavar="FOLDER", help=words)
+    ran.add_argument("--out", type=Path, action=_Once, default=Path("results"), metavar="FOLDER", help=words)
     ran.add_argument("--quick", action="store_true", help="fewer draws of NUTS, for a first look")
     words = "run every fit again; else fits by NUTS that an earlier run finished are taken from there"
     ran.add_argument("--fresh", action="store_true", help=words)
     command("schema", _schema, "The JSON schema of analysis files, for editors.")
     return parser
+
+
+class _Once(argparse.Action):
+    """Store an option that may be told once."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option: str | None = None
+    ) -> None:
+        if getattr(namespace, f"{self.dest}_told", False):
+            parser.error(f"{option} is told twice. Expected: one folder for all results")
+        setattr(namespace, f"{self.dest}_told", True)
+        setattr(namespace, self.dest, values)
 
 
 def _version() -> str:
@@ -86,8 +122,12 @@ def _version() -> str:
 
 
 def _list(chosen: argparse.Namespace) -> int:
-    import tomllib
+    from poolwise.analysis.read import document
 
+    if chosen.folder.is_file():
+        raise AnalysisError(f"'{chosen.folder}' is a file", "a folder of *.toml", f"poolwise show {chosen.folder}")
+    if chosen.folder.is_dir() and not os.access(chosen.folder, os.R_OK | os.X_OK):
+        raise AnalysisError(f"you may not read the folder '{chosen.folder}'", "a folder of *.toml that you may read")
     files = sorted(chosen.folder.glob("*.toml"))
     if not files:
         raise AnalysisError(
@@ -96,10 +136,10 @@ def _list(chosen: argparse.Namespace) -> int:
     width = max(len(str(path)) for path in files)
     for path in files:
         try:
-            title = str(tomllib.loads(path.read_text(encoding="utf-8-sig")).get("title", "(no title)"))
-        except (OSError, ValueError) as error:
+            title = str(document(path)[1].get("title", "(no title)"))
+        except PoolwiseError as error:
             title = f"(cannot be read: {error})"
-        print(f"{path!s:<{width}}  {title}")
+        print(f"{path!s:<{width}}  {' '.join(title.split())}")
     return OK
 
 
@@ -195,6 +235,8 @@ def _loaded(paths: Sequence[Path]) -> tuple[list[tuple[Path, Analysis]], int]:
             loaded.append((path, load_analysis(path)))
         except PoolwiseError as error:
             code = _refused(error)
+        except Exception:
+            code = max(code, _unexpected(str(path)))
     return loaded, code
 
 
@@ -220,9 +262,7 @@ def _run(chosen: argparse.Namespace) -> int:
             print(f"poolwise: {analysis.source}: {error.strerror}: {error.filename}", file=sys.stderr)
             code = BAD_INPUT
         except Exception:
-            print(f"poolwise: {analysis.source}: unexpected error, please report it", file=sys.stderr)
-            traceback.print_exc()
-            code = max(code, FIT_FAILED)
+            code = max(code, _unexpected(analysis.source))
     for one in done:
         for result in one.failed:
             status = f"{result.report.status}. {result.report.advice}"
@@ -237,10 +277,11 @@ def _run(chosen: argparse.Namespace) -> int:
 
 def _check_names(names: Sequence[str]) -> None:
     """Refuse two files of one name, whose results would go to one folder."""
-    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    folded = [unicodedata.normalize("NFC", name).casefold() for name in names]  # which some disks take for one name
+    twice = [name for name, alike in zip(names, folded, strict=True) if folded.count(alike) > 1]
     if twice:
         raise AnalysisError(
-            f"more than one analysis file is called '{twice[0]}.toml'",
+            f"more than one analysis file is called {' and '.join(f"'{name}.toml'" for name in dict.fromkeys(twice))}",
             "another folder of results for each",
             "one poolwise run for each, with its own --out",
         )

@@ -18,6 +18,7 @@ from poolwise.errors import InputError, MissingQuantityError, listing, nearest, 
 from poolwise.intake import constructors
 from poolwise.intake import reliability as attenuation
 from poolwise.intake.cells import Remark, Rows
+from poolwise.intake.characters import check_words
 from poolwise.intake.counts import from_counts
 from poolwise.intake.covariance import diagonal
 from poolwise.intake.remarks import count_remarks
@@ -141,6 +142,8 @@ class Effects:
             v = diagonal(covariance)
         given = Given(y, se, v, study, study_as_given, moderators, outcome, n, provenance, covariance)
         checked = check(given, scale, allow_single=allow_single)
+        for what, text in (("title", title), ("citation", citation), ("directions", " ".join(_directions(directions)))):
+            check_words(str(text), what)
         words = {
             "scale": scale,
             "title": str(title),

@@ -63,8 +63,8 @@ def test_a_killed_writer_leaves_a_whole_file(tmp_path, moment):
 def test_what_a_killed_writer_leaves_is_cleared_by_the_next_run(tmp_path):
     leftover = tmp_path / ".report.html.123.part"
     leftover.write_text("<html>")
-    (tmp_path / files.MANIFEST).write_text("{}")
-    with files.claimed(tmp_path):
+    files.finish(tmp_path, (), {"poolwise": "0"})
+    with files.claimed(tmp_path, ("report.html",)):
         assert list(tmp_path.iterdir()) == []
 
 

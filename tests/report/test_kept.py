@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import signal
@@ -15,6 +16,7 @@ import pytest
 
 import poolwise as pw
 from poolwise.analysis import load_analysis
+from poolwise.errors import PoolwiseWarning
 
 BCG = pw.datasets.load("bcg")
 MODEL = pw.RandomEffects()
@@ -54,16 +56,54 @@ def test_a_changed_input_is_noticed_and_named(folder, tmp_path):
         assert pw.summary(found).equals(pw.summary(pw.fit(effects, model, engine)))
 
 
-def test_a_kept_fit_that_is_damaged_is_run_again_and_fresh_takes_none(folder, tmp_path):
+def test_a_kept_fit_that_is_damaged_is_put_aside_and_run_again_and_fresh_takes_none(folder, tmp_path):
     (file,) = folder.iterdir()
     whole = bytearray(file.read_bytes())
     whole[len(whole) // 2] ^= 1
     (tmp_path / file.name).write_bytes(whole)
     kept = pw.KeptFits(tmp_path)
     pw.fit(BCG, MODEL, ENGINE, kept=kept.place("one"))
-    assert kept.said == [f"one: run again, as the kept fit '{file.name}' cannot be read"]
+    assert kept.said[0] == f"one: run again, as the kept fit '{file.name}' cannot be read"
+    assert (tmp_path / f"{file.name}.damaged").read_bytes() == whole
+    assert pw.KeptFits(tmp_path).place("one").take({}) is not None
     fresh = pw.KeptFits(folder, fresh=True)
     assert fresh.place("one").take({}) is None
+
+
+def test_no_flipped_bit_and_no_cut_passes_for_a_kept_fit(folder, tmp_path):
+    """A bit in the header of an array once turned step_size into 1e154, with a CRC that agreed."""
+    (file,) = folder.iterdir()
+    whole, place = file.read_bytes(), pw.KeptFits(tmp_path).place("one")
+    assert pw.KeptFits(folder).place("one").take({}) is not None
+    rng = np.random.default_rng(1)
+    early, late = rng.integers(0, 400, 60), rng.integers(0, len(whole), 100)
+    for at in (*early, *late, *range(len(whole) - 90, len(whole))):
+        damaged = bytearray(whole)
+        damaged[at] ^= 1 << int(rng.integers(8))
+        place.path.write_bytes(damaged)
+        assert place.take({}) is None
+    for length in (0, 1, 77, 78, 79, len(whole) // 2, len(whole) - 1):
+        place.path.write_bytes(whole[:length])
+        assert place.take({}) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"{}", b"[" * 100_000], ids=["empty", "zip", "json", "deep"])
+def test_a_sealed_file_that_is_no_fit_is_not_kept(tmp_path, content):
+    place = pw.KeptFits(tmp_path).place("one")
+    sealed = content + b"\npoolwise sha256:" + hashlib.sha256(content).hexdigest().encode()
+    place.path.write_bytes(sealed)
+    assert place.take({}) is None
+
+
+def test_a_fit_that_cannot_be_kept_is_a_warning_and_not_lost(folder, tmp_path):
+    drawn = pw.KeptFits(folder).place("one").take({})
+    (tmp_path / "fits").mkdir()
+    kept = pw.KeptFits(tmp_path / "fits")
+    (tmp_path / "fits").rmdir()
+    (tmp_path / "fits").write_text("")
+    with pytest.warns(PoolwiseWarning, match="could not be kept"):
+        kept.place("one").put({}, drawn)
+    assert (tmp_path / "fits").read_text() == ""
 
 
 def test_leave_one_out_by_nuts_agrees_with_exact_and_goes_on_where_it_stopped(tmp_path):

@@ -6,14 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from poolwise.analysis.fields import Pair, Section, Whole, Words
+from poolwise.analysis.fields import FilePath, Pair, Section, Whole, Words
 from poolwise.errors import ModelError
 
 
 class Table(Section):
     """A CSV file of the user's own, and the names of its columns."""
 
-    file: Words = Field(description="path of a CSV file, relative to the analysis file")
+    file: FilePath = Field(description="path of a CSV file, relative to the analysis file")
     study: Words = Field(default="study", description="name of the column of study labels, used when it is there")
     y: Words = Field(default="y", description="name of the column of estimates on the analysis scale")
     se: Words = Field(default="se", description="name of the column of standard errors")

@@ -5,17 +5,47 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from poolwise import priors
 from poolwise.errors import ModelError
+from poolwise.intake.characters import unprintable
 from poolwise.model import ContaminatedRandomEffects, MetaRegression, RandomEffects
 from poolwise.priors import FAMILIES, Prior
 
-Whole = Annotated[int, Field(strict=True)]
+LARGEST = 2**63 - 1  # beyond it a whole number of a TOML file need not be read exactly (TOML 1.0, "Integer")
+
+
+def _bounded(number: int) -> int:
+    if abs(number) > LARGEST:
+        raise ModelError("a whole number of more digits than a file may have", f"at most {LARGEST}")
+    return number
+
+
+Whole = Annotated[int, Field(strict=True), AfterValidator(_bounded)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]
-Words = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+def _printable(text: str) -> str:
+    bad = unprintable(text)
+    if bad:
+        raise ModelError(f"{text[:40]!a} holds {bad}", "text that can be printed", "removing it")
+    return text
+
+
+def _path(text: str) -> str:
+    """A path; in double quotes a backslash and a letter may have become a tab or a line break."""
+    spelt = text.translate(_ESCAPES)
+    if spelt != text:
+        told = f"a backslash in double quotes makes a tab, a line break or the like of '{spelt}'"
+        raise ModelError(told, "the path of a file", f"single quotes, '{spelt}', or forward slashes")
+    return _printable(text)
+
+
+_ESCAPES = {8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r"}
+Words = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_printable)]
+FilePath = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_path)]
 Label = Annotated[Words | None, Field(description="words for this fit in tables and figures")]
 
 
@@ -37,6 +67,8 @@ def _prior(value: Any) -> Prior:
     parameters = given if isinstance(given, list) else [given]
     if any(isinstance(number, bool) or not isinstance(number, int | float) for number in parameters):
         raise ModelError(f"the parameters of {family} are not all numbers", expected, advice)
+    if any(isinstance(number, int) and abs(number) > LARGEST for number in parameters):
+        raise ModelError(f"a parameter of {family} has more digits than a number here can have", expected, advice)
     return priors.make(family, *parameters)
 
 

@@ -52,7 +52,7 @@ def run_tables(
         number = few if isinstance(one.engine, NUTS) else tables
         return f"{one.label or f'{one.model.label}, {one.engine.label}'}, {number} tables"
 
-    with report.claimed(folder):
+    with report.held(analysis, folder):
         began, kept = perf_counter(), report.KeptFits(folder / report.FITS, fresh)
         found = ranges_of(
             analysis.tables,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import tomllib
+import os
+import unicodedata
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,18 @@ from poolwise.analysis.plan import check_evidence, planned_fits, planned_panel, 
 from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.reconstructed import check_fits, check_panel, drawn_tables
 from poolwise.analysis.record import Analysis
+from poolwise.analysis.syntax import parsed
 from poolwise.effects import Effects
-from poolwise.errors import AnalysisError
+from poolwise.errors import AnalysisError, InputError
+from poolwise.intake.characters import unprintable
+from poolwise.intake.text_file import read_bytes, shown
 from poolwise.reconstruct import Reconstruction
 
 if TYPE_CHECKING:
     from poolwise.analysis.sources import Asked
     from poolwise.analysis.spec import Spec
+
+MOST = 5_000_000  # bytes of an analysis file
 
 
 def load_analysis(path: str | Path) -> Analysis:
@@ -49,11 +55,13 @@ def load_analysis(path: str | Path) -> Analysis:
     >>> analysis = pw.load_analysis("models/misconduct.toml")  # doctest: +SKIP
     >>> print(*analysis.statement(), sep="\\n")  # doctest: +SKIP
     """
+    if not isinstance(path, str | os.PathLike):
+        raise AnalysisError(f"load_analysis was given {type(path).__name__}", "the path of an analysis file")
     path = Path(path)
-    content = _content(path)
-    document = _document(path, content)
-    spec, found = _validated(document)
-    effects, tables = _data(document, path.parent, found)
+    content, tables_of_file = document(path)
+    _check_name(path)
+    spec, found = _validated(tables_of_file)
+    effects, tables = _data(tables_of_file, path.parent, found)
     if spec is None or effects is None:
         raise problems.together(path, found)
     model = tried("model", found, partial(resolved, spec, effects))
@@ -83,27 +91,36 @@ def load_analysis(path: str | Path) -> Analysis:
         spec_hash=hashlib.sha256(content).hexdigest(),
         data_notes=_data_notes(spec.data.dataset, effects) if tables is None else tables.notes,
         tables=tables,
+        inputs=tuple(Path(os.path.abspath(one)) for one in (path, *_own_csv(spec, path.parent))),
         nuts_tables=3 if spec.data.reconstruct is None else spec.data.reconstruct.nuts_tables,
     )
 
 
-def _content(path: Path) -> bytes:
+def document(path: Path) -> tuple[bytes, dict[str, Any]]:
+    """The bytes of an analysis file, and its tables.
+
+    Raises
+    ------
+    AnalysisError
+        When it cannot be read or is not TOML.
+    """
     try:
-        return path.read_bytes()
-    except OSError as error:
-        beside = [other.name for other in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-        close = difflib.get_close_matches(path.name, beside, n=1)
-        advice = f"did you mean '{path.parent / close[0]}'?" if close else "poolwise list"
-        raise AnalysisError(f"cannot read '{path}': {error.strerror}", "an analysis file", advice) from None
+        content = read_bytes(path, "an analysis file", MOST)
+    except InputError as error:
+        beside = [other.name for other in path.parent.glob("*.toml")] if os.path.isdir(path.parent) else []
+        close = [] if os.path.lexists(path) else difflib.get_close_matches(path.name, beside, n=1)
+        advice = f"did you mean '{path.parent / close[0]}'?" if close else error.advice
+        found = error.found if "read" in error.found else f"cannot read {shown(path)}: {error.found}"
+        raise AnalysisError(found, error.expected, advice) from None
+    return content, parsed(path, content)
 
 
-def _document(path: Path, content: bytes) -> dict[str, Any]:
-    try:
-        return tomllib.loads(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise AnalysisError(f"{path} is not UTF-8 text (byte {error.start})", "a TOML file in UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise AnalysisError(f"{path} is not valid TOML: {error}", "a TOML file such as those in models/") from None
+def _check_name(path: Path) -> None:
+    """Refuse the name of a file that cannot be the name of a folder of results."""
+    if unprintable(path.name) or any(unicodedata.category(one) == "Cc" for one in path.name):
+        raise AnalysisError(f"the name of the file {path.name!a} cannot be printed", "a name without such characters")
+    if not path.stem.strip(". "):
+        raise AnalysisError(f"'{path.name}' gives no name for a folder of results", "a name such as 'question.toml'")
 
 
 def _validated(document: dict[str, Any]) -> tuple[Spec | None, list[Problem]]:
@@ -164,6 +181,11 @@ def _asked(section: object) -> Asked:
 def _is_column(name: object) -> bool:
     """Whether this can name a column; a formula, which the section itself refuses, cannot."""
     return isinstance(name, str) and not name.lstrip().startswith("~")
+
+
+def _own_csv(spec: Spec, folder: Path) -> tuple[Path, ...]:
+    """The path of the user's own table, where the file names one."""
+    return () if spec.data.csv is None else (folder / spec.data.csv.file,)
 
 
 def _data_notes(dataset: str | None, effects: Effects) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import final
 
 from poolwise.effects import Effects
@@ -102,6 +103,8 @@ class Analysis:
         The reconstructed tables, each of which every fit answers; None where there is one study table.
     nuts_tables : int
         Number of reconstructed tables that NUTS answers beside the exact engine.
+    inputs : tuple of Path
+        The files that it was read from, which no run writes beside.
     """
 
     name: str
@@ -119,6 +122,7 @@ class Analysis:
     data_notes: tuple[str, ...] = field(default=(), repr=False)
     tables: Reconstruction | None = field(default=None, repr=False)
     nuts_tables: int = 3
+    inputs: tuple[Path, ...] = field(default=(), repr=False)
 
     def __repr__(self) -> str:
         """The name, the number of studies and of fits."""

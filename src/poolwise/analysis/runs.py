@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -129,7 +130,8 @@ def run(
         From `load_analysis`.
     out : str or Path, optional
         Folder of the files; ``results/<name>`` when left out. It is held against other processes while the
-        analysis runs. The manifest is written last: without it, a run has not finished.
+        analysis runs. The manifest is written last: without it, a run has not finished. Files of an earlier run of the
+        same analysis are replaced; whatever else lies in the folder stays as it is.
     quick : bool
         At most 1000 draws and 500 tuning draws in each chain of NUTS, for a first look.
     fresh : bool
@@ -147,8 +149,9 @@ def run(
     Raises
     ------
     AnalysisError
-        When the folder cannot be written to, or another process is writing to it, or `analysis` is none; before
-        the first fit.
+        When the folder cannot be written to or has too little room, or another process is writing to it, or the
+        analysis file or its data lie in it, or it holds the results of another analysis, or a file that would be
+        replaced and that no run wrote or that was changed since; or `analysis` is none. All before the first fit.
     KeyboardInterrupt
         When a fit was interrupted. Fits finished before are kept for the next run; no files are written.
 
@@ -164,17 +167,22 @@ def run(
         raise AnalysisError(
             f"run was given {type(analysis).__name__}", "an Analysis", "pw.run(pw.load_analysis('models/bcg.toml'))"
         )
+    if not isinstance(out, str | os.PathLike | None):
+        raise AnalysisError(
+            f"out is {type(out).__name__} {out!r}", "the path of a folder", f"out='results/{analysis.name}'"
+        )
     folder = Path("results") / analysis.name if out is None else Path(out)
     if analysis.tables is not None:
         return _over_tables(analysis, folder, quick, fresh, progress)
-    total = len(analysis.fits) + (analysis.panel is not None) + 1
+    fits = tuple(_quick(planned) if quick else planned for planned in analysis.fits)
+    total = len(fits) + (analysis.panel is not None) + 1
     tell = progress or (lambda step: None)
-    with report.claimed(folder):
+    with report.held(replace(analysis, fits=fits), folder):
         began, kept = perf_counter(), report.KeptFits(folder / report.FITS, fresh)
         results = []
-        for number, planned in enumerate(analysis.fits, start=1):
+        for number, planned in enumerate(fits, start=1):
             tell(Step(number, total, _words(planned)))
-            results.append(_fitted(analysis, _quick(planned) if quick else planned, kept))
+            results.append(_fitted(analysis, planned, kept))
         if analysis.panel is not None:
             tell(Step(total - 1, total, "prior panel"))
         panel, borrowed = _panel(analysis), _borrowed(results, analysis.prob)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -218,7 +219,7 @@ def _moderators(table: Table, frame: pd.DataFrame, asked: Asked, found: list[Pro
 
 def _frame(folder: Path, table: Table, found: list[Problem]) -> pd.DataFrame | None:
     path = folder / table.file
-    if not path.is_file():
+    if not os.path.lexists(path):
         beside = [other.name for other in path.parent.glob("*.csv")] if path.parent.is_dir() else []
         advice = nearest(path.name, beside) if beside else ""
         found.append(

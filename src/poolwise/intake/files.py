@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,13 @@ import pandas as pd
 
 from poolwise.errors import InputError, listing
 from poolwise.intake.cells import COMMA_NUMBER, MISSING, NUMBER
+from poolwise.intake.characters import check_cells
 from poolwise.intake.table import check_columns
+from poolwise.intake.text_file import decoded, read_bytes
 
 DELIMITERS = ",;\t"
+NO_DELIMITERS = "\"'\r\n\0.+-_"
+MOST = 200_000_000  # bytes; a million studies take less
 MISSING_TEXT = frozenset({"", "na", "n/a", "nan"})  # "none" and "-" may be levels
 
 
@@ -49,14 +54,18 @@ def read_csv(
     >>> frame = read_csv("studies.csv")  # doctest: +SKIP
     >>> effects = Effects.from_frame(frame, y="d", se="se", study="study", scale="SMD")  # doctest: +SKIP
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"read_csv was given {type(path).__name__}", "the path of a CSV file")
     path = Path(path)
-    text = _text(path, encoding)
+    text = decoded(path, read_bytes(path, "a CSV file", MOST), encoding)
     if not text.strip():
         raise InputError(f"{path.name} is empty", "a header and one row for each study")
-    if delimiter is not None and len(delimiter) != 1:
-        raise InputError(f"delimiter = {delimiter!r}", "one character", "delimiter=';'")
+    if delimiter is not None and not _separates(delimiter):
+        raise InputError(f"delimiter = {delimiter!r}", "one character between the cells", "delimiter=';'")
     chosen = delimiter or max(DELIMITERS, key=text.lstrip().partition("\n")[0].count)
     table = _rows(path, text, chosen)
+    if not table:
+        raise InputError(f"{path.name} has no cell that holds anything", "a header and one row for each study")
     header = table[0][1]
     _check_header(path, header)
     if len(table) == 1:
@@ -72,44 +81,43 @@ def read_csv(
     return pd.DataFrame({name: _column(list(column), decimal) for name, column in zip(header, cells, strict=True)})
 
 
-def _text(path: Path, encoding: str) -> str:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"there is no file {path}", advice="the path from the folder you are in") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff") and not encoding.lower().startswith("utf-16"):
-        raise InputError(f"{path.name} is written in UTF-16", encoding, "encoding='utf-16'")
-    try:
-        return content.decode(encoding).lstrip("\ufeff")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise InputError(
-            f"{path.name}, line {line}, is not {encoding} text",
-            encoding,
-            "encoding='cp1252' (Windows) or 'latin-1', or saving the file as UTF-8",
-        ) from None
-    except LookupError:
-        raise InputError(f"unknown encoding '{encoding}'", advice="encoding='utf-8'") from None
+def _separates(delimiter: object) -> bool:
+    """Whether this can stand between the cells of a CSV file."""
+    if not isinstance(delimiter, str) or len(delimiter) != 1:
+        return False
+    return delimiter not in NO_DELIMITERS and not delimiter.isalnum()
 
 
 def _rows(path: Path, text: str, delimiter: str) -> list[tuple[int, list[str]]]:
-    """Rows that are not blank, with their line numbers."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    """Rows that are not blank, with the line numbers at which they begin."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    numbered, line = [], 1
     try:
-        numbered = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+        for row in reader:
+            numbered.append((line, [cell.strip() for cell in row]))
+            line = reader.line_num + 1
     except csv.Error as error:
+        told = {
+            "unexpected end of data": "opens a quote that nothing closes",
+            f"'{delimiter}' expected after '\"'": f"has a quote inside a cell in quotes, or no '{delimiter}' after it",
+        }
         raise InputError(
-            f"{path.name}, line {reader.line_num + 1}, cannot be read: {error}",
-            "a CSV file",
-            "saving it anew as CSV",
+            f"{path.name}, line {line}, {told.get(str(error), f'cannot be read: {error}')}: {_shown(text, line)}",
+            "a quote at both ends of a cell, and doubled inside it",
+            "mending the quotes there, or saving the file anew as CSV",
         ) from None
     return [(line, row) for line, row in numbered if any(row)]
 
 
+def _shown(text: str, line: int) -> str:
+    """A line of a text, cut when long."""
+    words = text.splitlines()[line - 1].strip() if line <= len(text.splitlines()) else ""
+    return words if len(words) <= 80 else f"{words[:77]}..."
+
+
 def _check_header(path: Path, header: list[str]) -> None:
     check_columns([name for name in header if name], path.name)
+    check_cells(header, f"{path.name}, the header", "column")
     nameless = [place + 1 for place, name in enumerate(header) if not name]
     if nameless:
         raise InputError(f"{path.name} has no name for column(s) {listing(nameless)}", "a name for each column")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from poolwise.errors import InputError, listing, nearest
 from poolwise.intake import covariance, remarks, rows
 from poolwise.intake.cells import Array, Remark, Rows, numbers, study_labels, words
+from poolwise.intake.characters import check_texts
 from poolwise.intake.moderators import moderator_remarks
 from poolwise.scale import Scale
 
@@ -162,6 +163,8 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
         moderators=_moderators(given.moderators, k),
         order=tuple(range(k)),
     )
+    texts = {"study": study, "study_as_given": columns.study_as_given, "outcome": columns.outcome}
+    check_texts(texts, columns.moderators)
     keep, gone = rows.missing_rows(y, se, named)
     dropped = tuple(label for label, kept in zip(columns.study, keep.tolist(), strict=True) if not kept)
     known = covariance.checked(given.covariance, se, keep, named)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from types import TracebackType
+from typing import final
+
+from poolwise.plot import _text
 
 
 @contextmanager
@@ -23,6 +27,19 @@ def settings(ours: Mapping[str, object]) -> Iterator[None]:
         mpl.rcParams.update(before)
 
 
-def plain_text() -> AbstractContextManager[None]:
-    """Switch TeX off while drawing."""
-    return settings({"text.usetex": False})
+@final
+class plain_text:  # noqa: N801, a context manager like the one it stands on
+    """Switch TeX off while drawing, and warn once of all characters that a figure shows as boxes."""
+
+    def __init__(self) -> None:
+        self.parts = (settings({"text.usetex": False}), _text.boxes_warned_of())
+
+    def __enter__(self) -> None:
+        for part in self.parts:
+            part.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for part in reversed(self.parts):
+            part.__exit__(kind, error, trace)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import bisect
 import unicodedata
+from collections.abc import Iterable
+from contextvars import ContextVar
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
+
+from poolwise.errors import warn
 
 if TYPE_CHECKING:
     from matplotlib.backends.backend_agg import RendererAgg
@@ -19,18 +23,59 @@ _MORE_FAMILIES = (
     "DejaVu Sans",
     "Noto Sans",
     "Noto Sans CJK SC",
+    "Noto Sans CJK TC",
     "Noto Sans CJK JP",
+    "Noto Sans CJK KR",
+    "Noto Sans SC",
+    "Noto Sans TC",
+    "Noto Sans JP",
+    "Noto Sans KR",
+    "Noto Serif CJK SC",
+    "Source Han Sans SC",
+    "Source Han Sans",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
     "Droid Sans Fallback",
+    "AR PL UMing CN",
+    "IPAexGothic",
+    "IPAGothic",
+    "TakaoPGothic",
+    "VL Gothic",
+    "NanumGothic",
+    "UnDotum",
     "PingFang SC",
     "Hiragino Sans",
+    "Hiragino Sans GB",
+    "Heiti SC",
+    "Apple SD Gothic Neo",
     "Microsoft YaHei",
+    "SimHei",
+    "Yu Gothic",
+    "MS Gothic",
     "Malgun Gothic",
     "Arial Unicode MS",
+    "Noto Sans Arabic",
+    "Noto Sans Hebrew",
+    "Noto Sans Thai",
+    "Noto Sans Devanagari",
+    "Noto Sans Bengali",
+    "Noto Sans Tamil",
+    "Noto Sans Georgian",
+    "Noto Sans Armenian",
+    "Noto Sans Ethiopic",
+    "Noto Sans Symbols",
+    "Noto Sans Symbols 2",
     "Noto Emoji",
     "Segoe UI Symbol",
     "Apple Symbols",
+    "Symbola",
+    "FreeSans",
+    "FreeSerif",
+    "Unifont",
 )
 _MISSING = "▯"
+_SCRIPTS = dict.fromkeys(("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "IDEOGRAPHIC", "FULLWIDTH"), "CJK")
+_MOST_NAMED = 12
 THETA_NEW = r"θ$_{\mathregular{new}}$"
 
 
@@ -48,6 +93,60 @@ def plain(words: object) -> str:
     Control characters and invisible joiners that no font knows are left out.
     """
     return "".join(_drawn(character) for character in " ".join(str(words).split()))
+
+
+@final
+class boxes_warned_of:  # noqa: N801, a context manager; a generator would put contextlib's name on the warning
+    """Warn once of all characters that become boxes meanwhile, and of those of `words` at once; inside another, not.
+
+    Parameters
+    ----------
+    words : iterable of str
+        What will be drawn, as far as it is known.
+    """
+
+    def __init__(self, words: Iterable[str] = ()) -> None:
+        self.words, self.outer = words, _boxed.get()
+
+    def __enter__(self) -> None:
+        if self.outer is None:
+            met: dict[str, bool] = {}
+            _boxed.set(met)
+            for text in self.words:
+                plain(text)
+            _warn_of(list(met))
+            for character in met:
+                met[character] = True
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        met = _boxed.get()
+        if self.outer is None and met is not None:
+            _boxed.set(None)
+            if kind is None:
+                _warn_of([character for character, warned in met.items() if not warned])
+
+
+_boxed: ContextVar[dict[str, bool] | None] = ContextVar("characters that became boxes, and whether told", default=None)
+
+
+def _warn_of(characters: list[str]) -> None:
+    if not characters:
+        return
+    named = "".join(characters[:_MOST_NAMED]) + ("..." if len(characters) > _MOST_NAMED else "")
+    fonts = ", ".join(dict.fromkeys(_font_with(character) for character in characters))
+    warn(
+        f"No installed font has the character(s) {named}, which stand as {_MISSING} in the picture. Install a font "
+        f"that has them ({fonts}), delete matplotlib's list of fonts (in the folder matplotlib.get_cachedir()) and "
+        "start Python anew."
+    )
+
+
+def _font_with(character: str) -> str:
+    """The name of a free font that has a character, by its script."""
+    script = unicodedata.name(character, "SYMBOL").split()[0].split("-")[0]
+    if unicodedata.category(character) in ("So", "Sk") or script == "SYMBOL":
+        return "Noto Emoji" if ord(character) >= 0x1F000 else "Noto Sans Symbols"
+    return f"Noto Sans {_SCRIPTS.get(script, script.title())}"
 
 
 def escaped(words: str) -> str:
@@ -154,7 +253,12 @@ def _chosen() -> list[str]:
 def _drawn(character: str) -> str:
     if _family_for(character) is not None:
         return character
-    return "" if unicodedata.category(character).startswith("C") else _MISSING
+    if unicodedata.category(character).startswith("C") or 0xFE00 <= ord(character) <= 0xFE0F:  # variation selectors
+        return ""
+    met = _boxed.get()
+    if met is not None:
+        met.setdefault(character, False)
+    return _MISSING
 
 
 def _family_for(character: str) -> str | None:

@@ -141,9 +141,9 @@ def bubble(
     name = _chosen(result, moderator)
     frame = bubble_frame(result, name, prob=prob)
     effects = result.effects
-    words = _text.plain(effects.title if title is None else title)
-    data = " — reconstructed data" if effects.reconstructed and "reconstructed" not in words.casefold() else ""
     with plain_text():
+        words = _text.plain(effects.title if title is None else title)
+        data = " — reconstructed data" if effects.reconstructed and "reconstructed" not in words.casefold() else ""
         own = chart(f"{words}{data}", _notes(result, frame, name), ax)
         _draw(own, frame)
         _ticks(own, result)

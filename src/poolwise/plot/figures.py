@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from poolwise.plot._plain import settings
+from poolwise.plot._text import boxes_warned_of
+
+__all__ = ["boxes_warned_of", "close", "saved"]
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

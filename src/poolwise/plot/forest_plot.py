@@ -94,10 +94,10 @@ def forest(
     """
     frame = forest_frame(result, beside=beside, prob=prob, by=by, rope=rope)
     results = (result, *beside)
-    lines = body(frame, results)
     span = _span(frame, result.effects.scale, rope)
-    notes = forest_notes(frame, results, rope=rope, leaves_axis=_leaves(frame, span))
     with plain_text():
+        lines = body(frame, results)
+        notes = forest_notes(frame, results, rope=rope, leaves_axis=_leaves(frame, span))
         (axes, *_), placed = _canvas.draw(forest_sheet(frame, lines, result.effects, notes, title), ax)
         axes.set_xlim(*span)
         _draw_axis(axes, placed, result.effects, rope)

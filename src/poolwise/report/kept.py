@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import os
 import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
-from zipfile import BadZipFile
 
 import numpy as np
 
 from poolwise.engines._kept import Drawn
 from poolwise.engines._samplers import Chains
+from poolwise.errors import ModelError, warn
 from poolwise.report import files
 
 _HEADER = "header"
+_SEAL, _DIGEST = b"\npoolwise sha256:", 64
+"""A kept fit ends with these bytes and the SHA-256, 64 hex digits, of all bytes before them."""
 
 
 @final
@@ -28,8 +33,10 @@ class KeptFits:
     Every fit has one file, written whole or not at all as soon as the fit is finished, with all that its draws depend
     on: the hash of the data, the model with its priors, the engine's settings, the seed, the versions of poolwise and
     of the samplers. A fit that finds its file made from the same takes the draws from it, and gives the same Result,
-    seconds included; else it is run again, which replaces the file. Closed-form and exact fits cost milliseconds to a
-    few seconds and are never kept.
+    seconds included; else it is run again, which replaces the file. Every file ends with a hash of all its bytes, which
+    is verified before anything in it is read: a file that is damaged, or is none of ours, is no kept fit and is put
+    aside under another name, never overwritten. A fit that cannot be kept (no room, no permission) is a warning.
+    Closed-form and exact fits cost milliseconds to a few seconds and are never kept.
 
     Attributes
     ----------
@@ -52,7 +59,13 @@ class KeptFits:
     said: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.folder, str | os.PathLike) or "\0" in str(self.folder):
+            raise ModelError(
+                f"the fits are to be kept in {self.folder!r}", "the path of a folder", "'results/bcg/fits'"
+            )
         object.__setattr__(self, "folder", Path(self.folder))
+        if any(os.path.exists(part) and not part.is_dir() for part in (self.folder, *self.folder.parents)):
+            raise ModelError(f"the fits are to be kept in '{self.folder}', which is or lies in a file", "a folder")
 
     def place(self, name: str) -> KeptFit:
         """The place of one fit.
@@ -63,7 +76,7 @@ class KeptFits:
             Tells it from the others in the folder.
         """
         plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60]
-        return KeptFit(self, name, self.folder / f"{plain}-{zlib.crc32(name.encode()):08x}.npz")
+        return KeptFit(self, name, self.folder / f"{plain}-{zlib.crc32(name.encode(errors='surrogatepass')):08x}.npz")
 
 
 @final
@@ -87,11 +100,11 @@ class KeptFit:
         if self.among.fresh or not self.path.is_file():
             return None
         try:
-            made_from, drawn = _read(self.path)
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zlib.error, BadZipFile):
+            made_from, drawn = _read(_intact(self.path.read_bytes()))
+            changed = [name for name in facts if facts[name] != made_from.get(name)]
+        except Exception:  # whatever goes wrong in reading it, the fit is not kept
             self.among.said.append(f"{self.name}: run again, as the kept fit '{self.path.name}' cannot be read")
             return None
-        changed = [name for name in facts if facts[name] != made_from.get(name)]
         if changed:
             what = " and ".join(f"the {name}" for name in changed)
             self.among.said.append(f"{self.name}: run again, as {what} changed since the fit was kept")
@@ -102,32 +115,72 @@ class KeptFit:
     def put(self, facts: Mapping[str, str], drawn: Drawn) -> None:
         """Keep the draws and the facts that they were made from, in one step.
 
-        Raises
-        ------
-        OSError
-            When the file cannot be written; an earlier one then stays as it was.
+        Where the file cannot be written, a warning says so, and an earlier one stays as it was. What stands under its
+        name and is no kept fit gets another name.
         """
-        arrays: dict[str, Any] = {}
-        named: dict[str, tuple[str, str]] = {}
-        for kind, group in (("parameters", drawn.chains.parameters), ("stats", drawn.chains.stats)):
-            for number, (name, values) in enumerate(group.items()):
-                arrays[f"{kind}{number}"], named[f"{kind}{number}"] = values, (kind, name)
-        header = {
-            "facts": dict(facts),
-            "arrays": named,
-            "notes": drawn.notes,
-            "settings": dict(drawn.settings),
-            "seconds": drawn.earlier,
-        }
-        arrays[_HEADER] = np.array(json.dumps(header))
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with files.replacing(self.path) as part, part.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **arrays)
+        content = _content(facts, drawn)
+        sealed = content + _SEAL + hashlib.sha256(content).hexdigest().encode()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._put_aside()
+            files.write(self.path, sealed)
+        except OSError as error:
+            warn(f"{self.name}: the fit could not be kept in '{self.path}': {error.strerror}. Its result is whole")
+
+    def _put_aside(self) -> None:
+        """Give what stands under the name of this fit and is no kept fit another name."""
+        if not os.path.lexists(self.path):
+            return
+        if self.path.is_file() and not self.path.is_symlink():
+            try:
+                _intact(self.path.read_bytes())
+                return
+            except ValueError:
+                pass
+        other, number = self.path.with_name(f"{self.path.name}.damaged"), 2
+        while os.path.lexists(other):
+            other, number = self.path.with_name(f"{self.path.name}.damaged{number}"), number + 1
+        self.path.rename(other)
+        self.among.said.append(f"{self.name}: '{self.path.name}', which cannot be read, is now called '{other.name}'")
 
 
-def _read(path: Path) -> tuple[dict[str, str], Drawn]:
-    """The facts and the draws; every array is checked by its CRC when it is read."""
-    with np.load(path, allow_pickle=False) as stored:
+def _content(facts: Mapping[str, str], drawn: Drawn) -> bytes:
+    """The draws as an npz file, the facts in its header."""
+    arrays: dict[str, Any] = {}
+    named: dict[str, tuple[str, str]] = {}
+    for kind, group in (("parameters", drawn.chains.parameters), ("stats", drawn.chains.stats)):
+        for number, (name, values) in enumerate(group.items()):
+            arrays[f"{kind}{number}"], named[f"{kind}{number}"] = values, (kind, name)
+    header = {
+        "facts": dict(facts),
+        "arrays": named,
+        "notes": drawn.notes,
+        "settings": dict(drawn.settings),
+        "seconds": drawn.earlier,
+    }
+    arrays[_HEADER] = np.array(json.dumps(header))
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, **arrays)
+    return stream.getvalue()
+
+
+def _intact(sealed: bytes) -> bytes:
+    """What stands before the seal of a file whose bytes agree with it.
+
+    Raises
+    ------
+    ValueError
+        When there is no seal, or it is that of other bytes.
+    """
+    content, seal = sealed[: -len(_SEAL) - _DIGEST], sealed[-len(_SEAL) - _DIGEST :]
+    if seal != _SEAL + hashlib.sha256(content).hexdigest().encode():
+        raise ValueError("the bytes do not agree with their hash")
+    return content
+
+
+def _read(content: bytes) -> tuple[dict[str, str], Drawn]:
+    """The facts and the draws."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
         header = json.loads(str(stored[_HEADER]))
         groups: dict[str, dict[str, Any]] = {"parameters": {}, "stats": {}}
         for key, (kind, name) in header["arrays"].items():

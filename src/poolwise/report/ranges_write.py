@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from poolwise import show
-from poolwise.report import files, words
 from poolwise.report import ranges_content as told
+from poolwise.report import words
 from poolwise.report.page import environment, inline
 from poolwise.report.ranges_content import RangesContent
-from poolwise.report.write import finished, question
+from poolwise.report.write import question, written
 
 
 def write_ranges(content: RangesContent, folder: Path) -> Mapping[str, Path]:
-    """Write every file of a run over reconstructed tables into a folder held by `files.claimed`.
+    """Write every file of a run over reconstructed tables into a folder held by `write.held`.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def write_ranges(content: RangesContent, folder: Path) -> Mapping[str, Path]:
 
     Raises
     ------
-    OSError
+    AnalysisError
         When a file cannot be written; the run then has no manifest.
     """
     facts, ranges = _facts(content), content.ranges
@@ -45,9 +45,7 @@ def write_ranges(content: RangesContent, folder: Path) -> Mapping[str, Path]:
     if len(ranges.nuts):
         made["nuts_check.csv"] = ranges.nuts.assign(data=ranges.data).to_csv(index=False)
     made["report.html"] = _page(content, drawn["ranges.svg"].decode(), facts)
-    for name, whole in made.items():
-        files.write(folder / name, whole)
-    return finished(folder, made, facts)
+    return written(folder, made, facts)
 
 
 def _pictures(content: RangesContent) -> dict[str, bytes]:
