@@ -165,6 +165,12 @@ def test_tau2_log_t_becomes_tau_log_t_by_halving():
     np.testing.assert_allclose(tau.cdf(np.sqrt(x)), stats.t(5, -3.44, 2.59).cdf(np.log(x)), rtol=1e-12)
 
 
+def test_a_row_that_is_probably_misprinted_says_so_and_is_in_no_panel():
+    (row,) = (entry for entry in CATALOGUE if entry.prior == priors.LogT(5, -1.925, 0.965, "SMD"))
+    assert "probably a misprint for -2.85" in row.name
+    assert row not in panel("SMD", ("mental health",))
+
+
 def test_the_panel_takes_an_outcome_class_only_where_it_fits():
     plain = panel("SMD")
     assert panel("SMD", ("",)) == plain  # a table without outcomes has the outcome ""

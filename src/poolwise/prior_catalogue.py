@@ -47,6 +47,8 @@ class Entry:
         Class of outcomes that the prior is for; ``""`` for any.
     mu : Prior, optional
         The prior on mu that the same source gives beside it; a panel holds the prior on mu fixed and leaves it out.
+    default : bool
+        Whether a panel takes it unasked; not where a parameter is probably misprinted in its source.
     """
 
     prior: Prior
@@ -54,6 +56,7 @@ class Entry:
     source: str
     outcome: str = ""
     mu: Prior | None = None
+    default: bool = True
 
 
 def _turner(location: float, scale: float) -> LogNormal:
@@ -78,7 +81,13 @@ CATALOGUE: tuple[Entry, ...] = (
         StudentT(5.0, 0.0, 0.55, "SMD"),
     ),
     Entry(LogT(5.0, -1.72, 1.295, "SMD"), "Cochrane, any outcome", _RHODES),
-    Entry(LogT(5.0, -1.925, 0.965, "SMD"), "mental health, non-pharmacological", _RHODES, "mental health"),
+    Entry(
+        LogT(5.0, -1.925, 0.965, "SMD"),
+        "mental health, non-pharmacological (location -3.85 of tau^2 probably a misprint for -2.85)",
+        _RHODES,
+        "mental health",
+        default=False,
+    ),
     Entry(Uniform(0.0, 2.5, "SMD"), "uniform", "convention"),
     Entry(HalfNormal(0.5, "log OR"), "half of the default", "convention"),
     Entry(HalfNormal(1.0, "log OR"), "default", _ROEVER),
@@ -139,9 +148,8 @@ def panel(metric: str, outcomes: tuple[str, ...] = ()) -> tuple[Entry, ...]:
         When the catalogue has nothing for the scale.
     """
     classes = {outcome.casefold() for outcome in outcomes}
-    chosen = [
-        entry for entry in CATALOGUE if entry.prior.metric == metric and (not entry.outcome or entry.outcome in classes)
-    ]
+    fitting = [entry for entry in CATALOGUE if entry.default and (not entry.outcome or entry.outcome in classes)]
+    chosen = [entry for entry in fitting if entry.prior.metric == metric]
     if not chosen:
         raise ModelError(
             f"there is no prior panel for the scale '{metric}'",
@@ -156,7 +164,7 @@ def panel(metric: str, outcomes: tuple[str, ...] = ()) -> tuple[Entry, ...]:
                 entry.source,
                 entry.outcome,
             )
-            for entry in CATALOGUE
-            if entry.prior.metric == "log OR" and entry.outcome and entry.outcome in classes
+            for entry in fitting
+            if entry.prior.metric == "log OR" and entry.outcome
         ]
     return tuple(chosen)

@@ -45,6 +45,7 @@ SEVERITY: tuple[Status, ...] = (
     "improper_posterior",
 )
 NO_PRIOR = "none"
+NOTED: frozenset[Status] = frozenset({"ok", "moment_does_not_exist"})
 FAILED: frozenset[Status] = frozenset({"grid_too_coarse", "divergences", "not_converged", "improper_posterior"})
 
 
@@ -104,6 +105,11 @@ class FitReport:
     def advice(self) -> str:
         """The sentences of all findings."""
         return " ".join(finding.sentence for finding in self.findings)
+
+    @property
+    def alarming(self) -> bool:
+        """Whether something went wrong, other than that a moment does not exist while medians and quantiles do."""
+        return self.status not in NOTED
 
     @property
     def failed(self) -> bool:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.stats import gamma
 
 import poolwise as pw
 from poolwise import priors
@@ -23,9 +24,9 @@ def test_misconduct_is_prior_dependent_and_the_flipping_priors_are_named(miscond
 
 
 @pytest.mark.parametrize("outcome", ["dropout", "recidivism"])
-def test_dropout_and_recidivism_are_robust(outcome):
+def test_in_dropout_and_recidivism_the_side_does_not_depend_on_the_prior(outcome):
     panel = pw.checks.prior_panel(table(outcome))
-    assert panel.verdict == "robust"
+    assert panel.verdict == "the side does not depend on the prior on tau"
     assert np.isnan(panel.tipping_point)
     assert (panel.frame["excludes_zero"] == "above").all()
 
@@ -55,13 +56,73 @@ def test_hellinger_distance_is_the_integral_it_says():
     assert panel.frame["hellinger_tau"][0] == pytest.approx(np.sqrt(1 - overlap), abs=1e-8)
 
 
-def test_the_ratio_of_spreads_says_who_dominates():
-    wide = pw.checks.prior_panel(table("recidivism"), priors=[priors.HalfNormal(1.0)])
-    assert wide.frame["sd_ratio_tau"][0] < 0.5
-    assert "the data dominate" in wide.tau_sentence
-    narrow = pw.checks.prior_panel(table("misconduct"), priors=[priors.HalfNormal(0.05)])
-    assert narrow.frame["sd_ratio_tau"][0] > 0.5
-    assert "the prior dominates" in narrow.tau_sentence
+def test_the_sentences_give_the_spread_of_limits_of_p_and_of_tau(misconduct):
+    """tau's upper limit .43 to 1.68, by a factor of 3.9: the published panel; the rest are its single fits."""
+    frame = misconduct.frame
+    assert "from 0.43 to 1.68 over the panel, by a factor of 3.9" in misconduct.tau_sentence
+    for column in ("mu_lower", "mu_upper"):
+        low, high = (f"{x:.2f}".replace("-", "\N{MINUS SIGN}") for x in (frame[column].min(), frame[column].max()))
+        assert (
+            f"limit runs from {low} to {high}" in misconduct.sentence
+            or f"limit from {low} to {high}" in misconduct.sentence
+        )
+    assert f"from {frame['p_positive'].min():.3f} to {frame['p_positive'].max():.3f}" in misconduct.sentence
+
+
+def test_a_panel_never_says_robust_or_dominated(misconduct):
+    for panel in (misconduct, pw.checks.prior_panel(table("recidivism"))):
+        told = " ".join(panel.sentences).casefold()
+        assert "robust" not in told
+        assert "dominate" not in told
+        assert not [name for name in panel.frame if "ratio" in name]
+
+
+def test_three_studies_far_from_zero_say_how_far_their_limits_spread():
+    effects = pw.Effects([1.3, 1.4, 1.5], se=[0.2, 0.2, 0.2], scale="SMD")
+    panel = pw.checks.prior_panel(effects)
+    assert panel.verdict == "the side does not depend on the prior on tau"
+    assert f"lower limit runs from {panel.frame['mu_lower'].min():.2f}" in panel.sentence
+
+
+@pytest.mark.parametrize(
+    ("prior", "forbids"),
+    [
+        (priors.InverseGamma(1, 0.15), True),
+        (priors.InverseGamma(1.71, 0.40), True),
+        (priors.HalfNormal(0.5), False),
+        (priors.HalfCauchy(0.5), False),
+        (priors.Uniform(0, 2.5), False),
+        (priors.LogT(5, -1.72, 1.295), False),
+    ],
+    ids=str,
+)
+def test_a_prior_that_forbids_tau_near_zero_is_said_to(prior, forbids):
+    panel = pw.checks.prior_panel(table("misconduct"), priors=[prior])
+    assert ("a tau near 0" in panel.tau_sentence) == forbids
+    if forbids:
+        expected = prior.scale / gamma.isf(0.025, prior.shape)  # the reciprocal of a gamma variable
+        assert panel.frame["prior_tau_low"][0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_verdict_is_about_the_threshold_given():
+    effects, at = table("dropout"), 0.2
+    panel = pw.checks.prior_panel(effects, threshold=at)
+    single = pw.fit(effects, pw.RandomEffects(), pw.Exact())["mu"]
+    row = panel.frame.set_index("name").loc["default"]
+    assert row["p_positive"] == pytest.approx(1.0 - single.cdf(at), abs=1e-9)
+    assert panel.verdict == "prior-dependent"
+    assert "P(mu > 0.2)" in panel.sentence
+    moved = pw.fit(effects, pw.RandomEffects(tau=priors.HalfNormal(panel.tipping_point)), pw.Exact())["mu"]
+    assert moved.cdf(at) == pytest.approx(0.025, abs=1e-6)
+    surface = pw.checks.prior_surface(effects, mu_sd=[1.0], tau_scale=[0.5], threshold=at)
+    assert surface.frame["p_positive"][0] == pytest.approx(1.0 - single.cdf(at), abs=1e-9)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, "0", None, True])
+@pytest.mark.parametrize("check", [pw.checks.prior_panel, pw.checks.prior_surface, pw.checks.tipping_point])
+def test_a_threshold_that_is_no_number_is_refused(check, wrong):
+    with pytest.raises(pw.PoolwiseError, match="threshold = "):
+        check(table("misconduct"), threshold=wrong)
 
 
 def test_fewer_than_five_studies_are_said_first(misconduct):
@@ -92,5 +153,5 @@ def test_what_is_no_list_of_priors_is_refused(wrong):
 
 def test_a_panel_of_improper_priors_takes_the_unit_of_the_scale():
     panel = pw.checks.prior_panel(table("bcg"), priors=[priors.Flat()])
-    assert panel.verdict == "robust"
+    assert "alone" in panel.sentence
     assert "from 0.02 to 20" in panel.tipping_sentence

@@ -18,7 +18,7 @@ def dependent() -> PriorPanel:
 
 
 @pytest.fixture(scope="module")
-def robust() -> PriorPanel:
+def settled() -> PriorPanel:
     return prior_panel(pw.datasets.load("bcg"))
 
 
@@ -43,10 +43,10 @@ def test_filled_and_hollow_markers_tell_the_verdicts_apart_without_colour(depend
     assert tuple(faces["mu above 0"]) != (1.0, 1.0, 1.0, 1.0)
 
 
-def test_tau_stands_beside_mu_at_the_frame_s_numbers(robust):
-    ax = pw.plot.prior_panel(robust)
+def test_tau_stands_beside_mu_at_the_frame_s_numbers(settled):
+    ax = pw.plot.prior_panel(settled)
     (beside,) = [other for other in ax.figure.axes if other is not ax]
-    np.testing.assert_array_equal(figures.points(beside, "tau median"), robust.frame["tau_point"])
+    np.testing.assert_array_equal(figures.points(beside, "tau median"), settled.frame["tau_point"])
 
 
 def test_every_prior_and_the_verdict_are_printed(dependent):
@@ -58,15 +58,15 @@ def test_every_prior_and_the_verdict_are_printed(dependent):
     assert f"s = {dependent.tipping_point:.3g}" in told
 
 
-def test_a_robust_panel_has_no_tipping_point_to_print(robust):
-    told = " ".join(figures.words(pw.plot.prior_panel(robust)))
-    assert "Robust:" in told
-    assert np.isfinite(robust.tipping_point) or "ipping point" not in told
+def test_a_panel_of_one_side_has_no_tipping_point_to_print(settled):
+    told = " ".join(figures.words(pw.plot.prior_panel(settled)))
+    assert "The side does not depend on the prior" in told
+    assert np.isfinite(settled.tipping_point) or "ipping point" not in told
 
 
-def test_a_panel_of_reconstructed_data_says_so(dependent, robust):
+def test_a_panel_of_reconstructed_data_says_so(dependent, settled):
     assert any("reconstructed data" in words for words in figures.words(pw.plot.prior_panel(dependent)))
-    assert not any("econstruct" in words for words in figures.words(pw.plot.prior_panel(robust)))
+    assert not any("econstruct" in words for words in figures.words(pw.plot.prior_panel(settled)))
 
 
 @pytest.mark.parametrize("dpi", [72, 100, 200])

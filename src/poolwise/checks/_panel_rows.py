@@ -15,12 +15,14 @@ from poolwise.moments import MOST_MOMENTS, missing_moments, refuse_improper
 from poolwise.priors import Prior
 from poolwise.quantities import Posterior
 
+LOW = 0.025  # of the prior on tau: how near 0 it lets tau come
+VANISHING = 1e-3  # share of the lowest 2.5 % of a prior that lies below a tenth of their limit, when none does
 COARSE = 1e-8  # estimated error of posterior probabilities that is told
 LIMITS = ("mu_lower", "mu_upper", "theta_new_lower", "theta_new_upper", "tau_lower", "tau_upper")
 
 
-def panel_rows(subject: Subject, taus: Sequence[Prior], prob: float) -> list[dict[str, object]]:
-    """Points, intervals and what they say about 0 under each prior on tau.
+def panel_rows(subject: Subject, taus: Sequence[Prior], prob: float, threshold: float = 0.0) -> list[dict[str, object]]:
+    """Points, intervals and what they say about a threshold under each prior on tau.
 
     Parameters
     ----------
@@ -29,6 +31,8 @@ def panel_rows(subject: Subject, taus: Sequence[Prior], prob: float) -> list[dic
         In the unit of the effects, with the variances that they are made from.
     prob : float
         Probability of the equal-tailed intervals.
+    threshold : float
+        What ``p_positive`` and ``excludes_zero`` are about.
 
     Returns
     -------
@@ -42,33 +46,44 @@ def panel_rows(subject: Subject, taus: Sequence[Prior], prob: float) -> list[dic
     """
     for tau in taus:
         refuse_improper(subject.effects, subject.under(tau))
-    rows = _in_one_batch(subject, tuple(taus), prob) if subject.normal else [_alone(subject, tau, prob) for tau in taus]
+    if subject.normal:
+        rows = _in_one_batch(subject, tuple(taus), prob, threshold)
+    else:
+        rows = [_alone(subject, tau, prob, threshold) for tau in taus]
     for row, tau in zip(rows, taus, strict=True):
-        sd = tau.spread if tau.proper else np.inf
-        row["sd_ratio_tau"] = row.pop("tau_sd") / sd if np.isfinite(sd) else np.nan
-        row["excludes_zero"] = side(row["mu_lower"], row["mu_upper"])
+        row["excludes_zero"] = side(row["mu_lower"], row["mu_upper"], threshold)
+        row["prior_tau_low"] = float(tau.ppf(LOW)) if tau.proper else np.nan
+        row["vanishes_at_zero"] = _vanishes_at_zero(tau)
+        row["threshold"] = float(threshold)
     told = {"prob": prob, "interval": KIND, "mu_prior": subject.prior, "data": subject.effects.data_label}
     return [row | told | {"quantity": subject.quantity} for row in rows]
 
 
-def _in_one_batch(subject: Subject, taus: tuple[Prior, ...], prob: float) -> list[dict]:
+def _vanishes_at_zero(tau: Prior) -> bool:
+    """Whether next to nothing of a prior lies below a tenth of its 2.5 % quantile."""
+    if not tau.proper:
+        return False
+    return bool(float(tau.cdf(0.1 * float(tau.ppf(LOW)))) < VANISHING * LOW)
+
+
+def _in_one_batch(subject: Subject, taus: tuple[Prior, ...], prob: float, threshold: float) -> list[dict]:
     posterior = subject.posterior(taus)
     proper = subject.means.proper
     moments = np.full(len(taus), MOST_MOMENTS) if proper else np.minimum(posterior.moments, 2)
     found = summaries(posterior, moments, prob, new=subject.new, combinations={"mu": subject.weights})
-    below, apart = subject.below_zero(posterior), distances_for_tau(posterior)
+    below, apart = subject.below(posterior, threshold), distances_for_tau(posterior)
     rows = []
     for j in range(len(taus)):
         row = {name: float(found[name][j]) if name in found else np.nan for name in LIMITS}
         row |= {f"{name}_point": float(found[name][j]) for name in ("mu", "tau")}
-        row |= {"tau_sd": float(found["tau_sd"][j]), "p_positive": 1.0 - below[j], "hellinger_tau": float(apart[j])}
+        row |= {"p_positive": 1.0 - below[j], "hellinger_tau": float(apart[j])}
         missing = missing_moments(int(posterior.moments[j]), proper)
         coarse = found["grid_error"][j] > COARSE
         rows.append(row | {"status": "grid_too_coarse" if coarse else missing.status if missing else "ok"})
     return rows
 
 
-def _alone(subject: Subject, prior: Prior, prob: float) -> dict:
+def _alone(subject: Subject, prior: Prior, prob: float, threshold: float) -> dict:
     result = Exact().fit(subject.effects, subject.under(prior))
     mu, tau = result[subject.quantity], result["tau"]
     assert isinstance(mu, Posterior)
@@ -78,8 +93,7 @@ def _alone(subject: Subject, prior: Prior, prob: float) -> dict:
     return dict(zip(LIMITS, limits, strict=True)) | {
         "mu_point": mu.point,
         "tau_point": tau.point,
-        "tau_sd": tau.sd,
-        "p_positive": 1.0 - float(mu.cdf(0.0)),
+        "p_positive": 1.0 - float(mu.cdf(threshold)),
         "hellinger_tau": distance(prior, tau),
         "status": result.report.status,
     }

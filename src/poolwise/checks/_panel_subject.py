@@ -89,12 +89,12 @@ class Subject:
         moments = np.array([moments_of_tau(counted, tau) for tau in taus])
         return tau_posterior(studies, TauPriors.of(taus), moments=moments)
 
-    def below_zero(self, posterior: TauPosterior) -> Array:
-        """P(quantity < 0) of each job."""
+    def below(self, posterior: TauPosterior, threshold: float) -> Array:
+        """P(quantity < threshold) of each job."""
         weight, _, values = posterior.nodes()
         centre, spread = posterior.studies.combination(values, self.weights)
         centre = centre + posterior.studies.at_origin(self.weights)[:, None]
-        return (weight * ndtr(-centre / spread)).sum(axis=1)
+        return (weight * ndtr((threshold - centre) / spread)).sum(axis=1)
 
 
 def subject(effects: Effects, model: Model, quantity: str | None) -> Subject:

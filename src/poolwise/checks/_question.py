@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Real
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -114,9 +116,21 @@ def integrated(effects: Effects, mu: Prior, taus: tuple[Prior, ...], *, halvings
     return tau_posterior(studies, TauPriors.of(taus), moments=moments, halvings=halvings)
 
 
-def side(lower: float, upper: float) -> Side:
-    """On which side of 0 an interval lies, judged by its limits before they are rounded."""
-    return "above" if lower > 0 else "below" if upper < 0 else "no"
+def side(lower: float, upper: float, threshold: float = 0.0) -> Side:
+    """On which side of a threshold an interval lies, judged by its limits before they are rounded."""
+    return "above" if lower > threshold else "below" if upper < threshold else "no"
+
+
+def said(where: Side, threshold: float = 0.0) -> str:
+    """Where an interval lies, in words: ``"lies above 0"``, ``"includes 0.1"``."""
+    return SAID[where].replace("0", f"{threshold:g}")
+
+
+def check_threshold(threshold: float) -> None:
+    """Raise a ModelError for a threshold that is no finite number."""
+    number = isinstance(threshold, Real) and not isinstance(threshold, bool)
+    if not number or not math.isfinite(float(threshold)):
+        raise ModelError(f"threshold = {threshold!r}", "a finite number on the analysis scale", "threshold=0.1")
 
 
 def interval_words(prob: float, quantity: str = "mu") -> str:

@@ -10,25 +10,26 @@ import pandas as pd
 
 from poolwise import show
 from poolwise.checks._panel_rows import panel_rows
-from poolwise.checks._panel_subject import Subject, subject
-from poolwise.checks._question import SAID, interval_words, need_effects
+from poolwise.checks._panel_subject import subject
+from poolwise.checks._panel_words import tau_sentence, verdict_sentence
+from poolwise.checks._question import check_threshold, need_effects
 from poolwise.checks.tipping import tipped
 from poolwise.effects import Effects
-from poolwise.errors import ModelError, listing
+from poolwise.errors import ModelError
 from poolwise.model import MetaRegression, RandomEffects, Subgroups
 from poolwise.prior_catalogue import Entry, panel
 from poolwise.priors import Fixed, Prior
 from poolwise.scale import Scale
 from poolwise.settings import check_prob
 
-Verdict = Literal["robust", "prior-dependent"]
+Verdict = Literal["the side does not depend on the prior on tau", "prior-dependent"]
 
+SAME_SIDE: Verdict = "the side does not depend on the prior on tau"
 SMALL_K = 5
-DATA_DOMINATED = 0.5  # posterior sd of tau over its prior sd
 COLUMNS = (
     "prior", "name", "source", "family", "mu_point", "mu_lower", "mu_upper", "theta_new_lower", "theta_new_upper",
-    "tau_point", "tau_lower", "tau_upper", "p_positive", "excludes_zero", "flips", "hellinger_tau", "sd_ratio_tau",
-    "prob", "interval", "mu_prior", "status", "data", "quantity",
+    "tau_point", "tau_lower", "tau_upper", "p_positive", "excludes_zero", "flips", "hellinger_tau", "prior_tau_low",
+    "threshold", "prob", "interval", "mu_prior", "status", "data", "quantity",
 )  # fmt: skip
 
 
@@ -41,16 +42,17 @@ class PriorPanel:
     ----------
     frame : DataFrame
         One row for each prior: prior, name, source, family, mu_point, mu_lower, mu_upper, theta_new_lower,
-        theta_new_upper, tau_point, tau_lower, tau_upper, p_positive, excludes_zero (``"above"``, ``"below"``,
-        ``"no"``), flips, hellinger_tau, sd_ratio_tau, prob, interval, mu_prior, status, data, quantity. The columns
+        theta_new_upper, tau_point, tau_lower, tau_upper, p_positive (P(quantity > threshold)), excludes_zero (where
+        the interval lies by the threshold: ``"above"``, ``"below"``, ``"no"``), flips, hellinger_tau, prior_tau_low
+        (2.5 % quantile of the prior on tau), threshold, prob, interval, mu_prior, status, data, quantity. The columns
         of mu and ``p_positive`` are about the quantity named: mu, or that of a model with moderators, which has
         no theta_new (NaN).
-    verdict : {"robust", "prior-dependent"}
-        Whether every prior gives the same answer to "does the interval for the quantity exclude 0, and on which side?".
+    verdict : {"the side does not depend on the prior on tau", "prior-dependent"}
+        Whether the interval for the quantity is on the same side of the threshold, or contains it, under every prior.
     sentence : str
-        The verdict in words, naming the priors that flip it.
+        The verdict in words, naming the priors that flip it, with the spread of both limits and of P over the panel.
     tau_sentence : str
-        Whether the data or the prior dominate what is known of tau.
+        How far the upper limit of tau spreads over the panel, and which priors forbid a tau near 0.
     tipping_point : float
         Scale of a half-normal prior on tau at which the verdict flips; NaN when none does.
     tipping_sentence : str
@@ -65,6 +67,8 @@ class PriorPanel:
         Probability of the intervals.
     quantity : str
         What the verdict is about: ``"mu"``, ``"beta[ablat]"``.
+    threshold : float
+        The value on whose side the interval lies or not.
     """
 
     frame: pd.DataFrame
@@ -78,6 +82,7 @@ class PriorPanel:
     k: int
     prob: float
     quantity: str = "mu"
+    threshold: float = 0.0
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -108,6 +113,7 @@ class PriorPanel:
             for _, row in self.frame.iterrows()
         ]
         kind, name = self.frame["interval"].iloc[0], self.quantity
+        excluded = f"{self.threshold:g} excluded, {name}"
         return show.card(
             f"Prior panel: {self.verdict}",
             facts=(
@@ -116,7 +122,7 @@ class PriorPanel:
                 f"{name}: {self.frame['mu_prior'].iloc[0]}",
                 f"{level}, {kind}",
             ),
-            header=("prior on tau", name, f"{level} interval", "tau", f"{level} interval", f"0 excluded, {name}"),
+            header=("prior on tau", name, f"{level} interval", "tau", f"{level} interval", excluded),
             rows=rows,
             notes=self.sentences,
         )
@@ -130,12 +136,13 @@ def prior_panel(
     priors: Sequence[Prior] | None = None,
     mu: Prior | None = None,
     prob: float = 0.95,
+    threshold: float = 0.0,
 ) -> PriorPanel:
     """Fit a model exactly under a panel of priors on tau, and say what the prior decides.
 
-    The verdict is ``"robust"`` when the interval for mu, or the quantity named, excludes 0 on the same side, or
-    includes it, under every prior; else ``"prior-dependent"``. The tipping point is the scale s at which the verdict
-    under tau ~ HalfNormal(s) changes.
+    The verdict is ``"the side does not depend on the prior on tau"`` when the interval for mu, or the quantity named,
+    lies on the same side of the threshold, or includes it, under every prior; else ``"prior-dependent"``. The tipping
+    point is the scale s at which the verdict under tau ~ HalfNormal(s) changes.
 
     Parameters
     ----------
@@ -153,6 +160,8 @@ def prior_panel(
         Prior on mu, the same for all, where no model gives one; the scale's default when None.
     prob : float
         Probability of the equal-tailed intervals.
+    threshold : float
+        What the verdict is about, on the analysis scale: 0, or an edge of the region of practical equivalence.
 
     Returns
     -------
@@ -184,6 +193,7 @@ def prior_panel(
     if isinstance(mu, Fixed):
         raise ModelError(f"mu ~ {mu} is known, and the panel asks what is known of mu", "a prior on mu")
     check_prob(prob)
+    check_threshold(threshold)
     entries = (
         panel(effects.scale.name, effects.outcomes)
         if priors is None
@@ -193,19 +203,19 @@ def prior_panel(
         raise ModelError("the panel has no prior", "at least one prior on tau")
     about = subject(effects, RandomEffects(mu=mu, tau=entries[0].prior) if model is None else model, quantity)
     taus = [under.tau for under in (about.under(entry.prior) for entry in entries) if under.tau is not None]
-    found = panel_rows(about, taus, prob)
+    found = panel_rows(about, taus, prob, threshold)
     named = [_named(entry, tau) for entry, tau in zip(entries, taus, strict=True)]
     frame = pd.DataFrame([a | b for a, b in zip(named, found, strict=True)])
     reference = _reference(entries)
     frame["flips"] = frame["excludes_zero"] != frame["excludes_zero"].iloc[reference]
-    frame = frame[list(COLUMNS)]
-    verdict: Verdict = "prior-dependent" if frame["flips"].any() else "robust"
-    tipping = tipped(about, taus[reference], prob)
+    told = frame[list(COLUMNS)]
+    verdict: Verdict = "prior-dependent" if frame["flips"].any() else SAME_SIDE
+    tipping = tipped(about, taus[reference], prob, threshold)
     return PriorPanel(
-        frame=frame,
+        frame=told,
         verdict=verdict,
-        sentence=_verdict_sentence(frame, reference, about, prob),
-        tau_sentence=_tau_sentence(frame),
+        sentence=verdict_sentence(frame, reference, about),
+        tau_sentence=tau_sentence(frame),
         tipping_point=tipping.value,
         tipping_sentence=tipping.sentence,
         data=effects.data_label,
@@ -213,6 +223,7 @@ def prior_panel(
         k=effects.k,
         prob=prob,
         quantity=about.quantity,
+        threshold=float(threshold),
     )
 
 
@@ -224,41 +235,3 @@ def _reference(entries: Sequence[Entry]) -> int:
 
 def _named(entry: Entry, prior: Prior) -> dict[str, object]:
     return {"prior": str(entry.prior), "name": entry.name, "source": entry.source, "family": prior.family}
-
-
-def _verdict_sentence(frame: pd.DataFrame, reference: int, about: Subject, prob: float) -> str:
-    said = SAID[frame["excludes_zero"].iloc[reference]]
-    kind = interval_words(prob, about.quantity).removeprefix("the ")
-    flipped = frame.loc[frame["flips"], "prior"]
-    mu = about.prior_words
-    if flipped.empty:
-        return f"Robust: the {kind} {said} under all {len(frame)} priors on tau ({mu})."
-    return (
-        f"Prior-dependent: the {kind} {said} under tau ~ {frame['prior'].iloc[reference]}, but the answer flips "
-        f"under {len(flipped)} of {len(frame)} priors on tau: {listing(flipped, most=20)} ({mu})."
-    )
-
-
-def _tau_sentence(frame: pd.DataFrame) -> str:
-    ratio = frame["sd_ratio_tau"].dropna()
-    if ratio.empty:
-        return "No prior in the panel has a standard deviation to compare the posterior of tau with."
-    dominated = int((ratio < DATA_DOMINATED).sum())
-    distance = frame["hellinger_tau"].dropna()
-    tail = f" The Hellinger distance from prior to posterior of tau is {_reach(distance)}." if len(distance) else ""
-    who = (
-        "the data dominate"
-        if dominated == len(ratio)
-        else "the prior dominates"
-        if dominated == 0
-        else f"the data dominate in {dominated} of {len(ratio)} priors and the prior in the others"
-    )
-    return (
-        f"For tau, {who}: posterior sd over prior sd {_reach(ratio)} "
-        f"(below {DATA_DOMINATED:g} counts as data-dominated; {len(ratio)} of {len(frame)} priors have an sd)." + tail
-    )
-
-
-def _reach(values: pd.Series) -> str:
-    low, high = f"{values.min():.2f}", f"{values.max():.2f}"
-    return low if low == high else f"{low} to {high}"

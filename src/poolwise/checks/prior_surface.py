@@ -11,7 +11,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise import show
-from poolwise.checks._question import KIND, SAID, interval_words, need_prior_on_tau, normal_mu, question
+from poolwise.checks._question import (
+    KIND,
+    SAID,
+    check_threshold,
+    interval_words,
+    need_prior_on_tau,
+    normal_mu,
+    question,
+    said,
+)
 from poolwise.checks.tipping import half_normal_unit
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
@@ -46,6 +55,8 @@ class PriorSurface:
         ``"reconstructed"`` when the study table is.
     prob : float
         Probability of the intervals.
+    threshold : float
+        The value that ``p_positive``, P(mu > threshold), and ``excludes_zero`` are about.
     """
 
     frame: pd.DataFrame
@@ -54,6 +65,7 @@ class PriorSurface:
     sentence: str
     data: str
     prob: float
+    threshold: float = 0.0
 
     def grid(self, column: str) -> tuple[Array, Array, NDArray]:
         """mu_sd of shape (R,), tau_scale of shape (S,), and a column of the frame of shape (R, S)."""
@@ -74,6 +86,7 @@ def prior_surface(
     mu_sd: Sequence[float] | Array | None = None,
     tau_scale: Sequence[float] | Array | None = None,
     prob: float = 0.95,
+    threshold: float = 0.0,
 ) -> PriorSurface:
     """Fit random effects exactly under mu ~ Normal(m, s) and tau ~ HalfNormal(t) for every pair of s and t.
 
@@ -89,6 +102,9 @@ def prior_surface(
         scale's default for a flat prior), and from 1 / 20 to 20 times its own scale of tau.
     prob : float
         Probability of the equal-tailed intervals.
+    threshold : float
+        The value that intervals and probabilities are about, on the analysis scale: 0, or an edge of the region of
+        practical equivalence.
 
     Returns
     -------
@@ -107,6 +123,7 @@ def prior_surface(
     {'no': 972, 'above': 628}
     """
     check_prob(prob)
+    check_threshold(threshold)
     asked = need_prior_on_tau(question(effects, model, "prior_surface"), "prior_surface")
     m0, own_sd = normal_mu(asked.mu)
     assert asked.tau is not None
@@ -116,7 +133,7 @@ def prior_surface(
     grid = shared_grid(effects.y, effects.v, m0, s0, scale)
     mass = grid.masses(scale)
     point, lower, upper = grid.mu_quantiles(mass, np.array([0.5, 0.5 * (1.0 - prob), 0.5 * (1.0 + prob)]))
-    said = np.where(lower > 0, "above", np.where(upper < 0, "below", "no"))
+    sides = np.where(lower > threshold, "above", np.where(upper < threshold, "below", "no"))
     frame = pd.DataFrame(
         {
             "mu_sd": np.repeat(s0, len(scale)),
@@ -125,11 +142,13 @@ def prior_surface(
             "mu_lower": lower.ravel(),
             "mu_upper": upper.ravel(),
             "tau_point": grid.tau_median(mass).ravel(),
-            "p_positive": 1.0 - grid.below_zero(mass).ravel(),
-            "excludes_zero": said.ravel(),
+            "p_positive": 1.0 - grid.below(mass, threshold).ravel(),
+            "excludes_zero": sides.ravel(),
         }
     ).assign(prob=prob, interval=KIND, data=effects.data_label)
-    return PriorSurface(frame, m0, (own_sd, own_scale), _sentence(frame, prob), effects.data_label, prob)
+    return PriorSurface(
+        frame, m0, (own_sd, own_scale), _sentence(frame, prob, threshold), effects.data_label, prob, threshold
+    )
 
 
 def _usual_sd(effects: Effects, model: RandomEffects, own: float) -> float:
@@ -148,10 +167,10 @@ def _widths(name: str, given: Sequence[float] | Array | None, unit: float, reach
     return widths
 
 
-def _sentence(frame: pd.DataFrame, prob: float) -> str:
+def _sentence(frame: pd.DataFrame, prob: float, threshold: float) -> str:
     shares = frame["excludes_zero"].value_counts(normalize=True)
     found = [answer for answer in SAID if answer in shares]
     if len(found) == 1:
-        return f"Under all {len(frame)} pairs of priors {interval_words(prob)} {SAID[found[0]]}."
-    parts = " and ".join(f"{SAID[answer]} under {show.percent(shares[answer])}" for answer in found)
+        return f"Under all {len(frame)} pairs of priors {interval_words(prob)} {said(found[0], threshold)}."
+    parts = " and ".join(f"{said(answer, threshold)} under {show.percent(shares[answer])}" for answer in found)
     return f"Of {len(frame)} pairs of priors, {interval_words(prob)} {parts}: the answer depends on the priors."

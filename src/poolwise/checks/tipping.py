@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.checks._panel_subject import Subject, subject
-from poolwise.checks._question import KIND, SAID, Side, interval_words, need_prior_on_tau, normal_mu, question
+from poolwise.checks._question import (
+    KIND,
+    Side,
+    check_threshold,
+    interval_words,
+    need_prior_on_tau,
+    normal_mu,
+    question,
+    said,
+)
 from poolwise.effects import Effects
 from poolwise.errors import listing
 from poolwise.exact.shared_grid import HALF_NORMAL_MEDIAN, shared_grid
@@ -72,7 +81,9 @@ class TippingPoint:
     data: str
 
 
-def tipping_point(effects: Effects, model: RandomEffects | None = None, *, prob: float = 0.95) -> TippingPoint:
+def tipping_point(
+    effects: Effects, model: RandomEffects | None = None, *, prob: float = 0.95, threshold: float = 0.0
+) -> TippingPoint:
     """Find the scale s at which "does the interval for mu exclude 0?" changes its answer under tau ~ HalfNormal(s).
 
     The interval excludes 0 where P(mu < 0) or P(mu > 0) is below (1 - prob) / 2; both are smooth in s. Scales
@@ -86,6 +97,8 @@ def tipping_point(effects: Effects, model: RandomEffects | None = None, *, prob:
         scale's default priors when None.
     prob : float
         Probability of the equal-tailed interval.
+    threshold : float
+        What takes the place of 0, on the analysis scale: an edge of the region of practical equivalence.
 
     Returns
     -------
@@ -104,13 +117,14 @@ def tipping_point(effects: Effects, model: RandomEffects | None = None, *, prob:
     (0.356, 'above', 'no')
     """
     check_prob(prob)
+    check_threshold(threshold)
     asked = need_prior_on_tau(question(effects, model, "tipping_point"), "tipping_point")
     normal_mu(asked.mu)
     assert asked.tau is not None
-    return tipped(subject(effects, asked, "mu"), asked.tau, prob)
+    return tipped(subject(effects, asked, "mu"), asked.tau, prob, threshold)
 
 
-def tipped(about: Subject, tau: Prior, prob: float) -> TippingPoint:
+def tipped(about: Subject, tau: Prior, prob: float, threshold: float = 0.0) -> TippingPoint:
     """The tipping point of a quantity; the prior on tau gives the reference."""
     effects = about.effects
     unit = half_normal_unit(tau, effects.scale)
@@ -125,16 +139,16 @@ def tipped(about: Subject, tau: Prior, prob: float) -> TippingPoint:
         prior = f"{about.quantity} has no normal or flat prior"
         why = "no prior is proper, so that none gives its unit" if np.isnan(unit) else prior
         return told(np.nan, ("no", "no"), (np.nan, np.nan), np.nan, f"No tipping point was sought: {why}.")
-    return told(*searched_over(_chances(about, unit), unit, prob, about.quantity))
+    return told(*searched_over(_chances(about, unit, threshold), unit, prob, about.quantity, threshold))
 
 
-def _chances(about: Subject, unit: float) -> Below:
-    """P(quantity < 0) as a function of the scales."""
+def _chances(about: Subject, unit: float, threshold: float) -> Below:
+    """P(quantity < threshold) as a function of the scales."""
     if isinstance(about.model, RandomEffects):
         m0, s0 = normal_mu(about.model.mu)
         grid = shared_grid(about.effects.y, about.effects.v, m0, np.array([s0]), tipping_scales(unit))
-        return lambda scales: grid.below_zero(grid.masses(scales))[0]
-    return lambda scales: about.below_zero(about.posterior(tuple(HalfNormal(s) for s in scales)))
+        return lambda scales: grid.below(grid.masses(scales), threshold)[0]
+    return lambda scales: about.below(about.posterior(tuple(HalfNormal(s) for s in scales)), threshold)
 
 
 def tipping_scales(unit: float) -> Array:
@@ -143,19 +157,20 @@ def tipping_scales(unit: float) -> Array:
 
 
 def searched_over(
-    below: Below, unit: float, prob: float, quantity: str = "mu"
+    below: Below, unit: float, prob: float, quantity: str = "mu", threshold: float = 0.0
 ) -> tuple[float, tuple[Side, Side], tuple[float, float], float, str]:
     """Search the scales about `unit` for changes of the answer.
 
     Parameters
     ----------
     below : callable
-        P(quantity < 0) under tau ~ HalfNormal(s) at scales s, shape (S,).
+        P(quantity < threshold) under tau ~ HalfNormal(s) at scales s, shape (S,).
     unit : float
         The reference scale.
     prob : float
         Probability of the interval.
     quantity : str
+    threshold : float
 
     Returns
     -------
@@ -176,7 +191,13 @@ def searched_over(
         others = [s for s in found if s != value]
     sides = (_side(chance[near], tail), _side(chance[near + 1], tail))
     own = float(_clear(below(np.array([unit])), tail)[0])
-    return value, sides, searched, own, _sentence(value, others, sides, searched, prob, quantity)
+    return (
+        value,
+        sides,
+        searched,
+        own,
+        _sentence(value, others, sides, searched, interval_words(prob, quantity), threshold),
+    )
 
 
 def half_normal_unit(tau: Prior, scale: Scale) -> float:
@@ -212,24 +233,24 @@ def _sentence(
     others: Sequence[float],
     sides: tuple[Side, Side],
     searched: tuple[float, float],
-    prob: float,
-    quantity: str,
+    interval: str,
+    threshold: float,
 ) -> str:
-    interval = interval_words(prob, quantity)
     if np.isnan(value):
         low, high = searched
         return (
             "No tipping point: under tau ~ HalfNormal(s) the answer does not change for any s from "
-            f"{low:.3g} to {high:.3g}: {interval} {SAID[sides[0]]}."
+            f"{low:.3g} to {high:.3g}: {interval} {said(sides[0], threshold)}."
         )
     if not others:
         return (
             f"Tipping point: under tau ~ HalfNormal(s) the answer changes at s = {value:.3g}: "
-            f"{interval} {SAID[sides[0]]} for a smaller s and {SAID[sides[1]]} for a larger one."
+            f"{interval} {said(sides[0], threshold)} for a smaller s and {said(sides[1], threshold)} for a larger one."
         )
     more = listing([f"{s:.3g}" for s in others])
     return (
         f"{len(others) + 1} tipping points: under tau ~ HalfNormal(s) the answer changes at s = {value:.3g}, where "
-        f"{interval} {SAID[sides[0]]} for an s a little smaller and {SAID[sides[1]]} for one a little larger, and "
+        f"{interval} {said(sides[0], threshold)} for an s a little smaller and "
+        f"{said(sides[1], threshold)} for one a little larger, and "
         f"changes again at s = {more}."
     )

@@ -74,9 +74,9 @@ class SharedGrid:
         mass /= mass.sum(axis=2, keepdims=True)
         return mass
 
-    def below_zero(self, mass: Array) -> Array:
-        """P(mu < 0) for masses of shape (R, S, J), shape (R, S)."""
-        return np.matmul(mass, ndtr(-self.mean / self.sd)[:, :, None])[:, :, 0]
+    def below(self, mass: Array, threshold: float = 0.0) -> Array:
+        """P(mu < threshold) for masses of shape (R, S, J), shape (R, S)."""
+        return np.matmul(mass, ndtr((threshold - self.mean) / self.sd)[:, :, None])[:, :, 0]
 
     def mu_quantiles(self, mass: Array, p: Array) -> Array:
         """Quantiles of mu at p (q,) for masses of shape (R, S, J), shape (q, R, S).

@@ -215,7 +215,9 @@ def _notes(result: Result, frame: pd.DataFrame, name: str) -> list[Phrase]:
     ]
     status = result.report.status
     notes = [Phrase(_text.plain(part)) for part in parts]
-    if status != "ok":
+    if status != "ok" and not result.report.alarming:
+        notes.append(Phrase(_text.plain(result.report.advice)))
+    elif status != "ok":
         words = f"{status.replace('_', ' ').capitalize()}. {result.report.advice}"
         notes.append(Phrase(_text.plain(words), colour=_sheet.ALARM, bold=True))
     return notes

@@ -45,7 +45,7 @@ def forest_notes(
     -------
     list of Phrase
         Numbers of each result, the region, how each result was made, a key to the marks, and in the colour of
-        alarm the status of each result that is not ``"ok"``.
+        alarm the status of each result in which something went wrong; that a moment does not exist is a plain note.
     """
     scale = results[0].effects.scale
     places = _words.decimals(scale, frame)
@@ -69,9 +69,7 @@ def forest_notes(
     ]
     notes.append(Phrase(_key(frame, leaves_axis)))
     notes += [
-        Phrase(name + _status(result), colour=_sheet.ALARM, bold=True, math=True)
-        for name, result in zip(named, results, strict=True)
-        if result.report.status != "ok"
+        _status_note(name, result) for name, result in zip(named, results, strict=True) if result.report.status != "ok"
     ]
     return notes
 
@@ -152,6 +150,12 @@ def _key(frame: pd.DataFrame, leaves_axis: bool) -> str:
     if leaves_axis:
         words.append("arrow: the interval goes on beyond the axis")
     return "; ".join(words) + "."
+
+
+def _status_note(name: str, result: Result) -> Phrase:
+    if result.report.alarming:
+        return Phrase(name + _status(result), colour=_sheet.ALARM, bold=True, math=True)
+    return Phrase(name + _text.escaped(_text.plain(result.report.advice)), math=True)
 
 
 def _status(result: Result) -> str:

@@ -14,6 +14,7 @@ from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _text, _words
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
+from poolwise.result import NOTED
 from poolwise.scale import as_scale
 from poolwise.show import chance, greek, level
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _PLOT_INCHES, _TAU_INCHES, _MOST_SOURCE = 2.7, 1.4, 3.5
 _PITCH, _MARKER = 0.225, 5.5
-_VERDICTS = {"above": "above 0", "below": "below 0", "no": "includes 0"}
+_VERDICTS = {"above": "above", "below": "below", "no": "includes"}
 _EXCLUDES, _INCLUDES = _marks.COLOURS[1], _marks.COLOURS[0]
 _TAU_LINE = Look("tau interval", _marks.RAW)
 _TAU_SQUARE = Look("tau median", _marks.RAW, marker="s")
@@ -31,8 +32,8 @@ _TAU_SQUARE = Look("tau median", _marks.RAW, marker="s")
 def prior_panel(panel: PriorPanel, *, ax: Axes | None = None) -> Axes:
     """Draw a prior panel: the interval for mu under each prior on tau, tau beside it, the verdict below.
 
-    A filled marker is a prior under which the interval for mu excludes 0, a hollow one a prior under which it
-    includes 0. A row in bold is a prior that flips the verdict of the reference prior. All numbers are those
+    A filled marker is a prior under which the interval for mu excludes the threshold, a hollow one a prior under which
+    it includes it. A row in bold is a prior that flips the verdict of the reference prior. All numbers are those
     of ``panel.frame``, on the analysis scale.
 
     Parameters
@@ -55,7 +56,7 @@ def prior_panel(panel: PriorPanel, *, ax: Axes | None = None) -> Axes:
         right.set_xlim(0.0, _tau_limit(frame))
         _dress.dress(left, placed, as_scale("identity"), label=_axis_words(panel))
         _dress.dress(right, placed, as_scale("identity"), label="between-study sd τ")
-        left.axvline(0.0, color=_sheet.SOFT, lw=0.9, zorder=1.0, label="null value")
+        left.axvline(panel.threshold, color=_sheet.SOFT, lw=0.9, zorder=1.0, label="threshold")
         for verdict, rows in frame.groupby("excludes_zero", sort=False):
             _draw_mu(left, rows, y[rows.index], str(verdict))
         _marks.intervals(right, frame["tau_lower"], frame["tau_upper"], y, _TAU_LINE)
@@ -66,14 +67,14 @@ def prior_panel(panel: PriorPanel, *, ax: Axes | None = None) -> Axes:
 def _draw_mu(ax: Axes, rows: pd.DataFrame, y: np.ndarray, verdict: str) -> None:
     excludes = verdict != "no"
     colour = _EXCLUDES if excludes else _INCLUDES
-    name = f"mu {_VERDICTS[verdict]}"
+    name = f"mu {_VERDICTS[verdict]} {rows['threshold'].iloc[0]:g}"
     _marks.intervals(ax, rows["mu_lower"], rows["mu_upper"], y, Look(f"{name}, interval", colour, width=1.4))
     _marks.points(ax, rows["mu_point"], y, _MARKER, Look(name, colour, face="" if excludes else "white"))
 
 
 def _mu_limits(frame: pd.DataFrame) -> tuple[float, float]:
     point, lower, upper = (frame[name].to_numpy(dtype=float) for name in ("mu_point", "mu_lower", "mu_upper"))
-    return _axis.limits(point, lower, upper, show=[0.0])
+    return _axis.limits(point, lower, upper, show=[float(frame["threshold"].iloc[0])])
 
 
 def _tau_limit(frame: pd.DataFrame) -> float:
@@ -90,14 +91,14 @@ def _panel_sheet(panel: PriorPanel, frame: pd.DataFrame, y: np.ndarray) -> Sheet
         Column("Source", tuple(_source(row) for row in rows)),
         Plot(_PLOT_INCHES),
         Column(f"{name} {prob}", tuple(_triple(row, "mu") for row in rows), align="right"),
-        Column(f"P({name} > 0)", tuple(chance(row["p_positive"]) for row in rows), align="right"),
+        Column(f"P({name} > {panel.threshold:g})", tuple(chance(row["p_positive"]) for row in rows), align="right"),
         Plot(_TAU_INCHES),
         Column(f"τ {prob}", tuple(_triple(row, "tau") for row in rows), align="right"),
     ]
     lines = tuple(Line(float(at), bold=bool(row["flips"])) for at, row in zip(y, rows, strict=True))
     data = " — reconstructed data" if panel.data == "reconstructed" else ""
     return Sheet(
-        title=f"Prior panel, k = {panel.k}: {panel.verdict}{data}",
+        title=greek(f"Prior panel, k = {panel.k}: {panel.verdict}{data}"),
         lines=lines,
         rows=len(rows) + 0.2,
         pitch=_PITCH,
@@ -115,11 +116,11 @@ def _notes(panel: PriorPanel, rows: list[dict[Any, Any]]) -> list[Phrase]:
         verdict = sentence == panel.sentence
         size, colour = (_sheet.BODY_SIZE, _sheet.INK) if verdict else (_sheet.NOTE_SIZE, _sheet.SOFT)
         notes.append(Phrase(greek(_words.prior(_text.plain(sentence))), size, colour, bold=verdict))
-    troubled = [f"{_words.prior(row['prior'])}: {row['status']}" for row in rows if row["status"] != "ok"]
+    troubled = [f"{_words.prior(row['prior'])}: {row['status']}" for row in rows if row["status"] not in NOTED]
     if troubled:
         notes.append(Phrase(f"Status under {', '.join(troubled)}.".replace("_", " "), colour=_sheet.ALARM, bold=True))
     kinds = ", ".join(dict.fromkeys(str(row["interval"]) for row in rows))
-    filled = f"Filled: the interval for {_name(panel)} excludes 0; hollow: it includes 0."
+    filled = f"Filled: the interval for {_name(panel)} excludes {panel.threshold:g}; hollow: it includes it."
     key = f"{filled} Bold: this prior flips the verdict."
     arrow = " Arrow: the interval goes on beyond the axis." if _leaves_axis(panel.frame) else ""
     notes.append(Phrase(f"{level(panel.prob)} intervals: {kinds}. Points: medians. {key}{arrow}"))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _LEVELS = (0.001, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.999)
 _CLEAR = 0.5  # of log tau scale that words keep from the star
-_WORDS = {"above": "interval above 0", "below": "interval below 0", "no": "interval includes 0"}
+_WORDS = {"above": "interval above", "below": "interval below", "no": "interval includes"}
 _FEWEST = 0.04  # share of the surface from which a region bears its words
 
 
@@ -69,12 +69,13 @@ def _fill(ax: Axes, surface: PriorSurface) -> None:
     ax.clabel(lines, fontsize=_sheet.TICK_SIZE - 1.0, fmt=lambda p: f"{p:g}", inline_spacing=3, colors=_sheet.INK)
     for limit in ("mu_lower", "mu_upper"):
         height = surface.grid(limit)[2]
-        if height.min() < 0.0 < height.max():
-            ax.contour(tau_scale, mu_sd, height, levels=[0.0], colors=_sheet.INK, linewidths=2.2)
+        if height.min() < surface.threshold < height.max():
+            ax.contour(tau_scale, mu_sd, height, levels=[surface.threshold], colors=_sheet.INK, linewidths=2.2)
     sd, scale = surface.reference
     starred = mu_sd[0] <= sd <= mu_sd[-1] and tau_scale[0] <= scale <= tau_scale[-1]
     far = np.abs(np.log(tau_scale / scale)) > _CLEAR if starred else np.ones(len(tau_scale), dtype=bool)
-    for answer, words in _WORDS.items():
+    for answer, start in _WORDS.items():
+        words = f"{start} {surface.threshold:g}"
         held = (said == answer) & far
         if held.mean() < _FEWEST:
             continue
@@ -118,8 +119,10 @@ def _axes_words(ax: Axes, surface: PriorSurface) -> None:
 
 
 def _notes(surface: PriorSurface) -> tuple[Phrase, ...]:
-    kind = surface.frame["interval"].iloc[0]
-    key = f"Thin lines: P(μ > 0). Bold line: the {level(surface.prob)} interval for μ, {kind}, begins or ends at 0."
+    kind, at = surface.frame["interval"].iloc[0], f"{surface.threshold:g}"
+    key = (
+        f"Thin lines: P(μ > {at}). Bold line: the {level(surface.prob)} interval for μ, {kind}, begins or ends at {at}."
+    )
     star = "" if not np.isfinite(surface.reference[0]) else " Star: the reference priors."
     return (
         Phrase(greek(_text.plain(surface.sentence)), _sheet.BODY_SIZE, _sheet.INK, bold=True),

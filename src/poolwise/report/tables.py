@@ -189,10 +189,15 @@ def panel_rows(content: Content) -> tuple[dict[str, object], ...]:
             "tau": f"{number(row['tau_point'])} {interval(row['tau_lower'], row['tau_upper'])}",
             "above": chance(row["p_positive"]),
             "flips": bool(row["flips"]),
-            "verdict": {"above": "above 0", "below": "below 0"}.get(str(row["excludes_zero"]), "0 not excluded"),
+            "verdict": _side(str(row["excludes_zero"]), float(row["threshold"])),
         }
         for row in content.panel.frame.to_dict("records")
     )
+
+
+def _side(where: str, threshold: float) -> str:
+    at = words.signed(threshold)
+    return f"{at} not excluded" if where == "no" else f"{where} {at}"
 
 
 def borrowed_rows(content: Content) -> tuple[dict[str, str], ...]:

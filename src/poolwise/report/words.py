@@ -88,9 +88,10 @@ CONVENTIONS: tuple[tuple[str, str], ...] = (
     ),
     (
         "Prior panel",
-        "The same model under other priors on τ. The verdict is robust when the interval for μ says the "
-        "same about 0 (above it, below it, or not excluded) under every prior, and prior-dependent when "
-        "it does not.",
+        "The same model under other priors on τ. The side does not depend on the prior on τ when the interval "
+        "for μ lies on the same side of the threshold, or includes it, under every prior; the answer is "
+        "prior-dependent when it does not. That a side stays the same says nothing of how large the effect "
+        "is: read the spread of the limits.",
     ),
 )
 
