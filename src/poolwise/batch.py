@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poolwise.closed_form.batch import common_effect_batch, q_profile_batch, random_effects_batch
+from poolwise import show
+from poolwise.closed_form.batch import BatchFit, common_effect_batch, q_profile_batch, random_effects_batch
+from poolwise.closed_form.inference import FLOORED, critical, is_narrower
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.closed_form_quantities import INTERVAL_WORDS
 from poolwise.engines.exact import Exact
 from poolwise.engines.exact_batch import fit_many
-from poolwise.errors import InputError, ModelError, listing, nearest
+from poolwise.errors import InputError, ModelError, listing, nearest, warn
 from poolwise.intake.table import PROVENANCES
 from poolwise.model import CommonEffect, MetaRegression, RandomEffects, prior_words
 from poolwise.priors import Flat
@@ -271,9 +273,10 @@ def _closed_form(
         interval = engine.interval or "wald"
         fits = common_effect_batch(y, se**2, interval=interval, prob=prob)
     else:
-        interval = engine.interval or "hartung-knapp"
+        interval = engine.interval or FLOORED
         tau2 = engine.estimator(model.tau_fixed)
         fits = random_effects_batch(y, se**2, tau2=tau2, interval=interval, prediction=engine.prediction, prob=prob)
+    _say_narrower(fits, prob)
     values = {"mu": fits.mu, "mu_sd": fits.se, "mu_lower": fits.lower, "mu_upper": fits.upper}
     values |= {"p_value": fits.p_value, "Q": fits.q, "I2": fits.i2, "H2": fits.h2}
     if isinstance(model, RandomEffects):
@@ -284,3 +287,18 @@ def _closed_form(
             limits = np.sqrt(q_profile_batch(y, se**2, prob=prob))
             values |= {"tau_lower": limits[:, 0], "tau_upper": limits[:, 1]}
     return values, f"confidence ({INTERVAL_WORDS[interval]})"
+
+
+def _say_narrower(fits: BatchFit, prob: float) -> None:
+    """Warn of unmodified Hartung-Knapp intervals that are narrower than Wald's, with both of the narrowest."""
+    narrower = np.flatnonzero(is_narrower(fits.se, fits.df, fits.wald, prob))
+    if not narrower.size:
+        return
+    row = int(narrower[np.argmin(fits.se[narrower] / fits.wald[narrower])])
+    reach = float(critical(np.array(np.inf), prob)) * fits.wald[row]
+    own, wald = show.interval(fits.lower[row], fits.upper[row]), show.interval(fits.mu[row] - reach, fits.mu[row] + reach)
+    warn(
+        f"in {len(narrower)} of {len(fits.mu)} tables (row(s) {listing(narrower + 1)}) the unmodified Hartung-Knapp "
+        f"{show.level(prob)} interval is narrower than Wald's, most of all in row {row + 1}: {own}, Wald {wald}; "
+        f"interval='{FLOORED}', the default, is never narrower"
+    )

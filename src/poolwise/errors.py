@@ -109,7 +109,7 @@ def closest(name: str, known: Iterable[str]) -> str:
     return ""
 
 
-def listing(items: Iterable[object], most: int = 8) -> str:
+def listing(items: Iterable[object], most: int = 8, separator: str = ", ") -> str:
     """Items as a list for a message, cut after `most`.
 
     Examples
@@ -119,5 +119,5 @@ def listing(items: Iterable[object], most: int = 8) -> str:
     """
     names = [str(item) for item in items]
     if len(names) <= most:
-        return ", ".join(names)
-    return ", ".join(names[:most]) + f" and {len(names) - most} more"
+        return separator.join(names)
+    return separator.join(names[:most]) + f" and {len(names) - most} more"

@@ -136,6 +136,9 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False,
     if isinstance(engine, ClosedForm) and isinstance(model, RandomEffects):
         for sentence in prediction(effects.k):
             warn(sentence)
+    for finding in result.report.findings:
+        if finding.status == "narrower_than_wald":
+            warn(finding.sentence)
     for sentence in _as_independent(result):
         result = replace(result, report=replace(result.report, notes=(*result.report.notes, sentence)))
         warn(sentence)

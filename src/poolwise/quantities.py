@@ -144,6 +144,10 @@ class Estimate:
         Test of the null hypothesis of zero (for Q: of homogeneity); NaN when there is none.
     residual_df : float
         Second degrees of freedom of an F test; infinite otherwise.
+    wider : callable, optional
+        Limits of Wald's interval by probability, where the 95 % interval given is narrower than Wald's.
+    remark : str
+        What is to be known of the limits.
     """
 
     point: float
@@ -154,6 +158,8 @@ class Estimate:
     df: float = np.nan
     p_value: float = np.nan
     residual_df: float = np.inf
+    wider: Callable[[float], tuple[float, float]] | None = field(default=None, repr=False)
+    remark: str = field(default="", repr=False)
 
     def interval(self, prob: float = 0.95) -> tuple[float, float]:
         """Lower and upper limit at this probability, NaN for an estimate that has no interval."""

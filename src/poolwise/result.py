@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 Status = Literal[
     "ok",
     "boundary_tau",
+    "narrower_than_wald",
     "moment_does_not_exist",
     "interrupted",
     "grid_too_coarse",
@@ -37,6 +38,7 @@ Status = Literal[
 SEVERITY: tuple[Status, ...] = (
     "ok",
     "boundary_tau",
+    "narrower_than_wald",
     "moment_does_not_exist",
     "interrupted",
     "grid_too_coarse",
@@ -45,6 +47,7 @@ SEVERITY: tuple[Status, ...] = (
     "improper_posterior",
 )
 NO_PRIOR = "none"
+_SHOWN = 6  # mean effects or coefficients in one line
 FAILED: frozenset[Status] = frozenset({"grid_too_coarse", "divergences", "not_converged", "improper_posterior"})
 
 
@@ -199,11 +202,12 @@ class Result:
         return iter(self.quantities)
 
     def __repr__(self) -> str:
-        """One line: label, studies, mean effect with its interval, status."""
-        mu = self.quantities.get("mu")
-        mean = "" if mu is None else f", mu = {show.number(mu.point)} {show.interval(*mu.interval(0.95))}"
+        """One line: label, studies, mean effects or coefficients with their intervals, status."""
+        means = [f", {name} = {show.estimate(self.quantities[name])}" for name in self.answers]
+        more = f", and {len(means) - _SHOWN} more" if len(means) > _SHOWN else ""
         made = ", reconstructed" if self.effects.reconstructed else ""
-        return f"<Result '{self.label}': k = {self.effects.k}{made}{mean}, status {self.report.status}>"
+        facts = f"k = {self.effects.k}{made}{''.join(means[:_SHOWN])}{more}, status {self.report.status}"
+        return f"<Result '{self.label}': {facts}>"
 
     def _repr_html_(self) -> str:
         """A compact table of all quantities with their 95 % intervals, the prior, and what the report says."""

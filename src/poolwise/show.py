@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from poolwise.quantities import Quantity
+from poolwise.quantities import Estimate, Quantity
 
 NOTHING = "–"
 _CELL = "padding:2px 8px"
@@ -154,6 +154,14 @@ def quantity_rows(quantities: Mapping[str, Quantity], prob: float = 0.95) -> lis
         kind = quantity.interval_kind() if limits != NOTHING else NOTHING
         rows.append((name, number(quantity.point), number(quantity.sd), limits, kind))
     return rows
+
+
+def estimate(quantity: Quantity, prob: float = 0.95) -> str:
+    """A point with its interval: ``"−0.715 [−1.108, −0.321]"``, and Wald's where that is the wider."""
+    limits = interval(*quantity.interval(prob))
+    words = number(quantity.point) if limits == NOTHING else f"{number(quantity.point)} {limits}"
+    wider = quantity.wider if isinstance(quantity, Estimate) else None
+    return f"{words} (Wald {interval(*wider(prob))})" if wider is not None else words
 
 
 def _row(cells: Sequence[str], tag: str) -> str:
