@@ -75,7 +75,9 @@ def test_rounding_in_one_row_does_not_judge_another():
 def test_the_default_interval_is_never_narrower_than_walds():
     rng = np.random.default_rng(20)
     k = rng.integers(2, 12, size=(10_000, 1))
-    y = np.where(np.arange(12) < k, rng.normal(size=(10_000, 12)) * rng.choice([0.0, 0.01, 0.1, 1.0], size=k.shape), np.nan)
+    y = np.where(
+        np.arange(12) < k, rng.normal(size=(10_000, 12)) * rng.choice([0.0, 0.01, 0.1, 1.0], size=k.shape), np.nan
+    )
     se = np.where(np.isnan(y), np.nan, np.exp(rng.normal(-1.0, 1.0, size=y.shape)))
     default, wald, z = (
         pw.fit_batch(y, se, pw.RandomEffects(), pw.ClosedForm(interval=interval, prediction=prediction))

@@ -21,7 +21,7 @@ from poolwise.intake.table import PROVENANCES
 from poolwise.model import CommonEffect, MetaRegression, RandomEffects, prior_words
 from poolwise.priors import Flat
 from poolwise.result import NO_PRIOR
-from poolwise.settings import check_prob
+from poolwise.settings import check_option, check_prob
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -88,8 +88,7 @@ def fit_batch(
     import xarray as xr
 
     check_prob(prob)
-    if provenance not in PROVENANCES:
-        raise InputError(f"provenance is {provenance!r}", "one of " + ", ".join(PROVENANCES))
+    check_option("provenance", provenance, PROVENANCES, error=InputError)
     estimates, errors = _tables(y, se)
     models = tuple(model) if isinstance(model, Iterable) else (model,)
     for given in models:
@@ -296,7 +295,10 @@ def _say_narrower(fits: BatchFit, prob: float) -> None:
         return
     row = int(narrower[np.argmin(fits.se[narrower] / fits.wald[narrower])])
     reach = float(critical(np.array(np.inf), prob)) * fits.wald[row]
-    own, wald = show.interval(fits.lower[row], fits.upper[row]), show.interval(fits.mu[row] - reach, fits.mu[row] + reach)
+    own, wald = (
+        show.interval(fits.lower[row], fits.upper[row]),
+        show.interval(fits.mu[row] - reach, fits.mu[row] + reach),
+    )
     warn(
         f"in {len(narrower)} of {len(fits.mu)} tables (row(s) {listing(narrower + 1)}) the unmodified Hartung-Knapp "
         f"{show.level(prob)} interval is narrower than Wald's, most of all in row {row + 1}: {own}, Wald {wald}; "

@@ -109,6 +109,19 @@ def closest(name: str, known: Iterable[str]) -> str:
     return ""
 
 
+def described(value: object) -> str:
+    """Words for what was given instead of something else: its type, or the text or class itself.
+
+    Examples
+    --------
+    >>> described([1, 2]), described("exact"), described(PoolwiseError)
+    ('list', "'exact'", 'the class PoolwiseError')
+    """
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return repr(value) if isinstance(value, str) else type(value).__name__
+
+
 def listing(items: Iterable[object], most: int = 8, separator: str = ", ") -> str:
     """Items as a list for a message, cut after `most`.
 

@@ -6,13 +6,14 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, Protocol, final, runtime_checkable
+from typing import Any, Literal, Protocol, final, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from poolwise import show
 from poolwise.errors import MissingQuantityError, ModelError, listing, nearest
-from poolwise.settings import check_prob, check_whole
+from poolwise.settings import check_option, check_prob, check_whole
 
 Array = NDArray[np.float64]
 IntervalKind = Literal["equal-tailed", "shortest"]
@@ -128,7 +129,7 @@ class ByStudy(Mapping[str, Quantity]):
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Estimate:
     """A frequentist estimate: a point, a standard error, intervals; no probability statements.
 
@@ -160,6 +161,24 @@ class Estimate:
     residual_df: float = np.inf
     wider: Callable[[float], tuple[float, float]] | None = field(default=None, repr=False)
     remark: str = field(default="", repr=False)
+
+    def __repr__(self) -> str:
+        """The point, the 95 % interval with its kind, and the test, with few digits."""
+        limits = show.interval(*self.interval(0.95))
+        interval = f", 95 % {self.kind} {limits}" if limits != show.NOTHING else ""
+        return f"<Estimate: {show.number(self.point)}{interval}{self.test and f'; {self.test}'}>"
+
+    @property
+    def test(self) -> str:
+        """The test in words: ``"t = −3.95 on 12 df, p = 0.002"``, ``"F on 2 and 10 df, p = 0.04"``; empty for none."""
+        if np.isnan(self.statistic):
+            return ""
+        p = f"p {show.probability(self.p_value)}"
+        if self.limits is not None:
+            df = f" on {self.df:.4g} df" if np.isfinite(self.df) else ""
+            return f"{'t' if df else 'z'} = {show.number(self.statistic, 2)}{df}, {p}"
+        law = f"F on {self.df:g} and {self.residual_df:.4g} df" if np.isfinite(self.residual_df) else ""
+        return f"{law or f'chi-square on {self.df:g} df'}, {p}"
 
     def interval(self, prob: float = 0.95) -> tuple[float, float]:
         """Lower and upper limit at this probability, NaN for an estimate that has no interval."""
@@ -198,8 +217,8 @@ class Posterior:
 
     def __repr__(self) -> str:
         """The median and the 95 % interval."""
-        lower, upper = self.interval(0.95)
-        return f"<Posterior: median {self.point:.4g}, 95 % {self.interval_kind()} [{lower:.4g}, {upper:.4g}]>"
+        limits = show.interval(*self.interval(0.95))
+        return f"<Posterior: median {show.number(self.point)}, 95 % {self.interval_kind()} {limits}>"
 
     @property
     def point(self) -> float:
@@ -219,11 +238,9 @@ class Posterior:
     def interval(self, prob: float = 0.95, kind: IntervalKind | None = None) -> tuple[float, float]:
         """Credible interval: equal-tailed, or the shortest one that holds `prob`."""
         check_prob(prob)
-        chosen = self.kind if kind is None else kind
+        chosen = self.kind if kind is None else check_option("kind", kind, get_args(IntervalKind))
         if chosen == "shortest":
             return _shortest(self.law, prob)
-        if chosen != "equal-tailed":
-            raise ModelError(f"interval kind '{chosen}' is unknown", "'equal-tailed' or 'shortest'")
         tail = (1.0 - prob) / 2.0
         lower, upper = self.law.ppf(np.array([tail, 1.0 - tail]))
         return float(lower), float(upper)
@@ -293,3 +310,36 @@ def _shortest(law: Law, prob: float) -> tuple[float, float]:
             break
         areas = np.linspace(low, high, 17)
     return float(lower[best]), float(upper[best])
+
+
+def rows_of(quantities: Mapping[str, Quantity], prob: float = 0.95) -> list[tuple[str, str, str, str, str]]:
+    """A row of words for each quantity.
+
+    Parameters
+    ----------
+    quantities : mapping of str to Quantity
+        By name.
+    prob : float
+        Probability of the intervals.
+
+    Returns
+    -------
+    list of tuple of str
+        Name, point, sd, interval, kind of interval, or the test where there is no interval; a dash for what does not
+        exist.
+    """
+    rows = []
+    for name, quantity in quantities.items():
+        limits = show.interval(*quantity.interval(prob))
+        test = quantity.test if isinstance(quantity, Estimate) else ""
+        kind = quantity.interval_kind() if limits != show.NOTHING else test or show.NOTHING
+        rows.append((name, show.number(quantity.point), show.number(quantity.sd), limits, kind))
+    return rows
+
+
+def in_words(quantity: Quantity, prob: float = 0.95) -> str:
+    """A point with its interval: ``"−0.715 [−1.108, −0.321]"``, and Wald's where that is the wider."""
+    limits = show.interval(*quantity.interval(prob))
+    words = show.number(quantity.point) if limits == show.NOTHING else f"{show.number(quantity.point)} {limits}"
+    wider = quantity.wider if isinstance(quantity, Estimate) else None
+    return f"{words} (Wald {show.interval(*wider(prob))})" if wider is not None else words

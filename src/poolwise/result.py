@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, Protocol, final
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from poolwise import show
 from poolwise.design import Design
 from poolwise.effects import Effects
-from poolwise.errors import MissingQuantityError, ModelError, nearest
+from poolwise.errors import InputError, MissingQuantityError, ModelError, described, nearest
 from poolwise.laws import with_error
 from poolwise.model import Model
-from poolwise.quantities import Posterior, Quantity
+from poolwise.quantities import Posterior, Quantity, in_words, rows_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -187,11 +187,17 @@ class Result:
         """
         try:
             return self.quantities[name]
-        except KeyError:
+        except (KeyError, TypeError):
             found = f"'{self.label}' has no quantity '{name}'"
-            if name in self.absent:
+            if isinstance(name, str) and name in self.absent:
                 raise MissingQuantityError(f"{found}: {self.absent[name]}") from None
             raise MissingQuantityError(found, advice=nearest(str(name), self.quantities)) from None
+
+    def __getattr__(self, name: str) -> Any:
+        """Say how a quantity or a table is had."""
+        advice = "" if name not in self.__dict__.get("quantities", ()) else f": result['{name}'] has it"
+        advice = f": pw.{name}(result) makes it" if name in ("summary", "compare", "predict") else advice
+        raise AttributeError(f"a Result has no attribute '{name}'{advice}")
 
     def __contains__(self, name: object) -> bool:
         """Whether the result has a quantity of that name."""
@@ -203,7 +209,7 @@ class Result:
 
     def __repr__(self) -> str:
         """One line: label, studies, mean effects or coefficients with their intervals, status."""
-        means = [f", {name} = {show.estimate(self.quantities[name])}" for name in self.answers]
+        means = [f", {name} = {in_words(self.quantities[name])}" for name in self.answers]
         more = f", and {len(means) - _SHOWN} more" if len(means) > _SHOWN else ""
         made = ", reconstructed" if self.effects.reconstructed else ""
         facts = f"k = {self.effects.k}{made}{''.join(means[:_SHOWN])}{more}, status {self.report.status}"
@@ -215,8 +221,8 @@ class Result:
         return show.card(
             self.label,
             facts=(self.effects.title, f"{self.model.label} by {self.engine_label}", f"k = {self.effects.k}", made),
-            header=("quantity", "point", "sd", "95 % interval", "kind of interval"),
-            rows=show.quantity_rows(self.quantities),
+            header=("quantity", "point", "sd", "95 % interval", "kind of interval, or test"),
+            rows=rows_of(self.quantities),
             notes=(
                 f"scale: {self.effects.scale}; prior: {self.prior}",
                 f"status: {self.report.status}",
@@ -352,3 +358,29 @@ class Result:
                 f"'{self.label}' is a closed-form result and has no posterior", "a result of Exact or NUTS"
             )
         return self.tree()
+
+
+def check_result(asked: str, value: object) -> Result:
+    """The result, checked to be one.
+
+    Raises
+    ------
+    InputError
+        For anything else, naming the function asked, what it was given and how a result is made.
+    """
+    if isinstance(value, Result):
+        return value
+    advice = "pw.fit(effects, model, engine)"
+    if isinstance(value, list | tuple) and value and all(isinstance(part, Result) for part in value):
+        advice = (
+            f"{asked}(*results)" if asked == "compare" else f"one result at a time: [{asked}(one) for one in results]"
+        )
+    elif isinstance(value, Mapping) and value and all(isinstance(part, Result) for part in value.values()):
+        advice = f"{asked}(*results.values())" if asked == "compare" else "one result at a time"
+    elif isinstance(value, Effects):
+        advice = f"{asked}(pw.fit(effects, model, engine))"
+    elif isinstance(value, Generator) and asked == "compare":
+        advice = "compare(*results)"
+    elif hasattr(value, "children") and hasattr(value, "to_dataset"):
+        advice = f"the Result itself, from which to_datatree() made these draws: {asked}(result)"
+    raise InputError(f"{asked} was given {described(value)}", "a Result", advice)

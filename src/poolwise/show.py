@@ -5,9 +5,7 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Mapping, Sequence
-
-from poolwise.quantities import Estimate, Quantity
+from collections.abc import Sequence
 
 NOTHING = "–"
 _CELL = "padding:2px 8px"
@@ -131,37 +129,6 @@ def card(
         parts.append("</tbody></table>")
     parts.extend(f"<div style='opacity:.75;font-size:90%'>{_plain(note)}</div>" for note in notes if note)
     return "".join(parts) + "</div>"
-
-
-def quantity_rows(quantities: Mapping[str, Quantity], prob: float = 0.95) -> list[tuple[str, str, str, str, str]]:
-    """A row of words for each quantity.
-
-    Parameters
-    ----------
-    quantities : mapping of str to Quantity
-        By name.
-    prob : float
-        Probability of the intervals.
-
-    Returns
-    -------
-    list of tuple of str
-        Name, point, sd, interval, kind of interval; a dash for what does not exist.
-    """
-    rows = []
-    for name, quantity in quantities.items():
-        limits = interval(*quantity.interval(prob))
-        kind = quantity.interval_kind() if limits != NOTHING else NOTHING
-        rows.append((name, number(quantity.point), number(quantity.sd), limits, kind))
-    return rows
-
-
-def estimate(quantity: Quantity, prob: float = 0.95) -> str:
-    """A point with its interval: ``"−0.715 [−1.108, −0.321]"``, and Wald's where that is the wider."""
-    limits = interval(*quantity.interval(prob))
-    words = number(quantity.point) if limits == NOTHING else f"{number(quantity.point)} {limits}"
-    wider = quantity.wider if isinstance(quantity, Estimate) else None
-    return f"{words} (Wald {interval(*wider(prob))})" if wider is not None else words
 
 
 def _row(cells: Sequence[str], tag: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from poolwise.closed_form.least_squares import Array, Data, Fit, quadratic
@@ -142,7 +143,7 @@ def p_value(statistic: Array, df: Array) -> Array:
     return 2.0 * np.where(normal, ndtr(size), stdtr(np.where(normal, 1.0, df), size))
 
 
-def is_narrower(sd: Array, df: Array, wald: Array, prob: float = 0.95) -> Array:
+def is_narrower(sd: Array, df: Array, wald: Array, prob: float = 0.95) -> NDArray[np.bool_]:
     """Whether an interval with this standard error is narrower than Wald's with its own, rounding aside."""
     return critical(df, prob) * sd < (1.0 - 1e-9) * critical(np.array(np.inf), prob) * wald
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from numbers import Real
@@ -29,11 +28,12 @@ from poolwise.engines.closed_form_quantities import (
     random_effects_quantities,
 )
 from poolwise.engines.closed_form_regression import Several, regression, separate
-from poolwise.errors import ModelError, closest
+from poolwise.errors import ModelError
 from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects, Subgroups
 from poolwise.priors import Fixed
 from poolwise.quantities import ByStudy, Estimate
 from poolwise.result import Finding, FitReport, Result
+from poolwise.settings import check_option
 
 
 @final
@@ -89,13 +89,13 @@ class ClosedForm:
 
     def __post_init__(self) -> None:
         if isinstance(self.tau2, str):
-            _known(self.tau2, "tau2", ESTIMATORS)
+            check_option("tau2", self.tau2, ESTIMATORS)
         elif not _is_variance(self.tau2):
             expected = "the name of an estimator, or a finite variance of at least 0"
             raise ModelError(f"tau2 = {self.tau2!r}", expected, "tau2='REML'")
         if self.interval is not None:
-            _known(self.interval, "interval", INTERVALS)
-        _known(self.prediction, "prediction", PREDICTIONS)
+            check_option("interval", self.interval, INTERVALS)
+        check_option("prediction", self.prediction, PREDICTIONS)
 
     @property
     def label(self) -> str:
@@ -316,8 +316,3 @@ def _check_count(effects: Effects, model: Model, fewest: int, interval: str) -> 
 def _is_variance(value: object) -> bool:
     """Whether this is a finite number of at least 0."""
     return isinstance(value, Real) and not isinstance(value, bool) and 0.0 <= float(value) < math.inf
-
-
-def _known(name: str, setting: str, names: Iterable[str]) -> None:
-    if not isinstance(name, str) or name not in names:
-        raise ModelError(f"{setting}={name!r} is unknown", "one of " + ", ".join(names), closest(str(name), names))

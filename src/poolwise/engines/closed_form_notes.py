@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-
 from collections.abc import Mapping
 
 from poolwise.closed_form.heterogeneity import QTest, q_profile_is_empty

@@ -133,7 +133,9 @@ def mean_effect(point: float, sd: float, df: float, wald: float, words: str) -> 
     """
     statistic = point / sd if sd > 0.0 else math.nan
     p = float(p_value(np.array(statistic), np.array(df)))
-    of_wald = partial(symmetric, point, wald, math.inf) if is_narrower(np.array(sd), np.array(df), wald) else None
+    of_wald = (
+        partial(symmetric, point, wald, math.inf) if is_narrower(np.array(sd), np.array(df), np.array(wald)) else None
+    )
     remark = f", {NARROWER} 95 % {limits_in_words(*of_wald(0.95))}" if of_wald is not None else ""
     limits = partial(symmetric, point, sd, df)
     return Estimate(point, sd, limits, f"confidence ({words}{remark})", statistic, df, p, wider=of_wald)
@@ -167,9 +169,7 @@ def new_effect(mean: Estimate, tau2: float, floor: float, df: float, words: str)
     return Estimate(mean.point, sd, limits, f"prediction ({words})", remark=remark)
 
 
-def _predicted(
-    centre: float, new: tuple[float, float], mean: tuple[float, float], prob: float
-) -> tuple[float, float]:
+def _predicted(centre: float, new: tuple[float, float], mean: tuple[float, float], prob: float) -> tuple[float, float]:
     sd, df, floor, mean_df = (np.array(value) for value in (*new, *mean))
     reach = float(prediction_reach(sd, df, floor, mean_df, prob))
     return centre - reach, centre + reach

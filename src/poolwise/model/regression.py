@@ -23,6 +23,7 @@ from poolwise.model.levels import Pooled, named_factors, with_levels
 from poolwise.model.missing_levels import MissingLevels, missing_levels, words_with_gaps
 from poolwise.model.uncertain import Uncertain, uncertain
 from poolwise.priors import Flat, Normal, Prior, RegularizedHorseshoe
+from poolwise.settings import check_option
 
 Heterogeneity = Literal["common", "separate", "exchangeable"]
 Coefficients = Prior | Mapping[str, Prior]
@@ -77,8 +78,7 @@ class MetaRegression:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "moderators", _columns(self.moderators))
-        if self.missing not in ("error", "model"):
-            raise ModelError(f"missing = {self.missing!r}", "'error' or 'model'")
+        check_option("missing", self.missing, ("error", "model"))
         if self.takes_uncertain and self.tau_fixed is not None:
             raise ModelError(
                 f"tau_fixed = {self.tau_fixed} beside uncertain moderators", "a prior on tau", "tau=HalfNormal(0.5)"
@@ -198,10 +198,7 @@ class Subgroups:
         check_mu(self.mu)
         check_tau(self.tau)
         check_tau(self.tau_spread, "tau_spread")
-        known = get_args(Heterogeneity)
-        if self.heterogeneity not in known:
-            advice = nearest(str(self.heterogeneity), known)
-            raise ModelError(f"heterogeneity = {self.heterogeneity!r}", "one of " + ", ".join(known), advice)
+        check_option("heterogeneity", self.heterogeneity, get_args(Heterogeneity))
         if self.tau_spread is not None and self.heterogeneity != "exchangeable":
             raise ModelError(
                 f"tau_spread has the prior {self.tau_spread} and the heterogeneity is '{self.heterogeneity}'",
