@@ -144,6 +144,8 @@ def fit(
     if result.prior != NO_PRIOR:
         for sentence in remarks(result.model, result.effects):
             warn(sentence)
+    notes = tuple(dict.fromkeys(result.report.notes))
+    result = result if notes == result.report.notes else replace(result, report=replace(result.report, notes=notes))
     if strict and result.report.failed:
         raise FitError(f"{result.label}: status {result.report.status}", advice=result.report.advice)
     return result

@@ -257,6 +257,7 @@ class Posterior:
         ModelError
             When the ends are not in order.
         """
+        lower, upper = (float(_numbers(one, "probability")) for one in (lower, upper))
         if not lower < upper:
             raise ModelError(f"the region runs from {lower} to {upper}", "a lower end below the upper one")
         below, within = self.law.cdf(np.array([lower, upper], dtype=float))
@@ -264,15 +265,15 @@ class Posterior:
 
     def pdf(self, x: ArrayLike) -> Array:
         """Posterior density at x; same shape as x."""
-        return self.law.pdf(np.asarray(x, dtype=float))[()]
+        return self.law.pdf(_numbers(x, "pdf"))[()]
 
     def cdf(self, x: ArrayLike) -> Array:
         """Posterior probability of a value at most x; same shape as x."""
-        return self.law.cdf(np.asarray(x, dtype=float))[()]
+        return self.law.cdf(_numbers(x, "cdf"))[()]
 
     def ppf(self, p: ArrayLike) -> Array:
         """Posterior quantile at p; same shape as p."""
-        p = np.asarray(p, dtype=float)
+        p = _numbers(p, "ppf")
         if np.any((p < 0) | (p > 1)):
             raise ModelError("ppf was asked for a p outside [0, 1]", "probabilities")
         return self.law.ppf(p)[()]
@@ -285,6 +286,13 @@ class Posterior:
         """
         rng = np.random.default_rng([check_whole("seed", seed, 0, 1), _stamp(self.law)])
         return self.law.sample(check_whole("size", size, 0, 1000), rng)
+
+
+def _numbers(x: ArrayLike, asked: str) -> Array:
+    try:
+        return np.asarray(x, dtype=float)
+    except (TypeError, ValueError):
+        raise ModelError(f"{asked} was given {x!r}", "numbers") from None
 
 
 def _stamp(law: Law) -> int:

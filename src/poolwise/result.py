@@ -299,7 +299,14 @@ class Result:
                 "a result whose mean effects have one design",
                 "combine the draws of to_datatree()['posterior']",
             )
-        for name in weights:
+        if not isinstance(weights, Mapping):
+            example = " and ".join(list(self.combinations)[:2])
+            raise ModelError(
+                f"contrast was given {described(weights)}", f"weights by name, of {example}", "contrast({'mu': 1})"
+            )
+        for name, weight in weights.items():
+            if not isinstance(weight, Real) or isinstance(weight, bool) or not math.isfinite(weight):
+                raise ModelError(f"the weight of '{name}' is {weight!r}", "a finite number")
             if name not in self.combinations:
                 raise MissingQuantityError(
                     f"'{self.label}' has no mean effect or coefficient '{name}'",

@@ -87,6 +87,22 @@ def probability(value: float) -> str:
     return text if text[0] in "<>" else f"= {text}"
 
 
+def capital(text: str) -> str:
+    """Text with its first letter in upper case and the rest as it is: a name of the user's keeps its own letters.
+
+    Examples
+    --------
+    >>> capital("meta-regression ~ HbA1c")
+    'Meta-regression ~ HbA1c'
+    """
+    return text[:1].upper() + text[1:]
+
+
+def status(name: str) -> str:
+    """A status in words: ``"Narrower than Wald"``."""
+    return capital(name.replace("_", " ").replace("wald", "Wald"))
+
+
 def greek(text: str) -> str:
     """Text with the names of the parameters in Greek: ``mu ~ Normal(0, 1)`` becomes ``μ ~ Normal(0, 1)``."""
     return _NAMES.sub(lambda found: _GREEK[found[0]], text)

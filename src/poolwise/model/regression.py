@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, final, get_args
 
 from poolwise.design import INTERCEPT, Design, column_of, matrix
 from poolwise.effects import Effects
-from poolwise.errors import ModelError, nearest
+from poolwise.errors import ModelError, described, nearest
 from poolwise.model._priors import (
     DEFAULT,
     DEFAULT_TAU_SPREAD,
@@ -355,6 +355,9 @@ def has_horseshoe(beta: Coefficients | None) -> bool:
 
 def _columns(moderators: str | Sequence[str]) -> str | tuple[str, ...]:
     """A formula as it is, names of columns as a tuple, so that a model can be compared and kept."""
+    if not isinstance(moderators, Iterable):
+        found = f"moderators = {described(moderators)}"
+        raise ModelError(found, "a formula or the names of columns", "'~ dose' or ['dose']")
     return moderators if isinstance(moderators, str) else tuple(moderators)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from poolwise.plot._plain import settings
+from poolwise.settings import check_instance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +24,9 @@ def close(drawn: Axes | Figure) -> None:
     """
     from matplotlib import pyplot
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
+    check_instance("plot.close", drawn, (Axes, Figure), expected="what a plot function returned, or its figure")
     figure = drawn.get_figure(root=True) if isinstance(drawn, Axes) else drawn
     pyplot.close(figure)
 
