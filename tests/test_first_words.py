@@ -47,7 +47,7 @@ def test_a_scale_without_default_priors_says_what_to_do():
     ("arguments", "words"),
     [
         (lambda e: (e, pw.Exact()), r"fit was given Exact\(.*RandomEffects\(\), Exact\(\)\)"),
-        (lambda e: (e, pw.Exact(), pw.RandomEffects()), "a model, and then the engine"),
+        (lambda e: (e, pw.Exact(), pw.RandomEffects()), "first the model, then the engine"),
         (lambda e: (e, pw.RandomEffects, pw.Exact()), r"the class RandomEffects.*Try: RandomEffects\(\)"),
         (lambda e: (e, pw.MetaRegression, pw.Exact()), r"Try: MetaRegression\(\.\.\.\)"),
         (lambda e: (e, pw.RandomEffects(), pw.Exact), r"the class Exact as its engine.*Exact\(\)"),
@@ -147,6 +147,9 @@ def test_options_are_known_by_their_names_elsewhere(option, word, meant):
         (lambda: pw.RandomEffects(tau=pw.priors.HalfNormal), "HalfNormal with its parameters"),
         (lambda: pw.RandomEffects(tau=scipy.stats.halfnorm(scale=0.5)), r"halfnorm\(scale=0.5\).*from_distribution"),
         (lambda: pw.CommonEffect(mu=scipy.stats.norm), "from_distribution.*with its parameters"),
+        (lambda: pw.BinomialNormal(measure="OR"), "did you mean 'log OR'"),
+        (lambda: pw.CrossedEffects(3), "names of columns"),
+        (lambda: pw.MetaRegression("~ x", errors=["x"]), "errors={'dose': 'dose_se'}"),
         (lambda: pw.MetaRegression(3), "a formula or the names of columns"),
     ],
 )

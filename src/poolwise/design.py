@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, described, listing, nearest, warn
 from poolwise.intake.moderators import aliased, both
+from poolwise.settings import check_instance
 
 if TYPE_CHECKING:
     from formulaic.parser.types import Factor
@@ -214,6 +215,12 @@ def design(effects: Effects, moderators: str | Sequence[str]) -> Design:
 
 def matrix(effects: Effects, moderators: str | Sequence[str]) -> Design:
     """What `design` returns, without its warnings: the fit that uses it repeats them as notes."""
+    check_instance(
+        "design", effects, Effects, expected="Effects", advice="pw.design(effects, '~ dose')", error=InputError
+    )
+    if not isinstance(moderators, Iterable):
+        found = f"the moderators are {described(moderators)}"
+        raise ModelError(found, "a formula or the names of columns", "'~ dose' or ['dose']")
     if isinstance(moderators, str):
         formula = moderators.strip()
         variables = _formula_variables(formula)

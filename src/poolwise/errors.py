@@ -140,7 +140,8 @@ def closest(name: str, known: Iterable[str]) -> str:
     folded = {option.casefold(): option for option in reversed(options)}
     word = str(name).casefold()
     begun = [option for option in folded if len(word) > 2 and option.startswith(word)]
-    close = begun or difflib.get_close_matches(word, list(folded), n=1, cutoff=0.5)
+    whole = [option for option in folded if word and word in option.split()]
+    close = begun or whole or difflib.get_close_matches(word, list(folded), n=1, cutoff=0.5)
     if close:
         return f"did you mean '{folded[close[0]]}'?"
     return ""

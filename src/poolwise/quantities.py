@@ -128,6 +128,20 @@ class ByStudy(Mapping[str, Quantity]):
         return f"<{len(self.labels)} studies: {listing(self.labels)}>"
 
 
+_ATTRIBUTES = {
+    **dict.fromkeys(
+        ("lower", "upper", "ci", "limits_95", "hdi", "ci_lb", "ci_ub"), ": interval(0.95) gives both limits"
+    ),
+    **dict.fromkeys(("se", "std", "stderr", "standard_error"), ": sd is its standard error or posterior sd"),
+    **dict.fromkeys(("median", "estimate", "value", "mode", "b"), ": point is the estimate, a posterior's median"),
+    **dict.fromkeys(
+        ("p_value", "p", "pval", "pvalue"), ": p_value is of a test, which a posterior has not; see probability()"
+    ),
+    **dict.fromkeys(("quantile", "quantiles", "percentile"), ": ppf(p) gives quantiles of a posterior"),
+    **dict.fromkeys(("var", "variance"), ": sd ** 2"),
+}
+
+
 @final
 @dataclass(frozen=True, repr=False)
 class Estimate:
@@ -196,7 +210,7 @@ class Estimate:
                 f"a frequentist estimate has no {name}: it gives no probabilities of parameter values; "
                 "a posterior from Exact() or NUTS() does"
             )
-        raise AttributeError(f"'Estimate' has no attribute '{name}'")
+        raise AttributeError(f"an estimate has no attribute '{name}'{_ATTRIBUTES.get(name, '')}")
 
 
 @final
@@ -219,6 +233,10 @@ class Posterior:
         """The median and the 95 % interval."""
         limits = show.interval(*self.interval(0.95))
         return f"<Posterior: median {show.number(self.point)}, 95 % {self.interval_kind()} {limits}>"
+
+    def __getattr__(self, name: str) -> Any:
+        """Say where that number is, or why a posterior has none."""
+        raise AttributeError(f"a posterior has no attribute '{name}'{_ATTRIBUTES.get(name, '')}")
 
     @property
     def point(self) -> float:

@@ -46,6 +46,12 @@ SYNONYMS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("shared", "equal", "pooled", "same"), "common"),
         **dict.fromkeys(("hierarchical", "random", "partial"), "exchangeable"),
     },
+    "measure": {
+        **{word: f"log {word.upper()}" for word in ("or", "rr", "irr", "hr")},
+        **dict.fromkeys(("oddsratio", "logoddsratio"), "log OR"),
+        **dict.fromkeys(("riskratio", "logriskratio", "relativerisk"), "log RR"),
+        **dict.fromkeys(("rateratio", "incidencerateratio"), "log IRR"),
+    },
     "sampler": {**dict.fromkeys(("nuts", "default"), "nutpie"), **dict.fromkeys(("jax", "blackjax"), "numpyro")},
     "missing": {**dict.fromkeys(("impute", "bayes"), "model"), **dict.fromkeys(("raise", "drop"), "error")},
 }
@@ -139,3 +145,12 @@ def check_instance(
     """Raise an error for an argument of another kind, naming the function asked and what it was given."""
     if not isinstance(value, kind):
         raise error(f"{asked} was given {described(value)}", expected, advice)
+
+
+def as_names(option: str, given: object, example: str) -> tuple[str, ...]:
+    """One name or several as a tuple; a ModelError for what cannot be names."""
+    if isinstance(given, str):
+        return (given,)
+    if not isinstance(given, Iterable):
+        raise ModelError(f"{option} = {given!r}", "names of columns, each once", example)
+    return tuple(given)

@@ -110,7 +110,8 @@ def posterior_predictive(
     """
     check_prob(prob)
     tree = need_posterior(result, "posterior_predictive")
-    chosen = statistics if isinstance(statistics, Mapping) else {name: _known(name) for name in statistics}
+    names = (statistics,) if isinstance(statistics, str) else statistics
+    chosen = names if isinstance(names, Mapping) else {name: _known(name) for name in names}
     drawn = tree["posterior_predictive"]["y"].to_numpy()
     y_new = drawn.reshape(-1, drawn.shape[-1])
     effects = result.effects

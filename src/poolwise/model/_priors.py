@@ -67,9 +67,9 @@ def _meant(given: object) -> str:
         family, bracket, rest = given.strip().removeprefix("priors.").partition("(")
         known = {one.casefold(): one for one in priors.FAMILIES}
         if family.casefold() in known:
-            return (
-                f"priors.{known[family.casefold()]}({rest if bracket else '...)'}, an object and not its name as text"
-            )
+            name = known[family.casefold()]
+            call = rest if bracket else ", ".join(priors.FAMILIES[name].parameter_names()) + ")"
+            return f"priors.{name}({call}, an object and not its name as text"
         return f"{near} (priors.{family})" if (near := closest(family, priors.FAMILIES)) else ""
     if callable(getattr(given, "cdf", None)) and callable(getattr(given, "freeze", None)):
         return "priors.from_distribution(...) of the distribution with its parameters"

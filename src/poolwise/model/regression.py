@@ -79,6 +79,9 @@ class MetaRegression:
     def __post_init__(self) -> None:
         object.__setattr__(self, "moderators", _columns(self.moderators))
         check_option("missing", self.missing, ("error", "model"))
+        if self.errors is not None and not isinstance(self.errors, Mapping):
+            expected = "the column of standard errors of each uncertain moderator"
+            raise ModelError(f"errors = {self.errors!r}", expected, "errors={'dose': 'dose_se'}")
         if self.takes_uncertain and self.tau_fixed is not None:
             raise ModelError(
                 f"tau_fixed = {self.tau_fixed} beside uncertain moderators", "a prior on tau", "tau=HalfNormal(0.5)"
