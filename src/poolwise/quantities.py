@@ -179,7 +179,7 @@ class Estimate:
     def __repr__(self) -> str:
         """The point, the 95 % interval with its kind, and the test, with few digits."""
         limits = show.interval(*self.interval(0.95))
-        interval = f", 95 % {self.kind} {limits}" if limits != show.NOTHING else ""
+        interval = f", 95 % {self.interval_kind()} {limits}" if limits != show.NOTHING else ""
         return f"<Estimate: {show.number(self.point)}{interval}{self.test and f'; {self.test}'}>"
 
     @property
@@ -200,8 +200,10 @@ class Estimate:
         return self.limits(prob) if self.limits is not None else (np.nan, np.nan)
 
     def interval_kind(self) -> str:
-        """Words for the kind of interval."""
-        return self.kind
+        """Words for the kind of interval; where Wald's is wider, they say so with its 95 % limits."""
+        if self.wider is None:
+            return self.kind
+        return f"{self.kind.removesuffix(')')}, narrower than Wald's 95 % {show.interval(*self.wider(0.95))})"
 
     def __getattr__(self, name: str) -> Any:
         """Say why an estimate has no `cdf`, `pdf`, `ppf`, `probability` or `sample`."""
@@ -361,6 +363,11 @@ def rows_of(quantities: Mapping[str, Quantity], prob: float = 0.95) -> list[tupl
         kind = quantity.interval_kind() if limits != show.NOTHING else test or show.NOTHING
         rows.append((name, show.number(quantity.point), show.number(quantity.sd), limits, kind))
     return rows
+
+
+def convention(quantity: Quantity) -> str:
+    """The kind of interval without a word about these limits, as a heading or a set of results has it."""
+    return quantity.kind if isinstance(quantity, Estimate) else quantity.interval_kind()
 
 
 def in_words(quantity: Quantity, prob: float = 0.95) -> str:

@@ -60,7 +60,7 @@ def narrower(quantities: Mapping[str, Estimate]) -> tuple[Finding, ...]:
         return ()
     sentence = (
         f"The unmodified Hartung-Knapp 95 % interval is narrower than Wald's: {listing(pairs, 6, '; ')}. The estimates "
-        "lie closer together than their standard errors let expect, which with few studies is mostly chance. "
+        "agree more closely than their standard errors lead one to expect, which with few studies is mostly chance. "
         f"interval='{FLOORED}', the default, is never narrower."
     )
     return (Finding("narrower_than_wald", sentence),)

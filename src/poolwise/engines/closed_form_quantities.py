@@ -31,7 +31,6 @@ from poolwise.closed_form.inference import (
 from poolwise.closed_form.least_squares import Array, Data
 from poolwise.closed_form.tau2 import Tau2
 from poolwise.quantities import Estimate
-from poolwise.show import interval as limits_in_words
 
 INTERVAL_WORDS = {
     "wald": "Wald",
@@ -39,7 +38,6 @@ INTERVAL_WORDS = {
     "hartung-knapp": "Hartung-Knapp",
     "hartung-knapp-adhoc": "Hartung-Knapp ad hoc",
 }
-NARROWER = "narrower than Wald's"
 WIDENED = (
     "The prediction interval by the convention '{}' would be narrower than the interval of the mean effect with a "
     "standard error of at least the inverse-variance one; it is given as wide as that."
@@ -136,9 +134,8 @@ def mean_effect(point: float, sd: float, df: float, wald: float, words: str) -> 
     of_wald = (
         partial(symmetric, point, wald, math.inf) if is_narrower(np.array(sd), np.array(df), np.array(wald)) else None
     )
-    remark = f", {NARROWER} 95 % {limits_in_words(*of_wald(0.95))}" if of_wald is not None else ""
     limits = partial(symmetric, point, sd, df)
-    return Estimate(point, sd, limits, f"confidence ({words}{remark})", statistic, df, p, wider=of_wald)
+    return Estimate(point, sd, limits, f"confidence ({words})", statistic, df, p, wider=of_wald)
 
 
 def _new_effect(mean: Estimate, tau2: float, floor: float, data: Data, prediction: str) -> Estimate:

@@ -14,7 +14,7 @@ from poolwise import tables
 from poolwise.effects import Effects
 from poolwise.errors import InputError, nearest
 from poolwise.model import JointOutcomes, Subgroups
-from poolwise.quantities import Distribution, Quantity
+from poolwise.quantities import Distribution, Quantity, convention
 from poolwise.result import Result, check_result
 from poolwise.settings import check_instance
 
@@ -196,7 +196,7 @@ def _pooled_rows(result: Result, prob: float, null: float | None, rope: tuple[fl
                 "point": quantity.point,
                 "lower": lower,
                 "upper": upper,
-                "interval": quantity.interval_kind(),
+                "interval": convention(quantity),
                 "p_below_null": _below(quantity, at),
                 "p_in_rope": _within(quantity, rope) if effect else math.nan,
                 "prob": prob,
