@@ -131,9 +131,8 @@ def mean_effect(point: float, sd: float, df: float, wald: float, words: str) -> 
     """
     statistic = point / sd if sd > 0.0 else math.nan
     p = float(p_value(np.array(statistic), np.array(df)))
-    of_wald = (
-        partial(symmetric, point, wald, math.inf) if is_narrower(np.array(sd), np.array(df), np.array(wald)) else None
-    )
+    narrower = sd < wald and is_narrower(np.array(sd), np.array(df), np.array(wald))
+    of_wald = partial(symmetric, point, wald, math.inf) if narrower else None
     limits = partial(symmetric, point, sd, df)
     return Estimate(point, sd, limits, f"confidence ({words})", statistic, df, p, wider=of_wald)
 
@@ -161,8 +160,9 @@ def new_effect(mean: Estimate, tau2: float, floor: float, df: float, words: str)
     """
     sd = math.hypot(math.sqrt(tau2), mean.sd)
     limits = partial(_predicted, mean.point, (sd, df), (floor, mean.df))
-    usual, wider = (float(f(0.95)[1]) for f in (partial(symmetric, mean.point, sd, df), limits))
-    remark = WIDENED.format(words) if wider > usual else ""
+    may_bind = df > mean.df or floor > mean.sd
+    bound = may_bind and limits(0.95)[1] > symmetric(mean.point, sd, df, 0.95)[1]
+    remark = WIDENED.format(words) if bound else ""
     return Estimate(mean.point, sd, limits, f"prediction ({words})", remark=remark)
 
 
