@@ -112,7 +112,7 @@ def check_option(
     options = list(known)
     if isinstance(value, str) and value in options:
         return value
-    expected = "one of " + ", ".join(f"'{option}'" for option in options)
+    expected = "one of " + ", ".join(options)
     raise error(f"{whose}{name}={value!r} is unknown", expected, option_meant(name, value, options))
 
 
