@@ -297,7 +297,9 @@ class Result:
             raise MissingQuantityError(
                 f"'{self.label}' gives no exact law of a combination of mean effects",
                 "a result whose mean effects have one design",
-                "combine the draws of to_datatree()['posterior']",
+                "combine the draws of to_datatree()['posterior']"
+                if self.tree is not None
+                else f"result['{self.answers[0]}']",
             )
         if not isinstance(weights, Mapping):
             example = " and ".join(list(self.combinations)[:2])

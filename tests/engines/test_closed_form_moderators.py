@@ -154,6 +154,15 @@ def test_coefficients_groups_and_contrasts_have_the_floor(model):
     assert all(name in str(said[0].message) and narrow[name].wider is not None for name in narrow.combinations)
 
 
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.label)
+def test_estimates_that_are_all_the_same_have_no_omnibus_test_without_the_floor(model):
+    same = pw.Effects([0.3] * 6, se=ALIKE.se, study=ALIKE.study, moderators=ALIKE.moderators)
+    result = quietly(lambda: pw.fit(same, model, pw.ClosedForm(interval="hartung-knapp")))
+    omnibus = next(result[name] for name in ("QM", "Q_between") if name in result)
+    assert np.isnan(omnibus.point)
+    assert np.isfinite([pw.fit(same, model, pw.ClosedForm())[name].sd for name in result.combinations]).all()
+
+
 def test_what_cannot_be_fitted_is_said():
     bcg = table("bcg")
     with pytest.raises(ModelError, match="exchangeable tau has no closed form"):

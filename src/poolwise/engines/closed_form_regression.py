@@ -207,7 +207,7 @@ def regression(effects: Effects, means: Means, estimator: str | float, interval:
 def _omnibus(linear: LinearEstimates, contrasts: Array) -> Estimate:
     """The test that all these linear combinations are 0."""
     m = len(contrasts)
-    if m == 0:
+    if m == 0 or not linear.cov.any():  # without the floor, estimates that are all the same have no variance
         return Estimate(math.nan)
     b = contrasts @ linear.beta
     statistic = float(b @ np.linalg.solve(contrasts @ linear.cov @ contrasts.T, b))
@@ -295,6 +295,8 @@ def separate(effects: Effects, means: Means, estimator: str | float, interval: s
 
 def _between(linear: LinearEstimates) -> Estimate:
     """The test that the means of separate subgroups are equal."""
+    if not np.diagonal(linear.cov).all():  # estimates that are all the same, without the floor
+        return Estimate(math.nan)
     w = 1.0 / np.diagonal(linear.cov)
     mean = float(w @ linear.beta / w.sum())
     statistic, df = float(w @ (linear.beta - mean) ** 2), len(w) - 1
