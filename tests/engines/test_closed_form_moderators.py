@@ -185,7 +185,7 @@ def test_what_cannot_be_fitted_is_said():
         ({"ablat": [], "alloc": []}, "no values of the moderators"),
         ({"ablat": [1.0, np.inf], "alloc": "random"}, "'ablat' is infinite in row\\(s\\) 2"),
         ({"ablat": [1.0, 2.0, 3.0], "alloc": ["random", "random"]}, "different numbers of values: ablat 3, alloc 2"),
-        ({"ablat": [[1.0]], "alloc": "random"}, "different numbers of values"),
+        ({"ablat": [[1.0]], "alloc": "random"}, "more than one dimension"),
     ],
 )
 def test_predictions_at_values_that_are_none_stop(at, words):
