@@ -119,7 +119,7 @@ def fit(
     >>> import poolwise as pw
     >>> bcg = pw.datasets.load("bcg")
     >>> pw.fit(bcg, pw.RandomEffects(), pw.ClosedForm(tau2="REML"))
-    <Result 'REML, Hartung-Knapp': k = 13, mu = −0.715 [−1.108, −0.321], status ok>
+    <Result 'REML, Hartung-Knapp ad hoc': k = 13, mu = −0.715 [−1.108, −0.321], status ok>
     >>> pw.fit(bcg)
     <Result 'exact': k = 13, mu = −0.706 [−1.112, −0.316], status ok>
     """

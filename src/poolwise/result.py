@@ -122,7 +122,7 @@ class Result:
     Attributes
     ----------
     label : str
-        Words that tell this row from others in a table: ``"REML, Hartung-Knapp"``.
+        Words that tell this row from others in a table: ``"REML, Hartung-Knapp ad hoc"``.
     effects : Effects
         The study table.
     model : Model
