@@ -11,6 +11,7 @@ from support.tables import table
 MODEL = pw.RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(0.5))
 # the batch stops refining earlier (Legendre tails of 1e-9 instead of 1e-10), which leaves about 1e-12 half-widths
 BATCH = 1e-9
+UNFLOORED = pw.ClosedForm(interval="hartung-knapp")
 
 
 def padded(*names):
@@ -62,12 +63,36 @@ def test_an_improper_row_is_named_by_its_place_among_all():
         pw.fit_batch(y, se, pw.RandomEffects(mu=priors.Flat(), tau=priors.Flat()), pw.Exact())
 
 
+@pytest.mark.filterwarnings("ignore:in . of . tables:poolwise.errors.PoolwiseWarning")
 def test_rounding_in_one_row_does_not_judge_another():
     y = np.array([[1.0, 1.0 + 1e-15, 1.0 - 1e-15], [0.3, 0.3, 0.3]])
     se = np.array([[1e-7] * 3, [0.1] * 3])
-    both, alone = (pw.fit_batch(y[:n], se[:n], pw.RandomEffects(), pw.ClosedForm())["mu_sd"] for n in (2, 1))
+    both, alone = (pw.fit_batch(y[:n], se[:n], pw.RandomEffects(), UNFLOORED)["mu_sd"] for n in (2, 1))
     assert float(both[0]) == float(alone[0])
     assert float(both[1]) == 0.0
+
+
+def test_the_default_interval_is_never_narrower_than_walds():
+    rng = np.random.default_rng(20)
+    k = rng.integers(2, 12, size=(10_000, 1))
+    y = np.where(
+        np.arange(12) < k, rng.normal(size=(10_000, 12)) * rng.choice([0.0, 0.01, 0.1, 1.0], size=k.shape), np.nan
+    )
+    se = np.where(np.isnan(y), np.nan, np.exp(rng.normal(-1.0, 1.0, size=y.shape)))
+    default, wald, z = (
+        pw.fit_batch(y, se, pw.RandomEffects(), pw.ClosedForm(interval=interval, prediction=prediction))
+        for interval, prediction in ((None, "t"), ("wald", "t"), (None, "z"))
+    )
+    assert (default["mu_upper"] - default["mu_lower"] > wald["mu_upper"] - wald["mu_lower"]).all()
+    for batch in (default, z):
+        reach = batch["theta_new_upper"] - batch["mu_upper"]
+        assert (reach.values[k[:, 0] > 2] >= -1e-12 * batch["mu_sd"].values[k[:, 0] > 2]).all()
+
+
+def test_a_batch_of_narrow_intervals_names_the_narrowest():
+    y, se = [[0.1, 0.9, 0.4], [0.3, 0.31, 0.29]], [[0.2] * 3] * 2
+    with pytest.warns(pw.PoolwiseWarning, match=r"in 1 of 2 tables \(row\(s\) 2\).*Wald \[0.074, 0.526\]"):
+        pw.fit_batch(y, se, pw.RandomEffects(), UNFLOORED)
 
 
 def test_a_known_tau_is_asked_for_once():

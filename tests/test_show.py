@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from poolwise import show
+from poolwise.quantities import rows_of
 
 
 class _Words(HTMLParser):
@@ -103,4 +104,4 @@ def test_quantities_become_rows_of_words():
         def interval_kind(self) -> str:
             return "none"
 
-    assert show.quantity_rows({"Q": Quantity()}) == [("Q", "0.500", "–", "–", "–")]
+    assert rows_of({"Q": Quantity()}) == [("Q", "0.500", "–", "–", "–")]

@@ -38,7 +38,7 @@ def test_summary_reproduces_metafor(reml):
         row[["point", "sd", "lower", "upper"]].astype(float), [MU, SE, LOWER, UPPER], rtol=DIGITS
     )
     assert row["prob"] == 0.95
-    assert row["interval"] == "confidence (Hartung-Knapp)"
+    assert row["interval"] == "confidence (Hartung-Knapp ad hoc)"
     assert row["prior"] == "none"
     assert row["data"] == "reported"
 
@@ -66,7 +66,7 @@ def test_what_does_not_exist_is_nan_and_not_a_word(reml):
 def test_compare_stacks_the_summaries_with_label_model_engine_and_status(exact, reml):
     frame = tables.compare(exact, reml, prob=0.9)
     assert list(frame.columns) == list(tables.COMPARE_COLUMNS)
-    assert list(dict.fromkeys(frame["label"])) == ["exact", "REML, Hartung-Knapp"]
+    assert list(dict.fromkeys(frame["label"])) == ["exact", "REML, Hartung-Knapp ad hoc"]
     assert list(dict.fromkeys(frame["engine"])) == ["exact", "closed form"]
     assert set(frame["status"]) == {"ok"}
     own = frame[frame["label"] == "exact"][list(tables.SUMMARY_COLUMNS)]

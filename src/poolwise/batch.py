@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poolwise.closed_form.batch import common_effect_batch, q_profile_batch, random_effects_batch
+from poolwise import show
+from poolwise.closed_form.batch import BatchFit, common_effect_batch, q_profile_batch, random_effects_batch
+from poolwise.closed_form.inference import FLOORED, critical, is_narrower
+from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.closed_form_quantities import INTERVAL_WORDS
 from poolwise.engines.exact import Exact
 from poolwise.engines.exact_batch import fit_many
-from poolwise.errors import InputError, ModelError, listing, nearest
+from poolwise.engines.nuts import NUTS
+from poolwise.errors import InputError, ModelError, described, listing, nearest, warn
 from poolwise.intake.table import PROVENANCES
 from poolwise.model import CommonEffect, MetaRegression, RandomEffects, prior_words
 from poolwise.priors import Flat
 from poolwise.result import NO_PRIOR
-from poolwise.settings import check_prob
+from poolwise.settings import check_option, check_prob
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -86,13 +90,23 @@ def fit_batch(
     import xarray as xr
 
     check_prob(prob)
-    if provenance not in PROVENANCES:
-        raise InputError(f"provenance is {provenance!r}", "one of " + ", ".join(PROVENANCES))
+    check_option("provenance", provenance, PROVENANCES, error=InputError)
     estimates, errors = _tables(y, se)
-    models = tuple(model) if isinstance(model, Iterable) else (model,)
+    models = tuple(model) if isinstance(model, Iterable) and not isinstance(model, str) else (model,)
+    if not models:
+        raise ModelError("fit_batch was given no model", "one model or more")
     for given in models:
         if not isinstance(given, CommonEffect | RandomEffects | MetaRegression):
-            raise ModelError(f"fit_batch was given the model {given!r}", "RandomEffects(...) or CommonEffect(...)")
+            shown = repr(given) if isinstance(given, Exact | ClosedForm) else described(given)
+            advice = "fit_batch(y, se, model, engine), in this order" if shown == repr(given) else ""
+            raise ModelError(
+                f"fit_batch was given the model {shown}", "RandomEffects(...) or CommonEffect(...)", advice
+            )
+    if not isinstance(engine, Exact | ClosedForm):
+        shown = repr(engine) if isinstance(engine, NUTS) else described(engine)
+        raise ModelError(f"{shown} has no batch form here", "Exact(), or ClosedForm() with one model")
+    if not isinstance(theta_new, bool):
+        raise ModelError(f"theta_new = {theta_new!r}", "True or False")
     if isinstance(models[0], MetaRegression) and len(models) == 1:
         return _regression(estimates, errors, models[0], engine, moderators or {}, prob=prob, provenance=provenance)
     pooled = [one for one in models if not isinstance(one, MetaRegression)]
@@ -181,7 +195,12 @@ def _design(y: Array, wanted: Sequence[str], moderators: Mapping[str, ArrayLike]
         raise InputError(f"no values for the moderator '{absent[0]}'", "moderators={'dose': array of shape (n, k)}")
     columns = []
     for name in wanted:
-        column = np.atleast_2d(np.asarray(moderators[name], dtype=float))
+        try:
+            column = np.atleast_2d(np.asarray(moderators[name], dtype=float))
+        except (TypeError, ValueError):
+            raise InputError(
+                f"the moderator '{name}' is no array of numbers", "numbers; words as columns of 0 and 1"
+            ) from None
         if column.shape not in (y.shape, (1, y.shape[1])):
             raise InputError(f"the moderator '{name}' has shape {column.shape}", f"{y.shape} or ({y.shape[1]},)")
         missing = np.flatnonzero((np.isnan(column) & ~np.isnan(y)).any(axis=1))
@@ -208,7 +227,8 @@ def _tables(y: ArrayLike, se: ArrayLike) -> tuple[Array, Array]:
     try:
         estimates, errors = (np.atleast_2d(np.asarray(column, dtype=float)) for column in (y, se))
     except (TypeError, ValueError):
-        raise InputError("y or se is no array of numbers", "shape (n, k) each, NaN-padded") from None
+        advice = "pw.fit for one Effects" if any(isinstance(column, Effects) for column in (y, se)) else ""
+        raise InputError("y or se is no array of numbers", "shape (n, k) each, NaN-padded", advice) from None
     if estimates.shape != errors.shape or estimates.ndim != 2 or estimates.size == 0:
         raise InputError(f"y has shape {estimates.shape} and se {errors.shape}", "the same shape (n, k), NaN-padded")
     here = ~np.isnan(estimates)
@@ -271,9 +291,10 @@ def _closed_form(
         interval = engine.interval or "wald"
         fits = common_effect_batch(y, se**2, interval=interval, prob=prob)
     else:
-        interval = engine.interval or "hartung-knapp"
+        interval = engine.interval or FLOORED
         tau2 = engine.estimator(model.tau_fixed)
         fits = random_effects_batch(y, se**2, tau2=tau2, interval=interval, prediction=engine.prediction, prob=prob)
+    _say_narrower(fits, prob)
     values = {"mu": fits.mu, "mu_sd": fits.se, "mu_lower": fits.lower, "mu_upper": fits.upper}
     values |= {"p_value": fits.p_value, "Q": fits.q, "I2": fits.i2, "H2": fits.h2}
     if isinstance(model, RandomEffects):
@@ -284,3 +305,21 @@ def _closed_form(
             limits = np.sqrt(q_profile_batch(y, se**2, prob=prob))
             values |= {"tau_lower": limits[:, 0], "tau_upper": limits[:, 1]}
     return values, f"confidence ({INTERVAL_WORDS[interval]})"
+
+
+def _say_narrower(fits: BatchFit, prob: float) -> None:
+    """Warn of unmodified Hartung-Knapp intervals that are narrower than Wald's, with both of the narrowest."""
+    narrower = np.flatnonzero(is_narrower(fits.se, fits.df, fits.wald, prob))
+    if not narrower.size:
+        return
+    row = int(narrower[np.argmin(fits.se[narrower] / fits.wald[narrower])])
+    reach = float(critical(np.array(np.inf), prob)) * fits.wald[row]
+    own, wald = (
+        show.interval(fits.lower[row], fits.upper[row]),
+        show.interval(fits.mu[row] - reach, fits.mu[row] + reach),
+    )
+    warn(
+        f"in {len(narrower)} of {len(fits.mu)} tables (row(s) {listing(narrower + 1)}) the unmodified Hartung-Knapp "
+        f"{show.level(prob)} interval is narrower than Wald's, most of all in row {row + 1}: {own}, Wald {wald}; "
+        f"interval='{FLOORED}', the default, is never narrower"
+    )

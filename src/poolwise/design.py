@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
@@ -13,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.errors import InputError, ModelError, listing, nearest, warn
+from poolwise.errors import InputError, ModelError, described, listing, nearest, warn
 from poolwise.intake.moderators import aliased, both
+from poolwise.settings import check_instance
 
 if TYPE_CHECKING:
     from formulaic.parser.types import Factor
@@ -136,10 +137,40 @@ class Design:
         """The columns that are not of pooled levels."""
         if self.spec is None:
             return _from_columns(chosen)[0]
-        with np.errstate(all="ignore"):  # what is not finite is refused below, by name
-            made = np.asarray(self.spec.get_model_matrix(chosen), dtype=float).reshape(len(chosen), -1)
+        made = self._evaluated(chosen)
         _check_finite(made, self.own, self.formula)
         return made
+
+    def _evaluated(self, chosen: pd.DataFrame) -> Array:
+        """What the formula is at these values, or an error that names the rows at which it is nothing."""
+        try:
+            return self._evaluate(chosen)
+        except Exception as error:  # whatever a function of the formula raises
+            reason = str(error).splitlines()[0]
+        rows = [row for row in range(len(chosen)) if not self._has_value(chosen.iloc[[row]])] or list(
+            range(len(chosen))
+        )
+        first = ", ".join(f"{name} = {value}" for name, value in chosen.iloc[rows[0]].items())
+        state = self.spec.transform_state.items()
+        bounds = [f"{name} at {s['lower_bound']:g} to {s['upper_bound']:g}" for name, s in state if "lower_bound" in s]
+        raise InputError(
+            f"the formula '{self.formula}' has no value in row(s) {listing(np.array(rows) + 1)} ({first})"
+            + ("" if bounds else f": {reason}"),
+            f"values within those of the studies: {listing(bounds)}" if bounds else "values at which it has one",
+            "values in that range, or extrapolation='extend' in the formula" if bounds else "",
+        ) from None
+
+    def _evaluate(self, chosen: pd.DataFrame) -> Array:
+        with np.errstate(all="ignore"):  # what is not finite is refused by name
+            made = self.spec.get_model_matrix(chosen, na_action="ignore")
+            return np.asarray(made, dtype=float).reshape(len(chosen), -1)
+
+    def _has_value(self, row: pd.DataFrame) -> bool:
+        try:
+            self._evaluate(row)
+        except Exception:
+            return False
+        return True
 
 
 def design(effects: Effects, moderators: str | Sequence[str]) -> Design:
@@ -184,6 +215,12 @@ def design(effects: Effects, moderators: str | Sequence[str]) -> Design:
 
 def matrix(effects: Effects, moderators: str | Sequence[str]) -> Design:
     """What `design` returns, without its warnings: the fit that uses it repeats them as notes."""
+    check_instance(
+        "design", effects, Effects, expected="Effects", advice="pw.design(effects, '~ dose')", error=InputError
+    )
+    if not isinstance(moderators, Iterable):
+        found = f"the moderators are {described(moderators)}"
+        raise ModelError(found, "a formula or the names of columns", "'~ dose' or ['dose']")
     if isinstance(moderators, str):
         formula = moderators.strip()
         variables = _formula_variables(formula)
@@ -215,12 +252,21 @@ def as_frame(values: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
     """
     if isinstance(values, pd.DataFrame):
         frame = values
+    elif not isinstance(values, Mapping):
+        raise InputError(
+            f"the values of the moderators are {described(values)}",
+            "a DataFrame, or a mapping from names to values",
+            "{'moderator': [10, 20]}",
+        )
     else:
         columns = {name: one if np.ndim(one) else [one] for name, one in values.items()}
+        deep = [name for name, one in columns.items() if np.ndim(one) > 1]
+        if deep:
+            raise InputError(f"the values of {listing(deep)} have more than one dimension", "one value for each row")
         sizes = {name: len(one) for name, one in columns.items()}
         rows = max(sizes.values(), default=0)
         uneven = any(size not in (1, rows) for size in sizes.values())
-        if uneven or any(np.ndim(one) > 1 for one in columns.values()):
+        if uneven:
             told = ", ".join(f"{name} {size}" for name, size in sizes.items())
             raise InputError(f"the moderators have different numbers of values: {told}", "one for each row, or one")
         frame = pd.DataFrame({name: list(one) * (rows if sizes[name] == 1 else 1) for name, one in columns.items()})

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import sys
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
+from types import FrameType
 
 PACKAGE = str(Path(__file__).parent)
 
@@ -55,9 +57,42 @@ class PoolwiseWarning(UserWarning):
     """Something to know about; the fit goes on and its report keeps the sentence."""
 
 
+_Said = set[tuple[str, int, str]]
+_MOST_CONTEXTS = 8
+# What each line outside the package was told, in each context of warnings: Python's own record is lost whenever anybody
+# enters `warnings.catch_warnings`, and a line that fits twice would hear the same sentence twice.
+_told: list[tuple[object, _Said]] = []
+
+
 def warn(sentence: str) -> None:
-    """Warn with a `PoolwiseWarning` at the first line outside the package."""
-    warnings.warn(sentence, PoolwiseWarning, skip_file_prefixes=(PACKAGE,))
+    """Warn with a `PoolwiseWarning` at the first line outside the package, which hears each sentence once.
+
+    A context that `warnings.catch_warnings` opens hears everything anew.
+    """
+    said, place = _said_here(), (*_line_outside(), sentence)
+    if place not in said:
+        warnings.warn(sentence, PoolwiseWarning, skip_file_prefixes=(PACKAGE,))
+        said.add(place)
+
+
+def _said_here() -> _Said:
+    """The record of the present context, which is known by its list of filters."""
+    here: object = warnings.filters
+    for context, said in _told:
+        if context is here:
+            return said
+    fresh: _Said = set()
+    _told.append((here, fresh))
+    del _told[:-_MOST_CONTEXTS]
+    return fresh
+
+
+def _line_outside() -> tuple[str, int]:
+    """File and line of the first caller outside the package."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    return ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
 
 
 def sentence(found: str, expected: str = "", advice: str = "") -> str:
@@ -103,13 +138,29 @@ def closest(name: str, known: Iterable[str]) -> str:
     """
     options = [str(option) for option in known]
     folded = {option.casefold(): option for option in reversed(options)}
-    close = difflib.get_close_matches(str(name).casefold(), list(folded), n=1, cutoff=0.5)
+    word = str(name).casefold()
+    begun = [option for option in folded if len(word) > 2 and option.startswith(word)]
+    whole = [option for option in folded if word and word in option.split()]
+    close = begun or whole or difflib.get_close_matches(word, list(folded), n=1, cutoff=0.5)
     if close:
         return f"did you mean '{folded[close[0]]}'?"
     return ""
 
 
-def listing(items: Iterable[object], most: int = 8) -> str:
+def described(value: object) -> str:
+    """Words for what was given instead of something else: its type, or the text or class itself.
+
+    Examples
+    --------
+    >>> described([1, 2]), described("exact"), described(PoolwiseError)
+    ('list', "'exact'", 'the class PoolwiseError')
+    """
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return repr(value) if isinstance(value, str) else type(value).__name__
+
+
+def listing(items: Iterable[object], most: int = 8, separator: str = ", ") -> str:
     """Items as a list for a message, cut after `most`.
 
     Examples
@@ -119,5 +170,5 @@ def listing(items: Iterable[object], most: int = 8) -> str:
     """
     names = [str(item) for item in items]
     if len(names) <= most:
-        return ", ".join(names)
-    return ", ".join(names[:most]) + f" and {len(names) - most} more"
+        return separator.join(names)
+    return separator.join(names[:most]) + f" and {len(names) - most} more"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from typing import Protocol
 
+from poolwise.closed_form.tau2 import ESTIMATORS
 from poolwise.effects import Effects
 from poolwise.engines._kept import Place
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.closed_form_notes import prediction
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
-from poolwise.errors import FitError, ModelError, listing, warn
+from poolwise.errors import FitError, ModelError, described, listing, warn
 from poolwise.model import (
     BinomialNormal,
     CommonEffect,
@@ -31,6 +32,7 @@ from poolwise.model import (
     remarks,
 )
 from poolwise.result import NO_PRIOR, Result
+from poolwise.settings import option_meant
 
 PAIRS: dict[type, tuple[type, ...]] = {
     CommonEffect: (ClosedForm, Exact, NUTS),
@@ -61,6 +63,9 @@ def pairs_table() -> str:
     return "\n".join(lines)
 
 
+_ENGINES = (ClosedForm, Exact, NUTS)
+
+
 class Engine(Protocol):
     """How a model is computed: a frozen record of settings with one method."""
 
@@ -72,17 +77,24 @@ class Engine(Protocol):
         """The answer to `model` on `effects`."""
 
 
-def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False, kept: Place | None = None) -> Result:
+def fit(
+    effects: Effects,
+    model: Model | None = None,
+    engine: Engine | None = None,
+    *,
+    strict: bool = False,
+    kept: Place | None = None,
+) -> Result:
     """Fit a model to a study table by an engine.
 
     Parameters
     ----------
     effects : Effects
         The study table.
-    model : Model
-        What is assumed.
-    engine : Engine
-        ``ClosedForm()``, ``Exact()`` or ``NUTS()``.
+    model : Model, optional
+        What is assumed; ``RandomEffects()`` with the priors of the scale when None.
+    engine : Engine, optional
+        ``ClosedForm()``, ``Exact()`` or ``NUTS()``; when None, ``Exact()`` where it knows the model, else ``NUTS()``.
     strict : bool
         Raise when the fit went wrong instead of returning a result that says so.
     kept : Place, optional
@@ -97,8 +109,8 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False,
     Raises
     ------
     ModelError
-        When the pair of model and engine does not exist, the table is none, or the posterior is improper by
-        construction.
+        When the pair of model and engine does not exist, an argument is something else, a prior is left to a scale
+        that has no default (mean differences: their unit is the user's), or the posterior is improper by construction.
     FitError
         With ``strict=True``, when the report's status is a failure.
 
@@ -107,35 +119,23 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False,
     >>> import poolwise as pw
     >>> bcg = pw.datasets.load("bcg")
     >>> pw.fit(bcg, pw.RandomEffects(), pw.ClosedForm(tau2="REML"))
-    <Result 'REML, Hartung-Knapp': k = 13, mu = −0.715 [−1.108, −0.321], status ok>
-    >>> pw.fit(bcg, pw.RandomEffects(), pw.Exact())
+    <Result 'REML, Hartung-Knapp ad hoc': k = 13, mu = −0.715 [−1.108, −0.321], status ok>
+    >>> pw.fit(bcg)
     <Result 'exact': k = 13, mu = −0.706 [−1.112, −0.316], status ok>
     """
-    engines = PAIRS.get(type(model))
-    if engines is None:
-        raise ModelError(f"{model!r} is not a model", " or ".join(known.__name__ for known in PAIRS))
-    if type(engine) not in engines:
-        raise ModelError(
-            f"{type(model).__name__} by {engine!r} does not exist",
-            " or ".join(f"{known.__name__}()" for known in engines),
-        )
-    if isinstance(model, MetaRegression) and model.takes_uncertain and not isinstance(engine, NUTS):
-        raise ModelError(f"{engine.label} knows no uncertain moderators (missing=, errors=)", "NUTS()")
-    if isinstance(model, MetaRegression) and model.pooled and not isinstance(engine, NUTS):
-        raise ModelError(f"{engine.label} knows no pooled levels (pooled=)", "NUTS()")
-    if not isinstance(effects, Effects):
-        raise ModelError(
-            f"fit was given {type(effects).__name__} as its table", "Effects", "pw.Effects.from_frame(frame, ...)"
-        )
-    if effects.covariance is not None and not isinstance(engine, Exact):
-        raise ModelError(
-            f"the sampling errors have a known covariance, which {engine.label} does not take into account",
-            "Exact()",
-        )
+    _check_table(effects)
+    model = _usual_model(effects, engine) if model is None else model
+    _check_model(model)
+    engine = _usual_engine(model) if engine is None else engine
+    _check_pair(effects, model, engine)
+    _check_flags(strict, kept)
     result = engine.fit(effects, model, kept=kept) if isinstance(engine, NUTS) else engine.fit(effects, model)
     if isinstance(engine, ClosedForm) and isinstance(model, RandomEffects):
         for sentence in prediction(effects.k):
             warn(sentence)
+    for finding in result.report.findings:
+        if finding.status == "narrower_than_wald":
+            warn(finding.sentence)
     for sentence in _as_independent(result):
         result = replace(result, report=replace(result.report, notes=(*result.report.notes, sentence)))
         warn(sentence)
@@ -144,9 +144,118 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False,
     if result.prior != NO_PRIOR:
         for sentence in remarks(result.model, result.effects):
             warn(sentence)
+    notes = tuple(dict.fromkeys(result.report.notes))
+    result = result if notes == result.report.notes else replace(result, report=replace(result.report, notes=notes))
     if strict and result.report.failed:
         raise FitError(f"{result.label}: status {result.report.status}", advice=result.report.advice)
     return result
+
+
+def _usual_model(effects: Effects, engine: Engine | None) -> RandomEffects:
+    """Random effects with the priors of the scale; an error that says what to do where it has none."""
+    model = RandomEffects()
+    if not isinstance(engine, ClosedForm):
+        try:
+            model.resolved(effects)
+        except ModelError as error:
+            advice = f"{error.advice}; or pw.fit(effects, RandomEffects(), ClosedForm()), which needs no priors"
+            raise ModelError(error.found, error.expected, advice) from None
+    return model
+
+
+def _usual_engine(model: Model) -> Engine:
+    """The exact engine, or NUTS where only it knows the model."""
+    by_nuts = isinstance(model, MetaRegression) and (model.takes_uncertain or model.pooled)
+    return Exact() if Exact in PAIRS[type(model)] and not by_nuts else NUTS()
+
+
+def _check_table(effects: object) -> None:
+    if isinstance(effects, Effects):
+        return
+    advice = "pw.fit(pw.Effects(y, se=se), model, engine)"
+    if hasattr(effects, "columns"):
+        advice = "pw.fit(pw.Effects.from_frame(frame, y=..., se=..., study=...), model, engine)"
+    elif isinstance(effects, Result):
+        advice = "pw.fit(result.effects, model, engine), or pw.refit(result, effects)"
+    elif type(effects) in (*PAIRS, *_ENGINES):
+        advice = "pw.fit(effects, model, engine), in this order"
+    raise ModelError(f"fit was given {described(effects)} as its table", "Effects", advice)
+
+
+def _check_model(model: object) -> None:
+    if type(model) in PAIRS:
+        return
+    names = {known.__name__: known for known in PAIRS}
+    expected = " or ".join(names)
+    advice = ""
+    if type(model) in _ENGINES or model in _ENGINES:
+        expected, advice = (
+            "a model",
+            f"pw.fit(effects, RandomEffects(), {_written(model)}): first the model, then the engine",
+        )
+    elif isinstance(model, Effects):
+        expected, advice = "a model", "pw.fit(effects, model, engine), in this order"
+    elif isinstance(model, type) and model in PAIRS:
+        expected, advice = "an instance of it", f"{_written(model)}"
+    elif isinstance(model, str) and "~" in model:
+        expected, advice = "a model", f"MetaRegression({model!r})"
+    elif isinstance(model, str):
+        advice = option_meant("model", model, names)
+    raise ModelError(f"fit was given {_said(model)} as its model", expected, advice)
+
+
+def _check_pair(effects: Effects, model: Model, engine: Engine) -> None:
+    engines = PAIRS[type(model)]
+    if type(engine) not in engines:
+        expected = " or ".join(f"{known.__name__}()" for known in engines)
+        if type(engine) in _ENGINES:
+            raise ModelError(f"{type(model).__name__} by {engine!r} does not exist", expected)
+        advice = ""
+        if isinstance(engine, type) and engine in _ENGINES:
+            advice = f"{_written(engine)}, an instance of it"
+        elif type(engine) in PAIRS:
+            advice = "pw.fit(effects, model, engine): one model, then the engine"
+        elif isinstance(engine, str):
+            advice = _engine_meant(engine)
+        raise ModelError(f"fit was given {_said(engine)} as its engine", expected, advice)
+    if isinstance(model, MetaRegression) and model.takes_uncertain and not isinstance(engine, NUTS):
+        raise ModelError(f"{engine.label} knows no uncertain moderators (missing=, errors=)", "NUTS()")
+    if isinstance(model, MetaRegression) and model.pooled and not isinstance(engine, NUTS):
+        raise ModelError(f"{engine.label} knows no pooled levels (pooled=)", "NUTS()")
+    if effects.covariance is not None and not isinstance(engine, Exact):
+        raise ModelError(
+            f"the sampling errors have a known covariance, which {engine.label} does not take into account",
+            "Exact()",
+        )
+
+
+def _check_flags(strict: object, kept: object) -> None:
+    if not isinstance(strict, bool):
+        raise ModelError(f"strict = {strict!r}", "True or False")
+    if kept is not None and not (hasattr(kept, "take") and hasattr(kept, "put")):
+        expected = "the place of one fit"
+        raise ModelError(f"kept is {_said(kept)}", expected, "kept=pw.KeptFits('results/fits').place('name')")
+
+
+def _written(kind: object) -> str:
+    """How a call of this class, or of the class of this instance, is written."""
+    known = kind if isinstance(kind, type) else type(kind)
+    required = [part.name for part in fields(known) if part.default is MISSING and part.default_factory is MISSING]
+    return f"{known.__name__}({'...' if required else ''})"
+
+
+def _said(given: object) -> str:
+    """What was given: a model or an engine as it stands, else its kind."""
+    return repr(given) if type(given) in (*PAIRS, *_ENGINES) else described(given)
+
+
+def _engine_meant(name: str) -> str:
+    """The engine that a name in words, or that of an estimator, stands for; empty when none is near."""
+    estimator = option_meant("tau2", name, ESTIMATORS)
+    if name in ESTIMATORS or (estimator and len(name) <= 4):
+        return f"ClosedForm(tau2='{name.upper()}')"
+    words = {engine.__name__: engine for engine in _ENGINES}
+    return option_meant("engine", name, words) or "one of those, an object and not its name as text"
 
 
 def refit(result: Result, effects: Effects, *, strict: bool = False, kept: Place | None = None) -> Result:

@@ -6,13 +6,14 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, Protocol, final, runtime_checkable
+from typing import Any, Literal, Protocol, final, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from poolwise import show
 from poolwise.errors import MissingQuantityError, ModelError, listing, nearest
-from poolwise.settings import check_prob, check_whole
+from poolwise.settings import check_option, check_prob, check_whole
 
 Array = NDArray[np.float64]
 IntervalKind = Literal["equal-tailed", "shortest"]
@@ -127,8 +128,22 @@ class ByStudy(Mapping[str, Quantity]):
         return f"<{len(self.labels)} studies: {listing(self.labels)}>"
 
 
+_ATTRIBUTES = {
+    **dict.fromkeys(
+        ("lower", "upper", "ci", "limits_95", "hdi", "ci_lb", "ci_ub"), ": interval(0.95) gives both limits"
+    ),
+    **dict.fromkeys(("se", "std", "stderr", "standard_error"), ": sd is its standard error or posterior sd"),
+    **dict.fromkeys(("median", "estimate", "value", "mode", "b"), ": point is the estimate, a posterior's median"),
+    **dict.fromkeys(
+        ("p_value", "p", "pval", "pvalue"), ": p_value is of a test, which a posterior has not; see probability()"
+    ),
+    **dict.fromkeys(("quantile", "quantiles", "percentile"), ": ppf(p) gives quantiles of a posterior"),
+    **dict.fromkeys(("var", "variance"), ": sd ** 2"),
+}
+
+
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Estimate:
     """A frequentist estimate: a point, a standard error, intervals; no probability statements.
 
@@ -144,6 +159,10 @@ class Estimate:
         Test of the null hypothesis of zero (for Q: of homogeneity); NaN when there is none.
     residual_df : float
         Second degrees of freedom of an F test; infinite otherwise.
+    wider : callable, optional
+        Limits of Wald's interval by probability, where the 95 % interval given is narrower than Wald's.
+    remark : str
+        What is to be known of the limits.
     """
 
     point: float
@@ -154,6 +173,26 @@ class Estimate:
     df: float = np.nan
     p_value: float = np.nan
     residual_df: float = np.inf
+    wider: Callable[[float], tuple[float, float]] | None = field(default=None, repr=False)
+    remark: str = field(default="", repr=False)
+
+    def __repr__(self) -> str:
+        """The point, the 95 % interval with its kind, and the test, with few digits."""
+        limits = show.interval(*self.interval(0.95))
+        interval = f", 95 % {self.interval_kind()} {limits}" if limits != show.NOTHING else ""
+        return f"<Estimate: {show.number(self.point)}{interval}{self.test and f'; {self.test}'}>"
+
+    @property
+    def test(self) -> str:
+        """The test in words: ``"t = −3.95 on 12 df, p = 0.002"``, ``"F on 2 and 10 df, p = 0.04"``; empty for none."""
+        if np.isnan(self.statistic):
+            return ""
+        p = f"p {show.probability(self.p_value)}"
+        if self.limits is not None:
+            df = f" on {self.df:.4g} df" if np.isfinite(self.df) else ""
+            return f"{'t' if df else 'z'} = {show.number(self.statistic, 2)}{df}, {p}"
+        law = f"F on {self.df:g} and {self.residual_df:.4g} df" if np.isfinite(self.residual_df) else ""
+        return f"{law or f'chi-square on {self.df:g} df'}, {p}"
 
     def interval(self, prob: float = 0.95) -> tuple[float, float]:
         """Lower and upper limit at this probability, NaN for an estimate that has no interval."""
@@ -161,8 +200,10 @@ class Estimate:
         return self.limits(prob) if self.limits is not None else (np.nan, np.nan)
 
     def interval_kind(self) -> str:
-        """Words for the kind of interval."""
-        return self.kind
+        """Words for the kind of interval; where Wald's is wider, they say so with its 95 % limits."""
+        if self.wider is None:
+            return self.kind
+        return f"{self.kind.removesuffix(')')}, narrower than Wald's 95 % {show.interval(*self.wider(0.95))})"
 
     def __getattr__(self, name: str) -> Any:
         """Say why an estimate has no `cdf`, `pdf`, `ppf`, `probability` or `sample`."""
@@ -171,7 +212,7 @@ class Estimate:
                 f"a frequentist estimate has no {name}: it gives no probabilities of parameter values; "
                 "a posterior from Exact() or NUTS() does"
             )
-        raise AttributeError(f"'Estimate' has no attribute '{name}'")
+        raise AttributeError(f"an estimate has no attribute '{name}'{_ATTRIBUTES.get(name, '')}")
 
 
 @final
@@ -192,8 +233,12 @@ class Posterior:
 
     def __repr__(self) -> str:
         """The median and the 95 % interval."""
-        lower, upper = self.interval(0.95)
-        return f"<Posterior: median {self.point:.4g}, 95 % {self.interval_kind()} [{lower:.4g}, {upper:.4g}]>"
+        limits = show.interval(*self.interval(0.95))
+        return f"<Posterior: median {show.number(self.point)}, 95 % {self.interval_kind()} {limits}>"
+
+    def __getattr__(self, name: str) -> Any:
+        """Say where that number is, or why a posterior has none."""
+        raise AttributeError(f"a posterior has no attribute '{name}'{_ATTRIBUTES.get(name, '')}")
 
     @property
     def point(self) -> float:
@@ -213,11 +258,9 @@ class Posterior:
     def interval(self, prob: float = 0.95, kind: IntervalKind | None = None) -> tuple[float, float]:
         """Credible interval: equal-tailed, or the shortest one that holds `prob`."""
         check_prob(prob)
-        chosen = self.kind if kind is None else kind
+        chosen = self.kind if kind is None else check_option("kind", kind, get_args(IntervalKind))
         if chosen == "shortest":
             return _shortest(self.law, prob)
-        if chosen != "equal-tailed":
-            raise ModelError(f"interval kind '{chosen}' is unknown", "'equal-tailed' or 'shortest'")
         tail = (1.0 - prob) / 2.0
         lower, upper = self.law.ppf(np.array([tail, 1.0 - tail]))
         return float(lower), float(upper)
@@ -234,6 +277,7 @@ class Posterior:
         ModelError
             When the ends are not in order.
         """
+        lower, upper = (float(_numbers(one, "probability")) for one in (lower, upper))
         if not lower < upper:
             raise ModelError(f"the region runs from {lower} to {upper}", "a lower end below the upper one")
         below, within = self.law.cdf(np.array([lower, upper], dtype=float))
@@ -241,15 +285,15 @@ class Posterior:
 
     def pdf(self, x: ArrayLike) -> Array:
         """Posterior density at x; same shape as x."""
-        return self.law.pdf(np.asarray(x, dtype=float))[()]
+        return self.law.pdf(_numbers(x, "pdf"))[()]
 
     def cdf(self, x: ArrayLike) -> Array:
         """Posterior probability of a value at most x; same shape as x."""
-        return self.law.cdf(np.asarray(x, dtype=float))[()]
+        return self.law.cdf(_numbers(x, "cdf"))[()]
 
     def ppf(self, p: ArrayLike) -> Array:
         """Posterior quantile at p; same shape as p."""
-        p = np.asarray(p, dtype=float)
+        p = _numbers(p, "ppf")
         if np.any((p < 0) | (p > 1)):
             raise ModelError("ppf was asked for a p outside [0, 1]", "probabilities")
         return self.law.ppf(p)[()]
@@ -262,6 +306,13 @@ class Posterior:
         """
         rng = np.random.default_rng([check_whole("seed", seed, 0, 1), _stamp(self.law)])
         return self.law.sample(check_whole("size", size, 0, 1000), rng)
+
+
+def _numbers(x: ArrayLike, asked: str) -> Array:
+    try:
+        return np.asarray(x, dtype=float)
+    except (TypeError, ValueError):
+        raise ModelError(f"{asked} was given {x!r}", "numbers") from None
 
 
 def _stamp(law: Law) -> int:
@@ -287,3 +338,41 @@ def _shortest(law: Law, prob: float) -> tuple[float, float]:
             break
         areas = np.linspace(low, high, 17)
     return float(lower[best]), float(upper[best])
+
+
+def rows_of(quantities: Mapping[str, Quantity], prob: float = 0.95) -> list[tuple[str, str, str, str, str]]:
+    """A row of words for each quantity.
+
+    Parameters
+    ----------
+    quantities : mapping of str to Quantity
+        By name.
+    prob : float
+        Probability of the intervals.
+
+    Returns
+    -------
+    list of tuple of str
+        Name, point, sd, interval, kind of interval, or the test where there is no interval; a dash for what does not
+        exist.
+    """
+    rows = []
+    for name, quantity in quantities.items():
+        limits = show.interval(*quantity.interval(prob))
+        test = quantity.test if isinstance(quantity, Estimate) else ""
+        kind = quantity.interval_kind() if limits != show.NOTHING else test or show.NOTHING
+        rows.append((name, show.number(quantity.point), show.number(quantity.sd), limits, kind))
+    return rows
+
+
+def convention(quantity: Quantity) -> str:
+    """The kind of interval without a word about these limits, as a heading or a set of results has it."""
+    return quantity.kind if isinstance(quantity, Estimate) else quantity.interval_kind()
+
+
+def in_words(quantity: Quantity, prob: float = 0.95) -> str:
+    """A point with its interval: ``"−0.715 [−1.108, −0.321]"``, and Wald's where that is the wider."""
+    limits = show.interval(*quantity.interval(prob))
+    words = show.number(quantity.point) if limits == show.NOTHING else f"{show.number(quantity.point)} {limits}"
+    wider = quantity.wider if isinstance(quantity, Estimate) else None
+    return f"{words} (Wald {show.interval(*wider(prob))})" if wider is not None else words

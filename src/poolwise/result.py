@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, Protocol, final
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from poolwise import show
 from poolwise.design import Design
 from poolwise.effects import Effects
-from poolwise.errors import MissingQuantityError, ModelError, nearest
+from poolwise.errors import InputError, MissingQuantityError, ModelError, described, nearest
 from poolwise.laws import with_error
 from poolwise.model import Model
-from poolwise.quantities import Posterior, Quantity
+from poolwise.quantities import Posterior, Quantity, in_words, rows_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 Status = Literal[
     "ok",
     "boundary_tau",
+    "narrower_than_wald",
     "moment_does_not_exist",
     "interrupted",
     "grid_too_coarse",
@@ -37,6 +38,7 @@ Status = Literal[
 SEVERITY: tuple[Status, ...] = (
     "ok",
     "boundary_tau",
+    "narrower_than_wald",
     "moment_does_not_exist",
     "interrupted",
     "grid_too_coarse",
@@ -46,6 +48,7 @@ SEVERITY: tuple[Status, ...] = (
 )
 NO_PRIOR = "none"
 NOTED: frozenset[Status] = frozenset({"ok", "moment_does_not_exist"})
+_SHOWN = 6  # mean effects or coefficients in one line
 FAILED: frozenset[Status] = frozenset({"grid_too_coarse", "divergences", "not_converged", "improper_posterior"})
 
 
@@ -125,7 +128,7 @@ class Result:
     Attributes
     ----------
     label : str
-        Words that tell this row from others in a table: ``"REML, Hartung-Knapp"``.
+        Words that tell this row from others in a table: ``"REML, Hartung-Knapp ad hoc"``.
     effects : Effects
         The study table.
     model : Model
@@ -190,11 +193,17 @@ class Result:
         """
         try:
             return self.quantities[name]
-        except KeyError:
+        except (KeyError, TypeError):
             found = f"'{self.label}' has no quantity '{name}'"
-            if name in self.absent:
+            if isinstance(name, str) and name in self.absent:
                 raise MissingQuantityError(f"{found}: {self.absent[name]}") from None
             raise MissingQuantityError(found, advice=nearest(str(name), self.quantities)) from None
+
+    def __getattr__(self, name: str) -> Any:
+        """Say how a quantity or a table is had."""
+        advice = "" if name not in self.__dict__.get("quantities", ()) else f": result['{name}'] has it"
+        advice = f": pw.{name}(result) makes it" if name in ("summary", "compare", "predict") else advice
+        raise AttributeError(f"a Result has no attribute '{name}'{advice}")
 
     def __contains__(self, name: object) -> bool:
         """Whether the result has a quantity of that name."""
@@ -205,11 +214,12 @@ class Result:
         return iter(self.quantities)
 
     def __repr__(self) -> str:
-        """One line: label, studies, mean effect with its interval, status."""
-        mu = self.quantities.get("mu")
-        mean = "" if mu is None else f", mu = {show.number(mu.point)} {show.interval(*mu.interval(0.95))}"
+        """One line: label, studies, mean effects or coefficients with their intervals, status."""
+        means = [f", {name} = {in_words(self.quantities[name])}" for name in self.answers]
+        more = f", and {len(means) - _SHOWN} more" if len(means) > _SHOWN else ""
         made = ", reconstructed" if self.effects.reconstructed else ""
-        return f"<Result '{self.label}': k = {self.effects.k}{made}{mean}, status {self.report.status}>"
+        facts = f"k = {self.effects.k}{made}{''.join(means[:_SHOWN])}{more}, status {self.report.status}"
+        return f"<Result '{self.label}': {facts}>"
 
     def _repr_html_(self) -> str:
         """A compact table of all quantities with their 95 % intervals, the prior, and what the report says."""
@@ -217,8 +227,8 @@ class Result:
         return show.card(
             self.label,
             facts=(self.effects.title, f"{self.model.label} by {self.engine_label}", f"k = {self.effects.k}", made),
-            header=("quantity", "point", "sd", "95 % interval", "kind of interval"),
-            rows=show.quantity_rows(self.quantities),
+            header=("quantity", "point", "sd", "95 % interval", "kind of interval, or test"),
+            rows=rows_of(self.quantities),
             notes=(
                 f"scale: {self.effects.scale}; prior: {self.prior}",
                 f"status: {self.report.status}",
@@ -293,9 +303,18 @@ class Result:
             raise MissingQuantityError(
                 f"'{self.label}' gives no exact law of a combination of mean effects",
                 "a result whose mean effects have one design",
-                "combine the draws of to_datatree()['posterior']",
+                "combine the draws of to_datatree()['posterior']"
+                if self.tree is not None
+                else f"result['{self.answers[0]}']",
             )
-        for name in weights:
+        if not isinstance(weights, Mapping):
+            example = " and ".join(list(self.combinations)[:2])
+            raise ModelError(
+                f"contrast was given {described(weights)}", f"weights by name, of {example}", "contrast({'mu': 1})"
+            )
+        for name, weight in weights.items():
+            if not isinstance(weight, Real) or isinstance(weight, bool) or not math.isfinite(weight):
+                raise ModelError(f"the weight of '{name}' is {weight!r}", "a finite number")
             if name not in self.combinations:
                 raise MissingQuantityError(
                     f"'{self.label}' has no mean effect or coefficient '{name}'",
@@ -354,3 +373,29 @@ class Result:
                 f"'{self.label}' is a closed-form result and has no posterior", "a result of Exact or NUTS"
             )
         return self.tree()
+
+
+def check_result(asked: str, value: object) -> Result:
+    """The result, checked to be one.
+
+    Raises
+    ------
+    InputError
+        For anything else, naming the function asked, what it was given and how a result is made.
+    """
+    if isinstance(value, Result):
+        return value
+    advice = "pw.fit(effects, model, engine)"
+    if isinstance(value, list | tuple) and value and all(isinstance(part, Result) for part in value):
+        advice = (
+            f"{asked}(*results)" if asked == "compare" else f"one result at a time: [{asked}(one) for one in results]"
+        )
+    elif isinstance(value, Mapping) and value and all(isinstance(part, Result) for part in value.values()):
+        advice = f"{asked}(*results.values())" if asked == "compare" else "one result at a time"
+    elif isinstance(value, Effects):
+        advice = f"{asked}(pw.fit(effects, model, engine))"
+    elif isinstance(value, Generator) and asked == "compare":
+        advice = "compare(*results)"
+    elif hasattr(value, "children") and hasattr(value, "to_dataset"):
+        advice = f"the Result itself, from which to_datatree() made these draws: {asked}(result)"
+    raise InputError(f"{asked} was given {described(value)}", "a Result", advice)

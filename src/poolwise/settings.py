@@ -1,12 +1,60 @@
-"""Checks of settings: probabilities and counts."""
+"""Checks of settings: probabilities, counts, and the names of options with what other packages call them."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from numbers import Real
 
 import numpy as np
 
-from poolwise.errors import ModelError
+from poolwise.errors import ModelError, PoolwiseError, closest, described
+
+_HK, _ADHOC = "hartung-knapp", "hartung-knapp-adhoc"
+_COMMON = "pw.CommonEffect() as the model"
+# What the options are called elsewhere (metafor, meta, bayesmeta, ArviZ), folded; a sentence where it is none here.
+SYNONYMS: dict[str, dict[str, str]] = {
+    "interval": {
+        **dict.fromkeys(("hk", "knha", "hksj", "hkn", "knapphartung", "sidikjonkman", "knapp", "hartung"), _HK),
+        **dict.fromkeys(("adhoc", "hkadhoc", "knhaadhoc", "hksjadhoc", "floored", "mkh", "mhk", "modified"), _ADHOC),
+        **dict.fromkeys(("z", "normal", "classic", "norm", "asymptotic"), "wald"),
+        **dict.fromkeys(("student", "studentt", "tdist"), "t"),
+    },
+    "tau2": {
+        **dict.fromkeys(("paulemandel", "mandelpaule", "mp"), "PM"),
+        **dict.fromkeys(("dersimonianlaird", "dsl", "mm", "moments", "mom"), "DL"),
+        **dict.fromkeys(("restricted", "restrictedml", "restrictedmaximumlikelihood"), "REML"),
+        **dict.fromkeys(("maximumlikelihood", "mle"), "ML"),
+        **dict.fromkeys(("empiricalbayes", "morris"), "EB"),
+        **dict.fromkeys(("hedges", "hedgesolkin", "ho", "vc", "ca", "cochran"), "HE"),
+        **dict.fromkeys(("hunterschmidt",), "HS"),
+        **dict.fromkeys(("sidikjonkman",), "SJ"),
+        **dict.fromkeys(("medianpaulemandel", "pmmedian"), "PMM"),
+        **dict.fromkeys(("fe", "ee", "ce", "fixed", "common", "iv", "fixedeffect", "commoneffect"), _COMMON),
+    },
+    "prediction": {
+        **dict.fromkeys(("hts", "higgins", "tk2", "k2"), "riley"),
+        **dict.fromkeys(("v", "veroniki", "tk1", "k1", "tdist", "student"), "t"),
+        **dict.fromkeys(("normal", "norm", "s", "wald"), "z"),
+    },
+    "kind": {
+        **dict.fromkeys(("hdi", "hpd", "hpdi", "highest", "highestdensity"), "shortest"),
+        **dict.fromkeys(("eti", "central", "quantile", "quantiles", "percentile", "symmetric"), "equal-tailed"),
+    },
+    "heterogeneity": {
+        **dict.fromkeys(("different", "own", "independent", "unequal"), "separate"),
+        **dict.fromkeys(("shared", "equal", "pooled", "same"), "common"),
+        **dict.fromkeys(("hierarchical", "random", "partial"), "exchangeable"),
+    },
+    "measure": {
+        **{word: f"log {word.upper()}" for word in ("or", "rr", "irr", "hr")},
+        **dict.fromkeys(("oddsratio", "logoddsratio"), "log OR"),
+        **dict.fromkeys(("riskratio", "logriskratio", "relativerisk"), "log RR"),
+        **dict.fromkeys(("rateratio", "incidencerateratio"), "log IRR"),
+    },
+    "sampler": {**dict.fromkeys(("nuts", "default"), "nutpie"), **dict.fromkeys(("jax", "blackjax"), "numpyro")},
+    "missing": {**dict.fromkeys(("impute", "bayes"), "model"), **dict.fromkeys(("raise", "drop"), "error")},
+}
 
 
 def check_prob(prob: float) -> float:
@@ -36,3 +84,73 @@ def check_whole(name: str, value: object, least: int, usual: int) -> int:
         expected = f"{name} as a whole number of at least {least}"
         raise ModelError(f"{name} = {value!r}", expected, f"{name}={usual}")
     return int(value)
+
+
+def check_option(
+    name: str, value: object, known: Iterable[str], *, error: type[PoolwiseError] = ModelError, whose: str = ""
+) -> str:
+    """The setting, checked to be one of the options that exist.
+
+    Parameters
+    ----------
+    name : str
+        Of the setting.
+    value : object
+        What was given.
+    known : iterable of str
+        The options.
+    error : type
+        What is raised.
+    whose : str
+        Words before the name: ``"Scale: "``.
+
+    Raises
+    ------
+    PoolwiseError
+        Of the type given, naming setting, value, options and the nearest of them, or what is meant by other packages.
+    """
+    options = list(known)
+    if isinstance(value, str) and value in options:
+        return value
+    expected = "one of " + ", ".join(options)
+    raise error(f"{whose}{name}={value!r} is unknown", expected, option_meant(name, value, options))
+
+
+def option_meant(name: str, value: object, known: Iterable[str]) -> str:
+    """Words that offer the option meant by a name that does not exist; none when no option is near.
+
+    Examples
+    --------
+    >>> option_meant("interval", "HKSJ", ["wald", "hartung-knapp"]), option_meant("tau2", "FE", ["DL"])
+    ("did you mean 'hartung-knapp'?", 'pw.CommonEffect() as the model')
+    """
+    if not isinstance(value, str):
+        return ""
+    options = list(known)
+    folded = _folded(value)
+    meant = {_folded(option): option for option in options} | SYNONYMS.get(name, {})
+    if folded in meant and meant[folded] in options:
+        return f"did you mean '{meant[folded]}'?"
+    return closest(value, options) if folded not in meant else meant[folded] if " " in meant[folded] else ""
+
+
+def _folded(word: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", word.casefold())
+
+
+def check_instance(
+    asked: str, value: object, kind: type | tuple[type, ...], *, expected: str, advice: str = "",
+    error: type[PoolwiseError] = ModelError,
+) -> None:  # fmt: skip
+    """Raise an error for an argument of another kind, naming the function asked and what it was given."""
+    if not isinstance(value, kind):
+        raise error(f"{asked} was given {described(value)}", expected, advice)
+
+
+def as_names(option: str, given: object, example: str) -> tuple[str, ...]:
+    """One name or several as a tuple; a ModelError for what cannot be names."""
+    if isinstance(given, str):
+        return (given,)
+    if not isinstance(given, Iterable):
+        raise ModelError(f"{option} = {given!r}", "names of columns, each once", example)
+    return tuple(given)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Mapping, Sequence
-
-from poolwise.quantities import Quantity
+from collections.abc import Sequence
 
 NOTHING = "–"
 _CELL = "padding:2px 8px"
@@ -89,6 +87,22 @@ def probability(value: float) -> str:
     return text if text[0] in "<>" else f"= {text}"
 
 
+def capital(text: str) -> str:
+    """Text with its first letter in upper case and the rest as it is: a name of the user's keeps its own letters.
+
+    Examples
+    --------
+    >>> capital("meta-regression ~ HbA1c")
+    'Meta-regression ~ HbA1c'
+    """
+    return text[:1].upper() + text[1:]
+
+
+def status(name: str) -> str:
+    """A status in words: ``"Narrower than Wald"``."""
+    return capital(name.replace("_", " ").replace("wald", "Wald"))
+
+
 def greek(text: str) -> str:
     """Text with the names of the parameters in Greek: ``mu ~ Normal(0, 1)`` becomes ``μ ~ Normal(0, 1)``."""
     return _NAMES.sub(lambda found: _GREEK[found[0]], text)
@@ -131,29 +145,6 @@ def card(
         parts.append("</tbody></table>")
     parts.extend(f"<div style='opacity:.75;font-size:90%'>{_plain(note)}</div>" for note in notes if note)
     return "".join(parts) + "</div>"
-
-
-def quantity_rows(quantities: Mapping[str, Quantity], prob: float = 0.95) -> list[tuple[str, str, str, str, str]]:
-    """A row of words for each quantity.
-
-    Parameters
-    ----------
-    quantities : mapping of str to Quantity
-        By name.
-    prob : float
-        Probability of the intervals.
-
-    Returns
-    -------
-    list of tuple of str
-        Name, point, sd, interval, kind of interval; a dash for what does not exist.
-    """
-    rows = []
-    for name, quantity in quantities.items():
-        limits = interval(*quantity.interval(prob))
-        kind = quantity.interval_kind() if limits != NOTHING else NOTHING
-        rows.append((name, number(quantity.point), number(quantity.sd), limits, kind))
-    return rows
 
 
 def _row(cells: Sequence[str], tag: str) -> str:

@@ -23,12 +23,13 @@ from poolwise.model import (
     Subgroups,
     ThreeLevel,
 )
-from poolwise.quantities import Quantity
-from poolwise.result import Result
+from poolwise.quantities import Estimate, Quantity
+from poolwise.result import Result, check_result
 from poolwise.settings import check_prob
 
 _NO_SINGLE_SHRINKAGE = ThreeLevel | LocationScale | CrossedEffects | StudentTRandomEffects | ContaminatedRandomEffects
-SUMMARY_COLUMNS = ("quantity", "point", "sd", "lower", "upper", "prob", "interval", "prior", "data")
+TEST_COLUMNS = ("statistic", "df", "residual_df", "p")
+SUMMARY_COLUMNS = ("quantity", "point", "sd", "lower", "upper", "prob", "interval", "prior", "data", *TEST_COLUMNS)
 COMPARE_COLUMNS = (
     "label",
     "model",
@@ -43,6 +44,7 @@ COMPARE_COLUMNS = (
     "status",
     "prior",
     "data",
+    *TEST_COLUMNS,
 )
 
 
@@ -61,7 +63,9 @@ def summary(result: Result, *, prob: float = 0.95) -> pd.DataFrame:
     DataFrame
         Columns quantity, point, sd, lower, upper, prob, interval (its kind), prior, data. The point of a
         posterior is its median and its interval equal-tailed unless the result says otherwise; numbers that
-        do not exist are NaN. I2 is a fraction.
+        do not exist are NaN. I2 is a fraction. The last columns are the tests of the closed form: statistic (t, z where
+        df is infinite; for Q, QE, QM and the like chi-square, or F where residual_df, its second degrees of freedom, is
+        finite), df, residual_df, p (two-sided for t and z). A posterior has none: they are NaN.
 
     Raises
     ------
@@ -80,7 +84,13 @@ def summary(result: Result, *, prob: float = 0.95) -> pd.DataFrame:
     check_prob(prob)
     _check_results("summary", (result,))
     rows = [
-        {"quantity": name, **_numbers(quantity, prob), "prior": result.prior, "data": result.data_label}
+        {
+            "quantity": name,
+            **_numbers(quantity, prob),
+            **_test(quantity),
+            "prior": result.prior,
+            "data": result.data_label,
+        }
         for name, quantity in result.quantities.items()
     ]
     return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
@@ -100,7 +110,7 @@ def compare(*results: Result, prob: float = 0.95) -> pd.DataFrame:
     -------
     DataFrame
         Columns label, model, engine, quantity, point, sd, lower, upper, prob, interval (its kind), status,
-        prior, data.
+        prior, data, statistic, df, residual_df, p (the tests, as in `summary`).
 
     Raises
     ------
@@ -239,6 +249,15 @@ def _numbers(quantity: Quantity, prob: float) -> dict[str, object]:
     }
 
 
+def _test(quantity: Quantity) -> dict[str, float]:
+    """Statistic, degrees of freedom and p-value of an estimate that has a test; NaN for all else."""
+    if not isinstance(quantity, Estimate) or math.isnan(quantity.statistic):
+        return dict.fromkeys(TEST_COLUMNS, math.nan)
+    residual = quantity.residual_df if math.isfinite(quantity.residual_df) else math.nan
+    numbers = (quantity.statistic, quantity.df, residual, quantity.p_value)
+    return {name: float(value) for name, value in zip(TEST_COLUMNS, numbers, strict=True)}
+
+
 def _tau(result: Result) -> np.ndarray:
     """Each study's tau, shape (k,): 0 for a common effect, NaN where more than one tau stands behind a study."""
     effects, model = result.effects, result.model
@@ -260,8 +279,7 @@ def _tau(result: Result) -> np.ndarray:
 
 
 def _check_results(asked: str, results: tuple[object, ...]) -> None:
-    wrong = [type(result).__name__ for result in results if not isinstance(result, Result)]
-    if wrong:
-        raise InputError(f"{asked} was given {', '.join(wrong)}", "a Result", "pw.fit(effects, model, engine)")
+    for result in results:
+        check_result(asked, result)
     if not results:
         raise InputError(f"{asked} was given nothing", "one result or more")

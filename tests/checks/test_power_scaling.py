@@ -174,7 +174,7 @@ def test_a_statistic_of_ones_own():
     assert found.frame["observed"][0] == pytest.approx(np.ptp(table("bcg").y))
     with pytest.raises(ModelError, match="one number for each draw"):
         checks.posterior_predictive(result, {"all": lambda y, se: y})
-    with pytest.raises(ModelError, match="'bigest' is not known"):
+    with pytest.raises(ModelError, match="statistic='bigest' is unknown"):
         checks.posterior_predictive(result, ("bigest",))
     with pytest.raises(pw.PoolwiseError):
         checks.posterior_predictive(pw.fit(table("bcg"), pw.RandomEffects(), pw.ClosedForm()))

@@ -84,11 +84,12 @@ def test_every_estimator_and_interval_agrees_with_metafor(name, estimator):
 def test_prediction_intervals_agree_with_metafor(name):
     reference = figures(name)
     for key, (interval, prediction) in PREDICTIONS.items():
-        theirs = reference["fits"]["REML"]["prediction"][key]
+        theirs, least = (reference["fits"]["REML"][kind] for kind in ("prediction", "intervals"))
+        theirs, floor = theirs[key], least["hartung-knapp-adhoc" if interval == "hartung-knapp" else "wald"]
         result = pw.fit(table(reference), RE, pw.ClosedForm(interval=interval, prediction=prediction))
         lower, upper = result["theta_new"].interval(0.95)
-        assert lower == close(theirs["lower"]), key
-        assert upper == close(theirs["upper"]), key
+        assert lower == close(min(theirs["lower"], floor["lower"])), key
+        assert upper == close(max(theirs["upper"], floor["upper"])), key
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -134,8 +135,8 @@ def test_a_random_effects_result_is_complete(reml):
     assert set(reml.quantities) == {"mu", "tau", "tau2", "theta_new", "I2", "H2", "Q"}
     assert list(reml.studies) == list(reml.weights) == figures("bcg")["study"]
     assert sum(reml.weights.values()) == pytest.approx(1.0, rel=1e-14)
-    assert (reml.label, reml.engine_label, reml.prior) == ("REML, Hartung-Knapp", "closed form", "none")
-    assert reml.interval_kind == "confidence (Hartung-Knapp)"
+    assert (reml.label, reml.engine_label, reml.prior) == ("REML, Hartung-Knapp ad hoc", "closed form", "none")
+    assert reml.interval_kind == "confidence (Hartung-Knapp ad hoc)"
     assert reml.report.status == "ok"
     assert reml.report.data_hash == reml.effects.data_hash
     assert set(reml.report.versions) == {"poolwise", "numpy", "scipy"}
@@ -181,7 +182,7 @@ def test_a_result_survives_pickling(reml):
         (pw.ClosedForm(tau2="DL", interval="wald"), "DL, Wald"),
         (pw.ClosedForm(tau2="PM", interval="t"), "PM, t"),
         (pw.ClosedForm(interval="hartung-knapp-adhoc"), "REML, Hartung-Knapp ad hoc"),
-        (pw.ClosedForm(tau2=0.25), "tau2 = 0.25, Hartung-Knapp"),
+        (pw.ClosedForm(tau2=0.25), "tau2 = 0.25, Hartung-Knapp ad hoc"),
     ],
 )
 def test_labels_tell_the_method(engine, label):
@@ -273,12 +274,36 @@ def test_few_studies_are_noted():
     assert not any("rests on" in note for note in enough.report.notes)
 
 
-def test_a_hartung_knapp_interval_below_walds_is_noted():
-    alike = of(0.10, 0.12, 0.11, 0.09, 0.13)
-    assert any("adhoc" in note for note in pw.fit(alike, RE, pw.ClosedForm()).report.notes)
-    adhoc = pw.fit(alike, RE, pw.ClosedForm(interval="hartung-knapp-adhoc"))
-    assert not any("adhoc" in note for note in adhoc.report.notes)
-    assert adhoc["mu"].sd == pytest.approx(0.2 / math.sqrt(5), rel=1e-13)
+WALD, KNAPP = "0.105, 0.497", "0.288, 0.315"  # of the four estimates in statistics.md, by hand
+
+
+def test_the_default_never_goes_below_the_inverse_variance_standard_error():
+    default = pw.fit(of(0.30, 0.31, 0.29, 0.305), RE, pw.ClosedForm())
+    assert default["mu"].sd == pytest.approx(0.1, rel=1e-13)
+    assert default["mu"].interval() == pytest.approx((-0.016995, 0.619495), abs=1e-6)  # t with 3 df: 3.182446
+    assert default.report.status == "boundary_tau"
+    assert "Wald" not in repr(default)
+
+
+def test_an_interval_narrower_than_walds_is_said_aloud_with_both():
+    with pytest.warns(pw.PoolwiseWarning, match=f"narrower than Wald's: mu .{KNAPP}., Wald .{WALD}"):
+        result = pw.fit(of(0.30, 0.31, 0.29, 0.305), RE, pw.ClosedForm(interval="hartung-knapp"))
+    assert result.report.status == "narrower_than_wald"
+    for words in (repr(result), result._repr_html_(), pw.compare(result).to_string(), pw.summary(result).to_string()):
+        assert WALD in words
+    assert result["theta_new"].interval() == pytest.approx((-0.016995, 0.619495), abs=1e-6)
+    assert pw.fit(table(figures("bcg")), RE, pw.ClosedForm(interval="hartung-knapp")).report.status == "ok"
+
+
+@pytest.mark.parametrize("prediction", ["z", "t", "riley"])
+@pytest.mark.parametrize("interval", ["wald", "t", "hartung-knapp", "hartung-knapp-adhoc"])
+def test_no_prediction_is_narrower_than_the_floored_interval_of_the_mean(interval, prediction):
+    table = of(0.30, 0.31, 0.29, 0.305)
+    floored = interval.replace("knapp", "knapp-adhoc").replace("adhoc-adhoc", "adhoc")
+    mean = pw.fit(table, RE, pw.ClosedForm(interval=floored))["mu"].interval()
+    new = pw.fit(table, RE, pw.ClosedForm(interval=interval, prediction=prediction))["theta_new"].interval()
+    assert new[0] <= mean[0] + 1e-12
+    assert new[1] >= mean[1] - 1e-12
 
 
 def test_an_empty_q_profile_set_is_noted():
@@ -295,7 +320,7 @@ def test_several_maxima_are_noted():
 
 
 def test_equal_estimates_break_nothing():
-    result = pw.fit(of(0.3, 0.3, 0.3), RE, pw.ClosedForm())
+    result = pw.fit(of(0.3, 0.3, 0.3), RE, pw.ClosedForm(interval="hartung-knapp"))
     assert result["mu"].sd == pytest.approx(0.0, abs=1e-15)
     assert result["Q"].point == pytest.approx(0.0, abs=1e-15)
     common = pw.fit(of(0.3, 0.3, 0.3), pw.CommonEffect(), pw.ClosedForm())

@@ -133,6 +133,36 @@ def test_blups_shrink_to_the_fitted_means():
     assert sum(result.weights.values()) == pytest.approx(1.0)
 
 
+ALIKE = pw.Effects(
+    [0.30, 0.31, 0.29, 0.305, 0.30, 0.31],
+    se=[0.2] * 6,
+    study=list("abcdef"),
+    moderators={"x": [1.0, 2.0, 4.0, 3.0, 6.0, 5.0], "g": list("uuuvvv")},
+)
+MODELS = [pw.MetaRegression("~ x"), pw.Subgroups("g"), pw.Subgroups("g", heterogeneity="separate")]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.label)
+def test_coefficients_groups_and_contrasts_have_the_floor(model):
+    floored, wald = (pw.fit(ALIKE, model, pw.ClosedForm(interval=name)) for name in (None, "wald"))
+    for name in floored.combinations:
+        assert floored[name].sd == pytest.approx(wald[name].sd, rel=1e-12), name  # the factor is 1, never below
+        assert floored[name].interval()[1] > wald[name].interval()[1]
+    with pytest.warns(pw.PoolwiseWarning, match="narrower than Wald's") as said:
+        narrow = pw.fit(ALIKE, model, pw.ClosedForm(interval="hartung-knapp"))
+    assert narrow.report.status == "narrower_than_wald"
+    assert all(name in str(said[0].message) and narrow[name].wider is not None for name in narrow.combinations)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.label)
+def test_estimates_that_are_all_the_same_have_no_omnibus_test_without_the_floor(model):
+    same = pw.Effects([0.3] * 6, se=ALIKE.se, study=ALIKE.study, moderators=ALIKE.moderators)
+    result = quietly(lambda: pw.fit(same, model, pw.ClosedForm(interval="hartung-knapp")))
+    omnibus = next(result[name] for name in ("QM", "Q_between") if name in result)
+    assert np.isnan(omnibus.point)
+    assert np.isfinite([pw.fit(same, model, pw.ClosedForm())[name].sd for name in result.combinations]).all()
+
+
 def test_what_cannot_be_fitted_is_said():
     bcg = table("bcg")
     with pytest.raises(ModelError, match="exchangeable tau has no closed form"):
@@ -155,7 +185,7 @@ def test_what_cannot_be_fitted_is_said():
         ({"ablat": [], "alloc": []}, "no values of the moderators"),
         ({"ablat": [1.0, np.inf], "alloc": "random"}, "'ablat' is infinite in row\\(s\\) 2"),
         ({"ablat": [1.0, 2.0, 3.0], "alloc": ["random", "random"]}, "different numbers of values: ablat 3, alloc 2"),
-        ({"ablat": [[1.0]], "alloc": "random"}, "different numbers of values"),
+        ({"ablat": [[1.0]], "alloc": "random"}, "more than one dimension"),
     ],
 )
 def test_predictions_at_values_that_are_none_stop(at, words):

@@ -33,7 +33,7 @@ def test_the_diamond_and_the_bar_span_their_intervals(reml):
     ax = pw.plot.forest(reml)
     spans = {patch.get_label(): patch.get_extents().transformed(ax.transData.inverted()) for patch in ax.patches}
     for name, quantity in (("mean", reml["mu"]), ("new study", reml["theta_new"])):
-        span = spans[f"{name}: REML, Hartung-Knapp"]
+        span = spans[f"{name}: REML, Hartung-Knapp ad hoc"]
         np.testing.assert_allclose([span.x0, span.x1], quantity.interval(0.95), rtol=1e-9)
 
 
@@ -186,15 +186,15 @@ def test_an_unknown_moderator_gets_the_nearest_name(exact):
 def test_results_stand_side_by_side_with_label_and_kind_of_interval(exact, reml):
     ax = pw.plot.forest(exact, beside=(reml,))
     found = figures.words(ax)
-    assert {"exact", "REML, Hartung-Knapp", "Mean effect, confidence (Hartung-Knapp)"} <= set(found)
+    assert {"exact", "REML, Hartung-Knapp ad hoc", "Mean effect, confidence (Hartung-Knapp ad hoc)"} <= set(found)
     assert "Mean effect, credible (equal-tailed)" in found
     labels = {patch.get_label() for patch in ax.patches}
-    assert {"mean: exact", "mean: REML, Hartung-Knapp", "new study: exact"} <= labels
+    assert {"mean: exact", "mean: REML, Hartung-Knapp ad hoc", "new study: exact"} <= labels
 
 
 def test_results_on_another_scale_or_without_a_tuple_are_refused(exact, reml, study_table):
     other = pw.fit(study_table(5), pw.RandomEffects(), pw.ClosedForm())
-    with pytest.raises(InputError, match="'REML, Hartung-Knapp' is in SMD"):
+    with pytest.raises(InputError, match="'REML, Hartung-Knapp ad hoc' is in SMD"):
         pw.plot.forest(exact, beside=(other,))
     with pytest.raises(InputError, match="a tuple of results"):
         pw.plot.forest(exact, beside=reml)

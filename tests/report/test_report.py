@@ -39,6 +39,10 @@ COLUMNS = [
     "status",
     "prior",
     "data",
+    "statistic",
+    "df",
+    "residual_df",
+    "p",
 ]
 LOADING = {"src", "href", "data", "action", "poster", "srcset", "xlink:href"}
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, final, get_args
 
 from poolwise.errors import AnalysisError, PoolwiseError, closest, listing, sentence
 from poolwise.model import Model
+from poolwise.settings import option_meant
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -152,7 +153,7 @@ def _translated(detail: ErrorDetails, root: type[BaseModel]) -> Problem:
             return of_error(key or "the file", cause, None if is_section else value)
     if detail["type"] == "literal_error" and field is not None:
         options = [str(option) for option in _literals(field.annotation)]
-        advice = closest(value, options) if isinstance(value, str) else ""
+        advice = option_meant(str(location[-1]), value, options)
         return Problem(key, f"found {shown(value)}", f"one of {listing(options, 20)}", advice)
     return Problem(key, f"found {shown(value)}", described or detail["msg"])
 

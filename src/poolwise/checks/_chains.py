@@ -34,7 +34,7 @@ def chain_plot(result: Result, kind: Literal["ranks", "trace"], names: Sequence[
     if names is None:
         chosen = [str(name) for name in posterior.data_vars if not str(name).startswith(FUNCTIONS_OF)]
     else:
-        chosen = list(names)
+        chosen = [names] if isinstance(names, str) else list(names)
     panels = _panels(posterior, chosen)
     if not panels:
         raise ModelError(f"plot.{kind} was given no quantity to draw", "names of quantities, or None for all")

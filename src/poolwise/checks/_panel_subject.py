@@ -12,7 +12,7 @@ from scipy.special import ndtr
 from poolwise.checks._question import integrated
 from poolwise.effects import Effects
 from poolwise.engines._means import Means, means
-from poolwise.errors import ModelError, nearest
+from poolwise.errors import ModelError
 from poolwise.exact.gaussian import Basis
 from poolwise.exact.jobs import TauPriors
 from poolwise.exact.regression import Regression
@@ -20,6 +20,7 @@ from poolwise.exact.tau_posterior import TauPosterior, tau_posterior
 from poolwise.model import MetaRegression, Model, RandomEffects, Subgroups
 from poolwise.moments import moments_of_tau
 from poolwise.priors import Flat, Normal, Prior
+from poolwise.settings import check_option
 
 Array = NDArray[np.float64]
 Asked = RandomEffects | MetaRegression | Subgroups
@@ -133,6 +134,4 @@ def _quantity(found: Means, quantity: str | None) -> str:
         if len(slopes) == 1:
             return slopes[0]
         raise ModelError("the model has several mean effects and none is named", "quantity=" + " or ".join(names))
-    if quantity not in names:
-        raise ModelError(f"quantity = {quantity!r}", "one of " + ", ".join(names), nearest(str(quantity), names))
-    return quantity
+    return check_option("quantity", quantity, names)

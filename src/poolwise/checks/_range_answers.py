@@ -18,7 +18,7 @@ from poolwise.engines.nuts import NUTS
 from poolwise.errors import ModelError, PoolwiseError, PoolwiseWarning
 from poolwise.fit import Engine, fit
 from poolwise.model import Model
-from poolwise.quantities import Posterior
+from poolwise.quantities import Posterior, convention
 from poolwise.result import SEVERITY, Result
 
 MEANS = re.compile(r"mu|mu\[.*\]|beta\[.*\]|theta_new.*")
@@ -143,7 +143,7 @@ def answered(results: Sequence[Result], asked: Asked, prob: float, rope: Rope) -
         asked=replace(asked, label=label, model=first.model),
         rows=pd.DataFrame(rows),
         engine=first.engine_label,
-        kinds={name: first[name].interval_kind() for name in names},
+        kinds={name: convention(first[name]) for name in names},
         prior=first.prior,
         statuses=tuple(result.report.status for result in results),
         notes=_notes(results),

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from poolwise import show
 from poolwise.checks._question import need_posterior
-from poolwise.errors import ModelError, nearest
+from poolwise.errors import ModelError
 from poolwise.result import Result
-from poolwise.settings import check_prob
+from poolwise.settings import check_option, check_prob
 
 Array = NDArray[np.float64]
 Statistic = Callable[[Array, Array], Array]
@@ -110,7 +110,8 @@ def posterior_predictive(
     """
     check_prob(prob)
     tree = need_posterior(result, "posterior_predictive")
-    chosen = statistics if isinstance(statistics, Mapping) else {name: _known(name) for name in statistics}
+    names = (statistics,) if isinstance(statistics, str) else statistics
+    chosen = names if isinstance(names, Mapping) else {name: _known(name) for name in names}
     drawn = tree["posterior_predictive"]["y"].to_numpy()
     y_new = drawn.reshape(-1, drawn.shape[-1])
     effects = result.effects
@@ -143,9 +144,7 @@ def posterior_predictive(
 
 
 def _known(name: str) -> Statistic:
-    if name not in STATISTICS:
-        raise ModelError(f"the statistic '{name}' is not known", ", ".join(STATISTICS), nearest(name, STATISTICS))
-    return STATISTICS[name]
+    return STATISTICS[check_option("statistic", name, STATISTICS)]
 
 
 def _sentence(frame: pd.DataFrame) -> str:

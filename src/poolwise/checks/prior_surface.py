@@ -161,7 +161,10 @@ def _widths(name: str, given: Sequence[float] | Array | None, unit: float, reach
         if not np.isfinite(unit):
             raise ModelError(f"no proper prior gives the unit of {name}", f"{name}=[...]", f"{name}=[0.5, 1, 2]")
         return unit * np.geomspace(*reach, SIZE)
-    widths = np.unique(np.asarray(given, dtype=float))
+    try:
+        widths = np.unique(np.asarray(given, dtype=float))
+    except (TypeError, ValueError):
+        widths = np.array([])
     if widths.ndim != 1 or not len(widths) or not (np.isfinite(widths) & (widths > 0.0)).all():
         raise ModelError(f"{name} = {given!r}", "finite numbers above 0", f"{name}=[0.5, 1, 2]")
     return widths

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from poolwise.closed_form.heterogeneity import h2_of_q, h2_of_tau2, i2_of_q, i2_of_tau2, q_profile, q_test
-from poolwise.closed_form.inference import coefficients, critical, p_value, prediction_df
+from poolwise.closed_form.inference import FLOORED, coefficients, critical, p_value, prediction_df, prediction_reach
 from poolwise.closed_form.least_squares import Array, inverse_variance_fit, prepare
 from poolwise.closed_form.tau2 import estimate_tau2
 
@@ -33,6 +33,8 @@ class BatchFit:
         Prediction interval for the effect in a new study; NaN below 3 studies and under a common effect.
     q, i2, h2 : ndarray
         Cochran's Q, I2 as a fraction, H2.
+    wald, df : ndarray
+        Inverse-variance standard error of the mean effect, and the degrees of freedom of its interval.
     """
 
     mu: Array
@@ -47,6 +49,8 @@ class BatchFit:
     q: Array
     i2: Array
     h2: Array
+    wald: Array
+    df: Array
 
 
 def random_effects_batch(
@@ -54,7 +58,7 @@ def random_effects_batch(
     v: ArrayLike,
     *,
     tau2: str | float = "REML",
-    interval: str = "hartung-knapp",
+    interval: str = FLOORED,
     prediction: str = "t",
     prob: float = 0.95,
 ) -> BatchFit:
@@ -119,7 +123,8 @@ def _random_effects(y: Array, v: Array, *, tau2: str | float, interval: str, pre
     test = q_test(data)
     mu, se = coef.beta[:, 0], coef.se[:, 0]
     reach = critical(coef.df, prob) * se
-    ahead = critical(prediction_df(data, prediction), prob) * np.sqrt(between.value + se * se)
+    new_sd, floor = np.sqrt(between.value + se * se), np.sqrt(coef.floor[:, 0, 0])
+    ahead = prediction_reach(new_sd, prediction_df(data, prediction), floor, coef.df, prob)
     return BatchFit(
         mu,
         se,
@@ -133,6 +138,8 @@ def _random_effects(y: Array, v: Array, *, tau2: str | float, interval: str, pre
         test.statistic,
         i2_of_tau2(between.value, test.typical),
         h2_of_tau2(between.value, test.typical),
+        np.sqrt(coef.wald[:, 0, 0]),
+        coef.df,
     )
 
 
@@ -145,7 +152,8 @@ def _common_effect(y: Array, v: Array, *, interval: str, prob: float) -> BatchFi
     reach = critical(coef.df, prob) * se
     p = _p_value(mu, se, coef.df)
     q, i2, h2 = test.statistic, i2_of_q(test), h2_of_q(test)
-    return BatchFit(mu, se, mu - reach, mu + reach, p, nothing, none, none, none, q, i2, h2)
+    wald = np.sqrt(coef.wald[:, 0, 0])
+    return BatchFit(mu, se, mu - reach, mu + reach, p, nothing, none, none, none, q, i2, h2, wald, coef.df)
 
 
 def _p_value(mu: Array, se: Array, df: Array) -> Array:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from poolwise.closed_form.least_squares import Array, Data, Fit, quadratic
@@ -29,6 +30,8 @@ class Coefficients:
         Degrees of freedom of the t distribution; infinite for the normal one.
     fit : Fit
         The weighted fit behind them, one weighting for each data set.
+    wald : ndarray, shape (n, p, p)
+        Their inverse-variance covariance, which Wald's interval uses.
     """
 
     beta: Array
@@ -36,11 +39,17 @@ class Coefficients:
     inflation: Array
     df: Array
     fit: Fit
+    wald: Array
 
     @property
     def se(self) -> Array:
         """Standard errors, shape (n, p)."""
         return np.sqrt(np.diagonal(self.cov, axis1=-2, axis2=-1))
+
+    @property
+    def floor(self) -> Array:
+        """Their covariance, or the inverse-variance one where that is larger, shape (n, p, p)."""
+        return np.maximum(self.inflation, 1.0)[:, None, None] * self.wald
 
 
 @final
@@ -87,6 +96,7 @@ INTERVALS: dict[str, Callable[[Data, Fit], tuple[Array, Array]]] = {
     "hartung-knapp": _hartung_knapp,
     "hartung-knapp-adhoc": _hartung_knapp_adhoc,
 }
+FLOORED = "hartung-knapp-adhoc"  # the interval of random effects unless another is asked for
 PREDICTIONS: dict[str, float] = {"z": np.inf, "t": 0.0, "riley": -1.0}  # added to k - p
 
 
@@ -96,7 +106,8 @@ def coefficients(fit: Fit, interval: str) -> Coefficients:
     ``"wald"``: cov = (X'WX)^-1, normal. ``"t"``: the same covariance, t with k - p. ``"hartung-knapp"``: the
     covariance times y'Py / (k - p), t with k - p (Hartung & Knapp 2001, doi:10.1002/sim.791; Sidik & Jonkman
     2002, doi:10.1002/sim.1262; with moderators Knapp & Hartung 2003, doi:10.1002/sim.1482).
-    ``"hartung-knapp-adhoc"``: that factor, or 1 where it is below 1 (Knapp & Hartung 2003).
+    ``"hartung-knapp-adhoc"``: that factor, or 1 where it is below 1 (Knapp & Hartung 2003; Roever, Knapp & Friede
+    2015, doi:10.1186/s12874-015-0091-1).
 
     Parameters
     ----------
@@ -113,7 +124,8 @@ def coefficients(fit: Fit, interval: str) -> Coefficients:
     data, back = fit.data, fit.data.back
     inflation, df = INTERVALS[interval](data, fit)
     beta = (back @ (data.centre + fit.b[:, 0])[..., None])[..., 0]
-    return Coefficients(beta, inflation[:, None, None] * (back @ fit.A[:, 0] @ back.mT), inflation, df, fit)
+    wald = back @ fit.A[:, 0] @ back.mT
+    return Coefficients(beta, inflation[:, None, None] * wald, inflation, df, fit, wald)
 
 
 def critical(df: Array, prob: float) -> Array:
@@ -129,6 +141,32 @@ def p_value(statistic: Array, df: Array) -> Array:
     size = -np.abs(statistic)
     normal = df == np.inf
     return 2.0 * np.where(normal, ndtr(size), stdtr(np.where(normal, 1.0, df), size))
+
+
+def is_narrower(sd: Array, df: Array, wald: Array, prob: float = 0.95) -> NDArray[np.bool_]:
+    """Whether an interval with this standard error is narrower than Wald's with its own, rounding aside."""
+    return critical(df, prob) * sd < (1.0 - 1e-9) * critical(np.array(np.inf), prob) * wald
+
+
+def prediction_reach(sd: Array, new_df: Array, floor: Array, df: Array, prob: float) -> Array:
+    """Half the width of a prediction interval: that of its convention, or of the floored interval of the mean.
+
+    Parameters
+    ----------
+    sd, new_df : ndarray
+        sqrt(tau2 + se(mu)^2) and the degrees of freedom of the convention.
+    floor, df : ndarray
+        Standard error of the mean, never below the inverse-variance one, and the degrees of freedom of its interval.
+    prob : float
+        Probability.
+
+    Returns
+    -------
+    ndarray
+        The larger of the two: a new study varies about the mean, and is never known better than it.
+    """
+    reach, least = critical(new_df, prob) * sd, critical(df, prob) * floor
+    return np.where(reach < (1.0 - 1e-12) * least, least, reach)
 
 
 def prediction_df(data: Data, convention: str) -> Array:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.errors import ModelError
+from poolwise.settings import check_option
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -117,9 +118,7 @@ class Chains:
 
 def check_sampler(name: object) -> None:
     """Raise a ModelError for a sampler that does not exist, or is not installed."""
-    if name not in PACKAGES:
-        known = ", ".join(f"'{one}'" for one in PACKAGES)
-        raise ModelError(f"sampler = {name!r}", f"one of {known}", "sampler='nutpie'")
+    check_option("sampler", name, PACKAGES)
     missing = [package for package in PACKAGES[str(name)] if find_spec(package) is None]
     if missing:
         raise ModelError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from numbers import Real
@@ -13,7 +12,7 @@ from typing import final
 import numpy as np
 
 from poolwise.closed_form.heterogeneity import q_test
-from poolwise.closed_form.inference import INTERVALS, PREDICTIONS, Coefficients, coefficients
+from poolwise.closed_form.inference import FLOORED, INTERVALS, PREDICTIONS, Coefficients, coefficients
 from poolwise.closed_form.least_squares import Array, Data, inverse_variance_fit, prepare
 from poolwise.closed_form.likelihood import log_likelihood
 from poolwise.closed_form.tau2 import ESTIMATORS, estimate_tau2
@@ -29,11 +28,12 @@ from poolwise.engines.closed_form_quantities import (
     random_effects_quantities,
 )
 from poolwise.engines.closed_form_regression import Several, regression, separate
-from poolwise.errors import ModelError, closest
+from poolwise.errors import ModelError
 from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects, Subgroups
 from poolwise.priors import Fixed
 from poolwise.quantities import ByStudy, Estimate
 from poolwise.result import Finding, FitReport, Result
+from poolwise.settings import check_option
 
 
 @final
@@ -53,16 +53,27 @@ class ClosedForm:
         Estimator of the between-study variance, ``"REML"``, ``"DL"``, ``"PM"``, ``"ML"``, ``"EB"``,
         ``"PMM"``, ``"HE"``, ``"HS"``, ``"HSk"`` or ``"SJ"``; or the variance itself, when it is known.
     interval : str, optional
-        For mu: ``"wald"``, ``"t"``, ``"hartung-knapp"`` or ``"hartung-knapp-adhoc"`` (never narrower than
-        ``"t"``). When None, Wald for the common effect and Hartung-Knapp for random effects. Hartung-Knapp on
-        a common effect is unrestricted weighted least squares.
+        For mean effects and coefficients: ``"wald"``, ``"t"``, ``"hartung-knapp"`` or ``"hartung-knapp-adhoc"``.
+        When None, Wald for the common effect and ``"hartung-knapp-adhoc"`` for all else: t with k - p, and the
+        inverse-variance covariance times max(1, q), q = y'Py / (k - p). Without that floor (``"hartung-knapp"``)
+        estimates that agree by chance, as few estimates often do, give an interval far narrower than their standard
+        errors allow: y = .30, .31, .29, .305 with se = .2 give [.288, .315], Wald's [.105, .497]. A result says so,
+        with both intervals, wherever it is narrower than Wald's. On a common effect it is unrestricted weighted
+        least squares.
     prediction : str
-        For the effect in a new study: ``"z"`` (normal), ``"t"`` (t with k - 1) or ``"riley"`` (t with k - 2).
+        For the effect in a new study: ``"z"`` (normal), ``"t"`` (t with k - p) or ``"riley"`` (t with k - p - 1,
+        which is Riley's k - 2 without moderators). Never narrower than the interval of the mean effect, its standard
+        error being at least the inverse-variance one.
 
     Raises
     ------
     ModelError
         If a name is unknown (the message offers the nearest), or tau2 is no variance.
+
+    References
+    ----------
+    Knapp & Hartung 2003, Statistics in Medicine 22, 10.1002/sim.1482; Roever, Knapp & Friede 2015, BMC Medical Research
+    Methodology 15:99, 10.1186/s12874-015-0091-1, on the floor.
 
     Examples
     --------
@@ -78,13 +89,13 @@ class ClosedForm:
 
     def __post_init__(self) -> None:
         if isinstance(self.tau2, str):
-            _known(self.tau2, "tau2", ESTIMATORS)
+            check_option("tau2", self.tau2, ESTIMATORS)
         elif not _is_variance(self.tau2):
             expected = "the name of an estimator, or a finite variance of at least 0"
             raise ModelError(f"tau2 = {self.tau2!r}", expected, "tau2='REML'")
         if self.interval is not None:
-            _known(self.interval, "interval", INTERVALS)
-        _known(self.prediction, "prediction", PREDICTIONS)
+            check_option("interval", self.interval, INTERVALS)
+        check_option("prediction", self.prediction, PREDICTIONS)
 
     @property
     def label(self) -> str:
@@ -122,7 +133,7 @@ class ClosedForm:
         if isinstance(model, MetaRegression | Subgroups):
             return _pack_several(self._several(effects, model), effects, model, self, began)
         common = isinstance(model, CommonEffect)
-        interval = self.interval or ("wald" if common else "hartung-knapp")
+        interval = self.interval or ("wald" if common else FLOORED)
         _check_count(effects, model, 1 if common and interval == "wald" else 2, interval)
         data = prepare(effects.y, effects.v)
         if isinstance(model, CommonEffect):
@@ -133,7 +144,7 @@ class ClosedForm:
         return _pack(fitted, effects, model, self, began)
 
     def _several(self, effects: Effects, model: MetaRegression | Subgroups) -> Several:
-        mean, interval = means(effects, model), self.interval or "hartung-knapp"
+        mean, interval = means(effects, model), self.interval or FLOORED
         estimator = self.estimator(model.tau_fixed if isinstance(model, MetaRegression) else None)
         if isinstance(model, MetaRegression) or model.heterogeneity == "common":
             return regression(effects, mean, estimator, interval, self.prediction)
@@ -178,13 +189,14 @@ class _Fitted:
 def _common_effect(data: Data, interval: str) -> _Fitted:
     nothing = np.zeros(1)
     coef = coefficients(inverse_variance_fit(data), interval)
+    quantities = common_effect_quantities(coef, q_test(data), interval)
     return _Fitted(
         label=f"common effect, {_short(interval)}",
         coef=coef,
         tau2=nothing,
-        quantities=common_effect_quantities(coef, q_test(data), interval),
+        quantities=quantities,
         study_kind=f"confidence ({INTERVAL_WORDS[interval]})",
-        findings=(),
+        findings=notes.narrower(quantities),
         notes=notes.inflation(coef, interval) + notes.single(int(data.count[0])),
         diagnostics=_log_likelihoods(coef),
     )
@@ -194,17 +206,18 @@ def _random_effects(data: Data, estimator: str | float, interval: str, predictio
     between = estimate_tau2(data, estimator)
     coef = coefficients(between.fit, interval)
     test = q_test(data)
-    told = notes.prediction(int(data.count[0])) + notes.inflation(coef, interval)
-    findings: tuple[Finding, ...] = ()
+    quantities = random_effects_quantities(coef, between, test, interval, prediction)
+    told = notes.prediction(int(data.count[0])) + notes.inflation(coef, interval) + notes.remarks(quantities)
+    findings = notes.narrower(quantities)
     if isinstance(estimator, str):
         told += notes.several_maxima(estimator, between) + notes.empty_profile(test)
-        findings = notes.boundary(estimator, float(between.value[0]))
+        findings += notes.boundary(estimator, float(between.value[0]))
     searched = {"iterations": between.iterations, "local_maxima": int(between.maxima[0])}
     return _Fitted(
         label=f"{estimator if isinstance(estimator, str) else f'tau2 = {estimator:g}'}, {_short(interval)}",
         coef=coef,
         tau2=between.value,
-        quantities=random_effects_quantities(coef, between, test, interval, prediction),
+        quantities=quantities,
         study_kind=f"BLUP ({INTERVAL_WORDS[interval]})",
         findings=findings,
         notes=told,
@@ -240,15 +253,16 @@ def _pack(fitted: _Fitted, effects: Effects, model: Model, engine: ClosedForm, b
 def _pack_several(
     fitted: Several, effects: Effects, model: MetaRegression | Subgroups, engine: ClosedForm, began: float
 ) -> Result:
-    mean, interval = fitted.means, engine.interval or "hartung-knapp"
+    mean, interval = fitted.means, engine.interval or FLOORED
     between = [part.between for part in fitted.parts]
     estimated = all(one.estimated for one in between)
     told = fitted.notes + (mean.design.notes if mean.design is not None else ())
-    findings: tuple[Finding, ...] = ()
+    told += notes.remarks(fitted.quantities)
+    findings = notes.narrower(fitted.quantities)
     if estimated:
         estimator = str(engine.tau2)
         told += tuple(dict.fromkeys(note for one in between for note in notes.several_maxima(estimator, one)))
-        findings = notes.boundary(estimator, min(float(one.value[0]) for one in between))
+        findings += notes.boundary(estimator, min(float(one.value[0]) for one in between))
     report = FitReport(
         findings=findings,
         notes=effects.notes + told,
@@ -302,8 +316,3 @@ def _check_count(effects: Effects, model: Model, fewest: int, interval: str) -> 
 def _is_variance(value: object) -> bool:
     """Whether this is a finite number of at least 0."""
     return isinstance(value, Real) and not isinstance(value, bool) and 0.0 <= float(value) < math.inf
-
-
-def _known(name: str, setting: str, names: Iterable[str]) -> None:
-    if not isinstance(name, str) or name not in names:
-        raise ModelError(f"{setting}={name!r} is unknown", "one of " + ", ".join(names), closest(str(name), names))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from poolwise.closed_form.heterogeneity import QTest, q_profile_is_empty
-from poolwise.closed_form.inference import Coefficients
+from poolwise.closed_form.inference import FLOORED, Coefficients
 from poolwise.closed_form.tau2 import Tau2
 from poolwise.engines.closed_form_quantities import FEWEST_TO_PREDICT
+from poolwise.errors import listing
+from poolwise.quantities import Estimate
 from poolwise.result import Finding
+from poolwise.show import interval as limits
 
 
 def boundary(estimator: str, tau2: float) -> tuple[Finding, ...]:
@@ -45,20 +49,39 @@ def too_few_to_predict(k: int) -> str:
     return f"it needs at least {FEWEST_TO_PREDICT} studies and there are {k}"
 
 
+def narrower(quantities: Mapping[str, Estimate]) -> tuple[Finding, ...]:
+    """The finding that Hartung-Knapp intervals are narrower than Wald's, with both."""
+    pairs = [
+        f"{name} {limits(*quantity.interval(0.95))}, Wald {limits(*quantity.wider(0.95))}"
+        for name, quantity in quantities.items()
+        if quantity.wider is not None
+    ]
+    if not pairs:
+        return ()
+    sentence = (
+        f"The unmodified Hartung-Knapp 95 % interval is narrower than Wald's: {listing(pairs, 6, '; ')}. The estimates "
+        "agree more closely than their standard errors lead one to expect, which with few studies is mostly chance. "
+        f"interval='{FLOORED}', the default, is never narrower."
+    )
+    return (Finding("narrower_than_wald", sentence),)
+
+
 def inflation(coef: Coefficients, interval: str) -> tuple[str, ...]:
     """The Hartung-Knapp standard error is below the inverse-variance one."""
     factor = math.sqrt(float(coef.inflation[0]))
     if interval != "hartung-knapp" or factor > 0.995:
         return ()
     if factor == 0.0:
-        return (
-            "All estimates are the same, so that the Hartung-Knapp standard error is 0 and its interval and test say "
-            "nothing; interval='hartung-knapp-adhoc' does.",
-        )
+        return ("All estimates are the same, so that the Hartung-Knapp standard error is 0 and its test says nothing.",)
     return (
         f"The Hartung-Knapp standard error of mu is {factor:.2g} times the inverse-variance one; "
-        "interval='hartung-knapp-adhoc' does not go below it.",
+        f"interval='{FLOORED}' does not go below it.",
     )
+
+
+def remarks(quantities: Mapping[str, Estimate]) -> tuple[str, ...]:
+    """What is to be known of the limits of single quantities, each sentence once."""
+    return tuple(dict.fromkeys(quantity.remark for quantity in quantities.values() if quantity.remark))
 
 
 def several_maxima(estimator: str, between: Tau2) -> tuple[str, ...]:

@@ -22,8 +22,10 @@ from poolwise.closed_form.inference import (
     Coefficients,
     StudyEffects,
     critical,
+    is_narrower,
     p_value,
     prediction_df,
+    prediction_reach,
     study_effects,
 )
 from poolwise.closed_form.least_squares import Array, Data
@@ -36,6 +38,10 @@ INTERVAL_WORDS = {
     "hartung-knapp": "Hartung-Knapp",
     "hartung-knapp-adhoc": "Hartung-Knapp ad hoc",
 }
+WIDENED = (
+    "The prediction interval by the convention '{}' would be narrower than the interval of the mean effect with a "
+    "standard error of at least the inverse-variance one; it is given as wide as that."
+)
 FEWEST_TO_PREDICT = 3
 PREDICTION_WORDS = {"z": "z", "t": "t, k - 1", "riley": "Riley, t, k - 2"}
 
@@ -87,7 +93,7 @@ def random_effects_quantities(
     mean = _mean(coef, interval)
     i2, h2 = partial(i2_of_tau2, typical=typical), partial(h2_of_tau2, typical=typical)
     of_tau2 = partial(profiled, data, between)
-    new = _new_effect(mean, tau2, float(prediction_df(data, prediction)[0]), prediction)
+    new = _new_effect(mean, tau2, math.sqrt(coef.floor[0, 0, 0]), data, prediction)
     return {
         "mu": mean,
         "tau": of_tau2(np.sqrt),
@@ -108,17 +114,62 @@ def symmetric(centre: float, sd: float, df: float, prob: float) -> tuple[float, 
 def _mean(coef: Coefficients, interval: str) -> Estimate:
     """The mean effect with its interval and the test that it is zero."""
     mu, se, df = float(coef.beta[0, 0]), float(coef.se[0, 0]), float(coef.df[0])
-    statistic = mu / se if se > 0.0 else math.nan
+    return mean_effect(mu, se, df, math.sqrt(coef.wald[0, 0, 0]), INTERVAL_WORDS[interval])
+
+
+def mean_effect(point: float, sd: float, df: float, wald: float, words: str) -> Estimate:
+    """A mean effect with its interval and the test that it is zero; its kind says when Wald's interval is wider.
+
+    Parameters
+    ----------
+    point, sd, df : float
+        Estimate, standard error, degrees of freedom.
+    wald : float
+        Its inverse-variance standard error.
+    words : str
+        Words for the interval: ``"Hartung-Knapp"``.
+    """
+    statistic = point / sd if sd > 0.0 else math.nan
     p = float(p_value(np.array(statistic), np.array(df)))
-    kind = f"confidence ({INTERVAL_WORDS[interval]})"
-    return Estimate(mu, se, partial(symmetric, mu, se, df), kind, statistic, df, p)
+    narrower = sd < wald and is_narrower(np.array(sd), np.array(df), np.array(wald))
+    of_wald = partial(symmetric, point, wald, math.inf) if narrower else None
+    limits = partial(symmetric, point, sd, df)
+    return Estimate(point, sd, limits, f"confidence ({words})", statistic, df, p, wider=of_wald)
 
 
-def _new_effect(mean: Estimate, tau2: float, df: float, prediction: str) -> Estimate:
-    """The effect in a new study: mu with the sd sqrt(tau2 + se(mu)^2)."""
+def _new_effect(mean: Estimate, tau2: float, floor: float, data: Data, prediction: str) -> Estimate:
+    new_df = float(prediction_df(data, prediction)[0])
+    return new_effect(mean, tau2, floor, new_df, PREDICTION_WORDS[prediction])
+
+
+def new_effect(mean: Estimate, tau2: float, floor: float, df: float, words: str) -> Estimate:
+    """The effect in a new study: the mean with the sd sqrt(tau2 + se^2), never known better than the mean.
+
+    Parameters
+    ----------
+    mean : Estimate
+        The mean effect.
+    tau2 : float
+        Between-study variance.
+    floor : float
+        Standard error of the mean, not below the inverse-variance one.
+    df : float
+        Degrees of freedom of the prediction interval.
+    words : str
+        Words for its convention: ``"t, k - 1"``.
+    """
     sd = math.hypot(math.sqrt(tau2), mean.sd)
-    kind = f"prediction ({PREDICTION_WORDS[prediction]})"
-    return Estimate(mean.point, sd, partial(symmetric, mean.point, sd, df), kind)
+    limits = partial(_predicted, mean.point, (sd, df), (floor, mean.df))
+    may_bind = df > mean.df or floor > mean.sd
+    bound = may_bind and limits(0.95)[1] > symmetric(mean.point, sd, df, 0.95)[1]
+    remark = WIDENED.format(words) if bound else ""
+    return Estimate(mean.point, sd, limits, f"prediction ({words})", remark=remark)
+
+
+def _predicted(centre: float, new: tuple[float, float], mean: tuple[float, float], prob: float) -> tuple[float, float]:
+    sd, df, floor, mean_df = (np.array(value) for value in (*new, *mean))
+    reach = float(prediction_reach(sd, df, floor, mean_df, prob))
+    return centre - reach, centre + reach
 
 
 def q_estimate(test: QTest) -> Estimate:

@@ -9,7 +9,7 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, fdtrc, stdtr
+from scipy.special import chdtrc, fdtrc
 
 from poolwise.closed_form.heterogeneity import QTest, h2_of_tau2, i2_of_tau2, q_test
 from poolwise.closed_form.inference import Coefficients, coefficients, prediction_df
@@ -22,9 +22,10 @@ from poolwise.engines.closed_form_quantities import (
     PREDICTION_WORDS,
     StudyEstimates,
     itself,
+    mean_effect,
+    new_effect,
     profiled,
     q_estimate,
-    symmetric,
 )
 from poolwise.errors import ModelError
 from poolwise.quantities import Estimate
@@ -49,6 +50,10 @@ class LinearEstimates:
         Between-study variance about each coefficient's mean effect.
     new_df : ndarray, shape (p,)
         Degrees of freedom of prediction intervals.
+    wald : ndarray, shape (p, p)
+        Their inverse-variance covariance.
+    floor : ndarray, shape (p, p)
+        Their covariance, or the inverse-variance one where that is larger.
     words, prediction_words : str
         Words for the interval, ``"Hartung-Knapp"``, and for that of a new study, ``"t, k - p"``.
     """
@@ -58,21 +63,19 @@ class LinearEstimates:
     df: Array
     tau2: Array
     new_df: Array
+    wald: Array
+    floor: Array
     words: str
     prediction_words: str
 
     def __call__(self, c: Array, *, new: bool) -> Estimate:
         """The mean effect c'beta, or the true effect in a new study with that mean effect."""
-        point, variance = float(c @ self.beta), float(c @ self.cov @ c)
-        if new:
-            which = int(np.argmax(np.abs(c)))
-            sd = math.sqrt(float(self.tau2[which]) + variance)
-            kind = f"prediction ({self.prediction_words})"
-            return Estimate(point, sd, partial(symmetric, point, sd, float(self.new_df[which])), kind)
-        sd, df = math.sqrt(variance), self._df(c)
-        statistic = point / sd if sd > 0.0 else math.nan
-        p = 2.0 * float(stdtr(df, -abs(statistic))) if math.isfinite(df) else math.erfc(abs(statistic) / math.sqrt(2.0))
-        return Estimate(point, sd, partial(symmetric, point, sd, df), f"confidence ({self._kind(c)})", statistic, df, p)
+        sd, wald, floor = (math.sqrt(float(c @ cov @ c)) for cov in (self.cov, self.wald, self.floor))
+        mean = mean_effect(float(c @ self.beta), sd, self._df(c), wald, self._kind(c))
+        if not new:
+            return mean
+        which = int(np.argmax(np.abs(c)))
+        return new_effect(mean, float(self.tau2[which]), floor, float(self.new_df[which]), self.prediction_words)
 
     def _df(self, c: Array) -> float:
         """Degrees of freedom: those of the fit, or by Satterthwaite where coefficients of separate fits meet."""
@@ -173,6 +176,8 @@ def regression(effects: Effects, means: Means, estimator: str | float, interval:
         np.full(p, coef.df[0]),
         np.full(p, between.value[0]),
         np.full(p, prediction_df(data, prediction)[0]),
+        coef.wald[0],
+        coef.floor[0],
         _general(INTERVAL_WORDS[interval]),
         _general(PREDICTION_WORDS[prediction]),
     )
@@ -202,7 +207,7 @@ def regression(effects: Effects, means: Means, estimator: str | float, interval:
 def _omnibus(linear: LinearEstimates, contrasts: Array) -> Estimate:
     """The test that all these linear combinations are 0."""
     m = len(contrasts)
-    if m == 0:
+    if m == 0 or not linear.cov.any():  # without the floor, estimates that are all the same have no variance
         return Estimate(math.nan)
     b = contrasts @ linear.beta
     statistic = float(b @ np.linalg.solve(contrasts @ linear.cov @ contrasts.T, b))
@@ -274,6 +279,8 @@ def separate(effects: Effects, means: Means, estimator: str | float, interval: s
         np.array([one.coef.df[0] for one in fits]),
         np.array([one.between.value[0] for one in fits]),
         np.array([prediction_df(one.coef.fit.data, prediction)[0] for one in fits]),
+        np.diag([one.coef.wald[0, 0, 0] for one in fits]),
+        np.diag([one.coef.floor[0, 0, 0] for one in fits]),
         INTERVAL_WORDS[interval],
         PREDICTION_WORDS[prediction],
     )
@@ -288,6 +295,8 @@ def separate(effects: Effects, means: Means, estimator: str | float, interval: s
 
 def _between(linear: LinearEstimates) -> Estimate:
     """The test that the means of separate subgroups are equal."""
+    if not np.diagonal(linear.cov).all():  # estimates that are all the same, without the floor
+        return Estimate(math.nan)
     w = 1.0 / np.diagonal(linear.cov)
     mean = float(w @ linear.beta / w.sum())
     statistic, df = float(w @ (linear.beta - mean) ** 2), len(w) - 1

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Real
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from poolwise.model import Model, RandomEffects, prior_words, remarks
 from poolwise.moments import missing_moments, refuse_improper
 from poolwise.quantities import ByStudy, IntervalKind, Quantity
 from poolwise.result import Finding, FitReport, Result
-from poolwise.settings import check_whole
+from poolwise.settings import check_option, check_whole
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -59,8 +59,7 @@ class Exact:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if self.kind not in ("equal-tailed", "shortest"):
-            raise ModelError(f"interval kind '{self.kind}' is unknown", "'equal-tailed' or 'shortest'")
+        check_option("kind", self.kind, get_args(IntervalKind))
         if not isinstance(self.tolerance, Real) or not 0.0 < self.tolerance < 1.0:
             raise ModelError(f"tolerance = {self.tolerance!r}", "a number between 0 and 1", "tolerance=1e-8")
         check_whole("draws", self.draws, 1, 1000)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol
 
 from poolwise import priors
 from poolwise.effects import Effects
-from poolwise.errors import ModelError
+from poolwise.errors import ModelError, closest, described
 from poolwise.prior_catalogue import DEFAULTS
 from poolwise.priors import Prior
 
@@ -32,11 +32,57 @@ def is_sd(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and 0.0 <= float(value) < math.inf
 
 
+def no_prior(name: str, given: object, expected: str, usual: str) -> ModelError:
+    """The error for what cannot stand as this prior: text, a number, a class, a distribution of another package.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter.
+    given : object
+        What was given as its prior.
+    expected, usual : str
+        What would do, and an example.
+    """
+    if isinstance(given, Prior):
+        return ModelError(f"{name} has the prior {given}", expected, usual)
+    return ModelError(f"{name} has the prior {_shown(given)}", expected, _meant(given) or usual)
+
+
+def _shown(given: object) -> str:
+    """Text in quotation marks, a frozen scipy distribution by its name, a class as one."""
+    family = getattr(getattr(given, "dist", given), "name", None)
+    if isinstance(family, str) and callable(getattr(given, "cdf", None)):
+        parts = [f"{x:g}" for x in getattr(given, "args", ()) if isinstance(x, Real)]
+        parts += [f"{key}={x:g}" for key, x in getattr(given, "kwds", {}).items() if isinstance(x, Real)]
+        return f"{type(given).__module__.partition('.')[0]}'s {family}" + (f"({', '.join(parts)})" if parts else "")
+    return described(given) if isinstance(given, type) else repr(given)
+
+
+def _meant(given: object) -> str:
+    """How to give what was meant; empty when it cannot be known."""
+    if isinstance(given, type) and issubclass(given, Prior):
+        return f"{given.__name__} with its parameters, as priors.{given.__name__}({', '.join(given.parameter_names())})"
+    if isinstance(given, str):
+        family, bracket, rest = given.strip().removeprefix("priors.").partition("(")
+        known = {one.casefold(): one for one in priors.FAMILIES}
+        if family.casefold() in known:
+            name = known[family.casefold()]
+            call = rest if bracket else ", ".join(priors.FAMILIES[name].parameter_names()) + ")"
+            return f"priors.{name}({call}, an object and not its name as text"
+        return f"{near} (priors.{family})" if (near := closest(family, priors.FAMILIES)) else ""
+    if callable(getattr(given, "cdf", None)) and callable(getattr(given, "freeze", None)):
+        return "priors.from_distribution(...) of the distribution with its parameters"
+    if callable(getattr(given, "cdf", None)) or hasattr(given, "owner"):
+        return "priors.from_distribution(...), which makes a prior of a distribution with logpdf, cdf and ppf"
+    return ""
+
+
 def check_mu(prior: Prior | None, name: str = "mu") -> None:
     """Raise a ModelError for what is no prior on the whole line."""
     if prior is not None and not (isinstance(prior, priors.Flat) or (isinstance(prior, Prior) and not prior.positive)):
-        advice = "Normal(0, 1), Flat(), or Fixed(0) for a known value"
-        raise ModelError(f"{name} has the prior {prior!r}", "a prior on the whole line", advice)
+        usual = "Normal(0, 1), Flat(), or Fixed(0) for a known value"
+        raise no_prior(name, prior, "a prior on the whole line", usual)
     if isinstance(prior, priors.RegularizedHorseshoe) and not name.startswith("beta"):
         raise ModelError(f"{name} ~ {prior}, which is a joint prior on coefficients", "beta=RegularizedHorseshoe(...)")
 
@@ -44,7 +90,7 @@ def check_mu(prior: Prior | None, name: str = "mu") -> None:
 def check_tau(prior: Prior | None, name: str = "tau") -> None:
     """Raise a ModelError for what is no prior on [0, inf)."""
     if prior is not None and not (isinstance(prior, Prior) and prior.positive and not isinstance(prior, priors.Beta)):
-        raise ModelError(f"{name} has the prior {prior!r}", "a prior on [0, inf)", "HalfNormal(0.5)")
+        raise no_prior(name, prior, "a prior on [0, inf)", "HalfNormal(0.5)")
 
 
 def check_known_tau(tau: Prior | None, tau_fixed: float | None) -> None:

@@ -14,6 +14,7 @@ from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, listing, nearest
 from poolwise.model._priors import DEFAULT, check_mu, check_tau, mu_prior, tau_prior
 from poolwise.priors import Prior
+from poolwise.settings import as_names
 
 
 @final
@@ -52,7 +53,7 @@ class CrossedEffects:
     tau_within: Prior | None = None
 
     def __post_init__(self) -> None:
-        names = (self.factors,) if isinstance(self.factors, str) else tuple(self.factors)
+        names = as_names("factors", self.factors, "['study', 'lab']")
         if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
             raise ModelError(f"factors = {self.factors!r}", "names of columns, each once", "['study', 'lab']")
         object.__setattr__(self, "factors", names)

@@ -10,6 +10,7 @@ from poolwise.errors import ModelError
 from poolwise.intake.counts import counts_of, log_ratio
 from poolwise.model._priors import DEFAULT, check_mu, check_tau, mu_prior, tau_prior
 from poolwise.priors import HalfNormal, Normal, Prior
+from poolwise.settings import check_option
 
 Baseline = Literal["separate", "exchangeable"]
 BASE_LOGIT, BASE_LOG_RATE, BASE_SPREAD = Normal(0.0, 5.0), Normal(0.0, 10.0), HalfNormal(2.0)
@@ -165,12 +166,11 @@ Counted = BinomialNormal | PoissonNormal
 
 def _check(model: Counted, measures: tuple[str, ...]) -> None:
     if measures and model.measure is not None and model.measure not in measures:
-        raise ModelError(f"measure = {model.measure!r}", " or ".join(f"'{one}'" for one in measures))
+        check_option("measure", model.measure, measures)
     check_mu(model.mu)
     check_tau(model.tau)
     check_tau(model.base_spread, "base_spread")
-    if model.baseline not in get_args(Baseline):
-        raise ModelError(f"baseline = {model.baseline!r}", "'separate' or 'exchangeable'")
+    check_option("baseline", model.baseline, get_args(Baseline))
     if not isinstance(model.base, Normal):
         raise ModelError(f"base has the prior {model.base!r}", "a normal prior", f"base={BASE_LOGIT}")
     if model.slope is not None:

@@ -12,6 +12,7 @@ from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError
 from poolwise.model.correlated import level_of_rows
 from poolwise.priors import Prior
+from poolwise.settings import as_names
 
 Pooled = Sequence[str] | Mapping[str, Prior]
 
@@ -26,7 +27,7 @@ def named_factors(pooled: Pooled) -> tuple[str, ...] | dict[str, Prior]:
     """
     if isinstance(pooled, Mapping):
         return dict(pooled)
-    names = (pooled,) if isinstance(pooled, str) else tuple(pooled)
+    names = as_names("pooled", pooled, "pooled=['setting']")
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise ModelError(f"pooled = {pooled!r}", "names of columns, each once", "pooled=['setting']")
     return names

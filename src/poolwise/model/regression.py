@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, final, get_args
 
 from poolwise.design import INTERCEPT, Design, column_of, matrix
 from poolwise.effects import Effects
-from poolwise.errors import ModelError, nearest
+from poolwise.errors import ModelError, described, nearest
 from poolwise.model._priors import (
     DEFAULT,
     DEFAULT_TAU_SPREAD,
@@ -23,6 +23,7 @@ from poolwise.model.levels import Pooled, named_factors, with_levels
 from poolwise.model.missing_levels import MissingLevels, missing_levels, words_with_gaps
 from poolwise.model.uncertain import Uncertain, uncertain
 from poolwise.priors import Flat, Normal, Prior, RegularizedHorseshoe
+from poolwise.settings import check_option
 
 Heterogeneity = Literal["common", "separate", "exchangeable"]
 Coefficients = Prior | Mapping[str, Prior]
@@ -77,8 +78,10 @@ class MetaRegression:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "moderators", _columns(self.moderators))
-        if self.missing not in ("error", "model"):
-            raise ModelError(f"missing = {self.missing!r}", "'error' or 'model'")
+        check_option("missing", self.missing, ("error", "model"))
+        if self.errors is not None and not isinstance(self.errors, Mapping):
+            expected = "the column of standard errors of each uncertain moderator"
+            raise ModelError(f"errors = {self.errors!r}", expected, "errors={'dose': 'dose_se'}")
         if self.takes_uncertain and self.tau_fixed is not None:
             raise ModelError(
                 f"tau_fixed = {self.tau_fixed} beside uncertain moderators", "a prior on tau", "tau=HalfNormal(0.5)"
@@ -198,10 +201,7 @@ class Subgroups:
         check_mu(self.mu)
         check_tau(self.tau)
         check_tau(self.tau_spread, "tau_spread")
-        known = get_args(Heterogeneity)
-        if self.heterogeneity not in known:
-            advice = nearest(str(self.heterogeneity), known)
-            raise ModelError(f"heterogeneity = {self.heterogeneity!r}", "one of " + ", ".join(known), advice)
+        check_option("heterogeneity", self.heterogeneity, get_args(Heterogeneity))
         if self.tau_spread is not None and self.heterogeneity != "exchangeable":
             raise ModelError(
                 f"tau_spread has the prior {self.tau_spread} and the heterogeneity is '{self.heterogeneity}'",
@@ -358,6 +358,9 @@ def has_horseshoe(beta: Coefficients | None) -> bool:
 
 def _columns(moderators: str | Sequence[str]) -> str | tuple[str, ...]:
     """A formula as it is, names of columns as a tuple, so that a model can be compared and kept."""
+    if not isinstance(moderators, Iterable):
+        found = f"moderators = {described(moderators)}"
+        raise ModelError(found, "a formula or the names of columns", "'~ dose' or ['dose']")
     return moderators if isinstance(moderators, str) else tuple(moderators)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from poolwise.errors import InputError, warn
 from poolwise.plot import _sheet, _text
 from poolwise.plot._sheet import Phrase, Placed, Plot, Sheet
+from poolwise.settings import check_instance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,6 +85,11 @@ def figure_of(ax: Axes) -> Figure:
     InputError
         When they were removed from it.
     """
+    from matplotlib.axes import Axes
+
+    check_instance(
+        "ax", ax, Axes, expected="axes of matplotlib", advice="figure, ax = plt.subplots()", error=InputError
+    )
     figure = ax.get_figure(root=True)
     if figure is None:
         raise InputError("the axes given are on no figure any more", "axes of a live figure")

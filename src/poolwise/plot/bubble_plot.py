@@ -15,8 +15,9 @@ from poolwise.plot import _axis, _canvas, _marks, _sheet, _text, _words
 from poolwise.plot._chart import chart, name_axes
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
-from poolwise.result import Result
-from poolwise.show import greek, level
+from poolwise.result import Result, check_result
+from poolwise.show import capital, greek, level
+from poolwise.show import status as status_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,6 +91,7 @@ def others(result: Result, name: str) -> dict[str, Any]:
 
 def numeric_moderators(result: Result) -> tuple[str, ...]:
     """The numeric moderators of a result that are columns of its study table."""
+    check_result("plot.numeric_moderators", result)
     if result.design is None:
         return ()
     columns = result.effects.moderators.columns
@@ -152,6 +154,7 @@ def bubble(
 
 
 def _chosen(result: Result, moderator: str | None) -> str:
+    check_result("plot.bubble", result)
     known = numeric_moderators(result)
     if not known:
         raise MissingQuantityError(
@@ -208,7 +211,7 @@ def _notes(result: Result, frame: pd.DataFrame, name: str) -> list[Phrase]:
     if pd.notna(curve["new_lower"]):
         new = f"; pale band: true effect in a new study, {_words.kind(curve['new_interval'])}"
     parts = [
-        f"{result.model.label.capitalize()}, k = {result.effects.k}; engine: {result.engine_label}; prior: "
+        f"{capital(result.model.label)}, k = {result.effects.k}; engine: {result.engine_label}; prior: "
         f"{greek(_words.prior(result.prior))}.",
         f"Circles: studies, area in proportion to weight. Line: mean effect{held}; dark band: "
         f"its {level(curve['prob'])} interval, {_words.kind(curve['interval'])}{new}.",
@@ -218,6 +221,6 @@ def _notes(result: Result, frame: pd.DataFrame, name: str) -> list[Phrase]:
     if status != "ok" and not result.report.alarming:
         notes.append(Phrase(_text.plain(result.report.advice)))
     elif status != "ok":
-        words = f"{status.replace('_', ' ').capitalize()}. {result.report.advice}"
+        words = f"{status_words(status)}. {result.report.advice}"
         notes.append(Phrase(_text.plain(words), colour=_sheet.ALARM, bold=True))
     return notes

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from poolwise.plot._plain import settings
 from poolwise.plot._text import boxes_warned_of
+from poolwise.settings import check_instance
 
 __all__ = ["boxes_warned_of", "close", "saved"]
 
@@ -26,7 +27,9 @@ def close(drawn: Axes | Figure) -> None:
     """
     from matplotlib import pyplot
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
+    check_instance("plot.close", drawn, (Axes, Figure), expected="what a plot function returned, or its figure")
     figure = drawn.get_figure(root=True) if isinstance(drawn, Axes) else drawn
     pyplot.close(figure)
 

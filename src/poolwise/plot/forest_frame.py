@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from poolwise import tables
 from poolwise.effects import Effects
 from poolwise.errors import InputError, nearest
 from poolwise.model import JointOutcomes, Subgroups
-from poolwise.quantities import Distribution, Quantity
-from poolwise.result import Result
+from poolwise.quantities import Distribution, Quantity, convention
+from poolwise.result import Result, check_result
+from poolwise.settings import check_instance
 
 FOREST_COLUMNS = (
     "row",
@@ -82,6 +84,7 @@ def forest_frame(
     InputError
         When `by` names no moderator, the scales differ, or the region does not hold the null value.
     """
+    check_result("plot.forest", result)
     null = result.effects.scale.null_value
     _check_beside(result, beside)
     _check_rope(rope, null)
@@ -193,7 +196,7 @@ def _pooled_rows(result: Result, prob: float, null: float | None, rope: tuple[fl
                 "point": quantity.point,
                 "lower": lower,
                 "upper": upper,
-                "interval": quantity.interval_kind(),
+                "interval": convention(quantity),
                 "p_below_null": _below(quantity, at),
                 "p_in_rope": _within(quantity, rope) if effect else math.nan,
                 "prob": prob,
@@ -228,6 +231,9 @@ def _groups(effects: Effects, by: str | None) -> list[str]:
 def _check_beside(result: Result, beside: Sequence[Result]) -> None:
     if isinstance(beside, Result):
         raise InputError("beside is a single result", "a tuple of results", "beside=(reml,)")
+    check_instance("beside", beside, Sequence, expected="a tuple of results", advice="beside=(reml,)", error=InputError)
+    for other in beside:
+        check_result("beside", other)
     scale = result.effects.scale
     others = [f"'{other.label}' is in {other.effects.scale}" for other in beside if other.effects.scale != scale]
     if others:
@@ -237,7 +243,9 @@ def _check_beside(result: Result, beside: Sequence[Result]) -> None:
 def _check_rope(rope: tuple[float, float] | None, null: float | None) -> None:
     if rope is None:
         return
-    if len(rope) != 2 or not rope[0] < rope[1]:
+    ends = list(rope) if isinstance(rope, Iterable) else []
+    numbers = all(isinstance(end, Real) and not isinstance(end, bool) for end in ends)
+    if len(ends) != 2 or not numbers or not ends[0] < ends[1]:
         raise InputError(f"rope = {rope!r}", "a lower and a higher limit", "rope=(-0.1, 0.1)")
     if null is not None and not rope[0] <= null <= rope[1]:
         raise InputError(

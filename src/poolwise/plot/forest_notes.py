@@ -125,7 +125,7 @@ def _triple(block: Block, row: str) -> tuple[float, float, float]:
 def _made(result: Result, groups: dict[str, Block], *, named: bool) -> str:
     records = [record for block in groups.values() for record in block.values()]
     kinds = dict.fromkeys(str(record["interval"]) for record in records if record["interval"])
-    model = f"{result.model.label} model, " if named else f"{result.model.label.capitalize()} model, "
+    model = f"{result.model.label} model, " if named else f"{show.capital(result.model.label)} model, "
     if named and result.label.startswith(result.model.label):
         model = ""
     return (
@@ -159,5 +159,4 @@ def _status_note(name: str, result: Result) -> Phrase:
 
 
 def _status(result: Result) -> str:
-    words = result.report.status.replace("_", " ").capitalize()
-    return _text.escaped(_text.plain(f"{words}. {result.report.advice}"))
+    return _text.escaped(_text.plain(f"{show.status(result.report.status)}. {result.report.advice}"))

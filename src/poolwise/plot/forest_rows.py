@@ -13,7 +13,7 @@ from poolwise.plot import _marks, _sheet, _text, _words
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
 from poolwise.plot.forest_frame import blocks
 from poolwise.result import Result
-from poolwise.show import level, percent
+from poolwise.show import capital, level, percent
 
 _PLOT_INCHES = 3.4
 _MOST_STUDY, _MOST_OTHER = 2.9, 3.6  # inches beyond which the label of a study, or of another line, is cut
@@ -224,4 +224,4 @@ def _title(words: str, effects: Effects) -> str:
 
 def _source(effects: Effects) -> str:
     sources = set(effects.provenance)
-    return next(iter(sources)).capitalize() if len(sources) == 1 else "Estimate"
+    return capital(next(iter(sources))) if len(sources) == 1 else "Estimate"

@@ -16,6 +16,7 @@ from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
 from poolwise.result import NOTED
 from poolwise.scale import as_scale
+from poolwise.settings import check_instance
 from poolwise.show import chance, greek, level
 
 if TYPE_CHECKING:
@@ -48,6 +49,13 @@ def prior_panel(panel: PriorPanel, *, ax: Axes | None = None) -> Axes:
     Axes
         Of the mean effect; the axes of tau stands beside it on the same figure.
     """
+    check_instance(
+        "plot.prior_panel",
+        panel,
+        PriorPanel,
+        expected="what checks.prior_panel returned",
+        advice="plot.prior_panel(checks.prior_panel(effects))",
+    )
     frame = panel.frame.reset_index(drop=True)
     y = np.arange(len(frame)) + 0.6
     with plain_text():

@@ -12,6 +12,7 @@ from poolwise.plot import _canvas, _dress, _marks, _sheet, _text, _words
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
+from poolwise.settings import check_instance
 from poolwise.show import greek, level
 
 if TYPE_CHECKING:
@@ -40,6 +41,13 @@ def prior_predictive(check: PriorPredictive, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
+    check_instance(
+        "plot.prior_predictive",
+        check,
+        PriorPredictive,
+        expected="what checks.prior_predictive returned",
+        advice="plot.prior_predictive(checks.prior_predictive(result))",
+    )
     frame = check.frame.reset_index(drop=True)
     new = (frame["kind"] == "new study").to_numpy()
     height = np.arange(len(frame)) + 0.6 + 0.4 * new

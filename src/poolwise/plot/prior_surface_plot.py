@@ -12,6 +12,7 @@ from poolwise.plot import _marks, _sheet, _text
 from poolwise.plot._chart import chart, name_axes
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
+from poolwise.settings import check_instance
 from poolwise.show import greek, level
 
 if TYPE_CHECKING:
@@ -46,6 +47,13 @@ def prior_surface(surface: PriorSurface, *, ax: Axes | None = None) -> Axes:
     ModelError
         For a surface with a single width of a prior, which is a line.
     """
+    check_instance(
+        "plot.prior_surface",
+        surface,
+        PriorSurface,
+        expected="what checks.prior_surface returned",
+        advice="plot.prior_surface(checks.prior_surface(effects))",
+    )
     if min(surface.frame[name].nunique() for name in ("mu_sd", "tau_scale")) < 2:
         raise ModelError("the surface has a single width of one prior", "two or more of each", "mu_sd=[0.5, 1, 2]")
     data = " — reconstructed data" if surface.data == "reconstructed" else ""

@@ -16,6 +16,7 @@ from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
 from poolwise.scale import as_scale
+from poolwise.settings import check_instance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,6 +39,13 @@ def ranges_frame(ranges: Ranges) -> pd.DataFrame:
         Rows of ``ranges.frame`` with their columns, and y, the height on the axis in rows; a heading stands one row
         above the first row of each quantity.
     """
+    check_instance(
+        "plot.ranges",
+        ranges,
+        Ranges,
+        expected="what checks.ranges returned",
+        advice="plot.ranges(checks.ranges(tables, model, engine))",
+    )
     frame = ranges.frame
     kept = frame[[_shown(name) for name in frame["quantity"]]]
     names = sorted(dict.fromkeys(kept["quantity"]), key=lambda name: " - " not in name)
