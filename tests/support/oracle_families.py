@@ -67,7 +67,7 @@ def student_t(model: Any, effects: Any) -> Question:
         x = low[:, None] + (high - low)[:, None] * np.linspace(0.0, 1.0, 160)
         of_x = half[:, None] * (x - np.exp(x)) + (half * np.log(half) - special.gammaln(half))[:, None]
         of_x = of_x + np.log((high - low) / 159.0)[:, None]
-        between = (p["tau"] ** 2)[:, None] * np.exp(-x)
+        between = (p["tau"] ** 2)[:, None] * np.exp(np.minimum(-x, 300.0))
         terms = [of_x + _log_normal(yi - p["mu"][:, None], vi + between) for yi, vi in zip(y, v, strict=True)]
         return np.array(terms), between, x
 
@@ -98,7 +98,7 @@ def skew_normal(model: Any, effects: Any) -> Question:
         wide = np.hypot(omega[:, None], se)
         delta = p["delta"][:, None] * omega[:, None] / wide
         z = (y - xi[:, None]) / wide
-        skew = special.log_ndtr(delta * z / np.sqrt(1.0 - delta**2))
+        skew = special.log_ndtr(delta * z / np.sqrt(np.maximum(1.0 - delta**2, 1e-16)))
         return (np.log(2.0) + _log_normal(z, 1.0) - np.log(wide) + skew).sum(axis=1)
 
     def more(p: Point, rng: Rng) -> dict[str, Array]:
@@ -227,7 +227,7 @@ def correlated(model: Any, effects: Any) -> Question:
     def more(p: Point, rng: Rng) -> dict[str, Array]:
         (R, cov), shared = outcomes(p), between(p)
         beta, theta = _coefficients(effects.y, X, np.full(3, mean), np.full(3, sd), shared, shared + errors, rng)
-        new = beta + np.einsum("nij,nj->ni", np.linalg.cholesky(cov + 1e-12 * np.eye(3)), rng.standard_normal(beta.shape))
+        new = beta + np.einsum("nij,nj->ni", np.linalg.cholesky(_firm(cov)), rng.standard_normal(beta.shape))
         out = {"theta": theta, "log likelihood": _log_law(effects.y - beta @ X.T, shared + errors)}
         for i, name in enumerate(names):
             out |= {f"mu[{name}]": beta[:, i], f"theta_new[{name}]": new[:, i]}
@@ -408,10 +408,16 @@ def _log_normal(x: Array, variance: Array | float) -> Array:
 
 def _log_law(x: Array, cov: Array) -> Array:
     """Log density of x, shape (k,) or (n, k), under Normal(0, cov), shape (n, k, k)."""
-    root = np.linalg.cholesky(cov)
+    root = np.linalg.cholesky(_firm(cov))
     z = np.linalg.solve(root, np.broadcast_to(x, cov.shape[:2])[..., None])[..., 0]
     log_det = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
     return -0.5 * (z**2).sum(axis=1) - log_det - 0.5 * cov.shape[1] * np.log(2.0 * np.pi)
+
+
+def _firm(cov: Array) -> Array:
+    """With 1e-12 of the largest variance added, so that points without weight, far out, have a root too."""
+    largest = np.diagonal(cov, axis1=1, axis2=2).max(axis=1)
+    return cov + 1e-12 * largest[:, None, None] * np.eye(cov.shape[1])
 
 
 def _shrunk(y: float, v: float, mean: Array, between: Array, rng: Rng) -> Array:
@@ -429,7 +435,7 @@ def _coefficients(
     """
     n, p = len(cov), X.shape[1]
     D = np.broadcast_to(prior_sd**2, (n, p))
-    total = cov + (X * D[:, None, :]) @ X.T
+    total = _firm(cov + (X * D[:, None, :]) @ X.T)
     first = between[:, 0, :] + (X[0] * D) @ X.T  # covariance of theta_1 and the true effects
     cross = np.concatenate([D[:, :, None] * X.T, first[:, None, :]], axis=1)  # (n, p + 1, k)
     own = np.zeros((n, p + 1, p + 1))

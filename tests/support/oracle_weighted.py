@@ -19,6 +19,7 @@ Array = np.ndarray
 Point = Mapping[str, Array]
 Rng = np.random.Generator
 DF, WIDER, LEAST = 5.0, 1.15, 40.0  # of the t; effective points below which weights are tempered
+ENOUGH, MOST = 500.0, 8  # effective points of the last stage; how often it is tried for these
 
 
 @dataclass(frozen=True)
@@ -62,16 +63,22 @@ class Weighted:
 
 
 def posterior(question: Question, *, seed: int = 1, log2_size: int = 13, stages: int = 6) -> Weighted:
-    """Weighted points of the posterior."""
+    """Weighted points of the posterior, 500 effective ones or more."""
     rough = question.rough or question.log_likelihood
     u = _from_prior(question.priors, 11, seed)
     log_weight = rough(_point(question.priors, u)[0])
-    for stage in range(stages):
-        last = stage == stages - 1
-        size, likelihood = (log2_size, question.log_likelihood) if last else (10, rough)
-        u, log_weight = _stage(question.priors, likelihood, *_placed(u, log_weight), size, seed + 1 + stage)
+    for stage in range(1, stages):
+        u, log_weight = _stage(question.priors, rough, *_placed(u, log_weight), 10, seed + stage)
+    for again in range(MOST):
+        placed = _placed(u, log_weight)
+        u, log_weight = _stage(question.priors, question.log_likelihood, *placed, log2_size, seed + stages + again)
+        weights = special.softmax(log_weight)
+        if weights @ weights < 1.0 / ENOUGH:
+            break
+    else:
+        raise RuntimeError(f"no more than {1.0 / (weights @ weights):.0f} effective points after {MOST} runs")
     point = _point(question.priors, u)[0]
-    return Weighted({**point, **question.more(point, np.random.default_rng(seed))}, special.softmax(log_weight))
+    return Weighted({**point, **question.more(point, np.random.default_rng(seed))}, weights)
 
 
 def _stage(
