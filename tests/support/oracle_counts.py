@@ -61,7 +61,8 @@ class Arms:
         n = self.totals[i, arm] + (0.0 if scale == "log IRR" else 1.0)
         if scale == "log OR":
             return math.log(a / (n - a)), math.sqrt(1.0 / a + 1.0 / (n - a))
-        return math.log(a / n), math.sqrt(1.0 / a - (1.0 / n if scale == "log RR" else 0.0))
+        # a risk near 1 has an exponential law below its end, not a normal one
+        return math.log(a / n), math.sqrt(1.0 / a + (9.0 / n**2 - 1.0 / n if scale == "log RR" else 0.0))
 
     def log_mass(self, i: int, arm: int, x: Array) -> Array:
         """Log probability of the events of an arm whose log rate, log risk (treated, log RR) or log odds is x."""

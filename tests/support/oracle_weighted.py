@@ -63,28 +63,32 @@ class Weighted:
 
 
 def posterior(question: Question, *, seed: int = 1, log2_size: int = 13, stages: int = 6) -> Weighted:
-    """Weighted points of the posterior, 500 effective ones or more."""
+    """Weighted points of the posterior, 500 effective ones or more.
+
+    `log likelihood` is that of the question, unless the question has another one under this name.
+    """
     rough = question.rough or question.log_likelihood
     u = _from_prior(question.priors, 11, seed)
-    log_weight = rough(_point(question.priors, u)[0])
+    log_weight = logs = rough(_point(question.priors, u)[0])
     for stage in range(1, stages):
-        u, log_weight = _stage(question.priors, rough, *_placed(u, log_weight), 10, seed + stage)
+        u, logs, log_weight = _stage(question.priors, rough, *_placed(u, log_weight), 10, seed + stage)
     for again in range(MOST):
         placed = _placed(u, log_weight)
-        u, log_weight = _stage(question.priors, question.log_likelihood, *placed, log2_size, seed + stages + again)
+        u, logs, log_weight = _stage(question.priors, question.log_likelihood, *placed, log2_size, seed + stages + again)
         weights = special.softmax(log_weight)
         if weights @ weights < 1.0 / ENOUGH:
             break
     else:
         raise RuntimeError(f"no more than {1.0 / (weights @ weights):.0f} effective points after {MOST} runs")
     point = _point(question.priors, u)[0]
-    return Weighted({**point, **question.more(point, np.random.default_rng(seed))}, weights)
+    more = question.more(point, np.random.default_rng(seed))
+    return Weighted({**point, "log likelihood": logs, **more}, weights)
 
 
 def _stage(
     priors: Mapping[str, Any], likelihood: Callable[[Point], Array], mean: Array, root: Array, size: int, seed: int
-) -> tuple[Array, Array]:
-    """Points of the t and of the prior, and their log weights under the mixture of the two."""
+) -> tuple[Array, Array, Array]:
+    """Points of the t and of the prior, their log likelihoods, and log weights under the mixture of the two."""
     d = len(mean)
     cube = _cube(d + 1, size, seed)
     scale = np.sqrt(DF / stats.chi2.ppf(cube[:, -1], DF))
@@ -94,7 +98,8 @@ def _stage(
     share = 2.0**size / len(u)
     log_t = stats.multivariate_t.logpdf(u, mean, root @ root.T, df=DF)
     proposal = np.logaddexp(np.log(share) + log_t, np.log1p(-share) + log_prior)
-    return u, likelihood(point) + log_prior - proposal
+    logs = likelihood(point)
+    return u, logs, logs + log_prior - proposal
 
 
 def _placed(u: Array, log_weight: Array) -> tuple[Array, Array]:
