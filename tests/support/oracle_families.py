@@ -378,6 +378,8 @@ def uncertain(model: Any, effects: Any) -> Question:
         theta = _shrunk(effects.y[0], effects.se[0] ** 2, at, p["tau"] ** 2, rng)
         rows = np.flatnonzero(~seen | (e > 0.0))
         values = {f"x[{effects.labels[i]}]": centre + unit * true[:, i] for i in rows}
+        new = p["beta[intercept]"] + p["beta[x]"] * np.where(seen, x, centre)[0] + p["tau"] * rng.standard_normal(len(at))
+        values["theta_new at x_1"] = new
         law_of_x = {"mean[x]": centre + unit * p["m"], "sd[x]": unit * p["s"]}
         return {"theta": theta, "log likelihood": given(p), **law_of_x, **values}
 
