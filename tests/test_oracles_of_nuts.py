@@ -120,11 +120,13 @@ def test_weighted_points_are_the_quadrature(measure):
 
 Y, SE = np.array([0.1, 0.3, 0.2, 1.6]), np.array([0.15, 0.2, 0.15, 0.2])
 UNIT = priors.Normal(0.0, 1.0)
-MU_AXIS, TAU_AXIS = line(-2.0, 3.0, 40, stats.norm(0, 1).logpdf), half_line(2e-3, 3.0, 20, stats.halfnorm(scale=0.5).logpdf)
+MU_AXIS = line(-2.0, 3.0, 40, stats.norm(0, 1).logpdf)
+TAU_AXIS = half_line(2e-3, 3.0, 20, stats.halfnorm(scale=0.5).logpdf)
+NU_AXIS = half_line(0.2, 200.0, 14, stats.gamma(2, scale=10).logpdf)
 ROBUST = {
-    "nu": (pw.StudentTRandomEffects(UNIT, TAU), half_line(0.2, 200.0, 14, stats.gamma(2, scale=10).logpdf), oracle_robust.student_t),
+    "nu": (pw.StudentTRandomEffects(UNIT, TAU), NU_AXIS, oracle_robust.student_t),
     "delta": (pw.SkewNormalRandomEffects(UNIT, TAU), line(-0.95, 0.95, 20, np.zeros_like), oracle_robust.skew_normal),
-}  # fmt: skip
+}
 
 
 @pytest.mark.oracle_long
@@ -162,7 +164,10 @@ ABSENT = {"missing levels": {"theta_new at x_1"}} | {name: {"theta"} for name in
 QUICK = [name for name in ALONE if not name.startswith(("binomial", "Poisson", "t random"))]
 
 
-@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.oracle_long) for name in ALONE if name not in QUICK)])
+COSTLY = [pytest.param(name, marks=pytest.mark.oracle_long) for name in ALONE if name not in QUICK]
+
+
+@pytest.mark.parametrize("name", [*QUICK, *COSTLY])
 def test_the_oracle_has_the_quantities_of_the_results_and_the_likelihood_of_the_simulator(name):
     family = simulate.FAMILIES[name]
     (made,) = simulate.prior_tables(family.model, family.effects, seed=3)

@@ -3,8 +3,8 @@
 All rules are trapezoidal in coordinates in which the integrand is about a normal density, where they converge
 geometrically: the baseline in standard deviations about where its prior and the control arm place it; the true effect
 given that about where its law and the treated arm place it, by the quantile function of a normal law that ends where a
-risk would exceed 1; mu given tau likewise; and v with tau = exp(v - exp(-v)), whose prior falls off double-exponentially
-towards tau = 0. Shares no code with poolwise.
+risk would exceed 1; mu given tau likewise; and v with tau = exp(v - exp(-v)), whose prior falls off much faster than
+exponentially towards tau = 0. Shares no code with poolwise.
 """
 
 from __future__ import annotations
@@ -140,7 +140,9 @@ class CountsOracle:
     def given_tau(self) -> tuple[Array, Array]:
         """About mean and sd of mu given tau, from crude estimates and the prior; shape (V,) each."""
         scale = self.arms.measure
-        treated, control = (np.array([self.arms.placed(i, a, scale) for i in range(len(self.arms.events))]) for a in (0, 1))
+        treated, control = (
+            np.array([self.arms.placed(i, a, scale) for i in range(len(self.arms.events))]) for a in (0, 1)
+        )
         y, v = treated[:, 0] - control[:, 0], treated[:, 1] ** 2 + control[:, 1] ** 2
         w = 1.0 / (v + self.tau[:, None] ** 2)
         middle, width = _combined(

@@ -198,7 +198,7 @@ def crossed(model: Any, effects: Any) -> Question:
 
 
 def correlated(model: Any, effects: Any) -> Question:
-    """Three outcomes; correlations by partial ones, r = 2 Beta(a, a) - 1, a = eta + 1/2 for two of them, eta for one."""
+    """Three outcomes; correlations by partial ones, r = 2 Beta(a, a) - 1 with a = eta + 1/2 for two, eta for one."""
     names = list(dict.fromkeys(effects.outcome))
     mean, sd = numbers_of(model.mu)[1]
     of = np.array([names.index(name) for name in effects.outcome])
@@ -378,7 +378,9 @@ def uncertain(model: Any, effects: Any) -> Question:
         theta = _shrunk(effects.y[0], effects.se[0] ** 2, at, p["tau"] ** 2, rng)
         rows = np.flatnonzero(~seen | (e > 0.0))
         values = {f"x[{effects.labels[i]}]": centre + unit * true[:, i] for i in rows}
-        new = p["beta[intercept]"] + p["beta[x]"] * np.where(seen, x, centre)[0] + p["tau"] * rng.standard_normal(len(at))
+        new = (
+            p["beta[intercept]"] + p["beta[x]"] * np.where(seen, x, centre)[0] + p["tau"] * rng.standard_normal(len(at))
+        )
         values["theta_new at x_1"] = new
         law_of_x = {"mean[x]": centre + unit * p["m"], "sd[x]": unit * p["s"]}
         return {"theta": theta, "log likelihood": given(p), **law_of_x, **values}
@@ -448,7 +450,9 @@ def _coefficients(
     mean = np.append(prior_mean, X[0] @ prior_mean) + gain @ (y - X @ prior_mean)
     left = own - gain @ cross.transpose(0, 2, 1)
     value, vector = np.linalg.eigh(0.5 * (left + left.transpose(0, 2, 1)))
-    draws = mean + np.einsum("nij,nj->ni", vector * np.sqrt(np.maximum(value, 0.0))[:, None, :], rng.standard_normal(mean.shape))
+    draws = mean + np.einsum(
+        "nij,nj->ni", vector * np.sqrt(np.maximum(value, 0.0))[:, None, :], rng.standard_normal(mean.shape)
+    )
     return draws[:, :p], draws[:, p]
 
 

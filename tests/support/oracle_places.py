@@ -31,7 +31,7 @@ ALONE = (
 
 
 def places(name: str, *, simulations: int, seed: int = 1, first: int = 0) -> pd.DataFrame:
-    """A row for each simulation and quantity that the oracle has, as from `calibration`; `draws` is the effective size."""
+    """A row for each simulation and quantity that the oracle has, as from `calibration`; `draws`: effective ones."""
     family, rows = simulate.FAMILIES[name], []
     for made in simulate.prior_tables(family.model, family.effects, count=simulations, seed=seed, first=first):
         weighted = answer(name, made)

@@ -74,7 +74,9 @@ def posterior(question: Question, *, seed: int = 1, log2_size: int = 13, stages:
         u, logs, log_weight = _stage(question.priors, rough, *_placed(u, log_weight), 10, seed + stage)
     for again in range(MOST):
         placed = _placed(u, log_weight)
-        u, logs, log_weight = _stage(question.priors, question.log_likelihood, *placed, log2_size, seed + stages + again)
+        u, logs, log_weight = _stage(
+            question.priors, question.log_likelihood, *placed, log2_size, seed + stages + again
+        )
         weights = special.softmax(log_weight)
         if weights @ weights < 1.0 / ENOUGH:
             break
