@@ -29,13 +29,13 @@ LEAST = 1e-4  # a likelihood is a smooth function of tau^2: below this tau it ha
 class Rules:
     """Steps and reach, in standard deviations, of the rules over baselines, true effects and mu; those of v."""
 
-    base: tuple[float, float] = (0.4, 7.2)
-    theta: tuple[float, float] = (0.45, 7.2)
+    base: tuple[float, float] = (0.4, 8.4)
+    theta: tuple[float, float] = (0.45, 9.0)
     mu: tuple[float, float] = (0.5, 7.5)
     v: tuple[float, float, float] = (0.12, -3.3, 2.0)
 
     def halved(self) -> Rules:
-        return Rules((0.2, 8.4), (0.225, 8.4), (0.25, 9.0), (0.06, -3.5, 2.4))
+        return Rules((0.2, 9.6), (0.225, 10.8), (0.25, 9.0), (0.06, -3.5, 2.4))
 
 
 RULES = Rules()

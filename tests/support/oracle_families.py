@@ -16,7 +16,7 @@ from scipy import special, stats
 from support.oracle_counts import Arms, Rules, log_likelihood
 from support.oracle_weighted import Array, Point, Question, Rng
 
-FINE, ROUGH = Rules(base=(0.6, 6.6), theta=(0.6, 6.6)), Rules(base=(1.0, 5.0), theta=(1.0, 5.0))
+FINE, ROUGH = Rules(base=(0.6, 7.2), theta=(0.6, 7.8)), Rules(base=(1.0, 5.0), theta=(1.0, 5.0))
 LAWS: dict[str, Callable[..., Any]] = {
     "Normal": stats.norm,
     "HalfNormal": lambda scale: stats.halfnorm(scale=scale),
