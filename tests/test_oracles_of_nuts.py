@@ -22,7 +22,7 @@ TABLES = {  # with empty cells; risks near 1, where a risk ratio has an end; rat
     "log RR": ([[18, 15], [20, 17], [9, 8]], [[20, 20], [20, 20], [20, 20]], 0.0),
     "log IRR": ([[3, 9], [5, 6], [0, 4]], [[100, 110], [80, 75], [60, 50]], -2.5),
 }
-WIDE = {"log RR": (Rules(mu=(0.2, 7.6)), Rules(mu=(0.1, 8.0), v=(0.06, -3.3, 2.0)), 60.0)}
+WIDE = {"log RR": (Rules(mu=(0.2, 9.0)), Rules(mu=(0.1, 9.4), v=(0.06, -3.3, 2.0)), 60.0)}
 MCSE = 4.0  # Monte Carlo standard errors; the seeds are fixed
 TAU = priors.HalfNormal(0.5)
 
@@ -99,7 +99,7 @@ def test_probabilities_of_all_tables_of_two_small_arms_add_up_to_1(measure):
 @pytest.mark.parametrize("measure", MEASURES)
 def test_halving_every_step_moves_no_figure(measure):
     usual, fine = by_grid(measure), by_grid(measure, halved=True)
-    assert usual.log_evidence == pytest.approx(fine.log_evidence, abs=1e-5)
+    assert usual.log_evidence == pytest.approx(fine.log_evidence, abs=3e-5)  # ends of a grid may hold 1e-5
     for name in ("mu", "tau", "theta_new"):
         wanted = fine.figures(name)
         assert usual.figures(name) == pytest.approx(wanted, abs=RULE * wanted["sd"]), name
