@@ -38,16 +38,19 @@ bench: $(STAMP)
 # Models whose first compilation takes a minute, against their oracles: after a change of engines or pymc_models.
 agreement: export OPENBLAS_NUM_THREADS = 1
 agreement: $(STAMP)
-	$(BIN)/python -m pytest tests/engines -m agreement_long -n 2 --dist loadfile
+	$(BIN)/python -m pytest tests/engines tests/test_oracles_of_nuts.py -m agreement_long -n 2 --dist loadfile
 
 # After a change of tests/support or tests/reference: the oracles that made the reference numbers, against slower ones.
 oracles: $(STAMP)
-	$(BIN)/python -m pytest tests/test_oracles.py -m oracle_long -n 0
+	$(BIN)/python -m pytest tests/test_oracles.py tests/test_oracles_of_nuts.py -m oracle_long -n 0
 
-# Half an hour; goes on where it was stopped, and ends with new figures in tests/reference/calibration.
+# Hours; goes on where it was stopped, and ends with new figures in tests/reference/calibration. Some families only:
+# make calibrate FAMILIES=random_effects,binomial-odds_ratio SIMULATIONS=1000
+FAMILIES ?=
+SIMULATIONS ?= 0
 calibrate: export OPENBLAS_NUM_THREADS = 1
 calibrate: $(STAMP)
-	$(BIN)/python tests/reference/calibration/calibrate.py --jobs 2
+	$(BIN)/python tests/reference/calibration/calibrate.py --jobs 2 --families "$(FAMILIES)" --simulations $(SIMULATIONS)
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

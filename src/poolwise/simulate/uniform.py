@@ -69,12 +69,17 @@ def coverage(lower: ArrayLike, upper: ArrayLike) -> float:
     low, high = np.asarray(lower), np.asarray(upper)
     n = len(low)
     step = np.exp(-1.0 - special.gammaln(np.arange(min(n, 40) + 1) + 1.0))
-    counts = np.arange(n + 1)
-    p = (counts == 0).astype(float)
-    for least, most in zip(low, high, strict=True):
-        p = np.convolve(p, step)[: n + 1]
-        p[(counts < least) | (counts > most)] = 0.0
-    return float(p[n] / np.exp(n * np.log(n) - n - special.gammaln(n + 1.0)))
+    first, p = 0, np.ones(1)  # weights of the counts from `first` on: the others are outside
+    for least, most in zip(np.maximum(low, 0).tolist(), np.minimum(high, n).tolist(), strict=True):
+        p = np.convolve(p, step)
+        start = max(least, first)
+        p = p[start - first : max(most + 1 - first, 0)]
+        if not p.size:
+            return 0.0
+        first = start
+    # the last count is that of all numbers, where the limits have it
+    whole = p[n - first] if n - first < p.size else 0.0
+    return float(whole / np.exp(n * np.log(n) - n - special.gammaln(n + 1.0)))
 
 
 @cache
@@ -237,7 +242,8 @@ def paired(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         `quantity`; `mean` and `rms` of the standardised differences (0 and about 1 when the engines agree); `largest`,
-        in absolute value.
+        in absolute value; `p`, the probability that engines that agree have a mean as far from 0, and `p_holm`, the
+        same adjusted for the number of quantities.
 
     Raises
     ------
@@ -256,11 +262,12 @@ def paired(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     if not np.all(np.asarray(variance) > 0.0):
         raise InputError("neither of the two has draws, so that they have no Monte Carlo error", "one of NUTS")
     both["z"] = (both["u_other"] - both["u_one"]) / np.sqrt(variance)
-    rows = [
-        {"quantity": name, "mean": z.mean(), "rms": np.sqrt((z**2).mean()), "largest": z.abs().max()}
-        for name, z in both.groupby("quantity", sort=False)["z"]
-    ]
-    return pd.DataFrame(rows)
+    rows = []
+    for name, z in both.groupby("quantity", sort=False)["z"]:
+        rms, p = np.sqrt((z**2).mean()), 2.0 * special.ndtr(-abs(z.mean()) * np.sqrt(len(z)))
+        rows.append({"quantity": name, "mean": z.mean(), "rms": rms, "largest": z.abs().max(), "p": p})
+    frame = pd.DataFrame(rows)
+    return frame.assign(p_holm=holm(frame["p"]))
 
 
 def holm(p: ArrayLike) -> Array:
