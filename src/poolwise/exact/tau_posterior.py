@@ -32,7 +32,8 @@ _OFFSETS = np.concatenate(
 SHARPER = 4.0  # panels resolve what changes within this many times less than their first length
 KNOWN_MEAN_REACH = 1e-6  # c over the problem's scale with mu known: theta | tau shrinks to a point as tau does
 LOG_NODES_REACH = 1e-150  # c over the problem's scale where a prior needs nodes on log tau
-FARTHEST = 1e140  # largest tau over the problem's scale; its square must not overflow
+FARTHEST = 1e140  # largest tau over the problem's scale
+LARGEST = 1e150  # largest tau: its square must not overflow
 NEGLIGIBLE = 1e-18  # nodes with less probability change nothing in double precision
 
 
@@ -208,7 +209,7 @@ def _coordinate(studies: Tables, priors: TauPriors, n: int) -> tuple[Array, Arra
     offsets = np.concatenate([-_OFFSETS[:0:-1], _OFFSETS]) if both_ways.any() else _OFFSETS
     middle = np.where(both_ways, np.arcsinh(unit / c), 0.0)
     with np.errstate(over="ignore"):
-        last = np.arcsinh(np.minimum(upper, unit * FARTHEST) / c)
+        last = np.arcsinh(np.minimum(upper, np.minimum(unit * FARTHEST, LARGEST)) / c)
         # at tau = 0 a prior that needs nodes on log tau may have a pole, beside which no panel would seem to matter
         first = np.arcsinh(np.maximum(lowest, np.where(log_nodes, c, 0.0)) / c)
     edges = np.clip(middle[:, None] + offsets, first[:, None], last[:, None])
