@@ -236,7 +236,7 @@ class Posterior:
         """
         if not lower < upper:
             raise ModelError(f"the region runs from {lower} to {upper}", "a lower end below the upper one")
-        below, within = self.law.cdf(np.array([lower, upper], dtype=float))
+        below, within = self.cdf(np.array([lower, upper], dtype=float))
         return float(within - below)
 
     def pdf(self, x: ArrayLike) -> Array:
@@ -244,8 +244,10 @@ class Posterior:
         return self.law.pdf(np.asarray(x, dtype=float))[()]
 
     def cdf(self, x: ArrayLike) -> Array:
-        """Posterior probability of a value at most x; same shape as x."""
-        return self.law.cdf(np.asarray(x, dtype=float))[()]
+        """Posterior probability of a value at most x: exactly 0 at -inf and 1 at inf; same shape as x."""
+        x = np.asarray(x, dtype=float)
+        inside = np.clip(self.law.cdf(x), 0.0, 1.0)
+        return np.where(x == np.inf, 1.0, np.where(x == -np.inf, 0.0, inside))[()]
 
     def ppf(self, p: ArrayLike) -> Array:
         """Posterior quantile at p; same shape as p."""
