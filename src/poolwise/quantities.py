@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from poolwise.errors import MissingQuantityError, ModelError, listing, nearest
-from poolwise.settings import check_prob, check_whole
+from poolwise.settings import check_memory, check_prob, check_whole
 
 Array = NDArray[np.float64]
 IntervalKind = Literal["equal-tailed", "shortest"]
@@ -263,7 +263,8 @@ class Posterior:
         count as one); joint draws of one result's quantities are in `Result.to_datatree`.
         """
         rng = np.random.default_rng([check_whole("seed", seed, 0, 1), _stamp(self.law)])
-        return self.law.sample(check_whole("size", size, 0, 1000), rng)
+        check_memory(f"sample(size={size})", check_whole("size", size, 0, 1000), "size=1000")
+        return self.law.sample(int(size), rng)
 
 
 def _stamp(law: Law) -> int:

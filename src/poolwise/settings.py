@@ -1,12 +1,16 @@
-"""Checks of settings: probabilities and counts."""
+"""Checks of settings: probabilities, counts, and the memory that they ask for."""
 
 from __future__ import annotations
 
+import os
 from numbers import Real
 
 import numpy as np
 
 from poolwise.errors import ModelError
+
+NUMBERS_OF_A_DRAW = 10  # of a model of two studies: parameters, true effects, statistics of the sampler
+UNTOLD_MEMORY = 2**36  # bytes
 
 
 def check_prob(prob: float) -> float:
@@ -36,3 +40,41 @@ def check_whole(name: str, value: object, least: int, usual: int) -> int:
         expected = f"{name} as a whole number of at least {least}"
         raise ModelError(f"{name} = {value!r}", expected, f"{name}={usual}")
     return int(value)
+
+
+def check_memory(what: str, numbers: int, advice: str = "") -> None:
+    """Refuse what cannot fit in memory, before it is taken.
+
+    Parameters
+    ----------
+    what : str
+        What is to be held, for the message: ``"NUTS(draws=1000000000000)"``.
+    numbers : int
+        Numbers of 8 bytes that it holds at least.
+    advice : str
+        What to try instead.
+
+    Raises
+    ------
+    ModelError
+        Saying how much it would take, and how much there is.
+    """
+    needed, there = 8 * int(numbers), _memory()
+    if needed > there:
+        raise ModelError(
+            f"{what} would take at least {_bytes(needed)} of memory",
+            f"at most the {_bytes(there)} of this machine",
+            advice,
+        )
+
+
+def _memory() -> int:
+    """Bytes of memory of this machine; where the system does not tell, as much as a large one has."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return UNTOLD_MEMORY
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e9:,.3g} GB" if count < 1e15 else f"{count / 1e9:.2g} GB"

@@ -132,7 +132,7 @@ class Fit:
     r: Array
 
     @cached_property
-    def P_reference(self) -> Array:
+    def reference_block(self) -> Array:
         """The block of P at the reference studies, M A W, shape (n, m, p, p)."""
         if self.data.p == 1:
             return self.M * self.A * self.w_reference[..., None]
@@ -281,7 +281,11 @@ def total_weight(fit: Fit) -> Array:
 def trace(fit: Fit) -> Array:
     """Trace of P, shape (n, m): sum w - tr(A X'W^2 X) over the other studies, and the trace of M A W."""
     others = fit.M[..., 0, 0] if fit.data.p == 1 else np.vecdot(fit.w, fit.data.others[:, None, :])
-    return others - np.vecdot(flattened(fit.A), (fit.w * fit.w) @ fit.data.products) + diagonal(fit.P_reference).sum(-1)
+    return (
+        others
+        - np.vecdot(flattened(fit.A), (fit.w * fit.w) @ fit.data.products)
+        + diagonal(fit.reference_block).sum(-1)
+    )
 
 
 def trace_weighted(fit: Fit, sigma2: Array) -> Array:
@@ -289,7 +293,7 @@ def trace_weighted(fit: Fit, sigma2: Array) -> Array:
     scaled = fit.w * sigma2
     inner = (fit.w * scaled) @ fit.data.products
     others = np.vecdot(scaled, fit.data.others[:, None, :]) - np.vecdot(flattened(fit.A), inner)
-    return others + np.vecdot(diagonal(fit.P_reference), fit.data.at_reference(sigma2))
+    return others + np.vecdot(diagonal(fit.reference_block), fit.data.at_reference(sigma2))
 
 
 def trace_sandwich(fit: Fit, sigma2: Array | None = None) -> Array:
@@ -316,12 +320,12 @@ def trace_sandwich(fit: Fit, sigma2: Array | None = None) -> Array:
     s = np.ones((1, 1, p)) if sigma2 is None else data.at_reference(sigma2)
     side = fit.A * fit.w_reference[..., None, :]
     mixed = (side * side * inner)[..., 0] * s if p == 1 else diagonal(side.mT @ inner @ side) * s
-    block = fit.P_reference
+    block = fit.reference_block
     return others + 2.0 * mixed.sum(-1) + np.vecdot(times(block * block, s), s)
 
 
 def inner_product(fit: Fit, u: Array) -> Array:
-    """u'Pu for vectors of shape (n, m, k), measured from the reference studies as the estimates are; shape (n, m)."""
+    """U'Pu for vectors of shape (n, m, k), measured from the reference studies as the estimates are; shape (n, m)."""
     data = fit.data
     left = u - data.at_reference(u) @ data.X.mT
     pulled = fit.w * left * data.others[:, None, :]

@@ -41,7 +41,7 @@ def typical_variance(v: NDArray[np.float64], X: NDArray[np.float64] | None = Non
         return float("nan")
     heaviest = int(v.argmin())
     share = v[heaviest] / v
-    if X is None or (X == X[0, 0]).all():
+    if X is None or (X[0, 0] == X).all():
         others = np.delete(share, heaviest)
         trace = (others @ (share.sum() - others) + others.sum()) / share.sum()  # pair by pair: nothing cancels
     elif v.max() <= UNEVEN * v[heaviest]:

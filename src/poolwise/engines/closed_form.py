@@ -269,7 +269,7 @@ def _pack_several(
         studies=ByStudy(effects.labels, partial(fitted.study, words=INTERVAL_WORDS[interval])),
         weights=dict(zip(effects.labels, fitted.weights.tolist(), strict=True)),
         report=report,
-        absent=mean.absent | fitted.absent,
+        absent={**mean.absent, **fitted.absent},
         combinations=mean.linear,
         linear=fitted.linear,
         design=mean.design,

@@ -133,7 +133,7 @@ class Basis:
         root = np.broadcast_to(self.root, (n, *self.root.shape[1:]))
         R = _triangle(np.concatenate([root, Q / np.sqrt(v)[..., None]], axis=1), self.p)
         half = np.linalg.solve(R.mT, Q.mT)
-        return np.vecdot(half, half, axis=-2)
+        return np.asarray((half * half).sum(axis=-2))
 
 
 def uneven(v: Array) -> NDArray[np.bool_]:

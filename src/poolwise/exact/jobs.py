@@ -81,7 +81,10 @@ class Studies:
 
     @classmethod
     def centred(cls, y: Array, v: Array, m0: Array, s0: Array) -> Studies:
-        """Subtract each table's inverse-variance mean, or its most precise estimate; y and v of shape (n, k), NaN where a study is missing."""
+        """Subtract each table's inverse-variance mean, or its most precise estimate where variances lie far apart.
+
+        y and v of shape (n, k), NaN where a study is missing.
+        """
         missing = np.isnan(y) | np.isnan(v)
         v = np.where(missing, np.inf, v)
         y = np.where(missing, 0.0, y)

@@ -33,6 +33,7 @@ SHARPER = 4.0  # panels resolve what changes within this many times less than th
 KNOWN_MEAN_REACH = 1e-6  # c over the problem's scale with mu known: theta | tau shrinks to a point as tau does
 LOG_NODES_REACH = 1e-150  # c over the problem's scale where a prior needs nodes on log tau
 FARTHEST = 1e140  # largest tau over the problem's scale
+LEAST_MEDIAN = 1e-120  # of a prior, over the smallest standard error, that the panels follow
 LARGEST = 1e150  # largest tau: its square must not overflow
 NEGLIGIBLE = 1e-18  # nodes with less probability change nothing in double precision
 
@@ -201,7 +202,8 @@ def _coordinate(studies: Tables, priors: TauPriors, n: int) -> tuple[Array, Arra
     smallest = np.broadcast_to(np.sqrt(studies.v.min(axis=1)), (n,))
     # mu and theta_i given tau change where tau is about sd(mu | tau = 0)
     known = np.broadcast_to(studies.known, (n,))
-    unit = np.minimum(np.minimum(smallest, priors.medians()), SHARPER * studies.narrowest())
+    medians = np.maximum(priors.medians(), smallest * LEAST_MEDIAN)  # half of a vague gamma is below any number
+    unit = np.minimum(np.minimum(smallest, medians), SHARPER * studies.narrowest())
     log_nodes = np.broadcast_to(priors.need_log_nodes(), (n,))
     lowest, upper = priors.ends()
     c = unit * np.where(log_nodes, LOG_NODES_REACH, np.where(known, KNOWN_MEAN_REACH, 1.0))

@@ -334,8 +334,8 @@ class LocationScale:
         names = self.design(effects).names
         if len(names) + z.p >= effects.k:
             raise ModelError(
-                f"{self.label}: {len(names) + z.p} coefficients ({', '.join(names)} of the mean; {', '.join(z.names)} of "
-                f"log tau) for {effects.k} studies",
+                f"{self.label}: {len(names) + z.p} coefficients ({', '.join(names)} of the mean; "
+                f"{', '.join(z.names)} of log tau) for {effects.k} studies",
                 "fewer coefficients than studies, best ten studies for each",
                 "fewer moderators",
             )
