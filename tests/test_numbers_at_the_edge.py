@@ -62,7 +62,7 @@ def test_the_unit_of_the_effects_does_not_matter(s):
     np.testing.assert_allclose(answers(s), answers(1.0), rtol=1e-7)
 
 
-@pytest.mark.parametrize("y, se", [(1e31, 0.2), (0.1, 1e31), (0.1, 1e-31)])
+@pytest.mark.parametrize(("y", "se"), [(1e31, 0.2), (0.1, 1e31), (0.1, 1e-31)])
 def test_numbers_beyond_the_arithmetic_are_refused_with_what_is_admitted(y, se):
     with pytest.raises(pw.PoolwiseError, match=r"range of the arithmetic.*'a' \(row 1\).*1e\+30"):
         pw.Effects([y, 0.2, 0.3], se=[se, 0.1, 0.1], study=list("abc"))
@@ -77,7 +77,7 @@ def test_the_exact_engine_keeps_its_digits_beside_an_all_but_exact_study():
 
 
 def test_a_truncated_mean_far_from_the_data_stays_within_its_limits():
-    y = np.full(20, -1.0)
+    y = np.linspace(-1.1, -0.9, 20)
     mu = pw.fit(
         pw.Effects(y, se=np.full(20, 0.05)), pw.CommonEffect(mu=priors.TruncatedNormal(0, 1, 0, 5)), pw.Exact()
     )["mu"]
@@ -145,3 +145,12 @@ def test_everything_is_certain_to_the_last_bit():
     for name in ("mu", "tau", "tau2", "I2", "theta_new"):
         assert fit[name].probability() == 1.0
         assert fit[name].cdf(np.array([-np.inf, np.inf])).tolist() == [0.0, 1.0]
+
+
+def test_a_prior_far_from_the_studies_is_said():
+    effects = pw.Effects([18, 20, 31, 25, 22], se=[1.0, 1.1, 0.9, 1.2, 1.0])
+    model = pw.RandomEffects(priors.Normal(0, 1), priors.HalfNormal(5))
+    result = pw.fit(effects, model, pw.Exact())
+    assert any("the prior Normal(0, 1) on mu lies 23" in note for note in result.report.notes)
+    near = pw.fit(effects, pw.RandomEffects(priors.Normal(15, 5), priors.HalfNormal(5)), pw.Exact())
+    assert not any("standard deviations from" in note for note in near.report.notes)

@@ -28,6 +28,7 @@ from poolwise.model import (
     StudentTRandomEffects,
     Subgroups,
     ThreeLevel,
+    far_priors,
     remarks,
 )
 from poolwise.result import NO_PRIOR, Result
@@ -144,6 +145,8 @@ def fit(effects: Effects, model: Model, engine: Engine, *, strict: bool = False,
     if result.prior != NO_PRIOR:
         for sentence in remarks(result.model, result.effects):
             warn(sentence)
+        far = far_priors(result.model, result.effects)
+        result = replace(result, report=replace(result.report, notes=(*result.report.notes, *far)))
     if strict and result.report.failed:
         raise FitError(f"{result.label}: status {result.report.status}", advice=result.report.advice)
     return result

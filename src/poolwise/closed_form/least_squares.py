@@ -281,11 +281,8 @@ def total_weight(fit: Fit) -> Array:
 def trace(fit: Fit) -> Array:
     """Trace of P, shape (n, m): sum w - tr(A X'W^2 X) over the other studies, and the trace of M A W."""
     others = fit.M[..., 0, 0] if fit.data.p == 1 else np.vecdot(fit.w, fit.data.others[:, None, :])
-    return (
-        others
-        - np.vecdot(flattened(fit.A), (fit.w * fit.w) @ fit.data.products)
-        + diagonal(fit.reference_block).sum(-1)
-    )
+    taken = np.vecdot(flattened(fit.A), (fit.w * fit.w) @ fit.data.products)
+    return others - taken + diagonal(fit.reference_block).sum(-1)
 
 
 def trace_weighted(fit: Fit, sigma2: Array) -> Array:
