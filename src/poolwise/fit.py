@@ -29,6 +29,7 @@ from poolwise.model import (
     StudentTRandomEffects,
     Subgroups,
     ThreeLevel,
+    far_priors,
     remarks,
 )
 from poolwise.result import NO_PRIOR, Result
@@ -144,7 +145,8 @@ def fit(
     if result.prior != NO_PRIOR:
         for sentence in remarks(result.model, result.effects):
             warn(sentence)
-    notes = tuple(dict.fromkeys(result.report.notes))
+    far = far_priors(result.model, result.effects) if result.prior != NO_PRIOR else ()
+    notes = tuple(dict.fromkeys((*result.report.notes, *far)))
     result = result if notes == result.report.notes else replace(result, report=replace(result.report, notes=notes))
     if strict and result.report.failed:
         raise FitError(f"{result.label}: status {result.report.status}", advice=result.report.advice)

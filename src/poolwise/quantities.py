@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from poolwise import show
 from poolwise.errors import MissingQuantityError, ModelError, listing, nearest
-from poolwise.settings import check_option, check_prob, check_whole
+from poolwise.settings import check_memory, check_option, check_prob, check_whole
 
 Array = NDArray[np.float64]
 IntervalKind = Literal["equal-tailed", "shortest"]
@@ -280,7 +280,7 @@ class Posterior:
         lower, upper = (float(_numbers(one, "probability")) for one in (lower, upper))
         if not lower < upper:
             raise ModelError(f"the region runs from {lower} to {upper}", "a lower end below the upper one")
-        below, within = self.law.cdf(np.array([lower, upper], dtype=float))
+        below, within = self.cdf(np.array([lower, upper], dtype=float))
         return float(within - below)
 
     def pdf(self, x: ArrayLike) -> Array:
@@ -288,8 +288,10 @@ class Posterior:
         return self.law.pdf(_numbers(x, "pdf"))[()]
 
     def cdf(self, x: ArrayLike) -> Array:
-        """Posterior probability of a value at most x; same shape as x."""
-        return self.law.cdf(_numbers(x, "cdf"))[()]
+        """Posterior probability of a value at most x: exactly 0 at -inf and 1 at inf; same shape as x."""
+        x = _numbers(x, "cdf")
+        inside = np.clip(self.law.cdf(x), 0.0, 1.0)
+        return np.where(x == np.inf, 1.0, np.where(x == -np.inf, 0.0, inside))[()]
 
     def ppf(self, p: ArrayLike) -> Array:
         """Posterior quantile at p; same shape as p."""
@@ -305,7 +307,8 @@ class Posterior:
         count as one); joint draws of one result's quantities are in `Result.to_datatree`.
         """
         rng = np.random.default_rng([check_whole("seed", seed, 0, 1), _stamp(self.law)])
-        return self.law.sample(check_whole("size", size, 0, 1000), rng)
+        check_memory(f"sample(size={size})", check_whole("size", size, 0, 1000), "size=1000")
+        return self.law.sample(int(size), rng)
 
 
 def _numbers(x: ArrayLike, asked: str) -> Array:

@@ -1,7 +1,8 @@
-"""Checks of settings: probabilities, counts, and the names of options with what other packages call them."""
+"""Checks of settings: probabilities, counts, the memory they ask for, and options by what other packages call them."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from numbers import Real
@@ -55,6 +56,9 @@ SYNONYMS: dict[str, dict[str, str]] = {
     "sampler": {**dict.fromkeys(("nuts", "default"), "nutpie"), **dict.fromkeys(("jax", "blackjax"), "numpyro")},
     "missing": {**dict.fromkeys(("impute", "bayes"), "model"), **dict.fromkeys(("raise", "drop"), "error")},
 }
+
+NUMBERS_OF_A_DRAW = 10  # of a model of two studies: parameters, true effects, statistics of the sampler
+UNTOLD_MEMORY = 2**36  # bytes
 
 
 def check_prob(prob: float) -> float:
@@ -154,3 +158,41 @@ def as_names(option: str, given: object, example: str) -> tuple[str, ...]:
     if not isinstance(given, Iterable):
         raise ModelError(f"{option} = {given!r}", "names of columns, each once", example)
     return tuple(given)
+
+
+def check_memory(what: str, numbers: int, advice: str = "") -> None:
+    """Refuse what cannot fit in memory, before it is taken.
+
+    Parameters
+    ----------
+    what : str
+        What is to be held, for the message: ``"NUTS(draws=1000000000000)"``.
+    numbers : int
+        Numbers of 8 bytes that it holds at least.
+    advice : str
+        What to try instead.
+
+    Raises
+    ------
+    ModelError
+        Saying how much it would take, and how much there is.
+    """
+    needed, there = 8 * int(numbers), _memory()
+    if needed > there:
+        raise ModelError(
+            f"{what} would take at least {_bytes(needed)} of memory",
+            f"at most the {_bytes(there)} of this machine",
+            advice,
+        )
+
+
+def _memory() -> int:
+    """Bytes of memory of this machine; where the system does not tell, as much as a large one has."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return UNTOLD_MEMORY
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e9:,.3g} GB" if count < 1e15 else f"{count / 1e9:.2g} GB"

@@ -2,17 +2,30 @@
 
 Shapes: n data sets side by side, m values of tau2 for each, k studies, p coefficients. No array has two
 axes of length k: every trace that a k x k matrix would give is written with p x p matrices.
+
+The coefficients are the mean effects of p reference studies, those that know most, and estimates are measured from
+theirs: y_R = 0 and X_R = I. With N the other studies, M = X_N' W_N X_N and A = (W_R + M)^-1, the projection
+P = W - W X A X' W has the blocks
+
+    P_NN = W_N - W_N X_N A X_N' W_N,    P_NR = -W_N X_N A W_R,    P_RR = M A W_R
+
+in which nothing cancels, however much more precise than all others the reference studies are: as W_R grows, what is
+left of it in P is M, where W_R - W_R A W_R would be the difference of two numbers that agree to the last digit.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+Ints = NDArray[np.intp]
+SNAP = 1e-14  # rounding of an entry of the design measured by the reference studies
+DEPENDENT = 1e-12  # a row that keeps less of its length than this beside the reference rows depends on them
 
 
 @final
@@ -23,23 +36,26 @@ class Data:
     Attributes
     ----------
     y : ndarray, shape (n, k)
-        Estimates less the inverse-variance fit, so that a common offset costs no digits; 0 where missing.
+        Estimates less what the reference studies foretell, so that a common offset costs no digits; 0 where missing.
     v : ndarray, shape (n, k)
         Sampling variances; the data set's mean variance where missing.
     X : ndarray, shape (n, k, p)
-        Design with orthonormal columns (an intercept stays a column of ones); rows of 0 where missing.
+        Design whose rows are those of the identity at the reference studies (an intercept stays a column of ones);
+        rows of 0 where missing.
     present : ndarray, shape (n, k)
         1 for a study that is there, 0 for padding.
     count : ndarray, shape (n,)
         Studies in each data set.
     centre : ndarray, shape (n, p)
-        Coefficients of the inverse-variance fit that `y` is measured from.
+        Estimates of the reference studies: the coefficients that `y` is measured from.
     back : ndarray, shape (n, p, p) or (1, p, p)
         Leads from coefficients of `X` to coefficients of the design as given.
+    reference : ndarray of int, shape (n, p)
+        The reference studies.
+    others : ndarray, shape (n, k)
+        1 for a study that is there and no reference study.
     products : ndarray, shape (n, k, p * p)
-        Products of the columns of `X`, study by study.
-    A0 : ndarray, shape (n, 1, p, p)
-        (X' V^-1 X)^-1 of the inverse-variance fit.
+        Products of the columns of `X`, study by study; 0 at the reference studies.
     """
 
     y: Array
@@ -49,8 +65,9 @@ class Data:
     count: Array
     centre: Array
     back: Array
+    reference: Ints
+    others: Array
     products: Array
-    A0: Array
 
     @property
     def p(self) -> int:
@@ -62,22 +79,23 @@ class Data:
         """Residual degrees of freedom k - p, shape (n,)."""
         return self.count - self.p
 
+    @cached_property
+    def at_zero(self) -> Fit:
+        """The inverse-variance fit, tau2 = 0; one weighting."""
+        return weighted_fit(self, (self.present / self.v)[:, None, :])
+
     def take(self, rows: NDArray[np.intp]) -> Data:
         """The data sets with these numbers, in this order."""
         if len(rows) == len(self.y) and np.array_equal(rows, np.arange(len(rows))):
             return self
-        back = self.back if len(self.back) == 1 else self.back[rows]
-        return Data(
-            self.y[rows],
-            self.v[rows],
-            self.X[rows],
-            self.present[rows],
-            self.count[rows],
-            self.centre[rows],
-            back,
-            self.products[rows],
-            self.A0[rows],
-        )
+        columns = (getattr(self, field.name) for field in fields(self))
+        return Data(*(column if len(column) == 1 < len(self.y) else column[rows] for column in columns))
+
+    def at_reference(self, table: Array) -> Array:
+        """The columns of a table of shape (n, m, k) that belong to the reference studies, shape (n, m, p)."""
+        if len(table) == 1:
+            return table[..., self.reference[0]]
+        return np.take_along_axis(table, self.reference[:, None, :], axis=-1)
 
 
 @final
@@ -93,6 +111,10 @@ class Fit:
         What was fitted.
     w : ndarray, shape (n, m, k)
         Weights; 0 where missing.
+    w_reference : ndarray, shape (n, m, p)
+        Weights of the reference studies.
+    M : ndarray, shape (n, m, p, p)
+        X' W X over the other studies.
     A : ndarray, shape (n, m, p, p)
         (X' W X)^-1.
     b : ndarray, shape (n, m, p)
@@ -103,9 +125,18 @@ class Fit:
 
     data: Data
     w: Array
+    w_reference: Array
+    M: Array
     A: Array
     b: Array
     r: Array
+
+    @cached_property
+    def reference_block(self) -> Array:
+        """The block of P at the reference studies, M A W, shape (n, m, p, p)."""
+        if self.data.p == 1:
+            return self.M * self.A * self.w_reference[..., None]
+        return self.M @ self.A * self.w_reference[..., None, :]
 
 
 def prepare(y: ArrayLike, v: ArrayLike, X: ArrayLike | None = None) -> Data:
@@ -123,7 +154,7 @@ def prepare(y: ArrayLike, v: ArrayLike, X: ArrayLike | None = None) -> Data:
     Returns
     -------
     Data
-        With the estimates centred and the columns of the design made orthonormal.
+        With the estimates and the design measured from the reference studies.
     """
     y, v = np.atleast_2d(np.asarray(y, dtype=float)), np.atleast_2d(np.asarray(v, dtype=float))
     there = np.isfinite(y) & np.isfinite(v)
@@ -132,29 +163,57 @@ def prepare(y: ArrayLike, v: ArrayLike, X: ArrayLike | None = None) -> Data:
     if not there.all():
         y, v = np.where(there, y, 0.0), np.where(there, v, 0.0)
         v = np.where(there, v, (v.sum(-1) / count)[:, None])
-    design, back = _orthonormal(X, present)
-    products = (design[..., :, None] * design[..., None, :]).reshape(*design.shape[:-1], -1)
-    w = (present / v)[:, None, :]
-    A0 = _inverse(w @ products, design.shape[-1])
-    right = (w * y[:, None, :]) @ design
-    centre = (A0 @ right[..., None])[:, 0, :, 0]
-    centred = (y - (design @ centre[..., None])[..., 0]) * present
-    return Data(centred, v, design, present, count, centre, back, products, A0)
+    design, back, reference = _from_reference(X, present, v)
+    rows = np.arange(len(y))[:, None]
+    others = present.copy()
+    others[rows, reference] = 0.0
+    centre = y[rows, reference]
+    measured = (y - (design @ centre[..., None])[..., 0]) * others
+    products = (design[..., :, None] * design[..., None, :]).reshape(*design.shape[:-1], -1) * others[..., None]
+    return Data(measured, v, design, present, count, centre, back, reference, others, products)
 
 
-def _inverse(cross: Array, p: int) -> Array:
-    """Inverses of p x p matrices that come as vectors of length p * p."""
-    return 1.0 / cross[..., None] if p == 1 else np.linalg.inv(cross.reshape(*cross.shape[:-1], p, p))
-
-
-def _orthonormal(X: ArrayLike | None, present: Array) -> tuple[Array, Array]:
-    """The design with orthonormal columns and the matrix that leads its coefficients back."""
+def _from_reference(X: ArrayLike | None, present: Array, v: Array) -> tuple[Array, Array, Ints]:
+    """The design measured by its reference studies, the matrix that leads back to the one given, and these studies."""
     if X is None:
-        return present[..., None], np.ones((1, 1, 1))
+        return present[..., None], np.ones((1, 1, 1)), np.where(present > 0.0, v, np.inf).argmin(-1)[:, None]
     given = np.asarray(X, dtype=float)
     given = np.where(present[..., None] > 0, given, 0.0)
-    design, triangle = np.linalg.qr(given)
-    return design, np.linalg.inv(triangle)
+    design, triangle = np.linalg.qr(given)  # with columns that are orthonormal
+    reference = _reference(design, np.sqrt(present / v))
+    rows = np.arange(len(design))[:, None]
+    turn = np.linalg.inv(design[rows, reference])
+    design = design @ turn
+    whole = np.round(design)  # a study with the moderators of a reference study has its row, to the last digit
+    design = np.where(np.abs(design - whole) < SNAP, whole, design)
+    design[rows, reference] = np.eye(design.shape[-1])
+    return design, np.linalg.solve(triangle, turn), reference
+
+
+def _reference(design: Array, root: Array) -> Ints:
+    """The studies that determine the coefficients best: the pivots of the weighted rows, shape (n, p)."""
+    left = root[..., None] * design
+    rows, p = np.arange(len(design)), design.shape[-1]
+    first = np.vecdot(left, left)
+    pivots = np.empty((len(design), p), dtype=np.intp)
+    for step in range(p):
+        square = np.vecdot(left, left)
+        square = np.where(square > DEPENDENT**2 * first, square, -1.0)
+        square[rows[:, None], pivots[:, :step]] = -2.0
+        pivots[:, step] = square.argmax(axis=1)
+        unit = left[rows, pivots[:, step]]
+        unit = unit / np.linalg.norm(unit, axis=-1, keepdims=True)
+        left = left - (left @ unit[..., None]) * unit[:, None, :]
+    return pivots
+
+
+def _inverse(cross: Array) -> Array:
+    """Inverses of positive definite p x p matrices, of whatever sizes their diagonals are."""
+    if cross.shape[-1] == 1:
+        return 1.0 / cross
+    size = 1.0 / np.sqrt(np.diagonal(cross, axis1=-2, axis2=-1))
+    both = size[..., :, None] * size[..., None, :]
+    return np.linalg.inv(cross * both) * both
 
 
 def weights(data: Data, tau2: Array) -> Array:
@@ -190,10 +249,13 @@ def weighted_fit(data: Data, w: Array) -> Fit:
     Fit
         One fit for each weighting.
     """
-    A = _inverse(w @ data.products, data.p)
+    p = data.p
+    M = (w @ data.products).reshape(*w.shape[:-1], p, p)
+    w_reference = data.at_reference(w)
+    A = _inverse(M + (w_reference[..., None] if p == 1 else w_reference[..., None, :] * np.eye(p)))
     b = times(A, (w * data.y[:, None, :]) @ data.X)
     r = data.y[:, None, :] - b @ data.X.mT
-    return Fit(data, w, A, b, r)
+    return Fit(data, w, w_reference, M, A, b, r)
 
 
 def fit_at(data: Data, tau2: Array) -> Fit:
@@ -202,9 +264,8 @@ def fit_at(data: Data, tau2: Array) -> Fit:
 
 
 def inverse_variance_fit(data: Data) -> Fit:
-    """The fit at tau2 = 0, which `prepare` has made: its coefficients are the centre; one weighting."""
-    b = np.zeros((len(data.y), 1, data.p))
-    return Fit(data, (data.present / data.v)[:, None, :], data.A0, b, data.y[:, None, :])
+    """The fit at tau2 = 0, made once; one weighting."""
+    return data.at_zero
 
 
 def quadratic(fit: Fit) -> Array:
@@ -212,14 +273,24 @@ def quadratic(fit: Fit) -> Array:
     return np.vecdot(fit.w * fit.r, fit.r)
 
 
-def trace(fit: Fit) -> Array:
-    """Trace of P: sum w - tr(A X'W^2 X), shape (n, m)."""
-    return total_weight(fit) - np.vecdot(flattened(fit.A), (fit.w * fit.w) @ fit.data.products)
-
-
 def total_weight(fit: Fit) -> Array:
     """Trace of W: sum w, shape (n, m)."""
     return np.vecdot(fit.w, fit.data.present[:, None, :])
+
+
+def trace(fit: Fit) -> Array:
+    """Trace of P, shape (n, m): sum w - tr(A X'W^2 X) over the other studies, and the trace of M A W."""
+    others = fit.M[..., 0, 0] if fit.data.p == 1 else np.vecdot(fit.w, fit.data.others[:, None, :])
+    taken = np.vecdot(flattened(fit.A), (fit.w * fit.w) @ fit.data.products)
+    return others - taken + diagonal(fit.reference_block).sum(-1)
+
+
+def trace_weighted(fit: Fit, sigma2: Array) -> Array:
+    """Trace of P S with S = diag(sigma2) of shape (n, m, k); shape (n, m)."""
+    scaled = fit.w * sigma2
+    inner = (fit.w * scaled) @ fit.data.products
+    others = np.vecdot(scaled, fit.data.others[:, None, :]) - np.vecdot(flattened(fit.A), inner)
+    return others + np.vecdot(diagonal(fit.reference_block), fit.data.at_reference(sigma2))
 
 
 def trace_sandwich(fit: Fit, sigma2: Array | None = None) -> Array:
@@ -235,19 +306,28 @@ def trace_sandwich(fit: Fit, sigma2: Array | None = None) -> Array:
     Returns
     -------
     ndarray, shape (n, m)
-        sum (w s)^2 - 2 tr(A X'W S W S W X) + tr((A X'W S W X)^2), S left out when None.
+        The sum over all pairs of studies of P_ij^2 s_i s_j, block by block.
     """
-    data = fit.data
+    data, p = fit.data, fit.data.p
     scaled = fit.w if sigma2 is None else fit.w * sigma2
-    inner = fit.A @ ((fit.w * scaled) @ data.products).reshape(*fit.A.shape)
+    inner = ((fit.w * scaled) @ data.products).reshape(fit.A.shape)
     outer = (fit.w * scaled * scaled) @ data.products
-    return np.vecdot(scaled, scaled) - 2.0 * np.vecdot(flattened(fit.A), outer) + trace_of_square(inner)
+    square = np.vecdot(scaled * data.others[:, None, :], scaled)
+    others = square - 2.0 * np.vecdot(flattened(fit.A), outer) + trace_of_square(fit.A @ inner)
+    s = np.ones((1, 1, p)) if sigma2 is None else data.at_reference(sigma2)
+    side = fit.A * fit.w_reference[..., None, :]
+    mixed = (side * side * inner)[..., 0] * s if p == 1 else diagonal(side.mT @ inner @ side) * s
+    block = fit.reference_block
+    return others + 2.0 * mixed.sum(-1) + np.vecdot(times(block * block, s), s)
 
 
-def trace_weighted(fit: Fit, sigma2: Array) -> Array:
-    """Trace of P S with S = diag(sigma2) of shape (n, m, k); shape (n, m)."""
-    inner = (fit.w * fit.w * sigma2) @ fit.data.products
-    return np.vecdot(fit.w, sigma2) - np.vecdot(flattened(fit.A), inner)
+def inner_product(fit: Fit, u: Array) -> Array:
+    """U'Pu for vectors of shape (n, m, k), measured from the reference studies as the estimates are; shape (n, m)."""
+    data = fit.data
+    left = u - data.at_reference(u) @ data.X.mT
+    pulled = fit.w * left * data.others[:, None, :]
+    c = pulled @ data.X
+    return np.vecdot(pulled, left) - np.vecdot(c, times(fit.A, c))
 
 
 def times(matrices: Array, vectors: Array) -> Array:
@@ -260,6 +340,11 @@ def trace_of_square(matrices: Array) -> Array:
     if matrices.shape[-1] == 1:
         return matrices[..., 0, 0] ** 2
     return np.vecdot(flattened(matrices.mT), flattened(matrices))
+
+
+def diagonal(matrices: Array) -> Array:
+    """The diagonals of p x p matrices, shape (..., p)."""
+    return np.diagonal(matrices, axis1=-2, axis2=-1)
 
 
 def flattened(matrices: Array) -> Array:

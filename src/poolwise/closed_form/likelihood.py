@@ -14,12 +14,11 @@ from poolwise.closed_form.least_squares import (
     Array,
     Data,
     Fit,
-    flattened,
+    inner_product,
     quadratic,
-    times,
     total_weight,
     trace,
-    trace_of_square,
+    trace_sandwich,
     weighted_fit,
     weights,
 )
@@ -112,18 +111,9 @@ def score_with_slope(fit: Fit, *, restricted: bool) -> tuple[Array, Array]:
     tuple of ndarray, shape (n, m)
         `score`, and its derivative in tau2.
     """
-    w, data = fit.w, fit.data
-    pulled, square = w * fit.r, w * w
-    twice = w * pulled
-    c = twice @ data.X
-    value = np.vecdot(pulled, pulled) - total_weight(fit)
-    slope = np.vecdot(w, w) - 2.0 * (np.vecdot(twice, pulled) - np.vecdot(c, times(fit.A, c)))
-    if restricted:
-        flat, second = flattened(fit.A), square @ data.products
-        inner = fit.A @ second.reshape(fit.A.shape)
-        value = value + np.vecdot(flat, second)
-        slope = slope - 2.0 * np.vecdot(flat, (square * w) @ data.products) + trace_of_square(inner)
-    return value, slope
+    pulled = fit.w * fit.r
+    loss, gain = (trace(fit), trace_sandwich(fit)) if restricted else (total_weight(fit), np.vecdot(fit.w, fit.w))
+    return np.vecdot(pulled, pulled) - loss, gain - 2.0 * inner_product(fit, pulled)
 
 
 def maximise(data: Data, *, restricted: bool) -> Maximum:
@@ -168,7 +158,7 @@ def maximise(data: Data, *, restricted: bool) -> Maximum:
 def upper_bound(data: Data, *, restricted: bool) -> Array:
     """A tau2 beyond which the score is certainly negative.
 
-    For the residuals r of any coefficients (the inverse-variance fit is at hand) y'PPy <= max(w)^2 sum r^2;
+    For the residuals r of any coefficients (least squares makes them smallest) y'PPy <= max(w)^2 sum r^2;
     and tr P >= (k - p) min(w), under ML tr W >= k min(w). With u = v_min + tau2 and S = sum r^2 / (k - p) the
     score is therefore negative once u^2 > S (u + v_max - v_min).
 
@@ -177,7 +167,8 @@ def upper_bound(data: Data, *, restricted: bool) -> Array:
     ndarray, shape (n,)
         A bound of at least 0, a thousandth above the root of that equation.
     """
-    s = np.vecdot(data.y, data.y) / (data.df if restricted else data.count)
+    r = weighted_fit(data, data.present[:, None, :]).r[:, 0]
+    s = np.vecdot(r, r) / (data.df if restricted else data.count)
     lowest, highest = data.v.min(-1), data.v.max(-1)
     u = 0.5 * (s + np.sqrt(s * s + 4.0 * s * (highest - lowest)))
     return np.maximum(1.001 * u - lowest, 0.0)

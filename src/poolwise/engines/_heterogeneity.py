@@ -8,8 +8,11 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import qr
 
 from poolwise.quantities import Estimate, Quantity
+
+UNEVEN = 1e6  # ratio of variances from which one minus a leverage may lose all its digits
 
 
 def typical_variance(v: NDArray[np.float64], X: NDArray[np.float64] | None = None) -> float:
@@ -33,16 +36,35 @@ def typical_variance(v: NDArray[np.float64], X: NDArray[np.float64] | None = Non
     ----------
     Higgins & Thompson 2002, Statistics in Medicine 21, 10.1002/sim.1186, equation 9, for a mean alone.
     """
-    share = v.min() / v
-    if X is None or X.shape[1] == 1:
-        if len(v) < 2:
-            return float("nan")
-        return float((len(v) - 1) * share.sum() / (share.sum() ** 2 - (share**2).sum()) * v.min())
-    if len(v) <= X.shape[1]:
+    k, p = (len(v), 1) if X is None else X.shape
+    if k <= p:
         return float("nan")
-    Q = np.linalg.qr(np.sqrt(share)[:, None] * X)[0]
-    trace = (share * (1.0 - (Q * Q).sum(axis=1))).sum()
-    return float((len(v) - X.shape[1]) / trace * v.min())
+    heaviest = int(v.argmin())
+    share = v[heaviest] / v
+    if X is None or (X[0, 0] == X).all():
+        others = np.delete(share, heaviest)
+        trace = (others @ (share.sum() - others) + others.sum()) / share.sum()  # pair by pair: nothing cancels
+    elif v.max() <= UNEVEN * v[heaviest]:
+        Q = np.linalg.qr(np.sqrt(share)[:, None] * X)[0]
+        trace = (share * (1.0 - (Q * Q).sum(axis=1))).sum()
+    else:
+        trace = _trace_by_contrasts(share, X)
+    return float((k - p) / trace * v[heaviest])
+
+
+def _trace_by_contrasts(w: NDArray[np.float64], X: NDArray[np.float64]) -> float:
+    """Trace of P from the error contrasts e - C e_R, C = X_N X_R^-1, with the p studies R that know most of beta.
+
+    tr P = tr((I + C C')(V_N + C V_R C')^-1): a sum of positive terms, which no weight makes cancel.
+    """
+    Q = np.linalg.qr(X)[0]
+    order = qr((np.sqrt(w)[:, None] * Q).T, mode="r", pivoting=True)[1]
+    reference, others = order[: X.shape[1]], order[X.shape[1] :]
+    C = np.linalg.solve(Q[reference].T, Q[others].T).T
+    V = np.diag(1.0 / w[others]) + (C / w[reference]) @ C.T
+    size = np.sqrt(np.diagonal(V))
+    scaled = (np.eye(len(others)) + C @ C.T) / np.outer(size, size)
+    return float(np.trace(np.linalg.solve(V / np.outer(size, size), scaled)))
 
 
 def known_tau(tau: float, typical: float) -> dict[str, Quantity]:

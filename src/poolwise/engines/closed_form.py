@@ -211,6 +211,7 @@ def _random_effects(data: Data, estimator: str | float, interval: str, predictio
     findings = notes.narrower(quantities)
     if isinstance(estimator, str):
         told += notes.several_maxima(estimator, between) + notes.empty_profile(test)
+        told += notes.outside_profile(estimator, between, test)
         findings += notes.boundary(estimator, float(between.value[0]))
     searched = {"iterations": between.iterations, "local_maxima": int(between.maxima[0])}
     return _Fitted(
@@ -282,7 +283,7 @@ def _pack_several(
         studies=ByStudy(effects.labels, partial(fitted.study, words=INTERVAL_WORDS[interval])),
         weights=dict(zip(effects.labels, fitted.weights.tolist(), strict=True)),
         report=report,
-        absent=mean.absent,
+        absent={**mean.absent, **fitted.absent},
         combinations=mean.linear,
         linear=fitted.linear,
         design=mean.design,

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from poolwise.closed_form.heterogeneity import QTest, q_profile_is_empty
+from scipy.special import chdtri
+
+from poolwise.closed_form.heterogeneity import QTest, q_profile, q_profile_is_empty
 from poolwise.closed_form.inference import FLOORED, Coefficients
+from poolwise.closed_form.least_squares import quadratic
 from poolwise.closed_form.tau2 import Tau2
 from poolwise.engines.closed_form_quantities import FEWEST_TO_PREDICT
 from poolwise.errors import listing
@@ -99,4 +102,18 @@ def empty_profile(test: QTest) -> tuple[str, ...]:
     return (
         f"The 95 % Q-profile set for tau2 is empty: Q = {test.statistic[0]:.3g} on {test.df[0]:g} df is "
         "below the 2.5 % quantile of its law under homogeneity. Its limits are given as 0.",
+    )
+
+
+def outside_profile(estimator: str, between: Tau2, test: QTest) -> tuple[str, ...]:
+    """The estimate of tau2 lies outside its 95 % Q-profile interval, as that of another equation may."""
+    q, tau2, df = float(quadratic(between.fit)[0, 0]), float(between.value[0]), float(test.df[0])
+    above, below = q < chdtri(df, 0.975), q > chdtri(df, 0.025)
+    if q_profile_is_empty(test)[0] or not (below or (above and tau2 > 0.0)):
+        return ()
+    low, high = q_profile(between.fit.data)[0]
+    return (
+        f"The {estimator} estimate of tau2, {tau2:.4g}, lies outside its 95 % Q-profile interval, {low:.4g} to "
+        f"{high:.4g}: the two belong to different equations, and the weights of these studies differ so much that "
+        "their answers do too; tau2='PM' solves the equation of the interval.",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import final
 
@@ -15,8 +15,10 @@ from poolwise.closed_form.heterogeneity import QTest, h2_of_tau2, i2_of_tau2, q_
 from poolwise.closed_form.inference import Coefficients, coefficients, prediction_df
 from poolwise.closed_form.least_squares import Array, prepare
 from poolwise.closed_form.tau2 import Tau2, estimate_tau2
+from poolwise.design import INTERCEPT, Design
 from poolwise.effects import Effects
 from poolwise.engines._means import Means
+from poolwise.engines.closed_form_notes import outside_profile
 from poolwise.engines.closed_form_quantities import (
     INTERVAL_WORDS,
     PREDICTION_WORDS,
@@ -124,6 +126,8 @@ class Several:
     weights : ndarray, shape (k,)
         Share of each study in what its estimate informs; sums to 1 (within each subgroup).
     notes : tuple of str
+    absent : dict of str to str
+        Why a quantity is not there.
     """
 
     means: Means
@@ -132,6 +136,7 @@ class Several:
     quantities: dict[str, Estimate]
     weights: Array
     notes: tuple[str, ...]
+    absent: dict[str, str] = field(default_factory=dict)
 
     def study(self, row: int, words: str) -> Estimate:
         """The shrunken effect of the study in this row."""
@@ -145,7 +150,8 @@ def regression(effects: Effects, means: Means, estimator: str | float, interval:
 
     QE = y'Py at tau2 = 0 tests residual heterogeneity against chi-square with k - p. QM = b'cov(b)^-1 b tests
     that all coefficients b but the intercept are 0: against chi-square with m, their number, for the Wald interval,
-    and QM / m against F with m and k - p otherwise. R2 = max(0, 1 - tau2 / tau2 without moderators).
+    and QM / m against F with m and k - p otherwise. R2 = max(0, 1 - tau2 / tau2 without moderators), for designs with
+    an intercept.
 
     Parameters
     ----------
@@ -191,17 +197,21 @@ def regression(effects: Effects, means: Means, estimator: str | float, interval:
         "H2": of_tau2(partial(h2_of_tau2, typical=test.typical)),
         "QE": q_estimate(test),
     }
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = outside_profile(estimator, between, test) if isinstance(estimator, str) else ()
+    absent: dict[str, str] = {}
     if means.design is not None:
-        tested = np.array([name != "intercept" for name in means.design.names])
+        tested = np.array([name != INTERCEPT for name in means.design.names])
         quantities["QM"] = _omnibus(linear, np.eye(p)[tested])
-        if isinstance(estimator, str):
-            quantities["R2"], notes = _explained(effects, tau2, estimator)
+        absent = _no_r2(means.design, estimator)
+        if isinstance(estimator, str) and not absent:
+            quantities["R2"], more = _explained(effects, tau2, estimator)
+            notes += more
     else:
         quantities["Q_between"] = _omnibus(linear, np.eye(p)[1:] - np.eye(p)[0])
     w = between.fit.w[0, 0]
     shares = w / w.sum() if means.design is not None else _within(w, means)
-    return Several(means, (Part(np.arange(effects.k), coef, between, test),), linear, quantities, shares, notes)
+    parts = (Part(np.arange(effects.k), coef, between, test),)
+    return Several(means, parts, linear, quantities, shares, notes, absent)
 
 
 def _omnibus(linear: LinearEstimates, contrasts: Array) -> Estimate:
@@ -217,6 +227,18 @@ def _omnibus(linear: LinearEstimates, contrasts: Array) -> Estimate:
     return Estimate(
         statistic / m, statistic=statistic / m, df=m, p_value=float(fdtrc(m, df, statistic / m)), residual_df=df
     )
+
+
+def _no_r2(design: Design, estimator: str | float) -> dict[str, str]:
+    """Why there is no R2: it compares with the same model without its moderators, and with an estimate of tau2."""
+    if not isinstance(estimator, str):
+        return {"R2": "tau2 is stated, so that moderators cannot make its estimate smaller"}
+    if INTERCEPT in design.names:
+        return {}
+    return {
+        "R2": f"'{design.formula}' has no intercept, so that the model without moderators, a mean alone, is not this "
+        "model with some coefficients at 0; with an intercept (for a factor the fit is the same) there is an R2"
+    }
 
 
 def _explained(effects: Effects, tau2: float, estimator: str) -> tuple[Estimate, tuple[str, ...]]:

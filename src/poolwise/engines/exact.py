@@ -21,7 +21,7 @@ from poolwise.model import Model, RandomEffects, prior_words, remarks
 from poolwise.moments import missing_moments, refuse_improper
 from poolwise.quantities import ByStudy, IntervalKind, Quantity
 from poolwise.result import Finding, FitReport, Result
-from poolwise.settings import check_option, check_whole
+from poolwise.settings import NUMBERS_OF_A_DRAW, check_memory, check_option, check_whole
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -65,6 +65,8 @@ class Exact:
         check_whole("draws", self.draws, 1, 1000)
         check_whole("chains", self.chains, 1, 4)
         check_whole("seed", self.seed, 0, 1)
+        what = f"{self.chains} chains of {self.draws} draws"
+        check_memory(what, self.chains * self.draws * NUMBERS_OF_A_DRAW, "draws=1000")
 
     @property
     def label(self) -> str:

@@ -27,7 +27,7 @@ from poolwise.model import CommonEffect, Counted, Model, RandomEffects, prior_wo
 from poolwise.moments import missing_moments, refuse_improper
 from poolwise.priors import Fixed
 from poolwise.result import Finding, FitReport, Result
-from poolwise.settings import check_whole
+from poolwise.settings import NUMBERS_OF_A_DRAW, check_memory, check_whole
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -95,6 +95,11 @@ class NUTS:
     def __post_init__(self) -> None:
         for name, usual in (("draws", 1000), ("tune", 1000), ("chains", 4), ("cores", 2)):
             check_whole(name, getattr(self, name), 1, usual)
+        check_memory(
+            f"NUTS(draws={self.draws}, tune={self.tune}, chains={self.chains})",
+            self.chains * (self.draws + self.tune) * NUMBERS_OF_A_DRAW,
+            "draws=1000",
+        )
         check_whole("seed", self.seed, 0, 1)
         accept = self.target_accept
         number = isinstance(accept, int | float) and not isinstance(accept, bool)

@@ -20,9 +20,11 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import qr
 
 Array = NDArray[np.float64]
 LOG_2PI = math.log(2.0 * math.pi)
+UNEVEN = 1e6  # largest over smallest variance
 
 
 @final
@@ -87,9 +89,12 @@ class Basis:
         Q, R = Q[..., ::-1], R[..., ::-1, np.argsort(order)]
         flat_part = proper[0][:, None] & (np.arange(X.shape[-1]) >= proper[0].sum())
         back = np.where(flat_part, 0.0, np.linalg.inv(R))
-        weighted = Q / v[..., None]
+        apart = uneven(v)
+        weighted = Q / np.where(apart[:, None] & ~missing, 1.0, v)[..., None]
         centre = np.linalg.solve(weighted.mT @ Q, (weighted.mT @ y[..., None]))[..., 0]
         residual = np.where(missing, 0.0, y - (Q @ centre[..., None])[..., 0])
+        for row in np.flatnonzero(apart):
+            centre[row], residual[row] = _from_reference(Q[row if len(Q) > 1 else 0], y[row], v[row])
         origin = (back @ centre[..., None])[..., 0]
         precision = back.mT @ ((1.0 / (s * s))[..., None] * back)
         mean = (R @ (np.where(proper, b, origin) - origin)[..., None])[..., 0]
@@ -112,10 +117,48 @@ class Basis:
 
     def narrowest(self) -> Array:
         """A length on which the mean effects are known at tau = 0, shape (n,) or (1,)."""
-        information = self.Q.mT @ (self.Q / self.v[..., None]) + self.precision
-        leverage = ((self.Q @ np.linalg.inv(information)) * self.Q).sum(axis=-1)
+        if uneven(self.v).any():
+            leverage = self._leverage_by_rows()
+        else:
+            information = self.Q.mT @ (self.Q / self.v[..., None]) + self.precision
+            leverage = ((self.Q @ np.linalg.inv(information)) * self.Q).sum(axis=-1)
         known = np.where(np.isfinite(self.v), leverage, np.inf)
         return np.sqrt(known.min(axis=-1))
+
+    def _leverage_by_rows(self) -> Array:
+        """Variances of the mean effects of the studies at tau = 0, without the information matrix, shape (n, k)."""
+        n = max(len(self.v), len(self.root), len(self.Q))
+        Q = np.broadcast_to(self.Q, (n, *self.Q.shape[1:]))
+        v = np.broadcast_to(self.v, (n, self.v.shape[1]))
+        root = np.broadcast_to(self.root, (n, *self.root.shape[1:]))
+        R = _triangle(np.concatenate([root, Q / np.sqrt(v)[..., None]], axis=1), self.p)
+        half = np.linalg.solve(R.mT, Q.mT)
+        return np.asarray((half * half).sum(axis=-2))
+
+
+def uneven(v: Array) -> NDArray[np.bool_]:
+    """Whether the variances of a table, inf where a study is missing, lie further apart than `UNEVEN`; shape (n,)."""
+    return np.where(np.isfinite(v), v, 0.0).max(axis=1) > UNEVEN * v.min(axis=1)
+
+
+def _triangle(rows: Array, p: int) -> Array:
+    """R of a QR decomposition of rows of very different sizes (in their first p columns): the largest come first."""
+    order = np.argsort(-np.abs(rows[..., :p]).max(axis=-1), axis=-1)
+    return np.linalg.qr(np.take_along_axis(rows, order[..., None], axis=-2), mode="r")
+
+
+def _from_reference(Q: Array, y: Array, v: Array) -> tuple[Array, Array]:
+    """Coefficients that fit the p studies that know most of them, and what they leave of y; one table.
+
+    Where weights lie far apart the inverse-variance fit runs through these studies but for rounding, which their
+    weights would make large: here their residuals are 0.
+    """
+    p = Q.shape[-1]
+    reference = qr((Q / np.sqrt(v)[:, None]).T, mode="r", pivoting=True)[1][:p]
+    centre = np.linalg.solve(Q[reference], y[reference])
+    residual = np.where(np.isfinite(v), y - Q @ centre, 0.0)
+    residual[reference] = 0.0
+    return centre, residual
 
 
 def conditional(sums: Array, log_det: Array, mean: Array, precision: Array, constant: Array) -> Array:
@@ -207,13 +250,11 @@ def conditional_by_rows(weight: Array, basis: Basis, rows: slice | NDArray[np.in
         return table if len(table) == 1 else table[rows]
 
     p, shape = basis.p, weight.shape[:-1]
-    heaviest = np.argsort(of(basis.v), axis=1)[:, None, :]
     joined = np.concatenate([of(basis.Q), of(basis.y)[..., None]], axis=-1)[:, None]
     scaled = np.sqrt(weight)[..., None] * joined
-    scaled = np.take_along_axis(scaled, np.broadcast_to(heaviest, weight.shape)[..., None], axis=-2)
     prior = np.concatenate([of(basis.root), of(basis.root) @ of(basis.mean)[..., None]], axis=-1)[:, None]
     prior = np.broadcast_to(prior, (*shape, p, p + 1))
-    triangle = np.linalg.qr(np.concatenate([prior, scaled], axis=-2), mode="r")
+    triangle = _triangle(np.concatenate([prior, scaled], axis=-2), p)
     R, z, rest = triangle[..., :p, :p], triangle[..., :p, p], triangle[..., p, p]
     inverse = np.linalg.inv(R)
     fitted = (inverse @ z[..., None])[..., 0]

@@ -9,6 +9,7 @@ from typing import Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
+from poolwise.exact.gaussian import uneven
 from poolwise.exact.normal_normal import given_tau
 from poolwise.priors import Prior
 
@@ -80,12 +81,18 @@ class Studies:
 
     @classmethod
     def centred(cls, y: Array, v: Array, m0: Array, s0: Array) -> Studies:
-        """Subtract each table's inverse-variance mean; y and v of shape (n, k), NaN where a study is missing."""
+        """Subtract each table's inverse-variance mean, or its most precise estimate where variances lie far apart.
+
+        y and v of shape (n, k), NaN where a study is missing.
+        """
         missing = np.isnan(y) | np.isnan(v)
         v = np.where(missing, np.inf, v)
         y = np.where(missing, 0.0, y)
         weight = 1.0 / v
         offset = (weight * y).sum(axis=1) / weight.sum(axis=1)
+        heaviest = np.where(missing, np.inf, v).argmin(axis=1)
+        # where variances lie far apart a residual of the most precise study would be rounding alone
+        offset = np.where(uneven(v), y[np.arange(len(y)), heaviest], offset)
         return cls(np.where(missing, 0.0, y - offset[:, None]), v, offset, m0 - offset, s0)
 
     @property

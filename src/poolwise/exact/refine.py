@@ -23,6 +23,7 @@ ENDS = 100.0  # a polynomial may miss its panel's ends by this many tolerances: 
 NEGLIGIBLE = 60.0  # nats below the maximum at which a panel is left out: e^-60 = 1e-26
 SHARP = 2.0  # nats between a panel's highest node and its neighbours that call for halving
 MAX_ROUNDS = 40
+MOST_PANELS = 20_000  # of a job: a density that needs more is made of rounding
 LOWEST = -1e300  # log density that stands for none
 
 Evaluate = Callable[[Ints, Array], Array]
@@ -60,7 +61,7 @@ def integrate(
     n = len(edges)
     for _ in range(MAX_ROUNDS):
         bad = _unresolved(job, looks, tolerance, slack) & (right - left > 1e-12 * np.maximum(np.abs(right), 1.0))
-        if not bad.any():
+        if not bad.any() or len(bad) > MOST_PANELS * n:
             break
         good = ~bad
         middle = 0.5 * (left[bad] + right[bad])

@@ -9,13 +9,12 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.exact.gaussian import LOG_2PI, Basis, combination, conditional, conditional_by_rows, draw
+from poolwise.exact.gaussian import LOG_2PI, UNEVEN, Basis, combination, conditional, conditional_by_rows, draw, uneven
 from poolwise.exact.jobs import distinct_rows
 from poolwise.exact.normal_normal import CHUNK, log_product
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
-UNEVEN = 1e6  # largest over smallest variance
 
 
 @final
@@ -56,9 +55,9 @@ class Regression:
 
     @cached_property
     def _uneven(self) -> bool:
-        """Whether the weights differ so much that their products with the columns would lose digits."""
-        largest = np.where(np.isfinite(self.v), self.v, 0.0).max(axis=1)
-        return bool((largest > UNEVEN * self.v.min(axis=1)).any())
+        """Whether weights, or a prior, differ so much that their products with the columns would lose digits."""
+        narrow = (self.basis.precision.max(axis=(1, 2)) * self.v.min(axis=1) > UNEVEN).any()
+        return bool(narrow or uneven(self.v).any())
 
     @cached_property
     def _columns(self) -> Array:

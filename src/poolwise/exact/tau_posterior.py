@@ -32,7 +32,9 @@ _OFFSETS = np.concatenate(
 SHARPER = 4.0  # panels resolve what changes within this many times less than their first length
 KNOWN_MEAN_REACH = 1e-6  # c over the problem's scale with mu known: theta | tau shrinks to a point as tau does
 LOG_NODES_REACH = 1e-150  # c over the problem's scale where a prior needs nodes on log tau
-FARTHEST = 1e140  # largest tau over the problem's scale; its square must not overflow
+FARTHEST = 1e140  # largest tau over the problem's scale
+LEAST_MEDIAN = 1e-120  # of a prior, over the smallest standard error, that the panels follow
+LARGEST = 1e150  # largest tau: its square must not overflow
 NEGLIGIBLE = 1e-18  # nodes with less probability change nothing in double precision
 
 
@@ -200,7 +202,8 @@ def _coordinate(studies: Tables, priors: TauPriors, n: int) -> tuple[Array, Arra
     smallest = np.broadcast_to(np.sqrt(studies.v.min(axis=1)), (n,))
     # mu and theta_i given tau change where tau is about sd(mu | tau = 0)
     known = np.broadcast_to(studies.known, (n,))
-    unit = np.minimum(np.minimum(smallest, priors.medians()), SHARPER * studies.narrowest())
+    medians = np.maximum(priors.medians(), smallest * LEAST_MEDIAN)  # half of a vague gamma is below any number
+    unit = np.minimum(np.minimum(smallest, medians), SHARPER * studies.narrowest())
     log_nodes = np.broadcast_to(priors.need_log_nodes(), (n,))
     lowest, upper = priors.ends()
     c = unit * np.where(log_nodes, LOG_NODES_REACH, np.where(known, KNOWN_MEAN_REACH, 1.0))
@@ -208,7 +211,7 @@ def _coordinate(studies: Tables, priors: TauPriors, n: int) -> tuple[Array, Arra
     offsets = np.concatenate([-_OFFSETS[:0:-1], _OFFSETS]) if both_ways.any() else _OFFSETS
     middle = np.where(both_ways, np.arcsinh(unit / c), 0.0)
     with np.errstate(over="ignore"):
-        last = np.arcsinh(np.minimum(upper, unit * FARTHEST) / c)
+        last = np.arcsinh(np.minimum(upper, np.minimum(unit * FARTHEST, LARGEST)) / c)
         # at tau = 0 a prior that needs nodes on log tau may have a pole, beside which no panel would seem to matter
         first = np.arcsinh(np.maximum(lowest, np.where(log_nodes, c, 0.0)) / c)
     edges = np.clip(middle[:, None] + offsets, first[:, None], last[:, None])

@@ -8,15 +8,18 @@ normal noise is a normal variable selected by another one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr, ndtr, ndtri_exp, owens_t
+from scipy.special import erfcx, log_ndtr, logsumexp, ndtr, ndtri_exp, owens_t
 
 from poolwise.exact.blend import bracketed
 from poolwise.exact.jobs import MEAN, Studies
 from poolwise.exact.mixtures import Mixtures, shrunken
+from poolwise.exact.panels import Panels
+from poolwise.exact.refine import integrate
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -24,6 +27,14 @@ _ROOT_2PI = np.sqrt(2.0 * np.pi)
 CANCELLED = 1e-9  # probability from which Owen's T leaves too few digits
 NODES = 64  # of each panel of the rule that takes over there
 NEAR = 9.0  # standard deviations about the highest point of its integrand
+ROOT_2 = np.sqrt(2.0)
+ALONE = 1e-9  # share of x that m leaves open, below which x is m
+RESOLVED = 1e-11  # last coefficients of the panels of a density
+NEGLIGIBLE = 1e-18  # weight of a component that says nothing
+LITTLE = -12.0  # log probability within the limits below which probabilities are read from the density
+TAIL = 1e-6  # probability of a quantile below which the panels hold too few digits
+CHOSEN = 8  # components about which the first panels stand, by place and by width
+OFFSETS = np.array([-40.0, -12.0, -6.0, -3.0, -1.0, 0.0, 1.0, 3.0, 6.0, 12.0, 40.0])
 FAR = 40.0  # standard deviations beyond which a normal variable has no probability in double precision
 
 
@@ -169,22 +180,44 @@ class Selected:
     def _ends(self) -> tuple[Array, Array]:
         return (self.lower - self.mean_m) / self.sd_m, (self.upper - self.mean_m) / self.sd_m
 
+    @cached_property
+    def _rest(self) -> Array:
+        """Standard deviation of what m leaves of x, over that of x; 0 where x is m itself."""
+        size = np.abs(self.slope)
+        rest = np.sqrt(np.maximum((self.spread - size) * (self.spread + size), 0.0)) / self.spread
+        return np.where(rest < ALONE, 0.0, rest)
+
+    @cached_property
+    def _near(self) -> tuple[Array, Array, Array, Array]:
+        """Sign that turns the limit near to the mean of m into the lower one, both limits so turned, and its height.
+
+        The height is that limit where it lies above the mean of m, else 0: densities are measured from there.
+        """
+        a, b = self._ends
+        with np.errstate(invalid="ignore"):
+            sign = np.where(a + b < 0.0, -1.0, 1.0)
+        low, high = np.where(sign < 0.0, -b, a), np.where(sign < 0.0, -a, b)
+        return sign, low, high, np.maximum(low, 0.0)
+
     def _moments(self) -> tuple[Array, Array]:
         """Mean and variance of x in each component, by those of a truncated normal."""
-        a, b = self._ends
-        log_total = log_mass(a, b)
-        with np.errstate(invalid="ignore", over="ignore"):
-            low, high = (np.exp(-0.5 * end * end - log_total) / _ROOT_2PI for end in (a, b))
-            shift = low - high
-            a_low = np.where(np.isfinite(a), a * low, 0.0)
-            b_high = np.where(np.isfinite(b), b * high, 0.0)
-        variance = np.maximum(1.0 + a_low - b_high - shift**2, 0.0)
-        return self.centre + self.slope * shift, self.spread**2 - self.slope**2 * (1.0 - variance)
+        sign, low, high, _ = self._near
+        shift, variance = truncated_moments(low, high)
+        return self.centre + self.slope * sign * shift, (self.spread * self._rest) ** 2 + self.slope**2 * variance
+
+    @property
+    def _support(self) -> tuple[float, float]:
+        """Ends of the support of x: those of m where x is m, or m mirrored, in every component."""
+        if self._rest.any():
+            return -np.inf, np.inf
+        times = round(float(self.slope[0] / self.sd_m[0]), 12)  # c, where x is c m
+        ends = [times * limit for limit in (self.lower, self.upper)]
+        return min(ends), max(ends)
 
     @property
     def mean(self) -> float:
         """Mean."""
-        return float(self.weight @ self._moments()[0])
+        return float(np.clip(self.weight @ self._moments()[0], *self._support))
 
     @property
     def sd(self) -> float:
@@ -195,17 +228,74 @@ class Selected:
 
     def pdf(self, x: Array) -> Array:
         """Density at x; same shape as x."""
-        z = (np.asarray(x, dtype=float)[..., None] - self.centre) / self.spread
-        a, b = self._ends
-        rho = np.clip(self.slope / self.spread, -1.0, 1.0)
-        rest = np.sqrt(np.maximum(1.0 - rho * rho, 1e-32))
-        inside = log_mass((a - rho * z) / rest, (b - rho * z) / rest)
-        parts = np.exp(inside - log_mass(a, b) - 0.5 * z * z) / (_ROOT_2PI * self.spread)
-        return parts @ self.weight
+        x = np.asarray(x, dtype=float)
+        with np.errstate(divide="ignore"):
+            return np.exp(logsumexp(self._log_parts(x) + np.log(self.weight), axis=-1))
+
+    def _log_parts(self, x: Array) -> Array:
+        """Log density at x of each component, along a new last axis; measured from the near limit, nothing cancels.
+
+        z^2 + (a - rho z)^2 / r^2 = a^2 + (z - rho a)^2 / r^2, r^2 = 1 - rho^2, turns the normal density of x and the
+        probability of a <= m <= b given x into terms of order 1, however improbable the limits are.
+        """
+        sign, a, b, d = self._near
+        rest, turned = np.where(self._rest > 0.0, self._rest, 1.0), sign * self.slope / self.spread
+        z = (x[..., None] - self.centre) / self.spread
+        with np.errstate(all="ignore"):
+            low, high = (a - turned * z) / rest, (b - turned * z) / rest
+            plain = -0.5 * (z - d) * (z + d) + log_mass(low, high)
+            beside = (x[..., None] - self.centre - sign * self.slope * d) / (self.spread * rest)
+            found = np.where((d > 0.0) & (low > 0.0), -0.5 * beside * beside + log_scaled(low, high), plain)
+            if not self._rest.all():
+                t = np.sign(turned) * z
+                slack = 1e-13 * (1.0 + np.abs(t))
+                alone = np.where((t >= a - slack) & (t <= b + slack), -0.5 * (t - d) * (t + d), -np.inf)
+                found = np.where(self._rest > 0.0, found, alone)
+            total = np.where(d > 0.0, log_scaled(a, b), log_mass(a, b))
+            parts = found - total - np.log(_ROOT_2PI * self.spread)
+        return np.where(np.isnan(parts), -np.inf, parts)
+
+    @cached_property
+    def _panels(self) -> Panels:
+        """The density of x on panels, from which every quantile is read."""
+
+        def evaluate(job: Ints, x: Array) -> Array:
+            with np.errstate(divide="ignore"):
+                return np.asarray(logsumexp(self._log_parts(x) + np.log(self.weight), axis=-1)[None])
+
+        def alone(job: Ints, x: Array) -> Array:
+            return np.zeros_like(x)
+
+        return integrate(evaluate, self._edges()[None], alone, RESOLVED, np.zeros(1))
+
+    def _edges(self) -> Array:
+        """First edges of the panels: about components that stand for all, within the support."""
+        centre, variance = self._moments()
+        sd = np.sqrt(variance)
+        chosen = []
+        for order in (np.argsort(centre), np.argsort(sd)):
+            order = order[self.weight[order] > NEGLIGIBLE]
+            share = np.cumsum(self.weight[order])
+            places = np.searchsorted(share, share[-1] * np.linspace(0.0, 1.0, CHOSEN))
+            chosen.append(order[np.minimum(places, len(order) - 1)])
+        which = np.unique(np.concatenate(chosen))
+        low, high = self._support
+        edges = np.clip((centre[which, None] + sd[which, None] * OFFSETS).ravel(), low, high)
+        return np.unique(np.concatenate([edges, [end for end in (low, high) if np.isfinite(end)]]))
+
+    @property
+    def _far(self) -> bool:
+        """Whether so little of a component lies within the limits that differences of probabilities lose digits."""
+        return bool((np.where(self.weight > NEGLIGIBLE, log_mass(*self._ends), 0.0) < LITTLE).any())
 
     def cdf(self, x: Array) -> Array:
         """Probability of a value at most x; same shape as x."""
-        z = (np.asarray(x, dtype=float)[..., None] - self.centre) / self.spread
+        x = np.asarray(x, dtype=float)
+        if not self._rest.any():
+            return np.clip(self._cdf_alone(x) @ self.weight, 0.0, 1.0)
+        if self._far:
+            return self._panels.cdf(x)
+        z = (x[..., None] - self.centre) / self.spread
         a, b = self._ends
         rho = np.clip(self.slope / self.spread, -1.0, 1.0)
         mirrored = a > 0.0  # the tail that keeps its digits
@@ -217,6 +307,19 @@ class Selected:
             at = (*row,)
             share[at] = np.where(share[at] < CANCELLED, self._tail(z[at]), share[at])
         return np.clip(share @ self.weight, 0.0, 1.0)
+
+    def _cdf_alone(self, x: Array) -> Array:
+        """P(x < value) of each component where x is m itself, or m mirrored, along a new last axis."""
+        sign, a, b, d = self._near
+        t = np.clip(sign * (x[..., None] - self.centre) / self.slope, a, b)  # grows with x where turned is 1
+        turned = sign * np.sign(self.slope)
+        with np.errstate(all="ignore"):
+            far = d > 0.0
+            total = np.where(far, log_scaled(a, b), log_mass(a, b))
+            below = np.where(far, log_scaled(a, t), log_mass(a, t))
+            above = np.where(far, log_scaled(t, b) - 0.5 * (t - d) * (t + d), log_mass(t, b))
+            logs = np.where(turned > 0.0, below, above) - total
+        return np.where(np.isnan(logs), 0.0, np.exp(np.minimum(logs, 0.0)))
 
     def _tail(self, z: Array) -> Array:
         """P(x < centre + z spread) of each component, where it is small: a sum of positive terms, shape (J,).
@@ -237,13 +340,21 @@ class Selected:
         return np.asarray((half * mass[:, None] * np.exp(logs)).sum(axis=(0, 1)) / _ROOT_2PI)
 
     def ppf(self, p: Array) -> Array:
-        """Quantile at p by bisection; same shape as p."""
+        """Quantile at p, within the support; same shape as p.
+
+        Read from the density on panels, in the tails (where the panels hold too few digits) by bisection.
+        """
         p = np.asarray(p, dtype=float)
-        centre, variance = self._moments()
-        reach = FAR * np.sqrt(np.maximum(variance, 0.0))
-        low, high = np.full(p.shape, (centre - reach).min()), np.full(p.shape, (centre + reach).max())
-        inside = bracketed(self.cdf, p, low, high)
-        return np.where(p <= 0.0, -np.inf, np.where(p >= 1.0, np.inf, inside))
+        low, high = self._support
+        inside = np.clip(p.ravel(), 0.0, 1.0)
+        found = np.clip(self._panels.ppf(np.zeros(inside.size, dtype=np.intp), inside), low, high).reshape(p.shape)
+        remote = (p > 0.0) & (p < TAIL) if self._far else ((p > 0.0) & (p < TAIL)) | ((p < 1.0) & (p > 1.0 - TAIL))
+        if remote.any() and not (self._far and self._rest.any()):
+            centre, variance = self._moments()
+            reach = FAR * np.sqrt(np.maximum(variance, 0.0))
+            ends = (np.full(p[remote].shape, end) for end in ((centre - reach).min(), (centre + reach).max()))
+            found[remote] = bracketed(self.cdf, p[remote], *(np.clip(end, low, high) for end in ends))
+        return np.where(p <= 0.0, low, np.where(p >= 1.0, high, found))
 
     def inverted(self, u: Array) -> Array:
         """Quantile u of each component of a restricted m itself, shape of u."""
@@ -258,6 +369,38 @@ class Selected:
     def sample(self, size: int, rng: np.random.Generator) -> Array:
         """Independent draws, by inversion."""
         return self.ppf(rng.random(size))
+
+
+def log_scaled(a: Array, b: Array) -> Array:
+    """log(Phi(b) - Phi(a)) + a^2 / 2 for a < b, which is of order log(a) however large a is."""
+    with np.errstate(all="ignore"):
+        far = erfcx(a / ROOT_2) - erfcx(b / ROOT_2) * np.exp(-0.5 * (b - a) * (b + a))
+        return np.asarray(np.where(a > 0.0, np.log(0.5 * far), 0.5 * a * a + log_mass(a, b)))
+
+
+def truncated_moments(a: Array, b: Array) -> tuple[Array, Array]:
+    """Mean and variance of a standard normal variable between a and b, where a + b >= 0.
+
+    By the density at the limits; where a is large the terms cancel, and a sum over [a, b] takes over.
+    """
+    log_total = log_mass(a, b)
+    with np.errstate(all="ignore"):
+        low, high = (np.exp(-0.5 * end * end - log_total) / _ROOT_2PI for end in (a, b))
+        mean = low - high
+        a_low, b_high = (np.where(np.isfinite(end), end * at, 0.0) for end, at in ((a, low), (b, high)))
+        variance = np.maximum(1.0 + a_low - b_high - mean**2, 0.0)
+    summed = (a > 1.0) | (b - a < 1.0)
+    if not summed.any():
+        return mean, variance
+    start = np.where(summed, a, 0.0)
+    length = np.minimum(np.where(summed, b - a, 1.0), 100.0 / (start + np.sqrt(start * start + 100.0)))
+    node, mass = np.polynomial.legendre.leggauss(NODES)
+    t = 0.5 * length[..., None] * (1.0 + node)
+    share = mass * np.exp(-t * (start[..., None] + 0.5 * t))
+    share = share / share.sum(axis=-1, keepdims=True)
+    middle = (share * t).sum(axis=-1)
+    about = (share * (t - middle[..., None]) ** 2).sum(axis=-1)
+    return np.where(summed, start + middle, mean), np.where(summed, about, variance)
 
 
 def log_mass(a: Array, b: Array) -> Array:

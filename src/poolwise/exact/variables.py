@@ -9,7 +9,7 @@ from typing import Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.exact.tau_posterior import FARTHEST, LOG_NODES_REACH
+from poolwise.exact.tau_posterior import FARTHEST, LARGEST, LEAST_MEDIAN, LOG_NODES_REACH
 from poolwise.priors import Prior
 
 Array = NDArray[np.float64]
@@ -60,7 +60,8 @@ class Spread:
     @property
     def c(self) -> float:
         """Unit of the coordinate."""
-        unit = min(self.unit, float(self.prior.ppf(0.5))) if self.prior.proper else self.unit
+        median = float(self.prior.ppf(0.5)) if self.prior.proper else self.unit
+        unit = min(self.unit, max(median, self.unit * LEAST_MEDIAN))
         return unit * LOG_NODES_REACH if self.prior.needs_log_nodes else unit
 
     @property
@@ -70,7 +71,8 @@ class Spread:
         middle = np.arcsinh(1.0 / LOG_NODES_REACH) if self.prior.needs_log_nodes else 0.0
         offsets = np.concatenate([-_OFFSETS[:0:-1], _OFFSETS]) if self.prior.needs_log_nodes else _OFFSETS
         with np.errstate(over="ignore"):
-            ends = np.arcsinh(np.array([self.prior.lowest, min(self.prior.upper, self.unit * FARTHEST)]) / c)
+            farthest = min(self.prior.upper, self.unit * FARTHEST, LARGEST)
+            ends = np.arcsinh(np.array([self.prior.lowest, farthest]) / c)
         return np.unique(np.clip(middle + offsets, *ends))
 
     def parameter(self, x: Array) -> Array:

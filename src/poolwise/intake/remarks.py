@@ -24,6 +24,7 @@ RATIO_NAMES = frozenset({
 })  # fmt: skip
 # Smallest possible variance of an estimate times its total sample size.
 VARIANCE_TIMES_N = {"SMD": 4.0, "Fisher z": 1.0, "log OR": 16.0}
+EXTREME_RATIO = 1e8  # of sampling variances
 
 
 def names_tell(y: object, se: object, v: object, scale: Scale) -> tuple[Remark, ...]:
@@ -141,7 +142,20 @@ def value_remarks(y: Array, se: Array, n: Array, scale: Scale, rows: Rows) -> tu
                 "if they are variances, pass them as v=, not as se="
             )
         )
-    return tuple(remarks)
+    return (*remarks, *_uneven(se, rows))
+
+
+def _uneven(se: Array, rows: Rows) -> tuple[Remark, ...]:
+    """The ratio of the largest to the smallest sampling variance, where it is extreme."""
+    ratio = (se.max() / se.min()) ** 2 if len(se) else 1.0
+    if ratio <= EXTREME_RATIO:
+        return ()
+    least, most = (rows.name(int(row)) for row in (se.argmin(), se.argmax()))
+    sentence = (
+        f"the largest sampling variance, of {most}, is {ratio:.2g} times the smallest, of {least}, which counts as all "
+        "but exact; check both standard errors, and their unit"
+    )
+    return (Remark(sentence, warn=False),)
 
 
 def _looks_like_variances(se: Array, n: Array, least: float) -> bool:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from poolwise.errors import InputError, listing
 from poolwise.intake.cells import Array, Remark, Rows
 
-LARGEST = 1e150  # squares beyond it overflow
-SMALLEST = 1e-150  # squares below it underflow
+LARGEST = 1e30  # up to here every sum of weights, and of their third powers times squares of estimates, is a number
+SMALLEST = 1e-30  # likewise: a scale-free answer needs its variances far from where numbers under- and overflow
 SE_V_TOLERANCE = 1e-6
 KEY_COLUMNS = ("timepoint", "rater")
 
@@ -62,8 +62,9 @@ def standard_errors(se: Array | None, v: Array | None, rows: Rows) -> Array:
 
 def _check_spread(values: Array, word: str, name: str, rows: Rows) -> None:
     """Refuse standard errors or variances that are infinite, negative, zero or beyond the arithmetic."""
-    low = SMALLEST if word == "standard error" else SMALLEST**2
-    if np.all((values >= low) & (values <= LARGEST)):
+    power = 1 if word == "standard error" else 2
+    low, high = SMALLEST**power, LARGEST**power
+    if np.all((values >= low) & (values <= high)):
         return
     if np.isinf(values).any():
         raise InputError(
@@ -83,11 +84,13 @@ def _check_spread(values: Array, word: str, name: str, rows: Rows) -> None:
             f"a {word} above 0; a study with no sampling error would take all the weight",
             "checking the conversion and the rounding, or leaving the study out",
         )
-    extreme = (values < low) | (values > LARGEST)
+    extreme = (values < low) | (values > high)
     if extreme.any():
         raise InputError(
-            f"the {word} is beyond the range of the arithmetic for {rows.names(extreme)}",
-            advice="another unit",
+            f"the {word} is beyond the range of the arithmetic for {rows.names(extreme)}: "
+            f"{listing(f'{x:g}' for x in values[extreme])}",
+            f"a standard error between {SMALLEST:g} and {LARGEST:g}",
+            "another unit for y and se",
         )
 
 
@@ -99,7 +102,15 @@ def check_estimates(y: Array, rows: Rows) -> None:
     InputError
         Naming the rows.
     """
-    bad = np.abs(y) > LARGEST
+    if (np.abs(y[np.isfinite(y)]) > LARGEST).any():
+        huge = np.isfinite(y) & (np.abs(y) > LARGEST)
+        raise InputError(
+            f"the effect is beyond the range of the arithmetic for {rows.names(huge)}: "
+            f"{listing(f'{x:g}' for x in y[huge])}",
+            f"effects between {-LARGEST:g} and {LARGEST:g}",
+            "another unit for y and se",
+        )
+    bad = np.isinf(y)
     if bad.any():
         raise InputError(
             f"the effect is infinite for {rows.names(bad)}",

@@ -6,6 +6,7 @@ from poolwise.effects import Effects
 from poolwise.model._priors import DEFAULT_PRIORS, called
 from poolwise.model.correlated import CorrelatedOutcomes, CrossedEffects
 from poolwise.model.counts import BinomialNormal, Counted, PoissonNormal
+from poolwise.model.far_priors import far_priors
 from poolwise.model.hierarchical import JointOutcomes, ThreeLevel
 from poolwise.model.pooled import CommonEffect, RandomEffects
 from poolwise.model.regression import LocationScale, MetaRegression, Subgroups
@@ -31,6 +32,7 @@ __all__ = [
     "Subgroups",
     "ThreeLevel",
     "called",
+    "far_priors",
     "prior_words",
     "remarks",
 ]

@@ -332,6 +332,13 @@ class LocationScale:
         """The same model with every prior explicit for this study table."""
         z = self.scale_design(effects)
         names = self.design(effects).names
+        if len(names) + z.p >= effects.k:
+            raise ModelError(
+                f"{self.label}: {len(names) + z.p} coefficients ({', '.join(names)} of the mean; "
+                f"{', '.join(z.names)} of log tau) for {effects.k} studies",
+                "fewer coefficients than studies, best ten studies for each",
+                "fewer moderators",
+            )
         spread = dict(zip(z.names[1:], z.X[:, 1:].std(axis=0).tolist(), strict=True))
         usual: dict[str, Prior] = {name: Normal(0.0, 1.0 / sd) for name, sd in spread.items()}
         gamma = usual if self.gamma is None else usual | explicit(self.gamma, z.names[1:], "gamma")

@@ -16,6 +16,7 @@ from poolwise.errors import ModelError
 
 Array = NDArray[np.float64]
 LOG_2PI = math.log(2.0 * math.pi)
+NORMAL_DF = 1e10  # degrees of freedom from which t is normal to 1e-10; SciPy's quantile is NaN far beyond
 MANY_DF = 50.0  # half the degrees of freedom from which four terms of Stirling's series hold to 1e-16
 
 
@@ -34,8 +35,8 @@ def log_t_constant(df: Array) -> Array:
 
 
 def t_quantile(df: Array | float, p: ArrayLike) -> Array:
-    """Quantile of Student's t at p, -inf at 0, where SciPy has inf."""
-    found = special.stdtrit(df, p)
+    """Quantile of Student's t at p, -inf at 0, where SciPy has inf; normal from `NORMAL_DF` on."""
+    found = np.where(np.greater(df, NORMAL_DF), special.ndtri(p), special.stdtrit(np.minimum(df, NORMAL_DF), p))
     return np.asarray(np.where(np.less(p, 0.5) & (found > 0.0), -np.inf, found))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from poolwise.errors import ModelError
-from poolwise.priors._base import Array, Prior, check_finite, check_positive, log_t_constant, t_quantile
+from poolwise.priors._base import NORMAL_DF, Array, Prior, check_finite, check_positive, log_t_constant, t_quantile
 
 
 @final
@@ -114,6 +114,8 @@ class HalfT(Prior):
         """Standard deviation; inf for df <= 2."""
         if self.df <= 2.0:
             return math.inf
+        if self.df > NORMAL_DF:
+            return HalfNormal(self.scale).spread
         ratio = math.exp(math.lgamma(0.5 * (self.df + 1.0)) - math.lgamma(0.5 * self.df))
         mean = 2.0 * math.sqrt(self.df / math.pi) * ratio / (self.df - 1.0)
         return self.scale * math.sqrt(self.df / (self.df - 2.0) - mean * mean)
@@ -125,7 +127,7 @@ class HalfT(Prior):
         norm = log_t_constant(df)
         z = x / scale
         with np.errstate(over="ignore", divide="ignore"):
-            log1p = np.where(z < 1e8, np.log1p(z * z / df), 2.0 * np.log(np.abs(z)) - np.log(df))
+            log1p = np.where(z < 1e8, np.log1p(z * z / df), np.logaddexp(0.0, 2.0 * np.log(np.abs(z)) - np.log(df)))
         return np.where(x >= 0, math.log(2.0) + norm - np.log(scale) - 0.5 * (df + 1) * log1p, -np.inf)
 
     def cdf(self, x: ArrayLike) -> Array:
