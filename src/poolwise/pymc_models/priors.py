@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from poolwise.errors import ModelError
 from poolwise.priors import (
@@ -92,18 +92,38 @@ def prior_on_mu(prior: Prior, name: str = "mu", dims: str | None = None) -> Tens
     ModelError
         For a family that has no line here.
     """
+    law, p = on_the_line(prior, parameters_of(name, prior), name)
+    return law(name, **p, dims=dims)
+
+
+def on_the_line(prior: Prior, p: Sequence[Any], name: str) -> tuple[Any, dict[str, Any]]:
+    """PyMC's distribution of a family on the whole line, and its arguments.
+
+    Parameters
+    ----------
+    prior : Prior
+        On the whole line.
+    p : sequence
+        Its parameters, in the order of its record.
+    name : str
+        Of the variable, for the error.
+
+    Raises
+    ------
+    ModelError
+        For a family that has no line here.
+    """
     import pymc as pm
 
-    p = _parameters(name, prior)
     match prior:
         case Flat():
-            return pm.Flat(name, dims=dims)
+            return pm.Flat, {}
         case Normal():
-            return pm.Normal(name, mu=p[0], sigma=p[1], dims=dims)
+            return pm.Normal, {"mu": p[0], "sigma": p[1]}
         case StudentT():
-            return pm.StudentT(name, nu=p[0], mu=p[1], sigma=p[2], dims=dims)
+            return pm.StudentT, {"nu": p[0], "mu": p[1], "sigma": p[2]}
         case Cauchy():
-            return pm.Cauchy(name, alpha=p[0], beta=p[1], dims=dims)
+            return pm.Cauchy, {"alpha": p[0], "beta": p[1]}
         case _:
             raise ModelError(f"{name} has the prior {prior}", "a prior that PyMC knows here", "Normal(0, 1) or Flat()")
 
@@ -114,7 +134,8 @@ def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None) -> Te
     Parameters
     ----------
     prior : Prior
-        On [0, inf). A log-t prior has the free variable ``log_tau``.
+        On [0, inf). A log-t prior has the free variable ``log_tau``. With a light tail tau is sampled as
+        log(exp(tau) - 1), which is log(tau) near zero and tau far from it, else as log(tau).
     name : str
         Of the variable.
     dims : str, optional
@@ -131,18 +152,18 @@ def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None) -> Te
     """
     import pymc as pm
 
-    p = _parameters(name, prior)
+    p, straight = parameters_of(name, prior), pm.distributions.transforms.log_exp_m1
     match prior:
         case Flat():
             return pm.HalfFlat(name, dims=dims)
         case HalfNormal():
-            return pm.HalfNormal(name, sigma=p[0], dims=dims)
+            return pm.HalfNormal(name, sigma=p[0], dims=dims, default_transform=straight)
         case HalfCauchy():
             return pm.HalfCauchy(name, beta=p[0], dims=dims)
         case HalfT():
             return pm.HalfStudentT(name, nu=p[0], sigma=p[1], dims=dims)
         case Exponential():
-            return pm.Exponential(name, lam=p[0], dims=dims)
+            return pm.Exponential(name, lam=p[0], dims=dims, default_transform=straight)
         case Uniform():
             return pm.Uniform(name, lower=p[0], upper=p[1], dims=dims)
         case LogNormal():
@@ -150,7 +171,7 @@ def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None) -> Te
         case InverseGamma():
             return pm.InverseGamma(name, alpha=p[0], beta=p[1], dims=dims)
         case Gamma():
-            return pm.Gamma(name, alpha=p[0], beta=p[1], dims=dims)
+            return pm.Gamma(name, alpha=p[0], beta=p[1], dims=dims, default_transform=straight)
         case Beta():
             return pm.Beta(name, alpha=p[0], beta=p[1], dims=dims)
         case LogT():
@@ -181,7 +202,7 @@ def coefficients(name: str, priors: Mapping[str, Prior]) -> TensorVariable:
     return pm.Deterministic(name, pm.math.stack(each), dims=f"{name}_of")
 
 
-def _parameters(name: str, prior: Prior) -> list[TensorVariable]:
+def parameters_of(name: str, prior: Prior) -> list[TensorVariable]:
     """The prior's parameters as data of the model, so that another scale needs no new compilation."""
     import pymc as pm
 
