@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 Status = Literal[
     "ok",
     "boundary_tau",
+    "noisy_limits",
     "moment_does_not_exist",
     "interrupted",
     "grid_too_coarse",
@@ -37,6 +38,7 @@ Status = Literal[
 SEVERITY: tuple[Status, ...] = (
     "ok",
     "boundary_tau",
+    "noisy_limits",
     "moment_does_not_exist",
     "interrupted",
     "grid_too_coarse",

@@ -26,6 +26,7 @@ from poolwise.priors import (
 )
 
 if TYPE_CHECKING:
+    from pymc.distributions.transforms import Transform
     from pytensor.tensor import TensorVariable
 
 
@@ -128,18 +129,20 @@ def on_the_line(prior: Prior, p: Sequence[Any], name: str) -> tuple[Any, dict[st
             raise ModelError(f"{name} has the prior {prior}", "a prior that PyMC knows here", "Normal(0, 1) or Flat()")
 
 
-def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None) -> TensorVariable:
+def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None, *, in_unit: bool = True) -> TensorVariable:
     """A variable on [0, inf) with this prior, inside a model context; its parameters may be exchanged later.
 
     Parameters
     ----------
     prior : Prior
-        On [0, inf). A log-t prior has the free variable ``log_tau``. With a light tail tau is sampled as
-        log(exp(tau) - 1), which is log(tau) near zero and tau far from it, else as log(tau).
+        On [0, inf). A log-t prior has the free variable ``log_tau``.
     name : str
         Of the variable.
     dims : str, optional
         Dimension along which there is one such variable for each coordinate, independent of one another.
+    in_unit : bool
+        Whether 1 is an ordinary value of it. Then, with a light tail, log(exp(tau) - 1) is sampled, which is log(tau)
+        near zero and tau far from it; else log(tau).
 
     Returns
     -------
@@ -152,7 +155,7 @@ def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None) -> Te
     """
     import pymc as pm
 
-    p, straight = parameters_of(name, prior), pm.distributions.transforms.log_exp_m1
+    p, straight = parameters_of(name, prior), _straight(in_unit=in_unit)
     match prior:
         case Flat():
             return pm.HalfFlat(name, dims=dims)
@@ -179,6 +182,13 @@ def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None) -> Te
             return pm.Deterministic(name, pm.math.exp(log_tau), dims=dims)
         case _:
             raise ModelError(f"{name} has the prior {prior}", "a prior that PyMC knows here", "HalfNormal(0.5)")
+
+
+def _straight(*, in_unit: bool) -> Transform:
+    import pymc as pm
+
+    known = pm.distributions.transforms
+    return known.log_exp_m1 if in_unit else known.log
 
 
 def coefficients(name: str, priors: Mapping[str, Prior]) -> TensorVariable:

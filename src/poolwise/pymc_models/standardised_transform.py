@@ -33,5 +33,3 @@ class Standardised(Transform):
     def log_jac_det(self, value: TensorVariable, *inputs: TensorVariable) -> TensorVariable:
         """Log of dx / dz."""
         return pt.log(inputs[-2]) + pt.zeros_like(value)
-
-
