@@ -17,7 +17,7 @@ from poolwise.effects import Effects
 from poolwise.engines import _sampler
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import ModelError, PoolwiseWarning
-from poolwise.model import BinomialNormal, CommonEffect, RandomEffects
+from poolwise.model import BinomialNormal, CommonEffect, RandomEffects, ThreeLevel
 from poolwise.quantities import Distribution
 from poolwise.result import Result
 from support.oracle import PRIORS, Oracle
@@ -152,14 +152,14 @@ def test_a_known_tau_is_not_sampled_but_used():
 
 def test_the_acceptance_rate_suits_the_model_unless_it_is_chosen():
     counts = BinomialNormal("log OR")
-    assert (NUTS().accepts(DEFAULT), NUTS().accepts(counts)) == (0.95, 0.9)
+    assert (NUTS().accepts(DEFAULT), NUTS().accepts(counts), NUTS().accepts(ThreeLevel())) == (0.8, 0.9, 0.95)
     assert NUTS(target_accept=0.8).accepts(counts) == 0.8
 
 
 def test_defaults_run_without_divergences_at_three_studies(three):
     assert three.report.status == "ok"
     assert three.report.diagnostics["divergences"] == 0
-    assert three.report.diagnostics["target_accept"] == 0.95
+    assert three.report.diagnostics["target_accept"] == 0.8
 
 
 def test_a_healthy_report_carries_its_numbers_seed_hash_and_versions(fitted):

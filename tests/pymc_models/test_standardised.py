@@ -57,16 +57,16 @@ def test_mean_effects_are_standard_normal_whatever_the_heterogeneity_is(name):
 def test_what_is_sampled_has_the_density_of_mu_and_tau_and_the_jacobian_of_both(mu):
     density = log_density(random_effects(Y, V, mu, HALF))
     z, x = 0.7, -0.9
-    tau = np.log1p(np.exp(x))
+    tau = 0.5 * np.log1p(np.exp(x))  # 0.5 is the scale of the prior
     place, scale = mu.parameters[-2:]
     weight = 1.0 / (V + tau**2)
     precision = weight.sum() + scale**-2
     mean = (weight @ Y + place / scale**2) / precision + z / np.sqrt(precision)
     by_hand = (
         stats.norm(mean, weight**-0.5).logpdf(Y).sum() + mu.log_pdf(np.asarray(mean)) + HALF.log_pdf(np.asarray(tau))
-        - 0.5 * np.log(precision) - np.log1p(np.exp(-x))  # d mu / dz and d tau / dx
+        - 0.5 * np.log(precision) + np.log(0.5) - np.log1p(np.exp(-x))  # d mu / dz and d tau / dx
     )  # fmt: skip
-    found = density({"mu_standardised__": z, "tau_log_exp_m1__": x})
+    found = density({"mu_standardised__": z, "tau_straightened__": x})
     assert found == pytest.approx(float(by_hand), abs=SAME_FORMULA)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 CAREFUL = 0.99
 """The target_accept of the next run, when one diverged."""
 LONGER = 4
-"""How many times as many draws the next run has, when one had too few effective ones."""
+"""How many times as many draws the next run has, when one had too few effective ones; the most for limits."""
+SPARE = 1.4
+"""How many times as many draws limits get as their estimated error asks for, which is itself off by some 15 %."""
 
 type Sample = Callable[[NUTS, float], Chains]
 """A run with some settings, at a target_accept."""
@@ -59,7 +62,7 @@ def careful[T](settings: NUTS, accept: float, sample: Sample, read: Reader[T]) -
             told["divergences_first_run"] = float(chains.divergences)
             accept = CAREFUL
         elif not chains.divergences and again is settings and wanting(numbers, chains.count):
-            again = replace(settings, draws=LONGER * settings.draws)
+            again = replace(settings, draws=_times(numbers, chains.count) * settings.draws)
             told |= _of_first_run(numbers, chains.count)
             notes.append(_longer(numbers, chains.count, settings.draws, again.draws))
         else:
@@ -82,6 +85,13 @@ def wanting(numbers: Mapping[str, float], chains: int) -> bool:
     if chains == 1 or not _least(numbers) >= ESS_PER_CHAIN * chains / LONGER:
         return False
     return few(numbers, chains) or noisiest(numbers)[1] > MOST_ERROR
+
+
+def _times(numbers: Mapping[str, float], chains: int) -> int:
+    """How many times as many draws the next run has."""
+    if few(numbers, chains):
+        return LONGER
+    return min(max(2, math.ceil(SPARE * (noisiest(numbers)[1] / MOST_ERROR) ** 2)), LONGER)
 
 
 def few(numbers: Mapping[str, float], chains: int) -> bool:

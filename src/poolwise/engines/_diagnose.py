@@ -96,7 +96,7 @@ def findings(numbers: Mapping[str, float], *, chains: int, interrupted: str = ""
             )
         )
     share = noisiest(numbers)[1]
-    if share > MOST_ERROR:
+    if share > MOST_ERROR and not trouble:
         found.append(
             Finding(
                 "noisy_limits",

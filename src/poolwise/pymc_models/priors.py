@@ -141,8 +141,8 @@ def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None, *, in
     dims : str, optional
         Dimension along which there is one such variable for each coordinate, independent of one another.
     in_unit : bool
-        Whether 1 is an ordinary value of it. Then, with a light tail, log(exp(tau) - 1) is sampled, which is log(tau)
-        near zero and tau far from it; else log(tau).
+        Whether 1 is an ordinary value of it. Then, with a light tail, what is sampled is like log(tau) near zero and
+        like tau far from it; else it is log(tau).
 
     Returns
     -------
@@ -185,10 +185,11 @@ def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None, *, in
 
 
 def _straight(*, in_unit: bool) -> Transform:
-    import pymc as pm
+    from pymc.distributions.transforms import log
 
-    known = pm.distributions.transforms
-    return known.log_exp_m1 if in_unit else known.log
+    from poolwise.pymc_models.transforms import Straightened
+
+    return Straightened() if in_unit else log
 
 
 def coefficients(name: str, priors: Mapping[str, Prior]) -> TensorVariable:

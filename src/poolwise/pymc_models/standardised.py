@@ -123,7 +123,7 @@ def _about(
     """The variable with this prior, whose transform knows centre and spread."""
     import pymc as pm
 
-    from poolwise.pymc_models.standardised_transform import Standardised
+    from poolwise.pymc_models.transforms import Standardised
 
     def law(parameters: Sequence[TensorVariable], size: TensorVariable | None = None) -> TensorVariable:
         family, named = on_the_line(prior, parameters, name)
