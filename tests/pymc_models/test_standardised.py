@@ -19,14 +19,16 @@ SAME_FORMULA = 1e-9
 
 Y = np.array([0.21, 0.37, 0.55, -0.1])
 V = np.array([0.04, 0.05, 0.044, 0.3])
-X = np.column_stack([np.ones(4), [0.1, 0.5, -0.4, 1.2], [1.0, 0.0, 0.0, 1.0]])
+X = np.column_stack([np.ones(4), [0.1, 0.5, -0.4, 1.2]])
 OF = np.array([0, 0, 1, 1])
 HALF = p.HalfNormal(0.5)
-BETA = {"intercept": p.Normal(0.1, 1.0), "dose": p.Normal(-0.2, 0.3), "open": p.Flat()}
+BETA = {"intercept": p.Normal(0.1, 1.0), "dose": p.Normal(-0.2, 0.3)}
+FLAT = {"intercept": p.Flat(), "dose": p.Normal(-0.2, 0.3)}
 MODELS = {
     "random effects": lambda: random_effects(Y, V, p.Normal(0.1, 1.0), HALF),
     "flat mean": lambda: random_effects(Y, V, p.Flat(), p.HalfCauchy(0.5)),
     "meta-regression": lambda: meta_regression(Y, V, X, BETA, HALF),
+    "flat intercept": lambda: meta_regression(Y, V, X, FLAT, HALF),
     "location and scale": lambda: location_scale(Y, V, X, X[:, 1:2], BETA, HALF, {"dose": p.Normal(0, 1)}),
     "subgroups": lambda: subgroups(Y, V, OF, ("a", "b"), p.Normal(0.1, 1.0), HALF),
     "joint outcomes": lambda: joint_outcomes(Y, V, np.eye(2)[OF], ("a", "b"), p.Normal(0.1, 1.0), HALF, HALF, HALF),

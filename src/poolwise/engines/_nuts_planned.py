@@ -69,7 +69,7 @@ def fit_planned(
         found = way.read(chains.parameters, stream(effects, resolved, engine.seed, use=1))
         return found, _diagnose.diagnostics(found.watched, chains.stats, found.moments, found.quantities)
 
-    drawn, read, numbers = engine.drawn(effects, resolved, partial(run, made), judged, kept)
+    drawn, read, numbers = engine.drawn(effects, resolved, partial(run, made), judged, kept, made.means.p)
     chains = drawn.chains
     design_notes = made.means.design.notes if made.means.design is not None else ()
     findings = _findings(numbers, read, made, chains)

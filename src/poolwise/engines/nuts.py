@@ -38,6 +38,7 @@ from poolwise.model import (
 )
 from poolwise.moments import missing_moments, refuse_improper
 from poolwise.priors import Fixed
+from poolwise.pymc_models.standardised import MOST_COEFFICIENTS
 from poolwise.quantities import Quantity
 from poolwise.result import Finding, FitReport, Result
 from poolwise.settings import check_whole
@@ -77,9 +78,10 @@ class NUTS:
         Seed of all draws; 1 unless told otherwise, so that a fit can be repeated.
     target_accept : float, optional
         Acceptance rate that the step size aims at, between 0 and 1. When None 0.8 where mean effects are sampled as
-        their standardised distance from where the estimates put them given tau (random effects, regressions on known
-        moderators, subgroups, location and scale, joint outcomes), which leaves nearly independent unknowns; 0.9 for
-        counts, whose many unknowns are nearly independent too; 0.95 elsewhere, which small heterogeneity asks for.
+        their standardised distance from where the estimates put them given tau (random effects, subgroups, joint
+        outcomes, regressions and location and scale with at most two coefficients), which leaves nearly independent
+        unknowns; 0.9 for counts, whose many unknowns are nearly independent too; 0.95 elsewhere, which small
+        heterogeneity asks for.
     cores : int
         Chains that nutpie runs at the same time, in threads. PyMC's own sampler runs one after the other, numpyro
         all at once.
@@ -204,7 +206,13 @@ class NUTS:
         return partial(_sampler.run, effects.y, v, model.mu, tau)
 
     def drawn[T](
-        self, effects: Effects, model: Model, sample: Sample, read: Reader[T], kept: Place | None = None
+        self,
+        effects: Effects,
+        model: Model,
+        sample: Sample,
+        read: Reader[T],
+        kept: Place | None = None,
+        coefficients: int = 1,
     ) -> tuple[Drawn, T, Mapping[str, float]]:
         """The run that is kept, where there is one; else a careful run, which is kept unless it was interrupted.
 
@@ -215,18 +223,18 @@ class NUTS:
         if found is not None:
             return found, *read(found.chains)
         start = time.perf_counter()
-        drawn, reading, numbers = careful(self, self.accepts(model), sample, read)
+        drawn, reading, numbers = careful(self, self.accepts(model, coefficients), sample, read)
         if kept is not None and known is not None and not drawn.chains.interrupted:
             kept.put(known, replace(drawn, earlier=time.perf_counter() - start))
         return drawn, reading, numbers
 
-    def accepts(self, model: Model) -> float:
-        """The acceptance rate aimed at for a model."""
+    def accepts(self, model: Model, coefficients: int = 1) -> float:
+        """The acceptance rate aimed at for a model with this number of coefficients."""
         if self.target_accept is not None:
             return self.target_accept
         if isinstance(model, Counted):
             return USUAL_OF_COUNTS
-        return USUAL_OF_STANDARDISED if _is_standardised(model) else USUAL
+        return USUAL_OF_STANDARDISED if _is_standardised(model, coefficients) else USUAL
 
     def report(
         self,
@@ -281,11 +289,13 @@ class NUTS:
         return (f"cores = {self.cores} was asked for and there are {available}, which the chains share.",)
 
 
-def _is_standardised(model: Model) -> bool:
+def _is_standardised(model: Model, coefficients: int) -> bool:
     """Whether its mean effects are sampled as their distance from where the estimates put them given tau."""
-    if isinstance(model, MetaRegression):
-        return not (model.shares_priors or model.takes_uncertain)
-    return isinstance(model, CommonEffect | RandomEffects | Subgroups | LocationScale | JointOutcomes)
+    if isinstance(model, MetaRegression) and (model.shares_priors or model.takes_uncertain):
+        return False
+    if isinstance(model, MetaRegression | LocationScale):
+        return coefficients <= MOST_COEFFICIENTS
+    return isinstance(model, CommonEffect | RandomEffects | Subgroups | JointOutcomes)
 
 
 def _tree(
