@@ -262,7 +262,7 @@ def test_an_improper_posterior_is_refused_before_sampling():
 
 def test_a_start_where_the_posterior_is_zero_is_an_error_that_offers_exact():
     with pytest.raises(ModelError, match="could not start") as caught:
-        SHORT.fit(bcg(3), RandomEffects(mu=p.Normal(0.0, 2.0), tau=p.HalfNormal(1e-170)))
+        SHORT.fit(bcg(3), RandomEffects(mu=p.Normal(1e200, 2.0), tau=p.HalfNormal(0.5)))
     assert "Exact()" in caught.value.advice
 
 
@@ -310,3 +310,14 @@ def test_the_tree_of_a_fit_holds_what_arviz_needs(thirteen):
 
 def test_leave_one_out_by_importance_sampling_is_trustworthy_on_the_marginal_likelihood(thirteen):
     assert float(az.loo(thirteen.to_datatree(), pointwise=True).pareto_k.max()) < 0.7
+
+
+def test_a_prior_that_all_but_rules_heterogeneity_out_gives_the_common_effect(three):
+    scale = 1e-170
+    result = NUTS().fit(three.effects, RandomEffects(mu=p.Normal(0.0, 2.0), tau=p.HalfNormal(scale)))
+    precision = (1.0 / three.effects.v).sum() + 1.0 / 4.0
+    mean = (three.effects.y / three.effects.v).sum() / precision
+    assert result["mu"].mean == pytest.approx(mean, abs=MCSE * result.report.diagnostics["mcse_mean_mu"])
+    for p_tail, word in ((0.025, "q2.5"), (0.975, "q97.5")):
+        error = MCSE * result.report.diagnostics[f"mcse_{word}_tau"]
+        assert float(result["tau"].ppf(p_tail)) == pytest.approx(stats.halfnorm(scale=scale).ppf(p_tail), abs=error)
