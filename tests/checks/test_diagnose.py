@@ -13,7 +13,7 @@ def nuts():
 
 @pytest.fixture(scope="module")
 def short():
-    return pw.fit(pw.datasets.load("bcg"), pw.RandomEffects(), pw.NUTS(draws=50, tune=20, chains=2))
+    return pw.fit(pw.datasets.load("bcg"), pw.RandomEffects(), pw.NUTS(draws=12, tune=10, chains=2))
 
 
 def test_a_good_fit_passes_with_arviz_s_numbers(nuts):

@@ -17,7 +17,7 @@ from poolwise.effects import Effects
 from poolwise.engines import _sampler
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import ModelError, PoolwiseWarning
-from poolwise.model import BinomialNormal, CommonEffect, RandomEffects
+from poolwise.model import BinomialNormal, CommonEffect, RandomEffects, ThreeLevel
 from poolwise.quantities import Distribution
 from poolwise.result import Result
 from support.oracle import PRIORS, Oracle
@@ -152,14 +152,14 @@ def test_a_known_tau_is_not_sampled_but_used():
 
 def test_the_acceptance_rate_suits_the_model_unless_it_is_chosen():
     counts = BinomialNormal("log OR")
-    assert (NUTS().accepts(DEFAULT), NUTS().accepts(counts)) == (0.95, 0.9)
+    assert (NUTS().accepts(DEFAULT), NUTS().accepts(counts), NUTS().accepts(ThreeLevel())) == (0.8, 0.9, 0.95)
     assert NUTS(target_accept=0.8).accepts(counts) == 0.8
 
 
 def test_defaults_run_without_divergences_at_three_studies(three):
     assert three.report.status == "ok"
     assert three.report.diagnostics["divergences"] == 0
-    assert three.report.diagnostics["target_accept"] == 0.95
+    assert three.report.diagnostics["target_accept"] == 0.8
 
 
 def test_a_healthy_report_carries_its_numbers_seed_hash_and_versions(fitted):
@@ -262,7 +262,7 @@ def test_an_improper_posterior_is_refused_before_sampling():
 
 def test_a_start_where_the_posterior_is_zero_is_an_error_that_offers_exact():
     with pytest.raises(ModelError, match="could not start") as caught:
-        SHORT.fit(bcg(3), RandomEffects(mu=p.Normal(0.0, 2.0), tau=p.HalfNormal(1e-170)))
+        SHORT.fit(bcg(3), RandomEffects(mu=p.Normal(1e200, 2.0), tau=p.HalfNormal(0.5)))
     assert "Exact()" in caught.value.advice
 
 
@@ -310,3 +310,14 @@ def test_the_tree_of_a_fit_holds_what_arviz_needs(thirteen):
 
 def test_leave_one_out_by_importance_sampling_is_trustworthy_on_the_marginal_likelihood(thirteen):
     assert float(az.loo(thirteen.to_datatree(), pointwise=True).pareto_k.max()) < 0.7
+
+
+def test_a_prior_that_all_but_rules_heterogeneity_out_gives_the_common_effect(three):
+    scale = 1e-170
+    result = NUTS().fit(three.effects, RandomEffects(mu=p.Normal(0.0, 2.0), tau=p.HalfNormal(scale)))
+    precision = (1.0 / three.effects.v).sum() + 1.0 / 4.0
+    mean = (three.effects.y / three.effects.v).sum() / precision
+    assert result["mu"].mean == pytest.approx(mean, abs=MCSE * result.report.diagnostics["mcse_mean_mu"])
+    for p_tail, word in ((0.025, "q2.5"), (0.975, "q97.5")):
+        error = MCSE * result.report.diagnostics[f"mcse_{word}_tau"]
+        assert float(result["tau"].ppf(p_tail)) == pytest.approx(stats.halfnorm(scale=scale).ppf(p_tail), abs=error)

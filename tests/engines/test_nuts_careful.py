@@ -24,13 +24,13 @@ def longer(three):
 
 
 def test_a_run_that_diverges_is_repeated_at_a_smaller_step(three):
-    result = pw.NUTS(target_accept=0.3).fit(three, MODEL)
+    result = pw.NUTS(target_accept=0.05).fit(three, MODEL)
     numbers = result.report.diagnostics
     assert numbers["divergences_first_run"] > 0
     assert numbers["divergences"] == 0
     assert numbers["target_accept"] == 0.99
     assert result.report.status == "ok"
-    assert "at target_accept = 0.3 and was run again at 0.99." in " ".join(result.report.notes)
+    assert "at target_accept = 0.05 and was run again at 0.99." in " ".join(result.report.notes)
 
 
 def test_a_run_with_too_few_effective_draws_is_repeated_for_four_times_as_many(longer):
@@ -39,9 +39,18 @@ def test_a_run_with_too_few_effective_draws_is_repeated_for_four_times_as_many(l
     assert longer["mu"].law.draws.shape == (4, 600)
     assert dict(longer.to_datatree()["posterior"].sizes)["draw"] == 600
     assert 100 <= numbers["effective_first_run"] < 400
-    assert longer.report.status == "ok"
-    assert "NUTS was run again for 600." in longer.report.notes[-1]
+    assert any("NUTS was run again for 600." in note for note in longer.report.notes)
     assert pw.checks.diagnose(longer).passed
+
+
+def test_what_remains_of_the_error_of_limits_is_said(three):
+    longer = pw.NUTS(draws=110).fit(three, MODEL)
+    share = max(value for name, value in longer.report.diagnostics.items() if name.startswith("limit_share_"))
+    assert share > 0.1
+    assert longer.report.status == "noisy_limits"
+    assert not longer.report.failed
+    assert f"is {share:.2f} posterior sds, above 0.1: raise draws" in longer.report.advice
+    assert "limits are noisy" in pw.checks.diagnose(longer).sentence
 
 
 def test_the_longer_run_agrees_with_the_exact_posterior(three, longer):

@@ -20,6 +20,7 @@ from poolwise.pymc_models.pooled_regression import pooled_regression
 from poolwise.pymc_models.subgroups import subgroups
 from poolwise.pymc_models.three_level import three_level
 from poolwise.pymc_models.uncertain_moderators import uncertain_moderators
+from support.pymc_points import log_posterior
 
 SAME_FORMULA = 1e-10
 """Two double-precision evaluations of one formula, relative."""
@@ -37,14 +38,6 @@ def half_normal(x, scale=0.5):
     return stats.halfnorm(scale=scale).logpdf(x)
 
 
-def log_posterior(model, **point):
-    """Unnormalised log posterior at a point given by the models' value variables, without Jacobians."""
-    values = {model.rvs_to_values[model[name]].name: value for name, value in point.items()}
-    with model:
-        function = pm.compile(list(model.value_vars), model.logp(jacobian=False), mode="FAST_COMPILE")
-    return float(function(*(np.asarray(values[value.name], dtype=float) for value in model.value_vars)))
-
-
 def test_a_meta_regression_shifts_the_mean():
     model = meta_regression(Y, V, X, {"intercept": p.Normal(0, 1), "dose": p.StudentT(4, 0, 0.3)}, HALF)
     by_hand = (
@@ -53,7 +46,7 @@ def test_a_meta_regression_shifts_the_mean():
         + stats.t(4, 0, 0.3).logpdf(0.3)
         + half_normal(0.4)
     )
-    found = log_posterior(model, **{"beta[intercept]": 0.2, "beta[dose]": 0.3, "tau": np.log(0.4)})
+    found = log_posterior(model, **{"beta[intercept]": 0.2, "beta[dose]": 0.3, "tau": 0.4})
     assert found == pytest.approx(by_hand, rel=SAME_FORMULA)
 
 
@@ -67,7 +60,7 @@ def test_a_location_scale_model_shifts_log_tau_too():
         + half_normal(0.4)
         + stats.norm(0, 2).logpdf(0.7)
     )
-    found = log_posterior(model, **{"beta[intercept]": 0.2, "tau": np.log(0.4), "gamma[dose]": 0.7})
+    found = log_posterior(model, **{"beta[intercept]": 0.2, "tau": 0.4, "gamma[dose]": 0.7})
     assert found == pytest.approx(by_hand, rel=SAME_FORMULA)
 
 
@@ -76,11 +69,11 @@ def test_subgroups_have_means_of_their_own_and_a_tau_of_their_own_or_not():
     means = stats.norm(0, 1).logpdf(mu).sum()
     common = subgroups(Y, V, OF, ("a", "b"), p.Normal(0, 1), HALF, common=True)
     by_hand = stats.norm(mu[OF], np.sqrt(V + 0.16)).logpdf(Y).sum() + means + half_normal(0.4)
-    assert log_posterior(common, mu=mu, tau=np.log(0.4)) == pytest.approx(by_hand, rel=SAME_FORMULA)
+    assert log_posterior(common, mu=mu, tau=0.4) == pytest.approx(by_hand, rel=SAME_FORMULA)
     separate = subgroups(Y, V, OF, ("a", "b"), p.Normal(0, 1), HALF)
     tau = np.array([0.4, 0.1])
     by_hand = stats.norm(mu[OF], np.sqrt(V + tau[OF] ** 2)).logpdf(Y).sum() + means + half_normal(tau).sum()
-    assert log_posterior(separate, mu=mu, tau=np.log(tau)) == pytest.approx(by_hand, rel=SAME_FORMULA)
+    assert log_posterior(separate, mu=mu, tau=tau) == pytest.approx(by_hand, rel=SAME_FORMULA)
 
 
 def test_exchangeable_subgroups_have_log_normal_taus():
@@ -93,7 +86,7 @@ def test_exchangeable_subgroups_have_log_normal_taus():
         + half_normal(0.4)
         + half_normal(0.2, 0.3)
     )
-    found = log_posterior(model, mu=mu, tau_typical=np.log(0.4), tau_spread=np.log(0.2), log_tau_z=z)
+    found = log_posterior(model, mu=mu, tau_typical=0.4, tau_spread=0.2, log_tau_z=z)
     assert found == pytest.approx(by_hand, rel=SAME_FORMULA)
 
 
@@ -115,7 +108,7 @@ def test_joint_outcomes_have_their_means_integrated_out():
         outcome(0) + outcome(1) + stats.norm(0, 1).logpdf(np.r_[0.1, z]).sum()
         + half_normal(np.array([spread, 0.4])).sum() + half_normal(0.2, 0.3)
     )  # fmt: skip
-    point = {"mu_typical": 0.1, "mu_spread": np.log(spread), "tau_typical": np.log(0.4), "tau_spread": np.log(0.2)}
+    point = {"mu_typical": 0.1, "mu_spread": spread, "tau_typical": 0.4, "tau_spread": 0.2}
     assert log_posterior(model, **point, log_tau_z=z) == pytest.approx(by_hand, rel=SAME_FORMULA)
 
 
@@ -139,7 +132,7 @@ def test_three_levels_are_normal_with_the_covariance_of_the_model(rho):
         + stats.norm(0, 1).logpdf(0.2)
         + half_normal(np.array([between, within])).sum()
     )
-    found = log_posterior(model, mu=0.2, tau_between=np.log(between), tau_within=np.log(within))
+    found = log_posterior(model, mu=0.2, tau_between=between, tau_within=within)
     assert found == pytest.approx(by_hand, rel=SAME_FORMULA)
 
 
@@ -157,7 +150,7 @@ def test_crossed_effects_are_normal_with_the_covariance_of_their_factors():
     S = np.diag(V + 0.09) + Z @ np.diag([0.16, 0.16, 0.04, 0.04, 0.04]) @ Z.T
     by_hand = stats.multivariate_normal(np.full(4, 0.2), S).logpdf(Y) + stats.norm(0, 1).logpdf(0.2)
     by_hand += half_normal(np.array([0.4, 0.2, 0.3])).sum()
-    point = {"mu": 0.2, "tau[f]": np.log(0.4), "tau[g]": np.log(0.2), "tau_within": np.log(0.3)}
+    point = {"mu": 0.2, "tau[f]": 0.4, "tau[g]": 0.2, "tau_within": 0.3}
     assert log_posterior(model, **point) == pytest.approx(by_hand, rel=SAME_FORMULA)
 
 
@@ -177,7 +170,7 @@ def test_correlated_outcomes_are_normal_with_the_covariance_of_the_model(rho):
     S = errors + 0.01 * np.eye(4) + same * (np.outer(tau, tau) * R)[np.ix_(outcome, outcome)]
     by_hand = stats.multivariate_normal(mu[outcome], S).logpdf(Y) + stats.norm(0, 1).logpdf(mu).sum()
     by_hand += half_normal(np.r_[tau, 0.1]).sum() + stats.beta([2, 2, 1.5], [2, 2, 1.5]).logpdf(b).sum()
-    point = {"mu": mu, "tau": np.log(tau), "tau_within": np.log(0.1), "partial": np.log(b / (1 - b))}
+    point = {"mu": mu, "tau": tau, "tau_within": 0.1, "partial": b}
     assert log_posterior(model, **point) == pytest.approx(by_hand, rel=SAME_FORMULA)
 
 
@@ -194,7 +187,7 @@ def test_an_uncertain_moderator_is_normal_together_with_the_effect():
         S = S + np.diag([V[i] + tau**2, se[i] ** 2])
         both = stats.multivariate_normal(mean, S).logpdf([Y[i], x[i]])
         by_hand += both if seen[i] else stats.norm(mean[0], np.sqrt(S[0, 0])).logpdf(Y[i])
-    point = {"beta[intercept]": a, "beta[x]": b, "tau": np.log(tau), "x_mean": [m], "x_sd": [np.log(s)]}
+    point = {"beta[intercept]": a, "beta[x]": b, "tau": tau, "x_mean": [m], "x_sd": [s]}
     assert log_posterior(model, **point) == pytest.approx(by_hand, rel=SAME_FORMULA)
 
 
@@ -219,11 +212,8 @@ def test_missing_levels_are_summed_out():
     third = stats.norm(rows[0, ::3] @ b, np.sqrt(V[2] + tau**2)).pdf(Y[2])
     fourth = stats.norm(rows[1] @ b, np.sqrt(V[3] + tau**2)).pdf(Y[3])
     by_hand += np.log(one @ third) + np.log(np.outer(one, other).ravel() @ fourth)
-    point = {f"beta[{name}]": value for name, value in zip(beta, b, strict=True)} | {"tau": np.log(tau)}
-    for j, pi in enumerate((one, other)):
-        free = np.log(pi[:-1]) - np.log(pi).mean()  # PyMC's logs of all but the last, centred over all
-        point[f"pi[{j}]"] = free
-    assert log_posterior(model, **point) == pytest.approx(by_hand, rel=SAME_FORMULA)
+    point = {f"beta[{name}]": value for name, value in zip(beta, b, strict=True)} | {"tau": tau}
+    assert log_posterior(model, **point, **{"pi[0]": one, "pi[1]": other}) == pytest.approx(by_hand, rel=SAME_FORMULA)
 
 
 def test_coefficients_that_share_priors_are_integrated_out():
@@ -238,8 +228,8 @@ def test_coefficients_that_share_priors_are_integrated_out():
     by_hand = stats.multivariate_normal(np.full(4, 0.2), S).logpdf(Y) + stats.norm(0, 1).logpdf(0.2)
     by_hand += half_normal(np.array([sd, tau])).sum() + stats.halfcauchy.logpdf([g, local]).sum()
     by_hand += stats.invgamma(2.0).logpdf(slab)
-    point = {"beta[intercept]": 0.2, "tau": np.log(tau), "sd[0]": np.log(sd), "slab": np.log(slab)}
-    point |= {"shrunk_all": np.log(g), "shrunk_each": [np.log(local)]}
+    point = {"beta[intercept]": 0.2, "tau": tau, "sd[0]": sd, "slab": slab}
+    point |= {"shrunk_all": g, "shrunk_each": [local]}
     assert log_posterior(model, **point) == pytest.approx(by_hand, abs=SINGLE_LOG_2)
 
 

@@ -12,14 +12,15 @@ import pandas as pd
 from poolwise import show
 from poolwise.checks._question import need_result
 from poolwise.engines._diagnose import DEEP_SHARE, E_BFMI_LIMIT, ESS_PER_CHAIN, R_HAT_LIMIT
+from poolwise.engines._limits import MOST_ERROR
 from poolwise.errors import listing
 from poolwise.result import Result
 
-PARAMETERS = ("r_hat", "ess_bulk", "ess_tail", "mcse_mean", "mcse_q2.5", "mcse_q97.5")
+PARAMETERS = ("r_hat", "ess_bulk", "ess_tail", "mcse_mean", "mcse_q2.5", "mcse_q97.5", "limit_share")
 COLUMNS = ("check", "found", "limit", "where", "verdict", "advice")
 MCSE_SHARE = 0.1  # of the posterior sd
 EXACT = "Exact() has no sampler"
-PASS, FAIL, SLOW = "pass", "fail", "slow"
+PASS, FAIL, SLOW, NOISY = "pass", "fail", "slow", "noisy"
 
 
 @final
@@ -31,11 +32,13 @@ class Diagnosis:
     ----------
     frame : DataFrame
         One row for each check: check, found (the worst number), limit, where (the quantity with it), verdict
-        (``"pass"``, ``"fail"``, or ``"slow"`` for what costs time and no truth), advice (empty for a pass).
+        (``"pass"``, ``"fail"``, ``"slow"`` for what costs time and no truth, or ``"noisy"`` for limits that more draws
+        would move), advice (empty for a pass).
     parameters : DataFrame
         One row for each sampled quantity: quantity, r_hat (rank-normalised), ess_bulk, ess_tail, mcse_mean, mcse_q2.5,
         mcse_q97.5 (Monte Carlo standard errors on the scale of the effects; NaN where a mean does not exist),
-        mcse_share (of the mean, in posterior sds). Without rows for exact results.
+        limit_share (the larger one of the two limits, in posterior sds), mcse_share (of the mean, in posterior sds).
+        Without rows for exact results.
     passed : bool
         Whether no check failed.
     sentence : str
@@ -70,9 +73,11 @@ def diagnose(result: Result) -> Diagnosis:
 
     The numbers of NUTS are those of the fit's own report, by which its status is given: rank-normalised R-hat of at
     most 1.01, at least 100 effective draws for each chain in the bulk and in the tails (then the Monte Carlo error of
-    a mean is at most about 5 % of the posterior sd at four chains), no divergence, E-BFMI of at least 0.3. A run that
-    diverged has been repeated once with target_accept = 0.99, one with too few effective draws once with four times as
-    many draws. An exact result has one check, the estimated error of its quadrature, since its draws are independent.
+    a mean is at most about 5 % of the posterior sd at four chains), a Monte Carlo error of 95 % limits of at most 0.1
+    posterior sds, no divergence, E-BFMI of at least 0.3. A run that diverged has been repeated once with target_accept
+    = 0.99, one with too few effective draws once with four times as many draws, one with noisy limits once with two to
+    four times as many. An exact result has one check, the estimated error of its quadrature, since its draws are
+    independent.
 
     Parameters
     ----------
@@ -136,6 +141,11 @@ def _of_parameters(frame: pd.DataFrame, chains: int) -> list[dict[str, object]]:
     if len(known):
         asked = f"at most {MCSE_SHARE:g}"
         rows.append(_row("MCSE / sd", known, "mcse_share", np.max, asked, lambda x: x <= MCSE_SHARE, more))
+    known = frame.dropna(subset="limit_share")
+    if len(known):
+        asked = f"at most {MOST_ERROR:g}"
+        row = _row("MCSE of limits / sd", known, "limit_share", np.max, asked, lambda x: x <= MOST_ERROR, more)
+        rows.append(row | ({"verdict": NOISY} if row["verdict"] == FAIL else {}))
     return rows
 
 
@@ -191,11 +201,13 @@ def _of_quadrature(result: Result) -> Diagnosis:
 
 
 def _diagnosis(result: Result, frame: pd.DataFrame, parameters: pd.DataFrame) -> Diagnosis:
-    failed, slow = (frame.loc[frame["verdict"] == verdict, "check"] for verdict in (FAIL, SLOW))
+    failed, slow, noisy = (frame.loc[frame["verdict"] == verdict, "check"] for verdict in (FAIL, SLOW, NOISY))
     notes = tuple(note for note in result.report.notes if note.startswith(("NUTS", "cores")))
     if len(failed):
         return Diagnosis(frame, parameters, False, f"Do not rely on '{result.label}': {listing(failed)} failed.", notes)
     if not _sampled(result):
         return Diagnosis(frame, parameters, True, f"'{result.label}' has no sampler: its draws are independent.", notes)
     but = f", though the sampler was slow ({listing(slow)})" if len(slow) else ""
-    return Diagnosis(frame, parameters, True, f"'{result.label}' passes {len(frame) - len(slow)} checks{but}.", notes)
+    but += ", though limits are noisy: more draws would move them" if len(noisy) else ""
+    passes = len(frame) - len(slow) - len(noisy)
+    return Diagnosis(frame, parameters, True, f"'{result.label}' passes {passes} checks{but}.", notes)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from poolwise.engines._limits import LIMITS, MOST_ERROR, limit_errors, noisiest, noisy_limit, printed
+from poolwise.quantities import Quantity
 from poolwise.result import Finding
 
 Array = NDArray[np.float64]
@@ -19,7 +21,10 @@ SHORTEST_CHAIN = 4
 
 
 def diagnostics(
-    parameters: Mapping[str, Array], stats: Mapping[str, NDArray], moments: Mapping[str, int]
+    parameters: Mapping[str, Array],
+    stats: Mapping[str, NDArray],
+    moments: Mapping[str, int],
+    quantities: Mapping[str, Quantity] | None = None,
 ) -> dict[str, float]:
     """What the chains say about their own convergence.
 
@@ -31,13 +36,16 @@ def diagnostics(
         ``diverging``, ``energy``, ``reached_max_treedepth``, each of shape (chains, draws).
     moments : mapping
         Highest moment of each parameter that exists; without the second the mean has no Monte Carlo error.
+    quantities : mapping, optional
+        What reports print beside the parameters, such as a new study's true effect.
 
     Returns
     -------
     dict of str to float
         For each parameter rank-normalised R-hat, bulk and tail effective sample size, Monte Carlo standard
-        errors (mcse) of its mean and of its 2.5 and 97.5 % quantiles, on the scale of the effects; then the
-        number of divergences, the smallest E-BFMI and how often a tree reached its largest depth. NaN where
+        errors (mcse) of its mean and of its 2.5 and 97.5 % quantiles, on the scale of the effects, and the larger one
+        of these two in posterior sds (limit_share); of the quantities those of the quantiles alone; then the number of
+        divergences, the smallest E-BFMI and how often a tree reached its largest depth. NaN where
         chains are too few or too short.
 
     References
@@ -48,6 +56,9 @@ def diagnostics(
     numbers: dict[str, float] = {}
     for name, draws in parameters.items():
         numbers |= {f"{key}_{name}": value for key, value in _of_one(draws, moments[name]).items()}
+    for name, law in printed(quantities or {}).items():
+        if name not in parameters and law.draws.shape[1] >= SHORTEST_CHAIN:
+            numbers |= {f"{key}_{name}": value for key, value in limit_errors(law.draws, law.moments).items()}
     numbers["divergences"] = float(stats["diverging"].sum())
     numbers["e_bfmi"] = _e_bfmi(stats["energy"])
     numbers["max_depth_hits"] = float(stats["reached_max_treedepth"].sum())
@@ -84,25 +95,32 @@ def findings(numbers: Mapping[str, float], *, chains: int, interrupted: str = ""
                 "tune=2000, chains=4), or use Exact(), which has no sampling error.",
             )
         )
+    share = noisiest(numbers)[1]
+    if share > MOST_ERROR and not trouble:
+        found.append(
+            Finding(
+                "noisy_limits",
+                f"The Monte Carlo standard error of {noisy_limit(numbers)} is {share:.2f} posterior sds, above "
+                f"{MOST_ERROR:g}: raise draws, or use Exact(), which has no sampling error.",
+            )
+        )
     return tuple(found)
 
 
 def _of_one(draws: Array, moments: int) -> dict[str, float]:
     chains, length = draws.shape
-    names = ("r_hat", "ess_bulk", "ess_tail", "mcse_mean", "mcse_q2.5", "mcse_q97.5")
     if length < SHORTEST_CHAIN:
+        names = ("r_hat", "ess_bulk", "ess_tail", "mcse_mean", *(f"mcse_{word}" for word in LIMITS), "limit_share")
         return dict.fromkeys(names, np.nan)
     import arviz as az
 
-    values = (
-        az.rhat(draws, method="rank") if chains > 1 else np.nan,
-        az.ess(draws, method="bulk"),
-        az.ess(draws, method="tail", prob=(0.05, 0.95)),
-        az.mcse(draws, method="mean") if moments >= 2 else np.nan,
-        az.mcse(draws, method="quantile", prob=0.025),
-        az.mcse(draws, method="quantile", prob=0.975),
-    )
-    return {name: float(value) for name, value in zip(names, values, strict=True)}
+    values = {
+        "r_hat": az.rhat(draws, method="rank") if chains > 1 else np.nan,
+        "ess_bulk": az.ess(draws, method="bulk"),
+        "ess_tail": az.ess(draws, method="tail", prob=(0.05, 0.95)),
+        "mcse_mean": az.mcse(draws, method="mean") if moments >= 2 else np.nan,
+    }
+    return {name: float(value) for name, value in values.items()} | limit_errors(draws, moments)
 
 
 def _e_bfmi(energy: Array) -> float:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 LatentModel = Robust | Counted
+type _Read = tuple[Mapping[str, Array], Completed, Mapping[str, Quantity]]
 
 
 def fit_latent(effects: Effects, model: LatentModel, engine: NUTS, *, kept: Place | None = None) -> Result:
@@ -58,17 +59,20 @@ def fit_latent(effects: Effects, model: LatentModel, engine: NUTS, *, kept: Plac
     latent = _latent(effects, resolved)
     moments = latent.moments()
 
-    def read(chains: Chains) -> tuple[Mapping[str, Array], Mapping[str, float]]:
-        found = latent.parameters(chains.parameters)
-        return found, _diagnose.diagnostics(found, chains.stats, moments)
+    def read(chains: Chains) -> tuple[_Read, Mapping[str, float]]:
+        parameters = latent.parameters(chains.parameters)
+        rest = latent.complete(parameters, chains.parameters, stream(effects, resolved, engine.seed, use=1))
+        quantities = _quantities(latent, parameters, rest, moments)
+        return (parameters, rest, quantities), _diagnose.diagnostics(parameters, chains.stats, moments, quantities)
 
-    drawn, parameters, numbers = engine.drawn(effects, resolved, partial(_run, latent), read, kept)
+    drawn, (parameters, rest, quantities), numbers = engine.drawn(
+        effects, resolved, partial(_run, latent), read, kept
+    )  # fmt: skip
     chains = drawn.chains
-    rest = latent.complete(parameters, chains.parameters, stream(effects, resolved, engine.seed, use=1))
     missing = missing_moments(moments["tau"], moments["mu"] > 1)
     findings = _diagnose.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
     findings += () if missing is None else (missing,)
-    report = engine.report(effects, resolved, drawn, findings, numbers, start=start, notes=latent.notes)
+    report = engine.report(effects, resolved, drawn, findings, numbers, quantities, start=start, notes=latent.notes)
     label = f"{model.label}, {engine.label}"
     return Result(
         label=label,
@@ -76,7 +80,7 @@ def fit_latent(effects: Effects, model: LatentModel, engine: NUTS, *, kept: Plac
         model=resolved,
         engine=engine,
         interval_kind="credible (equal-tailed)",
-        quantities=_quantities(latent, parameters, rest, moments),
+        quantities=quantities,
         studies=ByStudy(effects.labels, partial(_study, rest.theta)),
         weights=_weights(effects, rest.weight),
         report=report,

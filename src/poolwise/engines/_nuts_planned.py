@@ -67,13 +67,15 @@ def fit_planned(
 
     def judged(chains: Chains) -> tuple[_Read, Mapping[str, float]]:
         found = way.read(chains.parameters, stream(effects, resolved, engine.seed, use=1))
-        return found, _diagnose.diagnostics(found.watched, chains.stats, found.moments)
+        return found, _diagnose.diagnostics(found.watched, chains.stats, found.moments, found.quantities)
 
-    drawn, read, numbers = engine.drawn(effects, resolved, partial(run, made), judged, kept)
+    drawn, read, numbers = engine.drawn(effects, resolved, partial(run, made), judged, kept, made.means.p)
     chains = drawn.chains
     design_notes = made.means.design.notes if made.means.design is not None else ()
     findings = _findings(numbers, read, made, chains)
-    report = engine.report(effects, resolved, drawn, findings, numbers, start=start, notes=design_notes)
+    report = engine.report(
+        effects, resolved, drawn, findings, numbers, read.quantities, start=start, notes=design_notes
+    )
     label = f"{model.label}, {engine.label}"
     return Result(
         label=label,

@@ -150,9 +150,15 @@ def compiled_models(make: Callable[..., pm.Model], template: tuple[Any, ...]) ->
 _Y, _V = np.zeros(2), np.ones(2)
 
 
+def _empty_table(p: int) -> tuple[Array, Array, Array]:
+    """Estimates, variances and the design of as many rows as there are coefficients, each of which they tell of."""
+    k = max(2, p)
+    return np.zeros(k), np.ones(k), np.eye(k, p)
+
+
 def _empty_regression(names: tuple[str, ...], families: Families, tau: type[Prior] | None) -> pm.Model:
     beta = {name: STANDARD[family] for name, family in zip(names, families, strict=True)}
-    return meta_regression(_Y, _V, np.zeros((2, len(names))), beta, None if tau is None else STANDARD[tau])
+    return meta_regression(*_empty_table(len(names)), beta, None if tau is None else STANDARD[tau])
 
 
 def _empty_location_scale(
@@ -160,8 +166,8 @@ def _empty_location_scale(
 ) -> pm.Model:
     beta = {name: STANDARD[family] for name, family in zip(names, families, strict=True)}
     gamma = {name: STANDARD[family] for name, family in zip(scales, of_scales, strict=True)}
-    X, Z = np.zeros((2, len(names))), np.zeros((2, len(scales)))
-    return location_scale(_Y, _V, X, Z, beta, STANDARD[tau], gamma)
+    y, v, X = _empty_table(len(names))
+    return location_scale(y, v, X, np.zeros((len(y), len(scales))), beta, STANDARD[tau], gamma)
 
 
 def _empty_subgroups(names: tuple[str, ...], mu: type[Prior], tau: type[Prior], spread: type[Prior] | None, common: bool

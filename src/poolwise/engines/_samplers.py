@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -180,15 +180,45 @@ def _by_nutpie(ready: Ready, settings: NUTS, target_accept: float, adaptation: A
         adaptation=adaptation,
         save_warmup=False,
         blocking=False,
+        return_raw_trace=True,
     )
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Found chain dimension to be longer than draw")
-        try:
-            return _read(sampler.wait(), _NUTPIE, settings)
-        except KeyboardInterrupt:
-            return _read(sampler.abort(), _NUTPIE, settings)
-        except RuntimeError as error:
-            raise _started_nowhere(error) from error
+    try:
+        return _read_arrow(sampler.wait(), settings)
+    except KeyboardInterrupt:
+        return _read_arrow(sampler.abort(), settings)
+    except RuntimeError as error:
+        raise _started_nowhere(error) from error
+
+
+def _read_arrow(trace: Any, settings: NUTS) -> Chains:
+    """The draws in nutpie's tables, one for each chain; a DataTree of them took a third of the time of a small fit."""
+    drawn, watched = trace.get_arrow_trace()
+    tuned = [int(np.asarray(one.column("tuning")).sum()) for one in watched]
+    names = [name for name in drawn[0].column_names if not name.endswith("__")] if drawn else []
+    parameters = {name: _columns(drawn, name, tuned) for name in names}
+    stats = {name: _columns(watched, _NUTPIE.get(name, name), tuned) for name in _ALIKE}
+    stats["reached_max_treedepth"] = _columns(watched, _NUTPIE["reached_max_treedepth"], tuned).astype(bool)
+    return _whole(Chains(parameters, stats), settings)
+
+
+def _columns(tables: Sequence[Any], name: str, tuned: Sequence[int]) -> NDArray:
+    """A variable after tuning, shape (chains, draws, ...), filled up with NaN where an interrupted chain is shorter."""
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+    columns = [table.column(name) for table in tables]
+    shape = [int(n) for n in columns[0].field.metadata.get(b"shape", b"").decode().split(",") if n] if columns else []
+    chains = []
+    for table, column, first in zip(tables, columns, tuned, strict=True):
+        values = pa.array(column)
+        flat = values.flatten() if hasattr(values, "flatten") else values
+        chains.append(flat.to_numpy(zero_copy_only=False).reshape(table.num_rows, *shape)[first:])
+    longest = max((len(one) for one in chains), default=0)
+    if all(len(one) == longest for one in chains):
+        return np.stack(chains) if chains else np.empty((0, 0))
+    out = np.full((len(chains), longest, *shape), np.nan)
+    for row, one in zip(out, chains, strict=True):
+        row[: len(one)] = one
+    return out
 
 
 def _by_pymc(model: pm.Model, settings: NUTS, target_accept: float) -> Chains:

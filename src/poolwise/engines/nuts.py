@@ -16,6 +16,7 @@ from poolwise.engines import _diagnose, _draws, _sampler
 from poolwise.engines._careful import Reader, Sample, careful
 from poolwise.engines._cores import available_cores
 from poolwise.engines._kept import Drawn, Place, facts
+from poolwise.engines._limits import sign_notes
 from poolwise.engines._nuts_latent import LatentModel, fit_latent
 from poolwise.engines._nuts_planned import fit_planned
 from poolwise.engines._plans import refuse_unknown
@@ -23,9 +24,22 @@ from poolwise.engines._samplers import PACKAGES, Chains, Sampler, check_sampler
 from poolwise.engines._tree import draws_tree, stream
 from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
-from poolwise.model import CommonEffect, Counted, Model, RandomEffects, prior_words, remarks
+from poolwise.model import (
+    CommonEffect,
+    Counted,
+    JointOutcomes,
+    LocationScale,
+    MetaRegression,
+    Model,
+    RandomEffects,
+    Subgroups,
+    prior_words,
+    remarks,
+)
 from poolwise.moments import missing_moments, refuse_improper
 from poolwise.priors import Fixed
+from poolwise.pymc_models.standardised import MOST_COEFFICIENTS
+from poolwise.quantities import Quantity
 from poolwise.result import Finding, FitReport, Result
 from poolwise.settings import NUMBERS_OF_A_DRAW, check_memory, check_whole
 
@@ -34,7 +48,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-USUAL, USUAL_OF_COUNTS = 0.95, 0.9
+USUAL, USUAL_OF_COUNTS, USUAL_OF_STANDARDISED = 0.95, 0.9, 0.8
 
 
 @final
@@ -44,9 +58,11 @@ class NUTS:
 
     NUTS samples mean effects and standard deviations from marginal models such as y_i ~ Normal(mu, sqrt(v_i +
     tau^2)); theta_i and theta_new are then drawn from their exact normal laws given those. A run that diverges is
-    repeated once with target_accept = 0.99; one with fewer than 100 effective draws for each chain, or an R-hat above
-    1.01, is repeated once with four times as many draws, where these can be expected to do. The report says so. The
-    same seed gives the same draws by the same sampler, whatever `cores` is.
+    repeated once with target_accept = 0.99; one with fewer than 100 effective draws for each chain or an R-hat above
+    1.01 once with four times as many draws, where these can be expected to do; one that leaves a limit of a 95 %
+    interval a Monte Carlo standard error above 0.1 posterior standard deviations once with two to four times as many,
+    as the error asks for. The report says so, what remains of the error of limits, and which limits lie so near to 0
+    that their sign is noise. The same seed gives the same draws by the same sampler, whatever `cores` is.
 
     Ctrl-C ends a run and keeps its draws so far: the status is ``"interrupted"``, and the report says how many of how
     many draws there are. Where a chain has fewer than 100 draws after tuning, nothing is kept and the
@@ -61,8 +77,11 @@ class NUTS:
     seed : int
         Seed of all draws; 1 unless told otherwise, so that a fit can be repeated.
     target_accept : float, optional
-        Acceptance rate that the step size aims at, between 0 and 1. When None 0.95, which small heterogeneity asks
-        for; 0.9 for counts, whose many unknowns are nearly independent standard normal and cost half as many steps.
+        Acceptance rate that the step size aims at, between 0 and 1. When None 0.8 where mean effects are sampled as
+        their standardised distance from where the estimates put them given tau (random effects, subgroups, joint
+        outcomes, regressions and location and scale with at most two coefficients), which leaves nearly independent
+        unknowns; 0.9 for counts, whose many unknowns are nearly independent too; 0.95 elsewhere, which small
+        heterogeneity asks for.
     cores : int
         Chains that nutpie runs at the same time, in threads. PyMC's own sampler runs one after the other, numpyro
         all at once.
@@ -159,14 +178,15 @@ class NUTS:
         refuse_improper(effects, resolved)
         moments = _draws.existing_moments(effects, resolved)
 
-        def read(chains: Chains) -> tuple[Mapping[str, Array], Mapping[str, float]]:
-            return chains.parameters, _diagnose.diagnostics(chains.parameters, chains.stats, moments)
+        def read(chains: Chains) -> tuple[tuple[Mapping[str, Array], Mapping[str, Quantity]], Mapping[str, float]]:
+            draws = _draws.complete(effects, resolved, chains.parameters, stream(effects, resolved, self.seed, use=1))
+            quantities = _draws.quantities(effects, resolved, draws, moments)
+            return (draws, quantities), _diagnose.diagnostics(chains.parameters, chains.stats, moments, quantities)
 
-        drawn, parameters, numbers = self.drawn(effects, resolved, self.run(effects, resolved), read, kept)
+        drawn, (draws, quantities), numbers = self.drawn(effects, resolved, self.run(effects, resolved), read, kept)
         chains = drawn.chains
-        draws = _draws.complete(effects, resolved, parameters, stream(effects, resolved, self.seed, use=1))
         findings = self._findings(numbers, resolved, moments, chains)
-        report = self.report(effects, resolved, drawn, findings, numbers, start=start)
+        report = self.report(effects, resolved, drawn, findings, numbers, quantities, start=start)
         label = self.label if isinstance(resolved, RandomEffects) else f"common effect, {self.label}"
         return Result(
             label=label,
@@ -174,7 +194,7 @@ class NUTS:
             model=resolved,
             engine=self,
             interval_kind="credible (equal-tailed)",
-            quantities=_draws.quantities(effects, resolved, draws, moments),
+            quantities=quantities,
             studies=_draws.studies(effects, draws, moments),
             weights=_draws.weights(effects, draws),
             report=report,
@@ -191,7 +211,13 @@ class NUTS:
         return partial(_sampler.run, effects.y, v, model.mu, tau)
 
     def drawn[T](
-        self, effects: Effects, model: Model, sample: Sample, read: Reader[T], kept: Place | None = None
+        self,
+        effects: Effects,
+        model: Model,
+        sample: Sample,
+        read: Reader[T],
+        kept: Place | None = None,
+        coefficients: int = 1,
     ) -> tuple[Drawn, T, Mapping[str, float]]:
         """The run that is kept, where there is one; else a careful run, which is kept unless it was interrupted.
 
@@ -202,16 +228,18 @@ class NUTS:
         if found is not None:
             return found, *read(found.chains)
         start = time.perf_counter()
-        drawn, reading, numbers = careful(self, self.accepts(model), sample, read)
+        drawn, reading, numbers = careful(self, self.accepts(model, coefficients), sample, read)
         if kept is not None and known is not None and not drawn.chains.interrupted:
             kept.put(known, replace(drawn, earlier=time.perf_counter() - start))
         return drawn, reading, numbers
 
-    def accepts(self, model: Model) -> float:
-        """The acceptance rate aimed at for a model."""
+    def accepts(self, model: Model, coefficients: int = 1) -> float:
+        """The acceptance rate aimed at for a model with this number of coefficients."""
         if self.target_accept is not None:
             return self.target_accept
-        return USUAL_OF_COUNTS if isinstance(model, Counted) else USUAL
+        if isinstance(model, Counted):
+            return USUAL_OF_COUNTS
+        return USUAL_OF_STANDARDISED if _is_standardised(model, coefficients) else USUAL
 
     def report(
         self,
@@ -220,14 +248,23 @@ class NUTS:
         drawn: Drawn,
         findings: tuple[Finding, ...],
         numbers: Mapping[str, float],
+        quantities: Mapping[str, Quantity],
         *,
         start: float,
         notes: tuple[str, ...] = (),
     ) -> FitReport:
-        """The report of a fit that began at `start`, with `notes` of the model's own after those of the table."""
+        """The report of a fit that began at `start`, with `notes` of the model's own after those of the table.
+
+        Limits whose sign is noise are noted, whatever the status is.
+        """
         return FitReport(
             findings=findings,
-            notes=effects.notes + notes + remarks(model, effects) + self.core_notes() + drawn.notes,
+            notes=effects.notes
+            + notes
+            + remarks(model, effects)
+            + self.core_notes()
+            + drawn.notes
+            + sign_notes(quantities, numbers),
             diagnostics={**numbers, **drawn.settings},
             seconds=drawn.earlier or time.perf_counter() - start,
             versions=self.versions,
@@ -255,6 +292,15 @@ class NUTS:
         if self.cores <= available:
             return ()
         return (f"cores = {self.cores} was asked for and there are {available}, which the chains share.",)
+
+
+def _is_standardised(model: Model, coefficients: int) -> bool:
+    """Whether its mean effects are sampled as their distance from where the estimates put them given tau."""
+    if isinstance(model, MetaRegression) and (model.shares_priors or model.takes_uncertain):
+        return False
+    if isinstance(model, MetaRegression | LocationScale):
+        return coefficients <= MOST_COEFFICIENTS
+    return isinstance(model, CommonEffect | RandomEffects | Subgroups | JointOutcomes)
 
 
 def _tree(

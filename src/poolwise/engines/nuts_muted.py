@@ -47,7 +47,7 @@ def log_likelihood_without(effects: Effects, model: Model, engine: NUTS, rows: N
         drawn = engine.drawn(rest, model, engine.run(rest, model), _unjudged)[1]
         return log_density(effects, _draws.complete(rest, model, drawn, stream(rest, model, engine.seed, use=1)))
     way = planned(rest, model)
-    drawn = engine.drawn(rest, model, partial(run, way.plan), _unjudged)[1]
+    drawn = engine.drawn(rest, model, partial(run, way.plan), _unjudged, coefficients=way.plan.means.p)[1]
     sampled = way.read(drawn, stream(rest, model, engine.seed, use=1)).sampled
     return log_likelihood(replace(sampled, effects=effects))[1]
 

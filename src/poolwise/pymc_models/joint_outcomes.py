@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.priors import Prior
-from poolwise.pymc_models.priors import prior_on_mu, prior_on_tau
+from poolwise.pymc_models.priors import prior_on_tau
 from poolwise.pymc_models.spreads import log_normal_about
+from poolwise.pymc_models.standardised import standardised
 from poolwise.pymc_models.sums import summed, times
 
 if TYPE_CHECKING:
@@ -55,12 +56,15 @@ def joint_outcomes(
     with pm.Model(coords={"outcome": list(names)}) as model:
         estimate, variance = pm.Data("y", y, dims="study"), pm.Data("v", v, dims="study")
         outcome = pm.Data("belongs", belongs, dims=("study", "outcome"))
-        typical, spread = prior_on_mu(mu, "mu_typical"), prior_on_tau(mu_spread, "mu_spread")
+        spread = prior_on_tau(mu_spread, "mu_spread")
         sd = log_normal_about(prior_on_tau(tau, "tau_typical"), tau_spread, dims="outcome")
-        total, apart = variance + times(outcome, sd**2), estimate - typical
-        alone = pm.math.log(total) + apart**2 / total + np.log(2.0 * np.pi)
+        total = variance + times(outcome, sd**2)
         # what the estimates of an outcome share, mu[o] - mu_typical, adds spread^2 to each of their covariances
-        grown = 1.0 + spread**2 * summed(1.0 / total, outcome)
+        precision, pull = summed(1.0 / total, outcome), summed(estimate / total, outcome)
+        grown = 1.0 + spread**2 * precision
+        typical = standardised(mu, (precision / grown).sum(), (pull / grown).sum(), "mu_typical")
+        apart = estimate - typical
+        alone = pm.math.log(total) + apart**2 / total + np.log(2.0 * np.pi)
         together = (spread * summed(apart / total, outcome)) ** 2 / grown - pm.math.log(grown)
         pm.Potential("y_obs", 0.5 * (together.sum() - alone.sum()))
     return model

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from poolwise.priors import Prior
 from poolwise.pymc_models.priors import coefficients, prior_on_tau
+from poolwise.pymc_models.standardised import standardised_coefficients
 from poolwise.pymc_models.sums import times
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def location_scale(
         estimate, variance = pm.Data("y", y, dims="study"), pm.Data("v", v, dims="study")
         location = pm.Data("X", X, dims=("study", "beta_of"), shape=(None, len(beta)))
         scale = pm.Data("Z", Z, dims=("study", "gamma_of"), shape=(None, len(gamma)))
-        mean = times(location, coefficients("beta", beta))
         sd = prior_on_tau(tau) * pm.math.exp(times(scale, coefficients("gamma", gamma)))
-        pm.Normal("y_obs", mu=mean, sigma=pm.math.sqrt(variance + sd**2), observed=estimate, dims="study")
+        total = variance + sd**2
+        mean = times(location, standardised_coefficients("beta", beta, location, estimate, total))
+        pm.Normal("y_obs", mu=mean, sigma=pm.math.sqrt(total), observed=estimate, dims="study")
     return model

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from poolwise.priors import Prior
 from poolwise.pymc_models.priors import coefficients, prior_on_tau
+from poolwise.pymc_models.standardised import standardised_coefficients
 from poolwise.pymc_models.sums import times
 
 if TYPE_CHECKING:
@@ -48,8 +49,10 @@ def meta_regression(y: Array, v: Array, X: Array, beta: Mapping[str, Prior], tau
     with pm.Model(coords={"beta_of": list(beta)}) as model:
         estimate, variance = pm.Data("y", y, dims="study"), pm.Data("v", v, dims="study")
         design = pm.Data("X", X, dims=("study", "beta_of"))
-        mean = times(design, coefficients("beta", beta))
-        if tau is not None:
+        if tau is None:
+            mean = times(design, coefficients("beta", beta))
+        else:
             variance = variance + prior_on_tau(tau) ** 2
+            mean = times(design, standardised_coefficients("beta", beta, design, estimate, variance))
         pm.Normal("y_obs", mu=mean, sigma=pm.math.sqrt(variance), observed=estimate, dims="study")
     return model

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from poolwise.errors import ModelError
 from poolwise.priors import (
@@ -26,6 +26,7 @@ from poolwise.priors import (
 )
 
 if TYPE_CHECKING:
+    from pymc.distributions.transforms import Transform
     from pytensor.tensor import TensorVariable
 
 
@@ -92,23 +93,43 @@ def prior_on_mu(prior: Prior, name: str = "mu", dims: str | None = None) -> Tens
     ModelError
         For a family that has no line here.
     """
+    law, p = on_the_line(prior, parameters_of(name, prior), name)
+    return law(name, **p, dims=dims)
+
+
+def on_the_line(prior: Prior, p: Sequence[Any], name: str) -> tuple[Any, dict[str, Any]]:
+    """PyMC's distribution of a family on the whole line, and its arguments.
+
+    Parameters
+    ----------
+    prior : Prior
+        On the whole line.
+    p : sequence
+        Its parameters, in the order of its record.
+    name : str
+        Of the variable, for the error.
+
+    Raises
+    ------
+    ModelError
+        For a family that has no line here.
+    """
     import pymc as pm
 
-    p = _parameters(name, prior)
     match prior:
         case Flat():
-            return pm.Flat(name, dims=dims)
+            return pm.Flat, {}
         case Normal():
-            return pm.Normal(name, mu=p[0], sigma=p[1], dims=dims)
+            return pm.Normal, {"mu": p[0], "sigma": p[1]}
         case StudentT():
-            return pm.StudentT(name, nu=p[0], mu=p[1], sigma=p[2], dims=dims)
+            return pm.StudentT, {"nu": p[0], "mu": p[1], "sigma": p[2]}
         case Cauchy():
-            return pm.Cauchy(name, alpha=p[0], beta=p[1], dims=dims)
+            return pm.Cauchy, {"alpha": p[0], "beta": p[1]}
         case _:
             raise ModelError(f"{name} has the prior {prior}", "a prior that PyMC knows here", "Normal(0, 1) or Flat()")
 
 
-def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None) -> TensorVariable:
+def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None, *, in_unit: bool = True) -> TensorVariable:
     """A variable on [0, inf) with this prior, inside a model context; its parameters may be exchanged later.
 
     Parameters
@@ -119,6 +140,9 @@ def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None) -> Te
         Of the variable.
     dims : str, optional
         Dimension along which there is one such variable for each coordinate, independent of one another.
+    in_unit : bool
+        Whether 1 is an ordinary value of it. Then, with a light tail, what is sampled is like log(tau) near zero and
+        like tau far from it; else it is log(tau).
 
     Returns
     -------
@@ -131,18 +155,18 @@ def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None) -> Te
     """
     import pymc as pm
 
-    p = _parameters(name, prior)
+    p, straight = parameters_of(name, prior), _straight(in_unit=in_unit)
     match prior:
         case Flat():
             return pm.HalfFlat(name, dims=dims)
         case HalfNormal():
-            return pm.HalfNormal(name, sigma=p[0], dims=dims)
+            return pm.HalfNormal(name, sigma=p[0], dims=dims, default_transform=straight)
         case HalfCauchy():
             return pm.HalfCauchy(name, beta=p[0], dims=dims)
         case HalfT():
             return pm.HalfStudentT(name, nu=p[0], sigma=p[1], dims=dims)
         case Exponential():
-            return pm.Exponential(name, lam=p[0], dims=dims)
+            return pm.Exponential(name, lam=p[0], dims=dims, default_transform=straight)
         case Uniform():
             return pm.Uniform(name, lower=p[0], upper=p[1], dims=dims)
         case LogNormal():
@@ -150,7 +174,7 @@ def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None) -> Te
         case InverseGamma():
             return pm.InverseGamma(name, alpha=p[0], beta=p[1], dims=dims)
         case Gamma():
-            return pm.Gamma(name, alpha=p[0], beta=p[1], dims=dims)
+            return pm.Gamma(name, alpha=p[0], beta=p[1], dims=dims, default_transform=straight)
         case Beta():
             return pm.Beta(name, alpha=p[0], beta=p[1], dims=dims)
         case LogT():
@@ -158,6 +182,14 @@ def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None) -> Te
             return pm.Deterministic(name, pm.math.exp(log_tau), dims=dims)
         case _:
             raise ModelError(f"{name} has the prior {prior}", "a prior that PyMC knows here", "HalfNormal(0.5)")
+
+
+def _straight(*, in_unit: bool) -> Transform:
+    from pymc.distributions.transforms import log
+
+    from poolwise.pymc_models.transforms import Straightened
+
+    return Straightened() if in_unit else log
 
 
 def coefficients(name: str, priors: Mapping[str, Prior]) -> TensorVariable:
@@ -181,7 +213,7 @@ def coefficients(name: str, priors: Mapping[str, Prior]) -> TensorVariable:
     return pm.Deterministic(name, pm.math.stack(each), dims=f"{name}_of")
 
 
-def _parameters(name: str, prior: Prior) -> list[TensorVariable]:
+def parameters_of(name: str, prior: Prior) -> list[TensorVariable]:
     """The prior's parameters as data of the model, so that another scale needs no new compilation."""
     import pymc as pm
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.priors import Prior
-from poolwise.pymc_models.priors import prior_on_mu, prior_on_tau
+from poolwise.pymc_models.priors import prior_on_tau
+from poolwise.pymc_models.standardised import standardised
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -44,7 +45,7 @@ def random_effects(y: NDArray[np.float64], v: NDArray[np.float64], mu: Prior, ta
     with pm.Model() as model:
         estimate = pm.Data("y", y)
         variance = pm.Data("v", v)
-        mean = prior_on_mu(mu)
-        sd = prior_on_tau(tau)
-        pm.Normal("y_obs", mu=mean, sigma=pm.math.sqrt(variance + sd**2), observed=estimate)
+        total = variance + prior_on_tau(tau) ** 2
+        mean = standardised(mu, (1.0 / total).sum(), (estimate / total).sum())
+        pm.Normal("y_obs", mu=mean, sigma=pm.math.sqrt(total), observed=estimate)
     return model

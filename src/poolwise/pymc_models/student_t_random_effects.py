@@ -43,7 +43,7 @@ def student_t_random_effects(y: Array, v: Array, mu: Prior, tau: Prior, nu: Prio
 
     with pm.Model() as model:
         estimate, variance = pm.Data("y", y, dims="study"), pm.Data("v", v, dims="study")
-        mean, scale, df = prior_on_mu(mu), prior_on_tau(tau), prior_on_tau(nu, "nu")
+        mean, scale, df = prior_on_mu(mu), prior_on_tau(tau), prior_on_tau(nu, "nu", in_unit=False)
         density = log_density(estimate - mean, variance, scale_mixture(scale, df, pm.math), pm.math)
         pm.Potential("y_obs", density.sum())
     return model

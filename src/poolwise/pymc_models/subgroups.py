@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.priors import Prior
-from poolwise.pymc_models.priors import prior_on_mu, prior_on_tau
+from poolwise.pymc_models.priors import prior_on_tau
 from poolwise.pymc_models.spreads import log_normal_about
+from poolwise.pymc_models.standardised import standardised
+from poolwise.pymc_models.sums import summed
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -59,12 +61,14 @@ def subgroups(
     with pm.Model(coords={"subgroup": list(names)}) as model:
         estimate, variance = pm.Data("y", y, dims="study"), pm.Data("v", v, dims="study")
         group = pm.Data("of", of, dims="study")
-        mean = prior_on_mu(mu, dims="subgroup")[group]
         if common:
             sd = prior_on_tau(tau)
         elif tau_spread is None:
             sd = prior_on_tau(tau, dims="subgroup")[group]
         else:
             sd = log_normal_about(prior_on_tau(tau, "tau_typical"), tau_spread, dims="subgroup")[group]
-        pm.Normal("y_obs", mu=mean, sigma=pm.math.sqrt(variance + sd**2), observed=estimate, dims="study")
+        total, belongs = variance + sd**2, pm.math.eq(group[:, None], np.arange(len(names)))
+        precision, pull = summed(1.0 / total, belongs), summed(estimate / total, belongs)
+        mean = standardised(mu, precision, pull, dims="subgroup")[group]
+        pm.Normal("y_obs", mu=mean, sigma=pm.math.sqrt(total), observed=estimate, dims="study")
     return model
