@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from poolwise.errors import InputError, listing
-from poolwise.intake.cells import Rows, study_labels
+from poolwise.errors import InputError, closest, listing
+from poolwise.intake.cells import Remark, Rows, block
+from poolwise.intake.columns import Block, Column, Table
+from poolwise.intake.rows import EVENTS, TOTALS
+from poolwise.intake.table import read
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from poolwise.effects import Effects
 
 Array = NDArray[np.float64]
-EVENTS = ("events_treated", "events_control")
-TOTALS = ("total_treated", "total_control")
 MEASURES = ("log OR", "log RR", "log IRR")
 CORRECTION = 0.5
 
@@ -30,6 +33,7 @@ def from_counts(
     measure: str = "log OR",
     study: Sequence[object] | None = None,
     moderators: pd.DataFrame | Mapping[str, Any] | None = None,
+    drop00: bool = True,
 ) -> Effects:
     """Two-arm studies from their events, as log ratios with standard errors; the counts stay in the table.
 
@@ -47,6 +51,10 @@ def from_counts(
         ``"log OR"``, ``"log RR"`` or ``"log IRR"``.
     study, moderators
         As for the class.
+    drop00 : bool
+        Leave out trials without an event in either arm, and trials in which everybody of both arms had one: the
+        likelihood of a ratio does not depend on them. False keeps them, for `BinomialNormal` and `PoissonNormal`, whose
+        priors on baselines let them count; the effects shown then rest on the 0.5 alone.
 
     Returns
     -------
@@ -59,9 +67,15 @@ def from_counts(
     InputError
         For counts that are negative, not whole, or more than there are persons, naming the rows.
 
+    Warns
+    -----
+    PoolwiseWarning
+        Naming the rows that are left out because a count is missing or the trial says nothing.
+
     References
     ----------
-    Higgins et al. (2023), Cochrane Handbook for Systematic Reviews of Interventions, chapter 10.4.
+    Higgins et al. (2023), Cochrane Handbook for Systematic Reviews of Interventions, chapter 10.4; section 10.4.4.1 for
+    trials without events.
 
     Examples
     --------
@@ -70,25 +84,62 @@ def from_counts(
     >>> Effects.from_counts(events, totals, measure="log RR").y.round(3).tolist()
     [-0.889, -1.585, -1.348]
     """
-    rows = Rows(study_labels(study)[0])
-    found, sizes = _checked(events, "events", rows), _checked(totals, "totals", rows)
+    if measure not in MEASURES:
+        raise InputError(f"measure = {measure!r}", f"one of {listing(MEASURES)}", closest(str(measure), MEASURES))
+    arms = _arms(events, "events"), _arms(totals, "totals")
+    given = read("events", {"events": arms[0], "totals": arms[1], "study": study, "moderators": moderators})
+    found, sizes = given.blocks["events"].values, _same_columns(given.blocks["totals"], arms[0].columns)
     if found.shape != sizes.shape:
         raise InputError(f"events has the shape {found.shape} and totals {sizes.shape}", "(k, 2) for both")
-    check_counts(found, sizes, measure, rows)
+    gaps = np.isnan(found).any(axis=1) | np.isnan(sizes).any(axis=1)
+    rows = given.rows
+    check_counts(np.where(gaps[:, None], 0.0, found), np.where(gaps[:, None], 1.0, sizes), measure, rows)
+    nothing = _says_nothing(found, sizes, measure) & ~gaps & drop00
+    absent = dict.fromkeys(np.flatnonzero(gaps).tolist(), "a count is missing")
+    absent |= dict.fromkeys(np.flatnonzero(nothing).tolist(), NOTHING)
     y, v = log_ratio(found, sizes, measure)
+    left = ~gaps & ~nothing
+    numbers = {"y": np.where(left, y, np.nan), "v": np.where(left, v, np.nan)}
+    if measure != "log IRR":
+        numbers["n"] = np.where(left, sizes.sum(axis=1), np.nan)
     columns = dict(zip((*EVENTS, *TOTALS), (*found.T, *sizes.T), strict=True))
-    given = {} if moderators is None else {str(name): list(column) for name, column in moderators.items()}
-    empty = np.flatnonzero(_empty(found, sizes, measure))
-    notes = [f"0.5 was added to the cells of {len(empty)} tables with an empty one, for the effects shown"]
-    return cls(
-        y,
-        v=v,
-        study=study,
-        moderators=pd.DataFrame({**given, **columns}),
-        n=None if measure == "log IRR" else sizes.sum(axis=1),
-        scale=measure,
-        notes=notes if len(empty) else (),
+    empty = int((_empty(found, sizes, measure) & left).sum())
+    remarks = [Remark(f"0.5 was added to the cells of {empty} tables with an empty one, for the effects shown", warn=False)]
+    return cls._of(
+        replace(given.estimating(numbers, remarks if empty else (), absent), moderators=_beside(given.moderators, columns)),
+        measure,
     )
+
+
+NOTHING = (
+    "no event in either arm, or nothing else, which says nothing of a ratio (drop00=False keeps such trials, for "
+    "BinomialNormal and PoissonNormal)"
+)
+
+
+def _arms(values: Any, name: str) -> Block:
+    """Counts of two arms, one row for each study."""
+    expected = "a column for the treated and one for the controls"
+    own = block(values, name, expected)
+    if own.values.ndim != 2 or own.values.shape[1] != 2:
+        raise InputError(f"{name} has the shape {own.values.shape}", expected)
+    return own
+
+
+def _same_columns(totals: Block, names: tuple[str, ...]) -> Array:
+    """Totals in the order of the columns of the events, where both are named alike."""
+    if totals.columns != names and sorted(totals.columns) == sorted(names):
+        return totals.values[:, [totals.columns.index(name) for name in names]]
+    return totals.values
+
+
+def _beside(moderators: Table | None, counts: Mapping[str, Array]) -> Table:
+    """The counts beside the moderators."""
+    own = {} if moderators is None else dict(moderators.columns)
+    clash = [name for name in counts if name in own]
+    if clash:
+        raise InputError(f"moderators has the column(s) {listing(clash)}, which the counts get", "other names")
+    return Table(own | {name: Column(values) for name, values in counts.items()})
 
 
 def log_ratio(events: Array, totals: Array, measure: str) -> tuple[Array, Array]:
@@ -108,6 +159,12 @@ def _empty(events: Array, totals: Array, measure: str) -> NDArray[np.bool_]:
     """Which tables have an empty cell."""
     none = (events == 0).any(axis=-1)
     return none if measure == "log IRR" else none | (events == totals).any(axis=-1)
+
+
+def _says_nothing(events: Array, totals: Array, measure: str) -> NDArray[np.bool_]:
+    """Which tables have no event in either arm, or nothing but events in both."""
+    none = (events == 0).all(axis=-1)
+    return none if measure == "log IRR" else none | (events == totals).all(axis=-1)
 
 
 def informative(events: Array, totals: Array, measure: str) -> int:
@@ -144,8 +201,6 @@ def check_counts(events: Array, totals: Array, measure: str, rows: Rows) -> None
     InputError
         Naming the rows.
     """
-    if measure not in MEASURES:
-        raise InputError(f"measure = {measure!r}", " or ".join(f"'{one}'" for one in MEASURES))
     persons = measure != "log IRR"
     wrong = ~(np.isfinite(events) & np.isfinite(totals) & (events >= 0) & (totals > 0) & (events == np.round(events)))
     if persons:
@@ -154,13 +209,3 @@ def check_counts(events: Array, totals: Array, measure: str, rows: Rows) -> None
     if bad.any():
         most = "whole numbers with 0 <= events <= persons" if persons else "whole events and a person-time above 0"
         raise InputError(f"the counts of {rows.names(bad)} are impossible", most)
-
-
-def _checked(values: ArrayLike, name: str, rows: Rows) -> Array:
-    try:
-        found = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        raise InputError(f"{name} holds something that is no number", "counts, shape (k, 2)") from None
-    if found.ndim != 2 or found.shape[1] != 2:
-        raise InputError(f"{name} has the shape {found.shape}", "a column for the treated and one for the controls")
-    return found

@@ -11,7 +11,7 @@ import pandas as pd
 
 from poolwise.errors import InputError, listing
 from poolwise.intake.cells import COMMA_NUMBER, MISSING, NUMBER
-from poolwise.intake.table import check_columns
+from poolwise.intake.columns import check_columns
 
 DELIMITERS = ",;\t"
 MISSING_TEXT = frozenset({"", "na", "n/a", "nan"})  # "none" and "-" may be levels

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from itertools import count
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,8 @@ LARGEST = 1e150  # squares beyond it overflow
 SMALLEST = 1e-150  # squares below it underflow
 SE_V_TOLERANCE = 1e-6
 KEY_COLUMNS = ("timepoint", "rater")
+EVENTS = ("events_treated", "events_control")
+TOTALS = ("total_treated", "total_control")
 
 
 def standard_errors(se: Array | None, v: Array | None, rows: Rows) -> Array:
@@ -124,7 +128,19 @@ def check_sizes(n: Array, rows: Rows) -> None:
         )
 
 
-def missing_rows(y: Array, se: Array, rows: Rows) -> tuple[NDArray[np.bool_], tuple[Remark, ...]]:
+def invented(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """The labels, with ``"study 2"`` in row 2 where there is none, or another that no study has."""
+    taken = set(labels)
+    result = []
+    for row, label in enumerate(labels, start=1):
+        names = (f"study {row}", f"unlabelled study {row}", *(f"study {row} ({number})" for number in range(2, 9)))
+        result.append(label or next(name for name in names if name not in taken))
+    return tuple(result)
+
+
+def missing_rows(
+    y: Array, se: Array, rows: Rows, absent: Mapping[int, str] = MappingProxyType({})
+) -> tuple[NDArray[np.bool_], tuple[Remark, ...]]:
     """The rows that have an effect and a standard error, and the sentence that lists the others.
 
     Parameters
@@ -133,6 +149,8 @@ def missing_rows(y: Array, se: Array, rows: Rows) -> tuple[NDArray[np.bool_], tu
         Estimates and standard errors, shape (k,), NaN where missing.
     rows : Rows
         What the rows are called in messages.
+    absent : mapping of int to str
+        Why a row has neither, where more is known.
 
     Returns
     -------
@@ -147,6 +165,8 @@ def missing_rows(y: Array, se: Array, rows: Rows) -> tuple[NDArray[np.bool_], tu
         return ~gone, ()
 
     def why(row: int) -> str:
+        if row in absent:
+            return absent[row]
         what = "no effect" if no_effect[row] else ""
         return " and ".join(part for part in (what, "no standard error" if no_se[row] else "") if part)
 
