@@ -497,7 +497,7 @@ def test_files_that_cannot_be_read_stop(case, tmp_path):
     path = tmp_path / "mine.csv"
     path.write_bytes(content)
     with pytest.raises(InputError) as error:
-        read_csv(path)
+        read_csv(path, encoding="utf-8")
     assert words in str(error.value)
     assert "mine.csv" in str(error.value)
 

@@ -161,7 +161,9 @@ def _is_permuted(labels: Labels) -> bool:
 def _check_contradiction(names: tuple[str, ...], own: Labels) -> None:
     """Refuse an index of study labels beside study labels that say something else of the same row."""
     if own.kind == "text" and names != own.names and sorted(names) == sorted(own.names):
-        raise InputError(f"study is {listing(names)} and its own index says {listing(own.names)}", "one of the two", BY_PLACE)
+        raise InputError(
+            f"study is {listing(names)} and its own index says {listing(own.names)}", "one of the two", BY_PLACE
+        )
 
 
 def _order(labels: Labels | None, reference: tuple[str, ...], name: str, first: str) -> tuple[int, ...]:

@@ -137,7 +137,10 @@ def _number(cell: Any, what: str, row: int, rows: Rows, decimal: str) -> tuple[f
     if value is not None:
         return value
     if isinstance(cell, list | tuple | np.ndarray) and np.iterable(cell):
-        raise InputError(f"{what} holds {_shown(cell)} in row {row + 1}, as if rows of different lengths or a matrix were meant", "one number for each study")
+        raise InputError(
+            f"{what} holds {_shown(cell)} in row {row + 1}, as if rows of different lengths or a matrix were meant",
+            "one number for each study",
+        )
     bare = bare_text(cell) if isinstance(cell, str) else ""
     told = f"{what} is {cell!r} for {rows.name(row)}"
     if decimal == "," and THOUSANDS.fullmatch(bare):
@@ -183,7 +186,11 @@ def number_of(cell: Any, decimal: str = ".") -> tuple[float, bool] | None:
         return math.nan, True
     if callable(getattr(cell, "as_py", None)):  # a scalar of pyarrow
         return number_of(cell.as_py(), decimal)
-    if isinstance(cell, bool | np.bool_ | complex | np.complexfloating | bytes | bytearray) or is_date(cell) or _has_shape(cell):
+    if (
+        isinstance(cell, bool | np.bool_ | complex | np.complexfloating | bytes | bytearray)
+        or is_date(cell)
+        or _has_shape(cell)
+    ):
         return None
     try:
         return _float(cell), True

@@ -298,7 +298,9 @@ def _of_frame(values: Any, what: str) -> dict[str, Any]:
         if isinstance(frame, pd.DataFrame):
             check_columns(frame.columns, what)
             return {name: frame[name] for name in frame.columns}
-    raise InputError(f"{what} is {type(values).__name__}", "a table with named columns", "a DataFrame, or {'dose': [...]}")
+    raise InputError(
+        f"{what} is {type(values).__name__}", "a table with named columns", "a DataFrame, or {'dose': [...]}"
+    )
 
 
 def is_table(values: object) -> bool:
@@ -339,4 +341,6 @@ def check_columns(names: Iterable[Hashable], what: str) -> None:
 
 def is_date(cell: object) -> bool:
     """Whether a cell is a date or a time."""
-    return isinstance(cell, datetime.date | datetime.time | datetime.timedelta | np.datetime64 | np.timedelta64 | pd.Period)
+    return isinstance(
+        cell, datetime.date | datetime.time | datetime.timedelta | np.datetime64 | np.timedelta64 | pd.Period
+    )

@@ -13,7 +13,7 @@ from poolwise.errors import InputError, closest, listing
 from poolwise.intake.cells import Remark, Rows, block
 from poolwise.intake.columns import Block, Column, Table
 from poolwise.intake.rows import EVENTS, TOTALS
-from poolwise.intake.table import read
+from poolwise.intake.table import Given, read
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,37 +84,57 @@ def from_counts(
     >>> Effects.from_counts(events, totals, measure="log RR").y.round(3).tolist()
     [-0.889, -1.585, -1.348]
     """
-    if measure not in MEASURES:
-        raise InputError(f"measure = {measure!r}", f"one of {listing(MEASURES)}", closest(str(measure), MEASURES))
     arms = _arms(events, "events"), _arms(totals, "totals")
     given = read("events", {"events": arms[0], "totals": arms[1], "study": study, "moderators": moderators})
-    found, sizes = given.blocks["events"].values, _same_columns(given.blocks["totals"], arms[0].columns)
-    if found.shape != sizes.shape:
-        raise InputError(f"events has the shape {found.shape} and totals {sizes.shape}", "(k, 2) for both")
-    gaps = np.isnan(found).any(axis=1) | np.isnan(sizes).any(axis=1)
-    rows = given.rows
-    check_counts(np.where(gaps[:, None], 0.0, found), np.where(gaps[:, None], 1.0, sizes), measure, rows)
-    nothing = _says_nothing(found, sizes, measure) & ~gaps & drop00
+    return counted(cls, given, measure, drop00=drop00)
+
+
+def counted(cls: type[Effects], given: Given, measure: str, *, drop00: bool, **words: Any) -> Effects:
+    """The study table of counts that have been read; see `from_counts`."""
+    check_measure(measure)
+    events = given.blocks["events"].values
+    totals = _same_columns(given.blocks["totals"], given.blocks["events"].columns)
+    if events.shape != totals.shape:
+        raise InputError(f"events has the shape {events.shape} and totals {totals.shape}", "(k, 2) for both")
+    gaps = np.isnan(events).any(axis=1) | np.isnan(totals).any(axis=1)
+    check_counts(np.where(gaps[:, None], 0.0, events), np.where(gaps[:, None], 1.0, totals), measure, given.rows)
+    silent = _silent(events, totals, measure) & ~gaps & drop00
+    left = ~gaps & ~silent
     absent = dict.fromkeys(np.flatnonzero(gaps).tolist(), "a count is missing")
-    absent |= dict.fromkeys(np.flatnonzero(nothing).tolist(), NOTHING)
-    y, v = log_ratio(found, sizes, measure)
-    left = ~gaps & ~nothing
+    for row in np.flatnonzero(silent).tolist():
+        absent[row] = "no event in either arm" if events[row].sum() == 0 else "everybody of both arms had the event"
+    y, v = log_ratio(np.where(left[:, None], events, 1.0), np.where(left[:, None], totals, 2.0), measure)
     numbers = {"y": np.where(left, y, np.nan), "v": np.where(left, v, np.nan)}
     if measure != "log IRR":
-        numbers["n"] = np.where(left, sizes.sum(axis=1), np.nan)
-    columns = dict(zip((*EVENTS, *TOTALS), (*found.T, *sizes.T), strict=True))
-    empty = int((_empty(found, sizes, measure) & left).sum())
-    remarks = [Remark(f"0.5 was added to the cells of {empty} tables with an empty one, for the effects shown", warn=False)]
-    return cls._of(
-        replace(given.estimating(numbers, remarks if empty else (), absent), moderators=_beside(given.moderators, columns)),
-        measure,
-    )
+        numbers["n"] = np.where(left, totals.sum(axis=1), np.nan)
+    columns = dict(zip((*EVENTS, *TOTALS), (*events.T, *totals.T), strict=True))
+    empty = int((_empty(events, totals, measure) & left).sum())
+    sentence = f"0.5 was added to the cells of {empty} tables with an empty one, for the effects shown"
+    estimated = given.estimating(numbers, (Remark(sentence, warn=False),) if empty else (), absent)
+    advice = KEPT if silent.any() else ""
+    return cls._of(replace(estimated, moderators=_beside(given.moderators, columns), advice=advice), measure, **words)
 
 
-NOTHING = (
-    "no event in either arm, or nothing else, which says nothing of a ratio (drop00=False keeps such trials, for "
-    "BinomialNormal and PoissonNormal)"
+KEPT = (
+    "trials without events, or with nothing else, in both arms say nothing of a ratio; drop00=False keeps them, for "
+    "BinomialNormal() and PoissonNormal()"
 )
+
+
+def check_measure(measure: object) -> None:
+    """Refuse what is no measure of two arms with counts.
+
+    Raises
+    ------
+    InputError
+        Offering the nearest.
+    """
+    if measure in MEASURES:
+        return
+    whole = {name.removeprefix("log ").casefold(): name for name in MEASURES}
+    key = str(measure).casefold().removeprefix("log").strip()
+    advice = f"did you mean '{whole[key]}'?" if key in whole else closest(str(measure), MEASURES)
+    raise InputError(f"measure = {measure!r}", " or ".join(f"'{name}'" for name in MEASURES), advice)
 
 
 def _arms(values: Any, name: str) -> Block:
@@ -161,7 +181,7 @@ def _empty(events: Array, totals: Array, measure: str) -> NDArray[np.bool_]:
     return none if measure == "log IRR" else none | (events == totals).any(axis=-1)
 
 
-def _says_nothing(events: Array, totals: Array, measure: str) -> NDArray[np.bool_]:
+def _silent(events: Array, totals: Array, measure: str) -> NDArray[np.bool_]:
     """Which tables have no event in either arm, or nothing but events in both."""
     none = (events == 0).all(axis=-1)
     return none if measure == "log IRR" else none | (events == totals).all(axis=-1)

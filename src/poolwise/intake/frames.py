@@ -70,7 +70,9 @@ def _with_index(frame: Any) -> Any:
     for name in named:
         if name in frame.columns and frame[name].tolist() != frame.index.get_level_values(name).tolist():
             raise InputError(
-                f"the frame has a column '{name}' and an index '{name}' that differ", "one of the two", "reset_index(drop=True)"
+                f"the frame has a column '{name}' and an index '{name}' that differ",
+                "one of the two",
+                "reset_index(drop=True)",
             )
     new = [name for name in named if name not in frame.columns]
     return frame.reset_index(level=new) if new else frame
@@ -107,7 +109,10 @@ def named_columns(
     if provenance is not None:
         named.pop("provenance", None)
     columns = {role: _column(there, name, role) for role, name in named.items()}
-    names = [*kept, *(name for name in KEY_COLUMNS if name in there and name not in kept and name not in named.values())]
+    names = [
+        *kept,
+        *(name for name in KEY_COLUMNS if name in there and name not in kept and name not in named.values()),
+    ]
     moderators = {column_name(name): _column(there, name, "a moderator") for name in names}
     remarks: tuple[Remark, ...] = ()
     if "study" not in columns and labels is not None and labels.kind == "text":

@@ -131,7 +131,9 @@ def _check_ambiguous(cells: Sequence[Any], odd: Sequence[int], name: str, rows: 
             )
 
 
-def _numbers(cells: Sequence[Any], values: list[float], name: str, decimal: str) -> tuple[pd.Series, tuple[Remark, ...]]:
+def _numbers(
+    cells: Sequence[Any], values: list[float], name: str, decimal: str
+) -> tuple[pd.Series, tuple[Remark, ...]]:
     """Cells that all read as numbers: as numbers where that loses nothing, else as text."""
     whole = [cell for cell in cells if not missing(cell)]
     if all(isinstance(cell, int | np.integer) for cell in whole) and whole:
@@ -147,9 +149,15 @@ def _numbers(cells: Sequence[Any], values: list[float], name: str, decimal: str)
     lost = [text for text, value in texts.items() if _more_than_number(text, value)]
     if not twice and not lost:
         return pd.Series(values, dtype=float), _marks(cells, values, name)
-    held = f"{listing(map(repr, twice))} are the same numbers" if twice else f"{listing(map(repr, lost))} are more than numbers"
+    held = (
+        f"{listing(map(repr, twice))} are the same numbers"
+        if twice
+        else f"{listing(map(repr, lost))} are more than numbers"
+    )
     text = [None if np.isnan(value) else text for text, value in zip(named, values, strict=True)]
-    sentence = f"in '{name}' {held}: kept as text, which clusters and groups take as it is and a regression reads as numbers"
+    sentence = (
+        f"in '{name}' {held}: kept as text, which clusters and groups take as it is and a regression reads as numbers"
+    )
     return pd.Series(text, dtype="str"), (Remark(sentence, warn=False),)
 
 

@@ -139,7 +139,7 @@ def invented(labels: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def missing_rows(
-    y: Array, se: Array, rows: Rows, absent: Mapping[int, str] = MappingProxyType({})
+    y: Array, se: Array, rows: Rows, absent: Mapping[int, str] = MappingProxyType({}), advice: str = ""
 ) -> tuple[NDArray[np.bool_], tuple[Remark, ...]]:
     """The rows that have an effect and a standard error, and the sentence that lists the others.
 
@@ -151,6 +151,8 @@ def missing_rows(
         What the rows are called in messages.
     absent : mapping of int to str
         Why a row has neither, where more is known.
+    advice : str
+        What to know of such rows, and to try.
 
     Returns
     -------
@@ -171,7 +173,7 @@ def missing_rows(
         return " and ".join(part for part in (what, "no standard error" if no_se[row] else "") if part)
 
     listed = listing(f"{rows.name(row)}: {why(row)}" for row in np.flatnonzero(gone).tolist())
-    return ~gone, (Remark(f"{gone.sum()} of {len(y)} studies dropped: {listed}"),)
+    return ~gone, (Remark(f"{gone.sum()} of {len(y)} studies dropped: {listed}" + (f"; {advice}" if advice else "")),)
 
 
 def unique_labels(

@@ -41,6 +41,8 @@ class Given:
         What was noticed while they were read.
     absent : mapping of int to str
         Why a row without an effect and a standard error has none, by its place.
+    advice : str
+        What to know of such rows, and to try.
     blocks : mapping of str to Block
         Numbers in two dimensions, from which estimates will be computed.
     decimal : str
@@ -57,11 +59,11 @@ class Given:
     covariance: Block | None = None
     remarks: tuple[Remark, ...] = ()
     absent: Mapping[int, str] = field(default_factory=dict)
+    advice: str = ""
     blocks: Mapping[str, Block] = field(default_factory=dict)
     decimal: str = "."
     identifiers: tuple[str, ...] = ()
     framed: bool = False
-
 
     @property
     def labels(self) -> Column | None:
@@ -128,7 +130,9 @@ def read(first: str, handed: Mapping[str, Any]) -> Given:
     InputError
         For what cannot be read, and for labels that disagree.
     """
-    texts = {name: value for name, value in handed.items() if name in ("outcome", "provenance") and isinstance(value, str)}
+    texts = {
+        name: value for name, value in handed.items() if name in ("outcome", "provenance") and isinstance(value, str)
+    }
     parts: dict[str, Any] = {}
     for name, values in handed.items():
         if values is None or name in texts:
@@ -159,7 +163,9 @@ def _moderator_table(values: Any) -> Table:
     known = isinstance(values, Mapping | pd.Series) or is_table(values) or is_record_list(values)
     known = known or (isinstance(values, np.ndarray) and values.dtype.names) or hasattr(values, "to_pandas")
     if not known:
-        raise InputError(f"moderators is {type(values).__name__}", "a DataFrame with a row for each study, or {'dose': [...]}")
+        raise InputError(
+            f"moderators is {type(values).__name__}", "a DataFrame with a row for each study, or {'dose': [...]}"
+        )
     return table(values, "moderators")
 
 
@@ -302,7 +308,7 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
         moderators=moderators,
         order=tuple(range(k)),
     )
-    keep, gone = rows.missing_rows(y, se, named, given.absent)
+    keep, gone = rows.missing_rows(y, se, named, given.absent, given.advice)
     dropped = tuple(label for label, kept in zip(columns.study, keep.tolist(), strict=True) if not kept)
     known = covariance.checked(given.covariance, se, keep, named)
     if gone:
@@ -401,9 +407,7 @@ def _frozen(values: Array) -> Array:
     return values
 
 
-def _spreads(
-    given: Given, own: Mapping[str, Column], k: int, named: Rows
-) -> tuple[Array, Array, tuple[Remark, ...]]:
+def _spreads(given: Given, own: Mapping[str, Column], k: int, named: Rows) -> tuple[Array, Array, tuple[Remark, ...]]:
     """Standard errors and sample sizes, shape (k,) each, and what was noticed."""
     remarks_read: tuple[Remark, ...] = ()
     found: dict[str, Array] = {}

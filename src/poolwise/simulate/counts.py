@@ -81,7 +81,9 @@ class CountsTruth:
             warnings.simplefilter(
                 "ignore", PoolwiseWarning
             )  # a simulated table may look odd; it is as the model has it
-            return Effects.from_counts(data, self.totals, measure=self.measure, study=effects.study, moderators=given, drop00=False)
+            return Effects.from_counts(
+                data, self.totals, measure=self.measure, study=effects.study, moderators=given, drop00=False
+            )
 
     def log_likelihood(self, data: Array) -> float:
         """Log probability of the events, baselines and true effects integrated out by Gauss's rule in many panels."""
