@@ -15,6 +15,7 @@ from poolwise.engines.closed_form_quantities import INTERVAL_WORDS
 from poolwise.engines.exact import Exact
 from poolwise.engines.exact_batch import fit_many
 from poolwise.errors import InputError, ModelError, listing, nearest
+from poolwise.intake.matrices import like, tables
 from poolwise.intake.table import PROVENANCES
 from poolwise.model import CommonEffect, MetaRegression, RandomEffects, prior_words
 from poolwise.priors import Flat
@@ -181,7 +182,7 @@ def _design(y: Array, wanted: Sequence[str], moderators: Mapping[str, ArrayLike]
         raise InputError(f"no values for the moderator '{absent[0]}'", "moderators={'dose': array of shape (n, k)}")
     columns = []
     for name in wanted:
-        column = np.atleast_2d(np.asarray(moderators[name], dtype=float))
+        column = tables(moderators[name], f"the moderator '{name}'").values
         if column.shape not in (y.shape, (1, y.shape[1])):
             raise InputError(f"the moderator '{name}' has shape {column.shape}", f"{y.shape} or ({y.shape[1]},)")
         missing = np.flatnonzero((np.isnan(column) & ~np.isnan(y)).any(axis=1))
@@ -205,10 +206,8 @@ def _design(y: Array, wanted: Sequence[str], moderators: Mapping[str, ArrayLike]
 
 
 def _tables(y: ArrayLike, se: ArrayLike) -> tuple[Array, Array]:
-    try:
-        estimates, errors = (np.atleast_2d(np.asarray(column, dtype=float)) for column in (y, se))
-    except (TypeError, ValueError):
-        raise InputError("y or se is no array of numbers", "shape (n, k) each, NaN-padded") from None
+    first, second = tables(y, "y"), tables(se, "se")
+    estimates, errors = first.values, like(second, first, "se", "y")
     if estimates.shape != errors.shape or estimates.ndim != 2 or estimates.size == 0:
         raise InputError(f"y has shape {estimates.shape} and se {errors.shape}", "the same shape (n, k), NaN-padded")
     here = ~np.isnan(estimates)

@@ -37,13 +37,21 @@ def square(covariance: Any) -> Block | None:
         kind = "numbers" if all(name.isdigit() for name in named) else "text"
         return Block(values, Labels(named, kind) if named else None, square=True)
     if named and named != labels.names:
-        if sorted(named) != sorted(labels.names) or len(set(named)) < len(named):
-            raise InputError(
-                f"the rows of covariance are labelled {listing(labels.names)} and its columns {listing(named)}",
-                "the same labels on both sides",
-            )
-        values = values[:, [named.index(label) for label in labels.names]]
+        values = values[:, order_of(named, labels.names, "the columns of covariance", "its rows")]
     return Block(values, labels, square=True)
+
+
+def order_of(labels: tuple[str, ...], reference: tuple[str, ...], what: str, other: str) -> list[int]:
+    """The place of each reference label.
+
+    Raises
+    ------
+    InputError
+        For labels that are not the same, or occur twice.
+    """
+    if sorted(labels) != sorted(reference) or len(set(labels)) < len(labels):
+        raise InputError(f"{what} are labelled {listing(labels)} and {other} {listing(reference)}", "the same labels, each once")
+    return [labels.index(label) for label in reference]
 
 
 def check_size(covariance: Block, k: int) -> None:
