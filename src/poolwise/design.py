@@ -347,7 +347,9 @@ def _are_groups(column: pd.Series) -> bool:
     if not pd.api.types.is_numeric_dtype(column):
         return False
     values = column.to_numpy(dtype=float)
-    return bool(np.all(np.isfinite(values)) and np.all(values == np.round(values)) and 2 * column.nunique() <= len(column))
+    return bool(
+        np.all(np.isfinite(values)) and np.all(values == np.round(values)) and 2 * column.nunique() <= len(column)
+    )
 
 
 def names_in(column: pd.Series) -> tuple[str, ...]:
@@ -362,7 +364,7 @@ def column_of(effects: Effects, name: str) -> pd.Series:
 
 
 def _as_factor_or_number(column: pd.Series, name: str, effects: Effects, *, text: bool) -> pd.Series:
-    """Numbers as floats, words as categories without unused levels; text that holds numbers is numbers, unless `text`."""
+    """Numbers as floats, words as categories without unused levels; text of numbers is numbers, unless `text`."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.remove_unused_categories()
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):

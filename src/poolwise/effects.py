@@ -20,7 +20,6 @@ from poolwise.intake import reliability as attenuation
 from poolwise.intake.cells import Remark, Rows
 from poolwise.intake.counts import from_counts
 from poolwise.intake.covariance import square
-from poolwise.intake.labels import text_of
 from poolwise.intake.remarks import count_remarks
 from poolwise.intake.table import Columns, Given, check, read
 from poolwise.lent import Lent
@@ -386,7 +385,7 @@ Effects.moderators = Lent("moderators")  # type: ignore[assignment]
 
 
 def _canonical(column: pd.Series) -> list[Any]:
-    """A moderator's cells as they enter the hash: whole numbers as the same numbers with decimals, where these exist."""
+    """A moderator's cells as they enter the hash: whole numbers are the same numbers as floats."""
     cells = column.tolist()
     if pd.api.types.is_integer_dtype(column) and all(int(float(cell)) == cell for cell in cells):
         return [float(cell) for cell in cells]

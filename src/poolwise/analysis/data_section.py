@@ -38,7 +38,7 @@ class Table(Section):
     )
     encoding: Words | None = Field(
         default=None,
-        description="how the file's text is written, such as 'utf-8' or 'cp1252'; UTF-8, or as the file's first bytes say, if left out",
+        description="how the file's text is written, such as 'cp1252'; UTF-8 or UTF-16 if left out",
     )
 
     @model_validator(mode="after")

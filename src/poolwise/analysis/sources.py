@@ -156,11 +156,12 @@ def _own(
     moderators = _moderators(table, frame, asked, found)
     if names is None or moderators is None or any(problem.key == "data.scale" for problem in found):
         return None
+    kept = [name for name in moderators if name not in OWN_COLUMNS]
     roles = Roles(
         names.get("y"), names.get("se"), names.get("v"), names.get("study"), names.get("outcome"), names.get("n"),
         events=table.events, totals=table.totals,
-        moderators=tuple(name for name in moderators if name not in asked.identifiers),
-        cluster=tuple(name for name in moderators if name in asked.identifiers),
+        moderators=tuple(name for name in kept if name not in asked.identifiers),
+        cluster=tuple(name for name in kept if name in asked.identifiers),
     )  # fmt: skip
     make = partial(
         effects_of,

@@ -87,7 +87,7 @@ def orders(parts: Sequence[Part], study: Column | None) -> dict[str, tuple[int, 
     beside = plain + [part.name for part in rest if part.labels is not None and part.labels.kind == "default"]
     if parts[0].name in result and beside:
         raise InputError(
-            f"{parts[0].name} is labelled in another order than study, and {listing(beside)} beside it has no such labels",
+            f"{parts[0].name} is labelled in another order than study, and {listing(beside)} has no such labels",
             "labels on every column",
             BY_PLACE,
         )
@@ -114,8 +114,8 @@ def _check_strangers(rest: list[Part], by_study: list[Part], names: tuple[str, .
             continue
         if sorted(labels.names) == sorted(names):
             raise InputError(
-                f"{part.name} is labelled {listing(labels.names)} and study is {listing(names)}, where labels repeat, so "
-                "that rows cannot be told by them",
+                f"{part.name} is labelled {listing(labels.names)} and study is {listing(names)}, where labels repeat, "
+                "so that rows cannot be told by them",
                 "the order of study, or labels that occur once",
                 BY_PLACE,
             )
@@ -215,8 +215,8 @@ def arranged[Given: (Column, Table, Block)](given: Mapping[str, Given], study: C
     result = {}
     for name, own in given.items():
         if isinstance(own, Table) and name not in changed:
-            each = {key: changed.get(own_name(name, key)) for key in own.columns}
-            columns = {key: c if each[key] is None else c.taken(each[key]) for key, c in own.columns.items()}
+            same = tuple(range(len(next(iter(own.columns.values()), ()))))
+            columns = {key: c.taken(changed.get(own_name(name, key), same)) for key, c in own.columns.items()}
             result[name] = Table(columns, own.labels)
         else:
             result[name] = own.taken(changed[name]) if name in changed else own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from poolwise.errors import InputError, listing
-from poolwise.intake.columns import Block, Labels, column, is_date, is_table, labels_of, table
+from poolwise.intake.alignment import arranged
+from poolwise.intake.columns import Block, Labels, Table, column, is_date, is_table, labels_of, table
 from poolwise.intake.labels import INVISIBLE, missing
 
 Array = NDArray[np.float64]
@@ -128,7 +130,7 @@ def _float(cell: Any) -> float:
     try:
         return math.nan if cell is None else float(cell)
     except OverflowError:
-        return math.copysign(math.inf, cell)
+        return math.inf if cell > 0 else -math.inf
 
 
 def _number(cell: Any, what: str, row: int, rows: Rows, decimal: str) -> tuple[float, bool]:
@@ -145,8 +147,7 @@ def _number(cell: Any, what: str, row: int, rows: Rows, decimal: str) -> tuple[f
     told = f"{what} is {cell!r} for {rows.name(row)}"
     if decimal == "," and THOUSANDS.fullmatch(bare):
         raise InputError(
-            f"{told}, which with the decimal mark ',' may be {bare.replace('.', '')} or {bare.replace('.', ',')}: it is "
-            "ambiguous",
+            f"{told}, ambiguous with the decimal mark ',': {bare.replace('.', '')} or {bare.replace('.', ',')}",
             "one decimal mark in the whole table",
             "decimal='.' if points are decimal marks, else the number without marks of thousands",
         )
@@ -207,7 +208,7 @@ def _has_shape(cell: Any) -> bool:
 def cell_advice(text: str, decimal: str) -> str:
     """What to try where a cell of text is no number."""
     if COMMA_NUMBER.fullmatch(text) and decimal != ",":
-        return "a decimal point, or decimal=',' in Effects.from_frame if the comma is the decimal mark"
+        return "a decimal point, or decimal=',' (from_frame, read_csv) if the comma is the decimal mark"
     if text[:1] in {"<", ">", "≤", "≥"}:
         return "the number itself; a bound cannot be analysed"
     if text.endswith("%"):
@@ -259,10 +260,13 @@ def block(values: Any, what: str, expected: str, rows: Rows = Rows()) -> Block:
         own = [numbers(values.iloc[:, place], what, rows)[0] for place in range(values.shape[1])]
         cells = np.column_stack(own) if own else np.empty((len(values), 0))
         return Block(cells, labels_of(values.index), columns=labels_of(values.columns).names)
-    if is_table(values):
+    if is_table(values) or isinstance(values, Mapping):
         named = table(values, what)
+        if named.labels is None:
+            named = Table(arranged(dict(named.columns), None))
         own = [numbers(column, f"'{name}' of {what}", rows)[0] for name, column in named.columns.items()]
-        return Block(np.column_stack(own) if own else np.empty((0, 0)), columns=tuple(named.columns))
+        labels = next((column.labels for column in named.columns.values() if column.labels is not None), None)
+        return Block(np.column_stack(own) if own else np.empty((0, 0)), labels, columns=tuple(named.columns))
     labels, names = _coordinates(values)
     if hasattr(values, "dims") and hasattr(values, "values"):
         values = values.values

@@ -105,10 +105,12 @@ def column(values: Any, what: str, expected: str = ONE_EACH) -> Column:
     if isinstance(values, str | bytes | bytearray | Mapping) or (
         isinstance(values, Set) and not isinstance(values, KeysView)
     ):
-        order = ", which has no order" if isinstance(values, Set) else ""
+        order = ", which has no order" if isinstance(values, set | frozenset) else ""
         raise InputError(f"{what} is {type(values).__name__} {_shown(values)}{order}", expected)
     if isinstance(values, pd.Series):
         return _of_series(values, what)
+    if isinstance(values, pd.MultiIndex):
+        return Column(values.tolist())
     if isinstance(values, pd.Index | pd.api.extensions.ExtensionArray):
         return replace(_of_series(pd.Series(values), what), labels=None, name=str(getattr(values, "name", None) or ""))
     if is_table(values):
@@ -162,12 +164,12 @@ def _of_array(values: NDArray[Any], what: str, expected: str) -> Cells:
     if values.ndim != 1:
         raise InputError(f"{what} has the shape {values.shape}", f"one dimension: {expected}")
     if np.ma.isMaskedArray(values):
-        return values.tolist()  # type: ignore[no-any-return]
+        return values.tolist()
     if values.dtype.kind in "fiu":
         return values
     if values.dtype.kind in "mM":
         return pd.Series(values).tolist()
-    return values.tolist()  # type: ignore[no-any-return]
+    return values.tolist()
 
 
 def labels_of(index: pd.Index) -> Labels:
@@ -175,6 +177,8 @@ def labels_of(index: pd.Index) -> Labels:
     if isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1:
         return Labels(_counted(len(index)), "default", _own_name(index))
     cells = index.tolist()
+    if isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex | pd.PeriodIndex):
+        return Labels(tuple(map(text_of, cells)), "numbers", _own_name(index))
     if pd.api.types.is_any_real_numeric_dtype(index.dtype) and not index.hasnans:
         default = cells == list(range(len(cells)))
         return Labels(tuple(map(text_of, cells)), "default" if default else "numbers", _own_name(index))

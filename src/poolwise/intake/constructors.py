@@ -47,8 +47,8 @@ def from_frame(
     Parameters
     ----------
     frame : DataFrame or mapping
-        One row for each estimate: a frame of pandas, polars or pyarrow, a mapping of columns, a list of rows. Indexes of
-        pandas with a name count as columns.
+        One row for each estimate: a frame of pandas, polars or pyarrow, a mapping of columns, a list of rows.
+        Indexes of pandas with a name count as columns.
     y, se, v, study, outcome, n : str, optional
         Names of the columns; see the class. One of `se` and `v` is needed; `study` is the column (or index) ``study``
         where there is one, and so is ``study_as_given``.
@@ -88,9 +88,10 @@ def from_frame(
     check_decimal(decimal)
     names = [moderators] if isinstance(moderators, str) else list(moderators)
     clusters = (cluster,) if isinstance(cluster, str) else tuple(cluster or ())
-    if se is None and v is None:
-        known = frame_columns(frame, y)[0]
-        raise InputError("no column of standard errors is named", "se=... or v=...", nearest("se", known))
+    if y is None or (se is None and v is None):
+        known, what = frame_columns(frame, str(y))[0], "estimates" if y is None else "standard errors"
+        advice = nearest("y" if y is None else "se", known)
+        raise InputError(f"no column of {what} is named", "y=..." if y is None else "se=... or v=...", advice)
     roles = {"y": y, "se": se, "v": v, "study": study, "outcome": outcome, "n": n}
     given = named_columns(frame, roles, [*names, *clusters], provenance)
     return cls._of(

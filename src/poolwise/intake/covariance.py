@@ -50,7 +50,9 @@ def order_of(labels: tuple[str, ...], reference: tuple[str, ...], what: str, oth
         For labels that are not the same, or occur twice.
     """
     if sorted(labels) != sorted(reference) or len(set(labels)) < len(labels):
-        raise InputError(f"{what} are labelled {listing(labels)} and {other} {listing(reference)}", "the same labels, each once")
+        raise InputError(
+            f"{what} are labelled {listing(labels)} and {other} {listing(reference)}", "the same labels, each once"
+        )
     return [labels.index(label) for label in reference]
 
 

@@ -18,7 +18,7 @@ from poolwise.intake.columns import Block, Column, column_name
 from poolwise.intake.counts import counted
 from poolwise.intake.dialect import detected_decimal, dialect_sentence
 from poolwise.intake.frames import check_decimal, named_columns
-from poolwise.intake.table import OWN_COLUMNS, Given
+from poolwise.intake.table import Given
 from poolwise.scale import Scale, as_scale
 
 
@@ -83,8 +83,8 @@ def read_csv(
 ) -> Effects:
     """The study table in a CSV file: the reader, and the words, of ``[data] csv = {...}`` in an analysis file.
 
-    A cell is read by the role of its column: estimates, standard errors and sizes are numbers, labels, outcomes and clusters
-    are text that never passes through a number, moderators are numbers where every cell is one.
+    A cell is read by the role of its column: estimates, standard errors and sizes are numbers, labels, outcomes and
+    clusters are text that never passes through a number, moderators are numbers where every cell is one.
 
     Parameters
     ----------
@@ -93,8 +93,8 @@ def read_csv(
     y, se, v : str, optional
         Names of the columns of estimates and of standard errors (``"se"`` by default) or variances.
     study, outcome, n : str, optional
-        Names of the columns of labels, outcomes and sample sizes; by default ``study``, ``outcome`` and ``n``, where the
-        file has them.
+        Names of the columns of labels, outcomes and sample sizes; by default ``study``, ``outcome`` and ``n``, where
+        the file has them.
     moderators : str or sequence of str
         Names of the columns to keep as moderators.
     cluster : str or sequence of str, optional
@@ -135,20 +135,34 @@ def read_csv(
         check_decimal(decimal)
     frame = files.read_csv(path, encoding=encoding, delimiter=delimiter)
     there = [column_name(name) for name in frame.columns]
+
+    def optional(name: str | None, usual: str) -> str | None:
+        return name or (usual if usual in there else None)
+
+    counts = events is not None
     roles = Roles(
-        None if events is not None else y,
-        None if events is not None or v is not None else se or "se",
-        v,
-        *(own or (name if name in there else None) for own, name in ((study, "study"), (outcome, "outcome"), (n, "n"))),
+        y=None if counts else y,
+        se="se" if se is None and v is None and not counts else se,
+        v=v,
+        study=optional(study, "study"),
+        outcome=optional(outcome, "outcome"),
+        n=None if counts and n is None else optional(n, "n"),
         events=None if events is None else tuple(events),
         totals=None if totals is None else tuple(totals),
         moderators=(moderators,) if isinstance(moderators, str) else tuple(moderators),
         cluster=(cluster,) if isinstance(cluster, str) else tuple(cluster or ()),
     )
-    words = {"title": Path(path).name if title is None else title, "directions": directions}
     detected = (encoding is None, delimiter is None)
     return effects_of(
-        frame, roles, scale, decimal, detected=detected, drop00=drop00, allow_single=allow_single, **words
+        frame,
+        roles,
+        scale,
+        decimal,
+        title=Path(path).name if title is None else title,
+        directions=directions,
+        detected=detected,
+        drop00=drop00,
+        allow_single=allow_single,
     )
 
 
@@ -192,10 +206,10 @@ def effects_of(
     """
     frame = frame.set_axis([column_name(name) for name in frame.columns], axis=1)
     for name in (*roles.numeric, *roles.cluster):
-        if name not in frame:
+        if column_name(name) not in frame:
             raise InputError(f"{title} has no column '{name}'", advice=nearest(name, frame.columns))
     mark = decimal or detected_decimal(
-        {name: frame[name] for name in roles.numeric}, str(frame.attrs.get("delimiter", ","))
+        {name: frame[column_name(name)] for name in roles.numeric}, str(frame.attrs.get("delimiter", ","))
     )
     told = dialect_sentence(
         title,
@@ -203,10 +217,8 @@ def effects_of(
         delimiter=frame.attrs.get("delimiter") if detected[1] else None,
         decimal=mark if decimal is None else None,
     )
-    kept = tuple(
-        name for name in dict.fromkeys(roles.moderators) if name not in OWN_COLUMNS and name not in roles.cluster
-    )
-    names = tuple(name for name in dict.fromkeys(roles.cluster) if name not in OWN_COLUMNS)
+    names = tuple(map(column_name, dict.fromkeys(roles.cluster)))
+    kept = tuple(name for name in map(column_name, dict.fromkeys(roles.moderators)) if name not in names)
     own = {"y": roles.y, "se": roles.se, "v": roles.v, "n": roles.n, "study": roles.study, "outcome": roles.outcome}
     given = replace(
         named_columns(frame, own, (*kept, *names), None),
@@ -226,6 +238,7 @@ def _arms(frame: pd.DataFrame, names: Sequence[str], given: Given) -> Block:
     if len(names) != 2:
         raise InputError(f"{len(names)} columns of counts are named", "one for the treated and one for the controls")
     cells = [
-        numbers(Column(list(frame[name])), f"column '{name}'", given.rows, decimal=given.decimal)[0] for name in names
+        numbers(Column(list(frame[column_name(name)])), f"column '{name}'", given.rows, decimal=given.decimal)[0]
+        for name in names
     ]
     return Block(np.column_stack(cells))

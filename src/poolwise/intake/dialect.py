@@ -11,7 +11,7 @@ from poolwise.intake.cells import COMMA_NUMBER, NUMBER, THOUSANDS, bare_text
 
 DELIMITERS = ",;\t|"
 MARKS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-NAMES = {"\t": "a tab"}
+NAMES = {"\t": "'\\t' (a tab)"}
 
 
 def detected_encoding(path: Path) -> str:
@@ -108,7 +108,7 @@ def detected_decimal(columns: Mapping[str, Iterable[object]], delimiter: str) ->
     raise InputError(
         f"the decimal mark is ambiguous: {' and '.join(shown)}",
         "'.' or ',' as the decimal mark of the whole file",
-        "decimal=','",
+        "decimal=',' or decimal='.'",
     )
 
 

@@ -28,8 +28,8 @@ def read_csv(path: str | Path, *, encoding: str | None = None, delimiter: str | 
     Returns
     -------
     DataFrame
-        Cells as text, exactly as they stand without blanks around them: what a column is read as is decided by its role.
-        ``attrs`` name the encoding and the delimiter.
+        Cells as text, without blanks around them: what a column is read as is decided by its role. ``attrs`` name the
+        encoding and the delimiter.
 
     Raises
     ------

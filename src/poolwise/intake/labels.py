@@ -1,11 +1,12 @@
-"""Cells that are text by their role (labels, clusters, outcomes, groups), cleaned; none of them passes through a float."""
+"""Cells that are text by their role (labels, clusters, outcomes, groups), cleaned; none passes through a float."""
 
 from __future__ import annotations
 
+import datetime
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,8 @@ def text_of(value: object) -> str:
         value = value.item()
     elif callable(getattr(value, "as_py", None)):  # a scalar of pyarrow
         value = value.as_py()  # type: ignore[attr-defined]
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        value = value.date()
     text = value if isinstance(value, str) else str(value)
     if not text.isascii():
         text = JOINERS.sub("", INVISIBLE.sub("", unicodedata.normalize("NFC", text)))
@@ -153,7 +156,7 @@ def spelled_alike(texts: Iterable[str]) -> list[tuple[str, str]]:
     return pairs
 
 
-def spelling_sentence(columns: dict[str, Iterable[str]]) -> str:
+def spelling_sentence(columns: Mapping[str, Iterable[str]]) -> str:
     """One sentence on the spellings that differ in case only, by column; empty where there are none."""
     told = [
         f"{name} {listing(f"'{one}' and '{other}'" for one, other in pairs)}"
@@ -162,4 +165,5 @@ def spelling_sentence(columns: dict[str, Iterable[str]]) -> str:
     ]
     if not told:
         return ""
-    return f"spellings that differ in capitals or forms of letters only are kept apart: {'; '.join(told)}; write them alike if they are one"
+    found = f"spellings that differ in capitals or forms of letters only are kept apart: {'; '.join(told)}"
+    return f"{found}; write them alike if they are one"

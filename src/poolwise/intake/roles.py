@@ -15,7 +15,6 @@ from poolwise.intake.columns import Column, is_date
 from poolwise.intake.labels import entry, missing, text_of
 
 PLAIN_ID = 2**53  # beyond it whole numbers are not all floats
-GAPS = frozenset({"none", "null", ".", "-", "--"})  # nothing beside numbers, perhaps a level beside words
 
 
 def moderator(column: Column, name: str, rows: Rows, *, decimal: str = ".") -> tuple[pd.Series, tuple[Remark, ...]]:
@@ -89,7 +88,7 @@ def identifiers(column: Column, name: str) -> pd.Series:
     known = {cell for cell in text if cell is not None}
     read = {cell: number_of(cell) for cell in known}
     counted = all(value is not None and not np.isnan(value[0]) for value in read.values())
-    order = sorted(known, key=lambda cell: (read[cell] if counted else (0.0,), cell))  # type: ignore[arg-type, return-value]
+    order = sorted(known, key=lambda cell: (read[cell] if counted else (0.0,), cell))
     return pd.Series(pd.Categorical(text, categories=order))
 
 
@@ -99,9 +98,9 @@ def _declared(column: Column, name: str, rows: Rows) -> pd.Series:
     known = list(column.dtype.categories)
     if not all(isinstance(level, str) for level in known):
         return pd.Series(pd.Categorical(column.cells, dtype=column.dtype))
-    _check_cells(column.cells, name, rows)
+    _check_cells(column.tolist(), name, rows)
     levels = [level for level in dict.fromkeys(map(text_of, known)) if not missing(level)]
-    cells = [entry(cell, name, row) or None for row, cell in enumerate(column.cells)]
+    cells = [entry(cell, name, row) or None for row, cell in enumerate(column.tolist())]
     return pd.Series(pd.Categorical(cells, categories=levels, ordered=bool(column.dtype.ordered)))
 
 
@@ -112,7 +111,7 @@ def _check_cells(cells: Sequence[Any], name: str, rows: Rows) -> None:
             continue
         if isinstance(cell, complex | np.complexfloating):
             raise InputError(f"the moderator '{name}' is {cell!r} for {rows.name(row)}", "a number, or a word")
-        if not isinstance(cell, Hashable) or getattr(cell, "ndim", 0):
+        if not isinstance(cell, Hashable) or (np.ndim(cell) and not isinstance(cell, tuple)):  # type: ignore[arg-type]
             raise InputError(f"the moderator '{name}' holds lists or tables", "a number or a word in each cell")
 
 
@@ -125,7 +124,7 @@ def _check_ambiguous(cells: Sequence[Any], odd: Sequence[int], name: str, rows: 
         others = [cell for place, cell in enumerate(cells) if place not in odd and not missing(cell)]
         if points and (others or len(odd) == len(cells)):
             raise InputError(
-                f"the moderator '{name}' is {cells[row]!r} for {rows.name(row)}, which is ambiguous with the decimal mark ','",
+                f"the moderator '{name}' is {cells[row]!r} for {rows.name(row)}, ambiguous with the decimal mark ','",
                 "one decimal mark in the whole table",
                 "decimal='.' if points are decimal marks, else the number without marks of thousands",
             )
@@ -192,20 +191,16 @@ def _levels(
 ) -> tuple[pd.Series, tuple[Remark, ...]]:
     """Cells of which some are no numbers: levels; and a remark where others are numbers."""
     text = [entry(cell, name, row) or None for row, cell in enumerate(cells)]
-    words = [row for row in odd if not _is_gap(cells[row])]
     values = pd.Series(text, dtype="str")
-    commas = [row for row in words if isinstance(cells[row], str) and COMMA_NUMBER.fullmatch(bare_text(cells[row]))]
-    if not count and len(commas) < len(words):
+    commas = [row for row in odd if isinstance(cells[row], str) and COMMA_NUMBER.fullmatch(bare_text(cells[row]))]
+    if not count and len(commas) < len(odd):
         return values, ()
-    shown = listing(f"{cells[row]!r} for {rows.name(row)}" for row in (commas or words))
-    advice = cell_advice(bare_text(cells[words[0]]), decimal) if isinstance(cells[words[0]], str) else "numbers alone"
-    held = f"holds {count} numbers and" if count else "holds"
-    sentence = f"the moderator '{name}' {held} {shown}, which is no number: all its values are taken as levels; if it is numeric, {advice}"
-    return values, (Remark(sentence, warn=count >= len(words) or bool(commas)),)
-
-
-def _is_gap(cell: Any) -> bool:
-    return isinstance(cell, str) and bare_text(cell).casefold() in GAPS
+    shown = listing(f"{cells[row]!r} for {rows.name(row)}" for row in (commas or odd))
+    first = cells[(commas or odd)[0]]
+    advice = cell_advice(bare_text(first), decimal) if isinstance(first, str) else "numbers alone"
+    held = f"holds {count} numbers and {shown}" if count else f"holds {shown}"
+    sentence = f"the moderator '{name}' {held}, which is no number: all its values are taken as levels"
+    return values, (Remark(f"{sentence}; if it is numeric, try {advice}", warn=count >= len(odd) or bool(commas)),)
 
 
 def numbers_in_text(cells: Sequence[Any]) -> list[float] | None:

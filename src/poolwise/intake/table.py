@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -119,7 +119,7 @@ def read(first: str, handed: Mapping[str, Any]) -> Given:
     first : str
         What is estimated, whose order counts where nothing else tells one.
     handed : mapping of str to object
-        By name; None for what was not handed in. ``moderators`` is a table, ``covariance`` and other records are as they are.
+        By name; None for what was not handed in. Records of this package are taken as they are.
 
     Returns
     -------
@@ -450,14 +450,15 @@ def _moderators(given: Given, k: int, named: Rows) -> tuple[pd.DataFrame, tuple[
             "other names",
             "leaving them out of the moderators; designs can use 'se' and 'n' as they are",
         )
-    columns, said = {}, []
+    columns: dict[str, pd.Series] = {}
+    said: tuple[Remark, ...] = ()
     for name, cells in table.columns.items():
         if name in given.identifiers:
             columns[name] = identifiers(cells, name)
             continue
         columns[name], more = moderator(cells, name, named, decimal=given.decimal)
         said += more
-    return pd.DataFrame(columns), tuple(said)
+    return pd.DataFrame(columns), said
 
 
 @lru_cache(maxsize=64)
