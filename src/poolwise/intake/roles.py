@@ -174,7 +174,9 @@ def _identity(cell: Any, value: float, decimal: str) -> str:
     """The cell as a name."""
     if isinstance(cell, str):
         text = bare_text(cell)
-        return text.replace(",", ".") if decimal == "," and COMMA_NUMBER.fullmatch(text) else text
+        text = text.replace(",", ".") if decimal == "," and COMMA_NUMBER.fullmatch(text) else text
+        whole = text.rstrip("0").removesuffix(".") if "." in text and float(value).is_integer() else text
+        return "0" if value == 0.0 and not whole.strip("+-0") and len(whole.strip("+-")) == 1 else whole
     return str(int(cell)) if isinstance(cell, int | np.integer) else text_of(value)
 
 
