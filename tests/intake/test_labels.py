@@ -25,7 +25,7 @@ def table(**given: object) -> Effects:
 
 
 def test_correlations_meet_their_own_sample_sizes():
-    """0.2833 [-0.0820, 0.6487] by REML and Hartung-Knapp is metafor's answer for the pairs (.1, 50), (.5, 20), (.3, 200)."""
+    """0.2833 [-0.0820, 0.6487] is metafor's answer by REML and Hartung-Knapp for (.1, 50), (.5, 20), (.3, 200)."""
     r, n = series([0.1, 0.5, 0.3], "abc"), series([200, 20, 50], "cba")
     with pytest.warns(pw.PoolwiseWarning, match="rests on 3 studies"):
         fit = pw.fit(Effects.from_correlations(r, n), pw.RandomEffects(), pw.ClosedForm(interval="hartung-knapp"))
@@ -53,7 +53,10 @@ def test_a_labelled_covariance_is_put_into_the_order_of_the_studies(covariance):
 
 BY_LABEL = {
     "se": (lambda: table(y=series(Y, "ABC"), se=series(SE[::-1], "CBA")).se, SE),
-    "se, study named in another order": (lambda: table(y=series(Y, "ABC"), se=series(SE, "ABC"), study=list("CBA")).se, SE[::-1]),
+    "se, study named in another order": (
+        lambda: table(y=series(Y, "ABC"), se=series(SE, "ABC"), study=list("CBA")).se,
+        SE[::-1],
+    ),
     "no study: the index of text is taken": (lambda: Effects(series(Y, "ABC"), se=series(SE[::-1], "CBA")).study, ABC),
     "n beside lists": (lambda: table(n=series([30, 10, 20], "CAB")).n, [10, 20, 30]),
     "outcome": (lambda: table(outcome=series(list("zxy"), "CAB")).outcome, list("xyz")),
@@ -61,7 +64,9 @@ BY_LABEL = {
     "a frame": (lambda: table(moderators=pd.DataFrame({"x": [3, 1, 2]}, index=list("CAB"))).moderators["x"], [1, 2, 3]),
     "a named series": (lambda: table(moderators=series([3, 1, 2], "CAB").rename("x")).moderators["x"], [1, 2, 3]),
     "numbers of rows": (
-        lambda: Effects(Y, se=SE, moderators={"x": series([1, 2, 3], [2, 1, 0]), "z": pd.Series([1, 2, 3])}).moderators["x"],
+        lambda: Effects(Y, se=SE, moderators={"x": series([1, 2, 3], [2, 1, 0]), "z": pd.Series([1, 2, 3])}).moderators[
+            "x"
+        ],
         [3, 2, 1],
     ),
     "rows of a larger frame": (
@@ -73,14 +78,21 @@ BY_LABEL = {
         Y[::-1],
     ),
     "xarray": (
-        lambda: Effects(xr.DataArray(Y, coords={"s": ABC}, dims="s"), se=xr.DataArray(SE[::-1], coords={"s": ABC[::-1]}, dims="s")).se,
+        lambda: (
+            Effects(
+                xr.DataArray(Y, coords={"s": ABC}, dims="s"),
+                se=xr.DataArray(SE[::-1], coords={"s": ABC[::-1]}, dims="s"),
+            ).se
+        ),
         SE,
     ),
     "counts": (
-        lambda: Effects.from_counts(
-            pd.DataFrame([[4, 11], [6, 29], [3, 11]], index=ABC),
-            pd.DataFrame([[231, 220], [306, 303], [123, 139]], index=list("CBA")),
-        ).n,
+        lambda: (
+            Effects.from_counts(
+                pd.DataFrame([[4, 11], [6, 29], [3, 11]], index=ABC),
+                pd.DataFrame([[231, 220], [306, 303], [123, 139]], index=list("CBA")),
+            ).n
+        ),
         [262, 609, 451],
     ),
     "ratios": (
@@ -90,8 +102,12 @@ BY_LABEL = {
     "limits": (
         lambda: np.exp(
             Effects.from_ratios(
-                series([0.5, 0.8, 0.7], "ABC"), lower=series([0.5, 0.6, 0.3], "CBA"), upper=series([0.98, 1.07, 0.83], "CBA")
-            ).se * 2 * 1.959963984540054
+                series([0.5, 0.8, 0.7], "ABC"),
+                lower=series([0.5, 0.6, 0.3], "CBA"),
+                upper=series([0.98, 1.07, 0.83], "CBA"),
+            ).se
+            * 2
+            * 1.959963984540054
         ),
         [0.83 / 0.3, 1.07 / 0.6, 0.98 / 0.5],
     ),
@@ -107,7 +123,7 @@ BY_LABEL = {
         lambda: Effects.from_frame({"y": series(Y, "ABC"), "se": series(SE[::-1], "CBA")}, se="se").se,
         SE,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BY_LABEL)
@@ -121,7 +137,10 @@ def test_by_label(case):
 REFUSED = {
     "partial overlap": (lambda: table(y=series(Y, "ABC"), se=series(SE, "ABD"), study=None), "'D' in se, 'C' in y"),
     "a stranger beside study": (lambda: table(n=series([1, 2, 3], "ABX")), "'X' in n, 'C' in study"),
-    "other names": (lambda: table(moderators=pd.DataFrame({"x": [1, 2, 3]}, index=list("xyz"))), "'x', 'y', 'z' in moderators"),
+    "other names": (
+        lambda: table(moderators=pd.DataFrame({"x": [1, 2, 3]}, index=list("xyz"))),
+        "'x', 'y', 'z' in moderators",
+    ),
     "capitals": (lambda: table(n=series([1, 2, 3], "abc")), "did you mean 'A'?"),
     "a covariance of others": (
         lambda: table(se=None, covariance=pd.DataFrame(V, index=list("XYZ"), columns=list("XYZ"))),
@@ -146,15 +165,19 @@ REFUSED = {
     "names beside numbers": (lambda: Effects(pd.Series(Y), se=series(SE, "ABC")), "y and se have different indexes"),
     "study against its own index": (lambda: table(study=series(ABC, "CBA")), "its own index says C, B, A"),
     "events and totals": (
-        lambda: Effects.from_counts(pd.DataFrame([[1, 2], [3, 4]], index=list("AB")), pd.DataFrame([[9, 9], [9, 9]], index=list("AC"))),
+        lambda: Effects.from_counts(
+            pd.DataFrame([[1, 2], [3, 4]], index=list("AB")), pd.DataFrame([[9, 9], [9, 9]], index=list("AC"))
+        ),
         "'C' in totals, 'B' in events",
     ),
     "reliabilities": (lambda: table(scale="SMD").disattenuated(series([0.5, 0.6, 0.7], "ABX")), "'X' in reliability"),
     "index and column called study": (
-        lambda: Effects.from_frame(pd.DataFrame({"y": Y, "se": SE, "study": ABC}, index=pd.Index(list("xyz"), name="study")), se="se"),
+        lambda: Effects.from_frame(
+            pd.DataFrame({"y": Y, "se": SE, "study": ABC}, index=pd.Index(list("xyz"), name="study")), se="se"
+        ),
         "a column 'study' and an index 'study' that differ",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)

@@ -44,7 +44,7 @@ def reliabilities(effects: Effects, given: str | float | ArrayLike) -> Array:
             raise InputError(f"there is no column '{given}'", advice=nearest(given, map(str, frame.columns)))
         given = frame[given].to_numpy()
     expected = "numbers above 0 and at most 1"
-    alone = np.ndim(given) == 0 and not np.iterable(given)
+    alone = not np.iterable(given)
     own = column([given] * effects.k if alone else given, "reliability", expected)
     if len(own) != effects.k:
         raise InputError(f"reliability has shape ({len(own)},)", f"one number, or shape ({effects.k},)")

@@ -107,7 +107,7 @@ def _declared(column: Column, name: str, rows: Rows) -> pd.Series:
 def _check_cells(cells: Sequence[Any], name: str, rows: Rows) -> None:
     """Refuse cells that hold several values or are complex."""
     for row, cell in enumerate(cells):
-        if isinstance(cell, str | float | int) or cell is None:
+        if isinstance(cell, str | float | int) or missing(cell):
             continue
         if isinstance(cell, complex | np.complexfloating):
             raise InputError(f"the moderator '{name}' is {cell!r} for {rows.name(row)}", "a number, or a word")
