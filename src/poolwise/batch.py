@@ -15,6 +15,7 @@ from poolwise.engines.closed_form_quantities import INTERVAL_WORDS
 from poolwise.engines.exact import Exact
 from poolwise.engines.exact_batch import fit_many
 from poolwise.errors import InputError, ModelError, listing, nearest
+from poolwise.intake.columns import Block
 from poolwise.intake.matrices import like, tables
 from poolwise.intake.table import PROVENANCES
 from poolwise.model import CommonEffect, MetaRegression, RandomEffects, prior_words
@@ -89,13 +90,15 @@ def fit_batch(
     check_prob(prob)
     if provenance not in PROVENANCES:
         raise InputError(f"provenance is {provenance!r}", "one of " + ", ".join(PROVENANCES))
-    estimates, errors = _tables(y, se)
+    first = tables(y, "y")
+    estimates, errors = _tables(first, se)
     models = tuple(model) if isinstance(model, Iterable) else (model,)
     for given in models:
         if not isinstance(given, CommonEffect | RandomEffects | MetaRegression):
             raise ModelError(f"fit_batch was given the model {given!r}", "RandomEffects(...) or CommonEffect(...)")
     if isinstance(models[0], MetaRegression) and len(models) == 1:
-        return _regression(estimates, errors, models[0], engine, moderators or {}, prob=prob, provenance=provenance)
+        own = {name: like(tables(x, f"'{name}'"), first, f"'{name}'", "y") for name, x in (moderators or {}).items()}
+        return _regression(estimates, errors, models[0], engine, own, prob=prob, provenance=provenance)
     pooled = [one for one in models if not isinstance(one, MetaRegression)]
     if len(pooled) < len(models):
         raise ModelError("several meta-regressions at once have no batch form", "one MetaRegression([...])")
@@ -131,7 +134,7 @@ def _regression(
     se: Array,
     model: MetaRegression,
     engine: Exact | ClosedForm,
-    moderators: Mapping[str, ArrayLike],
+    moderators: Mapping[str, Array],
     *,
     prob: float,
     provenance: str,
@@ -175,14 +178,14 @@ def _regression(
     return xr.Dataset(data, coords={"coefficient": list(names)}, attrs=attrs)
 
 
-def _design(y: Array, wanted: Sequence[str], moderators: Mapping[str, ArrayLike]) -> Array:
+def _design(y: Array, wanted: Sequence[str], moderators: Mapping[str, Array]) -> Array:
     """Intercept and moderators, shape (n, k, p) or (1, k, p), NaN where a study is missing."""
     absent = [name for name in wanted if name not in moderators]
     if absent:
         raise InputError(f"no values for the moderator '{absent[0]}'", "moderators={'dose': array of shape (n, k)}")
     columns = []
     for name in wanted:
-        column = tables(moderators[name], f"the moderator '{name}'").values
+        column = moderators[name]
         if column.shape not in (y.shape, (1, y.shape[1])):
             raise InputError(f"the moderator '{name}' has shape {column.shape}", f"{y.shape} or ({y.shape[1]},)")
         missing = np.flatnonzero((np.isnan(column) & ~np.isnan(y)).any(axis=1))
@@ -205,9 +208,8 @@ def _design(y: Array, wanted: Sequence[str], moderators: Mapping[str, ArrayLike]
     return X
 
 
-def _tables(y: ArrayLike, se: ArrayLike) -> tuple[Array, Array]:
-    first, second = tables(y, "y"), tables(se, "se")
-    estimates, errors = first.values, like(second, first, "se", "y")
+def _tables(y: Block, se: ArrayLike) -> tuple[Array, Array]:
+    estimates, errors = y.values, like(tables(se, "se"), y, "se", "y")
     if estimates.shape != errors.shape or estimates.ndim != 2 or estimates.size == 0:
         raise InputError(f"y has shape {estimates.shape} and se {errors.shape}", "the same shape (n, k), NaN-padded")
     here = ~np.isnan(estimates)

@@ -156,11 +156,11 @@ REFUSED = {
     ),
     "an order that a list cannot follow": (
         lambda: table(y=series(Y, "CBA")),
-        "y is labelled in another order than study, and se has no such labels",
+        "y is labelled in another order than study; without such labels: se",
     ),
     "a permuted index beside lists": (
         lambda: Effects(Y, se=SE, moderators={"x": series([1, 2, 3], [2, 1, 0])}),
-        "moderators['x'] is indexed 2, 1, 0; y, se has no index",
+        "moderators['x'] is indexed 2, 1, 0; without an index: y, se",
     ),
     "names beside numbers": (lambda: Effects(pd.Series(Y), se=series(SE, "ABC")), "y and se have different indexes"),
     "study against its own index": (lambda: table(study=series(ABC, "CBA")), "its own index says C, B, A"),

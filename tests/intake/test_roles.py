@@ -207,7 +207,7 @@ def test_a_complex_cell_is_an_error_that_names_its_row(way, holder):
 def test_complex_counts_and_covariances_name_their_row():
     with pytest.raises(InputError, match="events is 6j for row 2"):
         Effects.from_counts([[4, 11], [6j, 29]], [[123, 139], [306, 303]])
-    with pytest.raises(InputError, match="covariance is 0.1j for row 1"):
+    with pytest.raises(InputError, match=r"covariance is 0\.1j for row 1"):
         Effects([0.1, 0.2], covariance=[[0.1, 0.1j], [-0.1j, 0.1]])
 
 

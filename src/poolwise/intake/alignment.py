@@ -87,7 +87,7 @@ def orders(parts: Sequence[Part], study: Column | None) -> dict[str, tuple[int, 
     beside = plain + [part.name for part in rest if part.labels is not None and part.labels.kind == "default"]
     if parts[0].name in result and beside:
         raise InputError(
-            f"{parts[0].name} is labelled in another order than study, and {listing(beside)} has no such labels",
+            f"{parts[0].name} is labelled in another order than study; without such labels: {listing(beside)}",
             "labels on every column",
             BY_PLACE,
         )
@@ -146,7 +146,7 @@ def _by_index(labelled: list[Part], plain: list[str], *, alone: bool) -> dict[st
             told = f"{part.name} is indexed {listing(part.labels.names if part.labels else ())}"
             other = "" if part.name == first else f" and {first} in another order"
             raise InputError(
-                f"{told}{other}; {listing(plain)} has no index, so their rows may not belong together",
+                f"{told}{other}; without an index: {listing(plain)}, so that rows may not belong together",
                 "one index for all",
                 BY_PLACE,
             )

@@ -55,9 +55,10 @@ def like(given: Block, first: Block, what: str, other: str) -> NDArray[np.float6
         For labels that are not the same.
     """
     values = given.values
-    if values.shape != first.values.shape:
+    if values.shape[1] != first.values.shape[1]:
         return values
-    if given.labels is not None and first.labels is not None and given.labels.names != first.labels.names:
+    both = given.labels is not None and first.labels is not None and values.shape == first.values.shape
+    if both and given.labels is not None and first.labels is not None and given.labels.names != first.labels.names:
         values = values[order_of(given.labels.names, first.labels.names, f"the rows of {what}", f"the rows of {other}")]
     if given.columns and first.columns and given.columns != first.columns:
         values = values[:, order_of(given.columns, first.columns, f"the columns of {what}", f"the columns of {other}")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from poolwise.intake.cells import COMMA_NUMBER, Remark, Rows, bare_text, cell_ad
 from poolwise.intake.columns import Column, is_date
 from poolwise.intake.labels import entry, missing, text_of
 
+NEARLY = re.compile(r"[<>≤≥~≈±]?\s*[+-]?\d[\d.,'\s]*\s*%?")  # numbers with a mark of thousands, a bound, a percentage
 PLAIN_ID = 2**53  # beyond it whole numbers are not all floats
 
 
@@ -194,15 +196,15 @@ def _levels(
     """Cells of which some are no numbers: levels; and a remark where others are numbers."""
     text = [entry(cell, name, row) or None for row, cell in enumerate(cells)]
     values = pd.Series(text, dtype="str")
-    commas = [row for row in odd if isinstance(cells[row], str) and COMMA_NUMBER.fullmatch(bare_text(cells[row]))]
-    if not count and len(commas) < len(odd):
+    nearly = [row for row in odd if isinstance(cells[row], str) and NEARLY.fullmatch(bare_text(cells[row]))]
+    if not count and len(nearly) < len(odd):
         return values, ()
-    shown = listing(f"{cells[row]!r} for {rows.name(row)}" for row in (commas or odd))
-    first = cells[(commas or odd)[0]]
+    shown = listing(f"{cells[row]!r} for {rows.name(row)}" for row in (nearly or odd))
+    first = cells[(nearly or odd)[0]]
     advice = cell_advice(bare_text(first), decimal) if isinstance(first, str) else "numbers alone"
     held = f"holds {count} numbers and {shown}" if count else f"holds {shown}"
     sentence = f"the moderator '{name}' {held}, which is no number: all its values are taken as levels"
-    return values, (Remark(f"{sentence}; if it is numeric, try {advice}", warn=count >= len(odd) or bool(commas)),)
+    return values, (Remark(f"{sentence}; if it is numeric, try {advice}", warn=count >= len(odd) or bool(nearly)),)
 
 
 def numbers_in_text(cells: Sequence[Any]) -> list[float] | None:
