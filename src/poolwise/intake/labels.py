@@ -73,7 +73,8 @@ def entry(value: object, what: str, row: int) -> str:
         For a list, a table or another collection.
     """
     if isinstance(value, str):
-        text = text_of(value)
+        plain = value.isascii() and value.isprintable() and "  " not in value and value.strip() == value
+        text = value if plain else text_of(value)
         return "" if len(text) < 5 and text.casefold() in MISSING_TEXT else text
     if missing(value):
         return ""
@@ -148,9 +149,13 @@ def spelled_alike(texts: Iterable[str]) -> list[tuple[str, str]]:
     [('RCT', 'rct')]
     """
     first: dict[str, str] = {}
-    pairs = []
-    for text in dict.fromkeys(texts):
-        known = first.setdefault(unicodedata.normalize("NFKC", text).casefold(), text)
+    pairs: list[tuple[str, str]] = []
+    distinct = dict.fromkeys(texts)
+    if len(set(map(str.casefold, distinct))) == len(distinct) and all(map(str.isascii, distinct)):
+        return pairs
+    for text in distinct:
+        folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
+        known = first.setdefault(folded.casefold(), text)
         if known != text:
             pairs.append((known, text))
     return pairs

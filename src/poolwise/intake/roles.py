@@ -221,7 +221,8 @@ def numbers_in_text(cells: Sequence[Any]) -> list[float] | None:
 
 
 def odd_cells(cells: Sequence[Any]) -> list[int]:
-    """Rows of a column of text whose cells are no numbers, where numbers are in the majority; else none."""
+    """Rows of a column of text whose cells are no numbers, where most are numbers, or all but a mark or a bound."""
     odd = [row for row, cell in enumerate(cells) if not missing(cell) and number_of(cell) is None]
     filled = sum(not missing(cell) for cell in cells)
-    return odd if 0 < 2 * len(odd) < filled else []
+    nearly = all(NEARLY.fullmatch(bare_text(str(cells[row]))) for row in odd)
+    return odd if nearly or 2 * len(odd) < filled else []

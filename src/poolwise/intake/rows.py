@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from itertools import count
+from itertools import chain, count
 from types import MappingProxyType
 
 import numpy as np
@@ -131,11 +131,12 @@ def check_sizes(n: Array, rows: Rows) -> None:
 def invented(labels: tuple[str, ...]) -> tuple[str, ...]:
     """The labels, with ``"study 2"`` in row 2 where there is none, or another that no study has."""
     taken = set(labels)
-    result = []
-    for row, label in enumerate(labels, start=1):
-        names = (f"study {row}", f"unlabelled study {row}", *(f"study {row} ({number})" for number in range(2, 9)))
-        result.append(label or next(name for name in names if name not in taken))
-    return tuple(result)
+
+    def free(row: int) -> str:
+        further = (f"unlabelled study {row} ({number})" for number in count(2))
+        return next(name for name in chain((f"study {row}", f"unlabelled study {row}"), further) if name not in taken)
+
+    return tuple(label or free(row) for row, label in enumerate(labels, start=1))
 
 
 def missing_rows(

@@ -392,7 +392,7 @@ def _spelling(columns: Columns) -> tuple[Remark, ...]:
         if isinstance(values.dtype, pd.CategoricalDtype):
             texts[f"'{name}'"] = tuple(level for level in values.cat.categories if isinstance(level, str))
         elif not pd.api.types.is_numeric_dtype(values):
-            texts[f"'{name}'"] = tuple(cell for cell in values.unique() if isinstance(cell, str))
+            texts[f"'{name}'"] = tuple(cell for cell in values.tolist() if isinstance(cell, str))
     told = spelling_sentence(texts)
     return (Remark(told),) if told else ()
 
