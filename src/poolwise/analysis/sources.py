@@ -122,7 +122,7 @@ def _outcome_fits(data: Data, outcomes: tuple[str, ...], asked: Asked, found: li
         found.append(Problem("data.outcome", told, "no 'outcome'"))
         return False
     if outcome is None and len(outcomes) > 1 and not asked.several_outcomes(column):
-        expected = f"one of {listing(outcomes)}"
+        expected = f"one of {listing(name or 'no name' for name in outcomes)}"
         advice = "for all together, kind = 'joint-outcomes' or 'three-level'"
         found.append(Problem("data.outcome", f"the data have {len(outcomes)} outcomes", expected, advice))
         return False

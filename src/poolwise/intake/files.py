@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from poolwise.errors import InputError, listing
-from poolwise.intake.columns import check_columns
+from poolwise.intake.columns import check_columns, column_name
 from poolwise.intake.dialect import detected_delimiter, detected_encoding
 
 
@@ -51,7 +51,7 @@ def read_csv(path: str | Path, *, encoding: str | None = None, delimiter: str | 
         raise InputError(f"delimiter = {delimiter!r}", "one character", "delimiter=';'")
     chosen = delimiter or detected_delimiter(path.name, text)
     table = _rows(path, text, chosen)
-    header = table[0][1]
+    header = [column_name(name) for name in table[0][1]]
     _check_header(path, header)
     if len(table) == 1:
         raise InputError(f"{path.name} has a header and no rows", "one row for each study")
