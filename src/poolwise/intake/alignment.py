@@ -189,6 +189,21 @@ def _order(labels: Labels | None, reference: tuple[str, ...], name: str, first: 
     return tuple(place[label] for label in reference)
 
 
+def order_of(labels: tuple[str, ...], reference: tuple[str, ...], what: str, other: str) -> list[int]:
+    """The place of each reference label.
+
+    Raises
+    ------
+    InputError
+        For labels that are not the same, or occur twice.
+    """
+    if sorted(labels) != sorted(reference) or len(set(labels)) < len(labels):
+        raise InputError(
+            f"{what} are labelled {listing(labels)} and {other} {listing(reference)}", "the same labels, each once"
+        )
+    return [labels.index(label) for label in reference]
+
+
 def arranged[Given: (Column, Table, Block)](given: Mapping[str, Given], study: Column | None) -> dict[str, Given]:
     """Everything in the order of the study labels, or of the first column that carries labels.
 

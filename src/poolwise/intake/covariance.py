@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.errors import InputError, listing
+from poolwise.errors import InputError
+from poolwise.intake.alignment import order_of
 from poolwise.intake.cells import Rows, block
 from poolwise.intake.columns import Block, Labels
 
@@ -39,21 +40,6 @@ def square(covariance: Any) -> Block | None:
     if named and named != labels.names:
         values = values[:, order_of(named, labels.names, "the columns of covariance", "its rows")]
     return Block(values, labels, square=True)
-
-
-def order_of(labels: tuple[str, ...], reference: tuple[str, ...], what: str, other: str) -> list[int]:
-    """The place of each reference label.
-
-    Raises
-    ------
-    InputError
-        For labels that are not the same, or occur twice.
-    """
-    if sorted(labels) != sorted(reference) or len(set(labels)) < len(labels):
-        raise InputError(
-            f"{what} are labelled {listing(labels)} and {other} {listing(reference)}", "the same labels, each once"
-        )
-    return [labels.index(label) for label in reference]
 
 
 def check_size(covariance: Block, k: int) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.errors import InputError
+from poolwise.intake.alignment import order_of
 from poolwise.intake.cells import block, numbers
 from poolwise.intake.columns import ONE_EACH, Block, column, is_table
-from poolwise.intake.covariance import order_of
 
 SHAPE = "shape (n, k), NaN where a table has fewer studies"
 

@@ -280,6 +280,35 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
         Naming rows or columns, what was found, what was expected and what to try.
     """
     own = given.columns
+    columns, named, noticed = _columns(given)
+    keep, gone = rows.missing_rows(columns.y, columns.se, named, given.absent, given.advice)
+    dropped = tuple(label for label, kept in zip(columns.study, keep.tolist(), strict=True) if not kept)
+    known = covariance.checked(given.covariance, columns.se, keep, named)
+    if gone:
+        columns, named = columns.kept(keep), named.kept(keep)
+    columns = replace(columns, covariance=known)
+    lost = f"{gone[0].sentence}; then " if gone else ""
+    counted = remarks.count_remarks(len(columns.y), allow_single, lost)
+    unique, repeated = rows.unique_labels(
+        columns.study, columns.outcome, columns.moderators, columns.y, columns.se, named
+    )
+    if "study_as_given" in own:
+        repeated = tuple(replace(remark, warn=False) for remark in repeated)
+    if "study" not in own:
+        repeated += rows.twins(np.stack([columns.y, columns.se, columns.n]), columns.outcome, columns.moderators, named)
+    spelled = _spelling(columns)
+    named_so = remarks.names_tell(own["y"], own.get("se"), own.get("v"), scale)
+    return Checked(
+        columns=replace(columns, study=unique),
+        history=(*given.remarks, *noticed, *named_so, *gone, *repeated, *spelled),
+        looks=(*counted, *columns.looks(scale, named)),
+        dropped=dropped,
+    )
+
+
+def _columns(given: Given) -> tuple[Columns, Rows, tuple[Remark, ...]]:
+    """The columns by their roles, each cell checked by itself; what messages call the rows; and what was noticed."""
+    own = given.columns
     labels, history = study_labels(own.get("study"))
     named = Rows(labels)
     y, read_y = numbers(own["y"], given.named("y"), named, decimal=given.decimal)
@@ -308,29 +337,7 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
         moderators=moderators,
         order=tuple(range(k)),
     )
-    keep, gone = rows.missing_rows(y, se, named, given.absent, given.advice)
-    dropped = tuple(label for label, kept in zip(columns.study, keep.tolist(), strict=True) if not kept)
-    known = covariance.checked(given.covariance, se, keep, named)
-    if gone:
-        columns, named = columns.kept(keep), named.kept(keep)
-    columns = replace(columns, covariance=known)
-    lost = f"{gone[0].sentence}; then " if gone else ""
-    counted = remarks.count_remarks(len(columns.y), allow_single, lost)
-    unique, repeated = rows.unique_labels(
-        columns.study, columns.outcome, columns.moderators, columns.y, columns.se, named
-    )
-    if "study_as_given" in own:
-        repeated = tuple(replace(remark, warn=False) for remark in repeated)
-    if "study" not in own:
-        repeated += rows.twins(np.stack([columns.y, columns.se, columns.n]), columns.outcome, columns.moderators, named)
-    spelled = _spelling(columns)
-    named_so = remarks.names_tell(own["y"], own.get("se"), own.get("v"), scale)
-    return Checked(
-        columns=replace(columns, study=unique),
-        history=(*given.remarks, *history, *read_y, *more, *told, *named_so, *gone, *repeated, *spelled),
-        looks=(*counted, *columns.looks(scale, named)),
-        dropped=dropped,
-    )
+    return columns, named, (*history, *read_y, *more, *told)
 
 
 def study_labels(own: Column | None) -> tuple[tuple[str, ...], tuple[Remark, ...]]:
