@@ -29,6 +29,8 @@ def square(covariance: Any) -> Block | None:
     """
     if covariance is None:
         return None
+    if isinstance(covariance, str | bytes):
+        raise InputError(f"covariance is {covariance!r}, which is no number", "a square table of shape (k, k)")
     own = block(covariance, "covariance", "a square table of shape (k, k)")
     values, labels, columns = own.values, own.labels, own.columns
     if values.shape[0] != values.shape[1]:
@@ -51,7 +53,9 @@ def check_size(covariance: Block, k: int) -> None:
         Naming both numbers.
     """
     if len(covariance) != k:
-        raise InputError(f"covariance has shape {covariance.values.shape} and y has {k} values", f"shape ({k}, {k})")
+        raise InputError(
+            f"covariance has {len(covariance)} values on its diagonal and y has {k} values", f"shape ({k}, {k})"
+        )
 
 
 def checked(covariance: Block | None, se: Array, keep: NDArray[np.bool_], rows: Rows) -> Array | None:
