@@ -15,7 +15,8 @@ import pandas as pd
 from poolwise.errors import InputError, listing
 
 MISSING_TEXT = frozenset({"", "na", "n/a", "nan", "<na>"})  # "none" and "-" may be levels
-INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u2060-\u2064\ufeff]")
+BLANKS = re.compile(r"[^\S\x0b\x0c\x1c-\x1f\x85]+")  # control characters that count as blanks elsewhere stay
 JOINERS = re.compile("(?<![^\x00-\x7f])[\u200c\u200d]+(?![^\x00-\x7f])")  # between other letters they mean something
 
 
@@ -43,7 +44,7 @@ def text_of(value: object) -> str:
     text = value if isinstance(value, str) else str(value)
     if not text.isascii():
         text = JOINERS.sub("", INVISIBLE.sub("", unicodedata.normalize("NFC", text)))
-    return " ".join(text.split())
+    return BLANKS.sub(" ", text).strip(" ")
 
 
 def _decoded(value: bytes) -> str:
