@@ -54,10 +54,12 @@ def moderator(column: Column, name: str, rows: Rows, *, decimal: str = ".") -> t
         return pd.Series(column.cells.copy() if column.cells.dtype.itemsize <= 8 else column.cells.astype(float)), ()
     cells = column.cells
     filled = [cell for cell in cells if not missing(cell)]
+    if not filled and not any(isinstance(cell, float) for cell in cells):
+        return pd.Series([None] * len(cells), dtype=object), ()
     _check_cells(cells, name, rows)
     if filled and all(isinstance(cell, bool | np.bool_) for cell in filled):
         values = [None if missing(cell) else bool(cell) for cell in cells]
-        return pd.Series(values, dtype=bool if len(filled) == len(cells) else float), ()
+        return pd.Series(values, dtype=bool if len(filled) == len(cells) else object), ()  # with gaps, levels
     if filled and all(map(is_date, filled)):
         return pd.Series([None if missing(cell) else cell for cell in cells]), ()
     read = [None if isinstance(cell, bool | np.bool_) else number_of(cell, decimal) for cell in cells]
