@@ -23,6 +23,11 @@ def changed(old: str, new: str) -> str:
     return MISCONDUCT.replace(old, new)
 
 
+def own_csv(line: str = 'csv = "my.csv"') -> str:
+    """The question about a CSV file that names no outcomes."""
+    return changed('dataset = "working_alliance"', line).replace('outcome = "misconduct"\n', "")
+
+
 def refused(folder: Path, text: str) -> str:
     with pytest.raises(AnalysisError) as caught:
         pw.load_analysis(written(folder, text))
@@ -165,7 +170,7 @@ def test_a_file_in_another_encoding_is_refused(tmp_path):
 def test_an_improper_posterior_is_refused_before_the_first_fit(tmp_path):
     rows = "study,y,se\na,0.1,0.2\nb,0.3,0.2\n"
     (tmp_path / "my.csv").write_text(rows, encoding="utf-8")
-    text = changed('dataset = "working_alliance"', 'csv = "my.csv"').replace("{ HalfNormal = 0.5 }", '"Flat"')
+    text = own_csv().replace("{ HalfNormal = 0.5 }", '"Flat"')
     with pytest.warns(PoolwiseWarning, match="2 studies"):
         message = refused(tmp_path, text.replace("mu = { Normal = [0, 1] }", 'mu = "Flat"'))
     assert "engines.exact" in message
@@ -197,7 +202,7 @@ def test_one_changed_line_puts_the_users_own_table_in_the_place_of_the_packaged_
 def test_a_table_with_names_of_its_own_takes_one_line_too(tmp_path):
     (tmp_path / "my.csv").write_text("author,d,var_d\na,0.1,0.04\nb,0.3,0.09\nc,0.2,0.01\n", encoding="utf-8")
     line = 'csv = { file = "my.csv", study = "author", y = "d", v = "var_d" }'
-    effects = pw.load_analysis(written(tmp_path, changed('dataset = "working_alliance"', line))).effects
+    effects = pw.load_analysis(written(tmp_path, own_csv(line))).effects
     assert effects.study == ("a", "b", "c")
     assert effects.se.tolist() == pytest.approx([0.2, 0.3, 0.1], rel=1e-12)
 
@@ -228,15 +233,26 @@ def test_a_bad_csv_is_refused_with_its_reason(tmp_path, content, found):
     assert found in refused(tmp_path, changed('dataset = "working_alliance"', 'csv = "my.csv"'))
 
 
+def test_an_outcome_of_a_table_without_outcomes_is_refused(tmp_path):
+    (tmp_path / "my.csv").write_text("study,y,se\na,0.1,0.2\nb,0.2,0.2\nc,0.3,0.1\n", encoding="utf-8")
+    message = refused(tmp_path, changed('dataset = "working_alliance"', 'csv = "my.csv"'))
+    assert "data.outcome: the outcome 'misconduct' is asked for, and 'my.csv' has no column 'outcome'" in message
+    bcg = changed('dataset = "working_alliance"', 'dataset = "bcg"').replace('scale = "SMD"', 'scale = "log RR"')
+    assert "data.outcome: the outcome 'misconduct' is asked for, and the data name no outcomes" in refused(
+        tmp_path, bcg
+    )
+    assert pw.load_analysis(written(tmp_path, own_csv())).effects.k == 3
+
+
 def test_a_csv_needs_a_scale(tmp_path):
     (tmp_path / "my.csv").write_text("study,y,se\na,0.1,0.2\nb,0.2,0.2\n", encoding="utf-8")
-    text = changed('dataset = "working_alliance"', 'csv = "my.csv"').replace('scale = "SMD"', "")
+    text = own_csv().replace('scale = "SMD"', "")
     assert "data.scale" in refused(tmp_path, text)
 
 
 def test_a_scale_without_defaults_asks_for_priors(tmp_path):
     (tmp_path / "my.csv").write_text("study,y,se\na,10,2\nb,12,2\nc,9,1\n", encoding="utf-8")
-    text = changed('dataset = "working_alliance"', 'csv = "my.csv"').replace('scale = "SMD"', 'scale = "MD"')
+    text = own_csv().replace('scale = "SMD"', 'scale = "MD"')
     without = text.replace("mu = { Normal = [0, 1] }\ntau = { HalfNormal = 0.5 }\n", "")
     assert "no prior for tau is given" in refused(tmp_path, without)
     assert "no prior panel for the scale 'MD'" in refused(tmp_path, text)
@@ -271,7 +287,7 @@ def test_advice_is_given_in_the_words_of_the_file(tmp_path):
     assert "mu = 'Flat', tau = { HalfNormal = s }" in refused(tmp_path, with_exact)
     with_priors = with_exact + "model = { mu = 'Flat', tau = { HalfNormal = 1 } }\n"
     assert "sensitivity.tau = [{ HalfNormal = s }, ...], or prior_panel = false" in refused(tmp_path, with_priors)
-    assert "decimal = ','" in refused(tmp_path, CLOSED_FORM_ONLY.replace(', decimal = ","', ""))
+    assert "decimal = ','" in refused(tmp_path, CLOSED_FORM_ONLY.replace('decimal = ","', 'decimal = "."'))
 
 
 def test_columns_of_a_csv_speak_for_themselves(tmp_path):
@@ -279,11 +295,11 @@ def test_columns_of_a_csv_speak_for_themselves(tmp_path):
     (tmp_path / "my.csv").write_text(rows, encoding="utf-8")
     line = 'csv = { file = "my.csv", se = "vi" }'
     with pytest.warns(PoolwiseWarning) as caught:
-        effects = pw.load_analysis(written(tmp_path, changed('dataset = "working_alliance"', line))).effects
+        effects = pw.load_analysis(written(tmp_path, own_csv(line))).effects
     assert any("column 'vi' looks like variances" in str(warning.message) for warning in caught)
     assert effects.moderators["timepoint"].tolist() == [1, 2, 1]
     (tmp_path / "my.csv").write_text(rows.replace("0.09,2", "0.09,1"), encoding="utf-8")
-    assert "timepoint occur twice" in refused(tmp_path, changed('dataset = "working_alliance"', line))
+    assert "timepoint occur twice" in refused(tmp_path, own_csv(line))
 
 
 def test_priors_for_a_panel_need_a_model_with_a_prior_on_tau(tmp_path):

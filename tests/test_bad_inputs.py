@@ -443,8 +443,8 @@ BAD_SHAPES = {
     "lists as moderators": (lambda: table(moderators={"m": [[1], [2], [3], [4], [5]]}), "moderator 'm' holds lists"),
     "one number as moderator": (lambda: table(moderators={"m": 1}), "moderators cannot be made a table"),
     "indexes of a mapping": (
-        lambda: table(y=pd.Series(Y, index=NAMES), moderators={"m": pd.Series(Y, index=NAMES[::-1])}),
-        "y and moderators have different indexes",
+        lambda: table(y=pd.Series(Y, index=NAMES), moderators={"m": pd.Series(Y, index=[*NAMES[:4], "Gum"])}),
+        "the labels of moderators['m'] are not the study labels: 'Gum' in moderators['m'], 'Fir' in study",
     ),
     "where is no mapping": (lambda: table().select(where="x"), "where is 'x'"),
     "lengths": (lambda: table(se=SE[:4]), "se has 4 values and y has 5"),
@@ -458,8 +458,8 @@ BAD_SHAPES = {
     "moderators": (lambda: table(moderators=pd.DataFrame({"m": [1, 2]})), "moderators has 2 rows"),
     "own columns": (lambda: table(moderators=FRAME), "se"),
     "other order": (
-        lambda: Effects(pd.Series(Y), se=pd.Series(SE, index=[4, 3, 2, 1, 0])),
-        "y and se have different indexes",
+        lambda: Effects(pd.Series(Y), se=pd.Series(SE, index=[4, 3, 2, 1, 7])),
+        "y and se have different indexes, so their rows may not belong together: '7' in se, '0' in y",
     ),
     "provenance": (lambda: table(provenance="recontructed"), "did you mean 'reconstructed'?"),
     "directions": (lambda: table(directions="worse"), "two texts"),
@@ -497,7 +497,7 @@ def test_files_that_cannot_be_read_stop(case, tmp_path):
     path = tmp_path / "mine.csv"
     path.write_bytes(content)
     with pytest.raises(InputError) as error:
-        read_csv(path)
+        read_csv(path, encoding="utf-8")
     assert words in str(error.value)
     assert "mine.csv" in str(error.value)
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from poolwise.effects import Effects
 from poolwise.errors import InputError, PoolwiseWarning
-from poolwise.intake.files import read_csv
+from poolwise.intake import files
+from poolwise.intake.csv_studies import read_csv
 from poolwise.scale import SCALES
 
 ROUNDING = 1e-15  # relative: one operation in double precision
@@ -372,23 +373,25 @@ def test_a_csv_file_becomes_a_table(tmp_path):
         '"Müller; Groß";0,39;0,1;closed;2001\n\nÖz;−0,10;0,2;;2002\nNA;0,2;0,1;open;\nD;;0,1;open;2004\n',
         encoding="utf-8",
     )
-    frame = read_csv(path, decimal=",")
+    frame = files.read_csv(path)
     assert list(frame) == ["study", "d", "se", "setting", "year"]
-    assert frame["year"].tolist()[:2] == [2001.0, 2002.0]
-    assert frame["setting"].isna().tolist() == [False, True, False, False]
+    assert frame["d"].tolist() == ["0,39", "−0,10", "0,2", ""]
     with (
+        pytest.warns(PoolwiseWarning, match="the moderator 'setting' is missing for 'Öz' \\(row 2\\)"),
         pytest.warns(PoolwiseWarning, match="the moderator 'year' is missing for row 3"),
         pytest.warns(PoolwiseWarning, match="1 of 4 studies dropped: 'D' \\(row 4\\)"),
     ):
-        effects = Effects.from_frame(frame, y="d", se="se", study="study", moderators=["year"], decimal=",")
+        effects = read_csv(path, y="d", moderators=["year", "setting"])
     assert effects.study == ("Müller; Groß", "Öz", "study 3")
     assert effects.y.tolist() == [0.39, -0.1, 0.2]
+    assert effects.moderators["year"].tolist()[:2] == [2001.0, 2002.0]
+    assert "mine.csv was read with the delimiter ';' and the decimal mark ','" in effects.notes[0]
 
 
 def test_a_file_in_another_encoding_can_be_read(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_bytes("study,d\nMüller,0.1\nB,0.2\n".encode("cp1252"))
-    assert read_csv(path, encoding="cp1252")["study"][0] == "Müller"
+    assert files.read_csv(path, encoding="cp1252")["study"][0] == "Müller"
 
 
 def test_correlations_become_fisher_z():

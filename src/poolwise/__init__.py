@@ -22,6 +22,7 @@ from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import PoolwiseError, PoolwiseWarning
 from poolwise.fit import fit, refit
+from poolwise.intake.csv_studies import read_csv
 from poolwise.model import (
     BinomialNormal,
     CommonEffect,
@@ -102,6 +103,7 @@ __all__ = [
     "plot",
     "predict",
     "priors",
+    "read_csv",
     "reconstruct",
     "refit",
     "run",

@@ -19,6 +19,8 @@ from poolwise.engines.exact import Exact
 from poolwise.engines.exact_batch import fit_many
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import InputError, ModelError, described, listing, nearest, warn
+from poolwise.intake.columns import Block
+from poolwise.intake.matrices import like, tables
 from poolwise.intake.table import PROVENANCES
 from poolwise.model import CommonEffect, MetaRegression, RandomEffects, prior_words
 from poolwise.priors import Flat
@@ -91,7 +93,10 @@ def fit_batch(
 
     check_prob(prob)
     check_option("provenance", provenance, PROVENANCES, error=InputError)
-    estimates, errors = _tables(y, se)
+    if isinstance(y, Effects):
+        raise InputError("y is one Effects", "shape (n, k), NaN-padded", "pw.fit for one Effects")
+    first = tables(y, "y")
+    estimates, errors = _tables(first, se)
     models = tuple(model) if isinstance(model, Iterable) and not isinstance(model, str) else (model,)
     if not models:
         raise ModelError("fit_batch was given no model", "one model or more")
@@ -108,7 +113,8 @@ def fit_batch(
     if not isinstance(theta_new, bool):
         raise ModelError(f"theta_new = {theta_new!r}", "True or False")
     if isinstance(models[0], MetaRegression) and len(models) == 1:
-        return _regression(estimates, errors, models[0], engine, moderators or {}, prob=prob, provenance=provenance)
+        own = {name: like(tables(x, f"'{name}'"), first, f"'{name}'", "y") for name, x in (moderators or {}).items()}
+        return _regression(estimates, errors, models[0], engine, own, prob=prob, provenance=provenance)
     pooled = [one for one in models if not isinstance(one, MetaRegression)]
     if len(pooled) < len(models):
         raise ModelError("several meta-regressions at once have no batch form", "one MetaRegression([...])")
@@ -144,7 +150,7 @@ def _regression(
     se: Array,
     model: MetaRegression,
     engine: Exact | ClosedForm,
-    moderators: Mapping[str, ArrayLike],
+    moderators: Mapping[str, Array],
     *,
     prob: float,
     provenance: str,
@@ -188,19 +194,14 @@ def _regression(
     return xr.Dataset(data, coords={"coefficient": list(names)}, attrs=attrs)
 
 
-def _design(y: Array, wanted: Sequence[str], moderators: Mapping[str, ArrayLike]) -> Array:
+def _design(y: Array, wanted: Sequence[str], moderators: Mapping[str, Array]) -> Array:
     """Intercept and moderators, shape (n, k, p) or (1, k, p), NaN where a study is missing."""
     absent = [name for name in wanted if name not in moderators]
     if absent:
         raise InputError(f"no values for the moderator '{absent[0]}'", "moderators={'dose': array of shape (n, k)}")
     columns = []
     for name in wanted:
-        try:
-            column = np.atleast_2d(np.asarray(moderators[name], dtype=float))
-        except (TypeError, ValueError):
-            raise InputError(
-                f"the moderator '{name}' is no array of numbers", "numbers; words as columns of 0 and 1"
-            ) from None
+        column = moderators[name]
         if column.shape not in (y.shape, (1, y.shape[1])):
             raise InputError(f"the moderator '{name}' has shape {column.shape}", f"{y.shape} or ({y.shape[1]},)")
         missing = np.flatnonzero((np.isnan(column) & ~np.isnan(y)).any(axis=1))
@@ -223,12 +224,8 @@ def _design(y: Array, wanted: Sequence[str], moderators: Mapping[str, ArrayLike]
     return X
 
 
-def _tables(y: ArrayLike, se: ArrayLike) -> tuple[Array, Array]:
-    try:
-        estimates, errors = (np.atleast_2d(np.asarray(column, dtype=float)) for column in (y, se))
-    except (TypeError, ValueError):
-        advice = "pw.fit for one Effects" if any(isinstance(column, Effects) for column in (y, se)) else ""
-        raise InputError("y or se is no array of numbers", "shape (n, k) each, NaN-padded", advice) from None
+def _tables(y: Block, se: ArrayLike) -> tuple[Array, Array]:
+    estimates, errors = y.values, like(tables(se, "se"), y, "se", "y")
     if estimates.shape != errors.shape or estimates.ndim != 2 or estimates.size == 0:
         raise InputError(f"y has shape {estimates.shape} and se {errors.shape}", "the same shape (n, k), NaN-padded")
     here = ~np.isnan(estimates)

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, described, listing, nearest, warn
+from poolwise.intake.labels import text_of
 from poolwise.intake.moderators import aliased, both
+from poolwise.intake.roles import numbers_in_text, odd_cells
 from poolwise.settings import check_instance
 
 if TYPE_CHECKING:
@@ -213,8 +215,11 @@ def design(effects: Effects, moderators: str | Sequence[str]) -> Design:
     return made
 
 
-def matrix(effects: Effects, moderators: str | Sequence[str]) -> Design:
-    """What `design` returns, without its warnings: the fit that uses it repeats them as notes."""
+def matrix(effects: Effects, moderators: str | Sequence[str], *, groups: Sequence[str] = ()) -> Design:
+    """What `design` returns, without its warnings: the fit that uses it repeats them as notes.
+
+    The columns in `groups` are names by their role: text, or whole numbers with two studies or more for each.
+    """
     check_instance(
         "design", effects, Effects, expected="Effects", advice="pw.design(effects, '~ dose')", error=InputError
     )
@@ -230,7 +235,8 @@ def matrix(effects: Effects, moderators: str | Sequence[str]) -> Design:
         twice = sorted({name for name in variables if variables.count(name) > 1})
         if twice:
             raise ModelError(f"the moderator(s) {listing(twice)} are named more than once", "each name once")
-    frame = _variables(effects, variables)
+    levels = _only_levels(moderators) if isinstance(moderators, str) else ()
+    frame = _variables(effects, variables, levels, groups)
     X, names, spec = _from_formula(formula, frame) if isinstance(moderators, str) else (*_from_columns(frame), None)
     _check_rank(X, names, effects.k)
     notes = (*_lone_levels(X, names, frame, effects), *_far_from_zero(X, names))
@@ -342,7 +348,14 @@ def _names_in(factor: Factor) -> list[str]:
     return [name for name in names if name not in TRANSFORMS]
 
 
-def _variables(effects: Effects, names: Sequence[str]) -> pd.DataFrame:
+def _only_levels(formula: str) -> tuple[str, ...]:
+    """Columns that a formula takes as levels only: ``C(dose)``."""
+    inside = re.findall(r"\bC\(\s*([^\W\d]\w*)\s*[,)]", formula)
+    outside = re.sub(r"\bC\(\s*[^\W\d]\w*\s*[,)]", " ", formula)
+    return tuple(name for name in inside if not re.search(rf"\b{name}\b", outside))
+
+
+def _variables(effects: Effects, names: Sequence[str], levels: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
     """The moderators as a frame of numbers and categories, checked one by one."""
     moderators = effects.moderators
     known = [*moderators.columns, "se", "n"]
@@ -359,7 +372,11 @@ def _variables(effects: Effects, names: Sequence[str]) -> pd.DataFrame:
                 f"effects.drop(study=...) for these rows, a model without '{name}', or "
                 "MetaRegression(..., missing='model') by NUTS()",
             )
-        frame[name] = _as_factor_or_number(column, name, effects)
+        if name in groups and _are_groups(column):
+            known = [text_of(value) for value in sorted(column.unique())]
+            column = pd.Series(pd.Categorical(names_in(column), categories=known), index=column.index)
+        text = name in levels or name in groups or name not in moderators
+        frame[name] = _as_factor_or_number(column, name, effects, text=text)
         if frame[name].nunique() < 2:
             raise InputError(
                 f"the moderator '{name}' is {column.tolist()[0]!r} for all {effects.k} studies",
@@ -369,14 +386,31 @@ def _variables(effects: Effects, names: Sequence[str]) -> pd.DataFrame:
     return frame
 
 
+def _are_groups(column: pd.Series) -> bool:
+    """Whether numbers are names of groups: whole, and two or more studies for each on average."""
+    if pd.api.types.is_bool_dtype(column):
+        return True
+    if not pd.api.types.is_numeric_dtype(column):
+        return False
+    values = column.to_numpy(dtype=float)
+    return bool(
+        np.all(np.isfinite(values)) and np.all(values == np.round(values)) and 2 * column.nunique() <= len(column)
+    )
+
+
+def names_in(column: pd.Series) -> tuple[str, ...]:
+    """The cells of a column as names, length k: 3.0 is ``"3"``."""
+    return tuple(text_of(cell) for cell in column.tolist())
+
+
 def column_of(effects: Effects, name: str) -> pd.Series:
     """A moderator, or one of the columns that every table has: ``study``, ``outcome``, ``se``, ``n``."""
     moderators = effects.moderators
     return moderators[name] if name in moderators else pd.Series(getattr(effects, name))
 
 
-def _as_factor_or_number(column: pd.Series, name: str, effects: Effects) -> pd.Series:
-    """Numbers as floats, words as categories without unused levels."""
+def _as_factor_or_number(column: pd.Series, name: str, effects: Effects, *, text: bool) -> pd.Series:
+    """Numbers as floats, words as categories without unused levels; text of numbers is numbers, unless `text`."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.remove_unused_categories()
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
@@ -390,7 +424,24 @@ def _as_factor_or_number(column: pd.Series, name: str, effects: Effects) -> pd.S
         return values
     if pd.api.types.is_datetime64_any_dtype(column):
         raise InputError(f"the moderator '{name}' holds dates", "numbers or words", "its year as a number")
+    if not text:
+        cells = column.tolist()
+        if (numbers := numbers_in_text(cells)) is not None:
+            return pd.Series(numbers, index=column.index)
+        _check_words(cells, name, effects)
     return column.astype(str).astype("category")
+
+
+def _check_words(cells: Sequence[object], name: str, effects: Effects) -> None:
+    """Refuse a column of numbers in which some cells are none."""
+    odd = odd_cells(cells)
+    if odd:
+        found = listing(f"{cells[row]!r} for {effects.rows.name(row)}" for row in odd)
+        raise InputError(
+            f"the moderator '{name}' holds numbers and {found}, which is no number",
+            "numbers, or words as levels",
+            f"corrected cells; where its values are levels, the formula '~ C({name})', or an astype('category') column",
+        )
 
 
 def _from_columns(frame: pd.DataFrame) -> tuple[Array, tuple[str, ...]]:

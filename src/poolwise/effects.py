@@ -20,9 +20,9 @@ from poolwise.intake import reliability as attenuation
 from poolwise.intake.cells import Remark, Rows
 from poolwise.intake.characters import check_words
 from poolwise.intake.counts import from_counts
-from poolwise.intake.covariance import diagonal
+from poolwise.intake.covariance import square
 from poolwise.intake.remarks import count_remarks
-from poolwise.intake.table import Columns, Given, check
+from poolwise.intake.table import Columns, Given, check, read
 from poolwise.lent import Lent
 from poolwise.scale import Scale, as_scale
 
@@ -137,28 +137,19 @@ class Effects:
         dropped: Sequence[str] = (),
         allow_single: bool = False,
     ) -> None:
-        scale = as_scale(scale)
-        if covariance is not None and se is None and v is None:
-            v = diagonal(covariance)
-        given = Given(y, se, v, study, study_as_given, moderators, outcome, n, provenance, covariance)
-        checked = check(given, scale, allow_single=allow_single)
-        for what, text in (("title", title), ("citation", citation), ("directions", " ".join(_directions(directions)))):
-            check_words(str(text), what)
-        words = {
-            "scale": scale,
-            "title": str(title),
-            "citation": str(citation),
-            "directions": _directions(directions),
-            "dropped": (*dropped, *checked.dropped),
-            "allow_single": allow_single,
-        }
-        told = (notes,) if isinstance(notes, str) else tuple(notes)
-        looks = {remark.sentence for remark in checked.looks}
-        history = (*(note for note in told if note not in looks), *(r.sentence for r in checked.history))
-        for remark in (*checked.history, *checked.looks):
-            if remark.warn and remark.sentence not in told:
-                warn(remark.sentence)
-        _fill(self, checked.columns, words, tuple(dict.fromkeys(history)), checked.looks)
+        known = square(covariance)
+        columns = {"y": y, "se": se, "v": v, "n": n, "study": study, "study_as_given": study_as_given}
+        texts = {"outcome": outcome, "provenance": provenance}
+        given = read("y", {**columns, **texts, "moderators": moderators, "covariance": known})
+        words = {"title": title, "citation": citation, "directions": directions, "notes": notes, "dropped": dropped}
+        _build(self, given, as_scale(scale), words, allow_single)
+
+    @classmethod
+    def _of(cls, given: Given, scale: Scale | str, *, allow_single: bool = False, **words: Any) -> Effects:
+        """A table from columns that have been read."""
+        made = object.__new__(cls)
+        _build(made, given, as_scale(scale), words, allow_single)
+        return made
 
     from_frame = classmethod(constructors.from_frame)
     from_correlations = classmethod(constructors.from_correlations)
@@ -223,7 +214,7 @@ class Effects:
         if self.study_as_given != self.study:
             digest.update(repr(self.study_as_given).encode())
         for name, column in self.moderators.items():
-            digest.update(repr((name, column.tolist())).encode())
+            digest.update(repr((name, _canonical(column))).encode())
         return digest.hexdigest()[:16]
 
     def select(
@@ -394,6 +385,16 @@ class Effects:
 Effects.moderators = Lent("moderators")  # type: ignore[assignment]
 
 
+def _canonical(column: pd.Series) -> list[Any]:
+    """A moderator's cells as they enter the hash: whole numbers are the same numbers as floats."""
+    cells = column.tolist()
+    if pd.api.types.is_integer_dtype(column) and all(int(float(cell)) == cell for cell in cells):
+        return [float(cell) for cell in cells]
+    if pd.api.types.is_float_dtype(column):
+        return [cell + 0.0 for cell in cells]
+    return [None if isinstance(cell, float) and np.isnan(cell) else cell for cell in cells]
+
+
 def _several(values: object) -> list[Any]:
     """One value, or a collection of them, as a list."""
     return list(values) if isinstance(values, Collection) and not isinstance(values, str | bytes) else [values]
@@ -403,6 +404,30 @@ def _directions(words: tuple[str, str]) -> tuple[str, str]:
     if isinstance(words, str) or len(words) != 2:
         raise InputError(f"directions is {words!r}", "two texts, for below and above the null value")
     return str(words[0]), str(words[1])
+
+
+def _build(effects: Effects, given: Given, scale: Scale, words: Mapping[str, Any], allow_single: bool) -> None:
+    """Check what was read, warn of what was noticed, and set the fields."""
+    checked = check(given, scale, allow_single=allow_single)
+    notes = words.get("notes", ())
+    told = (notes,) if isinstance(notes, str) else tuple(notes)
+    directions = _directions(words.get("directions", ("", "")))
+    titles = {name: str(words.get(name, "")) for name in ("title", "citation")}
+    for what, text in {**titles, "directions": " ".join(directions)}.items():
+        check_words(text, what)
+    kept = {
+        "scale": scale,
+        **titles,
+        "directions": directions,
+        "dropped": (*words.get("dropped", ()), *checked.dropped),
+        "allow_single": allow_single,
+    }
+    looks = {remark.sentence for remark in checked.looks}
+    history = (*(note for note in told if note not in looks), *(r.sentence for r in checked.history))
+    for remark in (*checked.history, *checked.looks):
+        if remark.warn and remark.sentence not in told:
+            warn(remark.sentence)
+    _fill(effects, checked.columns, kept, tuple(dict.fromkeys(history)), checked.looks)
 
 
 def _fill(

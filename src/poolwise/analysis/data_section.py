@@ -27,11 +27,19 @@ class Table(Section):
     totals: Pair | None = Field(
         default=None, description="names of the columns of all persons, or of person-time, of the two arms"
     )
-    decimal: Literal[".", ","] = Field(default=".", description="the decimal mark, '.' or ','")
+    drop00: bool = Field(
+        default=True, description="leave out trials without events, or with nothing else, in both arms of counts"
+    )
+    decimal: Literal[".", ","] | None = Field(
+        default=None, description="the decimal mark, '.' or ',', found by itself if left out"
+    )
     delimiter: Words | None = Field(
         default=None, max_length=1, description="the one character that separates cells, found by itself if left out"
     )
-    encoding: Words = Field(default="utf-8", description="how the file's text is written, such as 'utf-8' or 'cp1252'")
+    encoding: Words | None = Field(
+        default=None,
+        description="how the file's text is written, such as 'cp1252'; UTF-8 or UTF-16 if left out",
+    )
 
     @model_validator(mode="after")
     def _one_of_se_and_v(self) -> Table:

@@ -16,13 +16,15 @@ from poolwise.analysis.data_section import Data, Table
 from poolwise.analysis.problems import Problem, tried
 from poolwise.effects import Effects
 from poolwise.errors import closest, listing, nearest
+from poolwise.intake import files
 from poolwise.intake.counts import MEASURES
-from poolwise.intake.files import read_csv
+from poolwise.intake.csv_studies import Roles, effects_of
 from poolwise.intake.remarks import VARIANCE_NAMES
 from poolwise.intake.table import OWN_COLUMNS
 from poolwise.scale import SCALES, as_scale
 
 Directions = tuple[str, str] | None
+NAMING = ("pooled", "factors", "by", "cluster")  # keys of [model] that name columns of names
 
 
 @final
@@ -40,6 +42,12 @@ class Asked:
 
     columns: Mapping[str, tuple[str, ...]]
     kind: str
+
+    @property
+    def identifiers(self) -> frozenset[str]:
+        """Columns of clusters, groups and factors, whose cells are names, not numbers."""
+        numeric = {name for key, names in self.columns.items() if key not in NAMING for name in names}
+        return frozenset(name for key in NAMING for name in self.columns.get(key, ())) - numeric
 
     @property
     def all_outcomes(self) -> bool:
@@ -90,7 +98,7 @@ def studies(data: Data, folder: Path, directions: Directions, asked: Asked, foun
 
 
 def _chosen(whole: Effects, outcome: str | None) -> Effects:
-    return whole.select(outcome=outcome) if outcome in whole.outcomes else whole
+    return whole if outcome is None else whole.select(outcome=outcome)
 
 
 def _packaged(data: Data, directions: Directions, found: list[Problem]) -> Effects | None:
@@ -107,7 +115,7 @@ def _packaged(data: Data, directions: Directions, found: list[Problem]) -> Effec
 
 
 def _outcome_fits(data: Data, outcomes: tuple[str, ...], asked: Asked, found: list[Problem]) -> bool:
-    """Whether the outcome asked for is there; a table that names no outcome takes any name."""
+    """Whether the outcome asked for is there."""
     outcome = data.outcome
     column = "outcome" if data.csv is None else data.csv.outcome
     if outcome is not None and asked.all_outcomes:
@@ -115,11 +123,18 @@ def _outcome_fits(data: Data, outcomes: tuple[str, ...], asked: Asked, found: li
         found.append(Problem("data.outcome", told, "no 'outcome'"))
         return False
     if outcome is None and len(outcomes) > 1 and not asked.several_outcomes(column):
-        expected = f"one of {listing(outcomes)}"
+        expected = f"one of {listing(name or 'no name' for name in outcomes)}"
         advice = "for all together, kind = 'joint-outcomes' or 'three-level'"
         found.append(Problem("data.outcome", f"the data have {len(outcomes)} outcomes", expected, advice))
         return False
-    if outcome is not None and any(outcomes) and outcome not in outcomes:
+    if outcome is not None and not any(outcomes):
+        where = "the data name no outcomes" if data.csv is None else f"'{data.csv.file}' has no column '{column}'"
+        told = f"the outcome '{outcome}' is asked for, and {where}"
+        found.append(
+            Problem("data.outcome", told, "no 'outcome'", "" if data.csv is None else "csv = { outcome = '...' }")
+        )
+        return False
+    if outcome is not None and outcome not in outcomes:
         there = f"one of {listing(outcomes)}"
         found.append(
             Problem("data.outcome", f"the data have no outcome '{outcome}'", there, nearest(outcome, outcomes))
@@ -137,34 +152,34 @@ def _own(
         found.append(Problem("data.scale", "this key is missing, and a CSV file does not tell it", expected))
     if frame is None:
         return None
-    if table.events is not None and table.totals is not None:
-        return _counted(data, table, frame, directions, asked, found)
-    names = _names(table, frame, found)
+    counts = table.events is not None and table.totals is not None
+    names = _counts(data, table, frame, found) if counts else _names(table, frame, found)
     moderators = _moderators(table, frame, asked, found)
     if names is None or moderators is None or any(problem.key == "data.scale" for problem in found):
         return None
+    kept = [name for name in moderators if name not in OWN_COLUMNS]
+    roles = Roles(
+        names.get("y"), names.get("se"), names.get("v"), names.get("study"), names.get("outcome"), names.get("n"),
+        events=table.events, totals=table.totals,
+        moderators=tuple(name for name in kept if name not in asked.identifiers),
+        cluster=tuple(name for name in kept if name in asked.identifiers),
+    )  # fmt: skip
     make = partial(
-        Effects.from_frame,
-        frame if "outcome" in names or data.outcome is None else frame.assign(**{table.outcome: data.outcome}),
-        y=names["y"],
-        se=names.get("se"),
-        v=names.get("v"),
-        study=names.get("study"),
-        outcome=names.get("outcome", None if data.outcome is None else table.outcome),
-        n=names.get("n"),
-        moderators=[name for name in moderators if name not in OWN_COLUMNS],
-        scale=str(data.scale),
-        decimal=table.decimal,
+        effects_of,
+        frame,
+        roles,
+        str(data.scale),
+        table.decimal,
         title=Path(table.file).name,
         directions=directions or ("", ""),
+        detected=(table.encoding is None, table.delimiter is None),
+        drop00=table.drop00,
     )
     return tried("data.csv", found, make)
 
 
-def _counted(
-    data: Data, table: Table, frame: pd.DataFrame, directions: Directions, asked: Asked, found: list[Problem]
-) -> Effects | None:
-    """The study table of two-arm counts."""
+def _counts(data: Data, table: Table, frame: pd.DataFrame, found: list[Problem]) -> dict[str, str] | None:
+    """The name of the columns beside two-arm counts; None when a column of counts is missing."""
     there = [str(name) for name in frame.columns]
     wanted = {"events": table.events, "totals": table.totals}
     missing = [(key, name) for key, names in wanted.items() for name in names or () if name not in frame]
@@ -173,19 +188,9 @@ def _counted(
         found.append(Problem(f"data.csv.{key}", told, f"one of {listing(there, 20)}", closest(name, there)))
     if data.scale is not None and data.scale not in MEASURES:
         found.append(Problem("data.scale", f"'{data.scale}' is no scale of counts", f"one of {listing(MEASURES)}"))
-    moderators = _moderators(table, frame, asked, found)
-    if missing or moderators is None or data.scale not in MEASURES:
+    if missing or data.scale not in MEASURES:
         return None
-    make = partial(
-        Effects.from_counts,
-        frame[list(table.events or ())],
-        frame[list(table.totals or ())],
-        measure=data.scale,
-        study=frame[table.study].tolist() if table.study in frame else None,
-        moderators=frame[[name for name in moderators if name not in OWN_COLUMNS]],
-    )
-    effects = tried("data.csv", found, make)
-    return effects and replace(effects, title=Path(table.file).name, directions=directions or ("", ""))
+    return {part: name for part in ("study", "outcome") if (name := getattr(table, part)) in frame}
 
 
 def _names(table: Table, frame: pd.DataFrame, found: list[Problem]) -> dict[str, str] | None:
@@ -226,5 +231,5 @@ def _frame(folder: Path, table: Table, found: list[Problem]) -> pd.DataFrame | N
             Problem("data.csv", f"there is no file '{path}'", "a path from the analysis file's folder", advice)
         )
         return None
-    make = partial(read_csv, path, encoding=table.encoding, delimiter=table.delimiter, decimal=table.decimal)
+    make = partial(files.read_csv, path, encoding=table.encoding, delimiter=table.delimiter)
     return tried("data.csv", found, make)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.errors import InputError, nearest
-from poolwise.intake.counts import EVENTS, TOTALS
+from poolwise.intake.rows import EVENTS, TOTALS
 
 Array = NDArray[np.float64]
 

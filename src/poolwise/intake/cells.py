@@ -1,10 +1,10 @@
-"""Cells into numbers and words: what cannot be read is an error that names the row."""
+"""Cells into numbers: what cannot be read is an error that names the row."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,17 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from poolwise.errors import InputError, listing
+from poolwise.intake.alignment import arranged
+from poolwise.intake.columns import Block, Labels, Table, column, is_date, is_table, labels_of, table
+from poolwise.intake.labels import INVISIBLE, missing
 
 Array = NDArray[np.float64]
 
 MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", ".", "-", "--", "–", "—"})
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+")
+COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([.,]\d{3})+")  # as much a number of thousands as one with decimals
+MINUS = str.maketrans(dict.fromkeys("−‒–﹣－", "-") | {"\N{FULLWIDTH PLUS SIGN}": "+"})
 FOOTNOTE_MARKS = "*†‡§¶#ᵃᵇᶜᵈᵉ"
 
 
@@ -68,16 +73,16 @@ class Rows:
         return listing(self.name(int(row)) for row in chosen)
 
 
-def numbers(values: Any, column: str, rows: Rows = Rows(), *, decimal: str = ".") -> tuple[Array, tuple[Remark, ...]]:
+def numbers(values: Any, what: str, rows: Rows = Rows(), *, decimal: str = ".") -> tuple[Array, tuple[Remark, ...]]:
     """A column of numbers, and what was noticed on the way.
 
     Text is read as a number where that is beyond doubt (a Unicode minus, footnote marks).
 
     Parameters
     ----------
-    values : array_like
+    values : Column or array_like
         Cells: numbers, text, None.
-    column : str
+    what : str
         What the column is called in messages.
     rows : Rows
         What its rows are called in messages.
@@ -101,176 +106,189 @@ def numbers(values: Any, column: str, rows: Rows = Rows(), *, decimal: str = "."
     >>> numbers(["0.2", "−0.1*", "NA"], "y")[0].tolist()
     [0.2, -0.1, nan]
     """
-    if isinstance(values, str | bytes | Mapping | set) or not np.iterable(values):
-        raise InputError(f"{column} is {type(values).__name__} {values!r}", "one number for each study")
-    if isinstance(values, np.ma.MaskedArray):
-        values = np.ma.filled(values.astype(float), np.nan)
-    try:
-        raw = np.asarray(values if hasattr(values, "__array__") else list(values))
-    except ValueError:
-        raise InputError(f"{column} has rows of different lengths", "one number for each study") from None
-    if raw.ndim != 1:
-        raise InputError(f"{column} has the shape {raw.shape}", "one dimension: a number for each study")
-    if raw.dtype.kind in "fiu":
-        return raw.astype(float), ()
-    if raw.dtype.kind not in "OUT":
-        raise InputError(f"{column} holds {raw.dtype} values", "numbers")
+    own = column(values, what, "one number for each study")
+    if isinstance(own.cells, np.ndarray):
+        return own.cells.astype(float), ()
+    if _PLAIN.issuperset(map(type, own.cells)):
+        return np.array([_float(cell) for cell in own.cells], dtype=float), ()
     marked: list[int] = []
-    result = np.empty(len(raw))
-    cells = raw.tolist() if hasattr(values, "__array__") else list(values)
-    for row, cell in enumerate(cells):
-        result[row], clean = _number(cell, column, row, rows, decimal)
+    result = np.empty(len(own))
+    for row, cell in enumerate(own.cells):
+        result[row], clean = _number(cell, what, row, rows, decimal)
         if not clean:
             marked.append(row)
     if not marked:
         return result, ()
-    read = listing(f"{cells[row]!r} as {result[row]:g} for {rows.name(row)}" for row in marked)
-    return result, (Remark(f"{column} was read without its marks: {read}", warn=False),)
+    read = listing(f"{own.cells[row]!r} as {result[row]:g} for {rows.name(row)}" for row in marked)
+    return result, (Remark(f"{what} was read without its marks: {read}", warn=False),)
 
 
-def _number(cell: object, column: str, row: int, rows: Rows, decimal: str) -> tuple[float, bool]:
-    """One cell as a number, and whether it could be read as it stands."""
-    if isinstance(cell, str):
-        text = cell.strip().replace("−", "-").replace("\N{NO-BREAK SPACE}", "").rstrip(FOOTNOTE_MARKS + " ")
-        if text.casefold() in MISSING:
-            return math.nan, True
-        plain = text.replace(",", ".") if decimal == "," and COMMA_NUMBER.fullmatch(text) else text
-        if NUMBER.fullmatch(plain):
-            return float(plain), text == cell.strip()
-        if plain.casefold().lstrip("+-") in {"inf", "infinity"}:
-            return float(plain), True
-        raise InputError(f"{column} is {cell!r} for {rows.name(row)}", "a number", _cell_advice(text, decimal))
-    if cell is None or cell is pd.NA or cell is pd.NaT:
-        return math.nan, True
+_PLAIN = {float, int, np.float64, np.int64, type(None)}
+
+
+def _float(cell: Any) -> float:
     try:
-        if not isinstance(cell, bool | np.bool_ | complex | bytes):
-            return float(cell), True  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        pass
-    raise InputError(f"{column} is {cell!r} for {rows.name(row)}", "a number")
+        return math.nan if cell is None else float(cell)
+    except OverflowError:
+        return math.inf if cell > 0 else -math.inf
 
 
-def _cell_advice(text: str, decimal: str) -> str:
+def _number(cell: Any, what: str, row: int, rows: Rows, decimal: str) -> tuple[float, bool]:
+    """One cell as a number, and whether it could be read as it stands."""
+    value = number_of(cell, decimal)
+    if value is not None:
+        return value
+    if isinstance(cell, list | tuple | np.ndarray) and np.iterable(cell):
+        raise InputError(
+            f"{what} holds {_shown(cell)} in row {row + 1}, as if rows of different lengths or a matrix were meant",
+            "one number for each study",
+        )
+    bare = bare_text(cell) if isinstance(cell, str) else ""
+    told = f"{what} is {cell!r} for {rows.name(row)}"
+    if decimal == "," and THOUSANDS.fullmatch(bare):
+        raise InputError(
+            f"{told}, ambiguous with the decimal mark ',': {bare.replace('.', '')} or {bare.replace('.', ',')}",
+            "one decimal mark in the whole table",
+            "decimal='.' if points are decimal marks, else the number without marks of thousands",
+        )
+    raise InputError(told, "a number", cell_advice(bare, decimal) if isinstance(cell, str) else _kind_advice(cell))
+
+
+def bare_text(cell: str) -> str:
+    """A cell of text with an ordinary minus, without blanks at its ends, footnote marks and what cannot be seen."""
+    text = cell.strip()
+    if not text.isascii():
+        text = INVISIBLE.sub("", text).translate(MINUS).replace("\N{NO-BREAK SPACE}", "").strip()
+    return text.rstrip(FOOTNOTE_MARKS + " ")
+
+
+def number_of(cell: Any, decimal: str = ".") -> tuple[float, bool] | None:
+    """One cell as a number (NaN where it holds nothing), and whether it could be read as it stands; None for no number.
+
+    Examples
+    --------
+    >>> number_of("−1,5", ","), number_of("<5"), number_of("1.234", ",")
+    ((-1.5, False), None, None)
+    """
+    if isinstance(cell, str):
+        text = bare_text(cell)
+        if text.casefold() in MISSING or missing(text):
+            return math.nan, True
+        if decimal == ",":
+            if THOUSANDS.fullmatch(text) and "." in text:
+                return None
+            plain = text.replace(",", ".") if COMMA_NUMBER.fullmatch(text) else text
+        else:
+            plain = text
+        if NUMBER.fullmatch(plain) and plain.isascii():
+            return float(plain), text == cell.strip()
+        return (float(plain), True) if plain.casefold().lstrip("+-") in {"inf", "infinity"} else None
+    if missing(cell):
+        return math.nan, True
+    if callable(getattr(cell, "as_py", None)):  # a scalar of pyarrow
+        return number_of(cell.as_py(), decimal)
+    if (
+        isinstance(cell, bool | np.bool_ | complex | np.complexfloating | bytes | bytearray)
+        or is_date(cell)
+        or _has_shape(cell)
+    ):
+        return None
+    try:
+        return _float(cell), True
+    except (TypeError, ValueError, AttributeError):
+        return None
+
+
+def _has_shape(cell: Any) -> bool:
+    shape = getattr(cell, "shape", ())
+    kind = getattr(getattr(cell, "dtype", None), "kind", "f")
+    return bool(shape) or kind in "bcSUV"
+
+
+def cell_advice(text: str, decimal: str) -> str:
+    """What to try where a cell of text is no number."""
     if COMMA_NUMBER.fullmatch(text) and decimal != ",":
-        return "a decimal point, or decimal=',' in Effects.from_frame if the comma is the decimal mark"
-    if text[:1] in "<>≤≥":
+        return "a decimal point, or decimal=',' (from_frame, read_csv) if the comma is the decimal mark"
+    if text[:1] in {"<", ">", "≤", "≥"}:
         return "the number itself; a bound cannot be analysed"
     if text.endswith("%"):
         return "a fraction instead of a percentage"
     return "a corrected cell, or an empty one when the number is unknown"
 
 
-def words(values: Sequence[object] | str | None, k: int, column: str, *, blank: str = "") -> tuple[str, ...]:
-    """A column of words.
+def _kind_advice(cell: object) -> str:
+    if isinstance(cell, complex | np.complexfloating):
+        return "its real part, if the imaginary part is 0"
+    if isinstance(cell, bool | np.bool_):
+        return "0 and 1 instead of bool values, if these are meant"
+    return ""
+
+
+def _shown(cell: object) -> str:
+    text = repr(cell)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def block(values: Any, what: str, expected: str, rows: Rows = Rows()) -> Block:
+    """Numbers in two dimensions: a frame, an array, a list of rows.
 
     Parameters
     ----------
-    values : sequence, str or None
-        One for each row, one for all rows, or none.
-    k : int
-        Number of rows.
-    column : str
-        What the column is called in messages.
-    blank : str
-        What stands where a cell is missing.
+    values : object
+        As handed in.
+    what : str
+        What it is called in messages.
+    expected : str
+        What should have been handed in.
+    rows : Rows
+        What its rows are called in messages.
 
     Returns
     -------
-    tuple of str
-        Length k.
+    Block
 
     Raises
     ------
     InputError
-        For another number of entries than rows.
+        For another number of dimensions, and for a cell that is no number, naming its row.
     """
-    if values is None:
-        return (blank,) * k
-    if isinstance(values, str):
-        return (values,) * k
-    result = tuple(blank if missing(value) else text_of(value) for value in _items(values, column))
-    if len(result) != k:
-        raise InputError(f"{column} has {len(result)} entries and y has {k}", "one for each study")
-    return result
+    if isinstance(values, Block):
+        return values
+    if callable(getattr(values, "toarray", None)):  # sparse matrices of scipy
+        values = values.toarray()
+    if isinstance(values, pd.DataFrame):  # names may occur twice, as studies do
+        own = [numbers(values.iloc[:, place], what, rows)[0] for place in range(values.shape[1])]
+        cells = np.column_stack(own) if own else np.empty((len(values), 0))
+        return Block(cells, labels_of(values.index), columns=labels_of(values.columns).names)
+    if is_table(values) or isinstance(values, Mapping):
+        named = table(values, what)
+        if named.labels is None:
+            named = Table(arranged(dict(named.columns), None))
+        own = [numbers(column, f"'{name}' of {what}", rows)[0] for name, column in named.columns.items()]
+        labels = next((column.labels for column in named.columns.values() if column.labels is not None), None)
+        return Block(np.column_stack(own) if own else np.empty((0, 0)), labels, columns=tuple(named.columns))
+    labels, names = _coordinates(values)
+    if hasattr(values, "dims") and hasattr(values, "values"):
+        values = values.values
+    if isinstance(values, np.ndarray):
+        if values.ndim != 2:
+            raise InputError(f"{what} has the shape {values.shape}", expected)
+        if values.dtype.kind in "fiu" and not np.ma.isMaskedArray(values):
+            return Block(values.astype(float), labels, columns=names)
+        values = values.tolist()
+    lines = column(values, what, expected).tolist()
+    if not lines or any(isinstance(line, str) or not np.iterable(line) for line in lines):
+        raise InputError(f"{what} has the shape ({len(lines)},)", expected)
+    cells_of = [column(line, what, expected).tolist() for line in lines]
+    if len({len(line) for line in cells_of}) > 1:
+        raise InputError(f"{what} has rows of different lengths", expected)
+    each = [[_number(cell, what, row, rows, ".")[0] for cell in line] for row, line in enumerate(cells_of)]
+    return Block(np.array(each, dtype=float), labels, columns=names)
 
 
-def study_labels(values: Sequence[object] | None) -> tuple[tuple[str, ...], tuple[Remark, ...]]:
-    """Study labels, and what was noticed.
-
-    Parameters
-    ----------
-    values : sequence or None
-        As handed in; anything but text becomes text.
-
-    Returns
-    -------
-    labels : tuple of str
-        ``""`` where one is missing; empty for None.
-    remarks : tuple of Remark
-
-    Raises
-    ------
-    InputError
-        For one text instead of a sequence, or labels garbled by a wrong encoding.
-    """
-    if values is None:
-        return (), ()
-    given = list(_items(values, "study"))
-    labels = tuple("" if missing(value) else text_of(value) for value in given)
-    remarks = _label_remarks(given, labels) if labels != tuple(given) else ()
-    for row, label in enumerate(labels):
-        if not label.isascii():
-            _check_encoding(label, row)
-    return labels, remarks
-
-
-def _label_remarks(given: list[object], labels: tuple[str, ...]) -> tuple[Remark, ...]:
-    blank = [str(row + 1) for row, label in enumerate(labels) if not label]
-    other = [str(row + 1) for row, v in enumerate(given) if labels[row] and not isinstance(v, str)]
-    remarks = []
-    if blank:
-        remarks.append(
-            Remark(f"no study label in row(s) {listing(blank)}; labelled 'study' and the row number", warn=False)
-        )
-    if other:
-        remarks.append(Remark(f"study labels that are not text, in row(s) {listing(other)}, became text", warn=False))
-    return tuple(remarks)
-
-
-def _items(values: Iterable[object], column: str) -> Iterable[object]:
-    if isinstance(values, str | bytes | Mapping) or not np.iterable(values):
-        raise InputError(f"{column} is {type(values).__name__} {values!r}", "a sequence, one entry for each study")
-    return values
-
-
-def missing(value: object) -> bool:
-    """Whether a cell holds nothing."""
-    if isinstance(value, str):
-        return not value.strip()
-    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
-
-
-def text_of(value: object) -> str:
-    """A cell as one line of text; 3.0 becomes ``"3"``."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    text = str(value).strip()
-    return " ".join(text.split()) if any(mark in text for mark in "\n\r\t") else text
-
-
-def _check_encoding(label: str, row: int) -> None:
-    """Refuse a label that was written in UTF-8 and read as something else."""
-    repaired = ""
-    for encoding in ("cp1252", "latin-1"):
-        try:
-            repaired = label.encode(encoding).decode("utf-8")
-            break
-        except UnicodeError:
-            continue
-    if repaired or "\N{REPLACEMENT CHARACTER}" in label:
-        meant = f", perhaps '{repaired}'" if repaired else ""
-        raise InputError(
-            f"the study label '{label}' (row {row + 1}) was garbled by a wrong encoding{meant}",
-            "text read in the encoding in which it was written",
-            "reading the file again with encoding='utf-8', or with encoding='cp1252' if that fails",
-        )
+def _coordinates(values: Any) -> tuple[Labels | None, tuple[str, ...]]:
+    """Labels of the rows, and names of the columns, of an array of xarray."""
+    if not (hasattr(values, "dims") and hasattr(values, "indexes") and len(values.dims) == 2):
+        return None, ()
+    rows, columns = (values.indexes.get(dim) for dim in values.dims)
+    return None if rows is None else labels_of(rows), () if columns is None else labels_of(columns).names

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from numpy.typing import ArrayLike
 
-from poolwise.errors import InputError, nearest, warn
+from poolwise.errors import InputError, nearest
 from poolwise.intake import sources
-from poolwise.intake.cells import Rows, study_labels
-from poolwise.intake.rows import KEY_COLUMNS
+from poolwise.intake.cells import numbers
+from poolwise.intake.frames import check_decimal, frame_columns, named_columns
+from poolwise.intake.table import read
 from poolwise.scale import Scale, as_scale
 from poolwise.settings import check_prob
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from poolwise.effects import Effects
 
 
 def from_frame(
     cls: type[Effects],
-    frame: pd.DataFrame,
+    frame: Any,
     *,
     y: str = "y",
     se: str | None = None,
@@ -32,6 +35,7 @@ def from_frame(
     n: str | None = None,
     scale: Scale | str = "identity",
     provenance: Sequence[str] | str | None = None,
+    cluster: str | Sequence[str] | None = None,
     decimal: str = ".",
     title: str = "",
     citation: str = "",
@@ -42,10 +46,11 @@ def from_frame(
 
     Parameters
     ----------
-    frame : DataFrame
-        One row for each estimate.
+    frame : DataFrame or mapping
+        One row for each estimate: a frame of pandas, polars or pyarrow, a mapping of columns, a list of rows.
+        Indexes of pandas with a name count as columns.
     y, se, v, study, outcome, n : str, optional
-        Names of the columns; see the class. One of `se` and `v` is needed; `study` is the column ``study``
+        Names of the columns; see the class. One of `se` and `v` is needed; `study` is the column (or index) ``study``
         where there is one, and so is ``study_as_given``.
     moderators : sequence of str
         Names of the columns to keep as moderators; ``timepoint`` and ``rater``, which tell the effects of one
@@ -54,6 +59,9 @@ def from_frame(
         What the numbers are.
     provenance : str or sequence of str, optional
         Where the numbers came from; by default the frame's column ``provenance``, else ``"reported"``.
+    cluster : str or sequence of str, optional
+        Names of columns to keep as moderators whose cells are names (of clusters, laboratories, groups): ``"1.1"`` and
+        ``"1.10"``, ``"007"`` and ``"7"`` stay what they are.
     decimal : str
         The decimal mark in cells that hold text, ``"."`` or ``","``.
     title, citation, directions, allow_single
@@ -71,43 +79,27 @@ def from_frame(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> from poolwise import Effects
     >>> frame = pd.DataFrame({"author": ["A", "B", "C"], "d": [0.2, 0.5, 0.3], "sei": [0.1, 0.2, 0.1]})
     >>> Effects.from_frame(frame, y="d", se="sei", study="author", scale="SMD")
     Effects(k=3, scale='SMD')
     """
-    frame = sources.check_frame(frame)
-    if study is None and "study" in frame:
-        study = "study"
-    labels = None if study is None else sources.column(frame, study, "study").tolist()
-    rows = Rows(study_labels(labels)[0])
-    if se is None and v is None:
-        raise InputError("no column of standard errors is named", "se=... or v=...", nearest("se", frame.columns))
-    columns, read = {}, []
-    for role, name in (("y", y), ("se", se), ("v", v), ("n", n)):
-        columns[role], remarks = sources.number_column(frame, name, role, rows, decimal)
-        read += [remark.sentence for remark in remarks]
+    check_decimal(decimal)
     names = [moderators] if isinstance(moderators, str) else list(moderators)
-    roles = {y, se, v, study, outcome, n}
-    names += [name for name in KEY_COLUMNS if name in frame and name not in names and name not in roles]
-    kept = {name: sources.column(frame, name, "a moderator").array for name in names}
-    if provenance is None:
-        provenance = frame["provenance"].tolist() if "provenance" in frame else "reported"
-    return cls(
-        columns["y"],  # type: ignore[arg-type]
-        se=columns["se"],
-        v=columns["v"],
-        study=labels,
-        study_as_given=frame["study_as_given"].tolist() if "study_as_given" in frame else None,
-        moderators=pd.DataFrame(kept) if kept else None,
-        outcome=None if outcome is None else sources.column(frame, outcome, "outcome").tolist(),
-        n=columns["n"],
-        scale=scale,
-        provenance=provenance,
+    clusters = (cluster,) if isinstance(cluster, str) else tuple(cluster or ())
+    if y is None or (se is None and v is None):
+        known, what = frame_columns(frame, str(y))[0], "estimates" if y is None else "standard errors"
+        advice = nearest("y" if y is None else "se", known)
+        raise InputError(f"no column of {what} is named", "y=..." if y is None else "se=... or v=...", advice)
+    roles = {"y": y, "se": se, "v": v, "study": study, "outcome": outcome, "n": n}
+    given = named_columns(frame, roles, [*names, *clusters], provenance)
+    return cls._of(
+        replace(given, decimal=decimal, identifiers=clusters),
+        scale,
         title=title,
         citation=citation,
         directions=directions,
-        notes=read,
         allow_single=allow_single,
     )
 
@@ -118,7 +110,7 @@ def from_correlations(
     n: ArrayLike,
     *,
     study: Sequence[object] | None = None,
-    moderators: pd.DataFrame | None = None,
+    moderators: pd.DataFrame | Mapping[str, Any] | None = None,
     outcome: Sequence[object] | str | None = None,
 ) -> Effects:
     """Correlations as Fisher's z = atanh(r) with se = 1 / sqrt(n - 3).
@@ -151,9 +143,11 @@ def from_correlations(
     >>> Effects.from_correlations([0.5, 0.2, 0.3], [103, 50, 80], study=["A", "B", "C"]).se[0]
     np.float64(0.1)
     """
-    z, se, sizes, read = sources.fisher_z(r, n, Rows(study_labels(study)[0]))
-    notes = [remark.sentence for remark in read]
-    return cls(z, se=se, study=study, moderators=moderators, outcome=outcome, n=sizes, scale="Fisher z", notes=notes)
+    given = read("r", {"r": r, "n": n, "study": study, "moderators": moderators, "outcome": outcome})
+    if "n" not in given.columns:
+        raise InputError("n is None", "the sample size of each correlation")
+    z, se, sizes, remarks = sources.fisher_z(given.columns["r"], given.columns["n"], given.rows)
+    return cls._of(given.estimating({"y": z, "se": se, "n": sizes}, remarks), "Fisher z")
 
 
 def from_ratios(
@@ -166,7 +160,7 @@ def from_ratios(
     prob: float = 0.95,
     scale: Scale | str = "log OR",
     study: Sequence[object] | None = None,
-    moderators: pd.DataFrame | None = None,
+    moderators: pd.DataFrame | Mapping[str, Any] | None = None,
     outcome: Sequence[object] | str | None = None,
     n: ArrayLike | None = None,
 ) -> Effects:
@@ -217,10 +211,10 @@ def from_ratios(
     if not scale.is_ratio:
         raise InputError(f"the scale '{scale}' is no log ratio", "'log OR', 'log RR', 'log HR', ...")
     check_prob(prob)
-    rows = Rows(study_labels(study)[0])
-    y, se, remarks = sources.log_ratios(ratio, se_log, (lower, upper), prob, rows)
-    for remark in remarks:
-        if remark.warn:
-            warn(remark.sentence)
-    notes = [remark.sentence for remark in remarks]
-    return cls(y, se=se, study=study, moderators=moderators, outcome=outcome, n=n, scale=scale, notes=notes)
+    columns = {"ratio": ratio, "se_log": se_log, "lower": lower, "upper": upper, "n": n}
+    given = read("ratio", {**columns, "study": study, "moderators": moderators, "outcome": outcome})
+    own = given.columns
+    limits = own.get("lower"), own.get("upper")
+    y, se, remarks = sources.log_ratios(own["ratio"], own.get("se_log"), limits, prob, given.rows)
+    sizes = {"n": numbers(own["n"], "n", given.rows)[0]} if "n" in own else {}
+    return cls._of(given.estimating({"y": y, "se": se, **sizes}, remarks), scale)

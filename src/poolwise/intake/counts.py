@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from poolwise.errors import InputError, listing
-from poolwise.intake.cells import Rows, study_labels
+from poolwise.errors import InputError, closest, listing
+from poolwise.intake.cells import Remark, Rows, block
+from poolwise.intake.columns import Block, Column, Table
+from poolwise.intake.rows import EVENTS, TOTALS
+from poolwise.intake.table import Given, read
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from poolwise.effects import Effects
 
 Array = NDArray[np.float64]
-EVENTS = ("events_treated", "events_control")
-TOTALS = ("total_treated", "total_control")
 MEASURES = ("log OR", "log RR", "log IRR")
 CORRECTION = 0.5
 
@@ -30,6 +33,7 @@ def from_counts(
     measure: str = "log OR",
     study: Sequence[object] | None = None,
     moderators: pd.DataFrame | Mapping[str, Any] | None = None,
+    drop00: bool = True,
 ) -> Effects:
     """Two-arm studies from their events, as log ratios with standard errors; the counts stay in the table.
 
@@ -47,6 +51,10 @@ def from_counts(
         ``"log OR"``, ``"log RR"`` or ``"log IRR"``.
     study, moderators
         As for the class.
+    drop00 : bool
+        Leave out trials without an event in either arm, and trials in which everybody of both arms had one: the
+        likelihood of a ratio does not depend on them. False keeps them, for `BinomialNormal` and `PoissonNormal`, whose
+        priors on baselines let them count; the effects shown then rest on the 0.5 alone.
 
     Returns
     -------
@@ -59,9 +67,15 @@ def from_counts(
     InputError
         For counts that are negative, not whole, or more than there are persons, naming the rows.
 
+    Warns
+    -----
+    PoolwiseWarning
+        Naming the rows that are left out because a count is missing or the trial says nothing.
+
     References
     ----------
-    Higgins et al. (2023), Cochrane Handbook for Systematic Reviews of Interventions, chapter 10.4.
+    Higgins et al. (2023), Cochrane Handbook for Systematic Reviews of Interventions, chapter 10.4; section 10.4.4.1 for
+    trials without events.
 
     Examples
     --------
@@ -70,25 +84,82 @@ def from_counts(
     >>> Effects.from_counts(events, totals, measure="log RR").y.round(3).tolist()
     [-0.889, -1.585, -1.348]
     """
-    rows = Rows(study_labels(study)[0])
-    found, sizes = _checked(events, "events", rows), _checked(totals, "totals", rows)
-    if found.shape != sizes.shape:
-        raise InputError(f"events has the shape {found.shape} and totals {sizes.shape}", "(k, 2) for both")
-    check_counts(found, sizes, measure, rows)
-    y, v = log_ratio(found, sizes, measure)
-    columns = dict(zip((*EVENTS, *TOTALS), (*found.T, *sizes.T), strict=True))
-    given = {} if moderators is None else {str(name): list(column) for name, column in moderators.items()}
-    empty = np.flatnonzero(_empty(found, sizes, measure))
-    notes = [f"0.5 was added to the cells of {len(empty)} tables with an empty one, for the effects shown"]
-    return cls(
-        y,
-        v=v,
-        study=study,
-        moderators=pd.DataFrame({**given, **columns}),
-        n=None if measure == "log IRR" else sizes.sum(axis=1),
-        scale=measure,
-        notes=notes if len(empty) else (),
-    )
+    arms = _arms(events, "events"), _arms(totals, "totals")
+    given = read("events", {"events": arms[0], "totals": arms[1], "study": study, "moderators": moderators})
+    return counted(cls, given, measure, drop00=drop00)
+
+
+def counted(cls: type[Effects], given: Given, measure: str, *, drop00: bool, **words: Any) -> Effects:
+    """The study table of counts that have been read; see `from_counts`."""
+    check_measure(measure)
+    events = given.blocks["events"].values
+    totals = _same_columns(given.blocks["totals"], given.blocks["events"].columns)
+    if events.shape != totals.shape:
+        raise InputError(f"events has the shape {events.shape} and totals {totals.shape}", "(k, 2) for both")
+    gaps = np.isnan(events).any(axis=1) | np.isnan(totals).any(axis=1)
+    check_counts(np.where(gaps[:, None], 0.0, events), np.where(gaps[:, None], 1.0, totals), measure, given.rows)
+    silent = _silent(events, totals, measure) & ~gaps & drop00
+    left = ~gaps & ~silent
+    absent = dict.fromkeys(np.flatnonzero(gaps).tolist(), "a count is missing")
+    for row in np.flatnonzero(silent).tolist():
+        absent[row] = "no event in either arm" if events[row].sum() == 0 else "everybody of both arms had the event"
+    y, v = log_ratio(np.where(left[:, None], events, 1.0), np.where(left[:, None], totals, 2.0), measure)
+    numbers = {"y": np.where(left, y, np.nan), "v": np.where(left, v, np.nan)}
+    if measure != "log IRR":
+        numbers["n"] = np.where(left, totals.sum(axis=1), np.nan)
+    columns = dict(zip((*EVENTS, *TOTALS), (*events.T, *totals.T), strict=True))
+    empty = int((_empty(events, totals, measure) & left).sum())
+    sentence = f"0.5 was added to the cells of {empty} tables with an empty one, for the effects shown"
+    estimated = given.estimating(numbers, (Remark(sentence, warn=False),) if empty else (), absent)
+    advice = KEPT if silent.any() else ""
+    return cls._of(replace(estimated, moderators=_beside(given.moderators, columns), advice=advice), measure, **words)
+
+
+KEPT = (
+    "trials without events, or with nothing else, in both arms say nothing of a ratio; drop00=False keeps them, for "
+    "BinomialNormal() and PoissonNormal()"
+)
+
+
+def check_measure(measure: object) -> None:
+    """Refuse what is no measure of two arms with counts.
+
+    Raises
+    ------
+    InputError
+        Offering the nearest.
+    """
+    if measure in MEASURES:
+        return
+    whole = {name.removeprefix("log ").casefold(): name for name in MEASURES}
+    key = str(measure).casefold().removeprefix("log").strip()
+    advice = f"did you mean '{whole[key]}'?" if key in whole else closest(str(measure), MEASURES)
+    raise InputError(f"measure = {measure!r}", " or ".join(f"'{name}'" for name in MEASURES), advice)
+
+
+def _arms(values: Any, name: str) -> Block:
+    """Counts of two arms, one row for each study."""
+    expected = "a column for the treated and one for the controls"
+    own = block(values, name, expected)
+    if own.values.ndim != 2 or own.values.shape[1] != 2:
+        raise InputError(f"{name} has the shape {own.values.shape}", expected)
+    return own
+
+
+def _same_columns(totals: Block, names: tuple[str, ...]) -> Array:
+    """Totals in the order of the columns of the events, where both are named alike."""
+    if totals.columns != names and sorted(totals.columns) == sorted(names):
+        return totals.values[:, [totals.columns.index(name) for name in names]]
+    return totals.values
+
+
+def _beside(moderators: Table | None, counts: Mapping[str, Array]) -> Table:
+    """The counts beside the moderators."""
+    own = {} if moderators is None else dict(moderators.columns)
+    clash = [name for name in counts if name in own]
+    if clash:
+        raise InputError(f"moderators has the column(s) {listing(clash)}, which the counts get", "other names")
+    return Table(own | {name: Column(values) for name, values in counts.items()})
 
 
 def log_ratio(events: Array, totals: Array, measure: str) -> tuple[Array, Array]:
@@ -108,6 +179,12 @@ def _empty(events: Array, totals: Array, measure: str) -> NDArray[np.bool_]:
     """Which tables have an empty cell."""
     none = (events == 0).any(axis=-1)
     return none if measure == "log IRR" else none | (events == totals).any(axis=-1)
+
+
+def _silent(events: Array, totals: Array, measure: str) -> NDArray[np.bool_]:
+    """Which tables have no event in either arm, or nothing but events in both."""
+    none = (events == 0).all(axis=-1)
+    return none if measure == "log IRR" else none | (events == totals).all(axis=-1)
 
 
 def informative(events: Array, totals: Array, measure: str) -> int:
@@ -144,8 +221,6 @@ def check_counts(events: Array, totals: Array, measure: str, rows: Rows) -> None
     InputError
         Naming the rows.
     """
-    if measure not in MEASURES:
-        raise InputError(f"measure = {measure!r}", " or ".join(f"'{one}'" for one in MEASURES))
     persons = measure != "log IRR"
     wrong = ~(np.isfinite(events) & np.isfinite(totals) & (events >= 0) & (totals > 0) & (events == np.round(events)))
     if persons:
@@ -154,13 +229,3 @@ def check_counts(events: Array, totals: Array, measure: str, rows: Rows) -> None
     if bad.any():
         most = "whole numbers with 0 <= events <= persons" if persons else "whole events and a person-time above 0"
         raise InputError(f"the counts of {rows.names(bad)} are impossible", most)
-
-
-def _checked(values: ArrayLike, name: str, rows: Rows) -> Array:
-    try:
-        found = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        raise InputError(f"{name} holds something that is no number", "counts, shape (k, 2)") from None
-    if found.ndim != 2 or found.shape[1] != 2:
-        raise InputError(f"{name} has the shape {found.shape}", "a column for the treated and one for the controls")
-    return found

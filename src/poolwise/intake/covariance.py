@@ -5,34 +5,66 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from poolwise.errors import InputError
-from poolwise.intake.cells import Rows
+from poolwise.intake.alignment import order_of
+from poolwise.intake.cells import Rows, block
+from poolwise.intake.columns import Block, Labels
 
 Array = NDArray[np.float64]
 SAME = 1e-6  # relative difference of a variance given twice that is rounding
 ALIKE = 1e-8  # relative difference of an entry and its mirror image that is rounding
 
 
-def diagonal(covariance: ArrayLike) -> Array:
-    """Sampling variances, where nothing else tells them; shape (k,).
+def square(covariance: Any) -> Block | None:
+    """The covariance as it was handed in, and the labels of its rows; None for none.
+
+    Labels of the columns have to be those of the rows, in any order.
 
     Raises
     ------
     InputError
-        When it is no square table of numbers.
+        When it is no square table of numbers, or its rows and columns are not labelled alike.
     """
-    return np.diagonal(_square(covariance)).copy()
+    if covariance is None:
+        return None
+    if isinstance(covariance, str | bytes):
+        raise InputError(f"covariance is {covariance!r}, which is no number", "a square table of shape (k, k)")
+    own = block(covariance, "covariance", "a square table of shape (k, k)")
+    values, labels, columns = own.values, own.labels, own.columns
+    if values.shape[0] != values.shape[1]:
+        raise InputError(f"covariance has shape {values.shape}", "a square table of shape (k, k)")
+    named = columns if columns and columns != tuple(map(str, range(len(columns)))) else ()
+    if labels is None or labels.kind == "default":
+        kind = "numbers" if all(name.isdigit() for name in named) else "text"
+        return Block(values, Labels(named, kind) if named else None, square=True)
+    if named and named != labels.names:
+        values = values[:, order_of(named, labels.names, "the columns of covariance", "its rows")]
+    return Block(values, labels, square=True)
 
 
-def checked(covariance: Any, se: Array, keep: NDArray[np.bool_], rows: Rows) -> Array | None:
+def check_size(covariance: Block, k: int) -> None:
+    """Refuse a covariance of another number of rows.
+
+    Raises
+    ------
+    InputError
+        Naming both numbers.
+    """
+    if len(covariance) != k:
+        raise InputError(
+            f"covariance has {len(covariance)} values on its diagonal and y has {k} values", f"shape ({k}, {k})"
+        )
+
+
+def checked(covariance: Block | None, se: Array, keep: NDArray[np.bool_], rows: Rows) -> Array | None:
     """The covariance of the rows that are kept, read-only; None where none is given.
 
     Parameters
     ----------
-    covariance : array_like or None
-        Shape (k, k).
+    covariance : Block or None
+        Shape (k, k), in the order of the rows.
     se : ndarray
         Standard errors, shape (k,).
     keep : ndarray
@@ -51,12 +83,7 @@ def checked(covariance: Any, se: Array, keep: NDArray[np.bool_], rows: Rows) -> 
     """
     if covariance is None:
         return None
-    table = _square(covariance)
-    if len(table) != len(se):
-        raise InputError(
-            f"covariance has shape {table.shape} and y has {len(se)} values", f"shape ({len(se)}, {len(se)})"
-        )
-    table = table[np.ix_(keep, keep)]
+    table = covariance.values[np.ix_(keep, keep)]
     v, own = se[keep] ** 2, np.diagonal(table)
     named = rows.kept(keep)
     if not np.isfinite(table).all():
@@ -85,13 +112,3 @@ def checked(covariance: Any, se: Array, keep: NDArray[np.bool_], rows: Rows) -> 
     np.fill_diagonal(whole, v)
     whole.setflags(write=False)
     return whole
-
-
-def _square(covariance: ArrayLike) -> Array:
-    try:
-        table = np.array(covariance, dtype=float)
-    except (TypeError, ValueError):
-        raise InputError("covariance holds something that is no number", "a table of shape (k, k)") from None
-    if table.ndim != 2 or table.shape[0] != table.shape[1]:
-        raise InputError(f"covariance has shape {table.shape}", "a square table of shape (k, k)")
-    return table

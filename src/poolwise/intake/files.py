@@ -7,41 +7,35 @@ import io
 import os
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from poolwise.errors import InputError, listing
-from poolwise.intake.cells import COMMA_NUMBER, MISSING, NUMBER
 from poolwise.intake.characters import check_cells
-from poolwise.intake.table import check_columns
+from poolwise.intake.columns import check_columns, column_name
+from poolwise.intake.dialect import detected_delimiter, detected_encoding
 from poolwise.intake.text_file import decoded, read_bytes
 
-DELIMITERS = ",;\t"
 NO_DELIMITERS = "\"'\r\n\0.+-_"
 MOST = 200_000_000  # bytes; a million studies take less
-MISSING_TEXT = frozenset({"", "na", "n/a", "nan"})  # "none" and "-" may be levels
 
 
-def read_csv(
-    path: str | Path, *, encoding: str = "utf-8", delimiter: str | None = None, decimal: str = "."
-) -> pd.DataFrame:
+def read_csv(path: str | Path, *, encoding: str | None = None, delimiter: str | None = None) -> pd.DataFrame:
     """Read a CSV file of studies, one row each, with a header.
 
     Parameters
     ----------
     path : str or Path
         The file.
-    encoding : str
-        How its text is written; a byte order mark is removed.
+    encoding : str, optional
+        How its text is written; by default as a byte order mark says, else UTF-8. A byte order mark is removed.
     delimiter : str, optional
-        What separates the cells; by default comma, semicolon or tab, whichever the header holds most.
-    decimal : str
-        The decimal mark, ``"."`` or ``","``.
+        What separates the cells; by default comma, semicolon, tab or bar, whichever divides the header into most names.
 
     Returns
     -------
     DataFrame
-        Columns whose cells are all numbers or empty as numbers (NaN), the others as text (None).
+        Cells as text, without blanks around them: what a column is read as is decided by its role. ``attrs`` name the
+        encoding and the delimiter.
 
     Raises
     ------
@@ -57,16 +51,18 @@ def read_csv(
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"read_csv was given {type(path).__name__}", "the path of a CSV file")
     path = Path(path)
-    text = decoded(path, read_bytes(path, "a CSV file", MOST), encoding)
+    content = read_bytes(path, "a CSV file", MOST)
+    encoding = encoding or detected_encoding(content)
+    text = decoded(path, content, encoding)
     if not text.strip():
         raise InputError(f"{path.name} is empty", "a header and one row for each study")
     if delimiter is not None and not _separates(delimiter):
         raise InputError(f"delimiter = {delimiter!r}", "one character between the cells", "delimiter=';'")
-    chosen = delimiter or max(DELIMITERS, key=text.lstrip().partition("\n")[0].count)
+    chosen = delimiter or detected_delimiter(path.name, text)
     table = _rows(path, text, chosen)
     if not table:
         raise InputError(f"{path.name} has no cell that holds anything", "a header and one row for each study")
-    header = table[0][1]
+    header = [column_name(name) for name in table[0][1]]
     _check_header(path, header)
     if len(table) == 1:
         raise InputError(f"{path.name} has a header and no rows", "one row for each study")
@@ -78,7 +74,9 @@ def read_csv(
                 f"quotes around a cell that contains '{chosen}', or delimiter=...",
             )
     cells = zip(*(row for _, row in table[1:]), strict=True)
-    return pd.DataFrame({name: _column(list(column), decimal) for name, column in zip(header, cells, strict=True)})
+    frame = pd.DataFrame({name: pd.Series(column, dtype=object) for name, column in zip(header, cells, strict=True)})
+    frame.attrs = {"encoding": encoding, "delimiter": chosen}
+    return frame
 
 
 def _separates(delimiter: object) -> bool:
@@ -121,13 +119,3 @@ def _check_header(path: Path, header: list[str]) -> None:
     nameless = [place + 1 for place, name in enumerate(header) if not name]
     if nameless:
         raise InputError(f"{path.name} has no name for column(s) {listing(nameless)}", "a name for each column")
-
-
-def _column(cells: list[str], decimal: str) -> pd.Series:
-    """Cells as numbers when all of them are, else as text."""
-    filled = [cell for cell in cells if cell.casefold() not in MISSING]
-    plain = [cell.replace(",", ".") if decimal == "," and COMMA_NUMBER.fullmatch(cell) else cell for cell in filled]
-    if filled and all(NUMBER.fullmatch(cell) for cell in plain):
-        values = iter(plain)
-        return pd.Series([float(next(values)) if cell.casefold() not in MISSING else np.nan for cell in cells])
-    return pd.Series([None if cell.casefold() in MISSING_TEXT else cell for cell in cells], dtype=object)

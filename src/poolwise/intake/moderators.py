@@ -9,8 +9,7 @@ import pandas as pd
 
 from poolwise.errors import listing
 from poolwise.intake.cells import Array, Remark, Rows
-from poolwise.intake.counts import EVENTS, TOTALS
-from poolwise.intake.rows import KEY_COLUMNS
+from poolwise.intake.rows import EVENTS, KEY_COLUMNS, TOTALS
 
 ALIAS_TOLERANCE = 1e-8  # of a column's own length, after the mean is taken out
 

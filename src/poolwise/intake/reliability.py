@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from poolwise.errors import InputError, ModelError, nearest
+from poolwise.intake.alignment import arranged
+from poolwise.intake.cells import numbers
+from poolwise.intake.columns import Column, column
 
 if TYPE_CHECKING:
     from poolwise.effects import Effects
@@ -40,13 +43,13 @@ def reliabilities(effects: Effects, given: str | float | ArrayLike) -> Array:
         if given not in frame:
             raise InputError(f"there is no column '{given}'", advice=nearest(given, map(str, frame.columns)))
         given = frame[given].to_numpy()
-    try:
-        values = np.asarray(given, dtype=float)
-    except (TypeError, ValueError):
-        raise InputError(f"reliability = {given!r}", "numbers above 0 and at most 1") from None
-    if values.ndim > 1 or (values.ndim == 1 and len(values) != effects.k):
-        raise InputError(f"reliability has shape {values.shape}", f"one number, or shape ({effects.k},)")
-    each = np.broadcast_to(values, (effects.k,))
+    expected = "numbers above 0 and at most 1"
+    alone = not np.iterable(given)
+    own = column([given] * effects.k if alone else given, "reliability", expected)
+    if len(own) != effects.k:
+        raise InputError(f"reliability has shape ({len(own)},)", f"one number, or shape ({effects.k},)")
+    own = arranged({"reliability": own}, Column(list(effects.labels)))["reliability"]
+    each = numbers(own, "reliability", effects.rows)[0]
     wrong = ~((each > 0.0) & (each <= 1.0))
     if wrong.any():
         raise InputError(

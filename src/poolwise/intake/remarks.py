@@ -128,6 +128,10 @@ def value_remarks(y: Array, se: Array, n: Array, scale: Scale, rows: Rows) -> tu
     if far.any():
         values = listing(f"{rows.name(row)}: {y[row]:.4g}" for row in np.flatnonzero(far).tolist())
         remarks.append(Remark(f"effects beyond {scale.plausible_limit:g} on the scale '{scale}', check: {values}"))
+    part = np.isfinite(n) & (n != np.round(n))
+    if part.any():
+        values = listing(f"{rows.name(row)}: {n[row]:g}" for row in np.flatnonzero(part).tolist())
+        remarks.append(Remark(f"sample sizes that are not whole, check the marks of thousands: {values}"))
     if scale.is_ratio and len(y) >= 3 and y.min() > 0.0 and y.min() < 1.0 < y.max():
         remarks.append(
             Remark(

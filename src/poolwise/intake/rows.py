@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import count
+from collections.abc import Mapping
+from itertools import chain, count
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,8 @@ LARGEST = 1e30  # up to here every sum of weights, and of their third powers tim
 SMALLEST = 1e-30  # likewise: a scale-free answer needs its variances far from where numbers under- and overflow
 SE_V_TOLERANCE = 1e-6
 KEY_COLUMNS = ("timepoint", "rater")
+EVENTS = ("events_treated", "events_control")
+TOTALS = ("total_treated", "total_control")
 
 
 def standard_errors(se: Array | None, v: Array | None, rows: Rows) -> Array:
@@ -135,7 +139,20 @@ def check_sizes(n: Array, rows: Rows) -> None:
         )
 
 
-def missing_rows(y: Array, se: Array, rows: Rows) -> tuple[NDArray[np.bool_], tuple[Remark, ...]]:
+def invented(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """The labels, with ``"study 2"`` in row 2 where there is none, or another that no study has."""
+    taken = set(labels)
+
+    def free(row: int) -> str:
+        further = (f"unlabelled study {row} ({number})" for number in count(2))
+        return next(name for name in chain((f"study {row}", f"unlabelled study {row}"), further) if name not in taken)
+
+    return tuple(label or free(row) for row, label in enumerate(labels, start=1))
+
+
+def missing_rows(
+    y: Array, se: Array, rows: Rows, absent: Mapping[int, str] = MappingProxyType({}), advice: str = ""
+) -> tuple[NDArray[np.bool_], tuple[Remark, ...]]:
     """The rows that have an effect and a standard error, and the sentence that lists the others.
 
     Parameters
@@ -144,6 +161,10 @@ def missing_rows(y: Array, se: Array, rows: Rows) -> tuple[NDArray[np.bool_], tu
         Estimates and standard errors, shape (k,), NaN where missing.
     rows : Rows
         What the rows are called in messages.
+    absent : mapping of int to str
+        Why a row has neither, where more is known.
+    advice : str
+        What to know of such rows, and to try.
 
     Returns
     -------
@@ -158,11 +179,13 @@ def missing_rows(y: Array, se: Array, rows: Rows) -> tuple[NDArray[np.bool_], tu
         return ~gone, ()
 
     def why(row: int) -> str:
+        if row in absent:
+            return absent[row]
         what = "no effect" if no_effect[row] else ""
         return " and ".join(part for part in (what, "no standard error" if no_se[row] else "") if part)
 
     listed = listing(f"{rows.name(row)}: {why(row)}" for row in np.flatnonzero(gone).tolist())
-    return ~gone, (Remark(f"{gone.sum()} of {len(y)} studies dropped: {listed}"),)
+    return ~gone, (Remark(f"{gone.sum()} of {len(y)} studies dropped: {listed}" + (f"; {advice}" if advice else "")),)
 
 
 def unique_labels(

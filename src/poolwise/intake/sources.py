@@ -5,100 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy import special
 
-from poolwise.errors import InputError, nearest
+from poolwise.errors import InputError
 from poolwise.intake.cells import Array, Remark, Rows, numbers
-from poolwise.intake.table import check_columns
 
 CI_TOLERANCE = 0.1  # of half the interval's width, beyond rounding
 SE_TOLERANCE = 0.05  # relative, beyond rounding
-
-
-def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with text column names, freed of a byte order mark.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        As handed in.
-
-    Returns
-    -------
-    DataFrame
-        The same columns under cleaned names.
-
-    Raises
-    ------
-    InputError
-        When it is no frame, has no rows, or names a column twice.
-    """
-    if not isinstance(frame, pd.DataFrame):
-        raise InputError(f"from_frame was given {type(frame).__name__}", "a pandas DataFrame")
-    check_columns(frame.columns, "the frame")
-    if not len(frame):
-        raise InputError("the frame has no rows", "one row for each study")
-    return frame.set_axis([str(name).lstrip("\ufeff").strip() for name in frame.columns], axis=1)
-
-
-def column(frame: pd.DataFrame, name: str, role: str) -> pd.Series:
-    """The column of that name.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Any frame.
-    name, role : str
-        The column's name, and what it is for, as messages say it.
-
-    Returns
-    -------
-    Series
-
-    Raises
-    ------
-    InputError
-        When there is none; the message offers the nearest.
-    """
-    if name not in frame.columns:
-        raise InputError(f"no column '{name}' for {role}", advice=nearest(name, frame.columns))
-    return frame[name]
-
-
-def number_column(
-    frame: pd.DataFrame, name: str | None, role: str, rows: Rows, decimal: str
-) -> tuple[pd.Series | None, tuple[Remark, ...]]:
-    """A column as numbers, still under its own name, and what was noticed.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Any frame.
-    name : str or None
-        The column's name.
-    role : str
-        What the column is for, as messages say it.
-    rows : Rows
-        What the rows are called in messages.
-    decimal : str
-        The decimal mark in cells that hold text.
-
-    Returns
-    -------
-    values : Series or None
-        None for no name.
-    remarks : tuple of Remark
-
-    Raises
-    ------
-    InputError
-        When there is no such column, or a cell is no number.
-    """
-    if name is None:
-        return None, ()
-    values, read = numbers(column(frame, name, role), f"column '{name}'", rows, decimal=decimal)
-    return pd.Series(values, name=name), read
 
 
 def fisher_z(r: Any, n: Any, rows: Rows) -> tuple[Array, Array, Array, tuple[Remark, ...]]:

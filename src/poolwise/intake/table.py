@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -14,9 +13,13 @@ from numpy.typing import NDArray
 
 from poolwise.errors import InputError, listing, nearest
 from poolwise.intake import covariance, remarks, rows
-from poolwise.intake.cells import Array, Remark, Rows, numbers, study_labels, words
+from poolwise.intake.alignment import arranged
+from poolwise.intake.cells import Array, Remark, Rows, numbers
 from poolwise.intake.characters import check_texts
+from poolwise.intake.columns import Block, Column, Table, column, is_record_list, is_table, table
+from poolwise.intake.labels import check_encoding, spelling_sentence, words
 from poolwise.intake.moderators import moderator_remarks
+from poolwise.intake.roles import identifiers, moderator
 from poolwise.scale import Scale
 
 PROVENANCES = ("reported", "reconstructed", "simulated")
@@ -25,18 +28,158 @@ OWN_COLUMNS = ("study", "study_as_given", "outcome", "y", "se", "n", "provenance
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """What the caller of `Effects` handed in, unchecked."""
+    """What the caller of `Effects` handed in: read, in one order, unchecked.
 
-    y: Any
-    se: Any = None
-    v: Any = None
-    study: Sequence[object] | None = None
-    study_as_given: Sequence[object] | None = None
-    moderators: pd.DataFrame | Mapping[str, Any] | None = None
-    outcome: Sequence[object] | str | None = None
-    n: Any = None
-    provenance: Sequence[str] | str = "reported"
-    covariance: Any = None
+    Attributes
+    ----------
+    columns : mapping of str to Column
+        Those of y, se, v, n, study, study_as_given, outcome, provenance that were handed in, one row for each study.
+    texts : mapping of str to str
+        Those of outcome and provenance of which one text stands for every row.
+    moderators : Table or None
+    covariance : Block or None
+    remarks : tuple of Remark
+        What was noticed while they were read.
+    absent : mapping of int to str
+        Why a row without an effect and a standard error has none, by its place.
+    advice : str
+        What to know of such rows, and to try.
+    blocks : mapping of str to Block
+        Numbers in two dimensions, from which estimates will be computed.
+    decimal : str
+        The decimal mark in cells of text.
+    identifiers : tuple of str
+        Moderators whose cells are names by their role.
+    framed : bool
+        Whether the columns are those of a frame, so that messages call them by their names.
+    """
+
+    columns: Mapping[str, Column]
+    texts: Mapping[str, str] = field(default_factory=dict)
+    moderators: Table | None = None
+    covariance: Block | None = None
+    remarks: tuple[Remark, ...] = ()
+    absent: Mapping[int, str] = field(default_factory=dict)
+    advice: str = ""
+    blocks: Mapping[str, Block] = field(default_factory=dict)
+    decimal: str = "."
+    identifiers: tuple[str, ...] = ()
+    framed: bool = False
+
+    @property
+    def labels(self) -> Column | None:
+        """The study labels; None where there are none."""
+        return self.columns.get("study")
+
+    @property
+    def rows(self) -> Rows:
+        """What messages call the rows."""
+        return Rows(study_labels(self.labels)[0])
+
+    def named(self, role: str) -> str:
+        """What messages call a column: by its role, or by its name in a frame."""
+        name = self.columns[role].name
+        return f"column '{name}'" if self.framed and name else role
+
+    def estimating(
+        self,
+        numbers: Mapping[str, Array],
+        remarks: Sequence[Remark] = (),
+        absent: Mapping[int, str] | None = None,
+    ) -> Given:
+        """The same rows with estimates, standard errors and sizes in the place of what these were computed from.
+
+        Parameters
+        ----------
+        numbers : mapping of str to ndarray
+            y, se or v, and n; shape (k,).
+        remarks : sequence of Remark
+            What was noticed on the way.
+        absent : mapping of int to str, optional
+            Why a row has no estimate.
+
+        Returns
+        -------
+        Given
+        """
+        kept = {name: own for name, own in self.columns.items() if name in ROLES[4:]}
+        columns = kept | {name: Column(values) for name, values in numbers.items()}
+        return replace(self, columns=columns, remarks=(*self.remarks, *remarks), absent=absent or {})
+
+
+ROLES = ("y", "se", "v", "n", "study", "study_as_given", "outcome", "provenance")
+
+
+def read(first: str, handed: Mapping[str, Any]) -> Given:
+    """Everything that has a row for each study, read once and put into one order by the labels that it carries.
+
+    Where no study labels are handed in, those of an index that is made of text are taken.
+
+    Parameters
+    ----------
+    first : str
+        What is estimated, whose order counts where nothing else tells one.
+    handed : mapping of str to object
+        By name; None for what was not handed in. Records of this package are taken as they are.
+
+    Returns
+    -------
+    Given
+
+    Raises
+    ------
+    InputError
+        For what cannot be read, and for labels that disagree.
+    """
+    texts = {
+        name: value for name, value in handed.items() if name in ("outcome", "provenance") and isinstance(value, str)
+    }
+    parts: dict[str, Any] = {}
+    for name, values in handed.items():
+        if values is None or name in texts:
+            continue
+        if isinstance(values, Block | Column | Table):
+            parts[name] = values
+        elif name == "moderators":
+            parts[name] = _moderator_table(values)
+        else:
+            parts[name] = column(values, name, _expected(name))
+    study = parts.pop("study", None)
+    if first not in parts:
+        raise InputError(f"{first} is None", "one number for each study")
+    parts = arranged({first: parts.pop(first), **parts}, study)
+    remarks: tuple[Remark, ...] = ()
+    if study is None:
+        study, remarks = _index_as_labels(parts)
+    moderators, known = parts.pop("moderators", None), parts.pop("covariance", None)
+    blocks = {name: parts.pop(name) for name in list(parts) if isinstance(parts[name], Block)}
+    return Given(parts | ({} if study is None else {"study": study}), texts, moderators, known, remarks, blocks=blocks)
+
+
+def _expected(name: str) -> str:
+    return "a sequence, one entry for each study" if name in ROLES[4:] else "one number for each study"
+
+
+def _moderator_table(values: Any) -> Table:
+    known = isinstance(values, Mapping | pd.Series) or is_table(values) or is_record_list(values)
+    known = known or (isinstance(values, np.ndarray) and values.dtype.names) or hasattr(values, "to_pandas")
+    if not known:
+        raise InputError(
+            f"moderators is {type(values).__name__}", "a DataFrame with a row for each study, or {'dose': [...]}"
+        )
+    return table(values, "moderators")
+
+
+def _index_as_labels(parts: Mapping[str, Column | Table | Block]) -> tuple[Column | None, tuple[Remark, ...]]:
+    """Study labels from an index that is made of text, or is called study."""
+    for name, part in parts.items():
+        each = {name: part} if not isinstance(part, Table) or part.labels is not None else part.columns
+        for own in each.values():
+            labels = own.labels
+            if labels is not None and (labels.kind == "text" or labels.title == "study"):
+                told = f"no study labels were given; the index of {name} is taken: {listing(labels.names, 3)}"
+                return Column(list(labels.names)), (Remark(told, warn=False),)
+    return None, ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,37 +280,11 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
     InputError
         Naming rows or columns, what was found, what was expected and what to try.
     """
-    if isinstance(given.moderators, Mapping):
-        given = replace(given, moderators=_as_frame(given.moderators))
-    _check_alignment(given)
-    labels, history = study_labels(given.study)
-    named = Rows(labels)
-    y, read = numbers(given.y, "y", named)
-    k = len(y)
-    if given.study is not None and len(labels) != k:
-        raise InputError(f"study has {len(labels)} labels and y has {len(y)} values", "one label for each study")
-    se, n, more = _spreads(given, k, named)
-    rows.check_estimates(y, named)
-    rows.check_sizes(n, named)
-    if given.study is None and k:
-        history += (Remark(f"no study labels were given; labelled 'study 1' to 'study {k}'", warn=False),)
-    study = tuple(label or f"study {row + 1}" for row, label in enumerate(labels or ("",) * k))
-    columns = Columns(
-        y=_frozen(y),
-        se=_frozen(se),
-        n=_frozen(n),
-        study=study,
-        study_as_given=_studies(given.study_as_given, study),
-        outcome=words(given.outcome, k, "outcome"),
-        provenance=_provenance(given.provenance, k),
-        moderators=_moderators(given.moderators, k),
-        order=tuple(range(k)),
-    )
-    texts = {"study": study, "study_as_given": columns.study_as_given, "outcome": columns.outcome}
-    check_texts(texts, columns.moderators)
-    keep, gone = rows.missing_rows(y, se, named)
+    own = given.columns
+    columns, named, noticed = _columns(given)
+    keep, gone = rows.missing_rows(columns.y, columns.se, named, given.absent, given.advice)
     dropped = tuple(label for label, kept in zip(columns.study, keep.tolist(), strict=True) if not kept)
-    known = covariance.checked(given.covariance, se, keep, named)
+    known = covariance.checked(given.covariance, columns.se, keep, named)
     if gone:
         columns, named = columns.kept(keep), named.kept(keep)
     columns = replace(columns, covariance=known)
@@ -176,25 +293,123 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
     unique, repeated = rows.unique_labels(
         columns.study, columns.outcome, columns.moderators, columns.y, columns.se, named
     )
-    if given.study_as_given is not None:
+    if "study_as_given" in own:
         repeated = tuple(replace(remark, warn=False) for remark in repeated)
-    if given.study is None:
+    if "study" not in own:
         repeated += rows.twins(np.stack([columns.y, columns.se, columns.n]), columns.outcome, columns.moderators, named)
-    named_so = remarks.names_tell(given.y, given.se, given.v, scale)
+    spelled = _spelling(columns)
+    named_so = remarks.names_tell(own["y"], own.get("se"), own.get("v"), scale)
     return Checked(
         columns=replace(columns, study=unique),
-        history=(*history, *read, *more, *named_so, *gone, *repeated),
+        history=(*given.remarks, *noticed, *named_so, *gone, *repeated, *spelled),
         looks=(*counted, *columns.looks(scale, named)),
         dropped=dropped,
     )
 
 
-def _studies(given: Sequence[object] | None, labels: tuple[str, ...]) -> tuple[str, ...]:
+def _columns(given: Given) -> tuple[Columns, Rows, tuple[Remark, ...]]:
+    """The columns by their roles, each cell checked by itself; what messages call the rows; and what was noticed."""
+    own = given.columns
+    labels, history = study_labels(own.get("study"))
+    named = Rows(labels)
+    y, read_y = numbers(own["y"], given.named("y"), named, decimal=given.decimal)
+    k = len(y)
+    if "study" in own and len(labels) != k:
+        raise InputError(f"study has {len(labels)} labels and y has {len(y)} values", "one label for each study")
+    if given.covariance is not None:
+        covariance.check_size(given.covariance, k)
+        if "se" not in own and "v" not in own:
+            own = {**own, "v": Column(np.diagonal(given.covariance.values).copy())}
+    se, n, more = _spreads(given, own, k, named)
+    rows.check_estimates(y, named)
+    rows.check_sizes(n, named)
+    if "study" not in own and k:
+        history += (Remark(f"no study labels were given; labelled 'study 1' to 'study {k}'", warn=False),)
+    study = rows.invented(labels or ("",) * k)
+    moderators, told = _moderators(given, k, named)
+    columns = Columns(
+        y=_frozen(y),
+        se=_frozen(se),
+        n=_frozen(n),
+        study=study,
+        study_as_given=_studies(own.get("study_as_given"), study),
+        outcome=_words(given, "outcome", k),
+        provenance=_provenance(given, k),
+        moderators=moderators,
+        order=tuple(range(k)),
+    )
+    texts = {"study": study, "study_as_given": columns.study_as_given, "outcome": columns.outcome}
+    check_texts(texts, columns.moderators)
+    return columns, named, (*history, *read_y, *more, *told)
+
+
+def study_labels(own: Column | None) -> tuple[tuple[str, ...], tuple[Remark, ...]]:
+    """Study labels, and what was noticed.
+
+    Parameters
+    ----------
+    own : Column or None
+        As handed in; anything but text becomes text.
+
+    Returns
+    -------
+    labels : tuple of str
+        ``""`` where one is missing; empty for None.
+    remarks : tuple of Remark
+
+    Raises
+    ------
+    InputError
+        For labels garbled by a wrong encoding, and cells that are collections.
+    """
+    if own is None:
+        return (), ()
+    cells = own.tolist()
+    labels = words(cells, len(cells), "study")
+    for row, label in enumerate(labels):
+        if not label.isascii():
+            check_encoding(label, row)
+    return labels, _label_remarks(cells, labels) if labels != tuple(cells) else ()
+
+
+def _label_remarks(cells: Sequence[object], labels: tuple[str, ...]) -> tuple[Remark, ...]:
+    blank = [str(row + 1) for row, label in enumerate(labels) if not label]
+    other = [str(row + 1) for row, cell in enumerate(cells) if labels[row] and not isinstance(cell, str)]
+    remarks = []
+    if blank:
+        told = f"no study label in row(s) {listing(blank)}; labelled 'study' and the row number"
+        most = 2 * len(blank) > len(cells)
+        if most:
+            told = f"{len(blank)} of {len(cells)} study labels are missing: {told}; is study the column of labels?"
+        remarks.append(Remark(told, warn=most))
+    if other:
+        remarks.append(Remark(f"study labels that are not text, in row(s) {listing(other)}, became text", warn=False))
+    return tuple(remarks)
+
+
+def _studies(own: Column | None, labels: tuple[str, ...]) -> tuple[str, ...]:
     """The study of each effect: as it was told, else by the label."""
-    if given is None:
+    if own is None:
         return labels
-    told = words(given, len(labels), "study_as_given")
+    told = words(own.tolist(), len(labels), "study_as_given")
     return tuple(name or label for name, label in zip(told, labels, strict=True))
+
+
+def _spelling(columns: Columns) -> tuple[Remark, ...]:
+    """Remark on labels, outcomes and levels that differ in capital letters only."""
+    texts = {"study": columns.study, "outcome": columns.outcome}
+    for name, values in columns.moderators.items():
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            texts[f"'{name}'"] = tuple(level for level in values.cat.categories if isinstance(level, str))
+        elif not pd.api.types.is_numeric_dtype(values):
+            texts[f"'{name}'"] = tuple(cell for cell in values.tolist() if isinstance(cell, str))
+    told = spelling_sentence(texts)
+    return (Remark(told),) if told else ()
+
+
+def _words(given: Given, name: str, k: int, blank: str = "") -> tuple[str, ...]:
+    cells = given.columns[name].tolist() if name in given.columns else given.texts.get(name)
+    return words(cells, k, name, blank=blank)
 
 
 def _frozen(values: Array) -> Array:
@@ -202,40 +417,24 @@ def _frozen(values: Array) -> Array:
     return values
 
 
-def _spreads(given: Given, k: int, named: Rows) -> tuple[Array, Array, tuple[Remark, ...]]:
+def _spreads(given: Given, own: Mapping[str, Column], k: int, named: Rows) -> tuple[Array, Array, tuple[Remark, ...]]:
     """Standard errors and sample sizes, shape (k,) each, and what was noticed."""
-    read: tuple[Remark, ...] = ()
+    remarks_read: tuple[Remark, ...] = ()
     found: dict[str, Array] = {}
-    for column, values in (("se", given.se), ("v", given.v), ("n", given.n)):
-        if values is None:
+    for name in ("se", "v", "n"):
+        if name not in own:
             continue
-        found[column], more = numbers(values, column, named)
-        read += more
-        if len(found[column]) != k:
-            raise InputError(f"{column} has {len(found[column])} values and y has {k}", "one for each study")
+        what = given.named(name) if name in given.columns else name
+        found[name], more = numbers(own[name], what, named, decimal=given.decimal)
+        remarks_read += more
+        if len(found[name]) != k:
+            raise InputError(f"{name} has {len(found[name])} values and y has {k}", "one for each study")
     se = rows.standard_errors(found.get("se"), found.get("v"), named)
-    return se, found["n"] if "n" in found else np.full(k, np.nan), read
+    return se, found["n"] if "n" in found else np.full(k, np.nan), remarks_read
 
 
-def _check_alignment(given: Given) -> None:
-    """Refuse pandas columns whose indexes differ, since rows are matched by place."""
-    first = None
-    for column in ("y", "se", "v", "n", "study", "study_as_given", "outcome", "moderators"):
-        values = getattr(given, column)
-        if not isinstance(values, pd.Series | pd.DataFrame):
-            continue
-        if first is None:
-            first, index = column, values.index
-        elif not values.index.equals(index):
-            raise InputError(
-                f"{first} and {column} have different indexes, so their rows may not belong together",
-                "columns of one frame",
-                "Effects.from_frame(...), or .to_numpy() if the order is right",
-            )
-
-
-def _provenance(values: Sequence[str] | str, k: int) -> tuple[str, ...]:
-    result = words(values, k, "provenance", blank="reported")
+def _provenance(given: Given, k: int) -> tuple[str, ...]:
+    result = _words(given, "provenance", k, "reported")
     for word in dict.fromkeys(result):
         if word not in PROVENANCES:
             raise InputError(
@@ -246,63 +445,33 @@ def _provenance(values: Sequence[str] | str, k: int) -> tuple[str, ...]:
     return result
 
 
-def _moderators(moderators: pd.DataFrame | Mapping[str, Any] | None, k: int) -> pd.DataFrame:
-    """A private copy with the index 0 ... k - 1."""
-    if moderators is None:
-        return _no_moderators(k).copy()
-    if not isinstance(moderators, pd.DataFrame):
-        raise InputError(f"moderators is {type(moderators).__name__}", "a DataFrame with a row for each study")
-    if len(moderators) != k:
-        raise InputError(f"moderators has {len(moderators)} rows and y has {k} values", "one row for each study")
-    check_columns(moderators.columns, "moderators")
-    clash = [column for column in moderators if column in OWN_COLUMNS]
+def _moderators(given: Given, k: int, named: Rows) -> tuple[pd.DataFrame, tuple[Remark, ...]]:
+    """A private frame with the index 0 ... k - 1, each column read by what it is, and what was noticed."""
+    table = given.moderators
+    if table is None or not table.columns:
+        return _no_moderators(k).copy(), ()
+    size = len(next(iter(table.columns.values())))
+    if size != k:
+        raise InputError(f"moderators has {size} rows and y has {k} values", "one row for each study")
+    clash = [name for name in table.columns if name in OWN_COLUMNS]
     if clash:
         raise InputError(
             f"moderators has the column(s) {listing(clash)}, which the table keeps itself",
             "other names",
             "leaving them out of the moderators; designs can use 'se' and 'n' as they are",
         )
-    for name, column in moderators.items():
-        if not all(isinstance(cell, Hashable) for cell in column):
-            raise InputError(f"the moderator '{name}' holds lists or tables", "a number or a word in each cell")
-    result = moderators.reset_index(drop=True)
-    if all(isinstance(column, str) for column in result.columns):
-        return result
-    return result.set_axis([str(column) for column in result.columns], axis=1)
-
-
-def _as_frame(moderators: Mapping[str, Any]) -> pd.DataFrame:
-    try:
-        return pd.DataFrame(moderators)
-    except ValueError as error:
-        raise InputError(f"moderators cannot be made a table: {error}", "columns of one length") from None
+    columns: dict[str, pd.Series] = {}
+    said: tuple[Remark, ...] = ()
+    for name, cells in table.columns.items():
+        if name in given.identifiers:
+            columns[name] = identifiers(cells, name)
+            continue
+        columns[name], more = moderator(cells, name, named, decimal=given.decimal)
+        said += more
+    return pd.DataFrame(columns), said
 
 
 @lru_cache(maxsize=64)
 def _no_moderators(k: int) -> pd.DataFrame:
     """A frame of k rows without columns, to be copied: building one costs more than all the checks."""
     return pd.DataFrame(index=pd.RangeIndex(k))
-
-
-def check_columns(names: Iterable[Hashable], what: str) -> None:
-    """Refuse column names that occur twice.
-
-    Parameters
-    ----------
-    names : iterable
-        The names of the columns.
-    what : str
-        Whose they are, for the message.
-
-    Raises
-    ------
-    InputError
-        Naming them.
-    """
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise InputError(
-            f"{what} has the column name(s) {listing(twice)} more than once",
-            "each name once",
-            "renaming one of them",
-        )

@@ -9,7 +9,7 @@ from typing import final
 
 import numpy as np
 
-from poolwise.design import column_of
+from poolwise.design import column_of, names_in
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, listing, nearest
 from poolwise.model._priors import DEFAULT, check_mu, check_tau, mu_prior, tau_prior
@@ -266,4 +266,4 @@ def level_of_rows(effects: Effects, name: str) -> tuple[str, ...]:
     if column.isna().any():
         rows = effects.rows.names(column.isna().to_numpy(dtype=bool))
         raise InputError(f"the column '{name}' is missing for {rows}", "a level for each effect")
-    return tuple(column.astype(str))
+    return names_in(column)

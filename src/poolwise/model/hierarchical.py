@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from numbers import Real
 from typing import final
 
+from poolwise.design import names_in
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, nearest
 from poolwise.model._priors import DEFAULT, DEFAULT_TAU_SPREAD, check_mu, check_tau, mu_prior, tau_prior
@@ -93,7 +94,7 @@ class ThreeLevel:
         if column.isna().any():
             rows = effects.rows.names(column.isna().to_numpy(dtype=bool))
             raise InputError(f"the cluster '{self.cluster}' is missing for {rows}", "a cluster for each effect")
-        return tuple(column.astype(str))
+        return names_in(column)
 
     def resolved(self, effects: Effects) -> ThreeLevel:
         """The same model with every prior explicit for this scale of effect."""

@@ -17,6 +17,7 @@ from poolwise.design import INTERCEPT, Design, matrix, variables_of
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, listing
 from poolwise.intake.moderators import aliased, both
+from poolwise.intake.roles import numbers_in_text
 from poolwise.model.uncertain import check_errors, is_words, with_moderators
 
 Array = NDArray[np.float64]
@@ -156,10 +157,24 @@ def missing_levels(
 
 
 def words_with_gaps(effects: Effects, moderators: str | Sequence[str]) -> tuple[str, ...]:
-    """The moderators of words that some studies miss."""
+    """The moderators of words that some studies miss.
+
+    Raises
+    ------
+    InputError
+        For text that is made of numbers.
+    """
     frame = effects.moderators
     named = [name for name in variables_of(moderators) if name in frame]
-    return tuple(name for name in named if frame[name].isna().any() and is_words(frame[name]))
+    found = tuple(name for name in named if frame[name].isna().any() and is_words(frame[name]))
+    for name in found:
+        if frame[name].dtype == "str" and numbers_in_text(frame[name].tolist()) is not None:
+            raise InputError(
+                f"the moderator '{name}' is text whose cells are numbers, and some studies miss it",
+                "numbers, or words",
+                f"pd.to_numeric(frame['{name}']), or levels that are called otherwise",
+            )
+    return found
 
 
 def _filled(column: pd.Series, effects: Effects) -> pd.Series:

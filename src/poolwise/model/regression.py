@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, final, get_args
 
-from poolwise.design import INTERCEPT, Design, column_of, matrix
+from poolwise.design import INTERCEPT, Design, column_of, matrix, names_in
 from poolwise.effects import Effects
 from poolwise.errors import ModelError, described, nearest
 from poolwise.model._priors import (
@@ -228,9 +228,9 @@ class Subgroups:
         InputError
             For a moderator that does not exist, misses values or is constant.
         ModelError
-            For a numeric one.
+            For numbers that are no groups: with decimals, or with less than two studies for each value.
         """
-        known = matrix(effects, [self.by]).levels.get(self.by)
+        known = matrix(effects, [self.by], groups=[self.by]).levels.get(self.by)
         if known is None:
             raise ModelError(
                 f"the moderator '{self.by}' is numeric",
@@ -241,7 +241,7 @@ class Subgroups:
 
     def groups(self, effects: Effects) -> tuple[str, ...]:
         """The subgroup of each study, length k."""
-        return tuple(column_of(effects, self.by).astype(str))
+        return names_in(column_of(effects, self.by))
 
     def resolved(self, effects: Effects) -> Subgroups:
         """The same model with every prior explicit for this scale of effect."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from poolwise.design import Design, matrix, variables_of
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, PoolwiseWarning, nearest
+from poolwise.intake.cells import numbers
 
 Array = NDArray[np.float64]
 SAME = 1e-8  # relative; of a design that is linear in a moderator
@@ -149,7 +150,8 @@ def _errors(effects: Effects, name: str, errors: Mapping[str, str]) -> Array:
     if errors[name] not in effects.moderators:
         columns = [str(column) for column in effects.moderators]
         raise InputError(f"there is no column '{errors[name]}'", advice=nearest(errors[name], columns))
-    se = effects.moderators[errors[name]].to_numpy(dtype=float)
+    column = errors[name]
+    se, _ = numbers(effects.moderators[column], f"the standard error '{column}'", effects.rows)
     seen = np.isfinite(effects.moderators[name].to_numpy(dtype=float))
     if not (np.isfinite(se[seen]) & (se[seen] >= 0.0)).all():
         raise InputError(

@@ -13,7 +13,8 @@ from scipy import special, stats
 
 from poolwise.effects import Effects
 from poolwise.errors import PoolwiseWarning
-from poolwise.intake.counts import EVENTS, TOTALS, counts_of
+from poolwise.intake.counts import counts_of
+from poolwise.intake.rows import EVENTS, TOTALS
 from poolwise.model import BinomialNormal, Counted, PoissonNormal
 from poolwise.priors import Normal
 from poolwise.simulate.robust import panels
@@ -80,7 +81,9 @@ class CountsTruth:
             warnings.simplefilter(
                 "ignore", PoolwiseWarning
             )  # a simulated table may look odd; it is as the model has it
-            return Effects.from_counts(data, self.totals, measure=self.measure, study=effects.study, moderators=given)
+            return Effects.from_counts(
+                data, self.totals, measure=self.measure, study=effects.study, moderators=given, drop00=False
+            )
 
     def log_likelihood(self, data: Array) -> float:
         """Log probability of the events, baselines and true effects integrated out by Gauss's rule in many panels."""
