@@ -64,7 +64,7 @@ def load_analysis(path: str | Path) -> Analysis:
         priors = tried("sensitivity", found, partial(planned_panel, spec, model, effects))
         check_evidence(spec, model, found)
     else:
-        priors = check_panel(spec, found)
+        priors = check_panel(spec, model, tables, found)
         check_fits(spec, tables, fits, found)
     if found:
         raise problems.together(path, found)
@@ -84,6 +84,7 @@ def load_analysis(path: str | Path) -> Analysis:
         data_notes=_data_notes(spec.data.dataset, effects) if tables is None else tables.notes,
         tables=tables,
         nuts_tables=3 if spec.data.reconstruct is None else spec.data.reconstruct.nuts_tables,
+        restarts=0 if spec.data.reconstruct is None else spec.data.reconstruct.restarts,
     )
 
 

@@ -102,6 +102,8 @@ class Analysis:
         The reconstructed tables, each of which every fit answers; None where there is one study table.
     nuts_tables : int
         Number of reconstructed tables that NUTS answers beside the exact engine.
+    restarts : int
+        Starts of the search for either end of each answer over reconstructed tables; 0 for no search.
     """
 
     name: str
@@ -119,6 +121,7 @@ class Analysis:
     data_notes: tuple[str, ...] = field(default=(), repr=False)
     tables: Reconstruction | None = field(default=None, repr=False)
     nuts_tables: int = 3
+    restarts: int = 0
 
     def __repr__(self) -> str:
         """The name, the number of studies and of fits."""

@@ -61,8 +61,8 @@ def search(
     Each search climbs by sequential quadratic programming (Kraft's SLSQP) in the space of `Coordinates`, in which d, SE
     and Q are as published by construction and the other facts and limits are constraints. It starts from the best of
     the tables drawn at random, once in each of as many parts of them as there are restarts, or, where the studies are
-    divided in unknown numbers, from the best table of as many divisions, the nearest extremes of fits before it
-    included. A search finds a local extreme: how far the restarts end apart says how sure it is. What it finds is
+    divided in unknown numbers, from the best table of as many divisions. Where an earlier fit was searched for the same
+    answer, the table found there takes the place of half of the starts. A search finds a local extreme: how far the restarts end apart says how sure it is. What it finds is
     checked against every published figure by the arithmetic that the random tables are checked by.
 
     Parameters
@@ -76,7 +76,7 @@ def search(
         By the label of a fit what makes the answers to search for, given the level of each study and the names of the
         levels.
     restarts : int
-        Searches for either end of each answer.
+        Starts for either end of each answer.
     seed : int
         Seed of the order in which the tables are parted.
 
@@ -104,8 +104,9 @@ def search(
                 if goal is None or np.isnan(values).all():
                     continue
                 sign = ENDS[end]
-                starts = [_start(plan, drawn, levels, i) for i in _best(sign * values, parts, restarts)]
-                starts += [before[key] for key in [(str(quantity), what, end)] if key in before]
+                warm = [before[key] for key in [(str(quantity), what, end)] if key in before]
+                most = max(1, restarts // 2) if warm else restarts
+                starts = warm + [_start(plan, drawn, levels, i) for i in _best(sign * values, parts, most)]
                 ends = [_climb(start, of, str(quantity), what, sign) for start in starts]
                 best = min(ends, key=lambda one: one[1])[0]
                 before[str(quantity), what, end] = best

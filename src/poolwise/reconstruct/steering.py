@@ -25,6 +25,7 @@ Tables = Callable[[Array], tuple[Array, Array]]
 
 _PANELS, _NODES = 8, 8
 _FARTHEST = 60.0  # beyond any quantile that is printed
+_EXACT = 1e-9
 _KNEE, _TOP = 0.03, 2000.0  # tau = knee (e^x - 1), up to the top: half of the nodes lie below about 2 units of the SMD
 
 
@@ -108,18 +109,10 @@ class Quantity:
         at : float or ndarray
             The same for all tables, or shape (n,).
         """
-        at = np.broadcast_to(np.asarray(at, dtype=float), (len(y),))
         if self.row is None:
-            below, above = (self._mass(y, w, *rule) for rule in (_rule_below(at), _rule_above(at)))
-            top = np.maximum(below.max(axis=1), above.max(axis=1))[:, None]
-            low, high = (np.exp(log - top).sum(axis=1) for log in (below, above))
-            return low / (low + high)
-        tau, jacobian = _RULE
-        log, mean, variance = self.means.mixture(y, w, tau)
-        share = np.exp(log - log.max(axis=1, keepdims=True)) * jacobian
-        spread = np.sqrt(variance @ self.row**2 + (tau**2 if self.new else 0.0))
-        inside = ndtr((at[:, None] - mean @ self.row) / spread)
-        return (share * inside).sum(axis=1) / share.sum(axis=1)
+            return self._cdf_of_tau(y, w, np.broadcast_to(np.asarray(at, dtype=float), (len(y),)))
+        share, mean, spread = self._components(y, w)
+        return (share * ndtr((np.reshape(at, (-1, 1)) - mean) / spread)).sum(axis=1)
 
     def quantile(self, y: Array, w: Array, p: float) -> Array:
         """The p quantile of every table, shape (n,).
@@ -130,16 +123,38 @@ class Quantity:
             Shape (n, k).
         p : float
         """
-        lowest = 0.0 if self.row is None else -_FARTHEST
-        roots = [
-            brentq(lambda at, i=i: float(self.cdf(y[i : i + 1], w[i : i + 1], at)[0]) - p, lowest, _FARTHEST, xtol=1e-9)
-            for i in range(len(y))
-        ]
-        return np.array(roots)
+        return np.array([self._root(y[i : i + 1], w[i : i + 1], p) for i in range(len(y))])
 
-    def _mass(self, y: Array, w: Array, tau: Array, jacobian: Array) -> Array:
-        with np.errstate(divide="ignore"):
-            return self.means.mixture(y, w, tau)[0] + np.log(jacobian)
+    def _root(self, y: Array, w: Array, p: float) -> float:
+        if self.row is None:
+            share, _ = self._shares(y, w)
+            place = int(np.searchsorted(np.cumsum(share[0]), p))
+            ends = np.concatenate([[0.0], _RULE[0][0], [_TOP]])[[max(place - 1, 0), min(place + 2, share.size + 1)]]
+            below, above = self._cdf_of_tau(np.repeat(y, 2, axis=0), np.repeat(w, 2, axis=0), ends)
+            low, high = ends if below < p < above else (0.0, _TOP)
+            return float(brentq(lambda at: float(self._cdf_of_tau(y, w, np.array([at]))[0]) - p, low, high, xtol=_EXACT))
+        share, mean, spread = (part[0] for part in self._components(y, w))
+        return float(brentq(lambda at: share @ ndtr((at - mean) / spread) - p, -_FARTHEST, _FARTHEST, xtol=_EXACT))
+
+    def _shares(self, y: Array, w: Array) -> tuple[Array, tuple[Array, Array]]:
+        """The weight of every node of tau, and mean and variance of the mean effects there."""
+        tau, jacobian = _RULE
+        log, mean, variance = self.means.mixture(y, w, tau)
+        share = np.exp(log - log.max(axis=1, keepdims=True)) * jacobian
+        return share / share.sum(axis=1, keepdims=True), (mean, variance)
+
+    def _components(self, y: Array, w: Array) -> tuple[Array, Array, Array]:
+        """Weights, means and standard deviations of the normal laws that the quantity is a mixture of."""
+        share, (mean, variance) = self._shares(y, w)
+        return share, mean @ self.row, np.sqrt(variance @ self.row**2 + (_RULE[0] ** 2 if self.new else 0.0))
+
+    def _cdf_of_tau(self, y: Array, w: Array, at: Array) -> Array:
+        """By a rule below and one above: the density of tau is not a mixture of anything smooth in `at`."""
+        rules = [_rule(np.zeros(len(at)), at), _rule(at, np.full(len(at), _TOP))]
+        tau, jacobian = (np.concatenate(parts, axis=1) for parts in zip(*rules, strict=True))
+        log = self.means.mixture(y, w, tau)[0]
+        share = np.exp(log - log.max(axis=1, keepdims=True)) * jacobian
+        return share[:, : rules[0][0].shape[1]].sum(axis=1) / share.sum(axis=1)
 
 
 @final
@@ -283,22 +298,15 @@ def _itself(name: str, what: str, value: Callable[[Array, Array], Array]) -> Goa
     return Goal(name, what, value, lambda y, w, at: value(y, w))
 
 
-def _legendre(edges: Array) -> tuple[Array, Array]:
-    """Nodes and weights of a rule over panels, shape (n, panels * nodes), for edges of shape (n, panels + 1)."""
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
-    middle, half = (edges[:, 1:] + edges[:, :-1]) / 2.0, (edges[:, 1:] - edges[:, :-1]) / 2.0
-    x = middle[:, :, None] + half[:, :, None] * nodes
-    tau = _KNEE * np.expm1(x)
-    jacobian = half[:, :, None] * weights * _KNEE * np.exp(x)
-    return tau.reshape(len(edges), -1), jacobian.reshape(len(edges), -1)
+def _rule(low: Array, high: Array, panels: int = _PANELS // 2) -> tuple[Array, Array]:
+    """Nodes over tau from low to high and their weights, shape (n, nodes); Gauss-Legendre in panels of log(knee + tau)."""
+    first, last = np.log1p(low / _KNEE), np.log1p(np.maximum(high, 1e-12) / _KNEE)
+    half = (last - first)[:, None, None] / (2.0 * panels)
+    middle = first[:, None, None] + half * (2.0 * np.arange(panels)[:, None] + 1.0)
+    x = middle + half * _LEGENDRE[0]
+    tau, jacobian = _KNEE * np.expm1(x), half * _LEGENDRE[1] * _KNEE * np.exp(x)
+    return tau.reshape(len(low), -1), jacobian.reshape(len(low), -1)
 
 
-def _rule_below(at: Array) -> tuple[Array, Array]:
-    return _legendre(np.linspace(0.0, np.log1p(np.maximum(at, 1e-12) / _KNEE), _PANELS // 2 + 1).T)
-
-
-def _rule_above(at: Array) -> tuple[Array, Array]:
-    return _legendre(np.linspace(np.log1p(np.maximum(at, 1e-12) / _KNEE), np.log1p(_TOP / _KNEE), _PANELS // 2 + 1).T)
-
-
-_RULE = _legendre(np.linspace(0.0, np.log1p(_TOP / _KNEE), _PANELS + 1)[None])
+_LEGENDRE = np.polynomial.legendre.leggauss(_NODES)
+_RULE = _rule(np.zeros(1), np.full(1, _TOP), _PANELS)

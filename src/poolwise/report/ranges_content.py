@@ -15,6 +15,7 @@ from poolwise.show import chance, number, percent
 
 if TYPE_CHECKING:
     from poolwise.analysis.record import Analysis
+    from poolwise.reconstruct import Reconstruction
 
 
 @final
@@ -32,12 +33,15 @@ class RangesContent:
         Whether fewer draws were taken than the file asks for.
     seconds : float
         Wall time of the fits.
+    extremes : Reconstruction, optional
+        The tables that the search found.
     """
 
     analysis: Analysis
     ranges: Ranges
     quick: bool = False
     seconds: float = 0.0
+    extremes: Reconstruction | None = None
 
     @property
     def drawn(self) -> str:
