@@ -72,7 +72,7 @@ def verdict(row: Mapping[Any, Any], factor: str) -> str:
         )
     others = ", in the others not" if excluding < tables else ", on either side"
     if found and excluding in (0, tables):
-        others = ", but in some of those found by search " + ("it does" if excluding == 0 else "not on that side or not")
+        others = ", but in some of those found by search " + ("it does" if excluding == 0 else "it does not")
     return (
         f"{head}in {excluding} of {drawn} ({show.percent(excluding / tables)}) the {kind} excludes 0{others}; "
         f"{reach}; so the {told} do not settle it: the answer depends on which table is the true one."
@@ -123,15 +123,29 @@ def _of(names: list[str], total: int) -> str:
     return f"{len(names)} of {total} priors on tau ({'; '.join(names)})"
 
 
-def edge(row: Mapping[Any, Any]) -> str:
-    """What equal weights would say, the optimistic edge; empty where there is none."""
+def edge(row: Mapping[Any, Any], widths: pd.Series) -> str:
+    """What equal weights would say, the optimistic edge; empty where there is none.
+
+    Parameters
+    ----------
+    row : mapping
+        A row of `Ranges.frame`.
+    widths : Series
+        Of the interval in every table.
+    """
     if math.isnan(row["lower_edge"]):
         return ""
     chance = "" if math.isnan(row["p_above_edge"]) else f", P(> 0) {show.chance(row['p_above_edge'])}"
+    narrower = int((widths < row["upper_edge"] - row["lower_edge"]).sum())
+    others = (
+        f"; {narrower} of the {len(widths)} tables have a narrower interval all the same, as their unrounded figures are more favourable or tau smaller in them"
+        if narrower
+        else f"; none of the {len(widths)} tables has a narrower interval"
+    )
     return (
-        f"The table with equal weights, the most informative on the mean of all that fit, is the optimistic edge of the "
-        f"range and not an answer: {short(str(row['quantity']))} ({row['label']}) {plain(row['point_edge'], 2)}, limits "
-        f"{plain(row['lower_edge'], 2)} to {plain(row['upper_edge'], 2)}{chance}."
+        f"The table with equal weights is an optimistic edge and not an answer: {short(str(row['quantity']))} "
+        f"({row['label']}) {plain(row['point_edge'], 2)}, limits {plain(row['lower_edge'], 2)} to "
+        f"{plain(row['upper_edge'], 2)}{chance}. At any given tau no table that fits tells more of the mean{others}."
     )
 
 

@@ -146,7 +146,11 @@ class Ranges:
         main = self.frame[self.frame["label"] == main_label(self.frame)]
         asked_for = words.contrasts(main["quantity"].tolist())
         rows = main[main["quantity"].isin(asked_for)].to_dict("records")
-        return words.edge(rows[0]) if len(rows) == 1 else ""
+        if len(rows) != 1:
+            return ""
+        answers = self.answers
+        mine = answers[(answers["label"] == rows[0]["label"]) & (answers["quantity"] == rows[0]["quantity"])]
+        return words.edge(rows[0], mine["upper"] - mine["lower"])
 
     @property
     def search_sentence(self) -> str:

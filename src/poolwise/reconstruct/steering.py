@@ -206,8 +206,8 @@ def bayesian_goals(
         found += _of_quantity(name, mean, prob) + _probabilities(name, mean, rope)
         if " - " not in name:
             new = Quantity(means, row, new=True)
-            found += _of_quantity(name.replace("mu", "theta_new"), new, prob)
-            found += _probabilities(name.replace("mu", "theta_new"), new, rope)
+            of_new = f"theta_new{name.removeprefix('mu')}"
+            found += _of_quantity(of_new, new, prob) + _probabilities(of_new, new, rope)
     return found + _of_quantity("tau", Quantity(means, None), prob)
 
 
