@@ -126,9 +126,9 @@ def test_a_printed_random_effects_estimate_and_levels_bind_the_search_too():
 
 
 def test_the_extremes_lie_beyond_all_random_tables_and_are_what_the_exact_engine_says(misconduct):
-    drawn, known, found = misconduct
-    many = pw.fit_batch(*(getattr(pw.reconstruct(published("misconduct"), tables=2000, seed=7), x) for x in ("y", "se")),
-                        MODEL, pw.Exact())  # fmt: skip
+    _, _, found = misconduct
+    other = pw.reconstruct(published("misconduct"), tables=2000, seed=7)
+    many = pw.fit_batch(other.y, other.se, MODEL, pw.Exact())
     for row in found.frame.itertuples():
         result = pw.fit(found.tables.effects(row.table), MODEL, pw.Exact())[row.quantity]
         exact = {"point": result.point, "lower": result.interval(0.95)[0], "upper": result.interval(0.95)[1]}
@@ -175,7 +175,10 @@ def test_a_dense_grid_over_three_studies_goes_no_farther_than_the_search():
     least = (0.124 / 0.6) ** 2 * (1.0 + 1e-6)  # the share of a study with the largest plausible standard error
     edges = np.linspace(least, 1.0 - 2.0 * least, 28)
     pairs = [(a, b, 1.0 - a - b) for a, b in itertools.product(edges, edges) if 1.0 - a - b >= least * (1.0 - 1e-7)]
-    shares, angles = np.repeat(pairs, 40, axis=0), np.tile(np.linspace(0.0, 2.0 * np.pi, 40, endpoint=False), len(pairs))
+    shares, angles = (
+        np.repeat(pairs, 40, axis=0),
+        np.tile(np.linspace(0.0, 2.0 * np.pi, 40, endpoint=False), len(pairs)),
+    )
     limits = lower_limits(shares, angles)
     for end, sign in (("low", 1.0), ("high", -1.0)):
         best = int(np.nanargmin(sign * limits))

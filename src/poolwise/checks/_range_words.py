@@ -107,13 +107,14 @@ def priors(panel: pd.DataFrame, k: int, prob: float, small: int) -> str:
         if (names := panel.loc[panel["excludes"] == key, "prior"].tolist())
     ]
     low, high = (show.chance(panel[f"p_above_{end}"].agg(how)) for end, how in (("low", "min"), ("high", "max")))
-    top = panel[["tau_upper_low", "tau_upper_high"]]
+    lowest, highest = (float(panel[f"tau_upper_{end}"].agg(how)) for end, how in (("low", "min"), ("high", "max")))
     why = f"With k = {k} studies no prior on tau is to be read alone. " if k < small else ""
     return (
         f"{why}Over all tables that fit the published figures and were drawn or found by search, the "
         f"{show.level(prob)} credible interval of mu {'; it '.join(parts)}. The limits reach from "
-        f"{plain(panel['lower_low'].min(), 2)} to {plain(panel['upper_high'].max(), 2)}, P(mu > 0) from {low} to {high}, "
-        f"the upper limit of tau from {plain(top.min(axis=None), 2)} to {plain(top.max(axis=None), 2)}."
+        f"{plain(float(panel['lower_low'].min()), 2)} to {plain(float(panel['upper_high'].max()), 2)}, "
+        f"P(mu > 0) from {low} to {high}, "
+        f"the upper limit of tau from {plain(lowest, 2)} to {plain(highest, 2)}."
     )
 
 
@@ -137,11 +138,12 @@ def edge(row: Mapping[Any, Any], widths: pd.Series) -> str:
         return ""
     chance = "" if math.isnan(row["p_above_edge"]) else f", P(> 0) {show.chance(row['p_above_edge'])}"
     narrower = int((widths < row["upper_edge"] - row["lower_edge"]).sum())
-    others = (
-        f"; {narrower} of the {len(widths)} tables have a narrower interval all the same, as their unrounded figures are more favourable or tau smaller in them"
-        if narrower
-        else f"; none of the {len(widths)} tables has a narrower interval"
-    )
+    others = f"; none of the {len(widths)} tables has a narrower interval"
+    if narrower:
+        others = (
+            f"; {narrower} of the {len(widths)} tables have a narrower interval all the same, as their unrounded "
+            "figures are more favourable or tau smaller in them"
+        )
     return (
         f"The table with equal weights is an optimistic edge and not an answer: {short(str(row['quantity']))} "
         f"({row['label']}) {plain(row['point_edge'], 2)}, limits {plain(row['lower_edge'], 2)} to "
@@ -156,11 +158,12 @@ def searched(frame: pd.DataFrame, agree: float) -> str:
     sure = int((frame["restarts"] == frame["agree"]).sum())
     beyond = frame["beaten"] > agree
     limits = frame[frame["what"].isin(["point", "lower", "upper"])]
-    worst = limits.loc[limits["spread"].idxmax()]
+    worst = limits.iloc[int(limits["spread"].argmax())]
+    fewest, most = frame["restarts"].min(), frame["restarts"].max()
+    starts = str(most) if fewest == most else f"{fewest} to {most}"
     text = (
-        f"Search: {len(frame)} lowest and highest answers, each from {frame['restarts'].min()} to "
-        f"{frame['restarts'].max()} starts. In {sure} all starts end within {agree:g} of the best; the farthest apart, "
-        f"by {plain(worst['spread'], 2)}, are those for the {_ENDS[worst['end']]} {_WHATS[worst['what']]} of "
+        f"Search: {len(frame)} lowest and highest answers, each from {starts} starts. In {sure} all starts end "
+        f"within {agree:g} of the best; the farthest apart, by {plain(worst['spread'], 2)}, are those for the {_ENDS[worst['end']]} {_WHATS[worst['what']]} of "
         f"{worst['quantity']} ({worst['fit']}), whose range may be wider than the search knows."
     )
     if beyond.any():

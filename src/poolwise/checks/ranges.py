@@ -307,8 +307,7 @@ def ranges_of(
     both = _labelled([first + more for first, more in zip(fits, extra.fits, strict=True)], whole, prob, rope)
     checks, sampled = [pd.DataFrame()], list[Answered]()
     exact = [
-        results[:nuts_tables] if isinstance(one.engine, Exact) else []
-        for one, results in zip(whole, fits, strict=True)
+        results[:nuts_tables] if isinstance(one.engine, Exact) else [] for one, results in zip(whole, fits, strict=True)
     ]
     for one in (one for one in asked if of_nuts(one)):
         tell(f"{words_of(one)}, {min(nuts_tables, len(every))} tables")

@@ -58,7 +58,7 @@ def ranges_frame(ranges: Ranges) -> pd.DataFrame:
 def _of_panel(ranges: Ranges) -> pd.DataFrame:
     """The rows of the prior panel over all tables."""
     panel = ranges.panel
-    told = {
+    told: dict[str, Any] = {
         "label": "tau ~ " + panel["prior"],
         "block": "mu, under each prior on tau",
         "quantity": "mu",
@@ -75,9 +75,9 @@ def ranges(ranges: Ranges, *, title: str = "", ax: Axes | None = None) -> Axes:
 
     For each fit the pale bar runs from the lowest to the highest estimate of any table, the blue line from the median
     lower to the median upper limit, the grey line from the lowest lower to the highest upper limit. The marker is the
-    median estimate: filled where the interval excludes 0 in every table, hollow where in none, grey between. Where there
-    is a table with equal weights, two ticks stand at its limits. A prior panel over the tables has rows of its own, on
-    top where there are fewer than five studies. All numbers are those of `ranges_frame`, on the analysis scale.
+    median estimate: filled where the interval excludes 0 in every table, hollow where in none, grey between. Where
+    there is a table with equal weights, two ticks stand at its limits. A prior panel over the tables has rows of its
+    own, on top where there are fewer than five studies. All numbers are those of `ranges_frame`, on the analysis scale.
 
     Parameters
     ----------
@@ -117,10 +117,18 @@ def _draw(ax: Axes, frame: pd.DataFrame) -> None:
         look = Look(f"median estimate, {_said(str(face))}", _MIDDLE, face=str(face))
         _marks.points(ax, rows["point_median"], rows["y"], _MARKER, look)
 
-
     for what in ("lower", "upper"):
         edge = frame.dropna(subset=[f"{what}_edge"])
-        ax.plot(edge[f"{what}_edge"], edge["y"], "|", ms=9.0, mew=1.6, color=_EDGE, zorder=3.2, label=f"equal weights, {what}")
+        ax.plot(
+            edge[f"{what}_edge"],
+            edge["y"],
+            "|",
+            ms=9.0,
+            mew=1.6,
+            color=_EDGE,
+            zorder=3.2,
+            label=f"equal weights, {what}",
+        )
 
 
 def _faces(frame: pd.DataFrame) -> pd.Series:
@@ -196,8 +204,8 @@ def _run(low: float, high: float) -> str:
 
 
 def _notes(ranges: Ranges, frame: pd.DataFrame) -> list[Phrase]:
-    said = (ranges.panel_sentence, *ranges.verdicts) if ranges.k < SMALL_K else ranges.verdicts
-    notes = [Phrase(show.greek(_text.plain(words)), _sheet.BODY_SIZE, _sheet.INK) for words in said if words]
+    first = (ranges.panel_sentence, *ranges.verdicts) if ranges.k < SMALL_K else ranges.verdicts
+    notes = [Phrase(show.greek(_text.plain(words)), _sheet.BODY_SIZE, _sheet.INK) for words in first if words]
     if ranges.levels_sentence:
         notes.append(Phrase(_text.plain(ranges.levels_sentence)))
     troubled = frame.loc[~frame["status"].isin(["ok", "boundary_tau"]), ["label", "status"]].drop_duplicates()

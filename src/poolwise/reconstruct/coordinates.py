@@ -183,7 +183,9 @@ class Coordinates:
         softened = softened / softened.sum(axis=1, keepdims=True)
         row = orthogonal(softened / np.sqrt(w))
         length = np.sqrt(np.maximum((row**2).sum(axis=1, keepdims=True), _LEAST))
-        needed = _figure(self.plan.overall.figure("d_re").inside, coordinate) - (softened * d[:, self.level]).sum(axis=1)
+        needed = _figure(self.plan.overall.figure("d_re").inside, coordinate) - (softened * d[:, self.level]).sum(
+            axis=1
+        )
         normal = row / length
         return normal * (needed[:, None] / length), normal
 

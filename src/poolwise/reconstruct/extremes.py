@@ -62,8 +62,9 @@ def search(
     and Q are as published by construction and the other facts and limits are constraints. It starts from the best of
     the tables drawn at random, once in each of as many parts of them as there are restarts, or, where the studies are
     divided in unknown numbers, from the best table of as many divisions. Where an earlier fit was searched for the same
-    answer, the table found there takes the place of half of the starts. A search finds a local extreme: how far the restarts end apart says how sure it is. What it finds is
-    checked against every published figure by the arithmetic that the random tables are checked by.
+    answer, the table found there takes the place of three quarters of the starts. A search finds a local extreme: how
+    far the restarts end apart says how sure it is. What it finds is checked against every published figure by the
+    arithmetic that the random tables are checked by.
 
     Parameters
     ----------
@@ -105,7 +106,7 @@ def search(
                     continue
                 sign = ENDS[end]
                 warm = [before[key] for key in [(str(quantity), what, end)] if key in before]
-                most = max(1, restarts // 2) if warm else restarts
+                most = max(1, restarts // 4) if warm else restarts
                 starts = warm + [_start(plan, drawn, levels, i) for i in _best(sign * values, parts, most)]
                 ends = [_climb(start, of, str(quantity), what, sign) for start in starts]
                 best = min(ends, key=lambda one: one[1])[0]
@@ -161,7 +162,11 @@ def _climb(start: Point, of: Goals, quantity: str, what: str, sign: float) -> tu
         jac=downhill,
         method="SLSQP",
         bounds=Bounds(*_box(space, len(start.x))),
-        constraints={"type": "ineq", "fun": lambda x: space.slack(x[None])[0], "jac": lambda x: slope(space.slack(near(x))).T},
+        constraints={
+            "type": "ineq",
+            "fun": lambda x: space.slack(x[None])[0],
+            "jac": lambda x: slope(space.slack(near(x))).T,
+        },
         options={"maxiter": _STEPS, "ftol": _CLOSE},
     )
     first = sign * value(start.x.tobytes())
@@ -197,7 +202,7 @@ def _start(plan: Plan, drawn: Reconstruction, levels: list[NDArray[np.int64]], i
     return Point(space, space.point(drawn.y[i], drawn.se[i] ** -2.0))
 
 
-def _parts(levels: list[NDArray[np.int64]], restarts: int, seed: int) -> Array:
+def _parts(levels: list[NDArray[np.int64]], restarts: int, seed: int) -> NDArray[np.int64]:
     """The part that each table is in: its division of the studies where there are several, else one at random."""
     divisions = {level.tobytes(): number for number, level in enumerate(levels)}
     if len(divisions) > 1:
@@ -205,7 +210,7 @@ def _parts(levels: list[NDArray[np.int64]], restarts: int, seed: int) -> Array:
     return np.random.default_rng(seed).permutation(len(levels)) % restarts
 
 
-def _best(values: Array, parts: Array, restarts: int) -> list[int]:
+def _best(values: Array, parts: NDArray[np.int64], restarts: int) -> list[int]:
     """The table with the smallest value in each part, of the parts with the smallest ones."""
     order = np.argsort(values, kind="stable")
     first: dict[int, int] = {}

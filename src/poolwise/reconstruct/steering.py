@@ -132,7 +132,9 @@ class Quantity:
             ends = np.concatenate([[0.0], _RULE[0][0], [_TOP]])[[max(place - 1, 0), min(place + 2, share.size + 1)]]
             below, above = self._cdf_of_tau(np.repeat(y, 2, axis=0), np.repeat(w, 2, axis=0), ends)
             low, high = ends if below < p < above else (0.0, _TOP)
-            return float(brentq(lambda at: float(self._cdf_of_tau(y, w, np.array([at]))[0]) - p, low, high, xtol=_EXACT))
+            return float(
+                brentq(lambda at: float(self._cdf_of_tau(y, w, np.array([at]))[0]) - p, low, high, xtol=_EXACT)
+            )
         share, mean, spread = (part[0] for part in self._components(y, w))
         return float(brentq(lambda at: share @ ndtr((at - mean) / spread) - p, -_FARTHEST, _FARTHEST, xtol=_EXACT))
 
@@ -145,6 +147,7 @@ class Quantity:
 
     def _components(self, y: Array, w: Array) -> tuple[Array, Array, Array]:
         """Weights, means and standard deviations of the normal laws that the quantity is a mixture of."""
+        assert self.row is not None
         share, (mean, variance) = self._shares(y, w)
         return share, mean @ self.row, np.sqrt(variance @ self.row**2 + (_RULE[0] ** 2 if self.new else 0.0))
 
@@ -231,7 +234,9 @@ def closed_form_goals(model: Model, engine: ClosedForm, prob: float) -> list[Goa
             else:
                 how = engine.interval or "hartung-knapp"
                 tau2 = engine.estimator(model.tau_fixed)
-                fits = random_effects_batch(y, 1.0 / w, tau2=tau2, interval=how, prediction=engine.prediction, prob=prob)
+                fits = random_effects_batch(
+                    y, 1.0 / w, tau2=tau2, interval=how, prediction=engine.prediction, prob=prob
+                )
             values: Array = getattr(fits, name)
             return values
 
@@ -280,7 +285,9 @@ def _of_quantity(name: str, quantity: Quantity, prob: float) -> list[Goal]:
 def _quantile(name: str, what: str, quantity: Quantity, p: float) -> Goal:
     def change(y: Array, w: Array, at: float) -> Array:
         step = 1e-4
-        ends = quantity.cdf(y[:1], w[:1], at + step) - quantity.cdf(y[:1], w[:1], max(at - step, 0.0 if quantity.row is None else -np.inf))
+        ends = quantity.cdf(y[:1], w[:1], at + step) - quantity.cdf(
+            y[:1], w[:1], max(at - step, 0.0 if quantity.row is None else -np.inf)
+        )
         return -quantity.cdf(y, w, at) / max(float(ends[0]) / (2.0 * step), 1e-12)
 
     return Goal(name, what, lambda y, w: quantity.quantile(y, w, p), change)
@@ -299,7 +306,7 @@ def _itself(name: str, what: str, value: Callable[[Array, Array], Array]) -> Goa
 
 
 def _rule(low: Array, high: Array, panels: int = _PANELS // 2) -> tuple[Array, Array]:
-    """Nodes over tau from low to high and their weights, shape (n, nodes); Gauss-Legendre in panels of log(knee + tau)."""
+    """Nodes over tau from low to high and their weights, shape (n, nodes): Gauss-Legendre in log(knee + tau)."""
     first, last = np.log1p(low / _KNEE), np.log1p(np.maximum(high, 1e-12) / _KNEE)
     half = (last - first)[:, None, None] / (2.0 * panels)
     middle = first[:, None, None] + half * (2.0 * np.arange(panels)[:, None] + 1.0)

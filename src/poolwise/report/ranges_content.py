@@ -57,7 +57,6 @@ class RangesContent:
             f"effects up to {tables.plausible.d_max:g})"
         )
 
-
     @property
     def leaning(self) -> str:
         """How far the extremes lean on the limits for single studies, in words; empty without a search."""
@@ -67,10 +66,13 @@ class RangesContent:
         limits = tables.plausible
         at_se = ((tables.se > _TOUCHING * limits.se_max) | (tables.se * _TOUCHING < limits.se_min)).any(axis=1)
         at_d = (abs(tables.y) > _TOUCHING * limits.d_max).any(axis=1)
+        weight = tables.se**-2.0
+        share = float((weight.max(axis=1) / weight.sum(axis=1)).max())
         return (
             f"The extremes lean on what a single study is allowed to be: of {len(tables)} tables found, "
-            f"{int(at_se.sum())} have a study at a limit for standard errors ({limits.se_min:g} to {limits.se_max:g}) and "
-            f"{int(at_d.sum())} one at the limit for effects ({limits.d_max:g}). Narrower limits, with a reason for them "
+            f"{int(at_se.sum())} have a study at a limit for standard errors ({limits.se_min:g} to {limits.se_max:g}) "
+            f"and {int(at_d.sum())} one at the limit for effects ({limits.d_max:g}); in the most lopsided one study holds "
+            f"{percent(share)} of the weight. Narrower limits, with a reason for them "
             "(se_min, se_max, d_max in the file), give narrower ranges."
         )
 
@@ -138,13 +140,12 @@ def panel(content: RangesContent) -> tuple[dict[str, Any], ...]:
     )
 
 
-def _at_edge(row: dict[Any, Any]) -> str:
-    """What the table with equal weights says: limits and P(> 0); empty where there is none."""
+def _at_edge(row: dict[Any, Any]) -> tuple[str, str]:
+    """What the table with equal weights says: limits, and P(> 0) where there is one; both empty without the table."""
     if isnan(row["lower_edge"]):
-        return ""
-    return f"{interval(row['lower_edge'], row['upper_edge'], 2)}" + (
-        "" if isnan(row["p_above_edge"]) else f", P(> 0) {chance(row['p_above_edge'])}"
-    )
+        return "", ""
+    above = "" if isnan(row["p_above_edge"]) else f"P(> 0) {chance(row['p_above_edge'])}"
+    return interval(row["lower_edge"], row["upper_edge"], 2), above
 
 
 def searches(content: RangesContent) -> tuple[dict[str, str], ...]:
@@ -178,7 +179,7 @@ ANSWERS = {
 
 
 def extreme_tables(content: RangesContent) -> pd.DataFrame:
-    """The tables that the search found, study by study: table, study, level, y, se, data; table as in ``searches.csv``."""
+    """The tables that the search found, study by study; ``table`` counts as in ``searches.csv``."""
     tables = content.extremes
     assert tables is not None
     first = content.ranges.tables + 1

@@ -96,7 +96,7 @@ def _page(content: RangesContent, picture: str, facts: dict[str, Any]) -> str:
             panel=told.panel(content),
             small=ranges.k < SMALL_K,
             searches=told.searches(content),
-            edged=any(row["edge"] for group in rows for row in group["rows"]),
+            edged=any(row["edge"][0] for group in rows for row in group["rows"]),
             fits=[
                 {"label": label, "engine": engine, "settings": settings, "status": status, "seconds": words.duration(s)}
                 for label, engine, settings, status, s in ranges.fits
