@@ -163,7 +163,8 @@ def searched(frame: pd.DataFrame, agree: float) -> str:
     starts = str(most) if fewest == most else f"{fewest} to {most}"
     text = (
         f"Search: {len(frame)} lowest and highest answers, each from {starts} starts. In {sure} all starts end "
-        f"within {agree:g} of the best; the farthest apart, by {plain(worst['spread'], 2)}, are those for the {_ENDS[worst['end']]} {_WHATS[worst['what']]} of "
+        f"within {agree:g} of the best; the farthest apart, by {plain(worst['spread'], 2)}, are those for "
+        f"the {_ENDS[worst['end']]} {_WHATS[worst['what']]} of "
         f"{worst['quantity']} ({worst['fit']}), whose range may be wider than the search knows."
     )
     if beyond.any():

@@ -71,8 +71,8 @@ class RangesContent:
         return (
             f"The extremes lean on what a single study is allowed to be: of {len(tables)} tables found, "
             f"{int(at_se.sum())} have a study at a limit for standard errors ({limits.se_min:g} to {limits.se_max:g}) "
-            f"and {int(at_d.sum())} one at the limit for effects ({limits.d_max:g}); in the most lopsided one study holds "
-            f"{percent(share)} of the weight. Narrower limits, with a reason for them "
+            f"and {int(at_d.sum())} one at the limit for effects ({limits.d_max:g}); in the most lopsided one study "
+            f"has {percent(share)} of the weight. Narrower limits, with a reason for them "
             "(se_min, se_max, d_max in the file), give narrower ranges."
         )
 
