@@ -111,7 +111,7 @@ def _draw(ax: Axes, frame: pd.DataFrame) -> None:
     _marks.intervals(ax, frame["lower_low"], frame["upper_high"], y, Look("farthest limits", _SPAN, width=1.6))
     low, high = ax.get_xlim()
     left, right = frame["point_low"].clip(low, high), frame["point_high"].clip(low, high)
-    ax.barh(y, right - left, left=left, height=0.5, color=_POINTS, lw=0, zorder=2.1, label="estimates")
+    ax.barh(y, right - left, left=left, height=0.5, color=_POINTS, lw=0, zorder=1.5, label="estimates")
     _marks.intervals(ax, frame["lower_median"], frame["upper_median"], y, Look("median interval", _MIDDLE, width=1.4))
     for face, rows in frame.groupby(_faces(frame), sort=False):
         look = Look(f"median estimate, {_said(str(face))}", _MIDDLE, face=str(face))

@@ -109,7 +109,7 @@ def _words(row: dict[Any, Any]) -> dict[str, Any]:
     return {
         "label": row["label"],
         **{what: _span(row, what) for what in ("point", "lower", "upper")},
-        "excludes": tables_excluding(row),
+        "excludes": _excluding(row),
         "above": _chances(row, "p_above"),
         "within": _chances(row, "p_rope"),
         "kind": words.kind_parts(row["interval"]),
@@ -132,12 +132,18 @@ def panel(content: RangesContent) -> tuple[dict[str, Any], ...]:
             "prior": row["prior"],
             "name": row["name"],
             **{what: _span(row, what) for what in ("lower", "upper", "tau_upper")},
-            "excludes": tables_excluding(row | {"tables": ranges.tables, "found": ranges.found}),
+            "excludes": _excluding(row | {"tables": ranges.tables, "found": ranges.found}),
             "above": _chances(row, "p_above"),
             "edge": _at_edge(row),
         }
         for row in ranges.panel.to_dict("records")
     )
+
+
+def _excluding(row: dict[Any, Any]) -> tuple[str, str]:
+    """What holds of 0 over all tables, and in how many of those drawn where it depends on the table."""
+    whole, _, drawn = tables_excluding(row).rstrip(")").partition(" (")
+    return whole, drawn
 
 
 def _at_edge(row: dict[Any, Any]) -> tuple[str, str]:
