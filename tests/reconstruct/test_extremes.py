@@ -229,3 +229,12 @@ def test_models_that_a_search_cannot_steer_by_are_not_searched():
     assert bayesian_goals(pw.RandomEffects(mu=MODEL.mu, tau=priors.DuMouchel()), level, (), 0.95, None) == []
     assert bayesian_goals(pw.RandomEffects(mu=priors.StudentT(5, 0, 0.4), tau=MODEL.tau), level, (), 0.95, None) == []
     assert closed_form_goals(pw.Subgroups("setting"), pw.ClosedForm(), 0.95) == []
+
+
+def test_a_search_goes_without_limits_for_single_studies_too():
+    free = Plausible(0.0, 5.0, np.inf)
+    drawn = pw.reconstruct(published("misconduct"), tables=10, seed=1, plausible=free)
+    known, found = searched(drawn, MODEL, {"mu": ("lower",)}, restarts=1)
+    values = found.frame.set_index("end")["value"]
+    assert values["low"] < known["lower"].min()
+    assert found.tables.check()["agrees"].all()

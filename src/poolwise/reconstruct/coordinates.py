@@ -97,7 +97,11 @@ class Coordinates:
         """
         y, w, room = self._built(x)
         limits, log_se = self.limits, -0.5 * np.log(w)
-        parts = [room, limits.d_max - _EDGE - y, limits.d_max - _EDGE + y, np.log(limits.se_max) - _EDGE - log_se]
+        parts = [room]
+        if np.isfinite(limits.d_max):
+            parts += [limits.d_max - _EDGE - y, limits.d_max - _EDGE + y]
+        if np.isfinite(limits.se_max):
+            parts.append(np.log(limits.se_max) - _EDGE - log_se)
         if limits.se_min > 0.0:
             parts.append(log_se - np.log(limits.se_min) - _EDGE)
         parts += [_in_box(figure, value) for figure, value in self._other_figures(y, w)]
