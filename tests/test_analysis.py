@@ -9,7 +9,7 @@ import pytest
 import poolwise as pw
 from poolwise.analysis.spec import Spec, schema
 from poolwise.errors import AnalysisError, PoolwiseWarning
-from support.questions import ALL_NAMES, MISCONDUCT, MODELS, NAMES
+from support.questions import ALL_NAMES, MISCONDUCT, MODELS, NAMES, ONE_TABLE
 
 
 def written(folder: Path, text: str) -> Path:
@@ -54,7 +54,7 @@ def test_a_packaged_question_holds_the_very_objects_that_will_run(name):
 
 
 def test_the_misconduct_file_states_its_model():
-    analysis = pw.load_analysis(MODELS / "misconduct.toml")
+    analysis = pw.load_analysis(ONE_TABLE)
     assert analysis.effects.k == 3
     assert analysis.effects.reconstructed
     assert analysis.statement() == (
@@ -68,7 +68,7 @@ def test_the_misconduct_file_states_its_model():
 
 
 def test_an_analysis_never_changes():
-    analysis = pw.load_analysis(MODELS / "misconduct.toml")
+    analysis = pw.load_analysis(ONE_TABLE)
     with pytest.raises(dataclasses.FrozenInstanceError):
         analysis.prob = 0.9
 

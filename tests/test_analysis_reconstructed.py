@@ -1,6 +1,7 @@
 """Analysis files whose study table is not public: checked before the first fit, run on every table, told as ranges."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,13 @@ SETTING = (
     .replace("tables = 200", "tables = 12")
     .replace("nuts = {", "# nuts = {")
     .replace(", nuts_tables = 3", "")
+    .replace("seed = 1 }", "seed = 1, restarts = 0 }", 1)
+)
+SEARCHED = (
+    re.sub(r"nuts = .*\n", "", (MODELS / "misconduct.toml").read_text(encoding="utf-8"))
+    .replace("tables = 200", "tables = 12")
+    .replace(", nuts_tables = 3, restarts = 4", ", restarts = 1")
+    .replace('mu = ["Flat"]', "tau = [{ HalfNormal = 0.25 }, { HalfNormal = 0.5 }]")
 )
 PAPER = ("jurisdiction", "measure", "role", "sample", "setting")
 
@@ -110,7 +118,9 @@ def test_nuts_alone_is_refused(tmp_path):
 
 def test_the_schema_knows_reconstruct():
     described = schema()["$defs"]["Reconstruct"]
-    assert set(described["properties"]) == {"published", "outcome", "moderator", "tables", "seed", "nuts_tables"}
+    assert set(described["properties"]) == {
+        "published", "outcome", "moderator", "tables", "seed", "nuts_tables", "restarts", "se_min", "se_max", "d_max",
+    }  # fmt: skip
     assert set(described["required"]) == {"published", "seed"}
 
 
@@ -197,3 +207,86 @@ def test_an_outcome_without_a_moderator_has_ranges_too(tmp_path):
     assert found.ranges.factor == ""
     assert len(found.ranges.verdicts) == 1
     assert "levels.csv" not in found.files
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("searched")
+    return pw.run(pw.load_analysis(written(folder, SEARCHED)), out=folder / "run")
+
+
+@pytest.mark.parametrize("outcome", ["dropout", "misconduct", "recidivism"])
+def test_every_outcome_of_the_paper_answers_over_tables_and_extremes(outcome):
+    analysis = pw.load_analysis(MODELS / f"{outcome}.toml")
+    assert analysis.tables is not None
+    assert (len(analysis.tables), analysis.restarts) == (200, 4)
+    assert analysis.panel is not None
+    assert [type(fit.engine).__name__ for fit in analysis.fits] == ["ClosedForm"] * 3 + ["Exact"] * 2 + ["NUTS"]
+
+
+def test_ranges_hold_the_tables_found_and_counts_those_drawn(searched):
+    found = searched.ranges
+    row = found.row("mu")
+    exact = found.answers[(found.answers["label"] == "exact") & (found.answers["quantity"] == "mu")]
+    assert (row["tables"], row["found"]) == (12, len(exact) - 12)
+    assert row["lower_low"] == exact["lower"].min()
+    assert row["lower_low"] < exact[exact["table"] <= 12]["lower"].min()
+    assert row["lower_median"] == exact[exact["table"] <= 12]["lower"].median()
+    first = found.searches.iloc[0]
+    assert first["value"] - first["beaten"] == pytest.approx(exact["point"].min())
+
+
+def test_equal_weights_are_named_the_optimistic_edge_wherever_they_are_shown(searched):
+    row, page = searched.ranges.row("mu"), searched.report.read_text(encoding="utf-8")
+    edge = pw.fit(searched.analysis.tables.reference(), searched.analysis.model, pw.Exact())["mu"].interval(0.95)
+    assert (row["lower_edge"], row["upper_edge"]) == pytest.approx(edge)
+    assert "Equal weights<br>(optimistic edge)" in page
+    assert "optimistic edge and not an answer" in searched.ranges.edge_sentence
+    assert "an optimistic edge" in searched.files["ranges.svg"].read_text(encoding="utf-8")
+
+
+def test_with_three_studies_the_headline_is_what_can_be_said_under_each_prior(searched):
+    panel = searched.ranges.panel.set_index("prior")
+    assert searched.ranges.sentences[0] == searched.ranges.panel_sentence
+    assert "no prior on tau is to be read alone" in searched.ranges.panel_sentence
+    tables = [*searched.analysis.tables, searched.analysis.tables.reference()]
+    single = pd.concat([pw.checks.prior_panel(one, priors=[pw.priors.HalfNormal(0.25)]).frame for one in tables])
+    wide = panel.loc["HalfNormal(0.25)"]
+    drawn, edge = single.iloc[:-1], single.iloc[-1]
+    assert wide["lower_low"] <= drawn["mu_lower"].min()
+    assert wide["p_above_high"] >= drawn["p_positive"].max()
+    assert wide["tau_upper_high"] >= drawn["tau_upper"].max()
+    assert wide["lower_edge"] == pytest.approx(edge["mu_lower"], abs=1e-9)
+    assert set(pd.read_csv(searched.files["prior_panel.csv"])["data"]) == {"reconstructed"}
+
+
+def test_the_extreme_tables_are_among_the_files_and_print_as_published(searched):
+    frame, searches = (pd.read_csv(searched.files[name]) for name in ("extreme_tables.csv", "searches.csv"))
+    assert set(searches["table"]) == set(frame["table"])
+    for _, table in frame.groupby("table"):
+        w = table["se"] ** -2.0
+        d = (w * table["y"]).sum() / w.sum()
+        assert f"{d:.3f}" == "0.374"
+        assert f"{w.sum() ** -0.5:.3f}" == "0.124"
+        assert f"{(w * (table['y'] - d) ** 2).sum():.3f}" == "0.940"
+    assert set(frame["data"]) == {"reconstructed"}
+
+
+def test_a_search_is_kept_and_taken_again_and_made_anew_when_asked(searched, tmp_path):
+    fits = searched.folder / "fits" / "search.json"
+    again = pw.run(searched.analysis, out=searched.folder)
+    assert any("search for extremes was taken" in sentence for sentence in again.kept)
+    assert again.files["ranges.csv"].read_bytes() == searched.files["ranges.csv"].read_bytes()
+    fits.write_text(fits.read_text(encoding="utf-8").replace("0.1", "0.2", 1), encoding="utf-8")
+    damaged = pw.run(searched.analysis, out=searched.folder)
+    assert damaged.kept == ()
+    pd.testing.assert_frame_equal(damaged.ranges.frame, searched.ranges.frame)
+
+
+def test_narrower_limits_can_be_stated_and_wrong_ones_are_refused(tmp_path):
+    text = SEARCHED.replace("restarts = 1", "restarts = 0, se_min = 0.1, se_max = 0.4, d_max = 1.0")
+    drawn = pw.load_analysis(written(tmp_path, text)).tables
+    assert drawn.se.min() >= 0.1
+    assert drawn.se.max() <= 0.4
+    with pytest.raises(AnalysisError, match="se_min below se_max"):
+        pw.load_analysis(written(tmp_path, text.replace("se_min = 0.1", "se_min = 0.5")))

@@ -13,7 +13,7 @@ import pytest
 
 from poolwise.cli import main
 from poolwise.report import faults
-from support.questions import ALL_NAMES, MODELS, WITHOUT_NUTS
+from support.questions import ALL_NAMES, MODELS, ONE_TABLE, WITHOUT_NUTS
 
 MOMENTS = (0.0, 0.3, 0.6, 1.0)  # seconds after the writing of files began; it takes about 1.5
 
@@ -42,7 +42,7 @@ def test_list_of_an_empty_folder_is_bad_input(tmp_path, capsys):
 
 
 def test_show_prints_the_generative_statement(capsys):
-    assert main(["show", str(MODELS / "misconduct.toml")]) == 0
+    assert main(["show", str(ONE_TABLE)]) == 0
     printed = capsys.readouterr().out
     for line in ("y_i ~ Normal(theta_i, se_i)", "theta_i ~ Normal(mu, tau)", "mu ~ Normal(0, 1)"):
         assert line in printed

@@ -193,6 +193,8 @@ def _tables_words(analysis: Analysis) -> list[str]:
         f"published figures, seed {tables.seed}",
         division(tables, tables.factor),
     ]
+    if analysis.restarts:
+        lines.append(f"the extremes among all tables that fit are searched for, {analysis.restarts} starts for each")
     if any(fit.engine.label == "NUTS" for fit in analysis.fits):
         lines.append(f"NUTS answers the first {analysis.nuts_tables} tables only, beside the exact engine")
     return [line for line in lines if line]

@@ -12,7 +12,7 @@ import xarray as xr
 import poolwise as pw
 from poolwise.report import faults
 from poolwise.show import greek
-from support.questions import MODELS, WITHOUT_NUTS
+from support.questions import MODELS, ONE_TABLE, WITHOUT_NUTS
 
 FILES = {
     "estimates.csv",
@@ -50,7 +50,7 @@ LOADING = {"src", "href", "data", "action", "poster", "srcset", "xlink:href"}
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     """The misconduct question, NUTS included."""
-    return pw.run(pw.load_analysis(MODELS / "misconduct.toml"), out=tmp_path_factory.mktemp("run"), quick=True)
+    return pw.run(pw.load_analysis(ONE_TABLE), out=tmp_path_factory.mktemp("run"), quick=True)
 
 
 def ran(folder: Path, text: str):

@@ -8,5 +8,6 @@ from pathlib import Path
 MODELS = Path(__file__).parents[2] / "models"
 NAMES = ("bcg", "dropout", "misconduct", "recidivism")  # random effects by every engine
 ALL_NAMES = tuple(sorted(path.stem for path in MODELS.glob("*.toml")))
-MISCONDUCT = (MODELS / "misconduct.toml").read_text(encoding="utf-8")
+ONE_TABLE = Path(__file__).with_name("misconduct.toml")  # one table with equal weights, by every engine
+MISCONDUCT = ONE_TABLE.read_text(encoding="utf-8")
 WITHOUT_NUTS = re.sub(r"nuts = .*\n", "", MISCONDUCT)

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from poolwise.analysis.fields import FilePath, Pair, Section, Whole, Words
+from poolwise.analysis.fields import FilePath, Number, Pair, Section, Whole, Words
 from poolwise.errors import ModelError
+from poolwise.reconstruct import Plausible
 
 
 class Table(Section):
@@ -77,6 +78,27 @@ class Reconstruct(Section):
         ge=1,
         description="number of tables that NUTS answers beside the exact engine, a whole number above 0",
     )
+
+    restarts: Whole = Field(
+        default=4,
+        ge=0,
+        le=50,
+        description="starts of the search for either end of each answer, a whole number from 0 (no search) to 50",
+    )
+    se_min: Number = Field(default=Plausible.se_min, ge=0, description="smallest standard error of a plausible study")
+    se_max: Number = Field(default=Plausible.se_max, gt=0, description="largest standard error of a plausible study")
+    d_max: Number = Field(default=Plausible.d_max, gt=0, description="largest absolute effect of a plausible study")
+
+    @property
+    def plausible(self) -> Plausible:
+        """Limits on single studies."""
+        return Plausible(self.se_min, self.se_max, self.d_max)
+
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> Reconstruct:
+        if not self.se_min < self.se_max:
+            raise ModelError(f"se_min = {self.se_min:g} and se_max = {self.se_max:g}", "se_min below se_max")
+        return self
 
     @model_validator(mode="after")
     def _enough_tables(self) -> Reconstruct:

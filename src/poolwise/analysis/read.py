@@ -72,7 +72,7 @@ def load_analysis(path: str | Path) -> Analysis:
         priors = tried("sensitivity", found, partial(planned_panel, spec, model, effects))
         check_evidence(spec, model, found)
     else:
-        priors = check_panel(spec, found)
+        priors = check_panel(spec, model, tables, found)
         check_fits(spec, tables, fits, found)
     if found:
         raise problems.together(path, found)
@@ -93,6 +93,7 @@ def load_analysis(path: str | Path) -> Analysis:
         tables=tables,
         inputs=tuple(Path(os.path.abspath(one)) for one in (path, *_own_csv(spec, path.parent))),
         nuts_tables=3 if spec.data.reconstruct is None else spec.data.reconstruct.nuts_tables,
+        restarts=0 if spec.data.reconstruct is None else spec.data.reconstruct.restarts,
     )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from poolwise import datasets
 from poolwise.analysis.data_section import Data, Reconstruct
+from poolwise.analysis.plan import planned_panel
 from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.record import Panel, PlannedFit
 from poolwise.analysis.spec import Spec
@@ -18,7 +19,7 @@ from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import PoolwiseError, listing, nearest
-from poolwise.model import Subgroups
+from poolwise.model import Model, RandomEffects, Subgroups
 from poolwise.moments import refuse_improper
 from poolwise.reconstruct import Reconstruction, reconstruct
 
@@ -51,7 +52,14 @@ def drawn_tables(data: Data, directions: Directions, found: list[Problem]) -> Re
         expected = f"'{scale}', the scale of '{asked.published}'"
         found.append(Problem("data.scale", f"'{data.scale}' is asked for", expected))
         return None
-    draw = partial(reconstruct, rows, tables=asked.tables, seed=asked.seed, subgroups=asked.moderator)
+    draw = partial(
+        reconstruct,
+        rows,
+        tables=asked.tables,
+        seed=asked.seed,
+        subgroups=asked.moderator,
+        plausible=asked.plausible,
+    )
     drawn = tried("data.reconstruct", found, draw)
     if drawn is None or directions is None:
         return drawn
@@ -113,11 +121,13 @@ def check_fits(spec: Spec, drawn: Reconstruction, fits: Sequence[PlannedFit], fo
         found.append(Problem("report.evidence", told, "false where tables are reconstructed"))
 
 
-def check_panel(spec: Spec, found: list[Problem]) -> Panel | None:
-    """None, and a problem when the file itself asks for a prior panel, which is drawn for one table only."""
+def check_panel(spec: Spec, model: Model, drawn: Reconstruction, found: list[Problem]) -> Panel | None:
+    """The prior panel over all tables, or None; a problem where the file itself asks for one that there is not."""
+    if isinstance(model, RandomEffects):
+        return tried("sensitivity", found, partial(planned_panel, spec, model, drawn.effects(0)))
     named = spec.sensitivity.model_fields_set & {"prior_panel", "tau"}
     if named and spec.sensitivity.prior_panel:
-        told = "a prior panel is asked for, and there are many tables"
+        told = "a prior panel is asked for, and over many tables it is about the mean of random effects"
         expected = "a fit for each prior: sensitivity.mu, or another file with another model.tau"
         found.append(Problem("sensitivity", told, expected, "prior_panel = false"))
     return None

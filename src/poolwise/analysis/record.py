@@ -105,6 +105,8 @@ class Analysis:
         Number of reconstructed tables that NUTS answers beside the exact engine.
     inputs : tuple of Path
         The files that it was read from, which no run writes beside.
+    restarts : int
+        Starts of the search for either end of each answer over reconstructed tables; 0 for no search.
     """
 
     name: str
@@ -123,6 +125,7 @@ class Analysis:
     tables: Reconstruction | None = field(default=None, repr=False)
     nuts_tables: int = 3
     inputs: tuple[Path, ...] = field(default=(), repr=False)
+    restarts: int = 0
 
     def __repr__(self) -> str:
         """The name, the number of studies and of fits."""

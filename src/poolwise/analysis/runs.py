@@ -196,10 +196,10 @@ def _over_tables(
     analysis: Analysis, folder: Path, quick: bool, fresh: bool, progress: Callable[[Step], None] | None
 ) -> Run:
     """The run of an analysis of reconstructed tables."""
-    from poolwise.analysis.over_tables import run_tables
+    from poolwise.analysis.over_tables import run_tables, steps
 
     planned = [_quick(one) if quick else one for one in analysis.fits]
-    total = len(planned) + 1
+    total = steps(analysis)
 
     def tell(number: int, label: str) -> None:
         if progress is not None:

@@ -31,10 +31,17 @@ def reach(row: Any, digits: int = 2) -> str:
 
 
 def tables_excluding(row: Any) -> str:
-    """In how many tables the interval excludes 0: ``"199 of 200"``; a dash where the question does not arise."""
+    """In how many tables the interval excludes 0: ``"199 of 200"``; a dash where the question does not arise.
+
+    Where extremes were searched for the answer is about all tables, ``"in all"``, ``"in none"``, and only where it
+    depends on the table the number of those drawn is given.
+    """
     if math.isnan(row["excludes_0"]):
         return show.NOTHING
-    return f"{round(row['excludes_0'] * row['tables'])} of {row['tables']}"
+    drawn = f"{round(row['excludes_0'] * row['tables'])} of {row['tables']}"
+    if not row["found"]:
+        return drawn
+    return {"above": "in all", "below": "in all", "none": "in none"}.get(row["excludes"], f"depends ({drawn} drawn)")
 
 
 def division(tables: Iterable[Effects], factor: str) -> str:
@@ -48,26 +55,38 @@ def main_label(frame: pd.DataFrame) -> str:
     return str(exact.iloc[0] if len(exact) else frame["label"].iloc[0])
 
 
-def range_rows(answer: Answered, prob: float, data: str) -> list[dict[str, Any]]:
-    """Rows of the frame of ranges for one fit, one for each quantity."""
+def range_rows(answer: Answered, prob: float, data: str, drawn: int) -> list[dict[str, Any]]:
+    """Rows of the frame of ranges for one fit, one for each quantity.
+
+    Parameters
+    ----------
+    answer : Answered
+        On the tables drawn and, after them, on those found by search.
+    prob : float
+        Probability of the intervals.
+    data : str
+        What the tables are.
+    drawn : int
+        How many tables were drawn; medians and shares are of these alone.
+    """
     rows = []
     for name, of_name in answer.rows.groupby("quantity", sort=False):
+        about = about_zero(str(name))
+        sampled = of_name[of_name["table"] <= drawn]
         row: dict[str, Any] = {
             "label": answer.asked.label,
             "model": answer.asked.model.label,
             "engine": answer.engine,
             "quantity": name,
-            "tables": int(of_name["point"].notna().sum()),
+            "tables": int(sampled["point"].notna().sum()),
+            "found": int(of_name["table"].nunique() - sampled["table"].nunique()),
         }
         for what in ("point", "lower", "upper"):
-            row |= _spread(of_name, what)
-        row |= (
-            _sides(of_name)
-            if about_zero(str(name))
-            else dict.fromkeys(("excludes_0", "all_above", "all_below"), np.nan)
-        )
+            row |= spread(of_name, what, drawn)
+        row |= _sides(sampled) if about else dict.fromkeys(_SHARES, np.nan)
+        row["excludes"] = excluding(of_name) if about else ""
         for what in ("p_above", "p_rope"):
-            row |= _spread(of_name, what)
+            row |= spread(of_name, what, drawn)
         rows.append(
             row
             | {
@@ -81,17 +100,31 @@ def range_rows(answer: Answered, prob: float, data: str) -> list[dict[str, Any]]
     return rows
 
 
-def _spread(rows: pd.DataFrame, what: str) -> dict[str, float]:
-    known = rows[what].dropna()
+_SHARES = ("excludes_0", "all_above", "all_below")
+
+
+def spread(rows: pd.DataFrame, what: str, drawn: int) -> dict[str, float]:
+    """Lowest and highest of one number over all tables, and its median over those drawn."""
+    known = rows[["table", what]].dropna()
     if known.empty:
         return {f"{what}_{end}": np.nan for end in _ENDS}
-    return {f"{what}_low": known.min(), f"{what}_median": known.median(), f"{what}_high": known.max()}
+    middle = known.loc[known["table"] <= drawn, what].median()
+    return {f"{what}_low": known[what].min(), f"{what}_median": middle, f"{what}_high": known[what].max()}
+
+
+def excluding(rows: pd.DataFrame) -> str:
+    """Whether the intervals of all tables lie above or below 0 or include it: above, below, none; else some."""
+    known = rows.dropna(subset=["lower", "upper"])
+    above, below = (known["lower"] > 0.0), (known["upper"] < 0.0)
+    if above.all() or below.all():
+        return "above" if above.all() else "below"
+    return "some" if (above | below).any() else "none"
 
 
 def _sides(rows: pd.DataFrame) -> dict[str, float]:
     known = rows.dropna(subset=["lower", "upper"])
     if known.empty:
-        return dict.fromkeys(("excludes_0", "all_above", "all_below"), np.nan)
+        return dict.fromkeys(_SHARES, np.nan)
     above, below = float((known["lower"] > 0.0).mean()), float((known["upper"] < 0.0).mean())
     return {"excludes_0": above + below, "all_above": above, "all_below": below}
 

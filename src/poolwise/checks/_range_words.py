@@ -51,28 +51,129 @@ def verdict(row: Mapping[Any, Any], factor: str) -> str:
         One sentence.
     """
     tables, excluding = int(row["tables"]), round(row["excludes_0"] * row["tables"])
-    made = row["data"] == "reconstructed"
+    made, found = row["data"] == "reconstructed", int(row["found"])
     many, told = (f"{tables} reconstructed tables", "published figures") if made else (f"{tables} tables", "tables")
+    drawn = many
+    if found:
+        many = f"{tables + found} reconstructed tables, {tables} drawn and {found} found by search,"
     kind = f"{show.level(row['prob'])} {'credible' if 'credible' in row['interval'] else 'confidence'} interval"
     reach = f"the estimate runs {_run(row, 'point')}, the limits reach from {_limits(row)}"
     if not math.isnan(row["p_above_low"]):
         reach += f", P(> 0) {_chances(row)}"
     head = f"{short(str(row['quantity']))} ({row['label']}): "
-    if excluding == 0:
+    if row["excludes"] == "none":
         by = f" by {factor}" if factor else ""
         none = f"neither show a difference{by} nor rule one out" if " - " in row["quantity"] else "do not tell the sign"
         return f"{head}in none of {many} does the {kind} exclude 0; {reach}; so the {told} {none}."
-    sides = [side for side in ("above", "below") if row[f"all_{side}"] > 0]
-    if excluding == tables and len(sides) == 1:
+    if row["excludes"] in ("above", "below"):
         return (
-            f"{head}in every one of {many} the {kind} lies {sides[0]} 0; {reach}; so the {told} tell the sign under "
-            "this model, whichever of the tables is the true one."
+            f"{head}in every one of {many} the {kind} lies {row['excludes']} 0; {reach}; so the {told} tell the sign "
+            "under this model, whichever of the tables is the true one."
         )
     others = ", in the others not" if excluding < tables else ", on either side"
+    if found and excluding in (0, tables):
+        others = ", but in some of those found by search " + ("it does" if excluding == 0 else "it does not")
     return (
-        f"{head}in {excluding} of {many} ({show.percent(excluding / tables)}) the {kind} excludes 0{others}; "
+        f"{head}in {excluding} of {drawn} ({show.percent(excluding / tables)}) the {kind} excludes 0{others}; "
         f"{reach}; so the {told} do not settle it: the answer depends on which table is the true one."
     )
+
+
+def priors(panel: pd.DataFrame, k: int, prob: float, small: int) -> str:
+    """What can be said of mu under each prior of the panel over all tables; empty without a panel.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        `Ranges.panel`.
+    k : int
+        Number of studies.
+    prob : float
+        Probability of the intervals.
+    small : int
+        Number of studies below which one prior alone is never read.
+    """
+    if panel.empty:
+        return ""
+    said = {
+        "above": "lies above 0 in every table",
+        "below": "lies below 0 in every table",
+        "none": "includes 0 in every table",
+        "some": "excludes 0 in some tables and not in others",
+    }
+    parts = [
+        f"{words} under {_of(names, len(panel))}"
+        for key, words in said.items()
+        if (names := panel.loc[panel["excludes"] == key, "prior"].tolist())
+    ]
+    low, high = (show.chance(panel[f"p_above_{end}"].agg(how)) for end, how in (("low", "min"), ("high", "max")))
+    lowest, highest = (float(panel[f"tau_upper_{end}"].agg(how)) for end, how in (("low", "min"), ("high", "max")))
+    why = f"With k = {k} studies no prior on tau is to be read alone. " if k < small else ""
+    return (
+        f"{why}Over all tables that fit the published figures and were drawn or found by search, the "
+        f"{show.level(prob)} credible interval of mu {'; it '.join(parts)}. The limits reach from "
+        f"{plain(float(panel['lower_low'].min()), 2)} to {plain(float(panel['upper_high'].max()), 2)}, "
+        f"P(mu > 0) from {low} to {high}, "
+        f"the upper limit of tau from {plain(lowest, 2)} to {plain(highest, 2)}."
+    )
+
+
+def _of(names: list[str], total: int) -> str:
+    if len(names) == total:
+        return f"each of the {total} priors on tau"
+    return f"{len(names)} of {total} priors on tau ({'; '.join(names)})"
+
+
+def edge(row: Mapping[Any, Any], widths: pd.Series) -> str:
+    """What equal weights would say, the optimistic edge; empty where there is none.
+
+    Parameters
+    ----------
+    row : mapping
+        A row of `Ranges.frame`.
+    widths : Series
+        Of the interval in every table.
+    """
+    if math.isnan(row["lower_edge"]):
+        return ""
+    chance = "" if math.isnan(row["p_above_edge"]) else f", P(> 0) {show.chance(row['p_above_edge'])}"
+    narrower = int((widths < row["upper_edge"] - row["lower_edge"]).sum())
+    others = f"; none of the {len(widths)} tables has a narrower interval"
+    if narrower:
+        others = (
+            f"; {narrower} of the {len(widths)} tables have a narrower interval all the same, as their unrounded "
+            "figures are more favourable or tau smaller in them"
+        )
+    return (
+        f"The table with equal weights is an optimistic edge and not an answer: {short(str(row['quantity']))} "
+        f"({row['label']}) {plain(row['point_edge'], 2)}, limits {plain(row['lower_edge'], 2)} to "
+        f"{plain(row['upper_edge'], 2)}{chance}. At any given tau no table that fits tells more of the mean{others}."
+    )
+
+
+def searched(frame: pd.DataFrame, agree: float) -> str:
+    """How sure the search for extremes is; empty without one."""
+    if frame.empty:
+        return ""
+    sure = int((frame["restarts"] == frame["agree"]).sum())
+    beyond = frame["beaten"] > agree
+    limits = frame[frame["what"].isin(["point", "lower", "upper"])]
+    worst = limits.iloc[int(limits["spread"].argmax())]
+    fewest, most = frame["restarts"].min(), frame["restarts"].max()
+    starts = str(most) if fewest == most else f"{fewest} to {most}"
+    text = (
+        f"Search: {len(frame)} lowest and highest answers, each from {starts} starts. In {sure} all starts end "
+        f"within {agree:g} of the best; the farthest apart, by {plain(worst['spread'], 2)}, are those for "
+        f"the {_ENDS[worst['end']]} {_WHATS[worst['what']]} of "
+        f"{worst['quantity']} ({worst['fit']}), whose range may be wider than the search knows."
+    )
+    if beyond.any():
+        text += f" In {int(beyond.sum())} a table found for another answer went farther; the range includes it."
+    return text
+
+
+_ENDS = {"low": "lowest", "high": "highest"}
+_WHATS = {"point": "estimate", "lower": "lower limit", "upper": "upper limit"}
 
 
 def plain(value: float, digits: int) -> str:

@@ -21,7 +21,10 @@ from poolwise.checks._range_answers import (
     nuts_against_exact,
     of_nuts,
 )
+from poolwise.checks._range_beyond import AGREE, Beyond, Extra, searched, with_edge
+from poolwise.checks._range_beyond import beyond as _beyond
 from poolwise.checks._range_table import factor_of, level_counts, main_label, range_rows, reach, span, tables_excluding
+from poolwise.checks.prior_panel import SMALL_K
 from poolwise.effects import Effects
 from poolwise.engines._kept import Folder
 from poolwise.engines.exact import Exact
@@ -41,14 +44,17 @@ class Ranges:
     Attributes
     ----------
     frame : DataFrame
-        One row for each fit and quantity: label, model, engine, quantity, tables; point_low, point_median,
-        point_high (lowest, median and highest over the tables), likewise lower_ and upper_ (limits of the interval);
-        excludes_0, all_above and all_below, the shares of the tables whose interval excludes 0, lies above it and
-        lies below it; p_above_ and p_rope_low, _median, _high, posterior probabilities (NaN for a frequentist fit);
-        prob, interval (kind), prior, status (the gravest of any table), data. Shares describe the set of tables;
-        they are no probabilities.
+        One row for each fit and quantity: label, model, engine, quantity, tables (drawn), found (by search);
+        point_low, point_median, point_high (lowest and highest over all tables, median over those drawn), likewise
+        lower_ and upper_ (limits of the interval); excludes_0, all_above and all_below, the shares of the tables drawn
+        whose interval excludes 0, lies above it and lies below it; excludes, what holds over all tables: ``"above"``,
+        ``"below"``, ``"none"`` or ``"some"``; p_above_ and p_rope_low, _median, _high, posterior probabilities (NaN for
+        a frequentist fit); prob, interval (kind), prior, status (the gravest of any table), data; point_edge,
+        lower_edge, upper_edge, p_above_edge, p_rope_edge, what the table with equal weights says, where there is one.
+        Shares describe the set of tables; they are no probabilities.
     answers : DataFrame
-        One row for each fit, table and quantity: label, table, quantity, point, lower, upper, p_above, p_rope.
+        One row for each fit, table and quantity: label, table (counted from 1, those found by search after those
+        drawn), quantity, point, lower, upper, p_above, p_rope.
     levels : DataFrame
         Number of studies of each level over the tables: level, fewest, median, most, tables_with_one; empty without
         levels.
@@ -61,7 +67,7 @@ class Ranges:
     notes : tuple of str
         What was noticed in the fits.
     tables, k : int
-        Number of tables, and of studies in each.
+        Number of tables drawn, and of studies in each.
     factor : str
         What the studies are divided by; empty when they are not.
     prob : float
@@ -74,6 +80,15 @@ class Ranges:
         Fits whose numbers should not be used as they are.
     fits : tuple of (str, str, str, str, float)
         Label, engine, settings, status over the tables, seconds of each fit.
+    searches : DataFrame
+        One row for each lowest or highest answer that was searched for: fit, quantity, what, end (``"low"``,
+        ``"high"``), value, drawn (the same over the tables drawn), restarts, agree (how many end within 0.002 of the
+        best), spread (from the best to the worst), beaten (how much farther a table goes that was found for another
+        answer), table; empty without a search.
+    panel : DataFrame
+        The prior panel over all tables, one row for each prior on tau: prior, name, source; point_low, _median, _high
+        of mu, likewise lower_, upper_, p_above_ and tau_upper_; excludes_0 and excludes as in `frame`; and with _edge
+        what the table with equal weights says. Empty without a panel.
     """
 
     frame: pd.DataFrame
@@ -90,6 +105,8 @@ class Ranges:
     data: str
     failed: tuple[Result, ...] = field(repr=False, default=())
     fits: tuple[tuple[str, str, str, str, float], ...] = ()
+    searches: pd.DataFrame = field(repr=False, default_factory=pd.DataFrame)
+    panel: pd.DataFrame = field(repr=False, default_factory=pd.DataFrame)
 
     def __repr__(self) -> str:
         """One line: tables, studies, data."""
@@ -108,8 +125,37 @@ class Ranges:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """All that there is to say, a sentence each."""
-        return tuple(filter(None, (*self.verdicts, self.levels_sentence, self.nuts_sentence)))
+        """All that there is to say, a sentence each; the prior panel first where one prior alone is never read."""
+        said = (self.panel_sentence, *self.verdicts) if self.k < SMALL_K else (*self.verdicts, self.panel_sentence)
+        others = (self.edge_sentence, self.search_sentence, self.levels_sentence, self.nuts_sentence)
+        return tuple(filter(None, (*said, *others)))
+
+    @property
+    def found(self) -> int:
+        """How many tables a search found beside those drawn."""
+        return int(self.frame["found"].max())
+
+    @property
+    def panel_sentence(self) -> str:
+        """What can be said of mu under each prior of the panel, in words; empty without a panel."""
+        return words.priors(self.panel, self.k, self.prob, SMALL_K)
+
+    @property
+    def edge_sentence(self) -> str:
+        """What the table with equal weights says, and what it is; empty where there is none."""
+        main = self.frame[self.frame["label"] == main_label(self.frame)]
+        asked_for = words.contrasts(main["quantity"].tolist())
+        rows = main[main["quantity"].isin(asked_for)].to_dict("records")
+        if len(rows) != 1:
+            return ""
+        answers = self.answers
+        mine = answers[(answers["label"] == rows[0]["label"]) & (answers["quantity"] == rows[0]["quantity"])]
+        return words.edge(rows[0], mine["upper"] - mine["lower"])
+
+    @property
+    def search_sentence(self) -> str:
+        """How sure the search for extremes is, in words; empty without one."""
+        return words.searched(self.searches, AGREE)
 
     def row(self, quantity: str, label: str | None = None) -> pd.Series:
         """The range of one quantity.
@@ -150,7 +196,7 @@ class Ranges:
             if about_zero(row["quantity"]) and not row["quantity"].startswith("theta_new")
         ]
         return show.card(
-            f"Ranges over {self.tables} tables of {self.k} studies",
+            f"Ranges over {self.tables + self.found} tables of {self.k} studies",
             facts=(f"{self.data} data", f"{show.level(self.prob)} intervals", "lowest to highest, median in brackets"),
             header=("fit", "quantity", "estimate", "limits", "0 excluded in"),
             rows=rows,
@@ -221,7 +267,8 @@ def ranges_of(
     rope: Rope = None,
     nuts_tables: int = 3,
     kept: Folder | None = None,
-    tell: Callable[[Asked], None] = lambda asked: None,
+    beyond: Beyond | None = None,
+    tell: Callable[[str], None] = lambda words: None,
 ) -> Ranges:
     """As `ranges`, with a label and a model of its own for each fit.
 
@@ -232,8 +279,10 @@ def ranges_of(
         Models and engines.
     prob, rope, nuts_tables, kept
         As in `ranges`.
+    beyond : Beyond, optional
+        What is asked beyond the tables drawn: a search for extremes, the table with equal weights, a prior panel.
     tell : callable
-        Told of each fit as it begins.
+        Told what begins, in words.
 
     Returns
     -------
@@ -248,20 +297,36 @@ def ranges_of(
     if not every or not whole:
         found = "no study table" if not every else "NUTS alone, which is a check on a few tables"
         raise ModelError(f"ranges was given {found}", "tables, and Exact() or ClosedForm()", "pw.reconstruct(...)")
-    answers, exact = list[Answered](), dict[int, list[Result]]()
-    for place, one in enumerate(whole):
-        tell(one)
-        results = fitted(every, one)
-        answers.append(_named(answered(results, one, prob, rope), answers))
-        exact[place] = results[:nuts_tables] if isinstance(one.engine, Exact) else []
+    fits: list[list[Result]] = []
+    for one in whole:
+        tell(f"{words_of(one)}, {len(every)} tables")
+        fits.append(fitted(every, one))
+    answers = _labelled(fits, whole, prob, rope)
+    beyond = Beyond() if beyond is None else beyond
+    extra = _beyond(every, whole, answers, beyond, prob=prob, rope=rope, tell=tell)
+    both = _labelled([first + more for first, more in zip(fits, extra.fits, strict=True)], whole, prob, rope)
     checks, sampled = [pd.DataFrame()], list[Answered]()
-    for one in asked:
-        if of_nuts(one):
-            tell(one)
-            results = fitted(every[:nuts_tables], one, kept)
-            sampled.append(_named(answered(results, one, prob, rope), [*answers, *sampled]))
-            checks.append(nuts_against_exact(results, _exact(every, exact, results, nuts_tables)))
-    return _together(every, answers, sampled, pd.concat(checks, ignore_index=True), prob)
+    exact = [
+        results[:nuts_tables] if isinstance(one.engine, Exact) else [] for one, results in zip(whole, fits, strict=True)
+    ]
+    for one in (one for one in asked if of_nuts(one)):
+        tell(f"{words_of(one)}, {min(nuts_tables, len(every))} tables")
+        results = fitted(every[:nuts_tables], one, kept)
+        sampled.append(_named(answered(results, one, prob, rope), [*both, *sampled]))
+        checks.append(nuts_against_exact(results, _exact(every, exact, results, nuts_tables)))
+    return _together(every, both, sampled, pd.concat(checks, ignore_index=True), prob, extra)
+
+
+def words_of(one: Asked) -> str:
+    """Words for a fit before it has run."""
+    return one.label or f"{one.model.label}, {one.engine.label}"
+
+
+def _labelled(fits: Sequence[list[Result]], whole: Sequence[Asked], prob: float, rope: Rope) -> list[Answered]:
+    answers = list[Answered]()
+    for results, one in zip(fits, whole, strict=True):
+        answers.append(_named(answered(results, one, prob, rope), answers))
+    return answers
 
 
 def _named(answer: Answered, before: Sequence[Answered]) -> Answered:
@@ -273,28 +338,33 @@ def _named(answer: Answered, before: Sequence[Answered]) -> Answered:
     return replace(answer, asked=replace(answer.asked, label=f"{label} ({same + 1})"))
 
 
-def _exact(every: list[Effects], known: dict[int, list[Result]], sampled: list[Result], n: int) -> list[Result]:
+def _exact(every: list[Effects], known: list[list[Result]], sampled: list[Result], n: int) -> list[Result]:
     """Exact fits of the model that was sampled, to the same tables; those already there where there are any."""
-    for results in known.values():
+    for results in known:
         if results and results[0].model == sampled[0].model:
             return results
     return fitted(every[:n], Asked("", sampled[0].model, Exact()))
 
 
 def _together(
-    every: list[Effects], answers: list[Answered], sampled: list[Answered], checked: pd.DataFrame, prob: float
+    every: list[Effects],
+    answers: list[Answered],
+    sampled: list[Answered],
+    checked: pd.DataFrame,
+    prob: float,
+    extra: Extra,
 ) -> Ranges:
     first = every[0]
     factor = factor_of(answers[0].asked.model, every)
-    frame = pd.DataFrame([row for one in answers for row in range_rows(one, prob, first.data_label)])
+    frame = pd.DataFrame([row for one in answers for row in range_rows(one, prob, first.data_label, len(every))])
+    frame = with_edge(frame, extra.edge)
     main = frame[frame["label"] == main_label(frame)]
     asked_for = words.contrasts(main["quantity"].tolist())
     counted = [*answers, *sampled]
+    rows = pd.concat([one.rows.assign(label=one.asked.label) for one in answers], ignore_index=True)
     return Ranges(
         frame=frame,
-        answers=pd.concat([one.rows.assign(label=one.asked.label) for one in answers], ignore_index=True)[
-            ["label", "table", "quantity", "point", "lower", "upper", "p_above", "p_rope"]
-        ],
+        answers=rows[["label", "table", "quantity", "point", "lower", "upper", "p_above", "p_rope"]],
         levels=level_counts(every, factor),
         nuts=checked,
         verdicts=tuple(words.verdict(row, factor) for row in main[main["quantity"].isin(asked_for)].to_dict("records")),
@@ -307,6 +377,8 @@ def _together(
         data=first.data_label,
         failed=tuple(result for one in counted for result in one.failed),
         fits=tuple((one.asked.label, one.engine, repr(one.asked.engine), _status(one), one.seconds) for one in counted),
+        searches=searched(extra.searches, pd.concat([rows, extra.of_panel]), len(every)),
+        panel=extra.panel,
     )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from poolwise import show
 from poolwise.checks import Ranges
 from poolwise.checks._range_table import tables_excluding
+from poolwise.checks.prior_panel import SMALL_K
 from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _text, _words
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _PLOT_INCHES, _PITCH, _MARKER = 3.4, 0.225, 5.5
 _SPAN, _MIDDLE, _POINTS = "#bdbdbd", _marks.COLOURS[0], "#9ecae1"
+_EDGE = _marks.COLOURS[1]
 
 
 def ranges_frame(ranges: Ranges) -> pd.DataFrame:
@@ -47,15 +49,33 @@ def ranges_frame(ranges: Ranges) -> pd.DataFrame:
         advice="plot.ranges(checks.ranges(tables, model, engine))",
     )
     frame = ranges.frame
-    kept = frame[[_shown(name) for name in frame["quantity"]]]
+    kept = frame[[_shown(name) for name in frame["quantity"]]].assign(block="")
     names = sorted(dict.fromkeys(kept["quantity"]), key=lambda name: " - " not in name)
+    blocks = [kept[kept["quantity"] == name] for name in names]
+    if len(ranges.panel):
+        blocks.insert(0 if ranges.k < SMALL_K else len(blocks), _of_panel(ranges))
     rows, y = [], 0.6
-    for name in names:
+    for block in blocks:
         y += 1.0
-        for row in kept[kept["quantity"] == name].to_dict("records"):
+        for row in block.to_dict("records"):
             rows.append(row | {"y": y})
             y += 1.0
     return pd.DataFrame(rows)
+
+
+def _of_panel(ranges: Ranges) -> pd.DataFrame:
+    """The rows of the prior panel over all tables."""
+    panel = ranges.panel
+    told: dict[str, Any] = {
+        "label": "tau ~ " + panel["prior"],
+        "block": "mu, under each prior on tau",
+        "quantity": "mu",
+        "tables": ranges.tables,
+        "found": ranges.found,
+        "interval": "credible (equal-tailed)",
+        "status": "ok",
+    }
+    return panel.assign(**told)
 
 
 def ranges(ranges: Ranges, *, title: str = "", ax: Axes | None = None) -> Axes:
@@ -63,8 +83,9 @@ def ranges(ranges: Ranges, *, title: str = "", ax: Axes | None = None) -> Axes:
 
     For each fit the pale bar runs from the lowest to the highest estimate of any table, the blue line from the median
     lower to the median upper limit, the grey line from the lowest lower to the highest upper limit. The marker is the
-    median estimate: filled where the interval excludes 0 in every table, hollow where in none, grey between. All
-    numbers are those of `ranges_frame`, on the analysis scale.
+    median estimate: filled where the interval excludes 0 in every table, hollow where in none, grey between. Where
+    there is a table with equal weights, two ticks stand at its limits. A prior panel over the tables has rows of its
+    own, on top where there are fewer than five studies. All numbers are those of `ranges_frame`, on the analysis scale.
 
     Parameters
     ----------
@@ -98,16 +119,29 @@ def _draw(ax: Axes, frame: pd.DataFrame) -> None:
     _marks.intervals(ax, frame["lower_low"], frame["upper_high"], y, Look("farthest limits", _SPAN, width=1.6))
     low, high = ax.get_xlim()
     left, right = frame["point_low"].clip(low, high), frame["point_high"].clip(low, high)
-    ax.barh(y, right - left, left=left, height=0.5, color=_POINTS, lw=0, zorder=2.1, label="estimates")
+    ax.barh(y, right - left, left=left, height=0.5, color=_POINTS, lw=0, zorder=1.5, label="estimates")
     _marks.intervals(ax, frame["lower_median"], frame["upper_median"], y, Look("median interval", _MIDDLE, width=1.4))
     for face, rows in frame.groupby(_faces(frame), sort=False):
         look = Look(f"median estimate, {_said(str(face))}", _MIDDLE, face=str(face))
         _marks.points(ax, rows["point_median"], rows["y"], _MARKER, look)
 
+    for what in ("lower", "upper"):
+        edge = frame.dropna(subset=[f"{what}_edge"])
+        ax.plot(
+            edge[f"{what}_edge"],
+            edge["y"],
+            "|",
+            ms=9.0,
+            mew=1.6,
+            color=_EDGE,
+            zorder=3.2,
+            label=f"equal weights, {what}",
+        )
+
 
 def _faces(frame: pd.DataFrame) -> pd.Series:
-    share = frame["excludes_0"]
-    return share.map(lambda one: "white" if one == 0.0 else _MIDDLE if one == 1.0 else _SPAN)
+    faces = {"none": "white", "above": _MIDDLE, "below": _MIDDLE}
+    return frame["excludes"].map(lambda one: faces.get(one, _SPAN))
 
 
 def _said(face: str) -> str:
@@ -123,9 +157,9 @@ def _limits(frame: pd.DataFrame) -> tuple[float, float]:
 def _of(ranges: Ranges, frame: pd.DataFrame, title: str) -> Sheet:
     cells: list[tuple[str, ...]] = []
     lines: list[Line] = []
-    for name, rows in frame.groupby("quantity", sort=False):
+    for (block, name), rows in frame.groupby(["block", "quantity"], sort=False):
         lines.append(Line(float(rows["y"].iloc[0]) - 1.0, bold=True))
-        cells.append((_heading(str(name)), "", "", "", ""))
+        cells.append((_heading(str(block or name)), "", "", "", ""))
         for row in rows.to_dict("records"):
             lines.append(Line(float(row["y"])))
             cells.append(_cells(row))
@@ -133,7 +167,7 @@ def _of(ranges: Ranges, frame: pd.DataFrame, title: str) -> Sheet:
     level = show.level(ranges.prob)
     data = f" — {ranges.data} data" if ranges.data == "reconstructed" else ""
     return Sheet(
-        title=f"{_text.plain(title) or 'Ranges'}: {ranges.tables} tables of {ranges.k} studies{data}",
+        title=f"{_text.plain(title) or 'Ranges'}: {ranges.tables + ranges.found} tables of {ranges.k} studies{data}",
         lines=tuple(lines),
         rows=float(frame["y"].iloc[-1]) + 0.7,
         pitch=_PITCH,
@@ -159,7 +193,7 @@ def _heading(name: str) -> str:
 
 def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
     return (
-        f"  {_text.plain(row['label'])}",
+        f"  {_text.plain(show.greek(row['label']) if row['block'] else row['label'])}",
         _run(row["point_low"], row["point_high"]),
         _run(row["lower_low"], row["upper_high"]),
         tables_excluding(row),
@@ -178,7 +212,8 @@ def _run(low: float, high: float) -> str:
 
 
 def _notes(ranges: Ranges, frame: pd.DataFrame) -> list[Phrase]:
-    notes = [Phrase(show.greek(_text.plain(sentence)), _sheet.BODY_SIZE, _sheet.INK) for sentence in ranges.verdicts]
+    first = (ranges.panel_sentence, *ranges.verdicts) if ranges.k < SMALL_K else ranges.verdicts
+    notes = [Phrase(show.greek(_text.plain(words)), _sheet.BODY_SIZE, _sheet.INK) for words in first if words]
     if ranges.levels_sentence:
         notes.append(Phrase(_text.plain(ranges.levels_sentence)))
     troubled = frame.loc[~frame["status"].isin(["ok", "boundary_tau"]), ["label", "status"]].drop_duplicates()
@@ -187,13 +222,16 @@ def _notes(ranges: Ranges, frame: pd.DataFrame) -> list[Phrase]:
         notes.append(Phrase(f"Status in some tables: {said}.".replace("_", " "), colour=_sheet.ALARM, bold=True))
     kinds = ", ".join(dict.fromkeys(_words.kind(kind) for kind in frame["interval"]))
     low, high = _limits(frame)
+    edged = bool(frame["lower_edge"].notna().any())
+    edge = " Ticks: limits of the table with equal weights, an optimistic edge." if edged else ""
+    whole = "Grey line, printed" if not ranges.found else "Grey line, found by search and printed"
     beyond = bool(np.any((frame["lower_low"] < low) | (frame["upper_high"] > high)))
     arrow = " Arrow: goes on beyond the axis." if beyond else ""
     notes.append(
         Phrase(
             "Pale bar: lowest to highest estimate of any table. Blue line: median lower to median upper limit, marker "
-            "at the median estimate (filled: 0 excluded in every table; hollow: in none; grey: in some). Grey line: "
-            f"lowest lower to highest upper limit, also printed. {show.level(ranges.prob)} intervals: {kinds}. The "
+            "at the median estimate (filled: 0 excluded in every table; hollow: in none; grey: in some). "
+            f"{whole}: lowest lower to highest upper limit.{edge} {show.level(ranges.prob)} intervals: {kinds}. The "
             f"tables are a set, not a sample: shares of them are no probabilities.{arrow}"
         )
     )

@@ -111,6 +111,10 @@ class Reconstruction:
         weights the posterior of mu and tau depends on k, d, SE and Q alone, so that the choice of s does
         not matter; the random-effects estimate equals d whatever the paper prints. Levels are ignored.
 
+        It is an optimistic edge and not an answer: for a given sum of weights sum w / (1 + w tau2), the information on
+        mu given tau, is concave in the weights, so that no table that fits tells more of mu at a given tau. Where tau
+        can be smaller in another table, that one may still have the narrower interval.
+
         Returns
         -------
         Effects

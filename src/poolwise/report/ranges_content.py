@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING, Any, final
 
 import pandas as pd
 
+from poolwise.checks._range_beyond import AGREE
 from poolwise.checks._range_table import span, tables_excluding
 from poolwise.checks.ranges import Ranges
 from poolwise.errors import listing
 from poolwise.report import words
-from poolwise.show import chance, number, percent
+from poolwise.show import chance, interval, number, percent
 
 if TYPE_CHECKING:
     from poolwise.analysis.record import Analysis
+    from poolwise.reconstruct import Reconstruction
 
 
 @final
@@ -32,12 +35,15 @@ class RangesContent:
         Whether fewer draws were taken than the file asks for.
     seconds : float
         Wall time of the fits.
+    extremes : Reconstruction, optional
+        The tables that the search found.
     """
 
     analysis: Analysis
     ranges: Ranges
     quick: bool = False
     seconds: float = 0.0
+    extremes: Reconstruction | None = None
 
     @property
     def drawn(self) -> str:
@@ -50,6 +56,28 @@ class RangesContent:
             f"(standard errors {tables.plausible.se_min:g} to {tables.plausible.se_max:g}, "
             f"effects up to {tables.plausible.d_max:g})"
         )
+
+    @property
+    def leaning(self) -> str:
+        """How far the extremes lean on the limits for single studies, in words; empty without a search."""
+        tables = self.extremes
+        if tables is None:
+            return ""
+        limits = tables.plausible
+        at_se = ((tables.se > _TOUCHING * limits.se_max) | (tables.se * _TOUCHING < limits.se_min)).any(axis=1)
+        at_d = (abs(tables.y) > _TOUCHING * limits.d_max).any(axis=1)
+        weight = tables.se**-2.0
+        share = float((weight.max(axis=1) / weight.sum(axis=1)).max())
+        return (
+            f"The extremes lean on what a single study is allowed to be: of {len(tables)} tables found, "
+            f"{int(at_se.sum())} have a study at a limit for standard errors ({limits.se_min:g} to {limits.se_max:g}) "
+            f"and {int(at_d.sum())} one at the limit for effects ({limits.d_max:g}); in the most lopsided one study "
+            f"has {percent(share)} of the weight. Narrower limits, with a reason for them "
+            "(se_min, se_max, d_max in the file), give narrower ranges."
+        )
+
+
+_TOUCHING = 0.99
 
 
 def groups(content: RangesContent) -> tuple[dict[str, Any], ...]:
@@ -81,11 +109,12 @@ def _words(row: dict[Any, Any]) -> dict[str, Any]:
     return {
         "label": row["label"],
         **{what: _span(row, what) for what in ("point", "lower", "upper")},
-        "excludes": tables_excluding(row),
+        "excludes": _excluding(row),
         "above": _chances(row, "p_above"),
         "within": _chances(row, "p_rope"),
         "kind": words.kind_parts(row["interval"]),
         "prior": row["prior"],
+        "edge": _at_edge(row),
     }
 
 
@@ -93,6 +122,79 @@ def _span(row: dict[Any, Any], what: str) -> tuple[str, str]:
     """Lowest to highest, and the median; no median where all are alike."""
     whole, _, median = span(row, what).rstrip(")").partition(" (")
     return whole, median
+
+
+def panel(content: RangesContent) -> tuple[dict[str, Any], ...]:
+    """The prior panel over all tables, a row for each prior."""
+    ranges = content.ranges
+    return tuple(
+        {
+            "prior": row["prior"],
+            "name": row["name"],
+            **{what: _span(row, what) for what in ("lower", "upper", "tau_upper")},
+            "excludes": _excluding(row | {"tables": ranges.tables, "found": ranges.found}),
+            "above": _chances(row, "p_above"),
+            "edge": _at_edge(row),
+        }
+        for row in ranges.panel.to_dict("records")
+    )
+
+
+def _excluding(row: dict[Any, Any]) -> tuple[str, str]:
+    """What holds of 0 over all tables, and in how many of those drawn where it depends on the table."""
+    whole, _, drawn = tables_excluding(row).rstrip(")").partition(" (")
+    return whole, drawn
+
+
+def _at_edge(row: dict[Any, Any]) -> tuple[str, str]:
+    """What the table with equal weights says: limits, and P(> 0) where there is one; both empty without the table."""
+    if isnan(row["lower_edge"]):
+        return "", ""
+    above = "" if isnan(row["p_above_edge"]) else f"P(> 0) {chance(row['p_above_edge'])}"
+    return interval(row["lower_edge"], row["upper_edge"], 2), above
+
+
+def searches(content: RangesContent) -> tuple[dict[str, str], ...]:
+    """The search for either end of every answer of the main fit: what was found, and how far its starts end apart."""
+    frame = content.ranges.searches
+    if frame.empty:
+        return ()
+    first = frame[frame["fit"] == frame["fit"].iloc[0]]
+    return tuple(
+        {
+            "quantity": str(row["quantity"]),
+            "what": f"{ENDS[row['end']]} {ANSWERS[row['what']]}",
+            "drawn": number(row["drawn"], 3),
+            "value": number(row["value"], 3),
+            "agree": f"{row['agree']} of {row['restarts']}",
+            "spread": number(row["spread"], 3),
+            "beaten": number(row["beaten"], 3) if row["beaten"] > AGREE else "",
+        }
+        for row in first.to_dict("records")
+    )
+
+
+ENDS = {"low": "lowest", "high": "highest"}
+ANSWERS = {
+    "point": "estimate",
+    "lower": "lower limit",
+    "upper": "upper limit",
+    "p_above": "P(> 0)",
+    "p_rope": "P(region)",
+}
+
+
+def extreme_tables(content: RangesContent) -> pd.DataFrame:
+    """The tables that the search found, study by study; ``table`` counts as in ``searches.csv``."""
+    tables = content.extremes
+    assert tables is not None
+    first = content.ranges.tables + 1
+    rows = [
+        (first + i, j + 1, tables.levels[i][j] if tables.levels else "", tables.y[i, j], tables.se[i, j])
+        for i in range(len(tables))
+        for j in range(tables.k)
+    ]
+    return pd.DataFrame(rows, columns=["table", "study", "level", "y", "se"]).assign(data=content.ranges.data)
 
 
 def _chances(row: dict[Any, Any], what: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from poolwise import show
+from poolwise.checks.prior_panel import SMALL_K
 from poolwise.report import ranges_content as told
 from poolwise.report import words
 from poolwise.report.page import environment, inline
@@ -44,6 +45,11 @@ def write_ranges(content: RangesContent, folder: Path) -> Mapping[str, Path]:
         made["levels.csv"] = ranges.levels.assign(data=ranges.data).to_csv(index=False)
     if len(ranges.nuts):
         made["nuts_check.csv"] = ranges.nuts.assign(data=ranges.data).to_csv(index=False)
+    if len(ranges.panel):
+        made["prior_panel.csv"] = ranges.panel.assign(prob=ranges.prob, data=ranges.data).to_csv(index=False)
+    if content.extremes is not None:
+        made["searches.csv"] = ranges.searches.assign(data=ranges.data).to_csv(index=False)
+        made["extreme_tables.csv"] = told.extreme_tables(content).to_csv(index=False)
     made["report.html"] = _page(content, drawn["ranges.svg"].decode(), facts)
     return written(folder, made, facts)
 
@@ -85,6 +91,10 @@ def _page(content: RangesContent, picture: str, facts: dict[str, Any]) -> str:
             levels=told.levels(content),
             nuts=told.nuts_rows(content),
             caution=told.caution(content),
+            panel=told.panel(content),
+            small=ranges.k < SMALL_K,
+            searches=told.searches(content),
+            edged=any(row["edge"][0] for group in rows for row in group["rows"]),
             fits=[
                 {"label": label, "engine": engine, "settings": settings, "status": status, "seconds": words.duration(s)}
                 for label, engine, settings, status, s in ranges.fits
@@ -108,6 +118,8 @@ def _facts(content: RangesContent) -> dict[str, Any]:
             "outcome": tables.published.outcome,
             "moderator": tables.factor,
             "tables": len(tables),
+            "found": ranges.found,
+            "plausible": {"se": [tables.plausible.se_min, tables.plausible.se_max], "d_max": tables.plausible.d_max},
             "k": tables.k,
             "seed": tables.seed,
             "acceptance": tables.acceptance,
@@ -120,7 +132,7 @@ def _facts(content: RangesContent) -> dict[str, Any]:
             {"label": label, "engine": engine, "settings": settings, "status": status, "seconds": round(seconds, 6)}
             for label, engine, settings, status, seconds in ranges.fits
         ],
-        "verdicts": list(ranges.verdicts),
+        "verdicts": [*filter(None, [ranges.panel_sentence]), *ranges.verdicts],
         "seeds": [tables.seed],
         "versions": {name: version(name) for name in packages} | {"python": platform.python_version()},
         "seconds": round(content.seconds, 3),

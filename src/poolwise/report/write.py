@@ -35,7 +35,17 @@ OF_ONE_TABLE = (
     "posterior.nc",
     "report.html",
 )
-OF_TABLES = ("ranges.csv", "levels.csv", "nuts_check.csv", "ranges.svg", "ranges.png", "report.html")
+OF_TABLES = (
+    "ranges.csv",
+    "levels.csv",
+    "prior_panel.csv",
+    "searches.csv",
+    "extreme_tables.csv",
+    "nuts_check.csv",
+    "ranges.svg",
+    "ranges.png",
+    "report.html",
+)
 NAMES = tuple(dict.fromkeys((*OF_ONE_TABLE[:-1], *OF_TABLES)))
 """Every file that a run may write, in the order in which it tells of them."""
 _OF_A_PANEL = ("sensitivity.csv", "prior_panel.svg")

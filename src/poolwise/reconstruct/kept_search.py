@@ -1,0 +1,95 @@
+"""A search for extremes that is kept, so that a run which was stopped, or is run again, need not repeat it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import pandas as pd
+
+from poolwise.reconstruct.extremes import Extremes
+from poolwise.reconstruct.record import Reconstruction
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class KeptSearch:
+    """The file of one search.
+
+    Attributes
+    ----------
+    path : Path
+        Written whole or not at all when the search is finished.
+    fresh : bool
+        Whether to search again, whatever is kept.
+    said : list of str
+        What was taken, a sentence; grows.
+    """
+
+    path: Path
+    fresh: bool = False
+    said: list[str] = field(default_factory=list)
+
+    def take(self, drawn: Reconstruction, facts: Sequence[object]) -> Extremes | None:
+        """The search that is kept, if it was made from these facts.
+
+        Parameters
+        ----------
+        drawn : Reconstruction
+            The tables that it started from.
+        facts : sequence
+            All that it depends on.
+        """
+        if self.fresh or not self.path.is_file():
+            return None
+        try:
+            document = json.loads(self.path.read_text(encoding="utf-8"))
+            whole = document.pop("hash") == _hash(document)
+            if not whole or document["facts"] != _facts(facts):
+                return None
+            y, se = np.array(document["y"]), np.array(document["se"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+        y.flags.writeable = se.flags.writeable = False
+        levels = tuple(tuple(names) for names in document["levels"])
+        self.said.append(f"the search for extremes was taken from '{self.path.name}'")
+        return Extremes(pd.DataFrame(document["rows"]), replace(drawn, y=y, se=se, levels=levels))
+
+    def put(self, found: Extremes | None, facts: Sequence[object]) -> None:
+        """Keep a search.
+
+        Parameters
+        ----------
+        found : Extremes or None
+            Nothing is kept of a search that had nothing to search for.
+        facts : sequence
+            All that it depends on.
+        """
+        if found is None:
+            return
+        tables = found.tables
+        document: dict[str, Any] = {
+            "facts": _facts(facts),
+            "rows": json.loads(json.dumps(found.frame.to_dict("records"))),
+            "y": tables.y.tolist(),
+            "se": tables.se.tolist(),
+            "levels": [list(names) for names in tables.levels],
+        }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self.path.with_suffix(".part")
+        beside.write_text(json.dumps(document | {"hash": _hash(document)}), encoding="utf-8")
+        beside.replace(self.path)
+
+
+def _facts(facts: Sequence[object]) -> list[str]:
+    return [f"poolwise {version('poolwise')}", f"scipy {version('scipy')}", *map(str, facts)]
+
+
+def _hash(document: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
