@@ -8,6 +8,8 @@ import numpy as np
 
 from poolwise.errors import ModelError
 
+SMALL_K = 5  # fewer studies say so little of tau that one prior alone is never read
+
 
 def check_prob(prob: float) -> float:
     """The probability of an interval, checked to lie strictly between 0 and 1.

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from poolwise import show
 from poolwise.evidence.comparison import BayesFactor
 from poolwise.quantities import Posterior
+from poolwise.settings import SMALL_K
 
 if TYPE_CHECKING:
     from poolwise.evidence.averaged import Averaged
 
-SMALL_K = 5
 PROB = 0.95
 NOTICED = 1e-10  # log10; what the quadrature promises
 
