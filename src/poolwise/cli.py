@@ -314,11 +314,12 @@ def _print_answer(done: Run) -> None:
     heads = ("mean effect by" if alone else "by", "estimate", f"{level(prob)} interval", "kind of interval", "status")
     rows = []
     for result in done.results:
+        status = result.report.status
         for name in result.answers:
             quantity = result[name]
             words = result.label if name == "mu" else f"{name}, {result.label}"
             cells = (words, number(quantity.point), interval(*quantity.interval(prob)), quantity.interval_kind())
-            rows.append((*cells, result.report.status))
+            rows.append((*cells, f"ok ({status})" if result.concern() == "note" else status))
     said = [done.panel.caution] if done.panel is not None and done.panel.caution else []
     said += [one.sentence for one in (done.panel, done.borrowed) if one is not None]
     _print_table(f"{done.analysis.title}{word}", heads, rows, said)

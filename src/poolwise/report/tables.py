@@ -92,7 +92,7 @@ def comparison(content: Content) -> tuple[Group, ...]:
 
 def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, object]:
     point, sd, lower, upper = (float(str(row[column])) for column in ("point", "sd", "lower", "upper"))
-    share = name in ("I2", "R2", "ICC")
+    share = name in words.SHARES
     natural = ""
     if _is_effect(name) and scale.transform != "identity":
         back = scale.back(np.array([point, lower, upper]))
@@ -102,12 +102,19 @@ def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, o
         "label": str(row["label"]),
         "engine": "" if str(row["engine"]) in str(row["label"]) else str(row["engine"]),
         "point": percent(point) if share else number(point),
-        "sd": "" if share or math.isnan(sd) else number(sd),
+        "sd": "" if share else _sd(sd, str(row["interval"])),
         "interval": NOTHING if math.isnan(lower) and math.isnan(upper) else limits,
         "natural": natural,
         "kind": words.kind_parts(str(row["interval"]) if not math.isnan(lower) else ""),
         "prior": str(row["prior"]),
     }
+
+
+def _sd(sd: float, interval_kind: str) -> str:
+    """A standard error or deviation; of a posterior one may not exist, the closed form may have none to give."""
+    if math.isnan(sd):
+        return "does not exist" if interval_kind.startswith("credible") else ""
+    return number(sd)
 
 
 def _is_effect(name: str) -> bool:

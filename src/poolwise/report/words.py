@@ -21,6 +21,9 @@ QUANTITIES: dict[str, tuple[str, str]] = {
     ),
 }
 
+SHARES = ("I2", "R2", "ICC")
+"""Quantities printed as percentages, without a standard deviation."""
+
 _KINDS: tuple[tuple[str, str, str], ...] = (
     ("mu[", "Mean effect", "μ of these studies"),
     ("theta_new[", "True effect in a new study", "like these, its sampling error not included"),
