@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 import xarray as xr
 
 import poolwise as pw
-from poolwise.report import faults
+from poolwise.report import faults, sentences
+from poolwise.report.content import Content
 from poolwise.show import greek
 from support.questions import MODELS, WITHOUT_NUTS
 
@@ -283,3 +285,13 @@ def test_a_regression_reports_coefficients_first_and_the_tests_of_its_moderators
     assert page.index("Coefficient: ablat <span>") < page.index("Between-study standard deviation <span>")
     assert ">below 0<" in page
     assert "risk ratio below 1" not in page, "a slope is no risk ratio"
+
+
+@pytest.mark.parametrize(("outcome", "said"), [("dropout", True), ("misconduct", True), ("recidivism", False)])
+def test_a_large_p_of_q_is_not_read_as_homogeneity(outcome, said):
+    effects = pw.datasets.load("working_alliance").select(outcome=outcome)
+    reml = pw.fit(effects, pw.RandomEffects(), pw.ClosedForm())
+    analysis = replace(pw.load_analysis(MODELS / "bcg.toml"), effects=effects)
+    (sentence,) = sentences.tests(Content(analysis, (reml,)))
+    assert said == (reml["Q"].p_value >= 0.05)
+    assert sentence.endswith(f" With {effects.k} studies such a p does not show that τ is 0.") == said

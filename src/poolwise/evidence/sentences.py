@@ -59,6 +59,8 @@ def sentences(averaged: Averaged) -> tuple[str, ...]:
             f"With k = {averaged.effects.k}, fewer than {SMALL_K} studies, the data say little of tau, and the priors "
             "weigh the more: try others."
         )
+        if averaged.heterogeneity.log < 0.0:
+            said.append("That the data favour tau = 0 is relative to this prior on tau and shows no homogeneity.")
     said.extend(result.report.advice for result in averaged.results.values() if result.report.failed)
     return tuple(said)
 

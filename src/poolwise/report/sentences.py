@@ -18,6 +18,8 @@ TESTS = {
     "Q_between": "Test of differences between subgroups",
 }
 
+FOUND = 0.05  # p of a test of heterogeneity from which it is said that a large p shows no homogeneity
+
 
 def tests(content: Content) -> tuple[str, ...]:
     """The tests of the frequentist results, a sentence each.
@@ -35,7 +37,7 @@ def tests(content: Content) -> tuple[str, ...]:
                 continue
             if name in ("Q", "QE"):
                 if not told:
-                    said.append(_test(title, test))
+                    said.append(_test(title, test) + _no_absence(test, content.effects.k))
                 told = True
             else:
                 letter = "F" if math.isfinite(test.residual_df) else "Q"
@@ -48,6 +50,13 @@ def _test(title: str, test: Estimate) -> str:
     degrees = "degree" if test.df == 1 and not residual else "degrees"
     on = f"{words.count(test.df)}{residual} {degrees} of freedom"
     return f"{title} = {test.statistic:.2f} on {on}, {words.p_value(test.p_value)}."
+
+
+def _no_absence(test: Estimate, k: int) -> str:
+    """What a test of heterogeneity that finds none does not say."""
+    if not test.p_value >= FOUND:
+        return ""
+    return f" With {words.count(k)} studies such a p does not show that τ is 0."
 
 
 def headline(content: Content) -> tuple[str, ...]:
