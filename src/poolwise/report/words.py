@@ -182,5 +182,5 @@ def few(k: int, panel: bool) -> str:
     )
     return (
         f"There {'is' if k == 1 else 'are'} only {count(k)} {'study' if k == 1 else 'studies'}. So few say little "
-        f"about the variation between studies, so the prior on τ takes part in the answer. {advice}"
+        f"about the variation between studies, and the prior on τ takes part in the answer. {advice}"
     )
