@@ -108,6 +108,12 @@ def test_the_report_is_about_the_stated_model(tmp_path):
     assert f"{mean[labels[2]]:.3f}".replace("-", "\N{MINUS SIGN}") in done.report.read_text().split("Forest plot")[0]
 
 
+def test_a_threshold_of_mean_effects_is_none_of_coefficients(tmp_path):
+    regression = 'kind = "meta-regression"\nmoderators = ["ablat"]'
+    message = refused(tmp_path, regression, BCG, f"{EXACT}[report]\nthreshold = 0.1\n")
+    assert "report.threshold: found 0.1, and the answers are coefficients" in message
+
+
 def test_counts_in_a_file_of_ones_own(tmp_path):
     frame = pd.DataFrame(
         {"study": list("abc"), "e1": [4, 0, 9], "e0": [11, 3, 8], "n1": [40, 50, 60], "n0": [40, 50, 60]}

@@ -91,6 +91,7 @@ WRONG = [
      "engines.exact", ["improper"]),
     ("prob = 0.95", "prob = 0.95\nevidence = true", "report.evidence", ["belongs to one table"]),
     ("[report]", "[sensitivity]\nprior_panel = true\n[report]", "sensitivity", ["prior panel", "many tables"]),
+    ("[report]", "[report]\nthreshold = 0.2", "report.threshold", ["0.2", "held against 0"]),
     ('kind = "subgroups"\nby = "setting"\n', 'kind = "joint-outcomes"\n', "model", ["heterogeneity"]),
 ]  # fmt: skip
 

@@ -150,6 +150,7 @@ def _show(chosen: argparse.Namespace) -> int:
     analysis = load_analysis(chosen.file)
     over = "" if analysis.tables is None else f"ranges over {len(analysis.tables)} tables of "
     region = f", practically 0: {analysis.rope}" if analysis.rope else ""
+    region += f", threshold {analysis.threshold:g}" if analysis.threshold else ""
     rows = [
         ("question", analysis.question),
         *_labelled("data", _tables_words(analysis) or [_data_words(analysis.effects)]),
@@ -215,7 +216,8 @@ def _panel_words(analysis: Analysis) -> str:
         return "none"
     priors = analysis.panel.priors
     which = ", ".join(str(prior) for prior in priors) if priors else f"the panel for {analysis.effects.scale}"
-    return f"{which}; mu ~ {analysis.panel.mu}"
+    few = " (not asked for, but there are too few studies to do without)" if analysis.panel.unasked else ""
+    return f"{which}; mu ~ {analysis.panel.mu}{few}"
 
 
 def _check(chosen: argparse.Namespace) -> int:
@@ -314,12 +316,14 @@ def _print_answer(done: Run) -> None:
     heads = ("mean effect by" if alone else "by", "estimate", f"{level(prob)} interval", "kind of interval", "status")
     rows = []
     for result in done.results:
+        status = result.report.status
         for name in result.answers:
             quantity = result[name]
             words = result.label if name == "mu" else f"{name}, {result.label}"
             cells = (words, number(quantity.point), interval(*quantity.interval(prob)), quantity.interval_kind())
-            rows.append((*cells, result.report.status))
-    said = [one.sentence for one in (done.panel, done.borrowed) if one is not None]
+            rows.append((*cells, f"ok ({status})" if result.concern() == "note" else status))
+    said = [done.panel.caution] if done.panel is not None and done.panel.caution else []
+    said += [one.sentence for one in (done.panel, done.borrowed) if one is not None]
     _print_table(f"{done.analysis.title}{word}", heads, rows, said)
 
 

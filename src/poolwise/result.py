@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, Protocol, final
@@ -48,6 +48,7 @@ SEVERITY: tuple[Status, ...] = (
     "not_converged",
     "improper_posterior",
 )
+Concern = Literal["none", "note", "warning", "failed"]
 NO_PRIOR = "none"
 NOTED: frozenset[Status] = frozenset({"ok", "moment_does_not_exist"})
 _SHOWN = 6  # mean effects or coefficients in one line
@@ -114,7 +115,7 @@ class FitReport:
     @property
     def alarming(self) -> bool:
         """Whether something went wrong, other than that a moment does not exist while medians and quantiles do."""
-        return self.status not in NOTED
+        return any(finding.status not in NOTED for finding in self.findings)
 
     @property
     def failed(self) -> bool:
@@ -248,6 +249,24 @@ class Result:
         if grouped or "mu" in self.quantities:
             return grouped or ("mu",)
         return tuple(name for name in self.quantities if name.startswith("beta["))
+
+    def concern(self, sds: Iterable[str] = ()) -> Concern:
+        """How much a reader of this result has to mind of its status.
+
+        A moment that does not exist is a note where medians and intervals alone are printed, and a warning where the
+        standard deviation of a quantity that lacks it would be.
+
+        Parameters
+        ----------
+        sds : iterable of str
+            Quantities whose standard deviations are printed; those that the result has not are left out.
+        """
+        if self.report.failed:
+            return "failed"
+        missing = (name for name in sds if name in self.quantities and math.isnan(self.quantities[name].sd))
+        if self.report.alarming or (self.report.status != "ok" and any(missing)):
+            return "warning"
+        return "none" if self.report.status == "ok" else "note"
 
     @property
     def engine_label(self) -> str:

@@ -60,6 +60,8 @@ SYNONYMS: dict[str, dict[str, str]] = {
 NUMBERS_OF_A_DRAW = 10  # of a model of two studies: parameters, true effects, statistics of the sampler
 UNTOLD_MEMORY = 2**36  # bytes
 
+SMALL_K = 5  # fewer studies say so little of tau that one prior alone is never read
+
 
 def check_prob(prob: float) -> float:
     """The probability of an interval, checked to lie strictly between 0 and 1.

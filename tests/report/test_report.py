@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 import xarray as xr
 
 import poolwise as pw
-from poolwise.report import faults
+from poolwise.report import faults, sentences
+from poolwise.report.content import Content
 from poolwise.show import greek
 from support.questions import MODELS, ONE_TABLE, WITHOUT_NUTS
 
@@ -44,6 +46,7 @@ COLUMNS = [
     "residual_df",
     "p",
 ]
+DROPOUT = WITHOUT_NUTS.replace('outcome = "misconduct"', 'outcome = "dropout"')
 LOADING = {"src", "href", "data", "action", "poster", "srcset", "xlink:href"}
 
 
@@ -198,11 +201,45 @@ def test_a_second_run_writes_the_same_numbers(tmp_path):
 
 
 def test_files_that_a_run_does_not_make_any_more_are_removed(tmp_path):
-    assert "sensitivity.csv" in ran(tmp_path, WITHOUT_NUTS).files
-    done = ran(tmp_path, WITHOUT_NUTS.replace("prior_panel = true", "prior_panel = false"))
+    assert "sensitivity.csv" in ran(tmp_path, DROPOUT).files
+    done = ran(tmp_path, DROPOUT.replace("prior_panel = true", "prior_panel = false"))
     assert "sensitivity.csv" not in done.files
     assert not (done.folder / "sensitivity.csv").exists()
     assert not (done.folder / "prior_panel.svg").exists()
+
+
+def test_with_fewer_than_5_studies_a_file_cannot_do_without_the_prior_panel(tmp_path):
+    done = ran(tmp_path, WITHOUT_NUTS.replace("prior_panel = true", "prior_panel = false"))
+    page = done.report.read_text(encoding="utf-8")
+    assert len(pd.read_csv(done.files["sensitivity.csv"])) == len(done.panel.frame) == 10
+    assert "The analysis file asks for no prior panel. With so few studies it is shown all the same" in page
+    closed = re.sub(r"exact = .*\n", "", WITHOUT_NUTS).replace('mu = ["Flat"]', "")
+    assert ran(tmp_path, closed.replace("prior_panel = true", "prior_panel = false")).panel is not None
+
+
+def test_probabilities_and_the_panel_of_a_report_are_about_the_threshold_of_the_file(tmp_path):
+    done = ran(tmp_path, DROPOUT.replace("[report]", "[report]\nthreshold = 0.2"))
+    page = done.report.read_text(encoding="utf-8")
+    effects = pw.datasets.load("working_alliance").select(outcome="dropout")
+    exact = pw.fit(effects, pw.RandomEffects(mu=pw.priors.Normal(0, 1), tau=pw.priors.HalfNormal(0.5)), pw.Exact())
+    below, new = float(exact["mu"].cdf(0.2)), float(exact["theta_new"].cdf(0.2))
+    assert f"The posterior probability that it is above 0.2 is {1.0 - below:.3f}." in page
+    assert "below 0.2</th>" in page
+    assert f'<td class="n">{below:.3f}</td><td class="n">{1.0 - below:.3f}</td>' in page
+    assert f"P(μ &lt; 0.2) = {below:.3f}" in page
+    assert f"&lt; 0.2) = {new:.3f}" in page  # the forest plot
+    row = done.panel.frame[done.panel.frame["prior"] == "HalfNormal(0.5)"].iloc[0]
+    assert row["p_positive"] == pytest.approx(1.0 - below, abs=1e-6)
+    assert (done.panel.frame["excludes_zero"] == "above").equals(done.panel.frame["mu_lower"] > 0.2)
+
+
+def test_a_threshold_is_told_as_a_ratio_too_and_leaves_contrasts_at_0(tmp_path):
+    head = 'title = "BCG"\nquestion = "Does it matter?"\n[data]\ndataset = "bcg"\n[engines]\nexact = {}\n'
+    done = ran(tmp_path, head + '[model]\nkind = "subgroups"\nby = "alloc"\n[report]\nthreshold = -0.5\n')
+    page = done.report.read_text(encoding="utf-8")
+    assert "risk ratio below 0.607" in page
+    assert "below −0.5 (a risk ratio of 0.607) is" in page
+    assert page.count("(below and above 0)") == 2  # contrasts of three groups
 
 
 def test_a_run_without_any_posterior_has_a_report_too(tmp_path):
@@ -252,3 +289,13 @@ def test_a_regression_reports_coefficients_first_and_the_tests_of_its_moderators
     assert page.index("Coefficient: ablat <span>") < page.index("Between-study standard deviation <span>")
     assert ">below 0<" in page
     assert "risk ratio below 1" not in page, "a slope is no risk ratio"
+
+
+@pytest.mark.parametrize(("outcome", "said"), [("dropout", True), ("misconduct", True), ("recidivism", False)])
+def test_a_large_p_of_q_is_not_read_as_homogeneity(outcome, said):
+    effects = pw.datasets.load("working_alliance").select(outcome=outcome)
+    reml = pw.fit(effects, pw.RandomEffects(), pw.ClosedForm())
+    analysis = replace(pw.load_analysis(MODELS / "bcg.toml"), effects=effects)
+    (sentence,) = sentences.tests(Content(analysis, (reml,)))
+    assert said == (reml["Q"].p_value >= 0.05)
+    assert sentence.endswith(f" With {effects.k} studies such a p does not show that τ is 0.") == said

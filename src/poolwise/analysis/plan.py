@@ -40,6 +40,7 @@ from poolwise.model import (
 from poolwise.moments import refuse_improper
 from poolwise.prior_catalogue import panel
 from poolwise.priors import Prior
+from poolwise.settings import SMALL_K
 
 if TYPE_CHECKING:
     from poolwise.analysis.model_section import ModelSection
@@ -240,7 +241,7 @@ def _beside(model: Model, prior: Prior, effects: Effects) -> PlannedFit:
 
 
 def planned_panel(spec: Spec, model: Model, effects: Effects) -> Panel | None:
-    """The prior panel, None when none is asked for or the model has no prior on tau.
+    """The prior panel, None when none is asked for or the model has no prior on tau; always with few studies.
 
     Parameters
     ----------
@@ -270,11 +271,12 @@ def planned_panel(spec: Spec, model: Model, effects: Effects) -> Panel | None:
             )
         return None
     asked_for = _panel_named(spec) or _bayesian_fits(spec) or effects.scale.name in DEFAULT_PRIORS
-    if not (wanted.prior_panel and asked_for):
+    few = effects.k < SMALL_K and effects.scale.name in DEFAULT_PRIORS
+    if not ((wanted.prior_panel and asked_for) or few):
         return None
     for prior in wanted.tau or [entry.prior for entry in panel(effects.scale.name, effects.outcomes)]:
         refuse_improper(effects, replace(model, tau=prior))
-    return Panel(wanted.tau or None, model.mu)
+    return Panel(wanted.tau or None, model.mu, unasked=not wanted.prior_panel)
 
 
 def check_evidence(spec: Spec, model: Model, found: list[Problem]) -> None:
@@ -292,3 +294,10 @@ def check_evidence(spec: Spec, model: Model, found: list[Problem]) -> None:
                     "a proper prior, or report.evidence = false",
                 )
             )
+
+
+def check_threshold(spec: Spec, model: Model, found: list[Problem]) -> None:
+    """Find a threshold of mean effects where the answers are coefficients, each in a unit of its own."""
+    if spec.report.threshold != 0.0 and isinstance(model, MetaRegression | LocationScale):
+        told = f"found {spec.report.threshold:g}, and the answers are coefficients, which have units of their own"
+        found.append(Problem("report.threshold", told, "no threshold, so that coefficients are held against 0"))

@@ -116,6 +116,9 @@ def check_fits(spec: Spec, drawn: Reconstruction, fits: Sequence[PlannedFit], fo
         found.append(Problem("engines", f"found {told}", "exact = {} or closed_form beside it", "exact = {}"))
     if spec.engines.nuts is None and "nuts_tables" in _given(spec):
         found.append(Problem("data.reconstruct.nuts_tables", "found, without NUTS", "engines.nuts = { seed = 1 }"))
+    if spec.report.threshold != 0.0:
+        told = f"found {spec.report.threshold:g}, and ranges over reconstructed tables are held against 0"
+        found.append(Problem("report.threshold", told, "no threshold where tables are reconstructed"))
     if spec.report.evidence:
         told = "found true, and a log evidence belongs to one table"
         found.append(Problem("report.evidence", told, "false where tables are reconstructed"))

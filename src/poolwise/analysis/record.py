@@ -62,10 +62,13 @@ class Panel:
         Priors on tau; the panel of the scale of effect when None.
     mu : Prior
         Prior on the mean effect, the same in every fit of the panel.
+    unasked : bool
+        Whether the file says that there be no panel, which with so few studies is shown all the same.
     """
 
     priors: tuple[Prior, ...] | None
     mu: Prior
+    unasked: bool = False
 
 
 @final
@@ -93,6 +96,8 @@ class Analysis:
         Probability of every interval.
     rope : tuple of float, optional
         Region of practical equivalence on the analysis scale.
+    threshold : float
+        Value on the analysis scale that probabilities of mean effects and the prior panel are about.
     evidence : bool
         Whether the log evidence is reported.
     spec_hash : str
@@ -119,6 +124,7 @@ class Analysis:
     panel: Panel | None = None
     prob: float = 0.95
     rope: tuple[float, float] | None = None
+    threshold: float = 0.0
     evidence: bool = False
     spec_hash: str = field(default="", repr=False)
     data_notes: tuple[str, ...] = field(default=(), repr=False)

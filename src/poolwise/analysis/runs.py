@@ -237,7 +237,9 @@ def _panel(analysis: Analysis) -> PriorPanel | None:
     from poolwise import checks
 
     wanted = analysis.panel
-    return checks.prior_panel(analysis.effects, priors=wanted.priors, mu=wanted.mu, prob=analysis.prob)
+    return checks.prior_panel(
+        analysis.effects, priors=wanted.priors, mu=wanted.mu, prob=analysis.prob, threshold=analysis.threshold
+    )
 
 
 def _borrowed(results: list[Result], prob: float) -> Borrowing | None:

@@ -99,6 +99,9 @@ class Report(Section):
     rope: tuple[Number, Number] | None = Field(
         default=None, description="region of practical equivalence: [lower, upper]"
     )
+    threshold: Number = Field(
+        default=0.0, description="value of the mean effect that probabilities and the prior panel are about"
+    )
     directions: tuple[Words, Words] | None = Field(
         default=None, description="words for effects below and above the null value"
     )

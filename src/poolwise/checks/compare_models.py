@@ -167,14 +167,14 @@ def _need_numbers(each: list[Loo]) -> None:
 def _sentences(frame: pd.DataFrame, each: list[Loo]) -> tuple[str, ...]:
     best, second, k = frame.iloc[0], frame.iloc[1], int(frame["units"].iloc[0])
     out = [
-        f"'{best['label']}' foretells the studies best; '{second['label']}' follows with an elpd lower by "
+        f"'{best['label']}' has the highest estimated elpd; '{second['label']}' follows with one lower by "
         f"{show.number(-second['elpd_diff'], 1)} (standard error {show.number(second['dse'], 1)})."
     ]
     similar = frame.loc[(frame["elpd_diff"] > -CLOSE) & (frame["rank"] > 1), "label"]
     if len(similar):
         out.append(
-            f"A difference below {CLOSE:g} is no evidence against a model: {listing(similar)} predict about as well as "
-            f"'{best['label']}'. Report them side by side, or average them by their weights."
+            f"A difference below {CLOSE:g} does not tell models apart: it is no evidence against {listing(similar)}. "
+            f"Report them beside '{best['label']}', or average them by their weights."
         )
     if k < FEW:
         out.append(

@@ -275,7 +275,7 @@ def _told_of_influence(influence: pd.DataFrame) -> list[str]:
             f"{listing(rows['left_out'], most=20)}."
         )
     if flips.empty and not means_only.empty:
-        out.append("No single study changes whether an interval excludes 0.")
+        out.append("Under these priors no single study decides whether an interval excludes 0.")
     return out
 
 

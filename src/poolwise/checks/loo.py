@@ -187,7 +187,7 @@ def _sentence(frame: pd.DataFrame, above: float) -> str:
     told = []
     if of[REFIT].empty and of[FAILED].empty:
         largest = show.number(frame["pareto_k"].max(), 2)
-        told.append(f"Importance sampling leaves out every unit well: the largest Pareto k is {largest}.")
+        told.append(f"No Pareto k is above {above:.2f}, where importance sampling fails: the largest is {largest}.")
     if len(of[REFIT]):
         told.append(f"Refitted, as Pareto k is above {above:.2f}: {listing(of[REFIT]['unit'])}.")
     if len(of[FAILED]):

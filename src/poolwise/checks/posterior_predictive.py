@@ -152,8 +152,9 @@ def _sentence(frame: pd.DataFrame) -> str:
     far = frame[two_sided < EXTREME]
     if far.empty:
         return (
-            f"The model makes estimates like these: no statistic of {len(frame)} lies in the outer "
-            f"{show.level(EXTREME)} of its replications."
+            f"No misfit is seen: no statistic of {len(frame)} lies in the outer {show.level(EXTREME)} of its "
+            "replications. Since the model is fitted to the very estimates that it is held against, and these may be "
+            "few, that does not show that it is right."
         )
     told = ", ".join(f"{row['statistic']} (p {show.probability(row['p'])})" for _, row in far.iterrows())
     return f"The model seldom makes estimates like these: {told}."

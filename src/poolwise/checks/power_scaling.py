@@ -179,5 +179,8 @@ def _sentence(frame: pd.DataFrame) -> str:
         if len(names):
             told.append(f"for {listing(names)} {diagnosis}")
     if not told:
-        return f"No quantity is sensitive to the prior (every sensitivity is below {SENSITIVE:g})."
+        return (
+            f"Raised to powers near 1, the priors move no quantity (every sensitivity is below {SENSITIVE:g}). That is "
+            "said of small changes of these priors alone: a much wider one, or one of another shape, may move them."
+        )
     return f"At a threshold of {SENSITIVE:g}, {'; '.join(told)}."

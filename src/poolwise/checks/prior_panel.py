@@ -20,12 +20,11 @@ from poolwise.model import MetaRegression, RandomEffects, Subgroups
 from poolwise.prior_catalogue import Entry, panel
 from poolwise.priors import Fixed, Prior
 from poolwise.scale import Scale
-from poolwise.settings import check_prob
+from poolwise.settings import SMALL_K, check_prob
 
 Verdict = Literal["the side does not depend on the prior on tau", "prior-dependent"]
 
 SAME_SIDE: Verdict = "the side does not depend on the prior on tau"
-SMALL_K = 5
 COLUMNS = (
     "prior", "name", "source", "family", "mu_point", "mu_lower", "mu_upper", "theta_new_lower", "theta_new_upper",
     "tau_point", "tau_lower", "tau_upper", "p_positive", "excludes_zero", "flips", "hellinger_tau", "prior_tau_low",
@@ -87,12 +86,18 @@ class PriorPanel:
     @property
     def sentences(self) -> tuple[str, ...]:
         """All that the panel has to say, a sentence each."""
-        small = (
+        found = (self.sentence, self.tau_sentence, self.tipping_sentence)
+        return (self.caution, *found) if self.caution else found
+
+    @property
+    def caution(self) -> str:
+        """What to bear in mind with fewer than 5 studies; empty with more."""
+        if self.k >= SMALL_K:
+            return ""
+        return (
             f"With k = {self.k} studies (fewer than {SMALL_K}) the between-study sd is barely identified: "
             "read the panel, never one prior alone."
         )
-        found = (self.sentence, self.tau_sentence, self.tipping_sentence)
-        return (small, *found) if self.k < SMALL_K else found
 
     def __repr__(self) -> str:
         """One line: verdict, priors, studies."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from poolwise import show
 from poolwise.evidence.comparison import BayesFactor
 from poolwise.quantities import Posterior
+from poolwise.settings import SMALL_K
 
 if TYPE_CHECKING:
     from poolwise.evidence.averaged import Averaged
 
-SMALL_K = 5
 PROB = 0.95
 NOTICED = 1e-10  # log10; what the quadrature promises
 
@@ -59,6 +59,8 @@ def sentences(averaged: Averaged) -> tuple[str, ...]:
             f"With k = {averaged.effects.k}, fewer than {SMALL_K} studies, the data say little of tau, and the priors "
             "weigh the more: try others."
         )
+        if averaged.heterogeneity.log < 0.0:
+            said.append("That the data favour tau = 0 is relative to this prior on tau and shows no homogeneity.")
     said.extend(result.report.advice for result in averaged.results.values() if result.report.failed)
     return tuple(said)
 

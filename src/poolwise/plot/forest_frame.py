@@ -52,6 +52,7 @@ def forest_frame(
     prob: float = 0.95,
     by: str | None = None,
     rope: tuple[float, float] | None = None,
+    threshold: float = 0.0,
 ) -> pd.DataFrame:
     """Every number that `forest` draws or prints, on the analysis scale.
 
@@ -68,6 +69,8 @@ def forest_frame(
         joint outcomes have their own groups when left out.
     rope : tuple of float, optional
         Region of practical equivalence on the analysis scale.
+    threshold : float
+        On the analysis scale, what ``p_below_null`` of mean effects is about instead of the null value.
 
     Returns
     -------
@@ -77,7 +80,8 @@ def forest_frame(
         label), group (of a study, or of the subgroup or outcome whose mean it is), label, n, weight (a fraction), raw,
         raw_lower, raw_upper (the study's own estimate), point, lower, upper (shrunken study effect, or the quantity of
         that row), fitted (mean effect at the study's own moderators, where there are any), interval (its kind),
-        p_below_null and p_in_rope (NaN unless the quantity is a posterior), prob, data. I2 is a fraction.
+        p_below_null (of coefficients and contrasts always below 0) and p_in_rope (NaN unless the quantity is a
+        posterior), prob, data. I2 is a fraction.
 
     Raises
     ------
@@ -86,10 +90,11 @@ def forest_frame(
     """
     check_result("plot.forest", result)
     null = result.effects.scale.null_value
+    at = threshold or null
     _check_beside(result, beside)
     _check_rope(rope, null)
     frames = [_study_rows(result, prob, _own_groups(result) if by is None else by)]
-    frames += [_pooled_rows(each, prob, null, rope) for each in (result, *beside)]
+    frames += [_pooled_rows(each, prob, at, rope) for each in (result, *beside)]
     return pd.concat(frames, ignore_index=True)[list(FOREST_COLUMNS)]
 
 

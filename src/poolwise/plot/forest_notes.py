@@ -26,6 +26,7 @@ def forest_notes(
     results: Sequence[Result],
     *,
     rope: tuple[float, float] | None = None,
+    threshold: float = 0.0,
     leaves_axis: bool = False,
 ) -> list[Phrase]:
     """The paragraphs below a forest plot, in order.
@@ -38,6 +39,8 @@ def forest_notes(
         Those of the frame, in its order.
     rope : tuple of float, optional
         Region of practical equivalence on the analysis scale.
+    threshold : float
+        What the probabilities of mean effects are about.
     leaves_axis : bool
         Whether an interval goes on beyond the axis.
 
@@ -57,7 +60,7 @@ def forest_notes(
         for name, groups in zip(named, of_results, strict=True)
         for group, block in groups.items()
     ]
-    numbers = [name + words for name, block in told if (words := _numbers(block, scale, places))]
+    numbers = [name + words for name, block in told if (words := _numbers(block, scale, places, threshold))]
     if rope is not None:
         low, high = (_words.number(float(end), 2) for end in scale.back(list(rope)))
         inside = [name + words for name, block in told if (words := _probabilities(block, "p_in_rope", _INSIDE))]
@@ -74,13 +77,13 @@ def forest_notes(
     return notes
 
 
-def _numbers(block: Block, scale: Scale, places: int) -> str:
+def _numbers(block: Block, scale: Scale, places: int, threshold: float) -> str:
     """Tau and the probabilities, on the analysis scale, and I2; or the coefficients."""
     if any(record["row"] == "coefficient" for record in block.values()):
         return _coefficients(block)
     contrasts = [_contrast(record, places) for record in block.values() if record["row"] == "contrast"]
     tau = f"τ = {_words.estimate(*_triple(block, 'tau'), places=places)}" if "tau" in block else ""
-    parts = (tau, _probabilities(block, "p_below_null", "< 0"), ";  ".join(contrasts))
+    parts = (tau, _probabilities(block, "p_below_null", f"< {threshold:g}".replace("-", "−")), ";  ".join(contrasts))
     on_analysis_scale = ",  ".join(filter(None, parts))
     if on_analysis_scale and scale.transform != "identity":
         on_analysis_scale += f" on the {scale.label} scale"

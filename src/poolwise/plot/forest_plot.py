@@ -39,6 +39,7 @@ def forest(
     prob: float = 0.95,
     by: str | None = None,
     rope: tuple[float, float] | None = None,
+    threshold: float = 0.0,
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
@@ -64,6 +65,8 @@ def forest(
         ``"outcome"`` or a moderator whose values head blocks of studies.
     rope : tuple of float, optional
         Region of practical equivalence to shade, on the analysis scale.
+    threshold : float
+        What the printed probabilities of mean effects are about, on the analysis scale: 0, or a value that matters.
     title : str, optional
         Words above the figure, instead of the study table's own title; reconstructed data are named in any case.
     ax : Axes, optional
@@ -92,12 +95,12 @@ def forest(
     >>> axes = pw.plot.forest(fit)
     >>> pw.plot.close(axes)
     """
-    frame = forest_frame(result, beside=beside, prob=prob, by=by, rope=rope)
+    frame = forest_frame(result, beside=beside, prob=prob, by=by, rope=rope, threshold=threshold)
     results = (result, *beside)
     span = _span(frame, result.effects.scale, rope)
     with plain_text():
         lines = body(frame, results)
-        notes = forest_notes(frame, results, rope=rope, leaves_axis=_leaves(frame, span))
+        notes = forest_notes(frame, results, rope=rope, threshold=threshold, leaves_axis=_leaves(frame, span))
         (axes, *_), placed = _canvas.draw(forest_sheet(frame, lines, result.effects, notes, title), ax)
         axes.set_xlim(*span)
         _draw_axis(axes, placed, result.effects, rope)

@@ -16,6 +16,7 @@ from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _text, _words
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
+from poolwise.result import NOTED
 from poolwise.scale import as_scale
 from poolwise.settings import check_instance
 
@@ -216,7 +217,7 @@ def _notes(ranges: Ranges, frame: pd.DataFrame) -> list[Phrase]:
     notes = [Phrase(show.greek(_text.plain(words)), _sheet.BODY_SIZE, _sheet.INK) for words in first if words]
     if ranges.levels_sentence:
         notes.append(Phrase(_text.plain(ranges.levels_sentence)))
-    troubled = frame.loc[~frame["status"].isin(["ok", "boundary_tau"]), ["label", "status"]].drop_duplicates()
+    troubled = frame.loc[~frame["status"].isin([*NOTED, "boundary_tau"]), ["label", "status"]].drop_duplicates()
     if len(troubled):
         said = ", ".join(f"{row['label']}: {row['status']}" for row in troubled.to_dict("records"))
         notes.append(Phrase(f"Status in some tables: {said}.".replace("_", " "), colour=_sheet.ALARM, bold=True))

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from poolwise.checks.borrowing import Borrowing
-from poolwise.checks.prior_panel import SMALL_K, PriorPanel
+from poolwise.checks.prior_panel import PriorPanel
 from poolwise.effects import Effects
 from poolwise.quantities import Distribution
 from poolwise.result import Result
+from poolwise.settings import SMALL_K
 
 if TYPE_CHECKING:
     from poolwise.analysis.record import Analysis

@@ -19,7 +19,7 @@ def diagnostics(content: Content) -> tuple[dict[str, object], ...]:
     Returns
     -------
     tuple of dict
-        A row for each result: label, engine, settings, status, failed, sentences, seconds, seed, and watched,
+        A row for each result: label, engine, settings, status, concern, sentences, seconds, seed, and watched,
         the name and the number of each diagnostic.
     """
     return tuple(
@@ -28,7 +28,7 @@ def diagnostics(content: Content) -> tuple[dict[str, object], ...]:
             "engine": result.engine_label,
             "settings": repr(result.engine),
             "status": result.report.status,
-            "failed": result.report.failed,
+            "concern": result.concern(name for name in result if words.quantity(name)[0] and name not in words.SHARES),
             "sentences": [finding.sentence for finding in result.report.findings] or [words.NOTHING_WRONG],
             "seconds": words.duration(result.report.seconds),
             "seed": NOTHING if result.report.seed is None else str(result.report.seed),

@@ -42,7 +42,7 @@ def page(content: Content, pictures: dict[str, str], facts: dict[str, Any]) -> s
             main=content.main,
             level=show.level(content.analysis.prob),
             counted=content.effects.counted,
-            few=words.few(content.effects.k) if content.few else "",
+            few=words.few(content.effects.k, content.panel is not None) if content.few else "",
             reconstructed=words.RECONSTRUCTED if content.effects.reconstructed else "",
             headline=sentences.headline(content),
             groups=groups,

@@ -27,7 +27,14 @@ def pictures(content: Content) -> dict[str, bytes]:
     from poolwise import plot
 
     wanted = content.analysis
-    axes = plot.forest(content.main, beside=content.beside, prob=wanted.prob, rope=wanted.rope, title=wanted.title)
+    axes = plot.forest(
+        content.main,
+        beside=content.beside,
+        prob=wanted.prob,
+        rope=wanted.rope,
+        threshold=wanted.threshold,
+        title=wanted.title,
+    )
     made = {
         "forest.svg": _saved(axes, "svg", content, "Forest plot"),
         "forest.png": _saved(axes, "png", content, "Forest plot"),

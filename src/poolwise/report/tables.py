@@ -92,7 +92,7 @@ def comparison(content: Content) -> tuple[Group, ...]:
 
 def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, object]:
     point, sd, lower, upper = (float(str(row[column])) for column in ("point", "sd", "lower", "upper"))
-    share = name in ("I2", "R2", "ICC")
+    share = name in words.SHARES
     natural = ""
     if _is_effect(name) and scale.transform != "identity":
         back = scale.back(np.array([point, lower, upper]))
@@ -102,12 +102,19 @@ def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, o
         "label": str(row["label"]),
         "engine": "" if str(row["engine"]) in str(row["label"]) else str(row["engine"]),
         "point": percent(point) if share else number(point),
-        "sd": "" if share or math.isnan(sd) else number(sd),
+        "sd": "" if share else _sd(sd, str(row["interval"])),
         "interval": NOTHING if math.isnan(lower) and math.isnan(upper) else limits,
         "natural": natural,
         "kind": words.kind_parts(str(row["interval"]) if not math.isnan(lower) else ""),
         "prior": str(row["prior"]),
     }
+
+
+def _sd(sd: float, interval_kind: str) -> str:
+    """A standard error or deviation; of a posterior one may not exist, the closed form may have none to give."""
+    if math.isnan(sd):
+        return "does not exist" if interval_kind.startswith("credible") else ""
+    return number(sd)
 
 
 def _is_effect(name: str) -> bool:
@@ -116,7 +123,9 @@ def _is_effect(name: str) -> bool:
 
 
 def chances(content: Content) -> tuple[tuple[str, tuple[dict[str, str], ...]], ...]:
-    """Posterior probabilities that an effect is below 0, above 0, or practically equivalent to 0.
+    """Posterior probabilities that an effect is below or above the threshold, or practically equivalent to 0.
+
+    Differences between mean effects are held against 0 whatever the threshold, and say so where it is another one.
 
     Returns
     -------
@@ -127,18 +136,20 @@ def chances(content: Content) -> tuple[tuple[str, tuple[dict[str, str], ...]], .
     blocks = []
     asked = [name for one in content.results for name in one if _is_effect(name) or name.startswith(("mu[", "beta["))]
     for name in sorted(dict.fromkeys(asked), key=lambda name: name.startswith("theta_new")):
+        threshold = content.analysis.threshold if _is_effect(name) else 0.0
         rows = tuple(
-            {"label": one.label, "prior": one.prior, **_chances(quantity, content.analysis.rope)}
+            {"label": one.label, "prior": one.prior, **_chances(quantity, threshold, content.analysis.rope)}
             for one in content.results
             if isinstance(quantity := one.quantities.get(name), Distribution)
         )
         if rows:
-            blocks.append((words.quantity(name)[0], rows))
+            against = "" if threshold == content.analysis.threshold else " (below and above 0)"
+            blocks.append((words.quantity(name)[0] + against, rows))
     return tuple(blocks)
 
 
-def _chances(quantity: Distribution, rope: tuple[float, float] | None) -> dict[str, str]:
-    below = float(quantity.cdf(0.0))
+def _chances(quantity: Distribution, threshold: float, rope: tuple[float, float] | None) -> dict[str, str]:
+    below = float(quantity.cdf(threshold))
     within = math.nan if rope is None else float(quantity.cdf(rope[1]) - quantity.cdf(rope[0]))
     return {"below": chance(below), "above": chance(1.0 - below), "within": chance(within)}
 

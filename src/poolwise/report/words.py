@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+from poolwise.scale import Scale
 from poolwise.show import NOTHING, greek, probability
 
 NOTHING_WRONG = "The fit finished and nothing was found wrong."
@@ -19,6 +20,9 @@ QUANTITIES: dict[str, tuple[str, str]] = {
         "variance, at the estimate of τ² or over its posterior; under a common effect, (Q − df) / Q",
     ),
 }
+
+SHARES = ("I2", "R2", "ICC")
+"""Quantities printed as percentages, without a standard deviation."""
 
 _KINDS: tuple[tuple[str, str, str], ...] = (
     ("mu[", "Mean effect", "μ of these studies"),
@@ -153,6 +157,11 @@ def signed(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
 
+def ratio(threshold: float, scale: Scale) -> str:
+    """A threshold on the analysis scale as the ratio that a reader sees: ``"1"`` for 0."""
+    return f"{float(scale.back([threshold])[0]):.3g}"
+
+
 def p_value(value: float) -> str:
     """A p-value as a sentence has it: ``"p = 0.037"``, ``"p < 0.001"``."""
     return f"p {probability(value)}"
@@ -163,9 +172,15 @@ def count(value: float) -> str:
     return NOTHING if math.isnan(value) else f"{value:,.0f}".replace(",", "\u202f")
 
 
-def few(k: int) -> str:
-    """The sentence that a report on fewer than 5 studies begins with."""
+def few(k: int, panel: bool) -> str:
+    """The sentences that a report on fewer than 5 studies begins with, with a prior panel or without."""
+    advice = (
+        "Read the prior panel before any single row of the comparison."
+        if panel
+        else "There is no prior panel for this model or this scale of effect: run the same question under other priors "
+        "on τ before any single row of the comparison is read."
+    )
     return (
-        f"There are only {count(k)} studies. They say little about the variation between studies, so the "
-        "prior on τ takes part in the answer. Read the prior panel before any single row of the comparison."
+        f"There {'is' if k == 1 else 'are'} only {count(k)} {'study' if k == 1 else 'studies'}. So few say little "
+        f"about the variation between studies, and the prior on τ takes part in the answer. {advice}"
     )
