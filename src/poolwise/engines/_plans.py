@@ -151,7 +151,10 @@ _Y, _V = np.zeros(2), np.ones(2)
 
 
 def _empty_table(p: int) -> tuple[Array, Array, Array]:
-    """Estimates, variances and the design of as many rows as there are coefficients, each of which they tell of."""
+    """Estimates, variances and the design of as many rows as there are means, each of which they tell of.
+
+    Start points are those of this table: under a flat prior a mean that no row tells of would start at no number.
+    """
     k = max(2, p)
     return np.zeros(k), np.ones(k), np.eye(k, p)
 
@@ -173,8 +176,10 @@ def _empty_location_scale(
 def _empty_subgroups(names: tuple[str, ...], mu: type[Prior], tau: type[Prior], spread: type[Prior] | None, common: bool
 ) -> pm.Model:  # fmt: skip
     standard = None if spread is None else STANDARD[spread]
-    of = np.zeros(2, dtype=np.int64)
-    return subgroups(_Y, _V, of, names, STANDARD[mu], STANDARD[tau], common=common, tau_spread=standard)
+    y, v, belongs = _empty_table(len(names))
+    return subgroups(
+        y, v, belongs.argmax(axis=1), names, STANDARD[mu], STANDARD[tau], common=common, tau_spread=standard
+    )
 
 
 def _empty_three_level(mu: type[Prior], between: type[Prior], within: type[Prior]) -> pm.Model:
@@ -182,9 +187,8 @@ def _empty_three_level(mu: type[Prior], between: type[Prior], within: type[Prior
 
 
 def _empty_joint(names: tuple[str, ...], families: Families) -> pm.Model:
-    belongs = np.zeros((2, len(names)))
     mu, mu_spread, tau, tau_spread = (STANDARD[family] for family in families)
-    return joint_outcomes(_Y, _V, belongs, names, mu, mu_spread, tau, tau_spread)
+    return joint_outcomes(*_empty_table(len(names)), names, mu, mu_spread, tau, tau_spread)
 
 
 def _regression(effects: Effects, model: MetaRegression | LocationScale, mean: Means) -> Plan:
