@@ -46,6 +46,9 @@ COLUMNS = [
     "residual_df",
     "p",
 ]
+OWN_TABLE = WITHOUT_NUTS.replace('dataset = "working_alliance"', 'csv = "my.csv"').replace(
+    'outcome = "misconduct"\n', ""
+)
 DROPOUT = WITHOUT_NUTS.replace('outcome = "misconduct"', 'outcome = "dropout"')
 LOADING = {"src", "href", "data", "action", "poster", "srcset", "xlink:href"}
 
@@ -109,9 +112,11 @@ def test_every_file_made_from_reconstructed_data_says_so(done):
 def test_the_draws_are_those_of_nuts_and_open_in_arviz(done):
     import arviz as az
 
+    nuts = next(result for result in done.results if result.label == "NUTS")
     with xr.open_datatree(done.files["posterior.nc"], engine="h5netcdf") as tree:
         assert tree.attrs["label"] == "NUTS"
-        assert tree["posterior"]["mu"].sizes == {"chain": 4, "draw": 1000}
+        assert tree["posterior"]["mu"].sizes == nuts.to_datatree()["posterior"]["mu"].sizes
+        assert tree["posterior"]["mu"].sizes["draw"] >= 1000
         rows = az.summary(tree, var_names=["mu", "tau"], ci_prob=0.95, ci_kind="eti")
     assert list(rows.index) == ["mu", "tau"]
 
@@ -177,8 +182,7 @@ def test_misconduct_depends_on_the_prior_and_the_page_names_which(done):
 def test_words_of_the_user_are_escaped(tmp_path):
     rows = "study,y,se\n<script>alert(1)</script>,0.1,0.2\nB & C,0.3,0.2\nمثال $x_1$,0.2,0.1\n"
     (tmp_path / "my.csv").write_text(rows, encoding="utf-8")
-    text = WITHOUT_NUTS.replace('dataset = "working_alliance"', 'csv = "my.csv"')
-    done = ran(tmp_path, text.replace('title = "Working', 'title = "<img src=x> & Working'))
+    done = ran(tmp_path, OWN_TABLE.replace('title = "Working', 'title = "<img src=x> & Working'))
     page = Page(done.report.read_text(encoding="utf-8"))
     assert not {"script", "img"} & set(page.tags)
     assert "<script>alert(1)</script>" in "".join(page.words)
@@ -187,7 +191,7 @@ def test_words_of_the_user_are_escaped(tmp_path):
 
 def test_reported_data_are_not_called_reconstructed(tmp_path):
     (tmp_path / "my.csv").write_text("study,y,se\nA,0.1,0.2\nB,0.3,0.2\nC,0.2,0.1\n", encoding="utf-8")
-    done = ran(tmp_path, WITHOUT_NUTS.replace('dataset = "working_alliance"', 'csv = "my.csv"'))
+    done = ran(tmp_path, OWN_TABLE)
     for name in set(done.files) - {"posterior.nc"}:
         assert b"reconstructed" not in done.files[name].read_bytes(), name
 

@@ -106,7 +106,7 @@ def posterior_predictive(
     >>> import poolwise as pw
     >>> check = posterior_predictive(pw.fit(pw.datasets.load("bcg"), pw.RandomEffects(), pw.Exact()), ("Q",))
     >>> check.frame[["observed", "p"]].round(2).iloc[0].tolist()
-    [152.23, 0.46]
+    [152.23, 0.47]
     """
     check_prob(prob)
     tree = need_posterior(result, "posterior_predictive")
