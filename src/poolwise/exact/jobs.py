@@ -201,6 +201,12 @@ class TauPriors:
         """Lower and upper ends of the supports."""
         return np.array([p.lowest for p in self.priors]), np.array([p.upper for p in self.priors])
 
+    def narrow(self) -> Array:
+        """Values of tau at which panels must end, padded by their last one, shape (as many as priors, most of them)."""
+        values = [prior.narrow for prior in self.priors]
+        most = max(map(len, values))
+        return np.array([np.pad(row, (0, most - len(row)), "edge") if len(row) else np.zeros(most) for row in values])
+
     def need_log_nodes(self) -> NDArray[np.bool_]:
         """Whether each prior needs nodes on log tau."""
         return np.array([p.needs_log_nodes for p in self.priors])

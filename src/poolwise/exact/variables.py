@@ -73,7 +73,8 @@ class Spread:
         with np.errstate(over="ignore"):
             farthest = min(self.prior.upper, self.unit * FARTHEST, LARGEST)
             ends = np.arcsinh(np.array([self.prior.lowest, farthest]) / c)
-        return np.unique(np.clip(middle + offsets, *ends))
+        edges = np.concatenate([middle + offsets, np.arcsinh(self.prior.narrow / c)])
+        return np.unique(np.clip(edges, *ends))
 
     def parameter(self, x: Array) -> Array:
         """C sinh(x), kept within the support of the prior."""

@@ -130,6 +130,11 @@ class Prior:
         return 0.0 if self.positive else -math.inf
 
     @property
+    def narrow(self) -> Array:
+        """Values at which panels of a quadrature must end, as the density is narrow there, ascending."""
+        return np.empty(0)
+
+    @property
     def spread(self) -> float:
         """Standard deviation; inf where it does not exist."""
         return math.inf
