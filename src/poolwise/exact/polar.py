@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from poolwise.exact.box_posterior import BoxPosterior, VariableLaw
 from poolwise.exact.boxes import integrate
+from poolwise.exact.jobs import TauPriors
 from poolwise.exact.variables import Spread
 from poolwise.priors import Flat, Prior
 
 Array = NDArray[np.float64]
 TOLERANCE = 1e-8
 ANGLES = np.linspace(0.0, 0.5 * np.pi, 5)
-SHARP = 1.05  # ratio of the ninth decile to the first below which a prior is narrow
 
 
 @final
@@ -100,5 +100,4 @@ class Polar:
 
 def is_sharp(prior: Prior) -> bool:
     """Whether a prior is narrow along a curve of the turned axes, which no panel of theirs would follow."""
-    low, high = prior.ppf(np.array([0.1, 0.9])) if prior.proper else (0.0, np.inf)
-    return prior.narrow.size > 0 or bool(high < SHARP * low)
+    return TauPriors.of([prior]).narrow().size > 0
