@@ -188,3 +188,19 @@ def test_a_far_prior_on_the_mean_of_subgroups_is_said():
     notes = " ".join(pw.fit(effects, model, pw.Exact()).report.notes)
     assert "Normal(0, 1) on mu[a] lies" in notes
     assert "Normal(0, 1) on mu[b] lies" in notes
+
+
+@pytest.mark.parametrize("df", [0.03, 0.1, 0.5])
+def test_a_t_prior_of_next_to_no_degrees_of_freedom(df):
+    """Against a sum over mu and Gauss-Legendre nodes of tau; half of the mixing law lies beyond any number."""
+    y, se = np.array([0.1, 0.5, 0.3, 0.9, -0.2]), np.array([0.1, 0.2, 0.15, 0.3, 0.25])
+    mu = np.linspace(-20.0, 20.0, 20_001)
+    nodes, weights = np.polynomial.legendre.leggauss(100)
+    prior, density = priors.StudentT(df, 0, 1), np.zeros_like(mu)
+    for tau, weight in zip(1.6 * (nodes + 1.0), weights, strict=True):
+        v = (se**2 + tau**2)[:, None]
+        density += weight * np.exp(-0.5 * ((y[:, None] - mu) ** 2 / v + np.log(v)).sum(axis=0) - 2.0 * tau * tau)
+    density *= prior.pdf(mu)
+    result = pw.fit(pw.Effects(y, se=se), pw.RandomEffects(mu=prior, tau=priors.HalfNormal(0.5)), pw.Exact())
+    assert result.report.status == "ok"
+    assert result["mu"].mean == pytest.approx(float(mu @ density / density.sum()), abs=1e-6)
