@@ -46,7 +46,7 @@ def far_priors(model: object, effects: Effects) -> tuple[str, ...]:
     priors, X = _priors(model, effects)
     if not priors or effects.k <= X.shape[1]:
         return ()
-    data = prepare(effects.y, effects.v, X)
+    data = prepare(effects.y, effects.v, None if X.shape[1] == 1 and (X == 1.0).all() else X)
     found = coefficients(fit_at(data, dersimonian_laird(data).value), "wald")
     told = []
     for (name, prior), b, se in zip(priors.items(), found.beta[0].tolist(), found.se[0].tolist(), strict=True):
