@@ -154,3 +154,53 @@ def test_a_prior_far_from_the_studies_is_said():
     assert any("the prior Normal(0, 1) on mu lies 23" in note for note in result.report.notes)
     near = pw.fit(effects, pw.RandomEffects(priors.Normal(15, 5), priors.HalfNormal(5)), pw.Exact())
     assert not any("standard deviations from" in note for note in near.report.notes)
+
+
+def test_memory_is_asked_for_before_the_draws_of_many_studies():
+    effects = pw.Effects(np.linspace(-1.0, 1.0, 2000), se=np.full(2000, 0.1))
+    engine = pw.NUTS(draws=10_000_000 // 4, tune=1)
+    with pytest.raises(pw.errors.ModelError, match=r"true effects of 2000 studies would take at least .* GB"):
+        engine.fit(effects, pw.RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(1)))
+
+
+def test_what_overflows_when_squared_is_refused():
+    with pytest.raises(pw.errors.ModelError, match=r"sd = 1e-300.*whose square is a number.*Fixed"):
+        priors.Normal(0, 1e-300)
+    with pytest.raises(pw.errors.ModelError, match=r"tau_fixed = 1e\+200.*from 0 to"):
+        pw.RandomEffects(tau_fixed=1e200)
+
+
+@pytest.mark.parametrize("sd", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("middle", [0.003, 0.3, 3.0])
+def test_a_narrow_prior_on_tau_is_a_known_tau(middle, sd):
+    effects = pw.Effects([0.1, 0.5, 0.3, 0.9, -0.2], se=[0.1, 0.2, 0.15, 0.3, 0.25])
+    narrow = pw.RandomEffects(mu=priors.Normal(0, 1), tau=priors.LogNormal(np.log(middle), sd))
+    fixed = pw.RandomEffects(mu=priors.Normal(0, 1), tau_fixed=middle)
+    found, known = pw.fit(effects, narrow, pw.Exact()), pw.fit(effects, fixed, pw.Exact())
+    assert found.report.status == "ok"
+    assert found["mu"].mean == pytest.approx(known["mu"].mean, rel=20 * sd**2)  # a second-order effect
+    assert found["tau"].mean == pytest.approx(middle, rel=20 * sd**2)
+
+
+def test_a_far_prior_on_the_mean_of_subgroups_is_said():
+    effects = pw.Effects([18, 20, 31, 25, 22], se=np.ones(5), moderators={"g": list("aabbb")})
+    model = pw.Subgroups("g", mu=priors.Normal(0, 1), tau=priors.HalfNormal(1))
+    notes = " ".join(pw.fit(effects, model, pw.Exact()).report.notes)
+    assert "Normal(0, 1) on mu[a] lies" in notes
+    assert "Normal(0, 1) on mu[b] lies" in notes
+
+
+@pytest.mark.parametrize("df", [0.03, 0.1, 0.5])
+def test_a_t_prior_of_next_to_no_degrees_of_freedom(df):
+    """Against a sum over mu and Gauss-Legendre nodes of tau; half of the mixing law lies beyond any number."""
+    y, se = np.array([0.1, 0.5, 0.3, 0.9, -0.2]), np.array([0.1, 0.2, 0.15, 0.3, 0.25])
+    mu = np.linspace(-20.0, 20.0, 20_001)
+    nodes, weights = np.polynomial.legendre.leggauss(100)
+    prior, density = priors.StudentT(df, 0, 1), np.zeros_like(mu)
+    for tau, weight in zip(1.6 * (nodes + 1.0), weights, strict=True):
+        v = (se**2 + tau**2)[:, None]
+        density += weight * np.exp(-0.5 * ((y[:, None] - mu) ** 2 / v + np.log(v)).sum(axis=0) - 2.0 * tau * tau)
+    density *= prior.pdf(mu)
+    result = pw.fit(pw.Effects(y, se=se), pw.RandomEffects(mu=prior, tau=priors.HalfNormal(0.5)), pw.Exact())
+    assert result.report.status == "ok"
+    assert result["mu"].mean == pytest.approx(float(mu @ density / density.sum()), abs=1e-6)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from poolwise.closed_form.least_squares import (
+    fit_at,
     inverse_variance_fit,
     prepare,
     quadratic,
@@ -104,3 +105,15 @@ def test_a_moderator_far_from_zero_costs_few_digits():
     slopes = [(data.back[0] @ (data.centre + inverse_variance_fit(data).b[:, 0])[0])[1] for data in (near, far)]
     # the design measured by its reference studies loses the condition number of X (about 2e3), not its square
     assert slopes[0] == pytest.approx(slopes[1], rel=1e-11)
+
+
+def test_traces_of_a_single_slope_are_those_of_the_projection():
+    """Without an intercept the one column is not a column of ones."""
+    y, v = np.array([0.1, 0.5, 0.3, 0.9, -0.2]), np.array([0.01, 0.04, 0.02, 0.09, 0.06])
+    x = np.array([[1.0], [2.0], [3.0], [5.0], [0.5]])
+    for tau2 in (0.0, 0.1):
+        fit = fit_at(prepare(y, v, x), np.array([tau2]))
+        W = np.diag(1.0 / (v + tau2))
+        P = W - W @ x @ np.linalg.inv(x.T @ W @ x) @ x.T @ W
+        assert trace(fit)[0, 0] == pytest.approx(np.trace(P), rel=1e-12)
+        assert trace_sandwich(fit)[0, 0] == pytest.approx(np.trace(P @ P), rel=1e-12)

@@ -142,3 +142,58 @@ def test_the_unit_of_the_effects_changes_nothing(family):
         other = pw.fit(pw.Effects(1e4 * effects.y, se=1e4 * effects.se), model, pw.Exact())
     for name in ("tau", "mu"):
         np.testing.assert_allclose(other[name].ppf(P), 1e4 * one[name].ppf(P), rtol=1e-9)
+
+
+NARROW = 3e-4  # sd of a peak over its place
+
+
+def half_normal_with_peaks(*places: float):
+    """Log density, up to a constant, of a half-normal and as much again in narrow peaks."""
+
+    def log_density(tau):
+        broad = np.log(2.0 / 0.5) - 0.5 * (tau / 0.5) ** 2
+        peaks = [-np.log(NARROW * at) - 0.5 * ((tau - at) / (NARROW * at)) ** 2 for at in places]
+        return np.logaddexp.reduce([broad, *peaks])
+
+    return log_density
+
+
+@pytest.mark.parametrize("places", [(0.3,), (0.02,), (1e-4,), (2.7,), (0.3, 0.05)])
+@pytest.mark.parametrize("mu", [priors.Normal(0, 1), priors.StudentT(3, 0, 1), priors.TruncatedNormal(0, 1, 0, 5)])
+def test_narrow_peaks_of_a_density_are_seen(places, mu):
+    """The posterior is the mixture of those under the components, weighted by their evidence: the oracle."""
+    effects = pw.Effects([0.1, 0.5, 0.3, 0.9, -0.2], se=[0.1, 0.2, 0.15, 0.3, 0.25])
+    parts = [priors.HalfNormal(0.5)] + [
+        priors.Density(lambda t, at=at: -0.5 * ((t - at) / (NARROW * at)) ** 2, "a peak alone") for at in places
+    ]
+    whole = priors.Density(half_normal_with_peaks(*places), "with peaks")
+    fits = [pw.fit(effects, pw.RandomEffects(mu=mu, tau=prior), pw.Exact()) for prior in (whole, *parts)]
+    weight = np.exp([fit.evidence - fits[0].evidence for fit in fits[1:]]) / len(parts)
+    assert weight.sum() == pytest.approx(1.0, abs=1e-8)
+    for name in ("mu", "tau"):
+        assert fits[0][name].mean == pytest.approx(weight @ [fit[name].mean for fit in fits[1:]], rel=1e-7)
+
+
+def test_a_peak_too_narrow_for_the_scan_can_be_named():
+    at, width = 0.3, 1e-7
+
+    def log_density(t):
+        return np.logaddexp(np.log(4.0) - 2.0 * t * t, -np.log(at * width) - 0.5 * ((t - at) / (at * width)) ** 2)
+
+    named = priors.Density(log_density, "named", points=[at])
+    assert named.cdf(np.array([at * (1 + 10 * width)])) - named.cdf(np.array([at * (1 - 10 * width)])) > 0.49
+    moved = named.scaled(2.0)
+    assert moved.points == (0.6,)
+    assert moved.ppf(0.5) == pytest.approx(2.0 * named.ppf(0.5), rel=1e-6)
+    with pytest.raises(pw.errors.ModelError, match=r"points = \[-1.0\]"):
+        priors.Density(log_density, "named", points=[-1.0])
+
+
+def test_a_narrow_prior_of_clusters_leaves_out_what_turns_the_axes():
+    effects = pw.Effects(np.arange(6) / 6, se=[0.1, 0.2, 0.15, 0.1, 0.2, 0.3], moderators={"lab": list("aabbcc")})
+    model = pw.ThreeLevel(
+        cluster="lab", mu=priors.Normal(0, 1), tau_between=priors.LogNormal(-1.0, 1e-3), tau_within=priors.HalfNormal(1)
+    )
+    result = pw.fit(effects, model, pw.Exact())
+    assert result["tau_between"].mean == pytest.approx(np.exp(-1.0), rel=1e-4)
+    assert "narrow prior" in result.absent["ICC"]

@@ -94,7 +94,7 @@ class Data:
     def at_reference(self, table: Array) -> Array:
         """The columns of a table of shape (n, m, k) that belong to the reference studies, shape (n, m, p)."""
         if len(table) == 1:
-            return table[..., self.reference[0]]
+            return table.take(self.reference[0], axis=-1)
         return np.take_along_axis(table, self.reference[:, None, :], axis=-1)
 
 
@@ -130,6 +130,16 @@ class Fit:
     A: Array
     b: Array
     r: Array
+
+    @cached_property
+    def square(self) -> Array:
+        """Squared weights, shape (n, m, k)."""
+        return self.w * self.w
+
+    @cached_property
+    def second(self) -> Array:
+        """X' W^2 X over the other studies, row by row, shape (n, m, p * p)."""
+        return self.square @ self.data.products
 
     @cached_property
     def reference_block(self) -> Array:
@@ -209,8 +219,6 @@ def _reference(design: Array, root: Array) -> Ints:
 
 def _inverse(cross: Array) -> Array:
     """Inverses of positive definite p x p matrices, of whatever sizes their diagonals are."""
-    if cross.shape[-1] == 1:
-        return 1.0 / cross
     size = 1.0 / np.sqrt(np.diagonal(cross, axis1=-2, axis2=-1))
     both = size[..., :, None] * size[..., None, :]
     return np.linalg.inv(cross * both) * both
@@ -249,13 +257,17 @@ def weighted_fit(data: Data, w: Array) -> Fit:
     Fit
         One fit for each weighting.
     """
-    p = data.p
-    M = (w @ data.products).reshape(*w.shape[:-1], p, p)
+    y, p = data.y[:, None, :], data.p
     w_reference = data.at_reference(w)
-    A = _inverse(M + (w_reference[..., None] if p == 1 else w_reference[..., None, :] * np.eye(p)))
-    b = times(A, (w * data.y[:, None, :]) @ data.X)
-    r = data.y[:, None, :] - b @ data.X.mT
-    return Fit(data, w, w_reference, M, A, b, r)
+    if p == 1:
+        M = (w @ data.products)[..., None]
+        A = 1.0 / (M + w_reference[..., None])
+        b = A[..., 0] * ((w * y) @ data.X)
+        return Fit(data, w, w_reference, M, A, b, y - b * data.X.mT)
+    M = (w @ data.products).reshape(*w.shape[:-1], p, p)
+    A = _inverse(M + w_reference[..., None, :] * np.eye(p))
+    b = times(A, (w * y) @ data.X)
+    return Fit(data, w, w_reference, M, A, b, y - b @ data.X.mT)
 
 
 def fit_at(data: Data, tau2: Array) -> Fit:
@@ -280,9 +292,11 @@ def total_weight(fit: Fit) -> Array:
 
 def trace(fit: Fit) -> Array:
     """Trace of P, shape (n, m): sum w - tr(A X'W^2 X) over the other studies, and the trace of M A W."""
-    others = fit.M[..., 0, 0] if fit.data.p == 1 else np.vecdot(fit.w, fit.data.others[:, None, :])
-    taken = np.vecdot(flattened(fit.A), (fit.w * fit.w) @ fit.data.products)
-    return others - taken + diagonal(fit.reference_block).sum(-1)
+    others = np.vecdot(fit.w, fit.data.others[:, None, :])
+    if fit.data.p == 1:
+        M, A = fit.M[..., 0, 0], fit.A[..., 0, 0]
+        return others + A * (M * fit.w_reference[..., 0] - fit.second[..., 0])
+    return others - np.vecdot(flattened(fit.A), fit.second) + diagonal(fit.reference_block).sum(-1)
 
 
 def trace_weighted(fit: Fit, sigma2: Array) -> Array:
@@ -309,6 +323,8 @@ def trace_sandwich(fit: Fit, sigma2: Array | None = None) -> Array:
         The sum over all pairs of studies of P_ij^2 s_i s_j, block by block.
     """
     data, p = fit.data, fit.data.p
+    if sigma2 is None and p == 1:
+        return _trace_of_square_of_one(fit)
     scaled = fit.w if sigma2 is None else fit.w * sigma2
     inner = ((fit.w * scaled) @ data.products).reshape(fit.A.shape)
     outer = (fit.w * scaled * scaled) @ data.products
@@ -321,11 +337,25 @@ def trace_sandwich(fit: Fit, sigma2: Array | None = None) -> Array:
     return others + 2.0 * mixed.sum(-1) + np.vecdot(times(block * block, s), s)
 
 
+def _trace_of_square_of_one(fit: Fit) -> Array:
+    """Trace of P P with a single coefficient: the sums of `trace_sandwich`, each a number."""
+    A, second, w_reference = fit.A[..., 0, 0], fit.second[..., 0], fit.w_reference[..., 0]
+    third = ((fit.square * fit.w) @ fit.data.products)[..., 0]
+    others = np.vecdot(fit.square, fit.data.others[:, None, :]) - 2.0 * A * third + (A * second) ** 2
+    side = A * w_reference
+    return others + side * side * (2.0 * second + fit.M[..., 0, 0] ** 2)
+
+
 def inner_product(fit: Fit, u: Array) -> Array:
     """U'Pu for vectors of shape (n, m, k), measured from the reference studies as the estimates are; shape (n, m)."""
     data = fit.data
-    left = u - data.at_reference(u) @ data.X.mT
-    pulled = fit.w * left * data.others[:, None, :]
+    if data.p == 1:
+        left = u - data.at_reference(u) * data.X.mT
+        pulled = fit.w * left
+        c = (pulled @ data.X)[..., 0]
+        return np.vecdot(pulled, left) - fit.A[..., 0, 0] * c * c
+    left = u - data.at_reference(u) @ data.X.mT  # exactly 0 at the reference studies, whose rows are the identity's
+    pulled = fit.w * left
     c = pulled @ data.X
     return np.vecdot(pulled, left) - np.vecdot(c, times(fit.A, c))
 

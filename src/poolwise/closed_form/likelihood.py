@@ -158,7 +158,7 @@ def maximise(data: Data, *, restricted: bool) -> Maximum:
 def upper_bound(data: Data, *, restricted: bool) -> Array:
     """A tau2 beyond which the score is certainly negative.
 
-    For the residuals r of any coefficients (least squares makes them smallest) y'PPy <= max(w)^2 sum r^2;
+    For the residuals r of any coefficients (the inverse-variance fit is at hand) y'PPy <= max(w)^2 sum r^2;
     and tr P >= (k - p) min(w), under ML tr W >= k min(w). With u = v_min + tau2 and S = sum r^2 / (k - p) the
     score is therefore negative once u^2 > S (u + v_max - v_min).
 
@@ -167,7 +167,7 @@ def upper_bound(data: Data, *, restricted: bool) -> Array:
     ndarray, shape (n,)
         A bound of at least 0, a thousandth above the root of that equation.
     """
-    r = weighted_fit(data, data.present[:, None, :]).r[:, 0]
+    r = data.at_zero.r[:, 0]
     s = np.vecdot(r, r) / (data.df if restricted else data.count)
     lowest, highest = data.v.min(-1), data.v.max(-1)
     u = 0.5 * (s + np.sqrt(s * s + 4.0 * s * (highest - lowest)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from poolwise.exact.jobs import MEAN, Studies, Tables, TauPriors
 from poolwise.exact.levels import Levels
 from poolwise.exact.limit_error import limit_error
 from poolwise.exact.mixtures import Mixtures
-from poolwise.exact.polar import Polar
+from poolwise.exact.polar import Polar, is_sharp
 from poolwise.exact.regression import Regression
 from poolwise.exact.rotated import Turned, TurnedMixtures
 from poolwise.exact.tau_law import TauLaw
@@ -241,8 +242,12 @@ def _three_level(effects: Effects, model: ThreeLevel, mean: Means, tolerance: fl
     laws = [posterior.marginal(axis) for axis in range(2)]
     named: dict[str, Law | Quantity] = {"tau_between": laws[0], "tau_within": laws[1]}
     named |= {"tau2_between": _exact_spreads.square(laws[0]), "tau2_within": _exact_spreads.square(laws[1])}
-    polar = Polar(posterior, (between.prior, within.prior))
-    named |= _exact_spreads.of_levels(polar, typical_variance(effects.v))
+    if sharp := [one for one in (between, within) if is_sharp(one.prior)]:
+        reason = f"it turns the axes of the quadrature, which does not follow the narrow prior {sharp[0].prior}"
+        mean = replace(mean, absent={**mean.absent, **dict.fromkeys(("tau", "I2", "ICC"), reason)})
+    else:
+        polar = Polar(posterior, (between.prior, within.prior))
+        named |= _exact_spreads.of_levels(polar, typical_variance(effects.v))
     telling = weight > SHARE_OF_A_NODE
     shares = weight[telling] @ levels.weights(phi[:, telling]) / weight[telling].sum()
     proper = mean.proper and between.prior.proper and within.prior.proper

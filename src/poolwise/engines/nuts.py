@@ -164,6 +164,8 @@ class NUTS:
         ----------
         Hoffman & Gelman 2014, J. Machine Learning Research 15, 1593-1623, algorithm 6, for the sampler.
         """
+        what = f"{self.chains} chains of {self.draws} draws of the true effects of {effects.k} studies"
+        check_memory(what, self.chains * self.draws * (NUMBERS_OF_A_DRAW + effects.k), "draws=1000")
         if isinstance(model, LatentModel):
             return fit_latent(effects, model, self, kept=kept)
         if not isinstance(model, CommonEffect | RandomEffects):

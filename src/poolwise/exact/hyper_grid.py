@@ -164,7 +164,7 @@ def first_grid(groups: Sequence[Group], priors: Hyperpriors) -> HyperGrid:
     """Panels that reach as far as the priors, for `split` to adapt."""
     least = math.sqrt(min(float(group.v.min()) for group in groups))
     low = max(math.log(_quantile(priors.tau, LUMPED)), math.log(least) - FARTHEST)
-    log_tau = _even(low, math.log(_quantile(priors.tau, 1.0 - LEFT_OUT)), 3.0)
+    log_tau = _even(low, math.log(_quantile(priors.tau, 1.0 - LEFT_OUT)), 3.0, np.log(priors.tau.narrow))
     r_unit, r = _sinh_edges(priors.tau_spread, 0.5)
     mean, se = _typical(groups, priors.tau, log_tau)
     z, s, s_unit = np.empty(0), np.empty(0), 1.0
@@ -179,8 +179,9 @@ def _quantile(prior: Prior, p: float) -> float:
     return float(prior.ppf(np.array(p)))
 
 
-def _even(low: float, high: float, longest: float) -> Array:
-    return np.linspace(low, high, 1 + max(1, math.ceil((high - low) / longest)))
+def _even(low: float, high: float, longest: float, narrow: Array) -> Array:
+    edges = np.linspace(low, high, 1 + max(1, math.ceil((high - low) / longest)))
+    return np.union1d(edges, narrow[(narrow > low) & (narrow < high)])
 
 
 def _sinh_edges(prior: Prior, unit: float) -> tuple[float, Array]:
@@ -189,7 +190,7 @@ def _sinh_edges(prior: Prior, unit: float) -> tuple[float, Array]:
     if prior.needs_log_nodes:
         unit = min(unit, max(_quantile(prior, 1e-9), 1e-100))
     low, high = math.asinh(prior.lowest / unit), math.asinh(_quantile(prior, 1.0 - LEFT_OUT) / unit)
-    return unit, _even(low, high, 1.5)
+    return unit, _even(low, high, 1.5, np.arcsinh(prior.narrow / unit))
 
 
 def _typical(groups: Sequence[Group], tau: Prior, edges: Array) -> tuple[Array, Array]:

@@ -16,6 +16,9 @@ from poolwise.priors import Prior
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 MEAN = np.ones(1)  # weights of the coefficients where mu is the only one
+MEDIAN, DECILES = np.array([0.5]), np.array([0.1, 0.9])
+SHARP = 1.05  # ratio of the ninth decile to the first below which panels follow the quantiles of a prior
+ACROSS = np.array([1e-12, 1e-6, 1e-3, 0.05, 0.3, 0.7, 0.95, 1.0 - 1e-3, 1.0 - 1e-6, 1.0 - 1e-12])
 
 
 class Tables(Protocol):
@@ -189,17 +192,31 @@ class TauPriors:
             out[rows] = family.log_density(tau[rows], *(column[job[rows]][:, None] for column in parameters))
         return out
 
-    def medians(self) -> Array:
-        """Prior medians, inf where a prior is improper; shape as many as there are priors."""
-        out = np.full(len(self.priors), np.inf)
+    def quantiles(self, p: Array) -> Array:
+        """Prior quantiles, inf where a prior is improper; shape (as many as p, as many as priors)."""
+        out = np.full((len(p), len(self.priors)), np.inf)
         for family, mask, parameters in self.groups:
             if family.proper:
-                out[mask] = family.quantile(np.array(0.5), *(column[mask] for column in parameters))
+                out[:, mask] = family.quantile(p[:, None], *(column[mask] for column in parameters))
         return out
+
+    def medians(self) -> Array:
+        """Prior medians, inf where a prior is improper; shape as many as there are priors."""
+        return self.quantiles(MEDIAN)[0]
 
     def ends(self) -> tuple[Array, Array]:
         """Lower and upper ends of the supports."""
         return np.array([p.lowest for p in self.priors]), np.array([p.upper for p in self.priors])
+
+    def narrow(self) -> Array:
+        """Values of tau at which panels must end, padded by the last one, shape (as many as priors, most of them)."""
+        low, high = self.quantiles(DECILES)
+        sharp = high < SHARP * low
+        values = [prior.narrow for prior in self.priors]
+        for j in np.flatnonzero(sharp):
+            values[j] = np.sort(np.append(values[j], self.priors[j].ppf(ACROSS)))
+        most = max(map(len, values))
+        return np.array([np.pad(row, (0, most - len(row)), "edge") if len(row) else np.zeros(most) for row in values])
 
     def need_log_nodes(self) -> NDArray[np.bool_]:
         """Whether each prior needs nodes on log tau."""

@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 _ROOT_2PI = np.sqrt(2.0 * np.pi)
 TAIL = (1.0 - 0.95) / 2.0  # as `Posterior.interval` asks for it, so that the quantile is remembered
 FEW = 8  # quantiles asked for at once that are remembered
+AT_ONCE = 4_000_000  # draws x components: 32 MB for each array of them
 MANY = 64  # remembered ones that are too many
 PATIENCE = 6  # steps before every second one halves the bracket
 MOST_STEPS = 300  # enough for 140 halvings, more than a double holds
@@ -85,8 +86,10 @@ class NormalMixture:
         return quantiles(p, self.weight[None], self.centre[None], self.spread[None])
 
     def sample(self, size: int, rng: np.random.Generator) -> Array:
-        """Exact independent draws, by inversion."""
-        return self.ppf(rng.random(size))
+        """Exact independent draws, by inversion; in pieces, as every draw asks every component."""
+        p = rng.random(size)
+        piece = max(1, AT_ONCE // len(self.weight))
+        return np.concatenate([self._quantiles(p[start : start + piece]) for start in range(0, max(size, 1), piece)])
 
 
 def trimmed(weight: Array, centre: Array, spread: Array, left_out: float) -> NormalMixture:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from poolwise.exact.box_posterior import BoxPosterior, VariableLaw
 from poolwise.exact.boxes import integrate
+from poolwise.exact.jobs import TauPriors
 from poolwise.exact.variables import Spread
 from poolwise.priors import Flat, Prior
 
@@ -95,3 +96,8 @@ class Polar:
         values = of(r, a)
         mean = float(weight @ values)
         return mean, float(np.sqrt(weight @ (values - mean) ** 2))
+
+
+def is_sharp(prior: Prior) -> bool:
+    """Whether a prior is narrow along a curve of the turned axes, which no panel of theirs would follow."""
+    return TauPriors.of([prior]).narrow().size > 0

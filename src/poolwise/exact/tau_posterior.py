@@ -214,5 +214,9 @@ def _coordinate(studies: Tables, priors: TauPriors, n: int) -> tuple[Array, Arra
         last = np.arcsinh(np.minimum(upper, np.minimum(unit * FARTHEST, LARGEST)) / c)
         # at tau = 0 a prior that needs nodes on log tau may have a pole, beside which no panel would seem to matter
         first = np.arcsinh(np.maximum(lowest, np.where(log_nodes, c, 0.0)) / c)
-    edges = np.clip(middle[:, None] + offsets, first[:, None], last[:, None])
-    return unit, c, edges
+    edges = middle[:, None] + offsets
+    narrow = priors.narrow()
+    if narrow.size:
+        extra = np.broadcast_to(np.arcsinh(narrow / c[:, None]), (n, narrow.shape[1]))
+        edges = np.sort(np.concatenate([np.broadcast_to(edges, (n, edges.shape[1])), extra], axis=1), axis=1)
+    return unit, c, np.clip(edges, first[:, None], last[:, None])

@@ -8,7 +8,9 @@ from typing import Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import chdtri
 
+from poolwise.exact.jobs import TauPriors
 from poolwise.exact.tau_posterior import FARTHEST, LARGEST, LEAST_MEDIAN, LOG_NODES_REACH
 from poolwise.priors import Prior
 
@@ -18,6 +20,8 @@ Array = NDArray[np.float64]
 _OFFSETS = np.concatenate([np.arange(0, 6, 1.5), [6, 8, 11, 15, 20, 27, 36, 50, 70, 100, 140, 200, 280, 400, 600]])
 
 LOWEST_LOG_SCALE = 4.0  # below exp(-4) times its median the density of the sd of a t is exp(-df/2 e^8) and less
+LARGEST_CHI_SQUARE = 200.0  # where a density of few degrees of freedom is exp(-100) of its height
+LARGEST_LOG_SCALE = 300.0  # beyond which the square of the sd overflows
 TAIL = 45.0  # nats of the upper tail that are followed
 
 
@@ -73,7 +77,8 @@ class Spread:
         with np.errstate(over="ignore"):
             farthest = min(self.prior.upper, self.unit * FARTHEST, LARGEST)
             ends = np.arcsinh(np.array([self.prior.lowest, farthest]) / c)
-        return np.unique(np.clip(middle + offsets, *ends))
+        edges = np.concatenate([middle + offsets, np.arcsinh(TauPriors.of([self.prior]).narrow()[0] / c)])
+        return np.unique(np.clip(edges, *ends))
 
     def parameter(self, x: Array) -> Array:
         """C sinh(x), kept within the support of the prior."""
@@ -160,7 +165,11 @@ class LogScale:
         """First edges in x; with many degrees of freedom, whose log sd spreads by (2 df)^-1/2, finer ones too."""
         offsets = np.concatenate([-_OFFSETS[:0:-1], _OFFSETS])
         fine = offsets * min(1.0, 3.0 / np.sqrt(self.df))
-        return np.unique(np.clip(np.concatenate([fine, offsets]), -LOWEST_LOG_SCALE, 3.0 + TAIL / self.df))
+        # with few degrees of freedom half of the law lies far out, and chi-square values up to 200 count
+        low = min(-LOWEST_LOG_SCALE, 0.5 * np.log(chdtri(self.df, 0.5) / LARGEST_CHI_SQUARE))
+        high = min(3.0 + TAIL / self.df, LARGEST_LOG_SCALE - np.log(self.middle))
+        between = np.arange(low, 0.0, 1.5) if low < -LOWEST_LOG_SCALE else np.empty(0)
+        return np.unique(np.clip(np.concatenate([fine, offsets, between]), low, high))
 
     def parameter(self, x: Array) -> Array:
         """Middle exp(x)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from numbers import Real
@@ -26,10 +25,12 @@ BY_SCALE = {"mu": "priors.Flat()"} | dict.fromkeys(
     ("mu_spread", "tau", "tau_between", "tau_within", "tau_out"), "priors.HalfNormal(s)"
 )
 
+LARGEST_TAU = 1e140
+
 
 def is_sd(value: object) -> bool:
-    """Whether this is a finite standard deviation of at least 0."""
-    return isinstance(value, Real) and not isinstance(value, bool) and 0.0 <= float(value) < math.inf
+    """Whether this is a standard deviation of at least 0 whose square is a number."""
+    return isinstance(value, Real) and not isinstance(value, bool) and 0.0 <= float(value) <= LARGEST_TAU
 
 
 def no_prior(name: str, given: object, expected: str, usual: str) -> ModelError:
@@ -98,7 +99,7 @@ def check_known_tau(tau: Prior | None, tau_fixed: float | None) -> None:
     if tau is not None and tau_fixed is not None:
         raise ModelError(f"both a prior for tau ({tau}) and tau_fixed = {tau_fixed} are given", "one of the two")
     if tau_fixed is not None and not is_sd(tau_fixed):
-        raise ModelError(f"tau_fixed = {tau_fixed!r}", "a finite standard deviation of at least 0")
+        raise ModelError(f"tau_fixed = {tau_fixed!r}", f"a standard deviation from 0 to {LARGEST_TAU:g}")
 
 
 def tau_words(tau: Prior | None, tau_fixed: float | None) -> str:

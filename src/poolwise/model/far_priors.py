@@ -11,11 +11,16 @@ from poolwise.closed_form.inference import coefficients
 from poolwise.closed_form.least_squares import fit_at, prepare
 from poolwise.closed_form.tau2 import dersimonian_laird
 from poolwise.effects import Effects
+from poolwise.model.correlated import CrossedEffects
 from poolwise.model.hierarchical import ThreeLevel
 from poolwise.model.pooled import CommonEffect, RandomEffects
-from poolwise.model.regression import LocationScale, MetaRegression
+from poolwise.model.regression import LocationScale, MetaRegression, Subgroups
+from poolwise.model.robust import ContaminatedRandomEffects, StudentTRandomEffects
 from poolwise.priors import Fixed, Prior
 
+WITH_ONE_MEAN = (
+    CommonEffect, RandomEffects, ThreeLevel, CrossedEffects, StudentTRandomEffects, ContaminatedRandomEffects
+)  # fmt: skip
 FAR = 5.0  # standard deviations of prior and estimate together
 
 
@@ -41,7 +46,7 @@ def far_priors(model: object, effects: Effects) -> tuple[str, ...]:
     priors, X = _priors(model, effects)
     if not priors or effects.k <= X.shape[1]:
         return ()
-    data = prepare(effects.y, effects.v, X)
+    data = prepare(effects.y, effects.v, None if X.shape[1] == 1 and (X == 1.0).all() else X)
     found = coefficients(fit_at(data, dersimonian_laird(data).value), "wald")
     told = []
     for (name, prior), b, se in zip(priors.items(), found.beta[0].tolist(), found.se[0].tolist(), strict=True):
@@ -60,7 +65,12 @@ def far_priors(model: object, effects: Effects) -> tuple[str, ...]:
 
 def _priors(model: object, effects: Effects) -> tuple[Mapping[str, Prior | None], NDArray[np.float64]]:
     """The priors on the coefficients by name, and the design; no priors for any other model."""
-    if isinstance(model, CommonEffect | RandomEffects | ThreeLevel):
+    if isinstance(model, Subgroups) and model.heterogeneity != "exchangeable":
+        levels, groups = model.levels(effects), np.array(model.groups(effects))
+        return dict.fromkeys((f"mu[{level}]" for level in levels), model.mu), np.stack(
+            [groups == level for level in levels], axis=1
+        ).astype(float)
+    if isinstance(model, WITH_ONE_MEAN):
         return {"mu": model.mu}, np.ones((effects.k, 1))
     if isinstance(model, MetaRegression) and (model.takes_uncertain or model.pooled or model.missing == "model"):
         return {}, np.ones((effects.k, 1))

@@ -16,6 +16,7 @@ from poolwise.errors import ModelError
 
 Array = NDArray[np.float64]
 LOG_2PI = math.log(2.0 * math.pi)
+LEAST_WIDTH = 1e-140
 NORMAL_DF = 1e10  # degrees of freedom from which t is normal to 1e-10; SciPy's quantile is NaN far beyond
 MANY_DF = 50.0  # half the degrees of freedom from which four terms of Stirling's series hold to 1e-16
 
@@ -50,6 +51,18 @@ def check_positive(prior: Prior, *names: str) -> None:
             raise ModelError(
                 f"{type(prior).__name__} has {name} = {value!r}", f"a finite {name} above 0", f"{name}=0.5"
             )
+
+
+def check_width(prior: Prior, name: str) -> None:
+    """Raise a ModelError for a width of a prior on a mean whose square leaves double precision."""
+    check_positive(prior, name)
+    value = getattr(prior, name)
+    if not LEAST_WIDTH <= value <= 1.0 / LEAST_WIDTH:
+        raise ModelError(
+            f"{type(prior).__name__} has {name} = {value!r}",
+            f"a {name} from {LEAST_WIDTH:g} to {1.0 / LEAST_WIDTH:g}, whose square is a number",
+            "Fixed(value) for a mean that is known, Flat() for a prior that says nothing",
+        )
 
 
 def check_finite(prior: Prior, *names: str) -> None:
@@ -128,6 +141,11 @@ class Prior:
     def lowest(self) -> float:
         """Lower end of the support."""
         return 0.0 if self.positive else -math.inf
+
+    @property
+    def narrow(self) -> Array:
+        """Values at which panels of a quadrature must end, as the density is narrow there, ascending."""
+        return np.empty(0)
 
     @property
     def spread(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar, final
@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 
 from poolwise.errors import ModelError
 from poolwise.priors._base import Array, Prior
-from poolwise.priors._numeric import NumericLaw, numeric_law, spread
-from poolwise.priors._tails import check_support, check_vectorised, checked_tail, refuse_infinite
+from poolwise.priors._numeric import NumericLaw, narrow_edges, numeric_law, spread
+from poolwise.priors._tails import check_points, check_support, check_vectorised, checked_tail, refuse_infinite
 
 
 @final
@@ -24,7 +24,9 @@ class Density(Prior):
 
     The constant, the distribution function and the quantiles come from quadrature over log tau, and the power with
     which the density falls is read off far out. What cannot be found out must be said: a density that falls too slowly
-    for quadrature is refused, and one whose tail is no clear power needs `tail_power`.
+    for quadrature is refused, and one whose tail is no clear power needs `tail_power`. Peaks are looked for on a fine
+    scan: between 1e-6 and 1e4 one is seen whose sd is at least a ten-thousandth of its place; one that is narrower
+    must be named in `points`.
 
     Parameters
     ----------
@@ -41,6 +43,8 @@ class Density(Prior):
         Whether the density has a finite integral, which is checked. An improper one is used as it stands.
     metric : str, optional
         Scale of effect that the prior is for.
+    points : sequence of float
+        Values of tau on which peaks stand that are narrower than that, within the support.
 
     Raises
     ------
@@ -63,6 +67,8 @@ class Density(Prior):
     tail_power: float = math.inf
     proper: bool = True
     metric: str | None = None
+    points: tuple[float, ...] = ()
+    peaks: Array = field(repr=False, compare=False, init=False)
     law: NumericLaw = field(repr=False, compare=False, init=False)
     needs_log_nodes: ClassVar[bool] = True
     vectorised: ClassVar[bool] = False
@@ -77,14 +83,18 @@ class Density(Prior):
         tail_power: float | None = None,
         proper: bool = True,
         metric: str | None = None,
+        points: Sequence[float] = (),
     ) -> None:
         check_support(name, lower, upper)
+        check_points(name, points, lower, upper)
         check_vectorised(function, name)
-        law = numeric_law(function, lower, upper)
+        narrow = narrow_edges(function, lower, upper, points)
+        law = numeric_law(function, lower, upper, narrow)
         refuse_infinite(law, name, upper, proper=proper)
         given = {"function": function, "name": name, "lower": float(lower), "upper": float(upper), "proper": proper}
         tail = math.inf if math.isfinite(upper) else checked_tail(function, name, tail_power, proper=proper)
-        for key, value in (given | {"tail_power": tail, "metric": metric, "law": law}).items():
+        of_points = {"points": tuple(map(float, points)), "peaks": narrow, "law": law}
+        for key, value in (given | {"tail_power": tail, "metric": metric} | of_points).items():
             object.__setattr__(self, key, value)
 
     @property
@@ -92,12 +102,17 @@ class Density(Prior):
         """Lower end of the support."""
         return self.lower
 
+    @property
+    def narrow(self) -> Array:
+        """Values of tau that close in on peaks and jumps."""
+        return self.peaks
+
     @cached_property
     def spread(self) -> float:
         """Standard deviation, by quadrature; inf where it does not exist."""
         if not self.proper or self.tail_power <= 3.0:
             return math.inf
-        return spread(self.function, self.lower, self.upper)
+        return spread(self.function, self.lower, self.upper, self.narrow)
 
     def log_density(self, x: Array, *parameters: Array | float) -> Array:
         """Log density at x, normalised if the prior is proper; -inf outside the support."""
@@ -135,6 +150,7 @@ class Density(Prior):
             name=f"{factor:.6g} x {self.name}",
             lower=self.lower * factor,
             upper=self.upper * factor,
+            points=tuple(factor * point for point in self.points),
         )
 
     def __str__(self) -> str:

@@ -142,7 +142,8 @@ class HalfT(Prior):
         """Quantile at p, vectorised like `log_density`."""
         with np.errstate(divide="ignore"):
             share = special.betaincinv(0.5, 0.5 * np.asarray(df), np.minimum(p, 0.5))  # keeps its digits near p = 0
-        return scale * np.where(np.less(p, 0.5), np.sqrt(df * share / (1.0 - share)), -t_quantile(df, 0.5 * (1.0 - p)))
+            near = np.sqrt(df * share / (1.0 - share))  # inf where few degrees of freedom leave the numbers
+        return scale * np.where(np.less(p, 0.5), near, -t_quantile(df, 0.5 * (1.0 - p)))
 
     def scaled(self, factor: float) -> HalfT:
         """HalfT(df, factor scale)."""

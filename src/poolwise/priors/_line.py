@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from poolwise.errors import ModelError
-from poolwise.priors._base import LOG_2PI, Array, Prior, check_finite, check_positive
+from poolwise.priors._base import LOG_2PI, Array, Prior, check_finite, check_width
 
 
 @final
@@ -25,7 +25,7 @@ class Normal(Prior):
 
     def __post_init__(self) -> None:
         check_finite(self, "mean")
-        check_positive(self, "sd")
+        check_width(self, "sd")
 
     @property
     def spread(self) -> float:

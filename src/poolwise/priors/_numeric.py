@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import final
@@ -25,6 +25,14 @@ SETTLED = 1e-13  # relative change of a quantile that ends its search
 NARROWEST = 1e-13  # a panel in log x, where a density jumps
 ROUNDS = 60
 OVERFLOW = 700.0  # a log height that exp still holds
+USUAL = (math.log(1e-6), math.log(1e4))  # log x of the standard deviations that anybody means
+FINE, COARSE = 1e-4, 5e-3  # steps in log x of the scan for what is narrow, within and beyond the usual
+LEAST_STEPS = 2000  # of the scan, however short the support
+NEARBY = 0.01  # in log x: a peak from which the height falls by `FALL` nats within this distance is narrow
+FALL = 0.05
+MOST_PEAKS = 1000  # the highest ones; what has more is made of rounding
+AT_ONCE = 20_000  # values at which a function is asked for its height
+POINT = 1e-9  # the shortest panel in log x beside a point that somebody names
 
 
 @final
@@ -97,7 +105,67 @@ class NumericLaw:
         return np.exp(_log_integral(self.log_function, left, right) - self.log_total)
 
 
-def numeric_law(log_function: LogFunction, lower: float = 0.0, upper: float = math.inf) -> NumericLaw:
+def narrow_edges(log_function: LogFunction, lower: float, upper: float, points: Sequence[float] = ()) -> Array:
+    """Edges of panels that close in on narrow peaks, on jumps and on named points, shape (q,), ascending.
+
+    The function is looked at on a fine scan over log x: a peak whose sd is a ten-thousandth of its place or more
+    shows between 1e-6 and 1e4; one that is narrower can be named.
+
+    Parameters
+    ----------
+    log_function : callable
+        Log density up to a constant, vectorised, at x > 0.
+    lower, upper : float
+        Ends of the support.
+    points : sequence of float
+        Values of x, within the support, that narrow peaks stand on.
+
+    Returns
+    -------
+    ndarray
+        In units of x.
+    """
+    u = _scan(*_reach(lower, upper))
+    pieces = np.array_split(u, math.ceil(len(u) / AT_ONCE))
+    height = np.concatenate([_height(log_function, piece) for piece in pieces])
+    inner = height[1:-1]
+    tops = 1 + np.flatnonzero((inner > height[:-2]) & (inner >= height[2:]))
+    left = np.minimum(np.searchsorted(u, u[tops] - NEARBY), tops - 1)
+    right = np.maximum(np.minimum(np.searchsorted(u, u[tops] + NEARBY), len(u) - 1), tops + 1)
+    tops = tops[height[tops] - np.minimum(height[left], height[right]) > FALL]
+    tops = tops[np.argsort(-height[tops], kind="stable")[:MOST_PEAKS]]
+    step = np.maximum(u[tops + 1] - u[tops], u[tops] - u[tops - 1])
+    named = np.log(np.asarray(points, dtype=float))
+    edges = np.concatenate([_graded(u[tops], step, 12), _graded(named, np.full(named.shape, POINT), 28)])
+    return np.unique(np.exp(edges[(edges > u[0]) & (edges < u[-1])]))
+
+
+def _graded(centre: Array, step: Array, doublings: int) -> Array:
+    """Each centre and, on both sides of it, edges at distances that double from `step` on."""
+    away = np.exp2(np.arange(doublings))
+    offsets = np.concatenate([-away, [0.0], away])
+    return (centre[:, None] + step[:, None] * offsets).reshape(-1)
+
+
+def _reach(lower: float, upper: float) -> tuple[float, float]:
+    """First and last log x that are looked at."""
+    return max(REACH[0], math.log(lower)) if lower > 0 else REACH[0], min(REACH[1], math.log(upper))
+
+
+def _scan(first: float, last: float) -> Array:
+    """Values of log x, close together where standard deviations usually are."""
+    low, high = (min(max(end, first), last) for end in USUAL)
+    parts = [(first, low, COARSE), (low, high, FINE), (high, last, COARSE)]
+    counts = [math.ceil(max((end - start) / step, LEAST_STEPS)) for start, end, step in parts if end > start]
+    lengths = [(start, end) for start, end, _ in parts if end > start]
+    return np.unique(
+        np.concatenate([np.linspace(*ends, count + 1) for ends, count in zip(lengths, counts, strict=True)])
+    )
+
+
+def numeric_law(
+    log_function: LogFunction, lower: float = 0.0, upper: float = math.inf, narrow: Sequence[float] | Array = ()
+) -> NumericLaw:
     """Integrate exp(log_function) over (lower, upper), halving panels of log x until each is resolved.
 
     Parameters
@@ -106,15 +174,18 @@ def numeric_law(log_function: LogFunction, lower: float = 0.0, upper: float = ma
         Log density up to a constant, vectorised, at x > 0; -inf where it is 0.
     lower, upper : float
         Ends of the support.
+    narrow : sequence of float
+        Values of x that first panels end at, as `narrow_edges` returns them.
 
     Returns
     -------
     NumericLaw
         With `log_total` -inf when the function is 0 wherever it was looked at, NaN when it is NaN anywhere.
     """
-    first = max(REACH[0], math.log(lower)) if lower > 0 else REACH[0]
-    last = min(REACH[1], math.log(upper))
+    first, last = _reach(lower, upper)
     edges = np.linspace(first, last, max(2, math.ceil((last - first) / STEP) + 1))
+    if len(narrow):
+        edges = np.unique(np.concatenate([edges, np.clip(np.log(narrow), first, last)]))
     left, right = edges[:-1], edges[1:]
     value = _log_integral(log_function, left, right)
     settled: list[Array] = []
@@ -146,7 +217,9 @@ def numeric_law(log_function: LogFunction, lower: float = 0.0, upper: float = ma
     return NumericLaw(log_function, np.concatenate([[first], ends[order]]), below / below[-1], log_total)
 
 
-def spread(log_function: LogFunction, lower: float = 0.0, upper: float = math.inf) -> float:
+def spread(
+    log_function: LogFunction, lower: float = 0.0, upper: float = math.inf, narrow: Sequence[float] | Array = ()
+) -> float:
     """Standard deviation of the law that `numeric_law` finds.
 
     Parameters
@@ -155,13 +228,15 @@ def spread(log_function: LogFunction, lower: float = 0.0, upper: float = math.in
         Log density up to a constant, whose variance exists.
     lower, upper : float
         Ends of the support.
+    narrow : sequence of float
+        As in `numeric_law`.
 
     Returns
     -------
     float
     """
     total, *raw = (
-        numeric_law(partial(_times_power, log_function, power), lower, upper).log_total for power in (0, 1, 2)
+        numeric_law(partial(_times_power, log_function, power), lower, upper, narrow).log_total for power in (0, 1, 2)
     )
     mean, square = (math.exp(moment - total) for moment in raw)
     return math.sqrt(max(square - mean * mean, 0.0))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from poolwise.priors._base import Array, Prior, check_finite, check_positive, log_t_constant, t_quantile
+from poolwise.priors._base import Array, Prior, check_finite, check_positive, check_width, log_t_constant, t_quantile
 
 
 @final
@@ -35,7 +35,8 @@ class StudentT(Prior):
     positive: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        check_positive(self, "df", "scale")
+        check_positive(self, "df")
+        check_width(self, "scale")
         check_finite(self, "mean")
 
     @property
@@ -106,7 +107,7 @@ class Cauchy(Prior):
 
     def __post_init__(self) -> None:
         check_finite(self, "mean")
-        check_positive(self, "scale")
+        check_width(self, "scale")
 
     @property
     def tail_power(self) -> float:

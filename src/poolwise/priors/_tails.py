@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,19 @@ def check_support(name: str, lower: float, upper: float) -> None:
         raise ModelError(f"a density was given the name {name!r}", "words that tables and figures can print")
     if not 0.0 <= lower < upper or math.isinf(lower):
         raise ModelError(f"{name} has limits {lower:g} and {upper:g}", "0 <= lower < upper")
+
+
+def check_points(name: str, points: Sequence[float], lower: float, upper: float) -> None:
+    """Raise a ModelError for points that are no numbers within the support."""
+    try:
+        values = np.asarray(points, dtype=float)
+    except (TypeError, ValueError):
+        values = np.array(np.nan)
+    outside = values.ndim != 1 or not ((values > lower) & (values < upper)).all()
+    if outside:
+        raise ModelError(
+            f"{name} has points = {points!r}", f"numbers between {lower:g} and {upper:g}, in a list", "points=[0.3]"
+        )
 
 
 def check_vectorised(function: Callable[[Array], Array], name: str) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from poolwise.errors import ModelError
-from poolwise.priors._base import LOG_2PI, Array, Prior, check_finite, check_positive
+from poolwise.priors._base import LOG_2PI, Array, Prior, check_finite, check_width
 
 
 @final
@@ -37,7 +37,7 @@ class TruncatedNormal(Prior):
 
     def __post_init__(self) -> None:
         check_finite(self, "mean")
-        check_positive(self, "sd")
+        check_width(self, "sd")
         for limit in (self.lower, self.upper):
             if isinstance(limit, bool) or not isinstance(limit, int | float | np.number) or math.isnan(limit):
                 raise ModelError(f"TruncatedNormal has the limit {limit!r}", "numbers, or -inf and inf")
