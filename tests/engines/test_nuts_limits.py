@@ -81,13 +81,36 @@ def test_draws_that_repeat_themselves_have_a_larger_error():
     assert ratio == pytest.approx(1.0, abs=0.25)
 
 
-def test_a_limit_with_too_large_an_error_has_the_run_repeated_for_longer(misconduct):
-    result = pw.fit(misconduct, MODEL, pw.NUTS(draws=500))
-    first = result.report.diagnostics["limit_share_first_run"]
+@pytest.fixture(scope="module")
+def further(misconduct):
+    return pw.fit(misconduct, MODEL, pw.NUTS(draws=500))
+
+
+def test_a_limit_with_too_large_an_error_has_each_chain_go_on(misconduct, further):
+    first = further.report.diagnostics["limit_share_first_run"]
+    notes = [note for note in further.report.notes if "NUTS went on for " in note]
     assert first > 0.1
-    assert result.native.stats["lp"].shape[1] >= 1000
-    (note,) = (note for note in result.report.notes if "was run again" in note)
-    assert f"had a Monte Carlo standard error of {first:.2f} posterior sds at the " in note
+    assert f"500 draws in each chain had a Monte Carlo standard error of {first:.2f} posterior sds at the " in notes[0]
+    added = [int(note.split("NUTS went on for ")[1].split()[0]) for note in notes]
+    assert further.native.stats["lp"].shape == (4, 500 + sum(added))
+    assert further.native.stats["lp"].shape[1] <= 4 * 500
+
+
+def test_the_draws_of_the_first_run_stay_and_the_further_ones_are_others(misconduct, further):
+    one = pw.NUTS(draws=500)
+    first = one.run(misconduct, MODEL)(one, 0.8).parameters["tau"]
+    tau = further["tau"].law.draws
+    assert np.array_equal(tau[:, :500], first)
+    assert not np.isin(tau[:, 500:], first).any()
+
+
+def test_the_same_seed_gives_the_same_further_draws_and_keeps_them(misconduct, further, tmp_path):
+    place = pw.KeptFits(tmp_path).place("NUTS")
+    made, taken = (pw.fit(misconduct, MODEL, pw.NUTS(draws=500), kept=place) for _ in range(2))
+    for result in (made, taken):
+        assert np.array_equal(result["theta_new"].law.draws, further["theta_new"].law.draws)
+        assert result.report.notes == further.report.notes
+    assert taken.report.diagnostics == made.report.diagnostics
 
 
 def test_a_limit_near_zero_is_said_to_have_no_sign(misconduct, exact):
