@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise import show
+from poolwise.engines._mixing import effective_sizes
 from poolwise.errors import listing
 from poolwise.laws import DrawsLaw
 from poolwise.quantities import Posterior, Quantity
@@ -59,15 +60,20 @@ def quantile_error(draws: Array, prob: float) -> float:
     Vehtari et al. 2021, Bayesian Analysis 16:667, 10.1214/20-BA1221, section 4.4, for n_eff of a quantile; Serfling
     1980, Approximation Theorems of Mathematical Statistics, section 2.3.3, 10.1002/9780470316481, for the error.
     """
-    import arviz as az
+    return float(_quantile_errors(draws, np.array([prob]))[0])
 
-    tail = min(prob, 1.0 - prob)
-    below = (draws <= np.quantile(draws, prob)).astype(float)
-    effective = min(float(az.ess(below, method="mean")), float(draws.size))
-    error = np.sqrt(prob * (1.0 - prob) / effective)
-    d = min(max(error, WINDOW * tail), 0.8 * tail)
-    low, high = np.quantile(draws, [prob - d, prob + d])
-    return float(error * (high - low) / (2.0 * d))
+
+def _quantile_errors(draws: Array, probs: Array) -> Array:
+    """Errors of several quantiles, from one sorting of the draws."""
+    ordered = np.sort(draws, axis=None)
+    at = np.quantile(ordered, probs)
+    effective = np.minimum(effective_sizes(draws <= at[:, None, None]), draws.size)
+    tail = np.minimum(probs, 1.0 - probs)
+    error = np.sqrt(probs * (1.0 - probs) / effective)
+    d = np.minimum(np.maximum(error, WINDOW * tail), 0.8 * tail)
+    low, high = np.quantile(ordered, np.stack([probs - d, probs + d]))
+    errors: Array = error * (high - low) / (2.0 * d)
+    return errors
 
 
 def limit_errors(draws: Array, moments: int) -> dict[str, float]:
@@ -81,7 +87,8 @@ def limit_errors(draws: Array, moments: int) -> dict[str, float]:
         Highest moment that exists. Without the second one the width of the 95 % interval over 3.92 stands for the
         standard deviation.
     """
-    errors = {f"mcse_{word}": quantile_error(draws, prob) for word, prob in LIMITS.items()}
+    values = _quantile_errors(draws, np.array(list(LIMITS.values())))
+    errors = {f"mcse_{word}": float(value) for word, value in zip(LIMITS, values, strict=True)}
     low, high = np.quantile(draws, list(LIMITS.values()))
     sd = float(draws.std()) if moments >= 2 else float(high - low) / 3.92
     return errors | {"limit_share": max(errors.values()) / sd if sd > 0.0 else np.nan}
