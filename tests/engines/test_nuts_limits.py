@@ -10,7 +10,7 @@ from scipy import stats
 
 import poolwise as pw
 from poolwise import priors as p
-from poolwise.engines._limits import printed, quantile_error, sign_notes
+from poolwise.engines._limits import notes_about, printed, quantile_error, sign_notes
 from poolwise.laws import DrawsLaw
 from poolwise.quantities import Posterior
 
@@ -134,6 +134,23 @@ def test_a_sign_is_noise_within_two_errors_of_the_value_that_matters(about, name
     found = sign_notes(quantities, numbers, about=about)
     assert bool(found) == named
     assert "tau" not in "".join(found)
+
+
+def test_a_threshold_takes_the_place_of_zero_in_the_notes_of_a_result(by_seed):
+    result = by_seed[0]
+    notes = notes_about(result, float(result["mu"].ppf(0.975)))
+    assert notes[: len(result.report.notes)] == result.report.notes  # none about 0
+    (note,) = notes[len(result.report.notes) :]
+    assert "the 97.5 % limit of mu (" in note
+    assert "tau" not in note
+
+
+def test_differences_are_compared_with_zero_whatever_the_threshold():
+    draws = np.random.default_rng(1).normal(size=(4, 1000))
+    draws -= np.quantile(draws, 0.025)
+    numbers = {f"mcse_{word}_mu[b] - mu[a]": quantile_error(draws, prob) for word, prob in LIMITS.items()}
+    (note,) = sign_notes({"mu[b] - mu[a]": Posterior(DrawsLaw(draws))}, numbers, about=0.5)
+    assert "Within 2 Monte Carlo standard errors of 0:" in note
 
 
 def test_functions_of_tau_are_judged_by_tau(by_seed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from poolwise.engines._mixing import effective_sizes
 from poolwise.errors import listing
 from poolwise.laws import DrawsLaw
 from poolwise.quantities import Posterior, Quantity
+
+if TYPE_CHECKING:
+    from poolwise.result import Result
 
 Array = NDArray[np.float64]
 
@@ -67,7 +71,7 @@ def _quantile_errors(draws: Array, probs: Array) -> Array:
     """Errors of several quantiles, from one sorting of the draws."""
     ordered = np.sort(draws, axis=None)
     at = np.quantile(ordered, probs)
-    effective = np.minimum(effective_sizes(draws <= at[:, None, None]), draws.size)
+    effective = np.minimum(effective_sizes(np.asarray(draws <= at[:, None, None], dtype=float)), draws.size)
     tail = np.minimum(probs, 1.0 - probs)
     error = np.sqrt(probs * (1.0 - probs) / effective)
     d = np.minimum(np.maximum(error, WINDOW * tail), 0.8 * tail)
@@ -111,7 +115,7 @@ def noisy_limit(numbers: Mapping[str, float]) -> str:
 def sign_notes(
     quantities: Mapping[str, Quantity], numbers: Mapping[str, float], *, about: float = 0.0
 ) -> tuple[str, ...]:
-    """A sentence on the limits that Monte Carlo error alone could carry to the other side of a value.
+    """Sentences on the limits that Monte Carlo error alone could carry to the other side of a value.
 
     Parameters
     ----------
@@ -120,24 +124,53 @@ def sign_notes(
     numbers : mapping
         Its diagnostics, with ``mcse_q2.5_mu`` and the like.
     about : float
-        The value: no effect, or a threshold of the user's.
+        The value for mean effects and a new study's effect, on the scale of the effects: no effect, or a threshold of
+        the user's. Differences and coefficients are compared with 0 all the same; what has a lowest value, with none.
 
     Returns
     -------
     tuple of str
-        One sentence, or none.
+        A sentence for each value that a limit lies near to.
     """
-    noisy = []
+    noisy: dict[float, list[str]] = {}
     for name, law in printed(quantities).items():
+        value = about if _is_effect(name) else 0.0
         for word, prob in LIMITS.items():
             error, limit = numbers.get(f"mcse_{word}_{name}", np.nan), float(law.ppf(np.asarray(prob)))
-            if law.lower < about and abs(limit - about) <= OF_NOISE * error:
+            if law.lower == -np.inf and abs(limit - value) <= OF_NOISE * error:
                 found = f"{show.number(limit)}, error {show.number(error)}"
-                noisy.append(f"the {word.removeprefix('q')} % limit of {name} ({found})")
-    if not noisy:
-        return ()
-    which = "it lies is" if len(noisy) == 1 else "they lie is"
+                noisy.setdefault(value, []).append(f"the {word.removeprefix('q')} % limit of {name} ({found})")
+    return tuple(_of_noise(value, limits) for value, limits in noisy.items())
+
+
+def notes_about(result: Result, threshold: float) -> tuple[str, ...]:
+    """The notes of a result with its limits compared with the threshold of a report, where it has one, instead of 0.
+
+    Parameters
+    ----------
+    result : Result
+        Of any engine; limits without Monte Carlo error have no such note.
+    threshold : float
+        On the scale of the effects.
+
+    Returns
+    -------
+    tuple of str
+    """
+    found, numbers = result.quantities, result.report.diagnostics
+    of_zero = sign_notes(found, numbers)
+    others = tuple(note for note in result.report.notes if note not in of_zero)
+    return others + sign_notes(found, numbers, about=threshold)
+
+
+def _is_effect(name: str) -> bool:
+    return name.startswith(("mu", "theta_new")) and " - " not in name
+
+
+def _of_noise(value: float, limits: list[str]) -> str:
+    at = show.number(value) if value else "0"
+    which = "it lies is" if len(limits) == 1 else "they lie is"
     return (
-        f"Within {OF_NOISE:g} Monte Carlo standard errors of {show.number(about)}: {listing(noisy)}. On which side of "
-        f"{show.number(about)} {which} noise: raise draws, or use Exact(), which has no sampling error.",
+        f"Within {OF_NOISE:g} Monte Carlo standard errors of {at}: {listing(limits)}. On which side of {at} "
+        f"{which} noise: raise draws, or use Exact(), which has no sampling error."
     )
