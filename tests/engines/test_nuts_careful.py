@@ -82,8 +82,9 @@ def test_outliers_whose_tau_is_slow_near_zero_end_with_enough_draws():
     assert result.report.status == "ok"
 
 
-def test_an_interrupt_of_the_second_run_keeps_the_first(three):
-    run = SHORT.run(three, MODEL)
+@pytest.mark.parametrize("settings", [SHORT, pw.NUTS(draws=500)], ids=["run again", "gone on with"])
+def test_an_interrupt_of_the_second_run_keeps_the_first(three, settings):
+    run = settings.run(three, MODEL)
     seen = []
 
     def sample(settings, accept):
@@ -95,6 +96,6 @@ def test_an_interrupt_of_the_second_run_keeps_the_first(three):
     def read(chains):
         return chains.parameters, _diagnose.diagnostics(chains.parameters, chains.stats, {"mu": 4, "tau": 4})
 
-    drawn, parameters, _ = careful(SHORT, 0.95, sample, read)
-    assert parameters["mu"].shape == (4, 150)
+    drawn, parameters, _ = careful(settings, 0.95, sample, read)
+    assert parameters["mu"].shape == (4, settings.draws)
     assert "the draws of the one before it are kept" in drawn.chains.interrupted

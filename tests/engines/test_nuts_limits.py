@@ -10,7 +10,7 @@ from scipy import stats
 
 import poolwise as pw
 from poolwise import priors as p
-from poolwise.engines._limits import printed, quantile_error, sign_notes
+from poolwise.engines._limits import notes_about, printed, quantile_error, sign_notes
 from poolwise.laws import DrawsLaw
 from poolwise.quantities import Posterior
 
@@ -81,13 +81,36 @@ def test_draws_that_repeat_themselves_have_a_larger_error():
     assert ratio == pytest.approx(1.0, abs=0.25)
 
 
-def test_a_limit_with_too_large_an_error_has_the_run_repeated_for_longer(misconduct):
-    result = pw.fit(misconduct, MODEL, pw.NUTS(draws=500))
-    first = result.report.diagnostics["limit_share_first_run"]
+@pytest.fixture(scope="module")
+def further(misconduct):
+    return pw.fit(misconduct, MODEL, pw.NUTS(draws=500))
+
+
+def test_a_limit_with_too_large_an_error_has_each_chain_go_on(misconduct, further):
+    first = further.report.diagnostics["limit_share_first_run"]
+    notes = [note for note in further.report.notes if "NUTS went on for " in note]
     assert first > 0.1
-    assert result.native.stats["lp"].shape[1] >= 1000
-    (note,) = (note for note in result.report.notes if "was run again" in note)
-    assert f"had a Monte Carlo standard error of {first:.2f} posterior sds at the " in note
+    assert f"500 draws in each chain had a Monte Carlo standard error of {first:.2f} posterior sds at the " in notes[0]
+    added = [int(note.split("NUTS went on for ")[1].split()[0]) for note in notes]
+    assert further.native.stats["lp"].shape == (4, 500 + sum(added))
+    assert further.native.stats["lp"].shape[1] <= 4 * 500
+
+
+def test_the_draws_of_the_first_run_stay_and_the_further_ones_are_others(misconduct, further):
+    one = pw.NUTS(draws=500)
+    first = one.run(misconduct, MODEL)(one, 0.8).parameters["tau"]
+    tau = further["tau"].law.draws
+    assert np.array_equal(tau[:, :500], first)
+    assert not np.isin(tau[:, 500:], first).any()
+
+
+def test_the_same_seed_gives_the_same_further_draws_and_keeps_them(misconduct, further, tmp_path):
+    place = pw.KeptFits(tmp_path).place("NUTS")
+    made, taken = (pw.fit(misconduct, MODEL, pw.NUTS(draws=500), kept=place) for _ in range(2))
+    for result in (made, taken):
+        assert np.array_equal(result["theta_new"].law.draws, further["theta_new"].law.draws)
+        assert result.report.notes == further.report.notes
+    assert taken.report.diagnostics == made.report.diagnostics
 
 
 def test_a_limit_near_zero_is_said_to_have_no_sign(misconduct, exact):
@@ -111,6 +134,23 @@ def test_a_sign_is_noise_within_two_errors_of_the_value_that_matters(about, name
     found = sign_notes(quantities, numbers, about=about)
     assert bool(found) == named
     assert "tau" not in "".join(found)
+
+
+def test_a_threshold_takes_the_place_of_zero_in_the_notes_of_a_result(by_seed):
+    result = by_seed[0]
+    notes = notes_about(result, float(result["mu"].ppf(0.975)))
+    assert notes[: len(result.report.notes)] == result.report.notes  # none about 0
+    (note,) = notes[len(result.report.notes) :]
+    assert "the 97.5 % limit of mu (" in note
+    assert "tau" not in note
+
+
+def test_differences_are_compared_with_zero_whatever_the_threshold():
+    draws = np.random.default_rng(1).normal(size=(4, 1000))
+    draws -= np.quantile(draws, 0.025)
+    numbers = {f"mcse_{word}_mu[b] - mu[a]": quantile_error(draws, prob) for word, prob in LIMITS.items()}
+    (note,) = sign_notes({"mu[b] - mu[a]": Posterior(DrawsLaw(draws))}, numbers, about=0.5)
+    assert "Within 2 Monte Carlo standard errors of 0:" in note
 
 
 def test_functions_of_tau_are_judged_by_tau(by_seed):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.engines._limits import LIMITS, MOST_ERROR, limit_errors, noisiest, noisy_limit, printed
+from poolwise.engines._mixing import effective_sizes_of_halves, r_hat, rank_normalised, split
 from poolwise.quantities import Quantity
 from poolwise.result import Finding
 
@@ -18,6 +19,7 @@ ESS_PER_CHAIN = 100.0
 E_BFMI_LIMIT = 0.3
 DEEP_SHARE = 0.01  # of the draws; a note of cost, no sign that the draws are wrong
 SHORTEST_CHAIN = 4
+TAILS = (0.05, 0.95)  # quantiles whose effective sample sizes are those of the tails
 
 
 def diagnostics(
@@ -112,13 +114,14 @@ def _of_one(draws: Array, moments: int) -> dict[str, float]:
     if length < SHORTEST_CHAIN:
         names = ("r_hat", "ess_bulk", "ess_tail", "mcse_mean", *(f"mcse_{word}" for word in LIMITS), "limit_share")
         return dict.fromkeys(names, np.nan)
-    import arviz as az
-
+    scores = rank_normalised(draws)
+    marks = np.stack([draws <= at for at in np.quantile(draws, TAILS)])
+    bulk, *tails, mean = effective_sizes_of_halves(np.stack([scores, *map(split, (*marks, draws))]))
     values = {
-        "r_hat": az.rhat(draws, method="rank") if chains > 1 else np.nan,
-        "ess_bulk": az.ess(draws, method="bulk"),
-        "ess_tail": az.ess(draws, method="tail", prob=(0.05, 0.95)),
-        "mcse_mean": az.mcse(draws, method="mean") if moments >= 2 else np.nan,
+        "r_hat": r_hat(draws, scores) if chains > 1 else np.nan,
+        "ess_bulk": bulk,
+        "ess_tail": min(tails),
+        "mcse_mean": draws.std(ddof=1) / np.sqrt(mean) if moments >= 2 else np.nan,
     }
     return {name: float(value) for name, value in values.items()} | limit_errors(draws, moments)
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise import show
+from poolwise.engines._mixing import effective_sizes
 from poolwise.errors import listing
 from poolwise.laws import DrawsLaw
 from poolwise.quantities import Posterior, Quantity
+
+if TYPE_CHECKING:
+    from poolwise.result import Result
 
 Array = NDArray[np.float64]
 
@@ -59,15 +64,20 @@ def quantile_error(draws: Array, prob: float) -> float:
     Vehtari et al. 2021, Bayesian Analysis 16:667, 10.1214/20-BA1221, section 4.4, for n_eff of a quantile; Serfling
     1980, Approximation Theorems of Mathematical Statistics, section 2.3.3, 10.1002/9780470316481, for the error.
     """
-    import arviz as az
+    return float(_quantile_errors(draws, np.array([prob]))[0])
 
-    tail = min(prob, 1.0 - prob)
-    below = (draws <= np.quantile(draws, prob)).astype(float)
-    effective = min(float(az.ess(below, method="mean")), float(draws.size))
-    error = np.sqrt(prob * (1.0 - prob) / effective)
-    d = min(max(error, WINDOW * tail), 0.8 * tail)
-    low, high = np.quantile(draws, [prob - d, prob + d])
-    return float(error * (high - low) / (2.0 * d))
+
+def _quantile_errors(draws: Array, probs: Array) -> Array:
+    """Errors of several quantiles, from one sorting of the draws."""
+    ordered = np.sort(draws, axis=None)
+    at = np.quantile(ordered, probs)
+    effective = np.minimum(effective_sizes(np.asarray(draws <= at[:, None, None], dtype=float)), draws.size)
+    tail = np.minimum(probs, 1.0 - probs)
+    error = np.sqrt(probs * (1.0 - probs) / effective)
+    d = np.minimum(np.maximum(error, WINDOW * tail), 0.8 * tail)
+    low, high = np.quantile(ordered, np.stack([probs - d, probs + d]))
+    errors: Array = error * (high - low) / (2.0 * d)
+    return errors
 
 
 def limit_errors(draws: Array, moments: int) -> dict[str, float]:
@@ -81,7 +91,8 @@ def limit_errors(draws: Array, moments: int) -> dict[str, float]:
         Highest moment that exists. Without the second one the width of the 95 % interval over 3.92 stands for the
         standard deviation.
     """
-    errors = {f"mcse_{word}": quantile_error(draws, prob) for word, prob in LIMITS.items()}
+    values = _quantile_errors(draws, np.array(list(LIMITS.values())))
+    errors = {f"mcse_{word}": float(value) for word, value in zip(LIMITS, values, strict=True)}
     low, high = np.quantile(draws, list(LIMITS.values()))
     sd = float(draws.std()) if moments >= 2 else float(high - low) / 3.92
     return errors | {"limit_share": max(errors.values()) / sd if sd > 0.0 else np.nan}
@@ -104,7 +115,7 @@ def noisy_limit(numbers: Mapping[str, float]) -> str:
 def sign_notes(
     quantities: Mapping[str, Quantity], numbers: Mapping[str, float], *, about: float = 0.0
 ) -> tuple[str, ...]:
-    """A sentence on the limits that Monte Carlo error alone could carry to the other side of a value.
+    """Sentences on the limits that Monte Carlo error alone could carry to the other side of a value.
 
     Parameters
     ----------
@@ -113,24 +124,53 @@ def sign_notes(
     numbers : mapping
         Its diagnostics, with ``mcse_q2.5_mu`` and the like.
     about : float
-        The value: no effect, or a threshold of the user's.
+        The value for mean effects and a new study's effect, on the scale of the effects: no effect, or a threshold of
+        the user's. Differences and coefficients are compared with 0 all the same; what has a lowest value, with none.
 
     Returns
     -------
     tuple of str
-        One sentence, or none.
+        A sentence for each value that a limit lies near to.
     """
-    noisy = []
+    noisy: dict[float, list[str]] = {}
     for name, law in printed(quantities).items():
+        value = about if _is_effect(name) else 0.0
         for word, prob in LIMITS.items():
             error, limit = numbers.get(f"mcse_{word}_{name}", np.nan), float(law.ppf(np.asarray(prob)))
-            if law.lower < about and abs(limit - about) <= OF_NOISE * error:
+            if law.lower == -np.inf and abs(limit - value) <= OF_NOISE * error:
                 found = f"{show.number(limit)}, error {show.number(error)}"
-                noisy.append(f"the {word.removeprefix('q')} % limit of {name} ({found})")
-    if not noisy:
-        return ()
-    which = "it lies is" if len(noisy) == 1 else "they lie is"
+                noisy.setdefault(value, []).append(f"the {word.removeprefix('q')} % limit of {name} ({found})")
+    return tuple(_of_noise(value, limits) for value, limits in noisy.items())
+
+
+def notes_about(result: Result, threshold: float) -> tuple[str, ...]:
+    """The notes of a result with its limits compared with the threshold of a report, where it has one, instead of 0.
+
+    Parameters
+    ----------
+    result : Result
+        Of any engine; limits without Monte Carlo error have no such note.
+    threshold : float
+        On the scale of the effects.
+
+    Returns
+    -------
+    tuple of str
+    """
+    found, numbers = result.quantities, result.report.diagnostics
+    of_zero = sign_notes(found, numbers)
+    others = tuple(note for note in result.report.notes if note not in of_zero)
+    return others + sign_notes(found, numbers, about=threshold)
+
+
+def _is_effect(name: str) -> bool:
+    return name.startswith(("mu", "theta_new")) and " - " not in name
+
+
+def _of_noise(value: float, limits: list[str]) -> str:
+    at = show.number(value) if value else "0"
+    which = "it lies is" if len(limits) == 1 else "they lie is"
     return (
-        f"Within {OF_NOISE:g} Monte Carlo standard errors of {show.number(about)}: {listing(noisy)}. On which side of "
-        f"{show.number(about)} {which} noise: raise draws, or use Exact(), which has no sampling error.",
+        f"Within {OF_NOISE:g} Monte Carlo standard errors of {at}: {listing(limits)}. On which side of {at} "
+        f"{which} noise: raise draws, or use Exact(), which has no sampling error."
     )
