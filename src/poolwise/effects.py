@@ -18,13 +18,13 @@ from poolwise.errors import InputError, MissingQuantityError, listing, nearest, 
 from poolwise.intake import constructors
 from poolwise.intake import reliability as attenuation
 from poolwise.intake.cells import Remark, Rows
-from poolwise.intake.characters import check_words
 from poolwise.intake.counts import from_counts
 from poolwise.intake.covariance import square
 from poolwise.intake.remarks import count_remarks
 from poolwise.intake.table import Columns, Given, check, read
 from poolwise.lent import Lent
 from poolwise.scale import Scale, as_scale
+from poolwise.settings import check_flag, check_words
 
 Array = NDArray[np.float64]
 
@@ -257,6 +257,10 @@ class Effects:
                 raise MissingQuantityError(f"there is no column '{name}'", advice=advice)
             chosen = _several(values)
             known = frame[name].dropna().unique().tolist()
+            if known == [""]:
+                raise MissingQuantityError(
+                    f"the table names no {name}, so that none can be chosen", advice=f"{name}=..."
+                )
             absent = [value for value in chosen if value not in known]
             if absent:
                 advice = nearest(str(absent[0]), known)
@@ -408,12 +412,13 @@ def _directions(words: tuple[str, str]) -> tuple[str, str]:
 
 def _build(effects: Effects, given: Given, scale: Scale, words: Mapping[str, Any], allow_single: bool) -> None:
     """Check what was read, warn of what was noticed, and set the fields."""
+    check_flag("allow_single", allow_single, error=InputError)
     checked = check(given, scale, allow_single=allow_single)
     notes = words.get("notes", ())
     told = (notes,) if isinstance(notes, str) else tuple(notes)
     directions = _directions(words.get("directions", ("", "")))
     titles = {name: str(words.get(name, "")) for name in ("title", "citation")}
-    for what, text in {**titles, "directions": " ".join(directions)}.items():
+    for what, text in {**titles, "directions": " ".join(directions), "notes": " ".join(map(str, told))}.items():
         check_words(text, what)
     kept = {
         "scale": scale,

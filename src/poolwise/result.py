@@ -18,6 +18,7 @@ from poolwise.errors import InputError, MissingQuantityError, ModelError, descri
 from poolwise.laws import with_error
 from poolwise.model import Model
 from poolwise.quantities import Posterior, Quantity, in_words, rows_of
+from poolwise.settings import check_words
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -184,6 +185,9 @@ class Result:
     combinations: Mapping[str, Array] = field(default_factory=dict, repr=False)
     linear: Linear | None = field(default=None, repr=False)
     design: Design | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        check_words(self.label, "label", error=ModelError)
 
     def __getitem__(self, name: str) -> Quantity:
         """The quantity of that name.

@@ -213,5 +213,5 @@ def test_a_table_without_counts_and_a_wrong_scale_are_refused():
         pw.fit(effects, pw.BinomialNormal(), pw.NUTS())
     with pytest.raises(pw.PoolwiseError, match="on the scale 'SMD'"):
         pw.BinomialNormal().table(pw.Effects([0.1, 0.2, 0.4], se=[0.1, 0.2, 0.2], scale="SMD"))
-    with pytest.raises(pw.PoolwiseError, match="measure = 'log HR'"):
+    with pytest.raises(pw.PoolwiseError, match="measure='log HR' is unknown"):
         pw.BinomialNormal("log HR")

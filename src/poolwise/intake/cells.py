@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from poolwise.errors import InputError, listing
+from poolwise.errors import InputError, listing, shown
 from poolwise.intake.alignment import arranged
 from poolwise.intake.columns import Block, Labels, Table, column, is_date, is_table, labels_of, table
 from poolwise.intake.labels import INVISIBLE, missing
@@ -140,11 +140,11 @@ def _number(cell: Any, what: str, row: int, rows: Rows, decimal: str) -> tuple[f
         return value
     if isinstance(cell, list | tuple | np.ndarray) and np.iterable(cell):
         raise InputError(
-            f"{what} holds {_shown(cell)} in row {row + 1}, as if rows of different lengths or a matrix were meant",
+            f"{what} holds {shown(cell)} in row {row + 1}, as if rows of different lengths or a matrix were meant",
             "one number for each study",
         )
     bare = bare_text(cell) if isinstance(cell, str) else ""
-    told = f"{what} is {cell!r} for {rows.name(row)}"
+    told = f"{what} is {shown(cell)} for {rows.name(row)}"
     if decimal == "," and THOUSANDS.fullmatch(bare):
         raise InputError(
             f"{told}, ambiguous with the decimal mark ',': {bare.replace('.', '')} or {bare.replace('.', ',')}",
@@ -222,11 +222,6 @@ def _kind_advice(cell: object) -> str:
     if isinstance(cell, bool | np.bool_):
         return "0 and 1 instead of bool values, if these are meant"
     return ""
-
-
-def _shown(cell: object) -> str:
-    text = repr(cell)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def block(values: Any, what: str, expected: str, rows: Rows = Rows()) -> Block:

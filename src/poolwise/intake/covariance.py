@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from poolwise.errors import InputError
 from poolwise.intake.alignment import order_of
-from poolwise.intake.cells import Rows, block
+from poolwise.intake.cells import Remark, Rows, block
 from poolwise.intake.columns import Block, Labels
 
 Array = NDArray[np.float64]
@@ -112,3 +112,12 @@ def checked(covariance: Block | None, se: Array, keep: NDArray[np.bool_], rows: 
     np.fill_diagonal(whole, v)
     whole.setflags(write=False)
     return whole
+
+
+def correlation_remarks(covariance: Array | None) -> tuple[Remark, ...]:
+    """What a covariance looks like that has 1 everywhere on its diagonal and correlated errors."""
+    if covariance is None or len(covariance) < 2 or np.ptp(np.append(np.diagonal(covariance), 1.0)) > ALIKE:
+        return ()
+    if not (covariance - np.diag(np.diagonal(covariance))).any():
+        return ()
+    return (Remark("covariance has 1 throughout its diagonal as correlations have; a covariance is r_ij se_i se_j"),)

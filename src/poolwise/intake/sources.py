@@ -159,14 +159,33 @@ def _check_order(ratio: Array, lower: Array, upper: Array, rows: Rows) -> None:
 def _symmetry(y: Array, low: Array, high: Array, rounding: Array, rows: Rows) -> tuple[Remark, ...]:
     """Remark on intervals that are not symmetric about the log ratio beyond what rounding explains."""
     askew = np.abs(y - (low + high) / 2.0) > CI_TOLERANCE * (high - low) / 2.0 + rounding
-    if not askew.any():
+    natural = _natural(y, low, high)
+    if not askew.any() and not natural:
         return ()
+    if natural:
+        told = "all limits are symmetric about the ratios themselves and not about their logs"
+        advice = (
+            "their standard errors are then half the widths by 1.96, on the scale of the ratio; check how they came"
+        )
+        return (Remark(f"{told}; {advice}"),)
     return (
         Remark(
             f"the limits are not symmetric about the log ratio for {rows.names(askew)}; check the three "
             "numbers, and whether the interval is of another kind"
         ),
     )
+
+
+def _natural(y: Array, low: Array, high: Array) -> bool:
+    """Whether intervals are symmetric about the ratios throughout, though their logs would tell the difference."""
+    known = np.isfinite(y) & np.isfinite(low) & np.isfinite(high)
+    if known.sum() < 3:
+        return False
+    y, low, high = y[known], low[known], high[known]
+    askew = np.exp(y) - (np.exp(low) + np.exp(high)) / 2.0
+    off = np.abs(askew) / (np.exp(high) - np.exp(low)) * 2.0
+    logs = (y - (low + high) / 2.0) / (high - low) * 2.0
+    return bool(off.max() < 0.02 and logs.min() > 4.0 * off.max() and logs.mean() > 0.05)
 
 
 def _decimals(*columns: Array) -> int:
