@@ -175,7 +175,7 @@ def number_of(cell: Any, decimal: str = ".") -> tuple[float, bool] | None:
         if text.casefold() in MISSING or missing(text):
             return math.nan, True
         if decimal == ",":
-            if THOUSANDS.fullmatch(text) and "." in text:
+            if NUMBER.fullmatch(text) and "." in text:
                 return None
             plain = text.replace(",", ".") if COMMA_NUMBER.fullmatch(text) else text
         else:
@@ -209,6 +209,8 @@ def cell_advice(text: str, decimal: str) -> str:
     """What to try where a cell of text is no number."""
     if COMMA_NUMBER.fullmatch(text) and decimal != ",":
         return "a decimal point, or decimal=',' (from_frame, read_csv) if the comma is the decimal mark"
+    if decimal == "," and NUMBER.fullmatch(text):
+        return "a decimal comma, or decimal='.' if points are the decimal marks of this table"
     if text[:1] in {"<", ">", "≤", "≥"}:
         return "the number itself; a bound cannot be analysed"
     if text.endswith("%"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from poolwise.errors import InputError, nearest, warn
+from poolwise.errors import InputError, nearest
 from poolwise.intake import sources
 from poolwise.intake.cells import numbers
 from poolwise.intake.frames import check_decimal, frame_columns, named_columns
@@ -210,8 +210,7 @@ def from_ratios(
     scale = as_scale(scale)
     if not scale.is_ratio:
         raise InputError(f"the scale '{scale}' is no log ratio", "'log OR', 'log RR', 'log HR', ...")
-    if check_prob(prob) < 0.5 and lower is not None:
-        warn(f"limits of prob = {prob:g} are read, which few report; prob=0.95 for intervals of 95 %")
+    check_prob(prob)
     columns = {"ratio": ratio, "se_log": se_log, "lower": lower, "upper": upper, "n": n}
     given = read("ratio", {**columns, "study": study, "moderators": moderators, "outcome": outcome})
     own = given.columns

@@ -14,6 +14,7 @@ from poolwise.intake.columns import Block, Labels
 
 Array = NDArray[np.float64]
 SAME = 1e-6  # relative difference of a variance given twice that is rounding
+SINGULAR = 1e-12  # smallest eigenvalue of the correlations that is rounding
 ALIKE = 1e-8  # relative difference of an entry and its mirror image that is rounding
 
 
@@ -102,7 +103,7 @@ def checked(covariance: Block | None, se: Array, keep: NDArray[np.bool_], rows: 
     correlation = table / np.outer(root, root)
     if np.abs(correlation - correlation.T).max(initial=0.0) > ALIKE:
         raise InputError("covariance is not symmetric", "the same number on both sides of the diagonal")
-    if len(table) and np.linalg.eigvalsh(correlation).min() <= 0.0:
+    if len(table) and np.linalg.eigvalsh(correlation).min() <= SINGULAR:
         raise InputError(
             "covariance is not positive definite, as if some estimates were combinations of others",
             "correlations that can hold together",

@@ -252,7 +252,7 @@ def _look_like_roots(se: Array, n: Array, least: float) -> bool:
     slope = _slope(se, n) if least else 0.0
     se, n = se[np.isfinite(n)], n[np.isfinite(n)]
     usual = np.sqrt(least / n) if least else n
-    return bool(np.all(se > 1.5 * usual) and np.all(np.abs(se**2 / usual - 1.2) < 0.5) and -0.38 < slope < -0.12)
+    return bool(np.all(se > 1.3 * usual) and np.all(np.abs(se**2 / usual - 1.2) < 0.5) and -0.38 < slope < -0.12)
 
 
 def _slope(se: Array, n: Array) -> float:

@@ -181,14 +181,14 @@ def _identity(cell: Any, value: float, decimal: str) -> str:
         text = text.replace(",", ".") if decimal == "," and COMMA_NUMBER.fullmatch(text) else text
         whole = text.rstrip("0").removesuffix(".") if "." in text and float(value).is_integer() else text
         return "0" if value == 0.0 and not whole.strip("+-0") and len(whole.strip("+-")) == 1 else whole
-    return str(int(cell)) if isinstance(cell, int | np.integer) else text_of(value)
+    return text_of(int(cell)) if isinstance(cell, int | np.integer) else text_of(value)
 
 
 def _more_than_number(text: str, value: float) -> bool:
     """Whether a text is a name made of digits: leading zeros, or more digits than a float keeps."""
     digits = text.lstrip("+-")
     return (len(digits) > 1 and digits.isdigit() and digits[0] == "0") or (
-        digits.isdigit() and abs(value) > PLAIN_ID and int(digits) != int(abs(value))
+        digits.isdigit() and abs(value) > PLAIN_ID and digits != f"{abs(value):.0f}"
     )
 
 

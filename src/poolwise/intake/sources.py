@@ -110,6 +110,9 @@ def log_ratios(
     rounding = 0.5 * 10.0 ** -_decimals(ratio, lower, upper) * (1 / ratio + 1 / lower + 1 / upper)
     se_limits = (high - low) / (2.0 * float(special.ndtri(0.5 + prob / 2.0)))
     remarks = (*read, *_symmetry(y, low, high, rounding, rows))
+    if prob < 0.5:
+        rare = f"the limits are read as those of {100 * prob:g} % intervals, which few report; prob=0.95 for 95 %"
+        remarks = (*remarks, Remark(rare))
     if se is None:
         return y, se_limits, remarks
     width = 2.0 * float(special.ndtri(0.5 + prob / 2.0))
