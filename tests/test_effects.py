@@ -281,7 +281,7 @@ def test_a_part_recounts_its_studies_and_keeps_the_history():
     )
     assert part.notes[2].startswith("only 4 studies, fewer than 5")
     assert "levels of moderators with one study: setting[a]" in part.notes
-    assert len(part.notes) == 4
+    assert len(part.notes) == 5
     assert sum("fewer than 5" in note for note in part.drop(study="Fir").notes) == 1
 
 

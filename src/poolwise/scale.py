@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poolwise.errors import InputError, closest
+from poolwise.errors import InputError, closest, shown
 from poolwise.settings import check_option, check_words
 
 Array = NDArray[np.float64]
@@ -162,9 +162,10 @@ def as_scale(scale: Scale | str) -> Scale:
     if isinstance(scale, Scale):
         return scale
     folded = {name.casefold(): known for name, known in SCALES.items()}
-    word = str(scale).casefold()
+    asked = scale if isinstance(scale, str) else shown(scale)
+    word = asked.casefold()
     try:
         return folded[word]
     except KeyError:
-        advice = f"did you mean '{MEANT[word]}'?" if word in MEANT else closest(str(scale), SCALES)
-        raise InputError(f"unknown scale '{scale}'", "one of " + ", ".join(SCALES), advice) from None
+        advice = f"did you mean '{MEANT[word]}'?" if word in MEANT else closest(asked, SCALES)
+        raise InputError(f"unknown scale '{asked}'", "one of " + ", ".join(SCALES), advice) from None

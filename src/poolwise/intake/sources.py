@@ -107,9 +107,10 @@ def log_ratios(
     _check_positive(upper, "upper", rows)
     _check_order(ratio, lower, upper, rows)
     y, low, high = np.log(ratio), np.log(lower), np.log(upper)
-    rounding = 0.5 * 10.0 ** -_decimals(ratio, lower, upper) * (1 / ratio + 1 / lower + 1 / upper)
+    step = 0.5 * 10.0 ** -_decimals(ratio, lower, upper)
+    rounding = step * (1 / ratio + 1 / lower + 1 / upper)
     se_limits = (high - low) / (2.0 * float(special.ndtri(0.5 + prob / 2.0)))
-    remarks = (*read, *_symmetry(y, low, high, rounding, rows))
+    remarks = (*read, *_symmetry(y, low, high, rounding, step, rows))
     if prob < 0.5:
         rare = f"the limits are read as those of {100 * prob:g} % intervals, which few report; prob=0.95 for 95 %"
         remarks = (*remarks, Remark(rare))
@@ -159,10 +160,10 @@ def _check_order(ratio: Array, lower: Array, upper: Array, rows: Rows) -> None:
         raise InputError(f"the ratio lies outside its limits for {rows.names(outside)}", "lower < ratio < upper")
 
 
-def _symmetry(y: Array, low: Array, high: Array, rounding: Array, rows: Rows) -> tuple[Remark, ...]:
+def _symmetry(y: Array, low: Array, high: Array, rounding: Array, step: float, rows: Rows) -> tuple[Remark, ...]:
     """Remark on intervals that are not symmetric about the log ratio beyond what rounding explains."""
     askew = np.abs(y - (low + high) / 2.0) > CI_TOLERANCE * (high - low) / 2.0 + rounding
-    natural = _natural(y, low, high)
+    natural = _natural(y, low, high, step)
     if not askew.any() and not natural:
         return ()
     if natural:
@@ -179,7 +180,7 @@ def _symmetry(y: Array, low: Array, high: Array, rounding: Array, rows: Rows) ->
     )
 
 
-def _natural(y: Array, low: Array, high: Array) -> bool:
+def _natural(y: Array, low: Array, high: Array, step: float) -> bool:
     """Whether intervals are symmetric about the ratios throughout, though their logs would tell the difference."""
     known = np.isfinite(y) & np.isfinite(low) & np.isfinite(high)
     if known.sum() < 3:
@@ -188,7 +189,8 @@ def _natural(y: Array, low: Array, high: Array) -> bool:
     askew = np.exp(y) - (np.exp(low) + np.exp(high)) / 2.0
     off = np.abs(askew) / (np.exp(high) - np.exp(low)) * 2.0
     logs = (y - (low + high) / 2.0) / (high - low) * 2.0
-    return bool(off.max() < 0.02 and logs.min() > 4.0 * off.max() and logs.mean() > 0.05)
+    printed = np.abs(np.exp(2.0 * y - low) - np.exp(high)) > step  # where rounding does not hide the difference
+    return bool(printed.mean() > 0.5 and off.max() < 0.02 and logs.min() > 4.0 * off.max() and logs.mean() > 0.05)
 
 
 def _decimals(*columns: Array) -> int:

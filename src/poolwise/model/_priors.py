@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from numbers import Real
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
+
 from poolwise import priors
 from poolwise.effects import Effects
-from poolwise.errors import ModelError, closest, described
+from poolwise.errors import ModelError, closest, described, shown
 from poolwise.prior_catalogue import DEFAULTS
 from poolwise.priors import Prior
 
@@ -29,7 +31,8 @@ BY_SCALE = {"mu": "priors.Flat()"} | dict.fromkeys(
 
 def is_sd(value: object) -> bool:
     """Whether this is a finite standard deviation of at least 0."""
-    return isinstance(value, Real) and not isinstance(value, bool) and 0.0 <= float(value) < math.inf
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return bool(number and 0.0 <= value <= sys.float_info.max)  # type: ignore[operator]
 
 
 def no_prior(name: str, given: object, expected: str, usual: str) -> ModelError:
@@ -98,7 +101,7 @@ def check_known_tau(tau: Prior | None, tau_fixed: float | None) -> None:
     if tau is not None and tau_fixed is not None:
         raise ModelError(f"both a prior for tau ({tau}) and tau_fixed = {tau_fixed} are given", "one of the two")
     if tau_fixed is not None and not is_sd(tau_fixed):
-        raise ModelError(f"tau_fixed = {tau_fixed!r}", "a finite standard deviation of at least 0")
+        raise ModelError(f"tau_fixed = {shown(tau_fixed)}", "a finite standard deviation of at least 0")
 
 
 def tau_words(tau: Prior | None, tau_fixed: float | None) -> str:
