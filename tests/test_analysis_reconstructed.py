@@ -274,13 +274,14 @@ def test_the_extreme_tables_are_among_the_files_and_print_as_published(searched)
 
 
 def test_a_search_is_kept_and_taken_again_and_made_anew_when_asked(searched, tmp_path):
-    fits = searched.folder / "fits" / "search.json"
+    fits = searched.folder / "fits" / "search.kept"
     again = pw.run(searched.analysis, out=searched.folder)
     assert any("search for extremes was taken" in sentence for sentence in again.kept)
     assert again.files["ranges.csv"].read_bytes() == searched.files["ranges.csv"].read_bytes()
     fits.write_text(fits.read_text(encoding="utf-8").replace("0.1", "0.2", 1), encoding="utf-8")
     damaged = pw.run(searched.analysis, out=searched.folder)
-    assert damaged.kept == ()
+    assert "run again, as 'search.kept' cannot be read" in damaged.kept[0]
+    assert "is now called 'search.kept.damaged'" in damaged.kept[1]
     pd.testing.assert_frame_equal(damaged.ranges.frame, searched.ranges.frame)
 
 

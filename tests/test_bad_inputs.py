@@ -96,6 +96,11 @@ ERRORS = {
         "column 'd' is '0,39' for 'Ash' (row 1)",
         "decimal=','",
     ),
+    "11 points where commas were told": (
+        lambda: Effects.from_frame(FRAME.assign(d=["0,39"] * 4 + ["0.1"]), y="d", se="se", study="study", decimal=","),
+        "column 'd' is '0.1' for 'Fir' (row 5)",
+        "decimal='.'",
+    ),
     "12 a bound": (lambda: table(y=at(4, "<.001", Y)), "y is '<.001' for 'Elm' (row 4)", "bound"),
     "12 words": (lambda: table(y=at(4, "ns", Y)), "y is 'ns' for 'Elm' (row 4)"),
     "13 percent sign": (lambda: table(y=at(4, "39%", Y)), "'39%'", "fraction"),
@@ -123,6 +128,8 @@ ERRORS = {
         lambda: ratios(lower=[0.34, 0.667, 1.352], upper=[0.74, 2.16, 5.0]),
         "se_log and the limits disagree for 'Cedar' (row 3)",
     ),
+    "22 n not whole": (lambda: table(n=[10, 20, 30.5, 5, 6]), "n is 30.5 for 'Cedar' (row 3)", "whole number"),
+    "22 n beyond all people": (lambda: table(n=[10, 1e30, 30, 5, 6]), "n is 1e+30 for 'Birch' (row 2)"),
     "22 n = 0": (lambda: table(n=[10, 20, 0, 5, 6]), "n is 0 for 'Cedar' (row 3)"),
     "36 the whole key twice": (
         lambda: table(
@@ -153,6 +160,20 @@ ERRORS = {
         "encoding=",
     ),
     "45 replacement character": (lambda: table(study=["M\ufffdller", *NAMES[1:]]), "garbled", "encoding="),
+    "44 a label of 5,000 digits": (lambda: table(study=[10**4999, *NAMES[1:]]), "a whole number of 5000 digits"),
+    "44 an effect of 5,000 digits": (lambda: table(y=at(2, 10**4999, Y)), "infinite for 'Birch' (row 2)"),
+    "44 a dose of 5,000 digits": (lambda: with_moderator([1, 2, 10**4999, 4, 5]), "a whole number of 5000 digits"),
+    "44 a dose of 5,000 digits as text": (
+        lambda: with_moderator(["1", "2", "9" * 5000, "4", "5"]) and Effects([], se=[]),
+        "no studies",
+    ),
+    "46 control characters in a scale": (lambda: pw.Scale("x", "a\x1b", "identity", "x"), "Scale: label", "U+001B"),
+    "46 control characters in notes": (lambda: table(notes=["a\0"]), "U+0000"),
+    "47 one column for two roles": (
+        lambda: Effects.from_frame(FRAME, y="se", se="se"),
+        "the column 'se' is named for y and se",
+    ),
+    "47 a flag that is none": (lambda: table(allow_single="yes"), "allow_single = 'yes'", "True or False"),
     "47 misspelt column": (
         lambda: Effects.from_frame(FRAME, y="d", se="sei"),
         "no column 'sei' for se",
@@ -263,6 +284,22 @@ WARNINGS = {
         lambda: ratios(se_log=None, lower=[0.3, 0.5, 1.0], upper=[0.83, 2.88, 2.2]),
         "not symmetric about the log ratio for 'Cedar' (row 3)",
     ),
+    "5 by name, squared": (
+        lambda: Effects(Y, se=pd.Series(SE, name="SE²"), study=NAMES),
+        "column 'SE²' looks like variances",
+    ),
+    "5 standard errors as variances": (
+        lambda: Effects(np.linspace(0, 0.5, 6), v=2.1 / np.sqrt(SIZES), n=SIZES, scale="SMD"),
+        "if they are standard errors, pass them as se=",
+    ),
+    "7 symmetric as ratios": (
+        lambda: ratios(ratio=[0.5, 1.2, 2.0], se_log=None, lower=[0.3, 0.9, 1.5], upper=[0.7, 1.5, 2.5]),
+        "symmetric about the ratios themselves",
+    ),
+    "10 limits of 5 %": (
+        lambda: ratios(se_log=None, lower=[0.34, 0.67, 1.2], upper=[0.74, 2.2, 3.3], prob=0.05),
+        "prob=0.95 for 95 %",
+    ),
     "34 implausible SMD": (
         lambda: table(y=at(2, 8.0, Y)),
         "effects beyond 5 on the scale 'SMD', check: 'Birch' (row 2)",
@@ -279,12 +316,29 @@ WARNINGS = {
         lambda: Effects([0.2, 0.5, 0.2, 0.1, 0.4], se=[0.1, 0.2, 0.1, 0.1, 0.1]),
         "identical rows: rows 1, 3; a study entered twice counts twice",
     ),
+    "37 n against the standard error": (
+        lambda: Effects([0.1, 0.2, 0.3, 0.15, 0.4], se=[0.1] * 5, n=[103, 103, 30, 103, 103], scale="Fisher z"),
+        "with n persons se is 1 / sqrt(n - 3): row 3: se 0.1, n 30",
+    ),
     "40 two studies": (lambda: Effects(Y[:2], se=SE[:2]), "only 2 studies"),
     "40 two studies selected": (lambda: table(outcome=list("aaabb")).select(outcome="b"), "only 2 studies"),
     "43 one label, different effects": (
         lambda: table(study=["Ash", "Ash", *NAMES[2:]], outcome="relapse"),
         "several effects from one study: 'Ash' on 'relapse' (rows 1, 2)",
     ),
+    "43 a sum among the studies": (
+        lambda: table(study=[*NAMES[:4], "Overall"]),
+        "a summary rather than a study, by its label: 'Overall' (row 5)",
+    ),
+    "44 spellings that look alike": (
+        lambda: table(study=["A-1", "A–1", *NAMES[2:]]),
+        "'A-1' and 'A–1'",
+    ),
+    "52 correlations as a covariance": (
+        lambda: table(se=None, covariance=0.7 * np.eye(5) + 0.3),
+        "covariance has 1 throughout its diagonal as correlations have",
+    ),
+    "53 infinite": (lambda: with_moderator([1.0, 2.0, math.inf, 4.0, 5.0]), "'m' is infinite for 'Cedar' (row 3)"),
     "53 in the table": (
         lambda: with_moderator([1.0, 2.0, math.nan, 4.0, 5.0]),
         "the moderator 'm' is missing for 'Cedar' (row 3); a regression on it needs every value, or missing='model'",
@@ -541,3 +595,38 @@ def test_41_few_studies_for_a_prediction_interval_warn_in_the_fit():
     effects = Effects([0.1, 0.4, 0.3], se=[0.1, 0.2, 0.2], scale="SMD")
     with pytest.warns(PoolwiseWarning, match="The prediction interval rests on 3 studies"):
         pw.fit(effects, RandomEffects(), pw.ClosedForm())
+
+
+def test_sizes_that_no_two_groups_have_are_noted():
+    assert any(
+        "2 / sqrt(n): 'Birch' (row 2): se 0.05, n 40" in note
+        for note in table(se=at(2, 0.05, SE), n=[900, 40, 900, 900, 900]).notes
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (pw.Subgroups("m"), "groups of 'm' with one study: 'b'"),
+        (pw.ThreeLevel(), "every cluster has one effect"),
+        (pw.ThreeLevel(cluster="one"), "all effects are in one cluster"),
+    ],
+)
+def test_groups_and_clusters_that_say_nothing_are_told(model, words):
+    effects = silently(lambda: table(moderators={"m": list("aaaab"), "one": ["x"] * 5}))
+    with pytest.warns(PoolwiseWarning, match=words):
+        result = pw.fit(effects, model, pw.Exact())
+    assert any(words in note for note in result.report.notes)
+
+
+@pytest.mark.parametrize("nothing", [3, None, 2.5])
+def test_what_holds_no_tables_is_refused(nothing):
+    for asked in (lambda: pw.checks.ranges(nothing, RandomEffects()), lambda: pw.reconstruct(nothing)):
+        with pytest.raises(pw.PoolwiseError, match="was given"):
+            asked()
+
+
+@pytest.mark.parametrize("none", ["~", "", [], b"~ x", [3]])
+def test_a_regression_names_its_moderators(none):
+    with pytest.raises(ModelError, match="moderators = "):
+        pw.MetaRegression(none)

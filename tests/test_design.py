@@ -198,6 +198,7 @@ def test_a_moderator_named_twice_stops():
         (pd.date_range("2001", periods=8), "holds dates"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:the moderator 'm' is infinite")
 def test_moderators_that_are_no_numbers_or_words_stop(values, words):
     with pytest.raises(InputError, match=words):
         design(table(pd.DataFrame({"m": values})), ["m"])

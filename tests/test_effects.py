@@ -280,8 +280,8 @@ def test_a_part_recounts_its_studies_and_keeps_the_history():
         "left out on request: Birch",
     )
     assert part.notes[2].startswith("only 4 studies, fewer than 5")
-    assert part.notes[3] == "levels of moderators with one study: setting[a]"
-    assert len(part.notes) == 4
+    assert "levels of moderators with one study: setting[a]" in part.notes
+    assert len(part.notes) == 5
     assert sum("fewer than 5" in note for note in part.drop(study="Fir").notes) == 1
 
 

@@ -19,8 +19,8 @@ from poolwise.engines.exact import Exact
 from poolwise.engines.exact_batch import fit_many
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import InputError, ModelError, described, listing, nearest, warn
+from poolwise.intake.cells import like, tables
 from poolwise.intake.columns import Block
-from poolwise.intake.matrices import like, tables
 from poolwise.intake.table import PROVENANCES
 from poolwise.model import CommonEffect, MetaRegression, RandomEffects, prior_words
 from poolwise.priors import Flat

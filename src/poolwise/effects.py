@@ -14,17 +14,17 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from poolwise import show
-from poolwise.errors import InputError, MissingQuantityError, listing, nearest, warn
+from poolwise.errors import InputError, MissingQuantityError, listing, nearest, shown, warn
 from poolwise.intake import constructors
 from poolwise.intake import reliability as attenuation
 from poolwise.intake.cells import Remark, Rows
-from poolwise.intake.characters import check_words
 from poolwise.intake.counts import from_counts
 from poolwise.intake.covariance import square
 from poolwise.intake.remarks import count_remarks
 from poolwise.intake.table import Columns, Given, check, read
 from poolwise.lent import Lent
 from poolwise.scale import Scale, as_scale
+from poolwise.settings import check_flag, check_words
 
 Array = NDArray[np.float64]
 
@@ -257,10 +257,14 @@ class Effects:
                 raise MissingQuantityError(f"there is no column '{name}'", advice=advice)
             chosen = _several(values)
             known = frame[name].dropna().unique().tolist()
+            if known == [""]:
+                raise MissingQuantityError(
+                    f"the table names no {name}, so that none can be chosen", advice=f"{name}=..."
+                )
             absent = [value for value in chosen if value not in known]
             if absent:
-                advice = nearest(str(absent[0]), known)
-                raise MissingQuantityError(f"no study has {name} = {absent[0]!r}", advice=advice)
+                advice = nearest(shown(absent[0]), known)
+                raise MissingQuantityError(f"no study has {name} = {shown(absent[0])}", advice=advice)
             keep &= frame[name].isin(chosen).to_numpy()
         return _subset(self, keep, "", allow_single)
 
@@ -288,7 +292,8 @@ class Effects:
         names = _several(study)
         for name in names:
             if name not in self.study:
-                raise MissingQuantityError(f"there is no study '{name}'", advice=nearest(str(name), self.study))
+                label = name if isinstance(name, str) else shown(name)
+                raise MissingQuantityError(f"there is no study '{label}'", advice=nearest(label, self.study))
         keep = np.array([label not in names for label in self.study])
         return _subset(self, keep, f"left out on request: {listing(names)}" if names else "", allow_single)
 
@@ -401,19 +406,21 @@ def _several(values: object) -> list[Any]:
 
 
 def _directions(words: tuple[str, str]) -> tuple[str, str]:
-    if isinstance(words, str) or len(words) != 2:
-        raise InputError(f"directions is {words!r}", "two texts, for below and above the null value")
+    if isinstance(words, str) or not isinstance(words, Sequence) or len(words) != 2:
+        raise InputError(f"directions is {shown(words)}", "two texts, for below and above the null value")
     return str(words[0]), str(words[1])
 
 
 def _build(effects: Effects, given: Given, scale: Scale, words: Mapping[str, Any], allow_single: bool) -> None:
     """Check what was read, warn of what was noticed, and set the fields."""
+    check_flag("allow_single", allow_single, error=InputError)
     checked = check(given, scale, allow_single=allow_single)
     notes = words.get("notes", ())
     told = (notes,) if isinstance(notes, str) else tuple(notes)
     directions = _directions(words.get("directions", ("", "")))
-    titles = {name: str(words.get(name, "")) for name in ("title", "citation")}
-    for what, text in {**titles, "directions": " ".join(directions)}.items():
+    given_words = {name: words.get(name, "") for name in ("title", "citation")}
+    titles = {name: text if isinstance(text, str) else shown(text) for name, text in given_words.items()}
+    for what, text in {**titles, "directions": " ".join(directions), "notes": " ".join(map(str, told))}.items():
         check_words(text, what)
     kept = {
         "scale": scale,

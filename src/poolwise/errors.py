@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import sys
 import warnings
 from collections.abc import Iterable
@@ -158,6 +159,23 @@ def described(value: object) -> str:
     if isinstance(value, type):
         return f"the class {value.__name__}"
     return repr(value) if isinstance(value, str) else type(value).__name__
+
+
+def shown(value: object, most: int = 60) -> str:
+    """A value as a message shows it, cut after `most` characters.
+
+    Examples
+    --------
+    >>> shown("0,39"), shown(-(10**5000))
+    ("'0,39'", 'a whole number of 5001 digits')
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes out no whole number of more than 4,300 digits, nor what holds one
+        if not isinstance(value, int):
+            return f"{described(value)} with a number of thousands of digits"
+        return f"a whole number of {int(value.bit_length() * math.log10(2)) + 1} digits"
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def listing(items: Iterable[object], most: int = 8, separator: str = ", ") -> str:

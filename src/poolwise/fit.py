@@ -31,9 +31,10 @@ from poolwise.model import (
     ThreeLevel,
     far_priors,
     remarks,
+    structure,
 )
 from poolwise.result import NO_PRIOR, Result
-from poolwise.settings import option_meant
+from poolwise.settings import check_flag, option_meant
 
 PAIRS: dict[type, tuple[type, ...]] = {
     CommonEffect: (ClosedForm, Exact, NUTS),
@@ -142,6 +143,9 @@ def fit(
         warn(sentence)
     for sentence in result.design.notes if result.design is not None else ():
         warn(sentence)
+    for sentence in structure(model, effects):
+        result = replace(result, report=replace(result.report, notes=(*result.report.notes, sentence)))
+        warn(sentence)
     if result.prior != NO_PRIOR:
         for sentence in remarks(result.model, result.effects):
             warn(sentence)
@@ -232,8 +236,7 @@ def _check_pair(effects: Effects, model: Model, engine: Engine) -> None:
 
 
 def _check_flags(strict: object, kept: object) -> None:
-    if not isinstance(strict, bool):
-        raise ModelError(f"strict = {strict!r}", "True or False")
+    check_flag("strict", strict)
     if kept is not None and not (hasattr(kept, "take") and hasattr(kept, "put")):
         expected = "the place of one fit"
         raise ModelError(f"kept is {_said(kept)}", expected, "kept=pw.KeptFits('results/fits').place('name')")

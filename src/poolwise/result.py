@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from poolwise import show
 from poolwise.design import Design
 from poolwise.effects import Effects
-from poolwise.errors import InputError, MissingQuantityError, ModelError, described, nearest
+from poolwise.errors import InputError, MissingQuantityError, ModelError, described, nearest, shown
 from poolwise.laws import with_error
 from poolwise.model import Model
 from poolwise.quantities import Posterior, Quantity, in_words, rows_of
+from poolwise.settings import check_words
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -186,6 +187,9 @@ class Result:
     linear: Linear | None = field(default=None, repr=False)
     design: Design | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        check_words(self.label, "label", error=ModelError)
+
     def __getitem__(self, name: str) -> Quantity:
         """The quantity of that name.
 
@@ -197,10 +201,11 @@ class Result:
         try:
             return self.quantities[name]
         except (KeyError, TypeError):
-            found = f"'{self.label}' has no quantity '{name}'"
+            asked = name if isinstance(name, str) else shown(name)
+            found = f"'{self.label}' has no quantity '{asked}'"
             if isinstance(name, str) and name in self.absent:
                 raise MissingQuantityError(f"{found}: {self.absent[name]}") from None
-            raise MissingQuantityError(found, advice=nearest(str(name), self.quantities)) from None
+            raise MissingQuantityError(found, advice=nearest(asked, self.quantities)) from None
 
     def __getattr__(self, name: str) -> Any:
         """Say how a quantity or a table is had."""

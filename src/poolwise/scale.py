@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poolwise.errors import InputError, closest
+from poolwise.errors import InputError, closest, shown
+from poolwise.settings import check_option, check_words
 
 Array = NDArray[np.float64]
 
@@ -44,7 +45,7 @@ class Scale:
     Raises
     ------
     InputError
-        For an unknown transform; the message offers the nearest.
+        For an unknown transform; the message offers the nearest. For words that cannot be printed.
     """
 
     name: str
@@ -53,12 +54,9 @@ class Scale:
     natural_label: str
 
     def __post_init__(self) -> None:
-        if not isinstance(self.transform, str) or self.transform not in _BACK:
-            raise InputError(
-                f"Scale has transform = {self.transform!r}",
-                "one of " + ", ".join(f"'{name}'" for name in _BACK),
-                closest(str(self.transform), _BACK),
-            )
+        check_option("transform", self.transform, _BACK, error=InputError, whose="Scale: ")
+        for name in ("name", "label", "natural_label"):
+            check_words(getattr(self, name), f"Scale: {name}")
 
     def back(self, x: ArrayLike) -> Array:
         """Values on the reading scale: x, exp(x), tanh(x) or 1 / (1 + exp(-x)).
@@ -164,9 +162,10 @@ def as_scale(scale: Scale | str) -> Scale:
     if isinstance(scale, Scale):
         return scale
     folded = {name.casefold(): known for name, known in SCALES.items()}
-    word = str(scale).casefold()
+    asked = scale if isinstance(scale, str) else shown(scale)
+    word = asked.casefold()
     try:
         return folded[word]
     except KeyError:
-        advice = f"did you mean '{MEANT[word]}'?" if word in MEANT else closest(str(scale), SCALES)
-        raise InputError(f"unknown scale '{scale}'", "one of " + ", ".join(SCALES), advice) from None
+        advice = f"did you mean '{MEANT[word]}'?" if word in MEANT else closest(asked, SCALES)
+        raise InputError(f"unknown scale '{asked}'", "one of " + ", ".join(SCALES), advice) from None

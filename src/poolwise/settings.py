@@ -1,4 +1,4 @@
-"""Checks of settings: probabilities, counts, the memory they ask for, and options by what other packages call them."""
+"""Checks of settings: probabilities, counts and their memory, words, and options by what other packages call them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numbers import Real
 
 import numpy as np
 
-from poolwise.errors import ModelError, PoolwiseError, closest, described
+from poolwise.errors import InputError, ModelError, PoolwiseError, closest, described, shown
 
 _HK, _ADHOC = "hartung-knapp", "hartung-knapp-adhoc"
 _COMMON = "pw.CommonEffect() as the model"
@@ -74,7 +74,7 @@ def check_prob(prob: float) -> float:
     if isinstance(prob, bool) or not isinstance(prob, Real) or not 0.0 < prob < 1.0:
         percent = isinstance(prob, Real) and 1.0 < prob < 100.0
         hint = f"prob={prob / 100:g}" if percent else "prob=0.95"
-        raise ModelError(f"prob = {prob!r} is no probability", "a number between 0 and 1", hint)
+        raise ModelError(f"prob = {shown(prob)} is no probability", "a number between 0 and 1", hint)
     return float(prob)
 
 
@@ -88,8 +88,21 @@ def check_whole(name: str, value: object, least: int, usual: int) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value < 2**63:
         expected = f"{name} as a whole number of at least {least}"
-        raise ModelError(f"{name} = {value!r}", expected, f"{name}={usual}")
+        raise ModelError(f"{name} = {shown(value)}", expected, f"{name}={usual}")
     return int(value)
+
+
+def check_flag(name: str, value: object, *, error: type[PoolwiseError] = ModelError) -> bool:
+    """The setting, checked to be true or false.
+
+    Raises
+    ------
+    PoolwiseError
+        When it is neither.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise error(f"{name} = {shown(value)}", "True or False")
+    return bool(value)
 
 
 def check_option(
@@ -119,7 +132,7 @@ def check_option(
     if isinstance(value, str) and value in options:
         return value
     expected = "one of " + ", ".join(options)
-    raise error(f"{whose}{name}={value!r} is unknown", expected, option_meant(name, value, options))
+    raise error(f"{whose}{name}={shown(value)} is unknown", expected, option_meant(name, value, options))
 
 
 def option_meant(name: str, value: object, known: Iterable[str]) -> str:
@@ -144,6 +157,58 @@ def _folded(word: str) -> str:
     return re.sub(r"[^a-z0-9]", "", word.casefold())
 
 
+# XML 1.0 (section 2.2) allows no other control characters than tab and line breaks, no surrogates, no U+FFFE, U+FFFF.
+_BAD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
+_KINDS = (
+    ("\ud800", "\udfff", "half of a character (a lone surrogate)"),
+    ("\u202a", "\u2069", "a mark that turns the direction of the text"),
+    ("\ufffe", "\uffff", "no character"),
+    ("\x00", "\x9f", "a control character"),
+)
+
+
+def unprintable(text: str) -> str:
+    """The first character of a text that cannot stand in one, as a message names it; empty when there is none.
+
+    Examples
+    --------
+    >>> unprintable("Smith\\x1b 2010"), unprintable("Müller 2010")
+    ('U+001B, a control character', '')
+    """
+    if text.isprintable():
+        return ""
+    bad = _BAD.search(text)
+    if bad is None:
+        return ""
+    kind = next(words for low, high, words in _KINDS if low <= bad[0] <= high)
+    return f"U+{ord(bad[0]):04X}, {kind}"
+
+
+def check_words(text: object, what: str, *, error: type[PoolwiseError] = InputError) -> None:
+    """Refuse what is no text, and a text with a character that cannot stand in one: seen by nobody, it breaks files.
+
+    Parameters
+    ----------
+    text : object
+        The text.
+    what : str
+        What it is, for the message.
+
+    error : type
+        What is raised.
+
+    Raises
+    ------
+    PoolwiseError
+        Of the type given, naming the character.
+    """
+    if not isinstance(text, str):
+        raise error(f"{what} is {shown(text)}", "a text")
+    bad = unprintable(text)
+    if bad:
+        raise error(f"{what} {text[:80]!a} holds {bad}", "text that can be printed", "removing it")
+
+
 def check_instance(
     asked: str, value: object, kind: type | tuple[type, ...], *, expected: str, advice: str = "",
     error: type[PoolwiseError] = ModelError,
@@ -157,8 +222,8 @@ def as_names(option: str, given: object, example: str) -> tuple[str, ...]:
     """One name or several as a tuple; a ModelError for what cannot be names."""
     if isinstance(given, str):
         return (given,)
-    if not isinstance(given, Iterable):
-        raise ModelError(f"{option} = {given!r}", "names of columns, each once", example)
+    if not isinstance(given, Iterable) or isinstance(given, bytes | bytearray):
+        raise ModelError(f"{option} = {shown(given)}", "names of columns, each once", example)
     return tuple(given)
 
 

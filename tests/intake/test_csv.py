@@ -94,7 +94,7 @@ WRONG = {
     "counts and errors": ({"events": ("a", "c"), "totals": ("n", "m"), "se": "se"}, "both given"),
     "a decimal mark": ({"decimal": ";"}, "decimal = ';'"),
     "a moderator that the table keeps": ({"moderators": ["y"]}, "moderators has the column(s) y"),
-    "counts without a measure": ({"events": ("y", "se"), "totals": ("y", "se")}, "measure = 'identity'"),
+    "counts without a measure": ({"events": ("y", "se"), "totals": ("y", "se")}, "measure='identity' is unknown"),
 }
 
 
@@ -158,6 +158,6 @@ def test_a_measure_without_its_log_is_offered_with_it(written, meant):
         pw.Effects.from_counts([[1, 2], [3, 4]], [[9, 9], [9, 9]], measure=written)
 
 
-def test_a_sample_size_that_is_not_whole_is_told(tmp_path):
-    with pytest.warns(PoolwiseWarning, match=r"sample sizes that are not whole.*'A' \(row 1\): 1.2"):
+def test_a_sample_size_that_is_not_whole_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"n is 1.2 for 'A' \(row 1\), no whole number.*marks of thousands"):
         read(tmp_path, "study,y,se,n\nA,0.1,0.2,1.200\nB,0.3,0.2,900\nC,.1,.2,30\n")

@@ -9,9 +9,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from poolwise import priors
 from poolwise.errors import ModelError
-from poolwise.intake.characters import unprintable
 from poolwise.model import ContaminatedRandomEffects, MetaRegression, RandomEffects
 from poolwise.priors import FAMILIES, Prior
+from poolwise.settings import unprintable
 
 LARGEST = 2**63 - 1  # beyond it a whole number of a TOML file need not be read exactly (TOML 1.0, "Integer")
 

@@ -20,13 +20,13 @@ from poolwise.engines.exact import Exact
 from poolwise.model import Model, RandomEffects
 from poolwise.prior_catalogue import Entry, panel
 from poolwise.reconstruct.extremes import Extremes, Goals, search
-from poolwise.reconstruct.kept_search import KeptSearch
 from poolwise.reconstruct.steering import Goal, bayesian_goals, closed_form_goals
 
 if TYPE_CHECKING:
     from poolwise.checks import Ranges
     from poolwise.checks._range_answers import Answered
     from poolwise.checks._range_beyond import Beyond
+    from poolwise.report import KeptSearch
 
 
 def steps(analysis: Analysis) -> int:
@@ -65,7 +65,7 @@ def run_tables(
     number = count(1)
     with report.held(analysis, folder):
         began, kept = perf_counter(), report.KeptFits(folder / report.FITS, fresh)
-        place = KeptSearch(folder / report.FITS / "search.json", fresh)
+        place = report.KeptSearch(folder / report.FITS / report.SEARCH, fresh)
         extremes: list[Extremes] = []
         found = ranges_of(
             analysis.tables,

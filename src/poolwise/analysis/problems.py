@@ -132,6 +132,16 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+def _section_with(owner: type[BaseModel] | None, location: tuple[int | str, ...]) -> str:
+    """Where a key belongs that a section within this one has; empty when none has it."""
+    name = str(location[-1])
+    for section, field in owner.model_fields.items() if owner else ():
+        inner = _model_in(field.annotation)
+        if inner is not None and name in inner.model_fields:
+            return f"'{name}' within [{_path((*location[:-1], section))}], beside its other keys"
+    return ""
+
+
 def _translated(detail: ErrorDetails, root: type[BaseModel]) -> Problem:
     location, value = detail["loc"], detail["input"]
     key = _path(location)
@@ -143,7 +153,8 @@ def _translated(detail: ErrorDetails, root: type[BaseModel]) -> Problem:
     described = _description(root, location)
     if detail["type"] == "extra_forbidden":
         found = f"unknown key, with the value {shown(value)}"
-        return Problem(key, found, f"one of the keys {listing(known, 20)}", closest(str(location[-1]), known))
+        advice = _section_with(owner, location) or closest(str(location[-1]), known)
+        return Problem(key, found, f"one of the keys {listing(known, 20)}", advice)
     if detail["type"] == "missing":
         return Problem(key, "this key is missing", described)
     if detail["type"] == "value_error":

@@ -19,9 +19,9 @@ from poolwise.analysis.record import Analysis
 from poolwise.analysis.syntax import parsed
 from poolwise.effects import Effects
 from poolwise.errors import AnalysisError, InputError
-from poolwise.intake.characters import unprintable
 from poolwise.intake.text_file import read_bytes, shown
 from poolwise.reconstruct import Reconstruction
+from poolwise.settings import unprintable
 
 if TYPE_CHECKING:
     from poolwise.analysis.sources import Asked

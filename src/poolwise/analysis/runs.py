@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, final
 from poolwise.analysis.record import Analysis, PlannedFit
 from poolwise.engines._kept import name_of
 from poolwise.engines.nuts import NUTS
-from poolwise.errors import AnalysisError, MissingQuantityError, nearest
+from poolwise.errors import AnalysisError, MissingQuantityError, nearest, shown
 from poolwise.fit import fit
 from poolwise.model import JointOutcomes
 from poolwise.result import Result
+from poolwise.settings import check_flag
 
 if TYPE_CHECKING:
     from poolwise.checks import Borrowing, PriorPanel, Ranges
@@ -171,6 +172,10 @@ def run(
         raise AnalysisError(
             f"out is {type(out).__name__} {out!r}", "the path of a folder", f"out='results/{analysis.name}'"
         )
+    for flag, value in (("quick", quick), ("fresh", fresh)):
+        check_flag(flag, value, error=AnalysisError)
+    if not (progress is None or callable(progress)):
+        raise AnalysisError(f"progress is {shown(progress)}", "a function that is told of each step", "progress=print")
     folder = Path("results") / analysis.name if out is None else Path(out)
     if analysis.tables is not None:
         return _over_tables(analysis, folder, quick, fresh, progress)

@@ -33,7 +33,7 @@ from poolwise.fit import Engine
 from poolwise.model import Model
 from poolwise.result import Result
 from poolwise.scale import Scale
-from poolwise.settings import check_prob, check_whole
+from poolwise.settings import check_instance, check_prob, check_whole
 
 
 @final
@@ -288,6 +288,7 @@ def ranges_of(
     -------
     Ranges
     """
+    check_instance("ranges", tables, Iterable, expected="study tables", advice="ranges(pw.reconstruct(...), model)")
     every = list(tables)
     check_prob(prob)
     check_whole("nuts_tables", nuts_tables, 1, 3)

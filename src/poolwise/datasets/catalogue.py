@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.errors import InputError, nearest
+from poolwise.errors import InputError, nearest, shown
 from poolwise.intake.rows import EVENTS, TOTALS
 
 Array = NDArray[np.float64]
@@ -325,6 +325,6 @@ def _typed(cells: list[str]) -> list[int] | list[float] | list[str]:
 
 
 def _text(name: str, ending: str) -> str:
-    if name not in names():
-        raise InputError(f"no data set is called '{name}'", advice=nearest(name, names()))
+    if not isinstance(name, str) or name not in names():
+        raise InputError(f"no data set is called {shown(name)}", advice=nearest(str(name), names()))
     return (files("poolwise.datasets") / "data" / f"{name}{ending}").read_text(encoding="utf-8")

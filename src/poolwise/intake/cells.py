@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from poolwise.errors import InputError, listing
-from poolwise.intake.alignment import arranged
-from poolwise.intake.columns import Block, Labels, Table, column, is_date, is_table, labels_of, table
+from poolwise.errors import InputError, listing, shown
+from poolwise.intake.alignment import arranged, order_of
+from poolwise.intake.columns import ONE_EACH, Block, Labels, Table, column, is_date, is_table, labels_of, table
 from poolwise.intake.labels import INVISIBLE, missing
 
 Array = NDArray[np.float64]
@@ -24,6 +24,7 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([.,]\d{3})+")  # as much a number of thousands as one with decimals
 MINUS = str.maketrans(dict.fromkeys("−‒–﹣－", "-") | {"\N{FULLWIDTH PLUS SIGN}": "+"})
+MANY_TABLES = "shape (n, k), NaN where a table has fewer studies"
 FOOTNOTE_MARKS = "*†‡§¶#ᵃᵇᶜᵈᵉ"
 
 
@@ -140,11 +141,11 @@ def _number(cell: Any, what: str, row: int, rows: Rows, decimal: str) -> tuple[f
         return value
     if isinstance(cell, list | tuple | np.ndarray) and np.iterable(cell):
         raise InputError(
-            f"{what} holds {_shown(cell)} in row {row + 1}, as if rows of different lengths or a matrix were meant",
+            f"{what} holds {shown(cell)} in row {row + 1}, as if rows of different lengths or a matrix were meant",
             "one number for each study",
         )
     bare = bare_text(cell) if isinstance(cell, str) else ""
-    told = f"{what} is {cell!r} for {rows.name(row)}"
+    told = f"{what} is {shown(cell)} for {rows.name(row)}"
     if decimal == "," and THOUSANDS.fullmatch(bare):
         raise InputError(
             f"{told}, ambiguous with the decimal mark ',': {bare.replace('.', '')} or {bare.replace('.', ',')}",
@@ -175,7 +176,7 @@ def number_of(cell: Any, decimal: str = ".") -> tuple[float, bool] | None:
         if text.casefold() in MISSING or missing(text):
             return math.nan, True
         if decimal == ",":
-            if THOUSANDS.fullmatch(text) and "." in text:
+            if NUMBER.fullmatch(text) and "." in text:
                 return None
             plain = text.replace(",", ".") if COMMA_NUMBER.fullmatch(text) else text
         else:
@@ -209,6 +210,8 @@ def cell_advice(text: str, decimal: str) -> str:
     """What to try where a cell of text is no number."""
     if COMMA_NUMBER.fullmatch(text) and decimal != ",":
         return "a decimal point, or decimal=',' (from_frame, read_csv) if the comma is the decimal mark"
+    if decimal == "," and NUMBER.fullmatch(text):
+        return "a decimal comma, or decimal='.' if points are the decimal marks of this table"
     if text[:1] in {"<", ">", "≤", "≥"}:
         return "the number itself; a bound cannot be analysed"
     if text.endswith("%"):
@@ -222,11 +225,6 @@ def _kind_advice(cell: object) -> str:
     if isinstance(cell, bool | np.bool_):
         return "0 and 1 instead of bool values, if these are meant"
     return ""
-
-
-def _shown(cell: object) -> str:
-    text = repr(cell)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def block(values: Any, what: str, expected: str, rows: Rows = Rows()) -> Block:
@@ -292,3 +290,53 @@ def _coordinates(values: Any) -> tuple[Labels | None, tuple[str, ...]]:
         return None, ()
     rows, columns = (values.indexes.get(dim) for dim in values.dims)
     return None if rows is None else labels_of(rows), () if columns is None else labels_of(columns).names
+
+
+def tables(values: Any, what: str) -> Block:
+    """Numbers of many tables, shape (n, k), or (1, k) for one.
+
+    Parameters
+    ----------
+    values : object
+        An array, a frame with a row for each table, a list of lists, or one column.
+    what : str
+        What it is called in messages.
+
+    Returns
+    -------
+    Block
+
+    Raises
+    ------
+    InputError
+        For another number of dimensions, and for cells that are no numbers.
+    """
+    if isinstance(values, int | float | complex | np.number) or getattr(values, "ndim", 1) == 0:
+        raise InputError(f"{what} is {shown(values)}", MANY_TABLES)
+    if is_table(values) or getattr(values, "ndim", 1) > 1:
+        return block(values, what, MANY_TABLES)
+    own = column(values, what, ONE_EACH)
+    lines = own.tolist()
+    if any(np.iterable(line) and not isinstance(line, str | bytes) for line in lines):
+        return block(lines, what, MANY_TABLES)
+    names = () if own.labels is None or own.labels.kind == "default" else own.labels.names
+    return Block(np.atleast_2d(numbers(own, what)[0]), columns=names)
+
+
+def like(given: Block, first: Block, what: str, other: str) -> NDArray[np.float64]:
+    """The numbers of a block in the order of another one, by the labels that both carry.
+
+    Raises
+    ------
+    InputError
+        For labels that are not the same.
+    """
+    values = given.values
+    if values.shape[1] != first.values.shape[1]:
+        return values
+    both = given.labels is not None and first.labels is not None and values.shape == first.values.shape
+    if both and given.labels is not None and first.labels is not None and given.labels.names != first.labels.names:
+        values = values[order_of(given.labels.names, first.labels.names, f"the rows of {what}", f"the rows of {other}")]
+    if given.columns and first.columns and given.columns != first.columns:
+        values = values[:, order_of(given.columns, first.columns, f"the columns of {what}", f"the columns of {other}")]
+    return values

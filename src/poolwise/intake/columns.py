@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from poolwise.errors import InputError, listing
+from poolwise.errors import InputError, listing, shown
 from poolwise.intake.labels import text_of
 
 Cells = NDArray[Any] | list[Any]
@@ -106,7 +106,7 @@ def column(values: Any, what: str, expected: str = ONE_EACH) -> Column:
         isinstance(values, Set) and not isinstance(values, KeysView)
     ):
         order = ", which has no order" if isinstance(values, set | frozenset) else ""
-        raise InputError(f"{what} is {type(values).__name__} {_shown(values)}{order}", expected)
+        raise InputError(f"{what} is {type(values).__name__} {shown(values)}{order}", expected)
     if isinstance(values, pd.Series):
         return _of_series(values, what)
     if isinstance(values, pd.MultiIndex):
@@ -125,13 +125,8 @@ def column(values: Any, what: str, expected: str = ONE_EACH) -> Column:
     if isinstance(values, np.ndarray):
         return Column(_of_array(values, what, expected))
     if not isinstance(values, Iterable):
-        raise InputError(f"{what} is {type(values).__name__} {_shown(values)}", expected)
+        raise InputError(f"{what} is {type(values).__name__} {shown(values)}", expected)
     return Column(list(values))
-
-
-def _shown(values: object) -> str:
-    text = repr(values)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _own_name(values: object) -> str:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poolwise.errors import InputError, closest, listing
+from poolwise.errors import InputError, listing
 from poolwise.intake.cells import Remark, Rows, block
 from poolwise.intake.columns import Block, Column, Table
 from poolwise.intake.rows import EVENTS, TOTALS
 from poolwise.intake.table import Given, read
+from poolwise.settings import check_flag, check_option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,6 +93,7 @@ def from_counts(
 def counted(cls: type[Effects], given: Given, measure: str, *, drop00: bool, **words: Any) -> Effects:
     """The study table of counts that have been read; see `from_counts`."""
     check_measure(measure)
+    check_flag("drop00", drop00, error=InputError)
     events = given.blocks["events"].values
     totals = _same_columns(given.blocks["totals"], given.blocks["events"].columns)
     if events.shape != totals.shape:
@@ -129,12 +131,7 @@ def check_measure(measure: object) -> None:
     InputError
         Offering the nearest.
     """
-    if measure in MEASURES:
-        return
-    whole = {name.removeprefix("log ").casefold(): name for name in MEASURES}
-    key = str(measure).casefold().removeprefix("log").strip()
-    advice = f"did you mean '{whole[key]}'?" if key in whole else closest(str(measure), MEASURES)
-    raise InputError(f"measure = {measure!r}", " or ".join(f"'{name}'" for name in MEASURES), advice)
+    check_option("measure", measure, MEASURES, error=InputError)
 
 
 def _arms(values: Any, name: str) -> Block:

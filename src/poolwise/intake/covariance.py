@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from poolwise.errors import InputError
 from poolwise.intake.alignment import order_of
-from poolwise.intake.cells import Rows, block
+from poolwise.intake.cells import Remark, Rows, block
 from poolwise.intake.columns import Block, Labels
 
 Array = NDArray[np.float64]
 SAME = 1e-6  # relative difference of a variance given twice that is rounding
+SINGULAR = 1e-12  # smallest eigenvalue of the correlations that is rounding
 ALIKE = 1e-8  # relative difference of an entry and its mirror image that is rounding
 
 
@@ -102,7 +103,7 @@ def checked(covariance: Block | None, se: Array, keep: NDArray[np.bool_], rows: 
     correlation = table / np.outer(root, root)
     if np.abs(correlation - correlation.T).max(initial=0.0) > ALIKE:
         raise InputError("covariance is not symmetric", "the same number on both sides of the diagonal")
-    if len(table) and np.linalg.eigvalsh(correlation).min() <= 0.0:
+    if len(table) and np.linalg.eigvalsh(correlation).min() <= SINGULAR:
         raise InputError(
             "covariance is not positive definite, as if some estimates were combinations of others",
             "correlations that can hold together",
@@ -112,3 +113,12 @@ def checked(covariance: Block | None, se: Array, keep: NDArray[np.bool_], rows: 
     np.fill_diagonal(whole, v)
     whole.setflags(write=False)
     return whole
+
+
+def correlation_remarks(covariance: Array | None) -> tuple[Remark, ...]:
+    """What a covariance looks like that has 1 everywhere on its diagonal and correlated errors."""
+    if covariance is None or len(covariance) < 2 or np.ptp(np.append(np.diagonal(covariance), 1.0)) > ALIKE:
+        return ()
+    if not (covariance - np.diag(np.diagonal(covariance))).any():
+        return ()
+    return (Remark("covariance has 1 throughout its diagonal as correlations have; a covariance is r_ij se_i se_j"),)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from poolwise.errors import InputError, listing
-from poolwise.intake.characters import check_cells
 from poolwise.intake.columns import check_columns, column_name
 from poolwise.intake.dialect import detected_delimiter, detected_encoding
+from poolwise.intake.labels import check_cells
 from poolwise.intake.text_file import decoded, read_bytes
 
 NO_DELIMITERS = "\"'\r\n\0.+-_"
@@ -52,7 +52,7 @@ def read_csv(path: str | Path, *, encoding: str | None = None, delimiter: str | 
         raise InputError(f"read_csv was given {type(path).__name__}", "the path of a CSV file")
     path = Path(path)
     content = read_bytes(path, "a CSV file", MOST)
-    encoding = encoding or detected_encoding(content)
+    encoding = detected_encoding(content) if encoding is None else encoding
     text = decoded(path, content, encoding)
     if not text.strip():
         raise InputError(f"{path.name} is empty", "a header and one row for each study")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -104,6 +105,12 @@ def named_columns(
         For a column that does not exist (the message offers the nearest), and whatever `frame_columns` refuses.
     """
     there, labels = frame_columns(frame, str(roles["y"]))
+    for name, count in Counter(
+        roles[role] for role in ("y", "se", "v", "n") if isinstance(roles.get(role), str)
+    ).items():
+        if count > 1:
+            twice = " and ".join(role for role, column in roles.items() if isinstance(column, str) and column == name)
+            raise InputError(f"the column '{name}' is named for {twice}", "a column of its own for each")
     named = {role: name for role, name in roles.items() if name is not None}
     named |= {name: name for name in OPTIONAL if name in there and name not in named}
     if provenance is not None:

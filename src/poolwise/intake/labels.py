@@ -12,12 +12,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from poolwise.errors import InputError, listing
+from poolwise.errors import InputError, listing, shown
+from poolwise.settings import unprintable
 
 MISSING_TEXT = frozenset({"", "na", "n/a", "nan", "<na>"})  # "none" and "-" may be levels
 INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u2060-\u2064\ufeff]")
 BLANKS = re.compile(r"[^\S\x0b\x0c\x1c-\x1f\x85]+")  # control characters that count as blanks elsewhere stay
 JOINERS = re.compile("(?<![^\x00-\x7f])[\u200c\u200d]+(?![^\x00-\x7f])")  # between other letters they mean something
+
+_LATIN = dict(zip("АВЕКМНОРСТУХЅІЈаеорсухѕіјΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEKMHOPCTYXSIJaeopcyxsijABEZHIKMNOPTYXo", strict=True))
+LOOKALIKES = str.maketrans(
+    _LATIN | dict.fromkeys("‐‑‒–—―−", "-") | dict.fromkeys("‘’ʼ`´", "'") | dict.fromkeys("“”„", '"')
+)
+"""Letters of other alphabets and marks that look like those of the keyboard."""
 
 
 def text_of(value: object) -> str:
@@ -41,10 +48,17 @@ def text_of(value: object) -> str:
         value = value.as_py()  # type: ignore[attr-defined]
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():
         value = value.date()
-    text = value if isinstance(value, str) else str(value)
+    text = value if isinstance(value, str) else _written(value)
     if not text.isascii():
         text = JOINERS.sub("", INVISIBLE.sub("", unicodedata.normalize("NFC", text)))
     return BLANKS.sub(" ", text).strip(" ")
+
+
+def _written(value: object) -> str:
+    try:
+        return str(value)
+    except ValueError:
+        raise InputError(f"a label is {shown(value)}", "a name or a number that can be read", "text") from None
 
 
 def _decoded(value: bytes) -> str:
@@ -80,7 +94,7 @@ def entry(value: object, what: str, row: int) -> str:
     if missing(value):
         return ""
     if isinstance(value, list | dict | set | frozenset | pd.Series | pd.DataFrame) or np.ndim(value) > 1:  # type: ignore[arg-type]
-        raise InputError(f"{what} is {value!r} in row {row + 1}", "one text or number in each cell")
+        raise InputError(f"{what} is {shown(value)} in row {row + 1}", "one text or number in each cell")
     return " / ".join(map(text_of, value)) if isinstance(value, tuple) else text_of(value)
 
 
@@ -142,7 +156,7 @@ def check_encoding(label: str, row: int) -> None:
 
 
 def spelled_alike(texts: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs of texts that differ in the case of letters only, or in the width and form of characters.
+    """Pairs of texts that differ in the case of letters only, or in characters that look alike (width, form, dashes).
 
     Examples
     --------
@@ -155,7 +169,7 @@ def spelled_alike(texts: Iterable[str]) -> list[tuple[str, str]]:
     if len(set(map(str.casefold, distinct))) == len(distinct) and all(map(str.isascii, distinct)):
         return pairs
     for text in distinct:
-        folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
+        folded = text if text.isascii() else unicodedata.normalize("NFKC", text).translate(LOOKALIKES)
         known = first.setdefault(folded.casefold(), text)
         if known != text:
             pairs.append((known, text))
@@ -173,3 +187,54 @@ def spelling_sentence(columns: Mapping[str, Iterable[str]]) -> str:
         return ""
     found = f"spellings that differ in capitals or forms of letters only are kept apart: {'; '.join(told)}"
     return f"{found}; write them alike if they are one"
+
+
+def check_cells(cells: Iterable[object], what: str, place: str = "row") -> None:
+    """Refuse a column in which a text holds a character that cannot stand in one.
+
+    Parameters
+    ----------
+    cells : iterable
+        The column; what is not text is passed over.
+    what : str
+        What the column is called.
+    place : str
+        What one of its places is called.
+
+    Raises
+    ------
+    InputError
+        Naming rows and characters.
+    """
+    texts = [cell if isinstance(cell, str) else "" for cell in cells]
+    if "".join(texts).isprintable():
+        return
+    bad = [
+        f"{text[:60]!a} in {place} {row + 1} holds {character}"
+        for row, text in enumerate(texts)
+        if (character := unprintable(text))
+    ]
+    if bad:
+        raise InputError(f"{what}: {listing(bad, 4)}", "text that can be printed", "removing these characters")
+
+
+def check_texts(columns: Mapping[str, Iterable[object]], moderators: pd.DataFrame) -> None:
+    """Refuse a study table with a text that holds a character that cannot stand in one.
+
+    Parameters
+    ----------
+    columns : mapping of str to iterable
+        Columns of text by name.
+    moderators : DataFrame
+
+    Raises
+    ------
+    InputError
+        Naming rows and characters.
+    """
+    for name, cells in columns.items():
+        check_cells(cells, name)
+    check_cells(moderators.columns, "the names of the moderators", "column")
+    for moderator, column in moderators.items():
+        if column.dtype.kind not in "biufcmM":
+            check_cells(column, f"the moderator '{moderator}'")

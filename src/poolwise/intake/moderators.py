@@ -48,6 +48,11 @@ def moderator_remarks(moderators: pd.DataFrame, rows: Rows) -> tuple[Remark, ...
                     "or missing='model'"
                 )
             )
+        endless = np.isinf(column.to_numpy(dtype=float, na_value=np.nan)) if column.dtype.kind in "fiu" else gaps
+        if (endless & ~gaps).any():
+            remarks.append(
+                Remark(f"the moderator '{name}' is infinite for {rows.names(endless)}; no regression can use it")
+            )
         if len(column) > 1 and column.nunique() == 1 and not gaps.any():
             remarks.append(
                 Remark(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,20 +11,48 @@ from poolwise.errors import InputError, listing
 from poolwise.intake.cells import Array, Remark, Rows
 from poolwise.scale import Scale
 
-# Names of columns, lower case, letters only.
+# Names of columns, lower case, letters and digits only.
 VARIANCE_NAMES = frozenset({
+    "se2", "sei2", "sesq", "sesquared", "squaredse", "vy", "varyi", "vary", "varlogor", "varlogrr", "varz", "sampvar",
     "v", "vi", "vd", "vg", "vz", "vyi", "var", "vari", "vars", "vard", "varg",
     "variance", "variances", "samplingvariance", "samplingvariances", "samplingvar",
 })  # fmt: skip
 SE_NAMES = frozenset({
     "se", "sei", "ses", "sed", "seg", "sez", "seyi", "stderr", "stderror", "standarderror", "standarderrors",
 })  # fmt: skip
-RATIO_NAMES = frozenset({
-    "or", "rr", "hr", "irr", "oddsratio", "oddsratios", "riskratio", "riskratios", "relativerisk", "hazardratio",
-    "hazardratios", "rateratio", "rateratios",
+RATIO_NAMES = frozenset(
+    {
+        "or",
+        "rr",
+        "hr",
+        "irr",
+        "oddsratio",
+        "oddsratios",
+        "riskratio",
+        "riskratios",
+        "relativerisk",
+        "hazardratio",
+        "hazardratios",
+        "rateratio",
+        "rateratios",
+        "ratio",
+        "ratios",
+        "ori",
+        "rri",
+        "hri",
+        "expb",
+    }
+)
+# Labels of rows that sum up others, lower case.
+SUMMARY_LABELS = frozenset({
+    "total", "totals", "subtotal", "overall", "overall effect", "pooled", "pooled effect", "pooled estimate", "summary",
+    "summary effect", "combined", "combined effect", "mean", "mean effect", "average", "grand total", "sum",
+    "meta-analysis", "random effects", "fixed effect", "common effect", "all studies",
 })  # fmt: skip
 # Smallest possible variance of an estimate times its total sample size.
 VARIANCE_TIMES_N = {"SMD": 4.0, "Fisher z": 1.0, "log OR": 16.0}
+INCONSISTENT = 0.2  # of a standard error, beyond what the sample size allows
+UNEVEN_ARMS = 3.0  # a standard error that arms of very different sizes or rare events do not explain
 EXTREME_RATIO = 1e8  # of sampling variances
 
 
@@ -57,10 +86,30 @@ def names_tell(y: object, se: object, v: object, scale: Scale) -> tuple[Remark, 
     return tuple(remarks)
 
 
+def summary_rows(study: Sequence[str], rows: Rows) -> tuple[Remark, ...]:
+    """Rows that by their label sum up the others.
+
+    Parameters
+    ----------
+    study : sequence of str
+        Labels, length k.
+    rows : Rows
+        What the rows are called in messages.
+
+    Returns
+    -------
+    tuple of Remark
+    """
+    sums = [row for row, label in enumerate(study) if label.casefold().rstrip(":.") in SUMMARY_LABELS]
+    if not sums:
+        return ()
+    return (Remark(f"a summary rather than a study, by its label: {rows.names(sums)}; leave such rows out"),)
+
+
 def _telling(values: object, names: frozenset[str]) -> str:
     """The column's own name when its letters are one of these; empty when it has none or another."""
     name = getattr(values, "name", None)
-    return name if isinstance(name, str) and re.sub("[^a-z]", "", name.casefold()) in names else ""
+    return name if isinstance(name, str) and re.sub("[^a-z0-9]", "", name.casefold().replace("²", "2")) in names else ""
 
 
 def count_remarks(k: int, allow_single: bool, lost: str = "") -> tuple[Remark, ...]:
@@ -128,10 +177,6 @@ def value_remarks(y: Array, se: Array, n: Array, scale: Scale, rows: Rows) -> tu
     if far.any():
         values = listing(f"{rows.name(row)}: {y[row]:.4g}" for row in np.flatnonzero(far).tolist())
         remarks.append(Remark(f"effects beyond {scale.plausible_limit:g} on the scale '{scale}', check: {values}"))
-    part = np.isfinite(n) & (n != np.round(n))
-    if part.any():
-        values = listing(f"{rows.name(row)}: {n[row]:g}" for row in np.flatnonzero(part).tolist())
-        remarks.append(Remark(f"sample sizes that are not whole, check the marks of thousands: {values}"))
     if scale.is_ratio and len(y) >= 3 and y.min() > 0.0 and y.min() < 1.0 < y.max():
         remarks.append(
             Remark(
@@ -146,7 +191,34 @@ def value_remarks(y: Array, se: Array, n: Array, scale: Scale, rows: Rows) -> tu
                 "if they are variances, pass them as v=, not as se="
             )
         )
+    elif _look_like_roots(se, n, VARIANCE_TIMES_N.get(scale.name, 0.0)):
+        remarks.append(
+            Remark(
+                "the variances are too large for the sample sizes n and fall with the root of n as standard errors do; "
+                "if they are standard errors, pass them as se=, not as v="
+            )
+        )
+    else:
+        remarks += _against_sizes(se, n, scale, rows)
     return (*remarks, *_uneven(se, rows))
+
+
+def _against_sizes(se: Array, n: Array, scale: Scale, rows: Rows) -> list[Remark]:
+    """Standard errors that the sample sizes make impossible, or all but."""
+    least = VARIANCE_TIMES_N.get(scale.name)
+    if least is None:
+        return []
+    exact = scale.name == "Fisher z"
+    usual = np.sqrt(least / np.maximum(n - (3.0 if exact else 0.0), 1.0))
+    odd = se < (1.0 - INCONSISTENT) * usual
+    if exact or scale.name == "SMD":
+        odd |= se > ((1.0 + INCONSISTENT) if exact else UNEVEN_ARMS) * usual
+    if not odd.any():
+        return []
+    told = listing(f"{rows.name(row)}: se {se[row]:.3g}, n {n[row]:g}" for row in np.flatnonzero(odd).tolist())
+    words = "1 / sqrt(n - 3)" if exact else f"{np.sqrt(least):g} / sqrt(n)"
+    usually = "is" if exact else "of two groups is at least"
+    return [Remark(f"se and n do not fit together: with n persons se {usually} {words}: {told}", warn=exact)]
 
 
 def _uneven(se: Array, rows: Rows) -> tuple[Remark, ...]:
@@ -167,12 +239,26 @@ def _looks_like_variances(se: Array, n: Array, least: float) -> bool:
 
     A variance is at least ``least / n``. Standard errors fall with the root of n, variances with n.
     """
-    known = np.isfinite(n)
-    if not least or known.sum() < 3:
-        return False
-    se, n = se[known], n[known]
+    slope = _slope(se, n) if least else 0.0
+    se, n = se[np.isfinite(n)], n[np.isfinite(n)]
+    return bool(slope and np.all(se < 0.7 * np.sqrt(least / n)) and np.all(se > 0.8 * least / n) and slope < -0.75)
+
+
+def _look_like_roots(se: Array, n: Array, least: float) -> bool:
+    """Whether the squares of these se are possible as standard errors, and se itself is too large.
+
+    The root of a standard error falls with the fourth root of n.
+    """
+    slope = _slope(se, n) if least else 0.0
+    se, n = se[np.isfinite(n)], n[np.isfinite(n)]
+    usual = np.sqrt(least / n) if least else n
+    return bool(np.all(se > 1.3 * usual) and np.all(np.abs(se**2 / usual - 1.2) < 0.5) and -0.38 < slope < -0.12)
+
+
+def _slope(se: Array, n: Array) -> float:
+    """Slope of log se on log n; 0 where fewer than three sizes are known, or all are alike."""
+    se, n = se[np.isfinite(n)], n[np.isfinite(n)]
+    if len(n) < 3:
+        return 0.0
     spread = np.log(n) - np.log(n).mean()
-    if np.sqrt(np.mean(spread**2)) < 0.1:
-        return False
-    slope = float(np.sum(spread * np.log(se)) / np.sum(spread**2))
-    return bool(np.all(se < 0.7 * np.sqrt(least / n)) and np.all(se > 0.8 * least / n) and slope < -0.75)
+    return float(np.sum(spread * np.log(se)) / np.sum(spread**2)) if np.sqrt(np.mean(spread**2)) >= 0.1 else 0.0

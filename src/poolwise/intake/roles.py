@@ -13,7 +13,7 @@ import pandas as pd
 from poolwise.errors import InputError, listing
 from poolwise.intake.cells import COMMA_NUMBER, Remark, Rows, bare_text, cell_advice, number_of
 from poolwise.intake.columns import Column, is_date
-from poolwise.intake.labels import entry, missing, text_of
+from poolwise.intake.labels import check_cells, entry, missing, text_of
 
 NEARLY = re.compile(r"[<>≤≥~≈±]?\s*[+-]?\d[\d.,'\s]*\s*%?")  # numbers with a mark of thousands, a bound, a percentage
 PLAIN_ID = 2**53  # beyond it whole numbers are not all floats
@@ -181,14 +181,14 @@ def _identity(cell: Any, value: float, decimal: str) -> str:
         text = text.replace(",", ".") if decimal == "," and COMMA_NUMBER.fullmatch(text) else text
         whole = text.rstrip("0").removesuffix(".") if "." in text and float(value).is_integer() else text
         return "0" if value == 0.0 and not whole.strip("+-0") and len(whole.strip("+-")) == 1 else whole
-    return str(int(cell)) if isinstance(cell, int | np.integer) else text_of(value)
+    return text_of(int(cell)) if isinstance(cell, int | np.integer) else text_of(value)
 
 
 def _more_than_number(text: str, value: float) -> bool:
     """Whether a text is a name made of digits: leading zeros, or more digits than a float keeps."""
     digits = text.lstrip("+-")
     return (len(digits) > 1 and digits.isdigit() and digits[0] == "0") or (
-        digits.isdigit() and abs(value) > PLAIN_ID and int(digits) != int(abs(value))
+        digits.isdigit() and abs(value) > PLAIN_ID and digits != f"{abs(value):.0f}"
     )
 
 
@@ -197,9 +197,10 @@ def _levels(
 ) -> tuple[pd.Series, tuple[Remark, ...]]:
     """Cells of which some are no numbers: levels; and a remark where others are numbers."""
     text = [entry(cell, name, row) or None for row, cell in enumerate(cells)]
+    check_cells(text, f"the moderator '{name}'")
     values = pd.Series(text, dtype="str")
     nearly = [row for row in odd if isinstance(cells[row], str) and NEARLY.fullmatch(bare_text(cells[row]))]
-    if not count and len(nearly) < len(odd):
+    if not odd or (not count and len(nearly) < len(odd)):
         return values, ()
     shown = listing(f"{cells[row]!r} for {rows.name(row)}" for row in (nearly or odd))
     first = cells[(nearly or odd)[0]]

@@ -17,6 +17,7 @@ from poolwise.intake.cells import Array, Remark, Rows
 LARGEST = 1e30  # up to here every sum of weights, and of their third powers times squares of estimates, is a number
 SMALLEST = 1e-30  # likewise: a scale-free answer needs its variances far from where numbers under- and overflow
 SE_V_TOLERANCE = 1e-6
+MOST_PERSONS = 1e11  # more than ever lived
 KEY_COLUMNS = ("timepoint", "rater")
 EVENTS = ("events_treated", "events_control")
 TOTALS = ("total_treated", "total_control")
@@ -131,11 +132,18 @@ def check_sizes(n: Array, rows: Rows) -> None:
     InputError
         Naming the rows.
     """
-    bad = (n <= 0) | np.isinf(n)
+    bad = (n < 1) | (n > MOST_PERSONS)
     if bad.any():
         raise InputError(
             f"n is {listing(f'{x:g}' for x in n[bad])} for {rows.names(bad)}",
-            "a sample size above 0, or an empty cell when it is unknown",
+            "a sample size from 1 to 1e11, or an empty cell when it is unknown",
+        )
+    parts = np.isfinite(n) & (n != np.round(n))
+    if parts.any():
+        raise InputError(
+            f"n is {listing(f'{x:g}' for x in n[parts])} for {rows.names(parts)}, no whole number",
+            "a whole number of people in each cell of n",
+            "looking for marks of thousands read as decimals; an effective sample size belongs into se, not into n",
         )
 
 

@@ -107,9 +107,13 @@ def log_ratios(
     _check_positive(upper, "upper", rows)
     _check_order(ratio, lower, upper, rows)
     y, low, high = np.log(ratio), np.log(lower), np.log(upper)
-    rounding = 0.5 * 10.0 ** -_decimals(ratio, lower, upper) * (1 / ratio + 1 / lower + 1 / upper)
+    step = 0.5 * 10.0 ** -_decimals(ratio, lower, upper)
+    rounding = step * (1 / ratio + 1 / lower + 1 / upper)
     se_limits = (high - low) / (2.0 * float(special.ndtri(0.5 + prob / 2.0)))
-    remarks = (*read, *_symmetry(y, low, high, rounding, rows))
+    remarks = (*read, *_symmetry(y, low, high, rounding, step, rows))
+    if prob < 0.5:
+        rare = f"the limits are read as those of {100 * prob:g} % intervals, which few report; prob=0.95 for 95 %"
+        remarks = (*remarks, Remark(rare))
     if se is None:
         return y, se_limits, remarks
     width = 2.0 * float(special.ndtri(0.5 + prob / 2.0))
@@ -156,17 +160,37 @@ def _check_order(ratio: Array, lower: Array, upper: Array, rows: Rows) -> None:
         raise InputError(f"the ratio lies outside its limits for {rows.names(outside)}", "lower < ratio < upper")
 
 
-def _symmetry(y: Array, low: Array, high: Array, rounding: Array, rows: Rows) -> tuple[Remark, ...]:
+def _symmetry(y: Array, low: Array, high: Array, rounding: Array, step: float, rows: Rows) -> tuple[Remark, ...]:
     """Remark on intervals that are not symmetric about the log ratio beyond what rounding explains."""
     askew = np.abs(y - (low + high) / 2.0) > CI_TOLERANCE * (high - low) / 2.0 + rounding
-    if not askew.any():
+    natural = _natural(y, low, high, step)
+    if not askew.any() and not natural:
         return ()
+    if natural:
+        told = "all limits are symmetric about the ratios themselves and not about their logs"
+        advice = (
+            "their standard errors are then half the widths by 1.96, on the scale of the ratio; check how they came"
+        )
+        return (Remark(f"{told}; {advice}"),)
     return (
         Remark(
             f"the limits are not symmetric about the log ratio for {rows.names(askew)}; check the three "
             "numbers, and whether the interval is of another kind"
         ),
     )
+
+
+def _natural(y: Array, low: Array, high: Array, step: float) -> bool:
+    """Whether intervals are symmetric about the ratios throughout, though their logs would tell the difference."""
+    known = np.isfinite(y) & np.isfinite(low) & np.isfinite(high)
+    if known.sum() < 3:
+        return False
+    y, low, high = y[known], low[known], high[known]
+    askew = np.exp(y) - (np.exp(low) + np.exp(high)) / 2.0
+    off = np.abs(askew) / (np.exp(high) - np.exp(low)) * 2.0
+    logs = (y - (low + high) / 2.0) / (high - low) * 2.0
+    printed = np.abs(np.exp(2.0 * y - low) - np.exp(high)) > step  # where rounding does not hide the difference
+    return bool(printed.mean() > 0.5 and off.max() < 0.02 and logs.min() > 4.0 * off.max() and logs.mean() > 0.05)
 
 
 def _decimals(*columns: Array) -> int:

@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from poolwise.errors import InputError, listing, nearest
+from poolwise.errors import InputError, listing
 from poolwise.intake import covariance, remarks, rows
 from poolwise.intake.alignment import arranged
 from poolwise.intake.cells import Array, Remark, Rows, numbers
-from poolwise.intake.characters import check_texts
 from poolwise.intake.columns import Block, Column, Table, column, is_record_list, is_table, table
-from poolwise.intake.labels import check_encoding, spelling_sentence, words
+from poolwise.intake.labels import check_encoding, check_texts, spelling_sentence, words
 from poolwise.intake.moderators import moderator_remarks
 from poolwise.intake.roles import identifiers, moderator
 from poolwise.scale import Scale
+from poolwise.settings import check_option
 
 PROVENANCES = ("reported", "reconstructed", "simulated")
 OWN_COLUMNS = ("study", "study_as_given", "outcome", "y", "se", "n", "provenance")
@@ -299,6 +299,7 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
         repeated += rows.twins(np.stack([columns.y, columns.se, columns.n]), columns.outcome, columns.moderators, named)
     spelled = _spelling(columns)
     named_so = remarks.names_tell(own["y"], own.get("se"), own.get("v"), scale)
+    named_so += (*remarks.summary_rows(columns.study, named), *covariance.correlation_remarks(known))
     return Checked(
         columns=replace(columns, study=unique),
         history=(*given.remarks, *noticed, *named_so, *gone, *repeated, *spelled),
@@ -436,12 +437,7 @@ def _spreads(given: Given, own: Mapping[str, Column], k: int, named: Rows) -> tu
 def _provenance(given: Given, k: int) -> tuple[str, ...]:
     result = _words(given, "provenance", k, "reported")
     for word in dict.fromkeys(result):
-        if word not in PROVENANCES:
-            raise InputError(
-                f"provenance is '{word}'",
-                " or ".join(f"'{known}'" for known in PROVENANCES),
-                nearest(word, PROVENANCES),
-            )
+        check_option("provenance", word, PROVENANCES, error=InputError)
     return result
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from poolwise.effects import Effects
+from poolwise.errors import listing
 from poolwise.model._priors import DEFAULT_PRIORS, called
 from poolwise.model.correlated import CorrelatedOutcomes, CrossedEffects
 from poolwise.model.counts import BinomialNormal, Counted, PoissonNormal
@@ -35,6 +38,7 @@ __all__ = [
     "far_priors",
     "prior_words",
     "remarks",
+    "structure",
 ]
 
 Robust = StudentTRandomEffects | SkewNormalRandomEffects | ContaminatedRandomEffects
@@ -70,3 +74,33 @@ def remarks(model: Model, effects: Effects) -> tuple[str, ...]:
             "check its unit"
         )
     return tuple(found)
+
+
+def structure(model: Model, effects: Effects) -> tuple[str, ...]:
+    """What a model of groups or clusters cannot learn from this study table, a sentence each.
+
+    Parameters
+    ----------
+    model : Model
+    effects : Effects
+
+    Returns
+    -------
+    tuple of str
+        Groups of one study, and clusters of one effect each or one cluster for all.
+    """
+    match model:
+        case Subgroups():
+            sizes = Counter(model.groups(effects))
+            alone = [f"'{group}'" for group, size in sizes.items() if size == 1]
+            own = " and no heterogeneity of its own to be seen" if model.heterogeneity == "separate" else ""
+            told = f"groups of '{model.by}' with one study: {listing(alone)}; a mean that one study alone decides"
+            return (f"{told} says nothing general{own}",) if alone else ()
+        case ThreeLevel():
+            sizes = Counter(model.clusters(effects))
+            if len(sizes) not in (1, effects.k) or effects.k == 1:
+                return ()
+            held = "every cluster has one effect" if len(sizes) > 1 else "all effects are in one cluster"
+            told = f"{held}, so that tau_between and tau_within cannot be told apart by the data"
+            return (f"{told}; RandomEffects() has one tau, cluster=... names another column",)
+    return ()

@@ -7,9 +7,11 @@ from dataclasses import MISSING, fields
 from numbers import Real
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
+
 from poolwise import priors
 from poolwise.effects import Effects
-from poolwise.errors import ModelError, closest, described
+from poolwise.errors import ModelError, closest, described, shown
 from poolwise.prior_catalogue import DEFAULTS
 from poolwise.priors import Prior
 
@@ -30,7 +32,8 @@ LARGEST_TAU = 1e140
 
 def is_sd(value: object) -> bool:
     """Whether this is a standard deviation of at least 0 whose square is a number."""
-    return isinstance(value, Real) and not isinstance(value, bool) and 0.0 <= float(value) <= LARGEST_TAU
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return bool(number and 0.0 <= value <= LARGEST_TAU)  # type: ignore[operator]
 
 
 def no_prior(name: str, given: object, expected: str, usual: str) -> ModelError:
@@ -99,7 +102,7 @@ def check_known_tau(tau: Prior | None, tau_fixed: float | None) -> None:
     if tau is not None and tau_fixed is not None:
         raise ModelError(f"both a prior for tau ({tau}) and tau_fixed = {tau_fixed} are given", "one of the two")
     if tau_fixed is not None and not is_sd(tau_fixed):
-        raise ModelError(f"tau_fixed = {tau_fixed!r}", f"a standard deviation from 0 to {LARGEST_TAU:g}")
+        raise ModelError(f"tau_fixed = {shown(tau_fixed)}", f"a standard deviation from 0 to {LARGEST_TAU:g}")
 
 
 def tau_words(tau: Prior | None, tau_fixed: float | None) -> str:

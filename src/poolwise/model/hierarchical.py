@@ -8,7 +8,7 @@ from typing import final
 
 from poolwise.design import names_in
 from poolwise.effects import Effects
-from poolwise.errors import InputError, ModelError, nearest
+from poolwise.errors import InputError, ModelError, nearest, shown
 from poolwise.model._priors import DEFAULT, DEFAULT_TAU_SPREAD, check_mu, check_tau, mu_prior, tau_prior
 from poolwise.priors import Prior
 
@@ -62,8 +62,8 @@ class ThreeLevel:
         check_tau(self.tau_between, "tau_between")
         check_tau(self.tau_within, "tau_within")
         number = isinstance(self.rho, Real) and not isinstance(self.rho, bool)
-        if not number or not 0.0 <= float(self.rho) < 1.0:
-            raise ModelError(f"rho = {self.rho!r}", "a correlation of at least 0 and below 1", "rho=0.6")
+        if not number or not 0.0 <= self.rho < 1.0:
+            raise ModelError(f"rho = {shown(self.rho)}", "a correlation of at least 0 and below 1", "rho=0.6")
 
     @property
     def label(self) -> str:

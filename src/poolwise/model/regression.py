@@ -8,7 +8,7 @@ from typing import Literal, final, get_args
 
 from poolwise.design import INTERCEPT, Design, column_of, matrix, names_in
 from poolwise.effects import Effects
-from poolwise.errors import ModelError, described, nearest
+from poolwise.errors import ModelError, described, nearest, shown
 from poolwise.model._priors import (
     DEFAULT,
     DEFAULT_TAU_SPREAD,
@@ -368,7 +368,16 @@ def _columns(moderators: str | Sequence[str]) -> str | tuple[str, ...]:
     if not isinstance(moderators, Iterable):
         found = f"moderators = {described(moderators)}"
         raise ModelError(found, "a formula or the names of columns", "'~ dose' or ['dose']")
-    return moderators if isinstance(moderators, str) else tuple(moderators)
+    names = moderators if isinstance(moderators, str) else tuple(moderators)
+    if not names or (isinstance(names, str) and names.strip() in ("", "~")):
+        raise ModelError(
+            f"moderators = {moderators!r} names none",
+            "a formula or the names of columns",
+            "'~ dose', or '~ 1' for none",
+        )
+    if not isinstance(names, str) and not all(isinstance(name, str) for name in names):
+        raise ModelError(f"moderators = {shown(moderators)}", "names of columns", "['dose']")
+    return names
 
 
 def _formula(moderators: str | Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from poolwise.errors import InputError, listing, nearest
+from poolwise.errors import InputError, described, listing, nearest
 from poolwise.reconstruct.aggregate import Aggregate
 from poolwise.reconstruct.feasible import check_outcome
 from poolwise.reconstruct.partition import Plan, plan_outcome
@@ -191,9 +191,9 @@ def _rows(
     published: Row | pd.DataFrame, subgroups: str | Sequence[Row] | None
 ) -> tuple[Aggregate, tuple[Aggregate, ...]]:
     """The outcome's row and the rows of the levels asked for."""
-    if isinstance(published, str):
+    if not isinstance(published, Aggregate | Mapping | pd.Series | pd.DataFrame):
         raise InputError(
-            f"reconstruct was given the text '{published}'",
+            f"reconstruct was given {described(published)}",
             "the published row of an outcome: a mapping with k, d, se, q, or a frame of rows",
             "rows = pw.datasets.published('working_alliance'); pw.reconstruct(rows[rows['outcome'] == 'misconduct'])",
         )

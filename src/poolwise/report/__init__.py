@@ -1,10 +1,22 @@
 """Reports: the only writer of files."""
 
 from poolwise.report.content import Content
-from poolwise.report.files import FITS, faults
+from poolwise.report.files import FITS, SEARCH, faults
 from poolwise.report.kept import KeptFits
+from poolwise.report.kept_search import KeptSearch
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.ranges_write import write_ranges
 from poolwise.report.write import held, write
 
-__all__ = ["FITS", "Content", "KeptFits", "RangesContent", "faults", "held", "write", "write_ranges"]
+__all__ = [
+    "FITS",
+    "SEARCH",
+    "Content",
+    "KeptFits",
+    "KeptSearch",
+    "RangesContent",
+    "faults",
+    "held",
+    "write",
+    "write_ranges",
+]

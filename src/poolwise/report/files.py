@@ -20,6 +20,7 @@ from poolwise.report.room import try_out
 
 MANIFEST = "manifest.json"
 FITS = "fits"
+SEARCH = "search.kept"  # in the folder FITS
 """Folder of the kept fits in a folder of results."""
 JOURNAL = ".poolwise-unfinished"
 """Names and hashes of what an unfinished run wrote or found of an earlier one; a JSON object on each line."""
@@ -164,7 +165,7 @@ def _begin(folder: Path, names: Iterable[str], question: dict[str, str]) -> None
         write(folder / JOURNAL, "".join(json.dumps(line) + "\n" for line in lines))
     (folder / MANIFEST).unlink(missing_ok=True)
     half = re.compile(rf"\.({'|'.join(map(re.escape, (*names, *ours, MANIFEST, JOURNAL)))})\.\d+{re.escape(_PART)}")
-    fit = re.compile(rf"\.[a-z0-9-]*-[0-9a-f]{{8}}\.npz\.\d+{re.escape(_PART)}")
+    fit = re.compile(rf"\.([a-z0-9-]*-[0-9a-f]{{8}}\.npz|{re.escape(SEARCH)})\.\d+{re.escape(_PART)}")
     for place, pattern in ((folder, half), (folder / FITS, fit)):
         for leftover in place.glob(f".*{_PART}"):
             if pattern.fullmatch(leftover.name) and leftover.is_file():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -17,12 +16,11 @@ import numpy as np
 
 from poolwise.engines._kept import Drawn
 from poolwise.engines._samplers import Chains
-from poolwise.errors import ModelError, warn
-from poolwise.report import files
+from poolwise.errors import ModelError, shown, warn
+from poolwise.report import sealed
+from poolwise.settings import check_flag
 
 _HEADER = "header"
-_SEAL, _DIGEST = b"\npoolwise sha256:", 64
-"""A kept fit ends with these bytes and the SHA-256, 64 hex digits, of all bytes before them."""
 
 
 @final
@@ -63,6 +61,7 @@ class KeptFits:
             raise ModelError(
                 f"the fits are to be kept in {self.folder!r}", "the path of a folder", "'results/bcg/fits'"
             )
+        check_flag("fresh", self.fresh)
         object.__setattr__(self, "folder", Path(self.folder))
         if any(os.path.exists(part) and not part.is_dir() for part in (self.folder, *self.folder.parents)):
             raise ModelError(f"the fits are to be kept in '{self.folder}', which is or lies in a file", "a folder")
@@ -75,6 +74,8 @@ class KeptFits:
         name : str
             Tells it from the others in the folder.
         """
+        if not isinstance(name, str):
+            raise ModelError(f"the name of a kept fit is {shown(name)}", "a text", "kept.place('bcg')")
         plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60]
         return KeptFit(self, name, self.folder / f"{plain}-{zlib.crc32(name.encode(errors='surrogatepass')):08x}.npz")
 
@@ -100,7 +101,7 @@ class KeptFit:
         if self.among.fresh or not self.path.is_file():
             return None
         try:
-            made_from, drawn = _read(_intact(self.path.read_bytes()))
+            made_from, drawn = _read(sealed.read(self.path))
             changed = [name for name in facts if facts[name] != made_from.get(name)]
         except Exception:  # whatever goes wrong in reading it, the fit is not kept
             self.among.said.append(f"{self.name}: run again, as the kept fit '{self.path.name}' cannot be read")
@@ -118,30 +119,12 @@ class KeptFit:
         Where the file cannot be written, a warning says so, and an earlier one stays as it was. What stands under its
         name and is no kept fit gets another name.
         """
-        content = _content(facts, drawn)
-        sealed = content + _SEAL + hashlib.sha256(content).hexdigest().encode()
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._put_aside()
-            files.write(self.path, sealed)
+            aside = sealed.write(self.path, _content(facts, drawn))
+            if aside:
+                self.among.said.append(f"{self.name}: {aside}")
         except OSError as error:
             warn(f"{self.name}: the fit could not be kept in '{self.path}': {error.strerror}. Its result is whole")
-
-    def _put_aside(self) -> None:
-        """Give what stands under the name of this fit and is no kept fit another name."""
-        if not os.path.lexists(self.path):
-            return
-        if self.path.is_file() and not self.path.is_symlink():
-            try:
-                _intact(self.path.read_bytes())
-                return
-            except ValueError:
-                pass
-        other, number = self.path.with_name(f"{self.path.name}.damaged"), 2
-        while os.path.lexists(other):
-            other, number = self.path.with_name(f"{self.path.name}.damaged{number}"), number + 1
-        self.path.rename(other)
-        self.among.said.append(f"{self.name}: '{self.path.name}', which cannot be read, is now called '{other.name}'")
 
 
 def _content(facts: Mapping[str, str], drawn: Drawn) -> bytes:
@@ -162,20 +145,6 @@ def _content(facts: Mapping[str, str], drawn: Drawn) -> bytes:
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, **arrays)
     return stream.getvalue()
-
-
-def _intact(sealed: bytes) -> bytes:
-    """What stands before the seal of a file whose bytes agree with it.
-
-    Raises
-    ------
-    ValueError
-        When there is no seal, or it is that of other bytes.
-    """
-    content, seal = sealed[: -len(_SEAL) - _DIGEST], sealed[-len(_SEAL) - _DIGEST :]
-    if seal != _SEAL + hashlib.sha256(content).hexdigest().encode():
-        raise ValueError("the bytes do not agree with their hash")
-    return content
 
 
 def _read(content: bytes) -> tuple[dict[str, str], Drawn]:

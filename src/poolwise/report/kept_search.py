@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,8 +12,10 @@ from typing import Any, final
 import numpy as np
 import pandas as pd
 
+from poolwise.errors import warn
 from poolwise.reconstruct.extremes import Extremes
 from poolwise.reconstruct.record import Reconstruction
+from poolwise.report import sealed
 
 
 @final
@@ -25,7 +26,7 @@ class KeptSearch:
     Attributes
     ----------
     path : Path
-        Written whole or not at all when the search is finished.
+        Written whole or not at all when the search is finished; it ends with a hash of all its bytes.
     fresh : bool
         Whether to search again, whatever is kept.
     said : list of str
@@ -49,17 +50,18 @@ class KeptSearch:
         if self.fresh or not self.path.is_file():
             return None
         try:
-            document = json.loads(self.path.read_text(encoding="utf-8"))
-            whole = document.pop("hash") == _hash(document)
-            if not whole or document["facts"] != _facts(facts):
+            document = json.loads(sealed.read(self.path))
+            if document["facts"] != _facts(facts):
                 return None
             y, se = np.array(document["y"]), np.array(document["se"])
-        except (ValueError, KeyError, TypeError, AttributeError):
+            y.flags.writeable = se.flags.writeable = False
+            levels = tuple(tuple(names) for names in document["levels"])
+            extremes = Extremes(pd.DataFrame(document["rows"]), replace(drawn, y=y, se=se, levels=levels))
+        except Exception:  # whatever goes wrong in reading it, the search is not kept
+            self.said.append(f"the search for extremes was run again, as '{self.path.name}' cannot be read")
             return None
-        y.flags.writeable = se.flags.writeable = False
-        levels = tuple(tuple(names) for names in document["levels"])
         self.said.append(f"the search for extremes was taken from '{self.path.name}'")
-        return Extremes(pd.DataFrame(document["rows"]), replace(drawn, y=y, se=se, levels=levels))
+        return extremes
 
     def put(self, found: Extremes | None, facts: Sequence[object]) -> None:
         """Keep a search.
@@ -81,15 +83,13 @@ class KeptSearch:
             "se": tables.se.tolist(),
             "levels": [list(names) for names in tables.levels],
         }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_suffix(".part")
-        beside.write_text(json.dumps(document | {"hash": _hash(document)}), encoding="utf-8")
-        beside.replace(self.path)
+        try:
+            aside = sealed.write(self.path, json.dumps(document).encode())
+            if aside:
+                self.said.append(f"the search for extremes: {aside}")
+        except OSError as error:
+            warn(f"the search for extremes could not be kept in '{self.path}': {error.strerror}. Its result is whole")
 
 
 def _facts(facts: Sequence[object]) -> list[str]:
     return [f"poolwise {version('poolwise')}", f"scipy {version('scipy')}", *map(str, facts)]
-
-
-def _hash(document: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
