@@ -215,6 +215,7 @@ def with_outcomes(folder: Path, dose: list[float] | None = None) -> None:
     frame.to_csv(folder / "several.csv", index=False)
 
 
+@pytest.mark.filterwarnings("ignore:every cluster has one effect")
 def test_three_levels_over_outcomes_say_that_they_are_pooled(tmp_path):
     with_outcomes(tmp_path)
     analysis = loaded(tmp_path, 'kind = "three-level"', SEVERAL)
