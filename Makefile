@@ -4,10 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-from-lock
 # Two processes, each of models that share what PyMC compiles.
-POOLED := models/dropout.toml models/misconduct.toml models/recidivism.toml models/bcg.toml \
-	models/recidivism_setting.toml
+POOLED := models/dropout.toml models/misconduct.toml models/recidivism.toml models/bcg.toml
 STRUCTURED := models/joint_outcomes.toml models/bcg_latitude.toml models/raudenbush_weeks.toml \
-	models/assink_three_level.toml
+	models/assink_three_level.toml models/recidivism_setting.toml
 
 .PHONY: run run-pooled run-structured test lint bench agreement oracles calibrate format clean
 .DELETE_ON_ERROR:
