@@ -48,6 +48,7 @@ def expected(y, v, X, i, mu, tau_scale):
 
 
 @pytest.mark.parametrize("model", MODELS, ids=str)
+@pytest.mark.filterwarnings("ignore:groups of .alloc. with one study")
 def test_log_density_is_what_the_evidence_loses(model):
     found = checks.leave_one_out(BCG, model).frame
     whole = pw.fit(BCG, model, pw.Exact()).log_evidence

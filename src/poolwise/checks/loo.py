@@ -73,7 +73,7 @@ class Loo:
         return f"<Loo '{self.label}': {sum_of}, {len(self.refitted)} of {len(self.frame)} refitted>"
 
 
-def loo(result: Result, *, refit_above: float | None = 0.5) -> Loo:
+def loo(result: Result, *, refit_above: float | None = 0.4) -> Loo:
     """How well the other studies foretell each one, from the draws of one fit.
 
     The elpd of a unit u is log p(y_u | y_-u), of estimates that are independent of the others given the parameters: a
@@ -82,7 +82,9 @@ def loo(result: Result, *, refit_above: float | None = 0.5) -> Loo:
     is high are left out by a refit: by quadrature for results of `Exact`; by NUTS for those of `NUTS`, where a bridge
     between both posteriors gives the density (about a second for each unit). Importance sampling is usable up to
     k = min(1 - 1 / log10(draws), 0.7), but above 0.5 its weights have no variance, and so no Monte Carlo error to
-    quote; refits of few studies are quick, so that they begin there.
+    quote, and k itself is estimated with a standard error of about 0.1 from 4,000 draws: at an estimate of 0.49982 the
+    elpd of a study was off by 0.37 with a quoted error of 0.04. Refits of few studies are quick, so that they begin at
+    0.4.
 
     Parameters
     ----------
@@ -116,7 +118,7 @@ def loo(result: Result, *, refit_above: float | None = 0.5) -> Loo:
     """
     tree = need_posterior(result, "loo")
     if refit_above is not None and not (isinstance(refit_above, int | float) and refit_above <= MOST):
-        raise ModelError(f"refit_above = {refit_above!r}", f"a number of at most {MOST:g}, or None", "refit_above=0.5")
+        raise ModelError(f"refit_above = {refit_above!r}", f"a number of at most {MOST:g}, or None", "refit_above=0.4")
     import arviz as az
 
     with warnings.catch_warnings():
@@ -192,7 +194,7 @@ def _sentence(frame: pd.DataFrame, above: float) -> str:
         told.append(f"Refitted, as Pareto k is above {above:.2f}: {listing(of[REFIT]['unit'])}.")
     if len(of[FAILED]):
         told.append(
-            f"Unreliable, as Pareto k is above {above:.2f}: {listing(of[FAILED]['unit'])}. Refit (refit_above=0.5)."
+            f"Unreliable, as Pareto k is above {above:.2f}: {listing(of[FAILED]['unit'])}. Refit (refit_above=0.4)."
         )
     unknown = frame[frame["elpd"].isna()]
     if len(unknown):

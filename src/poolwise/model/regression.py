@@ -369,7 +369,7 @@ def _columns(moderators: str | Sequence[str]) -> str | tuple[str, ...]:
         found = f"moderators = {described(moderators)}"
         raise ModelError(found, "a formula or the names of columns", "'~ dose' or ['dose']")
     names = moderators if isinstance(moderators, str) else tuple(moderators)
-    if not names or (isinstance(names, str) and names.strip() in ("", "~")):
+    if isinstance(names, str) and names.strip() in ("", "~"):
         raise ModelError(
             f"moderators = {moderators!r} names none",
             "a formula or the names of columns",
