@@ -295,8 +295,8 @@ class LocationScale:
     gamma: Coefficients | None = None
 
     def __post_init__(self) -> None:
-        for name in ("scale", "moderators"):
-            object.__setattr__(self, name, _columns(getattr(self, name)))
+        object.__setattr__(self, "scale", _columns(self.scale))
+        object.__setattr__(self, "moderators", _columns(self.moderators, may_be_none=True))
         _check_beta(self.beta, "beta")
         _check_beta(self.gamma, "gamma")
         check_tau(self.tau)
@@ -363,13 +363,13 @@ def has_horseshoe(beta: Coefficients | None) -> bool:
     return any(isinstance(prior, RegularizedHorseshoe) for prior in _named("", beta).values())
 
 
-def _columns(moderators: str | Sequence[str]) -> str | tuple[str, ...]:
+def _columns(moderators: str | Sequence[str], *, may_be_none: bool = False) -> str | tuple[str, ...]:
     """A formula as it is, names of columns as a tuple, so that a model can be compared and kept."""
     if not isinstance(moderators, Iterable):
         found = f"moderators = {described(moderators)}"
         raise ModelError(found, "a formula or the names of columns", "'~ dose' or ['dose']")
     names = moderators if isinstance(moderators, str) else tuple(moderators)
-    if isinstance(names, str) and names.strip() in ("", "~"):
+    if (not names and not may_be_none) or (isinstance(names, str) and names.strip() in ("", "~")):
         raise ModelError(
             f"moderators = {moderators!r} names none",
             "a formula or the names of columns",
