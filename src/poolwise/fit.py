@@ -138,19 +138,14 @@ def fit(
     for finding in result.report.findings:
         if finding.status == "narrower_than_wald":
             warn(finding.sentence)
-    for sentence in _as_independent(result):
-        result = replace(result, report=replace(result.report, notes=(*result.report.notes, sentence)))
-        warn(sentence)
-    for sentence in result.design.notes if result.design is not None else ():
-        warn(sentence)
-    for sentence in structure(model, effects):
-        result = replace(result, report=replace(result.report, notes=(*result.report.notes, sentence)))
+    of_table = (*_as_independent(result), *structure(model, effects))
+    for sentence in (*of_table, *(result.design.notes if result.design is not None else ())):
         warn(sentence)
     if result.prior != NO_PRIOR:
         for sentence in remarks(result.model, result.effects):
             warn(sentence)
     far = far_priors(result.model, result.effects) if result.prior != NO_PRIOR else ()
-    notes = tuple(dict.fromkeys((*result.report.notes, *far)))
+    notes = tuple(dict.fromkeys((*result.report.notes, *of_table, *far)))
     result = result if notes == result.report.notes else replace(result, report=replace(result.report, notes=notes))
     if strict and result.report.failed:
         raise FitError(f"{result.label}: status {result.report.status}", advice=result.report.advice)

@@ -63,7 +63,6 @@ def careful[T](settings: NUTS, accept: float, sample: Sample, read: Reader[T]) -
     notes: list[str] = []
     told: dict[str, float] = {}
     while not chains.interrupted:
-        next_run = partial(sample, again, accept)
         if chains.divergences and accept < CAREFUL:
             notes.append(
                 f"NUTS diverged {chains.divergences} times at target_accept = {accept:g} and was run again at "

@@ -64,11 +64,11 @@ def quantile_error(draws: Array, prob: float) -> float:
     Vehtari et al. 2021, Bayesian Analysis 16:667, 10.1214/20-BA1221, section 4.4, for n_eff of a quantile; Serfling
     1980, Approximation Theorems of Mathematical Statistics, section 2.3.3, 10.1002/9780470316481, for the error.
     """
-    return float(_quantile_errors(draws, np.array([prob]))[0])
+    return float(_quantiles(draws, np.array([prob]))[1][0])
 
 
-def _quantile_errors(draws: Array, probs: Array) -> Array:
-    """Errors of several quantiles, from one sorting of the draws."""
+def _quantiles(draws: Array, probs: Array) -> tuple[Array, Array]:
+    """Several quantiles and their errors, from one sorting of the draws."""
     ordered = np.sort(draws, axis=None)
     at = np.quantile(ordered, probs)
     effective = np.minimum(effective_sizes(np.asarray(draws <= at[:, None, None], dtype=float)), draws.size)
@@ -76,8 +76,7 @@ def _quantile_errors(draws: Array, probs: Array) -> Array:
     error = np.sqrt(probs * (1.0 - probs) / effective)
     d = np.minimum(np.maximum(error, WINDOW * tail), 0.8 * tail)
     low, high = np.quantile(ordered, np.stack([probs - d, probs + d]))
-    errors: Array = error * (high - low) / (2.0 * d)
-    return errors
+    return at, error * (high - low) / (2.0 * d)
 
 
 def limit_errors(draws: Array, moments: int) -> dict[str, float]:
@@ -91,9 +90,8 @@ def limit_errors(draws: Array, moments: int) -> dict[str, float]:
         Highest moment that exists. Without the second one the width of the 95 % interval over 3.92 stands for the
         standard deviation.
     """
-    values = _quantile_errors(draws, np.array(list(LIMITS.values())))
+    (low, high), values = _quantiles(draws, np.array(list(LIMITS.values())))
     errors = {f"mcse_{word}": float(value) for word, value in zip(LIMITS, values, strict=True)}
-    low, high = np.quantile(draws, list(LIMITS.values()))
     sd = float(draws.std()) if moments >= 2 else float(high - low) / 3.92
     return errors | {"limit_share": max(errors.values()) / sd if sd > 0.0 else np.nan}
 
