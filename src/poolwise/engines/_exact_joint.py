@@ -1,40 +1,33 @@
-"""The exact engine for exchangeable groups: joint outcomes, and subgroups with exchangeable heterogeneity."""
+"""What quadrature found for exchangeable groups: joint outcomes, and subgroups with exchangeable heterogeneity."""
 
 from __future__ import annotations
 
 import math
-import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, TypeGuard, final
+from typing import TypeGuard, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines._joint_contrasts import Contrasts
 from poolwise.engines._joint_moments import JointMoments, joint_moments
 from poolwise.engines._means import Split, groups, normal_prior
-from poolwise.engines._versions import versions
 from poolwise.errors import ModelError, listing
 from poolwise.exact.exchangeable import TOLERANCE, Exchangeable, exchangeable
 from poolwise.exact.exchangeable_laws import Laws
+from poolwise.exact.group_contrasts import combination
 from poolwise.exact.hyper_grid import Hyperpriors
 from poolwise.exact.marginal_law import MarginalLaw
 from poolwise.exact.mixture import NormalMixture
 from poolwise.exact.outcome_likelihood import Group
 from poolwise.laws import Deferred, TransformedLaw
-from poolwise.model import JointOutcomes, Model, Subgroups, prior_words, remarks
+from poolwise.model import JointOutcomes, Model, Subgroups
 from poolwise.priors import Flat, Normal
-from poolwise.quantities import ByStudy, IntervalKind, Law, Posterior, Quantity
-from poolwise.result import Finding, FitReport, Result
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from poolwise.engines.exact import Exact
+from poolwise.quantities import IntervalKind, Law, Posterior, Quantity
+from poolwise.result import Finding
 
 Array = NDArray[np.float64]
 Exchanging = JointOutcomes | Subgroups
@@ -93,11 +86,36 @@ class Grouped:
             makers["mu"] = self.mean
             makers["mu_spread"] = self.spread
         else:
-            contrasts = Contrasts(self, kind)
-            makers |= {name: partial(contrasts.law, c) for name, c in contrasts.named.items() if name not in makers}
+            makers |= {name: partial(self.contrast, c) for name, c in self.linear.items() if name not in makers}
         makers["tau"] = self.tau
         makers["tau_spread"] = self.tau_spread
         return {name: Posterior(Deferred(make), kind) for name, make in makers.items()}
+
+    @property
+    def design(self) -> None:
+        """There are no moderators."""
+
+    @property
+    def linear(self) -> dict[str, Array]:
+        """Weights of the groups' means in each of them, and in each difference from the first one."""
+        unit = np.eye(len(self.names))
+        first, *others = self.names
+        each = {f"mu[{name}]": unit[o] for o, name in enumerate(self.names)}
+        return each | {f"mu[{name}] - mu[{first}]": unit[o] - unit[0] for o, name in enumerate(others, start=1)}
+
+    def contrast(self, c: Array) -> NormalMixture:
+        """The law of c'mu, c of shape (G,), with the moments that every mean in it has."""
+        named = np.flatnonzero(c)
+        moments = min(self.moments.mu[o] for o in named)
+        if len(named) > 1:
+            return replace(combination(self.posterior, c), moments=min(moments, 2))
+        one, times = self.mu(int(named[0])), float(c[named[0]])
+        return replace(one, centre=times * one.centre, spread=abs(times) * one.spread)
+
+    def combination(self, c: Array, new: bool, kind: IntervalKind) -> Posterior:
+        """The posterior of c'mu; `new` is for models with a design, which these are not."""
+        assert not new
+        return Posterior(self.contrast(c), kind)
 
     def mu(self, o: int) -> NormalMixture:
         """The law of mu in group o."""
@@ -136,7 +154,7 @@ class Grouped:
         """The law of the spread of log tau."""
         return replace(self.laws.tau_spread, moments=self.moments.tau_spread)
 
-    def study(self, kind: IntervalKind, row: int) -> Posterior:
+    def study(self, row: int, kind: IntervalKind) -> Posterior:
         """The posterior of the true effect in the study of this row."""
         return Posterior(self.laws.theta(*self.places[row]), kind)
 
@@ -147,10 +165,46 @@ class Grouped:
             shares[rows] = self.laws.weights(o)
         return dict(zip(self.effects.labels, shares.tolist(), strict=True))
 
-    def log_evidence(self) -> float:
+    @property
+    def evidence(self) -> float:
         """Log marginal likelihood; NaN under a flat prior on mu."""
         proper = all(prior is not None and prior.proper for prior in self.model.named_priors.values())
         return self.posterior.fine_means.log_total if proper else math.nan
+
+    @property
+    def absent(self) -> dict[str, str]:
+        """Why a quantity that other models have is not here."""
+        word = "outcome" if isinstance(self.model, JointOutcomes) else "subgroup"
+        absent = {name: sentence.format(word=word) for name, sentence in ABSENT.items()}
+        return absent if word == "outcome" else absent | {"mu": "each subgroup has its own: mu[<subgroup>]"}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """That studies contribute to several outcomes, and what the model makes of it."""
+        if not isinstance(self.model, JointOutcomes):
+            return ()
+        outcomes: defaultdict[str, set[str]] = defaultdict(set)
+        for study, outcome in zip(self.effects.study, self.effects.outcome, strict=True):
+            outcomes[study].add(outcome)
+        several = [study for study, own in outcomes.items() if len(own) > 1]
+        if not several:
+            return ()
+        counted = "1 study contributes" if len(several) == 1 else f"{len(several)} studies contribute"
+        return (
+            f"{counted} to more than one outcome ({listing(several)}); their effects count as independent given mu and "
+            "tau of each outcome, so that what they share in sampling and truth is counted twice",
+        )
+
+    def findings(self, tolerance: float) -> tuple[Finding, ...]:
+        """What went wrong, of an engine that aims at a tolerance."""
+        aim, error = max(tolerance, TOLERANCE), self.posterior.error
+        coarse = Finding(
+            "grid_too_coarse",
+            f"Two rules over the hyperparameters disagree by {error:.1e}, more than {aim:.1e}; check the "
+            "priors on the spreads for very heavy tails, or set Exact(tolerance=...).",
+        )
+        missing = self.moments.finding(self.names)
+        return (() if error <= aim else (coarse,)) + (() if missing is None else (missing,))
 
     def diagnostics(self) -> dict[str, float]:
         """What the quadrature watched."""
@@ -165,85 +219,7 @@ def is_exchangeable(model: Model) -> TypeGuard[Exchanging]:
     return isinstance(model, JointOutcomes) or (isinstance(model, Subgroups) and model.heterogeneity == "exchangeable")
 
 
-def fit_exchangeable(effects: Effects, model: Exchanging, engine: Exact) -> Result:
-    """The exact posterior of joint outcomes, or of subgroups with exchangeable heterogeneity.
-
-    Parameters
-    ----------
-    effects : Effects
-    model : JointOutcomes or Subgroups
-    engine : Exact
-
-    Returns
-    -------
-    Result
-        With ``mu[g]``, ``tau[g]``, ``tau2[g]``, ``theta_new[g]`` for each outcome or subgroup g, the
-        hyperparameters ``tau`` and ``tau_spread``, for outcomes also ``mu`` and ``mu_spread``, and every theta_i.
-
-    Raises
-    ------
-    ModelError
-        For a table with one outcome, and for a prior that quadrature cannot use.
-    """
-    start = time.perf_counter()
-    if effects.covariance is not None:
-        raise ModelError(
-            f"the sampling errors have a known covariance, which {model.label} does not take into account",
-            "CommonEffect, RandomEffects, MetaRegression or Subgroups with common tau",
-        )
-    resolved = model.resolved(effects)
-    assert isinstance(resolved, JointOutcomes | Subgroups)
-    fitted = quadrature(effects, resolved, max(engine.tolerance, TOLERANCE))
-    report = FitReport(
-        findings=_findings(fitted, max(engine.tolerance, TOLERANCE)),
-        notes=effects.notes + remarks(resolved, effects) + _shared(effects, model),
-        diagnostics=fitted.diagnostics(),
-        seconds=time.perf_counter() - start,
-        versions=versions("poolwise", "numpy", "scipy"),
-        seed=engine.seed,
-        data_hash=effects.data_hash,
-    )
-    word = "outcome" if isinstance(model, JointOutcomes) else "subgroup"
-    absent = {name: sentence.format(word=word) for name, sentence in ABSENT.items()}
-    if isinstance(model, Subgroups):
-        absent["mu"] = "each subgroup has its own: mu[<subgroup>]"
-    contrasts = Contrasts(fitted, engine.kind)
-    result = Result(
-        label=f"{model.label}, exact",
-        effects=effects,
-        model=resolved,
-        engine=engine,
-        interval_kind=f"credible ({engine.kind})",
-        quantities=fitted.quantities(engine.kind),
-        studies=ByStudy(effects.labels, partial(fitted.study, engine.kind)),
-        weights=fitted.weights(),
-        report=report,
-        prior=prior_words(resolved),
-        evidence=fitted.log_evidence(),
-        native=fitted,
-        absent=absent,
-        combinations=contrasts.named,
-        linear=contrasts,
-    )
-    return replace(result, tree=_Tree(fitted, engine, result.label))
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class _Tree:
-    """Makes the DataTree of exact draws."""
-
-    fitted: Grouped
-    engine: Exact
-    label: str
-
-    def __call__(self) -> xr.DataTree:
-        from poolwise.engines._joint_tree import joint_tree
-
-        return joint_tree(self.fitted, self.engine, self.label)
-
-
-def quadrature(effects: Effects, model: Exchanging, tolerance: float, split: Split | None = None) -> Grouped:
+def grouped(effects: Effects, model: Exchanging, tolerance: float, split: Split | None = None) -> Grouped:
     """Fit a model whose priors are explicit.
 
     Parameters
@@ -251,7 +227,8 @@ def quadrature(effects: Effects, model: Exchanging, tolerance: float, split: Spl
     effects : Effects
     model : JointOutcomes or Subgroups
     tolerance : float
-        Largest estimated error for which the grid is not refined once more.
+        Largest estimated error for which the grid is not refined once more; at least that of the rules over the
+        hyperparameters.
     split : tuple, optional
         Names of the groups and the rows of each, where they are not to be read from the table.
 
@@ -259,6 +236,11 @@ def quadrature(effects: Effects, model: Exchanging, tolerance: float, split: Spl
     -------
     Grouped
     """
+    if effects.covariance is not None:
+        raise ModelError(
+            f"the sampling errors have a known covariance, which {model.label} does not take into account",
+            "CommonEffect, RandomEffects, MetaRegression or Subgroups with common tau",
+        )
     assert model.mu is not None
     tau, tau_spread = model.tau, model.tau_spread
     assert tau is not None
@@ -272,44 +254,14 @@ def quadrature(effects: Effects, model: Exchanging, tolerance: float, split: Spl
         raise ModelError(f"mu ~ {model.mu} is not supported for this model", "a normal or flat prior", "Normal(0, 1)")
     m0, s0 = normal_prior(model.mu)
     found = exchangeable(
-        [Group(effects.y[row], effects.v[row]) for row in rows], Hyperpriors(m0, s0, spread, tau, tau_spread), tolerance
+        [Group(effects.y[row], effects.v[row]) for row in rows],
+        Hyperpriors(m0, s0, spread, tau, tau_spread),
+        max(tolerance, TOLERANCE),
     )
     moments = joint_moments(
         [len(row) for row in rows], flat=not math.isfinite(s0), spread=spread, tau=tau, tau_spread=tau_spread
     )
     return Grouped(effects, model, names, rows, found, moments)
-
-
-def _findings(fitted: Grouped, tolerance: float) -> tuple[Finding, ...]:
-    found = []
-    error = fitted.posterior.error
-    if not error <= tolerance:
-        found.append(
-            Finding(
-                "grid_too_coarse",
-                f"Two rules over the hyperparameters disagree by {error:.1e}, more than {tolerance:.1e}; check the "
-                "priors on the spreads for very heavy tails, or set Exact(tolerance=...).",
-            )
-        )
-    missing = fitted.moments.finding(fitted.names)
-    return (*found, missing) if missing is not None else tuple(found)
-
-
-def _shared(effects: Effects, model: Exchanging) -> tuple[str, ...]:
-    """That studies contribute to several outcomes, and what the model makes of it."""
-    if not isinstance(model, JointOutcomes):
-        return ()
-    outcomes: defaultdict[str, set[str]] = defaultdict(set)
-    for study, outcome in zip(effects.study, effects.outcome, strict=True):
-        outcomes[study].add(outcome)
-    several: Sequence[str] = [study for study, found in outcomes.items() if len(found) > 1]
-    if not several:
-        return ()
-    counted = "1 study contributes" if len(several) == 1 else f"{len(several)} studies contribute"
-    return (
-        f"{counted} to more than one outcome ({listing(several)}); their effects count as independent given mu and "
-        "tau of each outcome, so that what they share in sampling and truth is counted twice",
-    )
 
 
 def _limited(law: NormalMixture, moments: int) -> NormalMixture:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from poolwise.design import Design
 from poolwise.effects import Effects
 from poolwise.engines._heterogeneity import known
 from poolwise.engines._means import Means
@@ -23,8 +24,10 @@ from poolwise.exact.tau_law import TauLaw
 from poolwise.exact.tau_posterior import TauPosterior, log_density_of_mean
 from poolwise.exact.truncated import TruncatedStudies, log_mass
 from poolwise.model import LocationScale, Model
+from poolwise.moments import missing_moments
 from poolwise.priors import Fixed, Normal, TruncatedNormal
 from poolwise.quantities import Estimate, IntervalKind, Law, Posterior, Quantity
+from poolwise.result import Finding
 
 Array = NDArray[np.float64]
 
@@ -201,9 +204,40 @@ class Fitted:
         a, b = ((limit - law.centre) / law.spread for limit in (prior.lower, prior.upper))
         return _log_pdf(law, at) - float(log_mass(a, b)[0])
 
+    @property
+    def linear(self) -> Mapping[str, Array]:
+        """Weights of the coefficients in each named mean effect or contrast, shape (p,)."""
+        return self.means.linear
+
+    @property
+    def absent(self) -> Mapping[str, str]:
+        """Why a quantity that other models have is not here."""
+        return self.means.absent
+
+    @property
+    def design(self) -> Design | None:
+        """What X was made from, where there are moderators."""
+        return self.means.design
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the design has to say."""
+        return () if self.design is None else self.design.notes
+
     def aim(self, tolerance: float) -> float:
         """The tolerance that quadrature over so many parameters is worked out to."""
         return reachable(tolerance, self.source.boxes.d) if isinstance(self.source, BoxPosterior) else tolerance
+
+    def findings(self, tolerance: float) -> tuple[Finding, ...]:
+        """What went wrong, of an engine that aims at a tolerance."""
+        aim = self.aim(tolerance)
+        coarse = Finding(
+            "grid_too_coarse",
+            f"The limits are good to about {self.limit_error:.1e} half-widths only, not to {aim:.1e}; "
+            "check the data for effects on very different scales, or set Exact(tolerance=...).",
+        )
+        missing = missing_moments(self.moments, self.means.proper)
+        return (() if self.limit_error <= aim else (coarse,)) + (() if missing is None else (missing,))
 
     def diagnostics(self) -> dict[str, float]:
         """What the quadrature watched."""

@@ -8,23 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.arviz_bridge import to_datatree
-from poolwise.engines._tree import PRIOR_DRAWS, stream
-from poolwise.engines._versions import versions
+from poolwise.engines._exact_joint import Grouped
+from poolwise.engines._tree import PRIOR_DRAWS, attributes, stream
 from poolwise.exact.exchangeable_draws import draw
-from poolwise.model import JointOutcomes, prior_words
+from poolwise.model import JointOutcomes
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from poolwise.engines._exact_joint import Grouped
-    from poolwise.engines.exact import Exact
 
 Array = NDArray[np.float64]
 _LOG_2PI = np.log(2.0 * np.pi)
 TYPICAL = {"mu": "mu_typical", "tau": "tau_typical"}  # names of the hyperparameters beside mu and tau of each group
 
 
-def joint_tree(fitted: Grouped, engine: Exact, label: str) -> xr.DataTree:
+def joint_tree(fitted: Grouped, shape: tuple[int, int], seed: int, label: str) -> xr.DataTree:
     """The DataTree of exact joint draws.
 
     ``mu``, ``tau``, ``tau2`` and ``theta_new`` have the dimension ``outcome`` (``subgroup``), ``theta`` has ``study``;
@@ -35,7 +32,9 @@ def joint_tree(fitted: Grouped, engine: Exact, label: str) -> xr.DataTree:
     Parameters
     ----------
     fitted : Grouped
-    engine : Exact
+    shape : tuple of int
+        Chains and draws.
+    seed : int
     label : str
         Words for the result.
 
@@ -46,8 +45,7 @@ def joint_tree(fitted: Grouped, engine: Exact, label: str) -> xr.DataTree:
         is proper), observed_data and constant_data.
     """
     effects, model = fitted.effects, fitted.model
-    rng = stream(effects, model, engine.seed)
-    shape = (engine.chains, engine.draws)
+    rng = stream(effects, model, seed)
     posterior = {name: x.reshape(*shape, *x.shape[1:]) for name, x in _posterior(fitted, shape, rng).items()}
     of = _group_of(fitted)
     mean, sd = posterior["mu"][..., of], np.hypot(effects.se, posterior["tau"][..., of])
@@ -60,16 +58,7 @@ def joint_tree(fitted: Grouped, engine: Exact, label: str) -> xr.DataTree:
         "constant_data": {"se": effects.se},
     }
     groups |= _prior_groups(fitted, rng)
-    attrs = {
-        "inference_library": "poolwise",
-        "inference_library_version": versions("poolwise")["poolwise"],
-        "label": label,
-        "model": model.label,
-        "prior": prior_words(model),
-        "scale": effects.scale.name,
-        "data": effects.data_label,
-        "data_hash": effects.data_hash,
-    }
+    attrs = attributes(effects, model, label)
     word = "outcome" if isinstance(model, JointOutcomes) else "subgroup"
     dims = dict.fromkeys(("y", "theta", "se"), ("study",)) | dict.fromkeys(("mu", "tau", "tau2", "theta_new"), (word,))
     return to_datatree(groups, coords={"study": effects.labels, word: fitted.names}, dims=dims, attrs=attrs)

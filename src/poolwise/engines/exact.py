@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, final, get_args
@@ -12,15 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines._exact_joint import fit_exchangeable, is_exchangeable
+from poolwise.engines._exact_joint import Grouped, grouped, is_exchangeable
 from poolwise.engines._exact_posterior import Fitted
 from poolwise.engines._exact_quadrature import quadrature
+from poolwise.engines._exact_tree import exact_tree
+from poolwise.engines._joint_tree import joint_tree
 from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
 from poolwise.model import Model, RandomEffects, prior_words, remarks
-from poolwise.moments import missing_moments, refuse_improper
+from poolwise.moments import refuse_improper
 from poolwise.quantities import ByStudy, IntervalKind, Quantity
-from poolwise.result import Finding, FitReport, Result
+from poolwise.result import FitReport, Result
 from poolwise.settings import NUMBERS_OF_A_DRAW, check_memory, check_option, check_whole
 
 if TYPE_CHECKING:
@@ -98,16 +100,12 @@ class Exact:
         Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06 for the model;
         the quadrature is our own (`poolwise.exact`).
         """
-        if is_exchangeable(model):
-            return fit_exchangeable(effects, model, self)
         start = time.perf_counter()
         resolved = model.resolved(effects)
-        refuse_improper(effects, resolved)
-        fitted = quadrature(effects, resolved, self.tolerance)
-        design_notes = fitted.means.design.notes if fitted.means.design is not None else ()
+        fitted = _fitted(effects, resolved, self.tolerance)
         report = FitReport(
-            findings=_findings(fitted, fitted.aim(self.tolerance)),
-            notes=effects.notes + design_notes + remarks(resolved, effects),
+            findings=fitted.findings(self.tolerance),
+            notes=effects.notes + fitted.notes + remarks(resolved, effects),
             diagnostics=fitted.diagnostics(),
             seconds=time.perf_counter() - start,
             versions=versions("poolwise", "numpy", "scipy"),
@@ -115,8 +113,9 @@ class Exact:
             data_hash=effects.data_hash,
         )
         shown = "" if isinstance(model, RandomEffects) else f"{model.label}, "
-        result = Result(
-            label=f"{shown}exact",
+        label = f"{shown}{self.label}"
+        return Result(
+            label=label,
             effects=effects,
             model=resolved,
             engine=self,
@@ -128,12 +127,12 @@ class Exact:
             prior=prior_words(resolved),
             evidence=fitted.evidence,
             native=fitted,
-            absent=fitted.means.absent,
-            combinations=fitted.means.linear,
+            absent=fitted.absent,
+            combinations=fitted.linear,
             linear=_Linear(fitted, self.kind),
-            design=fitted.means.design,
+            design=fitted.design,
+            tree=partial(_tree, fitted, (self.chains, self.draws), self.seed, label),
         )
-        return replace(result, tree=_Tree(fitted, self, result.label))
 
 
 def log_density_of_mu(result: Result, at: float) -> float:
@@ -154,7 +153,14 @@ def log_density_of_mu(result: Result, at: float) -> float:
     return result.native.log_density_of_mu(at)
 
 
-def _study(fitted: Fitted, kind: IntervalKind, row: int) -> Quantity:
+def _fitted(effects: Effects, model: Model, tolerance: float) -> Fitted | Grouped:
+    if is_exchangeable(model):
+        return grouped(effects, model, tolerance)
+    refuse_improper(effects, model)
+    return quadrature(effects, model, tolerance)
+
+
+def _study(fitted: Fitted | Grouped, kind: IntervalKind, row: int) -> Quantity:
     return fitted.study(row, kind)
 
 
@@ -163,37 +169,14 @@ def _study(fitted: Fitted, kind: IntervalKind, row: int) -> Quantity:
 class _Linear:
     """Makes posteriors of linear combinations."""
 
-    fitted: Fitted
+    fitted: Fitted | Grouped
     kind: IntervalKind
 
     def __call__(self, c: Array, *, new: bool) -> Quantity:
         return self.fitted.combination(c, new, self.kind)
 
 
-@final
-@dataclass(frozen=True, eq=False)
-class _Tree:
-    """Makes the DataTree of exact draws."""
-
-    fitted: Fitted
-    engine: Exact
-    label: str
-
-    def __call__(self) -> xr.DataTree:
-        from poolwise.engines._exact_tree import exact_tree
-
-        return exact_tree(self.fitted, (self.engine.chains, self.engine.draws), self.engine.seed, self.label)
-
-
-def _findings(fitted: Fitted, tolerance: float) -> tuple[Finding, ...]:
-    findings = []
-    if not fitted.limit_error <= tolerance:
-        findings.append(
-            Finding(
-                "grid_too_coarse",
-                f"The limits are good to about {fitted.limit_error:.1e} half-widths only, not to {tolerance:.1e}; "
-                "check the data for effects on very different scales, or set Exact(tolerance=...).",
-            )
-        )
-    missing = missing_moments(fitted.moments, fitted.means.proper)
-    return (*findings, *(() if missing is None else (missing,)))
+def _tree(fitted: Fitted | Grouped, shape: tuple[int, int], seed: int, label: str) -> xr.DataTree:
+    if isinstance(fitted, Grouped):
+        return joint_tree(fitted, shape, seed, label)
+    return exact_tree(fitted, shape, seed, label)

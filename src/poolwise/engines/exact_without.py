@@ -201,7 +201,7 @@ class _OfGroups:
         names, rows = self.groups
         place = np.cumsum(keep) - 1
         split = names, tuple(place[mine[keep[mine]]] for mine in rows)
-        found = _exact_joint.quadrature(some_rows(self.effects, keep), self.model, TOLERANCE, split)
+        found = _exact_joint.grouped(some_rows(self.effects, keep), self.model, TOLERANCE, split)
         everything = found.quantities("equal-tailed")
         moved = {name: one for name, one in everything.items() if name.startswith(("mu[", "tau["))}
         coarse = not found.posterior.error <= TOLERANCE
