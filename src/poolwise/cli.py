@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, TextIO
 from poolwise.errors import AnalysisError, PoolwiseError, PoolwiseWarning
 
 if TYPE_CHECKING:
-    from poolwise.analysis import Analysis, PlannedFit, Run, Step
+    from poolwise.analysis import Analysis, PlannedFit
     from poolwise.checks import Ranges
     from poolwise.effects import Effects
+    from poolwise.runs import Run, Step
 
 OK, FIT_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -292,7 +293,7 @@ def _check_names(names: Sequence[str]) -> None:
 
 
 def _one_run(analysis: Analysis, chosen: argparse.Namespace) -> Run:
-    from poolwise.analysis import run
+    from poolwise.runs import run
 
     with _shown_progress(analysis.name) as progress:
         out = chosen.out / analysis.name

@@ -131,7 +131,7 @@ def spreads(effects: Effects, model: Model) -> tuple[Spread, ...]:
         case RandomEffects(tau=Prior() as tau) | MetaRegression(tau=Prior() as tau) | LocationScale(tau=Prior() as tau):
             return (Spread("tau", tau, effects.k, flat),)
         case _ if isinstance(model, Counted) and model.tau is not None and model.measure is not None:
-            units = informative(*counts_of(effects, model.measure), model.measure)
+            units = informative(*counts_of(effects.moderators, model.measure, effects.rows), model.measure)
             return (Spread("tau", model.tau, units, flat),)
         case _ if isinstance(model, Robust):
             return (Spread("tau", model.tau, effects.k, flat),) if model.tau is not None else ()

@@ -15,6 +15,7 @@ from scipy import stats
 from poolwise import priors as p
 from poolwise.effects import Effects
 from poolwise.engines import _sampler
+from poolwise.engines._run import accepts
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import ModelError, PoolwiseWarning
 from poolwise.model import BinomialNormal, CommonEffect, RandomEffects, ThreeLevel
@@ -152,8 +153,8 @@ def test_a_known_tau_is_not_sampled_but_used():
 
 def test_the_acceptance_rate_suits_the_model_unless_it_is_chosen():
     counts = BinomialNormal("log OR")
-    assert (NUTS().accepts(DEFAULT), NUTS().accepts(counts), NUTS().accepts(ThreeLevel())) == (0.8, 0.9, 0.95)
-    assert NUTS(target_accept=0.8).accepts(counts) == 0.8
+    assert tuple(accepts(NUTS(), model) for model in (DEFAULT, counts, ThreeLevel())) == (0.8, 0.9, 0.95)
+    assert accepts(NUTS(target_accept=0.8), counts) == 0.8
 
 
 def test_defaults_run_without_divergences_at_three_studies(three):

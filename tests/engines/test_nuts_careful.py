@@ -8,6 +8,7 @@ from poolwise import priors as p
 from poolwise.effects import some_rows
 from poolwise.engines import _diagnose
 from poolwise.engines._careful import careful
+from poolwise.engines.nuts import sample_of
 
 MODEL = pw.RandomEffects(mu=p.Normal(0.0, 2.0), tau=p.HalfNormal(0.5))
 SHORT = pw.NUTS(draws=150)  # too few draws for 400 effective ones, four times as many are enough
@@ -84,7 +85,7 @@ def test_outliers_whose_tau_is_slow_near_zero_end_with_enough_draws():
 
 @pytest.mark.parametrize("settings", [SHORT, pw.NUTS(draws=500)], ids=["run again", "gone on with"])
 def test_an_interrupt_of_the_second_run_keeps_the_first(three, settings):
-    run = settings.run(three, MODEL)
+    run = sample_of(three, MODEL)
     seen = []
 
     def sample(settings, accept):

@@ -131,7 +131,8 @@ def _check_columns(effects: Effects, model: Model) -> None:
             model.outcomes(effects)
             model.clusters(effects)
         case BinomialNormal() | PoissonNormal():
-            counts_of(model.table(effects), effects.scale.name)
+            table = model.table(effects)
+            counts_of(table.moderators, effects.scale.name, table.rows)
 
 
 def _uses_priors(spec: Spec) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import final
 
 from poolwise.effects import Effects
+from poolwise.engines._run import accepts
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.nuts import NUTS
 from poolwise.fit import Engine
@@ -47,7 +48,7 @@ class PlannedFit:
             names = ("draws", "tune", "chains", "seed")
             names += ("sampler",) if self.engine.sampler != "nutpie" else ()
             chosen = {name: getattr(self.engine, name) for name in names}
-            return chosen | {"target_accept": self.engine.accepts(self.model)}
+            return chosen | {"target_accept": accepts(self.engine, self.model)}
         return {name: getattr(self.engine, name) for name in names}
 
 

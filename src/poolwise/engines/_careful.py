@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +14,7 @@ from poolwise.engines._diagnose import ESS_PER_CHAIN, R_HAT_LIMIT, starting
 from poolwise.engines._kept import Drawn
 from poolwise.engines._limits import MOST_ERROR, noisiest, noisy_limit
 from poolwise.engines._samplers import Chains
-
-if TYPE_CHECKING:
-    from poolwise.engines.nuts import NUTS
+from poolwise.engines._settings import Settings
 
 CAREFUL = 0.99
 """The target_accept of the next run, when one diverged."""
@@ -32,13 +29,15 @@ TUNING_SHARE = 3
 
 _INTERRUPTED = "Interrupted in a further run; the draws of the one before it are kept."
 
-type Sample = Callable[[NUTS, float], Chains]
+type Sample = Callable[[Settings, float], Chains]
 """A run with some settings, at a target_accept."""
 type Reader[T] = Callable[[Chains], tuple[T, Mapping[str, float]]]
 """What draws mean, and what they say of their own convergence (`_diagnose.diagnostics`, or nothing)."""
 
 
-def careful[T](settings: NUTS, accept: float, sample: Sample, read: Reader[T]) -> tuple[Drawn, T, Mapping[str, float]]:
+def careful[T](
+    settings: Settings, accept: float, sample: Sample, read: Reader[T]
+) -> tuple[Drawn, T, Mapping[str, float]]:
     """A run with its remedies, each used where it can be expected to help; and what to tell about it.
 
     One that diverged, or has too few effective draws, is run again, each at most once. Where the limit of an interval
@@ -47,7 +46,7 @@ def careful[T](settings: NUTS, accept: float, sample: Sample, read: Reader[T]) -
 
     Parameters
     ----------
-    settings : NUTS
+    settings : Settings
     accept : float
         Acceptance rate that the step size aims at.
     sample : callable
@@ -111,13 +110,13 @@ def _more(numbers: Mapping[str, float], first: int, draws: int) -> int:
     return min(needed, max(LONGER * first, draws)) - draws
 
 
-def _next(settings: NUTS, more: int, further: int) -> NUTS:
+def _next(settings: Settings, more: int, further: int) -> Settings:
     """The settings of a further run: a seed of its own, and less to tune."""
     seed = np.random.SeedSequence([settings.seed, further]).generate_state(1)[0]
     return replace(settings, draws=more, tune=max(settings.tune // TUNING_SHARE, 1), seed=int(seed))
 
 
-def _joined(chains: Chains, sample: Sample, settings: NUTS, accept: float) -> Chains:
+def _joined(chains: Chains, sample: Sample, settings: Settings, accept: float) -> Chains:
     """Each chain followed by its further run; an interrupted one is not joined."""
     added = sample(settings, accept)
     if added.interrupted:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, final
+from typing import Protocol, final
 
 from poolwise.effects import Effects
-from poolwise.engines._samplers import PACKAGES, Chains
+from poolwise.engines._samplers import Chains
+from poolwise.engines._settings import PACKAGES, Settings
 from poolwise.engines._versions import versions
 from poolwise.model import Model
-
-if TYPE_CHECKING:
-    from poolwise.engines.nuts import NUTS
 
 OF_NO_MATTER = ("cores", "progress")
 """Settings that change no draw."""
@@ -57,7 +55,7 @@ class Folder(Protocol):
         """The place of one fit."""
 
 
-def name_of(model: Model, engine: NUTS) -> str:
+def name_of(model: Model, engine: Settings) -> str:
     """The name of a fit among others of its table.
 
     It has no label in it: a fit that is only called otherwise is the same fit. A quick run and a whole one keep their
@@ -66,7 +64,7 @@ def name_of(model: Model, engine: NUTS) -> str:
     return f"{model.label}, {engine.label}, {engine.draws} + {engine.tune} draws"
 
 
-def facts(effects: Effects, model: Model, engine: NUTS) -> dict[str, str]:
+def facts(effects: Effects, model: Model, engine: Settings) -> dict[str, str]:
     """All that the draws depend on, in words: the data, the model, the engine with its seed, the versions.
 
     Parameters
@@ -74,7 +72,7 @@ def facts(effects: Effects, model: Model, engine: NUTS) -> dict[str, str]:
     effects : Effects
     model : Model
         With every prior explicit.
-    engine : NUTS
+    engine : Settings
 
     Returns
     -------

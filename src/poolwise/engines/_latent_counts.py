@@ -44,7 +44,7 @@ class CountsLatent:
     def of(cls, effects: Effects, model: Counted) -> CountsLatent:
         """The plan of a model whose priors are explicit, its effects on the scale of the measure."""
         assert model.measure is not None
-        arms = Arms(*counts_of(effects, model.measure), model.measure)
+        arms = Arms(*counts_of(effects.moderators, model.measure, effects.rows), model.measure)
         notes = () if model.slope is None else (f"centre of the baselines: {arms.centre:.6g} on the log scale",)
         return cls(effects, model, arms, notes)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,9 @@ from poolwise.engines._latent_counts import CountsLatent
 from poolwise.engines._latent_robust import RobustLatent
 from poolwise.engines._latent_tree import latent_tree
 from poolwise.engines._plans import refuse_unknown
+from poolwise.engines._run import drawn, report
 from poolwise.engines._samplers import Chains, sampled
+from poolwise.engines._settings import Settings
 from poolwise.engines._tree import stream
 from poolwise.laws import DrawsLaw
 from poolwise.model import Counted, Robust, prior_words
@@ -26,15 +27,12 @@ from poolwise.moments import missing_moments, refuse_improper
 from poolwise.quantities import ByStudy, Posterior, Quantity
 from poolwise.result import Result
 
-if TYPE_CHECKING:
-    from poolwise.engines.nuts import NUTS
-
 Array = NDArray[np.float64]
 LatentModel = Robust | Counted
 type _Read = tuple[Mapping[str, Array], Completed, Mapping[str, Quantity]]
 
 
-def fit_latent(effects: Effects, model: LatentModel, engine: NUTS, *, kept: Place | None = None) -> Result:
+def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: Place | None = None) -> Result:
     """Draws from the posterior of a model that `_latent` describes.
 
     Parameters
@@ -65,14 +63,14 @@ def fit_latent(effects: Effects, model: LatentModel, engine: NUTS, *, kept: Plac
         quantities = _quantities(latent, parameters, rest, moments)
         return (parameters, rest, quantities), _diagnose.diagnostics(parameters, chains.stats, moments, quantities)
 
-    drawn, (parameters, rest, quantities), numbers = engine.drawn(
-        effects, resolved, partial(_run, latent), read, kept
+    run, (parameters, rest, quantities), numbers = drawn(
+        engine, effects, resolved, partial(_run, latent), read, kept=kept
     )  # fmt: skip
-    chains = drawn.chains
+    chains = run.chains
     missing = missing_moments(moments["tau"], moments["mu"] > 1)
     findings = _diagnose.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
     findings += () if missing is None else (missing,)
-    report = engine.report(effects, resolved, drawn, findings, numbers, quantities, start=start, notes=latent.notes)
+    fit_report = report(engine, effects, resolved, run, findings, numbers, quantities, start=start, notes=latent.notes)
     label = f"{model.label}, {engine.label}"
     return Result(
         label=label,
@@ -83,7 +81,7 @@ def fit_latent(effects: Effects, model: LatentModel, engine: NUTS, *, kept: Plac
         quantities=quantities,
         studies=ByStudy(effects.labels, partial(_study, rest.theta)),
         weights=_weights(effects, rest.weight),
-        report=report,
+        report=fit_report,
         prior=prior_words(resolved),
         native=chains,
         tree=partial(latent_tree, latent, parameters, rest, chains.stats, label, engine.seed),
@@ -95,7 +93,7 @@ def _latent(effects: Effects, model: LatentModel) -> Latent:
     return CountsLatent.of(effects, model) if isinstance(model, Counted) else RobustLatent.of(effects, model)
 
 
-def _run(latent: Latent, settings: NUTS, target_accept: float) -> Chains:
+def _run(latent: Latent, settings: Settings, target_accept: float) -> Chains:
     return sampled(latent.compiled().with_data(**latent.data()), settings, target_accept)
 
 

@@ -19,8 +19,10 @@ from poolwise.engines._missing_levels import level_chances, levels_plan, read_le
 from poolwise.engines._nuts_tree import sampled_tree
 from poolwise.engines._plans import Plan, plan
 from poolwise.engines._pooled import pooled_plan, read_pooled
+from poolwise.engines._run import drawn, report
 from poolwise.engines._samplers import Chains
 from poolwise.engines._samplers import sampled as run_sampler
+from poolwise.engines._settings import Settings
 from poolwise.engines._shared_plans import shared_plan
 from poolwise.engines._shared_tree import sampled_tree as shared_tree
 from poolwise.engines._tree import stream
@@ -33,13 +35,12 @@ from poolwise.result import Finding, Result
 if TYPE_CHECKING:
     import xarray as xr
 
-    from poolwise.engines.nuts import NUTS
 
 Array = NDArray[np.float64]
 
 
 def fit_planned(
-    effects: Effects, model: Model, engine: NUTS, *, mean: Means | None = None, kept: Place | None = None
+    effects: Effects, model: Model, engine: Settings, *, mean: Means | None = None, kept: Place | None = None
 ) -> Result:
     """Draws from the posterior of a model with moderators or groups.
 
@@ -69,12 +70,14 @@ def fit_planned(
         found = way.read(chains.parameters, stream(effects, resolved, engine.seed, use=1))
         return found, _diagnose.diagnostics(found.watched, chains.stats, found.moments, found.quantities)
 
-    drawn, read, numbers = engine.drawn(effects, resolved, partial(run, made), judged, kept, made.means.p)
-    chains = drawn.chains
+    sampled, read, numbers = drawn(
+        engine, effects, resolved, partial(run, made), judged, kept=kept, coefficients=made.means.p
+    )
+    chains = sampled.chains
     design_notes = made.means.design.notes if made.means.design is not None else ()
     findings = _findings(numbers, read, made, chains)
-    report = engine.report(
-        effects, resolved, drawn, findings, numbers, read.quantities, start=start, notes=design_notes
+    fit_report = report(
+        engine, effects, resolved, sampled, findings, numbers, read.quantities, start=start, notes=design_notes
     )
     label = f"{model.label}, {engine.label}"
     return Result(
@@ -86,7 +89,7 @@ def fit_planned(
         quantities=read.quantities,
         studies=read.studies,
         weights=read.weights,
-        report=report,
+        report=fit_report,
         prior=prior_words(resolved),
         native=chains,
         tree=partial(read.tree, chains.stats, label, engine.seed),
@@ -231,7 +234,7 @@ def _shared(effects: Effects, model: CrossedEffects | CorrelatedOutcomes) -> Pla
     return Planned(shared.plan, read)
 
 
-def run(made: Plan, settings: NUTS, target_accept: float) -> Chains:
+def run(made: Plan, settings: Settings, target_accept: float) -> Chains:
     """One run of the sampler on a plan."""
     return run_sampler(made.compiled().with_data(**made.data), settings, target_accept, adaptation=made.adaptation)
 

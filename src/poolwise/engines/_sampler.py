@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.engines._samplers import Chains, Template, sampled
+from poolwise.engines._settings import Settings
 from poolwise.priors import Cauchy, Normal, Prior, StudentT
 from poolwise.pymc_models.common_effect import common_effect
 from poolwise.pymc_models.priors import STANDARD, parameter_names
 from poolwise.pymc_models.random_effects import random_effects
-
-if TYPE_CHECKING:
-    from poolwise.engines.nuts import NUTS
 
 Array = NDArray[np.float64]
 
@@ -28,7 +26,7 @@ def compiled(build: Callable[..., Any], families: tuple[type[Prior], ...]) -> Te
     return Template(lambda: build(np.zeros(2), np.ones(2), *(STANDARD[family] for family in families)))
 
 
-def run(y: Array, v: Array, mu: Prior, tau: Prior | None, settings: NUTS, target_accept: float) -> Chains:
+def run(y: Array, v: Array, mu: Prior, tau: Prior | None, settings: Settings, target_accept: float) -> Chains:
     """Sample mu and tau of the marginal normal-normal model.
 
     The sampler sees (y - c) / s, with priors moved along, where c is the inverse-variance mean and
@@ -42,7 +40,7 @@ def run(y: Array, v: Array, mu: Prior, tau: Prior | None, settings: NUTS, target
         Prior on mu.
     tau : Prior or None
         Prior on tau; None when there is no tau to sample.
-    settings : NUTS
+    settings : Settings
         Draws, chains, cores, seed; not its target_accept.
     target_accept : float
         Acceptance rate that the step size aims at.

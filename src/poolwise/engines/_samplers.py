@@ -12,19 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
+from poolwise.engines._settings import PACKAGES, Settings
 from poolwise.errors import ModelError
 from poolwise.settings import check_option
 
 if TYPE_CHECKING:
     import pymc as pm
 
-    from poolwise.engines.nuts import NUTS
-
 Array = NDArray[np.float64]
 Adaptation = Literal["diag", "low_rank"]
-Sampler = Literal["nutpie", "pymc", "numpyro"]
-PACKAGES: Mapping[str, tuple[str, ...]] = {"nutpie": ("nutpie",), "pymc": (), "numpyro": ("numpyro", "jax")}
-"""What each sampler needs beside PyMC; the samplers by name."""
 LEAST = 100
 """Draws of each chain below which an interrupted run keeps nothing: R-hat and ESS say nothing below that."""
 MAX_DEPTH = 10  # of a trajectory, the default of all three
@@ -127,7 +123,7 @@ def check_sampler(name: object) -> None:
         )
 
 
-def sampled(ready: Ready, settings: NUTS, target_accept: float, *, adaptation: Adaptation = "diag") -> Chains:
+def sampled(ready: Ready, settings: Settings, target_accept: float, *, adaptation: Adaptation = "diag") -> Chains:
     """One run of the sampler that the settings name.
 
     nutpie's mass matrix is diagonal, or of low rank beside its diagonal, which follows parameters that correlate: the
@@ -138,7 +134,7 @@ def sampled(ready: Ready, settings: NUTS, target_accept: float, *, adaptation: A
     ----------
     ready : Ready
         The model with its data.
-    settings : NUTS
+    settings : Settings
     target_accept : float
         Acceptance rate that the step size aims at.
     adaptation : str
@@ -165,7 +161,7 @@ def sampled(ready: Ready, settings: NUTS, target_accept: float, *, adaptation: A
         raise _started_nowhere(error) from error
 
 
-def _by_nutpie(ready: Ready, settings: NUTS, target_accept: float, adaptation: Adaptation) -> Chains:
+def _by_nutpie(ready: Ready, settings: Settings, target_accept: float, adaptation: Adaptation) -> Chains:
     import nutpie
 
     sampler = nutpie.sample(
@@ -190,7 +186,7 @@ def _by_nutpie(ready: Ready, settings: NUTS, target_accept: float, adaptation: A
         raise _started_nowhere(error) from error
 
 
-def _read_arrow(trace: Any, settings: NUTS) -> Chains:
+def _read_arrow(trace: Any, settings: Settings) -> Chains:
     """The draws in nutpie's tables, one for each chain; a DataTree of them took a third of the time of a small fit."""
     drawn, watched = trace.get_arrow_trace()
     tuned = [int(np.asarray(one.column("tuning")).sum()) for one in watched]
@@ -221,7 +217,7 @@ def _columns(tables: Sequence[Any], name: str, tuned: Sequence[int]) -> NDArray:
     return out
 
 
-def _by_pymc(model: pm.Model, settings: NUTS, target_accept: float) -> Chains:
+def _by_pymc(model: pm.Model, settings: Settings, target_accept: float) -> Chains:
     """One chain after the other, in this process: PyMC's workers would fork a process that has threads."""
     import pymc as pm
 
@@ -246,7 +242,7 @@ def _by_pymc(model: pm.Model, settings: NUTS, target_accept: float) -> Chains:
     return _read(tree, {"reached_max_treedepth": "reached_max_treedepth"}, settings)
 
 
-def _by_numpyro(model: pm.Model, settings: NUTS, target_accept: float) -> Chains:
+def _by_numpyro(model: pm.Model, settings: Settings, target_accept: float) -> Chains:
     """All chains in one vectorized loop, which gives nothing before it ends."""
     import pymc as pm
 
@@ -261,7 +257,7 @@ def _by_numpyro(model: pm.Model, settings: NUTS, target_accept: float) -> Chains
     return _read(tree, {}, settings)
 
 
-def _same(settings: NUTS) -> dict[str, Any]:
+def _same(settings: Settings) -> dict[str, Any]:
     """What PyMC is told whatever the sampler."""
     return {
         "draws": settings.draws,
@@ -274,7 +270,7 @@ def _same(settings: NUTS) -> dict[str, Any]:
     }
 
 
-def _read(tree: Any, named: Mapping[str, str], settings: NUTS) -> Chains:
+def _read(tree: Any, named: Mapping[str, str], settings: Settings) -> Chains:
     """The draws and, under ArviZ's names, what was watched; `named` are the sampler's own names where they differ."""
     found = tree["sample_stats"]
     stats = {name: np.asarray(found[named.get(name, name)].values) for name in _ALIKE}
@@ -284,7 +280,7 @@ def _read(tree: Any, named: Mapping[str, str], settings: NUTS) -> Chains:
     return _whole(Chains(drawn, stats), settings)
 
 
-def _whole(chains: Chains, settings: NUTS) -> Chains:
+def _whole(chains: Chains, settings: Settings) -> Chains:
     """The chains as they are, or the largest rectangle of them when the run was interrupted.
 
     The m longest chains, cut to the shortest of them, with the m that keeps most draws.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, final
 
@@ -13,42 +13,33 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.engines import _diagnose, _draws, _sampler
-from poolwise.engines._careful import Reader, Sample, careful
-from poolwise.engines._cores import available_cores
-from poolwise.engines._kept import Drawn, Place, facts
-from poolwise.engines._limits import sign_notes
+from poolwise.engines._careful import Sample
+from poolwise.engines._kept import Place
 from poolwise.engines._nuts_latent import LatentModel, fit_latent
 from poolwise.engines._nuts_planned import fit_planned
 from poolwise.engines._plans import refuse_unknown
-from poolwise.engines._samplers import PACKAGES, Chains, Sampler, check_sampler
+from poolwise.engines._run import drawn, report
+from poolwise.engines._samplers import Chains, check_sampler
+from poolwise.engines._settings import PACKAGES, Sampler
 from poolwise.engines._tree import draws_tree, stream
 from poolwise.engines._versions import versions
 from poolwise.errors import ModelError
 from poolwise.model import (
     CommonEffect,
-    Counted,
-    JointOutcomes,
-    LocationScale,
-    MetaRegression,
     Model,
     RandomEffects,
-    Subgroups,
     prior_words,
-    remarks,
 )
 from poolwise.moments import missing_moments, refuse_improper
 from poolwise.priors import Fixed
-from poolwise.pymc_models.standardised import MOST_COEFFICIENTS
 from poolwise.quantities import Quantity
-from poolwise.result import Finding, FitReport, Result
+from poolwise.result import Finding, Result
 from poolwise.settings import NUMBERS_OF_A_DRAW, check_memory, check_whole
 
 if TYPE_CHECKING:
     import xarray as xr
 
 Array = NDArray[np.float64]
-
-USUAL, USUAL_OF_COUNTS, USUAL_OF_STANDARDISED = 0.95, 0.9, 0.8
 
 
 @final
@@ -186,10 +177,12 @@ class NUTS:
             quantities = _draws.quantities(effects, resolved, draws, moments)
             return (draws, quantities), _diagnose.diagnostics(chains.parameters, chains.stats, moments, quantities)
 
-        drawn, (draws, quantities), numbers = self.drawn(effects, resolved, self.run(effects, resolved), read, kept)
-        chains = drawn.chains
-        findings = self._findings(numbers, resolved, moments, chains)
-        report = self.report(effects, resolved, drawn, findings, numbers, quantities, start=start)
+        run, (draws, quantities), numbers = drawn(
+            self, effects, resolved, sample_of(effects, resolved), read, kept=kept
+        )
+        chains = run.chains
+        findings = _findings(numbers, resolved, moments, chains)
+        fit_report = report(self, effects, resolved, run, findings, numbers, quantities, start=start)
         label = self.label if isinstance(resolved, RandomEffects) else f"common effect, {self.label}"
         return Result(
             label=label,
@@ -200,110 +193,31 @@ class NUTS:
             quantities=quantities,
             studies=_draws.studies(effects, draws, moments),
             weights=_draws.weights(effects, draws),
-            report=report,
+            report=fit_report,
             prior=prior_words(resolved),
             native=chains,
             tree=partial(_tree, effects, resolved, draws, chains.stats, label, self.seed),
         )
 
-    def run(self, effects: Effects, model: CommonEffect | RandomEffects) -> Sample:
-        """A run with some settings, at a target_accept."""
-        assert model.mu is not None
-        tau, known = (model.tau, model.tau_fixed) if isinstance(model, RandomEffects) else (None, None)
-        v = effects.v if known is None else effects.v + known**2
-        return partial(_sampler.run, effects.y, v, model.mu, tau)
 
-    def drawn[T](
-        self,
-        effects: Effects,
-        model: Model,
-        sample: Sample,
-        read: Reader[T],
-        kept: Place | None = None,
-        coefficients: int = 1,
-    ) -> tuple[Drawn, T, Mapping[str, float]]:
-        """The run that is kept, where there is one; else a careful run, which is kept unless it was interrupted.
-
-        With it how it reads, and its diagnostics.
-        """
-        known = None if kept is None else facts(effects, model, self)
-        found = None if kept is None or known is None else kept.take(known)
-        if found is not None:
-            return found, *read(found.chains)
-        start = time.perf_counter()
-        drawn, reading, numbers = careful(self, self.accepts(model, coefficients), sample, read)
-        if kept is not None and known is not None and not drawn.chains.interrupted:
-            kept.put(known, replace(drawn, earlier=time.perf_counter() - start))
-        return drawn, reading, numbers
-
-    def accepts(self, model: Model, coefficients: int = 1) -> float:
-        """The acceptance rate aimed at for a model with this number of coefficients."""
-        if self.target_accept is not None:
-            return self.target_accept
-        if isinstance(model, Counted):
-            return USUAL_OF_COUNTS
-        return USUAL_OF_STANDARDISED if _is_standardised(model, coefficients) else USUAL
-
-    def report(
-        self,
-        effects: Effects,
-        model: Model,
-        drawn: Drawn,
-        findings: tuple[Finding, ...],
-        numbers: Mapping[str, float],
-        quantities: Mapping[str, Quantity],
-        *,
-        start: float,
-        notes: tuple[str, ...] = (),
-    ) -> FitReport:
-        """The report of a fit that began at `start`, with `notes` of the model's own after those of the table.
-
-        Limits whose sign is noise are noted, whatever the status is.
-        """
-        return FitReport(
-            findings=findings,
-            notes=effects.notes
-            + notes
-            + remarks(model, effects)
-            + self.core_notes()
-            + drawn.notes
-            + sign_notes(quantities, numbers),
-            diagnostics={**numbers, **drawn.settings},
-            seconds=drawn.earlier or time.perf_counter() - start,
-            versions=self.versions,
-            seed=self.seed,
-            data_hash=effects.data_hash,
-        )
-
-    def _findings(
-        self,
-        numbers: Mapping[str, float],
-        model: CommonEffect | RandomEffects,
-        moments: Mapping[str, int],
-        chains: Chains,
-    ) -> tuple[Finding, ...]:
-        assert model.mu is not None
-        missing = missing_moments(moments["tau"], model.mu.proper)
-        found = _diagnose.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
-        return found if missing is None else (*found, missing)
-
-    def core_notes(self) -> tuple[str, ...]:
-        """That more cores were asked for than there are."""
-        if self.sampler != "nutpie":
-            return ()
-        available = available_cores()
-        if self.cores <= available:
-            return ()
-        return (f"cores = {self.cores} was asked for and there are {available}, which the chains share.",)
+def sample_of(effects: Effects, model: CommonEffect | RandomEffects) -> Sample:
+    """A run with some settings, at a target_accept."""
+    assert model.mu is not None
+    tau, known = (model.tau, model.tau_fixed) if isinstance(model, RandomEffects) else (None, None)
+    v = effects.v if known is None else effects.v + known**2
+    return partial(_sampler.run, effects.y, v, model.mu, tau)
 
 
-def _is_standardised(model: Model, coefficients: int) -> bool:
-    """Whether its mean effects are sampled as their distance from where the estimates put them given tau."""
-    if isinstance(model, MetaRegression) and (model.shares_priors or model.takes_uncertain):
-        return False
-    if isinstance(model, MetaRegression | LocationScale):
-        return coefficients <= MOST_COEFFICIENTS
-    return isinstance(model, CommonEffect | RandomEffects | Subgroups | JointOutcomes)
+def _findings(
+    numbers: Mapping[str, float],
+    model: CommonEffect | RandomEffects,
+    moments: Mapping[str, int],
+    chains: Chains,
+) -> tuple[Finding, ...]:
+    assert model.mu is not None
+    missing = missing_moments(moments["tau"], model.mu.proper)
+    findings = _diagnose.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
+    return findings if missing is None else (*findings, missing)
 
 
 def _tree(

@@ -13,9 +13,10 @@ from poolwise.effects import Effects, muted_rows
 from poolwise.engines import _draws
 from poolwise.engines._nuts_planned import planned, run
 from poolwise.engines._nuts_tree import log_likelihood
+from poolwise.engines._run import drawn
 from poolwise.engines._samplers import Chains
 from poolwise.engines._tree import log_density, stream
-from poolwise.engines.nuts import NUTS
+from poolwise.engines.nuts import NUTS, sample_of
 from poolwise.model import CommonEffect, Model, RandomEffects
 
 Array = NDArray[np.float64]
@@ -44,11 +45,11 @@ def log_likelihood_without(effects: Effects, model: Model, engine: NUTS, rows: N
     """
     rest = muted_rows(effects, rows)
     if isinstance(model, CommonEffect | RandomEffects):
-        drawn = engine.drawn(rest, model, engine.run(rest, model), _unjudged)[1]
-        return log_density(effects, _draws.complete(rest, model, drawn, stream(rest, model, engine.seed, use=1)))
+        parameters = drawn(engine, rest, model, sample_of(rest, model), _unjudged)[1]
+        return log_density(effects, _draws.complete(rest, model, parameters, stream(rest, model, engine.seed, use=1)))
     way = planned(rest, model)
-    drawn = engine.drawn(rest, model, partial(run, way.plan), _unjudged, coefficients=way.plan.means.p)[1]
-    sampled = way.read(drawn, stream(rest, model, engine.seed, use=1)).sampled
+    parameters = drawn(engine, rest, model, partial(run, way.plan), _unjudged, coefficients=way.plan.means.p)[1]
+    sampled = way.read(parameters, stream(rest, model, engine.seed, use=1)).sampled
     return log_likelihood(replace(sampled, effects=effects))[1]
 
 

@@ -206,7 +206,7 @@ def _on_scale(effects: Effects, measure: str | None, known: tuple[str, ...]) -> 
     wanted = effects.scale.name if measure is None else measure
     if wanted not in known:
         raise ModelError(f"the effects are on the scale '{effects.scale}'", " or ".join(known), f"measure='{known[0]}'")
-    events, totals = counts_of(effects, wanted)
+    events, totals = counts_of(effects.moderators, wanted, effects.rows)
     if wanted == effects.scale.name:
         return effects
     y, v = log_ratio(events, totals, wanted)

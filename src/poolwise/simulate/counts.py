@@ -162,7 +162,7 @@ def _counts(model: Counted, effects: Effects, rng: Rng) -> CountsTruth:
     values = {name: drawn(prior, rng, name) for name, prior in model.named_priors.items()}
     new = values["mu"] + values["tau"] * rng.standard_normal()
     assert model.measure is not None
-    totals = counts_of(effects, model.measure)[1]
+    totals = counts_of(effects.moderators, model.measure, effects.rows)[1]
     assert isinstance(model.base, Normal)
     base, sd = values.get("base", model.base.mean), values.get("base_spread", model.base.sd)
     return CountsTruth({**values, "theta_new": new}, model.measure, totals, base, sd)

@@ -201,7 +201,7 @@ def _over_tables(
     analysis: Analysis, folder: Path, quick: bool, fresh: bool, progress: Callable[[Step], None] | None
 ) -> Run:
     """The run of an analysis of reconstructed tables."""
-    from poolwise.analysis.over_tables import run_tables, steps
+    from poolwise.runs.over_tables import run_tables, steps
 
     planned = [_quick(one) if quick else one for one in analysis.fits]
     total = steps(analysis)
