@@ -14,9 +14,9 @@ from poolwise.closed_form.batch import BatchFit, common_effect_batch, q_profile_
 from poolwise.closed_form.inference import FLOORED, critical, is_narrower
 from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
-from poolwise.engines.closed_form_quantities import INTERVAL_WORDS
+from poolwise.engines.closed_form.quantities import INTERVAL_WORDS
 from poolwise.engines.exact import Exact
-from poolwise.engines.exact_batch import fit_many
+from poolwise.engines.exact.many_tables import fit_many
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import InputError, ModelError, described, listing, nearest, warn
 from poolwise.intake.cells import like, tables

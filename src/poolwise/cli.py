@@ -184,7 +184,7 @@ def _data_words(effects: Effects) -> str:
 
 def _tables_words(analysis: Analysis) -> list[str]:
     """Reconstructed tables in a few lines: whose, how many, how many studies each level has; none without."""
-    from poolwise.checks._range_table import division
+    from poolwise.checks.ranges.table import division
 
     tables = analysis.tables
     if tables is None:
@@ -330,7 +330,7 @@ def _print_answer(done: Run) -> None:
 
 def _print_ranges(title: str, found: Ranges) -> None:
     """The range of every contrast and mean effect over the tables, by every fit."""
-    from poolwise.checks._range_table import reach, span, tables_excluding
+    from poolwise.checks.ranges.table import reach, span, tables_excluding
     from poolwise.show import level
 
     heads = ("by", "estimate", f"{level(found.prob)} limits", "0 excluded in", "status")

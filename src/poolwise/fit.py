@@ -7,11 +7,11 @@ from typing import Protocol
 
 from poolwise.closed_form.tau2 import ESTIMATORS
 from poolwise.effects import Effects
-from poolwise.engines._kept import Place
 from poolwise.engines.closed_form import ClosedForm
-from poolwise.engines.closed_form_notes import prediction
+from poolwise.engines.closed_form.notes import prediction
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
+from poolwise.engines.nuts.stored_draws import Place
 from poolwise.errors import FitError, ModelError, described, listing, warn
 from poolwise.model import (
     BinomialNormal,

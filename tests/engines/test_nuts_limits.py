@@ -10,7 +10,7 @@ from scipy import stats
 
 import poolwise as pw
 from poolwise import priors as p
-from poolwise.engines._limits import notes_about, printed, quantile_error, sign_notes
+from poolwise.engines.nuts.limit_errors import notes_about, printed, quantile_error, sign_notes
 from poolwise.laws import DrawsLaw
 from poolwise.quantities import Posterior
 

@@ -10,7 +10,7 @@ import pytest
 
 import poolwise as pw
 from poolwise import priors
-from poolwise.checks import ranges
+from poolwise.checks.ranges import ranges
 from poolwise.reconstruct.coordinates import Coordinates
 from poolwise.reconstruct.extremes import search
 from poolwise.reconstruct.partition import plan_outcome

@@ -11,10 +11,10 @@ from poolwise.analysis.model_section import KEYS
 from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.record import Panel, PlannedFit
 from poolwise.effects import Effects
-from poolwise.engines._exact_quadrature import refuse_unknown_priors
-from poolwise.engines._means import groups
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
+from poolwise.engines.exact.choice import refuse_unknown_priors
+from poolwise.engines.means import groups
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import AnalysisError
 from poolwise.fit import PAIRS

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import final
 
 from poolwise.effects import Effects
-from poolwise.engines._run import accepts
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.nuts import NUTS
+from poolwise.engines.nuts.run import accepts
 from poolwise.fit import Engine
 from poolwise.model import MetaRegression, Model, RandomEffects, Subgroups
 from poolwise.priors import Prior

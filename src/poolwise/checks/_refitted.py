@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.checks._bridge import left_out_density
-from poolwise.engines.exact_without import Refits, Unit, refits
+from poolwise.engines.exact.left_out import Refits, Unit, refits
 from poolwise.engines.nuts import NUTS
-from poolwise.engines.nuts_muted import log_likelihood_without
+from poolwise.engines.nuts.muted_rows import log_likelihood_without
 from poolwise.errors import ModelError
 from poolwise.model import ThreeLevel
 from poolwise.result import Result

@@ -9,8 +9,8 @@ from typing import final
 import pandas as pd
 
 from poolwise import show
-from poolwise.checks._question import need_result
 from poolwise.checks.loo import REFIT, Loo, loo
+from poolwise.checks.question import need_result
 from poolwise.errors import ModelError, listing
 from poolwise.result import Result
 

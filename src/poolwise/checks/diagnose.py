@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from poolwise import show
-from poolwise.checks._question import need_result
-from poolwise.engines._diagnose import DEEP_SHARE, E_BFMI_LIMIT, ESS_PER_CHAIN, R_HAT_LIMIT
-from poolwise.engines._limits import MOST_ERROR
+from poolwise.checks.question import need_result
+from poolwise.engines.nuts.diagnostics import DEEP_SHARE, E_BFMI_LIMIT, ESS_PER_CHAIN, R_HAT_LIMIT
+from poolwise.engines.nuts.limit_errors import MOST_ERROR
 from poolwise.errors import listing
 from poolwise.result import Result
 

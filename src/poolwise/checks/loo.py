@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise import show
-from poolwise.checks._question import need_posterior
 from poolwise.checks._refitted import Density, Refitter, need_refits, with_refits
+from poolwise.checks.question import need_posterior
 from poolwise.errors import ModelError, listing
 from poolwise.result import Result
 

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise import show
-from poolwise.checks._question import need_posterior
+from poolwise.checks.question import need_posterior
 from poolwise.errors import ModelError
 from poolwise.result import Result
 from poolwise.settings import check_option, check_prob

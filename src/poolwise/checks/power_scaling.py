@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 
-from poolwise.checks._question import integrated, mu_and_tau, need_posterior, need_prior_on_tau, question
 from poolwise.checks._sensitivity import moved_by_power
+from poolwise.checks.question import integrated, mu_and_tau, need_posterior, need_prior_on_tau, question
 from poolwise.effects import Effects
 from poolwise.errors import ModelError, listing
 from poolwise.exact.power_scaling import Powers, cjs_distance, power_scaled

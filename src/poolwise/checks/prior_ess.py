@@ -7,10 +7,10 @@ import math
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 
-from poolwise.checks._question import question
+from poolwise.checks.question import question
 from poolwise.effects import Effects
-from poolwise.engines._heterogeneity import typical_variance
 from poolwise.engines.exact import Exact
+from poolwise.engines.heterogeneity import typical_variance
 from poolwise.errors import ModelError
 from poolwise.model import CommonEffect, RandomEffects
 from poolwise.priors import Cauchy, Fixed, Flat, Mixture, Normal, Prior, StudentT, TruncatedNormal

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise import show
-from poolwise.checks._question import need_posterior
+from poolwise.checks.question import need_posterior
 from poolwise.errors import ModelError, listing
 from poolwise.model import MetaRegression
 from poolwise.result import Result

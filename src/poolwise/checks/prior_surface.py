@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise import show
-from poolwise.checks._question import (
+from poolwise.checks.question import (
     KIND,
     SAID,
     check_threshold,

@@ -9,8 +9,8 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.checks._panel_subject import Subject, subject
-from poolwise.checks._question import (
+from poolwise.checks.panel_subject import Subject, subject
+from poolwise.checks.question import (
     KIND,
     Side,
     check_threshold,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines.exact import Exact, log_density_of_mu
+from poolwise.engines.exact.engine import Exact, log_density_of_mu
 from poolwise.errors import InputError, ModelError, listing, nearest
 from poolwise.evidence.averaged import MODELS, Averaged, SavageDickey
 from poolwise.evidence.comparison import BayesFactor, refuse_improper_priors

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, final
 
 import pandas as pd
 
-from poolwise.checks._range_beyond import AGREE
-from poolwise.checks._range_table import span, tables_excluding
 from poolwise.checks.ranges import Ranges
+from poolwise.checks.ranges.beyond import AGREE
+from poolwise.checks.ranges.table import span, tables_excluding
 from poolwise.errors import listing
 from poolwise.report import words
 from poolwise.show import chance, interval, number, percent

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from poolwise import show
-from poolwise.checks.prior_panel import SMALL_K
+from poolwise.checks.prior_panel.prior_panel import SMALL_K
 from poolwise.report import ranges_content as told
 from poolwise.report import words
 from poolwise.report.page import environment, inline

@@ -10,8 +10,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, final
 
 from poolwise.analysis.record import Analysis, PlannedFit
-from poolwise.engines._kept import name_of
 from poolwise.engines.nuts import NUTS
+from poolwise.engines.nuts.stored_draws import name_of
 from poolwise.errors import AnalysisError, MissingQuantityError, nearest, shown
 from poolwise.fit import fit
 from poolwise.model import JointOutcomes

@@ -24,8 +24,8 @@ from poolwise.reconstruct.steering import Goal, bayesian_goals, closed_form_goal
 
 if TYPE_CHECKING:
     from poolwise.checks import Ranges
-    from poolwise.checks._range_answers import Answered
-    from poolwise.checks._range_beyond import Beyond
+    from poolwise.checks.ranges.answers import Answered
+    from poolwise.checks.ranges.beyond import Beyond
     from poolwise.report import KeptSearch
 
 
@@ -58,8 +58,8 @@ def run_tables(
         The ranges, every file by name, and which fits were kept or run again.
     """
     from poolwise import report
-    from poolwise.checks._range_answers import Asked
     from poolwise.checks.ranges import ranges_of
+    from poolwise.checks.ranges.answers import Asked
 
     assert analysis.tables is not None
     number = count(1)
@@ -87,7 +87,7 @@ def run_tables(
 
 def _beyond(analysis: Analysis, place: KeptSearch, extremes: list[Extremes]) -> Beyond:
     """The search, the table with equal weights and the panel that this analysis has; `extremes` takes what is found."""
-    from poolwise.checks._range_beyond import Beyond
+    from poolwise.checks.ranges.beyond import Beyond
 
     tables, model = analysis.tables, analysis.model
     assert tables is not None
@@ -121,7 +121,7 @@ def _beyond(analysis: Analysis, place: KeptSearch, extremes: list[Extremes]) -> 
 
 def _goals(analysis: Analysis, answers: Sequence[Answered], entries: Sequence[Entry]) -> dict[str, Goals]:
     """What is searched for, by the label of a fit: the exact fits first, then the panel, then closed forms."""
-    from poolwise.checks._range_panel import panel_label
+    from poolwise.checks.ranges.panel import panel_label
 
     prob, rope, model = analysis.prob, analysis.rope, analysis.model
 
