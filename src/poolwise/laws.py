@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.errors import MissingQuantityError
-from poolwise.exact.blend import BlendLaw
-from poolwise.exact.mixture import NormalMixture
-from poolwise.exact.truncated import Selected
+from poolwise.quadrature.one_tau.truncated import Selected
+from poolwise.quadrature.rules.blend import BlendLaw
+from poolwise.quadrature.rules.mixture import NormalMixture
 from poolwise.quantities import Law
 
 Array = NDArray[np.float64]

@@ -13,7 +13,6 @@ import numpy as np
 
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
-from poolwise.exact.tau_posterior import FARTHEST
 from poolwise.intake.counts import counts_of, informative
 from poolwise.model import (
     CorrelatedOutcomes,
@@ -30,6 +29,7 @@ from poolwise.model import (
     prior_words,
 )
 from poolwise.priors import Prior
+from poolwise.quadrature.one_tau.tau_posterior import FARTHEST
 from poolwise.result import Finding
 
 MOST_MOMENTS = 4

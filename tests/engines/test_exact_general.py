@@ -10,8 +10,8 @@ import pytest
 
 import poolwise as pw
 from poolwise import priors
-from poolwise.exact.gaussian import combination
-from poolwise.exact.levels import Levels
+from poolwise.quadrature.boxes.levels import Levels
+from poolwise.quadrature.rules.gaussian import combination
 
 REFERENCE = pathlib.Path(__file__).parents[1] / "reference"
 ONE_PARAMETER = 1e-8  # half-widths of the 95 % interval: what the engine promises, for one nonlinear parameter

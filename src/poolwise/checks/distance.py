@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from poolwise.errors import MissingQuantityError, ModelError
-from poolwise.exact.tau_posterior import TauPosterior
 from poolwise.priors import Prior
+from poolwise.quadrature.one_tau.tau_posterior import TauPosterior
 from poolwise.quantities import Posterior
 from poolwise.result import Result
 

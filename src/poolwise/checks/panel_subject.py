@@ -13,13 +13,13 @@ from poolwise.checks.question import integrated
 from poolwise.effects import Effects
 from poolwise.engines.means import Means, means
 from poolwise.errors import ModelError
-from poolwise.exact.gaussian import Basis
-from poolwise.exact.jobs import TauPriors
-from poolwise.exact.regression import Regression
-from poolwise.exact.tau_posterior import TauPosterior, tau_posterior
 from poolwise.model import MetaRegression, Model, RandomEffects, Subgroups
 from poolwise.moments import moments_of_tau
 from poolwise.priors import Flat, Normal, Prior
+from poolwise.quadrature.one_tau.jobs import TauPriors
+from poolwise.quadrature.one_tau.regression import Regression
+from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, tau_posterior
+from poolwise.quadrature.rules.gaussian import Basis
 from poolwise.settings import check_option
 
 Array = NDArray[np.float64]

@@ -15,10 +15,10 @@ from poolwise.checks._sensitivity import moved_by_power
 from poolwise.checks.question import integrated, mu_and_tau, need_posterior, need_prior_on_tau, question
 from poolwise.effects import Effects
 from poolwise.errors import ModelError, listing
-from poolwise.exact.power_scaling import Powers, cjs_distance, power_scaled
-from poolwise.exact.tau_law import TauLaw
-from poolwise.exact.tau_posterior import TauPosterior
 from poolwise.model import RandomEffects, prior_words
+from poolwise.quadrature.one_tau.power_scaling import Powers, cjs_distance, power_scaled
+from poolwise.quadrature.one_tau.tau_law import TauLaw
+from poolwise.quadrature.one_tau.tau_posterior import TauPosterior
 from poolwise.quantities import Law
 from poolwise.result import Result
 

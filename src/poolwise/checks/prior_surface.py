@@ -24,9 +24,9 @@ from poolwise.checks.question import (
 from poolwise.checks.tipping import half_normal_unit
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
-from poolwise.exact.shared_grid import shared_grid
 from poolwise.model import RandomEffects
 from poolwise.priors import Flat
+from poolwise.quadrature.one_tau.shared_grid import shared_grid
 from poolwise.settings import check_prob
 
 Array = NDArray[np.float64]

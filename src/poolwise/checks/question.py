@@ -12,11 +12,11 @@ from poolwise import show
 from poolwise.effects import Effects
 from poolwise.engines.means import normal_prior
 from poolwise.errors import MissingQuantityError, ModelError
-from poolwise.exact.jobs import Studies, TauPriors
-from poolwise.exact.tau_posterior import TauPosterior, tau_posterior
 from poolwise.model import CommonEffect, Model, RandomEffects
 from poolwise.moments import highest_moment, refuse_improper
 from poolwise.priors import Flat, Normal, Prior
+from poolwise.quadrature.one_tau.jobs import Studies, TauPriors
+from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, tau_posterior
 from poolwise.result import Result
 
 if TYPE_CHECKING:

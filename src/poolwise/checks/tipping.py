@@ -22,10 +22,10 @@ from poolwise.checks.question import (
 )
 from poolwise.effects import Effects
 from poolwise.errors import listing
-from poolwise.exact.shared_grid import HALF_NORMAL_MEDIAN, shared_grid
 from poolwise.model import RandomEffects, prior_words
 from poolwise.prior_catalogue import DEFAULTS
 from poolwise.priors import HalfNormal, Prior
+from poolwise.quadrature.one_tau.shared_grid import HALF_NORMAL_MEDIAN, shared_grid
 from poolwise.scale import Scale
 from poolwise.settings import check_prob
 

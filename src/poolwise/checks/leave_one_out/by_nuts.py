@@ -12,7 +12,7 @@ from poolwise.checks.leave_one_out.by_quadrature import Found, estimable
 from poolwise.engines.exact.left_out import refits
 from poolwise.engines.nuts.left_out import DrawnWithout, drawn_without, whole_means
 from poolwise.engines.nuts.stored_draws import Folder
-from poolwise.exact.left_out import LeftOut
+from poolwise.quadrature.one_tau.left_out import LeftOut
 from poolwise.quantities import Posterior
 from poolwise.result import Result
 

@@ -13,14 +13,14 @@ from poolwise.effects import Effects
 from poolwise.engines.exact.left_out import Refits, Unit, Without, refits
 from poolwise.engines.means import Means, means
 from poolwise.errors import ModelError
-from poolwise.exact.gaussian import Basis
-from poolwise.exact.jobs import Studies, Tables
-from poolwise.exact.left_out import LeftOut, left_out, without_each
-from poolwise.exact.regression import Regression
 from poolwise.laws import mirrored
 from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects, Subgroups
 from poolwise.moments import MOST_MOMENTS, moments_of_tau
 from poolwise.priors import Fixed, Flat, Normal, Prior
+from poolwise.quadrature.one_tau.jobs import Studies, Tables
+from poolwise.quadrature.one_tau.left_out import LeftOut, left_out, without_each
+from poolwise.quadrature.one_tau.regression import Regression
+from poolwise.quadrature.rules.gaussian import Basis
 
 Array = NDArray[np.float64]
 COARSE = 1e-8  # estimated error of posterior probabilities that is told

@@ -10,9 +10,9 @@ from poolwise.checks.distance import distance, distances_for_tau
 from poolwise.checks.panel_subject import Subject
 from poolwise.checks.question import KIND, side
 from poolwise.engines.exact import Exact
-from poolwise.exact.summaries import summaries
 from poolwise.moments import MOST_MOMENTS, missing_moments, refuse_improper
 from poolwise.priors import Prior
+from poolwise.quadrature.one_tau.summaries import summaries
 from poolwise.quantities import Posterior
 
 LOW = 0.025  # of the prior on tau: how near 0 it lets tau come

@@ -15,21 +15,6 @@ from poolwise.engines.exact.posterior import Fitted, Nodes
 from poolwise.engines.heterogeneity import known_tau, typical_variance
 from poolwise.engines.means import Means, means, normal_prior
 from poolwise.errors import ModelError
-from poolwise.exact.box_posterior import BoxPosterior, box_posterior
-from poolwise.exact.diagonal import Diagonal
-from poolwise.exact.gaussian import Basis
-from poolwise.exact.independent import Independent
-from poolwise.exact.jobs import MEAN, Studies, Tables, TauPriors
-from poolwise.exact.levels import Levels
-from poolwise.exact.limit_error import limit_error
-from poolwise.exact.mixtures import Mixtures
-from poolwise.exact.polar import Polar, is_sharp
-from poolwise.exact.regression import Regression
-from poolwise.exact.rotated import Turned, TurnedMixtures
-from poolwise.exact.tau_law import TauLaw
-from poolwise.exact.tau_posterior import TauPosterior, tau_posterior
-from poolwise.exact.truncated import TruncatedMixtures, TruncatedStudies
-from poolwise.exact.variables import OnLine, Spread, Variable
 from poolwise.model import (
     CommonEffect,
     JointOutcomes,
@@ -42,6 +27,21 @@ from poolwise.model import (
 )
 from poolwise.moments import MOST_MOMENTS, spreads
 from poolwise.priors import Cauchy, Flat, Mixture, Normal, Prior, StudentT, TruncatedNormal
+from poolwise.quadrature.boxes.box_posterior import BoxPosterior, box_posterior
+from poolwise.quadrature.boxes.diagonal import Diagonal
+from poolwise.quadrature.boxes.levels import Levels
+from poolwise.quadrature.boxes.polar import Polar, is_sharp
+from poolwise.quadrature.boxes.variables import OnLine, Spread, Variable
+from poolwise.quadrature.one_tau.independent import Independent
+from poolwise.quadrature.one_tau.jobs import MEAN, Studies, Tables, TauPriors
+from poolwise.quadrature.one_tau.limit_error import limit_error
+from poolwise.quadrature.one_tau.mixtures import Mixtures
+from poolwise.quadrature.one_tau.regression import Regression
+from poolwise.quadrature.one_tau.rotated import Turned, TurnedMixtures
+from poolwise.quadrature.one_tau.tau_law import TauLaw
+from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, tau_posterior
+from poolwise.quadrature.one_tau.truncated import TruncatedMixtures, TruncatedStudies
+from poolwise.quadrature.rules.gaussian import Basis
 from poolwise.quantities import Law, Quantity
 
 Array = NDArray[np.float64]

@@ -16,16 +16,16 @@ from poolwise.effects import Effects
 from poolwise.engines.group_moments import JointMoments, joint_moments
 from poolwise.engines.means import Split, groups, normal_prior
 from poolwise.errors import ModelError, listing
-from poolwise.exact.exchangeable import TOLERANCE, Exchangeable, exchangeable
-from poolwise.exact.exchangeable_laws import Laws
-from poolwise.exact.group_contrasts import combination
-from poolwise.exact.hyper_grid import Hyperpriors
-from poolwise.exact.marginal_law import MarginalLaw
-from poolwise.exact.mixture import NormalMixture
-from poolwise.exact.outcome_likelihood import Group
 from poolwise.laws import Deferred, TransformedLaw
 from poolwise.model import JointOutcomes, Model, Subgroups
 from poolwise.priors import Flat, Normal
+from poolwise.quadrature.groups.contrasts import combination
+from poolwise.quadrature.groups.exchangeable import TOLERANCE, Exchangeable, exchangeable
+from poolwise.quadrature.groups.hyper_grid import Hyperpriors
+from poolwise.quadrature.groups.laws import Laws
+from poolwise.quadrature.groups.outcome_likelihood import Group
+from poolwise.quadrature.rules.marginal_law import MarginalLaw
+from poolwise.quadrature.rules.mixture import NormalMixture
 from poolwise.quantities import IntervalKind, Law, Posterior, Quantity
 from poolwise.result import Finding
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from poolwise.arviz_bridge import to_datatree
 from poolwise.engines.draws.tree import PRIOR_DRAWS, attributes, stream
 from poolwise.engines.exact.groups import Grouped
-from poolwise.exact.exchangeable_draws import draw
 from poolwise.model import JointOutcomes
+from poolwise.quadrature.groups.draws import draw
 
 if TYPE_CHECKING:
     import xarray as xr

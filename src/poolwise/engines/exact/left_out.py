@@ -16,14 +16,14 @@ from poolwise.engines.exact.groups import Exchanging, Grouped, grouped, is_excha
 from poolwise.engines.exact.posterior import Fitted
 from poolwise.engines.means import Means, Split, groups, means
 from poolwise.errors import ModelError, listing
-from poolwise.exact.box_posterior import BoxPosterior
-from poolwise.exact.diagonal import Diagonal
-from poolwise.exact.exchangeable import TOLERANCE
-from poolwise.exact.rotated import blocks
 from poolwise.laws import with_error
 from poolwise.model import LocationScale, Model, ThreeLevel
 from poolwise.moments import spreads
 from poolwise.priors import Fixed
+from poolwise.quadrature.boxes.box_posterior import BoxPosterior
+from poolwise.quadrature.boxes.diagonal import Diagonal
+from poolwise.quadrature.groups.exchangeable import TOLERANCE
+from poolwise.quadrature.one_tau.rotated import blocks
 from poolwise.quantities import Law, Posterior, Quantity
 
 Array = NDArray[np.float64]

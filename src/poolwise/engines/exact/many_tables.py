@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from poolwise.engines.environment import available_cores
 from poolwise.engines.means import normal_prior
 from poolwise.errors import ModelError
-from poolwise.exact.gaussian import Basis
-from poolwise.exact.jobs import Studies, TauPriors
-from poolwise.exact.regression import Regression
-from poolwise.exact.summaries import MU, summaries
-from poolwise.exact.tau_posterior import tau_posterior
 from poolwise.model import MetaRegression, RandomEffects
 from poolwise.moments import MOST_MOMENTS, moments_of_tau
 from poolwise.priors import Flat, Normal, Prior
+from poolwise.quadrature.one_tau.jobs import Studies, TauPriors
+from poolwise.quadrature.one_tau.regression import Regression
+from poolwise.quadrature.one_tau.summaries import MU, summaries
+from poolwise.quadrature.one_tau.tau_posterior import tau_posterior
+from poolwise.quadrature.rules.gaussian import Basis
 
 Array = NDArray[np.float64]
 Pooled = RandomEffects | MetaRegression
@@ -57,8 +57,8 @@ def fit_many(
     Returns
     -------
     dict of str to ndarray
-        As `poolwise.exact.summaries.summaries`, with ``beta0``, ``beta1``, ... for a meta-regression; each of
-        shape (n,).
+        As `poolwise.quadrature.one_tau.summaries.summaries`, with ``beta0``, ``beta1``, ... for a meta-regression;
+        each of shape (n,).
     """
     n = max(len(y), len(models))
     np.empty(LARGE_BLOCK)  # freed at once, never written: the C library then keeps blocks up to this size for reuse

@@ -15,14 +15,14 @@ from poolwise.engines.exact.posterior import Blended, Fitted
 from poolwise.engines.heterogeneity import known_tau, typical_variance
 from poolwise.engines.means import Means
 from poolwise.errors import ModelError
-from poolwise.exact.blend import Blend, BlendLaw
-from poolwise.exact.box_posterior import BoxPosterior, box_posterior
-from poolwise.exact.diagonal import Diagonal
-from poolwise.exact.mixtures import Mixtures
-from poolwise.exact.variables import LogScale, Spread, Variable
 from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects
 from poolwise.moments import MOST_MOMENTS, spreads
 from poolwise.priors import Cauchy, Fixed, Flat, Mixture, Normal, Prior, RegularizedHorseshoe, StudentT, TruncatedNormal
+from poolwise.quadrature.boxes.box_posterior import BoxPosterior, box_posterior
+from poolwise.quadrature.boxes.diagonal import Diagonal
+from poolwise.quadrature.boxes.variables import LogScale, Spread, Variable
+from poolwise.quadrature.one_tau.mixtures import Mixtures
+from poolwise.quadrature.rules.blend import Blend, BlendLaw
 from poolwise.quantities import Law, Quantity
 
 Array = NDArray[np.float64]

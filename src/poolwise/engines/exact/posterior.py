@@ -14,18 +14,18 @@ from poolwise.design import Design
 from poolwise.effects import Effects
 from poolwise.engines.heterogeneity import known
 from poolwise.engines.means import Means
-from poolwise.exact.box_posterior import BoxPosterior, reachable
-from poolwise.exact.independent import Independent
-from poolwise.exact.jobs import MEAN
-from poolwise.exact.mixture import NormalMixture
-from poolwise.exact.mixtures import Mixtures
-from poolwise.exact.rotated import TurnedMixtures
-from poolwise.exact.tau_law import TauLaw
-from poolwise.exact.tau_posterior import TauPosterior, log_density_of_mean
-from poolwise.exact.truncated import TruncatedStudies, log_mass
 from poolwise.model import LocationScale, Model
 from poolwise.moments import missing_moments
 from poolwise.priors import Fixed, Normal, TruncatedNormal
+from poolwise.quadrature.boxes.box_posterior import BoxPosterior, reachable
+from poolwise.quadrature.one_tau.independent import Independent
+from poolwise.quadrature.one_tau.jobs import MEAN
+from poolwise.quadrature.one_tau.mixtures import Mixtures
+from poolwise.quadrature.one_tau.rotated import TurnedMixtures
+from poolwise.quadrature.one_tau.tau_law import TauLaw
+from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, log_density_of_mean
+from poolwise.quadrature.one_tau.truncated import TruncatedStudies, log_mass
+from poolwise.quadrature.rules.mixture import NormalMixture
 from poolwise.quantities import Estimate, IntervalKind, Law, Posterior, Quantity
 from poolwise.result import Finding
 

@@ -7,10 +7,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.exact.box_posterior import VariableLaw
-from poolwise.exact.polar import Polar
-from poolwise.exact.tau_law import TauLaw
 from poolwise.laws import Deferred, TransformedLaw
+from poolwise.quadrature.boxes.box_posterior import VariableLaw
+from poolwise.quadrature.boxes.polar import Polar
+from poolwise.quadrature.one_tau.tau_law import TauLaw
 from poolwise.quantities import Law
 
 Array = NDArray[np.float64]

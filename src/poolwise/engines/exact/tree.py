@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from poolwise.arviz_bridge import to_datatree
 from poolwise.engines.draws.tree import PRIOR_DRAWS, attributes, draws_tree, functions_of_tau, stated_tau, stream
 from poolwise.engines.exact.posterior import Draws, Fitted
-from poolwise.exact.box_posterior import BoxPosterior
-from poolwise.exact.independent import Independent
-from poolwise.exact.rotated import TurnedMixtures
 from poolwise.model import CommonEffect, LocationScale, RandomEffects, Subgroups, ThreeLevel
 from poolwise.priors import Prior
+from poolwise.quadrature.boxes.box_posterior import BoxPosterior
+from poolwise.quadrature.one_tau.independent import Independent
+from poolwise.quadrature.one_tau.rotated import TurnedMixtures
 
 if TYPE_CHECKING:
     import xarray as xr
