@@ -144,7 +144,7 @@ def fit(
     if result.prior != NO_PRIOR:
         for sentence in remarks(result.model, result.effects):
             warn(sentence)
-    far = far_priors(result.model, result.effects) if result.prior != NO_PRIOR else ()
+    far = far_priors(result.model, result.effects, result.design) if result.prior != NO_PRIOR else ()
     notes = tuple(dict.fromkeys((*result.report.notes, *of_table, *far)))
     result = result if notes == result.report.notes else replace(result, report=replace(result.report, notes=notes))
     if strict and result.report.failed:
