@@ -62,7 +62,7 @@ def moderator_remarks(moderators: pd.DataFrame, rows: Rows) -> tuple[Remark, ...
             )
         count = {} if values is not None else _levels(column, gaps)
         alike = (values == values[0]).all() if values is not None else sum(map(bool, count.values())) == 1
-        if k > 1 and alike and not missing:
+        if k > 1 and alike and not missing and column.nunique() == 1:  # large whole numbers differ, floats may not
             told = f"the moderator '{name}' is {column.tolist()[0]!r} for all studies and can explain no differences"
             remarks.append(Remark(told))
         elif values is not None:
