@@ -83,8 +83,7 @@ def i2_of_q(test: QTest) -> Array:
 
 def h2_of_q(test: QTest) -> Array:
     """H2 = Q / df; NaN when df = 0 (Higgins & Thompson 2002)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(test.df > 0, test.statistic / test.df, np.nan)
+    return np.divide(test.statistic, test.df, out=np.full(test.df.shape, np.nan), where=test.df > 0)
 
 
 def solve_q(data: Data, target: Array, start: Array | None = None) -> tuple[Array, int]:

@@ -86,7 +86,8 @@ def log_likelihood(fit: Fit) -> LogLikelihood:
     data = fit.data
     common = -np.log(fit.w + (1.0 - data.present[:, None, :])).sum(-1) + quadratic(fit)
     ml = -0.5 * (common + data.count[:, None] * _LOG_2PI)
-    freedom = _log_det(fit.A) + _log_det(data.X.mT @ data.X)[:, None] + data.p * _LOG_2PI
+    design = np.log(data.count) if data.mean_alone else _log_det(data.X.mT @ data.X)
+    freedom = _log_det(fit.A) + design[:, None] + data.p * _LOG_2PI
     return LogLikelihood(ml, ml + 0.5 * freedom)
 
 

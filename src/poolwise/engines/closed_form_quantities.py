@@ -130,7 +130,7 @@ def mean_effect(point: float, sd: float, df: float, wald: float, words: str) -> 
         Words for the interval: ``"Hartung-Knapp"``.
     """
     statistic = point / sd if sd > 0.0 else math.nan
-    p = float(p_value(np.array(statistic), np.array(df)))
+    p = float(p_value(statistic, df))
     narrower = sd < wald and is_narrower(np.array(sd), np.array(df), np.array(wald))
     of_wald = partial(symmetric, point, wald, math.inf) if narrower else None
     limits = partial(symmetric, point, sd, df)
