@@ -60,8 +60,7 @@ def q_test(data: Data) -> QTest:
     """
     fit = inverse_variance_fit(data)
     q, df = quadratic(fit)[:, 0], data.df
-    with np.errstate(divide="ignore", invalid="ignore"):
-        typical = np.where(df > 0, df / trace(fit)[:, 0], np.nan)
+    typical = np.divide(df, trace(fit)[:, 0], out=np.full(df.shape, np.nan), where=df > 0)
     return QTest(q, df, np.where(df > 0, chdtrc(np.maximum(df, 1), q), 1.0), typical)
 
 

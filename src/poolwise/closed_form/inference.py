@@ -131,6 +131,10 @@ def coefficients(fit: Fit, interval: str) -> Coefficients:
 
 def critical(df: Array, prob: float) -> Array:
     """The (1 + prob) / 2 quantile of t with `df` degrees of freedom: normal where infinite, NaN below 0."""
+    if df.size > 1:  # of many tables few differ in it
+        distinct, place = np.unique(df, return_inverse=True)
+        if distinct.size < df.size:
+            return critical(distinct, prob)[place].reshape(df.shape)
     upper = 0.5 * (1.0 + prob)
     usable = (df > 0) & (df < np.inf)
     limit = np.where(df == np.inf, ndtri(upper), np.nan)

@@ -15,7 +15,7 @@ left of it in P is M, where W_R - W_R A W_R would be the difference of two numbe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import final
 
@@ -92,9 +92,9 @@ class Data:
         """The data sets with these numbers, in this order."""
         if len(rows) == len(self.y) and (rows == np.arange(len(rows))).all():
             return self
-        columns = (getattr(self, field.name) for field in fields(self) if field.name != "mean_alone")
-        chosen = (column if len(column) == 1 < len(self.y) else column[rows] for column in columns)
-        return Data(*chosen, mean_alone=self.mean_alone)
+        columns = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "mean_alone"}
+        chosen = {name: column if len(column) == 1 < len(self.y) else column[rows] for name, column in columns.items()}
+        return replace(self, **chosen)
 
     def at_reference(self, table: Array) -> Array:
         """The columns of a table of shape (n, m, k) that belong to the reference studies, shape (n, m, p)."""
@@ -340,9 +340,9 @@ def trace_sandwich(fit: Fit, sigma2: Array | None = None) -> Array:
     ndarray, shape (n, m)
         The sum over all pairs of studies of P_ij^2 s_i s_j, block by block.
     """
+    if fit.data.mean_alone:
+        return _trace_sandwich_of_mean(fit, sigma2)
     data, p = fit.data, fit.data.p
-    if sigma2 is None and data.mean_alone:
-        return _trace_of_square_of_mean(fit)
     scaled = fit.w if sigma2 is None else fit.w * sigma2
     inner = ((fit.w * scaled) @ data.products).reshape(fit.A.shape)
     outer = (fit.w * scaled * scaled) @ data.products
@@ -355,12 +355,23 @@ def trace_sandwich(fit: Fit, sigma2: Array | None = None) -> Array:
     return others + 2.0 * mixed.sum(-1) + np.vecdot(times(block * block, s), s)
 
 
-def _trace_of_square_of_mean(fit: Fit) -> Array:
-    """Trace of P P for a mean alone: the sums of `trace_sandwich`, each a number."""
-    A, M, second = fit.A[..., 0, 0], fit.M[..., 0, 0], fit.second[..., 0]
-    third = np.vecdot(fit.square * fit.w, fit.data.others[:, None, :])
-    pull, side = A * second, A * fit.w_reference[..., 0]
-    return second + pull * pull - 2.0 * A * third + side * side * (2.0 * second + M * M)
+def _trace_sandwich_of_mean(fit: Fit, sigma2: Array | None) -> Array:
+    """`trace_sandwich` for a mean alone: the same sums, each a number."""
+    others = fit.data.others[:, None, :]
+    A, M = fit.A[..., 0, 0], fit.M[..., 0, 0]
+    side = A * fit.w_reference[..., 0]
+    if sigma2 is None:
+        inner = square = fit.second[..., 0]
+        outer = np.vecdot(fit.square * fit.w, others)
+    else:
+        scaled = fit.w * sigma2
+        twice = fit.w * scaled
+        inner, outer = np.vecdot(twice, others), np.vecdot(twice * scaled, others)
+        square = np.vecdot(scaled * scaled, others)
+        root = np.sqrt(fit.data.at_reference(sigma2)[..., 0])  # of the reference study, on both sides of P
+        side, M = side * root, M * root
+    pull = A * inner
+    return square + pull * pull - 2.0 * A * outer + side * side * (2.0 * inner + M * M)
 
 
 def inner_product(fit: Fit, u: Array) -> Array:

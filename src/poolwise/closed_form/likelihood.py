@@ -29,6 +29,7 @@ CACHED = 60_000  # numbers in one array of the scan
 STEPS = 200  # bisection alone would need fewer than 60 from any bracket
 SPACING = 0.25  # of the scan in log(v_min + tau2); each study's score varies there on a scale of 1
 _LOG_2PI = math.log(2.0 * math.pi)
+SIDES = np.array([[0], [1]])  # of a cell of the scan
 SCAN = (9, 257)  # fewest and most points of the scan
 
 
@@ -143,7 +144,7 @@ def maximise(data: Data, *, restricted: bool) -> Maximum:
     rows, cells = np.nonzero((scores[:, :-1] > 0.0) & (scores[:, 1:] <= 0.0))
     roots, iterations = np.zeros(0), 0
     if rows.size:
-        sides = cells + np.array([[0], [1]])
+        sides = cells + SIDES
         brackets, ends = grid[rows, sides], scores[rows, sides]
         roots, iterations = _polish(data.take(rows), brackets, ends, restricted=restricted)
     found = np.bincount(rows, minlength=n)

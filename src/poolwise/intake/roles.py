@@ -80,7 +80,7 @@ def _plain(cells: Sequence[Any]) -> Values | None:
     kinds = set(map(type, cells))
     if kinds == {float}:
         return np.array(cells, dtype=float)
-    if kinds == {int} and -PLAIN_ID <= min(cells) and max(cells) <= PLAIN_ID:
+    if kinds == {int} and min(cells) >= -PLAIN_ID and max(cells) <= PLAIN_ID:
         return np.array(cells, dtype=np.int64)
     return None
 
@@ -148,9 +148,7 @@ def _check_ambiguous(cells: Sequence[Any], odd: Sequence[int], name: str, rows: 
             )
 
 
-def _numbers(
-    cells: Sequence[Any], values: list[float], name: str, decimal: str
-) -> tuple[Values, tuple[Remark, ...]]:
+def _numbers(cells: Sequence[Any], values: list[float], name: str, decimal: str) -> tuple[Values, tuple[Remark, ...]]:
     """Cells that all read as numbers: as numbers where that loses nothing, else as text."""
     whole = [cell for cell in cells if not missing(cell)]
     if all(isinstance(cell, int | np.integer) for cell in whole) and whole:
@@ -224,7 +222,7 @@ def _levels(
     return values, (Remark(f"{sentence}; if it is numeric, try {advice}", warn=count >= len(odd) or bool(nearly)),)
 
 
-def _text(cells: Sequence[str | None]) -> Values:
+def _text(cells: list[Any]) -> Values:
     """A column of text with gaps."""
     return pd.Series(cells, dtype="str").array
 

@@ -91,8 +91,9 @@ def _priors(model: object) -> Collection[Prior | None]:
         return () if model.heterogeneity == "exchangeable" else (model.mu,)
     if isinstance(model, MetaRegression) and (model.takes_uncertain or model.pooled or model.missing == "model"):
         return ()
-    by_name = isinstance(model, MetaRegression | LocationScale) and isinstance(model.beta, Mapping)
-    return model.beta.values() if by_name else ()
+    if isinstance(model, MetaRegression | LocationScale) and isinstance(model.beta, Mapping):
+        return model.beta.values()
+    return ()
 
 
 def _coefficients(
@@ -105,7 +106,8 @@ def _coefficients(
         levels, groups = model.levels(effects), np.array(model.groups(effects))
         columns = np.stack([groups == level for level in levels], axis=1).astype(float)
         return dict.fromkeys((f"mu[{level}]" for level in levels), model.mu), columns
-    assert isinstance(model, MetaRegression | LocationScale) and isinstance(model.beta, Mapping)
+    assert isinstance(model, MetaRegression | LocationScale)
+    assert isinstance(model.beta, Mapping)
     design = model.design(effects) if design is None else design
     if set(design.names) != set(model.beta):
         return {}, None
