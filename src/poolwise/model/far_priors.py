@@ -19,12 +19,13 @@ from poolwise.model.hierarchical import ThreeLevel
 from poolwise.model.pooled import CommonEffect, RandomEffects
 from poolwise.model.regression import LocationScale, MetaRegression, Subgroups
 from poolwise.model.robust import ContaminatedRandomEffects, StudentTRandomEffects
-from poolwise.priors import Prior
+from poolwise.priors import Fixed, Normal, Prior
 
 WITH_ONE_MEAN = (
     CommonEffect, RandomEffects, ThreeLevel, CrossedEffects, StudentTRandomEffects, ContaminatedRandomEffects
 )  # fmt: skip
 WITH_WEIGHTED_MEANS = (*WITH_ONE_MEAN, Subgroups)
+QUARTILES = np.array([0.25, 0.5, 0.75])
 FAR = 5.0  # standard deviations of prior and estimate together
 
 
@@ -49,9 +50,10 @@ def far_priors(model: object, effects: Effects, design: Design | None = None) ->
     tuple of str
         Empty for models without a design of their own.
     """
-    priors = _priors(model)
-    judged = [prior for prior in priors if _may_be_far(prior)]
+    judged = [prior for prior in _priors(model) if _may_be_far(prior)]
     if not judged or (isinstance(model, WITH_WEIGHTED_MEANS) and all(_near_all(prior, effects) for prior in judged)):
+        return ()
+    if all(math.isinf(prior.spread) for prior in judged):
         return ()
     named, X = _coefficients(model, effects, design)
     if effects.k <= len(named) or not named:
@@ -61,10 +63,10 @@ def far_priors(model: object, effects: Effects, design: Design | None = None) ->
     for (name, prior), b, se in zip(named.items(), estimated.beta[0].tolist(), estimated.se[0].tolist(), strict=True):
         if not _may_be_far(prior):
             continue
-        distance = abs(b - prior.median)
-        if distance > FAR * np.hypot(prior.spread, se):
+        distance, spread = abs(b - float(prior.ppf(0.5))), prior.spread
+        if distance > FAR * np.hypot(spread, se):
             told.append(
-                f"the prior {prior} on {name} lies {distance / prior.spread:.3g} of its standard deviations "
+                f"the prior {prior} on {name} lies {distance / spread:.3g} of its standard deviations "
                 f"from what the studies say by themselves ({b:.4g}, standard error {se:.2g}), so that the posterior is "
                 "a compromise which neither supports; check its unit and sign, or take a prior with heavier tails "
                 "(StudentT, Cauchy), which gives way"
@@ -73,14 +75,22 @@ def far_priors(model: object, effects: Effects, design: Design | None = None) ->
 
 
 def _may_be_far(prior: Prior | None) -> TypeGuard[Prior]:
-    """Whether a prior has a standard deviation, and is not a known value."""
-    return prior is not None and prior.proper and 0.0 < prior.spread < math.inf
+    """Whether a prior says something, and is not a known value."""
+    return prior is not None and prior.proper and not isinstance(prior, Fixed)
 
 
 def _near_all(prior: Prior, effects: Effects) -> bool:
-    """Whether a prior is far from no estimate, and so from no weighted mean of estimates, whatever the weights."""
-    reach = FAR * prior.spread
-    return bool(effects.y.max() - reach <= prior.median <= effects.y.min() + reach)
+    """Whether a prior is far from no estimate, and so from no weighted mean of estimates, whatever the weights.
+
+    A quarter of the probability beyond either quartile makes a standard deviation of at least (q3 - q1) / sqrt(8),
+    which is known sooner than the standard deviation itself.
+    """
+    if isinstance(prior, Normal):
+        middle, least = prior.mean, prior.sd
+    else:
+        low, middle, high = prior.ppf(QUARTILES).tolist()
+        least = (high - low) / math.sqrt(8.0)
+    return bool(effects.y.max() - FAR * least <= middle <= effects.y.min() + FAR * least)
 
 
 def _priors(model: object) -> Collection[Prior | None]:

@@ -152,11 +152,6 @@ class Prior:
         """Standard deviation; inf where it does not exist."""
         return math.inf
 
-    @property
-    def median(self) -> float:
-        """The value that half of its probability lies below."""
-        return float(self.ppf(0.5))
-
     def log_pdf(self, x: ArrayLike) -> Array:
         """Log density at x; -inf outside the support and at infinity unless it is flat there; same shape as x."""
         x = np.asarray(x, dtype=float)

@@ -32,11 +32,6 @@ class Normal(Prior):
         """Standard deviation, sd."""
         return self.sd
 
-    @property
-    def median(self) -> float:
-        """The mean."""
-        return self.mean
-
     @staticmethod
     def log_density(x: Array, mean: Array | float, sd: Array | float) -> Array:
         """-(x - mean)^2 / (2 sd^2) - log(sd sqrt(2 pi))."""
