@@ -455,8 +455,9 @@ def _from_columns(frame: pd.DataFrame) -> tuple[Array, tuple[str, ...]]:
             columns.append(column.to_numpy(dtype=float))
             names.append(str(name))
             continue
-        for level in column.cat.categories[1:]:
-            columns.append((column == level).to_numpy(dtype=float))
+        codes = column.cat.codes.to_numpy()
+        for code, level in enumerate(column.cat.categories[1:], start=1):
+            columns.append((codes == code).astype(float))
             names.append(f"{name}[{level}]")
     return np.column_stack(columns), tuple(names)
 
