@@ -46,20 +46,9 @@ def moderator_remarks(moderators: pd.DataFrame, rows: Rows) -> tuple[Remark, ...
     for name, column in columns.items():
         gaps = _gaps(column)
         missing = bool(gaps.any())
-        if missing:
-            remarks.append(
-                Remark(
-                    f"the moderator '{name}' is missing for {rows.names(gaps)}; a regression on it needs every value, "
-                    "or missing='model'"
-                )
-            )
         numeric = column.dtype.kind in "biuf" or pd.api.types.is_numeric_dtype(column)
         values = column.to_numpy(dtype=float, na_value=np.nan) if numeric else None
-        endless = np.isinf(values) if values is not None else gaps
-        if values is not None and endless.any():
-            remarks.append(
-                Remark(f"the moderator '{name}' is infinite for {rows.names(endless)}; no regression can use it")
-            )
+        remarks += _unusable(str(name), gaps, values, rows)
         count = {} if values is not None else _levels(column, gaps)
         alike = (values == values[0]).all() if values is not None else sum(map(bool, count.values())) == 1
         if k > 1 and alike and not missing and column.nunique() == 1:  # large whole numbers differ, floats may not
@@ -79,6 +68,19 @@ def moderator_remarks(moderators: pd.DataFrame, rows: Rows) -> tuple[Remark, ...
         told = f"all moderators together take {coefficients} coefficients and there are {k} studies"
         remarks.append(Remark(f"{told}; a regression needs fewer, best ten studies for each", warn=False))
     return tuple(remarks)
+
+
+def _unusable(name: str, gaps: NDArray[np.bool_], values: Array | None, rows: Rows) -> list[Remark]:
+    """Remarks on missing and infinite values."""
+    remarks = []
+    if gaps.any():
+        told = f"the moderator '{name}' is missing for {rows.names(gaps)}"
+        remarks.append(Remark(f"{told}; a regression on it needs every value, or missing='model'"))
+    if values is not None and (endless := np.isinf(values)).any():
+        remarks.append(
+            Remark(f"the moderator '{name}' is infinite for {rows.names(endless)}; no regression can use it")
+        )
+    return remarks
 
 
 def _gaps(column: pd.Series) -> NDArray[np.bool_]:
