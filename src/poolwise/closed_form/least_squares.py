@@ -84,6 +84,11 @@ class Data:
         return self.count - self.p
 
     @cached_property
+    def lowest(self) -> Array:
+        """Smallest variance of each data set, shape (n,)."""
+        return self.v.min(-1)
+
+    @cached_property
     def at_zero(self) -> Fit:
         """The inverse-variance fit, tau2 = 0; one weighting."""
         return weighted_fit(self, (self.present / self.v)[:, None, :])
@@ -179,7 +184,7 @@ def prepare(y: ArrayLike, v: ArrayLike, X: ArrayLike | None = None) -> Data:
     y, v = np.array(y, dtype=float, ndmin=2, copy=None), np.array(v, dtype=float, ndmin=2, copy=None)
     there = np.isfinite(y) & np.isfinite(v)
     present = there.astype(float)
-    count = present.sum(-1)
+    count = np.vecdot(present, present)
     known = v
     if not there.all():
         y, v, known = np.where(there, y, 0.0), np.where(there, v, 0.0), np.where(there, v, np.inf)
