@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, final, get_args
@@ -114,9 +114,9 @@ class Exact:
             seed=self.seed,
             data_hash=effects.data_hash,
         )
-        shown = "" if isinstance(model, RandomEffects) else f"{model.label}, "
-        result = Result(
-            label=f"{shown}exact",
+        label = "exact" if isinstance(model, RandomEffects) else f"{model.label}, exact"
+        return Result(
+            label=label,
             effects=effects,
             model=resolved,
             engine=self,
@@ -132,8 +132,8 @@ class Exact:
             combinations=fitted.means.linear,
             linear=_Linear(fitted, self.kind),
             design=fitted.means.design,
+            tree=_Tree(fitted, self, label),
         )
-        return replace(result, tree=_Tree(fitted, self, result.label))
 
 
 def log_density_of_mu(result: Result, at: float) -> float:
