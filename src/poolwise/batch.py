@@ -25,7 +25,7 @@ from poolwise.intake.table import PROVENANCES
 from poolwise.model import CommonEffect, MetaRegression, RandomEffects, prior_words
 from poolwise.priors import Flat
 from poolwise.result import NO_PRIOR
-from poolwise.settings import check_option, check_prob
+from poolwise.settings import check_flag, check_option, check_prob
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -110,8 +110,7 @@ def fit_batch(
     if not isinstance(engine, Exact | ClosedForm):
         shown = repr(engine) if isinstance(engine, NUTS) else described(engine)
         raise ModelError(f"{shown} has no batch form here", "Exact(), or ClosedForm() with one model")
-    if not isinstance(theta_new, bool):
-        raise ModelError(f"theta_new = {theta_new!r}", "True or False")
+    check_flag("theta_new", theta_new)
     if isinstance(models[0], MetaRegression) and len(models) == 1:
         own = {name: like(tables(x, f"'{name}'"), first, f"'{name}'", "y") for name, x in (moderators or {}).items()}
         return _regression(estimates, errors, models[0], engine, own, prob=prob, provenance=provenance)
