@@ -317,6 +317,9 @@ def _stamp(law: Law) -> int:
     return zlib.crc32(" ".join(f"{x:.6g}" for x in quartiles).encode())
 
 
+STILL = 1e-9  # share of the width of a shortest interval by which its limits may still move
+
+
 def _shortest(law: Law, prob: float) -> tuple[float, float]:
     """Limits of the shortest interval that holds `prob`.
 
@@ -329,8 +332,10 @@ def _shortest(law: Law, prob: float) -> tuple[float, float]:
     for _ in range(12):
         lower, upper = law.ppf(areas), law.ppf(areas + prob)
         best = int(np.argmin(np.where(np.isfinite(lower) & np.isfinite(upper), upper - lower, np.inf)))
-        low, high = areas[max(best - 1, 0)], areas[min(best + 1, len(areas) - 1)]
-        if high - low < 1e-9 * room:
+        before, after = max(best - 1, 0), min(best + 1, len(areas) - 1)
+        low, high = areas[before], areas[after]
+        moved = max(lower[after] - lower[before], upper[after] - upper[before])
+        if high - low < 1e-9 * room or moved <= STILL * (upper[best] - lower[best]):
             break
         areas = np.linspace(low, high, 17)
     return float(lower[best]), float(upper[best])
