@@ -2,11 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 
 import poolwise as pw
 from poolwise import checks, priors
 from poolwise.settings import as_number
+from poolwise.simulate import calibration
 
 HUGE = 10**5000
 EFFECTS = pw.Effects([0.1, 0.4, 0.3, 0.2], se=[0.1, 0.2, 0.15, 0.1], moderators={"x": [1.0, 2.0, 3.0, 5.0]})
@@ -68,4 +70,23 @@ def test_what_no_floating_point_number_holds_is_none():
 )
 def test_a_flag_is_true_or_false(call):
     with pytest.raises(pw.errors.PoolwiseError, match="Expected: True or False"):
+        call()
+
+
+def huge_tree():
+    engine = pw.Exact(draws=10**8)
+    many = pw.Effects(np.zeros(2000), se=np.ones(2000))
+    return pw.fit(many, pw.CommonEffect(mu=priors.Flat()), engine).to_datatree()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        huge_tree,
+        lambda: pw.fit_batch(np.broadcast_to(0.1, (10**11, 5)), np.broadcast_to(0.1, (10**11, 5)), MODEL, pw.Exact()),
+        lambda: calibration(MODEL, pw.Exact(), EFFECTS, simulations=10**13),
+    ],
+)
+def test_memory_is_asked_for_before_it_is_taken(call):
+    with pytest.raises(pw.errors.ModelError, match=r"would take at least .* of memory"):
         call()
