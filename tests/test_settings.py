@@ -75,7 +75,7 @@ def test_a_flag_is_true_or_false(call):
 
 def huge_tree():
     engine = pw.Exact(draws=10**7)
-    many = pw.Effects(np.zeros(2000), se=np.ones(2000))
+    many = pw.Effects(np.linspace(0, 1, 2000), se=np.ones(2000))
     return pw.fit(many, pw.CommonEffect(mu=priors.Flat()), engine).to_datatree()
 
 
