@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.errors import InputError, ModelError, described, listing, nearest, warn
+from poolwise.errors import InputError, ModelError, described, listing, nearest, shown, warn
 from poolwise.intake.labels import text_of
 from poolwise.intake.moderators import aliased, both
 from poolwise.intake.roles import numbers_in_text, odd_cells
@@ -290,8 +290,9 @@ def _known_values(column: pd.Series, name: str, levels: tuple[object, ...] | Non
     if levels is None:
         try:
             numbers = column.astype(float)
-        except (TypeError, ValueError):
-            raise InputError(f"the moderator '{name}' is {column.tolist()!r}", "numbers") from None
+        except (TypeError, ValueError, OverflowError):
+            found = f"the moderator '{name}' is {shown(column.tolist())}"
+            raise InputError(found, "numbers that floating point holds") from None
         if np.isinf(numbers).any():
             rows = listing(np.flatnonzero(np.isinf(numbers)) + 1)
             raise InputError(f"the moderator '{name}' is infinite in row(s) {rows}", "finite numbers")

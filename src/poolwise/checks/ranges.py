@@ -24,7 +24,6 @@ from poolwise.checks._range_answers import (
 from poolwise.checks._range_beyond import AGREE, Beyond, Extra, searched, with_edge
 from poolwise.checks._range_beyond import beyond as _beyond
 from poolwise.checks._range_table import factor_of, level_counts, main_label, range_rows, reach, span, tables_excluding
-from poolwise.checks.prior_panel import SMALL_K
 from poolwise.effects import Effects
 from poolwise.engines._kept import Folder
 from poolwise.engines.exact import Exact
@@ -33,7 +32,7 @@ from poolwise.fit import Engine
 from poolwise.model import Model
 from poolwise.result import Result
 from poolwise.scale import Scale
-from poolwise.settings import check_instance, check_prob, check_whole
+from poolwise.settings import SMALL_K, check_instance, check_prob, check_whole
 
 
 @final

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.arviz_bridge import to_datatree
-from poolwise.engines._tree import PRIOR_DRAWS, stream
+from poolwise.engines._tree import PRIOR_DRAWS, check_room, stream
 from poolwise.engines._versions import versions
 from poolwise.exact.exchangeable_draws import draw
 from poolwise.model import JointOutcomes, prior_words
@@ -46,8 +46,9 @@ def joint_tree(fitted: Grouped, engine: Exact, label: str) -> xr.DataTree:
         is proper), observed_data and constant_data.
     """
     effects, model = fitted.effects, fitted.model
-    rng = stream(effects, model, engine.seed)
     shape = (engine.chains, engine.draws)
+    check_room(effects, shape)
+    rng = stream(effects, model, engine.seed)
     posterior = {name: x.reshape(*shape, *x.shape[1:]) for name, x in _posterior(fitted, shape, rng).items()}
     of = _group_of(fitted)
     mean, sd = posterior["mu"][..., of], np.hypot(effects.se, posterior["tau"][..., of])

@@ -23,7 +23,7 @@ from poolwise.engines._plans import refuse_unknown
 from poolwise.engines._samplers import PACKAGES, Chains, Sampler, check_sampler
 from poolwise.engines._tree import draws_tree, stream
 from poolwise.engines._versions import versions
-from poolwise.errors import ModelError
+from poolwise.errors import ModelError, shown
 from poolwise.model import (
     CommonEffect,
     Counted,
@@ -41,7 +41,7 @@ from poolwise.priors import Fixed
 from poolwise.pymc_models.standardised import MOST_COEFFICIENTS
 from poolwise.quantities import Quantity
 from poolwise.result import Finding, FitReport, Result
-from poolwise.settings import NUMBERS_OF_A_DRAW, check_memory, check_whole
+from poolwise.settings import NUMBERS_OF_A_DRAW, as_number, check_flag, check_memory, check_whole
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -122,9 +122,9 @@ class NUTS:
         )
         check_whole("seed", self.seed, 0, 1)
         accept = self.target_accept
-        number = isinstance(accept, int | float) and not isinstance(accept, bool)
-        if accept is not None and not (number and 0.0 < accept < 1.0):
-            raise ModelError(f"target_accept = {accept!r}", "a number between 0 and 1", "target_accept=0.95")
+        if accept is not None and not 0.0 < as_number(accept) < 1.0:
+            raise ModelError(f"target_accept = {shown(accept)}", "a number between 0 and 1", "target_accept=0.95")
+        check_flag("progress", self.progress)
         check_sampler(self.sampler)
 
     @property

@@ -11,14 +11,13 @@ import pandas as pd
 from poolwise import show
 from poolwise.checks import Ranges
 from poolwise.checks._range_table import tables_excluding
-from poolwise.checks.prior_panel import SMALL_K
 from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _text, _words
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
 from poolwise.result import NOTED
 from poolwise.scale import as_scale
-from poolwise.settings import check_instance
+from poolwise.settings import SMALL_K, check_instance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
