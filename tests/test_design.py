@@ -86,9 +86,13 @@ def test_se_and_n_can_be_moderators():
 )
 def test_a_formula_and_a_list_make_the_same_matrix(names):
     by_list, by_formula = design(table(), names), design(table(), "~ " + " + ".join(names))
-    assert by_list.names == by_formula.names
+    by_formulaic = design(table(), "~ 1 + " + " + ".join(names))  # more than a sum of columns
+    assert by_list.names == by_formula.names == by_formulaic.names
     assert by_list.formula == by_formula.formula
+    assert by_formula.spec is None
+    assert by_formulaic.spec is not None
     np.testing.assert_array_equal(by_list.X, by_formula.X)
+    np.testing.assert_array_equal(by_list.X, by_formulaic.X)
 
 
 def test_formulas_transform_and_multiply():

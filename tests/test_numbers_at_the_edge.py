@@ -156,6 +156,16 @@ def test_a_prior_far_from_the_studies_is_said():
     assert not any("standard deviations from" in note for note in near.report.notes)
 
 
+@pytest.mark.parametrize("prior", [priors.Normal(0, 1), priors.StudentT(5, 0, 1), priors.TruncatedNormal(0, 1, -3, 9)])
+def test_a_prior_is_far_beyond_five_standard_deviations_of_it_and_of_the_estimate_together(prior):
+    y, se = np.array([-0.1, 0.0, 0.1]), np.full(3, 0.5)  # tau = 0
+    middle, reach = float(prior.ppf(0.5)), 5.0 * np.hypot(prior.spread, 0.5 / np.sqrt(3.0))
+    for shift in (-1e-6, 1e-6):
+        table = pw.Effects(y + middle + reach + shift, se=se)
+        notes = pw.fit(table, pw.CommonEffect(prior), pw.Exact()).report.notes
+        assert any("standard deviations from what the studies say" in note for note in notes) == (shift > 0)
+
+
 def test_memory_is_asked_for_before_the_draws_of_many_studies():
     effects = pw.Effects(np.linspace(-1.0, 1.0, 2000), se=np.full(2000, 0.1))
     engine = pw.NUTS(draws=10_000_000 // 4, tune=1)

@@ -105,3 +105,15 @@ def test_quantities_become_rows_of_words():
             return "none"
 
     assert rows_of({"Q": Quantity()}) == [("Q", "0.500", "–", "–", "–")]
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("mu ~ Normal(0, 1), tau ~ HalfNormal(0.5)", "μ ~ Normal(0, 1), τ ~ HalfNormal(0.5)"),
+        ("mu[pi] - mu[rho]", "μ[pi] - μ[rho]"),
+        ("the moderator 'mu' and the study's tau", "the moderator 'mu' and the study's τ"),
+    ],
+)
+def test_a_user_s_name_stays_what_it_is_among_greek_letters(text, printed):
+    assert show.greek(text) == printed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -25,12 +26,15 @@ from poolwise.intake.table import PROVENANCES
 from poolwise.model import CommonEffect, MetaRegression, RandomEffects, prior_words
 from poolwise.priors import Flat
 from poolwise.result import NO_PRIOR
-from poolwise.settings import check_option, check_prob
+from poolwise.settings import check_flag, check_memory, check_option, check_prob
 
 if TYPE_CHECKING:
     import xarray as xr
 
 Array = NDArray[np.float64]
+
+
+ARRAYS = 4  # of the shape of the estimates: they, standard errors, variances, weights
 
 
 def fit_batch(
@@ -95,6 +99,8 @@ def fit_batch(
     check_option("provenance", provenance, PROVENANCES, error=InputError)
     if isinstance(y, Effects):
         raise InputError("y is one Effects", "shape (n, k), NaN-padded", "pw.fit for one Effects")
+    size = math.prod(getattr(y, "shape", ()))  # a list holds its numbers already
+    check_memory(f"fit_batch of {size} estimates", ARRAYS * size, "fewer tables at a time")
     first = tables(y, "y")
     estimates, errors = _tables(first, se)
     models = tuple(model) if isinstance(model, Iterable) and not isinstance(model, str) else (model,)
@@ -110,8 +116,7 @@ def fit_batch(
     if not isinstance(engine, Exact | ClosedForm):
         shown = repr(engine) if isinstance(engine, NUTS) else described(engine)
         raise ModelError(f"{shown} has no batch form here", "Exact(), or ClosedForm() with one model")
-    if not isinstance(theta_new, bool):
-        raise ModelError(f"theta_new = {theta_new!r}", "True or False")
+    check_flag("theta_new", theta_new)
     if isinstance(models[0], MetaRegression) and len(models) == 1:
         own = {name: like(tables(x, f"'{name}'"), first, f"'{name}'", "y") for name, x in (moderators or {}).items()}
         return _regression(estimates, errors, models[0], engine, own, prob=prob, provenance=provenance)

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.errors import InputError, ModelError, described, listing, nearest, warn
+from poolwise.errors import InputError, ModelError, described, listing, nearest, shown, warn
 from poolwise.intake.labels import text_of
 from poolwise.intake.moderators import aliased, both
 from poolwise.intake.roles import numbers_in_text, odd_cells
@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 INTERCEPT = "intercept"
 NEW_LEVEL = "new"
 FAR_FROM_ZERO = 10.0  # standard deviations
+SUM_OF_COLUMNS = re.compile(r"~\s*[^\W\d]\w*(\s*\+\s*[^\W\d]\w*)*")  # what a list of columns says as well
 
 
 @final
@@ -228,16 +229,16 @@ def matrix(effects: Effects, moderators: str | Sequence[str], *, groups: Sequenc
         raise ModelError(found, "a formula or the names of columns", "'~ dose' or ['dose']")
     if isinstance(moderators, str):
         formula = moderators.strip()
-        variables = _formula_variables(formula)
+        variables, summed = _formula_variables(formula), SUM_OF_COLUMNS.fullmatch(formula) is not None
     else:
-        variables = list(moderators)
+        variables, summed = list(moderators), True
         formula = "~ " + (" + ".join(variables) or "1")
         twice = sorted({name for name in variables if variables.count(name) > 1})
         if twice:
             raise ModelError(f"the moderator(s) {listing(twice)} are named more than once", "each name once")
     levels = _only_levels(moderators) if isinstance(moderators, str) else ()
     frame = _variables(effects, variables, levels, groups)
-    X, names, spec = _from_formula(formula, frame) if isinstance(moderators, str) else (*_from_columns(frame), None)
+    X, names, spec = (*_from_columns(frame), None) if summed else _from_formula(formula, frame)
     _check_rank(X, names, effects.k)
     notes = (*_lone_levels(X, names, frame, effects), *_far_from_zero(X, names))
     X.setflags(write=False)
@@ -289,8 +290,9 @@ def _known_values(column: pd.Series, name: str, levels: tuple[object, ...] | Non
     if levels is None:
         try:
             numbers = column.astype(float)
-        except (TypeError, ValueError):
-            raise InputError(f"the moderator '{name}' is {column.tolist()!r}", "numbers") from None
+        except (TypeError, ValueError, OverflowError):
+            found = f"the moderator '{name}' is {shown(column.tolist())}"
+            raise InputError(found, "numbers that floating point holds") from None
         if np.isinf(numbers).any():
             rows = listing(np.flatnonzero(np.isinf(numbers)) + 1)
             raise InputError(f"the moderator '{name}' is infinite in row(s) {rows}", "finite numbers")
@@ -312,6 +314,8 @@ def variables_of(moderators: str | Sequence[str]) -> list[str]:
 
 def _formula_variables(formula: str) -> list[str]:
     """The columns that a one-sided formula asks for."""
+    if SUM_OF_COLUMNS.fullmatch(formula):
+        return list(dict.fromkeys(name.strip() for name in formula.removeprefix("~").split("+")))
     from formulaic import Formula, SimpleFormula
     from formulaic.errors import FormulaicError
 
@@ -363,7 +367,7 @@ def _variables(effects: Effects, names: Sequence[str], levels: Sequence[str], gr
     for name in names:
         if name not in [*known, "study", "outcome"]:
             raise InputError(f"no moderator '{name}'", advice=nearest(name, known))
-        column = column_of(effects, name).infer_objects()
+        column = (moderators[name] if name in moderators else column_of(effects, name)).infer_objects()
         gaps = column.isna().to_numpy(dtype=bool)
         if gaps.any():
             raise InputError(
@@ -452,8 +456,9 @@ def _from_columns(frame: pd.DataFrame) -> tuple[Array, tuple[str, ...]]:
             columns.append(column.to_numpy(dtype=float))
             names.append(str(name))
             continue
-        for level in column.cat.categories[1:]:
-            columns.append((column == level).to_numpy(dtype=float))
+        codes = column.cat.codes.to_numpy()
+        for code, level in enumerate(column.cat.categories[1:], start=1):
+            columns.append((codes == code).astype(float))
             names.append(f"{name}[{level}]")
     return np.column_stack(columns), tuple(names)
 

@@ -144,7 +144,7 @@ def fit(
     if result.prior != NO_PRIOR:
         for sentence in remarks(result.model, result.effects):
             warn(sentence)
-    far = far_priors(result.model, result.effects) if result.prior != NO_PRIOR else ()
+    far = far_priors(result.model, result.effects, result.design) if result.prior != NO_PRIOR else ()
     notes = tuple(dict.fromkeys((*result.report.notes, *of_table, *far)))
     result = result if notes == result.report.notes else replace(result, report=replace(result.report, notes=notes))
     if strict and result.report.failed:
@@ -305,7 +305,8 @@ def _as_independent(result: Result) -> tuple[str, ...]:
             f"{len(names)} outcomes ({listing(names)}) are pooled as one{apart}; "
             "effects.select(outcome=...) answers each question by itself"
         )
-    studies = len(set(zip(effects.study_as_given, effects.outcome, strict=True)))
+    told_apart = effects.study_as_given == effects.study  # by labels of which each has one effect on an outcome
+    studies = effects.k if told_apart else len(set(zip(effects.study_as_given, effects.outcome, strict=True)))
     by_study = result.design is not None and "study" in result.design.pooled
     if studies < effects.k and not (by_study or isinstance(model, ThreeLevel | CrossedEffects | CorrelatedOutcomes)):
         said.append(

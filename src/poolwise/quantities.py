@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from poolwise import show
 from poolwise.errors import MissingQuantityError, ModelError, listing, nearest
-from poolwise.settings import check_memory, check_option, check_prob, check_whole
+from poolwise.settings import as_numbers, check_memory, check_option, check_prob, check_whole
 
 Array = NDArray[np.float64]
 IntervalKind = Literal["equal-tailed", "shortest"]
@@ -277,7 +277,7 @@ class Posterior:
         ModelError
             When the ends are not in order.
         """
-        lower, upper = (float(_numbers(one, "probability")) for one in (lower, upper))
+        lower, upper = (float(as_numbers("probability", one)) for one in (lower, upper))
         if not lower < upper:
             raise ModelError(f"the region runs from {lower} to {upper}", "a lower end below the upper one")
         below, within = self.cdf(np.array([lower, upper], dtype=float))
@@ -285,17 +285,17 @@ class Posterior:
 
     def pdf(self, x: ArrayLike) -> Array:
         """Posterior density at x; same shape as x."""
-        return self.law.pdf(_numbers(x, "pdf"))[()]
+        return self.law.pdf(as_numbers("pdf", x))[()]
 
     def cdf(self, x: ArrayLike) -> Array:
         """Posterior probability of a value at most x: exactly 0 at -inf and 1 at inf; same shape as x."""
-        x = _numbers(x, "cdf")
+        x = as_numbers("cdf", x)
         inside = np.clip(self.law.cdf(x), 0.0, 1.0)
         return np.where(x == np.inf, 1.0, np.where(x == -np.inf, 0.0, inside))[()]
 
     def ppf(self, p: ArrayLike) -> Array:
         """Posterior quantile at p; same shape as p."""
-        p = _numbers(p, "ppf")
+        p = as_numbers("ppf", p)
         if np.any((p < 0) | (p > 1)):
             raise ModelError("ppf was asked for a p outside [0, 1]", "probabilities")
         return self.law.ppf(p)[()]
@@ -307,21 +307,17 @@ class Posterior:
         count as one); joint draws of one result's quantities are in `Result.to_datatree`.
         """
         rng = np.random.default_rng([check_whole("seed", seed, 0, 1), _stamp(self.law)])
-        check_memory(f"sample(size={size})", check_whole("size", size, 0, 1000), "size=1000")
+        check_memory("sample(size)", check_whole("size", size, 0, 1000), "size=1000")
         return self.law.sample(int(size), rng)
-
-
-def _numbers(x: ArrayLike, asked: str) -> Array:
-    try:
-        return np.asarray(x, dtype=float)
-    except (TypeError, ValueError):
-        raise ModelError(f"{asked} was given {x!r}", "numbers") from None
 
 
 def _stamp(law: Law) -> int:
     """A number that tells one law from another, so that one seed does not couple their draws."""
     quartiles = law.ppf(np.array([0.25, 0.5, 0.75]))
     return zlib.crc32(" ".join(f"{x:.6g}" for x in quartiles).encode())
+
+
+STILL = 1e-9  # share of the width of a shortest interval by which its limits may still move
 
 
 def _shortest(law: Law, prob: float) -> tuple[float, float]:
@@ -336,8 +332,10 @@ def _shortest(law: Law, prob: float) -> tuple[float, float]:
     for _ in range(12):
         lower, upper = law.ppf(areas), law.ppf(areas + prob)
         best = int(np.argmin(np.where(np.isfinite(lower) & np.isfinite(upper), upper - lower, np.inf)))
-        low, high = areas[max(best - 1, 0)], areas[min(best + 1, len(areas) - 1)]
-        if high - low < 1e-9 * room:
+        before, after = max(best - 1, 0), min(best + 1, len(areas) - 1)
+        low, high = areas[before], areas[after]
+        moved = max(lower[after] - lower[before], upper[after] - upper[before])
+        if high - low < 1e-9 * room or moved <= STILL * (upper[best] - lower[best]):
             break
         areas = np.linspace(low, high, 17)
     return float(lower[best]), float(upper[best])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, Protocol, final
 
 import numpy as np
@@ -18,7 +17,7 @@ from poolwise.errors import InputError, MissingQuantityError, ModelError, descri
 from poolwise.laws import with_error
 from poolwise.model import Model
 from poolwise.quantities import Posterior, Quantity, in_words, rows_of
-from poolwise.settings import check_words
+from poolwise.settings import as_number, check_words
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -339,8 +338,8 @@ class Result:
                 f"contrast was given {described(weights)}", f"weights by name, of {example}", "contrast({'mu': 1})"
             )
         for name, weight in weights.items():
-            if not isinstance(weight, Real) or isinstance(weight, bool) or not math.isfinite(weight):
-                raise ModelError(f"the weight of '{name}' is {weight!r}", "a finite number")
+            if not math.isfinite(as_number(weight)):
+                raise ModelError(f"the weight of '{name}' is {shown(weight)}", "a finite number")
             if name not in self.combinations:
                 raise MissingQuantityError(
                     f"'{self.label}' has no mean effect or coefficient '{name}'",
@@ -377,8 +376,8 @@ class Result:
         >>> [round(limit, 2) for limit in result.new_estimate(0.2).interval(0.95)]
         [-2.12, 0.69]
         """
-        if not (isinstance(se, Real) and 0.0 < se < math.inf):
-            raise ModelError(f"se = {se!r}", "a finite standard error above 0", "new_estimate(0.2)")
+        if not 0.0 < as_number(se) < math.inf:
+            raise ModelError(f"se = {shown(se)}", "a finite standard error above 0", "new_estimate(0.2)")
         quantity = self[name]
         if not isinstance(quantity, Posterior):
             raise MissingQuantityError(f"'{name}' of '{self.label}' has no posterior", "a result of Exact or NUTS")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterable
 from numbers import Real
 
 import numpy as np
+from numpy.typing import NDArray
 
 from poolwise.errors import InputError, ModelError, PoolwiseError, closest, described, shown
 
@@ -63,6 +65,36 @@ UNTOLD_MEMORY = 2**36  # bytes
 SMALL_K = 5  # fewer studies say so little of tau that one prior alone is never read
 
 
+def as_number(value: object) -> float:
+    """The value of a numeric argument; NaN for what is no number, or one that floating point does not hold.
+
+    Examples
+    --------
+    >>> as_number(2), as_number(True), as_number("2"), as_number(10**5000)
+    (2.0, nan, nan, nan)
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
+
+
+def as_numbers(name: str, values: object) -> NDArray[np.float64]:
+    """An argument of numbers as an array of any shape.
+
+    Raises
+    ------
+    ModelError
+        When they are none, or floating point does not hold them.
+    """
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        raise ModelError(f"{name} was given {shown(values)}", "numbers that floating point holds") from None
+
+
 def check_prob(prob: float) -> float:
     """The probability of an interval, checked to lie strictly between 0 and 1.
 
@@ -71,24 +103,24 @@ def check_prob(prob: float) -> float:
     ModelError
         When it does not.
     """
-    if isinstance(prob, bool) or not isinstance(prob, Real) or not 0.0 < prob < 1.0:
-        percent = isinstance(prob, Real) and 1.0 < prob < 100.0
-        hint = f"prob={prob / 100:g}" if percent else "prob=0.95"
+    number = as_number(prob)
+    if not 0.0 < number < 1.0:
+        hint = f"prob={number / 100:g}" if 1.0 < number < 100.0 else "prob=0.95"
         raise ModelError(f"prob = {shown(prob)} is no probability", "a number between 0 and 1", hint)
-    return float(prob)
+    return number
 
 
-def check_whole(name: str, value: object, least: int, usual: int) -> int:
+def check_whole(name: str, value: object, least: int, usual: int, *, error: type[PoolwiseError] = ModelError) -> int:
     """The setting, checked to be a whole number of at least `least`.
 
     Raises
     ------
-    ModelError
+    PoolwiseError
         When it is not; the message offers `usual` instead.
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value < 2**63:
         expected = f"{name} as a whole number of at least {least}"
-        raise ModelError(f"{name} = {shown(value)}", expected, f"{name}={usual}")
+        raise error(f"{name} = {shown(value)}", expected, f"{name}={usual}")
     return int(value)
 
 

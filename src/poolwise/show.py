@@ -23,7 +23,8 @@ _GREEK = {
     "theta_i": "θ_i",
     "theta": "θ",
 }
-_NAMES = re.compile(rf"\b({'|'.join(_GREEK)})\b")
+# What stands in brackets or quotation marks are names of the user's, which stay as they are.
+_NAMES = re.compile(rf"\[[^\[\]]*\]|(?<!\w)'[^']*'(?!\w)|\b(?:{'|'.join(_GREEK)})\b")
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -104,8 +105,14 @@ def status(name: str) -> str:
 
 
 def greek(text: str) -> str:
-    """Text with the names of the parameters in Greek: ``mu ~ Normal(0, 1)`` becomes ``μ ~ Normal(0, 1)``."""
-    return _NAMES.sub(lambda found: _GREEK[found[0]], text)
+    """Text with the names of the parameters in Greek; in brackets and quotation marks stand the user's own.
+
+    Examples
+    --------
+    >>> greek("mu ~ Normal(0, 1)"), greek("beta[pi]")
+    ('μ ~ Normal(0, 1)', 'β[pi]')
+    """
+    return _NAMES.sub(lambda found: _GREEK.get(found[0], found[0]), text)
 
 
 def card(

@@ -70,3 +70,13 @@ def test_every_law_agrees_with_quadrature_over_mu_and_tau(tables, row):
                 assert getattr(found, moment) == pytest.approx(wanted[moment], abs=AGREEMENT * half), name
     if not np.isnan(result.evidence):
         assert result.log_evidence == pytest.approx(row["log_evidence"], abs=1e-8)
+
+
+def test_a_restricted_mean_is_known_to_be_alone_and_its_shortest_interval_ends_at_the_limit():
+    prior = pw.priors.TruncatedNormal(0, 1, -5, 0)
+    model = pw.RandomEffects(mu=prior, tau=pw.priors.HalfNormal(1))
+    mu = pw.fit(pw.datasets.load("bcg"), model, pw.Exact())["mu"]
+    assert not mu.law._rest.any()  # a rounding error of the correlation leaves nothing open
+    lower, upper = mu.interval(0.9999, "shortest")
+    assert upper == 0.0
+    assert mu.cdf(lower) == pytest.approx(1e-4, rel=1e-6)

@@ -11,9 +11,9 @@ import pytest
 import xarray as xr
 
 import poolwise as pw
-from poolwise.report import faults, sentences
+from poolwise.report import faults, sentences, write
 from poolwise.report.content import Content
-from poolwise.show import greek
+from poolwise.show import greek, number
 from support.questions import MODELS, ONE_TABLE, WITHOUT_NUTS
 
 FILES = {
@@ -235,6 +235,16 @@ def test_probabilities_and_the_panel_of_a_report_are_about_the_threshold_of_the_
     row = done.panel.frame[done.panel.frame["prior"] == "HalfNormal(0.5)"].iloc[0]
     assert row["p_positive"] == pytest.approx(1.0 - below, abs=1e-6)
     assert (done.panel.frame["excludes_zero"] == "above").equals(done.panel.frame["mu_lower"] > 0.2)
+
+
+def test_a_report_says_where_a_limit_s_side_of_the_threshold_is_noise(done, tmp_path):
+    (drawn,) = (one for one in done.results if one.tree is not None and "NUTS" in one.label)
+    edge = float(drawn["mu"].ppf(0.975))
+    about = replace(done.analysis, threshold=edge)
+    files = write(Content(about, done.results, done.panel), tmp_path)
+    words = " ".join(Page(files["report.html"].read_text(encoding="utf-8")).words)
+    assert f"Within 2 Monte Carlo standard errors of {number(edge)}: the 97.5 % limit of" in words
+    assert "Within 2 Monte Carlo" not in " ".join(Page(done.report.read_text(encoding="utf-8")).words)
 
 
 def test_a_threshold_is_told_as_a_ratio_too_and_leaves_contrasts_at_0(tmp_path):

@@ -32,7 +32,9 @@ class ClosedFormRow(Section):
         default=None, description="'random-effects' or 'common-effect'; the model's kind when left out"
     )
     tau2: Tau2 | None = Field(default=None, description="an estimator of tau2, such as 'REML', 'DL' or 'PM'")
-    interval: Interval | None = Field(default=None, description="'wald', 't', 'hartung-knapp' or 'hartung-knapp-adhoc'")
+    interval: Interval | None = Field(
+        default=None, description="'wald', 't', 'hartung-knapp' or 'hartung-knapp-adhoc' (the default: with a floor)"
+    )
     prediction: Prediction | None = Field(
         default=None, description="convention of the prediction interval: 'z', 't', 'riley'"
     )

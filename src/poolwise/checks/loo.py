@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from poolwise import show
 from poolwise.checks._refitted import Density, Refitter, need_refits, with_refits
 from poolwise.checks.question import need_posterior
-from poolwise.errors import ModelError, listing
+from poolwise.errors import ModelError, listing, shown
 from poolwise.result import Result
+from poolwise.settings import as_number
 
 Array = NDArray[np.float64]
 MOST = 0.7
@@ -117,8 +118,10 @@ def loo(result: Result, *, refit_above: float | None = 0.4) -> Loo:
     (-94, ('Hart & Sutherland 1977', 'Stein & Aronson 1953', 'TPT Madras 1980'))
     """
     tree = need_posterior(result, "loo")
-    if refit_above is not None and not (isinstance(refit_above, int | float) and refit_above <= MOST):
-        raise ModelError(f"refit_above = {refit_above!r}", f"a number of at most {MOST:g}, or None", "refit_above=0.4")
+    if refit_above is not None and not as_number(refit_above) <= MOST:
+        raise ModelError(
+            f"refit_above = {shown(refit_above)}", f"a number of at most {MOST:g}, or None", "refit_above=0.4"
+        )
     import arviz as az
 
     with warnings.catch_warnings():

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from poolwise.checks._sensitivity import moved_by_power
 from poolwise.checks.question import integrated, mu_and_tau, need_posterior, need_prior_on_tau, question
 from poolwise.effects import Effects
-from poolwise.errors import ModelError, listing
+from poolwise.errors import ModelError, listing, shown
 from poolwise.model import RandomEffects, prior_words
 from poolwise.quadrature.one_tau.power_scaling import Powers, cjs_distance, power_scaled
 from poolwise.quadrature.one_tau.tau_law import TauLaw
 from poolwise.quadrature.one_tau.tau_posterior import TauPosterior
 from poolwise.quantities import Law
 from poolwise.result import Result
+from poolwise.settings import as_number
 
 Array = NDArray[np.float64]
 ALPHA = 0.99
@@ -108,8 +109,8 @@ def power_scaling(
     >>> found.frame.set_index("quantity")[["prior", "likelihood"]].round(2).loc["tau"].tolist()
     [0.03, 0.2]
     """
-    if not isinstance(alpha, float) or not 0.5 <= alpha < 1.0:
-        raise ModelError(f"alpha = {alpha!r}", "a number of at least 0.5 and below 1", "alpha=0.99")
+    if not 0.5 <= as_number(alpha) < 1.0:
+        raise ModelError(f"alpha = {shown(alpha)}", "a number of at least 0.5 and below 1", "alpha=0.99")
     if isinstance(effects, Result):
         if model is not None:
             raise ModelError("power_scaling was given a result and a model", "a result alone, or Effects and a model")

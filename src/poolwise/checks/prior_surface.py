@@ -23,7 +23,7 @@ from poolwise.checks.question import (
 )
 from poolwise.checks.tipping import half_normal_unit
 from poolwise.effects import Effects
-from poolwise.errors import ModelError
+from poolwise.errors import ModelError, shown
 from poolwise.model import RandomEffects
 from poolwise.priors import Flat
 from poolwise.quadrature.one_tau.shared_grid import shared_grid
@@ -163,10 +163,10 @@ def _widths(name: str, given: Sequence[float] | Array | None, unit: float, reach
         return unit * np.geomspace(*reach, SIZE)
     try:
         widths = np.unique(np.asarray(given, dtype=float))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         widths = np.array([])
     if widths.ndim != 1 or not len(widths) or not (np.isfinite(widths) & (widths > 0.0)).all():
-        raise ModelError(f"{name} = {given!r}", "finite numbers above 0", f"{name}=[0.5, 1, 2]")
+        raise ModelError(f"{name} = {shown(given)}", "finite numbers above 0", f"{name}=[0.5, 1, 2]")
     return widths
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -11,13 +10,14 @@ import numpy as np
 from poolwise import show
 from poolwise.effects import Effects
 from poolwise.engines.means import normal_prior
-from poolwise.errors import MissingQuantityError, ModelError
+from poolwise.errors import MissingQuantityError, ModelError, shown
 from poolwise.model import CommonEffect, Model, RandomEffects
 from poolwise.moments import highest_moment, refuse_improper
 from poolwise.priors import Flat, Normal, Prior
 from poolwise.quadrature.one_tau.jobs import Studies, TauPriors
 from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, tau_posterior
 from poolwise.result import Result
+from poolwise.settings import as_number
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -128,9 +128,8 @@ def said(where: Side, threshold: float = 0.0) -> str:
 
 def check_threshold(threshold: float) -> None:
     """Raise a ModelError for a threshold that is no finite number."""
-    number = isinstance(threshold, Real) and not isinstance(threshold, bool)
-    if not number or not math.isfinite(float(threshold)):
-        raise ModelError(f"threshold = {threshold!r}", "a finite number on the analysis scale", "threshold=0.1")
+    if not math.isfinite(as_number(threshold)):
+        raise ModelError(f"threshold = {shown(threshold)}", "a finite number on the analysis scale", "threshold=0.1")
 
 
 def interval_words(prob: float, quantity: str = "mu") -> str:

@@ -60,8 +60,7 @@ def q_test(data: Data) -> QTest:
     """
     fit = inverse_variance_fit(data)
     q, df = quadratic(fit)[:, 0], data.df
-    with np.errstate(divide="ignore", invalid="ignore"):
-        typical = np.where(df > 0, df / trace(fit)[:, 0], np.nan)
+    typical = np.divide(df, trace(fit)[:, 0], out=np.full(df.shape, np.nan), where=df > 0)
     return QTest(q, df, np.where(df > 0, chdtrc(np.maximum(df, 1), q), 1.0), typical)
 
 
@@ -83,8 +82,7 @@ def i2_of_q(test: QTest) -> Array:
 
 def h2_of_q(test: QTest) -> Array:
     """H2 = Q / df; NaN when df = 0 (Higgins & Thompson 2002)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(test.df > 0, test.statistic / test.df, np.nan)
+    return np.divide(test.statistic, test.df, out=np.full(test.df.shape, np.nan), where=test.df > 0)
 
 
 def solve_q(data: Data, target: Array, start: Array | None = None) -> tuple[Array, int]:

@@ -123,22 +123,29 @@ def coefficients(fit: Fit, interval: str) -> Coefficients:
     """
     data, back = fit.data, fit.data.back
     inflation, df = INTERVALS[interval](data, fit)
-    beta = (back @ (data.centre + fit.b[:, 0])[..., None])[..., 0]
-    wald = back @ fit.A[:, 0] @ back.mT
+    beta, wald = data.centre + fit.b[:, 0], fit.A[:, 0]
+    if not data.mean_alone:
+        beta, wald = (back @ beta[..., None])[..., 0], back @ wald @ back.mT
     return Coefficients(beta, inflation[:, None, None] * wald, inflation, df, fit, wald)
 
 
 def critical(df: Array, prob: float) -> Array:
     """The (1 + prob) / 2 quantile of t with `df` degrees of freedom: normal where infinite, NaN below 0."""
+    if df.size > 1:  # of many tables few differ in it
+        distinct, place = np.unique(df, return_inverse=True)
+        if distinct.size < df.size:
+            return critical(distinct, prob)[place].reshape(df.shape)
     upper = 0.5 * (1.0 + prob)
     usable = (df > 0) & (df < np.inf)
     limit = np.where(df == np.inf, ndtri(upper), np.nan)
     return np.where(usable, stdtrit(np.where(usable, df, 1.0), upper), limit)
 
 
-def p_value(statistic: Array, df: Array) -> Array:
-    """Two-sided p-value of a t statistic, normal where `df` is infinite."""
+def p_value(statistic: Array | float, df: Array | float) -> Array:
+    """Two-sided p-value of a t statistic, normal where `df` is infinite; of one, or of as many as there are `df`."""
     size = -np.abs(statistic)
+    if isinstance(df, float):
+        return 2.0 * (ndtr(size) if df == np.inf else stdtr(df, size))
     normal = df == np.inf
     return 2.0 * np.where(normal, ndtr(size), stdtr(np.where(normal, 1.0, df), size))
 

@@ -15,7 +15,7 @@ left of it in P is M, where W_R - W_R A W_R would be the difference of two numbe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import final
 
@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 SNAP = 1e-14  # rounding of an entry of the design measured by the reference studies
+AS_GIVEN = np.ones((1, 1, 1))  # leads from an intercept alone to itself
 DEPENDENT = 1e-12  # a row that keeps less of its length than this beside the reference rows depends on them
 
 
@@ -56,6 +57,8 @@ class Data:
         1 for a study that is there and no reference study.
     products : ndarray, shape (n, k, p * p)
         Products of the columns of `X`, study by study; 0 at the reference studies.
+    mean_alone : bool
+        Whether the design is an intercept alone, for which every sum over the studies is a plain one.
     """
 
     y: Array
@@ -68,16 +71,22 @@ class Data:
     reference: Ints
     others: Array
     products: Array
+    mean_alone: bool
 
-    @property
+    @cached_property
     def p(self) -> int:
         """Number of coefficients."""
         return self.X.shape[-1]
 
-    @property
+    @cached_property
     def df(self) -> Array:
         """Residual degrees of freedom k - p, shape (n,)."""
         return self.count - self.p
+
+    @cached_property
+    def lowest(self) -> Array:
+        """Smallest variance of each data set, shape (n,)."""
+        return self.v.min(-1)
 
     @cached_property
     def at_zero(self) -> Fit:
@@ -86,10 +95,11 @@ class Data:
 
     def take(self, rows: NDArray[np.intp]) -> Data:
         """The data sets with these numbers, in this order."""
-        if len(rows) == len(self.y) and np.array_equal(rows, np.arange(len(rows))):
+        if len(rows) == len(self.y) and (rows == np.arange(len(rows))).all():
             return self
-        columns = (getattr(self, field.name) for field in fields(self))
-        return Data(*(column if len(column) == 1 < len(self.y) else column[rows] for column in columns))
+        columns = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "mean_alone"}
+        chosen = {name: column if len(column) == 1 < len(self.y) else column[rows] for name, column in columns.items()}
+        return replace(self, **chosen)
 
     def at_reference(self, table: Array) -> Array:
         """The columns of a table of shape (n, m, k) that belong to the reference studies, shape (n, m, p)."""
@@ -139,13 +149,18 @@ class Fit:
     @cached_property
     def second(self) -> Array:
         """X' W^2 X over the other studies, row by row, shape (n, m, p * p)."""
+        if self.data.mean_alone:
+            return np.vecdot(self.square, self.data.others[:, None, :])[..., None]
         return self.square @ self.data.products
+
+    @cached_property
+    def misfit(self) -> Array:
+        """Generalised Q, sum w r^2, shape (n, m)."""
+        return np.vecdot(self.w * self.r, self.r)
 
     @cached_property
     def reference_block(self) -> Array:
         """The block of P at the reference studies, M A W, shape (n, m, p, p)."""
-        if self.data.p == 1:
-            return self.M * self.A * self.w_reference[..., None]
         return self.M @ self.A * self.w_reference[..., None, :]
 
 
@@ -166,31 +181,39 @@ def prepare(y: ArrayLike, v: ArrayLike, X: ArrayLike | None = None) -> Data:
     Data
         With the estimates and the design measured from the reference studies.
     """
-    y, v = np.atleast_2d(np.asarray(y, dtype=float)), np.atleast_2d(np.asarray(v, dtype=float))
+    y, v = np.array(y, dtype=float, ndmin=2, copy=None), np.array(v, dtype=float, ndmin=2, copy=None)
     there = np.isfinite(y) & np.isfinite(v)
     present = there.astype(float)
-    count = present.sum(-1)
+    count = np.vecdot(present, present)
+    known = v
     if not there.all():
-        y, v = np.where(there, y, 0.0), np.where(there, v, 0.0)
+        y, v, known = np.where(there, y, 0.0), np.where(there, v, 0.0), np.where(there, v, np.inf)
         v = np.where(there, v, (v.sum(-1) / count)[:, None])
-    design, back, reference = _from_reference(X, present, v)
+    design, back, reference = _from_reference(X, present, known)
     rows = np.arange(len(y))[:, None]
     others = present.copy()
     others[rows, reference] = 0.0
     centre = y[rows, reference]
-    measured = (y - (design @ centre[..., None])[..., 0]) * others
-    products = (design[..., :, None] * design[..., None, :]).reshape(*design.shape[:-1], -1) * others[..., None]
-    return Data(measured, v, design, present, count, centre, back, reference, others, products)
+    if X is None:
+        foretold, products = centre, others[..., None]
+    else:
+        foretold = (design @ centre[..., None])[..., 0]
+        products = (design[..., :, None] * design[..., None, :]).reshape(*design.shape[:-1], -1) * others[..., None]
+    measured = (y - foretold) * others
+    return Data(measured, v, design, present, count, centre, back, reference, others, products, X is None)
 
 
 def _from_reference(X: ArrayLike | None, present: Array, v: Array) -> tuple[Array, Array, Ints]:
-    """The design measured by its reference studies, the matrix that leads back to the one given, and these studies."""
+    """The design measured by its reference studies, the matrix that leads back to the one given, and these studies.
+
+    Variances are infinite where a study is missing.
+    """
     if X is None:
-        return present[..., None], np.ones((1, 1, 1)), np.where(present > 0.0, v, np.inf).argmin(-1)[:, None]
+        return present[..., None], AS_GIVEN, v.argmin(-1)[:, None]
     given = np.asarray(X, dtype=float)
     given = np.where(present[..., None] > 0, given, 0.0)
     design, triangle = np.linalg.qr(given)  # with columns that are orthonormal
-    reference = _reference(design, np.sqrt(present / v))
+    reference = _reference(design, 1.0 / np.sqrt(v))
     rows = np.arange(len(design))[:, None]
     turn = np.linalg.inv(design[rows, reference])
     design = design @ turn
@@ -259,11 +282,11 @@ def weighted_fit(data: Data, w: Array) -> Fit:
     """
     y, p = data.y[:, None, :], data.p
     w_reference = data.at_reference(w)
-    if p == 1:
-        M = (w @ data.products)[..., None]
-        A = 1.0 / (M + w_reference[..., None])
-        b = A[..., 0] * ((w * y) @ data.X)
-        return Fit(data, w, w_reference, M, A, b, y - b * data.X.mT)
+    if data.mean_alone:
+        M = np.vecdot(w, data.others[:, None, :])[..., None]
+        A = 1.0 / (M + w_reference)
+        b = A * np.vecdot(w, y)[..., None]
+        return Fit(data, w, w_reference, M[..., None], A[..., None], b, y - b * data.present[:, None, :])
     M = (w @ data.products).reshape(*w.shape[:-1], p, p)
     A = _inverse(M + w_reference[..., None, :] * np.eye(p))
     b = times(A, (w * y) @ data.X)
@@ -282,7 +305,7 @@ def inverse_variance_fit(data: Data) -> Fit:
 
 def quadratic(fit: Fit) -> Array:
     """Generalised Q = y'Py = sum w r^2, shape (n, m)."""
-    return np.vecdot(fit.w * fit.r, fit.r)
+    return fit.misfit
 
 
 def total_weight(fit: Fit) -> Array:
@@ -292,10 +315,10 @@ def total_weight(fit: Fit) -> Array:
 
 def trace(fit: Fit) -> Array:
     """Trace of P, shape (n, m): sum w - tr(A X'W^2 X) over the other studies, and the trace of M A W."""
+    if fit.data.mean_alone:
+        M = fit.M[..., 0, 0]
+        return M + fit.A[..., 0, 0] * (M * fit.w_reference[..., 0] - fit.second[..., 0])
     others = np.vecdot(fit.w, fit.data.others[:, None, :])
-    if fit.data.p == 1:
-        M, A = fit.M[..., 0, 0], fit.A[..., 0, 0]
-        return others + A * (M * fit.w_reference[..., 0] - fit.second[..., 0])
     return others - np.vecdot(flattened(fit.A), fit.second) + diagonal(fit.reference_block).sum(-1)
 
 
@@ -322,9 +345,9 @@ def trace_sandwich(fit: Fit, sigma2: Array | None = None) -> Array:
     ndarray, shape (n, m)
         The sum over all pairs of studies of P_ij^2 s_i s_j, block by block.
     """
+    if fit.data.mean_alone:
+        return _trace_sandwich_of_mean(fit, sigma2)
     data, p = fit.data, fit.data.p
-    if sigma2 is None and p == 1:
-        return _trace_of_square_of_one(fit)
     scaled = fit.w if sigma2 is None else fit.w * sigma2
     inner = ((fit.w * scaled) @ data.products).reshape(fit.A.shape)
     outer = (fit.w * scaled * scaled) @ data.products
@@ -332,27 +355,37 @@ def trace_sandwich(fit: Fit, sigma2: Array | None = None) -> Array:
     others = square - 2.0 * np.vecdot(flattened(fit.A), outer) + trace_of_square(fit.A @ inner)
     s = np.ones((1, 1, p)) if sigma2 is None else data.at_reference(sigma2)
     side = fit.A * fit.w_reference[..., None, :]
-    mixed = (side * side * inner)[..., 0] * s if p == 1 else diagonal(side.mT @ inner @ side) * s
+    mixed = diagonal(side.mT @ inner @ side) * s
     block = fit.reference_block
     return others + 2.0 * mixed.sum(-1) + np.vecdot(times(block * block, s), s)
 
 
-def _trace_of_square_of_one(fit: Fit) -> Array:
-    """Trace of P P with a single coefficient: the sums of `trace_sandwich`, each a number."""
-    A, second, w_reference = fit.A[..., 0, 0], fit.second[..., 0], fit.w_reference[..., 0]
-    third = ((fit.square * fit.w) @ fit.data.products)[..., 0]
-    others = np.vecdot(fit.square, fit.data.others[:, None, :]) - 2.0 * A * third + (A * second) ** 2
-    side = A * w_reference
-    return others + side * side * (2.0 * second + fit.M[..., 0, 0] ** 2)
+def _trace_sandwich_of_mean(fit: Fit, sigma2: Array | None) -> Array:
+    """`trace_sandwich` for a mean alone: the same sums, each a number."""
+    others = fit.data.others[:, None, :]
+    A, M = fit.A[..., 0, 0], fit.M[..., 0, 0]
+    side = A * fit.w_reference[..., 0]
+    if sigma2 is None:
+        inner = square = fit.second[..., 0]
+        outer = np.vecdot(fit.square * fit.w, others)
+    else:
+        scaled = fit.w * sigma2
+        twice = fit.w * scaled
+        inner, outer = np.vecdot(twice, others), np.vecdot(twice * scaled, others)
+        square = np.vecdot(scaled * scaled, others)
+        root = np.sqrt(fit.data.at_reference(sigma2)[..., 0])  # of the reference study, on both sides of P
+        side, M = side * root, M * root
+    pull = A * inner
+    return square + pull * pull - 2.0 * A * outer + side * side * (2.0 * inner + M * M)
 
 
 def inner_product(fit: Fit, u: Array) -> Array:
     """U'Pu for vectors of shape (n, m, k), measured from the reference studies as the estimates are; shape (n, m)."""
     data = fit.data
-    if data.p == 1:
-        left = u - data.at_reference(u) * data.X.mT
+    if data.mean_alone:
+        left = u - data.at_reference(u)
         pulled = fit.w * left
-        c = (pulled @ data.X)[..., 0]
+        c = np.vecdot(fit.w, left)
         return np.vecdot(pulled, left) - fit.A[..., 0, 0] * c * c
     left = u - data.at_reference(u) @ data.X.mT  # exactly 0 at the reference studies, whose rows are the identity's
     pulled = fit.w * left

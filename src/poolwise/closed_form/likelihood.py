@@ -29,6 +29,7 @@ CACHED = 60_000  # numbers in one array of the scan
 STEPS = 200  # bisection alone would need fewer than 60 from any bracket
 SPACING = 0.25  # of the scan in log(v_min + tau2); each study's score varies there on a scale of 1
 _LOG_2PI = math.log(2.0 * math.pi)
+SIDES = np.array([[0], [1]])  # of a cell of the scan
 SCAN = (9, 257)  # fewest and most points of the scan
 
 
@@ -84,9 +85,11 @@ def log_likelihood(fit: Fit) -> LogLikelihood:
         Natural logarithms.
     """
     data = fit.data
-    common = -np.log(fit.w + (1.0 - data.present[:, None, :])).sum(-1) + quadratic(fit)
+    present = data.present[:, None, :]
+    common = quadratic(fit) - np.vecdot(np.log(fit.w + (1.0 - present)), present)
     ml = -0.5 * (common + data.count[:, None] * _LOG_2PI)
-    freedom = _log_det(fit.A) + _log_det(data.X.mT @ data.X)[:, None] + data.p * _LOG_2PI
+    design = np.log(data.count) if data.mean_alone else _log_det(data.X.mT @ data.X)
+    freedom = _log_det(fit.A) + design[:, None] + data.p * _LOG_2PI
     return LogLikelihood(ml, ml + 0.5 * freedom)
 
 
@@ -142,7 +145,7 @@ def maximise(data: Data, *, restricted: bool) -> Maximum:
     rows, cells = np.nonzero((scores[:, :-1] > 0.0) & (scores[:, 1:] <= 0.0))
     roots, iterations = np.zeros(0), 0
     if rows.size:
-        sides = cells + np.array([[0], [1]])
+        sides = cells + SIDES
         brackets, ends = grid[rows, sides], scores[rows, sides]
         roots, iterations = _polish(data.take(rows), brackets, ends, restricted=restricted)
     found = np.bincount(rows, minlength=n)
@@ -169,14 +172,14 @@ def upper_bound(data: Data, *, restricted: bool) -> Array:
     """
     r = data.at_zero.r[:, 0]
     s = np.vecdot(r, r) / (data.df if restricted else data.count)
-    lowest, highest = data.v.min(-1), data.v.max(-1)
+    lowest, highest = data.lowest, data.v.max(-1)
     u = 0.5 * (s + np.sqrt(s * s + 4.0 * s * (highest - lowest)))
     return np.maximum(1.001 * u - lowest, 0.0)
 
 
 def _scan_grid(data: Data, top: Array) -> Array:
     """Values of tau2 from 0 to `top`, even in log(v_min + tau2); shape (n, m)."""
-    lowest = data.v.min(-1)
+    lowest = data.lowest
     reach = np.log1p(top / lowest)
     points = min(max(math.ceil(float(reach.max()) / SPACING) + 1, SCAN[0]), SCAN[1])
     return lowest[:, None] * np.expm1(reach[:, None] * (np.arange(points) / (points - 1)))

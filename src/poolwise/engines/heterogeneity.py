@@ -42,7 +42,7 @@ def typical_variance(v: NDArray[np.float64], X: NDArray[np.float64] | None = Non
     heaviest = int(v.argmin())
     share = v[heaviest] / v
     if X is None or (X[0, 0] == X).all():
-        others = np.delete(share, heaviest)
+        others = np.concatenate([share[:heaviest], share[heaviest + 1 :]])
         trace = (others @ (share.sum() - others) + others.sum()) / share.sum()  # pair by pair: nothing cancels
     elif v.max() <= UNEVEN * v[heaviest]:
         Q = np.linalg.qr(np.sqrt(share)[:, None] * X)[0]

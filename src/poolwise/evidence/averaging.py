@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines.exact.engine import Exact, log_density_of_mu
-from poolwise.errors import InputError, ModelError, listing, nearest
+from poolwise.engines.exact import Exact
+from poolwise.engines.exact.engine import log_density_of_mu
+from poolwise.errors import InputError, ModelError, listing, nearest, shown
 from poolwise.evidence.averaged import MODELS, Averaged, SavageDickey
 from poolwise.evidence.comparison import BayesFactor, refuse_improper_priors
 from poolwise.evidence.mixed_law import MixedLaw
@@ -21,6 +21,7 @@ from poolwise.model import CommonEffect, RandomEffects
 from poolwise.priors import Fixed, Prior
 from poolwise.quantities import Law, Posterior
 from poolwise.result import Result
+from poolwise.settings import as_number
 
 Array = NDArray[np.float64]
 NULL = 0.0
@@ -129,9 +130,9 @@ def _prior_probabilities(weights: Mapping[str, float] | None) -> Array:
         raise ModelError(f"prior_weights has no weight for {listing(missing)}", "a weight for each of the four models")
     values = [weights[name] for name in MODELS]
     for name, value in zip(MODELS, values, strict=True):
-        if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 < value < math.inf:
+        if not 0.0 < as_number(value) < math.inf:
             raise ModelError(
-                f"prior_weights gives {name!r} the weight {value!r}",
+                f"prior_weights gives {name!r} the weight {shown(value)}",
                 "a finite number above 0: a model without weight has no odds to update",
                 "pw.bayes_factor(one, other), which compares two models alone",
             )

@@ -110,7 +110,10 @@ def numbers(values: Any, what: str, rows: Rows = Rows(), *, decimal: str = ".") 
     own = column(values, what, "one number for each study")
     if isinstance(own.cells, np.ndarray):
         return own.cells.astype(float), ()
-    if _PLAIN.issuperset(map(type, own.cells)):
+    kinds = set(map(type, own.cells))
+    if kinds == {float}:
+        return np.array(own.cells, dtype=float), ()
+    if kinds <= _PLAIN:
         return np.array([_float(cell) for cell in own.cells], dtype=float), ()
     marked: list[int] = []
     result = np.empty(len(own))

@@ -135,14 +135,19 @@ def _own_name(values: object) -> str:
 
 
 def _of_series(values: pd.Series, what: str) -> Column:
-    dtype = values.dtype if isinstance(values.dtype, pd.CategoricalDtype) else None
-    if isinstance(values.dtype, pd.SparseDtype):
-        cells: Cells = _of_array(np.asarray(values), what, ONE_EACH)
-    elif isinstance(values.dtype, np.dtype) and values.dtype.kind in "fiu":
-        cells = values.to_numpy()
-    else:
-        cells = values.tolist()
-    return Column(cells, labels_of(values.index), str(values.name or "") if isinstance(values.name, str) else "", dtype)
+    """A series, with its index as labels and its name."""
+    return _unlabelled(values, what, _own_name(values), labels_of(values.index))
+
+
+def _unlabelled(values: pd.Series, what: str, name: str, labels: Labels | None = None) -> Column:
+    """The cells of a series under another name."""
+    dtype = values.dtype
+    if isinstance(dtype, np.dtype):
+        cells: Cells = values.to_numpy() if dtype.kind in "fiu" else values.tolist()
+        return Column(cells, labels, name)
+    if isinstance(dtype, pd.SparseDtype):
+        return Column(_of_array(np.asarray(values), what, ONE_EACH), labels, name)
+    return Column(values.tolist(), labels, name, dtype if isinstance(dtype, pd.CategoricalDtype) else None)
 
 
 def _of_data_array(values: Any, what: str, expected: str) -> Column:
@@ -256,7 +261,8 @@ def table(values: Any, what: str) -> Table:
         check_columns(values.columns, what)
         names = [column_name(name) for name in values.columns]
         check_columns(names, what)
-        own = {name: replace(_of_series(values.iloc[:, place], name), labels=None) for place, name in enumerate(names)}
+        series = (column for _, column in values.items())
+        own = {name: _unlabelled(column, name, name) for name, column in zip(names, series, strict=True)}
         return Table(own, labels_of(values.index))
     if isinstance(values, pd.Series):
         if not isinstance(values.name, str):

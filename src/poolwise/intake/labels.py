@@ -38,6 +38,8 @@ def text_of(value: object) -> str:
     >>> text_of(" Smith\\u00a0 2010\\u200b "), text_of(3.0), text_of("1.10")
     ('Smith 2010', '3', '1.10')
     """
+    if isinstance(value, str):
+        return _clean(value)
     if isinstance(value, float | np.floating) and math.isfinite(value) and float(value).is_integer():
         return str(int(value))
     if isinstance(value, bytes):
@@ -48,7 +50,13 @@ def text_of(value: object) -> str:
         value = value.as_py()  # type: ignore[attr-defined]
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():
         value = value.date()
-    text = value if isinstance(value, str) else _written(value)
+    return _clean(value if isinstance(value, str) else _written(value))
+
+
+def _clean(text: str) -> str:
+    """A text in one line and one way, without what cannot be seen."""
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip(" ")
     if not text.isascii():
         text = JOINERS.sub("", INVISIBLE.sub("", unicodedata.normalize("NFC", text)))
     return BLANKS.sub(" ", text).strip(" ")
@@ -88,8 +96,7 @@ def entry(value: object, what: str, row: int) -> str:
         For a list, a table or another collection.
     """
     if isinstance(value, str):
-        plain = value.isascii() and value.isprintable() and "  " not in value and value.strip() == value
-        text = value if plain else text_of(value)
+        text = _clean(value)
         return "" if len(text) < 5 and text.casefold() in MISSING_TEXT else text
     if missing(value):
         return ""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from poolwise.errors import listing
 from poolwise.intake.cells import Array, Remark, Rows
 from poolwise.intake.rows import EVENTS, KEY_COLUMNS, TOTALS
 
+UNREAD = frozenset((*KEY_COLUMNS, *EVENTS, *TOTALS))
 ALIAS_TOLERANCE = 1e-8  # of a column's own length, after the mean is taken out
 
 
@@ -32,48 +35,66 @@ def moderator_remarks(moderators: pd.DataFrame, rows: Rows) -> tuple[Remark, ...
         Missing values, constants and columns that determine each other with a warning; levels with one study and
         as many coefficients as studies without: most tables hold more columns than any one regression takes.
     """
-    frame = moderators[[name for name in moderators if name not in (*KEY_COLUMNS, *EVENTS, *TOTALS)]]
-    if frame.empty:
+    columns = {name: column for name, column in moderators.items() if name not in UNREAD}
+    k = len(moderators)
+    if not columns or not k:
         return ()
     remarks: list[Remark] = []
     numbers: dict[str, Array] = {}
     lone: list[str] = []
     coefficients = 1
-    for name, column in frame.items():
-        gaps = column.isna().to_numpy(dtype=bool)
-        if gaps.any():
-            remarks.append(
-                Remark(
-                    f"the moderator '{name}' is missing for {rows.names(gaps)}; a regression on it needs every value, "
-                    "or missing='model'"
-                )
-            )
-        endless = np.isinf(column.to_numpy(dtype=float, na_value=np.nan)) if column.dtype.kind in "fiu" else gaps
-        if (endless & ~gaps).any():
-            remarks.append(
-                Remark(f"the moderator '{name}' is infinite for {rows.names(endless)}; no regression can use it")
-            )
-        if len(column) > 1 and column.nunique() == 1 and not gaps.any():
-            remarks.append(
-                Remark(
-                    f"the moderator '{name}' is {column.tolist()[0]!r} for all studies and can explain no differences"
-                )
-            )
-        elif pd.api.types.is_numeric_dtype(column):
+    for name, column in columns.items():
+        gaps = _gaps(column)
+        missing = bool(gaps.any())
+        numeric = column.dtype.kind in "biuf" or pd.api.types.is_numeric_dtype(column)
+        values = column.to_numpy(dtype=float, na_value=np.nan) if numeric else None
+        remarks += _unusable(str(name), gaps, values, rows)
+        count = {} if values is not None else _levels(column, gaps)
+        alike = (values == values[0]).all() if values is not None else sum(map(bool, count.values())) == 1
+        if k > 1 and alike and not missing and column.nunique() == 1:  # large whole numbers differ, floats may not
+            told = f"the moderator '{name}' is {column.tolist()[0]!r} for all studies and can explain no differences"
+            remarks.append(Remark(told))
+        elif values is not None:
             coefficients += 1
-            if not gaps.any():
-                numbers[str(name)] = column.to_numpy(dtype=float)
+            if not missing:
+                numbers[str(name)] = values
         else:
-            count = column.value_counts()
             coefficients += len(count) - 1
-            lone += [f"{name}[{level}]" for level in count.index[count == 1]] if len(count) < len(column) else []
+            lone += [f"{name}[{level}]" for level, often in count.items() if often == 1] if len(count) < k else []
     remarks += _determined(numbers)
     if lone:
         remarks.append(Remark(f"levels of moderators with one study: {listing(lone)}", warn=False))
-    if coefficients >= len(frame) > 2:
-        told = f"all moderators together take {coefficients} coefficients and there are {len(frame)} studies"
+    if coefficients >= k > 2:
+        told = f"all moderators together take {coefficients} coefficients and there are {k} studies"
         remarks.append(Remark(f"{told}; a regression needs fewer, best ten studies for each", warn=False))
     return tuple(remarks)
+
+
+def _unusable(name: str, gaps: NDArray[np.bool_], values: Array | None, rows: Rows) -> list[Remark]:
+    """Remarks on missing and infinite values."""
+    remarks = []
+    if gaps.any():
+        told = f"the moderator '{name}' is missing for {rows.names(gaps)}"
+        remarks.append(Remark(f"{told}; a regression on it needs every value, or missing='model'"))
+    if values is not None and (endless := np.isinf(values)).any():
+        remarks.append(
+            Remark(f"the moderator '{name}' is infinite for {rows.names(endless)}; no regression can use it")
+        )
+    return remarks
+
+
+def _gaps(column: pd.Series) -> NDArray[np.bool_]:
+    """Where a column misses a value, shape (k,)."""
+    if column.dtype.kind in "biu" and isinstance(column.dtype, np.dtype):
+        return np.zeros(len(column), dtype=bool)
+    return column.isna().to_numpy(dtype=bool)
+
+
+def _levels(column: pd.Series, gaps: NDArray[np.bool_]) -> Mapping[Hashable, int]:
+    """How often each level occurs; declared levels that no study has are among them, with 0."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return dict(column.value_counts().items())
+    return Counter(cell for cell, missing in zip(column.tolist(), gaps.tolist(), strict=True) if not missing)
 
 
 def _determined(numbers: dict[str, Array]) -> list[Remark]:

@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from poolwise.errors import InputError, listing
 from poolwise.intake.cells import COMMA_NUMBER, Remark, Rows, bare_text, cell_advice, number_of
 from poolwise.intake.columns import Column, is_date
 from poolwise.intake.labels import check_cells, entry, missing, text_of
 
+Values = NDArray[Any] | pd.api.extensions.ExtensionArray
 NEARLY = re.compile(r"[<>≤≥~≈±]?\s*[+-]?\d[\d.,'\s]*\s*%?")  # numbers with a mark of thousands, a bound, a percentage
 PLAIN_ID = 2**53  # beyond it whole numbers are not all floats
 
 
-def moderator(column: Column, name: str, rows: Rows, *, decimal: str = ".") -> tuple[pd.Series, tuple[Remark, ...]]:
+def moderator(column: Column, name: str, rows: Rows, *, decimal: str = ".") -> tuple[Values, tuple[Remark, ...]]:
     """A moderator as numbers or as levels, and what was noticed.
 
     Text that reads as numbers throughout is made of numbers, unless two texts are one number or a text is more than its
@@ -39,8 +41,8 @@ def moderator(column: Column, name: str, rows: Rows, *, decimal: str = ".") -> t
 
     Returns
     -------
-    values : Series
-        Numbers with NaN, text with None, levels as a categorical column, or dates; index 0 ... k - 1.
+    values : ndarray or ExtensionArray
+        Numbers with NaN, text with None, levels as a categorical column, or dates; shape (k,).
     remarks : tuple of Remark
 
     Raises
@@ -51,17 +53,19 @@ def moderator(column: Column, name: str, rows: Rows, *, decimal: str = ".") -> t
     if column.dtype is not None:
         return _declared(column, name, rows), ()
     if isinstance(column.cells, np.ndarray):
-        return pd.Series(column.cells.copy() if column.cells.dtype.itemsize <= 8 else column.cells.astype(float)), ()
+        return column.cells if column.cells.dtype.itemsize <= 8 else column.cells.astype(float), ()
     cells = column.cells
+    if (plain := _plain(cells)) is not None:
+        return plain, ()
     filled = [cell for cell in cells if not missing(cell)]
     if not filled and not any(isinstance(cell, float) for cell in cells):
-        return pd.Series([None] * len(cells), dtype=object), ()
+        return np.full(len(cells), None, dtype=object), ()
     _check_cells(cells, name, rows)
     if filled and all(isinstance(cell, bool | np.bool_) for cell in filled):
         values = [None if missing(cell) else bool(cell) for cell in cells]
-        return pd.Series(values, dtype=bool if len(filled) == len(cells) else object), ()  # with gaps, levels
+        return np.array(values, dtype=bool if len(filled) == len(cells) else object), ()  # with gaps, levels
     if filled and all(map(is_date, filled)):
-        return pd.Series([None if missing(cell) else cell for cell in cells]), ()
+        return pd.Series([None if missing(cell) else cell for cell in cells]).array, ()
     read = [None if isinstance(cell, bool | np.bool_) else number_of(cell, decimal) for cell in cells]
     odd = [row for row, value in enumerate(read) if value is None]
     _check_ambiguous(cells, odd, name, rows, decimal)
@@ -71,7 +75,17 @@ def moderator(column: Column, name: str, rows: Rows, *, decimal: str = ".") -> t
     return _levels(cells, odd, count, name, rows, decimal)
 
 
-def identifiers(column: Column, name: str) -> pd.Series:
+def _plain(cells: Sequence[Any]) -> Values | None:
+    """The numbers of a column that holds floats alone, or small whole numbers alone; None for any other."""
+    kinds = set(map(type, cells))
+    if kinds == {float}:
+        return np.array(cells, dtype=float)
+    if kinds == {int} and min(cells) >= -PLAIN_ID and max(cells) <= PLAIN_ID:
+        return np.array(cells, dtype=np.int64)
+    return None
+
+
+def identifiers(column: Column, name: str) -> Values:
     """A column of names (clusters, groups) as levels, in the order of their numbers where they have numbers.
 
     Parameters
@@ -83,8 +97,8 @@ def identifiers(column: Column, name: str) -> pd.Series:
 
     Returns
     -------
-    Series
-        Categorical, with gaps where a cell is missing.
+    Categorical
+        With gaps where a cell is missing.
     """
     if column.dtype is not None:
         return _declared(column, name, Rows())
@@ -93,19 +107,19 @@ def identifiers(column: Column, name: str) -> pd.Series:
     read = {cell: number_of(cell) for cell in known}
     counted = all(value is not None and not np.isnan(value[0]) for value in read.values())
     order = sorted(known, key=lambda cell: (read[cell] if counted else (0.0,), cell))
-    return pd.Series(pd.Categorical(text, categories=order))
+    return pd.Categorical(text, categories=order)
 
 
-def _declared(column: Column, name: str, rows: Rows) -> pd.Series:
+def _declared(column: Column, name: str, rows: Rows) -> Values:
     """A categorical column with clean names of its levels, in their order."""
     assert column.dtype is not None
     known = list(column.dtype.categories)
     if not all(isinstance(level, str) for level in known):
-        return pd.Series(pd.Categorical(column.cells, dtype=column.dtype))
+        return pd.Categorical(column.cells, dtype=column.dtype)
     _check_cells(column.tolist(), name, rows)
     levels = [level for level in dict.fromkeys(map(text_of, known)) if not missing(level)]
     cells = [entry(cell, name, row) or None for row, cell in enumerate(column.tolist())]
-    return pd.Series(pd.Categorical(cells, categories=levels, ordered=bool(column.dtype.ordered)))
+    return pd.Categorical(cells, categories=levels, ordered=bool(column.dtype.ordered))
 
 
 def _check_cells(cells: Sequence[Any], name: str, rows: Rows) -> None:
@@ -134,24 +148,22 @@ def _check_ambiguous(cells: Sequence[Any], odd: Sequence[int], name: str, rows: 
             )
 
 
-def _numbers(
-    cells: Sequence[Any], values: list[float], name: str, decimal: str
-) -> tuple[pd.Series, tuple[Remark, ...]]:
+def _numbers(cells: Sequence[Any], values: list[float], name: str, decimal: str) -> tuple[Values, tuple[Remark, ...]]:
     """Cells that all read as numbers: as numbers where that loses nothing, else as text."""
     whole = [cell for cell in cells if not missing(cell)]
     if all(isinstance(cell, int | np.integer) for cell in whole) and whole:
         big = any(abs(int(cell)) > PLAIN_ID for cell in whole)
         if len(whole) == len(cells) and all(-(2**63) <= int(cell) < 2**63 for cell in whole):
-            return pd.Series([int(cell) for cell in cells]), ()
+            return np.array([int(cell) for cell in cells], dtype=np.int64), ()
         if not big:
-            return pd.Series(values, dtype=float), ()
+            return np.array(values, dtype=float), ()
     named = [_identity(cell, value, decimal) for cell, value in zip(cells, values, strict=True)]
     texts = {text: value for text, value in zip(named, values, strict=True) if not np.isnan(value)}
     often = Counter(texts.values())
     twice = [text for text, value in texts.items() if often[value] > 1]
     lost = [text for text, value in texts.items() if _more_than_number(text, value)]
     if not twice and not lost:
-        return pd.Series(values, dtype=float), _marks(cells, values, name)
+        return np.array(values, dtype=float), _marks(cells, values, name)
     held = (
         f"{listing(map(repr, twice))} are the same numbers"
         if twice
@@ -161,7 +173,7 @@ def _numbers(
     sentence = (
         f"in '{name}' {held}: kept as text, which clusters and groups take as it is and a regression reads as numbers"
     )
-    return pd.Series(text, dtype="str"), (Remark(sentence, warn=False),)
+    return _text(text), (Remark(sentence, warn=False),)
 
 
 def _marks(cells: Sequence[Any], values: list[float], name: str) -> tuple[Remark, ...]:
@@ -194,11 +206,11 @@ def _more_than_number(text: str, value: float) -> bool:
 
 def _levels(
     cells: Sequence[Any], odd: Sequence[int], count: int, name: str, rows: Rows, decimal: str
-) -> tuple[pd.Series, tuple[Remark, ...]]:
+) -> tuple[Values, tuple[Remark, ...]]:
     """Cells of which some are no numbers: levels; and a remark where others are numbers."""
     text = [entry(cell, name, row) or None for row, cell in enumerate(cells)]
     check_cells(text, f"the moderator '{name}'")
-    values = pd.Series(text, dtype="str")
+    values = _text(text)
     nearly = [row for row in odd if isinstance(cells[row], str) and NEARLY.fullmatch(bare_text(cells[row]))]
     if not odd or (not count and len(nearly) < len(odd)):
         return values, ()
@@ -208,6 +220,11 @@ def _levels(
     held = f"holds {count} numbers and {shown}" if count else f"holds {shown}"
     sentence = f"the moderator '{name}' {held}, which is no number: all its values are taken as levels"
     return values, (Remark(f"{sentence}; if it is numeric, try {advice}", warn=count >= len(odd) or bool(nearly)),)
+
+
+def _text(cells: list[Any]) -> Values:
+    """A column of text with gaps."""
+    return pd.Series(cells, dtype="str").array
 
 
 def numbers_in_text(cells: Sequence[Any]) -> list[float] | None:

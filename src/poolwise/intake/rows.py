@@ -149,11 +149,15 @@ def check_sizes(n: Array, rows: Rows) -> None:
 
 def invented(labels: tuple[str, ...]) -> tuple[str, ...]:
     """The labels, with ``"study 2"`` in row 2 where there is none, or another that no study has."""
+    if all(labels):
+        return labels
     taken = set(labels)
 
     def free(row: int) -> str:
+        if (name := f"study {row}") not in taken:
+            return name
         further = (f"unlabelled study {row} ({number})" for number in count(2))
-        return next(name for name in chain((f"study {row}", f"unlabelled study {row}"), further) if name not in taken)
+        return next(name for name in chain((f"unlabelled study {row}",), further) if name not in taken)
 
     return tuple(label or free(row) for row, label in enumerate(labels, start=1))
 

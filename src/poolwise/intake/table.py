@@ -18,7 +18,7 @@ from poolwise.intake.cells import Array, Remark, Rows, numbers
 from poolwise.intake.columns import Block, Column, Table, column, is_record_list, is_table, table
 from poolwise.intake.labels import check_encoding, check_texts, spelling_sentence, words
 from poolwise.intake.moderators import moderator_remarks
-from poolwise.intake.roles import identifiers, moderator
+from poolwise.intake.roles import Values, identifiers, moderator
 from poolwise.scale import Scale
 from poolwise.settings import check_option
 
@@ -408,6 +408,8 @@ def _spelling(columns: Columns) -> tuple[Remark, ...]:
     """Remark on labels, outcomes and levels that differ in capital letters only."""
     texts = {"study": columns.study, "outcome": columns.outcome}
     for name, values in columns.moderators.items():
+        if values.dtype.kind in "biuf":
+            continue
         if isinstance(values.dtype, pd.CategoricalDtype):
             texts[f"'{name}'"] = tuple(level for level in values.cat.categories if isinstance(level, str))
         elif not pd.api.types.is_numeric_dtype(values):
@@ -464,7 +466,7 @@ def _moderators(given: Given, k: int, named: Rows) -> tuple[pd.DataFrame, tuple[
             "other names",
             "leaving them out of the moderators; designs can use 'se' and 'n' as they are",
         )
-    columns: dict[str, pd.Series] = {}
+    columns: dict[str, Values] = {}
     said: tuple[Remark, ...] = ()
     for name, cells in table.columns.items():
         if name in given.identifiers:
@@ -472,7 +474,7 @@ def _moderators(given: Given, k: int, named: Rows) -> tuple[pd.DataFrame, tuple[
             continue
         columns[name], more = moderator(cells, name, named, decimal=given.decimal)
         said += more
-    return pd.DataFrame(columns), said
+    return pd.DataFrame(columns, index=pd.RangeIndex(k)), said
 
 
 @lru_cache(maxsize=64)

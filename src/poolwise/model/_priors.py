@@ -7,13 +7,12 @@ from dataclasses import MISSING, fields
 from numbers import Real
 from typing import Any, ClassVar, Protocol
 
-import numpy as np
-
 from poolwise import priors
 from poolwise.effects import Effects
 from poolwise.errors import ModelError, closest, described, shown
 from poolwise.prior_catalogue import DEFAULTS
 from poolwise.priors import Prior
+from poolwise.settings import as_number
 
 DEFAULT = "default of the scale"
 DEFAULT_TAU_SPREAD = priors.HalfNormal(0.5)  # of log tau between groups: a factor of 1.6 is one sd away
@@ -32,8 +31,7 @@ LARGEST_TAU = 1e140
 
 def is_sd(value: object) -> bool:
     """Whether this is a standard deviation of at least 0 whose square is a number."""
-    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    return bool(number and 0.0 <= value <= LARGEST_TAU)  # type: ignore[operator]
+    return 0.0 <= as_number(value) <= LARGEST_TAU
 
 
 def no_prior(name: str, given: object, expected: str, usual: str) -> ModelError:

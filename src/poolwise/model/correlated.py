@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import final
 
 import numpy as np
 
 from poolwise.design import column_of, names_in
 from poolwise.effects import Effects
-from poolwise.errors import InputError, ModelError, listing, nearest
+from poolwise.errors import InputError, ModelError, listing, nearest, shown
 from poolwise.model._priors import DEFAULT, check_mu, check_tau, mu_prior, tau_prior
 from poolwise.priors import Prior
-from poolwise.settings import as_names
+from poolwise.settings import as_names, as_number
 
 
 @final
@@ -177,10 +176,10 @@ class CorrelatedOutcomes:
         check_tau(self.tau_within, "tau_within")
         for name, low, high in (("eta", 0.0, np.inf), ("rho", 0.0, 1.0)):
             value = getattr(self, name)
-            number = isinstance(value, Real) and not isinstance(value, bool)
-            if not number or not low <= float(value) < high or (name == "eta" and not float(value) > 0.0):
+            number = as_number(value)
+            if not low <= number < high or (name == "eta" and not number > 0.0):
                 expected = "a number above 0" if name == "eta" else "a correlation of at least 0 and below 1"
-                raise ModelError(f"{name} = {value!r}", expected, "eta=2.0" if name == "eta" else "rho=0.6")
+                raise ModelError(f"{name} = {shown(value)}", expected, "eta=2.0" if name == "eta" else "rho=0.6")
 
     @property
     def label(self) -> str:

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.closed_form.inference import coefficients
-from poolwise.closed_form.least_squares import fit_at, prepare
+from poolwise.closed_form.least_squares import prepare
 from poolwise.closed_form.tau2 import dersimonian_laird
+from poolwise.design import Design
 from poolwise.effects import Effects
 from poolwise.model.correlated import CrossedEffects
 from poolwise.model.hierarchical import ThreeLevel
 from poolwise.model.pooled import CommonEffect, RandomEffects
 from poolwise.model.regression import LocationScale, MetaRegression, Subgroups
 from poolwise.model.robust import ContaminatedRandomEffects, StudentTRandomEffects
-from poolwise.priors import Fixed, Prior
+from poolwise.priors import Fixed, Normal, Prior
 
 WITH_ONE_MEAN = (
     CommonEffect, RandomEffects, ThreeLevel, CrossedEffects, StudentTRandomEffects, ContaminatedRandomEffects
 )  # fmt: skip
+WITH_WEIGHTED_MEANS = (*WITH_ONE_MEAN, Subgroups)
+QUARTILES = np.array([0.25, 0.5, 0.75])
 FAR = 5.0  # standard deviations of prior and estimate together
 
 
-def far_priors(model: object, effects: Effects) -> tuple[str, ...]:
+def far_priors(model: object, effects: Effects, design: Design | None = None) -> tuple[str, ...]:
     """A sentence for each prior on a mean effect that is far from the estimate by the studies alone.
 
     The distance |b - m| over sqrt(s^2 + se(b)^2), b by weighted least squares at the estimate of DerSimonian and
@@ -37,25 +42,31 @@ def far_priors(model: object, effects: Effects) -> tuple[str, ...]:
     model : Model
         With its priors explicit.
     effects : Effects
+    design : Design, optional
+        Of a regression; made when None.
 
     Returns
     -------
     tuple of str
         Empty for models without a design of their own.
     """
-    priors, X = _priors(model, effects)
-    if not priors or effects.k <= X.shape[1]:
+    judged = [prior for prior in _priors(model) if _may_be_far(prior)]
+    if not judged or (isinstance(model, WITH_WEIGHTED_MEANS) and all(_near_all(prior, effects) for prior in judged)):
         return ()
-    data = prepare(effects.y, effects.v, None if X.shape[1] == 1 and (X == 1.0).all() else X)
-    found = coefficients(fit_at(data, dersimonian_laird(data).value), "wald")
+    if all(math.isinf(prior.spread) for prior in judged):
+        return ()
+    named, X = _coefficients(model, effects, design)
+    if effects.k <= len(named) or not named:
+        return ()
+    estimated = coefficients(dersimonian_laird(prepare(effects.y, effects.v, X)).fit, "wald")
     told = []
-    for (name, prior), b, se in zip(priors.items(), found.beta[0].tolist(), found.se[0].tolist(), strict=True):
-        if prior is None or isinstance(prior, Fixed) or not prior.proper or not np.isfinite(prior.spread):
+    for (name, prior), b, se in zip(named.items(), estimated.beta[0].tolist(), estimated.se[0].tolist(), strict=True):
+        if not _may_be_far(prior):
             continue
-        middle = float(prior.ppf(0.5))
-        if abs(b - middle) > FAR * np.hypot(prior.spread, se):
+        distance, spread = abs(b - float(prior.ppf(0.5))), prior.spread
+        if distance > FAR * np.hypot(spread, se):
             told.append(
-                f"the prior {prior} on {name} lies {abs(b - middle) / prior.spread:.3g} of its standard deviations "
+                f"the prior {prior} on {name} lies {distance / spread:.3g} of its standard deviations "
                 f"from what the studies say by themselves ({b:.4g}, standard error {se:.2g}), so that the posterior is "
                 "a compromise which neither supports; check its unit and sign, or take a prior with heavier tails "
                 "(StudentT, Cauchy), which gives way"
@@ -63,19 +74,52 @@ def far_priors(model: object, effects: Effects) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _priors(model: object, effects: Effects) -> tuple[Mapping[str, Prior | None], NDArray[np.float64]]:
-    """The priors on the coefficients by name, and the design; no priors for any other model."""
-    if isinstance(model, Subgroups) and model.heterogeneity != "exchangeable":
-        levels, groups = model.levels(effects), np.array(model.groups(effects))
-        return dict.fromkeys((f"mu[{level}]" for level in levels), model.mu), np.stack(
-            [groups == level for level in levels], axis=1
-        ).astype(float)
+def _may_be_far(prior: Prior | None) -> TypeGuard[Prior]:
+    """Whether a prior says something, and is not a known value."""
+    return prior is not None and prior.proper and not isinstance(prior, Fixed)
+
+
+def _near_all(prior: Prior, effects: Effects) -> bool:
+    """Whether a prior is far from no estimate, and so from no weighted mean of estimates, whatever the weights.
+
+    A quarter of the probability beyond either quartile makes a standard deviation of at least (q3 - q1) / sqrt(8),
+    which is known sooner than the standard deviation itself.
+    """
+    if isinstance(prior, Normal):
+        middle, least = prior.mean, prior.sd
+    else:
+        low, middle, high = prior.ppf(QUARTILES).tolist()
+        least = (high - low) / math.sqrt(8.0)
+    return bool(effects.y.max() - FAR * least <= middle <= effects.y.min() + FAR * least)
+
+
+def _priors(model: object) -> Collection[Prior | None]:
+    """The priors on the coefficients; none for a model without a design of its own."""
     if isinstance(model, WITH_ONE_MEAN):
-        return {"mu": model.mu}, np.ones((effects.k, 1))
+        return (model.mu,)
+    if isinstance(model, Subgroups):
+        return () if model.heterogeneity == "exchangeable" else (model.mu,)
     if isinstance(model, MetaRegression) and (model.takes_uncertain or model.pooled or model.missing == "model"):
-        return {}, np.ones((effects.k, 1))
+        return ()
     if isinstance(model, MetaRegression | LocationScale) and isinstance(model.beta, Mapping):
-        design = model.design(effects)
-        if set(design.names) == set(model.beta):
-            return {f"beta[{name}]": model.beta[name] for name in design.names}, design.X
-    return {}, np.ones((effects.k, 1))
+        return model.beta.values()
+    return ()
+
+
+def _coefficients(
+    model: object, effects: Effects, design: Design | None
+) -> tuple[Mapping[str, Prior | None], NDArray[np.float64] | None]:
+    """The priors on the coefficients by name, and the design; None for an intercept alone."""
+    if isinstance(model, WITH_ONE_MEAN):
+        return {"mu": model.mu}, None
+    if isinstance(model, Subgroups):
+        levels, groups = model.levels(effects), np.array(model.groups(effects))
+        columns = np.stack([groups == level for level in levels], axis=1).astype(float)
+        return dict.fromkeys((f"mu[{level}]" for level in levels), model.mu), columns
+    assert isinstance(model, MetaRegression | LocationScale)
+    assert isinstance(model.beta, Mapping)
+    design = model.design(effects) if design is None else design
+    if set(design.names) != set(model.beta):
+        return {}, None
+    X = None if design.p == 1 and (design.X == 1.0).all() else design.X
+    return {f"beta[{name}]": model.beta[name] for name in design.names}, X

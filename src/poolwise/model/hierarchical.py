@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import final
 
 from poolwise.design import names_in
@@ -11,6 +10,7 @@ from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, nearest, shown
 from poolwise.model._priors import DEFAULT, DEFAULT_TAU_SPREAD, check_mu, check_tau, mu_prior, tau_prior
 from poolwise.priors import Prior
+from poolwise.settings import as_number
 
 
 @final
@@ -61,8 +61,7 @@ class ThreeLevel:
         check_mu(self.mu)
         check_tau(self.tau_between, "tau_between")
         check_tau(self.tau_within, "tau_within")
-        number = isinstance(self.rho, Real) and not isinstance(self.rho, bool)
-        if not number or not 0.0 <= self.rho < 1.0:
+        if not 0.0 <= as_number(self.rho) < 1.0:
             raise ModelError(f"rho = {shown(self.rho)}", "a correlation of at least 0 and below 1", "rho=0.6")
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,11 @@ import pandas as pd
 
 from poolwise import tables
 from poolwise.effects import Effects
-from poolwise.errors import InputError, nearest
+from poolwise.errors import InputError, nearest, shown
 from poolwise.model import JointOutcomes, Subgroups
 from poolwise.quantities import Distribution, Quantity, convention
 from poolwise.result import Result, check_result
-from poolwise.settings import check_instance
+from poolwise.settings import as_number, check_instance
 
 FOREST_COLUMNS = (
     "row",
@@ -249,9 +248,8 @@ def _check_rope(rope: tuple[float, float] | None, null: float | None) -> None:
     if rope is None:
         return
     ends = list(rope) if isinstance(rope, Iterable) else []
-    numbers = all(isinstance(end, Real) and not isinstance(end, bool) for end in ends)
-    if len(ends) != 2 or not numbers or not ends[0] < ends[1]:
-        raise InputError(f"rope = {rope!r}", "a lower and a higher limit", "rope=(-0.1, 0.1)")
+    if len(ends) != 2 or not as_number(ends[0]) < as_number(ends[1]):
+        raise InputError(f"rope = {shown(rope)}", "a lower and a higher limit", "rope=(-0.1, 0.1)")
     if null is not None and not rope[0] <= null <= rope[1]:
         raise InputError(
             f"rope = {rope!r} does not hold the null value {null:g} of the analysis scale",

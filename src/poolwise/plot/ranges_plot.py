@@ -10,7 +10,6 @@ import pandas as pd
 
 from poolwise import show
 from poolwise.checks import Ranges
-from poolwise.checks.prior_panel.prior_panel import SMALL_K
 from poolwise.checks.ranges.table import tables_excluding
 from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _text, _words
 from poolwise.plot._marks import Look
@@ -18,7 +17,7 @@ from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
 from poolwise.result import NOTED
 from poolwise.scale import as_scale
-from poolwise.settings import check_instance
+from poolwise.settings import SMALL_K, check_instance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from poolwise.errors import ModelError
+from poolwise.errors import ModelError, shown
+from poolwise.settings import as_number, as_numbers, check_memory, check_whole
 
 Array = NDArray[np.float64]
 LOG_2PI = math.log(2.0 * math.pi)
@@ -45,11 +46,9 @@ def check_positive(prior: Prior, *names: str) -> None:
     """Raise a ModelError for a parameter that is not a finite number above 0."""
     for name in names:
         value = getattr(prior, name)
-        if isinstance(value, bool) or not (
-            isinstance(value, int | float | np.number) and math.isfinite(value) and value > 0
-        ):
+        if not 0.0 < as_number(value) < math.inf:
             raise ModelError(
-                f"{type(prior).__name__} has {name} = {value!r}", f"a finite {name} above 0", f"{name}=0.5"
+                f"{type(prior).__name__} has {name} = {shown(value)}", f"a finite {name} above 0", f"{name}=0.5"
             )
 
 
@@ -59,7 +58,7 @@ def check_width(prior: Prior, name: str) -> None:
     value = getattr(prior, name)
     if not LEAST_WIDTH <= value <= 1.0 / LEAST_WIDTH:
         raise ModelError(
-            f"{type(prior).__name__} has {name} = {value!r}",
+            f"{type(prior).__name__} has {name} = {shown(value)}",
             f"a {name} from {LEAST_WIDTH:g} to {1.0 / LEAST_WIDTH:g}, whose square is a number",
             "Fixed(value) for a mean that is known, Flat() for a prior that says nothing",
         )
@@ -69,8 +68,8 @@ def check_finite(prior: Prior, *names: str) -> None:
     """Raise a ModelError for a parameter that is not a finite number."""
     for name in names:
         value = getattr(prior, name)
-        if isinstance(value, bool) or not (isinstance(value, int | float | np.number) and math.isfinite(value)):
-            raise ModelError(f"{type(prior).__name__} has {name} = {value!r}", f"a finite {name}")
+        if not math.isfinite(as_number(value)):
+            raise ModelError(f"{type(prior).__name__} has {name} = {shown(value)}", f"a finite {name}")
 
 
 class Prior:
@@ -154,7 +153,7 @@ class Prior:
 
     def log_pdf(self, x: ArrayLike) -> Array:
         """Log density at x; -inf outside the support and at infinity unless it is flat there; same shape as x."""
-        x = np.asarray(x, dtype=float)
+        x = as_numbers("x", x)
         finite = np.isfinite(x)
         if finite.all():
             return self.log_density(x, *self.parameters)
@@ -172,13 +171,15 @@ class Prior:
 
     def ppf(self, p: ArrayLike) -> Array:
         """Quantile at p, NaN unless 0 <= p <= 1; same shape as p."""
-        p = np.asarray(p, dtype=float)
+        p = as_numbers("p", p)
         inside = (p >= 0.0) & (p <= 1.0)
         return np.where(inside, self.quantile(np.where(inside, p, 0.5), *self.parameters), np.nan)
 
     def sample(self, size: int, seed: int) -> Array:
         """Draws by inversion, shape (size,)."""
-        return self.ppf(np.random.default_rng(seed).random(size))
+        rng = np.random.default_rng(check_whole("seed", seed, 0, 1))
+        check_memory("sample(size)", check_whole("size", size, 0, 1000), "size=1000")
+        return self.ppf(rng.random(size))
 
     @property
     def awaits_variances(self) -> bool:

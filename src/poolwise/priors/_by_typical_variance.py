@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from poolwise.errors import ModelError
 from poolwise.priors._base import Array
 from poolwise.priors._by_variances import PriorOfVariances
+from poolwise.settings import as_numbers
 
 
 @final
@@ -42,7 +43,7 @@ class DuMouchel(PriorOfVariances):
 
     def cdf(self, x: ArrayLike) -> Array:
         """Tau / (s0 + tau)."""
-        tau = np.maximum(np.asarray(x, dtype=float), 0.0)
+        tau = np.maximum(as_numbers("x", x), 0.0)
         with np.errstate(divide="ignore"):
             return 1.0 / (1.0 + self.s0 / tau)
 
@@ -146,7 +147,7 @@ def _uniform_share(x: Array, s: float) -> Array:
 
 
 def _share(x: ArrayLike, s: float) -> Array:
-    tau = np.maximum(np.asarray(x, dtype=float), 0.0)
+    tau = np.maximum(as_numbers("x", x), 0.0)
     with np.errstate(divide="ignore", over="ignore"):
         return 1.0 / (1.0 + (s / tau) ** 2)
 

@@ -18,6 +18,7 @@ from scipy.special import logsumexp
 from poolwise.errors import ModelError
 from poolwise.priors._base import Array, Prior
 from poolwise.priors._numeric import NumericLaw, numeric_law
+from poolwise.settings import as_numbers
 
 
 class PriorOfVariances(Prior):
@@ -84,7 +85,7 @@ class PriorOfVariances(Prior):
 
     def log_density(self, x: Array, *parameters: Array | float) -> Array:
         """Log density at x; -inf below 0."""
-        x = np.asarray(x, dtype=float)
+        x = as_numbers("x", x)
         with np.errstate(divide="ignore"):
             return np.where(x >= 0, self._inside(np.maximum(x, 0.0)), -np.inf)
 
@@ -203,7 +204,7 @@ class Conventional(PriorOfVariances):
 
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x, by quadrature."""
-        return self._law.cdf(np.asarray(x, dtype=float))
+        return self._law.cdf(as_numbers("x", x))
 
     def quantile(self, p: Array, *parameters: Array | float) -> Array:
         """Quantile at p, by quadrature."""

@@ -15,6 +15,7 @@ from poolwise.errors import ModelError
 from poolwise.priors._base import Array, Prior
 from poolwise.priors._numeric import NumericLaw, narrow_edges, numeric_law, spread
 from poolwise.priors._tails import check_points, check_support, check_vectorised, checked_tail, refuse_infinite
+from poolwise.settings import as_numbers, check_flag
 
 
 @final
@@ -86,6 +87,7 @@ class Density(Prior):
         points: Sequence[float] = (),
     ) -> None:
         check_support(name, lower, upper)
+        check_flag("proper", proper)
         check_points(name, points, lower, upper)
         check_vectorised(function, name)
         narrow = narrow_edges(function, lower, upper, points)
@@ -116,7 +118,7 @@ class Density(Prior):
 
     def log_density(self, x: Array, *parameters: Array | float) -> Array:
         """Log density at x, normalised if the prior is proper; -inf outside the support."""
-        x = np.asarray(x, dtype=float)
+        x = as_numbers("x", x)
         inside = (x >= self.lower) & (x <= self.upper)
         with np.errstate(all="ignore"):
             value = np.asarray(self.function(np.where(inside, x, self._somewhere)), dtype=float)
@@ -130,7 +132,7 @@ class Density(Prior):
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x, by quadrature; a ModelError for an improper prior."""
         self._refuse_if_improper("distribution function")
-        return self.law.cdf(np.asarray(x, dtype=float))
+        return self.law.cdf(as_numbers("x", x))
 
     def quantile(self, p: Array, *parameters: Array | float) -> Array:
         """Quantile at p, by quadrature; a ModelError for an improper prior."""

@@ -15,6 +15,7 @@ from poolwise.errors import ModelError
 from poolwise.priors._base import Array, Prior
 from poolwise.priors._numeric import spread
 from poolwise.priors._tails import check_vectorised, checked_tail
+from poolwise.settings import as_numbers
 
 SAME = 1e-3  # by which the integral of the density may miss the distribution function; a misfit misses by more
 PANELS = 256  # of 4 nodes each, to compare the two: a kink costs about 1 / 256 of its size
@@ -77,18 +78,18 @@ class OfDistribution(Prior):
 
     def log_density(self, x: Array, *parameters: Array | float) -> Array:
         """Log density at x; -inf below 0."""
-        x = np.asarray(x, dtype=float)
+        x = as_numbers("x", x)
         with np.errstate(all="ignore"):
             inside = np.asarray(self.distribution.logpdf(np.maximum(x, 0.0) / self.unit), dtype=float)
         return np.where(x >= 0, inside - math.log(self.unit), -np.inf)
 
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
-        return np.asarray(self.distribution.cdf(np.asarray(x, dtype=float) / self.unit), dtype=float)
+        return np.asarray(self.distribution.cdf(as_numbers("x", x) / self.unit), dtype=float)
 
     def quantile(self, p: Array, *parameters: Array | float) -> Array:
         """Quantile at p."""
-        return self.unit * np.asarray(self.distribution.ppf(np.asarray(p, dtype=float)), dtype=float)
+        return self.unit * np.asarray(self.distribution.ppf(as_numbers("p", p)), dtype=float)
 
     def scaled(self, factor: float) -> OfDistribution:
         """The prior of factor x tau."""

@@ -12,6 +12,7 @@ from scipy import special
 
 from poolwise.errors import ModelError
 from poolwise.priors._base import Array, Prior, check_positive
+from poolwise.settings import as_numbers
 
 
 @final
@@ -41,7 +42,7 @@ class Gamma(Prior):
 
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
-        return special.gammainc(self.shape, self.rate * np.maximum(np.asarray(x, dtype=float), 0.0))
+        return special.gammainc(self.shape, self.rate * np.maximum(as_numbers("x", x), 0.0))
 
     @staticmethod
     def quantile(p: Array, shape: Array | float, rate: Array | float) -> Array:
@@ -85,7 +86,7 @@ class Beta(Prior):
 
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
-        return special.betainc(self.a, self.b, np.clip(np.asarray(x, dtype=float), 0.0, 1.0))
+        return special.betainc(self.a, self.b, np.clip(as_numbers("x", x), 0.0, 1.0))
 
     @staticmethod
     def quantile(p: Array, a: Array | float, b: Array | float) -> Array:

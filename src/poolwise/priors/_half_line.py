@@ -12,6 +12,7 @@ from scipy import special
 
 from poolwise.errors import ModelError
 from poolwise.priors._base import NORMAL_DF, Array, Prior, check_finite, check_positive, log_t_constant, t_quantile
+from poolwise.settings import as_numbers
 
 
 @final
@@ -39,7 +40,7 @@ class HalfNormal(Prior):
 
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
-        return special.erf(np.maximum(np.asarray(x, dtype=float), 0.0) / (self.scale * math.sqrt(2.0)))
+        return special.erf(np.maximum(as_numbers("x", x), 0.0) / (self.scale * math.sqrt(2.0)))
 
     @staticmethod
     def quantile(p: Array, scale: Array | float) -> Array:
@@ -77,12 +78,12 @@ class HalfCauchy(Prior):
 
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
-        return 2.0 / math.pi * np.arctan(np.maximum(np.asarray(x, dtype=float), 0.0) / self.scale)
+        return 2.0 / math.pi * np.arctan(np.maximum(as_numbers("x", x), 0.0) / self.scale)
 
     @staticmethod
     def quantile(p: Array, scale: Array | float) -> Array:
         """Quantile at p, vectorised like `log_density`."""
-        p = np.asarray(p, dtype=float)
+        p = as_numbers("p", p)
         with np.errstate(divide="ignore"):
             high = 1.0 / np.tan(0.5 * math.pi * (1.0 - p))  # keeps its digits near p = 1, the other one near 0
         return scale * np.where(p > 0.5, high, np.tan(0.5 * math.pi * np.minimum(p, 0.5)))
@@ -132,7 +133,7 @@ class HalfT(Prior):
 
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
-        z = np.maximum(np.asarray(x, dtype=float), 0.0) / self.scale
+        z = np.maximum(as_numbers("x", x), 0.0) / self.scale
         near = np.minimum(z, 1.0) ** 2  # either side keeps the digits of what is small there
         low = special.betainc(0.5, 0.5 * self.df, near / (self.df + near))
         return np.where(z < 1.0, low, 1.0 - 2.0 * special.stdtr(self.df, -z))
@@ -173,7 +174,7 @@ class Exponential(Prior):
 
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
-        return -np.expm1(-self.rate * np.maximum(np.asarray(x, dtype=float), 0.0))
+        return -np.expm1(-self.rate * np.maximum(as_numbers("x", x), 0.0))
 
     @staticmethod
     def quantile(p: Array, rate: Array | float) -> Array:
@@ -228,7 +229,7 @@ class Uniform(Prior):
 
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
-        return np.clip((np.asarray(x, dtype=float) - self.lower) / (self.upper_limit - self.lower), 0.0, 1.0)
+        return np.clip((as_numbers("x", x) - self.lower) / (self.upper_limit - self.lower), 0.0, 1.0)
 
     @staticmethod
     def quantile(p: Array, lower: Array | float, upper: Array | float) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from poolwise.priors._base import Array, Prior, check_positive
+from poolwise.settings import as_numbers
 
 
 @final
@@ -45,7 +46,7 @@ class Lomax(Prior):
 
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
-        return -np.expm1(-self.shape * np.log1p(np.maximum(np.asarray(x, dtype=float), 0.0) / self.scale))
+        return -np.expm1(-self.shape * np.log1p(np.maximum(as_numbers("x", x), 0.0) / self.scale))
 
     @staticmethod
     def quantile(p: Array, shape: Array | float, scale: Array | float) -> Array:
@@ -77,13 +78,13 @@ class HalfLogistic(Prior):
     @staticmethod
     def log_density(x: Array, scale: Array | float) -> Array:
         """log(2 / scale) - z - 2 log(1 + exp(-z)), z = x / scale, for x >= 0."""
-        x = np.asarray(x, dtype=float)
+        x = as_numbers("x", x)
         z = np.maximum(x, 0.0) / scale
         return np.where(x >= 0, math.log(2.0) - np.log(scale) - z - 2.0 * np.log1p(np.exp(-z)), -np.inf)
 
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
-        return np.tanh(0.5 * np.maximum(np.asarray(x, dtype=float), 0.0) / self.scale)
+        return np.tanh(0.5 * np.maximum(as_numbers("x", x), 0.0) / self.scale)
 
     @staticmethod
     def quantile(p: Array, scale: Array | float) -> Array:
@@ -115,7 +116,7 @@ class Rayleigh(Prior):
     @staticmethod
     def log_density(x: Array, scale: Array | float) -> Array:
         """Log x - 2 log(scale) - x^2 / (2 scale^2) for x >= 0."""
-        x = np.asarray(x, dtype=float)
+        x = as_numbers("x", x)
         with np.errstate(divide="ignore", over="ignore"):
             inside = np.log(np.maximum(x, 0.0)) - 2.0 * np.log(scale) - 0.5 * (x / scale) ** 2
         return np.where(x >= 0, inside, -np.inf)
@@ -123,7 +124,7 @@ class Rayleigh(Prior):
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
         with np.errstate(over="ignore"):
-            return -np.expm1(-0.5 * (np.maximum(np.asarray(x, dtype=float), 0.0) / self.scale) ** 2)
+            return -np.expm1(-0.5 * (np.maximum(as_numbers("x", x), 0.0) / self.scale) ** 2)
 
     @staticmethod
     def quantile(p: Array, scale: Array | float) -> Array:

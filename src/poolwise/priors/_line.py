@@ -11,6 +11,7 @@ from scipy import special
 
 from poolwise.errors import ModelError
 from poolwise.priors._base import LOG_2PI, Array, Prior, check_finite, check_width
+from poolwise.settings import as_numbers
 
 
 @final
@@ -40,7 +41,7 @@ class Normal(Prior):
 
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
-        return special.ndtr((np.asarray(x, dtype=float) - self.mean) / self.sd)
+        return special.ndtr((as_numbers("x", x) - self.mean) / self.sd)
 
     @staticmethod
     def quantile(p: Array, mean: Array | float, sd: Array | float) -> Array:
@@ -86,7 +87,7 @@ class Fixed(Prior):
 
     def cdf(self, x: ArrayLike) -> Array:
         """0 below the value, 1 from there on."""
-        return (np.asarray(x, dtype=float) >= self.value).astype(float)
+        return (as_numbers("x", x) >= self.value).astype(float)
 
     @staticmethod
     def quantile(p: Array, value: Array | float) -> Array:

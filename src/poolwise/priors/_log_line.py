@@ -12,6 +12,7 @@ from scipy import special
 
 from poolwise.errors import ModelError
 from poolwise.priors._base import LOG_2PI, Array, Prior, check_finite, check_positive, log_t_constant, t_quantile
+from poolwise.settings import as_numbers
 
 
 @final
@@ -45,7 +46,7 @@ class LogNormal(Prior):
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
         with np.errstate(divide="ignore"):
-            u = np.log(np.maximum(np.asarray(x, dtype=float), 0.0))
+            u = np.log(np.maximum(as_numbers("x", x), 0.0))
         return special.ndtr((u - self.location) / self.scale)
 
     @staticmethod
@@ -94,7 +95,7 @@ class InverseGamma(Prior):
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
         with np.errstate(divide="ignore"):
-            return special.gammaincc(self.shape, self.scale / np.maximum(np.asarray(x, dtype=float), 0.0))
+            return special.gammaincc(self.shape, self.scale / np.maximum(as_numbers("x", x), 0.0))
 
     @staticmethod
     def quantile(p: Array, shape: Array | float, scale: Array | float) -> Array:
@@ -140,7 +141,7 @@ class LogT(Prior):
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
         with np.errstate(divide="ignore"):
-            u = np.log(np.maximum(np.asarray(x, dtype=float), 0.0))
+            u = np.log(np.maximum(as_numbers("x", x), 0.0))
         return special.stdtr(self.df, (u - self.location) / self.scale)
 
     @staticmethod
@@ -171,7 +172,7 @@ class Sqrt(Prior):
     @staticmethod
     def log_density(x: Array, *parameters: Array | float) -> Array:
         """-log(x) / 2 for x >= 0; inf at 0, which is integrable."""
-        x = np.asarray(x, dtype=float)
+        x = as_numbers("x", x)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(x >= 0, -0.5 * np.log(x), -np.inf)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
@@ -10,10 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
-from poolwise.errors import ModelError
+from poolwise.errors import ModelError, shown
 from poolwise.priors._base import Array, Prior
 from poolwise.priors._line import Normal
 from poolwise.priors._student import Cauchy, StudentT
+from poolwise.settings import as_number, as_numbers
 
 SUM_TO_ONE = 1e-9  # weights typed with ten digits are meant to sum to 1
 BISECTIONS = 200
@@ -54,8 +56,11 @@ class Mixture(Prior):
     vectorised: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weights", tuple(self.weights))
-        object.__setattr__(self, "components", tuple(self.components))
+        for name in ("weights", "components"):
+            value = getattr(self, name)
+            if not isinstance(value, Iterable):
+                raise ModelError(f"Mixture has {name} = {shown(value)}", "one for each component, in a list")
+            object.__setattr__(self, name, tuple(value))
         wrong = [part for part in self.components if not isinstance(part, Component)]
         if wrong or not self.components:
             raise ModelError(
@@ -63,10 +68,9 @@ class Mixture(Prior):
                 "Normal, StudentT or Cauchy",
                 "Mixture((0.8, 0.2), (Normal(-0.3, 0.1), Normal(0, 1)))",
             )
-        numbers = all(isinstance(w, int | float | np.number) and not isinstance(w, bool) for w in self.weights)
-        if len(self.weights) != len(self.components) or not numbers or not all(w > 0 for w in self.weights):
+        if len(self.weights) != len(self.components) or not all(as_number(w) > 0.0 for w in self.weights):
             raise ModelError(
-                f"Mixture has the weights {self.weights!r} for {len(self.components)} components",
+                f"Mixture has the weights {shown(self.weights)} for {len(self.components)} components",
                 "a weight above 0 for each",
             )
         if not abs(math.fsum(self.weights) - 1.0) < SUM_TO_ONE:
@@ -97,7 +101,7 @@ class Mixture(Prior):
 
     def quantile(self, p: Array, *parameters: Array | float) -> Array:
         """Quantile at p, by bisection between the components' quantiles; same shape as p."""
-        p = np.asarray(p, dtype=float)
+        p = as_numbers("p", p)
         ends = np.stack([part.ppf(p) for part in self.components])
         low, high = ends.min(axis=0), ends.max(axis=0)
         agreed = low == high

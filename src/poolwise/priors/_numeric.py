@@ -13,6 +13,8 @@ from numpy.polynomial import legendre
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from poolwise.settings import as_numbers
+
 Array = NDArray[np.float64]
 LogFunction = Callable[[Array], Array]
 
@@ -59,7 +61,7 @@ class NumericLaw:
 
     def cdf(self, x: Array) -> Array:
         """Probability of a value at most x; same shape as x."""
-        x = np.asarray(x, dtype=float)
+        x = as_numbers("x", x)
         with np.errstate(divide="ignore"):
             u = np.clip(np.log(np.maximum(x, 0.0)), self.edges[0], self.edges[-1])
         panel = np.clip(np.searchsorted(self.edges, u) - 1, 0, len(self.edges) - 2)
@@ -67,7 +69,7 @@ class NumericLaw:
 
     def quantile(self, p: Array) -> Array:
         """Quantile at p, by Newton steps that bisection safeguards; same shape as p."""
-        p = np.asarray(p, dtype=float)
+        p = as_numbers("p", p)
         panel = np.clip(np.searchsorted(self.below, p) - 1, 0, len(self.edges) - 2)
         left = self.edges[panel]
         low, high = left.copy(), self.edges[panel + 1].copy()

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from poolwise.priors._base import Array, Prior, check_finite, check_positive, check_width, log_t_constant, t_quantile
+from poolwise.settings import as_numbers
 
 
 @final
@@ -59,7 +60,7 @@ class StudentT(Prior):
 
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
-        return special.stdtr(self.df, (np.asarray(x, dtype=float) - self.mean) / self.scale)
+        return special.stdtr(self.df, (as_numbers("x", x) - self.mean) / self.scale)
 
     @staticmethod
     def quantile(p: Array, df: Array | float, mean: Array | float, scale: Array | float) -> Array:
@@ -85,7 +86,7 @@ class StudentT(Prior):
 
     def sd_quantile(self, p: ArrayLike) -> Array:
         """Quantile at p of the sd; same shape as p."""
-        return _sd_quantile(np.asarray(p, dtype=float), self.df, self.scale)
+        return _sd_quantile(as_numbers("p", p), self.df, self.scale)
 
     def scaled(self, factor: float) -> StudentT:
         """StudentT(df, factor mean, factor scale)."""
@@ -121,7 +122,7 @@ class Cauchy(Prior):
 
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
-        z = (np.asarray(x, dtype=float) - self.mean) / self.scale
+        z = (as_numbers("x", x) - self.mean) / self.scale
         return np.arctan2(1.0, -z) / math.pi
 
     @staticmethod
@@ -135,7 +136,7 @@ class Cauchy(Prior):
 
     def sd_quantile(self, p: ArrayLike) -> Array:
         """Quantile at p of the sd; same shape as p."""
-        return _sd_quantile(np.asarray(p, dtype=float), 1.0, self.scale)
+        return _sd_quantile(as_numbers("p", p), 1.0, self.scale)
 
     def scaled(self, factor: float) -> Cauchy:
         """Cauchy(factor mean, factor scale)."""

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.errors import ModelError
+from poolwise.errors import ModelError, shown
 from poolwise.priors._numeric import NumericLaw, numeric_law
+from poolwise.settings import as_number
 
 Array = NDArray[np.float64]
 
@@ -25,21 +26,23 @@ AS_LOG = "the natural logarithm of a density on [0, inf), up to a constant"
 def check_support(name: str, lower: float, upper: float) -> None:
     """Raise a ModelError for a name that says nothing, or limits that are no part of [0, inf)."""
     if not isinstance(name, str) or not name.strip():
-        raise ModelError(f"a density was given the name {name!r}", "words that tables and figures can print")
-    if not 0.0 <= lower < upper or math.isinf(lower):
-        raise ModelError(f"{name} has limits {lower:g} and {upper:g}", "0 <= lower < upper")
+        raise ModelError(f"a density was given the name {shown(name)}", "words that tables and figures can print")
+    if not 0.0 <= as_number(lower) < as_number(upper) or math.isinf(lower):
+        raise ModelError(f"{name} has limits {shown(lower)} and {shown(upper)}", "0 <= lower < upper")
 
 
 def check_points(name: str, points: Sequence[float], lower: float, upper: float) -> None:
     """Raise a ModelError for points that are no numbers within the support."""
     try:
         values = np.asarray(points, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         values = np.array(np.nan)
     outside = values.ndim != 1 or not ((values > lower) & (values < upper)).all()
     if outside:
         raise ModelError(
-            f"{name} has points = {points!r}", f"numbers between {lower:g} and {upper:g}, in a list", "points=[0.3]"
+            f"{name} has points = {shown(points)}",
+            f"numbers between {lower:g} and {upper:g}, in a list",
+            "points=[0.3]",
         )
 
 
@@ -118,12 +121,8 @@ def checked_tail(function: Callable[[Array], Array], name: str, given: float | N
     if given is None:
         assert found is not None
         return found
-    if (
-        isinstance(given, bool)
-        or not isinstance(given, int | float | np.number)
-        or not given >= (1.0 if proper else -math.inf)
-    ):
-        raise ModelError(f"{name} has tail_power = {given!r}", "a number, above 1 for a proper density")
+    if not as_number(given) >= (1.0 if proper else -math.inf):
+        raise ModelError(f"{name} has tail_power = {shown(given)}", "a number, above 1 for a proper density")
     if found is not None and given > found + SETTLED:
         raise ModelError(
             f"{name} has tail_power = {given:g} and falls as tau^-{found:g} between 1e20 and 1e40",

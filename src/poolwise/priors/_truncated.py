@@ -11,8 +11,9 @@ from numpy.polynomial import legendre
 from numpy.typing import ArrayLike
 from scipy import special
 
-from poolwise.errors import ModelError
+from poolwise.errors import ModelError, shown
 from poolwise.priors._base import LOG_2PI, Array, Prior, check_finite, check_width
+from poolwise.settings import as_number, as_numbers
 
 
 @final
@@ -39,8 +40,8 @@ class TruncatedNormal(Prior):
         check_finite(self, "mean")
         check_width(self, "sd")
         for limit in (self.lower, self.upper):
-            if isinstance(limit, bool) or not isinstance(limit, int | float | np.number) or math.isnan(limit):
-                raise ModelError(f"TruncatedNormal has the limit {limit!r}", "numbers, or -inf and inf")
+            if math.isnan(as_number(limit)):
+                raise ModelError(f"TruncatedNormal has the limit {shown(limit)}", "numbers, or -inf and inf")
         if not self.lower < self.upper:
             raise ModelError(
                 f"TruncatedNormal has limits {self.lower:g} and {self.upper:g}",
@@ -78,7 +79,7 @@ class TruncatedNormal(Prior):
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x."""
         a, b = (self.lower - self.mean) / self.sd, (self.upper - self.mean) / self.sd
-        z = np.clip((np.asarray(x, dtype=float) - self.mean) / self.sd, a, b)
+        z = np.clip((as_numbers("x", x) - self.mean) / self.sd, a, b)
         return np.exp(_log_mass(np.asarray(a), z) - _log_mass(np.asarray(a), np.asarray(b)))
 
     @staticmethod

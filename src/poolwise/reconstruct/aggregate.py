@@ -9,8 +9,9 @@ from typing import Any, final
 
 import pandas as pd
 
-from poolwise.errors import InputError, nearest
+from poolwise.errors import InputError, nearest, shown
 from poolwise.reconstruct.printed import Printed, as_printed, decimals_needed
+from poolwise.settings import as_number
 
 FIGURES = ("d", "se", "q", "i2_percent", "d_re", "p")
 _OTHER_NAMES = {"d": "d_fe", "se": "se_fe", "i2_percent": "i2"}
@@ -230,17 +231,17 @@ def _whole(k: object) -> int | None:
         return None
     try:
         number = float(k)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if not (number >= 1 and number == int(number)):
-        raise InputError(f"published k = {k!r}", "a whole number of studies")
+    if not (1 <= number < math.inf and number == int(number)):
+        raise InputError(f"published k = {shown(k)}", "a whole number of studies")
     return int(number)
 
 
 def _share(share: object) -> float | None:
     if share is None:
         return None
-    number = float(share)  # type: ignore[arg-type]
+    number = as_number(share)
     if not 0.0 < number <= 1.0:
-        raise InputError(f"published share = {share!r}", "a fraction of the outcome's studies, as 0.667")
+        raise InputError(f"published share = {shown(share)}", "a fraction of the outcome's studies, as 0.667")
     return number

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from poolwise.errors import InputError
+from poolwise.errors import InputError, shown
+from poolwise.settings import as_number
 
 
 @final
@@ -29,9 +30,9 @@ class Plausible:
     d_max: float = 1.5
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.se_min < self.se_max:
+        if not 0.0 <= as_number(self.se_min) < as_number(self.se_max):
             raise InputError(
-                f"plausible standard errors from {self.se_min!r} to {self.se_max!r}", "0 <= se_min < se_max"
+                f"plausible standard errors from {shown(self.se_min)} to {shown(self.se_max)}", "0 <= se_min < se_max"
             )
-        if not self.d_max > 0.0:
-            raise InputError(f"plausible d_max = {self.d_max!r}", "a number above 0 (inf for no limit)")
+        if not as_number(self.d_max) > 0.0:
+            raise InputError(f"plausible d_max = {shown(self.d_max)}", "a number above 0 (inf for no limit)")

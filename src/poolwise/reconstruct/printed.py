@@ -11,7 +11,7 @@ from typing import final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poolwise.errors import InputError
+from poolwise.errors import InputError, shown
 
 _PATTERN = re.compile(r"^([<=]?)\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*%?$")
 # Numbers this close to a rounding boundary (in units of the box's width) count as outside, so that
@@ -102,8 +102,8 @@ def as_printed(figure: object, name: str, decimals: int | None = None) -> Printe
         return _from_text(figure, name)
     try:
         value = float(figure)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise InputError(f"published {name} = {figure!r} is no number", "a figure as printed") from None
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"published {name} = {shown(figure)} is no number", "a figure as printed") from None
     if math.isnan(value):
         return None
     if math.isinf(value):

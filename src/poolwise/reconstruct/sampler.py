@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from poolwise.errors import InputError, described, listing, nearest
+from poolwise.errors import InputError, described, listing, nearest, shown
 from poolwise.reconstruct.aggregate import Aggregate
 from poolwise.reconstruct.feasible import check_outcome
 from poolwise.reconstruct.partition import Plan, plan_outcome
@@ -18,6 +18,7 @@ from poolwise.reconstruct.plausible import Plausible
 from poolwise.reconstruct.pooled import pooled
 from poolwise.reconstruct.proposals import Proposals, propose
 from poolwise.reconstruct.record import Reconstruction
+from poolwise.settings import as_number, check_whole
 
 Row = Aggregate | Mapping[str, Any] | pd.Series
 Verdicts = dict[str, NDArray[np.bool_]]
@@ -179,12 +180,10 @@ def _too_rare(accepted: int, tried: int, broken: Mapping[str, int]) -> InputErro
 
 
 def _check_settings(tables: int, seed: int, alpha: float) -> None:
-    if not isinstance(tables, (int, np.integer)) or tables < 1:
-        raise InputError(f"tables = {tables!r}", "a whole number of tables, at least 1")
-    if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
-        raise InputError(f"seed = {seed!r}", "a whole number, at least 0")
-    if not 0.0 < alpha < np.inf:
-        raise InputError(f"alpha = {alpha!r}", "a number above 0")
+    check_whole("tables", tables, 1, 300, error=InputError)
+    check_whole("seed", seed, 0, 1, error=InputError)
+    if not 0.0 < as_number(alpha) < np.inf:
+        raise InputError(f"alpha = {shown(alpha)}", "a number above 0")
 
 
 def _rows(

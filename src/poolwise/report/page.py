@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from poolwise import show
+from poolwise.engines.nuts.limit_errors import notes_about
 from poolwise.report import fits, sentences, tables, words
 from poolwise.report.content import Content
 
@@ -66,8 +67,9 @@ def page(content: Content, pictures: dict[str, str], facts: dict[str, Any]) -> s
 
 
 def _notes(content: Content) -> tuple[str, ...]:
-    """What was noticed in the data and in the fits, each sentence once."""
-    every = [*content.effects.notes, *(note for result in content.results for note in result.report.notes)]
+    """What was noticed in the data and in the fits, limits held against the threshold, each sentence once."""
+    threshold = content.analysis.threshold
+    every = [*content.effects.notes, *(note for one in content.results for note in notes_about(one, threshold))]
     return tuple(note for note in dict.fromkeys(every) if note not in content.analysis.data_notes)
 
 

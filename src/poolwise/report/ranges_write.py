@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from poolwise import show
-from poolwise.checks.prior_panel.prior_panel import SMALL_K
 from poolwise.report import ranges_content as told
 from poolwise.report import words
 from poolwise.report.page import environment, inline
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.write import question, written
+from poolwise.settings import SMALL_K
 
 
 def write_ranges(content: RangesContent, folder: Path) -> Mapping[str, Path]:

@@ -83,7 +83,8 @@ CONVENTIONS: tuple[tuple[str, str], ...] = (
         "Hartung-Knapp",
         "A t interval for the mean effect with an adjusted standard error. When the estimates happen to "
         "agree closely, the adjustment makes the interval shorter than one with the unadjusted standard "
-        "error; the ad hoc version never lets it.",
+        "error. The ad hoc version, whose standard error has that one as its floor, never lets it: it is the "
+        "default here, the unmodified one comes by name.",
     ),
     (
         "Shrunken study effect",

@@ -19,11 +19,16 @@ from poolwise.laws import DrawsLaw
 from poolwise.model import Model
 from poolwise.quantities import Quantity
 from poolwise.result import Result
+from poolwise.settings import check_memory, check_whole
 from poolwise.simulate.tables import Simulated, prior_tables
 
 Array = NDArray[np.float64]
 APART = 2.0
 """Effective draws for each draw that is kept: an AR(1) chain thinned so has an autocorrelation of exp(-4) = 0.02."""
+
+
+ROW = 40
+"""Numbers that the rows of one simulation take at least."""
 
 
 def calibration(
@@ -89,6 +94,7 @@ def calibration(
     >>> bool(places["u"].between(0, 1).all())
     True
     """
+    check_memory("calibration(simulations)", check_whole("simulations", simulations, 1, 300) * ROW, "simulations=300")
     rows: list[dict[str, Any]] = []
     for made in prior_tables(model, effects, count=simulations, seed=seed, first=first):
         rng = np.random.default_rng([seed, made.number])

@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from poolwise.errors import InputError
+from poolwise.errors import InputError, shown
 from poolwise.result import FAILED
-from poolwise.settings import check_whole
+from poolwise.settings import as_number, check_whole
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.intp]
@@ -113,8 +113,8 @@ def band(n: int, prob: float = 0.99) -> Band:
     (0.00039, 0.99)
     """
     check_whole("n", n, 2, 300)
-    if not 0.0 < prob < 1.0:
-        raise InputError(f"prob = {prob!r}", "a probability between 0 and 1", "prob=0.99")
+    if not 0.0 < as_number(prob) < 1.0:
+        raise InputError(f"prob = {shown(prob)}", "a probability between 0 and 1", "prob=0.99")
     inside, outside = 0.0, 2.0 * (1.0 - prob)
     for _ in range(_HALVINGS):
         gamma = 0.5 * (inside + outside)

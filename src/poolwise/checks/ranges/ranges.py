@@ -9,9 +9,8 @@ from typing import final
 import pandas as pd
 
 from poolwise import show
-from poolwise.checks.prior_panel.prior_panel import SMALL_K
 from poolwise.checks.question import need_effects
-from poolwise.checks.ranges import words as words
+from poolwise.checks.ranges import words
 from poolwise.checks.ranges.answers import (
     Answered,
     Asked,
@@ -33,7 +32,7 @@ from poolwise.fit import Engine
 from poolwise.model import Model
 from poolwise.result import Result
 from poolwise.scale import Scale
-from poolwise.settings import check_instance, check_prob, check_whole
+from poolwise.settings import SMALL_K, check_instance, check_prob, check_whole
 
 
 @final

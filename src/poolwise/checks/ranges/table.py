@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from poolwise import show
-from poolwise.checks.ranges import words as words
+from poolwise.checks.ranges import words
 from poolwise.checks.ranges.answers import Answered, about_zero
 from poolwise.design import column_of
 from poolwise.effects import Effects

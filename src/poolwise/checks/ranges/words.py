@@ -68,7 +68,7 @@ def verdict(row: Mapping[Any, Any], factor: str) -> str:
     if row["excludes"] in ("above", "below"):
         return (
             f"{head}in every one of {many} the {kind} lies {row['excludes']} 0; {reach}; so the {told} tell the sign "
-            "under this model, whichever of the tables is the true one."
+            "under this model and its priors, if the true table is among these or within their range."
         )
     others = ", in the others not" if excluding < tables else ", on either side"
     if found and excluding in (0, tables):

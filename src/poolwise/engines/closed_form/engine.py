@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
-from numbers import Real
 from time import perf_counter
 from typing import final
 
@@ -28,12 +27,12 @@ from poolwise.engines.closed_form.quantities import (
 from poolwise.engines.closed_form.regression import Several, regression, separate
 from poolwise.engines.environment import versions
 from poolwise.engines.means import means
-from poolwise.errors import ModelError
+from poolwise.errors import ModelError, shown
 from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects, Subgroups
 from poolwise.priors import Fixed
 from poolwise.quantities import ByStudy, Estimate
 from poolwise.result import Finding, FitReport, Result
-from poolwise.settings import check_option
+from poolwise.settings import as_number, check_option
 
 
 @final
@@ -92,7 +91,7 @@ class ClosedForm:
             check_option("tau2", self.tau2, ESTIMATORS)
         elif not _is_variance(self.tau2):
             expected = "the name of an estimator, or a finite variance of at least 0"
-            raise ModelError(f"tau2 = {self.tau2!r}", expected, "tau2='REML'")
+            raise ModelError(f"tau2 = {shown(self.tau2)}", expected, "tau2='REML'")
         if self.interval is not None:
             check_option("interval", self.interval, INTERVALS)
         check_option("prediction", self.prediction, PREDICTIONS)
@@ -316,4 +315,4 @@ def _check_count(effects: Effects, model: Model, fewest: int, interval: str) -> 
 
 def _is_variance(value: object) -> bool:
     """Whether this is a finite number of at least 0."""
-    return isinstance(value, Real) and not isinstance(value, bool) and 0.0 <= float(value) < math.inf
+    return 0.0 <= as_number(value) < math.inf

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from scipy.special import chdtri
+from scipy.special import chdtrc
 
 from poolwise.closed_form.heterogeneity import QTest, q_profile, q_profile_is_empty
 from poolwise.closed_form.inference import FLOORED, Coefficients
@@ -107,9 +107,10 @@ def empty_profile(test: QTest) -> tuple[str, ...]:
 
 def outside_profile(estimator: str, between: Tau2, test: QTest) -> tuple[str, ...]:
     """The estimate of tau2 lies outside its 95 % Q-profile interval, as that of another equation may."""
-    q, tau2, df = float(quadratic(between.fit)[0, 0]), float(between.value[0]), float(test.df[0])
-    above, below = q < chdtri(df, 0.975), q > chdtri(df, 0.025)
-    if q_profile_is_empty(test)[0] or not (below or (above and tau2 > 0.0)):
+    tau2 = float(between.value[0])
+    beyond = float(chdtrc(test.df[0], quadratic(between.fit)[0, 0]))  # probability of a larger Q, which falls in tau2
+    below, above = beyond < 0.025, beyond > 0.975 and tau2 > 0.0
+    if not (below or above) or q_profile_is_empty(test)[0]:
         return ()
     low, high = q_profile(between.fit.data)[0]
     return (

@@ -93,7 +93,8 @@ def random_effects_quantities(
     mean = _mean(coef, interval)
     i2, h2 = partial(i2_of_tau2, typical=typical), partial(h2_of_tau2, typical=typical)
     of_tau2 = partial(profiled, data, between)
-    new = _new_effect(mean, tau2, math.sqrt(coef.floor[0, 0, 0]), data, prediction)
+    floor = math.sqrt(max(float(coef.inflation[0]), 1.0) * coef.wald[0, 0, 0])
+    new = _new_effect(mean, tau2, floor, data, prediction)
     return {
         "mu": mean,
         "tau": of_tau2(np.sqrt),
@@ -130,7 +131,7 @@ def mean_effect(point: float, sd: float, df: float, wald: float, words: str) -> 
         Words for the interval: ``"Hartung-Knapp"``.
     """
     statistic = point / sd if sd > 0.0 else math.nan
-    p = float(p_value(np.array(statistic), np.array(df)))
+    p = float(p_value(statistic, df))
     narrower = sd < wald and is_narrower(np.array(sd), np.array(df), np.array(wald))
     of_wald = partial(symmetric, point, wald, math.inf) if narrower else None
     limits = partial(symmetric, point, sd, df)

@@ -16,6 +16,7 @@ from poolwise.engines.heterogeneity import share_of_variation, typical_variance
 from poolwise.errors import MissingQuantityError
 from poolwise.model import CommonEffect, Model, RandomEffects, prior_words
 from poolwise.priors import Fixed, Prior
+from poolwise.settings import NUMBERS_OF_A_DRAW, check_memory
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,6 +24,25 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 _LOG_2PI = np.log(2.0 * np.pi)
 PRIOR_DRAWS = 1000
+
+
+def check_room(effects: Effects, shape: tuple[int, ...]) -> None:
+    """Refuse a tree that cannot fit in memory: true effects, predictive estimates and log likelihoods of each study.
+
+    Parameters
+    ----------
+    effects : Effects
+    shape : tuple of int
+        Chains and draws.
+
+    Raises
+    ------
+    ModelError
+        Saying how much it would take.
+    """
+    chains, draws = shape[:2]
+    what = f"to_datatree() of {chains} chains of {draws} draws for {effects.k} studies"
+    check_memory(what, chains * draws * (NUMBERS_OF_A_DRAW + 3 * effects.k), "draws=1000")
 
 
 def stream(effects: Effects, model: Model, seed: int, use: int = 0) -> np.random.Generator:
@@ -89,6 +109,7 @@ def draws_tree(
     MissingQuantityError
         When the model leaves nothing unknown.
     """
+    check_room(effects, posterior["mu"].shape)
     known = _known(model)
     kept = {name: draws for name, draws in posterior.items() if name not in known}
     if not kept:

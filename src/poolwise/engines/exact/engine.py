@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import partial
-from numbers import Real
 from typing import TYPE_CHECKING, final, get_args
 
 import numpy as np
@@ -18,12 +17,12 @@ from poolwise.engines.exact.groups import Grouped, grouped, is_exchangeable
 from poolwise.engines.exact.groups_tree import joint_tree
 from poolwise.engines.exact.posterior import Fitted
 from poolwise.engines.exact.tree import exact_tree
-from poolwise.errors import ModelError
+from poolwise.errors import ModelError, shown
 from poolwise.model import Model, RandomEffects, prior_words, remarks
 from poolwise.moments import refuse_improper
 from poolwise.quantities import ByStudy, IntervalKind, Quantity
 from poolwise.result import FitReport, Result
-from poolwise.settings import NUMBERS_OF_A_DRAW, check_memory, check_option, check_whole
+from poolwise.settings import NUMBERS_OF_A_DRAW, as_number, check_memory, check_option, check_whole
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -62,8 +61,8 @@ class Exact:
 
     def __post_init__(self) -> None:
         check_option("kind", self.kind, get_args(IntervalKind))
-        if not isinstance(self.tolerance, Real) or not 0.0 < self.tolerance < 1.0:
-            raise ModelError(f"tolerance = {self.tolerance!r}", "a number between 0 and 1", "tolerance=1e-8")
+        if not 0.0 < as_number(self.tolerance) < 1.0:
+            raise ModelError(f"tolerance = {shown(self.tolerance)}", "a number between 0 and 1", "tolerance=1e-8")
         check_whole("draws", self.draws, 1, 1000)
         check_whole("chains", self.chains, 1, 4)
         check_whole("seed", self.seed, 0, 1)

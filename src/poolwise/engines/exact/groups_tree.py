@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.arviz_bridge import to_datatree
-from poolwise.engines.draws.tree import PRIOR_DRAWS, attributes, stream
+from poolwise.engines.draws.tree import PRIOR_DRAWS, attributes, check_room, stream
 from poolwise.engines.exact.groups import Grouped
 from poolwise.model import JointOutcomes
 from poolwise.quadrature.groups.draws import draw
@@ -45,6 +45,7 @@ def joint_tree(fitted: Grouped, shape: tuple[int, int], seed: int, label: str) -
         is proper), observed_data and constant_data.
     """
     effects, model = fitted.effects, fitted.model
+    check_room(effects, shape)
     rng = stream(effects, model, seed)
     posterior = {name: x.reshape(*shape, *x.shape[1:]) for name, x in _posterior(fitted, shape, rng).items()}
     of = _group_of(fitted)

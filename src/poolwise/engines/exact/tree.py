@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.arviz_bridge import to_datatree
-from poolwise.engines.draws.tree import PRIOR_DRAWS, attributes, draws_tree, functions_of_tau, stated_tau, stream
+from poolwise.engines.draws.tree import (
+    PRIOR_DRAWS,
+    attributes,
+    check_room,
+    draws_tree,
+    functions_of_tau,
+    stated_tau,
+    stream,
+)
 from poolwise.engines.exact.posterior import Draws, Fitted
 from poolwise.model import CommonEffect, LocationScale, RandomEffects, Subgroups, ThreeLevel
 from poolwise.priors import Prior
@@ -47,6 +55,7 @@ def exact_tree(fitted: Fitted, shape: tuple[int, int], seed: int, label: str) ->
         if every prior is proper), observed_data and constant_data.
     """
     effects, model = fitted.effects, fitted.model
+    check_room(effects, shape)
     rng = stream(effects, model, seed)
     drawn = fitted.draw(shape[0] * shape[1], rng)
     turned = fitted.nodes.turned if isinstance(fitted.nodes, TurnedMixtures) else None

@@ -23,7 +23,7 @@ from poolwise.engines.nuts.run import drawn, report
 from poolwise.engines.nuts.samplers import Chains, check_sampler
 from poolwise.engines.nuts.settings import PACKAGES, Sampler
 from poolwise.engines.nuts.stored_draws import Place
-from poolwise.errors import ModelError
+from poolwise.errors import ModelError, shown
 from poolwise.model import (
     CommonEffect,
     Model,
@@ -34,7 +34,7 @@ from poolwise.moments import missing_moments, refuse_improper
 from poolwise.priors import Fixed
 from poolwise.quantities import Quantity
 from poolwise.result import Finding, Result
-from poolwise.settings import NUMBERS_OF_A_DRAW, check_memory, check_whole
+from poolwise.settings import NUMBERS_OF_A_DRAW, as_number, check_flag, check_memory, check_whole
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -113,9 +113,9 @@ class NUTS:
         )
         check_whole("seed", self.seed, 0, 1)
         accept = self.target_accept
-        number = isinstance(accept, int | float) and not isinstance(accept, bool)
-        if accept is not None and not (number and 0.0 < accept < 1.0):
-            raise ModelError(f"target_accept = {accept!r}", "a number between 0 and 1", "target_accept=0.95")
+        if accept is not None and not 0.0 < as_number(accept) < 1.0:
+            raise ModelError(f"target_accept = {shown(accept)}", "a number between 0 and 1", "target_accept=0.95")
+        check_flag("progress", self.progress)
         check_sampler(self.sampler)
 
     @property

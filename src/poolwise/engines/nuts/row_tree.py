@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.arviz_bridge import to_datatree
-from poolwise.engines.draws.tree import PRIOR_DRAWS, attributes, stream
+from poolwise.engines.draws.tree import PRIOR_DRAWS, attributes, check_room, stream
 from poolwise.engines.nuts.row_likelihood import Completed, Latent
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def latent_tree(
         (one chain, if every prior is proper), observed_data and constant_data.
     """
     effects, model = latent.effects, latent.model
+    check_room(effects, next(iter(stats.values())).shape)
     rng = stream(effects, model, seed, use=2)
     named = {name: prior for name, prior in model.named_priors.items() if prior is not None}
     posterior = {**parameters, "tau2": parameters["tau"] ** 2, "theta": rest.theta, "theta_new": rest.new}

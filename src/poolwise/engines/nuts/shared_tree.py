@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from poolwise.arviz_bridge import to_datatree
-from poolwise.engines.draws.tree import PRIOR_DRAWS, attributes, stream
+from poolwise.engines.draws.tree import PRIOR_DRAWS, attributes, check_room, stream
 from poolwise.engines.nuts.shared_readings import SharedSample, correlations, new_studies, shares
 from poolwise.model import CorrelatedOutcomes
 
@@ -43,6 +43,7 @@ def sampled_tree(sample: SharedSample, stats: Mapping[str, NDArray], label: str,
         Groups posterior, sample_stats, log_likelihood, log_prior, posterior_predictive, prior and prior_predictive
         (one chain, if every prior is proper), observed_data and constant_data.
     """
+    check_room(sample.effects, next(iter(stats.values())).shape)
     effects, rng = sample.effects, stream(sample.effects, sample.model, seed, use=2)
     unit = "cluster" if isinstance(sample.model, CorrelatedOutcomes) else "component"
     groups: dict[str, Mapping[str, NDArray]] = {

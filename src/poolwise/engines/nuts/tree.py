@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.arviz_bridge import to_datatree
-from poolwise.engines.draws.tree import PRIOR_DRAWS, attributes, functions_of_tau, stated_tau, stream
+from poolwise.engines.draws.tree import PRIOR_DRAWS, attributes, check_room, functions_of_tau, stated_tau, stream
 from poolwise.engines.nuts.mixed_rows import MixedRows
 from poolwise.engines.nuts.readings import Sampled, cluster_covariances, new_studies, tau_of_rows
 from poolwise.model import JointOutcomes, LocationScale, Subgroups, ThreeLevel
@@ -47,6 +47,7 @@ def sampled_tree(sampled: Sampled, stats: Mapping[str, NDArray], label: str, see
         (one chain, if every prior is proper), observed_data and constant_data.
     """
     effects = sampled.effects
+    check_room(effects, next(iter(stats.values())).shape)
     rng = stream(effects, sampled.model, seed, use=2)
     unit, logs = log_likelihood(sampled)
     groups: dict[str, Mapping[str, NDArray]] = {

@@ -16,7 +16,7 @@ from poolwise.quadrature.rules.normal_normal import given_tau
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 MEAN = np.ones(1)  # weights of the coefficients where mu is the only one
-MEDIAN, DECILES = np.array([0.5]), np.array([0.1, 0.9])
+DECILES = np.array([0.1, 0.5, 0.9])
 SHARP = 1.05  # ratio of the ninth decile to the first below which panels follow the quantiles of a prior
 ACROSS = np.array([1e-12, 1e-6, 1e-3, 0.05, 0.3, 0.7, 0.95, 1.0 - 1e-3, 1.0 - 1e-6, 1.0 - 1e-12])
 
@@ -89,14 +89,16 @@ class Studies:
         y and v of shape (n, k), NaN where a study is missing.
         """
         missing = np.isnan(y) | np.isnan(v)
-        v = np.where(missing, np.inf, v)
-        y = np.where(missing, 0.0, y)
+        padded = missing.any()
+        if padded:
+            v, y = np.where(missing, np.inf, v), np.where(missing, 0.0, y)
         weight = 1.0 / v
         offset = (weight * y).sum(axis=1) / weight.sum(axis=1)
-        heaviest = np.where(missing, np.inf, v).argmin(axis=1)
-        # where variances lie far apart a residual of the most precise study would be rounding alone
-        offset = np.where(uneven(v), y[np.arange(len(y)), heaviest], offset)
-        return cls(np.where(missing, 0.0, y - offset[:, None]), v, offset, m0 - offset, s0)
+        apart = uneven(v)
+        if apart.any():  # a residual of the most precise study would be rounding alone
+            offset = np.where(apart, y[np.arange(len(y)), v.argmin(axis=1)], offset)
+        residual = y - offset[:, None]
+        return cls(np.where(missing, 0.0, residual) if padded else residual, v, offset, m0 - offset, s0)
 
     @property
     def proper(self) -> NDArray[np.bool_]:
@@ -200,22 +202,25 @@ class TauPriors:
                 out[:, mask] = family.quantile(p[:, None], *(column[mask] for column in parameters))
         return out
 
-    def medians(self) -> Array:
-        """Prior medians, inf where a prior is improper; shape as many as there are priors."""
-        return self.quantiles(MEDIAN)[0]
-
     def ends(self) -> tuple[Array, Array]:
         """Lower and upper ends of the supports."""
         return np.array([p.lowest for p in self.priors]), np.array([p.upper for p in self.priors])
 
-    def narrow(self) -> Array:
-        """Values of tau at which panels must end, padded by the last one, shape (as many as priors, most of them)."""
-        low, high = self.quantiles(DECILES)
-        sharp = high < SHARP * low
+    def narrow(self, deciles: Array | None = None) -> Array:
+        """Values of tau at which panels must end, padded by the last one, shape (as many as priors, most of them).
+
+        Parameters
+        ----------
+        deciles : ndarray, optional
+            The quantiles at `DECILES`, where they are at hand.
+        """
+        low, _, high = self.quantiles(DECILES) if deciles is None else deciles
         values = [prior.narrow for prior in self.priors]
-        for j in np.flatnonzero(sharp):
+        for j in np.flatnonzero(high < SHARP * low):
             values[j] = np.sort(np.append(values[j], self.priors[j].ppf(ACROSS)))
         most = max(map(len, values))
+        if not most:
+            return np.empty((len(values), 0))
         return np.array([np.pad(row, (0, most - len(row)), "edge") if len(row) else np.zeros(most) for row in values])
 
     def need_log_nodes(self) -> NDArray[np.bool_]:

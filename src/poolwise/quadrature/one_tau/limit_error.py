@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from poolwise.quadrature.one_tau.jobs import MEAN
-from poolwise.quadrature.one_tau.mixtures import shrunken
+from poolwise.quadrature.one_tau.jobs import MEAN, Studies
+from poolwise.quadrature.one_tau.mixtures import limits, shrunken, towards
 from poolwise.quadrature.one_tau.tau_posterior import TauPosterior
-from poolwise.quadrature.rules.mixture import TAIL, NormalMixture
 from poolwise.quadrature.rules.panels import ORDER, TO_COEFFICIENTS, WEIGHTS
 
 Array = NDArray[np.float64]
@@ -45,17 +44,19 @@ def limit_error(posterior: TauPosterior, linear: Sequence[Array] = (MEAN,), new:
     tables, nodes = posterior.studies, posterior.mixtures
     watched = [] if tables.known[0] else [(c, nodes.linear(c), False) for c in linear]
     watched += [(c, nodes.new(c), True) for c in new]
-    centres, spreads, points = [], [], []
-    for c, law, of_new in watched:
+    laws = [law for _, law, _ in watched]
+    points = limits(nodes.weight, np.stack([law.centre for law in laws]), np.stack([law.spread for law in laws]))
+    origin = np.array([tables.at_origin(c)[0] for c, _, _ in watched])
+    centres, spreads = [], []
+    for c, _, of_new in watched:
         mean, sd = tables.combination(panels.values, c)
         centres.append(mean)
         spreads.append(np.hypot(sd, tau) if of_new else sd)
-        points.append(_points(law) - tables.at_origin(c)[0])
-    theta = [shrunken(tables, i, tau, panels.values) for i in _telling(posterior)]
-    of_theta = _by_moments(panels.mass, np.stack([m for m, _ in theta]), np.stack([s for _, s in theta]))
-    centre = np.stack([*centres, *(one for one, _ in theta)])
-    spread = np.stack([*spreads, *(one for _, one in theta)])
-    at = np.concatenate([np.stack(points), of_theta])
+    theta_centre, theta_spread = _study_effects(posterior, tau)
+    centre = np.concatenate([np.stack(centres), theta_centre])
+    spread = np.concatenate([np.stack(spreads), theta_spread])
+    of_theta = _by_moments(panels.mass, theta_centre, theta_spread)
+    at = np.concatenate([points[:, [1, 0, 2]] - origin[:, None], of_theta])  # lower limit, median, upper limit
     z = (at[:, :, None, None] - centre[:, None]) / spread[:, None]
     with np.errstate(over="ignore"):  # at and beside a component that is all but a point
         slope = (np.exp(-0.5 * z * z) / spread[:, None] * panels.mass).sum(axis=(2, 3)) / np.sqrt(2.0 * np.pi)
@@ -65,6 +66,16 @@ def limit_error(posterior: TauPosterior, linear: Sequence[Array] = (MEAN,), new:
     return float((missed / np.maximum(slope * unit[:, None], 1e-300)).max())
 
 
+def _study_effects(posterior: TauPosterior, tau: Array) -> tuple[Array, Array]:
+    """Mean and sd of the watched theta_i at every node, shape (m, P, q) each."""
+    tables, values, rows = posterior.studies, posterior.panels.values, _telling(posterior)
+    if isinstance(tables, Studies):
+        mean, sd = tables.combination(values, MEAN)
+        return towards(mean, sd, tables.y[0, rows, None, None], tables.v[0, rows, None, None], tau)
+    pairs = [shrunken(tables, i, tau, values) for i in rows.tolist()]
+    return np.stack([mean for mean, _ in pairs]), np.stack([sd for _, sd in pairs])
+
+
 def _telling(posterior: TauPosterior) -> Ints:
     """The studies to watch: all of a few, else the most precise and the most remote."""
     y, v = posterior.studies.y[0], posterior.studies.v[0]
@@ -72,10 +83,6 @@ def _telling(posterior: TauPosterior) -> Ints:
         return np.arange(len(v))
     remote = np.abs(y) / np.sqrt(v)
     return np.union1d(np.argpartition(v, WATCHED)[:WATCHED], np.argpartition(-remote, WATCHED)[:WATCHED])
-
-
-def _points(law: NormalMixture) -> Array:
-    return law.ppf(np.array([TAIL, 0.5, 1.0 - TAIL]))
 
 
 def _by_moments(mass: Array, centre: Array, spread: Array) -> Array:

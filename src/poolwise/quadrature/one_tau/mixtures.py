@@ -86,17 +86,17 @@ class Mixtures:
     def _limits(self, centre: Array, spread: Array) -> Array:
         """Medians and 95 % limits of all studies, shape (k, 3)."""
         if len(centre) <= FEW:
-            return _limits(self.weight, centre, spread)
+            return limits(self.weight, centre, spread)
         weight, tau = gauss(self.weight, self.tau, CONDENSED)
         if not (tau >= 0.0).all():
-            return _limits(self.weight, centre, spread)
+            return limits(self.weight, centre, spread)
         values = self.tables.given_tau(np.zeros(1, dtype=np.intp), tau[None])[:, 0]
         few_centres, few_spreads = replace(self, weight=weight, tau=tau, values=values)._shrunken()
-        found = _limits(weight, few_centres, few_spreads)
+        found = limits(weight, few_centres, few_spreads)
         telling = self._telling()
-        exact = _limits(self.weight, centre[telling], spread[telling], found[telling])
+        exact = limits(self.weight, centre[telling], spread[telling], found[telling])
         apart = np.abs(found[telling] - exact) / (exact[:, 2:] - exact[:, 1:2])
-        return found if apart.max() < AS_GOOD else _limits(self.weight, centre, spread, found)
+        return found if apart.max() < AS_GOOD else limits(self.weight, centre, spread, found)
 
     def _telling(self) -> Ints:
         """The studies whose effects depend on tau the most: the most and least exact, the most remote."""
@@ -126,8 +126,23 @@ class Mixtures:
         return self.tables.draw(self.tables.given_tau(np.zeros(1, dtype=np.intp), tau[None])[:, 0], rng)
 
 
-def _limits(weight: Array, centre: Array, spread: Array, start: Array | None = None) -> Array:
-    """Medians and 95 % limits of mixtures in rows, shape (n, 3)."""
+def limits(weight: Array, centre: Array, spread: Array, start: Array | None = None) -> Array:
+    """Medians and 95 % limits of mixtures in rows, found in one go.
+
+    Parameters
+    ----------
+    weight : ndarray
+        Of the components of each mixture, shape (J,).
+    centre, spread : ndarray
+        Means and standard deviations of the components, shape (n, J).
+    start : ndarray, optional
+        Where to begin, shape (n, 3).
+
+    Returns
+    -------
+    ndarray
+        Shape (n, 3): median, lower limit, upper limit.
+    """
     n = len(centre)
     table = np.repeat(np.stack([centre, spread]), 3, axis=1)
     begin = None if start is None else start.ravel()

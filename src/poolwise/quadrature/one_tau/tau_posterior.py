@@ -14,7 +14,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.quadrature.one_tau.jobs import MEAN, Tables, TauPriors
+from poolwise.quadrature.one_tau.jobs import DECILES, MEAN, Tables, TauPriors
 from poolwise.quadrature.one_tau.mixtures import Mixtures
 from poolwise.quadrature.rules.panels import Panels
 from poolwise.quadrature.rules.refine import Evaluate, integrate
@@ -202,7 +202,8 @@ def _coordinate(studies: Tables, priors: TauPriors, n: int) -> tuple[Array, Arra
     smallest = np.broadcast_to(np.sqrt(studies.v.min(axis=1)), (n,))
     # mu and theta_i given tau change where tau is about sd(mu | tau = 0)
     known = np.broadcast_to(studies.known, (n,))
-    medians = np.maximum(priors.medians(), smallest * LEAST_MEDIAN)  # half of a vague gamma is below any number
+    deciles = priors.quantiles(DECILES)
+    medians = np.maximum(deciles[1], smallest * LEAST_MEDIAN)  # half of a vague gamma is below any number
     unit = np.minimum(np.minimum(smallest, medians), SHARPER * studies.narrowest())
     log_nodes = np.broadcast_to(priors.need_log_nodes(), (n,))
     lowest, upper = priors.ends()
@@ -215,7 +216,7 @@ def _coordinate(studies: Tables, priors: TauPriors, n: int) -> tuple[Array, Arra
         # at tau = 0 a prior that needs nodes on log tau may have a pole, beside which no panel would seem to matter
         first = np.arcsinh(np.maximum(lowest, np.where(log_nodes, c, 0.0)) / c)
     edges = middle[:, None] + offsets
-    narrow = priors.narrow()
+    narrow = priors.narrow(deciles)
     if narrow.size:
         extra = np.broadcast_to(np.arcsinh(narrow / c[:, None]), (n, narrow.shape[1]))
         edges = np.sort(np.concatenate([np.broadcast_to(edges, (n, edges.shape[1])), extra], axis=1), axis=1)

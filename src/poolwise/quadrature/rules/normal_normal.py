@@ -62,7 +62,8 @@ def _given_tau(tau: Array, y: Array, v: Array, m0: Array, s0: Array) -> Array:
     total = v[:, None, :] + square[:, :, None]
     weight = 1.0 / total
     # y is centred at its inverse-variance mean, so sum w y^2 loses no digits against sum w (y - mu_hat)^2
-    powers = np.stack([present.astype(float), y, y * y], axis=2)
+    powers = np.empty((*y.shape, 3))
+    powers[..., 0], powers[..., 1], powers[..., 2] = present, y, y * y
     shared = len(y) == 1  # one table for all: a single matrix product
     sums = (weight.reshape(-1, y.shape[1]) @ powers[0]).reshape(*tau.shape, 3) if shared else weight @ powers
     known = s0 == 0.0

@@ -133,8 +133,8 @@ def _look(
     """
     half = 0.5 * (right - left)
     x = _nodes(left, right)
-    values = evaluate(job, x)
-    ends = _at_edges(evaluate(job, np.stack([left, right], axis=1))[0])
+    everywhere = evaluate(job, np.concatenate([x, left[:, None], right[:, None]], axis=1))
+    values, ends = everywhere[..., :ORDER], _at_edges(everywhere[0, :, ORDER:])
     log_density = values[0]
     plain = _shape(log_density, np.maximum(log_density.max(axis=1), ends.max(axis=1)), half)
     height, mass, tail, at_ends = plain
