@@ -9,6 +9,7 @@ from numpy.polynomial import legendre
 from scipy import stats
 from scipy.integrate import quad
 
+from poolwise.errors import ModelError
 from poolwise.exact.hyper_grid import Hyperpriors, Points, first_grid, split, tail_of
 from poolwise.exact.outcome_likelihood import Group
 from poolwise.exact.product_rule import panel_nodes, panel_weights
@@ -121,3 +122,11 @@ def test_outer_panels_without_mass_are_dropped_and_rough_ones_halved_until_none_
     assert edges[0] > -20.0
     assert weight @ stats.norm(1.0, 0.3).pdf(x) == pytest.approx(1.0, abs=1e-9)
     assert math.isclose(weight @ (x * stats.norm(1.0, 0.3).pdf(x)), 1.0, abs_tol=1e-9)
+
+
+@pytest.mark.parametrize("place", ["spread", "tau", "tau_spread"])
+@pytest.mark.parametrize("prior", [("LogT", 3, -2, 1), ("LogT", 1, -2, 2)])
+def test_a_prior_that_reaches_beyond_all_numbers_is_refused_by_name(place, prior):
+    priors = {"spread": ("HalfNormal", 0.5)} | {place: prior}
+    with pytest.raises(ModelError, match=r"follows a prior up to 1e\+150: .* of LogT\(.*NUTS"):
+        grid_of(**priors)

@@ -1,5 +1,7 @@
 """Product integration: polynomials on panels times normal densities of any width, against moments in closed form."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -54,8 +56,7 @@ def test_a_density_that_leaves_the_panels_agrees_with_adaptive_quadrature(locati
     law = stats.norm(location, scale)
     for of in (np.ones_like, np.cos):
         wanted = sum(
-            quad(lambda x, of=of: of(np.array(x)) * law.pdf(x), a, b, epsabs=1e-14)[0]
-            for a, b in zip(EDGES[:-1], EDGES[1:], strict=True)
+            quad(lambda x, of=of: of(np.array(x)) * law.pdf(x), a, b, epsabs=1e-14)[0] for a, b in pairwise(EDGES)
         )
         assert weights @ of(panel_nodes(EDGES, 12)) == pytest.approx(wanted, abs=1e-9)
     assert weights.sum() == pytest.approx(law.cdf(3.0) - law.cdf(-2.0), abs=1e-9)
