@@ -21,7 +21,10 @@ PROMISE = 1e-5  # sds and nats; the two sums of a posterior may disagree by 2e-6
 P = np.array([0.025, 0.5, 0.975])
 
 
-def fitted(spread=HalfNormal(0.4), groups=GROUPS, m0=0.2):
+SPREAD = HalfNormal(0.4)
+
+
+def fitted(spread=SPREAD, groups=GROUPS, m0=0.2):
     return exchangeable(groups, Hyperpriors(m0, 1.0, spread, HalfNormal(0.5), HalfNormal(0.4)))
 
 
@@ -84,8 +87,11 @@ def test_order_of_groups_and_shift_of_everything_change_nothing_else(posterior):
     assert there.tau_of(0).ppf(P) == pytest.approx(here.tau_of(1).ppf(P), abs=PROMISE)
 
 
-def test_a_prior_of_no_spread_makes_the_means_one():
-    laws = Laws(fitted(spread=HalfNormal(1e-6)))
+@pytest.mark.parametrize("scale", [1e-6, 1e-13, 1e-17, 1e-60])
+def test_a_prior_of_next_to_no_spread_makes_the_means_one(scale):
+    """Given s, mu_o is then a spike about m, narrower than any number beside it."""
+    laws = Laws(fitted(spread=HalfNormal(scale)))
+    assert laws.mu(0).ppf(P) == pytest.approx(laws.mean.ppf(P), abs=1e-5)
     assert laws.mu(0).ppf(P) == pytest.approx(laws.mu(1).ppf(P), abs=1e-5)
 
 
