@@ -14,13 +14,16 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from poolwise.errors import ModelError
 from poolwise.priors import Prior
 from poolwise.quadrature.groups.outcome_likelihood import Group
 from poolwise.quadrature.rules.product_rule import panel_nodes, panel_weights, rule
 
 Array = NDArray[np.float64]
 
+LEAST = 1e-300  # quantile of a prior below which it counts as this
 LEFT_OUT = 1e-12  # prior probability above the reach of the panels
+LARGEST = 1e150  # value that they reach at most: its square must not overflow
 LUMPED = 1e-7  # prior probability of tau below the panels in log tau, where a single node stands for it
 FARTHEST = 60.0  # nats below the least standard error that those panels reach at most
 NO_MASS = 1e-10  # posterior probability of an outer panel that is dropped
@@ -161,10 +164,16 @@ def _sinh_nodes(edges: Array, order: int, unit: float) -> tuple[Array, Array]:
 
 
 def first_grid(groups: Sequence[Group], priors: Hyperpriors) -> HyperGrid:
-    """Panels that reach as far as the priors, for `split` to adapt."""
+    """Panels that reach as far as the priors, for `split` to adapt.
+
+    Raises
+    ------
+    ModelError
+        When a prior reaches beyond every number whose square is one.
+    """
     least = math.sqrt(min(float(group.v.min()) for group in groups))
-    low = max(math.log(_quantile(priors.tau, LUMPED)), math.log(least) - FARTHEST)
-    log_tau = _even(low, math.log(_quantile(priors.tau, 1.0 - LEFT_OUT)), 3.0, np.log(priors.tau.narrow))
+    low = max(math.log(max(_quantile(priors.tau, LUMPED), LEAST)), math.log(least) - FARTHEST)
+    log_tau = _even(low, math.log(_reach(priors.tau)), 3.0, np.log(priors.tau.narrow))
     r_unit, r = _sinh_edges(priors.tau_spread, 0.5)
     mean, se = _typical(groups, priors.tau, log_tau)
     z, s, s_unit = np.empty(0), np.empty(0), 1.0
@@ -179,6 +188,17 @@ def _quantile(prior: Prior, p: float) -> float:
     return float(prior.ppf(np.array(p)))
 
 
+def _reach(prior: Prior) -> float:
+    """The largest value that the panels must reach."""
+    high = _quantile(prior, 1.0 - LEFT_OUT)
+    if not high < LARGEST:
+        raise ModelError(
+            f"exact quadrature over groups of studies follows a prior up to {LARGEST:g}: more than {LEFT_OUT:g} of the "
+            f"probability of {prior!r} lies beyond. Fit the model by NUTS(), or take a prior with a lighter tail."
+        )
+    return high
+
+
 def _even(low: float, high: float, longest: float, narrow: Array) -> Array:
     edges = np.linspace(low, high, 1 + max(1, math.ceil((high - low) / longest)))
     return np.union1d(edges, narrow[(narrow > low) & (narrow < high)])
@@ -189,7 +209,7 @@ def _sinh_edges(prior: Prior, unit: float) -> tuple[float, Array]:
     unit = min(unit, _quantile(prior, 0.5))
     if prior.needs_log_nodes:
         unit = min(unit, max(_quantile(prior, 1e-9), 1e-100))
-    low, high = math.asinh(prior.lowest / unit), math.asinh(_quantile(prior, 1.0 - LEFT_OUT) / unit)
+    low, high = math.asinh(prior.lowest / unit), math.asinh(_reach(prior) / unit)
     return unit, _even(low, high, 1.5, np.arcsinh(prior.narrow / unit))
 
 
