@@ -1,0 +1,1 @@
+"""Draws of the Bayesian engines: what is normal given the standard deviations, whoever drew them."""
