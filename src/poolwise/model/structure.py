@@ -342,7 +342,7 @@ class NormalStructure:
         return b, s
 
     def at(self, rows: Ints) -> NormalStructure:
-        """The structure of some rows, in the coefficients and groups of the whole table."""
+        """The structure of some rows, in increasing order, in the coefficients and groups of the whole table."""
         keep = np.zeros(self.k, dtype=bool)
         keep[rows] = True
         own, of = np.unique(self.units.of[rows], return_inverse=True)

@@ -140,24 +140,27 @@ class NormalLaw:
     structure : NormalStructure
     parameters : mapping of str to ndarray
         Standard deviations, what scales them, and Cholesky factors of correlations by their names, shape (N, ...).
-        Those that the model states need not be there.
+    size : int
+        N, the number of draws.
     """
 
     structure: NormalStructure
     parameters: Parameters
+    size: int
 
     @classmethod
-    def of(cls, structure: NormalStructure, parameters: Parameters) -> NormalLaw:
-        """At parameters of shape (N, ...) or (), known ones added."""
-        given = {name: np.atleast_1d(np.asarray(x, dtype=np.float64)) for name, x in parameters.items()}
-        size = max((len(x) for x in given.values()), default=1)
-        known = {name: np.full(size, x) for name, x in structure.known.items()}
-        return cls(structure, known | given)
+    def of(cls, structure: NormalStructure, parameters: Parameters, size: int | None = None) -> NormalLaw:
+        """At parameters of shape (N, ...), to which those that the model states are added.
 
-    @property
-    def size(self) -> int:
-        """N, the number of draws."""
-        return max((len(x) for x in self.parameters.values()), default=1)
+        Parameters
+        ----------
+        structure : NormalStructure
+        parameters : mapping of str to ndarray
+        size : int, optional
+            N, where there are no parameters; 1 when None.
+        """
+        count = next((len(x) for x in parameters.values()), size or 1)
+        return cls(structure, {name: np.full(count, x) for name, x in structure.known.items()} | parameters, count)
 
     def mean(self, coefficients: Array) -> Array:
         """X beta for beta of shape (N, p), shape (N, k)."""
@@ -357,8 +360,12 @@ class NormalLaw:
         return np.sqrt(sum(squares, np.zeros((self.size, len(new.X)))))
 
     def weights(self) -> Array:
-        """Weight of each row in the generalised-least-squares estimate of its own mean effect, shape (N, k)."""
-        X = self.structure.X
+        """Weight of each row in the generalised-least-squares estimate of one mean effect, shape (N, k); sums to 1.
+
+        Of the mean of its own group, where groups have heterogeneities of their own.
+        """
+        apart = any(len(one.sds) > 1 for one in self.structure.layers)
+        X = self.structure.X if apart else np.ones((self.structure.k, 1))
         pulled = self.pulled(X)
         shares = np.linalg.solve(X.T @ pulled, pulled.mT).mT
         return np.asarray((shares * X).sum(axis=-1))
