@@ -138,7 +138,7 @@ class CrossedEffects:
             coefficients=("mu",),
             layers=layers,
             errors=Errors.of(effects),
-            priors=explicit_priors(self.named_priors),
+            priors=explicit_priors({"mu": self.mu, "tau_within": self.tau_within} | self.named_priors),
             new=new_studies(("theta_new",), np.ones((1, 1)), layers, [0]),
             units=units(effects, connected("component", linked)),
             shares={f"ICC[{factor}]": f"tau[{factor}]" for factor in self.factors},

@@ -152,9 +152,11 @@ class MetaRegression:
 
     def design(self, effects: Effects) -> Design:
         """The design matrix on a study table, with expected values in the place of missing ones that are modelled."""
-        found = self.missing_levels(effects) or self.uncertain(effects)
-        made = matrix(effects, self.moderators) if found is None else found.design
-        return with_levels(made, effects, list(self._sds())) if self.pooled else made
+        return self._design(effects, self.missing_levels(effects) or self.uncertain(effects))
+
+    def _design(self, effects: Effects, open_values: MissingLevels | Uncertain | None) -> Design:
+        design = matrix(effects, self.moderators) if open_values is None else open_values.design
+        return with_levels(design, effects, list(self._sds())) if self.pooled else design
 
     def resolved(self, effects: Effects) -> MetaRegression:
         """The same model with every prior explicit for this study table."""
@@ -165,7 +167,9 @@ class MetaRegression:
 
     def structure(self, effects: Effects) -> NormalStructure:
         """What the model states on a study table: means by a design, and a true effect of its own for each study."""
-        design = self.design(effects)
+        gaps = self.missing_levels(effects)
+        uncertain = self.uncertain(effects) if gaps is None else None
+        design = self._design(effects, gaps or uncertain)
         own = len(design.own)
         layers = (own_layer(effects, "tau"),)
         pooled = tuple(
@@ -184,8 +188,8 @@ class MetaRegression:
             known={} if self.tau_fixed is None else {"tau": float(self.tau_fixed)},
             absent=dict.fromkeys(("mu", "theta_new"), NO_SINGLE_MEAN),
             design=design,
-            gaps=self.missing_levels(effects),
-            uncertain=self.uncertain(effects),
+            gaps=gaps,
+            uncertain=uncertain,
         )
 
     def statement(self) -> tuple[str, ...]:

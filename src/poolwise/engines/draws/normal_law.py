@@ -160,7 +160,7 @@ class NormalLaw:
             N, where there are no parameters; 1 when None.
         """
         count = next((len(x) for x in parameters.values()), size or 1)
-        return cls(structure, {name: np.full(count, x) for name, x in structure.known.items()} | parameters, count)
+        return cls(structure, {**{name: np.full(count, x) for name, x in structure.known.items()}, **parameters}, count)
 
     def mean(self, coefficients: Array) -> Array:
         """X beta for beta of shape (N, p), shape (N, k)."""
@@ -348,11 +348,26 @@ class NormalLaw:
         return out
 
     def new_theta(self, new: NewStudies, coefficients: Array, rng: np.random.Generator) -> Array:
-        """True effects in new studies, coefficients of shape (N, p), shape (N, m)."""
-        theta = coefficients @ new.X.T
+        """True effects in new studies, coefficients of shape (N, p), shape (N, m).
+
+        What outcomes of one study share is drawn for each layer, what is each one's own for all others together.
+        """
+        theta, own = coefficients @ new.X.T, np.zeros((self.size, 1))
         for one in new.layers:
-            theta = theta + _drawn(one, self.parameters, rng, self.size)
-        return np.asarray(theta)
+            if one.root:
+                theta = theta + self.effects_of(one, rng)
+            else:
+                own = np.hypot(own, one.spread(self.parameters))
+        return np.asarray(theta + own * rng.standard_normal(theta.shape))
+
+    def effects_of(self, layer: Layer, rng: np.random.Generator) -> Array:
+        """Random effects of the rows of a layer, from the model, shape (N, n)."""
+        groups = int(layer.group.max(initial=-1)) + 1
+        if not layer.root:
+            return np.asarray(layer.spread(self.parameters) * rng.standard_normal((self.size, groups))[:, layer.group])
+        loadings = _loadings(layer, np.arange(len(layer.group)), self.parameters, self.size)
+        z = rng.standard_normal((self.size, loadings.shape[-1]))
+        return (loadings @ z[..., None])[..., 0]
 
     def spread_of_new(self, new: NewStudies) -> Array:
         """Standard deviation of true effects in new studies about their means, shape (N, m)."""
@@ -386,14 +401,3 @@ def _loadings(layer: Layer, rows: Ints, parameters: Parameters, size: int) -> Ar
         return np.asarray(sd[..., None] * belongs)
     each = sd[..., None] * parameters[layer.root][:, layer.which[rows]]
     return np.asarray((belongs[:, :, None] * each[:, :, None, :]).reshape(size, len(rows), -1))
-
-
-def _drawn(layer: Layer, parameters: Parameters, rng: np.random.Generator, size: int) -> Array:
-    """Random effects of all rows of a layer, from the model, shape (N, n)."""
-    groups = int(layer.group.max(initial=-1)) + 1
-    spread = layer.spread(parameters)
-    if not layer.root:
-        return np.asarray(spread * rng.standard_normal((size, groups))[:, layer.group])
-    z = rng.standard_normal((size, groups, len(layer.sds)))
-    each = (parameters[layer.root][:, None] @ z[..., None])[..., 0]
-    return np.asarray(spread * each[:, layer.group, layer.which])
