@@ -296,7 +296,8 @@ class Subgroups:
 
     def structure(self, effects: Effects) -> NormalStructure:
         """What the model states on a study table: a mean for each subgroup, and one heterogeneity or one for each."""
-        names, of = numbered(self.groups(effects), self.levels(effects))
+        levels = self.levels(effects)
+        names, of = numbered(self.groups(effects), levels)
         mu, tau, new = (tuple(f"{what}[{name}]" for name in names) for what in ("mu", "tau", "theta_new"))
         apart = self.heterogeneity != "common"
         layers = (Layer(tau, of, np.arange(effects.k)) if apart else own_layer(effects, "tau"),)
