@@ -9,6 +9,7 @@ from poolwise.engines._means import means
 from poolwise.engines._plans import plan
 from poolwise.engines._shared_plans import shared_plan
 from poolwise.model import CorrelatedOutcomes, CrossedEffects, JointOutcomes, NormalModel
+from poolwise.moments import spreads
 
 NORMAL = {name: family for name, family in simulate.FAMILIES.items() if isinstance(family.model, NormalModel)}
 
@@ -108,3 +109,13 @@ def test_some_rows_keep_the_coefficients_and_groups_of_the_whole_table():
 def test_priors_that_are_not_normal_have_no_mean_and_sd(prior):
     effects = NORMAL["random effects"].effects
     assert pw.RandomEffects(prior, priors.HalfNormal(0.5)).structure(effects).normal_priors() is None
+
+
+def test_flat_means_take_from_what_is_known_of_effects_within_outcomes():
+    """Far out the likelihood falls as tau_within^-(rows - outcomes), whose priors are flat."""
+    effects = NORMAL["three levels"].effects
+    within = priors.HalfCauchy(0.5)
+    model = pw.CorrelatedOutcomes("g", "lab", priors.Flat(), priors.HalfNormal(0.5), tau_within=within)
+    found = {one.name: (one.units, one.flat) for one in spreads(effects, model.resolved(effects))}
+    assert found["tau_within"] == (12, 3)
+    assert found["tau[c]"] == (2, 1)
