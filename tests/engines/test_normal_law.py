@@ -19,7 +19,7 @@ from poolwise.engines._uncertain import read_uncertain, uncertain_plan
 from poolwise.engines.draws.normal_law import Coefficients, NormalLaw
 from poolwise.exact.outcome_likelihood import Group
 from poolwise.model import NormalModel
-from support.normal_points import coefficients, covariances, of_tree, parameters
+from support.normal_points import coefficients, covariances, log_density_in_digits, of_tree, parameters
 
 ROUNDING = 1e-12  # of sums of a dozen terms of size 1 to 100
 NORMAL = [name for name, family in simulate.FAMILIES.items() if isinstance(family.model, NormalModel)]
@@ -313,3 +313,18 @@ def test_random_effects_of_levels_have_their_law_given_the_estimates():
             sd = np.sqrt(one[layer.sds[0]][0] ** 2 * (1.0 - pull @ (layer.group == group)))
             assert abs(terms[name].mean() - pull @ (made.data - mean[0])) < 4.5 * sd / np.sqrt(size)
             assert terms[name].std() == pytest.approx(sd, rel=4.5 / np.sqrt(2.0 * size))
+
+
+@pytest.mark.parametrize("shared", [0.0, 1e-8, 1.0, 1e6])
+@pytest.mark.parametrize("within", [0.0, 1e-4, 1e6])
+@pytest.mark.parametrize("rho", [0.0, 0.6, 0.99])
+def test_the_likelihood_of_clusters_keeps_its_digits_at_any_size_of_what_is_shared(rho, within, shared):
+    plain = simulate.FAMILIES["three levels"].effects
+    se, y = plain.se * np.where(np.arange(12) == 5, 1e-4, 1.0), np.random.default_rng(1).standard_normal(12)
+    effects = pw.Effects(y, se=se, study=plain.study, moderators=plain.moderators, scale="SMD")
+    structure = pw.ThreeLevel("lab", rho=rho).structure(effects)
+    law = NormalLaw.of(structure, {"tau_between": np.array([shared]), "tau_within": np.array([within])})
+    belongs = np.equal.outer(structure.layers[0].group, np.arange(5))
+    V = np.where(np.eye(12) == 1.0, se**2, rho * (belongs @ belongs.T))  # variances, and correlations beside them
+    expected = log_density_in_digits([shared * belongs, within * np.eye(12)], V, y)
+    assert law.log_density(y[None]).sum() == pytest.approx(expected, rel=1e-13)

@@ -1,6 +1,10 @@
 """Parameters of a normal structure from named values."""
 
+from decimal import Decimal, localcontext
+
 import numpy as np
+
+LOG_2PI = "1.8378770664093454835606594728112352797227949472755668256343"
 
 
 def parameters(structure, values):
@@ -50,3 +54,25 @@ def of_tree(tree, structure):
             labels = [str(x) for x in posterior[posterior[stem].dims[-1]].values]
             out[name] = values[:, labels.index(inner.removesuffix("]"))] if inner else values
     return out
+
+
+def log_density_in_digits(C, V, r):
+    """Log density of residuals with covariance C + V by a Cholesky factor in 60 digits.
+
+    C is given by its roots, one for each layer, V by the variances and the correlations.
+    """
+    with localcontext() as context:
+        context.prec = 60
+        k, L, z, total = len(r), [], [], Decimal(0)
+        parts = [[[Decimal(float(x)) for x in row] for row in root] for root in C]
+        se = [Decimal(float(v)).sqrt() for v in np.diag(V)]
+        for i in range(k):
+            L.append([])
+            for j in range(i + 1):
+                S = Decimal(float(V[i, j])) * se[i] * se[j] if i != j else se[i] ** 2
+                S += sum(a * b for root in parts for a, b in zip(root[i], root[j], strict=True))
+                left = S - sum(L[i][q] * L[j][q] for q in range(j))
+                L[i].append(left.sqrt() if i == j else left / L[j][j])
+            z.append((Decimal(float(r[i])) - sum(L[i][q] * z[q] for q in range(i))) / L[i][i])
+            total -= z[i] ** 2 / 2 + L[i][i].ln() + Decimal(LOG_2PI) / 2
+    return float(total)
