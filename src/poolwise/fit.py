@@ -30,8 +30,8 @@ from poolwise.model import (
     Subgroups,
     ThreeLevel,
     far_priors,
+    group_remarks,
     remarks,
-    structure,
 )
 from poolwise.result import NO_PRIOR, Result
 from poolwise.settings import check_flag, option_meant
@@ -138,7 +138,7 @@ def fit(
     for finding in result.report.findings:
         if finding.status == "narrower_than_wald":
             warn(finding.sentence)
-    of_table = (*_as_independent(result), *structure(model, effects))
+    of_table = (*_as_independent(result), *group_remarks(model, effects))
     for sentence in (*of_table, *(result.design.notes if result.design is not None else ())):
         warn(sentence)
     if result.prior != NO_PRIOR:

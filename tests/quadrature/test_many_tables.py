@@ -44,7 +44,9 @@ def test_priors_of_several_families_are_each_as_alone():
     job, tau = np.array([4, 0, 3, 1, 2, 0]), np.linspace(0.05, 1.9, 18).reshape(6, 3)
     wanted = np.stack([FAMILIES[j].log_pdf(row) for j, row in zip(job, tau, strict=True)])
     assert many.log_density(job, tau) == pytest.approx(wanted, rel=1e-13)
-    assert many.quantiles(np.array([0.5]))[0] == pytest.approx([float(prior.ppf(np.array(0.5))) for prior in FAMILIES], rel=1e-12)
+    assert many.quantiles(np.array([0.5]))[0] == pytest.approx(
+        [float(prior.ppf(np.array(0.5))) for prior in FAMILIES], rel=1e-12
+    )
     assert np.array(many.ends()).T.tolist() == [[prior.lowest, prior.upper] for prior in FAMILIES]
 
 

@@ -13,23 +13,13 @@ from numpy.typing import NDArray
 from poolwise.design import Design
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
-from poolwise.model import (
-    CommonEffect,
-    JointOutcomes,
-    LocationScale,
-    MetaRegression,
-    Model,
-    RandomEffects,
-    Subgroups,
-    ThreeLevel,
-)
+from poolwise.model import JointOutcomes, Model, NormalModel, Subgroups
 from poolwise.model.missing_levels import MissingLevels
-from poolwise.model.regression import explicit
+from poolwise.model.structure import NormalStructure
 from poolwise.priors import Cauchy, Fixed, Flat, Normal, Prior, RegularizedHorseshoe, StudentT
 
 Array = NDArray[np.float64]
 Split = tuple[tuple[str, ...], tuple[NDArray[np.intp], ...]]
-NO_SINGLE_MEAN = "with moderators there is no single mean effect; pw.predict(result, at=...) gives it at their values"
 
 
 @final
@@ -57,6 +47,8 @@ class Means:
         How many of the last coefficients are effects of pooled levels.
     gaps : MissingLevels, optional
         Where moderators of words miss values; the rows of X are then expected ones there.
+    structure : NormalStructure
+        All that the model states.
     """
 
     X: Array
@@ -68,6 +60,7 @@ class Means:
     Z: Array | None = None
     levels: int = 0
     gaps: MissingLevels | None = None
+    structure: NormalStructure = field(kw_only=True)
 
     @property
     def own(self) -> Array:
@@ -77,7 +70,8 @@ class Means:
     def kept(self, keep: NDArray[np.bool_]) -> Means:
         """The mean effects of the rows where the mask is true, in the coefficients of the whole table."""
         gaps = None if self.gaps is None else self.gaps.kept(keep)
-        return replace(self, X=self.X[keep], Z=None if self.Z is None else self.Z[keep], gaps=gaps)
+        Z, structure = None if self.Z is None else self.Z[keep], self.structure.at(np.flatnonzero(keep))
+        return replace(self, X=self.X[keep], Z=Z, gaps=gaps, structure=structure)
 
     @property
     def certain(self) -> Array:
@@ -148,62 +142,33 @@ def means(effects: Effects, model: Model) -> Means:
     ----------
     effects : Effects
     model : Model
-        With or without its priors explicit; any but JointOutcomes, whose outcomes each have a mean.
+        With or without its priors explicit.
 
     Returns
     -------
     Means
+
+    Raises
+    ------
+    ModelError
+        When true effects are not normal given the standard deviations.
     """
-    match model:
-        case CommonEffect():
-            return Means(np.ones((effects.k, 1)), _open(model.mu), {"mu": np.ones(1)}, {}, absent=NO_SPREAD)
-        case RandomEffects() | ThreeLevel():
-            return Means(np.ones((effects.k, 1)), _open(model.mu), {"mu": np.ones(1)}, {"theta_new": np.ones(1)})
-        case MetaRegression() | LocationScale():
-            gaps = model.missing_levels(effects) if isinstance(model, MetaRegression) else None
-            design = model.design(effects) if gaps is None else gaps.design
-            given = explicit(model.beta, design.own, "beta") if isinstance(model.beta, Mapping) else {}
-            found = _regression(design, given)
-            if isinstance(model, LocationScale):
-                return replace(found, Z=_centred(model.scale_design(effects)))
-            return replace(found, gaps=gaps)
-        case Subgroups():
-            return _subgroups(effects, model)
-        case _:
-            raise ModelError(f"{model.label} has a mean effect for each outcome")
-
-
-def _open(mu: Prior | None) -> tuple[Prior, ...]:
-    return () if mu is None else (mu,)
-
-
-NO_SPREAD = dict.fromkeys(("tau", "tau2", "theta_new"), "a common effect has no spread between studies")
-
-
-def _regression(design: Design, beta: Mapping[str, Prior]) -> Means:
-    unit = np.eye(design.p)
-    own = len(design.own)
-    linear = {f"{'beta' if j < own else 'u'}[{name}]": unit[j] for j, name in enumerate(design.names)}
-    priors = tuple(beta[name] for name in design.own) if beta else ()
-    absent = dict.fromkeys(("mu", "theta_new"), NO_SINGLE_MEAN)
-    return Means(design.X, priors, linear, {}, design, absent, levels=design.p - own)
-
-
-def _centred(scale: Design) -> Array:
-    """The moderators of log tau less their means, shape (k, r)."""
-    Z = scale.X[:, 1:]
-    return np.asarray(Z - Z.mean(axis=0))
-
-
-def _subgroups(effects: Effects, model: Subgroups) -> Means:
-    levels, X = level_columns(effects, model)
-    unit = np.eye(len(levels))
-    linear = {f"mu[{level}]": unit[j] for j, level in enumerate(levels)}
-    for j, level in enumerate(levels[1:], start=1):
-        linear[f"mu[{level}] - mu[{levels[0]}]"] = unit[j] - unit[0]
-    new = {f"theta_new[{level}]": unit[j] for j, level in enumerate(levels)}
-    absent = dict.fromkeys(("mu", "theta_new"), "each subgroup has its own: mu[...], theta_new[...]")
-    return Means(X, _open(model.mu) * len(levels), linear, new, absent=absent)
+    if not isinstance(model, NormalModel):
+        raise ModelError(f"{model.label}: true effects are not normal given their standard deviations")
+    structure = model.structure(effects)
+    scales = [layer.scale for layer in structure.layers if layer.scale is not None]
+    return Means(
+        X=structure.X,
+        priors=tuple(structure.priors[name] for name in structure.coefficients if name in structure.priors),
+        linear=structure.linear,
+        new=dict(zip(structure.new.names, structure.new.X, strict=True)),
+        design=structure.design,
+        absent=structure.absent,
+        Z=scales[0] if scales else None,
+        levels=sum(len(group.names) for group in structure.exchangeable if not group.centre),
+        gaps=structure.gaps,
+        structure=structure,
+    )
 
 
 def level_columns(effects: Effects, model: Subgroups) -> tuple[tuple[str, ...], Array]:

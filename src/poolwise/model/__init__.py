@@ -27,6 +27,7 @@ __all__ = [
     "LocationScale",
     "MetaRegression",
     "Model",
+    "NormalModel",
     "PoissonNormal",
     "RandomEffects",
     "Robust",
@@ -36,15 +37,15 @@ __all__ = [
     "ThreeLevel",
     "called",
     "far_priors",
+    "group_remarks",
     "prior_words",
     "remarks",
-    "structure",
 ]
 
 Robust = StudentTRandomEffects | SkewNormalRandomEffects | ContaminatedRandomEffects
 Grouped = Subgroups | ThreeLevel | JointOutcomes | CrossedEffects | CorrelatedOutcomes
-Normal = CommonEffect | RandomEffects | MetaRegression | LocationScale | Grouped
-Model = Normal | Robust | Counted
+NormalModel = CommonEffect | RandomEffects | MetaRegression | LocationScale | Grouped
+Model = NormalModel | Robust | Counted
 
 
 def prior_words(model: Model) -> str:
@@ -76,7 +77,7 @@ def remarks(model: Model, effects: Effects) -> tuple[str, ...]:
     return tuple(found)
 
 
-def structure(model: Model, effects: Effects) -> tuple[str, ...]:
+def group_remarks(model: Model, effects: Effects) -> tuple[str, ...]:
     """What a model of groups or clusters cannot learn from this study table, a sentence each.
 
     Parameters

@@ -12,8 +12,23 @@ from poolwise.design import column_of, names_in
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, listing, nearest, shown
 from poolwise.model._priors import DEFAULT, check_mu, check_tau, mu_prior, tau_prior
+from poolwise.model.structure import (
+    Errors,
+    Layer,
+    NormalStructure,
+    Units,
+    connected,
+    explicit_priors,
+    layer,
+    new_studies,
+    numbered,
+    own_layer,
+    units,
+)
 from poolwise.priors import Prior
 from poolwise.settings import as_names, as_number
+
+EACH_OUTCOME = "each outcome has its own: mu[...], tau[...], theta_new[...]"
 
 
 @final
@@ -107,6 +122,25 @@ class CrossedEffects:
             mu=mu_prior(self.mu, effects, self),
             tau={name: tau_prior(given.get(name), effects, self, f"tau[{name}]") for name in self.factors},
             tau_within=tau_prior(self.tau_within, effects, self, "tau_within"),
+        )
+
+    def structure(self, effects: Effects) -> NormalStructure:
+        """What the model states on a study table: effects that the levels of each factor share, and one of each row."""
+        shared = []
+        for factor, values in self.levels(effects).items():
+            names, group = numbered(values)
+            shared.append(layer(f"tau[{factor}]", group, tuple(f"u[{factor}: {name}]" for name in names)))
+        layers = (*shared, own_layer(effects, "tau_within"))
+        linked = np.logical_or.reduce([one.group[:, None] == one.group for one in shared])
+        return NormalStructure(
+            X=np.ones((effects.k, 1)),
+            coefficients=("mu",),
+            layers=layers,
+            errors=Errors.of(effects),
+            priors=explicit_priors({"mu": self.mu, "tau_within": self.tau_within} | self.named_priors),
+            new=new_studies(("theta_new",), np.ones((1, 1)), layers, [0]),
+            units=units(effects, connected("component", linked)),
+            shares={f"ICC[{factor}]": f"tau[{factor}]" for factor in self.factors},
         )
 
     def statement(self) -> tuple[str, ...]:
@@ -229,6 +263,28 @@ class CorrelatedOutcomes:
             )
         made = replace(self, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self))
         return made if self.tau_within is None else replace(made, tau_within=self.tau_within.for_variances(effects.v))
+
+    def structure(self, effects: Effects) -> NormalStructure:
+        """What the model states on a study table: a true effect of each study on each outcome, which correlate."""
+        names, of = numbered(self.outcomes(effects))
+        studies, group = numbered(self.clusters(effects))
+        mu, tau, new = (tuple(f"{what}[{name}]" for name in names) for what in ("mu", "tau", "theta_new"))
+        layers: tuple[Layer, ...] = (Layer(tau, of, group, root="root", eta=float(self.eta)),)
+        if self.tau_within is not None:
+            layers = (*layers, own_layer(effects, "tau_within"))
+        unit, stated = np.eye(len(names)), explicit_priors(self.named_priors)
+        of_each = {"mu": mu, "tau": tau, "tau_within": ("tau_within",)}
+        return NormalStructure(
+            X=unit[of],
+            coefficients=mu,
+            layers=layers,
+            errors=Errors.of(effects, group, self.rho),
+            priors={name: prior for what, prior in stated.items() for name in of_each[what]},
+            new=new_studies(new, unit, layers, [int(np.argmax(of == o)) for o in range(len(names))]),
+            units=units(effects, Units("cluster", studies, group)),
+            contrasts={f"{mu[b]} - {mu[a]}": unit[b] - unit[a] for b in range(len(mu)) for a in range(b)},
+            absent=dict.fromkeys(("mu", "tau", "theta_new"), EACH_OUTCOME),
+        )
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""

@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import final
 
+import numpy as np
+
 from poolwise.effects import Effects
 from poolwise.model._priors import DEFAULT, check_known_tau, check_mu, check_tau, mu_prior, tau_prior, tau_words
+from poolwise.model.structure import Errors, NormalStructure, explicit_priors, new_studies, own_layer, row_units
 from poolwise.priors import Prior
+
+NO_SPREAD = dict.fromkeys(("tau", "tau2", "theta_new"), "a common effect has no spread between studies")
 
 
 @final
@@ -39,6 +44,19 @@ class CommonEffect:
     def resolved(self, effects: Effects) -> CommonEffect:
         """The same model with every prior explicit for this scale of effect."""
         return replace(self, mu=mu_prior(self.mu, effects, self))
+
+    def structure(self, effects: Effects) -> NormalStructure:
+        """What the model states on a study table: one mean, and no layers."""
+        return NormalStructure(
+            X=np.ones((effects.k, 1)),
+            coefficients=("mu",),
+            layers=(),
+            errors=Errors.of(effects),
+            priors=explicit_priors(self.named_priors),
+            new=new_studies((), np.ones((0, 1)), (), []),
+            units=row_units(effects),
+            absent=NO_SPREAD,
+        )
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
@@ -89,6 +107,20 @@ class RandomEffects:
         """The same model with every prior explicit for this scale of effect."""
         tau = self.tau if self.tau_fixed is not None else tau_prior(self.tau, effects, self)
         return replace(self, mu=mu_prior(self.mu, effects, self), tau=tau)
+
+    def structure(self, effects: Effects) -> NormalStructure:
+        """What the model states on a study table: one mean, and a true effect of its own for each study."""
+        layers = (own_layer(effects, "tau"),)
+        return NormalStructure(
+            X=np.ones((effects.k, 1)),
+            coefficients=("mu",),
+            layers=layers,
+            errors=Errors.of(effects),
+            priors=explicit_priors(self.named_priors),
+            new=new_studies(("theta_new",), np.ones((1, 1)), layers, [0]),
+            units=row_units(effects),
+            known={} if self.tau_fixed is None else {"tau": float(self.tau_fixed)},
+        )
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, final, get_args
 
-from poolwise.design import INTERCEPT, Design, column_of, matrix, names_in
+import numpy as np
+
+from poolwise.design import INTERCEPT, NEW_LEVEL, Design, column_of, matrix, names_in
 from poolwise.effects import Effects
 from poolwise.errors import ModelError, described, nearest, shown
 from poolwise.model._priors import (
@@ -21,12 +23,24 @@ from poolwise.model._priors import (
 )
 from poolwise.model.levels import Pooled, named_factors, with_levels
 from poolwise.model.missing_levels import MissingLevels, missing_levels, words_with_gaps
+from poolwise.model.structure import (
+    Errors,
+    Exchangeable,
+    Layer,
+    NormalStructure,
+    explicit_priors,
+    new_studies,
+    numbered,
+    own_layer,
+    row_units,
+)
 from poolwise.model.uncertain import Uncertain, uncertain
 from poolwise.priors import Flat, Normal, Prior, RegularizedHorseshoe
 from poolwise.settings import check_option
 
 Heterogeneity = Literal["common", "separate", "exchangeable"]
 Coefficients = Prior | Mapping[str, Prior]
+NO_SINGLE_MEAN = "with moderators there is no single mean effect; pw.predict(result, at=...) gives it at their values"
 MISSING = "missing x_ij ~ Normal(m_j, s_j), or, of words, x_ij ~ Categorical(pi_j), pi_j ~ Dirichlet(1, ..., 1)"
 
 
@@ -138,9 +152,11 @@ class MetaRegression:
 
     def design(self, effects: Effects) -> Design:
         """The design matrix on a study table, with expected values in the place of missing ones that are modelled."""
-        found = self.missing_levels(effects) or self.uncertain(effects)
-        made = matrix(effects, self.moderators) if found is None else found.design
-        return with_levels(made, effects, list(self._sds())) if self.pooled else made
+        return self._design(effects, self.missing_levels(effects) or self.uncertain(effects))
+
+    def _design(self, effects: Effects, open_values: MissingLevels | Uncertain | None) -> Design:
+        design = matrix(effects, self.moderators) if open_values is None else open_values.design
+        return with_levels(design, effects, list(self._sds())) if self.pooled else design
 
     def resolved(self, effects: Effects) -> MetaRegression:
         """The same model with every prior explicit for this study table."""
@@ -148,6 +164,33 @@ class MetaRegression:
         sds = {name: tau_prior(prior, effects, self, f"sd[{name}]") for name, prior in self._sds().items()}
         beta = explicit(self.beta, self.design(effects).own, "beta")
         return replace(self, beta=beta, tau=tau, pooled=sds or None)
+
+    def structure(self, effects: Effects) -> NormalStructure:
+        """What the model states on a study table: means by a design, and a true effect of its own for each study."""
+        gaps = self.missing_levels(effects)
+        uncertain = self.uncertain(effects) if gaps is None else None
+        design = self._design(effects, gaps or uncertain)
+        own = len(design.own)
+        layers = (own_layer(effects, "tau"),)
+        pooled = tuple(
+            Exchangeable(tuple(f"u[{factor}: {level}]" for level in (*levels, NEW_LEVEL)), "", f"sd[{factor}]")
+            for factor, levels in design.pooled.items()
+        )
+        return NormalStructure(
+            X=design.X,
+            coefficients=tuple(f"{'beta' if j < own else 'u'}[{name}]" for j, name in enumerate(design.names)),
+            layers=layers,
+            errors=Errors.of(effects),
+            priors=_explicit_priors(self, design.own),
+            new=new_studies((), np.empty((0, design.p)), layers, []),
+            units=row_units(effects),
+            exchangeable=pooled,
+            known={} if self.tau_fixed is None else {"tau": float(self.tau_fixed)},
+            absent=dict.fromkeys(("mu", "theta_new"), NO_SINGLE_MEAN),
+            design=design,
+            gaps=gaps,
+            uncertain=uncertain,
+        )
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
@@ -251,6 +294,30 @@ class Subgroups:
             return made
         return replace(made, tau_spread=self.tau_spread or DEFAULT_TAU_SPREAD)
 
+    def structure(self, effects: Effects) -> NormalStructure:
+        """What the model states on a study table: a mean for each subgroup, and one heterogeneity or one for each."""
+        levels = self.levels(effects)
+        names, of = numbered(self.groups(effects), levels)
+        mu, tau, new = (tuple(f"{what}[{name}]" for name in names) for what in ("mu", "tau", "theta_new"))
+        apart = self.heterogeneity != "common"
+        layers = (Layer(tau, of, np.arange(effects.k)) if apart else own_layer(effects, "tau"),)
+        stated, unit = explicit_priors(self.named_priors), np.eye(len(names))
+        of_each = {"mu": mu} | ({"tau": tau} if self.heterogeneity == "separate" else {})
+        return NormalStructure(
+            X=unit[of],
+            coefficients=mu,
+            layers=layers,
+            errors=Errors.of(effects),
+            priors={name: prior for what, prior in stated.items() for name in of_each.get(what, (what,))},
+            new=new_studies(new, unit, layers, [int(np.argmax(of == g)) for g in range(len(names))]),
+            units=row_units(effects),
+            exchangeable=(Exchangeable(tau, "tau", "tau_spread", log=True),)
+            if self.heterogeneity == "exchangeable"
+            else (),
+            contrasts={f"{name} - {mu[0]}": unit[g] - unit[0] for g, name in enumerate(mu) if g},
+            absent=dict.fromkeys(("mu", "theta_new"), "each subgroup has its own: mu[...], theta_new[...]"),
+        )
+
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
         name = "tau" if self.heterogeneity == "common" else "tau[g]"
@@ -346,6 +413,24 @@ class LocationScale:
             self, beta=explicit(self.beta, names, "beta"), tau=tau_prior(self.tau, effects, self), gamma=gamma
         )
 
+    def structure(self, effects: Effects) -> NormalStructure:
+        """What the model states on a study table: means by a design, heterogeneity by another one."""
+        design, scale = self.design(effects), self.scale_design(effects)
+        Z, rows = scale.X[:, 1:], np.arange(effects.k)
+        gammas = tuple(f"gamma[{name}]" for name in scale.names[1:])
+        layers = (Layer(("tau",), np.zeros_like(rows), rows, Z - Z.mean(axis=0), gammas),)
+        return NormalStructure(
+            X=design.X,
+            coefficients=tuple(f"beta[{name}]" for name in design.names),
+            layers=layers,
+            errors=Errors.of(effects),
+            priors=_explicit_priors(self, design.names),
+            new=new_studies((), np.empty((0, design.p)), layers, []),
+            units=row_units(effects),
+            absent=dict.fromkeys(("mu", "theta_new"), NO_SINGLE_MEAN),
+            design=design,
+        )
+
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
         return (
@@ -356,6 +441,14 @@ class LocationScale:
             tau_words(self.tau, None),
             *(_told("gamma", self.gamma) if self.gamma is not None else ("gamma_j ~ Normal(0, 1 / sd(z_j))",)),
         )
+
+
+def _explicit_priors(model: MetaRegression | LocationScale, names: Sequence[str]) -> dict[str, Prior]:
+    """Priors of coefficients and standard deviations, as far as they are explicit."""
+    beta = explicit(model.beta, names, "beta") if isinstance(model.beta, Mapping) else {}
+    stated = explicit_priors(model.named_priors)
+    rest = {name: prior for name, prior in stated.items() if not name.startswith("beta") and name != "gamma"}
+    return {f"beta[{name}]": prior for name, prior in beta.items()} | rest
 
 
 def has_horseshoe(beta: Coefficients | None) -> bool:

@@ -1,1 +1,1 @@
-"""What the engines of draws share: from draws to the trees that ArviZ reads."""
+"""What the Bayesian engines share: laws of what is normal given the standard deviations, draws, and their trees."""

@@ -25,7 +25,7 @@ from poolwise.model import (
     Subgroups,
     ThreeLevel,
 )
-from poolwise.moments import MOST_MOMENTS, spreads
+from poolwise.moments import MOST_MOMENTS, spreads_of
 from poolwise.priors import Cauchy, Flat, Mixture, Normal, Prior, StudentT, TruncatedNormal
 from poolwise.quadrature.boxes.box_posterior import BoxPosterior, box_posterior
 from poolwise.quadrature.boxes.diagonal import Diagonal
@@ -170,7 +170,7 @@ def _nodes(found: Mixtures, effects: Effects, mean: Means) -> Nodes:
 
 
 def _one_tau(effects: Effects, model: Model, mean: Means, prior: Prior, tolerance: float) -> Fitted:
-    (spread,) = spreads(effects, model)
+    (spread,) = spreads_of(mean.structure)
     job = tables(effects, mean)
     linear, new = list(mean.linear.values()), list(mean.new.values())
     posterior, error = _refined(job, prior, spread.moments, linear, new, tolerance)
@@ -190,7 +190,7 @@ def _separate(effects: Effects, model: Subgroups, mean: Means, mu: Prior, prior:
     group = mean.X.argmax(axis=1)
     place = np.array([np.count_nonzero(group[:i] == g) for i, g in enumerate(group)])
     b, s = (np.array([x]) for x in normal_prior(mu))
-    found = spreads(effects, model)
+    found = spreads_of(mean.structure)
     groups, errors, shares = [], [], np.empty(effects.k)
     for g, spread in enumerate(found):
         rows = np.flatnonzero(group == g)
@@ -226,7 +226,7 @@ def _three_level(effects: Effects, model: ThreeLevel, mean: Means, tolerance: fl
     b, s = mean.normal_priors()
     cluster = np.unique(model.clusters(effects), return_inverse=True)[1]
     levels = Levels.of(effects.y, effects.v, mean.X, b, s, cluster, float(model.rho))
-    between, within = spreads(effects, model)
+    between, within = spreads_of(mean.structure)
     variables = [Spread(one.prior, unit) for one, unit in zip((between, within), levels.units(), strict=True)]
     moments = min(between.moments, within.moments)
     posterior, error = box_posterior(
@@ -260,7 +260,7 @@ def _location_scale(effects: Effects, model: LocationScale, mean: Means, toleran
     assert Z is not None
     assert isinstance(model.gamma, Mapping)
     job = Diagonal.of(effects.y, effects.v, mean.X, b, s, Z, np.array([], dtype=np.intp))
-    (spread,) = spreads(effects, model)
+    (spread,) = spreads_of(mean.structure)
     variables: list[Variable] = [
         Spread(spread.prior, float(min(np.sqrt(effects.v.min()), 4.0 * job.basis.narrowest()[0])))
     ]

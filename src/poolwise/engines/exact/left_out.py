@@ -18,7 +18,7 @@ from poolwise.engines.means import Means, Split, groups, means
 from poolwise.errors import ModelError, listing
 from poolwise.laws import with_error
 from poolwise.model import LocationScale, Model, ThreeLevel
-from poolwise.moments import spreads
+from poolwise.moments import spreads_of
 from poolwise.priors import Fixed
 from poolwise.quadrature.boxes.box_posterior import BoxPosterior
 from poolwise.quadrature.boxes.diagonal import Diagonal
@@ -138,10 +138,11 @@ class _OfOneDesign:
 
     def status(self, keep: Mask) -> str:
         """Whether every coefficient can be had from these rows, and the posterior is proper."""
-        X = self.means.kept(keep).certain
+        mean = self.means.kept(keep)
+        X = mean.certain
         if len(X) == 0 or np.linalg.matrix_rank(X) < X.shape[1]:
             return "not_estimable"
-        proper = all(one.moments >= 0 for one in spreads(some_rows(self.effects, keep), self.model))
+        proper = all(one.moments >= 0 for one in spreads_of(mean.structure))
         return "ok" if proper else "improper_posterior"
 
     def fit(self, keep: Mask) -> Without:

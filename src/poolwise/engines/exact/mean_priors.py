@@ -16,7 +16,7 @@ from poolwise.engines.heterogeneity import known_tau, typical_variance
 from poolwise.engines.means import Means
 from poolwise.errors import ModelError
 from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects
-from poolwise.moments import MOST_MOMENTS, spreads
+from poolwise.moments import MOST_MOMENTS, spreads_of
 from poolwise.priors import Cauchy, Fixed, Flat, Mixture, Normal, Prior, RegularizedHorseshoe, StudentT, TruncatedNormal
 from poolwise.quadrature.boxes.box_posterior import BoxPosterior, box_posterior
 from poolwise.quadrature.boxes.diagonal import Diagonal
@@ -50,7 +50,7 @@ def heavy_tailed(effects: Effects, model: Model, mean: Means, tolerance: float) 
     # normal given a standard deviation of its own, 1 until it is known
     b, s = replace(mean, priors=tuple(Normal(p.mean) if isinstance(p, StudentT | Cauchy) else p for p in mean.priors)
                    ).normal_priors()  # fmt: skip
-    unknown = spreads(effects, model)
+    unknown = spreads_of(mean.structure)
     known = None if unknown else float(getattr(model, "tau_fixed", None) or 0.0)
     job = Diagonal.of(effects.y, effects.v, mean.X, b, s, np.zeros((effects.k, 0)), mixed, known)
     variables: list[Variable] = []

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines.means import Means, groups, means
+from poolwise.engines.means import Means, means
 from poolwise.engines.nuts.samplers import Adaptation, Template
 from poolwise.errors import ModelError
 from poolwise.model import JointOutcomes, LocationScale, MetaRegression, Model, Subgroups, ThreeLevel
@@ -127,7 +127,7 @@ def plan(effects: Effects, model: Model, mean: Means | None = None) -> Plan:
         case ThreeLevel():
             return _three_level(effects, model, mean or means(effects, model))
         case JointOutcomes():
-            return _joint(effects, model, mean or _means_of_outcomes(effects, model))
+            return _joint(effects, model, mean or means(effects, model))
         case _:
             raise ModelError(f"{model!r} has no PyMC model here", "Exact()")
 
@@ -277,16 +277,6 @@ def _turned(
         parts.append((vectors.T @ y[rows], values**2, vectors.sum(axis=0)))
     turned, values, slopes = (np.concatenate(column) for column in zip(*parts, strict=True))
     return turned, values, slopes, order
-
-
-def _means_of_outcomes(effects: Effects, model: JointOutcomes) -> Means:
-    names, rows = groups(effects, model)
-    X = np.zeros((effects.k, len(names)))
-    for o, mine in enumerate(rows):
-        X[mine, o] = 1.0
-    columns = np.eye(len(names))
-    each = {name: columns[o] for o, name in enumerate(names)}
-    return Means(X, (), {f"mu[{o}]": c for o, c in each.items()}, {f"theta_new[{o}]": c for o, c in each.items()})
 
 
 def _joint(effects: Effects, model: JointOutcomes, mean: Means) -> Plan:

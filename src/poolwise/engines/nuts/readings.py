@@ -17,7 +17,7 @@ from poolwise.engines.nuts.mixed_rows import MixedRows
 from poolwise.engines.nuts.plans import Plan, constant_effect
 from poolwise.laws import DrawsLaw
 from poolwise.model import JointOutcomes, LocationScale, MetaRegression, Model, Subgroups, ThreeLevel
-from poolwise.moments import MOST_MOMENTS, spreads
+from poolwise.moments import MOST_MOMENTS, spreads_of
 from poolwise.quantities import ByStudy, Estimate, Posterior, Quantity
 
 Array = NDArray[np.float64]
@@ -219,11 +219,11 @@ def _in_clusters(
 
 def existing_moments(sampled: Sampled) -> dict[str, int]:
     """Highest moment that exists a posteriori, at most 4, of every quantity by name."""
-    effects, model, plan = sampled.effects, sampled.model, sampled.plan
+    model, plan = sampled.model, sampled.plan
     mean_names = [*plan.means.linear]
     if isinstance(model, JointOutcomes) or (isinstance(model, Subgroups) and model.heterogeneity == "exchangeable"):
         return _of_exchangeable(sampled)
-    each = {one.name: one.moments for one in spreads(effects, model)}
+    each = {one.name: one.moments for one in spreads_of(plan.means.structure)}
     least = min(each.values(), default=MOST_MOMENTS)
     known = dict.fromkeys(mean_names, plan.means.moments(least))
     of = {name: MOST_MOMENTS if name.startswith("pi[") else each.get(name, least) for name in sampled.scalars}

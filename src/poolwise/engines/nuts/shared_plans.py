@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines.means import Means
+from poolwise.engines.means import means
 from poolwise.engines.nuts.plans import Families, Plan, Unit, compiled, given_parameters, refuse_unknown
 from poolwise.engines.nuts.shared import Block
 from poolwise.model import CorrelatedOutcomes, CrossedEffects
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import pymc as pm
 
 Array = NDArray[np.float64]
-ABSENT = "each outcome has its own: mu[...], tau[...], theta_new[...]"
 
 
 @final
@@ -83,9 +82,7 @@ def _crossed(effects: Effects, model: CrossedEffects) -> SharedPlan:
         for level in dict.fromkeys(values)
     }
     Z, of = np.column_stack(list(columns.values())), np.array([f for f, _ in columns], dtype=np.int64)
-    one = np.ones(1)
-    mean = Means(np.ones((effects.k, 1)), (model.mu,), {"mu": one}, {"theta_new": one})
-    unit = Unit.of(effects.y, effects.v)
+    mean, unit = means(effects, model), Unit.of(effects.y, effects.v)
     priors = {"mu": unit.mean(model.mu), "tau_within": unit.spread(model.tau_within)}
     priors |= {f"tau[{f}]": unit.spread(prior) for f, prior in enumerate(model.tau.values())}
     data = {"y": (effects.y - unit.centre) / unit.unit, "v": effects.v / unit.unit / unit.unit, "Z": Z, "of": of}
@@ -123,7 +120,7 @@ def _correlated(effects: Effects, model: CorrelatedOutcomes) -> SharedPlan:
     values = np.array(model.outcomes(effects))
     names = tuple(dict.fromkeys(values.tolist()))
     X = np.stack([values == name for name in names], axis=1).astype(float)
-    mean, unit = _means_of(names, X, model.mu), Unit.of(effects.y, effects.v)
+    mean, unit = means(effects, model), Unit.of(effects.y, effects.v)
     priors: dict[str, Prior] = {"mu": unit.mean(model.mu), "tau": unit.spread(model.tau)}
     if model.tau_within is not None:
         priors["tau_within"] = unit.spread(model.tau_within)
@@ -147,15 +144,6 @@ def _correlated(effects: Effects, model: CorrelatedOutcomes) -> SharedPlan:
     spreads = ("tau",) if model.tau_within is None else ("tau", "tau_within")
     plan = Plan(partial(compiled, _empty_correlated, *template), data | given_parameters(priors), unit, mean, spreads)
     return SharedPlan(plan, blocks, studies, names)
-
-
-def _means_of(names: tuple[str, ...], X: Array, mu: Prior) -> Means:
-    each = dict(zip(names, np.eye(len(names)), strict=True))
-    linear = {f"mu[{name}]": c for name, c in each.items()}
-    linear |= {f"mu[{b}] - mu[{a}]": each[b] - each[a] for i, b in enumerate(names) for a in names[:i]}
-    new = {f"theta_new[{name}]": c for name, c in each.items()}
-    absent = dict.fromkeys(("mu", "tau", "theta_new"), ABSENT)
-    return Means(X, (mu,) * len(names), linear, new, absent=absent)
 
 
 def _study(effects: Effects, rho: float, rows: NDArray[np.intp], X: Array) -> Block:

@@ -16,7 +16,7 @@ from poolwise.engines.nuts.shared import Block, Given
 from poolwise.engines.nuts.shared_plans import SharedPlan
 from poolwise.laws import DrawsLaw
 from poolwise.model import CorrelatedOutcomes, CrossedEffects
-from poolwise.moments import MOST_MOMENTS, spreads
+from poolwise.moments import MOST_MOMENTS, spreads_of
 from poolwise.quantities import ByStudy, Posterior, Quantity
 
 Array = NDArray[np.float64]
@@ -196,8 +196,9 @@ def total_spread(sample: SharedSample) -> Array:
 
 def existing_moments(sample: SharedSample) -> dict[str, int]:
     """Highest moment that exists a posteriori, at most 4, of every quantity by name."""
-    each = {one.name: one.moments for one in spreads(sample.effects, sample.model)}
-    least, means = min(each.values()), sample.shared.plan.means
+    means = sample.shared.plan.means
+    each = {one.name: one.moments for one in spreads_of(means.structure)}
+    least = min(each.values())
     known = dict.fromkeys(means.linear, means.moments(least))
     of = {name: each.get(name, MOST_MOMENTS) for name in sample.scalars}
     return known | of | dict.fromkeys(sample.new, min(least, means.moments(least)))
