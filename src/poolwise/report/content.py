@@ -90,13 +90,13 @@ class Content:
         return self.main.data_label
 
     @property
-    def suffix(self) -> str:
+    def caption_note(self) -> str:
         """What a caption adds where the data are reconstructed."""
         return " (reconstructed data)" if self.effects.reconstructed else ""
 
     def front(self) -> Front:
         """What the page says before and after its sections."""
-        seeds = [f"{one.label}: {one.report.seed}" for one in self.results if one.report.seed is not None]
+        seeds = [f"{result.label}: {result.report.seed}" for result in self.results if result.report.seed is not None]
         return Front(
             kind="Meta-analysis report",
             title_note=" (reconstructed)" if self.effects.reconstructed else "",

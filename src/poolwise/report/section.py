@@ -133,7 +133,7 @@ class Section[C: ReportContent]:
         Names of every file that it may write. The folder of results is searched for them before the first fit, and
         nothing is written under another name.
     planned : callable
-        Whether an analysis may come to write them.
+        Whether it belongs to the report on an analysis; elsewhere it is not called, and its names are not claimed.
 
     Examples
     --------
@@ -157,8 +157,8 @@ class Section[C: ReportContent]:
         """The forms in which a figure is written: ``("svg", "png")``."""
         return tuple(name.rpartition(".")[2] for name in self.figures if name.rpartition(".")[0] == figure)
 
-    def told(self, content: C) -> Passage | None:
-        """What it says of a run.
+    def passage_of(self, content: C) -> Passage | None:
+        """What it says of a run, once the names of its files are found to be those that it has stated.
 
         Parameters
         ----------

@@ -60,8 +60,7 @@ def held(analysis: Analysis, folder: Path) -> Iterator[Path]:
 
 def _possible(analysis: Analysis) -> tuple[str, ...]:
     """The names of the files that a run of this analysis may write."""
-    planned = [section for section in sections_of(analysis) if section.planned(analysis)]
-    return (*files_of(planned), PAGE)
+    return (*files_of(sections_of(analysis)), PAGE)
 
 
 def _names() -> tuple[str, ...]:
@@ -121,13 +120,13 @@ def write(content: ReportContent, folder: Path) -> Mapping[str, Path]:
         When a file cannot be written; the run then has no manifest.
     """
     facts = _facts(content)
-    passages = [(section, section.told(content)) for section in sections_of(content.analysis)]
-    told = [(section, passage) for section, passage in passages if passage is not None]
-    tables = {name: frame.to_csv(index=False) for _, passage in told for name, frame in passage.tables.items()}
-    pictures = {name: picture for section, passage in told for name, picture in _drawn(content, section, passage)}
+    every = [(section, section.passage_of(content)) for section in sections_of(content.analysis)]
+    passages = [(section, passage) for section, passage in every if passage is not None]
+    tables = {name: frame.to_csv(index=False) for _, passage in passages for name, frame in passage.tables.items()}
+    pictures = {name: file for section, passage in passages for name, file in _drawn(content, section, passage)}
     svgs = {name.removesuffix(".svg"): svg.decode() for name, svg in pictures.items() if name.endswith(".svg")}
-    html = page(content, [(section.name, passage) for section, passage in told], svgs, facts)
-    draws = {name: tree for _, passage in told for name, tree in passage.draws.items()}
+    html = page(content, [(section.name, passage) for section, passage in passages], svgs, facts)
+    draws = {name: tree for _, passage in passages for name, tree in passage.draws.items()}
     return _written(folder, {**tables, **pictures, PAGE: html}, draws, facts)
 
 

@@ -42,7 +42,8 @@ ONE_TABLE: tuple[Section[Content], ...] = (
 
 def sections_of(analysis: Analysis) -> tuple[Section[Any], ...]:
     """The sections of the report on an analysis, in the order of the page."""
-    return ONE_TABLE if analysis.tables is None else OVER_TABLES
+    every: tuple[Section[Any], ...] = ONE_TABLE if analysis.tables is None else OVER_TABLES
+    return tuple(section for section in every if section.planned(analysis))
 
 
 def files_of(sections: Iterable[Section[Any]]) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ def _table(content: Content, borrowed: Borrowing) -> Table:
     )
     first = borrowed.frame.iloc[0]
     caption = (
-        f"Each outcome in the joint fit and fitted alone{content.suffix}: posterior medians and "
+        f"Each outcome in the joint fit and fitted alone{content.caption_note}: posterior medians and "
         f"{level(content.analysis.prob)} {words.kind(first['interval'])}s. "
         f"Joint: {words.prior(str(first['prior']))}. Alone: {words.prior(str(first['prior_alone']))}."
     )

@@ -109,7 +109,7 @@ def _chances_table(content: Content, probabilities: Chances) -> Table:
         return Row((row["label"], row["below"], row["above"], *within, words.prior(row["prior"])))
 
     bodies = tuple(Body(tuple(cells(row) for row in group), title) for title, group in probabilities)
-    caption = f"Posterior probabilities{content.suffix}. Frequentist results have none."
+    caption = f"Posterior probabilities{content.caption_note}. Frequentist results have none."
     return Table(columns, bodies, caption)
 
 
@@ -233,20 +233,20 @@ def tests(content: Content) -> tuple[str, ...]:
     tuple of str
         Heterogeneity from the first result that has it, and moderators or subgroups from every result that tests them.
     """
-    said, told = [], False
+    sentences, heterogeneity = [], False
     for result in content.results:
         for name, title in TESTS.items():
             test = result.quantities.get(name)
             if not isinstance(test, Estimate) or math.isnan(test.statistic):
                 continue
             if name in ("Q", "QE"):
-                if not told:
-                    said.append(_test(title, test) + _no_absence(test, content.effects.k))
-                told = True
+                if not heterogeneity:
+                    sentences.append(_test(title, test) + _no_absence(test, content.effects.k))
+                heterogeneity = True
             else:
                 letter = "F" if math.isfinite(test.residual_df) else "Q"
-                said.append(_test(f"{title} ({result.label}): {letter}", test))
-    return tuple(said)
+                sentences.append(_test(f"{title} ({result.label}): {letter}", test))
+    return tuple(sentences)
 
 
 def _test(title: str, test: Estimate) -> str:

@@ -61,7 +61,7 @@ def _table(content: Content, panel: PriorPanel, mu: Prior) -> Table:
     )
     caption = (
         f"The same model under other priors on τ, with μ ~ {mu}: posterior medians and "
-        f"{level(content.analysis.prob)} equal-tailed credible intervals{content.suffix}."
+        f"{level(content.analysis.prob)} equal-tailed credible intervals{content.caption_note}."
     )
     return Table(columns, (Body(panel_rows(panel)),), caption)
 

@@ -8,7 +8,7 @@ from poolwise.checks.prior_panel.prior_panel import SMALL_K
 from poolwise.report.blocks import Column, Table, lines, marked, numbers, rows, soft
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Passage, Section
-from poolwise.report.sections.over_tables.spans import at_edge, chances, excluding, extent
+from poolwise.report.spans import at_edge, chances, excluding, extent
 from poolwise.show import level
 
 

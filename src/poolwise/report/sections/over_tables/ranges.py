@@ -10,7 +10,7 @@ from poolwise.report import words
 from poolwise.report.blocks import Body, Column, Picture, Row, Table, lines, marked, numbers, soft
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Figure, Passage, Section
-from poolwise.report.sections.over_tables.spans import at_edge, chances, excluding, extent
+from poolwise.report.spans import at_edge, chances, excluding, extent
 from poolwise.show import NOTHING, level
 
 
