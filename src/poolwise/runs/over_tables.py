@@ -81,7 +81,7 @@ def run_tables(
         content = report.RangesContent(
             analysis, found, quick, perf_counter() - began, extremes[0].tables if extremes else None
         )
-        files = report.write_ranges(content, folder)
+        files = report.write(content, folder)
     return found, files, (*kept.said, *place.said)
 
 
