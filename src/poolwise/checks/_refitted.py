@@ -24,7 +24,12 @@ Array = NDArray[np.float64]
 @final
 @dataclass(frozen=True)
 class Density:
-    """The log predictive density of a unit, its Monte Carlo standard error, and how its refit went."""
+    """The log predictive density of a unit, its Monte Carlo standard error, and how its refit went.
+
+    References
+    ----------
+    Vehtari, Gelman & Gabry 2017, Statistics and Computing 27:1413, 10.1007/s11222-016-9696-4.
+    """
 
     log_density: float
     mcse: float
@@ -41,6 +46,10 @@ class Refitter:
     result : Result
     log_likelihood : ndarray
         Of its units at its draws, shape (chains, draws, units).
+
+    References
+    ----------
+    Vehtari, Gelman & Gabry 2017, Statistics and Computing 27:1413, 10.1007/s11222-016-9696-4.
     """
 
     result: Result
@@ -103,6 +112,10 @@ def with_refits(tree: Any, psis: Any, above: float, density: Callable[[int], flo
     Returns
     -------
     ELPDData
+
+    References
+    ----------
+    Vehtari, Gelman & Gabry 2017, Statistics and Computing 27:1413, 10.1007/s11222-016-9696-4.
     """
     import arviz as az
     import xarray as xr

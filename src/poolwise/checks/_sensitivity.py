@@ -32,6 +32,10 @@ def moved_by_power(
     -------
     dict of str to float
         ``mu``, ``tau[dropout]``, ``beta[ablat]``, ...
+
+    References
+    ----------
+    Kallioinen et al. 2023, Statistics and Computing 34:57, 10.1007/s11222-023-10366-5.
     """
     import arviz as az
 

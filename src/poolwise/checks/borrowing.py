@@ -38,6 +38,11 @@ class Borrowing:
         What was borrowed, in words.
     prob : float
         Probability of the intervals.
+
+    References
+    ----------
+    Jackson et al. 2017, Statistical Methods in Medical Research 26:2853, 10.1177/0962280215611702, on borrowing of
+    strength as a share of precision.
     """
 
     frame: pd.DataFrame
@@ -95,6 +100,16 @@ def borrowing(result: Result, *, prob: float = 0.95) -> Borrowing:
     ------
     ModelError
         For a result of another model.
+
+    Notes
+    -----
+    prob = 0.95 is the probability at which papers report, so that the intervals compare with theirs.
+
+    References
+    ----------
+    Jackson et al. 2017, Statistical Methods in Medical Research 26:2853, 10.1177/0962280215611702, on borrowing of
+    strength as a share of precision; Higgins & Whitehead 1996, Statistics in Medicine 15:2733,
+    10.1002/(SICI)1097-0258(19961230)15:24<2733::AID-SIM562>3.0.CO;2-0, on borrowing from related analyses.
 
     Examples
     --------

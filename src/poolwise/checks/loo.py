@@ -45,6 +45,10 @@ class Loo:
         ArviZ's ``ELPDData``, for ``az.plot_khat`` and the like.
     data_hash : str
         Of the study table.
+
+    References
+    ----------
+    Vehtari, Gelman & Gabry 2017, Statistics and Computing 27:1413, 10.1007/s11222-016-9696-4.
     """
 
     label: str
@@ -103,6 +107,11 @@ def loo(result: Result, *, refit_above: float | None = 0.4) -> Loo:
         For a closed-form result, which has no posterior.
     ModelError
         For what is no result, or a model that no refit knows.
+
+    Notes
+    -----
+    Refits begin at 0.4, and not at the 0.7 at which importance sampling fails for good, since k is itself an estimate
+    with an error of about 0.1, and since few studies are refitted quickly.
 
     References
     ----------

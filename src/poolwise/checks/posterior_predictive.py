@@ -56,6 +56,10 @@ class PosteriorPredictive:
         Each statistic of every replication, shape (draws,).
     sentence : str
         Which statistics stand out.
+
+    References
+    ----------
+    Gelman, Meng & Stern 1996, Statistica Sinica 6:733.
     """
 
     frame: pd.DataFrame
@@ -96,6 +100,11 @@ def posterior_predictive(
         For a statistic that is not known, or does not return a number for each draw.
     MissingQuantityError
         For a result without a posterior.
+
+    Notes
+    -----
+    The statistics ask about what the normal law of true effects could get wrong: its tails (smallest, largest,
+    farthest) and its spread (sd, Q). prob = 0.95 is the probability at which papers report.
 
     References
     ----------

@@ -53,6 +53,10 @@ class PowerScaling:
         What the sensitivities say.
     alpha : float
         The power; the other one is its inverse.
+
+    References
+    ----------
+    Kallioinen et al. 2023, Statistics and Computing 34:57, 10.1007/s11222-023-10366-5.
     """
 
     frame: pd.DataFrame
@@ -96,6 +100,11 @@ def power_scaling(
         beside a model.
     MissingQuantityError
         For a closed-form result, which has no prior.
+
+    Notes
+    -----
+    alpha = 0.99 is near enough to 1 for the slope there, as priorsense takes it, so that its threshold of 0.05 holds
+    here too.
 
     References
     ----------

@@ -44,6 +44,10 @@ def prior_ess(effects: Effects, model: CommonEffect | RandomEffects | None = Non
     ModelError
         For a prior on mu whose information is not known.
 
+    Notes
+    -----
+    The scale's default priors are what `fit` assumes as well when no model is named.
+
     References
     ----------
     Neuenschwander et al. 2020, Biometrics 76:578, 10.1111/biom.13252.
@@ -79,6 +83,10 @@ def information(prior: Prior) -> float:
     ------
     ModelError
         For a family that it does not know.
+
+    References
+    ----------
+    Neuenschwander et al. 2020, Biometrics 76:578, 10.1111/biom.13252.
     """
     match prior:
         case Flat():

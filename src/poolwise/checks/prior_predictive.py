@@ -44,6 +44,10 @@ class PriorPredictive:
         Scale of the effects.
     prob : float
         Probability of the intervals.
+
+    References
+    ----------
+    Gabry et al. 2019, JRSS A 182:389, 10.1111/rssa.12378, section 3.
     """
 
     frame: pd.DataFrame
@@ -81,6 +85,11 @@ def prior_predictive(result: Result, *, prob: float = 0.95) -> PriorPredictive:
         For an improper prior, from which nothing can be drawn; where numbers among the moderators are uncertain.
     MissingQuantityError
         For a closed-form result, which has no prior.
+
+    Notes
+    -----
+    prob = 0.95 is the probability at which papers report, so that an estimate outside is about as rare as one that a
+    paper would call significant.
 
     References
     ----------

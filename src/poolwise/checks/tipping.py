@@ -66,6 +66,11 @@ class TippingPoint:
         Its probability.
     data : str
         ``"reconstructed"`` when the study table is.
+
+    References
+    ----------
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538, on priors that are read back
+    from an answer.
     """
 
     value: float
@@ -109,6 +114,17 @@ def tipping_point(
     ModelError
         When the model has no prior on tau.
 
+    Notes
+    -----
+    threshold = 0 asks about the direction of the effect, prob = 0.95 is the probability at which papers report. The
+    half-normal family is that of the scale's default; scales beyond 1 / 50 and 20 times the reference say nothing that
+    the ends do not.
+
+    References
+    ----------
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538, on priors that are read back
+    from an answer.
+
     Examples
     --------
     >>> import poolwise as pw
@@ -125,7 +141,12 @@ def tipping_point(
 
 
 def tipped(about: Subject, tau: Prior, prob: float, threshold: float = 0.0) -> TippingPoint:
-    """The tipping point of a quantity; the prior on tau gives the reference."""
+    """The tipping point of a quantity; the prior on tau gives the reference.
+
+    References
+    ----------
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538.
+    """
     effects = about.effects
     unit = half_normal_unit(tau, effects.scale)
 
@@ -176,6 +197,10 @@ def searched_over(
     -------
     tuple
         Value, sides, searched, margin and sentence of a `TippingPoint`.
+
+    References
+    ----------
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538.
     """
     scales, tail = tipping_scales(unit), 0.5 * (1.0 - prob)
     chance = below(scales)
@@ -201,7 +226,12 @@ def searched_over(
 
 
 def half_normal_unit(tau: Prior, scale: Scale) -> float:
-    """Scale of the half-normal prior that has this prior's median; for an improper one, that of the default."""
+    """Scale of the half-normal prior that has this prior's median; for an improper one, that of the default.
+
+    References
+    ----------
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538.
+    """
     prior = tau if tau.proper else DEFAULTS.get(scale.name)
     if prior is None:
         return np.nan

@@ -41,6 +41,10 @@ class LogLikelihood:
     ----------
     ml, reml : ndarray, shape (n, m)
         Plain and restricted.
+
+    References
+    ----------
+    Harville 1974, Biometrika 61:383, 10.1093/biomet/61.2.383.
     """
 
     ml: Array
@@ -60,6 +64,11 @@ class Maximum:
         Local maxima that were found and compared.
     iterations : int
         Newton steps until every data set had converged.
+
+    References
+    ----------
+    Harville 1977, J. American Statistical Association 72:320, 10.2307/2286796, for the likelihood; the search and its
+    bound are ours.
     """
 
     tau2: Array
@@ -71,7 +80,7 @@ def log_likelihood(fit: Fit) -> LogLikelihood:
     """Log-likelihoods of tau2 with the coefficients profiled out.
 
     ML: -1/2 [k log 2 pi + sum log(v_i + tau2) + y'Py]. REML: -1/2 [(k - p) log 2 pi + sum log(v_i + tau2)
-    + log|X'WX| - log|X'X| + y'Py] (Harville 1974, doi:10.1093/biomet/61.2.383).
+    + log|X'WX| - log|X'X| + y'Py].
 
     Parameters
     ----------
@@ -82,6 +91,10 @@ def log_likelihood(fit: Fit) -> LogLikelihood:
     -------
     LogLikelihood
         Natural logarithms.
+
+    References
+    ----------
+    Harville 1974, Biometrika 61:383, 10.1093/biomet/61.2.383.
     """
     data = fit.data
     common = -np.log(fit.w + (1.0 - data.present[:, None, :])).sum(-1) + quadratic(fit)
@@ -91,7 +104,12 @@ def log_likelihood(fit: Fit) -> LogLikelihood:
 
 
 def score(fit: Fit, *, restricted: bool) -> Array:
-    """Twice the slope of the log-likelihood in tau2, (n, m): y'PPy - tr P, with tr W for tr P under ML."""
+    """Twice the slope of the log-likelihood in tau2, (n, m): y'PPy - tr P, with tr W for tr P under ML.
+
+    References
+    ----------
+    Harville 1977, J. American Statistical Association 72:320, 10.2307/2286796.
+    """
     pulled = fit.w * fit.r
     return np.vecdot(pulled, pulled) - (trace(fit) if restricted else total_weight(fit))
 
@@ -110,6 +128,10 @@ def score_with_slope(fit: Fit, *, restricted: bool) -> tuple[Array, Array]:
     -------
     tuple of ndarray, shape (n, m)
         `score`, and its derivative in tau2.
+
+    References
+    ----------
+    Harville 1977, J. American Statistical Association 72:320, 10.2307/2286796.
     """
     pulled = fit.w * fit.r
     loss, gain = (trace(fit), trace_sandwich(fit)) if restricted else (total_weight(fit), np.vecdot(fit.w, fit.w))
@@ -135,6 +157,11 @@ def maximise(data: Data, *, restricted: bool) -> Maximum:
     -------
     Maximum
         Exact to rounding: no absolute threshold ends the search.
+
+    References
+    ----------
+    Harville 1977, J. American Statistical Association 72:320, 10.2307/2286796, for the likelihood; the search and its
+    bound are ours.
     """
     n = len(data.y)
     grid = _scan_grid(data, upper_bound(data, restricted=restricted))
@@ -166,6 +193,11 @@ def upper_bound(data: Data, *, restricted: bool) -> Array:
     -------
     ndarray, shape (n,)
         A bound of at least 0, a thousandth above the root of that equation.
+
+    References
+    ----------
+    Harville 1977, J. American Statistical Association 72:320, 10.2307/2286796, for the likelihood; the search and its
+    bound are ours.
     """
     r = data.at_zero.r[:, 0]
     s = np.vecdot(r, r) / (data.df if restricted else data.count)

@@ -84,6 +84,10 @@ class Averaged:
         mu, tau and theta_new, averaged over all four models.
     conditional : mapping of str to Posterior
         mu and theta_new given an effect, tau given heterogeneity.
+
+    References
+    ----------
+    Gronau et al. 2021, Advances in Methods and Practices in Psychological Science 4(3), 10.1177/25152459211031256.
     """
 
     effects: Effects

@@ -60,6 +60,12 @@ def average(
     ModelError
         When a prior is improper, mu or tau is stated, or the weights are impossible.
 
+    Notes
+    -----
+    Equal prior weights favour none of the four models, so that the prior odds of an effect and of heterogeneity are 1
+    and an inclusion Bayes factor is the posterior odds. The scale's default priors are what `fit` assumes as well when
+    no model is named.
+
     References
     ----------
     Hoeting, Madigan, Raftery & Volinsky 1999, Statistical Science 14:382, 10.1214/ss/1009212519, for model averaging;

@@ -35,6 +35,10 @@ class MixedLaw:
         Where the other models put the quantity.
     atom_probability : float
         How probable that point is: P(quantity = atom). 0 for a law without a point mass.
+
+    References
+    ----------
+    Hoeting et al. 1999, Statistical Science 14:382, 10.1214/ss/1009212519, equation 1.
     """
 
     laws: tuple[Law, ...]

@@ -37,6 +37,11 @@ class CrossedEffects:
     tau_within : Prior, optional
         Prior on the standard deviation of effects beyond the factors; the scale's default for tau when None.
 
+    Notes
+    -----
+    The scale's prior on tau stands on every standard deviation, since no factor is known beforehand to vary less than
+    another.
+
     References
     ----------
     Fernandez-Castilla et al. 2019, Behavior Research Methods 51:1286, 10.3758/s13428-018-1063-2.
@@ -148,6 +153,13 @@ class CorrelatedOutcomes:
     tau_within : Prior, optional
         Prior on the standard deviation of true effects of one study on one outcome, which a table with several such
         effects needs; there is none where None.
+
+    Notes
+    -----
+    eta = 2 favours small correlations a little, as few studies hardly tell them: for two outcomes the density of the
+    correlation is then proportional to 1 - r^2. rho = 0 leaves sampling errors independent: their correlation has to be
+    known or assumed, and then reported. No tau_within: tables with one effect for each study and outcome do not tell
+    it.
 
     References
     ----------

@@ -45,6 +45,10 @@ class MissingLevels:
         Number of each study's level, -1 where it is missing, shape (k, J).
     X : ndarray
         Rows of the design at every combination, of the m studies that miss a level, shape (m, C, p).
+
+    References
+    ----------
+    Little & Rubin 2019, Statistical Analysis with Missing Data, 3rd ed., 10.1002/9781119482260.
     """
 
     names: tuple[str, ...]
@@ -120,6 +124,10 @@ def missing_levels(
     InputError
         For a moderator of which one level is reported; for coefficients that studies which miss no level do not
         determine.
+
+    References
+    ----------
+    Little & Rubin 2019, Statistical Analysis with Missing Data, 3rd ed., 10.1002/9781119482260.
     """
     frame, names = effects.moderators, words_with_gaps(effects, moderators)
     if not names:

@@ -61,6 +61,17 @@ class MetaRegression:
         x_i beta: partially pooled, none of them a reference. With a prior on each sd, or the scale's default for tau.
         ``"study"`` and ``"outcome"`` may be named too. NUTS only.
 
+    Notes
+    -----
+    beta is flat, since a coefficient's unit is that of its moderator. A missing value is an error unless its law is
+    asked for, since values that miss for a reason would mislead.
+
+    References
+    ----------
+    Thompson & Higgins 2002, Statistics in Medicine 21:1559, 10.1002/sim.1187; Carroll et al. 2006, Measurement Error in
+    Nonlinear Models, 2nd ed., chapter 8, 10.1201/9781420010138, for errors; Gelman & Hill 2007, Data Analysis Using
+    Regression and Multilevel/Hierarchical Models, 10.1017/CBO9780511790942, for partial pooling.
+
     Examples
     --------
     >>> from poolwise import priors
@@ -183,6 +194,16 @@ class Subgroups:
     tau_spread : Prior
         Prior on the standard deviation of log tau_g between subgroups, for ``"exchangeable"``.
 
+    Notes
+    -----
+    A common tau is the default, since subgroups of few studies hardly tell a tau of their own. HalfNormal(0.5) on
+    tau_spread lets one sd of log tau be a factor of 1.6 between subgroups.
+
+    References
+    ----------
+    Borenstein & Higgins 2013, Prevention Science 14:134, 10.1007/s11121-013-0377-7; Borenstein et al. 2009,
+    Introduction to Meta-Analysis, chapter 19, 10.1002/9780470743386.
+
     Examples
     --------
     >>> print(*Subgroups("alloc").statement()[:2], sep="; ")
@@ -281,6 +302,15 @@ class LocationScale:
         when None.
     gamma : Prior or mapping of str to Prior, optional
         Normal priors on the coefficients of log tau; Normal(0, 1 / sd(z_j)) when None.
+
+    Notes
+    -----
+    The mean has an intercept alone unless moderators are named. Normal(0, 1 / sd(z_j)) on gamma lets one sd of a
+    moderator change tau by a factor of e, about 2.7, at one prior sd, whatever its unit.
+
+    References
+    ----------
+    Viechtbauer & Lopez-Lopez 2022, Research Synthesis Methods 13:697, 10.1002/jrsm.1562.
 
     Examples
     --------

@@ -39,6 +39,10 @@ class Uncertain:
         missing), and 1 where there is one, shape (k, J).
     centre, unit : ndarray
         Observed means and standard deviations, shape (J,).
+
+    References
+    ----------
+    Carroll et al. 2006, Measurement Error in Nonlinear Models, 2nd ed., chapter 8, 10.1201/9781420010138.
     """
 
     names: tuple[str, ...]
@@ -77,6 +81,10 @@ def uncertain(
         For errors of a moderator of words, and a formula that is not linear in an uncertain moderator.
     InputError
         For fewer than three observed values, and standard errors that are none.
+
+    References
+    ----------
+    Carroll et al. 2006, Measurement Error in Nonlinear Models, 2nd ed., chapter 8, 10.1201/9781420010138.
     """
     frame = effects.moderators
     wanted = [name for name in variables_of(moderators) if name in frame]

@@ -97,6 +97,10 @@ class Prior:
         Quantile at p given the parameters, likewise.
     metric : str or None
         Scale of effect that the prior was made for.
+
+    References
+    ----------
+    Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475, on what a prior on tau should say.
     """
 
     positive: ClassVar[bool] = True

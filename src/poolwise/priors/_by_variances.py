@@ -102,6 +102,10 @@ class PriorOfVariances(Prior):
 class Jeffreys(PriorOfVariances):
     """Jeffreys' prior for tau with mu known: density sqrt(sum_i (tau / (v_i + tau^2))^2), improper.
 
+    Notes
+    -----
+    It has no width to choose: the studies' own variances set it, and `variances` are filled in from the table.
+
     References
     ----------
     As in Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
@@ -128,6 +132,10 @@ class OverallJeffreys(PriorOfVariances):
     It falls as tau^-2 and could be normalised; its size matters, as a prior for the pair, only relative to a flat mu,
     so that it counts as improper and gives no evidence, as in bayesmeta.
 
+    Notes
+    -----
+    It has no width to choose: the studies' own variances set it, and `variances` are filled in from the table.
+
     References
     ----------
     As in Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
@@ -151,6 +159,10 @@ class OverallJeffreys(PriorOfVariances):
 @dataclass(frozen=True)
 class BergerDeely(PriorOfVariances):
     """Prior of Berger and Deely: density prod_i (tau / (v_i + tau^2))^(1/k), improper.
+
+    Notes
+    -----
+    It has no width to choose: the studies' own variances set it, and `variances` are filled in from the table.
 
     References
     ----------
@@ -177,6 +189,10 @@ class Conventional(PriorOfVariances):
 
     It has no closed form for unequal variances and is normalised by quadrature; for equal ones it is
     tau sqrt(v) / (v + tau^2)^(3/2).
+
+    Notes
+    -----
+    It has no width to choose: the studies' own variances set it, and `variances` are filled in from the table.
 
     References
     ----------

@@ -52,6 +52,16 @@ class Density(Prior):
         When the density cannot be integrated, its tail cannot be told, or the function returns something else than
         the logarithm of a density.
 
+    Notes
+    -----
+    The support is [0, inf) by default, since tau is a standard deviation. A tail is found out unless it is named, since
+    whether moments exist hangs on it.
+
+    References
+    ----------
+    The quadrature is our own. Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for a prior on tau given as
+    any function.
+
     Examples
     --------
     >>> import numpy as np

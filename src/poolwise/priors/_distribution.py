@@ -48,6 +48,16 @@ class OfDistribution(Prior):
         a where the density falls as tau^-a; inf for lighter tails.
     unit : float
         The prior is that of unit x the distribution's variable.
+
+    Notes
+    -----
+    Name and tail are read off the object by default, so that a table says what was meant, and moments that do not exist
+    are not told.
+
+    References
+    ----------
+    Virtanen et al. 2020, Nature Methods 17:261, 10.1038/s41592-019-0686-2, for SciPy; Icazatti et al. 2023, J. Open
+    Source Software 8(89):5499, 10.21105/joss.05499, for PreliZ.
     """
 
     distribution: HasLaw
@@ -124,6 +134,16 @@ def from_distribution(
     ModelError
         When a method is missing or fails, the distribution reaches below 0, its density is not the slope of its
         distribution function (it is discrete, for example), or its tail cannot be told.
+
+    Notes
+    -----
+    Name and tail are read off the object by default, so that a table says what was meant, and moments that do not exist
+    are not told.
+
+    References
+    ----------
+    Virtanen et al. 2020, Nature Methods 17:261, 10.1038/s41592-019-0686-2, for SciPy; Icazatti et al. 2023, J. Open
+    Source Software 8(89):5499, 10.21105/joss.05499, for PreliZ.
 
     Examples
     --------

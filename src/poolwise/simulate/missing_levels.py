@@ -31,6 +31,10 @@ class LevelsTruth(GivenTruth):
     mean, log_weight : ndarray
         Mean effect with each combination of levels, and log of its probability, of the m studies that miss a level,
         shape (m, C).
+
+    References
+    ----------
+    Little & Rubin 2019, Statistical Analysis with Missing Data, 3rd ed., 10.1002/9781119482260.
     """
 
     gaps: MissingLevels
@@ -67,6 +71,10 @@ def levels_truth(
     Returns
     -------
     LevelsTruth
+
+    References
+    ----------
+    Little & Rubin 2019, Statistical Analysis with Missing Data, 3rd ed., 10.1002/9781119482260.
     """
     b, X = np.array(list(beta.values())), np.array(gaps.design.X)
     pi = np.concatenate([rng.dirichlet(counts) for counts in gaps.concentrations])

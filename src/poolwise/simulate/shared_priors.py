@@ -36,6 +36,10 @@ def shared_truth(model: MetaRegression, effects: Effects, tau: float, draw: Draw
     -------
     Truth
         Its log likelihood is that given the coefficients, effects of levels among them, as in a DataTree.
+
+    References
+    ----------
+    Piironen & Vehtari 2017, Electronic J. Statistics 11:5018, 10.1214/17-EJS1337SI, for the horseshoe.
     """
     design = model.design(effects)
     priors = cast(Mapping[str, Prior], model.beta)

@@ -36,6 +36,10 @@ class Simulated:
         True effects of the studies, shape (k,).
     data : ndarray
         What the studies report: their estimates, shape (k,), in normal models.
+
+    References
+    ----------
+    Talts et al. 2018, arXiv:1804.06788, algorithm 1, for tables drawn from the priors.
     """
 
     number: int
@@ -77,6 +81,10 @@ def prior_tables(
     ------
     ModelError
         For an improper prior, which nothing can be drawn from.
+
+    References
+    ----------
+    Talts et al. 2018, arXiv:1804.06788, algorithm 1, for tables drawn from the priors.
 
     Examples
     --------

@@ -17,7 +17,12 @@ Array = NDArray[np.float64]
 
 
 class Generated(Protocol):
-    """What every simulator returns; `Truth` for normal models, a record of its own for others."""
+    """What every simulator returns; `Truth` for normal models, a record of its own for others.
+
+    References
+    ----------
+    Talts et al. 2018, arXiv:1804.06788, for parameters drawn from the priors, and data given them.
+    """
 
     @property
     def scalars(self) -> Mapping[str, float]:
@@ -52,6 +57,11 @@ class Layer:
         Standard deviation of the effect in each row, shape (k,) or ().
     group : ndarray of int
         Which of the layer's effects each row has, shape (k,).
+
+    References
+    ----------
+    Konstantopoulos 2011, Research Synthesis Methods 2:61, 10.1002/jrsm.35, for effects within clusters;
+    Fernandez-Castilla et al. 2019, Behavior Research Methods 51:1286, 10.3758/s13428-018-1063-2, for crossed ones.
     """
 
     sd: Array | float
@@ -76,6 +86,11 @@ class Joint:
     ----------
     root : ndarray
         Shape (k, q).
+
+    References
+    ----------
+    Riley 2009, J. R. Statist. Soc. A 172:789, 10.1111/j.1467-985X.2008.00593.x, for the model of outcomes whose effects
+    correlate.
     """
 
     root: Array
@@ -107,6 +122,10 @@ class Truth:
     predictions : mapping of str to (ndarray, float)
         True effects of new studies that have no name in a result: weights of the coefficients in their mean effect,
         shape (p,), and the true value.
+
+    References
+    ----------
+    Talts et al. 2018, arXiv:1804.06788, for parameters drawn from the priors, and data given them.
     """
 
     scalars: Mapping[str, float]

@@ -31,6 +31,10 @@ class UncertainTruth(GivenTruth):
         Of the estimates given the true values of the moderators.
     marginal : Truth
         Of the estimates with these integrated out.
+
+    References
+    ----------
+    Carroll et al. 2006, Measurement Error in Nonlinear Models, 2nd ed., chapter 8, 10.1201/9781420010138.
     """
 
     marginal: Truth
@@ -61,6 +65,10 @@ def true_moderators(
     tuple
         The unknowns by the names of a result's quantities; the true values in observed standard deviations from the
         observed mean, and their mean and variance given what was observed, shape (k, J) each.
+
+    References
+    ----------
+    Carroll et al. 2006, Measurement Error in Nonlinear Models, 2nd ed., chapter 8, 10.1201/9781420010138.
     """
     values: dict[str, float] = {}
     x, mean, variance = np.empty_like(what.x), np.empty_like(what.x), np.empty_like(what.x)
@@ -93,6 +101,10 @@ def uncertain_truth(
     Returns
     -------
     UncertainTruth
+
+    References
+    ----------
+    Carroll et al. 2006, Measurement Error in Nonlinear Models, 2nd ed., chapter 8, 10.1201/9781420010138.
     """
     b = np.array(list(beta.values()))
     values, x, mean, variance = true_moderators(effects, what, rng)

@@ -45,6 +45,10 @@ def leave_out_by_nuts(
     ------
     KeyboardInterrupt
         When a refit was interrupted.
+
+    References
+    ----------
+    Vehtari, Gelman & Gabry 2017, Statistics and Computing 27:1413, 10.1007/s11222-016-9696-4, for the exact refits.
     """
     effects, model, engine = result.effects, result.model, result.engine
     apart = refits(effects, model)

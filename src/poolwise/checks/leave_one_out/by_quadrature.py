@@ -77,6 +77,10 @@ def leave_out(effects: Effects, model: Model, prob: float) -> Found:
     ------
     ModelError
         Where none can be left out, or the model is none that `Exact` answers on this table.
+
+    References
+    ----------
+    Marshall & Spiegelhalter 2007, Bayesian Analysis 2:409, 10.1214/07-BA218.
     """
     one_tau = isinstance(model, CommonEffect | RandomEffects | MetaRegression) or (
         isinstance(model, Subgroups) and model.heterogeneity == "common"

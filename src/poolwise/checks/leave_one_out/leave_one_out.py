@@ -47,6 +47,10 @@ class LeaveOneOut:
         interval, prior, data.
     sentences : tuple of str
         What stands out.
+
+    References
+    ----------
+    Marshall & Spiegelhalter 2007, Bayesian Analysis 2:409, 10.1214/07-BA218.
     """
 
     frame: pd.DataFrame
@@ -148,6 +152,11 @@ def leave_one_out(
     ModelError
         For a model or prior that `Exact` refuses, and where no unit can be left out. An estimate whose unit leaves a
         coefficient, a subgroup or an outcome without any estimate has the status ``"not_estimable"``.
+
+    Notes
+    -----
+    prob = 0.95 is the probability at which papers report. Random effects with the scale's priors are what `fit` assumes
+    as well when no model is named.
 
     References
     ----------

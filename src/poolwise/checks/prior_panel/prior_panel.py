@@ -68,6 +68,10 @@ class PriorPanel:
         What the verdict is about: ``"mu"``, ``"beta[ablat]"``.
     threshold : float
         The value on whose side the interval lies or not.
+
+    References
+    ----------
+    Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
     """
 
     frame: pd.DataFrame
@@ -178,9 +182,17 @@ def prior_panel(
         When the scale has no panel and no priors are given, something else than a prior is, or a posterior is
         improper.
 
+    Notes
+    -----
+    The catalogue's panel goes from half to twice the scale's default, and adds heavy tails, a uniform prior and those
+    that were read from collections of meta-analyses, so that it holds what a reader might have chosen. threshold = 0
+    asks about the direction of the effect, prob = 0.95 is the probability at which papers report.
+
     References
     ----------
-    Roever et al. 2021, Res. Synth. Methods 12:448, 10.1002/jrsm.1475, on weakly informative priors for tau.
+    Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475, on weakly informative priors for tau;
+    Lambert et al. 2005, Statistics in Medicine 24:2401, 10.1002/sim.2112, on how far priors on a variance decide with
+    few studies.
 
     Examples
     --------

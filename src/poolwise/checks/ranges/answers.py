@@ -198,6 +198,10 @@ def nuts_against_exact(sampled: Sequence[Result], exact: Sequence[Result]) -> pd
         One row for each table and sampled parameter: table, quantity, nuts_mean, exact_mean, mcse, and
         mean_apart, q2.5_apart, q97.5_apart: the difference over its Monte Carlo standard error (NaN for a moment
         that does not exist); divergences, r_hat, status.
+
+    References
+    ----------
+    Vehtari et al. 2021, Bayesian Analysis 16:667, 10.1214/20-BA1221, for the Monte Carlo errors of means and quantiles.
     """
     rows = []
     for number, (nuts, other) in enumerate(zip(sampled, exact, strict=True), start=1):

@@ -89,6 +89,10 @@ class Ranges:
         The prior panel over all tables, one row for each prior on tau: prior, name, source; point_low, _median, _high
         of mu, likewise lower_, upper_, p_above_ and tau_upper_; excludes_0 and excludes as in `frame`; and with _edge
         what the table with equal weights says. Empty without a panel.
+
+    References
+    ----------
+    Manski 2003, Partial Identification of Probability Distributions, 10.1007/b97478, on answers that are sets.
     """
 
     frame: pd.DataFrame
@@ -246,6 +250,18 @@ def ranges(
     ModelError
         When there is no table, an engine other than NUTS is missing, or a table has no such fit.
 
+    Notes
+    -----
+    Exact() is the default since it takes milliseconds for each table and has no Monte Carlo error that would widen a
+    range. NUTS answers three tables: enough to show that both engines agree, and each costs seconds. prob = 0.95 is the
+    probability at which papers report.
+
+    References
+    ----------
+    Manski 2003, Partial Identification of Probability Distributions, 10.1007/b97478, on answers that are sets; Steegen
+    et al. 2016, Perspectives on Psychological Science 11:702, 10.1177/1745691616658637, on analysing every data set
+    that could have been.
+
     Examples
     --------
     >>> import poolwise as pw
@@ -287,6 +303,10 @@ def ranges_of(
     Returns
     -------
     Ranges
+
+    References
+    ----------
+    Manski 2003, Partial Identification of Probability Distributions, 10.1007/b97478, on answers that are sets.
     """
     check_instance("ranges", tables, Iterable, expected="study tables", advice="ranges(pw.reconstruct(...), model)")
     every = list(tables)
