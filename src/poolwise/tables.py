@@ -74,6 +74,10 @@ def summary(result: Result, *, prob: float = 0.95) -> pd.DataFrame:
     InputError
         When something other than a result is given.
 
+    Notes
+    -----
+    prob = 0.95 is the probability at which papers report, so that the intervals compare with theirs.
+
     References
     ----------
     Kruschke 2021, Nature Human Behaviour 5:1282, 10.1038/s41562-021-01177-7, and Higgins et al. 2019, Cochrane Handbook
@@ -122,6 +126,10 @@ def compare(*results: Result, prob: float = 0.95) -> pd.DataFrame:
     InputError
         When something other than results is given, or nothing.
 
+    Notes
+    -----
+    prob = 0.95 is the probability at which papers report, so that the intervals compare with theirs.
+
     References
     ----------
     Kruschke 2021, Nature Human Behaviour 5:1282, 10.1038/s41562-021-01177-7, and Higgins et al. 2019, Cochrane Handbook
@@ -167,6 +175,10 @@ def predict(result: Result, at: pd.DataFrame | Mapping[str, Any], *, prob: float
         For a moderator without values, with missing ones, or with a level that no study has.
     MissingQuantityError
         When the model has no moderators.
+
+    Notes
+    -----
+    prob = 0.95 is the probability at which papers report, so that the intervals compare with theirs.
 
     References
     ----------

@@ -191,6 +191,11 @@ class LogT(Prior):
 class Sqrt(Prior):
     """Improper prior that is flat in sqrt(tau): density tau^(-1/2).
 
+    Notes
+    -----
+    It has no width to choose. Its density blows up at 0, but has a finite integral there; a single study with a flat mu
+    leaves the posterior improper, which is refused.
+
     References
     ----------
     Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.

@@ -111,6 +111,11 @@ def band(n: int, prob: float = 0.99) -> Band:
     -------
     Band
 
+    Notes
+    -----
+    prob = 0.99 lets one calibrated quantity in a hundred leave its band: several are looked at for each model, and at
+    0.95 one in twenty would be a false alarm.
+
     References
     ----------
     Saeilynoja, Buerkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, section 2.2 for
@@ -184,6 +189,11 @@ def ecdf(places: pd.DataFrame, prob: float = 0.99) -> pd.DataFrame:
         For each quantity and each point z: `quantity`, `z`, `difference` (ECDF(z) - z), `lower`, `upper` (the band,
         less z), `inside`.
 
+    Notes
+    -----
+    prob = 0.99 lets one calibrated quantity in a hundred leave its band: several are looked at for each model, and at
+    0.95 one in twenty would be a false alarm.
+
     References
     ----------
     Saeilynoja, Buerkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, figure 3.
@@ -224,6 +234,11 @@ def uniformity(places: pd.DataFrame, prob: float = 0.99) -> pd.DataFrame:
         posterior lies too low, an sd above 0.289 that it is too narrow); `p`, see `p_value`; `inside`, whether the
         curve stays in its band; `p_holm`, the p-values adjusted for the number of quantities by Holm's method, which
         holds however they depend on one another; `troubled`, the share of fits whose status is a failure.
+
+    Notes
+    -----
+    prob = 0.99 lets one calibrated quantity in a hundred leave its band: several are looked at for each model, and at
+    0.95 one in twenty would be a false alarm.
 
     References
     ----------
