@@ -15,8 +15,8 @@ MODELS = get_args(model.Model)
 # Names that hold, read, draw or run what others compute.
 NO_STATISTICS = {
     "poolwise": {
-        "Effects", "KeptFits", "PoolwiseError", "PoolwiseWarning", "Result", "Scale", "design", "fit", "load_analysis",
-        "read_csv", "refit", "run",
+        "Effects", "KeptFits", "PoolwiseError", "PoolwiseWarning", "Result", "design", "load_analysis", "read_csv",
+        "refit", "run",
     },
     "priors": {"make"},
 }  # fmt: skip

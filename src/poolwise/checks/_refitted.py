@@ -64,7 +64,7 @@ class Refitter:
     def units(self) -> tuple[Unit, ...]:
         """What can be left out, in the order of the likelihood: clusters are sorted by name there."""
         units = self.model.units
-        return tuple(sorted(units, key=lambda one: one.name)) if isinstance(self.result.model, ThreeLevel) else units
+        return tuple(sorted(units, key=lambda unit: unit.name)) if isinstance(self.result.model, ThreeLevel) else units
 
     @cached_property
     def log_total(self) -> float:

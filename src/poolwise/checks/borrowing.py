@@ -158,10 +158,10 @@ def _row(name: str, k: int, joint: Result, alone: Result, prob: float) -> dict[s
 def _compared(what: str, joint: Quantity, alone: Quantity, prob: float) -> tuple[dict[str, float], str]:
     """Points, intervals, ratio, shift and share borrowed of one quantity, and what they are measured in."""
     (lower, upper), (lower_alone, upper_alone) = joint.interval(prob), alone.interval(prob)
-    one, other, unit = joint.sd, alone.sd, "sd"
-    if math.isnan(one) or math.isnan(other):
-        one, other, unit = upper - lower, upper_alone - lower_alone, "interval width"
-    ratio = one / other
+    spread, spread_alone, unit = joint.sd, alone.sd, "sd"
+    if math.isnan(spread) or math.isnan(spread_alone):
+        spread, spread_alone, unit = upper - lower, upper_alone - lower_alone, "interval width"
+    ratio = spread / spread_alone
     return {
         f"{what}_point": joint.point,
         f"{what}_lower": lower,
@@ -170,7 +170,7 @@ def _compared(what: str, joint: Quantity, alone: Quantity, prob: float) -> tuple
         f"{what}_lower_alone": lower_alone,
         f"{what}_upper_alone": upper_alone,
         f"{what}_ratio": ratio,
-        f"{what}_shift": (joint.point - alone.point) / other,
+        f"{what}_shift": (joint.point - alone.point) / spread_alone,
         f"{what}_borrowed": 1.0 - ratio**2,
     }, unit
 

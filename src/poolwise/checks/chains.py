@@ -74,10 +74,12 @@ def _panels(posterior: Any, chosen: Sequence[str]) -> dict[str, Any]:
         every |= dict(_split(str(name), values))
     out: dict[str, Any] = {}
     for name in chosen:
-        found = {one: x for one, x in every.items() if one == name or one.partition("[")[0] == name}
-        if not found:
+        panels = {
+            variable: x for variable, x in every.items() if variable == name or variable.partition("[")[0] == name
+        }
+        if not panels:
             raise ModelError(f"there are no draws of '{name}'", "a quantity of the result", nearest(name, every))
-        out |= found
+        out |= panels
     return out
 
 

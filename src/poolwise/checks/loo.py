@@ -141,14 +141,14 @@ def loo(result: Result, *, refit_above: float | None = 0.4) -> Loo:
     if len(bad) and refit_above is not None:
         need_refits(result)
         refitter = Refitter(result, logs)
-        found: dict[int, Density] = {}
+        refits: dict[int, Density] = {}
 
         def density(u: int) -> float:
-            found[u] = refitter.density(u)
-            return found[u].log_density
+            refits[u] = refitter.density(u)
+            return refits[u].log_density
 
         psis = with_refits(tree, psis, above, density)
-        frame = _with_refits(frame, psis, found)
+        frame = _with_refits(frame, psis, refits)
     else:
         frame.loc[bad, "method"] = FAILED
     frame = frame.assign(prior=result.prior, data=result.data_label)
@@ -183,35 +183,37 @@ def _errors(log_weights: Array, logs: Array, elpd: Array) -> Array:
     return np.sqrt((weight**2 * np.expm1(logs - elpd) ** 2).sum(axis=(0, 1)))
 
 
-def _with_refits(frame: pd.DataFrame, psis: Any, found: dict[int, Density]) -> pd.DataFrame:
+def _with_refits(frame: pd.DataFrame, psis: Any, refits: dict[int, Density]) -> pd.DataFrame:
     out = frame.assign(elpd=psis.elpd_i.to_numpy())
     out["p_loo"] = frame["p_loo"] + frame["elpd"] - out["elpd"]
-    rows = list(found)
+    rows = list(refits)
     out.loc[rows, "method"] = REFIT
-    out.loc[rows, "mcse"] = [one.mcse for one in found.values()]
-    out.loc[rows, "status"] = [one.status for one in found.values()]
+    out.loc[rows, "mcse"] = [refit.mcse for refit in refits.values()]
+    out.loc[rows, "status"] = [refit.status for refit in refits.values()]
     return out
 
 
 def _sentence(frame: pd.DataFrame, above: float) -> str:
     of = {method: frame[frame["method"] == method] for method in (REFIT, FAILED)}
-    told = []
+    sentences = []
     if of[REFIT].empty and of[FAILED].empty:
         largest = show.number(frame["pareto_k"].max(), 2)
-        told.append(f"No Pareto k is above {above:.2f}, where importance sampling fails: the largest is {largest}.")
+        sentences.append(
+            f"No Pareto k is above {above:.2f}, where importance sampling fails: the largest is {largest}."
+        )
     if len(of[REFIT]):
-        told.append(f"Refitted, as Pareto k is above {above:.2f}: {listing(of[REFIT]['unit'])}.")
+        sentences.append(f"Refitted, as Pareto k is above {above:.2f}: {listing(of[REFIT]['unit'])}.")
     if len(of[FAILED]):
-        told.append(
+        sentences.append(
             f"Unreliable, as Pareto k is above {above:.2f}: {listing(of[FAILED]['unit'])}. Refit (refit_above=0.4)."
         )
     unknown = frame[frame["elpd"].isna()]
     if len(unknown):
-        told.append(f"The others cannot tell what to expect of {listing(unknown['unit'])}: see the column status.")
+        sentences.append(f"The others cannot tell what to expect of {listing(unknown['unit'])}: see the column status.")
     rough = frame[frame["mcse"] > UNCERTAIN]
     if len(rough):
-        told.append(
+        sentences.append(
             f"The Monte Carlo error of the elpd is above {UNCERTAIN:g} for {listing(rough['unit'])}: an Exact() fit "
             "has none where it refits."
         )
-    return " ".join(told)
+    return " ".join(sentences)

@@ -139,11 +139,11 @@ def prior_surface(
     """
     check_prob(prob)
     check_threshold(threshold)
-    asked = need_prior_on_tau(question(effects, model, "prior_surface"), "prior_surface")
-    m0, own_sd = normal_mu(asked.mu)
-    assert asked.tau is not None
-    own_scale = half_normal_unit(asked.tau, effects.scale)
-    s0 = _widths("mu_sd", mu_sd, _usual_sd(effects, asked, own_sd), MU_RANGE)
+    assumed = need_prior_on_tau(question(effects, model, "prior_surface"), "prior_surface")
+    m0, own_sd = normal_mu(assumed.mu)
+    assert assumed.tau is not None
+    own_scale = half_normal_unit(assumed.tau, effects.scale)
+    s0 = _widths("mu_sd", mu_sd, _usual_sd(effects, assumed, own_sd), MU_RANGE)
     scale = _widths("tau_scale", tau_scale, own_scale, TAU_RANGE)
     grid = shared_grid(effects.y, effects.v, m0, s0, scale)
     mass = grid.masses(scale)
@@ -171,24 +171,24 @@ def _usual_sd(effects: Effects, model: RandomEffects, own: float) -> float:
     return normal_mu(RandomEffects(tau=model.tau).resolved(effects).mu)[1] if isinstance(model.mu, Flat) else own
 
 
-def _widths(name: str, given: Sequence[float] | Array | None, unit: float, reach: tuple[float, float]) -> Array:
-    if given is None:
+def _widths(name: str, chosen: Sequence[float] | Array | None, unit: float, reach: tuple[float, float]) -> Array:
+    if chosen is None:
         if not np.isfinite(unit):
             raise ModelError(f"no proper prior gives the unit of {name}", f"{name}=[...]", f"{name}=[0.5, 1, 2]")
         return unit * np.geomspace(*reach, SIZE)
     try:
-        widths = np.unique(np.asarray(given, dtype=float))
+        widths = np.unique(np.asarray(chosen, dtype=float))
     except (TypeError, ValueError):
         widths = np.array([])
     if widths.ndim != 1 or not len(widths) or not (np.isfinite(widths) & (widths > 0.0)).all():
-        raise ModelError(f"{name} = {given!r}", "finite numbers above 0", f"{name}=[0.5, 1, 2]")
+        raise ModelError(f"{name} = {chosen!r}", "finite numbers above 0", f"{name}=[0.5, 1, 2]")
     return widths
 
 
 def _sentence(frame: pd.DataFrame, prob: float, threshold: float) -> str:
     shares = frame["excludes_zero"].value_counts(normalize=True)
-    found = [answer for answer in SAID if answer in shares]
-    if len(found) == 1:
-        return f"Under all {len(frame)} pairs of priors {interval_words(prob)} {said(found[0], threshold)}."
-    parts = " and ".join(f"{said(answer, threshold)} under {show.percent(shares[answer])}" for answer in found)
+    answers = [answer for answer in SAID if answer in shares]
+    if len(answers) == 1:
+        return f"Under all {len(frame)} pairs of priors {interval_words(prob)} {said(answers[0], threshold)}."
+    parts = " and ".join(f"{said(answer, threshold)} under {show.percent(shares[answer])}" for answer in answers)
     return f"Of {len(frame)} pairs of priors, {interval_words(prob)} {parts}: the answer depends on the priors."

@@ -134,10 +134,10 @@ def tipping_point(
     """
     check_prob(prob)
     check_threshold(threshold)
-    asked = need_prior_on_tau(question(effects, model, "tipping_point"), "tipping_point")
-    normal_mu(asked.mu)
-    assert asked.tau is not None
-    return tipped(subject(effects, asked, "mu"), asked.tau, prob, threshold)
+    assumed = need_prior_on_tau(question(effects, model, "tipping_point"), "tipping_point")
+    normal_mu(assumed.mu)
+    assert assumed.tau is not None
+    return tipped(subject(effects, assumed, "mu"), assumed.tau, prob, threshold)
 
 
 def tipped(about: Subject, tau: Prior, prob: float, threshold: float = 0.0) -> TippingPoint:
@@ -210,10 +210,10 @@ def searched_over(
     if changes.size == 0:
         value, others, near = np.nan, [], len(scales) // 2
     else:
-        found = [_change(below, scales, clear, int(at), tail) for at in changes]
-        nearest = int(np.argmin(np.abs(np.log(np.array(found) / unit))))
-        value, near = found[nearest], int(changes[nearest])
-        others = [s for s in found if s != value]
+        changes_at = [_change(below, scales, clear, int(at), tail) for at in changes]
+        nearest = int(np.argmin(np.abs(np.log(np.array(changes_at) / unit))))
+        value, near = changes_at[nearest], int(changes[nearest])
+        others = [s for s in changes_at if s != value]
     sides = (_side(chance[near], tail), _side(chance[near + 1], tail))
     own = float(_clear(below(np.array([unit])), tail)[0])
     return (

@@ -172,11 +172,11 @@ def maximise(data: Data, *, restricted: bool) -> Maximum:
         sides = cells + np.array([[0], [1]])
         brackets, ends = grid[rows, sides], scores[rows, sides]
         roots, iterations = _polish(data.take(rows), brackets, ends, restricted=restricted)
-    found = np.bincount(rows, minlength=n)
-    at_zero = (scores[:, 0] <= 0.0) | (found == 0)
+    inner = np.bincount(rows, minlength=n)
+    at_zero = (scores[:, 0] <= 0.0) | (inner == 0)
     tau2 = np.zeros(n)
     tau2[rows] = roots
-    maxima = found + at_zero
+    maxima = inner + at_zero
     if (maxima > 1).any():
         tau2 = _best(data, rows, roots, at_zero, restricted=restricted)
     return Maximum(tau2, maxima, iterations)
@@ -260,8 +260,8 @@ def _best(data: Data, rows: NDArray[np.intp], roots: Array, at_zero: NDArray[np.
     owner = np.concatenate([zeros, rows])
     candidates = np.concatenate([np.zeros(zeros.size), roots])
     owned = data.take(owner)
-    found = log_likelihood(weighted_fit(owned, weights(owned, candidates[:, None])))
-    height = (found.reml if restricted else found.ml)[:, 0]
+    likelihood = log_likelihood(weighted_fit(owned, weights(owned, candidates[:, None])))
+    height = (likelihood.reml if restricted else likelihood.ml)[:, 0]
     order = np.lexsort((height, owner))
     tau2 = np.zeros(len(data.y))
     tau2[owner[order]] = candidates[order]

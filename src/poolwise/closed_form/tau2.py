@@ -157,10 +157,10 @@ def maximum_likelihood(data: Data) -> Tau2:
     Hardy & Thompson 1996, Statistics in Medicine 15:619,
     10.1002/(SICI)1097-0258(19960330)15:6<619::AID-SIM188>3.0.CO;2-A.
     """
-    found = maximise(data, restricted=False)
-    fit = fit_at(data, found.tau2)
+    maximum = maximise(data, restricted=False)
+    fit = fit_at(data, maximum.tau2)
     se = np.sqrt(2.0 / np.vecdot(fit.w, fit.w)[:, 0])
-    return Tau2(found.tau2, se, fit, found.iterations, found.maxima)
+    return Tau2(maximum.tau2, se, fit, maximum.iterations, maximum.maxima)
 
 
 def restricted_maximum_likelihood(data: Data) -> Tau2:
@@ -171,10 +171,10 @@ def restricted_maximum_likelihood(data: Data) -> Tau2:
     Harville 1977, J. American Statistical Association 72:320, 10.2307/2286796; Viechtbauer 2005, J. Educational and
     Behavioral Statistics 30:261, 10.3102/10769986030003261.
     """
-    found = maximise(data, restricted=True)
-    fit = fit_at(data, found.tau2)
+    maximum = maximise(data, restricted=True)
+    fit = fit_at(data, maximum.tau2)
     se = np.sqrt(2.0 / trace_sandwich(fit)[:, 0])
-    return Tau2(found.tau2, se, fit, found.iterations, found.maxima)
+    return Tau2(maximum.tau2, se, fit, maximum.iterations, maximum.maxima)
 
 
 def paule_mandel(data: Data) -> Tau2:

@@ -140,8 +140,8 @@ class MetaRegression:
         modelled = self.missing == "model"
         if not self.takes_uncertain or (modelled and words_with_gaps(effects, self.moderators)):
             return None
-        found = uncertain(effects, self.moderators, self.errors or {}, missing=modelled)
-        return found if found.names else None
+        unknown = uncertain(effects, self.moderators, self.errors or {}, missing=modelled)
+        return unknown if unknown.names else None
 
     def missing_levels(self, effects: Effects) -> MissingLevels | None:
         """The moderators of words whose levels are missing for some studies; None where all are known."""
@@ -149,9 +149,9 @@ class MetaRegression:
 
     def design(self, effects: Effects) -> Design:
         """The design matrix on a study table, with expected values in the place of missing ones that are modelled."""
-        found = self.missing_levels(effects) or self.uncertain(effects)
-        made = matrix(effects, self.moderators) if found is None else found.design
-        return with_levels(made, effects, list(self._sds())) if self.pooled else made
+        unknown = self.missing_levels(effects) or self.uncertain(effects)
+        plain = matrix(effects, self.moderators) if unknown is None else unknown.design
+        return with_levels(plain, effects, list(self._sds())) if self.pooled else plain
 
     def resolved(self, effects: Effects) -> MetaRegression:
         """The same model with every prior explicit for this study table."""
@@ -267,10 +267,10 @@ class Subgroups:
     def resolved(self, effects: Effects) -> Subgroups:
         """The same model with every prior explicit for this scale of effect."""
         self.levels(effects)
-        made = replace(self, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self))
+        full = replace(self, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self))
         if self.heterogeneity != "exchangeable":
-            return made
-        return replace(made, tau_spread=self.tau_spread or DEFAULT_TAU_SPREAD)
+            return full
+        return replace(full, tau_spread=self.tau_spread or DEFAULT_TAU_SPREAD)
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
@@ -349,14 +349,14 @@ class LocationScale:
 
     def scale_design(self, effects: Effects) -> Design:
         """The design matrix of log tau, its first column the intercept."""
-        made = matrix(effects, self.scale)
-        if made.names[:1] != (INTERCEPT,) or not 2 <= made.p <= 3:
+        design = matrix(effects, self.scale)
+        if design.names[:1] != (INTERCEPT,) or not 2 <= design.p <= 3:
             raise ModelError(
-                f"the scale {made.formula} has the coefficients {', '.join(made.names)}",
+                f"the scale {design.formula} has the coefficients {', '.join(design.names)}",
                 "an intercept and one or two more",
                 "LocationScale('~ year')",
             )
-        return made
+        return design
 
     def resolved(self, effects: Effects) -> LocationScale:
         """The same model with every prior explicit for this study table."""
@@ -396,8 +396,8 @@ def has_horseshoe(beta: Coefficients | None) -> bool:
 def _columns(moderators: str | Sequence[str], *, may_be_none: bool = False) -> str | tuple[str, ...]:
     """A formula as it is, names of columns as a tuple, so that a model can be compared and kept."""
     if not isinstance(moderators, Iterable):
-        found = f"moderators = {described(moderators)}"
-        raise ModelError(found, "a formula or the names of columns", "'~ dose' or ['dose']")
+        problem = f"moderators = {described(moderators)}"
+        raise ModelError(problem, "a formula or the names of columns", "'~ dose' or ['dose']")
     names = moderators if isinstance(moderators, str) else tuple(moderators)
     if (not names and not may_be_none) or (isinstance(names, str) and names.strip() in ("", "~")):
         raise ModelError(
@@ -414,12 +414,12 @@ def _formula(moderators: str | Sequence[str]) -> str:
     return moderators if isinstance(moderators, str) else "~ " + " + ".join(moderators)
 
 
-def _check_beta(given: Coefficients | None, name: str) -> None:
-    if isinstance(given, Mapping):
-        for coefficient, prior in given.items():
+def _check_beta(beta: Coefficients | None, name: str) -> None:
+    if isinstance(beta, Mapping):
+        for coefficient, prior in beta.items():
             check_mu(prior, f"{name}[{coefficient}]")
     else:
-        check_mu(given, name)
+        check_mu(beta, name)
 
 
 def explicit(given: Coefficients | None, names: Sequence[str], what: str) -> dict[str, Prior]:
@@ -446,13 +446,13 @@ def explicit(given: Coefficients | None, names: Sequence[str], what: str) -> dic
     return {name: given.get(name, Flat()) for name in names}
 
 
-def _named(what: str, given: Coefficients | None) -> dict[str, Prior | None]:
-    if isinstance(given, Mapping):
-        return {f"{what}[{name}]": prior for name, prior in given.items()}
-    return {what: given}
+def _named(what: str, beta: Coefficients | None) -> dict[str, Prior | None]:
+    if isinstance(beta, Mapping):
+        return {f"{what}[{name}]": prior for name, prior in beta.items()}
+    return {what: beta}
 
 
-def _told(what: str, given: Coefficients | None) -> tuple[str, ...]:
-    if isinstance(given, Mapping):
-        return tuple(f"{what}[{name}] ~ {prior}" for name, prior in given.items())
-    return (f"{what} ~ {given or Flat()}",)
+def _told(what: str, beta: Coefficients | None) -> tuple[str, ...]:
+    if isinstance(beta, Mapping):
+        return tuple(f"{what}[{name}] ~ {prior}" for name, prior in beta.items())
+    return (f"{what} ~ {beta or Flat()}",)

@@ -131,10 +131,10 @@ def _slope(
 
 def _at(rows: pd.DataFrame, values: Mapping[str, float]) -> pd.DataFrame:
     """The rows with these values of some moderators."""
-    made = rows.copy()
+    moved = rows.copy()
     for name, value in values.items():
-        made[name] = value
-    return made
+        moved[name] = value
+    return moved
 
 
 def _not_linear(design: Design, names: tuple[str, ...]) -> ModelError:

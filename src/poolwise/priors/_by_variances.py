@@ -51,10 +51,10 @@ class PriorOfVariances(Prior):
         ModelError
             For anything but finite variances above 0.
         """
-        given = np.asarray(v, dtype=float)
-        if given.ndim != 1 or not given.size or not (np.isfinite(given) & (given > 0)).all():
-            raise ModelError(f"{self} was given variances of shape {given.shape}", "k finite variances above 0")
-        return replace(cast(Any, self), variances=tuple(given.tolist()))
+        variances = np.asarray(v, dtype=float)
+        if variances.ndim != 1 or not variances.size or not (np.isfinite(variances) & (variances > 0)).all():
+            raise ModelError(f"{self} was given variances of shape {variances.shape}", "k finite variances above 0")
+        return replace(cast(Any, self), variances=tuple(variances.tolist()))
 
     def scaled(self, factor: float) -> Self:
         """The prior for variances factor^2 times as large; itself while they are not known."""

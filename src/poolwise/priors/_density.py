@@ -101,10 +101,10 @@ class Density(Prior):
         narrow = narrow_edges(function, lower, upper, points)
         law = numeric_law(function, lower, upper, narrow)
         refuse_infinite(law, name, upper, proper=proper)
-        given = {"function": function, "name": name, "lower": float(lower), "upper": float(upper), "proper": proper}
+        stated = {"function": function, "name": name, "lower": float(lower), "upper": float(upper), "proper": proper}
         tail = math.inf if math.isfinite(upper) else checked_tail(function, name, tail_power, proper=proper)
         of_points = {"points": tuple(map(float, points)), "peaks": narrow, "law": law}
-        for key, value in (given | {"tail_power": tail, "metric": metric} | of_points).items():
+        for key, value in (stated | {"tail_power": tail, "metric": metric} | of_points).items():
             object.__setattr__(self, key, value)
 
     @property

@@ -199,11 +199,11 @@ def _check_law(distribution: HasLaw, name: str) -> None:
     with np.errstate(all="ignore"):
         density = np.exp(np.asarray(distribution.logpdf(edges[:-1, None] + half * (1.0 + nodes)), dtype=float))
     area = float((half * weights * density).sum())
-    told = float(np.diff(np.asarray(distribution.cdf(ends), dtype=float))[0])
-    if not (abs(area - told) < SAME and abs(told - (p[1] - p[0])) < SAME):
+    mass = float(np.diff(np.asarray(distribution.cdf(ends), dtype=float))[0])
+    if not (abs(area - mass) < SAME and abs(mass - (p[1] - p[0])) < SAME):
         raise ModelError(
             f"{name} has a density that integrates to {area:.4g} between two quantiles and a distribution function "
-            f"that grows by {told:.4g} there",
+            f"that grows by {mass:.4g} there",
             f"{p[1] - p[0]:.4g} for both",
             "a continuous distribution; is this a discrete one?",
         )

@@ -18,9 +18,9 @@ _NOTHING = 1e-9
 
 def contrasts(names: list[str]) -> list[str]:
     """The quantities that answer the question: contrasts, else slopes, else the mean effect."""
-    found = [name for name in names if " - " in name]
-    found = found or [name for name in names if name.startswith("beta[") and name != "beta[intercept]"]
-    return found or [name for name in names if name == "mu"]
+    chosen = [name for name in names if " - " in name]
+    chosen = chosen or [name for name in names if name.startswith("beta[") and name != "beta[intercept]"]
+    return chosen or [name for name in names if name == "mu"]
 
 
 def short(name: str) -> str:
@@ -51,11 +51,13 @@ def verdict(row: Mapping[Any, Any], factor: str) -> str:
         One sentence.
     """
     tables, excluding = int(row["tables"]), round(row["excludes_0"] * row["tables"])
-    made, found = row["data"] == "reconstructed", int(row["found"])
-    many, told = (f"{tables} reconstructed tables", "published figures") if made else (f"{tables} tables", "tables")
+    rebuilt, extremes = row["data"] == "reconstructed", int(row["found"])
+    many, source = (
+        (f"{tables} reconstructed tables", "published figures") if rebuilt else (f"{tables} tables", "tables")
+    )
     drawn = many
-    if found:
-        many = f"{tables + found} reconstructed tables, {tables} drawn and {found} found by search,"
+    if extremes:
+        many = f"{tables + extremes} reconstructed tables, {tables} drawn and {extremes} found by search,"
     kind = f"{show.level(row['prob'])} {'credible' if 'credible' in row['interval'] else 'confidence'} interval"
     reach = f"the estimate runs {_run(row, 'point')}, the limits reach from {_limits(row)}"
     if not math.isnan(row["p_above_low"]):
@@ -64,18 +66,18 @@ def verdict(row: Mapping[Any, Any], factor: str) -> str:
     if row["excludes"] == "none":
         by = f" by {factor}" if factor else ""
         none = f"neither show a difference{by} nor rule one out" if " - " in row["quantity"] else "do not tell the sign"
-        return f"{head}in none of {many} does the {kind} exclude 0; {reach}; so the {told} {none}."
+        return f"{head}in none of {many} does the {kind} exclude 0; {reach}; so the {source} {none}."
     if row["excludes"] in ("above", "below"):
         return (
-            f"{head}in every one of {many} the {kind} lies {row['excludes']} 0; {reach}; so the {told} tell the sign "
+            f"{head}in every one of {many} the {kind} lies {row['excludes']} 0; {reach}; so the {source} tell the sign "
             "under this model, whichever of the tables is the true one."
         )
     others = ", in the others not" if excluding < tables else ", on either side"
-    if found and excluding in (0, tables):
+    if extremes and excluding in (0, tables):
         others = ", but in some of those found by search " + ("it does" if excluding == 0 else "it does not")
     return (
         f"{head}in {excluding} of {drawn} ({show.percent(excluding / tables)}) the {kind} excludes 0{others}; "
-        f"{reach}; so the {told} do not settle it: the answer depends on which table is the true one."
+        f"{reach}; so the {source} do not settle it: the answer depends on which table is the true one."
     )
 
 
