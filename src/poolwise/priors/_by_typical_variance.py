@@ -67,7 +67,7 @@ class Shrinkage(PriorOfVariances):
 
     References
     ----------
-    Daniels 1999, Canadian J. Statistics 27:567, 10.2307/3316112; as in Roever 2020, J. Stat. Software 93(6),
+    Daniels 1999, Canadian J. Statistics 27:567; as in Roever 2020, J. Stat. Software 93(6),
     10.18637/jss.v093.i06.
     """
 
