@@ -171,17 +171,17 @@ def _usual_sd(effects: Effects, model: RandomEffects, own: float) -> float:
     return normal_mu(RandomEffects(tau=model.tau).resolved(effects).mu)[1] if isinstance(model.mu, Flat) else own
 
 
-def _widths(name: str, chosen: Sequence[float] | Array | None, unit: float, reach: tuple[float, float]) -> Array:
-    if chosen is None:
+def _widths(name: str, given: Sequence[float] | Array | None, unit: float, reach: tuple[float, float]) -> Array:
+    if given is None:
         if not np.isfinite(unit):
             raise ModelError(f"no proper prior gives the unit of {name}", f"{name}=[...]", f"{name}=[0.5, 1, 2]")
         return unit * np.geomspace(*reach, SIZE)
     try:
-        widths = np.unique(np.asarray(chosen, dtype=float))
+        widths = np.unique(np.asarray(given, dtype=float))
     except (TypeError, ValueError):
         widths = np.array([])
     if widths.ndim != 1 or not len(widths) or not (np.isfinite(widths) & (widths > 0.0)).all():
-        raise ModelError(f"{name} = {chosen!r}", "finite numbers above 0", f"{name}=[0.5, 1, 2]")
+        raise ModelError(f"{name} = {given!r}", "finite numbers above 0", f"{name}=[0.5, 1, 2]")
     return widths
 
 

@@ -197,9 +197,9 @@ def _from_reference(X: ArrayLike | None, present: Array, v: Array) -> tuple[Arra
     """The design measured by its reference studies, the matrix that leads back to the one given, and these studies."""
     if X is None:
         return present[..., None], np.ones((1, 1, 1)), np.where(present > 0.0, v, np.inf).argmin(-1)[:, None]
-    columns = np.asarray(X, dtype=float)
-    columns = np.where(present[..., None] > 0, columns, 0.0)
-    design, triangle = np.linalg.qr(columns)  # with columns that are orthonormal
+    given = np.asarray(X, dtype=float)
+    given = np.where(present[..., None] > 0, given, 0.0)
+    design, triangle = np.linalg.qr(given)  # with columns that are orthonormal
     reference = _reference(design, np.sqrt(present / v))
     rows = np.arange(len(design))[:, None]
     turn = np.linalg.inv(design[rows, reference])

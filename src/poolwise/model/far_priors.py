@@ -54,20 +54,20 @@ def far_priors(model: object, effects: Effects) -> tuple[str, ...]:
     if not priors or effects.k <= X.shape[1]:
         return ()
     data = prepare(effects.y, effects.v, None if X.shape[1] == 1 and (X == 1.0).all() else X)
-    estimate = coefficients(fit_at(data, dersimonian_laird(data).value), "wald")
-    sentences = []
-    for (name, prior), b, se in zip(priors.items(), estimate.beta[0].tolist(), estimate.se[0].tolist(), strict=True):
+    found = coefficients(fit_at(data, dersimonian_laird(data).value), "wald")
+    told = []
+    for (name, prior), b, se in zip(priors.items(), found.beta[0].tolist(), found.se[0].tolist(), strict=True):
         if prior is None or isinstance(prior, Fixed) or not prior.proper or not np.isfinite(prior.spread):
             continue
         middle = float(prior.ppf(0.5))
         if abs(b - middle) > FAR * np.hypot(prior.spread, se):
-            sentences.append(
+            told.append(
                 f"the prior {prior} on {name} lies {abs(b - middle) / prior.spread:.3g} of its standard deviations "
                 f"from what the studies say by themselves ({b:.4g}, standard error {se:.2g}), so that the posterior is "
                 "a compromise which neither supports; check its unit and sign, or take a prior with heavier tails "
                 "(StudentT, Cauchy), which gives way"
             )
-    return tuple(sentences)
+    return tuple(told)
 
 
 def _priors(model: object, effects: Effects) -> tuple[Mapping[str, Prior | None], NDArray[np.float64]]:

@@ -108,26 +108,26 @@ def checked_tail(function: Callable[[Array], Array], name: str, given: float | N
     ModelError
         When no power is given and none can be told, or the density falls more slowly than was said.
     """
-    power = _tail(function)
-    if given is None and power is None:
+    found = _tail(function)
+    if given is None and found is None:
         raise ModelError(
             f"the density {name} does not settle on a power between 1e20 and 1e40, so that its tail cannot be told",
             "the power a with which it falls, as tau^-a",
             "tail_power=math.inf if it falls faster than any power",
         )
     if given is None:
-        assert power is not None
-        return power
+        assert found is not None
+        return found
     if (
         isinstance(given, bool)
         or not isinstance(given, int | float | np.number)
         or not given >= (1.0 if proper else -math.inf)
     ):
         raise ModelError(f"{name} has tail_power = {given!r}", "a number, above 1 for a proper density")
-    if power is not None and given > power + SETTLED:
+    if found is not None and given > found + SETTLED:
         raise ModelError(
-            f"{name} has tail_power = {given:g} and falls as tau^-{power:g} between 1e20 and 1e40",
-            f"at most {power:g}",
+            f"{name} has tail_power = {given:g} and falls as tau^-{found:g} between 1e20 and 1e40",
+            f"at most {found:g}",
             "no tail_power: it is found out",
         )
     return float(given)

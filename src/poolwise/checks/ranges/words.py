@@ -51,10 +51,8 @@ def verdict(row: Mapping[Any, Any], factor: str) -> str:
         One sentence.
     """
     tables, excluding = int(row["tables"]), round(row["excludes_0"] * row["tables"])
-    rebuilt, extremes = row["data"] == "reconstructed", int(row["found"])
-    many, source = (
-        (f"{tables} reconstructed tables", "published figures") if rebuilt else (f"{tables} tables", "tables")
-    )
+    made, extremes = row["data"] == "reconstructed", int(row["found"])
+    many, told = (f"{tables} reconstructed tables", "published figures") if made else (f"{tables} tables", "tables")
     drawn = many
     if extremes:
         many = f"{tables + extremes} reconstructed tables, {tables} drawn and {extremes} found by search,"
@@ -66,10 +64,10 @@ def verdict(row: Mapping[Any, Any], factor: str) -> str:
     if row["excludes"] == "none":
         by = f" by {factor}" if factor else ""
         none = f"neither show a difference{by} nor rule one out" if " - " in row["quantity"] else "do not tell the sign"
-        return f"{head}in none of {many} does the {kind} exclude 0; {reach}; so the {source} {none}."
+        return f"{head}in none of {many} does the {kind} exclude 0; {reach}; so the {told} {none}."
     if row["excludes"] in ("above", "below"):
         return (
-            f"{head}in every one of {many} the {kind} lies {row['excludes']} 0; {reach}; so the {source} tell the sign "
+            f"{head}in every one of {many} the {kind} lies {row['excludes']} 0; {reach}; so the {told} tell the sign "
             "under this model, whichever of the tables is the true one."
         )
     others = ", in the others not" if excluding < tables else ", on either side"
@@ -77,7 +75,7 @@ def verdict(row: Mapping[Any, Any], factor: str) -> str:
         others = ", but in some of those found by search " + ("it does" if excluding == 0 else "it does not")
     return (
         f"{head}in {excluding} of {drawn} ({show.percent(excluding / tables)}) the {kind} excludes 0{others}; "
-        f"{reach}; so the {source} do not settle it: the answer depends on which table is the true one."
+        f"{reach}; so the {told} do not settle it: the answer depends on which table is the true one."
     )
 
 
