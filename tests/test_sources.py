@@ -2,8 +2,8 @@
 
 import inspect
 import re
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
@@ -11,7 +11,7 @@ import poolwise as pw
 from poolwise import checks, evidence, model, priors, simulate
 
 ENGINES = (pw.ClosedForm, pw.Exact, pw.NUTS)
-MODELS = get_args(model.Model)
+MODELS = tuple(kind for kind in map(vars(model).get, model.__all__) if isinstance(kind, type) and is_dataclass(kind))
 # Names that hold, read, draw or run what others compute.
 NO_STATISTICS = {
     "poolwise": {
@@ -20,9 +20,7 @@ NO_STATISTICS = {
     },
     "priors": {"make"},
 }  # fmt: skip
-PUBLIC = {
-    "poolwise": pw, "checks": checks, "evidence": evidence, "priors": priors, "simulate": simulate,
-}  # fmt: skip
+PUBLIC = {"poolwise": pw, "checks": checks, "evidence": evidence, "priors": priors, "simulate": simulate}
 COMPUTES = {
     f"{room}.{name}": getattr(module, name)
     for room, module in PUBLIC.items()

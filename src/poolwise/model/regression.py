@@ -149,9 +149,9 @@ class MetaRegression:
 
     def design(self, effects: Effects) -> Design:
         """The design matrix on a study table, with expected values in the place of missing ones that are modelled."""
-        unknown = self.missing_levels(effects) or self.uncertain(effects)
-        plain = matrix(effects, self.moderators) if unknown is None else unknown.design
-        return with_levels(plain, effects, list(self._sds())) if self.pooled else plain
+        found = self.missing_levels(effects) or self.uncertain(effects)
+        made = matrix(effects, self.moderators) if found is None else found.design
+        return with_levels(made, effects, list(self._sds())) if self.pooled else made
 
     def resolved(self, effects: Effects) -> MetaRegression:
         """The same model with every prior explicit for this study table."""
