@@ -116,6 +116,17 @@ def fit(
     FitError
         With ``strict=True``, when the report's status is a failure.
 
+    Notes
+    -----
+    `Exact` goes before `NUTS` where it knows the model: its answer has no Monte Carlo error, takes milliseconds, and
+    has the log evidence. `RandomEffects` is the model unless another is named, since studies of one question seldom
+    share one effect.
+
+    References
+    ----------
+    Of the model and of the engine, in their own pages. Higgins, Thompson & Spiegelhalter 2009, J. R. Statist. Soc. A
+    172:137, 10.1111/j.1467-985X.2008.00552.x, for why random effects.
+
     Examples
     --------
     >>> import poolwise as pw

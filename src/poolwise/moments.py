@@ -44,12 +44,23 @@ def highest_moment(k: int, mu: Prior, tau: Prior) -> int:
     Returns
     -------
     int
+
+    References
+    ----------
+    Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A, for posteriors that are improper under flat priors; the
+    count of moments is ours.
     """
     return moments_of_tau(k if mu.proper else k - 1, tau)
 
 
 def moments_of_tau(counted: int, tau: Prior) -> int:
-    """What `highest_moment` returns, from the number of studies less that of coefficients with a flat prior."""
+    """What `highest_moment` returns, from the number of studies less that of coefficients with a flat prior.
+
+    References
+    ----------
+    Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A, for posteriors that are improper under flat priors; the
+    count of moments is ours.
+    """
     if math.isfinite(tau.upper):
         return MOST_MOMENTS
     if tau.tail_power <= 1 - counted:
@@ -79,6 +90,11 @@ class Spread:
         Studies (or clusters) that tell about it.
     flat : int
         Coefficients with a flat prior among those that the same studies estimate.
+
+    References
+    ----------
+    Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A, for posteriors that are improper under flat priors; the
+    count of moments is ours.
     """
 
     name: str
@@ -109,6 +125,11 @@ def spreads(effects: Effects, model: Model) -> tuple[Spread, ...]:
     -------
     tuple of Spread
         None for a common effect or a known tau.
+
+    References
+    ----------
+    Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A, for posteriors that are improper under flat priors; the
+    count of moments is ours.
     """
     if isinstance(model, NormalModel):
         return spreads_of(model.structure(effects))
@@ -171,6 +192,11 @@ def refuse_improper(effects: Effects, model: Model) -> None:
     ------
     ModelError
         Naming k, the priors, and what would make the posterior proper.
+
+    References
+    ----------
+    Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A, for posteriors that are improper under flat priors; the
+    count of moments is ours.
     """
     for one in spreads(effects, model):
         if one.moments < 0:

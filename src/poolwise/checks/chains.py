@@ -28,6 +28,11 @@ def chain_plot(result: Result, kind: Literal["ranks", "trace"], names: Sequence[
     Returns
     -------
     PlotCollection
+
+    References
+    ----------
+    Vehtari et al. 2021, Bayesian Analysis 16:667, 10.1214/20-BA1221, for rank plots; Saeilynoja, Buerkner & Vehtari
+    2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, for their bands.
     """
     tree = need_posterior(result, f"plot.{kind}")
     posterior = tree["posterior"].to_dataset()
@@ -69,10 +74,12 @@ def _panels(posterior: Any, chosen: Sequence[str]) -> dict[str, Any]:
         every |= dict(_split(str(name), values))
     out: dict[str, Any] = {}
     for name in chosen:
-        found = {one: x for one, x in every.items() if one == name or one.partition("[")[0] == name}
-        if not found:
+        panels = {
+            variable: x for variable, x in every.items() if variable == name or variable.partition("[")[0] == name
+        }
+        if not panels:
             raise ModelError(f"there are no draws of '{name}'", "a quantity of the result", nearest(name, every))
-        out |= found
+        out |= panels
     return out
 
 

@@ -40,6 +40,10 @@ def hellinger(result: Result, name: str) -> float:
     MissingQuantityError
         When the result has no posterior of that name, or the model no prior on it.
 
+    References
+    ----------
+    Roos et al. 2015, Bayesian Analysis 10:321, 10.1214/14-BA909, for the distance as a measure of sensitivity.
+
     Examples
     --------
     >>> import poolwise as pw
@@ -58,7 +62,12 @@ def hellinger(result: Result, name: str) -> float:
 
 
 def distance(prior: Prior, posterior: Posterior) -> float:
-    """Hellinger distance from a prior to a posterior; NaN for an improper prior."""
+    """Hellinger distance from a prior to a posterior; NaN for an improper prior.
+
+    References
+    ----------
+    Roos et al. 2015, Bayesian Analysis 10:321, 10.1214/14-BA909.
+    """
     if not prior.proper:
         return np.nan
     edges = np.unique(np.concatenate([prior.ppf(LEVELS), posterior.ppf(LEVELS)]))
@@ -72,6 +81,10 @@ def distances_for_tau(posterior: TauPosterior) -> Array:
     """Hellinger distances from prior to posterior of tau of all jobs at once, shape (n,); NaN for improper priors.
 
     At the nodes of the posterior itself, where sqrt(prior / posterior) = sqrt(p(y) / p(y | tau)).
+
+    References
+    ----------
+    Roos et al. 2015, Bayesian Analysis 10:321, 10.1214/14-BA909.
     """
     panels = posterior.panels
     job = panels.job

@@ -123,12 +123,12 @@ def subject(effects: Effects, model: Model, quantity: str | None) -> Subject:
             "fit(effects, replace(model, tau=...), NUTS()) for each prior",
         )
     resolved = model.resolved(effects)
-    found = means(effects, resolved)
-    return Subject(effects, resolved, _quantity(found, quantity), found)
+    mean_effects = means(effects, resolved)
+    return Subject(effects, resolved, _quantity(mean_effects, quantity), mean_effects)
 
 
-def _quantity(found: Means, quantity: str | None) -> str:
-    names = list(found.linear)
+def _quantity(mean_effects: Means, quantity: str | None) -> str:
+    names = list(mean_effects.linear)
     if quantity is None:
         slopes = [name for name in names if name != "beta[intercept]"]
         if len(slopes) == 1:

@@ -44,6 +44,10 @@ def prior_ess(effects: Effects, model: CommonEffect | RandomEffects | None = Non
     ModelError
         For a prior on mu whose information is not known.
 
+    Notes
+    -----
+    The scale's default priors are what `fit` assumes as well when no model is named.
+
     References
     ----------
     Neuenschwander et al. 2020, Biometrics 76:578, 10.1111/biom.13252.
@@ -54,15 +58,15 @@ def prior_ess(effects: Effects, model: CommonEffect | RandomEffects | None = Non
     >>> round(prior_ess(pw.datasets.load("bcg")), 2)
     0.09
     """
-    asked = question(effects, model, "prior_ess")
-    assert asked.mu is not None
-    if isinstance(asked.mu, Fixed):
+    assumed = question(effects, model, "prior_ess")
+    assert assumed.mu is not None
+    if isinstance(assumed.mu, Fixed):
         return math.inf
-    own = information(asked.mu)
+    own = information(assumed.mu)
     if own == 0.0:
         return 0.0
     s2 = typical_variance(effects.v) if effects.k > 1 else float(effects.v[0])
-    result = Exact().fit(effects, asked)
+    result = Exact().fit(effects, assumed)
     tau = result.quantities.get("tau")
     if not isinstance(tau, Posterior):
         known = 0.0 if tau is None else tau.point
@@ -79,6 +83,10 @@ def information(prior: Prior) -> float:
     ------
     ModelError
         For a family that it does not know.
+
+    References
+    ----------
+    Neuenschwander et al. 2020, Biometrics 76:578, 10.1111/biom.13252.
     """
     match prior:
         case Flat():

@@ -36,10 +36,10 @@ def question(effects: Effects, model: Model | None, check: str) -> CommonEffect 
         When the table is none, the check does not know the model, or the posterior is improper.
     """
     need_effects(effects, check)
-    asked = RandomEffects() if model is None else model
-    if not isinstance(asked, CommonEffect | RandomEffects):
-        raise ModelError(f"{check} was given the model {asked!r}", "RandomEffects(...) or CommonEffect(...)")
-    resolved = asked.resolved(effects)
+    assumed = RandomEffects() if model is None else model
+    if not isinstance(assumed, CommonEffect | RandomEffects):
+        raise ModelError(f"{check} was given the model {assumed!r}", "RandomEffects(...) or CommonEffect(...)")
+    resolved = assumed.resolved(effects)
     refuse_improper(effects, resolved)
     return resolved
 

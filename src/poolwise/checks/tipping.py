@@ -66,6 +66,11 @@ class TippingPoint:
         Its probability.
     data : str
         ``"reconstructed"`` when the study table is.
+
+    References
+    ----------
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538, on priors that are read back
+    from an answer.
     """
 
     value: float
@@ -109,6 +114,17 @@ def tipping_point(
     ModelError
         When the model has no prior on tau.
 
+    Notes
+    -----
+    threshold = 0 asks about the direction of the effect, prob = 0.95 is the probability at which papers report. The
+    half-normal family is that of the scale's default; scales beyond 1 / 50 and 20 times the reference say nothing that
+    the ends do not.
+
+    References
+    ----------
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538, on priors that are read back
+    from an answer.
+
     Examples
     --------
     >>> import poolwise as pw
@@ -118,14 +134,19 @@ def tipping_point(
     """
     check_prob(prob)
     check_threshold(threshold)
-    asked = need_prior_on_tau(question(effects, model, "tipping_point"), "tipping_point")
-    normal_mu(asked.mu)
-    assert asked.tau is not None
-    return tipped(subject(effects, asked, "mu"), asked.tau, prob, threshold)
+    assumed = need_prior_on_tau(question(effects, model, "tipping_point"), "tipping_point")
+    normal_mu(assumed.mu)
+    assert assumed.tau is not None
+    return tipped(subject(effects, assumed, "mu"), assumed.tau, prob, threshold)
 
 
 def tipped(about: Subject, tau: Prior, prob: float, threshold: float = 0.0) -> TippingPoint:
-    """The tipping point of a quantity; the prior on tau gives the reference."""
+    """The tipping point of a quantity; the prior on tau gives the reference.
+
+    References
+    ----------
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538.
+    """
     effects = about.effects
     unit = half_normal_unit(tau, effects.scale)
 
@@ -176,6 +197,10 @@ def searched_over(
     -------
     tuple
         Value, sides, searched, margin and sentence of a `TippingPoint`.
+
+    References
+    ----------
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538.
     """
     scales, tail = tipping_scales(unit), 0.5 * (1.0 - prob)
     chance = below(scales)
@@ -185,10 +210,10 @@ def searched_over(
     if changes.size == 0:
         value, others, near = np.nan, [], len(scales) // 2
     else:
-        found = [_change(below, scales, clear, int(at), tail) for at in changes]
-        nearest = int(np.argmin(np.abs(np.log(np.array(found) / unit))))
-        value, near = found[nearest], int(changes[nearest])
-        others = [s for s in found if s != value]
+        changes_at = [_change(below, scales, clear, int(at), tail) for at in changes]
+        nearest = int(np.argmin(np.abs(np.log(np.array(changes_at) / unit))))
+        value, near = changes_at[nearest], int(changes[nearest])
+        others = [s for s in changes_at if s != value]
     sides = (_side(chance[near], tail), _side(chance[near + 1], tail))
     own = float(_clear(below(np.array([unit])), tail)[0])
     return (
@@ -201,7 +226,12 @@ def searched_over(
 
 
 def half_normal_unit(tau: Prior, scale: Scale) -> float:
-    """Scale of the half-normal prior that has this prior's median; for an improper one, that of the default."""
+    """Scale of the half-normal prior that has this prior's median; for an improper one, that of the default.
+
+    References
+    ----------
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538.
+    """
     prior = tau if tau.proper else DEFAULTS.get(scale.name)
     if prior is None:
         return np.nan

@@ -74,7 +74,12 @@ def known_tau(tau: float, typical: float) -> dict[str, Quantity]:
 
 
 def share_of_variation(tau: NDArray[np.float64], typical: float) -> NDArray[np.float64]:
-    """I2 = tau^2 / (tau^2 + typical variance) of each tau, of the same shape."""
+    """I2 = tau^2 / (tau^2 + typical variance) of each tau, of the same shape.
+
+    References
+    ----------
+    Higgins & Thompson 2002, Statistics in Medicine 21:1539, 10.1002/sim.1186.
+    """
     with np.errstate(divide="ignore", over="ignore"):
         return 1.0 / (1.0 + typical / np.square(tau))
 

@@ -84,6 +84,10 @@ class Averaged:
         mu, tau and theta_new, averaged over all four models.
     conditional : mapping of str to Posterior
         mu and theta_new given an effect, tau given heterogeneity.
+
+    References
+    ----------
+    Gronau et al. 2021, Advances in Methods and Practices in Psychological Science 4(3), 10.1177/25152459211031256.
     """
 
     effects: Effects
@@ -170,13 +174,15 @@ class Averaged:
         Columns question, of, over, log10, bayes_factor (in words), strength, favours.
         """
         named = {"effect, over all models": self.effect, "heterogeneity, over all models": self.heterogeneity}
-        for question, one, other in (
+        for question, first, second in (
             ("effect, if tau = 0", "common effect", "common null"),
             ("effect, if heterogeneity", "random effect", "random null"),
             ("heterogeneity, if mu = 0", "random null", "common null"),
             ("heterogeneity, if an effect", "random effect", "common effect"),
         ):
-            named[question] = BayesFactor(self.results[one].log_evidence - self.results[other].log_evidence, one, other)
+            named[question] = BayesFactor(
+                self.results[first].log_evidence - self.results[second].log_evidence, first, second
+            )
         rows = [
             {
                 "question": question,

@@ -94,7 +94,12 @@ def _beside(moderators: Table | None, counts: Mapping[str, Array]) -> Table:
 
 
 def log_ratio(events: Array, totals: Array, measure: str) -> tuple[Array, Array]:
-    """Log ratios and their sampling variances, shape (..., k), from counts of shape (..., k, 2)."""
+    """Log ratios and their sampling variances, shape (..., k), from counts of shape (..., k, 2).
+
+    References
+    ----------
+    Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 5, 10.1002/9780470743386.
+    """
     more = np.where(_empty(events, totals, measure), CORRECTION, 0.0)[..., None]
     a, rest = events + more, totals - events + more
     if measure == "log OR":

@@ -87,6 +87,10 @@ def corrected(y: Array, reliability: Array, scale: Scale, rows: Rows) -> tuple[A
         On a scale whose effects unreliability does not shrink in this way.
     InputError
         For correlations that would not be below 1.
+
+    References
+    ----------
+    Wiernik & Dahlke 2020, Advances in Methods and Practices in Psychological Science 3:94, 10.1177/2515245919885611.
     """
     root = np.sqrt(reliability)
     if scale.name not in SHRUNK:

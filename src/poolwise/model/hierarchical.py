@@ -55,6 +55,12 @@ class ThreeLevel:
     rho : float
         Correlation of the sampling errors within a cluster, 0 <= rho < 1.
 
+    Notes
+    -----
+    Effects are clustered in studies, the usual case. The scale's prior on tau stands on both standard deviations, since
+    neither level is known to vary less. rho = 0 is the hierarchical effects model: a correlation of errors has to be
+    known or assumed, and then reported.
+
     References
     ----------
     Konstantopoulos 2011, Research Synthesis Methods 2:61, 10.1002/jrsm.35; Pustejovsky & Tipton 2022, Prevention
@@ -176,6 +182,17 @@ class JointOutcomes:
         Prior on the between-study standard deviation of the typical outcome; the scale's default when None.
     tau_spread : Prior
         Prior on the standard deviation of log tau_o between outcomes.
+
+    Notes
+    -----
+    The scale's prior on tau stands on mu_spread, since outcomes of one question are taken to differ about as much as
+    studies do. HalfNormal(0.5) on tau_spread lets one sd of log tau be a factor of 1.6 between outcomes.
+
+    References
+    ----------
+    Higgins & Whitehead 1996, Statistics in Medicine 15:2733,
+    10.1002/(SICI)1097-0258(19961230)15:24<2733::AID-SIM562>3.0.CO;2-0, for heterogeneity that is borrowed; Gelman et
+    al. 2013, Bayesian Data Analysis, 3rd ed., section 5.4, 10.1201/b16018, for the hierarchy.
     """
 
     mu: Prior | None = None

@@ -75,6 +75,17 @@ class MetaRegression:
         x_i beta: partially pooled, none of them a reference. With a prior on each sd, or the scale's default for tau.
         ``"study"`` and ``"outcome"`` may be named too. NUTS only.
 
+    Notes
+    -----
+    beta is flat, since a coefficient's unit is that of its moderator. A missing value is an error unless its law is
+    asked for, since values that miss for a reason would mislead.
+
+    References
+    ----------
+    Thompson & Higgins 2002, Statistics in Medicine 21:1559, 10.1002/sim.1187; Carroll et al. 2006, Measurement Error in
+    Nonlinear Models, 2nd ed., chapter 8, 10.1201/9781420010138, for errors; Gelman & Hill 2007, Data Analysis Using
+    Regression and Multilevel/Hierarchical Models, 10.1017/CBO9780511790942, for partial pooling.
+
     Examples
     --------
     >>> from poolwise import priors
@@ -143,8 +154,8 @@ class MetaRegression:
         modelled = self.missing == "model"
         if not self.takes_uncertain or (modelled and words_with_gaps(effects, self.moderators)):
             return None
-        found = uncertain(effects, self.moderators, self.errors or {}, missing=modelled)
-        return found if found.names else None
+        unknown = uncertain(effects, self.moderators, self.errors or {}, missing=modelled)
+        return unknown if unknown.names else None
 
     def missing_levels(self, effects: Effects) -> MissingLevels | None:
         """The moderators of words whose levels are missing for some studies; None where all are known."""
@@ -226,6 +237,16 @@ class Subgroups:
     tau_spread : Prior
         Prior on the standard deviation of log tau_g between subgroups, for ``"exchangeable"``.
 
+    Notes
+    -----
+    A common tau is the default, since subgroups of few studies hardly tell a tau of their own. HalfNormal(0.5) on
+    tau_spread lets one sd of log tau be a factor of 1.6 between subgroups.
+
+    References
+    ----------
+    Borenstein & Higgins 2013, Prevention Science 14:134, 10.1007/s11121-013-0377-7; Borenstein et al. 2009,
+    Introduction to Meta-Analysis, chapter 19, 10.1002/9780470743386.
+
     Examples
     --------
     >>> print(*Subgroups("alloc").statement()[:2], sep="; ")
@@ -289,10 +310,10 @@ class Subgroups:
     def resolved(self, effects: Effects) -> Subgroups:
         """The same model with every prior explicit for this scale of effect."""
         self.levels(effects)
-        made = replace(self, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self))
+        full = replace(self, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self))
         if self.heterogeneity != "exchangeable":
-            return made
-        return replace(made, tau_spread=self.tau_spread or DEFAULT_TAU_SPREAD)
+            return full
+        return replace(full, tau_spread=self.tau_spread or DEFAULT_TAU_SPREAD)
 
     def structure(self, effects: Effects) -> NormalStructure:
         """What the model states on a study table: a mean for each subgroup, and one heterogeneity or one for each."""
@@ -349,6 +370,15 @@ class LocationScale:
     gamma : Prior or mapping of str to Prior, optional
         Normal priors on the coefficients of log tau; Normal(0, 1 / sd(z_j)) when None.
 
+    Notes
+    -----
+    The mean has an intercept alone unless moderators are named. Normal(0, 1 / sd(z_j)) on gamma lets one sd of a
+    moderator change tau by a factor of e, about 2.7, at one prior sd, whatever its unit.
+
+    References
+    ----------
+    Viechtbauer & Lopez-Lopez 2022, Research Synthesis Methods 13:697, 10.1002/jrsm.1562.
+
     Examples
     --------
     >>> print(LocationScale("~ year").statement()[1])
@@ -386,14 +416,14 @@ class LocationScale:
 
     def scale_design(self, effects: Effects) -> Design:
         """The design matrix of log tau, its first column the intercept."""
-        made = matrix(effects, self.scale)
-        if made.names[:1] != (INTERCEPT,) or not 2 <= made.p <= 3:
+        design = matrix(effects, self.scale)
+        if design.names[:1] != (INTERCEPT,) or not 2 <= design.p <= 3:
             raise ModelError(
-                f"the scale {made.formula} has the coefficients {', '.join(made.names)}",
+                f"the scale {design.formula} has the coefficients {', '.join(design.names)}",
                 "an intercept and one or two more",
                 "LocationScale('~ year')",
             )
-        return made
+        return design
 
     def resolved(self, effects: Effects) -> LocationScale:
         """The same model with every prior explicit for this study table."""
@@ -459,8 +489,8 @@ def has_horseshoe(beta: Coefficients | None) -> bool:
 def _columns(moderators: str | Sequence[str], *, may_be_none: bool = False) -> str | tuple[str, ...]:
     """A formula as it is, names of columns as a tuple, so that a model can be compared and kept."""
     if not isinstance(moderators, Iterable):
-        found = f"moderators = {described(moderators)}"
-        raise ModelError(found, "a formula or the names of columns", "'~ dose' or ['dose']")
+        problem = f"moderators = {described(moderators)}"
+        raise ModelError(problem, "a formula or the names of columns", "'~ dose' or ['dose']")
     names = moderators if isinstance(moderators, str) else tuple(moderators)
     if (not names and not may_be_none) or (isinstance(names, str) and names.strip() in ("", "~")):
         raise ModelError(
@@ -477,12 +507,12 @@ def _formula(moderators: str | Sequence[str]) -> str:
     return moderators if isinstance(moderators, str) else "~ " + " + ".join(moderators)
 
 
-def _check_beta(given: Coefficients | None, name: str) -> None:
-    if isinstance(given, Mapping):
-        for coefficient, prior in given.items():
+def _check_beta(beta: Coefficients | None, name: str) -> None:
+    if isinstance(beta, Mapping):
+        for coefficient, prior in beta.items():
             check_mu(prior, f"{name}[{coefficient}]")
     else:
-        check_mu(given, name)
+        check_mu(beta, name)
 
 
 def explicit(given: Coefficients | None, names: Sequence[str], what: str) -> dict[str, Prior]:
@@ -509,13 +539,13 @@ def explicit(given: Coefficients | None, names: Sequence[str], what: str) -> dic
     return {name: given.get(name, Flat()) for name in names}
 
 
-def _named(what: str, given: Coefficients | None) -> dict[str, Prior | None]:
-    if isinstance(given, Mapping):
-        return {f"{what}[{name}]": prior for name, prior in given.items()}
-    return {what: given}
+def _named(what: str, beta: Coefficients | None) -> dict[str, Prior | None]:
+    if isinstance(beta, Mapping):
+        return {f"{what}[{name}]": prior for name, prior in beta.items()}
+    return {what: beta}
 
 
-def _told(what: str, given: Coefficients | None) -> tuple[str, ...]:
-    if isinstance(given, Mapping):
-        return tuple(f"{what}[{name}] ~ {prior}" for name, prior in given.items())
-    return (f"{what} ~ {given or Flat()}",)
+def _told(what: str, beta: Coefficients | None) -> tuple[str, ...]:
+    if isinstance(beta, Mapping):
+        return tuple(f"{what}[{name}] ~ {prior}" for name, prior in beta.items())
+    return (f"{what} ~ {beta or Flat()}",)

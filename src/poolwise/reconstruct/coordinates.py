@@ -44,6 +44,10 @@ class Coordinates:
         Limits on single studies.
     level : ndarray of int
         Column of the plan's `sizes` that each study belongs to, shape (k,).
+
+    References
+    ----------
+    The construction is ours; see `poolwise.reconstruct`.
     """
 
     plan: Plan

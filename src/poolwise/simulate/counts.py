@@ -47,6 +47,11 @@ class CountsTruth:
         Of the baselines: log odds, or log rates.
     predictions : mapping
         None here.
+
+    References
+    ----------
+    Smith, Spiegelhalter & Thomas 1995, Statistics in Medicine 14:2685, 10.1002/sim.4780142408; Stijnen, Hamza & Ozdemir
+    2010, Statistics in Medicine 29:3046, 10.1002/sim.4040.
     """
 
     scalars: Mapping[str, float]

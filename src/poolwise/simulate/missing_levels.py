@@ -30,6 +30,10 @@ class LevelsTruth(GivenTruth):
     mean, log_weight : ndarray
         Mean effect with each combination of levels, and log of its probability, of the m studies that miss a level,
         shape (m, C).
+
+    References
+    ----------
+    Little & Rubin 2019, Statistical Analysis with Missing Data, 3rd ed., 10.1002/9781119482260.
     """
 
     gaps: MissingLevels
@@ -62,6 +66,10 @@ def levels_truth(structure: NormalStructure, gaps: MissingLevels, values: Values
     Returns
     -------
     LevelsTruth
+
+    References
+    ----------
+    Little & Rubin 2019, Statistical Analysis with Missing Data, 3rd ed., 10.1002/9781119482260.
     """
     b, X = np.array([values[name] for name in structure.coefficients]), np.array(structure.X)
     pi = np.concatenate([rng.dirichlet(counts) for counts in gaps.concentrations])

@@ -27,6 +27,10 @@ def shared_values(structure: NormalStructure, rng: Rng) -> Values:
     dict of str to ndarray
         Coefficients, effects of levels among them; the log likelihood of a truth is that given all of these, as in a
         DataTree.
+
+    References
+    ----------
+    Piironen & Vehtari 2017, Electronic J. Statistics 11:5018, 10.1214/17-EJS1337SI, for the horseshoe.
     """
     priors, known = structure.priors, structure.known
     tau = known["tau"] if "tau" in known else drawn(priors.get("tau"), rng, "tau")

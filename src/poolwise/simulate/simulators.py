@@ -54,6 +54,10 @@ def truth(model: object, effects: Effects, rng: Rng) -> Generated:
     ------
     ModelError
         For a model that has no simulator, and for an improper prior, which nothing can be drawn from.
+
+    References
+    ----------
+    Talts et al. 2018, arXiv:1804.06788.
     """
     if type(model) not in SIMULATORS:
         raise ModelError(f"{model!r} cannot be simulated", " or ".join(known.__name__ for known in SIMULATORS))

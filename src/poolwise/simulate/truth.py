@@ -21,7 +21,12 @@ Values = dict[str, Array]
 
 
 class Generated(Protocol):
-    """What every simulator returns; `Truth` for normal models, a record of its own for others."""
+    """What every simulator returns; `Truth` for normal models, a record of its own for others.
+
+    References
+    ----------
+    Talts et al. 2018, arXiv:1804.06788, for parameters drawn from the priors, and data given them.
+    """
 
     @property
     def scalars(self) -> Mapping[str, float]:
@@ -61,6 +66,10 @@ class Truth:
     predictions : mapping of str to (ndarray, float)
         True effects of new studies that have no name in a result: weights of the coefficients in their mean effect,
         shape (p,), and the true value.
+
+    References
+    ----------
+    Talts et al. 2018, arXiv:1804.06788, for parameters drawn from the priors, and data given them.
     """
 
     scalars: Mapping[str, float]

@@ -31,6 +31,10 @@ class UncertainTruth(GivenTruth):
         Of the estimates given the true values of the moderators.
     mean, more : ndarray
         Mean effects with these integrated out, and the variance that they add, shape (k,).
+
+    References
+    ----------
+    Carroll et al. 2006, Measurement Error in Nonlinear Models, 2nd ed., chapter 8, 10.1201/9781420010138.
     """
 
     mean: Array
@@ -62,6 +66,10 @@ def true_moderators(
     tuple
         The unknowns by the names of a result's quantities; the true values in observed standard deviations from the
         observed mean, and their mean and variance given what was observed, shape (k, J) each.
+
+    References
+    ----------
+    Carroll et al. 2006, Measurement Error in Nonlinear Models, 2nd ed., chapter 8, 10.1201/9781420010138.
     """
     values: dict[str, float] = {}
     x, mean, variance = np.empty_like(what.x), np.empty_like(what.x), np.empty_like(what.x)
@@ -94,6 +102,10 @@ def uncertain_truth(
     Returns
     -------
     UncertainTruth
+
+    References
+    ----------
+    Carroll et al. 2006, Measurement Error in Nonlinear Models, 2nd ed., chapter 8, 10.1201/9781420010138.
     """
     b = np.array([values[name] for name in structure.coefficients])
     named, x, mean, variance = true_moderators(effects, what, rng)

@@ -45,6 +45,10 @@ def leave_out_by_nuts(
     ------
     KeyboardInterrupt
         When a refit was interrupted.
+
+    References
+    ----------
+    Vehtari, Gelman & Gabry 2017, Statistics and Computing 27:1413, 10.1007/s11222-016-9696-4, for the exact refits.
     """
     effects, model, engine = result.effects, result.model, result.engine
     apart = refits(effects, model)
@@ -53,15 +57,15 @@ def leave_out_by_nuts(
     for mask, unit in zip(keep, units, strict=True):
         mask[unit.rows] = False
     status = [apart.status(mask) for mask in keep]
-    told = estimable(effects.k, status)
+    expected = estimable(effects.k, status)
     names: tuple[str, ...] = ()
     summaries, columns, errors = [], [], []
-    for number, u in enumerate(told, start=1):
+    for number, u in enumerate(expected, start=1):
         if progress is not None:
-            progress(number, len(told), units[u].name)
+            progress(number, len(expected), units[u].name)
         place = None if kept is None else kept.place(f"{result.label} without {units[u].name}")
         less = drawn_without(effects, model, engine, keep[u], whole, place)
-        _go_on(less, number, len(told))
+        _go_on(less, number, len(expected))
         if not names:
             names = tuple(less.moved)
             summaries.append(_summary({name: result[name] for name in names}, prob))  # type: ignore[misc]
@@ -74,14 +78,14 @@ def leave_out_by_nuts(
             status[u] = less.result.report.status
         elif np.isnan([row[3] for row in part]).any():
             status[u] = "moment_does_not_exist"
-    together = {name: np.array([one[name] for one in summaries]) for name in summaries[0]}
+    together = {name: np.array([summary[name] for summary in summaries]) for name in summaries[0]}
     density, below, above, mean, sd, median, lower, upper = np.array(columns).T
     left = LeftOut(density, below, above, mean, sd, median, lower, upper, together, np.zeros(len(summaries)))
-    return Found(units, tuple(status), told, left, names), np.array(errors)
+    return Found(units, tuple(status), expected, left, names), np.array(errors)
 
 
 def _go_on(less: DrawnWithout, number: int, total: int) -> None:
-    if any(one.status == "interrupted" for one in less.result.report.findings):
+    if any(finding.status == "interrupted" for finding in less.result.report.findings):
         raise KeyboardInterrupt(f"leave-one-out was interrupted in refit {number} of {total}")
 
 
@@ -95,8 +99,8 @@ def _expected(less: DrawnWithout, row: int, y: float, se: float, prob: float) ->
 
 
 def _summary(quantities: dict[str, Posterior], prob: float) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for name, one in quantities.items():
-        lower, upper = one.interval(prob)
-        found |= {name: one.point, f"{name}_lower": lower, f"{name}_upper": upper, f"{name}_sd": one.sd}
-    return found
+    numbers: dict[str, float] = {}
+    for name, quantity in quantities.items():
+        lower, upper = quantity.interval(prob)
+        numbers |= {name: quantity.point, f"{name}_lower": lower, f"{name}_upper": upper, f"{name}_sd": quantity.sd}
+    return numbers

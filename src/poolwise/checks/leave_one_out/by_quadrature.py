@@ -77,6 +77,10 @@ def leave_out(effects: Effects, model: Model, prob: float) -> Found:
     ------
     ModelError
         Where none can be left out, or the model is none that `Exact` answers on this table.
+
+    References
+    ----------
+    Marshall & Spiegelhalter 2007, Bayesian Analysis 2:409, 10.1214/07-BA218.
     """
     one_tau = isinstance(model, CommonEffect | RandomEffects | MetaRegression) or (
         isinstance(model, Subgroups) and model.heterogeneity == "common"
@@ -102,17 +106,17 @@ def _tau(model: Model) -> Prior | float:
 
 def estimable(k: int, status: Sequence[str]) -> tuple[int, ...]:
     """The units of which the others can tell what to expect; a ModelError where there is none."""
-    told = tuple(i for i, one in enumerate(status) if one == "ok")
-    if not told:
+    expected = tuple(i for i, word in enumerate(status) if word == "ok")
+    if not expected:
         raise ModelError(f"with k = {k} no study can be left out: {status[0]}", "more studies, or proper priors")
-    return told
+    return expected
 
 
 def _at_once(effects: Effects, mean: Means, tau: Prior | float, prob: float) -> Found:
     """One batch of fits, with all studies and without each."""
     status = _statuses(effects, mean, tau)
-    told = estimable(effects.k, status)
-    rows = list(told)
+    expected = estimable(effects.k, status)
+    rows = list(expected)
     jobs = [0, *(1 + i for i in rows)]
     y, v, X = (without_each(table)[jobs] for table in (effects.y, effects.v, mean.X))
     b, s = (part[None] for part in mean.normal_priors())
@@ -123,29 +127,29 @@ def _at_once(effects: Effects, mean: Means, tau: Prior | float, prob: float) -> 
     moments = np.array([moments_of_tau(n, tau) if isinstance(tau, Prior) else MOST_MOMENTS for n in counted])
     own = (effects.y[rows], effects.v[rows], mean.X[rows])
     unknown = _unknown(mean)
-    found = left_out(tables, *own, tau, moments=moments, prob=prob, combinations=unknown)
+    without = left_out(tables, *own, tau, moments=moments, prob=prob, combinations=unknown)
     for place, i in enumerate(rows, start=1):
-        if found.error[place] > COARSE:
+        if without.error[place] > COARSE:
             status[i] = "grid_too_coarse"
         elif moments[place] < 2:
             status[i] = "moment_does_not_exist"
     units = tuple(Unit(label, np.array([i])) for i, label in enumerate(effects.labels))
-    names = (*unknown, *(["tau"] if "tau" in found.summary else []))
-    return Found(units, tuple(status), told, found, names)
+    names = (*unknown, *(["tau"] if "tau" in without.summary else []))
+    return Found(units, tuple(status), expected, without, names)
 
 
 def _statuses(effects: Effects, mean: Means, tau: Prior | float) -> list[str]:
     """For each study ``"ok"``, or why the others cannot tell what to expect of it."""
-    found = []
+    words = []
     flat = sum(not prior.proper for prior in mean.priors)
     proper = not isinstance(tau, Prior) or moments_of_tau(effects.k - 1 - flat, tau) >= 0
     for i in range(effects.k):
         rest = np.delete(mean.X, i, axis=0)
         if len(rest) == 0 or np.linalg.matrix_rank(rest) < mean.p:
-            found.append("not_estimable")
+            words.append("not_estimable")
         else:
-            found.append("ok" if proper else "improper_posterior")
-    return found
+            words.append("ok" if proper else "improper_posterior")
+    return words
 
 
 def _unknown(mean: Means) -> Mapping[str, Array]:
@@ -160,10 +164,10 @@ def _by_refits(effects: Effects, model: Refits, prob: float) -> Found:
     for mask, unit in zip(keep, units, strict=True):
         mask[unit.rows] = False
     status = [model.status(mask) for mask in keep]
-    told = estimable(effects.k, status)
+    expected = estimable(effects.k, status)
     whole = model.fit(np.ones(effects.k, dtype=bool))
     summaries, columns = [_summary(whole, prob)], []
-    for u in told:
+    for u in expected:
         less = model.fit(keep[u])
         summaries.append(_summary(less, prob))
         part = [_expected(effects, less, int(i), prob) for i in units[u].rows]
@@ -172,11 +176,11 @@ def _by_refits(effects: Effects, model: Refits, prob: float) -> Found:
             status[u] = "grid_too_coarse"
         elif np.isnan([row[3] for row in part]).any():
             status[u] = "moment_does_not_exist"
-    together = {name: np.array([one[name] for one in summaries]) for name in summaries[0]}
+    together = {name: np.array([summary[name] for summary in summaries]) for name in summaries[0]}
     density, below, above, mean, sd, median, lower, upper = np.array(columns).T
     none = np.zeros(len(summaries))
     left = LeftOut(density, below, above, mean, sd, median, lower, upper, together, none)
-    return Found(units, tuple(status), told, left, tuple(whole.quantities))
+    return Found(units, tuple(status), expected, left, tuple(whole.quantities))
 
 
 def _expected(effects: Effects, less: Without, row: int, prob: float) -> tuple[float, ...]:
@@ -189,8 +193,8 @@ def _expected(effects: Effects, less: Without, row: int, prob: float) -> tuple[f
 
 
 def _summary(fit: Without, prob: float) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for name, one in fit.quantities.items():
-        lower, upper = one.interval(prob)
-        found |= {name: one.point, f"{name}_lower": lower, f"{name}_upper": upper, f"{name}_sd": one.sd}
-    return found
+    numbers: dict[str, float] = {}
+    for name, quantity in fit.quantities.items():
+        lower, upper = quantity.interval(prob)
+        numbers |= {name: quantity.point, f"{name}_lower": lower, f"{name}_upper": upper, f"{name}_sd": quantity.sd}
+    return numbers

@@ -47,6 +47,10 @@ class LeaveOneOut:
         interval, prior, data.
     sentences : tuple of str
         What stands out.
+
+    References
+    ----------
+    Marshall & Spiegelhalter 2007, Bayesian Analysis 2:409, 10.1214/07-BA218.
     """
 
     frame: pd.DataFrame
@@ -149,6 +153,11 @@ def leave_one_out(
         For a model or prior that `Exact` refuses, and where no unit can be left out. An estimate whose unit leaves a
         coefficient, a subgroup or an outcome without any estimate has the status ``"not_estimable"``.
 
+    Notes
+    -----
+    prob = 0.95 is the probability at which papers report. Random effects with the scale's priors are what `fit` assumes
+    as well when no model is named.
+
     References
     ----------
     Marshall & Spiegelhalter 2007, Bayesian Analysis 2:409, 10.1214/07-BA218, for conflict p-values.
@@ -165,38 +174,38 @@ def leave_one_out(
         if model is not None:
             raise ModelError("leave_one_out was given a result and a model", "a result alone, which has its model")
         if isinstance(effects.engine, NUTS):
-            found, mcse = leave_out_by_nuts(effects, prob, kept, progress)
-            return _told(effects.effects, effects.model, found, prob, mcse)
+            refits, mcse = leave_out_by_nuts(effects, prob, kept, progress)
+            return _told(effects.effects, effects.model, refits, prob, mcse)
         return leave_one_out(effects.effects, effects.model, prob=prob)
     if not isinstance(effects, Effects):
         raise ModelError(f"leave_one_out was given {type(effects).__name__}", "Effects", "pw.datasets.load('bcg')")
-    asked = RandomEffects() if model is None else model
-    if not isinstance(asked, Model):
-        raise ModelError(f"leave_one_out was given {type(asked).__name__}", "a model", "RandomEffects(...)")
-    if isinstance(asked, MetaRegression) and asked.takes_uncertain:
+    assumed = RandomEffects() if model is None else model
+    if not isinstance(assumed, Model):
+        raise ModelError(f"leave_one_out was given {type(assumed).__name__}", "a model", "RandomEffects(...)")
+    if isinstance(assumed, MetaRegression) and assumed.takes_uncertain:
         raise ModelError(
             "leave_one_out by quadrature knows no uncertain moderators (missing=, errors=)",
             "a result of NUTS",
             "leave_one_out(fit(effects, model, NUTS()))",
         )
-    resolved = asked.resolved(effects)
+    resolved = assumed.resolved(effects)
     refuse_improper(effects, resolved)
     return _told(effects, resolved, leave_out(effects, resolved, prob), prob)
 
 
-def _told(effects: Effects, model: Model, found: Found, prob: float, mcse: Array | None = None) -> LeaveOneOut:
+def _told(effects: Effects, model: Model, refits: Found, prob: float, mcse: Array | None = None) -> LeaveOneOut:
     common = {"prior": prior_words(model), "data": effects.data_label}
-    frame = _frame(effects, found, prob).assign(**common)
+    frame = _frame(effects, refits, prob).assign(**common)
     if mcse is not None:
         whole = np.full(effects.k, np.nan)
-        whole[found.rows] = mcse
+        whole[refits.rows] = mcse
         frame["mcse"] = whole
-    influence = _influence(found, prob).assign(**common)
+    influence = _influence(refits, prob).assign(**common)
     return LeaveOneOut(frame, influence, _sentences(frame, influence))
 
 
-def _frame(effects: Effects, found: Found, prob: float) -> pd.DataFrame:
-    left = found.left
+def _frame(effects: Effects, refits: Found, prob: float) -> pd.DataFrame:
+    left = refits.left
     columns = {
         "log_density": left.log_density,
         "median": left.median,
@@ -207,28 +216,28 @@ def _frame(effects: Effects, found: Found, prob: float) -> pd.DataFrame:
         "conflict_p": np.minimum(2.0 * np.minimum(left.below, left.above), 1.0),
     }
     unit, status = np.empty(effects.k, dtype=object), np.empty(effects.k, dtype=object)
-    for one, told in zip(found.units, found.status, strict=True):
-        unit[one.rows], status[one.rows] = one.name, told
+    for block, word in zip(refits.units, refits.status, strict=True):
+        unit[block.rows], status[block.rows] = block.name, word
     frame = pd.DataFrame({"study": effects.labels, "unit": unit, "y": effects.y, "se": effects.se})
     for name, values in columns.items():
         whole = np.full(effects.k, np.nan)
-        whole[found.rows] = values
+        whole[refits.rows] = values
         frame[name] = whole
     return frame.assign(prob=prob, interval=PREDICTIVE, status=status)
 
 
-def _influence(found: Found, prob: float) -> pd.DataFrame:
-    summary = found.left.summary
+def _influence(refits: Found, prob: float) -> pd.DataFrame:
+    summary = refits.left.summary
     rows = []
-    for name in found.names:
+    for name in refits.names:
         points, sds = summary[name], summary[f"{name}_sd"]
         lowers, uppers = summary[f"{name}_lower"], summary[f"{name}_upper"]
         spread = name.startswith("tau")
         said = [side(low, high) for low, high in zip(lowers, uppers, strict=True)]
-        for place, u in enumerate([-1, *found.told]):
+        for place, u in enumerate([-1, *refits.told]):
             rows.append(
                 {
-                    "left_out": ALL if u < 0 else found.units[u].name,
+                    "left_out": ALL if u < 0 else refits.units[u].name,
                     "quantity": name,
                     "point": points[place],
                     "lower": lowers[place],
@@ -244,11 +253,11 @@ def _influence(found: Found, prob: float) -> pd.DataFrame:
 
 
 def _sentences(frame: pd.DataFrame, influence: pd.DataFrame) -> tuple[str, ...]:
-    told = frame.dropna(subset="conflict_p")
-    worst = told.iloc[int(told["conflict_p"].argmin())]
-    k, p = len(told), float(worst["conflict_p"])
+    known = frame.dropna(subset="conflict_p")
+    worst = known.iloc[int(known["conflict_p"].argmin())]
+    k, p = len(known), float(worst["conflict_p"])
     by_chance = -np.expm1(k * np.log1p(-min(p, 1.0 - 1e-16)))
-    about = "about" if told["unit"].is_unique else "at most about"  # p-values within a unit depend on one another
+    about = "about" if known["unit"].is_unique else "at most about"  # p-values within a unit depend on one another
     out = [
         f"Least expected by the others: {worst['study']}, with a two-sided predictive p of {show.number(p)}; the "
         f"smallest of {k} such p-values falls below that by chance with probability {about} {show.number(by_chance)}."

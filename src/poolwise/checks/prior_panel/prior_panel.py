@@ -68,6 +68,10 @@ class PriorPanel:
         What the verdict is about: ``"mu"``, ``"beta[ablat]"``.
     threshold : float
         The value on whose side the interval lies or not.
+
+    References
+    ----------
+    Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
     """
 
     frame: pd.DataFrame
@@ -86,8 +90,8 @@ class PriorPanel:
     @property
     def sentences(self) -> tuple[str, ...]:
         """All that the panel has to say, a sentence each."""
-        found = (self.sentence, self.tau_sentence, self.tipping_sentence)
-        return (self.caution, *found) if self.caution else found
+        plain = (self.sentence, self.tau_sentence, self.tipping_sentence)
+        return (self.caution, *plain) if self.caution else plain
 
     @property
     def caution(self) -> str:
@@ -178,9 +182,17 @@ def prior_panel(
         When the scale has no panel and no priors are given, something else than a prior is, or a posterior is
         improper.
 
+    Notes
+    -----
+    The catalogue's panel goes from half to twice the scale's default, and adds heavy tails, a uniform prior and those
+    that were read from collections of meta-analyses, so that it holds what a reader might have chosen. threshold = 0
+    asks about the direction of the effect, prob = 0.95 is the probability at which papers report.
+
     References
     ----------
-    Roever et al. 2021, Res. Synth. Methods 12:448, 10.1002/jrsm.1475, on weakly informative priors for tau.
+    Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475, on weakly informative priors for tau;
+    Lambert et al. 2005, Statistics in Medicine 24:2401, 10.1002/sim.2112, on how far priors on a variance decide with
+    few studies.
 
     Examples
     --------
@@ -191,7 +203,9 @@ def prior_panel(
     """
     need_effects(effects, "prior_panel")
     priors = tuple(priors) if isinstance(priors, Iterable) else priors
-    if priors is not None and (isinstance(priors, Prior) or not all(isinstance(one, Prior) for one in priors)):
+    if priors is not None and (
+        isinstance(priors, Prior) or not all(isinstance(candidate, Prior) for candidate in priors)
+    ):
         raise ModelError(f"priors is {priors!r}", "a list of priors", "priors=[HalfNormal(0.5), HalfCauchy(0.5)]")
     if mu is not None and model is not None:
         raise ModelError(f"both a model and mu = {mu} are given", "one of them", "RandomEffects(mu=...)")
@@ -208,16 +222,16 @@ def prior_panel(
         raise ModelError("the panel has no prior", "at least one prior on tau")
     about = subject(effects, RandomEffects(mu=mu, tau=entries[0].prior) if model is None else model, quantity)
     taus = [under.tau for under in (about.under(entry.prior) for entry in entries) if under.tau is not None]
-    found = panel_rows(about, taus, prob, threshold)
+    rows = panel_rows(about, taus, prob, threshold)
     named = [_named(entry, tau) for entry, tau in zip(entries, taus, strict=True)]
-    frame = pd.DataFrame([a | b for a, b in zip(named, found, strict=True)])
+    frame = pd.DataFrame([a | b for a, b in zip(named, rows, strict=True)])
     reference = _reference(entries)
     frame["flips"] = frame["excludes_zero"] != frame["excludes_zero"].iloc[reference]
-    told = frame[list(COLUMNS)]
+    columns = frame[list(COLUMNS)]
     verdict: Verdict = "prior-dependent" if frame["flips"].any() else SAME_SIDE
     tipping = tipped(about, taus[reference], prob, threshold)
     return PriorPanel(
-        frame=told,
+        frame=columns,
         verdict=verdict,
         sentence=verdict_sentence(frame, reference, about),
         tau_sentence=tau_sentence(frame),

@@ -55,8 +55,8 @@ def panel_rows(subject: Subject, taus: Sequence[Prior], prob: float, threshold: 
         row["prior_tau_low"] = float(tau.ppf(LOW)) if tau.proper else np.nan
         row["vanishes_at_zero"] = _vanishes_at_zero(tau)
         row["threshold"] = float(threshold)
-    told = {"prob": prob, "interval": KIND, "mu_prior": subject.prior, "data": subject.effects.data_label}
-    return [row | told | {"quantity": subject.quantity} for row in rows]
+    common = {"prob": prob, "interval": KIND, "mu_prior": subject.prior, "data": subject.effects.data_label}
+    return [row | common | {"quantity": subject.quantity} for row in rows]
 
 
 def _vanishes_at_zero(tau: Prior) -> bool:
@@ -70,15 +70,15 @@ def _in_one_batch(subject: Subject, taus: tuple[Prior, ...], prob: float, thresh
     posterior = subject.posterior(taus)
     proper = subject.means.proper
     moments = np.full(len(taus), MOST_MOMENTS) if proper else np.minimum(posterior.moments, 2)
-    found = summaries(posterior, moments, prob, new=subject.new, combinations={"mu": subject.weights})
+    summary = summaries(posterior, moments, prob, new=subject.new, combinations={"mu": subject.weights})
     below, apart = subject.below(posterior, threshold), distances_for_tau(posterior)
     rows = []
     for j in range(len(taus)):
-        row = {name: float(found[name][j]) if name in found else np.nan for name in LIMITS}
-        row |= {f"{name}_point": float(found[name][j]) for name in ("mu", "tau")}
+        row = {name: float(summary[name][j]) if name in summary else np.nan for name in LIMITS}
+        row |= {f"{name}_point": float(summary[name][j]) for name in ("mu", "tau")}
         row |= {"p_positive": 1.0 - below[j], "hellinger_tau": float(apart[j])}
         missing = missing_moments(int(posterior.moments[j]), proper)
-        coarse = found["grid_error"][j] > COARSE
+        coarse = summary["grid_error"][j] > COARSE
         rows.append(row | {"status": "grid_too_coarse" if coarse else missing.status if missing else "ok"})
     return rows
 

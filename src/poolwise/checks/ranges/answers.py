@@ -110,11 +110,11 @@ def fitted(tables: Sequence[Effects], asked: Asked, kept: Folder | None = None) 
     return results
 
 
-def _place(kept: Folder | None, asked: Asked, number: int) -> Place | None:
+def _place(kept: Folder | None, question: Asked, number: int) -> Place | None:
     """A place for each table."""
-    if kept is None or not isinstance(asked.engine, NUTS):
+    if kept is None or not isinstance(question.engine, NUTS):
         return None
-    return kept.place(f"table {number}, {name_of(asked.model, asked.engine)}")
+    return kept.place(f"table {number}, {name_of(question.model, question.engine)}")
 
 
 def answered(results: Sequence[Result], asked: Asked, prob: float, rope: Rope) -> Answered:
@@ -172,15 +172,16 @@ def about_zero(name: str) -> bool:
 
 
 def _notes(results: Sequence[Result]) -> tuple[str, ...]:
-    told: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for result in results:
         every = [*result.report.notes, *(finding.sentence for finding in result.report.findings)]
         for sentence in dict.fromkeys(every):
             if sentence not in result.effects.notes:
-                told[sentence] = told.get(sentence, 0) + 1
+                counts[sentence] = counts.get(sentence, 0) + 1
     total = len(results)
     return tuple(
-        sentence if count == total else f"In {count} of {total} tables: {sentence}" for sentence, count in told.items()
+        sentence if count == total else f"In {count} of {total} tables: {sentence}"
+        for sentence, count in counts.items()
     )
 
 
@@ -198,6 +199,10 @@ def nuts_against_exact(sampled: Sequence[Result], exact: Sequence[Result]) -> pd
         One row for each table and sampled parameter: table, quantity, nuts_mean, exact_mean, mcse, and
         mean_apart, q2.5_apart, q97.5_apart: the difference over its Monte Carlo standard error (NaN for a moment
         that does not exist); divergences, r_hat, status.
+
+    References
+    ----------
+    Vehtari et al. 2021, Bayesian Analysis 16:667, 10.1214/20-BA1221, for the Monte Carlo errors of means and quantiles.
     """
     rows = []
     for number, (nuts, other) in enumerate(zip(sampled, exact, strict=True), start=1):
@@ -209,15 +214,15 @@ def nuts_against_exact(sampled: Sequence[Result], exact: Sequence[Result]) -> pd
 
 
 def _apart(nuts: Result, exact: Result, name: str) -> dict[str, Any]:
-    numbers, one, other = nuts.report.diagnostics, nuts[name], exact[name]
-    assert isinstance(one, Posterior)
-    assert isinstance(other, Posterior)
-    apart = {"mean_apart": (one.mean - other.mean) / numbers[f"mcse_mean_{name}"]}
+    numbers, sampled, integrated = nuts.report.diagnostics, nuts[name], exact[name]
+    assert isinstance(sampled, Posterior)
+    assert isinstance(integrated, Posterior)
+    apart = {"mean_apart": (sampled.mean - integrated.mean) / numbers[f"mcse_mean_{name}"]}
     for key, prob in (("q2.5", 0.025), ("q97.5", 0.975)):
-        apart[f"{key}_apart"] = float(one.ppf(prob) - other.ppf(prob)) / numbers[f"mcse_{key}_{name}"]
+        apart[f"{key}_apart"] = float(sampled.ppf(prob) - integrated.ppf(prob)) / numbers[f"mcse_{key}_{name}"]
     return {
-        "nuts_mean": one.mean,
-        "exact_mean": other.mean,
+        "nuts_mean": sampled.mean,
+        "exact_mean": integrated.mean,
         "mcse": numbers[f"mcse_mean_{name}"],
         **{key: abs(float(np.asarray(value))) for key, value in apart.items()},
         "divergences": int(numbers["divergences"]),

@@ -102,17 +102,19 @@ def beyond(
     if model is not None and entries:
         tell(f"prior panel, {len(entries)} priors, {len(every)} tables")
         of_panel = panel_answers(every, model, entries, prob)
-    found: Sequence[Effects] = ()
+    extremes: Sequence[Effects] = ()
     searches = pd.DataFrame()
     if asked.search is not None:
         tell("search for the extremes")
-        known = pd.concat([one.rows.assign(label=one.asked.label) for one in answers] + [of_panel], ignore_index=True)
-        found, searches = asked.search(known, answers)
-        tell(f"every fit on the {len(found)} tables found")
-    fits = [fitted(found, one) for one in whole]
+        known = pd.concat(
+            [answer.rows.assign(label=answer.asked.label) for answer in answers] + [of_panel], ignore_index=True
+        )
+        extremes, searches = asked.search(known, answers)
+        tell(f"every fit on the {len(extremes)} tables found")
+    fits = [fitted(extremes, question) for question in whole]
     edge = _edge(asked.edge, whole, answers, prob, rope)
     if model is not None and entries:
-        of_panel = pd.concat([of_panel, panel_answers(found, model, entries, prob, len(every) + 1)])
+        of_panel = pd.concat([of_panel, panel_answers(extremes, model, entries, prob, len(every) + 1)])
         if asked.edge is not None:
             at_edge = panel_answers([asked.edge], model, entries, prob)
     panel = panel_frame(of_panel, at_edge, entries, len(every)) if len(of_panel) else of_panel
@@ -125,8 +127,8 @@ def _edge(
     if effects is None:
         return pd.DataFrame()
     rows = [
-        answered(fitted([effects], one), one, prob, rope).rows.assign(label=answer.asked.label)
-        for one, answer in zip(whole, answers, strict=True)
+        answered(fitted([effects], question), question, prob, rope).rows.assign(label=answer.asked.label)
+        for question, answer in zip(whole, answers, strict=True)
     ]
     return pd.concat(rows, ignore_index=True)
 
@@ -135,8 +137,8 @@ def with_edge(frame: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
     """The frame of ranges with what the table with equal weights says, NaN where there is none."""
     if edge.empty:
         return frame.assign(**{f"{what}_edge": np.nan for what in _WHATS})
-    told = edge[["label", "quantity", *_WHATS]].rename(columns={what: f"{what}_edge" for what in _WHATS})
-    return frame.merge(told, on=["label", "quantity"], how="left", validate="one_to_one")
+    columns = edge[["label", "quantity", *_WHATS]].rename(columns={what: f"{what}_edge" for what in _WHATS})
+    return frame.merge(columns, on=["label", "quantity"], how="left", validate="one_to_one")
 
 
 def searched(searches: pd.DataFrame, answers: pd.DataFrame, drawn: int) -> pd.DataFrame:

@@ -88,6 +88,10 @@ class Ranges:
         The prior panel over all tables, one row for each prior on tau: prior, name, source; point_low, _median, _high
         of mu, likewise lower_, upper_, p_above_ and tau_upper_; excludes_0 and excludes as in `frame`; and with _edge
         what the table with equal weights says. Empty without a panel.
+
+    References
+    ----------
+    Manski 2003, Partial Identification of Probability Distributions, 10.1007/b97478, on answers that are sets.
     """
 
     frame: pd.DataFrame
@@ -245,6 +249,18 @@ def ranges(
     ModelError
         When there is no table, an engine other than NUTS is missing, or a table has no such fit.
 
+    Notes
+    -----
+    Exact() is the default since it takes milliseconds for each table and has no Monte Carlo error that would widen a
+    range. NUTS answers three tables: enough to show that both engines agree, and each costs seconds. prob = 0.95 is the
+    probability at which papers report.
+
+    References
+    ----------
+    Manski 2003, Partial Identification of Probability Distributions, 10.1007/b97478, on answers that are sets; Steegen
+    et al. 2016, Perspectives on Psychological Science 11:702, 10.1177/1745691616658637, on analysing every data set
+    that could have been.
+
     Examples
     --------
     >>> import poolwise as pw
@@ -254,8 +270,8 @@ def ranges(
     >>> float(found.row("mu[custodial] - mu[community]")["excludes_0"])
     0.0
     """
-    asked = [Asked("", model, engine) for engine in (engines or (Exact(),))]
-    return ranges_of(tables, asked, prob=prob, rope=rope, nuts_tables=nuts_tables, kept=kept)
+    questions = [Asked("", model, engine) for engine in (engines or (Exact(),))]
+    return ranges_of(tables, questions, prob=prob, rope=rope, nuts_tables=nuts_tables, kept=kept)
 
 
 def ranges_of(
@@ -286,6 +302,10 @@ def ranges_of(
     Returns
     -------
     Ranges
+
+    References
+    ----------
+    Manski 2003, Partial Identification of Probability Distributions, 10.1007/b97478, on answers that are sets.
     """
     check_instance("ranges", tables, Iterable, expected="study tables", advice="ranges(pw.reconstruct(...), model)")
     every = list(tables)
@@ -293,26 +313,27 @@ def ranges_of(
     check_whole("nuts_tables", nuts_tables, 1, 3)
     for effects in every:
         need_effects(effects, "ranges")
-    whole = [one for one in asked if not of_nuts(one)]
+    whole = [question for question in asked if not of_nuts(question)]
     if not every or not whole:
-        found = "no study table" if not every else "NUTS alone, which is a check on a few tables"
-        raise ModelError(f"ranges was given {found}", "tables, and Exact() or ClosedForm()", "pw.reconstruct(...)")
+        problem = "no study table" if not every else "NUTS alone, which is a check on a few tables"
+        raise ModelError(f"ranges was given {problem}", "tables, and Exact() or ClosedForm()", "pw.reconstruct(...)")
     fits: list[list[Result]] = []
-    for one in whole:
-        tell(f"{words_of(one)}, {len(every)} tables")
-        fits.append(fitted(every, one))
+    for question in whole:
+        tell(f"{words_of(question)}, {len(every)} tables")
+        fits.append(fitted(every, question))
     answers = _labelled(fits, whole, prob, rope)
     beyond = Beyond() if beyond is None else beyond
     extra = _beyond(every, whole, answers, beyond, prob=prob, rope=rope, tell=tell)
     both = _labelled([first + more for first, more in zip(fits, extra.fits, strict=True)], whole, prob, rope)
     checks, sampled = [pd.DataFrame()], list[Answered]()
     exact = [
-        results[:nuts_tables] if isinstance(one.engine, Exact) else [] for one, results in zip(whole, fits, strict=True)
+        results[:nuts_tables] if isinstance(question.engine, Exact) else []
+        for question, results in zip(whole, fits, strict=True)
     ]
-    for one in (one for one in asked if of_nuts(one)):
-        tell(f"{words_of(one)}, {min(nuts_tables, len(every))} tables")
-        results = fitted(every[:nuts_tables], one, kept)
-        sampled.append(_named(answered(results, one, prob, rope), [*both, *sampled]))
+    for question in (question for question in asked if of_nuts(question)):
+        tell(f"{words_of(question)}, {min(nuts_tables, len(every))} tables")
+        results = fitted(every[:nuts_tables], question, kept)
+        sampled.append(_named(answered(results, question, prob, rope), [*both, *sampled]))
         checks.append(nuts_against_exact(results, _exact(every, exact, results, nuts_tables)))
     return _together(every, both, sampled, pd.concat(checks, ignore_index=True), prob, extra)
 
@@ -324,8 +345,8 @@ def words_of(one: Asked) -> str:
 
 def _labelled(fits: Sequence[list[Result]], whole: Sequence[Asked], prob: float, rope: Rope) -> list[Answered]:
     answers = list[Answered]()
-    for results, one in zip(fits, whole, strict=True):
-        answers.append(_named(answered(results, one, prob, rope), answers))
+    for results, question in zip(fits, whole, strict=True):
+        answers.append(_named(answered(results, question, prob, rope), answers))
     return answers
 
 
@@ -356,27 +377,30 @@ def _together(
 ) -> Ranges:
     first = every[0]
     factor = factor_of(answers[0].asked.model, every)
-    frame = pd.DataFrame([row for one in answers for row in range_rows(one, prob, first.data_label, len(every))])
+    frame = pd.DataFrame([row for answer in answers for row in range_rows(answer, prob, first.data_label, len(every))])
     frame = with_edge(frame, extra.edge)
     main = frame[frame["label"] == main_label(frame)]
     asked_for = words.contrasts(main["quantity"].tolist())
     counted = [*answers, *sampled]
-    rows = pd.concat([one.rows.assign(label=one.asked.label) for one in answers], ignore_index=True)
+    rows = pd.concat([answer.rows.assign(label=answer.asked.label) for answer in answers], ignore_index=True)
     return Ranges(
         frame=frame,
         answers=rows[["label", "table", "quantity", "point", "lower", "upper", "p_above", "p_rope"]],
         levels=level_counts(every, factor),
         nuts=checked,
         verdicts=tuple(words.verdict(row, factor) for row in main[main["quantity"].isin(asked_for)].to_dict("records")),
-        notes=tuple(dict.fromkeys(note for one in counted for note in one.notes)),
+        notes=tuple(dict.fromkeys(note for answer in counted for note in answer.notes)),
         tables=len(every),
         k=first.k,
         factor=factor,
         prob=prob,
         scale=first.scale,
         data=first.data_label,
-        failed=tuple(result for one in counted for result in one.failed),
-        fits=tuple((one.asked.label, one.engine, repr(one.asked.engine), _status(one), one.seconds) for one in counted),
+        failed=tuple(result for answer in counted for result in answer.failed),
+        fits=tuple(
+            (answer.asked.label, answer.engine, repr(answer.asked.engine), _status(answer), answer.seconds)
+            for answer in counted
+        ),
         searches=searched(extra.searches, pd.concat([rows, extra.of_panel]), len(every)),
         panel=extra.panel,
     )

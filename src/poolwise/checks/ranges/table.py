@@ -131,9 +131,9 @@ def _sides(rows: pd.DataFrame) -> dict[str, float]:
 
 def factor_of(model: Model, every: Sequence[Effects]) -> str:
     """The column of words that divides the studies, if the model has one."""
-    given = getattr(model, "by", None)
+    column = getattr(model, "by", None)
     columns = every[0].moderators
-    wanted = [given] if given else list(getattr(model, "moderators", ()))
+    wanted = [column] if column else list(getattr(model, "moderators", ()))
     return next((name for name in wanted if name in columns and columns[name].dtype.kind not in "if"), "")
 
 

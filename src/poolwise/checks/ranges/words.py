@@ -18,9 +18,9 @@ _NOTHING = 1e-9
 
 def contrasts(names: list[str]) -> list[str]:
     """The quantities that answer the question: contrasts, else slopes, else the mean effect."""
-    found = [name for name in names if " - " in name]
-    found = found or [name for name in names if name.startswith("beta[") and name != "beta[intercept]"]
-    return found or [name for name in names if name == "mu"]
+    chosen = [name for name in names if " - " in name]
+    chosen = chosen or [name for name in names if name.startswith("beta[") and name != "beta[intercept]"]
+    return chosen or [name for name in names if name == "mu"]
 
 
 def short(name: str) -> str:
@@ -51,11 +51,11 @@ def verdict(row: Mapping[Any, Any], factor: str) -> str:
         One sentence.
     """
     tables, excluding = int(row["tables"]), round(row["excludes_0"] * row["tables"])
-    made, found = row["data"] == "reconstructed", int(row["found"])
+    made, extremes = row["data"] == "reconstructed", int(row["found"])
     many, told = (f"{tables} reconstructed tables", "published figures") if made else (f"{tables} tables", "tables")
     drawn = many
-    if found:
-        many = f"{tables + found} reconstructed tables, {tables} drawn and {found} found by search,"
+    if extremes:
+        many = f"{tables + extremes} reconstructed tables, {tables} drawn and {extremes} found by search,"
     kind = f"{show.level(row['prob'])} {'credible' if 'credible' in row['interval'] else 'confidence'} interval"
     reach = f"the estimate runs {_run(row, 'point')}, the limits reach from {_limits(row)}"
     if not math.isnan(row["p_above_low"]):
@@ -71,7 +71,7 @@ def verdict(row: Mapping[Any, Any], factor: str) -> str:
             "under this model and its priors, if the true table is among these or within their range."
         )
     others = ", in the others not" if excluding < tables else ", on either side"
-    if found and excluding in (0, tables):
+    if extremes and excluding in (0, tables):
         others = ", but in some of those found by search " + ("it does" if excluding == 0 else "it does not")
     return (
         f"{head}in {excluding} of {drawn} ({show.percent(excluding / tables)}) the {kind} excludes 0{others}; "

@@ -69,10 +69,22 @@ class ClosedForm:
     ModelError
         If a name is unknown (the message offers the nearest), or tau2 is no variance.
 
+    Notes
+    -----
+    REML is the default since it is approximately unbiased and does well in comparisons of estimators; the interval of
+    Hartung and Knapp since Wald's is too narrow with few studies, and with a floor since it can be too narrow itself.
+    Q-profile limits of tau2 are exact for normal estimates. A prediction interval with k - p degrees of freedom goes
+    with the interval of the mean; k - p - 1 is Riley's convention.
+
     References
     ----------
-    Knapp & Hartung 2003, Statistics in Medicine 22, 10.1002/sim.1482; Roever, Knapp & Friede 2015, BMC Medical Research
-    Methodology 15:99, 10.1186/s12874-015-0091-1, on the floor.
+    Viechtbauer 2005, J. Educational and Behavioral Statistics 30:261, 10.3102/10769986030003261, and Veroniki et al.
+    2016, Research Synthesis Methods 7:55, 10.1002/jrsm.1164, on estimators of tau2; Hartung & Knapp 2001, Statistics in
+    Medicine 20:1771, 10.1002/sim.791, Knapp & Hartung 2003, Statistics in Medicine 22:2693, 10.1002/sim.1482, and
+    IntHout, Ioannidis & Borm 2014, BMC Medical Research Methodology 14:25, 10.1186/1471-2288-14-25, on the interval;
+    Roever, Knapp & Friede 2015, BMC Medical Research Methodology 15:99, 10.1186/s12874-015-0091-1, on the floor;
+    Viechtbauer 2007, Statistics in Medicine 26:37, 10.1002/sim.2514, for the Q-profile; Higgins, Thompson &
+    Spiegelhalter 2009, J. R. Statist. Soc. A 172:137, 10.1111/j.1467-985X.2008.00552.x, for the prediction interval.
 
     Examples
     --------

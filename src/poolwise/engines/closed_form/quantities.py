@@ -76,7 +76,12 @@ class StudyEstimates:
 
 
 def common_effect_quantities(coef: Coefficients, test: QTest, interval: str) -> dict[str, Estimate]:
-    """The quantities of a common-effect fit: mu, Q, I2, H2."""
+    """The quantities of a common-effect fit: mu, Q, I2, H2.
+
+    References
+    ----------
+    Hedges & Vevea 1998, Psychological Methods 3:486, 10.1037/1082-989X.3.4.486.
+    """
     return {
         "mu": _mean(coef, interval),
         "Q": q_estimate(test),
@@ -88,7 +93,13 @@ def common_effect_quantities(coef: Coefficients, test: QTest, interval: str) -> 
 def random_effects_quantities(
     coef: Coefficients, between: Tau2, test: QTest, interval: str, prediction: str
 ) -> dict[str, Estimate]:
-    """The quantities of a random-effects fit: mu, tau, tau2, theta_new (from 3 studies on), I2, H2, Q."""
+    """The quantities of a random-effects fit: mu, tau, tau2, theta_new (from 3 studies on), I2, H2, Q.
+
+    References
+    ----------
+    Viechtbauer 2005, J. Educational and Behavioral Statistics 30:261, 10.3102/10769986030003261; Knapp & Hartung 2003,
+    Statistics in Medicine 22:2693, 10.1002/sim.1482.
+    """
     data, tau2, typical = coef.fit.data, float(between.value[0]), test.typical
     mean = _mean(coef, interval)
     i2, h2 = partial(i2_of_tau2, typical=typical), partial(h2_of_tau2, typical=typical)

@@ -45,6 +45,18 @@ class Exact:
     draws, chains, seed : int
         Exact independent draws (for each chain) that `Result.to_datatree` makes.
 
+    Notes
+    -----
+    Equal-tailed intervals do not change with the scale on which an effect is read, as shortest ones do, and go with
+    probabilities of a direction. A tolerance of 1e-8 costs milliseconds and lies far below what is printed, so that two
+    fits differ only by what was asked. 4 chains of 1,000 draws have the shape of those of `NUTS`, and a Monte Carlo
+    error of a mean of 1.6 % of its sd; seed 1 makes them the same each time.
+
+    References
+    ----------
+    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the model; the quadrature is our own
+    (`poolwise.quadrature`).
+
     Examples
     --------
     >>> import poolwise as pw

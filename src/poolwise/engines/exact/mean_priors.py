@@ -45,6 +45,10 @@ def heavy_tailed(effects: Effects, model: Model, mean: Means, tolerance: float) 
     Returns
     -------
     Fitted
+
+    References
+    ----------
+    West 1987, Biometrika 74:646, 10.1093/biomet/74.3.646, for the t as a mixture of normals.
     """
     mixed = np.array([j for j, prior in enumerate(mean.priors) if isinstance(prior, StudentT | Cauchy)], dtype=np.intp)
     # normal given a standard deviation of its own, 1 until it is known
@@ -128,6 +132,10 @@ def blended(effects: Effects, model: Model, mean: Means, tolerance: float, fit: 
     Returns
     -------
     Fitted
+
+    References
+    ----------
+    Schmidli et al. 2014, Biometrics 70:1023, 10.1111/biom.12242.
     """
     (j,) = (j for j, prior in enumerate(mean.priors) if isinstance(prior, Mixture))
     mixture = mean.priors[j]

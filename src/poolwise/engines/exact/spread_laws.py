@@ -35,6 +35,10 @@ def i2(tau: TauLaw | VariableLaw, typical: float, weight: Array, nodes: Array) -
     Returns
     -------
     Law
+
+    References
+    ----------
+    Higgins & Thompson 2002, Statistics in Medicine 21:1539, 10.1002/sim.1186.
     """
     values = _i2(typical, nodes)
     mean = float(weight @ values)

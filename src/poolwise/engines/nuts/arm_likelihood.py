@@ -111,6 +111,10 @@ def log_probability(
     -------
     ndarray
         Shape (chains, draws).
+
+    References
+    ----------
+    Liu & Pierce 1994, Biometrika 81:624, 10.1093/biomet/81.3.624, for Gauss-Hermite rules placed by a normal law.
     """
     table = arms.table()
     c, c_se, t, t_se = (float(np.asarray(table[x])[row]) for x in ("control", "control_se", "treated", "treated_se"))

@@ -88,6 +88,18 @@ class NUTS:
     ModelError
         For a setting that is impossible, a sampler that is not installed.
 
+    Notes
+    -----
+    Four chains are what rank-normalised R-hat is meant for, and 1,000 draws of each leave a Monte Carlo error of limits
+    well below a tenth of a posterior sd in most models. As many steps of tuning cost little beside the compilation, and
+    two cores nearly every machine has. nutpie is the default since its compiled model serves each further table without
+    a new compilation.
+
+    References
+    ----------
+    Hoffman & Gelman 2014, J. Machine Learning Research 15:1593, algorithm 6, for the sampler; Vehtari et al. 2021,
+    Bayesian Analysis 16:667, 10.1214/20-BA1221, for R-hat, effective draws and four chains.
+
     Examples
     --------
     >>> NUTS(draws=500).label, NUTS(sampler="pymc").label

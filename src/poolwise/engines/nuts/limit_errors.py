@@ -89,6 +89,10 @@ def limit_errors(draws: Array, moments: int) -> dict[str, float]:
     moments : int
         Highest moment that exists. Without the second one the width of the 95 % interval over 3.92 stands for the
         standard deviation.
+
+    References
+    ----------
+    Vehtari et al. 2021, Bayesian Analysis 16:667, 10.1214/20-BA1221, section 4.4, for the error of a quantile.
     """
     (low, high), values = _quantiles(draws, np.array(list(LIMITS.values())))
     errors = {f"mcse_{word}": float(value) for word, value in zip(LIMITS, values, strict=True)}

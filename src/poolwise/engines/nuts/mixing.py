@@ -36,7 +36,12 @@ def effective_sizes(series: Array) -> Array:
 
 
 def effective_sizes_of_halves(halves: Array) -> Array:
-    """The same of chains that are split already, shape (series, 2 chains, draws)."""
+    """The same of chains that are split already, shape (series, 2 chains, draws).
+
+    References
+    ----------
+    Vehtari et al. 2021, Bayesian Analysis 16:667, 10.1214/20-BA1221.
+    """
     from scipy.fft import next_fast_len
 
     n = halves.shape[-1]
@@ -67,6 +72,10 @@ def rank_normalised(draws: Array) -> Array:
     -------
     ndarray
         Shape (2 chains, draws // 2).
+
+    References
+    ----------
+    Vehtari et al. 2021, Bayesian Analysis 16:667, 10.1214/20-BA1221.
     """
     return _scores(split(draws))
 
@@ -80,6 +89,10 @@ def r_hat(draws: Array, scores: Array) -> float:
         Shape (chains, draws).
     scores : ndarray
         Of `rank_normalised`.
+
+    References
+    ----------
+    Vehtari et al. 2021, Bayesian Analysis 16:667, 10.1214/20-BA1221.
     """
     halves = split(draws)
     return max(_r_hat(scores), _r_hat(_scores(np.abs(halves - np.median(halves)))))

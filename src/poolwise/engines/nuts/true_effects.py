@@ -34,7 +34,12 @@ class TrueEffects(Protocol):
 
 @final
 class HeavyTailed:
-    """StudentT(nu, mu, tau)."""
+    """StudentT(nu, mu, tau).
+
+    References
+    ----------
+    Lee & Thompson 2008, Statistics in Medicine 27:418, 10.1002/sim.2897.
+    """
 
     def log_density(self, y: float, v: float, parameters: Parameters) -> Array:
         """A mixture of normal densities."""
@@ -74,7 +79,13 @@ class HeavyTailed:
 
 @final
 class Skewed:
-    """Skew-normal with mean mu, standard deviation tau and delta."""
+    """Skew-normal with mean mu, standard deviation tau and delta.
+
+    References
+    ----------
+    Azzalini 1985, Scandinavian J. Statistics 12:171; Azzalini & Capitanio 2014, The Skew-Normal and Related Families,
+    section 2.1, 10.1017/CBO9781139248891.
+    """
 
     def log_density(self, y: float, v: float, parameters: Parameters) -> Array:
         """Log of 2 phi(z) Phi(alpha z) / sd."""
@@ -107,7 +118,12 @@ class Skewed:
 
 @final
 class Contaminated:
-    """(1 - pi) Normal(mu, tau) + pi Normal(mu, sqrt(tau^2 + tau_out^2))."""
+    """(1 - pi) Normal(mu, tau) + pi Normal(mu, sqrt(tau^2 + tau_out^2)).
+
+    References
+    ----------
+    Lee & Thompson 2008, Statistics in Medicine 27:418, 10.1002/sim.2897.
+    """
 
     def log_density(self, y: float, v: float, parameters: Parameters) -> Array:
         """A mixture of two normal densities."""
@@ -141,7 +157,13 @@ class Contaminated:
 
 
 def skewness(delta: Array) -> Array:
-    """Third standardised moment of a skew normal: (4 - pi) / 2 (b / sqrt(1 - b^2))^3 with b = delta sqrt(2 / pi)."""
+    """Third standardised moment of a skew normal: (4 - pi) / 2 (b / sqrt(1 - b^2))^3 with b = delta sqrt(2 / pi).
+
+    References
+    ----------
+    Azzalini 1985, Scandinavian J. Statistics 12:171; Azzalini & Capitanio 2014, The Skew-Normal and Related Families,
+    section 2.1, 10.1017/CBO9781139248891.
+    """
     b = delta * _B
     return 0.5 * (4.0 - np.pi) * (b / np.sqrt(1.0 - b * b)) ** 3
 

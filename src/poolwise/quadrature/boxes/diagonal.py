@@ -41,6 +41,12 @@ class Diagonal:
         Prior precision of g from the other columns, shape (p, p).
     known_tau : float, optional
         Tau, where the model states it; there are no moderators of log tau then.
+
+    References
+    ----------
+    Viechtbauer & Lopez-Lopez 2022, Research Synthesis Methods 13:697, 10.1002/jrsm.1562, for location-scale models;
+    Andrews & Mallows 1974, J. R. Statist. Soc. B 36:99, 10.1111/j.2517-6161.1974.tb00989.x, for the t as a scale
+    mixture.
     """
 
     basis: Basis

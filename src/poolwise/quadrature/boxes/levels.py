@@ -51,6 +51,10 @@ class Levels:
         Rotated columns of the design and y, less e times `centre`, sorted rows, shape (k, p + 1).
     centre : ndarray
         Of each cluster's columns, shape (J, p + 1).
+
+    References
+    ----------
+    Konstantopoulos 2011, Research Synthesis Methods 2:61, 10.1002/jrsm.35, for the model.
     """
 
     basis: Basis

@@ -185,6 +185,11 @@ class Exchangeable:
         With many nodes in (m, s), and the joint weights of m, s and tau_o.
     fine_spreads : Sums
         With many nodes in (log tau, r), and the sums over (m, s).
+
+    References
+    ----------
+    Gelman et al. 2013, Bayesian Data Analysis, 3rd ed., section 5.4, 10.1201/b16018, for the hierarchy; the quadrature
+    is our own.
     """
 
     groups: tuple[Group, ...]
@@ -238,6 +243,11 @@ def exchangeable(groups: Sequence[Group], priors: Hyperpriors, tolerance: float 
     Returns
     -------
     Exchangeable
+
+    References
+    ----------
+    Gelman et al. 2013, Bayesian Data Analysis, 3rd ed., section 5.4, 10.1201/b16018, for the hierarchy; the quadrature
+    is our own.
     """
     weight = np.concatenate([1.0 / group.v for group in groups])
     shift = float(weight @ np.concatenate([group.y for group in groups]) / weight.sum())

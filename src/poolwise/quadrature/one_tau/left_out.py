@@ -111,6 +111,11 @@ def left_out(
     Returns
     -------
     LeftOut
+
+    References
+    ----------
+    Marshall & Spiegelhalter 2007, Bayesian Analysis 2:409, 10.1214/07-BA218, for conflict p-values; the batch is our
+    own.
     """
     k = len(y)
     if isinstance(tau, Prior):

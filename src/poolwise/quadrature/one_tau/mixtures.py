@@ -168,6 +168,10 @@ def shrunken(tables: Tables, i: int, tau: Array, values: Array) -> tuple[Array, 
     -------
     tuple of ndarray
         Each of the shape of tau.
+
+    References
+    ----------
+    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for shrinkage given tau.
     """
     mean, sd = tables.combination(values, tables.at_study(i))
     return towards(mean, sd, tables.y[0, i], tables.v[0, i], tau)
@@ -190,6 +194,10 @@ def towards(mean: Array, sd: Array, y: Array, v: Array, tau: Array) -> tuple[Arr
     -------
     tuple of ndarray
         Each of the shape of tau, or (n, J).
+
+    References
+    ----------
+    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for shrinkage given tau.
     """
     square = tau * tau
     to_mean, to_data = v / (v + square), square / (v + square)

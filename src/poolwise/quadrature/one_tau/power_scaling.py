@@ -28,7 +28,12 @@ Array = NDArray[np.float64]
 @final
 @dataclass(frozen=True)
 class Powers:
-    """Powers to which the parts of a posterior are raised; 1 leaves a part as it is."""
+    """Powers to which the parts of a posterior are raised; 1 leaves a part as it is.
+
+    References
+    ----------
+    Kallioinen et al. 2023, Statistics and Computing 34:57, 10.1007/s11222-023-10366-5.
+    """
 
     mu: float = 1.0
     tau: float = 1.0
@@ -52,6 +57,10 @@ def scaled_given_tau(tau: Array, y: Array, v: Array, prior_mu: tuple[float, floa
     -------
     ndarray
         Shape (3, J).
+
+    References
+    ----------
+    Kallioinen et al. 2023, Statistics and Computing 34:57, 10.1007/s11222-023-10366-5.
     """
     m0, s0 = prior_mu
     weight = 1.0 / (v + tau[:, None] ** 2)
@@ -81,6 +90,10 @@ def power_scaled(posterior: TauPosterior, powers: Powers) -> TauPosterior:
     TauPosterior
         Whose panels, mu and theta_new are those of the scaled posterior (its density of tau at other values
         than the nodes is not).
+
+    References
+    ----------
+    Kallioinen et al. 2023, Statistics and Computing 34:57, 10.1007/s11222-023-10366-5.
     """
     studies, panels = posterior.studies, posterior.panels
     assert isinstance(studies, Studies)

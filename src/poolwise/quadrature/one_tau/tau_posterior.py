@@ -55,6 +55,10 @@ class TauPosterior:
         Density of x; `panels.values` holds log density and what else the tables' `given_tau` returns.
     moments : ndarray
         Highest moment of tau that exists (0, 1, 2, ... 4), shape (n,).
+
+    References
+    ----------
+    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the posterior; the quadrature is our own.
     """
 
     studies: Tables
@@ -121,6 +125,10 @@ def tau_posterior(
     Returns
     -------
     TauPosterior
+
+    References
+    ----------
+    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the posterior; the quadrature is our own.
     """
     n = len(moments)
     unit, c, edges = _coordinate(studies, priors, n)
@@ -159,6 +167,10 @@ def log_density_of_mean(posterior: TauPosterior, mu: float, c_mean: Array = MEAN
     Returns
     -------
     float
+
+    References
+    ----------
+    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the posterior; the quadrature is our own.
     """
     studies, priors, n = posterior.studies, posterior.priors, 1
     _, c, edges = _coordinate(studies, priors, n)

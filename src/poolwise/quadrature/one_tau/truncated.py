@@ -382,6 +382,10 @@ def truncated_moments(a: Array, b: Array) -> tuple[Array, Array]:
     """Mean and variance of a standard normal variable between a and b, where a + b >= 0.
 
     By the density at the limits; where a is large the terms cancel, and a sum over [a, b] takes over.
+
+    References
+    ----------
+    Johnson, Kotz & Balakrishnan 1994, Continuous Univariate Distributions, volume 1, 2nd ed., chapter 13.
     """
     log_total = log_mass(a, b)
     with np.errstate(all="ignore"):
@@ -415,7 +419,9 @@ def log_mass(a: Array, b: Array) -> Array:
 def both_below(h: Array, k: Array, rho: Array) -> Array:
     """P(Z1 <= h, Z2 <= k) for standard normal variables with correlation rho, by Owen's T function.
 
-    Source: Owen 1956, Annals of Mathematical Statistics 27:1075, 10.1214/aoms/1177728074.
+    References
+    ----------
+    Owen 1956, Annals of Mathematical Statistics 27:1075, 10.1214/aoms/1177728074.
     """
     rest = np.sqrt(np.maximum((1.0 - rho) * (1.0 + rho), 1e-300))
     h, k = (np.where(x == 0.0, 1e-300, np.clip(x, -1e3, 1e3)) for x in (h, k))

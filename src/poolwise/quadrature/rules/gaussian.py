@@ -178,6 +178,11 @@ def conditional(sums: Array, log_det: Array, mean: Array, precision: Array, cons
     ndarray
         Shape (1 + p + p (p + 1) / 2, ...): log p(y); mean of g; the lower triangle (by rows) of U, where the
         covariance of g is U' U.
+
+    References
+    ----------
+    Gelman et al. 2013, Bayesian Data Analysis, 3rd ed., chapter 14, 10.1201/b16018; written out from the normal
+    densities.
     """
     p = len(mean)
     pairs = p * (p + 1) // 2
@@ -244,6 +249,11 @@ def conditional_by_rows(weight: Array, basis: Basis, rows: slice | NDArray[np.in
     -------
     ndarray
         Shape (1 + p + p (p + 1) / 2, P, q).
+
+    References
+    ----------
+    Gelman et al. 2013, Bayesian Data Analysis, 3rd ed., chapter 14, 10.1201/b16018; written out from the normal
+    densities.
     """
 
     def of(table: Array) -> Array:

@@ -42,6 +42,10 @@ def given_tau(tau: Array, y: Array, v: Array, m0: Array, s0: Array) -> Array:
     -------
     ndarray
         Shape (3, P, q): log p(y | tau) with mu integrated out, mean and sd of mu given tau and y.
+
+    References
+    ----------
+    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06; written out from the normal densities.
     """
     if tau.size == 0:
         return np.empty((3, *tau.shape))
