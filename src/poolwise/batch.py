@@ -26,6 +26,7 @@ from poolwise.model import CommonEffect, MetaRegression, RandomEffects, prior_wo
 from poolwise.priors import Flat
 from poolwise.result import NO_PRIOR
 from poolwise.settings import check_option, check_prob
+from poolwise.threads import one_thread
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
+@one_thread()
 def fit_batch(
     y: ArrayLike,
     se: ArrayLike,

@@ -15,6 +15,7 @@ from poolwise.checks._question import need_posterior
 from poolwise.checks._refitted import Density, Refitter, need_refits, with_refits
 from poolwise.errors import ModelError, listing
 from poolwise.result import Result
+from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
 MOST = 0.7
@@ -73,6 +74,7 @@ class Loo:
         return f"<Loo '{self.label}': {sum_of}, {len(self.refitted)} of {len(self.frame)} refitted>"
 
 
+@one_thread()
 def loo(result: Result, *, refit_above: float | None = 0.4) -> Loo:
     """How well the other studies foretell each one, from the draws of one fit.
 

@@ -21,6 +21,7 @@ from poolwise.exact.tau_posterior import TauPosterior
 from poolwise.model import RandomEffects, prior_words
 from poolwise.quantities import Law
 from poolwise.result import Result
+from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
 ALPHA = 0.99
@@ -64,6 +65,7 @@ class PowerScaling:
         return f"<PowerScaling: {self.sentence}>"
 
 
+@one_thread()
 def power_scaling(
     effects: Effects | Result, model: RandomEffects | None = None, *, alpha: float = ALPHA
 ) -> PowerScaling:

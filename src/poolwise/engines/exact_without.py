@@ -25,6 +25,7 @@ from poolwise.model import LocationScale, Model, ThreeLevel
 from poolwise.moments import spreads
 from poolwise.priors import Fixed
 from poolwise.quantities import Law, Posterior, Quantity
+from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -144,6 +145,7 @@ class _OfOneDesign:
         proper = all(one.moments >= 0 for one in spreads(some_rows(self.effects, keep), self.model))
         return "ok" if proper else "improper_posterior"
 
+    @one_thread()
     def fit(self, keep: Mask) -> Without:
         """By quadrature."""
         fitted = quadrature(some_rows(self.effects, keep), self.model, LIMIT, self.means.kept(keep))
@@ -196,6 +198,7 @@ class _OfGroups:
         """Whether every group keeps a study."""
         return "ok" if all(keep[rows].any() for rows in self.groups[1]) else "not_estimable"
 
+    @one_thread()
     def fit(self, keep: Mask) -> Without:
         """By quadrature over the hyperparameters."""
         names, rows = self.groups
