@@ -27,6 +27,7 @@ from poolwise.model import CommonEffect, MetaRegression, RandomEffects, prior_wo
 from poolwise.priors import Flat
 from poolwise.result import NO_PRIOR
 from poolwise.settings import check_flag, check_memory, check_option, check_prob
+from poolwise.threads import one_thread
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,6 +38,7 @@ Array = NDArray[np.float64]
 ARRAYS = 4  # of the shape of the estimates: they, standard errors, variances, weights
 
 
+@one_thread()
 def fit_batch(
     y: ArrayLike,
     se: ArrayLike,

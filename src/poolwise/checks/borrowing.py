@@ -16,6 +16,7 @@ from poolwise.model import JointOutcomes, RandomEffects
 from poolwise.quantities import Quantity
 from poolwise.result import Result
 from poolwise.settings import check_prob
+from poolwise.threads import one_thread
 
 NOTICED = 0.1  # share of precision borrowed, or shift in sds, from which the sentence says so
 
@@ -78,6 +79,7 @@ class Borrowing:
         )
 
 
+@one_thread()
 def borrowing(result: Result, *, prob: float = 0.95) -> Borrowing:
     """Set each outcome of a joint fit beside a fit of its own rows alone.
 

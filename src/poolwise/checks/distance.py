@@ -12,12 +12,14 @@ from poolwise.priors import Prior
 from poolwise.quadrature.one_tau.tau_posterior import TauPosterior
 from poolwise.quantities import Posterior
 from poolwise.result import Result
+from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
 NODES, WEIGHTS = leggauss(16)
 LEVELS = ndtr(np.linspace(-6.4, 6.4, 33))  # quantiles at which the integral is cut, of prior and posterior
 
 
+@one_thread()
 def hellinger(result: Result, name: str) -> float:
     """Hellinger distance from the prior to the posterior of mu or tau.
 

@@ -16,6 +16,7 @@ from poolwise.checks.question import need_posterior
 from poolwise.errors import ModelError, listing, shown
 from poolwise.result import Result
 from poolwise.settings import as_number
+from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
 MOST = 0.7
@@ -78,6 +79,7 @@ class Loo:
         return f"<Loo '{self.label}': {sum_of}, {len(self.refitted)} of {len(self.frame)} refitted>"
 
 
+@one_thread()
 def loo(result: Result, *, refit_above: float | None = 0.4) -> Loo:
     """How well the other studies foretell each one, from the draws of one fit.
 

@@ -15,6 +15,7 @@ from poolwise.checks.question import need_posterior
 from poolwise.errors import ModelError
 from poolwise.result import Result
 from poolwise.settings import check_option, check_prob
+from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
 Statistic = Callable[[Array, Array], Array]
@@ -71,6 +72,7 @@ class PosteriorPredictive:
         return f"<PosteriorPredictive: {self.sentence}>"
 
 
+@one_thread()
 def posterior_predictive(
     result: Result, statistics: Mapping[str, Statistic] | tuple[str, ...] = tuple(STATISTICS), *, prob: float = 0.95
 ) -> PosteriorPredictive:

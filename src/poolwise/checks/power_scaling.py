@@ -22,6 +22,7 @@ from poolwise.quadrature.one_tau.tau_posterior import TauPosterior
 from poolwise.quantities import Law
 from poolwise.result import Result
 from poolwise.settings import as_number
+from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
 ALPHA = 0.99
@@ -69,6 +70,7 @@ class PowerScaling:
         return f"<PowerScaling: {self.sentence}>"
 
 
+@one_thread()
 def power_scaling(
     effects: Effects | Result, model: RandomEffects | None = None, *, alpha: float = ALPHA
 ) -> PowerScaling:

@@ -15,12 +15,14 @@ from poolwise.errors import ModelError
 from poolwise.model import CommonEffect, RandomEffects
 from poolwise.priors import Cauchy, Fixed, Flat, Mixture, Normal, Prior, StudentT, TruncatedNormal
 from poolwise.quantities import Posterior
+from poolwise.threads import one_thread
 
 NODES, WEIGHTS = leggauss(24)
 STEP = 1e-4  # of the difference that gives the slope of a log density, in inter-quartile ranges
 PIECES = 400
 
 
+@one_thread()
 def prior_ess(effects: Effects, model: CommonEffect | RandomEffects | None = None) -> float:
     """Effective sample size of the prior on mu: the number of studies whose information it equals.
 

@@ -16,6 +16,7 @@ from poolwise.model import MetaRegression
 from poolwise.result import Result
 from poolwise.scale import Scale
 from poolwise.settings import check_prob
+from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
 ESTIMATE, NEW = "estimate", "new study"
@@ -61,6 +62,7 @@ class PriorPredictive:
         return f"<PriorPredictive: {self.sentence}>"
 
 
+@one_thread()
 def prior_predictive(result: Result, *, prob: float = 0.95) -> PriorPredictive:
     """Draw effects from the priors alone and set them beside the estimates.
 

@@ -28,6 +28,7 @@ from poolwise.model import RandomEffects
 from poolwise.priors import Flat
 from poolwise.quadrature.one_tau.shared_grid import shared_grid
 from poolwise.settings import check_prob
+from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
 SIZE = 40
@@ -83,6 +84,7 @@ class PriorSurface:
         return f"<PriorSurface: {len(self.frame)} pairs of priors, {self.data} data: {self.sentence}>"
 
 
+@one_thread()
 def prior_surface(
     effects: Effects,
     model: RandomEffects | None = None,

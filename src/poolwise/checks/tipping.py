@@ -28,6 +28,7 @@ from poolwise.priors import HalfNormal, Prior
 from poolwise.quadrature.one_tau.shared_grid import HALF_NORMAL_MEDIAN, shared_grid
 from poolwise.scale import Scale
 from poolwise.settings import check_prob
+from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
 Below = Callable[[Array], Array]
@@ -86,6 +87,7 @@ class TippingPoint:
     data: str
 
 
+@one_thread()
 def tipping_point(
     effects: Effects, model: RandomEffects | None = None, *, prob: float = 0.95, threshold: float = 0.0
 ) -> TippingPoint:

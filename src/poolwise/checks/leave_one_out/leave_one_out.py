@@ -22,6 +22,7 @@ from poolwise.model import MetaRegression, Model, RandomEffects, prior_words
 from poolwise.moments import refuse_improper
 from poolwise.result import Result
 from poolwise.settings import check_prob
+from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
 PREDICTIVE = "predictive (equal-tailed)"
@@ -96,6 +97,7 @@ class LeaveOneOut:
         )
 
 
+@one_thread()
 def leave_one_out(
     effects: Effects | Result,
     model: Model | None = None,

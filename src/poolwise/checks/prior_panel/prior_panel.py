@@ -21,6 +21,7 @@ from poolwise.prior_catalogue import Entry, panel
 from poolwise.priors import Fixed, Prior
 from poolwise.scale import Scale
 from poolwise.settings import SMALL_K, check_prob
+from poolwise.threads import one_thread
 
 Verdict = Literal["the side does not depend on the prior on tau", "prior-dependent"]
 
@@ -137,6 +138,7 @@ class PriorPanel:
         )
 
 
+@one_thread()
 def prior_panel(
     effects: Effects,
     model: RandomEffects | MetaRegression | Subgroups | None = None,

@@ -33,6 +33,7 @@ from poolwise.model import Model
 from poolwise.result import Result
 from poolwise.scale import Scale
 from poolwise.settings import SMALL_K, check_instance, check_prob, check_whole
+from poolwise.threads import one_thread
 
 
 @final
@@ -274,6 +275,7 @@ def ranges(
     return ranges_of(tables, questions, prob=prob, rope=rope, nuts_tables=nuts_tables, kept=kept)
 
 
+@one_thread()
 def ranges_of(
     tables: Iterable[Effects],
     asked: Sequence[Asked],

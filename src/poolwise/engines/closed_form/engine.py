@@ -33,6 +33,7 @@ from poolwise.priors import Fixed
 from poolwise.quantities import ByStudy, Estimate
 from poolwise.result import Finding, FitReport, Result
 from poolwise.settings import as_number, check_option
+from poolwise.threads import one_thread
 
 
 @final
@@ -113,6 +114,7 @@ class ClosedForm:
         """Words for tables."""
         return "closed form"
 
+    @one_thread()
     def fit(self, effects: Effects, model: Model) -> Result:
         """Fit a model to a study table.
 

@@ -23,6 +23,7 @@ from poolwise.moments import refuse_improper
 from poolwise.quantities import ByStudy, IntervalKind, Quantity
 from poolwise.result import FitReport, Result
 from poolwise.settings import NUMBERS_OF_A_DRAW, as_number, check_memory, check_option, check_whole
+from poolwise.threads import one_thread
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -86,6 +87,7 @@ class Exact:
         """Words for tables."""
         return "exact"
 
+    @one_thread()
     def fit(self, effects: Effects, model: Model) -> Result:
         """The exact posterior of `model` on `effects`.
 

@@ -25,6 +25,7 @@ from poolwise.quadrature.boxes.diagonal import Diagonal
 from poolwise.quadrature.groups.exchangeable import TOLERANCE
 from poolwise.quadrature.one_tau.rotated import blocks
 from poolwise.quantities import Law, Posterior, Quantity
+from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -145,6 +146,7 @@ class _OfOneDesign:
         proper = all(one.moments >= 0 for one in spreads_of(mean.structure))
         return "ok" if proper else "improper_posterior"
 
+    @one_thread()
     def fit(self, keep: Mask) -> Without:
         """By quadrature."""
         fitted = quadrature(some_rows(self.effects, keep), self.model, LIMIT, self.means.kept(keep))
@@ -197,6 +199,7 @@ class _OfGroups:
         """Whether every group keeps a study."""
         return "ok" if all(keep[rows].any() for rows in self.groups[1]) else "not_estimable"
 
+    @one_thread()
     def fit(self, keep: Mask) -> Without:
         """By quadrature over the hyperparameters."""
         names, rows = self.groups

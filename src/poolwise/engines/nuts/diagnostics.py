@@ -130,9 +130,7 @@ def _e_bfmi(energy: Array) -> float:
     """The smallest E-BFMI of the chains: mean squared energy step over energy variance."""
     if energy.shape[1] < SHORTEST_CHAIN:
         return np.nan
-    import arviz as az
-
-    return float(np.min(az.bfmi(energy)))
+    return float(np.min(np.square(np.diff(energy, axis=1)).mean(axis=1) / np.var(energy, axis=1, ddof=1)))
 
 
 def _trouble(numbers: Mapping[str, float], chains: int) -> list[str]:

@@ -35,6 +35,7 @@ from poolwise.priors import Fixed
 from poolwise.quantities import Quantity
 from poolwise.result import Finding, Result
 from poolwise.settings import NUMBERS_OF_A_DRAW, as_number, check_flag, check_memory, check_whole
+from poolwise.threads import one_thread
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -140,6 +141,7 @@ class NUTS:
         """Versions of the packages that take part in a fit."""
         return versions("poolwise", "pymc", *PACKAGES[self.sampler], "arviz", "numpy")
 
+    @one_thread()
     def fit(self, effects: Effects, model: Model, *, kept: Place | None = None) -> Result:
         """Draws from the posterior of `model` on `effects`.
 

@@ -18,6 +18,7 @@ from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
 from poolwise.quadrature.rules.panels import NODES, ORDER, TO_COEFFICIENTS, WEIGHTS, Panels
+from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -129,6 +130,7 @@ class Boxes:
         return out
 
 
+@one_thread()
 def integrate(evaluate: Evaluate, edges: Sequence[Array], tolerance: float, halvings: int = 0) -> Boxes:
     """Integrate a density of one, two or three variables.
 
