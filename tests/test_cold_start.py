@@ -13,7 +13,7 @@ HEAVY = ("arviz", "pymc", "pytensor", "numba", "nutpie", "matplotlib", "scipy.st
 
 DIAGNOSED = """
 import numpy as np
-from poolwise.engines._diagnose import diagnostics
+from poolwise.engines.nuts.diagnostics import diagnostics
 draws = np.random.default_rng(1).normal(size=(4, 500)).round(2)  # with ties, as tau has where it is stated
 none = np.zeros((4, 500))
 diagnostics({"mu": draws}, {"diverging": none, "energy": draws, "reached_max_treedepth": none}, {"mu": 4})
