@@ -408,10 +408,9 @@ def _level(law: Law, room: float, areas: Array, ends: Array) -> Array:
         areas = np.append(areas, guess)
         ends = np.concatenate([ends, _limits(law, areas[best:], room)], axis=1)
         slope = np.append(slope, _slope(law, ends[:, best:]))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            moved = np.abs(ends[:, high] - ends[:, low]).max()
-            wrong = min(moved, moved * np.abs(slope[best] / (slope[high] - slope[low])))
-        if wrong <= STILL * width:
+        rise = slope[high] - slope[low]
+        open_still = np.abs(slope[best]) / rise if np.isfinite(rise) and rise > 0.0 else 1.0  # share of the bracket
+        if min(open_still, 1.0) * np.abs(ends[:, high] - ends[:, low]).max() <= STILL * width:
             break
         low, high = (low, best) if slope[best] >= 0.0 else (best, high)
     return ends[:, best]

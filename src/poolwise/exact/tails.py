@@ -41,6 +41,8 @@ class LowerTail:
         Lower end of the support.
     length : float
         Length of the whole law.
+    peaks : ndarray
+        Where the whole density has its peaks; those within the tail are edges of its panels.
     levels : list of tuple
         Where each level so far ends, the log probability below that, and the law there on panels.
     """
@@ -49,6 +51,7 @@ class LowerTail:
     start: float
     lowest: float
     length: float
+    peaks: Array
     levels: list[tuple[float, float, Panels]] = field(default_factory=list, init=False, repr=False)
 
     def ppf(self, p: Array) -> Array:
@@ -85,12 +88,32 @@ class LowerTail:
     def _edges(self, end: float) -> Array:
         """First edges of the panels below `end`: from the length on which the density changes to where it is gone."""
         x = np.maximum(end - self.length * LENGTHS, self.lowest)
-        height = self.log_density(np.append(x, end))
-        near = np.abs(height[:-1] - height[-1]) < FIRST
-        gone = height[:-1] < np.nanmax(height) - NEGLIGIBLE
-        first = int(near.argmin()) if not near.all() else len(x) - 1
-        last = int(gone.argmax()) if gone.any() else len(x) - 1
-        return np.unique(np.append(x[max(first - 1, 0) : last + 1], end))
+        peaks = self.peaks[(self.peaks < end) & (self.peaks > self.lowest)]
+        height = self.log_density(np.concatenate([x, peaks, [end]]))
+        near = np.abs(height[: len(x)] - height[-1]) < FIRST
+        there = np.flatnonzero(height[: len(x)] >= np.nanmax(height) - NEGLIGIBLE)
+        first = max(int(near.argmin()) - 1, 0) if not near.all() else len(x) - 1
+        last = max(int(there[-1]) + 1, first) if there.size else first
+        if peaks.size:
+            last = max(last, int(np.searchsorted(-x, -peaks.min())))
+        return np.unique(np.concatenate([x[first : last + 1], peaks, [end]]))
+
+
+def peaks_of(panels: Panels) -> Array:
+    """Nodes at which the density of a single job is higher than at both nodes beside.
+
+    Parameters
+    ----------
+    panels : Panels
+
+    Returns
+    -------
+    ndarray
+        Increasing.
+    """
+    height = panels.values[0].ravel()
+    inside = (height[1:-1] > height[:-2]) & (height[1:-1] >= height[2:])
+    return panels.x.ravel()[1:-1][inside]
 
 
 def density_panels(log_density: Callable[[Array], Array], edges: Array) -> Panels:

@@ -19,7 +19,7 @@ from poolwise.exact.jobs import MEAN, Studies
 from poolwise.exact.mixtures import Mixtures, shrunken
 from poolwise.exact.panels import Panels
 from poolwise.exact.refine import LOWEST
-from poolwise.exact.tails import CUT, LowerTail, density_panels
+from poolwise.exact.tails import CUT, LowerTail, density_panels, peaks_of
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -335,12 +335,12 @@ class Selected:
         """The lower tail of x, and that of -x."""
         low, high = self._support
         first, last = self._panels.ppf(np.zeros(2, dtype=np.intp), np.array([CUT, 1.0 - CUT]))
-        length = last - first
+        length, peaks = last - first, peaks_of(self._panels)
 
         def turned(x: Array) -> Array:
             return self._log_pdf(-x)
 
-        return LowerTail(self._log_pdf, first, low, length), LowerTail(turned, -last, -high, length)
+        return LowerTail(self._log_pdf, first, low, length, peaks), LowerTail(turned, -last, -high, length, -peaks)
 
     def ppf(self, p: Array) -> Array:
         """Quantile at p, within the support; same shape as p.
