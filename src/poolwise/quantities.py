@@ -430,8 +430,8 @@ def _root(x: Array, y: Array) -> float:
     x, y = x[np.isfinite(y)], y[np.isfinite(y)]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = y / (y - y[:, None])
-    np.fill_diagonal(ratio, 1.0)
-    return float(x @ ratio.prod(axis=1))
+        np.fill_diagonal(ratio, 1.0)
+        return float((x * ratio.prod(axis=1)).sum())
 
 
 def rows_of(quantities: Mapping[str, Quantity], prob: float = 0.95) -> list[tuple[str, str, str, str, str]]:

@@ -21,8 +21,10 @@ Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 RESOLVED = 1e-11  # last coefficients of the panels of a density
 CUT = 1e-3  # probability below which a tail has panels of its own
-LENGTHS = 2.0 ** np.arange(-24.0, 11.0)  # distances from the end of a tail, in lengths of the whole law
-SHORT = 1e-9  # length of a tail at a limit, in lengths of the whole law, whose own panels are exact enough
+# distances from the end of a tail, in lengths of the whole law
+LENGTHS = np.concatenate([2.0 ** np.arange(-24.0, 8.0), 4.0 ** np.arange(4.0, 30.0)])
+DEEPEST = 120  # levels: the smallest double is 1e-324
+SHORT = 1e-9  # length of a tail at a limit, over that of the law and where it ends, whose own panels are exact enough
 FIRST = 1.0  # nats that the density changes by on the first panel of a tail, about
 
 
@@ -58,11 +60,11 @@ class LowerTail:
         """Quantile at p in (0, CUT], at most the start and within the support; same shape as p, which is flat."""
         found = np.full(p.shape, self.start)
         log_p, depth, rest = np.log(p), 0, np.ones(p.shape, dtype=bool)
-        while rest.any():
+        while rest.any() and depth < DEEPEST:
             end, log_mass, panels = self._level(depth)
             share = np.exp(np.minimum(log_p[rest] - log_mass, 0.0))
             found[rest] = np.clip(panels.ppf(np.zeros(share.size, dtype=np.intp), share), self.lowest, end)
-            if end - panels.left[0] <= SHORT * self.length:
+            if end - panels.left[0] <= SHORT * max(self.length, abs(end)):
                 break
             rest[rest] = share < CUT
             depth += 1

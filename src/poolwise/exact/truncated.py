@@ -302,7 +302,7 @@ class Selected:
         x = np.asarray(x, dtype=float)
         if not self._rest.any():
             return np.clip(self._cdf_alone(x) @ self.weight, 0.0, 1.0)
-        found = self._panels.cdf(x) if self._far else self._cdf_together(x)
+        found = np.array(self._panels.cdf(x) if self._far else self._cdf_together(x))
         for row in np.argwhere(found < CANCELLED):
             found[*row] = self._tails[0].probability(float(x[*row]))
         return np.clip(found, 0.0, 1.0)
