@@ -20,6 +20,7 @@ from poolwise.exact.refine import LOWEST, NEGLIGIBLE, integrate
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 RESOLVED = 1e-11  # last coefficients of the panels of a density
+ROUNDING = 1e-14  # of x, in x, a few times over
 CUT = 1e-3  # probability below which a tail has panels of its own
 # distances from the end of a tail, in lengths of the whole law
 LENGTHS = np.concatenate([2.0 ** np.arange(-24.0, 8.0), 4.0 ** np.arange(4.0, 30.0)])
@@ -75,7 +76,7 @@ class LowerTail:
         height = self.log_density(np.array([x]))
         if x <= self.lowest or not height[0] > LOWEST:
             return 0.0
-        return float(np.exp(density_panels(self.log_density, self._edges(x)).log_total[0]))
+        return float(np.exp(self._given_below(x).log_total[0]))
 
     def _level(self, depth: int) -> tuple[float, float, Panels]:
         while len(self.levels) <= depth:
@@ -83,9 +84,15 @@ class LowerTail:
             if self.levels:
                 _, _, panels = self.levels[-1]
                 end = max(float(panels.ppf(np.zeros(1, dtype=np.intp), np.array([CUT]))[0]), self.lowest)
-            panels = density_panels(self.log_density, self._edges(end))
+            panels = self._given_below(end)
             self.levels.append((end, float(panels.log_total[0]), panels))
         return self.levels[depth]
+
+    def _given_below(self, end: float) -> Panels:
+        """The law below `end`, resolved as far as the rounding of x lets the density be known."""
+        edges = self._edges(end)
+        rounding = ROUNDING * abs(end) / max(edges[-1] - edges[-2], np.finfo(float).tiny) if edges.size > 1 else 0.0
+        return density_panels(self.log_density, edges, min(max(RESOLVED, rounding), 1e-3))
 
     def _edges(self, end: float) -> Array:
         """First edges of the panels below `end`: from the length on which the density changes to where it is gone."""
@@ -118,7 +125,7 @@ def peaks_of(panels: Panels) -> Array:
     return panels.x.ravel()[1:-1][inside]
 
 
-def density_panels(log_density: Callable[[Array], Array], edges: Array) -> Panels:
+def density_panels(log_density: Callable[[Array], Array], edges: Array, tolerance: float = RESOLVED) -> Panels:
     """One density on panels.
 
     Parameters
@@ -127,6 +134,8 @@ def density_panels(log_density: Callable[[Array], Array], edges: Array) -> Panel
         Of an array of x; same shape.
     edges : ndarray
         First edges, increasing, shape (E + 1,).
+    tolerance : float
+        Last coefficients that count as resolved.
 
     Returns
     -------
@@ -140,4 +149,4 @@ def density_panels(log_density: Callable[[Array], Array], edges: Array) -> Panel
     def alone(job: Ints, x: Array) -> Array:
         return np.zeros_like(x)
 
-    return integrate(evaluate, edges[None], alone, RESOLVED, np.zeros(1))
+    return integrate(evaluate, edges[None], alone, tolerance, np.zeros(1))
