@@ -24,6 +24,8 @@ ROUNDING = 1e-14  # of x, in x, a few times over
 CUT = 1e-3  # probability below which a tail has panels of its own
 # distances from the end of a tail, in lengths of the whole law
 LENGTHS = np.concatenate([2.0 ** np.arange(-24.0, 8.0), 4.0 ** np.arange(4.0, 30.0)])
+DEEP = 4  # levels, to 1e-15; beyond, large terms cancel in the log density
+ROUGHLY = 1e-7  # last coefficients of the panels there
 DEEPEST = 120  # levels: the smallest double is 1e-324
 SHORT = 1e-9  # length of a tail at a limit, over that of the law and where it ends, whose own panels are exact enough
 FIRST = 1.0  # nats that the density changes by on the first panel of a tail, about
@@ -84,15 +86,15 @@ class LowerTail:
             if self.levels:
                 _, _, panels = self.levels[-1]
                 end = max(float(panels.ppf(np.zeros(1, dtype=np.intp), np.array([CUT]))[0]), self.lowest)
-            panels = self._given_below(end)
+            panels = self._given_below(end, RESOLVED if len(self.levels) < DEEP else ROUGHLY)
             self.levels.append((end, float(panels.log_total[0]), panels))
         return self.levels[depth]
 
-    def _given_below(self, end: float) -> Panels:
+    def _given_below(self, end: float, tolerance: float = RESOLVED) -> Panels:
         """The law below `end`, resolved as far as the rounding of x lets the density be known."""
         edges = self._edges(end)
         rounding = ROUNDING * abs(end) / max(edges[-1] - edges[-2], np.finfo(float).tiny) if edges.size > 1 else 0.0
-        return density_panels(self.log_density, edges, min(max(RESOLVED, rounding), 1e-3))
+        return density_panels(self.log_density, edges, min(max(tolerance, rounding), 1e-3))
 
     def _edges(self, end: float) -> Array:
         """First edges of the panels below `end`: from the length on which the density changes to where it is gone."""
