@@ -13,29 +13,26 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erfcx, log_ndtr, logsumexp, ndtr, ndtri_exp, owens_t
+from scipy.special import erfcx, log_ndtr, ndtr, ndtri_exp, owens_t
 
 from poolwise.quadrature.one_tau.jobs import MEAN, Studies
 from poolwise.quadrature.one_tau.mixtures import Mixtures, shrunken
-from poolwise.quadrature.rules.blend import bracketed
+from poolwise.quadrature.one_tau.tails import CUT, LowerTail, density_panels, peaks_of
 from poolwise.quadrature.rules.panels import Panels
-from poolwise.quadrature.rules.refine import integrate
+from poolwise.quadrature.rules.refine import LOWEST
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 _ROOT_2PI = np.sqrt(2.0 * np.pi)
-CANCELLED = 1e-9  # probability from which Owen's T leaves too few digits
-NODES = 64  # of each panel of the rule that takes over there
-NEAR = 9.0  # standard deviations about the highest point of its integrand
+CANCELLED = 1e-6  # probability from which Owen's T, and the panels of the whole law, leave too few digits
+NODES = 64  # of the sum that gives moments of a remote tail
 ROOT_2 = np.sqrt(2.0)
 ALONE = 1e-7  # share of x that m leaves open, below which x is m: the root of a rounding error is 1.5e-8
-RESOLVED = 1e-11  # last coefficients of the panels of a density
 NEGLIGIBLE = 1e-18  # weight of a component that says nothing
 LITTLE = -12.0  # log probability within the limits below which probabilities are read from the density
-TAIL = 1e-6  # probability of a quantile below which the panels hold too few digits
+ALL_THERE = 80.0  # difference of squares from which the probability below the far limit is lost in rounding: e^-40
 CHOSEN = 8  # components about which the first panels stand, by place and by width
 OFFSETS = np.array([-40.0, -12.0, -6.0, -3.0, -1.0, 0.0, 1.0, 3.0, 6.0, 12.0, 40.0])
-FAR = 40.0  # standard deviations beyond which a normal variable has no probability in double precision
 
 
 @final
@@ -228,9 +225,14 @@ class Selected:
 
     def pdf(self, x: Array) -> Array:
         """Density at x; same shape as x."""
-        x = np.asarray(x, dtype=float)
-        with np.errstate(divide="ignore"):
-            return np.exp(logsumexp(self._log_parts(x) + np.log(self.weight), axis=-1))
+        return np.exp(self._log_pdf(np.asarray(x, dtype=float)))
+
+    def _log_pdf(self, x: Array) -> Array:
+        """Log density at x; same shape as x."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            parts = self._log_parts(x) + np.log(self.weight)
+            top = np.maximum(parts.max(axis=-1), LOWEST)
+            return np.asarray(top + np.log(np.exp(parts - top[..., None]).sum(axis=-1)))
 
     def _log_parts(self, x: Array) -> Array:
         """Log density at x of each component, along a new last axis; measured from the near limit, nothing cancels.
@@ -238,35 +240,42 @@ class Selected:
         z^2 + (a - rho z)^2 / r^2 = a^2 + (z - rho a)^2 / r^2, r^2 = 1 - rho^2, turns the normal density of x and the
         probability of a <= m <= b given x into terms of order 1, however improbable the limits are.
         """
+        found = self._parts_together(x) if self._rest.any() else np.full((*x.shape, len(self.weight)), -np.inf)
+        if not self._rest.all():
+            sign, a, b, d = self._near
+            t = np.sign(sign * self.slope) * (x[..., None] - self.centre) / self.spread
+            slack = 1e-13 * (1.0 + np.abs(t))
+            with np.errstate(all="ignore"):
+                alone = np.where((t >= a - slack) & (t <= b + slack), -0.5 * (t - d) * (t + d), -np.inf)
+            found = np.where(self._rest > 0.0, found, alone)
+        with np.errstate(all="ignore"):
+            parts = found - self._log_total - np.log(_ROOT_2PI * self.spread)
+        return np.where(np.isnan(parts), -np.inf, parts)
+
+    def _parts_together(self, x: Array) -> Array:
+        """Those of the components in which m leaves something open, before they are normalised."""
         sign, a, b, d = self._near
         rest, turned = np.where(self._rest > 0.0, self._rest, 1.0), sign * self.slope / self.spread
         z = (x[..., None] - self.centre) / self.spread
         with np.errstate(all="ignore"):
             low, high = (a - turned * z) / rest, (b - turned * z) / rest
-            plain = -0.5 * (z - d) * (z + d) + log_mass(low, high)
-            beside = (x[..., None] - self.centre - sign * self.slope * d) / (self.spread * rest)
-            found = np.where((d > 0.0) & (low > 0.0), -0.5 * beside * beside + log_scaled(low, high), plain)
-            if not self._rest.all():
-                t = np.sign(turned) * z
-                slack = 1e-13 * (1.0 + np.abs(t))
-                alone = np.where((t >= a - slack) & (t <= b + slack), -0.5 * (t - d) * (t + d), -np.inf)
-                found = np.where(self._rest > 0.0, found, alone)
-            total = np.where(d > 0.0, log_scaled(a, b), log_mass(a, b))
-            parts = found - total - np.log(_ROOT_2PI * self.spread)
-        return np.where(np.isnan(parts), -np.inf, parts)
+            found = log_mass(low, high) - 0.5 * (z - d) * (z + d)
+            remote = (d > 0.0) & (low > 0.0)
+            if remote.any():
+                beside = (x[..., None] - self.centre - sign * self.slope * d) / (self.spread * rest)
+                found[remote] = log_scaled(low[remote], high[remote]) - 0.5 * beside[remote] ** 2
+        return found
+
+    @cached_property
+    def _log_total(self) -> Array:
+        """Log probability within the limits, measured from the near one where that lies above the mean of m."""
+        _, a, b, d = self._near
+        return np.where(d > 0.0, log_scaled(a, b), log_mass(a, b))
 
     @cached_property
     def _panels(self) -> Panels:
         """The density of x on panels, from which every quantile is read."""
-
-        def evaluate(job: Ints, x: Array) -> Array:
-            with np.errstate(divide="ignore"):
-                return np.asarray(logsumexp(self._log_parts(x) + np.log(self.weight), axis=-1)[None])
-
-        def alone(job: Ints, x: Array) -> Array:
-            return np.zeros_like(x)
-
-        return integrate(evaluate, self._edges()[None], alone, RESOLVED, np.zeros(1))
+        return density_panels(self._log_pdf, self._edges())
 
     def _edges(self) -> Array:
         """First edges of the panels: about components that stand for all, within the support."""
@@ -293,8 +302,13 @@ class Selected:
         x = np.asarray(x, dtype=float)
         if not self._rest.any():
             return np.clip(self._cdf_alone(x) @ self.weight, 0.0, 1.0)
-        if self._far:
-            return self._panels.cdf(x)
+        found = np.array(self._panels.cdf(x) if self._far else self._cdf_together(x))
+        for row in np.argwhere(found < CANCELLED):
+            found[*row] = self._tails[0].probability(float(x[*row]))
+        return np.clip(found, 0.0, 1.0)
+
+    def _cdf_together(self, x: Array) -> Array:
+        """P(x < value) by the joint law of x and m; same shape as x."""
         z = (x[..., None] - self.centre) / self.spread
         a, b = self._ends
         rho = np.clip(self.slope / self.spread, -1.0, 1.0)
@@ -302,11 +316,7 @@ class Selected:
         low, high = np.where(mirrored, -b, a), np.where(mirrored, -a, b)
         turned = np.where(mirrored, -rho, rho)
         share = (both_below(z, high, turned) - both_below(z, low, turned)) / np.exp(log_mass(a, b))
-        share = np.clip(share, 0.0, 1.0)
-        for row in np.argwhere(share @ self.weight < CANCELLED):
-            at = (*row,)
-            share[at] = np.where(share[at] < CANCELLED, self._tail(z[at]), share[at])
-        return np.clip(share @ self.weight, 0.0, 1.0)
+        return np.asarray(np.clip(share, 0.0, 1.0) @ self.weight)
 
     def _cdf_alone(self, x: Array) -> Array:
         """P(x < value) of each component where x is m itself, or m mirrored, along a new last axis."""
@@ -315,46 +325,39 @@ class Selected:
         turned = sign * np.sign(self.slope)
         with np.errstate(all="ignore"):
             far = d > 0.0
-            total = np.where(far, log_scaled(a, b), log_mass(a, b))
             below = np.where(far, log_scaled(a, t), log_mass(a, t))
             above = np.where(far, log_scaled(t, b) - 0.5 * (t - d) * (t + d), log_mass(t, b))
-            logs = np.where(turned > 0.0, below, above) - total
+            logs = np.where(turned > 0.0, below, above) - self._log_total
         return np.where(np.isnan(logs), 0.0, np.exp(np.minimum(logs, 0.0)))
 
-    def _tail(self, z: Array) -> Array:
-        """P(x < centre + z spread) of each component, where it is small: a sum of positive terms, shape (J,).
+    @cached_property
+    def _tails(self) -> tuple[LowerTail, LowerTail]:
+        """The lower tail of x, and that of -x."""
+        low, high = self._support
+        first, last = self._panels.ppf(np.zeros(2, dtype=np.intp), np.array([CUT, 1.0 - CUT]))
+        length, peaks = last - first, peaks_of(self._panels)
 
-        The integral of phi(t) Phi((z - rho t) / r) over a <= t <= b, r^2 = 1 - rho^2, whose integrand is highest as
-        near to t = rho z as the limits let it be, and falls within r on one side of that and within 1 on the other.
-        """
-        a, b = self._ends
-        rho = np.clip(self.slope / self.spread, -1.0, 1.0)
-        rest = np.sqrt(np.maximum(1.0 - rho * rho, 1e-32))
-        far = np.full(rho.shape, NEAR)
-        steps = np.stack([-far, -NEAR * rest, 0.0 * rest, NEAR * rest, far])
-        edges = np.clip(np.clip(rho * z, a, b) + steps, a, b)
-        half = 0.5 * np.diff(edges, axis=0)[:, None]
-        node, mass = np.polynomial.legendre.leggauss(NODES)
-        t = 0.5 * (edges[1:] + edges[:-1])[:, None] + half * node[:, None]
-        logs = log_ndtr((z - rho * t) / rest) - 0.5 * t * t - log_mass(a, b)
-        return np.asarray((half * mass[:, None] * np.exp(logs)).sum(axis=(0, 1)) / _ROOT_2PI)
+        def turned(x: Array) -> Array:
+            return self._log_pdf(-x)
+
+        return LowerTail(self._log_pdf, first, low, length, peaks), LowerTail(turned, -last, -high, length, -peaks)
 
     def ppf(self, p: Array) -> Array:
         """Quantile at p, within the support; same shape as p.
 
-        Read from the density on panels, in the tails (where the panels hold too few digits) by bisection.
+        Read from the density on panels, in the tails (where those of the whole law hold too few digits) from panels of
+        their own.
         """
         p = np.asarray(p, dtype=float)
         low, high = self._support
-        inside = np.clip(p.ravel(), 0.0, 1.0)
-        found = np.clip(self._panels.ppf(np.zeros(inside.size, dtype=np.intp), inside), low, high).reshape(p.shape)
-        remote = (p > 0.0) & (p < TAIL) if self._far else ((p > 0.0) & (p < TAIL)) | ((p < 1.0) & (p > 1.0 - TAIL))
-        if remote.any() and not (self._far and self._rest.any()):
-            centre, variance = self._moments()
-            reach = FAR * np.sqrt(np.maximum(variance, 0.0))
-            ends = (np.full(p[remote].shape, end) for end in ((centre - reach).min(), (centre + reach).max()))
-            found[remote] = bracketed(self.cdf, p[remote], *(np.clip(end, low, high) for end in ends))
-        return np.where(p <= 0.0, low, np.where(p >= 1.0, high, found))
+        flat = np.clip(p.ravel(), 0.0, 1.0)
+        found = np.clip(self._panels.ppf(np.zeros(flat.size, dtype=np.intp), flat), low, high)
+        below, above = (flat < CUT) & (flat > 0.0), (flat > 1.0 - CUT) & (flat < 1.0)
+        if below.any():
+            found[below] = self._tails[0].ppf(flat[below])
+        if above.any():
+            found[above] = -self._tails[1].ppf(1.0 - flat[above])
+        return np.where(p <= 0.0, low, np.where(p >= 1.0, high, found.reshape(p.shape)))
 
     def inverted(self, u: Array) -> Array:
         """Quantile u of each component of a restricted m itself, shape of u."""
@@ -375,7 +378,8 @@ def log_scaled(a: Array, b: Array) -> Array:
     """log(Phi(b) - Phi(a)) + a^2 / 2 for a < b, which is of order log(a) however large a is."""
     with np.errstate(all="ignore"):
         far = erfcx(a / ROOT_2) - erfcx(b / ROOT_2) * np.exp(-0.5 * (b - a) * (b + a))
-        return np.asarray(np.where(a > 0.0, np.log(0.5 * far), 0.5 * a * a + log_mass(a, b)))
+        scaled = np.log(0.5 * far)
+        return scaled if (a > 0.0).all() else np.where(a > 0.0, scaled, 0.5 * a * a + log_mass(a, b))
 
 
 def truncated_moments(a: Array, b: Array) -> tuple[Array, Array]:
@@ -409,11 +413,13 @@ def truncated_moments(a: Array, b: Array) -> tuple[Array, Array]:
 
 def log_mass(a: Array, b: Array) -> Array:
     """log(Phi(b) - Phi(a)) for a < b, from the tail that both are nearer to."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         mirrored = a + b > 0
         low, high = np.where(mirrored, -b, a), np.where(mirrored, -a, b)
-        top = log_ndtr(high)
-        return np.asarray(top + np.log(-np.expm1(np.minimum(log_ndtr(low) - top, 0.0))))
+        top = np.asarray(log_ndtr(high))
+        near = (high - low) * (high + low) > -ALL_THERE
+        top[near] += np.log(-np.expm1(np.minimum(log_ndtr(low[near]) - top[near], 0.0)))
+        return top
 
 
 def both_below(h: Array, k: Array, rho: Array) -> Array:
