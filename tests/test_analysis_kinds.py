@@ -11,7 +11,7 @@ from poolwise import priors
 from poolwise.analysis import Analysis
 from poolwise.errors import AnalysisError
 from poolwise.report.content import Content
-from poolwise.report.tables import comparison
+from poolwise.report.sections.comparison import comparison
 from support.questions import MODELS
 
 HEAD = 'title = "A title"\nquestion = "A question?"\n'

@@ -173,6 +173,14 @@ def test_the_report_tells_the_verdict_the_levels_and_the_published_rows(done):
     assert "<svg" in page
 
 
+def test_the_caption_of_ranges_says_probability_and_kind_of_each_interval(done):
+    page = done.report.read_text(encoding="utf-8")
+    assert "Each interval has the probability 95 % and the kind that stands below its method" in page
+    assert "credible ones are under the priors of the model below" in page
+    assert "credible (equal-tailed)" in page
+    assert "The analysis file asks for no prior panel" not in page
+
+
 def test_the_same_seed_gives_the_same_ranges(done, tmp_path):
     again = pw.run(pw.load_analysis(written(tmp_path, SETTING)), out=tmp_path / "again")
     assert again.files["ranges.csv"].read_bytes() == done.files["ranges.csv"].read_bytes()
@@ -244,6 +252,15 @@ def test_equal_weights_are_named_the_optimistic_edge_wherever_they_are_shown(sea
     assert "Equal weights<br>(optimistic edge)" in page
     assert "optimistic edge and not an answer" in searched.ranges.edge_sentence
     assert "an optimistic edge" in searched.files["ranges.svg"].read_text(encoding="utf-8")
+
+
+def test_a_panel_that_the_file_does_not_ask_for_is_said(tmp_path):
+    text = re.sub(r"tau = \[.*\]\n", "", SEARCHED).replace("panel = true", "panel = false")
+    text = text.replace("restarts = 1", "restarts = 0")
+    run = pw.run(pw.load_analysis(written(tmp_path, text.replace("tables = 12", "tables = 3"))), out=tmp_path / "run")
+    assert run.analysis.panel.unasked
+    page = run.report.read_text(encoding="utf-8")
+    assert "asks for no prior panel. With so few studies it is shown all the same" in page
 
 
 def test_with_three_studies_the_headline_is_what_can_be_said_under_each_prior(searched):

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from poolwise.csv_studies import read_csv
 from poolwise.effects import Effects
 from poolwise.errors import InputError, PoolwiseWarning
 from poolwise.intake import files
-from poolwise.intake.csv_studies import read_csv
 from poolwise.scale import SCALES
 
 ROUNDING = 1e-15  # relative: one operation in double precision

@@ -1,12 +1,17 @@
 """A numeric argument beyond floating point, and a flag that is none, are refused in words."""
 
 import math
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import poolwise as pw
 from poolwise import checks, priors
+from poolwise.engines.nuts.row_tree import latent_tree
+from poolwise.engines.nuts.shared_tree import sampled_tree as shared_tree
+from poolwise.engines.nuts.tree import sampled_tree
 from poolwise.settings import as_number
 from poolwise.simulate import calibration
 
@@ -90,3 +95,27 @@ def huge_tree():
 def test_memory_is_asked_for_before_it_is_taken(call):
     with pytest.raises(pw.errors.ModelError, match=r"would take at least .* of memory"):
         call()
+
+
+OF_TWO = pw.Effects([0.1, 0.4, 0.3, 0.2], se=[0.1, 0.2, 0.15, 0.1], outcome=list("aabb"), scale="SMD")
+STATS = {"diverging": np.broadcast_to(False, (4, 1000))}
+SAMPLED = SimpleNamespace(effects=EFFECTS, model=MODEL)
+
+
+@pytest.mark.filterwarnings("ignore::poolwise.PoolwiseWarning")
+@pytest.mark.parametrize(
+    "ready",
+    [
+        lambda: partial(sampled_tree, SAMPLED, STATS, "", 1),
+        lambda: partial(shared_tree, SAMPLED, STATS, "", 1),
+        lambda: partial(latent_tree, SAMPLED, {}, None, STATS, "", 1),
+        lambda: pw.fit(OF_TWO, pw.JointOutcomes(), pw.Exact()).to_datatree,
+        lambda: pw.fit(EFFECTS, MODEL, pw.Exact()).to_datatree,
+    ],
+    ids=["one level", "shared effects", "latent", "joint", "exact"],
+)
+def test_each_tree_of_draws_asks_for_its_memory_first(ready, monkeypatch):
+    tree = ready()
+    monkeypatch.setattr("poolwise.settings._memory", lambda: 100_000)  # 4 chains of 1000 draws take more
+    with pytest.raises(pw.errors.ModelError, match=r"to_datatree\(\) of . chains of .* for 4 studies would take"):
+        tree()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from poolwise import priors
 from poolwise.batch import fit_batch
+from poolwise.csv_studies import read_csv
 from poolwise.design import design
 from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
@@ -22,7 +23,6 @@ from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import PoolwiseError, PoolwiseWarning
 from poolwise.fit import fit, refit
-from poolwise.intake.csv_studies import read_csv
 from poolwise.model import (
     BinomialNormal,
     CommonEffect,
@@ -46,9 +46,10 @@ from poolwise.tables import compare, predict, summary
 
 if TYPE_CHECKING:
     from poolwise import checks, datasets, plot, simulate
-    from poolwise.analysis import load_analysis, run
+    from poolwise.analysis import load_analysis
     from poolwise.evidence import BayesFactor, average, bayes_factor
     from poolwise.report import KeptFits
+    from poolwise.runs import run
 
 __version__ = "0.1.0"
 
@@ -61,7 +62,7 @@ _LAZY = {
     "datasets": ("poolwise.datasets", None),
     "plot": ("poolwise.plot", None),
     "load_analysis": ("poolwise.analysis", "load_analysis"),
-    "run": ("poolwise.analysis", "run"),
+    "run": ("poolwise.runs", "run"),
     "simulate": ("poolwise.simulate", None),
     "KeptFits": ("poolwise.report", "KeptFits"),
 }

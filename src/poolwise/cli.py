@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, TextIO
 from poolwise.errors import AnalysisError, PoolwiseError, PoolwiseWarning
 
 if TYPE_CHECKING:
-    from poolwise.analysis import Analysis, PlannedFit, Run, Step
+    from poolwise.analysis import Analysis, PlannedFit
     from poolwise.checks import Ranges
     from poolwise.effects import Effects
+    from poolwise.runs import Run, Step
 
 OK, FIT_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -183,7 +184,7 @@ def _data_words(effects: Effects) -> str:
 
 def _tables_words(analysis: Analysis) -> list[str]:
     """Reconstructed tables in a few lines: whose, how many, how many studies each level has; none without."""
-    from poolwise.checks._range_table import division
+    from poolwise.checks.ranges.table import division
 
     tables = analysis.tables
     if tables is None:
@@ -292,7 +293,7 @@ def _check_names(names: Sequence[str]) -> None:
 
 
 def _one_run(analysis: Analysis, chosen: argparse.Namespace) -> Run:
-    from poolwise.analysis import run
+    from poolwise.runs import run
 
     with _shown_progress(analysis.name) as progress:
         out = chosen.out / analysis.name
@@ -329,7 +330,7 @@ def _print_answer(done: Run) -> None:
 
 def _print_ranges(title: str, found: Ranges) -> None:
     """The range of every contrast and mean effect over the tables, by every fit."""
-    from poolwise.checks._range_table import reach, span, tables_excluding
+    from poolwise.checks.ranges.table import reach, span, tables_excluding
     from poolwise.show import level
 
     heads = ("by", "estimate", f"{level(found.prob)} limits", "0 excluded in", "status")

@@ -15,10 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from poolwise import show
 from poolwise.errors import InputError, MissingQuantityError, listing, nearest, shown, warn
-from poolwise.intake import constructors
 from poolwise.intake import reliability as attenuation
 from poolwise.intake.cells import Remark, Rows
-from poolwise.intake.counts import from_counts
+from poolwise.intake.constructors import FromSources
 from poolwise.intake.covariance import square
 from poolwise.intake.remarks import count_remarks
 from poolwise.intake.table import Columns, Given, check, read
@@ -36,7 +35,7 @@ _KEPT = ("scale", "title", "citation", "directions", "dropped")
 
 @final
 @dataclass(frozen=True, eq=False, init=False, repr=False)
-class Effects:
+class Effects(FromSources):
     """k estimates with known standard errors.
 
     Rows without an effect or a standard error are dropped with a warning that lists them. Repeated labels on
@@ -150,11 +149,6 @@ class Effects:
         made = object.__new__(cls)
         _build(made, given, as_scale(scale), words, allow_single)
         return made
-
-    from_frame = classmethod(constructors.from_frame)
-    from_correlations = classmethod(constructors.from_correlations)
-    from_ratios = classmethod(constructors.from_ratios)
-    from_counts = classmethod(from_counts)
 
     @property
     def v(self) -> Array:
@@ -334,8 +328,8 @@ class Effects:
         >>> table.disattenuated(0.81).se.round(3).tolist()
         [0.111, 0.222, 0.111]
         """
-        r = attenuation.reliabilities(self, reliability)
-        y, factor = attenuation.corrected(self, r)
+        r = attenuation.reliabilities(reliability, self.moderators, self.labels, self.rows)
+        y, factor = attenuation.corrected(self.y, r, self.scale, self.rows)
         covariance = None if self.covariance is None else self.covariance * np.outer(factor, factor)
         for column in (y, covariance):
             if column is not None:

@@ -7,11 +7,11 @@ from typing import Protocol
 
 from poolwise.closed_form.tau2 import ESTIMATORS
 from poolwise.effects import Effects
-from poolwise.engines._kept import Place
 from poolwise.engines.closed_form import ClosedForm
-from poolwise.engines.closed_form_notes import prediction
+from poolwise.engines.closed_form.notes import prediction
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
+from poolwise.engines.nuts.stored_draws import Place
 from poolwise.errors import FitError, ModelError, described, listing, warn
 from poolwise.model import (
     BinomialNormal,
@@ -30,8 +30,8 @@ from poolwise.model import (
     Subgroups,
     ThreeLevel,
     far_priors,
+    group_remarks,
     remarks,
-    structure,
 )
 from poolwise.result import NO_PRIOR, Result
 from poolwise.settings import check_flag, option_meant
@@ -116,6 +116,17 @@ def fit(
     FitError
         With ``strict=True``, when the report's status is a failure.
 
+    Notes
+    -----
+    `Exact` goes before `NUTS` where it knows the model: its answer has no Monte Carlo error, takes milliseconds, and
+    has the log evidence. `RandomEffects` is the model unless another is named, since studies of one question seldom
+    share one effect.
+
+    References
+    ----------
+    Of the model and of the engine, in their own pages. Higgins, Thompson & Spiegelhalter 2009, J. R. Statist. Soc. A
+    172:137, 10.1111/j.1467-985X.2008.00552.x, for why random effects.
+
     Examples
     --------
     >>> import poolwise as pw
@@ -138,7 +149,7 @@ def fit(
     for finding in result.report.findings:
         if finding.status == "narrower_than_wald":
             warn(finding.sentence)
-    of_table = (*_as_independent(result), *structure(model, effects))
+    of_table = (*_as_independent(result), *group_remarks(model, effects))
     for sentence in (*of_table, *(result.design.notes if result.design is not None else ())):
         warn(sentence)
     if result.prior != NO_PRIOR:

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.errors import MissingQuantityError
-from poolwise.exact.blend import BlendLaw
-from poolwise.exact.mixture import NormalMixture
-from poolwise.exact.truncated import Selected
-from poolwise.quantities import Law
+from poolwise.quadrature.one_tau.truncated import Selected
+from poolwise.quadrature.rules.blend import BlendLaw
+from poolwise.quadrature.rules.mixture import NormalMixture
+from poolwise.quantities import Law, shortest_by_widths
 
 Array = NDArray[np.float64]
 
@@ -60,6 +60,10 @@ class DrawsLaw:
     def ppf(self, p: Array) -> Array:
         """Empirical quantiles, linearly interpolated."""
         return np.asarray(np.quantile(self.draws, p))
+
+    def shortest(self, prob: float) -> tuple[float, float]:
+        """The shortest interval between quantiles of the draws: a kernel's density says nothing of those."""
+        return shortest_by_widths(self, prob)
 
     def pdf(self, x: Array) -> Array:
         """Gaussian kernel density with Silverman's bandwidth, 0 below the support."""

@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
-from poolwise.exact.tau_posterior import FARTHEST
 from poolwise.intake.counts import counts_of, informative
-from poolwise.model import (
-    CorrelatedOutcomes,
-    Counted,
-    CrossedEffects,
-    LocationScale,
-    MetaRegression,
-    Model,
-    RandomEffects,
-    Robust,
-    Subgroups,
-    ThreeLevel,
-    called,
-    prior_words,
-)
+from poolwise.model import Counted, Model, NormalModel, called, prior_words
+from poolwise.model.structure import Exchangeable, NormalStructure
 from poolwise.priors import Prior
+from poolwise.quadrature.one_tau.tau_posterior import FARTHEST
 from poolwise.result import Finding
 
 MOST_MOMENTS = 4
@@ -57,12 +44,23 @@ def highest_moment(k: int, mu: Prior, tau: Prior) -> int:
     Returns
     -------
     int
+
+    References
+    ----------
+    Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A, for posteriors that are improper under flat priors; the
+    count of moments is ours.
     """
     return moments_of_tau(k if mu.proper else k - 1, tau)
 
 
 def moments_of_tau(counted: int, tau: Prior) -> int:
-    """What `highest_moment` returns, from the number of studies less that of coefficients with a flat prior."""
+    """What `highest_moment` returns, from the number of studies less that of coefficients with a flat prior.
+
+    References
+    ----------
+    Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A, for posteriors that are improper under flat priors; the
+    count of moments is ours.
+    """
     if math.isfinite(tau.upper):
         return MOST_MOMENTS
     if tau.tail_power <= 1 - counted:
@@ -92,6 +90,11 @@ class Spread:
         Studies (or clusters) that tell about it.
     flat : int
         Coefficients with a flat prior among those that the same studies estimate.
+
+    References
+    ----------
+    Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A, for posteriors that are improper under flat priors; the
+    count of moments is ours.
     """
 
     name: str
@@ -122,57 +125,58 @@ def spreads(effects: Effects, model: Model) -> tuple[Spread, ...]:
     -------
     tuple of Spread
         None for a common effect or a known tau.
+
+    References
+    ----------
+    Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A, for posteriors that are improper under flat priors; the
+    count of moments is ours.
     """
-    flat = sum(prior is not None and not prior.proper for prior in _of_means(model).values())
-    match model:
-        case MetaRegression(pooled=Mapping() as pooled):
-            each = tuple(_between_levels(effects, model, name, prior) for name, prior in pooled.items())
-            return (*each, Spread("tau", model.tau, effects.k, flat)) if model.tau is not None else each
-        case RandomEffects(tau=Prior() as tau) | MetaRegression(tau=Prior() as tau) | LocationScale(tau=Prior() as tau):
-            return (Spread("tau", tau, effects.k, flat),)
-        case _ if isinstance(model, Counted) and model.tau is not None and model.measure is not None:
-            units = informative(*counts_of(effects, model.measure), model.measure)
-            return (Spread("tau", model.tau, units, flat),)
-        case _ if isinstance(model, Robust):
-            return (Spread("tau", model.tau, effects.k, flat),) if model.tau is not None else ()
-        case Subgroups(tau=Prior() as tau):
-            sizes = dict(sorted(Counter(model.groups(effects)).items()))
-            if model.heterogeneity == "common":
-                return (Spread("tau", tau, effects.k, flat * len(sizes)),)
-            return tuple(Spread(f"tau[{level}]", tau, size, flat) for level, size in sizes.items())
-        case ThreeLevel(tau_between=Prior() as between, tau_within=Prior() as within):
-            clusters = len(set(model.clusters(effects)))
-            return (
-                Spread("tau_between", between, clusters, flat),
-                Spread("tau_within", within, effects.k, flat),
-            )
-        case CrossedEffects(tau=Mapping() as tau, tau_within=Prior() as within):
-            counts = {name: len(set(values)) for name, values in model.levels(effects).items()}
-            each = tuple(Spread(f"tau[{name}]", prior, counts[name], flat) for name, prior in tau.items())
-            return (*each, Spread("tau_within", within, effects.k, flat))
-        case CorrelatedOutcomes(tau=Prior() as tau):
-            pairs = set(zip(model.clusters(effects), model.outcomes(effects), strict=True))
-            sizes = dict(sorted(Counter(outcome for _, outcome in pairs).items()))
-            known = () if model.tau_within is None else (Spread("tau_within", model.tau_within, effects.k, 0),)
-            return (*(Spread(f"tau[{outcome}]", tau, size, flat) for outcome, size in sizes.items()), *known)
-        case _:
-            return ()
+    if isinstance(model, NormalModel):
+        return spreads_of(model.structure(effects))
+    measure = model.measure if isinstance(model, Counted) else ""
+    if model.tau is None or measure is None:
+        return ()
+    counts = counts_of(effects.moderators, measure, effects.rows) if measure else None
+    units = effects.k if counts is None else informative(*counts, measure)
+    return (Spread("tau", model.tau, units, int(model.mu is not None and not model.mu.proper)),)
 
 
-def _between_levels(effects: Effects, model: MetaRegression, factor: str, prior: Prior) -> Spread:
+def spreads_of(structure: NormalStructure) -> tuple[Spread, ...]:
+    """The unknown standard deviations of a normal model whose priors are explicit, and those between pooled levels.
+
+    Parameters
+    ----------
+    structure : NormalStructure
+
+    Returns
+    -------
+    tuple of Spread
+        Of each layer, what its groups with this standard deviation tell; a flat coefficient takes from it where it is
+        that of any of their rows. An exchangeable one has the prior of the typical one.
+    """
+    flat = np.array([_is_flat(structure, name) for name in structure.coefficients], dtype=bool)
+    found = [_between_levels(structure, group, flat) for group in structure.exchangeable if not group.centre]
+    for layer in structure.layers:
+        for place, name in enumerate(layer.sds):
+            shared, rows = structure.shared_prior(name), layer.which == place
+            prior = structure.priors.get(name if shared is None else shared.centre)
+            if prior is not None and rows.any():
+                taken = flat & (structure.X[rows] != 0.0).any(axis=0)
+                found.append(Spread(name, prior, len(np.unique(layer.group[rows])), int(taken.sum())))
+    return tuple(found)
+
+
+def _is_flat(structure: NormalStructure, coefficient: str) -> bool:
+    prior = structure.priors.get(coefficient)
+    return prior is not None and not prior.proper
+
+
+def _between_levels(structure: NormalStructure, group: Exchangeable, flat: NDArray[np.bool_]) -> Spread:
     """The standard deviation between pooled levels, of which flat coefficients take what they can stand for as well."""
-    design = model.design(effects)
-    assert isinstance(model.beta, Mapping)
-    flat = [j for j, name in enumerate(design.own) if not model.beta[name].proper]
-    of = [j for j, name in enumerate(design.names) if name in {f"{factor}: {one}" for one in design.pooled[factor]}]
-    both, apart = design.X[:, flat + of], len(flat) + len(of)
-    shared = apart - int(np.linalg.matrix_rank(both / np.abs(both).max(axis=0))) if flat else 0
-    return Spread(f"sd[{factor}]", prior, len(of), shared)
-
-
-def _of_means(model: Model) -> dict[str, Prior | None]:
-    named = model.named_priors.items()
-    return {name: prior for name, prior in named if name == "mu" or name.startswith("beta")}
+    of = np.array([name in group.names for name in structure.coefficients]) & structure.X.any(axis=0)
+    both = structure.X[:, flat | of]
+    shared = int(flat.sum() + of.sum()) - int(np.linalg.matrix_rank(both / np.abs(both).max(axis=0)))
+    return Spread(group.spread, structure.priors[group.spread], int(of.sum()), shared if flat.any() else 0)
 
 
 def refuse_improper(effects: Effects, model: Model) -> None:
@@ -188,6 +192,11 @@ def refuse_improper(effects: Effects, model: Model) -> None:
     ------
     ModelError
         Naming k, the priors, and what would make the posterior proper.
+
+    References
+    ----------
+    Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A, for posteriors that are improper under flat priors; the
+    count of moments is ours.
     """
     for one in spreads(effects, model):
         if one.moments < 0:

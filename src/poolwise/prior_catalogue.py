@@ -146,6 +146,10 @@ def panel(metric: str, outcomes: tuple[str, ...] = ()) -> tuple[Entry, ...]:
     ------
     ModelError
         When the catalogue has nothing for the scale.
+
+    References
+    ----------
+    Of each prior in its `Entry.source`; Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
     """
     classes = {outcome.casefold() for outcome in outcomes}
     fitting = [entry for entry in CATALOGUE if entry.default and (not entry.outcome or entry.outcome in classes)]

@@ -317,28 +317,121 @@ def _stamp(law: Law) -> int:
     return zlib.crc32(" ".join(f"{x:.6g}" for x in quartiles).encode())
 
 
-STILL = 1e-9  # share of the width of a shortest interval by which its limits may still move
+GRID = 33  # lower tail areas among which a shortest interval is looked for first
+BESIDE = 3  # of them on either side of the best from which the root is extrapolated
+STILL = 1e-11  # share of the width of a shortest interval by which its limits may still be wrong
+SETTLED = 1e-9  # the same where only widths are compared, which are flat about the shortest
+NO_WIDER = 1e-9  # share of the width that rounding may cost
+ROUNDS = 60  # after these a bracket of areas holds nothing more to find
+PATIENCE = 4  # each such round halves the bracket
+
+
+@runtime_checkable
+class OwnShortest(Protocol):
+    """A law that finds its shortest interval by itself, as its density does not say how its quantiles move."""
+
+    def shortest(self, prob: float) -> tuple[float, float]:
+        """Limits of the shortest interval that holds `prob`."""
 
 
 def _shortest(law: Law, prob: float) -> tuple[float, float]:
     """Limits of the shortest interval that holds `prob`.
 
-    The width ppf(a + prob) - ppf(a) is minimised over the lower tail area a on a grid that is
-    refined about its minimum until the limits no longer move.
+    The width ppf(1 - room + a) - ppf(a), room = 1 - prob, has the slope 1 / f(upper) - 1 / f(lower) in the lower tail
+    area a: beside the best area of a grid the root of log f(lower) - log f(upper) is found.
+    """
+    if isinstance(law, OwnShortest):
+        return law.shortest(prob)
+    room = 1.0 - prob
+    areas = np.linspace(0.0, room, GRID)
+    ends = _limits(law, areas, room)
+    best = _narrowest(ends)
+    near = slice(max(best - BESIDE, 0), best + BESIDE + 1)
+    lower, upper = _level(law, room, areas[near], ends[:, near])
+    if not upper - lower <= (1.0 + NO_WIDER) * (ends[1, best] - ends[0, best]):
+        return shortest_by_widths(law, prob)
+    return float(lower), float(upper)
+
+
+def shortest_by_widths(law: Law, prob: float) -> tuple[float, float]:
+    """Limits of the shortest interval that holds `prob`, by its width alone.
+
+    Parameters
+    ----------
+    law : Law
+        Only its quantiles are asked for.
+    prob : float
+
+    Returns
+    -------
+    tuple of float
+        The best of a grid of lower tail areas that is refined about it until the limits stand still.
     """
     room = 1.0 - prob
-    low, high = 0.0, room
-    areas = np.linspace(low, high, 65)
+    areas = np.linspace(0.0, room, 2 * GRID - 1)
     for _ in range(12):
-        lower, upper = law.ppf(areas), law.ppf(areas + prob)
-        best = int(np.argmin(np.where(np.isfinite(lower) & np.isfinite(upper), upper - lower, np.inf)))
+        ends = _limits(law, areas, room)
+        best = _narrowest(ends)
         before, after = max(best - 1, 0), min(best + 1, len(areas) - 1)
         low, high = areas[before], areas[after]
-        moved = max(lower[after] - lower[before], upper[after] - upper[before])
-        if high - low < 1e-9 * room or moved <= STILL * (upper[best] - lower[best]):
+        moved = (ends[:, after] - ends[:, before]).max()
+        if high - low < 1e-9 * room or moved <= SETTLED * (ends[1, best] - ends[0, best]):
             break
         areas = np.linspace(low, high, 17)
-    return float(lower[best]), float(upper[best])
+    return float(ends[0, best]), float(ends[1, best])
+
+
+def _limits(law: Law, areas: Array, room: float) -> Array:
+    """Lower and upper limits with these lower tail areas, of a room for both tails, shape (2, n)."""
+    return law.ppf(np.concatenate([areas, 1.0 - (room - areas)])).reshape(2, -1)
+
+
+def _narrowest(ends: Array) -> int:
+    with np.errstate(invalid="ignore"):
+        return int(np.argmin(np.where(np.isfinite(ends).all(axis=0), ends[1] - ends[0], np.inf)))
+
+
+def _level(law: Law, room: float, areas: Array, ends: Array) -> Array:
+    """Limits of equal density beside the narrowest of some, by inverse interpolation that bisection safeguards."""
+    best, slope = _narrowest(ends), _slope(law, ends)
+    low, high = (best - 1, best) if slope[best] >= 0.0 else (best, best + 1)
+    if low < 0 or high == len(areas) or np.isnan(slope[best]):
+        return ends[:, best]
+    width = ends[1, best] - ends[0, best]
+    for count in range(1, ROUNDS):
+        guess = _root(areas, slope)
+        if count % PATIENCE == 0 or not areas[low] < guess < areas[high]:
+            guess = 0.5 * (areas[low] + areas[high])
+        if not areas[low] < guess < areas[high]:
+            break
+        best = len(areas)
+        areas = np.append(areas, guess)
+        ends = np.concatenate([ends, _limits(law, areas[best:], room)], axis=1)
+        slope = np.append(slope, _slope(law, ends[:, best:]))
+        rise = slope[high] - slope[low]
+        open_still = np.abs(slope[best]) / rise if np.isfinite(rise) and rise > 0.0 else 1.0  # share of the bracket
+        if min(open_still, 1.0) * np.abs(ends[:, high] - ends[:, low]).max() <= STILL * width:
+            break
+        low, high = (low, best) if slope[best] >= 0.0 else (best, high)
+    return ends[:, best]
+
+
+def _slope(law: Law, ends: Array) -> Array:
+    """Log density at the lower limits less that at the upper ones: the sign of the slope of the width."""
+    density = np.asarray(law.pdf(ends.ravel())).reshape(2, -1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return -np.diff(np.log(density), axis=0)[0]
+
+
+def _root(x: Array, y: Array) -> float:
+    """Where y is 0, by the polynomial in y through the points nearest to that; NaN where that does not exist."""
+    chosen = np.argsort(np.abs(y))[: 2 * BESIDE]
+    x, y = x[chosen], y[chosen]
+    x, y = x[np.isfinite(y)], y[np.isfinite(y)]
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ratio = y / (y - y[:, None])
+        np.fill_diagonal(ratio, 1.0)
+        return float((x * ratio.prod(axis=1)).sum())
 
 
 def rows_of(quantities: Mapping[str, Quantity], prob: float = 0.95) -> list[tuple[str, str, str, str, str]]:

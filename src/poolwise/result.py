@@ -18,6 +18,7 @@ from poolwise.laws import with_error
 from poolwise.model import Model
 from poolwise.quantities import Posterior, Quantity, in_words, rows_of
 from poolwise.settings import as_number, check_words
+from poolwise.threads import one_thread
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -383,6 +384,7 @@ class Result:
             raise MissingQuantityError(f"'{name}' of '{self.label}' has no posterior", "a result of Exact or NUTS")
         return Posterior(with_error(quantity.law, float(se)), quantity.kind)
 
+    @one_thread()
     def to_datatree(self) -> xr.DataTree:
         """Draws as an ``xarray.DataTree`` that every ArviZ function accepts.
 

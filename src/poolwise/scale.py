@@ -46,6 +46,11 @@ class Scale:
     ------
     InputError
         For an unknown transform; the message offers the nearest. For words that cannot be printed.
+
+    References
+    ----------
+    Borenstein et al. 2009, Introduction to Meta-Analysis, chapters 5 and 6, 10.1002/9780470743386, for log ratios and
+    Fisher's z.
     """
 
     name: str

@@ -74,6 +74,15 @@ def summary(result: Result, *, prob: float = 0.95) -> pd.DataFrame:
     InputError
         When something other than a result is given.
 
+    Notes
+    -----
+    prob = 0.95 is the probability at which papers report, so that the intervals compare with theirs.
+
+    References
+    ----------
+    Kruschke 2021, Nature Human Behaviour 5:1282, 10.1038/s41562-021-01177-7, and Higgins et al. 2019, Cochrane Handbook
+    for Systematic Reviews of Interventions, 2nd ed., chapter 10, on what to report.
+
     Examples
     --------
     >>> import poolwise as pw
@@ -116,6 +125,15 @@ def compare(*results: Result, prob: float = 0.95) -> pd.DataFrame:
     ------
     InputError
         When something other than results is given, or nothing.
+
+    Notes
+    -----
+    prob = 0.95 is the probability at which papers report, so that the intervals compare with theirs.
+
+    References
+    ----------
+    Kruschke 2021, Nature Human Behaviour 5:1282, 10.1038/s41562-021-01177-7, and Higgins et al. 2019, Cochrane Handbook
+    for Systematic Reviews of Interventions, 2nd ed., chapter 10, on what to report.
     """
     _check_results("compare", results)
     scales = dict.fromkeys(result.effects.scale.name for result in results)
@@ -157,6 +175,15 @@ def predict(result: Result, at: pd.DataFrame | Mapping[str, Any], *, prob: float
         For a moderator without values, with missing ones, or with a level that no study has.
     MissingQuantityError
         When the model has no moderators.
+
+    Notes
+    -----
+    prob = 0.95 is the probability at which papers report, so that the intervals compare with theirs.
+
+    References
+    ----------
+    Thompson & Higgins 2002, Statistics in Medicine 21:1559, 10.1002/sim.1187, for the mean; Higgins, Thompson &
+    Spiegelhalter 2009, J. R. Statist. Soc. A 172:137, 10.1111/j.1467-985X.2008.00552.x, for a new study.
 
     Examples
     --------
@@ -210,6 +237,10 @@ def studies(result: Result, *, prob: float = 0.95) -> pd.DataFrame:
     ------
     ModelError
         When `prob` is no probability.
+
+    References
+    ----------
+    Raudenbush & Bryk 1985, J. Educational Statistics 10:75, 10.3102/10769986010002075.
     """
     check_prob(prob)
     _check_results("studies", (result,))

@@ -6,7 +6,7 @@ from scipy import optimize, special
 
 import poolwise as pw
 from poolwise import priors
-from poolwise.checks import prior_panel
+from poolwise.checks.prior_panel import prior_panel
 from poolwise.errors import ModelError
 
 SAME = 1e-9  # the batch and the single fit stand on different panels; both are good to 1e-12 posterior sd

@@ -6,7 +6,7 @@ import pytest
 
 import poolwise as pw
 from poolwise import priors
-from poolwise.checks import ranges
+from poolwise.checks.ranges import ranges
 from poolwise.errors import MissingQuantityError, ModelError
 
 CONTRAST = "mu[custodial] - mu[community]"

@@ -7,7 +7,7 @@ import pytest
 
 import poolwise as pw
 from poolwise import priors
-from poolwise.engines import _plans
+from poolwise.engines.nuts import plans
 
 MCSE = 4.0  # Monte Carlo standard errors; the seed is fixed
 STUDY_ESS = 800  # theta is drawn from its exact law given parameters with at least this effective sample size
@@ -102,10 +102,10 @@ def test_a_model_of_levels_is_compiled_once_for_any_number_of_clusters():
     effects = pw.datasets.load("assink2016")
     model, quick = pw.ThreeLevel(mu=UNIT, tau_between=HALF, tau_within=HALF), pw.NUTS(draws=50, tune=50, chains=2)
     pw.fit(effects, model, quick)
-    compiled = _plans.compiled_models.cache_info().misses
+    compiled = plans.compiled_models.cache_info().misses
     pw.fit(effects.drop(study=effects.labels[0]), model, quick)
     pw.fit(effects, pw.ThreeLevel(mu=UNIT, tau_between=HALF, tau_within=priors.HalfNormal(0.2), rho=0.5), quick)
-    assert _plans.compiled_models.cache_info().misses == compiled
+    assert plans.compiled_models.cache_info().misses == compiled
 
 
 def test_a_prior_that_pymc_has_no_line_for_is_refused_first():

@@ -5,7 +5,7 @@ import pytest
 
 import poolwise as pw
 from poolwise import priors
-from poolwise.engines import _plans
+from poolwise.engines.nuts import plans
 from support.correlated import two_outcomes
 
 MCSE = 4.0  # Monte Carlo standard errors; the seed is fixed
@@ -126,7 +126,7 @@ def test_crossed_factors_agree_with_quadrature():
 
 @pytest.mark.agreement_long
 def test_other_data_and_other_names_need_no_new_compilation(pair, nested):
-    before = _plans.compiled_models.cache_info().misses
+    before = plans.compiled_models.cache_info().misses
     pw.fit(table(Y + 1.0), pw.CorrelatedOutcomes(mu=UNIT, tau=priors.HalfNormal(0.2)), QUICK)
     pw.fit(pw.datasets.load("assink2016"), pw.CrossedEffects(["deltype"], UNIT, HALF, HALF), QUICK)
-    assert _plans.compiled_models.cache_info().misses == before
+    assert plans.compiled_models.cache_info().misses == before

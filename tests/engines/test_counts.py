@@ -6,7 +6,7 @@ from scipy import special, stats
 
 import poolwise as pw
 from poolwise import priors
-from poolwise.engines._arms import Arms
+from poolwise.engines.nuts.arm_likelihood import Arms
 from poolwise.errors import InputError
 
 MCSE = 4.0  # Monte Carlo standard errors; the seed is fixed

@@ -8,7 +8,7 @@ from scipy import stats
 
 from poolwise import priors as p
 from poolwise.effects import Effects
-from poolwise.engines import _draws
+from poolwise.engines.nuts import one_mean_draws
 from poolwise.laws import DrawsLaw
 from poolwise.model import CommonEffect, RandomEffects
 from poolwise.quantities import Posterior
@@ -29,7 +29,7 @@ def sampled() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def draws(sampled) -> dict[str, np.ndarray]:
-    return _draws.complete(EFFECTS, MODEL, sampled, np.random.default_rng(4))
+    return one_mean_draws.complete(EFFECTS, MODEL, sampled, np.random.default_rng(4))
 
 
 def assert_standard_normal(z: np.ndarray) -> None:
@@ -64,30 +64,30 @@ def test_theta_new_is_normal_about_mu_with_sd_tau(draws):
 def test_without_heterogeneity_every_study_effect_is_mu():
     sampled = {"mu": np.random.default_rng(5).normal(size=(2, 50))}
     model = RandomEffects(mu=p.Flat(), tau_fixed=0.0)
-    draws = _draws.complete(EFFECTS, model, sampled, np.random.default_rng(6))
+    draws = one_mean_draws.complete(EFFECTS, model, sampled, np.random.default_rng(6))
     assert np.all(draws["theta"] == sampled["mu"][..., None])
     assert np.all(draws["theta_new"] == sampled["mu"])
 
 
 def test_study_effects_stay_finite_at_any_tau():
     sampled = {"mu": np.zeros((1, 5)), "tau": np.array([[0.0, 1e-300, 1.0, 1e100, 1e200]])}
-    draws = _draws.complete(EFFECTS, MODEL, sampled, np.random.default_rng(7))
+    draws = one_mean_draws.complete(EFFECTS, MODEL, sampled, np.random.default_rng(7))
     assert np.all(np.isfinite(draws["theta"]))
 
 
 def test_weights_are_the_mean_shares_of_precision(sampled, draws):
     precision = 1.0 / (EFFECTS.v + sampled["tau"][..., None] ** 2)
     by_hand = (precision / precision.sum(axis=-1, keepdims=True)).mean(axis=(0, 1))
-    assert list(_draws.weights(EFFECTS, draws).values()) == pytest.approx(by_hand.tolist(), rel=1e-12)
+    assert list(one_mean_draws.weights(EFFECTS, draws).values()) == pytest.approx(by_hand.tolist(), rel=1e-12)
 
 
 def test_weights_of_a_common_effect_are_inverse_variances():
-    weights = _draws.weights(EFFECTS, {"mu": np.zeros((2, 3))})
+    weights = one_mean_draws.weights(EFFECTS, {"mu": np.zeros((2, 3))})
     assert list(weights.values()) == pytest.approx((1.0 / EFFECTS.v / (1.0 / EFFECTS.v).sum()).tolist(), rel=1e-12)
 
 
 def test_i2_and_tau2_are_functions_of_tau(draws):
-    found = _draws.quantities(EFFECTS, MODEL, draws, _draws.existing_moments(EFFECTS, MODEL))
+    found = one_mean_draws.quantities(EFFECTS, MODEL, draws, one_mean_draws.existing_moments(EFFECTS, MODEL))
     w = 1.0 / EFFECTS.v
     typical = (EFFECTS.k - 1) * w.sum() / (w.sum() ** 2 - (w**2).sum())
     square = draws["tau"] ** 2
@@ -113,7 +113,7 @@ def test_i2_and_tau2_are_functions_of_tau(draws):
 )
 def test_moments_that_exist(k, mu, tau, expected):
     effects = Effects(np.arange(float(k)), se=np.ones(k))
-    assert _draws.existing_moments(effects, RandomEffects(mu=mu, tau=tau)) == expected
+    assert one_mean_draws.existing_moments(effects, RandomEffects(mu=mu, tau=tau)) == expected
 
 
 def test_a_law_without_moments_has_quantiles_but_no_mean_and_no_sd():
@@ -136,11 +136,13 @@ def test_the_density_of_tau_is_whole_on_its_side_of_zero():
 def test_one_study_has_no_i2(draws):
     one = Effects([0.2], se=[0.1], allow_single=True)
     single = {"mu": draws["mu"], "tau": draws["tau"], "theta_new": draws["theta_new"]}
-    assert list(_draws.quantities(one, MODEL, single, _draws.existing_moments(one, MODEL))) == [
+    assert list(one_mean_draws.quantities(one, MODEL, single, one_mean_draws.existing_moments(one, MODEL))) == [
         "mu", "tau", "tau2", "theta_new",
     ]  # fmt: skip
 
 
 def test_a_common_effect_has_mu_alone():
-    draws = _draws.complete(EFFECTS, CommonEffect(mu=p.Flat()), {"mu": np.zeros((2, 3))}, np.random.default_rng(0))
+    draws = one_mean_draws.complete(
+        EFFECTS, CommonEffect(mu=p.Flat()), {"mu": np.zeros((2, 3))}, np.random.default_rng(0)
+    )
     assert set(draws) == {"mu"}

@@ -9,8 +9,8 @@ from scipy import stats
 
 from poolwise import priors as p
 from poolwise.effects import Effects
-from poolwise.engines._draws import complete
-from poolwise.engines._tree import draws_tree
+from poolwise.engines.draws.tree import draws_tree
+from poolwise.engines.nuts.one_mean_draws import complete
 from poolwise.model import CommonEffect, RandomEffects
 
 Z = 4.0

@@ -10,8 +10,8 @@ import pytest
 
 import poolwise as pw
 from poolwise import priors
-from poolwise.exact.gaussian import combination
-from poolwise.exact.levels import Levels
+from poolwise.quadrature.boxes.levels import Levels
+from poolwise.quadrature.rules.gaussian import combination
 
 REFERENCE = pathlib.Path(__file__).parents[1] / "reference"
 ONE_PARAMETER = 1e-8  # half-widths of the 95 % interval: what the engine promises, for one nonlinear parameter
@@ -157,3 +157,16 @@ def test_a_tau_between_that_swamps_everything_leaves_as_many_units_as_clusters(r
     values = levels.given(np.stack([between, np.full(4, 0.1)]))
     sd = combination(values, levels.basis.back[0].T @ np.ones(1))[1]
     assert sd == pytest.approx(between / np.sqrt(4), rel=1e-6)
+
+
+def test_each_subgroup_has_its_own_heterogeneity_whatever_the_order_of_its_levels():
+    """Levels of a categorical column have an order of their own, here one against the alphabet."""
+    y = np.array([0.9, -1.1, 0.4, 1.6, -0.7, 0.05, 0.0, -0.04, 0.06, 0.02])
+    setting = pd.Categorical(list("zzzzzaaaaa"), categories=["z", "a"])
+    effects = pw.Effects(y, se=[0.1] * 10, moderators=pd.DataFrame({"setting": setting}), scale="SMD")
+    mu, tau = priors.Normal(0, 1), priors.HalfNormal(0.5)
+    result = pw.fit(effects, pw.Subgroups("setting", mu, tau, "separate"), pw.Exact())
+    for level, rows in (("z", slice(0, 5)), ("a", slice(5, 10))):
+        alone = pw.fit(pw.Effects(y[rows], se=[0.1] * 5, scale="SMD"), pw.RandomEffects(mu, tau), pw.Exact())
+        for one in ("mu", "tau"):
+            assert result[f"{one}[{level}]"].interval(0.95) == pytest.approx(alone[one].interval(0.95), rel=1e-3)

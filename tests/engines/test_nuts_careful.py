@@ -6,8 +6,9 @@ import pytest
 import poolwise as pw
 from poolwise import priors as p
 from poolwise.effects import some_rows
-from poolwise.engines import _diagnose
-from poolwise.engines._careful import careful
+from poolwise.engines.nuts import diagnostics
+from poolwise.engines.nuts.engine import sample_of
+from poolwise.engines.nuts.remedies import careful
 
 MODEL = pw.RandomEffects(mu=p.Normal(0.0, 2.0), tau=p.HalfNormal(0.5))
 SHORT = pw.NUTS(draws=150)  # too few draws for 400 effective ones, four times as many are enough
@@ -84,7 +85,7 @@ def test_outliers_whose_tau_is_slow_near_zero_end_with_enough_draws():
 
 @pytest.mark.parametrize("settings", [SHORT, pw.NUTS(draws=500)], ids=["run again", "gone on with"])
 def test_an_interrupt_of_the_second_run_keeps_the_first(three, settings):
-    run = settings.run(three, MODEL)
+    run = sample_of(three, MODEL)
     seen = []
 
     def sample(settings, accept):
@@ -94,7 +95,7 @@ def test_an_interrupt_of_the_second_run_keeps_the_first(three, settings):
         return run(settings, accept)
 
     def read(chains):
-        return chains.parameters, _diagnose.diagnostics(chains.parameters, chains.stats, {"mu": 4, "tau": 4})
+        return chains.parameters, diagnostics.diagnostics(chains.parameters, chains.stats, {"mu": 4, "tau": 4})
 
     drawn, parameters, _ = careful(settings, 0.95, sample, read)
     assert parameters["mu"].shape == (4, settings.draws)

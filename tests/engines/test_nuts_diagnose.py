@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from poolwise.engines import _diagnose
+from poolwise.engines.nuts import diagnostics
 
 GOOD = {
     "r_hat_mu": 1.001, "r_hat_tau": 1.004, "ess_bulk_mu": 2000.0, "ess_tail_mu": 1800.0,
@@ -28,8 +28,8 @@ def stats_of(draws: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def judged(parameters, moments=4):
-    numbers = _diagnose.diagnostics(parameters, stats_of(parameters["mu"]), {"mu": moments})
-    return numbers, _diagnose.findings(numbers, chains=len(parameters["mu"]))
+    numbers = diagnostics.diagnostics(parameters, stats_of(parameters["mu"]), {"mu": moments})
+    return numbers, diagnostics.findings(numbers, chains=len(parameters["mu"]))
 
 
 def test_independent_draws_are_found_healthy():
@@ -78,15 +78,15 @@ def test_a_mean_without_a_second_moment_has_no_monte_carlo_error():
     ids=str,
 )
 def test_each_trouble_has_its_status_and_its_sentence(bad, status, words):
-    (finding,) = _diagnose.findings(GOOD | bad, chains=4)
+    (finding,) = diagnostics.findings(GOOD | bad, chains=4)
     assert finding.status == status
     assert words in finding.sentence
     assert "Exact()" in finding.sentence
 
 
 def test_good_numbers_have_no_findings():
-    assert _diagnose.findings(GOOD, chains=4) == ()
+    assert diagnostics.findings(GOOD, chains=4) == ()
 
 
 def test_the_least_effective_sample_size_grows_with_the_chains():
-    assert _diagnose.findings(GOOD, chains=8)[0].status == "not_converged"
+    assert diagnostics.findings(GOOD, chains=8)[0].status == "not_converged"

@@ -4,7 +4,7 @@ import arviz as az
 import numpy as np
 import pytest
 
-from poolwise.engines._mixing import effective_sizes, r_hat, rank_normalised, split
+from poolwise.engines.nuts.mixing import effective_sizes, r_hat, rank_normalised, split
 
 
 def series(kind, chains=4, draws=1000):

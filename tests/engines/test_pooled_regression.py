@@ -5,7 +5,7 @@ import pytest
 
 import poolwise as pw
 from poolwise import priors
-from poolwise.engines._pooled import pooled_plan, read_pooled
+from poolwise.engines.nuts.pooled_levels import pooled_plan, read_pooled
 from support.oracle_horseshoe import one_coefficient
 
 MCSE = 4.0  # Monte Carlo standard errors; the seed is fixed

@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.integrate import quad
 
 from poolwise.evidence.mixed_law import MixedLaw
-from poolwise.exact.mixture import NormalMixture
+from poolwise.quadrature.rules.mixture import NormalMixture
 
 INVERSION = 1e-12  # the distribution function rounds at 1e-16, and no density below is under 1e-3
 

@@ -7,7 +7,8 @@ import pytest
 from matplotlib.transforms import Bbox
 
 import poolwise as pw
-from poolwise.checks import PriorPanel, prior_panel
+from poolwise.checks import PriorPanel
+from poolwise.checks.prior_panel import prior_panel
 from support import figures
 
 

@@ -7,7 +7,8 @@ import pytest
 
 import poolwise as pw
 from poolwise import priors
-from poolwise.checks import Ranges, ranges
+from poolwise.checks import Ranges
+from poolwise.checks.ranges import ranges
 from support import figures
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from poolwise.engines._arms import Arms
+from poolwise.engines.nuts.arm_likelihood import Arms
 from poolwise.priors import HalfNormal, Normal
 from poolwise.pymc_models.two_arms import two_arms
 

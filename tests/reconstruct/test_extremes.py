@@ -10,7 +10,7 @@ import pytest
 
 import poolwise as pw
 from poolwise import priors
-from poolwise.checks import ranges
+from poolwise.checks.ranges import ranges
 from poolwise.reconstruct.coordinates import Coordinates
 from poolwise.reconstruct.extremes import search
 from poolwise.reconstruct.partition import plan_outcome
@@ -80,6 +80,19 @@ def test_coordinates_lead_to_the_table_that_they_were_made_from(outcome, by):
         y, w = space.table(space.point(drawn.y[i], drawn.se[i] ** -2)[None])
         np.testing.assert_allclose(y[0], drawn.y[i], atol=ROUND_OFF)
         np.testing.assert_allclose(w[0] ** -0.5, drawn.se[i], rtol=ROUND_OFF)
+
+
+def test_a_step_however_far_leaves_every_study_of_every_subgroup_finite():
+    drawn = pw.reconstruct(published("recidivism"), tables=1, seed=1, subgroups="setting")
+    plan = plan_outcome(drawn.published, drawn.rows)
+    level = np.array([plan.names.index(name) for name in drawn.levels[0]])
+    space = Coordinates(plan, drawn.plausible, level)
+    far = space.point(drawn.y[0], drawn.se[0] ** -2)
+    weights = slice(len(far) - 2 * len(level), len(far) - len(level))
+    far[weights] -= 2000.0 * (level == 0)
+    y, w = space.table(far[None])
+    assert np.isfinite(y).all()
+    assert np.isfinite(w).all()
 
 
 @pytest.mark.parametrize("tau", [priors.HalfNormal(0.5), priors.HalfCauchy(0.5), priors.InverseGamma(1, 0.15)])

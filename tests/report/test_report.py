@@ -11,8 +11,9 @@ import pytest
 import xarray as xr
 
 import poolwise as pw
-from poolwise.report import faults, sentences, write
+from poolwise.report import faults, write
 from poolwise.report.content import Content
+from poolwise.report.sections.comparison import tests as sentences_of_tests
 from poolwise.show import greek, number
 from support.questions import MODELS, ONE_TABLE, WITHOUT_NUTS
 
@@ -310,6 +311,6 @@ def test_a_large_p_of_q_is_not_read_as_homogeneity(outcome, said):
     effects = pw.datasets.load("working_alliance").select(outcome=outcome)
     reml = pw.fit(effects, pw.RandomEffects(), pw.ClosedForm())
     analysis = replace(pw.load_analysis(MODELS / "bcg.toml"), effects=effects)
-    (sentence,) = sentences.tests(Content(analysis, (reml,)))
+    (sentence,) = sentences_of_tests(Content(analysis, (reml,)))
     assert said == (reml["Q"].p_value >= 0.05)
     assert sentence.endswith(f" With {effects.k} studies such a p does not show that τ is 0.") == said

@@ -7,8 +7,8 @@ import pytest
 from scipy import integrate, stats
 
 from poolwise import simulate
-from poolwise.simulate.correlated import lkj
 from poolwise.simulate.counts import CountsTruth
+from poolwise.simulate.normal import lkj
 from poolwise.simulate.robust import ContaminatedLaw, IndependentTruth, SkewNormalLaw, StudentTLaw
 from poolwise.simulate.simulators import truth
 from poolwise.simulate.uncertain import _mean_and_sd
@@ -118,7 +118,7 @@ def test_estimates_on_an_uncertain_moderator_have_the_likelihood_with_it_integra
     model, squares = family.model.resolved(family.effects), []
     for _ in range(200):
         true = truth(model, family.effects, rng)
-        top = true.log_likelihood(true.marginal.mean)
+        top = true.log_likelihood(true.mean)
         squares.append(2.0 * (top - true.log_likelihood(true.drawn(rng)[1])))
     assert np.mean(squares) == pytest.approx(12.0, abs=4.0 * np.sqrt(24.0 / 200))
     assert "x[study 3]" in true.scalars

@@ -11,10 +11,10 @@ from poolwise.analysis.model_section import KEYS
 from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.record import Panel, PlannedFit
 from poolwise.effects import Effects
-from poolwise.engines._exact_quadrature import refuse_unknown_priors
-from poolwise.engines._means import groups
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
+from poolwise.engines.exact.choice import refuse_unknown_priors
+from poolwise.engines.means import groups
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import AnalysisError
 from poolwise.fit import PAIRS
@@ -131,7 +131,8 @@ def _check_columns(effects: Effects, model: Model) -> None:
             model.outcomes(effects)
             model.clusters(effects)
         case BinomialNormal() | PoissonNormal():
-            counts_of(model.table(effects), effects.scale.name)
+            table = model.table(effects)
+            counts_of(table.moderators, effects.scale.name, table.rows)
 
 
 def _uses_priors(spec: Spec) -> bool:

@@ -11,6 +11,7 @@ from typing import final
 from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.nuts import NUTS
+from poolwise.engines.nuts.run import accepts
 from poolwise.fit import Engine
 from poolwise.model import MetaRegression, Model, RandomEffects, Subgroups
 from poolwise.priors import Prior
@@ -47,7 +48,7 @@ class PlannedFit:
             names = ("draws", "tune", "chains", "seed")
             names += ("sampler",) if self.engine.sampler != "nutpie" else ()
             chosen = {name: getattr(self.engine, name) for name in names}
-            return chosen | {"target_accept": self.engine.accepts(self.model)}
+            return chosen | {"target_accept": accepts(self.engine, self.model)}
         return {name: getattr(self.engine, name) for name in names}
 
 

@@ -14,11 +14,11 @@ import pandas as pd
 from poolwise import datasets
 from poolwise.analysis.data_section import Data, Table
 from poolwise.analysis.problems import Problem, tried
+from poolwise.csv_studies import Roles, effects_of
 from poolwise.effects import Effects
 from poolwise.errors import closest, listing, nearest
 from poolwise.intake import files
 from poolwise.intake.counts import MEASURES
-from poolwise.intake.csv_studies import Roles, effects_of
 from poolwise.intake.remarks import VARIANCE_NAMES
 from poolwise.intake.table import OWN_COLUMNS
 from poolwise.scale import SCALES, as_scale

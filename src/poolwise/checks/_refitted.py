@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.checks._bridge import left_out_density
-from poolwise.engines.exact_without import Refits, Unit, refits
+from poolwise.engines.exact.left_out import Refits, Unit, refits
 from poolwise.engines.nuts import NUTS
-from poolwise.engines.nuts_muted import log_likelihood_without
+from poolwise.engines.nuts.muted_rows import log_likelihood_without
 from poolwise.errors import ModelError
 from poolwise.model import ThreeLevel
 from poolwise.result import Result
@@ -24,7 +24,12 @@ Array = NDArray[np.float64]
 @final
 @dataclass(frozen=True)
 class Density:
-    """The log predictive density of a unit, its Monte Carlo standard error, and how its refit went."""
+    """The log predictive density of a unit, its Monte Carlo standard error, and how its refit went.
+
+    References
+    ----------
+    Vehtari, Gelman & Gabry 2017, Statistics and Computing 27:1413, 10.1007/s11222-016-9696-4.
+    """
 
     log_density: float
     mcse: float
@@ -41,6 +46,10 @@ class Refitter:
     result : Result
     log_likelihood : ndarray
         Of its units at its draws, shape (chains, draws, units).
+
+    References
+    ----------
+    Vehtari, Gelman & Gabry 2017, Statistics and Computing 27:1413, 10.1007/s11222-016-9696-4.
     """
 
     result: Result
@@ -55,7 +64,7 @@ class Refitter:
     def units(self) -> tuple[Unit, ...]:
         """What can be left out, in the order of the likelihood: clusters are sorted by name there."""
         units = self.model.units
-        return tuple(sorted(units, key=lambda one: one.name)) if isinstance(self.result.model, ThreeLevel) else units
+        return tuple(sorted(units, key=lambda unit: unit.name)) if isinstance(self.result.model, ThreeLevel) else units
 
     @cached_property
     def log_total(self) -> float:
@@ -103,6 +112,10 @@ def with_refits(tree: Any, psis: Any, above: float, density: Callable[[int], flo
     Returns
     -------
     ELPDData
+
+    References
+    ----------
+    Vehtari, Gelman & Gabry 2017, Statistics and Computing 27:1413, 10.1007/s11222-016-9696-4.
     """
     import arviz as az
     import xarray as xr

@@ -32,18 +32,22 @@ def moved_by_power(
     -------
     dict of str to float
         ``mu``, ``tau[dropout]``, ``beta[ablat]``, ...
+
+    References
+    ----------
+    Kallioinen et al. 2023, Statistics and Computing 34:57, 10.1007/s11222-023-10366-5.
     """
     import arviz as az
 
     chosen = None if scaled is None else list(scaled)
     if _constant(tree["log_prior" if part == "prior" else "log_likelihood"], chosen):
-        one = tree["posterior"].to_dataset()[list(names)].isel(chain=0, draw=0)
-        found = one - one  # 0 for each; ArviZ has no weights for it
+        first_draw = tree["posterior"].to_dataset()[list(names)].isel(chain=0, draw=0)
+        distances = first_draw - first_draw  # 0 for each; ArviZ has no weights for it
     else:
-        found = az.psense(tree, var_names=list(names), group=part, alphas=powers, group_var_names=chosen)
+        distances = az.psense(tree, var_names=list(names), group=part, alphas=powers, group_var_names=chosen)
     out: dict[str, float] = {}
     for name in names:
-        values = found[name]
+        values = distances[name]
         if values.ndim == 0:
             out[name] = float(values)
             continue

@@ -16,6 +16,7 @@ from poolwise.model import JointOutcomes, RandomEffects
 from poolwise.quantities import Quantity
 from poolwise.result import Result
 from poolwise.settings import check_prob
+from poolwise.threads import one_thread
 
 NOTICED = 0.1  # share of precision borrowed, or shift in sds, from which the sentence says so
 
@@ -38,6 +39,11 @@ class Borrowing:
         What was borrowed, in words.
     prob : float
         Probability of the intervals.
+
+    References
+    ----------
+    Jackson et al. 2017, Statistical Methods in Medical Research 26:2853, 10.1177/0962280215611702, on borrowing of
+    strength as a share of precision.
     """
 
     frame: pd.DataFrame
@@ -73,6 +79,7 @@ class Borrowing:
         )
 
 
+@one_thread()
 def borrowing(result: Result, *, prob: float = 0.95) -> Borrowing:
     """Set each outcome of a joint fit beside a fit of its own rows alone.
 
@@ -95,6 +102,16 @@ def borrowing(result: Result, *, prob: float = 0.95) -> Borrowing:
     ------
     ModelError
         For a result of another model.
+
+    Notes
+    -----
+    prob = 0.95 is the probability at which papers report, so that the intervals compare with theirs.
+
+    References
+    ----------
+    Jackson et al. 2017, Statistical Methods in Medical Research 26:2853, 10.1177/0962280215611702, on borrowing of
+    strength as a share of precision; Higgins & Whitehead 1996, Statistics in Medicine 15:2733,
+    10.1002/(SICI)1097-0258(19961230)15:24<2733::AID-SIM562>3.0.CO;2-0, on borrowing from related analyses.
 
     Examples
     --------
@@ -143,10 +160,10 @@ def _row(name: str, k: int, joint: Result, alone: Result, prob: float) -> dict[s
 def _compared(what: str, joint: Quantity, alone: Quantity, prob: float) -> tuple[dict[str, float], str]:
     """Points, intervals, ratio, shift and share borrowed of one quantity, and what they are measured in."""
     (lower, upper), (lower_alone, upper_alone) = joint.interval(prob), alone.interval(prob)
-    one, other, unit = joint.sd, alone.sd, "sd"
-    if math.isnan(one) or math.isnan(other):
-        one, other, unit = upper - lower, upper_alone - lower_alone, "interval width"
-    ratio = one / other
+    spread, spread_alone, unit = joint.sd, alone.sd, "sd"
+    if math.isnan(spread) or math.isnan(spread_alone):
+        spread, spread_alone, unit = upper - lower, upper_alone - lower_alone, "interval width"
+    ratio = spread / spread_alone
     return {
         f"{what}_point": joint.point,
         f"{what}_lower": lower,
@@ -155,7 +172,7 @@ def _compared(what: str, joint: Quantity, alone: Quantity, prob: float) -> tuple
         f"{what}_lower_alone": lower_alone,
         f"{what}_upper_alone": upper_alone,
         f"{what}_ratio": ratio,
-        f"{what}_shift": (joint.point - alone.point) / other,
+        f"{what}_shift": (joint.point - alone.point) / spread_alone,
         f"{what}_borrowed": 1.0 - ratio**2,
     }, unit
 

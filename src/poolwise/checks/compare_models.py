@@ -9,8 +9,8 @@ from typing import final
 import pandas as pd
 
 from poolwise import show
-from poolwise.checks._question import need_result
 from poolwise.checks.loo import REFIT, Loo, loo
+from poolwise.checks.question import need_result
 from poolwise.errors import ModelError, listing
 from poolwise.result import Result
 
@@ -35,6 +35,10 @@ class ModelComparison:
         normal law), units, refitted (number of units left out by a refit), prior, data.
     sentences : tuple of str
         What the ranks say, and with how few studies they say it.
+
+    References
+    ----------
+    Yao et al. 2018, Bayesian Analysis 13:917, 10.1214/17-BA1091; Sivula et al. 2025, 10.48550/arXiv.2008.10296.
     """
 
     frame: pd.DataFrame
@@ -83,6 +87,11 @@ def compare_models(*results: Result | Loo) -> ModelComparison:
     MissingQuantityError
         For a closed-form result.
 
+    Notes
+    -----
+    The sentences hold back below 100 units and below a difference of 4 in elpd, where the error of a difference is too
+    small and its law not normal.
+
     References
     ----------
     Yao et al. 2018, Bayesian Analysis 13:917, 10.1214/17-BA1091, for stacking; Sivula et al. 2025,
@@ -98,9 +107,9 @@ def compare_models(*results: Result | Loo) -> ModelComparison:
     """
     if len(results) < 2:
         raise ModelError(f"compare_models was given {len(results)} results", "two or more of one study table")
-    found = [one if isinstance(one, Loo) else need_result(one, "compare_models") for one in results]
-    _need_one_table(found)
-    each = [one if isinstance(one, Loo) else loo(one) for one in found]
+    fits = [fit if isinstance(fit, Loo) else need_result(fit, "compare_models") for fit in results]
+    _need_one_table(fits)
+    each = [fit if isinstance(fit, Loo) else loo(fit) for fit in fits]
     _need_same_units(each)
     _need_numbers(each)
     import arviz as az
@@ -108,7 +117,7 @@ def compare_models(*results: Result | Loo) -> ModelComparison:
     named = dict(zip(_labels(each), each, strict=True))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto distribution")
-        ranked = az.compare({name: one.native for name, one in named.items()}, method="stacking", round_to="none")
+        ranked = az.compare({name: fit.native for name, fit in named.items()}, method="stacking", round_to="none")
     rows = [
         {
             "rank": place,
@@ -127,26 +136,26 @@ def compare_models(*results: Result | Loo) -> ModelComparison:
 
 
 def _labels(each: list[Loo]) -> list[str]:
-    plain = [one.label for one in each]
+    plain = [fit.label for fit in each]
     return [
         label if plain.count(label) == 1 else f"{label} ({plain[: place + 1].count(label)})"
         for place, label in enumerate(plain)
     ]
 
 
-def _need_one_table(found: list[Result | Loo]) -> None:
-    tables = {one.data_hash if isinstance(one, Loo) else one.effects.data_hash for one in found}
+def _need_one_table(fits: list[Result | Loo]) -> None:
+    tables = {fit.data_hash if isinstance(fit, Loo) else fit.effects.data_hash for fit in fits}
     if len(tables) > 1:
         raise ModelError(
-            f"compare_models was given fits of {len(tables)} study tables ({listing(one.label for one in found)})",
+            f"compare_models was given fits of {len(tables)} study tables ({listing(fit.label for fit in fits)})",
             "fits of one table: log densities of different data do not compare",
         )
 
 
 def _need_same_units(each: list[Loo]) -> None:
-    units = {tuple(sorted(one.frame["unit"])) for one in each}
+    units = {tuple(sorted(fit.frame["unit"])) for fit in each}
     if len(units) > 1:
-        said = listing(f"'{one.label}': {len(one.frame)}" for one in each)
+        said = listing(f"'{fit.label}': {len(fit.frame)}" for fit in each)
         raise ModelError(
             f"the models leave out different units ({said})",
             "models that take the same estimates for independent: clusters are left out whole by ThreeLevel",
@@ -155,11 +164,11 @@ def _need_same_units(each: list[Loo]) -> None:
 
 
 def _need_numbers(each: list[Loo]) -> None:
-    for one in each:
-        unknown = one.frame.loc[one.frame["elpd"].isna(), "unit"]
+    for fit in each:
+        unknown = fit.frame.loc[fit.frame["elpd"].isna(), "unit"]
         if len(unknown):
             raise ModelError(
-                f"'{one.label}' cannot tell what to expect of {listing(unknown)}, so that it has no elpd",
+                f"'{fit.label}' cannot tell what to expect of {listing(unknown)}, so that it has no elpd",
                 "a model whose every coefficient and group the other studies can estimate",
             )
 
@@ -182,7 +191,7 @@ def _sentences(frame: pd.DataFrame, each: list[Loo]) -> tuple[str, ...]:
             "is overconfident: a few studies can decide the order (see the pointwise elpd)."
         )
     unsure = [
-        one.label for one in each if ((one.frame["pareto_k"] > one.good_k) & (one.frame["method"] != REFIT)).any()
+        fit.label for fit in each if ((fit.frame["pareto_k"] > fit.good_k) & (fit.frame["method"] != REFIT)).any()
     ]
     if unsure:
         out.append(f"Importance sampling failed for units of {listing(unsure)}, whose elpd is too high: refit them.")

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from poolwise import show
-from poolwise.checks._question import need_result
-from poolwise.engines._diagnose import DEEP_SHARE, E_BFMI_LIMIT, ESS_PER_CHAIN, R_HAT_LIMIT
-from poolwise.engines._limits import MOST_ERROR
+from poolwise.checks.question import need_result
+from poolwise.engines.nuts.diagnostics import DEEP_SHARE, E_BFMI_LIMIT, ESS_PER_CHAIN, R_HAT_LIMIT
+from poolwise.engines.nuts.limit_errors import MOST_ERROR
 from poolwise.errors import listing
 from poolwise.result import Result
 
@@ -45,6 +45,10 @@ class Diagnosis:
         The verdict in words.
     notes : tuple of str
         What the fit told on its way, such as a second run after divergences.
+
+    References
+    ----------
+    Vehtari et al. 2021, Bayesian Analysis 16:667, 10.1214/20-BA1221; Betancourt 2016, arXiv:1604.00695, for E-BFMI.
     """
 
     frame: pd.DataFrame
@@ -95,6 +99,12 @@ def diagnose(result: Result) -> Diagnosis:
     ModelError
         For what is no result.
 
+    Notes
+    -----
+    R-hat of at most 1.01 and 100 effective draws for each chain are what Vehtari et al. recommend; an E-BFMI below 0.3
+    is where Stan begins to warn. An error of a tenth of a posterior sd moves the tail beyond a 95 % limit of a normal
+    law from 2.5 % to 2.0 or 3.1 %.
+
     References
     ----------
     Vehtari et al. 2021, Bayesian Analysis 16:667, 10.1214/20-BA1221; Betancourt 2016, arXiv:1604.00695, for E-BFMI.
@@ -139,12 +149,12 @@ def _of_parameters(frame: pd.DataFrame, chains: int) -> list[dict[str, object]]:
     ]
     known = frame.dropna(subset="mcse_share")
     if len(known):
-        asked = f"at most {MCSE_SHARE:g}"
-        rows.append(_row("MCSE / sd", known, "mcse_share", np.max, asked, lambda x: x <= MCSE_SHARE, more))
+        limit = f"at most {MCSE_SHARE:g}"
+        rows.append(_row("MCSE / sd", known, "mcse_share", np.max, limit, lambda x: x <= MCSE_SHARE, more))
     known = frame.dropna(subset="limit_share")
     if len(known):
-        asked = f"at most {MOST_ERROR:g}"
-        row = _row("MCSE of limits / sd", known, "limit_share", np.max, asked, lambda x: x <= MOST_ERROR, more)
+        limit = f"at most {MOST_ERROR:g}"
+        row = _row("MCSE of limits / sd", known, "limit_share", np.max, limit, lambda x: x <= MOST_ERROR, more)
         rows.append(row | ({"verdict": NOISY} if row["verdict"] == FAIL else {}))
     return rows
 
@@ -160,10 +170,10 @@ def _row(
 ) -> dict[str, object]:
     """The worst quantity; a number that could not be had counts as worst."""
     values = frame[column].to_numpy()
-    found = float(worst(values))  # NaN when any is
-    at = int(np.flatnonzero(np.isnan(values) if np.isnan(found) else values == found)[0])
-    passed = bool(good(found))
-    return {"check": check, "found": found, "limit": limit, "where": frame["quantity"].iloc[at]} | _said(passed, advice)
+    value = float(worst(values))  # NaN when any is
+    at = int(np.flatnonzero(np.isnan(values) if np.isnan(value) else values == value)[0])
+    passed = bool(good(value))
+    return {"check": check, "found": value, "limit": limit, "where": frame["quantity"].iloc[at]} | _said(passed, advice)
 
 
 def _of_sampler(numbers: Mapping[str, float], draws: int) -> list[dict[str, object]]:

@@ -8,16 +8,18 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from poolwise.errors import MissingQuantityError, ModelError
-from poolwise.exact.tau_posterior import TauPosterior
 from poolwise.priors import Prior
+from poolwise.quadrature.one_tau.tau_posterior import TauPosterior
 from poolwise.quantities import Posterior
 from poolwise.result import Result
+from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
 NODES, WEIGHTS = leggauss(16)
 LEVELS = ndtr(np.linspace(-6.4, 6.4, 33))  # quantiles at which the integral is cut, of prior and posterior
 
 
+@one_thread()
 def hellinger(result: Result, name: str) -> float:
     """Hellinger distance from the prior to the posterior of mu or tau.
 
@@ -40,6 +42,10 @@ def hellinger(result: Result, name: str) -> float:
     MissingQuantityError
         When the result has no posterior of that name, or the model no prior on it.
 
+    References
+    ----------
+    Roos et al. 2015, Bayesian Analysis 10:321, 10.1214/14-BA909, for the distance as a measure of sensitivity.
+
     Examples
     --------
     >>> import poolwise as pw
@@ -58,7 +64,12 @@ def hellinger(result: Result, name: str) -> float:
 
 
 def distance(prior: Prior, posterior: Posterior) -> float:
-    """Hellinger distance from a prior to a posterior; NaN for an improper prior."""
+    """Hellinger distance from a prior to a posterior; NaN for an improper prior.
+
+    References
+    ----------
+    Roos et al. 2015, Bayesian Analysis 10:321, 10.1214/14-BA909.
+    """
     if not prior.proper:
         return np.nan
     edges = np.unique(np.concatenate([prior.ppf(LEVELS), posterior.ppf(LEVELS)]))
@@ -72,6 +83,10 @@ def distances_for_tau(posterior: TauPosterior) -> Array:
     """Hellinger distances from prior to posterior of tau of all jobs at once, shape (n,); NaN for improper priors.
 
     At the nodes of the posterior itself, where sqrt(prior / posterior) = sqrt(p(y) / p(y | tau)).
+
+    References
+    ----------
+    Roos et al. 2015, Bayesian Analysis 10:321, 10.1214/14-BA909.
     """
     panels = posterior.panels
     job = panels.job

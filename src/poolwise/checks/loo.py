@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise import show
-from poolwise.checks._question import need_posterior
 from poolwise.checks._refitted import Density, Refitter, need_refits, with_refits
+from poolwise.checks.question import need_posterior
 from poolwise.errors import ModelError, listing, shown
 from poolwise.result import Result
 from poolwise.settings import as_number
+from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
 MOST = 0.7
@@ -46,6 +47,10 @@ class Loo:
         ArviZ's ``ELPDData``, for ``az.plot_khat`` and the like.
     data_hash : str
         Of the study table.
+
+    References
+    ----------
+    Vehtari, Gelman & Gabry 2017, Statistics and Computing 27:1413, 10.1007/s11222-016-9696-4.
     """
 
     label: str
@@ -74,6 +79,7 @@ class Loo:
         return f"<Loo '{self.label}': {sum_of}, {len(self.refitted)} of {len(self.frame)} refitted>"
 
 
+@one_thread()
 def loo(result: Result, *, refit_above: float | None = 0.4) -> Loo:
     """How well the other studies foretell each one, from the draws of one fit.
 
@@ -105,6 +111,11 @@ def loo(result: Result, *, refit_above: float | None = 0.4) -> Loo:
     ModelError
         For what is no result, or a model that no refit knows.
 
+    Notes
+    -----
+    Refits begin at 0.4, and not at the 0.7 at which importance sampling fails for good, since k is itself an estimate
+    with an error of about 0.1, and since few studies are refitted quickly.
+
     References
     ----------
     Vehtari, Gelman & Gabry 2017, Statistics and Computing 27:1413, 10.1007/s11222-016-9696-4; Vehtari et al. 2024,
@@ -135,14 +146,14 @@ def loo(result: Result, *, refit_above: float | None = 0.4) -> Loo:
     if len(bad) and refit_above is not None:
         need_refits(result)
         refitter = Refitter(result, logs)
-        found: dict[int, Density] = {}
+        refits: dict[int, Density] = {}
 
         def density(u: int) -> float:
-            found[u] = refitter.density(u)
-            return found[u].log_density
+            refits[u] = refitter.density(u)
+            return refits[u].log_density
 
         psis = with_refits(tree, psis, above, density)
-        frame = _with_refits(frame, psis, found)
+        frame = _with_refits(frame, psis, refits)
     else:
         frame.loc[bad, "method"] = FAILED
     frame = frame.assign(prior=result.prior, data=result.data_label)
@@ -177,35 +188,37 @@ def _errors(log_weights: Array, logs: Array, elpd: Array) -> Array:
     return np.sqrt((weight**2 * np.expm1(logs - elpd) ** 2).sum(axis=(0, 1)))
 
 
-def _with_refits(frame: pd.DataFrame, psis: Any, found: dict[int, Density]) -> pd.DataFrame:
+def _with_refits(frame: pd.DataFrame, psis: Any, refits: dict[int, Density]) -> pd.DataFrame:
     out = frame.assign(elpd=psis.elpd_i.to_numpy())
     out["p_loo"] = frame["p_loo"] + frame["elpd"] - out["elpd"]
-    rows = list(found)
+    rows = list(refits)
     out.loc[rows, "method"] = REFIT
-    out.loc[rows, "mcse"] = [one.mcse for one in found.values()]
-    out.loc[rows, "status"] = [one.status for one in found.values()]
+    out.loc[rows, "mcse"] = [refit.mcse for refit in refits.values()]
+    out.loc[rows, "status"] = [refit.status for refit in refits.values()]
     return out
 
 
 def _sentence(frame: pd.DataFrame, above: float) -> str:
     of = {method: frame[frame["method"] == method] for method in (REFIT, FAILED)}
-    told = []
+    sentences = []
     if of[REFIT].empty and of[FAILED].empty:
         largest = show.number(frame["pareto_k"].max(), 2)
-        told.append(f"No Pareto k is above {above:.2f}, where importance sampling fails: the largest is {largest}.")
+        sentences.append(
+            f"No Pareto k is above {above:.2f}, where importance sampling fails: the largest is {largest}."
+        )
     if len(of[REFIT]):
-        told.append(f"Refitted, as Pareto k is above {above:.2f}: {listing(of[REFIT]['unit'])}.")
+        sentences.append(f"Refitted, as Pareto k is above {above:.2f}: {listing(of[REFIT]['unit'])}.")
     if len(of[FAILED]):
-        told.append(
+        sentences.append(
             f"Unreliable, as Pareto k is above {above:.2f}: {listing(of[FAILED]['unit'])}. Refit (refit_above=0.4)."
         )
     unknown = frame[frame["elpd"].isna()]
     if len(unknown):
-        told.append(f"The others cannot tell what to expect of {listing(unknown['unit'])}: see the column status.")
+        sentences.append(f"The others cannot tell what to expect of {listing(unknown['unit'])}: see the column status.")
     rough = frame[frame["mcse"] > UNCERTAIN]
     if len(rough):
-        told.append(
+        sentences.append(
             f"The Monte Carlo error of the elpd is above {UNCERTAIN:g} for {listing(rough['unit'])}: an Exact() fit "
             "has none where it refits."
         )
-    return " ".join(told)
+    return " ".join(sentences)

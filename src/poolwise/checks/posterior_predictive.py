@@ -11,10 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise import show
-from poolwise.checks._question import need_posterior
+from poolwise.checks.question import need_posterior
 from poolwise.errors import ModelError
 from poolwise.result import Result
 from poolwise.settings import check_option, check_prob
+from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
 Statistic = Callable[[Array, Array], Array]
@@ -56,6 +57,10 @@ class PosteriorPredictive:
         Each statistic of every replication, shape (draws,).
     sentence : str
         Which statistics stand out.
+
+    References
+    ----------
+    Gelman, Meng & Stern 1996, Statistica Sinica 6:733.
     """
 
     frame: pd.DataFrame
@@ -67,6 +72,7 @@ class PosteriorPredictive:
         return f"<PosteriorPredictive: {self.sentence}>"
 
 
+@one_thread()
 def posterior_predictive(
     result: Result, statistics: Mapping[str, Statistic] | tuple[str, ...] = tuple(STATISTICS), *, prob: float = 0.95
 ) -> PosteriorPredictive:
@@ -97,6 +103,11 @@ def posterior_predictive(
     MissingQuantityError
         For a result without a posterior.
 
+    Notes
+    -----
+    The statistics ask about what the normal law of true effects could get wrong: its tails (smallest, largest,
+    farthest) and its spread (sd, Q). prob = 0.95 is the probability at which papers report.
+
     References
     ----------
     Gelman, Meng & Stern 1996, Statistica Sinica 6:733.
@@ -117,18 +128,18 @@ def posterior_predictive(
     effects = result.effects
     rows, replicated = [], {}
     for name, statistic in chosen.items():
-        found = np.asarray(statistic(y_new, effects.se), dtype=float)
+        values = np.asarray(statistic(y_new, effects.se), dtype=float)
         own = np.asarray(statistic(effects.y[None], effects.se), dtype=float)
-        if found.shape != (len(y_new),) or own.shape != (1,):
+        if values.shape != (len(y_new),) or own.shape != (1,):
             raise ModelError(
-                f"the statistic '{name}' returned the shape {found.shape} for {len(y_new)} draws",
+                f"the statistic '{name}' returned the shape {values.shape} for {len(y_new)} draws",
                 "one number for each draw",
                 "lambda y, se: y.max(axis=-1)",
             )
-        replicated[name] = found
-        lower, median, upper = np.quantile(found, [0.5 * (1.0 - prob), 0.5, 0.5 * (1.0 + prob)])
-        p = float((found >= own[0]).mean())
-        error = float(np.sqrt(p * (1.0 - p) / len(found)))
+        replicated[name] = values
+        lower, median, upper = np.quantile(values, [0.5 * (1.0 - prob), 0.5, 0.5 * (1.0 + prob)])
+        p = float((values >= own[0]).mean())
+        error = float(np.sqrt(p * (1.0 - p) / len(values)))
         rows.append(
             {"statistic": name, "observed": own[0], "median": median, "lower": lower, "upper": upper}
             | {"p": p, "mcse": error}
@@ -156,5 +167,5 @@ def _sentence(frame: pd.DataFrame) -> str:
             "replications. Since the model is fitted to the very estimates that it is held against, and these may be "
             "few, that does not show that it is right."
         )
-    told = ", ".join(f"{row['statistic']} (p {show.probability(row['p'])})" for _, row in far.iterrows())
-    return f"The model seldom makes estimates like these: {told}."
+    names = ", ".join(f"{row['statistic']} (p {show.probability(row['p'])})" for _, row in far.iterrows())
+    return f"The model seldom makes estimates like these: {names}."

@@ -11,17 +11,18 @@ import pandas as pd
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 
-from poolwise.checks._question import integrated, mu_and_tau, need_posterior, need_prior_on_tau, question
 from poolwise.checks._sensitivity import moved_by_power
+from poolwise.checks.question import integrated, mu_and_tau, need_posterior, need_prior_on_tau, question
 from poolwise.effects import Effects
 from poolwise.errors import ModelError, listing, shown
-from poolwise.exact.power_scaling import Powers, cjs_distance, power_scaled
-from poolwise.exact.tau_law import TauLaw
-from poolwise.exact.tau_posterior import TauPosterior
 from poolwise.model import RandomEffects, prior_words
+from poolwise.quadrature.one_tau.power_scaling import Powers, cjs_distance, power_scaled
+from poolwise.quadrature.one_tau.tau_law import TauLaw
+from poolwise.quadrature.one_tau.tau_posterior import TauPosterior
 from poolwise.quantities import Law
 from poolwise.result import Result
 from poolwise.settings import as_number
+from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
 ALPHA = 0.99
@@ -54,6 +55,10 @@ class PowerScaling:
         What the sensitivities say.
     alpha : float
         The power; the other one is its inverse.
+
+    References
+    ----------
+    Kallioinen et al. 2023, Statistics and Computing 34:57, 10.1007/s11222-023-10366-5.
     """
 
     frame: pd.DataFrame
@@ -65,6 +70,7 @@ class PowerScaling:
         return f"<PowerScaling: {self.sentence}>"
 
 
+@one_thread()
 def power_scaling(
     effects: Effects | Result, model: RandomEffects | None = None, *, alpha: float = ALPHA
 ) -> PowerScaling:
@@ -98,6 +104,11 @@ def power_scaling(
     MissingQuantityError
         For a closed-form result, which has no prior.
 
+    Notes
+    -----
+    alpha = 0.99 is near enough to 1 for the slope there, as priorsense takes it, so that its threshold of 0.05 holds
+    here too.
+
     References
     ----------
     Kallioinen et al. 2023, Statistics and Computing 34:57, 10.1007/s11222-023-10366-5.
@@ -115,8 +126,8 @@ def power_scaling(
         if model is not None:
             raise ModelError("power_scaling was given a result and a model", "a result alone, or Effects and a model")
         return _of_draws(effects, alpha)
-    asked = need_prior_on_tau(question(effects, model, "power_scaling"), "power_scaling")
-    mu, tau = mu_and_tau(asked)
+    assumed = need_prior_on_tau(question(effects, model, "power_scaling"), "power_scaling")
+    mu, tau = mu_and_tau(assumed)
     assert not isinstance(tau, float)
     posterior = integrated(effects, mu, (tau,), halvings=1)
     plain = _laws(posterior)
@@ -130,7 +141,7 @@ def power_scaling(
             total += [cjs_distance(below[name], moved[name].cdf(x), w) for name, (x, w) in nodes.items()]
         frame[part] = 0.5 * total / log2(1.0 / alpha)
     frame["diagnosis"] = [_diagnosis(a, b) for a, b in zip(frame["prior"], frame["likelihood"], strict=True)]
-    frame = frame.assign(prior_words=prior_words(asked), data=effects.data_label)
+    frame = frame.assign(prior_words=prior_words(assumed), data=effects.data_label)
     return PowerScaling(frame, _sentence(frame), alpha)
 
 
@@ -144,8 +155,8 @@ def _of_draws(result: Result, alpha: float) -> PowerScaling:
     ]
     names += ["theta_new"] if "theta_new" in tree["posterior"] else []
     columns = {"prior": moved_by_power(tree, names, "prior", scaled, powers)}
-    for one in scaled if len(scaled) > 1 else ():
-        columns[f"prior_{one}"] = moved_by_power(tree, names, "prior", [one], powers)
+    for parameter in scaled if len(scaled) > 1 else ():
+        columns[f"prior_{parameter}"] = moved_by_power(tree, names, "prior", [parameter], powers)
     columns["likelihood"] = moved_by_power(tree, names, "likelihood", None, powers)
     frame = pd.DataFrame(columns).rename_axis("quantity").reset_index()
     frame["diagnosis"] = [_diagnosis(a, b) for a, b in zip(frame["prior"], frame["likelihood"], strict=True)]
@@ -174,14 +185,14 @@ def _diagnosis(prior: float, likelihood: float) -> str:
 
 
 def _sentence(frame: pd.DataFrame) -> str:
-    told = []
+    diagnoses = []
     for diagnosis in (CONFLICT, STRONG):
         names = frame.loc[frame["diagnosis"] == diagnosis, "quantity"]
         if len(names):
-            told.append(f"for {listing(names)} {diagnosis}")
-    if not told:
+            diagnoses.append(f"for {listing(names)} {diagnosis}")
+    if not diagnoses:
         return (
             f"Raised to powers near 1, the priors move no quantity (every sensitivity is below {SENSITIVE:g}). That is "
             "said of small changes of these priors alone: a much wider one, or one of another shape, may move them."
         )
-    return f"At a threshold of {SENSITIVE:g}, {'; '.join(told)}."
+    return f"At a threshold of {SENSITIVE:g}, {'; '.join(diagnoses)}."

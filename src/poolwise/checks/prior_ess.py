@@ -7,20 +7,22 @@ import math
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 
-from poolwise.checks._question import question
+from poolwise.checks.question import question
 from poolwise.effects import Effects
-from poolwise.engines._heterogeneity import typical_variance
 from poolwise.engines.exact import Exact
+from poolwise.engines.heterogeneity import typical_variance
 from poolwise.errors import ModelError
 from poolwise.model import CommonEffect, RandomEffects
 from poolwise.priors import Cauchy, Fixed, Flat, Mixture, Normal, Prior, StudentT, TruncatedNormal
 from poolwise.quantities import Posterior
+from poolwise.threads import one_thread
 
 NODES, WEIGHTS = leggauss(24)
 STEP = 1e-4  # of the difference that gives the slope of a log density, in inter-quartile ranges
 PIECES = 400
 
 
+@one_thread()
 def prior_ess(effects: Effects, model: CommonEffect | RandomEffects | None = None) -> float:
     """Effective sample size of the prior on mu: the number of studies whose information it equals.
 
@@ -44,6 +46,10 @@ def prior_ess(effects: Effects, model: CommonEffect | RandomEffects | None = Non
     ModelError
         For a prior on mu whose information is not known.
 
+    Notes
+    -----
+    The scale's default priors are what `fit` assumes as well when no model is named.
+
     References
     ----------
     Neuenschwander et al. 2020, Biometrics 76:578, 10.1111/biom.13252.
@@ -54,15 +60,15 @@ def prior_ess(effects: Effects, model: CommonEffect | RandomEffects | None = Non
     >>> round(prior_ess(pw.datasets.load("bcg")), 2)
     0.09
     """
-    asked = question(effects, model, "prior_ess")
-    assert asked.mu is not None
-    if isinstance(asked.mu, Fixed):
+    assumed = question(effects, model, "prior_ess")
+    assert assumed.mu is not None
+    if isinstance(assumed.mu, Fixed):
         return math.inf
-    own = information(asked.mu)
+    own = information(assumed.mu)
     if own == 0.0:
         return 0.0
     s2 = typical_variance(effects.v) if effects.k > 1 else float(effects.v[0])
-    result = Exact().fit(effects, asked)
+    result = Exact().fit(effects, assumed)
     tau = result.quantities.get("tau")
     if not isinstance(tau, Posterior):
         known = 0.0 if tau is None else tau.point
@@ -79,6 +85,10 @@ def information(prior: Prior) -> float:
     ------
     ModelError
         For a family that it does not know.
+
+    References
+    ----------
+    Neuenschwander et al. 2020, Biometrics 76:578, 10.1111/biom.13252.
     """
     match prior:
         case Flat():

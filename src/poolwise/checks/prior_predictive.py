@@ -10,12 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise import show
-from poolwise.checks._question import need_posterior
+from poolwise.checks.question import need_posterior
 from poolwise.errors import ModelError, listing
 from poolwise.model import MetaRegression
 from poolwise.result import Result
 from poolwise.scale import Scale
 from poolwise.settings import check_prob
+from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
 ESTIMATE, NEW = "estimate", "new study"
@@ -44,6 +45,10 @@ class PriorPredictive:
         Scale of the effects.
     prob : float
         Probability of the intervals.
+
+    References
+    ----------
+    Gabry et al. 2019, JRSS A 182:389, 10.1111/rssa.12378, section 3.
     """
 
     frame: pd.DataFrame
@@ -57,6 +62,7 @@ class PriorPredictive:
         return f"<PriorPredictive: {self.sentence}>"
 
 
+@one_thread()
 def prior_predictive(result: Result, *, prob: float = 0.95) -> PriorPredictive:
     """Draw effects from the priors alone and set them beside the estimates.
 
@@ -82,6 +88,11 @@ def prior_predictive(result: Result, *, prob: float = 0.95) -> PriorPredictive:
     MissingQuantityError
         For a closed-form result, which has no prior.
 
+    Notes
+    -----
+    prob = 0.95 is the probability at which papers report, so that an estimate outside is about as rare as one that a
+    paper would call significant.
+
     References
     ----------
     Gabry et al. 2019, JRSS A 182:389, 10.1111/rssa.12378, section 3.
@@ -97,9 +108,9 @@ def prior_predictive(result: Result, *, prob: float = 0.95) -> PriorPredictive:
     check_prob(prob)
     tree = need_posterior(result, "prior_predictive")
     model = result.model
-    if isinstance(model, MetaRegression) and (found := model.uncertain(result.effects)) is not None:
+    if isinstance(model, MetaRegression) and (unknown := model.uncertain(result.effects)) is not None:
         raise ModelError(
-            f"'{result.label}' has priors on {' and '.join(found.names)} that are made of the observed values",
+            f"'{result.label}' has priors on {' and '.join(unknown.names)} that are made of the observed values",
             "known numbers",
             "the same model without missing= and errors=, on the studies that report them",
         )
@@ -138,11 +149,13 @@ def _new_studies(prior: Any) -> dict[str, Array]:
     """Draws of the true effect in a new study, by the name of the quantity."""
     if "theta_new" not in prior:
         return {}
-    found = prior["theta_new"]
-    if found.ndim == 2:
-        return {"theta_new": found.to_numpy().ravel()}
-    (dim,) = found.dims[2:]
-    return {f"theta_new[{one}]": found.sel({dim: one}).to_numpy().ravel() for one in found[dim].to_numpy().tolist()}
+    draws = prior["theta_new"]
+    if draws.ndim == 2:
+        return {"theta_new": draws.to_numpy().ravel()}
+    (dim,) = draws.dims[2:]
+    return {
+        f"theta_new[{level}]": draws.sel({dim: level}).to_numpy().ravel() for level in draws[dim].to_numpy().tolist()
+    }
 
 
 def _judged(frame: pd.DataFrame, scale: Scale, prob: float) -> PriorPredictive:

@@ -9,8 +9,8 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.checks._panel_subject import Subject, subject
-from poolwise.checks._question import (
+from poolwise.checks.panel_subject import Subject, subject
+from poolwise.checks.question import (
     KIND,
     Side,
     check_threshold,
@@ -22,12 +22,13 @@ from poolwise.checks._question import (
 )
 from poolwise.effects import Effects
 from poolwise.errors import listing
-from poolwise.exact.shared_grid import HALF_NORMAL_MEDIAN, shared_grid
 from poolwise.model import RandomEffects, prior_words
 from poolwise.prior_catalogue import DEFAULTS
 from poolwise.priors import HalfNormal, Prior
+from poolwise.quadrature.one_tau.shared_grid import HALF_NORMAL_MEDIAN, shared_grid
 from poolwise.scale import Scale
 from poolwise.settings import check_prob
+from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
 Below = Callable[[Array], Array]
@@ -66,6 +67,11 @@ class TippingPoint:
         Its probability.
     data : str
         ``"reconstructed"`` when the study table is.
+
+    References
+    ----------
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538, on priors that are read back
+    from an answer.
     """
 
     value: float
@@ -81,6 +87,7 @@ class TippingPoint:
     data: str
 
 
+@one_thread()
 def tipping_point(
     effects: Effects, model: RandomEffects | None = None, *, prob: float = 0.95, threshold: float = 0.0
 ) -> TippingPoint:
@@ -109,6 +116,17 @@ def tipping_point(
     ModelError
         When the model has no prior on tau.
 
+    Notes
+    -----
+    threshold = 0 asks about the direction of the effect, prob = 0.95 is the probability at which papers report. The
+    half-normal family is that of the scale's default; scales beyond 1 / 50 and 20 times the reference say nothing that
+    the ends do not.
+
+    References
+    ----------
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538, on priors that are read back
+    from an answer.
+
     Examples
     --------
     >>> import poolwise as pw
@@ -118,14 +136,19 @@ def tipping_point(
     """
     check_prob(prob)
     check_threshold(threshold)
-    asked = need_prior_on_tau(question(effects, model, "tipping_point"), "tipping_point")
-    normal_mu(asked.mu)
-    assert asked.tau is not None
-    return tipped(subject(effects, asked, "mu"), asked.tau, prob, threshold)
+    assumed = need_prior_on_tau(question(effects, model, "tipping_point"), "tipping_point")
+    normal_mu(assumed.mu)
+    assert assumed.tau is not None
+    return tipped(subject(effects, assumed, "mu"), assumed.tau, prob, threshold)
 
 
 def tipped(about: Subject, tau: Prior, prob: float, threshold: float = 0.0) -> TippingPoint:
-    """The tipping point of a quantity; the prior on tau gives the reference."""
+    """The tipping point of a quantity; the prior on tau gives the reference.
+
+    References
+    ----------
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538.
+    """
     effects = about.effects
     unit = half_normal_unit(tau, effects.scale)
 
@@ -176,6 +199,10 @@ def searched_over(
     -------
     tuple
         Value, sides, searched, margin and sentence of a `TippingPoint`.
+
+    References
+    ----------
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538.
     """
     scales, tail = tipping_scales(unit), 0.5 * (1.0 - prob)
     chance = below(scales)
@@ -185,10 +212,10 @@ def searched_over(
     if changes.size == 0:
         value, others, near = np.nan, [], len(scales) // 2
     else:
-        found = [_change(below, scales, clear, int(at), tail) for at in changes]
-        nearest = int(np.argmin(np.abs(np.log(np.array(found) / unit))))
-        value, near = found[nearest], int(changes[nearest])
-        others = [s for s in found if s != value]
+        changes_at = [_change(below, scales, clear, int(at), tail) for at in changes]
+        nearest = int(np.argmin(np.abs(np.log(np.array(changes_at) / unit))))
+        value, near = changes_at[nearest], int(changes[nearest])
+        others = [s for s in changes_at if s != value]
     sides = (_side(chance[near], tail), _side(chance[near + 1], tail))
     own = float(_clear(below(np.array([unit])), tail)[0])
     return (
@@ -201,7 +228,12 @@ def searched_over(
 
 
 def half_normal_unit(tau: Prior, scale: Scale) -> float:
-    """Scale of the half-normal prior that has this prior's median; for an improper one, that of the default."""
+    """Scale of the half-normal prior that has this prior's median; for an improper one, that of the default.
+
+    References
+    ----------
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538.
+    """
     prior = tau if tau.proper else DEFAULTS.get(scale.name)
     if prior is None:
         return np.nan

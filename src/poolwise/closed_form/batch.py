@@ -35,6 +35,12 @@ class BatchFit:
         Cochran's Q, I2 as a fraction, H2.
     wald, df : ndarray
         Inverse-variance standard error of the mean effect, and the degrees of freedom of its interval.
+
+    References
+    ----------
+    Viechtbauer 2005, J. Educational and Behavioral Statistics 30:261, 10.3102/10769986030003261, for REML; Knapp &
+    Hartung 2003, Statistics in Medicine 22:2693, 10.1002/sim.1482, for the interval; Higgins & Thompson 2002,
+    Statistics in Medicine 21:1539, 10.1002/sim.1186, for I2 and H2.
     """
 
     mu: Array
@@ -81,6 +87,12 @@ def random_effects_batch(
     -------
     BatchFit
         NaN for data sets of fewer than 2 studies.
+
+    References
+    ----------
+    Viechtbauer 2005, J. Educational and Behavioral Statistics 30:261, 10.3102/10769986030003261, for REML; Knapp &
+    Hartung 2003, Statistics in Medicine 22:2693, 10.1002/sim.1482, for the interval; Higgins & Thompson 2002,
+    Statistics in Medicine 21:1539, 10.1002/sim.1186, for I2 and H2.
     """
     fit = partial(_random_effects, tau2=tau2, interval=interval, prediction=prediction, prob=prob)
     return _in_chunks(y, v, 2, fit)
@@ -102,13 +114,22 @@ def common_effect_batch(y: ArrayLike, v: ArrayLike, *, interval: str = "wald", p
     -------
     BatchFit
         NaN for data sets without studies, and for data sets of 1 study unless the interval is ``"wald"``.
+
+    References
+    ----------
+    Hedges & Vevea 1998, Psychological Methods 3:486, 10.1037/1082-989X.3.4.486.
     """
     fewest = 1 if interval == "wald" else 2
     return _in_chunks(y, v, fewest, partial(_common_effect, interval=interval, prob=prob))
 
 
 def q_profile_batch(y: ArrayLike, v: ArrayLike, *, prob: float = 0.95) -> Array:
-    """Q-profile limits for tau2 of many data sets, shape (n, 2); NaN for fewer than 2 studies."""
+    """Q-profile limits for tau2 of many data sets, shape (n, 2); NaN for fewer than 2 studies.
+
+    References
+    ----------
+    Viechtbauer 2007, Statistics in Medicine 26:37, 10.1002/sim.2514.
+    """
     y, v, usable = _usable(y, v, 2)
     limits = np.full((len(y), 2), np.nan)
     for rows in _chunks(np.nonzero(usable)[0], y.shape[1]):

@@ -34,6 +34,11 @@ class QTest:
         Q at tau2 = 0, its degrees of freedom k - p, the upper chi-square tail.
     typical : ndarray, shape (n,)
         Typical sampling variance (k - p) / tr P; NaN when k = p.
+
+    References
+    ----------
+    Cochran 1954, Biometrics 10:101, 10.2307/3001666; Higgins & Thompson 2002, Statistics in Medicine 21:1539,
+    10.1002/sim.1186, equation 9, for the typical variance.
     """
 
     statistic: Array
@@ -45,8 +50,8 @@ class QTest:
 def q_test(data: Data) -> QTest:
     """Cochran's Q = y'Py at tau2 = 0, and the typical sampling variance.
 
-    The typical variance is (k - p) / tr P; for an intercept alone it is the one of Higgins & Thompson 2002
-    (doi:10.1002/sim.1186, eq. 9): (k - 1) sum w / [(sum w)^2 - sum w^2].
+    The typical variance is (k - p) / tr P; for an intercept alone it is the one of Higgins & Thompson 2002:
+    (k - 1) sum w / [(sum w)^2 - sum w^2].
 
     Parameters
     ----------
@@ -57,6 +62,11 @@ def q_test(data: Data) -> QTest:
     -------
     QTest
         Arrays of shape (n,).
+
+    References
+    ----------
+    Cochran 1954, Biometrics 10:101, 10.2307/3001666; Higgins & Thompson 2002, Statistics in Medicine 21:1539,
+    10.1002/sim.1186, equation 9.
     """
     fit = inverse_variance_fit(data)
     q, df = quadratic(fit)[:, 0], data.df
@@ -65,23 +75,43 @@ def q_test(data: Data) -> QTest:
 
 
 def i2_of_tau2(tau2: Array, typical: Array) -> Array:
-    """I2 = tau2 / (tau2 + typical variance), a fraction (Higgins & Thompson 2002, doi:10.1002/sim.1186)."""
+    """I2 = tau2 / (tau2 + typical variance), a fraction.
+
+    References
+    ----------
+    Higgins & Thompson 2002, Statistics in Medicine 21:1539, 10.1002/sim.1186.
+    """
     return tau2 / (tau2 + typical)
 
 
 def h2_of_tau2(tau2: Array, typical: Array) -> Array:
-    """H2 = (tau2 + typical variance) / typical variance (Higgins & Thompson 2002, doi:10.1002/sim.1186)."""
+    """H2 = (tau2 + typical variance) / typical variance.
+
+    References
+    ----------
+    Higgins & Thompson 2002, Statistics in Medicine 21:1539, 10.1002/sim.1186.
+    """
     return tau2 / typical + 1.0
 
 
 def i2_of_q(test: QTest) -> Array:
-    """I2 = max(0, (Q - df) / Q), a fraction; NaN when df = 0 (Higgins & Thompson 2002)."""
+    """I2 = max(0, (Q - df) / Q), a fraction; NaN when df = 0.
+
+    References
+    ----------
+    Higgins & Thompson 2002, Statistics in Medicine 21:1539, 10.1002/sim.1186.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(test.df > 0, np.fmax(0.0, 1.0 - test.df / test.statistic), np.nan)
 
 
 def h2_of_q(test: QTest) -> Array:
-    """H2 = Q / df; NaN when df = 0 (Higgins & Thompson 2002)."""
+    """H2 = Q / df; NaN when df = 0.
+
+    References
+    ----------
+    Higgins & Thompson 2002, Statistics in Medicine 21:1539, 10.1002/sim.1186.
+    """
     return np.divide(test.statistic, test.df, out=np.full(test.df.shape, np.nan), where=test.df > 0)
 
 
@@ -105,6 +135,11 @@ def solve_q(data: Data, target: Array, start: Array | None = None) -> tuple[Arra
     -------
     tuple of ndarray, shape (n, m), and int
         The roots and the number of steps.
+
+    References
+    ----------
+    DerSimonian & Kacker 2007, Contemporary Clinical Trials 28:105, 10.1016/j.cct.2006.04.004, for the generalised Q;
+    that 1/Q is concave is shown here.
     """
     tau2 = np.zeros(target.shape) if start is None else start
     typical = (data.count / np.vecdot(data.present, 1.0 / data.v))[:, None]
@@ -137,8 +172,8 @@ def next_step(step: Array, last: Array, scale: Array) -> Array:
 def q_profile(data: Data, prob: float = 0.95) -> Array:
     """Q-profile interval for tau2: the values at which Q(tau2) lies between two chi-square quantiles.
 
-    Q(lower) = chi2_{k-p, 1 - a/2} and Q(upper) = chi2_{k-p, a/2}, a = 1 - prob (Viechtbauer 2007,
-    doi:10.1002/sim.2514). A limit that would be negative is 0; when `q_profile_is_empty`, both are.
+    Q(lower) = chi2_{k-p, 1 - a/2} and Q(upper) = chi2_{k-p, a/2}, a = 1 - prob. A limit that would be negative is 0;
+    when `q_profile_is_empty`, both are.
 
     Parameters
     ----------
@@ -151,11 +186,20 @@ def q_profile(data: Data, prob: float = 0.95) -> Array:
     -------
     ndarray, shape (n, 2)
         Lower and upper limits.
+
+    References
+    ----------
+    Viechtbauer 2007, Statistics in Medicine 26:37, 10.1002/sim.2514.
     """
     tails = np.array([0.5 * (1.0 - prob), 0.5 * (1.0 + prob)])
     return solve_q(data, chdtri(data.df[:, None], tails))[0]
 
 
 def q_profile_is_empty(test: QTest, prob: float = 0.95) -> Array:
-    """Whether no tau2 >= 0 is in the Q-profile set, as Q(0) is below the lower quantile; bool, shape (n,)."""
+    """Whether no tau2 >= 0 is in the Q-profile set, as Q(0) is below the lower quantile; bool, shape (n,).
+
+    References
+    ----------
+    Viechtbauer 2007, Statistics in Medicine 26:37, 10.1002/sim.2514.
+    """
     return test.statistic < chdtri(test.df, 0.5 * (1.0 + prob))

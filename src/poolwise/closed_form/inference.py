@@ -32,6 +32,10 @@ class Coefficients:
         The weighted fit behind them, one weighting for each data set.
     wald : ndarray, shape (n, p, p)
         Their inverse-variance covariance, which Wald's interval uses.
+
+    References
+    ----------
+    Knapp & Hartung 2003, Statistics in Medicine 22:2693, 10.1002/sim.1482.
     """
 
     beta: Array
@@ -61,6 +65,10 @@ class StudyEffects:
     ----------
     theta, sd : ndarray, shape (n, k)
         Empirical Bayes estimates and their standard errors.
+
+    References
+    ----------
+    Raudenbush & Bryk 1985, J. Educational Statistics 10:75, 10.3102/10769986010002075.
     """
 
     theta: Array
@@ -120,6 +128,12 @@ def coefficients(fit: Fit, interval: str) -> Coefficients:
     -------
     Coefficients
         Arrays over the n data sets.
+
+    References
+    ----------
+    Hartung & Knapp 2001, Statistics in Medicine 20:1771, 10.1002/sim.791; Sidik & Jonkman 2002, Statistics in Medicine
+    21:3153, 10.1002/sim.1262; with moderators Knapp & Hartung 2003, Statistics in Medicine 22:2693, 10.1002/sim.1482;
+    the floor: Roever, Knapp & Friede 2015, BMC Medical Research Methodology 15:99, 10.1186/s12874-015-0091-1.
     """
     data, back = fit.data, fit.data.back
     inflation, df = INTERVALS[interval](data, fit)
@@ -151,7 +165,12 @@ def p_value(statistic: Array | float, df: Array | float) -> Array:
 
 
 def is_narrower(sd: Array, df: Array, wald: Array, prob: float = 0.95) -> NDArray[np.bool_]:
-    """Whether an interval with this standard error is narrower than Wald's with its own, rounding aside."""
+    """Whether an interval with this standard error is narrower than Wald's with its own, rounding aside.
+
+    References
+    ----------
+    Roever, Knapp & Friede 2015, BMC Medical Research Methodology 15:99, 10.1186/s12874-015-0091-1.
+    """
     return critical(df, prob) * sd < (1.0 - 1e-9) * critical(np.array(np.inf), prob) * wald
 
 
@@ -171,6 +190,11 @@ def prediction_reach(sd: Array, new_df: Array, floor: Array, df: Array, prob: fl
     -------
     ndarray
         The larger of the two: a new study varies about the mean, and is never known better than it.
+
+    References
+    ----------
+    Higgins, Thompson & Spiegelhalter 2009, J. R. Statist. Soc. A 172:137, 10.1111/j.1467-985X.2008.00552.x, for the
+    interval; that it is never narrower than that of the mean is our rule.
     """
     reach, least = critical(new_df, prob) * sd, critical(df, prob) * floor
     return np.where(reach < (1.0 - 1e-12) * least, least, reach)
@@ -182,6 +206,11 @@ def prediction_df(data: Data, convention: str) -> Array:
     ``"z"``: infinite; ``"t"``: k - p; ``"riley"``: k - p - 1, which is k - 2 for an intercept alone (Higgins,
     Thompson & Spiegelhalter 2009, doi:10.1111/j.1467-985X.2008.00552.x; Riley, Higgins & Deeks 2011,
     doi:10.1136/bmj.d549).
+
+    References
+    ----------
+    Higgins, Thompson & Spiegelhalter 2009, J. R. Statist. Soc. A 172:137, 10.1111/j.1467-985X.2008.00552.x; Riley,
+    Higgins & Deeks 2011, BMJ 342:d549, 10.1136/bmj.d549.
     """
     return np.where(data.df >= 2, data.df + PREDICTIONS[convention], np.nan)
 
@@ -190,8 +219,7 @@ def study_effects(coef: Coefficients, tau2: Array) -> StudyEffects:
     """Shrunken effects (best linear unbiased predictions) of the studies that are in the data.
 
     theta_i = w_i y_i + (1 - w_i) x_i'beta with w_i = tau2 / (tau2 + v_i); variance
-    w_i v_i + (1 - w_i)^2 x_i' cov(beta) x_i (Raudenbush & Bryk 1985, doi:10.3102/10769986010002075).
-    At tau2 = 0 every theta_i is x_i'beta.
+    w_i v_i + (1 - w_i)^2 x_i' cov(beta) x_i. At tau2 = 0 every theta_i is x_i'beta.
 
     Parameters
     ----------
@@ -204,6 +232,11 @@ def study_effects(coef: Coefficients, tau2: Array) -> StudyEffects:
     -------
     StudyEffects
         Arrays of shape (n, k).
+
+    References
+    ----------
+    Raudenbush & Bryk 1985, J. Educational Statistics 10:75, 10.3102/10769986010002075; Robinson 1991, Statistical
+    Science 6:15, 10.1214/ss/1177011926, for best linear unbiased prediction.
     """
     data, fit = coef.fit.data, coef.fit
     share = tau2[:, None] / (tau2[:, None] + data.v)

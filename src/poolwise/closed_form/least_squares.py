@@ -131,6 +131,11 @@ class Fit:
         Coefficients, measured from ``data.centre``.
     r : ndarray, shape (n, m, k)
         Residuals; 0 where missing.
+
+    References
+    ----------
+    Hedges & Olkin 1985, Statistical Methods for Meta-Analysis, chapter 8, for weighted least squares of effects;
+    measuring from reference studies is ours, against the loss of digits.
     """
 
     data: Data
@@ -180,6 +185,11 @@ def prepare(y: ArrayLike, v: ArrayLike, X: ArrayLike | None = None) -> Data:
     -------
     Data
         With the estimates and the design measured from the reference studies.
+
+    References
+    ----------
+    Hedges & Olkin 1985, Statistical Methods for Meta-Analysis, chapter 8, for weighted least squares of effects;
+    measuring from reference studies is ours, against the loss of digits.
     """
     y, v = np.array(y, dtype=float, ndmin=2, copy=None), np.array(v, dtype=float, ndmin=2, copy=None)
     there = np.isfinite(y) & np.isfinite(v)
@@ -279,6 +289,11 @@ def weighted_fit(data: Data, w: Array) -> Fit:
     -------
     Fit
         One fit for each weighting.
+
+    References
+    ----------
+    Hedges & Olkin 1985, Statistical Methods for Meta-Analysis, chapter 8, for weighted least squares of effects;
+    measuring from reference studies is ours, against the loss of digits.
     """
     y, p = data.y[:, None, :], data.p
     w_reference = data.at_reference(w)

@@ -42,6 +42,10 @@ class LogLikelihood:
     ----------
     ml, reml : ndarray, shape (n, m)
         Plain and restricted.
+
+    References
+    ----------
+    Harville 1974, Biometrika 61:383, 10.1093/biomet/61.2.383.
     """
 
     ml: Array
@@ -61,6 +65,11 @@ class Maximum:
         Local maxima that were found and compared.
     iterations : int
         Newton steps until every data set had converged.
+
+    References
+    ----------
+    Harville 1977, J. American Statistical Association 72:320, 10.2307/2286796, for the likelihood; the search and its
+    bound are ours.
     """
 
     tau2: Array
@@ -72,7 +81,7 @@ def log_likelihood(fit: Fit) -> LogLikelihood:
     """Log-likelihoods of tau2 with the coefficients profiled out.
 
     ML: -1/2 [k log 2 pi + sum log(v_i + tau2) + y'Py]. REML: -1/2 [(k - p) log 2 pi + sum log(v_i + tau2)
-    + log|X'WX| - log|X'X| + y'Py] (Harville 1974, doi:10.1093/biomet/61.2.383).
+    + log|X'WX| - log|X'X| + y'Py].
 
     Parameters
     ----------
@@ -83,6 +92,10 @@ def log_likelihood(fit: Fit) -> LogLikelihood:
     -------
     LogLikelihood
         Natural logarithms.
+
+    References
+    ----------
+    Harville 1974, Biometrika 61:383, 10.1093/biomet/61.2.383.
     """
     data = fit.data
     present = data.present[:, None, :]
@@ -94,7 +107,12 @@ def log_likelihood(fit: Fit) -> LogLikelihood:
 
 
 def score(fit: Fit, *, restricted: bool) -> Array:
-    """Twice the slope of the log-likelihood in tau2, (n, m): y'PPy - tr P, with tr W for tr P under ML."""
+    """Twice the slope of the log-likelihood in tau2, (n, m): y'PPy - tr P, with tr W for tr P under ML.
+
+    References
+    ----------
+    Harville 1977, J. American Statistical Association 72:320, 10.2307/2286796.
+    """
     pulled = fit.w * fit.r
     return np.vecdot(pulled, pulled) - (trace(fit) if restricted else total_weight(fit))
 
@@ -113,6 +131,10 @@ def score_with_slope(fit: Fit, *, restricted: bool) -> tuple[Array, Array]:
     -------
     tuple of ndarray, shape (n, m)
         `score`, and its derivative in tau2.
+
+    References
+    ----------
+    Harville 1977, J. American Statistical Association 72:320, 10.2307/2286796.
     """
     pulled = fit.w * fit.r
     loss, gain = (trace(fit), trace_sandwich(fit)) if restricted else (total_weight(fit), np.vecdot(fit.w, fit.w))
@@ -138,6 +160,11 @@ def maximise(data: Data, *, restricted: bool) -> Maximum:
     -------
     Maximum
         Exact to rounding: no absolute threshold ends the search.
+
+    References
+    ----------
+    Harville 1977, J. American Statistical Association 72:320, 10.2307/2286796, for the likelihood; the search and its
+    bound are ours.
     """
     n = len(data.y)
     grid = _scan_grid(data, upper_bound(data, restricted=restricted))
@@ -148,11 +175,11 @@ def maximise(data: Data, *, restricted: bool) -> Maximum:
         sides = cells + SIDES
         brackets, ends = grid[rows, sides], scores[rows, sides]
         roots, iterations = _polish(data.take(rows), brackets, ends, restricted=restricted)
-    found = np.bincount(rows, minlength=n)
-    at_zero = (scores[:, 0] <= 0.0) | (found == 0)
+    inner = np.bincount(rows, minlength=n)
+    at_zero = (scores[:, 0] <= 0.0) | (inner == 0)
     tau2 = np.zeros(n)
     tau2[rows] = roots
-    maxima = found + at_zero
+    maxima = inner + at_zero
     if (maxima > 1).any():
         tau2 = _best(data, rows, roots, at_zero, restricted=restricted)
     return Maximum(tau2, maxima, iterations)
@@ -169,6 +196,11 @@ def upper_bound(data: Data, *, restricted: bool) -> Array:
     -------
     ndarray, shape (n,)
         A bound of at least 0, a thousandth above the root of that equation.
+
+    References
+    ----------
+    Harville 1977, J. American Statistical Association 72:320, 10.2307/2286796, for the likelihood; the search and its
+    bound are ours.
     """
     r = data.at_zero.r[:, 0]
     s = np.vecdot(r, r) / (data.df if restricted else data.count)
@@ -231,8 +263,8 @@ def _best(data: Data, rows: NDArray[np.intp], roots: Array, at_zero: NDArray[np.
     owner = np.concatenate([zeros, rows])
     candidates = np.concatenate([np.zeros(zeros.size), roots])
     owned = data.take(owner)
-    found = log_likelihood(weighted_fit(owned, weights(owned, candidates[:, None])))
-    height = (found.reml if restricted else found.ml)[:, 0]
+    likelihood = log_likelihood(weighted_fit(owned, weights(owned, candidates[:, None])))
+    height = (likelihood.reml if restricted else likelihood.ml)[:, 0]
     order = np.lexsort((height, owner))
     tau2 = np.zeros(len(data.y))
     tau2[owner[order]] = candidates[order]

@@ -50,6 +50,11 @@ class Tau2:
         Local maxima of the likelihood; 1 where the estimator has only one solution.
     estimated : bool
         False for a fixed number.
+
+    References
+    ----------
+    Veroniki et al. 2016, Research Synthesis Methods 7:55, 10.1002/jrsm.1164; Viechtbauer 2005, J. Educational and
+    Behavioral Statistics 30:261, 10.3102/10769986030003261.
     """
 
     value: Array
@@ -74,6 +79,11 @@ def estimate_tau2(data: Data, estimator: str | float) -> Tau2:
     -------
     Tau2
         Arrays of shape (n,).
+
+    References
+    ----------
+    Veroniki et al. 2016, Research Synthesis Methods 7:55, 10.1002/jrsm.1164; Viechtbauer 2005, J. Educational and
+    Behavioral Statistics 30:261, 10.3102/10769986030003261.
     """
     if isinstance(estimator, str):
         return ESTIMATORS[estimator](data)
@@ -85,25 +95,40 @@ def estimate_tau2(data: Data, estimator: str | float) -> Tau2:
 def dersimonian_laird(data: Data) -> Tau2:
     """DL: the method of moments with the weights 1/v.
 
-    DerSimonian & Laird 1986, doi:10.1016/0197-2456(86)90046-2.
+    References
+    ----------
+    DerSimonian & Laird 1986, Controlled Clinical Trials 7:177, 10.1016/0197-2456(86)90046-2.
     """
     return _moments(data, inverse_variance_fit(data))
 
 
 def hedges(data: Data) -> Tau2:
-    """HE: the method of moments with equal weights (Hedges 1983, doi:10.1037/0033-2909.93.2.388)."""
+    """HE: the method of moments with equal weights.
+
+    References
+    ----------
+    Hedges 1983, Psychological Bulletin 93:388, 10.1037/0033-2909.93.2.388.
+    """
     return _moments(data, weighted_fit(data, data.present[:, None, :]))
 
 
 def hunter_schmidt(data: Data) -> Tau2:
-    """HS: (Q - k) / sum w (Hunter & Schmidt 1990; in this form Viechtbauer 2005)."""
+    """HS: (Q - k) / sum w.
+
+    References
+    ----------
+    Hunter & Schmidt 1990, Methods of Meta-Analysis; in this form Viechtbauer 2005, J. Educational and Behavioral
+    Statistics 30:261, 10.3102/10769986030003261.
+    """
     return _hunter_schmidt(data, np.ones(len(data.y)))
 
 
 def hunter_schmidt_small(data: Data) -> Tau2:
     """HSk: (Q k / (k - p) - k) / sum w, HS corrected for small k.
 
-    Brannick, Potter, Benitez & Morris 2019, doi:10.1177/1094428117741966.
+    References
+    ----------
+    Brannick, Potter, Benitez & Morris 2019, Organizational Research Methods 22:490, 10.1177/1094428117741966.
     """
     return _hunter_schmidt(data, data.count / data.df)
 
@@ -111,7 +136,9 @@ def hunter_schmidt_small(data: Data) -> Tau2:
 def sidik_jonkman(data: Data) -> Tau2:
     """SJ: t0 y'Py / (k - p) with P at t0 = sum (y - mean)^2 / k.
 
-    Sidik & Jonkman 2005, doi:10.1111/j.1467-9876.2005.00489.x.
+    References
+    ----------
+    Sidik & Jonkman 2005, J. R. Statist. Soc. C 54:367, 10.1111/j.1467-9876.2005.00489.x.
     """
     fitted = (data.X @ data.centre[..., None])[..., 0]
     raw = _about_mean(data, data.y + _about_mean(data, fitted))
@@ -125,29 +152,38 @@ def sidik_jonkman(data: Data) -> Tau2:
 def maximum_likelihood(data: Data) -> Tau2:
     """ML: the global maximum of the likelihood, se = sqrt(2 / tr WW).
 
-    Hardy & Thompson 1996, doi:10.1002/(SICI)1097-0258(19960330)15:6<619::AID-SIM188>3.0.CO;2-A.
+    References
+    ----------
+    Hardy & Thompson 1996, Statistics in Medicine 15:619,
+    10.1002/(SICI)1097-0258(19960330)15:6<619::AID-SIM188>3.0.CO;2-A.
     """
-    found = maximise(data, restricted=False)
-    fit = fit_at(data, found.tau2)
+    maximum = maximise(data, restricted=False)
+    fit = fit_at(data, maximum.tau2)
     se = np.sqrt(2.0 / np.vecdot(fit.w, fit.w)[:, 0])
-    return Tau2(found.tau2, se, fit, found.iterations, found.maxima)
+    return Tau2(maximum.tau2, se, fit, maximum.iterations, maximum.maxima)
 
 
 def restricted_maximum_likelihood(data: Data) -> Tau2:
     """REML: the global maximum of the restricted likelihood, se = sqrt(2 / tr PP).
 
-    Harville 1977, doi:10.2307/2286796; Viechtbauer 2005, doi:10.3102/10769986030003261.
+    References
+    ----------
+    Harville 1977, J. American Statistical Association 72:320, 10.2307/2286796; Viechtbauer 2005, J. Educational and
+    Behavioral Statistics 30:261, 10.3102/10769986030003261.
     """
-    found = maximise(data, restricted=True)
-    fit = fit_at(data, found.tau2)
+    maximum = maximise(data, restricted=True)
+    fit = fit_at(data, maximum.tau2)
     se = np.sqrt(2.0 / trace_sandwich(fit)[:, 0])
-    return Tau2(found.tau2, se, fit, found.iterations, found.maxima)
+    return Tau2(maximum.tau2, se, fit, maximum.iterations, maximum.maxima)
 
 
 def paule_mandel(data: Data) -> Tau2:
     """PM: the tau2 at which Q(tau2) = k - p. Morris's empirical Bayes (EB) solves the same equation.
 
-    Paule & Mandel 1982, doi:10.6028/jres.087.022; Morris 1983, doi:10.2307/2287098.
+    References
+    ----------
+    Paule & Mandel 1982, J. Research of the National Bureau of Standards 87:377, 10.6028/jres.087.022; Morris 1983, J.
+    American Statistical Association 78:47, 10.2307/2287098.
     """
     return _generalised_q(data, data.df)
 
@@ -155,8 +191,10 @@ def paule_mandel(data: Data) -> Tau2:
 def paule_mandel_median(data: Data) -> Tau2:
     """PMM: the tau2 at which Q(tau2) is the median of its chi-square distribution, k - p df.
 
-    Viechtbauer 2021, Median-unbiased estimators for the amount of heterogeneity in meta-analysis, European
-    Congress of Methodology, Valencia.
+    References
+    ----------
+    Viechtbauer 2021, Median-unbiased estimators for the amount of heterogeneity in meta-analysis, European Congress of
+    Methodology, Valencia.
     """
     return _generalised_q(data, chdtri(data.df, 0.5))
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines.exact import Exact, log_density_of_mu
+from poolwise.engines.exact import Exact
+from poolwise.engines.exact.engine import log_density_of_mu
 from poolwise.errors import InputError, ModelError, listing, nearest, shown
 from poolwise.evidence.averaged import MODELS, Averaged, SavageDickey
 from poolwise.evidence.comparison import BayesFactor, refuse_improper_priors
@@ -60,6 +61,12 @@ def average(
     ModelError
         When a prior is improper, mu or tau is stated, or the weights are impossible.
 
+    Notes
+    -----
+    Equal prior weights favour none of the four models, so that the prior odds of an effect and of heterogeneity are 1
+    and an inclusion Bayes factor is the posterior odds. The scale's default priors are what `fit` assumes as well when
+    no model is named.
+
     References
     ----------
     Hoeting, Madigan, Raftery & Volinsky 1999, Statistical Science 14:382, 10.1214/ss/1009212519, for model averaging;
@@ -77,22 +84,22 @@ def average(
     """
     if not isinstance(effects, Effects):
         raise InputError(f"average was given {type(effects).__name__}", "Effects", "pw.datasets.load('bcg')")
-    given = _checked(RandomEffects() if model is None else model).resolved(effects)
+    explicit = _checked(RandomEffects() if model is None else model).resolved(effects)
     prior = _prior_probabilities(prior_weights)
-    assert given.mu is not None
-    results = _fits(effects, given, given.mu)
+    assert explicit.mu is not None
+    results = _fits(effects, explicit, explicit.mu)
     log_evidence = np.array([results[name].log_evidence for name in MODELS])
     posterior = log_posterior(log_evidence, prior)
     means, spreads = _laws(results, "mu"), _laws(results, "tau")
     return Averaged(
         effects=effects,
-        model=given,
+        model=explicit,
         results=results,
         prior_probabilities=dict(zip(MODELS, prior.tolist(), strict=True)),
         log_posterior=dict(zip(MODELS, posterior.tolist(), strict=True)),
         effect=BayesFactor(log_inclusion(log_evidence, prior, EFFECT), "an effect", "mu = 0"),
         heterogeneity=BayesFactor(log_inclusion(log_evidence, prior, RANDOM), "heterogeneity", "tau = 0"),
-        savage_dickey=_savage_dickey(results, given.mu),
+        savage_dickey=_savage_dickey(results, explicit.mu),
         quantities={
             "mu": _mixture(means, posterior),
             "tau": _mixture(spreads, posterior),
@@ -144,7 +151,7 @@ def _fits(effects: Effects, model: RandomEffects, mu: Prior) -> dict[str, Result
     full = fit(effects, model, engine)  # warns of what is odd about data and priors, once for the four
     refuse_improper_priors(full)
     models = (CommonEffect(mu=null), CommonEffect(mu=mu), RandomEffects(mu=null, tau=model.tau))
-    return dict(zip(MODELS, (*(engine.fit(effects, one) for one in models), full), strict=True))
+    return dict(zip(MODELS, (*(engine.fit(effects, simpler) for simpler in models), full), strict=True))
 
 
 def _savage_dickey(results: Mapping[str, Result], prior: Prior) -> tuple[SavageDickey, ...]:
@@ -167,13 +174,13 @@ def _density_ratio(results: Mapping[str, Result], prior: Prior, which: str) -> S
 
 def _laws(results: Mapping[str, Result], name: str) -> tuple[Law | None, ...]:
     """What each model says of a quantity; None where it states that it is 0."""
-    found: list[Law | None] = []
+    laws: list[Law | None] = []
     for result in results.values():
         # with a common effect the true effect in a new study is mu itself
         stands_for = {"theta_new": "mu"}.get(name, name) if isinstance(result.model, CommonEffect) else name
         quantity = result.quantities.get(stands_for)
-        found.append(quantity.law if isinstance(quantity, Posterior) else None)
-    return tuple(found)
+        laws.append(quantity.law if isinstance(quantity, Posterior) else None)
+    return tuple(laws)
 
 
 def _mixture(laws: tuple[Law | None, ...], log_weight: Array, inside: NDArray[np.bool_] | None = None) -> Posterior:

@@ -36,6 +36,11 @@ class BayesFactor:
     ModelError
         When the logarithm is not a finite number.
 
+    References
+    ----------
+    Kass & Raftery 1995, J. American Statistical Association 90:773, 10.1080/01621459.1995.10476572; Lee & Wagenmakers
+    2013, Bayesian Cognitive Modeling, 10.1017/CBO9781139087759, for the words of `strength`.
+
     Examples
     --------
     >>> import math

@@ -11,7 +11,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.quantities import Law
+from poolwise.quantities import Law, shortest_by_widths
 
 Array = NDArray[np.float64]
 CLOSE = 4e-16  # a bracket this narrow over x, or a gap this small in probability, leaves nothing to find
@@ -35,6 +35,10 @@ class MixedLaw:
         Where the other models put the quantity.
     atom_probability : float
         How probable that point is: P(quantity = atom). 0 for a law without a point mass.
+
+    References
+    ----------
+    Hoeting et al. 1999, Statistical Science 14:382, 10.1214/ss/1009212519, equation 1.
     """
 
     laws: tuple[Law, ...]
@@ -82,14 +86,18 @@ class MixedLaw:
         target = np.where(left, flat, flat - jump)
         out = np.full(flat.shape, self.atom)
         moved = (left | right) & (flat > 0.0) & (flat < 1.0)
-        found = self._quantiles(target[moved])
+        quantiles = self._quantiles(target[moved])
         if jump > 0.0:  # rounding of the probabilities must not carry a quantile past the atom
-            found = np.where(left[moved], np.minimum(found, self.atom), np.maximum(found, self.atom))
-        out[moved] = found
+            quantiles = np.where(left[moved], np.minimum(quantiles, self.atom), np.maximum(quantiles, self.atom))
+        out[moved] = quantiles
         ends = np.stack([law.ppf(np.array([0.0, 1.0])) for _, law in self._held] + [[self.atom] * 2] * (jump > 0.0))
         out[flat == 0.0], out[flat == 1.0] = ends[:, 0].min(), ends[:, 1].max()
         out[np.isnan(flat)] = np.nan
         return out.reshape(p.shape)
+
+    def shortest(self, prob: float) -> tuple[float, float]:
+        """The shortest interval that holds `prob`, by its width: the density knows nothing of the atom."""
+        return shortest_by_widths(self, prob)
 
     def sample(self, size: int, rng: np.random.Generator) -> Array:
         """Draws: a model by its probability, then a draw of that model."""

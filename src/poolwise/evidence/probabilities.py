@@ -23,6 +23,10 @@ def log_posterior(log_evidence: Array, prior: Array) -> Array:
     -------
     ndarray
         Shape (m,); finite even where the probability itself is below the smallest double.
+
+    References
+    ----------
+    Hoeting et al. 1999, Statistical Science 14:382, 10.1214/ss/1009212519, equation 2.
     """
     joint = _joint(log_evidence, prior)
     return joint - logsumexp(joint)
@@ -41,6 +45,11 @@ def log_inclusion(log_evidence: Array, prior: Array, inside: NDArray[np.bool_]) 
     Returns
     -------
     float
+
+    References
+    ----------
+    Gronau et al. 2021, Advances in Methods and Practices in Psychological Science 4(3), 10.1177/25152459211031256, for
+    inclusion Bayes factors.
     """
     joint = _joint(log_evidence, prior)
     prior_odds = np.log(prior[inside].sum()) - np.log(prior[~inside].sum())
@@ -48,7 +57,13 @@ def log_inclusion(log_evidence: Array, prior: Array, inside: NDArray[np.bool_]) 
 
 
 def shares(log_weight: Array) -> Array:
-    """Weights that sum to 1 from their logarithms, which may all be remote from 0; shape (m,)."""
+    """Weights that sum to 1 from their logarithms, which may all be remote from 0; shape (m,).
+
+    References
+    ----------
+    Gronau et al. 2021, Advances in Methods and Practices in Psychological Science 4(3), 10.1177/25152459211031256, for
+    inclusion Bayes factors.
+    """
     return np.exp(log_weight - logsumexp(log_weight))
 
 

@@ -1,220 +1,287 @@
-"""Study tables from a frame, from correlations, from ratios: the constructors of `Effects` beside its own."""
+"""Study tables from a frame, correlations, ratios or counts: the constructors of `Effects` beside its own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from numpy.typing import ArrayLike
 
 from poolwise.errors import InputError, nearest
 from poolwise.intake import sources
 from poolwise.intake.cells import numbers
+from poolwise.intake.counts import arms, counted
 from poolwise.intake.frames import check_decimal, frame_columns, named_columns
-from poolwise.intake.table import read
+from poolwise.intake.table import StudyTable, read
 from poolwise.scale import Scale, as_scale
 from poolwise.settings import check_prob
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from poolwise.effects import Effects
 
+class FromSources(StudyTable, Protocol):
+    """The constructors that a study table has beside its own."""
 
-def from_frame(
-    cls: type[Effects],
-    frame: Any,
-    *,
-    y: str = "y",
-    se: str | None = None,
-    v: str | None = None,
-    study: str | None = None,
-    moderators: Sequence[str] = (),
-    outcome: str | None = None,
-    n: str | None = None,
-    scale: Scale | str = "identity",
-    provenance: Sequence[str] | str | None = None,
-    cluster: str | Sequence[str] | None = None,
-    decimal: str = ".",
-    title: str = "",
-    citation: str = "",
-    directions: tuple[str, str] = ("", ""),
-    allow_single: bool = False,
-) -> Effects:
-    """The study table in the columns of a frame.
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        *,
+        y: str = "y",
+        se: str | None = None,
+        v: str | None = None,
+        study: str | None = None,
+        moderators: Sequence[str] = (),
+        outcome: str | None = None,
+        n: str | None = None,
+        scale: Scale | str = "identity",
+        provenance: Sequence[str] | str | None = None,
+        cluster: str | Sequence[str] | None = None,
+        decimal: str = ".",
+        title: str = "",
+        citation: str = "",
+        directions: tuple[str, str] = ("", ""),
+        allow_single: bool = False,
+    ) -> Self:
+        """The study table in the columns of a frame.
 
-    Parameters
-    ----------
-    frame : DataFrame or mapping
-        One row for each estimate: a frame of pandas, polars or pyarrow, a mapping of columns, a list of rows.
-        Indexes of pandas with a name count as columns.
-    y, se, v, study, outcome, n : str, optional
-        Names of the columns; see the class. One of `se` and `v` is needed; `study` is the column (or index) ``study``
-        where there is one, and so is ``study_as_given``.
-    moderators : sequence of str
-        Names of the columns to keep as moderators; ``timepoint`` and ``rater``, which tell the effects of one
-        study apart, are kept in any case.
-    scale : Scale or str
-        What the numbers are.
-    provenance : str or sequence of str, optional
-        Where the numbers came from; by default the frame's column ``provenance``, else ``"reported"``.
-    cluster : str or sequence of str, optional
-        Names of columns to keep as moderators whose cells are names (of clusters, laboratories, groups): ``"1.1"`` and
-        ``"1.10"``, ``"007"`` and ``"7"`` stay what they are.
-    decimal : str
-        The decimal mark in cells that hold text, ``"."`` or ``","``.
-    title, citation, directions, allow_single
-        As for the class.
+        Parameters
+        ----------
+        frame : DataFrame or mapping
+            One row for each estimate: a frame of pandas, polars or pyarrow, a mapping of columns, a list of rows.
+            Indexes of pandas with a name count as columns.
+        y, se, v, study, outcome, n : str, optional
+            Names of the columns; see the class. One of `se` and `v` is needed; `study` is the column (or index)
+            ``study`` where there is one, and so is ``study_as_given``.
+        moderators : sequence of str
+            Names of the columns to keep as moderators; ``timepoint`` and ``rater``, which tell the effects of one
+            study apart, are kept in any case.
+        scale : Scale or str
+            What the numbers are.
+        provenance : str or sequence of str, optional
+            Where the numbers came from; by default the frame's column ``provenance``, else ``"reported"``.
+        cluster : str or sequence of str, optional
+            Names of columns to keep as moderators whose cells are names (of clusters, laboratories, groups): ``"1.1"``
+            and ``"1.10"``, ``"007"`` and ``"7"`` stay what they are.
+        decimal : str
+            The decimal mark in cells that hold text, ``"."`` or ``","``.
+        title, citation, directions, allow_single
+            As for the class.
 
-    Returns
-    -------
-    Effects
+        Returns
+        -------
+        Effects
 
-    Raises
-    ------
-    InputError
-        For a column that does not exist (the message offers the nearest), a column name that occurs twice,
-        a frame without rows, a cell that is no number, and whatever the class refuses.
+        Raises
+        ------
+        InputError
+            For a column that does not exist (the message offers the nearest), a column name that occurs twice,
+            a frame without rows, a cell that is no number, and whatever the class refuses.
 
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from poolwise import Effects
-    >>> frame = pd.DataFrame({"author": ["A", "B", "C"], "d": [0.2, 0.5, 0.3], "sei": [0.1, 0.2, 0.1]})
-    >>> Effects.from_frame(frame, y="d", se="sei", study="author", scale="SMD")
-    Effects(k=3, scale='SMD')
-    """
-    check_decimal(decimal)
-    names = [moderators] if isinstance(moderators, str) else list(moderators)
-    clusters = (cluster,) if isinstance(cluster, str) else tuple(cluster or ())
-    if y is None or (se is None and v is None):
-        known, what = frame_columns(frame, str(y))[0], "estimates" if y is None else "standard errors"
-        advice = nearest("y" if y is None else "se", known)
-        raise InputError(f"no column of {what} is named", "y=..." if y is None else "se=... or v=...", advice)
-    roles = {"y": y, "se": se, "v": v, "study": study, "outcome": outcome, "n": n}
-    given = named_columns(frame, roles, [*names, *clusters], provenance)
-    return cls._of(
-        replace(given, decimal=decimal, identifiers=clusters),
-        scale,
-        title=title,
-        citation=citation,
-        directions=directions,
-        allow_single=allow_single,
-    )
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from poolwise import Effects
+        >>> frame = pd.DataFrame({"author": ["A", "B", "C"], "d": [0.2, 0.5, 0.3], "sei": [0.1, 0.2, 0.1]})
+        >>> Effects.from_frame(frame, y="d", se="sei", study="author", scale="SMD")
+        Effects(k=3, scale='SMD')
+        """
+        check_decimal(decimal)
+        names = [moderators] if isinstance(moderators, str) else list(moderators)
+        clusters = (cluster,) if isinstance(cluster, str) else tuple(cluster or ())
+        if y is None or (se is None and v is None):
+            known, what = frame_columns(frame, str(y))[0], "estimates" if y is None else "standard errors"
+            advice = nearest("y" if y is None else "se", known)
+            raise InputError(f"no column of {what} is named", "y=..." if y is None else "se=... or v=...", advice)
+        roles = {"y": y, "se": se, "v": v, "study": study, "outcome": outcome, "n": n}
+        given = named_columns(frame, roles, [*names, *clusters], provenance)
+        return cls._of(
+            replace(given, decimal=decimal, identifiers=clusters),
+            scale,
+            title=title,
+            citation=citation,
+            directions=directions,
+            allow_single=allow_single,
+        )
 
+    @classmethod
+    def from_correlations(
+        cls,
+        r: ArrayLike,
+        n: ArrayLike,
+        *,
+        study: Sequence[object] | None = None,
+        moderators: pd.DataFrame | Mapping[str, Any] | None = None,
+        outcome: Sequence[object] | str | None = None,
+    ) -> Self:
+        """Correlations as Fisher's z = atanh(r) with se = 1 / sqrt(n - 3).
 
-def from_correlations(
-    cls: type[Effects],
-    r: ArrayLike,
-    n: ArrayLike,
-    *,
-    study: Sequence[object] | None = None,
-    moderators: pd.DataFrame | Mapping[str, Any] | None = None,
-    outcome: Sequence[object] | str | None = None,
-) -> Effects:
-    """Correlations as Fisher's z = atanh(r) with se = 1 / sqrt(n - 3).
+        Parameters
+        ----------
+        r, n : array_like
+            Correlations and sample sizes, shape (k,).
+        study, moderators, outcome
+            As for the class.
 
-    Parameters
-    ----------
-    r, n : array_like
-        Correlations and sample sizes, shape (k,).
-    study, moderators, outcome
-        As for the class.
+        Returns
+        -------
+        Effects
+            On the scale ``"Fisher z"``.
 
-    Returns
-    -------
-    Effects
-        On the scale ``"Fisher z"``.
+        Raises
+        ------
+        InputError
+            For r outside (-1, 1) or n of 3 or less, naming the rows.
 
-    Raises
-    ------
-    InputError
-        For r outside (-1, 1) or n of 3 or less, naming the rows.
+        References
+        ----------
+        Fisher (1921), Metron 1, 3-32; Borenstein et al. (2009), Introduction to Meta-Analysis, eq. 6.2-6.4,
+        doi:10.1002/9780470743386.ch6.
 
-    References
-    ----------
-    Fisher (1921), Metron 1, 3-32; Borenstein et al. (2009), Introduction to Meta-Analysis, eq. 6.2-6.4,
-    doi:10.1002/9780470743386.ch6.
+        Examples
+        --------
+        >>> from poolwise import Effects
+        >>> Effects.from_correlations([0.5, 0.2, 0.3], [103, 50, 80], study=["A", "B", "C"]).se[0]
+        np.float64(0.1)
+        """
+        given = read("r", {"r": r, "n": n, "study": study, "moderators": moderators, "outcome": outcome})
+        if "n" not in given.columns:
+            raise InputError("n is None", "the sample size of each correlation")
+        z, se, sizes, remarks = sources.fisher_z(given.columns["r"], given.columns["n"], given.rows)
+        return cls._of(given.estimating({"y": z, "se": se, "n": sizes}, remarks), "Fisher z")
 
-    Examples
-    --------
-    >>> from poolwise import Effects
-    >>> Effects.from_correlations([0.5, 0.2, 0.3], [103, 50, 80], study=["A", "B", "C"]).se[0]
-    np.float64(0.1)
-    """
-    given = read("r", {"r": r, "n": n, "study": study, "moderators": moderators, "outcome": outcome})
-    if "n" not in given.columns:
-        raise InputError("n is None", "the sample size of each correlation")
-    z, se, sizes, remarks = sources.fisher_z(given.columns["r"], given.columns["n"], given.rows)
-    return cls._of(given.estimating({"y": z, "se": se, "n": sizes}, remarks), "Fisher z")
+    @classmethod
+    def from_ratios(
+        cls,
+        ratio: ArrayLike,
+        *,
+        se_log: ArrayLike | None = None,
+        lower: ArrayLike | None = None,
+        upper: ArrayLike | None = None,
+        prob: float = 0.95,
+        scale: Scale | str = "log OR",
+        study: Sequence[object] | None = None,
+        moderators: pd.DataFrame | Mapping[str, Any] | None = None,
+        outcome: Sequence[object] | str | None = None,
+        n: ArrayLike | None = None,
+    ) -> Self:
+        """Ratios (odds, risk, hazard) as logs with standard errors.
 
+        The standard error is `se_log`, or (log upper - log lower) / (2 z) with z the normal quantile of `prob`.
 
-def from_ratios(
-    cls: type[Effects],
-    ratio: ArrayLike,
-    *,
-    se_log: ArrayLike | None = None,
-    lower: ArrayLike | None = None,
-    upper: ArrayLike | None = None,
-    prob: float = 0.95,
-    scale: Scale | str = "log OR",
-    study: Sequence[object] | None = None,
-    moderators: pd.DataFrame | Mapping[str, Any] | None = None,
-    outcome: Sequence[object] | str | None = None,
-    n: ArrayLike | None = None,
-) -> Effects:
-    """Ratios (odds, risk, hazard) as logs with standard errors.
+        Parameters
+        ----------
+        ratio : array_like
+            Ratios as people read them, 1 for no effect, shape (k,).
+        se_log : array_like, optional
+            Standard errors of the log ratios, shape (k,).
+        lower, upper : array_like, optional
+            Limits of the ratios' intervals, shape (k,).
+        prob : float
+            Probability of those intervals.
+        scale : Scale or str
+            A log ratio: ``"log OR"``, ``"log RR"``, ``"log HR"``, ...
+        study, moderators, outcome, n
+            As for the class.
 
-    The standard error is `se_log`, or (log upper - log lower) / (2 z) with z the normal quantile of `prob`.
+        Returns
+        -------
+        Effects
+            Logs of the ratios on that scale.
 
-    Parameters
-    ----------
-    ratio : array_like
-        Ratios as people read them, 1 for no effect, shape (k,).
-    se_log : array_like, optional
-        Standard errors of the log ratios, shape (k,).
-    lower, upper : array_like, optional
-        Limits of the ratios' intervals, shape (k,).
-    prob : float
-        Probability of those intervals.
-    scale : Scale or str
-        A log ratio: ``"log OR"``, ``"log RR"``, ``"log HR"``, ...
-    study, moderators, outcome, n
-        As for the class.
+        Raises
+        ------
+        InputError
+            For ratios or limits of 0 or less, a ratio outside its limits, limits that contradict `se_log`, or a
+            scale that is no log ratio.
+        ModelError
+            When `prob` is no probability.
 
-    Returns
-    -------
-    Effects
-        Logs of the ratios on that scale.
+        References
+        ----------
+        Higgins et al. (2023), Cochrane Handbook for Systematic Reviews of Interventions, section 6.3.2.
 
-    Raises
-    ------
-    InputError
-        For ratios or limits of 0 or less, a ratio outside its limits, limits that contradict `se_log`, or a
-        scale that is no log ratio.
-    ModelError
-        When `prob` is no probability.
+        Examples
+        --------
+        >>> from poolwise import Effects
+        >>> ratio, lower, upper = [0.50, 0.80, 0.70], [0.30, 0.60, 0.50], [0.83, 1.07, 0.98]
+        >>> Effects.from_ratios(ratio, lower=lower, upper=upper, study=["A", "B", "C"]).se.round(2).tolist()
+        [0.26, 0.15, 0.17]
+        """
+        scale = as_scale(scale)
+        if not scale.is_ratio:
+            raise InputError(f"the scale '{scale}' is no log ratio", "'log OR', 'log RR', 'log HR', ...")
+        check_prob(prob)
+        columns = {"ratio": ratio, "se_log": se_log, "lower": lower, "upper": upper, "n": n}
+        given = read("ratio", {**columns, "study": study, "moderators": moderators, "outcome": outcome})
+        own = given.columns
+        limits = own.get("lower"), own.get("upper")
+        y, se, remarks = sources.log_ratios(own["ratio"], own.get("se_log"), limits, prob, given.rows)
+        sizes = {"n": numbers(own["n"], "n", given.rows)[0]} if "n" in own else {}
+        return cls._of(given.estimating({"y": y, "se": se, **sizes}, remarks), scale)
 
-    References
-    ----------
-    Higgins et al. (2023), Cochrane Handbook for Systematic Reviews of Interventions, section 6.3.2.
+    @classmethod
+    def from_counts(
+        cls,
+        events: ArrayLike,
+        totals: ArrayLike,
+        *,
+        measure: str = "log OR",
+        study: Sequence[object] | None = None,
+        moderators: pd.DataFrame | Mapping[str, Any] | None = None,
+        drop00: bool = True,
+    ) -> Self:
+        """Two-arm studies from their events, as log ratios with standard errors; the counts stay in the table.
 
-    Examples
-    --------
-    >>> from poolwise import Effects
-    >>> ratio, lower, upper = [0.50, 0.80, 0.70], [0.30, 0.60, 0.50], [0.83, 1.07, 0.98]
-    >>> Effects.from_ratios(ratio, lower=lower, upper=upper, study=["A", "B", "C"]).se.round(2).tolist()
-    [0.26, 0.15, 0.17]
-    """
-    scale = as_scale(scale)
-    if not scale.is_ratio:
-        raise InputError(f"the scale '{scale}' is no log ratio", "'log OR', 'log RR', 'log HR', ...")
-    check_prob(prob)
-    columns = {"ratio": ratio, "se_log": se_log, "lower": lower, "upper": upper, "n": n}
-    given = read("ratio", {**columns, "study": study, "moderators": moderators, "outcome": outcome})
-    own = given.columns
-    limits = own.get("lower"), own.get("upper")
-    y, se, remarks = sources.log_ratios(own["ratio"], own.get("se_log"), limits, prob, given.rows)
-    sizes = {"n": numbers(own["n"], "n", given.rows)[0]} if "n" in own else {}
-    return cls._of(given.estimating({"y": y, "se": se, **sizes}, remarks), scale)
+        log OR = log(a d / (b c)), v = 1/a + 1/b + 1/c + 1/d; log RR = log(a / n1) - log(c / n2), v = 1/a - 1/n1 + 1/c
+        - 1/n2; log IRR = log(a / t1) - log(c / t2), v = 1/a + 1/c. Tables with an empty cell get 0.5 in every cell for
+        these figures; `BinomialNormal` and `PoissonNormal` use the counts themselves.
+
+        Parameters
+        ----------
+        events : array_like
+            Persons with the event (events, for a rate) of the treated and of the controls, shape (k, 2).
+        totals : array_like
+            All persons of the two arms, or their person-time for ``"log IRR"``, shape (k, 2).
+        measure : str
+            ``"log OR"``, ``"log RR"`` or ``"log IRR"``.
+        study, moderators
+            As for the class.
+        drop00 : bool
+            Leave out trials without an event in either arm, and trials in which everybody of both arms had one: the
+            likelihood of a ratio does not depend on them. False keeps them, for `BinomialNormal` and `PoissonNormal`,
+            whose priors on baselines let them count; the effects shown then rest on the 0.5 alone.
+
+        Returns
+        -------
+        Effects
+            On that scale, with the columns ``events_treated``, ``events_control``, ``total_treated``, ``total_control``
+            beside the moderators.
+
+        Raises
+        ------
+        InputError
+            For counts that are negative, not whole, or more than there are persons, naming the rows.
+
+        Warns
+        -----
+        PoolwiseWarning
+            Naming the rows that are left out because a count is missing or the trial says nothing.
+
+        References
+        ----------
+        Higgins et al. (2023), Cochrane Handbook for Systematic Reviews of Interventions, chapter 10.4; section 10.4.4.1
+        for trials without events.
+
+        Examples
+        --------
+        >>> from poolwise import Effects
+        >>> events, totals = [[4, 11], [6, 29], [3, 11]], [[123, 139], [306, 303], [231, 220]]
+        >>> Effects.from_counts(events, totals, measure="log RR").y.round(3).tolist()
+        [-0.889, -1.585, -1.348]
+        """
+        counts = {"events": arms(events, "events"), "totals": arms(totals, "totals")}
+        given = read("events", {**counts, "study": study, "moderators": moderators})
+        return counted(cls, given, measure, drop00=drop00)

@@ -2,95 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from poolwise.errors import InputError, listing
 from poolwise.intake.cells import Remark, Rows, block
 from poolwise.intake.columns import Block, Column, Table
 from poolwise.intake.rows import EVENTS, TOTALS
-from poolwise.intake.table import Given, read
+from poolwise.intake.table import Given, StudyTable
 from poolwise.settings import check_flag, check_option
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from poolwise.effects import Effects
 
 Array = NDArray[np.float64]
 MEASURES = ("log OR", "log RR", "log IRR")
 CORRECTION = 0.5
 
 
-def from_counts(
-    cls: type[Effects],
-    events: ArrayLike,
-    totals: ArrayLike,
-    *,
-    measure: str = "log OR",
-    study: Sequence[object] | None = None,
-    moderators: pd.DataFrame | Mapping[str, Any] | None = None,
-    drop00: bool = True,
-) -> Effects:
-    """Two-arm studies from their events, as log ratios with standard errors; the counts stay in the table.
-
-    log OR = log(a d / (b c)), v = 1/a + 1/b + 1/c + 1/d; log RR = log(a / n1) - log(c / n2), v = 1/a - 1/n1 + 1/c -
-    1/n2; log IRR = log(a / t1) - log(c / t2), v = 1/a + 1/c. Tables with an empty cell get 0.5 in every cell for these
-    figures; `BinomialNormal` and `PoissonNormal` use the counts themselves.
-
-    Parameters
-    ----------
-    events : array_like
-        Persons with the event (events, for a rate) of the treated and of the controls, shape (k, 2).
-    totals : array_like
-        All persons of the two arms, or their person-time for ``"log IRR"``, shape (k, 2).
-    measure : str
-        ``"log OR"``, ``"log RR"`` or ``"log IRR"``.
-    study, moderators
-        As for the class.
-    drop00 : bool
-        Leave out trials without an event in either arm, and trials in which everybody of both arms had one: the
-        likelihood of a ratio does not depend on them. False keeps them, for `BinomialNormal` and `PoissonNormal`, whose
-        priors on baselines let them count; the effects shown then rest on the 0.5 alone.
-
-    Returns
-    -------
-    Effects
-        On that scale, with the columns ``events_treated``, ``events_control``, ``total_treated``, ``total_control``
-        beside the moderators.
-
-    Raises
-    ------
-    InputError
-        For counts that are negative, not whole, or more than there are persons, naming the rows.
-
-    Warns
-    -----
-    PoolwiseWarning
-        Naming the rows that are left out because a count is missing or the trial says nothing.
-
-    References
-    ----------
-    Higgins et al. (2023), Cochrane Handbook for Systematic Reviews of Interventions, chapter 10.4; section 10.4.4.1 for
-    trials without events.
-
-    Examples
-    --------
-    >>> from poolwise import Effects
-    >>> events, totals = [[4, 11], [6, 29], [3, 11]], [[123, 139], [306, 303], [231, 220]]
-    >>> Effects.from_counts(events, totals, measure="log RR").y.round(3).tolist()
-    [-0.889, -1.585, -1.348]
-    """
-    arms = _arms(events, "events"), _arms(totals, "totals")
-    given = read("events", {"events": arms[0], "totals": arms[1], "study": study, "moderators": moderators})
-    return counted(cls, given, measure, drop00=drop00)
-
-
-def counted(cls: type[Effects], given: Given, measure: str, *, drop00: bool, **words: Any) -> Effects:
+def counted[T: StudyTable](cls: type[T], given: Given, measure: str, *, drop00: bool, **words: Any) -> T:
     """The study table of counts that have been read; see `from_counts`."""
     check_measure(measure)
     check_flag("drop00", drop00, error=InputError)
@@ -134,7 +68,7 @@ def check_measure(measure: object) -> None:
     check_option("measure", measure, MEASURES, error=InputError)
 
 
-def _arms(values: Any, name: str) -> Block:
+def arms(values: Any, name: str) -> Block:
     """Counts of two arms, one row for each study."""
     expected = "a column for the treated and one for the controls"
     own = block(values, name, expected)
@@ -160,7 +94,12 @@ def _beside(moderators: Table | None, counts: Mapping[str, Array]) -> Table:
 
 
 def log_ratio(events: Array, totals: Array, measure: str) -> tuple[Array, Array]:
-    """Log ratios and their sampling variances, shape (..., k), from counts of shape (..., k, 2)."""
+    """Log ratios and their sampling variances, shape (..., k), from counts of shape (..., k, 2).
+
+    References
+    ----------
+    Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 5, 10.1002/9780470743386.
+    """
     more = np.where(_empty(events, totals, measure), CORRECTION, 0.0)[..., None]
     a, rest = events + more, totals - events + more
     if measure == "log OR":
@@ -189,24 +128,23 @@ def informative(events: Array, totals: Array, measure: str) -> int:
     return int((~_empty(events, totals, measure)).sum())
 
 
-def counts_of(effects: Effects, measure: str) -> tuple[Array, Array]:
-    """Events and totals of a study table, shape (k, 2).
+def counts_of(moderators: pd.DataFrame, measure: str, rows: Rows) -> tuple[Array, Array]:
+    """Events and totals in the moderators of a study table, shape (k, 2).
 
     Raises
     ------
     InputError
         When it has no such columns, or they are no counts.
     """
-    columns = effects.moderators
-    missing = [name for name in (*EVENTS, *TOTALS) if name not in columns]
+    missing = [name for name in (*EVENTS, *TOTALS) if name not in moderators]
     if missing:
         raise InputError(
             f"the table has no column {listing(missing)}",
             "counts of both arms",
             "pw.Effects.from_counts(events, totals)",
         )
-    events, totals = (columns[list(names)].to_numpy(dtype=float) for names in (EVENTS, TOTALS))
-    check_counts(events, totals, measure, effects.rows)
+    events, totals = (moderators[list(names)].to_numpy(dtype=float) for names in (EVENTS, TOTALS))
+    check_counts(events, totals, measure, rows)
     return events, totals
 
 

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from poolwise.errors import InputError, ModelError, nearest
 from poolwise.intake.alignment import arranged
-from poolwise.intake.cells import numbers
+from poolwise.intake.cells import Rows, numbers
 from poolwise.intake.columns import Column, column
-
-if TYPE_CHECKING:
-    from poolwise.effects import Effects
+from poolwise.scale import Scale
 
 Array = NDArray[np.float64]
 SHRUNK = ("SMD", "Fisher z", "identity")
 """Scales whose effects are in the unit of a measure's standard deviation (identity: correlations as they are)."""
 
 
-def reliabilities(effects: Effects, given: str | float | ArrayLike) -> Array:
+def reliabilities(given: str | float | ArrayLike, moderators: pd.DataFrame, labels: Sequence[str], rows: Rows) -> Array:
     """The reliability of each estimate's measure, shape (k,).
 
     Parameters
     ----------
-    effects : Effects
     given : str, float or array_like
-        A column of the table, one number for all, or one for each estimate.
+        A column of the moderators, one number for all, or one for each estimate.
+    moderators : DataFrame
+    labels : sequence of str
+        Of the estimates, length k.
+    rows : Rows
+        What messages call them.
 
     Returns
     -------
@@ -39,37 +42,39 @@ def reliabilities(effects: Effects, given: str | float | ArrayLike) -> Array:
         For a column that does not exist, another number of values, and what is no reliability.
     """
     if isinstance(given, str):
-        frame = effects.moderators
-        if given not in frame:
-            raise InputError(f"there is no column '{given}'", advice=nearest(given, map(str, frame.columns)))
-        given = frame[given].to_numpy()
+        if given not in moderators:
+            raise InputError(f"there is no column '{given}'", advice=nearest(given, map(str, moderators.columns)))
+        given = moderators[given].to_numpy()
     expected = "numbers above 0 and at most 1"
     alone = not np.iterable(given)
-    own = column([given] * effects.k if alone else given, "reliability", expected)
-    if len(own) != effects.k:
-        raise InputError(f"reliability has shape ({len(own)},)", f"one number, or shape ({effects.k},)")
-    own = arranged({"reliability": own}, Column(list(effects.labels)))["reliability"]
-    each = numbers(own, "reliability", effects.rows)[0]
+    own = column([given] * len(labels) if alone else given, "reliability", expected)
+    if len(own) != len(labels):
+        raise InputError(f"reliability has shape ({len(own)},)", f"one number, or shape ({len(labels)},)")
+    own = arranged({"reliability": own}, Column(list(labels)))["reliability"]
+    each = numbers(own, "reliability", rows)[0]
     wrong = ~((each > 0.0) & (each <= 1.0))
     if wrong.any():
         raise InputError(
-            f"the reliability is {each[wrong][0]:g} for {effects.rows.names(wrong)}",
+            f"the reliability is {each[wrong][0]:g} for {rows.names(wrong)}",
             "above 0 and at most 1 for each estimate",
             "the mean reliability of the measure in the other studies, where a study reports none",
         )
     return np.array(each)
 
 
-def corrected(effects: Effects, reliability: Array) -> tuple[Array, Array]:
+def corrected(y: Array, reliability: Array, scale: Scale, rows: Rows) -> tuple[Array, Array]:
     """Estimates of effects on what a measure measures, and what their standard errors are multiplied by.
 
     y / sqrt(r) and 1 / sqrt(r); on the Fisher z scale atanh(tanh(z) / sqrt(r)), and the derivative of that.
 
     Parameters
     ----------
-    effects : Effects
-    reliability : ndarray
-        Shape (k,).
+    y, reliability : ndarray
+        Estimates and the reliability of their measures, shape (k,).
+    scale : Scale
+        What the estimates are.
+    rows : Rows
+        What messages call them.
 
     Returns
     -------
@@ -82,22 +87,26 @@ def corrected(effects: Effects, reliability: Array) -> tuple[Array, Array]:
         On a scale whose effects unreliability does not shrink in this way.
     InputError
         For correlations that would not be below 1.
+
+    References
+    ----------
+    Wiernik & Dahlke 2020, Advances in Methods and Practices in Psychological Science 3:94, 10.1177/2515245919885611.
     """
     root = np.sqrt(reliability)
-    if effects.scale.name not in SHRUNK:
+    if scale.name not in SHRUNK:
         raise ModelError(
-            f"effects on the scale '{effects.scale}' are not in the unit of a measure's standard deviation",
+            f"effects on the scale '{scale}' are not in the unit of a measure's standard deviation",
             "one of " + ", ".join(SHRUNK),
         )
-    if effects.scale.name != "Fisher z":
-        return effects.y / root, 1.0 / root
-    r = np.tanh(effects.y)
+    if scale.name != "Fisher z":
+        return y / root, 1.0 / root
+    r = np.tanh(y)
     whole = r / root
     wrong = np.abs(whole) >= 1.0
     if wrong.any():
         raise InputError(
             f"a correlation of {r[wrong][0]:.3g} with the reliability {reliability[wrong][0]:.3g} is corrected to "
-            f"{whole[wrong][0]:.3g} for {effects.rows.names(wrong)}",
+            f"{whole[wrong][0]:.3g} for {rows.names(wrong)}",
             "correlations below the root of the reliability",
         )
     return np.arctanh(whole), (1.0 - r**2) / (1.0 - whole**2) / root

@@ -35,6 +35,10 @@ def fisher_z(r: Any, n: Any, rows: Rows) -> tuple[Array, Array, Array, tuple[Rem
     ------
     InputError
         For a correlation outside (-1, 1) or n of 3 or less.
+
+    References
+    ----------
+    Fisher 1921, Metron 1:3; Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 6, 10.1002/9780470743386.
     """
     (r, read), (n, more) = numbers(r, "r", rows), numbers(n, "n", rows)
     if len(r) != len(n):
@@ -90,6 +94,10 @@ def log_ratios(
     InputError
         For ratios or limits of 0 or less, limits in the wrong order, a ratio outside them, a standard error
         that contradicts them, or no standard errors at all.
+
+    References
+    ----------
+    Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 5, 10.1002/9780470743386.
     """
     ratio, read = numbers(ratio, "ratio", rows)
     columns: list[Array | None] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -105,6 +105,14 @@ class Given:
         kept = {name: own for name, own in self.columns.items() if name in ROLES[4:]}
         columns = kept | {name: Column(values) for name, values in numbers.items()}
         return replace(self, columns=columns, remarks=(*self.remarks, *remarks), absent=absent or {})
+
+
+class StudyTable(Protocol):
+    """What is made of columns that have been read: `Effects`."""
+
+    @classmethod
+    def _of(cls, given: Given, scale: Scale | str, **words: Any) -> Self:
+        """The table, checked."""
 
 
 ROLES = ("y", "se", "v", "n", "study", "study_as_given", "outcome", "provenance")

@@ -27,6 +27,7 @@ __all__ = [
     "LocationScale",
     "MetaRegression",
     "Model",
+    "NormalModel",
     "PoissonNormal",
     "RandomEffects",
     "Robust",
@@ -36,15 +37,15 @@ __all__ = [
     "ThreeLevel",
     "called",
     "far_priors",
+    "group_remarks",
     "prior_words",
     "remarks",
-    "structure",
 ]
 
 Robust = StudentTRandomEffects | SkewNormalRandomEffects | ContaminatedRandomEffects
 Grouped = Subgroups | ThreeLevel | JointOutcomes | CrossedEffects | CorrelatedOutcomes
-Normal = CommonEffect | RandomEffects | MetaRegression | LocationScale | Grouped
-Model = Normal | Robust | Counted
+NormalModel = CommonEffect | RandomEffects | MetaRegression | LocationScale | Grouped
+Model = NormalModel | Robust | Counted
 
 
 def prior_words(model: Model) -> str:
@@ -60,23 +61,23 @@ def remarks(model: Model, effects: Effects) -> tuple[str, ...]:
     A prior that was made for another scale of effect, or one that puts nearly all its mass where no
     standardised mean difference varies.
     """
-    given = model.named_priors
-    found = [
+    priors = model.named_priors
+    sentences = [
         f"the prior {prior} on {name} was made for '{prior.metric}' and the effects are '{effects.scale}'; "
         "move it with prior.for_metric(...), which names the factor"
-        for name, prior in given.items()
+        for name, prior in priors.items()
         if prior is not None and prior.metric is not None and prior.metric != effects.scale.name
     ]
-    tau = given.get("tau")
+    tau = priors.get("tau")
     if effects.scale.name == "SMD" and tau is not None and tau.proper and tau.cdf(10.0) < 0.01:
-        found.append(
+        sentences.append(
             f"the prior {tau} puts 99 % of its mass above tau = 10, far beyond any standardised mean difference; "
             "check its unit"
         )
-    return tuple(found)
+    return tuple(sentences)
 
 
-def structure(model: Model, effects: Effects) -> tuple[str, ...]:
+def group_remarks(model: Model, effects: Effects) -> tuple[str, ...]:
     """What a model of groups or clusters cannot learn from this study table, a sentence each.
 
     Parameters
@@ -94,13 +95,13 @@ def structure(model: Model, effects: Effects) -> tuple[str, ...]:
             sizes = Counter(model.groups(effects))
             alone = [f"'{group}'" for group, size in sizes.items() if size == 1]
             own = " and no heterogeneity of its own to be seen" if model.heterogeneity == "separate" else ""
-            told = f"groups of '{model.by}' with one study: {listing(alone)}; a mean that one study alone decides"
-            return (f"{told} says nothing general{own}",) if alone else ()
+            sentence = f"groups of '{model.by}' with one study: {listing(alone)}; a mean that one study alone decides"
+            return (f"{sentence} says nothing general{own}",) if alone else ()
         case ThreeLevel():
             sizes = Counter(model.clusters(effects))
             if len(sizes) not in (1, effects.k) or effects.k == 1:
                 return ()
             held = "every cluster has one effect" if len(sizes) > 1 else "all effects are in one cluster"
-            told = f"{held}, so that tau_between and tau_within cannot be told apart by the data"
-            return (f"{told}; RandomEffects() has one tau, cluster=... names another column",)
+            sentence = f"{held}, so that tau_between and tau_within cannot be told apart by the data"
+            return (f"{sentence}; RandomEffects() has one tau, cluster=... names another column",)
     return ()

@@ -51,31 +51,31 @@ def no_prior(name: str, given: object, expected: str, usual: str) -> ModelError:
     return ModelError(f"{name} has the prior {_shown(given)}", expected, _meant(given) or usual)
 
 
-def _shown(given: object) -> str:
+def _shown(value: object) -> str:
     """Text in quotation marks, a frozen scipy distribution by its name, a class as one."""
-    family = getattr(getattr(given, "dist", given), "name", None)
-    if isinstance(family, str) and callable(getattr(given, "cdf", None)):
-        parts = [f"{x:g}" for x in getattr(given, "args", ()) if isinstance(x, Real)]
-        parts += [f"{key}={x:g}" for key, x in getattr(given, "kwds", {}).items() if isinstance(x, Real)]
-        return f"{type(given).__module__.partition('.')[0]}'s {family}" + (f"({', '.join(parts)})" if parts else "")
-    return described(given) if isinstance(given, type) else repr(given)
+    family = getattr(getattr(value, "dist", value), "name", None)
+    if isinstance(family, str) and callable(getattr(value, "cdf", None)):
+        parts = [f"{x:g}" for x in getattr(value, "args", ()) if isinstance(x, Real)]
+        parts += [f"{key}={x:g}" for key, x in getattr(value, "kwds", {}).items() if isinstance(x, Real)]
+        return f"{type(value).__module__.partition('.')[0]}'s {family}" + (f"({', '.join(parts)})" if parts else "")
+    return described(value) if isinstance(value, type) else repr(value)
 
 
-def _meant(given: object) -> str:
+def _meant(value: object) -> str:
     """How to give what was meant; empty when it cannot be known."""
-    if isinstance(given, type) and issubclass(given, Prior):
-        return f"{given.__name__} with its parameters, as priors.{given.__name__}({', '.join(given.parameter_names())})"
-    if isinstance(given, str):
-        family, bracket, rest = given.strip().removeprefix("priors.").partition("(")
-        known = {one.casefold(): one for one in priors.FAMILIES}
+    if isinstance(value, type) and issubclass(value, Prior):
+        return f"{value.__name__} with its parameters, as priors.{value.__name__}({', '.join(value.parameter_names())})"
+    if isinstance(value, str):
+        family, bracket, rest = value.strip().removeprefix("priors.").partition("(")
+        known = {family_name.casefold(): family_name for family_name in priors.FAMILIES}
         if family.casefold() in known:
             name = known[family.casefold()]
             call = rest if bracket else ", ".join(priors.FAMILIES[name].parameter_names()) + ")"
             return f"priors.{name}({call}, an object and not its name as text"
         return f"{near} (priors.{family})" if (near := closest(family, priors.FAMILIES)) else ""
-    if callable(getattr(given, "cdf", None)) and callable(getattr(given, "freeze", None)):
+    if callable(getattr(value, "cdf", None)) and callable(getattr(value, "freeze", None)):
         return "priors.from_distribution(...) of the distribution with its parameters"
-    if callable(getattr(given, "cdf", None)) or hasattr(given, "owner"):
+    if callable(getattr(value, "cdf", None)) or hasattr(value, "owner"):
         return "priors.from_distribution(...), which makes a prior of a distribution with logpdf, cdf and ppf"
     return ""
 
@@ -129,12 +129,12 @@ def _default(effects: Effects, which: int, name: str, model: Stated) -> Prior:
     try:
         return DEFAULT_PRIORS[effects.scale.name][which]
     except KeyError:
-        open_ones = [one for one, prior in model.named_priors.items() if prior is None and one in BY_SCALE]
+        open_ones = [part for part, prior in model.named_priors.items() if prior is None and part in BY_SCALE]
         unit = "" if open_ones == ["mu"] else " with s in that unit"
         raise ModelError(
             f"no prior for {name} is given and the scale '{effects.scale}' has no default",
             "a prior that fits the unit of the effects",
-            f"{called(model, {one: BY_SCALE[one] for one in open_ones})}{unit}; "
+            f"{called(model, {part: BY_SCALE[part] for part in open_ones})}{unit}; "
             f"defaults exist for {', '.join(DEFAULT_PRIORS)}",
         ) from None
 

@@ -12,8 +12,23 @@ from poolwise.design import column_of, names_in
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, listing, nearest, shown
 from poolwise.model._priors import DEFAULT, check_mu, check_tau, mu_prior, tau_prior
+from poolwise.model.structure import (
+    Errors,
+    Layer,
+    NormalStructure,
+    Units,
+    connected,
+    explicit_priors,
+    layer,
+    new_studies,
+    numbered,
+    own_layer,
+    units,
+)
 from poolwise.priors import Prior
 from poolwise.settings import as_names, as_number
+
+EACH_OUTCOME = "each outcome has its own: mu[...], tau[...], theta_new[...]"
 
 
 @final
@@ -35,6 +50,11 @@ class CrossedEffects:
         tau where there is none.
     tau_within : Prior, optional
         Prior on the standard deviation of effects beyond the factors; the scale's default for tau when None.
+
+    Notes
+    -----
+    The scale's prior on tau stands on every standard deviation, since no factor is known beforehand to vary less than
+    another.
 
     References
     ----------
@@ -74,8 +94,8 @@ class CrossedEffects:
     @property
     def named_priors(self) -> dict[str, Prior | None]:
         """The priors by the name of what they are about."""
-        given = self._given()
-        each = {f"tau[{name}]": given.get(name) for name in self.factors}
+        tau_priors = self._given()
+        each = {f"tau[{name}]": tau_priors.get(name) for name in self.factors}
         return {"mu": self.mu, **each, "tau_within": self.tau_within}
 
     def levels(self, effects: Effects) -> dict[str, tuple[str, ...]]:
@@ -86,9 +106,9 @@ class CrossedEffects:
         InputError
             For a column that does not exist, misses values or has one level; for factors that say the same.
         """
-        found = {name: level_of_rows(effects, name) for name in self.factors}
+        by_factor = {name: level_of_rows(effects, name) for name in self.factors}
         seen: dict[bytes, str] = {}
-        for name, values in found.items():
+        for name, values in by_factor.items():
             if len(set(values)) < 2:
                 raise InputError(f"'{name}' is '{values[0]}' for all effects", "at least two levels")
             which = np.unique(values, return_index=True, return_inverse=True)[1:]
@@ -96,28 +116,47 @@ class CrossedEffects:
             if same in seen:
                 raise InputError(f"'{seen[same]}' and '{name}' group the effects alike", advice="one of the two")
             seen[same] = name
-        return found
+        return by_factor
 
     def resolved(self, effects: Effects) -> CrossedEffects:
         """The same model with every prior explicit for this scale of effect."""
         self.levels(effects)
-        given = self._given()
+        tau_priors = self._given()
         return replace(
             self,
             mu=mu_prior(self.mu, effects, self),
-            tau={name: tau_prior(given.get(name), effects, self, f"tau[{name}]") for name in self.factors},
+            tau={name: tau_prior(tau_priors.get(name), effects, self, f"tau[{name}]") for name in self.factors},
             tau_within=tau_prior(self.tau_within, effects, self, "tau_within"),
+        )
+
+    def structure(self, effects: Effects) -> NormalStructure:
+        """What the model states on a study table: effects that the levels of each factor share, and one of each row."""
+        shared = []
+        for factor, values in self.levels(effects).items():
+            names, group = numbered(values)
+            shared.append(layer(f"tau[{factor}]", group, tuple(f"u[{factor}: {name}]" for name in names)))
+        layers = (*shared, own_layer(effects, "tau_within"))
+        linked = np.logical_or.reduce([one.group[:, None] == one.group for one in shared])
+        return NormalStructure(
+            X=np.ones((effects.k, 1)),
+            coefficients=("mu",),
+            layers=layers,
+            errors=Errors.of(effects),
+            priors=explicit_priors({"mu": self.mu, "tau_within": self.tau_within} | self.named_priors),
+            new=new_studies(("theta_new",), np.ones((1, 1)), layers, [0]),
+            units=units(effects, connected("component", linked)),
+            shares={f"ICC[{factor}]": f"tau[{factor}]" for factor in self.factors},
         )
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
-        given = self._given()
+        tau_priors = self._given()
         return (
             "y_i ~ Normal(theta_i, se_i)",
             f"theta_i ~ Normal(mu + {' + '.join(f'u_{name}[i]' for name in self.factors)}, tau_within)",
             *(f"u_{name} ~ Normal(0, tau[{name}])" for name in self.factors),
             f"mu ~ {self.mu or DEFAULT}",
-            *(f"tau[{name}] ~ {given.get(name) or DEFAULT}" for name in self.factors),
+            *(f"tau[{name}] ~ {tau_priors.get(name) or DEFAULT}" for name in self.factors),
             f"tau_within ~ {self.tau_within or DEFAULT}",
         )
 
@@ -147,6 +186,13 @@ class CorrelatedOutcomes:
     tau_within : Prior, optional
         Prior on the standard deviation of true effects of one study on one outcome, which a table with several such
         effects needs; there is none where None.
+
+    Notes
+    -----
+    eta = 2 favours small correlations a little, as few studies hardly tell them: for two outcomes the density of the
+    correlation is then proportional to 1 - r^2. rho = 0 leaves sampling errors independent: their correlation has to be
+    known or assumed, and then reported. No tau_within: tables with one effect for each study and outcome do not tell
+    it.
 
     References
     ----------
@@ -200,12 +246,12 @@ class CorrelatedOutcomes:
         InputError
             For a column that does not exist, misses values, or names one outcome.
         """
-        found = level_of_rows(effects, self.by)
-        if len(set(found)) < 2:
+        names = level_of_rows(effects, self.by)
+        if len(set(names)) < 2:
             raise InputError(
-                f"the table has one outcome ('{found[0]}')", "two outcomes or more", "RandomEffects(), or ThreeLevel()"
+                f"the table has one outcome ('{names[0]}')", "two outcomes or more", "RandomEffects(), or ThreeLevel()"
             )
-        return found
+        return names
 
     def clusters(self, effects: Effects) -> tuple[str, ...]:
         """The study of each estimate, length k."""
@@ -227,8 +273,30 @@ class CorrelatedOutcomes:
                 "one effect each, or a standard deviation between them",
                 "CorrelatedOutcomes(..., tau_within=priors.HalfNormal(0.5)) in the unit of the effects",
             )
-        made = replace(self, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self))
-        return made if self.tau_within is None else replace(made, tau_within=self.tau_within.for_variances(effects.v))
+        full = replace(self, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self))
+        return full if self.tau_within is None else replace(full, tau_within=self.tau_within.for_variances(effects.v))
+
+    def structure(self, effects: Effects) -> NormalStructure:
+        """What the model states on a study table: a true effect of each study on each outcome, which correlate."""
+        names, of = numbered(self.outcomes(effects))
+        studies, group = numbered(self.clusters(effects))
+        mu, tau, new = (tuple(f"{what}[{name}]" for name in names) for what in ("mu", "tau", "theta_new"))
+        layers: tuple[Layer, ...] = (Layer(tau, of, group, root="root", eta=float(self.eta)),)
+        if self.tau_within is not None:
+            layers = (*layers, own_layer(effects, "tau_within"))
+        unit, stated = np.eye(len(names)), explicit_priors(self.named_priors)
+        of_each = {"mu": mu, "tau": tau, "tau_within": ("tau_within",)}
+        return NormalStructure(
+            X=unit[of],
+            coefficients=mu,
+            layers=layers,
+            errors=Errors.of(effects, group, self.rho),
+            priors={name: prior for what, prior in stated.items() for name in of_each[what]},
+            new=new_studies(new, unit, layers, [int(np.argmax(of == o)) for o in range(len(names))]),
+            units=units(effects, Units("cluster", studies, group)),
+            contrasts={f"{mu[b]} - {mu[a]}": unit[b] - unit[a] for b in range(len(mu)) for a in range(b)},
+            absent=dict.fromkeys(("mu", "tau", "theta_new"), EACH_OUTCOME),
+        )
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""

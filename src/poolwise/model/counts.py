@@ -46,6 +46,11 @@ class BinomialNormal:
     The table needs the counts: `Effects.from_counts`, or columns ``events_treated``, ``events_control``,
     ``total_treated`` and ``total_control`` beside the moderators.
 
+    Separate baselines leave the comparison within each study: no study's control arm tells of another's. Normal(0, 5)
+    on a baseline log odds covers risks from 1 in 20,000 to nearly all within two sds and is nearly flat where data are;
+    HalfNormal(2) lets exchangeable baselines differ by factors of 7 at one sd. The effect does not change with the
+    baseline unless `slope` has a prior.
+
     References
     ----------
     Smith, Spiegelhalter & Thomas 1995, Statistics in Medicine 14:2685, 10.1002/sim.4780142408; Warn, Thompson &
@@ -113,6 +118,12 @@ class PoissonNormal:
         Prior on the standard deviation of exchangeable baselines.
     slope : Prior, optional
         Prior on the change of the effect with the true baseline log rate, as for `BinomialNormal`.
+
+    Notes
+    -----
+    Separate baselines leave the comparison within each study. Normal(0, 10) on a baseline log rate is twice as wide as
+    for log odds, since the unit of the person-time is the user's; HalfNormal(2) lets exchangeable baselines differ by
+    factors of 7 at one sd. The effect does not change with the baseline unless `slope` has a prior.
 
     References
     ----------
@@ -206,7 +217,7 @@ def _on_scale(effects: Effects, measure: str | None, known: tuple[str, ...]) -> 
     wanted = effects.scale.name if measure is None else measure
     if wanted not in known:
         raise ModelError(f"the effects are on the scale '{effects.scale}'", " or ".join(known), f"measure='{known[0]}'")
-    events, totals = counts_of(effects, wanted)
+    events, totals = counts_of(effects.moderators, wanted, effects.rows)
     if wanted == effects.scale.name:
         return effects
     y, v = log_ratio(events, totals, wanted)

@@ -32,10 +32,9 @@ FAR = 5.0  # standard deviations of prior and estimate together
 def far_priors(model: object, effects: Effects, design: Design | None = None) -> tuple[str, ...]:
     """A sentence for each prior on a mean effect that is far from the estimate by the studies alone.
 
-    The distance |b - m| over sqrt(s^2 + se(b)^2), b by weighted least squares at the estimate of DerSimonian and
-    Laird, m the prior's median and s its standard deviation: the estimate's place in its own prior predictive law
-    (Evans & Moshonov 2006, doi:10.1214/06-BA129). A prior whose standard deviation does not exist gives way to the
-    data, and is never far.
+    The distance |b - m| over sqrt(s^2 + se(b)^2), b by weighted least squares at the estimate of DerSimonian and Laird,
+    m the prior's median and s its standard deviation: the estimate's place in its own prior predictive law. A prior
+    whose standard deviation does not exist gives way to the data, and is never far.
 
     Parameters
     ----------
@@ -49,6 +48,14 @@ def far_priors(model: object, effects: Effects, design: Design | None = None) ->
     -------
     tuple of str
         Empty for models without a design of their own.
+
+    Notes
+    -----
+    A prior counts as far from 5 standard deviations on: chance alone reaches that once in two million times.
+
+    References
+    ----------
+    Evans & Moshonov 2006, Bayesian Analysis 1:893, 10.1214/06-BA129, for prior-data conflict.
     """
     judged = [prior for prior in _priors(model) if _may_be_far(prior)]
     if not judged or (isinstance(model, WITH_WEIGHTED_MEANS) and all(_near_all(prior, effects) for prior in judged)):

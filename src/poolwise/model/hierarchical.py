@@ -5,12 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import final
 
+import numpy as np
+
 from poolwise.design import names_in
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, nearest, shown
 from poolwise.model._priors import DEFAULT, DEFAULT_TAU_SPREAD, check_mu, check_tau, mu_prior, tau_prior
+from poolwise.model.structure import (
+    Errors,
+    Exchangeable,
+    Layer,
+    NormalStructure,
+    Units,
+    explicit_priors,
+    layer,
+    new_studies,
+    numbered,
+    own_layer,
+    row_units,
+    units,
+)
 from poolwise.priors import Prior
 from poolwise.settings import as_number
+
+EACH_OUTCOME = {
+    "theta_new": "each outcome has its own: theta_new[<outcome>]",
+    "tau2": "each outcome has its own: tau2[<outcome>]",
+    "I2": "a typical sampling variance belongs to one outcome: fit each by RandomEffects for its I2",
+}
 
 
 @final
@@ -32,6 +54,12 @@ class ThreeLevel:
         Priors on the standard deviations between and within clusters; the scale's default for tau when None.
     rho : float
         Correlation of the sampling errors within a cluster, 0 <= rho < 1.
+
+    Notes
+    -----
+    Effects are clustered in studies, the usual case. The scale's prior on tau stands on both standard deviations, since
+    neither level is known to vary less. rho = 0 is the hierarchical effects model: a correlation of errors has to be
+    known or assumed, and then reported.
 
     References
     ----------
@@ -104,6 +132,23 @@ class ThreeLevel:
             tau_within=tau_prior(self.tau_within, effects, self, "tau_within"),
         )
 
+    def structure(self, effects: Effects) -> NormalStructure:
+        """What the model states on a study table: effects that clusters share, and one of its own for each row."""
+        clusters = self.clusters(effects)
+        group = numbered(clusters)[1]
+        names, of = np.unique(clusters, return_inverse=True)
+        layers = (layer("tau_between", group), own_layer(effects, "tau_within"))
+        return NormalStructure(
+            X=np.ones((effects.k, 1)),
+            coefficients=("mu",),
+            layers=layers,
+            errors=Errors.of(effects, group, self.rho),
+            priors=explicit_priors(self.named_priors),
+            new=new_studies(("theta_new",), np.ones((1, 1)), layers, [0]),
+            units=units(effects, Units("cluster", tuple(names.tolist()), of)),
+            shares={"ICC": "tau_between"},
+        )
+
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
         errors = "y_ij ~ Normal(theta_ij, se_ij)"
@@ -137,6 +182,17 @@ class JointOutcomes:
         Prior on the between-study standard deviation of the typical outcome; the scale's default when None.
     tau_spread : Prior
         Prior on the standard deviation of log tau_o between outcomes.
+
+    Notes
+    -----
+    The scale's prior on tau stands on mu_spread, since outcomes of one question are taken to differ about as much as
+    studies do. HalfNormal(0.5) on tau_spread lets one sd of log tau be a factor of 1.6 between outcomes.
+
+    References
+    ----------
+    Higgins & Whitehead 1996, Statistics in Medicine 15:2733,
+    10.1002/(SICI)1097-0258(19961230)15:24<2733::AID-SIM562>3.0.CO;2-0, for heterogeneity that is borrowed; Gelman et
+    al. 2013, Bayesian Data Analysis, 3rd ed., section 5.4, 10.1201/b16018, for the hierarchy.
     """
 
     mu: Prior | None = None
@@ -169,6 +225,24 @@ class JointOutcomes:
             mu=mu_prior(self.mu, effects, self),
             mu_spread=tau_prior(self.mu_spread, effects, self, "mu_spread"),
             tau=tau_prior(self.tau, effects, self),
+        )
+
+    def structure(self, effects: Effects) -> NormalStructure:
+        """What the model states on a study table: a mean and a heterogeneity for each outcome, exchangeable."""
+        names, of = numbered(outcome or "none named" for outcome in effects.outcome)
+        mu, tau = (tuple(f"{what}[{name}]" for name in names) for what in ("mu", "tau"))
+        layers = (Layer(tau, of, np.arange(effects.k)),)
+        first = [int(np.argmax(of == o)) for o in range(len(names))]
+        return NormalStructure(
+            X=np.eye(len(names))[of],
+            coefficients=mu,
+            layers=layers,
+            errors=Errors.of(effects),
+            priors=explicit_priors(self.named_priors),
+            new=new_studies(tuple(f"theta_new[{name}]" for name in names), np.eye(len(names)), layers, first),
+            units=row_units(effects),
+            exchangeable=(Exchangeable(mu, "mu", "mu_spread"), Exchangeable(tau, "tau", "tau_spread", log=True)),
+            absent=EACH_OUTCOME,
         )
 
     def statement(self) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def with_levels(design: Design, effects: Effects, factors: Sequence[str]) -> Des
         if len(set(values)) < 2:
             raise InputError(f"'{name}' is '{values[0]}' for all effects", "at least two levels")
     pooled = {name: tuple(sorted(set(values))) for name, values in rows.items()}
-    made = replace(
+    extended = replace(
         design,
         names=(*design.names, *(f"{name}: {level}" for name, known in pooled.items() for level in known),
                *(f"{name}: new" for name in pooled)),
@@ -70,6 +70,6 @@ def with_levels(design: Design, effects: Effects, factors: Sequence[str]) -> Des
         levels=dict(design.levels) | pooled,
         pooled=pooled,
     )  # fmt: skip
-    X = np.column_stack([design.X, made.level_columns(rows)])
+    X = np.column_stack([design.X, extended.level_columns(rows)])
     X.setflags(write=False)
-    return replace(made, X=X)
+    return replace(extended, X=X)

@@ -45,6 +45,10 @@ class MissingLevels:
         Number of each study's level, -1 where it is missing, shape (k, J).
     X : ndarray
         Rows of the design at every combination, of the m studies that miss a level, shape (m, C, p).
+
+    References
+    ----------
+    Little & Rubin 2019, Statistical Analysis with Missing Data, 3rd ed., 10.1002/9781119482260.
     """
 
     names: tuple[str, ...]
@@ -120,6 +124,10 @@ def missing_levels(
     InputError
         For a moderator of which one level is reported; for coefficients that studies which miss no level do not
         determine.
+
+    References
+    ----------
+    Little & Rubin 2019, Statistical Analysis with Missing Data, 3rd ed., 10.1002/9781119482260.
     """
     frame, names = effects.moderators, words_with_gaps(effects, moderators)
     if not names:
@@ -152,8 +160,8 @@ def missing_levels(
     table = pd.DataFrame({name: _column(effects, known, name, own) for name, own in design.levels.items()})
     X = _at_each(design, table, names, levels, codes)
     said = tuple(tuple(str(level) for level in own) for own in levels)
-    found = MissingLevels(names, said, design, codes, X)
-    return replace(found, design=_expected(found))
+    incomplete = MissingLevels(names, said, design, codes, X)
+    return replace(incomplete, design=_expected(incomplete))
 
 
 def words_with_gaps(effects: Effects, moderators: str | Sequence[str]) -> tuple[str, ...]:
@@ -166,15 +174,15 @@ def words_with_gaps(effects: Effects, moderators: str | Sequence[str]) -> tuple[
     """
     frame = effects.moderators
     named = [name for name in variables_of(moderators) if name in frame]
-    found = tuple(name for name in named if frame[name].isna().any() and is_words(frame[name]))
-    for name in found:
+    incomplete = tuple(name for name in named if frame[name].isna().any() and is_words(frame[name]))
+    for name in incomplete:
         if frame[name].dtype == "str" and numbers_in_text(frame[name].tolist()) is not None:
             raise InputError(
                 f"the moderator '{name}' is text whose cells are numbers, and some studies miss it",
                 "numbers, or words",
                 f"pd.to_numeric(frame['{name}']), or levels that are called otherwise",
             )
-    return found
+    return incomplete
 
 
 def _filled(column: pd.Series, effects: Effects) -> pd.Series:
@@ -226,24 +234,24 @@ def _at_each(
 ) -> Array:
     """Rows of the design at every combination of levels, reported ones left as they are; shape (m, C, p)."""
     here = np.flatnonzero((codes < 0).any(axis=1))
-    made = []
+    rows_at = []
     for combination in itertools.product(*levels):
         there = rows.iloc[here].copy()
         for j, (name, level) in enumerate(zip(names, combination, strict=True)):
             reported = there[name].astype(object)
             there[name] = reported.where(codes[here, j] >= 0, level)
-        made.append(design.at(there))
-    return np.stack(made, axis=1)
+        rows_at.append(design.at(there))
+    return np.stack(rows_at, axis=1)
 
 
-def _expected(found: MissingLevels) -> Design:
+def _expected(gaps: MissingLevels) -> Design:
     """The design with each incomplete row at the mean of its combinations."""
-    mean = np.concatenate([a / a.sum() for a in found.concentrations])
-    weight = np.exp(found.log_weights(np.log(mean)))
-    X = np.array(found.design.X)
-    X[found.here] = np.einsum("mc,mcp->mp", weight, found.X)
+    mean = np.concatenate([a / a.sum() for a in gaps.concentrations])
+    weight = np.exp(gaps.log_weights(np.log(mean)))
+    X = np.array(gaps.design.X)
+    X[gaps.here] = np.einsum("mc,mcp->mp", weight, gaps.X)
     X.setflags(write=False)
-    return replace(found.design, X=X)
+    return replace(gaps.design, X=X)
 
 
 def _column(effects: Effects, known: pd.DataFrame, name: str, levels: Sequence[object] | None) -> list[object]:

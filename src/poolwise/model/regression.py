@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, final, get_args
 
-from poolwise.design import INTERCEPT, Design, column_of, matrix, names_in
+import numpy as np
+
+from poolwise.design import INTERCEPT, NEW_LEVEL, Design, column_of, matrix, names_in
 from poolwise.effects import Effects
 from poolwise.errors import ModelError, described, nearest, shown
 from poolwise.model._priors import (
@@ -21,12 +23,24 @@ from poolwise.model._priors import (
 )
 from poolwise.model.levels import Pooled, named_factors, with_levels
 from poolwise.model.missing_levels import MissingLevels, missing_levels, words_with_gaps
+from poolwise.model.structure import (
+    Errors,
+    Exchangeable,
+    Layer,
+    NormalStructure,
+    explicit_priors,
+    new_studies,
+    numbered,
+    own_layer,
+    row_units,
+)
 from poolwise.model.uncertain import Uncertain, uncertain
 from poolwise.priors import Flat, Normal, Prior, RegularizedHorseshoe
 from poolwise.settings import check_option
 
 Heterogeneity = Literal["common", "separate", "exchangeable"]
 Coefficients = Prior | Mapping[str, Prior]
+NO_SINGLE_MEAN = "with moderators there is no single mean effect; pw.predict(result, at=...) gives it at their values"
 MISSING = "missing x_ij ~ Normal(m_j, s_j), or, of words, x_ij ~ Categorical(pi_j), pi_j ~ Dirichlet(1, ..., 1)"
 
 
@@ -60,6 +74,17 @@ class MetaRegression:
         Factors, columns of words or numbers, whose levels have effects u ~ Normal(0, sd[factor]) that are added to
         x_i beta: partially pooled, none of them a reference. With a prior on each sd, or the scale's default for tau.
         ``"study"`` and ``"outcome"`` may be named too. NUTS only.
+
+    Notes
+    -----
+    beta is flat, since a coefficient's unit is that of its moderator. A missing value is an error unless its law is
+    asked for, since values that miss for a reason would mislead.
+
+    References
+    ----------
+    Thompson & Higgins 2002, Statistics in Medicine 21:1559, 10.1002/sim.1187; Carroll et al. 2006, Measurement Error in
+    Nonlinear Models, 2nd ed., chapter 8, 10.1201/9781420010138, for errors; Gelman & Hill 2007, Data Analysis Using
+    Regression and Multilevel/Hierarchical Models, 10.1017/CBO9780511790942, for partial pooling.
 
     Examples
     --------
@@ -129,8 +154,8 @@ class MetaRegression:
         modelled = self.missing == "model"
         if not self.takes_uncertain or (modelled and words_with_gaps(effects, self.moderators)):
             return None
-        found = uncertain(effects, self.moderators, self.errors or {}, missing=modelled)
-        return found if found.names else None
+        unknown = uncertain(effects, self.moderators, self.errors or {}, missing=modelled)
+        return unknown if unknown.names else None
 
     def missing_levels(self, effects: Effects) -> MissingLevels | None:
         """The moderators of words whose levels are missing for some studies; None where all are known."""
@@ -138,9 +163,11 @@ class MetaRegression:
 
     def design(self, effects: Effects) -> Design:
         """The design matrix on a study table, with expected values in the place of missing ones that are modelled."""
-        found = self.missing_levels(effects) or self.uncertain(effects)
-        made = matrix(effects, self.moderators) if found is None else found.design
-        return with_levels(made, effects, list(self._sds())) if self.pooled else made
+        return self._design(effects, self.missing_levels(effects) or self.uncertain(effects))
+
+    def _design(self, effects: Effects, open_values: MissingLevels | Uncertain | None) -> Design:
+        design = matrix(effects, self.moderators) if open_values is None else open_values.design
+        return with_levels(design, effects, list(self._sds())) if self.pooled else design
 
     def resolved(self, effects: Effects) -> MetaRegression:
         """The same model with every prior explicit for this study table."""
@@ -148,6 +175,33 @@ class MetaRegression:
         sds = {name: tau_prior(prior, effects, self, f"sd[{name}]") for name, prior in self._sds().items()}
         beta = explicit(self.beta, self.design(effects).own, "beta")
         return replace(self, beta=beta, tau=tau, pooled=sds or None)
+
+    def structure(self, effects: Effects) -> NormalStructure:
+        """What the model states on a study table: means by a design, and a true effect of its own for each study."""
+        gaps = self.missing_levels(effects)
+        uncertain = self.uncertain(effects) if gaps is None else None
+        design = self._design(effects, gaps or uncertain)
+        own = len(design.own)
+        layers = (own_layer(effects, "tau"),)
+        pooled = tuple(
+            Exchangeable(tuple(f"u[{factor}: {level}]" for level in (*levels, NEW_LEVEL)), "", f"sd[{factor}]")
+            for factor, levels in design.pooled.items()
+        )
+        return NormalStructure(
+            X=design.X,
+            coefficients=tuple(f"{'beta' if j < own else 'u'}[{name}]" for j, name in enumerate(design.names)),
+            layers=layers,
+            errors=Errors.of(effects),
+            priors=_explicit_priors(self, design.own),
+            new=new_studies((), np.empty((0, design.p)), layers, []),
+            units=row_units(effects),
+            exchangeable=pooled,
+            known={} if self.tau_fixed is None else {"tau": float(self.tau_fixed)},
+            absent=dict.fromkeys(("mu", "theta_new"), NO_SINGLE_MEAN),
+            design=design,
+            gaps=gaps,
+            uncertain=uncertain,
+        )
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
@@ -182,6 +236,16 @@ class Subgroups:
         Whether the subgroups share tau, have each their own, or log tau_g ~ Normal(log tau, tau_spread).
     tau_spread : Prior
         Prior on the standard deviation of log tau_g between subgroups, for ``"exchangeable"``.
+
+    Notes
+    -----
+    A common tau is the default, since subgroups of few studies hardly tell a tau of their own. HalfNormal(0.5) on
+    tau_spread lets one sd of log tau be a factor of 1.6 between subgroups.
+
+    References
+    ----------
+    Borenstein & Higgins 2013, Prevention Science 14:134, 10.1007/s11121-013-0377-7; Borenstein et al. 2009,
+    Introduction to Meta-Analysis, chapter 19, 10.1002/9780470743386.
 
     Examples
     --------
@@ -246,10 +310,34 @@ class Subgroups:
     def resolved(self, effects: Effects) -> Subgroups:
         """The same model with every prior explicit for this scale of effect."""
         self.levels(effects)
-        made = replace(self, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self))
+        full = replace(self, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self))
         if self.heterogeneity != "exchangeable":
-            return made
-        return replace(made, tau_spread=self.tau_spread or DEFAULT_TAU_SPREAD)
+            return full
+        return replace(full, tau_spread=self.tau_spread or DEFAULT_TAU_SPREAD)
+
+    def structure(self, effects: Effects) -> NormalStructure:
+        """What the model states on a study table: a mean for each subgroup, and one heterogeneity or one for each."""
+        levels = self.levels(effects)
+        names, of = numbered(self.groups(effects), levels)
+        mu, tau, new = (tuple(f"{what}[{name}]" for name in names) for what in ("mu", "tau", "theta_new"))
+        apart = self.heterogeneity != "common"
+        layers = (Layer(tau, of, np.arange(effects.k)) if apart else own_layer(effects, "tau"),)
+        stated, unit = explicit_priors(self.named_priors), np.eye(len(names))
+        of_each = {"mu": mu} | ({"tau": tau} if self.heterogeneity == "separate" else {})
+        return NormalStructure(
+            X=unit[of],
+            coefficients=mu,
+            layers=layers,
+            errors=Errors.of(effects),
+            priors={name: prior for what, prior in stated.items() for name in of_each.get(what, (what,))},
+            new=new_studies(new, unit, layers, [int(np.argmax(of == g)) for g in range(len(names))]),
+            units=row_units(effects),
+            exchangeable=(Exchangeable(tau, "tau", "tau_spread", log=True),)
+            if self.heterogeneity == "exchangeable"
+            else (),
+            contrasts={f"{name} - {mu[0]}": unit[g] - unit[0] for g, name in enumerate(mu) if g},
+            absent=dict.fromkeys(("mu", "theta_new"), "each subgroup has its own: mu[...], theta_new[...]"),
+        )
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
@@ -281,6 +369,15 @@ class LocationScale:
         when None.
     gamma : Prior or mapping of str to Prior, optional
         Normal priors on the coefficients of log tau; Normal(0, 1 / sd(z_j)) when None.
+
+    Notes
+    -----
+    The mean has an intercept alone unless moderators are named. Normal(0, 1 / sd(z_j)) on gamma lets one sd of a
+    moderator change tau by a factor of e, about 2.7, at one prior sd, whatever its unit.
+
+    References
+    ----------
+    Viechtbauer & Lopez-Lopez 2022, Research Synthesis Methods 13:697, 10.1002/jrsm.1562.
 
     Examples
     --------
@@ -319,14 +416,14 @@ class LocationScale:
 
     def scale_design(self, effects: Effects) -> Design:
         """The design matrix of log tau, its first column the intercept."""
-        made = matrix(effects, self.scale)
-        if made.names[:1] != (INTERCEPT,) or not 2 <= made.p <= 3:
+        design = matrix(effects, self.scale)
+        if design.names[:1] != (INTERCEPT,) or not 2 <= design.p <= 3:
             raise ModelError(
-                f"the scale {made.formula} has the coefficients {', '.join(made.names)}",
+                f"the scale {design.formula} has the coefficients {', '.join(design.names)}",
                 "an intercept and one or two more",
                 "LocationScale('~ year')",
             )
-        return made
+        return design
 
     def resolved(self, effects: Effects) -> LocationScale:
         """The same model with every prior explicit for this study table."""
@@ -346,6 +443,24 @@ class LocationScale:
             self, beta=explicit(self.beta, names, "beta"), tau=tau_prior(self.tau, effects, self), gamma=gamma
         )
 
+    def structure(self, effects: Effects) -> NormalStructure:
+        """What the model states on a study table: means by a design, heterogeneity by another one."""
+        design, scale = self.design(effects), self.scale_design(effects)
+        Z, rows = scale.X[:, 1:], np.arange(effects.k)
+        gammas = tuple(f"gamma[{name}]" for name in scale.names[1:])
+        layers = (Layer(("tau",), np.zeros_like(rows), rows, Z - Z.mean(axis=0), gammas),)
+        return NormalStructure(
+            X=design.X,
+            coefficients=tuple(f"beta[{name}]" for name in design.names),
+            layers=layers,
+            errors=Errors.of(effects),
+            priors=_explicit_priors(self, design.names),
+            new=new_studies((), np.empty((0, design.p)), layers, []),
+            units=row_units(effects),
+            absent=dict.fromkeys(("mu", "theta_new"), NO_SINGLE_MEAN),
+            design=design,
+        )
+
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
         return (
@@ -358,6 +473,14 @@ class LocationScale:
         )
 
 
+def _explicit_priors(model: MetaRegression | LocationScale, names: Sequence[str]) -> dict[str, Prior]:
+    """Priors of coefficients and standard deviations, as far as they are explicit."""
+    beta = explicit(model.beta, names, "beta") if isinstance(model.beta, Mapping) else {}
+    stated = explicit_priors(model.named_priors)
+    rest = {name: prior for name, prior in stated.items() if not name.startswith("beta") and name != "gamma"}
+    return {f"beta[{name}]": prior for name, prior in beta.items()} | rest
+
+
 def has_horseshoe(beta: Coefficients | None) -> bool:
     """Whether a regularised horseshoe stands on any coefficient."""
     return any(isinstance(prior, RegularizedHorseshoe) for prior in _named("", beta).values())
@@ -366,8 +489,8 @@ def has_horseshoe(beta: Coefficients | None) -> bool:
 def _columns(moderators: str | Sequence[str], *, may_be_none: bool = False) -> str | tuple[str, ...]:
     """A formula as it is, names of columns as a tuple, so that a model can be compared and kept."""
     if not isinstance(moderators, Iterable):
-        found = f"moderators = {described(moderators)}"
-        raise ModelError(found, "a formula or the names of columns", "'~ dose' or ['dose']")
+        problem = f"moderators = {described(moderators)}"
+        raise ModelError(problem, "a formula or the names of columns", "'~ dose' or ['dose']")
     names = moderators if isinstance(moderators, str) else tuple(moderators)
     if (not names and not may_be_none) or (isinstance(names, str) and names.strip() in ("", "~")):
         raise ModelError(
@@ -384,12 +507,12 @@ def _formula(moderators: str | Sequence[str]) -> str:
     return moderators if isinstance(moderators, str) else "~ " + " + ".join(moderators)
 
 
-def _check_beta(given: Coefficients | None, name: str) -> None:
-    if isinstance(given, Mapping):
-        for coefficient, prior in given.items():
+def _check_beta(beta: Coefficients | None, name: str) -> None:
+    if isinstance(beta, Mapping):
+        for coefficient, prior in beta.items():
             check_mu(prior, f"{name}[{coefficient}]")
     else:
-        check_mu(given, name)
+        check_mu(beta, name)
 
 
 def explicit(given: Coefficients | None, names: Sequence[str], what: str) -> dict[str, Prior]:
@@ -416,13 +539,13 @@ def explicit(given: Coefficients | None, names: Sequence[str], what: str) -> dic
     return {name: given.get(name, Flat()) for name in names}
 
 
-def _named(what: str, given: Coefficients | None) -> dict[str, Prior | None]:
-    if isinstance(given, Mapping):
-        return {f"{what}[{name}]": prior for name, prior in given.items()}
-    return {what: given}
+def _named(what: str, beta: Coefficients | None) -> dict[str, Prior | None]:
+    if isinstance(beta, Mapping):
+        return {f"{what}[{name}]": prior for name, prior in beta.items()}
+    return {what: beta}
 
 
-def _told(what: str, given: Coefficients | None) -> tuple[str, ...]:
-    if isinstance(given, Mapping):
-        return tuple(f"{what}[{name}] ~ {prior}" for name, prior in given.items())
-    return (f"{what} ~ {given or Flat()}",)
+def _told(what: str, beta: Coefficients | None) -> tuple[str, ...]:
+    if isinstance(beta, Mapping):
+        return tuple(f"{what}[{name}] ~ {prior}" for name, prior in beta.items())
+    return (f"{what} ~ {beta or Flat()}",)

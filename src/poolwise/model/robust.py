@@ -32,6 +32,11 @@ class StudentTRandomEffects:
     nu : Prior
         Proper prior on the degrees of freedom.
 
+    Notes
+    -----
+    Gamma(2, 0.1) on nu has its mode at 10 and its mean at 20: it allows tails as heavy as those of the Cauchy and as
+    light as normal ones, which few studies do not tell apart.
+
     References
     ----------
     Lee & Thompson 2008, Statistics in Medicine 27:418, 10.1002/sim.2897; Baker & Jackson 2008, Health Care
@@ -99,6 +104,8 @@ class SkewNormalRandomEffects:
     delta ~ Uniform(-1, 1), close to the reference prior. `skewness` is the third standardised moment of the true
     effects, between -0.995 and 0.995.
 
+    The scale's priors stand on mu and tau as in `RandomEffects`, since both keep their meaning whatever the skewness.
+
     References
     ----------
     Azzalini 1985, Scandinavian J. Statistics 12:171; Lee & Thompson 2008, Statistics in Medicine 27:418,
@@ -157,6 +164,11 @@ class ContaminatedRandomEffects:
     pi : Prior
         Prior on the share of outliers, ``Beta(1, 9)`` or ``Uniform(0, 0.5)``. With the default each study is one with
         probability 0.1.
+
+    Notes
+    -----
+    Beta(1, 9) expects one study in ten to be an outlier and most often fewer. tau_out is twice as wide as tau, since
+    outliers differ by more than studies differ among themselves.
 
     References
     ----------

@@ -39,6 +39,10 @@ class Uncertain:
         missing), and 1 where there is one, shape (k, J).
     centre, unit : ndarray
         Observed means and standard deviations, shape (J,).
+
+    References
+    ----------
+    Carroll et al. 2006, Measurement Error in Nonlinear Models, 2nd ed., chapter 8, 10.1201/9781420010138.
     """
 
     names: tuple[str, ...]
@@ -77,6 +81,10 @@ def uncertain(
         For errors of a moderator of words, and a formula that is not linear in an uncertain moderator.
     InputError
         For fewer than three observed values, and standard errors that are none.
+
+    References
+    ----------
+    Carroll et al. 2006, Measurement Error in Nonlinear Models, 2nd ed., chapter 8, 10.1201/9781420010138.
     """
     frame = effects.moderators
     wanted = [name for name in variables_of(moderators) if name in frame]
@@ -123,10 +131,10 @@ def _slope(
 
 def _at(rows: pd.DataFrame, values: Mapping[str, float]) -> pd.DataFrame:
     """The rows with these values of some moderators."""
-    made = rows.copy()
+    moved = rows.copy()
     for name, value in values.items():
-        made[name] = value
-    return made
+        moved[name] = value
+    return moved
 
 
 def _not_linear(design: Design, names: tuple[str, ...]) -> ModelError:

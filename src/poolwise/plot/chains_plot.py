@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.checks._chains import ALPHA, chain_plot
+from poolwise.checks.chains import ALPHA, chain_plot
 from poolwise.plot import _marks, _sheet, _text
 from poolwise.plot._plain import plain_text
 from poolwise.result import Result

@@ -10,7 +10,7 @@ import pandas as pd
 
 from poolwise import show
 from poolwise.checks import Ranges
-from poolwise.checks._range_table import tables_excluding
+from poolwise.checks.ranges.table import tables_excluding
 from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _text, _words
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text

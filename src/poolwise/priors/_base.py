@@ -38,8 +38,8 @@ def log_t_constant(df: Array) -> Array:
 
 def t_quantile(df: Array | float, p: ArrayLike) -> Array:
     """Quantile of Student's t at p, -inf at 0, where SciPy has inf; normal from `NORMAL_DF` on."""
-    found = np.where(np.greater(df, NORMAL_DF), special.ndtri(p), special.stdtrit(np.minimum(df, NORMAL_DF), p))
-    return np.asarray(np.where(np.less(p, 0.5) & (found > 0.0), -np.inf, found))
+    quantile = np.where(np.greater(df, NORMAL_DF), special.ndtri(p), special.stdtrit(np.minimum(df, NORMAL_DF), p))
+    return np.asarray(np.where(np.less(p, 0.5) & (quantile > 0.0), -np.inf, quantile))
 
 
 def check_positive(prior: Prior, *names: str) -> None:
@@ -96,6 +96,10 @@ class Prior:
         Quantile at p given the parameters, likewise.
     metric : str or None
         Scale of effect that the prior was made for.
+
+    References
+    ----------
+    Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475, on what a prior on tau should say.
     """
 
     positive: ClassVar[bool] = True
@@ -157,9 +161,9 @@ class Prior:
         finite = np.isfinite(x)
         if finite.all():
             return self.log_density(x, *self.parameters)
-        found = self.log_density(np.where(finite, x, 1.0), *self.parameters)
+        inside = self.log_density(np.where(finite, x, 1.0), *self.parameters)
         far = -math.copysign(math.inf, self.tail_power) if self.tail_power else 0.0
-        return np.where(finite, found, np.where(np.isnan(x), np.nan, far))
+        return np.where(finite, inside, np.where(np.isnan(x), np.nan, far))
 
     def pdf(self, x: ArrayLike) -> Array:
         """Density at x; same shape as x."""
@@ -207,6 +211,10 @@ class Prior:
         ------
         ModelError
             Without a factor: no default would fit every pair of scales.
+
+        References
+        ----------
+        Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 7, 10.1002/9780470743386, for the factors.
         """
         if factor is None:
             raise ModelError(

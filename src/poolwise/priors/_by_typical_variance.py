@@ -20,6 +20,10 @@ from poolwise.settings import as_numbers
 class DuMouchel(PriorOfVariances):
     """DuMouchel's prior: density s0 / (s0 + tau)^2, s0^2 = k / sum_i (1 / v_i), the harmonic mean; median s0.
 
+    Notes
+    -----
+    It has no width to choose: the studies' own variances set it, and `variances` are filled in from the table.
+
     References
     ----------
     As in Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
@@ -58,9 +62,14 @@ class DuMouchel(PriorOfVariances):
 class Shrinkage(PriorOfVariances):
     """Uniform shrinkage: s0^2 / (s0^2 + tau^2) is uniform, density 2 s0^2 tau / (s0^2 + tau^2)^2, s0 as for DuMouchel.
 
+    Notes
+    -----
+    It has no width to choose: the studies' own variances set it, and `variances` are filled in from the table.
+
     References
     ----------
-    As in Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
+    Daniels 1999, Canadian J. Statistics 27:567; as in Roever 2020, J. Stat. Software 93(6),
+    10.18637/jss.v093.i06.
     """
 
     metric: str | None = None
@@ -94,6 +103,10 @@ class ISquared(PriorOfVariances):
     """Uniform I2: I2 = tau^2 / (s^2 + tau^2) is uniform, where s^2 is the typical variance of Higgins and Thompson.
 
     s^2 = (k - 1) sum w_i / [(sum w_i)^2 - sum w_i^2], w_i = 1 / v_i; density 2 s^2 tau / (s^2 + tau^2)^2.
+
+    Notes
+    -----
+    It has no width to choose: the studies' own variances set it, and `variances` are filled in from the table.
 
     References
     ----------

@@ -52,10 +52,10 @@ class PriorOfVariances(Prior):
         ModelError
             For anything but finite variances above 0.
         """
-        given = np.asarray(v, dtype=float)
-        if given.ndim != 1 or not given.size or not (np.isfinite(given) & (given > 0)).all():
-            raise ModelError(f"{self} was given variances of shape {given.shape}", "k finite variances above 0")
-        return replace(cast(Any, self), variances=tuple(given.tolist()))
+        variances = np.asarray(v, dtype=float)
+        if variances.ndim != 1 or not variances.size or not (np.isfinite(variances) & (variances > 0)).all():
+            raise ModelError(f"{self} was given variances of shape {variances.shape}", "k finite variances above 0")
+        return replace(cast(Any, self), variances=tuple(variances.tolist()))
 
     def scaled(self, factor: float) -> Self:
         """The prior for variances factor^2 times as large; itself while they are not known."""
@@ -103,6 +103,10 @@ class PriorOfVariances(Prior):
 class Jeffreys(PriorOfVariances):
     """Jeffreys' prior for tau with mu known: density sqrt(sum_i (tau / (v_i + tau^2))^2), improper.
 
+    Notes
+    -----
+    It has no width to choose: the studies' own variances set it, and `variances` are filled in from the table.
+
     References
     ----------
     As in Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
@@ -129,6 +133,10 @@ class OverallJeffreys(PriorOfVariances):
     It falls as tau^-2 and could be normalised; its size matters, as a prior for the pair, only relative to a flat mu,
     so that it counts as improper and gives no evidence, as in bayesmeta.
 
+    Notes
+    -----
+    It has no width to choose: the studies' own variances set it, and `variances` are filled in from the table.
+
     References
     ----------
     As in Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
@@ -152,6 +160,10 @@ class OverallJeffreys(PriorOfVariances):
 @dataclass(frozen=True)
 class BergerDeely(PriorOfVariances):
     """Prior of Berger and Deely: density prod_i (tau / (v_i + tau^2))^(1/k), improper.
+
+    Notes
+    -----
+    It has no width to choose: the studies' own variances set it, and `variances` are filled in from the table.
 
     References
     ----------
@@ -178,6 +190,10 @@ class Conventional(PriorOfVariances):
 
     It has no closed form for unequal variances and is normalised by quadrature; for equal ones it is
     tau sqrt(v) / (v + tau^2)^(3/2).
+
+    Notes
+    -----
+    It has no width to choose: the studies' own variances set it, and `variances` are filled in from the table.
 
     References
     ----------

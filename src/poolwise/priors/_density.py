@@ -53,6 +53,16 @@ class Density(Prior):
         When the density cannot be integrated, its tail cannot be told, or the function returns something else than
         the logarithm of a density.
 
+    Notes
+    -----
+    The support is [0, inf) by default, since tau is a standard deviation. A tail is found out unless it is named, since
+    whether moments exist hangs on it.
+
+    References
+    ----------
+    The quadrature is our own. Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for a prior on tau given as
+    any function.
+
     Examples
     --------
     >>> import numpy as np
@@ -93,10 +103,10 @@ class Density(Prior):
         narrow = narrow_edges(function, lower, upper, points)
         law = numeric_law(function, lower, upper, narrow)
         refuse_infinite(law, name, upper, proper=proper)
-        given = {"function": function, "name": name, "lower": float(lower), "upper": float(upper), "proper": proper}
+        stated = {"function": function, "name": name, "lower": float(lower), "upper": float(upper), "proper": proper}
         tail = math.inf if math.isfinite(upper) else checked_tail(function, name, tail_power, proper=proper)
         of_points = {"points": tuple(map(float, points)), "peaks": narrow, "law": law}
-        for key, value in (given | {"tail_power": tail, "metric": metric} | of_points).items():
+        for key, value in (stated | {"tail_power": tail, "metric": metric} | of_points).items():
             object.__setattr__(self, key, value)
 
     @property

@@ -49,6 +49,16 @@ class OfDistribution(Prior):
         a where the density falls as tau^-a; inf for lighter tails.
     unit : float
         The prior is that of unit x the distribution's variable.
+
+    Notes
+    -----
+    Name and tail are read off the object by default, so that a table says what was meant, and moments that do not exist
+    are not told.
+
+    References
+    ----------
+    Virtanen et al. 2020, Nature Methods 17:261, 10.1038/s41592-019-0686-2, for SciPy; Icazatti et al. 2023, J. Open
+    Source Software 8(89):5499, 10.21105/joss.05499, for PreliZ.
     """
 
     distribution: HasLaw
@@ -126,6 +136,16 @@ def from_distribution(
         When a method is missing or fails, the distribution reaches below 0, its density is not the slope of its
         distribution function (it is discrete, for example), or its tail cannot be told.
 
+    Notes
+    -----
+    Name and tail are read off the object by default, so that a table says what was meant, and moments that do not exist
+    are not told.
+
+    References
+    ----------
+    Virtanen et al. 2020, Nature Methods 17:261, 10.1038/s41592-019-0686-2, for SciPy; Icazatti et al. 2023, J. Open
+    Source Software 8(89):5499, 10.21105/joss.05499, for PreliZ.
+
     Examples
     --------
     >>> from scipy import stats
@@ -180,11 +200,11 @@ def _check_law(distribution: HasLaw, name: str) -> None:
     with np.errstate(all="ignore"):
         density = np.exp(np.asarray(distribution.logpdf(edges[:-1, None] + half * (1.0 + nodes)), dtype=float))
     area = float((half * weights * density).sum())
-    told = float(np.diff(np.asarray(distribution.cdf(ends), dtype=float))[0])
-    if not (abs(area - told) < SAME and abs(told - (p[1] - p[0])) < SAME):
+    mass = float(np.diff(np.asarray(distribution.cdf(ends), dtype=float))[0])
+    if not (abs(area - mass) < SAME and abs(mass - (p[1] - p[0])) < SAME):
         raise ModelError(
             f"{name} has a density that integrates to {area:.4g} between two quantiles and a distribution function "
-            f"that grows by {told:.4g} there",
+            f"that grows by {mass:.4g} there",
             f"{p[1] - p[0]:.4g} for both",
             "a continuous distribution; is this a discrete one?",
         )

@@ -18,7 +18,18 @@ from poolwise.settings import as_numbers
 @final
 @dataclass(frozen=True)
 class Gamma(Prior):
-    """Gamma: density proportional to x^(shape - 1) exp(-rate x)."""
+    """Gamma: density proportional to x^(shape - 1) exp(-rate x).
+
+    Notes
+    -----
+    No default: a shape above 1 lets the density vanish at 0, and shape 2 with a rate near 0 keeps tau from 0 and says
+    little else.
+
+    References
+    ----------
+    Chung, Rabe-Hesketh & Choi 2013, Statistics in Medicine 32:4071, 10.1002/sim.5821, on a standard deviation; Juarez &
+    Steel 2010, J. Applied Econometrics 25:1128, 10.1002/jae.1113, on degrees of freedom.
+    """
 
     shape: float
     rate: float
@@ -57,7 +68,16 @@ class Gamma(Prior):
 @final
 @dataclass(frozen=True)
 class Beta(Prior):
-    """Beta, for a share between 0 and 1: density proportional to x^(a - 1) (1 - x)^(b - 1)."""
+    """Beta, for a share between 0 and 1: density proportional to x^(a - 1) (1 - x)^(b - 1).
+
+    Notes
+    -----
+    No default: a + b is what the prior is worth in studies, a / (a + b) the share that it expects.
+
+    References
+    ----------
+    Johnson, Kotz & Balakrishnan 1995, Continuous Univariate Distributions, volume 2, 2nd ed., chapter 25.
+    """
 
     a: float
     b: float

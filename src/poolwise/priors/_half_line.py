@@ -18,7 +18,20 @@ from poolwise.settings import as_numbers
 @final
 @dataclass(frozen=True)
 class HalfNormal(Prior):
-    """Half-normal: |N(0, scale^2)|."""
+    """Half-normal: |N(0, scale^2)|.
+
+    Notes
+    -----
+    No width is the default of the family, since a width belongs to a scale of effect; on tau a scale supplies its own
+    (0.5 for standardised mean differences, 1 for log odds ratios and log hazard ratios, 0.25 for Fisher's z). This
+    family is what models take unasked: its density is finite at 0 and its tail light, so that tau = 0 stays possible
+    and a heterogeneity no one has seen is not.
+
+    References
+    ----------
+    Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475; Spiegelhalter, Abrams & Myles 2004,
+    Bayesian Approaches to Clinical Trials and Health-Care Evaluation, chapter 5.
+    """
 
     scale: float
     metric: str | None = None
@@ -55,7 +68,18 @@ class HalfNormal(Prior):
 @final
 @dataclass(frozen=True)
 class HalfCauchy(Prior):
-    """Half-Cauchy: |Cauchy(0, scale)|."""
+    """Half-Cauchy: |Cauchy(0, scale)|.
+
+    Notes
+    -----
+    No scale is the default, since it belongs to a scale of effect. The tail is so heavy that few studies leave a large
+    tau possible, and that a posterior mean may not exist.
+
+    References
+    ----------
+    Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A; Polson & Scott 2012, Bayesian Analysis 7:887,
+    10.1214/12-BA730.
+    """
 
     scale: float
     metric: str | None = None
@@ -96,7 +120,17 @@ class HalfCauchy(Prior):
 @final
 @dataclass(frozen=True)
 class HalfT(Prior):
-    """Half-t with df degrees of freedom: |scale t_df|."""
+    """Half-t with df degrees of freedom: |scale t_df|.
+
+    Notes
+    -----
+    No default: the degrees of freedom say how heavy the tail is, 1 the half-Cauchy, many the half-normal; the scale
+    belongs to a scale of effect.
+
+    References
+    ----------
+    Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A.
+    """
 
     df: float
     scale: float
@@ -154,7 +188,17 @@ class HalfT(Prior):
 @final
 @dataclass(frozen=True)
 class Exponential(Prior):
-    """Exponential with this rate; its mean is 1 / rate."""
+    """Exponential with this rate; its mean is 1 / rate.
+
+    Notes
+    -----
+    No default: the rate is one over the mean of tau, which belongs to a scale of effect.
+
+    References
+    ----------
+    Simpson et al. 2017, Statistical Science 32:1, 10.1214/16-STS576, as the penalised-complexity prior for a standard
+    deviation; Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
+    """
 
     rate: float
     metric: str | None = None
@@ -190,7 +234,17 @@ class Exponential(Prior):
 @final
 @dataclass(frozen=True)
 class Uniform(Prior):
-    """Uniform on [lower, upper], for tau: 0 <= lower < upper."""
+    """Uniform on [lower, upper], for tau: 0 <= lower < upper.
+
+    Notes
+    -----
+    No limits are the default: with few studies the upper limit decides, so that it has to be said.
+
+    References
+    ----------
+    Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A; Lambert et al. 2005, Statistics in Medicine 24:2401,
+    10.1002/sim.2112, on how much a limit decides with few studies.
+    """
 
     lower: float
     upper_limit: float

@@ -31,6 +31,11 @@ class RegularizedHorseshoe(Prior):
     slab_df : float
         Degrees of freedom of the slab.
 
+    Notes
+    -----
+    Four degrees of freedom give a coefficient that matters a tail heavy enough not to be drawn in, and light enough
+    that the slab still has a variance and the sampler ends.
+
     References
     ----------
     Piironen & Vehtari 2017, Electronic J. Statistics 11:5018, 10.1214/17-EJS1337SI, equations 2.8 and 3.12.

@@ -16,7 +16,16 @@ from poolwise.settings import as_numbers
 @final
 @dataclass(frozen=True)
 class Lomax(Prior):
-    """Lomax (Pareto type II): density (shape / scale) (1 + tau / scale)^(-shape - 1)."""
+    """Lomax (Pareto type II): density (shape / scale) (1 + tau / scale)^(-shape - 1).
+
+    Notes
+    -----
+    No default: the shape says how heavy the tail is, the scale belongs to a scale of effect.
+
+    References
+    ----------
+    Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
+    """
 
     shape: float
     scale: float
@@ -62,7 +71,17 @@ class Lomax(Prior):
 @final
 @dataclass(frozen=True)
 class HalfLogistic(Prior):
-    """Half-logistic: |Logistic(0, scale)|, density 2 exp(-z) / (scale (1 + exp(-z))^2) with z = tau / scale."""
+    """Half-logistic: |Logistic(0, scale)|, density 2 exp(-z) / (scale (1 + exp(-z))^2) with z = tau / scale.
+
+    Notes
+    -----
+    No default: the scale belongs to a scale of effect. The tail lies between those of the half-normal and the
+    half-Cauchy.
+
+    References
+    ----------
+    Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
+    """
 
     scale: float
     metric: str | None = None
@@ -100,7 +119,16 @@ class HalfLogistic(Prior):
 @final
 @dataclass(frozen=True)
 class Rayleigh(Prior):
-    """Rayleigh: density (tau / scale^2) exp(-tau^2 / (2 scale^2)), which vanishes at 0."""
+    """Rayleigh: density (tau / scale^2) exp(-tau^2 / (2 scale^2)), which vanishes at 0.
+
+    Notes
+    -----
+    No default: the scale belongs to a scale of effect. It is for those who hold that no set of studies is homogeneous.
+
+    References
+    ----------
+    Johnson, Kotz & Balakrishnan 1994, Continuous Univariate Distributions, volume 1, 2nd ed., chapter 18.
+    """
 
     scale: float
     metric: str | None = None

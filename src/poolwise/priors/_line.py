@@ -17,7 +17,18 @@ from poolwise.settings import as_numbers
 @final
 @dataclass(frozen=True)
 class Normal(Prior):
-    """Normal(mean, sd), for mu."""
+    """Normal(mean, sd), for mu.
+
+    Notes
+    -----
+    Mean 0 favours neither direction. An sd of 1 is the default on standardised mean differences, where an effect beyond
+    2 is hardly ever seen; on other scales models take their own (2 for log ratios, 0.5 for Fisher's z).
+
+    References
+    ----------
+    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for a normal prior on mu, which leaves mu normal given
+    tau.
+    """
 
     mean: float = 0.0
     sd: float = 1.0
@@ -56,7 +67,17 @@ class Normal(Prior):
 @final
 @dataclass(frozen=True)
 class Fixed(Prior):
-    """A known value of mu: all probability at one point, which has no density."""
+    """A known value of mu: all probability at one point, which has no density.
+
+    Notes
+    -----
+    0 is the null hypothesis of no effect, the value that a comparison by Bayes factor states most often.
+
+    References
+    ----------
+    Gronau et al. 2021, Advances in Methods and Practices in Psychological Science 4(3), 10.1177/25152459211031256, for
+    models that state mu = 0.
+    """
 
     value: float = 0.0
     metric: str | None = None
@@ -102,7 +123,18 @@ class Fixed(Prior):
 @final
 @dataclass(frozen=True)
 class Flat(Prior):
-    """Improper flat prior: constant density 1, on mu over the line, on tau over [0, inf)."""
+    """Improper flat prior: constant density 1, on mu over the line, on tau over [0, inf).
+
+    Notes
+    -----
+    On mu it gives what the closed form gives at a known tau, and so shows what a proper prior on mu adds. On tau it
+    needs at least three studies when mu is flat as well, and two when mu has a proper prior.
+
+    References
+    ----------
+    Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A; Roever 2020, J. Stat. Software 93(6),
+    10.18637/jss.v093.i06.
+    """
 
     metric: str | None = None
     proper = False

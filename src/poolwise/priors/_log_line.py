@@ -18,7 +18,17 @@ from poolwise.settings import as_numbers
 @final
 @dataclass(frozen=True)
 class LogNormal(Prior):
-    """Log-normal: log tau ~ N(location, scale^2)."""
+    """Log-normal: log tau ~ N(location, scale^2).
+
+    Notes
+    -----
+    No default: location and scale are read from collections of meta-analyses. For tau^2 ~ LogNormal(m, s^2) they are m
+    / 2 and s / 2 on tau.
+
+    References
+    ----------
+    Turner et al. 2015, Statistics in Medicine 34:984, 10.1002/sim.6381.
+    """
 
     location: float
     scale: float
@@ -62,7 +72,19 @@ class LogNormal(Prior):
 @final
 @dataclass(frozen=True)
 class InverseGamma(Prior):
-    """Inverse gamma on tau itself: density proportional to tau^(-shape - 1) exp(-scale / tau)."""
+    """Inverse gamma on tau itself: density proportional to tau^(-shape - 1) exp(-scale / tau).
+
+    Notes
+    -----
+    No default: shape and scale are read from collections of meta-analyses. The density vanishes at 0, so that it
+    forbids a tau near 0; a panel of priors says so.
+
+    References
+    ----------
+    van Erp et al. 2017, J. Open Psychology Data 5:4, 10.5334/jopd.33; Bartos et al. 2021, Statistics in Medicine
+    40:6743, 10.1002/sim.9170. On tau itself, not on its square, of which Gelman 2006 warns, Bayesian Analysis 1:515,
+    10.1214/06-BA117A.
+    """
 
     shape: float
     scale: float
@@ -111,7 +133,17 @@ class InverseGamma(Prior):
 @final
 @dataclass(frozen=True)
 class LogT(Prior):
-    """Log-t: (log tau - location) / scale ~ t_df."""
+    """Log-t: (log tau - location) / scale ~ t_df.
+
+    Notes
+    -----
+    No default: its parameters are read from collections of meta-analyses. For tau^2 ~ log-t_df(m, s) they are df, m / 2
+    and s / 2 on tau.
+
+    References
+    ----------
+    Rhodes et al. 2015, J. Clinical Epidemiology 68:52, 10.1016/j.jclinepi.2014.08.012.
+    """
 
     df: float
     location: float
@@ -158,7 +190,17 @@ class LogT(Prior):
 @final
 @dataclass(frozen=True)
 class Sqrt(Prior):
-    """Improper prior that is flat in sqrt(tau): density tau^(-1/2)."""
+    """Improper prior that is flat in sqrt(tau): density tau^(-1/2).
+
+    Notes
+    -----
+    It has no width to choose. Its density blows up at 0, but has a finite integral there; a single study with a flat mu
+    leaves the posterior improper, which is refused.
+
+    References
+    ----------
+    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
+    """
 
     metric: str | None = None
     needs_log_nodes: ClassVar[bool] = True

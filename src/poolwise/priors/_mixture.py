@@ -37,6 +37,11 @@ class Mixture(Prior):
     components : tuple of Normal, StudentT or Cauchy
         As many.
 
+    Notes
+    -----
+    No weights or components are the default: a robust prior says how far it trusts earlier studies. Without a `metric`
+    it is taken as given for the data at hand.
+
     References
     ----------
     Schmidli et al. 2014, Biometrics 70:1023, 10.1111/biom.12242.

@@ -23,6 +23,16 @@ class StudentT(Prior):
     `log_density_of_log_sd` and `sd_quantile` tell the law of sd, so that a quadrature over log sd, normal at each
     node, has it all.
 
+    Notes
+    -----
+    Mean 0 and scale 1, where they have defaults, favour neither direction and span the effects seen on standardised
+    mean differences; the degrees of freedom say how readily the prior gives way to estimates far out.
+
+    References
+    ----------
+    Bartos et al. 2021, Statistics in Medicine 40:6743, 10.1002/sim.9170, on mu; West 1987, Biometrika 74:646,
+    10.1093/biomet/74.3.646, for the mixture of normals.
+
     Examples
     --------
     >>> print(StudentT(5, 0, 0.43), StudentT(5, 0, 0.43).ppf(0.975).round(3))
@@ -99,6 +109,16 @@ class Cauchy(Prior):
     """Cauchy(mean, scale) for mu: Student's t with one degree of freedom; `mean` is its centre, as it has no mean.
 
     As a mixture of normals it has the sd scale sqrt(w), w ~ InverseGamma(1 / 2, 1 / 2); see `StudentT`.
+
+    Notes
+    -----
+    Mean 0 favours neither direction; scale 1 puts half of the probability within 1, the width of `Normal` where both
+    are per unit of a standardised mean difference.
+
+    References
+    ----------
+    Rouder et al. 2009, Psychonomic Bulletin & Review 16:225, 10.3758/PBR.16.2.225, on a standardised effect; West 1987,
+    Biometrika 74:646, 10.1093/biomet/74.3.646, for the mixture of normals.
     """
 
     mean: float = 0.0

@@ -23,6 +23,16 @@ class TruncatedNormal(Prior):
 
     Given tau the posterior of mu is the normal posterior under Normal(mean, sd), restricted likewise.
 
+    Notes
+    -----
+    Mean and sd are those of `Normal`. Infinite limits are none: which direction is ruled out has to be said.
+
+    References
+    ----------
+    Johnson, Kotz & Balakrishnan 1994, Continuous Univariate Distributions, volume 1, 2nd ed., chapter 13; Gronau et al.
+    2021, Advances in Methods and Practices in Psychological Science 4(3), 10.1177/25152459211031256, for one-sided
+    priors on mu.
+
     Examples
     --------
     >>> print(TruncatedNormal(0, 1, 0), TruncatedNormal(0, 1, 0).ppf(0.5).round(3))

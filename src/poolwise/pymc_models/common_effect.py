@@ -31,6 +31,10 @@ def common_effect(y: NDArray[np.float64], v: NDArray[np.float64], mu: Prior) -> 
     pymc.Model
         With the free variable ``mu``. The data ``y`` and ``v`` may be exchanged for others of any length, and
         the prior's parameters (``mu_mean``, ``mu_sd``) for others of its family.
+
+    References
+    ----------
+    Hedges & Vevea 1998, Psychological Methods 3:486, 10.1037/1082-989X.3.4.486.
     """
     import pymc as pm
 

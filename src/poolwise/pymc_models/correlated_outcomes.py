@@ -76,6 +76,10 @@ def lkj_root(m: int, eta: float) -> TensorVariable:
     """The Cholesky factor of a correlation matrix ~ LKJ(eta) from partial correlations, inside a model context.
 
     The partial correlation of i and j given those before j is 2 b - 1, b ~ Beta(a, a), a = eta + (m - 2 - j) / 2.
+
+    References
+    ----------
+    Lewandowski, Kurowicka & Joe 2009, J. Multivariate Analysis 100:1989, 10.1016/j.jmva.2009.04.008.
     """
     import pymc as pm
 

@@ -55,6 +55,10 @@ def subgroups(
     pymc.Model
         With ``mu`` and ``tau`` of dimension ``subgroup`` (a common tau has none); when exchangeable also
         ``tau_typical`` and ``tau_spread``.
+
+    References
+    ----------
+    Borenstein & Higgins 2013, Prevention Science 14:134, 10.1007/s11121-013-0377-7.
     """
     import pymc as pm
 

@@ -57,6 +57,12 @@ class Aggregate:
         Name of the analysis scale; whom to cite.
     directions : tuple of str
         Words for effects below and above the null value.
+
+    References
+    ----------
+    Cochran 1954, Biometrics 10:101, 10.2307/3001666, for Q; Higgins & Thompson 2002, Statistics in Medicine 21:1539,
+    10.1002/sim.1186, for I2; DerSimonian & Laird 1986, Controlled Clinical Trials 7:177, 10.1016/0197-2456(86)90046-2,
+    for the random-effects estimate.
     """
 
     k: int | None = None

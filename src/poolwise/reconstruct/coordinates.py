@@ -44,6 +44,10 @@ class Coordinates:
         Limits on single studies.
     level : ndarray of int
         Column of the plan's `sizes` that each study belongs to, shape (k,).
+
+    References
+    ----------
+    The construction is ours; see `poolwise.reconstruct`.
     """
 
     plan: Plan
@@ -138,7 +142,8 @@ class Coordinates:
         k, m, level = len(self.level), self.boxes, self.level
         member = np.equal.outer(level, np.arange(d.shape[1])).astype(float)
         s = x[:, m : m + k]
-        share = np.exp(s - s.max(axis=1, keepdims=True))
+        largest = np.stack([s[:, level == g].max(axis=1) for g in range(d.shape[1])], axis=1)
+        share = np.exp(s - largest[:, level])  # of its level, the largest 1: a far step leaves no level without weight
         w = np.maximum(share / (share @ member)[:, level] * weight[:, level], _LEAST)
         root = np.sqrt(w)
         overall = (weight * d).sum(axis=1) / weight.sum(axis=1)

@@ -44,6 +44,10 @@ class Extremes:
         restart to the worst), table (place in `tables`).
     tables : Reconstruction
         The tables found; they agree with all that is published, as those drawn do.
+
+    References
+    ----------
+    Kraft 1988, A software package for sequential quadratic programming, DFVLR-FB 88-28.
     """
 
     frame: pd.DataFrame

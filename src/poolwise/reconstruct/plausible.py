@@ -23,6 +23,15 @@ class Plausible:
         Smallest and largest standard error of a study, on the analysis scale.
     d_max : float
         Largest absolute estimate of a study, on the analysis scale.
+
+    Notes
+    -----
+    A limit on |d| of 1.5 is three times a medium standardised mean difference by Cohen's convention. Other scales of
+    effect need limits of their own.
+
+    References
+    ----------
+    Cohen 1988, Statistical Power Analysis for the Behavioral Sciences, 2nd ed., section 2.2, for a medium d of 0.5.
     """
 
     se_min: float = 0.03

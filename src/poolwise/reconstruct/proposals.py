@@ -60,6 +60,10 @@ def propose(plan: Plan, n: int, alpha: float, rng: np.random.Generator) -> Propo
     -------
     Proposals
         Right in sum w, sum w y and Q by construction, and in nothing else.
+
+    References
+    ----------
+    The construction is ours; see `poolwise.reconstruct`.
     """
     sizes = plan.sizes[rng.integers(len(plan.sizes), size=n)]
     level = (np.arange(plan.k)[None, :, None] >= np.cumsum(sizes, axis=1)[:, None, :]).sum(axis=2)

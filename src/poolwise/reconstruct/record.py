@@ -48,6 +48,11 @@ class Reconstruction:
         Settings of the draw.
     notes : tuple of str
         What was assumed.
+
+    References
+    ----------
+    The construction is ours; see `reconstruct`. Manski 2003, Partial Identification of Probability Distributions,
+    10.1007/b97478, on answers that are sets.
     """
 
     y: Array = field(repr=False)
@@ -183,6 +188,11 @@ def equal_weights(k: int, d: float, se: float, q: float) -> tuple[Array, Array]:
     -------
     y, se : ndarray
         Shape (k,).
+
+    References
+    ----------
+    DerSimonian & Laird 1986, Controlled Clinical Trials 7:177, 10.1016/0197-2456(86)90046-2, for what is fixed; the
+    table is ours.
     """
     scores = ndtri((np.arange(1, k + 1) - 0.5) / k)
     scores = (scores - scores[::-1]) / 2.0

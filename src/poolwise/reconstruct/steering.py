@@ -199,6 +199,11 @@ def bayesian_goals(
         Probability of the intervals.
     rope : tuple of float, optional
         Region of practical equivalence.
+
+    References
+    ----------
+    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the model; DerSimonian & Laird 1986, Controlled
+    Clinical Trials 7:177, 10.1016/0197-2456(86)90046-2, for the closed form.
     """
     means = _means(model, level, names)
     if means is None:
@@ -223,6 +228,11 @@ def closed_form_goals(model: Model, engine: ClosedForm, prob: float) -> list[Goa
     engine : ClosedForm
     prob : float
         Probability of the intervals.
+
+    References
+    ----------
+    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the model; DerSimonian & Laird 1986, Controlled
+    Clinical Trials 7:177, 10.1016/0197-2456(86)90046-2, for the closed form.
     """
     if not isinstance(model, RandomEffects | CommonEffect):
         return []

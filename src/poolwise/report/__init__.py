@@ -5,7 +5,6 @@ from poolwise.report.files import FITS, SEARCH, faults
 from poolwise.report.kept import KeptFits
 from poolwise.report.kept_search import KeptSearch
 from poolwise.report.ranges_content import RangesContent
-from poolwise.report.ranges_write import write_ranges
 from poolwise.report.write import held, write
 
 __all__ = [
@@ -18,5 +17,4 @@ __all__ = [
     "faults",
     "held",
     "write",
-    "write_ranges",
 ]

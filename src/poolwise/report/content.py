@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, final
 
 from poolwise.checks.borrowing import Borrowing
 from poolwise.checks.prior_panel import PriorPanel
 from poolwise.effects import Effects
 from poolwise.quantities import Distribution
+from poolwise.report import words
+from poolwise.report.blocks import marked
+from poolwise.report.section import Front
 from poolwise.result import Result
 from poolwise.settings import SMALL_K
 
@@ -83,6 +88,53 @@ class Content:
     def data_label(self) -> str:
         """``"reconstructed"``, ``"reported"`` or ``"simulated"``."""
         return self.main.data_label
+
+    @property
+    def caption_note(self) -> str:
+        """What a caption adds where the data are reconstructed."""
+        return " (reconstructed data)" if self.effects.reconstructed else ""
+
+    def front(self) -> Front:
+        """What the page says before and after its sections."""
+        seeds = [f"{result.label}: {result.report.seed}" for result in self.results if result.report.seed is not None]
+        return Front(
+            kind="Meta-analysis report",
+            title_note=" (reconstructed)" if self.effects.reconstructed else "",
+            banner=words.RECONSTRUCTED if self.effects.reconstructed else "",
+            caution=words.few(self.effects.k, self.panel is not None) if self.few else "",
+            data=marked("hash <code>{digest}</code>", digest=self.effects.data_hash),
+            seeds="; ".join(seeds) or "none needed",
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """What the manifest tells of data, fits, seeds and versions; JSON values."""
+        versions = {name: number for result in self.results for name, number in result.report.versions.items()}
+        return {
+            "data": {
+                "title": self.effects.title,
+                "outcome": self.outcome,
+                "k": self.effects.k,
+                "scale": self.effects.scale.name,
+                "label": self.data_label,
+                "hash": self.effects.data_hash,
+                "citation": self.effects.citation,
+            },
+            "fits": [
+                {
+                    "label": result.label,
+                    "model": result.model.label,
+                    "engine": result.engine_label,
+                    "settings": repr(result.engine),
+                    "prior": result.prior,
+                    "status": result.report.status,
+                    "seed": result.report.seed,
+                    "seconds": round(result.report.seconds, 6),
+                }
+                for result in self.results
+            ],
+            "seeds": [result.report.seed for result in self.results if result.report.seed is not None],
+            "versions": {"poolwise": version("poolwise"), "python": platform.python_version()} | versions,
+        }
 
 
 def _is_posterior(result: Result) -> bool:

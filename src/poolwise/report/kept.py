@@ -14,8 +14,8 @@ from typing import Any, final
 
 import numpy as np
 
-from poolwise.engines._kept import Drawn
-from poolwise.engines._samplers import Chains
+from poolwise.engines.nuts.samplers import Chains
+from poolwise.engines.nuts.stored_draws import Drawn
 from poolwise.errors import ModelError, shown, warn
 from poolwise.report import sealed
 from poolwise.settings import check_flag

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from poolwise import show
-from poolwise.engines._limits import notes_about
-from poolwise.report import fits, sentences, tables, words
-from poolwise.report.content import Content
+from markupsafe import Markup
+
+from poolwise.report.blocks import Terms, marked
+from poolwise.report.section import Front, Passage, ReportContent
 
 if TYPE_CHECKING:
     import jinja2
 
 
-def page(content: Content, pictures: dict[str, str], facts: dict[str, Any]) -> str:
+def page(
+    content: ReportContent,
+    passages: Sequence[tuple[str, Passage]],
+    pictures: Mapping[str, str],
+    facts: Mapping[str, Any],
+) -> str:
     """The HTML of a report.
 
     Parameters
     ----------
-    content : Content
-        What the report tells.
-    pictures : dict of str to str
-        SVG documents by name: ``"forest"``, ``"prior_panel"``.
-    facts : dict
+    content : ReportContent
+        What the report is made from.
+    passages : sequence of (str, Passage)
+        The anchor and the words of each section, in the order of the page.
+    pictures : mapping of str to str
+        SVG documents by the name of the figure.
+    facts : mapping
         What the manifest tells: versions, hashes, seconds.
 
     Returns
@@ -31,64 +39,51 @@ def page(content: Content, pictures: dict[str, str], facts: dict[str, Any]) -> s
     str
         One page with its style and pictures inside; every word of the data is escaped.
     """
-    from markupsafe import Markup
-
-    groups = tables.comparison(content)
+    front = content.front()
     return (
-        environment()
+        _environment()
         .get_template("page.html.j2")
         .render(
-            content=content,
-            effects=content.effects,
-            main=content.main,
-            level=show.level(content.analysis.prob),
-            counted=content.effects.counted,
-            few=words.few(content.effects.k, content.panel is not None) if content.few else "",
-            reconstructed=words.RECONSTRUCTED if content.effects.reconstructed else "",
-            headline=sentences.headline(content),
-            groups=groups,
-            natural=any(row["natural"] for group in groups for row in group.rows),
-            tests=sentences.tests(content),
-            directions=sentences.directions(content),
-            null=sentences.null_words(content),
-            chances=tables.chances(content),
-            panel_rows=tables.panel_rows(content),
-            borrowed_rows=tables.borrowed_rows(content),
-            borrowed_under=tables.borrowed_under(content),
-            studies=tables.study_rows(content),
-            diagnostics=fits.diagnostics(content),
-            conventions=words.CONVENTIONS,
-            evidence=fits.evidence(content),
-            notes=_notes(content),
-            pictures={name: Markup(inline(svg)) for name, svg in pictures.items()},
+            analysis=content.analysis,
+            front=front,
+            passages=passages,
+            pictures={name: Markup(_inline(svg)) for name, svg in pictures.items()},
+            colophon=_colophon(content, front, facts),
             facts=facts,
         )
     )
 
 
-def _notes(content: Content) -> tuple[str, ...]:
-    """What was noticed in the data and in the fits, limits held against the threshold, each sentence once."""
-    threshold = content.analysis.threshold
-    every = [*content.effects.notes, *(note for one in content.results for note in notes_about(one, threshold))]
-    return tuple(note for note in dict.fromkeys(every) if note not in content.analysis.data_notes)
+def _colophon(content: ReportContent, front: Front, facts: Mapping[str, Any]) -> Terms:
+    """What the page was made from: file, data, versions, seeds, time."""
+    quick = " (quick: fewer draws than the file asks for)" if content.quick else ""
+    source, digest = content.analysis.source + quick, content.analysis.spec_hash
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    return Terms(
+        (
+            ("Analysis", marked("{source}; SHA-256 <code>{digest}</code>", source=source, digest=digest)),
+            ("Data", front.data),
+            ("Versions", versions),
+            *([] if front.seeds is None else [("Seeds", front.seeds)]),
+            ("Finished", f"{facts['finished']}, after {content.seconds:.1f} s of fitting"),
+        )
+    )
 
 
-def environment() -> jinja2.Environment:
-    """Where the pages' templates are found, and how words are escaped in them."""
+def _environment() -> jinja2.Environment:
+    """Where the page's templates are found, and how words are escaped in them."""
     import jinja2
 
-    made = jinja2.Environment(
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("poolwise.report", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"greek": show.greek, "prior": words.prior}
-    return made
 
 
-def inline(svg: str) -> str:
+def _inline(svg: str) -> str:
     """An SVG document as an element of a page: without its prologue and its metadata."""
     element = svg[svg.index("<svg") :]
     return re.sub(r"<metadata>.*?</metadata>", "", element, count=1, flags=re.DOTALL)

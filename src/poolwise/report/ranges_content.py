@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass
-from math import isnan
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, final
 
-import pandas as pd
-
-from poolwise.checks._range_beyond import AGREE
-from poolwise.checks._range_table import span, tables_excluding
 from poolwise.checks.ranges import Ranges
 from poolwise.errors import listing
-from poolwise.report import words
-from poolwise.show import chance, interval, number, percent
+from poolwise.report.blocks import marked
+from poolwise.report.section import Front
+from poolwise.show import percent
 
 if TYPE_CHECKING:
     from poolwise.analysis.record import Analysis
@@ -76,189 +74,79 @@ class RangesContent:
             "(se_min, se_max, d_max in the file), give narrower ranges."
         )
 
+    @property
+    def data_label(self) -> str:
+        """``"reconstructed"``."""
+        return self.ranges.data
+
+    def front(self) -> Front:
+        """What the page says before and after its sections."""
+        return Front(
+            kind="Meta-analysis report: ranges over reconstructed tables",
+            title_note=f" ({self.ranges.data})",
+            banner=self._reconstructed(),
+            caution=self._caution(),
+            data=marked("hash of all tables <code>{digest}</code>", digest=self.analysis.data_hash),
+        )
+
+    def _reconstructed(self) -> str:
+        """What a reader has to know first of the tables."""
+        ranges = self.ranges
+        searched = (
+            f"{ranges.tables} drawn at random and {ranges.found} found by search for the lowest and the highest of "
+            "every answer, "
+            if ranges.found
+            else ""
+        )
+        beyond = f". {self.leaning}" if ranges.found else ", and a table that was not drawn may lie outside a range."
+        return (
+            f"The study table behind this question is not public. Every fit was run on {ranges.tables + ranges.found} "
+            f"tables of {ranges.k} studies, {searched}each of which agrees with every published figure to its "
+            "rounding; no row of any of them is a real study. What is given is the range over these tables, never the "
+            "answer of one. The tables are a set that the paper does not rule out, not a sample of what is probable: "
+            f"a share of them is no probability{beyond}"
+        )
+
+    def _caution(self) -> str:
+        """What a reader has to know about levels of few studies; empty where none can be that small."""
+        levels = self.ranges.levels
+        single = levels[levels["tables_with_one"] > 0]["level"].tolist()
+        if not single:
+            return ""
+        return (
+            f"In some tables one study is all there is of {listing(single)}. What is said of such a level rests on "
+            "that study and on the prior."
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """What the manifest tells of data, fits, verdicts, seeds and versions; JSON values."""
+        analysis, ranges, tables = self.analysis, self.ranges, self.analysis.tables
+        assert tables is not None
+        packages = ("poolwise", "numpy", "scipy") + (("pymc", "nutpie") if len(ranges.nuts) else ())
+        limits = tables.plausible
+        return {
+            "data": {
+                "outcome": tables.published.outcome,
+                "moderator": tables.factor,
+                "tables": len(tables),
+                "found": ranges.found,
+                "plausible": {"se": [limits.se_min, limits.se_max], "d_max": limits.d_max},
+                "k": tables.k,
+                "seed": tables.seed,
+                "acceptance": tables.acceptance,
+                "scale": analysis.effects.scale.name,
+                "label": ranges.data,
+                "hash": analysis.data_hash,
+                "citation": tables.published.citation,
+            },
+            "fits": [
+                {"label": label, "engine": engine, "settings": settings, "status": status, "seconds": round(seconds, 6)}
+                for label, engine, settings, status, seconds in ranges.fits
+            ],
+            "verdicts": [*filter(None, [ranges.panel_sentence]), *ranges.verdicts],
+            "seeds": [tables.seed],
+            "versions": {name: version(name) for name in packages} | {"python": platform.python_version()},
+        }
+
 
 _TOUCHING = 0.99
-
-
-def groups(content: RangesContent) -> tuple[dict[str, Any], ...]:
-    """The ranges by quantity.
-
-    Returns
-    -------
-    tuple of dict
-        For each quantity title, note and rows; each row with the words label, excludes, above, within, prior, and the
-        pairs point, lower, upper (lowest to highest, median) and kind.
-    """
-    frame, found = content.ranges.frame, []
-    names = sorted(dict.fromkeys(frame["quantity"]), key=_order)
-    for name in names:
-        title, note = words.quantity(str(name))
-        if title:
-            rows = [_words(row) for row in frame[frame["quantity"] == name].to_dict("records")]
-            found.append({"title": title, "note": note, "rows": rows})
-    return tuple(found)
-
-
-def _order(name: str) -> tuple[int, str]:
-    """Contrasts first, then means, then new studies, then standard deviations."""
-    kinds = (" - ", "mu", "beta", "theta_new", "tau")
-    return next((place for place, kind in enumerate(kinds) if kind in name), len(kinds)), name
-
-
-def _words(row: dict[Any, Any]) -> dict[str, Any]:
-    return {
-        "label": row["label"],
-        **{what: _span(row, what) for what in ("point", "lower", "upper")},
-        "excludes": _excluding(row),
-        "above": _chances(row, "p_above"),
-        "within": _chances(row, "p_rope"),
-        "kind": words.kind_parts(row["interval"]),
-        "prior": row["prior"],
-        "edge": _at_edge(row),
-    }
-
-
-def _span(row: dict[Any, Any], what: str) -> tuple[str, str]:
-    """Lowest to highest, and the median; no median where all are alike."""
-    whole, _, median = span(row, what).rstrip(")").partition(" (")
-    return whole, median
-
-
-def panel(content: RangesContent) -> tuple[dict[str, Any], ...]:
-    """The prior panel over all tables, a row for each prior."""
-    ranges = content.ranges
-    return tuple(
-        {
-            "prior": row["prior"],
-            "name": row["name"],
-            **{what: _span(row, what) for what in ("lower", "upper", "tau_upper")},
-            "excludes": _excluding(row | {"tables": ranges.tables, "found": ranges.found}),
-            "above": _chances(row, "p_above"),
-            "edge": _at_edge(row),
-        }
-        for row in ranges.panel.to_dict("records")
-    )
-
-
-def _excluding(row: dict[Any, Any]) -> tuple[str, str]:
-    """What holds of 0 over all tables, and in how many of those drawn where it depends on the table."""
-    whole, _, drawn = tables_excluding(row).rstrip(")").partition(" (")
-    return whole, drawn
-
-
-def _at_edge(row: dict[Any, Any]) -> tuple[str, str]:
-    """What the table with equal weights says: limits, and P(> 0) where there is one; both empty without the table."""
-    if isnan(row["lower_edge"]):
-        return "", ""
-    above = "" if isnan(row["p_above_edge"]) else f"P(> 0) {chance(row['p_above_edge'])}"
-    return interval(row["lower_edge"], row["upper_edge"], 2), above
-
-
-def searches(content: RangesContent) -> tuple[dict[str, str], ...]:
-    """The search for either end of every answer of the main fit: what was found, and how far its starts end apart."""
-    frame = content.ranges.searches
-    if frame.empty:
-        return ()
-    first = frame[frame["fit"] == frame["fit"].iloc[0]]
-    return tuple(
-        {
-            "quantity": str(row["quantity"]),
-            "what": f"{ENDS[row['end']]} {ANSWERS[row['what']]}",
-            "drawn": number(row["drawn"], 3),
-            "value": number(row["value"], 3),
-            "agree": f"{row['agree']} of {row['restarts']}",
-            "spread": number(row["spread"], 3),
-            "beaten": number(row["beaten"], 3) if row["beaten"] > AGREE else "",
-        }
-        for row in first.to_dict("records")
-    )
-
-
-ENDS = {"low": "lowest", "high": "highest"}
-ANSWERS = {
-    "point": "estimate",
-    "lower": "lower limit",
-    "upper": "upper limit",
-    "p_above": "P(> 0)",
-    "p_rope": "P(region)",
-}
-
-
-def extreme_tables(content: RangesContent) -> pd.DataFrame:
-    """The tables that the search found, study by study; ``table`` counts as in ``searches.csv``."""
-    tables = content.extremes
-    assert tables is not None
-    first = content.ranges.tables + 1
-    rows = [
-        (first + i, j + 1, tables.levels[i][j] if tables.levels else "", tables.y[i, j], tables.se[i, j])
-        for i in range(len(tables))
-        for j in range(tables.k)
-    ]
-    return pd.DataFrame(rows, columns=["table", "study", "level", "y", "se"]).assign(data=content.ranges.data)
-
-
-def _chances(row: dict[Any, Any], what: str) -> str:
-    low, high = (chance(row[f"{what}_{end}"]) for end in ("low", "high"))
-    return low if low == high else f"{low} to {high}"
-
-
-def published(content: RangesContent) -> tuple[dict[str, str], ...]:
-    """The published rows that every table agrees with: level, k, and the figures as printed."""
-    tables = content.analysis.tables
-    assert tables is not None
-    return tuple(
-        {
-            "level": row.name,
-            "k": "not printed" if row.k is None else str(row.k),
-            **{name: str(row.figures.get(name, "–")) for name in ("d", "se", "q", "i2_percent", "p")},
-        }
-        for row in (tables.published, *tables.rows)
-    )
-
-
-def levels(content: RangesContent) -> tuple[dict[str, str], ...]:
-    """The number of studies of each level over the tables."""
-    total = content.ranges.tables
-    return tuple(
-        {
-            "level": str(row["level"]),
-            "fewest": str(row["fewest"]),
-            "median": number(row["median"], 1).removesuffix(".0"),
-            "most": str(row["most"]),
-            "one": percent(row["tables_with_one"] / total),
-        }
-        for row in content.ranges.levels.to_dict("records")
-    )
-
-
-def nuts_rows(content: RangesContent) -> tuple[dict[str, str], ...]:
-    """NUTS beside the exact engine, by table and parameter."""
-    return tuple(
-        {
-            "table": str(row["table"]),
-            "quantity": str(row["quantity"]),
-            "nuts": number(row["nuts_mean"]),
-            "exact": number(row["exact_mean"]),
-            **{name: _apart(row[f"{name}_apart"]) for name in ("mean", "q2.5", "q97.5")},
-            "r_hat": number(row["r_hat"]),
-            "divergences": str(row["divergences"]),
-            "status": str(row["status"]),
-        }
-        for row in content.ranges.nuts.to_dict("records")
-    )
-
-
-def _apart(value: float) -> str:
-    return number(value, 1)
-
-
-def caution(content: RangesContent) -> str:
-    """What a reader has to know about levels of few studies; empty where none can be that small."""
-    rows: pd.DataFrame = content.ranges.levels
-    single = rows[rows["tables_with_one"] > 0]["level"].tolist()
-    if not single:
-        return ""
-    return (
-        f"In some tables one study is all there is of {listing(single)}. What is said of such a level rests on that "
-        "study and on the prior."
-    )

@@ -60,6 +60,11 @@ def quantity(name: str) -> tuple[str, str]:
     return "", ""
 
 
+UNASKED = (
+    "The analysis file asks for no prior panel. With so few studies it is shown all the same, since no answer under "
+    "one prior alone should be read."
+)
+
 CONVENTIONS: tuple[tuple[str, str], ...] = (
     (
         "Credible interval",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
-import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -13,42 +12,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from poolwise.errors import AnalysisError
-from poolwise.report import files, tables
-from poolwise.report.content import Content
+from poolwise.report import files, sections
 from poolwise.report.page import page
-from poolwise.report.pictures import pictures
 from poolwise.report.room import needed
+from poolwise.report.section import Passage, ReportContent, Section
+from poolwise.report.sections import files_of, sections_of
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from poolwise.analysis.record import Analysis
 
-OF_ONE_TABLE = (
-    "estimates.csv",
-    "studies.csv",
-    "sensitivity.csv",
-    "borrowing.csv",
-    "forest.svg",
-    "forest.png",
-    "bubble.svg",
-    "bubble.png",
-    "prior_panel.svg",
-    "posterior.nc",
-    "report.html",
-)
-OF_TABLES = (
-    "ranges.csv",
-    "levels.csv",
-    "prior_panel.csv",
-    "searches.csv",
-    "extreme_tables.csv",
-    "nuts_check.csv",
-    "ranges.svg",
-    "ranges.png",
-    "report.html",
-)
-NAMES = tuple(dict.fromkeys((*OF_ONE_TABLE[:-1], *OF_TABLES)))
-"""Every file that a run may write, in the order in which it tells of them."""
-_OF_A_PANEL = ("sensitivity.csv", "prior_panel.svg")
+PAGE = "report.html"
 
 
 @contextmanager
@@ -85,9 +60,12 @@ def held(analysis: Analysis, folder: Path) -> Iterator[Path]:
 
 def _possible(analysis: Analysis) -> tuple[str, ...]:
     """The names of the files that a run of this analysis may write."""
-    if analysis.tables is not None:
-        return OF_TABLES
-    return tuple(name for name in OF_ONE_TABLE if analysis.panel is not None or name not in _OF_A_PANEL)
+    return (*files_of(sections_of(analysis)), PAGE)
+
+
+def _names() -> tuple[str, ...]:
+    """Every file that a run of any analysis may write, in the order in which it tells of them."""
+    return (*files_of((*sections.ONE_TABLE, *sections.OVER_TABLES)), PAGE)
 
 
 def _words(analysis: Analysis) -> Iterator[str]:
@@ -121,12 +99,12 @@ def _same(folder: Path, other: Path) -> bool:
     return os.path.realpath(folder) == os.path.realpath(other)
 
 
-def write(content: Content, folder: Path) -> Mapping[str, Path]:
+def write(content: ReportContent, folder: Path) -> Mapping[str, Path]:
     """Write every file of a run into a folder held by `held`.
 
     Parameters
     ----------
-    content : Content
+    content : Content or RangesContent
         What the files tell.
     folder : Path
         Where they go; what an earlier run left there and this one does not make is removed.
@@ -134,7 +112,7 @@ def write(content: Content, folder: Path) -> Mapping[str, Path]:
     Returns
     -------
     mapping of str to Path
-        Every file by name, the manifest included.
+        Every file by name, the manifest last.
 
     Raises
     ------
@@ -142,124 +120,63 @@ def write(content: Content, folder: Path) -> Mapping[str, Path]:
         When a file cannot be written; the run then has no manifest.
     """
     facts = _facts(content)
-    drawn = pictures(content)
-    made: dict[str, bytes | str] = {
-        "estimates.csv": tables.estimates(content).to_csv(index=False),
-        "studies.csv": tables.studies(content).to_csv(index=False),
-        **drawn,
-    }
-    if content.panel is not None:
-        made["sensitivity.csv"] = content.panel.frame.to_csv(index=False)
-    if content.borrowed is not None:
-        made["borrowing.csv"] = content.borrowed.frame.to_csv(index=False)
-    shown = {name.removesuffix(".svg"): svg.decode() for name, svg in drawn.items() if name.endswith(".svg")}
-    made["report.html"] = page(content, shown, facts)
-    draws = {} if content.posterior is None else {"posterior.nc": _draws(content)}
-    return written(folder, made, facts, draws)
+    every = [(section, section.passage_of(content)) for section in sections_of(content.analysis)]
+    passages = [(section, passage) for section, passage in every if passage is not None]
+    tables = {name: frame.to_csv(index=False) for _, passage in passages for name, frame in passage.tables.items()}
+    pictures = {name: file for section, passage in passages for name, file in _drawn(content, section, passage)}
+    svgs = {name.removesuffix(".svg"): svg.decode() for name, svg in pictures.items() if name.endswith(".svg")}
+    html = page(content, [(section.name, passage) for section, passage in passages], svgs, facts)
+    draws = {name: tree for _, passage in passages for name, tree in passage.draws.items()}
+    return _written(folder, {**tables, **pictures, PAGE: html}, draws, facts)
 
 
-def written(
-    folder: Path,
-    made: Mapping[str, bytes | str],
-    facts: dict[str, Any],
-    writers: Mapping[str, Callable[[Path], None]] | None = None,
+def _drawn(content: ReportContent, section: Section[Any], passage: Passage) -> Iterator[tuple[str, bytes]]:
+    """The pictures of a section, whole files by name, which say what they are and what of, read by programs too."""
+    from poolwise.plot.figures import close, saved
+
+    analysis, data = content.analysis, content.data_label
+    for name, figure in passage.figures.items():
+        stamp: dict[str, str | None] = {
+            "Title": f"{figure.kind}: {analysis.title} ({data} data)",
+            "Description": f"{analysis.question} Data: {data}. Made by poolwise from {analysis.source}.",
+        }
+        axes = figure.draw()
+        for form in section.forms(name):
+            yield f"{name}.{form}", saved(axes, form, stamp | ({"Date": None} if form == "svg" else {}))
+        close(axes)
+
+
+def _written(
+    folder: Path, content: Mapping[str, bytes | str], draws: Mapping[str, xr.DataTree], facts: dict[str, Any]
 ) -> Mapping[str, Path]:
-    """Write the files of a run, remove what an earlier one left and this one has not made, write the manifest.
-
-    Parameters
-    ----------
-    folder : Path
-        Held by `held`.
-    made : mapping of str to bytes or str
-        Whole files by name.
-    facts : dict
-        What the manifest tells.
-    writers : mapping of str to callable, optional
-        By name, what writes a file itself to the path that it is called with.
-
-    Returns
-    -------
-    mapping of str to Path
-        Every file by name, in the order of `NAMES`, the manifest last.
-
-    Raises
-    ------
-    AnalysisError
-        When a file cannot be written; the run then has no manifest.
-    """
-    writers = writers or {}
-    names = tuple(name for name in NAMES if name in made or name in writers)
+    """Write the files of a run, remove what an earlier one left and this one has not made, write the manifest."""
+    names = tuple(name for name in _names() if name in content or name in draws)
     try:
-        for name, whole in made.items():
+        for name, whole in content.items():
             files.add(folder, name, whole)
-        for name, write_to in writers.items():
+        for name, tree in draws.items():
             with files.adding(folder, name) as part:
-                write_to(part)
-        files.remove(folder, set(NAMES) - set(names))
+                tree.to_netcdf(part, engine="h5netcdf")
+        files.remove(folder, set(_names()) - set(names))
         files.finish(folder, names, facts)
     except OSError as error:
         raise files.unwritable(folder, error) from None
     return MappingProxyType({name: folder / name for name in (*names, files.MANIFEST)})
 
 
-def question(analysis: Analysis, *, quick: bool) -> dict[str, Any]:
-    """What the manifest tells of the analysis file."""
-    return {
-        "source": analysis.source,
-        "title": analysis.title,
-        "question": analysis.question,
-        "sha256": analysis.spec_hash,
-        "quick": quick,
-    }
-
-
-def _draws(content: Content) -> Callable[[Path], None]:
-    """What writes the draws as netCDF, with the question and the word on the data among the attributes."""
-    assert content.posterior is not None
-    tree = content.posterior.to_datatree()
-    tree.attrs.update(
-        {
-            "title": content.analysis.title,
-            "data": content.data_label,
-            "data_hash": content.effects.data_hash,
-            "label": content.posterior.label,
-            "prior": content.posterior.prior,
-        }
-    )
-    return lambda path: tree.to_netcdf(path, engine="h5netcdf")
-
-
-def _facts(content: Content) -> dict[str, Any]:
+def _facts(content: ReportContent) -> dict[str, Any]:
     """What the manifest tells of a run; JSON values."""
-    versions = {name: number for result in content.results for name, number in result.report.versions.items()}
-    analysis, effects = content.analysis, content.effects
+    analysis = content.analysis
     return {
         "poolwise": version("poolwise"),
-        "analysis": question(analysis, quick=content.quick),
-        "data": {
-            "title": effects.title,
-            "outcome": content.outcome,
-            "k": effects.k,
-            "scale": effects.scale.name,
-            "label": content.data_label,
-            "hash": effects.data_hash,
-            "citation": effects.citation,
+        "analysis": {
+            "source": analysis.source,
+            "title": analysis.title,
+            "question": analysis.question,
+            "sha256": analysis.spec_hash,
+            "quick": content.quick,
         },
-        "fits": [
-            {
-                "label": result.label,
-                "model": result.model.label,
-                "engine": result.engine_label,
-                "settings": repr(result.engine),
-                "prior": result.prior,
-                "status": result.report.status,
-                "seed": result.report.seed,
-                "seconds": round(result.report.seconds, 6),
-            }
-            for result in content.results
-        ],
-        "seeds": [result.report.seed for result in content.results if result.report.seed is not None],
-        "versions": {"poolwise": version("poolwise"), "python": platform.python_version()} | versions,
+        **content.facts(),
         "seconds": round(content.seconds, 3),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

@@ -9,15 +9,15 @@
 True
 """
 
-from poolwise.simulate import correlated, counts, robust  # noqa: F401  (each adds its models to SIMULATORS)
+from poolwise.simulate import counts, normal, robust  # noqa: F401  (each adds its models to SIMULATORS)
 from poolwise.simulate.calibration import calibration
 from poolwise.simulate.families import FAMILIES, Family
 from poolwise.simulate.simulators import SIMULATORS
 from poolwise.simulate.tables import Simulated, prior_tables
-from poolwise.simulate.truth import Generated, Joint, Layer, Truth
+from poolwise.simulate.truth import Generated, Truth
 from poolwise.simulate.uniform import Band, band, ecdf, holm, p_value, paired, uniformity
 
 __all__ = [
-    "FAMILIES", "SIMULATORS", "Band", "Family", "Generated", "Joint", "Layer", "Simulated", "Truth", "band",
+    "FAMILIES", "SIMULATORS", "Band", "Family", "Generated", "Simulated", "Truth", "band",
     "calibration", "ecdf", "holm", "p_value", "paired", "prior_tables", "uniformity",
 ]  # fmt: skip

@@ -81,6 +81,11 @@ def calibration(
     ModelError
         For an improper prior.
 
+    Notes
+    -----
+    300 simulations leave the mean of a uniform u a standard error of 0.017 and take seconds by `Exact`; a seed of 1
+    makes the same tables each time, so that two engines can be set side by side.
+
     References
     ----------
     Talts et al. 2018, arXiv:1804.06788, theorem 1 and algorithm 2; Modrak et al. 2023, Bayesian Analysis,

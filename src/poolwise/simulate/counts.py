@@ -47,6 +47,11 @@ class CountsTruth:
         Of the baselines: log odds, or log rates.
     predictions : mapping
         None here.
+
+    References
+    ----------
+    Smith, Spiegelhalter & Thomas 1995, Statistics in Medicine 14:2685, 10.1002/sim.4780142408; Stijnen, Hamza & Ozdemir
+    2010, Statistics in Medicine 29:3046, 10.1002/sim.4040.
     """
 
     scalars: Mapping[str, float]
@@ -162,7 +167,7 @@ def _counts(model: Counted, effects: Effects, rng: Rng) -> CountsTruth:
     values = {name: drawn(prior, rng, name) for name, prior in model.named_priors.items()}
     new = values["mu"] + values["tau"] * rng.standard_normal()
     assert model.measure is not None
-    totals = counts_of(effects, model.measure)[1]
+    totals = counts_of(effects.moderators, model.measure, effects.rows)[1]
     assert isinstance(model.base, Normal)
     base, sd = values.get("base", model.base.mean), values.get("base_spread", model.base.sd)
     return CountsTruth({**values, "theta_new": new}, model.measure, totals, base, sd)

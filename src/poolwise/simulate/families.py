@@ -41,6 +41,10 @@ class Family:
     model : Model
     effects : Effects
         Standard errors, moderators, outcomes and clusters; all estimates are 0.
+
+    References
+    ----------
+    Talts et al. 2018, arXiv:1804.06788.
     """
 
     model: Model

@@ -75,7 +75,12 @@ class IndependentTruth:
 @final
 @dataclass(frozen=True)
 class StudentTLaw:
-    """theta ~ StudentT(nu, mu, tau)."""
+    """theta ~ StudentT(nu, mu, tau).
+
+    References
+    ----------
+    Lee & Thompson 2008, Statistics in Medicine 27:418, 10.1002/sim.2897.
+    """
 
     mu: float
     tau: float
@@ -100,7 +105,12 @@ class StudentTLaw:
 @final
 @dataclass(frozen=True)
 class SkewNormalLaw:
-    """theta = mu + tau (delta |Z0| + sqrt(1 - delta^2) Z1 - b) / sqrt(1 - b^2), b = delta sqrt(2 / pi)."""
+    """theta = mu + tau (delta |Z0| + sqrt(1 - delta^2) Z1 - b) / sqrt(1 - b^2), b = delta sqrt(2 / pi).
+
+    References
+    ----------
+    Azzalini 1985, Scandinavian J. Statistics 12:171.
+    """
 
     mu: float
     tau: float
@@ -130,7 +140,12 @@ class SkewNormalLaw:
 @final
 @dataclass(frozen=True)
 class ContaminatedLaw:
-    """theta ~ (1 - pi) Normal(mu, tau) + pi Normal(mu, sqrt(tau^2 + tau_out^2))."""
+    """theta ~ (1 - pi) Normal(mu, tau) + pi Normal(mu, sqrt(tau^2 + tau_out^2)).
+
+    References
+    ----------
+    Lee & Thompson 2008, Statistics in Medicine 27:418, 10.1002/sim.2897.
+    """
 
     mu: float
     tau: float

@@ -36,6 +36,10 @@ class Simulated:
         True effects of the studies, shape (k,).
     data : ndarray
         What the studies report: their estimates, shape (k,), in normal models.
+
+    References
+    ----------
+    Talts et al. 2018, arXiv:1804.06788, algorithm 1, for tables drawn from the priors.
     """
 
     number: int
@@ -77,6 +81,14 @@ def prior_tables(
     ------
     ModelError
         For an improper prior, which nothing can be drawn from.
+
+    Notes
+    -----
+    One table unless more are asked for, with a seed that is always the same, so that a table can be made again.
+
+    References
+    ----------
+    Talts et al. 2018, arXiv:1804.06788, algorithm 1, for tables drawn from the priors.
 
     Examples
     --------

@@ -11,13 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
+from poolwise.engines.draws.normal_law import NormalLaw
 from poolwise.errors import PoolwiseWarning
+from poolwise.model.structure import NormalStructure
 
 Array = NDArray[np.float64]
+Values = dict[str, Array]
+"""Parameters by name, shape () each; Cholesky factors of correlations, shape (m, m)."""
 
 
 class Generated(Protocol):
-    """What every simulator returns; `Truth` for normal models, a record of its own for others."""
+    """What every simulator returns; `Truth` for normal models, a record of its own for others.
+
+    References
+    ----------
+    Talts et al. 2018, arXiv:1804.06788, for parameters drawn from the priors, and data given them.
+    """
 
     @property
     def scalars(self) -> Mapping[str, float]:
@@ -43,54 +52,6 @@ class Generated(Protocol):
 
 @final
 @dataclass(frozen=True, eq=False)
-class Layer:
-    """Random effects that true effects share: one for each group, Normal(0, sd).
-
-    Attributes
-    ----------
-    sd : ndarray or float
-        Standard deviation of the effect in each row, shape (k,) or ().
-    group : ndarray of int
-        Which of the layer's effects each row has, shape (k,).
-    """
-
-    sd: Array | float
-    group: NDArray[np.intp]
-
-    def drawn(self, rng: np.random.Generator) -> Array:
-        """The layer's part of each true effect, shape (k,)."""
-        return np.asarray(self.sd * rng.standard_normal(int(self.group.max()) + 1)[self.group])
-
-    def covariance(self) -> Array:
-        """Of the layer's parts of the true effects, shape (k, k)."""
-        sd = np.broadcast_to(self.sd, self.group.shape)
-        return np.outer(sd, sd) * (self.group[:, None] == self.group)
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Joint:
-    """Random effects that correlate: root times independent standard normal numbers.
-
-    Attributes
-    ----------
-    root : ndarray
-        Shape (k, q).
-    """
-
-    root: Array
-
-    def drawn(self, rng: np.random.Generator) -> Array:
-        """The layer's part of each true effect, shape (k,)."""
-        return np.asarray(self.root @ rng.standard_normal(self.root.shape[1]))
-
-    def covariance(self) -> Array:
-        """Of the layer's parts of the true effects, shape (k, k)."""
-        return np.asarray(self.root @ self.root.T)
-
-
-@final
-@dataclass(frozen=True, eq=False)
 class Truth:
     """Parameters drawn from the priors of a normal model: theta = mean + layers, y ~ Normal(theta, errors).
 
@@ -98,43 +59,48 @@ class Truth:
     ----------
     scalars : mapping of str to float
         True values by the names of a result's quantities.
+    law : NormalLaw
+        The structure of the model at one draw of its parameters.
     mean : ndarray
         Mean effect of each row, shape (k,).
-    layers : tuple of Layer or Joint
-        What true effects are made of beside their means; empty for a common effect.
-    errors : ndarray
-        Covariance of the sampling errors, shape (k, k).
     predictions : mapping of str to (ndarray, float)
         True effects of new studies that have no name in a result: weights of the coefficients in their mean effect,
         shape (p,), and the true value.
+
+    References
+    ----------
+    Talts et al. 2018, arXiv:1804.06788, for parameters drawn from the priors, and data given them.
     """
 
     scalars: Mapping[str, float]
+    law: NormalLaw
     mean: Array
-    layers: tuple[Layer | Joint, ...]
-    errors: Array
     predictions: Mapping[str, tuple[Array, float]] = field(default_factory=dict)
+
+    @property
+    def structure(self) -> NormalStructure:
+        """What the model states on the design."""
+        return self.law.structure
 
     @property
     def varied(self) -> bool:
         """Whether true effects differ from their means."""
-        return bool(self.layers)
+        return bool(self.structure.layers)
 
     def drawn(self, rng: np.random.Generator) -> tuple[Array, Array]:
         """True effects and estimates, shape (k,) each."""
-        theta = self.mean + sum((layer.drawn(rng) for layer in self.layers), np.zeros(len(self.mean)))
-        return theta, theta + np.linalg.cholesky(self.errors) @ rng.standard_normal(len(theta))
+        layers = (self.law.effects_of(layer, rng)[0] for layer in self.structure.layers)
+        theta = self.mean + sum(layers, np.zeros(len(self.mean)))
+        errors = self.structure.errors.among(np.arange(self.structure.k))
+        return theta, theta + np.linalg.cholesky(errors) @ rng.standard_normal(len(theta))
 
     def table(self, effects: Effects, data: Array) -> Effects:
         """The design with these estimates."""
         return with_estimates(effects, data)
 
     def log_likelihood(self, data: Array) -> float:
-        """Log density of estimates given the parameters, true effects integrated out, as one k x k normal law."""
-        total = self.errors + sum((layer.covariance() for layer in self.layers), np.zeros_like(self.errors))
-        root = np.linalg.cholesky(total)
-        z = np.linalg.solve(root, data - self.mean)
-        return float(-0.5 * z @ z - np.log(np.diag(root)).sum() - 0.5 * len(data) * np.log(2.0 * np.pi))
+        """Log density of estimates given the parameters, true effects integrated out."""
+        return float(self.law.log_density((data - self.mean)[None]).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,6 +137,37 @@ class GivenTruth:
     def table(self, effects: Effects, data: Array) -> Effects:
         """The design with these estimates."""
         return self.given.table(effects, data)
+
+
+def truth_at(structure: NormalStructure, values: Values, rng: np.random.Generator) -> Truth:
+    """The truth at these parameters, with true effects of new studies.
+
+    Parameters
+    ----------
+    structure : NormalStructure
+    values : dict of str to ndarray
+        Every parameter that the model does not state.
+    rng : Generator
+
+    Returns
+    -------
+    Truth
+        Its scalars do not include contrasts of coefficients that are exchangeable or whose true effects correlate.
+    """
+    needed = {*structure.sds, *structure.gammas, *(layer.root for layer in structure.layers)}
+    law = NormalLaw.of(structure, {name: np.asarray(x)[None] for name, x in values.items() if name in needed})
+    beta = np.array([values[name] for name in structure.coefficients])
+    scalars = {name: float(x) for name, x in values.items() if np.ndim(x) == 0}
+    scalars |= {name: float(x[0]) for name, x in structure.derived(law.parameters).items()}
+    new = law.new_theta(structure.new, beta[None], rng)[0]
+    scalars |= dict(zip(structure.new.names, new.tolist(), strict=True))
+    if not structure.exchangeable and not any(layer.root for layer in structure.layers):
+        scalars |= {name: float(c @ beta) for name, c in structure.contrasts.items()}
+    predictions = {}
+    if structure.one_heterogeneity and not structure.new.names:
+        first = law.new_theta(structure.like(np.array([0])), beta[None], rng)
+        predictions["theta_new at x_1"] = (structure.X[0], float(first[0, 0]))
+    return Truth(scalars, law, structure.X @ beta, predictions)
 
 
 def with_estimates(effects: Effects, y: Array) -> Effects:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -11,8 +10,9 @@ from numpy.typing import NDArray
 from scipy import special
 
 from poolwise.effects import Effects
+from poolwise.model.structure import NormalStructure
 from poolwise.model.uncertain import Uncertain
-from poolwise.simulate.truth import GivenTruth, Layer, Truth
+from poolwise.simulate.truth import GivenTruth, Values, truth_at
 
 Array = NDArray[np.float64]
 Rng = np.random.Generator
@@ -29,15 +29,20 @@ class UncertainTruth(GivenTruth):
     ----------
     given : Truth
         Of the estimates given the true values of the moderators.
-    marginal : Truth
-        Of the estimates with these integrated out.
+    mean, more : ndarray
+        Mean effects with these integrated out, and the variance that they add, shape (k,).
+
+    References
+    ----------
+    Carroll et al. 2006, Measurement Error in Nonlinear Models, 2nd ed., chapter 8, 10.1201/9781420010138.
     """
 
-    marginal: Truth
+    mean: Array
+    more: Array
 
     def log_likelihood(self, data: Array) -> float:
         """Log density of the estimates given the parameters and what was observed of the moderators."""
-        return self.marginal.log_likelihood(data)
+        return float(self.given.law.log_density((data - self.mean)[None], more=self.more[None]).sum())
 
 
 def true_moderators(
@@ -61,6 +66,10 @@ def true_moderators(
     tuple
         The unknowns by the names of a result's quantities; the true values in observed standard deviations from the
         observed mean, and their mean and variance given what was observed, shape (k, J) each.
+
+    References
+    ----------
+    Carroll et al. 2006, Measurement Error in Nonlinear Models, 2nd ed., chapter 8, 10.1201/9781420010138.
     """
     values: dict[str, float] = {}
     x, mean, variance = np.empty_like(what.x), np.empty_like(what.x), np.empty_like(what.x)
@@ -77,38 +86,36 @@ def true_moderators(
 
 
 def uncertain_truth(
-    effects: Effects, what: Uncertain, beta: Mapping[str, float], tau: float, rng: Rng
-) -> UncertainTruth:
-    """The truth of a meta-regression with these coefficients and this residual standard deviation.
+    effects: Effects, structure: NormalStructure, what: Uncertain, values: Values, rng: Rng
+) -> UncertainTruth:  # fmt: skip
+    """The truth of a meta-regression at these parameters.
 
     Parameters
     ----------
     effects : Effects
+    structure : NormalStructure
     what : Uncertain
-    beta : mapping of str to float
-        In the order of the design.
-    tau : float
+    values : dict of str to ndarray
+        Coefficients and residual standard deviation.
     rng : Generator
 
     Returns
     -------
     UncertainTruth
+
+    References
+    ----------
+    Carroll et al. 2006, Measurement Error in Nonlinear Models, 2nd ed., chapter 8, 10.1201/9781420010138.
     """
-    b = np.array(list(beta.values()))
-    values, x, mean, variance = true_moderators(effects, what, rng)
-    effect = what.slopes @ b
-    scalars = {**{f"beta[{name}]": value for name, value in beta.items()}, "tau": tau, **values}
-    new = float(what.design.X[0] @ b + tau * rng.standard_normal())
-    rows, errors = np.arange(effects.k), np.diag(effects.v)
-    given = Truth(
-        scalars,
-        what.X @ b + (effect * x).sum(axis=1),
-        (Layer(tau, rows),),
-        errors,
-        {"theta_new at x_1": (what.design.X[0], new)},
+    b = np.array([values[name] for name in structure.coefficients])
+    named, x, mean, variance = true_moderators(effects, what, rng)
+    effect, fixed = what.slopes @ b, what.X @ b
+    given = truth_at(structure, values | {name: np.asarray(value) for name, value in named.items()}, rng)
+    return UncertainTruth(
+        replace(given, mean=fixed + (effect * x).sum(axis=1)),
+        fixed + (effect * mean).sum(axis=1),
+        (effect**2 * variance).sum(axis=1),
     )
-    total = np.sqrt(tau**2 + (effect**2 * variance).sum(axis=1))
-    return UncertainTruth(given, Truth({}, what.X @ b + (effect * mean).sum(axis=1), (Layer(total, rows),), errors))
 
 
 def _mean_and_sd(x: Array, error: Array, rng: Rng) -> tuple[float, float]:

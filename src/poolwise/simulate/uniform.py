@@ -39,6 +39,11 @@ class Band:
         The points, 1/n, 2/n, ..., 1.
     lower, upper : ndarray of int
         Least and largest number at or below each point.
+
+    References
+    ----------
+    Saeilynoja, Buerkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, section 2; the
+    recursion is ours.
     """
 
     n: int
@@ -65,6 +70,11 @@ def coverage(lower: ArrayLike, upper: ArrayLike) -> float:
     Returns
     -------
     float
+
+    References
+    ----------
+    Saeilynoja, Buerkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, section 2; the
+    recursion is ours.
     """
     low, high = np.asarray(lower), np.asarray(upper)
     n = len(low)
@@ -100,6 +110,11 @@ def band(n: int, prob: float = 0.99) -> Band:
     Returns
     -------
     Band
+
+    Notes
+    -----
+    prob = 0.99 lets one calibrated quantity in a hundred leave its band: several are looked at for each model, and at
+    0.95 one in twenty would be a false alarm.
 
     References
     ----------
@@ -143,6 +158,11 @@ def p_value(u: ArrayLike) -> float:
     Returns
     -------
     float
+
+    References
+    ----------
+    Saeilynoja, Buerkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, section 2, for the
+    bands.
     """
     values = _checked(u)
     n = len(values)
@@ -168,6 +188,11 @@ def ecdf(places: pd.DataFrame, prob: float = 0.99) -> pd.DataFrame:
     DataFrame
         For each quantity and each point z: `quantity`, `z`, `difference` (ECDF(z) - z), `lower`, `upper` (the band,
         less z), `inside`.
+
+    Notes
+    -----
+    prob = 0.99 lets one calibrated quantity in a hundred leave its band: several are looked at for each model, and at
+    0.95 one in twenty would be a false alarm.
 
     References
     ----------
@@ -210,9 +235,15 @@ def uniformity(places: pd.DataFrame, prob: float = 0.99) -> pd.DataFrame:
         curve stays in its band; `p_holm`, the p-values adjusted for the number of quantities by Holm's method, which
         holds however they depend on one another; `troubled`, the share of fits whose status is a failure.
 
+    Notes
+    -----
+    prob = 0.99 lets one calibrated quantity in a hundred leave its band: several are looked at for each model, and at
+    0.95 one in twenty would be a false alarm.
+
     References
     ----------
-    Holm 1979, Scandinavian Journal of Statistics 6:65, for several p-values at once.
+    Saeilynoja, Buerkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, for the band; Holm
+    1979, Scandinavian Journal of Statistics 6:65, for several p-values at once.
     """
     rows = []
     for name, of in places.groupby("quantity", sort=False):
@@ -249,6 +280,11 @@ def paired(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     ------
     InputError
         When the tables are not the same, or neither engine has draws.
+
+    References
+    ----------
+    Modrak et al. 2023, Bayesian Analysis, 10.1214/23-BA1404, for ranks whose ties are broken at random; the comparison
+    in pairs is ours. Holm 1979, Scandinavian Journal of Statistics 6:65.
     """
     both = one.merge(other, on=["simulation", "quantity"], suffixes=("_one", "_other"))
     if len(both) != len(one) or len(both) != len(other) or not np.allclose(both["truth_one"], both["truth_other"]):
@@ -271,7 +307,12 @@ def paired(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
 
 def holm(p: ArrayLike) -> Array:
-    """P-values adjusted for their number by Holm's step-down method, in the order given, shape (m,)."""
+    """P-values adjusted for their number by Holm's step-down method, in the order given, shape (m,).
+
+    References
+    ----------
+    Holm 1979, Scandinavian Journal of Statistics 6:65.
+    """
     values = np.asarray(p, dtype=float)
     order = np.argsort(values)
     stepped = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))

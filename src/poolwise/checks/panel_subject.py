@@ -1,0 +1,137 @@
+"""What a prior panel is about: mu of random effects, or one mean effect or contrast of a model with a design."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from poolwise.checks.question import integrated
+from poolwise.effects import Effects
+from poolwise.engines.means import Means, means
+from poolwise.errors import ModelError
+from poolwise.model import MetaRegression, Model, RandomEffects, Subgroups
+from poolwise.moments import moments_of_tau
+from poolwise.priors import Flat, Normal, Prior
+from poolwise.quadrature.one_tau.jobs import TauPriors
+from poolwise.quadrature.one_tau.regression import Regression
+from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, tau_posterior
+from poolwise.quadrature.rules.gaussian import Basis
+from poolwise.settings import check_option
+
+Array = NDArray[np.float64]
+Asked = RandomEffects | MetaRegression | Subgroups
+EXAMPLE = "prior_panel(effects, MetaRegression('~ ablat'), quantity='beta[ablat]')"
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One quantity of one model on one study table.
+
+    Attributes
+    ----------
+    effects : Effects
+    model : RandomEffects, MetaRegression or Subgroups
+        With every prior explicit; Subgroups with a common tau.
+    quantity : str
+        As the result of a fit names it.
+    means : Means
+        The mean effects of the model.
+    """
+
+    effects: Effects
+    model: Asked
+    quantity: str
+    means: Means
+
+    @property
+    def weights(self) -> Array:
+        """Of the coefficients in the quantity, shape (p,)."""
+        return self.means.linear[self.quantity]
+
+    @property
+    def new(self) -> bool:
+        """Whether a new study has one true effect to speak of."""
+        return isinstance(self.model, RandomEffects)
+
+    @property
+    def normal(self) -> bool:
+        """Whether the priors on the mean effects are normal or flat, so that one batch serves all priors on tau."""
+        return all(isinstance(prior, Normal | Flat) for prior in self.means.priors)
+
+    @property
+    def prior(self) -> str:
+        """The prior on the quantity, or those on what it is a contrast of."""
+        touched = [prior for prior, c in zip(self.means.priors, self.weights, strict=True) if c != 0.0]
+        return ", ".join(dict.fromkeys(str(prior) for prior in touched))
+
+    @property
+    def prior_words(self) -> str:
+        """The prior as a sentence names it."""
+        single = np.count_nonzero(self.weights) == 1
+        return f"{self.quantity if single else 'its mean effects'} ~ {self.prior}"
+
+    def under(self, tau: Prior) -> Asked:
+        """The model with another prior on tau."""
+        return replace(self.model, tau=tau).resolved(self.effects)
+
+    def posterior(self, taus: tuple[Prior, ...]) -> TauPosterior:
+        """The posterior under each prior on tau, all in one batch."""
+        effects = self.effects
+        if isinstance(self.model, RandomEffects):
+            return integrated(effects, self.means.priors[0], taus)
+        b, s = self.means.normal_priors()
+        studies = Regression(Basis.of(effects.y[None], effects.v[None], self.means.X[None], b[None], s[None]))
+        counted = effects.k - sum(not prior.proper for prior in self.means.priors)
+        moments = np.array([moments_of_tau(counted, tau) for tau in taus])
+        return tau_posterior(studies, TauPriors.of(taus), moments=moments)
+
+    def below(self, posterior: TauPosterior, threshold: float) -> Array:
+        """P(quantity < threshold) of each job."""
+        weight, _, values = posterior.nodes()
+        centre, spread = posterior.studies.combination(values, self.weights)
+        centre = centre + posterior.studies.at_origin(self.weights)[:, None]
+        return (weight * ndtr((threshold - centre) / spread)).sum(axis=1)
+
+
+def subject(effects: Effects, model: Model, quantity: str | None) -> Subject:
+    """What a panel is asked about, with every prior explicit.
+
+    Raises
+    ------
+    ModelError
+        For a model without a panel or a quantity that it does not have.
+    """
+    if not isinstance(model, RandomEffects | MetaRegression | Subgroups):
+        raise ModelError(
+            f"prior_panel was given the model {model!r}", "RandomEffects, MetaRegression or Subgroups", EXAMPLE
+        )
+    if isinstance(model, Subgroups) and model.heterogeneity != "common":
+        raise ModelError(
+            f"prior_panel was given {model.label}", "one tau", f"Subgroups('{model.by}', heterogeneity='common')"
+        )
+    if not isinstance(model, Subgroups) and model.tau_fixed is not None:
+        raise ModelError("prior_panel was given a model with a known tau", "tau left to the panel", EXAMPLE)
+    if isinstance(model, MetaRegression) and model.takes_uncertain:
+        raise ModelError(
+            "prior_panel, which goes by quadrature, knows no uncertain moderators (missing=, errors=)",
+            "known moderators",
+            "fit(effects, replace(model, tau=...), NUTS()) for each prior",
+        )
+    resolved = model.resolved(effects)
+    mean_effects = means(effects, resolved)
+    return Subject(effects, resolved, _quantity(mean_effects, quantity), mean_effects)
+
+
+def _quantity(mean_effects: Means, quantity: str | None) -> str:
+    names = list(mean_effects.linear)
+    if quantity is None:
+        slopes = [name for name in names if name != "beta[intercept]"]
+        if len(slopes) == 1:
+            return slopes[0]
+        raise ModelError("the model has several mean effects and none is named", "quantity=" + " or ".join(names))
+    return check_option("quantity", quantity, names)

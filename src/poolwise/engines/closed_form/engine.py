@@ -1,0 +1,332 @@
+"""The closed-form engine: common and random effects with confidence intervals, no priors."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import final
+
+import numpy as np
+
+from poolwise.closed_form.heterogeneity import q_test
+from poolwise.closed_form.inference import FLOORED, INTERVALS, PREDICTIONS, Coefficients, coefficients
+from poolwise.closed_form.least_squares import Array, Data, inverse_variance_fit, prepare
+from poolwise.closed_form.likelihood import log_likelihood
+from poolwise.closed_form.tau2 import ESTIMATORS, estimate_tau2
+from poolwise.effects import Effects
+from poolwise.engines.closed_form import notes as notes
+from poolwise.engines.closed_form.quantities import (
+    FEWEST_TO_PREDICT,
+    INTERVAL_WORDS,
+    StudyEstimates,
+    common_effect_quantities,
+    random_effects_quantities,
+)
+from poolwise.engines.closed_form.regression import Several, regression, separate
+from poolwise.engines.environment import versions
+from poolwise.engines.means import means
+from poolwise.errors import ModelError, shown
+from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects, Subgroups
+from poolwise.priors import Fixed
+from poolwise.quantities import ByStudy, Estimate
+from poolwise.result import Finding, FitReport, Result
+from poolwise.settings import as_number, check_option
+from poolwise.threads import one_thread
+
+
+@final
+@dataclass(frozen=True)
+class ClosedForm:
+    """Closed-form meta-analysis: point estimates and confidence intervals, no priors.
+
+    The mean of random effects is mu = sum(w_i y_i) / sum(w_i) with w_i = 1 / (v_i + tau2); the common effect
+    is the same at tau2 = 0. REML and ML are maximised globally: the score is scanned over all of the range
+    that can hold a root, every local maximum is refined by Newton's method to a relative 1e-11, and the
+    likelihoods decide. Study effects are best linear unbiased predictions; under a common effect every
+    theta_i is mu, as that model says. Priors of the model are not used.
+
+    Attributes
+    ----------
+    tau2 : str or float
+        Estimator of the between-study variance, ``"REML"``, ``"DL"``, ``"PM"``, ``"ML"``, ``"EB"``,
+        ``"PMM"``, ``"HE"``, ``"HS"``, ``"HSk"`` or ``"SJ"``; or the variance itself, when it is known.
+    interval : str, optional
+        For mean effects and coefficients: ``"wald"``, ``"t"``, ``"hartung-knapp"`` or ``"hartung-knapp-adhoc"``.
+        When None, Wald for the common effect and ``"hartung-knapp-adhoc"`` for all else: t with k - p, and the
+        inverse-variance covariance times max(1, q), q = y'Py / (k - p). Without that floor (``"hartung-knapp"``)
+        estimates that agree by chance, as few estimates often do, give an interval far narrower than their standard
+        errors allow: y = .30, .31, .29, .305 with se = .2 give [.288, .315], Wald's [.105, .497]. A result says so,
+        with both intervals, wherever it is narrower than Wald's. On a common effect it is unrestricted weighted
+        least squares.
+    prediction : str
+        For the effect in a new study: ``"z"`` (normal), ``"t"`` (t with k - p) or ``"riley"`` (t with k - p - 1,
+        which is Riley's k - 2 without moderators). Never narrower than the interval of the mean effect, its standard
+        error being at least the inverse-variance one.
+
+    Raises
+    ------
+    ModelError
+        If a name is unknown (the message offers the nearest), or tau2 is no variance.
+
+    Notes
+    -----
+    REML is the default since it is approximately unbiased and does well in comparisons of estimators; the interval of
+    Hartung and Knapp since Wald's is too narrow with few studies, and with a floor since it can be too narrow itself.
+    Q-profile limits of tau2 are exact for normal estimates. A prediction interval with k - p degrees of freedom goes
+    with the interval of the mean; k - p - 1 is Riley's convention.
+
+    References
+    ----------
+    Viechtbauer 2005, J. Educational and Behavioral Statistics 30:261, 10.3102/10769986030003261, and Veroniki et al.
+    2016, Research Synthesis Methods 7:55, 10.1002/jrsm.1164, on estimators of tau2; Hartung & Knapp 2001, Statistics in
+    Medicine 20:1771, 10.1002/sim.791, Knapp & Hartung 2003, Statistics in Medicine 22:2693, 10.1002/sim.1482, and
+    IntHout, Ioannidis & Borm 2014, BMC Medical Research Methodology 14:25, 10.1186/1471-2288-14-25, on the interval;
+    Roever, Knapp & Friede 2015, BMC Medical Research Methodology 15:99, 10.1186/s12874-015-0091-1, on the floor;
+    Viechtbauer 2007, Statistics in Medicine 26:37, 10.1002/sim.2514, for the Q-profile; Higgins, Thompson &
+    Spiegelhalter 2009, J. R. Statist. Soc. A 172:137, 10.1111/j.1467-985X.2008.00552.x, for the prediction interval.
+
+    Examples
+    --------
+    >>> import poolwise as pw
+    >>> result = pw.fit(pw.datasets.load("bcg"), pw.RandomEffects(), pw.ClosedForm(tau2="DL"))
+    >>> round(result["mu"].point, 4)
+    -0.7141
+    """
+
+    tau2: str | float = "REML"
+    interval: str | None = None
+    prediction: str = "t"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.tau2, str):
+            check_option("tau2", self.tau2, ESTIMATORS)
+        elif not _is_variance(self.tau2):
+            expected = "the name of an estimator, or a finite variance of at least 0"
+            raise ModelError(f"tau2 = {shown(self.tau2)}", expected, "tau2='REML'")
+        if self.interval is not None:
+            check_option("interval", self.interval, INTERVALS)
+        check_option("prediction", self.prediction, PREDICTIONS)
+
+    @property
+    def label(self) -> str:
+        """Words for tables."""
+        return "closed form"
+
+    @one_thread()
+    def fit(self, effects: Effects, model: Model) -> Result:
+        """Fit a model to a study table.
+
+        Parameters
+        ----------
+        effects : Effects
+            The study table.
+        model : CommonEffect or RandomEffects
+            What is assumed; its priors are not used, a `tau_fixed` is.
+
+        Returns
+        -------
+        Result
+            With ``mu``, ``Q``, ``I2``, ``H2``, and for random effects ``tau``, ``tau2`` and, from 3 studies on,
+            ``theta_new``.
+
+        Raises
+        ------
+        ModelError
+            With 1 study, for random effects and for every interval but Wald's; when `tau2` and the model's
+            `tau_fixed` disagree; when the model states mu.
+        """
+        began = perf_counter()
+        if isinstance(getattr(model, "mu", None), Fixed):
+            raise ModelError(
+                f"ClosedForm estimates mu, and the model states mu ~ {model.named_priors['mu']}",
+                "Exact(), or no Fixed mu",
+            )
+        if isinstance(model, MetaRegression | Subgroups):
+            return _pack_several(self._several(effects, model), effects, model, self, began)
+        common = isinstance(model, CommonEffect)
+        interval = self.interval or ("wald" if common else FLOORED)
+        _check_count(effects, model, 1 if common and interval == "wald" else 2, interval)
+        data = prepare(effects.y, effects.v)
+        if isinstance(model, CommonEffect):
+            fitted = _common_effect(data, interval)
+        else:
+            assert isinstance(model, RandomEffects)
+            fitted = _random_effects(data, self.estimator(model.tau_fixed), interval, self.prediction)
+        return _pack(fitted, effects, model, self, began)
+
+    def _several(self, effects: Effects, model: MetaRegression | Subgroups) -> Several:
+        mean, interval = means(effects, model), self.interval or FLOORED
+        estimator = self.estimator(model.tau_fixed if isinstance(model, MetaRegression) else None)
+        if isinstance(model, MetaRegression) or model.heterogeneity == "common":
+            return regression(effects, mean, estimator, interval, self.prediction)
+        if model.heterogeneity == "exchangeable":
+            raise ModelError("exchangeable tau has no closed form", "heterogeneity='common' or 'separate'", "Exact()")
+        return separate(effects, mean, estimator, interval, self.prediction)
+
+    def estimator(self, tau_fixed: float | None) -> str | float:
+        """The estimator of tau2, or the variance that this engine or the model gives.
+
+        Raises
+        ------
+        ModelError
+            When both give one and they differ.
+        """
+        if tau_fixed is None:
+            return self.tau2
+        given = tau_fixed**2
+        if not isinstance(self.tau2, str) and not math.isclose(self.tau2, given, rel_tol=1e-12):
+            raise ModelError(
+                f"ClosedForm(tau2={self.tau2:g}) and RandomEffects(tau_fixed={tau_fixed:g}) disagree",
+                f"tau2 = tau_fixed^2 = {given:g}, or one of the two alone",
+            )
+        return given
+
+
+@final
+@dataclass(frozen=True)
+class _Fitted:
+    """What a fit yields before it is packed into a Result."""
+
+    label: str
+    coef: Coefficients
+    tau2: Array
+    quantities: dict[str, Estimate]
+    study_kind: str
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    diagnostics: dict[str, float]
+
+
+def _common_effect(data: Data, interval: str) -> _Fitted:
+    nothing = np.zeros(1)
+    coef = coefficients(inverse_variance_fit(data), interval)
+    quantities = common_effect_quantities(coef, q_test(data), interval)
+    return _Fitted(
+        label=f"common effect, {_short(interval)}",
+        coef=coef,
+        tau2=nothing,
+        quantities=quantities,
+        study_kind=f"confidence ({INTERVAL_WORDS[interval]})",
+        findings=notes.narrower(quantities),
+        notes=notes.inflation(coef, interval) + notes.single(int(data.count[0])),
+        diagnostics=_log_likelihoods(coef),
+    )
+
+
+def _random_effects(data: Data, estimator: str | float, interval: str, prediction: str) -> _Fitted:
+    between = estimate_tau2(data, estimator)
+    coef = coefficients(between.fit, interval)
+    test = q_test(data)
+    quantities = random_effects_quantities(coef, between, test, interval, prediction)
+    told = notes.prediction(int(data.count[0])) + notes.inflation(coef, interval) + notes.remarks(quantities)
+    findings = notes.narrower(quantities)
+    if isinstance(estimator, str):
+        told += notes.several_maxima(estimator, between) + notes.empty_profile(test)
+        told += notes.outside_profile(estimator, between, test)
+        findings += notes.boundary(estimator, float(between.value[0]))
+    searched = {"iterations": between.iterations, "local_maxima": int(between.maxima[0])}
+    return _Fitted(
+        label=f"{estimator if isinstance(estimator, str) else f'tau2 = {estimator:g}'}, {_short(interval)}",
+        coef=coef,
+        tau2=between.value,
+        quantities=quantities,
+        study_kind=f"BLUP ({INTERVAL_WORDS[interval]})",
+        findings=findings,
+        notes=told,
+        diagnostics=_log_likelihoods(coef) | searched,
+    )
+
+
+def _pack(fitted: _Fitted, effects: Effects, model: Model, engine: ClosedForm, began: float) -> Result:
+    labels = effects.labels
+    w = fitted.coef.fit.w[0, 0]
+    report = FitReport(
+        findings=fitted.findings,
+        notes=effects.notes + fitted.notes,
+        diagnostics=fitted.diagnostics,
+        seconds=perf_counter() - began,
+        versions=versions("poolwise", "numpy", "scipy"),
+        data_hash=effects.data_hash,
+    )
+    return Result(
+        label=fitted.label,
+        effects=effects,
+        model=model,
+        engine=engine,
+        interval_kind=fitted.quantities["mu"].kind,
+        quantities=fitted.quantities,
+        studies=ByStudy(labels, StudyEstimates(fitted.coef, fitted.tau2, fitted.study_kind)),
+        weights=dict(zip(labels, (w / w.sum()).tolist(), strict=True)),
+        report=report,
+        absent=_absent(model, effects.k),
+    )
+
+
+def _pack_several(
+    fitted: Several, effects: Effects, model: MetaRegression | Subgroups, engine: ClosedForm, began: float
+) -> Result:
+    mean, interval = fitted.means, engine.interval or FLOORED
+    between = [part.between for part in fitted.parts]
+    estimated = all(one.estimated for one in between)
+    told = fitted.notes + (mean.design.notes if mean.design is not None else ())
+    told += notes.remarks(fitted.quantities)
+    findings = notes.narrower(fitted.quantities)
+    if estimated:
+        estimator = str(engine.tau2)
+        told += tuple(dict.fromkeys(note for one in between for note in notes.several_maxima(estimator, one)))
+        findings += notes.boundary(estimator, min(float(one.value[0]) for one in between))
+    report = FitReport(
+        findings=findings,
+        notes=effects.notes + told,
+        diagnostics={"iterations": max(one.iterations for one in between)},
+        seconds=perf_counter() - began,
+        versions=versions("poolwise", "numpy", "scipy"),
+        data_hash=effects.data_hash,
+    )
+    shown = engine.tau2 if estimated and isinstance(engine.tau2, str) else f"tau2 = {float(between[0].value[0]):g}"
+    return Result(
+        label=f"{model.label}, {shown}, {_short(interval)}",
+        effects=effects,
+        model=model,
+        engine=engine,
+        interval_kind=next(iter(fitted.quantities.values())).kind,
+        quantities=fitted.quantities,
+        studies=ByStudy(effects.labels, partial(fitted.study, words=INTERVAL_WORDS[interval])),
+        weights=dict(zip(effects.labels, fitted.weights.tolist(), strict=True)),
+        report=report,
+        absent={**mean.absent, **fitted.absent},
+        combinations=mean.linear,
+        linear=fitted.linear,
+        design=mean.design,
+    )
+
+
+def _absent(model: Model, k: int) -> dict[str, str]:
+    if isinstance(model, CommonEffect):
+        return dict.fromkeys(("tau", "tau2", "theta_new"), "a common effect has no spread between studies")
+    return {"theta_new": f"for a prediction interval {notes.too_few_to_predict(k)}"} if k < FEWEST_TO_PREDICT else {}
+
+
+def _log_likelihoods(coef: Coefficients) -> dict[str, float]:
+    found = log_likelihood(coef.fit)
+    return {"log_likelihood_ml": float(found.ml[0, 0]), "log_likelihood_reml": float(found.reml[0, 0])}
+
+
+def _short(interval: str) -> str:
+    return INTERVAL_WORDS[interval].split(",")[0]
+
+
+def _check_count(effects: Effects, model: Model, fewest: int, interval: str) -> None:
+    if effects.k < fewest:
+        raise ModelError(
+            f"{model.label} with the interval '{interval}' on {effects.k} study",
+            f"at least {fewest} studies",
+            "CommonEffect() with interval='wald', or Exact() with an informative prior on tau",
+        )
+
+
+def _is_variance(value: object) -> bool:
+    """Whether this is a finite number of at least 0."""
+    return 0.0 <= as_number(value) < math.inf

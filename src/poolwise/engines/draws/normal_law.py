@@ -1,0 +1,403 @@
+"""The law of estimates and true effects given the standard deviations of any normal model, one for each draw of these.
+
+With S = C + V, C the covariance of the layers and V that of the sampling errors,
+
+    y | beta        ~ Normal(X beta, S)
+    theta | y, beta ~ Normal(X beta + C S^-1 (y - X beta), C - C S^-1 C)
+    beta | y        ~ Normal(B (X' S^-1 y + b / s^2), B),  B = (X' S^-1 X + diag(1 / s^2))^-1
+
+for priors beta_j ~ Normal(b_j, s_j). Rows that are units of their own are worked on at once. A unit of n rows is turned
+onto the eigenvectors U of its V: U'(y - X beta) = G z + w + e, z ~ Normal(0, I_q) what its rows share, w what is each
+row's own, e ~ Normal(0, diag(d)). Then S = D + G G', D = diag(d + var w), and S^-1 = D^-1 - D^-1 G M^-1 G' D^-1 with
+M = I + G' D^-1 G of size q (Woodbury), log |S| = log |D| + log |M|.
+
+Source: Gelman et al. 2013, Bayesian Data Analysis, 3rd ed., chapter 14, 10.1201/b16018, for the normal linear model;
+Hoffman & Ribak 1991, Astrophysical Journal Letters 380:L5, 10.1086/186160, for conditional draws ("Matheron's rule").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.model.structure import Layer, NewStudies, NormalStructure, Parameters
+from poolwise.quadrature.rules.graded import eigen
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.intp]
+LOG_2PI = np.log(2.0 * np.pi)
+MOST_AT_ONCE = 4_000_000  # numbers in the largest array of one step over the draws
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Coefficients:
+    """Normal law of the coefficients given the estimates and the standard deviations, at N draws of these.
+
+    Attributes
+    ----------
+    mean : ndarray
+        Shape (N, p).
+    covariance : ndarray
+        Shape (N, p, p).
+    log_density : ndarray
+        Log density of the estimates with the coefficients integrated out (over Lebesgue measure where a prior is flat),
+        shape (N,).
+    """
+
+    mean: Array
+    covariance: Array
+    log_density: Array
+
+    def draw(self, rng: np.random.Generator) -> Array:
+        """One draw of the coefficients at each node, shape (N, p)."""
+        values, vectors = np.linalg.eigh(self.covariance)
+        z = np.sqrt(np.maximum(values, 0.0)) * rng.standard_normal(self.mean.shape)
+        return self.mean + (vectors @ z[..., None])[..., 0]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """A unit of n rows at some draws, turned onto the eigenvectors of its sampling covariance.
+
+    Attributes
+    ----------
+    turn, d : ndarray
+        Eigenvectors and eigenvalues, shape (n, n) and (n,).
+    G : ndarray
+        Turned loadings of what its rows share, shape (N, n, q).
+    own : ndarray
+        Variance of what is each row's own beside its sampling error, shape (N, 1).
+    """
+
+    turn: Array
+    d: Array
+    G: Array
+    own: Array
+
+    @cached_property
+    def unshared(self) -> Array:
+        """Variances that rows do not share, shape (N, n)."""
+        return self.d + self.own
+
+    @cached_property
+    def inner(self) -> Array:
+        """I + G' D^-1 G, shape (N, q, q)."""
+        return np.eye(self.G.shape[-1]) + self.G.mT @ (self.G / self.unshared[..., None])
+
+    def pulled(self, columns: Array) -> Array:
+        """S^-1 times turned columns, shape (N, n, c)."""
+        w = columns / self.unshared[..., None]
+        return w - (self.G / self.unshared[..., None]) @ np.linalg.solve(self.inner, self.G.mT @ w)
+
+    def log_density(self, residual: Array) -> Array:
+        """Log density of residuals, shape (N, n); returns shape (N,).
+
+        The quadratic form is a sum of squares, r' S^-1 r = |D^-1/2 (r - G z)|^2 + |z|^2 with z = M^-1 G' D^-1 r.
+        """
+        r = residual @ self.turn
+        z = np.linalg.solve(self.inner, self.G.mT @ (r / self.unshared)[..., None])[..., 0]
+        left = r - (self.G @ z[..., None])[..., 0]
+        square = (left * left / self.unshared).sum(axis=-1) + (z * z).sum(axis=-1)
+        log_det = np.log(self.unshared).sum(axis=-1) + np.linalg.slogdet(self.inner)[1]
+        return np.asarray(-0.5 * (square + log_det + r.shape[-1] * LOG_2PI))
+
+    def effects(self, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Draws of z, shape (N, q), and of w, shape (N, n)."""
+        z = rng.standard_normal((len(self.G), self.G.shape[-1]))
+        return z, np.sqrt(self.own) * rng.standard_normal(self.G.shape[:2])
+
+    def drawn(self, residual: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+        """True effects about their means, shape (N, n), and z, given the residuals of the estimates.
+
+        With (z*, w*, e*) from the model, z* + G' S^-1 (r - r*) has the law given r, and w likewise.
+        """
+        z, w = self.effects(rng)
+        e = np.sqrt(self.d) * rng.standard_normal(w.shape)
+        pull = self.pulled((residual @ self.turn - self.of(z) - w - e)[..., None])
+        z = z + (self.G.mT @ pull)[..., 0]
+        w = w + self.own * pull[..., 0]
+        return (self.of(z) + w) @ self.turn.T, z
+
+    def of(self, z: Array) -> Array:
+        """Turned rows of what they share, shape (N, n)."""
+        return (self.G @ z[..., None])[..., 0]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class NormalLaw:
+    """A normal structure at N draws (or nodes) of its parameters.
+
+    Attributes
+    ----------
+    structure : NormalStructure
+    parameters : mapping of str to ndarray
+        Standard deviations, what scales them, and Cholesky factors of correlations by their names, shape (N, ...).
+    size : int
+        N, the number of draws.
+    """
+
+    structure: NormalStructure
+    parameters: Parameters
+    size: int
+
+    @classmethod
+    def of(cls, structure: NormalStructure, parameters: Parameters, size: int | None = None) -> NormalLaw:
+        """At parameters of shape (N, ...), to which those that the model states are added.
+
+        Parameters
+        ----------
+        structure : NormalStructure
+        parameters : mapping of str to ndarray
+        size : int, optional
+            N, where there are no parameters; 1 when None.
+        """
+        count = next((len(x) for x in parameters.values()), size or 1)
+        return cls(structure, {**{name: np.full(count, x) for name, x in structure.known.items()}, **parameters}, count)
+
+    def mean(self, coefficients: Array) -> Array:
+        """X beta for beta of shape (N, p), shape (N, k)."""
+        return np.asarray(coefficients @ self.structure.X.T)
+
+    @cached_property
+    def spread(self) -> Array:
+        """Standard deviation of each true effect about its mean, shape (N, k), or (N, 1) where all have the same."""
+        layers = self.structure.layers
+        if len(layers) == 1:
+            return layers[0].spread(self.parameters)
+        return np.sqrt(sum((layer.spread(self.parameters) ** 2 for layer in layers), np.zeros((self.size, 1))))
+
+    @cached_property
+    def _alone(self) -> Ints:
+        """Rows that are units of their own."""
+        of = self.structure.units.of
+        return np.flatnonzero(np.bincount(of)[of] == 1)
+
+    @cached_property
+    def _several(self) -> tuple[tuple[int, Ints], ...]:
+        """Number and rows of each unit of several rows."""
+        return tuple((j, rows) for j, rows in enumerate(self.structure.units.rows) if len(rows) > 1)
+
+    def variance(self, rows: Ints | slice = slice(None)) -> Array:
+        """Variance of some estimates about their means, shape (N, n)."""
+        spread = self.spread if self.spread.shape[1] == 1 else self.spread[:, rows]
+        return np.asarray(self.structure.errors.v[rows] + spread**2)
+
+    def units(self, rows: Ints) -> Iterator[tuple[slice, Unit]]:
+        """A unit of several rows at all draws, in steps that are small enough to be worked on at once."""
+        errors = self.structure.errors.among(rows)
+        correlated = bool(np.count_nonzero(errors - np.diag(np.diagonal(errors))))
+        d, turn = eigen(errors) if correlated else (np.diagonal(errors), np.eye(len(rows)))
+        # What is each row's own may stay beside the turned errors only if it is alike for all of the rows.
+        apart = [one for one in self.structure.layers if one.uniform and not one.shared(rows)]
+        shared = [one for one in self.structure.layers if one not in apart]
+        width = sum(_terms(one, rows) for one in shared)
+        step = max(1, MOST_AT_ONCE // (len(rows) * max(width, 1)))
+        for start in range(0, self.size, step):
+            some = slice(start, start + step)
+            given = {name: x[some] for name, x in self.parameters.items()}
+            size = len(range(*some.indices(self.size)))
+            own = sum((one.spread(given) ** 2 for one in apart), np.zeros((size, 1)))
+            loadings = [_loadings(one, rows, given, size) for one in shared]
+            G = np.concatenate([np.zeros((size, len(rows), 0)), *loadings], axis=-1)
+            yield some, Unit(turn, d, turn.T @ G, own)
+
+    def log_density(self, residual: Array, more: Array | float = 0.0) -> Array:
+        """Log density of the estimates of each unit, true effects integrated out.
+
+        Parameters
+        ----------
+        residual : ndarray
+            y - X beta, shape (N, k) or (1, k).
+        more : ndarray
+            Variance that uncertain moderators add to rows that are units of their own, shape (N, k).
+
+        Returns
+        -------
+        ndarray
+            Shape (N, units).
+        """
+        residual = np.broadcast_to(residual, (self.size, residual.shape[1]))
+        out, alone = np.empty((self.size, len(self.structure.units.names))), self._alone
+        total = self.variance(alone) + (more if np.isscalar(more) else np.asarray(more)[:, alone])
+        out[:, self.structure.units.of[alone]] = -0.5 * (residual[:, alone] ** 2 / total + np.log(total) + LOG_2PI)
+        for j, rows in self._several:
+            for some, unit in self.units(rows):
+                out[some, j] = unit.log_density(residual[some][:, rows])
+        return out
+
+    def pulled(self, columns: Array) -> Array:
+        """S^-1 times columns of k rows, shape (k, c); returns shape (N, k, c)."""
+        out, alone = np.empty((self.size, *columns.shape)), self._alone
+        out[:, alone] = columns[alone] / self.variance(alone)[..., None]
+        for _, rows in self._several:
+            for some, unit in self.units(rows):
+                turned = unit.turn.T @ columns[rows]
+                out[some, rows] = unit.turn @ unit.pulled(np.broadcast_to(turned, (len(unit.G), *turned.shape)))
+        return out
+
+    def coefficients(self, y: Array, b: Array, s: Array) -> Coefficients:
+        """The law of the coefficients given estimates, shape (k,), under priors Normal(b, s), shape (p,) each.
+
+        A prior with s = inf is flat, one with s = 0 a known coefficient; with all flat ones the mean is that of
+        generalised least squares.
+        """
+        X, free = self.structure.X, s > 0.0
+        start = np.where(free & np.isinf(s), 0.0, b)
+        start[free & np.isinf(s)] = np.linalg.lstsq(X[:, free & np.isinf(s)], y - X @ start)[0]
+        Xf, r = X[:, free], y - X @ start
+        pulled = self.pulled(np.column_stack([Xf, r]))
+        precision = np.zeros(int(free.sum()))
+        precision[:] = 1.0 / s[free] ** 2
+        A = Xf.T @ pulled[..., :-1] + np.diag(precision)
+        # Priors are centred at their own means, so that only the data pull.
+        step = np.linalg.solve(A, (Xf.T @ pulled[..., -1:]))[..., 0] if free.any() else np.zeros((self.size, 0))
+        mean = np.broadcast_to(start, (self.size, len(b))).copy()
+        mean[:, free] += step
+        covariance = np.zeros((self.size, len(b), len(b)))
+        covariance[:, np.outer(free, free)] = np.linalg.inv(A).reshape(self.size, -1)
+        proper = np.isfinite(s[free])
+        at_mode = self.log_density(y - self.mean(mean)).sum(axis=1)
+        z = step[:, proper] / s[free][proper]
+        prior = -0.5 * (z * z).sum(axis=1) - np.log(s[free][proper]).sum() - 0.5 * proper.sum() * LOG_2PI
+        volume = 0.5 * free.sum() * LOG_2PI - 0.5 * np.linalg.slogdet(A)[1]
+        return Coefficients(mean, covariance, at_mode + prior + volume)
+
+    def draw_theta(self, mean: Array, y: Array, rng: np.random.Generator) -> Array:
+        """A draw of the true effects at each draw of the parameters, given estimates and mean effects of (N, k)."""
+        return self.draw_effects(mean, y, rng)[0]
+
+    def draw_effects(self, mean: Array, y: Array, rng: np.random.Generator) -> tuple[Array, dict[str, Array]]:
+        """True effects, shape (N, k), and the random effects of layers that name them, shape (N,), given estimates."""
+        theta, alone = np.empty(mean.shape), self._alone
+        named = {name: np.empty(self.size) for one in self.structure.layers for name in one.terms}
+        if len(alone):
+            theta[:, alone] = self._draw_alone(mean[:, alone], y[alone], alone, rng)
+        for _, rows in self._several:
+            for some, unit in self.units(rows):
+                about, z = unit.drawn(y[rows] - mean[some][:, rows], rng)
+                theta[some, rows] = mean[some][:, rows] + about
+                self._name(named, rows, some, z)
+        return theta, named
+
+    def _draw_alone(self, mean: Array, y: Array, rows: Ints, rng: np.random.Generator) -> Array:
+        """theta_i ~ Normal(B_i y_i + (1 - B_i) x_i beta, sqrt(B_i v_i)), B_i = tau_i^2 / (tau_i^2 + v_i)."""
+        share, se = self._shares(rows), np.sqrt(self.structure.errors.v[rows])
+        return mean + share * (y - mean) + np.sqrt(share) * se * rng.standard_normal(mean.shape)
+
+    def _shares(self, rows: Ints) -> Array:
+        """tau_i^2 / (tau_i^2 + v_i), shape (N, n) or (N, 1)."""
+        spread = self.spread if self.spread.shape[1] == 1 else self.spread[:, rows]
+        with np.errstate(divide="ignore", over="ignore"):
+            return np.asarray(1.0 / (1.0 + np.square(np.sqrt(self.structure.errors.v[rows]) / spread)))
+
+    def _name(self, named: dict[str, Array], rows: Ints, some: slice, z: Array) -> None:
+        """Put the draws of a unit's random effects, in units of their standard deviations, under their names."""
+        at = 0
+        for one in self.structure.layers:
+            if one.uniform and not one.shared(rows):
+                continue
+            if one.terms:
+                sd = one.spread({name: x[some] for name, x in self.parameters.items()})[:, 0]
+                for place, group in enumerate(np.unique(one.group[rows])):
+                    named[one.terms[group]][some] = sd * z[:, at + place]
+            at += _terms(one, rows)
+
+    def theta(self, y: Array, coefficients: Coefficients) -> tuple[Array, Array]:
+        """Mean and standard deviation of each true effect given estimates, coefficients integrated out, (N, k) each.
+
+        With a_i = S^-1 V e_i, theta_i = y_i - a_i' (y - X beta) + error, whose variance is v_i - a_i' V e_i.
+        """
+        fitted = self.mean(coefficients.mean)
+        mean, variance = np.empty(fitted.shape), np.empty(fitted.shape)
+        X, alone, B = self.structure.X, self._alone, coefficients.covariance
+        share, v = self._shares(alone), self.structure.errors.v[alone]
+        known = np.einsum("kp,npq,kq->nk", X[alone], B, X[alone])
+        mean[:, alone] = fitted[:, alone] + share * (y[alone] - fitted[:, alone])
+        variance[:, alone] = share * v + (1.0 - share) ** 2 * known
+        for _, rows in self._several:
+            V = self.structure.errors.among(rows)
+            for some, unit in self.units(rows):
+                turned = np.broadcast_to(unit.turn.T @ V, (len(unit.G), *V.shape))
+                a = unit.turn @ unit.pulled(turned)
+                weights = a.mT @ X[rows]
+                left = y[rows] - fitted[some][:, rows]
+                mean[some, rows] = y[rows] - (a.mT @ left[..., None])[..., 0]
+                rest = np.diagonal(V) - (a * V).sum(axis=-2)
+                variance[some, rows] = np.maximum(rest, 0.0) + ((weights @ B[some]) * weights).sum(axis=-1)
+        return mean, np.sqrt(variance)
+
+    def replicate(self, mean: Array, rng: np.random.Generator) -> Array:
+        """Estimates of other studies like these, with mean effects of shape (N, k)."""
+        out, alone = np.empty(mean.shape), self._alone
+        if len(alone):
+            noise = rng.standard_normal((len(mean), len(alone)))
+            out[:, alone] = mean[:, alone] + np.sqrt(self.variance(alone)) * noise
+        for _, rows in self._several:
+            for some, unit in self.units(rows):
+                z = rng.standard_normal((len(unit.G), unit.G.shape[-1]))
+                about = unit.of(z) + np.sqrt(unit.unshared) * rng.standard_normal(unit.unshared.shape)
+                out[some, rows] = mean[some][:, rows] + about @ unit.turn.T
+        return out
+
+    def new_theta(self, new: NewStudies, coefficients: Array, rng: np.random.Generator) -> Array:
+        """True effects in new studies, coefficients of shape (N, p), shape (N, m).
+
+        What outcomes of one study share is drawn for each layer, what is each one's own for all others together.
+        """
+        theta, own = coefficients @ new.X.T, np.zeros((self.size, 1))
+        for one in new.layers:
+            if one.root:
+                theta = theta + self.effects_of(one, rng)
+            else:
+                own = np.hypot(own, one.spread(self.parameters))
+        return np.asarray(theta + own * rng.standard_normal(theta.shape))
+
+    def effects_of(self, layer: Layer, rng: np.random.Generator) -> Array:
+        """Random effects of the rows of a layer, from the model, shape (N, n)."""
+        groups = int(layer.group.max(initial=-1)) + 1
+        if not layer.root:
+            return np.asarray(layer.spread(self.parameters) * rng.standard_normal((self.size, groups))[:, layer.group])
+        loadings = _loadings(layer, np.arange(len(layer.group)), self.parameters, self.size)
+        z = rng.standard_normal((self.size, loadings.shape[-1]))
+        return (loadings @ z[..., None])[..., 0]
+
+    def spread_of_new(self, new: NewStudies) -> Array:
+        """Standard deviation of true effects in new studies about their means, shape (N, m)."""
+        squares = [one.spread(self.parameters) ** 2 for one in new.layers]
+        return np.sqrt(sum(squares, np.zeros((self.size, len(new.X)))))
+
+    def weights(self) -> Array:
+        """Weight of each row in the generalised-least-squares estimate of one mean effect, shape (N, k); sums to 1.
+
+        Of the mean of its own group, where groups have heterogeneities of their own.
+        """
+        apart = any(len(one.sds) > 1 for one in self.structure.layers)
+        X = self.structure.X if apart else np.ones((self.structure.k, 1))
+        pulled = self.pulled(X)
+        shares = np.linalg.solve(X.T @ pulled, pulled.mT).mT
+        return np.asarray((shares * X).sum(axis=-1))
+
+
+def _terms(layer: Layer, rows: Ints) -> int:
+    """How many draws some rows have of a layer."""
+    groups = len(np.unique(layer.group[rows]))
+    return groups * len(layer.sds) if layer.root else groups
+
+
+def _loadings(layer: Layer, rows: Ints, parameters: Parameters, size: int) -> Array:
+    """What each draw of a layer adds to each of the rows, shape (N, n, q)."""
+    spread = layer.spread(parameters)
+    sd = spread if spread.shape[1] == 1 else spread[:, rows]
+    belongs = (layer.group[rows][:, None] == np.unique(layer.group[rows])).astype(float)
+    if not layer.root:
+        return np.asarray(sd[..., None] * belongs)
+    each = sd[..., None] * parameters[layer.root][:, layer.which[rows]]
+    return np.asarray((belongs[:, :, None] * each[:, :, None, :]).reshape(size, len(rows), -1))

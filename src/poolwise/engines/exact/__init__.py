@@ -1,0 +1,5 @@
+"""The exact engine: posteriors by quadrature."""
+
+from poolwise.engines.exact.engine import Exact
+
+__all__ = ["Exact"]

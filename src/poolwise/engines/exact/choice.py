@@ -1,0 +1,314 @@
+"""From a model and a study table to quadrature over its nonlinear parameters, and back to named quantities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.effects import Effects
+from poolwise.engines.exact import spread_laws
+from poolwise.engines.exact.mean_priors import blended, heavy_tailed, refuse_other_priors
+from poolwise.engines.exact.posterior import Fitted, Nodes
+from poolwise.engines.heterogeneity import known_tau, typical_variance
+from poolwise.engines.means import Means, means, normal_prior
+from poolwise.errors import ModelError
+from poolwise.model import (
+    CommonEffect,
+    JointOutcomes,
+    LocationScale,
+    MetaRegression,
+    Model,
+    RandomEffects,
+    Subgroups,
+    ThreeLevel,
+)
+from poolwise.moments import MOST_MOMENTS, spreads_of
+from poolwise.priors import Cauchy, Flat, Mixture, Normal, Prior, StudentT, TruncatedNormal
+from poolwise.quadrature.boxes.box_posterior import BoxPosterior, box_posterior
+from poolwise.quadrature.boxes.diagonal import Diagonal
+from poolwise.quadrature.boxes.levels import Levels
+from poolwise.quadrature.boxes.polar import Polar, is_sharp
+from poolwise.quadrature.boxes.variables import OnLine, Spread, Variable
+from poolwise.quadrature.one_tau.independent import Independent
+from poolwise.quadrature.one_tau.jobs import MEAN, Studies, Tables, TauPriors
+from poolwise.quadrature.one_tau.limit_error import limit_error
+from poolwise.quadrature.one_tau.mixtures import Mixtures
+from poolwise.quadrature.one_tau.regression import Regression
+from poolwise.quadrature.one_tau.rotated import Turned, TurnedMixtures
+from poolwise.quadrature.one_tau.tau_law import TauLaw
+from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, tau_posterior
+from poolwise.quadrature.one_tau.truncated import TruncatedMixtures, TruncatedStudies
+from poolwise.quadrature.rules.gaussian import Basis
+from poolwise.quantities import Law, Quantity
+
+Array = NDArray[np.float64]
+MOST_HALVINGS = 3
+SHARE_OF_A_NODE = 1e-8  # least probability of a node that is asked for the weights of studies
+REACH = 9.0  # prior standard deviations of a coefficient of log tau that can matter
+
+
+def quadrature(effects: Effects, model: Model, tolerance: float, mean: Means | None = None) -> Fitted:
+    """Fit a model whose priors are explicit, refining the grid until the limits are good to `tolerance`.
+
+    Parameters
+    ----------
+    effects : Effects
+    model : Model
+        Any that one quadrature answers.
+    tolerance : float
+        Largest estimated error of medians and limits, in half-widths of the 95 % interval.
+    mean : Means, optional
+        Its mean effects on this table, where they are not those that the table alone would give: on some rows of a
+        table, moderators keep the levels and the centre that they have on all.
+
+    Returns
+    -------
+    Fitted
+    """
+    mean = means(effects, model) if mean is None else mean
+    _refuse_correlated(effects, model, mean)
+    if isinstance(model, CommonEffect | RandomEffects | MetaRegression):
+        if any(isinstance(prior, Mixture) for prior in mean.priors):
+            return blended(effects, model, mean, tolerance, quadrature)
+        if any(isinstance(prior, StudentT | Cauchy) for prior in mean.priors):
+            return heavy_tailed(effects, model, mean, tolerance)
+    refuse_other_priors(mean)
+    match model:
+        case ThreeLevel():
+            return _three_level(effects, model, mean, tolerance)
+        case LocationScale():
+            return _location_scale(effects, model, mean, tolerance)
+        case CommonEffect():
+            return _known(effects, model, mean, 0.0)
+        case RandomEffects(tau_fixed=float() | int() as tau) | MetaRegression(tau_fixed=float() | int() as tau):
+            return _known(effects, model, mean, float(tau))
+        case RandomEffects(tau=Prior() as prior) | MetaRegression(tau=Prior() as prior):
+            return _one_tau(effects, model, mean, prior, tolerance)
+        case Subgroups(tau=Prior() as prior) if model.heterogeneity == "common":
+            return _one_tau(effects, model, mean, prior, tolerance)
+        case Subgroups(mu=Prior() as mu, tau=Prior() as prior) if model.heterogeneity == "separate":
+            return _separate(effects, model, mean, mu, prior, tolerance)
+        case _:
+            raise ModelError(f"{model!r} leaves a prior open", "explicit priors")
+
+
+def _refuse_correlated(effects: Effects, model: Model, mean: Means) -> None:
+    """Refuse a known covariance of sampling errors where no quadrature takes it into account."""
+    if effects.covariance is None:
+        return
+    several = isinstance(model, Subgroups) and model.heterogeneity != "common"
+    if several or not isinstance(model, CommonEffect | RandomEffects | MetaRegression | Subgroups):
+        raise ModelError(
+            f"the sampling errors have a known covariance, which {model.label} does not take into account",
+            "CommonEffect, RandomEffects, MetaRegression or Subgroups with common tau",
+        )
+    other = [f"{name} ~ {prior}" for name, prior in zip(mean.linear, mean.priors, strict=False)
+             if not isinstance(prior, Normal | Flat)]  # fmt: skip
+    if other:
+        raise ModelError(f"the sampling errors have a known covariance, and {other[0]}", "a normal or flat prior")
+
+
+def refuse_unknown_priors(effects: Effects, model: Model) -> None:
+    """Refuse, before anything is integrated, a prior on a mean effect that no quadrature here knows.
+
+    Parameters
+    ----------
+    effects : Effects
+    model : Model
+        With every prior explicit.
+
+    Raises
+    ------
+    ModelError
+        Naming the prior.
+    """
+    if isinstance(model, JointOutcomes):
+        if not isinstance(model.mu, Normal | Flat):
+            raise ModelError(f"mu ~ {model.mu} is not supported for this model", "a normal or flat prior")
+        return
+    mean = means(effects, model)
+    mixed = isinstance(model, CommonEffect | RandomEffects | MetaRegression)
+    if not (mixed and any(isinstance(prior, Mixture | StudentT | Cauchy) for prior in mean.priors)):
+        refuse_other_priors(mean)
+
+
+def tables(effects: Effects, mean: Means) -> Tables:
+    """The study table of a single job with its design and priors."""
+    if effects.covariance is not None:
+        return Turned.of(effects.y, effects.covariance, mean.X).table(*mean.normal_priors())
+    if mean.p == 1 and (mean.X == 1.0).all():
+        prior = mean.priors[0]
+        if isinstance(prior, TruncatedNormal):
+            m0, s0 = np.array([prior.mean]), np.array([prior.sd])
+            whole = Studies.centred(effects.y[None], effects.v[None], m0, s0)
+            return TruncatedStudies(whole, prior.lower, prior.upper)
+        b, s = mean.normal_priors()
+        return Studies.centred(effects.y[None], effects.v[None], b, s)
+    b, s = mean.normal_priors()
+    return Regression(Basis.of(effects.y[None], effects.v[None], mean.X[None], b[None], s[None]))
+
+
+def _known(effects: Effects, model: Model, mean: Means, tau: float) -> Fitted:
+    source = Mixtures.at(tables(effects, mean), tau)
+    common = isinstance(model, CommonEffect)
+    between = {} if common else known_tau(tau, typical_variance(effects.v, mean.X))
+    nodes = _nodes(source, effects, mean)
+    shares = _pooled_shares(nodes, effects.v, np.ones(1), np.array([tau]))
+    total = float(source.log_likelihood[0])
+    return Fitted(effects, model, mean, nodes, source, 0.0, MOST_MOMENTS, between, shares, total, mean.proper)
+
+
+def _nodes(found: Mixtures, effects: Effects, mean: Means) -> Nodes:
+    """What is normal given tau, with the restriction of the prior on mu, or the turn of the table, if there is one."""
+    table = found.tables
+    if effects.covariance is not None:
+        return TurnedMixtures(found, Turned.of(effects.y, effects.covariance, mean.X))
+    return TruncatedMixtures(found, table.lower, table.upper) if isinstance(table, TruncatedStudies) else found
+
+
+def _one_tau(effects: Effects, model: Model, mean: Means, prior: Prior, tolerance: float) -> Fitted:
+    (spread,) = spreads_of(mean.structure)
+    job = tables(effects, mean)
+    linear, new = list(mean.linear.values()), list(mean.new.values())
+    posterior, error = _refined(job, prior, spread.moments, linear, new, tolerance)
+    nodes = posterior.mixtures
+    tau = TauLaw(posterior)
+    between: dict[str, Law | Quantity] = {"tau": tau, "tau2": spread_laws.square(tau)}
+    if effects.k > mean.p:
+        typical = typical_variance(effects.v, mean.X)
+        between["I2"] = spread_laws.i2(tau, typical, nodes.weight, nodes.tau)
+    log_total, proper = float(posterior.panels.log_total[0]), mean.proper and prior.proper
+    normal = _nodes(nodes, effects, mean)
+    shares = _pooled_shares(normal, effects.v, nodes.weight, nodes.tau)
+    return Fitted(effects, model, mean, normal, posterior, error, spread.moments, between, shares, log_total, proper)
+
+
+def _separate(effects: Effects, model: Subgroups, mean: Means, mu: Prior, prior: Prior, tolerance: float) -> Fitted:
+    group = mean.X.argmax(axis=1)
+    place = np.array([np.count_nonzero(group[:i] == g) for i, g in enumerate(group)])
+    b, s = (np.array([x]) for x in normal_prior(mu))
+    found = spreads_of(mean.structure)
+    groups, errors, shares = [], [], np.empty(effects.k)
+    for g, spread in enumerate(found):
+        rows = np.flatnonzero(group == g)
+        job = Studies.centred(effects.y[None, rows], effects.v[None, rows], b, s)
+        posterior, error = _refined(job, prior, spread.moments, [MEAN], [MEAN], tolerance)
+        groups.append(posterior)
+        errors.append(error)
+        shares[rows] = _shares(effects.v[rows], posterior.mixtures.weight, posterior.mixtures.tau)
+    nodes = Independent(tuple(groups), group, place)
+    laws = {spread.name: TauLaw(posterior) for spread, posterior in zip(found, groups, strict=True)}
+    between: dict[str, Law | Quantity] = {**laws}
+    between |= {name.replace("tau", "tau2"): spread_laws.square(law) for name, law in laws.items()}
+    total = sum(float(posterior.panels.log_total[0]) for posterior in groups)
+    moments = min(spread.moments for spread in found)
+    return Fitted(
+        effects, model, mean, nodes, nodes, max(errors), moments, between, shares, total, mean.proper and prior.proper
+    )
+
+
+def _refined(
+    job: Tables, prior: Prior, moments: int, linear: Sequence[Array], new: Sequence[Array], tolerance: float
+) -> tuple[TauPosterior, float]:
+    """Quadrature over tau of a single job, its first panels halved until the limits are good to `tolerance`."""
+    for halvings in range(MOST_HALVINGS + 1):
+        posterior = tau_posterior(job, TauPriors.of([prior]), moments=np.array([moments]), halvings=halvings)
+        error = limit_error(posterior, linear, new)
+        if error <= tolerance:
+            break
+    return posterior, error
+
+
+def _three_level(effects: Effects, model: ThreeLevel, mean: Means, tolerance: float) -> Fitted:
+    b, s = mean.normal_priors()
+    cluster = np.unique(model.clusters(effects), return_inverse=True)[1]
+    levels = Levels.of(effects.y, effects.v, mean.X, b, s, cluster, float(model.rho))
+    between, within = spreads_of(mean.structure)
+    variables = [Spread(one.prior, unit) for one, unit in zip((between, within), levels.units(), strict=True)]
+    moments = min(between.moments, within.moments)
+    posterior, error = box_posterior(
+        levels,
+        variables,
+        list(mean.linear.values()),
+        list(mean.new.values()),
+        moments=moments,
+        mean_moments=mean.moments(moments),
+        tolerance=tolerance,
+    )
+    weight, phi, _ = posterior.nodes
+    laws = [posterior.marginal(axis) for axis in range(2)]
+    named: dict[str, Law | Quantity] = {"tau_between": laws[0], "tau_within": laws[1]}
+    named |= {"tau2_between": spread_laws.square(laws[0]), "tau2_within": spread_laws.square(laws[1])}
+    if sharp := [one for one in (between, within) if is_sharp(one.prior)]:
+        reason = f"it turns the axes of the quadrature, which does not follow the narrow prior {sharp[0].prior}"
+        mean = replace(mean, absent={**mean.absent, **dict.fromkeys(("tau", "I2", "ICC"), reason)})
+    else:
+        polar = Polar(posterior, (between.prior, within.prior))
+        named |= spread_laws.of_levels(polar, typical_variance(effects.v))
+    telling = weight > SHARE_OF_A_NODE
+    shares = weight[telling] @ levels.weights(phi[:, telling]) / weight[telling].sum()
+    proper = mean.proper and between.prior.proper and within.prior.proper
+    return _from_boxes(effects, model, mean, posterior, error, named, shares, proper)
+
+
+def _location_scale(effects: Effects, model: LocationScale, mean: Means, tolerance: float) -> Fitted:
+    b, s = mean.normal_priors()
+    Z = mean.Z
+    assert Z is not None
+    assert isinstance(model.gamma, Mapping)
+    job = Diagonal.of(effects.y, effects.v, mean.X, b, s, Z, np.array([], dtype=np.intp))
+    (spread,) = spreads_of(mean.structure)
+    variables: list[Variable] = [
+        Spread(spread.prior, float(min(np.sqrt(effects.v.min()), 4.0 * job.basis.narrowest()[0])))
+    ]
+    for name, prior in model.gamma.items():
+        if not isinstance(prior, Normal):
+            raise ModelError(f"gamma[{name}] has the prior {prior}", "a normal prior", "Normal(0, 1)")
+        variables.append(OnLine(prior.log_pdf, prior.mean, prior.sd, (-REACH, REACH)))
+    posterior, error = box_posterior(
+        job,
+        variables,
+        list(mean.linear.values()),
+        [],
+        moments=spread.moments,
+        mean_moments=mean.moments(spread.moments),
+        tolerance=tolerance,
+    )
+    named: dict[str, Law | Quantity] = {"tau": posterior.marginal(0)}
+    named |= {f"gamma[{name}]": posterior.marginal(1 + j) for j, name in enumerate(model.gamma)}
+    weight, phi, _ = posterior.nodes
+    telling = weight > SHARE_OF_A_NODE
+    tau = phi[0][telling, None] * np.exp(phi[1:, telling].T @ Z.T)
+    shares = _shares(effects.v, weight[telling], tau)
+    return _from_boxes(effects, model, mean, posterior, error, named, shares, mean.proper and spread.prior.proper)
+
+
+def _from_boxes(
+    effects: Effects,
+    model: Model,
+    mean: Means,
+    posterior: BoxPosterior,
+    error: float,
+    named: Mapping[str, Law | Quantity],
+    shares: Array,
+    proper: bool,
+) -> Fitted:
+    return Fitted(
+        effects, model, mean, posterior, posterior, error, posterior.moments, named, shares, posterior.log_total, proper
+    )
+
+
+def _pooled_shares(nodes: Nodes, v: Array, weight: Array, tau: Array) -> Array:
+    """Posterior mean share of each study in the mean effect, shape (k,)."""
+    if isinstance(nodes, TurnedMixtures):
+        return nodes.turned.shares(weight, tau)
+    return _shares(v, weight, tau)
+
+
+def _shares(v: Array, weight: Array, tau: Array) -> Array:
+    """Posterior mean share of each study in the sum of 1 / (v_i + tau_i^2), shape (k,)."""
+    part = 1.0 / (v + (tau[:, None] if tau.ndim == 1 else tau) ** 2)
+    return weight @ (part / part.sum(axis=1, keepdims=True)) / weight.sum()

@@ -1,0 +1,207 @@
+"""Quadrature where the prior on a mean effect is not normal: t and Cauchy, truncated, mixtures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from poolwise.effects import Effects
+from poolwise.engines.exact import spread_laws
+from poolwise.engines.exact.posterior import Blended, Fitted
+from poolwise.engines.heterogeneity import known_tau, typical_variance
+from poolwise.engines.means import Means
+from poolwise.errors import ModelError
+from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects
+from poolwise.moments import MOST_MOMENTS, spreads_of
+from poolwise.priors import Cauchy, Fixed, Flat, Mixture, Normal, Prior, RegularizedHorseshoe, StudentT, TruncatedNormal
+from poolwise.quadrature.boxes.box_posterior import BoxPosterior, box_posterior
+from poolwise.quadrature.boxes.diagonal import Diagonal
+from poolwise.quadrature.boxes.variables import LogScale, Spread, Variable
+from poolwise.quadrature.one_tau.mixtures import Mixtures
+from poolwise.quadrature.rules.blend import Blend, BlendLaw
+from poolwise.quantities import Law, Quantity
+
+Array = NDArray[np.float64]
+MOST_PARAMETERS = 3
+
+Fit = Callable[[Effects, Model, float, Means], Fitted]
+
+
+def heavy_tailed(effects: Effects, model: Model, mean: Means, tolerance: float) -> Fitted:
+    """Fit a model with Student-t priors on one or two coefficients, normal given standard deviations of their own.
+
+    Parameters
+    ----------
+    effects : Effects
+    model : Model
+        Common or random effects, or a meta-regression, with every prior explicit.
+    mean : Means
+    tolerance : float
+
+    Returns
+    -------
+    Fitted
+
+    References
+    ----------
+    West 1987, Biometrika 74:646, 10.1093/biomet/74.3.646, for the t as a mixture of normals.
+    """
+    mixed = np.array([j for j, prior in enumerate(mean.priors) if isinstance(prior, StudentT | Cauchy)], dtype=np.intp)
+    # normal given a standard deviation of its own, 1 until it is known
+    b, s = replace(mean, priors=tuple(Normal(p.mean) if isinstance(p, StudentT | Cauchy) else p for p in mean.priors)
+                   ).normal_priors()  # fmt: skip
+    unknown = spreads_of(mean.structure)
+    known = None if unknown else float(getattr(model, "tau_fixed", None) or 0.0)
+    job = Diagonal.of(effects.y, effects.v, mean.X, b, s, np.zeros((effects.k, 0)), mixed, known)
+    variables: list[Variable] = []
+    if unknown:
+        unit = min(float(np.sqrt(effects.v.min())), 4.0 * float(job.basis.narrowest()[0]))
+        variables.append(Spread(unknown[0].prior, unit))
+    for j in mixed:
+        prior = mean.priors[j]
+        assert isinstance(prior, StudentT | Cauchy)
+        df = prior.df if isinstance(prior, StudentT) else 1.0
+        variables.append(LogScale(prior.log_density_of_log_sd, float(prior.sd_quantile(0.5)), df))
+    if len(variables) > MOST_PARAMETERS:
+        names = [
+            f"{name} ~ {prior}" for name, prior in zip(mean.linear, mean.priors, strict=False) if prior is not None
+        ]
+        raise ModelError(
+            f"{len(mixed)} coefficients have t or Cauchy priors ({', '.join(names)})",
+            "at most two with a t prior; normal or flat priors on the others",
+        )
+    moments = unknown[0].moments if unknown else MOST_MOMENTS
+    posterior, error = box_posterior(
+        job,
+        variables,
+        list(mean.linear.values()),
+        list(mean.new.values()),
+        moments=moments,
+        mean_moments=mean.moments(moments),
+        tolerance=tolerance,
+    )
+    weight, phi, _ = posterior.nodes
+    tau = phi[0] if known is None else np.full(len(weight), known)
+    between = _between(effects, model, mean, posterior, known, weight, tau)
+    proper = mean.proper and all(one.prior.proper for one in unknown)
+    shares = _shares(effects.v, weight, tau)
+    return Fitted(
+        effects, model, mean, posterior, posterior, error, moments, between, shares, posterior.log_total, proper
+    )
+
+
+def _between(
+    effects: Effects, model: Model, mean: Means, posterior: BoxPosterior, known: float | None, weight: Array, tau: Array
+) -> dict[str, Law | Quantity]:
+    if isinstance(model, CommonEffect):
+        return {}
+    typical = typical_variance(effects.v, mean.X)
+    if known is not None:
+        return dict(known_tau(known, typical))
+    law = posterior.marginal(0)
+    found: dict[str, Law | Quantity] = {"tau": law, "tau2": spread_laws.square(law)}
+    return found if np.isnan(typical) else found | {"I2": spread_laws.i2(law, typical, weight, tau)}
+
+
+def _shares(v: Array, weight: Array, tau: Array) -> Array:
+    telling = weight > 1e-8
+    part = 1.0 / (v + tau[telling, None] ** 2)
+    return weight[telling] @ (part / part.sum(axis=1, keepdims=True)) / weight[telling].sum()
+
+
+def blended(effects: Effects, model: Model, mean: Means, tolerance: float, fit: Fit) -> Fitted:
+    """Fit a model in which a coefficient has a mixture of priors: one fit for each component.
+
+    The posterior is the mixture of their posteriors, with weights proportional to the prior weight times the
+    evidence of each.
+
+    Parameters
+    ----------
+    effects : Effects
+    model : Model
+        Common or random effects, or a meta-regression, with every prior explicit.
+    mean : Means
+    tolerance : float
+    fit : callable
+        Fits the model of one component.
+
+    Returns
+    -------
+    Fitted
+
+    References
+    ----------
+    Schmidli et al. 2014, Biometrics 70:1023, 10.1111/biom.12242.
+    """
+    (j,) = (j for j, prior in enumerate(mean.priors) if isinstance(prior, Mixture))
+    mixture = mean.priors[j]
+    assert isinstance(mixture, Mixture)
+    fits = [
+        fit(effects, _with(model, list(mean.linear)[j], prior), tolerance, _with_prior(mean, j, prior))
+        for prior in mixture.components
+    ]
+    logs = np.array([one.log_total for one in fits]) + np.log(mixture.weights)
+    total = float(logsumexp(logs))
+    log_weight = logs - total
+    weight = np.exp(log_weight) / np.exp(log_weight).sum()
+    names = [name for name in fits[0].spreads if not isinstance(fits[0].spreads[name], Quantity)]
+    between: dict[str, Law | Quantity] = {name: one for name, one in fits[0].spreads.items() if name not in names}
+    if names:
+        laws = {name: tuple(one.spreads[name] for one in fits) for name in names}
+        between |= {name: BlendLaw(weight, parts) for name, parts in laws.items()}  # type: ignore[arg-type]
+    return Fitted(
+        effects,
+        model,
+        mean,
+        Blend(weight, tuple(_normal(one.nodes) for one in fits)),
+        Blended(log_weight, tuple(fits)),
+        max(one.limit_error for one in fits),
+        min(one.moments for one in fits),
+        between,
+        weight @ np.array([one.shares for one in fits]),
+        total,
+        all(one.proper for one in fits),
+    )
+
+
+def _normal(nodes: object) -> Mixtures | BoxPosterior:
+    """The nodes of a fit under a component, all of whose mixtures are of normals."""
+    assert isinstance(nodes, Mixtures | BoxPosterior)
+    return nodes
+
+
+def refuse_other_priors(mean: Means) -> None:
+    """Refuse a prior on a mean effect that this model's quadrature does not know.
+
+    Raises
+    ------
+    ModelError
+        Naming the coefficient.
+    """
+    alone = mean.p == 1 and bool((mean.X == 1.0).all())
+    for name, prior in zip(mean.linear, mean.priors, strict=False):
+        if isinstance(prior, TruncatedNormal) and alone:
+            continue
+        advice = "NUTS()" if isinstance(prior, RegularizedHorseshoe) else ""
+        if not isinstance(prior, Normal | Flat | Fixed) or (isinstance(prior, Fixed) and not alone):
+            raise ModelError(
+                f"{name} ~ {prior} is not supported by Exact for this model", "a normal or flat prior", advice
+            )
+
+
+def _with_prior(mean: Means, j: int, prior: Prior) -> Means:
+    """The mean effects with another prior on one coefficient."""
+    return replace(mean, priors=(*mean.priors[:j], prior, *mean.priors[j + 1 :]))
+
+
+def _with(model: Model, name: str, prior: Prior) -> Model:
+    """The model with another prior on one coefficient."""
+    if isinstance(model, MetaRegression):
+        assert isinstance(model.beta, Mapping)
+        return replace(model, beta={**model.beta, name.removeprefix("beta[").removesuffix("]"): prior})
+    assert isinstance(model, CommonEffect | RandomEffects)
+    return replace(model, mu=prior)

@@ -1,0 +1,115 @@
+"""Laws of tau2, I2 and their like from the laws of the standard deviations."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.laws import Deferred, TransformedLaw
+from poolwise.quadrature.boxes.box_posterior import VariableLaw
+from poolwise.quadrature.boxes.polar import Polar
+from poolwise.quadrature.one_tau.tau_law import TauLaw
+from poolwise.quantities import Law
+
+Array = NDArray[np.float64]
+
+
+def square(tau: TauLaw | VariableLaw) -> Law:
+    """The law of tau^2."""
+    return TransformedLaw(tau, np.square, _root, _doubled, tau.square_moments())
+
+
+def i2(tau: TauLaw | VariableLaw, typical: float, weight: Array, nodes: Array) -> Law:
+    """The law of I2 = tau^2 / (tau^2 + typical variance).
+
+    Parameters
+    ----------
+    tau : TauLaw or VariableLaw
+    typical : float
+        Typical sampling variance.
+    weight, nodes : ndarray
+        Nodes of tau, shape (J,).
+
+    Returns
+    -------
+    Law
+
+    References
+    ----------
+    Higgins & Thompson 2002, Statistics in Medicine 21:1539, 10.1002/sim.1186.
+    """
+    values = _i2(typical, nodes)
+    mean = float(weight @ values)
+    moments = (mean, float(np.sqrt(weight @ (values - mean) ** 2)))
+    return TransformedLaw(
+        tau, partial(_i2, typical), partial(_tau_of_i2, typical), partial(_i2_slope, typical), moments
+    )
+
+
+def of_levels(polar: Polar, typical: float) -> dict[str, Law]:
+    """The laws of tau, I2 and ICC of effects in clusters.
+
+    Parameters
+    ----------
+    polar : Polar
+        Total heterogeneity and its share between clusters.
+    typical : float
+        Typical sampling variance.
+
+    Returns
+    -------
+    dict of str to Law
+        tau = sqrt(tau_between^2 + tau_within^2), I2 = tau^2 / (tau^2 + typical variance),
+        ICC = tau_between^2 / tau^2.
+    """
+    laws: dict[str, Law] = {"tau": Deferred(polar.total)}
+    if not np.isnan(typical):
+        laws["I2"] = Deferred(partial(_total_i2, polar, typical))
+    return laws | {"ICC": Deferred(partial(_icc, polar))}
+
+
+def _total_i2(polar: Polar, typical: float) -> Law:
+    moments = polar.mean_and_sd(lambda r, a: _i2(typical, r))
+    forward, inverse, slope = (partial(one, typical) for one in (_i2, _tau_of_i2, _i2_slope))
+    return TransformedLaw(polar.total(), forward, inverse, slope, moments)
+
+
+def _icc(polar: Polar) -> Law:
+    moments = polar.mean_and_sd(lambda r, a: np.sin(a) ** 2)
+    return TransformedLaw(polar.angle(), _sine_square, _angle, _sine_of_double, moments)
+
+
+def _sine_square(a: Array) -> Array:
+    return np.sin(a) ** 2
+
+
+def _angle(share: Array) -> Array:
+    return np.arcsin(np.sqrt(np.clip(share, 0.0, 1.0)))
+
+
+def _sine_of_double(a: Array) -> Array:
+    return np.sin(2.0 * a)
+
+
+def _root(x: Array) -> Array:
+    return np.sqrt(np.maximum(x, 0.0))
+
+
+def _doubled(t: Array) -> Array:
+    return 2.0 * t
+
+
+def _i2(typical: float, tau: Array) -> Array:
+    return np.where(tau > 1e-150, 1.0 / (1.0 + typical / np.square(np.maximum(tau, 1e-150))), 0.0)
+
+
+def _tau_of_i2(typical: float, share: Array) -> Array:
+    inside = np.clip(share, 0.0, 1.0)
+    with np.errstate(divide="ignore"):
+        return np.sqrt(typical * inside / (1.0 - inside))
+
+
+def _i2_slope(typical: float, tau: Array) -> Array:
+    return 2.0 * typical * tau / np.square(typical + np.square(tau))

@@ -1,0 +1,248 @@
+"""The NUTS engine: hierarchical models in PyMC, sampled by nutpie, by PyMC itself or by numpyro."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.effects import Effects
+from poolwise.engines.draws.tree import draws_tree, stream
+from poolwise.engines.environment import versions
+from poolwise.engines.nuts import diagnostics, one_mean, one_mean_draws
+from poolwise.engines.nuts.planned import fit_planned
+from poolwise.engines.nuts.plans import refuse_unknown
+from poolwise.engines.nuts.remedies import Sample
+from poolwise.engines.nuts.row_models import LatentModel, fit_latent
+from poolwise.engines.nuts.run import drawn, report
+from poolwise.engines.nuts.samplers import Chains, check_sampler
+from poolwise.engines.nuts.settings import PACKAGES, Sampler
+from poolwise.engines.nuts.stored_draws import Place
+from poolwise.errors import ModelError, shown
+from poolwise.model import (
+    CommonEffect,
+    Model,
+    RandomEffects,
+    prior_words,
+)
+from poolwise.moments import missing_moments, refuse_improper
+from poolwise.priors import Fixed
+from poolwise.quantities import Quantity
+from poolwise.result import Finding, Result
+from poolwise.settings import NUMBERS_OF_A_DRAW, as_number, check_flag, check_memory, check_whole
+from poolwise.threads import one_thread
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True)
+class NUTS:
+    """The posterior by the No-U-Turn Sampler: a PyMC model, sampled by nutpie unless another sampler is named.
+
+    NUTS samples mean effects and standard deviations from marginal models such as y_i ~ Normal(mu, sqrt(v_i +
+    tau^2)); theta_i and theta_new are then drawn from their exact normal laws given those. A run that diverges is
+    repeated once with target_accept = 0.99; one with fewer than 100 effective draws for each chain or an R-hat
+    above 1.01 once with four times as many draws, where these can be expected to do; where a limit of a 95 %
+    interval has a Monte Carlo standard error above 0.1 posterior standard deviations, each chain goes on with a
+    further run for as many draws as the error asks for, up to four times the first ones in all. The report says so,
+    what remains of the error of limits, and which limits lie so near to 0 that their sign is noise. The same seed
+    gives the same draws by the same sampler, whatever `cores` is.
+
+    Ctrl-C ends a run and keeps its draws so far: the status is ``"interrupted"``, and the report says how many of how
+    many draws there are. Where a chain has fewer than 100 draws after tuning, nothing is kept and the
+    KeyboardInterrupt goes on; numpyro gives its draws all at once, so that nothing of its runs can be kept.
+
+    Attributes
+    ----------
+    draws, tune : int
+        Draws kept and draws spent on adaptation, in each chain.
+    chains : int
+        Independent chains; R-hat needs at least 2.
+    seed : int
+        Seed of all draws; 1 unless told otherwise, so that a fit can be repeated.
+    target_accept : float, optional
+        Acceptance rate that the step size aims at, between 0 and 1. When None 0.8 where mean effects are sampled as
+        their standardised distance from where the estimates put them given tau (random effects, subgroups, joint
+        outcomes, regressions and location and scale with at most two coefficients), which leaves nearly independent
+        unknowns; 0.9 for counts, whose many unknowns are nearly independent too; 0.95 elsewhere, which small
+        heterogeneity asks for.
+    cores : int
+        Chains that nutpie runs at the same time, in threads. PyMC's own sampler runs one after the other, numpyro
+        all at once.
+    progress : bool
+        Whether to show the sampler's progress bar.
+    sampler : str
+        ``"nutpie"``, ``"pymc"`` (PyMC's own) or ``"numpyro"`` (which needs the extra ``poolwise[numpyro]``). Only
+        nutpie's compiled model serves the next table too, and only nutpie follows parameters that correlate.
+
+    Raises
+    ------
+    ModelError
+        For a setting that is impossible, a sampler that is not installed.
+
+    Notes
+    -----
+    Four chains are what rank-normalised R-hat is meant for, and 1,000 draws of each leave a Monte Carlo error of limits
+    well below a tenth of a posterior sd in most models. As many steps of tuning cost little beside the compilation, and
+    two cores nearly every machine has. nutpie is the default since its compiled model serves each further table without
+    a new compilation.
+
+    References
+    ----------
+    Hoffman & Gelman 2014, J. Machine Learning Research 15:1593, algorithm 6, for the sampler; Vehtari et al. 2021,
+    Bayesian Analysis 16:667, 10.1214/20-BA1221, for R-hat, effective draws and four chains.
+
+    Examples
+    --------
+    >>> NUTS(draws=500).label, NUTS(sampler="pymc").label
+    ('NUTS', 'NUTS (pymc)')
+    """
+
+    draws: int = 1000
+    tune: int = 1000
+    chains: int = 4
+    seed: int = 1
+    target_accept: float | None = None
+    cores: int = 2
+    progress: bool = False
+    sampler: Sampler = "nutpie"
+
+    def __post_init__(self) -> None:
+        for name, usual in (("draws", 1000), ("tune", 1000), ("chains", 4), ("cores", 2)):
+            check_whole(name, getattr(self, name), 1, usual)
+        check_memory(
+            f"NUTS(draws={self.draws}, tune={self.tune}, chains={self.chains})",
+            self.chains * (self.draws + self.tune) * NUMBERS_OF_A_DRAW,
+            "draws=1000",
+        )
+        check_whole("seed", self.seed, 0, 1)
+        accept = self.target_accept
+        if accept is not None and not 0.0 < as_number(accept) < 1.0:
+            raise ModelError(f"target_accept = {shown(accept)}", "a number between 0 and 1", "target_accept=0.95")
+        check_flag("progress", self.progress)
+        check_sampler(self.sampler)
+
+    @property
+    def label(self) -> str:
+        """Words for tables."""
+        return "NUTS" if self.sampler == "nutpie" else f"NUTS ({self.sampler})"
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the packages that take part in a fit."""
+        return versions("poolwise", "pymc", *PACKAGES[self.sampler], "arviz", "numpy")
+
+    @one_thread()
+    def fit(self, effects: Effects, model: Model, *, kept: Place | None = None) -> Result:
+        """Draws from the posterior of `model` on `effects`.
+
+        Parameters
+        ----------
+        effects : Effects
+            The study table.
+        model : Model
+            Any that `poolwise.fit.PAIRS` names with NUTS.
+        kept : Place, optional
+            Where the draws are kept, and taken from when they are there already.
+
+        Returns
+        -------
+        Result
+            With the quantities that `Exact` gives for the same model, under the same names.
+
+        Raises
+        ------
+        ModelError
+            When the posterior is improper, which no sampler notices; when there is no point to start from.
+        KeyboardInterrupt
+            When the run was interrupted before each of its chains had 100 draws.
+
+        References
+        ----------
+        Hoffman & Gelman 2014, J. Machine Learning Research 15, 1593-1623, algorithm 6, for the sampler.
+        """
+        what = f"{self.chains} chains of {self.draws} draws of the true effects of {effects.k} studies"
+        check_memory(what, self.chains * self.draws * (NUMBERS_OF_A_DRAW + effects.k), "draws=1000")
+        if isinstance(model, LatentModel):
+            return fit_latent(effects, model, self, kept=kept)
+        if not isinstance(model, CommonEffect | RandomEffects):
+            return fit_planned(effects, model, self, kept=kept)
+        start = time.perf_counter()
+        resolved = model.resolved(effects)
+        if isinstance(resolved.mu, Fixed):
+            raise ModelError(
+                f"NUTS has no model with a known mu, mu ~ {resolved.mu}", "Normal(...) or Flat() on mu", "Exact()"
+            )
+        refuse_unknown(resolved)
+        refuse_improper(effects, resolved)
+        moments = one_mean_draws.existing_moments(effects, resolved)
+
+        def read(chains: Chains) -> tuple[tuple[Mapping[str, Array], Mapping[str, Quantity]], Mapping[str, float]]:
+            draws = one_mean_draws.complete(
+                effects, resolved, chains.parameters, stream(effects, resolved, self.seed, use=1)
+            )
+            quantities = one_mean_draws.quantities(effects, resolved, draws, moments)
+            return (draws, quantities), diagnostics.diagnostics(chains.parameters, chains.stats, moments, quantities)
+
+        run, (draws, quantities), numbers = drawn(
+            self, effects, resolved, sample_of(effects, resolved), read, kept=kept
+        )
+        chains = run.chains
+        findings = _findings(numbers, resolved, moments, chains)
+        fit_report = report(self, effects, resolved, run, findings, numbers, quantities, start=start)
+        label = self.label if isinstance(resolved, RandomEffects) else f"common effect, {self.label}"
+        return Result(
+            label=label,
+            effects=effects,
+            model=resolved,
+            engine=self,
+            interval_kind="credible (equal-tailed)",
+            quantities=quantities,
+            studies=one_mean_draws.studies(effects, draws, moments),
+            weights=one_mean_draws.weights(effects, draws),
+            report=fit_report,
+            prior=prior_words(resolved),
+            native=chains,
+            tree=partial(_tree, effects, resolved, draws, chains.stats, label, self.seed),
+        )
+
+
+def sample_of(effects: Effects, model: CommonEffect | RandomEffects) -> Sample:
+    """A run with some settings, at a target_accept."""
+    assert model.mu is not None
+    tau, known = (model.tau, model.tau_fixed) if isinstance(model, RandomEffects) else (None, None)
+    v = effects.v if known is None else effects.v + known**2
+    return partial(one_mean.run, effects.y, v, model.mu, tau)
+
+
+def _findings(
+    numbers: Mapping[str, float],
+    model: CommonEffect | RandomEffects,
+    moments: Mapping[str, int],
+    chains: Chains,
+) -> tuple[Finding, ...]:
+    assert model.mu is not None
+    missing = missing_moments(moments["tau"], model.mu.proper)
+    findings = diagnostics.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
+    return findings if missing is None else (*findings, missing)
+
+
+def _tree(
+    effects: Effects,
+    model: CommonEffect | RandomEffects,
+    draws: Mapping[str, Array],
+    stats: Mapping[str, NDArray],
+    label: str,
+    seed: int,
+) -> xr.DataTree:
+    rng = stream(effects, model, seed, use=2)
+    return draws_tree(effects, model, draws, label=label, rng=rng, sample_stats=stats)

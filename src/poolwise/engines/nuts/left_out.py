@@ -1,0 +1,202 @@
+"""Posteriors by NUTS without some rows of a study table, and what they expect of the estimates in those rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.effects import Effects, some_rows
+from poolwise.engines.means import Means, means
+from poolwise.engines.nuts.mixed_rows import MixedRows
+from poolwise.engines.nuts.planned import fit_planned
+from poolwise.engines.nuts.plans import plan
+from poolwise.engines.nuts.readings import Sampled, cluster_covariances, tau_of_rows
+from poolwise.engines.nuts.stored_draws import Place
+from poolwise.errors import ModelError
+from poolwise.laws import DrawsLaw, NormalMixture
+from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects, ThreeLevel
+from poolwise.model.missing_levels import MissingLevels
+from poolwise.quantities import Posterior
+from poolwise.result import Result
+
+if TYPE_CHECKING:
+    from poolwise.engines.nuts.engine import NUTS
+
+Array = NDArray[np.float64]
+_LOG_2PI = np.log(2.0 * np.pi)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class DrawnWithout:
+    """Draws given some rows, seen from the whole table.
+
+    Attributes
+    ----------
+    result : Result
+        Of the rows that were kept.
+    mean : ndarray
+        Mean effect of every row of the whole table, shape (chains, draws, k).
+    sd : ndarray
+        Standard deviation of the true effect in a new study (in a new cluster) like each row, shape
+        (chains, draws, k).
+    scalars : mapping of str to ndarray
+        Other unknowns, shape (chains, draws).
+    groups : tuple of str
+        Of each row, where groups have heterogeneities of their own; else empty.
+    mixed : MixedRows, optional
+        The rows of the whole table whose moderators miss a level.
+    """
+
+    result: Result
+    mean: Array
+    sd: Array
+    scalars: Mapping[str, Array]
+    groups: tuple[str, ...] = ()
+    mixed: MixedRows | None = None
+
+    def expected(self, row: int, se: float) -> NormalMixture:
+        """The law of an estimate with this standard error in a new study like this row, mixed over the draws."""
+        centre, spread = self.mean[..., row, None], np.hypot(self.sd[..., row], se)[..., None]
+        weight = np.ones_like(centre)
+        if self.mixed is not None and row in self.mixed.rows:
+            i = int(np.searchsorted(self.mixed.rows, row))
+            centre, weight = self.mixed.mean[..., i, :], np.exp(self.mixed.log_weight[..., i, :])
+        spread = np.broadcast_to(spread, centre.shape)
+        moved = self.moved
+        own = f"[{self.groups[row]}]" if self.groups else ""
+        laws = [one.law for name, one in moved.items() if name.endswith(own)]
+        moments = min((law.moments for law in laws if isinstance(law, DrawsLaw)), default=2)
+        return NormalMixture((weight / weight.sum()).ravel(), centre.ravel(), spread.ravel(), moments)
+
+    @property
+    def moved(self) -> dict[str, Posterior]:
+        """What a study can move, by name: mean effects, coefficients, heterogeneities."""
+        found = self.result.quantities
+        grouped = any(name.startswith("tau[") for name in found) and "tau_spread" in found
+        return {
+            name: one
+            for name, one in found.items()
+            if isinstance(one, Posterior)
+            and name.startswith(("mu", "beta", "tau", "gamma", "sd["))
+            and not name.startswith("tau2")
+            and not (grouped and ("[" not in name or " - " in name))
+        }
+
+    def log_density(self, effects: Effects, model: Model, rows: NDArray[np.intp]) -> tuple[float, float]:
+        """Log of E[p(y_u | parameters)] over the draws, and its Monte Carlo standard error.
+
+        Parameters
+        ----------
+        effects : Effects
+            The whole table.
+        model : Model
+        rows : ndarray
+            The rows u that were left out together, shape (n,).
+        """
+        import arviz as az
+
+        log = self._given_parameters(effects, model, rows)
+        top = log.max()
+        weight = np.exp(log - top)
+        mean = weight.mean()
+        return float(top + np.log(mean)), float(az.mcse(weight, method="mean") / mean)
+
+    def _given_parameters(self, effects: Effects, model: Model, rows: NDArray[np.intp]) -> Array:
+        """Log density of the estimates given the parameters, true effects integrated out; (chains, draws)."""
+        if self.mixed is not None and rows[0] in self.mixed.rows:
+            part = np.isin(self.mixed.rows, rows)
+            variance = self.sd[..., self.mixed.rows] ** 2 + effects.v[self.mixed.rows]
+            return self.mixed.log_density(effects.y[self.mixed.rows], variance)[..., part].sum(axis=-1)
+        off = effects.y[rows] - self.mean[..., rows]
+        if isinstance(model, ThreeLevel):
+            root = np.linalg.cholesky(cluster_covariances(model, effects.se[rows], self.scalars))
+            z = np.linalg.solve(root, off[..., None])[..., 0]
+            log_sd = np.log(np.diagonal(root, axis1=-2, axis2=-1))
+        else:
+            sd = np.hypot(self.sd[..., rows], effects.se[rows])
+            z, log_sd = off / sd, np.log(sd)
+        out: Array = -(0.5 * (z * z + _LOG_2PI) + log_sd).sum(axis=-1)
+        return out
+
+
+def whole_means(effects: Effects, model: Model) -> Means:
+    """The mean effects of the whole table, in whose coding every part of it is fitted.
+
+    Raises
+    ------
+    ModelError
+        For uncertain numbers: the scale of their priors is that of the whole table, which no part of it has.
+    """
+    if isinstance(model, MetaRegression) and (found := model.uncertain(effects)) is not None:
+        raise ModelError(
+            f"no study can be left out where {' and '.join(found.names)} is missing or measured with error",
+            "known numbers",
+            "checks.loo(result), which keeps the whole table",
+        )
+    shared = isinstance(model, MetaRegression) and model.shares_priors
+    if shared or isinstance(model, CommonEffect | RandomEffects):
+        return means(effects, model)
+    return plan(effects, model).means
+
+
+def drawn_without(
+    effects: Effects, model: Model, engine: NUTS, keep: NDArray[np.bool_], whole: Means, kept: Place | None = None
+) -> DrawnWithout:
+    """Fit the rows where the mask is true; moderators and priors stay what they are on the whole table.
+
+    Parameters
+    ----------
+    effects : Effects
+        The whole table.
+    model : Model
+        With every prior explicit.
+    engine : NUTS
+    keep : ndarray of bool
+        Shape (k,).
+    whole : Means
+        From `whole_means`.
+    kept : Place, optional
+        Where the draws are kept.
+
+    Returns
+    -------
+    DrawnWithout
+    """
+    less = some_rows(effects, keep)
+    if isinstance(model, CommonEffect | RandomEffects):
+        result = engine.fit(less, model, kept=kept)
+        drawn = result.native.parameters
+        fixed = 0.0 if isinstance(model, CommonEffect) else model.tau_fixed or 0.0
+        tau = drawn.get("tau", np.full_like(drawn["mu"], fixed))
+        shape = (*tau.shape, effects.k)
+        return DrawnWithout(
+            result, np.broadcast_to(drawn["mu"][..., None], shape), np.broadcast_to(tau[..., None], shape), {}
+        )
+    result = fit_planned(less, model, engine, mean=whole.kept(keep), kept=kept)
+    sampled = result.linear.sampled  # type: ignore[union-attr]
+    mean = sampled.coefficients @ whole.X.T
+    scalars = sampled.scalars
+    if isinstance(model, ThreeLevel):
+        sd = np.hypot(scalars["tau_between"], scalars["tau_within"])[..., None]
+    else:
+        sd = tau_of_rows(effects, model, replace(sampled.plan, means=whole), scalars)
+    names = [name.partition("[")[2].removesuffix("]") for name in whole.linear]
+    apart = any(name.startswith("tau[") for name in scalars)
+    of = tuple(names[int(column)] for column in whole.X.argmax(axis=1)) if apart else ()
+    mixed = None if whole.gaps is None else _mixed(whole.gaps, keep, sampled)
+    return DrawnWithout(result, mean, np.broadcast_to(sd, mean.shape), scalars, of, mixed)
+
+
+def _mixed(gaps: MissingLevels, keep: NDArray[np.bool_], sampled: Sampled) -> MixedRows:
+    """The rows that miss a level; without any of them, pi stays as the reported levels have it, at its mean."""
+    if sampled.mixed is not None:
+        pi = np.stack([sampled.scalars[f"pi[{label}]"] for label in gaps.labels], axis=-1)
+    else:
+        pi = np.concatenate([counts / counts.sum() for counts in gaps.kept(keep).concentrations])
+        pi = np.broadcast_to(pi, (*sampled.coefficients.shape[:2], len(pi)))
+    return MixedRows.of(gaps, sampled.coefficients, pi)

@@ -1,0 +1,60 @@
+"""NUTS on a study table some rows of which are muted, and how likely its draws make the estimates in those rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.effects import Effects, muted_rows
+from poolwise.engines.draws.tree import log_density, stream
+from poolwise.engines.nuts import one_mean_draws
+from poolwise.engines.nuts.engine import NUTS, sample_of
+from poolwise.engines.nuts.planned import planned, run
+from poolwise.engines.nuts.run import drawn
+from poolwise.engines.nuts.samplers import Chains
+from poolwise.engines.nuts.tree import log_likelihood
+from poolwise.model import CommonEffect, Model, RandomEffects
+
+Array = NDArray[np.float64]
+
+
+def log_likelihood_without(effects: Effects, model: Model, engine: NUTS, rows: NDArray[np.intp]) -> Array:
+    """Log density of every independent unit of estimates at draws from the posterior without some rows.
+
+    The rows stay in the table with standard errors a million times as large as any other, so that they say nothing
+    while moderators, groups and priors remain what they are on the whole table.
+
+    Parameters
+    ----------
+    effects : Effects
+        The whole table.
+    model : Model
+        With every prior explicit.
+    engine : NUTS
+    rows : ndarray of int
+        Rows to leave out, shape (n,).
+
+    Returns
+    -------
+    ndarray
+        Shape (chains, draws, units): log p(y_u | draw), of the estimates as they were reported.
+    """
+    rest = muted_rows(effects, rows)
+    if isinstance(model, CommonEffect | RandomEffects):
+        parameters = drawn(engine, rest, model, sample_of(rest, model), _unjudged)[1]
+        return log_density(
+            effects, one_mean_draws.complete(rest, model, parameters, stream(rest, model, engine.seed, use=1))
+        )
+    way = planned(rest, model)
+    parameters = drawn(engine, rest, model, partial(run, way.plan), _unjudged, coefficients=way.plan.means.p)[1]
+    sampled = way.read(parameters, stream(rest, model, engine.seed, use=1)).sampled
+    return log_likelihood(replace(sampled, effects=effects))[1]
+
+
+def _unjudged(chains: Chains) -> tuple[Mapping[str, Array], Mapping[str, float]]:
+    """The draws alone: what they are for has a Monte Carlo error of its own."""
+    return chains.parameters, {}

@@ -1,0 +1,325 @@
+"""From a model and a study table to a PyMC model, the data it is given, and what its variables mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.effects import Effects
+from poolwise.engines.means import Means, means
+from poolwise.engines.nuts.samplers import Adaptation, Template
+from poolwise.errors import ModelError
+from poolwise.model import JointOutcomes, LocationScale, MetaRegression, Model, Subgroups, ThreeLevel
+from poolwise.priors import Cauchy, Flat, Normal, Prior, StudentT
+from poolwise.pymc_models.joint_outcomes import joint_outcomes
+from poolwise.pymc_models.location_scale import location_scale
+from poolwise.pymc_models.meta_regression import meta_regression
+from poolwise.pymc_models.priors import STANDARD, parameter_names
+from poolwise.pymc_models.subgroups import subgroups
+from poolwise.pymc_models.three_level import three_level
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.intp]
+Families = tuple[type[Prior], ...]
+OF_TYPICAL = {"mu": "mu_typical", "tau": "tau_typical"}  # variables of the hyperparameters, beside mu and tau of each
+
+
+@final
+@dataclass(frozen=True)
+class Unit:
+    """Where the sampler's origin and unit lie, so that it works alike at any unit and any offset of the effects.
+
+    Attributes
+    ----------
+    centre, unit : float
+        The sampler sees (y - centre) / unit.
+    """
+
+    centre: float
+    unit: float
+
+    @classmethod
+    def of(cls, y: Array, v: Array, *, centred: bool = True) -> Unit:
+        """The inverse-variance mean, or 0, and the root of var(y) + median(v)."""
+        centre = float(np.average(y, weights=v.min() / v)) if centred else 0.0
+        return cls(centre, float(np.hypot(y.std(), np.sqrt(np.median(v)))))
+
+    def mean(self, prior: Prior, share: float = 1.0) -> Prior:
+        """The prior on a mean effect, of which `share` is moved with the origin, in the sampler's unit."""
+        if isinstance(prior, Normal | StudentT | Cauchy):
+            return replace(prior, mean=prior.mean - share * self.centre).scaled(1.0 / self.unit)
+        return prior.scaled(1.0 / self.unit)
+
+    def spread(self, prior: Prior) -> Prior:
+        """The prior on a standard deviation in the sampler's unit."""
+        return prior.scaled(1.0 / self.unit)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What is to be sampled.
+
+    Attributes
+    ----------
+    compiled : callable
+        The compiled PyMC model; compiled once in a process for all plans of the same structure.
+    data : mapping
+        What it is given: estimates in the sampler's unit, designs, parameters of priors.
+    unit : Unit
+    means : Means
+        Mean effects X beta.
+    spreads : tuple of str
+        Variables that are standard deviations on the scale of the effects.
+    free : tuple of str
+        Variables without a unit.
+    adaptation : str
+        Of the sampler's mass matrix: of low rank unless parameters are known not to correlate.
+    """
+
+    compiled: Callable[[], Template]
+    data: Mapping[str, Any]
+    unit: Unit
+    means: Means
+    spreads: tuple[str, ...]
+    free: tuple[str, ...] = ()
+    adaptation: Adaptation = "low_rank"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the coefficients, groups or outcomes, length p."""
+        return tuple(name.partition("[")[2].removesuffix("]") for name in list(self.means.linear)[: self.means.p])
+
+
+def plan(effects: Effects, model: Model, mean: Means | None = None) -> Plan:
+    """The plan of a model whose priors are explicit.
+
+    Parameters
+    ----------
+    effects : Effects
+    model : MetaRegression, Subgroups, ThreeLevel, LocationScale or JointOutcomes
+    mean : Means, optional
+        The mean effects of these rows, coded as in the whole table that they are a part of.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    ModelError
+        For a prior that PyMC has no line for here.
+    """
+    refuse_unknown(model)
+    match model:
+        case MetaRegression() | LocationScale():
+            return _regression(effects, model, mean or means(effects, model))
+        case Subgroups():
+            return _subgroups(effects, model, mean or means(effects, model))
+        case ThreeLevel():
+            return _three_level(effects, model, mean or means(effects, model))
+        case JointOutcomes():
+            return _joint(effects, model, mean or means(effects, model))
+        case _:
+            raise ModelError(f"{model!r} has no PyMC model here", "Exact()")
+
+
+def compiled(make: Callable[..., pm.Model], *template: Any) -> Template:
+    """The model that `make` makes of a template; one compilation in a process.
+
+    A template holds families of priors and names, not data: the model is compiled from the standard member of each
+    family on a table of two rows, so that the start points of the chains do not depend on which data came first.
+    """
+    return compiled_models(make, template)
+
+
+@cache
+def compiled_models(make: Callable[..., pm.Model], template: tuple[Any, ...]) -> Template:
+    """The templates of this process."""
+    return Template(partial(make, *template))
+
+
+_Y, _V = np.zeros(2), np.ones(2)
+
+
+def _empty_table(p: int) -> tuple[Array, Array, Array]:
+    """Estimates, variances and the design of as many rows as there are means, each of which they tell of.
+
+    Start points are those of this table: under a flat prior a mean that no row tells of would start at no number.
+    """
+    k = max(2, p)
+    return np.zeros(k), np.ones(k), np.eye(k, p)
+
+
+def _empty_regression(names: tuple[str, ...], families: Families, tau: type[Prior] | None) -> pm.Model:
+    beta = {name: STANDARD[family] for name, family in zip(names, families, strict=True)}
+    return meta_regression(*_empty_table(len(names)), beta, None if tau is None else STANDARD[tau])
+
+
+def _empty_location_scale(
+    names: tuple[str, ...], families: Families, tau: type[Prior], scales: tuple[str, ...], of_scales: Families
+) -> pm.Model:
+    beta = {name: STANDARD[family] for name, family in zip(names, families, strict=True)}
+    gamma = {name: STANDARD[family] for name, family in zip(scales, of_scales, strict=True)}
+    y, v, X = _empty_table(len(names))
+    return location_scale(y, v, X, np.zeros((len(y), len(scales))), beta, STANDARD[tau], gamma)
+
+
+def _empty_subgroups(names: tuple[str, ...], mu: type[Prior], tau: type[Prior], spread: type[Prior] | None, common: bool
+) -> pm.Model:  # fmt: skip
+    standard = None if spread is None else STANDARD[spread]
+    y, v, belongs = _empty_table(len(names))
+    return subgroups(
+        y, v, belongs.argmax(axis=1), names, STANDARD[mu], STANDARD[tau], common=common, tau_spread=standard
+    )
+
+
+def _empty_three_level(mu: type[Prior], between: type[Prior], within: type[Prior]) -> pm.Model:
+    return three_level(_Y, _V, _V, np.arange(2), STANDARD[mu], STANDARD[between], STANDARD[within])
+
+
+def _empty_joint(names: tuple[str, ...], families: Families) -> pm.Model:
+    mu, mu_spread, tau, tau_spread = (STANDARD[family] for family in families)
+    return joint_outcomes(*_empty_table(len(names)), names, mu, mu_spread, tau, tau_spread)
+
+
+def _regression(effects: Effects, model: MetaRegression | LocationScale, mean: Means) -> Plan:
+    known = float(getattr(model, "tau_fixed", None) or 0.0)
+    v = effects.v + known**2
+    constant = constant_effect(mean.X)
+    unit = Unit.of(effects.y, v, centred=bool(np.allclose(mean.X @ constant, 1.0, atol=1e-9)))
+    names = [name.removeprefix("beta[").removesuffix("]") for name in mean.linear]
+    beta = {
+        name: unit.mean(prior, share)
+        for name, prior, share in zip(names, mean.priors, constant, strict=True)
+    }  # fmt: skip
+    data = _table(effects.y, v, unit) | {"X": mean.X}
+    data |= given_parameters({f"beta[{name}]": prior for name, prior in beta.items()})
+    families = tuple(type(prior) for prior in beta.values())
+    tau = unit.spread(model.tau) if model.tau is not None else None
+    data |= given_parameters({"tau": tau})
+    family = None if tau is None else type(tau)
+    if isinstance(model, MetaRegression):
+        ready = partial(compiled, _empty_regression, tuple(names), families, family)
+        return Plan(ready, data, unit, mean, () if tau is None else ("tau",))
+    gamma = dict(model.gamma or {})  # type: ignore[arg-type]
+    data |= {"Z": mean.Z} | given_parameters({f"gamma[{name}]": prior for name, prior in gamma.items()})
+    of_scales = tuple(type(prior) for prior in gamma.values())
+    ready = partial(compiled, _empty_location_scale, tuple(names), families, family, tuple(gamma), of_scales)
+    return Plan(ready, data, unit, mean, ("tau",), tuple(f"gamma[{name}]" for name in gamma))
+
+
+def _subgroups(effects: Effects, model: Subgroups, mean: Means) -> Plan:
+    assert model.mu is not None
+    assert model.tau is not None
+    unit = Unit.of(effects.y, effects.v)
+    names = tuple(name.removeprefix("mu[").removesuffix("]") for name in list(mean.linear)[: mean.p])
+    of = np.argmax(mean.X, axis=1).astype(np.int64)
+    spread = model.tau_spread if model.heterogeneity == "exchangeable" else None
+    priors = {"mu": unit.mean(model.mu), "tau" if spread is None else "tau_typical": unit.spread(model.tau)}
+    data = _table(effects.y, effects.v, unit) | {"of": of} | given_parameters(priors | {"tau_spread": spread})
+    template = (names, type(model.mu), type(model.tau), None if spread is None else type(spread))
+    ready = partial(compiled, _empty_subgroups, *template, model.heterogeneity == "common")
+    return Plan(
+        ready,
+        data,
+        unit,
+        mean,
+        ("tau",) if spread is None else ("tau", "tau_typical"),
+        () if spread is None else ("tau_spread",),
+    )
+
+
+def _three_level(effects: Effects, model: ThreeLevel, mean: Means) -> Plan:
+    assert model.mu is not None
+    assert model.tau_between is not None
+    assert model.tau_within is not None
+    unit = Unit.of(effects.y, effects.v)
+    of = np.unique(model.clusters(effects), return_inverse=True)[1]
+    priors = {
+        "mu": unit.mean(model.mu),
+        "tau_between": unit.spread(model.tau_between),
+        "tau_within": unit.spread(model.tau_within),
+    }
+    y, v, slope, order = _turned(model, (effects.y - unit.centre) / unit.unit, effects.se / unit.unit, of)
+    starts = np.flatnonzero(np.diff(of[order], prepend=-1))
+    data = {"y": y, "v": v, "slope": slope, "starts": starts} | given_parameters(priors)
+    families = (type(prior) for prior in priors.values())
+    ready = partial(compiled, _empty_three_level, *families)
+    return Plan(ready, data, unit, mean, ("tau_between", "tau_within"))
+
+
+def _turned(
+    model: ThreeLevel, y: Array, se: Array, of: NDArray[np.intp]
+) -> tuple[Array, Array, Array, NDArray[np.intp]]:
+    """Each cluster turned onto the eigenvectors of its sampling covariance: U'y, eigenvalues, U'1, and the rows' order.
+
+    With equal correlations the covariance is S ((1 - rho) I + rho 11') S; the eigenvectors come from the singular
+    vectors of a root of it.
+    """
+    order = np.argsort(of, kind="stable")
+    if model.rho == 0.0:
+        return y[order], se[order] ** 2, np.ones(len(y)), order
+    parts = []
+    for j in range(int(of.max()) + 1):
+        rows = order[of[order] == j]
+        n = len(rows)
+        root = np.linalg.cholesky((1.0 - model.rho) * np.eye(n) + model.rho)
+        values, vectors = np.linalg.svd((se[rows][:, None] * root), full_matrices=False)[:2][::-1]
+        parts.append((vectors.T @ y[rows], values**2, vectors.sum(axis=0)))
+    turned, values, slopes = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return turned, values, slopes, order
+
+
+def _joint(effects: Effects, model: JointOutcomes, mean: Means) -> Plan:
+    assert model.mu is not None
+    assert model.mu_spread is not None
+    assert model.tau is not None
+    names = tuple(name.removeprefix("mu[").removesuffix("]") for name in mean.linear)
+    unit = Unit.of(effects.y, effects.v)
+    priors = {
+        "mu_typical": unit.mean(model.mu),
+        "mu_spread": unit.spread(model.mu_spread),
+        "tau_typical": unit.spread(model.tau),
+        "tau_spread": model.tau_spread,
+    }
+    data = _table(effects.y, effects.v, unit) | {"belongs": mean.X} | given_parameters(priors)
+    families = tuple(type(prior) for prior in priors.values())
+    ready = partial(compiled, _empty_joint, names, families)
+    return Plan(ready, data, unit, mean, ("tau", "mu_spread", "tau_typical"), ("tau_spread",), "diag")
+
+
+def constant_effect(X: Array) -> Array:
+    """The coefficients with which every row's mean effect is 1, shape (p,); the nearest ones where there are none."""
+    return np.round(np.linalg.lstsq(X, np.ones(len(X)))[0], 12)
+
+
+def _table(y: Array, v: Array, unit: Unit) -> dict[str, Any]:
+    return {"y": (y - unit.centre) / unit.unit, "v": v / unit.unit / unit.unit}
+
+
+def given_parameters(priors: Mapping[str, Prior | None]) -> dict[str, Any]:
+    """Parameters of priors by the name of the model's data."""
+    return {
+        label: value
+        for name, prior in priors.items()
+        if prior is not None
+        for label, value in zip(parameter_names(name, prior), prior.parameters, strict=True)
+    }
+
+
+def refuse_unknown(model: Model, advice: str = "Exact()") -> None:
+    """Raise a ModelError for a prior that no PyMC model here has a line for."""
+    for name, prior in model.named_priors.items():
+        if prior is not None and type(prior) not in STANDARD:
+            line = name.startswith(("mu", "beta", "gamma")) and name != "mu_spread"
+            known = [family.__name__ for family in STANDARD if family is Flat or family.positive != line]
+            raise ModelError(f"{name} ~ {prior} is not known to NUTS", f"on {name} one of {', '.join(known)}", advice)

@@ -1,0 +1,1 @@
+"""Two or three nonlinear parameters, on adaptive boxes."""

@@ -1,0 +1,313 @@
+"""Posteriors of models with two or three nonlinear parameters, everything else being normal given them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol, final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from poolwise.quadrature.boxes.boxes import Boxes, Evaluate, integrate, tails
+from poolwise.quadrature.boxes.variables import Variable
+from poolwise.quadrature.rules.gaussian import Basis, combination, draw
+from poolwise.quadrature.rules.mixture import NormalMixture
+from poolwise.quadrature.rules.panels import Panels
+
+Array = NDArray[np.float64]
+
+NEGLIGIBLE = {1: 1e-18, 2: 1e-17, 3: 1e-15}  # probability of nodes that are left out of mixtures
+LIMITS = np.array([0.025, 0.5, 0.975])
+FINEST = {
+    1: 1e-10,
+    2: 1e-9,
+    3: 1e-6,
+}  # half-widths to which a model is worked out, however small the tolerance asked for
+TOLERANCE = {1: 1e-10, 2: 1e-8, 3: 1e-5}  # of the last Legendre coefficients; errors seen are 1e4 times smaller
+
+FINER = 1e-2  # share of that tolerance for a density, which is not smoothed by a normal law
+
+
+class Conditional(Protocol):
+    """A model that is normal given its nonlinear parameters phi, shape (d, N)."""
+
+    @property
+    def basis(self) -> Basis:
+        """The design of a single job."""
+
+    def given(self, phi: Array) -> Array:
+        """Log likelihood and the normal law of the coefficients, as `gaussian.conditional` returns them, (m, N)."""
+
+    def spread_of_new(self, phi: Array) -> Array:
+        """Sd of the true effect of a new study about its mean effect, shape (N,)."""
+
+    def theta(self, i: int, phi: Array, values: Array) -> tuple[Array, Array]:
+        """Mean and sd of the true effect theta_i, shape (N,) each."""
+
+    def draw_theta(self, phi: Array, fitted: Array, y: Array, rng: np.random.Generator) -> Array:
+        """Joint draws of the true effects given phi and mean effects of shape (k, N), shape (N, k)."""
+
+    def log_likelihood(self, phi: Array, fitted: Array, y: Array) -> Array:
+        """Log density of each independent unit's estimates given phi and mean effects, true effects integrated out."""
+
+    def replicate(self, phi: Array, fitted: Array, rng: np.random.Generator) -> Array:
+        """Estimates of new studies like those of the table, shape (N, k)."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class BoxPosterior:
+    """Posterior of a conditionally normal model.
+
+    Attributes
+    ----------
+    model : Conditional
+    variables : tuple of Variable
+        The d nonlinear parameters, in the order of phi.
+    boxes : Boxes
+        The density of their coordinates.
+    moments : int
+        Highest moment of the standard deviations that exists.
+    mean_moments : int
+        Highest moment of the coefficients that exists, at most 2.
+    """
+
+    model: Conditional
+    variables: tuple[Variable, ...]
+    boxes: Boxes
+    moments: int
+    mean_moments: int
+
+    @property
+    def log_total(self) -> float:
+        """Log marginal likelihood (log integral, where a prior is improper)."""
+        return self.boxes.log_total
+
+    @cached_property
+    def nodes(self) -> tuple[Array, Array, Array]:
+        """Weights (J,), nonlinear parameters (d, J) and values (m, J) of the nodes that matter."""
+        weight = self.boxes.mass.reshape(-1)
+        keep = np.abs(weight) > NEGLIGIBLE[self.boxes.d]
+        points = self.boxes.points.reshape(self.boxes.d, -1)[:, keep]
+        phi = np.stack([one.parameter(x) for one, x in zip(self.variables, points, strict=True)])
+        return weight[keep], phi, self.boxes.values.reshape(len(self.boxes.values), -1)[:, keep]
+
+    def linear(self, c: Array) -> NormalMixture:
+        """The posterior of a linear combination c'beta of the coefficients."""
+        weight, _, values = self.nodes
+        mean, sd = self._combination(values, c)
+        return NormalMixture(weight, mean, sd, self.mean_moments)
+
+    def new(self, c: Array) -> NormalMixture:
+        """The posterior of the true effect in a new study with the mean effect c'beta."""
+        return self.about(c, self.model.spread_of_new(self.nodes[1]))
+
+    def about(self, c: Array, spread: Array) -> NormalMixture:
+        """The posterior of a true effect about the mean effect c'beta, its sd at the nodes, shape (J,)."""
+        weight, _, values = self.nodes
+        mean, sd = self._combination(values, c)
+        return NormalMixture(weight, mean, np.hypot(sd, spread), self._new_moments)
+
+    def theta(self, i: int) -> NormalMixture:
+        """The posterior of the true effect theta_i."""
+        weight, phi, values = self.nodes
+        return NormalMixture(weight, *self.model.theta(i, phi, values), 2)
+
+    @property
+    def _new_moments(self) -> int:
+        return min(self.moments, self.mean_moments)
+
+    def _combination(self, values: Array, c: Array) -> tuple[Array, Array]:
+        basis = self.model.basis
+        mean, sd = combination(values, basis.back[0].T @ c)
+        return mean + basis.origin[0] @ c, sd
+
+    def limit_error(self, linear: Sequence[Array], new: Sequence[Array]) -> float:
+        """Estimated error of medians and limits of linear quantities, in half-widths of the 95 % interval.
+
+        As `poolwise.quadrature.one_tau.limit_error`, with the last Legendre coefficients along each direction of a box.
+
+        Parameters
+        ----------
+        linear, new : sequence of ndarray
+            Weights of the coefficients in the mean effects, and in those of new studies, that are watched.
+        """
+        boxes = self.boxes
+        points = boxes.points.reshape(boxes.d, -1)
+        phi = np.stack([one.parameter(x) for one, x in zip(self.variables, points, strict=True)])
+        values = boxes.values.reshape(len(boxes.values), -1)
+        watched = [(self.linear(c), *self._combination(values, c)) for c in linear]
+        for c in new:
+            mean, sd = self._combination(values, c)
+            watched.append((self.new(c), mean, np.hypot(sd, self.model.spread_of_new(phi))))
+        worst = 0.0
+        for law, mean, sd in watched:
+            at = law.ppf(LIMITS)
+            unit = 0.5 * (at[2] - at[0])
+            missed = [self._missed(ndtr((x - mean) / sd)) for x in at]
+            worst = max(worst, float((np.array(missed) / np.maximum(law.pdf(at) * unit, 1e-300)).max()))
+        return worst
+
+    def _missed(self, share: Array) -> float:
+        """What the quadrature may miss of the integral of density x share."""
+        boxes = self.boxes
+        found = tails(boxes.left, boxes.right, boxes.density * share.reshape(boxes.density.shape))
+        return float(found.sum()) / boxes.order
+
+    def log_density(self, c: Array, at: float) -> float:
+        """Log posterior density of a linear combination c'beta at one value, finite however remote the value is.
+
+        As `tau_posterior.log_density_of_mean`: integrated on boxes of its own, since far from its centre the density
+        is carried by nonlinear parameters that have next to no posterior probability.
+        """
+        joint = _integrand(self.model, self.variables)
+
+        def evaluate(x: Array) -> Array:
+            values = joint(x)
+            mean, sd = self._combination(values, c)
+            values[0] += -0.5 * ((at - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2.0 * np.pi)
+            return values
+
+        edges = [one.edges for one in self.variables]
+        return integrate(evaluate, edges, FINER * TOLERANCE[len(edges)]).log_total - self.log_total
+
+    def marginal(self, axis: int) -> VariableLaw:
+        """The law of one nonlinear parameter."""
+        return VariableLaw(self, axis)
+
+    def draw(self, size: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+        """Independent joint draws: phi (d, size), coefficients (p, size) and the values there (m, size)."""
+        x = self.boxes.draw(size, rng)
+        phi = np.stack([one.parameter(at) for one, at in zip(self.variables, x, strict=True)])
+        values = self.model.given(phi)
+        return phi, draw(self.model.basis, values, rng), values
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class VariableLaw:
+    """The marginal law of one nonlinear parameter.
+
+    Attributes
+    ----------
+    posterior : BoxPosterior
+    axis : int
+        Which of its parameters.
+    """
+
+    posterior: BoxPosterior
+    axis: int
+
+    @cached_property
+    def _panels(self) -> Panels:
+        return self.posterior.boxes.marginal(self.axis)
+
+    @property
+    def _variable(self) -> Variable:
+        return self.posterior.variables[self.axis]
+
+    def _raw_moments(self) -> tuple[float, float]:
+        weight, phi, _ = self.posterior.nodes
+        mean = float(weight @ phi[self.axis])
+        return mean, float(np.sqrt(weight @ (phi[self.axis] - mean) ** 2))
+
+    @property
+    def mean(self) -> float:
+        """Posterior mean; NaN when it does not exist."""
+        return self._raw_moments()[0] if self.posterior.moments >= 1 else np.nan
+
+    @property
+    def sd(self) -> float:
+        """Posterior standard deviation; NaN when it does not exist."""
+        return self._raw_moments()[1] if self.posterior.moments >= 2 else np.nan
+
+    def square_moments(self) -> tuple[float, float]:
+        """Mean and sd of the square; NaN when they do not exist."""
+        weight, phi, _ = self.posterior.nodes
+        square = phi[self.axis] ** 2
+        mean = float(weight @ square) if self.posterior.moments >= 2 else np.nan
+        return mean, float(np.sqrt(weight @ (square - mean) ** 2)) if self.posterior.moments >= 4 else np.nan
+
+    def pdf(self, x: Array) -> Array:
+        """Density at x, from the polynomials; same shape as x."""
+        x = np.asarray(x, dtype=float)
+        at = self._variable.coordinate(x)
+        with np.errstate(over="ignore"):
+            inside = np.maximum(self._panels.pdf(at), 0.0) / np.exp(self._variable.log_slope(at))
+        low = self._variable.parameter(self._panels.left[:1])[0]
+        return np.where(np.isnan(x), np.nan, np.where(x < min(low, 0.0), 0.0, np.maximum(inside, 0.0)))
+
+    def cdf(self, x: Array) -> Array:
+        """Probability of a value at most x; same shape as x."""
+        return self._panels.cdf(self._variable.coordinate(np.asarray(x, dtype=float)))
+
+    def ppf(self, p: Array) -> Array:
+        """Quantile at p; same shape as p."""
+        p = np.asarray(p, dtype=float)
+        flat = p.reshape(-1)
+        return self._variable.parameter(self._panels.ppf(np.zeros(flat.shape, dtype=np.intp), flat)).reshape(p.shape)
+
+    def sample(self, size: int, rng: np.random.Generator) -> Array:
+        """Exact independent draws, by inversion."""
+        return self.ppf(rng.random(size))
+
+
+def reachable(tolerance: float, d: int) -> float:
+    """The tolerance that a model with d nonlinear parameters is worked out to."""
+    return max(tolerance, FINEST[d])
+
+
+def _integrand(model: Conditional, variables: Sequence[Variable]) -> Evaluate:
+    """Log density of the coordinates, and the normal law of the coefficients there, as `integrate` asks for them."""
+
+    def evaluate(x: Array) -> Array:
+        phi = np.stack([one.parameter(at) for one, at in zip(variables, x, strict=True)])
+        values = model.given(phi)
+        values[0] += sum(one.log_prior(at) for one, at in zip(variables, x, strict=True))
+        return values
+
+    return evaluate
+
+
+def box_posterior(
+    model: Conditional,
+    variables: Sequence[Variable],
+    linear: Sequence[Array],
+    new: Sequence[Array],
+    *,
+    moments: int,
+    mean_moments: int,
+    tolerance: float,
+) -> tuple[BoxPosterior, float]:
+    """Integrate a model over its nonlinear parameters, refining until the limits are good to `tolerance`.
+
+    Parameters
+    ----------
+    model : Conditional
+    variables : sequence of Variable
+        The nonlinear parameters and their priors.
+    linear, new : sequence of ndarray
+        Weights of the coefficients in the mean effects, and in those of new studies, whose limits are watched.
+    moments, mean_moments : int
+        Highest moment that exists of the standard deviations, and of the coefficients (at most 2).
+    tolerance : float
+        Largest estimated error of medians and limits, in half-widths.
+
+    Returns
+    -------
+    tuple
+        The posterior, and its estimated error.
+    """
+
+    evaluate = _integrand(model, variables)
+    edges = [one.edges for one in variables]
+    for sharper in (1.0, 1e-2, 1e-4):
+        boxes = integrate(evaluate, edges, sharper * TOLERANCE[len(edges)])
+        posterior = BoxPosterior(model, tuple(variables), boxes, moments, mean_moments)
+        error = posterior.limit_error(linear, new) + boxes.error
+        if error <= reachable(tolerance, len(edges)):
+            break
+    return posterior, error

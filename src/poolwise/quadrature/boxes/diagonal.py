@@ -1,0 +1,150 @@
+"""Independent estimates whose spread and priors depend on several nonlinear parameters.
+
+y_i ~ N(x_i beta, v_i + tau_i^2), log tau_i = log tau + z_i gamma; coefficients with Student-t priors are normal
+given their own standard deviations, beta_j ~ N(b_j, s_j^2) with s_j^2 = scale_j^2 w_j and w_j inverse gamma.
+
+Source: Viechtbauer & Lopez-Lopez 2022, Research Synthesis Methods 13:697, 10.1002/jrsm.1562, for location-scale
+models; Andrews & Mallows 1974, J. R. Statist. Soc. B 36:99, 10.1111/j.2517-6161.1974.tb00989.x, for the t as a
+scale mixture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.quadrature.rules.gaussian import LOG_2PI, Basis, combination, conditional
+from poolwise.quadrature.rules.normal_normal import CHUNK, log_product
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.intp]
+LARGEST = 1e145  # tau_i from which it counts as infinite: its square is a number
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Diagonal:
+    """A table of independent estimates; phi = (tau, gamma_1 ..., s_1 ...), without tau where it is known.
+
+    Attributes
+    ----------
+    basis : Basis
+        Of a single job, built with s_j = 1 where s_j is a nonlinear parameter.
+    Z : ndarray
+        Centred moderators of log tau, shape (k, r); r = 0 for none.
+    mixed : ndarray
+        Columns of the design whose s_j are nonlinear parameters, shape (q,).
+    steady : ndarray
+        Prior precision of g from the other columns, shape (p, p).
+    known_tau : float, optional
+        Tau, where the model states it; there are no moderators of log tau then.
+
+    References
+    ----------
+    Viechtbauer & Lopez-Lopez 2022, Research Synthesis Methods 13:697, 10.1002/jrsm.1562, for location-scale models;
+    Andrews & Mallows 1974, J. R. Statist. Soc. B 36:99, 10.1111/j.2517-6161.1974.tb00989.x, for the t as a scale
+    mixture.
+    """
+
+    basis: Basis
+    Z: Array
+    mixed: Ints
+    steady: Array
+    known_tau: float | None = None
+
+    @classmethod
+    def of(
+        cls, y: Array, v: Array, X: Array, b: Array, s: Array, Z: Array, mixed: Ints, known_tau: float | None = None
+    ) -> Diagonal:
+        """Prepare a table.
+
+        Parameters
+        ----------
+        y, v : ndarray
+            Shape (k,).
+        X : ndarray
+            Shape (k, p).
+        b, s : ndarray
+            Means and standard deviations of the priors on beta, shape (p,); s = inf for a flat one, and 1 where s_j
+            is a nonlinear parameter.
+        Z : ndarray
+            Centred moderators of log tau, shape (k, r).
+        mixed : ndarray
+            Columns whose s_j are nonlinear parameters.
+        known_tau : float, optional
+            Tau, where the model states it.
+        """
+        basis = Basis.of(y[None], v[None], X[None], b[None], s[None])
+        others = np.setdiff1d(np.arange(len(s)), mixed)
+        rest = basis.back[0][others] / s[others, None]
+        return cls(basis, Z, mixed, rest.T @ rest, known_tau)
+
+    def given(self, phi: Array) -> Array:
+        """Log likelihood and the normal law of g given phi, shape (m, N)."""
+        rows = max(1, CHUNK // self.basis.v.size)
+        starts = range(0, max(phi.shape[1], 1), rows)
+        return np.concatenate([self._given(phi[:, start : start + rows]) for start in starts], axis=1)
+
+    def _given(self, phi: Array) -> Array:
+        basis = self.basis
+        total = basis.v + self._squares(phi)
+        w = 1.0 / total
+        sums = basis.columns()[0].T @ w.T
+        log_det = log_product(total[None])[0] + total.shape[1] * LOG_2PI
+        precision, constant = self.steady[..., None], basis.constant + np.zeros(phi.shape[1])
+        for column, s in zip(self.mixed, phi[len(phi) - len(self.mixed) :], strict=True):
+            back = basis.back[0][column]
+            precision = precision + np.outer(back, back)[..., None] / s**2
+            constant = constant - np.log(s)
+        return conditional(sums, log_det, basis.mean.T, precision, constant)
+
+    def _squares(self, phi: Array) -> Array:
+        """tau_i^2, shape (N, k)."""
+        r = self.Z.shape[1]
+        if self.known_tau is not None:
+            return np.full((phi.shape[1], self.basis.v.shape[1]), self.known_tau**2)
+        if r == 0:
+            return phi[0][:, None] ** 2 + np.zeros(self.basis.v.shape[1])
+        with np.errstate(over="ignore"):
+            return np.minimum((phi[0][:, None] * np.exp(phi[1 : 1 + r].T @ self.Z.T)) ** 2, LARGEST**2)
+
+    def spread_of_new(self, phi: Array) -> Array:
+        """Tau: the sd of the true effect of a new study at the mean of the moderators of log tau."""
+        return phi[0] if self.known_tau is None else np.full(phi.shape[1], self.known_tau)
+
+    def spread_at(self, phi: Array, z: Array) -> Array:
+        """Sd of a true effect where the centred moderators of log tau are z, shape (r,): tau exp(z gamma), (N,)."""
+        with np.errstate(over="ignore"):
+            return np.minimum(phi[0] * np.exp(z @ phi[1 : 1 + len(z)]), LARGEST)
+
+    def theta(self, i: int, phi: Array, values: Array) -> tuple[Array, Array]:
+        """Mean and sd of theta_i: shrunken by v_i / (v_i + tau_i^2) towards x_i beta."""
+        basis = self.basis
+        mean, sd = combination(values, basis.Q[0, i])
+        square = self._squares(phi)[:, i]
+        v = basis.v[0, i]
+        to_mean, to_data = v / (v + square), square / (v + square)
+        fitted = basis.Q[0, i] @ np.linalg.solve(basis.back[0], basis.origin[0])
+        centre = to_mean * mean + to_data * basis.y[0, i]
+        return fitted + centre, np.sqrt(to_data * v + (to_mean * sd) ** 2)
+
+    def draw_theta(self, phi: Array, fitted: Array, y: Array, rng: np.random.Generator) -> Array:
+        """Draws of the true effects given phi and mean effects of shape (k, N), shape (N, k)."""
+        square = self._squares(phi)
+        v = self.basis.v[0]
+        keep = square / (square + v)
+        noise = np.sqrt(keep * v) * rng.standard_normal(square.shape)
+        return keep * y + (1.0 - keep) * fitted.T + noise
+
+    def log_likelihood(self, phi: Array, fitted: Array, y: Array) -> Array:
+        """Log density of each estimate given phi and mean effects of shape (k, N), shape (N, k)."""
+        total = self.basis.v[0] + self._squares(phi)
+        return -0.5 * ((y - fitted.T) ** 2 / total + np.log(total) + LOG_2PI)
+
+    def replicate(self, phi: Array, fitted: Array, rng: np.random.Generator) -> Array:
+        """Estimates of new studies like those of the table, shape (N, k)."""
+        total = self.basis.v[0] + self._squares(phi)
+        return fitted.T + np.sqrt(total) * rng.standard_normal(total.shape)

@@ -1,0 +1,219 @@
+"""What a section of a report is made of: paragraphs, tables, pictures, lists; ``blocks.html.j2`` makes them HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from markupsafe import Markup, escape
+
+from poolwise.show import greek
+
+
+@final
+@dataclass(frozen=True)
+class Paragraph:
+    """Sentences that stand together.
+
+    Attributes
+    ----------
+    text : str
+        Escaped on the page, unless it is Markup.
+    answer : bool
+        Whether it is one of the answers of the report, set larger.
+    """
+
+    shape: ClassVar[str] = "paragraph"
+    text: str
+    answer: bool = False
+
+
+@final
+@dataclass(frozen=True)
+class Column:
+    """The head of a column of a table.
+
+    Attributes
+    ----------
+    title : str
+    head, cells : str
+        Classes of the style of its head and of its cells: ``"n"`` for numbers, ``"w"`` for what is not to be broken.
+    """
+
+    title: str
+    head: str = ""
+    cells: str = ""
+
+
+@final
+@dataclass(frozen=True)
+class Cell:
+    """A cell with a style of its own.
+
+    Attributes
+    ----------
+    text, style : str
+    """
+
+    text: str
+    style: str
+
+
+@final
+@dataclass(frozen=True)
+class Row:
+    """A row of a table.
+
+    Attributes
+    ----------
+    cells : tuple of str or Cell
+        One for each column.
+    style : str
+        Class of the row.
+    """
+
+    cells: tuple[str | Cell, ...]
+    style: str = ""
+
+
+@final
+@dataclass(frozen=True)
+class Body:
+    """Rows of a table that belong together, under a heading where it has one.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+    title, note : str
+    """
+
+    rows: tuple[Row, ...]
+    title: str = ""
+    note: str = ""
+
+
+@final
+@dataclass(frozen=True)
+class Table:
+    """A table as it is read; the frame with all digits is a file of the section.
+
+    Attributes
+    ----------
+    columns : tuple of Column
+    bodies : tuple of Body
+    caption : str
+    """
+
+    shape: ClassVar[str] = "table"
+    columns: tuple[Column, ...]
+    bodies: tuple[Body, ...]
+    caption: str = ""
+
+
+@final
+@dataclass(frozen=True)
+class Picture:
+    """A figure of the section, as SVG within the page.
+
+    Attributes
+    ----------
+    name : str
+        Name of the figure's files, without an ending.
+    label : str
+        What a reader who cannot see it is told.
+    """
+
+    shape: ClassVar[str] = "picture"
+    name: str
+    label: str
+
+
+@final
+@dataclass(frozen=True)
+class Notes:
+    """Sentences in a list, a point each; nothing where there is none.
+
+    Attributes
+    ----------
+    sentences : tuple of str
+    """
+
+    shape: ClassVar[str] = "notes"
+    sentences: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True)
+class Terms:
+    """Terms, each with its meaning.
+
+    Attributes
+    ----------
+    pairs : tuple of (str, str)
+    """
+
+    shape: ClassVar[str] = "terms"
+    pairs: tuple[tuple[str, str], ...]
+
+
+@final
+@dataclass(frozen=True)
+class Statement:
+    """Lines in the order and with the spaces that they have.
+
+    Attributes
+    ----------
+    lines : tuple of str
+    """
+
+    shape: ClassVar[str] = "statement"
+    lines: tuple[str, ...]
+
+
+type Block = Paragraph | Table | Picture | Notes | Terms | Statement
+
+
+def answers(sentences: Iterable[str]) -> tuple[Paragraph, ...]:
+    """Sentences of the answer, a paragraph each, their parameters in Greek."""
+    return tuple(Paragraph(greek(sentence), answer=True) for sentence in sentences)
+
+
+def notes(sentences: Iterable[str]) -> Notes:
+    """Sentences in a list, their parameters in Greek."""
+    return Notes(tuple(greek(sentence) for sentence in sentences))
+
+
+def numbers(title: str) -> Column:
+    """A column of numbers."""
+    return Column(title, "n", "n")
+
+
+def rows(cells: Iterable[tuple[str | Cell, ...]]) -> tuple[Body, ...]:
+    """The rows of a table that has no headings within."""
+    return (Body(tuple(Row(each) for each in cells)),)
+
+
+def lines(first: str, *others: str) -> Markup:
+    """Text on lines below one another; escaped."""
+    return Markup("<br>").join([first, *others])
+
+
+def soft(text: str) -> Markup:
+    """Text in the colour of what is said besides; escaped."""
+    return Markup('<span class="soft">{}</span>').format(text)
+
+
+def whole(text: str) -> Markup:
+    """Text that is not broken over lines; escaped."""
+    return Markup('<span class="w">{}</span>').format(text)
+
+
+def with_note(text: str, note: str) -> Markup:
+    """Text, and below it, softly, a note where there is one; escaped."""
+    return lines(text, soft(note)) if note else escape(text)
+
+
+def marked(text: str, **words: str) -> Markup:
+    """A sentence of ours with markup in it, into which words of anyone's are put escaped."""
+    return Markup(text).format(**words)

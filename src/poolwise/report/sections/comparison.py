@@ -1,0 +1,292 @@
+"""The comparison: every method's answers side by side, the tests, and posterior probabilities."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import pandas as pd
+
+from poolwise import tables
+from poolwise.quantities import Distribution, Estimate
+from poolwise.report import words
+from poolwise.report.blocks import (
+    Block,
+    Body,
+    Column,
+    Paragraph,
+    Row,
+    Table,
+    lines,
+    marked,
+    numbers,
+    soft,
+    whole,
+    with_note,
+)
+from poolwise.report.content import Content
+from poolwise.report.section import Passage, Section
+from poolwise.scale import Scale
+from poolwise.show import NOTHING, chance, greek, interval, level, number, percent
+
+TESTS = {
+    "Q": "Test of homogeneity: Q",
+    "QE": "Test of residual heterogeneity: QE",
+    "QM": "Test of the moderators",
+    "Q_between": "Test of differences between subgroups",
+}
+
+type Chances = tuple[tuple[str, tuple[dict[str, str], ...]], ...]
+"""Title and rows for each effect, as of `chances`."""
+
+FOUND = 0.05  # p of a test of heterogeneity from which it is said that a large p shows no homogeneity
+
+
+def _passage(content: Content) -> Passage:
+    blocks: list[Block] = [_table(content), *(Paragraph(greek(sentence)) for sentence in tests(content))]
+    probabilities = chances(content)
+    if probabilities:
+        blocks.append(_chances_table(content, probabilities))
+    return Passage("Comparison", tuple(blocks), tables={"estimates.csv": estimates(content)})
+
+
+SECTION = Section("comparison", _passage, tables=("estimates.csv",))
+
+
+def _table(content: Content) -> Table:
+    groups, prob = comparison(content), level(content.analysis.prob)
+    natural = any(row["natural"] for group in groups for row in group.rows)
+    columns = (
+        Column("Method", cells="fit"),
+        numbers("Estimate"),
+        numbers("SE or sd"),
+        numbers(f"{prob} interval"),
+        *([numbers(f"As {content.effects.scale.natural_label}")] if natural else []),
+        Column("Kind of interval"),
+        Column("Prior"),
+    )
+    caption = marked(
+        "Every interval is one of {prob}. Scale: {scale}{data}. More quantities and all digits are in "
+        "<code>estimates.csv</code>.",
+        prob=prob,
+        scale=content.effects.scale.label,
+        data=". Reconstructed data" if content.effects.reconstructed else "",
+    )
+    bodies = [Body(tuple(_cells(row, natural) for row in group.rows), group.title, group.note) for group in groups]
+    return Table(columns, tuple(bodies), caption)
+
+
+def _cells(row: Mapping[str, Any], natural: bool) -> Row:
+    label, engine, (outer, inner) = row["label"], row["engine"], row["kind"]
+    return Row(
+        (
+            marked("{label} {engine}", label=label, engine=soft(engine)) if engine else label,
+            row["point"],
+            row["sd"],
+            row["interval"],
+            *([row["natural"]] if natural else []),
+            marked("{outer} {inner}", outer=outer, inner=whole(inner)),
+            words.prior(row["prior"]),
+        )
+    )
+
+
+def _chances_table(content: Content, probabilities: Chances) -> Table:
+    null, sides, region = null_words(content), directions(content), content.analysis.rope is not None
+    columns = (
+        Column("Method", cells="fit"),
+        numbers(with_note(null["below"], sides[0])),
+        numbers(with_note(null["above"], sides[1])),
+        *([numbers(lines(null["within"], soft(null["limits"])))] if region else []),
+        Column("Prior"),
+    )
+
+    def cells(row: Mapping[str, str]) -> Row:
+        within = [row["within"]] if region else []
+        return Row((row["label"], row["below"], row["above"], *within, words.prior(row["prior"])))
+
+    bodies = tuple(Body(tuple(cells(row) for row in group), title) for title, group in probabilities)
+    caption = f"Posterior probabilities{content.caption_note}. Frequentist results have none."
+    return Table(columns, bodies, caption)
+
+
+@final
+@dataclass(frozen=True)
+class Group:
+    """Rows of the comparison that answer the same question.
+
+    Attributes
+    ----------
+    title, note : str
+        Name of the quantity, and what it is.
+    rows : tuple of dict
+        label, engine, point, sd, interval, natural, kind, prior.
+    """
+
+    title: str
+    note: str
+    rows: tuple[dict[str, Any], ...]
+
+
+def estimates(content: Content) -> pd.DataFrame:
+    """The frame behind ``estimates.csv`` and the comparison: one row for each result and quantity.
+
+    Parameters
+    ----------
+    content : Content
+        What the report tells.
+
+    Returns
+    -------
+    DataFrame
+        Columns as of `poolwise.tables.compare`.
+    """
+    return tables.compare(*content.results, prob=content.analysis.prob)
+
+
+def comparison(content: Content) -> tuple[Group, ...]:
+    """The comparison, a group for each quantity, a row for each result."""
+    frame = estimates(content)
+    scale = content.effects.scale
+    groups = []
+    known = [name for name in words.QUANTITIES if (frame["quantity"] == name).any()]
+    for name in dict.fromkeys([*content.main.answers, *known, *frame["quantity"]]):
+        title, note = words.quantity(name)
+        rows = frame[frame["quantity"] == name].to_dict("records")
+        if title:
+            groups.append(Group(title, note, tuple(_row(row, name, scale) for row in rows)))
+    return tuple(groups)
+
+
+def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, Any]:
+    point, sd, lower, upper = (float(str(row[column])) for column in ("point", "sd", "lower", "upper"))
+    share = name in words.SHARES
+    natural = ""
+    if _is_effect(name) and scale.transform != "identity":
+        back = scale.back(np.array([point, lower, upper]))
+        natural = f"{number(back[0], 2)} {interval(back[1], back[2], 2)}"
+    limits = f"[{percent(lower)}, {percent(upper)}]" if share else interval(lower, upper)
+    return {
+        "label": str(row["label"]),
+        "engine": "" if str(row["engine"]) in str(row["label"]) else str(row["engine"]),
+        "point": percent(point) if share else number(point),
+        "sd": "" if share else _sd(sd, str(row["interval"])),
+        "interval": NOTHING if math.isnan(lower) and math.isnan(upper) else limits,
+        "natural": natural,
+        "kind": words.kind_parts(str(row["interval"]) if not math.isnan(lower) else ""),
+        "prior": str(row["prior"]),
+    }
+
+
+def _sd(sd: float, interval_kind: str) -> str:
+    """A standard error or deviation; of a posterior one may not exist, the closed form may have none to give."""
+    if math.isnan(sd):
+        return "does not exist" if interval_kind.startswith("credible") else ""
+    return number(sd)
+
+
+def _is_effect(name: str) -> bool:
+    """Whether a quantity is a mean or a true effect, which reads on the natural scale; differences do not."""
+    return name in ("mu", "theta_new") or (name.startswith(("mu[", "theta_new[")) and " - " not in name)
+
+
+def chances(content: Content) -> Chances:
+    """Posterior probabilities that an effect is below or above the threshold, or practically equivalent to 0.
+
+    Differences between mean effects are held against 0 whatever the threshold, and say so where it is another one.
+
+    Returns
+    -------
+    tuple of (str, tuple of dict)
+        Title and rows, for each mean effect, new study and contrast, or each coefficient; a row for each result that
+        has a posterior, with the words label, prior, below, above and within.
+    """
+    blocks = []
+    asked = [name for one in content.results for name in one if _is_effect(name) or name.startswith(("mu[", "beta["))]
+    for name in sorted(dict.fromkeys(asked), key=lambda name: name.startswith("theta_new")):
+        threshold = content.analysis.threshold if _is_effect(name) else 0.0
+        rows = tuple(
+            {"label": one.label, "prior": one.prior, **_chances(quantity, threshold, content.analysis.rope)}
+            for one in content.results
+            if isinstance(quantity := one.quantities.get(name), Distribution)
+        )
+        if rows:
+            against = "" if threshold == content.analysis.threshold else " (below and above 0)"
+            blocks.append((words.quantity(name)[0] + against, rows))
+    return tuple(blocks)
+
+
+def _chances(quantity: Distribution, threshold: float, rope: tuple[float, float] | None) -> dict[str, str]:
+    below = float(quantity.cdf(threshold))
+    within = math.nan if rope is None else float(quantity.cdf(rope[1]) - quantity.cdf(rope[0]))
+    return {"below": chance(below), "above": chance(1.0 - below), "within": chance(within)}
+
+
+def tests(content: Content) -> tuple[str, ...]:
+    """The tests of the frequentist results, a sentence each.
+
+    Returns
+    -------
+    tuple of str
+        Heterogeneity from the first result that has it, and moderators or subgroups from every result that tests them.
+    """
+    sentences, heterogeneity = [], False
+    for result in content.results:
+        for name, title in TESTS.items():
+            test = result.quantities.get(name)
+            if not isinstance(test, Estimate) or math.isnan(test.statistic):
+                continue
+            if name in ("Q", "QE"):
+                if not heterogeneity:
+                    sentences.append(_test(title, test) + _no_absence(test, content.effects.k))
+                heterogeneity = True
+            else:
+                letter = "F" if math.isfinite(test.residual_df) else "Q"
+                sentences.append(_test(f"{title} ({result.label}): {letter}", test))
+    return tuple(sentences)
+
+
+def _test(title: str, test: Estimate) -> str:
+    residual = f" and {words.count(test.residual_df)}" if math.isfinite(test.residual_df) else ""
+    degrees = "degree" if test.df == 1 and not residual else "degrees"
+    on = f"{words.count(test.df)}{residual} {degrees} of freedom"
+    return f"{title} = {test.statistic:.2f} on {on}, {words.p_value(test.p_value)}."
+
+
+def _no_absence(test: Estimate, k: int) -> str:
+    """What a test of heterogeneity that finds none does not say."""
+    if not test.p_value >= FOUND:
+        return ""
+    return f" With {words.count(k)} studies such a p does not show that τ is 0."
+
+
+def null_words(content: Content) -> dict[str, str]:
+    """Headings of the posterior probabilities: below, above and practically at the null value."""
+    scale, rope, threshold = content.effects.scale, content.analysis.rope, content.analysis.threshold
+    if not scale.is_ratio or _of_coefficients(content):
+        limits = "" if rope is None else f"{words.signed(rope[0])} to {words.signed(rope[1])}"
+        at = words.signed(threshold)
+        return {"below": f"below {at}", "above": f"above {at}", "within": "practically 0", "limits": limits}
+    name = scale.natural_label
+    low, high = (0.0, 0.0) if rope is None else scale.back(rope)
+    limits = "" if rope is None else f"{low:.2f} to {high:.2f}"
+    return {
+        "below": f"{name} below {words.ratio(threshold, scale)}",
+        "above": f"{name} above {words.ratio(threshold, scale)}",
+        "within": "practically 1",
+        "limits": limits,
+    }
+
+
+def directions(content: Content) -> tuple[str, str]:
+    """What an effect below and above 0 means; nothing for coefficients, which are no effects, nor at a threshold."""
+    silent = _of_coefficients(content) or content.analysis.threshold != 0.0
+    return ("", "") if silent else content.effects.directions
+
+
+def _of_coefficients(content: Content) -> bool:
+    """Whether the answers are coefficients of moderators."""
+    return any(name.startswith("beta[") for name in content.main.answers)

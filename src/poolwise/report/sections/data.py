@@ -1,0 +1,100 @@
+"""Data: the study table, as it is and as the models see it."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from poolwise import tables
+from poolwise.report import words
+from poolwise.report.blocks import Block, Column, Table, Terms, marked, notes, numbers, rows
+from poolwise.report.content import Content
+from poolwise.report.section import Passage, Section
+from poolwise.show import interval, level, number, percent
+
+
+def _passage(content: Content) -> Passage:
+    blocks: tuple[Block, ...] = (_origin(content), notes(content.analysis.data_notes), _table(content))
+    return Passage("Data", blocks, tables={"studies.csv": studies(content)})
+
+
+SECTION = Section("data", _passage, tables=("studies.csv",))
+
+
+def _origin(content: Content) -> Terms:
+    effects = content.effects
+    outcome = f", outcome: {content.outcome}" if content.outcome else ""
+    return Terms(
+        (
+            ("Table", f"{effects.title or content.analysis.source}{outcome}"),
+            ("Size", effects.counted),
+            ("Scale", f"{effects.scale.label} ({effects.scale.name})"),
+            ("Origin of the numbers", content.data_label),
+            *([("Citation", effects.citation)] if effects.citation else []),
+        )
+    )
+
+
+def _table(content: Content) -> Table:
+    limits = f"{level(content.analysis.prob)} interval"
+    columns = (
+        Column("Study"),
+        *(numbers(title) for title in ("n", "Estimate y", "SE", limits, "Shrunken θ", limits, "Weight")),
+        Column("Origin"),
+    )
+    caption = marked(
+        "Studies{data}, with shrunken estimates and weights from “{label}”. Those of the other results are in "
+        "<code>studies.csv</code>.",
+        data=" (reconstructed)" if content.effects.reconstructed else "",
+        label=content.main.label,
+    )
+    return Table(columns, rows(tuple(row.values()) for row in study_rows(content)), caption)
+
+
+def studies(content: Content) -> pd.DataFrame:
+    """The frame behind ``studies.csv``: one row for each result and study.
+
+    Parameters
+    ----------
+    content : Content
+        What the report tells.
+
+    Returns
+    -------
+    DataFrame
+        Columns label, engine, prior, and those of `poolwise.tables.studies`.
+    """
+    frames = [
+        tables.studies(result, prob=content.analysis.prob).assign(
+            label=result.label, engine=result.engine_label, prior=result.prior
+        )
+        for result in content.results
+    ]
+    frame = pd.concat(frames, ignore_index=True)
+    first = ["label", "engine", "prior"]
+    return frame[first + [name for name in frame.columns if name not in first]]
+
+
+def study_rows(content: Content) -> tuple[dict[str, str], ...]:
+    """The studies, raw and as the main result sees them.
+
+    Returns
+    -------
+    tuple of dict
+        A row for each study, with the words study, n, y, se, raw (its interval), theta, shrunken (its interval),
+        weight and data.
+    """
+    frame = tables.studies(content.main, prob=content.analysis.prob)
+    return tuple(
+        {
+            "study": str(row["study"]),
+            "n": words.count(row["n"]),
+            "y": number(row["y"]),
+            "se": number(row["se"]),
+            "raw": interval(row["y_lower"], row["y_upper"]),
+            "theta": number(row["theta"]),
+            "shrunken": interval(row["theta_lower"], row["theta_upper"]),
+            "weight": percent(row["weight"]),
+            "data": str(row["data"]),
+        }
+        for row in frame.to_dict("records")
+    )

@@ -1,0 +1,103 @@
+"""Diagnostics: how each fit went, the log evidence, what was noticed, and the draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+
+from poolwise.engines.nuts.limit_errors import notes_about
+from poolwise.report import words
+from poolwise.report.blocks import Block, Cell, Column, Paragraph, Table, lines, notes, numbers, rows, soft
+from poolwise.report.content import Content
+from poolwise.report.section import Passage, Section
+from poolwise.result import Result
+from poolwise.show import NOTHING, greek, number
+
+
+def _passage(content: Content) -> Passage:
+    blocks: list[Block] = [_table(content)]
+    said = [f"Log evidence by {label}: {value}. " for label, value in evidence(content)]
+    if said:
+        blocks.append(Paragraph("".join(said)))
+    blocks.append(notes(_notes(content)))
+    draws = {} if content.posterior is None else {"posterior.nc": _draws(content, content.posterior)}
+    return Passage("Diagnostics", tuple(blocks), draws=draws)
+
+
+SECTION = Section("diagnostics", _passage, draws=("posterior.nc",))
+
+_STYLES = {"none": "ok", "note": "plain", "warning": "note", "failed": "failed"}
+
+
+def _table(content: Content) -> Table:
+    columns = (
+        Column("Fit", cells="fit"),
+        Column("Status"),
+        Column("What it means", head="wide"),
+        Column("What was watched"),
+        numbers("Time"),
+        numbers("Seed"),
+    )
+    return Table(columns, rows(_cells(result) for result in content.results))
+
+
+def _cells(result: Result) -> tuple[str | Cell, ...]:
+    report = result.report
+    concern = result.concern(name for name in result if words.quantity(name)[0] and name not in words.SHARES)
+    sentences = [finding.sentence for finding in report.findings] or [words.NOTHING_WRONG]
+    return (
+        lines(result.label, soft(result.engine_label)),
+        Cell(report.status, f"w {_STYLES[concern]}"),
+        " ".join(greek(sentence) for sentence in sentences),
+        "; ".join(f"{name}: {value}" for name, value in _watched(result)),
+        words.duration(report.seconds),
+        NOTHING if report.seed is None else str(report.seed),
+    )
+
+
+def _watched(result: Result) -> list[tuple[str, str]]:
+    flat: list[tuple[str, str]] = []
+    for name, value in result.report.diagnostics.items():
+        if isinstance(value, Mapping):
+            flat.append((words.watched(name), ", ".join(f"{key} {_plain(part)}" for key, part in value.items())))
+        else:
+            flat.append((words.watched(name), _plain(value)))
+    return flat
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        return str(value)
+    return f"{float(value):.4g}".replace("-", "−")
+
+
+def evidence(content: Content) -> tuple[tuple[str, str], ...]:
+    """Label and log evidence of each result that has it, when it is asked for."""
+    if not content.analysis.evidence:
+        return ()
+    return tuple((one.label, number(one.evidence)) for one in content.results if not math.isnan(one.evidence))
+
+
+def _notes(content: Content) -> tuple[str, ...]:
+    """What was noticed in the data and in the fits, limits held against the threshold, each sentence once."""
+    threshold = content.analysis.threshold
+    every = [*content.effects.notes, *(note for result in content.results for note in notes_about(result, threshold))]
+    return tuple(note for note in dict.fromkeys(every) if note not in content.analysis.data_notes)
+
+
+def _draws(content: Content, posterior: Result) -> xr.DataTree:
+    """The draws, with the question and the word on the data among the attributes."""
+    tree = posterior.to_datatree()
+    tree.attrs.update(
+        {
+            "title": content.analysis.title,
+            "data": content.data_label,
+            "data_hash": content.effects.data_hash,
+            "label": posterior.label,
+            "prior": posterior.prior,
+        }
+    )
+    return tree

@@ -1,0 +1,20 @@
+"""The model, as the generative statement of what ran."""
+
+from __future__ import annotations
+
+from poolwise.report.blocks import Paragraph, Statement
+from poolwise.report.section import Passage, ReportContent, Section
+
+SYMBOLS = (
+    "y is the estimate of a study and se its standard error, taken as known; theta is the true effect in that study, "
+    "mu the mean of the true effects and tau their standard deviation."
+)
+
+
+def _passage(content: ReportContent) -> Passage:
+    tables = content.analysis.tables
+    symbols = SYMBOLS if tables is None else f"The same in every table. {SYMBOLS}"
+    return Passage("Model", (Statement(tuple(content.analysis.statement())), Paragraph(symbols)))
+
+
+SECTION = Section("model", _passage)

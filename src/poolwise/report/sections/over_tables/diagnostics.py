@@ -1,0 +1,54 @@
+"""Diagnostics: how the fits went over all tables, NUTS beside the exact engine on some, what was noticed."""
+
+from __future__ import annotations
+
+from poolwise.report import words
+from poolwise.report.blocks import Block, Column, Table, marked, notes, numbers, rows
+from poolwise.report.ranges_content import RangesContent
+from poolwise.report.section import Passage, Section
+from poolwise.show import greek, number
+
+
+def _passage(content: RangesContent) -> Passage:
+    ranges = content.ranges
+    check: tuple[Block, ...] = () if ranges.nuts.empty else (_beside_exact(content),)
+    tables = {} if ranges.nuts.empty else {"nuts_check.csv": ranges.nuts.assign(data=ranges.data)}
+    return Passage("Diagnostics", (_fits(content), *check, notes(ranges.notes)), tables=tables)
+
+
+SECTION = Section("diagnostics", _passage, tables=("nuts_check.csv",))
+
+
+def _fits(content: RangesContent) -> Table:
+    titles = ("Fit", "Engine", "Status over the tables", "Settings")
+    cells = (
+        (label, engine, status, marked("<code>{settings}</code>", settings=settings), words.duration(seconds))
+        for label, engine, settings, status, seconds in content.ranges.fits
+    )
+    return Table((*(Column(title) for title in titles), numbers("Time of all")), rows(cells))
+
+
+def _beside_exact(content: RangesContent) -> Table:
+    """NUTS beside the exact engine, by table and parameter."""
+    distances = ("Mean apart", "2.5 % apart", "97.5 % apart", "R-hat", "Divergences")
+    columns = (
+        numbers("Table"),
+        Column("Quantity"),
+        *(numbers(title) for title in ("Mean by NUTS", "Exact mean", *distances)),
+        Column("Status"),
+    )
+    cells = (
+        (
+            str(row["table"]),
+            greek(str(row["quantity"])),
+            number(row["nuts_mean"]),
+            number(row["exact_mean"]),
+            *(number(row[f"{name}_apart"], 1) for name in ("mean", "q2.5", "q97.5")),
+            number(row["r_hat"]),
+            str(row["divergences"]),
+            str(row["status"]),
+        )
+        for row in content.ranges.nuts.to_dict("records")
+    )
+    caption = f"{content.ranges.nuts_sentence} Distances in Monte Carlo standard errors (reconstructed data)."
+    return Table(columns, rows(cells), caption)

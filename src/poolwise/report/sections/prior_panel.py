@@ -1,0 +1,86 @@
+"""Prior panel: the same model under other priors on tau. With fewer than 5 studies it is read before the answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from poolwise import plot
+from poolwise.checks.prior_panel import PriorPanel
+from poolwise.priors import Prior
+from poolwise.report import words
+from poolwise.report.blocks import Block, Body, Column, Paragraph, Picture, Row, Table, answers, marked, numbers
+from poolwise.report.content import Content
+from poolwise.report.section import Figure, Passage, Section
+from poolwise.report.words import UNASKED
+from poolwise.show import chance, greek, interval, level, number
+
+
+def _passage(content: Content) -> Passage | None:
+    panel, plan = content.panel, content.analysis.panel
+    if panel is None or plan is None:
+        return None
+    blocks: list[Block] = [Paragraph(UNASKED)] if plan.unasked else []
+    blocks += [
+        *answers([panel.sentence]),
+        Paragraph(greek(panel.tau_sentence)),
+        Paragraph(greek(panel.tipping_sentence)),
+        Picture("prior_panel", "Prior panel: interval for the mean effect under each prior on tau"),
+        _table(content, panel, plan.mu),
+    ]
+    tables, figures = (
+        {"sensitivity.csv": panel.frame},
+        {"prior_panel": Figure("Prior panel", lambda: plot.prior_panel(panel))},
+    )
+    return Passage("Prior panel", tuple(blocks), tables, figures)
+
+
+FIRST: Section[Content] = Section(
+    "prior-panel",
+    lambda content: _passage(content) if content.few else None,
+    tables=("sensitivity.csv",),
+    figures=("prior_panel.svg",),
+    planned=lambda analysis: analysis.panel is not None,
+)
+"""Before the answer."""
+SECTION = replace(FIRST, passage=lambda content: None if content.few else _passage(content))
+
+
+def _table(content: Content, panel: PriorPanel, mu: Prior) -> Table:
+    columns = (
+        Column("Prior on τ", cells="w"),
+        numbers("Mean effect μ"),
+        numbers(marked("New study θ<sub>new</sub>")),
+        numbers("Between-study τ"),
+        numbers(f"P(μ > {panel.threshold:g})"),
+        Column("Interval for μ", cells="w"),
+        Column("Source of the prior", cells="source"),
+    )
+    caption = (
+        f"The same model under other priors on τ, with μ ~ {mu}: posterior medians and "
+        f"{level(content.analysis.prob)} equal-tailed credible intervals{content.caption_note}."
+    )
+    return Table(columns, (Body(panel_rows(panel)),), caption)
+
+
+def panel_rows(panel: PriorPanel) -> tuple[Row, ...]:
+    """A row for each prior, marked where it flips the verdict."""
+    return tuple(
+        Row(
+            (
+                str(row["prior"]),
+                f"{number(row['mu_point'])} {interval(row['mu_lower'], row['mu_upper'])}",
+                interval(row["theta_new_lower"], row["theta_new_upper"]),
+                f"{number(row['tau_point'])} {interval(row['tau_lower'], row['tau_upper'])}",
+                chance(row["p_positive"]),
+                _side(str(row["excludes_zero"]), float(row["threshold"])),
+                str(row["source"]),
+            ),
+            "flips" if row["flips"] else "",
+        )
+        for row in panel.frame.to_dict("records")
+    )
+
+
+def _side(where: str, threshold: float) -> str:
+    at = words.signed(threshold)
+    return f"{at} not excluded" if where == "no" else f"{where} {at}"

@@ -1,0 +1,330 @@
+"""One law of all normal models: each form of likelihood, coefficients and true effects that the engines compute."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import poolwise as pw
+from poolwise import priors, simulate
+from poolwise.engines.draws.normal_law import Coefficients, NormalLaw
+from poolwise.engines.exact.choice import quadrature
+from poolwise.engines.means import means
+from poolwise.engines.nuts import readings, shared_readings, shared_tree, tree
+from poolwise.engines.nuts.missing_levels import levels_plan, read_levels
+from poolwise.engines.nuts.plans import plan
+from poolwise.engines.nuts.pooled_levels import pooled_plan, read_pooled
+from poolwise.engines.nuts.shared_plans import shared_plan
+from poolwise.engines.nuts.uncertain_moderators import read_uncertain, uncertain_plan
+from poolwise.model import NormalModel
+from poolwise.quadrature.groups.outcome_likelihood import Group
+from support.normal_points import coefficients, covariances, log_density_in_digits, of_tree, parameters
+
+ROUNDING = 1e-12  # of sums of a dozen terms of size 1 to 100
+NORMAL = [name for name, family in simulate.FAMILIES.items() if isinstance(family.model, NormalModel)]
+EXACT = [
+    name
+    for name in NORMAL
+    if name not in ("uncertain moderator", "missing levels", "pooled levels", "regularised horseshoe")
+    and not name.startswith(("crossed", "correlated"))
+]
+
+
+def table(name, seed=1):
+    """A simulated table of a family, its model with explicit priors, and the structure of both."""
+    family = simulate.FAMILIES[name]
+    (made,) = simulate.prior_tables(family.model, family.effects, seed=seed)
+    model = family.model.resolved(made.effects)
+    return made, model, model.structure(made.effects)
+
+
+def law_of(structure, values):
+    return NormalLaw.of(structure, parameters(structure, values))
+
+
+def with_covariance(effects):
+    """The table with sampling errors that correlate in two blocks."""
+    R = np.eye(effects.k)
+    R[:4, :4] += 0.4 * (1.0 - np.eye(4))
+    R[6, 9] = R[9, 6] = -0.3
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pw.PoolwiseWarning)
+        return pw.Effects(
+            effects.y, covariance=R * np.outer(effects.se, effects.se), study=effects.study,
+            moderators=effects.moderators, scale=effects.scale,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("name", NORMAL)
+def test_the_likelihood_is_that_of_a_simulated_truth(name, seed):
+    made, _, structure = table(name, seed)
+    law, given = law_of(structure, made.truth.scalars), getattr(made.truth, "given", made.truth)
+    mean = law.mean(coefficients(structure, made.truth.scalars))
+    if structure.gaps is not None or structure.uncertain is not None:
+        mean = given.mean[None]
+    found = law.log_density(made.data - mean).sum()
+    assert found == pytest.approx(given.log_likelihood(made.data), rel=ROUNDING, abs=ROUNDING)
+
+
+@pytest.mark.parametrize("name", NORMAL)
+def test_true_effects_have_the_law_of_dense_matrices(name):
+    made, _, structure = table(name)
+    law, X, y = law_of(structure, made.truth.scalars), structure.X, made.data
+    C, V = covariances(structure, made.truth.scalars)
+    own = Coefficients(np.zeros((1, structure.p)), np.eye(structure.p)[None] * 0.01, np.zeros(1))
+    mean, sd = law.theta(y, own)
+    pull = C @ np.linalg.inv(C + V)
+    np.testing.assert_allclose(mean[0], pull @ y, atol=ROUNDING)
+    rest = (np.eye(len(y)) - pull) @ X
+    np.testing.assert_allclose(sd[0] ** 2, np.diag(C - pull @ C + 0.01 * rest @ rest.T), atol=ROUNDING)
+
+
+@pytest.mark.parametrize("name", ["location and scale", "three levels, correlated errors", "crossed effects",
+                                  "correlated outcomes", "subgroups, separate taus"])  # fmt: skip
+def test_draws_given_the_estimates_have_their_law(name):
+    made, _, structure = table(name)
+    size, y = 40_000, made.data
+    one = parameters(structure, made.truth.scalars)
+    law = NormalLaw.of(structure, {key: np.repeat(x, size, axis=0) for key, x in one.items()})
+    mean = law.mean(np.repeat(coefficients(structure, made.truth.scalars), size, axis=0))
+    C, V = covariances(structure, made.truth.scalars)
+    pull = C @ np.linalg.inv(C + V)
+    expected, covariance = mean[0] + pull @ (y - mean[0]), C - pull @ C
+    theta = law.draw_theta(mean, y, np.random.default_rng(3))
+    again = law.replicate(mean, np.random.default_rng(4))
+    for drawn, centre, spread in ((theta, expected, covariance), (again, mean[0], C + V)):
+        sd = np.sqrt(np.diag(spread))
+        assert np.abs((drawn.mean(axis=0) - centre) / sd).max() < 4.5 / np.sqrt(size)
+        z = (drawn - centre) / sd
+        np.testing.assert_allclose(z.T @ z / size, spread / np.outer(sd, sd), atol=4.5 * np.sqrt(2.0 / size))
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_the_likelihood_is_that_of_exact_draws(name):
+    made, model, structure = table(name)
+    tree = pw.fit(made.effects, model, pw.Exact(draws=10, chains=2)).to_datatree()
+    values = of_tree(tree, structure)
+    law = NormalLaw.of(structure, parameters(structure, values), size=20)
+    found = law.log_density(made.effects.y - law.mean(coefficients(structure, values)))
+    (expected,) = tree["log_likelihood"].to_dataset().values()
+    np.testing.assert_allclose(found, expected.values.reshape(found.shape), rtol=ROUNDING, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("model", [pw.RandomEffects(), pw.CommonEffect(), pw.MetaRegression("~ x", tau_fixed=0.2)])
+def test_so_it_is_where_sampling_errors_have_a_known_covariance(model):
+    effects = with_covariance(table("meta-regression")[0].effects)
+    result = pw.fit(effects, model, pw.Exact(draws=10, chains=2))
+    structure, tree = result.model.structure(effects), result.to_datatree()
+    values = of_tree(tree, structure)
+    law = NormalLaw.of(structure, parameters(structure, values), size=20)
+    found = law.log_density(effects.y - law.mean(coefficients(structure, values)))
+    expected = tree["log_likelihood"]["y_by_block"].values.reshape(found.shape)
+    np.testing.assert_allclose(found, expected, rtol=ROUNDING, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.3, 5.0])
+@pytest.mark.parametrize("correlated", [False, True])
+@pytest.mark.parametrize("mu", [priors.Flat(), priors.Normal(0.2, 0.7)])
+def test_coefficients_and_true_effects_have_the_law_of_quadrature_at_a_known_tau(mu, correlated, tau):
+    effects = table("meta-regression")[0].effects
+    effects = with_covariance(effects) if correlated else effects
+    model = pw.MetaRegression("~ x", beta={"intercept": mu}, tau_fixed=tau).resolved(effects)
+    structure, fitted = model.structure(effects), quadrature(effects, model, 1e-4)
+    law = NormalLaw.of(structure, {})
+    found = law.coefficients(effects.y, *structure.normal_priors())
+    assert found.log_density[0] == pytest.approx(fitted.log_total, rel=ROUNDING, abs=ROUNDING)
+    for c in np.eye(2):
+        law_of_c = fitted.nodes.linear(c)
+        assert (c @ found.mean[0], np.sqrt(c @ found.covariance[0] @ c)) == pytest.approx(
+            (law_of_c.centre[0], law_of_c.spread[0]), abs=ROUNDING
+        )
+    theta, sd = law.theta(effects.y, found)
+    each = [fitted.nodes.theta(i) for i in range(effects.k)]
+    np.testing.assert_allclose(theta[0], [one.centre[0] for one in each], atol=ROUNDING)
+    np.testing.assert_allclose(sd[0], [one.spread[0] for one in each], atol=ROUNDING)
+
+
+def test_a_known_coefficient_is_taken_off_the_estimates():
+    effects = table("meta-regression")[0].effects
+    model = pw.MetaRegression("~ x", beta={"intercept": priors.Fixed(0.3), "x": priors.Normal(0.1, 0.4)})
+    structure = model.resolved(effects).structure(effects)
+    law = NormalLaw.of(structure, {"tau": np.array([0.0, 0.2])})
+    found = law.coefficients(effects.y, *structure.normal_priors())
+    x, total = structure.X[:, 1], law.variance()
+    S = [np.diag(v) + 0.4**2 * np.outer(x, x) for v in total]
+    expected = [stats.multivariate_normal(0.3 + 0.1 * x, each).logpdf(effects.y) for each in S]
+    np.testing.assert_allclose(found.log_density, expected, rtol=ROUNDING)
+    assert (found.mean[:, 0] == 0.3).all()
+    assert (found.covariance[:, 0] == 0.0).all()
+    assert (found.draw(np.random.default_rng(1))[:, 0] == 0.3).all()
+
+
+@pytest.mark.parametrize("name", ["three levels", "three levels, correlated errors", "location and scale"])
+def test_coefficients_and_true_effects_have_the_law_of_boxes(name):
+    made, model, structure = table(name)
+    fitted = quadrature(made.effects, model, 1e-2)
+    boxes, values = fitted.source.model, table(name, seed=3)[0].truth.scalars
+    phi = np.stack([np.full(3, values[one]) * [0.01, 1.0, 7.0] for one in (*structure.sds, *structure.gammas)])
+    law = NormalLaw.of(structure, dict(zip((*structure.sds, *structure.gammas), phi, strict=True)))
+    found, nodes = law.coefficients(made.effects.y, *structure.normal_priors()), boxes.given(phi)
+    np.testing.assert_allclose(found.log_density, nodes[0], rtol=ROUNDING)
+    theta, sd = law.theta(made.effects.y, found)
+    each = [boxes.theta(i, phi, nodes) for i in range(made.effects.k)]
+    np.testing.assert_allclose(theta, np.stack([mean for mean, _ in each], axis=1), atol=ROUNDING)
+    np.testing.assert_allclose(sd, np.stack([spread for _, spread in each], axis=1), atol=ROUNDING)
+    if structure.shares:
+        np.testing.assert_allclose(law.weights(), boxes.weights(phi), atol=ROUNDING)
+        np.testing.assert_allclose(law.spread_of_new(structure.new)[:, 0], boxes.spread_of_new(phi), rtol=ROUNDING)
+
+
+@pytest.mark.parametrize("name", ["joint outcomes", "subgroups, exchangeable taus"])
+def test_groups_have_the_likelihood_of_quadrature_over_outcomes(name):
+    made, _, structure = table(name)
+    y, tau = made.effects.y, np.array([0.0, 0.2, 3.0])
+    law = NormalLaw.of(structure, dict.fromkeys(structure.sds, tau))
+    found = law.coefficients(y, np.zeros(structure.p), np.full(structure.p, np.inf))
+    groups = [structure.X[:, g] == 1.0 for g in range(structure.p)]
+    each = [Group(y[rows], made.effects.v[rows]).given_tau(tau) for rows in groups]
+    np.testing.assert_allclose(found.log_density, sum(one[0] for one in each), rtol=ROUNDING)
+    np.testing.assert_allclose(found.mean, np.stack([one[1] for one in each], axis=1), atol=ROUNDING)
+    sd = np.sqrt(np.diagonal(found.covariance, axis1=1, axis2=2))
+    np.testing.assert_allclose(sd, np.stack([one[2] for one in each], axis=1), rtol=ROUNDING)
+
+
+def as_if_drawn(made, groups, rng):
+    """What a sampler might have drawn of a plan's variables, in two chains of four draws."""
+    shape, p = (2, 4), made.means.p
+    wide = {"tau", "mu"} if groups else set()
+    out = {
+        name: np.exp(0.5 * rng.standard_normal((*shape, groups) if name in wide else shape)) for name in made.spreads
+    }
+    out |= {name: 0.3 * rng.standard_normal(shape) for name in made.free}
+    out["mu"] = rng.standard_normal((*shape, p) if p > 1 else shape)
+    return out | {"beta": rng.standard_normal((*shape, p)), "mu_typical": rng.standard_normal(shape)}
+
+
+def flat_values(sampled):
+    """Draws by the names of quantities, shape (N,)."""
+    named = {**dict(zip(sampled.linear, np.moveaxis(sampled.coefficients, -1, 0), strict=False)), **sampled.scalars}
+    return {name: x.ravel() for name, x in named.items()}
+
+
+PLANNED = [name for name in EXACT if name.startswith(("meta", "sub", "three", "loc", "joint")) and "heavy" not in name]
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_the_likelihood_is_that_of_draws_by_nuts(name):
+    made, model, structure = table(name)
+    planned, rng = plan(made.effects, model), np.random.default_rng(5)
+    groups = len(structure.sds) if len(structure.sds) > 1 and not structure.shares else 0
+    drawn = as_if_drawn(planned, groups, rng)
+    if not name.startswith("joint"):
+        drawn.pop("mu_typical")
+    drawn.pop("beta" if name.startswith(("sub", "three")) else "mu")
+    sampled = readings.read(made.effects, model, planned, drawn, rng)
+    values = flat_values(sampled)
+    law = NormalLaw.of(structure, parameters(structure, values))
+    found = law.log_density(made.effects.y - law.mean(coefficients(structure, values)))
+    expected = tree.log_likelihood(sampled)[1]
+    np.testing.assert_allclose(found, expected.reshape(found.shape), rtol=ROUNDING, atol=ROUNDING)
+    np.testing.assert_allclose(law.weights().mean(axis=0), list(readings.weights(sampled).values()), atol=ROUNDING)
+
+
+@pytest.mark.parametrize("name", ["pooled levels", "regularised horseshoe"])
+def test_the_likelihood_is_that_of_coefficients_that_share_a_prior(name):
+    made, model, structure = table(name)
+    planned, pooling = pooled_plan(made.effects, model)
+    rng = np.random.default_rng(5)
+    drawn = {one: np.exp(0.5 * rng.standard_normal((2, 4))) for one in ("tau", "sd[0]")}
+    drawn |= {"shrunk_sd": np.exp(rng.standard_normal((2, 4, len(pooling.shrunk))))}
+    if "X" in planned.data:
+        drawn["beta"] = rng.standard_normal((2, 4, planned.data["X"].shape[1]))
+    sampled = read_pooled(made.effects, model, planned, pooling, drawn, rng)
+    values = flat_values(sampled)
+    law = NormalLaw.of(structure, parameters(structure, values))
+    found = law.log_density(made.effects.y - law.mean(coefficients(structure, values)))
+    expected = tree.log_likelihood(sampled)[1]
+    np.testing.assert_allclose(found, expected.reshape(found.shape), rtol=ROUNDING, atol=ROUNDING)
+
+
+def test_uncertain_moderators_add_a_variance():
+    rng, shape = np.random.default_rng(5), (2, 4)
+    made, model, structure = table("uncertain moderator")
+    planned, what = uncertain_plan(made.effects, model)
+    drawn = {"beta": rng.standard_normal((*shape, 2)), "tau": np.exp(rng.standard_normal(shape))}
+    drawn |= {"x_mean": rng.standard_normal((*shape, 1)), "x_sd": np.exp(rng.standard_normal((*shape, 1)))}
+    sampled, _ = read_uncertain(made.effects, model, planned, what, drawn, rng)
+    law = NormalLaw.of(structure, {"tau": sampled.scalars["tau"].ravel()})
+    found = law.log_density((made.effects.y - sampled.fitted).reshape(8, -1), more=sampled.more.reshape(8, -1))
+    np.testing.assert_allclose(found, tree.log_likelihood(sampled)[1].reshape(8, -1), atol=ROUNDING)
+
+
+def test_rows_that_miss_a_level_mix_laws_of_the_same_variance():
+    rng, shape = np.random.default_rng(5), (2, 4)
+    made, model, structure = table("missing levels")
+    planned = levels_plan(made.effects, model, means(made.effects, model))
+    levels = len(structure.gaps.levels[0])
+    drawn = {"beta": rng.standard_normal((*shape, structure.p)), "tau": np.exp(rng.standard_normal(shape))}
+    drawn |= {"pi[0]": rng.dirichlet(np.ones(levels), shape)}
+    sampled = read_levels(made.effects, model, planned, drawn, rng)
+    law = NormalLaw.of(structure, {"tau": sampled.scalars["tau"].ravel()})
+    found = law.log_density((made.effects.y - sampled.fitted).reshape(8, -1))
+    here, y = structure.gaps.here, made.effects.y
+    mixed = sampled.mixed.log_density(y[here], law.variance(np.flatnonzero(here)).reshape(*shape, -1))
+    expected = tree.log_likelihood(sampled)[1].reshape(8, -1)
+    np.testing.assert_allclose(found[:, ~here], expected[:, ~here], atol=ROUNDING)
+    np.testing.assert_allclose(mixed.reshape(8, -1), expected[:, here], atol=ROUNDING)
+
+
+@pytest.mark.parametrize("name", ["crossed effects", "correlated outcomes"])
+def test_the_likelihood_is_that_of_rows_that_share_random_terms(name):
+    made, model, structure = table(name)
+    shared, rng = shared_plan(made.effects, model), np.random.default_rng(5)
+    m = len(structure.sds)
+    drawn = as_if_drawn(shared.plan, m if name.startswith("corr") else 0, rng)
+    if name.startswith("corr"):
+        R = np.corrcoef(rng.standard_normal((m, 5))) * 0.6 + 0.4 * np.eye(m)
+        drawn["root"] = np.broadcast_to(np.linalg.cholesky(R), (2, 4, m, m))
+    sample = shared_readings.read(made.effects, model, shared, drawn, rng)
+    values = flat_values(sample)
+    law = NormalLaw.of(structure, parameters(structure, values))
+    found = law.log_density(made.effects.y - law.mean(coefficients(structure, values)))
+    np.testing.assert_allclose(found, shared_tree._log_likelihood(sample).reshape(found.shape), rtol=ROUNDING)
+    np.testing.assert_allclose(
+        law.weights().mean(axis=0), list(shared_readings.weights(sample).values()), atol=ROUNDING
+    )
+    assert structure.units.names == shared.units
+    for name, draws in structure.derived(law.parameters).items():
+        np.testing.assert_allclose(draws, shared_readings.shares(sample)[name].ravel(), rtol=ROUNDING)
+
+
+def test_random_effects_of_levels_have_their_law_given_the_estimates():
+    made, _, structure = table("crossed effects")
+    size, one = 40_000, parameters(structure, made.truth.scalars)
+    law = NormalLaw.of(structure, {key: np.repeat(x, size) for key, x in one.items()})
+    mean = law.mean(np.repeat(coefficients(structure, made.truth.scalars), size, axis=0))
+    _, terms = law.draw_effects(mean, made.data, np.random.default_rng(3))
+    total = sum(covariances(structure, made.truth.scalars))
+    for layer in structure.layers[:2]:
+        for group, name in enumerate(layer.terms):
+            pull = one[layer.sds[0]][0] ** 2 * (layer.group == group) @ np.linalg.inv(total)
+            sd = np.sqrt(one[layer.sds[0]][0] ** 2 * (1.0 - pull @ (layer.group == group)))
+            assert abs(terms[name].mean() - pull @ (made.data - mean[0])) < 4.5 * sd / np.sqrt(size)
+            assert terms[name].std() == pytest.approx(sd, rel=4.5 / np.sqrt(2.0 * size))
+
+
+@pytest.mark.parametrize("shared", [0.0, 1e-8, 1.0, 1e6])
+@pytest.mark.parametrize("within", [0.0, 1e-4, 1e6])
+@pytest.mark.parametrize("rho", [0.0, 0.6, 0.99])
+def test_the_likelihood_of_clusters_keeps_its_digits_at_any_size_of_what_is_shared(rho, within, shared):
+    plain = simulate.FAMILIES["three levels"].effects
+    se, y = plain.se * np.where(np.arange(12) == 5, 1e-4, 1.0), np.random.default_rng(1).standard_normal(12)
+    effects = pw.Effects(y, se=se, study=plain.study, moderators=plain.moderators, scale="SMD")
+    structure = pw.ThreeLevel("lab", rho=rho).structure(effects)
+    law = NormalLaw.of(structure, {"tau_between": np.array([shared]), "tau_within": np.array([within])})
+    belongs = np.equal.outer(structure.layers[0].group, np.arange(5))
+    V = np.where(np.eye(12) == 1.0, se**2, rho * (belongs @ belongs.T))  # variances, and correlations beside them
+    expected = log_density_in_digits([shared * belongs, within * np.eye(12)], V, y)
+    assert law.log_density(y[None]).sum() == pytest.approx(expected, rel=1e-13)

@@ -1,0 +1,33 @@
+"""What is not loaded: packages that a fit which is kept, or the package alone, has no need of."""
+
+import subprocess
+import sys
+
+import arviz as az
+import numpy as np
+import pytest
+
+from poolwise.engines.nuts.diagnostics import _e_bfmi
+
+HEAVY = ("arviz", "pymc", "pytensor", "numba", "nutpie", "matplotlib", "scipy.stats")
+
+DIAGNOSED = """
+import numpy as np
+from poolwise.engines.nuts.diagnostics import diagnostics
+draws = np.random.default_rng(1).normal(size=(4, 500)).round(2)  # with ties, as tau has where it is stated
+none = np.zeros((4, 500))
+diagnostics({"mu": draws}, {"diverging": none, "energy": draws, "reached_max_treedepth": none}, {"mu": 4})
+"""
+
+
+@pytest.mark.parametrize("code", ["import poolwise", DIAGNOSED], ids=["import poolwise", "diagnostics of kept draws"])
+def test_nothing_heavy_is_loaded(code):
+    code += "\nimport sys; print(*[name for name in sys.argv[1:] if name in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code, *HEAVY], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == []
+
+
+@pytest.mark.parametrize("shape", [(1, 4), (2, 7), (4, 4000)])
+def test_e_bfmi_is_that_of_arviz_to_the_last_bit(shape):
+    energy = np.random.default_rng(1).normal(30.0, 5.0, shape)
+    assert _e_bfmi(energy) == np.min(az.bfmi(energy))
