@@ -158,7 +158,7 @@ def _between_levels(structure: NormalStructure, group: Exchangeable, flat: NDArr
     return Spread(group.spread, structure.priors[group.spread], int(of.sum()), shared if flat.any() else 0)
 
 
-def refuse_improper(effects: Effects, model: Model) -> None:
+def refuse_improper(effects: Effects, model: Model, structure: NormalStructure | None = None) -> None:
     """Refuse a model whose posterior is improper on this study table.
 
     Parameters
@@ -166,13 +166,15 @@ def refuse_improper(effects: Effects, model: Model) -> None:
     effects : Effects
     model : Model
         With every prior explicit.
+    structure : NormalStructure, optional
+        What a normal model states on this table, where it is at hand.
 
     Raises
     ------
     ModelError
         Naming k, the priors, and what would make the posterior proper.
     """
-    for one in spreads(effects, model):
+    for one in spreads(effects, model) if structure is None else spreads_of(structure):
         if one.moments < 0:
             part = one.name.partition("[")[0]
             whose = "" if one.name == "tau" else f" for {one.name}"
