@@ -5,6 +5,7 @@ F(x) = sum_j w_j Phi((x - m_j) / s_j)
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import final
 
@@ -15,6 +16,7 @@ from scipy.special import ndtr, ndtri
 Array = NDArray[np.float64]
 _ROOT_2PI = np.sqrt(2.0 * np.pi)
 TAIL = (1.0 - 0.95) / 2.0  # as `Posterior.interval` asks for it, so that the quantile is remembered
+LIMITS = (0.5, TAIL, 1.0 - TAIL)  # median and limits, which readers ask for one after another
 FEW = 8  # quantiles asked for at once that are remembered
 AT_ONCE = 4_000_000  # draws x components: 32 MB for each array of them
 MANY = 64  # remembered ones that are too many
@@ -74,10 +76,9 @@ class NormalMixture:
         if p.size > FEW:
             return self._quantiles(p.reshape(-1)).reshape(p.shape)
         wanted = p.reshape(-1).tolist()
-        new = [x for x in dict.fromkeys(wanted) if x not in self.known]
         if len(self.known) > MANY:
             self.known.clear()
-            new = list(dict.fromkeys(wanted))
+        new = together(wanted, self.known)
         if new:
             self.known.update(zip(new, self._quantiles(np.array(new)).tolist(), strict=True))
         return np.array([self.known[x] for x in wanted]).reshape(p.shape)
@@ -90,6 +91,26 @@ class NormalMixture:
         p = rng.random(size)
         piece = max(1, AT_ONCE // len(self.weight))
         return np.concatenate([self._quantiles(p[start : start + piece]) for start in range(0, max(size, 1), piece)])
+
+
+def together(wanted: Iterable[float], known: Collection[float]) -> list[float]:
+    """The probabilities whose quantiles are to be found: those wanted, and with a median or limit all three of them.
+
+    Parameters
+    ----------
+    wanted : iterable of float
+    known : collection of float
+        Those whose quantiles are at hand.
+
+    Returns
+    -------
+    list of float
+        Of those that are not, each once.
+    """
+    new = [x for x in dict.fromkeys(wanted) if x not in known]
+    if any(x in LIMITS for x in new):
+        new += [x for x in LIMITS if x not in known and x not in new]
+    return new
 
 
 def trimmed(weight: Array, centre: Array, spread: Array, left_out: float) -> NormalMixture:
