@@ -133,6 +133,8 @@ def spreads_of(structure: NormalStructure) -> tuple[Spread, ...]:
         Of each layer, what its groups with this standard deviation tell; a flat coefficient takes from it where it is
         that of any of their rows. An exchangeable one has the prior of the typical one.
     """
+    if not structure.layers and not structure.exchangeable:
+        return ()
     flat = np.array([_is_flat(structure, name) for name in structure.coefficients], dtype=bool)
     found = [_between_levels(structure, group, flat) for group in structure.exchangeable if not group.centre]
     for layer in structure.layers:

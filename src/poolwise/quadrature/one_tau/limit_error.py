@@ -81,10 +81,16 @@ def watched_limits(
     spread = np.concatenate([np.stack(spreads), theta_spread])
     of_theta = _by_moments(panels.mass, theta_centre, theta_spread)
     at = np.concatenate([points[:, [1, 0, 2]] - origin[:, None], of_theta])  # lower limit, median, upper limit
-    z = (at[:, :, None, None] - centre[:, None]) / spread[:, None]
+    inverse = 1.0 / spread
+    z = at[:, :, None, None] - centre[:, None]
+    z *= inverse[:, None]
+    below = ndtr(z)
+    below *= density
+    tails = np.abs(below @ TO_COEFFICIENTS[:, -3:]).max(axis=-1) @ half / ORDER
     with np.errstate(over="ignore"):  # at and beside a component that is all but a point
-        slope = (np.exp(-0.5 * z * z) / spread[:, None] * panels.mass).sum(axis=(2, 3)) / np.sqrt(2.0 * np.pi)
-    tails = np.abs((density * ndtr(z)) @ TO_COEFFICIENTS[:, -3:]).max(axis=-1) @ half / ORDER
+        np.multiply(z, z, out=z)
+        z *= -0.5
+        slope = np.einsum("mlpq,mpq->ml", np.exp(z, out=z), inverse * panels.mass) / np.sqrt(2.0 * np.pi)
     unit = 0.5 * (at[:, 2] - at[:, 0])
     missed = tails + _beyond(posterior)
     return float((missed / np.maximum(slope * unit[:, None], 1e-300)).max()), means, of_new
