@@ -46,6 +46,8 @@ from poolwise.quadrature.rules.mixture import NormalMixture
 from poolwise.quantities import Law, Quantity
 
 Array = NDArray[np.float64]
+WITH_OTHER_PRIORS = (CommonEffect, RandomEffects, MetaRegression)  # t, Cauchy and mixtures on coefficients
+WITH_COVARIANCE = (CommonEffect, RandomEffects, MetaRegression, Subgroups)
 MOST_HALVINGS = 3
 SHARE_OF_A_NODE = 1e-8  # least probability of a node that is asked for the weights of studies
 REACH = 9.0  # prior standard deviations of a coefficient of log tau that can matter
@@ -71,12 +73,12 @@ def quadrature(effects: Effects, model: Model, tolerance: float, mean: Means | N
     """
     mean = means(effects, model) if mean is None else mean
     _refuse_correlated(effects, model, mean)
-    if isinstance(model, CommonEffect | RandomEffects | MetaRegression):
+    if isinstance(model, WITH_OTHER_PRIORS):
         if any(isinstance(prior, Mixture) for prior in mean.priors):
             return blended(effects, model, mean, tolerance, quadrature)
         if any(isinstance(prior, StudentT | Cauchy) for prior in mean.priors):
             return heavy_tailed(effects, model, mean, tolerance)
-    refuse_other_priors(mean)
+    refuse_other_priors(mean, known=isinstance(model, WITH_OTHER_PRIORS))
     match model:
         case ThreeLevel():
             return _three_level(effects, model, mean, tolerance)
@@ -101,7 +103,7 @@ def _refuse_correlated(effects: Effects, model: Model, mean: Means) -> None:
     if effects.covariance is None:
         return
     several = isinstance(model, Subgroups) and model.heterogeneity != "common"
-    if several or not isinstance(model, CommonEffect | RandomEffects | MetaRegression | Subgroups):
+    if several or not isinstance(model, WITH_COVARIANCE):
         raise ModelError(
             f"the sampling errors have a known covariance, which {model.label} does not take into account",
             "CommonEffect, RandomEffects, MetaRegression or Subgroups with common tau",
@@ -131,9 +133,9 @@ def refuse_unknown_priors(effects: Effects, model: Model) -> None:
             raise ModelError(f"mu ~ {model.mu} is not supported for this model", "a normal or flat prior")
         return
     mean = means(effects, model)
-    mixed = isinstance(model, CommonEffect | RandomEffects | MetaRegression)
+    mixed = isinstance(model, WITH_OTHER_PRIORS)
     if not (mixed and any(isinstance(prior, Mixture | StudentT | Cauchy) for prior in mean.priors)):
-        refuse_other_priors(mean)
+        refuse_other_priors(mean, known=mixed)
 
 
 def tables(effects: Effects, mean: Means) -> Tables:

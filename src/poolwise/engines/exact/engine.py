@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, final, get_args
+from typing import TYPE_CHECKING, ClassVar, final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from poolwise.engines.exact.tree import exact_tree
 from poolwise.engines.means import means_of
 from poolwise.errors import ModelError, shown
 from poolwise.model import Model, NormalModel, RandomEffects, prior_words, remarks, stated
+from poolwise.model.needs import CLUSTERS, COVARIANCE, EXCHANGEABLE, SCALE_MODERATORS
 from poolwise.moments import refuse_improper
 from poolwise.quantities import ByStudy, IntervalKind, Quantity
 from poolwise.result import FitReport, Result
@@ -54,6 +55,7 @@ class Exact:
     [0.326, 0.966]
     """
 
+    can: ClassVar[frozenset[str]] = frozenset({CLUSTERS, COVARIANCE, EXCHANGEABLE, SCALE_MODERATORS})
     kind: IntervalKind = "equal-tailed"
     tolerance: float = 1e-8
     draws: int = 1000

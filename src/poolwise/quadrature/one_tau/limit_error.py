@@ -67,7 +67,9 @@ def watched_limits(
     watched = [] if tables.known[0] else [(c, law, False) for c, law in zip(linear, means, strict=True)]
     watched += [(c, law, True) for c, law in zip(new, of_new, strict=True)]
     laws = [law for _, law, _ in watched]
-    points = limits(nodes.weight, np.stack([law.centre for law in laws]), np.stack([law.spread for law in laws]))
+    shape = (len(laws), len(nodes.weight))  # of no rows where a model states the only mean and names no new study
+    table = np.array([[law.centre for law in laws], [law.spread for law in laws]]).reshape(2, *shape)
+    points = limits(nodes.weight, table[0], table[1])
     for law, found in zip(laws, points.tolist(), strict=True):
         law.known.update(zip(LIMITS, found, strict=True))
     origin = np.array([tables.at_origin(c)[0] for c, _, _ in watched])
@@ -77,8 +79,8 @@ def watched_limits(
         centres.append(mean)
         spreads.append(np.hypot(sd, tau) if is_new else sd)
     theta_centre, theta_spread = _study_effects(posterior, tau)
-    centre = np.concatenate([np.stack(centres), theta_centre])
-    spread = np.concatenate([np.stack(spreads), theta_spread])
+    centre = np.concatenate([*(row[None] for row in centres), theta_centre])
+    spread = np.concatenate([*(row[None] for row in spreads), theta_spread])
     of_theta = _by_moments(panels.mass, theta_centre, theta_spread)
     at = np.concatenate([points[:, [1, 0, 2]] - origin[:, None], of_theta])  # lower limit, median, upper limit
     inverse = 1.0 / spread
