@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, final, get_args
+from typing import TYPE_CHECKING, ClassVar, final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,10 @@ from poolwise.engines.exact.groups import Grouped, grouped, is_exchangeable
 from poolwise.engines.exact.groups_tree import joint_tree
 from poolwise.engines.exact.posterior import Fitted
 from poolwise.engines.exact.tree import exact_tree
+from poolwise.engines.means import means_of
 from poolwise.errors import ModelError, shown
-from poolwise.model import Model, RandomEffects, prior_words, remarks
+from poolwise.model import Model, NormalModel, RandomEffects, prior_words, remarks, stated
+from poolwise.model.needs import CLUSTERS, COVARIANCE, EXCHANGEABLE, SCALE_MODERATORS
 from poolwise.moments import refuse_improper
 from poolwise.quantities import ByStudy, IntervalKind, Quantity
 from poolwise.result import FitReport, Result
@@ -66,6 +68,7 @@ class Exact:
     [0.326, 0.966]
     """
 
+    can: ClassVar[frozenset[str]] = frozenset({CLUSTERS, COVARIANCE, EXCHANGEABLE, SCALE_MODERATORS})
     kind: IntervalKind = "equal-tailed"
     tolerance: float = 1e-8
     draws: int = 1000
@@ -114,8 +117,8 @@ class Exact:
         the quadrature is our own (`poolwise.quadrature`).
         """
         start = time.perf_counter()
-        resolved = model.resolved(effects)
-        fitted = _fitted(effects, resolved, self.tolerance)
+        fitted = _fitted(effects, model, self.tolerance)
+        resolved = fitted.model
         report = FitReport(
             findings=fitted.findings(self.tolerance),
             notes=effects.notes + fitted.notes + remarks(resolved, effects),
@@ -168,9 +171,12 @@ def log_density_of_mu(result: Result, at: float) -> float:
 
 def _fitted(effects: Effects, model: Model, tolerance: float) -> Fitted | Grouped:
     if is_exchangeable(model):
-        return grouped(effects, model, tolerance)
-    refuse_improper(effects, model)
-    return quadrature(effects, model, tolerance)
+        return grouped(effects, model.resolved(effects), tolerance)
+    if not isinstance(model, NormalModel):
+        raise ModelError(f"{model.label}: true effects are not normal given their standard deviations")
+    resolved, structure = stated(effects, model)
+    refuse_improper(effects, resolved, structure)
+    return quadrature(effects, resolved, tolerance, means_of(structure))
 
 
 def _study(fitted: Fitted | Grouped, kind: IntervalKind, row: int) -> Quantity:

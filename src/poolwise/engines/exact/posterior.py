@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, final
 
 import numpy as np
@@ -128,6 +128,8 @@ class Fitted:
         Log integral of prior times likelihood.
     proper : bool
         Whether every prior is proper, so that it is the log marginal likelihood.
+    laws : mapping of str to Law
+        Those of named mean effects and new studies that are at hand, with their limits.
     """
 
     effects: Effects
@@ -141,6 +143,7 @@ class Fitted:
     shares: Array
     log_total: float
     proper: bool
+    laws: Mapping[str, Law] = field(default_factory=dict)
 
     @property
     def evidence(self) -> float:
@@ -149,9 +152,10 @@ class Fitted:
 
     def quantities(self, kind: IntervalKind) -> dict[str, Quantity]:
         """The named quantities of the result."""
-        out = {name: _mixture(self.nodes.linear(c), kind) for name, c in self.means.linear.items()}
+        laws = self.laws
+        out = {name: _mixture(laws.get(name) or self.nodes.linear(c), kind) for name, c in self.means.linear.items()}
         out |= {name: _as_quantity(one, kind) for name, one in self.spreads.items()}
-        return out | {name: _mixture(self.nodes.new(c), kind) for name, c in self.means.new.items()}
+        return out | {name: _mixture(laws.get(name) or self.nodes.new(c), kind) for name, c in self.means.new.items()}
 
     def combination(self, c: Array, new: bool, kind: IntervalKind) -> Quantity:
         """The mean effect c'beta, or the true effect in a new study with that mean effect.

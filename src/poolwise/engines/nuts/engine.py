@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,17 @@ from poolwise.model import (
     Model,
     RandomEffects,
     prior_words,
+)
+from poolwise.model.needs import (
+    CLUSTERS,
+    CORRELATED,
+    COUNTS,
+    CROSSED,
+    EXCHANGEABLE,
+    NOT_NORMAL,
+    POOLED,
+    SCALE_MODERATORS,
+    UNCERTAIN,
 )
 from poolwise.moments import missing_moments, refuse_improper
 from poolwise.priors import Fixed
@@ -107,6 +118,9 @@ class NUTS:
     ('NUTS', 'NUTS (pymc)')
     """
 
+    can: ClassVar[frozenset[str]] = frozenset(
+        {CLUSTERS, CORRELATED, COUNTS, CROSSED, EXCHANGEABLE, NOT_NORMAL, POOLED, SCALE_MODERATORS, UNCERTAIN}
+    )
     draws: int = 1000
     tune: int = 1000
     chains: int = 4
