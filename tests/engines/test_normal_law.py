@@ -9,6 +9,7 @@ from scipy import stats
 import poolwise as pw
 from poolwise import priors, simulate
 from poolwise.engines.draws.normal_law import Coefficients, NormalLaw
+from poolwise.engines.draws.normal_tree import normal_tree
 from poolwise.engines.exact.choice import quadrature
 from poolwise.engines.means import means
 from poolwise.engines.nuts.missing_levels import levels_plan, read_levels
@@ -230,6 +231,29 @@ def test_draws_by_nuts_have_the_likelihood_and_the_weights_of_dense_matrices(nam
         pulled = np.linalg.solve(S, A)
         shares.append((np.linalg.solve(A.T @ pulled, pulled.T).T * A).sum(axis=1))
     np.testing.assert_allclose(list(draws.weights().values()), np.mean(shares, axis=0), atol=ROUNDING)
+
+
+def test_a_new_study_has_a_true_effect_of_its_own_at_each_draw_where_tau_is_known():
+    made = table("meta-regression")[0]
+    model, rng = pw.MetaRegression("~ x", tau_fixed=0.4).resolved(made.effects), np.random.default_rng(5)
+    road = planned(made.effects, model)
+    draws = road.read({"beta": np.zeros((2, 500, 2))}, rng)
+    law = draws.combination(np.array([1.0, 0.0]), new=rng).law
+    assert law.draws.std() == pytest.approx(0.4, rel=4.5 / np.sqrt(2000))
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_trees_of_both_engines_have_the_same_variables_and_dimensions(name):
+    made, model, _ = table(name)
+    road, rng = planned(made.effects, model), np.random.default_rng(5)
+    by_nuts = normal_tree(road.read(as_if_drawn(road, rng), rng), "NUTS", rng)
+    exact = pw.fit(made.effects, model, pw.Exact(draws=4, chains=2)).to_datatree()
+    for group, data in exact.children.items():
+        assert {x: v.dims for x, v in data.data_vars.items()} == {
+            x: v.dims for x, v in by_nuts[group].data_vars.items()
+        }
+        for dim, labels in data.coords.items():
+            assert dim == "draw" or labels.values.tolist() == by_nuts[group].coords[dim].values.tolist()
 
 
 def test_uncertain_moderators_add_a_variance():

@@ -385,6 +385,9 @@ class NormalLaw:
         """
         apart = any(len(one.sds) > 1 for one in self.structure.layers)
         X = self.structure.X if apart else np.ones((self.structure.k, 1))
+        if not self._several:  # every row then has a mean in common with those of its own column alone
+            precision = 1.0 / self.variance()
+            return np.asarray(precision / (precision @ X @ X.T))
         pulled = self.pulled(X)
         shares = np.linalg.solve(X.T @ pulled, pulled.mT).mT
         return np.asarray((shares * X).sum(axis=-1))
