@@ -355,6 +355,7 @@ class Subgroups:
             priors={name: prior for what, prior in stated.items() for name in of_each.get(what, (what,))},
             new=new_studies(new, unit, layers, [int(np.argmax(of == g)) for g in range(len(names))]),
             units=row_units(effects),
+            groups="subgroup",
             exchangeable=(Exchangeable(tau, "tau", "tau_spread", log=True),)
             if self.heterogeneity == "exchangeable"
             else (),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, final, get_args
+from typing import ClassVar, final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,6 @@ from poolwise.effects import Effects
 from poolwise.engines.environment import versions
 from poolwise.engines.exact.choice import quadrature
 from poolwise.engines.exact.groups import Grouped, grouped, is_exchangeable
-from poolwise.engines.exact.groups_tree import joint_tree
 from poolwise.engines.exact.posterior import Fitted
 from poolwise.engines.exact.tree import exact_tree
 from poolwise.engines.means import means_of
@@ -26,9 +25,6 @@ from poolwise.quantities import ByStudy, IntervalKind, Quantity
 from poolwise.result import FitReport, Result
 from poolwise.settings import NUMBERS_OF_A_DRAW, as_number, check_memory, check_option, check_whole
 from poolwise.threads import one_thread
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 Array = NDArray[np.float64]
 
@@ -147,7 +143,7 @@ class Exact:
             combinations=fitted.linear,
             linear=_Linear(fitted, self.kind),
             design=fitted.design,
-            tree=partial(_tree, fitted, (self.chains, self.draws), self.seed, label),
+            tree=partial(exact_tree, fitted, (self.chains, self.draws), self.seed, label),
         )
 
 
@@ -193,9 +189,3 @@ class _Linear:
 
     def __call__(self, c: Array, *, new: bool) -> Quantity:
         return self.fitted.combination(c, new, self.kind)
-
-
-def _tree(fitted: Fitted | Grouped, shape: tuple[int, int], seed: int, label: str) -> xr.DataTree:
-    if isinstance(fitted, Grouped):
-        return joint_tree(fitted, shape, seed, label)
-    return exact_tree(fitted, shape, seed, label)
