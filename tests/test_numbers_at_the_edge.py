@@ -12,6 +12,7 @@ from poolwise import priors
 from poolwise.closed_form.heterogeneity import q_profile
 from poolwise.closed_form.least_squares import prepare
 from poolwise.closed_form.tau2 import ESTIMATORS, estimate_tau2
+from poolwise.model import far_priors
 from support.oracle_digits import Digits
 
 Y = [0.1, 0.9, -0.5, 2.0]
@@ -214,3 +215,10 @@ def test_a_t_prior_of_next_to_no_degrees_of_freedom(df):
     result = pw.fit(pw.Effects(y, se=se), pw.RandomEffects(mu=prior, tau=priors.HalfNormal(0.5)), pw.Exact())
     assert result.report.status == "ok"
     assert result["mu"].mean == pytest.approx(float(mu @ density / density.sum()), abs=1e-6)
+
+
+def test_a_prior_that_coefficients_have_jointly_is_not_asked_whether_it_is_far():
+    bcg = pw.datasets.load("bcg")
+    beta = {"intercept": priors.Normal(0.0, 1.0), "ablat": priors.RegularizedHorseshoe(0.5, 1.0)}
+    model = pw.MetaRegression("~ ablat", beta=beta).resolved(bcg)
+    assert far_priors(model, bcg) == ()

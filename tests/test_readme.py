@@ -8,7 +8,10 @@ import re
 import matplotlib as mpl
 import pytest
 
-from poolwise.fit import pairs_table
+import poolwise as pw
+from poolwise.errors import ModelError
+from poolwise.fit import ENGINES, exceptions, pairs_table
+from poolwise.model.needs import EXCHANGEABLE, POOLED, UNCERTAIN, needs
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -37,6 +40,24 @@ def test_the_ten_lines_print_what_the_readme_says():
 
 def test_the_table_of_pairs_is_generated():
     assert pairs_table() in README
+
+
+EXCEPTIONAL = {
+    UNCERTAIN: pw.MetaRegression("~ ablat", missing="model"),
+    POOLED: pw.MetaRegression("~ 1", pooled=["alloc"]),
+    EXCHANGEABLE: pw.Subgroups("alloc", heterogeneity="exchangeable"),
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("need", EXCEPTIONAL)
+def test_what_the_table_excepts_is_what_a_fit_refuses(need, engine):
+    model = EXCEPTIONAL[need]
+    assert need in needs(model)
+    assert (need in exceptions(type(model), engine)) == (need not in engine.can)
+    if need not in engine.can:
+        with pytest.raises(ModelError, match=r"Expected: .*"):
+            pw.fit(pw.datasets.load("bcg"), model, engine())
 
 
 @pytest.mark.parametrize("path", re.findall(r"(?:notebooks|models)/[\w/]+\.\w+|[A-Z]+\.(?:md|cff)", README))

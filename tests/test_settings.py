@@ -9,9 +9,8 @@ import pytest
 
 import poolwise as pw
 from poolwise import checks, priors
+from poolwise.engines.draws.normal_tree import normal_tree
 from poolwise.engines.nuts.row_tree import latent_tree
-from poolwise.engines.nuts.shared_tree import sampled_tree as shared_tree
-from poolwise.engines.nuts.tree import sampled_tree
 from poolwise.settings import as_number
 from poolwise.simulate import calibration
 
@@ -99,20 +98,19 @@ def test_memory_is_asked_for_before_it_is_taken(call):
 
 OF_TWO = pw.Effects([0.1, 0.4, 0.3, 0.2], se=[0.1, 0.2, 0.15, 0.1], outcome=list("aabb"), scale="SMD")
 STATS = {"diverging": np.broadcast_to(False, (4, 1000))}
-SAMPLED = SimpleNamespace(effects=EFFECTS, model=MODEL)
+SAMPLED = SimpleNamespace(effects=EFFECTS, model=MODEL, shape=(4, 1000))
 
 
 @pytest.mark.filterwarnings("ignore::poolwise.PoolwiseWarning")
 @pytest.mark.parametrize(
     "ready",
     [
-        lambda: partial(sampled_tree, SAMPLED, STATS, "", 1),
-        lambda: partial(shared_tree, SAMPLED, STATS, "", 1),
+        lambda: partial(normal_tree, SAMPLED, "", np.random.default_rng(1)),
         lambda: partial(latent_tree, SAMPLED, {}, None, STATS, "", 1),
         lambda: pw.fit(OF_TWO, pw.JointOutcomes(), pw.Exact()).to_datatree,
         lambda: pw.fit(EFFECTS, MODEL, pw.Exact()).to_datatree,
     ],
-    ids=["one level", "shared effects", "latent", "joint", "exact"],
+    ids=["normal", "latent", "joint", "exact"],
 )
 def test_each_tree_of_draws_asks_for_its_memory_first(ready, monkeypatch):
     tree = ready()

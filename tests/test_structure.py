@@ -23,7 +23,7 @@ def stated(name):
 def means_of(effects, model):
     """Mean effects as the engines have them."""
     if isinstance(model, CrossedEffects | CorrelatedOutcomes):
-        return shared_plan(effects, model).plan.means
+        return shared_plan(effects, model).means
     return plan(effects, model).means if isinstance(model, JointOutcomes) else means(effects, model)
 
 

@@ -10,62 +10,75 @@ from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.closed_form.notes import prediction
 from poolwise.engines.exact import Exact
+from poolwise.engines.exact.choice import WITH_COVARIANCE, WITH_OTHER_PRIORS
 from poolwise.engines.nuts import NUTS
 from poolwise.engines.nuts.stored_draws import Place
 from poolwise.errors import FitError, ModelError, described, listing, warn
 from poolwise.model import (
-    BinomialNormal,
-    CommonEffect,
-    ContaminatedRandomEffects,
     CorrelatedOutcomes,
     CrossedEffects,
     JointOutcomes,
-    LocationScale,
-    MetaRegression,
     Model,
-    PoissonNormal,
     RandomEffects,
-    SkewNormalRandomEffects,
-    StudentTRandomEffects,
     Subgroups,
     ThreeLevel,
     far_priors,
     group_remarks,
     remarks,
 )
+from poolwise.model.needs import ALWAYS, COVARIANCE, POOLED, UNCERTAIN, may_need, needs
+from poolwise.priors import FAMILIES
+from poolwise.pymc_models.priors import STANDARD
 from poolwise.result import NO_PRIOR, Result
 from poolwise.settings import check_flag, option_meant
 
+ENGINES = (ClosedForm, Exact, NUTS)
 PAIRS: dict[type, tuple[type, ...]] = {
-    CommonEffect: (ClosedForm, Exact, NUTS),
-    RandomEffects: (ClosedForm, Exact, NUTS),
-    MetaRegression: (ClosedForm, Exact, NUTS),
-    Subgroups: (ClosedForm, Exact, NUTS),
-    ThreeLevel: (Exact, NUTS),
-    LocationScale: (Exact, NUTS),
-    JointOutcomes: (Exact, NUTS),
-    StudentTRandomEffects: (NUTS,),
-    SkewNormalRandomEffects: (NUTS,),
-    ContaminatedRandomEffects: (NUTS,),
-    BinomialNormal: (NUTS,),
-    PoissonNormal: (NUTS,),
-    CrossedEffects: (NUTS,),
-    CorrelatedOutcomes: (NUTS,),
+    model: tuple(engine for engine in ENGINES if always <= engine.can) for model, always in ALWAYS.items()
 }
+"""The engines that know a model, under some of its settings at least."""
+
+
+def exceptions(model: type, engine: type[ClosedForm | Exact | NUTS]) -> tuple[str, ...]:
+    """What a model may need under some of its settings and this engine cannot."""
+    return tuple(need for need in may_need(model) if need not in engine.can)
 
 
 def pairs_table() -> str:
-    """The supported pairs of model and engine as a Markdown table, as the README shows it."""
-    engines = list(dict.fromkeys(engine for known in PAIRS.values() for engine in known))
-    lines = ["| model | " + " | ".join(f"`{engine.__name__}`" for engine in engines) + " |"]
-    lines.append("|---|" + "---|" * len(engines))
+    """The supported pairs of model and engine as a Markdown table with its exceptions, as the README shows it."""
+    lines = ["| model | " + " | ".join(f"`{engine.__name__}`" for engine in ENGINES) + " |"]
+    lines.append("|---|" + "---|" * len(ENGINES))
     for model, known in PAIRS.items():
-        cells = ("yes" if engine in known else "no" for engine in engines)
+        cells = (_cell(exceptions(model, engine)) if engine in known else "no" for engine in ENGINES)
         lines.append(f"| `{model.__name__}` | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_exceptions_of_tables_and_priors()])
 
 
-_ENGINES = (ClosedForm, Exact, NUTS)
+def _cell(missing: tuple[str, ...]) -> str:
+    return f"yes, without {' or '.join(missing)}" if missing else "yes"
+
+
+def _exceptions_of_tables_and_priors() -> tuple[str, ...]:
+    """What no pair of classes tells: which take a known covariance, and which priors an engine has."""
+    able = " and ".join(f"`{engine.__name__}`" for engine in ENGINES if COVARIANCE in engine.can)
+    absent = ", ".join(f"`{name}`" for name, family in FAMILIES.items() if family not in STANDARD)
+    return (
+        f"- With {COVARIANCE}: {able} alone, for",
+        f"  {_classes(WITH_COVARIANCE)}, with common tau and normal or flat priors on means.",
+        "- `ClosedForm` estimates mu, so that no model may state it (`Fixed`).",
+        "- `Exact` takes `Normal` and `Flat` priors on mean effects in every model; `StudentT`, `Cauchy`, `Mixture` in",
+        f"  {_classes(WITH_OTHER_PRIORS)}; `TruncatedNormal` and `Fixed` there where the mean",
+        "  effect is one; no `RegularizedHorseshoe`.",
+        "- `NUTS` has no `Mixture`, no custom density or distribution, and no",
+        f"  {absent}.",
+    )
+
+
+def _classes(models: tuple[type, ...]) -> str:
+    return ", ".join(f"`{model.__name__}`" for model in models)
+
+
+SETTINGS = {UNCERTAIN: "missing=, errors=", POOLED: "pooled="}  # what brings a need, where fit itself refuses it
 
 
 class Engine(Protocol):
@@ -177,8 +190,7 @@ def _usual_model(effects: Effects, engine: Engine | None) -> RandomEffects:
 
 def _usual_engine(model: Model) -> Engine:
     """The exact engine, or NUTS where only it knows the model."""
-    by_nuts = isinstance(model, MetaRegression) and (model.takes_uncertain or model.pooled)
-    return Exact() if Exact in PAIRS[type(model)] and not by_nuts else NUTS()
+    return Exact() if needs(model) <= Exact.can else NUTS()
 
 
 def _check_table(effects: object) -> None:
@@ -189,7 +201,7 @@ def _check_table(effects: object) -> None:
         advice = "pw.fit(pw.Effects.from_frame(frame, y=..., se=..., study=...), model, engine)"
     elif isinstance(effects, Result):
         advice = "pw.fit(result.effects, model, engine), or pw.refit(result, effects)"
-    elif type(effects) in (*PAIRS, *_ENGINES):
+    elif type(effects) in (*PAIRS, *ENGINES):
         advice = "pw.fit(effects, model, engine), in this order"
     raise ModelError(f"fit was given {described(effects)} as its table", "Effects", advice)
 
@@ -200,7 +212,7 @@ def _check_model(model: object) -> None:
     names = {known.__name__: known for known in PAIRS}
     expected = " or ".join(names)
     advice = ""
-    if type(model) in _ENGINES or model in _ENGINES:
+    if type(model) in ENGINES or model in ENGINES:
         expected, advice = (
             "a model",
             f"pw.fit(effects, RandomEffects(), {_written(model)}): first the model, then the engine",
@@ -220,21 +232,22 @@ def _check_pair(effects: Effects, model: Model, engine: Engine) -> None:
     engines = PAIRS[type(model)]
     if type(engine) not in engines:
         expected = " or ".join(f"{known.__name__}()" for known in engines)
-        if type(engine) in _ENGINES:
+        if type(engine) in ENGINES:
             raise ModelError(f"{type(model).__name__} by {engine!r} does not exist", expected)
         advice = ""
-        if isinstance(engine, type) and engine in _ENGINES:
+        if isinstance(engine, type) and engine in ENGINES:
             advice = f"{_written(engine)}, an instance of it"
         elif type(engine) in PAIRS:
             advice = "pw.fit(effects, model, engine): one model, then the engine"
         elif isinstance(engine, str):
             advice = _engine_meant(engine)
         raise ModelError(f"fit was given {_said(engine)} as its engine", expected, advice)
-    if isinstance(model, MetaRegression) and model.takes_uncertain and not isinstance(engine, NUTS):
-        raise ModelError(f"{engine.label} knows no uncertain moderators (missing=, errors=)", "NUTS()")
-    if isinstance(model, MetaRegression) and model.pooled and not isinstance(engine, NUTS):
-        raise ModelError(f"{engine.label} knows no pooled levels (pooled=)", "NUTS()")
-    if effects.covariance is not None and not isinstance(engine, Exact):
+    assert isinstance(engine, ENGINES)
+    needed = needs(model)
+    for missing in exceptions(type(model), type(engine)):
+        if missing in needed and missing in SETTINGS:
+            raise ModelError(f"{engine.label} knows no {missing} ({SETTINGS[missing]})", "NUTS()")
+    if effects.covariance is not None and COVARIANCE not in engine.can:
         raise ModelError(
             f"the sampling errors have a known covariance, which {engine.label} does not take into account",
             "Exact()",
@@ -257,7 +270,7 @@ def _written(kind: object) -> str:
 
 def _said(given: object) -> str:
     """What was given: a model or an engine as it stands, else its kind."""
-    return repr(given) if type(given) in (*PAIRS, *_ENGINES) else described(given)
+    return repr(given) if type(given) in (*PAIRS, *ENGINES) else described(given)
 
 
 def _engine_meant(name: str) -> str:
@@ -265,7 +278,7 @@ def _engine_meant(name: str) -> str:
     estimator = option_meant("tau2", name, ESTIMATORS)
     if name in ESTIMATORS or (estimator and len(name) <= 4):
         return f"ClosedForm(tau2='{name.upper()}')"
-    words = {engine.__name__: engine for engine in _ENGINES}
+    words = {engine.__name__: engine for engine in ENGINES}
     return option_meant("engine", name, words) or "one of those, an object and not its name as text"
 
 

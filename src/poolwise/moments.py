@@ -154,6 +154,8 @@ def spreads_of(structure: NormalStructure) -> tuple[Spread, ...]:
         Of each layer, what its groups with this standard deviation tell; a flat coefficient takes from it where it is
         that of any of their rows. An exchangeable one has the prior of the typical one.
     """
+    if not structure.layers and not structure.exchangeable:
+        return ()
     flat = np.array([_is_flat(structure, name) for name in structure.coefficients], dtype=bool)
     found = [_between_levels(structure, group, flat) for group in structure.exchangeable if not group.centre]
     for layer in structure.layers:
@@ -179,7 +181,7 @@ def _between_levels(structure: NormalStructure, group: Exchangeable, flat: NDArr
     return Spread(group.spread, structure.priors[group.spread], int(of.sum()), shared if flat.any() else 0)
 
 
-def refuse_improper(effects: Effects, model: Model) -> None:
+def refuse_improper(effects: Effects, model: Model, structure: NormalStructure | None = None) -> None:
     """Refuse a model whose posterior is improper on this study table.
 
     Parameters
@@ -187,6 +189,8 @@ def refuse_improper(effects: Effects, model: Model) -> None:
     effects : Effects
     model : Model
         With every prior explicit.
+    structure : NormalStructure, optional
+        What a normal model states on this table, where it is at hand.
 
     Raises
     ------
@@ -198,7 +202,7 @@ def refuse_improper(effects: Effects, model: Model) -> None:
     Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A, for posteriors that are improper under flat priors; the
     count of moments is ours.
     """
-    for one in spreads(effects, model):
+    for one in spreads(effects, model) if structure is None else spreads_of(structure):
         if one.moments < 0:
             part = one.name.partition("[")[0]
             whose = "" if one.name == "tau" else f" for {one.name}"

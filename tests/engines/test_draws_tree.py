@@ -9,8 +9,9 @@ from scipy import stats
 
 from poolwise import priors as p
 from poolwise.effects import Effects
-from poolwise.engines.draws.tree import draws_tree
-from poolwise.engines.nuts.one_mean_draws import complete
+from poolwise.engines.draws.normal_draws import NormalDraws
+from poolwise.engines.draws.normal_tree import normal_tree
+from poolwise.engines.means import means
 from poolwise.model import CommonEffect, RandomEffects
 
 Z = 4.0
@@ -23,8 +24,8 @@ SHAPE = (4, 500)
 
 def tree_of(model, effects=EFFECTS, **sampled):
     rng = np.random.default_rng(1)
-    drawn = {"mu": rng.normal(0.2, 0.2, SHAPE), **sampled}
-    return draws_tree(effects, model, complete(effects, model, drawn, rng), label="NUTS", rng=rng)
+    draws = NormalDraws(effects, model, means(effects, model), rng.normal(0.2, 0.2, (*SHAPE, 1)), sampled)
+    return normal_tree(draws.completed(rng), "NUTS", rng)
 
 
 @pytest.fixture(scope="module")

@@ -87,3 +87,18 @@ def test_a_known_value_as_a_prior():
         fixed.pdf(0.3)
     with pytest.raises(ModelError, match="finite value"):
         priors.Fixed(np.nan)
+
+
+def test_a_regression_on_the_intercept_alone_with_a_known_mean_is_that_random_effects_model(null):
+    regression = pw.MetaRegression("~ 1", beta=priors.Fixed(0.0), tau=priors.HalfNormal(0.5))
+    result = pw.fit(table("bcg"), regression, pw.Exact())
+    assert result.evidence == pytest.approx(null.evidence, abs=1e-9)
+    assert result["tau"].interval() == pytest.approx(null["tau"].interval(), abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    "model", [pw.ThreeLevel("alloc", mu=priors.Fixed(0.1)), pw.LocationScale("~ ablat", beta=priors.Fixed(0.1))]
+)
+def test_a_known_mean_is_refused_by_name_where_quadrature_has_several_parameters(model):
+    with pytest.raises(ModelError, match=r"~ Fixed\(0.1\) is not supported by Exact.*a normal or flat prior"):
+        pw.fit(pw.datasets.load("bcg"), model, pw.Exact())

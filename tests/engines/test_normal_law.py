@@ -9,13 +9,11 @@ from scipy import stats
 import poolwise as pw
 from poolwise import priors, simulate
 from poolwise.engines.draws.normal_law import Coefficients, NormalLaw
+from poolwise.engines.draws.normal_tree import normal_tree
 from poolwise.engines.exact.choice import quadrature
 from poolwise.engines.means import means
-from poolwise.engines.nuts import readings, shared_readings, shared_tree, tree
 from poolwise.engines.nuts.missing_levels import levels_plan, read_levels
-from poolwise.engines.nuts.plans import plan
-from poolwise.engines.nuts.pooled_levels import pooled_plan, read_pooled
-from poolwise.engines.nuts.shared_plans import shared_plan
+from poolwise.engines.nuts.planned import planned
 from poolwise.engines.nuts.uncertain_moderators import read_uncertain, uncertain_plan
 from poolwise.model import NormalModel
 from poolwise.quadrature.groups.outcome_likelihood import Group
@@ -193,111 +191,98 @@ def test_groups_have_the_likelihood_of_quadrature_over_outcomes(name):
     np.testing.assert_allclose(sd, np.stack([one[2] for one in each], axis=1), rtol=ROUNDING)
 
 
-def as_if_drawn(made, groups, rng):
-    """What a sampler might have drawn of a plan's variables, in two chains of four draws."""
-    shape, p = (2, 4), made.means.p
-    wide = {"tau", "mu"} if groups else set()
-    out = {
-        name: np.exp(0.5 * rng.standard_normal((*shape, groups) if name in wide else shape)) for name in made.spreads
-    }
-    out |= {name: 0.3 * rng.standard_normal(shape) for name in made.free}
-    out["mu"] = rng.standard_normal((*shape, p) if p > 1 else shape)
-    return out | {"beta": rng.standard_normal((*shape, p)), "mu_typical": rng.standard_normal(shape)}
+def as_if_drawn(road, rng, shape=(2, 4)):
+    """What a sampler might have drawn of a plan's variables."""
+    plan, structure = road.plan, road.plan.means.structure
+    out = {}
+    for name, names in {**plan.measured, **plan.free}.items():
+        x = rng.standard_normal((*shape, len(names)) if len(names) > 1 else shape)
+        out[name] = x if name.startswith("gamma") or name == "mu_typical" else np.exp(0.5 * x)
+    for layer in structure.layers:
+        if layer.root:
+            m = len(layer.sds)
+            R = np.corrcoef(rng.standard_normal((m, 5))) * 0.6 + 0.4 * np.eye(m)
+            out[layer.root] = np.broadcast_to(np.linalg.cholesky(R), (*shape, m, m))
+    wide = plan.data["X"].shape[1] if "X" in plan.data else structure.p
+    out["beta"] = rng.standard_normal((*shape, wide))
+    out["mu"] = out["beta"] if structure.p > 1 else out["beta"][..., 0]
+    out["shrunk_sd"] = np.exp(rng.standard_normal((*shape, 3)))
+    integrated = {"beta"} if "W" in plan.data and "X" not in plan.data else set()
+    return {name: x for name, x in out.items() if name not in {"mu" if structure.design else "beta"} | integrated}
 
 
-def flat_values(sampled):
-    """Draws by the names of quantities, shape (N,)."""
-    named = {**dict(zip(sampled.linear, np.moveaxis(sampled.coefficients, -1, 0), strict=False)), **sampled.scalars}
-    return {name: x.ravel() for name, x in named.items()}
+BY_NUTS = [name for name in NORMAL if name not in ("uncertain moderator", "missing levels")]
 
 
-PLANNED = [name for name in EXACT if name.startswith(("meta", "sub", "three", "loc", "joint")) and "heavy" not in name]
+@pytest.mark.parametrize("name", BY_NUTS)
+def test_draws_by_nuts_have_the_likelihood_and_the_weights_of_dense_matrices(name):
+    made, model, _ = table(name)
+    rng, y = np.random.default_rng(5), made.effects.y
+    road = planned(made.effects, model)
+    draws = road.read(as_if_drawn(road, rng), rng)
+    X, structure, shares = draws.structure.X, draws.structure, []
+    apart = any(len(layer.sds) > 1 for layer in structure.layers)
+    for c, d in np.ndindex(draws.shape):
+        S = sum(covariances(structure, {name: x[c, d] for name, x in draws.watched.items()}))
+        mean = X @ draws.coefficients[c, d]
+        expected = stats.multivariate_normal(mean, S).logpdf(y)
+        assert draws.log_likelihood()[c, d].sum() == pytest.approx(expected, rel=ROUNDING, abs=ROUNDING)
+        A = X if apart else np.ones((len(y), 1))
+        pulled = np.linalg.solve(S, A)
+        shares.append((np.linalg.solve(A.T @ pulled, pulled.T).T * A).sum(axis=1))
+    np.testing.assert_allclose(list(draws.weights().values()), np.mean(shares, axis=0), atol=ROUNDING)
 
 
-@pytest.mark.parametrize("name", PLANNED)
-def test_the_likelihood_is_that_of_draws_by_nuts(name):
-    made, model, structure = table(name)
-    planned, rng = plan(made.effects, model), np.random.default_rng(5)
-    groups = len(structure.sds) if len(structure.sds) > 1 and not structure.shares else 0
-    drawn = as_if_drawn(planned, groups, rng)
-    if not name.startswith("joint"):
-        drawn.pop("mu_typical")
-    drawn.pop("beta" if name.startswith(("sub", "three")) else "mu")
-    sampled = readings.read(made.effects, model, planned, drawn, rng)
-    values = flat_values(sampled)
-    law = NormalLaw.of(structure, parameters(structure, values))
-    found = law.log_density(made.effects.y - law.mean(coefficients(structure, values)))
-    expected = tree.log_likelihood(sampled)[1]
-    np.testing.assert_allclose(found, expected.reshape(found.shape), rtol=ROUNDING, atol=ROUNDING)
-    np.testing.assert_allclose(law.weights().mean(axis=0), list(readings.weights(sampled).values()), atol=ROUNDING)
+def test_a_new_study_has_a_true_effect_of_its_own_at_each_draw_where_tau_is_known():
+    made = table("meta-regression")[0]
+    model, rng = pw.MetaRegression("~ x", tau_fixed=0.4).resolved(made.effects), np.random.default_rng(5)
+    road = planned(made.effects, model)
+    draws = road.read({"beta": np.zeros((2, 500, 2))}, rng)
+    law = draws.combination(np.array([1.0, 0.0]), new=rng).law
+    assert law.draws.std() == pytest.approx(0.4, rel=4.5 / np.sqrt(2000))
 
 
-@pytest.mark.parametrize("name", ["pooled levels", "regularised horseshoe"])
-def test_the_likelihood_is_that_of_coefficients_that_share_a_prior(name):
-    made, model, structure = table(name)
-    planned, pooling = pooled_plan(made.effects, model)
-    rng = np.random.default_rng(5)
-    drawn = {one: np.exp(0.5 * rng.standard_normal((2, 4))) for one in ("tau", "sd[0]")}
-    drawn |= {"shrunk_sd": np.exp(rng.standard_normal((2, 4, len(pooling.shrunk))))}
-    if "X" in planned.data:
-        drawn["beta"] = rng.standard_normal((2, 4, planned.data["X"].shape[1]))
-    sampled = read_pooled(made.effects, model, planned, pooling, drawn, rng)
-    values = flat_values(sampled)
-    law = NormalLaw.of(structure, parameters(structure, values))
-    found = law.log_density(made.effects.y - law.mean(coefficients(structure, values)))
-    expected = tree.log_likelihood(sampled)[1]
-    np.testing.assert_allclose(found, expected.reshape(found.shape), rtol=ROUNDING, atol=ROUNDING)
+@pytest.mark.parametrize("name", EXACT)
+def test_trees_of_both_engines_have_the_same_variables_and_dimensions(name):
+    made, model, _ = table(name)
+    road, rng = planned(made.effects, model), np.random.default_rng(5)
+    by_nuts = normal_tree(road.read(as_if_drawn(road, rng), rng), "NUTS", rng)
+    exact = pw.fit(made.effects, model, pw.Exact(draws=4, chains=2)).to_datatree()
+    for group, data in exact.children.items():
+        assert {x: v.dims for x, v in data.data_vars.items()} == {
+            x: v.dims for x, v in by_nuts[group].data_vars.items()
+        }
+        for dim, labels in data.coords.items():
+            assert dim == "draw" or labels.values.tolist() == by_nuts[group].coords[dim].values.tolist()
 
 
 def test_uncertain_moderators_add_a_variance():
     rng, shape = np.random.default_rng(5), (2, 4)
-    made, model, structure = table("uncertain moderator")
-    planned, what = uncertain_plan(made.effects, model)
+    made, model, _ = table("uncertain moderator")
+    known, what = uncertain_plan(made.effects, model)
     drawn = {"beta": rng.standard_normal((*shape, 2)), "tau": np.exp(rng.standard_normal(shape))}
     drawn |= {"x_mean": rng.standard_normal((*shape, 1)), "x_sd": np.exp(rng.standard_normal((*shape, 1)))}
-    sampled, _ = read_uncertain(made.effects, model, planned, what, drawn, rng)
-    law = NormalLaw.of(structure, {"tau": sampled.scalars["tau"].ravel()})
-    found = law.log_density((made.effects.y - sampled.fitted).reshape(8, -1), more=sampled.more.reshape(8, -1))
-    np.testing.assert_allclose(found, tree.log_likelihood(sampled)[1].reshape(8, -1), atol=ROUNDING)
+    sampled = read_uncertain(made.effects, model, known, what, drawn, rng)
+    sd = np.sqrt(made.effects.v + sampled.scalars["tau"][..., None] ** 2 + sampled.more)
+    expected = stats.norm(sampled.mean, sd).logpdf(made.effects.y)
+    np.testing.assert_allclose(sampled.log_likelihood(), expected, atol=ROUNDING)
 
 
 def test_rows_that_miss_a_level_mix_laws_of_the_same_variance():
     rng, shape = np.random.default_rng(5), (2, 4)
     made, model, structure = table("missing levels")
-    planned = levels_plan(made.effects, model, means(made.effects, model))
+    known = levels_plan(made.effects, model, means(made.effects, model))
     levels = len(structure.gaps.levels[0])
     drawn = {"beta": rng.standard_normal((*shape, structure.p)), "tau": np.exp(rng.standard_normal(shape))}
     drawn |= {"pi[0]": rng.dirichlet(np.ones(levels), shape)}
-    sampled = read_levels(made.effects, model, planned, drawn, rng)
+    sampled = read_levels(made.effects, model, known, drawn, rng)
     law = NormalLaw.of(structure, {"tau": sampled.scalars["tau"].ravel()})
     found = law.log_density((made.effects.y - sampled.fitted).reshape(8, -1))
     here, y = structure.gaps.here, made.effects.y
     mixed = sampled.mixed.log_density(y[here], law.variance(np.flatnonzero(here)).reshape(*shape, -1))
-    expected = tree.log_likelihood(sampled)[1].reshape(8, -1)
+    expected = sampled.log_likelihood().reshape(8, -1)
     np.testing.assert_allclose(found[:, ~here], expected[:, ~here], atol=ROUNDING)
     np.testing.assert_allclose(mixed.reshape(8, -1), expected[:, here], atol=ROUNDING)
-
-
-@pytest.mark.parametrize("name", ["crossed effects", "correlated outcomes"])
-def test_the_likelihood_is_that_of_rows_that_share_random_terms(name):
-    made, model, structure = table(name)
-    shared, rng = shared_plan(made.effects, model), np.random.default_rng(5)
-    m = len(structure.sds)
-    drawn = as_if_drawn(shared.plan, m if name.startswith("corr") else 0, rng)
-    if name.startswith("corr"):
-        R = np.corrcoef(rng.standard_normal((m, 5))) * 0.6 + 0.4 * np.eye(m)
-        drawn["root"] = np.broadcast_to(np.linalg.cholesky(R), (2, 4, m, m))
-    sample = shared_readings.read(made.effects, model, shared, drawn, rng)
-    values = flat_values(sample)
-    law = NormalLaw.of(structure, parameters(structure, values))
-    found = law.log_density(made.effects.y - law.mean(coefficients(structure, values)))
-    np.testing.assert_allclose(found, shared_tree._log_likelihood(sample).reshape(found.shape), rtol=ROUNDING)
-    np.testing.assert_allclose(
-        law.weights().mean(axis=0), list(shared_readings.weights(sample).values()), atol=ROUNDING
-    )
-    assert structure.units.names == shared.units
-    for name, draws in structure.derived(law.parameters).items():
-        np.testing.assert_allclose(draws, shared_readings.shares(sample)[name].ravel(), rtol=ROUNDING)
 
 
 def test_random_effects_of_levels_have_their_law_given_the_estimates():

@@ -14,7 +14,7 @@ from scipy import stats
 
 from poolwise import priors as p
 from poolwise.effects import Effects
-from poolwise.engines.nuts import NUTS, one_mean
+from poolwise.engines.nuts import NUTS, plans
 from poolwise.engines.nuts.run import accepts
 from poolwise.errors import ModelError, PoolwiseWarning
 from poolwise.model import BinomialNormal, CommonEffect, RandomEffects, ThreeLevel
@@ -201,10 +201,10 @@ def test_a_fit_does_not_depend_on_what_was_fitted_before(three):
 
 
 def test_new_data_and_new_scales_of_a_prior_reuse_the_compiled_model(thirteen):
-    compiled = one_mean.compiled.cache_info().misses
+    compiled = plans.compiled_models.cache_info().misses
     SHORT.fit(bcg(5), DEFAULT)
     SHORT.fit(bcg(8), RandomEffects(mu=p.Normal(0.3, 1.0), tau=p.HalfNormal(0.2)))
-    assert one_mean.compiled.cache_info().misses == compiled
+    assert plans.compiled_models.cache_info().misses == compiled
 
 
 @pytest.mark.parametrize("factor", [2.0**-27, 2.0**27])

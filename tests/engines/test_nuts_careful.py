@@ -7,7 +7,7 @@ import poolwise as pw
 from poolwise import priors as p
 from poolwise.effects import some_rows
 from poolwise.engines.nuts import diagnostics
-from poolwise.engines.nuts.engine import sample_of
+from poolwise.engines.nuts.planned import planned, run
 from poolwise.engines.nuts.remedies import careful
 
 MODEL = pw.RandomEffects(mu=p.Normal(0.0, 2.0), tau=p.HalfNormal(0.5))
@@ -85,14 +85,14 @@ def test_outliers_whose_tau_is_slow_near_zero_end_with_enough_draws():
 
 @pytest.mark.parametrize("settings", [SHORT, pw.NUTS(draws=500)], ids=["run again", "gone on with"])
 def test_an_interrupt_of_the_second_run_keeps_the_first(three, settings):
-    run = sample_of(three, MODEL)
+    plan = planned(three, MODEL).plan
     seen = []
 
     def sample(settings, accept):
         if seen:
             raise KeyboardInterrupt
         seen.append(settings)
-        return run(settings, accept)
+        return run(plan, settings, accept)
 
     def read(chains):
         return chains.parameters, diagnostics.diagnostics(chains.parameters, chains.stats, {"mu": 4, "tau": 4})

@@ -10,8 +10,8 @@ from scipy import stats
 
 import poolwise as pw
 from poolwise import priors as p
-from poolwise.engines.nuts.engine import sample_of
 from poolwise.engines.nuts.limit_errors import notes_about, printed, quantile_error, sign_notes
+from poolwise.engines.nuts.planned import planned, run
 from poolwise.laws import DrawsLaw
 from poolwise.quantities import Posterior
 
@@ -99,7 +99,8 @@ def test_a_limit_with_too_large_an_error_has_each_chain_go_on(misconduct, furthe
 
 def test_the_draws_of_the_first_run_stay_and_the_further_ones_are_others(misconduct, further):
     one = pw.NUTS(draws=500)
-    first = sample_of(misconduct, MODEL)(one, 0.8).parameters["tau"]
+    plan = planned(misconduct, MODEL).plan
+    first = plan.unit.unit * run(plan, one, 0.8).parameters["tau"]
     tau = further["tau"].law.draws
     assert np.array_equal(tau[:, :500], first)
     assert not np.isin(tau[:, 500:], first).any()

@@ -155,7 +155,20 @@ def means(effects: Effects, model: Model) -> Means:
     """
     if not isinstance(model, NormalModel):
         raise ModelError(f"{model.label}: true effects are not normal given their standard deviations")
-    structure = model.structure(effects)
+    return means_of(model.structure(effects))
+
+
+def means_of(structure: NormalStructure) -> Means:
+    """The mean effects of what a model states.
+
+    Parameters
+    ----------
+    structure : NormalStructure
+
+    Returns
+    -------
+    Means
+    """
     scales = [layer.scale for layer in structure.layers if layer.scale is not None]
     return Means(
         X=structure.X,

@@ -14,6 +14,7 @@ from poolwise.model.hierarchical import JointOutcomes, ThreeLevel
 from poolwise.model.pooled import CommonEffect, RandomEffects
 from poolwise.model.regression import LocationScale, MetaRegression, Subgroups
 from poolwise.model.robust import ContaminatedRandomEffects, SkewNormalRandomEffects, StudentTRandomEffects
+from poolwise.model.structure import NormalStructure
 
 __all__ = [
     "DEFAULT_PRIORS",
@@ -40,12 +41,31 @@ __all__ = [
     "group_remarks",
     "prior_words",
     "remarks",
+    "stated",
 ]
 
 Robust = StudentTRandomEffects | SkewNormalRandomEffects | ContaminatedRandomEffects
 Grouped = Subgroups | ThreeLevel | JointOutcomes | CrossedEffects | CorrelatedOutcomes
 NormalModel = CommonEffect | RandomEffects | MetaRegression | LocationScale | Grouped
 Model = NormalModel | Robust | Counted
+
+
+def stated(effects: Effects, model: NormalModel) -> tuple[NormalModel, NormalStructure]:
+    """A model with every prior explicit, and what it then states on a study table; a design is made once for both.
+
+    Parameters
+    ----------
+    effects : Effects
+    model : NormalModel
+
+    Returns
+    -------
+    tuple of NormalModel and NormalStructure
+    """
+    if isinstance(model, MetaRegression | LocationScale | Subgroups):
+        return model.stated(effects)
+    resolved = model.resolved(effects)
+    return resolved, resolved.structure(effects)
 
 
 def prior_words(model: Model) -> str:

@@ -145,6 +145,7 @@ class CrossedEffects:
             priors=explicit_priors({"mu": self.mu, "tau_within": self.tau_within} | self.named_priors),
             new=new_studies(("theta_new",), np.ones((1, 1)), layers, [0]),
             units=units(effects, connected("component", linked)),
+            groups="factor",
             shares={f"ICC[{factor}]": f"tau[{factor}]" for factor in self.factors},
         )
 
@@ -294,6 +295,7 @@ class CorrelatedOutcomes:
             priors={name: prior for what, prior in stated.items() for name in of_each[what]},
             new=new_studies(new, unit, layers, [int(np.argmax(of == o)) for o in range(len(names))]),
             units=units(effects, Units("cluster", studies, group)),
+            groups="outcome",
             contrasts={f"{mu[b]} - {mu[a]}": unit[b] - unit[a] for b in range(len(mu)) for a in range(b)},
             absent=dict.fromkeys(("mu", "tau", "theta_new"), EACH_OUTCOME),
         )

@@ -19,7 +19,7 @@ from poolwise.model.hierarchical import ThreeLevel
 from poolwise.model.pooled import CommonEffect, RandomEffects
 from poolwise.model.regression import LocationScale, MetaRegression, Subgroups
 from poolwise.model.robust import ContaminatedRandomEffects, StudentTRandomEffects
-from poolwise.priors import Fixed, Normal, Prior
+from poolwise.priors import Fixed, Normal, Prior, RegularizedHorseshoe
 
 WITH_ONE_MEAN = (
     CommonEffect, RandomEffects, ThreeLevel, CrossedEffects, StudentTRandomEffects, ContaminatedRandomEffects
@@ -82,8 +82,8 @@ def far_priors(model: object, effects: Effects, design: Design | None = None) ->
 
 
 def _may_be_far(prior: Prior | None) -> TypeGuard[Prior]:
-    """Whether a prior says something, and is not a known value."""
-    return prior is not None and prior.proper and not isinstance(prior, Fixed)
+    """Whether a prior says something of one coefficient: no known value, and none that coefficients have jointly."""
+    return prior is not None and prior.proper and not isinstance(prior, Fixed | RegularizedHorseshoe)
 
 
 def _near_all(prior: Prior, effects: Effects) -> bool:

@@ -241,6 +241,7 @@ class JointOutcomes:
             priors=explicit_priors(self.named_priors),
             new=new_studies(tuple(f"theta_new[{name}]" for name in names), np.eye(len(names)), layers, first),
             units=row_units(effects),
+            groups="outcome",
             exchangeable=(Exchangeable(mu, "mu", "mu_spread"), Exchangeable(tau, "tau", "tau_spread", log=True)),
             absent=EACH_OUTCOME,
         )

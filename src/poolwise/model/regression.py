@@ -171,16 +171,28 @@ class MetaRegression:
 
     def resolved(self, effects: Effects) -> MetaRegression:
         """The same model with every prior explicit for this study table."""
+        return self._resolved(effects)[0]
+
+    def _resolved(self, effects: Effects) -> tuple[MetaRegression, Design]:
         tau = self.tau if self.tau_fixed is not None else tau_prior(self.tau, effects, self)
         sds = {name: tau_prior(prior, effects, self, f"sd[{name}]") for name, prior in self._sds().items()}
-        beta = explicit(self.beta, self.design(effects).own, "beta")
-        return replace(self, beta=beta, tau=tau, pooled=sds or None)
+        design = self.design(effects)
+        beta = explicit(self.beta, design.own, "beta")
+        return replace(self, beta=beta, tau=tau, pooled=sds or None), design
 
     def structure(self, effects: Effects) -> NormalStructure:
         """What the model states on a study table: means by a design, and a true effect of its own for each study."""
+        return self._structure(effects, None)
+
+    def stated(self, effects: Effects) -> tuple[MetaRegression, NormalStructure]:
+        """The model with every prior explicit, and what it then states, by the same design."""
+        resolved, design = self._resolved(effects)
+        return resolved, resolved._structure(effects, design)
+
+    def _structure(self, effects: Effects, design: Design | None) -> NormalStructure:
         gaps = self.missing_levels(effects)
         uncertain = self.uncertain(effects) if gaps is None else None
-        design = self._design(effects, gaps or uncertain)
+        design = self._design(effects, gaps or uncertain) if design is None else design
         own = len(design.own)
         layers = (own_layer(effects, "tau"),)
         pooled = tuple(
@@ -310,6 +322,9 @@ class Subgroups:
     def resolved(self, effects: Effects) -> Subgroups:
         """The same model with every prior explicit for this scale of effect."""
         self.levels(effects)
+        return self._resolved(effects)
+
+    def _resolved(self, effects: Effects) -> Subgroups:
         full = replace(self, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self))
         if self.heterogeneity != "exchangeable":
             return full
@@ -317,7 +332,15 @@ class Subgroups:
 
     def structure(self, effects: Effects) -> NormalStructure:
         """What the model states on a study table: a mean for each subgroup, and one heterogeneity or one for each."""
+        return self._structure(effects, self.levels(effects))
+
+    def stated(self, effects: Effects) -> tuple[Subgroups, NormalStructure]:
+        """The model with every prior explicit, and what it then states, on the same subgroups."""
         levels = self.levels(effects)
+        resolved = self._resolved(effects)
+        return resolved, resolved._structure(effects, levels)
+
+    def _structure(self, effects: Effects, levels: tuple[str, ...]) -> NormalStructure:
         names, of = numbered(self.groups(effects), levels)
         mu, tau, new = (tuple(f"{what}[{name}]" for name in names) for what in ("mu", "tau", "theta_new"))
         apart = self.heterogeneity != "common"
@@ -332,6 +355,7 @@ class Subgroups:
             priors={name: prior for what, prior in stated.items() for name in of_each.get(what, (what,))},
             new=new_studies(new, unit, layers, [int(np.argmax(of == g)) for g in range(len(names))]),
             units=row_units(effects),
+            groups="subgroup",
             exchangeable=(Exchangeable(tau, "tau", "tau_spread", log=True),)
             if self.heterogeneity == "exchangeable"
             else (),
@@ -427,8 +451,10 @@ class LocationScale:
 
     def resolved(self, effects: Effects) -> LocationScale:
         """The same model with every prior explicit for this study table."""
-        z = self.scale_design(effects)
-        names = self.design(effects).names
+        return self._resolved(effects, self.scale_design(effects), self.design(effects))
+
+    def _resolved(self, effects: Effects, z: Design, design: Design) -> LocationScale:
+        names = design.names
         if len(names) + z.p >= effects.k:
             raise ModelError(
                 f"{self.label}: {len(names) + z.p} coefficients ({', '.join(names)} of the mean; "
@@ -445,7 +471,15 @@ class LocationScale:
 
     def structure(self, effects: Effects) -> NormalStructure:
         """What the model states on a study table: means by a design, heterogeneity by another one."""
-        design, scale = self.design(effects), self.scale_design(effects)
+        return self._structure(effects, self.scale_design(effects), self.design(effects))
+
+    def stated(self, effects: Effects) -> tuple[LocationScale, NormalStructure]:
+        """The model with every prior explicit, and what it then states, by the same designs."""
+        scale, design = self.scale_design(effects), self.design(effects)
+        resolved = self._resolved(effects, scale, design)
+        return resolved, resolved._structure(effects, scale, design)
+
+    def _structure(self, effects: Effects, scale: Design, design: Design) -> NormalStructure:
         Z, rows = scale.X[:, 1:], np.arange(effects.k)
         gammas = tuple(f"gamma[{name}]" for name in scale.names[1:])
         layers = (Layer(("tau",), np.zeros_like(rows), rows, Z - Z.mean(axis=0), gammas),)

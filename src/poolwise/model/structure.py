@@ -246,6 +246,9 @@ class NormalStructure:
         Those that a result names.
     units : Units
         Rows that are independent of one another given the parameters.
+    groups : str
+        What means or standard deviations of their own belong to: ``"outcome"``, ``"subgroup"``, ``"factor"``; empty
+        where there is one of each.
     shares : mapping of str to str
         Of which standard deviation each named share (ICC) of all heterogeneity is.
     absent : mapping of str to str
@@ -265,6 +268,7 @@ class NormalStructure:
     priors: Mapping[str, Prior]
     new: NewStudies
     units: Units
+    groups: str = ""
     exchangeable: tuple[Exchangeable, ...] = ()
     known: Mapping[str, float] = field(default_factory=dict)
     contrasts: Mapping[str, Array] = field(default_factory=dict)
@@ -288,6 +292,17 @@ class NormalStructure:
     def sds(self) -> tuple[str, ...]:
         """Names of the standard deviations of all layers, known ones among them."""
         return tuple(dict.fromkeys(name for layer in self.layers for name in layer.sds))
+
+    @property
+    def own(self) -> Array:
+        """The columns of X that are not of pooled levels."""
+        pooled = {name for group in self.exchangeable if not group.centre for name in group.names}
+        return self.X[:, [name not in pooled for name in self.coefficients]]
+
+    @property
+    def centres(self) -> tuple[str, ...]:
+        """Names of what exchangeable parameters are about."""
+        return tuple(group.centre for group in self.exchangeable if group.centre)
 
     @property
     def gammas(self) -> tuple[str, ...]:

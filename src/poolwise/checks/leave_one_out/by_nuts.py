@@ -70,7 +70,7 @@ def leave_out_by_nuts(
             names = tuple(less.moved)
             summaries.append(_summary({name: result[name] for name in names}, prob))  # type: ignore[misc]
         summaries.append(_summary(less.moved, prob))
-        density, error = less.log_density(effects, model, units[u].rows)
+        density, error = less.log_density(effects, units[u].rows)
         part = [_expected(less, int(i), effects.y[i], effects.se[i], prob) for i in units[u].rows]
         columns += [(density, *row) for row in part]
         errors += [error] * len(units[u].rows)

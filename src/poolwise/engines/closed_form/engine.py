@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -95,6 +95,7 @@ class ClosedForm:
     -0.7141
     """
 
+    can: ClassVar[frozenset[str]] = frozenset()
     tau2: str | float = "REML"
     interval: str | None = None
     prediction: str = "t"

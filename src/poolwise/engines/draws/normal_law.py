@@ -190,6 +190,10 @@ class NormalLaw:
         spread = self.spread if self.spread.shape[1] == 1 else self.spread[:, rows]
         return np.asarray(self.structure.errors.v[rows] + spread**2)
 
+    def _total(self, rows: Ints, more: Array | float) -> Array:
+        """Variance of some estimates with what uncertain moderators add to it, shape (N, n)."""
+        return self.variance(rows) + (more if np.isscalar(more) else np.asarray(more)[:, rows])
+
     def units(self, rows: Ints) -> Iterator[tuple[slice, Unit]]:
         """A unit of several rows at all draws, in steps that are small enough to be worked on at once."""
         errors = self.structure.errors.among(rows)
@@ -226,7 +230,7 @@ class NormalLaw:
         """
         residual = np.broadcast_to(residual, (self.size, residual.shape[1]))
         out, alone = np.empty((self.size, len(self.structure.units.names))), self._alone
-        total = self.variance(alone) + (more if np.isscalar(more) else np.asarray(more)[:, alone])
+        total = self._total(alone, more)
         out[:, self.structure.units.of[alone]] = -0.5 * (residual[:, alone] ** 2 / total + np.log(total) + LOG_2PI)
         for j, rows in self._several:
             for some, unit in self.units(rows):
@@ -334,12 +338,12 @@ class NormalLaw:
                 variance[some, rows] = np.maximum(rest, 0.0) + ((weights @ B[some]) * weights).sum(axis=-1)
         return mean, np.sqrt(variance)
 
-    def replicate(self, mean: Array, rng: np.random.Generator) -> Array:
-        """Estimates of other studies like these, with mean effects of shape (N, k)."""
+    def replicate(self, mean: Array, rng: np.random.Generator, more: Array | float = 0.0) -> Array:
+        """Estimates of other studies like these, with mean effects and more variance of shape (N, k)."""
         out, alone = np.empty(mean.shape), self._alone
         if len(alone):
             noise = rng.standard_normal((len(mean), len(alone)))
-            out[:, alone] = mean[:, alone] + np.sqrt(self.variance(alone)) * noise
+            out[:, alone] = mean[:, alone] + np.sqrt(self._total(alone, more)) * noise
         for _, rows in self._several:
             for some, unit in self.units(rows):
                 z = rng.standard_normal((len(unit.G), unit.G.shape[-1]))
@@ -381,6 +385,9 @@ class NormalLaw:
         """
         apart = any(len(one.sds) > 1 for one in self.structure.layers)
         X = self.structure.X if apart else np.ones((self.structure.k, 1))
+        if not self._several:  # every row then has a mean in common with those of its own column alone
+            precision = 1.0 / self.variance()
+            return np.asarray(precision / (precision @ X @ X.T))
         pulled = self.pulled(X)
         shares = np.linalg.solve(X.T @ pulled, pulled.mT).mT
         return np.asarray((shares * X).sum(axis=-1))

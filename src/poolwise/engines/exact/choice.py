@@ -34,7 +34,7 @@ from poolwise.quadrature.boxes.polar import Polar, is_sharp
 from poolwise.quadrature.boxes.variables import OnLine, Spread, Variable
 from poolwise.quadrature.one_tau.independent import Independent
 from poolwise.quadrature.one_tau.jobs import MEAN, Studies, Tables, TauPriors
-from poolwise.quadrature.one_tau.limit_error import limit_error
+from poolwise.quadrature.one_tau.limit_error import watched_limits
 from poolwise.quadrature.one_tau.mixtures import Mixtures
 from poolwise.quadrature.one_tau.regression import Regression
 from poolwise.quadrature.one_tau.rotated import Turned, TurnedMixtures
@@ -42,9 +42,12 @@ from poolwise.quadrature.one_tau.tau_law import TauLaw
 from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, tau_posterior
 from poolwise.quadrature.one_tau.truncated import TruncatedMixtures, TruncatedStudies
 from poolwise.quadrature.rules.gaussian import Basis
+from poolwise.quadrature.rules.mixture import NormalMixture
 from poolwise.quantities import Law, Quantity
 
 Array = NDArray[np.float64]
+WITH_OTHER_PRIORS = (CommonEffect, RandomEffects, MetaRegression)  # t, Cauchy and mixtures on coefficients
+WITH_COVARIANCE = (CommonEffect, RandomEffects, MetaRegression, Subgroups)
 MOST_HALVINGS = 3
 SHARE_OF_A_NODE = 1e-8  # least probability of a node that is asked for the weights of studies
 REACH = 9.0  # prior standard deviations of a coefficient of log tau that can matter
@@ -70,12 +73,12 @@ def quadrature(effects: Effects, model: Model, tolerance: float, mean: Means | N
     """
     mean = means(effects, model) if mean is None else mean
     _refuse_correlated(effects, model, mean)
-    if isinstance(model, CommonEffect | RandomEffects | MetaRegression):
+    if isinstance(model, WITH_OTHER_PRIORS):
         if any(isinstance(prior, Mixture) for prior in mean.priors):
             return blended(effects, model, mean, tolerance, quadrature)
         if any(isinstance(prior, StudentT | Cauchy) for prior in mean.priors):
             return heavy_tailed(effects, model, mean, tolerance)
-    refuse_other_priors(mean)
+    refuse_other_priors(mean, known=isinstance(model, WITH_OTHER_PRIORS))
     match model:
         case ThreeLevel():
             return _three_level(effects, model, mean, tolerance)
@@ -100,7 +103,7 @@ def _refuse_correlated(effects: Effects, model: Model, mean: Means) -> None:
     if effects.covariance is None:
         return
     several = isinstance(model, Subgroups) and model.heterogeneity != "common"
-    if several or not isinstance(model, CommonEffect | RandomEffects | MetaRegression | Subgroups):
+    if several or not isinstance(model, WITH_COVARIANCE):
         raise ModelError(
             f"the sampling errors have a known covariance, which {model.label} does not take into account",
             "CommonEffect, RandomEffects, MetaRegression or Subgroups with common tau",
@@ -130,9 +133,9 @@ def refuse_unknown_priors(effects: Effects, model: Model) -> None:
             raise ModelError(f"mu ~ {model.mu} is not supported for this model", "a normal or flat prior")
         return
     mean = means(effects, model)
-    mixed = isinstance(model, CommonEffect | RandomEffects | MetaRegression)
+    mixed = isinstance(model, WITH_OTHER_PRIORS)
     if not (mixed and any(isinstance(prior, Mixture | StudentT | Cauchy) for prior in mean.priors)):
-        refuse_other_priors(mean)
+        refuse_other_priors(mean, known=mixed)
 
 
 def tables(effects: Effects, mean: Means) -> Tables:
@@ -173,7 +176,7 @@ def _one_tau(effects: Effects, model: Model, mean: Means, prior: Prior, toleranc
     (spread,) = spreads_of(mean.structure)
     job = tables(effects, mean)
     linear, new = list(mean.linear.values()), list(mean.new.values())
-    posterior, error = _refined(job, prior, spread.moments, linear, new, tolerance)
+    posterior, error, laws = _refined(job, prior, spread.moments, linear, new, tolerance)
     nodes = posterior.mixtures
     tau = TauLaw(posterior)
     between: dict[str, Law | Quantity] = {"tau": tau, "tau2": spread_laws.square(tau)}
@@ -183,7 +186,10 @@ def _one_tau(effects: Effects, model: Model, mean: Means, prior: Prior, toleranc
     log_total, proper = float(posterior.panels.log_total[0]), mean.proper and prior.proper
     normal = _nodes(nodes, effects, mean)
     shares = _pooled_shares(normal, effects.v, nodes.weight, nodes.tau)
-    return Fitted(effects, model, mean, normal, posterior, error, spread.moments, between, shares, log_total, proper)
+    named = dict(zip((*mean.linear, *mean.new), laws, strict=True)) if normal is nodes else {}
+    return Fitted(
+        effects, model, mean, normal, posterior, error, spread.moments, between, shares, log_total, proper, named
+    )
 
 
 def _separate(effects: Effects, model: Subgroups, mean: Means, mu: Prior, prior: Prior, tolerance: float) -> Fitted:
@@ -195,7 +201,7 @@ def _separate(effects: Effects, model: Subgroups, mean: Means, mu: Prior, prior:
     for g, spread in enumerate(found):
         rows = np.flatnonzero(group == g)
         job = Studies.centred(effects.y[None, rows], effects.v[None, rows], b, s)
-        posterior, error = _refined(job, prior, spread.moments, [MEAN], [MEAN], tolerance)
+        posterior, error, _ = _refined(job, prior, spread.moments, [MEAN], [MEAN], tolerance)
         groups.append(posterior)
         errors.append(error)
         shares[rows] = _shares(effects.v[rows], posterior.mixtures.weight, posterior.mixtures.tau)
@@ -212,14 +218,17 @@ def _separate(effects: Effects, model: Subgroups, mean: Means, mu: Prior, prior:
 
 def _refined(
     job: Tables, prior: Prior, moments: int, linear: Sequence[Array], new: Sequence[Array], tolerance: float
-) -> tuple[TauPosterior, float]:
-    """Quadrature over tau of a single job, its first panels halved until the limits are good to `tolerance`."""
+) -> tuple[TauPosterior, float, list[NormalMixture]]:
+    """Quadrature over tau of a single job, its first panels halved until the limits are good to `tolerance`.
+
+    With the estimated error of the limits, and the laws of `linear` and `new`.
+    """
     for halvings in range(MOST_HALVINGS + 1):
         posterior = tau_posterior(job, TauPriors.of([prior]), moments=np.array([moments]), halvings=halvings)
-        error = limit_error(posterior, linear, new)
+        error, of_means, of_new = watched_limits(posterior, linear, new)
         if error <= tolerance:
             break
-    return posterior, error
+    return posterior, error, of_means + of_new
 
 
 def _three_level(effects: Effects, model: ThreeLevel, mean: Means, tolerance: float) -> Fitted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, final, get_args
+from typing import ClassVar, final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +14,17 @@ from poolwise.effects import Effects
 from poolwise.engines.environment import versions
 from poolwise.engines.exact.choice import quadrature
 from poolwise.engines.exact.groups import Grouped, grouped, is_exchangeable
-from poolwise.engines.exact.groups_tree import joint_tree
 from poolwise.engines.exact.posterior import Fitted
 from poolwise.engines.exact.tree import exact_tree
+from poolwise.engines.means import means_of
 from poolwise.errors import ModelError, shown
-from poolwise.model import Model, RandomEffects, prior_words, remarks
+from poolwise.model import Model, NormalModel, RandomEffects, prior_words, remarks, stated
+from poolwise.model.needs import CLUSTERS, COVARIANCE, EXCHANGEABLE, SCALE_MODERATORS
 from poolwise.moments import refuse_improper
 from poolwise.quantities import ByStudy, IntervalKind, Quantity
 from poolwise.result import FitReport, Result
 from poolwise.settings import NUMBERS_OF_A_DRAW, as_number, check_memory, check_option, check_whole
 from poolwise.threads import one_thread
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 Array = NDArray[np.float64]
 
@@ -66,6 +64,7 @@ class Exact:
     [0.326, 0.966]
     """
 
+    can: ClassVar[frozenset[str]] = frozenset({CLUSTERS, COVARIANCE, EXCHANGEABLE, SCALE_MODERATORS})
     kind: IntervalKind = "equal-tailed"
     tolerance: float = 1e-8
     draws: int = 1000
@@ -114,8 +113,8 @@ class Exact:
         the quadrature is our own (`poolwise.quadrature`).
         """
         start = time.perf_counter()
-        resolved = model.resolved(effects)
-        fitted = _fitted(effects, resolved, self.tolerance)
+        fitted = _fitted(effects, model, self.tolerance)
+        resolved = fitted.model
         report = FitReport(
             findings=fitted.findings(self.tolerance),
             notes=effects.notes + fitted.notes + remarks(resolved, effects),
@@ -144,7 +143,7 @@ class Exact:
             combinations=fitted.linear,
             linear=_Linear(fitted, self.kind),
             design=fitted.design,
-            tree=partial(_tree, fitted, (self.chains, self.draws), self.seed, label),
+            tree=partial(exact_tree, fitted, (self.chains, self.draws), self.seed, label),
         )
 
 
@@ -168,9 +167,12 @@ def log_density_of_mu(result: Result, at: float) -> float:
 
 def _fitted(effects: Effects, model: Model, tolerance: float) -> Fitted | Grouped:
     if is_exchangeable(model):
-        return grouped(effects, model, tolerance)
-    refuse_improper(effects, model)
-    return quadrature(effects, model, tolerance)
+        return grouped(effects, model.resolved(effects), tolerance)
+    if not isinstance(model, NormalModel):
+        raise ModelError(f"{model.label}: true effects are not normal given their standard deviations")
+    resolved, structure = stated(effects, model)
+    refuse_improper(effects, resolved, structure)
+    return quadrature(effects, resolved, tolerance, means_of(structure))
 
 
 def _study(fitted: Fitted | Grouped, kind: IntervalKind, row: int) -> Quantity:
@@ -187,9 +189,3 @@ class _Linear:
 
     def __call__(self, c: Array, *, new: bool) -> Quantity:
         return self.fitted.combination(c, new, self.kind)
-
-
-def _tree(fitted: Fitted | Grouped, shape: tuple[int, int], seed: int, label: str) -> xr.DataTree:
-    if isinstance(fitted, Grouped):
-        return joint_tree(fitted, shape, seed, label)
-    return exact_tree(fitted, shape, seed, label)

@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
+from poolwise.engines.exact.posterior import Draws
 from poolwise.engines.group_moments import JointMoments, joint_moments
-from poolwise.engines.means import Split, groups, normal_prior
+from poolwise.engines.means import Means, Split, groups, means, normal_prior
 from poolwise.errors import ModelError, listing
 from poolwise.laws import Deferred, TransformedLaw
 from poolwise.model import JointOutcomes, Model, Subgroups
 from poolwise.priors import Flat, Normal
 from poolwise.quadrature.groups.contrasts import combination
+from poolwise.quadrature.groups.draws import draw
 from poolwise.quadrature.groups.exchangeable import TOLERANCE, Exchangeable, exchangeable
 from poolwise.quadrature.groups.hyper_grid import Hyperpriors
 from poolwise.quadrature.groups.laws import Laws
@@ -68,6 +70,21 @@ class Grouped:
     def laws(self) -> Laws:
         """The law of every quantity."""
         return Laws(self.posterior)
+
+    @cached_property
+    def means(self) -> Means:
+        """The mean effects and the structure of the model."""
+        return means(self.effects, self.model)
+
+    def draw(self, size: int, rng: np.random.Generator) -> Draws:
+        """Exact independent joint draws."""
+        drawn, structure = draw(self.posterior, size, rng), self.means.structure
+        theta = np.empty((size, self.effects.k))
+        for rows, own in zip(self.rows, drawn.theta, strict=True):
+            theta[:, rows] = own
+        typical = {"mu": drawn.m, "mu_spread": drawn.s} if "mu_spread" in structure.priors else {}
+        each = dict(zip(structure.sds, drawn.tau_of.T, strict=True))
+        return Draws(each | typical | {"tau": drawn.tau, "tau_spread": drawn.r}, drawn.mu, theta)
 
     @cached_property
     def places(self) -> dict[int, tuple[int, int]]:

@@ -174,8 +174,14 @@ def _normal(nodes: object) -> Mixtures | BoxPosterior:
     return nodes
 
 
-def refuse_other_priors(mean: Means) -> None:
+def refuse_other_priors(mean: Means, *, known: bool) -> None:
     """Refuse a prior on a mean effect that this model's quadrature does not know.
+
+    Parameters
+    ----------
+    mean : Means
+    known : bool
+        Whether the quadrature knows a mean that the model states.
 
     Raises
     ------
@@ -187,7 +193,7 @@ def refuse_other_priors(mean: Means) -> None:
         if isinstance(prior, TruncatedNormal) and alone:
             continue
         advice = "NUTS()" if isinstance(prior, RegularizedHorseshoe) else ""
-        if not isinstance(prior, Normal | Flat | Fixed) or (isinstance(prior, Fixed) and not alone):
+        if not isinstance(prior, Normal | Flat | Fixed) or (isinstance(prior, Fixed) and not (alone and known)):
             raise ModelError(
                 f"{name} ~ {prior} is not supported by Exact for this model", "a normal or flat prior", advice
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, final
 
 import numpy as np
@@ -55,16 +55,13 @@ class Draws:
     spreads : mapping of str to ndarray
         The nonlinear parameters, shape (size,).
     coefficients : ndarray
-        Shape (p, size).
-    tau : ndarray
-        Standard deviation of each study's true effect about its mean effect, shape (size, k) or (size, 1).
+        Shape (size, p).
     theta : ndarray
         True effects of the studies, shape (size, k).
     """
 
     spreads: Mapping[str, Array]
     coefficients: Array
-    tau: Array
     theta: Array
 
 
@@ -90,11 +87,9 @@ class Blended:
         parts = [one.draw(int(count), rng) for one, count in zip(self.fits, counts, strict=True) if count]
         order = rng.permutation(size)
         names = parts[0].spreads
-        width = max(part.tau.shape[1] for part in parts)
         return Draws(
             {name: np.concatenate([part.spreads[name] for part in parts])[order] for name in names},
-            np.concatenate([part.coefficients for part in parts], axis=1)[:, order],
-            np.concatenate([np.broadcast_to(part.tau, (len(part.tau), width)) for part in parts])[order],
+            np.concatenate([part.coefficients for part in parts])[order],
             np.concatenate([part.theta for part in parts])[order],
         )
 
@@ -128,6 +123,8 @@ class Fitted:
         Log integral of prior times likelihood.
     proper : bool
         Whether every prior is proper, so that it is the log marginal likelihood.
+    laws : mapping of str to Law
+        Those of named mean effects and new studies that are at hand, with their limits.
     """
 
     effects: Effects
@@ -141,6 +138,7 @@ class Fitted:
     shares: Array
     log_total: float
     proper: bool
+    laws: Mapping[str, Law] = field(default_factory=dict)
 
     @property
     def evidence(self) -> float:
@@ -149,9 +147,10 @@ class Fitted:
 
     def quantities(self, kind: IntervalKind) -> dict[str, Quantity]:
         """The named quantities of the result."""
-        out = {name: _mixture(self.nodes.linear(c), kind) for name, c in self.means.linear.items()}
+        laws = self.laws
+        out = {name: _mixture(laws.get(name) or self.nodes.linear(c), kind) for name, c in self.means.linear.items()}
         out |= {name: _as_quantity(one, kind) for name, one in self.spreads.items()}
-        return out | {name: _mixture(self.nodes.new(c), kind) for name, c in self.means.new.items()}
+        return out | {name: _mixture(laws.get(name) or self.nodes.new(c), kind) for name, c in self.means.new.items()}
 
     def combination(self, c: Array, new: bool, kind: IntervalKind) -> Quantity:
         """The mean effect c'beta, or the true effect in a new study with that mean effect.
@@ -265,37 +264,31 @@ class Fitted:
 
     def draw(self, size: int, rng: np.random.Generator) -> Draws:
         """Exact independent joint draws: the nonlinear parameters, then everything else given them."""
-        y, v = self.effects.y, self.effects.v
+        y, v, structure = self.effects.y, self.effects.v, self.means.structure
+        names = [name for name in (*structure.sds, *structure.gammas) if name not in structure.known]
         if isinstance(self.source, Blended):
             return self.source.draw(size, rng)
         if isinstance(self.source, BoxPosterior):
             phi, beta, _ = self.source.draw(size, rng)
-            model = self.source.model
-            known = {name for name, one in self.spreads.items() if isinstance(one, Quantity)}
-            names = [name for name in self.spreads if name.startswith(("tau", "gamma")) and "tau2" not in name]
-            names = [name for name in names if name not in known]
-            theta = model.draw_theta(phi, self.means.X @ beta, y, rng)
-            spread = model.spread_of_new(phi)
-            spreads = dict(zip(names, phi, strict=False)) | ({"tau": spread} if "tau" in known else {})
-            return Draws(spreads, beta, spread[:, None], theta)
+            theta = self.source.model.draw_theta(phi, self.means.X @ beta, y, rng)
+            return Draws(dict(zip(names, phi, strict=False)), beta.T, theta)
         if isinstance(self.source, Independent):
             taus = np.stack([TauLaw(group).sample(size, rng) for group in self.source.groups])
             pairs = zip(self.source.groups, taus, strict=True)
             beta = np.concatenate([group.mixtures.draw(tau, rng) for group, tau in pairs])
-            spreads, tau = dict(zip(self.spreads, taus, strict=False)), taus[self.source.group].T
+            spreads, square = dict(zip(names, taus, strict=True)), taus[self.source.group].T ** 2
         else:
             if isinstance(self.source, Mixtures):
-                nodes, one = self.source, np.full(size, self.source.tau[0])
+                nodes, tau = self.source, np.full(size, self.source.tau[0])
             else:
-                nodes, one = self.source.mixtures, TauLaw(self.source).sample(size, rng)
-            beta, spreads, tau = nodes.draw(one, rng), {"tau": one}, one[:, None]
-        if isinstance(self.nodes, TurnedMixtures):
-            return Draws(spreads, beta, tau, self.nodes.turned.draw_theta(tau[:, 0], beta, rng))
-        square = tau**2
+                nodes, tau = self.source.mixtures, TauLaw(self.source).sample(size, rng)
+            beta, spreads, square = nodes.draw(tau, rng), dict.fromkeys(names, tau), tau[:, None] ** 2
+            if isinstance(self.nodes, TurnedMixtures):
+                return Draws(spreads, beta.T, self.nodes.turned.draw_theta(tau, beta, rng))
         keep = square / (square + v)
         fitted = (self.means.X @ beta).T
         theta = keep * y + (1.0 - keep) * fitted + np.sqrt(keep * v) * rng.standard_normal((size, len(y)))
-        return Draws(spreads, beta, tau, theta)
+        return Draws(spreads, beta.T, theta)
 
 
 def _log_pdf(law: NormalMixture, at: float) -> float:

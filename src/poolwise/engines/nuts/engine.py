@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, final
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import ClassVar, final
 
 from poolwise.effects import Effects
-from poolwise.engines.draws.tree import draws_tree, stream
 from poolwise.engines.environment import versions
-from poolwise.engines.nuts import diagnostics, one_mean, one_mean_draws
 from poolwise.engines.nuts.planned import fit_planned
-from poolwise.engines.nuts.plans import refuse_unknown
-from poolwise.engines.nuts.remedies import Sample
 from poolwise.engines.nuts.row_models import LatentModel, fit_latent
-from poolwise.engines.nuts.run import drawn, report
-from poolwise.engines.nuts.samplers import Chains, check_sampler
+from poolwise.engines.nuts.samplers import check_sampler
 from poolwise.engines.nuts.settings import PACKAGES, Sampler
 from poolwise.engines.nuts.stored_draws import Place
 from poolwise.errors import ModelError, shown
-from poolwise.model import (
-    CommonEffect,
-    Model,
-    RandomEffects,
-    prior_words,
+from poolwise.model import Model
+from poolwise.model.needs import (
+    CLUSTERS,
+    CORRELATED,
+    COUNTS,
+    CROSSED,
+    EXCHANGEABLE,
+    NOT_NORMAL,
+    POOLED,
+    SCALE_MODERATORS,
+    UNCERTAIN,
 )
-from poolwise.moments import missing_moments, refuse_improper
-from poolwise.priors import Fixed
-from poolwise.quantities import Quantity
-from poolwise.result import Finding, Result
+from poolwise.result import Result
 from poolwise.settings import NUMBERS_OF_A_DRAW, as_number, check_flag, check_memory, check_whole
 from poolwise.threads import one_thread
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-Array = NDArray[np.float64]
 
 
 @final
@@ -107,6 +94,9 @@ class NUTS:
     ('NUTS', 'NUTS (pymc)')
     """
 
+    can: ClassVar[frozenset[str]] = frozenset(
+        {CLUSTERS, CORRELATED, COUNTS, CROSSED, EXCHANGEABLE, NOT_NORMAL, POOLED, SCALE_MODERATORS, UNCERTAIN}
+    )
     draws: int = 1000
     tune: int = 1000
     chains: int = 4
@@ -174,75 +164,4 @@ class NUTS:
         check_memory(what, self.chains * self.draws * (NUMBERS_OF_A_DRAW + effects.k), "draws=1000")
         if isinstance(model, LatentModel):
             return fit_latent(effects, model, self, kept=kept)
-        if not isinstance(model, CommonEffect | RandomEffects):
-            return fit_planned(effects, model, self, kept=kept)
-        start = time.perf_counter()
-        resolved = model.resolved(effects)
-        if isinstance(resolved.mu, Fixed):
-            raise ModelError(
-                f"NUTS has no model with a known mu, mu ~ {resolved.mu}", "Normal(...) or Flat() on mu", "Exact()"
-            )
-        refuse_unknown(resolved)
-        refuse_improper(effects, resolved)
-        moments = one_mean_draws.existing_moments(effects, resolved)
-
-        def read(chains: Chains) -> tuple[tuple[Mapping[str, Array], Mapping[str, Quantity]], Mapping[str, float]]:
-            draws = one_mean_draws.complete(
-                effects, resolved, chains.parameters, stream(effects, resolved, self.seed, use=1)
-            )
-            quantities = one_mean_draws.quantities(effects, resolved, draws, moments)
-            return (draws, quantities), diagnostics.diagnostics(chains.parameters, chains.stats, moments, quantities)
-
-        run, (draws, quantities), numbers = drawn(
-            self, effects, resolved, sample_of(effects, resolved), read, kept=kept
-        )
-        chains = run.chains
-        findings = _findings(numbers, resolved, moments, chains)
-        fit_report = report(self, effects, resolved, run, findings, numbers, quantities, start=start)
-        label = self.label if isinstance(resolved, RandomEffects) else f"common effect, {self.label}"
-        return Result(
-            label=label,
-            effects=effects,
-            model=resolved,
-            engine=self,
-            interval_kind="credible (equal-tailed)",
-            quantities=quantities,
-            studies=one_mean_draws.studies(effects, draws, moments),
-            weights=one_mean_draws.weights(effects, draws),
-            report=fit_report,
-            prior=prior_words(resolved),
-            native=chains,
-            tree=partial(_tree, effects, resolved, draws, chains.stats, label, self.seed),
-        )
-
-
-def sample_of(effects: Effects, model: CommonEffect | RandomEffects) -> Sample:
-    """A run with some settings, at a target_accept."""
-    assert model.mu is not None
-    tau, known = (model.tau, model.tau_fixed) if isinstance(model, RandomEffects) else (None, None)
-    v = effects.v if known is None else effects.v + known**2
-    return partial(one_mean.run, effects.y, v, model.mu, tau)
-
-
-def _findings(
-    numbers: Mapping[str, float],
-    model: CommonEffect | RandomEffects,
-    moments: Mapping[str, int],
-    chains: Chains,
-) -> tuple[Finding, ...]:
-    assert model.mu is not None
-    missing = missing_moments(moments["tau"], model.mu.proper)
-    findings = diagnostics.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
-    return findings if missing is None else (*findings, missing)
-
-
-def _tree(
-    effects: Effects,
-    model: CommonEffect | RandomEffects,
-    draws: Mapping[str, Array],
-    stats: Mapping[str, NDArray],
-    label: str,
-    seed: int,
-) -> xr.DataTree:
-    rng = stream(effects, model, seed, use=2)
-    return draws_tree(effects, model, draws, label=label, rng=rng, sample_stats=stats)
+        return fit_planned(effects, model, self, kept=kept)

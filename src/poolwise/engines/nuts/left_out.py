@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
@@ -10,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects, some_rows
+from poolwise.engines.draws.mixed_rows import MixedRows
+from poolwise.engines.draws.normal_draws import NormalDraws, flat
+from poolwise.engines.draws.normal_law import NormalLaw
 from poolwise.engines.means import Means, means
-from poolwise.engines.nuts.mixed_rows import MixedRows
-from poolwise.engines.nuts.planned import fit_planned
-from poolwise.engines.nuts.plans import plan
-from poolwise.engines.nuts.readings import Sampled, cluster_covariances, tau_of_rows
+from poolwise.engines.nuts.planned import Linear, fit_planned
 from poolwise.engines.nuts.stored_draws import Place
 from poolwise.errors import ModelError
 from poolwise.laws import DrawsLaw, NormalMixture
-from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects, ThreeLevel
+from poolwise.model import MetaRegression, Model
 from poolwise.model.missing_levels import MissingLevels
 from poolwise.quantities import Posterior
 from poolwise.result import Result
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from poolwise.engines.nuts.engine import NUTS
 
 Array = NDArray[np.float64]
-_LOG_2PI = np.log(2.0 * np.pi)
 
 
 @final
@@ -44,8 +42,8 @@ class DrawnWithout:
     sd : ndarray
         Standard deviation of the true effect in a new study (in a new cluster) like each row, shape
         (chains, draws, k).
-    scalars : mapping of str to ndarray
-        Other unknowns, shape (chains, draws).
+    law : NormalLaw
+        Of the whole table.
     groups : tuple of str
         Of each row, where groups have heterogeneities of their own; else empty.
     mixed : MixedRows, optional
@@ -55,7 +53,7 @@ class DrawnWithout:
     result: Result
     mean: Array
     sd: Array
-    scalars: Mapping[str, Array]
+    law: NormalLaw
     groups: tuple[str, ...] = ()
     mixed: MixedRows | None = None
 
@@ -87,41 +85,33 @@ class DrawnWithout:
             and not (grouped and ("[" not in name or " - " in name))
         }
 
-    def log_density(self, effects: Effects, model: Model, rows: NDArray[np.intp]) -> tuple[float, float]:
+    def log_density(self, effects: Effects, rows: NDArray[np.intp]) -> tuple[float, float]:
         """Log of E[p(y_u | parameters)] over the draws, and its Monte Carlo standard error.
 
         Parameters
         ----------
         effects : Effects
             The whole table.
-        model : Model
         rows : ndarray
             The rows u that were left out together, shape (n,).
         """
         import arviz as az
 
-        log = self._given_parameters(effects, model, rows)
+        log = self._given_parameters(effects, rows)
         top = log.max()
         weight = np.exp(log - top)
         mean = weight.mean()
         return float(top + np.log(mean)), float(az.mcse(weight, method="mean") / mean)
 
-    def _given_parameters(self, effects: Effects, model: Model, rows: NDArray[np.intp]) -> Array:
+    def _given_parameters(self, effects: Effects, rows: NDArray[np.intp]) -> Array:
         """Log density of the estimates given the parameters, true effects integrated out; (chains, draws)."""
         if self.mixed is not None and rows[0] in self.mixed.rows:
             part = np.isin(self.mixed.rows, rows)
             variance = self.sd[..., self.mixed.rows] ** 2 + effects.v[self.mixed.rows]
             return self.mixed.log_density(effects.y[self.mixed.rows], variance)[..., part].sum(axis=-1)
-        off = effects.y[rows] - self.mean[..., rows]
-        if isinstance(model, ThreeLevel):
-            root = np.linalg.cholesky(cluster_covariances(model, effects.se[rows], self.scalars))
-            z = np.linalg.solve(root, off[..., None])[..., 0]
-            log_sd = np.log(np.diagonal(root, axis1=-2, axis2=-1))
-        else:
-            sd = np.hypot(self.sd[..., rows], effects.se[rows])
-            z, log_sd = off / sd, np.log(sd)
-        out: Array = -(0.5 * (z * z + _LOG_2PI) + log_sd).sum(axis=-1)
-        return out
+        law = replace(self.law, structure=self.law.structure.at(rows))
+        off = flat(effects.y[rows] - self.mean[..., rows])
+        return law.log_density(off).sum(axis=-1).reshape(self.mean.shape[:2])
 
 
 def whole_means(effects: Effects, model: Model) -> Means:
@@ -138,10 +128,7 @@ def whole_means(effects: Effects, model: Model) -> Means:
             "known numbers",
             "checks.loo(result), which keeps the whole table",
         )
-    shared = isinstance(model, MetaRegression) and model.shares_priors
-    if shared or isinstance(model, CommonEffect | RandomEffects):
-        return means(effects, model)
-    return plan(effects, model).means
+    return means(effects, model)
 
 
 def drawn_without(
@@ -168,35 +155,24 @@ def drawn_without(
     DrawnWithout
     """
     less = some_rows(effects, keep)
-    if isinstance(model, CommonEffect | RandomEffects):
-        result = engine.fit(less, model, kept=kept)
-        drawn = result.native.parameters
-        fixed = 0.0 if isinstance(model, CommonEffect) else model.tau_fixed or 0.0
-        tau = drawn.get("tau", np.full_like(drawn["mu"], fixed))
-        shape = (*tau.shape, effects.k)
-        return DrawnWithout(
-            result, np.broadcast_to(drawn["mu"][..., None], shape), np.broadcast_to(tau[..., None], shape), {}
-        )
     result = fit_planned(less, model, engine, mean=whole.kept(keep), kept=kept)
-    sampled = result.linear.sampled  # type: ignore[union-attr]
-    mean = sampled.coefficients @ whole.X.T
-    scalars = sampled.scalars
-    if isinstance(model, ThreeLevel):
-        sd = np.hypot(scalars["tau_between"], scalars["tau_within"])[..., None]
-    else:
-        sd = tau_of_rows(effects, model, replace(sampled.plan, means=whole), scalars)
+    assert isinstance(result.linear, Linear)
+    draws = result.linear.draws
+    mean = draws.coefficients @ whole.X.T
+    law = NormalLaw.of(whole.structure, draws.parameters, draws.law.size)
+    sd = law.spread.reshape(*draws.shape, -1)
     names = [name.partition("[")[2].removesuffix("]") for name in whole.linear]
-    apart = any(name.startswith("tau[") for name in scalars)
+    apart = any(name.startswith("tau[") for name in draws.scalars)
     of = tuple(names[int(column)] for column in whole.X.argmax(axis=1)) if apart else ()
-    mixed = None if whole.gaps is None else _mixed(whole.gaps, keep, sampled)
-    return DrawnWithout(result, mean, np.broadcast_to(sd, mean.shape), scalars, of, mixed)
+    mixed = None if whole.gaps is None else _mixed(whole.gaps, keep, draws)
+    return DrawnWithout(result, mean, np.broadcast_to(sd, mean.shape), law, of, mixed)
 
 
-def _mixed(gaps: MissingLevels, keep: NDArray[np.bool_], sampled: Sampled) -> MixedRows:
+def _mixed(gaps: MissingLevels, keep: NDArray[np.bool_], draws: NormalDraws) -> MixedRows:
     """The rows that miss a level; without any of them, pi stays as the reported levels have it, at its mean."""
-    if sampled.mixed is not None:
-        pi = np.stack([sampled.scalars[f"pi[{label}]"] for label in gaps.labels], axis=-1)
+    if draws.mixed is not None:
+        pi = np.stack([draws.scalars[f"pi[{label}]"] for label in gaps.labels], axis=-1)
     else:
         pi = np.concatenate([counts / counts.sum() for counts in gaps.kept(keep).concentrations])
-        pi = np.broadcast_to(pi, (*sampled.coefficients.shape[:2], len(pi)))
-    return MixedRows.of(gaps, sampled.coefficients, pi)
+        pi = np.broadcast_to(pi, (*draws.coefficients.shape[:2], len(pi)))
+    return MixedRows.of(gaps, draws.coefficients, pi)

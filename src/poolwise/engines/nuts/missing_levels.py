@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
+from poolwise.engines.draws.mixed_rows import MixedRows
+from poolwise.engines.draws.normal_draws import NormalDraws, flat
 from poolwise.engines.means import Means
-from poolwise.engines.nuts import readings
-from poolwise.engines.nuts.mixed_rows import MixedRows
 from poolwise.engines.nuts.plans import Families, Plan, compiled, plan
-from poolwise.engines.nuts.readings import Sampled
+from poolwise.engines.nuts.sampled import sampled_draws
 from poolwise.model import MetaRegression
 from poolwise.priors import Prior
 from poolwise.pymc_models.missing_levels import missing_levels
@@ -66,7 +66,7 @@ def _empty(names: tuple[str, ...], families: Families, tau: type[Prior], sizes: 
 
 def read_levels(
     effects: Effects, model: MetaRegression, made: Plan, drawn: Mapping[str, Array], rng: np.random.Generator
-) -> Sampled:
+) -> NormalDraws:
     """Draws on the scale of the effects; the missing levels are drawn given them, and the true effects given those.
 
     Parameters
@@ -80,34 +80,34 @@ def read_levels(
 
     Returns
     -------
-    Sampled
-        Its scalars include the level probabilities, ``pi[setting: school]``.
+    NormalDraws
+        Its scalars include the level probabilities, ``pi[setting: school]``, and beside them stands the probability of
+        each level of each study that misses it.
     """
     gaps = made.means.gaps
     assert gaps is not None
-    plain = readings.read(effects, model, made, drawn, rng)
+    plain = sampled_draws(effects, model, made, drawn, rng)
     pi = np.concatenate([drawn[f"pi[{j}]"] for j in range(len(gaps.names))], axis=-1)
     mixed = MixedRows.of(gaps, plain.coefficients, pi)
     scalars = {**plain.scalars, **{f"pi[{label}]": pi[..., q] for q, label in enumerate(gaps.labels)}}
     fitted = plain.fitted
     fitted[..., mixed.rows] = mixed.drawn(_weights(mixed, plain), rng)
-    theta = readings.true_effects(effects, fitted, plain.tau, rng)
-    return replace(plain, scalars=scalars, theta=theta, mixed=mixed)
+    theta = plain.law.draw_theta(flat(fitted), effects.y, rng).reshape(fitted.shape)
+    return replace(plain, scalars=scalars, theta=theta, mixed=mixed, beside=level_chances(mixed, plain))
 
 
-def level_chances(sampled: Sampled) -> dict[str, Quantity]:
+def level_chances(mixed: MixedRows, sampled: NormalDraws) -> dict[str, Quantity]:
     """Posterior probability of each level of each study that misses it, ``setting[Smith 2010: school]``.
 
     Parameters
     ----------
-    sampled : Sampled
+    mixed : MixedRows
+    sampled : NormalDraws
 
     Returns
     -------
     dict of str to Quantity
     """
-    mixed = sampled.mixed
-    assert mixed is not None
     gaps = mixed.gaps
     chances = np.einsum("mc,mcq->mq", _weights(mixed, sampled).mean(axis=(0, 1)), gaps.takes)
     labels = [sampled.effects.labels[row] for row in mixed.rows]
@@ -121,6 +121,6 @@ def level_chances(sampled: Sampled) -> dict[str, Quantity]:
     return out
 
 
-def _weights(mixed: MixedRows, sampled: Sampled) -> Array:
+def _weights(mixed: MixedRows, sampled: NormalDraws) -> Array:
     """Probability of each combination given all that was drawn, shape (chains, draws, m, C)."""
     return mixed.weights(sampled.effects.y[mixed.rows], sampled.variance[..., mixed.rows])

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects, muted_rows
-from poolwise.engines.draws.tree import log_density, stream
-from poolwise.engines.nuts import one_mean_draws
-from poolwise.engines.nuts.engine import NUTS, sample_of
+from poolwise.engines.draws.tree import stream
+from poolwise.engines.means import means
+from poolwise.engines.nuts.engine import NUTS
 from poolwise.engines.nuts.planned import planned, run
 from poolwise.engines.nuts.run import drawn
 from poolwise.engines.nuts.samplers import Chains
-from poolwise.engines.nuts.tree import log_likelihood
-from poolwise.model import CommonEffect, Model, RandomEffects
+from poolwise.model import Model
 
 Array = NDArray[np.float64]
 
@@ -44,15 +43,11 @@ def log_likelihood_without(effects: Effects, model: Model, engine: NUTS, rows: N
         Shape (chains, draws, units): log p(y_u | draw), of the estimates as they were reported.
     """
     rest = muted_rows(effects, rows)
-    if isinstance(model, CommonEffect | RandomEffects):
-        parameters = drawn(engine, rest, model, sample_of(rest, model), _unjudged)[1]
-        return log_density(
-            effects, one_mean_draws.complete(rest, model, parameters, stream(rest, model, engine.seed, use=1))
-        )
-    way = planned(rest, model)
-    parameters = drawn(engine, rest, model, partial(run, way.plan), _unjudged, coefficients=way.plan.means.p)[1]
-    sampled = way.read(parameters, stream(rest, model, engine.seed, use=1)).sampled
-    return log_likelihood(replace(sampled, effects=effects))[1]
+    road = planned(rest, model)
+    plan = road.plan
+    parameters = drawn(engine, rest, model, partial(run, plan), _unjudged, coefficients=plan.means.p)[1]
+    draws = road.read(parameters, stream(rest, model, engine.seed, use=1))
+    return replace(draws, effects=effects, means=means(effects, model)).log_likelihood()
 
 
 def _unjudged(chains: Chains) -> tuple[Mapping[str, Array], Mapping[str, float]]:

@@ -1,4 +1,4 @@
-"""NUTS on models with moderators or groups: plan, sample, read."""
+"""NUTS on models whose true effects are normal given their standard deviations: plan, sample, read."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
+from poolwise.engines.draws.normal_draws import NormalDraws
+from poolwise.engines.draws.normal_tree import normal_tree
 from poolwise.engines.draws.tree import stream
 from poolwise.engines.means import Means, means
-from poolwise.engines.nuts import diagnostics, readings, shared_readings
-from poolwise.engines.nuts.missing_levels import level_chances, levels_plan, read_levels
+from poolwise.engines.nuts import diagnostics
+from poolwise.engines.nuts.missing_levels import levels_plan, read_levels
 from poolwise.engines.nuts.plans import Plan, plan
 from poolwise.engines.nuts.pooled_levels import pooled_plan, read_pooled
 from poolwise.engines.nuts.run import drawn, report
+from poolwise.engines.nuts.sampled import sampled_draws
 from poolwise.engines.nuts.samplers import Chains
 from poolwise.engines.nuts.samplers import sampled as run_sampler
 from poolwise.engines.nuts.settings import Settings
 from poolwise.engines.nuts.shared_plans import shared_plan
-from poolwise.engines.nuts.shared_tree import sampled_tree as shared_tree
 from poolwise.engines.nuts.stored_draws import Place
-from poolwise.engines.nuts.tree import sampled_tree
 from poolwise.engines.nuts.uncertain_moderators import read_uncertain, uncertain_plan
-from poolwise.model import CorrelatedOutcomes, CrossedEffects, MetaRegression, Model, prior_words
+from poolwise.model import CorrelatedOutcomes, CrossedEffects, MetaRegression, Model, RandomEffects, prior_words
 from poolwise.moments import MOST_MOMENTS, missing_moments, refuse_improper
 from poolwise.quantities import Quantity
 from poolwise.result import Finding, Result
@@ -42,13 +43,13 @@ Array = NDArray[np.float64]
 def fit_planned(
     effects: Effects, model: Model, engine: Settings, *, mean: Means | None = None, kept: Place | None = None
 ) -> Result:
-    """Draws from the posterior of a model with moderators or groups.
+    """Draws from the posterior of a model whose true effects are normal given its standard deviations.
 
     Parameters
     ----------
     effects : Effects
     model : Model
-        One that `_plans.plan` knows.
+        One that `planned` knows.
     engine : NUTS
     mean : Means, optional
         The mean effects of these rows, coded as in the whole table that they are a part of.
@@ -62,78 +63,53 @@ def fit_planned(
     """
     start = time.perf_counter()
     resolved = model.resolved(effects)
-    way = planned(effects, resolved, mean)
-    made = way.plan
+    road = planned(effects, resolved, mean)
+    means = road.plan.means
     refuse_improper(effects, resolved)
 
-    def judged(chains: Chains) -> tuple[_Read, Mapping[str, float]]:
-        found = way.read(chains.parameters, stream(effects, resolved, engine.seed, use=1))
-        return found, diagnostics.diagnostics(found.watched, chains.stats, found.moments, found.quantities)
+    def judged(chains: Chains) -> tuple[_Reading, Mapping[str, float]]:
+        draws = road.read(chains.parameters, stream(effects, resolved, engine.seed, use=1))
+        moments, quantities = draws.existing_moments(), draws.quantities()
+        numbers = diagnostics.diagnostics(draws.watched, chains.stats, moments, quantities)
+        return _Reading(draws, moments, quantities), numbers
 
-    sampled, read, numbers = drawn(
-        engine, effects, resolved, partial(run, made), judged, kept=kept, coefficients=made.means.p
-    )
-    chains = sampled.chains
-    design_notes = made.means.design.notes if made.means.design is not None else ()
-    findings = _findings(numbers, read, made, chains)
+    sample = partial(run, road.plan)
+    made, reading, numbers = drawn(engine, effects, resolved, sample, judged, kept=kept, coefficients=means.p)
+    draws, stats = reading.draws, made.chains.stats
+    notes = means.design.notes if means.design is not None else ()
+    findings = _findings(numbers, reading, made.chains)
     fit_report = report(
-        engine, effects, resolved, sampled, findings, numbers, read.quantities, start=start, notes=design_notes
+        engine, effects, resolved, made, findings, numbers, reading.quantities, start=start, notes=notes
     )
-    label = f"{model.label}, {engine.label}"
+    label = engine.label if isinstance(model, RandomEffects) else f"{model.label}, {engine.label}"
     return Result(
         label=label,
         effects=effects,
         model=resolved,
         engine=engine,
         interval_kind="credible (equal-tailed)",
-        quantities=read.quantities,
-        studies=read.studies,
-        weights=read.weights,
+        quantities=reading.quantities,
+        studies=draws.studies(),
+        weights=draws.weights(),
         report=fit_report,
         prior=prior_words(resolved),
-        native=chains,
-        tree=partial(read.tree, chains.stats, label, engine.seed),
-        absent=made.means.absent,
-        combinations=made.means.linear,
-        linear=_Linear(read.combination, effects, resolved, engine.seed),
-        design=made.means.design,
+        native=made.chains,
+        tree=partial(_tree, draws, stats, label, engine.seed),
+        absent=means.absent,
+        combinations=means.linear,
+        linear=Linear(draws, engine.seed),
+        design=means.design,
     )
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class _Read:
-    """What a result takes from draws.
+class _Reading:
+    """Draws on the scale of the effects, with the moments and quantities that a report needs of them."""
 
-    Attributes
-    ----------
-    watched : mapping
-        What was sampled, for diagnosis, shape (chains, draws).
-    moments : mapping
-        Highest moment that exists, by name.
-    spreads : tuple of str
-        Names of what the existence of moments depends on.
-    quantities, studies, weights : mapping
-        As in the result.
-    tree : callable
-        Makes the DataTree.
-    combination : callable
-        Makes the posterior of a linear combination.
-    """
-
-    watched: Mapping[str, Array]
+    draws: NormalDraws
     moments: Mapping[str, int]
-    spreads: tuple[str, ...]
     quantities: Mapping[str, Quantity]
-    studies: Mapping[str, Quantity]
-    weights: Mapping[str, float]
-    tree: Callable[[Mapping[str, NDArray], str, int], xr.DataTree]
-    combination: partial[Quantity]
-
-    @property
-    def sampled(self) -> Any:
-        """The joint draws that all of it is made of."""
-        return self.combination.args[0]
 
 
 @final
@@ -142,7 +118,7 @@ class Planned:
     """A plan, and how its draws are read."""
 
     plan: Plan
-    read: Callable[[Mapping[str, Array], np.random.Generator], _Read]
+    read: Callable[[Mapping[str, Array], np.random.Generator], NormalDraws]
 
 
 def planned(effects: Effects, model: Model, mean: Means | None = None) -> Planned:
@@ -160,107 +136,55 @@ def planned(effects: Effects, model: Model, mean: Means | None = None) -> Planne
     Planned
     """
     if isinstance(model, CrossedEffects | CorrelatedOutcomes):
-        return _shared(effects, model)
-    if isinstance(model, MetaRegression) and model.uncertain(effects) is not None:
-        return _uncertain(effects, model)
-    if isinstance(model, MetaRegression) and model.shares_priors:
-        made, pooling = pooled_plan(effects, model, mean)
-        return _independent(made, partial(read_pooled, effects, model, made, pooling))
-    if isinstance(model, MetaRegression) and model.missing == "model":
+        known = shared_plan(effects, model)
+        return Planned(known, partial(sampled_draws, effects, model, known))
+    if isinstance(model, MetaRegression):
+        if model.uncertain(effects) is not None:
+            known, uncertain = uncertain_plan(effects, model)
+            return Planned(known, partial(read_uncertain, effects, model, known, uncertain))
+        if model.shares_priors:
+            known, pooling = pooled_plan(effects, model, mean)
+            return Planned(known, partial(read_pooled, effects, model, known, pooling))
         mean = mean or means(effects, model)
         if mean.gaps is not None and mean.gaps.here.any():
-            made = levels_plan(effects, model, mean)
-            return _independent(made, partial(read_levels, effects, model, made))
-    made = plan(effects, model, mean)
-    return _independent(made, partial(readings.read, effects, model, made))
+            known = levels_plan(effects, model, mean)
+            return Planned(known, partial(read_levels, effects, model, known))
+    known = plan(effects, model, mean)
+    return Planned(known, partial(sampled_draws, effects, model, known))
 
 
-def _independent(made: Plan, sample: Callable[..., readings.Sampled]) -> Planned:
-    """Models whose true effects are independent of one another given the coefficients, or in clusters of two levels."""
-
-    def read(drawn: Mapping[str, Array], rng: np.random.Generator) -> _Read:
-        sampled = sample(drawn, rng)
-        return _Read(
-            sampled.watched,
-            readings.existing_moments(sampled),
-            tuple(sampled.scalars),
-            readings.quantities(sampled) | ({} if sampled.mixed is None else level_chances(sampled)),
-            readings.studies(sampled),
-            readings.weights(sampled),
-            partial(sampled_tree, sampled),
-            partial(readings.combination, sampled),
-        )
-
-    return Planned(made, read)
-
-
-def _uncertain(effects: Effects, model: MetaRegression) -> Planned:
-    """Meta-regressions on moderators that are missing or measured with error."""
-    made, what = uncertain_plan(effects, model)
-
-    def read(drawn: Mapping[str, Array], rng: np.random.Generator) -> _Read:
-        sampled, more = read_uncertain(effects, model, made, what, drawn, rng)
-        return _Read(
-            sampled.watched | more.watched,
-            readings.existing_moments(sampled) | dict.fromkeys(more.watched, MOST_MOMENTS),
-            tuple(sampled.scalars),
-            {**readings.quantities(sampled), **more.quantities},
-            readings.studies(sampled),
-            readings.weights(sampled),
-            partial(sampled_tree, sampled),
-            partial(readings.combination, sampled),
-        )
-
-    return Planned(made, read)
-
-
-def _shared(effects: Effects, model: CrossedEffects | CorrelatedOutcomes) -> Planned:
-    """Models whose true effects correlate across rows."""
-    shared = shared_plan(effects, model)
-
-    def read(drawn: Mapping[str, Array], rng: np.random.Generator) -> _Read:
-        sample = shared_readings.read(effects, model, shared, drawn, rng)
-        return _Read(
-            sample.watched,
-            shared_readings.existing_moments(sample),
-            tuple(sample.scalars),
-            shared_readings.quantities(sample),
-            shared_readings.studies(sample),
-            shared_readings.weights(sample),
-            partial(shared_tree, sample),
-            partial(shared_readings.combination, sample),
-        )
-
-    return Planned(shared.plan, read)
-
-
-def run(made: Plan, settings: Settings, target_accept: float) -> Chains:
+def run(plan: Plan, settings: Settings, target_accept: float) -> Chains:
     """One run of the sampler on a plan."""
-    return run_sampler(made.compiled().with_data(**made.data), settings, target_accept, adaptation=made.adaptation)
+    return run_sampler(plan.compiled().with_data(**plan.data), settings, target_accept, adaptation=plan.adaptation)
 
 
-def _findings(numbers: Mapping[str, float], read: _Read, made: Plan, chains: Chains) -> tuple[Finding, ...]:
-    least = min((read.moments[name] for name in read.spreads), default=4)
-    missing = missing_moments(least, made.means.proper)
-    found = diagnostics.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
-    return found if missing is None else (*found, missing)
+def _findings(numbers: Mapping[str, float], reading: _Reading, chains: Chains) -> tuple[Finding, ...]:
+    least = min((reading.moments[name] for name in reading.draws.scalars), default=MOST_MOMENTS)
+    missing = missing_moments(least, reading.draws.means.proper)
+    findings = diagnostics.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
+    return findings if missing is None else (*findings, missing)
+
+
+def _tree(draws: NormalDraws, stats: Mapping[str, NDArray], label: str, seed: int) -> xr.DataTree:
+    return normal_tree(draws, label, stream(draws.effects, draws.model, seed, use=2), stats)
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class _Linear:
-    """Makes posteriors of linear combinations."""
+class Linear:
+    """Makes posteriors of linear combinations of coefficients.
 
-    combination: partial[Quantity]
-    effects: Effects
-    model: Model
+    Attributes
+    ----------
+    draws : NormalDraws
+    seed : int
+        Of the true effects in new studies.
+    """
+
+    draws: NormalDraws
     seed: int
 
-    @property
-    def sampled(self) -> Any:
-        """The draws that combinations are made of."""
-        return self.combination.args[0]
-
     def __call__(self, c: Array, *, new: bool) -> Quantity:
-        rng = stream(self.effects, self.model, self.seed, use=3) if new else None
-        return self.combination(c, new=rng)
+        """The mean effect c'beta, or the true effect in a new study with that mean effect."""
+        rng = stream(self.draws.effects, self.draws.model, self.seed, use=3) if new else None
+        return self.draws.combination(c, new=rng)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, final
 
@@ -14,12 +14,23 @@ from poolwise.effects import Effects
 from poolwise.engines.means import Means, means
 from poolwise.engines.nuts.samplers import Adaptation, Template
 from poolwise.errors import ModelError
-from poolwise.model import JointOutcomes, LocationScale, MetaRegression, Model, Subgroups, ThreeLevel
-from poolwise.priors import Cauchy, Flat, Normal, Prior, StudentT
+from poolwise.model import (
+    CommonEffect,
+    JointOutcomes,
+    LocationScale,
+    MetaRegression,
+    Model,
+    RandomEffects,
+    Subgroups,
+    ThreeLevel,
+)
+from poolwise.priors import Cauchy, Fixed, Flat, Normal, Prior, StudentT
+from poolwise.pymc_models.common_effect import common_effect
 from poolwise.pymc_models.joint_outcomes import joint_outcomes
 from poolwise.pymc_models.location_scale import location_scale
 from poolwise.pymc_models.meta_regression import meta_regression
 from poolwise.pymc_models.priors import STANDARD, parameter_names
+from poolwise.pymc_models.random_effects import random_effects
 from poolwise.pymc_models.subgroups import subgroups
 from poolwise.pymc_models.three_level import three_level
 
@@ -29,7 +40,11 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Families = tuple[type[Prior], ...]
-OF_TYPICAL = {"mu": "mu_typical", "tau": "tau_typical"}  # variables of the hyperparameters, beside mu and tau of each
+TYPICAL_MEAN = "mu_typical"
+"""The variable that moves with the origin of the effects, beside the coefficients."""
+
+
+TAU = {"tau": ("tau",)}
 
 
 @final
@@ -77,10 +92,10 @@ class Plan:
     unit : Unit
     means : Means
         Mean effects X beta.
-    spreads : tuple of str
-        Variables that are standard deviations on the scale of the effects.
-    free : tuple of str
-        Variables without a unit.
+    measured : mapping of str to tuple of str
+        Variables in the unit of the effects, and the quantities that they are; one for each of their elements.
+    free : mapping of str to tuple of str
+        The same for variables without a unit.
     adaptation : str
         Of the sampler's mass matrix: of low rank unless parameters are known not to correlate.
     """
@@ -89,8 +104,8 @@ class Plan:
     data: Mapping[str, Any]
     unit: Unit
     means: Means
-    spreads: tuple[str, ...]
-    free: tuple[str, ...] = ()
+    measured: Mapping[str, tuple[str, ...]]
+    free: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     adaptation: Adaptation = "low_rank"
 
     @property
@@ -105,7 +120,7 @@ def plan(effects: Effects, model: Model, mean: Means | None = None) -> Plan:
     Parameters
     ----------
     effects : Effects
-    model : MetaRegression, Subgroups, ThreeLevel, LocationScale or JointOutcomes
+    model : CommonEffect, RandomEffects, MetaRegression, Subgroups, ThreeLevel, LocationScale or JointOutcomes
     mean : Means, optional
         The mean effects of these rows, coded as in the whole table that they are a part of.
 
@@ -118,8 +133,11 @@ def plan(effects: Effects, model: Model, mean: Means | None = None) -> Plan:
     ModelError
         For a prior that PyMC has no line for here.
     """
+    refuse_known_mean(model)
     refuse_unknown(model)
     match model:
+        case CommonEffect() | RandomEffects():
+            return _one_mean(effects, mean or means(effects, model))
         case MetaRegression() | LocationScale():
             return _regression(effects, model, mean or means(effects, model))
         case Subgroups():
@@ -159,6 +177,12 @@ def _empty_table(p: int) -> tuple[Array, Array, Array]:
     return np.zeros(k), np.ones(k), np.eye(k, p)
 
 
+def _empty_one_mean(mu: type[Prior], tau: type[Prior] | None) -> pm.Model:
+    if tau is None:
+        return common_effect(_Y, _V, STANDARD[mu])
+    return random_effects(_Y, _V, STANDARD[mu], STANDARD[tau])
+
+
 def _empty_regression(names: tuple[str, ...], families: Families, tau: type[Prior] | None) -> pm.Model:
     beta = {name: STANDARD[family] for name, family in zip(names, families, strict=True)}
     return meta_regression(*_empty_table(len(names)), beta, None if tau is None else STANDARD[tau])
@@ -191,6 +215,16 @@ def _empty_joint(names: tuple[str, ...], families: Families) -> pm.Model:
     return joint_outcomes(*_empty_table(len(names)), names, mu, mu_spread, tau, tau_spread)
 
 
+def _one_mean(effects: Effects, mean: Means) -> Plan:
+    mu, tau = mean.priors[0], mean.structure.priors.get("tau")
+    v = effects.v + mean.structure.known.get("tau", 0.0) ** 2
+    unit = Unit.of(effects.y, v)
+    priors = {"mu": unit.mean(mu), "tau": None if tau is None else unit.spread(tau)}
+    data = _table(effects.y, v, unit) | given_parameters(priors)
+    ready = partial(compiled, _empty_one_mean, type(mu), None if tau is None else type(tau))
+    return Plan(ready, data, unit, mean, {} if tau is None else TAU, adaptation="diag")
+
+
 def _regression(effects: Effects, model: MetaRegression | LocationScale, mean: Means) -> Plan:
     known = float(getattr(model, "tau_fixed", None) or 0.0)
     v = effects.v + known**2
@@ -209,12 +243,12 @@ def _regression(effects: Effects, model: MetaRegression | LocationScale, mean: M
     family = None if tau is None else type(tau)
     if isinstance(model, MetaRegression):
         ready = partial(compiled, _empty_regression, tuple(names), families, family)
-        return Plan(ready, data, unit, mean, () if tau is None else ("tau",))
+        return Plan(ready, data, unit, mean, {} if tau is None else TAU)
     gamma = dict(model.gamma or {})  # type: ignore[arg-type]
     data |= {"Z": mean.Z} | given_parameters({f"gamma[{name}]": prior for name, prior in gamma.items()})
     of_scales = tuple(type(prior) for prior in gamma.values())
     ready = partial(compiled, _empty_location_scale, tuple(names), families, family, tuple(gamma), of_scales)
-    return Plan(ready, data, unit, mean, ("tau",), tuple(f"gamma[{name}]" for name in gamma))
+    return Plan(ready, data, unit, mean, TAU, {name: (name,) for name in mean.structure.gammas})
 
 
 def _subgroups(effects: Effects, model: Subgroups, mean: Means) -> Plan:
@@ -228,14 +262,10 @@ def _subgroups(effects: Effects, model: Subgroups, mean: Means) -> Plan:
     data = _table(effects.y, effects.v, unit) | {"of": of} | given_parameters(priors | {"tau_spread": spread})
     template = (names, type(model.mu), type(model.tau), None if spread is None else type(spread))
     ready = partial(compiled, _empty_subgroups, *template, model.heterogeneity == "common")
-    return Plan(
-        ready,
-        data,
-        unit,
-        mean,
-        ("tau",) if spread is None else ("tau", "tau_typical"),
-        () if spread is None else ("tau_spread",),
-    )
+    measured = {"tau": mean.structure.sds}
+    if spread is None:
+        return Plan(ready, data, unit, mean, measured)
+    return Plan(ready, data, unit, mean, measured | {"tau_typical": ("tau",)}, {"tau_spread": ("tau_spread",)})
 
 
 def _three_level(effects: Effects, model: ThreeLevel, mean: Means) -> Plan:
@@ -254,7 +284,7 @@ def _three_level(effects: Effects, model: ThreeLevel, mean: Means) -> Plan:
     data = {"y": y, "v": v, "slope": slope, "starts": starts} | given_parameters(priors)
     families = (type(prior) for prior in priors.values())
     ready = partial(compiled, _empty_three_level, *families)
-    return Plan(ready, data, unit, mean, ("tau_between", "tau_within"))
+    return Plan(ready, data, unit, mean, {name: (name,) for name in mean.structure.sds})
 
 
 def _turned(
@@ -294,7 +324,9 @@ def _joint(effects: Effects, model: JointOutcomes, mean: Means) -> Plan:
     data = _table(effects.y, effects.v, unit) | {"belongs": mean.X} | given_parameters(priors)
     families = tuple(type(prior) for prior in priors.values())
     ready = partial(compiled, _empty_joint, names, families)
-    return Plan(ready, data, unit, mean, ("tau", "mu_spread", "tau_typical"), ("tau_spread",), "diag")
+    typical = {TYPICAL_MEAN: ("mu",), "mu_spread": ("mu_spread",), "tau_typical": ("tau",)}
+    measured = {"tau": mean.structure.sds} | typical
+    return Plan(ready, data, unit, mean, measured, {"tau_spread": ("tau_spread",)}, "diag")
 
 
 def constant_effect(X: Array) -> Array:
@@ -314,6 +346,13 @@ def given_parameters(priors: Mapping[str, Prior | None]) -> dict[str, Any]:
         if prior is not None
         for label, value in zip(parameter_names(name, prior), prior.parameters, strict=True)
     }
+
+
+def refuse_known_mean(model: Model) -> None:
+    """Raise a ModelError for a mean effect that the model states."""
+    mu = model.named_priors.get("mu")
+    if isinstance(mu, Fixed):
+        raise ModelError(f"NUTS has no model with a known mu, mu ~ {mu}", "Normal(...) or Flat() on mu", "Exact()")
 
 
 def refuse_unknown(model: Model, advice: str = "Exact()") -> None:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
+from poolwise.engines.draws.normal_draws import NormalDraws
 from poolwise.engines.means import Means, means
-from poolwise.engines.nuts.plans import Families, Plan, Unit, compiled, given_parameters, refuse_unknown
-from poolwise.engines.nuts.readings import Sampled, true_effects
+from poolwise.engines.nuts.plans import TAU, Families, Plan, Unit, compiled, given_parameters, refuse_unknown
 from poolwise.model import MetaRegression
 from poolwise.priors import Flat, Normal, Prior, RegularizedHorseshoe
 from poolwise.pymc_models.pooled_regression import pooled_regression
@@ -170,9 +170,9 @@ def _plan(effects: Effects, model: MetaRegression, v: Array, found: Pooling) -> 
         tuple(type(prior) for prior in pooled.values()),
     )
     ready = partial(compiled, _empty, *template)
-    spreads = (*(() if model.tau is None else ("tau",)), *(f"sd[{f}]" for f in range(len(pooled))))
-    kappa = tuple(list(mean.linear)[j].replace("beta", "kappa", 1) for j in found.shrunk)
-    return Plan(ready, data | given_parameters(given), unit, mean, spreads, kappa)
+    measured = {} if model.tau is None else TAU
+    measured = measured | {f"sd[{f}]": (f"sd[{name}]",) for f, name in enumerate(pooled)}
+    return Plan(ready, data | given_parameters(given), unit, mean, measured)
 
 
 def _empty(families: Families, tau: type[Prior] | None, shrunk: int, normal: bool, pooled: Families) -> pm.Model:
@@ -201,7 +201,7 @@ def read_pooled(
     found: Pooling,
     drawn: Mapping[str, Array],
     rng: np.random.Generator,
-) -> Sampled:
+) -> NormalDraws:
     """Draws on the scale of the effects; coefficients that were integrated out are drawn from their normal law.
 
     With D = diag(v + tau^2), r what other coefficients leave of the estimates, and s the prior standard deviations,
@@ -219,28 +219,26 @@ def read_pooled(
 
     Returns
     -------
-    Sampled
+    NormalDraws
         Its scalars include the shrinkage factor ``kappa[...]`` of each coefficient with a regularised horseshoe.
     """
-    unit = plan.unit.unit
+    unit, data, structure = plan.unit.unit, plan.data, plan.means.structure
     shape = next(iter(drawn.values())).shape[:2]
     sampled = drawn["beta"] if "beta" in drawn else np.empty((*shape, 0))
     s = _prior_sds(plan, found, drawn, shape)
-    left = plan.data["y"] - (sampled @ plan.data["X"].T if "X" in plan.data else 0.0)
+    left = data["y"] - (sampled @ data["X"].T if "X" in data else 0.0)
     tau = drawn["tau"] if "tau" in drawn else np.zeros(shape)
-    precision = 1.0 / (plan.data["v"] + tau[..., None] ** 2)
-    u = _given_the_rest(plan.data["W"], s, precision, left * precision, rng)
-    scalars = {"tau": unit * tau} if model.tau is not None else {}
-    scalars |= {f"sd[{name}]": unit * drawn[f"sd[{f}]"] for f, name in enumerate(found.factors)}
+    precision = 1.0 / (data["v"] + tau[..., None] ** 2)
+    u = _given_the_rest(data["W"], s, precision, left * precision, rng)
+    scalars = {name: unit * drawn[variable] for variable, (name,) in plan.measured.items()}
     n = len(found.shrunk)
-    pull = precision @ plan.data["W"][:, :n] ** 2 * s[..., :n] ** 2
-    scalars |= dict(zip(plan.free, np.moveaxis(1.0 / (1.0 + pull), -1, 0), strict=True))
+    pull = precision @ data["W"][:, :n] ** 2 * s[..., :n] ** 2
+    kappa = [structure.coefficients[j].replace("beta", "kappa", 1) for j in found.shrunk]
+    scalars |= dict(zip(kappa, np.moveaxis(1.0 / (1.0 + pull), -1, 0), strict=True))
     coefficients = _coefficients(found, sampled, u)
     new = [scalars[f"sd[{name}]"] * rng.standard_normal(shape) for name in found.factors]
     coefficients[..., plan.means.p - len(new) :] = np.stack(new, axis=-1) if new else 0.0
-    of_rows = scalars["tau"][..., None] if model.tau is not None else np.full((1, 1, 1), model.tau_fixed or 0.0)
-    theta = true_effects(effects, coefficients @ plan.means.X.T, of_rows, rng)
-    return Sampled(effects, model, plan, coefficients, of_rows, scalars, theta, {})
+    return NormalDraws(effects, model, plan.means, coefficients, scalars).completed(rng)
 
 
 def _prior_sds(plan: Plan, found: Pooling, drawn: Mapping[str, Array], shape: tuple[int, ...]) -> Array:

@@ -89,8 +89,7 @@ class Chains:
     Attributes
     ----------
     parameters : mapping
-        Draws, shape (chains, draws, ...): of ``mu``, and of ``tau`` unless it is known, on the scale of the effects;
-        with moderators or groups of every variable of the PyMC model, in the sampler's unit.
+        Draws of every variable of the PyMC model, in the sampler's unit, shape (chains, draws, ...).
     stats : mapping
         ArviZ's names of what the sampler watched, each of shape (chains, draws).
     interrupted : str

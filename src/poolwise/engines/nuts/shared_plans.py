@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines.means import means
 from poolwise.engines.nuts.plans import Families, Plan, Unit, compiled, given_parameters, refuse_unknown
-from poolwise.engines.nuts.shared import Block
 from poolwise.model import CorrelatedOutcomes, CrossedEffects
 from poolwise.priors import Prior
 from poolwise.pymc_models.correlated_outcomes import correlated_outcomes
@@ -26,32 +24,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-@final
-@dataclass(frozen=True, eq=False)
-class SharedPlan:
-    """A plan, and what rows share.
-
-    Attributes
-    ----------
-    plan : Plan
-    blocks : tuple of Block
-        Rows that share something, in blocks that are independent of one another.
-    units : tuple of str
-        A name for each block.
-    groups : tuple of str
-        Names of the outcomes, or of the factors.
-    levels : tuple of str
-        Names of all levels of all factors, ``"lab: 3"``; none for outcomes.
-    """
-
-    plan: Plan
-    blocks: tuple[Block, ...]
-    units: tuple[str, ...]
-    groups: tuple[str, ...]
-    levels: tuple[str, ...] = ()
-
-
-def shared_plan(effects: Effects, model: CrossedEffects | CorrelatedOutcomes) -> SharedPlan:
+def shared_plan(effects: Effects, model: CrossedEffects | CorrelatedOutcomes) -> Plan:
     """The plan of a model whose priors are explicit.
 
     Parameters
@@ -61,7 +34,7 @@ def shared_plan(effects: Effects, model: CrossedEffects | CorrelatedOutcomes) ->
 
     Returns
     -------
-    SharedPlan
+    Plan
 
     Raises
     ------
@@ -72,7 +45,7 @@ def shared_plan(effects: Effects, model: CrossedEffects | CorrelatedOutcomes) ->
     return _crossed(effects, model) if isinstance(model, CrossedEffects) else _correlated(effects, model)
 
 
-def _crossed(effects: Effects, model: CrossedEffects) -> SharedPlan:
+def _crossed(effects: Effects, model: CrossedEffects) -> Plan:
     assert model.mu is not None
     assert model.tau_within is not None
     assert isinstance(model.tau, Mapping)
@@ -88,74 +61,48 @@ def _crossed(effects: Effects, model: CrossedEffects) -> SharedPlan:
     data = {"y": (effects.y - unit.centre) / unit.unit, "v": effects.v / unit.unit / unit.unit, "Z": Z, "of": of}
     families = tuple(type(prior) for prior in model.tau.values())
     ready = partial(compiled, _empty_crossed, families, type(model.mu), type(model.tau_within))
-    spreads = (*(f"tau[{f}]" for f in range(len(families))), "tau_within")
-    plan = Plan(ready, data | given_parameters(priors), unit, mean, spreads)
-    blocks = tuple(Block(rows, cols, np.eye(len(rows)), effects.v[rows], Z[np.ix_(rows, cols)])
-                   for rows, cols in _components(Z))  # fmt: skip
-    names = tuple(f"{model.factors[f]}: {level}" for f, level in columns)
-    units = tuple(f"component {j + 1}" for j in range(len(blocks)))
-    return SharedPlan(plan, blocks, units, tuple(model.factors), names)
+    factors = {f"tau[{f}]": (f"tau[{name}]",) for f, name in enumerate(model.factors)}
+    return Plan(ready, data | given_parameters(priors), unit, mean, factors | {"tau_within": ("tau_within",)})
 
 
-def _components(Z: Array) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Rows and levels that hang together: the connected components of the rows and levels as a graph."""
-    free, found = np.ones(len(Z), dtype=bool), []
-    while free.any():
-        rows = np.zeros(len(Z), dtype=bool)
-        rows[np.argmax(free)] = True
-        while True:
-            cols = Z[rows].any(axis=0)
-            more = Z[:, cols].any(axis=1)
-            if (more == rows).all():
-                break
-            rows = more
-        found.append((np.flatnonzero(rows), np.flatnonzero(cols)))
-        free &= ~rows
-    return found
-
-
-def _correlated(effects: Effects, model: CorrelatedOutcomes) -> SharedPlan:
+def _correlated(effects: Effects, model: CorrelatedOutcomes) -> Plan:
     assert model.mu is not None
     assert model.tau is not None
-    values = np.array(model.outcomes(effects))
-    names = tuple(dict.fromkeys(values.tolist()))
-    X = np.stack([values == name for name in names], axis=1).astype(float)
     mean, unit = means(effects, model), Unit.of(effects.y, effects.v)
     priors: dict[str, Prior] = {"mu": unit.mean(model.mu), "tau": unit.spread(model.tau)}
     if model.tau_within is not None:
         priors["tau_within"] = unit.spread(model.tau_within)
     clusters = np.array(model.clusters(effects))
     studies = tuple(dict.fromkeys(clusters.tolist()))
-    blocks = tuple(_study(effects, model.rho, np.flatnonzero(clusters == study), X) for study in studies)
+    rows = [np.flatnonzero(clusters == study) for study in studies]
+    turns = [_turned(effects.se[row], model.rho) for row in rows]
     centred = (effects.y - unit.centre) / unit.unit
     data = {
-        "y": np.concatenate([block.turn.T @ centred[block.rows] for block in blocks]),
-        "v": np.concatenate([block.v for block in blocks]) / unit.unit / unit.unit,
-        "Z": np.concatenate([block.Z for block in blocks]),
-        "starts": np.cumsum([0] + [len(block.rows) for block in blocks[:-1]]),
+        "y": np.concatenate([turn.T @ centred[row] for row, (turn, _) in zip(rows, turns, strict=True)]),
+        "v": np.concatenate([v for _, v in turns]) / unit.unit / unit.unit,
+        "Z": np.concatenate([turn.T @ mean.X[row] for row, (turn, _) in zip(rows, turns, strict=True)]),
+        "starts": np.cumsum([0] + [len(row) for row in rows[:-1]]),
         "eta": float(model.eta),
     }
     template = (
-        len(names),
+        mean.p,
         type(model.mu),
         type(model.tau),
         None if model.tau_within is None else type(model.tau_within),
     )
-    spreads = ("tau",) if model.tau_within is None else ("tau", "tau_within")
-    plan = Plan(partial(compiled, _empty_correlated, *template), data | given_parameters(priors), unit, mean, spreads)
-    return SharedPlan(plan, blocks, studies, names)
+    within = {} if model.tau_within is None else {"tau_within": ("tau_within",)}
+    measured = {"tau": mean.structure.sds[: mean.p]} | within
+    return Plan(partial(compiled, _empty_correlated, *template), data | given_parameters(priors), unit, mean, measured)
 
 
-def _study(effects: Effects, rho: float, rows: NDArray[np.intp], X: Array) -> Block:
-    """The rows of one study, turned onto the eigenvectors of their sampling covariance."""
-    se, n = effects.se[rows], len(rows)
+def _turned(se: Array, rho: float) -> tuple[Array, Array]:
+    """Eigenvectors and eigenvalues of the sampling covariance of one study's estimates."""
+    n = len(se)
     if rho == 0.0 or n == 1:
-        turn, v = np.eye(n), se**2
-    else:
-        root = np.linalg.cholesky((1.0 - rho) * np.eye(n) + rho)
-        turn, values = np.linalg.svd(se[:, None] * root)[:2]
-        v = values**2
-    return Block(rows, np.arange(X.shape[1]), turn, v, turn.T @ X[rows])
+        return np.eye(n), se**2
+    root = np.linalg.cholesky((1.0 - rho) * np.eye(n) + rho)
+    turn, values = np.linalg.svd(se[:, None] * root)[:2]
+    return turn, values**2
 
 
 _Y, _V = np.zeros(2), np.ones(2)

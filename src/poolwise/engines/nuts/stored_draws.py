@@ -86,5 +86,6 @@ def facts(effects: Effects, model: Model, engine: Settings) -> dict[str, str]:
         "model": repr(model),
         "engine": ", ".join(f"{name} = {value!r}" for name, value in settings.items()),
         "seed": str(seed),
+        "unit of the draws": "the sampler's",
         "versions": ", ".join(f"{name} {number}" for name, number in took_part.items()),
     }

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
+from poolwise.engines.draws.normal_draws import NormalDraws, flat
 from poolwise.engines.means import means
-from poolwise.engines.nuts import readings
 from poolwise.engines.nuts.plans import Families, Plan, compiled, plan
-from poolwise.engines.nuts.readings import Sampled
+from poolwise.engines.nuts.sampled import sampled_draws
 from poolwise.laws import DrawsLaw
 from poolwise.model import MetaRegression
 from poolwise.model.uncertain import Uncertain
@@ -28,23 +28,6 @@ if TYPE_CHECKING:
     import pymc as pm
 
 Array = NDArray[np.float64]
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Moderators:
-    """What was learnt about uncertain moderators.
-
-    Attributes
-    ----------
-    watched : mapping of str to ndarray
-        ``mean[ablat]`` and ``sd[ablat]`` over studies, shape (chains, draws).
-    quantities : mapping of str to Quantity
-        Those, and the true value of each that is not known, ``ablat[study]``.
-    """
-
-    watched: dict[str, Array]
-    quantities: dict[str, Quantity]
 
 
 def uncertain_plan(effects: Effects, model: MetaRegression) -> tuple[Plan, Uncertain]:
@@ -65,7 +48,7 @@ def uncertain_plan(effects: Effects, model: MetaRegression) -> tuple[Plan, Uncer
     uncertain: dict[str, Any] = {"X": what.X, "slopes": what.slopes, "x": what.x, "se_x": what.se_x, "seen": what.seen}
     families = tuple(type(prior) for prior in means(effects, model).priors)
     ready = partial(compiled, _empty, known.names, families, type(model.tau), len(what.names))
-    made = Plan(ready, dict(known.data) | uncertain, known.unit, known.means, known.spreads)
+    made = replace(known, compiled=ready, data=dict(known.data) | uncertain)
     return made, what
 
 
@@ -83,7 +66,7 @@ def read_uncertain(
     what: Uncertain,
     drawn: Mapping[str, Array],
     rng: np.random.Generator,
-) -> tuple[Sampled, Moderators]:
+) -> NormalDraws:
     """Draws on the scale of the effects, the true values of the moderators drawn given them (Matheron's rule).
 
     Parameters
@@ -98,37 +81,30 @@ def read_uncertain(
 
     Returns
     -------
-    tuple of Sampled and Moderators
+    NormalDraws
+        With the mean and standard deviation of each such moderator over studies, ``mean[ablat]`` and ``sd[ablat]``, and
+        beside them the true value of each that is not known, ``ablat[study]``.
     """
-    plain = readings.read(effects, model, made, drawn, rng)
+    plain = sampled_draws(effects, model, made, drawn, rng)
     m, s = drawn["x_mean"][..., None, :], drawn["x_sd"][..., None, :]
     reliability = what.seen * s**2 / (s**2 + what.se_x**2)
     expected, rest = m + reliability * (what.x - m), s**2 * (1.0 - reliability)
     effect = np.einsum("cdp,kjp->cdkj", plain.coefficients, what.slopes)
     mean = plain.coefficients @ what.X.T + (effect * expected).sum(axis=-1)
     more = (effect**2 * rest).sum(axis=-1)
-    own = effects.v + plain.tau**2
+    own = plain.variance
     x = expected + np.sqrt(rest) * rng.standard_normal(rest.shape)
     fitted = mean + (effect * (x - expected)).sum(axis=-1)
     apart = effects.y - fitted - np.sqrt(own) * rng.standard_normal(fitted.shape)
     x = x + rest * effect * (apart / (own + more))[..., None]
     fitted = mean + (effect * (x - expected)).sum(axis=-1)
-    theta = readings.true_effects(effects, fitted, plain.tau, rng)
-    sampled = Sampled(effects, model, made, plain.coefficients, plain.tau, plain.scalars, theta, plain.new, mean, more)
-    return sampled, _moderators(effects, what, drawn, x)
-
-
-def _moderators(effects: Effects, what: Uncertain, drawn: Mapping[str, Array], x: Array) -> Moderators:
-    watched: dict[str, Array] = {}
+    theta = plain.law.draw_theta(flat(fitted), effects.y, rng).reshape(fitted.shape)
+    moderators: dict[str, Array] = {}
     values: dict[str, Quantity] = {}
     for j, name in enumerate(what.names):
-        watched[f"mean[{name}]"] = what.centre[j] + what.unit[j] * drawn["x_mean"][..., j]
-        watched[f"sd[{name}]"] = what.unit[j] * drawn["x_sd"][..., j]
+        moderators[f"mean[{name}]"] = what.centre[j] + what.unit[j] * drawn["x_mean"][..., j]
+        moderators[f"sd[{name}]"] = what.unit[j] * drawn["x_sd"][..., j]
         for row in np.flatnonzero((what.seen[:, j] == 0.0) | (what.se_x[:, j] > 0.0)):
             draws = what.centre[j] + what.unit[j] * x[..., row, j]
             values[f"{name}[{effects.labels[row]}]"] = Posterior(DrawsLaw(draws, MOST_MOMENTS))
-    overall: dict[str, Quantity] = {
-        name: Posterior(DrawsLaw(draws, MOST_MOMENTS, lower=0.0 if name.startswith("sd[") else -np.inf))
-        for name, draws in watched.items()
-    }
-    return Moderators(watched, overall | values)
+    return replace(plain, theta=theta, mean=mean, more=more, moderators=moderators, beside=values)

@@ -11,6 +11,7 @@ from scipy.special import ndtr
 from poolwise.quadrature.one_tau.jobs import MEAN, Studies
 from poolwise.quadrature.one_tau.mixtures import limits, shrunken, towards
 from poolwise.quadrature.one_tau.tau_posterior import TauPosterior
+from poolwise.quadrature.rules.mixture import LIMITS, NormalMixture
 from poolwise.quadrature.rules.panels import ORDER, TO_COEFFICIENTS, WEIGHTS
 
 Array = NDArray[np.float64]
@@ -20,6 +21,25 @@ WATCHED = 5  # most precise, and most remote, studies whose limits are judged fo
 
 
 def limit_error(posterior: TauPosterior, linear: Sequence[Array] = (MEAN,), new: Sequence[Array] = (MEAN,)) -> float:
+    """Estimated error of medians and limits of the linear quantities of a single job, in half-widths.
+
+    Parameters
+    ----------
+    posterior : TauPosterior
+        With one job.
+    linear, new : sequence of ndarray
+        As in `watched_limits`.
+
+    Returns
+    -------
+    float
+    """
+    return watched_limits(posterior, linear, new)[0]
+
+
+def watched_limits(
+    posterior: TauPosterior, linear: Sequence[Array], new: Sequence[Array]
+) -> tuple[float, list[NormalMixture], list[NormalMixture]]:
     """Estimated error of medians and limits of the linear quantities of a single job, in half-widths.
 
     On each panel, density x Phi((limit - mean) / sd) is expanded in Legendre polynomials; the size of its
@@ -36,34 +56,46 @@ def limit_error(posterior: TauPosterior, linear: Sequence[Array] = (MEAN,), new:
 
     Returns
     -------
-    float
+    tuple
+        The error; the laws of `linear`, and those of `new`, whose medians and limits are known unless mu is.
     """
     panels, tau = posterior.panels, posterior.c[0] * np.sinh(posterior.panels.x)
     half = 0.5 * (panels.right - panels.left)
     density = panels.mass / (WEIGHTS * half[:, None])
     tables, nodes = posterior.studies, posterior.mixtures
-    watched = [] if tables.known[0] else [(c, nodes.linear(c), False) for c in linear]
-    watched += [(c, nodes.new(c), True) for c in new]
+    means, of_new = [nodes.linear(c) for c in linear], [nodes.new(c) for c in new]
+    watched = [] if tables.known[0] else [(c, law, False) for c, law in zip(linear, means, strict=True)]
+    watched += [(c, law, True) for c, law in zip(new, of_new, strict=True)]
     laws = [law for _, law, _ in watched]
-    points = limits(nodes.weight, np.stack([law.centre for law in laws]), np.stack([law.spread for law in laws]))
+    shape = (len(laws), len(nodes.weight))  # of no rows where a model states the only mean and names no new study
+    table = np.array([[law.centre for law in laws], [law.spread for law in laws]]).reshape(2, *shape)
+    points = limits(nodes.weight, table[0], table[1])
+    for law, found in zip(laws, points.tolist(), strict=True):
+        law.known.update(zip(LIMITS, found, strict=True))
     origin = np.array([tables.at_origin(c)[0] for c, _, _ in watched])
     centres, spreads = [], []
-    for c, _, of_new in watched:
+    for c, _, is_new in watched:
         mean, sd = tables.combination(panels.values, c)
         centres.append(mean)
-        spreads.append(np.hypot(sd, tau) if of_new else sd)
+        spreads.append(np.hypot(sd, tau) if is_new else sd)
     theta_centre, theta_spread = _study_effects(posterior, tau)
-    centre = np.concatenate([np.stack(centres), theta_centre])
-    spread = np.concatenate([np.stack(spreads), theta_spread])
+    centre = np.concatenate([*(row[None] for row in centres), theta_centre])
+    spread = np.concatenate([*(row[None] for row in spreads), theta_spread])
     of_theta = _by_moments(panels.mass, theta_centre, theta_spread)
     at = np.concatenate([points[:, [1, 0, 2]] - origin[:, None], of_theta])  # lower limit, median, upper limit
-    z = (at[:, :, None, None] - centre[:, None]) / spread[:, None]
+    inverse = 1.0 / spread
+    z = at[:, :, None, None] - centre[:, None]
+    z *= inverse[:, None]
+    below = ndtr(z)
+    below *= density
+    tails = np.abs(below @ TO_COEFFICIENTS[:, -3:]).max(axis=-1) @ half / ORDER
     with np.errstate(over="ignore"):  # at and beside a component that is all but a point
-        slope = (np.exp(-0.5 * z * z) / spread[:, None] * panels.mass).sum(axis=(2, 3)) / np.sqrt(2.0 * np.pi)
-    tails = np.abs((density * ndtr(z)) @ TO_COEFFICIENTS[:, -3:]).max(axis=-1) @ half / ORDER
+        np.multiply(z, z, out=z)
+        z *= -0.5
+        slope = np.einsum("mlpq,mpq->ml", np.exp(z, out=z), inverse * panels.mass) / np.sqrt(2.0 * np.pi)
     unit = 0.5 * (at[:, 2] - at[:, 0])
     missed = tails + _beyond(posterior)
-    return float((missed / np.maximum(slope * unit[:, None], 1e-300)).max())
+    return float((missed / np.maximum(slope * unit[:, None], 1e-300)).max()), means, of_new
 
 
 def _study_effects(posterior: TauPosterior, tau: Array) -> tuple[Array, Array]:

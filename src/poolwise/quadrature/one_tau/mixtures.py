@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from poolwise.quadrature.one_tau.jobs import MEAN, Studies, Tables
 from poolwise.quadrature.rules.condensed import gauss
-from poolwise.quadrature.rules.mixture import TAIL, NormalMixture, quantiles
+from poolwise.quadrature.rules.mixture import LIMITS, NormalMixture, quantiles
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
-LIMITS = np.array([0.5, TAIL, 1.0 - TAIL])
 FEW = 60  # studies whose limits are found from all nodes; of more from a condensed rule, where it is as good
 CONDENSED = 24  # nodes of that rule
 AS_GOOD = 1e-11  # half-widths by which its limits may miss those of all nodes, for the studies that it fits worst
@@ -80,7 +79,7 @@ class Mixtures:
         laws = tuple(NormalMixture(self.weight, *row, 2) for row in zip(centre, spread, strict=True))
         if spread.all():  # known values have no quantiles to look for
             for law, found in zip(laws, self._limits(centre, spread).tolist(), strict=True):
-                law.known.update(zip(LIMITS.tolist(), found, strict=True))
+                law.known.update(zip(LIMITS, found, strict=True))
         return laws
 
     def _limits(self, centre: Array, spread: Array) -> Array:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.quadrature.one_tau.tau_posterior import TauPosterior
+from poolwise.quadrature.rules.mixture import LIMITS
 
 Array = NDArray[np.float64]
 
@@ -22,9 +23,12 @@ class TauLaw:
     ----------
     posterior : TauPosterior
         With one job.
+    known : dict
+        Median and limits by probability, once one of them was asked for: tau2 and I2 ask for the same ones.
     """
 
     posterior: TauPosterior
+    known: dict[float, float] = field(default_factory=dict, init=False, repr=False)
 
     def raw_moment(self, power: int) -> float:
         """E[tau^power]; NaN when it does not exist."""
@@ -78,11 +82,17 @@ class TauLaw:
     def ppf(self, p: Array) -> Array:
         """Quantile at p; same shape as p."""
         p = np.asarray(p, dtype=float)
-        flat = p.reshape(-1)
+        wanted = p.reshape(-1).tolist() if p.size <= len(LIMITS) else []
+        if not wanted or any(x not in LIMITS for x in wanted):
+            return self._quantiles(p.reshape(-1)).reshape(p.shape)
+        if not self.known:
+            self.known.update(zip(LIMITS, self._quantiles(np.array(LIMITS)).tolist(), strict=True))
+        return np.array([self.known[x] for x in wanted]).reshape(p.shape)
+
+    def _quantiles(self, flat: Array) -> Array:
         out = self.posterior.tau_ppf(np.zeros(flat.shape, dtype=np.intp), flat)
         prior = self.posterior.priors.priors[0]
-        out = np.where(flat <= 0, prior.lowest, np.where(flat >= 1, prior.upper, out))
-        return out.reshape(p.shape)
+        return np.where(flat <= 0, prior.lowest, np.where(flat >= 1, prior.upper, out))
 
     def sample(self, size: int, rng: np.random.Generator) -> Array:
         """Exact independent draws, by inversion."""

@@ -192,12 +192,14 @@ def log_density_of_mean(posterior: TauPosterior, mu: float, c_mean: Array = MEAN
 
 def _integrand(studies: Tables, priors: TauPriors, c: Array) -> Evaluate:
     """Log density of x, and mean and sd of mu given tau, as `integrate` asks for them."""
-    lowest, upper = (np.broadcast_to(end, c.shape)[:, None] for end in priors.ends())
+    unit, lowest, upper = (np.broadcast_to(part, c.shape)[:, None] for part in (c, *priors.ends()))
+    log_unit = np.log(unit) - np.log(2.0)
 
     def evaluate(job: Ints, x: Array) -> Array:
-        tau = np.clip(c[job][:, None] * np.sinh(x), lowest[job], upper[job])  # rounding may leave the support
+        own = slice(None) if len(c) == 1 else job  # a single job's row stands for all
+        tau = np.clip(unit[own] * np.sinh(x), lowest[own], upper[own])  # rounding may leave the support
         values = studies.given_tau(job, tau)
-        jacobian = x + np.log1p(np.exp(-2.0 * x)) + (np.log(c) - np.log(2.0))[job][:, None]
+        jacobian = x + np.log1p(np.exp(-2.0 * x)) + log_unit[own]
         values[0] += priors.log_density(job, tau) + jacobian
         return values
 

@@ -28,6 +28,8 @@ _ANGLES = np.pi * (np.arange(2 * ORDER) + 0.5) / (2 * ORDER)
 _TO_CHEBYSHEV = legendre.legvander(np.cos(_ANGLES), ORDER).T @ np.cos(np.outer(_ANGLES, np.arange(ORDER + 1))) / ORDER
 _TO_CHEBYSHEV[:, 0] *= 0.5
 _ANTIDERIVATIVE_CHEBYSHEV = _ANTIDERIVATIVE @ _TO_CHEBYSHEV
+_KNOTS = np.linspace(-1.0, 1.0, 33)  # between which a quantile is looked for first
+_AT_KNOTS = np.cos(np.outer(np.arange(ORDER + 1), np.arccos(_KNOTS)))
 SMALL_PRODUCT = 250_000  # multiplications of a matrix product that OpenBLAS does not divide among threads
 NEARLY = 1e-9  # a Newton step this small, in half panels, leaves an error of about its square
 
@@ -120,8 +122,7 @@ class Panels:
         density = self.coefficients[panel] @ _TO_CHEBYSHEV[:ORDER]
         integral = self.coefficients[panel] @ _ANTIDERIVATIVE_CHEBYSHEV
         low, high = np.full(p.shape, -1.0), np.full(p.shape, 1.0)
-        full = np.maximum(per_panel[panel] / half, np.finfo(float).tiny)
-        t = np.clip(2.0 * rest / full - 1.0, -1.0, 1.0)
+        t = _between_knots(integral @ _AT_KNOTS, rest)
         for _ in range(60):
             basis = _chebyshev(t)
             gap = np.einsum("qi,qi->q", basis, integral) - rest
@@ -160,6 +161,14 @@ def times(rows: Array, matrix: Array) -> Array:
     for start in range(0, len(rows), piece):
         np.matmul(rows[start : start + piece], matrix, out=out[start : start + piece])
     return out
+
+
+def _between_knots(integral: Array, rest: Array) -> Array:
+    """Where integrals at the knots, shape (q, 33), reach `rest`, shape (q,), on straight lines between them."""
+    row, after = np.arange(len(rest)), np.clip((integral < rest[:, None]).sum(axis=1), 1, len(_KNOTS) - 1)
+    below, above = integral[row, after - 1], integral[row, after]
+    share = (rest - below) / np.maximum(above - below, np.finfo(float).tiny)
+    return _KNOTS[after - 1] + (_KNOTS[1] - _KNOTS[0]) * np.clip(share, 0.0, 1.0)
 
 
 def _chebyshev(t: Array) -> Array:
