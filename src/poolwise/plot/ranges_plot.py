@@ -11,6 +11,7 @@ import pandas as pd
 from poolwise import show
 from poolwise.checks import Ranges
 from poolwise.checks.ranges.table import tables_excluding
+from poolwise.checks.ranges.words import short
 from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _text, _words
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
@@ -185,10 +186,7 @@ def _of(ranges: Ranges, frame: pd.DataFrame, title: str) -> Sheet:
 
 
 def _heading(name: str) -> str:
-    if " - " in name:
-        parts = [part.removeprefix("mu[").removesuffix("]") for part in name.split(" - ")]
-        return _text.plain(" − ".join(parts))
-    return _text.plain(show.greek(name))
+    return _text.plain(short(name, show.symbol))
 
 
 def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
@@ -212,14 +210,13 @@ def _run(low: float, high: float) -> str:
 
 
 def _notes(ranges: Ranges, frame: pd.DataFrame) -> list[Phrase]:
-    first = (ranges.panel_sentence, *ranges.verdicts) if ranges.k < SMALL_K else ranges.verdicts
-    notes = [Phrase(show.greek(_text.plain(words)), _sheet.BODY_SIZE, _sheet.INK) for words in first if words]
+    notes = [Phrase(_text.plain(words), _sheet.BODY_SIZE, _sheet.INK) for words in ranges.headline(show.symbol)]
     if ranges.levels_sentence:
         notes.append(Phrase(_text.plain(ranges.levels_sentence)))
     troubled = frame.loc[~frame["status"].isin([*NOTED, "boundary_tau"]), ["label", "status"]].drop_duplicates()
     if len(troubled):
-        said = ", ".join(f"{row['label']}: {row['status']}" for row in troubled.to_dict("records"))
-        notes.append(Phrase(f"Status in some tables: {said}.".replace("_", " "), colour=_sheet.ALARM, bold=True))
+        said = ", ".join(f"{row['label']}: {show.status_within(row['status'])}" for row in troubled.to_dict("records"))
+        notes.append(Phrase(_text.plain(f"Status in some tables: {said}."), colour=_sheet.ALARM, bold=True))
     kinds = ", ".join(dict.fromkeys(_words.kind(kind) for kind in frame["interval"]))
     low, high = _limits(frame)
     edged = bool(frame["lower_edge"].notna().any())

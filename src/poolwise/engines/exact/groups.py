@@ -208,7 +208,7 @@ class Grouped:
             return ()
         counted = "1 study contributes" if len(several) == 1 else f"{len(several)} studies contribute"
         return (
-            f"{counted} to more than one outcome ({listing(several)}); their effects count as independent given mu and "
+            f"{counted} to more than one outcome ({listing(f"'{study}'" for study in several)}); their effects count as independent given mu and "
             "tau of each outcome, so that what they share in sampling and truth is counted twice",
         )
 
