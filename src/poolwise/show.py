@@ -114,6 +114,17 @@ def status_within(name: str) -> str:
     return name.replace("_", " ").replace("wald", "Wald")
 
 
+def is_contrast(name: str) -> bool:
+    """Whether a quantity is a difference between two means; a level's own name may have a dash in it.
+
+    Examples
+    --------
+    >>> is_contrast("mu[custody] - mu[community]"), is_contrast("mu[in - out]")
+    (True, False)
+    """
+    return _CONTRAST.fullmatch(name) is not None
+
+
 def symbol(name: str) -> str:
     """The name of one quantity with its symbol in Greek, and the user's name in the brackets as it is.
 

@@ -51,7 +51,7 @@ def ranges_frame(ranges: Ranges) -> pd.DataFrame:
     )
     frame = ranges.frame
     kept = frame[[_shown(name) for name in frame["quantity"]]].assign(block="")
-    names = sorted(dict.fromkeys(kept["quantity"]), key=lambda name: " - " not in name)
+    names = sorted(dict.fromkeys(kept["quantity"]), key=lambda name: not show.is_contrast(name))
     blocks = [kept[kept["quantity"] == name] for name in names]
     if len(ranges.panel):
         blocks.insert(0 if ranges.k < SMALL_K else len(blocks), _of_panel(ranges))
@@ -112,7 +112,7 @@ def ranges(ranges: Ranges, *, title: str = "", ax: Axes | None = None) -> Axes:
 
 
 def _shown(name: str) -> bool:
-    return " - " in name or name.startswith(("mu", "beta["))
+    return show.is_contrast(name) or name.startswith(("mu", "beta["))
 
 
 def _draw(ax: Axes, frame: pd.DataFrame) -> None:

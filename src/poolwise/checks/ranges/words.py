@@ -21,7 +21,7 @@ _NOTHING = 1e-9
 
 def contrasts(names: list[str]) -> list[str]:
     """The quantities that answer the question: contrasts, else slopes, else the mean effect."""
-    chosen = [name for name in names if " - " in name]
+    chosen = [name for name in names if show.is_contrast(name)]
     chosen = chosen or [name for name in names if name.startswith("beta[") and name != "beta[intercept]"]
     return chosen or [name for name in names if name == "mu"]
 
@@ -88,7 +88,11 @@ def verdict(row: Mapping[Any, Any], factor: str, symbols: Symbols = str) -> str:
     head = f"{short(str(row['quantity']), symbols)} ({row['label']}): "
     if row["excludes"] == "none":
         by = f" by {factor}" if factor else ""
-        none = f"neither show a difference{by} nor rule one out" if " - " in row["quantity"] else "do not tell the sign"
+        none = (
+            f"neither show a difference{by} nor rule one out"
+            if show.is_contrast(row["quantity"])
+            else "do not tell the sign"
+        )
         return f"{head}in none of {many} does the {kind} exclude 0; {reach}; so the {told} {none}."
     if row["excludes"] in ("above", "below"):
         return (
