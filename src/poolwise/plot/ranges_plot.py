@@ -16,7 +16,7 @@ from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _text, _words
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
-from poolwise.result import NOTED
+from poolwise.result import NO_PRIOR, NOTED
 from poolwise.scale import as_scale
 from poolwise.settings import SMALL_K, check_instance
 
@@ -190,8 +190,9 @@ def _heading(name: str) -> str:
 
 
 def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
+    label = _words.prior(show.greek(row["label"])) if row["block"] else row["label"]
     return (
-        f"  {_text.plain(show.greek(row['label']) if row['block'] else row['label'])}",
+        f"  {_text.plain(label)}",
         _run(row["point_low"], row["point_high"]),
         _run(row["lower_low"], row["upper_high"]),
         tables_excluding(row),
@@ -209,6 +210,16 @@ def _run(low: float, high: float) -> str:
     return first if first == last else f"{first} to {last}"
 
 
+def _priors(ranges: Ranges) -> str:
+    """The priors of each fit that has any; of the panel, the one on tau stands with each row."""
+    fits = ranges.frame[["label", "prior"]].drop_duplicates("label")
+    stated = [
+        f"{row['label']}: {show.greek(_words.prior(row['prior']))}"
+        for row in fits[fits["prior"] != NO_PRIOR].to_dict("records")
+    ]
+    return _text.plain(f"Priors, {'; '.join(stated)}.") if stated else ""
+
+
 def _notes(ranges: Ranges, frame: pd.DataFrame) -> list[Phrase]:
     notes = [Phrase(_text.plain(words), _sheet.BODY_SIZE, _sheet.INK) for words in ranges.headline(show.symbol)]
     if ranges.levels_sentence:
@@ -217,6 +228,8 @@ def _notes(ranges: Ranges, frame: pd.DataFrame) -> list[Phrase]:
     if len(troubled):
         said = ", ".join(f"{row['label']}: {show.status_within(row['status'])}" for row in troubled.to_dict("records"))
         notes.append(Phrase(_text.plain(f"Status in some tables: {said}."), colour=_sheet.ALARM, bold=True))
+    if stated := _priors(ranges):
+        notes.append(Phrase(stated))
     kinds = ", ".join(dict.fromkeys(_words.kind(kind) for kind in frame["interval"]))
     low, high = _limits(frame)
     edged = bool(frame["lower_edge"].notna().any())
