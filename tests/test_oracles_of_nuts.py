@@ -53,7 +53,8 @@ def nested(arms, at):
     def given_base(b):
         mean = at["mu"] + at["slope"] * (b - arms.centre)
         end = -special.log_expit(b) if arms.measure == "log RR" else np.inf
-        left = stats.norm.cdf((end - mean) / at["tau"])
+        beyond = (mean - end) / at["tau"]  # where the mean lies far above all possible effects, the law ends at once
+        left = stats.norm.logcdf(-beyond)
 
         def density(theta):
             treated, control = risks(arms.measure, b, theta)
@@ -62,10 +63,10 @@ def nested(arms, at):
                 if arms.measure == "log IRR"
                 else (stats.binom(n, treated), stats.binom(m, control))
             )
-            return stats.norm.pdf(theta, mean, at["tau"]) / left * laws[0].pmf(a) * laws[1].pmf(c)
+            return np.exp(stats.norm.logpdf(theta, mean, at["tau"]) - left) * laws[0].pmf(a) * laws[1].pmf(c)
 
-        ends = mean - 9.0 * at["tau"], min(end, mean + 9.0 * at["tau"])
-        return integrate.quad(density, *ends, epsabs=1e-14, epsrel=1e-9, limit=200)[0]
+        below = min(mean, end) - at["tau"] * (9.0 if beyond < 4.5 else 40.0 / beyond)
+        return integrate.quad(density, below, min(end, mean + 9.0 * at["tau"]), epsabs=1e-14, epsrel=1e-9, limit=200)[0]
 
     weighted = lambda b: stats.norm.pdf(b, at["base"], at["base_spread"]) * given_base(b)  # noqa: E731
     middle, far = at["base"], 7.0 * at["base_spread"]

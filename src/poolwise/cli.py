@@ -331,13 +331,13 @@ def _print_answer(done: Run) -> None:
 def _print_ranges(title: str, found: Ranges) -> None:
     """The range of every contrast and mean effect over the tables, by every fit."""
     from poolwise.checks.ranges.table import reach, span, tables_excluding
-    from poolwise.show import level
+    from poolwise.show import is_contrast, level
 
     heads = ("by", "estimate", f"{level(found.prob)} limits", "0 excluded in", "status")
     rows = [
         (f"{row['quantity']}, {row['label']}", span(row, "point"), reach(row), tables_excluding(row), row["status"])
         for row in found.frame.to_dict("records")
-        if " - " in row["quantity"] or row["quantity"].startswith(("mu", "beta["))
+        if is_contrast(row["quantity"]) or row["quantity"].startswith(("mu", "beta["))
     ]
     words = f"{found.data} data, {found.tables} tables of {found.k} studies, lowest to highest (median)"
     _print_table(f"{title}: {words}", heads, rows, found.sentences)

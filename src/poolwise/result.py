@@ -250,7 +250,7 @@ class Result:
 
         ``mu[...]`` of each outcome or subgroup; without groups ``mu``; with moderators the coefficients ``beta[...]``.
         """
-        grouped = tuple(name for name in self.quantities if name.startswith("mu[") and " - " not in name)
+        grouped = tuple(name for name in self.quantities if name.startswith("mu[") and not show.is_contrast(name))
         if grouped or "mu" in self.quantities:
             return grouped or ("mu",)
         return tuple(name for name in self.quantities if name.startswith("beta["))

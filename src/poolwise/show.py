@@ -23,8 +23,13 @@ _GREEK = {
     "theta_i": "θ_i",
     "theta": "θ",
 }
-# What stands in brackets or quotation marks are names of the user's, which stay as they are.
-_NAMES = re.compile(rf"\[[^\[\]]*\]|(?<!\w)'[^']*'(?!\w)|\b(?:{'|'.join(_GREEK)})\b")
+# What stands in brackets, which a name may have within, or in quotation marks are names of the user's.
+_INNERMOST = r"\[[^\[\]]*+\]"
+_IN_BRACKETS = rf"\[(?:[^\[\]]|\[(?:[^\[\]]|{_INNERMOST})*+\])*+\]"
+_IN_QUOTES = r"(?<!\w)'(?:[^']|(?<=\w)'(?=\w))*+'(?!\w)"
+_NAMES = re.compile(rf"{_IN_BRACKETS}|{_IN_QUOTES}|\b(?:{'|'.join(_GREEK)})\b")
+_CONTRAST = re.compile(r"(\w+)\[(.*)\] - (\1)\[(.*)\]")
+_OF_ONE = re.compile(r"(\w+)\[(.*)\]")
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -101,11 +106,44 @@ def capital(text: str) -> str:
 
 def status(name: str) -> str:
     """A status in words: ``"Narrower than Wald"``."""
-    return capital(name.replace("_", " ").replace("wald", "Wald"))
+    return capital(status_within(name))
+
+
+def status_within(name: str) -> str:
+    """A status in words as it stands within a sentence: ``"narrower than Wald"``."""
+    return name.replace("_", " ").replace("wald", "Wald")
+
+
+def is_contrast(name: str) -> bool:
+    """Whether a quantity is a difference between two means; a level's own name may have a dash in it.
+
+    Examples
+    --------
+    >>> is_contrast("mu[custody] - mu[community]"), is_contrast("mu[in - out]")
+    (True, False)
+    """
+    return _CONTRAST.fullmatch(name) is not None
+
+
+def symbol(name: str) -> str:
+    """The name of one quantity with its symbol in Greek, and the user's name in the brackets as it is.
+
+    Examples
+    --------
+    >>> symbol("mu[tau - pi] - mu[rho]"), symbol("tau2"), symbol("beta[a] mu]")
+    ('μ[tau - pi] - μ[rho]', 'τ²', 'β[a] mu]')
+    """
+    if pair := _CONTRAST.fullmatch(name):
+        return f"{greek(pair[1])}[{pair[2]}] - {greek(pair[3])}[{pair[4]}]"
+    if single := _OF_ONE.fullmatch(name):
+        return f"{greek(single[1])}[{single[2]}]"
+    return greek(name)
 
 
 def greek(text: str) -> str:
-    """Text with the names of the parameters in Greek; in brackets and quotation marks stand the user's own.
+    """Text of the package's own with the names of the parameters in Greek; what is in brackets or quotes stays.
+
+    A word of the user's that stands outside of both is put in after the translation, never before it.
 
     Examples
     --------

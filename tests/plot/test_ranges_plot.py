@@ -53,3 +53,9 @@ def test_no_two_texts_overlap(found, dpi):
     boxes = figures.boxes(ax, dpi)
     assert figures.overlaps(boxes) == []
     assert figures.outside(boxes, ax) == []
+
+
+def test_the_priors_of_each_fit_stand_below(found):
+    told = " ".join(figures.words(pw.plot.ranges(found)))
+    assert "μ[custodial] ~ Normal(0, 1)" in told or "μ ~ Normal(0, 1)" in told
+    assert "τ ~ HalfNormal(0.5)" in told

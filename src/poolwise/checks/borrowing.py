@@ -135,7 +135,7 @@ def borrowing(result: Result, *, prob: float = 0.95) -> Borrowing:
         own = effects.select(outcome=name, allow_single=True)
         rows.append(_row(name or "none named", own.k, result, engine.fit(own, alone), prob))
     frame = pd.DataFrame(rows)
-    return Borrowing(frame, _sentence(frame), prob)
+    return Borrowing(frame, borrowed_sentence(frame), prob)
 
 
 def _row(name: str, k: int, joint: Result, alone: Result, prob: float) -> dict[str, object]:
@@ -177,15 +177,24 @@ def _compared(what: str, joint: Quantity, alone: Quantity, prob: float) -> tuple
     }, unit
 
 
-def _sentence(frame: pd.DataFrame) -> str:
+def borrowed_sentence(frame: pd.DataFrame, mu: str = "mu") -> str:
+    """What was borrowed, in words.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Of a `Borrowing`.
+    mu : str
+        How the mean effect is written; the names of the outcomes are put in as they are.
+    """
     most = frame.iloc[int(frame["mu_borrowed"].argmax())]
     share, shift = float(most["mu_borrowed"]), float(most["mu_shift"])
     if share < NOTICED:
-        text = f"No outcome borrows as much as {show.percent(NOTICED)} of the precision of its mu from the others."
+        text = f"No outcome borrows as much as {show.percent(NOTICED)} of the precision of its {mu} from the others."
     else:
         text = (
             f"Most is borrowed by {most['outcome']} (k = {most['k']}): {show.percent(share)} of the precision "
-            f"of its mu comes from the other outcomes and from the prior that ties them, which moves it by "
+            f"of its {mu} comes from the other outcomes and from the prior that ties them, which moves it by "
             f"{show.number(shift, 2)} sd."
         )
     lost = frame.loc[frame["mu_borrowed"] < -NOTICED, "outcome"].tolist()

@@ -70,7 +70,7 @@ class TippingPoint:
 
     References
     ----------
-    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538, on priors that are read back
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, PMC9305905, on priors that are read back
     from an answer.
     """
 
@@ -124,7 +124,7 @@ def tipping_point(
 
     References
     ----------
-    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538, on priors that are read back
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, PMC9305905, on priors that are read back
     from an answer.
 
     Examples
@@ -147,7 +147,7 @@ def tipped(about: Subject, tau: Prior, prob: float, threshold: float = 0.0) -> T
 
     References
     ----------
-    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538.
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, PMC9305905.
     """
     effects = about.effects
     unit = half_normal_unit(tau, effects.scale)
@@ -202,7 +202,7 @@ def searched_over(
 
     References
     ----------
-    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538.
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, PMC9305905.
     """
     scales, tail = tipping_scales(unit), 0.5 * (1.0 - prob)
     chance = below(scales)
@@ -232,7 +232,7 @@ def half_normal_unit(tau: Prior, scale: Scale) -> float:
 
     References
     ----------
-    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, 10.1002/jrsm.1538.
+    Held, Matthews, Ott & Pawel 2022, Research Synthesis Methods 13:295, PMC9305905.
     """
     prior = tau if tau.proper else DEFAULTS.get(scale.name)
     if prior is None:

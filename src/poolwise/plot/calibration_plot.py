@@ -13,7 +13,7 @@ from poolwise.plot import _canvas, _marks, _sheet, _text
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase, Plot, Sheet
 from poolwise.settings import check_instance
-from poolwise.show import greek
+from poolwise.show import symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,7 +119,7 @@ def _panels(title: str, names: list[str], notes: tuple[Phrase, ...], ax: Axes | 
 
 
 def _dress(ax: Axes, name: str, *, first: bool, last: bool) -> None:
-    words = _text.fit(greek(_text.plain(name)), _WIDE, _sheet.NOTE_SIZE)
+    words = _text.fit(_text.plain(symbol(name)), _WIDE, _sheet.NOTE_SIZE)
     look = _text.font(words, _sheet.NOTE_SIZE)
     ax.set_title(words, fontproperties=look, color=_sheet.INK, loc="left", pad=2.5, parse_math=False)
     ax.spines[["top", "right"]].set_visible(False)
@@ -140,7 +140,7 @@ def _notes(curves: pd.DataFrame, engines: list[str]) -> tuple[Phrase, ...]:
         str(name)
         for name in np.unique(curves.loc[~curves["inside"].astype(bool), "quantity"].astype(str))
     ]  # fmt: skip
-    left = f" Outside, and drawn thick: {', '.join(greek(_text.plain(name)) for name in out)}." if out else ""
+    left = f" Outside, and drawn thick: {', '.join(_text.plain(symbol(name)) for name in out)}." if out else ""
     share = f"the {100 * prob:g} % band" if prob else "the band"
     return (
         Phrase(

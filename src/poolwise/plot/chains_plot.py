@@ -12,7 +12,7 @@ from poolwise.checks.chains import ALPHA, chain_plot
 from poolwise.plot import _marks, _sheet, _text
 from poolwise.plot._plain import plain_text
 from poolwise.result import Result
-from poolwise.show import greek
+from poolwise.show import symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -127,7 +127,7 @@ def _dressed(drawn: Any, result: Result, what: str, x: str, note: str) -> NDArra
 
 
 def _panel(ax: Axes, name: str, x: str) -> None:
-    words = greek(_text.plain(name))
+    words = _text.plain(symbol(name))
     ax.set_title(words, fontproperties=_text.font(words, _sheet.BODY_SIZE, bold=True), color=_sheet.INK)
     ax.set_xlabel(x, fontproperties=_text.font(x or " ", _sheet.TICK_SIZE), color=_sheet.INK)
     ax.tick_params(labelsize=_sheet.TICK_SIZE - 0.5, color=_sheet.SOFT, labelcolor=_sheet.INK)

@@ -16,6 +16,7 @@ from poolwise.model import JointOutcomes, Subgroups
 from poolwise.quantities import Distribution, Quantity, convention
 from poolwise.result import Result, check_result
 from poolwise.settings import as_number, check_instance
+from poolwise.show import is_contrast
 
 FOREST_COLUMNS = (
     "row",
@@ -140,7 +141,7 @@ def _pooled(result: Result) -> list[tuple[str, str, str]]:
         groups = [name.removeprefix("mu[").removesuffix("]") for name in result.answers]
         named = [(f"{name}[{group}]", row, group) for group in groups for name, row in _OF_GROUP.items()]
         shared = [("tau", "tau", "")] if not any(name == f"tau[{groups[0]}]" for name in result) else []
-        contrasts = [(name, "contrast", "") for name in result if name.startswith("mu[") and " - " in name]
+        contrasts = [(name, "contrast", "") for name in result if name.startswith("mu[") and is_contrast(name)]
         return [one for one in [*named, *shared, *contrasts] if one[0] in result]
     shown = [name for name in result if name.startswith(_COEFFICIENTS)]
     return [(name, "coefficient", "") for name in shown] + ([("tau", "tau", "")] if "tau" in result else [])

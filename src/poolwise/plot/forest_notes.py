@@ -14,7 +14,7 @@ from poolwise.plot._sheet import Phrase
 from poolwise.plot.forest_frame import Block, blocks
 from poolwise.result import Result
 from poolwise.scale import Scale
-from poolwise.show import greek, level, probability
+from poolwise.show import greek, level, probability, symbol
 
 # No-break spaces, so that the line does not break within the brackets.
 _INSIDE = "in\N{NO-BREAK SPACE}region"
@@ -93,7 +93,7 @@ def _numbers(block: Block, scale: Scale, places: int, threshold: float) -> str:
 
 def _contrast(record: dict[Any, Any], places: int) -> str:
     """A difference between two groups' means with its interval and, from a posterior, the probability below 0."""
-    name = _text.escaped(_text.plain(str(record["label"]).replace("mu[", "μ[").replace(" - ", " − ")))
+    name = _text.escaped(_text.plain(symbol(str(record["label"])).replace("] - μ[", "] − μ[")))
     below = record["p_below_null"]
     chance = "" if math.isnan(below) else f" (P(< 0) {probability(below)})"
     return f"{name} = {_words.estimate(record['point'], record['lower'], record['upper'], places=places)}{chance}"
@@ -103,11 +103,11 @@ def _coefficients(block: Block) -> str:
     """Each coefficient with its interval and, where it is a slope with a posterior, the probability below 0."""
     said = []
     for name, record in block.items():
-        symbol = {"tau": "τ"}.get(name, _text.escaped(_text.plain(name.replace("beta", "β").replace("gamma", "γ"))))
+        called = _text.escaped(_text.plain(symbol(name)))
         numbers = (record["point"], record["lower"], record["upper"])
         below = record["p_below_null"]
         chance = "" if math.isnan(below) else f", P(< 0) {probability(below)}"
-        said.append(f"{symbol} = {show.number(numbers[0])} {show.interval(*numbers[1:])}{chance}")
+        said.append(f"{called} = {show.number(numbers[0])} {show.interval(*numbers[1:])}{chance}")
     return ";  ".join(said)
 
 
@@ -115,8 +115,8 @@ def _probabilities(block: Block, column: str, event: str) -> str:
     """``P(mu < 0) = 0.998`` for each effect that has a probability, empty when none has."""
     gap = "\N{NO-BREAK SPACE}" if event == _INSIDE else " "
     return ",  ".join(
-        f"P({symbol}{gap}{event}) {probability(block[row][column])}"
-        for row, symbol in _EFFECTS
+        f"P({effect}{gap}{event}) {probability(block[row][column])}"
+        for row, effect in _EFFECTS
         if row in block and not math.isnan(block[row][column])
     )
 

@@ -17,7 +17,7 @@ from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
 from poolwise.result import NOTED
 from poolwise.scale import as_scale
 from poolwise.settings import check_instance
-from poolwise.show import chance, greek, level
+from poolwise.show import chance, greek, level, status_within, symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -124,9 +124,11 @@ def _notes(panel: PriorPanel, rows: list[dict[Any, Any]]) -> list[Phrase]:
         verdict = sentence == panel.sentence
         size, colour = (_sheet.BODY_SIZE, _sheet.INK) if verdict else (_sheet.NOTE_SIZE, _sheet.SOFT)
         notes.append(Phrase(greek(_words.prior(_text.plain(sentence))), size, colour, bold=verdict))
-    troubled = [f"{_words.prior(row['prior'])}: {row['status']}" for row in rows if row["status"] not in NOTED]
+    troubled = [
+        f"{_words.prior(row['prior'])}: {status_within(row['status'])}" for row in rows if row["status"] not in NOTED
+    ]
     if troubled:
-        notes.append(Phrase(f"Status under {', '.join(troubled)}.".replace("_", " "), colour=_sheet.ALARM, bold=True))
+        notes.append(Phrase(f"Status under {', '.join(troubled)}.", colour=_sheet.ALARM, bold=True))
     kinds = ", ".join(dict.fromkeys(str(row["interval"]) for row in rows))
     filled = f"Filled: the interval for {_name(panel)} excludes {panel.threshold:g}; hollow: it includes it."
     key = f"{filled} Bold: this prior flips the verdict."
@@ -136,7 +138,7 @@ def _notes(panel: PriorPanel, rows: list[dict[Any, Any]]) -> list[Phrase]:
 
 
 def _name(panel: PriorPanel) -> str:
-    return greek(_text.plain(panel.quantity))
+    return _text.plain(symbol(panel.quantity))
 
 
 def _axis_words(panel: PriorPanel) -> str:

@@ -13,7 +13,7 @@ from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
 from poolwise.settings import check_instance
-from poolwise.show import greek, level
+from poolwise.show import greek, level, symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +80,7 @@ def _panel(check: PriorPredictive, frame: pd.DataFrame, height: np.ndarray) -> S
     rows = frame.to_dict("records")
     data = " — reconstructed data" if (frame["data"] == "reconstructed").any() else ""
     names = tuple(
-        greek(_text.plain(str(row["name"]))) if row["kind"] == "new study" else _text.plain(str(row["name"]))
+        _text.plain(symbol(str(row["name"]))) if row["kind"] == "new study" else _text.plain(str(row["name"]))
         for row in rows
     )
     cells = tuple(_words.estimate(row["median"], row["lower"], row["upper"], 2) for row in rows)

@@ -11,11 +11,12 @@ import pandas as pd
 from poolwise import show
 from poolwise.checks import Ranges
 from poolwise.checks.ranges.table import tables_excluding
+from poolwise.checks.ranges.words import short
 from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _text, _words
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
-from poolwise.result import NOTED
+from poolwise.result import NO_PRIOR, NOTED
 from poolwise.scale import as_scale
 from poolwise.settings import SMALL_K, check_instance
 
@@ -50,7 +51,7 @@ def ranges_frame(ranges: Ranges) -> pd.DataFrame:
     )
     frame = ranges.frame
     kept = frame[[_shown(name) for name in frame["quantity"]]].assign(block="")
-    names = sorted(dict.fromkeys(kept["quantity"]), key=lambda name: " - " not in name)
+    names = sorted(dict.fromkeys(kept["quantity"]), key=lambda name: not show.is_contrast(name))
     blocks = [kept[kept["quantity"] == name] for name in names]
     if len(ranges.panel):
         blocks.insert(0 if ranges.k < SMALL_K else len(blocks), _of_panel(ranges))
@@ -111,7 +112,7 @@ def ranges(ranges: Ranges, *, title: str = "", ax: Axes | None = None) -> Axes:
 
 
 def _shown(name: str) -> bool:
-    return " - " in name or name.startswith(("mu", "beta["))
+    return show.is_contrast(name) or name.startswith(("mu", "beta["))
 
 
 def _draw(ax: Axes, frame: pd.DataFrame) -> None:
@@ -185,15 +186,13 @@ def _of(ranges: Ranges, frame: pd.DataFrame, title: str) -> Sheet:
 
 
 def _heading(name: str) -> str:
-    if " - " in name:
-        parts = [part.removeprefix("mu[").removesuffix("]") for part in name.split(" - ")]
-        return _text.plain(" − ".join(parts))
-    return _text.plain(show.greek(name))
+    return _text.plain(short(name, show.symbol))
 
 
 def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
+    label = _words.prior(show.greek(row["label"])) if row["block"] else row["label"]
     return (
-        f"  {_text.plain(show.greek(row['label']) if row['block'] else row['label'])}",
+        f"  {_text.plain(label)}",
         _run(row["point_low"], row["point_high"]),
         _run(row["lower_low"], row["upper_high"]),
         tables_excluding(row),
@@ -211,15 +210,26 @@ def _run(low: float, high: float) -> str:
     return first if first == last else f"{first} to {last}"
 
 
+def _priors(ranges: Ranges) -> str:
+    """The priors of each fit that has any; of the panel, the one on tau stands with each row."""
+    fits = ranges.frame[["label", "prior"]].drop_duplicates("label")
+    stated = [
+        f"{row['label']}: {show.greek(_words.prior(row['prior']))}"
+        for row in fits[fits["prior"] != NO_PRIOR].to_dict("records")
+    ]
+    return _text.plain(f"Priors, {'; '.join(stated)}.") if stated else ""
+
+
 def _notes(ranges: Ranges, frame: pd.DataFrame) -> list[Phrase]:
-    first = (ranges.panel_sentence, *ranges.verdicts) if ranges.k < SMALL_K else ranges.verdicts
-    notes = [Phrase(show.greek(_text.plain(words)), _sheet.BODY_SIZE, _sheet.INK) for words in first if words]
+    notes = [Phrase(_text.plain(words), _sheet.BODY_SIZE, _sheet.INK) for words in ranges.headline(show.symbol)]
     if ranges.levels_sentence:
         notes.append(Phrase(_text.plain(ranges.levels_sentence)))
     troubled = frame.loc[~frame["status"].isin([*NOTED, "boundary_tau"]), ["label", "status"]].drop_duplicates()
     if len(troubled):
-        said = ", ".join(f"{row['label']}: {row['status']}" for row in troubled.to_dict("records"))
-        notes.append(Phrase(f"Status in some tables: {said}.".replace("_", " "), colour=_sheet.ALARM, bold=True))
+        said = ", ".join(f"{row['label']}: {show.status_within(row['status'])}" for row in troubled.to_dict("records"))
+        notes.append(Phrase(_text.plain(f"Status in some tables: {said}."), colour=_sheet.ALARM, bold=True))
+    if stated := _priors(ranges):
+        notes.append(Phrase(stated))
     kinds = ", ".join(dict.fromkeys(_words.kind(kind) for kind in frame["interval"]))
     low, high = _limits(frame)
     edged = bool(frame["lower_edge"].notna().any())

@@ -243,7 +243,7 @@ class Uniform(Prior):
     References
     ----------
     Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A; Lambert et al. 2005, Statistics in Medicine 24:2401,
-    10.1002/sim.2112, on how much a limit decides with few studies.
+    PMID 16015676, on how much a limit decides with few studies.
     """
 
     lower: float

@@ -19,6 +19,7 @@ from poolwise.closed_form.batch import common_effect_batch, q_profile_batch, ran
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.model import CommonEffect, Model, RandomEffects, Subgroups
 from poolwise.priors import Flat, Normal, Prior
+from poolwise.show import is_contrast
 
 Array = NDArray[np.float64]
 Tables = Callable[[Array], tuple[Array, Array]]
@@ -212,7 +213,7 @@ def bayesian_goals(
     for name, row in _rows(model, names).items():
         mean = Quantity(means, row)
         found += _of_quantity(name, mean, prob) + _probabilities(name, mean, rope)
-        if " - " not in name:
+        if not is_contrast(name):
             new = Quantity(means, row, new=True)
             of_new = f"theta_new{name.removeprefix('mu')}"
             found += _of_quantity(of_new, new, prob) + _probabilities(of_new, new, rope)

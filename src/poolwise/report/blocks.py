@@ -8,8 +8,6 @@ from typing import ClassVar, final
 
 from markupsafe import Markup, escape
 
-from poolwise.show import greek
-
 
 @final
 @dataclass(frozen=True)
@@ -175,13 +173,13 @@ type Block = Paragraph | Table | Picture | Notes | Terms | Statement
 
 
 def answers(sentences: Iterable[str]) -> tuple[Paragraph, ...]:
-    """Sentences of the answer, a paragraph each, their parameters in Greek."""
-    return tuple(Paragraph(greek(sentence), answer=True) for sentence in sentences)
+    """Sentences of the answer, a paragraph each."""
+    return tuple(Paragraph(sentence, answer=True) for sentence in sentences)
 
 
 def notes(sentences: Iterable[str]) -> Notes:
-    """Sentences in a list, their parameters in Greek."""
-    return Notes(tuple(greek(sentence) for sentence in sentences))
+    """Sentences in a list."""
+    return Notes(tuple(sentences))
 
 
 def numbers(title: str) -> Column:

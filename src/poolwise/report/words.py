@@ -131,12 +131,13 @@ def prior(text: str) -> str:
 
 
 def watched(name: str) -> str:
-    """The name of a diagnostic in words: ``"r_hat_mu"`` as ``"R-hat μ"``."""
+    """The name of a diagnostic in words: ``"r_hat_mu"`` as ``"R-hat μ"``; what is in brackets stays."""
     for short, long in _WATCHED.items():
         if name == short or name.startswith(f"{short}_"):
             name = name.replace(short, long, 1)
             break
-    return greek(name.replace("_", " "))
+    head, bracket, inside = name.partition("[")
+    return greek(head.replace("_", " ")) + bracket + inside
 
 
 def duration(seconds: float) -> str:

@@ -193,7 +193,7 @@ def prior_panel(
     References
     ----------
     Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475, on weakly informative priors for tau;
-    Lambert et al. 2005, Statistics in Medicine 24:2401, 10.1002/sim.2112, on how far priors on a variance decide with
+    Lambert et al. 2005, Statistics in Medicine 24:2401, PMID 16015676, on how far priors on a variance decide with
     few studies.
 
     Examples

@@ -20,6 +20,7 @@ from poolwise.fit import Engine, fit
 from poolwise.model import Model
 from poolwise.quantities import Posterior, convention
 from poolwise.result import SEVERITY, Result
+from poolwise.show import is_contrast
 
 MEANS = re.compile(r"mu|mu\[.*\]|beta\[.*\]|theta_new.*")
 _WANTED = re.compile(rf"{MEANS.pattern}|tau|tau\[.*\]|tau_\w+|gamma\[.*\]")
@@ -132,7 +133,7 @@ def answered(results: Sequence[Result], asked: Asked, prob: float, rope: Rope) -
         Region of practical equivalence.
     """
     first = results[0]
-    names = [name for name in first if _WANTED.fullmatch(name) or " - " in name]
+    names = [name for name in first if _WANTED.fullmatch(name) or is_contrast(name)]
     rows = [
         {"table": number, "quantity": name, **_numbers(result, name, prob, rope)}
         for number, result in enumerate(results, start=1)
@@ -168,7 +169,7 @@ def _numbers(result: Result, name: str, prob: float, rope: Rope) -> dict[str, fl
 
 def about_zero(name: str) -> bool:
     """Whether a quantity may lie on either side of 0."""
-    return bool(MEANS.fullmatch(name)) or " - " in name or name.startswith("gamma[")
+    return bool(MEANS.fullmatch(name)) or is_contrast(name) or name.startswith("gamma[")
 
 
 def _notes(results: Sequence[Result]) -> tuple[str, ...]:

@@ -130,9 +130,34 @@ class Ranges:
     @property
     def sentences(self) -> tuple[str, ...]:
         """All that there is to say, a sentence each; the prior panel first where one prior alone is never read."""
-        said = (self.panel_sentence, *self.verdicts) if self.k < SMALL_K else (*self.verdicts, self.panel_sentence)
-        others = (self.edge_sentence, self.search_sentence, self.levels_sentence, self.nuts_sentence)
-        return tuple(filter(None, (*said, *others)))
+        return self.worded()
+
+    def worded(self, symbols: words.Symbols = str) -> tuple[str, ...]:
+        """The same sentences, with the names of quantities and the package's own words as `symbols` writes them.
+
+        Parameters
+        ----------
+        symbols : callable
+            ``show.symbol`` for Greek letters; the user's words are put in as they are.
+        """
+        answers, panel = self._answers_worded(symbols), symbols(self.panel_sentence)
+        said = (panel, *answers) if self.k < SMALL_K else (*answers, panel)
+        edge, search = self._edge_worded(symbols), words.searched(self.searches, AGREE, symbols)
+        return tuple(filter(None, (*said, edge, search, self.levels_sentence, self.nuts_sentence)))
+
+    def headline(self, symbols: words.Symbols = str) -> tuple[str, ...]:
+        """Those of the sentences that answer the question, the prior panel first where it comes first.
+
+        Parameters
+        ----------
+        symbols : callable
+            As of `worded`.
+        """
+        answers = self._answers_worded(symbols)
+        return (symbols(self.panel_sentence), *answers) if self.panel_sentence and self.k < SMALL_K else answers
+
+    def _answers_worded(self, symbols: words.Symbols) -> tuple[str, ...]:
+        return words.verdicts(self.frame, main_label(self.frame), self.factor, symbols)
 
     @property
     def found(self) -> int:
@@ -147,6 +172,9 @@ class Ranges:
     @property
     def edge_sentence(self) -> str:
         """What the table with equal weights says, and what it is; empty where there is none."""
+        return self._edge_worded(str)
+
+    def _edge_worded(self, symbols: words.Symbols) -> str:
         main = self.frame[self.frame["label"] == main_label(self.frame)]
         asked_for = words.contrasts(main["quantity"].tolist())
         rows = main[main["quantity"].isin(asked_for)].to_dict("records")
@@ -154,7 +182,7 @@ class Ranges:
             return ""
         answers = self.answers
         mine = answers[(answers["label"] == rows[0]["label"]) & (answers["quantity"] == rows[0]["quantity"])]
-        return words.edge(rows[0], mine["upper"] - mine["lower"])
+        return words.edge(rows[0], mine["upper"] - mine["lower"], symbols)
 
     @property
     def search_sentence(self) -> str:
@@ -381,8 +409,6 @@ def _together(
     factor = factor_of(answers[0].asked.model, every)
     frame = pd.DataFrame([row for answer in answers for row in range_rows(answer, prob, first.data_label, len(every))])
     frame = with_edge(frame, extra.edge)
-    main = frame[frame["label"] == main_label(frame)]
-    asked_for = words.contrasts(main["quantity"].tolist())
     counted = [*answers, *sampled]
     rows = pd.concat([answer.rows.assign(label=answer.asked.label) for answer in answers], ignore_index=True)
     return Ranges(
@@ -390,7 +416,7 @@ def _together(
         answers=rows[["label", "table", "quantity", "point", "lower", "upper", "p_above", "p_rope"]],
         levels=level_counts(every, factor),
         nuts=checked,
-        verdicts=tuple(words.verdict(row, factor) for row in main[main["quantity"].isin(asked_for)].to_dict("records")),
+        verdicts=words.verdicts(frame, main_label(frame), factor),
         notes=tuple(dict.fromkeys(note for answer in counted for note in answer.notes)),
         tables=len(every),
         k=first.k,

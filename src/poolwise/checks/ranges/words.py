@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from poolwise import show
+
+type Symbols = Callable[[str], str]
+"""How names of quantities and the package's own words are written: as they are, or in Greek (``show.symbol``)."""
 
 _CONTRAST = re.compile(r"mu\[(.*)\] - mu\[(.*)\]")
 
@@ -18,24 +21,44 @@ _NOTHING = 1e-9
 
 def contrasts(names: list[str]) -> list[str]:
     """The quantities that answer the question: contrasts, else slopes, else the mean effect."""
-    chosen = [name for name in names if " - " in name]
+    chosen = [name for name in names if show.is_contrast(name)]
     chosen = chosen or [name for name in names if name.startswith("beta[") and name != "beta[intercept]"]
     return chosen or [name for name in names if name == "mu"]
 
 
-def short(name: str) -> str:
-    """``"custodial − community"`` of a contrast; other names as they are.
+def short(name: str, symbols: Symbols = str) -> str:
+    """``"custodial − community"`` of a contrast; other names as `symbols` writes them.
 
     Examples
     --------
-    >>> short("mu[custodial] - mu[community]")
-    'custodial − community'
+    >>> short("mu[custodial] - mu[community]"), short("beta[pi]", show.symbol)
+    ('custodial − community', 'β[pi]')
     """
-    parts = _CONTRAST.fullmatch(name)
-    return f"{parts[1]} − {parts[2]}" if parts else name
+    if parts := _CONTRAST.fullmatch(name):
+        return f"{parts[1]} − {parts[2]}"
+    return symbols(name)
 
 
-def verdict(row: Mapping[Any, Any], factor: str) -> str:
+def verdicts(frame: pd.DataFrame, label: str, factor: str, symbols: Symbols = str) -> tuple[str, ...]:
+    """A sentence for each answer to the question.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        `Ranges.frame`.
+    label : str
+        The fit that the sentences are about.
+    factor : str
+        What the studies are divided by; empty when they are not.
+    symbols : callable
+        How the names of quantities are written.
+    """
+    main = frame[frame["label"] == label]
+    rows = main[main["quantity"].isin(contrasts(main["quantity"].tolist()))]
+    return tuple(verdict(row, factor, symbols) for row in rows.to_dict("records"))
+
+
+def verdict(row: Mapping[Any, Any], factor: str, symbols: Symbols = str) -> str:
     """What the range of one contrast says and what it does not.
 
     Parameters
@@ -44,6 +67,8 @@ def verdict(row: Mapping[Any, Any], factor: str) -> str:
         A row of `Ranges.frame`.
     factor : str
         What the studies are divided by; empty when they are not.
+    symbols : callable
+        How the name of the quantity is written.
 
     Returns
     -------
@@ -60,10 +85,14 @@ def verdict(row: Mapping[Any, Any], factor: str) -> str:
     reach = f"the estimate runs {_run(row, 'point')}, the limits reach from {_limits(row)}"
     if not math.isnan(row["p_above_low"]):
         reach += f", P(> 0) {_chances(row)}"
-    head = f"{short(str(row['quantity']))} ({row['label']}): "
+    head = f"{short(str(row['quantity']), symbols)} ({row['label']}): "
     if row["excludes"] == "none":
         by = f" by {factor}" if factor else ""
-        none = f"neither show a difference{by} nor rule one out" if " - " in row["quantity"] else "do not tell the sign"
+        none = (
+            f"neither show a difference{by} nor rule one out"
+            if show.is_contrast(row["quantity"])
+            else "do not tell the sign"
+        )
         return f"{head}in none of {many} does the {kind} exclude 0; {reach}; so the {told} {none}."
     if row["excludes"] in ("above", "below"):
         return (
@@ -124,7 +153,7 @@ def _of(names: list[str], total: int) -> str:
     return f"{len(names)} of {total} priors on tau ({'; '.join(names)})"
 
 
-def edge(row: Mapping[Any, Any], widths: pd.Series) -> str:
+def edge(row: Mapping[Any, Any], widths: pd.Series, symbols: Symbols = str) -> str:
     """What equal weights would say, the optimistic edge; empty where there is none.
 
     Parameters
@@ -133,6 +162,8 @@ def edge(row: Mapping[Any, Any], widths: pd.Series) -> str:
         A row of `Ranges.frame`.
     widths : Series
         Of the interval in every table.
+    symbols : callable
+        How the package's own words are written.
     """
     if math.isnan(row["lower_edge"]):
         return ""
@@ -144,14 +175,15 @@ def edge(row: Mapping[Any, Any], widths: pd.Series) -> str:
             f"; {narrower} of the {len(widths)} tables have a narrower interval all the same, as their unrounded "
             "figures are more favourable or tau smaller in them"
         )
+    why = symbols(f"At any given tau no table that fits tells more of the mean{others}.")
     return (
-        f"The table with equal weights is an optimistic edge and not an answer: {short(str(row['quantity']))} "
+        f"The table with equal weights is an optimistic edge and not an answer: {short(str(row['quantity']), symbols)} "
         f"({row['label']}) {plain(row['point_edge'], 2)}, limits {plain(row['lower_edge'], 2)} to "
-        f"{plain(row['upper_edge'], 2)}{chance}. At any given tau no table that fits tells more of the mean{others}."
+        f"{plain(row['upper_edge'], 2)}{chance}. {why}"
     )
 
 
-def searched(frame: pd.DataFrame, agree: float) -> str:
+def searched(frame: pd.DataFrame, agree: float, symbols: Symbols = str) -> str:
     """How sure the search for extremes is; empty without one."""
     if frame.empty:
         return ""
@@ -165,7 +197,7 @@ def searched(frame: pd.DataFrame, agree: float) -> str:
         f"Search: {len(frame)} lowest and highest answers, each from {starts} starts. In {sure} all starts end "
         f"within {agree:g} of the best; the farthest apart, by {plain(worst['spread'], 2)}, are those for "
         f"the {_ENDS[worst['end']]} {_WHATS[worst['what']]} of "
-        f"{worst['quantity']} ({worst['fit']}), whose range may be wider than the search knows."
+        f"{symbols(str(worst['quantity']))} ({worst['fit']}), whose range may be wider than the search knows."
     )
     if beyond.any():
         text += f" In {int(beyond.sum())} a table found for another answer went farther; the range includes it."

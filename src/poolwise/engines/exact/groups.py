@@ -206,9 +206,10 @@ class Grouped:
         several = [study for study, own in outcomes.items() if len(own) > 1]
         if not several:
             return ()
+        named = listing(f"'{study}'" for study in several)
         counted = "1 study contributes" if len(several) == 1 else f"{len(several)} studies contribute"
         return (
-            f"{counted} to more than one outcome ({listing(several)}); their effects count as independent given mu and "
+            f"{counted} to more than one outcome ({named}); their effects count as independent given mu and "
             "tau of each outcome, so that what they share in sampling and truth is counted twice",
         )
 

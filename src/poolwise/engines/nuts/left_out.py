@@ -21,6 +21,7 @@ from poolwise.model import MetaRegression, Model
 from poolwise.model.missing_levels import MissingLevels
 from poolwise.quantities import Posterior
 from poolwise.result import Result
+from poolwise.show import is_contrast
 
 if TYPE_CHECKING:
     from poolwise.engines.nuts.engine import NUTS
@@ -82,7 +83,7 @@ class DrawnWithout:
             if isinstance(one, Posterior)
             and name.startswith(("mu", "beta", "tau", "gamma", "sd["))
             and not name.startswith("tau2")
-            and not (grouped and ("[" not in name or " - " in name))
+            and not (grouped and ("[" not in name or is_contrast(name)))
         }
 
     def log_density(self, effects: Effects, rows: NDArray[np.intp]) -> tuple[float, float]:

@@ -166,7 +166,7 @@ def notes_about(result: Result, threshold: float) -> tuple[str, ...]:
 
 
 def _is_effect(name: str) -> bool:
-    return name.startswith(("mu", "theta_new")) and " - " not in name
+    return name.startswith(("mu", "theta_new")) and not show.is_contrast(name)
 
 
 def _of_noise(value: float, limits: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from poolwise.checks.borrowing import borrowed_sentence
 from poolwise.quantities import Distribution, Quantity
 from poolwise.report import words
 from poolwise.report.blocks import answers
@@ -9,15 +10,15 @@ from poolwise.report.content import Content
 from poolwise.report.section import Passage, Section
 from poolwise.result import NO_PRIOR
 from poolwise.scale import Scale
-from poolwise.show import chance, interval, level, number
+from poolwise.show import chance, greek, interval, level, number
 
 
 def _passage(content: Content) -> Passage:
     sentences = [*headline(content)]
     if content.panel is not None:
-        sentences.append(content.panel.sentence)
+        sentences.append(greek(content.panel.sentence))
     if content.borrowed is not None:
-        sentences.append(content.borrowed.sentence)
+        sentences.append(borrowed_sentence(content.borrowed.frame, mu="μ"))
     return Passage("In short", answers(sentences))
 
 
@@ -30,7 +31,7 @@ def headline(content: Content) -> tuple[str, ...]:
     if result.answers != ("mu",):
         return _headlines(content)
     mu = result["mu"]
-    under = "" if result.prior == NO_PRIOR else f", under {result.prior}"
+    under = "" if result.prior == NO_PRIOR else f", under {greek(result.prior)}"
     sentences = [f"The mean effect ({scale.label}) is {_stated(mu, prob)}{under}."]
     if scale.transform != "identity":
         point, lower, upper = scale.back([mu.point, *mu.interval(prob)])
@@ -57,7 +58,7 @@ def _likelier_side(quantity: Distribution, threshold: float, scale: Scale) -> st
 def _headlines(content: Content) -> tuple[str, ...]:
     """A sentence for each group or coefficient."""
     result, scale, prob = content.main, content.effects.scale, content.analysis.prob
-    under = "" if result.prior == NO_PRIOR else f" All under {result.prior}."
+    under = "" if result.prior == NO_PRIOR else f" All under {greek(result.prior)}."
     sentences = []
     for name in result.answers:
         title = words.quantity(name)[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 
-from poolwise.checks.borrowing import Borrowing
+from poolwise.checks.borrowing import Borrowing, borrowed_sentence
 from poolwise.report import words
 from poolwise.report.blocks import Column, Paragraph, Table, answers, lines, numbers, rows
 from poolwise.report.content import Content
@@ -18,7 +18,7 @@ def _passage(content: Content) -> Passage | None:
         return None
     return Passage(
         "What the outcomes borrow from one another",
-        (*answers([borrowed.sentence]), _table(content, borrowed), Paragraph(MEANING)),
+        (*answers([borrowed_sentence(borrowed.frame, mu="μ")]), _table(content, borrowed), Paragraph(MEANING)),
         tables={"borrowing.csv": borrowed.frame},
     )
 

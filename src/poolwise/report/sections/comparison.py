@@ -30,7 +30,7 @@ from poolwise.report.blocks import (
 from poolwise.report.content import Content
 from poolwise.report.section import Passage, Section
 from poolwise.scale import Scale
-from poolwise.show import NOTHING, chance, greek, interval, level, number, percent
+from poolwise.show import NOTHING, chance, greek, interval, is_contrast, level, number, percent
 
 TESTS = {
     "Q": "Test of homogeneity: Q",
@@ -190,7 +190,7 @@ def _sd(sd: float, interval_kind: str) -> str:
 
 def _is_effect(name: str) -> bool:
     """Whether a quantity is a mean or a true effect, which reads on the natural scale; differences do not."""
-    return name in ("mu", "theta_new") or (name.startswith(("mu[", "theta_new[")) and " - " not in name)
+    return name in ("mu", "theta_new") or (name.startswith(("mu[", "theta_new[")) and not is_contrast(name))
 
 
 def chances(content: Content) -> Chances:

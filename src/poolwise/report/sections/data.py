@@ -9,11 +9,15 @@ from poolwise.report import words
 from poolwise.report.blocks import Block, Column, Table, Terms, marked, notes, numbers, rows
 from poolwise.report.content import Content
 from poolwise.report.section import Passage, Section
-from poolwise.show import interval, level, number, percent
+from poolwise.show import greek, interval, level, number, percent
 
 
 def _passage(content: Content) -> Passage:
-    blocks: tuple[Block, ...] = (_origin(content), notes(content.analysis.data_notes), _table(content))
+    blocks: tuple[Block, ...] = (
+        _origin(content),
+        notes(greek(note) for note in content.analysis.data_notes),
+        _table(content),
+    )
     return Passage("Data", blocks, tables={"studies.csv": studies(content)})
 
 

@@ -82,10 +82,15 @@ def evidence(content: Content) -> tuple[tuple[str, str], ...]:
 
 
 def _notes(content: Content) -> tuple[str, ...]:
-    """What was noticed in the data and in the fits, limits held against the threshold, each sentence once."""
-    threshold = content.analysis.threshold
-    every = [*content.effects.notes, *(note for result in content.results for note in notes_about(result, threshold))]
-    return tuple(note for note in dict.fromkeys(every) if note not in content.analysis.data_notes)
+    """What was noticed in the data and in the fits, limits held against the threshold, each sentence once.
+
+    Those on the data are in the user's words, or quote them, and stay as they are.
+    """
+    threshold, before = content.analysis.threshold, content.analysis.data_notes
+    of_fits = [note for result in content.results for note in notes_about(result, threshold)]
+    of_data = [note for note in content.effects.notes if note not in before]
+    others = (greek(note) for note in of_fits if note not in before and note not in content.effects.notes)
+    return tuple(dict.fromkeys([*of_data, *others]))
 
 
 def _draws(content: Content, posterior: Result) -> xr.DataTree:

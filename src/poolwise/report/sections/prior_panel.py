@@ -21,7 +21,7 @@ def _passage(content: Content) -> Passage | None:
         return None
     blocks: list[Block] = [Paragraph(UNASKED)] if plan.unasked else []
     blocks += [
-        *answers([panel.sentence]),
+        *answers([greek(panel.sentence)]),
         Paragraph(greek(panel.tau_sentence)),
         Paragraph(greek(panel.tipping_sentence)),
         Picture("prior_panel", "Prior panel: interval for the mean effect under each prior on tau"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from poolwise.report.blocks import Block, Paragraph, answers
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Passage, Section
+from poolwise.show import symbol
 
 
 def _passage(content: RangesContent) -> Passage:
-    blocks: list[Block] = [*answers(content.ranges.sentences)]
+    blocks: list[Block] = [*answers(content.ranges.worded(symbol))]
     if content.ranges.factor:
         blocks.append(
             Paragraph(

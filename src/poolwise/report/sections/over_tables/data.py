@@ -5,12 +5,16 @@ from __future__ import annotations
 from poolwise.report.blocks import Block, Column, Table, Terms, notes, numbers, rows
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Passage, Section
-from poolwise.show import number, percent
+from poolwise.show import greek, number, percent
 
 
 def _passage(content: RangesContent) -> Passage:
     ranges = content.ranges
-    blocks: list[Block] = [_origin(content), notes(content.analysis.data_notes), _published(content)]
+    blocks: list[Block] = [
+        _origin(content),
+        notes(greek(note) for note in content.analysis.data_notes),
+        _published(content),
+    ]
     if ranges.levels.empty:
         return Passage("Data", tuple(blocks))
     blocks.append(_levels(content))

@@ -6,14 +6,16 @@ from poolwise.report import words
 from poolwise.report.blocks import Block, Column, Table, marked, notes, numbers, rows
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Passage, Section
-from poolwise.show import greek, number
+from poolwise.show import greek, number, symbol
 
 
 def _passage(content: RangesContent) -> Passage:
     ranges = content.ranges
     check: tuple[Block, ...] = () if ranges.nuts.empty else (_beside_exact(content),)
     tables = {} if ranges.nuts.empty else {"nuts_check.csv": ranges.nuts.assign(data=ranges.data)}
-    return Passage("Diagnostics", (_fits(content), *check, notes(ranges.notes)), tables=tables)
+    return Passage(
+        "Diagnostics", (_fits(content), *check, notes(greek(sentence) for sentence in ranges.notes)), tables=tables
+    )
 
 
 SECTION = Section("diagnostics", _passage, tables=("nuts_check.csv",))
@@ -40,7 +42,7 @@ def _beside_exact(content: RangesContent) -> Table:
     cells = (
         (
             str(row["table"]),
-            greek(str(row["quantity"])),
+            symbol(str(row["quantity"])),
             number(row["nuts_mean"]),
             number(row["exact_mean"]),
             *(number(row[f"{name}_apart"], 1) for name in ("mean", "q2.5", "q97.5")),

@@ -34,16 +34,16 @@ SECTION = replace(FIRST, passage=lambda content: _passage(content, small=False))
 def _table(content: RangesContent) -> Table:
     ranges = content.ranges
     columns = (
-        Column("Prior on tau"),
+        Column("Prior on τ"),
         numbers("Lower limit"),
         numbers("Upper limit"),
         numbers(lines("0 excluded in", "tables")),
-        numbers("P(mu > 0)"),
-        numbers(lines("Upper limit", "of tau")),
+        numbers("P(μ > 0)"),
+        numbers(lines("Upper limit", "of τ")),
         numbers(lines("Equal weights", "(optimistic edge)")),
     )
     caption = marked(
-        "mu under each prior on tau of the panel, over all tables (reconstructed data): lowest to highest, the median "
+        "μ under each prior on τ of the panel, over all tables (reconstructed data): lowest to highest, the median "
         "of the tables drawn below. {prob} equal-tailed credible intervals. All digits are in "
         "<code>prior_panel.csv</code>.",
         prob=level(ranges.prob),

@@ -11,7 +11,7 @@ from poolwise.report.blocks import Body, Column, Picture, Row, Table, lines, mar
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Figure, Passage, Section
 from poolwise.report.spans import at_edge, chances, excluding, extent
-from poolwise.show import NOTHING, level
+from poolwise.show import NOTHING, is_contrast, level
 
 
 def _passage(content: RangesContent) -> Passage:
@@ -77,5 +77,7 @@ def _groups(content: RangesContent) -> tuple[tuple[str, str, list[dict[Any, Any]
 
 def _order(name: str) -> tuple[int, str]:
     """Contrasts first, then means, then new studies, then standard deviations."""
-    kinds = (" - ", "mu", "beta", "theta_new", "tau")
-    return next((place for place, kind in enumerate(kinds) if kind in name), len(kinds)), name
+    if is_contrast(name):
+        return 0, name
+    kinds = ("mu", "beta", "theta_new", "tau")
+    return next((place for place, kind in enumerate(kinds, start=1) if name.startswith(kind)), len(kinds) + 1), name

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from poolwise.checks.ranges import words
 from poolwise.checks.ranges.beyond import AGREE
 from poolwise.report.blocks import Column, Paragraph, Table, marked, numbers, rows
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Passage, Section
-from poolwise.show import greek, number
+from poolwise.show import number, symbol
 
 
 def _passage(content: RangesContent) -> Passage | None:
@@ -17,7 +18,7 @@ def _passage(content: RangesContent) -> Passage | None:
     ranges = content.ranges
     return Passage(
         "How sure the extremes are",
-        (Paragraph(greek(ranges.search_sentence)), _table(content)),
+        (Paragraph(words.searched(ranges.searches, AGREE, symbol)), _table(content)),
         tables={
             "searches.csv": ranges.searches.assign(data=ranges.data),
             "extreme_tables.csv": extreme_tables(content),
@@ -50,7 +51,7 @@ def _cells(content: RangesContent) -> tuple[tuple[str, ...], ...]:
     first = frame[frame["fit"] == frame["fit"].iloc[0]]
     return tuple(
         (
-            greek(str(row["quantity"])),
+            symbol(str(row["quantity"])),
             f"{ENDS[row['end']]} {ANSWERS[row['what']]}",
             number(row["drawn"], 3),
             number(row["value"], 3),
