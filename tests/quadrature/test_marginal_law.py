@@ -8,9 +8,9 @@ from scipy import stats
 
 from poolwise.priors import HalfCauchy, HalfNormal, LogNormal, Uniform
 from poolwise.quadrature.boxes.variables import LogScale, OnLine, Spread
-from poolwise.quadrature.rules.marginal_law import MarginalLaw, on_panels
-from poolwise.quadrature.rules.panels import times
-from poolwise.quadrature.rules.product_rule import panel_nodes, panel_weights
+from poolwise.quadrature.rules.gauss_rules import panel_nodes, panel_weights
+from poolwise.quadrature.rules.marginal_law import MarginalLaw
+from poolwise.quadrature.rules.panels import on_panels, times
 
 ORDER = 12
 P = np.array([1e-3, 0.025, 0.5, 0.975])

@@ -16,8 +16,9 @@ from poolwise.quadrature.groups.exchangeable import FINE, Exchangeable, tau_weig
 from poolwise.quadrature.groups.hyper_grid import Points
 from poolwise.quadrature.groups.laws import Laws
 from poolwise.quadrature.groups.outcome_likelihood import Group
-from poolwise.quadrature.rules.marginal_law import on_panels
-from poolwise.quadrature.rules.product_rule import REACH, lagrange, panel_nodes, panel_weights
+from poolwise.quadrature.rules.gauss_rules import lagrange, panel_nodes, panel_weights
+from poolwise.quadrature.rules.panels import on_panels
+from poolwise.quadrature.rules.product_rule import REACH
 
 Array = NDArray[np.float64]
 

@@ -21,11 +21,12 @@ from scipy.special import ndtr
 
 from poolwise.quadrature.groups.exchangeable import FINE, Exchangeable
 from poolwise.quadrature.groups.outcome_likelihood import ORDER
-from poolwise.quadrature.rules.marginal_law import MarginalLaw, on_panels
+from poolwise.quadrature.rules.gauss_rules import lagrange, panel_nodes, panel_weights
+from poolwise.quadrature.rules.marginal_law import MarginalLaw
 from poolwise.quadrature.rules.mixture import NormalMixture, trimmed
 from poolwise.quadrature.rules.narrow_kernels import Kernels, kernels
-from poolwise.quadrature.rules.panels import Panels
-from poolwise.quadrature.rules.product_rule import lagrange, normal_weights, panel_nodes, panel_weights
+from poolwise.quadrature.rules.panels import Panels, on_panels
+from poolwise.quadrature.rules.product_rule import normal_weights
 from poolwise.quadrature.rules.refine import integrate
 
 Array = NDArray[np.float64]

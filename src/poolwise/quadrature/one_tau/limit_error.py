@@ -12,7 +12,7 @@ from poolwise.quadrature.one_tau.jobs import MEAN, Studies
 from poolwise.quadrature.one_tau.mixtures import limits, shrunken, towards
 from poolwise.quadrature.one_tau.tau_posterior import TauPosterior
 from poolwise.quadrature.rules.mixture import LIMITS, NormalMixture
-from poolwise.quadrature.rules.panels import ORDER, TO_COEFFICIENTS, WEIGHTS
+from poolwise.quadrature.rules.panels import ORDER, RULE
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -61,7 +61,7 @@ def watched_limits(
     """
     panels, tau = posterior.panels, posterior.c[0] * np.sinh(posterior.panels.x)
     half = 0.5 * (panels.right - panels.left)
-    density = panels.mass / (WEIGHTS * half[:, None])
+    density = panels.mass / (RULE.weights * half[:, None])
     tables, nodes = posterior.studies, posterior.mixtures
     means, of_new = [nodes.linear(c) for c in linear], [nodes.new(c) for c in new]
     watched = [] if tables.known[0] else [(c, law, False) for c, law in zip(linear, means, strict=True)]
@@ -88,7 +88,7 @@ def watched_limits(
     z *= inverse[:, None]
     below = ndtr(z)
     below *= density
-    tails = np.abs(below @ TO_COEFFICIENTS[:, -3:]).max(axis=-1) @ half / ORDER
+    tails = np.abs(below @ RULE.to_coefficients[:, -3:]).max(axis=-1) @ half / ORDER
     with np.errstate(over="ignore"):  # at and beside a component that is all but a point
         np.multiply(z, z, out=z)
         z *= -0.5

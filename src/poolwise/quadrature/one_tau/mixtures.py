@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.quadrature.one_tau.jobs import MEAN, Studies, Tables
-from poolwise.quadrature.rules.condensed import gauss
+from poolwise.quadrature.rules.gauss_rules import discrete_gauss
 from poolwise.quadrature.rules.mixture import LIMITS, NormalMixture, quantiles
 
 Array = NDArray[np.float64]
@@ -86,7 +86,7 @@ class Mixtures:
         """Medians and 95 % limits of all studies, shape (k, 3)."""
         if len(centre) <= FEW:
             return limits(self.weight, centre, spread)
-        weight, tau = gauss(self.weight, self.tau, CONDENSED)
+        weight, tau = discrete_gauss(self.weight, self.tau, CONDENSED)
         if not (tau >= 0.0).all():
             return limits(self.weight, centre, spread)
         values = self.tables.given_tau(np.zeros(1, dtype=np.intp), tau[None])[:, 0]

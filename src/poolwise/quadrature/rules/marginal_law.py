@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.quadrature.rules.panels import ORDER, Panels
-from poolwise.quadrature.rules.product_rule import panel_nodes, panel_weights, rule
 
 Array = NDArray[np.float64]
 
@@ -111,42 +110,3 @@ class MarginalLaw:
             return np.arcsinh(value / self.unit)
         with np.errstate(divide="ignore"):
             return np.log(value)
-
-
-def on_panels(edges: Array, mass: Array, order: int) -> Panels:
-    """Densities of n jobs on the same panels, from the mass of their Gauss-Legendre nodes.
-
-    Parameters
-    ----------
-    edges : ndarray
-        Shape (P + 1,).
-    mass : ndarray
-        Density x quadrature weight at the nodes, not normalised, shape (n, P x order).
-    order : int
-        Nodes of each panel, at most 16.
-
-    Returns
-    -------
-    Panels
-    """
-    n, count = len(mass), len(edges) - 1
-    half = np.tile(0.5 * np.diff(edges), n)
-    total = mass.sum(axis=1)
-    with np.errstate(divide="ignore"):
-        height = np.log(np.maximum(mass, 0.0) / panel_weights(edges, order))
-    share = (mass / total[:, None]).reshape(n * count, order)
-    coefficients = np.zeros((n * count, ORDER))
-    coefficients[:, :order] = (share / (half[:, None] * rule(order).weights)) @ rule(order).to_coefficients
-    tail = half * np.abs(coefficients[:, max(order - 2, 0) : order]).max(axis=1) / order
-    job = np.repeat(np.arange(n), count)
-    return Panels(
-        job=job,
-        left=np.tile(edges[:-1], n),
-        right=np.tile(edges[1:], n),
-        x=np.tile(panel_nodes(edges, order).reshape(count, order), (n, 1)),
-        values=height.reshape(1, n * count, order),
-        log_total=np.log(total),
-        mass=share,
-        coefficients=coefficients,
-        error=np.bincount(job, tail, n),
-    )
