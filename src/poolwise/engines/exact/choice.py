@@ -34,12 +34,10 @@ from poolwise.quadrature.boxes.polar import Polar, is_sharp
 from poolwise.quadrature.boxes.variables import OnLine, Spread, Variable
 from poolwise.quadrature.one_tau.independent import Independent
 from poolwise.quadrature.one_tau.jobs import MEAN, Studies, Tables, TauPriors
-from poolwise.quadrature.one_tau.limit_error import watched_limits
 from poolwise.quadrature.one_tau.mixtures import Mixtures
 from poolwise.quadrature.one_tau.regression import Regression
 from poolwise.quadrature.one_tau.rotated import Turned, TurnedMixtures
-from poolwise.quadrature.one_tau.tau_law import TauLaw
-from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, tau_posterior
+from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, tau_posterior, watched_limits
 from poolwise.quadrature.one_tau.truncated import TruncatedMixtures, TruncatedStudies
 from poolwise.quadrature.rules.gaussian import Basis
 from poolwise.quadrature.rules.mixture import NormalMixture
@@ -178,7 +176,7 @@ def _one_tau(effects: Effects, model: Model, mean: Means, prior: Prior, toleranc
     linear, new = list(mean.linear.values()), list(mean.new.values())
     posterior, error, laws = _refined(job, prior, spread.moments, linear, new, tolerance)
     nodes = posterior.mixtures
-    tau = TauLaw(posterior)
+    tau = posterior.tau
     between: dict[str, Law | Quantity] = {"tau": tau, "tau2": spread_laws.square(tau)}
     if effects.k > mean.p:
         typical = typical_variance(effects.v, mean.X)
@@ -206,7 +204,7 @@ def _separate(effects: Effects, model: Subgroups, mean: Means, mu: Prior, prior:
         errors.append(error)
         shares[rows] = _shares(effects.v[rows], posterior.mixtures.weight, posterior.mixtures.tau)
     nodes = Independent(tuple(groups), group, place)
-    laws = {spread.name: TauLaw(posterior) for spread, posterior in zip(found, groups, strict=True)}
+    laws = {spread.name: posterior.tau for spread, posterior in zip(found, groups, strict=True)}
     between: dict[str, Law | Quantity] = {**laws}
     between |= {name.replace("tau", "tau2"): spread_laws.square(law) for name, law in laws.items()}
     total = sum(float(posterior.panels.log_total[0]) for posterior in groups)

@@ -16,8 +16,7 @@ from poolwise.moments import MOST_MOMENTS, moments_of_tau
 from poolwise.priors import Flat, Normal, Prior
 from poolwise.quadrature.one_tau.jobs import Studies, TauPriors
 from poolwise.quadrature.one_tau.regression import Regression
-from poolwise.quadrature.one_tau.summaries import MU, summaries
-from poolwise.quadrature.one_tau.tau_posterior import tau_posterior
+from poolwise.quadrature.one_tau.tau_posterior import MU, summaries, tau_posterior
 from poolwise.quadrature.rules.gaussian import Basis
 
 Array = NDArray[np.float64]

@@ -22,7 +22,6 @@ from poolwise.quadrature.one_tau.independent import Independent
 from poolwise.quadrature.one_tau.jobs import MEAN
 from poolwise.quadrature.one_tau.mixtures import Mixtures
 from poolwise.quadrature.one_tau.rotated import TurnedMixtures
-from poolwise.quadrature.one_tau.tau_law import TauLaw
 from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, log_density_of_mean
 from poolwise.quadrature.one_tau.truncated import TruncatedStudies, log_mass
 from poolwise.quadrature.rules.mixture import NormalMixture
@@ -273,7 +272,7 @@ class Fitted:
             theta = self.source.model.draw_theta(phi, self.means.X @ beta, y, rng)
             return Draws(dict(zip(names, phi, strict=False)), beta.T, theta)
         if isinstance(self.source, Independent):
-            taus = np.stack([TauLaw(group).sample(size, rng) for group in self.source.groups])
+            taus = np.stack([group.tau.sample(size, rng) for group in self.source.groups])
             pairs = zip(self.source.groups, taus, strict=True)
             beta = np.concatenate([group.mixtures.draw(tau, rng) for group, tau in pairs])
             spreads, square = dict(zip(names, taus, strict=True)), taus[self.source.group].T ** 2
@@ -281,7 +280,7 @@ class Fitted:
             if isinstance(self.source, Mixtures):
                 nodes, tau = self.source, np.full(size, self.source.tau[0])
             else:
-                nodes, tau = self.source.mixtures, TauLaw(self.source).sample(size, rng)
+                nodes, tau = self.source.mixtures, self.source.tau.sample(size, rng)
             beta, spreads, square = nodes.draw(tau, rng), dict.fromkeys(names, tau), tau[:, None] ** 2
             if isinstance(self.nodes, TurnedMixtures):
                 return Draws(spreads, beta.T, self.nodes.turned.draw_theta(tau, beta, rng))

@@ -8,25 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.laws import Deferred, TransformedLaw
-from poolwise.quadrature.boxes.box_posterior import VariableLaw
 from poolwise.quadrature.boxes.polar import Polar
-from poolwise.quadrature.one_tau.tau_law import TauLaw
+from poolwise.quadrature.rules.panel_law import PanelLaw
 from poolwise.quantities import Law
 
 Array = NDArray[np.float64]
 
 
-def square(tau: TauLaw | VariableLaw) -> Law:
+def square(tau: PanelLaw) -> Law:
     """The law of tau^2."""
     return TransformedLaw(tau, np.square, _root, _doubled, tau.square_moments())
 
 
-def i2(tau: TauLaw | VariableLaw, typical: float, weight: Array, nodes: Array) -> Law:
+def i2(tau: PanelLaw, typical: float, weight: Array, nodes: Array) -> Law:
     """The law of I2 = tau^2 / (tau^2 + typical variance).
 
     Parameters
     ----------
-    tau : TauLaw or VariableLaw
+    tau : PanelLaw
     typical : float
         Typical sampling variance.
     weight, nodes : ndarray
