@@ -22,8 +22,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.quadrature.rules.gaussian import LOG_2PI, Basis, combination, conditional
-from poolwise.quadrature.rules.graded import eigen
+from poolwise.quadrature.rules.gaussian import LOG_2PI, Basis, combination, conditional, eigen
 from poolwise.quadrature.rules.normal_normal import CHUNK, log_product
 
 Array = NDArray[np.float64]

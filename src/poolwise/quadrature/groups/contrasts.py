@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 from poolwise.quadrature.groups.exchangeable import CELLS, FINE, Exchangeable, Part, tau_weights
 from poolwise.quadrature.rules.gauss_rules import discrete_gauss, lagrange, lagrange_through, panel_nodes, panel_weights
-from poolwise.quadrature.rules.mixture import NormalMixture, trimmed
-from poolwise.quadrature.rules.narrow_kernels import kernels
+from poolwise.quadrature.rules.mixture import NormalMixture, kernels, trimmed
 
 Array = NDArray[np.float64]
 

@@ -22,8 +22,7 @@ from scipy.special import ndtr
 from poolwise.quadrature.groups.exchangeable import FINE, Exchangeable
 from poolwise.quadrature.groups.outcome_likelihood import ORDER
 from poolwise.quadrature.rules.gauss_rules import lagrange, panel_nodes, panel_weights
-from poolwise.quadrature.rules.mixture import NormalMixture, trimmed
-from poolwise.quadrature.rules.narrow_kernels import Kernels, kernels
+from poolwise.quadrature.rules.mixture import Kernels, NormalMixture, kernels, trimmed
 from poolwise.quadrature.rules.panel_law import Exp, PanelLaw, Sinh
 from poolwise.quadrature.rules.panels import Panels, on_panels
 from poolwise.quadrature.rules.product_rule import normal_weights

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from poolwise.quadrature.one_tau.mixtures import Mixtures
 from poolwise.quadrature.one_tau.regression import Regression
-from poolwise.quadrature.rules.gaussian import LOG_2PI, Basis
-from poolwise.quadrature.rules.graded import eigen
+from poolwise.quadrature.rules.gaussian import LOG_2PI, Basis, eigen
 from poolwise.quadrature.rules.mixture import NormalMixture
 
 Array = NDArray[np.float64]
