@@ -25,6 +25,7 @@ from poolwise.quadrature.one_tau.rotated import TurnedMixtures
 from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, log_density_of_mean
 from poolwise.quadrature.one_tau.truncated import TruncatedStudies, log_mass
 from poolwise.quadrature.rules.mixture import NormalMixture
+from poolwise.quadrature.rules.normal_normal import draw_theta
 from poolwise.quantities import Estimate, IntervalKind, Law, Posterior, Quantity
 from poolwise.result import Finding
 
@@ -284,10 +285,7 @@ class Fitted:
             beta, spreads, square = nodes.draw(tau, rng), dict.fromkeys(names, tau), tau[:, None] ** 2
             if isinstance(self.nodes, TurnedMixtures):
                 return Draws(spreads, beta.T, self.nodes.turned.draw_theta(tau, beta, rng))
-        keep = square / (square + v)
-        fitted = (self.means.X @ beta).T
-        theta = keep * y + (1.0 - keep) * fitted + np.sqrt(keep * v) * rng.standard_normal((size, len(y)))
-        return Draws(spreads, beta.T, theta)
+        return Draws(spreads, beta.T, draw_theta((self.means.X @ beta).T, y, v, square, rng))
 
 
 def _log_pdf(law: NormalMixture, at: float) -> float:

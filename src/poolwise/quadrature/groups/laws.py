@@ -23,6 +23,7 @@ from poolwise.quadrature.groups.exchangeable import FINE, Exchangeable
 from poolwise.quadrature.groups.outcome_likelihood import ORDER
 from poolwise.quadrature.rules.gauss_rules import lagrange, panel_nodes, panel_weights
 from poolwise.quadrature.rules.mixture import Kernels, NormalMixture, kernels, trimmed
+from poolwise.quadrature.rules.normal_normal import shrinkage
 from poolwise.quadrature.rules.panel_law import Exp, PanelLaw, Sinh
 from poolwise.quadrature.rules.panels import Panels, on_panels
 from poolwise.quadrature.rules.product_rule import normal_weights
@@ -115,13 +116,10 @@ class Laws:
 
         theta_i | mu_o, tau_o ~ N(b_i mu_o + (1 - b_i) y_i, (1 - b_i) v_i), b_i = v_i / (v_i + tau_o^2).
         """
-        group, square = self.posterior.groups[o], self.posterior.tables[o].tau ** 2
-        y, v = group.y[i], group.v[i]
-        to_mean, to_data = v / (v + square), square / (v + square)
-        centre, spread, weight = self._components(o)
-        moved = to_mean * centre + to_data * y + self.posterior.shift
-        wide = np.sqrt(to_data * v + (to_mean * spread) ** 2)
-        return trimmed(weight.ravel(), moved.ravel(), wide.ravel(), NEGLIGIBLE)
+        group, tau2 = self.posterior.groups[o], self.posterior.tables[o].tau ** 2
+        mean, sd, weight = self._components(o)
+        centre, spread = shrinkage(mean, sd, group.y[i], group.v[i], tau2)
+        return trimmed(weight.ravel(), centre.ravel() + self.posterior.shift, spread.ravel(), NEGLIGIBLE)
 
     def tau_of(self, o: int) -> PanelLaw:
         """The law of tau_o."""

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from poolwise.quadrature.one_tau.jobs import DECILES, MEAN, Studies, Tables, TauPriors
-from poolwise.quadrature.one_tau.mixtures import Mixtures, limits, shrunken, towards
+from poolwise.quadrature.one_tau.mixtures import Mixtures, limits, shrunken
 from poolwise.quadrature.rules.mixture import LIMITS, NormalMixture, quantiles
+from poolwise.quadrature.rules.normal_normal import shrinkage
 from poolwise.quadrature.rules.panel_law import PanelLaw, Sinh
 from poolwise.quadrature.rules.panels import ORDER, RULE, Panels
 from poolwise.quadrature.rules.refine import Evaluate, integrate
@@ -345,7 +346,7 @@ def _study_effects(posterior: TauPosterior, tau: Array) -> tuple[Array, Array]:
     tables, values, rows = posterior.studies, posterior.panels.values, _telling(posterior)
     if isinstance(tables, Studies):
         mean, sd = tables.combination(values, MEAN)
-        return towards(mean, sd, tables.y[0, rows, None, None], tables.v[0, rows, None, None], tau)
+        return shrinkage(mean, sd, tables.y[0, rows, None, None], tables.v[0, rows, None, None], tau * tau)
     pairs = [shrunken(tables, i, tau, values) for i in rows.tolist()]
     return np.stack([mean for mean, _ in pairs]), np.stack([sd for _, sd in pairs])
 
