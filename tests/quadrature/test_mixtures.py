@@ -6,12 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from poolwise.engines.exact.mean_priors import Blend
+from poolwise.laws import BlendLaw, bracketed
 from poolwise.priors import HalfNormal
 from poolwise.quadrature.one_tau.independent import Independent
 from poolwise.quadrature.one_tau.jobs import MEAN, Studies, TauPriors
 from poolwise.quadrature.one_tau.mixtures import Mixtures, shrunken
 from poolwise.quadrature.one_tau.tau_posterior import tau_posterior
-from poolwise.quadrature.rules.blend import Blend, BlendLaw, bracketed
 from poolwise.quadrature.rules.mixture import NormalMixture, trimmed
 from poolwise.quadrature.rules.normal_normal import shrinkage
 

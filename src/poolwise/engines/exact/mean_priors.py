@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from poolwise.engines.exact.posterior import Blended, Fitted
 from poolwise.engines.heterogeneity import known_tau, typical_variance
 from poolwise.engines.means import Means
 from poolwise.errors import ModelError
+from poolwise.laws import BlendLaw
 from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects
 from poolwise.moments import MOST_MOMENTS, spreads_of
 from poolwise.priors import Cauchy, Fixed, Flat, Mixture, Normal, Prior, RegularizedHorseshoe, StudentT, TruncatedNormal
@@ -22,7 +24,7 @@ from poolwise.quadrature.boxes.box_posterior import BoxPosterior, box_posterior
 from poolwise.quadrature.boxes.diagonal import Diagonal
 from poolwise.quadrature.boxes.variables import LogScale, Spread, Variable
 from poolwise.quadrature.one_tau.mixtures import Mixtures
-from poolwise.quadrature.rules.blend import Blend, BlendLaw
+from poolwise.quadrature.rules.mixture import NormalMixture
 from poolwise.quantities import Law, Quantity
 
 Array = NDArray[np.float64]
@@ -111,6 +113,40 @@ def _shares(v: Array, weight: Array, tau: Array) -> Array:
     telling = weight > 1e-8
     part = 1.0 / (v + tau[telling, None] ** 2)
     return weight[telling] @ (part / part.sum(axis=1, keepdims=True)) / weight[telling].sum()
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Blend:
+    """Nodes of several posteriors together.
+
+    Attributes
+    ----------
+    weight : ndarray
+        Posterior probability of each, shape (m,).
+    parts : tuple of Mixtures or BoxPosterior
+    """
+
+    weight: Array
+    parts: tuple[Mixtures | BoxPosterior, ...]
+
+    def linear(self, c: Array) -> NormalMixture:
+        """The posterior of a linear combination of the coefficients."""
+        return self._joined([part.linear(c) for part in self.parts])
+
+    def new(self, c: Array) -> NormalMixture:
+        """The posterior of the true effect in a new study with the mean effect c'beta."""
+        return self._joined([part.new(c) for part in self.parts])
+
+    def theta(self, i: int) -> NormalMixture:
+        """The posterior of the true effect in study i."""
+        return self._joined([part.theta(i) for part in self.parts])
+
+    def _joined(self, laws: Sequence[NormalMixture]) -> NormalMixture:
+        weight = np.concatenate([w * law.weight for w, law in zip(self.weight, laws, strict=True)])
+        centre = np.concatenate([law.centre for law in laws])
+        spread = np.concatenate([law.spread for law in laws])
+        return NormalMixture(weight, centre, spread, min(law.moments for law in laws))
 
 
 def blended(effects: Effects, model: Model, mean: Means, tolerance: float, fit: Fit) -> Fitted:

@@ -27,7 +27,7 @@ from poolwise.quadrature.rules.normal_normal import shrinkage
 from poolwise.quadrature.rules.panel_law import Exp, PanelLaw, Sinh
 from poolwise.quadrature.rules.panels import Panels, on_panels
 from poolwise.quadrature.rules.product_rule import normal_weights
-from poolwise.quadrature.rules.refine import integrate
+from poolwise.quadrature.rules.refine import integrate, unweighted
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -126,7 +126,7 @@ class Laws:
         edges = self.posterior.tables[o].edges
         lower = edges[0] - 4.0 * np.arange(BELOW, 0, -1)
         density = _TauDensity.of(self.posterior, o)
-        panels = integrate(density, np.concatenate([lower, edges])[None], _no_reference, 1e-8, np.zeros(1))
+        panels = integrate(density, np.concatenate([lower, edges])[None], unweighted, 1e-8, np.zeros(1))
         below = density.below(float(panels.left[0]))
         return PanelLaw.of_panels(panels, Exp(), below=below / (below + math.exp(float(panels.log_total[0]))))
 
@@ -270,10 +270,6 @@ class _TauDensity:
         l, weight = panel_nodes(self.l_edges, FINE), panel_weights(self.l_edges, FINE)  # noqa: E741
         under = ndtr((edge - l[:, None]) / self.r)
         return float((self.found[:, :, 0] * weight[:, None] * under).sum() + self.lump[:, 0].sum())
-
-
-def _no_reference(job: Ints, x: Array) -> Array:
-    return np.zeros_like(x)
 
 
 def _at(panels: Panels, x: Array) -> Array:

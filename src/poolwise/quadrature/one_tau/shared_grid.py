@@ -21,7 +21,7 @@ from poolwise.quadrature.one_tau.jobs import Studies
 from poolwise.quadrature.rules.gauss_rules import nodes_between
 from poolwise.quadrature.rules.mixture import quantiles
 from poolwise.quadrature.rules.panels import ORDER, RULE, Panels, times
-from poolwise.quadrature.rules.refine import integrate
+from poolwise.quadrature.rules.refine import integrate, unweighted
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -160,7 +160,7 @@ def _first_edges(studies: Studies, c: float, s0: Array, scale: Array) -> Array:
     last = float(np.arcsinh(REACH * scale.max() / c))
     first = np.linspace(0.0, last, int(np.ceil(last / STEP)) + 1)
     slack = np.full(len(row), 2.0 * studies.y.shape[1])
-    panels = integrate(evaluate, np.tile(first, (len(row), 1)), lambda _, x: np.zeros_like(x), TOLERANCE, slack)
+    panels = integrate(evaluate, np.tile(first, (len(row), 1)), unweighted, TOLERANCE, slack)
     return np.unique(np.concatenate([panels.left, panels.right]))
 
 

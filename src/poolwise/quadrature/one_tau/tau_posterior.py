@@ -22,7 +22,7 @@ from poolwise.quadrature.rules.mixture import LIMITS, NormalMixture, quantiles
 from poolwise.quadrature.rules.normal_normal import shrinkage
 from poolwise.quadrature.rules.panel_law import PanelLaw, Sinh
 from poolwise.quadrature.rules.panels import ORDER, RULE, Panels
-from poolwise.quadrature.rules.refine import Evaluate, integrate
+from poolwise.quadrature.rules.refine import Evaluate, integrate, unweighted
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -209,10 +209,7 @@ def log_density_of_mean(posterior: TauPosterior, mu: float, c_mean: Array = MEAN
         values[0] += -0.5 * ((at - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2.0 * np.pi)
         return values
 
-    def alone(job: Ints, x: Array) -> Array:
-        return np.zeros_like(x)
-
-    panels = integrate(evaluate, edges, alone, tolerance, _slack(studies, n))
+    panels = integrate(evaluate, edges, unweighted, tolerance, _slack(studies, n))
     return float(panels.log_total[0] - posterior.panels.log_total[0])
 
 
