@@ -47,6 +47,12 @@ def i2(tau: PanelLaw, typical: float, weight: Array, nodes: Array) -> Law:
     )
 
 
+def of_tau(tau: PanelLaw, typical: float, weight: Array, nodes: Array) -> dict[str, Law]:
+    """The laws of tau, tau2 and, where there is a typical variance, I2; weights and nodes as in `i2`."""
+    laws: dict[str, Law] = {"tau": tau, "tau2": square(tau)}
+    return laws if np.isnan(typical) else laws | {"I2": i2(tau, typical, weight, nodes)}
+
+
 def of_levels(polar: Polar, typical: float) -> dict[str, Law]:
     """The laws of tau, I2 and ICC of effects in clusters.
 

@@ -92,7 +92,7 @@ class BoxPosterior:
         weight = self.boxes.mass.reshape(-1)
         keep = np.abs(weight) > NEGLIGIBLE[self.boxes.d]
         points = self.boxes.points.reshape(self.boxes.d, -1)[:, keep]
-        phi = np.stack([one.parameter(x) for one, x in zip(self.variables, points, strict=True)])
+        phi = _parameters(self.variables, points)
         return weight[keep], phi, self.boxes.values.reshape(len(self.boxes.values), -1)[:, keep]
 
     def linear(self, c: Array) -> NormalMixture:
@@ -137,7 +137,7 @@ class BoxPosterior:
         """
         boxes = self.boxes
         points = boxes.points.reshape(boxes.d, -1)
-        phi = np.stack([one.parameter(x) for one, x in zip(self.variables, points, strict=True)])
+        phi = _parameters(self.variables, points)
         values = boxes.values.reshape(len(boxes.values), -1)
         watched = [(self.linear(c), *self._combination(values, c)) for c in linear]
         for c in new:
@@ -182,7 +182,7 @@ class BoxPosterior:
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
         """Independent joint draws: phi (d, size), coefficients (p, size) and the values there (m, size)."""
         x = self.boxes.draw(size, rng)
-        phi = np.stack([one.parameter(at) for one, at in zip(self.variables, x, strict=True)])
+        phi = _parameters(self.variables, x)
         values = self.model.given(phi)
         return phi, draw(self.model.basis, values, rng), values
 
@@ -192,11 +192,16 @@ def reachable(tolerance: float, d: int) -> float:
     return max(tolerance, FINEST[d])
 
 
+def _parameters(variables: Sequence[Variable], x: Array) -> Array:
+    """Nonlinear parameters at points x, shape (d, N)."""
+    return np.stack([one.parameter(at) for one, at in zip(variables, x, strict=True)])
+
+
 def _integrand(model: Conditional, variables: Sequence[Variable]) -> Evaluate:
     """Log density of the coordinates, and the normal law of the coefficients there, as `integrate` asks for them."""
 
     def evaluate(x: Array) -> Array:
-        phi = np.stack([one.parameter(at) for one, at in zip(variables, x, strict=True)])
+        phi = _parameters(variables, x)
         values = model.given(phi)
         values[0] += sum(one.log_prior(at) for one, at in zip(variables, x, strict=True))
         return values

@@ -16,8 +16,10 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from poolwise.priors import Prior
+from poolwise.quadrature.boxes.variables import Spread
 from poolwise.quadrature.rules.gaussian import LOG_2PI, Basis, combination, conditional
-from poolwise.quadrature.rules.normal_normal import CHUNK, draw_theta, log_product, shrinkage
+from poolwise.quadrature.rules.normal_normal import draw_theta, in_pieces, log_product, shrinkage
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -82,11 +84,13 @@ class Diagonal:
         rest = basis.back[0][others] / s[others, None]
         return cls(basis, Z, mixed, rest.T @ rest, known_tau)
 
+    def spread(self, prior: Prior) -> Spread:
+        """The coordinate of tau under a prior, on the length on which the likelihood changes near 0."""
+        return Spread(prior, min(float(np.sqrt(self.basis.v.min())), 4.0 * float(self.basis.narrowest()[0])))
+
     def given(self, phi: Array) -> Array:
         """Log likelihood and the normal law of g given phi, shape (m, N)."""
-        rows = max(1, CHUNK // self.basis.v.size)
-        starts = range(0, max(phi.shape[1], 1), rows)
-        return np.concatenate([self._given(phi[:, start : start + rows]) for start in starts], axis=1)
+        return in_pieces(self._given, phi, self.basis.v.size)
 
     def _given(self, phi: Array) -> Array:
         basis = self.basis

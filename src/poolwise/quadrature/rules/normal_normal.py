@@ -17,6 +17,7 @@ Source: Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06; written out
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,13 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 _LOG_2PI = math.log(2.0 * math.pi)
 CHUNK = 300_000  # elements of a temporary array
+
+
+def in_pieces(given: Callable[[Array], Array], phi: Array, rows: int) -> Array:
+    """What `given` makes of nonlinear parameters (d, N), shape (m, N), in pieces for a table of so many rows."""
+    size = max(1, CHUNK // rows)
+    starts = range(0, max(phi.shape[1], 1), size)
+    return np.concatenate([given(phi[:, start : start + size]) for start in starts], axis=1)
 
 
 def given_tau(tau: Array, y: Array, v: Array, m0: Array, s0: Array) -> Array:
