@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from poolwise.priors import HalfNormal, make
-from poolwise.quadrature.one_tau.jobs import Studies, TauPriors
-from poolwise.quadrature.one_tau.tau_posterior import limit_error, tau_posterior
+from poolwise.quadrature.one_tau.jobs import MEAN, Studies, TauPriors
+from poolwise.quadrature.one_tau.tau_posterior import tau_posterior, watched_limits
 from support.oracle import PRIORS, Oracle
 from support.tables import table
 
@@ -135,7 +135,7 @@ def test_study_effects_are_resolved_where_mu_is_known_far_better_than_any_study(
     y, v = np.array(y), np.array(se) ** 2
     posterior = posterior_of(y, v, prior_of(name), 0.0, s0)
     oracle = Oracle(y, v, PRIORS[name], 0.0, s0)
-    assert limit_error(posterior) < 1e-8
+    assert watched_limits(posterior, [MEAN], [MEAN])[0] < 1e-8
     for i in range(len(y)):
         assert in_half_widths(posterior.mixtures.theta(i), lambda x, i=i: oracle.theta_cdf(i, x)) < AGREEMENT
     assert in_half_widths(posterior.mixtures.new(), oracle.new_cdf) < AGREEMENT
@@ -147,7 +147,7 @@ def test_study_effects_are_resolved_where_mu_is_known_far_better_than_any_study(
 def test_prior_mass_beyond_the_panels_is_in_the_error_estimate(prior, error):
     """The largest errors, in half-widths, measured against quadrature in log tau down to e^-1e5."""
     y, se = np.array([0.1, 0.5, -0.2, 0.9]), np.array([0.1, 0.2, 0.3, 0.15])
-    assert error <= limit_error(posterior_of(y, se**2, make(*prior))) <= 100 * error
+    assert error <= watched_limits(posterior_of(y, se**2, make(*prior)), [MEAN], [MEAN])[0] <= 100 * error
 
 
 @pytest.mark.parametrize("ends", [(1.72, 1.77), (0.31, 0.32), (0.0, 1e-3), (50.0, 51.0)])
@@ -169,14 +169,14 @@ def test_five_thousand_studies():
     tau = posterior.tau.ppf(P)
     assert tau[0] < 0.3 < tau[2]
     assert tau[2] - tau[0] < 0.04  # 4 sd of about 0.3 / sqrt(2 x 5000), widened by the sampling variances
-    assert limit_error(posterior) < 1e-6
+    assert watched_limits(posterior, [MEAN], [MEAN])[0] < 1e-6
 
 
 def test_the_error_estimate_is_above_the_error_and_small():
     effects = table("misconduct")
     posterior = posterior_of(effects.y, effects.v, HalfNormal(0.5))
     oracle = Oracle(effects.y, effects.v, PRIORS["HalfNormal(0.5)"])
-    estimate = limit_error(posterior)
+    estimate = watched_limits(posterior, [MEAN], [MEAN])[0]
     assert in_half_widths(posterior.mixtures.linear(), oracle.mu_cdf) <= estimate + 1e-13
     assert estimate < 1e-8
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.engines.exact import spread_laws
+from poolwise.engines.exact.groups import refuse_covariance
 from poolwise.engines.exact.mean_priors import SHARE_OF_A_NODE, blended, heavy_tailed, refuse_other_priors, study_shares
 from poolwise.engines.exact.posterior import Fitted, Nodes
 from poolwise.engines.heterogeneity import known_tau, typical_variance
@@ -97,14 +98,11 @@ def quadrature(effects: Effects, model: Model, tolerance: float, mean: Means | N
 
 def _refuse_correlated(effects: Effects, model: Model, mean: Means) -> None:
     """Refuse a known covariance of sampling errors where no quadrature takes it into account."""
-    if effects.covariance is None:
-        return
     several = isinstance(model, Subgroups) and model.heterogeneity != "common"
     if several or not isinstance(model, WITH_COVARIANCE):
-        raise ModelError(
-            f"the sampling errors have a known covariance, which {model.label} does not take into account",
-            "CommonEffect, RandomEffects, MetaRegression or Subgroups with common tau",
-        )
+        refuse_covariance(effects, model)
+    if effects.covariance is None:
+        return
     other = [f"{name} ~ {prior}" for name, prior in zip(mean.linear, mean.priors, strict=False)
              if not isinstance(prior, Normal | Flat)]  # fmt: skip
     if other:

@@ -236,6 +236,15 @@ def is_exchangeable(model: Model) -> TypeGuard[Exchanging]:
     return isinstance(model, JointOutcomes) or (isinstance(model, Subgroups) and model.heterogeneity == "exchangeable")
 
 
+def refuse_covariance(effects: Effects, model: Model) -> None:
+    """Refuse a known covariance of sampling errors for a model that no quadrature here answers with one."""
+    if effects.covariance is not None:
+        raise ModelError(
+            f"the sampling errors have a known covariance, which {model.label} does not take into account",
+            "CommonEffect, RandomEffects, MetaRegression or Subgroups with common tau",
+        )
+
+
 def grouped(effects: Effects, model: Exchanging, tolerance: float, split: Split | None = None) -> Grouped:
     """Fit a model whose priors are explicit.
 
@@ -253,11 +262,7 @@ def grouped(effects: Effects, model: Exchanging, tolerance: float, split: Split 
     -------
     Grouped
     """
-    if effects.covariance is not None:
-        raise ModelError(
-            f"the sampling errors have a known covariance, which {model.label} does not take into account",
-            "CommonEffect, RandomEffects, MetaRegression or Subgroups with common tau",
-        )
+    refuse_covariance(effects, model)
     assert model.mu is not None
     tau, tau_spread = model.tau, model.tau_spread
     assert tau is not None

@@ -42,6 +42,7 @@ LEAST_MEDIAN = 1e-120  # of a prior, over the smallest standard error, that the 
 LARGEST = 1e150  # largest tau: its square must not overflow
 NEGLIGIBLE = 1e-18  # nodes with less probability change nothing in double precision
 LEFT_OUT = 1e-14  # probability of a node that a batch leaves out, to work on shorter rows
+TOLERANCE = 1e-10  # tail of a panel's Legendre coefficients, relative to the whole
 WATCHED = 5  # most precise, and most remote, studies whose limits are judged for all
 MU = {"mu": MEAN}
 
@@ -133,7 +134,7 @@ class TauPosterior:
 
 
 def tau_posterior(
-    studies: Tables, priors: TauPriors, *, moments: Ints, tolerance: float = 1e-10, halvings: int = 0
+    studies: Tables, priors: TauPriors, *, moments: Ints, tolerance: float = TOLERANCE, halvings: int = 0
 ) -> TauPosterior:
     """Integrate the posterior of tau.
 
@@ -172,7 +173,7 @@ def tau_posterior(
     return TauPosterior(studies, priors, unit, c, reach, panels, moments)
 
 
-def log_density_of_mean(posterior: TauPosterior, mu: float, c_mean: Array = MEAN, tolerance: float = 1e-10) -> float:
+def log_density_of_mean(posterior: TauPosterior, mu: float) -> float:
     """Log posterior density of mu at one value, finite however remote the value is.
 
     log p(mu | y) = log of the integral of p(mu | tau, y) p(tau | y) over tau. Far from its centre the density of mu
@@ -185,10 +186,6 @@ def log_density_of_mean(posterior: TauPosterior, mu: float, c_mean: Array = MEAN
         With one job and a prior on mu, normal or flat.
     mu : float
         Where, on the scale of the estimates.
-    c_mean : ndarray
-        Weights of the coefficients in the mean effect, shape (p,); mu itself by default.
-    tolerance : float
-        As in `tau_posterior`.
 
     Returns
     -------
@@ -201,15 +198,15 @@ def log_density_of_mean(posterior: TauPosterior, mu: float, c_mean: Array = MEAN
     studies, priors, n = posterior.studies, posterior.priors, 1
     _, c, edges = _coordinate(studies, priors, n)
     joint = _integrand(studies, priors, c)
-    at = mu - studies.at_origin(c_mean)[0]
+    at = mu - studies.at_origin(MEAN)[0]
 
     def evaluate(job: Ints, x: Array) -> Array:
         values = joint(job, x)
-        mean, sd = studies.combination(values, c_mean)
+        mean, sd = studies.combination(values, MEAN)
         values[0] += -0.5 * ((at - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2.0 * np.pi)
         return values
 
-    panels = integrate(evaluate, edges, unweighted, tolerance, _slack(studies, n))
+    panels = integrate(evaluate, edges, unweighted, TOLERANCE, _slack(studies, n))
     return float(panels.log_total[0] - posterior.panels.log_total[0])
 
 
@@ -258,23 +255,6 @@ def _coordinate(studies: Tables, priors: TauPriors, n: int) -> tuple[Array, Arra
         extra = np.broadcast_to(np.arcsinh(narrow / c[:, None]), (n, narrow.shape[1]))
         edges = np.sort(np.concatenate([np.broadcast_to(edges, (n, edges.shape[1])), extra], axis=1), axis=1)
     return unit, c, np.clip(edges, first[:, None], last[:, None])
-
-
-def limit_error(posterior: TauPosterior, linear: Sequence[Array] = (MEAN,), new: Sequence[Array] = (MEAN,)) -> float:
-    """Estimated error of medians and limits of the linear quantities of a single job, in half-widths.
-
-    Parameters
-    ----------
-    posterior : TauPosterior
-        With one job.
-    linear, new : sequence of ndarray
-        As in `watched_limits`.
-
-    Returns
-    -------
-    float
-    """
-    return watched_limits(posterior, linear, new)[0]
 
 
 def watched_limits(
