@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol, final
 
 import numpy as np
@@ -177,7 +177,7 @@ class BoxPosterior:
     def marginal(self, axis: int) -> PanelLaw:
         """The law of one nonlinear parameter."""
         weight, phi, _ = self.nodes
-        return PanelLaw(self.boxes.marginal(axis), self.variables[axis], weight, phi[axis], self.moments)
+        return PanelLaw(partial(self.boxes.marginal, axis), self.variables[axis], weight, phi[axis], self.moments)
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
         """Independent joint draws: phi (d, size), coefficients (p, size) and the values there (m, size)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol, final
 
 import numpy as np
@@ -74,8 +75,8 @@ class PanelLaw:
 
     Attributes
     ----------
-    panels : Panels
-        Density of the coordinate x, a single job.
+    source : Panels or callable
+        Density of the coordinate x, a single job; or what makes it, once it is asked for.
     coordinate : Coordinate
         Leads from x to the quantity.
     weight, nodes : ndarray
@@ -92,7 +93,7 @@ class PanelLaw:
         Median and limits by probability, once one of them was asked for: tau2 and I2 ask for the same ones.
     """
 
-    panels: Panels
+    source: Panels | Callable[[], Panels]
     coordinate: Coordinate
     weight: Array
     nodes: Array
@@ -119,6 +120,11 @@ class PanelLaw:
         if below > 0.0:
             weight, nodes = np.append(weight, below), np.append(nodes, 0.0)
         return cls(panels, coordinate, weight, nodes, moments, below, support, density)
+
+    @cached_property
+    def panels(self) -> Panels:
+        """Density of the coordinate x, a single job."""
+        return self.source() if callable(self.source) else self.source
 
     def raw_moment(self, power: int) -> float:
         """E[quantity^power]; NaN when it does not exist."""

@@ -102,9 +102,10 @@ class Panels:
         mass = density * rule.weights * half[:, None]
         if total is None:
             total = np.bincount(job, mass.sum(axis=1), n)
-        coefficients = np.zeros((len(left), ORDER))
-        coefficients[:, :order] = times(density, rule.to_coefficients) / total[job][:, None]
-        tail = half * np.abs(coefficients[:, max(order - 3, 0) : order]).max(axis=1) / order
+        coefficients = times(density, rule.to_coefficients) / total[job][:, None]
+        tail = half * np.abs(coefficients[:, -3:]).max(axis=1) / order
+        if order < ORDER:
+            coefficients = np.pad(coefficients, ((0, 0), (0, ORDER - order)))
         x = nodes_between(left, right, order)
         with np.errstate(divide="ignore", invalid="ignore"):
             values = np.log(density)[None] if values is None else values
