@@ -1,4 +1,4 @@
-"""Laws that any engine can have: of Monte Carlo draws, and of a function of a quantity."""
+"""Laws that any engine can have: of Monte Carlo draws, of a function of a quantity, mixtures of laws."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from poolwise.errors import MissingQuantityError
 from poolwise.quadrature.one_tau.truncated import Selected
-from poolwise.quadrature.rules.blend import BlendLaw
 from poolwise.quadrature.rules.mixture import NormalMixture
 from poolwise.quantities import Law, shortest_by_widths
 
 Array = NDArray[np.float64]
+STEPS = 200  # bisections of a bracket, far more than a double has bits
 
 
 @final
@@ -184,6 +184,82 @@ class Deferred:
     def sample(self, size: int, rng: np.random.Generator) -> Array:
         """Draws."""
         return self.law.sample(size, rng)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class BlendLaw:
+    """A mixture of laws.
+
+    Attributes
+    ----------
+    weight : ndarray
+        Weights that sum to 1, shape (m,).
+    parts : tuple of Law
+    """
+
+    weight: Array
+    parts: tuple[Law, ...]
+
+    @property
+    def mean(self) -> float:
+        """The weighted mean; NaN where a part has none."""
+        return float(self.weight @ np.array([part.mean for part in self.parts]))
+
+    @property
+    def sd(self) -> float:
+        """Root of the weighted second moment about the mean; NaN where a part has none."""
+        means = np.array([part.mean for part in self.parts])
+        sds = np.array([part.sd for part in self.parts])
+        return float(np.sqrt(self.weight @ (sds**2 + (means - self.weight @ means) ** 2)))
+
+    def pdf(self, x: Array) -> Array:
+        """Density at x; same shape as x."""
+        return np.asarray(sum(w * part.pdf(x) for w, part in zip(self.weight, self.parts, strict=True)))
+
+    def cdf(self, x: Array) -> Array:
+        """Probability of a value at most x; same shape as x."""
+        return np.asarray(sum(w * part.cdf(x) for w, part in zip(self.weight, self.parts, strict=True)))
+
+    def ppf(self, p: Array) -> Array:
+        """Quantile at p, between those of the parts; same shape as p."""
+        p = np.asarray(p, dtype=float)
+        ends = np.stack([part.ppf(p) for part in self.parts])
+        return bracketed(self.cdf, p, ends.min(axis=0), ends.max(axis=0))
+
+    def sample(self, size: int, rng: np.random.Generator) -> Array:
+        """Independent draws: a part by its weight, then from it."""
+        which = rng.choice(len(self.parts), size=size, p=self.weight)
+        drawn = np.stack([part.sample(size, rng) for part in self.parts])
+        return drawn[which, np.arange(size)]
+
+
+def bracketed(cdf: Callable[[Array], Array], p: Array, low: Array, high: Array) -> Array:
+    """Quantiles of a distribution function by bisection in brackets that hold them.
+
+    Parameters
+    ----------
+    cdf : callable
+        Distribution function of an array.
+    p : ndarray
+        Probabilities.
+    low, high : ndarray
+        Where the function is at most, and at least, p; same shape.
+
+    Returns
+    -------
+    ndarray
+        Same shape as p.
+    """
+    with np.errstate(invalid="ignore"):
+        for _ in range(STEPS):
+            middle = low + 0.5 * (high - low)
+            below = cdf(middle) < p
+            new_low, new_high = np.where(below, middle, low), np.where(below, high, middle)
+            if np.array_equal(new_low, low, equal_nan=True) and np.array_equal(new_high, high, equal_nan=True):
+                break
+            low, high = new_low, new_high
+    return np.where(np.isnan(high), low, high)
 
 
 def with_error(law: Law, se: float) -> Law:

@@ -9,8 +9,8 @@ from poolwise.quadrature.groups.exchangeable import exchangeable
 from poolwise.quadrature.groups.hyper_grid import Hyperpriors
 from poolwise.quadrature.groups.laws import Laws
 from poolwise.quadrature.groups.outcome_likelihood import Group
-from poolwise.quadrature.rules.marginal_law import MarginalLaw
 from poolwise.quadrature.rules.mixture import NormalMixture
+from poolwise.quadrature.rules.panel_law import PanelLaw
 
 GROUPS = (
     Group(np.array([0.5, 0.1, 0.3]), np.array([0.04, 0.09, 0.05])),
@@ -75,7 +75,7 @@ def test_evidence_and_hyperparameters_are_those_of_the_tensor_rule(posterior, ru
 def test_laws_invert_their_distribution_functions(posterior):
     laws = Laws(posterior)
     for law in (laws.mean, laws.spread, laws.tau, laws.tau_spread, laws.mu(0), laws.tau_of(1), laws.theta(1, 0)):
-        assert isinstance(law, MarginalLaw | NormalMixture)
+        assert isinstance(law, PanelLaw | NormalMixture)
         assert law.cdf(law.ppf(P)) == pytest.approx(P, abs=1e-9)
 
 

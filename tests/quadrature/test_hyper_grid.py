@@ -13,7 +13,7 @@ from poolwise.errors import ModelError
 from poolwise.priors import HalfCauchy, HalfNormal, make
 from poolwise.quadrature.groups.hyper_grid import Hyperpriors, Points, first_grid, split, tail_of
 from poolwise.quadrature.groups.outcome_likelihood import Group
-from poolwise.quadrature.rules.product_rule import panel_nodes, panel_weights
+from poolwise.quadrature.rules.gauss_rules import panel_nodes, panel_weights
 
 GROUPS = [Group(np.array([0.4, 0.1, -0.3]), np.full(3, 0.05)), Group(np.array([0.6, 0.9]), np.full(2, 0.1))]
 ORDER = 12

@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 from poolwise.priors import make
-from poolwise.quadrature.one_tau.jobs import Studies, TauPriors
-from poolwise.quadrature.one_tau.limit_error import limit_error
-from poolwise.quadrature.one_tau.tau_law import TauLaw
-from poolwise.quadrature.one_tau.tau_posterior import tau_posterior
+from poolwise.quadrature.one_tau.jobs import MEAN, Studies, TauPriors
+from poolwise.quadrature.one_tau.tau_posterior import tau_posterior, watched_limits
 from poolwise.quadrature.rules.normal_normal import given_tau
 from support.oracle import PRIORS, Oracle
 from support.tables import table
@@ -42,10 +40,10 @@ def test_every_law_agrees_with_adaptive_quadrature(data, name, m0):
     posterior = posterior_of(effects.y, effects.v, prior_of(name), m0)
     oracle = Oracle(effects.y, effects.v, PRIORS[name], m0, 0.0)
     assert posterior.panels.log_total[0] == pytest.approx(oracle.log_evidence, abs=AGREEMENT)
-    assert in_half_widths(TauLaw(posterior), oracle.tau_cdf) < AGREEMENT
+    assert in_half_widths(posterior.tau, oracle.tau_cdf) < AGREEMENT
     assert in_half_widths(posterior.mixtures.new(), oracle.new_cdf) < AGREEMENT
     assert in_half_widths(posterior.mixtures.theta(1), lambda x: oracle.theta_cdf(1, x)) < AGREEMENT
-    assert limit_error(posterior) < 1e-8
+    assert watched_limits(posterior, [MEAN], [MEAN])[0] < 1e-8
 
 
 @pytest.mark.parametrize("m0", [0.0, -40.0])

@@ -13,9 +13,7 @@ from poolwise.priors import HalfCauchy, HalfNormal, LogNormal, Uniform
 from poolwise.quadrature.one_tau.jobs import Studies, TauPriors, distinct_rows
 from poolwise.quadrature.one_tau.left_out import left_out, without_each
 from poolwise.quadrature.one_tau.power_scaling import Powers, cjs_distance, power_scaled
-from poolwise.quadrature.one_tau.summaries import summaries
-from poolwise.quadrature.one_tau.tau_law import TauLaw
-from poolwise.quadrature.one_tau.tau_posterior import log_density_of_mean, tau_posterior
+from poolwise.quadrature.one_tau.tau_posterior import log_density_of_mean, summaries, tau_posterior
 from poolwise.quadrature.rules.refine import integrate
 
 Y, V = np.array([0.4, 0.1, -0.3, 0.6, 0.2]), np.array([0.04, 0.09, 0.05, 0.1, 0.03])
@@ -75,7 +73,7 @@ def test_summaries_of_many_tables_are_those_of_each():
         held = ~np.isnan(y[job])
         alone = posterior(y[job, held], v[job, held])
         nodes = alone.mixtures
-        for name, law in [("mu", nodes.linear()), ("theta_new", nodes.new()), ("tau", TauLaw(alone))]:
+        for name, law in [("mu", nodes.linear()), ("theta_new", nodes.new()), ("tau", alone.tau)]:
             row = [found[f"{name}{end}"][job] for end in ("_lower", "", "_upper", "_mean", "_sd")]
             assert row == pytest.approx([*law.ppf(P), law.mean, law.sd], abs=AGREEMENT)
         assert found["log_total"][job] == pytest.approx(alone.panels.log_total[0], abs=AGREEMENT)
@@ -117,7 +115,7 @@ def test_raised_powers_are_those_of_the_tensor_rule(powers):
     law = found.mixtures.linear()
     mean = weight.sum(axis=1) @ mu
     assert (law.mean, law.sd**2) == pytest.approx((mean, weight.sum(axis=1) @ (mu - mean) ** 2), abs=AGREEMENT)
-    assert TauLaw(found).mean == pytest.approx(weight.sum(axis=0) @ tau, abs=AGREEMENT)
+    assert found.tau.mean == pytest.approx(weight.sum(axis=0) @ tau, abs=AGREEMENT)
     assert found.panels.error[0] < AGREEMENT
 
 
@@ -148,14 +146,14 @@ def test_the_density_of_the_mean_at_one_value(mu):
 
 
 def test_a_law_of_tau_differentiates_its_distribution_function():
-    law = TauLaw(posterior())
+    law = posterior().tau
     x = np.array([0.05, 0.2, 0.5])
     h = 1e-5
     assert law.pdf(x) == pytest.approx((law.cdf(x + h) - law.cdf(x - h)) / (2.0 * h), rel=1e-6)
     assert law.pdf(np.array([-0.1]))[0] == 0.0
     assert law.cdf(np.array([-0.1, 0.0, np.inf])).tolist() == [0.0, 0.0, 1.0]
     assert law.ppf(np.array([0.0, 1.0])).tolist() == [0.0, np.inf]
-    assert np.isnan(TauLaw(replace(posterior(), moments=np.array([0]))).mean)
+    assert np.isnan(replace(posterior(), moments=np.array([0])).tau.mean)
 
 
 def test_densities_without_a_reference_and_with_one_are_resolved_together():

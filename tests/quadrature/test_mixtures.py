@@ -6,13 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from poolwise.engines.exact.mean_priors import Blend
+from poolwise.laws import BlendLaw, bracketed
 from poolwise.priors import HalfNormal
 from poolwise.quadrature.one_tau.independent import Independent
 from poolwise.quadrature.one_tau.jobs import MEAN, Studies, TauPriors
-from poolwise.quadrature.one_tau.mixtures import Mixtures, shrunken, towards
+from poolwise.quadrature.one_tau.mixtures import Mixtures, shrunken
 from poolwise.quadrature.one_tau.tau_posterior import tau_posterior
-from poolwise.quadrature.rules.blend import Blend, BlendLaw, bracketed
 from poolwise.quadrature.rules.mixture import NormalMixture, trimmed
+from poolwise.quadrature.rules.normal_normal import shrinkage
 
 Y, V = np.array([0.4, 0.1, -0.3, 0.6]), np.array([0.04, 0.09, 0.05, 0.1])
 P = np.array([0.001, 0.025, 0.5, 0.975])
@@ -31,7 +33,7 @@ def posterior(scale=0.5, **table):
 def test_shrinkage_is_bayes_rule_for_one_study(tau, v, y, sd):
     """theta ~ N(m, tau^2), m ~ N(0.3, sd^2), the y of it given: the law of total mean and variance."""
     tau = np.array([tau])
-    mean, spread = towards(np.array([0.3]), np.array([sd]), np.array(y), np.array(v), tau)
+    mean, spread = shrinkage(np.array([0.3]), np.array([sd]), np.array(y), np.array(v), tau**2)
     b = v / (v + tau**2)
     assert mean == pytest.approx(b * 0.3 + (1.0 - b) * y, abs=DIGITS)
     assert spread**2 == pytest.approx((1.0 - b) * v + (b * sd) ** 2, rel=1e-9)

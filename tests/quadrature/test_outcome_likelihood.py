@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.integrate import quad
 
 from poolwise.quadrature.groups.outcome_likelihood import ORDER, Group, Table, first_edges, halved, unresolved
-from poolwise.quadrature.rules.product_rule import lagrange
+from poolwise.quadrature.rules.gauss_rules import lagrange
 
 GROUP = Group(np.array([0.4, 0.1, -0.3, 0.6]), np.array([0.04, 0.09, 0.05, 0.1]))
 QUADRATURE = 1e-9

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.integrate import quad
 
-from poolwise.quadrature.rules.product_rule import lagrange, normal_weights, panel_nodes, panel_weights, rule
+from poolwise.quadrature.rules.gauss_rules import gauss_legendre, lagrange, panel_nodes, panel_weights
+from poolwise.quadrature.rules.product_rule import normal_weights
 
 ROUNDING = 1e-13
 INNER_RULE = 4e-11  # what 32 nodes across 17 sds miss of the whole
@@ -26,8 +27,8 @@ def test_panels_integrate_polynomials_of_degree_2n_minus_1(order):
 
 def test_coefficients_are_those_of_the_legendre_polynomial():
     wanted = np.array([0.3, -1.0, 0.0, 2.0, 0.5])
-    values = np.polynomial.legendre.legval(rule(5).nodes, wanted)
-    assert values @ rule(5).to_coefficients == pytest.approx(wanted, abs=ROUNDING)
+    values = np.polynomial.legendre.legval(gauss_legendre(5).nodes, wanted)
+    assert values @ gauss_legendre(5).to_coefficients == pytest.approx(wanted, abs=ROUNDING)
 
 
 def test_lagrange_reads_a_polynomial_within_panels_and_its_end_beyond():

@@ -6,7 +6,6 @@ import pytest
 from poolwise.priors import HalfNormal
 from poolwise.quadrature.one_tau.jobs import Studies, TauPriors
 from poolwise.quadrature.one_tau.shared_grid import shared_grid
-from poolwise.quadrature.one_tau.tau_law import TauLaw
 from poolwise.quadrature.one_tau.tau_posterior import tau_posterior
 from support.tables import table
 
@@ -35,7 +34,7 @@ def test_every_pair_is_as_alone(grid, r, s):
     quantiles = grid.mu_quantiles(mass, P)[:, r, s]
     assert quantiles == pytest.approx(law.ppf(P), abs=AGREEMENT * law.sd)
     assert grid.below(mass, -0.3)[r, s] == pytest.approx(law.cdf(np.array(-0.3)), abs=AGREEMENT)
-    tau = TauLaw(posterior)
+    tau = posterior.tau
     assert grid.tau_median(mass)[r, s] == pytest.approx(tau.ppf(np.array(0.5)), abs=AGREEMENT * tau.sd)
     assert mass[r, s].sum() == pytest.approx(1.0, abs=1e-13)
 

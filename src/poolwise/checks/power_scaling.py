@@ -17,7 +17,6 @@ from poolwise.effects import Effects
 from poolwise.errors import ModelError, listing, shown
 from poolwise.model import RandomEffects, prior_words
 from poolwise.quadrature.one_tau.power_scaling import Powers, cjs_distance, power_scaled
-from poolwise.quadrature.one_tau.tau_law import TauLaw
 from poolwise.quadrature.one_tau.tau_posterior import TauPosterior
 from poolwise.quantities import Law
 from poolwise.result import Result
@@ -166,7 +165,7 @@ def _of_draws(result: Result, alpha: float) -> PowerScaling:
 
 def _laws(posterior: TauPosterior) -> dict[str, Law]:
     nodes = posterior.mixtures
-    return {"mu": nodes.linear(), "tau": TauLaw(posterior), "theta_new": nodes.new()}
+    return {"mu": nodes.linear(), "tau": posterior.tau, "theta_new": nodes.new()}
 
 
 def _range(law: Law) -> tuple[Array, Array]:

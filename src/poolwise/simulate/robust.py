@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, final
 
@@ -12,13 +12,15 @@ from scipy import special
 
 from poolwise.effects import Effects
 from poolwise.model import ContaminatedRandomEffects, SkewNormalRandomEffects, StudentTRandomEffects
+from poolwise.quadrature.rules.gauss_rules import panel_nodes, panel_weights
 from poolwise.simulate.simulators import drawn, simulates
 from poolwise.simulate.truth import with_estimates
 
 Array = NDArray[np.float64]
 Rng = np.random.Generator
 FAR = 10.0  # standard errors
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
+ORDER = 16  # nodes of a panel
+Robust = StudentTRandomEffects | SkewNormalRandomEffects | ContaminatedRandomEffects
 _NEAR = np.array([0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])
 
 
@@ -165,33 +167,27 @@ class ContaminatedLaw:
 
 
 @simulates(StudentTRandomEffects)
-def _student_t(model: StudentTRandomEffects, effects: Effects, rng: Rng) -> IndependentTruth:
-    values = {name: drawn(prior, rng, name) for name, prior in model.named_priors.items()}
-    return _with_new(StudentTLaw(**values), values, effects, rng)
-
-
 @simulates(SkewNormalRandomEffects)
-def _skew_normal(model: SkewNormalRandomEffects, effects: Effects, rng: Rng) -> IndependentTruth:
-    values = {name: drawn(prior, rng, name) for name, prior in model.named_priors.items()}
-    values["delta"] = rng.uniform(-1.0, 1.0)
-    return _with_new(SkewNormalLaw(**values), values, effects, rng)
-
-
 @simulates(ContaminatedRandomEffects)
-def _contaminated(model: ContaminatedRandomEffects, effects: Effects, rng: Rng) -> IndependentTruth:
+def independent_truth(model: Robust, effects: Effects, rng: Rng) -> IndependentTruth:
+    """Parameters drawn from the priors of a robust model, and the true effect of a new study."""
     values = {name: drawn(prior, rng, name) for name, prior in model.named_priors.items()}
-    return _with_new(ContaminatedLaw(**values), values, effects, rng)
+    if isinstance(model, SkewNormalRandomEffects):
+        values["delta"] = rng.uniform(-1.0, 1.0)
+    law = LAWS[type(model)](**values)
+    return IndependentTruth({**values, "theta_new": float(law.drawn(1, rng)[0])}, law, effects.se)
+
+
+LAWS: dict[type[Robust], Callable[..., Law]] = {
+    StudentTRandomEffects: StudentTLaw,
+    SkewNormalRandomEffects: SkewNormalLaw,
+    ContaminatedRandomEffects: ContaminatedLaw,
+}
 
 
 def panels(edges: Array) -> tuple[Array, Array]:
     """Nodes and weights of Gauss-Legendre rules between neighbouring edges, shape (16 panels,)."""
-    middle, half = 0.5 * (edges[1:] + edges[:-1]), 0.5 * np.diff(edges)
-    return (middle[:, None] + half[:, None] * _NODES).ravel(), (half[:, None] * _WEIGHTS).ravel()
-
-
-def _with_new(law: Law, values: Mapping[str, float], effects: Effects, rng: Rng) -> IndependentTruth:
-    new = {"theta_new": float(law.drawn(1, rng)[0])}
-    return IndependentTruth({**values, **new}, law, effects.se)
+    return panel_nodes(edges, ORDER), panel_weights(edges, ORDER)
 
 
 def _log_normal(x: Array | float, variance: Array | float) -> Array:

@@ -12,7 +12,7 @@ from poolwise.checks.question import KIND, side
 from poolwise.engines.exact import Exact
 from poolwise.moments import MOST_MOMENTS, missing_moments, refuse_improper
 from poolwise.priors import Prior
-from poolwise.quadrature.one_tau.summaries import summaries
+from poolwise.quadrature.one_tau.tau_posterior import summaries
 from poolwise.quantities import Posterior
 
 LOW = 0.025  # of the prior on tau: how near 0 it lets tau come

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.model.structure import Layer, NewStudies, NormalStructure, Parameters
-from poolwise.quadrature.rules.graded import eigen
+from poolwise.quadrature.rules.gaussian import eigen
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]

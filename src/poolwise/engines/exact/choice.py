@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.engines.exact import spread_laws
-from poolwise.engines.exact.mean_priors import blended, heavy_tailed, refuse_other_priors
+from poolwise.engines.exact.groups import refuse_covariance
+from poolwise.engines.exact.mean_priors import SHARE_OF_A_NODE, blended, heavy_tailed, refuse_other_priors, study_shares
 from poolwise.engines.exact.posterior import Fitted, Nodes
 from poolwise.engines.heterogeneity import known_tau, typical_variance
 from poolwise.engines.means import Means, means, normal_prior
@@ -34,12 +35,10 @@ from poolwise.quadrature.boxes.polar import Polar, is_sharp
 from poolwise.quadrature.boxes.variables import OnLine, Spread, Variable
 from poolwise.quadrature.one_tau.independent import Independent
 from poolwise.quadrature.one_tau.jobs import MEAN, Studies, Tables, TauPriors
-from poolwise.quadrature.one_tau.limit_error import watched_limits
 from poolwise.quadrature.one_tau.mixtures import Mixtures
 from poolwise.quadrature.one_tau.regression import Regression
 from poolwise.quadrature.one_tau.rotated import Turned, TurnedMixtures
-from poolwise.quadrature.one_tau.tau_law import TauLaw
-from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, tau_posterior
+from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, tau_posterior, watched_limits
 from poolwise.quadrature.one_tau.truncated import TruncatedMixtures, TruncatedStudies
 from poolwise.quadrature.rules.gaussian import Basis
 from poolwise.quadrature.rules.mixture import NormalMixture
@@ -49,7 +48,6 @@ Array = NDArray[np.float64]
 WITH_OTHER_PRIORS = (CommonEffect, RandomEffects, MetaRegression)  # t, Cauchy and mixtures on coefficients
 WITH_COVARIANCE = (CommonEffect, RandomEffects, MetaRegression, Subgroups)
 MOST_HALVINGS = 3
-SHARE_OF_A_NODE = 1e-8  # least probability of a node that is asked for the weights of studies
 REACH = 9.0  # prior standard deviations of a coefficient of log tau that can matter
 
 
@@ -100,14 +98,11 @@ def quadrature(effects: Effects, model: Model, tolerance: float, mean: Means | N
 
 def _refuse_correlated(effects: Effects, model: Model, mean: Means) -> None:
     """Refuse a known covariance of sampling errors where no quadrature takes it into account."""
-    if effects.covariance is None:
-        return
     several = isinstance(model, Subgroups) and model.heterogeneity != "common"
     if several or not isinstance(model, WITH_COVARIANCE):
-        raise ModelError(
-            f"the sampling errors have a known covariance, which {model.label} does not take into account",
-            "CommonEffect, RandomEffects, MetaRegression or Subgroups with common tau",
-        )
+        refuse_covariance(effects, model)
+    if effects.covariance is None:
+        return
     other = [f"{name} ~ {prior}" for name, prior in zip(mean.linear, mean.priors, strict=False)
              if not isinstance(prior, Normal | Flat)]  # fmt: skip
     if other:
@@ -178,11 +173,7 @@ def _one_tau(effects: Effects, model: Model, mean: Means, prior: Prior, toleranc
     linear, new = list(mean.linear.values()), list(mean.new.values())
     posterior, error, laws = _refined(job, prior, spread.moments, linear, new, tolerance)
     nodes = posterior.mixtures
-    tau = TauLaw(posterior)
-    between: dict[str, Law | Quantity] = {"tau": tau, "tau2": spread_laws.square(tau)}
-    if effects.k > mean.p:
-        typical = typical_variance(effects.v, mean.X)
-        between["I2"] = spread_laws.i2(tau, typical, nodes.weight, nodes.tau)
+    between = spread_laws.of_tau(posterior.tau, typical_variance(effects.v, mean.X), nodes.weight, nodes.tau)
     log_total, proper = float(posterior.panels.log_total[0]), mean.proper and prior.proper
     normal = _nodes(nodes, effects, mean)
     shares = _pooled_shares(normal, effects.v, nodes.weight, nodes.tau)
@@ -204,9 +195,9 @@ def _separate(effects: Effects, model: Subgroups, mean: Means, mu: Prior, prior:
         posterior, error, _ = _refined(job, prior, spread.moments, [MEAN], [MEAN], tolerance)
         groups.append(posterior)
         errors.append(error)
-        shares[rows] = _shares(effects.v[rows], posterior.mixtures.weight, posterior.mixtures.tau)
+        shares[rows] = study_shares(effects.v[rows], posterior.mixtures.weight, posterior.mixtures.tau)
     nodes = Independent(tuple(groups), group, place)
-    laws = {spread.name: TauLaw(posterior) for spread, posterior in zip(found, groups, strict=True)}
+    laws = {spread.name: posterior.tau for spread, posterior in zip(found, groups, strict=True)}
     between: dict[str, Law | Quantity] = {**laws}
     between |= {name.replace("tau", "tau2"): spread_laws.square(law) for name, law in laws.items()}
     total = sum(float(posterior.panels.log_total[0]) for posterior in groups)
@@ -270,9 +261,7 @@ def _location_scale(effects: Effects, model: LocationScale, mean: Means, toleran
     assert isinstance(model.gamma, Mapping)
     job = Diagonal.of(effects.y, effects.v, mean.X, b, s, Z, np.array([], dtype=np.intp))
     (spread,) = spreads_of(mean.structure)
-    variables: list[Variable] = [
-        Spread(spread.prior, float(min(np.sqrt(effects.v.min()), 4.0 * job.basis.narrowest()[0])))
-    ]
+    variables: list[Variable] = [job.spread(spread.prior)]
     for name, prior in model.gamma.items():
         if not isinstance(prior, Normal):
             raise ModelError(f"gamma[{name}] has the prior {prior}", "a normal prior", "Normal(0, 1)")
@@ -291,7 +280,7 @@ def _location_scale(effects: Effects, model: LocationScale, mean: Means, toleran
     weight, phi, _ = posterior.nodes
     telling = weight > SHARE_OF_A_NODE
     tau = phi[0][telling, None] * np.exp(phi[1:, telling].T @ Z.T)
-    shares = _shares(effects.v, weight[telling], tau)
+    shares = study_shares(effects.v, weight[telling], tau)
     return _from_boxes(effects, model, mean, posterior, error, named, shares, mean.proper and spread.prior.proper)
 
 
@@ -314,10 +303,4 @@ def _pooled_shares(nodes: Nodes, v: Array, weight: Array, tau: Array) -> Array:
     """Posterior mean share of each study in the mean effect, shape (k,)."""
     if isinstance(nodes, TurnedMixtures):
         return nodes.turned.shares(weight, tau)
-    return _shares(v, weight, tau)
-
-
-def _shares(v: Array, weight: Array, tau: Array) -> Array:
-    """Posterior mean share of each study in the sum of 1 / (v_i + tau_i^2), shape (k,)."""
-    part = 1.0 / (v + (tau[:, None] if tau.ndim == 1 else tau) ** 2)
-    return weight @ (part / part.sum(axis=1, keepdims=True)) / weight.sum()
+    return study_shares(v, weight, tau)

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.engines.exact.posterior import Draws
+from poolwise.engines.exact.spread_laws import square
 from poolwise.engines.group_moments import JointMoments, joint_moments
 from poolwise.engines.means import Means, Split, groups, means, normal_prior
 from poolwise.errors import ModelError, listing
-from poolwise.laws import Deferred, TransformedLaw
+from poolwise.laws import Deferred
 from poolwise.model import JointOutcomes, Model, Subgroups
 from poolwise.priors import Flat, Normal
 from poolwise.quadrature.groups.contrasts import combination
@@ -26,8 +27,8 @@ from poolwise.quadrature.groups.exchangeable import TOLERANCE, Exchangeable, exc
 from poolwise.quadrature.groups.hyper_grid import Hyperpriors
 from poolwise.quadrature.groups.laws import Laws
 from poolwise.quadrature.groups.outcome_likelihood import Group
-from poolwise.quadrature.rules.marginal_law import MarginalLaw
 from poolwise.quadrature.rules.mixture import NormalMixture
+from poolwise.quadrature.rules.panel_law import PanelLaw
 from poolwise.quantities import IntervalKind, Law, Posterior, Quantity
 from poolwise.result import Finding
 
@@ -142,32 +143,31 @@ class Grouped:
         """The law of the true effect in a new study of group o."""
         return _limited(self.laws.theta_new(o), min(self.moments.tau_of[o], self.moments.mu[o]))
 
-    def tau_of(self, o: int) -> MarginalLaw:
+    def tau_of(self, o: int) -> PanelLaw:
         """The law of tau in group o."""
         return self._taus[o]
 
     @cached_property
-    def _taus(self) -> tuple[MarginalLaw, ...]:
+    def _taus(self) -> tuple[PanelLaw, ...]:
         return tuple(replace(self.laws.tau_of(o), moments=m) for o, m in enumerate(self.moments.tau_of))
 
-    def tau2_of(self, o: int) -> TransformedLaw:
+    def tau2_of(self, o: int) -> Law:
         """The law of tau^2 in group o."""
-        tau = self.tau_of(o)
-        return TransformedLaw(tau, np.square, _root, _doubled, tau.square_moments())
+        return square(self.tau_of(o))
 
     def mean(self) -> NormalMixture:
         """The law of the mean of the means."""
         return _limited(self.laws.mean, self.moments.mean)
 
-    def spread(self) -> MarginalLaw:
+    def spread(self) -> PanelLaw:
         """The law of the spread of the means."""
         return replace(self.laws.spread, moments=self.moments.spread)
 
-    def tau(self) -> MarginalLaw:
+    def tau(self) -> PanelLaw:
         """The law of the typical tau."""
         return replace(self.laws.tau, moments=self.moments.tau)
 
-    def tau_spread(self) -> MarginalLaw:
+    def tau_spread(self) -> PanelLaw:
         """The law of the spread of log tau."""
         return replace(self.laws.tau_spread, moments=self.moments.tau_spread)
 
@@ -237,6 +237,15 @@ def is_exchangeable(model: Model) -> TypeGuard[Exchanging]:
     return isinstance(model, JointOutcomes) or (isinstance(model, Subgroups) and model.heterogeneity == "exchangeable")
 
 
+def refuse_covariance(effects: Effects, model: Model) -> None:
+    """Refuse a known covariance of sampling errors for a model that no quadrature here answers with one."""
+    if effects.covariance is not None:
+        raise ModelError(
+            f"the sampling errors have a known covariance, which {model.label} does not take into account",
+            "CommonEffect, RandomEffects, MetaRegression or Subgroups with common tau",
+        )
+
+
 def grouped(effects: Effects, model: Exchanging, tolerance: float, split: Split | None = None) -> Grouped:
     """Fit a model whose priors are explicit.
 
@@ -254,11 +263,7 @@ def grouped(effects: Effects, model: Exchanging, tolerance: float, split: Split 
     -------
     Grouped
     """
-    if effects.covariance is not None:
-        raise ModelError(
-            f"the sampling errors have a known covariance, which {model.label} does not take into account",
-            "CommonEffect, RandomEffects, MetaRegression or Subgroups with common tau",
-        )
+    refuse_covariance(effects, model)
     assert model.mu is not None
     tau, tau_spread = model.tau, model.tau_spread
     assert tau is not None
@@ -284,11 +289,3 @@ def grouped(effects: Effects, model: Exchanging, tolerance: float, split: Split 
 
 def _limited(law: NormalMixture, moments: int) -> NormalMixture:
     return replace(law, moments=min(moments, 2))
-
-
-def _root(x: Array) -> Array:
-    return np.sqrt(np.maximum(x, 0.0))
-
-
-def _doubled(t: Array) -> Array:
-    return 2.0 * t

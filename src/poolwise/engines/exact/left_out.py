@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects, some_rows
 from poolwise.engines.exact.choice import quadrature
-from poolwise.engines.exact.groups import Exchanging, Grouped, grouped, is_exchangeable
+from poolwise.engines.exact.groups import Exchanging, Grouped, grouped, is_exchangeable, refuse_covariance
 from poolwise.engines.exact.posterior import Fitted
 from poolwise.engines.means import Means, Split, groups, means
-from poolwise.errors import ModelError, listing
+from poolwise.errors import listing
 from poolwise.laws import with_error
 from poolwise.model import LocationScale, Model, ThreeLevel
 from poolwise.moments import spreads_of
@@ -102,11 +102,7 @@ def refits(effects: Effects, model: Model) -> Refits:
     Refits
     """
     if is_exchangeable(model):
-        if effects.covariance is not None:
-            raise ModelError(
-                f"the sampling errors have a known covariance, which {model.label} does not take into account",
-                "CommonEffect, RandomEffects, MetaRegression or Subgroups with common tau",
-            )
+        refuse_covariance(effects, model)
         return _OfGroups(effects, model)
     return _OfOneDesign(effects, model)
 

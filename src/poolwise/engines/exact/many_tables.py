@@ -16,8 +16,7 @@ from poolwise.moments import MOST_MOMENTS, moments_of_tau
 from poolwise.priors import Flat, Normal, Prior
 from poolwise.quadrature.one_tau.jobs import Studies, TauPriors
 from poolwise.quadrature.one_tau.regression import Regression
-from poolwise.quadrature.one_tau.summaries import MU, summaries
-from poolwise.quadrature.one_tau.tau_posterior import tau_posterior
+from poolwise.quadrature.one_tau.tau_posterior import MU, summaries, tau_posterior
 from poolwise.quadrature.rules.gaussian import Basis
 
 Array = NDArray[np.float64]
@@ -35,7 +34,6 @@ def fit_many(
     prob: float,
     new: bool,
     X: Array | None = None,
-    chunk: int = CHUNK,
 ) -> dict[str, Array]:
     """Posterior summaries of many tables or many priors, vectorised.
 
@@ -51,20 +49,18 @@ def fit_many(
         Whether to summarise theta_new.
     X : ndarray, optional
         Designs of meta-regressions, shape (n, k, p) or (1, k, p), NaN where a study is missing.
-    chunk : int
-        Tables that are worked on at once; bounds the memory.
 
     Returns
     -------
     dict of str to ndarray
-        As `poolwise.quadrature.one_tau.summaries.summaries`, with ``beta0``, ``beta1``, ... for a meta-regression;
+        As `poolwise.quadrature.one_tau.tau_posterior.summaries`, with ``beta0``, ``beta1``, ... for a meta-regression;
         each of shape (n,).
     """
     n = max(len(y), len(models))
     np.empty(LARGE_BLOCK)  # freed at once, never written: the C library then keeps blocks up to this size for reuse
 
     def one(start: int) -> dict[str, Array]:
-        rows = slice(start, min(start + chunk, n))
+        rows = slice(start, min(start + CHUNK, n))
         return _fit_chunk(
             y if len(y) == 1 else y[rows],
             v if len(v) == 1 else v[rows],
@@ -75,7 +71,7 @@ def fit_many(
             new,
         )
 
-    starts = range(0, n, chunk)
+    starts = range(0, n, CHUNK)
     with ThreadPoolExecutor(min(len(starts), available_cores())) as pool:  # NumPy lets go of the lock
         pieces = list(pool.map(one, starts))
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +16,20 @@ from poolwise.engines.exact.posterior import Blended, Fitted
 from poolwise.engines.heterogeneity import known_tau, typical_variance
 from poolwise.engines.means import Means
 from poolwise.errors import ModelError
+from poolwise.laws import BlendLaw
 from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects
 from poolwise.moments import MOST_MOMENTS, spreads_of
 from poolwise.priors import Cauchy, Fixed, Flat, Mixture, Normal, Prior, RegularizedHorseshoe, StudentT, TruncatedNormal
 from poolwise.quadrature.boxes.box_posterior import BoxPosterior, box_posterior
 from poolwise.quadrature.boxes.diagonal import Diagonal
-from poolwise.quadrature.boxes.variables import LogScale, Spread, Variable
+from poolwise.quadrature.boxes.variables import LogScale, Variable
 from poolwise.quadrature.one_tau.mixtures import Mixtures
-from poolwise.quadrature.rules.blend import Blend, BlendLaw
+from poolwise.quadrature.rules.mixture import NormalMixture
 from poolwise.quantities import Law, Quantity
 
 Array = NDArray[np.float64]
 MOST_PARAMETERS = 3
+SHARE_OF_A_NODE = 1e-8  # least probability of a node that is asked for the weights of studies
 
 Fit = Callable[[Effects, Model, float, Means], Fitted]
 
@@ -59,8 +62,7 @@ def heavy_tailed(effects: Effects, model: Model, mean: Means, tolerance: float) 
     job = Diagonal.of(effects.y, effects.v, mean.X, b, s, np.zeros((effects.k, 0)), mixed, known)
     variables: list[Variable] = []
     if unknown:
-        unit = min(float(np.sqrt(effects.v.min())), 4.0 * float(job.basis.narrowest()[0]))
-        variables.append(Spread(unknown[0].prior, unit))
+        variables.append(job.spread(unknown[0].prior))
     for j in mixed:
         prior = mean.priors[j]
         assert isinstance(prior, StudentT | Cauchy)
@@ -88,7 +90,8 @@ def heavy_tailed(effects: Effects, model: Model, mean: Means, tolerance: float) 
     tau = phi[0] if known is None else np.full(len(weight), known)
     between = _between(effects, model, mean, posterior, known, weight, tau)
     proper = mean.proper and all(one.prior.proper for one in unknown)
-    shares = _shares(effects.v, weight, tau)
+    telling = weight > SHARE_OF_A_NODE
+    shares = study_shares(effects.v, weight[telling], tau[telling])
     return Fitted(
         effects, model, mean, posterior, posterior, error, moments, between, shares, posterior.log_total, proper
     )
@@ -102,15 +105,41 @@ def _between(
     typical = typical_variance(effects.v, mean.X)
     if known is not None:
         return dict(known_tau(known, typical))
-    law = posterior.marginal(0)
-    found: dict[str, Law | Quantity] = {"tau": law, "tau2": spread_laws.square(law)}
-    return found if np.isnan(typical) else found | {"I2": spread_laws.i2(law, typical, weight, tau)}
+    return dict(spread_laws.of_tau(posterior.marginal(0), typical, weight, tau))
 
 
-def _shares(v: Array, weight: Array, tau: Array) -> Array:
-    telling = weight > 1e-8
-    part = 1.0 / (v + tau[telling, None] ** 2)
-    return weight[telling] @ (part / part.sum(axis=1, keepdims=True)) / weight[telling].sum()
+@final
+@dataclass(frozen=True, eq=False)
+class Blend:
+    """Nodes of several posteriors together.
+
+    Attributes
+    ----------
+    weight : ndarray
+        Posterior probability of each, shape (m,).
+    parts : tuple of Mixtures or BoxPosterior
+    """
+
+    weight: Array
+    parts: tuple[Mixtures | BoxPosterior, ...]
+
+    def linear(self, c: Array) -> NormalMixture:
+        """The posterior of a linear combination of the coefficients."""
+        return self._joined([part.linear(c) for part in self.parts])
+
+    def new(self, c: Array) -> NormalMixture:
+        """The posterior of the true effect in a new study with the mean effect c'beta."""
+        return self._joined([part.new(c) for part in self.parts])
+
+    def theta(self, i: int) -> NormalMixture:
+        """The posterior of the true effect in study i."""
+        return self._joined([part.theta(i) for part in self.parts])
+
+    def _joined(self, laws: Sequence[NormalMixture]) -> NormalMixture:
+        weight = np.concatenate([w * law.weight for w, law in zip(self.weight, laws, strict=True)])
+        centre = np.concatenate([law.centre for law in laws])
+        spread = np.concatenate([law.spread for law in laws])
+        return NormalMixture(weight, centre, spread, min(law.moments for law in laws))
 
 
 def blended(effects: Effects, model: Model, mean: Means, tolerance: float, fit: Fit) -> Fitted:
@@ -172,6 +201,12 @@ def _normal(nodes: object) -> Mixtures | BoxPosterior:
     """The nodes of a fit under a component, all of whose mixtures are of normals."""
     assert isinstance(nodes, Mixtures | BoxPosterior)
     return nodes
+
+
+def study_shares(v: Array, weight: Array, tau: Array) -> Array:
+    """Posterior mean share of each study in the sum of 1 / (v_i + tau_i^2), shape (k,)."""
+    part = 1.0 / (v + (tau[:, None] if tau.ndim == 1 else tau) ** 2)
+    return weight @ (part / part.sum(axis=1, keepdims=True)) / weight.sum()
 
 
 def refuse_other_priors(mean: Means, *, known: bool) -> None:

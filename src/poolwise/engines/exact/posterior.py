@@ -22,10 +22,10 @@ from poolwise.quadrature.one_tau.independent import Independent
 from poolwise.quadrature.one_tau.jobs import MEAN
 from poolwise.quadrature.one_tau.mixtures import Mixtures
 from poolwise.quadrature.one_tau.rotated import TurnedMixtures
-from poolwise.quadrature.one_tau.tau_law import TauLaw
 from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, log_density_of_mean
 from poolwise.quadrature.one_tau.truncated import TruncatedStudies, log_mass
 from poolwise.quadrature.rules.mixture import NormalMixture
+from poolwise.quadrature.rules.normal_normal import draw_theta
 from poolwise.quantities import Estimate, IntervalKind, Law, Posterior, Quantity
 from poolwise.result import Finding
 
@@ -273,7 +273,7 @@ class Fitted:
             theta = self.source.model.draw_theta(phi, self.means.X @ beta, y, rng)
             return Draws(dict(zip(names, phi, strict=False)), beta.T, theta)
         if isinstance(self.source, Independent):
-            taus = np.stack([TauLaw(group).sample(size, rng) for group in self.source.groups])
+            taus = np.stack([group.tau.sample(size, rng) for group in self.source.groups])
             pairs = zip(self.source.groups, taus, strict=True)
             beta = np.concatenate([group.mixtures.draw(tau, rng) for group, tau in pairs])
             spreads, square = dict(zip(names, taus, strict=True)), taus[self.source.group].T ** 2
@@ -281,14 +281,11 @@ class Fitted:
             if isinstance(self.source, Mixtures):
                 nodes, tau = self.source, np.full(size, self.source.tau[0])
             else:
-                nodes, tau = self.source.mixtures, TauLaw(self.source).sample(size, rng)
+                nodes, tau = self.source.mixtures, self.source.tau.sample(size, rng)
             beta, spreads, square = nodes.draw(tau, rng), dict.fromkeys(names, tau), tau[:, None] ** 2
             if isinstance(self.nodes, TurnedMixtures):
                 return Draws(spreads, beta.T, self.nodes.turned.draw_theta(tau, beta, rng))
-        keep = square / (square + v)
-        fitted = (self.means.X @ beta).T
-        theta = keep * y + (1.0 - keep) * fitted + np.sqrt(keep * v) * rng.standard_normal((size, len(y)))
-        return Draws(spreads, beta.T, theta)
+        return Draws(spreads, beta.T, draw_theta((self.means.X @ beta).T, y, v, square, rng))
 
 
 def _log_pdf(law: NormalMixture, at: float) -> float:

@@ -7,26 +7,26 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from poolwise.engines.heterogeneity import share_of_variation
 from poolwise.laws import Deferred, TransformedLaw
-from poolwise.quadrature.boxes.box_posterior import VariableLaw
 from poolwise.quadrature.boxes.polar import Polar
-from poolwise.quadrature.one_tau.tau_law import TauLaw
+from poolwise.quadrature.rules.panel_law import PanelLaw
 from poolwise.quantities import Law
 
 Array = NDArray[np.float64]
 
 
-def square(tau: TauLaw | VariableLaw) -> Law:
+def square(tau: PanelLaw) -> Law:
     """The law of tau^2."""
     return TransformedLaw(tau, np.square, _root, _doubled, tau.square_moments())
 
 
-def i2(tau: TauLaw | VariableLaw, typical: float, weight: Array, nodes: Array) -> Law:
+def i2(tau: PanelLaw, typical: float, weight: Array, nodes: Array) -> Law:
     """The law of I2 = tau^2 / (tau^2 + typical variance).
 
     Parameters
     ----------
-    tau : TauLaw or VariableLaw
+    tau : PanelLaw
     typical : float
         Typical sampling variance.
     weight, nodes : ndarray
@@ -40,12 +40,16 @@ def i2(tau: TauLaw | VariableLaw, typical: float, weight: Array, nodes: Array) -
     ----------
     Higgins & Thompson 2002, Statistics in Medicine 21:1539, 10.1002/sim.1186.
     """
-    values = _i2(typical, nodes)
+    values = share_of_variation(nodes, typical)
     mean = float(weight @ values)
     moments = (mean, float(np.sqrt(weight @ (values - mean) ** 2)))
-    return TransformedLaw(
-        tau, partial(_i2, typical), partial(_tau_of_i2, typical), partial(_i2_slope, typical), moments
-    )
+    return _of_i2(tau, typical, moments)
+
+
+def of_tau(tau: PanelLaw, typical: float, weight: Array, nodes: Array) -> dict[str, Law]:
+    """The laws of tau, tau2 and, where there is a typical variance, I2; weights and nodes as in `i2`."""
+    laws: dict[str, Law] = {"tau": tau, "tau2": square(tau)}
+    return laws if np.isnan(typical) else laws | {"I2": i2(tau, typical, weight, nodes)}
 
 
 def of_levels(polar: Polar, typical: float) -> dict[str, Law]:
@@ -71,9 +75,13 @@ def of_levels(polar: Polar, typical: float) -> dict[str, Law]:
 
 
 def _total_i2(polar: Polar, typical: float) -> Law:
-    moments = polar.mean_and_sd(lambda r, a: _i2(typical, r))
-    forward, inverse, slope = (partial(one, typical) for one in (_i2, _tau_of_i2, _i2_slope))
-    return TransformedLaw(polar.total(), forward, inverse, slope, moments)
+    moments = polar.mean_and_sd(lambda r, a: share_of_variation(r, typical))
+    return _of_i2(polar.total(), typical, moments)
+
+
+def _of_i2(tau: PanelLaw, typical: float, moments: tuple[float, float]) -> Law:
+    forward = partial(share_of_variation, typical=typical)
+    return TransformedLaw(tau, forward, partial(_tau_of_i2, typical), partial(_i2_slope, typical), moments)
 
 
 def _icc(polar: Polar) -> Law:
@@ -99,10 +107,6 @@ def _root(x: Array) -> Array:
 
 def _doubled(t: Array) -> Array:
     return 2.0 * t
-
-
-def _i2(typical: float, tau: Array) -> Array:
-    return np.where(tau > 1e-150, 1.0 / (1.0 + typical / np.square(np.maximum(tau, 1e-150))), 0.0)
 
 
 def _tau_of_i2(typical: float, share: Array) -> Array:

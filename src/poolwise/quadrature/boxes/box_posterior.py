@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol, final
 
 import numpy as np
@@ -15,7 +15,7 @@ from poolwise.quadrature.boxes.boxes import Boxes, Evaluate, integrate, tails
 from poolwise.quadrature.boxes.variables import Variable
 from poolwise.quadrature.rules.gaussian import Basis, combination, draw
 from poolwise.quadrature.rules.mixture import NormalMixture
-from poolwise.quadrature.rules.panels import Panels
+from poolwise.quadrature.rules.panel_law import PanelLaw
 
 Array = NDArray[np.float64]
 
@@ -92,7 +92,7 @@ class BoxPosterior:
         weight = self.boxes.mass.reshape(-1)
         keep = np.abs(weight) > NEGLIGIBLE[self.boxes.d]
         points = self.boxes.points.reshape(self.boxes.d, -1)[:, keep]
-        phi = np.stack([one.parameter(x) for one, x in zip(self.variables, points, strict=True)])
+        phi = _parameters(self.variables, points)
         return weight[keep], phi, self.boxes.values.reshape(len(self.boxes.values), -1)[:, keep]
 
     def linear(self, c: Array) -> NormalMixture:
@@ -128,7 +128,7 @@ class BoxPosterior:
     def limit_error(self, linear: Sequence[Array], new: Sequence[Array]) -> float:
         """Estimated error of medians and limits of linear quantities, in half-widths of the 95 % interval.
 
-        As `poolwise.quadrature.one_tau.limit_error`, with the last Legendre coefficients along each direction of a box.
+        As `tau_posterior.watched_limits`, with the last Legendre coefficients along each direction of a box.
 
         Parameters
         ----------
@@ -137,7 +137,7 @@ class BoxPosterior:
         """
         boxes = self.boxes
         points = boxes.points.reshape(boxes.d, -1)
-        phi = np.stack([one.parameter(x) for one, x in zip(self.variables, points, strict=True)])
+        phi = _parameters(self.variables, points)
         values = boxes.values.reshape(len(boxes.values), -1)
         watched = [(self.linear(c), *self._combination(values, c)) for c in linear]
         for c in new:
@@ -174,85 +174,17 @@ class BoxPosterior:
         edges = [one.edges for one in self.variables]
         return integrate(evaluate, edges, FINER * TOLERANCE[len(edges)]).log_total - self.log_total
 
-    def marginal(self, axis: int) -> VariableLaw:
+    def marginal(self, axis: int) -> PanelLaw:
         """The law of one nonlinear parameter."""
-        return VariableLaw(self, axis)
+        weight, phi, _ = self.nodes
+        return PanelLaw(partial(self.boxes.marginal, axis), self.variables[axis], weight, phi[axis], self.moments)
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
         """Independent joint draws: phi (d, size), coefficients (p, size) and the values there (m, size)."""
         x = self.boxes.draw(size, rng)
-        phi = np.stack([one.parameter(at) for one, at in zip(self.variables, x, strict=True)])
+        phi = _parameters(self.variables, x)
         values = self.model.given(phi)
         return phi, draw(self.model.basis, values, rng), values
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class VariableLaw:
-    """The marginal law of one nonlinear parameter.
-
-    Attributes
-    ----------
-    posterior : BoxPosterior
-    axis : int
-        Which of its parameters.
-    """
-
-    posterior: BoxPosterior
-    axis: int
-
-    @cached_property
-    def _panels(self) -> Panels:
-        return self.posterior.boxes.marginal(self.axis)
-
-    @property
-    def _variable(self) -> Variable:
-        return self.posterior.variables[self.axis]
-
-    def _raw_moments(self) -> tuple[float, float]:
-        weight, phi, _ = self.posterior.nodes
-        mean = float(weight @ phi[self.axis])
-        return mean, float(np.sqrt(weight @ (phi[self.axis] - mean) ** 2))
-
-    @property
-    def mean(self) -> float:
-        """Posterior mean; NaN when it does not exist."""
-        return self._raw_moments()[0] if self.posterior.moments >= 1 else np.nan
-
-    @property
-    def sd(self) -> float:
-        """Posterior standard deviation; NaN when it does not exist."""
-        return self._raw_moments()[1] if self.posterior.moments >= 2 else np.nan
-
-    def square_moments(self) -> tuple[float, float]:
-        """Mean and sd of the square; NaN when they do not exist."""
-        weight, phi, _ = self.posterior.nodes
-        square = phi[self.axis] ** 2
-        mean = float(weight @ square) if self.posterior.moments >= 2 else np.nan
-        return mean, float(np.sqrt(weight @ (square - mean) ** 2)) if self.posterior.moments >= 4 else np.nan
-
-    def pdf(self, x: Array) -> Array:
-        """Density at x, from the polynomials; same shape as x."""
-        x = np.asarray(x, dtype=float)
-        at = self._variable.coordinate(x)
-        with np.errstate(over="ignore"):
-            inside = np.maximum(self._panels.pdf(at), 0.0) / np.exp(self._variable.log_slope(at))
-        low = self._variable.parameter(self._panels.left[:1])[0]
-        return np.where(np.isnan(x), np.nan, np.where(x < min(low, 0.0), 0.0, np.maximum(inside, 0.0)))
-
-    def cdf(self, x: Array) -> Array:
-        """Probability of a value at most x; same shape as x."""
-        return self._panels.cdf(self._variable.coordinate(np.asarray(x, dtype=float)))
-
-    def ppf(self, p: Array) -> Array:
-        """Quantile at p; same shape as p."""
-        p = np.asarray(p, dtype=float)
-        flat = p.reshape(-1)
-        return self._variable.parameter(self._panels.ppf(np.zeros(flat.shape, dtype=np.intp), flat)).reshape(p.shape)
-
-    def sample(self, size: int, rng: np.random.Generator) -> Array:
-        """Exact independent draws, by inversion."""
-        return self.ppf(rng.random(size))
 
 
 def reachable(tolerance: float, d: int) -> float:
@@ -260,11 +192,16 @@ def reachable(tolerance: float, d: int) -> float:
     return max(tolerance, FINEST[d])
 
 
+def _parameters(variables: Sequence[Variable], x: Array) -> Array:
+    """Nonlinear parameters at points x, shape (d, N)."""
+    return np.stack([one.parameter(at) for one, at in zip(variables, x, strict=True)])
+
+
 def _integrand(model: Conditional, variables: Sequence[Variable]) -> Evaluate:
     """Log density of the coordinates, and the normal law of the coefficients there, as `integrate` asks for them."""
 
     def evaluate(x: Array) -> Array:
-        phi = np.stack([one.parameter(at) for one, at in zip(variables, x, strict=True)])
+        phi = _parameters(variables, x)
         values = model.given(phi)
         values[0] += sum(one.log_prior(at) for one, at in zip(variables, x, strict=True))
         return values

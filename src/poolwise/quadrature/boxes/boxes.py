@@ -17,7 +17,8 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-from poolwise.quadrature.rules.panels import NODES, ORDER, TO_COEFFICIENTS, WEIGHTS, Panels
+from poolwise.quadrature.rules.gauss_rules import gauss_legendre, nodes_between
+from poolwise.quadrature.rules.panels import ORDER, RULE, Panels
 from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
@@ -88,31 +89,31 @@ class Boxes:
         """The marginal density of one variable, as one job on panels between all edges of boxes."""
         rest = [i for i in range(self.d) if i != axis]
         half = 0.5 * (self.right - self.left)
-        _, weights, to_coefficients = _rule(self.order)
+        rule = gauss_legendre(self.order)
         f = np.moveaxis(self.density, 1 + axis, -1)
         for i in range(self.d - 1):
-            f = np.einsum("bi...,i->b...", f, weights) * half[:, rest[i]].reshape(-1, *(1,) * (self.d - 1 - i))
-        coefficients = f @ to_coefficients
+            f = np.einsum("bi...,i->b...", f, rule.weights) * half[:, rest[i]].reshape(-1, *(1,) * (self.d - 1 - i))
+        coefficients = f @ rule.to_coefficients
         edges = np.unique(np.concatenate([self.left[:, axis], self.right[:, axis]]))
         first = np.searchsorted(edges, self.left[:, axis])
         count = np.searchsorted(edges, self.right[:, axis]) - first
         box = np.repeat(np.arange(len(first)), count)
         panel = first[box] + np.arange(len(box)) - np.repeat(np.cumsum(count) - count, count)
         left, right = edges[:-1], edges[1:]
-        middle, width = 0.5 * (left + right)[panel], 0.5 * (right - left)[panel]
-        x = middle[:, None] + width[:, None] * NODES
+        x = nodes_between(left[panel], right[panel], ORDER)
         t = (x - self.left[box, axis][:, None]) / half[box, axis][:, None] - 1.0
         seen = np.einsum("qni,qi->qn", legendre.legvander(t, self.order - 1), coefficients[box])
         total = np.zeros((len(left), ORDER))
         np.add.at(total, panel, seen)
         held = np.bincount(panel, minlength=len(left)) > 0
-        return as_panels(np.zeros(held.sum(), dtype=np.intp), left[held], right[held], total[held], self.log_total)
+        job, log_total = np.zeros(held.sum(), dtype=np.intp), np.array([self.log_total])
+        return Panels.of_density(job, left[held], right[held], total[held], 1, peak=log_total, total=np.ones(1))
 
     def draw(self, size: int, rng: np.random.Generator) -> Array:
         """Independent draws of the variables, shape (d, size): a box by its mass, then variable by variable."""
         share = np.clip(self.mass.sum(axis=1), 0.0, None)
         box = rng.choice(len(share), size=size, p=share / share.sum())
-        _, weights, _ = _rule(self.order)
+        rule, jobs = gauss_legendre(self.order), np.arange(size)
         f = self.density[box]
         half = 0.5 * (self.right - self.left)[box]
         out = np.empty((self.d, size))
@@ -120,12 +121,12 @@ class Boxes:
         for axis in range(self.d):
             g = f
             for _ in range(self.d - 1 - axis):
-                g = g @ weights
+                g = g @ rule.weights
             ends = self.left[box, axis], self.right[box, axis]
-            panels = as_panels(np.arange(size), *ends, np.maximum(g @ basis, 0.0), 0.0, normalise=True)
-            out[axis] = panels.ppf(np.arange(size), rng.random(size))
+            panels = Panels.of_density(jobs, *ends, np.maximum(g @ basis, 0.0), size)
+            out[axis] = panels.ppf(jobs, rng.random(size))
             t = np.clip((out[axis] - ends[0]) / half[:, axis] - 1.0, -1.0, 1.0)
-            at = legendre.legvander(t, self.order - 1) @ _rule(self.order)[2].T
+            at = legendre.legvander(t, self.order - 1) @ rule.to_coefficients.T
             f = np.einsum("qi...,qi->q...", f, at)
         return out
 
@@ -166,49 +167,18 @@ def integrate(evaluate: Evaluate, edges: Sequence[Array], tolerance: float, halv
     return _packed(left, right, values)
 
 
-def as_panels(
-    job: Ints, left: Array, right: Array, density: Array, log_total: float, *, normalise: bool = False
-) -> Panels:
-    """Panels of densities given at the 16 nodes of each, shape (P, 16)."""
-    half = 0.5 * (right - left)
-    mass = density * WEIGHTS * half[:, None]
-    if normalise:
-        total = np.bincount(job, mass.sum(axis=1))[job][:, None]
-        density, mass = density / total, mass / total
-    n = int(job.max()) + 1
-    coefficients = density @ TO_COEFFICIENTS
-    x = (left + half)[:, None] + half[:, None] * NODES
-    error = np.bincount(job, half * np.abs(coefficients[:, -3:]).max(axis=1) / ORDER, n)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(density)
-    return Panels(job, left, right, x, logs[None], np.full(n, log_total), mass, coefficients, error)
-
-
-def _rule(order: int) -> tuple[Array, Array, Array]:
-    """Nodes, weights, and the matrix from values at the nodes to Legendre coefficients."""
-    if order not in _RULES:
-        nodes, weights = legendre.leggauss(order)
-        degrees = np.arange(order)
-        to = (legendre.legvander(nodes, order - 1) * weights[:, None]) * (2 * degrees + 1) / 2.0
-        _RULES[order] = nodes, weights, to
-    return _RULES[order]
-
-
-_RULES: dict[int, tuple[Array, Array, Array]] = {}
-
-
 def _lagrange_to_sixteen(order: int) -> Array:
     """Values at the nodes -> values of the same polynomial at the 16 nodes of a panel, shape (order, 16)."""
-    return _rule(order)[2] @ legendre.legvander(NODES, order - 1).T
+    return gauss_legendre(order).to_coefficients @ legendre.legvander(RULE.nodes, order - 1).T
 
 
 def _tensor_weights(d: int) -> Array:
-    return reduce(np.multiply.outer, [_rule(PER_BOX[d])[1]] * d).reshape(-1)
+    return reduce(np.multiply.outer, [gauss_legendre(PER_BOX[d]).weights] * d).reshape(-1)
 
 
 def _points(left: Array, right: Array) -> Array:
     d = left.shape[1]
-    nodes = _rule(PER_BOX[d])[0]
+    nodes = gauss_legendre(PER_BOX[d]).nodes
     grid = np.stack(np.meshgrid(*[nodes] * d, indexing="ij")).reshape(d, 1, -1)
     half = 0.5 * (right - left).T[:, :, None]
     return left.T[:, :, None] + half * (1.0 + grid)
@@ -315,7 +285,7 @@ def tails(left: Array, right: Array, f: Array) -> Array:
         Shape (B, d).
     """
     d = left.shape[1]
-    to = _rule(PER_BOX[d])[2]
+    to = gauss_legendre(PER_BOX[d]).to_coefficients
     volume = np.prod(0.5 * (right - left), axis=1)
     out = np.empty((len(left), d))
     for axis in range(d):
@@ -333,7 +303,7 @@ def _tails(left: Array, right: Array, log_density: Array, peak: float) -> tuple[
 
 
 def _other_weights(d: int) -> Array:
-    weights = _rule(PER_BOX[d])[1]
+    weights = gauss_legendre(PER_BOX[d]).weights
     return reduce(np.multiply.outer, [weights] * (d - 1)).reshape(-1) * 2.0 if d > 1 else np.array([2.0])
 
 

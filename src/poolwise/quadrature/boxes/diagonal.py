@@ -16,8 +16,10 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from poolwise.priors import Prior
+from poolwise.quadrature.boxes.variables import Spread
 from poolwise.quadrature.rules.gaussian import LOG_2PI, Basis, combination, conditional
-from poolwise.quadrature.rules.normal_normal import CHUNK, log_product
+from poolwise.quadrature.rules.normal_normal import draw_theta, in_pieces, log_product, shrinkage
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -82,11 +84,13 @@ class Diagonal:
         rest = basis.back[0][others] / s[others, None]
         return cls(basis, Z, mixed, rest.T @ rest, known_tau)
 
+    def spread(self, prior: Prior) -> Spread:
+        """The coordinate of tau under a prior, on the length on which the likelihood changes near 0."""
+        return Spread(prior, min(float(np.sqrt(self.basis.v.min())), 4.0 * float(self.basis.narrowest()[0])))
+
     def given(self, phi: Array) -> Array:
         """Log likelihood and the normal law of g given phi, shape (m, N)."""
-        rows = max(1, CHUNK // self.basis.v.size)
-        starts = range(0, max(phi.shape[1], 1), rows)
-        return np.concatenate([self._given(phi[:, start : start + rows]) for start in starts], axis=1)
+        return in_pieces(self._given, phi, self.basis.v.size)
 
     def _given(self, phi: Array) -> Array:
         basis = self.basis
@@ -124,20 +128,12 @@ class Diagonal:
         """Mean and sd of theta_i: shrunken by v_i / (v_i + tau_i^2) towards x_i beta."""
         basis = self.basis
         mean, sd = combination(values, basis.Q[0, i])
-        square = self._squares(phi)[:, i]
-        v = basis.v[0, i]
-        to_mean, to_data = v / (v + square), square / (v + square)
-        fitted = basis.Q[0, i] @ np.linalg.solve(basis.back[0], basis.origin[0])
-        centre = to_mean * mean + to_data * basis.y[0, i]
-        return fitted + centre, np.sqrt(to_data * v + (to_mean * sd) ** 2)
+        centre, spread = shrinkage(mean, sd, basis.y[0, i], basis.v[0, i], self._squares(phi)[:, i])
+        return basis.Q[0, i] @ np.linalg.solve(basis.back[0], basis.origin[0]) + centre, spread
 
     def draw_theta(self, phi: Array, fitted: Array, y: Array, rng: np.random.Generator) -> Array:
         """Draws of the true effects given phi and mean effects of shape (k, N), shape (N, k)."""
-        square = self._squares(phi)
-        v = self.basis.v[0]
-        keep = square / (square + v)
-        noise = np.sqrt(keep * v) * rng.standard_normal(square.shape)
-        return keep * y + (1.0 - keep) * fitted.T + noise
+        return draw_theta(fitted.T, y, self.basis.v[0], self._squares(phi), rng)
 
     def log_likelihood(self, phi: Array, fitted: Array, y: Array) -> Array:
         """Log density of each estimate given phi and mean effects of shape (k, N), shape (N, k)."""

@@ -22,9 +22,8 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.quadrature.rules.gaussian import LOG_2PI, Basis, combination, conditional
-from poolwise.quadrature.rules.graded import eigen
-from poolwise.quadrature.rules.normal_normal import CHUNK, log_product
+from poolwise.quadrature.rules.gaussian import LOG_2PI, Basis, combination, conditional, eigen
+from poolwise.quadrature.rules.normal_normal import in_pieces, log_product
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -113,9 +112,7 @@ class Levels:
 
     def given(self, phi: Array) -> Array:
         """Log likelihood and the normal law of g given (tau_between, tau_within), shape (m, N)."""
-        rows = max(1, CHUNK // self.D.size)
-        starts = range(0, max(phi.shape[1], 1), rows)
-        return np.concatenate([self._given(phi[:, start : start + rows]) for start in starts], axis=1)
+        return in_pieces(self._given, phi, self.D.size)
 
     def _given(self, phi: Array) -> Array:
         between, within = phi[0] ** 2, phi[1] ** 2

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.priors import Flat, Prior
-from poolwise.quadrature.boxes.box_posterior import BoxPosterior, VariableLaw
+from poolwise.quadrature.boxes.box_posterior import BoxPosterior
 from poolwise.quadrature.boxes.boxes import integrate
 from poolwise.quadrature.boxes.variables import Spread
 from poolwise.quadrature.one_tau.jobs import TauPriors
+from poolwise.quadrature.rules.panel_law import PanelLaw
 
 Array = NDArray[np.float64]
 TOLERANCE = 1e-8
@@ -82,11 +83,11 @@ class Polar:
         boxes = integrate(evaluate, [radius.edges, angle.edges], TOLERANCE)
         return BoxPosterior(model, (radius, angle), boxes, self.posterior.moments, self.posterior.mean_moments)
 
-    def total(self) -> VariableLaw:
+    def total(self) -> PanelLaw:
         """The law of tau."""
         return self._turned.marginal(0)
 
-    def angle(self) -> VariableLaw:
+    def angle(self) -> PanelLaw:
         """The law of the angle."""
         return self._turned.marginal(1)
 

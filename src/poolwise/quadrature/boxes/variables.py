@@ -13,6 +13,7 @@ from scipy.special import chdtri
 from poolwise.priors import Prior
 from poolwise.quadrature.one_tau.jobs import TauPriors
 from poolwise.quadrature.one_tau.tau_posterior import FARTHEST, LARGEST, LEAST_MEDIAN, LOG_NODES_REACH
+from poolwise.quadrature.rules.panel_law import Coordinate, Sinh
 
 Array = NDArray[np.float64]
 
@@ -25,24 +26,15 @@ LARGEST_LOG_SCALE = 300.0  # beyond which the square of the sd overflows
 TAIL = 45.0  # nats of the upper tail that are followed
 
 
-class Variable(Protocol):
+class Variable(Coordinate, Protocol):
     """A parameter as a function of a coordinate x, with its prior."""
 
     @property
     def edges(self) -> Array:
         """First edges in x, increasing."""
 
-    def parameter(self, x: Array) -> Array:
-        """The parameter at x."""
-
-    def coordinate(self, value: Array) -> Array:
-        """The x at which the parameter has this value."""
-
     def log_prior(self, x: Array) -> Array:
         """Log prior density of x."""
-
-    def log_slope(self, x: Array) -> Array:
-        """Log of the derivative of the parameter by x."""
 
 
 @final
@@ -82,11 +74,11 @@ class Spread:
 
     def parameter(self, x: Array) -> Array:
         """C sinh(x), kept within the support of the prior."""
-        return np.clip(self.c * np.sinh(x), self.prior.lowest, self.prior.upper)
+        return np.clip(Sinh(self.c).parameter(x), self.prior.lowest, self.prior.upper)
 
     def coordinate(self, value: Array) -> Array:
         """asinh(value / c)."""
-        return np.arcsinh(np.maximum(value, 0.0) / self.c)
+        return Sinh(self.c).coordinate(value)
 
     def log_prior(self, x: Array) -> Array:
         """Log prior density of the standard deviation, times c cosh(x)."""
@@ -94,7 +86,7 @@ class Spread:
 
     def log_slope(self, x: Array) -> Array:
         """log(c cosh(x))."""
-        return np.abs(x) + np.log1p(np.exp(-2.0 * np.abs(x))) + np.log(0.5 * self.c)
+        return Sinh(self.c).log_slope(x)
 
 
 @final

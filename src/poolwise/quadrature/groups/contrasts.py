@@ -19,10 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.quadrature.groups.exchangeable import CELLS, FINE, Exchangeable, Part, tau_weights
-from poolwise.quadrature.rules.condensed import gauss, lagrange_through
-from poolwise.quadrature.rules.mixture import NormalMixture, trimmed
-from poolwise.quadrature.rules.narrow_kernels import kernels
-from poolwise.quadrature.rules.product_rule import lagrange, panel_nodes, panel_weights
+from poolwise.quadrature.rules.gauss_rules import discrete_gauss, lagrange, lagrange_through, panel_nodes, panel_weights
+from poolwise.quadrature.rules.mixture import NormalMixture, kernels, trimmed
 
 Array = NDArray[np.float64]
 
@@ -69,7 +67,7 @@ class _TauRule:
         typical = len(group.v) / float((1.0 / group.v).sum())
         xi = np.sqrt(typical / (typical + table.tau**2))
         mass = np.maximum(mass, 0.0)
-        _, nodes = gauss(mass / mass.sum(), xi, min(size, CONDENSED))
+        _, nodes = discrete_gauss(mass / mass.sum(), xi, min(size, CONDENSED))
         nodes = np.clip(nodes, np.finfo(float).tiny, 1.0)
         _, mean, se = group.given_tau(np.sqrt(typical * (1.0 - nodes**2)) / nodes)
         return cls(lagrange_through(nodes, xi), mean, se)

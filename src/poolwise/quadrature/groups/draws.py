@@ -16,8 +16,10 @@ from poolwise.quadrature.groups.exchangeable import FINE, Exchangeable, tau_weig
 from poolwise.quadrature.groups.hyper_grid import Points
 from poolwise.quadrature.groups.laws import Laws
 from poolwise.quadrature.groups.outcome_likelihood import Group
-from poolwise.quadrature.rules.marginal_law import on_panels
-from poolwise.quadrature.rules.product_rule import REACH, lagrange, panel_nodes, panel_weights
+from poolwise.quadrature.rules.gauss_rules import lagrange, panel_nodes, panel_weights
+from poolwise.quadrature.rules.normal_normal import draw_theta
+from poolwise.quadrature.rules.panels import on_panels
+from poolwise.quadrature.rules.product_rule import REACH
 
 Array = NDArray[np.float64]
 
@@ -67,7 +69,10 @@ def draw(posterior: Exchangeable, size: int, rng: np.random.Generator) -> Draws:
     spread = Laws(posterior).spread.sample(size, rng) if posterior.grid.priors.spread is not None else np.empty(size)
     parts = [_some(posterior, spread[start : start + ROWS], rng) for start in range(0, size, ROWS)]
     m, s, tau, r, mu, tau_of = (np.concatenate([part[i] for part in parts]) for i in range(6))
-    theta = tuple(_theta(group, mu[:, o], tau_of[:, o], rng) for o, group in enumerate(posterior.groups))
+    theta = tuple(
+        draw_theta(mu[:, o, None], group.y, group.v, tau_of[:, o, None] ** 2, rng)
+        for o, group in enumerate(posterior.groups)
+    )
     shift = posterior.shift
     return Draws(m + shift, s, tau, r, mu + shift, tau_of, tuple(one + shift for one in theta))
 
@@ -135,10 +140,3 @@ def _inverted(edges: Array, mass: Array, order: int, rng: np.random.Generator) -
     """One draw for each row of masses of the nodes."""
     jobs = np.arange(len(mass))
     return on_panels(edges, mass, order).ppf(jobs, rng.random(len(mass)))
-
-
-def _theta(group: Group, mu: Array, tau: Array, rng: np.random.Generator) -> Array:
-    square = tau[:, None] ** 2
-    keep = square / (square + group.v)
-    noise = np.sqrt(keep * group.v) * rng.standard_normal(keep.shape)
-    return keep * group.y + (1.0 - keep) * mu[:, None] + noise

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from poolwise.errors import ModelError
 from poolwise.priors import Prior
 from poolwise.quadrature.groups.outcome_likelihood import Group
-from poolwise.quadrature.rules.product_rule import panel_nodes, panel_weights, rule
+from poolwise.quadrature.rules.gauss_rules import gauss_legendre, panel_nodes, panel_weights
 
 Array = NDArray[np.float64]
 
@@ -254,5 +254,5 @@ def split(edges: Array, mass: Array, order: int, tolerance: float) -> tuple[Arra
 def tail_of(edges: Array, mass: Array, order: int) -> Array:
     """Last Legendre coefficients of a density x half width, shape (panels,)."""
     half = 0.5 * np.diff(edges)
-    density = mass.reshape(-1, order) / (half[:, None] * rule(order).weights)
-    return half * np.abs(density @ rule(order).to_coefficients[:, -2:]).max(axis=1)
+    density = mass.reshape(-1, order) / (half[:, None] * gauss_legendre(order).weights)
+    return half * np.abs(density @ gauss_legendre(order).to_coefficients[:, -2:]).max(axis=1)

@@ -21,12 +21,13 @@ from scipy.special import ndtr
 
 from poolwise.quadrature.groups.exchangeable import FINE, Exchangeable
 from poolwise.quadrature.groups.outcome_likelihood import ORDER
-from poolwise.quadrature.rules.marginal_law import MarginalLaw, on_panels
-from poolwise.quadrature.rules.mixture import NormalMixture, trimmed
-from poolwise.quadrature.rules.narrow_kernels import Kernels, kernels
-from poolwise.quadrature.rules.panels import Panels
-from poolwise.quadrature.rules.product_rule import lagrange, normal_weights, panel_nodes, panel_weights
-from poolwise.quadrature.rules.refine import integrate
+from poolwise.quadrature.rules.gauss_rules import lagrange, panel_nodes, panel_weights
+from poolwise.quadrature.rules.mixture import Kernels, NormalMixture, kernels, trimmed
+from poolwise.quadrature.rules.normal_normal import shrinkage
+from poolwise.quadrature.rules.panel_law import Exp, PanelLaw, Sinh
+from poolwise.quadrature.rules.panels import Panels, on_panels
+from poolwise.quadrature.rules.product_rule import normal_weights
+from poolwise.quadrature.rules.refine import integrate, unweighted
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -50,25 +51,25 @@ class Laws:
     posterior: Exchangeable
 
     @cached_property
-    def spread(self) -> MarginalLaw:
+    def spread(self) -> PanelLaw:
         """The law of s, the spread of the means."""
         grid, found = self.posterior.grid, self.posterior.fine_means
         mass = found.means.whole(found.means_mass).sum(axis=0)
-        return MarginalLaw(on_panels(grid.s, mass[None], FINE), grid.s_unit)
+        return PanelLaw.of_panels(on_panels(grid.s, mass[None], FINE), Sinh(grid.s_unit))
 
     @cached_property
-    def tau_spread(self) -> MarginalLaw:
+    def tau_spread(self) -> PanelLaw:
         """The law of r, the spread of log tau_o."""
         grid, found = self.posterior.grid, self.posterior.fine_spreads
         mass = found.spreads.whole(found.spreads_mass).sum(axis=0)
-        return MarginalLaw(on_panels(grid.r, mass[None], FINE), grid.r_unit)
+        return PanelLaw.of_panels(on_panels(grid.r, mass[None], FINE), Sinh(grid.r_unit))
 
     @cached_property
-    def tau(self) -> MarginalLaw:
+    def tau(self) -> PanelLaw:
         """The law of tau, exp of the mean of log tau_o."""
         grid, found = self.posterior.grid, self.posterior.fine_spreads
         mass = found.spreads.whole(found.spreads_mass).sum(axis=1)
-        return MarginalLaw(on_panels(grid.l, mass[None, :-1], FINE), 0.0, float(mass[-1]))
+        return PanelLaw.of_panels(on_panels(grid.l, mass[None, :-1], FINE), Exp(), below=float(mass[-1]))
 
     @cached_property
     def mean(self) -> NormalMixture:
@@ -115,22 +116,19 @@ class Laws:
 
         theta_i | mu_o, tau_o ~ N(b_i mu_o + (1 - b_i) y_i, (1 - b_i) v_i), b_i = v_i / (v_i + tau_o^2).
         """
-        group, square = self.posterior.groups[o], self.posterior.tables[o].tau ** 2
-        y, v = group.y[i], group.v[i]
-        to_mean, to_data = v / (v + square), square / (v + square)
-        centre, spread, weight = self._components(o)
-        moved = to_mean * centre + to_data * y + self.posterior.shift
-        wide = np.sqrt(to_data * v + (to_mean * spread) ** 2)
-        return trimmed(weight.ravel(), moved.ravel(), wide.ravel(), NEGLIGIBLE)
+        group, tau2 = self.posterior.groups[o], self.posterior.tables[o].tau ** 2
+        mean, sd, weight = self._components(o)
+        centre, spread = shrinkage(mean, sd, group.y[i], group.v[i], tau2)
+        return trimmed(weight.ravel(), centre.ravel() + self.posterior.shift, spread.ravel(), NEGLIGIBLE)
 
-    def tau_of(self, o: int) -> MarginalLaw:
+    def tau_of(self, o: int) -> PanelLaw:
         """The law of tau_o."""
         edges = self.posterior.tables[o].edges
         lower = edges[0] - 4.0 * np.arange(BELOW, 0, -1)
         density = _TauDensity.of(self.posterior, o)
-        panels = integrate(density, np.concatenate([lower, edges])[None], _no_reference, 1e-8, np.zeros(1))
+        panels = integrate(density, np.concatenate([lower, edges])[None], unweighted, 1e-8, np.zeros(1))
         below = density.below(float(panels.left[0]))
-        return MarginalLaw(panels, 0.0, below / (below + math.exp(float(panels.log_total[0]))))
+        return PanelLaw.of_panels(panels, Exp(), below=below / (below + math.exp(float(panels.log_total[0]))))
 
     def weights(self, o: int) -> Array:
         """Posterior mean share of each study of group o in muhat_o, shape (k,)."""
@@ -272,10 +270,6 @@ class _TauDensity:
         l, weight = panel_nodes(self.l_edges, FINE), panel_weights(self.l_edges, FINE)  # noqa: E741
         under = ndtr((edge - l[:, None]) / self.r)
         return float((self.found[:, :, 0] * weight[:, None] * under).sum() + self.lump[:, 0].sum())
-
-
-def _no_reference(job: Ints, x: Array) -> Array:
-    return np.zeros_like(x)
 
 
 def _at(panels: Panels, x: Array) -> Array:

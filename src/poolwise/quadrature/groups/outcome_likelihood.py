@@ -18,8 +18,8 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from poolwise.quadrature.rules.gauss_rules import gauss_legendre, panel_nodes
 from poolwise.quadrature.rules.normal_normal import given_tau
-from poolwise.quadrature.rules.product_rule import panel_nodes, rule
 
 Array = NDArray[np.float64]
 
@@ -134,7 +134,7 @@ def unresolved(log_joint: Array, mass: Array) -> NDArray[np.bool_]:
     """
     heights = log_joint[:, 1:].reshape(len(mass), -1, ORDER)
     top = heights.max(axis=2, keepdims=True)
-    tail = np.abs(np.exp(heights - top) @ rule(ORDER).to_coefficients[:, -2:]).max(axis=2)
+    tail = np.abs(np.exp(heights - top) @ gauss_legendre(ORDER).to_coefficients[:, -2:]).max(axis=2)
     return (np.abs(mass[:, 1:].reshape(heights.shape).sum(axis=2)) * tail).sum(axis=0) > RESOLVED
 
 

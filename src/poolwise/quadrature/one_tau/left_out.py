@@ -12,8 +12,7 @@ from scipy.special import ndtr
 
 from poolwise.priors import Prior
 from poolwise.quadrature.one_tau.jobs import Tables, TauPriors
-from poolwise.quadrature.one_tau.summaries import MU, summaries
-from poolwise.quadrature.one_tau.tau_posterior import tau_posterior
+from poolwise.quadrature.one_tau.tau_posterior import MU, summaries, tau_posterior
 from poolwise.quadrature.rules.mixture import quantiles
 
 Array = NDArray[np.float64]

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.quadrature.one_tau.jobs import MEAN, Studies, Tables
-from poolwise.quadrature.rules.condensed import gauss
+from poolwise.quadrature.rules.gauss_rules import discrete_gauss
 from poolwise.quadrature.rules.mixture import LIMITS, NormalMixture, quantiles
+from poolwise.quadrature.rules.normal_normal import shrinkage
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -86,7 +87,7 @@ class Mixtures:
         """Medians and 95 % limits of all studies, shape (k, 3)."""
         if len(centre) <= FEW:
             return limits(self.weight, centre, spread)
-        weight, tau = gauss(self.weight, self.tau, CONDENSED)
+        weight, tau = discrete_gauss(self.weight, self.tau, CONDENSED)
         if not (tau >= 0.0).all():
             return limits(self.weight, centre, spread)
         values = self.tables.given_tau(np.zeros(1, dtype=np.intp), tau[None])[:, 0]
@@ -110,7 +111,7 @@ class Mixtures:
         if isinstance(self.tables, Studies):
             mean, sd = self.tables.combination(self.values, MEAN)
             y, v = self.tables.y[0][:, None], self.tables.v[0][:, None]
-            centre, spread = towards(mean, sd, y, v, self.tau)
+            centre, spread = shrinkage(mean, sd, y, v, self.tau**2)
             return centre + self.tables.offset[0], spread
         pairs = [(law.centre, law.spread) for law in map(self._theta, rows.tolist())]
         centres, spreads = zip(*pairs, strict=True)
@@ -173,31 +174,4 @@ def shrunken(tables: Tables, i: int, tau: Array, values: Array) -> tuple[Array, 
     Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for shrinkage given tau.
     """
     mean, sd = tables.combination(values, tables.at_study(i))
-    return towards(mean, sd, tables.y[0, i], tables.v[0, i], tau)
-
-
-def towards(mean: Array, sd: Array, y: Array, v: Array, tau: Array) -> tuple[Array, Array]:
-    """Mean and sd of theta given tau, from those of its mean effect x'beta.
-
-    theta | tau ~ N(b x'beta_hat + (1 - b) y, (1 - b) v + b^2 var(x'beta)), b = v / (v + tau^2).
-
-    Parameters
-    ----------
-    mean, sd : ndarray
-        Of x'beta given tau, of the shape of tau.
-    y, v : ndarray
-        Estimate and sampling variance: of one study, or of n in a column.
-    tau : ndarray
-
-    Returns
-    -------
-    tuple of ndarray
-        Each of the shape of tau, or (n, J).
-
-    References
-    ----------
-    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for shrinkage given tau.
-    """
-    square = tau * tau
-    to_mean, to_data = v / (v + square), square / (v + square)
-    return to_mean * mean + to_data * y, np.sqrt(to_data * v + (to_mean * sd) ** 2)
+    return shrinkage(mean, sd, tables.y[0, i], tables.v[0, i], tau * tau)

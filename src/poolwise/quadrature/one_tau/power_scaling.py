@@ -20,7 +20,7 @@ from scipy.special import xlog1py
 
 from poolwise.quadrature.one_tau.jobs import Studies
 from poolwise.quadrature.one_tau.tau_posterior import TauPosterior
-from poolwise.quadrature.rules.panels import ORDER, TO_COEFFICIENTS, WEIGHTS, Panels
+from poolwise.quadrature.rules.refine import with_values
 
 Array = NDArray[np.float64]
 
@@ -106,25 +106,8 @@ def power_scaled(posterior: TauPosterior, powers: Powers) -> TauPosterior:
     with np.errstate(invalid="ignore"):
         height = panels.values[0] - plain + (powers.tau - 1.0) * plain_prior + found[0]
     height = np.where(plain_prior > -np.inf, height, -np.inf)
-    return replace(posterior, panels=_packed(panels, height, found))
-
-
-def _packed(panels: Panels, height: Array, found: Array) -> Panels:
-    peak = height.max()
-    half = 0.5 * (panels.right - panels.left)[:, None]
-    density = np.exp(height - peak)
-    raw = density * WEIGHTS * half
-    total = raw.sum()
-    coefficients = density @ TO_COEFFICIENTS / total
-    error = (half[:, 0] * np.abs(coefficients[:, -3:]).max(axis=1) / ORDER).sum()
-    return replace(
-        panels,
-        values=np.stack([height, found[1], found[2]]),
-        log_total=np.array([np.log(total) + peak]),
-        mass=raw / total,
-        coefficients=coefficients,
-        error=np.array([error]),
-    )
+    scaled = with_values(panels.job, panels.left, panels.right, np.stack([height, *found[1:]]), 1)
+    return replace(posterior, panels=scaled)
 
 
 def cjs_distance(p: Array, q: Array, weight: Array) -> float:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from poolwise.quadrature.one_tau.mixtures import Mixtures
 from poolwise.quadrature.one_tau.regression import Regression
-from poolwise.quadrature.rules.gaussian import LOG_2PI, Basis
-from poolwise.quadrature.rules.graded import eigen
+from poolwise.quadrature.rules.gaussian import LOG_2PI, Basis, eigen
 from poolwise.quadrature.rules.mixture import NormalMixture
+from poolwise.quadrature.rules.normal_normal import draw_theta
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -67,10 +67,7 @@ class Turned:
 
     def draw_theta(self, tau: Array, beta: Array, rng: np.random.Generator) -> Array:
         """Draws of the true effects given those of tau, shape (size,), and beta, (p, size); shape (size, k)."""
-        square = tau[:, None] ** 2
-        keep = square / (square + self.d)
-        mean = keep * self.y + (1.0 - keep) * self._fitted(beta)
-        return self.level + (mean + np.sqrt(keep * self.d) * rng.standard_normal(mean.shape)) @ self.U.T
+        return self.level + draw_theta(self._fitted(beta), self.y, self.d, tau[:, None] ** 2, rng) @ self.U.T
 
     def _fitted(self, beta: Array) -> Array:
         """U'X (beta - start) for beta of shape (p, size), shape (size, k)."""

@@ -18,9 +18,10 @@ from scipy.special import ndtr
 
 from poolwise.priors import HalfNormal
 from poolwise.quadrature.one_tau.jobs import Studies
+from poolwise.quadrature.rules.gauss_rules import nodes_between
 from poolwise.quadrature.rules.mixture import quantiles
-from poolwise.quadrature.rules.panels import NODES, TO_COEFFICIENTS, WEIGHTS, Panels, times
-from poolwise.quadrature.rules.refine import integrate
+from poolwise.quadrature.rules.panels import ORDER, RULE, Panels, times
+from poolwise.quadrature.rules.refine import integrate, unweighted
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -33,7 +34,7 @@ TOLERANCE = 1e-9  # of a panel's last Legendre coefficients x its half width
 MOST_ROUNDS = 12
 NEGLIGIBLE = 1e-14  # probability of a node that the quantiles of mu leave out
 FEW = 4  # the quantiles of every fourth pair are found first
-_LAST_COEFFICIENTS = TO_COEFFICIENTS[:, -3:] / WEIGHTS[:, None]  # of a panel's masses, x its half width
+_LAST_COEFFICIENTS = RULE.to_coefficients[:, -3:] / RULE.weights[:, None]  # of a panel's masses, x its half width
 
 
 @final
@@ -66,7 +67,7 @@ class SharedGrid:
     def masses(self, scale: Array) -> Array:
         """Probability of each node under tau ~ HalfNormal(scale), shape (R, S, J)."""
         log_prior = HalfNormal.log_density(self.tau, scale[:, None])
-        width = (WEIGHTS * 0.5 * (self.right - self.left)[:, None]).reshape(-1)
+        width = (RULE.weights * 0.5 * (self.right - self.left)[:, None]).reshape(-1)
         height = self.log_height[:, None, :] + log_prior
         height -= height.max(axis=2, keepdims=True)
         mass = np.exp(height, out=height)
@@ -101,16 +102,15 @@ class SharedGrid:
 
     def tau_median(self, mass: Array) -> Array:
         """Medians of tau for masses of shape (R, S, J), shape (R, S)."""
-        table = mass.reshape(-1, len(self.left), len(WEIGHTS))
+        table = mass.reshape(-1, len(self.left), ORDER)
         jobs = np.arange(len(table))
         total = table.sum(axis=2).cumsum(axis=1)
         panel = (total < 0.5).sum(axis=1)
         own = table[jobs, panel]
         before = np.where(panel > 0, total[jobs, panel - 1], 0.0)
         left, right = self.left[panel], self.right[panel]
-        density = own / (WEIGHTS * 0.5 * (right - left)[:, None])
-        nothing = np.empty((0, *own.shape))
-        alone = Panels(jobs, left, right, own, nothing, np.zeros(len(jobs)), own, density @ TO_COEFFICIENTS, before)
+        density = own / (RULE.weights * 0.5 * (right - left)[:, None])
+        alone = Panels.of_density(jobs, left, right, density, len(jobs), total=np.ones(len(jobs)))
         return self.c * np.sinh(alone.ppf(jobs, 0.5 - before)).reshape(mass.shape[:2])
 
 
@@ -160,7 +160,7 @@ def _first_edges(studies: Studies, c: float, s0: Array, scale: Array) -> Array:
     last = float(np.arcsinh(REACH * scale.max() / c))
     first = np.linspace(0.0, last, int(np.ceil(last / STEP)) + 1)
     slack = np.full(len(row), 2.0 * studies.y.shape[1])
-    panels = integrate(evaluate, np.tile(first, (len(row), 1)), lambda _, x: np.zeros_like(x), TOLERANCE, slack)
+    panels = integrate(evaluate, np.tile(first, (len(row), 1)), unweighted, TOLERANCE, slack)
     return np.unique(np.concatenate([panels.left, panels.right]))
 
 
@@ -181,7 +181,7 @@ def _under_priors(studies: Studies, c: float, s0: Array, x: Array) -> tuple[Arra
 
 def _grid(studies: Studies, c: float, s0: Array, edges: Array) -> SharedGrid:
     left, right = edges[:-1], edges[1:]
-    x = 0.5 * (left + right)[:, None] + 0.5 * (right - left)[:, None] * NODES
+    x = nodes_between(left, right, ORDER)
     parts = (part.reshape(len(s0), -1) for part in _under_priors(studies, c, s0, x))
     log_height, mean, sd = parts
     return SharedGrid(c, left, right, c * np.sinh(x).reshape(-1), log_height, mean + studies.offset[0], sd)
@@ -209,5 +209,5 @@ def _between(count: int, places: Ints) -> Array:
 
 def _unresolved(grid: SharedGrid, scale: Array) -> NDArray[np.bool_]:
     """Panels whose polynomial is not the density under some pair of priors, shape (P,)."""
-    tail = np.abs(times(grid.masses(scale).reshape(-1, len(WEIGHTS)), _LAST_COEFFICIENTS)).max(axis=1)
+    tail = np.abs(times(grid.masses(scale).reshape(-1, ORDER), _LAST_COEFFICIENTS)).max(axis=1)
     return tail.reshape(-1, len(grid.left)).max(axis=0) > TOLERANCE

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.quadrature.rules.panels import Panels
-from poolwise.quadrature.rules.refine import LOWEST, NEGLIGIBLE, integrate
+from poolwise.quadrature.rules.refine import LOWEST, NEGLIGIBLE, integrate, unweighted
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -148,7 +148,4 @@ def density_panels(log_density: Callable[[Array], Array], edges: Array, toleranc
     def evaluate(job: Ints, x: Array) -> Array:
         return log_density(x)[None]
 
-    def alone(job: Ints, x: Array) -> Array:
-        return np.zeros_like(x)
-
-    return integrate(evaluate, edges[None], alone, tolerance, np.zeros(1))
+    return integrate(evaluate, edges[None], unweighted, tolerance, np.zeros(1))

@@ -17,6 +17,7 @@ Source: Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06; written out
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,13 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 _LOG_2PI = math.log(2.0 * math.pi)
 CHUNK = 300_000  # elements of a temporary array
+
+
+def in_pieces(given: Callable[[Array], Array], phi: Array, rows: int) -> Array:
+    """What `given` makes of nonlinear parameters (d, N), shape (m, N), in pieces for a table of so many rows."""
+    size = max(1, CHUNK // rows)
+    starts = range(0, max(phi.shape[1], 1), size)
+    return np.concatenate([given(phi[:, start : start + size]) for start in starts], axis=1)
 
 
 def given_tau(tau: Array, y: Array, v: Array, m0: Array, s0: Array) -> Array:
@@ -108,3 +116,56 @@ def log_product(total: Array) -> Array:
         return np.log(total).sum(axis=2)
     cuts = np.arange(0, total.shape[2], together)
     return np.log(np.multiply.reduceat(total, cuts, axis=2)).sum(axis=2)
+
+
+def shrinkage(mean: Array, sd: Array, y: Array, v: Array, tau2: Array) -> tuple[Array, Array]:
+    """Mean and sd of theta given tau, from those of its mean effect x'beta.
+
+    theta | tau ~ N(b x'beta_hat + (1 - b) y, (1 - b) v + b^2 var(x'beta)), b = v / (v + tau^2).
+
+    Parameters
+    ----------
+    mean, sd : ndarray
+        Of x'beta given tau, of the shape of tau2.
+    y, v : ndarray
+        Estimate and sampling variance: of one study, or of n in a column.
+    tau2 : ndarray
+        Between-study variance.
+
+    Returns
+    -------
+    tuple of ndarray
+        Each of the shape of tau2, or (n, J).
+
+    References
+    ----------
+    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for shrinkage given tau.
+    """
+    to_mean, to_data = v / (v + tau2), tau2 / (v + tau2)
+    return to_mean * mean + to_data * y, np.sqrt(to_data * v + (to_mean * sd) ** 2)
+
+
+def draw_theta(mean: Array, y: Array, v: Array, tau2: Array, rng: np.random.Generator) -> Array:
+    """Draws of theta given y, tau and its mean effect: theta ~ N(b mean + (1 - b) y, (1 - b) v), b = v / (v + tau^2).
+
+    Parameters
+    ----------
+    mean : ndarray
+        Mean effects, shape (size, k) or (size, 1).
+    y, v : ndarray
+        Estimates and sampling variances, shape (k,).
+    tau2 : ndarray
+        Between-study variance, shape (size, k) or (size, 1).
+    rng : Generator
+
+    Returns
+    -------
+    ndarray
+        Shape (size, k).
+
+    References
+    ----------
+    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for shrinkage given tau.
+    """
+    keep = tau2 / (tau2 + v)
+    return keep * y + (1.0 - keep) * mean + np.sqrt(keep * v) * rng.standard_normal(keep.shape)

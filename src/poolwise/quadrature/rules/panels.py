@@ -13,14 +13,13 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
+from poolwise.quadrature.rules.gauss_rules import gauss_legendre, nodes_between, panel_weights
+
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 ORDER = 16
-NODES, WEIGHTS = legendre.leggauss(ORDER)
-_DEGREES = np.arange(ORDER)
-# values at the nodes -> Legendre coefficients
-TO_COEFFICIENTS = (legendre.legvander(NODES, ORDER - 1) * WEIGHTS[:, None]) * (2 * _DEGREES + 1) / 2.0
+RULE = gauss_legendre(ORDER)
 # Legendre coefficients -> coefficients of the antiderivative that vanishes at -1
 _ANTIDERIVATIVE = np.stack([legendre.legint(unit, lbnd=-1) for unit in np.eye(ORDER)])
 # Legendre coefficients -> Chebyshev coefficients, T_n(t) = cos(n arccos t), by their values at Chebyshev's nodes
@@ -67,6 +66,52 @@ class Panels:
     mass: Array
     coefficients: Array
     error: Array
+
+    @classmethod
+    def of_density(
+        cls,
+        job: Ints,
+        left: Array,
+        right: Array,
+        density: Array,
+        n: int,
+        *,
+        peak: Array | float = 0.0,
+        total: Array | None = None,
+        values: Array | None = None,
+    ) -> Panels:
+        """Panels of densities known at the Gauss-Legendre nodes of each.
+
+        Parameters
+        ----------
+        job, left, right : ndarray
+            As in the attributes.
+        density : ndarray
+            Shape (P, order), at most 16 nodes for each panel.
+        n : int
+            Number of jobs.
+        peak : ndarray or float
+            Log of what the densities are to be multiplied with, shape (n,).
+        total : ndarray, optional
+            What they are divided by, shape (n,); by their integrals, where it is not stated.
+        values : ndarray, optional
+            What the integrand returned; the log density, where it is not stated.
+        """  # fmt: skip
+        order = density.shape[1]
+        rule, half = gauss_legendre(order), 0.5 * (right - left)
+        mass = density * rule.weights * half[:, None]
+        if total is None:
+            total = np.bincount(job, mass.sum(axis=1), n)
+        coefficients = times(density, rule.to_coefficients) / total[job][:, None]
+        tail = half * np.abs(coefficients[:, -3:]).max(axis=1) / order
+        if order < ORDER:
+            coefficients = np.pad(coefficients, ((0, 0), (0, ORDER - order)))
+        x = nodes_between(left, right, order)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = np.log(density)[None] if values is None else values
+            log_total = np.log(total) + peak
+        mass /= total[job][:, None]
+        return cls(job, left, right, x, values, log_total, mass, coefficients, np.bincount(job, tail, n))
 
     @property
     def jobs(self) -> int:
@@ -137,6 +182,28 @@ class Panels:
             if settled.all():
                 break
         return self.left[panel] + half * (t + 1.0)
+
+
+def on_panels(edges: Array, mass: Array, order: int) -> Panels:
+    """Densities of n jobs on the same panels, from the mass of their Gauss-Legendre nodes.
+
+    Parameters
+    ----------
+    edges : ndarray
+        Shape (P + 1,).
+    mass : ndarray
+        Density x quadrature weight at the nodes, not normalised, shape (n, P x order).
+    order : int
+        Nodes of each panel, at most 16.
+
+    Returns
+    -------
+    Panels
+    """
+    n, count = len(mass), len(edges) - 1
+    density = (mass / panel_weights(edges, order)).reshape(n * count, order)
+    left, right = np.tile(edges[:-1], n), np.tile(edges[1:], n)
+    return Panels.of_density(np.repeat(np.arange(n), count), left, right, density, n)
 
 
 def times(rows: Array, matrix: Array) -> Array:

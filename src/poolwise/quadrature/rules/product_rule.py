@@ -11,13 +11,11 @@ The weights are exact for spikes, that fixed nodes miss, and for broad densities
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cache
-from typing import final
 
 import numpy as np
-from numpy.polynomial import legendre
 from numpy.typing import NDArray
+
+from poolwise.quadrature.rules.gauss_rules import gauss_legendre
 
 Array = NDArray[np.float64]
 
@@ -26,56 +24,6 @@ BROAD = 1.0  # scale over half a panel from which the density is as smooth as th
 INNER = 32  # nodes of the rule across a sharp density: 17 sds by 32 nodes are good to 3e-11
 ROWS = 4000  # densities worked on at once
 _ROOT_2PI = math.sqrt(2.0 * math.pi)
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Rule:
-    """Gauss-Legendre nodes on a panel [-1, 1] and the way from values there to Legendre coefficients.
-
-    Attributes
-    ----------
-    nodes, weights : ndarray
-        Shape (n,).
-    to_coefficients : ndarray
-        Values at the nodes times this are the Legendre coefficients, shape (n, n).
-    """
-
-    nodes: Array
-    weights: Array
-    to_coefficients: Array
-
-
-@cache
-def rule(order: int) -> Rule:
-    """The rule with `order` nodes."""
-    nodes, weights = legendre.leggauss(order)
-    degrees = np.arange(order)
-    return Rule(nodes, weights, legendre.legvander(nodes, order - 1) * weights[:, None] * (2 * degrees + 1) / 2.0)
-
-
-def panel_nodes(edges: Array, order: int) -> Array:
-    """Nodes of all panels, shape (panels x order,), in order; edges increasing, shape (panels + 1,)."""
-    half = 0.5 * np.diff(edges)[:, None]
-    return (0.5 * (edges[1:] + edges[:-1])[:, None] + half * rule(order).nodes).reshape(-1)
-
-
-def panel_weights(edges: Array, order: int) -> Array:
-    """Weights of all nodes, shape (panels x order,)."""
-    return (0.5 * np.diff(edges)[:, None] * rule(order).weights).reshape(-1)
-
-
-def lagrange(edges: Array, order: int, x: Array) -> Array:
-    """Values at the nodes of all panels -> value at x of the polynomial there, shape (q, panels x order).
-
-    Beyond the panels the outermost polynomial is taken at its end.
-    """
-    panel = np.clip(np.searchsorted(edges, x) - 1, 0, len(edges) - 2)
-    t = np.clip(2.0 * (x - edges[panel]) / np.diff(edges)[panel] - 1.0, -1.0, 1.0)
-    values = legendre.legvander(t, order - 1) @ rule(order).to_coefficients.T
-    out = np.zeros((len(x), (len(edges) - 1) * order))
-    np.put_along_axis(out, panel[:, None] * order + np.arange(order), values, axis=1)
-    return out
 
 
 def normal_weights(edges: Array, order: int, location: Array, scale: Array) -> Array:
@@ -104,7 +52,9 @@ def normal_weights(edges: Array, order: int, location: Array, scale: Array) -> A
             low, high = (np.clip((end - where) / width, -REACH, REACH) for end in (-1.0, 1.0))
         met = high > low
         broad = np.flatnonzero(met & (width >= BROAD))
-        out[broad, panel] = rule(order).weights * _normal(rule(order).nodes, where[broad], width[broad])
+        out[broad, panel] = gauss_legendre(order).weights * _normal(
+            gauss_legendre(order).nodes, where[broad], width[broad]
+        )
         sharp = np.flatnonzero(met & (width < BROAD))
         for start in range(0, len(sharp), ROWS):
             rows = sharp[start : start + ROWS]
@@ -122,7 +72,7 @@ def _sharp(order: int, location: Array, scale: Array, low: Array, high: Array) -
 
     In sds, since ends on the panel itself would lose the width of a spike to rounding.
     """
-    inner = rule(INNER)
+    inner = gauss_legendre(INNER)
     half = 0.5 * (high - low)[:, None]
     z = low[:, None] + half * (1.0 + inner.nodes)
     x = location[:, None] + scale[:, None] * z
@@ -132,4 +82,4 @@ def _sharp(order: int, location: Array, scale: Array, low: Array, high: Array) -
     for degree in range(order):
         moments[:, degree] = np.einsum("ik,ik->i", mass, now)
         before, now = now, ((2 * degree + 1) * x * now - degree * before) / (degree + 1)
-    return moments @ rule(order).to_coefficients.T
+    return moments @ gauss_legendre(order).to_coefficients.T

@@ -11,14 +11,15 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.quadrature.rules.panels import NODES, ORDER, TO_COEFFICIENTS, WEIGHTS, Panels, times
+from poolwise.quadrature.rules.gauss_rules import nodes_between
+from poolwise.quadrature.rules.panels import ORDER, RULE, Panels, times
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-_TO_ENDS = TO_COEFFICIENTS @ np.stack([(-1.0) ** np.arange(ORDER), np.ones(ORDER)], axis=1)
+_TO_ENDS = RULE.to_coefficients @ np.stack([(-1.0) ** np.arange(ORDER), np.ones(ORDER)], axis=1)
 # values at the nodes -> integral, last coefficients, values at the ends, all for a panel of half width 1
-_TO_LOOKS = np.concatenate([WEIGHTS[:, None], TO_COEFFICIENTS[:, -3:], _TO_ENDS], axis=1)
+_TO_LOOKS = np.concatenate([RULE.weights[:, None], RULE.to_coefficients[:, -3:], _TO_ENDS], axis=1)
 ENDS = 100.0  # a polynomial may miss its panel's ends by this many tolerances: extrapolation is less exact
 NEGLIGIBLE = 60.0  # nats below the maximum at which a panel is left out: e^-60 = 1e-26
 SHARP = 2.0  # nats between a panel's highest node and its neighbours that call for halving
@@ -27,6 +28,11 @@ MOST_PANELS = 20_000  # of a job: a density that needs more is made of rounding
 LOWEST = -1e300  # log density that stands for none
 
 Evaluate = Callable[[Ints, Array], Array]
+
+
+def unweighted(job: Ints, x: Array) -> Array:
+    """The log weight of 1, a `reference` of `integrate` that asks for the density alone."""
+    return np.zeros_like(x)
 
 
 def integrate(
@@ -57,7 +63,7 @@ def integrate(
     Panels
     """
     job, left, right = _first_panels(evaluate, edges, reference, slack)
-    x, values, looks = _look(evaluate, reference, job, left, right)
+    values, looks = _look(evaluate, reference, job, left, right)
     n = len(edges)
     for _ in range(MAX_ROUNDS):
         bad = _unresolved(job, looks, tolerance, slack) & (right - left > 1e-12 * np.maximum(np.abs(right), 1.0))
@@ -67,18 +73,13 @@ def integrate(
         middle = 0.5 * (left[bad] + right[bad])
         new_job = np.concatenate([job[bad], job[bad]])
         new_left, new_right = np.concatenate([left[bad], middle]), np.concatenate([middle, right[bad]])
-        new_x, new_values, new_looks = _look(evaluate, reference, new_job, new_left, new_right)
+        new_values, new_looks = _look(evaluate, reference, new_job, new_left, new_right)
         job = np.concatenate([job[good], new_job])
         left, right = np.concatenate([left[good], new_left]), np.concatenate([right[good], new_right])
-        x, values = np.concatenate([x[good], new_x]), np.concatenate([values[:, good], new_values], axis=1)
+        values = np.concatenate([values[:, good], new_values], axis=1)
         looks = np.concatenate([looks[:, good], new_looks], axis=1)
     order = np.lexsort((left, job))
-    return _packed(job[order], left[order], right[order], x[order], values[:, order], n)
-
-
-def _nodes(left: Array, right: Array) -> Array:
-    half = 0.5 * (right - left)
-    return (left + half)[:, None] + half[:, None] * NODES
+    return with_values(job[order], left[order], right[order], values[:, order], n)
 
 
 def _first_panels(
@@ -124,15 +125,15 @@ def _ceiling(edges: Array, height: Array) -> Array:
 
 def _look(
     evaluate: Evaluate, reference: Callable[[Ints, Array], Array], job: Ints, left: Array, right: Array
-) -> tuple[Array, Array, Array]:
-    """Nodes and values of panels, and what tells whether a panel is resolved, shape (8, P).
+) -> tuple[Array, Array]:
+    """Values of panels, and what tells whether a panel is resolved, shape (8, P).
 
     The rows: log height, mass, last coefficients and what the polynomial misses at the ends, all over the
     height; how far the highest node rises above its neighbours; then height, mass and last coefficients of
     density x reference.
     """
     half = 0.5 * (right - left)
-    x = _nodes(left, right)
+    x = nodes_between(left, right, ORDER)
     everywhere = evaluate(job, np.concatenate([x, left[:, None], right[:, None]], axis=1))
     values, ends = everywhere[..., :ORDER], _at_edges(everywhere[0, :, ORDER:])
     log_density = values[0]
@@ -141,7 +142,7 @@ def _look(
     missed = half * np.abs(np.exp(ends - height[:, None]) - at_ends).max(axis=1)
     weighted = log_density + reference(job, x)
     heavy = _shape(weighted, weighted.max(axis=1), half)
-    return x, values, np.stack([height, mass, tail, missed, _rise(log_density), *heavy[:3]])
+    return values, np.stack([height, mass, tail, missed, _rise(log_density), *heavy[:3]])
 
 
 def _shape(log_density: Array, height: Array, half: Array) -> tuple[Array, Array, Array, Array]:
@@ -191,21 +192,8 @@ def _peaks(job: Ints, height: Array, n: int) -> Array:
     return peak
 
 
-def _packed(job: Ints, left: Array, right: Array, x: Array, values: Array, n: int) -> Panels:
+def with_values(job: Ints, left: Array, right: Array, values: Array, n: int) -> Panels:
+    """Panels of n densities from values at the nodes, shape (m, P, 16), of which row 0 is the log density."""
     peak = _peaks(job, values[0].max(axis=1), n)
     density = np.exp(values[0] - peak[job][:, None])
-    half = 0.5 * (right - left)
-    raw = density * WEIGHTS * half[:, None]
-    total = np.bincount(job, raw.sum(axis=1), n)
-    coefficients = times(density, TO_COEFFICIENTS) / total[job][:, None]
-    return Panels(
-        job=job,
-        left=left,
-        right=right,
-        x=x,
-        values=values,
-        log_total=np.log(total) + peak,
-        mass=raw / total[job][:, None],
-        coefficients=coefficients,
-        error=np.bincount(job, half * np.abs(coefficients[:, -3:]).max(axis=1) / ORDER, n),
-    )
+    return Panels.of_density(job, left, right, density, n, peak=peak, values=values)

@@ -8,9 +8,9 @@ from scipy import stats
 
 from poolwise.priors import HalfCauchy, HalfNormal, LogNormal, Uniform
 from poolwise.quadrature.boxes.variables import LogScale, OnLine, Spread
-from poolwise.quadrature.rules.marginal_law import MarginalLaw, on_panels
-from poolwise.quadrature.rules.panels import times
-from poolwise.quadrature.rules.product_rule import panel_nodes, panel_weights
+from poolwise.quadrature.rules.gauss_rules import panel_nodes, panel_weights
+from poolwise.quadrature.rules.panel_law import Exp, PanelLaw, Sinh
+from poolwise.quadrature.rules.panels import on_panels, times
 
 ORDER = 12
 P = np.array([1e-3, 0.025, 0.5, 0.975])
@@ -21,14 +21,14 @@ def by_sinh(law, unit=0.1):
     edges = np.linspace(0.0, 5.5, 14)
     x = panel_nodes(edges, ORDER)
     mass = law.pdf(unit * np.sinh(x)) * unit * np.cosh(x) * panel_weights(edges, ORDER)
-    return MarginalLaw(on_panels(edges, mass[None], ORDER), unit)
+    return PanelLaw.of_panels(on_panels(edges, mass[None], ORDER), Sinh(unit))
 
 
 def by_log(law, low):
     edges = np.linspace(np.log(low), np.log(20.0), 30)
     x = panel_nodes(edges, ORDER)
     mass = law.pdf(np.exp(x)) * np.exp(x) * panel_weights(edges, ORDER)
-    return MarginalLaw(on_panels(edges, mass[None], ORDER), 0.0, float(law.cdf(low)))
+    return PanelLaw.of_panels(on_panels(edges, mass[None], ORDER), Exp(), below=float(law.cdf(low)))
 
 
 @pytest.mark.parametrize("found", [by_sinh(GAMMA), by_log(GAMMA, 1e-4)], ids=["sinh", "log"])
@@ -58,7 +58,7 @@ def test_ends_and_nan_are_answered():
 
 
 def test_a_moment_that_does_not_exist_is_nan():
-    law = MarginalLaw(by_sinh(GAMMA).panels, 0.1, moments=1)
+    law = PanelLaw.of_panels(by_sinh(GAMMA).panels, Sinh(0.1), moments=1)
     assert np.isfinite(law.mean)
     assert np.isnan([law.sd, *law.square_moments()]).all()
 

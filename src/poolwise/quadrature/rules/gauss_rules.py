@@ -1,14 +1,74 @@
-"""A quadrature rule of few nodes for the same measure."""
+"""Gauss rules, and the polynomials through their nodes: on panels, and of a discrete measure."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cache
+from typing import final
+
 import numpy as np
+from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
 
-def gauss(weight: Array, x: Array, size: int) -> tuple[Array, Array]:
+@final
+@dataclass(frozen=True, eq=False)
+class GaussLegendre:
+    """Gauss-Legendre nodes on a panel [-1, 1] and the way from values there to Legendre coefficients.
+
+    Attributes
+    ----------
+    nodes, weights : ndarray
+        Shape (n,).
+    to_coefficients : ndarray
+        Values at the nodes times this are the Legendre coefficients, shape (n, n).
+    """
+
+    nodes: Array
+    weights: Array
+    to_coefficients: Array
+
+
+@cache
+def gauss_legendre(order: int) -> GaussLegendre:
+    """The rule with `order` nodes."""
+    nodes, weights = legendre.leggauss(order)
+    norms = (2 * np.arange(order) + 1) / 2.0
+    return GaussLegendre(nodes, weights, legendre.legvander(nodes, order - 1) * weights[:, None] * norms)
+
+
+def nodes_between(left: Array, right: Array, order: int) -> Array:
+    """Nodes of panels between edges of shape (P,), shape (P, order)."""
+    half = 0.5 * (right - left)
+    return (left + half)[:, None] + half[:, None] * gauss_legendre(order).nodes
+
+
+def panel_nodes(edges: Array, order: int) -> Array:
+    """Nodes of all panels, shape (panels x order,), in order; edges increasing, shape (panels + 1,)."""
+    return nodes_between(edges[:-1], edges[1:], order).reshape(-1)
+
+
+def panel_weights(edges: Array, order: int) -> Array:
+    """Weights of all nodes, shape (panels x order,)."""
+    return (0.5 * np.diff(edges)[:, None] * gauss_legendre(order).weights).reshape(-1)
+
+
+def lagrange(edges: Array, order: int, x: Array) -> Array:
+    """Values at the nodes of all panels -> value at x of the polynomial there, shape (q, panels x order).
+
+    Beyond the panels the outermost polynomial is taken at its end.
+    """
+    panel = np.clip(np.searchsorted(edges, x) - 1, 0, len(edges) - 2)
+    t = np.clip(2.0 * (x - edges[panel]) / np.diff(edges)[panel] - 1.0, -1.0, 1.0)
+    values = legendre.legvander(t, order - 1) @ gauss_legendre(order).to_coefficients.T
+    out = np.zeros((len(x), (len(edges) - 1) * order))
+    np.put_along_axis(out, panel[:, None] * order + np.arange(order), values, axis=1)
+    return out
+
+
+def discrete_gauss(weight: Array, x: Array, size: int) -> tuple[Array, Array]:
     """The Gauss rule of a discrete measure: exact for polynomials in x of degree 2 size - 1.
 
     Lanczos's method, started at the roots of the weights, gives the recurrence of the measure's orthogonal
@@ -34,7 +94,7 @@ def gauss(weight: Array, x: Array, size: int) -> tuple[Array, Array]:
 
     Examples
     --------
-    >>> weight, x = gauss(np.full(100, 0.01), np.linspace(0.0, 1.0, 100), 2)
+    >>> weight, x = discrete_gauss(np.full(100, 0.01), np.linspace(0.0, 1.0, 100), 2)
     >>> bool(np.isclose(weight @ x**3, np.mean(np.linspace(0.0, 1.0, 100) ** 3)))
     True
     """

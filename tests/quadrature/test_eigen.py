@@ -5,7 +5,7 @@ import pytest
 
 import poolwise as pw
 from poolwise import priors
-from poolwise.quadrature.rules.graded import eigen
+from poolwise.quadrature.rules.gaussian import eigen
 from support.oracle import PRIORS
 from support.oracle_levels import LevelsOracle
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from poolwise.quadrature.rules.narrow_kernels import ENOUGH, MOST, kernels
+from poolwise.quadrature.rules.mixture import ENOUGH, MOST_CENTRES, kernels
 
 GAMMA = stats.gengamma(3.0, 2.0)  # smooth, skew, all but 0 at 0
 
@@ -59,7 +59,7 @@ def test_a_density_with_a_jump_is_said_to_be_missed():
     """No smooth mixture is a uniform density; the estimate does not claim it."""
     found = of(stats.uniform(0.0, 1.0), ends=(-0.5, 1.5), middle=0.5, width=0.5, finest=0.3)
     assert found.error > ENOUGH
-    assert len(found.centre) <= MOST
+    assert len(found.centre) <= MOST_CENTRES
 
 
 def test_centres_draw_together_until_the_error_is_small_enough():
