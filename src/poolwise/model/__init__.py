@@ -62,7 +62,7 @@ def stated(effects: Effects, model: NormalModel) -> tuple[NormalModel, NormalStr
     -------
     tuple of NormalModel and NormalStructure
     """
-    if isinstance(model, MetaRegression | LocationScale | Subgroups):
+    if isinstance(model, MetaRegression | LocationScale | Subgroups | ThreeLevel):
         return model.stated(effects)
     resolved = model.resolved(effects)
     return resolved, resolved.structure(effects)
