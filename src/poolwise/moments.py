@@ -165,7 +165,7 @@ def spreads_of(structure: NormalStructure) -> tuple[Spread, ...]:
             prior = structure.priors.get(name if shared is None else shared.centre)
             if prior is not None and rows.any():
                 taken = int((flat & (structure.X[rows] != 0.0).any(axis=0)).sum())
-                if taken > 1 and layer.shared(np.flatnonzero(rows)):
+                if taken and layer.shared(np.flatnonzero(rows)):
                     taken = layer.stands_for(structure.X[:, flat], np.flatnonzero(rows))
                 found.append(Spread(name, prior, len(np.unique(layer.group[rows])), taken))
     return tuple(found)
