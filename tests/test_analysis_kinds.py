@@ -53,6 +53,10 @@ STATED = [
         pw.ThreeLevel("alloc", tau_within=priors.HalfNormal(0.2), rho=0.5),
     ),
     (
+        'kind = "three-level"\ncluster = "alloc"\nmoderators = ["ablat"]\nbeta = { Normal = [0, 1] }',
+        pw.ThreeLevel("alloc", moderators=["ablat"], beta=priors.Normal(0, 1)),
+    ),
+    (
         'kind = "location-scale"\nscale = ["ablat"]\nmoderators = ["year"]\ngamma = { ablat = { Normal = [0, 1] } }',
         pw.LocationScale(["ablat"], ["year"], gamma={"ablat": priors.Normal(0, 1)}),
     ),
@@ -161,6 +165,8 @@ WRONG = [
     ('kind = "subgroups"\nby = "ablat"', "model", "'ablat' is numeric", "meta-regression"),
     ('kind = "subgroups"\nby = "alloc"\nheterogeneity = "own"', "model.heterogeneity", "own", "separate"),
     ('kind = "three-level"\ncluster = "labb"', "model", "no column 'labb'", "known"),
+    ('kind = "three-level"\nmoderators = ["ablatt"]', "model", "no moderator 'ablatt'", "ablat"),
+    ('kind = "three-level"\nmoderators = ["ablat"]\nmu = "Flat"', "model", "beside the moderators", "beta"),
     ('kind = "three-level"\nrho = 1.0', "model.rho", "1.0", "below 1"),
     ('kind = "three-level"\nmu = { StudentT = [3, 0, 1] }', "engines.exact", "StudentT", "normal or flat"),
     ('kind = "location-scale"', "model", "no 'scale'", "between-study sd"),

@@ -152,7 +152,8 @@ def spreads_of(structure: NormalStructure) -> tuple[Spread, ...]:
     -------
     tuple of Spread
         Of each layer, what its groups with this standard deviation tell; a flat coefficient takes from it where it is
-        that of any of their rows. An exchangeable one has the prior of the typical one.
+        that of any of their rows, and in groups of several rows where it does not differ within them. An exchangeable
+        one has the prior of the typical one.
     """
     if not structure.layers and not structure.exchangeable:
         return ()
@@ -163,8 +164,10 @@ def spreads_of(structure: NormalStructure) -> tuple[Spread, ...]:
             shared, rows = structure.shared_prior(name), layer.which == place
             prior = structure.priors.get(name if shared is None else shared.centre)
             if prior is not None and rows.any():
-                taken = flat & (structure.X[rows] != 0.0).any(axis=0)
-                found.append(Spread(name, prior, len(np.unique(layer.group[rows])), int(taken.sum())))
+                taken = int((flat & (structure.X[rows] != 0.0).any(axis=0)).sum())
+                if taken and layer.shared(np.flatnonzero(rows)):
+                    taken = layer.stands_for(structure.X[:, flat], np.flatnonzero(rows))
+                found.append(Spread(name, prior, len(np.unique(layer.group[rows])), taken))
     return tuple(found)
 
 

@@ -28,6 +28,10 @@ QUESTIONS = {
     "joint outcomes": ("working_alliance", pw.JointOutcomes()),
     "joint outcomes, flat mean": ("working_alliance", pw.JointOutcomes(mu=priors.Flat())),
     "three levels": ("assink2016", pw.ThreeLevel(mu=UNIT, tau_between=HALF, tau_within=HALF)),
+    "moderators of correlated errors": (
+        "assink2016",
+        pw.ThreeLevel(tau_between=HALF, tau_within=HALF, rho=0.6, moderators=["deltype", "year"]),
+    ),
     "correlated errors": ("assink2016", pw.ThreeLevel(mu=UNIT, tau_between=HALF, tau_within=HALF, rho=0.6)),
 }
 pytestmark = pytest.mark.filterwarnings("ignore::poolwise.errors.PoolwiseWarning")

@@ -31,7 +31,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "random-effects": ("mu", "tau", "tau_fixed"),
     "meta-regression": ("moderators", "beta", "tau", "tau_fixed", "missing", "errors", "pooled"),
     "subgroups": ("by", "heterogeneity", "mu", "tau", "tau_spread"),
-    "three-level": ("cluster", "rho", "mu", "tau_between", "tau_within"),
+    "three-level": ("cluster", "rho", "moderators", "beta", "mu", "tau_between", "tau_within"),
     "location-scale": ("scale", "moderators", "beta", "tau", "gamma"),
     "joint-outcomes": ("mu", "mu_spread", "tau", "tau_spread"),
     "correlated-outcomes": ("by", "cluster", "rho", "eta", "mu", "tau", "tau_within"),

@@ -123,6 +123,7 @@ def _check_columns(effects: Effects, model: Model) -> None:
             model.levels(effects)
         case ThreeLevel():
             model.clusters(effects)
+            model.design(effects)
         case JointOutcomes():
             groups(effects, model)
         case CrossedEffects():
@@ -235,7 +236,7 @@ def _bayesian(
 
 
 def _beside(model: Model, prior: Prior, effects: Effects) -> PlannedFit:
-    if isinstance(model, MetaRegression | LocationScale):
+    if isinstance(model, MetaRegression | LocationScale) or "mu" not in model.named_priors:
         raise AnalysisError("'mu' lists priors, and the model has coefficients", "priors in model.beta")
     words = "flat mu" if not prior.proper else f"mu ~ {prior}"
     return _bayesian(f"exact, {words}", replace(model, mu=prior).resolved(effects), Exact, {}, effects)
@@ -299,6 +300,6 @@ def check_evidence(spec: Spec, model: Model, found: list[Problem]) -> None:
 
 def check_threshold(spec: Spec, model: Model, found: list[Problem]) -> None:
     """Find a threshold of mean effects where the answers are coefficients, each in a unit of its own."""
-    if spec.report.threshold != 0.0 and isinstance(model, MetaRegression | LocationScale):
+    if spec.report.threshold != 0.0 and "mu" not in model.named_priors:
         told = f"found {spec.report.threshold:g}, and the answers are coefficients, which have units of their own"
         found.append(Problem("report.threshold", told, "no threshold, so that coefficients are held against 0"))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
+
 from poolwise.effects import Effects
 from poolwise.errors import listing
 from poolwise.model._priors import DEFAULT_PRIORS, called
+from poolwise.model.coefficients import formula_words
 from poolwise.model.correlated import CorrelatedOutcomes, CrossedEffects
 from poolwise.model.counts import BinomialNormal, Counted, PoissonNormal
 from poolwise.model.far_priors import far_priors
@@ -62,7 +65,7 @@ def stated(effects: Effects, model: NormalModel) -> tuple[NormalModel, NormalStr
     -------
     tuple of NormalModel and NormalStructure
     """
-    if isinstance(model, MetaRegression | LocationScale | Subgroups):
+    if isinstance(model, MetaRegression | LocationScale | Subgroups | ThreeLevel):
         return model.stated(effects)
     resolved = model.resolved(effects)
     return resolved, resolved.structure(effects)
@@ -108,7 +111,7 @@ def group_remarks(model: Model, effects: Effects) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Groups of one study, and clusters of one effect each or one cluster for all.
+        Groups of one study, clusters of one effect each or one cluster for all, clusters that moderators tell apart.
     """
     match model:
         case Subgroups():
@@ -118,10 +121,24 @@ def group_remarks(model: Model, effects: Effects) -> tuple[str, ...]:
             sentence = f"groups of '{model.by}' with one study: {listing(alone)}; a mean that one study alone decides"
             return (f"{sentence} says nothing general{own}",) if alone else ()
         case ThreeLevel():
-            sizes = Counter(model.clusters(effects))
-            if len(sizes) not in (1, effects.k) or effects.k == 1:
-                return ()
-            held = "every cluster has one effect" if len(sizes) > 1 else "all effects are in one cluster"
-            sentence = f"{held}, so that tau_between and tau_within cannot be told apart by the data"
-            return (f"{sentence}; RandomEffects() has one tau, cluster=... names another column",)
+            return _cluster_remarks(model, effects)
     return ()
+
+
+def _cluster_remarks(model: ThreeLevel, effects: Effects) -> tuple[str, ...]:
+    sizes = Counter(model.clusters(effects))
+    if len(sizes) in (1, effects.k) and effects.k > 1:
+        held = "every cluster has one effect" if len(sizes) > 1 else "all effects are in one cluster"
+        sentence = f"{held}, so that tau_between and tau_within cannot be told apart by the data"
+        other = "RandomEffects()" if model.moderators is None else f"MetaRegression({model.moderators!r})"
+        return (f"{sentence}; {other} has one tau, cluster=... names another column",)
+    if model.moderators is None:
+        return ()
+    structure = model.structure(effects)
+    if structure.layers[0].stands_for(structure.X, np.arange(effects.k)) < len(sizes):
+        return ()
+    design = formula_words(model.moderators)
+    return (
+        f"the moderators {design} tell all {len(sizes)} clusters apart, so that tau_between has nothing but its prior; "
+        "fewer moderators, or a cluster=... that groups more effects",
+    )

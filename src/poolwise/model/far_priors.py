@@ -58,7 +58,8 @@ def far_priors(model: object, effects: Effects, design: Design | None = None) ->
     Evans & Moshonov 2006, Bayesian Analysis 1:893, 10.1214/06-BA129, for prior-data conflict.
     """
     judged = [prior for prior in _priors(model) if _may_be_far(prior)]
-    if not judged or (isinstance(model, WITH_WEIGHTED_MEANS) and all(_near_all(prior, effects) for prior in judged)):
+    weighted = isinstance(model, WITH_WEIGHTED_MEANS) and not _has_coefficients(model)
+    if not judged or (weighted and all(_near_all(prior, effects) for prior in judged)):
         return ()
     if all(math.isinf(prior.spread) for prior in judged):
         return ()
@@ -102,30 +103,36 @@ def _near_all(prior: Prior, effects: Effects) -> bool:
 
 def _priors(model: object) -> Collection[Prior | None]:
     """The priors on the coefficients; none for a model without a design of its own."""
+    if _has_coefficients(model):
+        return model.beta.values() if isinstance(model.beta, Mapping) else ()
     if isinstance(model, WITH_ONE_MEAN):
         return (model.mu,)
     if isinstance(model, Subgroups):
         return () if model.heterogeneity == "exchangeable" else (model.mu,)
-    if isinstance(model, MetaRegression) and (model.takes_uncertain or model.pooled or model.missing == "model"):
-        return ()
-    if isinstance(model, MetaRegression | LocationScale) and isinstance(model.beta, Mapping):
-        return model.beta.values()
     return ()
+
+
+def _has_coefficients(model: object) -> TypeGuard[MetaRegression | LocationScale | ThreeLevel]:
+    """Whether each coefficient of the mean effects has a prior of its own, and every moderator is known."""
+    if isinstance(model, MetaRegression):
+        return not (model.takes_uncertain or model.pooled)
+    return isinstance(model, LocationScale) or (isinstance(model, ThreeLevel) and model.moderators is not None)
 
 
 def _coefficients(
     model: object, effects: Effects, design: Design | None
 ) -> tuple[Mapping[str, Prior | None], NDArray[np.float64] | None]:
     """The priors on the coefficients by name, and the design; None for an intercept alone."""
-    if isinstance(model, WITH_ONE_MEAN):
+    if isinstance(model, WITH_ONE_MEAN) and not _has_coefficients(model):
         return {"mu": model.mu}, None
     if isinstance(model, Subgroups):
         levels, groups = model.levels(effects), np.array(model.groups(effects))
         columns = np.stack([groups == level for level in levels], axis=1).astype(float)
         return dict.fromkeys((f"mu[{level}]" for level in levels), model.mu), columns
-    assert isinstance(model, MetaRegression | LocationScale)
+    assert _has_coefficients(model)
     assert isinstance(model.beta, Mapping)
     design = model.design(effects) if design is None else design
+    assert design is not None
     if set(design.names) != set(model.beta):
         return {}, None
     X = None if design.p == 1 and (design.X == 1.0).all() else design.X

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import final
 
 import numpy as np
 
-from poolwise.design import names_in
+from poolwise.design import Design, matrix, names_in
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, nearest, shown
 from poolwise.model._priors import DEFAULT, DEFAULT_TAU_SPREAD, check_mu, check_tau, mu_prior, tau_prior
+from poolwise.model.coefficients import (
+    NO_SINGLE_MEAN,
+    Coefficients,
+    check_coefficients,
+    explicit,
+    explicit_of_each,
+    formula_words,
+    has_horseshoe,
+    named_columns,
+    named_priors_of,
+    prior_lines,
+)
 from poolwise.model.structure import (
     Errors,
     Exchangeable,
@@ -40,8 +53,9 @@ EACH_OUTCOME = {
 class ThreeLevel:
     """Effects i within clusters j: theta_ij ~ Normal(mu_j, tau_within), mu_j ~ Normal(mu, tau_between).
 
-    With `rho`, the estimates of one cluster have sampling errors that correlate by rho (the correlated and
-    hierarchical effects model, CHE).
+    With `moderators`, theta_ij ~ Normal(x_ij beta + u_j, tau_within), u_j ~ Normal(0, tau_between); a moderator may
+    differ between clusters, within them, or both. With `rho`, the estimates of one cluster have sampling errors that
+    correlate by rho (the correlated and hierarchical effects model, CHE).
 
     Attributes
     ----------
@@ -54,17 +68,24 @@ class ThreeLevel:
         Priors on the standard deviations between and within clusters; the scale's default for tau when None.
     rho : float
         Correlation of the sampling errors within a cluster, 0 <= rho < 1.
+    moderators : str or sequence of str, optional
+        What mean effects depend on: a formula, ``"~ year"``, or names of columns, ``["year", "deltype"]``, as in
+        `MetaRegression`. One mean effect mu for all when None.
+    beta : Prior or mapping of str to Prior, optional
+        Prior on every coefficient, or on those named (``{"intercept": Normal(0, 1)}``; the others are flat), in the
+        place of `mu`. Flat when None.
 
     Notes
     -----
     Effects are clustered in studies, the usual case. The scale's prior on tau stands on both standard deviations, since
     neither level is known to vary less. rho = 0 is the hierarchical effects model: a correlation of errors has to be
-    known or assumed, and then reported.
+    known or assumed, and then reported. beta is flat, since a coefficient's unit is that of its moderator.
 
     References
     ----------
     Konstantopoulos 2011, Research Synthesis Methods 2:61, 10.1002/jrsm.35; Pustejovsky & Tipton 2022, Prevention
-    Science 23:425, 10.1007/s11121-021-01246-3.
+    Science 23:425, 10.1007/s11121-021-01246-3; Thompson & Higgins 2002, Statistics in Medicine 21:1559,
+    10.1002/sim.1187, for moderators.
 
     Examples
     --------
@@ -75,6 +96,9 @@ class ThreeLevel:
     <Result 'three-level, exact': k = 100, mu = 0.421 [0.174, 0.667], status ok>
     >>> round(result["tau_between"].point, 3), round(result["tau_within"].point, 3)
     (0.442, 0.337)
+    >>> by_type = pw.fit(effects, pw.ThreeLevel(moderators="~ deltype"), pw.Exact())
+    >>> round(by_type["beta[deltype[overt]]"].point, 3)
+    0.0
     """
 
     cluster: str = "study"
@@ -82,6 +106,8 @@ class ThreeLevel:
     tau_between: Prior | None = None
     tau_within: Prior | None = None
     rho: float = 0.0
+    moderators: str | Sequence[str] | None = None
+    beta: Coefficients | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.cluster, str):
@@ -91,16 +117,50 @@ class ThreeLevel:
         check_tau(self.tau_within, "tau_within")
         if not 0.0 <= as_number(self.rho) < 1.0:
             raise ModelError(f"rho = {shown(self.rho)}", "a correlation of at least 0 and below 1", "rho=0.6")
+        self._check_means()
+
+    def __repr__(self) -> str:
+        """What the model has: mu, or moderators with beta. Random numbers and kept draws go by it."""
+        absent = ("moderators", "beta") if self.moderators is None else ("mu",)
+        parts = (f"{part.name}={getattr(self, part.name)!r}" for part in fields(self) if part.name not in absent)
+        return f"ThreeLevel({', '.join(parts)})"
+
+    def _check_means(self) -> None:
+        """One mean effect with a prior on mu, or moderators with priors on their coefficients."""
+        if self.moderators is None:
+            if self.beta is not None:
+                found = f"{', '.join(prior_lines('beta', self.beta))} and no moderators"
+                raise ModelError(found, "a prior on mu, or moderators", "moderators='~ dose'")
+            return
+        object.__setattr__(self, "moderators", named_columns(self.moderators))
+        check_coefficients(self.beta, "beta")
+        if self.mu is not None:
+            raise ModelError(
+                f"mu ~ {self.mu} beside the moderators {formula_words(self.moderators)}, with which there is no "
+                "single mean effect",
+                "priors on the coefficients",
+                f"beta={{'intercept': {self.mu}}}",
+            )
+        if has_horseshoe(self.beta):
+            raise ModelError(
+                f"{', '.join(prior_lines('beta', self.beta))} in a three-level model",
+                "a prior for each coefficient",
+                "beta=Normal(0, 1), or MetaRegression(...)",
+            )
 
     @property
     def label(self) -> str:
         """Words for tables."""
-        return "three-level" if self.rho == 0.0 else f"correlated and hierarchical effects, rho = {self.rho:g}"
+        by = "" if self.moderators is None else f" {formula_words(self.moderators)}"
+        if self.rho == 0.0:
+            return f"three-level{by}"
+        return f"correlated and hierarchical effects{by}, rho = {self.rho:g}"
 
     @property
     def named_priors(self) -> dict[str, Prior | None]:
         """The priors by the name of what they are about."""
-        return {"mu": self.mu, "tau_between": self.tau_between, "tau_within": self.tau_within}
+        means = {"mu": self.mu} if self.moderators is None else named_priors_of("beta", self.beta)
+        return means | {"tau_between": self.tau_between, "tau_within": self.tau_within}
 
     def clusters(self, effects: Effects) -> tuple[str, ...]:
         """The cluster of each effect, length k.
@@ -123,22 +183,39 @@ class ThreeLevel:
             raise InputError(f"the cluster '{self.cluster}' is missing for {rows}", "a cluster for each effect")
         return names_in(column)
 
+    def design(self, effects: Effects) -> Design | None:
+        """The design matrix of the mean effects on a study table; None where there is one mean effect."""
+        return None if self.moderators is None else matrix(effects, self.moderators)
+
     def resolved(self, effects: Effects) -> ThreeLevel:
-        """The same model with every prior explicit for this scale of effect."""
+        """The same model with every prior explicit for this study table."""
+        return self._resolved(effects, self.design(effects))
+
+    def _resolved(self, effects: Effects, design: Design | None) -> ThreeLevel:
         return replace(
             self,
-            mu=mu_prior(self.mu, effects, self),
+            mu=mu_prior(self.mu, effects, self) if design is None else None,
+            beta=None if design is None else explicit(self.beta, design.names, "beta"),
             tau_between=tau_prior(self.tau_between, effects, self, "tau_between"),
             tau_within=tau_prior(self.tau_within, effects, self, "tau_within"),
         )
 
     def structure(self, effects: Effects) -> NormalStructure:
         """What the model states on a study table: effects that clusters share, and one of its own for each row."""
+        return self._structure(effects, self.design(effects))
+
+    def stated(self, effects: Effects) -> tuple[ThreeLevel, NormalStructure]:
+        """The model with every prior explicit, and what it then states, by the same design."""
+        design = self.design(effects)
+        resolved = self._resolved(effects, design)
+        return resolved, resolved._structure(effects, design)
+
+    def _structure(self, effects: Effects, design: Design | None) -> NormalStructure:
         clusters = self.clusters(effects)
         group = numbered(clusters)[1]
         names, of = np.unique(clusters, return_inverse=True)
         layers = (layer("tau_between", group), own_layer(effects, "tau_within"))
-        return NormalStructure(
+        one_mean = NormalStructure(
             X=np.ones((effects.k, 1)),
             coefficients=("mu",),
             layers=layers,
@@ -148,17 +225,38 @@ class ThreeLevel:
             units=units(effects, Units("cluster", tuple(names.tolist()), of)),
             shares={"ICC": "tau_between"},
         )
+        if design is None:
+            return one_mean
+        return replace(
+            one_mean,
+            X=design.X,
+            coefficients=tuple(f"beta[{name}]" for name in design.names),
+            priors=explicit_of_each(self, design.names),
+            new=new_studies((), np.empty((0, design.p)), layers, []),
+            absent=dict.fromkeys(("mu", "theta_new"), NO_SINGLE_MEAN),
+            design=design,
+        )
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
         errors = "y_ij ~ Normal(theta_ij, se_ij)"
         if self.rho:
             errors += f", sampling errors within a cluster correlated by {self.rho:g}"
+        if self.moderators is None:
+            means: tuple[str, ...] = (
+                "theta_ij ~ Normal(mu_j, tau_within)",
+                f"mu_j ~ Normal(mu, tau_between), j = {self.cluster}",
+                f"mu ~ {self.mu or DEFAULT}",
+            )
+        else:
+            means = (
+                f"theta_ij ~ Normal(x_ij beta + u_j, tau_within), x {formula_words(self.moderators)}",
+                f"u_j ~ Normal(0, tau_between), j = {self.cluster}",
+                *prior_lines("beta", self.beta),
+            )
         return (
             errors,
-            "theta_ij ~ Normal(mu_j, tau_within)",
-            f"mu_j ~ Normal(mu, tau_between), j = {self.cluster}",
-            f"mu ~ {self.mu or DEFAULT}",
+            *means,
             f"tau_between ~ {self.tau_between or DEFAULT}",
             f"tau_within ~ {self.tau_within or DEFAULT}",
         )

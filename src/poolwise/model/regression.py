@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, final, get_args
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from poolwise.design import INTERCEPT, NEW_LEVEL, Design, column_of, matrix, names_in
 from poolwise.effects import Effects
-from poolwise.errors import ModelError, described, nearest, shown
+from poolwise.errors import ModelError
 from poolwise.model._priors import (
     DEFAULT,
     DEFAULT_TAU_SPREAD,
@@ -20,6 +20,18 @@ from poolwise.model._priors import (
     mu_prior,
     tau_prior,
     tau_words,
+)
+from poolwise.model.coefficients import (
+    NO_SINGLE_MEAN,
+    Coefficients,
+    check_coefficients,
+    explicit,
+    explicit_of_each,
+    formula_words,
+    has_horseshoe,
+    named_columns,
+    named_priors_of,
+    prior_lines,
 )
 from poolwise.model.levels import Pooled, named_factors, with_levels
 from poolwise.model.missing_levels import MissingLevels, missing_levels, words_with_gaps
@@ -35,12 +47,10 @@ from poolwise.model.structure import (
     row_units,
 )
 from poolwise.model.uncertain import Uncertain, uncertain
-from poolwise.priors import Flat, Normal, Prior, RegularizedHorseshoe
+from poolwise.priors import Normal, Prior
 from poolwise.settings import check_option
 
 Heterogeneity = Literal["common", "separate", "exchangeable"]
-Coefficients = Prior | Mapping[str, Prior]
-NO_SINGLE_MEAN = "with moderators there is no single mean effect; pw.predict(result, at=...) gives it at their values"
 MISSING = "missing x_ij ~ Normal(m_j, s_j), or, of words, x_ij ~ Categorical(pi_j), pi_j ~ Dirichlet(1, ..., 1)"
 
 
@@ -102,7 +112,7 @@ class MetaRegression:
     pooled: Pooled | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "moderators", _columns(self.moderators))
+        object.__setattr__(self, "moderators", named_columns(self.moderators))
         check_option("missing", self.missing, ("error", "model"))
         if self.errors is not None and not isinstance(self.errors, Mapping):
             expected = "the column of standard errors of each uncertain moderator"
@@ -111,7 +121,7 @@ class MetaRegression:
             raise ModelError(
                 f"tau_fixed = {self.tau_fixed} beside uncertain moderators", "a prior on tau", "tau=HalfNormal(0.5)"
             )
-        _check_beta(self.beta, "beta")
+        check_coefficients(self.beta, "beta")
         check_tau(self.tau)
         check_known_tau(self.tau, self.tau_fixed)
         if self.pooled is not None:
@@ -130,7 +140,7 @@ class MetaRegression:
     def named_priors(self) -> dict[str, Prior | None]:
         """The priors by the name of what they are about; none for a known tau."""
         tau = {} if self.tau_fixed is not None else {"tau": self.tau}
-        return _named("beta", self.beta) | {f"sd[{name}]": prior for name, prior in self._sds().items()} | tau
+        return named_priors_of("beta", self.beta) | {f"sd[{name}]": prior for name, prior in self._sds().items()} | tau
 
     @property
     def shares_priors(self) -> bool:
@@ -142,7 +152,7 @@ class MetaRegression:
         return dict(pooled) if isinstance(pooled, Mapping) else dict.fromkeys(pooled)
 
     def _whole_formula(self) -> str:
-        return " + ".join([_formula(self.moderators), *(f"(1 | {name})" for name in self._sds())])
+        return " + ".join([formula_words(self.moderators), *(f"(1 | {name})" for name in self._sds())])
 
     @property
     def takes_uncertain(self) -> bool:
@@ -204,7 +214,7 @@ class MetaRegression:
             coefficients=tuple(f"{'beta' if j < own else 'u'}[{name}]" for j, name in enumerate(design.names)),
             layers=layers,
             errors=Errors.of(effects),
-            priors=_explicit_priors(self, design.own),
+            priors=explicit_of_each(self, design.own),
             new=new_studies((), np.empty((0, design.p)), layers, []),
             units=row_units(effects),
             exchangeable=pooled,
@@ -220,9 +230,9 @@ class MetaRegression:
         return (
             "y_i ~ Normal(theta_i, se_i)",
             f"theta_i ~ Normal({' + '.join(['x_i beta', *(f'u_{name}[i]' for name in self._sds())])}, tau), "
-            f"x {_formula(self.moderators)}",
+            f"x {formula_words(self.moderators)}",
             *(f"u_{name} ~ Normal(0, sd[{name}])" for name in self._sds()),
-            *_told("beta", self.beta),
+            *prior_lines("beta", self.beta),
             *(f"sd[{name}] ~ {prior or DEFAULT}" for name, prior in self._sds().items()),
             tau_words(self.tau, self.tau_fixed),
             *((MISSING,) if self.missing == "model" else ()),
@@ -416,23 +426,25 @@ class LocationScale:
     gamma: Coefficients | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "scale", _columns(self.scale))
-        object.__setattr__(self, "moderators", _columns(self.moderators, may_be_none=True))
-        _check_beta(self.beta, "beta")
-        _check_beta(self.gamma, "gamma")
+        object.__setattr__(self, "scale", named_columns(self.scale))
+        object.__setattr__(self, "moderators", named_columns(self.moderators, may_be_none=True))
+        check_coefficients(self.beta, "beta")
+        check_coefficients(self.gamma, "gamma")
         check_tau(self.tau)
         if has_horseshoe(self.beta):
-            raise ModelError(f"{', '.join(_told('beta', self.beta))} in a location-scale model", "MetaRegression(...)")
+            raise ModelError(
+                f"{', '.join(prior_lines('beta', self.beta))} in a location-scale model", "MetaRegression(...)"
+            )
 
     @property
     def label(self) -> str:
         """Words for tables."""
-        return f"location {_formula(self.moderators)}, scale {_formula(self.scale)}"
+        return f"location {formula_words(self.moderators)}, scale {formula_words(self.scale)}"
 
     @property
     def named_priors(self) -> dict[str, Prior | None]:
         """The priors by the name of what they are about."""
-        return _named("beta", self.beta) | {"tau": self.tau} | _named("gamma", self.gamma)
+        return named_priors_of("beta", self.beta) | {"tau": self.tau} | named_priors_of("gamma", self.gamma)
 
     def design(self, effects: Effects) -> Design:
         """The design matrix of the mean effect."""
@@ -488,7 +500,7 @@ class LocationScale:
             coefficients=tuple(f"beta[{name}]" for name in design.names),
             layers=layers,
             errors=Errors.of(effects),
-            priors=_explicit_priors(self, design.names),
+            priors=explicit_of_each(self, design.names),
             new=new_studies((), np.empty((0, design.p)), layers, []),
             units=row_units(effects),
             absent=dict.fromkeys(("mu", "theta_new"), NO_SINGLE_MEAN),
@@ -499,87 +511,9 @@ class LocationScale:
         """The generative statement, a line each."""
         return (
             "y_i ~ Normal(theta_i, se_i)",
-            f"theta_i ~ Normal(x_i beta, tau_i), x {_formula(self.moderators)}; "
-            f"log tau_i = log tau + (z_i - mean z) gamma, z {_formula(self.scale)}",
-            *_told("beta", self.beta),
+            f"theta_i ~ Normal(x_i beta, tau_i), x {formula_words(self.moderators)}; "
+            f"log tau_i = log tau + (z_i - mean z) gamma, z {formula_words(self.scale)}",
+            *prior_lines("beta", self.beta),
             tau_words(self.tau, None),
-            *(_told("gamma", self.gamma) if self.gamma is not None else ("gamma_j ~ Normal(0, 1 / sd(z_j))",)),
+            *(prior_lines("gamma", self.gamma) if self.gamma is not None else ("gamma_j ~ Normal(0, 1 / sd(z_j))",)),
         )
-
-
-def _explicit_priors(model: MetaRegression | LocationScale, names: Sequence[str]) -> dict[str, Prior]:
-    """Priors of coefficients and standard deviations, as far as they are explicit."""
-    beta = explicit(model.beta, names, "beta") if isinstance(model.beta, Mapping) else {}
-    stated = explicit_priors(model.named_priors)
-    rest = {name: prior for name, prior in stated.items() if not name.startswith("beta") and name != "gamma"}
-    return {f"beta[{name}]": prior for name, prior in beta.items()} | rest
-
-
-def has_horseshoe(beta: Coefficients | None) -> bool:
-    """Whether a regularised horseshoe stands on any coefficient."""
-    return any(isinstance(prior, RegularizedHorseshoe) for prior in _named("", beta).values())
-
-
-def _columns(moderators: str | Sequence[str], *, may_be_none: bool = False) -> str | tuple[str, ...]:
-    """A formula as it is, names of columns as a tuple, so that a model can be compared and kept."""
-    if not isinstance(moderators, Iterable):
-        problem = f"moderators = {described(moderators)}"
-        raise ModelError(problem, "a formula or the names of columns", "'~ dose' or ['dose']")
-    names = moderators if isinstance(moderators, str) else tuple(moderators)
-    if (not names and not may_be_none) or (isinstance(names, str) and names.strip() in ("", "~")):
-        raise ModelError(
-            f"moderators = {moderators!r} names none",
-            "a formula or the names of columns",
-            "'~ dose', or '~ 1' for none",
-        )
-    if not isinstance(names, str) and not all(isinstance(name, str) for name in names):
-        raise ModelError(f"moderators = {shown(moderators)}", "names of columns", "['dose']")
-    return names
-
-
-def _formula(moderators: str | Sequence[str]) -> str:
-    return moderators if isinstance(moderators, str) else "~ " + " + ".join(moderators)
-
-
-def _check_beta(beta: Coefficients | None, name: str) -> None:
-    if isinstance(beta, Mapping):
-        for coefficient, prior in beta.items():
-            check_mu(prior, f"{name}[{coefficient}]")
-    else:
-        check_mu(beta, name)
-
-
-def explicit(given: Coefficients | None, names: Sequence[str], what: str) -> dict[str, Prior]:
-    """A prior for each coefficient, flat where none is given.
-
-    Raises
-    ------
-    ModelError
-        For a prior on a coefficient that does not exist.
-    """
-    if isinstance(given, RegularizedHorseshoe):
-        return {name: Flat() if name == INTERCEPT else given for name in names}
-    if not isinstance(given, Mapping):
-        return dict.fromkeys(names, given or Flat())
-    shrunk = {name: prior for name, prior in given.items() if isinstance(prior, RegularizedHorseshoe)}
-    if INTERCEPT in shrunk or len(set(shrunk.values())) > 1:
-        raise ModelError(
-            "; ".join(f"{what}[{name}] ~ {prior}" for name, prior in shrunk.items()),
-            "one regularised horseshoe for several coefficients, none on the intercept",
-        )
-    for name in given:
-        if name not in names:
-            raise ModelError(f"{what} has a prior for '{name}'", "the name of a coefficient", nearest(name, names))
-    return {name: given.get(name, Flat()) for name in names}
-
-
-def _named(what: str, beta: Coefficients | None) -> dict[str, Prior | None]:
-    if isinstance(beta, Mapping):
-        return {f"{what}[{name}]": prior for name, prior in beta.items()}
-    return {what: beta}
-
-
-def _told(what: str, beta: Coefficients | None) -> tuple[str, ...]:
-    if isinstance(beta, Mapping):
-        return tuple(f"{what}[{name}] ~ {prior}" for name, prior in beta.items())
-    return (f"{what} ~ {beta or Flat()}",)

@@ -24,6 +24,7 @@ from poolwise.priors import Fixed, Flat, Normal, Prior
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Parameters = Mapping[str, Array]
+DUST = 1e-9  # of a column's largest number: what rounding leaves of one that is constant within groups
 
 
 @final
@@ -75,6 +76,28 @@ class Layer:
     def shared(self, rows: Ints) -> bool:
         """Whether any two of these rows belong to one group."""
         return len(np.unique(self.group[rows])) < len(rows)
+
+    def stands_for(self, columns: Array, rows: Ints) -> int:
+        """How many linearly independent combinations of columns are effects that these rows could have in this layer.
+
+        As the standard deviation of the effects grows, the rows tell nothing of such combinations: they are constant
+        within every group and 0 in all other rows.
+
+        Parameters
+        ----------
+        columns : ndarray
+            Linearly independent ones of a design, shape (k, q).
+        rows : ndarray of int
+            Those whose effects have one standard deviation.
+        """
+        if columns.shape[1] == 0:
+            return 0
+        scaled = columns / np.maximum(np.abs(columns).max(axis=0), np.finfo(float).tiny)
+        group, sizes = np.unique(self.group[rows], return_inverse=True, return_counts=True)[1:]
+        means = np.stack([np.bincount(group, column) for column in scaled[rows].T], axis=1) / sizes[:, None]
+        rest = scaled.copy()
+        rest[rows] -= means[group]
+        return int(np.linalg.matrix_rank(scaled, tol=DUST) - np.linalg.matrix_rank(rest, tol=DUST))
 
     def spread(self, parameters: Parameters) -> Array:
         """Standard deviation of each row's effect, shape (N, n), or (N, 1) where all rows have the same.

@@ -59,9 +59,11 @@ def bubble_frame(result: Result, moderator: str | None = None, *, prob: float = 
     values = result.effects.moderators
     x = values[name].to_numpy(dtype=float)
     at = pd.DataFrame({name: np.linspace(x.min(), x.max(), POINTS)})
-    for other, held in others(result, name).items():
+    fixed = others(result, name)
+    for other, held in fixed.items():
         at[other] = held
-    curve = tables.predict(result, at, prob=prob).rename(columns={name: "x"}).assign(row="curve", label=result.label)
+    curve = tables.predict(result, at, prob=prob).drop(columns=list(fixed)).rename(columns={name: "x"})
+    curve = curve.assign(row="curve", label=result.label)
     studies = pd.DataFrame(
         {
             "row": "study",

@@ -161,6 +161,9 @@ FAMILIES: dict[str, Family] = {
     "subgroups, exchangeable taus": Family(Subgroups("g", _UNIT, _HALF, "exchangeable", _HALF), _TWELVE),
     "three levels": Family(ThreeLevel("lab", _UNIT, _HALF, _HALF), _TWELVE),
     "three levels, correlated errors": Family(ThreeLevel("lab", _UNIT, _HALF, _HALF, rho=0.6), _TWELVE),
+    "three levels with a moderator": Family(
+        ThreeLevel("lab", tau_between=_HALF, tau_within=_HALF, rho=0.6, moderators="~ x", beta=_UNIT), _TWELVE
+    ),
     "location and scale": Family(
         LocationScale("~ x", "~ x", beta=_UNIT, tau=_HALF, gamma=Normal(0.0, 1.0)), _TWELVE
     ),

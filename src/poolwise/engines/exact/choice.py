@@ -224,8 +224,8 @@ def _refined(
 
 def _three_level(effects: Effects, model: ThreeLevel, mean: Means, tolerance: float) -> Fitted:
     b, s = mean.normal_priors()
-    cluster = np.unique(model.clusters(effects), return_inverse=True)[1]
-    levels = Levels.of(effects.y, effects.v, mean.X, b, s, cluster, float(model.rho))
+    structure = mean.structure
+    levels = Levels.of(effects.y, effects.v, mean.X, b, s, structure.units.of, structure.errors.rho)
     between, within = spreads_of(mean.structure)
     variables = [Spread(one.prior, unit) for one, unit in zip((between, within), levels.units(), strict=True)]
     moments = min(between.moments, within.moments)
@@ -247,7 +247,7 @@ def _three_level(effects: Effects, model: ThreeLevel, mean: Means, tolerance: fl
         mean = replace(mean, absent={**mean.absent, **dict.fromkeys(("tau", "I2", "ICC"), reason)})
     else:
         polar = Polar(posterior, (between.prior, within.prior))
-        named |= spread_laws.of_levels(polar, typical_variance(effects.v))
+        named |= spread_laws.of_levels(polar, typical_variance(effects.v, mean.X))
     telling = weight > SHARE_OF_A_NODE
     shares = weight[telling] @ levels.weights(phi[:, telling]) / weight[telling].sum()
     proper = mean.proper and between.prior.proper and within.prior.proper

@@ -143,7 +143,7 @@ def plan(effects: Effects, model: Model, mean: Means | None = None) -> Plan:
         case Subgroups():
             return _subgroups(effects, model, mean or means(effects, model))
         case ThreeLevel():
-            return _three_level(effects, model, mean or means(effects, model))
+            return _three_level(effects, mean or means(effects, model))
         case JointOutcomes():
             return _joint(effects, model, mean or means(effects, model))
         case _:
@@ -210,6 +210,14 @@ def _empty_three_level(mu: type[Prior], between: type[Prior], within: type[Prior
     return three_level(_Y, _V, _V, np.arange(2), STANDARD[mu], STANDARD[between], STANDARD[within])
 
 
+def _empty_levels_with_moderators(
+    names: tuple[str, ...], families: Families, between: type[Prior], within: type[Prior]
+) -> pm.Model:
+    beta = {name: STANDARD[family] for name, family in zip(names, families, strict=True)}
+    y, v, X = _empty_table(len(names))
+    return three_level(y, v, np.ones_like(y), np.arange(len(y)), beta, STANDARD[between], STANDARD[within], X)
+
+
 def _empty_joint(names: tuple[str, ...], families: Families) -> pm.Model:
     mu, mu_spread, tau, tau_spread = (STANDARD[family] for family in families)
     return joint_outcomes(*_empty_table(len(names)), names, mu, mu_spread, tau, tau_spread)
@@ -229,7 +237,7 @@ def _regression(effects: Effects, model: MetaRegression | LocationScale, mean: M
     known = float(getattr(model, "tau_fixed", None) or 0.0)
     v = effects.v + known**2
     constant = constant_effect(mean.X)
-    unit = Unit.of(effects.y, v, centred=bool(np.allclose(mean.X @ constant, 1.0, atol=1e-9)))
+    unit = Unit.of(effects.y, v, centred=_has_constant(mean.X, constant))
     names = [name.removeprefix("beta[").removesuffix("]") for name in mean.linear]
     beta = {
         name: unit.mean(prior, share)
@@ -268,45 +276,46 @@ def _subgroups(effects: Effects, model: Subgroups, mean: Means) -> Plan:
     return Plan(ready, data, unit, mean, measured | {"tau_typical": ("tau",)}, {"tau_spread": ("tau_spread",)})
 
 
-def _three_level(effects: Effects, model: ThreeLevel, mean: Means) -> Plan:
-    assert model.mu is not None
-    assert model.tau_between is not None
-    assert model.tau_within is not None
-    unit = Unit.of(effects.y, effects.v)
-    of = np.unique(model.clusters(effects), return_inverse=True)[1]
-    priors = {
-        "mu": unit.mean(model.mu),
-        "tau_between": unit.spread(model.tau_between),
-        "tau_within": unit.spread(model.tau_within),
+def _three_level(effects: Effects, mean: Means) -> Plan:
+    structure, constant = mean.structure, constant_effect(mean.X)
+    of, rho = structure.units.of, structure.errors.rho
+    unit = Unit.of(effects.y, effects.v, centred=_has_constant(mean.X, constant))
+    beta = {
+        name: unit.mean(prior, share)
+        for name, prior, share in zip(structure.coefficients, mean.priors, constant, strict=True)
     }
-    y, v, slope, order = _turned(model, (effects.y - unit.centre) / unit.unit, effects.se / unit.unit, of)
+    taus = {name: unit.spread(structure.priors[name]) for name in structure.sds}
+    y, v, slope, X, order = _turned(rho, (effects.y - unit.centre) / unit.unit, effects.se / unit.unit, mean.X, of)
     starts = np.flatnonzero(np.diff(of[order], prepend=-1))
-    data = {"y": y, "v": v, "slope": slope, "starts": starts} | given_parameters(priors)
-    families = (type(prior) for prior in priors.values())
-    ready = partial(compiled, _empty_three_level, *families)
-    return Plan(ready, data, unit, mean, {name: (name,) for name in mean.structure.sds})
+    data = {"y": y, "v": v, "slope": slope, "starts": starts} | given_parameters(beta | taus)
+    families, of_taus = (tuple(type(prior) for prior in priors.values()) for priors in (beta, taus))
+    measured = {name: (name,) for name in structure.sds}
+    if structure.design is None:
+        return Plan(partial(compiled, _empty_three_level, *families, *of_taus), data, unit, mean, measured)
+    ready = partial(compiled, _empty_levels_with_moderators, structure.design.names, families, *of_taus)
+    return Plan(ready, data | {"X": X}, unit, mean, measured)
 
 
 def _turned(
-    model: ThreeLevel, y: Array, se: Array, of: NDArray[np.intp]
-) -> tuple[Array, Array, Array, NDArray[np.intp]]:
-    """Each cluster turned onto the eigenvectors of its sampling covariance: U'y, eigenvalues, U'1, and the rows' order.
+    rho: float, y: Array, se: Array, X: Array, of: NDArray[np.intp]
+) -> tuple[Array, Array, Array, Array, NDArray[np.intp]]:
+    """Each cluster turned onto the eigenvectors U of its sampling covariance.
 
-    With equal correlations the covariance is S ((1 - rho) I + rho 11') S; the eigenvectors come from the singular
-    vectors of a root of it.
+    Returned are U'y, the eigenvalues, U'1, U'X and the order of the rows. With equal correlations the covariance is
+    S ((1 - rho) I + rho 11') S; the eigenvectors come from the singular vectors of a root of it.
     """
     order = np.argsort(of, kind="stable")
-    if model.rho == 0.0:
-        return y[order], se[order] ** 2, np.ones(len(y)), order
+    if rho == 0.0:
+        return y[order], se[order] ** 2, np.ones(len(y)), X[order], order
     parts = []
     for j in range(int(of.max()) + 1):
         rows = order[of[order] == j]
         n = len(rows)
-        root = np.linalg.cholesky((1.0 - model.rho) * np.eye(n) + model.rho)
+        root = np.linalg.cholesky((1.0 - rho) * np.eye(n) + rho)
         values, vectors = np.linalg.svd((se[rows][:, None] * root), full_matrices=False)[:2][::-1]
-        parts.append((vectors.T @ y[rows], values**2, vectors.sum(axis=0)))
-    turned, values, slopes = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return turned, values, slopes, order
+        parts.append((vectors.T @ y[rows], values**2, vectors.sum(axis=0), vectors.T @ X[rows]))
+    turned, values, slopes, columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return turned, values, slopes, columns, order
 
 
 def _joint(effects: Effects, model: JointOutcomes, mean: Means) -> Plan:
@@ -332,6 +341,11 @@ def _joint(effects: Effects, model: JointOutcomes, mean: Means) -> Plan:
 def constant_effect(X: Array) -> Array:
     """The coefficients with which every row's mean effect is 1, shape (p,); the nearest ones where there are none."""
     return np.round(np.linalg.lstsq(X, np.ones(len(X)))[0], 12)
+
+
+def _has_constant(X: Array, constant: Array) -> bool:
+    """Whether these coefficients make every row's mean effect 1."""
+    return bool(np.allclose(X @ constant, 1.0, atol=1e-9))
 
 
 def _table(y: Array, v: Array, unit: Unit) -> dict[str, Any]:

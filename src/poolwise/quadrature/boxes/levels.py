@@ -27,6 +27,7 @@ from poolwise.quadrature.rules.normal_normal import in_pieces, log_product
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
+DUST = 1e-9  # length of an orthonormal column's part within clusters that rounding may have left
 
 
 @final
@@ -84,7 +85,9 @@ class Levels:
         """
         order = np.argsort(cluster, kind="stable")
         starts = np.flatnonzero(np.r_[True, np.diff(cluster[order]) > 0])
-        basis = Basis.of(y[None, order], v[None, order], X[None, order], b[None], s[None])
+        basis, constant = _separated(
+            Basis.of(y[None, order], v[None, order], X[None, order], b[None], s[None]), starts, np.isfinite(s)
+        )
         columns = np.concatenate([basis.Q[0], basis.y[0][:, None]], axis=1)
         se = np.sqrt(v[order])
         rotation, D, e, Z, centre = [], [], [], [], []
@@ -97,7 +100,9 @@ class Levels:
             rotation.append(U)
             D.append(values)
             e.append(ones)
-            Z.append(_without_dust(turned - np.outer(ones, middle), columns[rows]))
+            rest = _without_dust(turned - np.outer(ones, middle), columns[rows])
+            rest[:, :-1][:, constant] = 0.0
+            Z.append(rest)
             centre.append(middle)
         return cls(
             basis, order, starts, tuple(rotation), np.concatenate(D), np.concatenate(e), np.concatenate(Z),
@@ -229,6 +234,37 @@ class Levels:
         for U, rows in self._clusters():
             turned[:, self.order[rows]] = scaled[:, rows] @ U.T
         return turned / turned.sum(axis=1, keepdims=True)
+
+
+def _separated(basis: Basis, starts: Ints, proper: NDArray[np.bool_]) -> tuple[Basis, NDArray[np.bool_]]:
+    """A basis of as many columns that are constant within clusters as the design has, and which these are, (p,).
+
+    At a tau_between far beyond tau_within the former are known 1e16 times less than the rest: in columns that mix both
+    nothing would be left of that. Flat coefficients, the last components of g, move among themselves alone, so that no
+    prior comes to say anything of them.
+    """
+    p, of_proper = basis.p, int(proper.sum())
+    if p == 1:
+        return basis, np.zeros(1, dtype=np.bool_)
+    sizes = np.diff(np.r_[starts, len(basis.Q[0])])
+    rest = basis.Q[0] - np.repeat(np.add.reduceat(basis.Q[0], starts) / sizes[:, None], sizes, axis=0)
+    T, constant = np.zeros((p, p)), np.zeros(p, dtype=np.bool_)
+    own, flat = slice(0, of_proper), slice(of_proper, p)
+    T[flat, flat], constant[flat] = _null_space(rest[:, flat])
+    shared = np.linalg.lstsq(rest[:, flat], rest[:, own], rcond=DUST)[0]
+    T[own, own], constant[own] = _null_space(rest[:, own] - rest[:, flat] @ shared)
+    T[flat, own] = -shared @ T[own, own] * constant[own]
+    return basis.moved(T), constant
+
+
+def _null_space(columns: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """A rotation of columns, and which of them are then 0."""
+    if columns.shape[1] == 0:
+        return np.empty((0, 0)), np.empty(0, dtype=np.bool_)
+    values, vectors = np.linalg.svd(columns)[1:]
+    size = np.zeros(columns.shape[1])
+    size[: len(values)] = values
+    return vectors.T, size <= DUST
 
 
 def _without_dust(rest: Array, columns: Array) -> Array:

@@ -15,7 +15,7 @@ Source: the normal linear model, e.g. Gelman et al. 2013, Bayesian Data Analysis
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -40,7 +40,7 @@ class Basis:
         Estimates less the inverse-variance fit, and variances, shape (n, k) or (1, k) where all jobs share one
         table; v = inf and y = 0 where a study is missing.
     Q : ndarray
-        Orthonormal columns, shape (n, k, p) or (1, k, p); rows of 0 where a study is missing.
+        Columns, orthonormal unless they are `moved`, shape (n, k, p) or (1, k, p); rows of 0 where a study is missing.
     back : ndarray
         Leads from g to the coefficients of the design as given, beta = origin + back g, shape (n, p, p) or (1, p, p).
     origin : ndarray
@@ -105,6 +105,23 @@ class Basis:
         constant = logs - volume + 0.5 * X.shape[-1] * LOG_2PI
         root = (1.0 / s)[..., None] * back
         return cls(residual, v, Q, back, origin, mean, precision, root, constant, proper.all(axis=-1))
+
+    def moved(self, T: Array) -> Basis:
+        """The same in other coordinates, g = T g'.
+
+        Parameters
+        ----------
+        T : ndarray
+            With determinant 1 or -1, shape (p, p).
+        """
+        return replace(
+            self,
+            Q=self.Q @ T,
+            back=self.back @ T,
+            mean=np.linalg.solve(T, self.mean[..., None])[..., 0],
+            precision=T.T @ self.precision @ T,
+            root=self.root @ T,
+        )
 
     @property
     def p(self) -> int:
