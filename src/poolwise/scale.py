@@ -41,6 +41,9 @@ class Scale:
         What leads back to the reading scale: ``"identity"``, ``"log"``, ``"fisher z"`` or ``"logit"``.
     natural_label : str
         Words for an axis on the reading scale: ``"risk ratio"``.
+    compares : bool
+        Whether 0 stands for no effect, as in a difference or a log ratio. False for what a single group has, such as a
+        log rate, and in any case for a logit proportion: there is no direction, and nothing to be above or below.
 
     Raises
     ------
@@ -57,6 +60,7 @@ class Scale:
     label: str
     transform: str
     natural_label: str
+    compares: bool = True
 
     def __post_init__(self) -> None:
         check_option("transform", self.transform, _BACK, error=InputError, whose="Scale: ")
@@ -100,17 +104,19 @@ class Scale:
 
     @property
     def null_value(self) -> float | None:
-        """The value of no effect on the analysis scale; None on a scale that has none (a proportion)."""
-        return None if self.transform == "logit" else 0.0
+        """The value of no effect on the analysis scale; None on a scale that has none (a proportion, a rate)."""
+        return 0.0 if self.compares and self.transform != "logit" else None
 
     @property
     def is_ratio(self) -> bool:
         """Whether the reading scale is a ratio, whose null value is 1."""
-        return self.transform == "log"
+        return self.transform == "log" and self.compares
 
     @property
     def plausible_limit(self) -> float:
         """Absolute effect on the analysis scale above which a row deserves a second look."""
+        if self.transform == "log" and not self.compares:  # a rate has the user's unit of time
+            return np.inf
         return {"log": 10.0, "logit": 10.0, "fisher z": 3.0}.get(self.transform, 5.0 if self.name == "SMD" else np.inf)
 
     def __str__(self) -> str:
@@ -129,7 +135,8 @@ SCALES = {
         Scale("log IRR", "log incidence rate ratio", "log", "incidence rate ratio"),
         Scale("log ROM", "log ratio of means", "log", "ratio of means"),
         Scale("Fisher z", "Fisher z", "fisher z", "correlation"),
-        Scale("logit", "logit proportion", "logit", "proportion"),
+        Scale("logit", "logit proportion", "logit", "proportion", compares=False),
+        Scale("log rate", "log incidence rate", "log", "incidence rate", compares=False),
     )
 }
 
@@ -143,7 +150,8 @@ MEANT = {
     **dict.fromkeys(("odds ratio", "log odds ratio"), "log OR"),
     **dict.fromkeys(("risk ratio", "log risk ratio"), "log RR"),
     **dict.fromkeys(("hazard ratio", "log hazard ratio"), "log HR"),
-    **dict.fromkeys(("prop", "proportion"), "logit"),
+    **dict.fromkeys(("prop", "proportion", "prevalence", "plo", "logit proportion"), "logit"),
+    **dict.fromkeys(("rate", "ir", "irln", "incidence rate", "log incidence rate"), "log rate"),
 }
 
 
