@@ -142,8 +142,8 @@ def _beside(moderators: Table | None, counts: Mapping[str, Array]) -> Table:
 def log_ratio(events: Array, totals: Array, measure: str) -> tuple[Array, Array]:
     """Log ratios and their sampling variances, shape (..., k), from counts of shape (..., k, 2).
 
-    Of one arm, counts of shape (..., k, 1): the logit log(a / (n - a)) with the variance 1 / a + 1 / (n - a), or the log
-    rate log(a / t) with 1 / a.
+    Of one arm, counts of shape (..., k, 1): the logit log(a / (n - a)) with the variance 1 / a + 1 / (n - a), or the
+    log rate log(a / t) with 1 / a.
 
     References
     ----------
@@ -195,8 +195,9 @@ def counts_of(moderators: pd.DataFrame, measure: str, rows: Rows) -> tuple[Array
         raise InputError(
             f"the table has no column {listing(missing)}",
             "counts of both arms" if len(columns) == 4 else "counts of one arm",
-            "pw.Effects.from_counts(events, totals)" if len(columns) == 4 else
-            f"pw.Effects.from_counts(events, totals, measure='{measure}')",
+            "pw.Effects.from_counts(events, totals)"
+            if len(columns) == 4
+            else f"pw.Effects.from_counts(events, totals, measure='{measure}')",
         )
     events, totals = np.hsplit(moderators[list(columns)].to_numpy(dtype=float), 2)
     check_counts(events, totals, measure, rows)
