@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from poolwise.priors import Prior
 from poolwise.pymc_models.placed import placed
-from poolwise.pymc_models.priors import prior_on_mu, prior_on_tau
+from poolwise.pymc_models.priors import prior_on_tau
+from poolwise.pymc_models.standardised import standardised
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -46,7 +47,9 @@ def one_arm(table: Mapping[str, Array], measure: Measure, priors: Mapping[str, P
 
     with pm.Model(coords={"study": np.arange(len(table["events"]))}) as model:
         data = {name: pm.Data(name, np.asarray(x, dtype=float)) for name, x in table.items()}
-        mu, tau = prior_on_mu(priors["mu"], "mu"), prior_on_tau(priors["tau"], "tau")
+        tau = prior_on_tau(priors["tau"], "tau")
+        weight = 1.0 / (data["estimate_se"] ** 2 + tau**2)
+        mu = standardised(priors["mu"], weight.sum(), (weight * data["estimate"]).sum())
         theta = placed("theta", mu, tau, data["estimate"], data["estimate_se"])
         # log densities up to what depends on the counts alone, as of two arms
         mass = pm.math.exp(theta) if measure == "log rate" else pm.math.log1pexp(theta)
