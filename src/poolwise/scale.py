@@ -107,6 +107,28 @@ class Scale:
         """The value of no effect on the analysis scale; None on a scale that has none (a proportion, a rate)."""
         return 0.0 if self.compares and self.transform != "logit" else None
 
+    def held_against(self, threshold: float) -> float:
+        """The value that effects are compared with: the threshold, or NaN where it is 0 on a scale without a null value.
+
+        What a single group has is on no side of 0: log odds of 0 are a proportion of one half, a log rate of 0 one event
+        per unit of time. There an effect is compared with the user's threshold, or with nothing.
+
+        Parameters
+        ----------
+        threshold : float
+            On the analysis scale; 0 by default wherever there is one.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> as_scale("log OR").held_against(0.0), as_scale("logit").held_against(0.0)
+        (0.0, nan)
+        """
+        return np.nan if self.null_value is None and threshold == 0.0 else float(threshold)
+
     @property
     def is_ratio(self) -> bool:
         """Whether the reading scale is a ratio, whose null value is 1."""

@@ -168,6 +168,13 @@ def ratio(threshold: float, scale: Scale) -> str:
     return f"{float(scale.back([threshold])[0]):.3g}"
 
 
+def natural_digits(scale: Scale, point: float) -> int:
+    """Decimals of an estimate on the reading scale: two, or what tells a proportion or a rate to three digits."""
+    if scale.null_value is not None or not point > 0.0:
+        return 2
+    return max(2, min(2 - math.floor(math.log10(point)), 8))
+
+
 def p_value(value: float) -> str:
     """A p-value as a sentence has it: ``"p = 0.037"``, ``"p < 0.001"``."""
     return f"p {probability(value)}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from poolwise.quantities import Distribution, Quantity
 from poolwise.report import words
 from poolwise.report.blocks import answers
@@ -34,10 +36,11 @@ def headline(content: Content) -> tuple[str, ...]:
     sentences = [f"The mean effect ({scale.label}) is {_stated(mu, prob)}{under}."]
     if scale.transform != "identity":
         point, lower, upper = scale.back([mu.point, *mu.interval(prob)])
-        natural = f"{number(point, 2)} {interval(lower, upper, 2)}"
+        digits = words.natural_digits(scale, point)
+        natural = f"{number(point, digits)} {interval(lower, upper, digits)}"
         sentences.append(f"As a {scale.natural_label} that is {natural}.")
-    if isinstance(mu, Distribution):
-        threshold = content.analysis.threshold
+    threshold = scale.held_against(content.analysis.threshold)
+    if isinstance(mu, Distribution) and not math.isnan(threshold):
         sentences.append(f"The posterior probability that it is {_likelier_side(mu, threshold, scale)}.")
     if "theta_new" in result.quantities and "tau" in result.quantities:
         sentences.append(
@@ -63,8 +66,9 @@ def _headlines(content: Content) -> tuple[str, ...]:
         title = words.quantity(name)[0]
         said = f"{title} ({scale.label}): {_stated(result[name], prob)}"
         quantity = result[name]
-        if isinstance(quantity, Distribution) and name != "beta[intercept]":
-            threshold = content.analysis.threshold if name.startswith("mu[") else 0.0
+        effect = name.startswith("mu[")
+        threshold = scale.held_against(content.analysis.threshold) if effect else 0.0
+        if isinstance(quantity, Distribution) and name != "beta[intercept]" and not math.isnan(threshold):
             said += f"; the posterior probability that it is {_likelier_side(quantity, threshold, scale)}"
         sentences.append(f"{said}.")
     return (*sentences[:-1], sentences[-1] + under)
@@ -72,7 +76,11 @@ def _headlines(content: Content) -> tuple[str, ...]:
 
 def _threshold(threshold: float, scale: Scale) -> str:
     at = words.signed(threshold)
-    return f"{at} (a {scale.natural_label} of {words.ratio(threshold, scale)})" if scale.is_ratio else at
+    return (
+        f"{at} (a {scale.natural_label} of {words.ratio(threshold, scale)})"
+        if scale.is_ratio or scale.null_value is None
+        else at
+    )
 
 
 def _stated(quantity: Quantity, prob: float) -> str:
