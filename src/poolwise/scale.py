@@ -108,10 +108,10 @@ class Scale:
         return 0.0 if self.compares and self.transform != "logit" else None
 
     def held_against(self, threshold: float) -> float:
-        """The value that effects are compared with: the threshold, or NaN where it is 0 on a scale without a null value.
+        """What effects are compared with: the threshold, or NaN where it is 0 on a scale without a null value.
 
-        What a single group has is on no side of 0: log odds of 0 are a proportion of one half, a log rate of 0 one event
-        per unit of time. There an effect is compared with the user's threshold, or with nothing.
+        What a single group has is on no side of 0: log odds of 0 are a proportion of one half, a log rate of 0 is one
+        event per unit of time. There an effect is compared with the user's threshold, or with nothing.
 
         Parameters
         ----------

@@ -127,7 +127,8 @@ def sign_notes(
         Its diagnostics, with ``mcse_q2.5_mu`` and the like.
     about : float
         The value for mean effects and a new study's effect, on the scale of the effects: no effect, or a threshold of
-        the user's; NaN for none. Differences and coefficients are compared with 0 all the same; what has a lowest value, with none.
+        the user's; NaN for none. Differences and coefficients are compared with 0 all the same; what has a lowest
+        value, with none.
 
     Returns
     -------

@@ -76,11 +76,9 @@ def _headlines(content: Content) -> tuple[str, ...]:
 
 def _threshold(threshold: float, scale: Scale) -> str:
     at = words.signed(threshold)
-    return (
-        f"{at} (a {scale.natural_label} of {words.ratio(threshold, scale)})"
-        if scale.is_ratio or scale.null_value is None
-        else at
-    )
+    if scale.is_ratio or scale.null_value is None:
+        return f"{at} (a {scale.natural_label} of {words.ratio(threshold, scale)})"
+    return at
 
 
 def _stated(quantity: Quantity, prob: float) -> str:
