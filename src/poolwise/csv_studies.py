@@ -129,7 +129,9 @@ def read_csv(
     >>> effects = pw.read_csv("mine.csv", y="d", se="se", moderators=["dose"], scale="SMD")  # doctest: +SKIP
     """
     if (events is None) != (totals is None):
-        raise InputError("events or totals is given without the other", "both", "totals=('n_treated', 'n_control')")
+        other, given = ("totals", events) if totals is None else ("events", totals)
+        example = "'column'" if isinstance(given, str) or len(given or ()) == 1 else "('n_treated', 'n_control')"
+        raise InputError("events or totals is given without the other", "both", f"{other}={example}")
     if events is not None and (se is not None or v is not None):
         raise InputError("events and standard errors are both given", "counts, or effects with standard errors")
     if decimal is not None:

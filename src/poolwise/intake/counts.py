@@ -181,6 +181,19 @@ def informative(events: Array, totals: Array, measure: str) -> int:
     return int((~_empty(events, totals, measure)).sum())
 
 
+def unbounded(events: Array, totals: Array, measure: str) -> str:
+    """Why the counts of one arm leave its mean log odds or log rate without a bound on one side; empty if they do not.
+
+    A single study with an event bounds the mean from below, one with somebody who had none bounds a logit from above;
+    a rate is bounded by any person-time.
+    """
+    if measure not in ONE_ARM_MEASURES:
+        return ""
+    if (events == 0).all():
+        return "no study has an event"
+    return "everybody of all studies has the event" if measure == "logit" and (events == totals).all() else ""
+
+
 def counts_of(moderators: pd.DataFrame, measure: str, rows: Rows) -> tuple[Array, Array]:
     """Events and totals in the moderators of a study table, shape (k, 2), or (k, 1) where the measure is of one arm.
 
