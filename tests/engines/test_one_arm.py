@@ -188,6 +188,35 @@ def test_settings_of_baselines_are_refused_for_one_arm_and_counts_of_another_num
         pw.PoissonNormal().table(effects_of("logit"))
 
 
+def test_a_flat_mean_that_nothing_bounds_is_refused():
+    flat = priors.Flat()
+    nobody, everybody = ([0, 0, 0], [10, 20, 30]), ([10, 20, 30], [10, 20, 30])
+    for counts, why in ((nobody, "no study has an event"), (everybody, "everybody of all studies has the event")):
+        table = pw.Effects.from_counts(*counts, study=list("ABC"))
+        with pytest.raises(ModelError, match=f"{why}, and the priors mu ~ Flat"):
+            pw.fit(table, pw.BinomialNormal(mu=flat), pw.NUTS())
+    rates = pw.Effects.from_counts([0, 0, 0], [10, 20, 30], measure="log rate", study=list("ABC"))
+    with pytest.raises(ModelError, match="no study has an event"):
+        pw.fit(rates, pw.PoissonNormal(mu=flat), pw.NUTS())
+
+
+@pytest.mark.parametrize("limits", [{"rope": [-0.1, 0.1]}, {"directions": ["rarer", "more frequent"]}])
+def test_an_analysis_of_proportions_has_no_two_sides(tmp_path, limits):
+    (tmp_path / "own.csv").write_text("study,cases,persons\nA,0,48\nB,12,310\nC,9,95\n")
+    ((key, value),) = limits.items()
+    text = f"""title = "Prevalence"\nquestion = "How frequent is it?"
+        [data]\ncsv = {{ file = "own.csv", events = "cases", totals = "persons" }}\nscale = "logit"
+        [model]\nkind = "binomial-normal"\n[engines]\nnuts = {{ seed = 1 }}\n[report]\n{key} = {value}\n"""
+    (tmp_path / "own.toml").write_text(text)
+    with pytest.raises(pw.PoolwiseError, match=f"'{key}' is given, and the scale 'logit' has no value of no effect"):
+        pw.load_analysis(tmp_path / "own.toml")
+    (tmp_path / "own.toml").write_text(text.replace(f"{key} = {value}", "threshold = -2.2"))
+    analysis = pw.load_analysis(tmp_path / "own.toml")
+    assert analysis.statement()[0] == "events ~ Binomial(total, p), logit p = theta_i"
+    read = pw.read_csv(tmp_path / "own.csv", events="cases", totals="persons", scale="logit")
+    assert read.data_hash == analysis.effects.data_hash
+
+
 def test_nothing_is_said_of_two_sides_where_there_are_none():
     effects = effects_of("logit")
     panel = pw.checks.prior_panel(effects)
