@@ -68,7 +68,7 @@ def _of_one_arm(metric: str) -> tuple[Entry, ...]:
     """Proportions or rates of single groups, which differ more than what is compared within studies."""
     return (
         Entry(HalfNormal(1.0, metric), "half of the default", "convention"),
-        Entry(HalfNormal(2.0, metric), "default", "convention, as for the baselines of two arms"),
+        Entry(HalfNormal(2.0, metric), "default", "convention, as of baselines"),
         Entry(HalfNormal(4.0, metric), "twice the default", "convention"),
         Entry(HalfCauchy(1.0, metric), "heavy tail", "convention"),
         Entry(Uniform(0.0, 9.0, metric), "uniform", "convention"),

@@ -49,7 +49,7 @@ def number(value: float, places: int) -> str:
         return "∞" if value > 0 else "−∞"
     text = f"{value:,.{places}f}"
     if value != 0 and float(text.replace(",", "")) == 0.0:
-        text = f"{value:.1g}" if abs(value) >= 1e-4 else f"{0.0:.{places}f}"
+        text = f"{value:.1g}" if abs(value) >= min(1e-4, 10.0 ** (-places - 2)) else f"{0.0:.{places}f}"
     elif abs(value) >= 1e6:
         text = f"{value:.3g}"
     elif abs(value) >= 1000.0:
