@@ -22,9 +22,9 @@ def test_the_reading_scale_is_what_people_read(name, value, read):
     assert SCALES[name].back(value) == read
 
 
-def test_every_scale_but_a_proportion_has_a_null_value():
+def test_every_scale_but_those_of_one_group_has_a_null_value():
     without = [name for name, scale in SCALES.items() if scale.null_value is None]
-    assert without == ["logit"]
+    assert without == ["logit", "log rate"]
     assert {scale.null_value for scale in SCALES.values()} == {0.0, None}
 
 

@@ -34,7 +34,7 @@ class Roles:
     study, outcome, n : str or None
         Labels, outcomes, sample sizes.
     events, totals : tuple of str or None
-        Counts of the treated and of the controls, in the place of estimates.
+        Counts of the treated and of the controls, or of one arm, in the place of estimates.
     moderators : tuple of str
         Numbers, or words whose levels count.
     cluster : tuple of str
@@ -70,8 +70,8 @@ def read_csv(
     n: str | None = None,
     moderators: str | Sequence[str] = (),
     cluster: str | Sequence[str] | None = None,
-    events: Sequence[str] | None = None,
-    totals: Sequence[str] | None = None,
+    events: str | Sequence[str] | None = None,
+    totals: str | Sequence[str] | None = None,
     decimal: str | None = None,
     delimiter: str | None = None,
     encoding: str | None = None,
@@ -99,8 +99,9 @@ def read_csv(
         Names of the columns to keep as moderators.
     cluster : str or sequence of str, optional
         Names of columns to keep whose cells are names: clusters, laboratories, groups.
-    events, totals : sequence of str, optional
-        Names of the columns of counts, treated first, in the place of estimates; see `Effects.from_counts`.
+    events, totals : str or sequence of str, optional
+        Names of the columns of counts, treated first, in the place of estimates, or the name of one where the studies
+        have one arm; see `Effects.from_counts`.
     decimal : {".", ","}, optional
         The decimal mark; by default the one that the numbers have.
     delimiter, encoding : str, optional
@@ -128,7 +129,9 @@ def read_csv(
     >>> effects = pw.read_csv("mine.csv", y="d", se="se", moderators=["dose"], scale="SMD")  # doctest: +SKIP
     """
     if (events is None) != (totals is None):
-        raise InputError("events or totals is given without the other", "both", "totals=('n_treated', 'n_control')")
+        other, given = ("totals", events) if totals is None else ("events", totals)
+        example = "'column'" if isinstance(given, str) or len(given or ()) == 1 else "('n_treated', 'n_control')"
+        raise InputError("events or totals is given without the other", "both", f"{other}={example}")
     if events is not None and (se is not None or v is not None):
         raise InputError("events and standard errors are both given", "counts, or effects with standard errors")
     if decimal is not None:
@@ -147,8 +150,8 @@ def read_csv(
         study=optional(study, "study"),
         outcome=optional(outcome, "outcome"),
         n=None if counts and n is None else optional(n, "n"),
-        events=None if events is None else tuple(events),
-        totals=None if totals is None else tuple(totals),
+        events=(events,) if isinstance(events, str) else None if events is None else tuple(events),
+        totals=(totals,) if isinstance(totals, str) else None if totals is None else tuple(totals),
         moderators=(moderators,) if isinstance(moderators, str) else tuple(moderators),
         cluster=(cluster,) if isinstance(cluster, str) else tuple(cluster or ()),
     )
@@ -234,9 +237,10 @@ def effects_of(
 
 
 def _arms(frame: pd.DataFrame, names: Sequence[str], given: Given) -> Block:
-    """The counts of two arms."""
-    if len(names) != 2:
-        raise InputError(f"{len(names)} columns of counts are named", "one for the treated and one for the controls")
+    """The counts of one or two arms."""
+    if len(names) not in (1, 2):
+        expected = "one for the treated and one for the controls, or one alone"
+        raise InputError(f"{len(names)} columns of counts are named", expected)
     cells = [
         numbers(Column(list(frame[column_name(name)])), f"column '{name}'", given.rows, decimal=given.decimal)[0]
         for name in names

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
-from poolwise.intake.counts import counts_of, informative
+from poolwise.intake.counts import counts_of, informative, unbounded
 from poolwise.model import Counted, Model, NormalModel, called, prior_words
 from poolwise.model.structure import Exchangeable, NormalStructure
 from poolwise.priors import Prior
@@ -205,6 +205,7 @@ def refuse_improper(effects: Effects, model: Model, structure: NormalStructure |
     Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A, for posteriors that are improper under flat priors; the
     count of moments is ours.
     """
+    _refuse_unbounded(effects, model)
     for one in spreads(effects, model) if structure is None else spreads_of(structure):
         if one.moments < 0:
             part = one.name.partition("[")[0]
@@ -214,6 +215,19 @@ def refuse_improper(effects: Effects, model: Model, structure: NormalStructure |
                 f"a proper prior on {one.name}, or at least {one.fewest} studies under these priors",
                 f"{called(model, {part: 'priors.HalfNormal(0.5)'})} in the unit of the effects",
             )
+
+
+def _refuse_unbounded(effects: Effects, model: Model) -> None:
+    """Refuse a flat mean of proportions or rates that nothing keeps from going to 0, or to 1."""
+    if not isinstance(model, Counted) or model.measure is None or model.mu is None or model.mu.proper:
+        return
+    why = unbounded(*counts_of(effects.moderators, model.measure, effects.rows), model.measure)
+    if why:
+        raise ModelError(
+            f"{why}, and the priors {prior_words(model)} give an improper posterior",
+            "a proper prior on mu",
+            called(model, {"mu": f"priors.Normal(0, {5 if model.measure == 'logit' else 10})"}),
+        )
 
 
 def missing_moments(moments: int, proper: bool) -> Finding | None:

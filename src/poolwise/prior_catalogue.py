@@ -64,6 +64,17 @@ def _turner(location: float, scale: float) -> LogNormal:
     return LogNormal(0.5 * location, 0.5 * scale, metric="log OR")
 
 
+def _of_one_arm(metric: str) -> tuple[Entry, ...]:
+    """Proportions or rates of single groups, which differ more than what is compared within studies."""
+    return (
+        Entry(HalfNormal(1.0, metric), "half of the default", "convention"),
+        Entry(HalfNormal(2.0, metric), "default", "convention, as of baselines"),
+        Entry(HalfNormal(4.0, metric), "twice the default", "convention"),
+        Entry(HalfCauchy(1.0, metric), "heavy tail", "convention"),
+        Entry(Uniform(0.0, 9.0, metric), "uniform", "convention"),
+    )
+
+
 CATALOGUE: tuple[Entry, ...] = (
     Entry(HalfNormal(0.25, "SMD"), "half of the default", "convention"),
     Entry(HalfNormal(0.5, "SMD"), "default", _ROEVER),
@@ -120,6 +131,8 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(HalfNormal(0.5, "Fisher z"), "twice the default", "convention"),
     Entry(HalfCauchy(0.15, "Fisher z"), "heavy tail", "Williams et al. 2018 for SMD x 0.5"),
     Entry(Uniform(0.0, 1.25, "Fisher z"), "uniform", "convention"),
+    *_of_one_arm("logit"),
+    *_of_one_arm("log rate"),
 )
 
 DEFAULTS: dict[str, Prior] = {

@@ -41,6 +41,9 @@ class Scale:
         What leads back to the reading scale: ``"identity"``, ``"log"``, ``"fisher z"`` or ``"logit"``.
     natural_label : str
         Words for an axis on the reading scale: ``"risk ratio"``.
+    compares : bool
+        Whether 0 stands for no effect, as in a difference or a log ratio. False for what a single group has, such as a
+        log rate, and in any case for a logit proportion: there is no direction, and nothing to be above or below.
 
     Raises
     ------
@@ -57,6 +60,7 @@ class Scale:
     label: str
     transform: str
     natural_label: str
+    compares: bool = True
 
     def __post_init__(self) -> None:
         check_option("transform", self.transform, _BACK, error=InputError, whose="Scale: ")
@@ -100,17 +104,41 @@ class Scale:
 
     @property
     def null_value(self) -> float | None:
-        """The value of no effect on the analysis scale; None on a scale that has none (a proportion)."""
-        return None if self.transform == "logit" else 0.0
+        """The value of no effect on the analysis scale; None on a scale that has none (a proportion, a rate)."""
+        return 0.0 if self.compares and self.transform != "logit" else None
+
+    def held_against(self, threshold: float) -> float:
+        """What effects are compared with: the threshold, or NaN where it is 0 on a scale without a null value.
+
+        What a single group has is on no side of 0: log odds of 0 are a proportion of one half, a log rate of 0 is one
+        event per unit of time. There an effect is compared with the user's threshold, or with nothing.
+
+        Parameters
+        ----------
+        threshold : float
+            On the analysis scale; 0 by default wherever there is one.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> as_scale("log OR").held_against(0.0), as_scale("logit").held_against(0.0)
+        (0.0, nan)
+        """
+        return np.nan if self.null_value is None and threshold == 0.0 else float(threshold)
 
     @property
     def is_ratio(self) -> bool:
         """Whether the reading scale is a ratio, whose null value is 1."""
-        return self.transform == "log"
+        return self.transform == "log" and self.compares
 
     @property
     def plausible_limit(self) -> float:
         """Absolute effect on the analysis scale above which a row deserves a second look."""
+        if self.transform == "log" and not self.compares:  # a rate has the user's unit of time
+            return np.inf
         return {"log": 10.0, "logit": 10.0, "fisher z": 3.0}.get(self.transform, 5.0 if self.name == "SMD" else np.inf)
 
     def __str__(self) -> str:
@@ -129,7 +157,8 @@ SCALES = {
         Scale("log IRR", "log incidence rate ratio", "log", "incidence rate ratio"),
         Scale("log ROM", "log ratio of means", "log", "ratio of means"),
         Scale("Fisher z", "Fisher z", "fisher z", "correlation"),
-        Scale("logit", "logit proportion", "logit", "proportion"),
+        Scale("logit", "logit proportion", "logit", "proportion", compares=False),
+        Scale("log rate", "log incidence rate", "log", "incidence rate", compares=False),
     )
 }
 
@@ -143,7 +172,8 @@ MEANT = {
     **dict.fromkeys(("odds ratio", "log odds ratio"), "log OR"),
     **dict.fromkeys(("risk ratio", "log risk ratio"), "log RR"),
     **dict.fromkeys(("hazard ratio", "log hazard ratio"), "log HR"),
-    **dict.fromkeys(("prop", "proportion"), "logit"),
+    **dict.fromkeys(("prop", "proportion", "prevalence", "plo", "logit proportion"), "logit"),
+    **dict.fromkeys(("rate", "ir", "irln", "incidence rate", "log incidence rate"), "log rate"),
 }
 
 

@@ -54,6 +54,8 @@ SYNONYMS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("oddsratio", "logoddsratio"), "log OR"),
         **dict.fromkeys(("riskratio", "logriskratio", "relativerisk"), "log RR"),
         **dict.fromkeys(("rateratio", "incidencerateratio"), "log IRR"),
+        **dict.fromkeys(("plo", "pr", "prop", "proportion", "prevalence", "logitproportion"), "logit"),
+        **dict.fromkeys(("irln", "ir", "rate", "lograte", "incidencerate", "logincidencerate"), "log rate"),
     },
     "sampler": {**dict.fromkeys(("nuts", "default"), "nutpie"), **dict.fromkeys(("jax", "blackjax"), "numpyro")},
     "missing": {**dict.fromkeys(("impute", "bayes"), "model"), **dict.fromkeys(("raise", "drop"), "error")},

@@ -22,6 +22,8 @@ LAWS_OF_THEIR_OWN = (
     "binomial, odds ratio",
     "binomial, risk ratio",
     "Poisson, baseline as covariate",
+    "binomial, one arm",
+    "Poisson, one arm",
 )  # see test_truths_that_are_not_normal.py
 NORMAL = [name for name in simulate.FAMILIES if name not in LAWS_OF_THEIR_OWN]
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import integrate, stats
 
 from poolwise import simulate
-from poolwise.simulate.counts import CountsTruth
+from poolwise.simulate.counts import CountsTruth, OneArmTruth
 from poolwise.simulate.normal import lkj
 from poolwise.simulate.robust import ContaminatedLaw, IndependentTruth, SkewNormalLaw, StudentTLaw
 from poolwise.simulate.simulators import truth
@@ -70,6 +70,26 @@ def test_events_come_as_often_as_their_probability_says(true):
     found = np.append(seen[often], EVENTS - seen[often].sum())
     square = ((found - expected) ** 2 / np.maximum(expected, 1e-9)).sum()
     assert stats.chi2.sf(square, len(expected) - 1) > CALM
+
+
+@pytest.mark.parametrize("measure", ["logit", "log rate"])
+def test_events_of_one_arm_come_as_often_as_their_probability_says(measure):
+    true = OneArmTruth({"mu": -0.4, "tau": 0.8}, measure, np.array([6.0]))
+    most = 7 if measure == "logit" else 500  # a rate of 83, six sds above its mean
+    p = np.exp([true.log_likelihood(np.array([float(a)])) for a in range(most)])
+    assert p.sum() == pytest.approx(1.0, abs=1e-6)
+    rng = np.random.default_rng(11)
+    seen = np.bincount([int(true.drawn(rng)[1][0]) for _ in range(EVENTS)], minlength=most)[:7]
+    expected, found = (np.append(x, EVENTS - x.sum()) for x in (p[:7] * EVENTS, seen))
+    square = ((found - expected) ** 2 / np.maximum(expected, 1e-6)).sum()
+    assert stats.chi2.sf(square, 6 if measure == "logit" else 7) > CALM
+
+
+def test_a_table_of_one_arm_holds_what_was_drawn():
+    family = simulate.FAMILIES["Poisson, one arm"]
+    (made,) = simulate.prior_tables(family.model, family.effects, seed=3)
+    assert made.effects.moderators["events"].tolist() == made.data.tolist()
+    assert made.effects.scale.name == "log rate"
 
 
 def test_a_table_of_counts_holds_what_was_drawn():

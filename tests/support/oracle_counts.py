@@ -1,10 +1,11 @@
-"""Posteriors of events in two arms by quadrature: baselines and true effects of the studies, then mu and log tau.
+"""Posteriors of events in two arms, or one, by quadrature: baselines and true effects, then mu and log tau.
 
 All rules are trapezoidal in coordinates in which the integrand is about a normal density, where they converge
 geometrically: the baseline in standard deviations about where its prior and the control arm place it; the true effect
 given that about where its law and the treated arm place it, by the quantile function of a normal law that ends where a
 risk would exceed 1; mu given tau likewise; and v with tau = exp(v - exp(-v)), whose prior falls off much faster than
-exponentially towards tau = 0. Shares no code with poolwise.
+exponentially towards tau = 0. Of one arm true effects are integrated over fixed steps of their law instead, fine enough
+for whatever the counts say. Shares no code with poolwise.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ Array = np.ndarray
 LEVELS = {"q025": 0.025, "median": 0.5, "q975": 0.975}
 LOG_ROOT = 0.5 * math.log(2.0 * math.pi)
 EDGE = 1e-5  # of the highest density: what an end of the grid may have
+ONE_ARM_STEP = 0.03  # of a true effect, in sds of its law: trapezoids are exact for likelihoods wider than that
 LEAST = 1e-4  # a likelihood is a smooth function of tau^2: below this tau it has its value at 0 to about 1e-8
 
 
@@ -55,6 +57,14 @@ class Arms:
         c, m = self.events[:, 1] + 0.5, self.totals[:, 1]
         return float(np.log(c / (m if self.measure == "log IRR" else m - c + 1.0)).mean())
 
+    @property
+    def crude(self) -> tuple[Array, Array]:
+        """About where the counts place the effects, and their variances; shape (k,)."""
+        treated, control = (
+            np.array([self.placed(i, a, self.measure) for i in range(len(self.events))]) for a in (0, 1)
+        )
+        return treated[:, 0] - control[:, 0], treated[:, 1] ** 2 + control[:, 1] ** 2
+
     def placed(self, i: int, arm: int, scale: str) -> tuple[float, float]:
         """About where the data of an arm place its log rate, log risk or log odds: estimate and standard error."""
         a = self.events[i, arm] + 0.5
@@ -75,12 +85,43 @@ class Arms:
         return ways + a * log_expit(x) + (n - a) * log_expit(-x)
 
 
-def log_row(arms: Arms, i: int, at: Mapping[str, Array], rules: Rules = RULES, below: float = np.inf) -> Array:
+@dataclass(frozen=True)
+class OneArm:
+    """Events and totals of one group in each study, shape (k,), on a scale: logit or log rate."""
+
+    measure: str
+    events: Array
+    totals: Array
+
+    @property
+    def crude(self) -> tuple[Array, Array]:
+        """About where the counts place the log odds or log rates, and their variances; shape (k,)."""
+        a, n = self.events + 0.5, self.totals
+        if self.measure == "log rate":
+            return np.log(a / n), 1.0 / a
+        return np.log(a / (n - a + 1.0)), 1.0 / a + 1.0 / (n - a + 1.0)
+
+    def log_row(self, i: int, at: Mapping[str, Array]) -> Array:
+        """Log probability of the events of study i, shape (n,)."""
+        z, a, n = ONE_ARM_STEP * np.arange(-300, 301), self.events[i], self.totals[i]
+        x = at["mu"][:, None] + at["tau"][:, None] * z
+        if self.measure == "log rate":
+            mass = a * (x + math.log(n)) - n * np.exp(x) - gammaln(a + 1.0)
+        else:
+            ways = gammaln(n + 1.0) - gammaln(a + 1.0) - gammaln(n - a + 1.0)
+            mass = ways + a * log_expit(x) + (n - a) * log_expit(-x)
+        return logsumexp(mass - 0.5 * z**2 - LOG_ROOT + math.log(ONE_ARM_STEP), axis=1)
+
+
+def log_row(arms: Arms | OneArm, i: int, at: Mapping[str, Array], rules: Rules = RULES, below: float = np.inf) -> Array:
     """Log probability of the events of study i, and of a true effect below `below`, at many points, shape (n,).
 
     `at` has mu, tau, base, base_spread and slope: baseline ~ Normal(base, base_spread), theta ~ Normal(mu + slope
-    (baseline - centre), tau), which for a risk ratio ends at minus the log risk of the controls.
+    (baseline - centre), tau), which for a risk ratio ends at minus the log risk of the controls; of one arm mu and tau.
     """
+    if isinstance(arms, OneArm):
+        assert below == np.inf
+        return arms.log_row(i, at)
     t, base, sd = (np.asarray(at[name], dtype=float)[:, None] for name in ("tau", "base", "base_spread"))
     t = np.maximum(t, LEAST)
     middle, width = _combined(base, sd, *arms.placed(i, 1, "log IRR" if arms.measure == "log IRR" else "log OR"))
@@ -100,7 +141,7 @@ def log_row(arms: Arms, i: int, at: Mapping[str, Array], rules: Rules = RULES, b
     return logsumexp(of_base + logsumexp(inner, axis=2) + np.log(width * rules.base[0]), axis=1)
 
 
-def log_likelihood(arms: Arms, at: Mapping[str, Array], rules: Rules = RULES, chunk: int = 400) -> Array:
+def log_likelihood(arms: Arms | OneArm, at: Mapping[str, Array], rules: Rules = RULES, chunk: int = 400) -> Array:
     """Log probability of all events at many points, shape (n,)."""
     size = len(at["mu"])
     parts = np.array_split(np.arange(size), 1 + size // chunk)
@@ -119,7 +160,7 @@ class CountsOracle:
     where tau is: `beyond` times tau^2 is added to its reach.
     """
 
-    arms: Arms
+    arms: Arms | OneArm
     base: tuple[float, float]
     log_mu: Callable[[Array], Array]
     log_tau: Callable[[Array], Array]
@@ -139,11 +180,7 @@ class CountsOracle:
     @cached_property
     def given_tau(self) -> tuple[Array, Array]:
         """About mean and sd of mu given tau, from crude estimates and the prior; shape (V,) each."""
-        scale = self.arms.measure
-        treated, control = (
-            np.array([self.arms.placed(i, a, scale) for i in range(len(self.arms.events))]) for a in (0, 1)
-        )
-        y, v = treated[:, 0] - control[:, 0], treated[:, 1] ** 2 + control[:, 1] ** 2
+        y, v = self.arms.crude
         w = 1.0 / (v + self.tau[:, None] ** 2)
         middle, width = _combined(
             self.mu_prior[0] + 0.0 * self.tau,

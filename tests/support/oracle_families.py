@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
-from support.oracle_counts import Arms, Rules, log_likelihood
+from support.oracle_counts import Arms, OneArm, Rules, log_likelihood
 from support.oracle_weighted import Array, Point, Question, Rng
 
 FINE, ROUGH = Rules(base=(0.6, 7.2), theta=(0.6, 7.8)), Rules(base=(1.0, 5.0), theta=(1.0, 5.0))
@@ -146,6 +146,8 @@ def contaminated(model: Any, effects: Any) -> Question:
 
 def counts(model: Any, effects: Any) -> Question:
     columns = effects.moderators
+    if model.measure in ("logit", "log rate"):
+        return _one_arm(OneArm(model.measure, *columns[["events", "total"]].to_numpy(dtype=float).T), model)
     events, totals = (
         columns[[f"{what}_treated", f"{what}_control"]].to_numpy(dtype=float) for what in ("events", "total")
     )
@@ -165,6 +167,16 @@ def counts(model: Any, effects: Any) -> Question:
         return {"theta_new": p["mu"] + p["tau"] * rng.standard_normal(len(p["mu"]))}
 
     return Question(priors, partial(total, FINE), more, partial(total, ROUGH))
+
+
+def _one_arm(arm: OneArm, model: Any) -> Question:
+    def total(p: Point) -> Array:
+        return log_likelihood(arm, p)
+
+    def more(p: Point, rng: Rng) -> dict[str, Array]:
+        return {"theta_new": p["mu"] + p["tau"] * rng.standard_normal(len(p["mu"]))}
+
+    return Question({"mu": law(model.mu), "tau": law(model.tau)}, total, more)
 
 
 # ---- normal given standard deviations ----

@@ -26,6 +26,8 @@ ALONE = (
     "binomial, odds ratio",
     "binomial, risk ratio",
     "Poisson, baseline as covariate",
+    "binomial, one arm",
+    "Poisson, one arm",
 )
 """The families that NUTS alone answers."""
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from poolwise.analysis.fields import FilePath, Number, Pair, Section, Whole, Words
+from poolwise.analysis.fields import Arms, FilePath, Number, Section, Whole, Words
 from poolwise.errors import ModelError
 from poolwise.reconstruct import Plausible
 
@@ -21,12 +21,13 @@ class Table(Section):
     v: Words | None = Field(default=None, description="name of the column of sampling variances, instead of se")
     n: Words = Field(default="n", description="name of the column of sample sizes, used when it is there")
     outcome: Words = Field(default="outcome", description="name of the column of outcomes, used when it is there")
-    events: Pair | None = Field(
+    events: Arms | None = Field(
         default=None,
-        description="names of the columns of events of the treated and of the controls, instead of y and se",
+        description="names of the columns of events of the treated and of the controls, or of one arm, instead of y "
+        "and se",
     )
-    totals: Pair | None = Field(
-        default=None, description="names of the columns of all persons, or of person-time, of the two arms"
+    totals: Arms | None = Field(
+        default=None, description="names of the columns of all persons, or of person-time, of the two arms, or of one"
     )
     drop00: bool = Field(
         default=True, description="leave out trials without events, or with nothing else, in both arms of counts"
@@ -52,7 +53,12 @@ class Table(Section):
     def _counts_or_effects(self) -> Table:
         if (self.events is None) != (self.totals is None):
             given, missing = ("events", "totals") if self.totals is None else ("totals", "events")
-            raise ModelError(f"'{given}' without '{missing}'", "both", f"{missing} = ['treated', 'control']")
+            one = len(self.events or self.totals or ()) == 1
+            example = "'column'" if one else "['treated', 'control']"
+            raise ModelError(f"'{given}' without '{missing}'", "both", f"{missing} = {example}")
+        if self.events is not None and self.totals is not None and len(self.events) != len(self.totals):
+            told = f"'events' names {len(self.events)} and 'totals' {len(self.totals)} of the columns"
+            raise ModelError(told, "as many in both: two for two arms, one for one")
         beside = sorted({"y", "se", "v"} & self.model_fields_set)
         if self.events is not None and beside:
             raise ModelError(f"'events' and '{beside[0]}' are both given", "counts, or effects with standard errors")

@@ -116,6 +116,11 @@ def _listed(value: Any) -> Any:
     return value
 
 
+def _alone_or_listed(value: Any) -> Any:
+    """The name of a column, or names in a list."""
+    return _listed([value] if isinstance(value, str) else value)
+
+
 def _prior_schema(families: list[str]) -> dict[str, Any]:
     def parameters(family: str) -> dict[str, Any]:
         count = len(FAMILIES[family].parameter_names())
@@ -155,8 +160,8 @@ Columns = Annotated[
 ]
 TauPrior = Annotated[Any, PlainValidator(_prior_for_tau), WithJsonSchema(_prior_schema(_ON_HALF_LINE))]
 SharePrior = Annotated[Any, PlainValidator(_prior_for_share), WithJsonSchema(_prior_schema(["Beta"]))]
-Pair = Annotated[
+Arms = Annotated[
     tuple[Words, ...],
-    Field(min_length=2, max_length=2),
-    BeforeValidator(_listed, json_schema_input_type=list[Words]),
+    Field(min_length=1, max_length=2),
+    BeforeValidator(_alone_or_listed, json_schema_input_type=Words | list[Words]),
 ]

@@ -298,6 +298,16 @@ def check_evidence(spec: Spec, model: Model, found: list[Problem]) -> None:
             )
 
 
+def check_null(spec: Spec, effects: Effects, found: list[Problem]) -> None:
+    """Find what is said about two sides of no effect where the scale has no such value: a proportion, a rate."""
+    if effects.scale.null_value is not None:
+        return
+    told = f"the scale '{effects.scale}' has no value of no effect"
+    for key in ("rope", "directions"):
+        if getattr(spec.report, key) is not None:
+            found.append(Problem(f"report.{key}", f"'{key}' is given, and {told}", f"no '{key}'", "threshold = ..."))
+
+
 def check_threshold(spec: Spec, model: Model, found: list[Problem]) -> None:
     """Find a threshold of mean effects where the answers are coefficients, each in a unit of its own."""
     if spec.report.threshold != 0.0 and "mu" not in model.named_priors:

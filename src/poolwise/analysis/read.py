@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from poolwise import datasets
 from poolwise.analysis import problems
-from poolwise.analysis.plan import check_evidence, check_threshold, planned_fits, planned_panel, resolved
+from poolwise.analysis.plan import check_evidence, check_null, check_threshold, planned_fits, planned_panel, resolved
 from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.reconstructed import check_fits, check_panel, drawn_tables
 from poolwise.analysis.record import Analysis
@@ -72,6 +72,7 @@ def load_analysis(path: str | Path) -> Analysis:
         priors = tried("sensitivity", found, partial(planned_panel, spec, model, effects))
         check_evidence(spec, model, found)
         check_threshold(spec, model, found)
+        check_null(spec, effects, found)
     else:
         priors = check_panel(spec, model, tables, found)
         check_fits(spec, tables, fits, found)

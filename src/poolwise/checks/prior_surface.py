@@ -140,8 +140,8 @@ def prior_surface(
     {'no': 972, 'above': 628}
     """
     check_prob(prob)
-    check_threshold(threshold)
     assumed = need_prior_on_tau(question(effects, model, "prior_surface"), "prior_surface")
+    check_threshold(threshold, effects.scale)
     m0, own_sd = normal_mu(assumed.mu)
     assert assumed.tau is not None
     own_scale = half_normal_unit(assumed.tau, effects.scale)

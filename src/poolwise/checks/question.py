@@ -17,6 +17,7 @@ from poolwise.priors import Flat, Normal, Prior
 from poolwise.quadrature.one_tau.jobs import Studies, TauPriors
 from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, tau_posterior
 from poolwise.result import Result
+from poolwise.scale import Scale
 from poolwise.settings import as_number
 
 if TYPE_CHECKING:
@@ -126,10 +127,16 @@ def said(where: Side, threshold: float = 0.0) -> str:
     return SAID[where].replace("0", f"{threshold:g}")
 
 
-def check_threshold(threshold: float) -> None:
-    """Raise a ModelError for a threshold that is no finite number."""
+def check_threshold(threshold: float, scale: Scale | None = None) -> None:
+    """Raise a ModelError for a threshold that is no finite number, or for none on a scale without a null value."""
     if not math.isfinite(as_number(threshold)):
         raise ModelError(f"threshold = {shown(threshold)}", "a finite number on the analysis scale", "threshold=0.1")
+    if scale is not None and math.isnan(scale.held_against(threshold)):
+        raise ModelError(
+            f"no threshold is given, and the scale '{scale}' has no value of no effect to hold the answer against",
+            "a threshold on the analysis scale",
+            f"threshold={scale.forward([0.1])[0]:.3g} for a {scale.natural_label} of 0.1",
+        )
 
 
 def interval_words(prob: float, quantity: str = "mu") -> str:

@@ -135,8 +135,8 @@ def tipping_point(
     (0.356, 'above', 'no')
     """
     check_prob(prob)
-    check_threshold(threshold)
     assumed = need_prior_on_tau(question(effects, model, "tipping_point"), "tipping_point")
+    check_threshold(threshold, effects.scale)
     normal_mu(assumed.mu)
     assert assumed.tau is not None
     return tipped(subject(effects, assumed, "mu"), assumed.tau, prob, threshold)
@@ -158,6 +158,9 @@ def tipped(about: Subject, tau: Prior, prob: float, threshold: float = 0.0) -> T
         prior, data = prior_words(about.under(tau)), effects.data_label
         return TippingPoint(value, sides[0], sides[1], searched, unit, margin, why, prior, KIND, prob, data)
 
+    if np.isnan(threshold):
+        why = "no threshold is given, and the scale has no value of no effect"
+        return told(np.nan, ("no", "no"), (np.nan, np.nan), np.nan, f"No tipping point was sought: {why}.")
     if np.isnan(unit) or not about.normal:
         prior = f"{about.quantity} has no normal or flat prior"
         why = "no prior is proper, so that none gives its unit" if np.isnan(unit) else prior

@@ -147,6 +147,12 @@ def _prior_probabilities(weights: Mapping[str, float] | None) -> Array:
 
 
 def _fits(effects: Effects, model: RandomEffects, mu: Prior) -> dict[str, Result]:
+    if effects.scale.null_value is None:
+        raise ModelError(
+            f"the scale '{effects.scale}' has no value of no effect, and averaging asks whether there is an effect",
+            "a difference, a log ratio or a correlation",
+            "checks.prior_panel(effects) for what the prior on tau decides",
+        )
     engine, null = Exact(), Fixed(NULL)
     full = fit(effects, model, engine)  # warns of what is odd about data and priors, once for the four
     refuse_improper_priors(full)

@@ -228,42 +228,49 @@ class FromSources(StudyTable, Protocol):
         events: ArrayLike,
         totals: ArrayLike,
         *,
-        measure: str = "log OR",
+        measure: str | None = None,
         study: Sequence[object] | None = None,
         moderators: pd.DataFrame | Mapping[str, Any] | None = None,
         drop00: bool = True,
     ) -> Self:
-        """Two-arm studies from their events, as log ratios with standard errors; the counts stay in the table.
+        """Studies with one or two arms from their events, with standard errors; the counts stay in the table.
 
+        Of two arms, a and c events among n1 and n2 persons or in the person-times t1 and t2:
         log OR = log(a d / (b c)), v = 1/a + 1/b + 1/c + 1/d; log RR = log(a / n1) - log(c / n2), v = 1/a - 1/n1 + 1/c
         - 1/n2; log IRR = log(a / t1) - log(c / t2), v = 1/a + 1/c. Tables with an empty cell get 0.5 in every cell for
-        these figures; `BinomialNormal` and `PoissonNormal` use the counts themselves.
+        these figures. Of one arm: logit = log(a / (n - a)), v = 1/a + 1/(n - a), 0.5 added to both where one is 0; log
+        rate = log(a / t), v = 1/a, 0.5 added to a where it is 0. `BinomialNormal` and `PoissonNormal` use the counts
+        themselves.
 
         Parameters
         ----------
         events : array_like
-            Persons with the event (events, for a rate) of the treated and of the controls, shape (k, 2).
+            Persons with the event (events, for a rate) of the treated and of the controls, shape (k, 2); of one arm,
+            shape (k,).
         totals : array_like
-            All persons of the two arms, or their person-time for ``"log IRR"``, shape (k, 2).
-        measure : str
-            ``"log OR"``, ``"log RR"`` or ``"log IRR"``.
+            All persons, or the person-time for ``"log IRR"`` and ``"log rate"``; the shape of `events`.
+        measure : str, optional
+            ``"log OR"``, ``"log RR"`` or ``"log IRR"`` of two arms, ``"logit"`` (of a proportion) or ``"log rate"`` of
+            one; ``"log OR"`` and ``"logit"`` when None.
         study, moderators
             As for the class.
         drop00 : bool
             Leave out trials without an event in either arm, and trials in which everybody of both arms had one: the
             likelihood of a ratio does not depend on them. False keeps them, for `BinomialNormal` and `PoissonNormal`,
-            whose priors on baselines let them count; the effects shown then rest on the 0.5 alone.
+            whose priors on baselines let them count; the effects shown then rest on the 0.5 alone. Of one arm nothing
+            is left out: no event among n persons tells that the proportion is small.
 
         Returns
         -------
         Effects
             On that scale, with the columns ``events_treated``, ``events_control``, ``total_treated``, ``total_control``
-            beside the moderators.
+            beside the moderators; ``events`` and ``total`` of one arm.
 
         Raises
         ------
         InputError
-            For counts that are negative, not whole, or more than there are persons, naming the rows.
+            For counts that are negative, not whole, or more than there are persons, naming the rows; for columns of
+            which there are more or fewer than the measure has arms.
 
         Warns
         -----
@@ -273,7 +280,8 @@ class FromSources(StudyTable, Protocol):
         References
         ----------
         Higgins et al. (2023), Cochrane Handbook for Systematic Reviews of Interventions, chapter 10.4; section 10.4.4.1
-        for trials without events.
+        for trials without events; Stijnen, Hamza & Ozdemir 2010, Statistics in Medicine 29:3046, 10.1002/sim.4040, for
+        proportions and rates of one arm.
 
         Examples
         --------
@@ -281,6 +289,8 @@ class FromSources(StudyTable, Protocol):
         >>> events, totals = [[4, 11], [6, 29], [3, 11]], [[123, 139], [306, 303], [231, 220]]
         >>> Effects.from_counts(events, totals, measure="log RR").y.round(3).tolist()
         [-0.889, -1.585, -1.348]
+        >>> Effects.from_counts([4, 6, 3], [123, 306, 231], study=["A", "B", "C"]).y.round(3).tolist()
+        [-3.393, -3.912, -4.331]
         """
         counts = {"events": arms(events, "events"), "totals": arms(totals, "totals")}
         given = read("events", {**counts, "study": study, "moderators": moderators})

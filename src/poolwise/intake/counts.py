@@ -1,4 +1,4 @@
-"""Two arms with counted events: effects from counts, and the counts back from a study table."""
+"""One or two arms with counted events: effects from counts, and the counts back from a study table."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.errors import InputError, listing
-from poolwise.intake.cells import Remark, Rows, block
-from poolwise.intake.columns import Block, Column, Table
-from poolwise.intake.rows import EVENTS, TOTALS
+from poolwise.intake.cells import Remark, Rows, block, numbers
+from poolwise.intake.columns import Block, Column, Table, column, is_table
+from poolwise.intake.rows import EVENTS, ONE_ARM, TOTALS
 from poolwise.intake.table import Given, StudyTable
 from poolwise.settings import check_flag, check_option
 
@@ -20,18 +20,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
-MEASURES = ("log OR", "log RR", "log IRR")
+ONE_ARM_MEASURES = ("logit", "log rate")
+MEASURES = ("log OR", "log RR", "log IRR", *ONE_ARM_MEASURES)
+RATES = ("log IRR", "log rate")
 CORRECTION = 0.5
+_ARMS = ("a column for the treated and one for the controls", "one column for a single arm")
 
 
-def counted[T: StudyTable](cls: type[T], given: Given, measure: str, *, drop00: bool, **words: Any) -> T:
+def counted[T: StudyTable](cls: type[T], given: Given, measure: str | None, *, drop00: bool, **words: Any) -> T:
     """The study table of counts that have been read; see `from_counts`."""
-    check_measure(measure)
     check_flag("drop00", drop00, error=InputError)
     events = given.blocks["events"].values
     totals = _same_columns(given.blocks["totals"], given.blocks["events"].columns)
-    if events.shape != totals.shape:
-        raise InputError(f"events has the shape {events.shape} and totals {totals.shape}", "(k, 2) for both")
+    if measure is None:
+        measure = "logit" if events.shape[1] == 1 else "log OR"
+    check_measure(measure)
+    _check_arms(events, totals, measure)
     gaps = np.isnan(events).any(axis=1) | np.isnan(totals).any(axis=1)
     check_counts(np.where(gaps[:, None], 0.0, events), np.where(gaps[:, None], 1.0, totals), measure, given.rows)
     silent = _silent(events, totals, measure) & ~gaps & drop00
@@ -40,13 +44,12 @@ def counted[T: StudyTable](cls: type[T], given: Given, measure: str, *, drop00: 
     for row in np.flatnonzero(silent).tolist():
         absent[row] = "no event in either arm" if events[row].sum() == 0 else "everybody of both arms had the event"
     y, v = log_ratio(np.where(left[:, None], events, 1.0), np.where(left[:, None], totals, 2.0), measure)
-    numbers = {"y": np.where(left, y, np.nan), "v": np.where(left, v, np.nan)}
-    if measure != "log IRR":
-        numbers["n"] = np.where(left, totals.sum(axis=1), np.nan)
-    columns = dict(zip((*EVENTS, *TOTALS), (*events.T, *totals.T), strict=True))
-    empty = int((_empty(events, totals, measure) & left).sum())
-    sentence = f"0.5 was added to the cells of {empty} tables with an empty one, for the effects shown"
-    estimated = given.estimating(numbers, (Remark(sentence, warn=False),) if empty else (), absent)
+    estimates = {"y": np.where(left, y, np.nan), "v": np.where(left, v, np.nan)}
+    if measure not in RATES:
+        estimates["n"] = np.where(left, totals.sum(axis=1), np.nan)
+    columns = dict(zip(count_columns(measure), (*events.T, *totals.T), strict=True))
+    corrected = _corrected(_empty(events, totals, measure) & left, measure, given.rows)
+    estimated = given.estimating(estimates, corrected, absent)
     advice = KEPT if silent.any() else ""
     return cls._of(replace(estimated, moderators=_beside(given.moderators, columns), advice=advice), measure, **words)
 
@@ -68,13 +71,56 @@ def check_measure(measure: object) -> None:
     check_option("measure", measure, MEASURES, error=InputError)
 
 
+def count_columns(measure: str) -> tuple[str, ...]:
+    """The columns of a study table that hold the counts of a measure: events, then totals."""
+    return ONE_ARM if measure in ONE_ARM_MEASURES else (*EVENTS, *TOTALS)
+
+
 def arms(values: Any, name: str) -> Block:
-    """Counts of two arms, one row for each study."""
-    expected = "a column for the treated and one for the controls"
-    own = block(values, name, expected)
-    if own.values.ndim != 2 or own.values.shape[1] != 2:
-        raise InputError(f"{name} has the shape {own.values.shape}", expected)
-    return own
+    """Counts of one or two arms, one row for each study, shape (k, 1) or (k, 2)."""
+    expected = ", or ".join(_ARMS)
+    if not is_table(values) and not isinstance(values, Mapping | Block) and getattr(values, "ndim", 1) == 1:
+        own = column(values, name, expected)
+        lines = own.tolist()
+        if not any(np.iterable(line) and not isinstance(line, str | bytes) for line in lines):
+            return Block(numbers(own, name)[0][:, None], own.labels)
+        values = lines
+    both = block(values, name, expected)
+    if both.values.ndim != 2 or both.values.shape[1] not in (1, 2):
+        raise InputError(f"{name} has the shape {both.values.shape}", expected)
+    return both
+
+
+def _check_arms(events: Array, totals: Array, measure: str) -> None:
+    """Refuse columns of which there are not as many as the measure has arms."""
+    known = {"events": events.shape[1], "totals": totals.shape[1]}
+    two = measure not in ONE_ARM_MEASURES
+    if known["events"] == known["totals"] == 1 + two:
+        if len(events) != len(totals):
+            told = f"events has {len(events)} rows and totals {len(totals)}"
+            raise InputError(told, "a row for each study in both")
+        return
+    told = " and ".join(f"{name} has {'one column' if n == 1 else f'{n} columns'}" for name, n in known.items())
+    if known["events"] != known["totals"]:
+        raise InputError(told, f"{', or '.join(_ARMS)}, in both")
+    others = ONE_ARM_MEASURES if two else ("log OR", "log RR", "log IRR")
+    advice = " or ".join(f"measure='{name}'" for name in others)
+    raise InputError(f"{told}, and measure='{measure}'", _ARMS[0] if two else _ARMS[1], advice)
+
+
+def _corrected(empty: NDArray[np.bool_], measure: str, rows: Rows) -> tuple[Remark, ...]:
+    """What to tell of counts to which 0.5 was added for the estimates."""
+    if not empty.any():
+        return ()
+    sentence = f"0.5 was added to the cells of {empty.sum()} tables with an empty one, for the effects shown"
+    if measure == "logit":
+        sentence = (
+            f"0.5 was added to those with and without the event for the estimates shown of {rows.names(empty)}, where "
+            "nobody or everybody had it"
+        )
+    elif measure == "log rate":
+        sentence = f"0.5 was added to the events for the estimates shown of {rows.names(empty)}, where there was none"
+    return (Remark(sentence, warn=False),)
 
 
 def _same_columns(totals: Block, names: tuple[str, ...]) -> Array:
@@ -96,31 +142,38 @@ def _beside(moderators: Table | None, counts: Mapping[str, Array]) -> Table:
 def log_ratio(events: Array, totals: Array, measure: str) -> tuple[Array, Array]:
     """Log ratios and their sampling variances, shape (..., k), from counts of shape (..., k, 2).
 
+    Of one arm, counts of shape (..., k, 1): the logit log(a / (n - a)) with the variance 1 / a + 1 / (n - a), or the
+    log rate log(a / t) with 1 / a.
+
     References
     ----------
-    Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 5, 10.1002/9780470743386.
+    Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 5, 10.1002/9780470743386; Stijnen, Hamza & Ozdemir
+    2010, Statistics in Medicine 29:3046, 10.1002/sim.4040, for one arm.
     """
     more = np.where(_empty(events, totals, measure), CORRECTION, 0.0)[..., None]
     a, rest = events + more, totals - events + more
-    if measure == "log OR":
+    if measure in ("log OR", "logit"):
         logs, v = np.log(a) - np.log(rest), 1.0 / a + 1.0 / rest
     elif measure == "log RR":
         logs, v = np.log(a) - np.log(a + rest), 1.0 / a - 1.0 / (a + rest)
     else:
         logs, v = np.log(a) - np.log(totals), 1.0 / a
-    return logs[..., 0] - logs[..., 1], v.sum(axis=-1)
+    one = measure in ONE_ARM_MEASURES
+    return logs[..., 0] if one else logs[..., 0] - logs[..., 1], v.sum(axis=-1)
 
 
 def _empty(events: Array, totals: Array, measure: str) -> NDArray[np.bool_]:
     """Which tables have an empty cell."""
     none = (events == 0).any(axis=-1)
-    return none if measure == "log IRR" else none | (events == totals).any(axis=-1)
+    return none if measure in RATES else none | (events == totals).any(axis=-1)
 
 
 def _silent(events: Array, totals: Array, measure: str) -> NDArray[np.bool_]:
-    """Which tables have no event in either arm, or nothing but events in both."""
+    """Which tables have no event in either arm, or nothing but events in both; one arm tells of itself in any case."""
+    if measure in ONE_ARM_MEASURES:
+        return np.zeros(events.shape[:-1], dtype=bool)
     none = (events == 0).all(axis=-1)
-    return none if measure == "log IRR" else none | (events == totals).all(axis=-1)
+    return none if measure in RATES else none | (events == totals).all(axis=-1)
 
 
 def informative(events: Array, totals: Array, measure: str) -> int:
@@ -128,22 +181,38 @@ def informative(events: Array, totals: Array, measure: str) -> int:
     return int((~_empty(events, totals, measure)).sum())
 
 
+def unbounded(events: Array, totals: Array, measure: str) -> str:
+    """Why the counts of one arm leave its mean log odds or log rate without a bound on one side; empty if they do not.
+
+    A single study with an event bounds the mean from below, one with somebody who had none bounds a logit from above;
+    a rate is bounded by any person-time.
+    """
+    if measure not in ONE_ARM_MEASURES:
+        return ""
+    if (events == 0).all():
+        return "no study has an event"
+    return "everybody of all studies has the event" if measure == "logit" and (events == totals).all() else ""
+
+
 def counts_of(moderators: pd.DataFrame, measure: str, rows: Rows) -> tuple[Array, Array]:
-    """Events and totals in the moderators of a study table, shape (k, 2).
+    """Events and totals in the moderators of a study table, shape (k, 2), or (k, 1) where the measure is of one arm.
 
     Raises
     ------
     InputError
         When it has no such columns, or they are no counts.
     """
-    missing = [name for name in (*EVENTS, *TOTALS) if name not in moderators]
+    columns = count_columns(measure)
+    missing = [name for name in columns if name not in moderators]
     if missing:
         raise InputError(
             f"the table has no column {listing(missing)}",
-            "counts of both arms",
-            "pw.Effects.from_counts(events, totals)",
+            "counts of both arms" if len(columns) == 4 else "counts of one arm",
+            "pw.Effects.from_counts(events, totals)"
+            if len(columns) == 4
+            else f"pw.Effects.from_counts(events, totals, measure='{measure}')",
         )
-    events, totals = (moderators[list(names)].to_numpy(dtype=float) for names in (EVENTS, TOTALS))
+    events, totals = np.hsplit(moderators[list(columns)].to_numpy(dtype=float), 2)
     check_counts(events, totals, measure, rows)
     return events, totals
 
@@ -156,11 +225,15 @@ def check_counts(events: Array, totals: Array, measure: str, rows: Rows) -> None
     InputError
         Naming the rows.
     """
-    persons = measure != "log IRR"
+    persons = measure not in RATES
     wrong = ~(np.isfinite(events) & np.isfinite(totals) & (events >= 0) & (totals > 0) & (events == np.round(events)))
     if persons:
         wrong |= (events > totals) | (totals != np.round(totals))
     bad = wrong.any(axis=1)
     if bad.any():
         most = "whole numbers with 0 <= events <= persons" if persons else "whole events and a person-time above 0"
-        raise InputError(f"the counts of {rows.names(bad)} are impossible", most)
+        of_one = [f"{a:g} of {n:g}" for a, n in zip(events[bad, 0], totals[bad, 0], strict=True)]
+        told = f": {listing(of_one, 3)}" if measure in ONE_ARM_MEASURES else ""
+        fractions = measure == "logit" and bool((totals != np.round(totals)).any())
+        advice = "person-time, rather than persons, by measure='log rate'" if fractions else ""
+        raise InputError(f"the counts of {rows.names(bad)} are impossible{told}", most, advice)

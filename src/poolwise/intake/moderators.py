@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from poolwise.errors import listing
 from poolwise.intake.cells import Array, Remark, Rows
-from poolwise.intake.rows import EVENTS, KEY_COLUMNS, TOTALS
+from poolwise.intake.rows import EVENTS, KEY_COLUMNS, ONE_ARM, TOTALS
 
-UNREAD = frozenset((*KEY_COLUMNS, *EVENTS, *TOTALS))
+UNREAD = frozenset((*KEY_COLUMNS, *EVENTS, *TOTALS, *ONE_ARM))
 ALIAS_TOLERANCE = 1e-8  # of a column's own length, after the mean is taken out
 
 

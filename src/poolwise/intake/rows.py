@@ -21,6 +21,7 @@ MOST_PERSONS = 1e11  # more than ever lived
 KEY_COLUMNS = ("timepoint", "rater")
 EVENTS = ("events_treated", "events_control")
 TOTALS = ("total_treated", "total_control")
+ONE_ARM = ("events", "total")
 
 
 def standard_errors(se: Array | None, v: Array | None, rows: Rows) -> Array:

@@ -17,6 +17,7 @@ from poolwise.settings import as_number
 DEFAULT = "default of the scale"
 DEFAULT_TAU_SPREAD = priors.HalfNormal(0.5)  # of log tau between groups: a factor of 1.6 is one sd away
 DEFAULT_SD_OF_MU = {"SMD": 1.0, "log OR": 2.0, "log RR": 2.0, "log HR": 2.0, "Fisher z": 0.5}
+DEFAULT_SD_OF_MU |= {"logit": 5.0, "log rate": 10.0}  # of one arm, as of a baseline: no effect that is about 0
 DEFAULT_PRIORS: dict[str, tuple[Prior, Prior]] = {
     scale: (priors.Normal(0.0, sd, scale), DEFAULTS[scale]) for scale, sd in DEFAULT_SD_OF_MU.items()
 }

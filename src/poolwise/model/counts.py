@@ -1,34 +1,36 @@
-"""Exact likelihoods of two-arm studies: binomial for persons with an event, Poisson for events in person-time."""
+"""Exact likelihoods of one or two arms: binomial for persons with an event, Poisson for events in person-time."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, final, get_args
 
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
-from poolwise.intake.counts import counts_of, log_ratio
+from poolwise.intake.counts import ONE_ARM_MEASURES, counts_of, log_ratio
 from poolwise.model._priors import DEFAULT, check_mu, check_tau, mu_prior, tau_prior
 from poolwise.priors import HalfNormal, Normal, Prior
 from poolwise.settings import check_option
 
 Baseline = Literal["separate", "exchangeable"]
+BINOMIAL, POISSON = ("log OR", "log RR", "logit"), ("log IRR", "log rate")
 BASE_LOGIT, BASE_LOG_RATE, BASE_SPREAD = Normal(0.0, 5.0), Normal(0.0, 10.0), HalfNormal(2.0)
 
 
 @final
 @dataclass(frozen=True)
 class BinomialNormal:
-    """Binomial counts in two arms, normal random effects: no normal approximation, no correction of empty cells.
+    """Binomial counts in one or two arms, normal random effects: no normal approximation, no correction of empty cells.
 
     events_control ~ Binomial(total_control, p), logit p_i the baseline of study i. On the log odds scale
     logit p_treated = baseline_i + theta_i; on the log risk scale log p_treated = log p_control + theta_i, where the
-    normal law of theta_i ends at -log p_control, beyond which a risk would exceed 1.
+    normal law of theta_i ends at -log p_control, beyond which a risk would exceed 1. Of one arm, events ~
+    Binomial(total, p), logit p_i = theta_i ~ Normal(mu, tau), and there are no baselines.
 
     Attributes
     ----------
-    measure : {"log OR", "log RR"}, optional
-        Scale of the effect; that of the table when None.
+    measure : {"log OR", "log RR", "logit"}, optional
+        Scale of the effect; that of the table when None. ``"logit"`` is that of the proportion in one arm.
     mu, tau : Prior, optional
         Priors on the mean effect and on the between-study standard deviation; the scale's defaults when None.
     baseline : {"separate", "exchangeable"}
@@ -44,18 +46,20 @@ class BinomialNormal:
     Notes
     -----
     The table needs the counts: `Effects.from_counts`, or columns ``events_treated``, ``events_control``,
-    ``total_treated`` and ``total_control`` beside the moderators.
+    ``total_treated`` and ``total_control`` (of one arm ``events`` and ``total``) beside the moderators.
 
     Separate baselines leave the comparison within each study: no study's control arm tells of another's. Normal(0, 5)
     on a baseline log odds covers risks from 1 in 20,000 to nearly all within two sds and is nearly flat where data are;
     HalfNormal(2) lets exchangeable baselines differ by factors of 7 at one sd. The effect does not change with the
-    baseline unless `slope` has a prior.
+    baseline unless `slope` has a prior. One arm is what a baseline is, so that these two are the defaults of mu and tau
+    on the scale ``"logit"``: a proportion may be a rarity, and a prior about one half would pull it there.
 
     References
     ----------
     Smith, Spiegelhalter & Thomas 1995, Statistics in Medicine 14:2685, 10.1002/sim.4780142408; Warn, Thompson &
     Spiegelhalter 2002, Statistics in Medicine 21:1601, 10.1002/sim.1189, for the risk ratio; Thompson, Smith & Sharp
-    1997, Statistics in Medicine 16:2741, for the baseline as a covariate.
+    1997, Statistics in Medicine 16:2741, for the baseline as a covariate; Stijnen, Hamza & Ozdemir 2010, Statistics in
+    Medicine 29:3046, 10.1002/sim.4040, for one arm.
     """
 
     measure: str | None = None
@@ -67,7 +71,7 @@ class BinomialNormal:
     slope: Prior | None = None
 
     def __post_init__(self) -> None:
-        _check(self, ("log OR", "log RR"))
+        _check(self, BINOMIAL)
 
     @property
     def label(self) -> str:
@@ -81,15 +85,16 @@ class BinomialNormal:
 
     def resolved(self, effects: Effects) -> BinomialNormal:
         """The same model with its measure and every prior explicit; `effects` are on the scale of the measure."""
-        mu, tau = mu_prior(self.mu, effects, self), tau_prior(self.tau, effects, self)
-        return replace(self, measure=effects.scale.name, mu=mu, tau=tau)
+        return _resolved(self, effects)
 
     def table(self, effects: Effects) -> Effects:
         """The study table on the scale of the measure, computed from its counts."""
-        return _on_scale(effects, self.measure, ("log OR", "log RR"))
+        return _on_scale(effects, self.measure, BINOMIAL)
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
+        if self.measure == "logit":
+            return ("events ~ Binomial(total, p), logit p = theta_i", *_told(self))
         risk = "log p_treated = log p_control" if self.measure == "log RR" else "logit p_treated = baseline_i"
         return (
             "events ~ Binomial(total, p), logit p_control = baseline_i",
@@ -101,15 +106,16 @@ class BinomialNormal:
 @final
 @dataclass(frozen=True)
 class PoissonNormal:
-    """Poisson events in the person-time of two arms, normal random effects on the log rate ratio.
+    """Poisson events in the person-time of one or two arms, normal random effects on the log rate (ratio).
 
-    events_control ~ Poisson(time exp(baseline_i)), events_treated ~ Poisson(time exp(baseline_i + theta_i)).
+    events_control ~ Poisson(time exp(baseline_i)), events_treated ~ Poisson(time exp(baseline_i + theta_i)). Of one arm
+    events ~ Poisson(time exp(theta_i)), theta_i ~ Normal(mu, tau), and there are no baselines.
 
     Attributes
     ----------
     mu, tau : Prior, optional
-        Priors on the mean log rate ratio and on the between-study standard deviation. The scale ``"log IRR"`` has no
-        defaults: they have to be given.
+        Priors on the mean log rate ratio, or log rate, and on the between-study standard deviation. The scale
+        ``"log IRR"`` has no defaults: they have to be given.
     baseline : {"separate", "exchangeable"}
         Whether each baseline has the prior `base`, or baselines are Normal(base, base_spread).
     base : Normal
@@ -118,12 +124,15 @@ class PoissonNormal:
         Prior on the standard deviation of exchangeable baselines.
     slope : Prior, optional
         Prior on the change of the effect with the true baseline log rate, as for `BinomialNormal`.
+    measure : {"log IRR", "log rate"}, optional
+        Scale of the effect; that of the table when None. ``"log rate"`` is that of one arm.
 
     Notes
     -----
     Separate baselines leave the comparison within each study. Normal(0, 10) on a baseline log rate is twice as wide as
     for log odds, since the unit of the person-time is the user's; HalfNormal(2) lets exchangeable baselines differ by
-    factors of 7 at one sd. The effect does not change with the baseline unless `slope` has a prior.
+    factors of 7 at one sd. The effect does not change with the baseline unless `slope` has a prior. One arm is what a
+    baseline is, so that these two are the defaults of mu and tau on the scale ``"log rate"``.
 
     References
     ----------
@@ -136,14 +145,10 @@ class PoissonNormal:
     base: Prior = BASE_LOG_RATE
     base_spread: Prior = BASE_SPREAD
     slope: Prior | None = None
+    measure: str | None = field(default=None, repr=False)  # the table states it
 
     def __post_init__(self) -> None:
-        _check(self, ())
-
-    @property
-    def measure(self) -> str:
-        """``"log IRR"``."""
-        return "log IRR"
+        _check(self, POISSON)
 
     @property
     def label(self) -> str:
@@ -156,15 +161,17 @@ class PoissonNormal:
         return _named(self)
 
     def resolved(self, effects: Effects) -> PoissonNormal:
-        """The same model with every prior explicit."""
-        return replace(self, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self))
+        """The same model with its measure and every prior explicit; `effects` are on the scale of the measure."""
+        return _resolved(self, effects)
 
     def table(self, effects: Effects) -> Effects:
-        """The study table on the scale of log rate ratios, computed from its counts."""
-        return _on_scale(effects, self.measure, ("log IRR",))
+        """The study table on the scale of the measure, computed from its counts."""
+        return _on_scale(effects, self.measure, POISSON)
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
+        if self.measure == "log rate":
+            return ("events ~ Poisson(time exp(theta_i))", *_told(self))
         return (
             "events_control ~ Poisson(time exp(baseline_i))",
             "events_treated ~ Poisson(time exp(baseline_i + theta_i))",
@@ -176,7 +183,7 @@ Counted = BinomialNormal | PoissonNormal
 
 
 def _check(model: Counted, measures: tuple[str, ...]) -> None:
-    if measures and model.measure is not None and model.measure not in measures:
+    if model.measure is not None:
         check_option("measure", model.measure, measures)
     check_mu(model.mu)
     check_tau(model.tau)
@@ -192,6 +199,19 @@ def _check(model: Counted, measures: tuple[str, ...]) -> None:
             raise ModelError(f"{name} has the improper prior {prior}", "a proper prior", "Normal(0, 1)")
 
 
+def _resolved[T: Counted](model: T, effects: Effects) -> T:
+    measure = effects.scale.name
+    if measure in ONE_ARM_MEASURES and (model.slope is not None or model.baseline != "separate"):
+        given = "slope" if model.slope is not None else "baseline='exchangeable'"
+        raise ModelError(
+            f"{given} is given, and the table has one arm, on the scale '{measure}'",
+            "no settings of baselines: the log odds or log rate of one arm is theta_i itself",
+            f"{type(model).__name__}(mu=..., tau=...)",
+        )
+    mu, tau = mu_prior(model.mu, effects, model), tau_prior(model.tau, effects, model)
+    return replace(model, measure=measure, mu=mu, tau=tau)
+
+
 def _named(model: Counted) -> dict[str, Prior | None]:
     named: dict[str, Prior | None] = {"mu": model.mu, "tau": model.tau}
     if model.baseline == "exchangeable":
@@ -202,11 +222,12 @@ def _named(model: Counted) -> dict[str, Prior | None]:
 def _told(model: Counted) -> tuple[str, ...]:
     mean = "mu" if model.slope is None else "mu + slope (baseline_i - centre)"
     apart = model.baseline == "separate"
-    baselines = f"baseline_i ~ {model.base}" if apart else "baseline_i ~ Normal(base, base_spread)"
+    law = f"baseline_i ~ {model.base}" if apart else "baseline_i ~ Normal(base, base_spread)"
+    baselines = () if model.measure in ONE_ARM_MEASURES else (law,)
     rest = {name: prior for name, prior in model.named_priors.items() if name not in ("mu", "tau")}
     return (
         f"theta_i ~ Normal({mean}, tau)",
-        baselines,
+        *baselines,
         f"mu ~ {model.mu or DEFAULT}",
         f"tau ~ {model.tau or DEFAULT}",
         *(f"{name} ~ {prior}" for name, prior in rest.items()),

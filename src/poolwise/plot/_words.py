@@ -15,21 +15,24 @@ from poolwise.show import NOTHING
 def decimals(scale: Scale, frame: pd.DataFrame) -> int:
     """Decimals for the estimates of one figure, from the median width w of the studies' intervals.
 
-    Two for ratios, correlations and proportions, and for w between 0.05 and 20; otherwise as many as tell w
-    to two or three digits.
+    Two for ratios and correlations, and for w between 0.05 and 20; otherwise as many as tell w to two or three digits.
+    For proportions and rates, at least two, as many as tell the median one to two digits.
 
     Parameters
     ----------
     scale : Scale
         Scale of the effects.
     frame : DataFrame
-        With the columns raw_lower and raw_upper, on the analysis scale.
+        With the columns raw, raw_lower and raw_upper, on the analysis scale.
 
     Returns
     -------
     int
-        From 0 to 6.
+        From 0 to 8.
     """
+    if scale.null_value is None:
+        size = abs(float(scale.back(np.nanmedian(frame["raw"].to_numpy(dtype=float)))))
+        return int(np.clip(1 - math.floor(math.log10(size)), 2, 8)) if size > 0.0 else 2
     widths = (frame["raw_upper"] - frame["raw_lower"]).to_numpy(dtype=float)
     widths = widths[np.isfinite(widths) & (widths > 0)]
     middle = float(np.median(widths)) if widths.size else 1.0
@@ -46,7 +49,7 @@ def number(value: float, places: int) -> str:
         return "∞" if value > 0 else "−∞"
     text = f"{value:,.{places}f}"
     if value != 0 and float(text.replace(",", "")) == 0.0:
-        text = f"{value:.1g}" if abs(value) >= 1e-4 else f"{0.0:.{places}f}"
+        text = f"{value:.1g}" if abs(value) >= min(1e-4, 10.0 ** (-places - 2)) else f"{0.0:.{places}f}"
     elif abs(value) >= 1e6:
         text = f"{value:.3g}"
     elif abs(value) >= 1000.0:

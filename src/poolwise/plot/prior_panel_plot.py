@@ -64,7 +64,8 @@ def prior_panel(panel: PriorPanel, *, ax: Axes | None = None) -> Axes:
         right.set_xlim(0.0, _tau_limit(frame))
         _dress.dress(left, placed, as_scale("identity"), label=_axis_words(panel))
         _dress.dress(right, placed, as_scale("identity"), label="between-study sd τ")
-        left.axvline(panel.threshold, color=_sheet.SOFT, lw=0.9, zorder=1.0, label="threshold")
+        if not math.isnan(panel.threshold):
+            left.axvline(panel.threshold, color=_sheet.SOFT, lw=0.9, zorder=1.0, label="threshold")
         for verdict, rows in frame.groupby("excludes_zero", sort=False):
             _draw_mu(left, rows, y[rows.index], str(verdict))
         _marks.intervals(right, frame["tau_lower"], frame["tau_upper"], y, _TAU_LINE)
@@ -73,16 +74,18 @@ def prior_panel(panel: PriorPanel, *, ax: Axes | None = None) -> Axes:
 
 
 def _draw_mu(ax: Axes, rows: pd.DataFrame, y: np.ndarray, verdict: str) -> None:
-    excludes = verdict != "no"
+    threshold = float(rows["threshold"].iloc[0])
+    excludes = verdict != "no" or math.isnan(threshold)
     colour = _EXCLUDES if excludes else _INCLUDES
-    name = f"mu {_VERDICTS[verdict]} {rows['threshold'].iloc[0]:g}"
+    name = "mu" if math.isnan(threshold) else f"mu {_VERDICTS[verdict]} {threshold:g}"
     _marks.intervals(ax, rows["mu_lower"], rows["mu_upper"], y, Look(f"{name}, interval", colour, width=1.4))
     _marks.points(ax, rows["mu_point"], y, _MARKER, Look(name, colour, face="" if excludes else "white"))
 
 
 def _mu_limits(frame: pd.DataFrame) -> tuple[float, float]:
     point, lower, upper = (frame[name].to_numpy(dtype=float) for name in ("mu_point", "mu_lower", "mu_upper"))
-    return _axis.limits(point, lower, upper, show=[float(frame["threshold"].iloc[0])])
+    threshold = float(frame["threshold"].iloc[0])
+    return _axis.limits(point, lower, upper, show=[] if math.isnan(threshold) else [threshold])
 
 
 def _tau_limit(frame: pd.DataFrame) -> float:
@@ -94,12 +97,15 @@ def _tau_limit(frame: pd.DataFrame) -> float:
 def _panel_sheet(panel: PriorPanel, frame: pd.DataFrame, y: np.ndarray) -> Sheet:
     rows: list[dict[Any, Any]] = frame.to_dict("records")
     prob, name = f"[{level(panel.prob)}]", _name(panel)
+    chances = Column(
+        f"P({name} > {panel.threshold:g})", tuple(chance(row["p_positive"]) for row in rows), align="right"
+    )
     columns: list[Column | Plot] = [
         Column("Prior on τ", tuple(_words.prior(row["prior"]) for row in rows)),
         Column("Source", tuple(_source(row) for row in rows)),
         Plot(_PLOT_INCHES),
         Column(f"{name} {prob}", tuple(_triple(row, "mu") for row in rows), align="right"),
-        Column(f"P({name} > {panel.threshold:g})", tuple(chance(row["p_positive"]) for row in rows), align="right"),
+        *([] if math.isnan(panel.threshold) else [chances]),
         Plot(_TAU_INCHES),
         Column(f"τ {prob}", tuple(_triple(row, "tau") for row in rows), align="right"),
     ]
@@ -131,7 +137,7 @@ def _notes(panel: PriorPanel, rows: list[dict[Any, Any]]) -> list[Phrase]:
         notes.append(Phrase(f"Status under {', '.join(troubled)}.", colour=_sheet.ALARM, bold=True))
     kinds = ", ".join(dict.fromkeys(str(row["interval"]) for row in rows))
     filled = f"Filled: the interval for {_name(panel)} excludes {panel.threshold:g}; hollow: it includes it."
-    key = f"{filled} Bold: this prior flips the verdict."
+    key = "" if math.isnan(panel.threshold) else f"{filled} Bold: this prior flips the verdict."
     arrow = " Arrow: the interval goes on beyond the axis." if _leaves_axis(panel.frame) else ""
     notes.append(Phrase(f"{level(panel.prob)} intervals: {kinds}. Points: medians. {key}{arrow}"))
     return notes

@@ -165,8 +165,15 @@ def signed(value: float) -> str:
 
 
 def ratio(threshold: float, scale: Scale) -> str:
-    """A threshold on the analysis scale as the ratio that a reader sees: ``"1"`` for 0."""
+    """A threshold on the analysis scale as the ratio, proportion or rate that a reader sees: ``"1"`` for a log of 0."""
     return f"{float(scale.back([threshold])[0]):.3g}"
+
+
+def natural_digits(scale: Scale, point: float) -> int:
+    """Decimals of an estimate on the reading scale: two, or what tells a proportion or a rate to three digits."""
+    if scale.null_value is not None or not point > 0.0:
+        return 2
+    return max(2, min(2 - math.floor(math.log10(point)), 8))
 
 
 def p_value(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Truths of models of counted events in two arms."""
+"""Truths of models of counted events in one or two arms."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from scipy import special, stats
 
 from poolwise.effects import Effects
 from poolwise.errors import PoolwiseWarning
-from poolwise.intake.counts import counts_of
-from poolwise.intake.rows import EVENTS, TOTALS
+from poolwise.intake.counts import ONE_ARM_MEASURES, count_columns, counts_of
 from poolwise.model import BinomialNormal, Counted, PoissonNormal
 from poolwise.priors import Normal
 from poolwise.simulate.robust import panels
@@ -81,14 +80,7 @@ class CountsTruth:
 
     def table(self, effects: Effects, data: Array) -> Effects:
         """The design with these events."""
-        given = effects.moderators.drop(columns=[*EVENTS, *TOTALS])
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", PoolwiseWarning
-            )  # a simulated table may look odd; it is as the model has it
-            return Effects.from_counts(
-                data, self.totals, measure=self.measure, study=effects.study, moderators=given, drop00=False
-            )
+        return _table(effects, data, self.totals, self.measure)
 
     def log_likelihood(self, data: Array) -> float:
         """Log probability of the events, baselines and true effects integrated out by Gauss's rule in many panels."""
@@ -153,21 +145,85 @@ class CountsTruth:
         return float(np.log((control + 0.5) / rest).mean())
 
 
+@final
+@dataclass(frozen=True, eq=False)
+class OneArmTruth:
+    """theta ~ Normal(mu, tau), events ~ Binomial(total, expit(theta)) or Poisson(total exp(theta)).
+
+    Attributes
+    ----------
+    scalars : mapping of str to float
+        True values by the names of a result's quantities.
+    measure : str
+        ``"logit"`` or ``"log rate"``.
+    totals : ndarray
+        Persons or person-time, shape (k,).
+    predictions : mapping
+        None here.
+
+    References
+    ----------
+    Stijnen, Hamza & Ozdemir 2010, Statistics in Medicine 29:3046, 10.1002/sim.4040.
+    """
+
+    scalars: Mapping[str, float]
+    measure: str
+    totals: Array
+    predictions: Mapping[str, tuple[Array, float]] = field(default_factory=dict)
+
+    @property
+    def varied(self) -> bool:
+        """True effects differ."""
+        return True
+
+    def drawn(self, rng: Rng) -> tuple[Array, Array]:
+        """True effects and events, shape (k,)."""
+        theta = rng.normal(self.scalars["mu"], self.scalars["tau"], len(self.totals))
+        if self.measure == "log rate":
+            return theta, rng.poisson(self.totals * np.exp(theta)).astype(float)
+        return theta, rng.binomial(self.totals.astype(int), special.expit(theta)).astype(float)
+
+    def table(self, effects: Effects, data: Array) -> Effects:
+        """The design with these events."""
+        return _table(effects, data, self.totals, self.measure)
+
+    def log_likelihood(self, data: Array) -> float:
+        """Log probability of the events, true effects integrated out by Gauss's rule in many panels."""
+        theta = self.scalars["mu"] + self.scalars["tau"] * _NODES
+        log_law = stats.norm.logpdf(_NODES)
+        law = stats.poisson(self.totals[:, None] * np.exp(theta))
+        if self.measure == "logit":
+            law = stats.binom(self.totals[:, None], special.expit(theta))
+        return float(special.logsumexp(log_law + law.logpmf(data[:, None]), b=_WEIGHTS, axis=1).sum())
+
+
+def _table(effects: Effects, events: Array, totals: Array, measure: str) -> Effects:
+    """The design with these events."""
+    given = effects.moderators.drop(columns=list(count_columns(measure)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoolwiseWarning)  # a simulated table may look odd; it is as the model has it
+        return Effects.from_counts(
+            events, totals, measure=measure, study=effects.study, moderators=given, drop00=False
+        )  # fmt: skip
+
+
 @simulates(BinomialNormal)
-def _binomial(model: BinomialNormal, effects: Effects, rng: Rng) -> CountsTruth:
+def _binomial(model: BinomialNormal, effects: Effects, rng: Rng) -> CountsTruth | OneArmTruth:
     return _counts(model, effects, rng)
 
 
 @simulates(PoissonNormal)
-def _poisson(model: PoissonNormal, effects: Effects, rng: Rng) -> CountsTruth:
+def _poisson(model: PoissonNormal, effects: Effects, rng: Rng) -> CountsTruth | OneArmTruth:
     return _counts(model, effects, rng)
 
 
-def _counts(model: Counted, effects: Effects, rng: Rng) -> CountsTruth:
+def _counts(model: Counted, effects: Effects, rng: Rng) -> CountsTruth | OneArmTruth:
     values = {name: drawn(prior, rng, name) for name, prior in model.named_priors.items()}
     new = values["mu"] + values["tau"] * rng.standard_normal()
     assert model.measure is not None
     totals = counts_of(effects.moderators, model.measure, effects.rows)[1]
+    if model.measure in ONE_ARM_MEASURES:
+        return OneArmTruth({**values, "theta_new": new}, model.measure, totals[:, 0])
     assert isinstance(model.base, Normal)
     base, sd = values.get("base", model.base.mean), values.get("base_spread", model.base.sd)
     return CountsTruth({**values, "theta_new": new}, model.measure, totals, base, sd)

@@ -107,6 +107,23 @@ def two_arms(measure: str, size: float = 1.0) -> Effects:
     )  # fmt: skip
 
 
+def one_arm(measure: str) -> Effects:
+    """12 studies of one group of 20 to 150 persons, or person-years.
+
+    Parameters
+    ----------
+    measure : str
+        ``"logit"`` or ``"log rate"``.
+
+    Returns
+    -------
+    Effects
+        Its counts are placeholders.
+    """
+    totals = two_arms("log OR").moderators["total_treated"]
+    return Effects.from_counts([5] * 12, totals, measure=measure, study=[f"study {i + 1}" for i in range(12)])
+
+
 def _teams() -> Effects:
     """Three outcomes, of which teams have studied all, two or one."""
     plain, team = design(outcomes="uvwuvwuvvwuw"), list("aaabbbccddef")
@@ -195,5 +212,7 @@ FAMILIES: dict[str, Family] = {
         PoissonNormal(_UNIT, _HALF, "exchangeable", Normal(-2.0, 0.5), _HALF, slope=Normal(0.0, 0.5)),
         two_arms("log IRR"),
     ),
+    "binomial, one arm": Family(BinomialNormal("logit", Normal(-2.0, 1.0), _HALF), one_arm("logit")),
+    "Poisson, one arm": Family(PoissonNormal(Normal(-2.0, 1.0), _HALF), one_arm("log rate")),
 }  # fmt: skip
 """What `make calibrate` runs, by name."""

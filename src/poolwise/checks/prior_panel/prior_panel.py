@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, final
@@ -23,9 +24,10 @@ from poolwise.scale import Scale
 from poolwise.settings import SMALL_K, check_prob
 from poolwise.threads import one_thread
 
-Verdict = Literal["the side does not depend on the prior on tau", "prior-dependent"]
+Verdict = Literal["the side does not depend on the prior on tau", "prior-dependent", "no threshold, so no side"]
 
 SAME_SIDE: Verdict = "the side does not depend on the prior on tau"
+NO_SIDE: Verdict = "no threshold, so no side"
 COLUMNS = (
     "prior", "name", "source", "family", "mu_point", "mu_lower", "mu_upper", "theta_new_lower", "theta_new_upper",
     "tau_point", "tau_lower", "tau_upper", "p_positive", "excludes_zero", "flips", "hellinger_tau", "prior_tau_low",
@@ -47,7 +49,7 @@ class PriorPanel:
         (2.5 % quantile of the prior on tau), threshold, prob, interval, mu_prior, status, data, quantity. The columns
         of mu and ``p_positive`` are about the quantity named: mu, or that of a model with moderators, which has
         no theta_new (NaN).
-    verdict : {"the side does not depend on the prior on tau", "prior-dependent"}
+    verdict : {"the side does not depend on the prior on tau", "prior-dependent", "no threshold, so no side"}
         Whether the interval for the quantity is on the same side of the threshold, or contains it, under every prior.
     sentence : str
         The verdict in words, naming the priors that flip it, with the spread of both limits and of P over the panel.
@@ -118,12 +120,12 @@ class PriorPanel:
                 show.interval(row["mu_lower"], row["mu_upper"]),
                 show.number(row["tau_point"]),
                 show.interval(row["tau_lower"], row["tau_upper"]),
-                row["excludes_zero"],
+                *([] if math.isnan(self.threshold) else [row["excludes_zero"]]),
             )
             for _, row in self.frame.iterrows()
         ]
         kind, name = self.frame["interval"].iloc[0], self.quantity
-        excluded = f"{self.threshold:g} excluded, {name}"
+        excluded = () if math.isnan(self.threshold) else (f"{self.threshold:g} excluded, {name}",)
         return show.card(
             f"Prior panel: {self.verdict}",
             facts=(
@@ -132,7 +134,7 @@ class PriorPanel:
                 f"{name}: {self.frame['mu_prior'].iloc[0]}",
                 f"{level}, {kind}",
             ),
-            header=("prior on tau", name, f"{level} interval", "tau", f"{level} interval", excluded),
+            header=("prior on tau", name, f"{level} interval", "tau", f"{level} interval", *excluded),
             rows=rows,
             notes=self.sentences,
         )
@@ -172,7 +174,9 @@ def prior_panel(
     prob : float
         Probability of the equal-tailed intervals.
     threshold : float
-        What the verdict is about, on the analysis scale: 0, or an edge of the region of practical equivalence.
+        What the verdict is about, on the analysis scale: 0, or an edge of the region of practical equivalence. A
+        proportion or a rate is on no side of 0: without a threshold of one's own the panel tells how far the limits
+        spread, and no side.
 
     Returns
     -------
@@ -224,6 +228,8 @@ def prior_panel(
         raise ModelError("the panel has no prior", "at least one prior on tau")
     about = subject(effects, RandomEffects(mu=mu, tau=entries[0].prior) if model is None else model, quantity)
     taus = [under.tau for under in (about.under(entry.prior) for entry in entries) if under.tau is not None]
+    if about.quantity.startswith("mu") and " - " not in about.quantity:
+        threshold = effects.scale.held_against(threshold)
     rows = panel_rows(about, taus, prob, threshold)
     named = [_named(entry, tau) for entry, tau in zip(entries, taus, strict=True)]
     frame = pd.DataFrame([a | b for a, b in zip(named, rows, strict=True)])
@@ -231,6 +237,8 @@ def prior_panel(
     frame["flips"] = frame["excludes_zero"] != frame["excludes_zero"].iloc[reference]
     columns = frame[list(COLUMNS)]
     verdict: Verdict = "prior-dependent" if frame["flips"].any() else SAME_SIDE
+    if math.isnan(threshold):
+        verdict = NO_SIDE
     tipping = tipped(about, taus[reference], prob, threshold)
     return PriorPanel(
         frame=columns,

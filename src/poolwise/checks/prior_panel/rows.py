@@ -32,7 +32,7 @@ def panel_rows(subject: Subject, taus: Sequence[Prior], prob: float, threshold: 
     prob : float
         Probability of the equal-tailed intervals.
     threshold : float
-        What ``p_positive`` and ``excludes_zero`` are about.
+        What ``p_positive`` and ``excludes_zero`` are about; NaN for none, which leaves them NaN and ``"no"``.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def _alone(subject: Subject, prior: Prior, prob: float, threshold: float) -> dic
     return dict(zip(LIMITS, limits, strict=True)) | {
         "mu_point": mu.point,
         "tau_point": tau.point,
-        "p_positive": 1.0 - float(mu.cdf(threshold)),
+        "p_positive": np.nan if np.isnan(threshold) else 1.0 - float(mu.cdf(threshold)),
         "hellinger_tau": distance(prior, tau),
         "status": result.report.status,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -30,6 +31,10 @@ def verdict_sentence(frame: pd.DataFrame, reference: int, about: Subject) -> str
     str
     """
     threshold, prob = float(frame["threshold"].iloc[0]), float(frame["prob"].iloc[0])
+    if math.isnan(threshold):
+        return f"The scale has no value of no effect, and no threshold is given ({about.prior_words}). " + _spread(
+            frame, about
+        )
     where = said(frame["excludes_zero"].iloc[reference], threshold)
     interval, mu = interval_words(prob, about.quantity), about.prior_words
     flipped = frame.loc[frame["flips"], "prior"]
@@ -73,11 +78,16 @@ def tau_sentence(frame: pd.DataFrame) -> str:
 
 def _spread(frame: pd.DataFrame, about: Subject) -> str:
     threshold = float(frame["threshold"].iloc[0])
+    limits = (
+        f"Over the panel the lower limit runs from {_reach(frame['mu_lower'])}, the upper limit from "
+        f"{_reach(frame['mu_upper'])}"
+    )
+    if math.isnan(threshold):
+        return f"{limits}." if len(frame) > 1 else f"There is one prior, tau ~ {frame['prior'].iloc[0]}."
     if len(frame) == 1:
         return f"P({about.quantity} > {threshold:g}) is {show.chance(float(frame['p_positive'].iloc[0]))}."
     return (
-        f"Over the panel the lower limit runs from {_reach(frame['mu_lower'])}, the upper limit from "
-        f"{_reach(frame['mu_upper'])}, and P({about.quantity} > {threshold:g}) from "
+        f"{limits}, and P({about.quantity} > {threshold:g}) from "
         f"{show.chance(float(frame['p_positive'].min()))} to {show.chance(float(frame['p_positive'].max()))}."
     )
 

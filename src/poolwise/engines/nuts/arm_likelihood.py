@@ -87,10 +87,12 @@ class Arms:
         return fixed + c * special.log_expit(baseline) + (m - c) * special.log_expit(-baseline) + treated
 
     def _control(self) -> tuple[Array, Array]:
-        return _placed(self.events[:, 1], self.totals[:, 1], "log IRR" if self.measure == "log IRR" else "log OR")
+        return placed_by_counts(
+            self.events[:, 1], self.totals[:, 1], "log IRR" if self.measure == "log IRR" else "log OR"
+        )
 
     def _treated(self) -> tuple[Array, Array]:
-        return _placed(self.events[:, 0], self.totals[:, 0], self.measure)
+        return placed_by_counts(self.events[:, 0], self.totals[:, 0], self.measure)
 
 
 def log_probability(
@@ -142,8 +144,8 @@ def log_probability(
     return special.logsumexp(outer, axis=-1)
 
 
-def _placed(events: Array, totals: Array, measure: str) -> tuple[Array, Array]:
-    """Log odds, risk or rate with half an event more in each cell, and its standard error."""
+def placed_by_counts(events: Array, totals: Array, measure: str) -> tuple[Array, Array]:
+    """Log odds, risk or rate with half an event more in each cell, and its standard error: where counts place it."""
     a = events + 0.5
     if measure == "log IRR":
         return np.log(a / totals), 1.0 / np.sqrt(a)

@@ -127,7 +127,8 @@ def sign_notes(
         Its diagnostics, with ``mcse_q2.5_mu`` and the like.
     about : float
         The value for mean effects and a new study's effect, on the scale of the effects: no effect, or a threshold of
-        the user's. Differences and coefficients are compared with 0 all the same; what has a lowest value, with none.
+        the user's; NaN for none. Differences and coefficients are compared with 0 all the same; what has a lowest
+        value, with none.
 
     Returns
     -------
@@ -159,10 +160,10 @@ def notes_about(result: Result, threshold: float) -> tuple[str, ...]:
     -------
     tuple of str
     """
-    found, numbers = result.quantities, result.report.diagnostics
-    of_zero = sign_notes(found, numbers)
+    found, numbers, scale = result.quantities, result.report.diagnostics, result.effects.scale
+    of_zero = sign_notes(found, numbers, about=scale.held_against(0.0))
     others = tuple(note for note in result.report.notes if note not in of_zero)
-    return others + sign_notes(found, numbers, about=threshold)
+    return others + sign_notes(found, numbers, about=scale.held_against(threshold))
 
 
 def _is_effect(name: str) -> bool:

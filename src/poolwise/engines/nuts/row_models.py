@@ -13,6 +13,7 @@ from poolwise.effects import Effects
 from poolwise.engines.draws.tree import stream
 from poolwise.engines.nuts import diagnostics
 from poolwise.engines.nuts.counts import CountsLatent
+from poolwise.engines.nuts.one_arm import OneArmLatent
 from poolwise.engines.nuts.plans import refuse_unknown
 from poolwise.engines.nuts.robust import RobustLatent
 from poolwise.engines.nuts.row_likelihood import Completed, Latent
@@ -21,6 +22,7 @@ from poolwise.engines.nuts.run import drawn, report
 from poolwise.engines.nuts.samplers import Chains, sampled
 from poolwise.engines.nuts.settings import Settings
 from poolwise.engines.nuts.stored_draws import Place
+from poolwise.intake.counts import ONE_ARM_MEASURES
 from poolwise.laws import DrawsLaw
 from poolwise.model import Counted, Robust, prior_words
 from poolwise.moments import missing_moments, refuse_improper
@@ -90,7 +92,9 @@ def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: 
 
 
 def _latent(effects: Effects, model: LatentModel) -> Latent:
-    return CountsLatent.of(effects, model) if isinstance(model, Counted) else RobustLatent.of(effects, model)
+    if not isinstance(model, Counted):
+        return RobustLatent.of(effects, model)
+    return (OneArmLatent if model.measure in ONE_ARM_MEASURES else CountsLatent).of(effects, model)
 
 
 def _run(latent: Latent, settings: Settings, target_accept: float) -> Chains:

@@ -87,7 +87,7 @@ def report(
         + remarks(model, effects)
         + _core_notes(settings)
         + drawn.notes
-        + sign_notes(quantities, numbers),
+        + sign_notes(quantities, numbers, about=effects.scale.held_against(0.0)),
         diagnostics={**numbers, **drawn.settings},
         seconds=drawn.earlier or time.perf_counter() - start,
         versions=settings.versions,

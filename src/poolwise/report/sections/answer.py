@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from poolwise.checks.borrowing import borrowed_sentence
 from poolwise.quantities import Distribution, Quantity
 from poolwise.report import words
@@ -35,10 +37,11 @@ def headline(content: Content) -> tuple[str, ...]:
     sentences = [f"The mean effect ({scale.label}) is {_stated(mu, prob)}{under}."]
     if scale.transform != "identity":
         point, lower, upper = scale.back([mu.point, *mu.interval(prob)])
-        natural = f"{number(point, 2)} {interval(lower, upper, 2)}"
+        digits = words.natural_digits(scale, point)
+        natural = f"{number(point, digits)} {interval(lower, upper, digits)}"
         sentences.append(f"As a {scale.natural_label} that is {natural}.")
-    if isinstance(mu, Distribution):
-        threshold = content.analysis.threshold
+    threshold = scale.held_against(content.analysis.threshold)
+    if isinstance(mu, Distribution) and not math.isnan(threshold):
         sentences.append(f"The posterior probability that it is {_likelier_side(mu, threshold, scale)}.")
     if "theta_new" in result.quantities and "tau" in result.quantities:
         sentences.append(
@@ -64,8 +67,9 @@ def _headlines(content: Content) -> tuple[str, ...]:
         title = words.quantity(name)[0]
         said = f"{title} ({scale.label}): {_stated(result[name], prob)}"
         quantity = result[name]
-        if isinstance(quantity, Distribution) and name != "beta[intercept]":
-            threshold = content.analysis.threshold if name.startswith("mu[") else 0.0
+        effect = name.startswith("mu[")
+        threshold = scale.held_against(content.analysis.threshold) if effect else 0.0
+        if isinstance(quantity, Distribution) and name != "beta[intercept]" and not math.isnan(threshold):
             said += f"; the posterior probability that it is {_likelier_side(quantity, threshold, scale)}"
         sentences.append(f"{said}.")
     return (*sentences[:-1], sentences[-1] + under)
@@ -73,7 +77,9 @@ def _headlines(content: Content) -> tuple[str, ...]:
 
 def _threshold(threshold: float, scale: Scale) -> str:
     at = words.signed(threshold)
-    return f"{at} (a {scale.natural_label} of {words.ratio(threshold, scale)})" if scale.is_ratio else at
+    if scale.is_ratio or scale.null_value is None:
+        return f"{at} (a {scale.natural_label} of {words.ratio(threshold, scale)})"
+    return at
 
 
 def _stated(quantity: Quantity, prob: float) -> str:

@@ -167,7 +167,8 @@ def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, A
     natural = ""
     if _is_effect(name) and scale.transform != "identity":
         back = scale.back(np.array([point, lower, upper]))
-        natural = f"{number(back[0], 2)} {interval(back[1], back[2], 2)}"
+        digits = words.natural_digits(scale, float(back[0]))
+        natural = f"{number(back[0], digits)} {interval(back[1], back[2], digits)}"
     limits = f"[{percent(lower)}, {percent(upper)}]" if share else interval(lower, upper)
     return {
         "label": str(row["label"]),
@@ -197,6 +198,7 @@ def chances(content: Content) -> Chances:
     """Posterior probabilities that an effect is below or above the threshold, or practically equivalent to 0.
 
     Differences between mean effects are held against 0 whatever the threshold, and say so where it is another one.
+    Proportions and rates are held against a threshold of the user's alone.
 
     Returns
     -------
@@ -208,6 +210,8 @@ def chances(content: Content) -> Chances:
     asked = [name for one in content.results for name in one if _is_effect(name) or name.startswith(("mu[", "beta["))]
     for name in sorted(dict.fromkeys(asked), key=lambda name: name.startswith("theta_new")):
         threshold = content.analysis.threshold if _is_effect(name) else 0.0
+        if _is_effect(name) and math.isnan(content.effects.scale.held_against(threshold)):
+            continue
         rows = tuple(
             {"label": one.label, "prior": one.prior, **_chances(quantity, threshold, content.analysis.rope)}
             for one in content.results

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from poolwise import plot
 from poolwise.checks.prior_panel import PriorPanel
@@ -46,13 +49,13 @@ SECTION = replace(FIRST, passage=lambda content: None if content.few else _passa
 
 
 def _table(content: Content, panel: PriorPanel, mu: Prior) -> Table:
+    against = [numbers(f"P(μ > {panel.threshold:g})"), Column("Interval for μ", cells="w")]
     columns = (
         Column("Prior on τ", cells="w"),
         numbers("Mean effect μ"),
         numbers(marked("New study θ<sub>new</sub>")),
         numbers("Between-study τ"),
-        numbers(f"P(μ > {panel.threshold:g})"),
-        Column("Interval for μ", cells="w"),
+        *([] if math.isnan(panel.threshold) else against),
         Column("Source of the prior", cells="source"),
     )
     caption = (
@@ -71,14 +74,19 @@ def panel_rows(panel: PriorPanel) -> tuple[Row, ...]:
                 f"{number(row['mu_point'])} {interval(row['mu_lower'], row['mu_upper'])}",
                 interval(row["theta_new_lower"], row["theta_new_upper"]),
                 f"{number(row['tau_point'])} {interval(row['tau_lower'], row['tau_upper'])}",
-                chance(row["p_positive"]),
-                _side(str(row["excludes_zero"]), float(row["threshold"])),
+                *_against(row),
                 str(row["source"]),
             ),
             "flips" if row["flips"] else "",
         )
         for row in panel.frame.to_dict("records")
     )
+
+
+def _against(row: Mapping[Hashable, Any]) -> tuple[str, ...]:
+    """The probability above the threshold, and where the interval lies; nothing where there is no threshold."""
+    threshold = float(row["threshold"])
+    return () if math.isnan(threshold) else (chance(row["p_positive"]), _side(str(row["excludes_zero"]), threshold))
 
 
 def _side(where: str, threshold: float) -> str:
