@@ -68,15 +68,17 @@ class Unit:
 
     Attributes
     ----------
-    turn, d : ndarray
-        Eigenvectors and eigenvalues, shape (n, n) and (n,).
+    turn : ndarray, optional
+        Eigenvectors, shape (n, n); None where sampling errors do not correlate, and nothing is turned.
+    d : ndarray
+        Eigenvalues, shape (n,).
     G : ndarray
         Turned loadings of what its rows share, shape (N, n, q).
     own : ndarray
         Variance of what is each row's own beside its sampling error, shape (N, 1).
     """
 
-    turn: Array
+    turn: Array | None
     d: Array
     G: Array
     own: Array
@@ -94,14 +96,14 @@ class Unit:
     def pulled(self, columns: Array) -> Array:
         """S^-1 times turned columns, shape (N, n, c)."""
         w = columns / self.unshared[..., None]
-        return w - (self.G / self.unshared[..., None]) @ np.linalg.solve(self.inner, self.G.mT @ w)
+        return w - (self.G @ np.linalg.solve(self.inner, self.G.mT @ w)) / self.unshared[..., None]
 
     def log_density(self, residual: Array) -> Array:
         """Log density of residuals, shape (N, n); returns shape (N,).
 
         The quadratic form is a sum of squares, r' S^-1 r = |D^-1/2 (r - G z)|^2 + |z|^2 with z = M^-1 G' D^-1 r.
         """
-        r = residual @ self.turn
+        r = self.turned(residual)
         z = np.linalg.solve(self.inner, self.G.mT @ (r / self.unshared)[..., None])[..., 0]
         left = r - (self.G @ z[..., None])[..., 0]
         square = (left * left / self.unshared).sum(axis=-1) + (z * z).sum(axis=-1)
@@ -120,10 +122,24 @@ class Unit:
         """
         z, w = self.effects(rng)
         e = np.sqrt(self.d) * rng.standard_normal(w.shape)
-        pull = self.pulled((residual @ self.turn - self.of(z) - w - e)[..., None])
+        pull = self.pulled((self.turned(residual) - self.of(z) - w - e)[..., None])
         z = z + (self.G.mT @ pull)[..., 0]
         w = w + self.own * pull[..., 0]
-        return (self.of(z) + w) @ self.turn.T, z
+        return self.turned_back(self.of(z) + w), z
+
+    def turned(self, rows: Array) -> Array:
+        """Rows of shape (..., n) turned."""
+        return rows if self.turn is None else rows @ self.turn
+
+    def turned_back(self, rows: Array) -> Array:
+        """Turned rows of shape (..., n) as they were."""
+        return rows if self.turn is None else rows @ self.turn.T
+
+    def solved(self, columns: Array) -> Array:
+        """S^-1 times columns of the unit's rows, shape (n, c); returns shape (N, n, c)."""
+        turned = self.turned(columns.T).T
+        out = self.pulled(np.broadcast_to(turned, (len(self.G), *turned.shape)))
+        return out if self.turn is None else self.turn @ out
 
     def of(self, z: Array) -> Array:
         """Turned rows of what they share, shape (N, n)."""
@@ -198,7 +214,7 @@ class NormalLaw:
         """A unit of several rows at all draws, in steps that are small enough to be worked on at once."""
         errors = self.structure.errors.among(rows)
         correlated = bool(np.count_nonzero(errors - np.diag(np.diagonal(errors))))
-        d, turn = eigen(errors) if correlated else (np.diagonal(errors), np.eye(len(rows)))
+        d, turn = eigen(errors) if correlated else (np.diagonal(errors), None)
         # What is each row's own may stay beside the turned errors only if it is alike for all of the rows.
         apart = [one for one in self.structure.layers if one.uniform and not one.shared(rows)]
         shared = [one for one in self.structure.layers if one not in apart]
@@ -211,7 +227,7 @@ class NormalLaw:
             own = sum((one.spread(given) ** 2 for one in apart), np.zeros((size, 1)))
             loadings = [_loadings(one, rows, given, size) for one in shared]
             G = np.concatenate([np.zeros((size, len(rows), 0)), *loadings], axis=-1)
-            yield some, Unit(turn, d, turn.T @ G, own)
+            yield some, Unit(turn, d, G if turn is None else turn.T @ G, own)
 
     def log_density(self, residual: Array, more: Array | float = 0.0) -> Array:
         """Log density of the estimates of each unit, true effects integrated out.
@@ -243,8 +259,7 @@ class NormalLaw:
         out[:, alone] = columns[alone] / self.variance(alone)[..., None]
         for _, rows in self._several:
             for some, unit in self.units(rows):
-                turned = unit.turn.T @ columns[rows]
-                out[some, rows] = unit.turn @ unit.pulled(np.broadcast_to(turned, (len(unit.G), *turned.shape)))
+                out[some, rows] = unit.solved(columns[rows])
         return out
 
     def coefficients(self, y: Array, b: Array, s: Array) -> Coefficients:
@@ -329,8 +344,7 @@ class NormalLaw:
         for _, rows in self._several:
             V = self.structure.errors.among(rows)
             for some, unit in self.units(rows):
-                turned = np.broadcast_to(unit.turn.T @ V, (len(unit.G), *V.shape))
-                a = unit.turn @ unit.pulled(turned)
+                a = unit.solved(V)
                 weights = a.mT @ X[rows]
                 left = y[rows] - fitted[some][:, rows]
                 mean[some, rows] = y[rows] - (a.mT @ left[..., None])[..., 0]
@@ -348,7 +362,7 @@ class NormalLaw:
             for some, unit in self.units(rows):
                 z = rng.standard_normal((len(unit.G), unit.G.shape[-1]))
                 about = unit.of(z) + np.sqrt(unit.unshared) * rng.standard_normal(unit.unshared.shape)
-                out[some, rows] = mean[some][:, rows] + about @ unit.turn.T
+                out[some, rows] = mean[some][:, rows] + unit.turned_back(about)
         return out
 
     def new_theta(self, new: NewStudies, coefficients: Array, rng: np.random.Generator) -> Array:
