@@ -60,8 +60,8 @@ def diagnostics(
         For each parameter rank-normalised R-hat, bulk and tail effective sample size, Monte Carlo standard
         errors (mcse) of its mean and of its 2.5 and 97.5 % quantiles, on the scale of the effects, and the larger one
         of these two in posterior sds (limit_share); of the quantities those of the quantiles alone; then what a
-        limit_share may be at most (limit_bound), the number of divergences, the smallest E-BFMI and how often a tree reached its largest depth. NaN where
-        chains are too few or too short.
+        limit_share may be at most (limit_bound), the number of divergences, the smallest E-BFMI and how often a tree
+        reached its largest depth. NaN where chains are too few or too short.
 
     References
     ----------

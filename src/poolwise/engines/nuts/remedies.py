@@ -25,7 +25,7 @@ SPARE = 1.2
 FURTHER_RUNS = 2
 """How often draws are added for the sake of limits: what they need is known better with more of them."""
 TUNING_SHARE = 5
-"""A further run is tuned for a fifth as long: 200 draws take no more steps and mix as well as 1000, in all models."""
+"""A further run is tuned for a fifth as long: after 200 draws chains step and mix as well as after 1000."""
 
 _INTERRUPTED = "Interrupted in a further run; the draws of the one before it are kept."
 
