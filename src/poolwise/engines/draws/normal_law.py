@@ -162,7 +162,7 @@ class Unit:
 def _times(matrix: Array, columns: Array) -> Array:
     """One matrix times those of all draws, as a single product: shape (n, q) and (N, q, c) to (N, n, c)."""
     size, q, c = columns.shape
-    return (columns.mT.reshape(-1, q) @ matrix.T).reshape(size, c, -1).mT
+    return (columns.mT.reshape(size * c, q) @ matrix.T).reshape(size, c, len(matrix)).mT
 
 
 @final
