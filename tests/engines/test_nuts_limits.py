@@ -10,7 +10,14 @@ from scipy import stats
 
 import poolwise as pw
 from poolwise import priors as p
-from poolwise.engines.nuts.limit_errors import notes_about, printed, quantile_error, sign_notes
+from poolwise.engines.nuts.limit_errors import (
+    limit_bound,
+    notes_about,
+    printed,
+    quantile_error,
+    sign_notes,
+    too_noisy,
+)
 from poolwise.engines.nuts.planned import planned, run
 from poolwise.laws import DrawsLaw
 from poolwise.quantities import Posterior
@@ -74,6 +81,14 @@ def test_the_error_of_a_quantile_is_that_of_theory(law):
     assert stated.mean() == pytest.approx(true, rel=0.15)
     assert stated.min() > 0.6 * true
     assert root_mean_square(errors / stated) <= 1.0 + 2.0 / np.sqrt(2 * len(draws))
+
+
+def test_few_studies_allow_no_estimated_error_above_a_tenth_and_more_only_what_it_is_off_by():
+    assert [limit_bound(k) for k in (2, 5)] == [0.1, 0.1]
+    assert limit_bound(6) == pytest.approx(0.114)
+    assert too_noisy({"limit_share_tau": 0.105, "limit_bound": limit_bound(3)})
+    assert not too_noisy({"limit_share_tau": 0.105, "limit_bound": limit_bound(13)})
+    assert too_noisy({"limit_share_tau": 0.12, "limit_bound": limit_bound(13)})
 
 
 def test_draws_that_repeat_themselves_have_a_larger_error():

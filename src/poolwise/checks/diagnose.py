@@ -12,7 +12,6 @@ import pandas as pd
 from poolwise import show
 from poolwise.checks.question import need_result
 from poolwise.engines.nuts.diagnostics import DEEP_SHARE, E_BFMI_LIMIT, ESS_PER_CHAIN, R_HAT_LIMIT
-from poolwise.engines.nuts.limit_errors import MOST_ERROR
 from poolwise.errors import listing
 from poolwise.result import Result
 
@@ -120,7 +119,8 @@ def diagnose(result: Result) -> Diagnosis:
         return _of_quadrature(result)
     numbers, chains = dict(result.report.diagnostics), result.engine.chains
     parameters = _parameters(result, numbers)
-    rows = _of_parameters(parameters, chains) + _of_sampler(numbers, result.native.stats["diverging"].size)
+    rows = _of_parameters(parameters, chains, numbers["limit_bound"])
+    rows += _of_sampler(numbers, result.native.stats["diverging"].size)
     return _diagnosis(result, pd.DataFrame(rows, columns=list(COLUMNS)), parameters)
 
 
@@ -138,7 +138,7 @@ def _parameters(result: Result, numbers: Mapping[str, float]) -> pd.DataFrame:
     return frame.assign(mcse_share=frame["mcse_mean"] / sds)
 
 
-def _of_parameters(frame: pd.DataFrame, chains: int) -> list[dict[str, object]]:
+def _of_parameters(frame: pd.DataFrame, chains: int, bound: float) -> list[dict[str, object]]:
     needed = ESS_PER_CHAIN * chains
     more = f"raise draws and tune (draws=4000, tune=2000, chains={max(chains, 4)}); {EXACT}"
     apart = f"the chains have not found the same law: look at plot.ranks, and {more}"
@@ -153,8 +153,8 @@ def _of_parameters(frame: pd.DataFrame, chains: int) -> list[dict[str, object]]:
         rows.append(_row("MCSE / sd", known, "mcse_share", np.max, limit, lambda x: x <= MCSE_SHARE, more))
     known = frame.dropna(subset="limit_share")
     if len(known):
-        limit = f"at most {MOST_ERROR:g}"
-        row = _row("MCSE of limits / sd", known, "limit_share", np.max, limit, lambda x: x <= MOST_ERROR, more)
+        limit = f"at most {bound:g}"
+        row = _row("MCSE of limits / sd", known, "limit_share", np.max, limit, lambda x: x <= bound, more)
         rows.append(row | ({"verdict": NOISY} if row["verdict"] == FAIL else {}))
     return rows
 

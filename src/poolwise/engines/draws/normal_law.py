@@ -68,18 +68,24 @@ class Unit:
 
     Attributes
     ----------
-    turn, d : ndarray
-        Eigenvectors and eigenvalues, shape (n, n) and (n,).
+    turn : ndarray, optional
+        Eigenvectors, shape (n, n); None where sampling errors do not correlate, and nothing is turned.
+    d : ndarray
+        Eigenvalues, shape (n,).
     G : ndarray
-        Turned loadings of what its rows share, shape (N, n, q).
+        Turned loadings of what its rows share, shape (N, n, q); shape (n, q) where `scale` multiplies its columns.
     own : ndarray
         Variance of what is each row's own beside its sampling error, shape (N, 1).
+    scale : ndarray, optional
+        Standard deviation of each shared draw, shape (N, q), where it is the same for all rows. Loadings that are those
+        of every draw then need no array of N n q numbers.
     """
 
-    turn: Array
+    turn: Array | None
     d: Array
     G: Array
     own: Array
+    scale: Array | None = None
 
     @cached_property
     def unshared(self) -> Array:
@@ -89,29 +95,34 @@ class Unit:
     @cached_property
     def inner(self) -> Array:
         """I + G' D^-1 G, shape (N, q, q)."""
-        return np.eye(self.G.shape[-1]) + self.G.mT @ (self.G / self.unshared[..., None])
+        if self.scale is None:
+            return np.eye(self.G.shape[-1]) + self.G.mT @ (self.G / self.unshared[..., None])
+        a, b = np.nonzero((self.G != 0.0).T.astype(float) @ (self.G != 0.0))  # levels that rows have in common
+        out = np.zeros((len(self.own), self.G.shape[1], self.G.shape[1]))
+        out[:, a, b] = (1.0 / self.unshared) @ (self.G[:, a] * self.G[:, b]) * self.scale[:, a] * self.scale[:, b]
+        return out + np.eye(self.G.shape[1])
 
     def pulled(self, columns: Array) -> Array:
         """S^-1 times turned columns, shape (N, n, c)."""
         w = columns / self.unshared[..., None]
-        return w - (self.G / self.unshared[..., None]) @ np.linalg.solve(self.inner, self.G.mT @ w)
+        return w - self.of(np.linalg.solve(self.inner, self.onto(w))) / self.unshared[..., None]
 
     def log_density(self, residual: Array) -> Array:
         """Log density of residuals, shape (N, n); returns shape (N,).
 
         The quadratic form is a sum of squares, r' S^-1 r = |D^-1/2 (r - G z)|^2 + |z|^2 with z = M^-1 G' D^-1 r.
         """
-        r = residual @ self.turn
-        z = np.linalg.solve(self.inner, self.G.mT @ (r / self.unshared)[..., None])[..., 0]
-        left = r - (self.G @ z[..., None])[..., 0]
+        r = self.turned(residual)
+        z = np.linalg.solve(self.inner, self.onto((r / self.unshared)[..., None]))
+        left, z = r - self.of(z)[..., 0], z[..., 0]
         square = (left * left / self.unshared).sum(axis=-1) + (z * z).sum(axis=-1)
         log_det = np.log(self.unshared).sum(axis=-1) + np.linalg.slogdet(self.inner)[1]
         return np.asarray(-0.5 * (square + log_det + r.shape[-1] * LOG_2PI))
 
     def effects(self, rng: np.random.Generator) -> tuple[Array, Array]:
         """Draws of z, shape (N, q), and of w, shape (N, n)."""
-        z = rng.standard_normal((len(self.G), self.G.shape[-1]))
-        return z, np.sqrt(self.own) * rng.standard_normal(self.G.shape[:2])
+        z = rng.standard_normal((len(self.own), self.G.shape[-1]))
+        return z, np.sqrt(self.own) * rng.standard_normal((len(z), len(self.d)))
 
     def drawn(self, residual: Array, rng: np.random.Generator) -> tuple[Array, Array]:
         """True effects about their means, shape (N, n), and z, given the residuals of the estimates.
@@ -120,14 +131,38 @@ class Unit:
         """
         z, w = self.effects(rng)
         e = np.sqrt(self.d) * rng.standard_normal(w.shape)
-        pull = self.pulled((residual @ self.turn - self.of(z) - w - e)[..., None])
-        z = z + (self.G.mT @ pull)[..., 0]
+        pull = self.pulled((self.turned(residual) - self.of(z[..., None])[..., 0] - w - e)[..., None])
+        z = z + self.onto(pull)[..., 0]
         w = w + self.own * pull[..., 0]
-        return (self.of(z) + w) @ self.turn.T, z
+        return self.turned_back(self.of(z[..., None])[..., 0] + w), z
+
+    def turned(self, rows: Array) -> Array:
+        """Rows of shape (..., n) turned."""
+        return rows if self.turn is None else rows @ self.turn
+
+    def turned_back(self, rows: Array) -> Array:
+        """Turned rows of shape (..., n) as they were."""
+        return rows if self.turn is None else rows @ self.turn.T
+
+    def solved(self, columns: Array) -> Array:
+        """S^-1 times columns of the unit's rows, shape (n, c); returns shape (N, n, c)."""
+        turned = self.turned(columns.T).T
+        out = self.pulled(np.broadcast_to(turned, (len(self.own), *turned.shape)))
+        return out if self.turn is None else self.turn @ out
 
     def of(self, z: Array) -> Array:
-        """Turned rows of what they share, shape (N, n)."""
-        return (self.G @ z[..., None])[..., 0]
+        """Turned rows of what they share: G z, shape (N, q, c) to (N, n, c)."""
+        return self.G @ z if self.scale is None else _times(self.G, self.scale[..., None] * z)
+
+    def onto(self, rows: Array) -> Array:
+        """G' times turned rows, shape (N, n, c) to (N, q, c)."""
+        return self.G.mT @ rows if self.scale is None else self.scale[..., None] * _times(self.G.T, rows)
+
+
+def _times(matrix: Array, columns: Array) -> Array:
+    """One matrix times those of all draws, as a single product: shape (n, q) and (N, q, c) to (N, n, c)."""
+    size, q, c = columns.shape
+    return (columns.mT.reshape(size * c, q) @ matrix.T).reshape(size, c, len(matrix)).mT
 
 
 @final
@@ -198,7 +233,7 @@ class NormalLaw:
         """A unit of several rows at all draws, in steps that are small enough to be worked on at once."""
         errors = self.structure.errors.among(rows)
         correlated = bool(np.count_nonzero(errors - np.diag(np.diagonal(errors))))
-        d, turn = eigen(errors) if correlated else (np.diagonal(errors), np.eye(len(rows)))
+        d, turn = eigen(errors) if correlated else (np.diagonal(errors), None)
         # What is each row's own may stay beside the turned errors only if it is alike for all of the rows.
         apart = [one for one in self.structure.layers if one.uniform and not one.shared(rows)]
         shared = [one for one in self.structure.layers if one not in apart]
@@ -209,9 +244,16 @@ class NormalLaw:
             given = {name: x[some] for name, x in self.parameters.items()}
             size = len(range(*some.indices(self.size)))
             own = sum((one.spread(given) ** 2 for one in apart), np.zeros((size, 1)))
+            if all(one.uniform and not one.root for one in shared):
+                levels = [_belongs(one, rows) for one in shared]
+                G = np.concatenate([np.zeros((len(rows), 0)), *levels], axis=-1)
+                sds = [np.broadcast_to(one.spread(given), (size, _terms(one, rows))) for one in shared]
+                scale = np.concatenate([np.zeros((size, 0)), *sds], axis=-1)
+                yield some, Unit(turn, d, G if turn is None else turn.T @ G, own, scale)
+                continue
             loadings = [_loadings(one, rows, given, size) for one in shared]
             G = np.concatenate([np.zeros((size, len(rows), 0)), *loadings], axis=-1)
-            yield some, Unit(turn, d, turn.T @ G, own)
+            yield some, Unit(turn, d, G if turn is None else turn.T @ G, own)
 
     def log_density(self, residual: Array, more: Array | float = 0.0) -> Array:
         """Log density of the estimates of each unit, true effects integrated out.
@@ -243,8 +285,7 @@ class NormalLaw:
         out[:, alone] = columns[alone] / self.variance(alone)[..., None]
         for _, rows in self._several:
             for some, unit in self.units(rows):
-                turned = unit.turn.T @ columns[rows]
-                out[some, rows] = unit.turn @ unit.pulled(np.broadcast_to(turned, (len(unit.G), *turned.shape)))
+                out[some, rows] = unit.solved(columns[rows])
         return out
 
     def coefficients(self, y: Array, b: Array, s: Array) -> Coefficients:
@@ -329,8 +370,7 @@ class NormalLaw:
         for _, rows in self._several:
             V = self.structure.errors.among(rows)
             for some, unit in self.units(rows):
-                turned = np.broadcast_to(unit.turn.T @ V, (len(unit.G), *V.shape))
-                a = unit.turn @ unit.pulled(turned)
+                a = unit.solved(V)
                 weights = a.mT @ X[rows]
                 left = y[rows] - fitted[some][:, rows]
                 mean[some, rows] = y[rows] - (a.mT @ left[..., None])[..., 0]
@@ -346,9 +386,9 @@ class NormalLaw:
             out[:, alone] = mean[:, alone] + np.sqrt(self._total(alone, more)) * noise
         for _, rows in self._several:
             for some, unit in self.units(rows):
-                z = rng.standard_normal((len(unit.G), unit.G.shape[-1]))
-                about = unit.of(z) + np.sqrt(unit.unshared) * rng.standard_normal(unit.unshared.shape)
-                out[some, rows] = mean[some][:, rows] + about @ unit.turn.T
+                z = rng.standard_normal((len(unit.own), unit.G.shape[-1], 1))
+                about = unit.of(z)[..., 0] + np.sqrt(unit.unshared) * rng.standard_normal(unit.unshared.shape)
+                out[some, rows] = mean[some][:, rows] + unit.turned_back(about)
         return out
 
     def new_theta(self, new: NewStudies, coefficients: Array, rng: np.random.Generator) -> Array:
@@ -399,11 +439,16 @@ def _terms(layer: Layer, rows: Ints) -> int:
     return groups * len(layer.sds) if layer.root else groups
 
 
+def _belongs(layer: Layer, rows: Ints) -> Array:
+    """1 where a row is of a group and 0 elsewhere, shape (n, groups)."""
+    return (layer.group[rows][:, None] == np.unique(layer.group[rows])).astype(float)
+
+
 def _loadings(layer: Layer, rows: Ints, parameters: Parameters, size: int) -> Array:
     """What each draw of a layer adds to each of the rows, shape (N, n, q)."""
     spread = layer.spread(parameters)
     sd = spread if spread.shape[1] == 1 else spread[:, rows]
-    belongs = (layer.group[rows][:, None] == np.unique(layer.group[rows])).astype(float)
+    belongs = _belongs(layer, rows)
     if not layer.root:
         return np.asarray(sd[..., None] * belongs)
     each = sd[..., None] * parameters[layer.root][:, layer.which[rows]]

@@ -7,7 +7,16 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.engines.nuts.limit_errors import LIMITS, MOST_ERROR, limit_errors, noisiest, noisy_limit, printed
+from poolwise.engines.nuts.limit_errors import (
+    LIMITS,
+    MOST_ERROR,
+    limit_bound,
+    limit_errors,
+    noisiest,
+    noisy_limit,
+    printed,
+    too_noisy,
+)
 from poolwise.engines.nuts.mixing import effective_sizes_of_halves, r_hat, rank_normalised, split
 from poolwise.quantities import Quantity
 from poolwise.result import Finding
@@ -27,6 +36,8 @@ def diagnostics(
     stats: Mapping[str, NDArray],
     moments: Mapping[str, int],
     quantities: Mapping[str, Quantity] | None = None,
+    *,
+    studies: int = 0,
 ) -> dict[str, float]:
     """What the chains say about their own convergence.
 
@@ -40,15 +51,17 @@ def diagnostics(
         Highest moment of each parameter that exists; without the second the mean has no Monte Carlo error.
     quantities : mapping, optional
         What reports print beside the parameters, such as a new study's true effect.
+    studies : int
+        Number of rows of the study table, on which the bound of limits' errors depends.
 
     Returns
     -------
     dict of str to float
         For each parameter rank-normalised R-hat, bulk and tail effective sample size, Monte Carlo standard
         errors (mcse) of its mean and of its 2.5 and 97.5 % quantiles, on the scale of the effects, and the larger one
-        of these two in posterior sds (limit_share); of the quantities those of the quantiles alone; then the number of
-        divergences, the smallest E-BFMI and how often a tree reached its largest depth. NaN where
-        chains are too few or too short.
+        of these two in posterior sds (limit_share); of the quantities those of the quantiles alone; then what a
+        limit_share may be at most (limit_bound), the number of divergences, the smallest E-BFMI and how often a tree
+        reached its largest depth. NaN where chains are too few or too short.
 
     References
     ----------
@@ -61,6 +74,7 @@ def diagnostics(
     for name, law in printed(quantities or {}).items():
         if name not in parameters and law.draws.shape[1] >= SHORTEST_CHAIN:
             numbers |= {f"{key}_{name}": value for key, value in limit_errors(law.draws, law.moments).items()}
+    numbers["limit_bound"] = limit_bound(studies)
     numbers["divergences"] = float(stats["diverging"].sum())
     numbers["e_bfmi"] = _e_bfmi(stats["energy"])
     numbers["max_depth_hits"] = float(stats["reached_max_treedepth"].sum())
@@ -98,7 +112,7 @@ def findings(numbers: Mapping[str, float], *, chains: int, interrupted: str = ""
             )
         )
     share = noisiest(numbers)[1]
-    if share > MOST_ERROR and not trouble:
+    if too_noisy(numbers) and not trouble:
         found.append(
             Finding(
                 "noisy_limits",

@@ -23,6 +23,10 @@ LIMITS: Mapping[str, float] = {"q2.5": 0.025, "q97.5": 0.975}
 """The limits of 95 % intervals, by their names among diagnostics."""
 MOST_ERROR = 0.1
 """Posterior standard deviations that the Monte Carlo standard error of a limit may have."""
+FEW_STUDIES = 5
+"""Number of rows up to which every estimated error above MOST_ERROR is called too large; limits move most there."""
+DOUBT = 0.14
+"""Relative standard deviation of an estimated error, at 4,000 draws."""
 OF_NOISE = 2.0
 """Monte Carlo standard errors from a value within which a limit does not tell on which side of it it lies."""
 WINDOW = 0.25
@@ -98,6 +102,25 @@ def limit_errors(draws: Array, moments: int) -> dict[str, float]:
     errors = {f"mcse_{word}": float(value) for word, value in zip(LIMITS, values, strict=True)}
     sd = float(draws.std()) if moments >= 2 else float(high - low) / 3.92
     return errors | {"limit_share": max(errors.values()) / sd if sd > 0.0 else np.nan}
+
+
+def limit_bound(studies: int) -> float:
+    """Posterior standard deviations above which an estimated error of a limit is called too large.
+
+    With more than a few studies those that are above 0.1 by more than the standard error of the estimate itself: the
+    largest of several estimated errors is above 0.1 half of the time where the largest error is 0.1.
+
+    Parameters
+    ----------
+    studies : int
+        Number of rows of the study table.
+    """
+    return MOST_ERROR if studies <= FEW_STUDIES else MOST_ERROR * (1.0 + DOUBT)
+
+
+def too_noisy(numbers: Mapping[str, float]) -> bool:
+    """Whether the largest error of a limit is above the bound among the diagnostics."""
+    return noisiest(numbers)[1] > numbers.get("limit_bound", MOST_ERROR)
 
 
 def noisiest(numbers: Mapping[str, float]) -> tuple[str, float]:

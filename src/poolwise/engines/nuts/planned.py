@@ -70,7 +70,7 @@ def fit_planned(
     def judged(chains: Chains) -> tuple[_Reading, Mapping[str, float]]:
         draws = road.read(chains.parameters, stream(effects, resolved, engine.seed, use=1))
         moments, quantities = draws.existing_moments(), draws.quantities()
-        numbers = diagnostics.diagnostics(draws.watched, chains.stats, moments, quantities)
+        numbers = diagnostics.diagnostics(draws.watched, chains.stats, moments, quantities, studies=effects.k)
         return _Reading(draws, moments, quantities), numbers
 
     sample = partial(run, road.plan)

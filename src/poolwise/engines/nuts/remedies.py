@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.engines.nuts.diagnostics import ESS_PER_CHAIN, R_HAT_LIMIT, starting
-from poolwise.engines.nuts.limit_errors import MOST_ERROR, noisiest, noisy_limit
+from poolwise.engines.nuts.limit_errors import MOST_ERROR, noisiest, noisy_limit, too_noisy
 from poolwise.engines.nuts.samplers import Chains
 from poolwise.engines.nuts.settings import Settings
 from poolwise.engines.nuts.stored_draws import Drawn
@@ -24,8 +24,8 @@ SPARE = 1.2
 """How many times as many draws limits get as their estimated error asks for, which is itself off by some 15 %."""
 FURTHER_RUNS = 2
 """How often draws are added for the sake of limits: what they need is known better with more of them."""
-TUNING_SHARE = 3
-"""A further run is tuned for a third as long: with 1000 draws of tuning 333, where nutpie's own default is 400."""
+TUNING_SHARE = 5
+"""A further run is tuned for a fifth as long: after 200 draws chains step and mix as well as after 1000."""
 
 _INTERRUPTED = "Interrupted in a further run; the draws of the one before it are kept."
 
@@ -41,8 +41,9 @@ def careful[T](
     """A run with its remedies, each used where it can be expected to help; and what to tell about it.
 
     One that diverged, or has too few effective draws, is run again, each at most once. Where the limit of an interval
-    has a Monte Carlo standard error above 0.1 posterior standard deviations, a further run is joined to it, chain by
-    chain, at most twice and up to four times the draws.
+    has a Monte Carlo standard error above 0.1 posterior standard deviations, beyond what the estimate of that error
+    itself is off by (`limit_bound`), a further run is joined to it, chain by chain, at most twice and up to four times
+    the draws.
 
     Parameters
     ----------
@@ -101,12 +102,12 @@ def _too_short(numbers: Mapping[str, float], chains: int) -> bool:
 def _noisy(numbers: Mapping[str, float], chains: Chains) -> bool:
     """Whether draws that are good leave a limit too large an error."""
     good = chains.count > 1 and not chains.divergences and not few(numbers, chains.count)
-    return good and noisiest(numbers)[1] > MOST_ERROR
+    return good and too_noisy(numbers)
 
 
 def _more(numbers: Mapping[str, float], first: int, draws: int) -> int:
     """How many further draws each chain needs, after `draws` of them; at most LONGER times the first in all."""
-    needed = math.ceil(SPARE * draws * (noisiest(numbers)[1] / MOST_ERROR) ** 2)
+    needed = math.ceil(SPARE * draws * (noisiest(numbers)[1] / numbers.get("limit_bound", MOST_ERROR)) ** 2)
     return min(needed, max(LONGER * first, draws)) - draws
 
 

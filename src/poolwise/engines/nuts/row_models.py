@@ -63,7 +63,8 @@ def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: 
         parameters = latent.parameters(chains.parameters)
         rest = latent.complete(parameters, chains.parameters, stream(effects, resolved, engine.seed, use=1))
         quantities = _quantities(latent, parameters, rest, moments)
-        return (parameters, rest, quantities), diagnostics.diagnostics(parameters, chains.stats, moments, quantities)
+        numbers = diagnostics.diagnostics(parameters, chains.stats, moments, quantities, studies=effects.k)
+        return (parameters, rest, quantities), numbers
 
     run, (parameters, rest, quantities), numbers = drawn(
         engine, effects, resolved, partial(_run, latent), read, kept=kept
