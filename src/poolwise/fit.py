@@ -27,8 +27,6 @@ from poolwise.model import (
     remarks,
 )
 from poolwise.model.needs import ALWAYS, COVARIANCE, POOLED, UNCERTAIN, may_need, needs
-from poolwise.priors import FAMILIES
-from poolwise.pymc_models.priors import STANDARD
 from poolwise.result import NO_PRIOR, Result
 from poolwise.settings import check_flag, option_meant
 
@@ -61,7 +59,6 @@ def _cell(missing: tuple[str, ...]) -> str:
 def _exceptions_of_tables_and_priors() -> tuple[str, ...]:
     """What no pair of classes tells: which take a known covariance, and which priors an engine has."""
     able = " and ".join(f"`{engine.__name__}`" for engine in ENGINES if COVARIANCE in engine.can)
-    absent = ", ".join(f"`{name}`" for name, family in FAMILIES.items() if family not in STANDARD)
     return (
         f"- With {COVARIANCE}: {able} alone, for",
         f"  {_classes(WITH_COVARIANCE)}, with common tau and normal or flat priors on means.",
@@ -69,8 +66,7 @@ def _exceptions_of_tables_and_priors() -> tuple[str, ...]:
         "- `Exact` takes `Normal` and `Flat` priors on mean effects in every model; `StudentT`, `Cauchy`, `Mixture` in",
         f"  {_classes(WITH_OTHER_PRIORS)}; `TruncatedNormal` and `Fixed` there where the mean",
         "  effect is one; no `RegularizedHorseshoe`.",
-        "- `NUTS` has no `Mixture`, no custom density or distribution, and no",
-        f"  {absent}.",
+        "- `NUTS` takes every prior of the package, custom densities and distributions among them.",
     )
 
 

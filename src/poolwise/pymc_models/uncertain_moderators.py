@@ -55,7 +55,7 @@ def uncertain_moderators(
     """
     import pymc as pm
 
-    with pm.Model(coords={"beta_of": list(beta)}) as model:
+    with pm.Model(coords={"coefficient": list(beta)}) as model:
         estimate, variance = pm.Data("y", y), pm.Data("v", v)
         design, slope = pm.Data("X", X), pm.Data("slopes", slopes)
         value, error, known = pm.Data("x", x), pm.Data("se_x", se_x), pm.Data("seen", seen)

@@ -18,7 +18,7 @@ from poolwise.engines.draws.tree import stream
 from poolwise.engines.means import Means, means
 from poolwise.engines.nuts import diagnostics
 from poolwise.engines.nuts.missing_levels import levels_plan, read_levels
-from poolwise.engines.nuts.plans import Plan, plan
+from poolwise.engines.nuts.plans import Plan, Unit, plan
 from poolwise.engines.nuts.pooled_levels import pooled_plan, read_pooled
 from poolwise.engines.nuts.run import drawn, report
 from poolwise.engines.nuts.sampled import sampled_draws
@@ -28,6 +28,7 @@ from poolwise.engines.nuts.settings import Settings
 from poolwise.engines.nuts.shared_plans import shared_plan
 from poolwise.engines.nuts.stored_draws import Place
 from poolwise.engines.nuts.uncertain_moderators import read_uncertain, uncertain_plan
+from poolwise.errors import ModelError
 from poolwise.model import CorrelatedOutcomes, CrossedEffects, MetaRegression, Model, RandomEffects, prior_words
 from poolwise.moments import MOST_MOMENTS, missing_moments, refuse_improper
 from poolwise.quantities import Quantity
@@ -66,6 +67,7 @@ def fit_planned(
     road = planned(effects, resolved, mean)
     means = road.plan.means
     refuse_improper(effects, resolved)
+    _refuse_known(means, resolved)
 
     def judged(chains: Chains) -> tuple[_Reading, Mapping[str, float]]:
         draws = road.read(chains.parameters, stream(effects, resolved, engine.seed, use=1))
@@ -121,7 +123,7 @@ class Planned:
     read: Callable[[Mapping[str, Array], np.random.Generator], NormalDraws]
 
 
-def planned(effects: Effects, model: Model, mean: Means | None = None) -> Planned:
+def planned(effects: Effects, model: Model, mean: Means | None = None, unit: Unit | None = None) -> Planned:
     """The plan of a model whose priors are explicit, and how its draws are read.
 
     Parameters
@@ -130,27 +132,35 @@ def planned(effects: Effects, model: Model, mean: Means | None = None) -> Planne
     model : Model
     mean : Means, optional
         The mean effects of these rows, coded as in the whole table that they are a part of.
+    unit : Unit, optional
+        Where the sampler's origin and unit lie, unless it is where the table suggests.
 
     Returns
     -------
     Planned
     """
     if isinstance(model, CrossedEffects | CorrelatedOutcomes):
-        known = shared_plan(effects, model)
+        known = shared_plan(effects, model, unit)
         return Planned(known, partial(sampled_draws, effects, model, known))
     if isinstance(model, MetaRegression):
         if model.uncertain(effects) is not None:
-            known, uncertain = uncertain_plan(effects, model)
+            known, uncertain = uncertain_plan(effects, model, unit)
             return Planned(known, partial(read_uncertain, effects, model, known, uncertain))
         if model.shares_priors:
-            known, pooling = pooled_plan(effects, model, mean)
+            known, pooling = pooled_plan(effects, model, mean, unit)
             return Planned(known, partial(read_pooled, effects, model, known, pooling))
         mean = mean or means(effects, model)
         if mean.gaps is not None and mean.gaps.here.any():
-            known = levels_plan(effects, model, mean)
+            known = levels_plan(effects, model, mean, unit)
             return Planned(known, partial(read_levels, effects, model, known))
-    known = plan(effects, model, mean)
+    known = plan(effects, model, mean, unit)
     return Planned(known, partial(sampled_draws, effects, model, known))
+
+
+def _refuse_known(means: Means, model: Model) -> None:
+    """Raise a ModelError where the model leaves nothing to draw."""
+    if set(means.structure.priors) <= set(means.structure.stated):
+        raise ModelError(f"{model!r} leaves nothing unknown that NUTS could sample", "a prior on mu or tau", "Exact()")
 
 
 def run(plan: Plan, settings: Settings, target_accept: float) -> Chains:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.engines.draws.tree import stream
+from poolwise.engines.heterogeneity import known
 from poolwise.engines.nuts import diagnostics
 from poolwise.engines.nuts.counts import CountsLatent
-from poolwise.engines.nuts.plans import refuse_unknown
+from poolwise.engines.nuts.plans import Unit
 from poolwise.engines.nuts.robust import RobustLatent
 from poolwise.engines.nuts.row_likelihood import Completed, Latent
 from poolwise.engines.nuts.row_tree import latent_tree
@@ -22,8 +23,9 @@ from poolwise.engines.nuts.samplers import Chains, sampled
 from poolwise.engines.nuts.settings import Settings
 from poolwise.engines.nuts.stored_draws import Place
 from poolwise.laws import DrawsLaw
-from poolwise.model import Counted, Robust, prior_words
+from poolwise.model import Counted, Model, Robust, prior_words
 from poolwise.moments import missing_moments, refuse_improper
+from poolwise.priors import Fixed
 from poolwise.quantities import ByStudy, Posterior, Quantity
 from poolwise.result import Result
 
@@ -33,7 +35,7 @@ type _Read = tuple[Mapping[str, Array], Completed, Mapping[str, Quantity]]
 
 
 def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: Place | None = None) -> Result:
-    """Draws from the posterior of a model that `_latent` describes.
+    """Draws from the posterior of a model that `latent` describes.
 
     Parameters
     ----------
@@ -52,25 +54,26 @@ def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: 
     if isinstance(model, Counted):
         effects = model.table(effects)
     resolved = model.resolved(effects)
-    refuse_unknown(resolved, advice="")
     refuse_improper(effects, resolved)
-    latent = _latent(effects, resolved)
-    moments = latent.moments()
+    row = latent(effects, resolved)
+    moments = row.moments()
 
     def read(chains: Chains) -> tuple[_Read, Mapping[str, float]]:
-        parameters = latent.parameters(chains.parameters)
-        rest = latent.complete(parameters, chains.parameters, stream(effects, resolved, engine.seed, use=1))
-        quantities = _quantities(latent, parameters, rest, moments)
-        return (parameters, rest, quantities), diagnostics.diagnostics(parameters, chains.stats, moments, quantities)
+        parameters = row.parameters(chains.parameters)
+        rest = row.complete(parameters, chains.parameters, stream(effects, resolved, engine.seed, use=1))
+        quantities = _quantities(row, parameters, rest, moments)
+        return (parameters, rest, quantities), diagnostics.diagnostics(
+            _unknown(resolved, parameters), chains.stats, moments, quantities
+        )
 
     run, (parameters, rest, quantities), numbers = drawn(
-        engine, effects, resolved, partial(_run, latent), read, kept=kept
+        engine, effects, resolved, partial(_run, row), read, kept=kept
     )  # fmt: skip
     chains = run.chains
     missing = missing_moments(moments["tau"], moments["mu"] > 1)
     findings = diagnostics.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
     findings += () if missing is None else (missing,)
-    fit_report = report(engine, effects, resolved, run, findings, numbers, quantities, start=start, notes=latent.notes)
+    fit_report = report(engine, effects, resolved, run, findings, numbers, quantities, start=start, notes=row.notes)
     label = f"{model.label}, {engine.label}"
     return Result(
         label=label,
@@ -84,13 +87,28 @@ def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: 
         report=fit_report,
         prior=prior_words(resolved),
         native=chains,
-        tree=partial(latent_tree, latent, parameters, rest, chains.stats, label, engine.seed),
-        absent=latent.absent,
+        tree=partial(latent_tree, row, parameters, rest, chains.stats, label, engine.seed),
+        absent=row.absent,
     )
 
 
-def _latent(effects: Effects, model: LatentModel) -> Latent:
-    return CountsLatent.of(effects, model) if isinstance(model, Counted) else RobustLatent.of(effects, model)
+def _unknown(model: Model, parameters: Mapping[str, Array]) -> dict[str, Array]:
+    """The parameters without those that the model states."""
+    priors = model.named_priors
+    return {name: draws for name, draws in parameters.items() if not isinstance(priors.get(name), Fixed)}
+
+
+def latent(effects: Effects, model: LatentModel, unit: Unit | None = None) -> Latent:
+    """What NUTS needs to know of a model whose priors are explicit.
+
+    Parameters
+    ----------
+    effects : Effects
+    model : Robust or Counted
+    unit : Unit, optional
+        Where the sampler's origin and unit lie, unless it is where the table suggests; counts have their own.
+    """
+    return CountsLatent.of(effects, model) if isinstance(model, Counted) else RobustLatent.of(effects, model, unit)
 
 
 def _run(latent: Latent, settings: Settings, target_accept: float) -> Chains:
@@ -102,6 +120,10 @@ def _quantities(
 ) -> dict[str, Quantity]:
     out: dict[str, Quantity] = {}
     for name, draws in parameters.items():
+        prior = latent.model.named_priors.get(name)
+        if isinstance(prior, Fixed):
+            out[name] = known(prior.value)
+            continue
         positive = float(draws.min()) >= 0.0 and name not in ("mu", "delta", "base", "slope")
         out[name] = Posterior(DrawsLaw(draws, moments[name], lower=0.0 if positive else -np.inf))
         if name == "tau":
