@@ -145,9 +145,9 @@ def fit(
     >>> pw.fit(bcg)
     <Result 'exact': k = 13, mu = −0.706 [−1.112, −0.316], status ok>
     """
-    _check_table(effects)
+    check_table(effects)
     model = _usual_model(effects, engine) if model is None else model
-    _check_model(model)
+    check_model(model)
     engine = _usual_engine(model) if engine is None else engine
     _check_pair(effects, model, engine)
     _check_flags(strict, kept)
@@ -189,7 +189,8 @@ def _usual_engine(model: Model) -> Engine:
     return Exact() if needs(model) <= Exact.can else NUTS()
 
 
-def _check_table(effects: object) -> None:
+def check_table(effects: object, what: str = "fit") -> None:
+    """Raise a ModelError for what is no study table."""
     if isinstance(effects, Effects):
         return
     advice = "pw.fit(pw.Effects(y, se=se), model, engine)"
@@ -199,10 +200,11 @@ def _check_table(effects: object) -> None:
         advice = "pw.fit(result.effects, model, engine), or pw.refit(result, effects)"
     elif type(effects) in (*PAIRS, *ENGINES):
         advice = "pw.fit(effects, model, engine), in this order"
-    raise ModelError(f"fit was given {described(effects)} as its table", "Effects", advice)
+    raise ModelError(f"{what} was given {described(effects)} as its table", "Effects", advice)
 
 
-def _check_model(model: object) -> None:
+def check_model(model: object, what: str = "fit") -> None:
+    """Raise a ModelError for what is no model."""
     if type(model) in PAIRS:
         return
     names = {known.__name__: known for known in PAIRS}
@@ -221,7 +223,7 @@ def _check_model(model: object) -> None:
         expected, advice = "a model", f"MetaRegression({model!r})"
     elif isinstance(model, str):
         advice = option_meant("model", model, names)
-    raise ModelError(f"fit was given {_said(model)} as its model", expected, advice)
+    raise ModelError(f"{what} was given {_said(model)} as its model", expected, advice)
 
 
 def _check_pair(effects: Effects, model: Model, engine: Engine) -> None:

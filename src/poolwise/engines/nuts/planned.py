@@ -32,7 +32,7 @@ from poolwise.errors import ModelError
 from poolwise.model import CorrelatedOutcomes, CrossedEffects, MetaRegression, Model, RandomEffects, prior_words
 from poolwise.moments import MOST_MOMENTS, missing_moments, refuse_improper
 from poolwise.quantities import Quantity
-from poolwise.result import Finding, Result
+from poolwise.result import Finding, FitReport, Result
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -69,49 +69,67 @@ def fit_planned(
     refuse_improper(effects, resolved)
     _refuse_known(means, resolved)
 
-    def judged(chains: Chains) -> tuple[_Reading, Mapping[str, float]]:
-        draws = road.read(chains.parameters, stream(effects, resolved, engine.seed, use=1))
-        moments, quantities = draws.existing_moments(), draws.quantities()
-        numbers = diagnostics.diagnostics(draws.watched, chains.stats, moments, quantities)
-        return _Reading(draws, moments, quantities), numbers
+    def judged(chains: Chains) -> tuple[Reading, Mapping[str, float]]:
+        reading = Reading.of(road.read(chains.parameters, stream(effects, resolved, engine.seed, use=1)))
+        return reading, reading.diagnosed(chains.stats)
 
     sample = partial(run, road.plan)
     made, reading, numbers = drawn(engine, effects, resolved, sample, judged, kept=kept, coefficients=means.p)
-    draws, stats = reading.draws, made.chains.stats
     notes = means.design.notes if means.design is not None else ()
-    findings = _findings(numbers, reading, made.chains)
+    findings = reading.findings(numbers, made.chains)
     fit_report = report(
         engine, effects, resolved, made, findings, numbers, reading.quantities, start=start, notes=notes
     )
     label = engine.label if isinstance(model, RandomEffects) else f"{model.label}, {engine.label}"
-    return Result(
-        label=label,
-        effects=effects,
-        model=resolved,
-        engine=engine,
-        interval_kind="credible (equal-tailed)",
-        quantities=reading.quantities,
-        studies=draws.studies(),
-        weights=draws.weights(),
-        report=fit_report,
-        prior=prior_words(resolved),
-        native=made.chains,
-        tree=partial(_tree, draws, stats, label, engine.seed),
-        absent=means.absent,
-        combinations=means.linear,
-        linear=Linear(draws, engine.seed),
-        design=means.design,
-    )
+    return reading.result(made.chains, label, engine, engine.seed, fit_report)
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class _Reading:
+class Reading:
     """Draws on the scale of the effects, with the moments and quantities that a report needs of them."""
 
     draws: NormalDraws
     moments: Mapping[str, int]
     quantities: Mapping[str, Quantity]
+
+    @classmethod
+    def of(cls, draws: NormalDraws) -> Reading:
+        """The reading of these draws."""
+        return cls(draws, draws.existing_moments(), draws.quantities())
+
+    def diagnosed(self, stats: Mapping[str, NDArray]) -> dict[str, float]:
+        """What the chains say about their own convergence."""
+        return diagnostics.diagnostics(self.draws.watched, stats, self.moments, self.quantities)
+
+    def findings(self, numbers: Mapping[str, float], chains: Chains) -> tuple[Finding, ...]:
+        """What went wrong, or does not exist."""
+        least = min((self.moments[name] for name in self.draws.scalars), default=MOST_MOMENTS)
+        missing = missing_moments(least, self.draws.means.proper)
+        findings = diagnostics.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
+        return findings if missing is None else (*findings, missing)
+
+    def result(self, chains: Chains, label: str, engine: object, seed: int, report: FitReport) -> Result:
+        """The result that these draws make."""
+        draws, means = self.draws, self.draws.means
+        return Result(
+            label=label,
+            effects=draws.effects,
+            model=draws.model,
+            engine=engine,
+            interval_kind="credible (equal-tailed)",
+            quantities=self.quantities,
+            studies=draws.studies(),
+            weights=draws.weights(),
+            report=report,
+            prior=prior_words(draws.model),
+            native=chains,
+            tree=partial(_tree, draws, chains.stats, label, seed),
+            absent=means.absent,
+            combinations=means.linear,
+            linear=Linear(draws, seed),
+            design=means.design,
+        )
 
 
 @final
@@ -166,13 +184,6 @@ def _refuse_known(means: Means, model: Model) -> None:
 def run(plan: Plan, settings: Settings, target_accept: float) -> Chains:
     """One run of the sampler on a plan."""
     return run_sampler(plan.compiled().with_data(**plan.data), settings, target_accept, adaptation=plan.adaptation)
-
-
-def _findings(numbers: Mapping[str, float], reading: _Reading, chains: Chains) -> tuple[Finding, ...]:
-    least = min((reading.moments[name] for name in reading.draws.scalars), default=MOST_MOMENTS)
-    missing = missing_moments(least, reading.draws.means.proper)
-    findings = diagnostics.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
-    return findings if missing is None else (*findings, missing)
 
 
 def _tree(draws: NormalDraws, stats: Mapping[str, NDArray], label: str, seed: int) -> xr.DataTree:

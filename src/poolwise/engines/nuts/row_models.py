@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +29,10 @@ from poolwise.model import Counted, Model, Robust, prior_words
 from poolwise.moments import missing_moments, refuse_improper
 from poolwise.priors import Fixed
 from poolwise.quantities import ByStudy, Posterior, Quantity
-from poolwise.result import Result
+from poolwise.result import Finding, FitReport, Result
 
 Array = NDArray[np.float64]
 LatentModel = Robust | Counted
-type _Read = tuple[Mapping[str, Array], Completed, Mapping[str, Quantity]]
 
 
 def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: Place | None = None) -> Result:
@@ -56,40 +57,68 @@ def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: 
     resolved = model.resolved(effects)
     refuse_improper(effects, resolved)
     row = latent(effects, resolved)
-    moments = row.moments()
 
-    def read(chains: Chains) -> tuple[_Read, Mapping[str, float]]:
-        parameters = row.parameters(chains.parameters)
-        rest = row.complete(parameters, chains.parameters, stream(effects, resolved, engine.seed, use=1))
-        quantities = _quantities(row, parameters, rest, moments)
-        return (parameters, rest, quantities), diagnostics.diagnostics(
-            _unknown(resolved, parameters), chains.stats, moments, quantities
-        )
+    def read(chains: Chains) -> tuple[RowReading, Mapping[str, float]]:
+        reading = RowReading.of(row, chains.parameters, stream(effects, resolved, engine.seed, use=1))
+        return reading, reading.diagnosed(chains.stats)
 
-    run, (parameters, rest, quantities), numbers = drawn(
-        engine, effects, resolved, partial(_run, row), read, kept=kept
-    )  # fmt: skip
-    chains = run.chains
-    missing = missing_moments(moments["tau"], moments["mu"] > 1)
-    findings = diagnostics.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
-    findings += () if missing is None else (missing,)
+    run, reading, numbers = drawn(engine, effects, resolved, partial(_run, row), read, kept=kept)
+    findings = reading.findings(numbers, run.chains)
+    quantities = reading.quantities
     fit_report = report(engine, effects, resolved, run, findings, numbers, quantities, start=start, notes=row.notes)
-    label = f"{model.label}, {engine.label}"
-    return Result(
-        label=label,
-        effects=effects,
-        model=resolved,
-        engine=engine,
-        interval_kind="credible (equal-tailed)",
-        quantities=quantities,
-        studies=ByStudy(effects.labels, partial(_study, rest.theta)),
-        weights=_weights(effects, rest.weight),
-        report=fit_report,
-        prior=prior_words(resolved),
-        native=chains,
-        tree=partial(latent_tree, row, parameters, rest, chains.stats, label, engine.seed),
-        absent=row.absent,
-    )
+    return reading.result(run.chains, f"{model.label}, {engine.label}", engine, engine.seed, fit_report)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class RowReading:
+    """Draws on the scale of the effects, with what was drawn given them and the quantities that a report needs."""
+
+    row: Latent
+    parameters: Mapping[str, Array]
+    rest: Completed
+    quantities: Mapping[str, Quantity]
+
+    @classmethod
+    def of(
+        cls, row: Latent, drawn: Mapping[str, Array], rng: np.random.Generator, theta: Array | None = None
+    ) -> RowReading:
+        """The reading of the variables of a PyMC model; with true effects of the studies where they were drawn too."""
+        parameters = row.parameters(drawn)
+        rest = row.complete(parameters, drawn, rng)
+        rest = rest if theta is None else replace(rest, theta=theta)
+        return cls(row, parameters, rest, _quantities(row, parameters, rest, row.moments()))
+
+    def diagnosed(self, stats: Mapping[str, NDArray]) -> dict[str, float]:
+        """What the chains say about their own convergence."""
+        unknown = _unknown(self.row.model, self.parameters)
+        return diagnostics.diagnostics(unknown, stats, self.row.moments(), self.quantities)
+
+    def findings(self, numbers: Mapping[str, float], chains: Chains) -> tuple[Finding, ...]:
+        """What went wrong, or does not exist."""
+        moments = self.row.moments()
+        missing = missing_moments(moments["tau"], moments["mu"] > 1)
+        findings = diagnostics.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
+        return findings if missing is None else (*findings, missing)
+
+    def result(self, chains: Chains, label: str, engine: object, seed: int, report: FitReport) -> Result:
+        """The result that these draws make."""
+        row, effects = self.row, self.row.effects
+        return Result(
+            label=label,
+            effects=effects,
+            model=row.model,
+            engine=engine,
+            interval_kind="credible (equal-tailed)",
+            quantities=self.quantities,
+            studies=ByStudy(effects.labels, partial(_study, self.rest.theta)),
+            weights=_weights(effects, self.rest.weight),
+            report=report,
+            prior=prior_words(row.model),
+            native=chains,
+            tree=partial(latent_tree, row, self.parameters, self.rest, chains.stats, label, seed),
+            absent=row.absent,
+        )
 
 
 def _unknown(model: Model, parameters: Mapping[str, Array]) -> dict[str, Array]:
