@@ -35,7 +35,7 @@ NO_STATISTICS = "They came without the sampler's statistics, so that nothing is 
 OF_NORMAL = ("root", "x_mean", "x_sd", "shrunk_sd")
 OF_ROWS = ("delta", "theta", "baseline")
 SPREADS = ("tau", "sd[", "x_sd", "shrunk_sd", "mu_spread", "base_spread", "nu")
-WATCHED = ("diverging", "energy", "reached_max_treedepth")
+WATCHED = {"diverging": (), "energy": (), "reached_max_treedepth": ("maxdepth_reached",)}
 
 
 @final
@@ -159,6 +159,10 @@ def _in_names_of_the_model(arrays: Arrays, structure: NormalStructure, model: Mo
     if isinstance(model, CrossedEffects) and "tau_of" in named:
         each = np.moveaxis(arrays.variable("tau_of", model.factors), -1, 0)
         named |= {f"tau[{f}]": x for f, x in enumerate(each) if f"tau[{f}]" not in named}
+    if "gamma" in named and structure.gammas:
+        labels_of_scale = [name.partition("[")[2].removesuffix("]") for name in structure.gammas]
+        each = np.moveaxis(arrays.variable("gamma", labels_of_scale), -1, 0)
+        named |= {name: x for name, x in zip(structure.gammas, each, strict=True) if name not in named}
     if "cor" in named and "root" not in named and any(layer.root for layer in structure.layers):
         named["root"] = _roots(arrays.variable("cor", labels, labels))
     return replace(arrays, named=named)
@@ -262,9 +266,10 @@ class Arrays:
     def statistics(self) -> tuple[dict[str, NDArray], tuple[str, ...]]:
         """What was watched of the sampler, NaN where that is not known, and what to say of it."""
         stats = {name: np.full(self.shape, np.nan) for name in WATCHED}
-        for name in WATCHED:
-            if name in self.stats and np.shape(self.stats[name]) == self.shape:
-                stats[name] = np.asarray(self.stats[name], dtype=float)
+        for name, others in WATCHED.items():
+            for own in (name, *others):
+                if own in self.stats and np.shape(self.stats[own]) == self.shape:
+                    stats[name] = np.asarray(self.stats[own], dtype=float)
         return stats, (ELSEWHERE, *((NO_STATISTICS,) if np.isnan(stats["diverging"]).any() else ()))
 
 
