@@ -98,6 +98,7 @@ def test_draws_of_nuts_give_the_same_quantities_when_they_are_read():
 
 
 DRAWS = {"mu": np.full((2, 50), -0.7), "tau": np.full((2, 50), 0.5)}
+DRAWS_OF_PRIOR = {"mu": (("chain", "draw"), DRAWS["mu"])}
 GROUPS = MODELS["subgroups"][1]
 
 
@@ -112,6 +113,9 @@ GROUPS = MODELS["subgroups"][1]
         ({"mu": np.zeros(50), "tau": np.ones(50)}, r"mu has the shape \(50,\)"),
         ({"mu": "many", "tau": 1}, r"mu is 'many'"),
         (xr.Dataset({"mu": ("draw", np.zeros(9))}), r"chain and draw among them"),
+        (DRAWS | {"mu": DRAWS["mu"] + 1j}, r"an array of numbers"),
+        (DRAWS | {"mu": np.ma.masked_less(DRAWS["mu"], 0.0)}, r"mu is not finite in draw 0"),
+        (xr.DataTree.from_dict({"prior": xr.Dataset(DRAWS_OF_PRIOR)}), r"no posterior"),
         ({}, r"no posterior"),
         (17, r"no posterior"),
     ],
@@ -132,7 +136,16 @@ def test_labels_that_stand_in_another_order_are_put_in_order_and_others_are_refu
 
 
 def test_draws_from_elsewhere_cannot_be_made_again():
+    read = pw.read_draws(BCG, RANDOM, DRAWS | {"tau": DRAWS["tau"] + np.linspace(0.0, 0.1, 50)})
     with pytest.raises(ModelError, match="engine"):
-        pw.refit(pw.read_draws(BCG, RANDOM, DRAWS | {"tau": DRAWS["tau"] + np.linspace(0, 0.1, 50)}), BCG)
+        pw.refit(read, BCG)
+    with pytest.raises(ModelError, match="cannot refit draws"):
+        pw.checks.leave_one_out(read)
+    assert not np.isnan(pw.checks.loo(read, refit_above=None).elpd)
+
+
+def test_what_is_no_table_no_model_and_leaves_nothing_unknown_is_said():
     with pytest.raises(ModelError, match="pymc_model was given"):
         pw.pymc_model(RANDOM, BCG)
+    with pytest.raises(ModelError, match="nothing unknown"):
+        pw.read_draws(BCG, pw.CommonEffect(p.Fixed(0.0)), DRAWS)

@@ -96,7 +96,7 @@ def read_draws(
     -------
     Result
         As `NUTS` makes it, with R-hat, effective draws and Monte Carlo errors; its report says that the draws were made
-        elsewhere. It cannot be fitted again.
+        elsewhere. It cannot be fitted again, so that checks which refit refuse it.
 
     Raises
     ------
@@ -119,8 +119,8 @@ def read_draws(
     >>> import poolwise as pw
     >>> bcg, rng = pw.datasets.load("bcg"), np.random.default_rng(1)
     >>> draws = {"mu": rng.normal(-0.7, 0.2, (4, 500)), "tau": abs(rng.normal(0.6, 0.1, (4, 500)))}
-    >>> pw.read_draws(bcg, pw.RandomEffects(), draws)["mu"].point.round(1)
-    np.float64(-0.7)
+    >>> round(pw.read_draws(bcg, pw.RandomEffects(), draws)["mu"].point, 1)
+    -0.7
     """
     from poolwise.engines.nuts.read_draws import result_of
 

@@ -67,7 +67,7 @@ def fit_planned(
     road = planned(effects, resolved, mean)
     means = road.plan.means
     refuse_improper(effects, resolved)
-    _refuse_known(means, resolved)
+    refuse_known(means, resolved)
 
     def judged(chains: Chains) -> tuple[Reading, Mapping[str, float]]:
         reading = Reading.of(road.read(chains.parameters, stream(effects, resolved, engine.seed, use=1)))
@@ -175,10 +175,10 @@ def planned(effects: Effects, model: Model, mean: Means | None = None, unit: Uni
     return Planned(known, partial(sampled_draws, effects, model, known))
 
 
-def _refuse_known(means: Means, model: Model) -> None:
+def refuse_known(means: Means, model: Model) -> None:
     """Raise a ModelError where the model leaves nothing to draw."""
     if set(means.structure.priors) <= set(means.structure.stated):
-        raise ModelError(f"{model!r} leaves nothing unknown that NUTS could sample", "a prior on mu or tau", "Exact()")
+        raise ModelError(f"{model!r} leaves nothing unknown to be drawn", "a prior on mu or tau", "Exact()")
 
 
 def run(plan: Plan, settings: Settings, target_accept: float) -> Chains:

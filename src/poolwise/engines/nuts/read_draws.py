@@ -17,7 +17,7 @@ from poolwise.engines.draws.tree import stream
 from poolwise.engines.environment import versions
 from poolwise.engines.nuts.limit_errors import sign_notes
 from poolwise.engines.nuts.open_model import open_model
-from poolwise.engines.nuts.planned import Reading, planned
+from poolwise.engines.nuts.planned import Reading, planned, refuse_known
 from poolwise.engines.nuts.plans import AS_GIVEN, TYPICAL_MEAN, Plan
 from poolwise.engines.nuts.row_models import LatentModel, RowReading, latent
 from poolwise.engines.nuts.samplers import Chains
@@ -94,6 +94,7 @@ def result_of(effects: Effects, model: Model, tree: object, seed: int) -> Result
     else:
         road = planned(effects, resolved, unit=AS_GIVEN)
         means = road.plan.means
+        refuse_known(means, resolved)
         arrays = _in_names_of_the_model(arrays, means.structure, resolved)
         drawn = _variables(arrays, own, _needed(road.plan, own))
         reading = Reading.of(_as_drawn(road.read(drawn, rng), arrays, theta))
@@ -225,15 +226,15 @@ class Arrays:
         """The posterior of a tree, of a data set, or of a mapping of arrays."""
         posterior, stats = _group(tree, "posterior"), _group(tree, "sample_stats")
         posterior = tree if posterior is None and isinstance(tree, Mapping) else posterior
-        if posterior is None or not len(posterior):
+        named = {} if posterior is None else {str(name): x for name, x in _variables_of(posterior).items()}
+        if not named:
             raise ModelError(
                 f"read_draws was given {described(tree)}, in which there is no posterior",
                 "a DataTree with the group posterior, a Dataset, or arrays of shape (chains, draws, ...) by name",
                 "pm.sample(model=pw.pymc_model(effects, model))",
             )
-        named = {str(name): values for name, values in _variables_of(posterior).items()}
-        first, values = next(iter(named.items()))
-        sizes = np.shape(_numbers(first, values))
+        first = next((name for name in named if name.startswith(("mu", "beta", "tau"))), next(iter(named)))
+        sizes = _numbers(first, named[first]).shape
         if len(sizes) < 2 or 0 in sizes:
             raise ModelError(f"{first} has the shape {sizes}", "(chains, draws, ...)", "array[None] for one chain")
         return cls(named, {} if stats is None else _variables_of(stats), (sizes[0], sizes[1]))
@@ -291,7 +292,11 @@ def _numbers(name: str, values: Any) -> Array:
         if missing:
             raise ModelError(f"{name} has the dimensions {listing(values.dims)}", "chain and draw among them")
         values = values.transpose("chain", "draw", ...)
+    numbers = np.ma.filled(np.ma.asarray(values, dtype=float), np.nan) if np.ma.isMaskedArray(values) else values
     try:
-        return np.asarray(values, dtype=float)
+        array = np.asarray(numbers)
+        if array.dtype.kind not in "iufO":
+            raise TypeError
+        return array.astype(float)
     except (TypeError, ValueError):
         raise ModelError(f"{name} is {shown(values)}", "draws, an array of numbers") from None
