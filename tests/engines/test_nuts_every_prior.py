@@ -6,6 +6,7 @@ from scipy import stats
 
 import poolwise as pw
 from poolwise import priors as p
+from poolwise.engines.nuts.stored_draws import facts
 from poolwise.errors import ModelError
 
 BCG = pw.datasets.load("bcg")
@@ -57,3 +58,13 @@ def test_an_improper_posterior_is_refused_as_by_quadrature(tau):
     for engine in (pw.Exact(), pw.NUTS()):
         with pytest.raises(ModelError):
             pw.fit(one, pw.RandomEffects(p.Flat(), tau), engine)
+
+
+def test_kept_draws_know_a_density_by_its_values_and_not_by_its_place_in_memory():
+    def asked(rate):
+        tau = p.Density(lambda tau: np.log(tau) - rate * tau, "a density")
+        return facts(BCG, pw.RandomEffects(p.Flat(), tau), NUTS)
+
+    assert asked(3.0) == asked(3.0)
+    assert asked(3.0) != asked(4.0)
+    assert "densities" not in facts(BCG, MODELS[0], NUTS)

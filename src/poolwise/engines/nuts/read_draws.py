@@ -35,6 +35,7 @@ NO_STATISTICS = "They came without the sampler's statistics, so that nothing is 
 OF_NORMAL = ("root", "x_mean", "x_sd", "shrunk_sd")
 OF_ROWS = ("delta", "theta", "baseline")
 SPREADS = ("tau", "sd[", "x_sd", "shrunk_sd", "mu_spread", "base_spread", "nu")
+BOUNDS = {"pi": (0, 1), "delta": (-1, 1)}
 WATCHED = {"diverging": (), "energy": (), "reached_max_treedepth": ("maxdepth_reached",)}
 
 
@@ -147,6 +148,9 @@ def _variables(arrays: Arrays, own: pm.Model, names: Sequence[str]) -> dict[str,
         out[name] = arrays.variable(name, *labels)
         if name.startswith(SPREADS) and not (out[name] >= 0.0).all():
             raise ModelError(f"{name} has draws below 0, the least {out[name].min():g}", "standard deviations")
+        if name in BOUNDS and not ((out[name] >= BOUNDS[name][0]) & (out[name] <= BOUNDS[name][1])).all():
+            low, high = BOUNDS[name]
+            raise ModelError(f"{name} has draws from {out[name].min():g} to {out[name].max():g}", f"{low} to {high}")
     return out
 
 
