@@ -1,5 +1,7 @@
 """PyMC, in and out: the model that NUTS samples, and draws from anywhere."""
 
+import warnings
+
 import numpy as np
 import pymc as pm
 import pytest
@@ -15,6 +17,10 @@ RANDOM = pw.RandomEffects(UNIT, HALF)
 TWO = pw.Effects(
     [0.3, 0.5, 0.1, 0.4, 0.6, 0.2], se=[0.2] * 6, study=["i", "j", "k"] * 2, outcome=["b"] * 3 + ["a"] * 3, scale="SMD"
 )
+MISSING = BCG.moderators.assign(ablat=BCG.moderators["ablat"].astype(float), alloc=BCG.moderators["alloc"].astype(str))
+MISSING.loc[MISSING.index[2], "ablat"], MISSING.loc[MISSING.index[3], "alloc"] = np.nan, None
+with warnings.catch_warnings(action="ignore"):  # that values are missing
+    GAPS = pw.Effects(BCG.y, se=BCG.se, study=BCG.study, moderators=MISSING, scale="log RR")
 BY_LATITUDE = {"intercept": UNIT, "ablat": UNIT}
 MODELS = {
     "random effects": (BCG, RANDOM, {"study"}),
@@ -30,6 +36,7 @@ MODELS = {
     "correlated": (TWO, pw.CorrelatedOutcomes(mu=UNIT, tau=HALF), {"effect", "outcome"}),
     "crossed": (BCG, pw.CrossedEffects(("alloc",), UNIT, HALF, HALF), {"effect", "level", "factor"}),
     "t": (BCG, pw.StudentTRandomEffects(UNIT, HALF), {"study"}),
+    "missing levels": (GAPS, pw.MetaRegression("~ alloc", UNIT, HALF, missing="model"), {"coefficient"}),
     "counts": (BCG, pw.BinomialNormal("log OR", UNIT, HALF), {"study"}),
 }  # fmt: skip
 MCSE = 4.0
@@ -41,6 +48,8 @@ def made_up(model, rng):
     for rv in [*model.free_RVs, *model.deterministics]:
         size = (2, 60, *(int(n) for n in rv.shape.eval(mode="FAST_COMPILE")))
         draws[rv.name] = np.abs(rng.normal(0.3, 0.05, size))
+        if rv.name.startswith("pi["):
+            draws[rv.name] /= draws[rv.name].sum(axis=-1, keepdims=True)
     if "root" in draws:
         draws["root"] = np.linalg.cholesky(np.broadcast_to([[1.0, 0.3], [0.3, 1.0]], (2, 60, 2, 2)))
     return draws
@@ -95,6 +104,18 @@ def test_draws_of_nuts_give_the_same_quantities_when_they_are_read():
         name: nuts[name].interval(0.95) for name in nuts.quantities
     }
     assert read.studies["Aronson 1948"].point == nuts.studies["Aronson 1948"].point
+
+
+def test_integrated_moderators_and_coefficients_come_back_from_the_variables_of_the_model():
+    uncertain = pw.MetaRegression("~ ablat", UNIT, HALF, missing="model")
+    pooled = pw.MetaRegression("~ ablat", tau=HALF, pooled={"alloc": HALF})
+    for effects, model, dim in ((GAPS, uncertain, "moderator"), (BCG, pooled, "factor")):
+        out = pw.pymc_model(effects, model)
+        assert out.coords[dim] == (("ablat",) if dim == "moderator" else ("alloc",))
+        result = pw.read_draws(effects, model, made_up(out, np.random.default_rng(3)))
+        assert "beta[ablat]" in result.quantities
+        with pytest.raises(ModelError, match="the draws have no"):
+            pw.read_draws(effects, model, result.to_datatree())
 
 
 DRAWS = {"mu": np.full((2, 50), -0.7), "tau": np.full((2, 50), 0.5)}

@@ -68,6 +68,9 @@ def _labels(effects: Effects, model: Model, structure: NormalStructure) -> dict[
     if isinstance(model, CrossedEffects):
         levels = {factor: dict.fromkeys(values) for factor, values in model.levels(effects).items()}
         labels |= {"effect": effects.labels, "level": tuple(f"{f}: {level}" for f in levels for level in levels[f])}
+    uncertain = model.uncertain(effects) if isinstance(model, MetaRegression) else None
+    if uncertain is not None:
+        labels["moderator"] = tuple(uncertain.names)
     if isinstance(model, CorrelatedOutcomes):
         labels["outcome"] = tuple(name.partition("[")[2].removesuffix("]") for name in structure.coefficients)
     return labels

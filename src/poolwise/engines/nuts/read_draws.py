@@ -168,6 +168,11 @@ def _in_names_of_the_model(arrays: Arrays, structure: NormalStructure, model: Mo
         labels_of_scale = [name.partition("[")[2].removesuffix("]") for name in structure.gammas]
         each = np.moveaxis(arrays.variable("gamma", labels_of_scale), -1, 0)
         named |= {name: x for name, x in zip(structure.gammas, each, strict=True) if name not in named}
+    if "pi" in named and structure.gaps is not None:
+        pi, first = arrays.variable("pi", structure.gaps.labels), 0
+        for j, levels in enumerate(structure.gaps.levels):
+            named.setdefault(f"pi[{j}]", pi[..., first : first + len(levels)])
+            first += len(levels)
     if "cor" in named and "root" not in named and any(layer.root for layer in structure.layers):
         named["root"] = _roots(arrays.variable("cor", labels, labels))
     return replace(arrays, named=named)
