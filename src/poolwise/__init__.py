@@ -22,6 +22,7 @@ from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import PoolwiseError, PoolwiseWarning
+from poolwise.exchange import pymc_model, read_draws
 from poolwise.fit import fit, refit
 from poolwise.model import (
     BinomialNormal,
@@ -104,7 +105,9 @@ __all__ = [
     "plot",
     "predict",
     "priors",
+    "pymc_model",
     "read_csv",
+    "read_draws",
     "reconstruct",
     "refit",
     "run",

@@ -27,8 +27,6 @@ from poolwise.model import (
     remarks,
 )
 from poolwise.model.needs import ALWAYS, COVARIANCE, POOLED, UNCERTAIN, may_need, needs
-from poolwise.priors import FAMILIES
-from poolwise.pymc_models.priors import STANDARD
 from poolwise.result import NO_PRIOR, Result
 from poolwise.settings import check_flag, option_meant
 
@@ -61,7 +59,6 @@ def _cell(missing: tuple[str, ...]) -> str:
 def _exceptions_of_tables_and_priors() -> tuple[str, ...]:
     """What no pair of classes tells: which take a known covariance, and which priors an engine has."""
     able = " and ".join(f"`{engine.__name__}`" for engine in ENGINES if COVARIANCE in engine.can)
-    absent = ", ".join(f"`{name}`" for name, family in FAMILIES.items() if family not in STANDARD)
     return (
         f"- With {COVARIANCE}: {able} alone, for",
         f"  {_classes(WITH_COVARIANCE)}, with common tau and normal or flat priors on means.",
@@ -69,8 +66,7 @@ def _exceptions_of_tables_and_priors() -> tuple[str, ...]:
         "- `Exact` takes `Normal` and `Flat` priors on mean effects in every model; `StudentT`, `Cauchy`, `Mixture` in",
         f"  {_classes(WITH_OTHER_PRIORS)}; `TruncatedNormal` and `Fixed` there where the mean",
         "  effect is one; no `RegularizedHorseshoe`.",
-        "- `NUTS` has no `Mixture`, no custom density or distribution, and no",
-        f"  {absent}.",
+        "- `NUTS` takes every prior of the package, custom densities and distributions among them.",
     )
 
 
@@ -149,9 +145,9 @@ def fit(
     >>> pw.fit(bcg)
     <Result 'exact': k = 13, mu = −0.706 [−1.112, −0.316], status ok>
     """
-    _check_table(effects)
+    check_table(effects)
     model = _usual_model(effects, engine) if model is None else model
-    _check_model(model)
+    check_model(model)
     engine = _usual_engine(model) if engine is None else engine
     _check_pair(effects, model, engine)
     _check_flags(strict, kept)
@@ -193,7 +189,8 @@ def _usual_engine(model: Model) -> Engine:
     return Exact() if needs(model) <= Exact.can else NUTS()
 
 
-def _check_table(effects: object) -> None:
+def check_table(effects: object, what: str = "fit") -> None:
+    """Raise a ModelError for what is no study table."""
     if isinstance(effects, Effects):
         return
     advice = "pw.fit(pw.Effects(y, se=se), model, engine)"
@@ -203,10 +200,11 @@ def _check_table(effects: object) -> None:
         advice = "pw.fit(result.effects, model, engine), or pw.refit(result, effects)"
     elif type(effects) in (*PAIRS, *ENGINES):
         advice = "pw.fit(effects, model, engine), in this order"
-    raise ModelError(f"fit was given {described(effects)} as its table", "Effects", advice)
+    raise ModelError(f"{what} was given {described(effects)} as its table", "Effects", advice)
 
 
-def _check_model(model: object) -> None:
+def check_model(model: object, what: str = "fit") -> None:
+    """Raise a ModelError for what is no model."""
     if type(model) in PAIRS:
         return
     names = {known.__name__: known for known in PAIRS}
@@ -225,7 +223,7 @@ def _check_model(model: object) -> None:
         expected, advice = "a model", f"MetaRegression({model!r})"
     elif isinstance(model, str):
         advice = option_meant("model", model, names)
-    raise ModelError(f"fit was given {_said(model)} as its model", expected, advice)
+    raise ModelError(f"{what} was given {_said(model)} as its model", expected, advice)
 
 
 def _check_pair(effects: Effects, model: Model, engine: Engine) -> None:

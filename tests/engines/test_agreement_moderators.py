@@ -110,9 +110,3 @@ def test_a_model_of_levels_is_compiled_once_for_any_number_of_clusters():
     pw.fit(effects.drop(study=effects.labels[0]), model, quick)
     pw.fit(effects, pw.ThreeLevel(mu=UNIT, tau_between=HALF, tau_within=priors.HalfNormal(0.2), rho=0.5), quick)
     assert plans.compiled_models.cache_info().misses == compiled
-
-
-def test_a_prior_that_pymc_has_no_line_for_is_refused_first():
-    model = pw.MetaRegression("~ ablat", tau=priors.Lomax(3.0, 1.0))
-    with pytest.raises(pw.PoolwiseError, match=r"tau ~ Lomax.* is not known to NUTS"):
-        pw.fit(pw.datasets.load("bcg"), model, SETTINGS)

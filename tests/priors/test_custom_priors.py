@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import pymc as pm
 import pytest
 from scipy import special, stats
 
@@ -175,3 +176,37 @@ def test_a_density_that_is_not_the_slope_of_its_distribution_function_is_refused
         ModelError, match=r"density that integrates to 0.909.*a distribution function that grows by 0.9"
     ):
         priors.from_distribution(Wrong(0.5))
+
+
+OF_PYMC = {
+    "Gamma": (pm.Gamma.dist(2.0, 5.0), stats.gamma(2.0, scale=0.2)),
+    "Uniform": (pm.Uniform.dist(0.2, 1.0), stats.uniform(0.2, 0.8)),
+    "Weibull": (pm.Weibull.dist(2.0, 0.5), stats.weibull_min(2.0, scale=0.5)),
+    "TruncatedNormal": (pm.TruncatedNormal.dist(0.0, 0.5, lower=0.0), stats.halfnorm(scale=0.5)),
+    "HalfCauchy": (pm.HalfCauchy.dist(0.3), stats.halfcauchy(scale=0.3)),
+}
+
+
+@pytest.mark.parametrize("family", OF_PYMC)
+def test_a_variable_of_pymc_states_a_prior(family):
+    variable, law = OF_PYMC[family]
+    prior, p = priors.from_distribution(variable), np.array([0.05, 0.5, 0.95])
+    np.testing.assert_allclose(prior.ppf(p), law.ppf(p), rtol=1e-10)
+    np.testing.assert_allclose(prior.log_pdf(law.ppf(p)), law.logpdf(law.ppf(p)), atol=1e-6)  # PyMC: log 2 in 32 bits
+    assert str(prior) == f"PyMC's {family}, median {law.ppf(0.5):.4g}"
+    assert prior.tail_power == (2.0 if family == "HalfCauchy" else np.inf)
+
+
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [
+        (pm.Normal.dist(0.0, 1.0), "reaches below 0"),
+        (pm.Poisson.dist(2.0), "type int64"),
+        (pm.Gamma.dist([1.0, 2.0], 1.0), "1 dimensions"),
+        (pm.HalfNormal.dist(pm.HalfNormal.dist(1.0)), "a variable itself"),
+        (pm.HalfNormal.dist(-1.0), "no log density"),
+    ],
+)
+def test_a_variable_of_pymc_that_is_no_prior_on_tau_is_refused(variable, words):
+    with pytest.raises(ModelError, match=words):
+        priors.from_distribution(variable)

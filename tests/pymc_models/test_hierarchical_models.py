@@ -141,7 +141,7 @@ def test_names_have_dimensions():
     assert model.named_vars_to_dims["tau"] == ("outcome",)
     assert model.named_vars_to_dims["y"] == ("study",)
     regression = meta_regression(Y, V, X, {"intercept": p.Flat(), "dose": p.Flat()}, None)
-    assert regression.coords["beta_of"] == ("intercept", "dose")
+    assert regression.coords["coefficient"] == ("intercept", "dose")
 
 
 def test_crossed_effects_are_normal_with_the_covariance_of_their_factors():

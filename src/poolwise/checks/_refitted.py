@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from poolwise.checks._bridge import left_out_density
 from poolwise.engines.exact.left_out import Refits, Unit, refits
-from poolwise.engines.nuts import NUTS
+from poolwise.engines.nuts import NUTS, ReadDraws
 from poolwise.engines.nuts.muted_rows import log_likelihood_without
 from poolwise.errors import ModelError
 from poolwise.model import ThreeLevel
@@ -87,7 +87,11 @@ class Refitter:
 
 
 def need_refits(result: Result) -> None:
-    """Raise a ModelError for a model that no exact refit knows."""
+    """Raise a ModelError for a model that no exact refit knows, and for draws that were made elsewhere."""
+    if isinstance(result.engine, ReadDraws):
+        raise ModelError(
+            "loo cannot refit draws that were made elsewhere", "importance sampling alone", "refit_above=None"
+        )
     try:
         refits(result.effects, result.model)
     except ModelError as error:

@@ -359,6 +359,11 @@ class NormalStructure:
         tau = self.total(parameters)
         return {"tau": tau} | {name: (parameters[sd] / tau) ** 2 for name, sd in self.shares.items()}
 
+    @property
+    def stated(self) -> dict[str, float]:
+        """What the model states to be known of what else has a prior, by name."""
+        return {name: prior.value for name, prior in self.priors.items() if isinstance(prior, Fixed)}
+
     def normal_priors(self) -> tuple[Array, Array] | None:
         """Means and standard deviations of normal priors on the coefficients, shape (p,) each.
 

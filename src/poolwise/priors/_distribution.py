@@ -1,8 +1,10 @@
-"""A prior on tau that another package's distribution object states: scipy.stats, PreliZ, and the like."""
+"""A prior on tau that another package's distribution object states: scipy.stats, PreliZ, PyMC, and the like."""
 
 from __future__ import annotations
 
 import math
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Protocol, final
@@ -13,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from poolwise.errors import ModelError
 from poolwise.priors._base import Array, Prior
+from poolwise.priors._density import Density
 from poolwise.priors._numeric import spread
 from poolwise.priors._tails import check_vectorised, checked_tail
 from poolwise.settings import as_numbers
@@ -110,15 +113,16 @@ class OfDistribution(Prior):
 
 
 def from_distribution(
-    distribution: HasLaw, *, name: str | None = None, tail_power: float | None = None, metric: str | None = None
-) -> OfDistribution:
+    distribution: HasLaw | Any, *, name: str | None = None, tail_power: float | None = None, metric: str | None = None
+) -> OfDistribution | Density:
     """The prior on tau that a distribution object states.
 
     Parameters
     ----------
     distribution : object
         On [0, inf), with vectorised methods ``logpdf``, ``cdf`` and ``ppf``: a frozen scipy.stats distribution, a
-        PreliZ distribution with its parameters.
+        PreliZ distribution with its parameters. Or one unnamed variable of PyMC, ``pm.Gamma.dist(2, 5)``, whose
+        log density is all that is asked of it.
     name : str, optional
         Words for tables and figures; the object's own when None.
     tail_power : float, optional
@@ -128,7 +132,7 @@ def from_distribution(
 
     Returns
     -------
-    OfDistribution
+    OfDistribution, or Density of a variable of PyMC
 
     Raises
     ------
@@ -153,6 +157,8 @@ def from_distribution(
     >>> print(prior, prior.ppf(0.5).round(4), prior.tail_power)
     gamma(2, scale=0.2) 0.3357 inf
     """
+    if hasattr(distribution, "owner") and "pymc" in sys.modules:
+        return _of_variable(distribution, name, tail_power, metric)
     name = _own_name(distribution) if name is None else name
     missing = [method for method in ("logpdf", "cdf", "ppf") if not callable(getattr(distribution, method, None))]
     if missing:
@@ -208,3 +214,66 @@ def _check_law(distribution: HasLaw, name: str) -> None:
             f"{p[1] - p[0]:.4g} for both",
             "a continuous distribution; is this a discrete one?",
         )
+
+
+def _of_variable(variable: Any, name: str | None, tail_power: float | None, metric: str | None) -> Density:
+    """The density of a variable of PyMC; whoever has one has imported PyMC, which is not imported here."""
+    family = getattr(getattr(variable.owner, "op", None), "_print_name", (type(variable).__name__,))[0]
+    words = f"PyMC's {family}" if name is None else name
+    advice = "priors.from_distribution(pm.Gamma.dist(2, 5))"
+    if variable.ndim != 0 or "float" not in variable.dtype:
+        has = f"{words} has {variable.ndim} dimensions and the type {variable.dtype}"
+        raise ModelError(has, "one continuous variable with its parameters", advice)
+    if any(_is_drawn(parameter) for parameter in variable.owner.inputs):
+        raise ModelError(f"{words} has a parameter that is a variable itself", "numbers as parameters", advice)
+    x = sys.modules["pytensor.tensor"].dvector()
+    try:
+        graph = sys.modules["pymc"].logp(variable, x)
+        log_density = _LogDensity(sys.modules["pytensor"].function([x], graph, mode="FAST_COMPILE"))
+        below, above = log_density(-PLACES[::-1]), log_density(PLACES)
+    except Exception as error:
+        raise ModelError(f"{words} has no log density: {error}", "a distribution with numbers as parameters") from error
+    if np.isfinite(below).any() or not np.isfinite(above).any():
+        raise ModelError(f"{words} reaches below 0, or is nowhere above it", "a distribution on [0, inf)")
+    lower, upper = _ends(log_density, np.isfinite(above))
+    prior = Density(log_density, words, lower=lower, upper=upper, tail_power=tail_power, metric=metric)
+    return prior if name is not None else replace(prior, name=f"{words}, median {float(prior.ppf(0.5)):.4g}")
+
+
+def _is_drawn(variable: Any) -> bool:
+    """Whether a random variable takes part in a variable."""
+    node = variable.owner
+    return node is not None and (hasattr(node.op, "ndim_supp") or any(map(_is_drawn, node.inputs)))
+
+
+PLACES = np.exp(np.arange(-300.0, 300.0, 0.05))  # at which a log density is asked whether it is finite
+
+
+@final
+@dataclass(frozen=True)
+class _LogDensity:
+    """A compiled log density of vectors, for arrays of any shape."""
+
+    function: Callable[[Array], Array]
+
+    def __call__(self, x: Array) -> Array:
+        return np.asarray(self.function(np.ravel(x)), dtype=float).reshape(np.shape(x))
+
+
+def _ends(log_density: Callable[[Array], Array], finite: Array) -> tuple[float, float]:
+    """Where the log density begins and ceases to be finite, by bisection; 0 and inf where it is so from end to end."""
+    ends = []
+    for first, step, open_end in (
+        (int(np.argmax(finite)), -1, 0.0),
+        (len(finite) - 1 - int(np.argmax(finite[::-1])), 1, math.inf),
+    ):
+        if not 0 <= first + step < len(finite):
+            ends.append(open_end)
+            continue
+        inside, outside = float(PLACES[first]), float(PLACES[first + step])
+        while np.nextafter(inside, outside) != outside:
+            middle = 0.5 * (inside + outside)
+            here = bool(np.isfinite(log_density(np.array([middle]))[0]))
+            inside, outside = (middle, outside) if here else (inside, middle)
+        ends.append(inside)
+    return ends[0], ends[1]

@@ -39,8 +39,8 @@ def common_effect(y: NDArray[np.float64], v: NDArray[np.float64], mu: Prior) -> 
     import pymc as pm
 
     with pm.Model() as model:
-        estimate = pm.Data("y", y)
-        variance = pm.Data("v", v)
+        estimate = pm.Data("y", y, dims="study")
+        variance = pm.Data("v", v, dims="study")
         mean = prior_on_mu(mu)
-        pm.Normal("y_obs", mu=mean, sigma=pm.math.sqrt(variance), observed=estimate)
+        pm.Normal("y_obs", mu=mean, sigma=pm.math.sqrt(variance), observed=estimate, dims="study")
     return model

@@ -48,10 +48,10 @@ def location_scale(
     """
     import pymc as pm
 
-    with pm.Model(coords={"beta_of": list(beta), "gamma_of": list(gamma)}) as model:
+    with pm.Model(coords={"coefficient": list(beta), "scale_coefficient": list(gamma)}) as model:
         estimate, variance = pm.Data("y", y, dims="study"), pm.Data("v", v, dims="study")
-        location = pm.Data("X", X, dims=("study", "beta_of"), shape=(None, len(beta)))
-        scale = pm.Data("Z", Z, dims=("study", "gamma_of"), shape=(None, len(gamma)))
+        location = pm.Data("X", X, dims=("study", "coefficient"), shape=(None, len(beta)))
+        scale = pm.Data("Z", Z, dims=("study", "scale_coefficient"), shape=(None, len(gamma)))
         sd = prior_on_tau(tau) * pm.math.exp(times(scale, coefficients("gamma", gamma)))
         total = variance + sd**2
         mean = times(location, standardised_coefficients("beta", beta, location, estimate, total))

@@ -46,9 +46,9 @@ def meta_regression(y: Array, v: Array, X: Array, beta: Mapping[str, Prior], tau
     """
     import pymc as pm
 
-    with pm.Model(coords={"beta_of": list(beta)}) as model:
+    with pm.Model(coords={"coefficient": list(beta)}) as model:
         estimate, variance = pm.Data("y", y, dims="study"), pm.Data("v", v, dims="study")
-        design = pm.Data("X", X, dims=("study", "beta_of"))
+        design = pm.Data("X", X, dims=("study", "coefficient"))
         if tau is None:
             mean = times(design, coefficients("beta", beta))
         else:

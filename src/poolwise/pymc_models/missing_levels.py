@@ -56,7 +56,7 @@ def missing_levels(
     """
     import pymc as pm
 
-    with pm.Model(coords={"beta_of": list(beta)}) as model:
+    with pm.Model(coords={"coefficient": list(beta)}) as model:
         estimate, variance, design = pm.Data("y", y), pm.Data("v", v), pm.Data("X", X)
         own, error, designs = pm.Data("y_gap", y_gap), pm.Data("v_gap", v_gap), pm.Data("X_gap", X_gap)
         taken, share = pm.Data("takes", takes), pm.Data("log_share", log_share)

@@ -69,10 +69,10 @@ def pooled_regression(
     """
     import pymc as pm
 
-    with pm.Model(coords={"beta_of": list(beta)}) as model:
+    with pm.Model(coords={"coefficient": list(beta)}) as model:
         estimate, variance = pm.Data("y", y, dims="study"), pm.Data("v", v, dims="study")
         terms = pm.Data("W", W, dims=("study", "term"))
-        design = pm.Data("X", X, dims=("study", "beta_of")) if beta else None
+        design = pm.Data("X", X, dims=("study", "coefficient")) if beta else None
         mean = 0.0 if design is None else times(design, coefficients("beta", beta))
         spread = [horseshoe(*shrunk)] if shrunk else []
         spread += [pm.Data("known_sd", np.asarray(known_sd, dtype=float))] if len(known_sd) else []

@@ -1,4 +1,4 @@
-"""Prior records as PyMC variables, one line for each family."""
+"""Prior records as PyMC variables: one line for each family that PyMC has, a table of its log density for any other."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from poolwise.priors import (
     Beta,
     Cauchy,
     Exponential,
+    Fixed,
     Flat,
     Gamma,
     HalfCauchy,
+    HalfLogistic,
     HalfNormal,
     HalfT,
     InverseGamma,
     LogNormal,
     LogT,
+    Mixture,
     Normal,
     Prior,
     RegularizedHorseshoe,
     StudentT,
     Uniform,
 )
+from poolwise.pymc_models.tables import table_of
 
 if TYPE_CHECKING:
     from pymc.distributions.transforms import Transform
@@ -46,12 +50,40 @@ STANDARD: dict[type[Prior], Prior] = {
     Gamma: Gamma(2.0, 1.0),
     Beta: Beta(1.0, 9.0),
     RegularizedHorseshoe: RegularizedHorseshoe(1.0, 1.0),
+    Fixed: Fixed(0.0),
+    Mixture: Mixture((1.0,), (Normal(0.0, 1.0),)),
+    HalfLogistic: HalfLogistic(1.0),
 }
-"""One member of each family, to compile a model from: its start points are then the same for all members."""
+"""One member of each kind, to compile a model from: its start points are then the same for all members.
+
+The mixture stands for every prior on the line that is known by a table, the half-logistic for every such one on
+[0, inf).
+"""
+TABULATED = (Mixture, HalfLogistic)
+COEFFICIENTS = {"beta": "coefficient", "gamma": "scale_coefficient"}
+"""Dimensions of vectors of coefficients."""
 
 
-def parameter_names(name: str, prior: Prior) -> tuple[str, ...]:
-    """Names of the prior's parameters in a model, in the order of its record.
+def kind(prior: Prior) -> type[Prior]:
+    """The key in `STANDARD` of the priors that one compiled model serves.
+
+    Parameters
+    ----------
+    prior : Prior
+        Of any family, or made by hand.
+
+    Examples
+    --------
+    >>> kind(HalfT(3.0, 0.5)).__name__, kind(Mixture((1.0,), (Normal(0.0, 1.0),))).__name__
+    ('HalfT', 'Mixture')
+    """
+    if type(prior) in STANDARD:
+        return type(prior)
+    return HalfLogistic if prior.positive else Mixture
+
+
+def prior_data(name: str, prior: Prior) -> dict[str, Any]:
+    """What a model is given of a prior, by the name of the model's data.
 
     Parameters
     ----------
@@ -62,14 +94,19 @@ def parameter_names(name: str, prior: Prior) -> tuple[str, ...]:
 
     Returns
     -------
-    tuple of str
+    dict of str to float or ndarray
+        The parameters, in the order of the family's signature; of a prior that PyMC has no family for the parts of
+        its `poolwise.pymc_models.tables.Table`.
 
     Examples
     --------
-    >>> parameter_names("tau", HalfT(3.0, 0.5))
-    ('tau_df', 'tau_scale')
+    >>> prior_data("tau", HalfT(3.0, 0.5))
+    {'tau_df': 3.0, 'tau_scale': 0.5}
     """
-    return tuple(f"{name}_{parameter}" for parameter in prior.parameter_names())
+    if kind(prior) in TABULATED:
+        return table_of(prior).data(name)
+    named = zip(prior.parameter_names(), prior.parameters, strict=True)
+    return {f"{name}_{parameter}": value for parameter, value in named}
 
 
 def prior_on_mu(prior: Prior, name: str = "mu", dims: str | None = None) -> TensorVariable:
@@ -78,7 +115,7 @@ def prior_on_mu(prior: Prior, name: str = "mu", dims: str | None = None) -> Tens
     Parameters
     ----------
     prior : Prior
-        On the whole line.
+        On the whole line; a known value is no variable but a constant of the model.
     name : str
         Of the variable.
     dims : str, optional
@@ -91,10 +128,22 @@ def prior_on_mu(prior: Prior, name: str = "mu", dims: str | None = None) -> Tens
     Raises
     ------
     ModelError
-        For a family that has no line here.
+        For a prior on [0, inf).
     """
-    law, p = on_the_line(prior, parameters_of(name, prior), name)
-    return law(name, **p, dims=dims)
+    import pymc as pm
+
+    if prior.positive and not isinstance(prior, Flat):
+        raise ModelError(f"{name} has the prior {prior}", "a prior on the whole line", "Normal(0, 1) or Flat()")
+    if kind(prior) in TABULATED:
+        from poolwise.pymc_models.tabulated import tabulated
+
+        return tabulated(prior, name, dims)
+    p = parameters_of(name, prior)
+    if isinstance(prior, Fixed):
+        value = p[0] if dims is None else pm.math.stack([p[0]]).repeat(pm.modelcontext(None).dim_lengths[dims])
+        return pm.Deterministic(name, value, dims=dims)
+    law, named = on_the_line(prior, p, name)
+    return law(name, **named, dims=dims)
 
 
 def on_the_line(prior: Prior, p: Sequence[Any], name: str) -> tuple[Any, dict[str, Any]]:
@@ -135,7 +184,7 @@ def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None, *, in
     Parameters
     ----------
     prior : Prior
-        On [0, inf). A log-t prior has the free variable ``log_tau``.
+        On [0, inf), of any family. A log-t prior has the free variable ``log_tau``.
     name : str
         Of the variable.
     dims : str, optional
@@ -151,10 +200,16 @@ def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None, *, in
     Raises
     ------
     ModelError
-        For a family that has no line here.
+        For a prior on the whole line.
     """
     import pymc as pm
 
+    if not prior.positive:
+        raise ModelError(f"{name} has the prior {prior}", "a prior on [0, inf)", "HalfNormal(0.5)")
+    if kind(prior) in TABULATED:
+        from poolwise.pymc_models.tabulated import tabulated
+
+        return tabulated(prior, name, dims)
     p, straight = parameters_of(name, prior), _straight(in_unit=in_unit)
     match prior:
         case Flat():
@@ -181,7 +236,7 @@ def prior_on_tau(prior: Prior, name: str = "tau", dims: str | None = None, *, in
             log_tau = pm.StudentT(f"log_{name}", nu=p[0], mu=p[1], sigma=p[2], dims=dims)
             return pm.Deterministic(name, pm.math.exp(log_tau), dims=dims)
         case _:
-            raise ModelError(f"{name} has the prior {prior}", "a prior that PyMC knows here", "HalfNormal(0.5)")
+            raise ModelError(f"{name} has the prior {prior}", "a prior of one standard deviation", "HalfNormal(0.5)")
 
 
 def _straight(*, in_unit: bool) -> Transform:
@@ -210,11 +265,11 @@ def coefficients(name: str, priors: Mapping[str, Prior]) -> TensorVariable:
     import pymc as pm
 
     each = [prior_on_mu(prior, f"{name}[{coefficient}]") for coefficient, prior in priors.items()]
-    return pm.Deterministic(name, pm.math.stack(each), dims=f"{name}_of")
+    return pm.Deterministic(name, pm.math.stack(each), dims=COEFFICIENTS[name])
 
 
 def parameters_of(name: str, prior: Prior) -> list[TensorVariable]:
     """The prior's parameters as data of the model, so that another scale needs no new compilation."""
     import pymc as pm
 
-    return [pm.Data(label, value) for label, value in zip(parameter_names(name, prior), prior.parameters, strict=True)]
+    return [pm.Data(label, value) for label, value in prior_data(name, prior).items()]

@@ -43,9 +43,9 @@ def random_effects(y: NDArray[np.float64], v: NDArray[np.float64], mu: Prior, ta
     import pymc as pm
 
     with pm.Model() as model:
-        estimate = pm.Data("y", y)
-        variance = pm.Data("v", v)
+        estimate = pm.Data("y", y, dims="study")
+        variance = pm.Data("v", v, dims="study")
         total = variance + prior_on_tau(tau) ** 2
         mean = standardised(mu, (1.0 / total).sum(), (estimate / total).sum())
-        pm.Normal("y_obs", mu=mean, sigma=pm.math.sqrt(total), observed=estimate)
+        pm.Normal("y_obs", mu=mean, sigma=pm.math.sqrt(total), observed=estimate, dims="study")
     return model

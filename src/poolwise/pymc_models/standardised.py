@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poolwise.priors import Cauchy, Normal, Prior, StudentT
-from poolwise.pymc_models.priors import coefficients, on_the_line, parameters_of
+from poolwise.priors import Cauchy, Flat, Normal, Prior, StudentT
+from poolwise.pymc_models.priors import COEFFICIENTS, coefficients, on_the_line, parameters_of, prior_on_mu
 
 if TYPE_CHECKING:
     from pytensor.tensor import TensorVariable
 
 
+STANDARDISED = (Normal, Flat, StudentT, Cauchy)
+"""Priors under which it is done; under others a mean effect is sampled as it is."""
 MOST_COEFFICIENTS = 2
 """Beyond it the elimination is not worth its compilation: 11 s with two coefficients, 19 with three, 23 with four."""
 
@@ -39,6 +41,8 @@ def standardised(
     TensorVariable
         Its prior is what it says; no draw from the prior knows of the estimates.
     """
+    if not isinstance(prior, STANDARDISED):
+        return prior_on_mu(prior, name, dims)
     p = parameters_of(name, prior)
     prior_precision, prior_pull = _information(prior, p)
     total = precision + prior_precision
@@ -52,7 +56,8 @@ def standardised_coefficients(
 
     Their joint law given the estimates is written as that of the last one, of the last but one given the last, and so
     on: elimination takes P beta = h, P = X' W X + prior precisions, to U beta = g with U unit upper triangular, and
-    then beta_j ~ Normal(g_j - sum over l > j of U_jl beta_l, 1 / sqrt(pivot_j)). More than two are sampled as they are.
+    then beta_j ~ Normal(g_j - sum over l > j of U_jl beta_l, 1 / sqrt(pivot_j)). More than two, and those
+    with priors that are not normal, t, Cauchy or flat, are sampled as they are.
 
     Parameters
     ----------
@@ -72,7 +77,7 @@ def standardised_coefficients(
     """
     import pymc as pm
 
-    if len(priors) > MOST_COEFFICIENTS:
+    if len(priors) > MOST_COEFFICIENTS or not all(isinstance(prior, STANDARDISED) for prior in priors.values()):
         return coefficients(name, priors)
     labels = [f"{name}[{coefficient}]" for coefficient in priors]
     p = [parameters_of(label, prior) for label, prior in zip(labels, priors.values(), strict=True)]
@@ -82,7 +87,7 @@ def standardised_coefficients(
     for j in reversed(range(len(labels))):
         mean = right[j] - sum(rows[j][later] * beta[later] for later in beta)
         beta[j] = _about(list(priors.values())[j], p[j], mean, pivots[j] ** -0.5, labels[j])
-    return pm.Deterministic(name, pm.math.stack([beta[j] for j in range(len(labels))]), dims=f"{name}_of")
+    return pm.Deterministic(name, pm.math.stack([beta[j] for j in range(len(labels))]), dims=COEFFICIENTS[name])
 
 
 def _eliminated(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
+import numpy as np
 import pytensor.tensor as pt
 from pymc.distributions.transforms import Transform
 
@@ -58,3 +59,52 @@ class Straightened(Transform):
     def log_jac_det(self, value: TensorVariable, *inputs: TensorVariable) -> TensorVariable:
         """Log of d tau / dx."""
         return pt.log(pt.minimum(inputs[-1], 1.0)) - pt.softplus(-value)
+
+
+@final
+class Supported(Transform):
+    """A value within the support of a tabulated prior, from any x; s is the prior's width, or 1 where that is more.
+
+    Between two ends lower + (upper - lower) / (1 + exp(-x)); above one end lower + s log(1 + exp(x)), or lower + s
+    exp(x) where the density falls as a power only; below one end the same turned round; else middle + s x.
+    """
+
+    name = "supported"
+    ndim_supp = 0
+
+    def backward(self, value: TensorVariable, *inputs: TensorVariable) -> TensorVariable:
+        """From x to the value; the last inputs of the variable are lower, upper, middle, width and heavy."""
+        lower, upper, middle, s, above, below, heavy = _support(inputs)
+        turned = pt.switch(below, -value, value)
+        away = s * pt.switch(heavy, pt.exp(pt.switch(heavy, turned, 0.0)), pt.softplus(turned))
+        between = lower + (upper - lower) * pt.sigmoid(value)
+        on_line = pt.switch(below, upper - away, middle + s * value)
+        return pt.switch(above, pt.switch(below, between, lower + away), on_line)
+
+    def forward(self, value: TensorVariable, *inputs: TensorVariable) -> TensorVariable:
+        """From the value to x."""
+        lower, upper, middle, s, above, below, heavy = _support(inputs)
+        one_sided, between = pt.neq(above, below), above & below
+        ratio = pt.switch(one_sided, pt.switch(above, value - lower, upper - value) / s, 1.0)
+        away = pt.switch(heavy, pt.log(ratio), ratio + pt.log(-pt.expm1(-ratio)))
+        share = pt.switch(between, (value - lower) / (upper - lower), 0.5)
+        inside = pt.switch(between, pt.log(share) - pt.log1p(-share), (value - middle) / s)
+        return pt.switch(one_sided, pt.switch(below, -away, away), inside)
+
+    def log_jac_det(self, value: TensorVariable, *inputs: TensorVariable) -> TensorVariable:
+        """Log of the value's derivative."""
+        lower, upper, _, s, above, below, heavy = _support(inputs)
+        turned = pt.switch(below, -value, value)
+        away = pt.log(s) + pt.switch(heavy, turned, -pt.softplus(-turned))
+        between = pt.log(upper - lower) - pt.softplus(value) - pt.softplus(-value)
+        return pt.switch(pt.neq(above, below), away, pt.switch(above, between, pt.log(s)))
+
+
+def _support(inputs: tuple[TensorVariable, ...]) -> tuple[TensorVariable, ...]:
+    """Ends (0 and 1 where they are infinite), middle, s, whether there are a lower and an upper end, and heavy."""
+    lower, upper, middle, width, heavy = inputs[-5:]
+    above, below = pt.gt(lower, -np.inf), pt.lt(upper, np.inf)
+    bottom = pt.switch(above, lower, 0.0)
+    top = pt.switch(below, upper, bottom + 1.0)
+    bottom = pt.switch(above, bottom, top - 1.0)
+    return bottom, top, middle, pt.minimum(width, 1.0), above, below, pt.gt(heavy, 0.5)

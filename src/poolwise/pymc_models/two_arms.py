@@ -53,7 +53,8 @@ def two_arms(table: Mapping[str, Array], measure: Measure, priors: Mapping[str, 
     with pm.Model(coords={"study": np.arange(len(table["control"]))}) as model:
         unused = {"centre"} - ({"centre"} if "slope" in priors else set())
         unused |= {"base_mean", "base_sd"} if "base" in priors else set()
-        data = {name: pm.Data(name, np.asarray(x, dtype=float)) for name, x in table.items() if name not in unused}
+        used = {name: np.asarray(x, dtype=float) for name, x in table.items() if name not in unused}
+        data = {name: pm.Data(name, x, dims="study" if x.ndim else None) for name, x in used.items()}
         x = {name: prior_on_mu(p, name) if name in own else prior_on_tau(p, name) for name, p in priors.items()}
         base, spread = (x[name] if "base" in x else data[other] for name, other in BASE)
         baseline = placed("baseline", base, spread, data["control"], data["control_se"])

@@ -55,13 +55,16 @@ def uncertain_moderators(
     """
     import pymc as pm
 
-    with pm.Model(coords={"beta_of": list(beta)}) as model:
-        estimate, variance = pm.Data("y", y), pm.Data("v", v)
-        design, slope = pm.Data("X", X), pm.Data("slopes", slopes)
-        value, error, known = pm.Data("x", x), pm.Data("se_x", se_x), pm.Data("seen", seen)
+    with pm.Model(coords={"coefficient": list(beta), "moderator": list(range(x.shape[1]))}) as model:
+        estimate, variance = pm.Data("y", y, dims="study"), pm.Data("v", v, dims="study")
+        design, slope = pm.Data("X", X, dims=("study", "coefficient")), pm.Data("slopes", slopes)
+        value, error, known = (
+            pm.Data(name, table, dims=("study", "moderator"))
+            for name, table in (("x", x), ("se_x", se_x), ("seen", seen))
+        )
         b = coefficients("beta", beta)
-        m = pm.Normal("x_mean", sigma=np.ones(x.shape[1]))
-        s = pm.HalfNormal("x_sd", sigma=np.full(x.shape[1], 2.0))
+        m = pm.Normal("x_mean", sigma=np.ones(x.shape[1]), dims="moderator")
+        s = pm.HalfNormal("x_sd", sigma=np.full(x.shape[1], 2.0), dims="moderator")
         total = s**2 + error**2
         pm.Potential("x_obs", (known * pm.logp(pm.Normal.dist(m, total**0.5), value)).sum())
         reliability = known * s**2 / total

@@ -15,7 +15,7 @@ from poolwise.checks.leave_one_out.by_nuts import leave_out_by_nuts
 from poolwise.checks.leave_one_out.by_quadrature import Found, leave_out
 from poolwise.checks.question import KIND, SAID, side
 from poolwise.effects import Effects
-from poolwise.engines.nuts import NUTS
+from poolwise.engines.nuts import NUTS, ReadDraws
 from poolwise.engines.nuts.stored_draws import Folder
 from poolwise.errors import ModelError, listing
 from poolwise.model import MetaRegression, Model, RandomEffects, prior_words
@@ -175,6 +175,9 @@ def leave_one_out(
     if isinstance(effects, Result):
         if model is not None:
             raise ModelError("leave_one_out was given a result and a model", "a result alone, which has its model")
+        if isinstance(effects.engine, ReadDraws):
+            expected, advice = "a result of pw.fit", "checks.loo(result, refit_above=None), by importance sampling"
+            raise ModelError("leave_one_out cannot refit draws that were made elsewhere", expected, advice)
         if isinstance(effects.engine, NUTS):
             refits, mcse = leave_out_by_nuts(effects, prob, kept, progress)
             return _told(effects.effects, effects.model, refits, prob, mcse)

@@ -14,7 +14,7 @@ from poolwise.effects import Effects
 from poolwise.engines.draws.mixed_rows import MixedRows
 from poolwise.engines.draws.normal_law import NormalLaw
 from poolwise.engines.group_moments import joint_moments
-from poolwise.engines.heterogeneity import known_tau, share_of_variation, typical_variance
+from poolwise.engines.heterogeneity import known, known_tau, share_of_variation, typical_variance
 from poolwise.engines.means import Means
 from poolwise.laws import DrawsLaw
 from poolwise.model import Model
@@ -121,9 +121,10 @@ class NormalDraws:
 
     @property
     def watched(self) -> dict[str, Array]:
-        """What was sampled, for diagnosis: coefficients and scalars, without functions of them."""
+        """What was sampled, for diagnosis: coefficients and scalars, without functions of them and known values."""
         own = {name: self.coefficients[..., j] for j, name in enumerate(self.structure.coefficients)}
-        return own | dict(self.scalars) | dict(self.moderators)
+        drawn, stated = own | dict(self.scalars) | dict(self.moderators), self.structure.stated
+        return {name: x for name, x in drawn.items() if name not in stated}
 
     @property
     def heterogeneity(self) -> dict[str, Array]:
@@ -182,9 +183,20 @@ class NormalDraws:
         moments, known = self.existing_moments(), self.structure.known
         drawn = self.linear | self.heterogeneity
         out: dict[str, Quantity] = {name: self._posterior(name, x, moments) for name, x in drawn.items()}
+        out |= self._stated()
         out |= known_tau(known["tau"], self._typical) if "tau" in known else {}
         rest = {**self.terms, **self.new, **self.moderators}
         return out | {name: self._posterior(name, x, moments) for name, x in rest.items()} | dict(self.beside)
+
+    def _stated(self) -> dict[str, Quantity]:
+        """Mean effects and coefficients that the model states."""
+        stated, names = self.structure.stated, self.structure.coefficients
+        if not stated:
+            return {}
+        unknown = np.array([name not in stated for name in names])
+        value = np.array([stated.get(name, 0.0) for name in names])
+        out: dict[str, Quantity] = {name: known(x) for name, x in stated.items()}
+        return out | {name: known(c @ value) for name, c in self.structure.linear.items() if not c[unknown].any()}
 
     def _posterior(self, name: str, draws: Array, moments: Mapping[str, int]) -> Posterior:
         free = (*self.structure.linear, *self.structure.gammas, *self.new, *self.terms, "mu")
@@ -196,7 +208,9 @@ class NormalDraws:
         return ByStudy(self.effects.labels, partial(_study, self.theta))
 
     def weights(self) -> dict[str, float]:
-        """Posterior mean of each row's weight in the generalised-least-squares estimate of its mean effect."""
+        """Posterior mean of each row's weight in the generalised-least-squares estimate of its mean, if unknown."""
+        if set(self.structure.coefficients) <= set(self.structure.stated):
+            return {}
         return dict(zip(self.effects.labels, self.law.weights().mean(axis=0).tolist(), strict=True))
 
     def combination(self, c: Array, *, new: Rng | None = None) -> Quantity:

@@ -162,8 +162,7 @@ def _dimensions(draws: NormalDraws, units: str) -> tuple[dict[str, Sequence[obje
 
 def _known(structure: NormalStructure) -> dict[str, float]:
     """What the model states instead of giving it a prior."""
-    mu = structure.priors.get("mu")
-    return ({"mu": mu.value} if isinstance(mu, Fixed) else {}) | dict(structure.known)
+    return structure.stated | dict(structure.known)
 
 
 def _log_prior(draws: NormalDraws) -> dict[str, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 
 import numpy as np
@@ -50,8 +51,13 @@ def stream(effects: Effects, model: Model, seed: int, use: int = 0) -> np.random
     -------
     Generator
     """
-    question = zlib.crc32(f"{effects.data_hash} {model}".encode())
+    question = zlib.crc32(f"{effects.data_hash} {words_of(model)}".encode())
     return np.random.default_rng([seed, question, use])
+
+
+def words_of(model: Model) -> str:
+    """The model as it is written, without the places in memory of functions that a user brought."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(model))
 
 
 def attributes(effects: Effects, model: Model, label: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from poolwise.intake.counts import counts_of, log_ratio
 from poolwise.model import Counted
 from poolwise.moments import MOST_MOMENTS, moments_of_tau, spreads
 from poolwise.priors import Normal, Prior
-from poolwise.pymc_models.priors import STANDARD
+from poolwise.pymc_models.priors import STANDARD, kind
 from poolwise.pymc_models.two_arms import two_arms
 from poolwise.quantities import Quantity
 
@@ -59,7 +59,7 @@ class CountsLatent:
 
     def compiled(self) -> Any:
         """The compiled PyMC model for that many studies, and the families of these priors."""
-        families = tuple((name, type(prior)) for name, prior in self._priors.items())
+        families = tuple((name, kind(prior)) for name, prior in self._priors.items())
         return compiled(_empty, self.effects.k, self.model.measure, families)
 
     def data(self) -> dict[str, Any]:

@@ -36,7 +36,8 @@ class NUTS:
     """The posterior by the No-U-Turn Sampler: a PyMC model, sampled by nutpie unless another sampler is named.
 
     NUTS samples mean effects and standard deviations from marginal models such as y_i ~ Normal(mu, sqrt(v_i +
-    tau^2)); theta_i and theta_new are then drawn from their exact normal laws given those. A run that diverges is
+    tau^2)); theta_i and theta_new are then drawn from their exact normal laws given those. A prior that PyMC has no
+    family for is sampled by a table of its log density, good to 1e-13 of 1 + |log density|. A run that diverges is
     repeated once with target_accept = 0.99; one with fewer than 100 effective draws for each chain or an R-hat
     above 1.01 once with four times as many draws, where these can be expected to do; where a limit of a 95 %
     interval has a Monte Carlo standard error above 0.1 posterior standard deviations (with more than five rows above

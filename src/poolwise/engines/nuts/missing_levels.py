@@ -14,12 +14,12 @@ from poolwise.effects import Effects
 from poolwise.engines.draws.mixed_rows import MixedRows
 from poolwise.engines.draws.normal_draws import NormalDraws, flat
 from poolwise.engines.means import Means
-from poolwise.engines.nuts.plans import Families, Plan, compiled, plan
+from poolwise.engines.nuts.plans import Families, Plan, Unit, compiled, plan
 from poolwise.engines.nuts.sampled import sampled_draws
 from poolwise.model import MetaRegression
 from poolwise.priors import Prior
 from poolwise.pymc_models.missing_levels import missing_levels
-from poolwise.pymc_models.priors import STANDARD
+from poolwise.pymc_models.priors import STANDARD, kind
 from poolwise.quantities import Estimate, Quantity
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def levels_plan(effects: Effects, model: MetaRegression, mean: Means) -> Plan:
+def levels_plan(effects: Effects, model: MetaRegression, mean: Means, unit: Unit | None = None) -> Plan:
     """The plan of a model whose priors are explicit.
 
     Parameters
@@ -37,6 +37,8 @@ def levels_plan(effects: Effects, model: MetaRegression, mean: Means) -> Plan:
     model : MetaRegression
     mean : Means
         With the levels that studies miss.
+    unit : Unit, optional
+        As in `plan`.
 
     Returns
     -------
@@ -44,15 +46,16 @@ def levels_plan(effects: Effects, model: MetaRegression, mean: Means) -> Plan:
     """
     gaps = mean.gaps
     assert gaps is not None
-    known, here = plan(effects, model, mean), gaps.here
+    assert model.tau is not None
+    known, here = plan(effects, model, mean, unit), gaps.here
     data = dict(known.data)
     data |= {f"{name}_gap": data[name][here] for name in ("y", "v")}
     data |= {name: data[name][~here] for name in ("y", "v", "X")}
     data |= {"X_gap": gaps.X, "takes": gaps.takes, "log_share": gaps.log_share}
     data |= {f"reported[{j}]": counts for j, counts in enumerate(gaps.concentrations)}
-    families = tuple(type(prior) for prior in mean.priors)
+    families = tuple(kind(prior) for prior in mean.priors)
     sizes = tuple(len(levels) for levels in gaps.levels)
-    return replace(known, compiled=partial(compiled, _empty, known.names, families, type(model.tau), sizes), data=data)
+    return replace(known, compiled=partial(compiled, _empty, known.names, families, kind(model.tau), sizes), data=data)
 
 
 def _empty(names: tuple[str, ...], families: Families, tau: type[Prior], sizes: tuple[int, ...]) -> pm.Model:

@@ -20,7 +20,7 @@ from poolwise.model import Counted
 from poolwise.moments import MOST_MOMENTS, spreads
 from poolwise.priors import Prior
 from poolwise.pymc_models.one_arm import one_arm
-from poolwise.pymc_models.priors import STANDARD
+from poolwise.pymc_models.priors import STANDARD, kind
 from poolwise.quantities import Quantity
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class OneArmLatent:
 
     def compiled(self) -> Any:
         """The compiled PyMC model for that many studies, and the families of these priors."""
-        families = tuple((name, type(prior)) for name, prior in self._priors.items())
+        families = tuple((name, kind(prior)) for name, prior in self._priors.items())
         return compiled(_empty, self.effects.k, self.effects.scale.name, families)
 
     def data(self) -> dict[str, Any]:

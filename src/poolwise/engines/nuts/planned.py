@@ -18,7 +18,7 @@ from poolwise.engines.draws.tree import stream
 from poolwise.engines.means import Means, means
 from poolwise.engines.nuts import diagnostics
 from poolwise.engines.nuts.missing_levels import levels_plan, read_levels
-from poolwise.engines.nuts.plans import Plan, plan
+from poolwise.engines.nuts.plans import Plan, Unit, plan
 from poolwise.engines.nuts.pooled_levels import pooled_plan, read_pooled
 from poolwise.engines.nuts.run import drawn, report
 from poolwise.engines.nuts.sampled import sampled_draws
@@ -28,10 +28,11 @@ from poolwise.engines.nuts.settings import Settings
 from poolwise.engines.nuts.shared_plans import shared_plan
 from poolwise.engines.nuts.stored_draws import Place
 from poolwise.engines.nuts.uncertain_moderators import read_uncertain, uncertain_plan
+from poolwise.errors import ModelError
 from poolwise.model import CorrelatedOutcomes, CrossedEffects, MetaRegression, Model, RandomEffects, prior_words
 from poolwise.moments import MOST_MOMENTS, missing_moments, refuse_improper
 from poolwise.quantities import Quantity
-from poolwise.result import Finding, Result
+from poolwise.result import Finding, FitReport, Result
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -66,50 +67,70 @@ def fit_planned(
     road = planned(effects, resolved, mean)
     means = road.plan.means
     refuse_improper(effects, resolved)
+    refuse_known(means, resolved)
 
-    def judged(chains: Chains) -> tuple[_Reading, Mapping[str, float]]:
-        draws = road.read(chains.parameters, stream(effects, resolved, engine.seed, use=1))
-        moments, quantities = draws.existing_moments(), draws.quantities()
-        numbers = diagnostics.diagnostics(draws.watched, chains.stats, moments, quantities, studies=effects.k)
-        return _Reading(draws, moments, quantities), numbers
+    def judged(chains: Chains) -> tuple[Reading, Mapping[str, float]]:
+        reading = Reading.of(road.read(chains.parameters, stream(effects, resolved, engine.seed, use=1)))
+        return reading, reading.diagnosed(chains.stats)
 
     sample = partial(run, road.plan)
     made, reading, numbers = drawn(engine, effects, resolved, sample, judged, kept=kept, coefficients=means.p)
-    draws, stats = reading.draws, made.chains.stats
     notes = means.design.notes if means.design is not None else ()
-    findings = _findings(numbers, reading, made.chains)
+    findings = reading.findings(numbers, made.chains)
     fit_report = report(
         engine, effects, resolved, made, findings, numbers, reading.quantities, start=start, notes=notes
     )
     label = engine.label if isinstance(model, RandomEffects) else f"{model.label}, {engine.label}"
-    return Result(
-        label=label,
-        effects=effects,
-        model=resolved,
-        engine=engine,
-        interval_kind="credible (equal-tailed)",
-        quantities=reading.quantities,
-        studies=draws.studies(),
-        weights=draws.weights(),
-        report=fit_report,
-        prior=prior_words(resolved),
-        native=made.chains,
-        tree=partial(_tree, draws, stats, label, engine.seed),
-        absent=means.absent,
-        combinations=means.linear,
-        linear=Linear(draws, engine.seed),
-        design=means.design,
-    )
+    return reading.result(made.chains, label, engine, engine.seed, fit_report)
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class _Reading:
+class Reading:
     """Draws on the scale of the effects, with the moments and quantities that a report needs of them."""
 
     draws: NormalDraws
     moments: Mapping[str, int]
     quantities: Mapping[str, Quantity]
+
+    @classmethod
+    def of(cls, draws: NormalDraws) -> Reading:
+        """The reading of these draws."""
+        return cls(draws, draws.existing_moments(), draws.quantities())
+
+    def diagnosed(self, stats: Mapping[str, NDArray]) -> dict[str, float]:
+        """What the chains say about their own convergence."""
+        draws = self.draws
+        return diagnostics.diagnostics(draws.watched, stats, self.moments, self.quantities, studies=draws.effects.k)
+
+    def findings(self, numbers: Mapping[str, float], chains: Chains) -> tuple[Finding, ...]:
+        """What went wrong, or does not exist."""
+        least = min((self.moments[name] for name in self.draws.scalars), default=MOST_MOMENTS)
+        missing = missing_moments(least, self.draws.means.proper)
+        findings = diagnostics.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
+        return findings if missing is None else (*findings, missing)
+
+    def result(self, chains: Chains, label: str, engine: object, seed: int, report: FitReport) -> Result:
+        """The result that these draws make."""
+        draws, means = self.draws, self.draws.means
+        return Result(
+            label=label,
+            effects=draws.effects,
+            model=draws.model,
+            engine=engine,
+            interval_kind="credible (equal-tailed)",
+            quantities=self.quantities,
+            studies=draws.studies(),
+            weights=draws.weights(),
+            report=report,
+            prior=prior_words(draws.model),
+            native=chains,
+            tree=partial(_tree, draws, chains.stats, label, seed),
+            absent=means.absent,
+            combinations=means.linear,
+            linear=Linear(draws, seed),
+            design=means.design,
+        )
 
 
 @final
@@ -121,7 +142,7 @@ class Planned:
     read: Callable[[Mapping[str, Array], np.random.Generator], NormalDraws]
 
 
-def planned(effects: Effects, model: Model, mean: Means | None = None) -> Planned:
+def planned(effects: Effects, model: Model, mean: Means | None = None, unit: Unit | None = None) -> Planned:
     """The plan of a model whose priors are explicit, and how its draws are read.
 
     Parameters
@@ -130,39 +151,40 @@ def planned(effects: Effects, model: Model, mean: Means | None = None) -> Planne
     model : Model
     mean : Means, optional
         The mean effects of these rows, coded as in the whole table that they are a part of.
+    unit : Unit, optional
+        Where the sampler's origin and unit lie, unless it is where the table suggests.
 
     Returns
     -------
     Planned
     """
     if isinstance(model, CrossedEffects | CorrelatedOutcomes):
-        known = shared_plan(effects, model)
+        known = shared_plan(effects, model, unit)
         return Planned(known, partial(sampled_draws, effects, model, known))
     if isinstance(model, MetaRegression):
         if model.uncertain(effects) is not None:
-            known, uncertain = uncertain_plan(effects, model)
+            known, uncertain = uncertain_plan(effects, model, unit)
             return Planned(known, partial(read_uncertain, effects, model, known, uncertain))
         if model.shares_priors:
-            known, pooling = pooled_plan(effects, model, mean)
+            known, pooling = pooled_plan(effects, model, mean, unit)
             return Planned(known, partial(read_pooled, effects, model, known, pooling))
         mean = mean or means(effects, model)
         if mean.gaps is not None and mean.gaps.here.any():
-            known = levels_plan(effects, model, mean)
+            known = levels_plan(effects, model, mean, unit)
             return Planned(known, partial(read_levels, effects, model, known))
-    known = plan(effects, model, mean)
+    known = plan(effects, model, mean, unit)
     return Planned(known, partial(sampled_draws, effects, model, known))
+
+
+def refuse_known(means: Means, model: Model) -> None:
+    """Raise a ModelError where the model leaves nothing to draw."""
+    if set(means.structure.priors) <= set(means.structure.stated):
+        raise ModelError(f"{model!r} leaves nothing unknown to be drawn", "a prior on mu or tau", "Exact()")
 
 
 def run(plan: Plan, settings: Settings, target_accept: float) -> Chains:
     """One run of the sampler on a plan."""
     return run_sampler(plan.compiled().with_data(**plan.data), settings, target_accept, adaptation=plan.adaptation)
-
-
-def _findings(numbers: Mapping[str, float], reading: _Reading, chains: Chains) -> tuple[Finding, ...]:
-    least = min((reading.moments[name] for name in reading.draws.scalars), default=MOST_MOMENTS)
-    missing = missing_moments(least, reading.draws.means.proper)
-    findings = diagnostics.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
-    return findings if missing is None else (*findings, missing)
 
 
 def _tree(draws: NormalDraws, stats: Mapping[str, NDArray], label: str, seed: int) -> xr.DataTree:

@@ -24,14 +24,15 @@ from poolwise.model import (
     Subgroups,
     ThreeLevel,
 )
-from poolwise.priors import Cauchy, Fixed, Flat, Normal, Prior, StudentT
+from poolwise.priors import Cauchy, Fixed, Flat, Normal, Prior, RegularizedHorseshoe, StudentT
 from poolwise.pymc_models.common_effect import common_effect
 from poolwise.pymc_models.joint_outcomes import joint_outcomes
 from poolwise.pymc_models.location_scale import location_scale
 from poolwise.pymc_models.meta_regression import meta_regression
-from poolwise.pymc_models.priors import STANDARD, parameter_names
+from poolwise.pymc_models.priors import STANDARD, kind, prior_data
 from poolwise.pymc_models.random_effects import random_effects
 from poolwise.pymc_models.subgroups import subgroups
+from poolwise.pymc_models.tables import Moved
 from poolwise.pymc_models.three_level import three_level
 
 if TYPE_CHECKING:
@@ -69,13 +70,24 @@ class Unit:
 
     def mean(self, prior: Prior, share: float = 1.0) -> Prior:
         """The prior on a mean effect, of which `share` is moved with the origin, in the sampler's unit."""
-        if isinstance(prior, Normal | StudentT | Cauchy):
-            return replace(prior, mean=prior.mean - share * self.centre).scaled(1.0 / self.unit)
-        return prior.scaled(1.0 / self.unit)
+        origin = share * self.centre
+        match prior:
+            case Normal() | StudentT() | Cauchy():
+                return replace(prior, mean=prior.mean - origin).scaled(1.0 / self.unit)
+            case Fixed():
+                return replace(prior, value=(prior.value - origin) / self.unit)
+            case Flat() | RegularizedHorseshoe():
+                return prior.scaled(1.0 / self.unit)
+            case _:
+                return Moved(prior, origin, self.unit)
 
     def spread(self, prior: Prior) -> Prior:
         """The prior on a standard deviation in the sampler's unit."""
         return prior.scaled(1.0 / self.unit)
+
+
+AS_GIVEN = Unit(0.0, 1.0)
+"""That of the effects themselves."""
 
 
 @final
@@ -114,7 +126,7 @@ class Plan:
         return tuple(name.partition("[")[2].removesuffix("]") for name in list(self.means.linear)[: self.means.p])
 
 
-def plan(effects: Effects, model: Model, mean: Means | None = None) -> Plan:
+def plan(effects: Effects, model: Model, mean: Means | None = None, unit: Unit | None = None) -> Plan:
     """The plan of a model whose priors are explicit.
 
     Parameters
@@ -123,6 +135,8 @@ def plan(effects: Effects, model: Model, mean: Means | None = None) -> Plan:
     model : CommonEffect, RandomEffects, MetaRegression, Subgroups, ThreeLevel, LocationScale or JointOutcomes
     mean : Means, optional
         The mean effects of these rows, coded as in the whole table that they are a part of.
+    unit : Unit, optional
+        Where the sampler's origin and unit lie, unless it is where the table suggests.
 
     Returns
     -------
@@ -131,21 +145,19 @@ def plan(effects: Effects, model: Model, mean: Means | None = None) -> Plan:
     Raises
     ------
     ModelError
-        For a prior that PyMC has no line for here.
+        For a model that has no plan here.
     """
-    refuse_known_mean(model)
-    refuse_unknown(model)
     match model:
         case CommonEffect() | RandomEffects():
-            return _one_mean(effects, mean or means(effects, model))
+            return _one_mean(effects, mean or means(effects, model), unit)
         case MetaRegression() | LocationScale():
-            return _regression(effects, model, mean or means(effects, model))
+            return _regression(effects, model, mean or means(effects, model), unit)
         case Subgroups():
-            return _subgroups(effects, model, mean or means(effects, model))
+            return _subgroups(effects, model, mean or means(effects, model), unit)
         case ThreeLevel():
-            return _three_level(effects, mean or means(effects, model))
+            return _three_level(effects, mean or means(effects, model), unit)
         case JointOutcomes():
-            return _joint(effects, model, mean or means(effects, model))
+            return _joint(effects, model, mean or means(effects, model), unit)
         case _:
             raise ModelError(f"{model!r} has no PyMC model here", "Exact()")
 
@@ -223,21 +235,21 @@ def _empty_joint(names: tuple[str, ...], families: Families) -> pm.Model:
     return joint_outcomes(*_empty_table(len(names)), names, mu, mu_spread, tau, tau_spread)
 
 
-def _one_mean(effects: Effects, mean: Means) -> Plan:
+def _one_mean(effects: Effects, mean: Means, unit: Unit | None) -> Plan:
     mu, tau = mean.priors[0], mean.structure.priors.get("tau")
     v = effects.v + mean.structure.known.get("tau", 0.0) ** 2
-    unit = Unit.of(effects.y, v)
+    unit = unit or Unit.of(effects.y, v)
     priors = {"mu": unit.mean(mu), "tau": None if tau is None else unit.spread(tau)}
     data = _table(effects.y, v, unit) | given_parameters(priors)
-    ready = partial(compiled, _empty_one_mean, type(mu), None if tau is None else type(tau))
+    ready = partial(compiled, _empty_one_mean, kind(mu), None if tau is None else kind(tau))
     return Plan(ready, data, unit, mean, {} if tau is None else TAU, adaptation="diag")
 
 
-def _regression(effects: Effects, model: MetaRegression | LocationScale, mean: Means) -> Plan:
+def _regression(effects: Effects, model: MetaRegression | LocationScale, mean: Means, unit: Unit | None) -> Plan:
     known = float(getattr(model, "tau_fixed", None) or 0.0)
     v = effects.v + known**2
     constant = constant_effect(mean.X)
-    unit = Unit.of(effects.y, v, centred=_has_constant(mean.X, constant))
+    unit = unit or Unit.of(effects.y, v, centred=_has_constant(mean.X, constant))
     names = [name.removeprefix("beta[").removesuffix("]") for name in mean.linear]
     beta = {
         name: unit.mean(prior, share)
@@ -245,30 +257,30 @@ def _regression(effects: Effects, model: MetaRegression | LocationScale, mean: M
     }  # fmt: skip
     data = _table(effects.y, v, unit) | {"X": mean.X}
     data |= given_parameters({f"beta[{name}]": prior for name, prior in beta.items()})
-    families = tuple(type(prior) for prior in beta.values())
+    families = tuple(kind(prior) for prior in beta.values())
     tau = unit.spread(model.tau) if model.tau is not None else None
     data |= given_parameters({"tau": tau})
-    family = None if tau is None else type(tau)
+    family = None if tau is None else kind(tau)
     if isinstance(model, MetaRegression):
         ready = partial(compiled, _empty_regression, tuple(names), families, family)
         return Plan(ready, data, unit, mean, {} if tau is None else TAU)
     gamma = dict(model.gamma or {})  # type: ignore[arg-type]
     data |= {"Z": mean.Z} | given_parameters({f"gamma[{name}]": prior for name, prior in gamma.items()})
-    of_scales = tuple(type(prior) for prior in gamma.values())
+    of_scales = tuple(kind(prior) for prior in gamma.values())
     ready = partial(compiled, _empty_location_scale, tuple(names), families, family, tuple(gamma), of_scales)
     return Plan(ready, data, unit, mean, TAU, {name: (name,) for name in mean.structure.gammas})
 
 
-def _subgroups(effects: Effects, model: Subgroups, mean: Means) -> Plan:
+def _subgroups(effects: Effects, model: Subgroups, mean: Means, unit: Unit | None) -> Plan:
     assert model.mu is not None
     assert model.tau is not None
-    unit = Unit.of(effects.y, effects.v)
+    unit = unit or Unit.of(effects.y, effects.v)
     names = tuple(name.removeprefix("mu[").removesuffix("]") for name in list(mean.linear)[: mean.p])
     of = np.argmax(mean.X, axis=1).astype(np.int64)
     spread = model.tau_spread if model.heterogeneity == "exchangeable" else None
     priors = {"mu": unit.mean(model.mu), "tau" if spread is None else "tau_typical": unit.spread(model.tau)}
     data = _table(effects.y, effects.v, unit) | {"of": of} | given_parameters(priors | {"tau_spread": spread})
-    template = (names, type(model.mu), type(model.tau), None if spread is None else type(spread))
+    template = (names, kind(model.mu), kind(model.tau), None if spread is None else kind(spread))
     ready = partial(compiled, _empty_subgroups, *template, model.heterogeneity == "common")
     measured = {"tau": mean.structure.sds}
     if spread is None:
@@ -276,10 +288,10 @@ def _subgroups(effects: Effects, model: Subgroups, mean: Means) -> Plan:
     return Plan(ready, data, unit, mean, measured | {"tau_typical": ("tau",)}, {"tau_spread": ("tau_spread",)})
 
 
-def _three_level(effects: Effects, mean: Means) -> Plan:
+def _three_level(effects: Effects, mean: Means, unit: Unit | None) -> Plan:
     structure, constant = mean.structure, constant_effect(mean.X)
     of, rho = structure.units.of, structure.errors.rho
-    unit = Unit.of(effects.y, effects.v, centred=_has_constant(mean.X, constant))
+    unit = unit or Unit.of(effects.y, effects.v, centred=_has_constant(mean.X, constant))
     beta = {
         name: unit.mean(prior, share)
         for name, prior, share in zip(structure.coefficients, mean.priors, constant, strict=True)
@@ -288,7 +300,7 @@ def _three_level(effects: Effects, mean: Means) -> Plan:
     y, v, slope, X, order = _turned(rho, (effects.y - unit.centre) / unit.unit, effects.se / unit.unit, mean.X, of)
     starts = np.flatnonzero(np.diff(of[order], prepend=-1))
     data = {"y": y, "v": v, "slope": slope, "starts": starts} | given_parameters(beta | taus)
-    families, of_taus = (tuple(type(prior) for prior in priors.values()) for priors in (beta, taus))
+    families, of_taus = (tuple(kind(prior) for prior in priors.values()) for priors in (beta, taus))
     measured = {name: (name,) for name in structure.sds}
     if structure.design is None:
         return Plan(partial(compiled, _empty_three_level, *families, *of_taus), data, unit, mean, measured)
@@ -318,12 +330,12 @@ def _turned(
     return turned, values, slopes, columns, order
 
 
-def _joint(effects: Effects, model: JointOutcomes, mean: Means) -> Plan:
+def _joint(effects: Effects, model: JointOutcomes, mean: Means, unit: Unit | None) -> Plan:
     assert model.mu is not None
     assert model.mu_spread is not None
     assert model.tau is not None
     names = tuple(name.removeprefix("mu[").removesuffix("]") for name in mean.linear)
-    unit = Unit.of(effects.y, effects.v)
+    unit = unit or Unit.of(effects.y, effects.v)
     priors = {
         "mu_typical": unit.mean(model.mu),
         "mu_spread": unit.spread(model.mu_spread),
@@ -331,7 +343,7 @@ def _joint(effects: Effects, model: JointOutcomes, mean: Means) -> Plan:
         "tau_spread": model.tau_spread,
     }
     data = _table(effects.y, effects.v, unit) | {"belongs": mean.X} | given_parameters(priors)
-    families = tuple(type(prior) for prior in priors.values())
+    families = tuple(kind(prior) for prior in priors.values())
     ready = partial(compiled, _empty_joint, names, families)
     typical = {TYPICAL_MEAN: ("mu",), "mu_spread": ("mu_spread",), "tau_typical": ("tau",)}
     measured = {"tau": mean.structure.sds} | typical
@@ -358,21 +370,5 @@ def given_parameters(priors: Mapping[str, Prior | None]) -> dict[str, Any]:
         label: value
         for name, prior in priors.items()
         if prior is not None
-        for label, value in zip(parameter_names(name, prior), prior.parameters, strict=True)
+        for label, value in prior_data(name, prior).items()
     }
-
-
-def refuse_known_mean(model: Model) -> None:
-    """Raise a ModelError for a mean effect that the model states."""
-    mu = model.named_priors.get("mu")
-    if isinstance(mu, Fixed):
-        raise ModelError(f"NUTS has no model with a known mu, mu ~ {mu}", "Normal(...) or Flat() on mu", "Exact()")
-
-
-def refuse_unknown(model: Model, advice: str = "Exact()") -> None:
-    """Raise a ModelError for a prior that no PyMC model here has a line for."""
-    for name, prior in model.named_priors.items():
-        if prior is not None and type(prior) not in STANDARD:
-            line = name.startswith(("mu", "beta", "gamma")) and name != "mu_spread"
-            known = [family.__name__ for family in STANDARD if family is Flat or family.positive != line]
-            raise ModelError(f"{name} ~ {prior} is not known to NUTS", f"on {name} one of {', '.join(known)}", advice)

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines.draws.normal_draws import NormalDraws
 from poolwise.engines.means import Means, means
-from poolwise.engines.nuts.plans import TAU, Families, Plan, Unit, compiled, given_parameters, refuse_unknown
+from poolwise.engines.nuts.plans import TAU, Families, Plan, Unit, compiled, given_parameters
 from poolwise.model import MetaRegression
 from poolwise.priors import Flat, Normal, Prior, RegularizedHorseshoe
 from poolwise.pymc_models.pooled_regression import pooled_regression
-from poolwise.pymc_models.priors import STANDARD
+from poolwise.pymc_models.priors import STANDARD, kind
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -79,7 +79,9 @@ class Pooling:
         return np.r_[self.shrunk, self.normal, self.levels]
 
 
-def pooled_plan(effects: Effects, model: MetaRegression, mean: Means | None = None) -> tuple[Plan, Pooling]:
+def pooled_plan(
+    effects: Effects, model: MetaRegression, mean: Means | None = None, unit: Unit | None = None
+) -> tuple[Plan, Pooling]:
     """The plan of a model whose priors are explicit, and which coefficients stand where in it.
 
     Parameters
@@ -89,17 +91,13 @@ def pooled_plan(effects: Effects, model: MetaRegression, mean: Means | None = No
         With pooled levels, or a regularised horseshoe.
     mean : Means, optional
         The mean effects of these rows in the coding of a larger table.
+    unit : Unit, optional
+        As in `plan`.
 
     Returns
     -------
     tuple of Plan and Pooling
-
-    Raises
-    ------
-    ModelError
-        For a prior that PyMC has no line for here.
     """
-    refuse_unknown(model)
     mean = means(effects, model) if mean is None else mean
     assert mean.design is not None
     v = effects.v + float(model.tau_fixed or 0.0) ** 2
@@ -114,7 +112,7 @@ def pooled_plan(effects: Effects, model: MetaRegression, mean: Means | None = No
     scale[shrunk] = mean.design.X[:, shrunk].std(axis=0)
     constant = np.linalg.lstsq(X[:, flat], np.ones(effects.k))[0]
     whole = bool(np.allclose(X[:, flat] @ constant, 1.0, atol=1e-9)) if len(flat) else False
-    unit = Unit.of(effects.y, v, centred=whole)
+    unit = unit or Unit.of(effects.y, v, centred=whole)
     shift = np.zeros(len(shrunk) + len(normal) + len(levels))
     shift[len(shrunk) : len(shrunk) + len(normal)] = [priors[j].parameters[0] for j in normal]
     found = Pooling(
@@ -163,11 +161,11 @@ def _plan(effects: Effects, model: MetaRegression, v: Array, found: Pooling) -> 
     given |= {f"sd[{f}]": unit.spread(prior) for f, prior in enumerate(pooled.values())}
     data |= {"of": found.of} if pooled else {}
     template = (
-        tuple(type(prior) for prior in sampled),
-        None if model.tau is None else type(model.tau),
+        tuple(kind(prior) for prior in sampled),
+        None if model.tau is None else kind(model.tau),
         len(found.shrunk),
         len(found.normal) > 0,
-        tuple(type(prior) for prior in pooled.values()),
+        tuple(kind(prior) for prior in pooled.values()),
     )
     ready = partial(compiled, _empty, *template)
     measured = {} if model.tau is None else TAU

@@ -15,10 +15,11 @@ from poolwise.engines.nuts.row_likelihood import Completed, in_unit, out_of_unit
 from poolwise.engines.nuts.true_effects import Contaminated, HeavyTailed, Skewed, TrueEffects, skewness
 from poolwise.laws import DrawsLaw
 from poolwise.model import ContaminatedRandomEffects, Robust, SkewNormalRandomEffects, StudentTRandomEffects
+from poolwise.model.structure import explicit_priors
 from poolwise.moments import MOST_MOMENTS, moments_of_tau, spreads
 from poolwise.priors import Prior
 from poolwise.pymc_models.contaminated_random_effects import contaminated_random_effects
-from poolwise.pymc_models.priors import STANDARD
+from poolwise.pymc_models.priors import STANDARD, kind
 from poolwise.pymc_models.skew_normal_random_effects import skew_normal_random_effects
 from poolwise.pymc_models.student_t_random_effects import student_t_random_effects
 from poolwise.quantities import Estimate, Posterior, Quantity
@@ -53,15 +54,16 @@ class RobustLatent:
     law: TrueEffects
 
     @classmethod
-    def of(cls, effects: Effects, model: Robust) -> RobustLatent:
+    def of(cls, effects: Effects, model: Robust, unit: Unit | None = None) -> RobustLatent:
         """The plan of a model whose priors are explicit."""
         absent = {} if isinstance(model, SkewNormalRandomEffects) else NO_I2
         notes = (NO_MEAN_OF_NEW,) if isinstance(model, StudentTRandomEffects) else ()
-        return cls(effects, model, absent, notes, Unit.of(effects.y, effects.v), _WHERE[type(model)][1])
+        unit = unit or Unit.of(effects.y, effects.v)
+        return cls(effects, model, absent, notes, unit, _WHERE[type(model)][1])
 
     def compiled(self) -> Any:
         """The compiled PyMC model of the families of these priors."""
-        families = tuple(type(prior) for prior in self.model.named_priors.values())
+        families = tuple(kind(prior) for prior in explicit_priors(self.model.named_priors).values())
         return compiled(_empty, type(self.model), families)
 
     def data(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from poolwise.effects import Effects
 from poolwise.engines.nuts.plans import Unit
 from poolwise.model import Model
 from poolwise.priors import Prior
-from poolwise.pymc_models.priors import parameter_names
+from poolwise.pymc_models.priors import prior_data as data_of
 from poolwise.quantities import Quantity
 
 Array = NDArray[np.float64]
@@ -113,13 +113,9 @@ def in_unit(unit: Unit, priors: Mapping[str, Prior | None]) -> dict[str, Prior]:
     return moved
 
 
-def prior_data(priors: Mapping[str, Prior]) -> dict[str, float]:
+def prior_data(priors: Mapping[str, Prior]) -> dict[str, Any]:
     """Parameters of priors by the name of the model's data."""
-    return {
-        label: value
-        for name, prior in priors.items()
-        for label, value in zip(parameter_names(name, prior), prior.parameters, strict=True)
-    }
+    return {label: value for name, prior in priors.items() for label, value in data_of(name, prior).items()}
 
 
 def out_of_unit(unit: Unit, drawn: Mapping[str, Array], names: tuple[str, ...]) -> dict[str, Array]:

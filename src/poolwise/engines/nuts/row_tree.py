@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from poolwise.arviz_bridge import to_datatree
 from poolwise.engines.draws.tree import PRIOR_DRAWS, attributes, check_room, stream
 from poolwise.engines.nuts.row_likelihood import Completed, Latent
+from poolwise.priors import Fixed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -59,7 +60,9 @@ def latent_tree(
         "posterior": posterior | dict(rest.by_study),
         "sample_stats": stats,
         "log_likelihood": {"y": latent.log_likelihood(parameters)},
-        "log_prior": {name: prior.log_pdf(parameters[name]) for name, prior in named.items()},
+        "log_prior": {
+            name: prior.log_pdf(parameters[name]) for name, prior in named.items() if not isinstance(prior, Fixed)
+        },
         "posterior_predictive": latent.replicates(parameters, rest, rng),
         "observed_data": observed,
         "constant_data": {"se": effects.se},

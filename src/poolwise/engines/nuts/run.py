@@ -23,7 +23,7 @@ from poolwise.model import (
     Subgroups,
     remarks,
 )
-from poolwise.pymc_models.standardised import MOST_COEFFICIENTS
+from poolwise.pymc_models.standardised import MOST_COEFFICIENTS, STANDARDISED
 from poolwise.quantities import Quantity
 from poolwise.result import Finding, FitReport
 
@@ -108,6 +108,9 @@ def _core_notes(settings: Settings) -> tuple[str, ...]:
 
 def _is_standardised(model: Model, coefficients: int) -> bool:
     """Whether its mean effects are sampled as their distance from where the estimates put them given tau."""
+    of_means = [prior for name, prior in model.named_priors.items() if name == "mu" or name.startswith("beta")]
+    if any(prior is not None and not isinstance(prior, STANDARDISED) for prior in of_means):
+        return False
     if isinstance(model, MetaRegression) and (model.shares_priors or model.takes_uncertain):
         return False
     if isinstance(model, MetaRegression | LocationScale):

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.engines.means import means
-from poolwise.engines.nuts.plans import Families, Plan, Unit, compiled, given_parameters, refuse_unknown
+from poolwise.engines.nuts.plans import Families, Plan, Unit, compiled, given_parameters
 from poolwise.model import CorrelatedOutcomes, CrossedEffects
 from poolwise.priors import Prior
 from poolwise.pymc_models.correlated_outcomes import correlated_outcomes
 from poolwise.pymc_models.crossed_effects import crossed_effects
-from poolwise.pymc_models.priors import STANDARD
+from poolwise.pymc_models.priors import STANDARD, kind
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -24,28 +24,24 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def shared_plan(effects: Effects, model: CrossedEffects | CorrelatedOutcomes) -> Plan:
+def shared_plan(effects: Effects, model: CrossedEffects | CorrelatedOutcomes, unit: Unit | None = None) -> Plan:
     """The plan of a model whose priors are explicit.
 
     Parameters
     ----------
     effects : Effects
     model : CrossedEffects or CorrelatedOutcomes
+    unit : Unit, optional
+        As in `plan`.
 
     Returns
     -------
     Plan
-
-    Raises
-    ------
-    ModelError
-        For a prior that PyMC has no line for here.
     """
-    refuse_unknown(model)
-    return _crossed(effects, model) if isinstance(model, CrossedEffects) else _correlated(effects, model)
+    return _crossed(effects, model, unit) if isinstance(model, CrossedEffects) else _correlated(effects, model, unit)
 
 
-def _crossed(effects: Effects, model: CrossedEffects) -> Plan:
+def _crossed(effects: Effects, model: CrossedEffects, unit: Unit | None) -> Plan:
     assert model.mu is not None
     assert model.tau_within is not None
     assert isinstance(model.tau, Mapping)
@@ -55,20 +51,20 @@ def _crossed(effects: Effects, model: CrossedEffects) -> Plan:
         for level in dict.fromkeys(values)
     }
     Z, of = np.column_stack(list(columns.values())), np.array([f for f, _ in columns], dtype=np.int64)
-    mean, unit = means(effects, model), Unit.of(effects.y, effects.v)
+    mean, unit = means(effects, model), unit or Unit.of(effects.y, effects.v)
     priors = {"mu": unit.mean(model.mu), "tau_within": unit.spread(model.tau_within)}
     priors |= {f"tau[{f}]": unit.spread(prior) for f, prior in enumerate(model.tau.values())}
     data = {"y": (effects.y - unit.centre) / unit.unit, "v": effects.v / unit.unit / unit.unit, "Z": Z, "of": of}
-    families = tuple(type(prior) for prior in model.tau.values())
-    ready = partial(compiled, _empty_crossed, families, type(model.mu), type(model.tau_within))
+    families = tuple(kind(prior) for prior in model.tau.values())
+    ready = partial(compiled, _empty_crossed, families, kind(model.mu), kind(model.tau_within))
     factors = {f"tau[{f}]": (f"tau[{name}]",) for f, name in enumerate(model.factors)}
     return Plan(ready, data | given_parameters(priors), unit, mean, factors | {"tau_within": ("tau_within",)})
 
 
-def _correlated(effects: Effects, model: CorrelatedOutcomes) -> Plan:
+def _correlated(effects: Effects, model: CorrelatedOutcomes, unit: Unit | None) -> Plan:
     assert model.mu is not None
     assert model.tau is not None
-    mean, unit = means(effects, model), Unit.of(effects.y, effects.v)
+    mean, unit = means(effects, model), unit or Unit.of(effects.y, effects.v)
     priors: dict[str, Prior] = {"mu": unit.mean(model.mu), "tau": unit.spread(model.tau)}
     if model.tau_within is not None:
         priors["tau_within"] = unit.spread(model.tau_within)
@@ -86,9 +82,9 @@ def _correlated(effects: Effects, model: CorrelatedOutcomes) -> Plan:
     }
     template = (
         mean.p,
-        type(model.mu),
-        type(model.tau),
-        None if model.tau_within is None else type(model.tau_within),
+        kind(model.mu),
+        kind(model.tau),
+        None if model.tau_within is None else kind(model.tau_within),
     )
     within = {} if model.tau_within is None else {"tau_within": ("tau_within",)}
     measured = {"tau": mean.structure.sds[: mean.p]} | within

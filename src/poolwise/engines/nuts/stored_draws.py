@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Protocol, final
 
 from poolwise.effects import Effects
+from poolwise.engines.draws.tree import words_of
 from poolwise.engines.environment import versions
 from poolwise.engines.nuts.samplers import Chains
 from poolwise.engines.nuts.settings import PACKAGES, Settings
 from poolwise.model import Model
+from poolwise.priors import Density, OfDistribution
+from poolwise.pymc_models.tables import table_of
 
 OF_NO_MATTER = ("cores", "progress")
 """Settings that change no draw."""
@@ -83,9 +87,17 @@ def facts(effects: Effects, model: Model, engine: Settings) -> dict[str, str]:
     took_part = versions("poolwise", "pymc", "numpy", *PACKAGES[engine.sampler])
     return {
         "data": effects.data_hash,
-        "model": repr(model),
+        "model": words_of(model),
         "engine": ", ".join(f"{name} = {value!r}" for name, value in settings.items()),
         "seed": str(seed),
         "unit of the draws": "the sampler's",
         "versions": ", ".join(f"{name} {number}" for name, number in took_part.items()),
-    }
+    } | _densities(model)
+
+
+def _densities(model: Model) -> dict[str, str]:
+    """A digest of the log densities that the words of a model do not tell; none where there is no such prior."""
+    brought = [prior for prior in model.named_priors.values() if isinstance(prior, Density | OfDistribution)]
+    tables = [table_of(prior) for prior in brought]
+    parts = [part for table in tables for part in (table.edges.tobytes(), table.powers.tobytes())]
+    return {"densities": sha256(b"".join(parts)).hexdigest()} if parts else {}

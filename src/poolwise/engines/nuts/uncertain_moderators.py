@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines.draws.normal_draws import NormalDraws, flat
 from poolwise.engines.means import means
-from poolwise.engines.nuts.plans import Families, Plan, compiled, plan
+from poolwise.engines.nuts.plans import Families, Plan, Unit, compiled, plan
 from poolwise.engines.nuts.sampled import sampled_draws
 from poolwise.laws import DrawsLaw
 from poolwise.model import MetaRegression
 from poolwise.model.uncertain import Uncertain
 from poolwise.moments import MOST_MOMENTS
 from poolwise.priors import Prior
-from poolwise.pymc_models.priors import STANDARD
+from poolwise.pymc_models.priors import STANDARD, kind
 from poolwise.pymc_models.uncertain_moderators import uncertain_moderators
 from poolwise.quantities import Posterior, Quantity
 
@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def uncertain_plan(effects: Effects, model: MetaRegression) -> tuple[Plan, Uncertain]:
+def uncertain_plan(effects: Effects, model: MetaRegression, unit: Unit | None = None) -> tuple[Plan, Uncertain]:
     """The plan of a model whose priors are explicit, and its uncertain moderators.
 
     Parameters
     ----------
     effects : Effects
     model : MetaRegression
+    unit : Unit, optional
+        As in `plan`.
 
     Returns
     -------
@@ -44,10 +46,11 @@ def uncertain_plan(effects: Effects, model: MetaRegression) -> tuple[Plan, Uncer
     """
     what = model.uncertain(effects)
     assert what is not None
-    known = plan(effects, model)
+    assert model.tau is not None
+    known = plan(effects, model, unit=unit)
     uncertain: dict[str, Any] = {"X": what.X, "slopes": what.slopes, "x": what.x, "se_x": what.se_x, "seen": what.seen}
-    families = tuple(type(prior) for prior in means(effects, model).priors)
-    ready = partial(compiled, _empty, known.names, families, type(model.tau), len(what.names))
+    families = tuple(kind(prior) for prior in means(effects, model).priors)
+    ready = partial(compiled, _empty, known.names, families, kind(model.tau), len(what.names))
     made = replace(known, compiled=ready, data=dict(known.data) | uncertain)
     return made, what
 
