@@ -5,31 +5,35 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
+from poolwise.engines.draws.row_draws import RowDraws
+from poolwise.engines.draws.row_tree import row_tree
 from poolwise.engines.draws.tree import stream
 from poolwise.engines.nuts import diagnostics
 from poolwise.engines.nuts.counts import CountsLatent
+from poolwise.engines.nuts.latent import Latent
 from poolwise.engines.nuts.plans import refuse_unknown
 from poolwise.engines.nuts.robust import RobustLatent
-from poolwise.engines.nuts.row_likelihood import Completed, Latent
-from poolwise.engines.nuts.row_tree import latent_tree
 from poolwise.engines.nuts.run import drawn, report
 from poolwise.engines.nuts.samplers import Chains, sampled
 from poolwise.engines.nuts.settings import Settings
 from poolwise.engines.nuts.stored_draws import Place
-from poolwise.laws import DrawsLaw
 from poolwise.model import Counted, Robust, prior_words
 from poolwise.moments import missing_moments, refuse_improper
-from poolwise.quantities import ByStudy, Posterior, Quantity
+from poolwise.quantities import Quantity
 from poolwise.result import Result
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Array = NDArray[np.float64]
 LatentModel = Robust | Counted
-type _Read = tuple[Mapping[str, Array], Completed, Mapping[str, Quantity]]
+type _Read = tuple[RowDraws, Mapping[str, Quantity]]
 
 
 def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: Place | None = None) -> Result:
@@ -55,22 +59,21 @@ def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: 
     refuse_unknown(resolved, advice="")
     refuse_improper(effects, resolved)
     latent = _latent(effects, resolved)
-    moments = latent.moments()
+    likelihood = latent.likelihood
+    moments = likelihood.moments()
 
     def read(chains: Chains) -> tuple[_Read, Mapping[str, float]]:
-        parameters = latent.parameters(chains.parameters)
-        rest = latent.complete(parameters, chains.parameters, stream(effects, resolved, engine.seed, use=1))
-        quantities = _quantities(latent, parameters, rest, moments)
-        return (parameters, rest, quantities), diagnostics.diagnostics(parameters, chains.stats, moments, quantities)
+        rng = stream(effects, resolved, engine.seed, use=1)
+        draws = RowDraws.completed(likelihood, latent.parameters(chains.parameters), chains.parameters, rng)
+        quantities = draws.quantities(moments)
+        numbers = diagnostics.diagnostics(draws.parameters, chains.stats, moments, quantities)
+        return (draws, quantities), numbers
 
-    run, (parameters, rest, quantities), numbers = drawn(
-        engine, effects, resolved, partial(_run, latent), read, kept=kept
-    )  # fmt: skip
-    chains = run.chains
+    run, (draws, quantities), numbers = drawn(engine, effects, resolved, partial(_run, latent), read, kept=kept)
+    chains, notes = run.chains, likelihood.notes
     missing = missing_moments(moments["tau"], moments["mu"] > 1)
     findings = diagnostics.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
     findings += () if missing is None else (missing,)
-    fit_report = report(engine, effects, resolved, run, findings, numbers, quantities, start=start, notes=latent.notes)
     label = f"{model.label}, {engine.label}"
     return Result(
         label=label,
@@ -79,13 +82,13 @@ def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: 
         engine=engine,
         interval_kind="credible (equal-tailed)",
         quantities=quantities,
-        studies=ByStudy(effects.labels, partial(_study, rest.theta)),
-        weights=_weights(effects, rest.weight),
-        report=fit_report,
+        studies=draws.studies(),
+        weights=draws.weights(),
+        report=report(engine, effects, resolved, run, findings, numbers, quantities, start=start, notes=notes),
         prior=prior_words(resolved),
         native=chains,
-        tree=partial(latent_tree, latent, parameters, rest, chains.stats, label, engine.seed),
-        absent=latent.absent,
+        tree=partial(_tree, draws, chains.stats, engine.seed, label),
+        absent=likelihood.absent,
     )
 
 
@@ -97,24 +100,6 @@ def _run(latent: Latent, settings: Settings, target_accept: float) -> Chains:
     return sampled(latent.compiled().with_data(**latent.data()), settings, target_accept)
 
 
-def _quantities(
-    latent: Latent, parameters: Mapping[str, Array], rest: Completed, moments: Mapping[str, int]
-) -> dict[str, Quantity]:
-    out: dict[str, Quantity] = {}
-    for name, draws in parameters.items():
-        positive = float(draws.min()) >= 0.0 and name not in ("mu", "delta", "base", "slope")
-        out[name] = Posterior(DrawsLaw(draws, moments[name], lower=0.0 if positive else -np.inf))
-        if name == "tau":
-            out["tau2"] = Posterior(DrawsLaw(draws**2, moments["tau2"], lower=0.0))
-    out["theta_new"] = Posterior(DrawsLaw(rest.new, moments["theta_new"]))
-    return out | latent.derived(parameters, rest)
-
-
-def _study(theta: Array, row: int) -> Posterior:
-    return Posterior(DrawsLaw(theta[..., row]))
-
-
-def _weights(effects: Effects, weight: Array) -> dict[str, float]:
-    """Posterior mean of each study's share of the precision."""
-    shares = (weight / weight.sum(axis=-1, keepdims=True)).mean(axis=(0, 1))
-    return dict(zip(effects.labels, shares.tolist(), strict=True))
+def _tree(draws: RowDraws, stats: Mapping[str, NDArray], seed: int, label: str) -> xr.DataTree:
+    effects, model = draws.likelihood.effects, draws.likelihood.model
+    return row_tree(draws, label, stream(effects, model, seed, use=2), stats)

@@ -18,10 +18,10 @@ _B = float(np.sqrt(2.0 / np.pi))
 
 
 class TrueEffects(Protocol):
-    """How true effects are distributed; parameters are of shape (chains, draws), what is given (chains, draws, k)."""
+    """How true effects are distributed; parameters are of shape S, what is given (*S, k)."""
 
     def log_density(self, y: float, v: float, parameters: Parameters) -> Array:
-        """Log density of an estimate with sampling variance v, its true effect integrated out; (chains, draws)."""
+        """Log density of an estimate with sampling variance v, its true effect integrated out; shape S."""
 
     def given(
         self, y: Array, v: Array, parameters: Parameters, rng: np.random.Generator
@@ -29,7 +29,7 @@ class TrueEffects(Protocol):
         """True effects of studies with these estimates, their precision about mu, and what else there is to say."""
 
     def new(self, parameters: Parameters, size: int, rng: np.random.Generator) -> Array:
-        """True effects of new studies, shape (chains, draws, size)."""
+        """True effects of new studies, shape (*S, size)."""
 
 
 @final
