@@ -82,8 +82,11 @@ class RobustLikelihood:
 
     def log_likelihood(self, parameters: Parameters) -> Array:
         """Log density of each estimate, shape (*S, k)."""
-        pairs = zip(self.effects.y, self.effects.v, strict=True)
-        return np.stack([self.law.log_density(y, v, parameters) for y, v in pairs], axis=-1)
+        return np.stack([self.log_row(i, parameters) for i in range(self.effects.k)], axis=-1)
+
+    def log_row(self, i: int, parameters: Parameters) -> Array:
+        """Log density of the estimate in row i, shape S."""
+        return self.law.log_density(float(self.effects.y[i]), float(self.effects.v[i]), parameters)
 
     def complete(self, parameters: Parameters, drawn: Mapping[str, Array], rng: np.random.Generator) -> Completed:
         """True effects from their exact laws given the parameters."""

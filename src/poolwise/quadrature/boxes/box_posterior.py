@@ -186,6 +186,26 @@ class BoxPosterior:
         return phi, draw(self.model.basis, values, rng), values
 
 
+class OnBoxes(Protocol):
+    """A posterior that stands on boxes of coordinates of its parameters."""
+
+    @property
+    def boxes(self) -> Boxes:
+        """The density of the coordinates."""
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """The parameters, in the order of phi."""
+
+    @property
+    def moments(self) -> int:
+        """Highest moment that exists of the parameters."""
+
+    @property
+    def nodes(self) -> tuple[Array, Array, Array]:
+        """Weights, parameters and values of the nodes."""
+
+
 @final
 @dataclass(frozen=True, eq=False)
 class VariableLaw:
@@ -193,12 +213,12 @@ class VariableLaw:
 
     Attributes
     ----------
-    posterior : BoxPosterior
+    posterior : OnBoxes
     axis : int
         Which of its parameters.
     """
 
-    posterior: BoxPosterior
+    posterior: OnBoxes
     axis: int
 
     @cached_property
