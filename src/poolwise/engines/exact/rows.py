@@ -17,7 +17,7 @@ from poolwise.engines.draws.true_effects import delta_of_skewness, skewness, slo
 from poolwise.engines.exact.spread_laws import square
 from poolwise.engines.means import normal_prior
 from poolwise.errors import ModelError
-from poolwise.laws import TransformedLaw
+from poolwise.laws import Deferred, TransformedLaw
 from poolwise.model import Model, SkewNormalRandomEffects
 from poolwise.moments import MOST_MOMENTS, missing_moments, refuse_improper
 from poolwise.priors import Prior
@@ -108,13 +108,10 @@ class RowFit:
     likelihood : RobustLikelihood
         What the model states, with every prior explicit.
     posterior : LinePosterior
-    limit_error : float
-        Estimated error of medians and limits, in half-widths of the 95 % interval.
     """
 
     likelihood: RobustLikelihood
     posterior: LinePosterior
-    limit_error: float
 
     @property
     def effects(self) -> Effects:
@@ -143,6 +140,11 @@ class RowFit:
         proper = all(prior is not None and prior.proper for prior in self.model.named_priors.values())
         return self.log_total if proper else np.nan
 
+    @property
+    def limit_error(self) -> float:
+        """Estimated error of medians and limits, in half-widths of the 95 % interval."""
+        return self.posterior.limit_error
+
     @cached_property
     def mu(self) -> NormalMixture:
         """The law of mu."""
@@ -151,6 +153,9 @@ class RowFit:
     @cached_property
     def new(self) -> NormalMixture:
         """The law of the true effect in a new study."""
+        return self._new()
+
+    def _new(self) -> NormalMixture:
         return self.posterior.new(min(2, self.moments["theta_new"]))
 
     @cached_property
@@ -175,7 +180,7 @@ class RowFit:
             "tau": self.tau,
             "tau2": square(self.tau),
             "delta": self.delta,
-            "theta_new": self.new,
+            "theta_new": Deferred(self._new),
             "skewness": TransformedLaw(self.delta, skewness, delta_of_skewness, slope_of_skewness, moments, least),
         }
         return {name: Posterior(law, kind) for name, law in laws.items()}
@@ -275,7 +280,7 @@ def fitted_rows(effects: Effects, model: SkewNormalRandomEffects) -> RowFit:
     posterior = line_posterior(
         Skewed(likelihood), (Spread(model.tau, float(unit)), delta), moments=likelihood.moments()["tau"]
     )
-    return RowFit(likelihood, posterior, posterior.limit_error())
+    return RowFit(likelihood, posterior)
 
 
 def refuse_prior(model: SkewNormalRandomEffects) -> None:

@@ -37,7 +37,7 @@ type _Read = tuple[RowDraws, Mapping[str, Quantity]]
 
 
 def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: Place | None = None) -> Result:
-    """Draws from the posterior of a model that `_latent` describes.
+    """Draws from the posterior of a model that `latent_of` describes.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: 
     resolved = model.resolved(effects)
     refuse_unknown(resolved, advice="")
     refuse_improper(effects, resolved)
-    latent = _latent(effects, resolved)
+    latent = latent_of(effects, resolved)
     likelihood = latent.likelihood
     moments = likelihood.moments()
 
@@ -69,7 +69,7 @@ def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: 
         numbers = diagnostics.diagnostics(draws.parameters, chains.stats, moments, quantities)
         return (draws, quantities), numbers
 
-    run, (draws, quantities), numbers = drawn(engine, effects, resolved, partial(_run, latent), read, kept=kept)
+    run, (draws, quantities), numbers = drawn(engine, effects, resolved, partial(sample, latent), read, kept=kept)
     chains, notes = run.chains, likelihood.notes
     missing = missing_moments(moments["tau"], moments["mu"] > 1)
     findings = diagnostics.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
@@ -92,11 +92,13 @@ def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: 
     )
 
 
-def _latent(effects: Effects, model: LatentModel) -> Latent:
+def latent_of(effects: Effects, model: LatentModel) -> Latent:
+    """What is sampled of a model whose priors are explicit."""
     return CountsLatent.of(effects, model) if isinstance(model, Counted) else RobustLatent.of(effects, model)
 
 
-def _run(latent: Latent, settings: Settings, target_accept: float) -> Chains:
+def sample(latent: Latent, settings: Settings, target_accept: float) -> Chains:
+    """Chains of draws of what is sampled, at this acceptance rate."""
     return sampled(latent.compiled().with_data(**latent.data()), settings, target_accept)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol, final
 
@@ -18,13 +18,14 @@ from poolwise.quadrature.rules.condensed import lagrange_through
 from poolwise.quadrature.rules.mixture import NormalMixture, trimmed
 
 Array = NDArray[np.float64]
+Ints = NDArray[np.intp]
 Parts = tuple[Array, Array, Array]
 
 TOLERANCE = {2: 1e-5, 3: 1e-4}  # of the last Legendre coefficients; errors seen are 1e4 times smaller
-RESOLVED = 1e-5  # mismatch of a lattice whose total is asked for: the error is its square
-SMOOTH = 1e-7  # mismatch of a lattice that kernels are put on
-NODES = {2: 8, 3: 6}  # in each direction of a box, from which the law of mu is taken
-FEWER = {2: 6, 3: 4}  # of the laws of true effects, which are wider
+RESOLVED = 1e-4  # mismatch of a lattice whose total is asked for: the error is its cube
+SMOOTH = 1e-6  # mismatch of a lattice that kernels are put on
+NODES = {2: (6, 8, 10, 12, 14, 16), 3: (4, 6, 8, 10)}  # in each direction of a box, from which laws are taken
+LONGEST = 2000  # points of a law on the lattice of mu
 LEFT_OUT = 1e-10  # probability of nodes, and of components of mixtures, that are left out
 FINEST = 1e-5  # half-widths to which limits are worked out, however small the tolerance asked for
 LIMITS = np.array([0.025, 0.5, 0.975])
@@ -91,15 +92,15 @@ class LinePosterior:
 
     def mu(self, moments: int = 2) -> NormalMixture:
         """The posterior of mu, whose highest moment that exists is given."""
-        return self._mu(NODES[self.boxes.d], moments)
+        return replace(self._means[0], moments=moments)
 
     def new(self, moments: int = 2) -> NormalMixture:
         """The posterior of the true effect in a new study."""
-        return _mixture([each.new(self.rows) for each in self._few], moments)
+        return _mixture([part for each in self._at_nodes for part in each.new(self.rows)], moments)
 
     def theta(self, i: int) -> NormalMixture:
         """The posterior of the true effect theta_i."""
-        return _mixture([each.theta(self.rows, i) for each in self._few], 2)
+        return _mixture([part for each in self._at_nodes for part in each.theta(self.rows, i)], 2)
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """Independent joint draws: mu (size,) and the other parameters (d, size)."""
@@ -109,24 +110,35 @@ class LinePosterior:
             mu[which] = drawn(self.rows, lattice, phi[:, which], rng)
         return mu, phi
 
+    @property
     def limit_error(self) -> float:
         """Estimated error of medians and limits of mu, in half-widths of the 95 % interval.
 
-        How far they move with the few nodes that true effects are integrated over, which exceeds the error with more.
+        How far they move with two nodes less in each direction, which exceeds the error.
         """
-        law = self.mu()
-        at = law.ppf(LIMITS)
-        moved = np.abs(self._mu(FEWER[self.boxes.d], 2).cdf(at) - LIMITS)
-        return float((moved / (law.pdf(at) * 0.5 * (at[2] - at[0]))).max()) + self.boxes.error
+        return self._means[1] + self.boxes.error
 
     @cached_property
-    def _few(self) -> tuple[_AtNodes, ...]:
-        return tuple(self._at_nodes(FEWER[self.boxes.d]))
+    def _means(self) -> tuple[NormalMixture, float, int]:
+        """The law of mu, the error of the one before it, and the nodes of that one, which suffice for true effects."""
+        sizes = NODES[self.boxes.d]
+        laws = [self._mean(sizes[0])]
+        for size in sizes[1:]:
+            laws.append(self._mean(size))
+            at = laws[-1].ppf(LIMITS)
+            moved = np.abs(laws[-2].cdf(at) - LIMITS) / (laws[-1].pdf(at) * 0.5 * (at[2] - at[0]))
+            if (error := float(moved.max())) <= FINEST:
+                break
+        return laws[-1], error, sizes[len(laws) - 2]
 
-    def _mu(self, size: int, moments: int) -> NormalMixture:
-        return _mixture([each.mu() for each in self._at_nodes(size)], moments)
+    def _mean(self, size: int) -> NormalMixture:
+        return _mixture([each.mu() for each in self._nodes_of(size)], 2)
 
-    def _at_nodes(self, size: int) -> Iterator[_AtNodes]:
+    @cached_property
+    def _at_nodes(self) -> tuple[_AtNodes, ...]:
+        return tuple(self._nodes_of(self._means[2]))
+
+    def _nodes_of(self, size: int) -> Iterator[_AtNodes]:
         weight, points = condensed(self.boxes, size)
         phi = self._parameters(points)
         for which, lattice in lattices(self.rows, phi, SMOOTH):
@@ -145,42 +157,59 @@ class _AtNodes:
     phi: Array
     lattice: Lattice
 
-    @property
-    def spread(self) -> Array:
-        """Of the kernels, shape (N,)."""
-        return WIDE * self.lattice.step
-
     def mu(self) -> Parts:
         """Weights, centres and spreads of the kernels of mu, shape (N, M)."""
-        return self._parts(kernel_weights(self.lattice.relative()), self.lattice.z)
+        share = self.weight[:, None] * kernel_weights(self.lattice.relative())
+        return share, self.lattice.z, _columns(WIDE * self.lattice.step, share)
 
-    def new(self, rows: Rows) -> Parts:
-        """The same of the true effect in a new study, shape (N, L)."""
-        return self._parts(*self._with_law(rows, self.lattice.relative()))
+    def new(self, rows: Rows) -> Iterator[Parts]:
+        """The same of the true effect in a new study, shape (n, L) for n of the nodes at a time."""
+        yield from self._with_law(rows, self.lattice.relative())
 
-    def theta(self, rows: Rows, i: int) -> Parts:
-        """The same of the true effect theta_i, shape (N, L)."""
+    def theta(self, rows: Rows, i: int) -> Iterator[Parts]:
+        """The same of the true effect theta_i."""
         y, v = rows.y[i], rows.v[i]
         log_others = np.log(np.maximum(self.lattice.relative(), TINY)) - rows.log_row(i, self.lattice.z, self.phi)
-        with np.errstate(over="ignore"):
-            share, z = self._with_law(rows, np.exp(log_others))
-        square = self.spread[:, None] ** 2
-        total = square + v
-        height = np.exp(-0.5 * ((y - z) ** 2 / total + np.log(total) + _LOG_2PI))
-        weight, centre, _ = self._parts(share * height, z + square / total * (y - z))
-        return weight, centre, np.broadcast_to(np.sqrt(square * v / total), centre.shape)
+        for share, z, spread in self._with_law(rows, np.exp(log_others)):
+            square = spread**2
+            total = square + v
+            height = np.exp(-0.5 * ((y - z) ** 2 / total + np.log(total) + _LOG_2PI))
+            yield share * height, z + square / total * (y - z), np.sqrt(square * v / total)
 
-    def _parts(self, share: Array, centre: Array) -> Parts:
-        return self.weight[:, None] * share, centre, np.broadcast_to(self.spread[:, None], share.shape)
+    def _with_law(self, rows: Rows, density: Array) -> Iterator[Parts]:
+        """Kernels of mu + (theta - mu), from the density of mu x step: nodes with laws about as long at a time."""
+        low, high = rows.extent(self.phi)
+        length = (high - low) / self.lattice.step
+        doublings = np.ceil(np.log2(np.minimum(length, LONGEST + 1.0)))
+        for each in np.unique(doublings):
+            at = np.flatnonzero((doublings == each) & (length <= LONGEST))
+            if len(at):
+                yield self._convolved(rows, density[at], at)
+        far = np.flatnonzero(length > LONGEST)
+        if len(far):
+            yield self._far(rows, density[far], far)
 
-    def _with_law(self, rows: Rows, density: Array) -> tuple[Array, Array]:
-        """Weights of the kernels of z + (theta - mu) and their centres, shape (N, L), from the density of z x step."""
-        step, (low, high) = self.lattice.step, rows.extent(self.phi)
+    def _convolved(self, rows: Rows, density: Array, at: Ints) -> Parts:
+        phi, step = self.phi[:, at], self.lattice.step[at]
+        low, high = rows.extent(phi)
         before, after = int(np.ceil((-low / step).max())), int(np.ceil((high / step).max()))
         x = step[:, None] * np.arange(-before, after + 1)
-        about = np.exp(rows.log_about(x, self.spread**2, self.phi)) * step[:, None]
-        share = kernel_weights(density, about)
-        return share, (self.lattice.first - before * step)[:, None] + step[:, None] * np.arange(share.shape[1])
+        about = np.exp(rows.log_about(x, (WIDE * step) ** 2, phi)) * step[:, None]
+        share = self.weight[at, None] * kernel_weights(density, about)
+        z = (self.lattice.first[at] - before * step)[:, None] + step[:, None] * np.arange(share.shape[1])
+        return share, z, _columns(WIDE * step, share)
+
+    def _far(self, rows: Rows, density: Array, at: Ints) -> Parts:
+        """The same where the law of theta - mu is so much wider than mu that of mu only mean and sd matter."""
+        phi, z = self.phi[:, at], self.lattice.z[at]
+        total = density.sum(axis=1, keepdims=True)
+        mean = (density * z).sum(axis=1, keepdims=True) / total
+        variance = (density * (z - mean) ** 2).sum(axis=1) / total[:, 0]
+        low, high = rows.extent(phi)
+        step = ((high - low) / LONGEST)[:, None]
+        x = low[:, None] + step * np.arange(LONGEST + 1)
+        share = self.weight[at, None] * total * kernel_weights(np.exp(rows.log_about(x, variance, phi)) * step)
+        return share, mean + x, _columns(WIDE * step[:, 0], share)
 
 
 def line_posterior(rows: Rows, variables: Sequence[Variable], *, moments: int) -> LinePosterior:
@@ -239,6 +268,10 @@ def condensed(boxes: Boxes, size: int) -> tuple[Array, Array]:
     half = 0.5 * (boxes.right - boxes.left).T[:, :, None]
     points = (boxes.left.T[:, :, None] + half * (1.0 + grid)).reshape(d, -1)
     return weight[keep] / weight[keep].sum(), points[:, keep]
+
+
+def _columns(spread: Array, share: Array) -> Array:
+    return np.broadcast_to(spread[:, None], share.shape)
 
 
 def _mixture(parts: Sequence[Parts], moments: int) -> NormalMixture:
