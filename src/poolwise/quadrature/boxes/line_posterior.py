@@ -26,10 +26,12 @@ RESOLVED = 1e-4  # mismatch of a lattice whose total is asked for: the error is 
 SMOOTH = 1e-6  # mismatch of a lattice that kernels are put on
 NODES = {2: (6, 8, 10, 12, 14, 16), 3: (4, 6, 8, 10)}  # in each direction of a box, from which laws are taken
 LONGEST = 2000  # points of a law on the lattice of mu
+BEYOND = 8.5  # standard deviations of a normal law beyond which there is next to no probability
 LEFT_OUT = 1e-10  # probability of nodes, and of components of mixtures, that are left out
 FINEST = 1e-5  # half-widths to which limits are worked out, however small the tolerance asked for
 LIMITS = np.array([0.025, 0.5, 0.975])
 TINY = np.finfo(float).tiny
+SIDES = (-BEYOND, BEYOND)
 _LOG_2PI = float(np.log(2.0 * np.pi))
 
 
@@ -192,7 +194,7 @@ class _AtNodes:
     def _convolved(self, rows: Rows, density: Array, at: Ints) -> Parts:
         phi, step = self.phi[:, at], self.lattice.step[at]
         low, high = rows.extent(phi)
-        before, after = int(np.ceil((-low / step).max())), int(np.ceil((high / step).max()))
+        before, after = (int(np.ceil((end / step).max() + BEYOND * WIDE)) for end in (-low, high))
         x = step[:, None] * np.arange(-before, after + 1)
         about = np.exp(rows.log_about(x, (WIDE * step) ** 2, phi)) * step[:, None]
         share = self.weight[at, None] * kernel_weights(density, about)
@@ -205,7 +207,7 @@ class _AtNodes:
         total = density.sum(axis=1, keepdims=True)
         mean = (density * z).sum(axis=1, keepdims=True) / total
         variance = (density * (z - mean) ** 2).sum(axis=1) / total[:, 0]
-        low, high = rows.extent(phi)
+        low, high = (end + side * np.sqrt(variance) for end, side in zip(rows.extent(phi), SIDES, strict=True))
         step = ((high - low) / LONGEST)[:, None]
         x = low[:, None] + step * np.arange(LONGEST + 1)
         share = self.weight[at, None] * total * kernel_weights(np.exp(rows.log_about(x, variance, phi)) * step)
