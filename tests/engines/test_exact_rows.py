@@ -164,6 +164,7 @@ def test_loo_refits_what_importance_sampling_cannot_leave_out(engine):
         assert abs(row["elpd"] - right) < MCSE * row["mcse"] + 1e-6, row["unit"]
 
 
+@pytest.mark.filterwarnings("ignore:only 2 studies:poolwise.PoolwiseWarning")
 def test_what_the_quadrature_does_not_know_is_refused():
     with pytest.raises(pw.PoolwiseError, match="a normal or flat prior"):
         pw.fit(table(), replace(MODEL, mu=priors.Cauchy(0.0, 1.0)), pw.Exact())
