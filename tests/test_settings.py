@@ -10,7 +10,7 @@ import pytest
 import poolwise as pw
 from poolwise import checks, priors
 from poolwise.engines.draws.normal_tree import normal_tree
-from poolwise.engines.nuts.row_tree import latent_tree
+from poolwise.engines.draws.row_tree import row_tree
 from poolwise.settings import as_number
 from poolwise.simulate import calibration
 
@@ -97,8 +97,8 @@ def test_memory_is_asked_for_before_it_is_taken(call):
 
 
 OF_TWO = pw.Effects([0.1, 0.4, 0.3, 0.2], se=[0.1, 0.2, 0.15, 0.1], outcome=list("aabb"), scale="SMD")
-STATS = {"diverging": np.broadcast_to(False, (4, 1000))}
 SAMPLED = SimpleNamespace(effects=EFFECTS, model=MODEL, shape=(4, 1000))
+ROWS = SimpleNamespace(likelihood=SAMPLED, shape=(4, 1000))
 
 
 @pytest.mark.filterwarnings("ignore::poolwise.PoolwiseWarning")
@@ -106,11 +106,11 @@ SAMPLED = SimpleNamespace(effects=EFFECTS, model=MODEL, shape=(4, 1000))
     "ready",
     [
         lambda: partial(normal_tree, SAMPLED, "", np.random.default_rng(1)),
-        lambda: partial(latent_tree, SAMPLED, {}, None, STATS, "", 1),
+        lambda: partial(row_tree, ROWS, "", np.random.default_rng(1)),
         lambda: pw.fit(OF_TWO, pw.JointOutcomes(), pw.Exact()).to_datatree,
         lambda: pw.fit(EFFECTS, MODEL, pw.Exact()).to_datatree,
     ],
-    ids=["normal", "latent", "joint", "exact"],
+    ids=["normal", "rows", "joint", "exact"],
 )
 def test_each_tree_of_draws_asks_for_its_memory_first(ready, monkeypatch):
     tree = ready()

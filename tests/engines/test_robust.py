@@ -6,7 +6,7 @@ from scipy import integrate, stats
 
 import poolwise as pw
 from poolwise import priors
-from poolwise.engines.nuts.true_effects import HeavyTailed, skewness
+from poolwise.engines.draws.true_effects import HeavyTailed, skewness
 from support import oracle_robust as oracle
 from support.oracle_robust import half_line, line
 

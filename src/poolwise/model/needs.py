@@ -15,7 +15,9 @@ from poolwise.model.robust import ContaminatedRandomEffects, SkewNormalRandomEff
 CLUSTERS: Final = "effects in clusters"
 SCALE_MODERATORS: Final = "moderators of heterogeneity"
 EXCHANGEABLE: Final = "exchangeable groups"
-NOT_NORMAL: Final = "true effects that are not normal"
+SKEWED: Final = "skewed true effects"
+HEAVY_TAILED: Final = "heavy-tailed true effects"
+OUTLYING: Final = "outlying true effects"
 COUNTS: Final = "likelihoods of counts"
 CROSSED: Final = "crossed groups"
 CORRELATED: Final = "correlated true effects"
@@ -31,9 +33,9 @@ ALWAYS: dict[type, frozenset[str]] = {
     ThreeLevel: frozenset({CLUSTERS}),
     LocationScale: frozenset({SCALE_MODERATORS}),
     JointOutcomes: frozenset({EXCHANGEABLE}),
-    StudentTRandomEffects: frozenset({NOT_NORMAL}),
-    SkewNormalRandomEffects: frozenset({NOT_NORMAL}),
-    ContaminatedRandomEffects: frozenset({NOT_NORMAL}),
+    StudentTRandomEffects: frozenset({HEAVY_TAILED}),
+    SkewNormalRandomEffects: frozenset({SKEWED}),
+    ContaminatedRandomEffects: frozenset({OUTLYING}),
     BinomialNormal: frozenset({COUNTS}),
     PoissonNormal: frozenset({COUNTS}),
     CrossedEffects: frozenset({CROSSED}),

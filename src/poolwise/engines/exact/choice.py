@@ -13,6 +13,7 @@ from poolwise.engines.exact import spread_laws
 from poolwise.engines.exact.groups import refuse_covariance
 from poolwise.engines.exact.mean_priors import SHARE_OF_A_NODE, blended, heavy_tailed, refuse_other_priors, study_shares
 from poolwise.engines.exact.posterior import Fitted, Nodes
+from poolwise.engines.exact.rows import has_rows, refuse_prior
 from poolwise.engines.heterogeneity import known_tau, typical_variance
 from poolwise.engines.means import Means, means, normal_prior
 from poolwise.errors import ModelError
@@ -126,6 +127,9 @@ def refuse_unknown_priors(effects: Effects, model: Model) -> None:
     if isinstance(model, JointOutcomes):
         if not isinstance(model.mu, Normal | Flat):
             raise ModelError(f"mu ~ {model.mu} is not supported for this model", "a normal or flat prior")
+        return
+    if has_rows(model):
+        refuse_prior(model)
         return
     mean = means(effects, model)
     mixed = isinstance(model, WITH_OTHER_PRIORS)

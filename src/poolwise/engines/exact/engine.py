@@ -15,11 +15,12 @@ from poolwise.engines.environment import versions
 from poolwise.engines.exact.choice import quadrature
 from poolwise.engines.exact.groups import Grouped, grouped, is_exchangeable
 from poolwise.engines.exact.posterior import Fitted
+from poolwise.engines.exact.rows import RowFit, fitted_rows, has_rows
 from poolwise.engines.exact.tree import exact_tree
 from poolwise.engines.means import means_of
 from poolwise.errors import ModelError, shown
 from poolwise.model import Model, NormalModel, RandomEffects, prior_words, remarks, stated
-from poolwise.model.needs import CLUSTERS, COVARIANCE, EXCHANGEABLE, SCALE_MODERATORS
+from poolwise.model.needs import CLUSTERS, COVARIANCE, EXCHANGEABLE, SCALE_MODERATORS, SKEWED
 from poolwise.moments import refuse_improper
 from poolwise.quantities import ByStudy, IntervalKind, Quantity
 from poolwise.result import FitReport, Result
@@ -32,7 +33,7 @@ Array = NDArray[np.float64]
 @final
 @dataclass(frozen=True)
 class Exact:
-    """Exact posterior of the normal-normal model by quadrature over tau.
+    """Exact posterior of the normal-normal model by quadrature over tau, and of others over what they add to it.
 
     Attributes
     ----------
@@ -64,7 +65,7 @@ class Exact:
     [0.326, 0.966]
     """
 
-    can: ClassVar[frozenset[str]] = frozenset({CLUSTERS, COVARIANCE, EXCHANGEABLE, SCALE_MODERATORS})
+    can: ClassVar[frozenset[str]] = frozenset({CLUSTERS, COVARIANCE, EXCHANGEABLE, SCALE_MODERATORS, SKEWED})
     kind: IntervalKind = "equal-tailed"
     tolerance: float = 1e-8
     draws: int = 1000
@@ -141,7 +142,7 @@ class Exact:
             native=fitted,
             absent=fitted.absent,
             combinations=fitted.linear,
-            linear=_Linear(fitted, self.kind),
+            linear=None if isinstance(fitted, RowFit) else _Linear(fitted, self.kind),
             design=fitted.design,
             tree=partial(exact_tree, fitted, (self.chains, self.draws), self.seed, label),
         )
@@ -165,7 +166,9 @@ def log_density_of_mu(result: Result, at: float) -> float:
     return result.native.log_density_of_mu(at)
 
 
-def _fitted(effects: Effects, model: Model, tolerance: float) -> Fitted | Grouped:
+def _fitted(effects: Effects, model: Model, tolerance: float) -> Fitted | Grouped | RowFit:
+    if has_rows(model):
+        return fitted_rows(effects, model.resolved(effects))
     if is_exchangeable(model):
         return grouped(effects, model.resolved(effects), tolerance)
     if not isinstance(model, NormalModel):
@@ -175,7 +178,7 @@ def _fitted(effects: Effects, model: Model, tolerance: float) -> Fitted | Groupe
     return quadrature(effects, resolved, tolerance, means_of(structure))
 
 
-def _study(fitted: Fitted | Grouped, kind: IntervalKind, row: int) -> Quantity:
+def _study(fitted: Fitted | Grouped | RowFit, kind: IntervalKind, row: int) -> Quantity:
     return fitted.study(row, kind)
 
 

@@ -14,11 +14,12 @@ from poolwise.effects import Effects, some_rows
 from poolwise.engines.exact.choice import quadrature
 from poolwise.engines.exact.groups import Exchanging, Grouped, grouped, is_exchangeable, refuse_covariance
 from poolwise.engines.exact.posterior import Fitted
+from poolwise.engines.exact.rows import RowFit, fitted_rows, has_rows
 from poolwise.engines.means import Means, Split, groups, means
 from poolwise.errors import listing
 from poolwise.laws import with_error
-from poolwise.model import LocationScale, Model, ThreeLevel
-from poolwise.moments import spreads_of
+from poolwise.model import LocationScale, Model, SkewNormalRandomEffects, ThreeLevel
+from poolwise.moments import spreads, spreads_of
 from poolwise.priors import Fixed
 from poolwise.quadrature.boxes.box_posterior import BoxPosterior
 from poolwise.quadrature.boxes.diagonal import Diagonal
@@ -104,6 +105,8 @@ def refits(effects: Effects, model: Model) -> Refits:
     if is_exchangeable(model):
         refuse_covariance(effects, model)
         return _OfGroups(effects, model)
+    if has_rows(model):
+        return _OfRows(effects, model)
     return _OfOneDesign(effects, model)
 
 
@@ -211,6 +214,38 @@ class _OfGroups:
     def _expected(self, found: Grouped, row: int) -> Law:
         (o,) = (o for o, rows in enumerate(self.groups[1]) if row in rows)
         return with_error(found.theta_new(o), float(self.effects.se[row]))
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _OfRows:
+    """Models whose rows have likelihoods of their own."""
+
+    effects: Effects
+    model: SkewNormalRandomEffects
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """Single rows."""
+        return _single(self.effects.labels)
+
+    def status(self, keep: Mask) -> str:
+        """Whether a study is left, and the posterior is proper."""
+        if not keep.any():
+            return "not_estimable"
+        proper = all(one.moments >= 0 for one in spreads(some_rows(self.effects, keep), self.model))
+        return "ok" if proper else "improper_posterior"
+
+    @one_thread()
+    def fit(self, keep: Mask) -> Without:
+        """By quadrature."""
+        found = fitted_rows(some_rows(self.effects, keep), self.model)
+        moved = {name: Posterior(law) for name, law in (("mu", found.mu), ("tau", found.tau), ("delta", found.delta))}
+        coarse = not found.limit_error <= found.aim(LIMIT)
+        return Without(found.log_total, coarse, moved, partial(self._expected, found))
+
+    def _expected(self, found: RowFit, row: int) -> Law:
+        return with_error(found.new, float(self.effects.se[row]))
 
 
 def _single(labels: tuple[str, ...]) -> tuple[Unit, ...]:

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from poolwise.engines.draws.normal_draws import NormalDraws, by_name
 from poolwise.engines.draws.normal_law import NormalLaw
 from poolwise.engines.draws.normal_tree import normal_tree
+from poolwise.engines.draws.row_tree import row_tree
 from poolwise.engines.draws.tree import check_room, stream
 from poolwise.engines.exact.groups import Grouped
 from poolwise.engines.exact.posterior import Fitted
+from poolwise.engines.exact.rows import RowFit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,12 +23,12 @@ Array = NDArray[np.float64]
 Rng = np.random.Generator
 
 
-def exact_tree(fitted: Fitted | Grouped, shape: tuple[int, int], seed: int, label: str) -> xr.DataTree:
+def exact_tree(fitted: Fitted | Grouped | RowFit, shape: tuple[int, int], seed: int, label: str) -> xr.DataTree:
     """The DataTree of exact independent draws.
 
     Parameters
     ----------
-    fitted : Fitted or Grouped
+    fitted : Fitted, Grouped or RowFit
     shape : tuple of int
         Chains and draws.
     seed : int
@@ -36,10 +38,12 @@ def exact_tree(fitted: Fitted | Grouped, shape: tuple[int, int], seed: int, labe
     Returns
     -------
     xarray.DataTree
-        As `normal_tree` makes it.
+        As `normal_tree` or `row_tree` makes it.
     """
     check_room(fitted.effects, shape)
     rng = stream(fitted.effects, fitted.model, seed)
+    if isinstance(fitted, RowFit):
+        return row_tree(fitted.draws(shape, rng), label, rng)
     return normal_tree(exact_draws(fitted, shape, rng), label, rng)
 
 

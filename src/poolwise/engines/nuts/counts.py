@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
+from poolwise.engines.draws.row_likelihood import Completed
 from poolwise.engines.nuts import arm_likelihood
 from poolwise.engines.nuts.arm_likelihood import Arms
+from poolwise.engines.nuts.latent import prior_data
 from poolwise.engines.nuts.plans import compiled
-from poolwise.engines.nuts.row_likelihood import Completed, prior_data
 from poolwise.intake.counts import counts_of, log_ratio
 from poolwise.model import Counted
 from poolwise.moments import MOST_MOMENTS, moments_of_tau, spreads
@@ -33,7 +34,7 @@ NO_I2 = {"I2": "it compares the heterogeneity with sampling variances, which cou
 @final
 @dataclass(frozen=True, eq=False)
 class CountsLatent:
-    """One of these models on one study table: a `Latent`."""
+    """One of these models on one study table: a `Latent`, and the `RowLikelihood` of its draws."""
 
     effects: Effects
     model: Counted
@@ -47,6 +48,11 @@ class CountsLatent:
         arms = Arms(*counts_of(effects.moderators, model.measure, effects.rows), model.measure)
         notes = () if model.slope is None else (f"centre of the baselines: {arms.centre:.6g} on the log scale",)
         return cls(effects, model, arms, notes)
+
+    @property
+    def likelihood(self) -> CountsLatent:
+        """What the model states."""
+        return self
 
     @property
     def absent(self) -> Mapping[str, str]:

@@ -20,9 +20,11 @@ from poolwise.model.needs import (
     COUNTS,
     CROSSED,
     EXCHANGEABLE,
-    NOT_NORMAL,
+    HEAVY_TAILED,
+    OUTLYING,
     POOLED,
     SCALE_MODERATORS,
+    SKEWED,
     UNCERTAIN,
 )
 from poolwise.result import Result
@@ -97,7 +99,8 @@ class NUTS:
     """
 
     can: ClassVar[frozenset[str]] = frozenset(
-        {CLUSTERS, CORRELATED, COUNTS, CROSSED, EXCHANGEABLE, NOT_NORMAL, POOLED, SCALE_MODERATORS, UNCERTAIN}
+        {CLUSTERS, CORRELATED, COUNTS, CROSSED, EXCHANGEABLE, HEAVY_TAILED, OUTLYING, POOLED, SCALE_MODERATORS}
+        | {SKEWED, UNCERTAIN}
     )
     draws: int = 1000
     tune: int = 1000

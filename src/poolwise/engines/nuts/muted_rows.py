@@ -14,9 +14,10 @@ from poolwise.engines.draws.tree import stream
 from poolwise.engines.means import means
 from poolwise.engines.nuts.engine import NUTS
 from poolwise.engines.nuts.planned import planned, run
+from poolwise.engines.nuts.row_models import latent_of, sample
 from poolwise.engines.nuts.run import drawn
 from poolwise.engines.nuts.samplers import Chains
-from poolwise.model import Model
+from poolwise.model import Model, Robust
 
 Array = NDArray[np.float64]
 
@@ -43,6 +44,10 @@ def log_likelihood_without(effects: Effects, model: Model, engine: NUTS, rows: N
         Shape (chains, draws, units): log p(y_u | draw), of the estimates as they were reported.
     """
     rest = muted_rows(effects, rows)
+    if isinstance(model, Robust):
+        latent = latent_of(rest, model)
+        chains = drawn(engine, rest, model, partial(sample, latent), _unjudged)[1]
+        return latent_of(effects, model).likelihood.log_likelihood(latent.parameters(chains))
     road = planned(rest, model)
     plan = road.plan
     parameters = drawn(engine, rest, model, partial(run, plan), _unjudged, coefficients=plan.means.p)[1]

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from scipy import special
 
 from poolwise.effects import Effects
+from poolwise.engines.draws.row_likelihood import Completed
 from poolwise.engines.nuts.arm_likelihood import placed_by_counts
 from poolwise.engines.nuts.counts import NO_I2
+from poolwise.engines.nuts.latent import prior_data
 from poolwise.engines.nuts.plans import compiled
-from poolwise.engines.nuts.row_likelihood import Completed, prior_data
 from poolwise.intake.counts import counts_of, log_ratio
 from poolwise.model import Counted
 from poolwise.moments import MOST_MOMENTS, spreads
@@ -164,6 +165,11 @@ class OneArmLatent:
     def of(cls, effects: Effects, model: Counted) -> OneArmLatent:
         """The plan of a model whose priors are explicit, its effects on the scale of the measure."""
         return cls(effects, model, OneArm.of(effects))
+
+    @property
+    def likelihood(self) -> OneArmLatent:
+        """What the model states."""
+        return self
 
     @property
     def absent(self) -> Mapping[str, str]:

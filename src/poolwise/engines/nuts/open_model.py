@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines.nuts.planned import planned
 from poolwise.engines.nuts.plans import AS_GIVEN
-from poolwise.engines.nuts.row_models import LatentModel, latent
+from poolwise.engines.nuts.row_models import LatentModel, latent_of
 from poolwise.model import CorrelatedOutcomes, Counted, CrossedEffects, MetaRegression, Model
 from poolwise.model.structure import NormalStructure
 
@@ -40,7 +40,7 @@ def open_model(effects: Effects, model: Model) -> pm.Model:
         effects = model.table(effects)
     resolved = model.resolved(effects)
     if isinstance(resolved, LatentModel):
-        row = latent(effects, resolved, AS_GIVEN)
+        row = latent_of(effects, resolved, AS_GIVEN)
         return _with_data(row.compiled().make(), row.data(), {"study": effects.labels})
     plan = planned(effects, resolved, unit=AS_GIVEN).plan
     out = _with_data(plan.compiled().make(), plan.data, _labels(effects, resolved, plan.means.structure))

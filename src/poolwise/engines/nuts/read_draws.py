@@ -19,7 +19,7 @@ from poolwise.engines.nuts.limit_errors import sign_notes
 from poolwise.engines.nuts.open_model import open_model
 from poolwise.engines.nuts.planned import Reading, planned, refuse_known
 from poolwise.engines.nuts.plans import AS_GIVEN, TYPICAL_MEAN, Plan
-from poolwise.engines.nuts.row_models import LatentModel, RowReading, latent
+from poolwise.engines.nuts.row_models import LatentModel, RowReading, latent_of
 from poolwise.engines.nuts.samplers import Chains
 from poolwise.errors import ModelError, described, listing, shown
 from poolwise.model import Counted, CrossedEffects, Model, remarks
@@ -89,9 +89,9 @@ def result_of(effects: Effects, model: Model, tree: object, seed: int) -> Result
     theta = arrays.variable("theta", effects.labels) if "theta" in arrays.named else None
     reading: Reading | RowReading
     if isinstance(resolved, LatentModel):
-        row = latent(effects, resolved, AS_GIVEN)
+        row = latent_of(effects, resolved, AS_GIVEN)
         drawn = _variables(arrays, own, [*resolved.named_priors, *(name for name in OF_ROWS if name in own)])
-        reading, notes = RowReading.of(row, drawn, rng, theta), row.notes
+        reading, notes = RowReading.of(row, drawn, rng, theta), row.likelihood.notes
     else:
         road = planned(effects, resolved, unit=AS_GIVEN)
         means = road.plan.means

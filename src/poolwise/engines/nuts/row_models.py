@@ -1,4 +1,4 @@
-"""NUTS on models whose true effects are not normal given the parameters: plan, sample, complete, read."""
+"""Fits by NUTS of models whose true effects are not normal."""
 
 from __future__ import annotations
 
@@ -6,132 +6,127 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
+from poolwise.engines.draws.row_draws import RowDraws
+from poolwise.engines.draws.row_tree import row_tree
 from poolwise.engines.draws.tree import stream
-from poolwise.engines.heterogeneity import known
 from poolwise.engines.nuts import diagnostics
 from poolwise.engines.nuts.counts import CountsLatent
+from poolwise.engines.nuts.latent import Latent
 from poolwise.engines.nuts.one_arm import OneArmLatent
 from poolwise.engines.nuts.plans import Unit
 from poolwise.engines.nuts.robust import RobustLatent
-from poolwise.engines.nuts.row_likelihood import Completed, Latent
-from poolwise.engines.nuts.row_tree import latent_tree
 from poolwise.engines.nuts.run import drawn, report
 from poolwise.engines.nuts.samplers import Chains, sampled
 from poolwise.engines.nuts.settings import Settings
 from poolwise.engines.nuts.stored_draws import Place
 from poolwise.intake.counts import ONE_ARM_MEASURES
-from poolwise.laws import DrawsLaw
-from poolwise.model import Counted, Model, Robust, prior_words
+from poolwise.model import Counted, Robust, prior_words
 from poolwise.moments import missing_moments, refuse_improper
 from poolwise.priors import Fixed
-from poolwise.quantities import ByStudy, Posterior, Quantity
+from poolwise.quantities import Quantity
 from poolwise.result import Finding, FitReport, Result
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Array = NDArray[np.float64]
 LatentModel = Robust | Counted
 
 
 def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: Place | None = None) -> Result:
-    """Draws from the posterior of a model that `latent` describes.
+    """Draws from the posterior of a model that `latent_of` describes.
 
     Parameters
     ----------
     effects : Effects
     model : Robust or Counted
-    engine : NUTS
+        On counts, the table is that of `model.table`.
+    engine : Settings
     kept : Place, optional
         Where the draws are kept.
 
     Returns
     -------
     Result
-        With mu, tau, tau2, theta_new, the parameters of the model's own, and each study's true effect.
     """
     start = time.perf_counter()
     if isinstance(model, Counted):
         effects = model.table(effects)
     resolved = model.resolved(effects)
     refuse_improper(effects, resolved)
-    row = latent(effects, resolved)
+    latent = latent_of(effects, resolved)
 
     def read(chains: Chains) -> tuple[RowReading, Mapping[str, float]]:
-        reading = RowReading.of(row, chains.parameters, stream(effects, resolved, engine.seed, use=1))
+        reading = RowReading.of(latent, chains.parameters, stream(effects, resolved, engine.seed, use=1))
         return reading, reading.diagnosed(chains.stats)
 
-    run, reading, numbers = drawn(engine, effects, resolved, partial(_run, row), read, kept=kept)
-    findings = reading.findings(numbers, run.chains)
+    run, reading, numbers = drawn(engine, effects, resolved, partial(sample, latent), read, kept=kept)
+    findings, notes = reading.findings(numbers, run.chains), latent.likelihood.notes
     quantities = reading.quantities
-    fit_report = report(engine, effects, resolved, run, findings, numbers, quantities, start=start, notes=row.notes)
+    fit_report = report(engine, effects, resolved, run, findings, numbers, quantities, start=start, notes=notes)
     return reading.result(run.chains, f"{model.label}, {engine.label}", engine, engine.seed, fit_report)
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class RowReading:
-    """Draws on the scale of the effects, with what was drawn given them and the quantities that a report needs."""
+    """Draws with the quantities that a report needs of them."""
 
-    row: Latent
-    parameters: Mapping[str, Array]
-    rest: Completed
+    draws: RowDraws
+    moments: Mapping[str, int]
     quantities: Mapping[str, Quantity]
 
     @classmethod
     def of(
-        cls, row: Latent, drawn: Mapping[str, Array], rng: np.random.Generator, theta: Array | None = None
+        cls, latent: Latent, drawn: Mapping[str, Array], rng: np.random.Generator, theta: Array | None = None
     ) -> RowReading:
         """The reading of the variables of a PyMC model; with true effects of the studies where they were drawn too."""
-        parameters = row.parameters(drawn)
-        rest = row.complete(parameters, drawn, rng)
-        rest = rest if theta is None else replace(rest, theta=theta)
-        return cls(row, parameters, rest, _quantities(row, parameters, rest, row.moments()))
+        draws = RowDraws.completed(latent.likelihood, latent.parameters(drawn), drawn, rng)
+        draws = draws if theta is None else replace(draws, rest=replace(draws.rest, theta=theta))
+        moments = latent.likelihood.moments()
+        return cls(draws, moments, draws.quantities(moments))
 
     def diagnosed(self, stats: Mapping[str, NDArray]) -> dict[str, float]:
-        """What the chains say about their own convergence."""
-        unknown = _unknown(self.row.model, self.parameters)
-        moments, studies = self.row.moments(), self.row.effects.k
-        return diagnostics.diagnostics(unknown, stats, moments, self.quantities, studies=studies)
+        """What the chains say about their own convergence, without the parameters that the model states."""
+        likelihood = self.draws.likelihood
+        priors, studies = likelihood.model.named_priors, likelihood.effects.k
+        unknown = {n: draws for n, draws in self.draws.parameters.items() if not isinstance(priors.get(n), Fixed)}
+        return diagnostics.diagnostics(unknown, stats, self.moments, self.quantities, studies=studies)
 
     def findings(self, numbers: Mapping[str, float], chains: Chains) -> tuple[Finding, ...]:
         """What went wrong, or does not exist."""
-        moments = self.row.moments()
-        missing = missing_moments(moments["tau"], moments["mu"] > 1)
+        missing = missing_moments(self.moments["tau"], self.moments["mu"] > 1)
         findings = diagnostics.findings(numbers, chains=chains.count, interrupted=chains.interrupted)
         return findings if missing is None else (*findings, missing)
 
     def result(self, chains: Chains, label: str, engine: object, seed: int, report: FitReport) -> Result:
         """The result that these draws make."""
-        row, effects = self.row, self.row.effects
+        likelihood = self.draws.likelihood
         return Result(
             label=label,
-            effects=effects,
-            model=row.model,
+            effects=likelihood.effects,
+            model=likelihood.model,
             engine=engine,
             interval_kind="credible (equal-tailed)",
             quantities=self.quantities,
-            studies=ByStudy(effects.labels, partial(_study, self.rest.theta)),
-            weights=_weights(effects, self.rest.weight),
+            studies=self.draws.studies(),
+            weights=self.draws.weights(),
             report=report,
-            prior=prior_words(row.model),
+            prior=prior_words(likelihood.model),
             native=chains,
-            tree=partial(latent_tree, row, self.parameters, self.rest, chains.stats, label, seed),
-            absent=row.absent,
+            tree=partial(_tree, self.draws, chains.stats, seed, label),
+            absent=likelihood.absent,
         )
 
 
-def _unknown(model: Model, parameters: Mapping[str, Array]) -> dict[str, Array]:
-    """The parameters without those that the model states."""
-    priors = model.named_priors
-    return {name: draws for name, draws in parameters.items() if not isinstance(priors.get(name), Fixed)}
-
-
-def latent(effects: Effects, model: LatentModel, unit: Unit | None = None) -> Latent:
-    """What NUTS needs to know of a model whose priors are explicit.
+def latent_of(effects: Effects, model: LatentModel, unit: Unit | None = None) -> Latent:
+    """What is sampled of a model whose priors are explicit.
 
     Parameters
     ----------
@@ -145,32 +140,11 @@ def latent(effects: Effects, model: LatentModel, unit: Unit | None = None) -> La
     return (OneArmLatent if model.measure in ONE_ARM_MEASURES else CountsLatent).of(effects, model)
 
 
-def _run(latent: Latent, settings: Settings, target_accept: float) -> Chains:
+def sample(latent: Latent, settings: Settings, target_accept: float) -> Chains:
+    """Chains of draws of what is sampled, at this acceptance rate."""
     return sampled(latent.compiled().with_data(**latent.data()), settings, target_accept)
 
 
-def _quantities(
-    latent: Latent, parameters: Mapping[str, Array], rest: Completed, moments: Mapping[str, int]
-) -> dict[str, Quantity]:
-    out: dict[str, Quantity] = {}
-    for name, draws in parameters.items():
-        prior = latent.model.named_priors.get(name)
-        if isinstance(prior, Fixed):
-            out[name] = known(prior.value)
-            continue
-        positive = float(draws.min()) >= 0.0 and name not in ("mu", "delta", "base", "slope")
-        out[name] = Posterior(DrawsLaw(draws, moments[name], lower=0.0 if positive else -np.inf))
-        if name == "tau":
-            out["tau2"] = Posterior(DrawsLaw(draws**2, moments["tau2"], lower=0.0))
-    out["theta_new"] = Posterior(DrawsLaw(rest.new, moments["theta_new"]))
-    return out | latent.derived(parameters, rest)
-
-
-def _study(theta: Array, row: int) -> Posterior:
-    return Posterior(DrawsLaw(theta[..., row]))
-
-
-def _weights(effects: Effects, weight: Array) -> dict[str, float]:
-    """Posterior mean of each study's share of the precision."""
-    shares = (weight / weight.sum(axis=-1, keepdims=True)).mean(axis=(0, 1))
-    return dict(zip(effects.labels, shares.tolist(), strict=True))
+def _tree(draws: RowDraws, stats: Mapping[str, NDArray], seed: int, label: str) -> xr.DataTree:
+    effects, model = draws.likelihood.effects, draws.likelihood.model
+    return row_tree(draws, label, stream(effects, model, seed, use=2), stats)

@@ -21,7 +21,7 @@ MOST_CENTRES = 400
 TAIL = (1.0 - 0.95) / 2.0  # as `Posterior.interval` asks for it, so that the quantile is remembered
 LIMITS = (0.5, TAIL, 1.0 - TAIL)  # median and limits, which readers ask for one after another
 FEW = 8  # quantiles asked for at once that are remembered
-AT_ONCE = 4_000_000  # draws x components: 32 MB for each array of them
+AT_ONCE = 4_000_000  # values x components: 32 MB for each array of them
 MANY = 64  # remembered ones that are too many
 PATIENCE = 6  # steps before every second one halves the bracket
 MOST_STEPS = 300  # enough for 140 halvings, more than a double holds
@@ -66,13 +66,29 @@ class NormalMixture:
 
     def pdf(self, x: Array) -> Array:
         """Density at x; same shape as x."""
-        with np.errstate(over="ignore"):  # at and beside a component that is all but a point
-            z = (np.asarray(x, dtype=float)[..., None] - self.centre) / self.spread
-            return (np.exp(-0.5 * z * z) / (_ROOT_2PI * self.spread)) @ self.weight
+        return self._in_pieces(self._pdf, x)
 
     def cdf(self, x: Array) -> Array:
         """Probability of a value at most x; same shape as x."""
-        return np.minimum(ndtr((np.asarray(x, dtype=float)[..., None] - self.centre) / self.spread) @ self.weight, 1.0)
+        return self._in_pieces(self._cdf, x)
+
+    def _pdf(self, x: Array) -> Array:
+        with np.errstate(over="ignore"):  # at and beside a component that is all but a point
+            z = (x[..., None] - self.centre) / self.spread
+            return np.asarray((np.exp(-0.5 * z * z) / (_ROOT_2PI * self.spread)) @ self.weight)
+
+    def _cdf(self, x: Array) -> Array:
+        return np.minimum(ndtr((x[..., None] - self.centre) / self.spread) @ self.weight, 1.0)
+
+    def _in_pieces(self, function: Callable[[Array], Array], x: Array) -> Array:
+        """A function of x, of few at a time where there are many components."""
+        x = np.asarray(x, dtype=float)
+        piece = max(1, AT_ONCE // len(self.weight))
+        if x.size <= piece:
+            return function(x)
+        flat = x.reshape(-1)
+        parts = [function(flat[start : start + piece]) for start in range(0, flat.size, piece)]
+        return np.concatenate(parts).reshape(x.shape)
 
     def ppf(self, p: Array) -> Array:
         """Quantile at p; same shape as p."""

@@ -174,7 +174,7 @@ class PanelLaw:
             at = self.coordinate.coordinate(np.clip(x, first, last))
             inside = self.below + (1.0 - self.below) * self.panels.cdf(at)
             under = self.below * np.maximum(x, 0.0) / first if self.below > 0.0 else 0.0
-        return np.where(np.isnan(x), np.nan, np.where(x >= first, np.where(np.isposinf(x), 1.0, inside), under))
+        return np.where(np.isnan(x), np.nan, np.where(x > first, np.where(np.isposinf(x), 1.0, inside), under))
 
     def ppf(self, p: Array) -> Array:
         """Quantile at p; same shape as p."""

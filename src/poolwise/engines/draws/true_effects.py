@@ -18,10 +18,10 @@ _B = float(np.sqrt(2.0 / np.pi))
 
 
 class TrueEffects(Protocol):
-    """How true effects are distributed; parameters are of shape (chains, draws), what is given (chains, draws, k)."""
+    """How true effects are distributed; parameters are of shape S, what is given (*S, k)."""
 
-    def log_density(self, y: float, v: float, parameters: Parameters) -> Array:
-        """Log density of an estimate with sampling variance v, its true effect integrated out; (chains, draws)."""
+    def log_density(self, y: float | Array, v: float | Array, parameters: Parameters) -> Array:
+        """Log density of an estimate with sampling variance v, its true effect integrated out; shape S."""
 
     def given(
         self, y: Array, v: Array, parameters: Parameters, rng: np.random.Generator
@@ -29,7 +29,7 @@ class TrueEffects(Protocol):
         """True effects of studies with these estimates, their precision about mu, and what else there is to say."""
 
     def new(self, parameters: Parameters, size: int, rng: np.random.Generator) -> Array:
-        """True effects of new studies, shape (chains, draws, size)."""
+        """True effects of new studies, shape (*S, size)."""
 
 
 @final
@@ -41,7 +41,7 @@ class HeavyTailed:
     Lee & Thompson 2008, Statistics in Medicine 27:418, 10.1002/sim.2897.
     """
 
-    def log_density(self, y: float, v: float, parameters: Parameters) -> Array:
+    def log_density(self, y: float | Array, v: float | Array, parameters: Parameters) -> Array:
         """A mixture of normal densities."""
         apart = y - parameters["mu"]
         return np.asarray(log_density(apart, np.full(apart.shape, v), _mixture(parameters), np))
@@ -87,7 +87,7 @@ class Skewed:
     section 2.1, 10.1017/CBO9781139248891.
     """
 
-    def log_density(self, y: float, v: float, parameters: Parameters) -> Array:
+    def log_density(self, y: float | Array, v: float | Array, parameters: Parameters) -> Array:
         """Log of 2 phi(z) Phi(alpha z) / sd."""
         xi, omega, delta = _skew(parameters)
         total, own = omega**2 + v, v + omega**2 * (1.0 - delta**2)
@@ -125,7 +125,7 @@ class Contaminated:
     Lee & Thompson 2008, Statistics in Medicine 27:418, 10.1002/sim.2897.
     """
 
-    def log_density(self, y: float, v: float, parameters: Parameters) -> Array:
+    def log_density(self, y: float | Array, v: float | Array, parameters: Parameters) -> Array:
         """A mixture of two normal densities."""
         return np.logaddexp(*self._terms(y, v, parameters))
 
@@ -154,6 +154,18 @@ class Contaminated:
         with np.errstate(divide="ignore"):
             usual = np.log1p(-pi) + _normal(y - mu, v + near**2)
             return usual, np.log(pi) + _normal(y - mu, v + near**2 + out**2)
+
+
+def delta_of_skewness(skewness: Array) -> Array:
+    """The delta with this skewness, within [-1, 1]: the inverse of `skewness`."""
+    c = np.cbrt(2.0 * np.asarray(skewness) / (4.0 - np.pi))
+    return np.clip(c / np.sqrt(1.0 + c * c) / _B, -1.0, 1.0)
+
+
+def slope_of_skewness(delta: Array) -> Array:
+    """The derivative of `skewness`."""
+    b = np.asarray(delta) * _B
+    return 1.5 * (4.0 - np.pi) * _B * b * b / (1.0 - b * b) ** 2.5
 
 
 def skewness(delta: Array) -> Array:
