@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from poolwise.design import Design
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
-from poolwise.model import JointOutcomes, Model, NormalModel, Subgroups
+from poolwise.model import Model
 from poolwise.model.missing_levels import MissingLevels
 from poolwise.model.structure import NormalStructure
 from poolwise.priors import Cauchy, Fixed, Flat, Normal, Prior, RegularizedHorseshoe, StudentT
@@ -153,9 +153,10 @@ def means(effects: Effects, model: Model) -> Means:
     ModelError
         When true effects are not normal given the standard deviations.
     """
-    if not isinstance(model, NormalModel):
+    structure = model.structure(effects)
+    if structure is None:
         raise ModelError(f"{model.label}: true effects are not normal given their standard deviations")
-    return means_of(model.structure(effects))
+    return means_of(structure)
 
 
 def means_of(structure: NormalStructure) -> Means:
@@ -182,32 +183,3 @@ def means_of(structure: NormalStructure) -> Means:
         gaps=structure.gaps,
         structure=structure,
     )
-
-
-def level_columns(effects: Effects, model: Subgroups) -> tuple[tuple[str, ...], Array]:
-    """The subgroups, and a column of 0 and 1 for each, shape (k, L)."""
-    levels = model.levels(effects)
-    values = np.array(model.groups(effects))
-    return levels, np.stack([values == level for level in levels], axis=1).astype(float)
-
-
-def groups(effects: Effects, model: JointOutcomes | Subgroups) -> Split:
-    """Names of the groups (outcomes in order of appearance, levels of a moderator in theirs), and the rows of each.
-
-    Raises
-    ------
-    ModelError
-        When there is one outcome only.
-    """
-    if isinstance(model, Subgroups):
-        levels, columns = level_columns(effects, model)
-        return levels, tuple(np.flatnonzero(column) for column in columns.T)
-    values = np.array([outcome or "none named" for outcome in effects.outcome])
-    names = tuple(dict.fromkeys(values.tolist()))
-    if len(names) < 2:
-        raise ModelError(
-            f"the table has one outcome ({names[0]}), which has none to borrow from",
-            "two outcomes or more",
-            "RandomEffects(), or Effects(..., outcome=[...])",
-        )
-    return names, tuple(np.flatnonzero(values == name) for name in names)

@@ -7,8 +7,9 @@ from typing import Literal, final, get_args
 
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
-from poolwise.intake.counts import counts_of, log_ratio
+from poolwise.intake.counts import counts_of, informative, log_ratio
 from poolwise.model._priors import DEFAULT, check_mu, check_tau, mu_prior, tau_prior
+from poolwise.model.assumption import Assumption
 from poolwise.priors import HalfNormal, Normal, Prior
 from poolwise.settings import check_option
 
@@ -18,7 +19,7 @@ BASE_LOGIT, BASE_LOG_RATE, BASE_SPREAD = Normal(0.0, 5.0), Normal(0.0, 10.0), Ha
 
 @final
 @dataclass(frozen=True)
-class BinomialNormal:
+class BinomialNormal(Assumption):
     """Binomial counts in two arms, normal random effects: no normal approximation, no correction of empty cells.
 
     events_control ~ Binomial(total_control, p), logit p_i the baseline of study i. On the log odds scale
@@ -88,6 +89,10 @@ class BinomialNormal:
         """The study table on the scale of the measure, computed from its counts."""
         return _on_scale(effects, self.measure, ("log OR", "log RR"))
 
+    def informative(self, effects: Effects) -> int:
+        """How many studies have no empty cell, and so tell how large an effect may be in both directions."""
+        return _informative(self, effects)
+
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
         risk = "log p_treated = log p_control" if self.measure == "log RR" else "logit p_treated = baseline_i"
@@ -100,7 +105,7 @@ class BinomialNormal:
 
 @final
 @dataclass(frozen=True)
-class PoissonNormal:
+class PoissonNormal(Assumption):
     """Poisson events in the person-time of two arms, normal random effects on the log rate ratio.
 
     events_control ~ Poisson(time exp(baseline_i)), events_treated ~ Poisson(time exp(baseline_i + theta_i)).
@@ -163,6 +168,10 @@ class PoissonNormal:
         """The study table on the scale of log rate ratios, computed from its counts."""
         return _on_scale(effects, self.measure, ("log IRR",))
 
+    def informative(self, effects: Effects) -> int:
+        """How many studies have no empty cell, and so tell how large an effect may be in both directions."""
+        return _informative(self, effects)
+
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
         return (
@@ -211,6 +220,11 @@ def _told(model: Counted) -> tuple[str, ...]:
         f"tau ~ {model.tau or DEFAULT}",
         *(f"{name} ~ {prior}" for name, prior in rest.items()),
     )
+
+
+def _informative(model: Counted, effects: Effects) -> int:
+    measure = model.measure or effects.scale.name
+    return informative(*counts_of(effects.moderators, measure, effects.rows), measure)
 
 
 def _on_scale(effects: Effects, measure: str | None, known: tuple[str, ...]) -> Effects:

@@ -319,6 +319,26 @@ class NormalStructure:
         """Whether all true effects vary alike about their means, so that there is a total tau and an I2."""
         return bool(self.layers) and all(layer.uniform for layer in self.layers)
 
+    @property
+    def tau(self) -> Prior | float:
+        """The prior on tau where there is one, or its known value: 0 where true effects do not vary."""
+        return self.priors["tau"] if "tau" in self.priors else self.known.get("tau", 0.0)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the coefficients are of: moderators, groups, levels."""
+        return tuple(name.partition("[")[2].removesuffix("]") for name in self.coefficients)
+
+    @property
+    def groups_of_rows(self) -> tuple[Ints, ...]:
+        """The rows of each column of X, where each row is in one group."""
+        return tuple(np.flatnonzero(column) for column in self.X.T)
+
+    @property
+    def exchangeable_means(self) -> bool:
+        """Whether the coefficients themselves come from one distribution about an unknown mean."""
+        return any(group.centre and group.names == self.coefficients for group in self.exchangeable)
+
     def shared_prior(self, name: str) -> Exchangeable | None:
         """What a parameter is exchangeable with; None where it has a prior of its own."""
         return next((group for group in self.exchangeable if name in group.names), None)

@@ -28,7 +28,7 @@ from poolwise.engines.nuts.settings import Settings
 from poolwise.engines.nuts.shared_plans import shared_plan
 from poolwise.engines.nuts.stored_draws import Place
 from poolwise.engines.nuts.uncertain_moderators import read_uncertain, uncertain_plan
-from poolwise.model import CorrelatedOutcomes, CrossedEffects, MetaRegression, Model, RandomEffects, prior_words
+from poolwise.model import CorrelatedOutcomes, CrossedEffects, MetaRegression, Model, prior_words
 from poolwise.moments import MOST_MOMENTS, missing_moments, refuse_improper
 from poolwise.quantities import Quantity
 from poolwise.result import Finding, Result
@@ -81,7 +81,7 @@ def fit_planned(
     fit_report = report(
         engine, effects, resolved, made, findings, numbers, reading.quantities, start=start, notes=notes
     )
-    label = engine.label if isinstance(model, RandomEffects) else f"{model.label}, {engine.label}"
+    label = model.fit_label(engine.label)
     return Result(
         label=label,
         effects=effects,
