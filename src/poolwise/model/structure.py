@@ -19,7 +19,7 @@ from poolwise.design import Design
 from poolwise.effects import Effects
 from poolwise.model.missing_levels import MissingLevels
 from poolwise.model.uncertain import Uncertain
-from poolwise.priors import Fixed, Flat, Normal, Prior
+from poolwise.priors import Prior
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -355,26 +355,6 @@ class NormalStructure:
             return {}
         tau = self.total(parameters)
         return {"tau": tau} | {name: (parameters[sd] / tau) ** 2 for name, sd in self.shares.items()}
-
-    def normal_priors(self) -> tuple[Array, Array] | None:
-        """Means and standard deviations of normal priors on the coefficients, shape (p,) each.
-
-        The standard deviation is infinite for a flat prior and 0 for a known coefficient. None where a coefficient has
-        another prior, or none of its own.
-        """
-        pairs = []
-        for name in self.coefficients:
-            match self.priors.get(name):
-                case Flat():
-                    pairs.append((0.0, np.inf))
-                case Fixed() as fixed:
-                    pairs.append((fixed.value, 0.0))
-                case Normal() as normal:
-                    pairs.append((normal.mean, normal.sd))
-                case _:
-                    return None
-        b, s = np.array(pairs, dtype=float).reshape(-1, 2).T
-        return b, s
 
     def at(self, rows: Ints) -> NormalStructure:
         """The structure of some rows, in increasing order, in the coefficients and groups of the whole table."""

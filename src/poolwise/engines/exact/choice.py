@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +14,8 @@ from poolwise.engines.exact.posterior import Fitted, Nodes
 from poolwise.engines.heterogeneity import known_tau, typical_variance
 from poolwise.engines.means import Means, means
 from poolwise.errors import ModelError
-from poolwise.model import (
-    Model,
-)
+from poolwise.model import Model
+from poolwise.model.needs import CORRELATED, CROSSED, needs
 from poolwise.moments import MOST_MOMENTS, spreads_of
 from poolwise.priors import Cauchy, Flat, Mixture, Normal, Prior, StudentT, TruncatedNormal
 from poolwise.quadrature.boxes.box_posterior import BoxPosterior, box_posterior
@@ -72,7 +70,8 @@ def quadrature(effects: Effects, model: Model, tolerance: float, mean: Means | N
             return heavy_tailed(effects, model, mean, tolerance)
     refuse_other_priors(mean, known=other)
     structure = mean.structure
-    if len(mean.priors) < mean.p or any(name not in {**structure.priors, **structure.known} for name in structure.sds):
+    stated = {*structure.priors, *structure.known}
+    if not stated.issuperset(structure.sds) or len(mean.priors) < mean.p or needs(model) & {CROSSED, CORRELATED}:
         raise ModelError(f"{model!r} leaves a prior open", "explicit priors")
     if mean.Z is not None:
         return _location_scale(effects, model, mean, tolerance)
@@ -244,7 +243,7 @@ def _levels(effects: Effects, model: Model, mean: Means, tolerance: float) -> Fi
     named |= {"tau2_between": spread_laws.square(laws[0]), "tau2_within": spread_laws.square(laws[1])}
     if sharp := [one for one in (between, within) if is_sharp(one.prior)]:
         reason = f"it turns the axes of the quadrature, which does not follow the narrow prior {sharp[0].prior}"
-        mean = replace(mean, absent={**mean.absent, **dict.fromkeys(("tau", "I2", "ICC"), reason)})
+        mean = mean.without(("tau", "I2", "ICC"), reason)
     else:
         polar = Polar(posterior, (between.prior, within.prior))
         named |= spread_laws.of_levels(polar, typical_variance(effects.v))
