@@ -83,8 +83,9 @@ def with_prior[M: Model](model: M, name: str, prior: Prior) -> M:
     prior : Prior
     """
     part, _, inner = name.partition("[")
-    whole: dict[str, Any] = {part: {**getattr(model, part), inner.removesuffix("]"): prior} if inner else prior}
-    return replace(model, **whole)
+    own = "pooled" if part == "sd" else part  # the field in which the standard deviations of factors have their priors
+    parts: dict[str, Any] = {own: {**getattr(model, own), inner.removesuffix("]"): prior} if inner else prior}
+    return replace(model, **parts)
 
 
 def prior_words(model: Model) -> str:
