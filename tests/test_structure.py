@@ -8,6 +8,7 @@ from poolwise import priors, simulate
 from poolwise.engines.means import means
 from poolwise.engines.nuts.plans import plan
 from poolwise.engines.nuts.shared_plans import shared_plan
+from poolwise.errors import ModelError
 from poolwise.model import CorrelatedOutcomes, CrossedEffects, JointOutcomes, NormalModel
 from poolwise.moments import spreads
 
@@ -69,7 +70,6 @@ def test_a_structure_without_priors_is_that_of_a_model_with_open_ones():
     assert open_ones.coefficients == ("beta[intercept]", "beta[x]")
     assert open_ones.sds == ("tau",)
     assert not open_ones.priors
-    assert open_ones.normal_priors() is None
 
 
 def test_a_known_standard_deviation_is_stated():
@@ -108,7 +108,9 @@ def test_some_rows_keep_the_coefficients_and_groups_of_the_whole_table():
 @pytest.mark.parametrize("prior", [priors.Cauchy(0.0, 1.0), priors.Mixture((0.5, 0.5), (priors.Normal(0, 1),) * 2)])
 def test_priors_that_are_not_normal_have_no_mean_and_sd(prior):
     effects = NORMAL["random effects"].effects
-    assert pw.RandomEffects(prior, priors.HalfNormal(0.5)).structure(effects).normal_priors() is None
+    model = pw.RandomEffects(prior, priors.HalfNormal(0.5))
+    with pytest.raises(ModelError, match="mu ~ "):
+        means(effects, model).normal_priors()
 
 
 def test_flat_means_take_from_what_is_known_of_effects_within_outcomes():

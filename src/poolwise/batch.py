@@ -23,7 +23,7 @@ from poolwise.errors import InputError, ModelError, described, listing, nearest,
 from poolwise.intake.cells import like, tables
 from poolwise.intake.columns import Block
 from poolwise.intake.table import PROVENANCES
-from poolwise.model import CommonEffect, MetaRegression, RandomEffects, prior_words
+from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects, prior_words, with_prior
 from poolwise.priors import Flat
 from poolwise.result import NO_PRIOR
 from poolwise.settings import check_flag, check_memory, check_option, check_prob
@@ -129,11 +129,10 @@ def fit_batch(
         shown = repr(engine) if isinstance(engine, NUTS) else described(engine)
         raise ModelError(f"{shown} has no batch form here", "Exact(), or ClosedForm() with one model")
     check_flag("theta_new", theta_new)
-    if isinstance(models[0], MetaRegression) and len(models) == 1:
+    if len(models) == 1 and isinstance(models[0], MetaRegression):
         own = {name: like(tables(x, f"'{name}'"), first, f"'{name}'", "y") for name, x in (moderators or {}).items()}
         return _regression(estimates, errors, models[0], engine, own, prob=prob, provenance=provenance)
-    pooled = [one for one in models if not isinstance(one, MetaRegression)]
-    if len(pooled) < len(models):
+    if not all(model.pools for model in models):
         raise ModelError("several meta-regressions at once have no batch form", "one MetaRegression([...])")
     if moderators is not None:
         raise ModelError(f"moderators are given for {models[0].label}", "MetaRegression([...]) alone")
@@ -143,9 +142,9 @@ def fit_batch(
             "one model, one table, or as many models as tables",
         )
     if isinstance(engine, Exact):
-        values, kind = _exact(estimates, errors, pooled, engine, prob=prob, new=theta_new)
+        values, kind = _exact(estimates, errors, models, engine, prob=prob, new=theta_new)
     elif isinstance(engine, ClosedForm) and len(models) == 1:
-        values, kind = _closed_form(estimates, errors, pooled[0], engine, prob)
+        values, kind = _closed_form(estimates, errors, models[0], engine, prob)
     else:
         raise ModelError(f"{engine!r} has no batch form here", "Exact(), or ClosedForm() with one model")
     prior = prior_words(models[0]) if isinstance(engine, Exact) else NO_PRIOR
@@ -263,45 +262,49 @@ def _tables(y: Block, se: ArrayLike) -> tuple[Array, Array]:
 
 
 def _exact(
-    y: Array, se: Array, models: Sequence[CommonEffect | RandomEffects], engine: Exact, *, prob: float, new: bool
+    y: Array, se: Array, models: Sequence[Model], engine: Exact, *, prob: float, new: bool
 ) -> tuple[dict[str, Array], str]:
     if engine.kind != "equal-tailed":
         raise ModelError("Exact(kind='shortest') has no batch form", "Exact(kind='equal-tailed')")
-    random = [m for m in models if isinstance(m, RandomEffects) and m.tau_fixed is None]
-    if len(random) < len(models):
+    if not all(model.varies and model.tau_fixed is None for model in models):
         raise ModelError("the batch form of Exact takes RandomEffects with a prior on tau", "RandomEffects(...)")
-    if any(m.mu is None or m.tau is None for m in random):
+    if any(prior is None for model in models for prior in model.named_priors.values()):
         raise ModelError(
             "a model leaves a prior to the default, and arrays have no scale of effect",
             "explicit priors",
             "RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(0.5))",
         )
-    values = fit_many(y, se**2, _for_tables(random, se), prob=prob, new=new)
-    proper = np.array([m.mu is not None and m.mu.proper and m.tau is not None and m.tau.proper for m in random])
+    values = fit_many(y, se**2, _for_tables(models, se), prob=prob, new=new)
+    proper = np.array([_proper(model) for model in models])
     values["log_evidence"] = np.where(proper, values.pop("log_total"), np.nan)
     return values, "credible (equal-tailed)"
 
 
-def _for_tables[Pooled: (RandomEffects, MetaRegression)](models: Sequence[Pooled], se: Array) -> list[Pooled]:
+def _proper(model: Model) -> bool:
+    """Whether every prior is proper."""
+    return all(prior is not None and prior.proper for prior in model.named_priors.values())
+
+
+def _for_tables(models: Sequence[Model], se: Array) -> list[Model]:
     """The models, one for each table where a prior on tau is made from the table's sampling variances."""
-    if not any(model.tau is not None and model.tau.from_variances for model in models):
+    taus = [model.named_priors["tau"] for model in models]
+    if not any(tau is not None and tau.from_variances for tau in taus):
         return list(models)
     n = max(len(models), len(se))
     made = []
     for row in range(n):
-        model, errors = models[row if len(models) > 1 else 0], se[row if len(se) > 1 else 0]
+        at, errors = row if len(models) > 1 else 0, se[row if len(se) > 1 else 0]
+        model, tau = models[at], taus[at]
         try:
-            tau = None if model.tau is None else model.tau.for_variances(errors[~np.isnan(errors)] ** 2)
+            tau = None if tau is None else tau.for_variances(errors[~np.isnan(errors)] ** 2)
         except ModelError as refused:
             raise ModelError(f"row {row + 1}: {refused}") from None
-        made.append(replace(model, tau=tau))
+        made.append(model if tau is None else with_prior(model, "tau", tau))
     return made
 
 
-def _closed_form(
-    y: Array, se: Array, model: CommonEffect | RandomEffects, engine: ClosedForm, prob: float
-) -> tuple[dict[str, Array], str]:
-    if isinstance(model, CommonEffect):
+def _closed_form(y: Array, se: Array, model: Model, engine: ClosedForm, prob: float) -> tuple[dict[str, Array], str]:
+    if not model.varies:
         interval = engine.interval or "wald"
         fits = common_effect_batch(y, se**2, interval=interval, prob=prob)
     else:
@@ -311,7 +314,7 @@ def _closed_form(
     _say_narrower(fits, prob)
     values = {"mu": fits.mu, "mu_sd": fits.se, "mu_lower": fits.lower, "mu_upper": fits.upper}
     values |= {"p_value": fits.p_value, "Q": fits.q, "I2": fits.i2, "H2": fits.h2}
-    if isinstance(model, RandomEffects):
+    if model.varies:
         values |= {"tau": np.sqrt(fits.tau2), "tau2": fits.tau2, "tau2_sd": fits.se_tau2}
         point = np.where(np.isnan(fits.new_lower), np.nan, fits.mu)
         values |= {"theta_new": point, "theta_new_lower": fits.new_lower, "theta_new_upper": fits.new_upper}

@@ -137,10 +137,9 @@ def read_csv(
     if decimal is not None:
         check_decimal(decimal)
     frame = files.read_csv(path, encoding=encoding, delimiter=delimiter)
-    there = [column_name(name) for name in frame.columns]
 
     def optional(name: str | None, usual: str) -> str | None:
-        return name or (usual if usual in there else None)
+        return name or (usual if usual in frame else None)
 
     counts = events is not None
     roles = Roles(
@@ -186,7 +185,7 @@ def effects_of(
     Parameters
     ----------
     frame : DataFrame
-        Cells of text; `attrs` name encoding and delimiter.
+        Cells of text under clean names, as `intake.files.read_csv` has them; `attrs` name encoding and delimiter.
     roles : Roles
     scale : Scale or str
     decimal : str, optional
@@ -207,7 +206,6 @@ def effects_of(
     InputError
         For a column that does not exist and whatever `Effects` refuses.
     """
-    frame = frame.set_axis([column_name(name) for name in frame.columns], axis=1)
     for name in (*roles.numeric, *roles.cluster):
         if column_name(name) not in frame:
             raise InputError(f"{title} has no column '{name}'", advice=nearest(name, frame.columns))

@@ -10,27 +10,36 @@ from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.closed_form.notes import prediction
 from poolwise.engines.exact import Exact
-from poolwise.engines.exact.choice import WITH_COVARIANCE, WITH_OTHER_PRIORS
 from poolwise.engines.nuts import NUTS
 from poolwise.engines.nuts.stored_draws import Place
 from poolwise.errors import FitError, ModelError, described, listing, warn
 from poolwise.model import (
-    CorrelatedOutcomes,
-    CrossedEffects,
-    JointOutcomes,
+    CommonEffect,
+    MetaRegression,
     Model,
     RandomEffects,
     Subgroups,
-    ThreeLevel,
     far_priors,
     group_remarks,
     remarks,
 )
-from poolwise.model.needs import ALWAYS, COVARIANCE, POOLED, UNCERTAIN, may_need, needs
+from poolwise.model.needs import (
+    ALWAYS,
+    CLUSTERS,
+    CORRELATED,
+    COVARIANCE,
+    CROSSED,
+    POOLED,
+    UNCERTAIN,
+    may_need,
+    needs,
+)
 from poolwise.result import NO_PRIOR, Result
 from poolwise.settings import check_flag, option_meant
 
 ENGINES = (ClosedForm, Exact, NUTS)
+ONE_TAU = (CommonEffect, RandomEffects, MetaRegression, Subgroups)
+"""Models with one tau at most, under some of their settings at least."""
 PAIRS: dict[type, tuple[type, ...]] = {
     model: tuple(engine for engine in ENGINES if always <= engine.can) for model, always in ALWAYS.items()
 }
@@ -61,10 +70,10 @@ def _exceptions_of_tables_and_priors() -> tuple[str, ...]:
     able = " and ".join(f"`{engine.__name__}`" for engine in ENGINES if COVARIANCE in engine.can)
     return (
         f"- With {COVARIANCE}: {able} alone, for",
-        f"  {_classes(WITH_COVARIANCE)}, with common tau and normal or flat priors on means.",
+        f"  {_classes(ONE_TAU)}, with common tau and normal or flat priors on means.",
         "- `ClosedForm` estimates mu, so that no model may state it (`Fixed`).",
         "- `Exact` takes `Normal` and `Flat` priors on mean effects in every model; `StudentT`, `Cauchy`, `Mixture` in",
-        f"  {_classes(WITH_OTHER_PRIORS)}; `TruncatedNormal` and `Fixed` there where the mean",
+        f"  {_classes(ONE_TAU[:3])}; `TruncatedNormal` and `Fixed` there where the mean",
         "  effect is one; no `RegularizedHorseshoe`.",
         "- `NUTS` takes every prior of the package, custom densities and distributions among them.",
     )
@@ -152,7 +161,7 @@ def fit(
     _check_pair(effects, model, engine)
     _check_flags(strict, kept)
     result = engine.fit(effects, model, kept=kept) if isinstance(engine, NUTS) else engine.fit(effects, model)
-    if isinstance(engine, ClosedForm) and isinstance(model, RandomEffects):
+    if isinstance(engine, ClosedForm) and model.pools and model.varies:
         for sentence in prediction(effects.k):
             warn(sentence)
     for finding in result.report.findings:
@@ -319,10 +328,10 @@ def refit(result: Result, effects: Effects, *, strict: bool = False, kept: Place
 
 def _as_independent(result: Result) -> tuple[str, ...]:
     """What the model takes for independent that may not be: several outcomes, several effects of one study."""
-    effects, model, said = result.effects, result.model, []
+    effects, needed, said = result.effects, needs(result.model), []
     if len(effects.outcomes) > 1 and not _tells_outcomes_apart(result):
         names = [outcome or "none named" for outcome in effects.outcomes]
-        apart = "" if isinstance(model, ThreeLevel | CrossedEffects) else ", and effects of one study as independent"
+        apart = "" if needed & {CLUSTERS, CROSSED} else ", and effects of one study as independent"
         said.append(
             f"{len(names)} outcomes ({listing(names)}) are pooled as one{apart}; "
             "effects.select(outcome=...) answers each question by itself"
@@ -330,7 +339,7 @@ def _as_independent(result: Result) -> tuple[str, ...]:
     told_apart = effects.study_as_given == effects.study  # by labels of which each has one effect on an outcome
     studies = effects.k if told_apart else len(set(zip(effects.study_as_given, effects.outcome, strict=True)))
     by_study = result.design is not None and "study" in result.design.pooled
-    if studies < effects.k and not (by_study or isinstance(model, ThreeLevel | CrossedEffects | CorrelatedOutcomes)):
+    if studies < effects.k and not (by_study or needed & {CLUSTERS, CROSSED, CORRELATED}):
         said.append(
             f"{effects.k} effects of {len(set(effects.study_as_given))} studies are taken as independent; "
             "ThreeLevel() lets effects of one study resemble one another"
@@ -340,10 +349,5 @@ def _as_independent(result: Result) -> tuple[str, ...]:
 
 def _tells_outcomes_apart(result: Result) -> bool:
     """Whether each outcome has a mean effect of its own."""
-    match result.model:
-        case JointOutcomes() | Subgroups(by="outcome") | CorrelatedOutcomes(by="outcome"):
-            return True
-        case CrossedEffects():
-            return "outcome" in result.model.factors
-        case _:
-            return result.design is not None and "outcome" in result.design.levels
+    levels = () if result.design is None else result.design.levels
+    return "outcome" in (*result.model.levels_apart, *levels)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
-from poolwise.intake.counts import counts_of, informative, unbounded
-from poolwise.model import Counted, Model, NormalModel, called, prior_words
+from poolwise.intake.counts import counts_of, unbounded
+from poolwise.model import Counted, Model, called, prior_words
 from poolwise.model.structure import Exchangeable, NormalStructure
 from poolwise.priors import Prior
 from poolwise.quadrature.one_tau.tau_posterior import FARTHEST
@@ -131,14 +131,13 @@ def spreads(effects: Effects, model: Model) -> tuple[Spread, ...]:
     Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A, for posteriors that are improper under flat priors; the
     count of moments is ours.
     """
-    if isinstance(model, NormalModel):
-        return spreads_of(model.structure(effects))
-    measure = model.measure if isinstance(model, Counted) else ""
-    if model.tau is None or measure is None:
+    structure = model.structure(effects)
+    if structure is not None:
+        return spreads_of(structure)
+    mu, tau = model.named_priors["mu"], model.named_priors["tau"]
+    if tau is None:
         return ()
-    counts = counts_of(effects.moderators, measure, effects.rows) if measure else None
-    units = effects.k if counts is None else informative(*counts, measure)
-    return (Spread("tau", model.tau, units, int(model.mu is not None and not model.mu.proper)),)
+    return (Spread("tau", tau, model.informative(effects), int(mu is not None and not mu.proper)),)
 
 
 def spreads_of(structure: NormalStructure) -> tuple[Spread, ...]:

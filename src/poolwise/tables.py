@@ -12,22 +12,10 @@ from scipy import special
 
 from poolwise.design import as_frame
 from poolwise.errors import InputError, MissingQuantityError, listing, warn
-from poolwise.model import (
-    CommonEffect,
-    ContaminatedRandomEffects,
-    CorrelatedOutcomes,
-    CrossedEffects,
-    JointOutcomes,
-    LocationScale,
-    StudentTRandomEffects,
-    Subgroups,
-    ThreeLevel,
-)
 from poolwise.quantities import Estimate, Quantity
 from poolwise.result import Result, check_result
 from poolwise.settings import check_prob
 
-_NO_SINGLE_SHRINKAGE = ThreeLevel | LocationScale | CrossedEffects | StudentTRandomEffects | ContaminatedRandomEffects
 TEST_COLUMNS = ("statistic", "df", "residual_df", "p")
 SUMMARY_COLUMNS = ("quantity", "point", "sd", "lower", "upper", "prob", "interval", "prior", "data", *TEST_COLUMNS)
 COMPARE_COLUMNS = (
@@ -291,22 +279,16 @@ def _test(quantity: Quantity) -> dict[str, float]:
 
 def _tau(result: Result) -> np.ndarray:
     """Each study's tau, shape (k,): 0 for a common effect, NaN where more than one tau stands behind a study."""
-    effects, model = result.effects, result.model
-    tau = result.quantities.get("tau")
-    if isinstance(model, CommonEffect):
-        return np.zeros(effects.k)
-    if isinstance(model, JointOutcomes):
-        groups: list[str] = [outcome or "none named" for outcome in effects.outcome]
-    elif isinstance(model, Subgroups) and model.heterogeneity != "common":
-        groups = list(model.groups(effects))
-    elif isinstance(model, CorrelatedOutcomes) and model.tau_within is None:
-        groups = list(model.outcomes(effects))
-    elif isinstance(model, _NO_SINGLE_SHRINKAGE) or tau is None:
-        return np.full(effects.k, np.nan)
-    else:
-        return np.full(effects.k, tau.point)
-    found = {group: result[f"tau[{group}]"].point for group in set(groups)}
-    return np.array([found[group] for group in groups])
+    model, k = result.model, result.effects.k
+    structure = model.structure(result.effects)
+    if structure is None:
+        return np.full(k, result["tau"].point if model.tau_is_sd else np.nan)
+    if not structure.layers:
+        return np.zeros(k)
+    first, *others = structure.layers
+    if others or first.scale is not None or not all(name in result.quantities for name in first.sds):
+        return np.full(k, np.nan)
+    return np.array([result[name].point for name in first.sds])[first.which]
 
 
 def _check_results(asked: str, results: tuple[object, ...]) -> None:

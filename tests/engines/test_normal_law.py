@@ -11,7 +11,7 @@ from poolwise import priors, simulate
 from poolwise.engines.draws.normal_law import Coefficients, NormalLaw
 from poolwise.engines.draws.normal_tree import normal_tree
 from poolwise.engines.exact.choice import quadrature
-from poolwise.engines.means import means
+from poolwise.engines.means import means, means_of
 from poolwise.engines.nuts.missing_levels import levels_plan, read_levels
 from poolwise.engines.nuts.planned import planned
 from poolwise.engines.nuts.uncertain_moderators import read_uncertain, uncertain_plan
@@ -131,7 +131,7 @@ def test_coefficients_and_true_effects_have_the_law_of_quadrature_at_a_known_tau
     model = pw.MetaRegression("~ x", beta={"intercept": mu}, tau_fixed=tau).resolved(effects)
     structure, fitted = model.structure(effects), quadrature(effects, model, 1e-4)
     law = NormalLaw.of(structure, {})
-    found = law.coefficients(effects.y, *structure.normal_priors())
+    found = law.coefficients(effects.y, *means_of(structure).normal_priors())
     assert found.log_density[0] == pytest.approx(fitted.log_total, rel=ROUNDING, abs=ROUNDING)
     for c in np.eye(2):
         law_of_c = fitted.nodes.linear(c)
@@ -149,7 +149,7 @@ def test_a_known_coefficient_is_taken_off_the_estimates():
     model = pw.MetaRegression("~ x", beta={"intercept": priors.Fixed(0.3), "x": priors.Normal(0.1, 0.4)})
     structure = model.resolved(effects).structure(effects)
     law = NormalLaw.of(structure, {"tau": np.array([0.0, 0.2])})
-    found = law.coefficients(effects.y, *structure.normal_priors())
+    found = law.coefficients(effects.y, *means_of(structure).normal_priors())
     x, total = structure.X[:, 1], law.variance()
     S = [np.diag(v) + 0.4**2 * np.outer(x, x) for v in total]
     expected = [stats.multivariate_normal(0.3 + 0.1 * x, each).logpdf(effects.y) for each in S]
@@ -166,7 +166,7 @@ def test_coefficients_and_true_effects_have_the_law_of_boxes(name):
     boxes, values = fitted.source.model, table(name, seed=3)[0].truth.scalars
     phi = np.stack([np.full(3, values[one]) * [0.01, 1.0, 7.0] for one in (*structure.sds, *structure.gammas)])
     law = NormalLaw.of(structure, dict(zip((*structure.sds, *structure.gammas), phi, strict=True)))
-    found, nodes = law.coefficients(made.effects.y, *structure.normal_priors()), boxes.given(phi)
+    found, nodes = law.coefficients(made.effects.y, *means_of(structure).normal_priors()), boxes.given(phi)
     np.testing.assert_allclose(found.log_density, nodes[0], rtol=ROUNDING)
     theta, sd = law.theta(made.effects.y, found)
     each = [boxes.theta(i, phi, nodes) for i in range(made.effects.k)]

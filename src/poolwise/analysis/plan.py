@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +13,9 @@ from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
 from poolwise.engines.exact.choice import refuse_unknown_priors
-from poolwise.engines.means import groups
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import AnalysisError
 from poolwise.fit import PAIRS
-from poolwise.intake.counts import counts_of
 from poolwise.model import (
     DEFAULT_PRIORS,
     BinomialNormal,
@@ -36,6 +33,7 @@ from poolwise.model import (
     StudentTRandomEffects,
     Subgroups,
     ThreeLevel,
+    with_prior,
 )
 from poolwise.moments import refuse_improper
 from poolwise.prior_catalogue import panel
@@ -106,34 +104,8 @@ def resolved(spec: Spec, effects: Effects) -> Model:
         the model names is not there, is constant, misses values, or repeats others.
     """
     model = stated(spec.model, spec.model.kind)
-    _check_columns(effects, model)
+    model.table(effects)
     return _explicit(model, effects, needed=_uses_priors(spec))
-
-
-def _check_columns(effects: Effects, model: Model) -> None:
-    """Refuse columns that the model names and the table does not have, or that cannot serve it."""
-    match model:
-        case MetaRegression():
-            if model.uncertain(effects) is None:
-                model.design(effects)
-        case LocationScale():
-            model.design(effects)
-            model.scale_design(effects)
-        case Subgroups():
-            model.levels(effects)
-        case ThreeLevel():
-            model.clusters(effects)
-            model.design(effects)
-        case JointOutcomes():
-            groups(effects, model)
-        case CrossedEffects():
-            model.levels(effects)
-        case CorrelatedOutcomes():
-            model.outcomes(effects)
-            model.clusters(effects)
-        case BinomialNormal() | PoissonNormal():
-            table = model.table(effects)
-            counts_of(table.moderators, effects.scale.name, table.rows)
 
 
 def _uses_priors(spec: Spec) -> bool:
@@ -236,10 +208,10 @@ def _bayesian(
 
 
 def _beside(model: Model, prior: Prior, effects: Effects) -> PlannedFit:
-    if isinstance(model, MetaRegression | LocationScale) or "mu" not in model.named_priors:
+    if model.has_coefficients:
         raise AnalysisError("'mu' lists priors, and the model has coefficients", "priors in model.beta")
     words = "flat mu" if not prior.proper else f"mu ~ {prior}"
-    return _bayesian(f"exact, {words}", replace(model, mu=prior).resolved(effects), Exact, {}, effects)
+    return _bayesian(f"exact, {words}", with_prior(model, "mu", prior).resolved(effects), Exact, {}, effects)
 
 
 def planned_panel(spec: Spec, model: Model, effects: Effects) -> Panel | None:
@@ -264,10 +236,11 @@ def planned_panel(spec: Spec, model: Model, effects: Effects) -> Panel | None:
         When the scale of effect has no panel and none is given, or a posterior would be improper.
     """
     wanted = spec.sensitivity
-    if not isinstance(model, RandomEffects) or model.tau is None or model.mu is None:
+    mu, tau = (model.named_priors.get(name) if model.pools else None for name in ("mu", "tau"))
+    if mu is None or tau is None:
         if wanted.tau:
             raise AnalysisError("'tau' lists priors for a panel, and the model has no prior on tau", "no 'tau'")
-        if _panel_named(spec) and not isinstance(model, RandomEffects | CommonEffect):
+        if _panel_named(spec) and not model.pools:
             raise AnalysisError(
                 f"prior_panel = true, and there is no panel for kind = '{spec.model.kind}'", "prior_panel = false"
             )
@@ -277,8 +250,8 @@ def planned_panel(spec: Spec, model: Model, effects: Effects) -> Panel | None:
     if not ((wanted.prior_panel and asked_for) or few):
         return None
     for prior in wanted.tau or [entry.prior for entry in panel(effects.scale.name, effects.outcomes)]:
-        refuse_improper(effects, replace(model, tau=prior))
-    return Panel(wanted.tau or None, model.mu, unasked=not wanted.prior_panel)
+        refuse_improper(effects, with_prior(model, "tau", prior))
+    return Panel(wanted.tau or None, mu, unasked=not wanted.prior_panel)
 
 
 def check_evidence(spec: Spec, model: Model, found: list[Problem]) -> None:
@@ -310,6 +283,6 @@ def check_null(spec: Spec, effects: Effects, found: list[Problem]) -> None:
 
 def check_threshold(spec: Spec, model: Model, found: list[Problem]) -> None:
     """Find a threshold of mean effects where the answers are coefficients, each in a unit of its own."""
-    if spec.report.threshold != 0.0 and "mu" not in model.named_priors:
+    if spec.report.threshold != 0.0 and model.has_coefficients:
         told = f"found {spec.report.threshold:g}, and the answers are coefficients, which have units of their own"
         found.append(Problem("report.threshold", told, "no threshold, so that coefficients are held against 0"))

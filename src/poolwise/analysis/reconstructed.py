@@ -19,7 +19,7 @@ from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import PoolwiseError, listing, nearest
-from poolwise.model import Model, RandomEffects, Subgroups
+from poolwise.model import Model
 from poolwise.moments import refuse_improper
 from poolwise.reconstruct import Reconstruction, reconstruct
 
@@ -126,7 +126,7 @@ def check_fits(spec: Spec, drawn: Reconstruction, fits: Sequence[PlannedFit], fo
 
 def check_panel(spec: Spec, model: Model, drawn: Reconstruction, found: list[Problem]) -> Panel | None:
     """The prior panel over all tables, or None; a problem where the file itself asks for one that there is not."""
-    if isinstance(model, RandomEffects):
+    if model.pools and model.varies:
         return tried("sensitivity", found, partial(planned_panel, spec, model, drawn.effects(0)))
     named = spec.sensitivity.model_fields_set & {"prior_panel", "tau"}
     if named and spec.sensitivity.prior_panel:
@@ -147,7 +147,7 @@ def _key(fit: PlannedFit) -> str:
 
 def _check_single_studies(key: str, drawn: Reconstruction, fit: PlannedFit, found: list[Problem]) -> None:
     """Levels of one study have no tau2 of their own in closed form."""
-    if not isinstance(fit.model, Subgroups) or fit.model.heterogeneity != "separate":
+    if fit.model.one_tau:
         return
     counts = [Counter(levels) for levels in drawn.levels]
     single = [min(count, key=lambda level: count[level]) for count in counts if min(count.values()) == 1]

@@ -13,7 +13,7 @@ from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.nuts import NUTS
 from poolwise.engines.nuts.run import accepts
 from poolwise.fit import Engine
-from poolwise.model import MetaRegression, Model, RandomEffects, Subgroups
+from poolwise.model import Model
 from poolwise.priors import Prior
 from poolwise.reconstruct import Reconstruction
 
@@ -42,8 +42,8 @@ class PlannedFit:
         """The settings of the engine that matter here and that a file can choose, by name."""
         names: tuple[str, ...] = ()
         if isinstance(self.engine, ClosedForm):
-            names = ("tau2", "interval", "prediction") if isinstance(self.model, RandomEffects) else ("interval",)
-            names = ("tau2", "interval") if isinstance(self.model, MetaRegression | Subgroups) else names
+            names = ("tau2", "interval", "prediction") if self.model.pools else ("tau2", "interval")
+            names = names if self.model.varies else ("interval",)
         elif isinstance(self.engine, NUTS):
             names = ("draws", "tune", "chains", "seed")
             names += ("sampler",) if self.engine.sampler != "nutpie" else ()

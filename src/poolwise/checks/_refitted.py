@@ -15,7 +15,6 @@ from poolwise.engines.exact.left_out import Refits, Unit, refits
 from poolwise.engines.nuts import NUTS, ReadDraws
 from poolwise.engines.nuts.muted_rows import log_likelihood_without
 from poolwise.errors import ModelError
-from poolwise.model import ThreeLevel
 from poolwise.result import Result
 
 Array = NDArray[np.float64]
@@ -62,9 +61,11 @@ class Refitter:
 
     @cached_property
     def units(self) -> tuple[Unit, ...]:
-        """What can be left out, in the order of the likelihood: clusters are sorted by name there."""
-        units = self.model.units
-        return tuple(sorted(units, key=lambda unit: unit.name)) if isinstance(self.result.model, ThreeLevel) else units
+        """What can be left out, in the order of the likelihood."""
+        of_row = {int(unit.rows[0]): unit for unit in self.model.units}
+        structure = self.result.model.structure(self.result.effects)
+        assert structure is not None
+        return tuple(of_row[int(rows[0])] for rows in structure.units.rows)
 
     @cached_property
     def log_total(self) -> float:

@@ -14,6 +14,7 @@ from poolwise.effects import Effects
 from poolwise.engines.means import Means, means
 from poolwise.errors import ModelError
 from poolwise.model import MetaRegression, Model, RandomEffects, Subgroups
+from poolwise.model.needs import UNCERTAIN, needs
 from poolwise.moments import moments_of_tau
 from poolwise.priors import Flat, Normal, Prior
 from poolwise.quadrature.one_tau.jobs import TauPriors
@@ -56,7 +57,7 @@ class Subject:
     @property
     def new(self) -> bool:
         """Whether a new study has one true effect to speak of."""
-        return isinstance(self.model, RandomEffects)
+        return self.model.pools
 
     @property
     def normal(self) -> bool:
@@ -82,7 +83,7 @@ class Subject:
     def posterior(self, taus: tuple[Prior, ...]) -> TauPosterior:
         """The posterior under each prior on tau, all in one batch."""
         effects = self.effects
-        if isinstance(self.model, RandomEffects):
+        if self.model.pools:
             return integrated(effects, self.means.priors[0], taus)
         b, s = self.means.normal_priors()
         studies = Regression(Basis.of(effects.y[None], effects.v[None], self.means.X[None], b[None], s[None]))
@@ -110,13 +111,13 @@ def subject(effects: Effects, model: Model, quantity: str | None) -> Subject:
         raise ModelError(
             f"prior_panel was given the model {model!r}", "RandomEffects, MetaRegression or Subgroups", EXAMPLE
         )
-    if isinstance(model, Subgroups) and model.heterogeneity != "common":
+    if not model.one_tau:
         raise ModelError(
-            f"prior_panel was given {model.label}", "one tau", f"Subgroups('{model.by}', heterogeneity='common')"
+            f"prior_panel was given {model.label}", "one tau", f"Subgroups('{model.strata}', heterogeneity='common')"
         )
-    if not isinstance(model, Subgroups) and model.tau_fixed is not None:
+    if model.tau_fixed is not None:
         raise ModelError("prior_panel was given a model with a known tau", "tau left to the panel", EXAMPLE)
-    if isinstance(model, MetaRegression) and model.takes_uncertain:
+    if UNCERTAIN in needs(model):
         raise ModelError(
             "prior_panel, which goes by quadrature, knows no uncertain moderators (missing=, errors=)",
             "known moderators",

@@ -12,7 +12,7 @@ from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 
 from poolwise.checks._sensitivity import moved_by_power
-from poolwise.checks.question import integrated, mu_and_tau, need_posterior, need_prior_on_tau, question
+from poolwise.checks.question import integrated, need_posterior, need_prior_on_tau, question
 from poolwise.effects import Effects
 from poolwise.errors import ModelError, listing, shown
 from poolwise.model import RandomEffects, prior_words
@@ -126,9 +126,9 @@ def power_scaling(
             raise ModelError("power_scaling was given a result and a model", "a result alone, or Effects and a model")
         return _of_draws(effects, alpha)
     assumed = need_prior_on_tau(question(effects, model, "power_scaling"), "power_scaling")
-    mu, tau = mu_and_tau(assumed)
-    assert not isinstance(tau, float)
-    posterior = integrated(effects, mu, (tau,), halvings=1)
+    assert assumed.mu is not None
+    assert assumed.tau is not None
+    posterior = integrated(effects, assumed.mu, (assumed.tau,), halvings=1)
     plain = _laws(posterior)
     nodes = {name: _range(law) for name, law in plain.items()}
     below = {name: plain[name].cdf(x) for name, (x, _) in nodes.items()}

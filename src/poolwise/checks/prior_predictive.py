@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from poolwise import show
 from poolwise.checks.question import need_posterior
 from poolwise.errors import ModelError, listing
-from poolwise.model import MetaRegression
 from poolwise.result import Result
 from poolwise.scale import Scale
 from poolwise.settings import check_prob
@@ -107,10 +106,11 @@ def prior_predictive(result: Result, *, prob: float = 0.95) -> PriorPredictive:
     """
     check_prob(prob)
     tree = need_posterior(result, "prior_predictive")
-    model = result.model
-    if isinstance(model, MetaRegression) and (unknown := model.uncertain(result.effects)) is not None:
+    structure = result.model.structure(result.effects)
+    if structure is not None and structure.uncertain is not None:
+        names = " and ".join(structure.uncertain.names)
         raise ModelError(
-            f"'{result.label}' has priors on {' and '.join(unknown.names)} that are made of the observed values",
+            f"'{result.label}' has priors on {names} that are made of the observed values",
             "known numbers",
             "the same model without missing= and errors=, on the studies that report them",
         )

@@ -86,9 +86,9 @@ def need_effects(effects: object, check: str) -> None:
 
 def need_prior_on_tau(model: CommonEffect | RandomEffects, check: str) -> RandomEffects:
     """The model, if it has a prior on tau; else a ModelError."""
-    if isinstance(model, CommonEffect) or model.tau_fixed is not None:
-        raise ModelError(f"{check} was given a model without a prior on tau", "RandomEffects(mu=..., tau=a prior)")
-    return model
+    if isinstance(model, RandomEffects) and model.tau_fixed is None:
+        return model
+    raise ModelError(f"{check} was given a model without a prior on tau", "RandomEffects(mu=..., tau=a prior)")
 
 
 def normal_mu(mu: Prior | None) -> tuple[float, float]:
@@ -96,17 +96,6 @@ def normal_mu(mu: Prior | None) -> tuple[float, float]:
     if not isinstance(mu, Normal | Flat):
         raise ModelError(f"mu ~ {mu} is not supported by this check", "a normal or flat prior on mu", "Normal(0, 1)")
     return normal_prior(mu)
-
-
-def mu_and_tau(model: CommonEffect | RandomEffects) -> tuple[Prior, Prior | float]:
-    """The prior on mu, and the prior on tau or its known value (0 for the common effect)."""
-    assert model.mu is not None
-    if isinstance(model, CommonEffect):
-        return model.mu, 0.0
-    if model.tau_fixed is not None:
-        return model.mu, float(model.tau_fixed)
-    assert model.tau is not None
-    return model.mu, model.tau
 
 
 def integrated(effects: Effects, mu: Prior, taus: tuple[Prior, ...], *, halvings: int = 0) -> TauPosterior:

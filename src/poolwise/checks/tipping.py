@@ -170,8 +170,8 @@ def tipped(about: Subject, tau: Prior, prob: float, threshold: float = 0.0) -> T
 
 def _chances(about: Subject, unit: float, threshold: float) -> Below:
     """P(quantity < threshold) as a function of the scales."""
-    if isinstance(about.model, RandomEffects):
-        m0, s0 = normal_mu(about.model.mu)
+    if about.new:
+        m0, s0 = normal_mu(about.means.priors[0])
         grid = shared_grid(about.effects.y, about.effects.v, m0, np.array([s0]), tipping_scales(unit))
         return lambda scales: grid.below(grid.masses(scales), threshold)[0]
     return lambda scales: about.below(about.posterior(tuple(HalfNormal(s) for s in scales)), threshold)

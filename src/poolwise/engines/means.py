@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from poolwise.design import Design
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
-from poolwise.model import JointOutcomes, Model, NormalModel, Subgroups
+from poolwise.model import Model
 from poolwise.model.missing_levels import MissingLevels
 from poolwise.model.structure import NormalStructure
 from poolwise.priors import Cauchy, Fixed, Flat, Normal, Prior, RegularizedHorseshoe, StudentT
@@ -29,59 +30,69 @@ class Means:
 
     Attributes
     ----------
-    X : ndarray
-        Design, shape (k, p).
-    priors : tuple of Prior
-        One for each coefficient; empty where the model leaves them open.
-    linear : mapping of str to ndarray
-        Weights of the coefficients in each named mean effect or contrast, shape (p,).
-    new : mapping of str to ndarray
-        The same for the true effects in new studies.
-    design : Design, optional
-        What X was made from, where there are moderators.
-    absent : mapping of str to str
-        Why a quantity that other models have is not here.
-    Z : ndarray, optional
-        Moderators of log tau, centred, shape (k, r), of a location-scale model.
-    levels : int
-        How many of the last coefficients are effects of pooled levels.
-    gaps : MissingLevels, optional
-        Where moderators of words miss values; the rows of X are then expected ones there.
     structure : NormalStructure
         All that the model states.
+    priors : tuple of Prior
+        One for each coefficient; empty where the model leaves them open.
     """
 
-    X: Array
+    structure: NormalStructure
     priors: tuple[Prior, ...]
-    linear: Mapping[str, Array]
-    new: Mapping[str, Array]
-    design: Design | None = None
-    absent: Mapping[str, str] = field(default_factory=dict)
-    Z: Array | None = None
-    levels: int = 0
-    gaps: MissingLevels | None = None
-    structure: NormalStructure = field(kw_only=True)
 
     @property
-    def own(self) -> Array:
-        """The columns of X that are not of pooled levels, shape (k, p - levels)."""
-        return self.X[:, : self.p - self.levels]
+    def X(self) -> Array:  # noqa: N802 - the symbol of the field
+        """Design, shape (k, p)."""
+        return self.structure.X
+
+    @cached_property
+    def linear(self) -> Mapping[str, Array]:
+        """Weights of the coefficients in each named mean effect or contrast, shape (p,)."""
+        return self.structure.linear
+
+    @cached_property
+    def new(self) -> Mapping[str, Array]:
+        """The same for the true effects in new studies."""
+        return dict(zip(self.structure.new.names, self.structure.new.X, strict=True))
+
+    @property
+    def design(self) -> Design | None:
+        """What X was made from, where there are moderators."""
+        return self.structure.design
+
+    @property
+    def absent(self) -> Mapping[str, str]:
+        """Why a quantity that other models have is not here."""
+        return self.structure.absent
+
+    @property
+    def Z(self) -> Array | None:  # noqa: N802
+        """Moderators of log tau, centred, shape (k, r), of a location-scale model."""
+        return next((layer.scale for layer in self.structure.layers if layer.scale is not None), None)
+
+    @property
+    def gaps(self) -> MissingLevels | None:
+        """Where moderators of words miss values; the rows of X are then expected ones there."""
+        return self.structure.gaps
 
     def kept(self, keep: NDArray[np.bool_]) -> Means:
         """The mean effects of the rows where the mask is true, in the coefficients of the whole table."""
-        gaps = None if self.gaps is None else self.gaps.kept(keep)
-        Z, structure = None if self.Z is None else self.Z[keep], self.structure.at(np.flatnonzero(keep))
-        return replace(self, X=self.X[keep], Z=Z, gaps=gaps, structure=structure)
+        return replace(self, structure=self.structure.at(np.flatnonzero(keep)))
+
+    def without(self, names: Iterable[str], reason: str) -> Means:
+        """The same where quantities that the model has are not answered, with the reason."""
+        absent = {**self.absent, **dict.fromkeys(names, reason)}
+        return replace(self, structure=replace(self.structure, absent=absent))
 
     @property
     def certain(self) -> Array:
-        """The rows of `own` whose levels are all known."""
-        return self.own if self.gaps is None else self.own[~self.gaps.here]
+        """The columns of X that are not of pooled levels, of the rows whose levels are all known."""
+        own = self.structure.own
+        return own if self.gaps is None else own[~self.gaps.here]
 
     @property
     def p(self) -> int:
         """Number of coefficients."""
-        return self.X.shape[1]
+        return self.structure.p
 
     @property
     def proper(self) -> bool:
@@ -111,8 +122,7 @@ class Means:
         ModelError
             For a prior that is neither.
         """
-        names = list(self.linear)
-        pairs = [normal_prior(prior, names[j]) for j, prior in enumerate(self.priors)]
+        pairs = [normal_prior(prior, name) for name, prior in zip(self.linear, self.priors, strict=False)]
         b, s = np.array(pairs, dtype=float).T
         return b, s
 
@@ -153,9 +163,10 @@ def means(effects: Effects, model: Model) -> Means:
     ModelError
         When true effects are not normal given the standard deviations.
     """
-    if not isinstance(model, NormalModel):
+    structure = model.structure(effects)
+    if structure is None:
         raise ModelError(f"{model.label}: true effects are not normal given their standard deviations")
-    return means_of(model.structure(effects))
+    return means_of(structure)
 
 
 def means_of(structure: NormalStructure) -> Means:
@@ -169,45 +180,5 @@ def means_of(structure: NormalStructure) -> Means:
     -------
     Means
     """
-    scales = [layer.scale for layer in structure.layers if layer.scale is not None]
-    return Means(
-        X=structure.X,
-        priors=tuple(structure.priors[name] for name in structure.coefficients if name in structure.priors),
-        linear=structure.linear,
-        new=dict(zip(structure.new.names, structure.new.X, strict=True)),
-        design=structure.design,
-        absent=structure.absent,
-        Z=scales[0] if scales else None,
-        levels=sum(len(group.names) for group in structure.exchangeable if not group.centre),
-        gaps=structure.gaps,
-        structure=structure,
-    )
-
-
-def level_columns(effects: Effects, model: Subgroups) -> tuple[tuple[str, ...], Array]:
-    """The subgroups, and a column of 0 and 1 for each, shape (k, L)."""
-    levels = model.levels(effects)
-    values = np.array(model.groups(effects))
-    return levels, np.stack([values == level for level in levels], axis=1).astype(float)
-
-
-def groups(effects: Effects, model: JointOutcomes | Subgroups) -> Split:
-    """Names of the groups (outcomes in order of appearance, levels of a moderator in theirs), and the rows of each.
-
-    Raises
-    ------
-    ModelError
-        When there is one outcome only.
-    """
-    if isinstance(model, Subgroups):
-        levels, columns = level_columns(effects, model)
-        return levels, tuple(np.flatnonzero(column) for column in columns.T)
-    values = np.array([outcome or "none named" for outcome in effects.outcome])
-    names = tuple(dict.fromkeys(values.tolist()))
-    if len(names) < 2:
-        raise ModelError(
-            f"the table has one outcome ({names[0]}), which has none to borrow from",
-            "two outcomes or more",
-            "RandomEffects(), or Effects(..., outcome=[...])",
-        )
-    return names, tuple(np.flatnonzero(values == name) for name in names)
+    priors = (structure.priors[name] for name in structure.coefficients if name in structure.priors)
+    return Means(structure, tuple(priors))

@@ -183,7 +183,7 @@ def _laws(results: Mapping[str, Result], name: str) -> tuple[Law | None, ...]:
     laws: list[Law | None] = []
     for result in results.values():
         # with a common effect the true effect in a new study is mu itself
-        stands_for = {"theta_new": "mu"}.get(name, name) if isinstance(result.model, CommonEffect) else name
+        stands_for = {"theta_new": "mu"}.get(name, name) if not result.model.varies else name
         quantity = result.quantities.get(stands_for)
         laws.append(quantity.law if isinstance(quantity, Posterior) else None)
     return tuple(laws)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from poolwise.model.pooled import CommonEffect, RandomEffects
 from poolwise.model.regression import LocationScale, MetaRegression, Subgroups
 from poolwise.model.robust import ContaminatedRandomEffects, SkewNormalRandomEffects, StudentTRandomEffects
 from poolwise.model.structure import NormalStructure
+from poolwise.priors import Prior
 
 __all__ = [
     "DEFAULT_PRIORS",
@@ -45,6 +48,7 @@ __all__ = [
     "prior_words",
     "remarks",
     "stated",
+    "with_prior",
 ]
 
 Robust = StudentTRandomEffects | SkewNormalRandomEffects | ContaminatedRandomEffects
@@ -71,10 +75,26 @@ def stated(effects: Effects, model: NormalModel) -> tuple[NormalModel, NormalStr
     return resolved, resolved.structure(effects)
 
 
+def with_prior[M: Model](model: M, name: str, prior: Prior) -> M:
+    """The model with another prior on one of its parameters.
+
+    Parameters
+    ----------
+    model : Model
+    name : str
+        As `named_priors` has it: ``"mu"``, ``"tau"``, ``"beta[ablat]"``.
+    prior : Prior
+    """
+    part, _, inner = name.partition("[")
+    own = "pooled" if part == "sd" else part  # the field in which the standard deviations of factors have their priors
+    parts: dict[str, Any] = {own: {**getattr(model, own), inner.removesuffix("]"): prior} if inner else prior}
+    return replace(model, **parts)
+
+
 def prior_words(model: Model) -> str:
     """The priors of a resolved model in one phrase, as tables and figures print them."""
     parts = [f"{name} ~ {prior}" for name, prior in model.named_priors.items()]
-    known = getattr(model, "tau_fixed", None)
+    known = model.tau_fixed
     return ", ".join(parts if known is None else [*parts, f"tau = {known:g}"])
 
 

@@ -12,6 +12,7 @@ from poolwise.design import column_of, names_in
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, listing, nearest, shown
 from poolwise.model._priors import DEFAULT, check_mu, check_tau, mu_prior, tau_prior
+from poolwise.model.assumption import Assumption
 from poolwise.model.structure import (
     Errors,
     Layer,
@@ -33,7 +34,7 @@ EACH_OUTCOME = "each outcome has its own: mu[...], tau[...], theta_new[...]"
 
 @final
 @dataclass(frozen=True)
-class CrossedEffects:
+class CrossedEffects(Assumption):
     """Effects in factors that need not be nested: theta_i ~ Normal(mu + sum_f u_f[level of i], tau_within).
 
     The levels of a factor, such as laboratories, instruments or samples, have effects u_f ~ Normal(0, tau_f); every
@@ -97,6 +98,11 @@ class CrossedEffects:
         tau_priors = self._given()
         each = {f"tau[{name}]": tau_priors.get(name) for name in self.factors}
         return {"mu": self.mu, **each, "tau_within": self.tau_within}
+
+    @property
+    def levels_apart(self) -> tuple[str, ...]:
+        """The factors."""
+        return tuple(self.factors)
 
     def levels(self, effects: Effects) -> dict[str, tuple[str, ...]]:
         """The level of each effect, length k, by factor.
@@ -164,7 +170,7 @@ class CrossedEffects:
 
 @final
 @dataclass(frozen=True)
-class CorrelatedOutcomes:
+class CorrelatedOutcomes(Assumption):
     """Outcomes whose true effects correlate over studies: theta_s ~ Normal(mu, diag(tau) R diag(tau)), R ~ LKJ(eta).
 
     A study contributes to any of the outcomes: those that it lacks are integrated out. The sampling errors of its
@@ -238,6 +244,11 @@ class CorrelatedOutcomes:
         """The priors by the name of what they are about; that of R is LKJ(eta)."""
         within = {} if self.tau_within is None else {"tau_within": self.tau_within}
         return {"mu": self.mu, "tau": self.tau, **within}
+
+    @property
+    def levels_apart(self) -> tuple[str, ...]:
+        """What tells the outcomes apart."""
+        return (self.by,)
 
     def outcomes(self, effects: Effects) -> tuple[str, ...]:
         """The outcome of each estimate, length k.

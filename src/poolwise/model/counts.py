@@ -7,8 +7,9 @@ from typing import Literal, final, get_args
 
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
-from poolwise.intake.counts import ONE_ARM_MEASURES, counts_of, log_ratio
+from poolwise.intake.counts import ONE_ARM_MEASURES, counts_of, informative, log_ratio
 from poolwise.model._priors import DEFAULT, check_mu, check_tau, mu_prior, tau_prior
+from poolwise.model.assumption import Assumption
 from poolwise.priors import HalfNormal, Normal, Prior
 from poolwise.settings import check_option
 
@@ -19,7 +20,7 @@ BASE_LOGIT, BASE_LOG_RATE, BASE_SPREAD = Normal(0.0, 5.0), Normal(0.0, 10.0), Ha
 
 @final
 @dataclass(frozen=True)
-class BinomialNormal:
+class BinomialNormal(Assumption):
     """Binomial counts in one or two arms, normal random effects: no normal approximation, no correction of empty cells.
 
     events_control ~ Binomial(total_control, p), logit p_i the baseline of study i. On the log odds scale
@@ -91,6 +92,10 @@ class BinomialNormal:
         """The study table on the scale of the measure, computed from its counts."""
         return _on_scale(effects, self.measure, BINOMIAL)
 
+    def informative(self, effects: Effects) -> int:
+        """How many studies have no empty cell, and so tell how large an effect may be in both directions."""
+        return _informative(self, effects)
+
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
         if self.measure == "logit":
@@ -105,7 +110,7 @@ class BinomialNormal:
 
 @final
 @dataclass(frozen=True)
-class PoissonNormal:
+class PoissonNormal(Assumption):
     """Poisson events in the person-time of one or two arms, normal random effects on the log rate (ratio).
 
     events_control ~ Poisson(time exp(baseline_i)), events_treated ~ Poisson(time exp(baseline_i + theta_i)). Of one arm
@@ -167,6 +172,10 @@ class PoissonNormal:
     def table(self, effects: Effects) -> Effects:
         """The study table on the scale of the measure, computed from its counts."""
         return _on_scale(effects, self.measure, POISSON)
+
+    def informative(self, effects: Effects) -> int:
+        """How many studies have no empty cell, and so tell how large an effect may be in both directions."""
+        return _informative(self, effects)
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
@@ -232,6 +241,11 @@ def _told(model: Counted) -> tuple[str, ...]:
         f"tau ~ {model.tau or DEFAULT}",
         *(f"{name} ~ {prior}" for name, prior in rest.items()),
     )
+
+
+def _informative(model: Counted, effects: Effects) -> int:
+    measure = model.measure or effects.scale.name
+    return informative(*counts_of(effects.moderators, measure, effects.rows), measure)
 
 
 def _on_scale(effects: Effects, measure: str | None, known: tuple[str, ...]) -> Effects:

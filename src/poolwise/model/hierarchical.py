@@ -12,6 +12,7 @@ from poolwise.design import Design, matrix, names_in
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, nearest, shown
 from poolwise.model._priors import DEFAULT, DEFAULT_TAU_SPREAD, check_mu, check_tau, mu_prior, tau_prior
+from poolwise.model.assumption import Assumption
 from poolwise.model.coefficients import (
     NO_SINGLE_MEAN,
     Coefficients,
@@ -50,7 +51,7 @@ EACH_OUTCOME = {
 
 @final
 @dataclass(frozen=True)
-class ThreeLevel:
+class ThreeLevel(Assumption):
     """Effects i within clusters j: theta_ij ~ Normal(mu_j, tau_within), mu_j ~ Normal(mu, tau_between).
 
     With `moderators`, theta_ij ~ Normal(x_ij beta + u_j, tau_within), u_j ~ Normal(0, tau_between); a moderator may
@@ -264,7 +265,7 @@ class ThreeLevel:
 
 @final
 @dataclass(frozen=True)
-class JointOutcomes:
+class JointOutcomes(Assumption):
     """Outcomes o that borrow from one another: mu_o ~ Normal(mu, mu_spread), log tau_o ~ Normal(log tau, tau_spread).
 
     Within an outcome y_i ~ Normal(theta_i, se_i), theta_i ~ Normal(mu_o, tau_o); effects of one study on several
@@ -316,6 +317,32 @@ class JointOutcomes:
         """The priors by the name of what they are about."""
         return {"mu": self.mu, "mu_spread": self.mu_spread, "tau": self.tau, "tau_spread": self.tau_spread}
 
+    @property
+    def strata(self) -> str:
+        """The outcome."""
+        return "outcome"
+
+    def outcomes(self, effects: Effects) -> tuple[str, ...]:
+        """The outcome of each estimate, length k."""
+        return tuple(outcome or "none named" for outcome in effects.outcome)
+
+    def table(self, effects: Effects) -> Effects:
+        """The study table.
+
+        Raises
+        ------
+        ModelError
+            When it has one outcome only.
+        """
+        first, *others = dict.fromkeys(self.outcomes(effects))
+        if not others:
+            raise ModelError(
+                f"the table has one outcome ({first}), which has none to borrow from",
+                "two outcomes or more",
+                "RandomEffects(), or Effects(..., outcome=[...])",
+            )
+        return effects
+
     def resolved(self, effects: Effects) -> JointOutcomes:
         """The same model with every prior explicit for this scale of effect."""
         return replace(
@@ -327,7 +354,7 @@ class JointOutcomes:
 
     def structure(self, effects: Effects) -> NormalStructure:
         """What the model states on a study table: a mean and a heterogeneity for each outcome, exchangeable."""
-        names, of = numbered(outcome or "none named" for outcome in effects.outcome)
+        names, of = numbered(self.outcomes(effects))
         mu, tau = (tuple(f"{what}[{name}]" for name in names) for what in ("mu", "tau"))
         layers = (Layer(tau, of, np.arange(effects.k)),)
         first = [int(np.argmax(of == o)) for o in range(len(names))]

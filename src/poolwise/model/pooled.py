@@ -9,6 +9,7 @@ import numpy as np
 
 from poolwise.effects import Effects
 from poolwise.model._priors import DEFAULT, check_known_tau, check_mu, check_tau, mu_prior, tau_prior, tau_words
+from poolwise.model.assumption import Assumption
 from poolwise.model.structure import Errors, NormalStructure, explicit_priors, new_studies, own_layer, row_units
 from poolwise.priors import Prior
 
@@ -17,7 +18,7 @@ NO_SPREAD = dict.fromkeys(("tau", "tau2", "theta_new"), "a common effect has no 
 
 @final
 @dataclass(frozen=True)
-class CommonEffect:
+class CommonEffect(Assumption):
     """Common effect: y_i ~ Normal(mu, se_i).
 
     Attributes
@@ -51,6 +52,16 @@ class CommonEffect:
         """The priors by the name of what they are about."""
         return {"mu": self.mu}
 
+    @property
+    def varies(self) -> bool:
+        """Not at all."""
+        return False
+
+    @property
+    def one_tau(self) -> bool:
+        """None at all."""
+        return True
+
     def resolved(self, effects: Effects) -> CommonEffect:
         """The same model with every prior explicit for this scale of effect."""
         return replace(self, mu=mu_prior(self.mu, effects, self))
@@ -75,7 +86,7 @@ class CommonEffect:
 
 @final
 @dataclass(frozen=True)
-class RandomEffects:
+class RandomEffects(Assumption):
     """Normal-normal random effects: y_i ~ Normal(theta_i, se_i), theta_i ~ Normal(mu, tau).
 
     Attributes
@@ -126,6 +137,15 @@ class RandomEffects:
     def named_priors(self) -> dict[str, Prior | None]:
         """The priors by the name of what they are about; none for a known tau."""
         return {"mu": self.mu} | ({} if self.tau_fixed is not None else {"tau": self.tau})
+
+    @property
+    def one_tau(self) -> bool:
+        """About one mean."""
+        return True
+
+    def fit_label(self, engine: str) -> str:
+        """The engine's own words: the usual model need not be named."""
+        return engine
 
     def resolved(self, effects: Effects) -> RandomEffects:
         """The same model with every prior explicit for this scale of effect."""

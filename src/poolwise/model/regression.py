@@ -21,6 +21,7 @@ from poolwise.model._priors import (
     tau_prior,
     tau_words,
 )
+from poolwise.model.assumption import Assumption
 from poolwise.model.coefficients import (
     NO_SINGLE_MEAN,
     Coefficients,
@@ -56,7 +57,7 @@ MISSING = "missing x_ij ~ Normal(m_j, s_j), or, of words, x_ij ~ Categorical(pi_
 
 @final
 @dataclass(frozen=True)
-class MetaRegression:
+class MetaRegression(Assumption):
     """Meta-regression: y_i ~ Normal(theta_i, se_i), theta_i ~ Normal(x_i beta, tau).
 
     Attributes
@@ -141,6 +142,11 @@ class MetaRegression:
         """The priors by the name of what they are about; none for a known tau."""
         tau = {} if self.tau_fixed is not None else {"tau": self.tau}
         return named_priors_of("beta", self.beta) | {f"sd[{name}]": prior for name, prior in self._sds().items()} | tau
+
+    @property
+    def one_tau(self) -> bool:
+        """About the means that the moderators give."""
+        return True
 
     @property
     def shares_priors(self) -> bool:
@@ -242,7 +248,7 @@ class MetaRegression:
 
 @final
 @dataclass(frozen=True)
-class Subgroups:
+class Subgroups(Assumption):
     """Subgroups g of studies: theta_i ~ Normal(mu_g, tau_g).
 
     Attributes
@@ -305,6 +311,16 @@ class Subgroups:
         """The priors by the name of what they are about."""
         spread = {"tau_spread": self.tau_spread} if self.heterogeneity == "exchangeable" else {}
         return {"mu": self.mu, "tau": self.tau} | spread
+
+    @property
+    def one_tau(self) -> bool:
+        """Where the subgroups share it."""
+        return self.heterogeneity == "common"
+
+    @property
+    def strata(self) -> str:
+        """The moderator whose levels are the subgroups."""
+        return self.by
 
     def levels(self, effects: Effects) -> tuple[str, ...]:
         """The subgroups of a study table.
@@ -387,7 +403,7 @@ class Subgroups:
 
 @final
 @dataclass(frozen=True)
-class LocationScale:
+class LocationScale(Assumption):
     """Location-scale model: theta_i ~ Normal(x_i beta, tau_i), log tau_i = log tau + (z_i - mean of z) gamma.
 
     Attributes
@@ -483,7 +499,8 @@ class LocationScale:
 
     def structure(self, effects: Effects) -> NormalStructure:
         """What the model states on a study table: means by a design, heterogeneity by another one."""
-        return self._structure(effects, self.scale_design(effects), self.design(effects))
+        design = self.design(effects)
+        return self._structure(effects, self.scale_design(effects), design)
 
     def stated(self, effects: Effects) -> tuple[LocationScale, NormalStructure]:
         """The model with every prior explicit, and what it then states, by the same designs."""

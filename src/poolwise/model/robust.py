@@ -8,6 +8,7 @@ from typing import final
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
 from poolwise.model._priors import DEFAULT, check_mu, check_tau, mu_prior, tau_prior
+from poolwise.model.assumption import Assumption
 from poolwise.priors import Beta, Gamma, Prior, Uniform
 
 DEFAULT_NU = Gamma(2.0, 0.1)
@@ -17,7 +18,7 @@ OUTLYING = 2.0  # times as wide as the prior on tau: outliers differ by more tha
 
 @final
 @dataclass(frozen=True)
-class StudentTRandomEffects:
+class StudentTRandomEffects(Assumption):
     """Heavy-tailed random effects: y_i ~ Normal(theta_i, se_i), theta_i ~ StudentT(nu, mu, tau).
 
     A study far from the others moves `mu` less than under normal random effects. `tau` is the scale of the t
@@ -68,6 +69,11 @@ class StudentTRandomEffects:
         """The priors by the name of what they are about."""
         return {"mu": self.mu, "tau": self.tau, "nu": self.nu}
 
+    @property
+    def tau_is_sd(self) -> bool:
+        """It is the scale of the t distribution."""
+        return False
+
     def resolved(self, effects: Effects) -> StudentTRandomEffects:
         """The same model with every prior explicit for this scale of effect."""
         return replace(self, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self))
@@ -85,7 +91,7 @@ class StudentTRandomEffects:
 
 @final
 @dataclass(frozen=True)
-class SkewNormalRandomEffects:
+class SkewNormalRandomEffects(Assumption):
     """Skewed random effects: y_i ~ Normal(theta_i, se_i), theta_i ~ SkewNormal with mean mu and sd tau.
 
     With Z0 and Z1 standard normal and b = delta sqrt(2 / pi), theta_i is mu + tau (delta |Z0| + sqrt(1 - delta^2) Z1
@@ -146,7 +152,7 @@ class SkewNormalRandomEffects:
 
 @final
 @dataclass(frozen=True)
-class ContaminatedRandomEffects:
+class ContaminatedRandomEffects(Assumption):
     """Random effects with outliers: theta_i ~ (1 - pi) Normal(mu, tau) + pi Normal(mu, sqrt(tau^2 + tau_out^2)).
 
     Every study has a probability of being an outlier, ``result["outlier[Hart & Sutherland 1977]"].point``, and an
@@ -199,6 +205,11 @@ class ContaminatedRandomEffects:
     def named_priors(self) -> dict[str, Prior | None]:
         """The priors by the name of what they are about."""
         return {"mu": self.mu, "tau": self.tau, "tau_out": self.tau_out, "pi": self.pi}
+
+    @property
+    def tau_is_sd(self) -> bool:
+        """It is that of the studies that are no outliers."""
+        return False
 
     def resolved(self, effects: Effects) -> ContaminatedRandomEffects:
         """The same model with every prior explicit for this scale of effect."""

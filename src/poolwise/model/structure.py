@@ -19,7 +19,7 @@ from poolwise.design import Design
 from poolwise.effects import Effects
 from poolwise.model.missing_levels import MissingLevels
 from poolwise.model.uncertain import Uncertain
-from poolwise.priors import Fixed, Flat, Normal, Prior
+from poolwise.priors import Fixed, Prior
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -342,6 +342,26 @@ class NormalStructure:
         """Whether all true effects vary alike about their means, so that there is a total tau and an I2."""
         return bool(self.layers) and all(layer.uniform for layer in self.layers)
 
+    @property
+    def tau(self) -> Prior | float:
+        """The prior on tau where there is one, or its known value: 0 where true effects do not vary."""
+        return self.priors["tau"] if "tau" in self.priors else self.known.get("tau", 0.0)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the coefficients are of: moderators, groups, levels."""
+        return tuple(name.partition("[")[2].removesuffix("]") for name in self.coefficients)
+
+    @property
+    def groups_of_rows(self) -> tuple[Ints, ...]:
+        """The rows of each column of X, where each row is in one group."""
+        return tuple(np.flatnonzero(column) for column in self.X.T)
+
+    @property
+    def exchangeable_means(self) -> bool:
+        """Whether the coefficients themselves come from one distribution about an unknown mean."""
+        return any(group.centre and group.names == self.coefficients for group in self.exchangeable)
+
     def shared_prior(self, name: str) -> Exchangeable | None:
         """What a parameter is exchangeable with; None where it has a prior of its own."""
         return next((group for group in self.exchangeable if name in group.names), None)
@@ -363,26 +383,6 @@ class NormalStructure:
     def stated(self) -> dict[str, float]:
         """What the model states to be known of what else has a prior, by name."""
         return {name: prior.value for name, prior in self.priors.items() if isinstance(prior, Fixed)}
-
-    def normal_priors(self) -> tuple[Array, Array] | None:
-        """Means and standard deviations of normal priors on the coefficients, shape (p,) each.
-
-        The standard deviation is infinite for a flat prior and 0 for a known coefficient. None where a coefficient has
-        another prior, or none of its own.
-        """
-        pairs = []
-        for name in self.coefficients:
-            match self.priors.get(name):
-                case Flat():
-                    pairs.append((0.0, np.inf))
-                case Fixed() as fixed:
-                    pairs.append((fixed.value, 0.0))
-                case Normal() as normal:
-                    pairs.append((normal.mean, normal.sd))
-                case _:
-                    return None
-        b, s = np.array(pairs, dtype=float).reshape(-1, 2).T
-        return b, s
 
     def at(self, rows: Ints) -> NormalStructure:
         """The structure of some rows, in increasing order, in the coefficients and groups of the whole table."""

@@ -12,7 +12,6 @@ import pandas as pd
 from poolwise import tables
 from poolwise.effects import Effects
 from poolwise.errors import InputError, nearest, shown
-from poolwise.model import JointOutcomes, Subgroups
 from poolwise.quantities import Distribution, Quantity, convention
 from poolwise.result import Result, check_result
 from poolwise.settings import as_number, check_instance
@@ -128,9 +127,7 @@ def blocks(frame: pd.DataFrame, results: Sequence[Result]) -> list[dict[str, Blo
 
 def _own_groups(result: Result) -> str | None:
     """What parts the studies of this model into groups."""
-    if isinstance(result.model, JointOutcomes):
-        return "outcome"
-    return result.model.by if isinstance(result.model, Subgroups) else None
+    return result.model.strata
 
 
 def _pooled(result: Result) -> list[tuple[str, str, str]]:

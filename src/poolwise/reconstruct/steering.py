@@ -17,7 +17,7 @@ from scipy.special import ndtr
 
 from poolwise.closed_form.batch import common_effect_batch, q_profile_batch, random_effects_batch
 from poolwise.engines.closed_form import ClosedForm
-from poolwise.model import CommonEffect, Model, RandomEffects, Subgroups
+from poolwise.model import Model
 from poolwise.priors import Flat, Normal, Prior
 from poolwise.show import is_contrast
 
@@ -235,12 +235,12 @@ def closed_form_goals(model: Model, engine: ClosedForm, prob: float) -> list[Goa
     Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the model; DerSimonian & Laird 1986, Controlled
     Clinical Trials 7:177, 10.1016/0197-2456(86)90046-2, for the closed form.
     """
-    if not isinstance(model, RandomEffects | CommonEffect):
+    if not model.pools:
         return []
 
     def mu(name: str) -> Callable[[Array, Array], Array]:
         def of(y: Array, w: Array) -> Array:
-            if isinstance(model, CommonEffect):
+            if not model.varies:
                 fits = common_effect_batch(y, 1.0 / w, interval=engine.interval or "wald", prob=prob)
             else:
                 how = engine.interval or "hartung-knapp"
@@ -254,33 +254,27 @@ def closed_form_goals(model: Model, engine: ClosedForm, prob: float) -> list[Goa
         return of
 
     whats = {"mu": {"point": "mu", "lower": "lower", "upper": "upper"}}
-    if isinstance(model, RandomEffects):
+    if model.varies:
         whats["theta_new"] = {"lower": "new_lower", "upper": "new_upper"}
     goals = [_itself(name, what, mu(field)) for name, fields in whats.items() for what, field in fields.items()]
-    if isinstance(model, RandomEffects):
+    if model.varies:
         goals.append(_itself("tau", "upper", lambda y, w: np.sqrt(q_profile_batch(y, 1.0 / w, prob=prob)[:, 1])))
     return goals
 
 
 def _means(model: Model, level: NDArray[np.int64], names: tuple[str, ...]) -> Means | None:
-    if isinstance(model, Subgroups):
-        if model.heterogeneity != "common" or not isinstance(model.tau, Prior) or not names:
-            return None
-        member = np.equal.outer(level, np.arange(len(names))).astype(float)
-    elif isinstance(model, RandomEffects) and model.tau_fixed is None:
-        member = np.ones((len(level), 1))
-    else:
+    mu, tau = (model.named_priors.get(name) if model.one_tau else None for name in ("mu", "tau"))
+    if not isinstance(mu, Normal | Flat) or tau is None or tau.from_variances or (model.strata and not names):
         return None
-    mu, tau = model.mu, model.tau
-    if not isinstance(mu, Normal | Flat) or tau is None or tau.from_variances:
-        return None
+    alone = np.ones((len(level), 1))
+    member = alone if model.strata is None else np.equal.outer(level, np.arange(len(names))).astype(float)
     mean, precision = (mu.mean, mu.sd**-2.0) if isinstance(mu, Normal) else (0.0, 0.0)
     size = member.shape[1]
     return Means(member, np.full(size, mean), np.full(size, precision), tau)
 
 
 def _rows(model: Model, names: tuple[str, ...]) -> dict[str, Array]:
-    if not isinstance(model, Subgroups):
+    if model.strata is None:
         return {"mu": np.ones(1)}
     eye = np.eye(len(names))
     rows = {f"mu[{name}]": eye[g] for g, name in enumerate(names)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from time import perf_counter
@@ -17,7 +16,7 @@ from poolwise.analysis.record import Analysis
 from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
-from poolwise.model import Model, RandomEffects
+from poolwise.model import Model, with_prior
 from poolwise.prior_catalogue import Entry, panel
 from poolwise.reconstruct.extremes import Extremes, Goals, search
 from poolwise.reconstruct.steering import Goal, bayesian_goals, closed_form_goals
@@ -92,8 +91,7 @@ def _beyond(analysis: Analysis, place: KeptSearch, extremes: list[Extremes]) -> 
     tables, model = analysis.tables, analysis.model
     assert tables is not None
     entries: tuple[Entry, ...] = ()
-    pooled = model if isinstance(model, RandomEffects) else None
-    if analysis.panel is not None and pooled is not None:
+    if analysis.panel is not None:
         given = analysis.panel.priors
         known = panel(analysis.effects.scale.name, analysis.effects.outcomes)
         entries = known if given is None else tuple(Entry(prior, "", "given") for prior in given)
@@ -115,7 +113,7 @@ def _beyond(analysis: Analysis, place: KeptSearch, extremes: list[Extremes]) -> 
         search=extreme if analysis.restarts else None,
         edge=None if tables.factor else tables.reference(),
         priors=entries,
-        model=pooled if entries else None,
+        model=model if entries else None,
     )
 
 
@@ -129,8 +127,7 @@ def _goals(analysis: Analysis, answers: Sequence[Answered], entries: Sequence[En
         return lambda level, names: bayesian_goals(stated, level, names, prob, rope)
 
     goals = {one.asked.label: exact(one.asked.model) for one in answers if isinstance(one.asked.engine, Exact)}
-    if isinstance(model, RandomEffects):
-        goals |= {panel_label(entry.prior): exact(replace(model, tau=entry.prior)) for entry in entries}
+    goals |= {panel_label(entry.prior): exact(with_prior(model, "tau", entry.prior)) for entry in entries}
     for one in answers:
         if isinstance(one.asked.engine, ClosedForm):
             goals[one.asked.label] = _closed(one, prob)

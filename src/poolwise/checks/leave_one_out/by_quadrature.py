@@ -14,7 +14,7 @@ from poolwise.engines.exact.left_out import Refits, Unit, Without, refits
 from poolwise.engines.means import Means, means
 from poolwise.errors import ModelError
 from poolwise.laws import mirrored
-from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects, Subgroups
+from poolwise.model import Model
 from poolwise.moments import MOST_MOMENTS, moments_of_tau
 from poolwise.priors import Fixed, Flat, Normal, Prior
 from poolwise.quadrature.one_tau.jobs import Studies, Tables
@@ -82,26 +82,11 @@ def leave_out(effects: Effects, model: Model, prob: float) -> Found:
     ----------
     Marshall & Spiegelhalter 2007, Bayesian Analysis 2:409, 10.1214/07-BA218.
     """
-    one_tau = isinstance(model, CommonEffect | RandomEffects | MetaRegression) or (
-        isinstance(model, Subgroups) and model.heterogeneity == "common"
-    )
-    if one_tau and effects.covariance is None:
+    if model.one_tau and effects.covariance is None:
         mean = means(effects, model)
         if all(isinstance(prior, Normal | Flat | Fixed) for prior in mean.priors):
-            return _at_once(effects, mean, _tau(model), prob)
+            return _at_once(effects, mean, mean.structure.tau, prob)
     return _by_refits(effects, refits(effects, model), prob)
-
-
-def _tau(model: Model) -> Prior | float:
-    """The prior on tau, or the value that is known."""
-    if isinstance(model, CommonEffect):
-        return 0.0
-    fixed = getattr(model, "tau_fixed", None)
-    if fixed is not None:
-        return float(fixed)
-    assert isinstance(model, RandomEffects | MetaRegression | Subgroups)
-    assert model.tau is not None
-    return model.tau
 
 
 def estimable(k: int, status: Sequence[str]) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import pandas as pd
 from poolwise.checks.ranges.answers import Answered, Asked, Rope, answered, fitted
 from poolwise.checks.ranges.panel import panel_answers, panel_frame
 from poolwise.effects import Effects
-from poolwise.model import RandomEffects
+from poolwise.model import Model
 from poolwise.prior_catalogue import Entry
 from poolwise.result import Result
 
@@ -35,14 +35,14 @@ class Beyond:
         The table with equal weights.
     priors : tuple of Entry
         Priors on tau of a panel; none for no panel.
-    model : RandomEffects, optional
+    model : Model, optional
         The model whose prior on tau the panel replaces.
     """
 
     search: Search | None = None
     edge: Effects | None = None
     priors: tuple[Entry, ...] = ()
-    model: RandomEffects | None = None
+    model: Model | None = None
 
 
 @final

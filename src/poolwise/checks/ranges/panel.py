@@ -12,7 +12,7 @@ from poolwise.checks.panel_subject import subject
 from poolwise.checks.prior_panel.rows import panel_rows
 from poolwise.checks.ranges.table import excluding, spread
 from poolwise.effects import Effects
-from poolwise.model import RandomEffects
+from poolwise.model import Model
 from poolwise.prior_catalogue import Entry
 from poolwise.priors import Prior
 
@@ -26,14 +26,14 @@ def panel_label(prior: Prior) -> str:
 
 
 def panel_answers(
-    tables: Sequence[Effects], model: RandomEffects, entries: Sequence[Entry], prob: float, first: int = 1
+    tables: Sequence[Effects], model: Model, entries: Sequence[Entry], prob: float, first: int = 1
 ) -> pd.DataFrame:
     """What every table says of mu and tau under every prior of a panel.
 
     Parameters
     ----------
     tables : sequence of Effects
-    model : RandomEffects
+    model : Model
         Its prior on mu is kept, its prior on tau gives way to the panel.
     entries : sequence of Entry
         Priors on tau.

@@ -28,7 +28,9 @@ from poolwise.engines.closed_form.regression import Several, regression, separat
 from poolwise.engines.environment import versions
 from poolwise.engines.means import means
 from poolwise.errors import ModelError, shown
-from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects, Subgroups
+from poolwise.model import Model
+from poolwise.model.needs import EXCHANGEABLE, needs
+from poolwise.model.pooled import NO_SPREAD
 from poolwise.priors import Fixed
 from poolwise.quantities import ByStudy, Estimate
 from poolwise.result import Finding, FitReport, Result
@@ -139,31 +141,30 @@ class ClosedForm:
             `tau_fixed` disagree; when the model states mu.
         """
         began = perf_counter()
-        if isinstance(getattr(model, "mu", None), Fixed):
+        if isinstance(model.named_priors.get("mu"), Fixed):
             raise ModelError(
                 f"ClosedForm estimates mu, and the model states mu ~ {model.named_priors['mu']}",
                 "Exact(), or no Fixed mu",
             )
-        if isinstance(model, MetaRegression | Subgroups):
+        if not model.pools:
             return _pack_several(self._several(effects, model), effects, model, self, began)
-        common = isinstance(model, CommonEffect)
-        interval = self.interval or ("wald" if common else FLOORED)
-        _check_count(effects, model, 1 if common and interval == "wald" else 2, interval)
+        interval = self.interval or (FLOORED if model.varies else "wald")
+        _check_count(effects, model, 2 if model.varies or interval != "wald" else 1, interval)
         data = prepare(effects.y, effects.v)
-        if isinstance(model, CommonEffect):
-            fitted = _common_effect(data, interval)
-        else:
-            assert isinstance(model, RandomEffects)
+        if model.varies:
             fitted = _random_effects(data, self.estimator(model.tau_fixed), interval, self.prediction)
+        else:
+            fitted = _common_effect(data, interval)
         return _pack(fitted, effects, model, self, began)
 
-    def _several(self, effects: Effects, model: MetaRegression | Subgroups) -> Several:
+    def _several(self, effects: Effects, model: Model) -> Several:
         mean, interval = means(effects, model), self.interval or FLOORED
-        estimator = self.estimator(model.tau_fixed if isinstance(model, MetaRegression) else None)
-        if isinstance(model, MetaRegression) or model.heterogeneity == "common":
+        estimator = self.estimator(model.tau_fixed)
+        if model.one_tau:
             return regression(effects, mean, estimator, interval, self.prediction)
-        if model.heterogeneity == "exchangeable":
+        if EXCHANGEABLE in needs(model):
             raise ModelError("exchangeable tau has no closed form", "heterogeneity='common' or 'separate'", "Exact()")
+        assert needs(model) <= self.can
         return separate(effects, mean, estimator, interval, self.prediction)
 
     def estimator(self, tau_fixed: float | None) -> str | float:
@@ -265,9 +266,7 @@ def _pack(fitted: _Fitted, effects: Effects, model: Model, engine: ClosedForm, b
     )
 
 
-def _pack_several(
-    fitted: Several, effects: Effects, model: MetaRegression | Subgroups, engine: ClosedForm, began: float
-) -> Result:
+def _pack_several(fitted: Several, effects: Effects, model: Model, engine: ClosedForm, began: float) -> Result:
     mean, interval = fitted.means, engine.interval or FLOORED
     between = [part.between for part in fitted.parts]
     estimated = all(one.estimated for one in between)
@@ -305,8 +304,8 @@ def _pack_several(
 
 
 def _absent(model: Model, k: int) -> dict[str, str]:
-    if isinstance(model, CommonEffect):
-        return dict.fromkeys(("tau", "tau2", "theta_new"), "a common effect has no spread between studies")
+    if not model.varies:
+        return NO_SPREAD
     return {"theta_new": f"for a prediction interval {notes.too_few_to_predict(k)}"} if k < FEWEST_TO_PREDICT else {}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +14,10 @@ from poolwise.engines.exact.mean_priors import SHARE_OF_A_NODE, blended, heavy_t
 from poolwise.engines.exact.posterior import Fitted, Nodes
 from poolwise.engines.exact.rows import has_rows, refuse_prior
 from poolwise.engines.heterogeneity import known_tau, typical_variance
-from poolwise.engines.means import Means, means, normal_prior
+from poolwise.engines.means import Means, means
 from poolwise.errors import ModelError
-from poolwise.model import (
-    CommonEffect,
-    JointOutcomes,
-    LocationScale,
-    MetaRegression,
-    Model,
-    RandomEffects,
-    Subgroups,
-    ThreeLevel,
-)
+from poolwise.model import Model
+from poolwise.model.needs import CORRELATED, CROSSED, needs
 from poolwise.moments import MOST_MOMENTS, spreads_of
 from poolwise.priors import Cauchy, Flat, Mixture, Normal, Prior, StudentT, TruncatedNormal
 from poolwise.quadrature.boxes.box_posterior import BoxPosterior, box_posterior
@@ -46,8 +37,6 @@ from poolwise.quadrature.rules.mixture import NormalMixture
 from poolwise.quantities import Law, Quantity
 
 Array = NDArray[np.float64]
-WITH_OTHER_PRIORS = (CommonEffect, RandomEffects, MetaRegression)  # t, Cauchy and mixtures on coefficients
-WITH_COVARIANCE = (CommonEffect, RandomEffects, MetaRegression, Subgroups)
 MOST_HALVINGS = 3
 REACH = 9.0  # prior standard deviations of a coefficient of log tau that can matter
 
@@ -72,35 +61,36 @@ def quadrature(effects: Effects, model: Model, tolerance: float, mean: Means | N
     """
     mean = means(effects, model) if mean is None else mean
     _refuse_correlated(effects, model, mean)
-    if isinstance(model, WITH_OTHER_PRIORS):
+    other = _takes_other_priors(model)
+    if other:
         if any(isinstance(prior, Mixture) for prior in mean.priors):
             return blended(effects, model, mean, tolerance, quadrature)
         if any(isinstance(prior, StudentT | Cauchy) for prior in mean.priors):
             return heavy_tailed(effects, model, mean, tolerance)
-    refuse_other_priors(mean, known=isinstance(model, WITH_OTHER_PRIORS))
-    match model:
-        case ThreeLevel():
-            return _three_level(effects, model, mean, tolerance)
-        case LocationScale():
-            return _location_scale(effects, model, mean, tolerance)
-        case CommonEffect():
-            return _known(effects, model, mean, 0.0)
-        case RandomEffects(tau_fixed=float() | int() as tau) | MetaRegression(tau_fixed=float() | int() as tau):
-            return _known(effects, model, mean, float(tau))
-        case RandomEffects(tau=Prior() as prior) | MetaRegression(tau=Prior() as prior):
-            return _one_tau(effects, model, mean, prior, tolerance)
-        case Subgroups(tau=Prior() as prior) if model.heterogeneity == "common":
-            return _one_tau(effects, model, mean, prior, tolerance)
-        case Subgroups(mu=Prior() as mu, tau=Prior() as prior) if model.heterogeneity == "separate":
-            return _separate(effects, model, mean, mu, prior, tolerance)
-        case _:
-            raise ModelError(f"{model!r} leaves a prior open", "explicit priors")
+    refuse_other_priors(mean, known=other)
+    structure = mean.structure
+    stated = {*structure.priors, *structure.known}
+    if not stated.issuperset(structure.sds) or len(mean.priors) < mean.p or needs(model) & {CROSSED, CORRELATED}:
+        raise ModelError(f"{model!r} leaves a prior open", "explicit priors")
+    if mean.Z is not None:
+        return _location_scale(effects, model, mean, tolerance)
+    if len(structure.layers) > 1:
+        return _levels(effects, model, mean, tolerance)
+    if not model.one_tau:
+        return _separate(effects, model, mean, tolerance)
+    if isinstance(structure.tau, Prior):
+        return _one_tau(effects, model, mean, structure.tau, tolerance)
+    return _known(effects, model, mean, structure.tau)
+
+
+def _takes_other_priors(model: Model) -> bool:
+    """Whether t, Cauchy and mixtures may stand on its mean effects: those of all studies, with one tau."""
+    return model.one_tau and model.strata is None
 
 
 def _refuse_correlated(effects: Effects, model: Model, mean: Means) -> None:
     """Refuse a known covariance of sampling errors where no quadrature takes it into account."""
-    several = isinstance(model, Subgroups) and model.heterogeneity != "common"
-    if several or not isinstance(model, WITH_COVARIANCE):
+    if not model.one_tau:
         refuse_covariance(effects, model)
     if effects.covariance is None:
         return
@@ -124,15 +114,16 @@ def refuse_unknown_priors(effects: Effects, model: Model) -> None:
     ModelError
         Naming the prior.
     """
-    if isinstance(model, JointOutcomes):
-        if not isinstance(model.mu, Normal | Flat):
-            raise ModelError(f"mu ~ {model.mu} is not supported for this model", "a normal or flat prior")
-        return
     if has_rows(model):
         refuse_prior(model)
         return
     mean = means(effects, model)
-    mixed = isinstance(model, WITH_OTHER_PRIORS)
+    if mean.structure.exchangeable_means:
+        mu = model.named_priors["mu"]
+        if not isinstance(mu, Normal | Flat):
+            raise ModelError(f"mu ~ {mu} is not supported for this model", "a normal or flat prior")
+        return
+    mixed = _takes_other_priors(model)
     if not (mixed and any(isinstance(prior, Mixture | StudentT | Cauchy) for prior in mean.priors)):
         refuse_other_priors(mean, known=mixed)
 
@@ -155,8 +146,7 @@ def tables(effects: Effects, mean: Means) -> Tables:
 
 def _known(effects: Effects, model: Model, mean: Means, tau: float) -> Fitted:
     source = Mixtures.at(tables(effects, mean), tau)
-    common = isinstance(model, CommonEffect)
-    between = {} if common else known_tau(tau, typical_variance(effects.v, mean.X))
+    between = known_tau(tau, typical_variance(effects.v, mean.X)) if model.varies else {}
     nodes = _nodes(source, effects, mean)
     shares = _pooled_shares(nodes, effects.v, np.ones(1), np.array([tau]))
     total = float(source.log_likelihood[0])
@@ -187,16 +177,16 @@ def _one_tau(effects: Effects, model: Model, mean: Means, prior: Prior, toleranc
     )
 
 
-def _separate(effects: Effects, model: Subgroups, mean: Means, mu: Prior, prior: Prior, tolerance: float) -> Fitted:
+def _separate(effects: Effects, model: Model, mean: Means, tolerance: float) -> Fitted:
     group = mean.X.argmax(axis=1)
     place = np.array([np.count_nonzero(group[:i] == g) for i, g in enumerate(group)])
-    b, s = (np.array([x]) for x in normal_prior(mu))
+    centres, widths = mean.normal_priors()
     found = spreads_of(mean.structure)
     groups, errors, shares = [], [], np.empty(effects.k)
     for g, spread in enumerate(found):
         rows = np.flatnonzero(group == g)
-        job = Studies.centred(effects.y[None, rows], effects.v[None, rows], b, s)
-        posterior, error, _ = _refined(job, prior, spread.moments, [MEAN], [MEAN], tolerance)
+        job = Studies.centred(effects.y[None, rows], effects.v[None, rows], centres[g : g + 1], widths[g : g + 1])
+        posterior, error, _ = _refined(job, spread.prior, spread.moments, [MEAN], [MEAN], tolerance)
         groups.append(posterior)
         errors.append(error)
         shares[rows] = study_shares(effects.v[rows], posterior.mixtures.weight, posterior.mixtures.tau)
@@ -205,9 +195,9 @@ def _separate(effects: Effects, model: Subgroups, mean: Means, mu: Prior, prior:
     between: dict[str, Law | Quantity] = {**laws}
     between |= {name.replace("tau", "tau2"): spread_laws.square(law) for name, law in laws.items()}
     total = sum(float(posterior.panels.log_total[0]) for posterior in groups)
-    moments = min(spread.moments for spread in found)
+    moments, proper = min(spread.moments for spread in found), all(spread.prior.proper for spread in found)
     return Fitted(
-        effects, model, mean, nodes, nodes, max(errors), moments, between, shares, total, mean.proper and prior.proper
+        effects, model, mean, nodes, nodes, max(errors), moments, between, shares, total, mean.proper and proper
     )
 
 
@@ -226,7 +216,7 @@ def _refined(
     return posterior, error, of_means + of_new
 
 
-def _three_level(effects: Effects, model: ThreeLevel, mean: Means, tolerance: float) -> Fitted:
+def _levels(effects: Effects, model: Model, mean: Means, tolerance: float) -> Fitted:
     b, s = mean.normal_priors()
     structure = mean.structure
     levels = Levels.of(effects.y, effects.v, mean.X, b, s, structure.units.of, structure.errors.rho)
@@ -248,7 +238,7 @@ def _three_level(effects: Effects, model: ThreeLevel, mean: Means, tolerance: fl
     named |= {"tau2_between": spread_laws.square(laws[0]), "tau2_within": spread_laws.square(laws[1])}
     if sharp := [one for one in (between, within) if is_sharp(one.prior)]:
         reason = f"it turns the axes of the quadrature, which does not follow the narrow prior {sharp[0].prior}"
-        mean = replace(mean, absent={**mean.absent, **dict.fromkeys(("tau", "I2", "ICC"), reason)})
+        mean = mean.without(("tau", "I2", "ICC"), reason)
     else:
         polar = Polar(posterior, (between.prior, within.prior))
         named |= spread_laws.of_levels(polar, typical_variance(effects.v, mean.X))
@@ -258,17 +248,17 @@ def _three_level(effects: Effects, model: ThreeLevel, mean: Means, tolerance: fl
     return _from_boxes(effects, model, mean, posterior, error, named, shares, proper)
 
 
-def _location_scale(effects: Effects, model: LocationScale, mean: Means, tolerance: float) -> Fitted:
+def _location_scale(effects: Effects, model: Model, mean: Means, tolerance: float) -> Fitted:
     b, s = mean.normal_priors()
-    Z = mean.Z
+    Z, gammas = mean.Z, mean.structure.gammas
     assert Z is not None
-    assert isinstance(model.gamma, Mapping)
     job = Diagonal.of(effects.y, effects.v, mean.X, b, s, Z, np.array([], dtype=np.intp))
     (spread,) = spreads_of(mean.structure)
     variables: list[Variable] = [job.spread(spread.prior)]
-    for name, prior in model.gamma.items():
+    for name in gammas:
+        prior = mean.structure.priors[name]
         if not isinstance(prior, Normal):
-            raise ModelError(f"gamma[{name}] has the prior {prior}", "a normal prior", "Normal(0, 1)")
+            raise ModelError(f"{name} has the prior {prior}", "a normal prior", "Normal(0, 1)")
         variables.append(OnLine(prior.log_pdf, prior.mean, prior.sd, (-REACH, REACH)))
     posterior, error = box_posterior(
         job,
@@ -280,7 +270,7 @@ def _location_scale(effects: Effects, model: LocationScale, mean: Means, toleran
         tolerance=tolerance,
     )
     named: dict[str, Law | Quantity] = {"tau": posterior.marginal(0)}
-    named |= {f"gamma[{name}]": posterior.marginal(1 + j) for j, name in enumerate(model.gamma)}
+    named |= {name: posterior.marginal(1 + j) for j, name in enumerate(gammas)}
     weight, phi, _ = posterior.nodes
     telling = weight > SHARE_OF_A_NODE
     tau = phi[0][telling, None] * np.exp(phi[1:, telling].T @ Z.T)

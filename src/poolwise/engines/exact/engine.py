@@ -19,7 +19,7 @@ from poolwise.engines.exact.rows import RowFit, fitted_rows, has_rows
 from poolwise.engines.exact.tree import exact_tree
 from poolwise.engines.means import means_of
 from poolwise.errors import ModelError, shown
-from poolwise.model import Model, NormalModel, RandomEffects, prior_words, remarks, stated
+from poolwise.model import Model, NormalModel, prior_words, remarks, stated
 from poolwise.model.needs import CLUSTERS, COVARIANCE, EXCHANGEABLE, SCALE_MODERATORS, SKEWED
 from poolwise.moments import refuse_improper
 from poolwise.quantities import ByStudy, IntervalKind, Quantity
@@ -125,8 +125,7 @@ class Exact:
             seed=self.seed,
             data_hash=effects.data_hash,
         )
-        shown = "" if isinstance(model, RandomEffects) else f"{model.label}, "
-        label = f"{shown}{self.label}"
+        label = model.fit_label(self.label)
         return Result(
             label=label,
             effects=effects,

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TypeGuard, final
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,11 @@ from poolwise.effects import Effects
 from poolwise.engines.exact.posterior import Draws
 from poolwise.engines.exact.spread_laws import square
 from poolwise.engines.group_moments import JointMoments, joint_moments
-from poolwise.engines.means import Means, Split, groups, means, normal_prior
+from poolwise.engines.means import Means, Split, means, normal_prior
 from poolwise.errors import ModelError, listing
 from poolwise.laws import Deferred
-from poolwise.model import JointOutcomes, Model, Subgroups
+from poolwise.model import Model
+from poolwise.model.needs import EXCHANGEABLE, needs
 from poolwise.priors import Flat, Normal
 from poolwise.quadrature.groups.contrasts import combination
 from poolwise.quadrature.groups.draws import draw
@@ -33,7 +34,6 @@ from poolwise.quantities import IntervalKind, Law, Posterior, Quantity
 from poolwise.result import Finding
 
 Array = NDArray[np.float64]
-Exchanging = JointOutcomes | Subgroups
 
 ABSENT = {
     "theta_new": "each {word} has its own: theta_new[<{word}>]",
@@ -61,7 +61,7 @@ class Grouped:
     """
 
     effects: Effects
-    model: Exchanging
+    model: Model
     names: tuple[str, ...]
     rows: tuple[NDArray[np.intp], ...]
     posterior: Exchangeable
@@ -100,7 +100,7 @@ class Grouped:
             makers[f"tau[{name}]"] = partial(self.tau_of, o)
             makers[f"tau2[{name}]"] = partial(self.tau2_of, o)
             makers[f"theta_new[{name}]"] = partial(self.theta_new, o)
-        if isinstance(self.model, JointOutcomes):
+        if self.means.structure.exchangeable_means:
             makers["mu"] = self.mean
             makers["mu_spread"] = self.spread
         else:
@@ -191,14 +191,14 @@ class Grouped:
     @property
     def absent(self) -> dict[str, str]:
         """Why a quantity that other models have is not here."""
-        word = "outcome" if isinstance(self.model, JointOutcomes) else "subgroup"
+        word = self.means.structure.groups
         absent = {name: sentence.format(word=word) for name, sentence in ABSENT.items()}
         return absent if word == "outcome" else absent | {"mu": "each subgroup has its own: mu[<subgroup>]"}
 
     @property
     def notes(self) -> tuple[str, ...]:
         """That studies contribute to several outcomes, and what the model makes of it."""
-        if not isinstance(self.model, JointOutcomes):
+        if self.model.strata != "outcome":
             return ()
         outcomes: defaultdict[str, set[str]] = defaultdict(set)
         for study, outcome in zip(self.effects.study, self.effects.outcome, strict=True):
@@ -232,9 +232,9 @@ class Grouped:
         return {"grid_error": self.posterior.error, "nodes": pairs, "panels": panels}
 
 
-def is_exchangeable(model: Model) -> TypeGuard[Exchanging]:
+def is_exchangeable(model: Model) -> bool:
     """Whether this is a model of exchangeable groups."""
-    return isinstance(model, JointOutcomes) or (isinstance(model, Subgroups) and model.heterogeneity == "exchangeable")
+    return EXCHANGEABLE in needs(model)
 
 
 def refuse_covariance(effects: Effects, model: Model) -> None:
@@ -246,7 +246,19 @@ def refuse_covariance(effects: Effects, model: Model) -> None:
         )
 
 
-def grouped(effects: Effects, model: Exchanging, tolerance: float, split: Split | None = None) -> Grouped:
+def groups(effects: Effects, model: Model) -> Split:
+    """Names of the groups (outcomes in order of appearance, levels of a moderator in theirs), and the rows of each.
+
+    Raises
+    ------
+    ModelError
+        When there is one outcome only.
+    """
+    structure = means(model.table(effects), model).structure
+    return structure.names, structure.groups_of_rows
+
+
+def grouped(effects: Effects, model: Model, tolerance: float, split: Split | None = None) -> Grouped:
     """Fit a model whose priors are explicit.
 
     Parameters
@@ -264,18 +276,16 @@ def grouped(effects: Effects, model: Exchanging, tolerance: float, split: Split 
     Grouped
     """
     refuse_covariance(effects, model)
-    assert model.mu is not None
-    tau, tau_spread = model.tau, model.tau_spread
-    assert tau is not None
-    assert tau_spread is not None
+    priors = {name: prior for name, prior in model.named_priors.items() if prior is not None}
+    mu, tau, tau_spread = priors["mu"], priors["tau"], priors["tau_spread"]
     for name, prior in (("tau", tau), ("tau_spread", tau_spread)):
         if not prior.proper:
             raise ModelError(f"{name} has the improper prior {prior}", "a proper prior", "HalfNormal(0.5)")
     names, rows = groups(effects, model) if split is None else split
-    spread = model.mu_spread if isinstance(model, JointOutcomes) else None
-    if not isinstance(model.mu, Normal | Flat):
-        raise ModelError(f"mu ~ {model.mu} is not supported for this model", "a normal or flat prior", "Normal(0, 1)")
-    m0, s0 = normal_prior(model.mu)
+    spread = priors.get("mu_spread")
+    if not isinstance(mu, Normal | Flat):
+        raise ModelError(f"mu ~ {mu} is not supported for this model", "a normal or flat prior", "Normal(0, 1)")
+    m0, s0 = normal_prior(mu)
     found = exchangeable(
         [Group(effects.y[row], effects.v[row]) for row in rows],
         Hyperpriors(m0, s0, spread, tau, tau_spread),

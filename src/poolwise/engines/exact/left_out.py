@@ -12,19 +12,18 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects, some_rows
 from poolwise.engines.exact.choice import quadrature
-from poolwise.engines.exact.groups import Exchanging, Grouped, grouped, is_exchangeable, refuse_covariance
+from poolwise.engines.exact.groups import Grouped, grouped, groups, is_exchangeable, refuse_covariance
 from poolwise.engines.exact.posterior import Fitted
 from poolwise.engines.exact.rows import RowFit, fitted_rows, has_rows
-from poolwise.engines.means import Means, Split, groups, means
+from poolwise.engines.means import Means, Split, means
 from poolwise.errors import listing
 from poolwise.laws import with_error
-from poolwise.model import LocationScale, Model, SkewNormalRandomEffects, ThreeLevel
+from poolwise.model import Model, SkewNormalRandomEffects
 from poolwise.moments import spreads, spreads_of
 from poolwise.priors import Fixed
 from poolwise.quadrature.boxes.box_posterior import BoxPosterior
 from poolwise.quadrature.boxes.diagonal import Diagonal
 from poolwise.quadrature.groups.exchangeable import TOLERANCE
-from poolwise.quadrature.one_tau.rotated import blocks
 from poolwise.quantities import Law, Posterior, Quantity
 from poolwise.threads import one_thread
 
@@ -127,14 +126,11 @@ class _OfOneDesign:
     def units(self) -> tuple[Unit, ...]:
         """Clusters; estimates whose sampling errors correlate; else single rows."""
         labels = self.effects.labels
-        if isinstance(self.model, ThreeLevel):
-            cluster = np.array(self.model.clusters(self.effects), dtype=object)
-            return tuple(Unit(str(one), np.flatnonzero(cluster == one)) for one in dict.fromkeys(cluster))
-        if self.effects.covariance is None:
-            return _single(labels)
-        block = blocks(self.effects.covariance)
-        members = [np.flatnonzero(block == b) for b in range(block.max() + 1)]
-        return tuple(Unit(listing(labels[i] for i in rows), rows) for rows in members)
+        units = self.means.structure.units
+        correlated = self.effects.covariance is not None
+        names = [listing(labels[i] for i in rows) for rows in units.rows] if correlated else units.names
+        parts = (Unit(name, rows) for name, rows in zip(names, units.rows, strict=True))
+        return tuple(sorted(parts, key=lambda unit: int(unit.rows[0])))
 
     def status(self, keep: Mask) -> str:
         """Whether every coefficient can be had from these rows, and the posterior is proper."""
@@ -163,8 +159,8 @@ class _OfOneDesign:
         return found
 
     def _expected(self, fitted: Fitted, row: int) -> Law:
-        scaled = isinstance(self.model, LocationScale)
-        law = self._with_own_tau(fitted, row) if scaled else fitted.nodes.new(self.means.X[row])
+        same = self.means.Z is None
+        law = fitted.nodes.new(self.means.X[row]) if same else self._with_own_tau(fitted, row)
         return with_error(law, float(self.effects.se[row]))
 
     def _with_own_tau(self, fitted: Fitted, row: int) -> Law:
@@ -182,7 +178,7 @@ class _OfGroups:
     """Exchangeable groups."""
 
     effects: Effects
-    model: Exchanging
+    model: Model
 
     @cached_property
     def groups(self) -> Split:

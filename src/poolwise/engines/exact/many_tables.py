@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from poolwise.engines.environment import available_cores
 from poolwise.engines.means import normal_prior
 from poolwise.errors import ModelError
-from poolwise.model import MetaRegression, RandomEffects
+from poolwise.model import Model
 from poolwise.moments import MOST_MOMENTS, moments_of_tau
 from poolwise.priors import Flat, Normal, Prior
 from poolwise.quadrature.one_tau.jobs import Studies, TauPriors
@@ -20,7 +20,6 @@ from poolwise.quadrature.one_tau.tau_posterior import MU, summaries, tau_posteri
 from poolwise.quadrature.rules.gaussian import Basis
 
 Array = NDArray[np.float64]
-Pooled = RandomEffects | MetaRegression
 CHUNK = 500  # tables worked on at once: enough to make Python cheap, few enough for the memory
 LARGE_BLOCK = 4_000_000  # numbers; without it every array of a chunk would be handed back and mapped anew
 TOLERANCE = 1e-9  # of a panel's last Legendre coefficients; limits are then good to about 1e-12 posterior sd
@@ -29,7 +28,7 @@ TOLERANCE = 1e-9  # of a panel's last Legendre coefficients; limits are then goo
 def fit_many(
     y: Array,
     v: Array,
-    models: Sequence[Pooled],
+    models: Sequence[Model],
     *,
     prob: float,
     new: bool,
@@ -78,7 +77,7 @@ def fit_many(
 
 
 def _fit_chunk(
-    y: Array, v: Array, X: Array | None, models: Sequence[Pooled], rows: slice, prob: float, new: bool
+    y: Array, v: Array, X: Array | None, models: Sequence[Model], rows: slice, prob: float, new: bool
 ) -> dict[str, Array]:
     n = rows.stop - rows.start
     priors, taus = [coefficient_priors(model) for model in models], [_tau(model) for model in models]
@@ -112,15 +111,12 @@ def _fit_chunk(
     return summaries(posterior, np.where(proper, MOST_MOMENTS, wanted), prob, new, named)
 
 
-def coefficient_priors(model: Pooled) -> tuple[Prior, ...]:
+def coefficient_priors(model: Model) -> tuple[Prior, ...]:
     """The priors on the coefficients of a model whose priors are explicit: mu alone, or beta in order."""
-    if isinstance(model, RandomEffects):
-        assert model.mu is not None
-        return (model.mu,)
-    assert isinstance(model.beta, Mapping)
-    return tuple(model.beta.values())
+    return tuple(prior for name, prior in model.named_priors.items() if name != "tau" and prior is not None)
 
 
-def _tau(model: Pooled) -> Prior:
-    assert model.tau is not None
-    return model.tau
+def _tau(model: Model) -> Prior:
+    prior = model.named_priors["tau"]
+    assert prior is not None
+    return prior

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -17,7 +17,7 @@ from poolwise.engines.heterogeneity import known_tau, typical_variance
 from poolwise.engines.means import Means
 from poolwise.errors import ModelError
 from poolwise.laws import BlendLaw
-from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects
+from poolwise.model import Model, with_prior
 from poolwise.moments import MOST_MOMENTS, spreads_of
 from poolwise.priors import Cauchy, Fixed, Flat, Mixture, Normal, Prior, RegularizedHorseshoe, StudentT, TruncatedNormal
 from poolwise.quadrature.boxes.box_posterior import BoxPosterior, box_posterior
@@ -58,7 +58,7 @@ def heavy_tailed(effects: Effects, model: Model, mean: Means, tolerance: float) 
     b, s = replace(mean, priors=tuple(Normal(p.mean) if isinstance(p, StudentT | Cauchy) else p for p in mean.priors)
                    ).normal_priors()  # fmt: skip
     unknown = spreads_of(mean.structure)
-    known = None if unknown else float(getattr(model, "tau_fixed", None) or 0.0)
+    known = None if unknown else float(model.tau_fixed or 0.0)
     job = Diagonal.of(effects.y, effects.v, mean.X, b, s, np.zeros((effects.k, 0)), mixed, known)
     variables: list[Variable] = []
     if unknown:
@@ -100,7 +100,7 @@ def heavy_tailed(effects: Effects, model: Model, mean: Means, tolerance: float) 
 def _between(
     effects: Effects, model: Model, mean: Means, posterior: BoxPosterior, known: float | None, weight: Array, tau: Array
 ) -> dict[str, Law | Quantity]:
-    if isinstance(model, CommonEffect):
+    if not model.varies:
         return {}
     typical = typical_variance(effects.v, mean.X)
     if known is not None:
@@ -170,7 +170,7 @@ def blended(effects: Effects, model: Model, mean: Means, tolerance: float, fit: 
     mixture = mean.priors[j]
     assert isinstance(mixture, Mixture)
     fits = [
-        fit(effects, _with(model, list(mean.linear)[j], prior), tolerance, _with_prior(mean, j, prior))
+        fit(effects, with_prior(model, mean.structure.coefficients[j], prior), tolerance, _with_prior(mean, j, prior))
         for prior in mixture.components
     ]
     logs = np.array([one.log_total for one in fits]) + np.log(mixture.weights)
@@ -237,12 +237,3 @@ def refuse_other_priors(mean: Means, *, known: bool) -> None:
 def _with_prior(mean: Means, j: int, prior: Prior) -> Means:
     """The mean effects with another prior on one coefficient."""
     return replace(mean, priors=(*mean.priors[:j], prior, *mean.priors[j + 1 :]))
-
-
-def _with(model: Model, name: str, prior: Prior) -> Model:
-    """The model with another prior on one coefficient."""
-    if isinstance(model, MetaRegression):
-        assert isinstance(model.beta, Mapping)
-        return replace(model, beta={**model.beta, name.removeprefix("beta[").removesuffix("]"): prior})
-    assert isinstance(model, CommonEffect | RandomEffects)
-    return replace(model, mu=prior)

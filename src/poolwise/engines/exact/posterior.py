@@ -14,7 +14,7 @@ from poolwise.design import Design
 from poolwise.effects import Effects
 from poolwise.engines.heterogeneity import known
 from poolwise.engines.means import Means
-from poolwise.model import LocationScale, Model
+from poolwise.model import Model
 from poolwise.moments import missing_moments
 from poolwise.priors import Fixed, Normal, TruncatedNormal
 from poolwise.quadrature.boxes.box_posterior import BoxPosterior, reachable
@@ -157,7 +157,7 @@ class Fitted:
 
         There is no number for a new study where its heterogeneity depends on moderators of its own.
         """
-        if new and isinstance(self.model, LocationScale):
+        if new and self.means.Z is not None:
             return Estimate(np.nan)
         return _mixture(self.nodes.new(c) if new else self.nodes.linear(c), kind)
 

@@ -17,7 +17,7 @@ from poolwise.engines.nuts.planned import Linear, fit_planned
 from poolwise.engines.nuts.stored_draws import Place
 from poolwise.errors import ModelError
 from poolwise.laws import DrawsLaw, NormalMixture
-from poolwise.model import MetaRegression, Model
+from poolwise.model import Model
 from poolwise.model.missing_levels import MissingLevels
 from poolwise.quantities import Posterior
 from poolwise.result import Result
@@ -123,13 +123,14 @@ def whole_means(effects: Effects, model: Model) -> Means:
     ModelError
         For uncertain numbers: the scale of their priors is that of the whole table, which no part of it has.
     """
-    if isinstance(model, MetaRegression) and (found := model.uncertain(effects)) is not None:
+    mean = means(effects, model)
+    if (uncertain := mean.structure.uncertain) is not None:
         raise ModelError(
-            f"no study can be left out where {' and '.join(found.names)} is missing or measured with error",
+            f"no study can be left out where {' and '.join(uncertain.names)} is missing or measured with error",
             "known numbers",
             "checks.loo(result), which keeps the whole table",
         )
-    return means(effects, model)
+    return mean
 
 
 def drawn_without(

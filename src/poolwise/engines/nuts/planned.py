@@ -29,7 +29,7 @@ from poolwise.engines.nuts.shared_plans import shared_plan
 from poolwise.engines.nuts.stored_draws import Place
 from poolwise.engines.nuts.uncertain_moderators import read_uncertain, uncertain_plan
 from poolwise.errors import ModelError
-from poolwise.model import CorrelatedOutcomes, CrossedEffects, MetaRegression, Model, RandomEffects, prior_words
+from poolwise.model import CorrelatedOutcomes, CrossedEffects, MetaRegression, Model, prior_words
 from poolwise.moments import MOST_MOMENTS, missing_moments, refuse_improper
 from poolwise.quantities import Quantity
 from poolwise.result import Finding, FitReport, Result
@@ -80,8 +80,7 @@ def fit_planned(
     fit_report = report(
         engine, effects, resolved, made, findings, numbers, reading.quantities, start=start, notes=notes
     )
-    label = engine.label if isinstance(model, RandomEffects) else f"{model.label}, {engine.label}"
-    return reading.result(made.chains, label, engine, engine.seed, fit_report)
+    return reading.result(made.chains, model.fit_label(engine.label), engine, engine.seed, fit_report)
 
 
 @final

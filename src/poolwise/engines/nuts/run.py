@@ -12,21 +12,13 @@ from poolwise.engines.nuts.limit_errors import sign_notes
 from poolwise.engines.nuts.remedies import Reader, Sample, careful
 from poolwise.engines.nuts.settings import Settings
 from poolwise.engines.nuts.stored_draws import Drawn, Place, facts
-from poolwise.model import (
-    CommonEffect,
-    Counted,
-    JointOutcomes,
-    LocationScale,
-    MetaRegression,
-    Model,
-    RandomEffects,
-    Subgroups,
-    remarks,
-)
+from poolwise.model import Model, remarks
+from poolwise.model.needs import COUNTS, EXCHANGEABLE, SCALE_MODERATORS, needs
 from poolwise.pymc_models.standardised import MOST_COEFFICIENTS, STANDARDISED
 from poolwise.quantities import Quantity
 from poolwise.result import Finding, FitReport
 
+NEEDS_OF_STANDARDISED = frozenset({EXCHANGEABLE, SCALE_MODERATORS})  # what such a model may need
 USUAL, USUAL_OF_COUNTS, USUAL_OF_STANDARDISED = 0.95, 0.9, 0.8
 
 
@@ -59,7 +51,7 @@ def accepts(settings: Settings, model: Model, coefficients: int = 1) -> float:
     """The acceptance rate aimed at for a model with this number of coefficients."""
     if settings.target_accept is not None:
         return settings.target_accept
-    if isinstance(model, Counted):
+    if COUNTS in needs(model):
         return USUAL_OF_COUNTS
     return USUAL_OF_STANDARDISED if _is_standardised(model, coefficients) else USUAL
 
@@ -111,8 +103,6 @@ def _is_standardised(model: Model, coefficients: int) -> bool:
     of_means = [prior for name, prior in model.named_priors.items() if name == "mu" or name.startswith("beta")]
     if any(prior is not None and not isinstance(prior, STANDARDISED) for prior in of_means):
         return False
-    if isinstance(model, MetaRegression) and (model.shares_priors or model.takes_uncertain):
+    if not needs(model) <= NEEDS_OF_STANDARDISED:
         return False
-    if isinstance(model, MetaRegression | LocationScale):
-        return coefficients <= MOST_COEFFICIENTS
-    return isinstance(model, CommonEffect | RandomEffects | Subgroups | JointOutcomes)
+    return not model.has_coefficients or coefficients <= MOST_COEFFICIENTS

@@ -1,0 +1,93 @@
+"""What every room may ask of any model, so that none need ask which class it is."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from poolwise.effects import Effects
+from poolwise.model.structure import NormalStructure
+from poolwise.priors import Prior
+
+
+class Assumption(Protocol):
+    """A model: its words, its priors, and what it states of mean effects and heterogeneity.
+
+    What most models answer alike stands here; a model that answers otherwise says so itself.
+    """
+
+    @property
+    def label(self) -> str:
+        """Words for tables."""
+        ...
+
+    @property
+    def named_priors(self) -> dict[str, Prior | None]:
+        """The priors by the name of what they are about."""
+        ...
+
+    @property
+    def tau_fixed(self) -> float | None:
+        """A known between-study standard deviation; None where it has a prior, or none is there."""
+        return None
+
+    @property
+    def varies(self) -> bool:
+        """Whether true effects vary about their means."""
+        return True
+
+    @property
+    def one_tau(self) -> bool:
+        """Whether every true effect is normal about its mean, by itself, with one standard deviation tau or none."""
+        return False
+
+    @property
+    def tau_is_sd(self) -> bool:
+        """Whether tau, where there is one alone, is the standard deviation of the true effects about their mean."""
+        return True
+
+    @property
+    def strata(self) -> str | None:
+        """The column that parts the studies into groups, independent of one another given their means and taus."""
+        return None
+
+    @property
+    def levels_apart(self) -> tuple[str, ...]:
+        """Columns each of whose levels has an effect of its own in the model."""
+        return () if self.strata is None else (self.strata,)
+
+    @property
+    def has_coefficients(self) -> bool:
+        """Whether mean effects are made of coefficients, each in a unit of its own."""
+        return "mu" not in self.named_priors
+
+    @property
+    def pools(self) -> bool:
+        """Whether all studies have one mean effect mu, and vary about it by one tau at most."""
+        return self.one_tau and self.strata is None and not self.has_coefficients
+
+    def fit_label(self, engine: str) -> str:
+        """Words for a fit of this model, from those for the engine."""
+        return f"{self.label}, {engine}"
+
+    def table(self, effects: Effects) -> Effects:
+        """The study table as the model describes it.
+
+        Parameters
+        ----------
+        effects : Effects
+
+        Raises
+        ------
+        PoolwiseError
+            For a column that the model names and the table does not have, or that cannot serve it.
+        """
+        self.structure(effects)
+        return effects
+
+    def structure(self, effects: Effects) -> NormalStructure | None:
+        """What the model states on a study table; None where true effects are not normal given their sds."""
+        return None
+
+    def informative(self, effects: Effects) -> int:
+        """How many studies tell about the heterogeneity."""
+        return effects.k
