@@ -56,11 +56,11 @@ def three_level(
     """
     import pymc as pm
 
-    with pm.Model(coords={"beta_of": list(mean)} if isinstance(mean, Mapping) else None) as model:
+    with pm.Model(coords={"coefficient": list(mean)} if isinstance(mean, Mapping) else None) as model:
         estimate, variance = pm.Data("y", y, dims="effect"), pm.Data("v", v, dims="effect")
         multiple, first = pm.Data("slope", slope, dims="effect"), pm.Data("starts", starts)
         if isinstance(mean, Mapping):
-            apart = estimate - times(pm.Data("X", X, dims=("effect", "beta_of")), coefficients("beta", mean))
+            apart = estimate - times(pm.Data("X", X, dims=("effect", "coefficient")), coefficients("beta", mean))
         else:
             apart = estimate - multiple * prior_on_mu(mean)
         between = prior_on_tau(tau_between, "tau_between")
