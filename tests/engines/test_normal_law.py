@@ -285,6 +285,31 @@ def test_rows_that_miss_a_level_mix_laws_of_the_same_variance():
     np.testing.assert_allclose(mixed.reshape(8, -1), expected[:, here], atol=ROUNDING)
 
 
+@pytest.mark.parametrize(
+    ("lab", "district"),
+    [("aabbc", "xxxyz"), ("aabcd", "xyxyx"), ("abcde", "xxxyz")],
+    ids=["a level of one row alone", "levels that rows of a block do not share", "one factor without repeats"],
+)
+def test_levels_of_single_rows_have_their_law_given_the_estimates_too(lab, district):
+    y, se = np.array([0.3, 0.5, -0.1, 0.2, 0.7]), np.array([0.1, 0.2, 0.15, 0.1, 0.3])
+    table = pw.Effects(y, se=se, scale="SMD", moderators={"lab": list(lab), "district": list(district)})
+    model = pw.CrossedEffects(["lab", "district"], mu=priors.Normal(0, 1), tau=priors.HalfNormal(0.5)).resolved(table)
+    size, sds = 40_000, {"tau[lab]": 0.4, "tau[district]": 0.2, "tau_within": 0.1}
+    law = NormalLaw.of(model.structure(table), {name: np.full(size, sd) for name, sd in sds.items()})
+    _, named = law.draw_effects(np.full((size, 5), 0.25), y, np.random.default_rng(1))
+    levels = [("lab", level) for level in dict.fromkeys(lab)] + [
+        ("district", level) for level in dict.fromkeys(district)
+    ]
+    rows = {"lab": lab, "district": district}
+    Z = np.array([[float(rows[factor][i] == level) for factor, level in levels] for i in range(5)])
+    prior = np.diag([sds[f"tau[{factor}]"] ** 2 for factor, _ in levels])
+    gain = prior @ Z.T @ np.linalg.inv(Z @ prior @ Z.T + np.diag(se**2 + 0.1**2))
+    mean, sd = gain @ (y - 0.25), np.sqrt(np.diag(prior - gain @ Z @ prior))
+    draws = np.array([named[f"u[{factor}: {level}]"] for factor, level in levels])
+    np.testing.assert_allclose(draws.mean(axis=1), mean, atol=4.5 * 0.4 / np.sqrt(size))
+    np.testing.assert_allclose(draws.std(axis=1), sd, rtol=4.5 / np.sqrt(2 * size))
+
+
 def test_random_effects_of_levels_have_their_law_given_the_estimates():
     made, _, structure = table("crossed effects")
     size, one = 40_000, parameters(structure, made.truth.scalars)

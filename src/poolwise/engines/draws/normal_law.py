@@ -235,7 +235,7 @@ class NormalLaw:
         correlated = bool(np.count_nonzero(errors - np.diag(np.diagonal(errors))))
         d, turn = eigen(errors) if correlated else (np.diagonal(errors), None)
         # What is each row's own may stay beside the turned errors only if it is alike for all of the rows.
-        apart = [one for one in self.structure.layers if one.uniform and not one.shared(rows)]
+        apart = [one for one in self.structure.layers if _of_each_row(one, rows)]
         shared = [one for one in self.structure.layers if one not in apart]
         width = sum(_terms(one, rows) for one in shared)
         step = max(1, MOST_AT_ONCE // (len(rows) * max(width, 1)))
@@ -323,9 +323,10 @@ class NormalLaw:
         """True effects, shape (N, k), and the random effects of layers that name them, shape (N,), given estimates."""
         theta, alone = np.empty(mean.shape), self._alone
         named = {name: np.empty(self.size) for one in self.structure.layers for name in one.terms}
-        if len(alone):
+        drawn_together = self.structure.units.rows if named else [rows for _, rows in self._several]
+        if len(alone) and not named:
             theta[:, alone] = self._draw_alone(mean[:, alone], y[alone], alone, rng)
-        for _, rows in self._several:
+        for rows in drawn_together:
             for some, unit in self.units(rows):
                 about, z = unit.drawn(y[rows] - mean[some][:, rows], rng)
                 theta[some, rows] = mean[some][:, rows] + about
@@ -347,7 +348,7 @@ class NormalLaw:
         """Put the draws of a unit's random effects, in units of their standard deviations, under their names."""
         at = 0
         for one in self.structure.layers:
-            if one.uniform and not one.shared(rows):
+            if _of_each_row(one, rows):
                 continue
             if one.terms:
                 sd = one.spread({name: x[some] for name, x in self.parameters.items()})[:, 0]
@@ -431,6 +432,11 @@ class NormalLaw:
         pulled = self.pulled(X)
         shares = np.linalg.solve(X.T @ pulled, pulled.mT).mT
         return np.asarray((shares * X).sum(axis=-1))
+
+
+def _of_each_row(layer: Layer, rows: Ints) -> bool:
+    """Whether each of these rows has a draw of its own of a layer, which has no name in the result."""
+    return layer.uniform and not layer.terms and not layer.shared(rows)
 
 
 def _terms(layer: Layer, rows: Ints) -> int:
