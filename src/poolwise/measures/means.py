@@ -37,7 +37,7 @@ def small_sample_factor(df: ArrayLike) -> Array:
     Examples
     --------
     >>> small_sample_factor([10, 100]).round(6).tolist()
-    [0.922746, 0.99248]
+    [0.922746, 0.992478]
     """
     m = np.asarray(df, dtype=float)
     usable = np.where(m > 1.0, m, np.nan)

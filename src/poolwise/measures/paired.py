@@ -228,9 +228,9 @@ def pre_post_control(
 ) -> Estimate:
     """Difference of the changes of a treated and a control group over their pooled pre-test standard deviation (PPC).
 
-    y = J(m) ((post1 - pre1) - (post2 - pre2)) / s with m = n1 + n2 - 2, and with d = y / J
+    y = J(m) ((post1 - pre1) - (post2 - pre2)) / s with m = n1 + n2 - 2, and
 
-    v = J^2 (2 (1 - r) / n~ * m / (m - 2) * (1 + d^2 n~ / (2 (1 - r)))) - y^2, 1 / n~ = 1/n1 + 1/n2.
+    v = J^2 m / (m - 2) (2 (1 - r) (1/n1 + 1/n2) + y^2) - y^2.
 
     Parameters
     ----------
@@ -271,8 +271,8 @@ def pre_post_control(
     factor = small_sample_factor(df) if correct else np.ones_like(df)
     spread = 2.0 * (1.0 - r) * (1.0 / n1 + 1.0 / n2)
     usable = np.where(df > 2.0, df, np.nan)
-    v = factor**2 * usable / (usable - 2.0) * (spread + d**2) - (factor * d) ** 2
-    return estimate("PPC", factor * d, v)
+    y = factor * d
+    return estimate("PPC", y, factor**2 * usable / (usable - 2.0) * (spread + y**2) - y**2)
 
 
 def occasions(

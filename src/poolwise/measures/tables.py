@@ -170,7 +170,7 @@ def risk_difference(
     less = 1.0 if variance == "UB" else 0.0
     p1, p2 = t.p1, t.p2
     if variance == "AV":
-        p1, p2 = np.nansum(t.a) / np.nansum(t.n1), np.nansum(t.c) / np.nansum(t.n2)
+        p1, p2 = (np.asarray(np.nansum(x) / np.nansum(n)) for x, n in ((t.a, t.n1), (t.c, t.n2)))
     v = p1 * (1.0 - p1) / (t.n1 - less) + p2 * (1.0 - p2) / (t.n2 - less)
     return estimate("RD", t.p1 - t.p2, v, t.notes)
 
@@ -501,8 +501,8 @@ def table(
     more, notes = added(measure, (cells == 0.0).any(axis=0), add, to)
     if silent.any():
         notes = (*notes, f"{measure}: {int(silent.sum())} tables without an event, or with nothing else, are left out")
-    a, b, c, d = np.where(silent, np.nan, cells + more)
-    return Table(a, b, c, d, notes)
+    left = np.where(silent, np.nan, cells + more)
+    return Table(left[0], left[1], left[2], left[3], notes)
 
 
 def _log_odds(measure: str, t: Table) -> Estimate:
@@ -514,7 +514,7 @@ def _positive(x: Array) -> Array:
 
 
 def _over(x: ArrayLike, y: Array) -> Array:
-    return x / np.where(y == 0.0, np.nan, y)
+    return np.asarray(x, dtype=float) / np.where(y == 0.0, np.nan, y)
 
 
 def _log(x: Array) -> Array:
