@@ -86,7 +86,7 @@ def number_needed_to_treat(d: ArrayLike, *, base_rate: ArrayLike) -> Array:
     Examples
     --------
     >>> number_needed_to_treat(0.5, base_rate=0.2).round(2)
-    array(6.01)
+    np.float64(6.01)
     """
     d, p = read("NNT", {"d": (d, ANY), "base_rate": (base_rate, _RISK)})
     more = np.asarray(special.ndtr(special.ndtri(p) + d) - p)
