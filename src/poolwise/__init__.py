@@ -56,6 +56,8 @@ __version__ = "0.1.0"
 # Loaded when first asked for: whole analyses, pictures and data sets cost more than `import poolwise` may.
 _LAZY = {
     "checks": ("poolwise.checks", None),
+    "coding": ("poolwise.coding", None),
+    "measures": ("poolwise.measures", None),
     "BayesFactor": ("poolwise.evidence", "BayesFactor"),
     "average": ("poolwise.evidence", "average"),
     "bayes_factor": ("poolwise.evidence", "bayes_factor"),

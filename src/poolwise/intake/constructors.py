@@ -116,6 +116,7 @@ class FromSources(StudyTable, Protocol):
         target: str,
         columns: Mapping[str, str] | None = None,
         study: str | None = None,
+        study_as_given: str | None = None,
         outcome: str | None = None,
         moderators: Sequence[str] = (),
         cluster: str | Sequence[str] = (),
@@ -146,8 +147,8 @@ class FromSources(StudyTable, Protocol):
             from one another; every other one only from statistics of its own.
         columns : mapping of str to str, optional
             Column by statistic, where names are unusual: ``{"n1": "Patients A"}``.
-        study, outcome : str, optional
-            Columns of labels; a column called study, author, ... is taken for the study.
+        study, study_as_given, outcome : str, optional
+            Columns of labels, as for the class; a column called study, author, ... is taken for the study.
         moderators, cluster : sequence of str
             Columns to keep, as for `from_frame`.
         adjusted : str, optional
@@ -198,7 +199,7 @@ class FromSources(StudyTable, Protocol):
             frame,
             target,
             columns=columns,
-            roles={"study": study, "outcome": outcome},
+            roles={"study": study, "study_as_given": study_as_given, "outcome": outcome},
             moderators=(moderators,) if isinstance(moderators, str) else tuple(moderators),
             cluster=(cluster,) if isinstance(cluster, str) else tuple(cluster),
             adjusted=adjusted,
