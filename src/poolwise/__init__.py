@@ -45,7 +45,7 @@ from poolwise.scale import Scale
 from poolwise.tables import compare, predict, summary
 
 if TYPE_CHECKING:
-    from poolwise import checks, datasets, plot, simulate
+    from poolwise import checks, coding, datasets, measures, plot, simulate
     from poolwise.analysis import load_analysis
     from poolwise.evidence import BayesFactor, average, bayes_factor
     from poolwise.report import KeptFits
@@ -97,12 +97,14 @@ __all__ = [
     "average",
     "bayes_factor",
     "checks",
+    "coding",
     "compare",
     "datasets",
     "design",
     "fit",
     "fit_batch",
     "load_analysis",
+    "measures",
     "plot",
     "predict",
     "priors",

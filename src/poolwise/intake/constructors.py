@@ -13,9 +13,7 @@ from poolwise.intake import sources
 from poolwise.intake.cells import numbers
 from poolwise.intake.counts import arms, counted
 from poolwise.intake.frames import check_decimal, frame_columns, named_columns
-from poolwise.intake.statistics import from_columns, target_scale
 from poolwise.intake.table import StudyTable, read
-from poolwise.measures.reports import Settings
 from poolwise.scale import Scale, as_scale
 from poolwise.settings import check_prob
 
@@ -195,6 +193,10 @@ class FromSources(StudyTable, Protocol):
         >>> print(effects.explain("A"))
         A (row 1): SMD from t = 1.6, n1 = 20, n2 = 20; y = 0.496, se = 0.321 (standardised mean difference)
         """
+        # here, since `import poolwise` needs none of the measures
+        from poolwise.intake.statistics import from_columns, target_scale
+        from poolwise.measures.reports import Settings
+
         given = from_columns(
             frame,
             target,
