@@ -46,7 +46,7 @@ from poolwise.scale import Scale
 from poolwise.tables import compare, predict, summary
 
 if TYPE_CHECKING:
-    from poolwise import checks, datasets, plot, simulate
+    from poolwise import checks, coding, datasets, measures, plot, simulate
     from poolwise.analysis import load_analysis
     from poolwise.evidence import BayesFactor, average, bayes_factor
     from poolwise.report import KeptFits
@@ -57,6 +57,8 @@ __version__ = "0.1.0"
 # Loaded when first asked for: whole analyses, pictures and data sets cost more than `import poolwise` may.
 _LAZY = {
     "checks": ("poolwise.checks", None),
+    "coding": ("poolwise.coding", None),
+    "measures": ("poolwise.measures", None),
     "BayesFactor": ("poolwise.evidence", "BayesFactor"),
     "average": ("poolwise.evidence", "average"),
     "bayes_factor": ("poolwise.evidence", "bayes_factor"),
@@ -96,12 +98,14 @@ __all__ = [
     "average",
     "bayes_factor",
     "checks",
+    "coding",
     "compare",
     "datasets",
     "design",
     "fit",
     "fit_batch",
     "load_analysis",
+    "measures",
     "plot",
     "predict",
     "priors",

@@ -84,6 +84,8 @@ class Effects(FromSources):
     order : tuple of int
         Place of each row, from 0, in the table that was handed in before rows were dropped or selected, length k;
         messages count rows by it.
+    derivation : tuple of str
+        How each estimate follows from what was reported, length k; "" where it was reported itself. See `explain`.
 
     Raises
     ------
@@ -113,6 +115,7 @@ class Effects(FromSources):
     dropped: tuple[str, ...]
     allow_single: bool
     order: tuple[int, ...] = field(init=False)
+    derivation: tuple[str, ...] = field(init=False)
     _history: tuple[str, ...] = field(init=False)
 
     def __init__(
@@ -343,6 +346,36 @@ class Effects(FromSources):
         looks = columns.looks(self.scale, Rows(self.study, self.order))
         _fill(made, columns, words, (*self._history, attenuation.sentence(r)), tuple(looks))
         return made
+
+    def explain(self, study: str) -> str:
+        """How the estimates of a study came about: from what was reported, by which way, to the number analysed.
+
+        Parameters
+        ----------
+        study : str
+            A label, or the study as it was given, which may have several rows.
+
+        Returns
+        -------
+        str
+            A line for each row, and what other statistics of the row would have given.
+
+        Raises
+        ------
+        MissingQuantityError
+            If no study is called that; the message offers the nearest.
+        """
+        rows = [row for row in range(self.k) if study in (self.study[row], self.study_as_given[row])]
+        if not rows:
+            raise MissingQuantityError(f"no study '{study}'", advice=nearest(study, self.study))
+        return "\n".join(self._explained(row) for row in rows)
+
+    def _explained(self, row: int) -> str:
+        y, se = show.number(float(self.y[row])), show.number(float(self.se[row]))
+        way = self.derivation[row] or f"{self.provenance[row]} as an estimate with its standard error"
+        page = self.moderators["page"].iloc[row] if "page" in self.moderators else None
+        where = f", page {page}" if page is not None and not pd.isna(page) else ""
+        return f"{self.labels[row]} (row {self.order[row] + 1}{where}): {way}; y = {y}, se = {se} ({self.scale.label})"
 
     def to_frame(self) -> pd.DataFrame:
         """The table as a new frame: study, outcome, y, se, n, the moderators, provenance; k rows.

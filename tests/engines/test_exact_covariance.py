@@ -67,6 +67,24 @@ def test_means_spreads_and_evidence_are_those_of_the_whole_matrix(name):
     assert result["tau"].mean == pytest.approx(mass @ tau / total, abs=DENSE)
 
 
+def test_two_effects_of_one_precision_leave_a_contrast_that_tells_nothing_of_the_mean():
+    se = np.array(
+        [0.11396057645963795, 0.11396057645963795, 0.0924500327042048, 0.13245323570650439, 0.0712470499879096]
+    )
+    same = np.kron(np.diag([1.0, 1.0, 0.0]), np.ones((2, 2)))[:5, :5]
+    known = np.outer(se, se) * np.where(same > 0, 0.5, 0.0)
+    np.fill_diagonal(known, se**2)
+    y = np.arctanh([0.2, 0.3, 0.15, 0.25, 0.05])
+    result = pw.fit(pw.Effects(y, covariance=known, scale="Fisher z"), MODELS["random effects"][0], pw.Exact())
+    tau = np.exp(np.linspace(-22.0, 2.0, 3001))
+    marginal = known + SD**2 + tau[:, None, None] ** 2 * np.eye(5)
+    log_p = -0.5 * (
+        y @ np.linalg.solve(marginal, y[None, :, None])[..., 0].T + np.linalg.slogdet(2 * np.pi * marginal)[1]
+    )
+    mass = np.exp(log_p - 0.5 * (tau / SCALE) ** 2) * tau * np.sqrt(2 / np.pi) / SCALE * 24.0 / 3000
+    assert result.log_evidence == pytest.approx(np.log(mass.sum()), abs=DENSE)
+
+
 def test_without_correlation_nothing_changes():
     plain = pw.Effects(Y, se=SE, scale="SMD")
     known = pw.Effects(Y, se=SE, covariance=np.diag(SE**2), scale="SMD")

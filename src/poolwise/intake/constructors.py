@@ -107,6 +107,111 @@ class FromSources(StudyTable, Protocol):
         )
 
     @classmethod
+    def from_statistics(
+        cls,
+        frame: Any,
+        *,
+        target: str,
+        columns: Mapping[str, str] | None = None,
+        study: str | None = None,
+        study_as_given: str | None = None,
+        outcome: str | None = None,
+        moderators: Sequence[str] = (),
+        cluster: str | Sequence[str] = (),
+        adjusted: str | None = None,
+        prob: float = 0.95,
+        sides: int | None = None,
+        base_rate: float | None = None,
+        responses: str = "logistic",
+        decimal: str = ".",
+        title: str = "",
+        citation: str = "",
+        directions: tuple[str, str] = ("", ""),
+        allow_single: bool = False,
+    ) -> Self:
+        """Rows that report different statistics (means, t, r, tables, odds ratios with intervals), on one measure.
+
+        Each row goes the nearest way to the target that its filled columns allow: first those without a conversion
+        between measures, means before t, t before p. `explain` tells the way of a study with its numbers, and what the
+        other ways of the same row would have given.
+
+        Parameters
+        ----------
+        frame : DataFrame or mapping
+            One row for each reported result. Columns are known by their usual names (``n1 m1 sd1 n2 m2 sd2``, ``Mean
+            (Treatment)``, ``n.e``, ``t``, ``r``, ``OR``, ``CI lower``, ...), whatever their case.
+        target : str
+            Code of a measure of `effect_size`, or ``"HR"``: what all rows are brought to. SMD, OR and ZCOR are reached
+            from one another; every other one only from statistics of its own.
+        columns : mapping of str to str, optional
+            Column by statistic, where names are unusual: ``{"n1": "Patients A"}``.
+        study, study_as_given, outcome : str, optional
+            Columns of labels, as for the class; a column called study, author, ... is taken for the study.
+        moderators, cluster : sequence of str
+            Columns to keep, as for `from_frame`.
+        adjusted : str, optional
+            Column that tells (yes or no) whether an estimate is adjusted for other variables; mixing both warns.
+        prob : float
+            Probability of reported intervals.
+        sides : int, optional
+            1 or 2 where p-values are used; without it they are not, since that is never guessed. A p carries the sign
+            of the effect, or the column ``sign`` does.
+        base_rate : float, optional
+            Risk without treatment, between odds and risk ratios.
+        responses : str
+            As for `measures.convert`.
+        decimal : str
+            The decimal mark in cells of text, ``"."`` or ``","``.
+        title, citation, directions, allow_single
+            As for the class.
+
+        Returns
+        -------
+        Effects
+            On the scale of the target.
+
+        Raises
+        ------
+        InputError
+            For cells that cannot be used and rows that cannot be brought to the target: all of them at once, each with
+            its column, study and row, and what is lacking.
+
+        References
+        ----------
+        Borenstein et al. (2009), Introduction to Meta-Analysis, chapter 7, doi:10.1002/9780470743386; each measure and
+        each conversion tells its own.
+
+        Examples
+        --------
+        >>> from poolwise import Effects
+        >>> rows = {"author": ["A", "B", "C"], "n1": [20, 30, 45], "n2": [20, 28, 40], "t": [1.6, None, None],
+        ...         "r": [None, 0.3, None], "OR": [None, None, 2.1], "lower": [None, None, 0.9],
+        ...         "upper": [None, None, 4.9]}
+        >>> effects = Effects.from_statistics(rows, target="SMD")
+        >>> effects.y.round(2).tolist()
+        [0.5, 0.61, 0.41]
+        >>> print(effects.explain("A"))
+        A (row 1): SMD from t = 1.6, n1 = 20, n2 = 20; y = 0.496, se = 0.321 (standardised mean difference)
+        """
+        # here, since `import poolwise` needs none of the measures
+        from poolwise.intake.statistics import from_columns, target_scale
+        from poolwise.measures.reports import Settings
+
+        given = from_columns(
+            frame,
+            target,
+            columns=columns,
+            roles={"study": study, "study_as_given": study_as_given, "outcome": outcome},
+            moderators=(moderators,) if isinstance(moderators, str) else tuple(moderators),
+            cluster=(cluster,) if isinstance(cluster, str) else tuple(cluster),
+            adjusted=adjusted,
+            settings=Settings(prob, sides, base_rate, responses),
+            decimal=decimal,
+        )
+        words = {"title": title, "citation": citation, "directions": directions}
+        return cls._of(given, target_scale(target), allow_single=allow_single, **words)
+
+    @classmethod
     def from_correlations(
         cls,
         r: ArrayLike,

@@ -19,6 +19,14 @@ SMALLEST = 1e-30  # likewise: a scale-free answer needs its variances far from w
 SE_V_TOLERANCE = 1e-6
 MOST_PERSONS = 1e11  # more than ever lived
 KEY_COLUMNS = ("timepoint", "rater")
+BESIDES = (
+    "report",
+    "definition",
+    "measure",
+    "variant",
+    "follow_up",
+    "group",
+)  # tell effects of one study apart as well
 EVENTS = ("events_treated", "events_control")
 TOTALS = ("total_treated", "total_control")
 ONE_ARM = ("events", "total")
@@ -286,6 +294,7 @@ def _check_full_keys(repeated: dict[tuple[str, str], list[int]], moderators: pd.
     columns = [column for column in KEY_COLUMNS if column in moderators]
     if not columns:
         return
+    columns += [column for column in BESIDES if column in moderators]
     details = list(zip(*(moderators[column].astype(str) for column in columns), strict=True))
     for group in repeated.values():
         seen: dict[tuple[str, ...], int] = {}

@@ -115,7 +115,7 @@ class StudyTable(Protocol):
         """The table, checked."""
 
 
-ROLES = ("y", "se", "v", "n", "study", "study_as_given", "outcome", "provenance")
+ROLES = ("y", "se", "v", "n", "study", "study_as_given", "outcome", "provenance", "derivation")
 
 
 def read(first: str, handed: Mapping[str, Any]) -> Given:
@@ -206,6 +206,8 @@ class Columns:
         k rows, index 0 ... k - 1.
     order : tuple of int
         Length k; place of each row among those handed in, from 0, which messages count by.
+    derivation : tuple of str
+        Length k; how each estimate follows from what was reported, "" where it was reported itself.
     covariance : ndarray or None
         Of the sampling errors, shape (k, k), read-only; None where they are independent.
     """
@@ -219,6 +221,7 @@ class Columns:
     provenance: tuple[str, ...]
     moderators: pd.DataFrame
     order: tuple[int, ...]
+    derivation: tuple[str, ...]
     covariance: Array | None = None
 
     def kept(self, keep: NDArray[np.bool_]) -> Columns:
@@ -234,6 +237,7 @@ class Columns:
             provenance=tuple(self.provenance[row] for row in chosen),
             moderators=self.moderators.iloc[chosen].reset_index(drop=True),
             order=tuple(self.order[row] for row in chosen),
+            derivation=tuple(self.derivation[row] for row in chosen),
             covariance=None if self.covariance is None else _frozen(self.covariance[np.ix_(keep, keep)]),
         )
 
@@ -346,6 +350,7 @@ def _columns(given: Given) -> tuple[Columns, Rows, tuple[Remark, ...]]:
         provenance=_provenance(given, k),
         moderators=moderators,
         order=tuple(range(k)),
+        derivation=_words(given, "derivation", k),
     )
     texts = {"study": study, "study_as_given": columns.study_as_given, "outcome": columns.outcome}
     check_texts(texts, columns.moderators)

@@ -27,6 +27,7 @@ LOG_2PI = math.log(2.0 * math.pi)
 UNEVEN = 1e6  # largest over smallest variance
 # LAPACK's codes for dgejsv: the columns are scaled, no left vectors, right vectors.
 SCALED, NO_LEFT, RIGHT = 0, 3, 0
+SILENT = 1e-13  # length of a design's row, in units of the longest, that only rounding leaves
 
 
 @final
@@ -141,7 +142,9 @@ class Basis:
         else:
             information = self.Q.mT @ (self.Q / self.v[..., None]) + self.precision
             leverage = ((self.Q @ np.linalg.inv(information)) * self.Q).sum(axis=-1)
-        known = np.where(np.isfinite(self.v), leverage, np.inf)
+        length = np.linalg.norm(self.Q, axis=-1)  # 0 but for rounding where a contrast of equal rows tells nothing
+        tells = length > SILENT * length.max(axis=-1, keepdims=True)
+        known = np.where(np.isfinite(self.v) & tells, leverage, np.inf)
         return np.sqrt(known.min(axis=-1))
 
     def _leverage_by_rows(self) -> Array:

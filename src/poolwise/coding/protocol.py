@@ -1,0 +1,391 @@
+"""The coding protocol: a row for each reported result, and how these become a study table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from poolwise.coding.fields import FIELDS, KEYS
+from poolwise.coding.rules import Rows, Rule, Single, correlation
+from poolwise.effects import Effects
+from poolwise.errors import InputError, listing, nearest, shown
+from poolwise.intake import files
+from poolwise.intake.cells import Remark
+from poolwise.intake.columns import Column, Table
+from poolwise.intake.covariance import square
+from poolwise.intake.statistics import from_columns, target_scale
+from poolwise.intake.table import Given
+from poolwise.measures.reports import Settings
+from poolwise.scale import Scale
+
+Array = NDArray[np.float64]
+_NAMES = tuple(own.name for own in FIELDS)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Protocol:
+    """What was coded: one row for each reported result.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The fields of `fields.FIELDS`, and columns of statistics under the names that `Effects.from_statistics` knows.
+    directions : tuple of str
+        Words for effects below and above the null value, printed with every result.
+
+    Raises
+    ------
+    InputError
+        For a field that is missing or empty, and a word that is none of its words: all of them at once, by row.
+
+    Examples
+    --------
+    >>> from poolwise.coding import Average
+    >>> protocol = Protocol(pd.DataFrame({"report": ["A 2001", "A 2001"], "study": ["A", "A"], "outcome": "dropout",
+    ...     "rater": ["client", "therapist"], "direction": ["same", "reversed"], "r": [0.2, -0.3], "n": [80, 80]}))
+    >>> protocol.effects(target="SMD", rule=Average(r=0.5), allow_single=True).y.round(2).tolist()
+    [0.52]
+    """
+
+    frame: pd.DataFrame
+    directions: tuple[str, str] = field(default=("", ""))
+
+    def __post_init__(self) -> None:
+        frame = self.frame.reset_index(drop=True).replace(r"^\s*$", np.nan, regex=True)
+        missing = [own.name for own in FIELDS if own.needed and own.name not in frame]
+        if missing:
+            advice = nearest(missing[0], map(str, frame.columns))
+            raise InputError(f"the protocol has no column {listing(missing)}", "a column for each needed field", advice)
+        faults = [fault for own in FIELDS if own.name in frame for fault in _faults(frame[own.name], own.name)]
+        if faults:
+            raise InputError("the protocol cannot be used:\n  " + listing(faults, 20, separator="\n  ") + "\n")
+        _check_once(frame)
+        sample = frame["sample"] if "sample" in frame else pd.Series([None] * len(frame))
+        object.__setattr__(self, "frame", frame.assign(sample=sample.where(sample.notna(), frame["study"])))
+
+    @property
+    def overlaps(self) -> pd.DataFrame:
+        """Samples of which several reports tell the same outcome: sample, outcome, reports."""
+        rows = [
+            {"sample": sample, "outcome": outcome, "reports": tuple(dict.fromkeys(part["report"]))}
+            for (sample, outcome), part in self.frame.groupby(["sample", "outcome"], sort=False)
+            if part["report"].nunique() > 1
+        ]
+        return pd.DataFrame(rows, columns=["sample", "outcome", "reports"])
+
+    def results(self, target: str, *, outcome: str | None = None, **options: Any) -> Results:
+        """Every reported result on the target's scale, in the protocol's direction, before any rule.
+
+        Parameters
+        ----------
+        target : str
+            Code of a measure, as for `Effects.from_statistics`.
+        outcome : str, optional
+            Only this outcome.
+        **options
+            Further words of `Effects.from_statistics`: columns, prob, sides, base_rate, responses, decimal.
+
+        Returns
+        -------
+        Results
+
+        Raises
+        ------
+        InputError
+            For an outcome that nobody coded, and whatever `Effects.from_statistics` refuses.
+        """
+        frame = self.frame if outcome is None else self.frame[self.frame["outcome"] == outcome].reset_index(drop=True)
+        if not len(frame):
+            raise InputError(f"no outcome '{outcome}' was coded", advice=nearest(str(outcome), self.frame["outcome"]))
+        kept = [name for name in _NAMES if name in frame and name not in ("study", "outcome")]
+        given = from_columns(
+            frame,
+            target,
+            columns=options.pop("columns", None),
+            roles={"study": "study", "outcome": "outcome"},
+            moderators=kept,
+            cluster=(),
+            adjusted="adjusted" if "adjusted" in frame else None,
+            decimal=options.pop("decimal", "."),
+            settings=Settings(**options),
+        )
+        y, v, n = (np.asarray(given.columns[name].cells, dtype=float) for name in ("y", "v", "n"))
+        known = np.isfinite(y)
+        reversed_ = (frame["direction"] == "reversed").to_numpy()
+        ways = given.columns["derivation"].tolist()
+        ways = [f"{way}; direction reversed" if flip else str(way) for way, flip in zip(ways, reversed_, strict=True)]
+        remarks = given.remarks
+        if not known.all():
+            told = (
+                f"results without a statistic are left out: rows {listing(np.flatnonzero(~known) + 1)} of the protocol"
+            )
+            remarks = (*remarks, Remark(told))
+        rows = np.flatnonzero(known)
+        return Results(
+            y=np.where(reversed_, -y, y)[rows],
+            se=np.sqrt(v[rows]),
+            n=n[rows],
+            ways=tuple(ways[row] for row in rows),
+            frame=frame.iloc[rows].reset_index(drop=True),
+            scale=target_scale(target),
+            remarks=remarks,
+        )
+
+    def effects(
+        self,
+        *,
+        target: str,
+        rule: Rule | None = None,
+        overlap: Rule | Mapping[str, Rule] | None = None,
+        outcome: str | None = None,
+        allow_single: bool = False,
+        **options: Any,
+    ) -> Effects:
+        """One row for each sample and outcome, by a rule.
+
+        Parameters
+        ----------
+        target : str
+            Code of a measure, as for `Effects.from_statistics`.
+        rule : Rule, optional
+            `Average`, `Largest` or `FirstReport`; asked for where a sample has several results on one outcome.
+        overlap : Rule or mapping of str to Rule, optional
+            The rule for samples that several reports share, for all or by sample; `rule` when left out, unless reports
+            overlap: then it is asked for, since the same people would count twice or silently by one rule.
+        outcome : str, optional
+            Only this outcome.
+        allow_single : bool
+            As for `Effects`.
+        **options
+            Further words of `Effects.from_statistics`.
+
+        Returns
+        -------
+        Effects
+            `explain` tells the results of each row with their numbers, and what the rule did.
+
+        Raises
+        ------
+        InputError
+            For several results without a rule, and overlapping reports without one.
+        """
+        results = self.results(target, outcome=outcome, **options)
+        groups = _groups(results)
+        singles = [self._single(results, rows, rule, overlap) for rows in groups]
+        words = tuple(_log(results, rows, single) for rows, single in zip(groups, singles, strict=True))
+        y, se, n = (np.array([getattr(single, name) for single in singles]) for name in ("y", "se", "n"))
+        numbers = {"y": y, "se": se, "n": n}
+        return self._table(results, numbers, words, groups, allow_single=allow_single)
+
+    def apart(self, *, target: str, r: float, outcome: str | None = None, **options: Any) -> Effects:
+        """Every result kept, with the covariance of the sampling errors of one sample.
+
+        cov_ij = r se_i se_j for results of one sample, 0 otherwise: for moderators within studies, multilevel models
+        and robust standard errors.
+
+        Parameters
+        ----------
+        target : str
+            Code of a measure.
+        r : float
+            Correlation between results of one sample, from 0 to below 1.
+        outcome : str, optional
+            Only this outcome.
+        **options
+            Further words of `Effects.from_statistics`.
+
+        Returns
+        -------
+        Effects
+            With `covariance`.
+
+        References
+        ----------
+        Hedges, Tipton & Johnson 2010, Research Synthesis Methods 1:39, 10.1002/jrsm.5.
+        """
+        correlation(r)
+        results = self.results(target, outcome=outcome, **options)
+        sample = results.frame["sample"].to_numpy()
+        covariance = np.outer(results.se, results.se) * np.where(np.equal.outer(sample, sample), r, 0.0)
+        np.fill_diagonal(covariance, results.se**2)
+        numbers = {"y": results.y, "se": results.se, "n": results.n}
+        rows = [np.array([row]) for row in range(len(results.y))]
+        return self._table(results, numbers, results.ways, rows, covariance=covariance)
+
+    def _single(
+        self, results: Results, rows: NDArray[np.intp], rule: Rule | None, overlap: Rule | Mapping[str, Rule] | None
+    ) -> Single:
+        """One result of the rows of a sample on an outcome."""
+        report = results.frame["report"].to_numpy()[rows]
+        own = Rows(results.y[rows], results.se[rows], results.n[rows], tuple(map(str, report)))
+        if len(rows) == 1:
+            return Single(float(own.y[0]), float(own.se[0]), float(own.n[0]), (0,), "")
+        sample = str(results.frame["sample"].iloc[rows[0]])
+        chosen = rule
+        if len(set(own.report)) > 1:
+            chosen = overlap.get(sample, rule) if isinstance(overlap, Mapping) else overlap
+            if chosen is None:
+                raise InputError(
+                    f"the reports {listing(dict.fromkeys(own.report))} share the sample '{sample}'",
+                    "overlap=..., a rule for samples that several reports tell of",
+                    "overlap=pw.coding.Largest(r=0.7), or {'" + sample + "': pw.coding.Average(r=0.7)}",
+                )
+        if chosen is None:
+            raise InputError(
+                f"the sample '{sample}' has {len(rows)} results on '{results.frame['outcome'].iloc[rows[0]]}'",
+                "rule=..., which makes one of them",
+                "rule=pw.coding.Average(r=0.7), or protocol.apart(r=0.7)",
+            )
+        return chosen.of(own)
+
+    def _table(
+        self,
+        results: Results,
+        numbers: Mapping[str, Array],
+        words: Sequence[str],
+        groups: Sequence[NDArray[np.intp]],
+        *,
+        covariance: Array | None = None,
+        allow_single: bool = False,
+    ) -> Effects:
+        """A study table of groups of rows, whose fields are those that the rows of a group share."""
+        frame = results.frame
+        kept = [name for name in _NAMES if name in frame and frame[name].notna().any()]
+        shared = {name: [_shared(frame[name].iloc[rows]) for rows in groups] for name in kept}
+        texts: dict[str, list[Any]] = {
+            "study": shared.pop("study"),
+            "outcome": shared.pop("outcome"),
+            "derivation": list(words),
+        }
+        texts["study_as_given"] = texts["study"]
+        given = Given(
+            {name: Column(values) for name, values in numbers.items()}
+            | {name: Column(cells) for name, cells in texts.items()},
+            moderators=Table({name: Column(cells) for name, cells in shared.items()}),
+            covariance=None if covariance is None else square(covariance),
+            remarks=results.remarks,
+            identifiers=tuple(name for name in shared if name != "follow_up"),
+        )
+        return Effects._of(given, results.scale, directions=self.directions, allow_single=allow_single)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Every reported result on one scale, before any rule.
+
+    Attributes
+    ----------
+    y, se, n : ndarray
+        Estimates in the protocol's direction, standard errors and sample sizes, shape (m,).
+    ways : tuple of str
+        How each follows from what was reported.
+    frame : DataFrame
+        The protocol's fields of these rows.
+    scale : Scale
+    remarks : tuple of Remark
+        What was noticed.
+    """
+
+    y: Array
+    se: Array
+    n: Array
+    ways: tuple[str, ...]
+    frame: pd.DataFrame
+    scale: Scale
+    remarks: tuple[Remark, ...]
+
+
+def read(path: str | Path, *, directions: tuple[str, str] = ("", "")) -> Protocol:
+    """The protocol in a CSV or XLSX file, as the template of `poolwise template` has it.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ending in .csv or .xlsx (its first sheet, or the one called results).
+    directions : tuple of str
+        Words for effects below and above the null value.
+
+    Returns
+    -------
+    Protocol
+
+    Raises
+    ------
+    InputError
+        For a file that cannot be read, and whatever `Protocol` refuses.
+    """
+    path = Path(path)
+    if path.suffix.casefold() == ".xlsx":
+        return Protocol(_sheet(path), directions)
+    return Protocol(files.read_csv(path, encoding=None, delimiter=None), directions)
+
+
+def _sheet(path: Path) -> pd.DataFrame:
+    try:
+        sheets = pd.read_excel(path, sheet_name=None, dtype=object)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"'{path.name}' cannot be read: {error}", "a workbook with a header in its first row"
+        ) from None
+    return sheets.get("results", next(iter(sheets.values())))
+
+
+def _faults(cells: pd.Series, name: str) -> list[str]:
+    own = next(own for own in FIELDS if own.name == name)
+    faults = []
+    for row, cell in enumerate(cells.tolist(), start=1):
+        empty = cell is None or (isinstance(cell, float) and np.isnan(cell)) or not str(cell).strip()
+        if empty and own.needed:
+            faults.append(f"'{name}' is empty in row {row}: {own.meaning}")
+        elif not empty and own.words and str(cell) not in own.words:
+            advice = nearest(str(cell), own.words)
+            faults.append(f"'{name}' is {shown(cell)} in row {row}: expected {', '.join(own.words)}; {advice}")
+    return faults
+
+
+def _check_once(frame: pd.DataFrame) -> None:
+    """Refuse two rows that nothing tells apart."""
+    keys = [name for name in ("report", "study", "sample", "outcome", *KEYS) if name in frame]
+    twice = frame.duplicated(keys, keep=False)
+    if twice.any():
+        rows = np.flatnonzero(twice) + 1
+        raise InputError(
+            f"rows {listing(rows)} of the protocol have the same {', '.join(keys)}",
+            "one row for each result",
+            f"a field that tells them apart: {', '.join(KEYS)}",
+        )
+
+
+def _groups(results: Results) -> list[NDArray[np.intp]]:
+    """Rows of each sample and outcome, in order of appearance."""
+    places = results.frame.groupby(["sample", "outcome"], sort=False).indices
+    return sorted((np.asarray(rows) for rows in places.values()), key=lambda rows: int(rows[0]))
+
+
+def _log(results: Results, rows: NDArray[np.intp], single: Single) -> str:
+    """What was reported, and what the rule did with it."""
+    if len(rows) == 1:
+        return results.ways[rows[0]]
+    lines = []
+    for place, row in enumerate(rows.tolist()):
+        own = results.frame.iloc[row]
+        what = ", ".join(str(own[name]) for name in ("report", *KEYS) if name in own and not pd.isna(own[name]))
+        told = "" if place in single.used else ", left out"
+        lines.append(f"[{what}: {results.ways[row]}: {results.y[row]:.4g} ({results.se[row]:.4g}){told}]")
+    return f"{single.words}: " + " ".join(lines)
+
+
+def _shared(cells: pd.Series) -> object:
+    """The one cell, or the different ones joined by ' + '."""
+    known = [cell for cell in dict.fromkeys(cells.tolist()) if not pd.isna(cell)]
+    if not known:
+        return None
+    return known[0] if len(known) == 1 else " + ".join(str(cell) for cell in known)

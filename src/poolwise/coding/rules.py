@@ -1,0 +1,181 @@
+"""Rules that make one row of several results of one sample: named, logged, and never silent about a correlation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.errors import InputError
+from poolwise.settings import as_number
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The results of one sample on one outcome.
+
+    Attributes
+    ----------
+    y, se, n : ndarray
+        Shape (m,); n is NaN where unknown.
+    report : tuple of str
+        Length m.
+    """
+
+    y: Array
+    se: Array
+    n: Array
+    report: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Single:
+    """What a rule makes of them.
+
+    Attributes
+    ----------
+    y, se, n : float
+    used : tuple of int
+        Places of the results that count.
+    words : str
+        What was done, for the log.
+    """
+
+    y: float
+    se: float
+    n: float
+    used: tuple[int, ...]
+    words: str
+
+
+class Rule(Protocol):
+    """A rule for dependent results."""
+
+    def of(self, rows: Rows) -> Single:
+        """One result of several."""
+
+
+def correlation(r: float) -> float:
+    """The correlation between results of one sample, checked to lie in [0, 1).
+
+    Raises
+    ------
+    InputError
+        When it does not.
+    """
+    value = as_number(r)
+    if not 0.0 <= value < 1.0:
+        raise InputError(
+            f"r = {r!r} as the correlation between results of one sample", "a number from 0 to below 1", "r=0.7"
+        )
+    return value
+
+
+@final
+@dataclass(frozen=True)
+class Average:
+    """The mean of the results, y = sum y_i / m, se^2 = sum_ij r_ij se_i se_j / m^2 with r_ij = r, r_ii = 1.
+
+    Parameters
+    ----------
+    r : float
+        Correlation between the sampling errors of results of one sample, from 0 to below 1. It has no default: 0 makes
+        the mean look too precise, 1 as if nothing were learned from more than one.
+
+    Raises
+    ------
+    InputError
+        For an r outside [0, 1).
+
+    References
+    ----------
+    Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 24, 10.1002/9780470743386.
+
+    Examples
+    --------
+    >>> rows = Rows(np.array([0.2, 0.4]), np.array([0.1, 0.1]), np.array([50.0, 50.0]), ("A", "A"))
+    >>> round(Average(r=0.5).of(rows).se, 4)
+    0.0866
+    """
+
+    r: float
+
+    def __post_init__(self) -> None:
+        correlation(self.r)
+
+    def of(self, rows: Rows) -> Single:
+        """The mean of the results."""
+        m = len(rows.y)
+        independent = (rows.se**2).sum()
+        variance = (independent + self.r * (rows.se.sum() ** 2 - independent)) / m**2
+        n = float(np.nanmax(rows.n)) if np.isfinite(rows.n).any() else np.nan
+        words = f"mean of {m} results with r = {self.r:g} between them"
+        return Single(float(rows.y.mean()), float(np.sqrt(variance)), n, tuple(range(m)), words)
+
+
+@final
+@dataclass(frozen=True)
+class Largest:
+    """The result with the largest sample; the mean of them where several are of one size.
+
+    Parameters
+    ----------
+    r : float
+        Correlation for that mean, as for `Average`.
+
+    References
+    ----------
+    Higgins et al. 2023, Cochrane Handbook for Systematic Reviews of Interventions, section 5.2.1, on several reports.
+    """
+
+    r: float
+
+    def __post_init__(self) -> None:
+        correlation(self.r)
+
+    def of(self, rows: Rows) -> Single:
+        """The result of the largest sample."""
+        if not np.isfinite(rows.n).any():
+            raise InputError(f"the sizes of {', '.join(dict.fromkeys(rows.report))} are unknown", "n, for the largest")
+        places = np.flatnonzero(rows.n == np.nanmax(rows.n))
+        return _of_some(rows, places, self.r, f"largest sample, n = {np.nanmax(rows.n):g}")
+
+
+@final
+@dataclass(frozen=True)
+class FirstReport:
+    """The results of the report that comes first in the protocol; their mean where it has several.
+
+    Parameters
+    ----------
+    r : float
+        Correlation for that mean, as for `Average`.
+
+    References
+    ----------
+    Higgins et al. 2023, Cochrane Handbook for Systematic Reviews of Interventions, section 5.2.1, on several reports.
+    """
+
+    r: float
+
+    def __post_init__(self) -> None:
+        correlation(self.r)
+
+    def of(self, rows: Rows) -> Single:
+        """The results of the first report."""
+        places = np.flatnonzero([report == rows.report[0] for report in rows.report])
+        return _of_some(rows, places, self.r, f"first report, {rows.report[0]}")
+
+
+def _of_some(rows: Rows, places: NDArray[np.intp], r: float, words: str) -> Single:
+    chosen = places.tolist()
+    part = Rows(rows.y[places], rows.se[places], rows.n[places], tuple(rows.report[place] for place in chosen))
+    if len(chosen) == 1:
+        n = float(part.n[0])
+        return Single(float(part.y[0]), float(part.se[0]), n, tuple(chosen), f"{words}; others left out")
+    mean = Average(r).of(part)
+    return Single(mean.y, mean.se, mean.n, tuple(chosen), f"{words}; {mean.words}")

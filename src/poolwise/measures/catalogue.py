@@ -1,0 +1,165 @@
+"""The measures by the codes of the field: what each is, the function behind it, and what it can be computed from."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from poolwise.measures import correlations, counts, derived, means, paired, reliability, standardised, tables
+from poolwise.measures.estimate import Estimate
+from poolwise.scale import Scale, as_scale
+
+OPTIONS = ("variance", "sampling", "correct", "add", "to", "drop00")
+"""Arguments of measures that are settings, not statistics."""
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Statistics that follow from others.
+
+    Attributes
+    ----------
+    gives : tuple of str
+        Names of what follows.
+    function : callable
+        Takes statistics by name, and returns one array, or one for each name.
+    """
+
+    gives: tuple[str, ...]
+    function: Callable[..., Any]
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of the statistics that it takes."""
+        return tuple(inspect.signature(self.function).parameters)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of effect.
+
+    Attributes
+    ----------
+    code : str
+        As in metafor's ``escalc``, where it has one.
+    scale : Scale
+        What the estimates are, for a study table.
+    function : callable
+        Statistics by name in, `Estimate` out.
+    derivations : tuple of Derivation
+        Where a statistic that the function needs may come from.
+    """
+
+    code: str
+    scale: Scale
+    function: Callable[..., Estimate]
+    derivations: tuple[Derivation, ...] = ()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of the statistics that the function takes."""
+        return tuple(name for name in inspect.signature(self.function).parameters if name not in OPTIONS)
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Names of its settings."""
+        return tuple(name for name in inspect.signature(self.function).parameters if name in OPTIONS)
+
+    @property
+    def routes(self) -> tuple[tuple[str, ...], ...]:
+        """Each set of statistics that it can be computed from."""
+        by = tuple(self.through(derivation) for derivation in self.derivations)
+        return (self.needs, *by)
+
+    def through(self, derivation: Derivation) -> tuple[str, ...]:
+        """What it can be computed from by a derivation."""
+        rest = tuple(name for name in self.needs if name not in (*derivation.gives, *derivation.needs))
+        return (*derivation.needs, *rest)
+
+
+_D = tuple(
+    Derivation(("d",), function)
+    for function in (derived.d_of_means, derived.d_of_t, derived.d_of_p, derived.d_of_f, derived.d_of_r)
+)
+_R = tuple(Derivation(("r",), function) for function in (derived.r_of_t, derived.r_of_p))
+_CHANGE = tuple(
+    Derivation(("d",), function) for function in (derived.change_of_means, derived.change_of_t, derived.change_of_p)
+)
+_T = (Derivation(("t",), derived.t_of_coefficient),)
+_CELLS = (Derivation(("a", "b", "c", "d"), derived.cells_of_events),)
+
+
+def _plain(name: str, label: str) -> Scale:
+    return Scale(name, label, "identity", label)
+
+
+def _log(name: str, label: str) -> Scale:
+    return Scale(f"log {name}", f"log {label}", "log", label)
+
+
+_CORRELATION, _SMD, _Z = _plain("r", "correlation"), as_scale("SMD"), as_scale("Fisher z")
+_SEMIPARTIAL = _plain("semi-partial r", "semi-partial correlation")
+
+MEASURES: dict[str, Measure] = {
+    measure.code: measure
+    for measure in (
+        Measure("MD", as_scale("MD"), means.mean_difference),
+        Measure("SMD", _SMD, standardised.hedges_g, _D),
+        Measure("SMDH", _SMD, standardised.smd_by_average_variance),
+        Measure("SMD1", _SMD, standardised.glass_delta),
+        Measure("SMD1H", _SMD, standardised.glass_delta_heteroscedastic),
+        Measure("ROM", as_scale("log ROM"), means.log_ratio_of_means),
+        Measure("VR", _log("VR", "variability ratio"), means.log_variability_ratio),
+        Measure("CVR", _log("CVR", "ratio of coefficients of variation"), means.log_ratio_of_variation),
+        Measure("CLES", _plain("CLES", "probability of superiority"), means.common_language_effect_size),
+        Measure("OR", as_scale("log OR"), tables.log_odds_ratio, _CELLS),
+        Measure("RR", as_scale("log RR"), tables.log_risk_ratio, _CELLS),
+        Measure("RD", _plain("RD", "risk difference"), tables.risk_difference, _CELLS),
+        Measure("AS", _plain("AS", "arcsine risk difference"), tables.arcsine_risk_difference, _CELLS),
+        Measure("PETO", as_scale("log OR"), tables.peto_log_odds_ratio, _CELLS),
+        Measure("PHI", _plain("phi", "phi coefficient"), tables.phi_coefficient, _CELLS),
+        Measure("YUQ", _plain("Yule's Q", "Yule's Q"), tables.yule_q, _CELLS),
+        Measure("YUY", _plain("Yule's Y", "Yule's Y"), tables.yule_y, _CELLS),
+        Measure("RTET", _CORRELATION, tables.tetrachoric, _CELLS),
+        Measure("PBIT", _SMD, tables.probit_difference, _CELLS),
+        Measure("OR2DL", _SMD, tables.smd_from_odds_logistic, _CELLS),
+        Measure("OR2DN", _SMD, tables.smd_from_odds_normal, _CELLS),
+        Measure("IRR", as_scale("log IRR"), counts.incidence_rate_ratio),
+        Measure("IRD", _plain("IRD", "incidence rate difference"), counts.incidence_rate_difference),
+        Measure("IRSD", _plain("IRSD", "difference of root incidence rates"), counts.root_rate_difference),
+        Measure("COR", _CORRELATION, correlations.correlation, _R),
+        Measure("UCOR", _CORRELATION, correlations.unbiased_correlation, _R),
+        Measure("ZCOR", _Z, correlations.fisher_z, _R),
+        Measure("PCOR", _plain("partial r", "partial correlation"), correlations.partial_correlation, _T),
+        Measure("ZPCOR", _Z, correlations.fisher_z_of_partial, _T),
+        Measure(
+            "SPCOR", _plain("semi-partial r", "semi-partial correlation"), correlations.semipartial_correlation, _T
+        ),
+        Measure("RPB", _CORRELATION, correlations.point_biserial, _D),
+        Measure("ZPB", _Z, correlations.fisher_z_of_point_biserial, _D),
+        Measure("RBIS", _CORRELATION, correlations.biserial, _D),
+        Measure("ZBIS", _Z, correlations.fisher_z_of_biserial, _D),
+        Measure("PR", _plain("proportion", "proportion"), counts.proportion),
+        Measure("PLN", _log("proportion", "proportion"), counts.log_proportion),
+        Measure("PLO", as_scale("logit"), counts.logit_proportion),
+        Measure("PAS", _plain("arcsine", "angular proportion"), counts.arcsine_proportion),
+        Measure("PFT", _plain("double arcsine", "double arcsine proportion"), counts.freeman_tukey_proportion),
+        Measure("IR", _plain("rate", "incidence rate"), counts.incidence_rate),
+        Measure("IRLN", _log("rate", "incidence rate"), counts.log_incidence_rate),
+        Measure("MN", _plain("mean", "mean"), means.raw_mean),
+        Measure("MNLN", _log("mean", "mean"), means.log_mean),
+        Measure("SMN", _plain("SMN", "standardised mean"), means.single_standardised_mean),
+        Measure("MC", _plain("MC", "mean change"), paired.mean_change),
+        Measure("SMCC", _plain("SMCC", "mean change / sd of changes"), paired.standardised_mean_change, _CHANGE),
+        Measure("SMCR", _plain("SMCR", "standardised mean change"), paired.raw_standardised_change),
+        Measure("SMCRH", _plain("SMCR", "standardised mean change"), paired.raw_standardised_change_heteroscedastic),
+        Measure("ROMC", as_scale("log ROM"), paired.log_ratio_of_paired_means),
+        Measure("VRC", _log("VR", "variability ratio"), paired.log_variability_ratio_of_pairs),
+        Measure("PPC", _SMD, paired.pre_post_control),
+        Measure("ARAW", _plain("alpha", "Cronbach's alpha"), reliability.raw_alpha),
+        Measure("ABT", _plain("ABT", "-log(1 - alpha)"), reliability.bonett_alpha),
+    )
+}
+"""In the order of two groups, tables, rates, correlations, single groups, change, reliability."""

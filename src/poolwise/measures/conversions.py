@@ -1,0 +1,253 @@
+"""From one measure to another, with the variance by the delta method and the path that was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from poolwise.errors import InputError
+from poolwise.measures.estimate import Estimate, estimate
+from poolwise.measures.means import small_sample_factor
+from poolwise.measures.statistics import ANY, NOT_NEGATIVE, PEOPLE, Domain, read
+from poolwise.settings import check_option
+
+Array = NDArray[np.float64]
+type Arrays = dict[str, Array]
+type Change = Callable[[Array, Arrays], tuple[Array, Array]]
+"""From y and what else is known to the new y and its derivative by the old one."""
+
+SD_RATIOS = {"logistic": np.pi / np.sqrt(3.0), "normal": 1.65}
+"""Log odds ratio over standardised difference: of logistic responses, and of normal ones (Cox & Snell 1989)."""
+_RISK = Domain("a share strictly between 0 and 1", lambda x: np.isfinite(x) & (x > 0.0) & (x < 1.0))
+_EXTRAS = {"n1": PEOPLE, "n2": PEOPLE, "base_rate": _RISK}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One conversion between neighbouring measures.
+
+    Attributes
+    ----------
+    source, target : str
+    words : str
+        The equation and its source, for the record of the path.
+    change : callable
+        From y (and sizes, a base rate) to the new y and its derivative.
+    needs : tuple of str
+        Of ``n1``, ``n2``, ``base_rate``: what it cannot do without.
+    """
+
+    source: str
+    target: str
+    words: str
+    change: Change
+    needs: tuple[str, ...] = ()
+
+
+def _times(factor: float) -> Change:
+    return lambda y, _: (factor * y, np.full_like(y, factor))
+
+
+def _unequal(extra: Arrays) -> Array:
+    """(n1 + n2)^2 / (n1 n2), 4 for groups of one size or of sizes that nobody told."""
+    if "n1" not in extra or "n2" not in extra:
+        return np.asarray(4.0)
+    return (extra["n1"] + extra["n2"]) ** 2 / (extra["n1"] * extra["n2"])
+
+
+def _d_to_g(y: Array, extra: Arrays) -> tuple[Array, Array]:
+    factor = small_sample_factor(extra["n1"] + extra["n2"] - 2.0)
+    return factor * y, factor * np.ones_like(y)
+
+
+def _g_to_d(y: Array, extra: Arrays) -> tuple[Array, Array]:
+    factor = small_sample_factor(extra["n1"] + extra["n2"] - 2.0)
+    return y / factor, np.ones_like(y) / factor
+
+
+def _smd_to_r(y: Array, extra: Arrays) -> tuple[Array, Array]:
+    a = _unequal(extra)
+    return y / np.sqrt(y**2 + a), a / (y**2 + a) ** 1.5
+
+
+def _r_to_smd(y: Array, extra: Arrays) -> tuple[Array, Array]:
+    a, inside = _unequal(extra), _inside(y)
+    return np.sqrt(a) * inside / np.sqrt(1.0 - inside**2), np.sqrt(a) / (1.0 - inside**2) ** 1.5
+
+
+def _r_to_z(y: Array, _: Arrays) -> tuple[Array, Array]:
+    inside = _inside(y)
+    return np.arctanh(inside), 1.0 / (1.0 - inside**2)
+
+
+def _z_to_r(y: Array, _: Arrays) -> tuple[Array, Array]:
+    r = np.tanh(y)
+    return r, 1.0 - r**2
+
+
+def _odds_to_risk(y: Array, extra: Arrays) -> tuple[Array, Array]:
+    base = extra["base_rate"]
+    scale = 1.0 - base + base * np.exp(y)
+    return y - np.log(scale), (1.0 - base) / scale
+
+
+def _risk_to_odds(y: Array, extra: Arrays) -> tuple[Array, Array]:
+    risk = extra["base_rate"] * np.exp(y)
+    treated = np.where(risk < 1.0, risk, np.nan)
+    return y + np.log1p(-extra["base_rate"]) - np.log1p(-treated), 1.0 / (1.0 - treated)
+
+
+def _smd_to_auc(y: Array, _: Arrays) -> tuple[Array, Array]:
+    z = y / np.sqrt(2.0)
+    return special.ndtr(z), np.exp(-(z**2) / 2.0) / np.sqrt(2.0 * np.pi) / np.sqrt(2.0)
+
+
+def _auc_to_smd(y: Array, _: Arrays) -> tuple[Array, Array]:
+    z = special.ndtri(np.where((y > 0.0) & (y < 1.0), y, np.nan))
+    return np.sqrt(2.0) * z, np.sqrt(2.0) * np.sqrt(2.0 * np.pi) * np.exp(z**2 / 2.0)
+
+
+def _r_to_share(y: Array, _: Arrays) -> tuple[Array, Array]:
+    return y**2, 2.0 * y
+
+
+def _share_to_r(y: Array, _: Arrays) -> tuple[Array, Array]:
+    root = np.sqrt(np.where((y > 0.0) & (y < 1.0), y, np.nan))
+    return root, 0.5 / root
+
+
+def _inside(r: Array) -> Array:
+    return np.where(np.abs(r) < 1.0, r, np.nan)
+
+
+def _odds_steps(responses: str) -> tuple[Step, ...]:
+    factor = SD_RATIOS[responses]
+    shown = "pi / sqrt(3), Hasselblad & Hedges 1995" if responses == "logistic" else "1.65, Cox & Snell 1989"
+    return (
+        Step("SMD", "log OR", f"SMD times {shown}", _times(factor)),
+        Step("log OR", "SMD", f"log OR over {shown}", _times(1.0 / factor)),
+    )
+
+
+_SIZES, _BASE = ("n1", "n2"), ("base_rate",)
+_STEPS = (
+    Step("d", "SMD", "d times J(n1 + n2 - 2), Hedges 1981", _d_to_g, _SIZES),
+    Step("SMD", "d", "g over J(n1 + n2 - 2), Hedges 1981", _g_to_d, _SIZES),
+    Step("SMD", "r", "r = d / sqrt(d^2 + a), a = (n1 + n2)^2 / (n1 n2), Borenstein et al. 2009, 7.5", _smd_to_r),
+    Step("r", "SMD", "d = sqrt(a) r / sqrt(1 - r^2), Borenstein et al. 2009, 7.3", _r_to_smd),
+    Step("r", "Fisher z", "atanh(r), Fisher 1921", _r_to_z),
+    Step("Fisher z", "r", "tanh(z), Fisher 1921", _z_to_r),
+    Step("log OR", "log RR", "RR = OR / (1 - p + p OR) at the base rate p, Zhang & Yu 1998", _odds_to_risk, _BASE),
+    Step("log RR", "log OR", "OR = RR (1 - p) / (1 - p RR) at the base rate p, Zhang & Yu 1998", _risk_to_odds, _BASE),
+    Step("SMD", "AUC", "Phi(d / sqrt(2)), McGraw & Wong 1992", _smd_to_auc),
+    Step("AUC", "SMD", "sqrt(2) Phi^-1(AUC), McGraw & Wong 1992", _auc_to_smd),
+    Step("r", "r2", "r^2", _r_to_share),
+    Step("r", "eta2", "eta^2 = r^2 for two groups", _r_to_share),
+    Step("r2", "r", "the root of r^2", _share_to_r),
+    Step("eta2", "r", "the root of eta^2, for two groups", _share_to_r),
+)
+MEASURES = ("SMD", "d", "log OR", "log RR", "r", "Fisher z", "AUC", "r2", "eta2")
+_UNSIGNED = ("r2", "eta2")
+
+
+def convert(
+    y: ArrayLike,
+    v: ArrayLike,
+    *,
+    source: str,
+    target: str,
+    n1: ArrayLike | None = None,
+    n2: ArrayLike | None = None,
+    base_rate: ArrayLike | None = None,
+    sign: ArrayLike | None = None,
+    responses: str = "logistic",
+) -> Estimate:
+    """Estimates of one measure as those of another, with variances by the delta method.
+
+    The measures form a tree: Fisher z - r - SMD - log OR - log RR, with d and AUC beside SMD, and r^2 and eta^2 beside
+    r, so that one path leads from each to each; it stands in the notes. v' = v f'(y)^2 for each step f.
+
+    Parameters
+    ----------
+    y, v : array_like
+        Estimates and sampling variances: logs for ratios, g for ``"SMD"``, not corrected for bias for ``"d"``.
+    source, target : str
+        ``"SMD"``, ``"d"``, ``"log OR"``, ``"log RR"``, ``"r"``, ``"Fisher z"``, ``"AUC"``, ``"r2"`` or ``"eta2"``.
+    n1, n2 : array_like, optional
+        Sizes of the groups, for r and SMD (equal sizes without them) and for d and SMD (asked for).
+    base_rate : array_like, optional
+        Risk without treatment, which log RR and log OR need; it is never guessed.
+    sign : array_like, optional
+        1 or -1, the direction of the effect, which r^2 and eta^2 do not tell.
+    responses : str
+        Of which distribution the responses behind a log OR are: ``"logistic"`` or ``"normal"``.
+
+    Returns
+    -------
+    Estimate
+        NaN where the new measure does not exist (a risk above 1).
+
+    Raises
+    ------
+    InputError
+        For an unknown measure, and where the path needs what was not given.
+
+    Notes
+    -----
+    Logistic responses by default, as in the Cochrane Handbook, section 10.6; normal ones change an SMD by 10 %.
+
+    References
+    ----------
+    Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 7, 10.1002/9780470743386; Hasselblad & Hedges 1995,
+    Psychological Bulletin 117:167, 10.1037/0033-2909.117.1.167; Zhang & Yu 1998, JAMA 280:1690,
+    10.1001/jama.280.19.1690; McGraw & Wong 1992, Psychological Bulletin 111:361, 10.1037/0033-2909.111.2.361.
+
+    Examples
+    --------
+    >>> convert(0.9069, 0.0676, source="log OR", target="SMD")
+    Estimate(SMD: y=0.5, v=0.0205479)
+    """
+    for name, measure in (("source", source), ("target", target)):
+        check_option(name, measure, MEASURES, error=InputError)
+    check_option("responses", responses, SD_RATIOS, error=InputError)
+    y, v = read(source, {"y": (y, ANY), "v": (v, NOT_NEGATIVE)})
+    extra = _extras(source, {"n1": n1, "n2": n2, "base_rate": base_rate})
+    path = _path(source, target, (*_STEPS, *_odds_steps(responses)))
+    for step in path:
+        missing = [name for name in step.needs if name not in extra]
+        if missing:
+            raise InputError(f"{step.source} to {step.target} needs {' and '.join(missing)}", step.words)
+        y, slope = step.change(y, extra)
+        v = v * slope**2
+        if step.source in _UNSIGNED:
+            y = y * _sign(step.source, sign)
+    return estimate(target, y, v, tuple(f"{step.source} to {step.target}: {step.words}" for step in path))
+
+
+def _extras(source: str, extras: dict[str, ArrayLike | None]) -> Arrays:
+    given = {name: (values, _EXTRAS[name]) for name, values in extras.items() if values is not None}
+    return dict(zip(given, read(source, given), strict=True)) if given else {}
+
+
+def _sign(source: str, sign: ArrayLike | None) -> Array:
+    if sign is None:
+        raise InputError(f"{source} tells no direction", "sign=1 or sign=-1, the direction of the effect")
+    (signs,) = read(source, {"sign": (sign, Domain("1 or -1", lambda x: np.abs(x) == 1.0))})
+    return signs
+
+
+def _path(source: str, target: str, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The one path through the tree of measures."""
+    paths: dict[str, tuple[Step, ...]] = {source: ()}
+    open_ends = [source]
+    while open_ends:
+        here = open_ends.pop()
+        for step in steps:
+            if step.source == here and step.target not in paths:
+                paths[step.target] = (*paths[here], step)
+                open_ends.append(step.target)
+    return paths[target]

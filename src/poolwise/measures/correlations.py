@@ -1,0 +1,318 @@
+"""Correlations: raw, unbiased, Fisher's z, partial and semi-partial, point-biserial and biserial."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from poolwise.errors import InputError
+from poolwise.measures.estimate import Estimate, estimate
+from poolwise.measures.means import weighted_mean
+from poolwise.measures.statistics import ANY, CORRELATION, GROUP, PEOPLE, SHARE, Domain, read, refuse
+from poolwise.settings import check_option
+
+Array = NDArray[np.float64]
+
+COR_VARIANCES = ("LS", "AV")
+UCOR_VARIANCES = ("LS", "UB", "AV")
+SAMPLING = ("ST", "CS")
+_FOUR = Domain("a whole number of at least 4", lambda x: np.isfinite(x) & (x >= 4.0) & (x == np.floor(x)))
+_THREE = Domain("a whole number of at least 3", lambda x: np.isfinite(x) & (x >= 3.0) & (x == np.floor(x)))
+
+
+def correlation(*, r: ArrayLike, n: ArrayLike, variance: str = "LS") -> Estimate:
+    """Raw correlation, y = r, v = (1 - r^2)^2 / (n - 1).
+
+    Parameters
+    ----------
+    r, n : array_like
+        Correlations and sample sizes of at least 3.
+    variance : str
+        ``"LS"``, or ``"AV"`` with the mean of all r, weighted by n, in the variance.
+
+    Returns
+    -------
+    Estimate
+        A correlation; its variance depends on it, so that Fisher's z is the better scale for pooling.
+
+    References
+    ----------
+    Borenstein 2009, in The Handbook of Research Synthesis and Meta-Analysis, equation 12.27, 10.7758/9781610448864.
+    """
+    check_option("variance", variance, COR_VARIANCES, error=InputError, whose="COR: ")
+    r, n = read("COR", {"r": (r, CORRELATION), "n": (n, _THREE)})
+    return estimate("COR", r, _large_sample(weighted_mean(r, n) if variance == "AV" else r, n))
+
+
+def unbiased_correlation(*, r: ArrayLike, n: ArrayLike, variance: str = "LS") -> Estimate:
+    """Correlation without its bias, y = r F(1/2, 1/2; (n - 2) / 2; 1 - r^2) with the hypergeometric function F.
+
+    v = (1 - y^2)^2 / (n - 1) for ``"LS"``; for ``"UB"`` the unbiased y^2 - 1 + (n - 3)/(n - 2) (1 - r^2) F(1, 1; n/2;
+    1 - r^2); for ``"AV"`` as ``"LS"`` with the mean of all y, weighted by n.
+
+    Parameters
+    ----------
+    r, n : array_like
+        Correlations and sample sizes of at least 4.
+    variance : str
+        Which variance.
+
+    Returns
+    -------
+    Estimate
+
+    References
+    ----------
+    Olkin & Pratt 1958, Annals of Mathematical Statistics 29:201, equation 2.3, 10.1214/aoms/1177706717; Hedges 1989,
+    Journal of Applied Psychology 74:469, for UB, 10.1037/0021-9010.74.3.469.
+    """
+    check_option("variance", variance, UCOR_VARIANCES, error=InputError, whose="UCOR: ")
+    r, n = read("UCOR", {"r": (r, CORRELATION), "n": (n, _FOUR)})
+    rest = 1.0 - r**2
+    y = r * special.hyp2f1(0.5, 0.5, (n - 2.0) / 2.0, rest)
+    if variance == "UB":
+        v = y**2 - 1.0 + (n - 3.0) / (n - 2.0) * rest * special.hyp2f1(1.0, 1.0, n / 2.0, rest)
+        return estimate("UCOR", y, v)
+    return estimate("UCOR", y, _large_sample(weighted_mean(y, n) if variance == "AV" else y, n))
+
+
+def fisher_z(*, r: ArrayLike, n: ArrayLike) -> Estimate:
+    """Fisher's z of a correlation, y = atanh(r), v = 1 / (n - 3).
+
+    Parameters
+    ----------
+    r, n : array_like
+        Correlations and sample sizes of at least 4.
+
+    Returns
+    -------
+    Estimate
+
+    References
+    ----------
+    Fisher 1921, Metron 1:3; Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 6, 10.1002/9780470743386.
+
+    Examples
+    --------
+    >>> y, v = fisher_z(r=0.5, n=103)
+    >>> round(float(y), 4), float(v)
+    (0.5493, 0.01)
+    """
+    r, n = read("ZCOR", {"r": (r, CORRELATION), "n": (n, _FOUR)})
+    return estimate("ZCOR", np.arctanh(r), 1.0 / (n - 3.0))
+
+
+def partial_correlation(*, t: ArrayLike, n: ArrayLike, predictors: ArrayLike) -> Estimate:
+    """Partial correlation of a regression's coefficient, y = t / sqrt(t^2 + df), v = (1 - y^2)^2 / df (PCOR).
+
+    Parameters
+    ----------
+    t : array_like
+        The coefficient's t.
+    n : array_like
+        Sample sizes.
+    predictors : array_like
+        Number m of predictors in the regression, the one of interest included: df = n - m - 1.
+
+    Returns
+    -------
+    Estimate
+
+    References
+    ----------
+    Aloe & Thompson 2013, Journal of the Society for Social Work and Research 4:390, 10.5243/jsswr.2013.24.
+    """
+    t, n, predictors = _regression("PCOR", t, n, predictors)
+    df = n - predictors - 1.0
+    y = t / np.sqrt(t**2 + df)
+    return estimate("PCOR", y, (1.0 - y**2) ** 2 / df)
+
+
+def fisher_z_of_partial(*, t: ArrayLike, n: ArrayLike, predictors: ArrayLike) -> Estimate:
+    """Fisher's z of a partial correlation, v = 1 / (n - m - 2) (ZPCOR).
+
+    Parameters
+    ----------
+    t, n, predictors : array_like
+        As for `partial_correlation`.
+
+    Returns
+    -------
+    Estimate
+
+    Notes
+    -----
+    n - m - 2 with m counting the predictor of interest is n - 3 less one for each variable held constant.
+
+    References
+    ----------
+    Fisher 1924, Metron 3:329; Aloe & Thompson 2013, Journal of the Society for Social Work and Research 4:390,
+    10.5243/jsswr.2013.24.
+    """
+    t, n, predictors = _regression("ZPCOR", t, n, predictors)
+    refuse("ZPCOR", n - predictors < 3.0, "n is too small", "n above the number of predictors by 3 or more")
+    df = n - predictors - 1.0
+    return estimate("ZPCOR", np.arctanh(t / np.sqrt(t**2 + df)), 1.0 / (df - 1.0))
+
+
+def semipartial_correlation(*, t: ArrayLike, n: ArrayLike, predictors: ArrayLike, r2: ArrayLike) -> Estimate:
+    """Semi-partial correlation of a regression's coefficient, y = t sqrt((1 - R^2) / df) (SPCOR).
+
+    v = (R^4 - 2 R^2 + R'^2 + 1 - R'^4) / n, with R'^2 = R^2 - y^2 of the regression without the predictor.
+
+    Parameters
+    ----------
+    t, n, predictors : array_like
+        As for `partial_correlation`.
+    r2 : array_like
+        R^2 of the regression.
+
+    Returns
+    -------
+    Estimate
+
+    References
+    ----------
+    Aloe & Becker 2012, Journal of Educational and Behavioral Statistics 37:278, 10.3102/1076998610396901.
+    """
+    t, n, predictors = _regression("SPCOR", t, n, predictors)
+    (r2,) = read("SPCOR", {"r2": (r2, SHARE)})
+    y = t * np.sqrt((1.0 - r2) / (n - predictors - 1.0))
+    refuse("SPCOR", y**2 > r2, "t is too large for this R^2", "a predictor that explains at most R^2")
+    without = r2 - y**2
+    return estimate("SPCOR", y, (r2**2 - 2.0 * r2 + without + 1.0 - without**2) / n)
+
+
+def point_biserial(*, d: ArrayLike, n1: ArrayLike, n2: ArrayLike, sampling: str = "ST") -> Estimate:
+    """Point-biserial correlation of a group with a measurement, y = d / sqrt(d^2 + h), h = m/n1 + m/n2 (RPB).
+
+    With m = n1 + n2 - 2 and p the share of the first group: for stratified sampling (``"ST"``) v = h^2 / (h + d^2)^3
+    (1/n1 + 1/n2 + d^2 / (2 (n1 + n2))); for cross-sectional sampling (``"CS"``) v = (1 - y^2)^2 (y^2 / (4 p (1 - p)) +
+    (2 - 3 y^2) / 2) / (n1 + n2).
+
+    Parameters
+    ----------
+    d, n1, n2 : array_like
+        Cohen's d of the groups and their sizes; see `d_of_means`.
+    sampling : str
+        ``"ST"`` when the sizes of the groups were set, ``"CS"`` when they came about.
+
+    Returns
+    -------
+    Estimate
+        A correlation.
+
+    References
+    ----------
+    Tate 1954, Annals of Mathematical Statistics 25:603, for CS, 10.1214/aoms/1177728730; Jacobs & Viechtbauer 2017,
+    Research Synthesis Methods 8:161, 10.1002/jrsm.1218.
+    """
+    return _rpb("RPB", _cohen("RPB", d, n1, n2), sampling)
+
+
+def fisher_z_of_point_biserial(*, d: ArrayLike, n1: ArrayLike, n2: ArrayLike, sampling: str = "ST") -> Estimate:
+    """Fisher's z of a point-biserial correlation, v by the delta method (ZPB); it does not stabilise the variance.
+
+    Parameters
+    ----------
+    d, n1, n2, sampling
+        As for `point_biserial`.
+
+    Returns
+    -------
+    Estimate
+
+    References
+    ----------
+    Jacobs & Viechtbauer 2017, Research Synthesis Methods 8:161, 10.1002/jrsm.1218.
+    """
+    return _as_z("ZPB", _rpb("RPB", _cohen("ZPB", d, n1, n2), sampling))
+
+
+def biserial(*, d: ArrayLike, n1: ArrayLike, n2: ArrayLike) -> Estimate:
+    """Biserial correlation: that of the measurement with the normal variable behind the two groups (RBIS).
+
+    y = r sqrt(p q) / f with the point-biserial r, the shares p and q of the groups, and the normal density f at the
+    quantile z of p; v is Soper's, (y^4 + y^2 (p q z^2 / f^2 + (1 - 2 p) z / f - 5/2) + p q / f^2) / (n - 1).
+
+    Parameters
+    ----------
+    d, n1, n2 : array_like
+        Cohen's d of the groups and their sizes; see `d_of_means`.
+
+    Returns
+    -------
+    Estimate
+        A correlation; kept within [-1, 1].
+
+    References
+    ----------
+    Soper 1914, Biometrika 10:384, 10.1093/biomet/10.2-3.384; Jacobs & Viechtbauer 2017, Research Synthesis Methods
+    8:161, 10.1002/jrsm.1218.
+    """
+    return _biserial(_cohen("RBIS", d, n1, n2))
+
+
+def fisher_z_of_biserial(*, d: ArrayLike, n1: ArrayLike, n2: ArrayLike) -> Estimate:
+    """Fisher's z of a biserial correlation, v by the delta method (ZBIS); it does not stabilise the variance.
+
+    Parameters
+    ----------
+    d, n1, n2 : array_like
+        Cohen's d of the groups and their sizes; see `d_of_means`.
+
+    Returns
+    -------
+    Estimate
+
+    References
+    ----------
+    Jacobs & Viechtbauer 2017, Research Synthesis Methods 8:161, 10.1002/jrsm.1218.
+    """
+    return _as_z("ZBIS", _biserial(_cohen("ZBIS", d, n1, n2)))
+
+
+def _large_sample(r: Array, n: Array) -> Array:
+    return (1.0 - r**2) ** 2 / (n - 1.0)
+
+
+def _regression(measure: str, t: ArrayLike, n: ArrayLike, predictors: ArrayLike) -> list[Array]:
+    t, n, predictors = read(measure, {"t": (t, ANY), "n": (n, GROUP), "predictors": (predictors, PEOPLE)})
+    refuse(measure, n - predictors < 2.0, "n leaves no degree of freedom", "n above the number of predictors by 2")
+    return [t, n, predictors]
+
+
+def _cohen(measure: str, d: ArrayLike, n1: ArrayLike, n2: ArrayLike) -> list[Array]:
+    return read(measure, {"d": (d, ANY), "n1": (n1, PEOPLE), "n2": (n2, PEOPLE)})
+
+
+def _rpb(measure: str, cohen: list[Array], sampling: str) -> Estimate:
+    check_option("sampling", sampling, SAMPLING, error=InputError, whose=f"{measure}: ")
+    d, n1, n2 = cohen
+    n = n1 + n2
+    h = (n - 2.0) * (1.0 / n1 + 1.0 / n2)
+    y = d / np.sqrt(d**2 + h)
+    if sampling == "ST":
+        v = h**2 / (h + d**2) ** 3 * (1.0 / n1 + 1.0 / n2 + d**2 / (2.0 * n))
+    else:
+        p = n1 / n
+        v = (1.0 - y**2) ** 2 * (y**2 / (4.0 * p * (1.0 - p)) + (2.0 - 3.0 * y**2) / 2.0) / n
+    return estimate(measure, y, v)
+
+
+def _biserial(cohen: list[Array]) -> Estimate:
+    d, n1, n2 = cohen
+    n = n1 + n2
+    p, q = n1 / n, n2 / n
+    z = special.ndtri(p)
+    f = np.exp(-(z**2) / 2.0) / np.sqrt(2.0 * np.pi)
+    y = np.clip(np.sqrt(p * q) / f * d / np.sqrt(d**2 + (n - 2.0) * (1.0 / n1 + 1.0 / n2)), -1.0, 1.0)
+    soper = p * q * z**2 / f**2 + (1.0 - 2.0 * p) * z / f - 2.5
+    return estimate("RBIS", y, (y**4 + y**2 * soper + p * q / f**2) / (n - 1.0))
+
+
+def _as_z(measure: str, raw: Estimate) -> Estimate:
+    """Fisher's z by the delta method; missing where the correlation is 1 or -1."""
+    inside = np.where(np.abs(raw.y) < 1.0, raw.y, np.nan)
+    return estimate(measure, np.arctanh(inside), raw.v / (1.0 - inside**2) ** 2, raw.notes)

@@ -1,0 +1,111 @@
+"""One door to all measures: a code, and whatever statistics a report gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from numpy.typing import ArrayLike
+
+from poolwise.errors import InputError, closest, listing
+from poolwise.measures.catalogue import MEASURES, OPTIONS, Derivation, Measure
+from poolwise.measures.estimate import Estimate
+from poolwise.settings import check_option
+
+_KNOWN = sorted({name for measure in MEASURES.values() for route in measure.routes for name in route})
+
+
+def effect_size(measure: str, **statistics: ArrayLike | str | bool) -> Estimate:
+    """Effect sizes with their sampling variances, from the statistics that reports give.
+
+    ======================================  ====================================================================
+    two groups with means                   MD SMD SMDH SMD1 SMD1H ROM VR CVR CLES: ``n1 m1 sd1 n2 m2 sd2``
+    SMD, RPB, ZPB, RBIS, ZBIS also from     ``d``, ``t``, signed ``p``, ``f`` and ``sign``, or ``r``, with ``n1 n2``
+    two-by-two tables                       OR RR RD AS PETO PHI YUQ YUY RTET PBIT OR2DL OR2DN: ``a b c d`` or
+                                            ``events1 n1 events2 n2``
+    rates                                   IRR IRD IRSD: ``events1 time1 events2 time2``; IR IRLN: ``events time``
+    correlations                            COR UCOR ZCOR: ``r n``, or ``t`` or signed ``p`` with ``n``
+    of regressions                          PCOR ZPCOR SPCOR: ``t`` (or ``p``) ``n predictors``, SPCOR ``r2`` too
+    one group                               PR PLN PLO PAS PFT: ``events n``; MN MNLN SMN: ``n m sd``
+    change                                  MC SMCC SMCR SMCRH ROMC VRC: ``n m1 m2 sd1 sd2 r``, SMCC also ``t`` or
+                                            ``p``; PPC: ``n1 pre1 post1 sd1 n2 pre2 post2 sd2 r``
+    reliability                             ARAW ABT: ``alpha items n``
+    ======================================  ====================================================================
+
+    Parameters
+    ----------
+    measure : str
+        One of these codes.
+    **statistics
+        By the names above, numbers or arrays that broadcast; and the settings of the measure (``variance``,
+        ``correct``, ``sampling``, ``add``, ``to``, ``drop00``), which are told by the function behind it.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    InputError
+        For an unknown code, statistics that do not suffice, or suffice twice, numbers that cannot be; the message says
+        which rows, and what would do.
+
+    References
+    ----------
+    Borenstein et al. 2009, Introduction to Meta-Analysis, chapters 4 to 7, 10.1002/9780470743386; the functions behind
+    the codes name theirs.
+
+    Examples
+    --------
+    >>> y, v = effect_size("SMD", n1=[20, 40], m1=[11, 10.4], sd1=[2, 2], n2=[20, 41], m2=[10, 10], sd2=[2, 1.8])
+    >>> y.round(3).tolist()
+    [0.49, 0.208]
+    >>> round(float(effect_size("SMD", t=1.58, n1=20, n2=20).y), 3)
+    0.49
+    """
+    check_option("measure", measure, MEASURES, error=InputError)
+    chosen = MEASURES[measure]
+    settings = {name: value for name, value in statistics.items() if name in OPTIONS and value is not None}
+    values = {name: value for name, value in statistics.items() if name not in OPTIONS and value is not None}
+    _check_names(chosen, settings, values)
+    route, derivation = _route(chosen, values)
+    unused = [name for name in values if name not in route]
+    if derivation is not None:
+        results = derivation.function(**{name: values[name] for name in derivation.needs})
+        values |= dict(zip(derivation.gives, results if len(derivation.gives) > 1 else (results,), strict=True))
+    found = chosen.function(**{name: values[name] for name in chosen.needs}, **settings)
+    if unused:
+        return replace(found, notes=(*found.notes, f"{measure}: {listing(unused)} was not used"))
+    return found
+
+
+def _check_names(measure: Measure, settings: Mapping[str, object], values: Mapping[str, object]) -> None:
+    """Refuse names that are no statistic, and settings that the measure does not have."""
+    for name in values:
+        if name not in _KNOWN:
+            advice = closest(name, (*_KNOWN, *OPTIONS))
+            raise InputError(f"{measure.code}: no statistic is called '{name}'", _expected(measure), advice)
+    for name in settings:
+        if name not in measure.options:
+            has = f"it has {listing(measure.options)}" if measure.options else "it has no settings"
+            raise InputError(f"{measure.code} has no setting '{name}'", has)
+
+
+def _route(measure: Measure, values: Mapping[str, object]) -> tuple[tuple[str, ...], Derivation | None]:
+    """What the measure is computed from, and by which derivation, where one is needed."""
+    options = [
+        (measure.needs, None),
+        *((measure.through(derivation), derivation) for derivation in measure.derivations),
+    ]
+    fitting = [(route, derivation) for route, derivation in options if set(route) <= set(values)]
+    if not fitting:
+        given = listing(values) if values else "nothing"
+        raise InputError(f"{measure.code} cannot be computed from {given}", _expected(measure))
+    if len(fitting) > 1:
+        twice = " and from ".join(listing(route) for route, _ in fitting)
+        raise InputError(f"{measure.code} can be computed from {twice}", "one of these", "leaving one of them out")
+    return fitting[0]
+
+
+def _expected(measure: Measure) -> str:
+    return "; or ".join(listing(route, most=12) for route in measure.routes)

@@ -1,0 +1,120 @@
+"""Reading of reported statistics: numbers that broadcast, each within what it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from poolwise.errors import InputError, shown
+
+Array = NDArray[np.float64]
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What a statistic can be: in words for a message, and as a test of numbers."""
+
+    words: str
+    holds: Callable[[Array], NDArray[np.bool_]]
+
+
+ANY = Domain("a finite number", np.isfinite)
+POSITIVE = Domain("a number above 0", lambda x: np.isfinite(x) & (x > 0.0))
+NOT_NEGATIVE = Domain("a number of at least 0", lambda x: np.isfinite(x) & (x >= 0.0))
+COUNT = Domain("a whole number of at least 0", lambda x: np.isfinite(x) & (x >= 0.0) & (x == np.floor(x)))
+PEOPLE = Domain("a whole number of at least 1", lambda x: np.isfinite(x) & (x >= 1.0) & (x == np.floor(x)))
+GROUP = Domain("a whole number of at least 2", lambda x: np.isfinite(x) & (x >= 2.0) & (x == np.floor(x)))
+ITEMS = GROUP
+CORRELATION = Domain("a correlation strictly between -1 and 1", lambda x: np.isfinite(x) & (np.abs(x) < 1.0))
+SHARE = Domain("a share from 0 to below 1", lambda x: np.isfinite(x) & (x >= 0.0) & (x < 1.0))
+SIGNED_P = Domain(
+    "a p-value above 0 and at most 1, with the sign of the effect",
+    lambda x: np.isfinite(x) & (np.abs(x) > 0.0) & (np.abs(x) <= 1.0),
+)
+P_VALUE = Domain("a p-value above 0 and at most 1", lambda x: np.isfinite(x) & (x > 0.0) & (x <= 1.0))
+RELIABILITY = Domain("a reliability below 1", lambda x: np.isfinite(x) & (x < 1.0))
+
+
+def read(measure: str, statistics: Mapping[str, tuple[ArrayLike, Domain]]) -> list[Array]:
+    """The statistics of a measure as arrays that broadcast, in the order of the mapping.
+
+    Parameters
+    ----------
+    measure : str
+        For messages.
+    statistics : mapping of str to (array_like, Domain)
+        By name. NaN stands for a statistic that is missing, and makes the estimate missing.
+
+    Returns
+    -------
+    list of ndarray
+        Of floats, each of its own shape.
+
+    Raises
+    ------
+    InputError
+        For what is no number, shapes that do not broadcast, and numbers outside their domain: all of them at once,
+        with their places.
+    """
+    arrays = {name: _floats(measure, name, values) for name, (values, _) in statistics.items()}
+    try:
+        np.broadcast_shapes(*(array.shape for array in arrays.values()))
+    except ValueError:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise InputError(f"{measure}: the shapes differ: {shapes}", "as many of each, or one for all") from None
+    wrong = [
+        _outside(name, array, statistics[name][1])
+        for name, array in arrays.items()
+        if not _all_hold(array, statistics[name][1])
+    ]
+    if wrong:
+        raise InputError(f"{measure}: " + "; ".join(wrong))
+    return list(arrays.values())
+
+
+def refuse(measure: str, wrong: NDArray[np.bool_], what: str, expected: str, advice: str = "") -> None:
+    """Refuse rows that are impossible together, naming their places.
+
+    Raises
+    ------
+    InputError
+        Where `wrong` holds anywhere.
+    """
+    if np.any(wrong):
+        raise InputError(f"{measure}: {what}{_places(np.asarray(wrong))}", expected, advice)
+
+
+def _floats(measure: str, name: str, values: ArrayLike) -> Array:
+    if isinstance(values, complex) or np.iscomplexobj(values):
+        raise InputError(f"{measure}: {name} holds complex numbers", "real numbers")
+    try:
+        if isinstance(values, np.ma.MaskedArray):
+            return np.asarray(np.ma.filled(values.astype(float), np.nan))
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        advice = "None and NaN stand for what is missing; pw.Effects.from_statistics reads cells of text"
+        raise InputError(f"{measure}: {name} was given {shown(values)}", "numbers", advice) from None
+
+
+def _all_hold(array: Array, domain: Domain) -> bool:
+    return bool(np.all(domain.holds(array) | np.isnan(array)))
+
+
+def _outside(name: str, array: Array, domain: Domain) -> str:
+    wrong = ~(domain.holds(array) | np.isnan(array))
+    found = ", ".join(f"{value:g}" for value in array[wrong].ravel()[:_MOST_NAMED])
+    return f"{name} is {found}{_places(wrong)}, expected {domain.words}"
+
+
+def _places(wrong: NDArray[np.bool_]) -> str:
+    """' (rows 2 and 7)', counted from 1; nothing for a single number."""
+    if wrong.ndim == 0:
+        return ""
+    rows = np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1)) + 1
+    named = ", ".join(str(row) for row in rows[:_MOST_NAMED])
+    more = f" and {len(rows) - _MOST_NAMED} more" if len(rows) > _MOST_NAMED else ""
+    return f" (row{'s' if len(rows) > 1 else ''} {named}{more})"

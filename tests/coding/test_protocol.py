@@ -1,0 +1,96 @@
+"""A coding protocol: what each row says, how dependent results become one, and what is asked for."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import poolwise as pw
+from poolwise.coding import Average, FirstReport, Largest, Protocol, read
+from poolwise.errors import InputError
+
+R = 0.5
+ROWS = pd.DataFrame(
+    [
+        # report, study, sample, outcome, rater, direction, r, n
+        ("Ash 2001", "Ash", None, "dropout", "client", "same", 0.20, 80),
+        ("Ash 2001", "Ash", None, "dropout", "therapist", "reversed", -0.30, 80),
+        ("Ash 2001", "Ash", None, "recidivism", "client", "same", 0.10, 80),
+        ("Birch 2003", "Birch", "ward", "dropout", "client", "same", 0.15, 120),
+        ("Birch 2005", "Birch", "ward", "dropout", "client", "same", 0.25, 60),
+        ("Cedar 2010", "Cedar", None, "dropout", "client", "same", 0.05, 200),
+    ],
+    columns=["report", "study", "sample", "outcome", "rater", "direction", "r", "n"],
+)
+
+
+@pytest.fixture(scope="module")
+def protocol():
+    return Protocol(ROWS, directions=("weaker alliance", "stronger alliance"))
+
+
+def z(r):
+    return np.arctanh(np.array(r))
+
+
+def test_dependent_results_are_averaged_with_the_correlation_that_is_told(protocol):
+    effects = protocol.effects(target="ZCOR", rule=Average(r=R), overlap=Largest(r=R), outcome="dropout")
+    assert effects.study == ("Ash", "Birch", "Cedar")
+    np.testing.assert_allclose(effects.y, [z([0.2, 0.3]).mean(), z(0.15), z(0.05)])
+    se = 1 / np.sqrt(77)
+    np.testing.assert_allclose(effects.se, [np.sqrt(se**2 * (1 + R) / 2), 1 / np.sqrt(117), 1 / np.sqrt(197)])
+    assert effects.directions == ("weaker alliance", "stronger alliance")
+
+
+def test_each_number_tells_the_results_behind_it(protocol):
+    effects = protocol.effects(target="ZCOR", rule=Average(r=R), overlap=Largest(r=R), outcome="dropout")
+    told = effects.explain("Ash")
+    assert "mean of 2 results with r = 0.5 between them" in told
+    assert "[Ash 2001, therapist: ZCOR from r = -0.3, n = 80; direction reversed: 0.3095 (0.114)]" in told
+    assert "left out" in effects.explain("Birch")
+
+
+def test_rules_for_overlap_may_differ_by_sample(protocol):
+    rules = {"ward": FirstReport(r=R)}
+    effects = protocol.effects(target="ZCOR", rule=Average(r=R), overlap=rules, outcome="dropout")
+    assert effects.y[1] == pytest.approx(z(0.15))
+    averaged = protocol.effects(target="ZCOR", rule=Average(r=R), overlap=Average(r=R), outcome="dropout")
+    assert averaged.y[1] == pytest.approx(z([0.15, 0.25]).mean())
+
+
+def test_overlap_and_dependence_are_asked_for(protocol):
+    assert protocol.overlaps[["sample", "reports"]].to_numpy().tolist() == [["ward", ("Birch 2003", "Birch 2005")]]
+    with pytest.raises(InputError, match="Birch 2003, Birch 2005 share the sample 'ward'"):
+        protocol.effects(target="ZCOR", rule=Average(r=R))
+    with pytest.raises(InputError, match="'Ash' has 2 results on 'dropout'"):
+        protocol.effects(target="ZCOR", overlap=Largest(r=R))
+    with pytest.raises(TypeError):
+        Average()
+    with pytest.raises(InputError, match="from 0 to below 1"):
+        Average(r=1.0)
+
+
+def test_results_kept_apart_share_their_sampling_errors(protocol):
+    effects = protocol.apart(target="ZCOR", r=R, outcome="dropout")
+    se = effects.se
+    assert effects.covariance[0, 1] == pytest.approx(R * se[0] * se[1])
+    assert effects.covariance[0, 2] == 0.0
+    assert effects.study_as_given == ("Ash", "Ash", "Birch", "Birch", "Cedar")
+    with pytest.warns(pw.errors.PoolwiseWarning, match="5 effects of 3 studies"):
+        fit = pw.fit(effects, pw.RandomEffects(tau=pw.priors.HalfNormal(0.5)), pw.Exact())
+    assert fit.report.status == "ok"
+
+
+def test_what_is_missing_or_misspelt_stands_in_one_error():
+    with pytest.raises(InputError, match="no column direction"):
+        Protocol(ROWS.drop(columns="direction"))
+    bad = ROWS.assign(direction=["same", "sme", "same", "same", "same", None])
+    with pytest.raises(InputError, match=r"(?s)'direction' is 'sme' in row 2.*did you mean 'same'.*is empty in row 6"):
+        Protocol(bad)
+
+
+def test_a_protocol_comes_back_from_a_file(tmp_path, protocol):
+    path = tmp_path / "protocol.csv"
+    ROWS.to_csv(path, index=False)
+    again = read(path).effects(target="SMD", rule=Average(r=R), overlap=Largest(r=R))
+    first = protocol.effects(target="SMD", rule=Average(r=R), overlap=Largest(r=R))
+    np.testing.assert_array_equal(again.y, first.y)

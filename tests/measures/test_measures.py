@@ -1,0 +1,185 @@
+"""Laws of the measures: signs, scales, round trips, and each of them against what defines it."""
+
+import inspect
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import integrate, stats
+
+from poolwise import measures as pm
+from poolwise.errors import InputError
+from poolwise.measures.catalogue import MEASURES, OPTIONS
+
+GROUPS = {"n1": 20, "m1": 11.0, "sd1": 2.0, "n2": 24, "m2": 10.0, "sd2": 2.4}
+CELLS = {"a": 12, "b": 30, "c": 20, "d": 25}
+RATES = {"events1": 9, "time1": 80.0, "events2": 14, "time2": 95.5}
+SWAPPED = {"n1": "n2", "m1": "m2", "sd1": "sd2", "a": "c", "b": "d", "events1": "events2", "time1": "time2"}
+ONES = {
+    "MD": GROUPS, "SMD": GROUPS, "SMDH": GROUPS, "ROM": GROUPS, "CVR": GROUPS,
+    "VR": {name: GROUPS[name] for name in ("n1", "sd1", "n2", "sd2")},
+    **dict.fromkeys(("OR", "RR", "RD", "AS", "PETO", "PHI", "YUQ", "YUY", "RTET", "PBIT", "OR2DL", "OR2DN"), CELLS),
+    **dict.fromkeys(("IRR", "IRD", "IRSD"), RATES),
+}  # fmt: skip
+DS = st.floats(-3.0, 3.0)
+SIZES = st.integers(2, 400)
+
+
+@pytest.mark.parametrize("code", ONES)
+def test_swapped_groups_change_the_sign_alone(code):
+    there = {**SWAPPED, **{second: first for first, second in SWAPPED.items()}}
+    y, v = pm.effect_size(code, **ONES[code])
+    other = pm.effect_size(code, **{there[name]: value for name, value in ONES[code].items()})
+    assert other.y == pytest.approx(-float(y), rel=1e-12)
+    assert other.v == pytest.approx(float(v), rel=1e-12)
+
+
+@pytest.mark.parametrize("code", ["SMD", "SMDH", "SMD1", "SMD1H", "ROM", "CVR", "CLES"])
+def test_the_unit_of_the_means_does_not_matter(code):
+    y, v = pm.effect_size(code, **GROUPS)
+    scaled = {name: value * 7.0 if name[0] in "ms" else value for name, value in GROUPS.items()}
+    other = pm.effect_size(code, **scaled)
+    assert (other.y, other.v) == (pytest.approx(float(y), rel=1e-12), pytest.approx(float(v), rel=1e-12))
+
+
+@given(d=DS, n1=SIZES, n2=SIZES)
+def test_d_is_the_same_from_t_p_f_and_r(d, n1, n2):
+    df = n1 + n2 - 2
+    t = d / np.sqrt(1 / n1 + 1 / n2)
+    routes = [{"t": t}, {"f": t**2, "sign": -1.0 if d < 0 else 1.0}, {"r": t / np.sqrt(t**2 + df)}]
+    if abs(d) > 1e-3 and 2 * stats.t.sf(abs(t), df) > 1e-200:
+        routes.append({"p": np.sign(d) * 2 * stats.t.sf(abs(t), df)})
+    expected = pm.effect_size("SMD", d=d, n1=n1, n2=n2)
+    for route in routes:
+        found = pm.effect_size("SMD", **route, n1=n1, n2=n2)
+        np.testing.assert_allclose(found.y, expected.y, rtol=1e-8, atol=1e-14)
+        np.testing.assert_allclose(found.v, expected.v, rtol=1e-8)
+
+
+def test_hedges_g_is_unbiased_and_its_variance_too():
+    rng, n1, n2, delta, draws = np.random.default_rng(3), 6, 9, 0.8, 400_000
+    z = rng.normal(delta * np.sqrt(n1 * n2 / (n1 + n2)), 1.0, draws)
+    t = z / np.sqrt(rng.chisquare(n1 + n2 - 2, draws) / (n1 + n2 - 2))
+    y, v = pm.effect_size("SMD", t=t, n1=n1, n2=n2, variance="UB")
+    assert y.mean() == pytest.approx(delta, abs=4 * y.std() / np.sqrt(draws))
+    assert v.mean() == pytest.approx(y.var(), rel=0.02)
+
+
+def test_the_unbiased_correlation_is_unbiased():
+    rng, n, rho, draws = np.random.default_rng(5), 8, 0.6, 200_000
+    x, e = rng.normal(size=(2, draws, n))
+    z = rho * x + np.sqrt(1 - rho**2) * e
+    x, z = x - x.mean(axis=1, keepdims=True), z - z.mean(axis=1, keepdims=True)
+    r = (x * z).sum(axis=1) / np.sqrt((x**2).sum(axis=1) * (z**2).sum(axis=1))
+    y, v = pm.effect_size("UCOR", r=r, n=n, variance="UB")
+    assert y.mean() == pytest.approx(rho, abs=4 * y.std() / np.sqrt(draws))
+    assert v.mean() == pytest.approx(y.var(), rel=0.02)
+
+
+@pytest.mark.parametrize("cells", [(12, 30, 20, 25), (400, 1, 3, 2), (1000, 1, 1, 1000), (1, 9, 9, 1)])
+def test_the_tetrachoric_law_has_the_cells_as_its_quadrants(cells):
+    a, b, c, d = cells
+    r = float(pm.effect_size("RTET", a=a, b=b, c=c, d=d).y)
+    n = sum(cells)
+    h, k = stats.norm.ppf([(a + b) / n, (a + c) / n])
+
+    def strip(u):
+        return stats.norm.pdf(u) * stats.norm.cdf((k - r * u) / np.sqrt(1 - r**2))
+
+    quadrant = integrate.quad(strip, -12, h, points=[k / r] if -12 < k / r < h else None, epsabs=1e-14)[0]
+    assert quadrant == pytest.approx(a / n, abs=1e-11)
+
+
+@pytest.mark.parametrize("sampling", ["ST", "CS"])
+def test_the_variance_of_phi_is_the_delta_methods(sampling):
+    cells = np.array([12.0, 30.0, 20.0, 25.0])
+    n, sizes = cells.sum(), np.array([42.0, 42.0, 45.0, 45.0])
+
+    def phi(x):
+        a, b, c, d = x
+        return (a * d - b * c) / np.sqrt((a + b) * (c + d) * (a + c) * (b + d))
+
+    steps = 1e-4 * np.eye(4)
+    slope = np.array([(phi(cells + step) - phi(cells - step)) / 2e-4 for step in steps])
+    if sampling == "CS":
+        covariance = np.diag(cells) - np.outer(cells, cells) / n
+    else:
+        same = np.kron(np.eye(2), np.ones((2, 2)))
+        covariance = np.diag(cells) - np.outer(cells, cells) / sizes[:, None] * same
+    found = pm.effect_size("PHI", **CELLS, sampling=sampling)
+    assert found.v == pytest.approx(slope @ covariance @ slope, rel=1e-6)
+
+
+def test_the_variance_of_superiority_is_that_of_simulated_groups():
+    rng, draws, n1, n2 = np.random.default_rng(8), 100_000, 30, 40
+    m1, sd1 = rng.normal(0.5, 1.0 / np.sqrt(n1), draws), np.sqrt(rng.chisquare(n1 - 1, draws) / (n1 - 1))
+    m2, sd2 = rng.normal(0.0, 2.0 / np.sqrt(n2), draws), 2.0 * np.sqrt(rng.chisquare(n2 - 1, draws) / (n2 - 1))
+    y, v = pm.effect_size("CLES", n1=n1, m1=m1, sd1=sd1, n2=n2, m2=m2, sd2=sd2)
+    assert y.mean() == pytest.approx(stats.norm.cdf(0.5 / np.sqrt(5.0)), abs=0.002)
+    assert v.mean() == pytest.approx(y.var(), rel=0.02)
+
+
+def test_pre_post_control_is_unbiased_with_the_variance_of_simulated_trials():
+    rng, draws, n1, n2, r, delta = np.random.default_rng(9), 60_000, 15, 20, 0.6, 0.7
+    trials = {}
+    for name, n, gain in (("1", n1, delta), ("2", n2, 0.0)):
+        pre = rng.normal(size=(draws, n))
+        post = gain + r * pre + np.sqrt(1 - r**2) * rng.normal(size=(draws, n))
+        trials |= {
+            f"pre{name}": pre.mean(axis=1),
+            f"post{name}": post.mean(axis=1),
+            f"sd{name}": pre.std(axis=1, ddof=1),
+        }
+    y, v = pm.effect_size("PPC", n1=n1, n2=n2, r=r, **trials)
+    assert y.mean() == pytest.approx(delta, abs=4 * y.std() / np.sqrt(draws))
+    assert v.mean() == pytest.approx(y.var(), rel=0.03)
+
+
+def test_events_and_sizes_are_the_same_table_as_cells():
+    found = pm.effect_size("RR", events1=12, n1=42, events2=20, n2=45)
+    assert (float(found.y), float(found.v)) == tuple(float(x) for x in pm.effect_size("RR", **CELLS))
+
+
+def test_what_is_missing_stays_missing_and_the_rest_is_there():
+    y, v = pm.effect_size("SMD", t=[1.0, np.nan, 2.0], n1=[20, 20, np.nan], n2=20)
+    assert np.isnan(y).tolist() == np.isnan(v).tolist() == [False, True, True]
+
+
+def test_what_was_done_on_the_way_stands_in_the_notes():
+    added = pm.effect_size("OR", a=[0, 4], b=[10, 9], c=[3, 3], d=[9, 9])
+    assert added.notes == ("OR: 0.5 was added to the counts of 1 of 2 rows",)
+    assert pm.effect_size("VR", **GROUPS).notes == ("VR: m1, m2 was not used",)
+    assert "1 of 2 have means of 0 or of two signs" in pm.effect_size("ROM", **{**GROUPS, "m1": [11, -11]}).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "statistics", "words"),
+    [
+        ("SMDD", {"d": 1}, "did you mean 'SMD'"),
+        ("SMD", {"n1": 3, "m1": 2}, "cannot be computed from n1, m1"),
+        ("SMD", {"t": 3, "d": 1, "n1": 3, "n2": 3}, "from d, n1, n2 and from t, n1, n2"),
+        ("SMD", {**GROUPS, "sd1": [1, -1], "n1": [3, 1.5]}, r"n1 is 1.5 \(row 2\), .*; sd1 is -1 \(row 2\)"),
+        ("SMD", {"p": 0.0, "n1": 9, "n2": 9}, "p is 0, expected a p-value above 0"),
+        ("SMD", {"f": 4.0, "sign": 0, "n1": 9, "n2": 9}, "sign is neither 1 nor -1"),
+        ("SMD", {"d": [1, 2], "n1": [3, 4, 5], "n2": 4}, "the shapes differ"),
+        ("OR", {**CELLS, "a": -1}, "a is -1, expected a whole number"),
+        ("OR", {"events1": [3, 5], "n1": [2, 9], "events2": 1, "n2": 4}, r"events1 exceeds n1 \(row 1\)"),
+        ("OR", {**CELLS, "to": "zeros"}, "OR: to='zeros' is unknown"),
+        ("ZCOR", {"r": [0.3, 1.2], "n": [20, 3]}, r"r is 1.2 \(row 2\).*; n is 3 \(row 2\)"),
+        ("PLO", {"events": 3, "n": 10, "variance": "LS"}, "PLO has no setting 'variance'"),
+        ("MD", {**GROUPS, "m1": "11,3"}, "m1 was given '11,3'"),
+        ("MD", {**GROUPS, "sd3": 1}, "no statistic is called 'sd3'"),
+        ("SPCOR", {"t": 9.0, "n": 20, "predictors": 2, "r2": 0.1}, "t is too large for this R"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused_with_its_place(code, statistics, words):
+    with pytest.raises(InputError, match=words):
+        pm.effect_size(code, **statistics)
+
+
+def test_every_code_has_one_documented_function_with_a_source():
+    for measure in MEASURES.values():
+        text = inspect.getdoc(measure.function)
+        assert "References" in text, measure.code
+        assert set(measure.options) <= set(OPTIONS), measure.code
