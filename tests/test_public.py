@@ -22,8 +22,8 @@ def test_the_names_are_these():
             "NUTS", "SkewNormalRandomEffects", "StudentTRandomEffects",
             "Subgroups", "ThreeLevel", "PoolwiseError", "PoolwiseWarning",
             "RandomEffects", "Result", "Scale", "checks", "coding", "compare", "datasets", "design", "fit",
-            "fit_batch", "KeptFits", "load_analysis", "measures", "plot", "predict", "priors", "pymc_model", "read_csv", "read_draws",
-            "reconstruct", "refit", "run", "simulate", "summary",
+            "fit_batch", "KeptFits", "load_analysis", "measures", "plot", "predict", "priors", "pymc_model", "read_csv",
+            "read_draws", "reconstruct", "refit", "run", "simulate", "summary",
         ],
         key=str.casefold,
     )  # fmt: skip
