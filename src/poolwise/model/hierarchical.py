@@ -99,7 +99,7 @@ class ThreeLevel(Assumption):
     (0.442, 0.337)
     >>> by_type = pw.fit(effects, pw.ThreeLevel(moderators="~ deltype"), pw.Exact())
     >>> round(by_type["beta[deltype[overt]]"].point, 3)
-    0.0
+    0.51
     """
 
     cluster: str = "study"
