@@ -35,7 +35,7 @@ _SIGN = Domain("1 or -1", lambda x: np.abs(x) == 1.0)
 DOMAINS: dict[str, Domain] = {
     **dict.fromkeys(("n1", "n2", "n", "predictors", "items"), PEOPLE),
     **dict.fromkeys(("m1", "m2", "m", "pre1", "post1", "pre2", "post2", "t", "d", "y"), ANY),
-    **dict.fromkeys(("sd1", "sd2", "sd", "se", "time1", "time2", "time"), POSITIVE),
+    **dict.fromkeys(("sd1", "sd2", "sd", "sem1", "sem2", "sem", "se", "time1", "time2", "time"), POSITIVE),
     **dict.fromkeys(("a", "b", "c", "events1", "events2", "events"), COUNT),
     **dict.fromkeys(("f", "v"), NOT_NEGATIVE),
     **dict.fromkeys(("lower", "upper", "g", "log_or", "log_rr", "log_hr", "fisher_z", "z"), ANY),
@@ -284,7 +284,8 @@ def _variance(y: Array, reported: Columns, ratio: bool, settings: Settings) -> A
     if "z" in reported:
         return standard_error(y, z=reported["z"]) ** 2
     low, high = (np.log(limit) if ratio else limit for limit in (reported["lower"], reported["upper"]))
-    return standard_error(y, lower=low, upper=high, prob=settings.prob) ** 2
+    middle = (low + high) / 2.0  # whether y lies there is asked, by row, where a table is read
+    return standard_error(middle, lower=low, upper=high, prob=settings.prob) ** 2
 
 
 def _to_target(own: Estimate, name: str, target: str, columns: Columns, settings: Settings) -> Estimate:
