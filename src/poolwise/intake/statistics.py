@@ -322,10 +322,13 @@ def _estimated(
             continue
         rest = lacking(target, filled, settings)
         bound = f"; {read.bounds[row]}: the exact p, t or the means, or no row for it" if row in read.bounds else ""
-        short.append(f"{rows.name(row)} reports {listing(filled)}: lacks {rest or f'a way to {target}'}{bound}")
+        short.append(
+            f"{rows.name(row)} reports {listing(filled) or 'nothing'}: lacks {rest or f'a way to {target}'}{bound}"
+        )
     if short:
         told = listing(short, _MOST_FAULTS, separator="\n  ")
-        raise InputError(f"{len(short)} rows cannot be brought to {target}:\n  {told}\n")
+        count = f"{len(short)} rows" if len(short) > 1 else "a row"
+        raise InputError(f"{count} cannot be brought to {target}:\n  {told}\n")
     remarks = [Remark(note, warn=False) for note in converted.notes]
     kinds = dict.fromkeys(way.split(" from ")[0] for way in converted.way if way)
     if len(kinds) > 1:
