@@ -75,12 +75,15 @@ def reading(cell: str, roles: Sequence[str], decimal: str, prob: float) -> Readi
         return Reading(bound=True)
     if roles[0] in COUNTS and _GROUPED.fullmatch(text):
         return Reading({roles[0]: float(re.sub(r"\D", "", text))})
+    if (unmarked := re.sub(r"\s+n\.?s\.?$", "", text, flags=re.IGNORECASE)) != text:
+        value = number_of(unmarked, decimal)
+        return None if value is None else Reading({roles[0]: value[0]})
     if named := _TESTED.fullmatch(text):
         return _tested(named, roles, decimal)
     if roles == ("lower", "upper"):
         return _interval(text, roles, decimal, prob, alone=True)
     pair = roles if len(roles) > 1 else (roles[0], *COMPANIONS.get(roles[0], ()))
-    if pair[0].startswith("events"):
+    if pair[0].startswith("events") or pair == ("n1", "n2"):
         return _share(text, pair, decimal)
     if len(pair) == 3:
         return _interval(text, pair, decimal, prob) or _unclear(text, pair[0], decimal)

@@ -10,7 +10,7 @@ from itertools import product
 _FIRST, _SECOND = (
     re.split(r"\s+", words)
     for words in (
-        "1 1i g1 group1 grp1 e t tx treat treated treatment treatmentgroup exp experimental experimentalgroup int "
+        "1 1i g1 group1 grp1 e t tx trt treat treated treatment treatmentgroup exp experimental experimentalgroup int "
         "intervention interventiongroup active interventionsgruppe versuchsgruppe ig vg traitement tratamiento",
         "2 2i g2 group2 grp2 c ctrl ctl con control controls controlgroup comparison comparator comparisongroup "
         "placebo pbo kontrollgruppe kontrolle kg temoin",
@@ -80,10 +80,14 @@ STUDY: tuple[str, ...] = (
     "reference",
     "citation",
 )
+_RATIOS = ("or", "log_or", "rr", "log_rr", "hr", "log_hr")
+_ADJUSTED = ("a", "adj", "adjusted", "crude", "unadjusted")
 TYPE = ("statistic", "metric", "type", "estype", "effectsizetype", "effecttype", "measure", "kind", "statistictype")
 VALUE = ("value", "estimate", "es", "effectsize", "effect", "reportedvalue", "result")
 STUDY += ("studie", "etude", "estudio", "autor", "auteur", "studies", "trial", "paper", "authoryear", "studyyear")
+STUDY += ("studyorsubgroup", "id", "studyno")
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]|,.*$")
+_LIMIT = re.compile("95|90|99|ci|limits?|bound|confidenceinterval|confidence|interval|ofthe|of")
 _SIZE = re.compile(r"\bn\s*=\s*(\d+)", re.IGNORECASE)
 _LEVEL = re.compile(r"(\d{2}(?:\.\d+)?)\s?%")
 
@@ -101,8 +105,16 @@ def _known() -> dict[str, str]:
         for word in words.split():
             found[word] = statistic
             if statistic in _ESTIMATES:
-                found |= {word + interval: f"{statistic} lower upper" for interval in _INTERVALS}
+                prefixes = ("", *_ADJUSTED) if statistic in _RATIOS else ("",)
+                found |= {prefix + word: statistic for prefix in prefixes}
+                found |= {
+                    prefix + word + interval: f"{statistic} lower upper"
+                    for prefix, interval in product(prefixes, _INTERVALS)
+                }
                 found |= {word + "se": f"{statistic} se", word + "v": f"{statistic} v"}
+    found |= {
+        f"n{first}{second}": "n1 n2" for first, second in product(_FIRST, _SECOND) if len(first) > 1 < len(second)
+    }
     found = dict.fromkeys(_INTERVALS, "lower upper") | found  # ci may be a cell of a table
     return found | {
         "msd": "m sd",
@@ -167,6 +179,8 @@ def recognised(headers: Iterable[str]) -> dict[str, str]:
     {'N exp': 'n1', 'M_exp': 'm1', 'SD exp': 'sd1', 'n.c': 'n2', 'mean.c': 'm2', 'sd.c': 'sd2'}
     """
     found = {header: _statistic(header) for header in headers}
+    for header in [header for header, statistic in found.items() if statistic is None]:
+        found[header] = found.get(re.sub(r"\.\d+$", "", header))  # pandas calls a second column r "r.1"
     if "a" not in found.values():
         found |= {header: "lower upper" for header, statistic in found.items() if statistic == "c" and len(header) > 1}
     return {header: statistic for header, statistic in found.items() if statistic is not None}
@@ -175,12 +189,14 @@ def recognised(headers: Iterable[str]) -> dict[str, str]:
 def _statistic(header: str) -> str | None:
     """By the whole header, else without what stands in brackets: a unit, a size."""
     if whole := _KNOWN.get(folded(header)):
+        if "%" in header and whole in ("events", "events1", "events2"):
+            return None  # a count or a percentage
         return whole.replace("n", "events", 1) if "%" in header and whole in ("n", "n1", "n2") else whole
     bare = _SIZE.sub("", header)
     for own in (bare, *_without_last_brackets(bare)):
         if "%" not in header[len(own) :] and (known := _KNOWN.get(folded(own))):
             return known
-    return None
+    return {"lower": "lower", "low": "lower", "upper": "upper", "high": "upper"}.get(_LIMIT.sub("", folded(header)))
 
 
 def _without_last_brackets(header: str) -> list[str]:
@@ -212,6 +228,17 @@ def sizes_in(headers: Mapping[str, str]) -> dict[str, float]:
         if (size := _SIZE.search(header)) and group in "12":
             found[f"n{group}"] = float(size[1])
     return found
+
+
+def is_adjusted(header: str) -> bool:
+    """Whether a header tells that its estimates are adjusted for other variables.
+
+    Examples
+    --------
+    >>> is_adjusted("aOR (95% CI)"), is_adjusted("Unadjusted OR"), is_adjusted("OR")
+    (True, False, False)
+    """
+    return bool(re.match("adj|a(or|rr|hr)(9|c|$)", folded(header)))
 
 
 def level_in(header: str) -> float | None:

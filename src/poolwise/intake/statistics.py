@@ -15,7 +15,7 @@ from poolwise.intake.columns import Column, Table, column_name
 from poolwise.intake.compound import COUNTS, reading
 from poolwise.intake.doubts import doubtful, impossible
 from poolwise.intake.frames import check_decimal, frame_columns
-from poolwise.intake.headers import is_study, level_in, recognised, sizes_in, type_and_value
+from poolwise.intake.headers import folded, is_adjusted, is_study, level_in, recognised, sizes_in, type_and_value
 from poolwise.intake.labels import missing
 from poolwise.intake.rows import KEY_COLUMNS
 from poolwise.intake.table import Given, study_labels
@@ -70,6 +70,10 @@ def from_columns(
         given = replace(given, columns={**given.columns, "study": Column(list(labels.names))})
     rows = Rows(study_labels(given.labels)[0])
     read = _read_cells(there, named, rows, decimal, settings.prob)
+    read.unknown = [str(name) for name in there if name not in {**used, **named, study or "": ""}]
+    told = [name for name in named if is_adjusted(name)] if adjusted is None else []
+    if told:
+        blank += (Remark(f"adjusted estimates, by their header: {listing(map(repr, told))}", warn=False),)
     given = replace(given, remarks=(*blank, *read.remarks(), *doubtful(read.numbers, rows)))
     return _estimated(given, target, read, settings, _flags(there, adjusted, rows))
 
@@ -98,11 +102,22 @@ def _statistics(there: Mapping[str, Column], columns: Mapping[str, str] | None, 
                 "one column for each statistic",
                 f"columns={{'{statistic}': '{twice[0]}'}}",
             )
-    if not found:
+    if not found or {part for statistic in found.values() for part in statistic.split()} <= _SIZES:
         second = recognised(str(column.tolist()[0]) for column in there.values())
-        headers = "; pd.read_csv(..., header=[0, 1]), if the first row is a second row of headers" if second else ""
+        headers = (
+            "; pd.read_csv(..., header=[0, 1]), if the first row is a second row of headers" if len(second) > 1 else ""
+        )
+        if len(there) == 1 and (mark := next((mark for mark in ";\t|" if mark in next(iter(there))), None)):
+            raise InputError(
+                f"the table has one column, '{next(iter(there))}'", advice=f"pd.read_csv(..., sep={mark!r})"
+            )
+        if any("%" in str(name) for name in there):
+            headers += "; percentages as numbers of events, in whole persons of n"
+        if any("median" in folded(str(name)) for name in there):
+            headers += "; pw.measures.mean_sd for means and standard deviations from medians and quartiles"
+        rest = [str(name) for name in there if name not in found]
         raise InputError(
-            f"no column of {listing(map(str, there))} is known as a statistic",
+            f"no column of {listing(rest)} is known as a statistic",
             "columns such as n1, m1, sd1, n2, m2, sd2, or t, r, or, se",
             "columns={'n1': 'your column', ...}" + headers,
         )
@@ -172,6 +187,7 @@ class _Read:
     parted: dict[str, list[str]] = field(default_factory=dict)
     bounds: dict[int, str] = field(default_factory=dict)
     told: list[Remark] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
 
     def column(self, name: str, statistics: tuple[str, ...], cells: Sequence[Any]) -> None:
         """One column, whose cells hold one or several of these statistics."""
@@ -256,6 +272,12 @@ def _usual(statistic: str, value: float) -> str:
     return ""
 
 
+def _unknown(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    return f"Columns that are not known as statistics: {listing(names)}; columns={{'sd1': ...}} names them.\n"
+
+
 def _advice(cell: object, statistics: tuple[str, ...], decimal: str) -> str:
     if not isinstance(cell, str):
         return "a number"
@@ -328,7 +350,7 @@ def _estimated(
     if short:
         told = listing(short, _MOST_FAULTS, separator="\n  ")
         count = f"{len(short)} rows" if len(short) > 1 else "a row"
-        raise InputError(f"{count} cannot be brought to {target}:\n  {told}\n")
+        raise InputError(f"{count} cannot be brought to {target}:\n  {told}\n{_unknown(read.unknown)}")
     remarks = [Remark(note, warn=False) for note in converted.notes]
     kinds = dict.fromkeys(way.split(" from ")[0] for way in converted.way if way)
     if len(kinds) > 1:

@@ -234,7 +234,7 @@ def lacking(target: str, filled: Sequence[str], settings: Settings) -> str:
         if way.crosses_risk and settings.base_rate is None:
             rest.append("base_rate=..., the risk without treatment")
         if held:
-            short.setdefault(" and ".join(rest), len(rest))
+            short.setdefault(" and ".join(rest), len(rest) - ({"n1", "n2"} <= set(rest)))
     least = min(short.values(), default=0)
     return ", or ".join(words for words, count in short.items() if count == least)
 
