@@ -49,6 +49,23 @@ def test_a_printed_table_says_what_the_plain_one_does(printed, plain, words):
     np.testing.assert_array_equal(own.se, expected.se)
 
 
+def test_words_and_marks_of_direction_are_signs_and_a_minus_is_not_a_missing_cell():
+    rows = "Study|n1|n2|p|direction\nA|20|20|.04|{}\nB|20|20|.2|{}"
+    plain = effects(rows.format(-1, 1), "SMD", sides=2)
+    np.testing.assert_array_equal(plain.y, effects("Study|n1|n2|p\nA|20|20|-.04\nB|20|20|.2", "SMD", sides=2).y)
+    assert (plain.y < 0).tolist() == [True, False]
+    for signs in (("-", "+"), ("negative", "positive")):
+        np.testing.assert_array_equal(effects(rows.format(*signs), "SMD", sides=2).y, plain.y)
+
+
+def test_a_difference_or_a_rate_ratio_that_is_printed_with_its_interval_is_its_own_measure():
+    own = effects("Study|MD (95% CI)\nA|-0.5 (-0.9 to -0.1)\nB|0.25 [-0.25, 0.75]", "MD")
+    np.testing.assert_allclose(own.y, [-0.5, 0.25])
+    np.testing.assert_allclose(own.se, np.array([0.4, 0.5]) / 1.959963984540054, rtol=1e-12)
+    ratio = effects("Study|IRR (95% CI)\nA|2 (1 to 4)\nB|1 [.5, 2]", "IRR")
+    np.testing.assert_allclose(ratio.se, np.log(2) / 1.959963984540054, rtol=1e-12)
+
+
 def test_standard_errors_of_means_and_sizes_in_headers_are_used_and_told():
     own = effects("Study|Treatment M (SE), n = 25|Control M (SE), n = 16\nA|5 (.4)|4 (.5)\nB|6 (.2)|6 (.25)", "MD")
     np.testing.assert_allclose(own.se, [np.hypot(0.4, 0.5), np.hypot(0.2, 0.25)], rtol=1e-12)
@@ -92,6 +109,7 @@ def test_a_bound_of_p_is_refused_where_nothing_else_is_reported_and_told_elsewhe
         ("Study|n1|n2|% events treatment\nA|9|9|30\nB|9|9|20", r"percentages as numbers of events"),
         ("Study|n1|n2|t|t.1\nA|9|9|1|2\nB|9|9|2|1", r"'t', 't.1' all look like t"),
         ("Study;r;n\nA;.2;30\nB;.1;20", r"one column, 'Study;r;n'.*sep=';'"),
+        ("Study|n1|n2|t|direction\nA|9|9|2|-\nB|9|9|1|+", r"t = 2 and the sign -1 for 'A' \(row 1\) disagree"),
         ("Study|Type|Value|SE\nA|OR|2|.2\nB|beta|.1|.1", r"'Type' names 'beta'"),
     ],
 )  # fmt: skip

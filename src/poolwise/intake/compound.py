@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from poolwise.intake.cells import bare_text, number_of
 
-WITH_INTERVAL = ("or", "rr", "hr", "log_or", "log_rr", "log_hr", "d", "g", "r", "fisher_z")
+WITH_INTERVAL = ("or", "rr", "hr", "log_or", "log_rr", "log_hr", "d", "g", "r", "fisher_z", "md", "rd", "irr")
 """Estimates that are printed with their interval."""
 COMPANIONS: Mapping[str, tuple[str, ...]] = {
     **{f"m{group}": (f"sd{group}",) for group in ("1", "2", "")},
@@ -21,6 +21,8 @@ COUNTS = frozenset({"n1", "n2", "n", "events1", "events2", "events", "a", "b", "
 NOT_REPORTED = frozenset({"nr", "n.r.", "n/r", "not reported", "unclear"})
 _NOT_SIGNIFICANT = re.compile(r"n\.?\s?s\.?|not sig(nificant|\.)?|non-?significant|>\s*\.05", re.IGNORECASE)
 _BOUND = re.compile(r"(p\s*)?[<>≤≥]=?\s*[\d.,]+", re.IGNORECASE)
+SIGNS = {"+": 1.0, "positive": 1.0, "pos": 1.0, "-": -1.0, "–": -1.0, "−": -1.0, "negative": -1.0, "neg": -1.0}
+"""Words for the direction of an effect."""
 _GROUPED = re.compile(r"[1-9]\d{0,2}([.,' \u2009\u202f]\d{3})+")
 _TESTED = re.compile(r"(?P<name>[A-Za-z]{1,3})\s*(\((?P<df>[^)]*)\))?\s*=\s*(?P<number>.+)")
 
@@ -154,6 +156,9 @@ def _share(text: str, roles: Sequence[str], decimal: str) -> Reading | None:
 
 def _unclear(text: str, role: str, decimal: str) -> Reading | None:
     """An estimate with one number in brackets, which may be anything."""
+    number = _number(decimal)
+    if re.fullmatch(rf"{number}\s*[(\[]\s*{number}\s+{number}\s*[)\]]", text):
+        return Reading(fault="'to' or ';' between the limits of its interval")
     if _spread(text, (role, "sd"), decimal) is None:
         return None
     return Reading(

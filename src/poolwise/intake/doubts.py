@@ -13,7 +13,7 @@ from poolwise.intake.compound import WITH_INTERVAL
 from poolwise.measures.reported import LOPSIDED
 
 Array = NDArray[np.float64]
-RATIOS = frozenset({"or", "rr", "hr"})
+RATIOS = frozenset({"or", "rr", "hr", "irr"})
 LARGE = 3.0  # a difference of so many standard deviations is hardly ever seen
 UNEVEN = 3.0  # sds of two arms that differ by more
 
@@ -43,7 +43,8 @@ def impossible(numbers: Mapping[str, Array], called: Mapping[str, str], rows: Ro
         if events in numbers and size in numbers:
             whole = numbers[size] == np.floor(numbers[size])
             for row in np.flatnonzero(whole & (numbers[events] > numbers[size])).tolist():
-                faults.append(f"{name(events)} exceeds {name(size)} for {rows.name(row)}: swapped columns?")
+                more = f"exceeds {name(size)}" if name(events) != name(size) else "tells more events than persons"
+                faults.append(f"{name(events)} {more} for {rows.name(row)}: swapped columns?")
     for sd, size in (("sd1", "n1"), ("sd2", "n2"), ("sd", "n")):
         if sd in numbers and size in numbers:
             for row in np.flatnonzero((numbers[size] < 2.0) & ~np.isnan(numbers[sd])).tolist():

@@ -44,6 +44,9 @@ _ALONE = {
     "log_rr": "logrr lnrr logriskratio",
     "hr": "hr hazardratio",
     "log_hr": "loghr lnhr loghazardratio",
+    "md": "md meandifference meandiff wmd",
+    "rd": "rd riskdifference",
+    "irr": "irr incidencerateratio rateratio",
     "fisher_z": "fisherz fishersz zr zcor",
     "se": "se sei stderr standarderror seg sed",
     "v": "v vi var variance samplingvariance",
@@ -64,7 +67,7 @@ _ALONE = {
     "pre2": "pre2",
     "post2": "post2",
 }
-_ESTIMATES = ("r", "d", "g", "or", "log_or", "rr", "log_rr", "hr", "log_hr", "fisher_z")
+_ESTIMATES = ("r", "d", "g", "or", "log_or", "rr", "log_rr", "hr", "log_hr", "fisher_z", "md", "rd", "irr")
 _INTERVALS = re.split(
     r"\s+", "ci 95ci ci95 ki 95ki ic ic95 95ic 95confidenceinterval confidenceinterval 90ci 99ci 80ci"
 )
@@ -80,12 +83,13 @@ STUDY: tuple[str, ...] = (
     "reference",
     "citation",
 )
-_RATIOS = ("or", "log_or", "rr", "log_rr", "hr", "log_hr")
+_RATIOS = ("or", "log_or", "rr", "log_rr", "hr", "log_hr", "irr")
 _ADJUSTED = ("a", "adj", "adjusted", "crude", "unadjusted")
 TYPE = ("statistic", "metric", "type", "estype", "effectsizetype", "effecttype", "measure", "kind", "statistictype")
 VALUE = ("value", "estimate", "es", "effectsize", "effect", "reportedvalue", "result")
 STUDY += ("studie", "etude", "estudio", "autor", "auteur", "studies", "trial", "paper", "authoryear", "studyyear")
-STUDY += ("studyorsubgroup", "id", "studyno")
+_NUMBERED = ("id", "studyno")
+STUDY += ("studyorsubgroup", *_NUMBERED)
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]|,.*$")
 _LIMIT = re.compile("95|90|99|ci|limits?|bound|confidenceinterval|confidence|interval|ofthe|of")
 _SIZE = re.compile(r"\bn\s*=\s*(\d+)", re.IGNORECASE)
@@ -141,9 +145,17 @@ def folded(header: str) -> str:
     return re.sub(r"[^a-z0-9]+", "", plain)
 
 
-def is_study(header: object) -> bool:
-    """Whether a column holds the labels of studies, by its header (of two rows, by the upper one)."""
-    return folded(re.sub(r"\s*Unnamed: .*", "", str(header))) in STUDY
+def study_column(headers: Iterable[str]) -> str | None:
+    """The column that holds the labels of studies, by its header (of two rows, by the upper one); numbers come last.
+
+    Examples
+    --------
+    >>> study_column(["id", "Author (Year)", "n", "r"])
+    'Author (Year)'
+    """
+    own = {header: folded(re.sub(r"\s*Unnamed: .*", "", str(header))) for header in headers}
+    known = [header for header, word in own.items() if word in STUDY]
+    return min(known, key=lambda header: own[header] in _NUMBERED, default=None)
 
 
 def type_and_value(headers: Iterable[str]) -> tuple[str, str] | None:

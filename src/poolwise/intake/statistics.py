@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from poolwise.errors import InputError, listing, nearest, shown
 from poolwise.intake.cells import Remark, Rows, bare_text, cell_advice, number_of
 from poolwise.intake.columns import Column, Table, column_name
-from poolwise.intake.compound import COUNTS, reading
+from poolwise.intake.compound import COUNTS, SIGNS, reading
 from poolwise.intake.doubts import doubtful, impossible
 from poolwise.intake.frames import check_decimal, frame_columns
-from poolwise.intake.headers import folded, is_adjusted, is_study, level_in, recognised, sizes_in, type_and_value
+from poolwise.intake.headers import folded, is_adjusted, level_in, recognised, sizes_in, study_column, type_and_value
 from poolwise.intake.labels import missing
 from poolwise.intake.rows import KEY_COLUMNS
 from poolwise.intake.table import Given, study_labels
@@ -61,7 +61,7 @@ def from_columns(
     for name in used:
         if name not in there:
             raise InputError(f"no column '{name}'", advice=nearest(name, there))
-    study = roles.get("study") or next((name for name in there if is_study(name)), None)
+    study = roles.get("study") or study_column(there)
     there = _by_type(there, used, columns)
     named = _statistics(there, columns, {*used, *([study] if study else [])})
     blank = _left_blank(there, study, named)
@@ -103,24 +103,7 @@ def _statistics(there: Mapping[str, Column], columns: Mapping[str, str] | None, 
                 f"columns={{'{statistic}': '{twice[0]}'}}",
             )
     if not found or {part for statistic in found.values() for part in statistic.split()} <= _SIZES:
-        second = recognised(str(column.tolist()[0]) for column in there.values())
-        headers = (
-            "; pd.read_csv(..., header=[0, 1]), if the first row is a second row of headers" if len(second) > 1 else ""
-        )
-        if len(there) == 1 and (mark := next((mark for mark in ";\t|" if mark in next(iter(there))), None)):
-            raise InputError(
-                f"the table has one column, '{next(iter(there))}'", advice=f"pd.read_csv(..., sep={mark!r})"
-            )
-        if any("%" in str(name) for name in there):
-            headers += "; percentages as numbers of events, in whole persons of n"
-        if any("median" in folded(str(name)) for name in there):
-            headers += "; pw.measures.mean_sd for means and standard deviations from medians and quartiles"
-        rest = [str(name) for name in there if name not in found]
-        raise InputError(
-            f"no column of {listing(rest)} is known as a statistic",
-            "columns such as n1, m1, sd1, n2, m2, sd2, or t, r, or, se",
-            "columns={'n1': 'your column', ...}" + headers,
-        )
+        raise _nothing_known(there, found)
     return found
 
 
@@ -164,6 +147,26 @@ def _left_blank(there: Mapping[str, Column], study: str | None, named: Mapping[s
     return (Remark(f"'{study}' is empty in {listing(f'row {row + 1}' for row in blank)}; {advice}"),)
 
 
+def _nothing_known(there: Mapping[str, Column], found: Mapping[str, str]) -> InputError:
+    """What to say of a table without a column that tells of an effect."""
+    second = recognised(str(column.tolist()[0]) for column in there.values())
+    headers = (
+        "; pd.read_csv(..., header=[0, 1]), if the first row is a second row of headers" if len(second) > 1 else ""
+    )
+    if len(there) == 1 and (mark := next((mark for mark in ";\t|" if mark in next(iter(there))), None)):
+        raise InputError(f"the table has one column, '{next(iter(there))}'", advice=f"pd.read_csv(..., sep={mark!r})")
+    if any("%" in str(name) for name in there):
+        headers += "; percentages as numbers of events, in whole persons of n"
+    if any("median" in folded(str(name)) for name in there):
+        headers += "; pw.measures.mean_sd for means and standard deviations from medians and quartiles"
+    rest = [str(name) for name in there if name not in found]
+    return InputError(
+        f"no column of {listing(rest)} is known as a statistic",
+        "columns such as n1, m1, sd1, n2, m2, sd2, or t, r, or, se",
+        "columns={'n1': 'your column', ...}" + headers,
+    )
+
+
 def _texts(there: Mapping[str, Column], roles: Mapping[str, str | None], study: str | None) -> dict[str, Column]:
     named = {"study": study, "outcome": roles.get("outcome"), "study_as_given": roles.get("study_as_given")}
     return {role: Column(there[name].cells, None, name, there[name].dtype) for role, name in named.items() if name}
@@ -194,7 +197,9 @@ class _Read:
         for statistic in statistics:
             self.numbers.setdefault(statistic, np.full(len(cells), np.nan))
         for row, cell in enumerate(cells):
-            value = number_of(cell, self.decimal)
+            signs = SIGNS if statistics == ("sign",) and isinstance(cell, str) else {}
+            sign = signs.get(str(cell).strip().casefold())
+            value = number_of(cell, self.decimal) if sign is None else (sign, True)
             if value is not None:
                 self._put(name, statistics[0], row, value[0])
                 continue
@@ -226,6 +231,21 @@ class _Read:
             expected = f"expected {DOMAINS[statistic].words}{_usual(statistic, value)}"
             self.faults.append(f"'{name}' is {value:g} for {self.rows.name(row)}: {expected}")
         self.numbers[statistic][row] = value
+
+    def directed(self) -> None:
+        """Give p-values the sign of the effect where a column tells it; other statistics must carry it themselves."""
+        if "sign" not in self.numbers:
+            return
+        sign = self.numbers["sign"]
+        for statistic in ("t", "d", "g", "r", "p"):
+            values = self.numbers.get(statistic, np.full(len(sign), np.nan))
+            opposed = (values < 0.0) & (sign > 0.0) if statistic == "p" else values * sign < 0.0
+            for row in np.flatnonzero(opposed).tolist():
+                told = f"{statistic} = {values[row]:g} and the sign {sign[row]:+g} for {self.rows.name(row)} disagree"
+                self.faults.append(f"{told}: one of the two")
+        if "p" in self.numbers:
+            p = self.numbers["p"]
+            self.numbers["p"] = np.where(np.isnan(sign), p, sign * np.abs(p))
 
     def sizes(self, sizes: Mapping[str, float]) -> list[Remark]:
         """Take sizes that stand in headers where no column tells them."""
@@ -301,6 +321,7 @@ def _read_cells(there: Mapping[str, Column], named: Mapping[str, str], rows: Row
             raise InputError(f"the column '{name}' tells intervals of {level:.0%}, prob is {prob:g}", f"prob={level:g}")
         read.column(name, tuple(named[name].split()), there[name].tolist())
     columns = {part: name for name, statistics in named.items() for part in statistics.split()}
+    read.directed()
     read.told += [*read.sizes(sizes_in(named)), *read.spreads()]
     read.faults += impossible(read.numbers, columns, rows)
     if read.faults:

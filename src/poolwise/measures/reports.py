@@ -38,8 +38,8 @@ DOMAINS: dict[str, Domain] = {
     **dict.fromkeys(("sd1", "sd2", "sd", "sem1", "sem2", "sem", "se", "time1", "time2", "time"), POSITIVE),
     **dict.fromkeys(("a", "b", "c", "events1", "events2", "events"), COUNT),
     **dict.fromkeys(("f", "v"), NOT_NEGATIVE),
-    **dict.fromkeys(("lower", "upper", "g", "log_or", "log_rr", "log_hr", "fisher_z", "z"), ANY),
-    **dict.fromkeys(("or", "rr", "hr"), POSITIVE),
+    **dict.fromkeys(("lower", "upper", "g", "log_or", "log_rr", "log_hr", "fisher_z", "z", "md", "rd"), ANY),
+    **dict.fromkeys(("or", "rr", "hr", "irr"), POSITIVE),
     "r": CORRELATION,
     "r2": SHARE,
     "p": SIGNED_P,
@@ -58,6 +58,9 @@ PUBLISHED = {
     "log_hr": ("log HR", False),
     "hr": ("log HR", True),
     "fisher_z": ("Fisher z", False),
+    "md": ("MD", False),
+    "rd": ("RD", False),
+    "irr": ("IRR", True),
 }
 """Estimates by name: the measure of `convert`, and whether they and their limits are ratios whose logs are meant."""
 UNCERTAINTIES = (("se",), ("v",), ("lower", "upper"), ("z",), ("p",))
@@ -178,7 +181,7 @@ def ways(target: str) -> tuple[Way, ...]:
         if code in MEASURES:
             found += [_computed(MEASURES[code], route, name, target) for route in MEASURES[code].routes]
     for statistic, (measure, _) in PUBLISHED.items():
-        if measure == _TARGETS.get(target) or (target in NEIGHBOURS and measure in _LINE):
+        if measure == _TARGETS.get(target, target) or (target in NEIGHBOURS and measure in _LINE):
             found += [_published(statistic, uncertainty, target) for uncertainty in UNCERTAINTIES]
     return tuple(sorted(found, key=lambda way: way.steps))
 
