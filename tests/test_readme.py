@@ -38,6 +38,17 @@ def test_the_ten_lines_print_what_the_readme_says():
         assert numbers[0] == pytest.approx(numbers[1], abs=NUTS_LAST_DIGIT)
 
 
+def test_your_own_data_tell_what_the_readme_says():
+    section = README.partition("## Your own data")[2]
+    code, said = (
+        re.search(rf"```{language}\n(.*?)```", section, re.DOTALL).group(1) for language in ("python", "text")
+    )
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(code, "README.md", "exec"), {})
+    assert out.getvalue() == said
+
+
 def test_the_table_of_pairs_is_generated():
     assert pairs_table() in README
 

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import poolwise as pw
 from poolwise import datasets
 from poolwise.errors import InputError
+from support.metafor import figures
 
 METADAT = pd.read_csv(Path(__file__).parent / "reference" / "metadat.csv", dtype=str)
 METADAT = METADAT.assign(**{name: METADAT[name].map(float) for name in ("y", "v", "moderator", "n")})
@@ -19,8 +21,9 @@ def rows_of(name: str) -> pd.DataFrame:
     return METADAT[METADAT["dataset"] == name]
 
 
-def test_five_data_sets_are_packaged():
-    assert datasets.names() == ["assink2016", "bcg", "eight_schools", "raudenbush1985", "working_alliance"]
+def test_the_data_sets_are_packaged():
+    names = "assink2016 bcg eight_schools molloy2014 normand1999 raudenbush1985 working_alliance"
+    assert datasets.names() == names.split()
 
 
 @pytest.mark.parametrize(("name", "moderator"), [("bcg", "ablat"), ("raudenbush1985", "weeks"), ("assink2016", "year")])
@@ -140,3 +143,21 @@ def test_the_notes_admit_where_the_reference_reconstruction_differs_from_the_pap
         "Arbitrary",
     ):
         assert fact in notes
+
+
+@pytest.mark.parametrize("name", ["molloy2014", "normand1999"])
+def test_reported_statistics_are_carried_to_the_pooled_result(name):
+    effects, reference = datasets.load(name), figures(name)
+    assert list(effects.study) == reference["study"]
+    np.testing.assert_allclose(effects.y, reference["y"], rtol=1e-12)
+    np.testing.assert_allclose(effects.v, reference["v"], rtol=1e-12)
+    fit = pw.fit(effects, pw.RandomEffects(), pw.ClosedForm(tau2="REML"))
+    w = np.array(reference["fits"]["REML"]["weights"])
+    assert fit["tau"].point ** 2 == pytest.approx(reference["fits"]["REML"]["tau2"], rel=1e-6)
+    assert fit["mu"].point == pytest.approx(w @ reference["y"], rel=1e-6)
+    assert effects.derivation[0].startswith(f"{reference['measure']} from ")
+
+
+def test_the_correlation_of_conscientiousness_with_adherence_is_that_of_the_paper():
+    mean = pw.fit(datasets.load("molloy2014"), pw.RandomEffects(), pw.ClosedForm(tau2="DL"))["mu"].point
+    assert round(float(np.tanh(mean)), 2) == 0.15  # Molloy, O'Carroll & Ferguson 2014, abstract

@@ -43,6 +43,36 @@ def test_the_unit_of_the_means_does_not_matter(code):
     assert (other.y, other.v) == (pytest.approx(float(y), rel=1e-12), pytest.approx(float(v), rel=1e-12))
 
 
+@given(factor=st.floats(1e-3, 1e3), shift=st.floats(-100.0, 100.0))
+def test_differences_of_means_carry_their_unit_and_no_origin(factor, shift):
+    moved = {
+        name: value * factor + (shift if name[0] == "m" else 0.0) if name[0] in "ms" else value
+        for name, value in GROUPS.items()
+    }
+    for code, power in (("MD", 1), ("SMD", 0)):
+        (y, v), other = pm.effect_size(code, **GROUPS), pm.effect_size(code, **moved)
+        assert other.y / factor**power == pytest.approx(float(y), rel=1e-6, abs=1e-13 * abs(shift) / factor)
+        assert other.v / factor ** (2 * power) == pytest.approx(float(v), rel=1e-6)
+
+
+@given(cells=st.tuples(*[st.integers(1, 500)] * 4))
+def test_events_and_their_absence_are_the_same_table_seen_from_the_other_side(cells):
+    a, b, c, d = cells
+    for code in ("OR", "RD", "AS", "PETO", "PHI", "YUQ", "YUY"):
+        y, v = pm.effect_size(code, a=a, b=b, c=c, d=d)
+        other = pm.effect_size(code, a=b, b=a, c=d, d=c)
+        assert float(other.y) == pytest.approx(-float(y), rel=1e-10, abs=1e-13)
+        assert float(other.v) == pytest.approx(float(v), rel=1e-10)
+
+
+@given(r=st.floats(-0.99, 0.99), n=st.integers(5, 5000))
+def test_correlations_turn_their_sign_with_a_reversed_scale(r, n):
+    for code in ("COR", "UCOR", "ZCOR"):
+        (y, v), other = pm.effect_size(code, r=r, n=n), pm.effect_size(code, r=-r, n=n)
+        assert float(other.y) == pytest.approx(-float(y), rel=1e-12, abs=1e-15)
+        assert float(other.v) == pytest.approx(float(v), rel=1e-12)
+
+
 @given(d=DS, n1=SIZES, n2=SIZES)
 def test_d_is_the_same_from_t_p_f_and_r(d, n1, n2):
     df = n1 + n2 - 2
@@ -64,6 +94,14 @@ def test_hedges_g_is_unbiased_and_its_variance_too():
     y, v = pm.effect_size("SMD", t=t, n1=n1, n2=n2, variance="UB")
     assert y.mean() == pytest.approx(delta, abs=4 * y.std() / np.sqrt(draws))
     assert v.mean() == pytest.approx(y.var(), rel=0.02)
+
+
+@pytest.mark.parametrize("n", [60, 90, 202, 350, 5000])
+def test_the_unbiased_correlation_of_many_people_is_nearly_the_correlation(n):
+    r = np.array([0.0, 0.05, -0.3, 0.9])
+    y = pm.effect_size("UCOR", r=r, n=n).y
+    # Olkin & Pratt 1958: r (1 + (1 - r^2) / (2 (n - 4))), with an error of the order of n^-2
+    np.testing.assert_allclose(y, r * (1 + (1 - r**2) / (2 * (n - 4))), atol=2.0 / n**2)
 
 
 def test_the_unbiased_correlation_is_unbiased():

@@ -52,7 +52,8 @@ class Dataset:
     notes : tuple of str
         What a user has to know before using the numbers.
     roles : mapping
-        Which columns `load` makes y, se or v, study, moderators, outcome and n from, and by which measure.
+        Which columns `load` makes y, se or v, study, moderators, outcome and n from, and by which measure; of a table
+        of statistics the study and the target.
     """
 
     name: str
@@ -81,7 +82,7 @@ def names() -> list[str]:
     Examples
     --------
     >>> names()
-    ['assink2016', 'bcg', 'eight_schools', 'raudenbush1985', 'working_alliance']
+    ['assink2016', 'bcg', 'eight_schools', 'molloy2014', 'normand1999', 'raudenbush1985', 'working_alliance']
     """
     entries = (files("poolwise.datasets") / "data").iterdir()
     return sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml"))
@@ -157,10 +158,12 @@ def frame(name: str) -> pd.DataFrame:
 def load(name: str) -> Effects:
     """A packaged data set as a study table, ready to fit.
 
-    For ``"bcg"`` estimates and variances are computed from the 2 x 2 counts (see `log_risk_ratio`); for
-    the others they are as packaged. ``"working_alliance"`` holds three outcomes, to be had one at a
-    time with ``select(outcome=...)``, and is reconstructed: see ``describe("working_alliance").notes``.
-    ``"assink2016"`` holds several effects of each study, whose names repeat in `Effects.study_as_given`.
+    For ``"bcg"`` estimates and variances are computed from the 2 x 2 counts (see `log_risk_ratio`), for
+    ``"molloy2014"`` from correlations and for ``"normand1999"`` from means of two groups (see
+    `Effects.from_statistics`; `Effects.explain` tells each number); for the others they are as packaged.
+    ``"working_alliance"`` holds three outcomes, to be had one at a time with ``select(outcome=...)``, and is
+    reconstructed: see ``describe("working_alliance").notes``. ``"assink2016"`` holds several effects of each study,
+    whose names repeat in `Effects.study_as_given`.
 
     Parameters
     ----------
@@ -184,6 +187,8 @@ def load(name: str) -> Effects:
     """
     words, table = describe(name), frame(name)
     roles = words.roles
+    if roles["measure"] == "statistics":
+        return _from_statistics(words, table)
     numbers = _MEASURES[roles["measure"]](table, roles)
     return Effects(
         numbers["y"],
@@ -276,6 +281,18 @@ def log_risk_ratio(a: Array, b: Array, c: Array, d: Array) -> tuple[Array, Array
     y = np.log(a / treated) - np.log(c / control)
     v = 1.0 / a - 1.0 / treated + 1.0 / c - 1.0 / control
     return y, v
+
+
+def _from_statistics(words: Dataset, table: pd.DataFrame) -> Effects:
+    """A study table from the statistics that its reports print."""
+    return Effects.from_statistics(
+        table,
+        target=words.roles["target"],
+        study=words.roles["study"],
+        title=words.title,
+        citation=f"{words.citation} doi:{words.doi}",
+        directions=words.directions,
+    )
 
 
 def _moderators(table: pd.DataFrame, roles: Mapping[str, Any]) -> pd.DataFrame | None:

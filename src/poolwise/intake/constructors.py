@@ -139,12 +139,15 @@ class FromSources(StudyTable, Protocol):
         ----------
         frame : DataFrame or mapping
             One row for each reported result. Columns are known by their usual names (``n1 m1 sd1 n2 m2 sd2``, ``Mean
-            (Treatment)``, ``n.e``, ``t``, ``r``, ``OR``, ``CI lower``, ...), whatever their case.
+            (Treatment)``, ``n.e``, ``t``, ``r``, ``OR``, ``CI lower``, ...), whatever their case. A cell may hold what
+            is printed together: ``11.3 (2.1)`` under ``M (SD) treatment``, ``12/45`` under ``Events/Total control``,
+            ``1.52 [0.98, 2.31]`` under ``OR (95% CI)``. A pair of columns such as ``Type`` and ``Value`` tells which
+            statistic each row reports. A p-value of which only a bound is printed is not used.
         target : str
             Code of a measure of `effect_size`, or ``"HR"``: what all rows are brought to. SMD, OR and ZCOR are reached
             from one another; every other one only from statistics of its own.
         columns : mapping of str to str, optional
-            Column by statistic, where names are unusual: ``{"n1": "Patients A"}``.
+            Column by statistic, where names are unusual: ``{"n1": "Patients A", "m1 sd1": "Mittel (SA) A"}``.
         study, study_as_given, outcome : str, optional
             Columns of labels, as for the class; a column called study, author, ... is taken for the study.
         moderators, cluster : sequence of str

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import product
 
 _FIRST, _SECOND = (
     re.split(r"\s+", words)
     for words in (
-        "1 1i g1 group1 grp1 e t tx treat treated treatment treatmentgroup exp experimental experimentalgroup int "
-        "intervention interventiongroup active",
+        "1 1i g1 group1 grp1 e t tx trt treat treated treatment treatmentgroup exp experimental experimentalgroup int "
+        "intervention interventiongroup active interventionsgruppe versuchsgruppe ig vg traitement tratamiento",
         "2 2i g2 group2 grp2 c ctrl ctl con control controls controlgroup comparison comparator comparisongroup "
-        "placebo pbo",
+        "placebo pbo kontrollgruppe kontrolle kg temoin",
     )
 )
 _OF_GROUPS = {
     "n": "n size samplesize num number total",
-    "m": "m mean avg average",
-    "sd": "sd s std stdev standarddeviation",
+    "m": "m mean avg average mittelwert mw moyenne media",
+    "sd": "sd s std stdev standarddeviation standardabweichung ecarttype",
+    "sem": "sem se stderr standarderror standarderrorofmean standarderrorofthemean",
+    "m sem": "mse meanse msem meansem avgse",
     "events": "events event ev e responders",
+    "m sd": "msd meansd meanstd avgsd averagesd mwsd mittelwertsd",
+    "events n": "eventstotal eventsn nn eventstotaln eventsofn respondersn",
     "time": "time persontime personyears py",
 }
 _ALONE = {
@@ -40,6 +44,9 @@ _ALONE = {
     "log_rr": "logrr lnrr logriskratio",
     "hr": "hr hazardratio",
     "log_hr": "loghr lnhr loghazardratio",
+    "md": "md meandifference meandiff wmd",
+    "rd": "rd riskdifference",
+    "irr": "irr incidencerateratio rateratio",
     "fisher_z": "fisherz fishersz zr zcor",
     "se": "se sei stderr standarderror seg sed",
     "v": "v vi var variance samplingvariance",
@@ -60,7 +67,33 @@ _ALONE = {
     "pre2": "pre2",
     "post2": "post2",
 }
-STUDY = ("study", "author", "authors", "studyid", "studyname", "slab", "label", "source", "reference", "citation")
+_ESTIMATES = ("r", "d", "g", "or", "log_or", "rr", "log_rr", "hr", "log_hr", "fisher_z", "md", "rd", "irr")
+_INTERVALS = re.split(
+    r"\s+", "ci 95ci ci95 ki 95ki ic ic95 95ic 95confidenceinterval confidenceinterval 90ci 99ci 80ci"
+)
+STUDY: tuple[str, ...] = (
+    "study",
+    "author",
+    "authors",
+    "studyid",
+    "studyname",
+    "slab",
+    "label",
+    "source",
+    "reference",
+    "citation",
+)
+_RATIOS = ("or", "log_or", "rr", "log_rr", "hr", "log_hr", "irr")
+_ADJUSTED = ("a", "adj", "adjusted", "crude", "unadjusted")
+TYPE = ("statistic", "metric", "type", "estype", "effectsizetype", "effecttype", "measure", "kind", "statistictype")
+VALUE = ("value", "estimate", "es", "effectsize", "effect", "reportedvalue", "result")
+STUDY += ("studie", "etude", "estudio", "autor", "auteur", "studies", "trial", "paper", "authoryear", "studyyear")
+_NUMBERED = ("id", "studyno")
+STUDY += ("studyorsubgroup", *_NUMBERED)
+_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]|,.*$")
+_LIMIT = re.compile("95|90|99|ci|limits?|bound|confidenceinterval|confidence|interval|ofthe|of")
+_SIZE = re.compile(r"\bn\s*=\s*(\d+)", re.IGNORECASE)
+_LEVEL = re.compile(r"(\d{2}(?:\.\d+)?)\s?%")
 
 
 def _known() -> dict[str, str]:
@@ -68,13 +101,33 @@ def _known() -> dict[str, str]:
     for statistic, words in _OF_GROUPS.items():
         for number, groups in (("1", _FIRST), ("2", _SECOND)):
             for word, group in product(words.split(), groups):
-                found.setdefault(word + group, statistic + number)
+                own = " ".join(part + number for part in statistic.split())
+                found.setdefault(word + group, own)
                 if len(group) > 1 or len(word) > 1:
-                    found.setdefault(group + word, statistic + number)
+                    found.setdefault(group + word, own)
     for statistic, words in _ALONE.items():
         for word in words.split():
             found[word] = statistic
-    return found
+            if statistic in _ESTIMATES:
+                prefixes = ("", *_ADJUSTED) if statistic in _RATIOS else ("",)
+                found |= {prefix + word: statistic for prefix in prefixes}
+                found |= {
+                    prefix + word + interval: f"{statistic} lower upper"
+                    for prefix, interval in product(prefixes, _INTERVALS)
+                }
+                found |= {word + "se": f"{statistic} se", word + "v": f"{statistic} v"}
+    found |= {
+        f"n{first}{second}": "n1 n2" for first, second in product(_FIRST, _SECOND) if len(first) > 1 < len(second)
+    }
+    found = dict.fromkeys(_INTERVALS, "lower upper") | found  # ci may be a cell of a table
+    return found | {
+        "msd": "m sd",
+        "meansd": "m sd",
+        "meanse": "m sem",
+        "sem": "sem",
+        "eventstotal": "events n",
+        "eventsn": "events n",
+    }
 
 
 _KNOWN = _known()
@@ -92,6 +145,32 @@ def folded(header: str) -> str:
     return re.sub(r"[^a-z0-9]+", "", plain)
 
 
+def study_column(headers: Iterable[str]) -> str | None:
+    """The column that holds the labels of studies, by its header (of two rows, by the upper one); numbers come last.
+
+    Examples
+    --------
+    >>> study_column(["id", "Author (Year)", "n", "r"])
+    'Author (Year)'
+    """
+    own = {header: folded(re.sub(r"\s*Unnamed: .*", "", str(header))) for header in headers}
+    known = [header for header, word in own.items() if word in STUDY]
+    return min(known, key=lambda header: own[header] in _NUMBERED, default=None)
+
+
+def type_and_value(headers: Iterable[str]) -> tuple[str, str] | None:
+    """The columns of a table whose rows tell which statistic they report, and its value; None where there are none.
+
+    Examples
+    --------
+    >>> type_and_value(["Study", "Effect size type", "Effect size", "SE"])
+    ('Effect size type', 'Effect size')
+    """
+    there = {folded(header): header for header in reversed(list(headers))}
+    kind, value = (next((there[name] for name in names if name in there), None) for names in (TYPE, VALUE))
+    return (kind, value) if kind is not None and value is not None else None
+
+
 def recognised(headers: Iterable[str]) -> dict[str, str]:
     """The statistic that each header stands for, by the header; headers that stand for none are left out.
 
@@ -102,11 +181,79 @@ def recognised(headers: Iterable[str]) -> dict[str, str]:
     Returns
     -------
     dict of str to str
+        Of a header that names several statistics, all of them in their order: ``"m1 sd1"``, ``"or lower upper"``.
 
     Examples
     --------
+    >>> recognised(["M (SD) treatment", "OR [95% CI]", "Mean control (kg)"])
+    {'M (SD) treatment': 'm1 sd1', 'OR [95% CI]': 'or lower upper', 'Mean control (kg)': 'm2'}
     >>> recognised(["Author", "N exp", "M_exp", "SD exp", "n.c", "mean.c", "sd.c", "Year"])
     {'N exp': 'n1', 'M_exp': 'm1', 'SD exp': 'sd1', 'n.c': 'n2', 'mean.c': 'm2', 'sd.c': 'sd2'}
     """
-    found = {header: _KNOWN.get(folded(header)) for header in headers}
+    found = {header: _statistic(header) for header in headers}
+    for header in [header for header, statistic in found.items() if statistic is None]:
+        found[header] = found.get(re.sub(r"\.\d+$", "", header))  # pandas calls a second column r "r.1"
+    if "a" not in found.values():
+        found |= {header: "lower upper" for header, statistic in found.items() if statistic == "c" and len(header) > 1}
     return {header: statistic for header, statistic in found.items() if statistic is not None}
+
+
+def _statistic(header: str) -> str | None:
+    """By the whole header, else without what stands in brackets: a unit, a size."""
+    if whole := _KNOWN.get(folded(header)):
+        if "%" in header and whole in ("events", "events1", "events2"):
+            return None  # a count or a percentage
+        return whole.replace("n", "events", 1) if "%" in header and whole in ("n", "n1", "n2") else whole
+    bare = _SIZE.sub("", header)
+    for own in (bare, *_without_last_brackets(bare)):
+        if "%" not in header[len(own) :] and (known := _KNOWN.get(folded(own))):
+            return known
+    return {"lower": "lower", "low": "lower", "upper": "upper", "high": "upper"}.get(_LIMIT.sub("", folded(header)))
+
+
+def _without_last_brackets(header: str) -> list[str]:
+    """The header without its last bracket, and without all."""
+    last = re.sub(r"\s*[(\[][^)\]]*[)\]]\s*$", "", header)
+    return [last, _BRACKETS.sub("", header)] if last != header or _BRACKETS.search(header) else []
+
+
+def sizes_in(headers: Mapping[str, str]) -> dict[str, float]:
+    """Sample sizes that stand in headers: of ``"Treatment M (SD), n = 45"`` it is n1.
+
+    Parameters
+    ----------
+    headers : mapping of str to str
+        The statistics of each header, as `recognised` tells them.
+
+    Returns
+    -------
+    dict of str to float
+
+    Examples
+    --------
+    >>> sizes_in({"Treatment M (SD), n = 45": "m1 sd1"})
+    {'n1': 45.0}
+    """
+    found: dict[str, float] = {}
+    for header, statistics in headers.items():
+        group = statistics.split()[0][-1]
+        if (size := _SIZE.search(header)) and group in "12":
+            found[f"n{group}"] = float(size[1])
+    return found
+
+
+def is_adjusted(header: str) -> bool:
+    """Whether a header tells that its estimates are adjusted for other variables.
+
+    Examples
+    --------
+    >>> is_adjusted("aOR (95% CI)"), is_adjusted("Unadjusted OR"), is_adjusted("OR")
+    (True, False, False)
+    """
+    return bool(re.match("adj|a(or|rr|hr)(9|c|$)", folded(header)))
+
+
+def level_in(header: str) -> float | None:
+    """The probability of intervals that a header tells: 0.9 of ``"OR (90% CI)"``."""
+    level = _LEVEL.search(header)
+    return float(level[1]) / 100.0 if level else None

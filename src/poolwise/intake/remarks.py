@@ -100,10 +100,15 @@ def summary_rows(study: Sequence[str], rows: Rows) -> tuple[Remark, ...]:
     -------
     tuple of Remark
     """
-    sums = [row for row, label in enumerate(study) if label.casefold().rstrip(":.") in SUMMARY_LABELS]
+    sums = [row for row, label in enumerate(study) if _summed(label) in SUMMARY_LABELS]
     if not sums:
         return ()
     return (Remark(f"a summary rather than a study, by its label: {rows.names(sums)}; leave such rows out"),)
+
+
+def _summed(label: str) -> str:
+    """A label without what stands in brackets at its end: 'Total (95% CI)'."""
+    return re.sub(r"\s*[(\[].*$", "", label.casefold()).rstrip(":.")
 
 
 def _telling(values: object, names: frozenset[str]) -> str:

@@ -20,6 +20,10 @@ SAMPLING = ("ST", "CS")
 _FOUR = Domain("a whole number of at least 4", lambda x: np.isfinite(x) & (x >= 4.0) & (x == np.floor(x)))
 _THREE = Domain("a whole number of at least 3", lambda x: np.isfinite(x) & (x >= 3.0) & (x == np.floor(x)))
 
+_LARGE = 40.0  # from here on the terms of the series fall fast even at x = 1, where they are as k to the power -c
+_TERMS = 200
+_SMALLEST = 1e-18
+
 
 def correlation(*, r: ArrayLike, n: ArrayLike, variance: str = "LS") -> Estimate:
     """Raw correlation, y = r, v = (1 - r^2)^2 / (n - 1).
@@ -70,11 +74,28 @@ def unbiased_correlation(*, r: ArrayLike, n: ArrayLike, variance: str = "LS") ->
     check_option("variance", variance, UCOR_VARIANCES, error=InputError, whose="UCOR: ")
     r, n = read("UCOR", {"r": (r, CORRELATION), "n": (n, _FOUR)})
     rest = 1.0 - r**2
-    y = r * special.hyp2f1(0.5, 0.5, (n - 2.0) / 2.0, rest)
+    y = r * _hypergeometric(0.5, (n - 2.0) / 2.0, rest)
     if variance == "UB":
-        v = y**2 - 1.0 + (n - 3.0) / (n - 2.0) * rest * special.hyp2f1(1.0, 1.0, n / 2.0, rest)
+        v = y**2 - 1.0 + (n - 3.0) / (n - 2.0) * rest * _hypergeometric(1.0, n / 2.0, rest)
         return estimate("UCOR", y, v)
     return estimate("UCOR", y, _large_sample(weighted_mean(y, n) if variance == "AV" else y, n))
+
+
+def _hypergeometric(a: float, c: Array, x: Array) -> Array:
+    """F(a, a; c; x) for x from 0 to 1: by its series where c is large, whose gamma functions overflow elsewhere."""
+    c, x = np.broadcast_arrays(np.asarray(c, dtype=float), np.asarray(x, dtype=float))
+    large = c > _LARGE
+    found = special.hyp2f1(a, a, np.where(large, _LARGE, c), np.where(large, 0.0, x))
+    if not large.any():
+        return np.asarray(found)
+    c, x = np.where(large, c, _LARGE), np.where(large, x, 0.0)
+    term, total = np.ones_like(x), np.ones_like(x)
+    for k in range(_TERMS):
+        term = term * (a + k) ** 2 / ((c + k) * (k + 1.0)) * x
+        total = total + term
+        if np.all(np.abs(term) < _SMALLEST * total):
+            break
+    return np.where(large, total, found)
 
 
 def fisher_z(*, r: ArrayLike, n: ArrayLike) -> Estimate:

@@ -35,11 +35,11 @@ _SIGN = Domain("1 or -1", lambda x: np.abs(x) == 1.0)
 DOMAINS: dict[str, Domain] = {
     **dict.fromkeys(("n1", "n2", "n", "predictors", "items"), PEOPLE),
     **dict.fromkeys(("m1", "m2", "m", "pre1", "post1", "pre2", "post2", "t", "d", "y"), ANY),
-    **dict.fromkeys(("sd1", "sd2", "sd", "se", "time1", "time2", "time"), POSITIVE),
+    **dict.fromkeys(("sd1", "sd2", "sd", "sem1", "sem2", "sem", "se", "time1", "time2", "time"), POSITIVE),
     **dict.fromkeys(("a", "b", "c", "events1", "events2", "events"), COUNT),
     **dict.fromkeys(("f", "v"), NOT_NEGATIVE),
-    **dict.fromkeys(("lower", "upper", "g", "log_or", "log_rr", "log_hr", "fisher_z", "z"), ANY),
-    **dict.fromkeys(("or", "rr", "hr"), POSITIVE),
+    **dict.fromkeys(("lower", "upper", "g", "log_or", "log_rr", "log_hr", "fisher_z", "z", "md", "rd"), ANY),
+    **dict.fromkeys(("or", "rr", "hr", "irr"), POSITIVE),
     "r": CORRELATION,
     "r2": SHARE,
     "p": SIGNED_P,
@@ -58,6 +58,9 @@ PUBLISHED = {
     "log_hr": ("log HR", False),
     "hr": ("log HR", True),
     "fisher_z": ("Fisher z", False),
+    "md": ("MD", False),
+    "rd": ("RD", False),
+    "irr": ("IRR", True),
 }
 """Estimates by name: the measure of `convert`, and whether they and their limits are ratios whose logs are meant."""
 UNCERTAINTIES = (("se",), ("v",), ("lower", "upper"), ("z",), ("p",))
@@ -178,7 +181,7 @@ def ways(target: str) -> tuple[Way, ...]:
         if code in MEASURES:
             found += [_computed(MEASURES[code], route, name, target) for route in MEASURES[code].routes]
     for statistic, (measure, _) in PUBLISHED.items():
-        if measure == _TARGETS.get(target) or (target in NEIGHBOURS and measure in _LINE):
+        if measure == _TARGETS.get(target, target) or (target in NEIGHBOURS and measure in _LINE):
             found += [_published(statistic, uncertainty, target) for uncertainty in UNCERTAINTIES]
     return tuple(sorted(found, key=lambda way: way.steps))
 
@@ -234,7 +237,7 @@ def lacking(target: str, filled: Sequence[str], settings: Settings) -> str:
         if way.crosses_risk and settings.base_rate is None:
             rest.append("base_rate=..., the risk without treatment")
         if held:
-            short.setdefault(" and ".join(rest), len(rest))
+            short.setdefault(" and ".join(rest), len(rest) - ({"n1", "n2"} <= set(rest)))
     least = min(short.values(), default=0)
     return ", or ".join(words for words, count in short.items() if count == least)
 
@@ -284,7 +287,8 @@ def _variance(y: Array, reported: Columns, ratio: bool, settings: Settings) -> A
     if "z" in reported:
         return standard_error(y, z=reported["z"]) ** 2
     low, high = (np.log(limit) if ratio else limit for limit in (reported["lower"], reported["upper"]))
-    return standard_error(y, lower=low, upper=high, prob=settings.prob) ** 2
+    middle = (low + high) / 2.0  # whether y lies there is asked, by row, where a table is read
+    return standard_error(middle, lower=low, upper=high, prob=settings.prob) ** 2
 
 
 def _to_target(own: Estimate, name: str, target: str, columns: Columns, settings: Settings) -> Estimate:

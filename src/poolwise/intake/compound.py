@@ -1,0 +1,170 @@
+"""Cells that hold several numbers, as tables are printed: a mean with its sd, events of a total, an interval."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from poolwise.intake.cells import bare_text, number_of
+
+WITH_INTERVAL = ("or", "rr", "hr", "log_or", "log_rr", "log_hr", "d", "g", "r", "fisher_z", "md", "rd", "irr")
+"""Estimates that are printed with their interval."""
+COMPANIONS: Mapping[str, tuple[str, ...]] = {
+    **{f"m{group}": (f"sd{group}",) for group in ("1", "2", "")},
+    **{f"events{group}": (f"n{group}",) for group in ("1", "2", "")},
+    **dict.fromkeys(WITH_INTERVAL, ("lower", "upper")),
+}
+"""What may stand in the same cell as a statistic, when its header names it alone."""
+COUNTS = frozenset({"n1", "n2", "n", "events1", "events2", "events", "a", "b", "c"})
+NOT_REPORTED = frozenset({"nr", "n.r.", "n/r", "not reported", "unclear"})
+_NOT_SIGNIFICANT = re.compile(r"n\.?\s?s\.?|not sig(nificant|\.)?|non-?significant|>\s*\.05", re.IGNORECASE)
+_BOUND = re.compile(r"(p\s*)?[<>≤≥]=?\s*[\d.,]+", re.IGNORECASE)
+SIGNS = {"+": 1.0, "positive": 1.0, "pos": 1.0, "-": -1.0, "–": -1.0, "−": -1.0, "negative": -1.0, "neg": -1.0}
+"""Words for the direction of an effect."""
+_GROUPED = re.compile(r"[1-9]\d{0,2}([.,' \u2009\u202f]\d{3})+")
+_TESTED = re.compile(r"(?P<name>[A-Za-z]{1,3})\s*(\((?P<df>[^)]*)\))?\s*=\s*(?P<number>.+)")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a cell of text holds.
+
+    Attributes
+    ----------
+    values : mapping of str to float
+        Numbers by statistic; empty where the cell cannot be read.
+    fault : str
+        Why it cannot, and what to try.
+    bound : bool
+        Whether it tells a p-value only by a bound.
+    """
+
+    values: Mapping[str, float] = field(default_factory=dict)
+    fault: str = ""
+    bound: bool = False
+
+
+def reading(cell: str, roles: Sequence[str], decimal: str, prob: float) -> Reading | None:
+    """A cell of text by the statistics that its column holds; None where it is nothing of this kind.
+
+    Parameters
+    ----------
+    cell : str
+    roles : sequence of str
+        Statistics in the order in which they are printed; one alone may bring those of `COMPANIONS` along.
+    decimal : str
+        The decimal mark.
+    prob : float
+        Probability of reported intervals, which a level that is printed in the cell must match.
+
+    Returns
+    -------
+    Reading or None
+
+    Examples
+    --------
+    >>> reading("11.3 (2.1)", ("m1",), ".", 0.95).values
+    {'m1': 11.3, 'sd1': 2.1}
+    >>> reading("1,52 [0,98; 2,31]", ("or",), ",", 0.95).values
+    {'or': 1.52, 'lower': 0.98, 'upper': 2.31}
+    """
+    text = re.sub(r"\s+", " ", bare_text(cell))
+    if text.casefold() in NOT_REPORTED:
+        return Reading(dict.fromkeys(roles[:1], math.nan))
+    if roles[0] == "p" and (_NOT_SIGNIFICANT.fullmatch(text) or _BOUND.fullmatch(text)):
+        return Reading(bound=True)
+    if roles[0] in COUNTS and _GROUPED.fullmatch(text):
+        return Reading({roles[0]: float(re.sub(r"\D", "", text))})
+    if (unmarked := re.sub(r"\s+n\.?s\.?$", "", text, flags=re.IGNORECASE)) != text:
+        value = number_of(unmarked, decimal)
+        return None if value is None else Reading({roles[0]: value[0]})
+    if named := _TESTED.fullmatch(text):
+        return _tested(named, roles, decimal)
+    if roles == ("lower", "upper"):
+        return _interval(text, roles, decimal, prob, alone=True)
+    pair = roles if len(roles) > 1 else (roles[0], *COMPANIONS.get(roles[0], ()))
+    if pair[0].startswith("events") or pair == ("n1", "n2"):
+        return _share(text, pair, decimal)
+    if len(pair) == 3:
+        return _interval(text, pair, decimal, prob) or _unclear(text, pair[0], decimal)
+    return _spread(text, pair, decimal) if len(pair) == 2 else None
+
+
+def _tested(named: re.Match[str], roles: Sequence[str], decimal: str) -> Reading | None:
+    """'t(38) = 2.10', 'p = .03', 'F(1, 38) = 4.4'; of an F with more degrees of freedom there is no one effect."""
+    value = number_of(named["number"], decimal)
+    if value is None or named["name"].casefold() != roles[0].rstrip("12"):
+        return None
+    df = re.match(r"\s*(\d+)\s*[,;]", named["df"] or "")
+    if roles[0] == "f" and df and df[1] != "1":
+        return Reading(
+            fault=f"an F with {df[1]} degrees of freedom tells of more than two groups; means and sds instead"
+        )
+    return Reading({roles[0]: value[0]})
+
+
+def _number(decimal: str) -> str:
+    mark = re.escape(decimal)
+    return rf"([+-]?(?:\d+(?:{mark}\d+)?|{mark}\d+))"
+
+
+def _interval(text: str, roles: Sequence[str], decimal: str, prob: float, *, alone: bool = False) -> Reading | None:
+    """'1.52 [0.98, 2.31]', '1.52 (95% CI 0.98 to 2.31)'; the limits alone where the column holds nothing else."""
+    number = _number(decimal)
+    comma = r",\s+" if decimal == "," else r",\s*"
+    between = rf"(?:\s*(?:to|bis|à|;)\s*|{comma}|\s+-\s+|-)"
+    limits = rf"(?:(\d+(?:[.,]\d+)?)\s?%\s*)?(?:C\.?I\.?|KI|IC|CrI)?\s*[:=,]?\s*{number}{between}{number}"
+    whole = rf"[(\[]?\s*{limits}\s*[)\]]?" if alone else rf"{number}\s*[,;]?\s*[(\[]\s*{limits}\s*[)\]]"
+    match = re.fullmatch(whole, text, re.IGNORECASE)
+    if match is None:
+        return None
+    level, figures = (
+        match[1 if alone else 2],
+        [g for place, g in enumerate(match.groups()) if place != (0 if alone else 1)],
+    )
+    if level and not math.isclose(float(level.replace(",", ".")) / 100.0, prob):
+        return Reading(fault=f"prob={float(level.replace(',', '.')) / 100.0:g}, since its interval is of {level} %")
+    return Reading(dict(zip(roles, _floats(figures, decimal), strict=True)))
+
+
+def _spread(text: str, roles: Sequence[str], decimal: str) -> Reading | None:
+    """'11.3 (2.1)', '11.3 ± 2.1', '11.3 (SD = 2.1)'."""
+    number = _number(decimal)
+    inner = rf"(?:(SD|s|SE|SEM|DS|ET|SA)\s*[=:]?\s*)?{number}"
+    match = re.fullmatch(
+        rf"{number}\s*[,;]?\s*(?:[(\[]\s*{inner}\s*[)\]]|(?:±|\+/-|\+-)\s*{inner})", text, re.IGNORECASE
+    )
+    if match is None:
+        return None
+    word, second = (match[2], match[3]) if match[3] else (match[4], match[5])
+    if (word or "").casefold() in {"se", "sem"} and roles[1].startswith("sd"):
+        roles = (roles[0], roles[1].replace("sd", "sem"))
+    return Reading(dict(zip(roles, _floats([match[1], second], decimal), strict=True)))
+
+
+def _share(text: str, roles: Sequence[str], decimal: str) -> Reading | None:
+    """'12/45', '12 of 45 (26.7 %)'; '12 (26.7 %)' without the total."""
+    percent = rf"(?:\s*[(\[]\s*{_number(decimal)}\s?%?\s*[)\]]|\s+{_number(decimal)}\s?%)"
+    if match := re.fullmatch(rf"(\d+)\s?(?:/|of|out of|von|sur|de)\s?(\d+){percent}?", text, re.IGNORECASE):
+        return Reading(dict(zip(roles, _floats([match[1], match[2]], decimal), strict=True)))
+    if match := re.fullmatch(rf"(\d+){percent}", text):
+        return Reading({roles[0]: float(match[1])})
+    return None
+
+
+def _unclear(text: str, role: str, decimal: str) -> Reading | None:
+    """An estimate with one number in brackets, which may be anything."""
+    number = _number(decimal)
+    if re.fullmatch(rf"{number}\s*[(\[]\s*{number}\s+{number}\s*[)\]]", text):
+        return Reading(fault="'to' or ';' between the limits of its interval")
+    if _spread(text, (role, "sd"), decimal) is None:
+        return None
+    return Reading(
+        fault=f"columns={{'{role} se': ...}} if the second number is its standard error, '{role} v' if a variance"
+    )
+
+
+def _floats(figures: Sequence[str], decimal: str) -> list[float]:
+    return [float(figure.replace(decimal, ".")) for figure in figures]
