@@ -100,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     ran.add_argument("--quick", action="store_true", help="fewer draws of NUTS, for a first look")
     words = "run every fit again; else fits by NUTS that an earlier run finished are taken from there"
     ran.add_argument("--fresh", action="store_true", help=words)
+    coded = command("template", _template, "Write an empty coding protocol (.xlsx or .csv), to be filled in.")
+    coded.add_argument("file", type=Path, metavar="FILE")
     command("schema", _schema, "The JSON schema of analysis files, for editors.")
     return parser
 
@@ -120,6 +122,13 @@ def _version() -> str:
     from importlib.metadata import version
 
     return version("poolwise")
+
+
+def _template(chosen: argparse.Namespace) -> int:
+    from poolwise.coding.template import template
+
+    print(template(chosen.file))
+    return OK
 
 
 def _list(chosen: argparse.Namespace) -> int:

@@ -3,5 +3,6 @@
 from poolwise.coding.agreement import Agreement, agreement
 from poolwise.coding.protocol import Protocol, read
 from poolwise.coding.rules import Average, FirstReport, Largest
+from poolwise.coding.template import template
 
-__all__ = ["Agreement", "Average", "FirstReport", "Largest", "Protocol", "agreement", "read"]
+__all__ = ["Agreement", "Average", "FirstReport", "Largest", "Protocol", "agreement", "read", "template"]

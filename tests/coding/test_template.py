@@ -1,0 +1,34 @@
+"""The template is a file that the protocol is read from."""
+
+import pytest
+
+import poolwise as pw
+from poolwise.coding.fields import FIELDS
+from poolwise.errors import InputError
+
+
+def filled(path):
+    header = path.read_text().strip().split(",")
+    cells = {"report": "A 2001", "study": "A", "outcome": "dropout", "direction": "same", "r": "0.2", "n": "80"}
+    path.write_text(",".join(header) + "\n" + ",".join(cells.get(name, "") for name in header) + "\n")
+
+
+def test_what_the_template_holds_is_read(tmp_path):
+    path = pw.coding.template(tmp_path / "protocol.csv")
+    filled(path)
+    effects = pw.coding.read(path).effects(target="COR", allow_single=True)
+    assert effects.y.tolist() == [0.2]
+
+
+def test_a_filled_template_is_never_written_over(tmp_path):
+    path = pw.coding.template(tmp_path / "protocol.csv")
+    with pytest.raises(InputError, match="exists already"):
+        pw.coding.template(path)
+
+
+def test_the_workbook_has_drop_downs_and_explains_each_field(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.load_workbook(pw.coding.template(tmp_path / "protocol.xlsx"))
+    lists = book["results"].data_validations.dataValidation
+    assert len(lists) == sum(bool(own.words) for own in FIELDS)
+    assert {own.name for own in FIELDS} <= {row[0].value for row in book["fields"].iter_rows()}
