@@ -102,6 +102,16 @@ def _parser() -> argparse.ArgumentParser:
     ran.add_argument("--fresh", action="store_true", help=words)
     coded = command("template", _template, "Write an empty coding protocol (.xlsx or .csv), to be filled in.")
     coded.add_argument("file", type=Path, metavar="FILE")
+    words = "The study table that a table of reported statistics makes (.csv or .xlsx), with the way of each row."
+    made = command("effects", _effects, words)
+    made.add_argument("file", type=Path, metavar="FILE")
+    made.add_argument("--target", required=True, metavar="CODE", help="measure of all rows: SMD, OR, ZCOR, ...")
+    made.add_argument("--study", metavar="COLUMN", help="column of study labels (found by itself if left out)")
+    made.add_argument("--sides", type=int, choices=(1, 2), help="sides of reported p-values")
+    made.add_argument("--prob", type=float, default=0.95, help="probability of reported intervals (default: 0.95)")
+    made.add_argument("--base-rate", type=float, help="risk without treatment, between odds and risk ratios")
+    made.add_argument("--decimal", choices=(".", ","), default=".", help="the decimal mark (default: .)")
+    made.add_argument("--out", type=Path, metavar="FILE", help="write the table to this new CSV file, too")
     command("schema", _schema, "The JSON schema of analysis files, for editors.")
     return parser
 
@@ -128,6 +138,32 @@ def _template(chosen: argparse.Namespace) -> int:
     from poolwise.coding.template import template
 
     print(template(chosen.file))
+    return OK
+
+
+def _effects(chosen: argparse.Namespace) -> int:
+    from poolwise.coding.protocol import read_table
+    from poolwise.effects import Effects
+
+    effects = Effects.from_statistics(
+        read_table(chosen.file),
+        target=chosen.target,
+        study=chosen.study,
+        sides=chosen.sides,
+        prob=chosen.prob,
+        base_rate=chosen.base_rate,
+        decimal=chosen.decimal,
+        title=chosen.file.name,
+        allow_single=True,
+    )
+    for study in dict.fromkeys(effects.study_as_given):
+        print(effects.explain(study))
+    for note in effects.notes:
+        print(f"note: {note}")
+    if chosen.out is not None:
+        with chosen.out.open("x", encoding="utf-8", newline="") as file:
+            effects.to_frame().assign(derivation=list(effects.derivation)).to_csv(file, index=False)
+        print(chosen.out)
     return OK
 
 

@@ -219,7 +219,8 @@ def studies(result: Result, *, prob: float = 0.95) -> pd.DataFrame:
     -------
     DataFrame
         One row for each study: study, outcome, n, y, se, y_lower, y_upper (y +- z se), theta, theta_sd,
-        theta_lower, theta_upper, shrinkage, weight (fractions), prob, data (provenance of that study).
+        theta_lower, theta_upper, shrinkage, weight (fractions), prob, data (provenance of that study); and derivation,
+        where estimates follow from reported statistics.
 
     Raises
     ------
@@ -235,7 +236,7 @@ def studies(result: Result, *, prob: float = 0.95) -> pd.DataFrame:
     effects = result.effects
     reach = special.ndtri(0.5 + prob / 2.0) * effects.se
     shrunken = pd.DataFrame([_numbers(result.studies[name], prob) for name in effects.labels])
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "study": list(effects.study),
             "outcome": list(effects.outcome),
@@ -254,6 +255,7 @@ def studies(result: Result, *, prob: float = 0.95) -> pd.DataFrame:
             "data": list(effects.provenance),
         }
     )
+    return frame.assign(derivation=list(effects.derivation)) if any(effects.derivation) else frame
 
 
 def _numbers(quantity: Quantity, prob: float) -> dict[str, object]:

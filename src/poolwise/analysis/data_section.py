@@ -65,6 +65,35 @@ class Table(Section):
         return self
 
 
+class Statistics(Section):
+    """A CSV file of the user's own whose rows report statistics: means, t, r, tables, odds ratios with intervals."""
+
+    file: FilePath = Field(description="path of a CSV file, relative to the analysis file")
+    target: Words = Field(description="code of the measure that all rows are brought to, such as 'SMD', 'OR' or 'ZCOR'")
+    columns: dict[Words, Words] = Field(
+        default_factory=dict, description="column by statistic where names are unusual, as { n1 = 'Patients A' }"
+    )
+    study: Words | None = Field(default=None, description="name of the column of study labels, found if left out")
+    outcome: Words | None = Field(default=None, description="name of the column of outcomes")
+    adjusted: Words | None = Field(default=None, description="name of the column that tells adjusted estimates")
+    prob: Number = Field(default=0.95, gt=0, lt=1, description="probability of reported intervals")
+    sides: Literal[1, 2] | None = Field(default=None, description="sides of reported p-values, 1 or 2")
+    base_rate: Number | None = Field(
+        default=None, gt=0, lt=1, description="risk without treatment, between odds and risk ratios"
+    )
+    responses: Literal["logistic", "normal"] = Field(
+        default="logistic", description="distribution of the responses behind an odds ratio"
+    )
+    decimal: Literal[".", ","] = Field(default=".", description="the decimal mark, '.' or ','")
+    delimiter: Words | None = Field(
+        default=None, max_length=1, description="the one character that separates cells, found by itself if left out"
+    )
+    encoding: Words | None = Field(
+        default=None,
+        description="how the file's text is written, such as 'cp1252'; UTF-8 or UTF-16 if left out",
+    )
+
+
 def _as_table(value: Any) -> Any:
     return {"file": value} if isinstance(value, str) else value
 
@@ -114,13 +143,20 @@ class Reconstruct(Section):
         return self
 
 
+SOURCES = ("dataset", "csv", "statistics", "reconstruct")
+
+
 class Data(Section):
-    """Which studies: a packaged data set, a CSV file, or tables reconstructed from published aggregates."""
+    """Which studies: a packaged data set, a CSV file of effects or of statistics, or reconstructed tables."""
 
     dataset: Words | None = Field(default=None, description="name of a packaged data set")
     csv: Annotated[Table | None, BeforeValidator(_as_table, json_schema_input_type=str | Table | None)] = Field(
         default=None,
         description="path of a CSV file with columns study, y, se, or { file = 'my.csv', y = 'd' }",
+    )
+    statistics: Statistics | None = Field(
+        default=None,
+        description="a CSV file of reported statistics, as { file = 'reports.csv', target = 'SMD' }",
     )
     reconstruct: Reconstruct | None = Field(
         default=None,
@@ -129,16 +165,21 @@ class Data(Section):
     outcome: Words | None = Field(default=None, description="the outcome whose rows are analysed")
     scale: Words | None = Field(default=None, description="scale of the effects, such as 'SMD' or 'log RR'")
 
+    @property
+    def own(self) -> Table | Statistics | None:
+        """The user's own file, where there is one."""
+        return self.csv or self.statistics
+
     @model_validator(mode="after")
     def _one_source(self) -> Data:
-        given = [name for name in ("dataset", "csv", "reconstruct") if getattr(self, name) is not None]
+        given = [name for name in SOURCES if getattr(self, name) is not None]
         if len(given) != 1:
             found = (
                 f"{' and '.join(map(repr, given))} are {'both' if len(given) == 2 else 'all'} given"
                 if given
-                else "none of 'dataset', 'csv' and 'reconstruct' is given"
+                else f"none of {', '.join(map(repr, SOURCES[:-1]))} and '{SOURCES[-1]}' is given"
             )
-            raise ModelError(found, "one of the three", "dataset = 'working_alliance' or csv = 'my.csv'")
+            raise ModelError(found, "one of them", "dataset = 'working_alliance' or csv = 'my.csv'")
         if self.reconstruct is not None and self.outcome is not None:
             raise ModelError(
                 "'outcome' is given beside 'reconstruct'",

@@ -189,7 +189,7 @@ def _is_column(name: object) -> bool:
 
 def _own_csv(spec: Spec, folder: Path) -> tuple[Path, ...]:
     """The path of the user's own table, where the file names one."""
-    return () if spec.data.csv is None else (folder / spec.data.csv.file,)
+    return () if spec.data.own is None else (folder / spec.data.own.file,)
 
 
 def _data_notes(dataset: str | None, effects: Effects) -> tuple[str, ...]:

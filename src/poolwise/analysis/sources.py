@@ -12,7 +12,7 @@ from typing import final
 import pandas as pd
 
 from poolwise import datasets
-from poolwise.analysis.data_section import Data, Table
+from poolwise.analysis.data_section import Data, Statistics, Table
 from poolwise.analysis.problems import Problem, tried
 from poolwise.csv_studies import Roles, effects_of
 from poolwise.effects import Effects
@@ -88,10 +88,12 @@ def studies(data: Data, folder: Path, directions: Directions, asked: Asked, foun
     before = len(found)
     if data.scale is not None:
         tried("data.scale", found, partial(as_scale, data.scale))
-    if data.csv is None:
-        whole = _packaged(data, directions, found)
-    else:
+    if data.statistics is not None:
+        whole = _reported(data, data.statistics, folder, directions, asked, found)
+    elif data.csv is not None:
         whole = _own(data, data.csv, folder, directions, asked, found)
+    else:
+        whole = _packaged(data, directions, found)
     if whole is None or not _outcome_fits(data, whole.outcomes, asked, found) or len(found) > before:
         return None
     return tried("data", found, partial(_chosen, whole, data.outcome))
@@ -117,7 +119,7 @@ def _packaged(data: Data, directions: Directions, found: list[Problem]) -> Effec
 def _outcome_fits(data: Data, outcomes: tuple[str, ...], asked: Asked, found: list[Problem]) -> bool:
     """Whether the outcome asked for is there."""
     outcome = data.outcome
-    column = "outcome" if data.csv is None else data.csv.outcome
+    column = "outcome" if data.own is None or data.own.outcome is None else data.own.outcome
     if outcome is not None and asked.all_outcomes:
         told = f"the outcome '{outcome}' is asked for, and the model takes all together"
         found.append(Problem("data.outcome", told, "no 'outcome'"))
@@ -128,11 +130,11 @@ def _outcome_fits(data: Data, outcomes: tuple[str, ...], asked: Asked, found: li
         found.append(Problem("data.outcome", f"the data have {len(outcomes)} outcomes", expected, advice))
         return False
     if outcome is not None and not any(outcomes):
-        where = "the data name no outcomes" if data.csv is None else f"'{data.csv.file}' has no column '{column}'"
+        where = "the data name no outcomes" if data.own is None else f"'{data.own.file}' has no column '{column}'"
         told = f"the outcome '{outcome}' is asked for, and {where}"
-        found.append(
-            Problem("data.outcome", told, "no 'outcome'", "" if data.csv is None else "csv = { outcome = '...' }")
-        )
+        key = "csv" if data.csv is not None else "statistics"
+        advice = "" if data.own is None else f"{key} = {{ outcome = '...' }}"
+        found.append(Problem("data.outcome", told, "no 'outcome'", advice))
         return False
     if outcome is not None and outcome not in outcomes:
         there = f"one of {listing(outcomes)}"
@@ -178,6 +180,32 @@ def _own(
     return tried("data.csv", found, make)
 
 
+def _reported(
+    data: Data, table: Statistics, folder: Path, directions: Directions, asked: Asked, found: list[Problem]
+) -> Effects | None:
+    """The study table of rows that report statistics; see `Effects.from_statistics`."""
+    frame = _frame(folder, table, found, "data.statistics")
+    if data.scale is not None:
+        told = f"'scale' is given, and target = '{table.target}' tells it"
+        found.append(Problem("data.scale", told, "no 'scale'"))
+    if frame is None:
+        return None
+    moderators = _moderators(table, frame, asked, found)
+    if moderators is None:
+        return None
+    kept = [name for name in moderators if name not in OWN_COLUMNS]
+    make = partial(
+        Effects.from_statistics,
+        frame,
+        **table.model_dump(exclude={"file", "delimiter", "encoding"}),
+        moderators=tuple(name for name in kept if name not in asked.identifiers),
+        cluster=tuple(name for name in kept if name in asked.identifiers),
+        title=Path(table.file).name,
+        directions=directions or ("", ""),
+    )
+    return tried("data.statistics", found, make)
+
+
 def _counts(data: Data, table: Table, frame: pd.DataFrame, found: list[Problem]) -> dict[str, str] | None:
     """The name of the columns beside two-arm counts; None when a column of counts is missing."""
     there = [str(name) for name in frame.columns]
@@ -211,7 +239,7 @@ def _names(table: Table, frame: pd.DataFrame, found: list[Problem]) -> dict[str,
     return None if missing else names
 
 
-def _moderators(table: Table, frame: pd.DataFrame, asked: Asked, found: list[Problem]) -> list[str] | None:
+def _moderators(table: Table | Statistics, frame: pd.DataFrame, asked: Asked, found: list[Problem]) -> list[str] | None:
     """The columns that the model names, in the order of its keys; None when one is missing."""
     there = [str(name) for name in frame.columns]
     wanted = [(key, name) for key, names in asked.columns.items() for name in names]
@@ -222,14 +250,12 @@ def _moderators(table: Table, frame: pd.DataFrame, asked: Asked, found: list[Pro
     return None if missing else list(dict.fromkeys(name for _, name in wanted))
 
 
-def _frame(folder: Path, table: Table, found: list[Problem]) -> pd.DataFrame | None:
+def _frame(folder: Path, table: Table | Statistics, found: list[Problem], key: str = "data.csv") -> pd.DataFrame | None:
     path = folder / table.file
     if not os.path.lexists(path):
         beside = [other.name for other in path.parent.glob("*.csv")] if path.parent.is_dir() else []
         advice = nearest(path.name, beside) if beside else ""
-        found.append(
-            Problem("data.csv", f"there is no file '{path}'", "a path from the analysis file's folder", advice)
-        )
+        found.append(Problem(key, f"there is no file '{path}'", "a path from the analysis file's folder", advice))
         return None
     make = partial(files.read_csv, path, encoding=table.encoding, delimiter=table.delimiter)
-    return tried("data.csv", found, make)
+    return tried(key, found, make)

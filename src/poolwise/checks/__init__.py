@@ -16,6 +16,7 @@ Does the verdict change with the prior on tau?                `prior_panel`     
                                                               `tipping_point`
 How many studies is the prior worth?                          `prior_ess`                 effects and a model
 What does each outcome take from the others?                  `borrowing`                 a result of JointOutcomes
+What does the correlation of results of one sample decide?    `assumed_correlation`       a coding protocol
 How far did the data move the belief?                         `hellinger`                 a result, a name
 ============================================================  ==========================  ==========================
 
@@ -23,6 +24,7 @@ A result is one of `Exact` or `NUTS`: a closed-form result has neither prior nor
 Every check returns a record with a ``frame`` and a sentence; `poolwise.plot` draws pictures from the frames.
 """
 
+from poolwise.checks.assumed_correlation import AssumedCorrelation, assumed_correlation
 from poolwise.checks.borrowing import Borrowing, borrowing
 from poolwise.checks.compare_models import ModelComparison, compare_models
 from poolwise.checks.diagnose import Diagnosis, diagnose
@@ -39,8 +41,8 @@ from poolwise.checks.ranges import Ranges, ranges
 from poolwise.checks.tipping import TippingPoint, tipping_point
 
 __all__ = [
-    "Borrowing", "Diagnosis", "LeaveOneOut", "Loo", "ModelComparison", "PosteriorPredictive", "PowerScaling",
-    "PriorPanel", "PriorPredictive", "PriorSurface", "Ranges", "TippingPoint", "borrowing", "compare_models",
-    "diagnose", "hellinger", "leave_one_out", "loo", "posterior_predictive", "power_scaling", "prior_ess",
-    "prior_panel", "prior_predictive", "prior_surface", "ranges", "tipping_point",
+    "AssumedCorrelation", "Borrowing", "Diagnosis", "LeaveOneOut", "Loo", "ModelComparison", "PosteriorPredictive",
+    "PowerScaling", "PriorPanel", "PriorPredictive", "PriorSurface", "Ranges", "TippingPoint", "assumed_correlation",
+    "borrowing", "compare_models", "diagnose", "hellinger", "leave_one_out", "loo", "posterior_predictive",
+    "power_scaling", "prior_ess", "prior_panel", "prior_predictive", "prior_surface", "ranges", "tipping_point",
 ]  # fmt: skip

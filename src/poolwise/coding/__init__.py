@@ -1,8 +1,24 @@
 """The coding of reports: what was extracted, by whom, and how it became one row for each study."""
 
 from poolwise.coding.agreement import Agreement, agreement
+from poolwise.coding.prisma import Flow, prisma
 from poolwise.coding.protocol import Protocol, read
+from poolwise.coding.review_tables import characteristics, study_results, write_table
 from poolwise.coding.rules import Average, FirstReport, Largest
 from poolwise.coding.template import template
 
-__all__ = ["Agreement", "Average", "FirstReport", "Largest", "Protocol", "agreement", "read", "template"]
+__all__ = [
+    "Agreement",
+    "Average",
+    "FirstReport",
+    "Flow",
+    "Largest",
+    "Protocol",
+    "agreement",
+    "characteristics",
+    "prisma",
+    "read",
+    "study_results",
+    "template",
+    "write_table",
+]

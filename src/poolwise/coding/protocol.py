@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -258,7 +259,7 @@ class Protocol:
         """A study table of groups of rows, whose fields are those that the rows of a group share."""
         frame = results.frame
         kept = [name for name in _NAMES if name in frame and frame[name].notna().any()]
-        shared = {name: [_shared(frame[name].iloc[rows]) for rows in groups] for name in kept}
+        shared = {name: [one_code(frame[name].iloc[rows]) for rows in groups] for name in kept}
         texts: dict[str, list[Any]] = {
             "study": shared.pop("study"),
             "outcome": shared.pop("outcome"),
@@ -322,10 +323,29 @@ def read(path: str | Path, *, directions: tuple[str, str] = ("", "")) -> Protoco
     InputError
         For a file that cannot be read, and whatever `Protocol` refuses.
     """
+    return Protocol(read_table(path), directions)
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """The cells of a CSV file, or of the first sheet (or the one called results) of a workbook.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    DataFrame
+
+    Raises
+    ------
+    InputError
+        For a file that cannot be read.
+    """
     path = Path(path)
     if path.suffix.casefold() == ".xlsx":
-        return Protocol(_sheet(path), directions)
-    return Protocol(files.read_csv(path, encoding=None, delimiter=None), directions)
+        return _sheet(path)
+    return files.read_csv(path, encoding=None, delimiter=None)
 
 
 def _sheet(path: Path) -> pd.DataFrame:
@@ -333,7 +353,7 @@ def _sheet(path: Path) -> pd.DataFrame:
         sheets = pd.read_excel(path, sheet_name=None, dtype=object)
     except ImportError:
         raise InputError("a workbook needs openpyxl", "openpyxl, or a .csv", "pip install openpyxl") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, BadZipFile) as error:
         raise InputError(
             f"'{path.name}' cannot be read: {error}", "a workbook with a header in its first row"
         ) from None
@@ -385,7 +405,7 @@ def _log(results: Results, rows: NDArray[np.intp], single: Single) -> str:
     return f"{single.words}: " + " ".join(lines)
 
 
-def _shared(cells: pd.Series) -> object:
+def one_code(cells: pd.Series) -> object:
     """The one cell, or the different ones joined by ' + '."""
     known = [cell for cell in dict.fromkeys(cells.tolist()) if not pd.isna(cell)]
     if not known:

@@ -9,9 +9,10 @@ from poolwise.plot.forest_plot import forest
 from poolwise.plot.prior_panel_plot import prior_panel
 from poolwise.plot.prior_predictive_plot import prior_predictive
 from poolwise.plot.prior_surface_plot import prior_surface
+from poolwise.plot.prisma_plot import prisma
 from poolwise.plot.ranges_plot import ranges, ranges_frame
 
 __all__ = [
     "bubble", "bubble_frame", "calibration", "close", "forest", "forest_frame", "numeric_moderators",
-    "prior_panel", "prior_predictive", "prior_surface", "ranges", "ranges_frame", "ranks", "trace",
+    "prior_panel", "prior_predictive", "prior_surface", "prisma", "ranges", "ranges_frame", "ranks", "trace",
 ]  # fmt: skip

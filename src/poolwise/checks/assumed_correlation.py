@@ -1,0 +1,105 @@
+"""How far an answer depends on the correlation that is assumed between results of one sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import pandas as pd
+
+from poolwise.coding import Average, Protocol
+from poolwise.coding.rules import Rule
+from poolwise.errors import InputError
+from poolwise.fit import Engine, fit
+from poolwise.model import Model
+from poolwise.settings import check_prob
+
+USUAL = (0.0, 0.3, 0.5, 0.7, 0.9)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class AssumedCorrelation:
+    """Answers by the assumed correlation.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row for each correlation and quantity: r, k, quantity, point, lower, upper, prob, interval.
+    """
+
+    frame: pd.DataFrame
+
+    @property
+    def spread(self) -> pd.DataFrame:
+        """How far points and limits move over the correlations: quantity, point, lower, upper."""
+        moved = self.frame.groupby("quantity", sort=False)[["point", "lower", "upper"]]
+        return (moved.max() - moved.min()).reset_index()
+
+
+def assumed_correlation(
+    protocol: Protocol,
+    *,
+    target: str,
+    model: Model | None = None,
+    engine: Engine | None = None,
+    r: Sequence[float] = USUAL,
+    rule: Callable[..., Rule] = Average,
+    quantities: Sequence[str] = ("mu", "tau"),
+    prob: float = 0.95,
+    **options: Any,
+) -> AssumedCorrelation:
+    """The same fit under several correlations between results of one sample.
+
+    Parameters
+    ----------
+    protocol : Protocol
+    target : str
+        Code of a measure, as for `Protocol.effects`.
+    model, engine : optional
+        As for `fit`.
+    r : sequence of float
+        Correlations, from 0 to below 1.
+    rule : callable
+        Makes a rule from a correlation: `Average`, `Largest` or `FirstReport`; also for reports that share a sample.
+    quantities : sequence of str
+        Names of what is compared, those that the result has.
+    prob : float
+        Probability of the intervals.
+    **options
+        Further words of `Protocol.effects`.
+
+    Returns
+    -------
+    AssumedCorrelation
+
+    Raises
+    ------
+    InputError
+        For no correlation, or one outside [0, 1).
+
+    Notes
+    -----
+    From 0 to .9 by default: the correlation is hardly ever reported, and what an answer owes to it should be seen over
+    all that it could be.
+
+    References
+    ----------
+    Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 24, 10.1002/9780470743386.
+    """
+    check_prob(prob)
+    if not len(r):
+        raise InputError("no correlation is given", "one or more", "r=(0, 0.3, 0.5, 0.7, 0.9)")
+    rows: list[dict[str, object]] = []
+    for value in r:
+        effects = protocol.effects(target=target, rule=rule(r=value), overlap=rule(r=value), **options)
+        result = fit(effects, model, engine)
+        for name in quantities:
+            if name in result.quantities:
+                quantity = result[name]
+                lower, upper = quantity.interval(prob)
+                kind = quantity.interval_kind()
+                numbers = {"point": quantity.point, "lower": lower, "upper": upper, "prob": prob, "interval": kind}
+                rows.append({"r": float(value), "k": effects.k, "quantity": name, **numbers})
+    return AssumedCorrelation(pd.DataFrame(rows))
