@@ -1,5 +1,6 @@
 """The template is a file that the protocol is read from."""
 
+import openpyxl
 import pytest
 
 import poolwise as pw
@@ -27,8 +28,25 @@ def test_a_filled_template_is_never_written_over(tmp_path):
 
 
 def test_the_workbook_has_drop_downs_and_explains_each_field(tmp_path):
-    openpyxl = pytest.importorskip("openpyxl")
     book = openpyxl.load_workbook(pw.coding.template(tmp_path / "protocol.xlsx"))
     lists = book["results"].data_validations.dataValidation
     assert len(lists) == sum(bool(own.words) for own in FIELDS)
     assert {own.name for own in FIELDS} <= {row[0].value for row in book["fields"].iter_rows()}
+
+
+def test_a_filled_workbook_is_read(tmp_path):
+    path = pw.coding.template(tmp_path / "protocol.xlsx")
+    book = openpyxl.load_workbook(path)
+    header = [cell.value for cell in book["results"][1]]
+    cells = {"report": "A 2001", "study": "A", "outcome": "dropout", "direction": "reversed", "r": 0.2, "n": 80}
+    book["results"].append([cells.get(name) for name in header])
+    book.save(path)
+    effects = pw.coding.read(path).effects(target="COR", allow_single=True)
+    assert effects.y.tolist() == [-0.2]
+
+
+def test_what_is_no_workbook_is_told(tmp_path):
+    path = tmp_path / "protocol.xlsx"
+    path.write_text("report,study")
+    with pytest.raises(InputError, match=r"'protocol\.xlsx' cannot be read"):
+        pw.coding.read(path)

@@ -351,8 +351,6 @@ def read_table(path: str | Path) -> pd.DataFrame:
 def _sheet(path: Path) -> pd.DataFrame:
     try:
         sheets = pd.read_excel(path, sheet_name=None, dtype=object)
-    except ImportError:
-        raise InputError("a workbook needs openpyxl", "openpyxl, or a .csv", "pip install openpyxl") from None
     except (OSError, ValueError, BadZipFile) as error:
         raise InputError(
             f"'{path.name}' cannot be read: {error}", "a workbook with a header in its first row"

@@ -54,7 +54,7 @@ def template(path: str | Path) -> Path:
     Raises
     ------
     InputError
-        For another ending, a file that exists already, a folder that does not, and .xlsx without openpyxl.
+        For another ending, a file that exists already, and a folder that does not.
     """
     path = Path(path)
     ending = path.suffix.casefold()
@@ -79,12 +79,10 @@ def _header() -> list[str]:
 
 
 def _workbook() -> Any:
-    try:
-        from openpyxl import Workbook
-        from openpyxl.utils import get_column_letter
-        from openpyxl.worksheet.datavalidation import DataValidation
-    except ModuleNotFoundError:
-        raise InputError("a workbook needs openpyxl", "openpyxl, or a .csv", "pip install openpyxl") from None
+    from openpyxl import Workbook
+    from openpyxl.utils import get_column_letter
+    from openpyxl.worksheet.datavalidation import DataValidation
+
     book = Workbook()
     results = book.active
     results.title = "results"
