@@ -1,4 +1,4 @@
-"""Each measure against metafor's escalc on the same statistics: `reference/metafor_escalc.json`."""
+"""Each measure against metafor's escalc on the same statistics: `reference/escalc_metafor.json`."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from poolwise.measures import effect_size
 from poolwise.measures.means import small_sample_factor
 
-REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "metafor_escalc.json").read_text(encoding="utf-8"))
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "escalc_metafor.json").read_text(encoding="utf-8"))
 FAMILIES = {
     "G": "groups",
     "T": "tables",

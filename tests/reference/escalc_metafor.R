@@ -1,4 +1,4 @@
-# Effect sizes by metafor's escalc of random statistics: Rscript metafor_escalc.R writes metafor_escalc.json. Made with
+# Effect sizes by metafor's escalc of random statistics: Rscript escalc_metafor.R writes escalc_metafor.json. Made with
 # metafor 3.8-1; from 4.6 on the variances of SMDH, SMD1H and SMCRH differ, from 5.0 on ROM, ROMC and CVR are corrected.
 suppressMessages({library(metafor); library(jsonlite)})
 set.seed(1)
@@ -33,4 +33,4 @@ for (m in c("MC","SMCC","SMCR","SMCRH","ROMC","CVRC","VRC")) out[[paste0("M_",m,
 for (m in c("SMCC","SMCR")) for (v in c("LS2","UB")) out[[paste0("M_",m,"_",v)]] <- tryCatch(one(measure=m, m1i=pp$m1,m2i=pp$m2,sd1i=pp$sd1,sd2i=pp$sd2,ri=pp$r,ni=pp$n,vtype=v), error=function(e) NULL)
 al <- list(alpha=round(runif(k,.4,.95),3), items=sample(3:20,k), n=g$n1); out$alphas <- al
 for (m in c("ARAW","AHW","ABT")) out[[paste0("A_",m,"_LS")]] <- one(measure=m, ai=al$alpha, mi=al$items, ni=al$n)
-write_json(out, "metafor_escalc.json", digits=17, na="null")
+write_json(out, "escalc_metafor.json", digits=17, na="null")
