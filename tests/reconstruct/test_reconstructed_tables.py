@@ -58,7 +58,7 @@ def aggregates(y: np.ndarray, se: np.ndarray) -> dict[str, float]:
         "d": d,
         "se": total**-0.5,
         "q": q,
-        "i2": 100.0 * max(0.0, (q - df) / q) if q else 0.0,
+        "i2": 100.0 * (q - df) / q if q > df else 0.0,
         "d_re": sum(wi * yi for wi, yi in zip(soft, y, strict=True)) / sum(soft),
         "p": normal_p(d * total**0.5),
     }
