@@ -27,6 +27,10 @@ class AssumedCorrelation:
     ----------
     frame : DataFrame
         One row for each correlation and quantity: r, k, quantity, point, lower, upper, prob, interval.
+
+    References
+    ----------
+    Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 24, 10.1002/9780470743386.
     """
 
     frame: pd.DataFrame
