@@ -12,7 +12,7 @@ from scipy import special
 from poolwise.errors import InputError
 from poolwise.measures.estimate import Estimate, estimate
 from poolwise.measures.means import small_sample_factor
-from poolwise.measures.statistics import ANY, NOT_NEGATIVE, PEOPLE, Domain, read
+from poolwise.measures.statistics import ANY, NOT_NEGATIVE, PEOPLE, RISK, SIGN, read
 from poolwise.settings import check_option
 
 Array = NDArray[np.float64]
@@ -22,8 +22,7 @@ type Change = Callable[[Array, Arrays], tuple[Array, Array]]
 
 SD_RATIOS = {"logistic": np.pi / np.sqrt(3.0), "normal": 1.65}
 """Log odds ratio over standardised difference: of logistic responses, and of normal ones (Cox & Snell 1989)."""
-_RISK = Domain("a share strictly between 0 and 1", lambda x: np.isfinite(x) & (x > 0.0) & (x < 1.0))
-_EXTRAS = {"n1": PEOPLE, "n2": PEOPLE, "base_rate": _RISK}
+_EXTRAS = {"n1": PEOPLE, "n2": PEOPLE, "base_rate": RISK}
 
 
 @dataclass(frozen=True)
@@ -236,7 +235,7 @@ def _extras(source: str, extras: dict[str, ArrayLike | None]) -> Arrays:
 def _sign(source: str, sign: ArrayLike | None) -> Array:
     if sign is None:
         raise InputError(f"{source} tells no direction", "sign=1 or sign=-1, the direction of the effect")
-    (signs,) = read(source, {"sign": (sign, Domain("1 or -1", lambda x: np.abs(x) == 1.0))})
+    (signs,) = read(source, {"sign": (sign, SIGN)})
     return signs
 
 

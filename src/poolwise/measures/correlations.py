@@ -9,7 +9,7 @@ from scipy import special
 from poolwise.errors import InputError
 from poolwise.measures.estimate import Estimate, estimate
 from poolwise.measures.means import weighted_mean
-from poolwise.measures.statistics import ANY, CORRELATION, GROUP, PEOPLE, SHARE, Domain, read, refuse
+from poolwise.measures.statistics import ANY, CORRELATION, GROUP, PEOPLE, SHARE, read, refuse, whole
 from poolwise.settings import check_option
 
 Array = NDArray[np.float64]
@@ -17,8 +17,6 @@ Array = NDArray[np.float64]
 COR_VARIANCES = ("LS", "AV")
 UCOR_VARIANCES = ("LS", "UB", "AV")
 SAMPLING = ("ST", "CS")
-_FOUR = Domain("a whole number of at least 4", lambda x: np.isfinite(x) & (x >= 4.0) & (x == np.floor(x)))
-_THREE = Domain("a whole number of at least 3", lambda x: np.isfinite(x) & (x >= 3.0) & (x == np.floor(x)))
 
 _LARGE = 40.0  # from here on the terms of the series fall fast even at x = 1, where they are as k to the power -c
 _TERMS = 200
@@ -45,7 +43,7 @@ def correlation(*, r: ArrayLike, n: ArrayLike, variance: str = "LS") -> Estimate
     Borenstein 2009, in The Handbook of Research Synthesis and Meta-Analysis, equation 12.27, 10.7758/9781610448864.
     """
     check_option("variance", variance, COR_VARIANCES, error=InputError, whose="COR: ")
-    r, n = read("COR", {"r": (r, CORRELATION), "n": (n, _THREE)})
+    r, n = read("COR", {"r": (r, CORRELATION), "n": (n, whole(3))})
     return estimate("COR", r, _large_sample(weighted_mean(r, n) if variance == "AV" else r, n))
 
 
@@ -72,7 +70,7 @@ def unbiased_correlation(*, r: ArrayLike, n: ArrayLike, variance: str = "LS") ->
     Journal of Applied Psychology 74:469, for UB, 10.1037/0021-9010.74.3.469.
     """
     check_option("variance", variance, UCOR_VARIANCES, error=InputError, whose="UCOR: ")
-    r, n = read("UCOR", {"r": (r, CORRELATION), "n": (n, _FOUR)})
+    r, n = read("UCOR", {"r": (r, CORRELATION), "n": (n, whole(4))})
     rest = 1.0 - r**2
     y = r * _hypergeometric(0.5, (n - 2.0) / 2.0, rest)
     if variance == "UB":
@@ -120,7 +118,7 @@ def fisher_z(*, r: ArrayLike, n: ArrayLike) -> Estimate:
     >>> round(float(y), 4), float(v)
     (0.5493, 0.01)
     """
-    r, n = read("ZCOR", {"r": (r, CORRELATION), "n": (n, _FOUR)})
+    r, n = read("ZCOR", {"r": (r, CORRELATION), "n": (n, whole(4))})
     return estimate("ZCOR", np.arctanh(r), 1.0 / (n - 3.0))
 
 

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from poolwise.errors import InputError
 from poolwise.measures.estimate import Estimate, estimate
 from poolwise.measures.statistics import COUNT, PEOPLE, POSITIVE, read, refuse
-from poolwise.measures.zeros import ADD, added
+from poolwise.measures.zeros import ADD, added, positive
 from poolwise.settings import check_flag
 
 Array = NDArray[np.float64]
@@ -58,7 +58,7 @@ def log_proportion(*, events: ArrayLike, n: ArrayLike, add: float = ADD, to: str
     Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 5, 10.1002/9780470743386.
     """
     x, m, notes = _split("PLN", events, n, add, to)
-    x = _positive(x)
+    x = positive(x)
     return estimate("PLN", np.log(x / (x + m)), 1.0 / x - 1.0 / (x + m), notes)
 
 
@@ -80,7 +80,7 @@ def logit_proportion(*, events: ArrayLike, n: ArrayLike, add: float = ADD, to: s
     Warton & Hui 2011, Ecology 92:3, 10.1890/10-0340.1.
     """
     x, m, notes = _split("PLO", events, n, add, to)
-    x, m = _positive(x), _positive(m)
+    x, m = positive(x), positive(m)
     return estimate("PLO", np.log(x / m), 1.0 / x + 1.0 / m, notes)
 
 
@@ -172,7 +172,7 @@ def log_incidence_rate(*, events: ArrayLike, time: ArrayLike, add: float = ADD, 
     Rothman, Greenland & Lash 2008, Modern Epidemiology, 3rd edition, chapter 14.
     """
     x, time, notes = _counted("IRLN", events, time, add, to)
-    x = _positive(x)
+    x = positive(x)
     return estimate("IRLN", np.log(x / time), 1.0 / x, notes)
 
 
@@ -208,7 +208,7 @@ def incidence_rate_ratio(
     Bagos & Nikolopoulos 2009, International Journal of Biostatistics 5(1):21, 10.2202/1557-4679.1168.
     """
     x1, t1, x2, t2, notes = _two_rates("IRR", events1, time1, events2, time2, add, to, drop00)
-    x1, x2 = _positive(x1), _positive(x2)
+    x1, x2 = positive(x1), positive(x2)
     return estimate("IRR", np.log(x1 / t1) - np.log(x2 / t2), 1.0 / x1 + 1.0 / x2, notes)
 
 
@@ -311,7 +311,3 @@ def _two_rates(
         notes = (*notes, f"{measure}: {int(silent.sum())} rows without an event are left out")
     gap = np.where(silent, np.nan, 0.0)
     return x1 + more + gap, t1, x2 + more + gap, t2, notes
-
-
-def _positive(x: Array) -> Array:
-    return np.where(x > 0.0, x, np.nan)

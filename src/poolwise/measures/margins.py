@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from poolwise.errors import InputError
-from poolwise.measures.statistics import NOT_NEGATIVE, PEOPLE, POSITIVE, Domain, read, refuse
+from poolwise.measures.statistics import NOT_NEGATIVE, PEOPLE, POSITIVE, SIGN, Domain, read, refuse
 
 Array = NDArray[np.float64]
 
 _PHI = Domain("a number from -1 to 1", lambda x: np.isfinite(x) & (np.abs(x) <= 1.0))
-_SIGN = Domain("1 or -1", lambda x: np.abs(x) == 1.0)
 ROUNDED = 0.5
 """By how much a cell may be rounded: more, and the measure does not belong to these margins."""
 
@@ -102,7 +101,7 @@ def _phi(
     if sign is None:
         raise InputError("chi2 tells no direction", "sign=1 or sign=-1, the direction of the association")
     assert chi2 is not None
-    statistic, direction = read("2 x 2 table", {"chi2": (chi2, NOT_NEGATIVE), "sign": (sign, _SIGN)})
+    statistic, direction = read("2 x 2 table", {"chi2": (chi2, NOT_NEGATIVE), "sign": (sign, SIGN)})
     size = np.sqrt(statistic / n)
     spread = np.sqrt(n1 * (n - n1) * e * (n - e))
     return direction * (size + (n / 2.0) / spread if yates else size)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from poolwise.errors import InputError
 from poolwise.measures.estimate import Estimate, estimate
-from poolwise.measures.means import mean_ratio, small_sample_factor
+from poolwise.measures.means import mean_ratio, pooled_sd, small_sample_factor
 from poolwise.measures.statistics import ANY, CORRELATION, GROUP, POSITIVE, read
 from poolwise.settings import check_flag, check_option
 
@@ -266,8 +266,7 @@ def pre_post_control(
     n1, pre1, post1, sd1, n2, pre2, post2, sd2, r = read("PPC", statistics)
     check_flag("correct", correct, error=InputError)
     df = n1 + n2 - 2.0
-    s = np.sqrt(((n1 - 1.0) * sd1**2 + (n2 - 1.0) * sd2**2) / df)
-    d = ((post1 - pre1) - (post2 - pre2)) / s
+    d = ((post1 - pre1) - (post2 - pre2)) / pooled_sd(n1, sd1, n2, sd2)
     factor = small_sample_factor(df) if correct else np.ones_like(df)
     spread = 2.0 * (1.0 - r) * (1.0 / n1 + 1.0 / n2)
     usable = np.where(df > 2.0, df, np.nan)

@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from poolwise.measures.estimate import Estimate, estimate
-from poolwise.measures.statistics import ITEMS, RELIABILITY, Domain, read
-
-_PEOPLE = Domain("a whole number of at least 3", lambda x: np.isfinite(x) & (x >= 3.0) & (x == np.floor(x)))
+from poolwise.measures.statistics import ITEMS, RELIABILITY, read, whole
 
 
 def raw_alpha(*, alpha: ArrayLike, items: ArrayLike, n: ArrayLike) -> Estimate:
@@ -53,4 +51,4 @@ def bonett_alpha(*, alpha: ArrayLike, items: ArrayLike, n: ArrayLike) -> Estimat
 
 
 def _alphas(measure: str, alpha: ArrayLike, items: ArrayLike, n: ArrayLike) -> list[np.ndarray]:
-    return read(measure, {"alpha": (alpha, RELIABILITY), "items": (items, ITEMS), "n": (n, _PEOPLE)})
+    return read(measure, {"alpha": (alpha, RELIABILITY), "items": (items, ITEMS), "n": (n, whole(3))})

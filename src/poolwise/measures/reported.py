@@ -10,14 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from poolwise.errors import InputError, warn
-from poolwise.measures.statistics import ANY, P_VALUE, POSITIVE, Domain, read, refuse
+from poolwise.measures.statistics import ANY, P_VALUE, POSITIVE, read, refuse, whole
 from poolwise.settings import check_option, check_prob
 
 Array = NDArray[np.float64]
 
 LOPSIDED = 0.1
 """Share of the half-width by which rounding may move an estimate off the middle of its limits."""
-_SAMPLE = Domain("a whole number of at least 5", lambda x: np.isfinite(x) & (x >= 5.0) & (x == np.floor(x)))
 _METHODS = ("luo-wan-shi",)
 _ORDER = ("minimum", "q1", "median", "q3", "maximum")
 _SETS = (
@@ -222,7 +221,7 @@ def mean_sd(
         raise InputError(
             f"mean_sd has {found}", "minimum, median and maximum; or q1, median and q3; or all five of them"
         )
-    n, *values = read("mean and sd", {"n": (n, _SAMPLE)} | named)
+    n, *values = read("mean and sd", {"n": (n, whole(5))} | named)
     order = dict(zip(named, values, strict=True))
     for low, high in pairwise(values):
         refuse("mean and sd", low > high, "order statistics out of order", "minimum <= q1 <= median <= q3 <= maximum")

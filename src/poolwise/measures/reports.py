@@ -23,6 +23,7 @@ from poolwise.measures.statistics import (
     POSITIVE,
     RELIABILITY,
     SHARE,
+    SIGN,
     SIGNED_P,
     Domain,
 )
@@ -31,7 +32,6 @@ from poolwise.settings import check_option
 Array = NDArray[np.float64]
 type Columns = Mapping[str, Array]
 
-_SIGN = Domain("1 or -1", lambda x: np.abs(x) == 1.0)
 DOMAINS: dict[str, Domain] = {
     **dict.fromkeys(("n1", "n2", "n", "predictors", "items"), PEOPLE),
     **dict.fromkeys(("m1", "m2", "m", "pre1", "post1", "pre2", "post2", "t", "d", "y"), ANY),
@@ -44,7 +44,7 @@ DOMAINS: dict[str, Domain] = {
     "r2": SHARE,
     "p": SIGNED_P,
     "alpha": RELIABILITY,
-    "sign": _SIGN,
+    "sign": SIGN,
 }
 """What a statistic of each name can be."""
 

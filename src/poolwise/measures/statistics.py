@@ -25,9 +25,18 @@ class Domain:
 ANY = Domain("a finite number", np.isfinite)
 POSITIVE = Domain("a number above 0", lambda x: np.isfinite(x) & (x > 0.0))
 NOT_NEGATIVE = Domain("a number of at least 0", lambda x: np.isfinite(x) & (x >= 0.0))
-COUNT = Domain("a whole number of at least 0", lambda x: np.isfinite(x) & (x >= 0.0) & (x == np.floor(x)))
-PEOPLE = Domain("a whole number of at least 1", lambda x: np.isfinite(x) & (x >= 1.0) & (x == np.floor(x)))
-GROUP = Domain("a whole number of at least 2", lambda x: np.isfinite(x) & (x >= 2.0) & (x == np.floor(x)))
+SIGN = Domain("1 or -1", lambda x: np.abs(x) == 1.0)
+RISK = Domain("a share strictly between 0 and 1", lambda x: np.isfinite(x) & (x > 0.0) & (x < 1.0))
+
+
+def whole(least: int) -> Domain:
+    """Whole numbers of at least this."""
+    return Domain(
+        f"a whole number of at least {least}", lambda x: np.isfinite(x) & (x >= float(least)) & (x == np.floor(x))
+    )
+
+
+COUNT, PEOPLE, GROUP = whole(0), whole(1), whole(2)
 ITEMS = GROUP
 CORRELATION = Domain("a correlation strictly between -1 and 1", lambda x: np.isfinite(x) & (np.abs(x) < 1.0))
 SHARE = Domain("a share from 0 to below 1", lambda x: np.isfinite(x) & (x >= 0.0) & (x < 1.0))

@@ -12,7 +12,7 @@ from poolwise.errors import InputError
 from poolwise.measures.estimate import Estimate, estimate
 from poolwise.measures.statistics import COUNT, read, refuse
 from poolwise.measures.tetrachoric import tetrachoric_correlation
-from poolwise.measures.zeros import ADD, added
+from poolwise.measures.zeros import ADD, added, positive
 from poolwise.settings import check_flag, check_option
 
 Array = NDArray[np.float64]
@@ -278,7 +278,7 @@ def phi_coefficient(
     n = t.n1 + t.n2
     row, col = t.n1 / n, (t.a + t.c) / n
     y = _over(t.a * t.d - t.b * t.c, np.sqrt(t.n1 * t.n2 * (t.a + t.c) * (t.b + t.d)))
-    rows, cols = row * (1.0 - row), _positive(col * (1.0 - col))
+    rows, cols = row * (1.0 - row), positive(col * (1.0 - col))
     if sampling == "CS":
         r, s = 2.0 * row - 1.0, 2.0 * col - 1.0
         cross = (y + y**3 / 2.0) * r * s / np.sqrt(rows * cols)
@@ -509,13 +509,9 @@ def _log_odds(measure: str, t: Table) -> Estimate:
     return estimate(measure, _log(t.a) - _log(t.b) - _log(t.c) + _log(t.d), t.reciprocals, t.notes)
 
 
-def _positive(x: Array) -> Array:
-    return np.where(x > 0.0, x, np.nan)
-
-
 def _over(x: ArrayLike, y: Array) -> Array:
     return np.asarray(x, dtype=float) / np.where(y == 0.0, np.nan, y)
 
 
 def _log(x: Array) -> Array:
-    return np.log(_positive(x))
+    return np.log(positive(x))

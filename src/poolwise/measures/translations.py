@@ -6,11 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from poolwise.measures.statistics import ANY, CORRELATION, Domain, read
+from poolwise.measures.statistics import ANY, CORRELATION, RISK, read
 
 Array = NDArray[np.float64]
-
-_RISK = Domain("a share strictly between 0 and 1", lambda x: np.isfinite(x) & (x > 0.0) & (x < 1.0))
 
 
 def binomial_effect_size_display(r: ArrayLike) -> tuple[Array, Array]:
@@ -88,6 +86,6 @@ def number_needed_to_treat(d: ArrayLike, *, base_rate: ArrayLike) -> Array:
     >>> number_needed_to_treat(0.5, base_rate=0.2).round(2)
     np.float64(6.01)
     """
-    d, p = read("NNT", {"d": (d, ANY), "base_rate": (base_rate, _RISK)})
+    d, p = read("NNT", {"d": (d, ANY), "base_rate": (base_rate, RISK)})
     more = np.asarray(special.ndtr(special.ndtri(p) + d) - p)
     return np.divide(1.0, more, out=np.full(more.shape, np.inf), where=np.broadcast_to(d != 0.0, more.shape))

@@ -54,3 +54,8 @@ def added(measure: str, empty: NDArray[np.bool_], add: float, to: str) -> tuple[
         return np.zeros(empty.shape), ()
     sentence = f"{measure}: {amount:g} was added to the counts of {int(chosen.sum())} of {chosen.size} rows"
     return np.where(chosen, amount, 0.0), (sentence,)
+
+
+def positive(x: Array) -> Array:
+    """Values above 0, NaN elsewhere."""
+    return np.where(x > 0.0, x, np.nan)
