@@ -1,0 +1,1 @@
+"""Arithmetic of selective publication: arrays in, arrays or small records out."""
