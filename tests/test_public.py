@@ -21,7 +21,7 @@ def test_the_names_are_these():
             "Effects", "Exact", "JointOutcomes", "LocationScale", "MetaRegression",
             "NUTS", "SkewNormalRandomEffects", "StudentTRandomEffects",
             "Subgroups", "ThreeLevel", "PoolwiseError", "PoolwiseWarning",
-            "RandomEffects", "Result", "Scale", "checks", "coding", "compare", "datasets", "design", "fit",
+            "RandomEffects", "Result", "Scale", "bias", "checks", "coding", "compare", "datasets", "design", "fit",
             "fit_batch", "KeptFits", "load_analysis", "measures", "plot", "predict", "priors", "pymc_model", "read_csv",
             "read_draws", "reconstruct", "refit", "run", "simulate", "summary",
         ],

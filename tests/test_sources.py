@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import poolwise as pw
-from poolwise import checks, evidence, model, priors, simulate
+from poolwise import bias, checks, evidence, model, priors, simulate
 
 ENGINES = (pw.ClosedForm, pw.Exact, pw.NUTS)
 MODELS = tuple(kind for kind in map(vars(model).get, model.__all__) if isinstance(kind, type) and is_dataclass(kind))
@@ -20,7 +20,7 @@ NO_STATISTICS = {
     },
     "priors": {"make"},
 }  # fmt: skip
-PUBLIC = {"poolwise": pw, "checks": checks, "evidence": evidence, "priors": priors, "simulate": simulate}
+PUBLIC = {"poolwise": pw, "bias": bias, "checks": checks, "evidence": evidence, "priors": priors, "simulate": simulate}
 COMPUTES = {
     f"{room}.{name}": getattr(module, name)
     for room, module in PUBLIC.items()

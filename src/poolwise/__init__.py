@@ -46,7 +46,7 @@ from poolwise.scale import Scale
 from poolwise.tables import compare, predict, summary
 
 if TYPE_CHECKING:
-    from poolwise import checks, coding, datasets, measures, plot, simulate
+    from poolwise import bias, checks, coding, datasets, measures, plot, simulate
     from poolwise.analysis import load_analysis
     from poolwise.evidence import BayesFactor, average, bayes_factor
     from poolwise.report import KeptFits
@@ -56,6 +56,7 @@ __version__ = "0.1.0"
 
 # Loaded when first asked for: whole analyses, pictures and data sets cost more than `import poolwise` may.
 _LAZY = {
+    "bias": ("poolwise.bias", None),
     "checks": ("poolwise.checks", None),
     "coding": ("poolwise.coding", None),
     "measures": ("poolwise.measures", None),
@@ -97,6 +98,7 @@ __all__ = [
     "ThreeLevel",
     "average",
     "bayes_factor",
+    "bias",
     "checks",
     "coding",
     "compare",
