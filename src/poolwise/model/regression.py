@@ -409,7 +409,7 @@ class LocationScale(Assumption):
     Attributes
     ----------
     scale : str or sequence of str
-        Moderators of the heterogeneity: a formula or names of columns; at most two coefficients.
+        Moderators of the heterogeneity: a formula or names of columns; at most three coefficients.
     moderators : str or sequence of str
         Moderators of the mean effect.
     beta : Prior or mapping of str to Prior, optional
@@ -418,7 +418,7 @@ class LocationScale(Assumption):
         Prior on the between-study standard deviation at the mean of the scale moderators; the scale's default
         when None.
     gamma : Prior or mapping of str to Prior, optional
-        Normal priors on the coefficients of log tau; Normal(0, 1 / sd(z_j)) when None.
+        Normal priors on the coefficients of log tau; Normal(0, 1 / sd(z_j)) for those without one.
 
     Notes
     -----
@@ -469,10 +469,10 @@ class LocationScale(Assumption):
     def scale_design(self, effects: Effects) -> Design:
         """The design matrix of log tau, its first column the intercept."""
         design = matrix(effects, self.scale)
-        if design.names[:1] != (INTERCEPT,) or not 2 <= design.p <= 3:
+        if design.names[:1] != (INTERCEPT,) or not 2 <= design.p <= 4:
             raise ModelError(
                 f"the scale {design.formula} has the coefficients {', '.join(design.names)}",
-                "an intercept and one or two more",
+                "an intercept and one to three more",
                 "LocationScale('~ year')",
             )
         return design
@@ -492,7 +492,9 @@ class LocationScale(Assumption):
             )
         spread = dict(zip(z.names[1:], z.X[:, 1:].std(axis=0).tolist(), strict=True))
         usual: dict[str, Prior] = {name: Normal(0.0, 1.0 / sd) for name, sd in spread.items()}
-        gamma = usual if self.gamma is None else usual | explicit(self.gamma, z.names[1:], "gamma")
+        named = self.gamma if isinstance(self.gamma, Mapping) else None
+        stated = {} if self.gamma is None else explicit(self.gamma, z.names[1:], "gamma")
+        gamma = usual | {name: prior for name, prior in stated.items() if named is None or name in named}
         return replace(
             self, beta=explicit(self.beta, names, "beta"), tau=tau_prior(self.tau, effects, self), gamma=gamma
         )

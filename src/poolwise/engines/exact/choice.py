@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from poolwise.engines.exact.rows import has_rows, refuse_prior
 from poolwise.engines.heterogeneity import known_tau, typical_variance
 from poolwise.engines.means import Means, means
 from poolwise.errors import ModelError
+from poolwise.laws import Deferred
 from poolwise.model import Model
 from poolwise.model.needs import CORRELATED, CROSSED, needs
 from poolwise.moments import MOST_MOMENTS, spreads_of
@@ -270,7 +272,7 @@ def _location_scale(effects: Effects, model: Model, mean: Means, tolerance: floa
         tolerance=tolerance,
     )
     named: dict[str, Law | Quantity] = {"tau": posterior.marginal(0)}
-    named |= {name: posterior.marginal(1 + j) for j, name in enumerate(gammas)}
+    named |= {name: Deferred(partial(posterior.coefficient, 1 + j)) for j, name in enumerate(gammas)}
     weight, phi, _ = posterior.nodes
     telling = weight > SHARE_OF_A_NODE
     tau = phi[0][telling, None] * np.exp(phi[1:, telling].T @ Z.T)

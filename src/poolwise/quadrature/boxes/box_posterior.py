@@ -5,29 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Protocol, final
+from typing import Protocol, cast, final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from poolwise.quadrature.boxes.boxes import Boxes, Evaluate, integrate, tails
-from poolwise.quadrature.boxes.variables import Variable
+from poolwise.quadrature.boxes.boxes import Boxes, Evaluate, integrate
+from poolwise.quadrature.boxes.variables import OnLine, Variable
+from poolwise.quadrature.boxes.whitened import Target, Whitened, whitened
 from poolwise.quadrature.rules.gaussian import Basis, combination, draw
 from poolwise.quadrature.rules.mixture import NormalMixture
 from poolwise.quadrature.rules.panel_law import PanelLaw
 
 Array = NDArray[np.float64]
 
-NEGLIGIBLE = {1: 1e-18, 2: 1e-17, 3: 1e-15}  # probability of nodes that are left out of mixtures
+NEGLIGIBLE = {1: 1e-18, 2: 1e-17, 3: 1e-15, 4: 1e-13}  # probability of nodes that are left out of mixtures
 LIMITS = np.array([0.025, 0.5, 0.975])
 FINEST = {
     1: 1e-10,
     2: 1e-9,
     3: 1e-6,
+    4: 3e-5,
 }  # half-widths to which a model is worked out, however small the tolerance asked for
-TOLERANCE = {1: 1e-10, 2: 1e-8, 3: 1e-5}  # of the last Legendre coefficients; errors seen are 1e4 times smaller
+TOLERANCE = {
+    1: 1e-10,
+    2: 1e-8,
+    3: 1e-5,
+    4: 1e-4,
+}  # of the last Legendre coefficients; errors seen are 1e4 times smaller
 
+ROUNDS = {1: 3, 2: 3, 3: 3, 4: 1}  # of refining; lattices of three variables are at their finest in the first
+FEWEST_ON_LATTICES = 2  # others than the first variable; with one of them boxes are as fast
 FINER = 1e-2  # share of that tolerance for a density, which is not smoothed by a normal law
 
 
@@ -57,6 +66,16 @@ class Conditional(Protocol):
         """Estimates of new studies like those of the table, shape (N, k)."""
 
 
+class Climbed(Conditional, Protocol):
+    """Such a model, which knows its way uphill."""
+
+    def score(self, phi: Array, values: Array) -> tuple[Array, Array]:
+        """Gradient of the log likelihood by all nonlinear parameters but the first, (r, N), and information, (r, r, N).
+
+        The values are those that `given` returns.
+        """
+
+
 @final
 @dataclass(frozen=True, eq=False)
 class BoxPosterior:
@@ -67,7 +86,7 @@ class BoxPosterior:
     model : Conditional
     variables : tuple of Variable
         The d nonlinear parameters, in the order of phi.
-    boxes : Boxes
+    boxes : Boxes or Whitened
         The density of their coordinates.
     moments : int
         Highest moment of the standard deviations that exists.
@@ -77,7 +96,7 @@ class BoxPosterior:
 
     model: Conditional
     variables: tuple[Variable, ...]
-    boxes: Boxes
+    boxes: Boxes | Whitened
     moments: int
     mean_moments: int
 
@@ -147,15 +166,9 @@ class BoxPosterior:
         for law, mean, sd in watched:
             at = law.ppf(LIMITS)
             unit = 0.5 * (at[2] - at[0])
-            missed = [self._missed(ndtr((x - mean) / sd)) for x in at]
+            missed = [self.boxes.missed(ndtr((x - mean) / sd)) for x in at]
             worst = max(worst, float((np.array(missed) / np.maximum(law.pdf(at) * unit, 1e-300)).max()))
         return worst
-
-    def _missed(self, share: Array) -> float:
-        """What the quadrature may miss of the integral of density x share."""
-        boxes = self.boxes
-        found = tails(boxes.left, boxes.right, boxes.density * share.reshape(boxes.density.shape))
-        return float(found.sum()) / boxes.order
 
     def log_density(self, c: Array, at: float) -> float:
         """Log posterior density of a linear combination c'beta at one value, finite however remote the value is.
@@ -171,13 +184,19 @@ class BoxPosterior:
             values[0] += -0.5 * ((at - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2.0 * np.pi)
             return values
 
-        edges = [one.edges for one in self.variables]
-        return integrate(evaluate, edges, FINER * TOLERANCE[len(edges)]).log_total - self.log_total
+        finer = FINER * TOLERANCE[self.boxes.d]
+        return _integrated(self.model, self.variables, evaluate, finer).log_total - self.log_total
 
     def marginal(self, axis: int) -> PanelLaw:
         """The law of one nonlinear parameter."""
         weight, phi, _ = self.nodes
         return PanelLaw(partial(self.boxes.marginal, axis), self.variables[axis], weight, phi[axis], self.moments)
+
+    def coefficient(self, axis: int) -> PanelLaw | NormalMixture:
+        """The law of one nonlinear parameter on the whole line."""
+        if isinstance(self.boxes, Whitened):
+            return self.boxes.law(axis, self.variables[axis], self.moments)
+        return self.marginal(axis)
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
         """Independent joint draws: phi (d, size), coefficients (p, size) and the values there (m, size)."""
@@ -240,11 +259,29 @@ def box_posterior(
     """
 
     evaluate = _integrand(model, variables)
-    edges = [one.edges for one in variables]
-    for sharper in (1.0, 1e-2, 1e-4):
-        boxes = integrate(evaluate, edges, sharper * TOLERANCE[len(edges)])
+    d = len(variables)
+    for sharper in (1.0, 1e-2, 1e-4)[: ROUNDS[d]]:
+        boxes = _integrated(model, variables, evaluate, sharper * TOLERANCE[d])
         posterior = BoxPosterior(model, tuple(variables), boxes, moments, mean_moments)
         error = posterior.limit_error(linear, new) + boxes.error
-        if error <= reachable(tolerance, len(edges)):
+        if error <= reachable(tolerance, d):
             break
     return posterior, error
+
+
+def _integrated(
+    model: Conditional, variables: Sequence[Variable], evaluate: Evaluate, tolerance: float
+) -> Boxes | Whitened:
+    """The density of the coordinates: on lattices where all but the first have normal priors, else on boxes."""
+    others = variables[1:]
+    if len(others) < FEWEST_ON_LATTICES or not all(isinstance(one, OnLine) for one in others):
+        return integrate(evaluate, [one.edges for one in variables], tolerance)
+    scale = np.array([one.scale for one in others if isinstance(one, OnLine)])
+
+    def score(x: Array) -> tuple[Array, Array]:
+        phi = _parameters(variables, x)
+        gradient, information = cast(Climbed, model).score(phi, model.given(phi))
+        prior = np.eye(len(others))[..., None]
+        return scale[:, None] * gradient - x[1:], np.multiply.outer(scale, scale)[..., None] * information + prior
+
+    return whitened(Target(evaluate, score), variables[0].edges, len(others), tolerance)

@@ -109,6 +109,10 @@ class Boxes:
         job, log_total = np.zeros(held.sum(), dtype=np.intp), np.array([self.log_total])
         return Panels.of_density(job, left[held], right[held], total[held], 1, peak=log_total, total=np.ones(1))
 
+    def missed(self, share: Array) -> float:
+        """What the quadrature may miss of the integral of density x share, which stands at the nodes, shape (J,)."""
+        return float(tails(self.left, self.right, self.density * share.reshape(self.density.shape)).sum()) / self.order
+
     def draw(self, size: int, rng: np.random.Generator) -> Array:
         """Independent draws of the variables, shape (d, size): a box by its mass, then variable by variable."""
         share = np.clip(self.mass.sum(axis=1), 0.0, None)

@@ -115,6 +115,28 @@ class Diagonal:
         with np.errstate(over="ignore"):
             return np.minimum((phi[0][:, None] * np.exp(phi[1 : 1 + r].T @ self.Z.T)) ** 2, LARGEST**2)
 
+    def score(self, phi: Array, values: Array) -> tuple[Array, Array]:
+        """Gradient of the log likelihood by gamma, shape (r, N), and its expected information, shape (r, r, N).
+
+        With a_i = 2 tau_i^2 / (v_i + tau_i^2) and residuals r_i of the mean effects' posterior means, sum a_i z_i
+        (r_i^2 / (v_i + tau_i^2) - 1) / 2 and sum a_i^2 z_i z_i' / 2: what the mean effects' own uncertainty adds is
+        left out, as this only leads uphill.
+
+        Parameters
+        ----------
+        phi : ndarray
+            Shape (d, N).
+        values : ndarray
+            What `given` returns there.
+        """
+        basis = self.basis
+        square = self._squares(phi)
+        total = basis.v[0] + square
+        rest = basis.y[0] - values[1 : 1 + basis.p].T @ basis.Q[0].T
+        a = 2.0 * square / total
+        gradient = (0.5 * a * (rest**2 / total - 1.0)) @ self.Z
+        return gradient.T, np.einsum("nk,kr,ks->rsn", 0.5 * a * a, self.Z, self.Z)
+
     def spread_of_new(self, phi: Array) -> Array:
         """Tau: the sd of the true effect of a new study at the mean of the moderators of log tau."""
         return phi[0] if self.known_tau is None else np.full(phi.shape[1], self.known_tau)

@@ -27,6 +27,7 @@ NATS = 38.0  # below the maximum at which a density is left out: 3e-17
 HIGHER = 1.25  # times as high a density may be as the straight line between two points
 WIDE = 1.05  # widths of kernels over their distance: wider is more exact and worse conditioned
 REACH = 160  # points beyond which no kernel's weight depends on a density: 0.64^80 = 3e-16 on either side
+TINY = np.finfo(float).tiny
 _ROOT_2PI = np.sqrt(2.0 * np.pi)
 
 
