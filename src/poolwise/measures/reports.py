@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from poolwise.errors import InputError
 from poolwise.measures.catalogue import MEASURES, Measure
-from poolwise.measures.conversions import convert
+from poolwise.measures.conversions import convert, path_between
 from poolwise.measures.effect_size import effect_size
 from poolwise.measures.estimate import Estimate
 from poolwise.measures.reported import standard_error
@@ -73,7 +73,6 @@ NEIGHBOURS: dict[str, tuple[tuple[str, str], ...]] = {
     "RR": (("RR", "log RR"), ("OR", "log OR")),
 }
 """For a target: the measures that lead to it, nearest first, each with its name among conversions."""
-_LINE = ("Fisher z", "r", "SMD", "log OR", "log RR")
 _TARGETS = {"SMD": "SMD", "OR": "log OR", "ZCOR": "Fisher z", "RR": "log RR", "HR": "log HR"}
 
 
@@ -181,7 +180,7 @@ def ways(target: str) -> tuple[Way, ...]:
         if code in MEASURES:
             found += [_computed(MEASURES[code], route, name, target) for route in MEASURES[code].routes]
     for statistic, (measure, _) in PUBLISHED.items():
-        if measure == _TARGETS.get(target, target) or (target in NEIGHBOURS and measure in _LINE):
+        if path_between(measure, _TARGETS.get(target, target)) is not None:
             found += [_published(statistic, uncertainty, target) for uncertainty in UNCERTAINTIES]
     return tuple(sorted(found, key=lambda way: way.steps))
 
@@ -305,11 +304,11 @@ def _to_target(own: Estimate, name: str, target: str, columns: Columns, settings
 
 
 def _distance(name: str, target: str, code: str) -> tuple[int, bool]:
-    """How many conversions lie between, by the places on a line of measures; and whether one is from odds to risks."""
+    """How many conversions lie between, and whether one of them needs a base rate."""
     wanted = _TARGETS.get(target, name)
-    if code == target or name == wanted:
-        return 0, False
-    return abs(_LINE.index(name) - _LINE.index(wanted)), "log RR" in (name, wanted)
+    path = () if code == target else path_between(name, wanted)
+    assert path is not None, f"no path from {name} to {wanted}"
+    return len(path), any("base_rate" in step.needs for step in path)
 
 
 def _two_sided(p: Array, settings: Settings) -> Array:
