@@ -38,9 +38,9 @@ def test_classic_data_sets_equal_those_of_metadat_digit_by_digit(name, moderator
 
 def test_bcg_variances_are_computed_from_counts_digit_by_digit():
     a, b, c, d = datasets.frame("bcg")[["tpos", "tneg", "cpos", "cneg"]].to_numpy(float).T
-    y, v = datasets.catalogue.log_risk_ratio(a, b, c, d)
-    np.testing.assert_array_equal(y, rows_of("bcg")["y"])
-    np.testing.assert_array_equal(v, rows_of("bcg")["v"])
+    for found in (datasets.load("bcg"), pw.measures.effect_size("RR", a=a, b=b, c=c, d=d)):
+        np.testing.assert_array_equal(found.y, rows_of("bcg")["y"])
+    np.testing.assert_array_equal(found.v, rows_of("bcg")["v"])
 
 
 def test_a_hundred_effects_come_from_seventeen_studies():

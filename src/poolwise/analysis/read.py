@@ -26,6 +26,7 @@ from poolwise.settings import unprintable
 if TYPE_CHECKING:
     from poolwise.analysis.sources import Asked
     from poolwise.analysis.spec import Spec
+    from poolwise.coding import Flow, Protocol
 
 MOST = 5_000_000  # bytes of an analysis file
 
@@ -62,6 +63,7 @@ def load_analysis(path: str | Path) -> Analysis:
     _check_name(path)
     spec, found = _validated(tables_of_file)
     effects, tables = _data(tables_of_file, path.parent, found)
+    protocol, flow = (None, None) if spec is None or found else _review(spec, path.parent, found)
     if spec is None or effects is None:
         raise problems.together(path, found)
     model = tried("model", found, partial(resolved, spec, effects))
@@ -97,6 +99,8 @@ def load_analysis(path: str | Path) -> Analysis:
         inputs=tuple(Path(os.path.abspath(one)) for one in (path, *_own_csv(spec, path.parent))),
         nuts_tables=3 if spec.data.reconstruct is None else spec.data.reconstruct.nuts_tables,
         restarts=0 if spec.data.reconstruct is None else spec.data.reconstruct.restarts,
+        protocol=protocol,
+        flow=flow,
     )
 
 
@@ -159,6 +163,13 @@ def _data(document: dict[str, Any], folder: Path, found: list[Problem]) -> tuple
         drawn = drawn_tables(data, directions, found)
         return (None if drawn is None else drawn.effects(0)), drawn
     return studies(data, folder, directions, _asked(document.get("model")), found), None
+
+
+def _review(spec: Spec, folder: Path, found: list[Problem]) -> tuple[Protocol | None, Flow | None]:
+    """What the file tells of the review: its protocol, and its flow."""
+    from poolwise.analysis.sources import flow_of, protocol_of
+
+    return protocol_of(spec.data, folder, spec.report.directions, found), flow_of(spec.data, found)
 
 
 _STUDIES = (("study", "cluster"), ("study", "factors"))  # the study itself, which needs no column of its own

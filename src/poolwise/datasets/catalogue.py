@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.errors import InputError, nearest, shown
 from poolwise.intake.rows import EVENTS, TOTALS
+from poolwise.measures.tables import log_risk_ratio
 
 Array = NDArray[np.float64]
 
@@ -158,7 +159,7 @@ def frame(name: str) -> pd.DataFrame:
 def load(name: str) -> Effects:
     """A packaged data set as a study table, ready to fit.
 
-    For ``"bcg"`` estimates and variances are computed from the 2 x 2 counts (see `log_risk_ratio`), for
+    For ``"bcg"`` estimates and variances are computed from the 2 x 2 counts (see ``effect_size("RR", ...)``), for
     ``"molloy2014"`` from correlations and for ``"normand1999"`` from means of two groups (see
     `Effects.from_statistics`; `Effects.explain` tells each number); for the others they are as packaged.
     ``"working_alliance"`` holds three outcomes, to be had one at a time with ``select(outcome=...)``, and is
@@ -256,33 +257,6 @@ def published(name: str) -> pd.DataFrame:
     return table
 
 
-def log_risk_ratio(a: Array, b: Array, c: Array, d: Array) -> tuple[Array, Array]:
-    """Log risk ratio of 2 x 2 tables and its sampling variance.
-
-    y = log(a / (a + b)) - log(c / (c + d)),  v = 1/a - 1/(a + b) + 1/c - 1/(c + d)
-
-    Parameters
-    ----------
-    a, b : ndarray
-        Treated persons with and without the event, shape (k,); `a` above zero.
-    c, d : ndarray
-        The same for controls; `c` above zero.
-
-    Returns
-    -------
-    y, v : ndarray
-        Shape (k,).
-
-    References
-    ----------
-    Katz D, Baptista J, Azen SP, Pike MC (1978). Biometrics 34:469-474. doi:10.2307/2530610
-    """
-    treated, control = a + b, c + d
-    y = np.log(a / treated) - np.log(c / control)
-    v = 1.0 / a - 1.0 / treated + 1.0 / c - 1.0 / control
-    return y, v
-
-
 def _from_statistics(words: Dataset, table: pd.DataFrame) -> Effects:
     """A study table from the statistics that its reports print."""
     return Effects.from_statistics(
@@ -307,7 +281,7 @@ def _moderators(table: pd.DataFrame, roles: Mapping[str, Any]) -> pd.DataFrame |
 
 def _from_counts(table: pd.DataFrame, roles: Mapping[str, Any]) -> dict[str, Array]:
     a, b, c, d = (table[column].to_numpy(dtype=float) for column in roles["counts"])
-    y, v = log_risk_ratio(a, b, c, d)
+    y, v = log_risk_ratio(a=a, b=b, c=c, d=d)
     return {"y": y, "v": v}
 
 

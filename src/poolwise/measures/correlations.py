@@ -120,8 +120,12 @@ def fisher_z(*, r: ArrayLike, n: ArrayLike) -> Estimate:
     >>> round(float(y), 4), float(v)
     (0.5493, 0.01)
     """
-    r, n = read("ZCOR", {"r": (r, CORRELATION), "n": (n, whole(4))})
-    return estimate("ZCOR", np.arctanh(r), 1.0 / (n - 3.0))
+    return estimate("ZCOR", *z_and_variance(*read("ZCOR", {"r": (r, CORRELATION), "n": (n, whole(4))})))
+
+
+def z_and_variance(r: Array, n: Array) -> tuple[Array, Array]:
+    """Fisher's z and its variance, from correlations and sample sizes that have been checked; see `fisher_z`."""
+    return np.arctanh(r), 1.0 / (n - 3.0)
 
 
 def partial_correlation(*, t: ArrayLike, n: ArrayLike, predictors: ArrayLike) -> Estimate:
