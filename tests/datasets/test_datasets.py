@@ -174,6 +174,8 @@ def test_means_and_tables_of_one_review_become_one_scale():
     kinds = [way.split(" from ")[0] for way in effects.derivation]
     assert kinds == ["SMD"] * 13 + ["OR"] * 2
     assert "other ways: OR from a = 34" in effects.explain("Heard 1999")
+    assert "a = 0, b = 12, c = 16, d = 17 with 0.5 added to each" in effects.explain("Brewin 1995")
+    assert "added" not in effects.explain("Yoon 1993")
     assert any("look like standard errors of means: 'Ignacio-Garcia 1995'" in note for note in effects.notes)
 
 

@@ -231,6 +231,25 @@ def test_what_is_missing_stays_missing_and_the_rest_is_there():
     assert np.isnan(y).tolist() == np.isnan(v).tolist() == [False, True, True]
 
 
+@pytest.mark.parametrize(
+    ("code", "statistics"),
+    [
+        ("COR", {"t": 0.0, "n": 3, "variance": "AV"}),
+        ("UCOR", {"r": 0.0, "n": 4, "variance": "UB"}),
+        ("ROM", {**GROUPS, "m1": 0.0}),
+        ("CVRC", {"n": 9, "m1": -1.0, "m2": 2.0, "sd1": 1.0, "sd2": 1.0, "r": 0.5}),
+        ("RPB", {"r": 0.3, "n1": 1, "n2": 1}),
+        ("OR", {"a": [0, 3], "b": 4, "c": 5, "d": 6, "to": "none"}),
+        ("SMD1", {"n1": 5, "m1": 1.0, "n2": 2, "m2": 0.0, "sd2": 1.0}),
+    ],
+)
+def test_statistics_at_the_edge_have_a_value_or_a_note_that_they_have_none(code, statistics):
+    found = pm.effect_size(code, **statistics)
+    assert np.isfinite(found.y).all() or any("no value" in note or "no ratio" in note for note in found.notes)
+    assert np.isnan(pm.effect_size("SMD", t=[1.0, np.nan], n1=9, n2=9).y).tolist() == [False, True]
+    assert pm.effect_size("SMD", t=[1.0, np.nan], n1=9, n2=9).notes == ()
+
+
 def test_what_was_done_on_the_way_stands_in_the_notes():
     added = pm.effect_size("OR", a=[0, 4], b=[10, 9], c=[3, 3], d=[9, 9])
     assert added.notes == ("OR: 0.5 was added to the counts of 1 of 2 rows",)

@@ -341,8 +341,9 @@ def convert(
         missing = [name for name in step.needs if name not in extra]
         if missing:
             raise InputError(f"{step.source} to {step.target} needs {' and '.join(missing)}", step.words)
-        y, slope = step.change(y, extra)
-        v = v * slope**2
+        with np.errstate(all="ignore"):  # beyond the range of a measure there is no value: NaN
+            y, slope = step.change(y, extra)
+            v = v * slope**2
         if step.source in _UNSIGNED:
             y = y * _sign(step.source, sign)
     return estimate(target, y, v, tuple(f"{step.source} to {step.target}: {step.words}" for step in path))

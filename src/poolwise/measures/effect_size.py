@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from poolwise.errors import InputError, closest, listing
@@ -75,13 +76,25 @@ def effect_size(measure: str, **statistics: ArrayLike | str | bool) -> Estimate:
     _check_names(chosen, settings, values)
     route, derivation = _route(chosen, values)
     unused = [name for name in values if name not in route]
-    if derivation is not None:
-        results = derivation.function(**{name: values[name] for name in derivation.needs})
-        values |= dict(zip(derivation.gives, results if len(derivation.gives) > 1 else (results,), strict=True))
-    found = chosen.function(**{name: values[name] for name in chosen.needs}, **settings)
+    reported = [values[name] for name in route]
+    with np.errstate(all="ignore"):  # numbers at the edge of what they can be have no value, which a note tells
+        if derivation is not None:
+            results = derivation.function(**{name: values[name] for name in derivation.needs})
+            values |= dict(zip(derivation.gives, results if len(derivation.gives) > 1 else (results,), strict=True))
+        found = chosen.function(**{name: values[name] for name in chosen.needs}, **settings)
+    notes = (*found.notes, *_without_value(found, reported))
     if unused:
-        return replace(found, notes=(*found.notes, f"{measure}: {listing(unused)} was not used"))
-    return found
+        notes = (*notes, f"{measure}: {listing(unused)} was not used")
+    return replace(found, notes=notes)
+
+
+def _without_value(found: Estimate, reported: Sequence[ArrayLike]) -> tuple[str, ...]:
+    """A note on rows that report all that is needed and have no value all the same, where no other note tells why."""
+    if any("no ratio" in note or "left out" in note for note in found.notes):
+        return ()
+    missing = sum((np.isnan(np.asarray(values, dtype=float)) for values in reported), start=np.zeros(found.y.shape))
+    gone = int((np.isnan(found.y) & (missing == 0)).sum())
+    return (f"{found.measure}: {gone} of {found.y.size} rows have no value by these statistics",) if gone else ()
 
 
 def _check_names(measure: Measure, settings: Mapping[str, object], values: Mapping[str, object]) -> None:

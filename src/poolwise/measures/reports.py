@@ -27,6 +27,7 @@ from poolwise.measures.statistics import (
     SIGNED_P,
     Domain,
 )
+from poolwise.measures.zeros import ADD
 from poolwise.settings import check_option
 
 Array = NDArray[np.float64]
@@ -216,7 +217,7 @@ def brought_to(target: str, columns: Columns, settings: Settings) -> Converted:
         for place, row in enumerate(rows.tolist()):
             if not np.isfinite(found.y[place]):
                 continue
-            told = f"{_figures(way, part, place)}"
+            told = _figures(way, part, place) + _added(way, part, place, found)
             if taken[row]:
                 others[row] += f"{'; ' if others[row] else ''}{told}: {found.y[place]:.4g}"
             else:
@@ -323,6 +324,17 @@ def _figures(way: Way, part: Columns, place: int) -> str:
     """'SMD from n1 = 20, m1 = 11, ...'."""
     figures = ", ".join(f"{name} = {part[name][place]:.6g}" for name in way.needs)
     return f"{way.words} from {figures}"
+
+
+def _added(way: Way, part: Columns, place: int, found: Estimate) -> str:
+    """Whether something was added to the counts of this row, since one of them, or of those beside it, is 0."""
+    if not any("was added" in note for note in found.notes):
+        return ""
+    row = {name: float(part[name][place]) for name in way.needs}
+    sizes = {"events": "n", "events1": "n1", "events2": "n2"}
+    full = any(row.get(events) == row.get(size) for events, size in sizes.items() if events in row)
+    empty = any(row[name] == 0.0 for name in row if name in (*sizes, "a", "b", "c", "d"))
+    return f" with {ADD:g} added to each, as a count is empty" if empty or full else ""
 
 
 def _steps(found: Estimate) -> str:
