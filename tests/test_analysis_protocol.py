@@ -98,6 +98,15 @@ def test_what_is_wrong_with_a_protocol_is_told_with_its_key(folder, old, new, wo
         pw.load_analysis(path)
 
 
+def test_a_flow_beside_reconstructed_tables_is_refused_since_no_report_would_show_it(folder):
+    other = "reconstruct = { published = 'working_alliance', outcome = 'dropout', seed = 1 }"
+    text = ANALYSIS.replace('outcome = "dropout"\n', "", 1)
+    lines = [other if line.startswith("protocol =") else line for line in text.splitlines()]
+    (folder / "dropout.toml").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(AnalysisError, match="'flow' is given beside 'reconstruct'"):
+        pw.load_analysis(folder / "dropout.toml")
+
+
 def test_the_report_shows_the_flow_the_studies_and_each_way_from_page_to_y(folder):
     done = pw.run(pw.load_analysis(folder / "dropout.toml"), out=folder / "run")
     page = done.report.read_text(encoding="utf-8")

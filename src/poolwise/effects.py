@@ -372,8 +372,8 @@ class Effects(FromSources):
 
         Examples
         --------
-        >>> Effects([0.2, 0.5], se=[0.1, 0.2]).described(title="Two studies").title
-        'Two studies'
+        >>> Effects([0.2, 0.5, 0.3], se=[0.1, 0.2, 0.1]).described(title="Three studies").title
+        'Three studies'
         """
         words: dict[str, object] = {}
         if title is not None:

@@ -267,6 +267,9 @@ class Data(Section):
                 else f"none of {', '.join(map(repr, SOURCES[:-1]))} and '{SOURCES[-1]}' is given"
             )
             raise ModelError(found, "one of them", "dataset = 'working_alliance' or csv = 'my.csv'")
+        if self.reconstruct is not None and self.flow is not None:
+            told = "'flow' is given beside 'reconstruct', whose report shows ranges over tables and no review"
+            raise ModelError(told, "no 'flow'")
         if self.reconstruct is not None and self.outcome is not None:
             raise ModelError(
                 "'outcome' is given beside 'reconstruct'",

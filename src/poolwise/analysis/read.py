@@ -15,11 +15,12 @@ from poolwise.analysis import problems
 from poolwise.analysis.plan import check_evidence, check_null, check_threshold, planned_fits, planned_panel, resolved
 from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.reconstructed import check_fits, check_panel, drawn_tables
-from poolwise.analysis.record import Analysis
+from poolwise.analysis.record import Analysis, Panel, PlannedFit
 from poolwise.analysis.syntax import parsed
 from poolwise.effects import Effects
 from poolwise.errors import AnalysisError, InputError
 from poolwise.intake.text_file import read_bytes, shown
+from poolwise.model import Model
 from poolwise.reconstruct import Reconstruction
 from poolwise.settings import unprintable
 
@@ -70,14 +71,7 @@ def load_analysis(path: str | Path) -> Analysis:
     if model is None:
         raise problems.together(path, found)
     fits = planned_fits(spec, model, effects, found)
-    if tables is None:
-        priors = tried("sensitivity", found, partial(planned_panel, spec, model, effects))
-        check_evidence(spec, model, found)
-        check_threshold(spec, model, found)
-        check_null(spec, effects, found)
-    else:
-        priors = check_panel(spec, model, tables, found)
-        check_fits(spec, tables, fits, found)
+    panel = _panel(spec, model, effects, tables, fits, found)
     if found:
         raise problems.together(path, found)
     return Analysis(
@@ -88,7 +82,7 @@ def load_analysis(path: str | Path) -> Analysis:
         effects=effects,
         model=model,
         fits=fits,
-        panel=priors,
+        panel=panel,
         prob=spec.report.prob,
         rope=spec.report.rope,
         threshold=spec.report.threshold,
@@ -102,6 +96,26 @@ def load_analysis(path: str | Path) -> Analysis:
         protocol=protocol,
         flow=flow,
     )
+
+
+def _panel(
+    spec: Spec,
+    model: Model,
+    effects: Effects,
+    tables: Reconstruction | None,
+    fits: tuple[PlannedFit, ...],
+    found: list[Problem],
+) -> Panel | None:
+    """The prior panel, and what is asked for besides, checked against the model and the data."""
+    if tables is not None:
+        panel = check_panel(spec, model, tables, found)
+        check_fits(spec, tables, fits, found)
+        return panel
+    panel = tried("sensitivity", found, partial(planned_panel, spec, model, effects))
+    check_evidence(spec, model, found)
+    check_threshold(spec, model, found)
+    check_null(spec, effects, found)
+    return panel
 
 
 def document(path: Path) -> tuple[bytes, dict[str, Any]]:
