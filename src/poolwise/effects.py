@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -345,6 +346,45 @@ class Effects(FromSources):
         made = object.__new__(Effects)
         looks = columns.looks(self.scale, Rows(self.study, self.order))
         _fill(made, columns, words, (*self._history, attenuation.sentence(r)), tuple(looks))
+        return made
+
+    def described(self, *, title: str | None = None, directions: tuple[str, str] | None = None) -> Effects:
+        """The same table under another title, or with other words for its two directions.
+
+        `dataclasses.replace` builds a table anew from its numbers, and does not know how they came about; this keeps
+        `derivation` and `order`.
+
+        Parameters
+        ----------
+        title : str, optional
+            What the table is; as it was when left out.
+        directions : tuple of str, optional
+            Words for the two directions of the axis; as they were when left out.
+
+        Returns
+        -------
+        Effects
+
+        Raises
+        ------
+        InputError
+            For words that cannot be printed.
+
+        Examples
+        --------
+        >>> Effects([0.2, 0.5, 0.3], se=[0.1, 0.2, 0.1]).described(title="Three studies").title
+        'Three studies'
+        """
+        words: dict[str, object] = {}
+        if title is not None:
+            check_words(title, "title")
+            words["title"] = title
+        if directions is not None:
+            check_words(" ".join(_directions(directions)), "directions")
+            words["directions"] = _directions(directions)
+        made = copy.copy(self)
+        for name, value in words.items():
+            object.__setattr__(made, name, value)
         return made
 
     def explain(self, study: str) -> str:

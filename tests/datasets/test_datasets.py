@@ -1,5 +1,6 @@
 """Packaged data are what their sources say."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ def rows_of(name: str) -> pd.DataFrame:
 
 
 def test_the_data_sets_are_packaged():
-    names = "assink2016 bcg eight_schools molloy2014 normand1999 raudenbush1985 working_alliance"
+    names = "assink2016 bcg eight_schools gibson2002 molloy2014 normand1999 raudenbush1985 working_alliance"
     assert datasets.names() == names.split()
 
 
@@ -38,9 +39,9 @@ def test_classic_data_sets_equal_those_of_metadat_digit_by_digit(name, moderator
 
 def test_bcg_variances_are_computed_from_counts_digit_by_digit():
     a, b, c, d = datasets.frame("bcg")[["tpos", "tneg", "cpos", "cneg"]].to_numpy(float).T
-    y, v = datasets.catalogue.log_risk_ratio(a, b, c, d)
-    np.testing.assert_array_equal(y, rows_of("bcg")["y"])
-    np.testing.assert_array_equal(v, rows_of("bcg")["v"])
+    for found in (datasets.load("bcg"), pw.measures.effect_size("RR", a=a, b=b, c=c, d=d)):
+        np.testing.assert_array_equal(found.y, rows_of("bcg")["y"])
+    np.testing.assert_array_equal(found.v, rows_of("bcg")["v"])
 
 
 def test_a_hundred_effects_come_from_seventeen_studies():
@@ -158,6 +159,46 @@ def test_reported_statistics_are_carried_to_the_pooled_result(name):
     assert effects.derivation[0].startswith(f"{reference['measure']} from ")
 
 
+MIXED = json.loads((Path(__file__).parents[1] / "reference" / "mixed_statistics.json").read_text(encoding="utf-8"))
+
+
+def test_means_and_tables_of_one_review_become_one_scale():
+    effects, reference = datasets.load("gibson2002"), MIXED["gibson2002"]
+    assert list(effects.study) == reference["study"]
+    table = pd.DataFrame(reference["table"]).rename(columns=lambda name: name.removesuffix("i"))
+    pd.testing.assert_frame_equal(
+        datasets.frame("gibson2002").drop(columns="study").astype(float), table.astype(float), check_names=False
+    )
+    np.testing.assert_allclose(effects.y, reference["y"], rtol=1e-12)
+    np.testing.assert_allclose(effects.v, reference["v"], rtol=1e-12)
+    kinds = [way.split(" from ")[0] for way in effects.derivation]
+    assert kinds == ["SMD"] * 13 + ["OR"] * 2
+    assert "other ways: OR from a = 34" in effects.explain("Heard 1999")
+    assert "a = 0, b = 12, c = 16, d = 17 with 0.5 added to each" in effects.explain("Brewin 1995")
+    assert "added" not in effects.explain("Yoon 1993")
+    assert any("look like standard errors of means: 'Ignacio-Garcia 1995'" in note for note in effects.notes)
+
+
+def test_the_pooled_difference_of_means_and_tables_is_metafors():
+    effects, reference = datasets.load("gibson2002"), MIXED["gibson2002"]
+    common = pw.fit(effects, pw.CommonEffect(), pw.ClosedForm())["mu"]
+    random = pw.fit(effects, pw.RandomEffects(), pw.ClosedForm(tau2="REML", interval="wald"))["mu"]
+    for found, expected in ((common, reference["common"]), (random, reference["reml"])):
+        # REML of both packages ends where tau2 no longer moves
+        np.testing.assert_allclose([found.point, *found.interval(0.95)], expected, rtol=1e-6)
+
+
+def test_the_risk_ratio_of_days_off_is_that_of_the_review():
+    table = datasets.frame("gibson2002").dropna(subset="a")
+    a, b, c, d = (table[name].to_numpy() for name in "abcd")
+    n = a + b + c + d
+    ratio = (a * (c + d) / n).sum() / (c * (a + b) / n).sum()  # Mantel & Haenszel's
+    assert ratio == pytest.approx(MIXED["gibson2002"]["risk_ratio_mantel_haenszel"][0], rel=1e-12)
+    assert round(float(ratio), 2) == 0.79  # Gibson et al. 2002, abstract: 0.79 (0.67 to 0.93)
+
+
 def test_the_correlation_of_conscientiousness_with_adherence_is_that_of_the_paper():
-    mean = pw.fit(datasets.load("molloy2014"), pw.RandomEffects(), pw.ClosedForm(tau2="DL"))["mu"].point
-    assert round(float(np.tanh(mean)), 2) == 0.15  # Molloy, O'Carroll & Ferguson 2014, abstract
+    mean = pw.fit(datasets.load("molloy2014"), pw.RandomEffects(), pw.ClosedForm(tau2="DL", interval="wald"))["mu"]
+    found = np.tanh([mean.point, *mean.interval(0.95)])
+    np.testing.assert_allclose(found, MIXED["molloy2014"]["correlation_dersimonian_laird"], rtol=1e-10)
+    assert found.round(2).tolist() == [0.15, 0.09, 0.21]  # Molloy, O'Carroll & Ferguson 2014, abstract

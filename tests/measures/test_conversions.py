@@ -9,10 +9,16 @@ from scipy import stats
 from poolwise import measures as pm
 from poolwise.errors import InputError, PoolwiseWarning
 
-FROM, TO = ("SMD", "d", "log OR", "log RR", "r", "Fisher z", "AUC"), ("SMD", "log OR", "r", "AUC", "d")
+FROM, TO = ("SMD", "d", "log OR", "log RR", "RD", "r", "Fisher z", "AUC"), ("SMD", "log OR", "r", "AUC", "d")
+SINGLE = (
+    ("proportion", "logit", "log proportion", "arcsine"),
+    ("rate", "log rate", "root rate"),
+    ("alpha", "ABT", "AHW"),
+)
 PAIRS = [(source, target) for source in FROM for target in TO]
+PAIRS += [(source, target) for family in SINGLE for source in family for target in family]
 EXTRAS = {"n1": 30, "n2": 45, "base_rate": 0.3}
-VALUES = {"AUC": 0.64, "r": 0.25}
+VALUES = {"AUC": 0.64, "r": 0.25, "RD": 0.2, "log proportion": -0.4}
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
@@ -29,6 +35,20 @@ def test_the_variance_is_that_of_the_slope(source, target):
     up, down = (float(pm.convert(y + s, 0.0, source=source, target=target, **EXTRAS).y) for s in (step, -step))
     found = pm.convert(y, 1.0, source=source, target=target, **EXTRAS)
     assert np.sqrt(found.v) == pytest.approx((up - down) / (2 * step), rel=1e-6)
+
+
+@given(t=st.floats(-9.0, 9.0), n1=st.integers(2, 300), n2=st.integers(2, 300))
+def test_d_and_r_of_one_t_are_converted_exactly(t, n1, n2):
+    d, r = t * np.sqrt(1 / n1 + 1 / n2), t / np.sqrt(t**2 + n1 + n2 - 2)
+    assert float(pm.convert(d, 0.1, source="d", target="r", n1=n1, n2=n2).y) == pytest.approx(r, rel=1e-12)
+    assert float(pm.convert(r, 0.1, source="r", target="d", n1=n1, n2=n2).y) == pytest.approx(d, rel=1e-9, abs=1e-14)
+
+
+def test_measures_of_two_kinds_have_no_path():
+    with pytest.raises(
+        InputError, match=r"alpha and SMD are no measures of one thing\. Expected: from alpha to ABT, AHW"
+    ):
+        pm.convert(0.8, 0.01, source="alpha", target="SMD")
 
 
 def test_a_converted_correlation_is_that_of_the_same_t():

@@ -174,6 +174,53 @@ def test_pre_post_control_is_unbiased_with_the_variance_of_simulated_trials():
     assert v.mean() == pytest.approx(y.var(), rel=0.03)
 
 
+def occasions(rng, draws, n, r, sds):
+    """Means and standard deviations of simulated pairs whose mean change is 0.8."""
+    x = rng.normal(size=(draws, n))
+    first = 0.8 + sds[0] * x
+    second = sds[1] * (r * x + np.sqrt(1 - r**2) * rng.normal(size=(draws, n)))
+    numbers = {"m1": first.mean(axis=1), "m2": second.mean(axis=1)}
+    return numbers | {"sd1": first.std(axis=1, ddof=1), "sd2": second.std(axis=1, ddof=1), "n": n, "r": r}
+
+
+@pytest.mark.parametrize(("code", "sds"), [("SMCRP", (1.0, 1.0)), ("SMCRPH", (1.0, 1.0)), ("SMCRPH", (1.2, 0.6))])
+def test_the_pooled_standardised_change_is_nearly_unbiased_with_the_variance_of_simulated_pairs(code, sds):
+    n, draws = 40, 60_000
+    y, v = pm.effect_size(code, **occasions(np.random.default_rng(6), draws, n, 0.6, sds))
+    delta = 0.8 / np.sqrt((sds[0] ** 2 + sds[1] ** 2) / 2.0)
+    assert y.mean() == pytest.approx(delta, abs=4 * y.std() / np.sqrt(draws) + (0.01 if sds[0] != sds[1] else 0.0))
+    assert v.mean() == pytest.approx(y.var(), rel=0.04)  # both are large-sample variances: 1/n apart
+
+
+def test_the_variance_of_r2_is_that_of_simulated_regressions():
+    rng, n, draws, rho2 = np.random.default_rng(7), 200, 4000, 0.4
+    x, e = rng.normal(size=(draws, n, 2)), rng.normal(size=(draws, n))
+    y = x @ np.full(2, np.sqrt(rho2 / (1.0 - rho2) / 2.0)) + e
+    x, y = x - x.mean(axis=1, keepdims=True), y - y.mean(axis=1, keepdims=True)
+    beta = np.linalg.solve(np.einsum("dni,dnj->dij", x, x), np.einsum("dni,dn->di", x, y)[..., None])
+    r2 = 1.0 - ((y - (x @ beta)[..., 0]) ** 2).sum(axis=1) / (y**2).sum(axis=1)
+    for code, variance in (("R2", {"variance": "LS"}), ("R2", {"variance": "LS2"}), ("ZR2", {})):
+        found = pm.effect_size(code, r2=r2, n=n, predictors=2, **variance)
+        assert found.v.mean() == pytest.approx(found.y.var(), rel=4 * np.sqrt(2.0 / draws))
+
+
+def test_fisher_z_of_other_correlations_is_the_delta_methods():
+    regression = {"t": 3.0, "n": 80, "predictors": 4, "r2": 0.5}
+    for raw, code, given_ in (("PHI", "ZPHI", CELLS), ("RTET", "ZTET", CELLS), ("SPCOR", "ZSPCOR", regression)):
+        plain, found = pm.effect_size(raw, **given_), pm.effect_size(code, **given_)
+        z = pm.convert(plain.y, plain.v, source="r", target="Fisher z")
+        assert (float(found.y), float(found.v)) == (pytest.approx(float(z.y)), pytest.approx(float(z.v)))
+
+
+def test_pairs_by_their_margins_and_phi_are_the_pairs_themselves():
+    a, b, c, d = 20, 10, 5, 20
+    phi = pm.effect_size("PHI", a=a, b=b, c=c, d=d).y
+    found = pm.effect_size("MPORM", a=a + b, b=c + d, c=a + c, d=b + d, r=phi)
+    whole = pm.effect_size("MPOR", a=a, b=b, c=c, d=d)
+    assert (float(found.y), float(found.v)) == (pytest.approx(float(whole.y)), pytest.approx(float(whole.v)))
+    assert np.isnan(pm.effect_size("MPORM", a=1, b=49, c=49, d=1, r=0.9).y)
+
+
 def test_events_and_sizes_are_the_same_table_as_cells():
     found = pm.effect_size("RR", events1=12, n1=42, events2=20, n2=45)
     assert (float(found.y), float(found.v)) == tuple(float(x) for x in pm.effect_size("RR", **CELLS))
@@ -182,6 +229,25 @@ def test_events_and_sizes_are_the_same_table_as_cells():
 def test_what_is_missing_stays_missing_and_the_rest_is_there():
     y, v = pm.effect_size("SMD", t=[1.0, np.nan, 2.0], n1=[20, 20, np.nan], n2=20)
     assert np.isnan(y).tolist() == np.isnan(v).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("code", "statistics"),
+    [
+        ("COR", {"t": 0.0, "n": 3, "variance": "AV"}),
+        ("UCOR", {"r": 0.0, "n": 4, "variance": "UB"}),
+        ("ROM", {**GROUPS, "m1": 0.0}),
+        ("CVRC", {"n": 9, "m1": -1.0, "m2": 2.0, "sd1": 1.0, "sd2": 1.0, "r": 0.5}),
+        ("RPB", {"r": 0.3, "n1": 1, "n2": 1}),
+        ("OR", {"a": [0, 3], "b": 4, "c": 5, "d": 6, "to": "none"}),
+        ("SMD1", {"n1": 5, "m1": 1.0, "n2": 2, "m2": 0.0, "sd2": 1.0}),
+    ],
+)
+def test_statistics_at_the_edge_have_a_value_or_a_note_that_they_have_none(code, statistics):
+    found = pm.effect_size(code, **statistics)
+    assert np.isfinite(found.y).all() or any("no value" in note or "no ratio" in note for note in found.notes)
+    assert np.isnan(pm.effect_size("SMD", t=[1.0, np.nan], n1=9, n2=9).y).tolist() == [False, True]
+    assert pm.effect_size("SMD", t=[1.0, np.nan], n1=9, n2=9).notes == ()
 
 
 def test_what_was_done_on_the_way_stands_in_the_notes():
@@ -199,7 +265,7 @@ def test_what_was_done_on_the_way_stands_in_the_notes():
         ("SMD", {"t": 3, "d": 1, "n1": 3, "n2": 3}, "from d, n1, n2 and from t, n1, n2"),
         ("SMD", {**GROUPS, "sd1": [1, -1], "n1": [3, 1.5]}, r"n1 is 1.5 \(row 2\), .*; sd1 is -1 \(row 2\)"),
         ("SMD", {"p": 0.0, "n1": 9, "n2": 9}, "p is 0, expected a p-value above 0"),
-        ("SMD", {"f": 4.0, "sign": 0, "n1": 9, "n2": 9}, "sign is neither 1 nor -1"),
+        ("SMD", {"f": 4.0, "sign": 0, "n1": 9, "n2": 9}, "sign is 0, expected 1 or -1"),
         ("SMD", {"d": [1, 2], "n1": [3, 4, 5], "n2": 4}, "the shapes differ"),
         ("OR", {**CELLS, "a": -1}, "a is -1, expected a whole number"),
         ("OR", {"events1": [3, 5], "n1": [2, 9], "events2": 1, "n2": 4}, r"events1 exceeds n1 \(row 1\)"),

@@ -94,6 +94,85 @@ class Statistics(Section):
     )
 
 
+RULES = ("Average", "Largest", "FirstReport")
+
+
+class Rule(Section):
+    """A rule that makes one row of several results of one sample, with the correlation between them."""
+
+    Average: Number | None = Field(
+        default=None, ge=0, lt=1, description="the mean of the results; the correlation between them, from 0 to below 1"
+    )
+    Largest: Number | None = Field(
+        default=None, ge=0, lt=1, description="the result of the largest sample; the correlation where several are"
+    )
+    FirstReport: Number | None = Field(
+        default=None, ge=0, lt=1, description="the results of the first report; the correlation where it has several"
+    )
+
+    @property
+    def choice(self) -> tuple[str, float]:
+        """Which rule, and its correlation."""
+        ((name, r),) = self.given
+        return name, r
+
+    @property
+    def given(self) -> tuple[tuple[str, float], ...]:
+        """Every rule that has a correlation."""
+        pairs = ((name, getattr(self, name)) for name in RULES)
+        return tuple((name, r) for name, r in pairs if r is not None)
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Rule:
+        if len(self.given) != 1:
+            told = " and ".join(name for name, _ in self.given) or "no rule"
+            raise ModelError(told, f"one of {', '.join(RULES)}", "{ Average = 0.7 }")
+        return self
+
+
+class CodingProtocol(Section):
+    """The coding protocol of a review: every reported result, brought to one measure and one row for each sample."""
+
+    file: FilePath = Field(description="path of a CSV or XLSX protocol, relative to the analysis file")
+    target: Words = Field(description="code of the measure that all rows are brought to, such as 'SMD', 'OR' or 'ZCOR'")
+    rule: Rule | None = Field(
+        default=None, description="what makes one row of several results of a sample, as { Average = 0.7 }"
+    )
+    overlap: Rule | None = Field(
+        default=None, description="the rule for samples that several reports share, as { Largest = 0.7 }"
+    )
+    apart: Number | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="keep every result, with this correlation between the sampling errors of one sample",
+    )
+    columns: dict[Words, Words] = Field(
+        default_factory=dict, description="column by statistic where names are unusual, as { n1 = 'Patients A' }"
+    )
+    prob: Number = Field(default=0.95, gt=0, lt=1, description="probability of reported intervals")
+    sides: Literal[1, 2] | None = Field(default=None, description="sides of reported p-values, 1 or 2")
+    base_rate: Number | None = Field(
+        default=None, gt=0, lt=1, description="risk without treatment, between odds and risk ratios"
+    )
+    responses: Literal["logistic", "normal"] = Field(
+        default="logistic", description="distribution of the responses behind an odds ratio"
+    )
+    decimal: Literal[".", ","] = Field(default=".", description="the decimal mark, '.' or ','")
+
+    @property
+    def outcome(self) -> None:
+        """No name of a column: a protocol has one that is called so."""
+        return
+
+    @model_validator(mode="after")
+    def _rules_or_apart(self) -> CodingProtocol:
+        if self.apart is not None and (self.rule or self.overlap):
+            found = f"'apart' and '{'rule' if self.rule else 'overlap'}' are both given"
+            raise ModelError(found, "one row for each sample by rules, or every result apart")
+        return self
+
+
 def _as_table(value: Any) -> Any:
     return {"file": value} if isinstance(value, str) else value
 
@@ -143,11 +222,11 @@ class Reconstruct(Section):
         return self
 
 
-SOURCES = ("dataset", "csv", "statistics", "reconstruct")
+SOURCES = ("dataset", "csv", "statistics", "protocol", "reconstruct")
 
 
 class Data(Section):
-    """Which studies: a packaged data set, a CSV file of effects or of statistics, or reconstructed tables."""
+    """Which studies: a packaged data set, a file of effects, statistics or a protocol, or reconstructed tables."""
 
     dataset: Words | None = Field(default=None, description="name of a packaged data set")
     csv: Annotated[Table | None, BeforeValidator(_as_table, json_schema_input_type=str | Table | None)] = Field(
@@ -158,6 +237,14 @@ class Data(Section):
         default=None,
         description="a CSV file of reported statistics, as { file = 'reports.csv', target = 'SMD' }",
     )
+    protocol: CodingProtocol | None = Field(
+        default=None,
+        description="a coding protocol, as { file = 'protocol.csv', target = 'SMD', rule = { Average = 0.7 } }",
+    )
+    flow: dict[Words, Whole | dict[Words, Whole]] | None = Field(
+        default=None,
+        description="numbers of the PRISMA flow by box, as { identified = { databases = 120 }, screened = 100, ... }",
+    )
     reconstruct: Reconstruct | None = Field(
         default=None,
         description="published aggregates, as { published = 'working_alliance', outcome = 'recidivism', seed = 1 }",
@@ -166,9 +253,9 @@ class Data(Section):
     scale: Words | None = Field(default=None, description="scale of the effects, such as 'SMD' or 'log RR'")
 
     @property
-    def own(self) -> Table | Statistics | None:
+    def own(self) -> Table | Statistics | CodingProtocol | None:
         """The user's own file, where there is one."""
-        return self.csv or self.statistics
+        return self.csv or self.statistics or self.protocol
 
     @model_validator(mode="after")
     def _one_source(self) -> Data:
@@ -180,6 +267,9 @@ class Data(Section):
                 else f"none of {', '.join(map(repr, SOURCES[:-1]))} and '{SOURCES[-1]}' is given"
             )
             raise ModelError(found, "one of them", "dataset = 'working_alliance' or csv = 'my.csv'")
+        if self.reconstruct is not None and self.flow is not None:
+            told = "'flow' is given beside 'reconstruct', whose report shows ranges over tables and no review"
+            raise ModelError(told, "no 'flow'")
         if self.reconstruct is not None and self.outcome is not None:
             raise ModelError(
                 "'outcome' is given beside 'reconstruct'",

@@ -15,17 +15,19 @@ from poolwise.analysis import problems
 from poolwise.analysis.plan import check_evidence, check_null, check_threshold, planned_fits, planned_panel, resolved
 from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.reconstructed import check_fits, check_panel, drawn_tables
-from poolwise.analysis.record import Analysis
+from poolwise.analysis.record import Analysis, Panel, PlannedFit
 from poolwise.analysis.syntax import parsed
 from poolwise.effects import Effects
 from poolwise.errors import AnalysisError, InputError
 from poolwise.intake.text_file import read_bytes, shown
+from poolwise.model import Model
 from poolwise.reconstruct import Reconstruction
 from poolwise.settings import unprintable
 
 if TYPE_CHECKING:
     from poolwise.analysis.sources import Asked
     from poolwise.analysis.spec import Spec
+    from poolwise.coding import Flow, Protocol
 
 MOST = 5_000_000  # bytes of an analysis file
 
@@ -62,20 +64,14 @@ def load_analysis(path: str | Path) -> Analysis:
     _check_name(path)
     spec, found = _validated(tables_of_file)
     effects, tables = _data(tables_of_file, path.parent, found)
+    protocol, flow = (None, None) if spec is None or found else _review(spec, path.parent, found)
     if spec is None or effects is None:
         raise problems.together(path, found)
     model = tried("model", found, partial(resolved, spec, effects))
     if model is None:
         raise problems.together(path, found)
     fits = planned_fits(spec, model, effects, found)
-    if tables is None:
-        priors = tried("sensitivity", found, partial(planned_panel, spec, model, effects))
-        check_evidence(spec, model, found)
-        check_threshold(spec, model, found)
-        check_null(spec, effects, found)
-    else:
-        priors = check_panel(spec, model, tables, found)
-        check_fits(spec, tables, fits, found)
+    panel = _panel(spec, model, effects, tables, fits, found)
     if found:
         raise problems.together(path, found)
     return Analysis(
@@ -86,7 +82,7 @@ def load_analysis(path: str | Path) -> Analysis:
         effects=effects,
         model=model,
         fits=fits,
-        panel=priors,
+        panel=panel,
         prob=spec.report.prob,
         rope=spec.report.rope,
         threshold=spec.report.threshold,
@@ -97,7 +93,29 @@ def load_analysis(path: str | Path) -> Analysis:
         inputs=tuple(Path(os.path.abspath(one)) for one in (path, *_own_csv(spec, path.parent))),
         nuts_tables=3 if spec.data.reconstruct is None else spec.data.reconstruct.nuts_tables,
         restarts=0 if spec.data.reconstruct is None else spec.data.reconstruct.restarts,
+        protocol=protocol,
+        flow=flow,
     )
+
+
+def _panel(
+    spec: Spec,
+    model: Model,
+    effects: Effects,
+    tables: Reconstruction | None,
+    fits: tuple[PlannedFit, ...],
+    found: list[Problem],
+) -> Panel | None:
+    """The prior panel, and what is asked for besides, checked against the model and the data."""
+    if tables is not None:
+        panel = check_panel(spec, model, tables, found)
+        check_fits(spec, tables, fits, found)
+        return panel
+    panel = tried("sensitivity", found, partial(planned_panel, spec, model, effects))
+    check_evidence(spec, model, found)
+    check_threshold(spec, model, found)
+    check_null(spec, effects, found)
+    return panel
 
 
 def document(path: Path) -> tuple[bytes, dict[str, Any]]:
@@ -159,6 +177,13 @@ def _data(document: dict[str, Any], folder: Path, found: list[Problem]) -> tuple
         drawn = drawn_tables(data, directions, found)
         return (None if drawn is None else drawn.effects(0)), drawn
     return studies(data, folder, directions, _asked(document.get("model")), found), None
+
+
+def _review(spec: Spec, folder: Path, found: list[Problem]) -> tuple[Protocol | None, Flow | None]:
+    """What the file tells of the review: its protocol, and its flow."""
+    from poolwise.analysis.sources import flow_of, protocol_of
+
+    return protocol_of(spec.data, folder, spec.report.directions, found), flow_of(spec.data, found)
 
 
 _STUDIES = (("study", "cluster"), ("study", "factors"))  # the study itself, which needs no column of its own

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
+from poolwise.coding import Flow, Protocol
 from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.nuts import NUTS
@@ -113,6 +114,10 @@ class Analysis:
         The files that it was read from, which no run writes beside.
     restarts : int
         Starts of the search for either end of each answer over reconstructed tables; 0 for no search.
+    protocol : Protocol, optional
+        The coding protocol that the study table comes from.
+    flow : Flow, optional
+        The flow of records and reports of the review.
     """
 
     name: str
@@ -133,6 +138,8 @@ class Analysis:
     nuts_tables: int = 3
     inputs: tuple[Path, ...] = field(default=(), repr=False)
     restarts: int = 0
+    protocol: Protocol | None = field(default=None, repr=False)
+    flow: Flow | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         """The name, the number of studies and of fits."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import final
 
 import pandas as pd
 
-from poolwise import datasets
-from poolwise.analysis.data_section import Data, Statistics, Table
+from poolwise import coding, datasets
+from poolwise.analysis.data_section import CodingProtocol, Data, Rule, Statistics, Table
 from poolwise.analysis.problems import Problem, tried
+from poolwise.coding import Average, FirstReport, Flow, Largest, Protocol
 from poolwise.csv_studies import Roles, effects_of
 from poolwise.effects import Effects
 from poolwise.errors import closest, listing, nearest
@@ -90,6 +91,8 @@ def studies(data: Data, folder: Path, directions: Directions, asked: Asked, foun
         tried("data.scale", found, partial(as_scale, data.scale))
     if data.statistics is not None:
         whole = _reported(data, data.statistics, folder, directions, asked, found)
+    elif data.protocol is not None:
+        whole = _coded(data, data.protocol, folder, directions, asked, found)
     elif data.csv is not None:
         whole = _own(data, data.csv, folder, directions, asked, found)
     else:
@@ -113,7 +116,7 @@ def _packaged(data: Data, directions: Directions, found: list[Problem]) -> Effec
     if data.scale is not None and data.scale.casefold() != effects.scale.name.casefold():
         expected = f"'{effects.scale}', the scale of '{name}'"
         found.append(Problem("data.scale", f"'{data.scale}' is asked for", expected))
-    return effects if directions is None else replace(effects, directions=directions)
+    return effects.described(directions=directions)
 
 
 def _outcome_fits(data: Data, outcomes: tuple[str, ...], asked: Asked, found: list[Problem]) -> bool:
@@ -185,9 +188,7 @@ def _reported(
 ) -> Effects | None:
     """The study table of rows that report statistics; see `Effects.from_statistics`."""
     frame = _frame(folder, table, found, "data.statistics")
-    if data.scale is not None:
-        told = f"'scale' is given, and target = '{table.target}' tells it"
-        found.append(Problem("data.scale", told, "no 'scale'"))
+    _check_no_scale(data, table.target, found)
     if frame is None:
         return None
     moderators = _moderators(table, frame, asked, found)
@@ -204,6 +205,59 @@ def _reported(
         directions=directions or ("", ""),
     )
     return tried("data.statistics", found, make)
+
+
+def protocol_of(data: Data, folder: Path, directions: Directions, found: list[Problem]) -> Protocol | None:
+    """The coding protocol that the file names; None where it names none, or where it cannot be read."""
+    if data.protocol is None:
+        return None
+    path = folder / data.protocol.file
+    if not _is_there(path, "data.protocol", ("*.csv", "*.xlsx"), found):
+        return None
+    return tried("data.protocol", found, partial(coding.read, path, directions=directions or ("", "")))
+
+
+def flow_of(data: Data, found: list[Problem]) -> Flow | None:
+    """The PRISMA flow that the file tells; None where it tells none, or where it does not add up."""
+    return None if data.flow is None else tried("data.flow", found, partial(coding.prisma, data.flow))
+
+
+def _coded(
+    data: Data, own: CodingProtocol, folder: Path, directions: Directions, asked: Asked, found: list[Problem]
+) -> Effects | None:
+    """The study table of a protocol: one row for each sample and outcome by rules, or every result apart."""
+    protocol = protocol_of(data, folder, directions, found)
+    _check_no_scale(data, own.target, found)
+    if protocol is None:
+        return None
+    options = own.model_dump(include={"columns", "prob", "sides", "base_rate", "responses", "decimal"})
+    options |= {"target": own.target, "outcome": data.outcome}
+    if own.apart is not None:
+        make = partial(protocol.apart, r=own.apart, **options)
+    else:
+        make = partial(protocol.effects, rule=_rule(own.rule), overlap=_rule(own.overlap), **options)
+    effects = tried("data.protocol", found, make)
+    if effects is None or _moderators(own, effects.moderators, asked, found, ("outcome",)) is None:
+        return None
+    return effects.described(title=Path(own.file).name)
+
+
+def _rule(own: Rule | None) -> Average | Largest | FirstReport | None:
+    if own is None:
+        return None
+    name, r = own.choice
+    rules: dict[str, type[Average | Largest | FirstReport]] = {
+        "Average": Average,
+        "Largest": Largest,
+        "FirstReport": FirstReport,
+    }
+    return rules[name](r=r)
+
+
+def _check_no_scale(data: Data, target: str, found: list[Problem]) -> None:
+    if data.scale is not None:
+        told = f"'scale' is given, and target = '{target}' tells it"
+        found.append(Problem("data.scale", told, "no 'scale'"))
 
 
 def _counts(data: Data, table: Table, frame: pd.DataFrame, found: list[Problem]) -> dict[str, str] | None:
@@ -239,10 +293,16 @@ def _names(table: Table, frame: pd.DataFrame, found: list[Problem]) -> dict[str,
     return None if missing else names
 
 
-def _moderators(table: Table | Statistics, frame: pd.DataFrame, asked: Asked, found: list[Problem]) -> list[str] | None:
-    """The columns that the model names, in the order of its keys; None when one is missing."""
+def _moderators(
+    table: Table | Statistics | CodingProtocol,
+    frame: pd.DataFrame,
+    asked: Asked,
+    found: list[Problem],
+    known: tuple[str, ...] = (),
+) -> list[str] | None:
+    """The columns that the model names, in the order of its keys, but for those known; None when one is missing."""
     there = [str(name) for name in frame.columns]
-    wanted = [(key, name) for key, names in asked.columns.items() for name in names]
+    wanted = [(key, name) for key, names in asked.columns.items() for name in names if name not in known]
     missing = [(key, name) for key, name in wanted if name not in frame]
     for key, name in missing:
         told = f"'{table.file}' has no column '{name}'"
@@ -252,10 +312,18 @@ def _moderators(table: Table | Statistics, frame: pd.DataFrame, asked: Asked, fo
 
 def _frame(folder: Path, table: Table | Statistics, found: list[Problem], key: str = "data.csv") -> pd.DataFrame | None:
     path = folder / table.file
-    if not os.path.lexists(path):
-        beside = [other.name for other in path.parent.glob("*.csv")] if path.parent.is_dir() else []
-        advice = nearest(path.name, beside) if beside else ""
-        found.append(Problem(key, f"there is no file '{path}'", "a path from the analysis file's folder", advice))
+    if not _is_there(path, key, ("*.csv",), found):
         return None
     make = partial(files.read_csv, path, encoding=table.encoding, delimiter=table.delimiter)
     return tried(key, found, make)
+
+
+def _is_there(path: Path, key: str, patterns: tuple[str, ...], found: list[Problem]) -> bool:
+    """Whether there is such a file; if not, the nearest name beside it is offered."""
+    if os.path.lexists(path):
+        return True
+    parent = path.parent
+    beside = [other.name for pattern in patterns for other in parent.glob(pattern)] if parent.is_dir() else []
+    advice = nearest(path.name, beside) if beside else ""
+    found.append(Problem(key, f"there is no file '{path}'", "a path from the analysis file's folder", advice))
+    return False

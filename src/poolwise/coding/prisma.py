@@ -96,6 +96,16 @@ class Flow:
         )
 
     @property
+    def sentence(self) -> str:
+        """The flow in one sentence."""
+        found = sum(self.identified.values())
+        shared = f", {self.samples} independent samples" if self.samples != self.studies else ""
+        return (
+            f"Of {found} records identified, {self.screened} were screened and {self.assessed} reports assessed; "
+            f"{self.reports} reports of {self.studies} studies are included{shared}."
+        )
+
+    @property
     def frame(self) -> pd.DataFrame:
         """One row for each number: stage, box, n."""
         rows = [("identification", f"identified: {source}", n) for source, n in self.identified.items()]

@@ -141,8 +141,8 @@ class Largest:
         """The result of the largest sample."""
         if not np.isfinite(rows.n).any():
             raise InputError(f"the sizes of {', '.join(dict.fromkeys(rows.report))} are unknown", "n, for the largest")
-        places = np.flatnonzero(rows.n == np.nanmax(rows.n))
-        return _of_some(rows, places, self.r, f"largest sample, n = {np.nanmax(rows.n):g}")
+        most = np.nanmax(rows.n)
+        return _of_some(rows, rows.n == most, self.r, f"largest sample, n = {most:g}")
 
 
 @final
@@ -167,15 +167,14 @@ class FirstReport:
 
     def of(self, rows: Rows) -> Single:
         """The results of the first report."""
-        places = np.flatnonzero([report == rows.report[0] for report in rows.report])
-        return _of_some(rows, places, self.r, f"first report, {rows.report[0]}")
+        first = np.array([report == rows.report[0] for report in rows.report])
+        return _of_some(rows, first, self.r, f"first report, {rows.report[0]}")
 
 
-def _of_some(rows: Rows, places: NDArray[np.intp], r: float, words: str) -> Single:
-    chosen = places.tolist()
-    part = Rows(rows.y[places], rows.se[places], rows.n[places], tuple(rows.report[place] for place in chosen))
-    if len(chosen) == 1:
-        n = float(part.n[0])
-        return Single(float(part.y[0]), float(part.se[0]), n, tuple(chosen), f"{words}; others left out")
+def _of_some(rows: Rows, chosen: NDArray[np.bool_], r: float, words: str) -> Single:
+    """The mean of the rows that were chosen, or the only one of them; its places are those of all rows."""
+    places = np.flatnonzero(chosen)
+    part = Rows(rows.y[places], rows.se[places], rows.n[places], tuple(rows.report[place] for place in places))
     mean = Average(r).of(part)
-    return Single(mean.y, mean.se, mean.n, tuple(chosen), f"{words}; {mean.words}")
+    told = f"{words}; {mean.words}" if len(places) > 1 else f"{words}; others left out"
+    return Single(mean.y, mean.se, mean.n, tuple(places.tolist()), told)

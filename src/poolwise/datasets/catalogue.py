@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tomllib
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -16,8 +17,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.errors import InputError, nearest, shown
+from poolwise.errors import InputError, PoolwiseWarning, nearest, shown
 from poolwise.intake.rows import EVENTS, TOTALS
+from poolwise.measures.tables import log_risk_ratio
 
 Array = NDArray[np.float64]
 
@@ -81,8 +83,8 @@ def names() -> list[str]:
 
     Examples
     --------
-    >>> names()
-    ['assink2016', 'bcg', 'eight_schools', 'molloy2014', 'normand1999', 'raudenbush1985', 'working_alliance']
+    >>> names()[:4]
+    ['assink2016', 'bcg', 'eight_schools', 'gibson2002']
     """
     entries = (files("poolwise.datasets") / "data").iterdir()
     return sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml"))
@@ -158,10 +160,10 @@ def frame(name: str) -> pd.DataFrame:
 def load(name: str) -> Effects:
     """A packaged data set as a study table, ready to fit.
 
-    For ``"bcg"`` estimates and variances are computed from the 2 x 2 counts (see `log_risk_ratio`), for
-    ``"molloy2014"`` from correlations and for ``"normand1999"`` from means of two groups (see
-    `Effects.from_statistics`; `Effects.explain` tells each number); for the others they are as packaged.
-    ``"working_alliance"`` holds three outcomes, to be had one at a time with ``select(outcome=...)``, and is
+    For ``"bcg"`` estimates and variances are computed from the 2 x 2 counts (see ``effect_size("RR", ...)``), for
+    ``"molloy2014"`` from correlations, for ``"normand1999"`` from means of two groups and for ``"gibson2002"`` from
+    means or tables (see `Effects.from_statistics`; `Effects.explain` tells each number); for the others they are as
+    packaged. ``"working_alliance"`` holds three outcomes, to be had one at a time with ``select(outcome=...)``, and is
     reconstructed: see ``describe("working_alliance").notes``. ``"assink2016"`` holds several effects of each study,
     whose names repeat in `Effects.study_as_given`.
 
@@ -256,43 +258,22 @@ def published(name: str) -> pd.DataFrame:
     return table
 
 
-def log_risk_ratio(a: Array, b: Array, c: Array, d: Array) -> tuple[Array, Array]:
-    """Log risk ratio of 2 x 2 tables and its sampling variance.
-
-    y = log(a / (a + b)) - log(c / (c + d)),  v = 1/a - 1/(a + b) + 1/c - 1/(c + d)
-
-    Parameters
-    ----------
-    a, b : ndarray
-        Treated persons with and without the event, shape (k,); `a` above zero.
-    c, d : ndarray
-        The same for controls; `c` above zero.
-
-    Returns
-    -------
-    y, v : ndarray
-        Shape (k,).
-
-    References
-    ----------
-    Katz D, Baptista J, Azen SP, Pike MC (1978). Biometrics 34:469-474. doi:10.2307/2530610
-    """
-    treated, control = a + b, c + d
-    y = np.log(a / treated) - np.log(c / control)
-    v = 1.0 / a - 1.0 / treated + 1.0 / c - 1.0 / control
-    return y, v
-
-
 def _from_statistics(words: Dataset, table: pd.DataFrame) -> Effects:
-    """A study table from the statistics that its reports print."""
-    return Effects.from_statistics(
-        table,
-        target=words.roles["target"],
-        study=words.roles["study"],
-        title=words.title,
-        citation=f"{words.citation} doi:{words.doi}",
-        directions=words.directions,
-    )
+    """A study table from the statistics that its reports print; what is noticed stands in its notes, without warning.
+
+    Packaged numbers have been held against their source: an odd standard deviation is one that was printed.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoolwiseWarning)
+        return Effects.from_statistics(
+            table,
+            target=words.roles["target"],
+            study=words.roles["study"],
+            moderators=tuple(words.roles.get("moderators", ())),
+            title=words.title,
+            citation=f"{words.citation} doi:{words.doi}",
+            directions=words.directions,
+        )
 
 
 def _moderators(table: pd.DataFrame, roles: Mapping[str, Any]) -> pd.DataFrame | None:
@@ -307,7 +288,7 @@ def _moderators(table: pd.DataFrame, roles: Mapping[str, Any]) -> pd.DataFrame |
 
 def _from_counts(table: pd.DataFrame, roles: Mapping[str, Any]) -> dict[str, Array]:
     a, b, c, d = (table[column].to_numpy(dtype=float) for column in roles["counts"])
-    y, v = log_risk_ratio(a, b, c, d)
+    y, v = log_risk_ratio(a=a, b=b, c=c, d=d)
     return {"y": y, "v": v}
 
 
@@ -332,13 +313,16 @@ def _columns(name: str, ending: str) -> dict[str, list[str]]:
 
 
 def _typed(cells: list[str]) -> list[int] | list[float] | list[str]:
-    """Cells as whole numbers or numbers where all of them are; float() reads every digit."""
-    for kind in (int, float):
-        try:
-            return [kind(cell) for cell in cells]
-        except ValueError:
-            continue
-    return cells
+    """Cells as whole numbers or numbers where all of them are, empty ones as NaN; float() reads every digit."""
+    try:
+        return [int(cell) for cell in cells]
+    except ValueError:
+        pass
+    try:
+        numbers = [float(cell) if cell else np.nan for cell in cells]
+    except ValueError:
+        return cells
+    return cells if np.isnan(numbers).all() else numbers
 
 
 def _text(name: str, ending: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from poolwise.intake.cells import Remark, Rows, block, numbers
 from poolwise.intake.columns import Block, Column, Table, column, is_table
 from poolwise.intake.rows import EVENTS, ONE_ARM, TOTALS
 from poolwise.intake.table import Given, StudyTable
+from poolwise.measures import counts as rates
+from poolwise.measures import tables
+from poolwise.measures.estimate import Estimate
 from poolwise.settings import check_flag, check_option
 
 if TYPE_CHECKING:
@@ -23,7 +26,6 @@ Array = NDArray[np.float64]
 ONE_ARM_MEASURES = ("logit", "log rate")
 MEASURES = ("log OR", "log RR", "log IRR", *ONE_ARM_MEASURES)
 RATES = ("log IRR", "log rate")
-CORRECTION = 0.5
 _ARMS = ("a column for the treated and one for the controls", "one column for a single arm")
 
 
@@ -143,23 +145,41 @@ def log_ratio(events: Array, totals: Array, measure: str) -> tuple[Array, Array]
     """Log ratios and their sampling variances, shape (..., k), from counts of shape (..., k, 2).
 
     Of one arm, counts of shape (..., k, 1): the logit log(a / (n - a)) with the variance 1 / a + 1 / (n - a), or the
-    log rate log(a / t) with 1 / a.
+    log rate log(a / t) with 1 / a. Half an observation is added where a cell is empty; see `poolwise.measures`.
 
     References
     ----------
     Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 5, 10.1002/9780470743386; Stijnen, Hamza & Ozdemir
     2010, Statistics in Medicine 29:3046, 10.1002/sim.4040, for one arm.
     """
-    more = np.where(_empty(events, totals, measure), CORRECTION, 0.0)[..., None]
-    a, rest = events + more, totals - events + more
-    if measure in ("log OR", "logit"):
-        logs, v = np.log(a) - np.log(rest), 1.0 / a + 1.0 / rest
-    elif measure == "log RR":
-        logs, v = np.log(a) - np.log(a + rest), 1.0 / a - 1.0 / (a + rest)
-    else:
-        logs, v = np.log(a) - np.log(totals), 1.0 / a
-    one = measure in ONE_ARM_MEASURES
-    return logs[..., 0] if one else logs[..., 0] - logs[..., 1], v.sum(axis=-1)
+    found = _ESTIMATES[measure](events, totals)
+    return found.y, found.v
+
+
+_ESTIMATES: dict[str, Callable[[Array, Array], Estimate]] = {
+    "log OR": lambda x, n: tables.log_odds_ratio(**_cells(x, n)),
+    "log RR": lambda x, n: tables.log_risk_ratio(**_cells(x, n)),
+    "log IRR": lambda x, t: rates.incidence_rate_ratio(
+        events1=x[..., 0], time1=t[..., 0], events2=x[..., 1], time2=t[..., 1]
+    ),
+    "logit": lambda x, n: rates.logit_proportion(events=x[..., 0], n=n[..., 0]),
+    "log rate": lambda x, t: rates.log_incidence_rate(events=x[..., 0], time=t[..., 0]),
+}
+"""The measure behind each scale of counts, from events and totals of shape (..., k, arms)."""
+
+
+class _Cells(TypedDict):
+    """The four cells of tables, by name."""
+
+    a: Array
+    b: Array
+    c: Array
+    d: Array
+
+
+def _cells(events: Array, totals: Array) -> _Cells:
+    others = totals - events
+    return {"a": events[..., 0], "b": others[..., 0], "c": events[..., 1], "d": others[..., 1]}
 
 
 def _empty(events: Array, totals: Array, measure: str) -> NDArray[np.bool_]:

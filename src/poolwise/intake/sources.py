@@ -9,6 +9,7 @@ from scipy import special
 
 from poolwise.errors import InputError
 from poolwise.intake.cells import Array, Remark, Rows, numbers
+from poolwise.measures.correlations import z_and_variance
 
 CI_TOLERANCE = 0.1  # of half the interval's width, beyond rounding
 SE_TOLERANCE = 0.05  # relative, beyond rounding
@@ -60,7 +61,8 @@ def fisher_z(r: Any, n: Any, rows: Rows) -> tuple[Array, Array, Array, tuple[Rem
             "n above 3",
             "leaving the study out",
         )
-    return np.arctanh(r), 1.0 / np.sqrt(n - 3.0), n, (*read, *more)
+    z, v = z_and_variance(r, n)
+    return z, np.sqrt(v), n, (*read, *more)
 
 
 def log_ratios(

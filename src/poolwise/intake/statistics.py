@@ -383,4 +383,6 @@ def _estimated(
     own = given.estimating({"y": converted.y, "v": converted.v, "n": converted.n}, remarks, absent)
     ways = zip(converted.way, converted.others, strict=True)
     paths = [f"{way} (other ways: {others})" if others else way for way, others in ways]
+    for row in np.flatnonzero(adjusted).tolist():
+        paths[row] += "; adjusted for other variables" if paths[row] else ""
     return replace(own, columns={**own.columns, "derivation": Column(paths)})

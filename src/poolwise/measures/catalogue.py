@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from poolwise.measures import correlations, counts, derived, means, paired, reliability, standardised, tables
+from poolwise.measures import correlations, counts, derived, matched, means, paired, reliability, standardised, tables
 from poolwise.measures.estimate import Estimate
 from poolwise.scale import Scale, as_scale
 
@@ -126,6 +126,16 @@ MEASURES: dict[str, Measure] = {
         Measure("PBIT", _SMD, tables.probit_difference, _CELLS),
         Measure("OR2DL", _SMD, tables.smd_from_odds_logistic, _CELLS),
         Measure("OR2DN", _SMD, tables.smd_from_odds_normal, _CELLS),
+        Measure("ZPHI", _Z, tables.fisher_z_of_phi, _CELLS),
+        Measure("ZTET", _Z, tables.fisher_z_of_tetrachoric, _CELLS),
+        Measure("D2ORL", as_scale("log OR"), standardised.log_odds_from_d_logistic, _D),
+        Measure("D2ORN", as_scale("log OR"), standardised.log_odds_from_d_normal, _D),
+        Measure("MPRD", _plain("RD", "risk difference"), matched.marginal_risk_difference),
+        Measure("MPRR", as_scale("log RR"), matched.marginal_risk_ratio),
+        Measure("MPOR", as_scale("log OR"), matched.marginal_odds_ratio),
+        Measure("MPORC", as_scale("log OR"), matched.conditional_odds_ratio),
+        Measure("MPPETO", as_scale("log OR"), matched.peto_conditional_odds_ratio),
+        Measure("MPORM", as_scale("log OR"), matched.marginal_odds_ratio_of_margins),
         Measure("IRR", as_scale("log IRR"), counts.incidence_rate_ratio),
         Measure("IRD", _plain("IRD", "incidence rate difference"), counts.incidence_rate_difference),
         Measure("IRSD", _plain("IRSD", "difference of root incidence rates"), counts.root_rate_difference),
@@ -134,9 +144,10 @@ MEASURES: dict[str, Measure] = {
         Measure("ZCOR", _Z, correlations.fisher_z, _R),
         Measure("PCOR", _plain("partial r", "partial correlation"), correlations.partial_correlation, _T),
         Measure("ZPCOR", _Z, correlations.fisher_z_of_partial, _T),
-        Measure(
-            "SPCOR", _plain("semi-partial r", "semi-partial correlation"), correlations.semipartial_correlation, _T
-        ),
+        Measure("SPCOR", _SEMIPARTIAL, correlations.semipartial_correlation, _T),
+        Measure("ZSPCOR", _Z, correlations.fisher_z_of_semipartial, _T),
+        Measure("R2", _plain("R2", "coefficient of determination"), correlations.coefficient_of_determination),
+        Measure("ZR2", _Z, correlations.fisher_z_of_determination),
         Measure("RPB", _CORRELATION, correlations.point_biserial, _D),
         Measure("ZPB", _Z, correlations.fisher_z_of_point_biserial, _D),
         Measure("RBIS", _CORRELATION, correlations.biserial, _D),
@@ -148,17 +159,28 @@ MEASURES: dict[str, Measure] = {
         Measure("PFT", _plain("double arcsine", "double arcsine proportion"), counts.freeman_tukey_proportion),
         Measure("IR", _plain("rate", "incidence rate"), counts.incidence_rate),
         Measure("IRLN", _log("rate", "incidence rate"), counts.log_incidence_rate),
+        Measure("IRS", _plain("root rate", "root of the incidence rate"), counts.root_incidence_rate),
+        Measure("IRFT", _plain("Freeman-Tukey rate", "Freeman-Tukey incidence rate"), counts.freeman_tukey_rate),
+        Measure("REH", _log("REH", "relative excess heterozygosity"), counts.relative_excess_heterozygosity),
         Measure("MN", _plain("mean", "mean"), means.raw_mean),
         Measure("MNLN", _log("mean", "mean"), means.log_mean),
+        Measure("CVLN", _log("CV", "coefficient of variation"), means.log_variation),
+        Measure("SDLN", _log("SD", "standard deviation"), means.log_standard_deviation),
         Measure("SMN", _plain("SMN", "standardised mean"), means.single_standardised_mean),
         Measure("MC", _plain("MC", "mean change"), paired.mean_change),
         Measure("SMCC", _plain("SMCC", "mean change / sd of changes"), paired.standardised_mean_change, _CHANGE),
         Measure("SMCR", _plain("SMCR", "standardised mean change"), paired.raw_standardised_change),
         Measure("SMCRH", _plain("SMCR", "standardised mean change"), paired.raw_standardised_change_heteroscedastic),
+        Measure("SMCRP", _plain("SMCR", "standardised mean change"), paired.pooled_standardised_change),
+        Measure(
+            "SMCRPH", _plain("SMCR", "standardised mean change"), paired.pooled_standardised_change_heteroscedastic
+        ),
         Measure("ROMC", as_scale("log ROM"), paired.log_ratio_of_paired_means),
         Measure("VRC", _log("VR", "variability ratio"), paired.log_variability_ratio_of_pairs),
+        Measure("CVRC", _log("CVR", "ratio of coefficients of variation"), paired.log_ratio_of_paired_variation),
         Measure("PPC", _SMD, paired.pre_post_control),
         Measure("ARAW", _plain("alpha", "Cronbach's alpha"), reliability.raw_alpha),
+        Measure("AHW", _plain("AHW", "1 - (1 - alpha)^(1/3)"), reliability.hakstian_whalen_alpha),
         Measure("ABT", _plain("ABT", "-log(1 - alpha)"), reliability.bonett_alpha),
     )
 }

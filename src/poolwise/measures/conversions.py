@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from poolwise.errors import InputError
+from poolwise.errors import InputError, listing
 from poolwise.measures.estimate import Estimate, estimate
 from poolwise.measures.means import small_sample_factor
+from poolwise.measures.standardised import COX, LOGISTIC
 from poolwise.measures.statistics import ANY, NOT_NEGATIVE, PEOPLE, RISK, SIGN, read
 from poolwise.settings import check_option
 
@@ -20,7 +21,7 @@ type Arrays = dict[str, Array]
 type Change = Callable[[Array, Arrays], tuple[Array, Array]]
 """From y and what else is known to the new y and its derivative by the old one."""
 
-SD_RATIOS = {"logistic": np.pi / np.sqrt(3.0), "normal": 1.65}
+SD_RATIOS = {"logistic": LOGISTIC, "normal": COX}
 """Log odds ratio over standardised difference: of logistic responses, and of normal ones (Cox & Snell 1989)."""
 _EXTRAS = {"n1": PEOPLE, "n2": PEOPLE, "base_rate": RISK}
 
@@ -68,18 +69,31 @@ def _g_to_d(y: Array, extra: Arrays) -> tuple[Array, Array]:
     return y / factor, np.ones_like(y) / factor
 
 
-def _smd_to_r(y: Array, extra: Arrays) -> tuple[Array, Array]:
-    a = _unequal(extra)
-    return y / np.sqrt(y**2 + a), a / (y**2 + a) ** 1.5
+def _of_one_t(extra: Arrays) -> Array:
+    """(n1 + n2 - 2) (1/n1 + 1/n2), for the d and the r of one t; 4 for sizes that nobody told."""
+    if "n1" not in extra or "n2" not in extra:
+        return np.asarray(4.0)
+    return (extra["n1"] + extra["n2"] - 2.0) * (1.0 / extra["n1"] + 1.0 / extra["n2"])
 
 
-def _r_to_smd(y: Array, extra: Arrays) -> tuple[Array, Array]:
-    a, inside = _unequal(extra), _inside(y)
-    return np.sqrt(a) * inside / np.sqrt(1.0 - inside**2), np.sqrt(a) / (1.0 - inside**2) ** 1.5
+def _difference_to_r(factor: Callable[[Arrays], Array]) -> Change:
+    def change(y: Array, extra: Arrays) -> tuple[Array, Array]:
+        a = factor(extra)
+        return y / np.sqrt(y**2 + a), a / (y**2 + a) ** 1.5
+
+    return change
+
+
+def _r_to_difference(factor: Callable[[Arrays], Array]) -> Change:
+    def change(y: Array, extra: Arrays) -> tuple[Array, Array]:
+        a, inside = factor(extra), _within(y, -1.0, 1.0)
+        return np.sqrt(a) * inside / np.sqrt(1.0 - inside**2), np.sqrt(a) / (1.0 - inside**2) ** 1.5
+
+    return change
 
 
 def _r_to_z(y: Array, _: Arrays) -> tuple[Array, Array]:
-    inside = _inside(y)
+    inside = _within(y, -1.0, 1.0)
     return np.arctanh(inside), 1.0 / (1.0 - inside**2)
 
 
@@ -106,7 +120,7 @@ def _smd_to_auc(y: Array, _: Arrays) -> tuple[Array, Array]:
 
 
 def _auc_to_smd(y: Array, _: Arrays) -> tuple[Array, Array]:
-    z = special.ndtri(np.where((y > 0.0) & (y < 1.0), y, np.nan))
+    z = special.ndtri(_within(y, 0.0, 1.0))
     return np.sqrt(2.0) * z, np.sqrt(2.0) * np.sqrt(2.0 * np.pi) * np.exp(z**2 / 2.0)
 
 
@@ -115,41 +129,139 @@ def _r_to_share(y: Array, _: Arrays) -> tuple[Array, Array]:
 
 
 def _share_to_r(y: Array, _: Arrays) -> tuple[Array, Array]:
-    root = np.sqrt(np.where((y > 0.0) & (y < 1.0), y, np.nan))
+    root = np.sqrt(_within(y, 0.0, 1.0))
     return root, 0.5 / root
 
 
-def _inside(r: Array) -> Array:
-    return np.where(np.abs(r) < 1.0, r, np.nan)
+def _ratio_to_difference(y: Array, extra: Arrays) -> tuple[Array, Array]:
+    risk = extra["base_rate"] * np.exp(y)
+    treated = np.where(risk < 1.0, risk, np.nan)
+    return treated - extra["base_rate"], treated
+
+
+def _difference_to_ratio(y: Array, extra: Arrays) -> tuple[Array, Array]:
+    treated = _within(extra["base_rate"] + y, 0.0, 1.0)
+    return np.log(treated / extra["base_rate"]), 1.0 / treated
+
+
+def _logit(y: Array, _: Arrays) -> tuple[Array, Array]:
+    p = _within(y, 0.0, 1.0)
+    return special.logit(p), 1.0 / (p * (1.0 - p))
+
+
+def _of_logit(y: Array, _: Arrays) -> tuple[Array, Array]:
+    p = special.expit(y)
+    return p, p * special.expit(-y)
+
+
+def _angle(y: Array, _: Arrays) -> tuple[Array, Array]:
+    p = _within(y, 0.0, 1.0)
+    return np.arcsin(np.sqrt(p)), 0.5 / np.sqrt(p * (1.0 - p))
+
+
+def _of_angle(y: Array, _: Arrays) -> tuple[Array, Array]:
+    angle = _within(y, 0.0, np.pi / 2.0)
+    return np.sin(angle) ** 2, np.sin(2.0 * angle)
+
+
+def _log(y: Array, _: Arrays) -> tuple[Array, Array]:
+    x = _within(y, 0.0, np.inf)
+    return np.log(x), 1.0 / x
+
+
+def _of_log(y: Array, _: Arrays) -> tuple[Array, Array]:
+    return np.exp(y), np.exp(y)
+
+
+def _root(y: Array, _: Arrays) -> tuple[Array, Array]:
+    root = np.sqrt(_within(y, 0.0, np.inf))
+    return root, 0.5 / root
+
+
+def _of_root(y: Array, _: Arrays) -> tuple[Array, Array]:
+    root = _within(y, 0.0, np.inf)
+    return root**2, 2.0 * root
+
+
+def _bonett(y: Array, _: Arrays) -> tuple[Array, Array]:
+    alpha = _within(y, -np.inf, 1.0)
+    return -np.log1p(-alpha), 1.0 / (1.0 - alpha)
+
+
+def _of_bonett(y: Array, _: Arrays) -> tuple[Array, Array]:
+    return -np.expm1(-y), np.exp(-y)
+
+
+def _hakstian(y: Array, _: Arrays) -> tuple[Array, Array]:
+    root = np.cbrt(1.0 - _within(y, -np.inf, 1.0))
+    return 1.0 - root, 1.0 / (3.0 * root**2)
+
+
+def _of_hakstian(y: Array, _: Arrays) -> tuple[Array, Array]:
+    root = 1.0 - _within(y, -np.inf, 1.0)
+    return 1.0 - root**3, 3.0 * root**2
+
+
+def _within(x: Array, low: float, high: float) -> Array:
+    """Values strictly between two limits, NaN elsewhere."""
+    return np.where((x > low) & (x < high), x, np.nan)
 
 
 def _odds_steps(responses: str) -> tuple[Step, ...]:
     factor = SD_RATIOS[responses]
     shown = "pi / sqrt(3), Hasselblad & Hedges 1995" if responses == "logistic" else "1.65, Cox & Snell 1989"
-    return (
-        Step("SMD", "log OR", f"SMD times {shown}", _times(factor)),
-        Step("log OR", "SMD", f"log OR over {shown}", _times(1.0 / factor)),
-    )
+    there = tuple(Step(name, "log OR", f"{name} times {shown}", _times(factor)) for name in _DIFFERENCES)
+    back = tuple(Step("log OR", name, f"log OR over {shown}", _times(1.0 / factor)) for name in _DIFFERENCES)
+    return there + back
 
 
+_DIFFERENCES = ("SMD", "d")
 _SIZES, _BASE = ("n1", "n2"), ("base_rate",)
 _STEPS = (
     Step("d", "SMD", "d times J(n1 + n2 - 2), Hedges 1981", _d_to_g, _SIZES),
     Step("SMD", "d", "g over J(n1 + n2 - 2), Hedges 1981", _g_to_d, _SIZES),
-    Step("SMD", "r", "r = d / sqrt(d^2 + a), a = (n1 + n2)^2 / (n1 n2), Borenstein et al. 2009, 7.5", _smd_to_r),
-    Step("r", "SMD", "d = sqrt(a) r / sqrt(1 - r^2), Borenstein et al. 2009, 7.3", _r_to_smd),
+    Step(
+        "SMD",
+        "r",
+        "r = d / sqrt(d^2 + a), a = (n1 + n2)^2 / (n1 n2), Borenstein et al. 2009, 7.5",
+        _difference_to_r(_unequal),
+    ),
+    Step("r", "SMD", "d = sqrt(a) r / sqrt(1 - r^2), Borenstein et al. 2009, 7.3", _r_to_difference(_unequal)),
+    Step(
+        "d",
+        "r",
+        "r = d / sqrt(d^2 + h), h = (n1 + n2 - 2)(1/n1 + 1/n2), Jacobs & Viechtbauer 2017",
+        _difference_to_r(_of_one_t),
+    ),
+    Step("r", "d", "d = sqrt(h) r / sqrt(1 - r^2), Jacobs & Viechtbauer 2017", _r_to_difference(_of_one_t)),
     Step("r", "Fisher z", "atanh(r), Fisher 1921", _r_to_z),
     Step("Fisher z", "r", "tanh(z), Fisher 1921", _z_to_r),
     Step("log OR", "log RR", "RR = OR / (1 - p + p OR) at the base rate p, Zhang & Yu 1998", _odds_to_risk, _BASE),
     Step("log RR", "log OR", "OR = RR (1 - p) / (1 - p RR) at the base rate p, Zhang & Yu 1998", _risk_to_odds, _BASE),
-    Step("SMD", "AUC", "Phi(d / sqrt(2)), McGraw & Wong 1992", _smd_to_auc),
-    Step("AUC", "SMD", "sqrt(2) Phi^-1(AUC), McGraw & Wong 1992", _auc_to_smd),
+    Step("log RR", "RD", "RD = p (RR - 1) at the base rate p", _ratio_to_difference, _BASE),
+    Step("RD", "log RR", "RR = 1 + RD / p at the base rate p", _difference_to_ratio, _BASE),
+    *(Step(name, "AUC", "Phi(d / sqrt(2)), McGraw & Wong 1992", _smd_to_auc) for name in _DIFFERENCES),
+    *(Step("AUC", name, "sqrt(2) Phi^-1(AUC), McGraw & Wong 1992", _auc_to_smd) for name in _DIFFERENCES),
     Step("r", "r2", "r^2", _r_to_share),
     Step("r", "eta2", "eta^2 = r^2 for two groups", _r_to_share),
     Step("r2", "r", "the root of r^2", _share_to_r),
     Step("eta2", "r", "the root of eta^2, for two groups", _share_to_r),
+    Step("proportion", "logit", "log(p / (1 - p))", _logit),
+    Step("logit", "proportion", "1 / (1 + exp(-y))", _of_logit),
+    Step("proportion", "arcsine", "asin(sqrt(p))", _angle),
+    Step("arcsine", "proportion", "sin(y)^2", _of_angle),
+    Step("proportion", "log proportion", "log(p)", _log),
+    Step("log proportion", "proportion", "exp(y)", _of_log),
+    Step("rate", "log rate", "log of the rate", _log),
+    Step("log rate", "rate", "exp(y)", _of_log),
+    Step("rate", "root rate", "root of the rate", _root),
+    Step("root rate", "rate", "y^2", _of_root),
+    Step("alpha", "ABT", "-log(1 - alpha), Bonett 2002", _bonett),
+    Step("ABT", "alpha", "1 - exp(-y), Bonett 2002", _of_bonett),
+    Step("alpha", "AHW", "1 - (1 - alpha)^(1/3), Hakstian & Whalen 1976", _hakstian),
+    Step("AHW", "alpha", "1 - (1 - y)^3, Hakstian & Whalen 1976", _of_hakstian),
 )
-MEASURES = ("SMD", "d", "log OR", "log RR", "r", "Fisher z", "AUC", "r2", "eta2")
+MEASURES = tuple(dict.fromkeys((*_DIFFERENCES, *(step.source for step in _STEPS), "log OR")))
 _UNSIGNED = ("r2", "eta2")
 
 
@@ -167,19 +279,23 @@ def convert(
 ) -> Estimate:
     """Estimates of one measure as those of another, with variances by the delta method.
 
-    The measures form a tree: Fisher z - r - SMD - log OR - log RR, with d and AUC beside SMD, and r^2 and eta^2 beside
-    r, so that one path leads from each to each; it stands in the notes. v' = v f'(y)^2 for each step f.
+    The shortest path is taken, and stands in the notes: Fisher z - r - SMD - log OR - log RR - RD, with AUC beside SMD,
+    and r^2 and eta^2 beside r. d, the difference that is not corrected for bias, stands where SMD does, with the exact
+    relation to the r of the same t where the sizes are told. Single groups have trees of their own: proportion, logit,
+    log proportion, arcsine; rate, log rate, root rate; alpha, ABT, AHW. v' = v f'(y)^2 for each step f.
 
     Parameters
     ----------
     y, v : array_like
         Estimates and sampling variances: logs for ratios, g for ``"SMD"``, not corrected for bias for ``"d"``.
     source, target : str
-        ``"SMD"``, ``"d"``, ``"log OR"``, ``"log RR"``, ``"r"``, ``"Fisher z"``, ``"AUC"``, ``"r2"`` or ``"eta2"``.
+        ``"SMD"``, ``"d"``, ``"log OR"``, ``"log RR"``, ``"RD"``, ``"r"``, ``"Fisher z"``, ``"AUC"``, ``"r2"``,
+        ``"eta2"``; ``"proportion"``, ``"logit"``, ``"log proportion"``, ``"arcsine"``; ``"rate"``, ``"log rate"``,
+        ``"root rate"``; ``"alpha"``, ``"ABT"``, ``"AHW"``.
     n1, n2 : array_like, optional
-        Sizes of the groups, for r and SMD (equal sizes without them) and for d and SMD (asked for).
+        Sizes of the groups, for r and SMD or d (equal sizes without them) and for d and SMD (asked for).
     base_rate : array_like, optional
-        Risk without treatment, which log RR and log OR need; it is never guessed.
+        Risk without treatment, which log OR, log RR and RD need of one another; it is never guessed.
     sign : array_like, optional
         1 or -1, the direction of the effect, which r^2 and eta^2 do not tell.
     responses : str
@@ -193,7 +309,7 @@ def convert(
     Raises
     ------
     InputError
-        For an unknown measure, and where the path needs what was not given.
+        For an unknown measure, two measures without a path, and where the path needs what was not given.
 
     Notes
     -----
@@ -203,7 +319,9 @@ def convert(
     ----------
     Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 7, 10.1002/9780470743386; Hasselblad & Hedges 1995,
     Psychological Bulletin 117:167, 10.1037/0033-2909.117.1.167; Zhang & Yu 1998, JAMA 280:1690,
-    10.1001/jama.280.19.1690; McGraw & Wong 1992, Psychological Bulletin 111:361, 10.1037/0033-2909.111.2.361.
+    10.1001/jama.280.19.1690; McGraw & Wong 1992, Psychological Bulletin 111:361, 10.1037/0033-2909.111.2.361; Jacobs &
+    Viechtbauer 2017, Research Synthesis Methods 8:161, 10.1002/jrsm.1218; Hakstian & Whalen 1976, Psychometrika 41:219,
+    10.1007/BF02291840; Bonett 2002, Journal of Educational and Behavioral Statistics 27:335, 10.3102/10769986027004335.
 
     Examples
     --------
@@ -215,13 +333,17 @@ def convert(
     check_option("responses", responses, SD_RATIOS, error=InputError)
     y, v = read(source, {"y": (y, ANY), "v": (v, NOT_NEGATIVE)})
     extra = _extras(source, {"n1": n1, "n2": n2, "base_rate": base_rate})
-    path = _path(source, target, (*_STEPS, *_odds_steps(responses)))
+    path = path_between(source, target, responses=responses)
+    if path is None:
+        told = f"{source} and {target} are no measures of one thing"
+        raise InputError(told, f"from {source} to {listing(_connected(source), 12)}")
     for step in path:
         missing = [name for name in step.needs if name not in extra]
         if missing:
             raise InputError(f"{step.source} to {step.target} needs {' and '.join(missing)}", step.words)
-        y, slope = step.change(y, extra)
-        v = v * slope**2
+        with np.errstate(all="ignore"):  # beyond the range of a measure there is no value: NaN
+            y, slope = step.change(y, extra)
+            v = v * slope**2
         if step.source in _UNSIGNED:
             y = y * _sign(step.source, sign)
     return estimate(target, y, v, tuple(f"{step.source} to {step.target}: {step.words}" for step in path))
@@ -239,14 +361,35 @@ def _sign(source: str, sign: ArrayLike | None) -> Array:
     return signs
 
 
-def _path(source: str, target: str, steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """The one path through the tree of measures."""
+def path_between(source: str, target: str, *, responses: str = "logistic") -> tuple[Step, ...] | None:
+    """The shortest path from one measure to another; None where there is none.
+
+    Parameters
+    ----------
+    source, target : str
+        Measures.
+    responses : str
+        As for `convert`.
+
+    Returns
+    -------
+    tuple of Step, or None
+        Empty from a measure to itself.
+    """
+    return _paths(source, (*_STEPS, *_odds_steps(responses))).get(target)
+
+
+def _connected(source: str) -> list[str]:
+    return [name for name in _paths(source, (*_STEPS, *_odds_steps("logistic"))) if name != source]
+
+
+def _paths(source: str, steps: tuple[Step, ...]) -> dict[str, tuple[Step, ...]]:
+    """The shortest path to each measure that can be reached; of two as short ones the first."""
     paths: dict[str, tuple[Step, ...]] = {source: ()}
-    open_ends = [source]
-    while open_ends:
-        here = open_ends.pop()
+    reached = [source]
+    for here in reached:
         for step in steps:
             if step.source == here and step.target not in paths:
                 paths[step.target] = (*paths[here], step)
-                open_ends.append(step.target)
-    return paths[target]
+                reached.append(step.target)
+    return paths

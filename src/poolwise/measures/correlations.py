@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from poolwise.errors import InputError
-from poolwise.measures.estimate import Estimate, estimate
+from poolwise.measures.estimate import Estimate, as_z, estimate
 from poolwise.measures.means import weighted_mean
 from poolwise.measures.statistics import ANY, CORRELATION, GROUP, PEOPLE, SHARE, read, refuse, whole
 from poolwise.settings import check_option
@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 
 COR_VARIANCES = ("LS", "AV")
 UCOR_VARIANCES = ("LS", "UB", "AV")
+R2_VARIANCES = ("LS", "LS2", "AV", "AV2")
 SAMPLING = ("ST", "CS")
 
 _LARGE = 40.0  # from here on the terms of the series fall fast even at x = 1, where they are as k to the power -c
@@ -72,7 +73,8 @@ def unbiased_correlation(*, r: ArrayLike, n: ArrayLike, variance: str = "LS") ->
     check_option("variance", variance, UCOR_VARIANCES, error=InputError, whose="UCOR: ")
     r, n = read("UCOR", {"r": (r, CORRELATION), "n": (n, whole(4))})
     rest = 1.0 - r**2
-    y = r * _hypergeometric(0.5, (n - 2.0) / 2.0, rest)
+    factor = _hypergeometric(0.5, (n - 2.0) / 2.0, rest)
+    y = r * np.where(r == 0.0, 1.0, factor)  # which is infinite for r = 0 and n = 4, and r times it goes to 0
     if variance == "UB":
         v = y**2 - 1.0 + (n - 3.0) / (n - 2.0) * rest * _hypergeometric(1.0, n / 2.0, rest)
         return estimate("UCOR", y, v)
@@ -118,8 +120,12 @@ def fisher_z(*, r: ArrayLike, n: ArrayLike) -> Estimate:
     >>> round(float(y), 4), float(v)
     (0.5493, 0.01)
     """
-    r, n = read("ZCOR", {"r": (r, CORRELATION), "n": (n, whole(4))})
-    return estimate("ZCOR", np.arctanh(r), 1.0 / (n - 3.0))
+    return estimate("ZCOR", *z_and_variance(*read("ZCOR", {"r": (r, CORRELATION), "n": (n, whole(4))})))
+
+
+def z_and_variance(r: Array, n: Array) -> tuple[Array, Array]:
+    """Fisher's z and its variance, from correlations and sample sizes that have been checked; see `fisher_z`."""
+    return np.arctanh(r), 1.0 / (n - 3.0)
 
 
 def partial_correlation(*, t: ArrayLike, n: ArrayLike, predictors: ArrayLike) -> Estimate:
@@ -203,6 +209,84 @@ def semipartial_correlation(*, t: ArrayLike, n: ArrayLike, predictors: ArrayLike
     return estimate("SPCOR", y, (r2**2 - 2.0 * r2 + without + 1.0 - without**2) / n)
 
 
+def fisher_z_of_semipartial(*, t: ArrayLike, n: ArrayLike, predictors: ArrayLike, r2: ArrayLike) -> Estimate:
+    """Fisher's z of a semi-partial correlation, v by the delta method (ZSPCOR); it does not stabilise the variance.
+
+    Parameters
+    ----------
+    t, n, predictors, r2
+        As for `semipartial_correlation`.
+
+    Returns
+    -------
+    Estimate
+
+    References
+    ----------
+    Aloe & Becker 2012, Journal of Educational and Behavioral Statistics 37:278, 10.3102/1076998610396901.
+    """
+    return as_z("ZSPCOR", semipartial_correlation(t=t, n=n, predictors=predictors, r2=r2))
+
+
+def coefficient_of_determination(
+    *, r2: ArrayLike, n: ArrayLike, predictors: ArrayLike, variance: str = "LS"
+) -> Estimate:
+    """R^2 of a regression, y = R^2, v = 4 R^2 (1 - R^2)^2 / n (R2).
+
+    For ``"LS2"`` v = 4 R^2 (1 - R^2)^2 (n - m - 1)^2 / ((n^2 - 1)(n + 3)) with m predictors; ``"AV"`` and ``"AV2"`` are
+    these with the mean of all R^2, weighted by n. All of them for a true R^2 that is not 0.
+
+    Parameters
+    ----------
+    r2, n, predictors : array_like
+        R^2, sample sizes, and number of predictors of each regression.
+    variance : str
+        Which variance.
+
+    Returns
+    -------
+    Estimate
+        Never negative, so that a pooled one says nothing of whether the predictors predict at all.
+
+    References
+    ----------
+    Olkin & Finn 1995, Psychological Bulletin 118:155, 10.1037/0033-2909.118.1.155.
+    """
+    check_option("variance", variance, R2_VARIANCES, error=InputError, whose="R2: ")
+    r2, n, m = _determination("R2", r2, n, predictors)
+    share = weighted_mean(r2, n) if variance in ("AV", "AV2") else r2
+    v = 4.0 * share * (1.0 - share) ** 2
+    return estimate(
+        "R2", r2, v / n if variance in ("LS", "AV") else v * (n - m - 1.0) ** 2 / ((n**2 - 1.0) * (n + 3.0))
+    )
+
+
+def fisher_z_of_determination(*, r2: ArrayLike, n: ArrayLike, predictors: ArrayLike) -> Estimate:
+    """Fisher's z of the root of R^2, y = atanh(R), v = 1 / n (ZR2).
+
+    Parameters
+    ----------
+    r2, n, predictors : array_like
+        As for `coefficient_of_determination`.
+
+    Returns
+    -------
+    Estimate
+
+    References
+    ----------
+    Olkin & Finn 1995, Psychological Bulletin 118:155, 10.1037/0033-2909.118.1.155, whose z is twice as large.
+    """
+    r2, n, _ = _determination("ZR2", r2, n, predictors)
+    return estimate("ZR2", np.arctanh(np.sqrt(r2)), 1.0 / n)
+
+
+def _determination(measure: str, r2: ArrayLike, n: ArrayLike, predictors: ArrayLike) -> list[Array]:
+    r2, n, m = read(measure, {"r2": (r2, SHARE), "n": (n, GROUP), "predictors": (predictors, PEOPLE)})
+    refuse(measure, n - m < 2.0, "n leaves no degree of freedom", "n above the number of predictors by 2")
+    return [r2, n, m]
+
+
 def point_biserial(*, d: ArrayLike, n1: ArrayLike, n2: ArrayLike, sampling: str = "ST") -> Estimate:
     """Point-biserial correlation of a group with a measurement, y = d / sqrt(d^2 + h), h = m/n1 + m/n2 (RPB).
 
@@ -246,7 +330,7 @@ def fisher_z_of_point_biserial(*, d: ArrayLike, n1: ArrayLike, n2: ArrayLike, sa
     ----------
     Jacobs & Viechtbauer 2017, Research Synthesis Methods 8:161, 10.1002/jrsm.1218.
     """
-    return _as_z("ZPB", _rpb("RPB", _cohen("ZPB", d, n1, n2), sampling))
+    return as_z("ZPB", _rpb("RPB", _cohen("ZPB", d, n1, n2), sampling))
 
 
 def biserial(*, d: ArrayLike, n1: ArrayLike, n2: ArrayLike) -> Estimate:
@@ -289,7 +373,7 @@ def fisher_z_of_biserial(*, d: ArrayLike, n1: ArrayLike, n2: ArrayLike) -> Estim
     ----------
     Jacobs & Viechtbauer 2017, Research Synthesis Methods 8:161, 10.1002/jrsm.1218.
     """
-    return _as_z("ZBIS", _biserial(_cohen("ZBIS", d, n1, n2)))
+    return as_z("ZBIS", _biserial(_cohen("ZBIS", d, n1, n2)))
 
 
 def _large_sample(r: Array, n: Array) -> Array:
@@ -329,9 +413,3 @@ def _biserial(cohen: list[Array]) -> Estimate:
     y = np.clip(np.sqrt(p * q) / f * d / np.sqrt(d**2 + (n - 2.0) * (1.0 / n1 + 1.0 / n2)), -1.0, 1.0)
     soper = p * q * z**2 / f**2 + (1.0 - 2.0 * p) * z / f - 2.5
     return estimate("RBIS", y, (y**4 + y**2 * soper + p * q / f**2) / (n - 1.0))
-
-
-def _as_z(measure: str, raw: Estimate) -> Estimate:
-    """Fisher's z by the delta method; missing where the correlation is 1 or -1."""
-    inside = np.where(np.abs(raw.y) < 1.0, raw.y, np.nan)
-    return estimate(measure, np.arctanh(inside), raw.v / (1.0 - inside**2) ** 2, raw.notes)

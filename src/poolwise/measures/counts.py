@@ -176,6 +176,71 @@ def log_incidence_rate(*, events: ArrayLike, time: ArrayLike, add: float = ADD, 
     return estimate("IRLN", np.log(x / time), 1.0 / x, notes)
 
 
+def root_incidence_rate(*, events: ArrayLike, time: ArrayLike, add: float = 0.0, to: str = "only0") -> Estimate:
+    """Root of an incidence rate, y = sqrt(events / time), v = 1 / (4 time) (IRS).
+
+    Parameters
+    ----------
+    events, time, add, to
+        As for `incidence_rate`; nothing is added by default, since nothing is needed.
+
+    Returns
+    -------
+    Estimate
+
+    References
+    ----------
+    Freeman & Tukey 1950, Annals of Mathematical Statistics 21:607, 10.1214/aoms/1177729756.
+    """
+    x, time, notes = _counted("IRS", events, time, add, to)
+    return estimate("IRS", np.sqrt(x / time), 0.25 / time, notes)
+
+
+def freeman_tukey_rate(*, events: ArrayLike, time: ArrayLike, add: float = 0.0, to: str = "only0") -> Estimate:
+    """Freeman-Tukey rate, y = (sqrt(x / t) + sqrt((x + 1) / t)) / 2 with x events in the time t, v = 1 / (4 t) (IRFT).
+
+    Parameters
+    ----------
+    events, time, add, to
+        As for `incidence_rate`; nothing is added by default, since nothing is needed.
+
+    Returns
+    -------
+    Estimate
+
+    References
+    ----------
+    Freeman & Tukey 1950, Annals of Mathematical Statistics 21:607, 10.1214/aoms/1177729756.
+    """
+    x, time, notes = _counted("IRFT", events, time, add, to)
+    return estimate("IRFT", (np.sqrt(x / time) + np.sqrt((x + 1.0) / time)) / 2.0, 0.25 / time, notes)
+
+
+def relative_excess_heterozygosity(*, a: ArrayLike, b: ArrayLike, c: ArrayLike) -> Estimate:
+    """Log relative excess heterozygosity, y = log(b / (2 sqrt(a c))), v = 1/(4 a) + 1/b + 1/(4 c) (REH).
+
+    0 in Hardy-Weinberg equilibrium, above it with more heterozygous people.
+
+    Parameters
+    ----------
+    a, b, c : array_like
+        People who are homozygous for one allele, heterozygous, homozygous for the other.
+
+    Returns
+    -------
+    Estimate
+        NaN where a count is 0.
+
+    References
+    ----------
+    Ziegler, Van Steen & Wellek 2011, Breast Cancer Research and Treatment 128:197, 10.1007/s10549-010-1295-z.
+    """
+    counts = read("REH", {"a": (a, COUNT), "b": (b, COUNT), "c": (c, COUNT)})
+    a, b, c = (positive(people) for people in counts)
+    y = np.log(b) - np.log(2.0) - (np.log(a) + np.log(c)) / 2.0
+    return estimate("REH", y, 0.25 / a + 1.0 / b + 0.25 / c)
+
+
 def incidence_rate_ratio(
     *,
     events1: ArrayLike,

@@ -15,6 +15,7 @@ from poolwise.measures.statistics import (
     GROUP,
     NOT_NEGATIVE,
     PEOPLE,
+    SIGN,
     SIGNED_P,
     read,
     refuse,
@@ -107,8 +108,7 @@ def d_of_f(*, f: ArrayLike, sign: ArrayLike, n1: ArrayLike, n2: ArrayLike) -> Ar
     ----------
     Borenstein 2009, in The Handbook of Research Synthesis and Meta-Analysis, chapter 12, 10.7758/9781610448864.
     """
-    f, sign = read("d", {"f": (f, NOT_NEGATIVE), "sign": (sign, ANY)})
-    refuse("d", ~np.isin(sign, (-1.0, 1.0)) & ~np.isnan(sign), "sign is neither 1 nor -1", "1 or -1")
+    f, sign = read("d", {"f": (f, NOT_NEGATIVE), "sign": (sign, SIGN)})
     return d_of_t(t=sign * np.sqrt(f), n1=n1, n2=n2)
 
 

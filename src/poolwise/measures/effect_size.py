@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from poolwise.errors import InputError, closest, listing
@@ -20,16 +21,21 @@ def effect_size(measure: str, **statistics: ArrayLike | str | bool) -> Estimate:
 
     ======================================  ====================================================================
     two groups with means                   MD SMD SMDH SMD1 SMD1H ROM VR CVR CLES: ``n1 m1 sd1 n2 m2 sd2``
-    SMD, RPB, ZPB, RBIS, ZBIS also from     ``d``, ``t``, signed ``p``, ``f`` and ``sign``, or ``r``, with ``n1 n2``
-    two-by-two tables                       OR RR RD AS PETO PHI YUQ YUY RTET PBIT OR2DL OR2DN: ``a b c d`` or
-                                            ``events1 n1 events2 n2``
-    rates                                   IRR IRD IRSD: ``events1 time1 events2 time2``; IR IRLN: ``events time``
+    SMD, RPB, ZPB, RBIS, ZBIS, D2ORL,       ``d``, ``t``, signed ``p``, ``f`` and ``sign``, or ``r``, with ``n1 n2``
+    D2ORN also from
+    two-by-two tables                       OR RR RD AS PETO PHI ZPHI YUQ YUY RTET ZTET PBIT OR2DL OR2DN: ``a b c d``
+                                            or ``events1 n1 events2 n2``
+    matched pairs                           MPRD MPRR MPOR MPORC MPPETO: ``a b c d``; MPORM: ``a b c d r``
+    rates                                   IRR IRD IRSD: ``events1 time1 events2 time2``; IR IRLN IRS IRFT:
+                                            ``events time``
     correlations                            COR UCOR ZCOR: ``r n``, or ``t`` or signed ``p`` with ``n``
-    of regressions                          PCOR ZPCOR SPCOR: ``t`` (or ``p``) ``n predictors``, SPCOR ``r2`` too
-    one group                               PR PLN PLO PAS PFT: ``events n``; MN MNLN SMN: ``n m sd``
-    change                                  MC SMCC SMCR SMCRH ROMC VRC: ``n m1 m2 sd1 sd2 r``, SMCC also ``t`` or
-                                            ``p``; PPC: ``n1 pre1 post1 sd1 n2 pre2 post2 sd2 r``
-    reliability                             ARAW ABT: ``alpha items n``
+    of regressions                          PCOR ZPCOR SPCOR ZSPCOR: ``t`` (or ``p``) ``n predictors``, the last two
+                                            ``r2`` too; R2 ZR2: ``r2 n predictors``
+    one group                               PR PLN PLO PAS PFT: ``events n``; MN MNLN CVLN SMN: ``n m sd``; SDLN:
+                                            ``n sd``; REH: ``a b c``
+    change                                  MC SMCC SMCR SMCRH SMCRP SMCRPH ROMC CVRC VRC: ``n m1 m2 sd1 sd2 r``, SMCC
+                                            also ``t`` or ``p``; PPC: ``n1 pre1 post1 sd1 n2 pre2 post2 sd2 r``
+    reliability                             ARAW AHW ABT: ``alpha items n``
     ======================================  ====================================================================
 
     Parameters
@@ -70,13 +76,25 @@ def effect_size(measure: str, **statistics: ArrayLike | str | bool) -> Estimate:
     _check_names(chosen, settings, values)
     route, derivation = _route(chosen, values)
     unused = [name for name in values if name not in route]
-    if derivation is not None:
-        results = derivation.function(**{name: values[name] for name in derivation.needs})
-        values |= dict(zip(derivation.gives, results if len(derivation.gives) > 1 else (results,), strict=True))
-    found = chosen.function(**{name: values[name] for name in chosen.needs}, **settings)
+    reported = [values[name] for name in route]
+    with np.errstate(all="ignore"):  # numbers at the edge of what they can be have no value, which a note tells
+        if derivation is not None:
+            results = derivation.function(**{name: values[name] for name in derivation.needs})
+            values |= dict(zip(derivation.gives, results if len(derivation.gives) > 1 else (results,), strict=True))
+        found = chosen.function(**{name: values[name] for name in chosen.needs}, **settings)
+    notes = (*found.notes, *_without_value(found, reported))
     if unused:
-        return replace(found, notes=(*found.notes, f"{measure}: {listing(unused)} was not used"))
-    return found
+        notes = (*notes, f"{measure}: {listing(unused)} was not used")
+    return replace(found, notes=notes)
+
+
+def _without_value(found: Estimate, reported: Sequence[ArrayLike]) -> tuple[str, ...]:
+    """A note on rows that report all that is needed and have no value all the same, where no other note tells why."""
+    if any("no ratio" in note or "left out" in note for note in found.notes):
+        return ()
+    missing = sum((np.isnan(np.asarray(values, dtype=float)) for values in reported), start=np.zeros(found.y.shape))
+    gone = int((np.isnan(found.y) & (missing == 0)).sum())
+    return (f"{found.measure}: {gone} of {found.y.size} rows have no value by these statistics",) if gone else ()
 
 
 def _check_names(measure: Measure, settings: Mapping[str, object], values: Mapping[str, object]) -> None:

@@ -55,3 +55,9 @@ def estimate(measure: str, y: Array, v: Array, notes: tuple[str, ...] = ()) -> E
     y, v = np.broadcast_arrays(np.asarray(y, dtype=float), np.asarray(v, dtype=float))
     missing = ~(np.isfinite(y) & np.isfinite(v))
     return Estimate(np.where(missing, np.nan, y), np.where(missing, np.nan, v), measure, notes)
+
+
+def as_z(measure: str, raw: Estimate) -> Estimate:
+    """Fisher's z of correlations, with v / (1 - y^2)^2 by the delta method; missing where a correlation is 1 or -1."""
+    inside = np.where(np.abs(raw.y) < 1.0, raw.y, np.nan)
+    return estimate(measure, np.arctanh(inside), raw.v / (1.0 - inside**2) ** 2, raw.notes)

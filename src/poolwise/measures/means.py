@@ -187,14 +187,14 @@ def log_ratio_of_variation(
     Parameters
     ----------
     n1, m1, sd1, n2, m2, sd2 : array_like
-        Sizes, means of one sign, and standard deviations of both groups.
+        Sizes, means above 0, and standard deviations of both groups.
     correct : bool
         Whether the biases of the log standard deviation and of the log mean are removed.
 
     Returns
     -------
     Estimate
-        A log ratio; NaN where the means differ in sign or one is 0.
+        A log ratio; NaN where a mean is not above 0, since coefficients of variation belong to ratio scales.
 
     Notes
     -----
@@ -207,7 +207,7 @@ def log_ratio_of_variation(
     """
     n1, m1, sd1, n2, m2, sd2 = groups("CVR", n1, m1, sd1, n2, m2, sd2)
     check_flag("correct", correct, error=InputError)
-    ratio, note = mean_ratio("CVR", m1, m2)
+    ratio, note = mean_ratio("CVR", m1, m2, positive=True)
     c1, c2 = (sd1 / m1) ** 2, (sd2 / m2) ** 2
     bias = 0.5 * (1.0 / (n1 - 1.0) - 1.0 / (n2 - 1.0)) - 0.5 * (c1 / n1 - c2 / n2) if correct else 0.0
     v = 0.5 * (1.0 / (n1 - 1.0) + 1.0 / (n2 - 1.0)) + c1 / n1 + c2 / n2
@@ -326,6 +326,51 @@ def single_standardised_mean(*, n: ArrayLike, m: ArrayLike, sd: ArrayLike, corre
     return estimate("SMN", y, 1.0 / n + y**2 / (2.0 * n))
 
 
+def log_variation(*, n: ArrayLike, m: ArrayLike, sd: ArrayLike) -> Estimate:
+    """Log coefficient of variation of one group, y = log(sd / m) + 1 / (2 (n - 1)) (CVLN).
+
+    v = 1 / (2 (n - 1)) + sd^2 / (n m^2), for normal data, whose mean and standard deviation are independent.
+
+    Parameters
+    ----------
+    n, m, sd : array_like
+        Size, mean above 0 and standard deviation.
+
+    Returns
+    -------
+    Estimate
+
+    References
+    ----------
+    Nakagawa et al. 2015, Methods in Ecology and Evolution 6:143, equations 26 and 27, 10.1111/2041-210X.12309.
+    """
+    n, m, sd = read("CVLN", {"n": (n, GROUP), "m": (m, POSITIVE), "sd": (sd, POSITIVE)})
+    half = 0.5 / (n - 1.0)
+    return estimate("CVLN", np.log(sd / m) + half, half + (sd / m) ** 2 / n)
+
+
+def log_standard_deviation(*, n: ArrayLike, sd: ArrayLike) -> Estimate:
+    """Log standard deviation of one group, y = log(sd) + 1 / (2 (n - 1)), v = 1 / (2 (n - 1)) (SDLN).
+
+    Parameters
+    ----------
+    n, sd : array_like
+        Size and standard deviation.
+
+    Returns
+    -------
+    Estimate
+
+    References
+    ----------
+    Raudenbush & Bryk 1987, Journal of Educational Statistics 12:241, 10.3102/10769986012003241; Nakagawa et al. 2015,
+    Methods in Ecology and Evolution 6:143, 10.1111/2041-210X.12309.
+    """
+    n, sd = read("SDLN", {"n": (n, GROUP), "sd": (sd, POSITIVE)})
+    half = 0.5 / (n - 1.0)
+    return estimate("SDLN", np.log(sd) + half, half)
+
+
 def groups(
     measure: str,
     n1: ArrayLike,
@@ -348,12 +393,13 @@ def pooled_sd(n1: Array, sd1: Array, n2: Array, sd2: Array) -> Array:
     return np.sqrt(((n1 - 1.0) * sd1**2 + (n2 - 1.0) * sd2**2) / (n1 + n2 - 2.0))
 
 
-def mean_ratio(measure: str, m1: Array, m2: Array) -> tuple[Array, tuple[str, ...]]:
-    """m1 / m2 where both have one sign, NaN elsewhere, and a note on how many have none."""
+def mean_ratio(measure: str, m1: Array, m2: Array, *, positive: bool = False) -> tuple[Array, tuple[str, ...]]:
+    """m1 / m2 where both have one sign (or are above 0), NaN elsewhere, and a note on how many have none."""
     m1, m2 = np.broadcast_arrays(m1, m2)
-    fits = m1 * m2 > 0.0
+    fits = (m1 > 0.0) & (m2 > 0.0) if positive else m1 * m2 > 0.0
     gone = int(np.sum(~fits & ~np.isnan(m1 * m2)))
-    note = (f"{measure}: {gone} of {m1.size} have means of 0 or of two signs, and no ratio",) if gone else ()
+    why = "a mean that is not above 0" if positive else "means of 0 or of two signs"
+    note = (f"{measure}: {gone} of {m1.size} have {why}, and no ratio",) if gone else ()
     return np.where(fits, m1, np.nan) / m2, note
 
 

@@ -142,6 +142,10 @@ def raw_standardised_change_heteroscedastic(
     -------
     Estimate
 
+    Notes
+    -----
+    v holds the corrected y and no J besides, as in metafor from 4.6 on; before, its v was J^2 times this one.
+
     References
     ----------
     Bonett 2008, Psychological Methods 13:99, 10.1037/1082-989X.13.2.99.
@@ -150,6 +154,86 @@ def raw_standardised_change_heteroscedastic(
     check_flag("correct", correct, error=InputError)
     y = (small_sample_factor(n - 1.0) if correct else 1.0) * (m1 - m2) / sd1
     return estimate("SMCRH", y, (change_sd(sd1, sd2, r) ** 2 / sd1**2 + y**2 / 2.0) / (n - 1.0))
+
+
+def pooled_standardised_change(
+    *,
+    n: ArrayLike,
+    m1: ArrayLike,
+    m2: ArrayLike,
+    sd1: ArrayLike,
+    sd2: ArrayLike,
+    r: ArrayLike,
+    correct: bool = True,
+) -> Estimate:
+    """Mean change over the pooled standard deviation of both occasions, y = J(m) (m1 - m2) / s (SMCRP).
+
+    s^2 = (sd1^2 + sd2^2) / 2, which has m = 2 (n - 1) / (1 + r^2) degrees of freedom, and v = 2 (1 - r) / n + (1 +
+    r^2) y^2 / (4 n), for equal variances of the occasions.
+
+    Parameters
+    ----------
+    n, m1, m2, sd1, sd2, r : array_like
+        As for `mean_change`.
+    correct : bool
+        Whether the change is corrected for its bias.
+
+    Returns
+    -------
+    Estimate
+        In standard deviations of people, as `hedges_g`.
+
+    References
+    ----------
+    Cousineau 2020, The Quantitative Methods for Psychology 16:418.
+    """
+    n, m1, m2, sd1, sd2, r = occasions("SMCRP", n, m1, m2, sd1, sd2, r)
+    y = _pooled_change(n, m1 - m2, sd1, sd2, r, correct)
+    return estimate("SMCRP", y, 2.0 * (1.0 - r) / n + (1.0 + r**2) * y**2 / (4.0 * n))
+
+
+def pooled_standardised_change_heteroscedastic(
+    *,
+    n: ArrayLike,
+    m1: ArrayLike,
+    m2: ArrayLike,
+    sd1: ArrayLike,
+    sd2: ArrayLike,
+    r: ArrayLike,
+    correct: bool = True,
+) -> Estimate:
+    """Mean change over the pooled standard deviation where the variances of the occasions differ (SMCRPH).
+
+    y as for `pooled_standardised_change`, v = s_change^2 / (s^2 (n - 1)) + y^2 (sd1^4 + sd2^4 + 2 r^2 sd1^2 sd2^2) / (8
+    s^4 (n - 1)).
+
+    Parameters
+    ----------
+    n, m1, m2, sd1, sd2, r : array_like
+        As for `mean_change`.
+    correct : bool
+        Whether the change is corrected for its bias.
+
+    Returns
+    -------
+    Estimate
+
+    References
+    ----------
+    Bonett 2008, Psychological Methods 13:99, equation 10, 10.1037/1082-989X.13.2.99.
+    """
+    n, m1, m2, sd1, sd2, r = occasions("SMCRPH", n, m1, m2, sd1, sd2, r)
+    y = _pooled_change(n, m1 - m2, sd1, sd2, r, correct)
+    s2 = (sd1**2 + sd2**2) / 2.0
+    fourth = (sd1**4 + sd2**4 + 2.0 * r**2 * sd1**2 * sd2**2) / (8.0 * s2**2)
+    return estimate("SMCRPH", y, (change_sd(sd1, sd2, r) ** 2 / s2 + y**2 * fourth) / (n - 1.0))
+
+
+def _pooled_change(n: Array, change: Array, sd1: Array, sd2: Array, r: Array, correct: bool) -> Array:
+    """J(m) change / s with s^2 the mean of both variances, and its degrees of freedom m."""
+    check_flag("correct", correct, error=InputError)
+    factor = small_sample_factor(2.0 * (n - 1.0) / (1.0 + r**2)) if correct else 1.0
+    return factor * change / np.sqrt((sd1**2 + sd2**2) / 2.0)
 
 
 def log_ratio_of_paired_means(
@@ -189,6 +273,40 @@ def log_ratio_of_paired_means(
     c1, c2 = sd1 / m1, sd2 / m2
     y = np.log(ratio) + (0.5 * (c1**2 - c2**2) / n if correct else 0.0)
     return estimate("ROMC", y, (c1**2 + c2**2 - 2.0 * r * c1 * c2) / n, note)
+
+
+def log_ratio_of_paired_variation(
+    *,
+    n: ArrayLike,
+    m1: ArrayLike,
+    m2: ArrayLike,
+    sd1: ArrayLike,
+    sd2: ArrayLike,
+    r: ArrayLike,
+) -> Estimate:
+    """Log ratio of coefficients of variation c = sd / m of the same people, y = log(c1 / c2) (CVRC).
+
+    v = (1 - r^2) / (n - 1) + (c1^2 + c2^2 - 2 r c1 c2) / n, for normal data.
+
+    Parameters
+    ----------
+    n, m1, m2, sd1, sd2, r : array_like
+        As for `mean_change`; both means above 0.
+
+    Returns
+    -------
+    Estimate
+        A log ratio; NaN where a mean is not above 0.
+
+    References
+    ----------
+    Nakagawa et al. 2015, Methods in Ecology and Evolution 6:143, 10.1111/2041-210X.12309.
+    """
+    n, m1, m2, sd1, sd2, r = occasions("CVRC", n, m1, m2, sd1, sd2, r)
+    ratio, note = mean_ratio("CVRC", m1, m2, positive=True)
+    c1, c2 = sd1 / m1, sd2 / m2
+    v = (1.0 - r**2) / (n - 1.0) + (c1**2 + c2**2 - 2.0 * r * c1 * c2) / n
+    return estimate("CVRC", np.log(sd1 / sd2 / ratio), v, note)
 
 
 def log_variability_ratio_of_pairs(*, n: ArrayLike, sd1: ArrayLike, sd2: ArrayLike, r: ArrayLike) -> Estimate:

@@ -50,5 +50,30 @@ def bonett_alpha(*, alpha: ArrayLike, items: ArrayLike, n: ArrayLike) -> Estimat
     return estimate("ABT", -np.log1p(-alpha), 2.0 * items / ((items - 1.0) * (n - 2.0)))
 
 
+def hakstian_whalen_alpha(*, alpha: ArrayLike, items: ArrayLike, n: ArrayLike) -> Estimate:
+    """Hakstian and Whalen's transformation, y = 1 - (1 - alpha)^(1/3) (AHW).
+
+    v = 18 m (n - 1) (1 - alpha)^(2/3) / ((m - 1)(9 n - 11)^2) with m items.
+
+    Parameters
+    ----------
+    alpha, items, n : array_like
+        As for `raw_alpha`.
+
+    Returns
+    -------
+    Estimate
+        It grows with alpha; Hakstian and Whalen's own is (1 - alpha)^(1/3).
+
+    References
+    ----------
+    Hakstian & Whalen 1976, Psychometrika 41:219, 10.1007/BF02291840.
+    """
+    alpha, items, n = _alphas("AHW", alpha, items, n)
+    root = np.cbrt(1.0 - alpha)
+    v = 18.0 * items * (n - 1.0) * root**2 / ((items - 1.0) * (9.0 * n - 11.0) ** 2)
+    return estimate("AHW", 1.0 - root, v)
+
+
 def _alphas(measure: str, alpha: ArrayLike, items: ArrayLike, n: ArrayLike) -> list[np.ndarray]:
     return read(measure, {"alpha": (alpha, RELIABILITY), "items": (items, ITEMS), "n": (n, whole(3))})

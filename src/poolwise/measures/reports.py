@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from poolwise.errors import InputError
 from poolwise.measures.catalogue import MEASURES, Measure
-from poolwise.measures.conversions import convert
+from poolwise.measures.conversions import convert, path_between
 from poolwise.measures.effect_size import effect_size
 from poolwise.measures.estimate import Estimate
 from poolwise.measures.reported import standard_error
@@ -27,6 +27,7 @@ from poolwise.measures.statistics import (
     SIGNED_P,
     Domain,
 )
+from poolwise.measures.zeros import ADD
 from poolwise.settings import check_option
 
 Array = NDArray[np.float64]
@@ -73,7 +74,6 @@ NEIGHBOURS: dict[str, tuple[tuple[str, str], ...]] = {
     "RR": (("RR", "log RR"), ("OR", "log OR")),
 }
 """For a target: the measures that lead to it, nearest first, each with its name among conversions."""
-_LINE = ("Fisher z", "r", "SMD", "log OR", "log RR")
 _TARGETS = {"SMD": "SMD", "OR": "log OR", "ZCOR": "Fisher z", "RR": "log RR", "HR": "log HR"}
 
 
@@ -181,7 +181,7 @@ def ways(target: str) -> tuple[Way, ...]:
         if code in MEASURES:
             found += [_computed(MEASURES[code], route, name, target) for route in MEASURES[code].routes]
     for statistic, (measure, _) in PUBLISHED.items():
-        if measure == _TARGETS.get(target, target) or (target in NEIGHBOURS and measure in _LINE):
+        if path_between(measure, _TARGETS.get(target, target)) is not None:
             found += [_published(statistic, uncertainty, target) for uncertainty in UNCERTAINTIES]
     return tuple(sorted(found, key=lambda way: way.steps))
 
@@ -217,7 +217,7 @@ def brought_to(target: str, columns: Columns, settings: Settings) -> Converted:
         for place, row in enumerate(rows.tolist()):
             if not np.isfinite(found.y[place]):
                 continue
-            told = f"{_figures(way, part, place)}"
+            told = _figures(way, part, place) + _added(way, part, place, found)
             if taken[row]:
                 others[row] += f"{'; ' if others[row] else ''}{told}: {found.y[place]:.4g}"
             else:
@@ -305,11 +305,11 @@ def _to_target(own: Estimate, name: str, target: str, columns: Columns, settings
 
 
 def _distance(name: str, target: str, code: str) -> tuple[int, bool]:
-    """How many conversions lie between, by the places on a line of measures; and whether one is from odds to risks."""
+    """How many conversions lie between, and whether one of them needs a base rate."""
     wanted = _TARGETS.get(target, name)
-    if code == target or name == wanted:
-        return 0, False
-    return abs(_LINE.index(name) - _LINE.index(wanted)), "log RR" in (name, wanted)
+    path = () if code == target else path_between(name, wanted)
+    assert path is not None, f"no path from {name} to {wanted}"
+    return len(path), any("base_rate" in step.needs for step in path)
 
 
 def _two_sided(p: Array, settings: Settings) -> Array:
@@ -324,6 +324,17 @@ def _figures(way: Way, part: Columns, place: int) -> str:
     """'SMD from n1 = 20, m1 = 11, ...'."""
     figures = ", ".join(f"{name} = {part[name][place]:.6g}" for name in way.needs)
     return f"{way.words} from {figures}"
+
+
+def _added(way: Way, part: Columns, place: int, found: Estimate) -> str:
+    """Whether something was added to the counts of this row, since one of them, or of those beside it, is 0."""
+    if not any("was added" in note for note in found.notes):
+        return ""
+    row = {name: float(part[name][place]) for name in way.needs}
+    sizes = {"events": "n", "events1": "n1", "events2": "n2"}
+    full = any(row.get(events) == row.get(size) for events, size in sizes.items() if events in row)
+    empty = any(row[name] == 0.0 for name in row if name in (*sizes, "a", "b", "c", "d"))
+    return f" with {ADD:g} added to each, as a count is empty" if empty or full else ""
 
 
 def _steps(found: Estimate) -> str:

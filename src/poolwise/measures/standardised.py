@@ -13,6 +13,10 @@ from poolwise.settings import check_flag, check_option
 
 Array = NDArray[np.float64]
 
+COX = 1.65
+"""Log odds ratio over standardised difference for normal responses (Cox & Snell 1989)."""
+LOGISTIC = np.pi / np.sqrt(3.0)
+"""The same for logistic responses: the standard deviation of the logistic distribution."""
 SMD_VARIANCES = ("LS", "LS2", "UB", "AV", "H0")
 
 
@@ -92,6 +96,10 @@ def smd_by_average_variance(
     -------
     Estimate
 
+    Notes
+    -----
+    v holds the corrected y and no J besides, as in metafor from 4.6 on; before, its v was J^2 times this one.
+
     References
     ----------
     Bonett 2008, Psychological Methods 13:99, 10.1037/1082-989X.13.2.99; Bonett 2009, Psychological Methods 14:225, for
@@ -166,6 +174,10 @@ def glass_delta_heteroscedastic(
     -------
     Estimate
 
+    Notes
+    -----
+    v has n - 1, as that of `smd_by_average_variance` and metafor from 4.6 on; before, it had n1 and n2 there.
+
     References
     ----------
     Bonett 2008, Psychological Methods 13:99, 10.1037/1082-989X.13.2.99.
@@ -174,6 +186,58 @@ def glass_delta_heteroscedastic(
     check_flag("correct", correct, error=InputError)
     y = (small_sample_factor(n2 - 1.0) if correct else 1.0) * (m1 - m2) / sd2
     return estimate("SMD1H", y, (sd1 / sd2) ** 2 / (n1 - 1.0) + (1.0 + y**2 / 2.0) / (n2 - 1.0))
+
+
+def log_odds_from_d_logistic(*, d: ArrayLike, n1: ArrayLike, n2: ArrayLike) -> Estimate:
+    """Cohen's d as a log odds ratio of logistic responses, y = d pi / sqrt(3) (D2ORL).
+
+    v = pi^2 / 3 (1/n1 + 1/n2 + d^2 / (2 (n1 + n2))).
+
+    Parameters
+    ----------
+    d, n1, n2 : array_like
+        Cohen's d, not corrected for bias, and the sizes of the groups.
+
+    Returns
+    -------
+    Estimate
+        A log odds ratio.
+
+    References
+    ----------
+    Hasselblad & Hedges 1995, Psychological Bulletin 117:167, 10.1037/0033-2909.117.1.167; Chinn 2000, Statistics in
+    Medicine 19:3127, 10.1002/1097-0258(20001130)19:22<3127::AID-SIM784>3.0.CO;2-M.
+    """
+    return _log_odds_of_d("D2ORL", d, n1, n2, LOGISTIC)
+
+
+def log_odds_from_d_normal(*, d: ArrayLike, n1: ArrayLike, n2: ArrayLike) -> Estimate:
+    """Cohen's d as a log odds ratio of normal responses, y = 1.65 d (D2ORN).
+
+    v = 1.65^2 (1/n1 + 1/n2 + d^2 / (2 (n1 + n2))).
+
+    Parameters
+    ----------
+    d, n1, n2 : array_like
+        Cohen's d, not corrected for bias, and the sizes of the groups.
+
+    Returns
+    -------
+    Estimate
+        A log odds ratio.
+
+    References
+    ----------
+    Cox & Snell 1989, Analysis of Binary Data, 2nd edition; Sanchez-Meca, Marin-Martinez & Chacon-Moscoso 2003,
+    Psychological Methods 8:448, 10.1037/1082-989X.8.4.448.
+    """
+    return _log_odds_of_d("D2ORN", d, n1, n2, COX)
+
+
+def _log_odds_of_d(measure: str, d: ArrayLike, n1: ArrayLike, n2: ArrayLike, factor: float) -> Estimate:
+    d, n1, n2 = read(measure, {"d": (d, ANY), "n1": (n1, PEOPLE), "n2": (n2, PEOPLE)})
+    own = _hedges(measure, d, n1, n2, "LS", correct=False)
+    return estimate(measure, factor * own.y, factor**2 * own.v)
 
 
 def _hedges(

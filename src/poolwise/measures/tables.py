@@ -2,63 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from poolwise.errors import InputError
-from poolwise.measures.estimate import Estimate, estimate
-from poolwise.measures.statistics import COUNT, read, refuse
+from poolwise.measures.cells import Table, Values, log, of_cells, over, table
+from poolwise.measures.estimate import Estimate, as_z, estimate
+from poolwise.measures.standardised import COX, LOGISTIC
 from poolwise.measures.tetrachoric import tetrachoric_correlation
-from poolwise.measures.zeros import ADD, added, positive
-from poolwise.settings import check_flag, check_option
+from poolwise.measures.zeros import ADD, positive
+from poolwise.settings import check_option
 
 Array = NDArray[np.float64]
 
 RD_VARIANCES = ("LS", "UB", "AV")
 SAMPLING = ("ST", "CS")
-COX = 1.65
-"""Log odds ratio over standardised difference for normal responses (Cox & Snell 1989)."""
-LOGISTIC = np.pi / np.sqrt(3.0)
-"""The same for logistic responses: the standard deviation of the logistic distribution."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Cells of two-by-two tables after counts were added, with a note on it."""
-
-    a: Array
-    b: Array
-    c: Array
-    d: Array
-    notes: tuple[str, ...]
-
-    @property
-    def n1(self) -> Array:
-        """People of the first group."""
-        return self.a + self.b
-
-    @property
-    def n2(self) -> Array:
-        """People of the second group."""
-        return self.c + self.d
-
-    @property
-    def p1(self) -> Array:
-        """Share with the event in the first group."""
-        return _over(self.a, self.n1)
-
-    @property
-    def p2(self) -> Array:
-        """Share with the event in the second group."""
-        return _over(self.c, self.n2)
-
-    @property
-    def reciprocals(self) -> Array:
-        """1/a + 1/b + 1/c + 1/d, NaN where a cell is empty."""
-        return sum((_over(1.0, cell) for cell in (self.a, self.b, self.c, self.d)), start=np.zeros(()))
 
 
 def log_odds_ratio(
@@ -104,19 +63,12 @@ def log_odds_ratio(
     >>> round(float(y), 4), round(float(v), 4)
     (-0.9387, 0.3571)
     """
-    return _log_odds("OR", table("OR", a, b, c, d, add=add, to=to, drop00=drop00))
+    t = table("OR", a, b, c, d, add=add, to=to, drop00=drop00)
+    return estimate("OR", *_log_odds(t), t.notes)
 
 
-def log_risk_ratio(
-    *,
-    a: ArrayLike,
-    b: ArrayLike,
-    c: ArrayLike,
-    d: ArrayLike,
-    add: float = ADD,
-    to: str = "only0",
-    drop00: bool = False,
-) -> Estimate:
+@of_cells("RR", add=ADD)
+def log_risk_ratio(t: Table) -> Values:
     """Log risk ratio, y = log(a/n1) - log(c/n2), v = 1/a - 1/n1 + 1/c - 1/n2 (RR).
 
     Parameters
@@ -132,9 +84,8 @@ def log_risk_ratio(
     ----------
     Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 5, 10.1002/9780470743386.
     """
-    t = table("RR", a, b, c, d, add=add, to=to, drop00=drop00)
-    v = _over(1.0, t.a) - _over(1.0, t.n1) + _over(1.0, t.c) - _over(1.0, t.n2)
-    return estimate("RR", _log(t.p1) - _log(t.p2), v, t.notes)
+    v = over(1.0, t.a) - over(1.0, t.n1) + over(1.0, t.c) - over(1.0, t.n2)
+    return log(t.p1) - log(t.p2), v
 
 
 def risk_difference(
@@ -171,20 +122,12 @@ def risk_difference(
     p1, p2 = t.p1, t.p2
     if variance == "AV":
         p1, p2 = (np.asarray(np.nansum(x) / np.nansum(n)) for x, n in ((t.a, t.n1), (t.c, t.n2)))
-    v = p1 * (1.0 - p1) / (t.n1 - less) + p2 * (1.0 - p2) / (t.n2 - less)
+    v = over(p1 * (1.0 - p1), t.n1 - less) + over(p2 * (1.0 - p2), t.n2 - less)
     return estimate("RD", t.p1 - t.p2, v, t.notes)
 
 
-def arcsine_risk_difference(
-    *,
-    a: ArrayLike,
-    b: ArrayLike,
-    c: ArrayLike,
-    d: ArrayLike,
-    add: float = 0.0,
-    to: str = "only0",
-    drop00: bool = False,
-) -> Estimate:
+@of_cells("AS", add=0.0)
+def arcsine_risk_difference(t: Table) -> Values:
     """Arcsine difference, y = asin(sqrt(p1)) - asin(sqrt(p2)), v = 1/(4 n1) + 1/(4 n2) (AS).
 
     Parameters
@@ -201,21 +144,12 @@ def arcsine_risk_difference(
     ----------
     Ruecker, Schwarzer, Carpenter & Olkin 2009, Statistics in Medicine 28:721, 10.1002/sim.3511.
     """
-    t = table("AS", a, b, c, d, add=add, to=to, drop00=drop00)
     y = np.arcsin(np.sqrt(t.p1)) - np.arcsin(np.sqrt(t.p2))
-    return estimate("AS", y, 0.25 / t.n1 + 0.25 / t.n2, t.notes)
+    return y, 0.25 / t.n1 + 0.25 / t.n2
 
 
-def peto_log_odds_ratio(
-    *,
-    a: ArrayLike,
-    b: ArrayLike,
-    c: ArrayLike,
-    d: ArrayLike,
-    add: float = ADD,
-    to: str = "only0",
-    drop00: bool = False,
-) -> Estimate:
+@of_cells("PETO", add=ADD)
+def peto_log_odds_ratio(t: Table) -> Values:
     """Peto's log odds ratio, y = (a - E) / V, v = 1 / V (PETO).
 
     E = n1 (a + c) / n and V = n1 n2 (a + c)(b + d) / (n^2 (n - 1)), n = n1 + n2, are mean and variance of a given the
@@ -235,10 +169,9 @@ def peto_log_odds_ratio(
     Yusuf, Peto, Lewis, Collins & Sleight 1985, Progress in Cardiovascular Diseases 27:335,
     10.1016/S0033-0620(85)80003-7.
     """
-    t = table("PETO", a, b, c, d, add=add, to=to, drop00=drop00)
     n, events, others = t.n1 + t.n2, t.a + t.c, t.b + t.d
     spread = events * others * (t.n1 / n) * (t.n2 / n) / (n - 1.0)
-    return estimate("PETO", _over(t.a - events * t.n1 / n, spread), _over(1.0, spread), t.notes)
+    return over(t.a - events * t.n1 / n, spread), over(1.0, spread)
 
 
 def phi_coefficient(
@@ -273,11 +206,44 @@ def phi_coefficient(
     Yule 1912, Journal of the Royal Statistical Society 75:579, for CS, 10.2307/2340126; Fleiss & Berlin 2009, in The
     Handbook of Research Synthesis and Meta-Analysis, chapter 13, 10.7758/9781610448864.
     """
-    check_option("sampling", sampling, SAMPLING, error=InputError, whose="PHI: ")
-    t = table("PHI", a, b, c, d, add=add, to=to, drop00=drop00)
+    return _phi("PHI", table("PHI", a, b, c, d, add=add, to=to, drop00=drop00), sampling)
+
+
+def fisher_z_of_phi(
+    *,
+    a: ArrayLike,
+    b: ArrayLike,
+    c: ArrayLike,
+    d: ArrayLike,
+    sampling: str = "ST",
+    add: float = 0.0,
+    to: str = "only0",
+    drop00: bool = False,
+) -> Estimate:
+    """Fisher's z of a phi coefficient, v by the delta method (ZPHI); it does not stabilise the variance.
+
+    Parameters
+    ----------
+    a, b, c, d, sampling, add, to, drop00
+        As for `phi_coefficient`.
+
+    Returns
+    -------
+    Estimate
+
+    References
+    ----------
+    Yule 1912, Journal of the Royal Statistical Society 75:579, 10.2307/2340126; Jacobs & Viechtbauer 2017, Research
+    Synthesis Methods 8:161, for z of correlations that are not of Pearson's kind, 10.1002/jrsm.1218.
+    """
+    return as_z("ZPHI", _phi("ZPHI", table("ZPHI", a, b, c, d, add=add, to=to, drop00=drop00), sampling))
+
+
+def _phi(measure: str, t: Table, sampling: str) -> Estimate:
+    check_option("sampling", sampling, SAMPLING, error=InputError, whose=f"{measure}: ")
     n = t.n1 + t.n2
     row, col = t.n1 / n, (t.a + t.c) / n
-    y = _over(t.a * t.d - t.b * t.c, np.sqrt(t.n1 * t.n2 * (t.a + t.c) * (t.b + t.d)))
+    y = over(t.a * t.d - t.b * t.c, np.sqrt(t.n1 * t.n2 * (t.a + t.c) * (t.b + t.d)))
     rows, cols = row * (1.0 - row), positive(col * (1.0 - col))
     if sampling == "CS":
         r, s = 2.0 * row - 1.0, 2.0 * col - 1.0
@@ -291,16 +257,8 @@ def phi_coefficient(
     return estimate("PHI", y, by_first + by_second, t.notes)
 
 
-def yule_q(
-    *,
-    a: ArrayLike,
-    b: ArrayLike,
-    c: ArrayLike,
-    d: ArrayLike,
-    add: float = ADD,
-    to: str = "only0",
-    drop00: bool = False,
-) -> Estimate:
+@of_cells("YUQ", add=ADD)
+def yule_q(t: Table) -> Values:
     """Yule's Q, y = (OR - 1) / (OR + 1), v = (1 - y^2)^2 (1/a + 1/b + 1/c + 1/d) / 4 (YUQ).
 
     Parameters
@@ -316,21 +274,12 @@ def yule_q(
     ----------
     Yule 1912, Journal of the Royal Statistical Society 75:579, 10.2307/2340126.
     """
-    t = table("YUQ", a, b, c, d, add=add, to=to, drop00=drop00)
-    y = _over(t.a * t.d - t.b * t.c, t.a * t.d + t.b * t.c)
-    return estimate("YUQ", y, (1.0 - y**2) ** 2 * t.reciprocals / 4.0, t.notes)
+    y = over(t.a * t.d - t.b * t.c, t.a * t.d + t.b * t.c)
+    return y, (1.0 - y**2) ** 2 * t.reciprocals / 4.0
 
 
-def yule_y(
-    *,
-    a: ArrayLike,
-    b: ArrayLike,
-    c: ArrayLike,
-    d: ArrayLike,
-    add: float = ADD,
-    to: str = "only0",
-    drop00: bool = False,
-) -> Estimate:
+@of_cells("YUY", add=ADD)
+def yule_y(t: Table) -> Values:
     """Yule's Y, y = (sqrt(OR) - 1) / (sqrt(OR) + 1), v = (1 - y^2)^2 (1/a + 1/b + 1/c + 1/d) / 16 (YUY).
 
     Parameters
@@ -346,22 +295,13 @@ def yule_y(
     ----------
     Yule 1912, Journal of the Royal Statistical Society 75:579, 10.2307/2340126.
     """
-    t = table("YUY", a, b, c, d, add=add, to=to, drop00=drop00)
     straight, crossed = np.sqrt(t.a * t.d), np.sqrt(t.b * t.c)
-    y = _over(straight - crossed, straight + crossed)
-    return estimate("YUY", y, (1.0 - y**2) ** 2 * t.reciprocals / 16.0, t.notes)
+    y = over(straight - crossed, straight + crossed)
+    return y, (1.0 - y**2) ** 2 * t.reciprocals / 16.0
 
 
-def tetrachoric(
-    *,
-    a: ArrayLike,
-    b: ArrayLike,
-    c: ArrayLike,
-    d: ArrayLike,
-    add: float = 0.0,
-    to: str = "only0",
-    drop00: bool = False,
-) -> Estimate:
+@of_cells("RTET", add=0.0)
+def tetrachoric(t: Table) -> Values:
     """Tetrachoric correlation: that of the bivariate normal variables behind both dichotomies (RTET).
 
     Parameters
@@ -379,21 +319,33 @@ def tetrachoric(
     Pearson 1900, Philosophical Transactions of the Royal Society A 195:1, 10.1098/rsta.1900.0022; Hamdan 1970,
     Biometrika 57:212, for the variance, 10.1093/biomet/57.1.212.
     """
-    t = table("RTET", a, b, c, d, add=add, to=to, drop00=drop00)
-    y, v = tetrachoric_correlation(t.a, t.b, t.c, t.d)
-    return estimate("RTET", y, v, t.notes)
+    return tetrachoric_correlation(t.a, t.b, t.c, t.d)
 
 
-def probit_difference(
-    *,
-    a: ArrayLike,
-    b: ArrayLike,
-    c: ArrayLike,
-    d: ArrayLike,
-    add: float = ADD,
-    to: str = "only0",
-    drop00: bool = False,
-) -> Estimate:
+@of_cells("ZTET", add=0.0)
+def fisher_z_of_tetrachoric(t: Table) -> Values:
+    """Fisher's z of a tetrachoric correlation, v by the delta method (ZTET); it does not stabilise the variance.
+
+    Parameters
+    ----------
+    a, b, c, d, add, to, drop00
+        As for `tetrachoric`.
+
+    Returns
+    -------
+    Estimate
+
+    References
+    ----------
+    Pearson 1900, Philosophical Transactions of the Royal Society A 195:1, 10.1098/rsta.1900.0022; Hamdan 1970,
+    Biometrika 57:212, for the variance, 10.1093/biomet/57.1.212.
+    """
+    y, v = as_z("ZTET", estimate("RTET", *tetrachoric_correlation(t.a, t.b, t.c, t.d)))
+    return y, v
+
+
+@of_cells("PBIT", add=ADD)
+def probit_difference(t: Table) -> Values:
     """Difference of probits, an SMD of the normal variable behind the event (PBIT).
 
     y = z1 - z2 with z = Phi^-1(p), v = 2 pi (p1 (1 - p1) exp(z1^2) / n1 + p2 (1 - p2) exp(z2^2) / n2).
@@ -412,24 +364,15 @@ def probit_difference(
     ----------
     Sanchez-Meca, Marin-Martinez & Chacon-Moscoso 2003, Psychological Methods 8:448, 10.1037/1082-989X.8.4.448.
     """
-    t = table("PBIT", a, b, c, d, add=add, to=to, drop00=drop00)
     z1, z2 = special.ndtri(t.p1), special.ndtri(t.p2)
     with np.errstate(invalid="ignore"):
         v1 = 2.0 * np.pi * t.p1 * (1.0 - t.p1) * np.exp(z1**2) / t.n1
         v2 = 2.0 * np.pi * t.p2 * (1.0 - t.p2) * np.exp(z2**2) / t.n2
-        return estimate("PBIT", z1 - z2, v1 + v2, t.notes)
+        return z1 - z2, v1 + v2
 
 
-def smd_from_odds_logistic(
-    *,
-    a: ArrayLike,
-    b: ArrayLike,
-    c: ArrayLike,
-    d: ArrayLike,
-    add: float = ADD,
-    to: str = "only0",
-    drop00: bool = False,
-) -> Estimate:
+@of_cells("OR2DL", add=ADD)
+def smd_from_odds_logistic(t: Table) -> Values:
     """Log odds ratio as an SMD of logistic responses, y = log OR sqrt(3) / pi (OR2DL).
 
     Parameters
@@ -446,20 +389,12 @@ def smd_from_odds_logistic(
     Hasselblad & Hedges 1995, Psychological Bulletin 117:167, 10.1037/0033-2909.117.1.167; Chinn 2000, Statistics in
     Medicine 19:3127, 10.1002/1097-0258(20001130)19:22<3127::AID-SIM784>3.0.CO;2-M.
     """
-    y, v = odds = _log_odds("OR2DL", table("OR2DL", a, b, c, d, add=add, to=to, drop00=drop00))
-    return estimate("OR2DL", y / LOGISTIC, v / LOGISTIC**2, odds.notes)
+    y, v = _log_odds(t)
+    return y / LOGISTIC, v / LOGISTIC**2
 
 
-def smd_from_odds_normal(
-    *,
-    a: ArrayLike,
-    b: ArrayLike,
-    c: ArrayLike,
-    d: ArrayLike,
-    add: float = ADD,
-    to: str = "only0",
-    drop00: bool = False,
-) -> Estimate:
+@of_cells("OR2DN", add=ADD)
+def smd_from_odds_normal(t: Table) -> Values:
     """Log odds ratio as an SMD of normal responses, y = log OR / 1.65 (OR2DN).
 
     Parameters
@@ -476,42 +411,9 @@ def smd_from_odds_normal(
     Cox & Snell 1989, Analysis of Binary Data, 2nd edition; Sanchez-Meca, Marin-Martinez & Chacon-Moscoso 2003,
     Psychological Methods 8:448, 10.1037/1082-989X.8.4.448.
     """
-    y, v = odds = _log_odds("OR2DN", table("OR2DN", a, b, c, d, add=add, to=to, drop00=drop00))
-    return estimate("OR2DN", y / COX, v / COX**2, odds.notes)
+    y, v = _log_odds(t)
+    return y / COX, v / COX**2
 
 
-def table(
-    measure: str,
-    a: ArrayLike,
-    b: ArrayLike,
-    c: ArrayLike,
-    d: ArrayLike,
-    *,
-    add: float,
-    to: str,
-    drop00: bool,
-) -> Table:
-    """Cells that have been read, checked and, where they are to be, added to; see `log_odds_ratio`."""
-    check_flag("drop00", drop00, error=InputError)
-    cells = np.stack(
-        np.broadcast_arrays(*read(measure, {"a": (a, COUNT), "b": (b, COUNT), "c": (c, COUNT), "d": (d, COUNT)}))
-    )
-    refuse(measure, (cells[:2].sum(axis=0) == 0) | (cells[2:].sum(axis=0) == 0), "a group is empty", "people in both")
-    silent = ((cells[0] + cells[2] == 0.0) | (cells[1] + cells[3] == 0.0)) & drop00
-    more, notes = added(measure, (cells == 0.0).any(axis=0), add, to)
-    if silent.any():
-        notes = (*notes, f"{measure}: {int(silent.sum())} tables without an event, or with nothing else, are left out")
-    left = np.where(silent, np.nan, cells + more)
-    return Table(left[0], left[1], left[2], left[3], notes)
-
-
-def _log_odds(measure: str, t: Table) -> Estimate:
-    return estimate(measure, _log(t.a) - _log(t.b) - _log(t.c) + _log(t.d), t.reciprocals, t.notes)
-
-
-def _over(x: ArrayLike, y: Array) -> Array:
-    return np.asarray(x, dtype=float) / np.where(y == 0.0, np.nan, y)
-
-
-def _log(x: Array) -> Array:
-    return np.log(positive(x))
+def _log_odds(t: Table) -> Values:
+    return log(t.a) - log(t.b) - log(t.c) + log(t.d), t.reciprocals

@@ -57,6 +57,49 @@ def cohen_u3(d: ArrayLike) -> Array:
     return special.ndtr(d)
 
 
+def cohen_u1(d: ArrayLike) -> Array:
+    """Share of both groups together that the other one does not overlap, (2 Phi(|d|/2) - 1) / Phi(|d|/2) (U1).
+
+    Parameters
+    ----------
+    d : array_like
+        Standardised mean difference.
+
+    Returns
+    -------
+    ndarray
+        Between 0 and 1.
+
+    References
+    ----------
+    Cohen 1988, Statistical Power Analysis for the Behavioral Sciences, 2nd edition, section 2.2, 10.4324/9780203771587.
+    """
+    (d,) = read("U1", {"d": (d, ANY)})
+    half = special.ndtr(np.abs(d) / 2.0)
+    return np.asarray((2.0 * half - 1.0) / half)
+
+
+def cohen_u2(d: ArrayLike) -> Array:
+    """Share of the first group that lies above the same share of the second, Phi(d/2) (U2).
+
+    Parameters
+    ----------
+    d : array_like
+        Standardised mean difference.
+
+    Returns
+    -------
+    ndarray
+        Between 0 and 1.
+
+    References
+    ----------
+    Cohen 1988, Statistical Power Analysis for the Behavioral Sciences, 2nd edition, section 2.2, 10.4324/9780203771587.
+    """
+    (d,) = read("U2", {"d": (d, ANY)})
+    return np.asarray(special.ndtr(d / 2.0))
+
+
 def number_needed_to_treat(d: ArrayLike, *, base_rate: ArrayLike) -> Array:
     """People to be treated for one more success, 1 / (Phi(Phi^-1(p) + d) - p) at the base rate p (NNT).
 

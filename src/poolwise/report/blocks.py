@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, final
@@ -210,6 +211,14 @@ def whole(text: str) -> Markup:
 def with_note(text: str, note: str) -> Markup:
     """Text, and below it, softly, a note where there is one; escaped."""
     return lines(text, soft(note)) if note else escape(text)
+
+
+def folded(text: str, most: int = 110) -> Markup:
+    """Text that opens where it is longer than `most` characters, with its beginning as what is always seen; escaped."""
+    if len(text) <= most:
+        return escape(text)
+    beginning = textwrap.shorten(text, most, placeholder=" …")
+    return Markup("<details><summary>{}</summary>{}</details>").format(beginning, text)
 
 
 def marked(text: str, **words: str) -> Markup:

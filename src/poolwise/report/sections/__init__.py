@@ -14,10 +14,12 @@ from poolwise.report.sections import (
     comparison,
     conventions,
     data,
+    derivations,
     diagnostics,
     forest,
     model,
     prior_panel,
+    review,
 )
 from poolwise.report.sections.over_tables import OVER_TABLES
 
@@ -33,7 +35,9 @@ ONE_TABLE: tuple[Section[Content], ...] = (
     prior_panel.SECTION,
     borrowing.SECTION,
     model.SECTION,
+    review.SECTION,
     data.SECTION,
+    derivations.SECTION,
     diagnostics.SECTION,
     conventions.SECTION,
 )
