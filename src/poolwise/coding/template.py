@@ -7,31 +7,9 @@ from typing import Any
 
 from poolwise.coding.fields import FIELDS
 from poolwise.errors import InputError
+from poolwise.measures.reports import DOMAINS, reported
 
-STATISTICS = (
-    "n",
-    "n1",
-    "n2",
-    "m1",
-    "sd1",
-    "m2",
-    "sd2",
-    "events1",
-    "events2",
-    "r",
-    "t",
-    "f",
-    "p",
-    "d",
-    "g",
-    "or",
-    "log_or",
-    "rr",
-    "hr",
-    "se",
-    "lower",
-    "upper",
-)
+STATISTICS = reported()
 """Names that `Effects.from_statistics` reads; a row fills those that its report states, others may be added."""
 
 ROWS = 1000
@@ -100,5 +78,5 @@ def _workbook() -> Any:
     for own in FIELDS:
         explained.append([own.name, own.meaning, ", ".join(own.words), "yes" if own.needed else "no"])
     for name in STATISTICS:
-        explained.append([name, "A statistic, where the report states it", "", "no"])
+        explained.append([name, f"A statistic, where the report states it: {DOMAINS[name].words}", "", "no"])
     return book

@@ -26,6 +26,18 @@ _OF_GROUPS = {
     "m sd": "msd meansd meanstd avgsd averagesd mwsd mittelwertsd",
     "events n": "eventstotal eventsn nn eventstotaln eventsofn respondersn",
     "time": "time persontime personyears py",
+    "percent": "percent pct percentage prozent pourcentage percentevents percentresponders",
+    "median": "median med mdn mediane mediana",
+    "lower_q": "q1 lowerquartile firstquartile p25",
+    "upper_q": "q3 upperquartile thirdquartile p75",
+    "minimum": "min minimum",
+    "maximum": "max maximum",
+    "median lower_q upper_q": "medianiqr medianq1q3 medianquartiles medianinterquartilerange mediqr mdniqr",
+    "median minimum maximum": "medianrange medianminmax medrange mdnrange",
+}
+_OCCASIONS = {
+    "pre": "pretreatment preintervention pretest pretherapy baseline before vorher vortest prae pre pra avant",
+    "post": "posttreatment postintervention posttest posttherapy endpoint after nachher nachtest post apres",
 }
 _ALONE = {
     "n": "n ni ntotal totaln samplesize nobs",
@@ -34,7 +46,14 @@ _ALONE = {
     "r": "r ri cor corr correlation pearsonr rxy",
     "t": "t tvalue tstat tstatistic ttest",
     "f": "f fi fvalue fstat fstatistic",
-    "p": "p pvalue pval pi",
+    "p": "p pvalue pval pi pwert valeurp pwaarde",
+    "chi2": "chi2 chisq chisquare chisquared chi2value xsquared",
+    "phi": "phi phicoefficient rphi",
+    "percent": "percent pct percentage prozent pourcentage",
+    "median": "median mdn",
+    "lower_q": "q1 lowerquartile",
+    "upper_q": "q3 upperquartile",
+    "level": "cilevel confidencelevel",
     "z": "zvalue zstat zstatistic zscore",
     "d": "d di cohend cohensd",
     "g": "g hedgesg smd",
@@ -62,10 +81,7 @@ _ALONE = {
     "r2": "r2 rsquared r2i",
     "alpha": "alpha cronbachalpha cronbachsalpha",
     "items": "items nitems",
-    "pre1": "pre1",
-    "post1": "post1",
-    "pre2": "pre2",
-    "post2": "post2",
+    "r_pre_post": "rprepost testretestr testretestcorrelation retestr rtt",
 }
 _ESTIMATES = ("r", "d", "g", "or", "log_or", "rr", "log_rr", "hr", "log_hr", "fisher_z", "md", "rd", "irr")
 _INTERVALS = re.split(
@@ -94,6 +110,7 @@ _BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]|,.*$")
 _LIMIT = re.compile("95|90|99|ci|limits?|bound|confidenceinterval|confidence|interval|ofthe|of")
 _SIZE = re.compile(r"\bn\s*=\s*(\d+)", re.IGNORECASE)
 _LEVEL = re.compile(r"(\d{2}(?:\.\d+)?)\s?%")
+_BARE_LEVEL = re.compile(r"(?:ci|ki|ic|lower|upper)(80|90|95|99)|(80|90|95|99)(?:ci|ki|ic)")
 
 
 def _known() -> dict[str, str]:
@@ -120,6 +137,8 @@ def _known() -> dict[str, str]:
         f"n{first}{second}": "n1 n2" for first, second in product(_FIRST, _SECOND) if len(first) > 1 < len(second)
     }
     found = dict.fromkeys(_INTERVALS, "lower upper") | found  # ci may be a cell of a table
+    for statistic, other in (("lower_q", "upper_q"), ("minimum", "maximum")):
+        found["median" + {"lower_q": "iqr", "minimum": "range"}[statistic]] = f"median {statistic} {other}"
     return found | {
         "msd": "m sd",
         "meansd": "m sd",
@@ -141,7 +160,8 @@ def folded(header: str) -> str:
     >>> folded("Mean (Treatment)"), folded("SD_ctrl.")
     ('meantreatment', 'sdctrl')
     """
-    plain = unicodedata.normalize("NFKD", header).casefold()
+    plain = unicodedata.normalize("NFKD", re.sub("[Xx]²", "chi2", header)).casefold()
+    plain = plain.replace("χ", "chi").replace("φ", "phi")
     return re.sub(r"[^a-z0-9]+", "", plain)
 
 
@@ -200,15 +220,53 @@ def recognised(headers: Iterable[str]) -> dict[str, str]:
 
 def _statistic(header: str) -> str | None:
     """By the whole header, else without what stands in brackets: a unit, a size."""
-    if whole := _KNOWN.get(folded(header)):
-        if "%" in header and whole in ("events", "events1", "events2"):
-            return None  # a count or a percentage
-        return whole.replace("n", "events", 1) if "%" in header and whole in ("n", "n1", "n2") else whole
+    if "%" in header and level_in(header) is None:
+        return _of_percentages(header)
     bare = _SIZE.sub("", header)
-    for own in (bare, *_without_last_brackets(bare)):
-        if "%" not in header[len(own) :] and (known := _KNOWN.get(folded(own))):
+    for own in (header, bare, *_without_last_brackets(bare)):
+        if "%" not in header[len(own) :] and (known := _KNOWN.get(folded(own)) or _of_occasion(own)):
             return known
     return {"lower": "lower", "low": "lower", "upper": "upper", "high": "upper"}.get(_LIMIT.sub("", folded(header)))
+
+
+def _of_percentages(header: str) -> str | None:
+    """'% treatment', 'Events (%) control'; 'n (%)' holds numbers of events, with their percentage or without."""
+    known = "percent" if folded(header) in ("prevalence", "proportion", "rate") else _KNOWN.get(folded(header))
+    group = next((number for number, words in (("1", _FIRST), ("2", _SECOND)) if folded(header) in words), None)
+    if group is not None:
+        return f"percent{group}"
+    if known in ("n", "n1", "n2"):
+        return known.replace("n", "events", 1)
+    if known in ("events", "events1", "events2"):
+        percent = known.replace("events", "percent")
+        return f"{known} {percent}" if re.search(r"\(\s*%\s*\)", header) else percent
+    return known if known in ("percent", "percent1", "percent2") else None
+
+
+def _of_occasion(header: str) -> str | None:
+    """'M pre', 'post_sd_t', 'Baseline mean (control)', 'pre-post correlation': of the same people at two occasions."""
+    own = folded(header)
+    rest = own
+    occasions: list[str] = []
+    for occasion, words in _OCCASIONS.items():
+        for word in words.split():
+            parts = [part for part in re.split(r"[^a-z0-9]+", header.casefold()) if part]
+            if rest.startswith(word) or rest.endswith(word) or any(part.startswith(word) for part in parts):
+                rest, occasions = rest.replace(word, "", 1), [*occasions, occasion]
+                break
+    if occasions == ["pre", "post"]:
+        return "r_pre_post" if _KNOWN.get(rest) == "r" else None
+    if len(occasions) != 1:
+        return None
+    group = next((number for number, words in (("1", _FIRST), ("2", _SECOND)) if rest in words), None)
+    if rest == "" or group is not None:
+        return occasions[0] + (group or "")
+    known = _KNOWN.get(rest) or next((name for name, words in _OF_GROUPS.items() if rest in words.split()), "")
+    statistics = [re.fullmatch(r"(m|sd)([12]?)", part) for part in known.split()]
+    if not statistics or not all(statistics):
+        return None
+    called = {"m": occasions[0], "sd": f"sd_{occasions[0]}"}
+    return " ".join(called[part[1]] + part[2] for part in statistics if part)
 
 
 def _without_last_brackets(header: str) -> list[str]:
@@ -254,6 +312,8 @@ def is_adjusted(header: str) -> bool:
 
 
 def level_in(header: str) -> float | None:
-    """The probability of intervals that a header tells: 0.9 of ``"OR (90% CI)"``."""
-    level = _LEVEL.search(header)
-    return float(level[1]) / 100.0 if level else None
+    """The probability of intervals that a header tells: 0.9 of ``"OR (90% CI)"``, 0.95 of ``"ci95_lower"``."""
+    if level := _LEVEL.search(header):
+        return float(level[1]) / 100.0
+    bare = _BARE_LEVEL.search(folded(header))
+    return float(bare[1] or bare[2]) / 100.0 if bare else None
