@@ -94,3 +94,31 @@ def test_a_protocol_comes_back_from_a_file(tmp_path, protocol):
     again = read(path).effects(target="SMD", rule=Average(r=R), overlap=Largest(r=R))
     first = protocol.effects(target="SMD", rule=Average(r=R), overlap=Largest(r=R))
     np.testing.assert_array_equal(again.y, first.y)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_the_decimal_mark_of_a_file_is_found_as_in_any_other(tmp_path, protocol, delimiter):
+    path = tmp_path / "protocol.csv"
+    ROWS.to_csv(path, index=False, sep=delimiter, decimal=",")
+    again = read(path).effects(target="ZCOR", rule=Average(r=R), overlap=Largest(r=R))
+    np.testing.assert_array_equal(again.y, protocol.effects(target="ZCOR", rule=Average(r=R), overlap=Largest(r=R)).y)
+    assert any("the decimal mark ','" in note for note in again.notes)
+    with pytest.raises(InputError, match=r"'r' is '0,2' for 'Ash' \(row 1\): try decimal=','"):
+        read(path).effects(target="ZCOR", rule=Average(r=R), overlap=Largest(r=R), decimal=".")
+
+
+def test_two_decimal_marks_in_one_file_are_refused_with_both(tmp_path):
+    path = tmp_path / "protocol.csv"
+    ROWS.assign(r=["0,2", "-0.3", "0,1", "0,1", "0,1", "0,1"]).to_csv(path, index=False, sep=";")
+    with pytest.raises(InputError, match=r"ambiguous: 'r' has '0,2' and 'r' has '-0.3'"):
+        read(path).effects(target="ZCOR", rule=Average(r=R), overlap=Largest(r=R))
+
+
+def test_the_statistics_are_read_once_for_all_correlations(protocol, monkeypatch):
+    calls = []
+    own = Protocol.results
+    monkeypatch.setattr(Protocol, "results", lambda *given, **words: calls.append(1) or own(*given, **words))
+    rules = {"rule": Largest, "outcome": "dropout", "r": (0.4, 0.5, 0.9)}
+    found = pw.checks.assumed_correlation(protocol, target="ZCOR", engine=pw.ClosedForm(), **rules)
+    assert len(calls) == 1
+    assert found.frame["r"].nunique() == 3

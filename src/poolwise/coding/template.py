@@ -9,7 +9,8 @@ from poolwise.coding.fields import FIELDS
 from poolwise.errors import InputError
 from poolwise.measures.reports import DOMAINS, reported
 
-STATISTICS = reported()
+_Z = "z_value"  # a column z may be Fisher's
+STATISTICS = tuple(_Z if name == "z" else name for name in reported())
 """Names that `Effects.from_statistics` reads; a row fills those that its report states, others may be added."""
 
 ROWS = 1000
@@ -78,5 +79,7 @@ def _workbook() -> Any:
     for own in FIELDS:
         explained.append([own.name, own.meaning, ", ".join(own.words), "yes" if own.needed else "no"])
     for name in STATISTICS:
-        explained.append([name, f"A statistic, where the report states it: {DOMAINS[name].words}", "", "no"])
+        explained.append(
+            [name, f"A statistic, where the report states it: {DOMAINS['z' if name == _Z else name].words}", "", "no"]
+        )
     return book

@@ -24,9 +24,10 @@ _NOT_SIGNIFICANT = re.compile(r"n\.?\s?s\.?|not sig(nificant|\.)?|non-?significa
 _BOUND = re.compile(r"(p\s*)?[<>≤≥]=?\s*[\d.,]+", re.IGNORECASE)
 SIGNS = {"+": 1.0, "positive": 1.0, "pos": 1.0, "-": -1.0, "–": -1.0, "−": -1.0, "negative": -1.0, "neg": -1.0}
 """Words for the direction of an effect."""
-_FOOTNOTE = re.compile(r"(?<=\d)\s?[a-d]$|(?<=\d)\s?\([a-d]\)$|(?<=\d),\s*[a-d]$")  # a letter that leads to a note
+_FOOTNOTE = re.compile(r"(?<=[\d)\]])\s?[a-d]$|(?<=\d)\s?\([a-d]\)$|(?<=\d),\s*[a-d]$")  # a letter that leads to a note
 _BESIDE = re.compile(r"[,;]\s*p\s?[<>=≤≥].*$", re.IGNORECASE)  # a statistic tells more than its p
-_GROUPED = re.compile(r"[1-9]\d{0,2}([.,' \u2009\u202f]\d{3})+")
+GROUPED = re.compile(r"[1-9]\d{0,2}([.,' \u2009\u202f]\d{3})+")
+"""A whole number with marks of thousands."""
 _TESTED = re.compile(r"(?P<name>[A-Za-zχφ][A-Za-z2²]{0,3})\s*(\((?P<df>[^)]*)\))?\s*=\s*(?P<number>.+)")
 _FIGURE = re.compile(r"(?<![\d.,])[+-]?\d*[.,]\d+(?![\d.,]*\d)")
 
@@ -99,7 +100,7 @@ def reading(cell: str, roles: Sequence[str], decimal: str, prob: float | None) -
 
 def _one_number(text: str, roles: Sequence[str], decimal: str) -> Reading | None:
     """A cell of one number with something about it: marks of thousands or notes, brackets, a percent sign."""
-    if roles[0] in COUNTS and _GROUPED.fullmatch(text):
+    if roles[0] in COUNTS and GROUPED.fullmatch(text):
         return Reading({roles[0]: float(re.sub(r"\D", "", text))})
     number = number_of(text.rstrip("% "), decimal) if text.endswith("%") else None
     if number is not None and roles[0].startswith(("events", "percent")):
@@ -159,7 +160,9 @@ def _interval(
     number = _number(decimal)
     comma = r",\s+" if decimal == "," else r",\s*"
     between = rf"(?:\s*(?:to|bis|à|a|tot|;)\s*|{comma}|\s+-\s+|-)"
-    limits = rf"(?:(\d+(?:[.,]\d+)?)\s?%\s*)?(?:C\.?I\.?|KI|IC|CrI|BI|IQR|range)?\s*[:=,]?\s*{number}{between}{number}"
+    limits = (
+        rf"(?:(\d+(?:[.,]\d+)?)\s?%[\s-]*)?(?:C\.?I\.?|KI|IC|CrI|BI|IQR|range)?\s*[:=,]?\s*{number}{between}{number}"
+    )
     whole = rf"[(\[]?\s*{limits}\s*[)\]]?" if alone else rf"{number}\s*[,;]?\s*[(\[]\s*{limits}\s*[)\]]"
     match = re.fullmatch(whole, text, re.IGNORECASE)
     if match is None:
@@ -193,10 +196,12 @@ def _spread(text: str, roles: Sequence[str], decimal: str) -> Reading | None:
 def _share(text: str, roles: Sequence[str], decimal: str) -> Reading | None:
     """'12/45', '12 of 45 (26.7 %)'; '12 (26.7 %)' without the total."""
     percent = rf"(?:\s*[(\[]\s*{_number(decimal)}\s?%?\s*[)\]]|\s+{_number(decimal)}\s?%)"
-    if match := re.fullmatch(rf"(\d+)\s?(?:/|of|out of|von|sur|de)\s?(\d+){percent}?", text, re.IGNORECASE):
-        return Reading(dict(zip(roles, _floats([match[1], match[2]], decimal), strict=True)))
-    if match := re.fullmatch(rf"(\d+){percent}", text):
-        return Reading({roles[0]: float(match[1])})
+    count = r"([1-9]\d{0,2}(?:[.,' \u2009\u202f]\d{3})+|\d+)"
+    if match := re.fullmatch(rf"{count}\s?(?:/|of|out of|von|sur|de|van)\s?{count}{percent}?", text, re.IGNORECASE):
+        sizes = [float(re.sub(r"\D", "", part)) for part in (match[1], match[2])]
+        return Reading(dict(zip(roles, sizes, strict=False)))
+    if match := re.fullmatch(rf"{count}{percent}", text):
+        return Reading({roles[0]: float(re.sub(r"\D", "", match[1]))})
     return None
 
 

@@ -107,6 +107,10 @@ def opposed(numbers: Mapping[str, Array], sign: Array) -> Iterator[tuple[str, in
     for after, before in (("m1", "m2"), ("post", "pre")):
         if {after, before} <= set(numbers):
             sides[f"{after} - {before}"] = numbers[after] - numbers[before]
+    if {"post1", "post2"} <= set(numbers):
+        unknown = np.full(len(sign), np.nan)
+        at_first = np.nan_to_num(numbers.get("pre1", unknown) - numbers.get("pre2", unknown))
+        sides["the difference of the groups"] = numbers["post1"] - numbers["post2"] - at_first
     if "p" in numbers:
         sides["p"] = np.where(numbers["p"] < 0.0, numbers["p"], np.nan)
     for statistic, values in sides.items():

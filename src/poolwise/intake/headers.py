@@ -11,15 +11,16 @@ _FIRST, _SECOND = (
     re.split(r"\s+", words)
     for words in (
         "1 1i g1 group1 grp1 e t tx trt treat treated treatment treatmentgroup exp experimental experimentalgroup int "
-        "intervention interventiongroup active interventionsgruppe versuchsgruppe ig vg traitement tratamiento",
+        "intervention interventiongroup active interventionsgruppe versuchsgruppe ig vg traitement tratamiento "
+        "interventie interventiegroep",
         "2 2i g2 group2 grp2 c ctrl ctl con control controls controlgroup comparison comparator comparisongroup "
-        "placebo pbo kontrollgruppe kontrolle kg temoin",
+        "placebo pbo kontrollgruppe kontrolle kg temoin controle controlegroep kontroll",
     )
 )
 _OF_GROUPS = {
     "n": "n size samplesize num number total",
-    "m": "m mean avg average mittelwert mw moyenne media",
-    "sd": "sd s std stdev standarddeviation standardabweichung ecarttype",
+    "m": "m mean avg average mittelwert mw moyenne moy media gem gemiddelde",
+    "sd": "sd s std stdev standarddeviation standardabweichung stdabw ecarttype standaarddeviatie",
     "sem": "sem se stderr standarderror standarderrorofmean standarderrorofthemean",
     "m sem": "mse meanse msem meansem avgse",
     "events": "events event ev e responders",
@@ -27,6 +28,7 @@ _OF_GROUPS = {
     "events n": "eventstotal eventsn nn eventstotaln eventsofn respondersn",
     "time": "time persontime personyears py",
     "percent": "percent pct percentage prozent pourcentage percentevents percentresponders",
+    "proportion": "proportion prop",
     "median": "median med mdn mediane mediana",
     "lower_q": "q1 lowerquartile firstquartile p25",
     "upper_q": "q3 upperquartile thirdquartile p75",
@@ -50,6 +52,7 @@ _ALONE = {
     "chi2": "chi2 chisq chisquare chisquared chi2value xsquared",
     "phi": "phi phicoefficient rphi",
     "percent": "percent pct percentage prozent pourcentage",
+    "proportion": "proportion prop",
     "median": "median mdn",
     "lower_q": "q1 lowerquartile",
     "upper_q": "q3 upperquartile",
@@ -106,6 +109,8 @@ VALUE = ("value", "estimate", "es", "effectsize", "effect", "reportedvalue", "re
 STUDY += ("studie", "etude", "estudio", "autor", "auteur", "studies", "trial", "paper", "authoryear", "studyyear")
 _NUMBERED = ("id", "studyno")
 STUDY += ("studyorsubgroup", *_NUMBERED)
+_GREEK = str.maketrans({"χ": "chi", "φ": "phi", "α": "alpha", "β": "beta", "ρ": "rho"})
+_TAIL = re.compile(r"(?<=[)\]])\s*(?:[a-d]|[*†‡§¶#]+)$|,\s*\w+$")  # a mark that leads to a note, a unit
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]|,.*$")
 _LIMIT = re.compile("95|90|99|ci|limits?|bound|confidenceinterval|confidence|interval|ofthe|of")
 _SIZE = re.compile(r"\bn\s*=\s*(\d+)", re.IGNORECASE)
@@ -133,6 +138,8 @@ def _known() -> dict[str, str]:
                     for prefix, interval in product(prefixes, _INTERVALS)
                 }
                 found |= {word + "se": f"{statistic} se", word + "v": f"{statistic} v"}
+                if statistic not in ("or", "rr", "hr", "irr"):  # of a ratio, or of its log?
+                    found |= {"se" + word: "se", "var" + word: "v"}
     found |= {
         f"n{first}{second}": "n1 n2" for first, second in product(_FIRST, _SECOND) if len(first) > 1 < len(second)
     }
@@ -161,7 +168,7 @@ def folded(header: str) -> str:
     ('meantreatment', 'sdctrl')
     """
     plain = unicodedata.normalize("NFKD", re.sub("[Xx]²", "chi2", header)).casefold()
-    plain = plain.replace("χ", "chi").replace("φ", "phi")
+    plain = plain.translate(_GREEK)
     return re.sub(r"[^a-z0-9]+", "", plain)
 
 
@@ -173,7 +180,7 @@ def study_column(headers: Iterable[str]) -> str | None:
     >>> study_column(["id", "Author (Year)", "n", "r"])
     'Author (Year)'
     """
-    own = {header: folded(re.sub(r"\s*Unnamed: .*", "", str(header))) for header in headers}
+    own = {header: folded(re.sub(r"\s*Unnamed: .*|\s*\([^)]*\)", "", str(header))) for header in headers}
     known = [header for header, word in own.items() if word in STUDY]
     return min(known, key=lambda header: own[header] in _NUMBERED, default=None)
 
@@ -222,11 +229,24 @@ def _statistic(header: str) -> str | None:
     """By the whole header, else without what stands in brackets: a unit, a size."""
     if "%" in header and level_in(header) is None:
         return _of_percentages(header)
-    bare = _SIZE.sub("", header)
+    bare = _TAIL.sub("", _SIZE.sub("", header).strip())
     for own in (header, bare, *_without_last_brackets(bare)):
-        if "%" not in header[len(own) :] and (known := _KNOWN.get(folded(own)) or _of_occasion(own)):
-            return known
+        if "%" not in bare[len(own) :] and (known := _KNOWN.get(folded(own)) or _of_occasion(own)):
+            return _beside(known, bare[len(own) :])
     return {"lower": "lower", "low": "lower", "upper": "upper", "high": "upper"}.get(_LIMIT.sub("", folded(header)))
+
+
+def _beside(known: str, bracket: str) -> str:
+    """A statistic with what a bracket behind it holds: 'Mean treatment (SE)', 'Median control [Q1-Q3]'."""
+    stem, group = (known[:-1], known[-1]) if known[-1] in "12" else (known, "")
+    word = folded(bracket)
+    if stem == "m" and word in _OF_GROUPS["sem"].split():
+        return f"{known} sem{group}"
+    if stem == "median" and word in ("iqr", "q1q3", "interquartilerange", "quartiles", "25th75thpercentile"):
+        return f"{known} lower_q{group} upper_q{group}"
+    if stem == "median" and word in ("range", "minmax"):
+        return f"{known} minimum{group} maximum{group}"
+    return known
 
 
 def _of_percentages(header: str) -> str | None:
@@ -273,6 +293,24 @@ def _without_last_brackets(header: str) -> list[str]:
     """The header without its last bracket, and without all."""
     last = re.sub(r"\s*[(\[][^)\]]*[)\]]\s*$", "", header)
     return [last, _BRACKETS.sub("", header)] if last != header or _BRACKETS.search(header) else []
+
+
+def guessed(headers: Iterable[str]) -> dict[str, str]:
+    """What headers with one word too many may be: ``"Dropout treatment (%)"`` a percentage of the first group, perhaps.
+
+    Examples
+    --------
+    >>> guessed(["Dropout treatment (%)", "Author"])
+    {'Dropout treatment (%)': 'percent1'}
+    """
+    found = {}
+    for header in headers:
+        words = header.split()
+        shorter = [" ".join(words[:place] + words[place + 1 :]) for place in range(len(words))]
+        known = [statistic for text in shorter if text and (statistic := _statistic(text))]
+        if known and folded(header) not in STUDY:
+            found[header] = known[0]
+    return found
 
 
 def sizes_in(headers: Mapping[str, str]) -> dict[str, float]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from poolwise.errors import InputError, listing, shown
 from poolwise.intake.cells import Remark, Rows, bare_text, cell_advice, number_of
 from poolwise.intake.columns import Column, is_date
-from poolwise.intake.compound import COUNTS, SIGNS, reading
+from poolwise.intake.compound import COUNTS, GROUPED, SIGNS, reading
 from poolwise.intake.doubts import impossible, opposed
 from poolwise.intake.headers import level_in, recognised, sizes_in
 from poolwise.measures.reported import mean_sd
@@ -76,7 +76,8 @@ class ReportedCells:
         for row, cell in enumerate(cells):
             signs = SIGNS if statistics == ("sign",) and isinstance(cell, str) else {}
             sign = signs.get(str(cell).strip().casefold())
-            alone = sign is None and not (isinstance(cell, str) and "percent" in statistics[-1])
+            several = isinstance(cell, str) and ("percent" in statistics[-1] or _is_grouped(cell, statistics[0]))
+            alone = sign is None and not several
             value = number_of(cell, self.decimal) if alone else None if sign is None else (sign, True)
             if value is not None:
                 self._put(name, statistics[0], row, value[0])
@@ -165,7 +166,7 @@ class ReportedCells:
     def spreads(self) -> None:
         """Standard deviations from standard errors of means, sd = se * sqrt(n)."""
         for group in _GROUPS:
-            sem, n = self.numbers.pop(f"sem{group}", None), self.numbers.get(f"n{group}")
+            sem, n = self.numbers.get(f"sem{group}"), self.numbers.get(f"n{group}")
             if sem is None or n is None:
                 continue
             sd = self.numbers.setdefault(f"sd{group}", np.full(len(sem), np.nan))
@@ -178,32 +179,37 @@ class ReportedCells:
                 self.told.append(Remark(told, warn=False))
 
     def events(self) -> None:
-        """Numbers of events from percentages of n: the one that is printed so, else the nearest, which is told."""
+        """Numbers of events from percentages or proportions of n: the nearest whole number, which has to fit."""
         for group in _GROUPS:
-            percent, n = self.numbers.pop(f"percent{group}", None), self.numbers.get(f"n{group}")
-            if percent is None or n is None:
+            for kind, whole in (("percent", 100.0), ("proportion", 1.0)):
+                share, n = self.numbers.get(f"{kind}{group}"), self.numbers.get(f"n{group}")
+                if share is not None and n is not None:
+                    self._events_of(group, share / whole, n, 0.01 if whole == 100.0 else 1.0)
+
+    def _events_of(self, group: str, share: Array, n: Array, unit: float) -> None:
+        """Events of a group; `unit` is the share that the last digit before the decimal mark stands for."""
+        count = self.numbers.setdefault(f"events{group}", np.full(self.k, np.nan))
+        rough: list[str] = []
+        finest = unit * 10.0 ** -max((_decimals(value / unit) for value in share[~np.isnan(share)]), default=0)
+        for row in np.flatnonzero(np.isnan(count) & (share <= 1.0) & ~np.isnan(n)).tolist():
+            nearest = np.floor(share[row] * n[row] + 0.5)
+            step = unit * 10.0 ** -_decimals(share[row] / unit)
+            words = f"{100.0 * share[row]:.6g}% of n{group} = {n[row]:g}"
+            if abs(nearest / n[row] - share[row]) > step:
+                low = np.floor(share[row] * n[row])
+                near = " and ".join(f"{m:g} are {100.0 * m / n[row]:.1f}%" for m in (low, low + 1.0))
+                told = f"{words} for {self.rows.name(row)} are no whole people ({near})"
+                self.faults.append(f"{told}: the number of events, or the n of this percentage")
                 continue
-            count = self.numbers.setdefault(f"events{group}", np.full(self.k, np.nan))
-            rough: list[str] = []
-            for row in np.flatnonzero(np.isnan(count) & ~np.isnan(percent * n)).tolist():
-                nearest = np.floor(percent[row] * n[row] / 100.0 + 0.5)
-                step = 10.0 ** -len(f"{percent[row]:.10f}".rstrip("0").partition(".")[2])
-                if abs(100.0 * nearest / n[row] - percent[row]) > step:
-                    low = np.floor(percent[row] * n[row] / 100.0)
-                    near = " and ".join(f"{m:g} are {100.0 * m / n[row]:.1f}%" for m in (low, low + 1.0))
-                    told = f"{percent[row]:g}% of n{group} = {n[row]:g} for {self.rows.name(row)} are no whole people"
-                    self.faults.append(f"{told} ({near}): the number of events, or the n of this percentage")
-                    continue
-                count[row] = nearest
-                self._derived(row, f"events{group} = {nearest:g} from {percent[row]:g}% of {n[row]:g}")
-                others = int(np.floor(0.5 * step * n[row] / 100.0))
-                if others:
-                    rough.append(
-                        f"{self.rows.name(row)}: {percent[row]:g}% of {n[row]:g}, {nearest:g} give or take {others}"
-                    )
-            if rough:
-                told = f"events{group} from percentages that several numbers have, the nearest taken: {listing(rough)}"
-                self.told.append(Remark(f"{told}; the numbers of events are better"))
+            count[row] = nearest
+            self._derived(row, f"events{group} = {nearest:g} from {words}")
+            others = int(np.floor(0.5 * step * n[row]))
+            only = 0.5 * finest * n[row] < 1.0 and abs(nearest / n[row] - share[row]) <= 0.5 * finest
+            if others and not only:
+                rough.append(f"{self.rows.name(row)}: {words}, {nearest:g} give or take {others}")
+        if rough:
+            told = f"events{group} from percentages that several numbers have, the nearest taken: {listing(rough)}"
+            self.told.append(Remark(f"{told}; the numbers of events are better"))
 
     def order_statistics(self) -> None:
         """Means and standard deviations from medians with quartiles, the range, or both; see `mean_sd`."""
@@ -322,6 +328,15 @@ def read_cells(
         count = f"{len(read.faults)} cells cannot be used" if len(read.faults) > 1 else "a cell cannot be used"
         raise InputError(f"{count}:\n  " + listing(read.faults, MOST_FAULTS, separator="\n  ") + "\n")
     return read
+
+
+def _decimals(value: float) -> int:
+    return len(f"{value:.8f}".rstrip("0").partition(".")[2])
+
+
+def _is_grouped(cell: str, statistic: str) -> bool:
+    """Whether a cell is a count with marks of thousands, which could be no other number."""
+    return statistic in COUNTS and bool(GROUPED.fullmatch(bare_text(cell)))
 
 
 def _usual(statistic: str, value: float) -> str:

@@ -16,7 +16,7 @@ from poolwise.intake.compound import COUNTS, figures
 from poolwise.intake.dialect import detected_decimal, dialect_sentence
 from poolwise.intake.doubts import doubtful
 from poolwise.intake.frames import check_decimal, frame_columns
-from poolwise.intake.headers import is_adjusted, recognised, study_column, type_and_value
+from poolwise.intake.headers import guessed, is_adjusted, recognised, study_column, type_and_value
 from poolwise.intake.labels import missing
 from poolwise.intake.reported_cells import MOST_FAULTS, ReportedCells, read_cells
 from poolwise.intake.rows import KEY_COLUMNS
@@ -178,8 +178,8 @@ def _nothing_known(there: Mapping[str, Column], found: Mapping[str, str]) -> Inp
     )
     if len(there) == 1 and (mark := next((mark for mark in ";\t|" if mark in next(iter(there))), None)):
         raise InputError(f"the table has one column, '{next(iter(there))}'", advice=f"pd.read_csv(..., sep={mark!r})")
-    if any("%" in str(name) for name in there):
-        headers += "; columns={'percent1': ...} for percentages of n1"
+    if guess := guessed(str(name) for name in there if name not in found):
+        headers += f"; perhaps columns={ {statistic: name for name, statistic in guess.items()} }"
     rest = [str(name) for name in there if name not in found]
     return InputError(
         f"no column of {listing(rest)} is known as a statistic",
@@ -244,6 +244,7 @@ def _estimated(
         remarks.append(Remark(f"the rows report different statistics, brought to {target}: {told}", warn=False))
     if adjusted.any() and not adjusted.all():
         remarks.append(Remark(f"adjusted and unadjusted estimates are mixed; adjusted: {rows.names(adjusted)}"))
+    remarks += _unused_baselines(read, converted)
     remarks += _assumed_level(read, settings, converted)
     if converted.doubts:
         told = listing((f"{rows.name(row)}: {words}" for row, words in converted.doubts.items()), 3, separator="; ")
@@ -273,6 +274,16 @@ def _without_way(
         told = f"{read.rows.name(row)} reports {listing(filled) or 'nothing'}: lacks {rests[filled]}{bound}"
         short.append(told)
     return absent, short
+
+
+def _unused_baselines(read: ReportedCells, converted: Converted) -> list[Remark]:
+    """Which rows have pre-tests of both groups that no way could use."""
+    before = ~np.isnan(read.known("pre1") + read.known("pre2"))
+    rows = [row for row in np.flatnonzero(before) if converted.used[row] and "pre1" not in converted.used[row]]
+    if not rows:
+        return []
+    told = f"pre-tests are not used for {read.rows.names(rows)}: r_pre_post, their correlation with the post-tests"
+    return [Remark(f"{told}, is not told", warn=False)]
 
 
 def _assumed_level(read: ReportedCells, settings: Settings, converted: Converted) -> list[Remark]:

@@ -58,9 +58,9 @@ def doubts(answers: Sequence[Answers], taken: NDArray[np.intp], columns: Columns
     """Rows of which two ways tell different things: of the effect, or of its uncertainty.
 
     Two estimates agree when they differ by no more than moving each printed figure by half a unit of its last digit
-    would move them both (a twentieth of the standard error is of no account; half of it after a conversion between
-    measures, which is an approximation). Of one estimate with two reports of its uncertainty, 1 / v may differ by a
-    fifth.
+    would move them, as far as independent errors add up (a twentieth of the standard error is of no account; half of it
+    after a conversion between measures, which is an approximation). Of one estimate with two reports of its
+    uncertainty, 1 / v may differ by a fifth.
 
     Parameters
     ----------
@@ -115,16 +115,13 @@ def _rounding(answers: Answers, rows: NDArray[np.intp], columns: Columns) -> tup
     here = np.searchsorted(answers.rows, rows)
     y, se = answers.y[here], np.sqrt(answers.v[here])
     dy, de = np.zeros(len(rows)), np.zeros(len(rows))
-    for name in answers.needs:
-        if name in EXACT:
-            continue
+    for name in (name for name in answers.needs if name not in EXACT):
         step = 0.5 * 10.0 ** -_decimals(columns[name])
-        moved = [_moved(answers, part, name, sign * step) for sign in (1.0, -1.0)]
-        dy += np.max([np.nan_to_num(np.abs(found.y - y)) for found in moved if found is not None] or [0.0 * y], axis=0)
-        de += np.max(
-            [np.nan_to_num(np.abs(np.sqrt(found.v) - se)) for found in moved if found is not None] or [0.0 * y], axis=0
-        )
-    return dy, de
+        up, down = (_moved(answers, part, name, sign * step) for sign in (1.0, -1.0))
+        moved = [found for found in (up, down) if found is not None]
+        dy += np.max([0.0 * y, *(np.nan_to_num(found.y - y) ** 2 for found in moved)], axis=0)
+        de += np.max([0.0 * y, *(np.nan_to_num(np.sqrt(found.v) - se) ** 2 for found in moved)], axis=0)
+    return np.sqrt(dy), np.sqrt(de)
 
 
 def _moved(answers: Answers, part: Columns, name: str, step: float) -> Estimate | None:
@@ -136,7 +133,7 @@ def _moved(answers: Answers, part: Columns, name: str, step: float) -> Estimate 
 
 
 def _decimals(values: Array) -> int:
-    """The most decimals that a figure of a column is printed with."""
+    """The most decimals that a figure of a column is printed with; one at least, as 11.0 is 11 among numbers."""
     known = np.unique(values[np.isfinite(values)])
     texts = [f"{value:.{_MOST_DECIMALS}f}".rstrip("0").partition(".")[2] for value in known.tolist()]
-    return max(map(len, texts), default=_MOST_DECIMALS)
+    return max(1, *map(len, texts))

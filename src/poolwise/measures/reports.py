@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -25,6 +26,7 @@ from poolwise.measures.statistics import (
     PEOPLE,
     PERCENTAGE,
     POSITIVE,
+    PROPORTION,
     RELIABILITY,
     RISK,
     SHARE,
@@ -47,6 +49,7 @@ DOMAINS: dict[str, Domain] = {
     **dict.fromkeys(("sem1", "sem2", "sem", "se", "time1", "time2", "time"), POSITIVE),
     **dict.fromkeys(("a", "b", "c", "events1", "events2", "events"), COUNT),
     **dict.fromkeys(("percent1", "percent2", "percent"), PERCENTAGE),
+    **dict.fromkeys(("proportion1", "proportion2", "proportion"), PROPORTION),
     **{
         f"{part}{group}": ANY
         for group in ("1", "2", "")
@@ -101,8 +104,10 @@ _AFTER = {"m1": "post1", "sd1": "sd_post1", "m2": "post2", "sd2": "sd_post2"}
 """What tables with two occasions call what a measure takes: the change of one group, that of two, both groups after."""
 _MARGINS = (("or",), ("phi",), ("chi2", "sign"))
 """What tells the cells of a table whose margins n1, n2 and events are known."""
+_PLACES = re.compile(r" \(rows? [\d, and]+\)")
 _TELL_NO_EFFECT = frozenset({"n", "n1", "n2", "sign", "predictors", "items"})
 _WORDS = {
+    "z": "z_value",
     "r_pre_post": "r_pre_post (the correlation of pre- and post-test)",
     "sign": "sign (1 or -1, the direction of the effect)",
 }
@@ -231,7 +236,7 @@ def _ways(target: str) -> tuple[Way, ...]:
     for statistic, (measure, _) in PUBLISHED.items():
         if measure == _TARGETS.get(target, target) or (target in NEIGHBOURS and measure in _LINE):
             found += [_published(statistic, uncertainty, target) for uncertainty in UNCERTAINTIES]
-    return tuple(sorted(found, key=lambda way: way.steps))
+    return tuple(sorted(found, key=lambda way: (way.steps, not {"m1", "post1"} & set(way.needs))))
 
 
 def reported() -> tuple[str, ...]:
@@ -310,7 +315,7 @@ def _answers(
         found = way.compute(part, settings)
     except InputError as error:
         if len(rows) == 1:
-            faults.setdefault(int(rows[0]), f"{_figures(way, part, 0)}: {error}")
+            faults.setdefault(int(rows[0]), f"{_figures(way, part, 0)}: {_PLACES.sub('', str(error))}")
             return
         for half in np.array_split(rows, 2):
             yield from _answers(way, half, columns, settings, faults)
@@ -330,11 +335,12 @@ def lacking(target: str, filled: Sequence[str], settings: Settings) -> str:
     if target not in CHANGES and {"pre", "post"} <= set(filled):
         advice = f"the same of a control group, or target='SMCR' ({', '.join(CHANGES)} are changes)"
         return f"a control group: the change of one group is no {target}; {advice}"
+    known = {*filled, *(part for name in filled for part in _implied(name))}
     short: dict[bool, dict[str, int]] = {True: {}, False: {}}
     for way in ways(target):
-        rest = [_WORDS.get(name, name) for name in way.needs if name not in filled]
+        rest = [_WORDS.get(name, name) for name in way.needs if name not in known]
         held = len(rest) < len(way.needs)
-        of_effect = bool(set(way.needs) & set(filled) - _TELL_NO_EFFECT)
+        of_effect = bool(set(way.needs) & known - _TELL_NO_EFFECT)
         if "p" in way.needs and settings.sides is None:
             rest.append("sides=2 or sides=1 for p")
         if way.crosses_risk and settings.base_rate is None:
@@ -344,6 +350,13 @@ def lacking(target: str, filled: Sequence[str], settings: Settings) -> str:
     nearest = short[True] or short[False]
     least = min(nearest.values(), default=0)
     return ", or ".join(words for words, count in nearest.items() if count == least)
+
+
+def _implied(statistic: str) -> tuple[str, ...]:
+    """What follows from a statistic once the size of its group is known."""
+    stem, group = (statistic[:-1], statistic[-1]) if statistic[-1] in "12" else (statistic, "")
+    implied = {"percent": ("events",), "proportion": ("events",), "sem": ("sd",), "median": ("m", "sd")}
+    return tuple(part + group for part in implied.get(stem, ()))
 
 
 def _allowed(way: Way, filled: Mapping[str, NDArray[np.bool_]], k: int) -> NDArray[np.intp]:
