@@ -45,6 +45,15 @@ def test_a_file_reads_what_from_statistics_reads(folder):
     assert effects.scale.name == "SMD"
 
 
+def test_the_decimal_mark_is_found_where_none_is_told(folder, capsys):
+    effects = pw.load_analysis(folder / "mixed.toml").effects
+    path = folder / "found.toml"
+    path.write_text(ANALYSIS.replace(', decimal = ","', ""), encoding="utf-8")
+    assert pw.load_analysis(path).effects.derivation == effects.derivation
+    assert cli.main(["effects", str(folder / "reports.csv"), "--target", "SMD", "--sides", "2"]) == 0
+    assert "note: the table was read with the delimiter ';' and the decimal mark ','" in capsys.readouterr().out
+
+
 def test_results_keep_the_way_of_each_study(folder):
     result = pw.fit(pw.load_analysis(folder / "mixed.toml").effects, pw.RandomEffects(), pw.Exact())
     ways = pw.tables.studies(result)["derivation"]

@@ -125,6 +125,10 @@ def test_margins_with_a_measure_of_association_are_the_table(header, value):
         ("N|chi2\nA|100|4.3", "ZCOR", r"lacks sign \(1 or -1, the direction of the effect\)"),
         ("N|chi2|sign\nA|100|χ²(2) = 4.3|1", "ZCOR", "chi-squared with 2 degrees of freedom"),
         ("N|chi2|sign\nA|40|50|1", "ZCOR", "r is 1.118"),
+        ("n1|n2|p\nA|20|20|*", "SMD", r"'p' is '\*', a bound: the exact p"),
+        ("OR|95% CI\nA|1.5|1.0 2.25", "OR", "try 'to' or ';' between the limits"),
+        ("ES|SE\nA|.3|.1", "SMD", r"not known as statistics: ES; columns=\{'g': 'ES'\} would name one"),
+        ("Events T|Person-years T|Events C|Person-years C\nA|3|1,200|4|900.5", "IRR", r"ambiguous: .* has '1,200'"),
         ("Dropout treatment (%)|Dropout control (%)\nA|12|10", "OR", r"perhaps columns=\{'percent1': 'Dropout treatm"),
     ],
 )
@@ -146,13 +150,30 @@ def test_what_is_not_unique_tells_what_to_add(text, target, words):
         ("Study|n1|n2|Mean T (SE)|Mean C (SE)\nA|25|16|5 (.4)|4 (.5)\nB|25|16|6 (.2)|6 (.25)", "SMD",
          {"n1": 25, "m1": [5, 6], "sd1": [2, 1], "n2": 16, "m2": [4, 6], "sd2": [2, 1]}),
         ("Study|N|r\nA|120|r(118) = .45, p < .001\nB|80|r = −.12", "ZCOR", {"r": [0.45, -0.12], "n": [120, 80]}),
+        ("Study|T M (SD)|C M (SD)\nA|11.3 (2.1), n = 20|10.1 ± 2.2 (n=22)\nB|12 (3), n=33|11 (2.9); N = 30", "SMD",
+         {"n1": [20, 33], "m1": [11.3, 12], "sd1": [2.1, 3], "n2": [22, 30], "m2": [10.1, 11], "sd2": [2.2, 2.9]}),
+        ("Study|Treatment|Control\nA|12/45 (26.7%)|9/44 (20.5 %)\nB|10 of 50|14/52", "OR",
+         {"events1": [12, 10], "n1": [45, 50], "events2": [9, 14], "n2": [44, 52]}),
+        ("Study|N (T/C)|p|t\nA|20/22|*|1.58\nB|30/28|.6|t = −.5, p = .6", "SMD",
+         {"t": [1.58, -0.5], "n1": [20, 30], "n2": [22, 28]}),
     ],
 )  # fmt: skip
 def test_marks_and_languages_change_nothing(text, target, plain):
     same(effects(text, target), pm.effect_size(target, **plain))
 
 
+def test_cells_that_name_their_statistic_are_read_by_that_name():
+    cells = ["t(38) = 2.10, p = .04", "F(1, 58) = 4.20", "r(78) = −.20", "d = 0.35"]
+    rows = "\n".join(f"{study}|{cell}|{n}|{n}|{sign}" for study, cell, n, sign in
+                     zip("ABCD", cells, (20, 30, 40, 30), (1, -1, "", ""), strict=True))  # fmt: skip
+    own = effects(f"Study|Test statistic|n1|n2|sign\n{rows}", "SMD")
+    each = [pm.effect_size("SMD", n1=20, n2=20, t=2.1), pm.effect_size("SMD", n1=30, n2=30, f=4.2, sign=-1),
+            pm.effect_size("SMD", n1=40, n2=40, r=-0.2), pm.effect_size("SMD", n1=30, n2=30, d=0.35)]  # fmt: skip
+    np.testing.assert_allclose(own.y, [float(one.y) for one in each], rtol=1e-12)
+
+
 LEVELS = {
+    "Study|OR|90% CI LL|90% CI UL\nA|2|1|4\nB|3|1.5|6": (0.9, 0.9),
     "Study|OR (90% CI)\nA|2 [1, 4]\nB|3 [1.5, 6]": (0.9, 0.9),
     "Study|OR|ci90_lower|ci90_upper\nA|2|1|4\nB|3|1.5|6": (0.9, 0.9),
     "Study|OR|lower|upper|CI level\nA|2|1|4|90\nB|3|1.5|6|99%": (0.9, 0.99),

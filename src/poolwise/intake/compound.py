@@ -25,6 +25,7 @@ _BOUND = re.compile(r"(p\s*)?[<>≤≥]=?\s*[\d.,]+", re.IGNORECASE)
 SIGNS = {"+": 1.0, "positive": 1.0, "pos": 1.0, "-": -1.0, "–": -1.0, "−": -1.0, "negative": -1.0, "neg": -1.0}
 """Words for the direction of an effect."""
 _FOOTNOTE = re.compile(r"(?<=[\d)\]])\s?[a-d]$|(?<=\d)\s?\([a-d]\)$|(?<=\d),\s*[a-d]$")  # a letter that leads to a note
+_SIZE = re.compile(r"\s*[,;(\[]\s*n\s?=\s?(\d+)\s*[)\]]?$", re.IGNORECASE)  # of the group, behind its figures
 _BESIDE = re.compile(r"[,;]\s*p\s?[<>=≤≥].*$", re.IGNORECASE)  # a statistic tells more than its p
 GROUPED = re.compile(r"[1-9]\d{0,2}([.,' \u2009\u202f]\d{3})+")
 """A whole number with marks of thousands."""
@@ -76,7 +77,10 @@ def reading(cell: str, roles: Sequence[str], decimal: str, prob: float | None) -
     >>> reading("1,52 [0,98; 2,31]", ("or",), ",", 0.95).values
     {'or': 1.52, 'lower': 0.98, 'upper': 2.31}
     """
-    text = _FOOTNOTE.sub("", re.sub(r"\s+", " ", bare_text(cell)))
+    text = re.sub(r"^=\s*", "", _FOOTNOTE.sub("", re.sub(r"\s+", " ", bare_text(cell))))
+    if (size := _SIZE.search(text)) and roles[0][-1] in "12" and roles[0] not in COUNTS:
+        rest = reading(text[: size.start()], roles, decimal, prob)
+        return None if rest is None or rest.fault else Reading(dict(rest.values) | {f"n{roles[0][-1]}": float(size[1])})
     if text.casefold() in NOT_REPORTED:
         return Reading(dict.fromkeys(roles[:1], math.nan))
     if roles[0] not in COUNTS and (_NOT_SIGNIFICANT.fullmatch(text) or (roles[0] == "p" and _BOUND.fullmatch(text))):
@@ -117,6 +121,23 @@ def _one_number(text: str, roles: Sequence[str], decimal: str) -> Reading | None
     if len(roles) == 2 and roles[1].startswith("percent"):
         return Reading(fault=f"'{text}%' if it is a percentage, columns={{'{roles[0]}': ...}} if a number of people")
     return Reading({roles[0]: value[0]})
+
+
+def named_statistic(cell: object) -> str:
+    """The name in front of a printed statistic, as in 't(38) = 2.10'; empty where there is none.
+
+    Examples
+    --------
+    >>> named_statistic("F(1, 38) = 4.4, p = .04"), named_statistic("r = .2"), named_statistic("2.1")
+    ('F', 'r', '')
+    """
+    match = _TESTED.fullmatch(_BESIDE.sub("", bare_text(cell))) if isinstance(cell, str) else None
+    return match["name"] if match else ""
+
+
+def is_share(cell: object) -> bool:
+    """Whether a cell is a number of events of a total, '12/45 (26.7 %)'."""
+    return isinstance(cell, str) and len((_share(bare_text(cell), ("events", "n"), ".") or Reading()).values) == 2
 
 
 def figures(cell: object) -> list[str]:
@@ -163,6 +184,8 @@ def _interval(
     limits = (
         rf"(?:(\d+(?:[.,]\d+)?)\s?%[\s-]*)?(?:C\.?I\.?|KI|IC|CrI|BI|IQR|range)?\s*[:=,]?\s*{number}{between}{number}"
     )
+    if alone and re.fullmatch(rf"[(\[]?\s*{number}\s+{number}\s*[)\]]?", text):
+        return Reading(fault="'to' or ';' between the limits")
     whole = rf"[(\[]?\s*{limits}\s*[)\]]?" if alone else rf"{number}\s*[,;]?\s*[(\[]\s*{limits}\s*[)\]]"
     match = re.fullmatch(whole, text, re.IGNORECASE)
     if match is None:

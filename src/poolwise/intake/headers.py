@@ -45,7 +45,7 @@ _ALONE = {
     "n": "n ni ntotal totaln samplesize nobs",
     "m": "m mean mi",
     "sd": "sd sdi standarddeviation",
-    "r": "r ri cor corr correlation pearsonr rxy",
+    "r": "r ri cor corr correlation korrelation correlatie pearsonr rxy",
     "t": "t tvalue tstat tstatistic ttest",
     "f": "f fi fvalue fstat fstatistic",
     "p": "p pvalue pval pi pwert valeurp pwaarde",
@@ -70,10 +70,10 @@ _ALONE = {
     "rd": "rd riskdifference",
     "irr": "irr incidencerateratio rateratio",
     "fisher_z": "fisherz fishersz zr zcor",
-    "se": "se sei stderr standarderror seg sed",
+    "se": "se sei stderr standarderror standardfehler erreurtype standaardfout seg sed",
     "v": "v vi var variance samplingvariance",
-    "lower": "lower lowerci cilower lcl ll cilb cilow lowerlimit low lo lowerbound 95cilower ci95lower lower95",
-    "upper": "upper upperci ciupper ucl ul ciub cihigh upperlimit high hi upperbound 95ciupper ci95upper upper95",
+    "lower": "lower lowerci cilower lcl ll cilb cilow lowerlimit low lo lb lowerbound 95cilower ci95lower lower95",
+    "upper": "upper upperci ciupper ucl ul ciub cihigh upperlimit high hi ub upperbound 95ciupper ci95upper upper95",
     "events": "events xi cases",
     "time": "time ti persontime personyears",
     "a": "a ai",
@@ -88,7 +88,9 @@ _ALONE = {
 }
 _ESTIMATES = ("r", "d", "g", "or", "log_or", "rr", "log_rr", "hr", "log_hr", "fisher_z", "md", "rd", "irr")
 _INTERVALS = re.split(
-    r"\s+", "ci 95ci ci95 ki 95ki ic ic95 95ic 95confidenceinterval confidenceinterval 90ci 99ci 80ci"
+    r"\s+",
+    "ci 95ci ci95 ki 95ki ic ic95 95ic 95confidenceinterval confidenceinterval konfidenzintervall "
+    "95konfidenzintervall bi 95bi 90ci 99ci 80ci",
 )
 STUDY: tuple[str, ...] = (
     "study",
@@ -105,6 +107,17 @@ STUDY: tuple[str, ...] = (
 _RATIOS = ("or", "log_or", "rr", "log_rr", "hr", "log_hr", "irr")
 _ADJUSTED = ("a", "adj", "adjusted", "crude", "unadjusted")
 TYPE = ("statistic", "metric", "type", "estype", "effectsizetype", "effecttype", "measure", "kind", "statistictype")
+PRINTED = (
+    "statistic",
+    "teststatistic",
+    "test",
+    "result",
+    "results",
+    "reportedstatistic",
+    "reported",
+    "outcomestatistic",
+)
+"""Headers of columns whose cells name their statistic themselves: 't(38) = 2.10'."""
 VALUE = ("value", "estimate", "es", "effectsize", "effect", "reportedvalue", "result")
 STUDY += ("studie", "etude", "estudio", "autor", "auteur", "studies", "trial", "paper", "authoryear", "studyyear")
 _NUMBERED = ("id", "studyno")
@@ -112,6 +125,10 @@ STUDY += ("studyorsubgroup", *_NUMBERED)
 _GREEK = str.maketrans({"χ": "chi", "φ": "phi", "α": "alpha", "β": "beta", "ρ": "rho"})
 _TAIL = re.compile(r"(?<=[)\]])\s*(?:[a-d]|[*†‡§¶#]+)$|,\s*\w+$")  # a mark that leads to a note, a unit
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]|,.*$")
+_LIMITS = {
+    **dict.fromkeys(("lower", "low", "ll", "lb", "lcl", "untere", "unteregrenze"), "lower"),
+    **dict.fromkeys(("upper", "high", "ul", "ub", "ucl", "obere", "oberegrenze"), "upper"),
+}
 _LIMIT = re.compile("95|90|99|ci|limits?|bound|confidenceinterval|confidence|interval|ofthe|of")
 _SIZE = re.compile(r"\bn\s*=\s*(\d+)", re.IGNORECASE)
 _LEVEL = re.compile(r"(\d{2}(?:\.\d+)?)\s?%")
@@ -146,6 +163,7 @@ def _known() -> dict[str, str]:
     found = dict.fromkeys(_INTERVALS, "lower upper") | found  # ci may be a cell of a table
     for statistic, other in (("lower_q", "upper_q"), ("minimum", "maximum")):
         found["median" + {"lower_q": "iqr", "minimum": "range"}[statistic]] = f"median {statistic} {other}"
+    found |= {"ntc": "n1 n2", "nec": "n1 n2"}
     return found | {
         "msd": "m sd",
         "meansd": "m sd",
@@ -233,7 +251,7 @@ def _statistic(header: str) -> str | None:
     for own in (header, bare, *_without_last_brackets(bare)):
         if "%" not in bare[len(own) :] and (known := _KNOWN.get(folded(own)) or _of_occasion(own)):
             return _beside(known, bare[len(own) :])
-    return {"lower": "lower", "low": "lower", "upper": "upper", "high": "upper"}.get(_LIMIT.sub("", folded(header)))
+    return _LIMITS.get(_LIMIT.sub("", folded(header)))
 
 
 def _beside(known: str, bracket: str) -> str:
@@ -293,6 +311,18 @@ def _without_last_brackets(header: str) -> list[str]:
     """The header without its last bracket, and without all."""
     last = re.sub(r"\s*[(\[][^)\]]*[)\]]\s*$", "", header)
     return [last, _BRACKETS.sub("", header)] if last != header or _BRACKETS.search(header) else []
+
+
+def group_of(header: str) -> str:
+    """'1' or '2' of a header that names a group and nothing else; empty for any other.
+
+    Examples
+    --------
+    >>> group_of("Treatment"), group_of("Control group"), group_of("Mean control")
+    ('1', '2', '')
+    """
+    word = folded(header)
+    return next((number for number, words in (("1", _FIRST), ("2", _SECOND)) if word in words and len(word) > 1), "")
 
 
 def guessed(headers: Iterable[str]) -> dict[str, str]:

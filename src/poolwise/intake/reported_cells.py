@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.errors import InputError, listing, shown
-from poolwise.intake.cells import Remark, Rows, bare_text, cell_advice, number_of
+from poolwise.intake.cells import THOUSANDS, Remark, Rows, bare_text, cell_advice, number_of
 from poolwise.intake.columns import Column, is_date
 from poolwise.intake.compound import COUNTS, GROUPED, SIGNS, reading
 from poolwise.intake.doubts import impossible, opposed
@@ -74,6 +75,9 @@ class ReportedCells:
         for statistic in statistics:
             self.numbers.setdefault(statistic, np.full(len(cells), np.nan))
         for row, cell in enumerate(cells):
+            if statistics == ("p",) and isinstance(cell, str) and cell.strip() and not bare_text(cell):
+                self.bounds[row] = f"'{name}' is {cell!r}, a bound"  # a mark of significance alone
+                continue
             signs = SIGNS if statistics == ("sign",) and isinstance(cell, str) else {}
             sign = signs.get(str(cell).strip().casefold())
             several = isinstance(cell, str) and ("percent" in statistics[-1] or _is_grouped(cell, statistics[0]))
@@ -357,6 +361,9 @@ def _advice(cell: object, statistics: tuple[str, ...], decimal: str) -> str:
     text = bare_text(cell)
     if recognised([text]):
         return "pd.read_csv(..., header=[0, 1]), if this is a second row of headers"
+    if THOUSANDS.fullmatch(text) and decimal not in text:
+        plain = re.sub(r"[.,]", "", text)
+        return f"{plain} without its mark of thousands, or decimal='{text[-4]}' if {text.replace(',', '.')} is meant"
     other = "." if decimal == "," else ","
     if reading(cell, statistics, other, None):
         return f"decimal='{other}', if that is the decimal mark of this table"

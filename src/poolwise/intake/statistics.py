@@ -12,11 +12,20 @@ from numpy.typing import NDArray
 from poolwise.errors import InputError, listing, nearest
 from poolwise.intake.cells import Remark, Rows
 from poolwise.intake.columns import Column, Table, column_name
-from poolwise.intake.compound import COUNTS, figures
+from poolwise.intake.compound import COUNTS, figures, is_share, named_statistic
 from poolwise.intake.dialect import detected_decimal, dialect_sentence
 from poolwise.intake.doubts import doubtful
 from poolwise.intake.frames import check_decimal, frame_columns
-from poolwise.intake.headers import guessed, is_adjusted, recognised, study_column, type_and_value
+from poolwise.intake.headers import (
+    PRINTED,
+    folded,
+    group_of,
+    guessed,
+    is_adjusted,
+    recognised,
+    study_column,
+    type_and_value,
+)
 from poolwise.intake.labels import missing
 from poolwise.intake.reported_cells import MOST_FAULTS, ReportedCells, read_cells
 from poolwise.intake.rows import KEY_COLUMNS
@@ -69,7 +78,7 @@ def from_columns(
         if name not in there:
             raise InputError(f"no column '{name}'", advice=nearest(name, there))
     study = roles.get("study") or study_column(there)
-    there = _by_type(there, used, columns)
+    there = _by_name(_by_type(there, used, columns), used, columns)
     named = _statistics(there, columns, {*used, *([study] if study else [])})
     blank = _left_blank(there, study, named)
     given = Given(_texts(there, roles, study), moderators=_kept(there, moderators, cluster), identifiers=tuple(cluster))
@@ -110,6 +119,10 @@ def _statistics(there: Mapping[str, Column], columns: Mapping[str, str] | None, 
         if name not in there:
             raise InputError(f"no column '{name}' for {statistic}", advice=nearest(str(name), there))
     found = {name: statistic for name, statistic in recognised(map(str, there)).items() if name not in used}
+    for name, column in there.items():
+        cells = [cell for cell in column.tolist() if not missing(cell)]
+        if (group := group_of(str(name))) and cells and all(map(is_share, cells)):
+            found[name] = f"events{group} n{group}"
     parts = {part for statistic in told for part in statistic.split()}
     found = {
         name: statistic
@@ -128,6 +141,25 @@ def _statistics(there: Mapping[str, Column], columns: Mapping[str, str] | None, 
     if not found or {part for statistic in found.values() for part in statistic.split()} <= _SIZES:
         raise _nothing_known(there, found)
     return found
+
+
+def _by_name(there: dict[str, Column], used: Mapping[str, str], columns: Mapping[str, str] | None) -> dict[str, Column]:
+    """A table with a column whose cells name their statistic, with a column for each statistic in its place."""
+    told = {*used, *(columns or {}).values()}
+    printed = next((name for name in there if folded(str(name)) in PRINTED and name not in told), None)
+    if printed is None:
+        return there
+    cells = there[printed].tolist()
+    names = [recognised([named_statistic(cell)]).get(named_statistic(cell), "") for cell in cells]
+    known = all(name or missing(cell) for name, cell in zip(names, cells, strict=True))
+    kinds = [name for name in dict.fromkeys(names) if name]
+    if not kinds or not known or set(kinds) & set(recognised(map(str, there)).values()):
+        return there
+    own = {
+        kind: Column([cell if name == kind else None for name, cell in zip(names, cells, strict=True)])
+        for kind in kinds
+    }
+    return {name: column for name, column in there.items() if name != printed} | own
 
 
 def _by_type(there: dict[str, Column], used: Mapping[str, str], columns: Mapping[str, str] | None) -> dict[str, Column]:
@@ -199,10 +231,14 @@ def _kept(there: Mapping[str, Column], moderators: Sequence[str], cluster: Seque
     return Table(own) if own else None
 
 
-def _unknown(names: Sequence[str]) -> str:
+def _unknown(names: Sequence[str], lacks: str) -> str:
+    """Columns that are no statistics; the first may be what the first row lacks."""
     if not names:
         return ""
-    return f"Columns that are not known as statistics: {listing(names)}; columns={{'sd1': ...}} names them.\n"
+    wanted = lacks.rpartition(": lacks ")[2].partition(",")[0].partition(" ")[0]
+    statistic = wanted if wanted in DOMAINS else "sd1"
+    example = f"columns={{'{statistic}': '{names[0]}'}}"
+    return f"Columns that are not known as statistics: {listing(names)}; {example} would name one.\n"
 
 
 def _flags(there: Mapping[str, Column], adjusted: str | None, rows: Rows) -> NDArray[np.bool_]:
@@ -235,7 +271,7 @@ def _estimated(
     if short:
         told = listing(short, MOST_FAULTS, separator="\n  ")
         count = f"{len(short)} rows" if len(short) > 1 else "a row"
-        raise InputError(f"{count} cannot be brought to {target}:\n  {told}\n{_unknown(read.unknown)}")
+        raise InputError(f"{count} cannot be brought to {target}:\n  {told}\n{_unknown(read.unknown, short[0])}")
     remarks = [Remark(note, warn=False) for note in converted.notes]
     kinds = dict.fromkeys(way.split(" from ")[0] for way in converted.way if way)
     if len(kinds) > 1:
