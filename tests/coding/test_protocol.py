@@ -122,3 +122,23 @@ def test_the_statistics_are_read_once_for_all_correlations(protocol, monkeypatch
     found = pw.checks.assumed_correlation(protocol, target="ZCOR", engine=pw.ClosedForm(), **rules)
     assert len(calls) == 1
     assert found.frame["r"].nunique() == 3
+
+
+def test_capitals_and_blanks_of_fields_and_words_do_not_count(protocol):
+    header = {name: name.title() for name in ROWS.columns if name not in ("r", "n")}
+    loose = ROWS.assign(direction=ROWS["direction"].str.upper() + " ").rename(columns=header)
+    rules = {"target": "ZCOR", "rule": Average(r=R), "overlap": Largest(r=R), "outcome": "dropout"}
+    np.testing.assert_array_equal(Protocol(loose).effects(**rules).y, protocol.effects(**rules).y)
+    assert Protocol(ROWS.assign(adjusted=[True, False, "Yes", "no", 1, 0])).frame["adjusted"].tolist() == (
+        ["yes", "no", "yes", "no", "yes", "no"]
+    )
+
+
+def test_a_file_in_another_encoding_is_read_when_told_and_options_are_known(tmp_path, protocol):
+    path = tmp_path / "protocol.csv"
+    ROWS.replace("Ash", "Äsche").to_csv(path, index=False, encoding="cp1252")
+    with pytest.raises(InputError, match="encoding='cp1252'"):
+        read(path)
+    assert read(path, encoding="cp1252").frame["study"].iloc[0] == "Äsche"
+    with pytest.raises(InputError, match=r"no option 'side' of results.*did you mean 'sides'"):
+        protocol.results("SMD", side=2)

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from poolwise.coding.fields import FIELDS, KEYS
 from poolwise.coding.rules import Rows, Rule, Single, correlation
 from poolwise.effects import Effects
-from poolwise.errors import InputError, listing, nearest, shown
+from poolwise.errors import InputError, closest, listing, nearest, shown
 from poolwise.intake import files
 from poolwise.intake.cells import Remark
-from poolwise.intake.columns import Column, Table
+from poolwise.intake.columns import Column, Table, column_name
 from poolwise.intake.covariance import square
 from poolwise.intake.statistics import from_columns, target_scale
 from poolwise.intake.table import Given
@@ -27,6 +27,7 @@ from poolwise.scale import Scale
 
 Array = NDArray[np.float64]
 _NAMES = tuple(own.name for own in FIELDS)
+_OPTIONS = ("columns", "prob", "sides", "base_rate", "responses", "decimal")
 
 
 @final
@@ -60,7 +61,7 @@ class Protocol:
 
     def __post_init__(self) -> None:
         attrs = dict(self.frame.attrs)
-        frame = self.frame.reset_index(drop=True).replace(r"^\s*$", np.nan, regex=True)
+        frame = _spelled(self.frame.reset_index(drop=True).replace(r"^\s*$", np.nan, regex=True))
         missing = [own.name for own in FIELDS if own.needed and own.name not in frame]
         if missing:
             advice = nearest(missing[0], map(str, frame.columns))
@@ -114,6 +115,9 @@ class Protocol:
         The field ``direction`` turns the estimate about the value of no effect where the report points the other way
         than the protocol. So the same numbers reversed give minus the estimate, whatever was reported.
         """
+        for name in options:
+            if name not in _OPTIONS:
+                raise InputError(f"no option '{name}' of results", listing(_OPTIONS), closest(name, _OPTIONS))
         frame = self.frame if outcome is None else self.frame[self.frame["outcome"] == outcome].reset_index(drop=True)
         if not len(frame):
             raise InputError(f"no outcome '{outcome}' was coded", advice=nearest(str(outcome), self.frame["outcome"]))
@@ -299,7 +303,7 @@ class Protocol:
     ) -> Effects:
         """A study table of groups of rows, whose fields are those that the rows of a group share."""
         frame = results.frame
-        kept = [name for name in _NAMES if name in frame and frame[name].notna().any()]
+        kept = [name for name in _NAMES if name in frame and frame[name].notna().any() and name != "direction"]
         shared = {name: [one_code(frame[name].iloc[rows]) for rows in groups] for name in kept}
         texts: dict[str, list[Any]] = {
             "study": shared.pop("study"),
@@ -345,7 +349,14 @@ class Results:
     remarks: tuple[Remark, ...]
 
 
-def read(path: str | Path, *, directions: tuple[str, str] = ("", ""), sheet: str | None = None) -> Protocol:
+def read(
+    path: str | Path,
+    *,
+    directions: tuple[str, str] = ("", ""),
+    sheet: str | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+) -> Protocol:
     """The protocol in a CSV or XLSX file, as the template of `poolwise template` has it.
 
     Parameters
@@ -356,6 +367,8 @@ def read(path: str | Path, *, directions: tuple[str, str] = ("", ""), sheet: str
         Words for effects below and above the null value.
     sheet : str, optional
         Of a workbook; by default the one called results, else the first that is neither hidden nor empty.
+    encoding, delimiter : str, optional
+        As for `read_csv`; by default as the file is written.
 
     Returns
     -------
@@ -366,16 +379,18 @@ def read(path: str | Path, *, directions: tuple[str, str] = ("", ""), sheet: str
     InputError
         For a file that cannot be read, and whatever `Protocol` refuses.
     """
-    return Protocol(read_table(path, sheet=sheet), directions)
+    return Protocol(read_table(path, sheet=sheet, encoding=encoding, delimiter=delimiter), directions)
 
 
-def read_table(path: str | Path, *, sheet: str | None = None) -> pd.DataFrame:
+def read_table(
+    path: str | Path, *, sheet: str | None = None, encoding: str | None = None, delimiter: str | None = None
+) -> pd.DataFrame:
     """The cells of a CSV file, or of a sheet of a workbook.
 
     Parameters
     ----------
     path : str or Path
-    sheet : str, optional
+    sheet, encoding, delimiter : str, optional
         As for `read`.
 
     Returns
@@ -394,7 +409,7 @@ def read_table(path: str | Path, *, sheet: str | None = None) -> pd.DataFrame:
         raise InputError(f"'{path.name}' as a table", "a file that ends in .xlsx or .csv", "saving it as .xlsx")
     if sheet is not None:
         raise InputError(f"sheet = '{sheet}' of '{path.name}', which has none", "a workbook, or no sheet")
-    return files.read_csv(path, encoding=None, delimiter=None)
+    return files.read_csv(path, encoding=encoding, delimiter=delimiter)
 
 
 _NO_DIRECTION = ("PR", "PLN", "PAS", "PFT", "IR", "IRLN", "MN", "MNLN", "ARAW", "ABT")
@@ -407,6 +422,19 @@ def _centre(target: str, reversed_: NDArray[np.bool_]) -> float:
         told = f"'direction' is 'reversed' in row {rows}, and {target} has no direction"
         raise InputError(told, "same", "the share, mean or rate of what the protocol counts")
     return 0.5 if target == "CLES" else 0.0
+
+
+def _spelled(frame: pd.DataFrame) -> pd.DataFrame:
+    """Fields by their own names and words, whatever their capitals and blanks; True and 1 stand for yes."""
+    names = {column_name(str(name)).casefold().replace(" ", "_"): name for name in reversed(frame.columns)}
+    frame = frame.rename(columns={names[own]: own for own in _NAMES if own in names and own not in frame})
+    for field_ in (own for own in FIELDS if own.words and own.name in frame):
+        known = {word.casefold(): word for word in field_.words}
+        if set(field_.words) == {"yes", "no"}:
+            known |= {**dict.fromkeys(("true", "1", "1.0"), "yes"), **dict.fromkeys(("false", "0", "0.0"), "no")}
+        cells = [known.get(str(cell).strip().casefold(), cell) for cell in frame[field_.name]]
+        frame[field_.name] = pd.Series(cells, index=frame.index, dtype=object)
+    return frame
 
 
 def _faults(cells: pd.Series, name: str) -> list[str]:

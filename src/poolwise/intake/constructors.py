@@ -142,7 +142,11 @@ class FromSources(StudyTable, Protocol):
             (Treatment)``, ``n.e``, ``t``, ``r``, ``OR``, ``CI lower``, ...), whatever their case. A cell may hold what
             is printed together: ``11.3 (2.1)`` under ``M (SD) treatment``, ``12/45`` under ``Events/Total control``,
             ``1.52 [0.98, 2.31]`` under ``OR (95% CI)``. A pair of columns such as ``Type`` and ``Value`` tells which
-            statistic each row reports. A p-value of which only a bound is printed is not used.
+            statistic each row reports, and so does one column of cells like ``t(38) = 2.10``. Percentages of n become
+            numbers of events, medians with quartiles or ranges means and standard deviations (`measures.mean_sd`);
+            ``M pre``, ``SD post``, ... with ``r`` are a change, or with a control group a difference of changes;
+            chi-squared of one degree of freedom with ``sign`` is phi, and with ``n1 n2 events`` the table itself. A
+            statistic of which only a bound is printed is not used.
         target : str
             Code of a measure of `effect_size`, or ``"HR"``: what all rows are brought to. SMD, OR and ZCOR are reached
             from one another; every other one only from statistics of its own.
