@@ -115,9 +115,7 @@ class Protocol:
         The field ``direction`` turns the estimate about the value of no effect where the report points the other way
         than the protocol. So the same numbers reversed give minus the estimate, whatever was reported.
         """
-        for name in options:
-            if name not in _OPTIONS:
-                raise InputError(f"no option '{name}' of results", listing(_OPTIONS), closest(name, _OPTIONS))
+        _check_options(options)
         frame = self.frame if outcome is None else self.frame[self.frame["outcome"] == outcome].reset_index(drop=True)
         if not len(frame):
             raise InputError(f"no outcome '{outcome}' was coded", advice=nearest(str(outcome), self.frame["outcome"]))
@@ -141,10 +139,8 @@ class Protocol:
         ways = [f"{way}; direction reversed" if flip else str(way) for way, flip in zip(ways, reversed_, strict=True)]
         remarks = given.remarks
         if not known.all():
-            told = (
-                f"results without a statistic are left out: rows {listing(np.flatnonzero(~known) + 1)} of the protocol"
-            )
-            remarks = (*remarks, Remark(told))
+            left_out = listing(np.flatnonzero(~known) + 1)
+            remarks = (*remarks, Remark(f"results without a statistic are left out: rows {left_out} of the protocol"))
         rows = np.flatnonzero(known)
         return Results(
             y=np.where(reversed_, 2.0 * centre - y, y)[rows],
@@ -422,6 +418,12 @@ def _centre(target: str, reversed_: NDArray[np.bool_]) -> float:
         told = f"'direction' is 'reversed' in row {rows}, and {target} has no direction"
         raise InputError(told, "same", "the share, mean or rate of what the protocol counts")
     return 0.5 if target == "CLES" else 0.0
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    for name in options:
+        if name not in _OPTIONS:
+            raise InputError(f"no option '{name}' of results", listing(_OPTIONS), closest(name, _OPTIONS))
 
 
 def _spelled(frame: pd.DataFrame) -> pd.DataFrame:

@@ -359,6 +359,8 @@ def _advice(cell: object, statistics: tuple[str, ...], decimal: str) -> str:
     if not isinstance(cell, str):
         return "a number"
     text = bare_text(cell)
+    if statistics == ("sign",):
+        return "1 or -1, + or -, positive or negative; 'same' and 'reversed' belong to a protocol (pw.coding)"
     if recognised([text]):
         return "pd.read_csv(..., header=[0, 1]), if this is a second row of headers"
     if THOUSANDS.fullmatch(text) and decimal not in text:

@@ -31,7 +31,8 @@ from poolwise.intake.reported_cells import MOST_FAULTS, ReportedCells, read_cell
 from poolwise.intake.rows import KEY_COLUMNS
 from poolwise.intake.table import Given, study_labels
 from poolwise.measures.catalogue import MEASURES
-from poolwise.measures.reports import ASSUMED_PROB, DOMAINS, Converted, Settings, brought_to, lacking, targets
+from poolwise.measures.lacking import lacking
+from poolwise.measures.reports import ASSUMED_PROB, DOMAINS, Converted, Settings, brought_to, targets
 from poolwise.scale import Scale, as_scale
 from poolwise.settings import check_option, check_prob
 

@@ -97,8 +97,9 @@ def _compared(first: Answers, other: Answers, rows: NDArray[np.intp], columns: C
     loose = np.full(len(rows), bool(first.conversions or other.conversions))
     loose |= np.nan_to_num(columns.get("derived", np.zeros(int(rows.max()) + 1))[rows]) > 0.0
     if set(first.needs) & set(other.needs) - EXACT:
-        ratio = np.abs(np.log(v / v_other))
-        rounded = 2.0 * (de / np.sqrt(v) + de_other / np.sqrt(v_other))
+        with np.errstate(divide="ignore", invalid="ignore"):  # a variance of 0 is refused where the table is checked
+            ratio = np.abs(np.log(v / v_other))
+            rounded = 2.0 * (de / np.sqrt(v) + de_other / np.sqrt(v_other))
         wrong = (ratio > np.log1p(INFORMATION) + rounded) & ~loose
         answers = [f"se = {se:.3g} and {se_other:.3g}" for se, se_other in np.sqrt(np.column_stack([v, v_other]))]
     else:

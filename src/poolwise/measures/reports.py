@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 
@@ -55,7 +55,8 @@ DOMAINS: dict[str, Domain] = {
         for group in ("1", "2", "")
         for part in ("minimum", "lower_q", "median", "upper_q", "maximum")
     },
-    **dict.fromkeys(("f", "chi2", "v"), NOT_NEGATIVE),
+    **dict.fromkeys(("f", "chi2"), NOT_NEGATIVE),
+    "v": POSITIVE,
     "phi": CORRELATION,
     **dict.fromkeys(("lower", "upper", "g", "log_or", "log_rr", "log_hr", "fisher_z", "z", "md", "rd"), ANY),
     **dict.fromkeys(("or", "rr", "hr", "irr"), POSITIVE),
@@ -105,12 +106,6 @@ _AFTER = {"m1": "post1", "sd1": "sd_post1", "m2": "post2", "sd2": "sd_post2"}
 _MARGINS = (("or",), ("phi",), ("chi2", "sign"))
 """What tells the cells of a table whose margins n1, n2 and events are known."""
 _PLACES = re.compile(r" \(rows? [\d, and]+\)")
-_TELL_NO_EFFECT = frozenset({"n", "n1", "n2", "sign", "predictors", "items"})
-_WORDS = {
-    "z": "z_value",
-    "r_pre_post": "r_pre_post (the correlation of pre- and post-test)",
-    "sign": "sign (1 or -1, the direction of the effect)",
-}
 _LINE = ("Fisher z", "r", "SMD", "log OR", "log RR")
 _TARGETS = {"SMD": "SMD", "OR": "log OR", "ZCOR": "Fisher z", "RR": "log RR", "HR": "log HR"}
 
@@ -328,35 +323,6 @@ def _answers(
 
 def _of_columns(way: Way, settings: Settings, columns: Columns) -> Estimate:
     return way.compute(columns, settings)
-
-
-def lacking(target: str, filled: Sequence[str], settings: Settings) -> str:
-    """What a row that reports these statistics lacks, by the ways that need least besides."""
-    if target not in CHANGES and {"pre", "post"} <= set(filled):
-        advice = f"the same of a control group, or target='SMCR' ({', '.join(CHANGES)} are changes)"
-        return f"a control group: the change of one group is no {target}; {advice}"
-    known = {*filled, *(part for name in filled for part in _implied(name))}
-    short: dict[bool, dict[str, int]] = {True: {}, False: {}}
-    for way in ways(target):
-        rest = [_WORDS.get(name, name) for name in way.needs if name not in known]
-        held = len(rest) < len(way.needs)
-        of_effect = bool(set(way.needs) & known - _TELL_NO_EFFECT)
-        if "p" in way.needs and settings.sides is None:
-            rest.append("sides=2 or sides=1 for p")
-        if way.crosses_risk and settings.base_rate is None:
-            rest.append("base_rate=..., the risk without treatment")
-        if held:
-            short[of_effect].setdefault(" and ".join(rest), len(rest) - ({"n1", "n2"} <= set(rest)))
-    nearest = short[True] or short[False]
-    least = min(nearest.values(), default=0)
-    return ", or ".join(words for words, count in nearest.items() if count == least)
-
-
-def _implied(statistic: str) -> tuple[str, ...]:
-    """What follows from a statistic once the size of its group is known."""
-    stem, group = (statistic[:-1], statistic[-1]) if statistic[-1] in "12" else (statistic, "")
-    implied = {"percent": ("events",), "proportion": ("events",), "sem": ("sd",), "median": ("m", "sd")}
-    return tuple(part + group for part in implied.get(stem, ()))
 
 
 def _allowed(way: Way, filled: Mapping[str, NDArray[np.bool_]], k: int) -> NDArray[np.intp]:
