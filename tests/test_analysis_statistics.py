@@ -102,3 +102,17 @@ def test_the_command_explains_each_row_and_writes_a_new_table_only(folder, capsy
     assert pd.read_csv(out)["derivation"].str.len().min() > 10
     assert cli.main(words) != 0
     assert "exists" in capsys.readouterr().err
+
+
+def test_a_workbook_is_read_by_its_sheet(folder):
+    frame = pd.read_csv(folder / "reports.csv", sep=";", dtype=str)
+    with pd.ExcelWriter(folder / "reports.xlsx") as book:
+        frame.head(1).to_excel(book, sheet_name="codes", index=False)
+        frame.to_excel(book, sheet_name="data", index=False)
+    path = folder / "book.toml"
+    path.write_text(ANALYSIS.replace('"reports.csv",', '"reports.xlsx", sheet = "data",'), encoding="utf-8")
+    plain = pw.load_analysis(folder / "mixed.toml").effects
+    assert pw.load_analysis(path).effects.y.tolist() == plain.y.tolist()
+    path.write_text(ANALYSIS.replace('"reports.csv",', '"reports.xlsx", sheet = "date",'), encoding="utf-8")
+    with pytest.raises(AnalysisError, match=r"data.statistics: reports.xlsx has no sheet 'date'.*did you mean 'data'"):
+        pw.load_analysis(path)

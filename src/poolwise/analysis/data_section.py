@@ -66,9 +66,12 @@ class Table(Section):
 
 
 class Statistics(Section):
-    """A CSV file of the user's own whose rows report statistics: means, t, r, tables, odds ratios with intervals."""
+    """A CSV file or workbook whose rows report statistics: means, t, r, tables, odds ratios with intervals."""
 
-    file: FilePath = Field(description="path of a CSV file, relative to the analysis file")
+    file: FilePath = Field(description="path of a CSV file or a workbook (.xlsx), relative to the analysis file")
+    sheet: Words | None = Field(
+        default=None, description="name of the sheet of a workbook: 'results', or the first, if left out"
+    )
     target: Words = Field(description="code of the measure that all rows are brought to, such as 'SMD', 'OR' or 'ZCOR'")
     columns: dict[Words, Words] = Field(
         default_factory=dict, description="column by statistic where names are unusual, as { n1 = 'Patients A' }"
