@@ -9,6 +9,7 @@ import pytest
 import poolwise as pw
 from poolwise import measures as pm
 from poolwise.errors import InputError, PoolwiseWarning
+from poolwise.intake.headers import recognised
 
 pytestmark = pytest.mark.filterwarnings("ignore:only . stud")
 TWO = "A|20|11.3|2.1|22|10.1|2.2\nB|33|12|3|30|11|2.9"
@@ -160,6 +161,16 @@ def test_what_is_not_unique_tells_what_to_add(text, target, words):
 )  # fmt: skip
 def test_marks_and_languages_change_nothing(text, target, plain):
     same(effects(text, target), pm.effect_size(target, **plain))
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["prec", "posts", "Prevalence", "Pressure M", "Post hoc power", "Predictor", "Level", "X2", "Female (%)", "Max",
+     "% female", "Mean age treatment", "Percent male", "Test anxiety", "Statistical power", "Year (pre 2000)",
+     "M change", "SD change"],
+)  # fmt: skip
+def test_what_only_looks_like_a_statistic_is_none(header):
+    assert recognised([header]) == {}
 
 
 def test_cells_that_name_their_statistic_are_read_by_that_name():

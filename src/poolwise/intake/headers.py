@@ -294,8 +294,8 @@ def _of_occasion(header: str) -> str | None:
                 break
     if occasions == ["pre", "post"]:
         return "r_pre_post" if _KNOWN.get(rest) == "r" else None
-    if len(occasions) != 1:
-        return None
+    if len(occasions) != 1 or (len(rest) == 1 and rest != "m" and header.islower() and header.isalpha()):
+        return None  # nothing, or a word that begins or ends alike: 'prec', 'posts'
     group = next((number for number, words in (("1", _FIRST), ("2", _SECOND)) if rest in words), None)
     if rest == "" or group is not None:
         return occasions[0] + (group or "")
