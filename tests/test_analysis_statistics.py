@@ -45,6 +45,15 @@ def test_a_file_reads_what_from_statistics_reads(folder):
     assert effects.scale.name == "SMD"
 
 
+def test_the_decimal_mark_is_found_where_none_is_told(folder, capsys):
+    effects = pw.load_analysis(folder / "mixed.toml").effects
+    path = folder / "found.toml"
+    path.write_text(ANALYSIS.replace(', decimal = ","', ""), encoding="utf-8")
+    assert pw.load_analysis(path).effects.derivation == effects.derivation
+    assert cli.main(["effects", str(folder / "reports.csv"), "--target", "SMD", "--sides", "2"]) == 0
+    assert "note: the table was read with the delimiter ';' and the decimal mark ','" in capsys.readouterr().out
+
+
 def test_results_keep_the_way_of_each_study(folder):
     result = pw.fit(pw.load_analysis(folder / "mixed.toml").effects, pw.RandomEffects(), pw.Exact())
     ways = pw.tables.studies(result)["derivation"]
@@ -93,3 +102,17 @@ def test_the_command_explains_each_row_and_writes_a_new_table_only(folder, capsy
     assert pd.read_csv(out)["derivation"].str.len().min() > 10
     assert cli.main(words) != 0
     assert "exists" in capsys.readouterr().err
+
+
+def test_a_workbook_is_read_by_its_sheet(folder):
+    frame = pd.read_csv(folder / "reports.csv", sep=";", dtype=str)
+    with pd.ExcelWriter(folder / "reports.xlsx") as book:
+        frame.head(1).to_excel(book, sheet_name="codes", index=False)
+        frame.to_excel(book, sheet_name="data", index=False)
+    path = folder / "book.toml"
+    path.write_text(ANALYSIS.replace('"reports.csv",', '"reports.xlsx", sheet = "data",'), encoding="utf-8")
+    plain = pw.load_analysis(folder / "mixed.toml").effects
+    assert pw.load_analysis(path).effects.y.tolist() == plain.y.tolist()
+    path.write_text(ANALYSIS.replace('"reports.csv",', '"reports.xlsx", sheet = "date",'), encoding="utf-8")
+    with pytest.raises(AnalysisError, match=r"data.statistics: reports.xlsx has no sheet 'date'.*did you mean 'data'"):
+        pw.load_analysis(path)

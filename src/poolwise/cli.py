@@ -108,9 +108,11 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--target", required=True, metavar="CODE", help="measure of all rows: SMD, OR, ZCOR, ...")
     made.add_argument("--study", metavar="COLUMN", help="column of study labels (found by itself if left out)")
     made.add_argument("--sides", type=int, choices=(1, 2), help="sides of reported p-values")
-    made.add_argument("--prob", type=float, default=0.95, help="probability of reported intervals (default: 0.95)")
+    made.add_argument("--prob", type=float, help="probability of reported intervals (by default as the table tells)")
     made.add_argument("--base-rate", type=float, help="risk without treatment, between odds and risk ratios")
-    made.add_argument("--decimal", choices=(".", ","), default=".", help="the decimal mark (default: .)")
+    made.add_argument("--decimal", choices=(".", ","), help="the decimal mark (found by itself if left out)")
+    made.add_argument("--sheet", metavar="NAME", help="sheet of a workbook (results, or the first, if left out)")
+    made.add_argument("--encoding", help="how the text of a CSV file is written, such as cp1252 (UTF-8 if left out)")
     made.add_argument("--out", type=Path, metavar="FILE", help="write the table to this new CSV file, too")
     command("schema", _schema, "The JSON schema of analysis files, for editors.")
     return parser
@@ -146,7 +148,7 @@ def _effects(chosen: argparse.Namespace) -> int:
     from poolwise.effects import Effects
 
     effects = Effects.from_statistics(
-        read_table(chosen.file),
+        read_table(chosen.file, sheet=chosen.sheet, encoding=chosen.encoding),
         target=chosen.target,
         study=chosen.study,
         sides=chosen.sides,

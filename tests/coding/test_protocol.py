@@ -94,3 +94,51 @@ def test_a_protocol_comes_back_from_a_file(tmp_path, protocol):
     again = read(path).effects(target="SMD", rule=Average(r=R), overlap=Largest(r=R))
     first = protocol.effects(target="SMD", rule=Average(r=R), overlap=Largest(r=R))
     np.testing.assert_array_equal(again.y, first.y)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_the_decimal_mark_of_a_file_is_found_as_in_any_other(tmp_path, protocol, delimiter):
+    path = tmp_path / "protocol.csv"
+    ROWS.to_csv(path, index=False, sep=delimiter, decimal=",")
+    again = read(path).effects(target="ZCOR", rule=Average(r=R), overlap=Largest(r=R))
+    np.testing.assert_array_equal(again.y, protocol.effects(target="ZCOR", rule=Average(r=R), overlap=Largest(r=R)).y)
+    assert any("the decimal mark ','" in note for note in again.notes)
+    with pytest.raises(InputError, match=r"'r' is '0,2' for 'Ash' \(row 1\): try decimal=','"):
+        read(path).effects(target="ZCOR", rule=Average(r=R), overlap=Largest(r=R), decimal=".")
+
+
+def test_two_decimal_marks_in_one_file_are_refused_with_both(tmp_path):
+    path = tmp_path / "protocol.csv"
+    ROWS.assign(r=["0,2", "-0.3", "0,1", "0,1", "0,1", "0,1"]).to_csv(path, index=False, sep=";")
+    with pytest.raises(InputError, match=r"ambiguous: 'r' has '0,2' and 'r' has '-0.3'"):
+        read(path).effects(target="ZCOR", rule=Average(r=R), overlap=Largest(r=R))
+
+
+def test_the_statistics_are_read_once_for_all_correlations(protocol, monkeypatch):
+    calls = []
+    own = Protocol.results
+    monkeypatch.setattr(Protocol, "results", lambda *given, **words: calls.append(1) or own(*given, **words))
+    rules = {"rule": Largest, "outcome": "dropout", "r": (0.4, 0.5, 0.9)}
+    found = pw.checks.assumed_correlation(protocol, target="ZCOR", engine=pw.ClosedForm(), **rules)
+    assert len(calls) == 1
+    assert found.frame["r"].nunique() == 3
+
+
+def test_capitals_and_blanks_of_fields_and_words_do_not_count(protocol):
+    header = {name: name.title() for name in ROWS.columns if name not in ("r", "n")}
+    loose = ROWS.assign(direction=ROWS["direction"].str.upper() + " ").rename(columns=header)
+    rules = {"target": "ZCOR", "rule": Average(r=R), "overlap": Largest(r=R), "outcome": "dropout"}
+    np.testing.assert_array_equal(Protocol(loose).effects(**rules).y, protocol.effects(**rules).y)
+    assert Protocol(ROWS.assign(adjusted=[True, False, "Yes", "no", 1, 0])).frame["adjusted"].tolist() == (
+        ["yes", "no", "yes", "no", "yes", "no"]
+    )
+
+
+def test_a_file_in_another_encoding_is_read_when_told_and_options_are_known(tmp_path, protocol):
+    path = tmp_path / "protocol.csv"
+    ROWS.replace("Ash", "Äsche").to_csv(path, index=False, encoding="cp1252")
+    with pytest.raises(InputError, match="encoding='cp1252'"):
+        read(path)
+    assert read(path, encoding="cp1252").frame["study"].iloc[0] == "Äsche"
+    with pytest.raises(InputError, match=r"no option 'side' of results.*did you mean 'sides'"):
+        protocol.results("SMD", side=2)

@@ -5,7 +5,13 @@ import pytest
 
 import poolwise as pw
 from poolwise.coding.fields import FIELDS
+from poolwise.coding.template import STATISTICS
 from poolwise.errors import InputError
+from poolwise.intake.headers import recognised
+from poolwise.measures.reports import DOMAINS, NEIGHBOURS
+from poolwise.measures.reports import ways as ways_to
+
+CALLED = {"z": "z_value", "level": "ci_level"}
 
 
 def filled(path):
@@ -50,3 +56,14 @@ def test_what_is_no_workbook_is_told(tmp_path):
     path.write_text("report,study")
     with pytest.raises(InputError, match=r"'protocol\.xlsx' cannot be read"):
         pw.coding.read(path)
+
+
+def test_every_statistic_that_leads_to_an_effect_has_its_column_and_no_other():
+    ways = {name for target in NEIGHBOURS for way in ways_to(target) for name in way.needs}
+    assert set(STATISTICS) == {CALLED.get(name, name) for name in (*ways, "level")}
+    assert {"chi2", "phi", "r_pre_post", "sd_pre1", "sign"} <= ways <= set(DOMAINS)
+
+
+def test_what_stands_in_the_template_is_known_by_its_own_name():
+    names = {header: name for name, header in CALLED.items()}
+    assert recognised(STATISTICS) == {header: names.get(header, header) for header in STATISTICS}

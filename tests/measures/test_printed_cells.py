@@ -12,7 +12,7 @@ from poolwise.errors import InputError
 pytestmark = pytest.mark.filterwarnings("ignore:only 2 studies")
 MEANS = "Study,n1,m1,sd1,n2,m2,sd2\nA,20,11.3,2.1,22,10.1,2.2\nB,33,12,3,30,11,2.9"
 COUNTS = "Study,events1,n1,events2,n2\nA,12,1204,20,1190\nB,3,300,7,310"
-ODDS = "Study,OR,lower,upper\nA,1.52,0.98,2.31\nB,0.8,0.5,1.3"
+ODDS = "Study,OR,95% CI lower,95% CI upper\nA,1.52,0.98,2.31\nB,0.8,0.5,1.3"
 
 
 def effects(text, target, *, decimal=".", **words):
@@ -38,7 +38,7 @@ def effects(text, target, *, decimal=".", **words):
         ("Study or Subgroup|aOR|Lower 95% CI|Upper limit\nA|1.52|0.98|2.31\nB|.8 ns|0.5|1.3", ODDS, {}),
         ("id|N (treatment/control)|M (SD) trt|M (SD) ctl\nA|20/22|11.3(2.1)|10.1(2.2)\nB|33/30|12(3)|11(2.9)",
          MEANS, {}),
-        ("Study|ES type|Effect size|lower|upper\nA|OR|1.52|0.98|2.31\nB|odds ratio|0.8|0.5|1.3",
+        ("Study|ES type|Effect size|lower 95|upper 95\nA|OR|1.52|0.98|2.31\nB|odds ratio|0.8|0.5|1.3",
          ODDS, {}),
     ],
 )  # fmt: skip
@@ -94,19 +94,18 @@ def test_a_bound_of_p_is_refused_where_nothing_else_is_reported_and_told_elsewhe
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("Study|OR (90% CI)\nA|2 [1, 4]\nB|1 [.5, 2]", r"tells intervals of 90%.*prob=0.9"),
-        ("Study|OR\nA|2 (90% CI 1 to 4)\nB|1 [.5, 2]", r"'OR' is '2 \(90% CI 1 to 4\)' for 'A'.*prob=0.9"),
         ("Study|OR\nA|1,52 [0,98; 2,31]\nB|0,8 (0,5 bis 1,3)", r"decimal=','"),
         ("Study|d\nA|0.35 (0.12)\nB|0.1 (0.2)", r"columns=\{'d se': ...\} if the second number is its standard error"),
         ("Study|OR|lower|upper\nA|2|4|1\nB|2|1|1.5", r"(?s)swapped limits.*'OR' is 2 for 'B' \(row 2\), outside"),
         ("Study|n1|n2|F\nA|20|20|F(2, 38) = 2.1\nB|9|9|2", r"F with 2 degrees of freedom"),
         ("Study|n1|m1|sd1|n2|m2|sd2\nA|1|3|1|9|2|1\nB|9|3|1|9|2|1", r"'n1' is 1 for 'A' \(row 1\), who can have no sd"),
         ("Study|r|n\nA|.2|3\nB|12|40", r"(?s)'r' is 12.*a percentage\?.*'n' is 3 for 'A'.*from 4 persons on"),
-        ("Study|events1|n1|events2|n2\nA|26%|50|4|50\nB|2|50|4|1.204", r"(?s)the percentage of n.*1204 with a mark of"),
+        ("Study|events1|n1|events2|n2\nA|26%|50|4|50\nB|2|50|4|1.204", r"1204 with a mark of"),
         ("Study|d|n\nA|.3|30\nB|.2|40", r"'A' \(row 1\) reports d, n: lacks n1 and n2, or se"),
         ("Study|n|beta|SE\nA|9|.3|.1\nB|9|.3|.1", r"Columns that are not known as statistics: beta"),
-        ("Study|n1|n2|Median (IQR) treatment\nA|9|9|3 (2-4)\nB|9|9|3 (2-4)", r"pw.measures.mean_sd"),
-        ("Study|n1|n2|% events treatment\nA|9|9|30\nB|9|9|20", r"percentages as numbers of events"),
+        ("Study|n1|n2|Median (IQR) treatment\nA|9|9|3 (2-4)\nB|9|9|3 (2-4)", r"lacks m2 and sd2"),
+        ("Study|n1|n2|Median (IQR) treatment\nA|9|9|3 (2)\nB|9|9|3 (2-4)", r"both quartiles"),
+        ("Study|n1|n2|% events treatment\nA|9|9|30\nB|9|9|20", r"30% of n1 = 9 for 'A' .* 3 are 33.3%"),
         ("Study|n1|n2|t|t.1\nA|9|9|1|2\nB|9|9|2|1", r"'t', 't.1' all look like t"),
         ("Study;r;n\nA;.2;30\nB;.1;20", r"one column, 'Study;r;n'.*sep=';'"),
         ("Study|n1|n2|t|direction\nA|9|9|2|-\nB|9|9|1|+", r"t = 2 and the sign -1 for 'A' \(row 1\) disagree"),
@@ -123,7 +122,7 @@ def test_what_cannot_be_read_tells_what_to_try(text, words):
     [
         ("Study|n1|m1|sd1|n2|m2|sd2\nA|50|12|.3|50|10|.28\nB|60|14|2|60|13|2", "MD", r"'A' \(row 1\): d = 6.89, and 0"),
         ("Study|n1|m1|sd1|n2|m2|sd2\nA|50|12|2|50|11|.3\nB|60|14|2|60|13|2", "MD", r"'A' \(row 1\): 2 and 0.3 in its"),
-        ("Study|OR|lower|upper\nA|1.5|.5|2.5\nB|1.2|.9|1.6", "OR", r"not symmetric .* logs for 'A' \(row 1\)"),
+        ("Study|OR|lower 95|upper 95\nA|1.5|.5|2.5\nB|1.2|.9|1.6", "OR", r"not symmetric .* logs for 'A' \(row 1\)"),
         ("Study|r|n\nA|.1|50\nB|.2|60\nTotal (95% CI)|.15|110", "ZCOR", "a summary rather than a study"),
         ("Study|r|n\nA|.1|50\n|.2|50", "ZCOR", r"'Study' is empty in row 2; if cells were merged, .*ffill"),
     ],

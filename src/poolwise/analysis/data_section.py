@@ -66,9 +66,12 @@ class Table(Section):
 
 
 class Statistics(Section):
-    """A CSV file of the user's own whose rows report statistics: means, t, r, tables, odds ratios with intervals."""
+    """A CSV file or workbook whose rows report statistics: means, t, r, tables, odds ratios with intervals."""
 
-    file: FilePath = Field(description="path of a CSV file, relative to the analysis file")
+    file: FilePath = Field(description="path of a CSV file or a workbook (.xlsx), relative to the analysis file")
+    sheet: Words | None = Field(
+        default=None, description="name of the sheet of a workbook: 'results', or the first, if left out"
+    )
     target: Words = Field(description="code of the measure that all rows are brought to, such as 'SMD', 'OR' or 'ZCOR'")
     columns: dict[Words, Words] = Field(
         default_factory=dict, description="column by statistic where names are unusual, as { n1 = 'Patients A' }"
@@ -76,7 +79,9 @@ class Statistics(Section):
     study: Words | None = Field(default=None, description="name of the column of study labels, found if left out")
     outcome: Words | None = Field(default=None, description="name of the column of outcomes")
     adjusted: Words | None = Field(default=None, description="name of the column that tells adjusted estimates")
-    prob: Number = Field(default=0.95, gt=0, lt=1, description="probability of reported intervals")
+    prob: Number | None = Field(
+        default=None, gt=0, lt=1, description="probability of reported intervals, as the table tells if left out"
+    )
     sides: Literal[1, 2] | None = Field(default=None, description="sides of reported p-values, 1 or 2")
     base_rate: Number | None = Field(
         default=None, gt=0, lt=1, description="risk without treatment, between odds and risk ratios"
@@ -84,7 +89,9 @@ class Statistics(Section):
     responses: Literal["logistic", "normal"] = Field(
         default="logistic", description="distribution of the responses behind an odds ratio"
     )
-    decimal: Literal[".", ","] = Field(default=".", description="the decimal mark, '.' or ','")
+    decimal: Literal[".", ","] | None = Field(
+        default=None, description="the decimal mark, '.' or ',', found by itself if left out"
+    )
     delimiter: Words | None = Field(
         default=None, max_length=1, description="the one character that separates cells, found by itself if left out"
     )

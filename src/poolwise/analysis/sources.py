@@ -22,6 +22,7 @@ from poolwise.intake import files
 from poolwise.intake.counts import MEASURES
 from poolwise.intake.remarks import VARIANCE_NAMES
 from poolwise.intake.table import OWN_COLUMNS
+from poolwise.intake.workbook import ENDINGS, read_workbook
 from poolwise.scale import SCALES, as_scale
 
 Directions = tuple[str, str] | None
@@ -198,7 +199,7 @@ def _reported(
     make = partial(
         Effects.from_statistics,
         frame,
-        **table.model_dump(exclude={"file", "delimiter", "encoding"}),
+        **table.model_dump(exclude={"file", "sheet", "delimiter", "encoding"}),
         moderators=tuple(name for name in kept if name not in asked.identifiers),
         cluster=tuple(name for name in kept if name in asked.identifiers),
         title=Path(table.file).name,
@@ -314,6 +315,8 @@ def _frame(folder: Path, table: Table | Statistics, found: list[Problem], key: s
     path = folder / table.file
     if not _is_there(path, key, ("*.csv",), found):
         return None
+    if isinstance(table, Statistics) and path.suffix.casefold() in ENDINGS:
+        return tried(key, found, partial(read_workbook, path, sheet=table.sheet))
     make = partial(files.read_csv, path, encoding=table.encoding, delimiter=table.delimiter)
     return tried(key, found, make)
 

@@ -96,8 +96,12 @@ def assumed_correlation(
     if not len(r):
         raise InputError("no correlation is given", "one or more", "r=(0, 0.3, 0.5, 0.7, 0.9)")
     rows: list[dict[str, object]] = []
+    single = bool(options.pop("allow_single", False))
+    overlap = options.pop("overlap", None)
+    results = protocol.results(target, **options)
     for value in r:
-        effects = protocol.effects(target=target, rule=rule(r=value), overlap=rule(r=value), **options)
+        own = rule(r=value)
+        effects = protocol.combined(results, rule=own, overlap=overlap or own, allow_single=single)
         result = fit(effects, model, engine)
         for name in quantities:
             if name in result.quantities:

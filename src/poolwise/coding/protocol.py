@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -15,18 +14,20 @@ from numpy.typing import NDArray
 from poolwise.coding.fields import FIELDS, KEYS
 from poolwise.coding.rules import Rows, Rule, Single, correlation
 from poolwise.effects import Effects
-from poolwise.errors import InputError, listing, nearest, shown
+from poolwise.errors import InputError, closest, listing, nearest, shown
 from poolwise.intake import files
 from poolwise.intake.cells import Remark
-from poolwise.intake.columns import Column, Table
+from poolwise.intake.columns import Column, Table, column_name
 from poolwise.intake.covariance import square
 from poolwise.intake.statistics import from_columns, target_scale
 from poolwise.intake.table import Given
+from poolwise.intake.workbook import ENDINGS, read_workbook
 from poolwise.measures.reports import Settings
 from poolwise.scale import Scale
 
 Array = NDArray[np.float64]
 _NAMES = tuple(own.name for own in FIELDS)
+_OPTIONS = ("columns", "prob", "sides", "base_rate", "responses", "decimal")
 
 
 @final
@@ -59,7 +60,8 @@ class Protocol:
     directions: tuple[str, str] = field(default=("", ""))
 
     def __post_init__(self) -> None:
-        frame = self.frame.reset_index(drop=True).replace(r"^\s*$", np.nan, regex=True)
+        attrs = dict(self.frame.attrs)
+        frame = _spelled(self.frame.reset_index(drop=True).replace(r"^\s*$", np.nan, regex=True))
         missing = [own.name for own in FIELDS if own.needed and own.name not in frame]
         if missing:
             advice = nearest(missing[0], map(str, frame.columns))
@@ -69,7 +71,9 @@ class Protocol:
             raise InputError("the protocol cannot be used:\n  " + listing(faults, 20, separator="\n  ") + "\n")
         _check_once(frame)
         sample = frame["sample"] if "sample" in frame else pd.Series([None] * len(frame))
-        object.__setattr__(self, "frame", frame.assign(sample=sample.where(sample.notna(), frame["study"])))
+        frame = frame.assign(sample=sample.where(sample.notna(), frame["study"]))
+        frame.attrs = attrs
+        object.__setattr__(self, "frame", frame)
 
     @property
     def overlaps(self) -> pd.DataFrame:
@@ -91,7 +95,8 @@ class Protocol:
         outcome : str, optional
             Only this outcome.
         **options
-            Further words of `Effects.from_statistics`: columns, prob, sides, base_rate, responses, decimal.
+            Further words of `Effects.from_statistics`: columns, prob, sides, base_rate, responses, decimal, which is
+            found from the numbers when left out.
 
         Returns
         -------
@@ -100,8 +105,17 @@ class Protocol:
         Raises
         ------
         InputError
-            For an outcome that nobody coded, and whatever `Effects.from_statistics` refuses.
+            For an outcome that nobody coded, a reversed result of a measure without a direction, and whatever
+            `Effects.from_statistics` refuses.
+
+        Notes
+        -----
+        A direction is made explicit twice, each time once. A column ``sign`` tells on which side the estimate lies as
+        the report has it: F, chi-squared and p take it, all other statistics have it already and may not contradict it.
+        The field ``direction`` turns the estimate about the value of no effect where the report points the other way
+        than the protocol. So the same numbers reversed give minus the estimate, whatever was reported.
         """
+        _check_options(options)
         frame = self.frame if outcome is None else self.frame[self.frame["outcome"] == outcome].reset_index(drop=True)
         if not len(frame):
             raise InputError(f"no outcome '{outcome}' was coded", advice=nearest(str(outcome), self.frame["outcome"]))
@@ -114,23 +128,22 @@ class Protocol:
             moderators=kept,
             cluster=(),
             adjusted="adjusted" if "adjusted" in frame else None,
-            decimal=options.pop("decimal", "."),
+            decimal=options.pop("decimal", None),
             settings=Settings(**options),
         )
         y, v, n = (np.asarray(given.columns[name].cells, dtype=float) for name in ("y", "v", "n"))
         known = np.isfinite(y)
         reversed_ = (frame["direction"] == "reversed").to_numpy()
+        centre = _centre(target, reversed_)
         ways = given.columns["derivation"].tolist()
         ways = [f"{way}; direction reversed" if flip else str(way) for way, flip in zip(ways, reversed_, strict=True)]
         remarks = given.remarks
         if not known.all():
-            told = (
-                f"results without a statistic are left out: rows {listing(np.flatnonzero(~known) + 1)} of the protocol"
-            )
-            remarks = (*remarks, Remark(told))
+            left_out = listing(np.flatnonzero(~known) + 1)
+            remarks = (*remarks, Remark(f"results without a statistic are left out: rows {left_out} of the protocol"))
         rows = np.flatnonzero(known)
         return Results(
-            y=np.where(reversed_, -y, y)[rows],
+            y=np.where(reversed_, 2.0 * centre - y, y)[rows],
             se=np.sqrt(v[rows]),
             n=n[rows],
             ways=tuple(ways[row] for row in rows),
@@ -178,6 +191,34 @@ class Protocol:
             For several results without a rule, and overlapping reports without one.
         """
         results = self.results(target, outcome=outcome, **options)
+        return self.combined(results, rule=rule, overlap=overlap, allow_single=allow_single)
+
+    def combined(
+        self,
+        results: Results,
+        *,
+        rule: Rule | None = None,
+        overlap: Rule | Mapping[str, Rule] | None = None,
+        allow_single: bool = False,
+    ) -> Effects:
+        """One row for each sample and outcome of results on one scale, which are read once for several rules.
+
+        Parameters
+        ----------
+        results : Results
+            Of `results`.
+        rule, overlap, allow_single
+            As for `effects`.
+
+        Returns
+        -------
+        Effects
+
+        Raises
+        ------
+        InputError
+            For several results without a rule, and overlapping reports without one.
+        """
         groups = _groups(results)
         singles = [self._single(results, rows, rule, overlap) for rows in groups]
         words = tuple(_log(results, rows, single) for rows, single in zip(groups, singles, strict=True))
@@ -258,7 +299,7 @@ class Protocol:
     ) -> Effects:
         """A study table of groups of rows, whose fields are those that the rows of a group share."""
         frame = results.frame
-        kept = [name for name in _NAMES if name in frame and frame[name].notna().any()]
+        kept = [name for name in _NAMES if name in frame and frame[name].notna().any() and name != "direction"]
         shared = {name: [one_code(frame[name].iloc[rows]) for rows in groups] for name in kept}
         texts: dict[str, list[Any]] = {
             "study": shared.pop("study"),
@@ -304,15 +345,26 @@ class Results:
     remarks: tuple[Remark, ...]
 
 
-def read(path: str | Path, *, directions: tuple[str, str] = ("", "")) -> Protocol:
+def read(
+    path: str | Path,
+    *,
+    directions: tuple[str, str] = ("", ""),
+    sheet: str | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+) -> Protocol:
     """The protocol in a CSV or XLSX file, as the template of `poolwise template` has it.
 
     Parameters
     ----------
     path : str or Path
-        Ending in .csv or .xlsx (its first sheet, or the one called results).
+        Ending in .csv or .xlsx.
     directions : tuple of str
         Words for effects below and above the null value.
+    sheet : str, optional
+        Of a workbook; by default the one called results, else the first that is neither hidden nor empty.
+    encoding, delimiter : str, optional
+        As for `read_csv`; by default as the file is written.
 
     Returns
     -------
@@ -323,15 +375,19 @@ def read(path: str | Path, *, directions: tuple[str, str] = ("", "")) -> Protoco
     InputError
         For a file that cannot be read, and whatever `Protocol` refuses.
     """
-    return Protocol(read_table(path), directions)
+    return Protocol(read_table(path, sheet=sheet, encoding=encoding, delimiter=delimiter), directions)
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
-    """The cells of a CSV file, or of the first sheet (or the one called results) of a workbook.
+def read_table(
+    path: str | Path, *, sheet: str | None = None, encoding: str | None = None, delimiter: str | None = None
+) -> pd.DataFrame:
+    """The cells of a CSV file, or of a sheet of a workbook.
 
     Parameters
     ----------
     path : str or Path
+    sheet, encoding, delimiter : str, optional
+        As for `read`.
 
     Returns
     -------
@@ -343,19 +399,44 @@ def read_table(path: str | Path) -> pd.DataFrame:
         For a file that cannot be read.
     """
     path = Path(path)
-    if path.suffix.casefold() == ".xlsx":
-        return _sheet(path)
-    return files.read_csv(path, encoding=None, delimiter=None)
+    if path.suffix.casefold() in ENDINGS:
+        return read_workbook(path, sheet=sheet)
+    if path.suffix.casefold() in (".xls", ".ods"):
+        raise InputError(f"'{path.name}' as a table", "a file that ends in .xlsx or .csv", "saving it as .xlsx")
+    if sheet is not None:
+        raise InputError(f"sheet = '{sheet}' of '{path.name}', which has none", "a workbook, or no sheet")
+    return files.read_csv(path, encoding=encoding, delimiter=delimiter)
 
 
-def _sheet(path: Path) -> pd.DataFrame:
-    try:
-        sheets = pd.read_excel(path, sheet_name=None, dtype=object)
-    except (OSError, ValueError, BadZipFile) as error:
-        raise InputError(
-            f"'{path.name}' cannot be read: {error}", "a workbook with a header in its first row"
-        ) from None
-    return sheets.get("results", next(iter(sheets.values())))
+_NO_DIRECTION = ("PR", "PLN", "PAS", "PFT", "IR", "IRLN", "MN", "MNLN", "ARAW", "ABT")
+
+
+def _centre(target: str, reversed_: NDArray[np.bool_]) -> float:
+    """The value about which a reversed estimate is turned: that of no effect."""
+    if reversed_.any() and target in _NO_DIRECTION:
+        rows = listing(np.flatnonzero(reversed_) + 1)
+        told = f"'direction' is 'reversed' in row {rows}, and {target} has no direction"
+        raise InputError(told, "same", "the share, mean or rate of what the protocol counts")
+    return 0.5 if target == "CLES" else 0.0
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    for name in options:
+        if name not in _OPTIONS:
+            raise InputError(f"no option '{name}' of results", listing(_OPTIONS), closest(name, _OPTIONS))
+
+
+def _spelled(frame: pd.DataFrame) -> pd.DataFrame:
+    """Fields by their own names and words, whatever their capitals and blanks; True and 1 stand for yes."""
+    names = {column_name(str(name)).casefold().replace(" ", "_"): name for name in reversed(frame.columns)}
+    frame = frame.rename(columns={names[own]: own for own in _NAMES if own in names and own not in frame})
+    for field_ in (own for own in FIELDS if own.words and own.name in frame):
+        known = {word.casefold(): word for word in field_.words}
+        if set(field_.words) == {"yes", "no"}:
+            known |= {**dict.fromkeys(("true", "1", "1.0"), "yes"), **dict.fromkeys(("false", "0", "0.0"), "no")}
+        cells = [known.get(str(cell).strip().casefold(), cell) for cell in frame[field_.name]]
+        frame[field_.name] = pd.Series(cells, index=frame.index, dtype=object)
+    return frame
 
 
 def _faults(cells: pd.Series, name: str) -> list[str]:

@@ -7,31 +7,10 @@ from typing import Any
 
 from poolwise.coding.fields import FIELDS
 from poolwise.errors import InputError
+from poolwise.measures.reports import DOMAINS, reported
 
-STATISTICS = (
-    "n",
-    "n1",
-    "n2",
-    "m1",
-    "sd1",
-    "m2",
-    "sd2",
-    "events1",
-    "events2",
-    "r",
-    "t",
-    "f",
-    "p",
-    "d",
-    "g",
-    "or",
-    "log_or",
-    "rr",
-    "hr",
-    "se",
-    "lower",
-    "upper",
-)
+_HEADERS = {"z": "z_value", "level": "ci_level"}  # a column z may be Fisher's, and a level many a thing
+STATISTICS = tuple(_HEADERS.get(name, name) for name in (*reported(), "level"))
 """Names that `Effects.from_statistics` reads; a row fills those that its report states, others may be added."""
 
 ROWS = 1000
@@ -99,6 +78,8 @@ def _workbook() -> Any:
     explained.append(["field", "meaning", "words", "needed"])
     for own in FIELDS:
         explained.append([own.name, own.meaning, ", ".join(own.words), "yes" if own.needed else "no"])
-    for name in STATISTICS:
-        explained.append([name, "A statistic, where the report states it", "", "no"])
+    names = {header: name for name, header in _HEADERS.items()}
+    for header in STATISTICS:
+        words = DOMAINS[names.get(header, header)].words
+        explained.append([header, f"A statistic, where the report states it: {words}", "", "no"])
     return book

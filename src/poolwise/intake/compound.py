@@ -13,6 +13,7 @@ WITH_INTERVAL = ("or", "rr", "hr", "log_or", "log_rr", "log_hr", "d", "g", "r", 
 """Estimates that are printed with their interval."""
 COMPANIONS: Mapping[str, tuple[str, ...]] = {
     **{f"m{group}": (f"sd{group}",) for group in ("1", "2", "")},
+    **{f"{occasion}{group}": (f"sd_{occasion}{group}",) for group in ("1", "2", "") for occasion in ("pre", "post")},
     **{f"events{group}": (f"n{group}",) for group in ("1", "2", "")},
     **dict.fromkeys(WITH_INTERVAL, ("lower", "upper")),
 }
@@ -23,8 +24,13 @@ _NOT_SIGNIFICANT = re.compile(r"n\.?\s?s\.?|not sig(nificant|\.)?|non-?significa
 _BOUND = re.compile(r"(p\s*)?[<>≤≥]=?\s*[\d.,]+", re.IGNORECASE)
 SIGNS = {"+": 1.0, "positive": 1.0, "pos": 1.0, "-": -1.0, "–": -1.0, "−": -1.0, "negative": -1.0, "neg": -1.0}
 """Words for the direction of an effect."""
-_GROUPED = re.compile(r"[1-9]\d{0,2}([.,' \u2009\u202f]\d{3})+")
-_TESTED = re.compile(r"(?P<name>[A-Za-z]{1,3})\s*(\((?P<df>[^)]*)\))?\s*=\s*(?P<number>.+)")
+_FOOTNOTE = re.compile(r"(?<=[\d)\]])\s?[a-d]$|(?<=\d)\s?\([a-d]\)$|(?<=\d),\s*[a-d]$")  # a letter that leads to a note
+_SIZE = re.compile(r"\s*[,;(\[]\s*n\s?=\s?(\d+)\s*[)\]]?$", re.IGNORECASE)  # of the group, behind its figures
+_BESIDE = re.compile(r"[,;]\s*p\s?[<>=≤≥].*$", re.IGNORECASE)  # a statistic tells more than its p
+GROUPED = re.compile(r"[1-9]\d{0,2}([.,' \u2009\u202f]\d{3})+")
+"""A whole number with marks of thousands."""
+_TESTED = re.compile(r"(?P<name>[A-Za-zχφ][A-Za-z2²]{0,3})\s*(\((?P<df>[^)]*)\))?\s*=\s*(?P<number>.+)")
+_FIGURE = re.compile(r"(?<![\d.,])[+-]?\d*[.,]\d+(?![\d.,]*\d)")
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Reading:
     bound: bool = False
 
 
-def reading(cell: str, roles: Sequence[str], decimal: str, prob: float) -> Reading | None:
+def reading(cell: str, roles: Sequence[str], decimal: str, prob: float | None) -> Reading | None:
     """A cell of text by the statistics that its column holds; None where it is nothing of this kind.
 
     Parameters
@@ -56,8 +62,9 @@ def reading(cell: str, roles: Sequence[str], decimal: str, prob: float) -> Readi
         Statistics in the order in which they are printed; one alone may bring those of `COMPANIONS` along.
     decimal : str
         The decimal mark.
-    prob : float
-        Probability of reported intervals, which a level that is printed in the cell must match.
+    prob : float or None
+        Probability of reported intervals, which a level that is printed in the cell must match; None where nobody told
+        one, so that the cell may.
 
     Returns
     -------
@@ -70,16 +77,17 @@ def reading(cell: str, roles: Sequence[str], decimal: str, prob: float) -> Readi
     >>> reading("1,52 [0,98; 2,31]", ("or",), ",", 0.95).values
     {'or': 1.52, 'lower': 0.98, 'upper': 2.31}
     """
-    text = re.sub(r"\s+", " ", bare_text(cell))
+    text = re.sub(r"^=\s*", "", _FOOTNOTE.sub("", re.sub(r"\s+", " ", bare_text(cell))))
+    if (size := _SIZE.search(text)) and roles[0][-1] in "12" and roles[0] not in COUNTS:
+        rest = reading(text[: size.start()], roles, decimal, prob)
+        return None if rest is None or rest.fault else Reading(dict(rest.values) | {f"n{roles[0][-1]}": float(size[1])})
     if text.casefold() in NOT_REPORTED:
         return Reading(dict.fromkeys(roles[:1], math.nan))
-    if roles[0] == "p" and (_NOT_SIGNIFICANT.fullmatch(text) or _BOUND.fullmatch(text)):
+    if roles[0] not in COUNTS and (_NOT_SIGNIFICANT.fullmatch(text) or (roles[0] == "p" and _BOUND.fullmatch(text))):
         return Reading(bound=True)
-    if roles[0] in COUNTS and _GROUPED.fullmatch(text):
-        return Reading({roles[0]: float(re.sub(r"\D", "", text))})
-    if (unmarked := re.sub(r"\s+n\.?s\.?$", "", text, flags=re.IGNORECASE)) != text:
-        value = number_of(unmarked, decimal)
-        return None if value is None else Reading({roles[0]: value[0]})
+    if (plain := _one_number(text, roles, decimal)) is not None:
+        return plain
+    text = text if roles[0] == "p" else _BESIDE.sub("", text)
     if named := _TESTED.fullmatch(text):
         return _tested(named, roles, decimal)
     if roles == ("lower", "upper"):
@@ -89,20 +97,76 @@ def reading(cell: str, roles: Sequence[str], decimal: str, prob: float) -> Readi
         return _share(text, pair, decimal)
     if len(pair) == 3:
         return _interval(text, pair, decimal, prob) or _unclear(text, pair[0], decimal)
+    if roles[0].startswith("median"):
+        return Reading(fault="'Median (IQR)' or 'Median (range)' as the header, which tells what the brackets hold")
     return _spread(text, pair, decimal) if len(pair) == 2 else None
+
+
+def _one_number(text: str, roles: Sequence[str], decimal: str) -> Reading | None:
+    """A cell of one number with something about it: marks of thousands or notes, brackets, a percent sign."""
+    if roles[0] in COUNTS and GROUPED.fullmatch(text):
+        return Reading({roles[0]: float(re.sub(r"\D", "", text))})
+    number = number_of(text.rstrip("% "), decimal) if text.endswith("%") else None
+    if number is not None and roles[0].startswith(("events", "percent")):
+        return Reading({roles[0].replace("events", "percent"): number[0]})
+    if number is not None and roles[0] in ("level", "p", "r2"):
+        return Reading({roles[0]: number[0] / 100.0})
+    inner = re.fullmatch(r"[(\[]\s*(.+?)\s*[)\]]", text)
+    if inner and roles[0].startswith(("se", "sd", "v")) and len(roles) == 1:
+        text = inner[1]
+    bare = re.sub(r"\s+n\.?s\.?$", "", text, flags=re.IGNORECASE)
+    value = number_of(bare, decimal)
+    if value is None or math.isnan(value[0]):
+        return None
+    if len(roles) == 2 and roles[1].startswith("percent"):
+        return Reading(fault=f"'{text}%' if it is a percentage, columns={{'{roles[0]}': ...}} if a number of people")
+    return Reading({roles[0]: value[0]})
+
+
+def named_statistic(cell: object) -> str:
+    """The name in front of a printed statistic, as in 't(38) = 2.10'; empty where there is none.
+
+    Examples
+    --------
+    >>> named_statistic("F(1, 38) = 4.4, p = .04"), named_statistic("r = .2"), named_statistic("2.1")
+    ('F', 'r', '')
+    """
+    match = _TESTED.fullmatch(_BESIDE.sub("", bare_text(cell))) if isinstance(cell, str) else None
+    return match["name"] if match else ""
+
+
+def is_share(cell: object) -> bool:
+    """Whether a cell is a number of events of a total, '12/45 (26.7 %)'."""
+    return isinstance(cell, str) and len((_share(bare_text(cell), ("events", "n"), ".") or Reading()).values) == 2
+
+
+def figures(cell: object) -> list[str]:
+    """The numbers with decimals in a cell of text, as they are printed, wherever they stand.
+
+    Examples
+    --------
+    >>> figures("1,52 [0,98; 2,31]"), figures("1.52 (0.98, 2.31)"), figures("F(1, 38) = 4.4")
+    (['1,52', '0,98', '2,31'], ['1.52', '0.98', '2.31'], ['4.4'])
+    """
+    if not isinstance(cell, str):
+        return []
+    return _FIGURE.findall(re.sub(r"(?<=[A-Za-z²2])\s?\([^)]*\)(?=\s*=)", "", bare_text(cell)))
 
 
 def _tested(named: re.Match[str], roles: Sequence[str], decimal: str) -> Reading | None:
     """'t(38) = 2.10', 'p = .03', 'F(1, 38) = 4.4'; of an F with more degrees of freedom there is no one effect."""
     value = number_of(named["number"], decimal)
-    if value is None or named["name"].casefold() != roles[0].rstrip("12"):
+    name = named["name"].casefold().replace("χ", "chi").replace("φ", "phi").replace("²", "2")
+    own = {"x2": "chi2", "chi": "chi2"}.get(name, name)
+    if value is None or own not in (roles[0], roles[0].rstrip("12")):
         return None
-    df = re.match(r"\s*(\d+)\s*[,;]", named["df"] or "")
-    if roles[0] == "f" and df and df[1] != "1":
-        return Reading(
-            fault=f"an F with {df[1]} degrees of freedom tells of more than two groups; means and sds instead"
-        )
-    return Reading({roles[0]: value[0]})
+    df = re.match(r"\s*(?:df\s*=\s*)?(\d+)\s*(?:[,;]|$)", named["df"] or "")
+    if roles[0] in ("f", "chi2") and df and df[1] != "1":
+        what = "an F" if roles[0] == "f" else "a chi-squared"
+        told = f"{what} with {df[1]} degrees of freedom tells of more than two groups"
+        return Reading(fault=f"{told}; {'means and sds' if roles[0] == 'f' else 'the 2 x 2 table'} instead")
+    size = re.search(r"\bn\s*=\s*(\d+)", named["df"] or "", re.IGNORECASE)
+    return Reading({roles[0]: value[0]} | ({"n": float(size[1])} if size and roles[0] == "chi2" else {}))
 
 
 def _number(decimal: str) -> str:
@@ -110,12 +174,18 @@ def _number(decimal: str) -> str:
     return rf"([+-]?(?:\d+(?:{mark}\d+)?|{mark}\d+))"
 
 
-def _interval(text: str, roles: Sequence[str], decimal: str, prob: float, *, alone: bool = False) -> Reading | None:
+def _interval(
+    text: str, roles: Sequence[str], decimal: str, prob: float | None, *, alone: bool = False
+) -> Reading | None:
     """'1.52 [0.98, 2.31]', '1.52 (95% CI 0.98 to 2.31)'; the limits alone where the column holds nothing else."""
     number = _number(decimal)
     comma = r",\s+" if decimal == "," else r",\s*"
-    between = rf"(?:\s*(?:to|bis|à|;)\s*|{comma}|\s+-\s+|-)"
-    limits = rf"(?:(\d+(?:[.,]\d+)?)\s?%\s*)?(?:C\.?I\.?|KI|IC|CrI)?\s*[:=,]?\s*{number}{between}{number}"
+    between = rf"(?:\s*(?:to|bis|à|a|tot|;)\s*|{comma}|\s+-\s+|-)"
+    limits = (
+        rf"(?:(\d+(?:[.,]\d+)?)\s?%[\s-]*)?(?:C\.?I\.?|KI|IC|CrI|BI|IQR|range)?\s*[:=,]?\s*{number}{between}{number}"
+    )
+    if alone and re.fullmatch(rf"[(\[]?\s*{number}\s+{number}\s*[)\]]?", text):
+        return Reading(fault="'to' or ';' between the limits")
     whole = rf"[(\[]?\s*{limits}\s*[)\]]?" if alone else rf"{number}\s*[,;]?\s*[(\[]\s*{limits}\s*[)\]]"
     match = re.fullmatch(whole, text, re.IGNORECASE)
     if match is None:
@@ -124,9 +194,11 @@ def _interval(text: str, roles: Sequence[str], decimal: str, prob: float, *, alo
         match[1 if alone else 2],
         [g for place, g in enumerate(match.groups()) if place != (0 if alone else 1)],
     )
-    if level and not math.isclose(float(level.replace(",", ".")) / 100.0, prob):
-        return Reading(fault=f"prob={float(level.replace(',', '.')) / 100.0:g}, since its interval is of {level} %")
-    return Reading(dict(zip(roles, _floats(figures, decimal), strict=True)))
+    share = float(level.replace(",", ".")) / 100.0 if level else None
+    if share is not None and prob is not None and not math.isclose(share, prob):
+        return Reading(fault=f"prob={share:g}, since its interval is of {level} %")
+    values = dict(zip(roles, _floats(figures, decimal), strict=True))
+    return Reading(values if share is None or "lower" not in roles else values | {"level": share})
 
 
 def _spread(text: str, roles: Sequence[str], decimal: str) -> Reading | None:
@@ -147,10 +219,12 @@ def _spread(text: str, roles: Sequence[str], decimal: str) -> Reading | None:
 def _share(text: str, roles: Sequence[str], decimal: str) -> Reading | None:
     """'12/45', '12 of 45 (26.7 %)'; '12 (26.7 %)' without the total."""
     percent = rf"(?:\s*[(\[]\s*{_number(decimal)}\s?%?\s*[)\]]|\s+{_number(decimal)}\s?%)"
-    if match := re.fullmatch(rf"(\d+)\s?(?:/|of|out of|von|sur|de)\s?(\d+){percent}?", text, re.IGNORECASE):
-        return Reading(dict(zip(roles, _floats([match[1], match[2]], decimal), strict=True)))
-    if match := re.fullmatch(rf"(\d+){percent}", text):
-        return Reading({roles[0]: float(match[1])})
+    count = r"([1-9]\d{0,2}(?:[.,' \u2009\u202f]\d{3})+|\d+)"
+    if match := re.fullmatch(rf"{count}\s?(?:/|of|out of|von|sur|de|van)\s?{count}{percent}?", text, re.IGNORECASE):
+        sizes = [float(re.sub(r"\D", "", part)) for part in (match[1], match[2])]
+        return Reading(dict(zip(roles, sizes, strict=False)))
+    if match := re.fullmatch(rf"{count}{percent}", text):
+        return Reading({roles[0]: float(re.sub(r"\D", "", match[1]))})
     return None
 
 
@@ -161,6 +235,8 @@ def _unclear(text: str, role: str, decimal: str) -> Reading | None:
         return Reading(fault="'to' or ';' between the limits of its interval")
     if _spread(text, (role, "sd"), decimal) is None:
         return None
+    if role.startswith("median"):
+        return Reading(fault="both quartiles (or minimum and maximum): their distance alone tells no mean")
     return Reading(
         fault=f"columns={{'{role} se': ...}} if the second number is its standard error, '{role} v' if a variance"
     )

@@ -119,11 +119,11 @@ class FromSources(StudyTable, Protocol):
         moderators: Sequence[str] = (),
         cluster: str | Sequence[str] = (),
         adjusted: str | None = None,
-        prob: float = 0.95,
+        prob: float | None = None,
         sides: int | None = None,
         base_rate: float | None = None,
         responses: str = "logistic",
-        decimal: str = ".",
+        decimal: str | None = ".",
         title: str = "",
         citation: str = "",
         directions: tuple[str, str] = ("", ""),
@@ -142,7 +142,11 @@ class FromSources(StudyTable, Protocol):
             (Treatment)``, ``n.e``, ``t``, ``r``, ``OR``, ``CI lower``, ...), whatever their case. A cell may hold what
             is printed together: ``11.3 (2.1)`` under ``M (SD) treatment``, ``12/45`` under ``Events/Total control``,
             ``1.52 [0.98, 2.31]`` under ``OR (95% CI)``. A pair of columns such as ``Type`` and ``Value`` tells which
-            statistic each row reports. A p-value of which only a bound is printed is not used.
+            statistic each row reports, and so does one column of cells like ``t(38) = 2.10``. Percentages of n become
+            numbers of events, medians with quartiles or ranges means and standard deviations (`measures.mean_sd`);
+            ``M pre``, ``SD post``, ... with ``r`` are a change, or with a control group a difference of changes;
+            chi-squared of one degree of freedom with ``sign`` is phi, and with ``n1 n2 events`` the table itself. A
+            statistic of which only a bound is printed is not used.
         target : str
             Code of a measure of `effect_size`, or ``"HR"``: what all rows are brought to. SMD, OR and ZCOR are reached
             from one another; every other one only from statistics of its own.
@@ -154,8 +158,9 @@ class FromSources(StudyTable, Protocol):
             Columns to keep, as for `from_frame`.
         adjusted : str, optional
             Column that tells (yes or no) whether an estimate is adjusted for other variables; mixing both warns.
-        prob : float
-            Probability of reported intervals.
+        prob : float, optional
+            Probability of reported intervals; by default the one that a header (``95% CI``), a cell or a column ``CI
+            level`` tells, and .95, with a warning that names the rows, where nothing does.
         sides : int, optional
             1 or 2 where p-values are used; without it they are not, since that is never guessed. A p carries the sign
             of the effect, or the column ``sign`` does.
@@ -164,7 +169,8 @@ class FromSources(StudyTable, Protocol):
         responses : str
             As for `measures.convert`.
         decimal : str
-            The decimal mark in cells of text, ``"."`` or ``","``.
+            The decimal mark in cells of text, ``"."`` or ``","``; the one that the numbers have when None, as where a
+            file is read.
         title, citation, directions, allow_single
             As for the class.
 
@@ -179,6 +185,12 @@ class FromSources(StudyTable, Protocol):
             For cells that cannot be used and rows that cannot be brought to the target: all of them at once, each with
             its column, study and row, and what is lacking.
 
+        Warns
+        -----
+        PoolwiseWarning
+            Where statistics of one row disagree beyond the rounding of their figures, an interval tells no level,
+            numbers look like something else.
+
         References
         ----------
         Borenstein et al. (2009), Introduction to Meta-Analysis, chapter 7, doi:10.1002/9780470743386; each measure and
@@ -188,8 +200,7 @@ class FromSources(StudyTable, Protocol):
         --------
         >>> from poolwise import Effects
         >>> rows = {"author": ["A", "B", "C"], "n1": [20, 30, 45], "n2": [20, 28, 40], "t": [1.6, None, None],
-        ...         "r": [None, 0.3, None], "OR": [None, None, 2.1], "lower": [None, None, 0.9],
-        ...         "upper": [None, None, 4.9]}
+        ...         "r": [None, 0.3, None], "OR": [None, None, 2.1], "95% CI": [None, None, "0.9 to 4.9"]}
         >>> effects = Effects.from_statistics(rows, target="SMD")
         >>> effects.y.round(2).tolist()
         [0.5, 0.61, 0.41]

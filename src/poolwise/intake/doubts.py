@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from poolwise.measures.reported import LOPSIDED
 
 Array = NDArray[np.float64]
 RATIOS = frozenset({"or", "rr", "hr", "irr"})
+SIGNED = ("t", "d", "g", "r", "z", "phi", "fisher_z", "md", "rd", "log_or", "log_rr", "log_hr")
+"""Statistics that carry the sign of the effect themselves."""
 LARGE = 3.0  # a difference of so many standard deviations is hardly ever seen
 UNEVEN = 3.0  # sds of two arms that differ by more
 
@@ -80,6 +82,41 @@ def doubtful(numbers: Mapping[str, Array], rows: Rows) -> tuple[Remark, ...]:
     tuple of Remark
     """
     return (*_sd_like_se(numbers, rows), *_lopsided(numbers, rows))
+
+
+def opposed(numbers: Mapping[str, Array], sign: Array) -> Iterator[tuple[str, int]]:
+    """Rows whose estimate lies on another side than a column of signs tells, each with what it says.
+
+    Parameters
+    ----------
+    numbers : mapping of str to ndarray
+        Statistics by name, shape (k,).
+    sign : ndarray
+        1, -1 or NaN, shape (k,).
+
+    Yields
+    ------
+    tuple of str and int
+        Words, and the row.
+    """
+    cells = [numbers.get(cell, np.full(len(sign), np.nan)) for cell in "abc"]
+    sides = {statistic: numbers[statistic] for statistic in SIGNED if statistic in numbers}
+    if "d" in sides:  # may be the last cell of a table
+        sides["d"] = np.where(np.isnan(sum(cells)), sides["d"], np.nan)
+    sides |= {ratio: np.log(np.maximum(numbers[ratio], 1e-300)) for ratio in sorted(RATIOS) if ratio in numbers}
+    for after, before in (("m1", "m2"), ("post", "pre")):
+        if {after, before} <= set(numbers):
+            sides[f"{after} - {before}"] = numbers[after] - numbers[before]
+    if {"post1", "post2"} <= set(numbers):
+        unknown = np.full(len(sign), np.nan)
+        at_first = np.nan_to_num(numbers.get("pre1", unknown) - numbers.get("pre2", unknown))
+        sides["the difference of the groups"] = numbers["post1"] - numbers["post2"] - at_first
+    if "p" in numbers:
+        sides["p"] = np.where(numbers["p"] < 0.0, numbers["p"], np.nan)
+    for statistic, values in sides.items():
+        shown = numbers.get(statistic, values)
+        for row in np.flatnonzero(values * sign < 0.0).tolist():
+            yield f"{statistic} = {shown[row]:g}", row
 
 
 def _sd_like_se(numbers: Mapping[str, Array], rows: Rows) -> list[Remark]:

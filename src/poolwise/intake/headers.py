@@ -11,30 +11,52 @@ _FIRST, _SECOND = (
     re.split(r"\s+", words)
     for words in (
         "1 1i g1 group1 grp1 e t tx trt treat treated treatment treatmentgroup exp experimental experimentalgroup int "
-        "intervention interventiongroup active interventionsgruppe versuchsgruppe ig vg traitement tratamiento",
+        "intervention interventiongroup active interventionsgruppe versuchsgruppe ig vg traitement tratamiento "
+        "interventie interventiegroep",
         "2 2i g2 group2 grp2 c ctrl ctl con control controls controlgroup comparison comparator comparisongroup "
-        "placebo pbo kontrollgruppe kontrolle kg temoin",
+        "placebo pbo kontrollgruppe kontrolle kg temoin controle controlegroep kontroll",
     )
 )
 _OF_GROUPS = {
     "n": "n size samplesize num number total",
-    "m": "m mean avg average mittelwert mw moyenne media",
-    "sd": "sd s std stdev standarddeviation standardabweichung ecarttype",
+    "m": "m mean avg average mittelwert mw moyenne moy media gem gemiddelde",
+    "sd": "sd s std stdev standarddeviation standardabweichung stdabw ecarttype standaarddeviatie",
     "sem": "sem se stderr standarderror standarderrorofmean standarderrorofthemean",
     "m sem": "mse meanse msem meansem avgse",
     "events": "events event ev e responders",
     "m sd": "msd meansd meanstd avgsd averagesd mwsd mittelwertsd",
     "events n": "eventstotal eventsn nn eventstotaln eventsofn respondersn",
     "time": "time persontime personyears py",
+    "percent": "percent pct percentage prozent pourcentage percentevents percentresponders",
+    "proportion": "proportion prop",
+    "median": "median med mdn mediane mediana",
+    "lower_q": "q1 lowerquartile firstquartile p25",
+    "upper_q": "q3 upperquartile thirdquartile p75",
+    "minimum": "min minimum",
+    "maximum": "max maximum",
+    "median lower_q upper_q": "medianiqr medianq1q3 medianquartiles medianinterquartilerange mediqr mdniqr",
+    "median minimum maximum": "medianrange medianminmax medrange mdnrange",
+}
+_OCCASIONS = {
+    "pre": "pretreatment preintervention pretest pretherapy baseline before vorher vortest prae pre pra avant",
+    "post": "posttreatment postintervention posttest posttherapy endpoint after nachher nachtest post apres",
 }
 _ALONE = {
     "n": "n ni ntotal totaln samplesize nobs",
     "m": "m mean mi",
     "sd": "sd sdi standarddeviation",
-    "r": "r ri cor corr correlation pearsonr rxy",
+    "r": "r ri cor corr correlation korrelation correlatie pearsonr rxy",
     "t": "t tvalue tstat tstatistic ttest",
     "f": "f fi fvalue fstat fstatistic",
-    "p": "p pvalue pval pi",
+    "p": "p pvalue pval pi pwert valeurp pwaarde",
+    "chi2": "chi2 chisq chisquare chisquared chi2value xsquared",
+    "phi": "phi phicoefficient rphi",
+    "percent": "percent pct percentage prozent pourcentage",
+    "proportion": "proportion prop",
+    "median": "median mdn",
+    "lower_q": "q1 lowerquartile",
+    "upper_q": "q3 upperquartile",
+    "level": "cilevel confidencelevel",
     "z": "zvalue zstat zstatistic zscore",
     "d": "d di cohend cohensd",
     "g": "g hedgesg smd",
@@ -48,10 +70,10 @@ _ALONE = {
     "rd": "rd riskdifference",
     "irr": "irr incidencerateratio rateratio",
     "fisher_z": "fisherz fishersz zr zcor",
-    "se": "se sei stderr standarderror seg sed",
+    "se": "se sei stderr standarderror standardfehler erreurtype standaardfout seg sed",
     "v": "v vi var variance samplingvariance",
-    "lower": "lower lowerci cilower lcl ll cilb cilow lowerlimit low lo lowerbound 95cilower ci95lower lower95",
-    "upper": "upper upperci ciupper ucl ul ciub cihigh upperlimit high hi upperbound 95ciupper ci95upper upper95",
+    "lower": "lower lowerci cilower lcl ll cilb cilow lowerlimit low lo lb lowerbound 95cilower ci95lower lower95",
+    "upper": "upper upperci ciupper ucl ul ciub cihigh upperlimit high hi ub upperbound 95ciupper ci95upper upper95",
     "events": "events xi cases",
     "time": "time ti persontime personyears",
     "a": "a ai",
@@ -62,14 +84,13 @@ _ALONE = {
     "r2": "r2 rsquared r2i",
     "alpha": "alpha cronbachalpha cronbachsalpha",
     "items": "items nitems",
-    "pre1": "pre1",
-    "post1": "post1",
-    "pre2": "pre2",
-    "post2": "post2",
+    "r_pre_post": "rprepost testretestr testretestcorrelation retestr rtt",
 }
 _ESTIMATES = ("r", "d", "g", "or", "log_or", "rr", "log_rr", "hr", "log_hr", "fisher_z", "md", "rd", "irr")
 _INTERVALS = re.split(
-    r"\s+", "ci 95ci ci95 ki 95ki ic ic95 95ic 95confidenceinterval confidenceinterval 90ci 99ci 80ci"
+    r"\s+",
+    "ci 95ci ci95 ki 95ki ic ic95 95ic 95confidenceinterval confidenceinterval konfidenzintervall "
+    "95konfidenzintervall bi 95bi 90ci 99ci 80ci",
 )
 STUDY: tuple[str, ...] = (
     "study",
@@ -86,14 +107,32 @@ STUDY: tuple[str, ...] = (
 _RATIOS = ("or", "log_or", "rr", "log_rr", "hr", "log_hr", "irr")
 _ADJUSTED = ("a", "adj", "adjusted", "crude", "unadjusted")
 TYPE = ("statistic", "metric", "type", "estype", "effectsizetype", "effecttype", "measure", "kind", "statistictype")
+PRINTED = (
+    "statistic",
+    "teststatistic",
+    "test",
+    "result",
+    "results",
+    "reportedstatistic",
+    "reported",
+    "outcomestatistic",
+)
+"""Headers of columns whose cells name their statistic themselves: 't(38) = 2.10'."""
 VALUE = ("value", "estimate", "es", "effectsize", "effect", "reportedvalue", "result")
 STUDY += ("studie", "etude", "estudio", "autor", "auteur", "studies", "trial", "paper", "authoryear", "studyyear")
 _NUMBERED = ("id", "studyno")
 STUDY += ("studyorsubgroup", *_NUMBERED)
+_GREEK = str.maketrans({"χ": "chi", "φ": "phi", "α": "alpha", "β": "beta", "ρ": "rho"})
+_TAIL = re.compile(r"(?<=[)\]])\s*(?:[a-d]|[*†‡§¶#]+)$|,\s*\w+$")  # a mark that leads to a note, a unit
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]|,.*$")
+_LIMITS = {
+    **dict.fromkeys(("lower", "low", "ll", "lb", "lcl", "untere", "unteregrenze"), "lower"),
+    **dict.fromkeys(("upper", "high", "ul", "ub", "ucl", "obere", "oberegrenze"), "upper"),
+}
 _LIMIT = re.compile("95|90|99|ci|limits?|bound|confidenceinterval|confidence|interval|ofthe|of")
 _SIZE = re.compile(r"\bn\s*=\s*(\d+)", re.IGNORECASE)
 _LEVEL = re.compile(r"(\d{2}(?:\.\d+)?)\s?%")
+_BARE_LEVEL = re.compile(r"(?:ci|ki|ic|lower|upper)(80|90|95|99)|(80|90|95|99)(?:ci|ki|ic)")
 
 
 def _known() -> dict[str, str]:
@@ -116,10 +155,15 @@ def _known() -> dict[str, str]:
                     for prefix, interval in product(prefixes, _INTERVALS)
                 }
                 found |= {word + "se": f"{statistic} se", word + "v": f"{statistic} v"}
+                if statistic not in ("or", "rr", "hr", "irr"):  # of a ratio, or of its log?
+                    found |= {"se" + word: "se", "var" + word: "v"}
     found |= {
         f"n{first}{second}": "n1 n2" for first, second in product(_FIRST, _SECOND) if len(first) > 1 < len(second)
     }
     found = dict.fromkeys(_INTERVALS, "lower upper") | found  # ci may be a cell of a table
+    for statistic, other in (("lower_q", "upper_q"), ("minimum", "maximum")):
+        found["median" + {"lower_q": "iqr", "minimum": "range"}[statistic]] = f"median {statistic} {other}"
+    found |= {"ntc": "n1 n2", "nec": "n1 n2"}
     return found | {
         "msd": "m sd",
         "meansd": "m sd",
@@ -141,7 +185,8 @@ def folded(header: str) -> str:
     >>> folded("Mean (Treatment)"), folded("SD_ctrl.")
     ('meantreatment', 'sdctrl')
     """
-    plain = unicodedata.normalize("NFKD", header).casefold()
+    plain = unicodedata.normalize("NFKD", re.sub("[Xx]²", "chi2", header)).casefold()
+    plain = plain.translate(_GREEK)
     return re.sub(r"[^a-z0-9]+", "", plain)
 
 
@@ -153,7 +198,7 @@ def study_column(headers: Iterable[str]) -> str | None:
     >>> study_column(["id", "Author (Year)", "n", "r"])
     'Author (Year)'
     """
-    own = {header: folded(re.sub(r"\s*Unnamed: .*", "", str(header))) for header in headers}
+    own = {header: folded(re.sub(r"\s*Unnamed: .*|\s*\([^)]*\)", "", str(header))) for header in headers}
     known = [header for header, word in own.items() if word in STUDY]
     return min(known, key=lambda header: own[header] in _NUMBERED, default=None)
 
@@ -200,21 +245,102 @@ def recognised(headers: Iterable[str]) -> dict[str, str]:
 
 def _statistic(header: str) -> str | None:
     """By the whole header, else without what stands in brackets: a unit, a size."""
-    if whole := _KNOWN.get(folded(header)):
-        if "%" in header and whole in ("events", "events1", "events2"):
-            return None  # a count or a percentage
-        return whole.replace("n", "events", 1) if "%" in header and whole in ("n", "n1", "n2") else whole
-    bare = _SIZE.sub("", header)
-    for own in (bare, *_without_last_brackets(bare)):
-        if "%" not in header[len(own) :] and (known := _KNOWN.get(folded(own))):
-            return known
-    return {"lower": "lower", "low": "lower", "upper": "upper", "high": "upper"}.get(_LIMIT.sub("", folded(header)))
+    if "%" in header and level_in(header) is None:
+        return _of_percentages(header)
+    bare = _TAIL.sub("", _SIZE.sub("", header).strip())
+    for own in (header, bare, *_without_last_brackets(bare)):
+        if "%" not in bare[len(own) :] and (known := _KNOWN.get(folded(own)) or _of_occasion(own)):
+            return _beside(known, bare[len(own) :])
+    return _LIMITS.get(_LIMIT.sub("", folded(header)))
+
+
+def _beside(known: str, bracket: str) -> str:
+    """A statistic with what a bracket behind it holds: 'Mean treatment (SE)', 'Median control [Q1-Q3]'."""
+    stem, group = (known[:-1], known[-1]) if known[-1] in "12" else (known, "")
+    word = folded(bracket)
+    if stem == "m" and word in _OF_GROUPS["sem"].split():
+        return f"{known} sem{group}"
+    if stem == "median" and word in ("iqr", "q1q3", "interquartilerange", "quartiles", "25th75thpercentile"):
+        return f"{known} lower_q{group} upper_q{group}"
+    if stem == "median" and word in ("range", "minmax"):
+        return f"{known} minimum{group} maximum{group}"
+    return known
+
+
+def _of_percentages(header: str) -> str | None:
+    """'% treatment', 'Events (%) control'; 'n (%)' holds numbers of events, with their percentage or without."""
+    known = "percent" if folded(header) in ("prevalence", "proportion", "rate") else _KNOWN.get(folded(header))
+    group = next((number for number, words in (("1", _FIRST), ("2", _SECOND)) if folded(header) in words), None)
+    if group is not None:
+        return f"percent{group}"
+    if known in ("n", "n1", "n2"):
+        return known.replace("n", "events", 1)
+    if known in ("events", "events1", "events2"):
+        percent = known.replace("events", "percent")
+        return f"{known} {percent}" if re.search(r"\(\s*%\s*\)", header) else percent
+    return known if known in ("percent", "percent1", "percent2") else None
+
+
+def _of_occasion(header: str) -> str | None:
+    """'M pre', 'post_sd_t', 'Baseline mean (control)', 'pre-post correlation': of the same people at two occasions."""
+    own = folded(header)
+    rest = own
+    occasions: list[str] = []
+    for occasion, words in _OCCASIONS.items():
+        for word in words.split():
+            parts = [part for part in re.split(r"[^a-z0-9]+", header.casefold()) if part]
+            if rest.startswith(word) or rest.endswith(word) or any(part.startswith(word) for part in parts):
+                rest, occasions = rest.replace(word, "", 1), [*occasions, occasion]
+                break
+    if occasions == ["pre", "post"]:
+        return "r_pre_post" if _KNOWN.get(rest) == "r" else None
+    if len(occasions) != 1 or (len(rest) == 1 and rest != "m" and header.islower() and header.isalpha()):
+        return None  # nothing, or a word that begins or ends alike: 'prec', 'posts'
+    group = next((number for number, words in (("1", _FIRST), ("2", _SECOND)) if rest in words), None)
+    if rest == "" or group is not None:
+        return occasions[0] + (group or "")
+    known = _KNOWN.get(rest) or next((name for name, words in _OF_GROUPS.items() if rest in words.split()), "")
+    statistics = [re.fullmatch(r"(m|sd)([12]?)", part) for part in known.split()]
+    if not statistics or not all(statistics):
+        return None
+    called = {"m": occasions[0], "sd": f"sd_{occasions[0]}"}
+    return " ".join(called[part[1]] + part[2] for part in statistics if part)
 
 
 def _without_last_brackets(header: str) -> list[str]:
     """The header without its last bracket, and without all."""
     last = re.sub(r"\s*[(\[][^)\]]*[)\]]\s*$", "", header)
     return [last, _BRACKETS.sub("", header)] if last != header or _BRACKETS.search(header) else []
+
+
+def group_of(header: str) -> str:
+    """'1' or '2' of a header that names a group and nothing else; empty for any other.
+
+    Examples
+    --------
+    >>> group_of("Treatment"), group_of("Control group"), group_of("Mean control")
+    ('1', '2', '')
+    """
+    word = folded(header)
+    return next((number for number, words in (("1", _FIRST), ("2", _SECOND)) if word in words and len(word) > 1), "")
+
+
+def guessed(headers: Iterable[str]) -> dict[str, str]:
+    """What headers with one word too many may be: ``"Dropout treatment (%)"`` a percentage of the first group, perhaps.
+
+    Examples
+    --------
+    >>> guessed(["Dropout treatment (%)", "Author"])
+    {'Dropout treatment (%)': 'percent1'}
+    """
+    found = {}
+    for header in headers:
+        words = header.split()
+        shorter = [" ".join(words[:place] + words[place + 1 :]) for place in range(len(words))]
+        known = [statistic for text in shorter if text and (statistic := _statistic(text))]
+        if known and folded(header) not in STUDY:
+            found[header] = known[0]
+    return found
 
 
 def sizes_in(headers: Mapping[str, str]) -> dict[str, float]:
@@ -254,6 +380,8 @@ def is_adjusted(header: str) -> bool:
 
 
 def level_in(header: str) -> float | None:
-    """The probability of intervals that a header tells: 0.9 of ``"OR (90% CI)"``."""
-    level = _LEVEL.search(header)
-    return float(level[1]) / 100.0 if level else None
+    """The probability of intervals that a header tells: 0.9 of ``"OR (90% CI)"``, 0.95 of ``"ci95_lower"``."""
+    if level := _LEVEL.search(header):
+        return float(level[1]) / 100.0
+    bare = _BARE_LEVEL.search(folded(header))
+    return float(bare[1] or bare[2]) / 100.0 if bare else None

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.errors import InputError, listing, nearest, shown
-from poolwise.intake.cells import Remark, Rows, bare_text, cell_advice, number_of
+from poolwise.errors import InputError, listing, nearest
+from poolwise.intake.cells import Remark, Rows
 from poolwise.intake.columns import Column, Table, column_name
-from poolwise.intake.compound import COUNTS, SIGNS, reading
-from poolwise.intake.doubts import doubtful, impossible
+from poolwise.intake.compound import COUNTS, figures, is_share, named_statistic
+from poolwise.intake.dialect import detected_decimal, dialect_sentence
+from poolwise.intake.doubts import doubtful
 from poolwise.intake.frames import check_decimal, frame_columns
-from poolwise.intake.headers import folded, is_adjusted, level_in, recognised, sizes_in, study_column, type_and_value
+from poolwise.intake.headers import (
+    PRINTED,
+    folded,
+    group_of,
+    guessed,
+    is_adjusted,
+    recognised,
+    study_column,
+    type_and_value,
+)
 from poolwise.intake.labels import missing
+from poolwise.intake.reported_cells import MOST_FAULTS, ReportedCells, read_cells
 from poolwise.intake.rows import KEY_COLUMNS
 from poolwise.intake.table import Given, study_labels
 from poolwise.measures.catalogue import MEASURES
-from poolwise.measures.reports import DOMAINS, Settings, brought_to, lacking, targets
+from poolwise.measures.lacking import lacking
+from poolwise.measures.reports import ASSUMED_PROB, DOMAINS, Converted, Settings, brought_to, targets
 from poolwise.scale import Scale, as_scale
 from poolwise.settings import check_option, check_prob
 
 Array = NDArray[np.float64]
-_MOST_FAULTS = 20
 _SIZES = frozenset({"n1", "n2", "n"})  # say nothing of an effect
 
 
@@ -51,31 +62,53 @@ def from_columns(
     cluster: Sequence[str],
     adjusted: str | None,
     settings: Settings,
-    decimal: str,
+    decimal: str | None,
 ) -> Given:
-    """Columns of a study table from those of reported statistics; see `from_statistics`."""
-    check_decimal(decimal)
-    check_prob(settings.prob)
+    """Columns of a study table from those of reported statistics; see `from_statistics`.
+
+    The decimal mark is found where it is None, as in a file of effects; settings without a probability take the level
+    that a header or a cell tells, else the usual one, and say so.
+    """
+    if decimal is not None:
+        check_decimal(decimal)
+    if settings.prob is not None:
+        check_prob(settings.prob)
     there, labels = frame_columns(frame, "study")
     used = {name: column_name(name) for name in (*moderators, *cluster, *(n for n in roles.values() if n))}
     for name in used:
         if name not in there:
             raise InputError(f"no column '{name}'", advice=nearest(name, there))
     study = roles.get("study") or study_column(there)
-    there = _by_type(there, used, columns)
+    there = _by_name(_by_type(there, used, columns), used, columns)
     named = _statistics(there, columns, {*used, *([study] if study else [])})
     blank = _left_blank(there, study, named)
     given = Given(_texts(there, roles, study), moderators=_kept(there, moderators, cluster), identifiers=tuple(cluster))
     if study is None and labels is not None and labels.kind == "text":
         given = replace(given, columns={**given.columns, "study": Column(list(labels.names))})
     rows = Rows(study_labels(given.labels)[0])
-    read = _read_cells(there, named, rows, decimal, settings.prob)
+    mark, told = (decimal, ()) if decimal is not None else _decimal(frame, there, named)
+    read = read_cells(there, named, rows, mark, settings)
     read.unknown = [str(name) for name in there if name not in {**used, **named, study or "": ""}]
-    told = [name for name in named if is_adjusted(name)] if adjusted is None else []
-    if told:
-        blank += (Remark(f"adjusted estimates, by their header: {listing(map(repr, told))}", warn=False),)
-    given = replace(given, remarks=(*blank, *read.remarks(), *doubtful(read.numbers, rows)))
+    by_header = [name for name in named if is_adjusted(name)] if adjusted is None else []
+    if by_header:
+        blank += (Remark(f"adjusted estimates, by their header: {listing(map(repr, by_header))}", warn=False),)
+    given = replace(given, remarks=(*told, *blank, *read.remarks(), *doubtful(read.numbers, rows)))
     return _estimated(given, target, read, settings, _flags(there, adjusted, rows))
+
+
+def _decimal(frame: Any, there: Mapping[str, Column], named: Mapping[str, str]) -> tuple[str, tuple[Remark, ...]]:
+    """The decimal mark that the numbers in cells of text have, and what a file's reader noticed."""
+    attrs = getattr(frame, "attrs", {})
+    numeric = [name for name, statistics in named.items() if statistics.split()[0] not in COUNTS]
+    printed = {name: [text for cell in there[name].tolist() for text in figures(cell)] for name in numeric}
+    mark = detected_decimal(printed, str(attrs.get("delimiter", ",")))
+    own = dialect_sentence(
+        str(attrs.get("file", "the table")),
+        encoding=attrs.get("encoding"),
+        delimiter=attrs.get("delimiter"),
+        decimal=mark,
+    )
+    return mark, tuple(Remark(told, warn=False) for told in (own, *attrs.get("notes", ())) if told)
 
 
 def _statistics(there: Mapping[str, Column], columns: Mapping[str, str] | None, used: set[str]) -> dict[str, str]:
@@ -87,6 +120,10 @@ def _statistics(there: Mapping[str, Column], columns: Mapping[str, str] | None, 
         if name not in there:
             raise InputError(f"no column '{name}' for {statistic}", advice=nearest(str(name), there))
     found = {name: statistic for name, statistic in recognised(map(str, there)).items() if name not in used}
+    for name, column in there.items():
+        cells = [cell for cell in column.tolist() if not missing(cell)]
+        if (group := group_of(str(name))) and cells and all(map(is_share, cells)):
+            found[name] = f"events{group} n{group}"
     parts = {part for statistic in told for part in statistic.split()}
     found = {
         name: statistic
@@ -105,6 +142,25 @@ def _statistics(there: Mapping[str, Column], columns: Mapping[str, str] | None, 
     if not found or {part for statistic in found.values() for part in statistic.split()} <= _SIZES:
         raise _nothing_known(there, found)
     return found
+
+
+def _by_name(there: dict[str, Column], used: Mapping[str, str], columns: Mapping[str, str] | None) -> dict[str, Column]:
+    """A table with a column whose cells name their statistic, with a column for each statistic in its place."""
+    told = {*used, *(columns or {}).values()}
+    printed = next((name for name in there if folded(str(name)) in PRINTED and name not in told), None)
+    if printed is None:
+        return there
+    cells = there[printed].tolist()
+    names = [recognised([named_statistic(cell)]).get(named_statistic(cell), "") for cell in cells]
+    known = all(name or missing(cell) for name, cell in zip(names, cells, strict=True))
+    kinds = [name for name in dict.fromkeys(names) if name]
+    if not kinds or not known or set(kinds) & set(recognised(map(str, there)).values()):
+        return there
+    own = {
+        kind: Column([cell if name == kind else None for name, cell in zip(names, cells, strict=True)])
+        for kind in kinds
+    }
+    return {name: column for name, column in there.items() if name != printed} | own
 
 
 def _by_type(there: dict[str, Column], used: Mapping[str, str], columns: Mapping[str, str] | None) -> dict[str, Column]:
@@ -155,10 +211,8 @@ def _nothing_known(there: Mapping[str, Column], found: Mapping[str, str]) -> Inp
     )
     if len(there) == 1 and (mark := next((mark for mark in ";\t|" if mark in next(iter(there))), None)):
         raise InputError(f"the table has one column, '{next(iter(there))}'", advice=f"pd.read_csv(..., sep={mark!r})")
-    if any("%" in str(name) for name in there):
-        headers += "; percentages as numbers of events, in whole persons of n"
-    if any("median" in folded(str(name)) for name in there):
-        headers += "; pw.measures.mean_sd for means and standard deviations from medians and quartiles"
+    if guess := guessed(str(name) for name in there if name not in found):
+        headers += f"; perhaps columns={ {statistic: name for name, statistic in guess.items()} }"
     rest = [str(name) for name in there if name not in found]
     return InputError(
         f"no column of {listing(rest)} is known as a statistic",
@@ -178,156 +232,14 @@ def _kept(there: Mapping[str, Column], moderators: Sequence[str], cluster: Seque
     return Table(own) if own else None
 
 
-@dataclass
-class _Read:
-    """Statistics as numbers while the cells of a table are read, and what was noticed on the way."""
-
-    rows: Rows
-    decimal: str
-    prob: float
-    numbers: dict[str, Array] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-    parted: dict[str, list[str]] = field(default_factory=dict)
-    bounds: dict[int, str] = field(default_factory=dict)
-    told: list[Remark] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
-
-    def column(self, name: str, statistics: tuple[str, ...], cells: Sequence[Any]) -> None:
-        """One column, whose cells hold one or several of these statistics."""
-        for statistic in statistics:
-            self.numbers.setdefault(statistic, np.full(len(cells), np.nan))
-        for row, cell in enumerate(cells):
-            signs = SIGNS if statistics == ("sign",) and isinstance(cell, str) else {}
-            sign = signs.get(str(cell).strip().casefold())
-            value = number_of(cell, self.decimal) if sign is None else (sign, True)
-            if value is not None:
-                self._put(name, statistics[0], row, value[0])
-                continue
-            own = reading(cell, statistics, self.decimal, self.prob) if isinstance(cell, str) else None
-            if own is None or own.fault:
-                advice = own.fault if own else _advice(cell, statistics, self.decimal)
-                self.faults.append(f"'{name}' is {shown(cell)} for {self.rows.name(row)}: try {advice}")
-            elif own.bound:
-                self.bounds[row] = f"'{name}' is {cell!r}, a bound"
-            else:
-                self._parts(name, row, cell, own.values)
-
-    def _parts(self, name: str, row: int, cell: str, values: Mapping[str, float]) -> None:
-        for statistic, value in values.items():
-            self.numbers.setdefault(statistic, np.full(len(next(iter(self.numbers.values()))), np.nan))
-            self._put(name, statistic, row, value)
-        if len(values) > 1 or not np.isnan(next(iter(values.values()))):
-            figures = ", ".join(f"{statistic} = {value:g}" for statistic, value in values.items())
-            self.parted.setdefault(name, []).append(f"{cell.strip()!r} as {figures}")
-
-    def _put(self, name: str, statistic: str, row: int, value: float) -> None:
-        if np.isnan(value):
-            return
-        there = self.numbers[statistic][row]
-        if not np.isnan(there) and there != value:
-            told = f"'{name}' tells {statistic} = {value:g} for {self.rows.name(row)}, another column {there:g}"
-            self.faults.append(f"{told}: one of the two")
-        if not DOMAINS[statistic].holds(np.asarray(value)):
-            expected = f"expected {DOMAINS[statistic].words}{_usual(statistic, value)}"
-            self.faults.append(f"'{name}' is {value:g} for {self.rows.name(row)}: {expected}")
-        self.numbers[statistic][row] = value
-
-    def directed(self) -> None:
-        """Give p-values the sign of the effect where a column tells it; other statistics must carry it themselves."""
-        if "sign" not in self.numbers:
-            return
-        sign = self.numbers["sign"]
-        for statistic in ("t", "d", "g", "r", "p"):
-            values = self.numbers.get(statistic, np.full(len(sign), np.nan))
-            opposed = (values < 0.0) & (sign > 0.0) if statistic == "p" else values * sign < 0.0
-            for row in np.flatnonzero(opposed).tolist():
-                told = f"{statistic} = {values[row]:g} and the sign {sign[row]:+g} for {self.rows.name(row)} disagree"
-                self.faults.append(f"{told}: one of the two")
-        if "p" in self.numbers:
-            p = self.numbers["p"]
-            self.numbers["p"] = np.where(np.isnan(sign), p, sign * np.abs(p))
-
-    def sizes(self, sizes: Mapping[str, float]) -> list[Remark]:
-        """Take sizes that stand in headers where no column tells them."""
-        own = {statistic: size for statistic, size in sizes.items() if statistic not in self.numbers}
-        k = len(next(iter(self.numbers.values())))
-        self.numbers |= {statistic: np.full(k, size) for statistic, size in own.items()}
-        told = ", ".join(f"{statistic} = {size:g}" for statistic, size in own.items())
-        return [Remark(f"{told} in every row, by the headers", warn=False)] if own else []
-
-    def spreads(self) -> list[Remark]:
-        """Standard deviations from standard errors of means, sd = se * sqrt(n)."""
-        remarks = []
-        for group in ("1", "2", ""):
-            sem, n = self.numbers.pop(f"sem{group}", None), self.numbers.get(f"n{group}")
-            if sem is None or n is None:
-                continue
-            sd = self.numbers.setdefault(f"sd{group}", np.full(len(sem), np.nan))
-            new = np.isnan(sd) & ~np.isnan(sem * n)
-            sd[new] = sem[new] * np.sqrt(n[new])
-            if new.any():
-                told = f"sd{group} = se * sqrt(n{group}) from standard errors of means for {self.rows.names(new)}"
-                remarks.append(Remark(told, warn=False))
-        return remarks
-
-    def remarks(self) -> list[Remark]:
-        """Cells that were parted, by column, and bounds that are not used."""
-        told = [
-            Remark(f"cells of '{name}' hold several numbers or marks, read as such: {listing(cells, 3)}", warn=False)
-            for name, cells in self.parted.items()
-        ]
-        if self.bounds:
-            unused = listing(f"{words} for {self.rows.name(row)}" for row, words in self.bounds.items())
-            told.append(Remark(f"not used: {unused}", warn=False))
-        return [*told, *self.told]
-
-
-def _usual(statistic: str, value: float) -> str:
-    """What a number outside its domain often is."""
-    if statistic in ("r", "p") and 1.0 < abs(value) <= 100.0:
-        return "; a percentage?"
-    thousands = value > 0.0 and value * 10.0 != np.floor(value * 10.0) and float(f"{value * 1000.0:.6f}").is_integer()
-    if statistic in COUNTS and thousands:
-        return f"; {value * 1000.0:.0f} with a mark of thousands? pd.read_csv(..., thousands='.', decimal=',')"
-    return ""
-
-
-def _unknown(names: Sequence[str]) -> str:
+def _unknown(names: Sequence[str], lacks: str) -> str:
+    """Columns that are no statistics; the first may be what the first row lacks."""
     if not names:
         return ""
-    return f"Columns that are not known as statistics: {listing(names)}; columns={{'sd1': ...}} names them.\n"
-
-
-def _advice(cell: object, statistics: tuple[str, ...], decimal: str) -> str:
-    if not isinstance(cell, str):
-        return "a number"
-    text = bare_text(cell)
-    if recognised([text]):
-        return "pd.read_csv(..., header=[0, 1]), if this is a second row of headers"
-    if text.endswith("%") and statistics[0].startswith("events"):
-        return "the number of events: the percentage of n, rounded to whole persons"
-    other = "." if decimal == "," else ","
-    if reading(cell, statistics, other, 0.95):
-        return f"decimal='{other}', if that is the decimal mark of this table"
-    return cell_advice(text, decimal)
-
-
-def _read_cells(there: Mapping[str, Column], named: Mapping[str, str], rows: Rows, decimal: str, prob: float) -> _Read:
-    """Each statistic as numbers; every cell that cannot be one stands in one error."""
-    read = _Read(rows, decimal, prob)
-    for name in sorted(named, key=lambda name: len(named[name].split()), reverse=True):
-        level = level_in(name)
-        if level is not None and "lower" in named[name] and not np.isclose(level, prob):
-            raise InputError(f"the column '{name}' tells intervals of {level:.0%}, prob is {prob:g}", f"prob={level:g}")
-        read.column(name, tuple(named[name].split()), there[name].tolist())
-    columns = {part: name for name, statistics in named.items() for part in statistics.split()}
-    read.directed()
-    read.told += [*read.sizes(sizes_in(named)), *read.spreads()]
-    read.faults += impossible(read.numbers, columns, rows)
-    if read.faults:
-        count = f"{len(read.faults)} cells cannot be used" if len(read.faults) > 1 else "a cell cannot be used"
-        raise InputError(f"{count}:\n  " + listing(read.faults, _MOST_FAULTS, separator="\n  ") + "\n")
-    return read
+    wanted = lacks.rpartition(": lacks ")[2].partition(",")[0].partition(" ")[0]
+    statistic = wanted if wanted in DOMAINS else "sd1"
+    example = f"columns={{'{statistic}': '{names[0]}'}}"
+    return f"Columns that are not known as statistics: {listing(names)}; {example} would name one.\n"
 
 
 def _flags(there: Mapping[str, Column], adjusted: str | None, rows: Rows) -> NDArray[np.bool_]:
@@ -350,28 +262,17 @@ def _flags(there: Mapping[str, Column], adjusted: str | None, rows: Rows) -> NDA
 def _estimated(
     given: Given,
     target: str,
-    read: _Read,
+    read: ReportedCells,
     settings: Settings,
     adjusted: NDArray[np.bool_],
 ) -> Given:
     numbers, rows = read.numbers, read.rows
     converted = brought_to(target, numbers, settings)
-    short: list[str] = []
-    absent: dict[int, str] = {}
-    for row in np.flatnonzero([not way for way in converted.way]).tolist():
-        filled = [name for name, values in numbers.items() if not np.isnan(values[row])]
-        if set(filled) <= _SIZES and row not in read.bounds:
-            absent[row] = "no statistic is reported"
-            continue
-        rest = lacking(target, filled, settings)
-        bound = f"; {read.bounds[row]}: the exact p, t or the means, or no row for it" if row in read.bounds else ""
-        short.append(
-            f"{rows.name(row)} reports {listing(filled) or 'nothing'}: lacks {rest or f'a way to {target}'}{bound}"
-        )
+    absent, short = _without_way(target, read, settings, converted)
     if short:
-        told = listing(short, _MOST_FAULTS, separator="\n  ")
+        told = listing(short, MOST_FAULTS, separator="\n  ")
         count = f"{len(short)} rows" if len(short) > 1 else "a row"
-        raise InputError(f"{count} cannot be brought to {target}:\n  {told}\n{_unknown(read.unknown)}")
+        raise InputError(f"{count} cannot be brought to {target}:\n  {told}\n{_unknown(read.unknown, short[0])}")
     remarks = [Remark(note, warn=False) for note in converted.notes]
     kinds = dict.fromkeys(way.split(" from ")[0] for way in converted.way if way)
     if len(kinds) > 1:
@@ -380,9 +281,65 @@ def _estimated(
         remarks.append(Remark(f"the rows report different statistics, brought to {target}: {told}", warn=False))
     if adjusted.any() and not adjusted.all():
         remarks.append(Remark(f"adjusted and unadjusted estimates are mixed; adjusted: {rows.names(adjusted)}"))
+    remarks += _unused_baselines(read, converted)
+    remarks += _assumed_level(read, settings, converted)
+    if converted.doubts:
+        told = listing((f"{rows.name(row)}: {words}" for row, words in converted.doubts.items()), 3, separator="; ")
+        remarks.append(Remark(f"statistics of one row that do not agree, beyond rounding: {told}; check the report"))
     own = given.estimating({"y": converted.y, "v": converted.v, "n": converted.n}, remarks, absent)
-    ways = zip(converted.way, converted.others, strict=True)
-    paths = [f"{way} (other ways: {others})" if others else way for way, others in ways]
-    for row in np.flatnonzero(adjusted).tolist():
-        paths[row] += "; adjusted for other variables" if paths[row] else ""
-    return replace(own, columns={**own.columns, "derivation": Column(paths)})
+    return replace(own, columns={**own.columns, "derivation": Column(_paths(read, converted, adjusted))})
+
+
+def _without_way(
+    target: str, read: ReportedCells, settings: Settings, converted: Converted
+) -> tuple[dict[int, str], list[str]]:
+    """Rows that report nothing, and sentences on those that report something else."""
+    short: list[str] = []
+    absent: dict[int, str] = {}
+    rests: dict[tuple[str, ...], str] = {}
+    for row in np.flatnonzero([not way for way in converted.way]).tolist():
+        filled = tuple(name for name, values in read.numbers.items() if not np.isnan(values[row]) and name in DOMAINS)
+        if set(filled) <= _SIZES and row not in read.bounds:
+            absent[row] = "no statistic is reported"
+            continue
+        if row in converted.faults:
+            short.append(f"{read.rows.name(row)}: {converted.faults[row]}")
+            continue
+        if filled not in rests:
+            rests[filled] = lacking(target, filled, settings) or f"a way to {target}"
+        bound = f"; {read.bounds[row]}: the exact p, t or the means, or no row for it" if row in read.bounds else ""
+        told = f"{read.rows.name(row)} reports {listing(filled) or 'nothing'}: lacks {rests[filled]}{bound}"
+        short.append(told)
+    return absent, short
+
+
+def _unused_baselines(read: ReportedCells, converted: Converted) -> list[Remark]:
+    """Which rows have pre-tests of both groups that no way could use."""
+    before = ~np.isnan(read.known("pre1") + read.known("pre2"))
+    rows = [row for row in np.flatnonzero(before) if converted.used[row] and "pre1" not in converted.used[row]]
+    if not rows:
+        return []
+    told = f"pre-tests are not used for {read.rows.names(rows)}: r_pre_post, their correlation with the post-tests"
+    return [Remark(f"{told}, is not told", warn=False)]
+
+
+def _assumed_level(read: ReportedCells, settings: Settings, converted: Converted) -> list[Remark]:
+    """Which rows rest on an interval whose level nobody told."""
+    if settings.prob is not None:
+        return []
+    level = read.numbers.get("level", np.full(len(converted.y), np.nan))
+    rows = [row for row, used in enumerate(converted.used) if "lower" in used and np.isnan(level[row])]
+    if not rows:
+        return []
+    told = f"intervals whose level is not told were taken as {ASSUMED_PROB:.0%} intervals for {read.rows.names(rows)}"
+    return [Remark(f"{told}; prob={ASSUMED_PROB:g} (or another) tells it")]
+
+
+def _paths(read: ReportedCells, converted: Converted, adjusted: NDArray[np.bool_]) -> list[str]:
+    """The way of each row with its figures: what was printed, what it was brought to, what other ways give; adjusted."""
+    paths = []
+    for row, (way, others) in enumerate(zip(converted.way, converted.others, strict=True)):
+        printed = "".join(f"; {words}" for words in read.origins.get(row, ()) if way)
+        beside = f" (other ways: {others})" if others else ""
+        paths.append(way + printed + beside + ("; adjusted for other variables" if way and adjusted[row] else ""))
+    return paths

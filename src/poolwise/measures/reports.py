@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,10 @@ from numpy.typing import NDArray
 from poolwise.errors import InputError
 from poolwise.measures.catalogue import MEASURES, Measure
 from poolwise.measures.conversions import convert, path_between
+from poolwise.measures.disagreement import Answers, doubts
 from poolwise.measures.effect_size import effect_size
 from poolwise.measures.estimate import Estimate
+from poolwise.measures.margins import cells_of_margins
 from poolwise.measures.reported import standard_error
 from poolwise.measures.statistics import (
     ANY,
@@ -20,8 +24,11 @@ from poolwise.measures.statistics import (
     COUNT,
     NOT_NEGATIVE,
     PEOPLE,
+    PERCENTAGE,
     POSITIVE,
+    PROPORTION,
     RELIABILITY,
+    RISK,
     SHARE,
     SIGN,
     SIGNED_P,
@@ -35,10 +42,23 @@ type Columns = Mapping[str, Array]
 
 DOMAINS: dict[str, Domain] = {
     **dict.fromkeys(("n1", "n2", "n", "predictors", "items"), PEOPLE),
-    **dict.fromkeys(("m1", "m2", "m", "pre1", "post1", "pre2", "post2", "t", "d", "y"), ANY),
-    **dict.fromkeys(("sd1", "sd2", "sd", "sem1", "sem2", "sem", "se", "time1", "time2", "time"), POSITIVE),
+    **dict.fromkeys(("m1", "sd1", "m2", "sd2", "m", "sd"), ANY),
+    **dict.fromkeys(("pre1", "sd_pre1", "post1", "sd_post1", "pre2", "sd_pre2", "post2", "sd_post2"), ANY),
+    **dict.fromkeys(("pre", "sd_pre", "post", "sd_post"), ANY),
+    "r_pre_post": CORRELATION,
+    **dict.fromkeys(("t", "d"), ANY),
+    **dict.fromkeys(("sem1", "sem2", "sem", "se", "time1", "time2", "time"), POSITIVE),
     **dict.fromkeys(("a", "b", "c", "events1", "events2", "events"), COUNT),
-    **dict.fromkeys(("f", "v"), NOT_NEGATIVE),
+    **dict.fromkeys(("percent1", "percent2", "percent"), PERCENTAGE),
+    **dict.fromkeys(("proportion1", "proportion2", "proportion"), PROPORTION),
+    **{
+        f"{part}{group}": ANY
+        for group in ("1", "2", "")
+        for part in ("minimum", "lower_q", "median", "upper_q", "maximum")
+    },
+    **dict.fromkeys(("f", "chi2"), NOT_NEGATIVE),
+    "v": POSITIVE,
+    "phi": CORRELATION,
     **dict.fromkeys(("lower", "upper", "g", "log_or", "log_rr", "log_hr", "fisher_z", "z", "md", "rd"), ANY),
     **dict.fromkeys(("or", "rr", "hr", "irr"), POSITIVE),
     "r": CORRELATION,
@@ -46,8 +66,10 @@ DOMAINS: dict[str, Domain] = {
     "p": SIGNED_P,
     "alpha": RELIABILITY,
     "sign": SIGN,
+    "level": RISK,
 }
 """What a statistic of each name can be."""
+DOMAINS |= {name: POSITIVE for name in DOMAINS if name.startswith("sd")}
 
 PUBLISHED = {
     "g": ("SMD", False),
@@ -64,16 +86,27 @@ PUBLISHED = {
     "irr": ("IRR", True),
 }
 """Estimates by name: the measure of `convert`, and whether they and their limits are ratios whose logs are meant."""
+ASSUMED_PROB = 0.95
+"""Probability of intervals whose level nobody told: that of nearly all, in the Cochrane Handbook, section 6.3.1."""
 UNCERTAINTIES = (("se",), ("v",), ("lower", "upper"), ("z",), ("p",))
 """What tells the standard error of an estimate, in the order in which it is looked for."""
 
 NEIGHBOURS: dict[str, tuple[tuple[str, str], ...]] = {
-    "SMD": (("SMD", "SMD"), ("OR", "log OR"), ("ZCOR", "Fisher z")),
-    "OR": (("OR", "log OR"), ("SMD", "SMD"), ("ZCOR", "Fisher z")),
-    "ZCOR": (("ZCOR", "Fisher z"), ("SMD", "SMD"), ("OR", "log OR")),
+    "SMD": (("PPC", "SMD"), ("SMD", "SMD"), ("OR", "log OR"), ("ZCOR", "Fisher z")),
+    "OR": (("OR", "log OR"), ("PPC", "SMD"), ("SMD", "SMD"), ("ZCOR", "Fisher z")),
+    "ZCOR": (("ZCOR", "Fisher z"), ("PPC", "SMD"), ("SMD", "SMD"), ("OR", "log OR")),
     "RR": (("RR", "log RR"), ("OR", "log OR")),
 }
 """For a target: the measures that lead to it, nearest first, each with its name among conversions."""
+CHANGES = ("MC", "SMCC", "SMCR", "SMCRH", "ROMC", "VRC")
+"""Measures of the change of one group."""
+_CHANGE = {"m1": "post", "m2": "pre", "sd1": "sd_pre", "sd2": "sd_post", "r": "r_pre_post"}
+_BASELINES = {"sd1": "sd_pre1", "sd2": "sd_pre2", "r": "r_pre_post"}
+_AFTER = {"m1": "post1", "sd1": "sd_post1", "m2": "post2", "sd2": "sd_post2"}
+"""What tables with two occasions call what a measure takes: the change of one group, that of two, both groups after."""
+_MARGINS = (("or",), ("phi",), ("chi2", "sign"))
+"""What tells the cells of a table whose margins n1, n2 and events are known."""
+_PLACES = re.compile(r" \(rows? [\d, and]+\)")
 _TARGETS = {"SMD": "SMD", "OR": "log OR", "ZCOR": "Fisher z", "RR": "log RR", "HR": "log HR"}
 
 
@@ -83,8 +116,8 @@ class Settings:
 
     Attributes
     ----------
-    prob : float
-        Probability of reported intervals.
+    prob : float or None
+        Probability of reported intervals, where no column `level` tells it; the usual one when nobody does.
     sides : int or None
         1 or 2 for reported p-values; None where none may be used.
     base_rate : float or None
@@ -93,7 +126,7 @@ class Settings:
         As for `convert`.
     """
 
-    prob: float = 0.95
+    prob: float | None = None
     sides: int | None = None
     base_rate: float | None = None
     responses: str = "logistic"
@@ -141,6 +174,12 @@ class Converted:
         What each row reported, and the conversions from there: the record of its path.
     others : tuple of str
         What the other ways that a row allows would have given; "" where there is none.
+    used : tuple of tuple of str
+        The statistics that each row's way starts from.
+    doubts : mapping of int to str
+        By row, the ways of which one gives another answer than the way taken, by more than rounding.
+    faults : mapping of int to str
+        By row, why statistics that are there cannot be used.
     notes : tuple of str
         What was done to several rows.
     """
@@ -151,6 +190,9 @@ class Converted:
     way: tuple[str, ...]
     others: tuple[str, ...]
     notes: tuple[str, ...]
+    used: tuple[tuple[str, ...], ...] = ()
+    doubts: Mapping[int, str] = field(default_factory=dict)
+    faults: Mapping[int, str] = field(default_factory=dict)
 
 
 def targets() -> tuple[str, ...]:
@@ -176,14 +218,31 @@ def ways(target: str) -> tuple[Way, ...]:
         For an unknown code.
     """
     check_option("target", target, targets(), error=InputError)
+    return _ways(target)
+
+
+@cache
+def _ways(target: str) -> tuple[Way, ...]:
     found: list[Way] = []
     for code, name in NEIGHBOURS.get(target, ((target, _TARGETS.get(target, target)),)):
         if code in MEASURES:
-            found += [_computed(MEASURES[code], route, name, target) for route in MEASURES[code].routes]
+            found += [_computed(MEASURES[code], *route, name, target) for route in _routes(MEASURES[code])]
+            found += _associated(MEASURES[code], name, target)
     for statistic, (measure, _) in PUBLISHED.items():
         if path_between(measure, _TARGETS.get(target, target)) is not None:
             found += [_published(statistic, uncertainty, target) for uncertainty in UNCERTAINTIES]
-    return tuple(sorted(found, key=lambda way: way.steps))
+    return tuple(sorted(found, key=lambda way: (way.steps, not {"m1", "post1"} & set(way.needs))))
+
+
+def reported() -> tuple[str, ...]:
+    """Names of the statistics that lead to one of the measures that are reached from one another.
+
+    Returns
+    -------
+    tuple of str
+    """
+    needed = {name for target in NEIGHBOURS for way in ways(target) for name in way.needs}
+    return tuple(name for name in DOMAINS if name in needed)
 
 
 def brought_to(target: str, columns: Columns, settings: Settings) -> Converted:
@@ -194,7 +253,8 @@ def brought_to(target: str, columns: Columns, settings: Settings) -> Converted:
     target : str
         Code of a measure.
     columns : mapping of str to ndarray
-        Statistics by name, shape (k,), NaN where a row does not report them.
+        Statistics by name, shape (k,), NaN where a row does not report them; `level` is the probability of the row's
+        interval, where that is told.
     settings : Settings
 
     Returns
@@ -204,42 +264,65 @@ def brought_to(target: str, columns: Columns, settings: Settings) -> Converted:
     """
     k = len(next(iter(columns.values())))
     filled = {name: ~np.isnan(values) for name, values in columns.items()}
-    y, v = np.full(k, np.nan), np.full(k, np.nan)
-    taken, others, notes = [""] * k, [""] * k, []
+    y, v, taken = np.full(k, np.nan), np.full(k, np.nan), np.full(k, -1)
+    answers: list[Answers] = []
+    words, others, notes = [""] * k, [""] * k, list[str]()
+    faults: dict[int, str] = {}
     for way in ways(target):
-        if not way.is_open(columns, settings):
-            continue
-        rows = _allowed(way, filled, k)
-        if not len(rows):
-            continue
-        part = {name: values[rows] for name, values in columns.items()}
+        rows = _allowed(way, filled, k) if way.is_open(columns, settings) else np.zeros(0, dtype=np.intp)
+        for found in _answers(way, rows, columns, settings, faults):
+            known = np.isfinite(found.answers.y)
+            new = known & (taken[found.answers.rows] < 0)
+            chosen = found.answers.rows[new]
+            y[chosen], v[chosen], taken[chosen] = found.answers.y[new], found.answers.v[new], len(answers)
+            for place in np.flatnonzero(known).tolist():
+                row, own = int(found.answers.rows[place]), found.answers.words[place]
+                if new[place]:
+                    words[row] = own + found.steps
+                else:
+                    others[row] += f"{'; ' if others[row] else ''}{own}: {found.answers.y[place]:.4g}"
+            answers.append(found.answers)
+            notes += found.notes
+    unused = {row: fault for row, fault in faults.items() if taken[row] < 0}
+    doubted = doubts(answers, taken, columns)
+    used = tuple(answers[place].needs if place >= 0 else () for place in taken.tolist())
+    told = (tuple(words), tuple(others), tuple(dict.fromkeys(notes)))
+    return Converted(y, v, _sizes(columns, k), *told, used, doubted, unused)
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """The answers of a way, the conversions on it, and what was done to several rows."""
+
+    answers: Answers
+    steps: str
+    notes: list[str]
+
+
+def _answers(
+    way: Way, rows: NDArray[np.intp], columns: Columns, settings: Settings, faults: dict[int, str]
+) -> Iterator[_Found]:
+    """What a way gives for these rows; those that it cannot use join the faults."""
+    if not len(rows):
+        return
+    part = {name: values[rows] for name, values in columns.items()}
+    try:
         found = way.compute(part, settings)
-        for place, row in enumerate(rows.tolist()):
-            if not np.isfinite(found.y[place]):
-                continue
-            told = _figures(way, part, place) + _added(way, part, place, found)
-            if taken[row]:
-                others[row] += f"{'; ' if others[row] else ''}{told}: {found.y[place]:.4g}"
-            else:
-                y[row], v[row], taken[row] = found.y[place], found.v[place], told + _steps(found)
-        notes += [note for note in found.notes if "was added" in note or "not used" in note]
-    return Converted(y, v, _sizes(columns, k), tuple(taken), tuple(others), tuple(dict.fromkeys(notes)))
+    except InputError as error:
+        if len(rows) == 1:
+            faults.setdefault(int(rows[0]), f"{_figures(way, part, 0)}: {_PLACES.sub('', str(error))}")
+            return
+        for half in np.array_split(rows, 2):
+            yield from _answers(way, half, columns, settings, faults)
+        return
+    words = tuple(_figures(way, part, place) + _added(way, part, place, found) for place in range(len(rows)))
+    compute = partial(_of_columns, way, settings)
+    told = [note for note in found.notes if "was added" in note or "not used" in note]
+    yield _Found(Answers(way.needs, way.steps, rows, found.y, found.v, words, compute), _steps(found), told)
 
 
-def lacking(target: str, filled: Sequence[str], settings: Settings) -> str:
-    """What a row that reports these statistics lacks, by the ways that need least besides."""
-    short: dict[str, int] = {}
-    for way in ways(target):
-        rest = [name for name in way.needs if name not in filled]
-        held = len(rest) < len(way.needs)
-        if "p" in way.needs and settings.sides is None:
-            rest.append("sides=2 or sides=1 for p")
-        if way.crosses_risk and settings.base_rate is None:
-            rest.append("base_rate=..., the risk without treatment")
-        if held:
-            short.setdefault(" and ".join(rest), len(rest) - ({"n1", "n2"} <= set(rest)))
-    least = min(short.values(), default=0)
-    return ", or ".join(words for words, count in short.items() if count == least)
+def _of_columns(way: Way, settings: Settings, columns: Columns) -> Estimate:
+    return way.compute(columns, settings)
 
 
 def _allowed(way: Way, filled: Mapping[str, NDArray[np.bool_]], k: int) -> NDArray[np.intp]:
@@ -252,17 +335,62 @@ def _allowed(way: Way, filled: Mapping[str, NDArray[np.bool_]], k: int) -> NDArr
     return np.flatnonzero(allowed)
 
 
-def _computed(measure: Measure, route: tuple[str, ...], name: str, target: str) -> Way:
+def _routes(measure: Measure) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
+    """What a measure is computed from, and what tables with two occasions call it."""
+    for route in measure.routes:
+        if measure.code == "PPC":
+            yield route, _BASELINES
+            yield route, {"r": "r_pre_post"}
+            continue
+        yield route, {}
+        if measure.code in CHANGES and "r" in route:
+            yield route, _CHANGE
+        elif {"n1", "m1"} <= set(route):
+            yield route, _AFTER
+
+
+def _computed(measure: Measure, route: tuple[str, ...], called: Mapping[str, str], name: str, target: str) -> Way:
     """A measure that is computed, then converted where it is not the target itself."""
+    own_name = {statistic: called.get(statistic, statistic) for statistic in route}
 
     def compute(columns: Columns, settings: Settings) -> Estimate:
-        statistics = {statistic: columns[statistic] for statistic in route}
+        statistics = {statistic: columns[own] for statistic, own in own_name.items()}
         if "p" in statistics:
             statistics["p"] = _two_sided(statistics["p"], settings)
         own = effect_size(measure.code, **statistics)
         return own if measure.code == target else _to_target(own, name, target, columns, settings)
 
-    return Way(measure.code, route, *_distance(name, target, measure.code), compute)
+    return Way(measure.code, tuple(own_name.values()), *_distance(name, target, measure.code), compute)
+
+
+def _associated(measure: Measure, name: str, target: str) -> Iterator[Way]:
+    """A measure of a table from its margins and one measure of association; a correlation from phi or chi-squared."""
+    distance = _distance(name, target, measure.code)
+    for association in _MARGINS if "a" in measure.needs else ():
+
+        def of_margins(columns: Columns, settings: Settings, association: tuple[str, ...] = association) -> Estimate:
+            own = {part: columns[part] for part in association}
+            cells = cells_of_margins(
+                n=columns["n1"] + columns["n2"],
+                n1=columns["n1"],
+                events=columns["events"],
+                odds_ratio=own.get("or"),
+                phi=own.get("phi"),
+                chi2=own.get("chi2"),
+                sign=own.get("sign"),
+            )
+            found = effect_size(measure.code, **dict(zip("abcd", cells, strict=True)))
+            return found if measure.code == target else _to_target(found, name, target, columns, settings)
+
+        yield Way(f"{measure.code} by margins", (*association, "n1", "n2", "events"), *distance, of_margins)
+    for association in _MARGINS[1:] if set(measure.needs) == {"r", "n"} else ():
+
+        def of_phi(columns: Columns, settings: Settings, association: tuple[str, ...] = association) -> Estimate:
+            r = columns["phi"] if association == ("phi",) else columns["sign"] * np.sqrt(columns["chi2"] / columns["n"])
+            found = effect_size(measure.code, r=r, n=columns["n"])
+            return found if measure.code == target else _to_target(found, name, target, columns, settings)
+
+        yield Way(f"{measure.code} by phi", (*association, "n"), *distance, of_phi)
 
 
 def _published(statistic: str, uncertainty: tuple[str, ...], target: str) -> Way:
@@ -271,7 +399,8 @@ def _published(statistic: str, uncertainty: tuple[str, ...], target: str) -> Way
 
     def compute(columns: Columns, settings: Settings) -> Estimate:
         y = np.log(columns[statistic]) if ratio else columns[statistic]
-        v = _variance(y, {name: columns[name] for name in uncertainty}, ratio, settings)
+        own = uncertainty if "lower" not in uncertainty or "level" not in columns else (*uncertainty, "level")
+        v = _variance(y, {name: columns[name] for name in own}, ratio, settings)
         return _to_target(Estimate(y, v, measure), measure, target, columns, settings)
 
     return Way(measure, (statistic, *uncertainty), *_distance(measure, target, ""), compute)
@@ -288,7 +417,13 @@ def _variance(y: Array, reported: Columns, ratio: bool, settings: Settings) -> A
         return standard_error(y, z=reported["z"]) ** 2
     low, high = (np.log(limit) if ratio else limit for limit in (reported["lower"], reported["upper"]))
     middle = (low + high) / 2.0  # whether y lies there is asked, by row, where a table is read
-    return standard_error(middle, lower=low, upper=high, prob=settings.prob) ** 2
+    level = reported.get("level", np.full(len(y), np.nan))
+    assumed = ASSUMED_PROB if settings.prob is None else settings.prob
+    probs, v = np.where(np.isnan(level), assumed, level), np.full(len(y), np.nan)
+    for prob in np.unique(probs):
+        rows = probs == prob
+        v[rows] = standard_error(middle[rows], lower=low[rows], upper=high[rows], prob=float(prob)) ** 2
+    return v
 
 
 def _to_target(own: Estimate, name: str, target: str, columns: Columns, settings: Settings) -> Estimate:

@@ -40,6 +40,8 @@ COUNT, PEOPLE, GROUP = whole(0), whole(1), whole(2)
 ITEMS = GROUP
 CORRELATION = Domain("a correlation strictly between -1 and 1", lambda x: np.isfinite(x) & (np.abs(x) < 1.0))
 SHARE = Domain("a share from 0 to below 1", lambda x: np.isfinite(x) & (x >= 0.0) & (x < 1.0))
+PERCENTAGE = Domain("a percentage from 0 to 100", lambda x: np.isfinite(x) & (x >= 0.0) & (x <= 100.0))
+PROPORTION = Domain("a proportion from 0 to 1", lambda x: np.isfinite(x) & (x >= 0.0) & (x <= 1.0))
 SIGNED_P = Domain(
     "a p-value above 0 and at most 1, with the sign of the effect",
     lambda x: np.isfinite(x) & (np.abs(x) > 0.0) & (np.abs(x) <= 1.0),
