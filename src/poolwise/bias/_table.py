@@ -25,9 +25,7 @@ def check_table(asked: str, effects: Effects) -> None:
     InputError
         Saying why.
     """
-    check_instance(
-        asked, effects, Effects, expected="a study table", advice="pw.Effects(y, se=se)", error=InputError
-    )
+    check_instance(asked, effects, Effects, expected="a study table", advice="pw.Effects(y, se=se)", error=InputError)
     if effects.reconstructed:
         rows = effects.rows.names(np.array([one == "reconstructed" for one in effects.provenance]))
         raise InputError(

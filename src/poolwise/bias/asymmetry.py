@@ -21,6 +21,11 @@ from poolwise.quantities import Estimate
 
 Array = NDArray[np.float64]
 
+TILTED = (
+    "Smaller studies report effects that lie more in the {} direction; whether because results were held back or "
+    "because small studies differ in what they study, the test cannot tell."
+)
+LEVEL_FUNNEL = "The funnel is not shown to be asymmetric, which does not show that it is symmetric."
 KINDS = {
     "lm": ("hartung-knapp", "t, k - 2, multiplicative dispersion"),
     "rma": ("wald", "Wald"),
@@ -184,19 +189,19 @@ class AsymmetryTest:
     @property
     def sentence(self) -> str:
         """What was asked, the numbers, and what the test cannot tell at this k."""
-        return " ".join((f"{self.method} ({self.model}, on the {self.predictor}): {self.test}.", *self._rest))
+        how = f"{self.model}, on the {self.predictor}, k = {self.effects.k}"
+        return " ".join((f"{self.method} ({how}): {self.test}.", *self._rest))
 
     @property
     def _rest(self) -> tuple[str, ...]:
-        said = [_reading(self.p_value, (self.slope > 0.0) == self.rises)]
+        said = [reading(self.p_value, (self.slope > 0.0) == self.rises)]
         if not math.isnan(self.limit.point):
             limits = show.interval(*self.limit.interval(0.95))
             said.append(
                 f"On that line a study without sampling error would report {show.number(self.limit.point)}, "
                 f"95 % {self.limit.interval_kind()} interval {limits} ({self.unit}), adjusted under this model."
             )
-        return (*said, *few(self.effects.k, "effects" if len(set(self.effects.study_as_given)) < self.effects.k
-                            else "studies"), *self.notes)  # fmt: skip
+        return (*said, *few(self.effects.k), *self.notes)
 
     def __str__(self) -> str:
         """The sentence."""
@@ -224,14 +229,18 @@ class AsymmetryTest:
         )
 
 
-def _reading(p: float, larger: bool) -> str:
-    """What the p-value says and what it does not."""
+def reading(p: float, larger: bool) -> str:
+    """What the p-value says and what it does not.
+
+    Parameters
+    ----------
+    p : float
+    larger : bool
+        Whether the effects of smaller studies lie more in the positive direction.
+    """
     if p < LEVEL:
-        return (
-            f"Smaller studies report {'larger' if larger else 'smaller'} effects; whether because results were held "
-            "back or because small studies differ in what they study, the test cannot tell."
-        )
-    return "The funnel is not shown to be asymmetric, which does not show that it is symmetric."
+        return TILTED.format("positive" if larger else "negative")
+    return LEVEL_FUNNEL
 
 
 def record(

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise import show
-from poolwise.bias._table import LEVEL, check_table, check_varies, few, independence
+from poolwise.bias._table import check_table, check_varies, few, independence
+from poolwise.bias.asymmetry import reading
 from poolwise.bias.egger import ROBUST
 from poolwise.closed_form.kendall import MOST_EXACT, kendall
 from poolwise.effects import Effects
@@ -65,19 +66,12 @@ class RankTest:
     @property
     def sentence(self) -> str:
         """What was asked, the numbers, and what the test cannot tell at this k."""
-        return " ".join((f"Begg's test (rank correlation of effects and variances): {self.test}.", *self._rest))
+        how = f"rank correlation of effects and variances, k = {self.effects.k}"
+        return " ".join((f"Begg's test ({how}): {self.test}.", *self._rest))
 
     @property
     def _rest(self) -> tuple[str, ...]:
-        if self.p_value < LEVEL:
-            size = "larger" if self.tau > 0.0 else "smaller"
-            said = (
-                f"Smaller studies report {size} effects; whether because results were held back or because small "
-                "studies differ in what they study, the test cannot tell."
-            )
-        else:
-            said = "The funnel is not shown to be asymmetric, which does not show that it is symmetric."
-        return (said, *few(self.effects.k), *self.notes)
+        return (reading(self.p_value, self.tau > 0.0), *few(self.effects.k), *self.notes)
 
     def __str__(self) -> str:
         """The sentence."""
@@ -103,8 +97,8 @@ def begg(effects: Effects) -> RankTest:
     """Begg and Mazumdar's rank correlation test for funnel plot asymmetry.
 
     Kendall's tau between v_i and (y_i - m) / sqrt(v_i - 1 / sum w), with w = 1 / v and m the inverse-variance mean. The
-    p-value is exact where no two values are tied and k is at most 500; else S is taken as normal, with the variance that
-    ties leave it.
+    p-value is exact where no two values are tied and k is at most 500; else S is taken as normal, with the variance
+    that ties leave it.
 
     Parameters
     ----------
@@ -147,7 +141,9 @@ def begg(effects: Effects) -> RankTest:
     found = kendall(first, second)
     notes: tuple[str, ...] = ()
     if found.tied:
-        notes = ("Some values are tied, so that the p-value is that of a normal law, with a variance corrected for it.",)
+        notes = (
+            "Some values are tied, so that the p-value is that of a normal law, with a variance corrected for it.",
+        )
     elif not found.exact:
         notes = (f"With more than {MOST_EXACT} effects the p-value is that of a normal law.",)
     notes += independence("Begg's test", effects, ROBUST)

@@ -89,7 +89,8 @@ class PrecisionEffect:
     def _answer(self) -> str:
         limits = show.interval(*self.estimate.interval(0.95))
         return (
-            f"{self.method}: adjusted under the model that effects change in a line with the {self.predictor}, the mean "
+            f"{self.method} (k = {self.effects.k}): adjusted under the model that effects change in a line with the "
+            f"{self.predictor}, the mean "
             f"effect is {show.number(self.estimate.point)}, 95 % {self.estimate.interval_kind()} interval {limits} "
             f"({self.effects.scale.label}; {self.estimate.test})."
         )
@@ -182,9 +183,9 @@ class PetPeese:
         says = "an effect" if self.chosen == "PEESE" else "no effect"
         limits = show.interval(*self.estimate.interval(0.95))
         return (
-            f"PET-PEESE: PET's one-sided test shows {says} in the {self.direction} direction (p "
-            f"{show.probability(self.p_value)}, level {self.alpha:g}), so that {self.chosen} answers: adjusted under its "
-            f"model, the mean effect is {show.number(self.estimate.point)}, 95 % {self.estimate.interval_kind()} "
+            f"PET-PEESE (k = {self.effects.k}): PET's one-sided test shows {says} in the {self.direction} direction (p "
+            f"{show.probability(self.p_value)}, level {self.alpha:g}), so that {self.chosen} answers: adjusted under "
+            f"its model, the mean effect is {show.number(self.estimate.point)}, 95 % {self.estimate.interval_kind()} "
             f"interval {limits} ({self.effects.scale.label})."
         )
 
@@ -311,7 +312,7 @@ def peese(effects: Effects, *, robust: Robust | None = None, cluster: str | None
     --------
     >>> import poolwise as pw
     >>> round(peese(pw.datasets.load("bcg")).estimate.point, 2)
-    -0.34
+    -0.38
     """
     return _fitted("PEESE", effects, robust, cluster)
 
@@ -417,7 +418,9 @@ def clusters(asked: str, effects: Effects, cluster: str | None) -> list[Ints]:
             raise InputError(f"there is no column {shown(cluster)}", "the name of a column with clusters", advice)
         gaps = frame[cluster].isna().to_numpy()
         if gaps.any():
-            raise InputError(f"column '{cluster}' names no cluster for {effects.rows.names(gaps)}", "a name in each row")
+            raise InputError(
+                f"column '{cluster}' names no cluster for {effects.rows.names(gaps)}", "a name in each row"
+            )
         names = frame[cluster].tolist()
     places: dict[object, list[int]] = {}
     for row, name in enumerate(names):

@@ -62,7 +62,7 @@ class RobustFit:
 
     def sd(self, c: Array) -> float:
         """Standard error of the combination c'beta, c of shape (p,)."""
-        return float(np.sqrt(max(c @ self.cov @ c, 0.0)))
+        return float(np.sqrt(max(float(c @ self.cov @ c), 0.0)))
 
     def df(self, c: Array) -> float:
         """Satterthwaite's degrees of freedom of the combination c'beta, c of shape (p,).
@@ -87,9 +87,7 @@ class RobustFit:
         return total**2 / square if square > 0.0 else np.nan
 
 
-def robust_fit(
-    y: Array, X: Array, rows: Sequence[Ints], covariances: Sequence[Array], kind: str = "CR2"
-) -> RobustFit:
+def robust_fit(y: Array, X: Array, rows: Sequence[Ints], covariances: Sequence[Array], kind: str = "CR2") -> RobustFit:
     """Weighted least squares by a working covariance, with a cluster-robust covariance of its coefficients.
 
     Parameters
@@ -118,7 +116,7 @@ def robust_fit(
     Bell & McCaffrey 2002, Survey Methodology 28:169; Pustejovsky & Tipton 2018, J. Business & Economic Statistics
     36:672, 10.1080/07350015.2016.1247004.
     """
-    factors = [np.linalg.cholesky(phi).T for phi in covariances]  # D_j, upper
+    factors: list[Array] = [np.linalg.cholesky(phi).T for phi in covariances]  # D_j, upper
     whitened = np.empty_like(X)
     target = np.empty_like(y)
     for place, D in zip(rows, factors, strict=True):

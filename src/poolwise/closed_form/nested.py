@@ -136,9 +136,7 @@ def _point(y: Array, v: Array, X: Array, cluster: Ints, variances: Array) -> _Po
     Py = projected(y)
     by_cluster = summed(Py)
     U = np.column_stack([summed(column) for column in SX.T])
-    value = -0.5 * (
-        -np.log(w).sum() + np.log1p(between * s).sum() + np.linalg.slogdet(cross)[1] + float(y @ Py)
-    )
+    value = -0.5 * (-np.log(w).sum() + np.log1p(between * s).sum() + np.linalg.slogdet(cross)[1] + float(y @ Py))
     trace_between = (s / (1.0 + between * s)).sum() - np.trace(M @ (U.T @ U))
     trace_within = w.sum() - pull @ summed(w * w) - np.trace(M @ (SX.T @ SX))
     gradient = -0.5 * np.array([trace_between - by_cluster @ by_cluster, trace_within - Py @ Py])
