@@ -37,7 +37,7 @@ def check_table(asked: str, effects: Effects) -> None:
     if effects.k < FEWEST:
         raise InputError(
             f"{asked} was given k = {effects.k} effects",
-            f"at least {FEWEST}: two coefficients leave nothing over of fewer",
+            f"at least {FEWEST}: of fewer no funnel has a shape",
         )
 
 

@@ -18,6 +18,7 @@ from poolwise.effects import Effects
 from poolwise.engines.closed_form.quantities import mean_effect, symmetric
 from poolwise.errors import InputError
 from poolwise.quantities import Estimate
+from poolwise.settings import check_prob
 
 Array = NDArray[np.float64]
 
@@ -178,7 +179,7 @@ class AsymmetryTest:
 
     def slope_interval(self, prob: float = 0.95) -> tuple[float, float]:
         """Confidence interval of the slope, by the law of the test."""
-        return symmetric(self.slope, self.slope_sd, self.df, prob)
+        return symmetric(self.slope, self.slope_sd, self.df, check_prob(prob))
 
     @property
     def test(self) -> str:

@@ -204,9 +204,7 @@ def pustejovsky(effects: Effects, *, arms: tuple[str, str] | None = None) -> Asy
     Raises
     ------
     InputError
-        On another scale, where sizes are unknown, and as for `egger`.
-    MissingQuantityError
-        For a column that the table does not have.
+        On another scale, for columns that are not there, where sizes are unknown, and as for `egger`.
 
     Notes
     -----

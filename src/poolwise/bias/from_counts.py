@@ -246,7 +246,8 @@ def two_arms(asked: str, effects: Effects) -> TwoArms:
     Raises
     ------
     InputError
-        Where the table cannot be used, has no counts of persons in two arms, or fewer than three rows tell of an odds ratio.
+        Where the table cannot be used, has no counts of persons in two arms, or has fewer than three rows
+        that tell of an odds ratio.
     """
     check_table(asked, effects)
     if effects.scale.name in RATES:

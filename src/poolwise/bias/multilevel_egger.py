@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from poolwise import show
-from poolwise.bias._table import check_table, check_varies
+from poolwise.bias._robust import Robust, check_leverage, clusters, low_df, robust_estimate
+from poolwise.bias._table import FEW, check_table, check_varies, few
 from poolwise.bias.asymmetry import AsymmetryTest
 from poolwise.bias.egger import NO_LIMIT, OWN_ERRORS, PREDICTORS, modified_se, values
-from poolwise.bias.pet_peese import Robust, clusters, low_df
-from poolwise.closed_form.cluster_robust import FACTORS, robust_fit
-from poolwise.closed_form.inference import p_value
-from poolwise.closed_form.nested import nested_reml
+from poolwise.closed_form.cluster_robust import FACTORS, RobustFit, robust_fit
+from poolwise.closed_form.nested import Nested, nested_reml
 from poolwise.effects import Effects
-from poolwise.engines.closed_form.quantities import symmetric
-from poolwise.errors import InputError
 from poolwise.quantities import Estimate
 from poolwise.settings import check_option
 
+Array = NDArray[np.float64]
+Ints = NDArray[np.intp]
 MODIFIED = "modified"
 
 
@@ -86,51 +85,58 @@ def multilevel_egger(
         check_option("robust", robust, FACTORS)
     check_table("multilevel_egger", effects)
     rows = clusters("multilevel_egger", effects, cluster)
-    notes: tuple[str, ...] = ()
-    if chosen == MODIFIED:
-        words, rises, has_limit = "modified standard error sqrt(1/n1 + 1/n2)", True, True
-        x, notes = modified_se("multilevel_egger", effects, arms)
-    else:
-        words, rises, has_limit = PREDICTORS[chosen]
-        x = values(effects, chosen)
-        own = OWN_ERRORS.get(effects.scale.name, "") if chosen in ("se", "v", "seinv", "vinv") else ""
-        notes = (own,) if own else ()
+    x, words, rises, has_limit, notes = _told(effects, chosen, arms)
     check_varies("multilevel_egger", x, words, "so that there is no funnel to be asymmetric")
+    unit = float(x.max())
+    fit, spread = _three_levels(effects, x / unit, rows, robust or "CR0")
+    if robust is not None:
+        check_leverage("multilevel_egger", effects, rows, fit)
+    limit, slope = (robust_estimate("multilevel_egger", fit, robust, c) for c in np.diag([1.0, 1.0 / unit]))
+    return AsymmetryTest(
+        "Egger's test, multilevel",
+        effects,
+        f"three-level meta-regression, REML, {f'{robust} cluster-robust errors' if robust else 'errors of the model'}",
+        words,
+        slope.statistic,
+        slope.df,
+        slope.p_value,
+        slope.point,
+        slope.sd,
+        limit if has_limit else Estimate(np.nan, remark=NO_LIMIT),
+        rises,
+        spread.between + spread.within,
+        effects.scale.label,
+        (*notes, *_spread_words(spread, len(rows), effects.k), *(low_df(limit.df, slope.df) if robust else ())),
+    )
+
+
+def _three_levels(effects: Effects, x: Array, rows: list[Ints], kind: str) -> tuple[RobustFit, Nested]:
+    """The line through the effects under the three-level model, and the variances about it."""
     member = np.empty(effects.k, dtype=np.intp)
     for number, place in enumerate(rows):
         member[place] = number
-    design = np.column_stack([np.ones_like(x), x / x.max()])
+    design = np.column_stack([np.ones_like(x), x])
     spread = nested_reml(effects.y, effects.v, design, member)
-    working = [
-        np.diag(effects.v[place] + spread.within) + np.full((len(place), len(place)), spread.between) for place in rows
-    ]
-    fit = robust_fit(effects.y, design, rows, working, robust or "CR0")
-    intercept, slope = (np.array([1.0, 0.0]), np.array([0.0, 1.0 / x.max()]))
-    if robust is None:
-        sds = [float(np.sqrt(c @ fit.working @ c)) for c in (intercept, slope)]
-        dfs = [np.inf, np.inf]
-    else:
-        sds, dfs = [fit.sd(c) for c in (intercept, slope)], [fit.df(c) for c in (intercept, slope)]
-    point = float(slope @ fit.beta)
-    statistic = point / sds[1] if sds[1] > 0.0 else np.nan
-    if not np.isfinite(statistic):
-        raise InputError("multilevel_egger: the effects lie on a line exactly", "effects that scatter", "robust=None")
-    kind = f"{robust} cluster-robust, t, Satterthwaite df" if robust else "three-level model, Wald"
-    limit = Estimate(
-        float(fit.beta[0]), sds[0], partial(symmetric, float(fit.beta[0]), sds[0], dfs[0]), f"confidence ({kind})",
-        float(fit.beta[0]) / sds[0], dfs[0], float(p_value(float(fit.beta[0]) / sds[0], dfs[0])),
-    )  # fmt: skip
-    taus = (
-        f"About the line the standard deviation is {show.number(float(np.sqrt(spread.between)))} between "
-        f"{len(rows)} clusters and {show.number(float(np.sqrt(spread.within)))} within."
-    )
-    errors = f"{robust} cluster-robust errors" if robust else "errors of the model"
-    return AsymmetryTest(
-        "Egger's test, multilevel", effects, f"three-level meta-regression, REML, {errors}", words, statistic, dfs[1],
-        float(p_value(statistic, dfs[1])), point, sds[1], limit if has_limit else Estimate(np.nan, remark=NO_LIMIT),
-        rises, spread.between + spread.within, effects.scale.label,
-        (*notes, taus, *(low_df(*dfs) if robust else ())),
-    )  # fmt: skip
+    working = [np.diag(effects.v[place] + spread.within) + spread.between for place in rows]
+    return robust_fit(effects.y, design, rows, working, kind), spread
+
+
+def _told(
+    effects: Effects, predictor: str, arms: tuple[str, str] | None
+) -> tuple[Array, str, bool, bool, tuple[str, ...]]:
+    """The predictor of each effect, words for it, whether it rises in smaller studies, has a limit, and notes."""
+    if predictor == MODIFIED:
+        x, notes = modified_se("multilevel_egger", effects, arms)
+        return x, "modified standard error sqrt(1/n1 + 1/n2)", True, True, notes
+    own = OWN_ERRORS.get(effects.scale.name, "") if predictor in ("se", "v", "seinv", "vinv") else ""
+    return values(effects, predictor), *PREDICTORS[predictor], (own,) if own else ()
+
+
+def _spread_words(spread: Nested, count: int, k: int) -> tuple[str, ...]:
+    """How the effects scatter about the line, and that clusters are few."""
+    between, within = (show.number(float(np.sqrt(variance))) for variance in (spread.between, spread.within))
+    taus = f"About the line the standard deviation is {between} between {count} clusters and {within} within."
+    return (taus, *(few(count, "clusters") if k >= FEW else ()))
 
 
 def _predictor(effects: Effects, predictor: str | None) -> str:

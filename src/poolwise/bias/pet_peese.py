@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from poolwise import show
-from poolwise.bias._table import FEWEST, check_table, check_varies, few, independence
+from poolwise.bias._robust import Robust, check_leverage, clusters, low_df, robust_estimate
+from poolwise.bias._table import check_table, check_varies, few, independence
 from poolwise.bias.asymmetry import fit_line
-from poolwise.closed_form.cluster_robust import FACTORS, RobustFit, robust_fit
-from poolwise.closed_form.inference import p_value
+from poolwise.closed_form.cluster_robust import FACTORS, robust_fit
 from poolwise.effects import Effects
 from poolwise.engines.closed_form.quantities import symmetric
-from poolwise.errors import InputError, ModelError, nearest, shown
+from poolwise.errors import ModelError, shown
 from poolwise.quantities import Estimate
-from poolwise.settings import as_number, check_option
+from poolwise.settings import as_number, check_option, check_prob
 
-Array = NDArray[np.float64]
-Ints = NDArray[np.intp]
-Robust = Literal["CR0", "CR1", "CR1p", "CR2"]
 Direction = Literal["positive", "negative"]
 
-UNRELIABLE_DF = 4.0  # Tipton 2015: below it the t approximation of a robust test is not to be trusted
 EXTRAPOLATED = "It is an extrapolation beyond the most precise study."
 
 
@@ -73,7 +66,7 @@ class PrecisionEffect:
 
     def slope_interval(self, prob: float = 0.95) -> tuple[float, float]:
         """Confidence interval of the slope."""
-        return symmetric(self.slope, self.slope_sd, self.slope_df, prob)
+        return symmetric(self.slope, self.slope_sd, self.slope_df, check_prob(prob))
 
     @property
     def predictor(self) -> str:
@@ -394,75 +387,9 @@ def _fitted(method: str, effects: Effects, robust: str | None, cluster: str | No
     rows = clusters(asked, effects, cluster)
     design = np.column_stack([np.ones_like(x), x])
     fit = robust_fit(effects.y, design, rows, [np.diag(effects.v[place]) for place in rows], robust)
-    estimate, slope = robust_estimates(fit, robust)
+    check_leverage(asked, effects, rows, fit)
+    estimate, slope = (robust_estimate(asked, fit, robust, c) for c in np.eye(2))
     return PrecisionEffect(
         method, effects, estimate, slope.point, slope.sd, slope.df, slope.p_value, robust, len(rows), line.dispersion,
         low_df(estimate.df, slope.df),
     )  # fmt: skip
-
-
-def clusters(asked: str, effects: Effects, cluster: str | None) -> list[Ints]:
-    """The rows of each cluster: of each study, or of each value of a column.
-
-    Raises
-    ------
-    InputError
-        For a column that is not there or has gaps, and for fewer than three clusters.
-    """
-    if cluster is None:
-        names = list(effects.study_as_given)
-    else:
-        frame = effects.to_frame()
-        if not isinstance(cluster, str) or cluster not in frame:
-            advice = nearest(str(cluster), frame.columns)
-            raise InputError(f"there is no column {shown(cluster)}", "the name of a column with clusters", advice)
-        gaps = frame[cluster].isna().to_numpy()
-        if gaps.any():
-            raise InputError(
-                f"column '{cluster}' names no cluster for {effects.rows.names(gaps)}", "a name in each row"
-            )
-        names = frame[cluster].tolist()
-    places: dict[object, list[int]] = {}
-    for row, name in enumerate(names):
-        places.setdefault(name, []).append(row)
-    if len(places) < FEWEST:
-        raise InputError(
-            f"{asked} was given effects of {len(places)} cluster{'s' if len(places) > 1 else ''}",
-            f"at least {FEWEST}: robust errors compare whole clusters",
-        )
-    return [np.array(rows, dtype=np.intp) for rows in places.values()]
-
-
-def robust_estimates(fit: RobustFit, kind: str) -> tuple[Estimate, Estimate]:
-    """Intercept and slope of a robust fit, with t intervals by Satterthwaite's degrees of freedom.
-
-    References
-    ----------
-    Bell & McCaffrey 2002, Survey Methodology 28:169.
-    """
-    first, second = (_robust_estimate(fit, kind, c) for c in np.eye(2))
-    return first, second
-
-
-def _robust_estimate(fit: RobustFit, kind: str, c: Array) -> Estimate:
-    point, sd, df = float(c @ fit.beta), fit.sd(c), fit.df(c)
-    statistic = point / sd if sd > 0.0 else math.nan
-    p = float(p_value(statistic, df)) if df > 0.0 else math.nan
-    words = f"confidence ({kind} cluster-robust, t, Satterthwaite df)"
-    return Estimate(point, sd, partial(symmetric, point, sd, df), words, statistic, df, p)
-
-
-def low_df(*dfs: float) -> tuple[str, ...]:
-    """The sentence about degrees of freedom that are too few for the t approximation.
-
-    References
-    ----------
-    Tipton 2015, Psychological Methods 20:375, 10.1037/met0000011.
-    """
-    least = min(dfs)
-    if least >= UNRELIABLE_DF:
-        return ()
-    return (
-        f"Satterthwaite's degrees of freedom are as few as {least:.2g}: below {UNRELIABLE_DF:g} the law of the robust "
-        "statistic is not to be trusted.",
-    )

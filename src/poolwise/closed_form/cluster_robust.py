@@ -47,6 +47,9 @@ class RobustFit:
         X_j' W_j A_j Phi_j A_j' W_j X_j of each cluster.
     pulls : ndarray, shape (clusters, p, p)
         X_j' A_j' W_j X_j of each cluster.
+    leverage : ndarray, shape (clusters,)
+        Largest share of a direction of its own whitened rows that a cluster decides; 1 where it decides a coefficient
+        alone, so that its residuals say nothing of that coefficient's error.
 
     References
     ----------
@@ -59,6 +62,7 @@ class RobustFit:
     working: Array
     adjusted: Array
     pulls: Array
+    leverage: Array
 
     def sd(self, c: Array) -> float:
         """Standard error of the combination c'beta, c of shape (p,)."""
@@ -134,7 +138,8 @@ def robust_fit(y: Array, X: Array, rows: Sequence[Ints], covariances: Sequence[A
         adjusted.append((D @ a).T @ (D @ a))
         pulls.append(X[place].T @ a)
     meat = np.array(scores).T @ np.array(scores) * FACTORS[kind](len(rows), X.shape[1])
-    return RobustFit(beta, working @ meat @ working, working, np.array(adjusted), np.array(pulls))
+    leverage = np.array([np.linalg.norm(basis[place], 2) ** 2 for place in rows])
+    return RobustFit(beta, working @ meat @ working, working, np.array(adjusted), np.array(pulls), leverage)
 
 
 def _adjustment(D: Array, basis: Array) -> Array:

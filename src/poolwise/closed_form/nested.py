@@ -18,6 +18,7 @@ Ints = NDArray[np.intp]
 SHARES = np.array([0.0, 0.01, 0.04, 0.15, 0.6, 2.4])  # of the effects' variance, from which the search starts
 STARTS = 3  # best of these pairs that are climbed from
 STILL = 1e-12  # relative step at which the search ends
+LEAST_INFORMATION = 1e-9  # share of sum w^2, what the information about a variance is in size
 ROUNDS = 200
 HALVINGS = 40
 
@@ -142,4 +143,5 @@ def _point(y: Array, v: Array, X: Array, cluster: Ints, variances: Array) -> _Po
     gradient = -0.5 * np.array([trace_between - by_cluster @ by_cluster, trace_within - Py @ Py])
     sides = np.column_stack([by_cluster[cluster], Py])
     information = 0.5 * sides.T @ np.column_stack([projected(column) for column in sides.T])
+    information += LEAST_INFORMATION * float(w @ w) * np.eye(2)  # of effects on a line there is none
     return _Point(float(value), gradient, information)
