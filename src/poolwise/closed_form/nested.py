@@ -19,6 +19,7 @@ SHARES = np.array([0.0, 0.01, 0.04, 0.15, 0.6, 2.4])  # of the effects' variance
 STARTS = 3  # best of these pairs that are climbed from
 STILL = 1e-12  # relative step at which the search ends
 LEAST_INFORMATION = 1e-9  # share of sum w^2, what the information about a variance is in size
+ROUNDING = 1e-11  # of the log likelihood, which is no guide where it is flat to rounding; the step is
 ROUNDS = 200
 HALVINGS = 40
 
@@ -103,7 +104,7 @@ def _climb(y: Array, v: Array, X: Array, cluster: Ints, start: Array, single: bo
         for _ in range(HALVINGS):
             moved = np.maximum(place + step, 0.0)
             there = _point(y, v, X, cluster, moved)
-            if there.value >= here.value - 1e-14 * abs(here.value):
+            if there.value >= here.value - ROUNDING * max(abs(here.value), 1.0):
                 break
             step *= 0.5
         change = np.abs(moved - place).max()
