@@ -137,6 +137,12 @@ def test_one_huge_study_costs_the_standardised_effects_no_digits():
     assert deviates[1:] == pytest.approx((y[1:] - 0.3) / np.sqrt(v[1:]), rel=1e-12)
 
 
+@pytest.mark.parametrize("small", [1e-3, 1e-9, 1e-20])
+def test_one_huge_study_ties_nothing(small):
+    test = pw.bias.begg(pw.Effects([0.3, 0.25, 0.5, 0.1, 0.7], se=[small, 0.2, 0.3, 0.4, 0.5]))
+    assert (test.exact, test.statistic) == (True, 2.0)
+
+
 def test_rounding_of_a_standard_error_neither_makes_nor_breaks_a_tie():
     y, v = rng.normal(size=8), np.array([0.1, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
     nudged = v * (1 + np.array([0, 3e-16, 0, 0, 0, 0, 0, 0]))

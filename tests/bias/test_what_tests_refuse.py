@@ -142,3 +142,25 @@ def test_no_confidence_interval_answers_a_probability_question():
 def test_a_scale_whose_standard_error_contains_the_effect_is_told_of_it():
     assert "pustejovsky" in pw.bias.egger(pw.Effects(Y, se=SE, scale="SMD")).sentence
     assert "pw.bias.peters" in pw.bias.egger(pw.Effects(Y, se=SE, scale="log OR")).sentence
+
+
+def test_a_scale_without_a_value_of_no_effect_has_an_estimate_but_no_test_of_it():
+    effects = pw.Effects.from_counts([4, 6, 3, 9], [123, 306, 231, 88])
+    pet = pw.bias.pet(effects)
+    assert np.isfinite(pet.estimate.point)
+    assert np.isnan(pet.estimate.p_value)
+    with pytest.raises(pw.PoolwiseError, match="no value of no effect"):
+        pw.bias.pet_peese(effects, direction="positive")
+
+
+def test_several_outcomes_pooled_as_one_are_warned_of():
+    effects = pw.Effects(Y, se=SE, outcome=list("aabbb"))
+    with pytest.warns(pw.PoolwiseWarning, match="pools 2 outcomes"):
+        pw.bias.egger(effects)
+
+
+def test_standard_errors_that_are_lost_beside_the_variance_between_studies():
+    y, se = np.repeat([0.5, 0.1, 0.3, 0.9, 0.2], 2), [1e-9, 1e-9] + [0.2, 0.3] * 4
+    effects = pw.Effects(y, se=se, study=list("abcdefghij"), study_as_given=list("aabbccddee"))
+    with pytest.raises(pw.PoolwiseError, match=r"\(row 1\).*\(row 2\)"):
+        pw.bias.multilevel_egger(effects)

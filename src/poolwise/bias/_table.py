@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.errors import InputError, warn
+from poolwise.errors import InputError, listing, warn
 from poolwise.settings import check_instance
 
 Array = NDArray[np.float64]
@@ -18,7 +18,7 @@ CONSTANT = 1e-9  # relative range below which a predictor is the same for all
 
 
 def check_table(asked: str, effects: Effects) -> None:
-    """Refuse what is no study table, a reconstructed one, and fewer than three effects.
+    """Refuse what is no study table, a reconstructed one, and fewer than three effects; several outcomes are warned of.
 
     Raises
     ------
@@ -38,6 +38,12 @@ def check_table(asked: str, effects: Effects) -> None:
         raise InputError(
             f"{asked} was given k = {effects.k} effects",
             f"at least {FEWEST}: of fewer no funnel has a shape",
+        )
+    if len(effects.outcomes) > 1:
+        names = listing(outcome or "none named" for outcome in effects.outcomes)
+        warn(
+            f"{asked} pools {len(effects.outcomes)} outcomes ({names}) as one; effects.select(outcome=...) answers "
+            "each question by itself"
         )
 
 

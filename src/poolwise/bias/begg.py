@@ -133,7 +133,8 @@ def begg(effects: Effects) -> RankTest:
     check_table("begg", effects)
     check_varies("begg", effects.se, "standard error", "so that their ranks say nothing of any funnel")
     deviates = standardised(effects.y, effects.v)
-    first, second = _ranks(deviates, TIE * np.abs(deviates).max()), _ranks(np.log(effects.v), TIE)
+    rounding = TIE * np.abs(effects.y).max() / effects.se
+    first, second = _ranks(deviates, rounding), _ranks(effects.v, TIE * effects.v)
     if not first.any():
         raise InputError(
             f"begg: the {effects.k} effects are all the same, so that there are no ranks", "effects that differ"
@@ -175,10 +176,10 @@ def standardised(y: Array, v: Array) -> Array:
     return (measured - w @ measured / (others + 1.0)) / np.sqrt(v * share)
 
 
-def _ranks(x: Array, tie: float) -> NDArray[np.intp]:
-    """Ranks from 0, the same for neighbours that differ by no more than `tie`."""
+def _ranks(x: Array, rounding: Array) -> NDArray[np.intp]:
+    """Ranks from 0, the same for neighbours that differ by no more than the rounding of either."""
     order = np.argsort(x, kind="stable")
-    steps = np.diff(x[order]) > tie
+    steps = np.diff(x[order]) > np.minimum(rounding[order][1:], rounding[order][:-1])
     ranks = np.empty(len(x), dtype=np.intp)
     ranks[order] = np.concatenate([[0], np.cumsum(steps)])
     return ranks

@@ -15,12 +15,14 @@ from poolwise.bias.egger import NO_LIMIT, OWN_ERRORS, PREDICTORS, modified_se, v
 from poolwise.closed_form.cluster_robust import FACTORS, RobustFit, robust_fit
 from poolwise.closed_form.nested import Nested, nested_reml
 from poolwise.effects import Effects
+from poolwise.errors import InputError
 from poolwise.quantities import Estimate
 from poolwise.settings import check_option
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 MODIFIED = "modified"
+RESOLVED = 1e-13  # of the variance between clusters: smaller variances are lost in their covariance matrix
 
 
 def multilevel_egger(
@@ -111,12 +113,26 @@ def multilevel_egger(
 
 
 def _three_levels(effects: Effects, x: Array, rows: list[Ints], kind: str) -> tuple[RobustFit, Nested]:
-    """The line through the effects under the three-level model, and the variances about it."""
+    """The line through the effects under the three-level model, and the variances about it.
+
+    Raises
+    ------
+    InputError
+        For sampling variances that are lost beside the variance between clusters.
+    """
     member = np.empty(effects.k, dtype=np.intp)
     for number, place in enumerate(rows):
         member[place] = number
     design = np.column_stack([np.ones_like(x), x])
     spread = nested_reml(effects.y, effects.v, design, member)
+    lost = (effects.v + spread.within < RESOLVED * spread.between) & (np.bincount(member)[member] > 1)
+    if lost.any():
+        raise InputError(
+            f"multilevel_egger: beside the variance between clusters ({spread.between:.3g}) the arithmetic does "
+            f"not see the sampling variances of {effects.rows.names(lost)}",
+            "standard errors of a comparable size",
+            "whether they are right, or pw.bias.egger(effects, model='rma')",
+        )
     working = [np.diag(effects.v[place] + spread.within) + spread.between for place in rows]
     return robust_fit(effects.y, design, rows, working, kind), spread
 

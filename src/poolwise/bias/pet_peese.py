@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, final
 
 import numpy as np
@@ -85,7 +85,7 @@ class PrecisionEffect:
             f"{self.method} (k = {self.effects.k}): adjusted under the model that effects change in a line with the "
             f"{self.predictor}, the mean "
             f"effect is {show.number(self.estimate.point)}, 95 % {self.estimate.interval_kind()} interval {limits} "
-            f"({self.effects.scale.label}; {self.estimate.test})."
+            f"({self.effects.scale.label}{self.estimate.test and f'; {self.estimate.test}'})."
         )
 
     @property
@@ -337,7 +337,7 @@ def pet_peese(
     Raises
     ------
     InputError, ModelError
-        As for `pet`; for a direction or level that is none.
+        As for `pet`; for a direction or level that is none, and on a scale without a value of no effect.
 
     Notes
     -----
@@ -358,6 +358,13 @@ def pet_peese(
     'PET'
     """
     check_option("direction", direction, ("positive", "negative"))
+    check_table("pet_peese", effects)
+    if effects.scale.null_value is None:
+        raise ModelError(
+            f"pet_peese asks whether there is an effect, and the scale '{effects.scale}' has no value of no effect",
+            "a difference, a ratio or a correlation",
+            "pw.bias.pet(effects), pw.bias.peese(effects)",
+        )
     if not 0.0 < as_number(alpha) < 1.0:
         raise ModelError(f"alpha = {shown(alpha)}", "a level above 0 and below 1", "alpha=0.05")
     first = pet(effects, robust=robust, cluster=cluster)
@@ -366,6 +373,11 @@ def pet_peese(
     expected = (first.estimate.point > 0.0) == (direction == "positive")
     p = 0.5 * twice if expected else 1.0 - 0.5 * twice
     return PetPeese(first, second, "PEESE" if p < alpha else "PET", p, float(alpha), direction)
+
+
+def _without_null(estimate: Estimate, effects: Effects) -> Estimate:
+    """The estimate, without a test of 0 on a scale where 0 is nothing in particular."""
+    return estimate if effects.scale.null_value is not None else replace(estimate, statistic=np.nan, p_value=np.nan)
 
 
 def _fitted(method: str, effects: Effects, robust: str | None, cluster: str | None) -> PrecisionEffect:
@@ -379,9 +391,10 @@ def _fitted(method: str, effects: Effects, robust: str | None, cluster: str | No
     check_varies(asked, effects.se, "standard error", "so that no line can tell small studies from large ones")
     line = fit_line(asked, effects.y, effects.v, x)
     if robust is None:
+        estimate = _without_null(line.intercept, effects)
         notes = independence(method, effects, f"pw.bias.{asked}(effects, robust='CR2')")
         return PrecisionEffect(
-            method, effects, line.intercept, line.slope, line.slope_sd, line.df, line.p_value, "", effects.k,
+            method, effects, estimate, line.slope, line.slope_sd, line.df, line.p_value, "", effects.k,
             line.dispersion, notes,
         )  # fmt: skip
     rows = clusters(asked, effects, cluster)
@@ -390,6 +403,6 @@ def _fitted(method: str, effects: Effects, robust: str | None, cluster: str | No
     check_leverage(asked, effects, rows, fit)
     estimate, slope = (robust_estimate(asked, fit, robust, c) for c in np.eye(2))
     return PrecisionEffect(
-        method, effects, estimate, slope.point, slope.sd, slope.df, slope.p_value, robust, len(rows), line.dispersion,
-        low_df(estimate.df, slope.df),
+        method, effects, _without_null(estimate, effects), slope.point, slope.sd, slope.df, slope.p_value, robust,
+        len(rows), line.dispersion, low_df(estimate.df, slope.df),
     )  # fmt: skip
