@@ -120,34 +120,55 @@ def robust_fit(y: Array, X: Array, rows: Sequence[Ints], covariances: Sequence[A
     Bell & McCaffrey 2002, Survey Methodology 28:169; Pustejovsky & Tipton 2018, J. Business & Economic Statistics
     36:672, 10.1080/07350015.2016.1247004.
     """
-    factors: list[Array] = [np.linalg.cholesky(phi).T for phi in covariances]  # D_j, upper
-    whitened = np.empty_like(X)
-    target = np.empty_like(y)
-    for place, D in zip(rows, factors, strict=True):
-        whitened[place] = np.linalg.solve(D.T, X[place])
-        target[place] = np.linalg.solve(D.T, y[place])
+    whitened, target = np.empty_like(X), np.empty_like(y)
+    batches = _by_size(rows, covariances)
+    for batch in batches:
+        whitened[batch.rows] = np.linalg.solve(batch.D.mT, X[batch.rows])
+        target[batch.rows] = np.linalg.solve(batch.D.mT, y[batch.rows][..., None])[..., 0]
     basis, triangle = np.linalg.qr(whitened)
     back = np.linalg.inv(triangle)
     beta, working = back @ (basis.T @ target), back @ back.T
     residual = y - X @ beta
-    scores, adjusted, pulls = [], [], []
-    for place, D in zip(rows, factors, strict=True):
-        weighted = np.linalg.solve(D, whitened[place])  # W_j X_j
-        a = weighted if kind != "CR2" else _adjustment(D, basis[place]).T @ weighted
-        scores.append(a.T @ residual[place])
-        adjusted.append((D @ a).T @ (D @ a))
-        pulls.append(X[place].T @ a)
-    meat = np.array(scores).T @ np.array(scores) * FACTORS[kind](len(rows), X.shape[1])
-    leverage = np.array([np.linalg.norm(basis[place], 2) ** 2 for place in rows])
-    return RobustFit(beta, working @ meat @ working, working, np.array(adjusted), np.array(pulls), leverage)
+    count, p = len(rows), X.shape[1]
+    scores, leverage = np.empty((count, p)), np.empty(count)
+    adjusted, pulls = np.empty((count, p, p)), np.empty((count, p, p))
+    for batch in batches:
+        weighted = np.linalg.solve(batch.D, whitened[batch.rows])  # W_j X_j
+        a = weighted if kind != "CR2" else _adjustment(batch.D, basis[batch.rows]).mT @ weighted
+        scores[batch.clusters] = (a.mT @ residual[batch.rows][..., None])[..., 0]
+        adjusted[batch.clusters] = (batch.D @ a).mT @ (batch.D @ a)
+        pulls[batch.clusters] = X[batch.rows].mT @ a
+        leverage[batch.clusters] = np.linalg.norm(basis[batch.rows], 2, axis=(-2, -1)) ** 2
+    meat = scores.T @ scores * FACTORS[kind](count, p)
+    return RobustFit(beta, working @ meat @ working, working, adjusted, pulls, leverage)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """The c clusters of n rows each: their numbers (c,), rows (c, n) and upper Cholesky factors (c, n, n)."""
+
+    clusters: Ints
+    rows: Ints
+    D: Array
+
+
+def _by_size(rows: Sequence[Ints], covariances: Sequence[Array]) -> list[_Batch]:
+    """Clusters of one size side by side."""
+    sizes = np.array([len(place) for place in rows])
+    batches = []
+    for size in np.unique(sizes):
+        alike = np.flatnonzero(sizes == size)
+        D = np.linalg.cholesky(np.array([covariances[j] for j in alike.tolist()])).mT
+        batches.append(_Batch(alike, np.array([rows[j] for j in alike.tolist()]), D))
+    return batches
 
 
 def _adjustment(D: Array, basis: Array) -> Array:
     """A_j = D' B^(-1/2) D with B = D D' (I - H) D D', where H = basis basis' is the hat matrix of whitened rows."""
-    inner = D @ D.T
-    B = inner @ (np.eye(len(D)) - basis @ basis.T) @ inner
-    values, vectors = np.linalg.eigh(0.5 * (B + B.T))
-    held = values > NULL * max(float(values[-1]), 0.0)
-    root = np.zeros_like(values)
-    root[held] = 1.0 / np.sqrt(values[held])
-    return D.T @ (vectors * root) @ vectors.T @ D
+    inner = D @ D.mT
+    B = inner @ (np.eye(D.shape[-1]) - basis @ basis.mT) @ inner
+    values, vectors = np.linalg.eigh(0.5 * (B + B.mT))
+    held = values > NULL * np.maximum(values[..., -1:], 0.0)
+    root = np.where(held, 1.0 / np.sqrt(np.where(held, values, 1.0)), 0.0)
+    return D.mT @ (vectors * root[..., None, :]) @ vectors.mT @ D
