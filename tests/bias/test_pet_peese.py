@@ -66,6 +66,7 @@ def test_peese_answers_where_pet_finds_an_effect_in_the_stated_direction(mean, d
     assert found.chosen == chosen
     assert found.estimate is (found.pet if chosen == "PET" else found.peese).estimate
     assert f"{chosen} answers" in found.sentence
+    assert ("does not show an effect" in found.sentence) == (chosen == "PET")
 
 
 def test_the_choice_is_pets_one_sided_test_at_the_level_asked_for():

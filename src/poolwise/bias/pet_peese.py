@@ -173,10 +173,10 @@ class PetPeese:
 
     @property
     def _choice(self) -> str:
-        says = "an effect" if self.chosen == "PEESE" else "no effect"
+        says = "shows an effect" if self.chosen == "PEESE" else "does not show an effect"
         limits = show.interval(*self.estimate.interval(0.95))
         return (
-            f"PET-PEESE (k = {self.effects.k}): PET's one-sided test shows {says} in the {self.direction} direction (p "
+            f"PET-PEESE (k = {self.effects.k}): PET's one-sided test {says} in the {self.direction} direction (p "
             f"{show.probability(self.p_value)}, level {self.alpha:g}), so that {self.chosen} answers: adjusted under "
             f"its model, the mean effect is {show.number(self.estimate.point)}, 95 % {self.estimate.interval_kind()} "
             f"interval {limits} ({self.effects.scale.label})."
