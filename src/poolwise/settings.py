@@ -57,6 +57,13 @@ SYNONYMS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("plo", "pr", "prop", "proportion", "prevalence", "logitproportion"), "logit"),
         **dict.fromkeys(("irln", "ir", "rate", "lograte", "incidencerate", "logincidencerate"), "log rate"),
     },
+    "predictor": {
+        **{f"{name}i": name for name in ("se", "v", "n", "sqrtn")},
+        **dict.fromkeys(("1n", "inversen"), "ninv"),
+        **dict.fromkeys(("1sqrtn", "sqrt1n"), "sqrtninv"),
+        **dict.fromkeys(("1se", "precision"), "seinv"),
+        **dict.fromkeys(("1v",), "vinv"),
+    },
     "sampler": {**dict.fromkeys(("nuts", "default"), "nutpie"), **dict.fromkeys(("jax", "blackjax"), "numpyro")},
     "missing": {**dict.fromkeys(("impute", "bayes"), "model"), **dict.fromkeys(("raise", "drop"), "error")},
 }
