@@ -148,6 +148,8 @@ def fail_safe_n(
         raise ModelError(f"a target is given, and kind='{kind}' asks about significance", "kind='orwin' or 'general'")
     check_flag("weighted", weighted)
     if kind == "rosenthal":
+        if level >= 0.5:
+            raise ModelError(f"alpha = {alpha!r} for a one-sided test", "a level below 0.5", "alpha=0.05")
         return _rosenthal(table.y, table.se, level)
     if kind == "orwin":
         return _orwin(table.y, table.v, aim, weighted)

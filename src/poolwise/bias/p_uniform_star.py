@@ -34,6 +34,7 @@ SCAN = 41  # values of tau2 among which maxima are looked for, and four times as
 WIDEST = 30.0  # of tau, in units of the range of the estimates and the largest standard error
 FARTHEST = 1e3  # of mu from the estimates in the same unit; beyond, an interval is said to have no end
 MAXIMA = 4  # local ones of a scan that are refined, the largest first
+OUTSIDE = 1.5  # units between a mean and the median estimate, from which the mean is said to be far outside
 FLAT = 1e-7  # log likelihood by which a maximum must stand above what an infinite mean reaches
 
 
@@ -156,7 +157,8 @@ def p_uniform_star(effects: Effects, *, direction: Direction, alpha: float = 0.0
     limits = partial(_limits, within, top, sign, unit)
     mean = Estimate(sign * top.mu * unit, se, limits, "confidence (profile likelihood)")
     tau, counts = float(np.sqrt(top.tau2)) * unit, (int(within.above.sum()), int((~within.above).sum()))
-    words = _sentence(mean, tau, random, p_value, counts, direction)
+    outside = abs(top.mu - float(np.median(within.y))) > OUTSIDE
+    words = _sentence(mean, tau, random, p_value, counts, direction, outside)
     shift = -table.k * np.log(unit)
     return PUniformStar(mean, tau, statistic, p_value, *counts, top.value + shift, direction, words)
 
@@ -308,12 +310,19 @@ def _unbounded(within: _Truncated, direction: str) -> str:
 
 
 def _sentence(
-    mean: Estimate, tau: float, random: float, p_value: float, counts: tuple[int, int], direction: str
+    mean: Estimate,
+    tau: float,
+    random: float,
+    p_value: float,
+    counts: tuple[int, int],
+    direction: str,
+    outside: bool,
 ) -> str:
     one_sided = "" if all(counts) else " All lie on one side of significance, so that the mean rests on little."
+    far = " It lies far outside the estimates, as happens where they lie close to significance." if outside else ""
     return (
         f"p-uniform*: mu = {in_words(mean)} (95 % confidence, profile likelihood), tau = {show.number(tau)}, instead "
         f"of {show.number(random)} of random effects; adjusted under the model that publication depends on "
         f"significance ({direction}: {counts[0]} significant, {counts[1]} not) and on nothing else. Test of no "
-        f"publication bias: p {show.probability(p_value)}.{one_sided}{powerless(sum(counts))}"
+        f"publication bias: p {show.probability(p_value)}.{one_sided}{far}{powerless(sum(counts))}"
     )

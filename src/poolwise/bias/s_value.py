@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
 from typing import Literal, final
@@ -36,7 +36,9 @@ from poolwise.settings import check_option, check_prob
 Array = NDArray[np.float64]
 PooledBy = Literal["random", "common"]
 SHOWN = np.geomspace(1.0, 200.0, 61)  # ratios of the curve; Mathur & VanderWeele look as far as 200
-SEARCHED = np.geomspace(1.0, 1e8, 161)  # ratios between which the limit's S-value is looked for
+NO_NARROWER = 1e-9  # share of a width that is rounding
+ROUNDING = 1e-14  # share of the weighted estimates that their sum about the threshold may be off
+SEARCHED = np.geomspace(1.0, 1e12, 169)  # ratios between which the limit's S-value is looked for
 
 
 @final
@@ -73,7 +75,7 @@ class WorstCase:
 
     def __repr__(self) -> str:
         """One line: the mean of how many studies."""
-        return f"<WorstCase: mu = {in_words(self.mean)} by {self.nonaffirmative} non-affirmative estimates>"
+        return f"<WorstCase: mu = {in_words(self.mean)} by {_estimates(self.nonaffirmative)} not affirmative>"
 
     def _repr_html_(self) -> str:
         """The sentence as a card."""
@@ -208,7 +210,7 @@ def s_value(
 
     tau2 by REML from all estimates, or 0 with ``"common"``. The S-value of the mean is the eta at which mu(eta) is the
     threshold q, -sum_A w (y - q) / sum_N w (y - q); that of the limit the least eta at which the limit of the interval
-    on the threshold's side is, by a search as far as 1e8.
+    on the threshold's side is, by a search as far as 1e12.
 
     Parameters
     ----------
@@ -300,7 +302,10 @@ def _weighted(table: Effects, method: str, sign: float, model: str, alpha: float
 def _estimate(weighted: Weighted, eta: float, sign: float) -> Estimate:
     mean, se, df = weighted.at(eta)
     kind = "confidence (t, clustered by study)" if weighted.robust else "confidence (Wald)"
-    return Estimate(sign * mean, se, partial(_turned, weighted, eta, sign), kind, df=df)
+    limits, known = partial(_turned, weighted, eta, sign), replace(weighted, robust=False)
+    wald = partial(_turned, known, eta, sign)
+    narrower = np.ptp(limits(0.95)) < (1.0 - NO_NARROWER) * np.ptp(wald(0.95))
+    return Estimate(sign * mean, se, limits, kind, df=df, wider=wald if narrower else None)
 
 
 def _turned(weighted: Weighted, eta: float, sign: float, prob: float) -> tuple[float, float]:
@@ -312,11 +317,12 @@ def _worst(table: Effects, weighted: Weighted, direction: Direction) -> WorstCas
     others = ~weighted.affirmative
     mean = _estimate(weighted, np.inf, sign_of(direction))
     count = int(others.sum())
-    few = f" With {count} such estimates it is known badly." if count < FEW else ""
+    level = f"95 %, {mean.kind}" if np.isfinite(mean.sd) else "one study has no interval by its own spread"
+    few = f" With {count} such estimates it is known badly." if 1 < count < FEW else ""
     words = (
-        f"Worst case: mu = {in_words(mean)} (95 %, {mean.kind}) by the {count} of {table.k} estimates that are not "
-        f"significant in the {direction} direction. It is adjusted under the model of endless selection for "
-        f"significance and for nothing else: selection of other kinds can move the mean further.{few}"
+        f"Worst case: mu = {in_words(mean)} ({level}) by {_estimates(count)} of {table.k} not significant in the "
+        f"{direction} direction. It is adjusted under the model of endless selection for significance and for nothing "
+        f"else: selection of other kinds can move the mean further.{few}"
     )
     return WorstCase(mean, table.k - count, count, some_rows(table, others), direction, words)
 
@@ -325,7 +331,8 @@ def _of_mean(weighted: Weighted, threshold: float) -> float:
     affirmative, others = weighted.balance(threshold)
     if affirmative + others <= 0.0:
         return 1.0
-    return max(affirmative / -others, 1.0) if others < 0.0 else np.inf
+    rounding = ROUNDING * float(((np.abs(weighted.y) + abs(threshold)) / weighted.variance).sum())
+    return max(affirmative / -others, 1.0) if others < -rounding else np.inf
 
 
 def _of_limit(weighted: Weighted, threshold: float, prob: float) -> float:
@@ -370,7 +377,11 @@ def _moved(name: str, ratio: float, worst: WorstCase, threshold: float) -> str:
     if ratio == np.inf:
         return (
             f"no ratio, however large, moves {name} to {threshold:g}: it would not get there by the "
-            f"{worst.nonaffirmative} other estimates alone, mu = {in_words(worst.mean)}"
+            f"{_estimates(worst.nonaffirmative)} that are not affirmative alone, mu = {in_words(worst.mean)}"
         )
     times = f"{show.number(ratio, 2)} times"
     return f"significant results must be {times} as likely published as others to move {name} to {threshold:g}"
+
+
+def _estimates(count: int) -> str:
+    return f"{count} {'estimate' if count == 1 else 'estimates'}"

@@ -26,6 +26,7 @@ from poolwise.settings import check_option
 Array = NDArray[np.float64]
 Side = Literal["left", "right"]
 ROUNDS = 100  # of trimming; a number of missing studies that has not settled by then goes round in circles
+ROUNDING = 1e-14  # of the largest estimate: distances from the centre that small are none
 TIE = 1e-12  # of the largest distance from the centre: distances this close are tied
 
 
@@ -173,7 +174,8 @@ def _l0(signed: Array) -> float:
 
 
 def _r0(signed: Array) -> float:
-    return float(len(signed) - np.max(-signed[signed < 0], initial=0.0) - 1.0)
+    centred = np.count_nonzero(signed == 0.0)  # which have the lowest ranks
+    return float(len(signed) - np.max(-signed[signed < 0], initial=centred) - 1.0)
 
 
 def _q0(signed: Array) -> float:
@@ -201,7 +203,8 @@ def _trimmed(y: Array, v: Array, estimator: str, tau2: str | None) -> tuple[int,
                 "another estimator: " + ", ".join(f"'{name}'" for name in MISSING if name != estimator),
             )
         centre = _centre(y[: k - k0], v[: k - k0], tau2)
-        signed = _signed_ranks(y - centre)
+        distance = y - centre
+        signed = _signed_ranks(np.where(np.abs(distance) <= ROUNDING * np.abs(y).max(), 0.0, distance))
         number = MISSING[estimator](signed)
         if np.isnan(number):
             raise InputError(
