@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 from scipy import integrate, stats
-from support.biased_studies import FIGURES, SETS, published, turned
 
 from poolwise.bias import excess_significance
 from poolwise.bias.excess_significance import at_least
+from support.biased_studies import FIGURES, SETS, published, turned
 
 EXACT = 1e-10  # relative
 ROOT = 1e-4  # relative; metafor's search for the limit stops there

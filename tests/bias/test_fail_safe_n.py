@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from scipy import optimize, stats
-from support.biased_studies import FIGURES, SETS, published, studies, turned
 
 from poolwise.bias import fail_safe_n
 from poolwise.errors import ModelError
+from support.biased_studies import FIGURES, SETS, published, studies, turned
 
 EXACT = 1e-10  # relative
 

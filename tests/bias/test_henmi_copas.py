@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from scipy import integrate, stats
-from support.biased_studies import FIGURES, SETS, published, studies, turned
 
 from poolwise.bias import henmi_copas
 from poolwise.bias.henmi_copas import critical_value
+from support.biased_studies import FIGURES, SETS, published, studies, turned
 
 EXACT = 1e-10  # relative
 INTEGRATED = 1e-7  # of the width; R's integrate() stops at about that

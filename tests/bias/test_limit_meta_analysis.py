@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from scipy import stats
-from support.biased_studies import SETS, published, studies, turned
 
 from poolwise.bias import limit_meta_analysis
 from poolwise.closed_form.least_squares import prepare
 from poolwise.closed_form.tau2 import estimate_tau2
 from poolwise.errors import InputError
+from support.biased_studies import SETS, published, studies, turned
 
 EXACT = 1e-9  # relative
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from scipy import optimize, stats
-from support.biased_studies import published, studies, turned
 
 from poolwise.bias import p_uniform_star
 from poolwise.errors import InputError
+from support.biased_studies import published, studies, turned
 
 HALF_OF_384 = 0.5 * stats.chi2.isf(0.05, 1)
 CASES = [("bcg", "negative"), ("hackshaw1998", "positive"), ("normand1999", "negative"), ("li2007", "negative"),

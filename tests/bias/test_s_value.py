@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.linalg import fractional_matrix_power
-from support.biased_studies import SETS, published, studies, turned
 
 from poolwise.bias import s_value, worst_case
-from poolwise.bias._selection_ratio import Weighted
+from poolwise.bias.selection_ratio import Weighted
 from poolwise.closed_form.least_squares import prepare
 from poolwise.closed_form.tau2 import estimate_tau2
 from poolwise.errors import InputError
+from support.biased_studies import SETS, published, studies, turned
 
 CUT = stats.norm.isf(0.025)
 DEPENDENT = studies(

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from support.biased_studies import FIGURES, SETS, published, studies, turned
 
 import poolwise as pw
 from poolwise.bias import trim_and_fill
 from poolwise.errors import InputError
+from support.biased_studies import FIGURES, SETS, published, studies, turned
 
 EXACT = 1e-10  # relative; metafor runs to a threshold of 1e-14 in tau2
 MODELS = {"REML": "REML", "DL": "DL", "EE": None}

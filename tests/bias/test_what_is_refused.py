@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from support.biased_studies import published, studies
 
 import poolwise as pw
 from poolwise import bias
-from poolwise.errors import InputError, ModelError
+from poolwise.errors import InputError, ModelError, PoolwiseWarning
+from support.biased_studies import published, studies
 
 METHODS = {
     "trim_and_fill": bias.trim_and_fill,
@@ -49,6 +49,13 @@ def test_dependent_rows_are_refused_with_what_to_use_instead(name):
         METHODS[name](effects)
     with pytest.raises(InputError, match="correlated sampling errors"):
         METHODS[name](pw.Effects(Y, covariance=np.diag(np.square(SE)), study=[*"abcdef"]))
+
+
+@every
+@pytest.mark.filterwarnings("ignore:2 outcomes")  # which a fit says as well
+def test_several_outcomes_in_one_pool_are_warned_of(name):
+    with pytest.warns(PoolwiseWarning, match=r"pools 2 outcomes \(x, y\) as one"):
+        METHODS[name](studies(Y, SE, outcome=[*"xxxyyy"]))
 
 
 @every

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from poolwise.effects import Effects
-from poolwise.errors import InputError, ModelError, listing, shown
+from poolwise.errors import InputError, ModelError, listing, shown, warn
 from poolwise.settings import as_number, check_option
 
 Direction = Literal["positive", "negative"]
@@ -15,7 +15,7 @@ FEW = 10  # studies, below which tests of funnel asymmetry are advised against; 
 
 
 def need_reported(effects: object, method: str, *, least: int) -> Effects:
-    """The study table, if it has enough rows, none of them reconstructed.
+    """The study table, if it has enough rows, none of them reconstructed; several outcomes are warned of.
 
     Raises
     ------
@@ -35,6 +35,12 @@ def need_reported(effects: object, method: str, *, least: int) -> Effects:
     if effects.k < least:
         raise InputError(
             f"{method} was given {effects.k} {'study' if effects.k == 1 else 'studies'}", f"at least {least} studies"
+        )
+    if len(effects.outcomes) > 1:
+        names = listing(outcome or "none named" for outcome in effects.outcomes)
+        warn(
+            f"{method} pools {len(effects.outcomes)} outcomes ({names}) as one; effects.select(outcome=...) answers "
+            "each question by itself"
         )
     return effects
 

@@ -30,7 +30,9 @@ from poolwise.selection.intervals import Intervals
 
 Array = NDArray[np.float64]
 LOG_ROOT_2PI = 0.5 * np.log(2.0 * np.pi)
-SCAN = 41  # values of tau2 among which maxima are looked for, and four times as many of mu
+SPACING = 0.25  # of values of tau2 in log(v_min + tau2), among which maxima are looked for
+MEANS, NEAR = 161, 0.5  # values of mu, even up to that distance from the estimates and geometric beyond
+FINER = 9  # values of mu about a maximum of the scan
 WIDEST = 30.0  # of tau, in units of the range of the estimates and the largest standard error
 FARTHEST = 1e3  # of mu from the estimates in the same unit; beyond, an interval is said to have no end
 MAXIMA = 4  # local ones of a scan that are refined, the largest first
@@ -215,12 +217,12 @@ class _Truncated:
         variance, z, h = self._standard(mu, tau2)
         return (-0.5 * z * z - 0.5 * np.log(variance) - LOG_ROOT_2PI - log_ndtr(h)).sum(-1)
 
-    def slopes(self, mu: float, tau2: float) -> tuple[float, float]:
-        """Its slopes in mu and tau2."""
-        variance, z, h = self._standard(np.array(mu), np.array(tau2))
+    def slopes(self, mu: Array, tau2: Array) -> tuple[Array, Array]:
+        """Its slopes in mu and tau2, at values of one shape."""
+        variance, z, h = self._standard(mu, tau2)
         mills = np.exp(-0.5 * h * h - LOG_ROOT_2PI - log_ndtr(h))
-        in_mu = ((z - mills * self.side) / np.sqrt(variance)).sum()
-        return float(in_mu), float(((z * z - 1.0 + mills * h) / (2.0 * variance)).sum())
+        in_mu = ((z - mills * self.side) / np.sqrt(variance)).sum(-1)
+        return in_mu, ((z * z - 1.0 + mills * h) / (2.0 * variance)).sum(-1)
 
     def at_infinity(self) -> float:
         """What the likelihood tends to where mu runs away with tau2 in proportion; -inf where it falls without end.
@@ -233,53 +235,59 @@ class _Truncated:
         k = len(self.y)
         return float(k * np.log(k / distance) - k) if distance > 0.0 else np.inf
 
+    def _grid(self, top: float) -> Array:
+        """Values of tau2 from 0 to `top`, even in log(v_min + tau2), where a study's slope varies on a scale of 1."""
+        least = float(self.v.min())
+        width = np.log1p(top / least)
+        return np.expm1(np.linspace(0.0, width, int(width / SPACING) + 2)) * least
+
     def best_tau2(self, mu: float) -> tuple[float, float]:
         """The tau2 at which the likelihood of this mu is largest, and that likelihood."""
-        reach = WIDEST * max(1.0, abs(mu - float(self.y.mean())))
-        least = float(self.v.min())
-        grid = np.expm1(np.linspace(0.0, np.log1p(reach**2 / least), SCAN)) * least
-        values = self.log_likelihood(np.full(SCAN, mu), grid)
-        at = int(np.argmax(values))
-        best, value = float(grid[at]), float(values[at])
-        low, high = grid[max(at - 1, 0)], grid[min(at + 1, SCAN - 1)]
-        if at == 0 and self.slopes(mu, 0.0)[1] <= 0.0:
-            return 0.0, value
-        if self.slopes(mu, low)[1] > 0.0 > self.slopes(mu, high)[1]:
-            best = float(brentq(lambda x: self.slopes(mu, x)[1], low, high, xtol=1e-300, rtol=1e-14))
-            value = float(self.log_likelihood(np.array(mu), np.array(best)))
-        return best, value
+        grid = self._grid((WIDEST * max(1.0, abs(mu - float(self.y.mean())))) ** 2)
+        means = np.full(len(grid), mu)
+        slope = self.slopes(means, grid)[1]
+
+        def of_tau2(tau2: float) -> float:
+            return float(self.slopes(np.array(mu), np.array(tau2))[1])
+
+        falls = np.flatnonzero((slope[:-1] > 0.0) & (slope[1:] <= 0.0))
+        maxima = [brentq(of_tau2, grid[at], grid[at + 1], xtol=1e-300, rtol=1e-14) for at in falls]
+        tau2 = np.array(([0.0] if slope[0] <= 0.0 else []) + maxima or [grid[-1]])
+        values = self.log_likelihood(np.full(len(tau2), mu), tau2)
+        return float(tau2[np.argmax(values)]), float(values.max())
 
     def profile(self, mu: float) -> float:
         """The likelihood of this mu with tau2 at its best."""
         return self.best_tau2(mu)[1]
 
     def maximum(self) -> _Top:
-        """The largest likelihood over mu and tau2: every local maximum of a scan, refined by the slopes."""
-        offsets = np.sinh(np.linspace(-np.arcsinh(FARTHEST), np.arcsinh(FARTHEST), 4 * SCAN - 3))
-        means = float(self.y.mean()) + offsets
-        least = float(self.v.min())
-        grid = np.expm1(np.linspace(0.0, np.log1p((WIDEST * (1.0 + FARTHEST)) ** 2 / least), SCAN)) * least
-        profile = self.log_likelihood(*np.broadcast_arrays(means[:, None], grid)).max(axis=1)
-        inner = np.flatnonzero((profile[1:-1] >= profile[:-2]) & (profile[1:-1] >= profile[2:])) + 1
-        best = sorted({int(np.argmax(profile)), *inner.tolist()}, key=lambda at: -profile[at])[:MAXIMA]
+        """The largest likelihood over mu and tau2: local maxima of a scan, refined by the slope of the profile."""
+        ends = np.arcsinh(FARTHEST / NEAR)
+        means = float(self.y.mean()) + NEAR * np.sinh(np.linspace(-ends, ends, MEANS))
+        grid = self._grid((WIDEST * FARTHEST) ** 2)
+        scan = self.log_likelihood(*np.broadcast_arrays(means[:, None], grid)).max(axis=1)
+        inner = np.flatnonzero((scan[1:-1] >= scan[:-2]) & (scan[1:-1] >= scan[2:])) + 1
+        best = sorted({int(np.argmax(scan)), *inner.tolist()}, key=lambda at: -scan[at])[:MAXIMA]
         return max((self._refined(means, at) for at in best), key=lambda top: top.value)
 
     def _refined(self, means: Array, at: int) -> _Top:
-        low, high = float(means[max(at - 1, 0)]), float(means[min(at + 1, len(means) - 1)])
+        """The largest likelihood near a place of the scan; the profile's slope jumps where tau2 does."""
 
         def slope(mu: float) -> float:
-            return self.slopes(mu, self.best_tau2(mu)[0])[0]
+            return float(self.slopes(np.array(mu), np.array(self.best_tau2(mu)[0]))[0])
 
-        mu = float(means[at])
-        if slope(low) > 0.0 > slope(high):
-            mu = float(brentq(slope, low, high, xtol=1e-14, rtol=1e-14))
-        tau2, value = self.best_tau2(mu)
-        return _Top(mu, tau2, value)
+        inside = np.linspace(means[max(at - 1, 0)], means[min(at + 1, len(means) - 1)], FINER)
+        slopes = np.array([slope(mu) for mu in inside])
+        falls = np.flatnonzero((slopes[:-1] > 0.0) & (slopes[1:] <= 0.0))
+        roots = [brentq(slope, inside[at], inside[at + 1], xtol=1e-14, rtol=1e-14) for at in falls]
+        tops = [_Top(mu, *self.best_tau2(mu)) for mu in [float(means[at]), *roots]]
+        return max(tops, key=lambda top: top.value)
 
     def standard_error(self, top: _Top) -> float:
         """From the curvature of the profile at the maximum; NaN where it has none."""
         step = 1e-3 * np.sqrt(top.tau2 + float(self.v.min()))
-        lower, upper = (self.slopes(mu, self.best_tau2(mu)[0])[0] for mu in (top.mu - step, top.mu + step))
+        means = np.array([top.mu - step, top.mu + step])
+        lower, upper = self.slopes(means, np.array([self.best_tau2(mu)[0] for mu in means]))[0]
         return float(np.sqrt(2.0 * step / (lower - upper))) if lower > upper else np.nan
 
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from poolwise import show
-from poolwise.bias._selection_ratio import Weighted
 from poolwise.bias._studies import (
     FEW,
     Direction,
@@ -24,6 +23,7 @@ from poolwise.bias._studies import (
     need_reported,
     sign_of,
 )
+from poolwise.bias.selection_ratio import Weighted
 from poolwise.closed_form.least_squares import prepare
 from poolwise.closed_form.tau2 import estimate_tau2
 from poolwise.effects import Effects, some_rows
