@@ -118,7 +118,9 @@ def limit_meta_analysis(effects: Effects, *, tau2: str = "REML") -> LimitMetaAna
 
     Notes
     -----
-    REML is the default of `ClosedForm`; the authors' software has used DL as well, which moves beta0 through tau.
+    REML is the default of `ClosedForm`; the authors' software has used DL as well, which moves beta0 through tau. It
+    gives beta0 the standard error of the limit's slope, 1 / sqrt(sum (x - mean x)^2) with x = 1 / s, which is smaller
+    than the one here where tau is above 0.
 
     References
     ----------
