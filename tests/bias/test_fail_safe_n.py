@@ -92,3 +92,8 @@ def test_an_answer_that_does_not_stand_needs_no_study_to_overturn_it():
 def test_a_target_of_0_is_out_of_reach():
     with pytest.raises(ModelError, match="target = 0"):
         fail_safe_n(published("bcg"), kind="orwin", target=0)
+
+
+def test_a_target_in_another_unit_than_the_effects_is_out_of_reach():
+    with pytest.raises(ModelError, match="null studies would be needed"):
+        fail_safe_n(turned(published("bcg"), 1e25), kind="general", target=0.01)

@@ -22,6 +22,7 @@ Kind = Literal["rosenthal", "orwin", "rosenberg", "general"]
 KINDS = ("rosenthal", "orwin", "rosenberg", "general")
 ONE_BY_ONE = 32  # numbers of null studies that are tried one by one, since an answer need not fall with every study
 GROWTH = 1.25  # from there on, between numbers that are tried, before the last step is halved
+MOST = 1e15  # null studies; whole numbers beyond are no longer exact
 ROUNDING = 1e-9  # share of N by which it may exceed a whole number through rounding alone
 SCAN = 65  # values of tau2 among which maxima are looked for
 
@@ -229,6 +230,12 @@ def _fewest(overturned: Callable[[float], bool]) -> float:
     high = np.ceil(GROWTH * low)
     while not overturned(high):
         low, high = high, np.ceil(GROWTH * high)
+        if high > MOST:
+            raise ModelError(
+                f"more than {MOST:.0e} null studies would be needed, beyond what numbers tell apart",
+                "a target or level that is within reach",
+                "a target in the unit of the effects",
+            )
     while high - low > 1.0:
         middle = np.floor(0.5 * (low + high))
         low, high = (low, middle) if overturned(middle) else (middle, high)

@@ -158,7 +158,7 @@ def critical_value(v: Array, tau2: float, prob: float) -> float:
     w, tau2 = unit / v, tau2 / unit
     total, square = w.sum(), (w * w).sum()
     sd = float(np.sqrt(1.0 + tau2 * square / total))
-    free, factor = len(v) - 1.0, total * total / square - 1.0
+    free, factor = len(v) - 1.0, float((w * _others(w)).sum() / square)  # W^2 / W2 - 1
     law = _given_mean(w, tau2)
 
     def excess(t: float) -> float:
@@ -172,28 +172,40 @@ def critical_value(v: Array, tau2: float, prob: float) -> float:
     low, high = 1e-3, 2.0 * sd
     while excess(high) > 0.0:
         low, high = high, 2.0 * high
-    return float(brentq(excess, low, high, xtol=1e-13, rtol=1e-13))
+    return float(brentq(excess, low, high, xtol=1e-13, rtol=1e-13, maxiter=500))
 
 
 def _given_mean(w: Array, tau2: float) -> Callable[[Array], tuple[Array, Array]]:
     """Shape and scale of the gamma law of Q given R = r, as a function of r.
 
     With u = 1 + tau2 w the covariance of the estimates given R is D - u u' / (w'u), D = diag(u / w), and their mean
-    u r sqrt(W) / (w'u); the moments of the quadratic form Q follow.
+    u r sqrt(W) / (w'u); the moments of the quadratic form Q follow. They are written as moments of u under the shares
+    p = w u / (w'u) and w / W, which loses no digits where one study has nearly all the weight.
     """
     u = 1.0 + tau2 * w
-    cross, second, third = (w * u).sum(), (w * u * u).sum(), (w * u**3).sum()
-    total = w.sum()
-    mean_at_0 = u.sum() - second / cross
-    mean_slope = max(total * second / cross**2 - 1.0, 0.0)
-    variance_at_0 = 2.0 * ((u * u).sum() - 2.0 * third / cross + (second / cross) ** 2)
-    variance_slope = 4.0 * max(total / cross**2 * (third - second**2 / cross), 0.0)
+    cross, rest = float((w * u).sum()), _others(w * u)
+    p = w * u / cross
+    middle, mean = float((p * u).sum()), cross / float(w.sum())
+    spread = float((p * (u - middle) ** 2).sum())
+    mean_at_0 = float((rest / cross * u).sum())
+    mean_slope = float((w * (u - mean) ** 2).sum() / w.sum()) / mean**2
+    least = mean_at_0**2 / (len(w) - 1.0)  # of the sum of squares of k - 1 eigenvalues with this sum
+    variance_at_0 = 2.0 * max(float((rest / cross * u * u).sum()) - spread, least)
+    variance_slope = 4.0 * spread / mean
 
     def law(r: Array) -> tuple[Array, Array]:
         mean, variance = mean_at_0 + mean_slope * r * r, variance_at_0 + variance_slope * r * r
         return mean * mean / variance, variance / mean
 
     return law
+
+
+def _others(x: Array) -> Array:
+    """The sum of the other elements, for each."""
+    rest = x.sum() - x
+    largest = int(np.argmax(x))
+    rest[largest] = np.delete(x, largest).sum()
+    return rest
 
 
 def _sentence(mean: Estimate, random: Estimate, k: int) -> str:

@@ -145,6 +145,13 @@ def limit_meta_analysis(effects: Effects, *, tau2: str = "REML") -> LimitMetaAna
         )
     between = float(estimate_tau2(prepare(y, table.v), tau2).value[0])
     tau, sd = np.sqrt(between), np.sqrt(table.v + between)
+    if np.ptp(sd) <= SAME * sd.max():
+        raise InputError(
+            f"tau is estimated at {show.number(float(tau))}, beside which all standard errors are the same, so that "
+            "small studies cannot be told from large ones",
+            "heterogeneity that leaves standard errors a part in the spread",
+            "looking at the estimates that lie farthest out",
+        )
     alpha, beta, cov = _line(y, sd)
     shrunken = beta + tau * (y - beta) / sd
     reach = np.array([tau, 1.0])

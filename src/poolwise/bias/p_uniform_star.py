@@ -33,7 +33,7 @@ LOG_ROOT_2PI = 0.5 * np.log(2.0 * np.pi)
 SPACING = 0.25  # of values of tau2 in log(v_min + tau2), among which maxima are looked for
 MEANS, NEAR = 161, 0.5  # values of mu, even up to that distance from the estimates and geometric beyond
 FINER = 9  # values of mu about a maximum of the scan
-WIDEST = 30.0  # of tau, in units of the range of the estimates and the largest standard error
+WIDEST = 30.0  # of tau, in units of the range of the estimates and the median standard error
 FARTHEST = 1e3  # of mu from the estimates in the same unit; beyond, an interval is said to have no end
 MAXIMA = 4  # local ones of a scan that are refined, the largest first
 OUTSIDE = 1.5  # units between a mean and the median estimate, from which the mean is said to be far outside
@@ -145,7 +145,7 @@ def p_uniform_star(effects: Effects, *, direction: Direction, alpha: float = 0.0
     table = need_independent(effects, "p_uniform_star", least=3)
     need_no_effect(table, "p_uniform_star")
     sign, level = sign_of(direction), check_alpha(alpha)
-    unit = float(np.ptp(table.y) + table.se.max())
+    unit = float(np.ptp(table.y) + np.median(table.se))
     within = _Truncated.of(sign * table.y / unit, table.se / unit, level)
     top = within.maximum()
     if top.value <= within.at_infinity() + FLAT:
@@ -235,11 +235,11 @@ class _Truncated:
         k = len(self.y)
         return float(k * np.log(k / distance) - k) if distance > 0.0 else np.inf
 
-    def _grid(self, top: float) -> Array:
+    def _grid(self, top: float, spacing: float = SPACING) -> Array:
         """Values of tau2 from 0 to `top`, even in log(v_min + tau2), where a study's slope varies on a scale of 1."""
         least = float(self.v.min())
         width = np.log1p(top / least)
-        return np.expm1(np.linspace(0.0, width, int(width / SPACING) + 2)) * least
+        return np.expm1(np.linspace(0.0, width, int(width / spacing) + 2)) * least
 
     def best_tau2(self, mu: float) -> tuple[float, float]:
         """The tau2 at which the likelihood of this mu is largest, and that likelihood."""
@@ -251,7 +251,7 @@ class _Truncated:
             return float(self.slopes(np.array(mu), np.array(tau2))[1])
 
         falls = np.flatnonzero((slope[:-1] > 0.0) & (slope[1:] <= 0.0))
-        maxima = [brentq(of_tau2, grid[at], grid[at + 1], xtol=1e-300, rtol=1e-14) for at in falls]
+        maxima = [brentq(of_tau2, grid[at], grid[at + 1], xtol=1e-300, rtol=1e-14, maxiter=500) for at in falls]
         tau2 = np.array(([0.0] if slope[0] <= 0.0 else []) + maxima or [grid[-1]])
         values = self.log_likelihood(np.full(len(tau2), mu), tau2)
         return float(tau2[np.argmax(values)]), float(values.max())
@@ -264,8 +264,8 @@ class _Truncated:
         """The largest likelihood over mu and tau2: local maxima of a scan, refined by the slope of the profile."""
         ends = np.arcsinh(FARTHEST / NEAR)
         means = float(self.y.mean()) + NEAR * np.sinh(np.linspace(-ends, ends, MEANS))
-        grid = self._grid((WIDEST * FARTHEST) ** 2)
-        scan = self.log_likelihood(*np.broadcast_arrays(means[:, None], grid)).max(axis=1)
+        grid = self._grid((WIDEST * FARTHEST) ** 2, 2.0 * SPACING)
+        scan = np.array([self.log_likelihood(np.full(len(grid), mu), grid).max() for mu in means])
         inner = np.flatnonzero((scan[1:-1] >= scan[:-2]) & (scan[1:-1] >= scan[2:])) + 1
         best = sorted({int(np.argmax(scan)), *inner.tolist()}, key=lambda at: -scan[at])[:MAXIMA]
         return max((self._refined(means, at) for at in best), key=lambda top: top.value)

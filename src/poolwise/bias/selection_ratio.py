@@ -82,11 +82,15 @@ class Weighted:
         a, square = by_study(sums), by_study(sums**2 * variance)
         cross = by_study(weight * variance * sums)
         se = m * float(np.sqrt((by_study(sums * (self.y - mean)) ** 2).sum()))
-        gram = np.diag(square) - m * (np.outer(a, cross) + np.outer(cross, a)) + m * m * total * np.outer(a, a)
-        size = float((gram**2).sum())
+        # G = diag(square) - m (a cross' + cross a') + m^2 total a a' is the covariance of the summed residuals
+        own, outer = float(a @ a), m * m * total
+        diagonal = square - 2.0 * m * a * cross + outer * a * a
+        mixed = 2.0 * m * m * (float(a @ cross) ** 2 + own * float(cross @ cross))
+        mixed += outer * own * (outer * own - 4.0 * m * float(a @ cross))
+        size = float((square * (2.0 * diagonal - square)).sum()) + mixed
         if size <= 0.0 or np.count_nonzero(by_study(weight)) < 2:
             return np.nan, np.nan
-        return se, float(np.trace(gram) ** 2 / size)
+        return se, float(diagonal.sum() ** 2 / size)
 
     def _adjusted(self, weight: Array, m: float, total: float) -> Array:
         """The weights by which residuals are summed, made unbiased under the working model; shape (k,)."""

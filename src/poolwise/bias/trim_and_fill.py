@@ -263,8 +263,16 @@ def _emptier_side(effects: Effects, tau2: str | None) -> Side:
             "standard errors that differ",
             "side='left' where results above the centre get published, side='right' where those below do",
         )
-    data = prepare(effects.y, effects.v, np.column_stack([np.ones(effects.k), se]))
-    weighted = inverse_variance_fit(data) if tau2 is None else estimate_tau2(data, tau2).fit
+    try:
+        data = prepare(effects.y, effects.v, np.column_stack([np.ones(effects.k), se]))
+        weighted = inverse_variance_fit(data) if tau2 is None else estimate_tau2(data, tau2).fit
+    except np.linalg.LinAlgError:
+        raise InputError(
+            f"standard errors from {se.min():.3g} to {se.max():.3g} leave no line to be told, so that no regression "
+            "tells on which side studies are missing",
+            "standard errors within the reach of the arithmetic",
+            "checking the smallest and the largest; side='left' or 'right'",
+        ) from None
     return "right" if coefficients(weighted, "wald").beta[0, 1] < 0.0 else "left"
 
 
