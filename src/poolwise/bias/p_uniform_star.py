@@ -32,10 +32,10 @@ Array = NDArray[np.float64]
 LOG_ROOT_2PI = 0.5 * np.log(2.0 * np.pi)
 SPACING = 0.25  # of values of tau2 in log(v_min + tau2), among which maxima are looked for
 MEANS, NEAR = 161, 0.5  # values of mu, even up to that distance from the estimates and geometric beyond
-FINER = 9  # values of mu about a maximum of the scan
+FINER, MANY = 4, 12  # parts of a step between values of mu near the maximum, unless so many are near
+RIPPLE = 0.02  # of the log likelihood for each study, by which a scan with steps of 2 SPACING may be too low
 WIDEST = 30.0  # of tau, in units of the range of the estimates and the median standard error
 FARTHEST = 1e3  # of mu from the estimates in the same unit; beyond, an interval is said to have no end
-MAXIMA = 4  # local ones of a scan that are refined, the largest first
 OUTSIDE = 1.5  # units between a mean and the median estimate, from which the mean is said to be far outside
 FLAT = 1e-7  # log likelihood by which a maximum must stand above what an infinite mean reaches
 
@@ -261,26 +261,26 @@ class _Truncated:
         return self.best_tau2(mu)[1]
 
     def maximum(self) -> _Top:
-        """The largest likelihood over mu and tau2: local maxima of a scan, refined by the slope of the profile."""
+        """The largest likelihood over mu and tau2, where the slope of the profile falls through 0.
+
+        It is looked for wherever a scan, whose values of tau2 are too coarse to tell, comes near its largest value.
+        """
         ends = np.arcsinh(FARTHEST / NEAR)
         means = float(self.y.mean()) + NEAR * np.sinh(np.linspace(-ends, ends, MEANS))
         grid = self._grid((WIDEST * FARTHEST) ** 2, 2.0 * SPACING)
         scan = np.array([self.log_likelihood(np.full(len(grid), mu), grid).max() for mu in means])
-        inner = np.flatnonzero((scan[1:-1] >= scan[:-2]) & (scan[1:-1] >= scan[2:])) + 1
-        best = sorted({int(np.argmax(scan)), *inner.tolist()}, key=lambda at: -scan[at])[:MAXIMA]
-        return max((self._refined(means, at) for at in best), key=lambda top: top.value)
-
-    def _refined(self, means: Array, at: int) -> _Top:
-        """The largest likelihood near a place of the scan; the profile's slope jumps where tau2 does."""
+        near = np.flatnonzero(scan >= scan.max() - (0.5 + RIPPLE * len(self.y)))
+        places = np.unique(np.clip(near[:, None] + np.arange(-1, 2), 0, MEANS - 1))
+        parts = FINER if len(places) < MANY else 1
+        inside = np.interp(np.arange(parts * (len(places) - 1) + 1) / parts, np.arange(len(places)), means[places])
 
         def slope(mu: float) -> float:
             return float(self.slopes(np.array(mu), np.array(self.best_tau2(mu)[0]))[0])
 
-        inside = np.linspace(means[max(at - 1, 0)], means[min(at + 1, len(means) - 1)], FINER)
         slopes = np.array([slope(mu) for mu in inside])
         falls = np.flatnonzero((slopes[:-1] > 0.0) & (slopes[1:] <= 0.0))
         roots = [brentq(slope, inside[at], inside[at + 1], xtol=1e-14, rtol=1e-14) for at in falls]
-        tops = [_Top(mu, *self.best_tau2(mu)) for mu in [float(means[at]), *roots]]
+        tops = [_Top(mu, *self.best_tau2(mu)) for mu in [float(means[np.argmax(scan)]), *roots]]
         return max(tops, key=lambda top: top.value)
 
     def standard_error(self, top: _Top) -> float:
