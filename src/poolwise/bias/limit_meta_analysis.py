@@ -158,18 +158,14 @@ def limit_meta_analysis(effects: Effects, *, tau2: str = "REML") -> LimitMetaAna
     mean = float(beta + tau * alpha)
     se_mean = float(np.sqrt(reach @ cov @ reach))
     estimate = Estimate(mean, se_mean, partial(_wald, mean, se_mean), "confidence (Wald, limit meta-analysis)")
-    w = 1.0 / table.v
-    common = (w * y).sum() / w.sum()
-    radial_alpha, radial_beta, _ = _line(y, se)
-    q = float((w * (y - common) ** 2).sum())
-    q_residual = float(min(((y / se - radial_alpha - radial_beta / se) ** 2).sum(), q))
+    q, q_residual = _parts_of_q(y, se)
     limit_alpha, beta_limit, _ = _line(shrunken, se)
     return LimitMetaAnalysis(
         estimate,
         alpha,
         beta,
         beta_limit,
-        float((w * shrunken).sum() / w.sum()),
+        float(np.average(shrunken, weights=1.0 / table.v)),
         tuple(shrunken.tolist()),
         between,
         _unexplained(shrunken, se, limit_alpha, beta_limit) if between else 0.0,
@@ -194,6 +190,14 @@ def _line(y: Array, sd: Array) -> tuple[float, float, Array]:
     intercept = float(z.mean() - slope * middle)
     shared = -middle / square
     return intercept, slope, np.array([[1.0 / len(x) + middle**2 / square, shared], [shared, 1.0 / square]])
+
+
+def _parts_of_q(y: Array, se: Array) -> tuple[float, float]:
+    """Cochran's Q, and what the radial plot's line leaves of it."""
+    w = 1.0 / se**2
+    q = float((w * (y - (w * y).sum() / w.sum()) ** 2).sum())
+    intercept, slope, _ = _line(y, se)
+    return q, float(min(((y / se - intercept - slope / se) ** 2).sum(), q))
 
 
 def _unexplained(shrunken: Array, se: Array, intercept: float, slope: float) -> float:
