@@ -336,7 +336,7 @@ def _assumed_level(read: ReportedCells, settings: Settings, converted: Converted
 
 
 def _paths(read: ReportedCells, converted: Converted, adjusted: NDArray[np.bool_]) -> list[str]:
-    """The way of each row with its figures: what was printed, what it was brought to, what other ways give; adjusted."""
+    """The way of each row: the figures printed, what they were brought to, what other ways give, if it is adjusted."""
     paths = []
     for row, (way, others) in enumerate(zip(converted.way, converted.others, strict=True)):
         printed = "".join(f"; {words}" for words in read.origins.get(row, ()) if way)
