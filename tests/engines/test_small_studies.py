@@ -8,7 +8,7 @@ import pytest
 
 import poolwise as pw
 from poolwise import priors
-from poolwise.errors import ModelError
+from poolwise.errors import InputError, ModelError
 
 BCG = pw.datasets.load("bcg")
 SQUARED = pw.Effects(
@@ -96,3 +96,14 @@ def test_priors_scale_with_the_unit_of_the_effects_or_are_asked_for():
     assert pw.PET(direction="positive", mu=UNIT, tau=priors.HalfNormal(1)).resolved(unknown).b == priors.HalfCauchy(1)
     with pytest.raises(ModelError, match="neither a prior for b nor a direction"):
         pw.PET().resolved(BCG)
+
+
+def test_two_studies_and_what_moderators_determine_are_refused_and_so_is_a_known_slope_that_is_estimated():
+    with pytest.warns(pw.PoolwiseWarning, match="only 2 studies"):
+        two = pw.Effects([0.1, 0.3], se=[0.1, 0.3], scale="SMD")
+    with pytest.raises(InputError, match=r"2 coefficients \(intercept, b\) for 2 studies"):
+        pw.fit(two, pw.PET(), pw.ClosedForm())
+    with pytest.raises(InputError, match="collinear"):
+        pw.fit(BCG, pw.PET(moderators="~ se"), pw.ClosedForm())
+    with pytest.raises(ModelError, match="ClosedForm estimates b, and the model states b"):
+        pw.fit(BCG, pw.PET(b=priors.Fixed(1.0)), pw.ClosedForm())
