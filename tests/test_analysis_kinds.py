@@ -180,7 +180,7 @@ def test_the_file_states_the_very_model_of_publication_bias(tmp_path, text, mode
 def test_a_file_says_in_which_direction_results_are_published(tmp_path):
     nuts = "[engines]\nnuts = { seed = 1 }\n"
     for text in ('kind = "step-selection"', 'kind = "weight-function"\nfunction = "beta"'):
-        assert "direction = 'positive' where effects above 0" in refused(tmp_path, text, BCG, nuts)
+        assert "model: no direction is given" in refused(tmp_path, text, BCG, nuts)
     assert "neither a prior for b nor a direction" in refused(tmp_path, 'kind = "pet"', BCG, nuts)
 
 

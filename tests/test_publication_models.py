@@ -45,9 +45,9 @@ def test_known_weights_are_one_for_each_interval_the_first_1(weights):
 def test_a_weight_of_0_where_something_was_published_is_refused_and_so_is_a_flat_prior_beside_one():
     with pytest.raises(ModelError, match="whose weight is known to be 0: study 1"):
         pw.StepSelection(direction="positive", weights=(1, 0)).resolved(THREE)
+    flat = pw.StepSelection((0.001, 0.1), direction="negative", weights=(1, 0, 1), mu=priors.Flat())
     with pytest.raises(ModelError, match="the posterior is improper"):
-        model = pw.StepSelection((0.001, 0.1), direction="negative", weights=(1, 0, 1), mu=priors.Flat())
-        model.resolved(THREE)
+        flat.resolved(THREE)
 
 
 def test_a_scale_without_a_null_has_no_p_values():

@@ -9,7 +9,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from poolwise import priors
 from poolwise.errors import ModelError
-from poolwise.model import PET, ContaminatedRandomEffects, MetaRegression, RandomEffects
+from poolwise.model import (
+    PET,
+    ContaminatedRandomEffects,
+    MetaRegression,
+    RandomEffects,
+    StepSelection,
+    WeightFunction,
+)
 from poolwise.priors import FAMILIES, Prior
 from poolwise.settings import unprintable
 
@@ -102,10 +109,18 @@ def _prior_for_slope(value: Any) -> Prior:
     return prior
 
 
+def _prior_for_delta(value: Any) -> Prior:
+    prior = _prior(value)
+    WeightFunction("negexp", sides=2, delta=prior)
+    return prior
+
+
 def _publication_weights(value: Any) -> Any:
     """Known weights in a list, or a prior."""
     if not isinstance(value, list):
-        return _prior_for_tau(value)
+        prior = _prior(value)
+        StepSelection(sides=2, weights=prior)
+        return prior
     if any(isinstance(number, bool) or not isinstance(number, int | float) for number in value):
         raise ModelError("the weights are not all numbers", "a list of numbers, or a prior", "[1, 0.5]")
     return tuple(float(number) for number in value)
@@ -178,6 +193,7 @@ SharePrior = Annotated[Any, PlainValidator(_prior_for_share), WithJsonSchema(_pr
 SlopePrior = Annotated[
     Any, PlainValidator(_prior_for_slope), WithJsonSchema(_prior_schema([*_ON_LINE, *_ON_HALF_LINE]))
 ]
+DeltaPrior = Annotated[Any, PlainValidator(_prior_for_delta), WithJsonSchema(_prior_schema(_ON_HALF_LINE))]
 PublicationWeights = Annotated[
     Any,
     PlainValidator(_publication_weights),

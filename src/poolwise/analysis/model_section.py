@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from poolwise.analysis.fields import (
     Coefficients,
     Columns,
+    DeltaPrior,
     MuPrior,
     Number,
     PublicationWeights,
@@ -144,7 +145,7 @@ class ModelSection(Section):
     function: Literal["beta", "halfnorm", "negexp", "logistic", "power"] | None = Field(
         default=None, description="'beta', 'halfnorm', 'negexp', 'logistic' or 'power': what publication is of p"
     )
-    delta: TauPrior | None = Field(default=None, description="prior on the parameter(s) of the weight function")
+    delta: DeltaPrior | None = Field(default=None, description="prior on the parameter(s) of the weight function")
     prec: Literal["sei"] | None = Field(default=None, description="'sei': imprecise studies are selected more strongly")
     b: SlopePrior | None = Field(
         default=None, description="prior on the slope on the standard error (its square), such as { HalfCauchy = 1 }"
