@@ -337,9 +337,9 @@ def _assumed_level(read: ReportedCells, settings: Settings, converted: Converted
 
 def _paths(read: ReportedCells, converted: Converted, adjusted: NDArray[np.bool_]) -> list[str]:
     """The way of each row: the figures printed, what they were brought to, what other ways give, if it is adjusted."""
-    paths = []
+    paths, flagged = [], set(np.flatnonzero(adjusted).tolist())
     for row, (way, others) in enumerate(zip(converted.way, converted.others, strict=True)):
         printed = "".join(f"; {words}" for words in read.origins.get(row, ()) if way)
         beside = f" (other ways: {others})" if others else ""
-        paths.append(way + printed + beside + ("; adjusted for other variables" if way and adjusted[row] else ""))
+        paths.append(way + printed + beside + ("; adjusted for other variables" if way and row in flagged else ""))
     return paths
