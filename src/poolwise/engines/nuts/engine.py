@@ -103,7 +103,7 @@ class NUTS:
         | {SKEWED, UNCERTAIN}
     )
     draws: int = 1000
-    tune: int = 1000
+    tune: int = 400
     chains: int = 4
     seed: int = 1
     target_accept: float | None = None
@@ -112,7 +112,7 @@ class NUTS:
     sampler: Sampler = "nutpie"
 
     def __post_init__(self) -> None:
-        for name, usual in (("draws", 1000), ("tune", 1000), ("chains", 4), ("cores", 2)):
+        for name, usual in (("draws", 1000), ("tune", 400), ("chains", 4), ("cores", 2)):
             check_whole(name, getattr(self, name), 1, usual)
         check_memory(
             f"NUTS(draws={self.draws}, tune={self.tune}, chains={self.chains})",

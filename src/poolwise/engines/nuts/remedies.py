@@ -20,12 +20,13 @@ CAREFUL = 0.99
 """The target_accept of the next run, when one diverged."""
 LONGER = 4
 """How many times as many draws the next run has, when one had too few effective ones; the most for limits."""
-SPARE = 1.2
+SPARE = 1.1
 """How many times as many draws limits get as their estimated error asks for, which is itself off by some 15 %."""
 FURTHER_RUNS = 2
 """How often draws are added for the sake of limits: what they need is known better with more of them."""
-TUNING_SHARE = 3
-"""A further run is tuned for a third as long: after a fifth, risk ratios of extreme counts diverge twice as often."""
+TUNING_SHARE, LEAST_TUNING = 3, 333
+"""A further run is tuned for a third as long, or for so many draws where the first one has as many: after 200 draws
+risk ratios of extreme counts diverge twice as often."""
 
 _INTERRUPTED = "Interrupted in a further run; the draws of the one before it are kept."
 
@@ -114,7 +115,8 @@ def _more(numbers: Mapping[str, float], first: int, draws: int) -> int:
 def _next(settings: Settings, more: int, further: int) -> Settings:
     """The settings of a further run: a seed of its own, and less to tune."""
     seed = np.random.SeedSequence([settings.seed, further]).generate_state(1)[0]
-    return replace(settings, draws=more, tune=max(settings.tune // TUNING_SHARE, 1), seed=int(seed))
+    tune = max(settings.tune // TUNING_SHARE, min(settings.tune, LEAST_TUNING))
+    return replace(settings, draws=more, tune=tune, seed=int(seed))
 
 
 def _joined(chains: Chains, sample: Sample, settings: Settings, accept: float) -> Chains:
