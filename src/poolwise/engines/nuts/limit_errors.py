@@ -122,6 +122,16 @@ def limit_bound(studies: int) -> float:
     return MOST_ERROR if studies <= FEW_STUDIES else MOST_ERROR * (1.0 + DOUBT)
 
 
+def enough(numbers: Mapping[str, float]) -> float:
+    """Estimated error of a limit, in posterior standard deviations, down to which draws are added.
+
+    The bound among the diagnostics; on few studies, where limits move most and draws cost least, less than 0.1 by the
+    standard error of the estimate, so that most errors of limits are below 0.1 in truth.
+    """
+    bound = numbers.get("limit_bound", MOST_ERROR)
+    return bound if bound > MOST_ERROR else MOST_ERROR * (1.0 - DOUBT)
+
+
 def too_noisy(numbers: Mapping[str, float]) -> bool:
     """Whether the largest error of a limit is above the bound among the diagnostics."""
     return noisiest(numbers)[1] > numbers.get("limit_bound", MOST_ERROR)
