@@ -43,10 +43,10 @@ class NUTS:
     repeated once with target_accept = 0.99; one with fewer than 100 effective draws for each chain or an R-hat
     above 1.01 once with four times as many draws, where these can be expected to do; where a limit of a 95 %
     interval has a Monte Carlo standard error above 0.1 posterior standard deviations (as the error is itself an
-    estimate, above 0.114 with more than five rows and above 0.086 with fewer), each chain goes on with a further run for as many draws as the error
-    asks for, up to four times the first ones in all. The report says so, what remains of the error of limits, and
-    which limits lie so near to 0 that their sign is noise. The same seed gives the same draws by the same sampler,
-    whatever `cores` is.
+    estimate, above 0.114 with more than five rows and above 0.086 with fewer), each chain goes on with a further run
+    for as many draws as the error asks for, up to four times the first ones in all. The report says so, what remains
+    of the error of limits, and which limits lie so near to 0 that their sign is noise. The same seed gives the same
+    draws by the same sampler, whatever `cores` is.
 
     Ctrl-C ends a run and keeps its draws so far: the status is ``"interrupted"``, and the report says how many of how
     many draws there are. Where a chain has fewer than 100 draws after tuning, nothing is kept and the
