@@ -1,4 +1,4 @@
-"""Speed of NUTS: a second fit of each model, 4 x (1000 + 1000) draws of new data. Run by `make bench`."""
+"""Speed of NUTS: a second fit of each model, 4 x (400 + 1000) draws or more, of new data. Run by `make bench`."""
 
 from itertools import count
 

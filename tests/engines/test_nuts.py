@@ -17,7 +17,15 @@ from poolwise.effects import Effects
 from poolwise.engines.nuts import NUTS, plans
 from poolwise.engines.nuts.run import accepts
 from poolwise.errors import ModelError, PoolwiseWarning
-from poolwise.model import BinomialNormal, CommonEffect, RandomEffects, ThreeLevel
+from poolwise.model import (
+    BinomialNormal,
+    CommonEffect,
+    JointOutcomes,
+    RandomEffects,
+    SkewNormalRandomEffects,
+    Subgroups,
+    ThreeLevel,
+)
 from poolwise.quantities import Distribution
 from poolwise.result import Result
 from support.oracle import PRIORS, Oracle
@@ -153,6 +161,8 @@ def test_a_known_tau_is_not_sampled_but_used():
 def test_the_acceptance_rate_suits_the_model_unless_it_is_chosen():
     counts = BinomialNormal("log OR")
     assert tuple(accepts(NUTS(), model) for model in (DEFAULT, counts, ThreeLevel())) == (0.8, 0.9, 0.95)
+    alike = Subgroups("alloc", heterogeneity="exchangeable"), JointOutcomes(), SkewNormalRandomEffects()
+    assert {accepts(NUTS(), model) for model in alike} == {0.85}
     assert accepts(NUTS(target_accept=0.8), counts) == 0.8
 
 

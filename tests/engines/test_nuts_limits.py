@@ -11,6 +11,7 @@ from scipy import stats
 import poolwise as pw
 from poolwise import priors as p
 from poolwise.engines.nuts.limit_errors import (
+    enough,
     limit_bound,
     notes_about,
     printed,
@@ -89,6 +90,11 @@ def test_few_studies_allow_no_estimated_error_above_a_tenth_and_more_only_what_i
     assert too_noisy({"limit_share_tau": 0.105, "limit_bound": limit_bound(3)})
     assert not too_noisy({"limit_share_tau": 0.105, "limit_bound": limit_bound(13)})
     assert too_noisy({"limit_share_tau": 0.12, "limit_bound": limit_bound(13)})
+
+
+def test_draws_are_added_down_to_what_an_estimate_of_a_tenth_is_surely_below_on_few_studies():
+    assert enough({"limit_bound": limit_bound(3)}) == pytest.approx(0.086)
+    assert enough({"limit_bound": limit_bound(13)}) == limit_bound(13)
 
 
 def test_draws_that_repeat_themselves_have_a_larger_error():

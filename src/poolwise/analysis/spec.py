@@ -55,7 +55,7 @@ class NutsRow(Section):
 
     label: Label = None
     draws: Whole = Field(default=1000, ge=4, description="draws kept in each chain, a whole number of at least 4")
-    tune: Whole = Field(default=1000, ge=1, description="tuning draws in each chain, a whole number above 0")
+    tune: Whole = Field(default=400, ge=1, description="tuning draws in each chain, a whole number above 0")
     chains: Whole = Field(default=4, ge=1, description="number of chains, a whole number above 0")
     seed: Whole = Field(ge=0, description="seed of the draws, a whole number of at least 0")
     target_accept: Number | None = Field(default=None, gt=0, lt=1, description="target acceptance rate between 0 and 1")

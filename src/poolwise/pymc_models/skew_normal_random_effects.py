@@ -42,9 +42,12 @@ def skew_normal_random_effects(y: Array, v: Array, mu: Prior, tau: Prior) -> pm.
     """
     import pymc as pm
 
+    from poolwise.pymc_models.transforms import Probit
+
     with pm.Model() as model:
         estimate, variance = pm.Data("y", y, dims="study"), pm.Data("v", v, dims="study")
-        mean, sd, delta = prior_on_mu(mu), prior_on_tau(tau), pm.Uniform("delta", -1.0, 1.0)
+        mean, sd = prior_on_mu(mu), prior_on_tau(tau)
+        delta = pm.Uniform("delta", -1.0, 1.0, default_transform=Probit())
         omega = sd / pm.math.sqrt(1.0 - 2.0 / np.pi * delta**2)
         xi = mean - omega * delta * np.sqrt(2.0 / np.pi)
         total = pm.math.sqrt(omega**2 + variance)

@@ -44,11 +44,11 @@ class NUTS:
     family for is sampled by a table of its log density, good to 1e-13 of 1 + |log density|. A run that diverges is
     repeated once with target_accept = 0.99; one with fewer than 100 effective draws for each chain or an R-hat
     above 1.01 once with four times as many draws, where these can be expected to do; where a limit of a 95 %
-    interval has a Monte Carlo standard error above 0.1 posterior standard deviations (with more than five rows above
-    0.114, as the error is itself an estimate), each chain goes on with a further run for as many draws as the error
-    asks for, up to four times the first ones in all. The report says so, what remains of the error of limits, and
-    which limits lie so near to 0 that their sign is noise. The same seed gives the same draws by the same sampler,
-    whatever `cores` is.
+    interval has a Monte Carlo standard error above 0.1 posterior standard deviations (as the error is itself an
+    estimate, above 0.114 with more than five rows and above 0.086 with fewer), each chain goes on with a further run
+    for as many draws as the error asks for, up to four times the first ones in all. The report says so, what remains
+    of the error of limits, and which limits lie so near to 0 that their sign is noise. The same seed gives the same
+    draws by the same sampler, whatever `cores` is.
 
     Ctrl-C ends a run and keeps its draws so far: the status is ``"interrupted"``, and the report says how many of how
     many draws there are. Where a chain has fewer than 100 draws after tuning, nothing is kept and the
@@ -66,8 +66,9 @@ class NUTS:
         Acceptance rate that the step size aims at, between 0 and 1. When None 0.8 where mean effects are sampled as
         their standardised distance from where the estimates put them given tau (random effects, subgroups, joint
         outcomes, regressions and location and scale with at most two coefficients), which leaves nearly independent
-        unknowns; 0.9 for counts, whose many unknowns are nearly independent too; 0.95 elsewhere, which small
-        heterogeneity asks for.
+        unknowns; 0.85 of these for exchangeable subgroups and joint outcomes, and for skew-normal effects, where limits
+        of that accuracy take the fewest steps; 0.9 for counts, whose many unknowns are nearly independent too; 0.95
+        elsewhere, which small heterogeneity asks for.
     cores : int
         Chains that nutpie runs at the same time, in threads. PyMC's own sampler runs one after the other, numpyro
         all at once.
@@ -85,9 +86,10 @@ class NUTS:
     Notes
     -----
     Four chains are what rank-normalised R-hat is meant for, and 1,000 draws of each leave a Monte Carlo error of limits
-    well below a tenth of a posterior sd in most models. As many steps of tuning cost little beside the compilation, and
-    two cores nearly every machine has. nutpie is the default since its compiled model serves each further table without
-    a new compilation.
+    below a tenth of a posterior sd in most models. Tuning for 400 draws, as nutpie itself does, takes 20 to 29 % less
+    time than for 1,000 and gives as many effective draws: in 24 models of 2 to 100 estimates, 12 seeds each, no run of
+    either diverged and steps, R-hat and effective sizes were alike; after 300 one diverged. Two cores nearly every
+    machine has. nutpie is the default since its compiled model serves each further table without a new compilation.
 
     References
     ----------
@@ -105,7 +107,7 @@ class NUTS:
         | {SELECTED, SELECTED_BY_STEPS, SKEWED, UNCERTAIN}
     )
     draws: int = 1000
-    tune: int = 1000
+    tune: int = 400
     chains: int = 4
     seed: int = 1
     target_accept: float | None = None
@@ -114,7 +116,7 @@ class NUTS:
     sampler: Sampler = "nutpie"
 
     def __post_init__(self) -> None:
-        for name, usual in (("draws", 1000), ("tune", 1000), ("chains", 4), ("cores", 2)):
+        for name, usual in (("draws", 1000), ("tune", 400), ("chains", 4), ("cores", 2)):
             check_whole(name, getattr(self, name), 1, usual)
         check_memory(
             f"NUTS(draws={self.draws}, tune={self.tune}, chains={self.chains})",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -26,11 +27,11 @@ MOST_ERROR = 0.1
 FEW_STUDIES = 5
 """Number of rows up to which every estimated error above MOST_ERROR is called too large; limits move most there."""
 DOUBT = 0.14
-"""Relative standard deviation of an estimated error, at 4,000 draws."""
+"""Relative standard deviation of an estimated error above 0.08, at 4,000 draws of chains (0.09 of independent ones)."""
 OF_NOISE = 2.0
 """Monte Carlo standard errors from a value within which a limit does not tell on which side of it it lies."""
-WINDOW = 0.25
-"""Share of a tail, on each side of a limit, over which the density at the limit is averaged."""
+NARROW, WIDE = math.log(2.0), math.log(8.0)
+"""Distances of logits, on each side of a limit, over which the density at the limit is averaged."""
 _DERIVED = ("tau2", "I2", "ICC")  # functions of what is judged itself
 
 
@@ -47,9 +48,11 @@ def quantile_error(draws: Array, prob: float) -> float:
     """Monte Carlo standard error of an empirical quantile.
 
     sqrt(p (1 - p) / n_eff) / f, with n_eff of the indicators draw <= quantile, at most the number of draws, and the
-    density f = 2 d / (Q(p + d) - Q(p - d)), where d is the standard error of the share below the quantile or a quarter
-    of the tail, whichever is larger. With a d of one standard error alone the estimate, at 4,000 draws and 2.5 %, has
-    a relative standard deviation of 0.22, and half of what it should be is no rarity; here it is 0.14.
+    density f = 2 h p (1 - p) / (Q(logit p + h) - Q(logit p - h)), Q(l) the quantile whose probability has the logit l:
+    the slope of the quantiles on that scale, on which exponential tails and the logistic law are straight and a normal
+    tail nearly so, which lets the window be wide. h is the standard error of the logit, at least log 2 and at most
+    log 8. From p / 2 to 2 p the estimate at 4,000 draws of chains has a relative standard deviation of 0.14 and is
+    right on average; from 3 / 4 p to 5 / 4 p it was 0.19.
 
     Parameters
     ----------
@@ -76,11 +79,12 @@ def _quantiles(draws: Array, probs: Array) -> tuple[Array, Array]:
     ordered = np.sort(draws, axis=None)
     at = np.quantile(ordered, probs)
     effective = np.minimum(effective_sizes(np.asarray(draws <= at[:, None, None], dtype=float)), draws.size)
-    tail = np.minimum(probs, 1.0 - probs)
-    error = np.sqrt(probs * (1.0 - probs) / effective)
-    d = np.minimum(np.maximum(error, WINDOW * tail), 0.8 * tail)
-    low, high = np.quantile(ordered, np.stack([probs - d, probs + d]))
-    return at, error * (high - low) / (2.0 * d)
+    variance = probs * (1.0 - probs)
+    error = np.sqrt(variance / effective)
+    h = np.clip(error / variance, NARROW, WIDE)
+    odds = probs / (1.0 - probs) * np.exp(np.stack([-h, h]))
+    low, high = np.quantile(ordered, odds / (1.0 + odds))
+    return at, error / variance * (high - low) / (2.0 * h)
 
 
 def limit_errors(draws: Array, moments: int) -> dict[str, float]:
@@ -116,6 +120,16 @@ def limit_bound(studies: int) -> float:
         Number of rows of the study table.
     """
     return MOST_ERROR if studies <= FEW_STUDIES else MOST_ERROR * (1.0 + DOUBT)
+
+
+def enough(numbers: Mapping[str, float]) -> float:
+    """Estimated error of a limit, in posterior standard deviations, down to which draws are added.
+
+    The bound among the diagnostics; on few studies, where limits move most and draws cost least, less than 0.1 by the
+    standard error of the estimate, so that most errors of limits are below 0.1 in truth.
+    """
+    bound = numbers.get("limit_bound", MOST_ERROR)
+    return bound if bound > MOST_ERROR else MOST_ERROR * (1.0 - DOUBT)
 
 
 def too_noisy(numbers: Mapping[str, float]) -> bool:

@@ -295,8 +295,9 @@ def _subgroups(effects: Effects, model: Subgroups, mean: Means, unit: Unit | Non
     ready = partial(compiled, _empty_subgroups, *template, model.heterogeneity == "common")
     measured = {"tau": mean.structure.sds}
     if spread is None:
-        return Plan(ready, data, unit, mean, measured)
-    return Plan(ready, data, unit, mean, measured | {"tau_typical": ("tau",)}, {"tau_spread": ("tau_spread",)})
+        return Plan(ready, data, unit, mean, measured, adaptation="diag")
+    typical, free = {"tau_typical": ("tau",)}, {"tau_spread": ("tau_spread",)}
+    return Plan(ready, data, unit, mean, measured | typical, free, "diag")
 
 
 def _three_level(effects: Effects, mean: Means, unit: Unit | None) -> Plan:

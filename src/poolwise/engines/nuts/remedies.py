@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.engines.nuts.diagnostics import ESS_PER_CHAIN, R_HAT_LIMIT, starting
-from poolwise.engines.nuts.limit_errors import MOST_ERROR, noisiest, noisy_limit, too_noisy
+from poolwise.engines.nuts.limit_errors import enough, noisiest, noisy_limit
 from poolwise.engines.nuts.samplers import Chains
 from poolwise.engines.nuts.settings import Settings
 from poolwise.engines.nuts.stored_draws import Drawn
@@ -20,12 +20,13 @@ CAREFUL = 0.99
 """The target_accept of the next run, when one diverged."""
 LONGER = 4
 """How many times as many draws the next run has, when one had too few effective ones; the most for limits."""
-SPARE = 1.2
-"""How many times as many draws limits get as their estimated error asks for, which is itself off by some 15 %."""
-FURTHER_RUNS = 2
+SPARE = 1.1
+"""How many times as many draws limits get as the largest of their estimated errors asks for, itself off by 14 %."""
+FURTHER_RUNS = 3
 """How often draws are added for the sake of limits: what they need is known better with more of them."""
-TUNING_SHARE = 3
-"""A further run is tuned for a third as long: after a fifth, risk ratios of extreme counts diverge twice as often."""
+TUNING_SHARE, LEAST_TUNING = 3, 333
+"""A further run is tuned for a third as long, or for so many draws where the first one has as many: after 200 draws
+risk ratios of extreme counts diverge twice as often."""
 
 _INTERRUPTED = "Interrupted in a further run; the draws of the one before it are kept."
 
@@ -42,8 +43,8 @@ def careful[T](
 
     One that diverged, or has too few effective draws, is run again, each at most once. Where the limit of an interval
     has a Monte Carlo standard error above 0.1 posterior standard deviations, beyond what the estimate of that error
-    itself is off by (`limit_bound`), a further run is joined to it, chain by chain, at most twice and up to four times
-    the draws.
+    itself is off by (`enough`), a further run is joined to it, chain by chain, at most three times and up to four
+    times the draws.
 
     Parameters
     ----------
@@ -102,19 +103,20 @@ def _too_short(numbers: Mapping[str, float], chains: int) -> bool:
 def _noisy(numbers: Mapping[str, float], chains: Chains) -> bool:
     """Whether draws that are good leave a limit too large an error."""
     good = chains.count > 1 and not chains.divergences and not few(numbers, chains.count)
-    return good and too_noisy(numbers)
+    return good and noisiest(numbers)[1] > enough(numbers)
 
 
 def _more(numbers: Mapping[str, float], first: int, draws: int) -> int:
     """How many further draws each chain needs, after `draws` of them; at most LONGER times the first in all."""
-    needed = math.ceil(SPARE * draws * (noisiest(numbers)[1] / numbers.get("limit_bound", MOST_ERROR)) ** 2)
+    needed = math.ceil(SPARE * draws * (noisiest(numbers)[1] / enough(numbers)) ** 2)
     return min(needed, max(LONGER * first, draws)) - draws
 
 
 def _next(settings: Settings, more: int, further: int) -> Settings:
     """The settings of a further run: a seed of its own, and less to tune."""
     seed = np.random.SeedSequence([settings.seed, further]).generate_state(1)[0]
-    return replace(settings, draws=more, tune=max(settings.tune // TUNING_SHARE, 1), seed=int(seed))
+    tune = max(settings.tune // TUNING_SHARE, min(settings.tune, LEAST_TUNING))
+    return replace(settings, draws=more, tune=tune, seed=int(seed))
 
 
 def _joined(chains: Chains, sample: Sample, settings: Settings, accept: float) -> Chains:

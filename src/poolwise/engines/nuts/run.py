@@ -13,13 +13,13 @@ from poolwise.engines.nuts.remedies import Reader, Sample, careful
 from poolwise.engines.nuts.settings import Settings
 from poolwise.engines.nuts.stored_draws import Drawn, Place, facts
 from poolwise.model import Model, remarks
-from poolwise.model.needs import COUNTS, EXCHANGEABLE, SCALE_MODERATORS, needs
+from poolwise.model.needs import COUNTS, EXCHANGEABLE, SCALE_MODERATORS, SKEWED, needs
 from poolwise.pymc_models.standardised import MOST_COEFFICIENTS, STANDARDISED
 from poolwise.quantities import Quantity
 from poolwise.result import Finding, FitReport
 
 NEEDS_OF_STANDARDISED = frozenset({EXCHANGEABLE, SCALE_MODERATORS})  # what such a model may need
-USUAL, USUAL_OF_COUNTS, USUAL_OF_STANDARDISED = 0.95, 0.9, 0.8
+USUAL, USUAL_OF_COUNTS, USUAL_OF_CURVED, USUAL_OF_STANDARDISED = 0.95, 0.9, 0.85, 0.8
 
 
 def drawn[T](
@@ -53,7 +53,11 @@ def accepts(settings: Settings, model: Model, coefficients: int = 1) -> float:
         return settings.target_accept
     if COUNTS in needs(model):
         return USUAL_OF_COUNTS
-    return USUAL_OF_STANDARDISED if _is_standardised(model, coefficients) else USUAL
+    if SKEWED in needs(model):
+        return USUAL_OF_CURVED
+    if not _is_standardised(model, coefficients):
+        return USUAL
+    return USUAL_OF_CURVED if EXCHANGEABLE in needs(model) else USUAL_OF_STANDARDISED
 
 
 def report(
