@@ -25,6 +25,8 @@ from poolwise.errors import PoolwiseError, PoolwiseWarning
 from poolwise.exchange import pymc_model, read_draws
 from poolwise.fit import fit, refit
 from poolwise.model import (
+    PEESE,
+    PET,
     BinomialNormal,
     CommonEffect,
     ContaminatedRandomEffects,
@@ -36,9 +38,11 @@ from poolwise.model import (
     PoissonNormal,
     RandomEffects,
     SkewNormalRandomEffects,
+    StepSelection,
     StudentTRandomEffects,
     Subgroups,
     ThreeLevel,
+    WeightFunction,
 )
 from poolwise.reconstruct import reconstruct
 from poolwise.result import Result
@@ -73,6 +77,8 @@ _LAZY = {
 
 __all__ = [
     "NUTS",
+    "PEESE",
+    "PET",
     "BayesFactor",
     "BinomialNormal",
     "ClosedForm",
@@ -93,9 +99,11 @@ __all__ = [
     "Result",
     "Scale",
     "SkewNormalRandomEffects",
+    "StepSelection",
     "StudentTRandomEffects",
     "Subgroups",
     "ThreeLevel",
+    "WeightFunction",
     "average",
     "bayes_factor",
     "bias",

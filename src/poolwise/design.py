@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -32,6 +32,26 @@ SUM_OF_COLUMNS = re.compile(r"~\s*[^\W\d]\w*(\s*\+\s*[^\W\d]\w*)*")  # what a li
 
 @final
 @dataclass(frozen=True, eq=False)
+class Beside:
+    """A column of a design that is a function of a column of the study table itself, not of a moderator.
+
+    Attributes
+    ----------
+    name : str
+        Of its coefficient.
+    of : str
+        The column of the study table: ``"se"``.
+    function : callable
+        From its values to those of the design, 0 at 0.
+    """
+
+    name: str
+    of: str
+    function: Callable[[Array], Array]
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class Design:
     """The design matrix of a meta-regression.
 
@@ -52,6 +72,8 @@ class Design:
     pooled : mapping
         The levels of each factor whose effects share a prior; the last columns of X are theirs, one for each level,
         then one for a new level of each factor.
+    beside : tuple of Beside
+        What the last columns of X are where they are no moderators; 0 where no value is given of them.
     """
 
     X: Array
@@ -61,6 +83,7 @@ class Design:
     levels: Mapping[str, tuple[object, ...] | None] = field(default_factory=dict, repr=False)
     spec: Any = field(default=None, repr=False)
     pooled: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    beside: tuple[Beside, ...] = ()
 
     @property
     def p(self) -> int:
@@ -70,7 +93,7 @@ class Design:
     @property
     def own(self) -> tuple[str, ...]:
         """Names of the coefficients that are not effects of pooled levels."""
-        return self.names[: self.p - sum(len(levels) + 1 for levels in self.pooled.values())]
+        return self.names[: self.p - sum(len(levels) + 1 for levels in self.pooled.values()) - len(self.beside)]
 
     def level_columns(self, rows: Mapping[str, Sequence[object]]) -> Array:
         """1 where a row has a pooled level and 0 elsewhere, shape (m, q): known levels, then a new one of each factor.
@@ -126,12 +149,15 @@ class Design:
         """
         frame = as_frame(values)
         chosen = pd.DataFrame(index=frame.index)
+        of_table = {column.of for column in self.beside}
         for name, levels in self.levels.items():
+            if name in of_table:
+                continue
             if name not in frame:
                 raise InputError(f"no values for the moderator '{name}'", f"a column for each in {self.formula}")
             if name not in self.pooled:
                 chosen[name] = _known_values(frame[name], name, levels)
-        made = self._own_at(chosen)
+        made = np.column_stack([self._own_at(chosen), *(_column_beside(column, frame) for column in self.beside)])
         if not self.pooled:
             return made
         return np.column_stack([made, self.level_columns({name: frame[name].tolist() for name in self.pooled})])
@@ -243,6 +269,39 @@ def matrix(effects: Effects, moderators: str | Sequence[str], *, groups: Sequenc
     notes = (*_lone_levels(X, names, frame, effects), *_far_from_zero(X, names))
     X.setflags(write=False)
     return Design(X, names, formula, notes, {str(name): _levels(column) for name, column in frame.items()}, spec)
+
+
+def with_columns_beside(design: Design, columns: tuple[Beside, ...], table: Mapping[str, Array]) -> Design:
+    """A design with further columns that are functions of columns of the study table.
+
+    Parameters
+    ----------
+    design : Design
+    columns : tuple of Beside
+    table : mapping of str to ndarray
+        The columns of the study table by name, shape (k,).
+
+    Raises
+    ------
+    InputError
+        For a column that moderators determine.
+    """
+    X = np.column_stack([design.X, *(column.function(table[column.of]) for column in columns)])
+    X.setflags(write=False)
+    names = (*design.names, *(column.name for column in columns))
+    levels = {**design.levels, **{column.of: None for column in columns}}
+    formula = " + ".join([design.formula, *(column.of for column in columns)])
+    return replace(design, X=X, names=names, formula=formula, levels=levels, beside=columns)
+
+
+def _column_beside(column: Beside, frame: pd.DataFrame) -> Array:
+    if column.of not in frame:
+        return np.zeros(len(frame))
+    values = _known_values(frame[column.of], column.of, None).to_numpy(dtype=float)
+    if (values < 0.0).any():
+        rows = listing(np.flatnonzero(values < 0.0) + 1)
+        raise InputError(f"'{column.of}' is below 0 in row(s) {rows}", f"values of '{column.of}' of at least 0")
+    return column.function(values)
 
 
 def _levels(column: pd.Series) -> tuple[object, ...] | None:

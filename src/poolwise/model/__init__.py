@@ -19,11 +19,15 @@ from poolwise.model.hierarchical import JointOutcomes, ThreeLevel
 from poolwise.model.pooled import CommonEffect, RandomEffects
 from poolwise.model.regression import LocationScale, MetaRegression, Subgroups
 from poolwise.model.robust import ContaminatedRandomEffects, SkewNormalRandomEffects, StudentTRandomEffects
+from poolwise.model.selection import Selection, StepSelection, WeightFunction
+from poolwise.model.small_studies import PEESE, PET
 from poolwise.model.structure import NormalStructure
 from poolwise.priors import Prior
 
 __all__ = [
     "DEFAULT_PRIORS",
+    "PEESE",
+    "PET",
     "BinomialNormal",
     "CommonEffect",
     "ContaminatedRandomEffects",
@@ -38,10 +42,13 @@ __all__ = [
     "PoissonNormal",
     "RandomEffects",
     "Robust",
+    "Selection",
     "SkewNormalRandomEffects",
+    "StepSelection",
     "StudentTRandomEffects",
     "Subgroups",
     "ThreeLevel",
+    "WeightFunction",
     "called",
     "far_priors",
     "group_remarks",
@@ -53,8 +60,8 @@ __all__ = [
 
 Robust = StudentTRandomEffects | SkewNormalRandomEffects | ContaminatedRandomEffects
 Grouped = Subgroups | ThreeLevel | JointOutcomes | CrossedEffects | CorrelatedOutcomes
-NormalModel = CommonEffect | RandomEffects | MetaRegression | LocationScale | Grouped
-Model = NormalModel | Robust | Counted
+NormalModel = CommonEffect | RandomEffects | MetaRegression | LocationScale | Grouped | PET | PEESE
+Model = NormalModel | Robust | Counted | Selection
 
 
 def stated(effects: Effects, model: NormalModel) -> tuple[NormalModel, NormalStructure]:
@@ -86,7 +93,7 @@ def with_prior[M: Model](model: M, name: str, prior: Prior) -> M:
     prior : Prior
     """
     part, _, inner = name.partition("[")
-    own = "pooled" if part == "sd" else part  # the field in which the standard deviations of factors have their priors
+    own = {"sd": "pooled", "omega": "weights"}.get(part, part)  # the field that has the priors of what bears this name
     parts: dict[str, Any] = {own: {**getattr(model, own), inner.removesuffix("]"): prior} if inner else prior}
     return replace(model, **parts)
 

@@ -11,6 +11,8 @@ from poolwise.model.hierarchical import JointOutcomes, ThreeLevel
 from poolwise.model.pooled import CommonEffect, RandomEffects
 from poolwise.model.regression import LocationScale, MetaRegression, Subgroups
 from poolwise.model.robust import ContaminatedRandomEffects, SkewNormalRandomEffects, StudentTRandomEffects
+from poolwise.model.selection import StepSelection, WeightFunction
+from poolwise.model.small_studies import PEESE, PET
 
 CLUSTERS: Final = "effects in clusters"
 SCALE_MODERATORS: Final = "moderators of heterogeneity"
@@ -23,6 +25,8 @@ CROSSED: Final = "crossed groups"
 CORRELATED: Final = "correlated true effects"
 UNCERTAIN: Final = "uncertain moderators"
 POOLED: Final = "pooled levels"
+SELECTED_BY_STEPS: Final = "selection in steps of p"
+SELECTED: Final = "selection by a function of p"
 COVARIANCE: Final = "a known covariance of the sampling errors"  # of a study table, whatever the model
 
 ALWAYS: dict[type, frozenset[str]] = {
@@ -40,6 +44,10 @@ ALWAYS: dict[type, frozenset[str]] = {
     PoissonNormal: frozenset({COUNTS}),
     CrossedEffects: frozenset({CROSSED}),
     CorrelatedOutcomes: frozenset({CORRELATED}),
+    PET: frozenset(),
+    PEESE: frozenset(),
+    StepSelection: frozenset({SELECTED_BY_STEPS}),
+    WeightFunction: frozenset({SELECTED}),
 }
 """What each model needs whatever its settings, in the order of the table of pairs."""
 

@@ -24,6 +24,8 @@ from poolwise.model.needs import (
     OUTLYING,
     POOLED,
     SCALE_MODERATORS,
+    SELECTED,
+    SELECTED_BY_STEPS,
     SKEWED,
     UNCERTAIN,
 )
@@ -100,7 +102,7 @@ class NUTS:
 
     can: ClassVar[frozenset[str]] = frozenset(
         {CLUSTERS, CORRELATED, COUNTS, CROSSED, EXCHANGEABLE, HEAVY_TAILED, OUTLYING, POOLED, SCALE_MODERATORS}
-        | {SKEWED, UNCERTAIN}
+        | {SELECTED, SELECTED_BY_STEPS, SKEWED, UNCERTAIN}
     )
     draws: int = 1000
     tune: int = 1000

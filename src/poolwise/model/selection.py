@@ -1,0 +1,468 @@
+"""Models of what gets published: the probability of publication is a function of the p-value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+from itertools import pairwise
+from typing import Any, Literal, final, get_args
+
+import numpy as np
+
+from poolwise.effects import Effects
+from poolwise.errors import ModelError, shown
+from poolwise.model._priors import (
+    check_known_tau,
+    check_mu,
+    check_tau,
+    mu_prior,
+    no_prior,
+    tau_prior,
+)
+from poolwise.model.assumption import Assumption
+from poolwise.model.coefficients import Coefficients, check_coefficients, formula_words, named_columns
+from poolwise.model.pooled import RandomEffects
+from poolwise.model.publication import NOT_SAID, Direction, as_steps, check_direction, check_selected, sign_of
+from poolwise.model.regression import MetaRegression
+from poolwise.model.structure import NormalStructure
+from poolwise.priors import Exponential, Fixed, HalfLogistic, LogNormal, Prior
+from poolwise.selection.intervals import Intervals, Sides
+from poolwise.settings import as_number, check_option
+
+Kind = Literal["beta", "halfnorm", "negexp", "logistic", "power"]
+Deltas = Prior | Mapping[str, Prior]
+
+UNIFORM_AT_HALF: dict[str, Prior] = {
+    "halfnorm": Exponential(0.25),
+    "negexp": Exponential(0.5),
+    "logistic": HalfLogistic(2.0),
+    "power": Exponential(math.log(2.0)),
+}
+"""Priors under which the weight at p = .5 is uniform between 0 and 1, as that of a step is."""
+BETA_DELTA = LogNormal(0.0, 0.5)
+WORDS = {
+    "beta": ("beta", "omega(p) = p^(delta[1] - 1) (1 - p)^(delta[2] - 1)"),
+    "halfnorm": ("half-normal", "omega(p) = exp(-delta p^2)"),
+    "negexp": ("negative exponential", "omega(p) = exp(-delta p)"),
+    "logistic": ("logistic", "omega(p) = 2 exp(-delta p) / (1 + exp(-delta p))"),
+    "power": ("power", "omega(p) = (1 - p)^delta"),
+}
+
+
+@final
+@dataclass(frozen=True)
+class StepSelection(Assumption):
+    """Step weights: of two results the more significant one is likelier to be published, in steps of the p-value.
+
+    With p_i the p-value of y_i / se_i in the direction of what gets published, eta_i the mean effect (mu, or x_i beta)
+    and total variance se_i^2 + tau^2, an estimate that was published has the density
+
+        f(y_i) = Normal(y_i; eta_i, se_i^2 + tau^2) omega(p_i) / A_i,   A_i = sum_j omega_j P(p_i in interval j),
+
+    omega(p) = omega_j in interval j of p-values, omega_1 = 1 in the most significant one. The true effect is integrated
+    out before the selection, which sees the estimate alone: theta_i given y_i does not depend on omega.
+
+    Attributes
+    ----------
+    steps : sequence of float
+        p-values at which the weight changes, rising, between 0 and 1; a p-value at a step is the more significant one.
+    direction : {"positive", "negative"}
+        In which direction results are likelier to be published. Asked for, since it is known of the field and not of
+        the data; with two sides it changes nothing, and need not be given.
+    sides : {1, 2}
+        Whether steps are one-sided p-values, or two-sided ones, whose sign does not matter.
+    mu : Prior, optional
+        Prior on the mean effect before selection; the scale's default when None. With moderators see `beta`.
+    tau : Prior or float, optional
+        Prior on the between-study standard deviation; the scale's default when None; a number as `tau_fixed`.
+    tau_fixed : float, optional
+        A known standard deviation instead of a prior; 0 is the common effect.
+    weights : sequence of float or Prior, optional
+        Known weights, one for each interval, the first 1 (Vevea & Woods); or a prior on [0, inf) that each weight but
+        the first has by itself. When None the weights fall with the p-value: cumulated shares of Dirichlet(1, ..., 1),
+        which are order statistics of uniforms, at most 1.
+    moderators : str or sequence of str, optional
+        A formula or names of columns, as in `MetaRegression`; then eta_i = x_i beta.
+    beta : Prior or mapping of str to Prior, optional
+        Priors on the coefficients, as in `MetaRegression`; flat when None.
+
+    Notes
+    -----
+    One step at one-sided .025 is the default: significance in the wanted direction at the usual two-sided level is what
+    authors, reviewers and editors look at, and more steps ask for more studies than most tables have. The weights are
+    relative probabilities of publication: that of the most significant interval is 1 whatever share of such studies
+    was published. Falling weights are the default because a result that is less significant is hardly anywhere
+    likelier to be published; a prior that is not so restricted can be given.
+
+    References
+    ----------
+    Hedges 1992, Statistical Science 7:246, 10.1214/ss/1177011364; Vevea & Hedges 1995, Psychometrika 60:419,
+    10.1007/BF02294384, equations 4 to 7; Vevea & Woods 2005, Psychological Methods 10:428, 10.1037/1082-989X.10.4.428,
+    for known weights; Maier, Bartos & Wagenmakers 2023, Psychological Methods, 10.1037/met0000405, for
+    cumulated Dirichlet weights.
+
+    Examples
+    --------
+    >>> print(*StepSelection((0.025, 0.5), direction="positive").statement()[-1:], sep="; ")
+    1 = omega[p < .025] >= omega[.025 < p < .5] >= omega[p > .5], their differences ~ Dirichlet(1, 1, 1)
+    """
+
+    steps: Sequence[float] = (0.025,)
+    _: KW_ONLY
+    direction: Direction = NOT_SAID
+    sides: Sides = 1
+    mu: Prior | None = None
+    tau: Prior | None = None
+    tau_fixed: float | None = None
+    weights: Sequence[float] | Prior | None = None
+    moderators: str | Sequence[str] | None = None
+    beta: Coefficients | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", as_steps(self.steps))
+        check_sides(self.sides)
+        if self.sides == 2 and self.direction == NOT_SAID:
+            object.__setattr__(self, "direction", "positive")
+        settle_mean(self)
+        object.__setattr__(self, "weights", _weights(self.weights, len(self.steps) + 1))
+
+    @property
+    def label(self) -> str:
+        """Words for tables."""
+        sides = "one" if self.sides == 1 else "two"
+        known = ", known weights" if self.known_weights is not None else ""
+        return f"step weights ({sides}-sided {', '.join(map(_p, self.steps))}{known})" + _formula(self)
+
+    @property
+    def intervals(self) -> Intervals:
+        """The intervals of p-values, from the most significant on."""
+        return Intervals(np.array(self.steps), self.sides)
+
+    @property
+    def sign(self) -> float:
+        """1 where effects above 0 are likelier to be published, -1 where those below are."""
+        return sign_of(self.direction)
+
+    @property
+    def interval_names(self) -> tuple[str, ...]:
+        """The intervals in words: ``"p < .025"``, ``".025 < p < .5"``, ``"p > .5"``."""
+        return interval_names(self.steps)
+
+    @property
+    def weight_names(self) -> tuple[str, ...]:
+        """Names of all weights as quantities, the first one's among them, which is 1: ``"omega[p < .025]"``, ..."""
+        return tuple(f"omega[{name}]" for name in self.interval_names)
+
+    @property
+    def known_weights(self) -> tuple[float, ...] | None:
+        """The weights where they are known, one for each interval; None where they are not."""
+        return self.weights if isinstance(self.weights, tuple) else None
+
+    @property
+    def free_weights(self) -> tuple[str, ...]:
+        """Names of the weights that are unknown."""
+        return () if self.known_weights is not None else self.weight_names[1:]
+
+    @property
+    def named_priors(self) -> dict[str, Prior | None]:
+        """The priors by the name of what they are about; none for known values, and none for falling weights."""
+        return priors_before_selection(self) | ({"omega": self.weights} if isinstance(self.weights, Prior) else {})
+
+    def resolved(self, effects: Effects) -> StepSelection:
+        """The same model with every prior explicit for this study table."""
+        self.before_selection(effects)
+        return replace(self, **resolved_before_selection(self, effects))
+
+    def table(self, effects: Effects) -> Effects:
+        """The study table, checked."""
+        self.before_selection(effects)
+        return effects
+
+    def before_selection(self, effects: Effects) -> NormalStructure:
+        """What the model states of the effects before any selection, on a study table that it can be asked about."""
+        return structure_before_selection(self, effects)
+
+    def statement(self) -> tuple[str, ...]:
+        """The generative statement, a line each."""
+        names = self.weight_names
+        if self.known_weights is not None:
+            pairs = zip(names, self.known_weights, strict=True)
+            weights = ", ".join(f"{name} = {weight:g}" for name, weight in pairs)
+        elif isinstance(self.weights, Prior):
+            weights = f"{names[0]} = 1, {', '.join(names[1:])} ~ {self.weights} each"
+        else:
+            ones = ", ".join("1" for _ in names)
+            weights = f"1 = {' >= '.join(names)}, their differences ~ Dirichlet({ones})"
+        return (*lines_before_selection(self), f"omega(p) in steps of {_sided(self)} p", weights)
+
+
+@final
+@dataclass(frozen=True)
+class WeightFunction(Assumption):
+    """Smooth weights: the probability of publication is a function omega(p) of the p-value.
+
+    With eta_i the mean effect (mu, or x_i beta) an estimate that was published has the density
+
+        f(y_i) = Normal(y_i; eta_i, se_i^2 + tau^2) omega(p_i) / A_i,
+
+    A_i the integral of Normal(y; eta_i, se_i^2 + tau^2) omega(p(y)) over y, where omega(p) is
+
+    ============  =================================================
+    kind          omega(p)
+    ============  =================================================
+    "beta"        p^(delta[1] - 1) (1 - p)^(delta[2] - 1)
+    "halfnorm"    exp(-delta p^2)
+    "negexp"      exp(-delta p)
+    "logistic"    2 exp(-delta p) / (1 + exp(-delta p))
+    "power"       (1 - p)^delta
+    ============  =================================================
+
+    delta >= 0, and 0 is no selection; delta[1], delta[2] > 0, and no selection where both are 1.
+
+    Attributes
+    ----------
+    kind : {"beta", "halfnorm", "negexp", "logistic", "power"}
+    direction : {"positive", "negative"}
+        In which direction results are likelier to be published. Asked for, since it is known of the field and not of
+        the data; with two sides it changes nothing, and need not be given.
+    sides : {1, 2}
+        Whether p is the one-sided p-value in that direction or the two-sided one.
+    mu, tau, tau_fixed, moderators, beta
+        As in `StepSelection`.
+    delta : Prior or mapping of str to Prior, optional
+        Prior on delta; of the beta function one for both, or ``{"1": ..., "2": ...}``. `Fixed` states a known value.
+    prec : {"sei"}, optional
+        Whether delta is multiplied by se_i / max(se), so that precise studies are published whatever they found; not
+        with the beta function.
+
+    Notes
+    -----
+    The default priors on delta make the weight at p = .5, where half of all results lie if there is no effect, uniform
+    between 0 and 1, as that of a step is: Exponential(1/4) for the half-normal, Exponential(1/2) for the negative
+    exponential, HalfLogistic(2) for the logistic, Exponential(log 2) for the power function. LogNormal(0, 0.5) on both
+    parameters of the beta function is centred on no selection; at one standard deviation, delta[1] = .6, p = .05 is
+    published .4 times as often as p = .005. Precision plays no part unless `prec` says so, as in metafor.
+
+    References
+    ----------
+    Citkowicz & Vevea 2017, Psychological Methods 22:28, 10.1037/met0000119, for the beta function; Preston, Ashby &
+    Smyth 2004, J. Evaluation in Clinical Practice 10:231, 10.1111/j.1365-2753.2003.00457.x, for the half-normal,
+    negative exponential and logistic ones, and for precision.
+
+    Examples
+    --------
+    >>> WeightFunction("negexp", direction="positive").statement()[-2:]
+    ('omega(p) = exp(-delta p), p one-sided', 'delta ~ Exponential(0.5)')
+    """
+
+    kind: Kind
+    _: KW_ONLY
+    direction: Direction = NOT_SAID
+    sides: Sides = 1
+    mu: Prior | None = None
+    tau: Prior | None = None
+    tau_fixed: float | None = None
+    delta: Deltas | None = None
+    prec: Literal["sei"] | None = None
+    moderators: str | Sequence[str] | None = None
+    beta: Coefficients | None = None
+
+    def __post_init__(self) -> None:
+        check_option("kind", self.kind, get_args(Kind))
+        check_sides(self.sides)
+        if self.sides == 2 and self.direction == NOT_SAID:
+            object.__setattr__(self, "direction", "positive")
+        settle_mean(self)
+        if self.prec is not None:
+            check_option("prec", self.prec, ("sei",))
+        if self.prec is not None and self.kind == "beta":
+            raise ModelError("prec is given beside the beta function", "one of the other kinds", "prec=None")
+        object.__setattr__(self, "delta", _deltas(self.kind, self.delta))
+
+    @property
+    def label(self) -> str:
+        """Words for tables."""
+        two = "" if self.sides == 1 else " of two-sided p"
+        scaled = "" if self.prec is None else ", by precision"
+        return f"{WORDS[self.kind][0]} weights{two}{scaled}" + _formula(self)
+
+    @property
+    def sign(self) -> float:
+        """1 where effects above 0 are likelier to be published, -1 where those below are."""
+        return sign_of(self.direction)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters of omega."""
+        return ("delta[1]", "delta[2]") if self.kind == "beta" else ("delta",)
+
+    @property
+    def delta_priors(self) -> dict[str, Prior]:
+        """The priors on them."""
+        if isinstance(self.delta, Mapping):
+            return {f"delta[{place}]": prior for place, prior in self.delta.items()}
+        assert self.delta is not None
+        return {"delta": self.delta}
+
+    @property
+    def named_priors(self) -> dict[str, Prior | None]:
+        """The priors by the name of what they are about; none for a known tau."""
+        return priors_before_selection(self) | dict(self.delta_priors)
+
+    def resolved(self, effects: Effects) -> WeightFunction:
+        """The same model with every prior explicit for this study table."""
+        self.before_selection(effects)
+        return replace(self, **resolved_before_selection(self, effects))
+
+    def table(self, effects: Effects) -> Effects:
+        """The study table, checked."""
+        self.before_selection(effects)
+        return effects
+
+    def before_selection(self, effects: Effects) -> NormalStructure:
+        """What the model states of the effects before any selection, on a study table that it can be asked about."""
+        return structure_before_selection(self, effects)
+
+    def statement(self) -> tuple[str, ...]:
+        """The generative statement, a line each."""
+        weight = WORDS[self.kind][1]
+        scaled = "" if self.prec is None else ", delta multiplied by se_i / max(se)"
+        return (
+            *lines_before_selection(self),
+            f"{weight}, p {_sided(self)}{scaled}",
+            *(f"{name} ~ {prior}" for name, prior in self.delta_priors.items()),
+        )
+
+
+Selection = StepSelection | WeightFunction
+
+
+def interval_names(steps: Sequence[float]) -> tuple[str, ...]:
+    """Intervals of p-values in words, from the most significant on.
+
+    Examples
+    --------
+    >>> interval_names((0.025, 0.5))
+    ('p < .025', '.025 < p < .5', 'p > .5')
+    """
+    cuts = [_p(step) for step in steps]
+    inner = [f"{lower} < p < {upper}" for lower, upper in pairwise(cuts)]
+    return (f"p < {cuts[0]}", *inner, f"p > {cuts[-1]}")
+
+
+def check_sides(sides: object) -> None:
+    """Raise a ModelError for what is neither 1 nor 2."""
+    if isinstance(sides, bool) or sides not in (1, 2):
+        raise ModelError(f"sides = {shown(sides)}", "1 or 2: one-sided p-values, or two-sided ones", "sides=1")
+
+
+def settle_mean(model: Selection) -> None:
+    """Check what a model of selection is given of the effects before selection; a tau that is a number is known."""
+    check_direction(model.direction)
+    if not isinstance(model.tau, Prior) and not math.isnan(as_number(model.tau)):
+        if model.tau_fixed is not None:
+            raise ModelError(f"tau = {model.tau} and tau_fixed = {model.tau_fixed} are both given", "one of the two")
+        object.__setattr__(model, "tau_fixed", as_number(model.tau))
+        object.__setattr__(model, "tau", None)
+    check_mu(model.mu)
+    check_tau(model.tau)
+    check_known_tau(model.tau, model.tau_fixed)
+    if model.moderators is None:
+        if model.beta is not None:
+            raise ModelError("beta has priors and there are no moderators", "moderators='~ x', or mu=...")
+        return
+    object.__setattr__(model, "moderators", named_columns(model.moderators))
+    check_coefficients(model.beta, "beta")
+    if model.mu is not None:
+        raise ModelError(
+            f"mu has the prior {model.mu} beside moderators", "beta={'intercept': ...}, the prior on the intercept"
+        )
+
+
+def before(model: Selection) -> RandomEffects | MetaRegression:
+    """The model of the effects before any selection."""
+    if model.moderators is None:
+        return RandomEffects(model.mu, model.tau, model.tau_fixed)
+    return MetaRegression(model.moderators, beta=model.beta, tau=model.tau, tau_fixed=model.tau_fixed)
+
+
+def priors_before_selection(model: Selection) -> dict[str, Prior | None]:
+    """Priors of mean effects and tau by the name of what they are about."""
+    return before(model).named_priors
+
+
+def resolved_before_selection(model: Selection, effects: Effects) -> dict[str, Any]:
+    """Explicit priors of mean effects and tau by field."""
+    tau = model.tau if model.tau_fixed is not None else tau_prior(model.tau, effects, model)
+    if model.moderators is None:
+        return {"mu": mu_prior(model.mu, effects, model), "tau": tau}
+    resolved = replace(before(model), tau=tau).resolved(effects)
+    assert isinstance(resolved, MetaRegression)
+    return {"beta": resolved.beta, "tau": tau}
+
+
+def structure_before_selection(model: Selection, effects: Effects) -> NormalStructure:
+    """What a model of selection states of the effects before any selection, on a study table without trouble."""
+    check_selected(effects, model.label)
+    return before(model).structure(effects)
+
+
+def lines_before_selection(model: Selection) -> tuple[str, ...]:
+    """How the effects before selection, and what is selected, stand in a generative statement."""
+    estimate, *rest = before(model).statement()
+    if model.sides == 2:
+        seen = "y_i is published with probability proportional to omega(p_i)"
+    else:
+        side = "above" if model.direction == "positive" else "below"
+        seen = f"y_i is published with probability proportional to omega(p_i), p_i small where y_i is far {side} 0"
+    return (estimate, seen, *rest)
+
+
+def _p(step: float) -> str:
+    """A p-value without its leading zero."""
+    return f"{step:.10g}".removeprefix("0")
+
+
+def _sided(model: Selection) -> str:
+    return "one-sided" if model.sides == 1 else "two-sided"
+
+
+def _formula(model: Selection) -> str:
+    return "" if model.moderators is None else f" {formula_words(model.moderators)}"
+
+
+def _weights(weights: object, count: int) -> tuple[float, ...] | Prior | None:
+    """Known weights as a tuple, a prior as it is."""
+    if weights is None or isinstance(weights, Prior):
+        if isinstance(weights, Prior) and not (weights.positive and weights.proper):
+            raise no_prior("omega", weights, "a proper prior on [0, inf)", "Beta(1, 1), or None for falling weights")
+        return weights
+    advice = f"weights={(1.0, *(round(1.0 - 0.25 * j, 2) for j in range(1, min(count, 4))))}" if count <= 4 else ""
+    expected = f"{count} numbers of at least 0, one for each interval of p-values, the first 1; or a prior; or None"
+    if isinstance(weights, str) or not isinstance(weights, Sequence | np.ndarray):
+        raise ModelError(f"weights = {shown(weights)}", expected, advice)
+    numbers = tuple(as_number(weight) for weight in weights)
+    if len(numbers) != count or not all(0.0 <= w < math.inf for w in numbers) or numbers[0] != 1.0:
+        raise ModelError(f"weights = {shown(weights)}", expected, advice)
+    return numbers
+
+
+def _deltas(kind: str, delta: object) -> Deltas:
+    """The priors on the parameters of a weight function, explicit."""
+    if kind != "beta":
+        prior = UNIFORM_AT_HALF[kind] if delta is None else delta
+        return _delta(prior, "delta")
+    if delta is None or isinstance(delta, Prior):
+        return dict.fromkeys(("1", "2"), _delta(delta or BETA_DELTA, "delta"))
+    if not isinstance(delta, Mapping) or set(delta) != {"1", "2"}:
+        expected = "a prior for both parameters of the beta function, or one for each"
+        raise ModelError(f"delta = {shown(delta)}", expected, "delta={'1': LogNormal(0, 0.5), '2': Fixed(1)}")
+    return {place: _delta(delta[place], f"delta[{place}]") for place in ("1", "2")}
+
+
+def _delta(prior: Any, name: str) -> Prior:
+    known = isinstance(prior, Fixed) and prior.value >= 0.0
+    if known or (isinstance(prior, Prior) and prior.positive and prior.proper):
+        return prior
+    raise no_prior(name, prior, "a proper prior on [0, inf)", "Exponential(0.5), or Fixed(1) for a known value")
