@@ -114,7 +114,7 @@ class StepLikelihood:
 
     def log_weights(self, x: Array) -> Array:
         """Log weights at x: (..., d) to (..., J)."""
-        ratio = log_ndtr(x) / self.powers
+        ratio = np.log(np.maximum(ndtr(x), 1e-300)) / self.powers
         return np.concatenate([np.zeros((*x.shape[:-1], 1)), np.cumsum(ratio, axis=-1)], axis=-1)
 
     def known(self, P: Array) -> Array:
@@ -252,13 +252,36 @@ def bent_by(skew: Array, z: Array) -> tuple[Array, Array]:
 
     z cosh(e) + (c^2 + z^2)^(1/2) sinh(e), standardised: its sds at the far left and right differ by exp(2 e).
     """
-    bends, skews, means, sds = _bends()
-    e = np.interp(skew, skews, bends)[:, None, :]
-    mean, sd = np.interp(e, bends, means), np.interp(e, bends, sds)
-    root = np.sqrt(ROUND**2 + z * z)
+    line, at = np.unique(z, return_inverse=True)
+    at = at.reshape(z.shape)
+    e, mean, sd = (x[..., None] for x in _bend(skew))
+    root = np.sqrt(ROUND**2 + line * line)
     up, across = np.sinh(e), np.cosh(e)
-    slope = (across + z / root * up) / sd
-    return (z * across + root * up - mean) / sd, np.log(slope).sum(axis=2)
+    bent = (line * across + root * up - mean) / sd
+    log_slope = np.log((across + line / root * up) / sd)
+    d = z.shape[1]
+    total = sum((log_slope[:, j].take(at[:, j], axis=1) for j in range(d)), np.zeros((len(skew), len(z))))
+    return np.stack([bent[:, j].take(at[:, j], axis=1) for j in range(d)], axis=2), total
+
+
+def bent_rows(skew: Array, z: Array) -> tuple[Array, Array]:
+    """Bent coordinates of one axis, each of a skewness of its own, and their log slopes; same shapes."""
+    e, mean, sd = _bend(skew)
+    root = np.sqrt(ROUND**2 + z * z)
+    return (z * np.cosh(e) + root * np.sinh(e) - mean) / sd, np.log((np.cosh(e) + z / root * np.sinh(e)) / sd)
+
+
+def unbent(skew: Array, w: Array) -> Array:
+    """The coordinates z whose bent ones are w, of one axis; the two broadcast."""
+    e, mean, sd = _bend(skew)
+    return ROUND * np.sinh(np.arcsinh((w * sd + mean) / ROUND) - e)
+
+
+def _bend(skew: Array) -> tuple[Array, Array, Array]:
+    """How much to bend for a skewness, and mean and sd before they are standardised."""
+    bends, skews, means, sds = _bends()
+    e = np.interp(skew, skews, bends)
+    return e, np.interp(e, bends, means), np.interp(e, bends, sds)
 
 
 @cache

@@ -1,0 +1,172 @@
+"""Laws of step weights and of the slopes of PET and PEESE, from the nodes of a posterior."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from poolwise.quadrature.selection.posterior import RADIUS_OF_WEIGHTS, STEP_OF_WEIGHTS, LatticePosterior
+from poolwise.quadrature.selection.slopes import Slope, SlopeLikelihood
+from poolwise.quadrature.selection.smooth import PAD, WIDTH, filtered
+from poolwise.quadrature.selection.tabulated import TabulatedLaw
+from poolwise.quadrature.selection.weights import StepLikelihood, ball, bent_by, bent_rows, unbent
+
+Array = NDArray[np.float64]
+TELLING = 1e-6  # share of the probability that is left out
+KNOTS = 81
+NEAR = 6  # kernels to either side that are not yet 0 or 1
+AT_ONCE = 400_000
+
+
+def laws_of_weights(posterior: LatticePosterior) -> tuple[TabulatedLaw, ...]:
+    """The law of each free weight.
+
+    A weight rises with one coordinate of the lattice given those before it, so that its distribution function is that
+    of a coordinate, averaged: kernels along it, sums over the others.
+    """
+    likelihood = posterior.inner
+    assert isinstance(likelihood, StepLikelihood)
+    d = likelihood.free
+    step, radius = STEP_OF_WEIGHTS[d], RADIUS_OF_WEIGHTS[d]
+    nodes = _telling(posterior.weight)
+    share = posterior.weight[nodes] / posterior.weight[nodes].sum()
+    points = ball(d, step, radius)
+    offsets = np.rint(points / step).astype(int)
+    reach = int(radius / step)
+    P = likelihood.probabilities(posterior.nodes.mu[nodes], posterior.nodes.tau[nodes])
+    shape = tuple(part[nodes] for part in (posterior.shape.centre, posterior.shape.root, posterior.shape.skew))
+    cubes = [np.zeros((len(nodes),) + (2 * reach + 1,) * (j + 1)) for j in range(d)]
+    size = max(1, AT_ONCE // (len(points)))
+    sums = np.zeros((2, d))
+    for start in range(0, len(nodes), size):
+        part = slice(start, start + size)
+        centre, root, skew = (x[part] for x in shape)
+        bent, log_slope = bent_by(skew, points)
+        x = centre[:, None] + bent @ np.swapaxes(root, 1, 2)
+        value = likelihood.on_points(P[part], x) + log_slope
+        mass = np.exp(value - value.max(axis=1, keepdims=True))
+        mass *= (share[part] / mass.sum(axis=1))[:, None]
+        weights = np.exp(likelihood.log_weights(x)[..., 1:])
+        sums += np.stack([np.einsum("nq,nqd->d", mass, weights), np.einsum("nq,nqd->d", mass, weights**2)])
+        for j, cube in enumerate(cubes):
+            at = np.ravel_multi_index(tuple((offsets[:, : j + 1] + reach).T), cube.shape[1:])
+            rows = np.arange(len(mass))[:, None] * cube[0].size + at
+            flat = np.bincount(rows.ravel(), weights=mass.ravel(), minlength=len(mass) * cube[0].size)
+            cube[part] = flat.reshape(-1, *cube.shape[1:])
+    moments = sums[0], np.sqrt(np.maximum(sums[1] - sums[0] ** 2, 0.0))
+    return tuple(_law(likelihood, shape, cubes[j], j, step, moments) for j in range(d))
+
+
+def _telling(weight: Array) -> NDArray[np.intp]:
+    order = np.argsort(weight)
+    return order[np.cumsum(weight[order]) > TELLING * weight.sum()]
+
+
+def _law(
+    likelihood: StepLikelihood, shape: tuple[Array, ...], cube: Array, j: int, step: float, moments: tuple[Array, Array]
+) -> TabulatedLaw:
+    """The law of the weight behind coordinate j."""
+    n, width = len(cube), cube.shape[-1]
+    reach = width // 2
+    rows = cube.reshape(n, -1, width)
+    node, outer = np.nonzero(rows.sum(axis=2) > TELLING / rows[0].size / n)
+    line = filtered(rows[node, outer], -reach).weight
+    kernels = (np.arange(line.shape[1]) - PAD - reach) * step
+    centre, root, skew = (x[node] for x in shape)
+    log_before, base = np.zeros(len(node)), centre[:, j].copy()
+    if j > 0:
+        before = (np.stack(np.unravel_index(outer, cube.shape[1:-1]), axis=1) - reach) * step
+        bent = np.stack([bent_rows(skew[:, i], before[:, i])[0] for i in range(j)], axis=1)
+        x = centre[:, :j] + np.einsum("nij,nj->ni", root[:, :j, :j], bent)
+        log_before = (np.log(np.maximum(ndtr(x), 1e-300)) / likelihood.powers[:j]).sum(axis=1)
+        base += np.einsum("nj,nj->n", root[:, j, :j], bent)
+    knots = _knots(line, kernels, base, root[:, j, j], skew[:, j], log_before, likelihood.powers[j])
+    total = np.zeros(len(knots))
+    prefix = np.concatenate([np.zeros((len(line), 1)), np.cumsum(line, axis=1)], axis=1)
+    size = max(1, AT_ONCE // len(knots))
+    for start in range(0, len(node), size):
+        part = slice(start, start + size)
+        with np.errstate(divide="ignore", over="ignore"):
+            ratio = np.minimum(np.exp(np.log(knots)[None] - log_before[part, None]), 1.0)
+            x = ndtri(ratio ** likelihood.powers[j])
+            z = unbent(skew[part, j][:, None], (x - base[part, None]) / root[part, j, j][:, None])
+        total += _below(np.clip(z, -1e6, 1e6), line[part], prefix[part], kernels, step)
+    total = np.maximum.accumulate(np.clip(total / line.sum(), 0.0, 1.0))
+    total[0], total[-1] = 0.0, 1.0
+    return TabulatedLaw(knots, total, float(moments[0][j]), float(moments[1][j]))
+
+
+def _below(z: Array, line: Array, prefix: Array, kernels: Array, step: float) -> Array:
+    """Sum over rows of the distribution functions of kernels at z, shape (rows, knots) to (knots,)."""
+    first = np.rint((z - kernels[0]) / step).astype(int)
+    rows = np.arange(len(z))[:, None]
+    low = np.clip(first - NEAR, 0, len(kernels))
+    out = np.take_along_axis(prefix, low, axis=1)
+    for away in range(-NEAR, NEAR + 1):
+        at = first + away
+        inside = (at >= 0) & (at < len(kernels))
+        at = np.clip(at, 0, len(kernels) - 1)
+        out += np.where(inside, line[rows, at] * ndtr((z - kernels[at]) / (WIDTH * step)), 0.0)
+    return out.sum(axis=0)
+
+
+def _knots(line: Array, kernels: Array, base: Array, root: Array, skew: Array, log_before: Array, power: float) -> Array:
+    """Values of the weight at which its law is computed: between far quantiles of it, evenly on the probit scale."""
+    z = np.array([-5.0, -2.5, 0.0, 2.5, 5.0])
+    bent = np.stack([bent_rows(skew, np.full(len(skew), value))[0] for value in z], axis=1)
+    log = log_before[:, None] + np.log(np.maximum(ndtr(base[:, None] + root[:, None] * bent), 1e-300)) / power
+    mass = line.sum(axis=1)
+    probit = ndtri(np.clip(np.exp(log), 1e-300, 1.0 - 1e-16))
+    middle = probit[:, 2] @ mass / mass.sum()
+    held = mass > 1e-9 * mass.sum()
+    sd = np.sqrt(((probit[held][:, 1:4] - middle) ** 2).mean(axis=1) @ mass[held] / mass[held].sum())
+    low = max(probit[held, 0].min(), middle - 9.0 * sd)
+    high = min(probit[held, 4].max(), middle + 9.0 * sd, 8.0)
+    inner = np.exp(np.log(np.maximum(ndtr(np.linspace(low, high, KNOTS)), 1e-300)))
+    return np.unique(np.concatenate([[0.0], inner, [1.0]]))
+
+
+def law_of_slope(parts: list[tuple[float, LatticePosterior]]) -> TabulatedLaw:
+    """The law of b over several models with the same prior of b, each with its probability."""
+    slopes, weights = [], []
+    for probability, posterior in parts:
+        likelihood = posterior.inner
+        assert isinstance(likelihood, SlopeLikelihood)
+        nodes = _telling(posterior.weight)
+        slopes.append(likelihood.given(posterior.nodes.mu[nodes], posterior.nodes.tau[nodes]))
+        weights.append(probability * posterior.weight[nodes] / posterior.weight[nodes].sum())
+    joined = Slope(*(np.concatenate([getattr(s, f) for s in slopes]) for f in Slope.__dataclass_fields__))
+    weight = np.concatenate(weights)
+    b, value = likelihood.panels(joined)
+    top = value.max(axis=1, keepdims=True)
+    mass = np.exp(value - top)
+    log_whole = top[:, 0] + np.log(mass.sum(axis=1))
+    mass *= (weight / mass.sum(axis=1))[:, None]
+    order = np.argsort(b, axis=None)
+    flat, summed = b.ravel()[order], np.cumsum(mass.ravel()[order])
+    edges = _edges(flat, summed / summed[-1], likelihood)
+    x, w = np.polynomial.legendre.leggauss(12)
+    half = 0.5 * np.diff(edges)
+    at = (edges[:-1, None] + half[:, None] * (1.0 + x)).ravel()
+    density = np.zeros(len(at))
+    for start in range(0, len(weight), 200):
+        part = slice(start, start + 200)
+        z = (at - joined.centre[part, None]) / joined.spread[part, None]
+        log = joined.constant[part, None] - 0.5 * z * z - log_whole[part, None]
+        density += weight[part] @ np.exp(log)
+    density *= likelihood.prior.pdf(at)
+    probability = np.concatenate([[0.0], np.cumsum((density.reshape(-1, len(x)) * w).sum(axis=1) * half)])
+    mean = float((mass * b).sum() / mass.sum())
+    sd = float(np.sqrt((mass * (b - mean) ** 2).sum() / mass.sum()))
+    return TabulatedLaw(edges, np.minimum(probability / probability[-1], 1.0), mean, sd)
+
+
+def _edges(b: Array, probability: Array, likelihood: SlopeLikelihood) -> Array:
+    """Values of b that cut its law into parts with about the same change of its probit."""
+    lower = likelihood.prior.lowest
+    levels = ndtr(np.linspace(-7.5, 7.5, 301))
+    inner = np.interp(levels, probability, b)
+    first = lower if np.isfinite(lower) else b[0]
+    grid = np.unique(np.concatenate([[first], inner, np.linspace(inner[60], inner[240], 200), [b[-1]]]))
+    return grid[np.concatenate([[True], np.diff(grid) > 1e-12 * (grid[-1] - grid[0])])]

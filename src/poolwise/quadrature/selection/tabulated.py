@@ -1,0 +1,70 @@
+"""The law of a quantity whose distribution function was computed at many values, and is interpolated between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+Array = NDArray[np.float64]
+HALVINGS = 60
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class TabulatedLaw:
+    """A law by its distribution function, monotone between the values at which it is known.
+
+    Attributes
+    ----------
+    x : ndarray
+        Rising values, shape (n,); the law lives between the first and the last one.
+    probability : ndarray
+        Distribution function there, from 0 to 1, shape (n,).
+    mean, sd : float
+        Moments; NaN where they do not exist.
+    """
+
+    x: Array
+    probability: Array
+    mean: float
+    sd: float
+
+    @cached_property
+    def _curve(self) -> PchipInterpolator:
+        return PchipInterpolator(self.x, self.probability, extrapolate=False)
+
+    @cached_property
+    def _slope(self) -> PchipInterpolator:
+        return self._curve.derivative()
+
+    def pdf(self, x: Array) -> Array:
+        """Density at x; 0 outside the support."""
+        x = np.asarray(x, dtype=float)
+        return np.where(np.isnan(x), np.nan, np.maximum(np.nan_to_num(self._slope(x)), 0.0))
+
+    def cdf(self, x: Array) -> Array:
+        """Probability of a value at most x."""
+        x = np.asarray(x, dtype=float)
+        inside = self._curve(np.clip(x, self.x[0], self.x[-1]))
+        return np.where(np.isnan(x), np.nan, np.where(x >= self.x[-1], 1.0, np.where(x < self.x[0], 0.0, inside)))
+
+    def ppf(self, p: Array) -> Array:
+        """Quantile at p, by bisection."""
+        p = np.asarray(p, dtype=float)
+        at = np.clip(np.searchsorted(self.probability, p), 1, len(self.x) - 1)
+        low, high = self.x[at - 1], self.x[at]
+        for _ in range(HALVINGS):
+            middle = 0.5 * (low + high)
+            below = self._curve(middle) < p
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        inside = np.where(p <= 0.0, self.x[0], np.where(p >= 1.0, self.x[-1], high))
+        return np.where(np.isnan(p) | (p < 0.0) | (p > 1.0), np.nan, inside)
+
+    def sample(self, size: int, rng: np.random.Generator) -> Array:
+        """Draws, by inversion."""
+        return self.ppf(rng.random(size))
