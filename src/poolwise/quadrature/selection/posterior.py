@@ -17,12 +17,12 @@ from poolwise.quadrature.selection.weights import Lattice, StepLikelihood
 
 Array = NDArray[np.float64]
 BEYOND = 16.0  # nats below the highest node at which a node lies on the rim
-ENOUGH = 3e-5  # estimated relative error of an evidence at which nothing is refined
+ENOUGH = 1.5e-4  # estimated relative error of an evidence at which nothing is refined
 ROUNDS = 3
 FINER = 0.75
 RIM = 3.0  # mass beyond the rim over that on it: more than any tail that is not heavier than exponential has
 LEAST = 1e-12  # weight of a kernel that is left out
-STEP_OF_WEIGHTS = {0: 1.0, 1: 0.5, 2: 0.65, 3: 0.75, 4: 0.9}  # sds, by how many weights are free
+STEP_OF_WEIGHTS = {0: 1.0, 1: 0.5, 2: 0.65, 3: 0.78, 4: 0.9}  # sds, by how many weights are free
 RADIUS_OF_WEIGHTS = {0: 1.0, 1: 9.0, 2: 8.5, 3: 7.5, 4: 6.3}
 
 

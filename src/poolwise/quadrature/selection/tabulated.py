@@ -8,7 +8,6 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 
 Array = NDArray[np.float64]
 HALVINGS = 60
@@ -35,22 +34,42 @@ class TabulatedLaw:
     sd: float
 
     @cached_property
-    def _curve(self) -> PchipInterpolator:
-        return PchipInterpolator(self.x, self.probability, extrapolate=False)
+    def _slopes(self) -> Array:
+        """Density at the values: harmonic means of the steps' slopes, so that the curve rises everywhere."""
+        length, rise = np.diff(self.x), np.diff(self.probability) / np.diff(self.x)
+        before, after = 2.0 * length[1:] + length[:-1], length[1:] + 2.0 * length[:-1]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            inner = (before + after) / (before / rise[:-1] + after / rise[1:])
+        inner = np.where((rise[:-1] > 0.0) & (rise[1:] > 0.0), inner, 0.0)
+        return np.concatenate([[rise[0]], inner, [rise[-1]]])
 
-    @cached_property
-    def _slope(self) -> PchipInterpolator:
-        return self._curve.derivative()
+    def _parts(self, x: Array) -> tuple[Array, ...]:
+        at = np.clip(np.searchsorted(self.x, x, side="right"), 1, len(self.x) - 1)
+        length = self.x[at] - self.x[at - 1]
+        rise = (self.probability[at] - self.probability[at - 1]) / length
+        return at, length, (x - self.x[at - 1]) / length, rise
+
+    def _curve(self, x: Array) -> Array:
+        """The cubic that has these slopes."""
+        at, length, u, rise = self._parts(x)
+        left, right = self._slopes[at - 1] - rise, self._slopes[at] - rise
+        v = 1.0 - u
+        return self.probability[at - 1] + length * (rise * u + u * v * (left * v - right * u))
 
     def pdf(self, x: Array) -> Array:
         """Density at x; 0 outside the support."""
         x = np.asarray(x, dtype=float)
-        return np.where(np.isnan(x), np.nan, np.maximum(np.nan_to_num(self._slope(x)), 0.0))
+        inside = (x >= self.x[0]) & (x <= self.x[-1])
+        at, _, u, rise = self._parts(np.where(inside, x, self.x[0]))
+        left, right = self._slopes[at - 1] - rise, self._slopes[at] - rise
+        v = 1.0 - u
+        density = rise + left * v * (v - 2.0 * u) - right * u * (2.0 * v - u)
+        return np.where(np.isnan(x), np.nan, np.where(inside, np.maximum(density, 0.0), 0.0))
 
     def cdf(self, x: Array) -> Array:
         """Probability of a value at most x."""
         x = np.asarray(x, dtype=float)
-        inside = self._curve(np.clip(x, self.x[0], self.x[-1]))
+        inside = self._curve(np.clip(np.nan_to_num(x), self.x[0], self.x[-1]))
         return np.where(np.isnan(x), np.nan, np.where(x >= self.x[-1], 1.0, np.where(x < self.x[0], 0.0, inside)))
 
     def ppf(self, p: Array) -> Array:

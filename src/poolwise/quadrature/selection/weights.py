@@ -24,9 +24,11 @@ LEAST, MOST = -25.0, 12.0  # of x; beyond, a weight is 0 or 1 in double precisio
 LONGEST = 2.5  # Newton step of a coordinate
 STEPS = 10
 AT_ONCE = 1_500_000  # numbers in the arrays of one piece
-FACTORS = 4  # weighted probabilities that are multiplied before a logarithm is taken; each is above exp(-160)
+MOST_FACTORS = 10  # weighted probabilities that are multiplied before a logarithm is taken
+LEAST_LOG = -640.0  # of their product: each is at least the smallest weight
 ROUND = 2.0  # sds over which a bent coordinate turns; the rule converges as exp(-2 pi ROUND / step)
 COARSE, NEAR = 1.1, 4.0  # step and radius of the lattice that finds mean, covariance and skewness
+DEEPEST, SHORTEST = 16.0, 2.5  # nats at which a lattice would vanish, and the least radius
 PASSES = 2  # the first lattice stands on mode and curvature, which may lie well off
 
 
@@ -178,11 +180,13 @@ class StepLikelihood:
         """Log of likelihood of the selection and prior of x at points, (N, k, J) and (N, q, d) to (N, q)."""
         logs = self.log_weights(x)
         weights = np.exp(logs)
+        factors = int(np.clip(LEAST_LOG / min(float(logs.min()), -1e-3), 1.0, MOST_FACTORS))
+        short = -P.shape[1] % factors
+        if short:  # estimates that are published whatever they are, whose A is 1
+            P = np.concatenate([P, np.broadcast_to(np.eye(P.shape[2])[0], (len(P), short, P.shape[2]))], axis=1)
         A = np.matmul(P, np.swapaxes(weights, 1, 2))  # (N, k, q)
-        total = np.zeros((len(P), x.shape[1]))
-        factors = FACTORS if logs.min() > -160.0 else 1
-        for start in range(0, A.shape[1], factors):
-            total += np.log(A[:, start : start + factors].prod(axis=1))
+        product = A.reshape(len(P), -1, factors, x.shape[1]).prod(axis=2)
+        total = np.log(product, out=product).sum(axis=1)
         return logs @ self.counts - total - 0.5 * (x * x).sum(axis=2) - 0.5 * self.free * LOG_2PI
 
     def integrated(self, mu: Array, tau: Array, depth: Array, step: float, radius: float) -> Lattice:
@@ -205,7 +209,7 @@ class StepLikelihood:
         log, error, rim = np.empty(n), np.empty(n), np.empty(n)
         centre, root, skew = np.empty((n, d)), np.empty((n, d, d)), np.empty((n, d))
         points = ball(d, step, radius)
-        reach = np.sqrt(np.maximum(radius**2 - 2.0 * depth, 3.0**2))
+        reach = np.maximum(radius * np.sqrt(np.maximum(1.0 - depth / DEEPEST, 0.0)), SHORTEST)
         size = np.searchsorted(np.linalg.norm(points, axis=1), reach + 1e-9)
         for part in self._pieces(n):
             P = self.probabilities(mu[part], tau[part])
