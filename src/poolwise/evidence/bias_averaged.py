@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from poolwise import show
 from poolwise.arviz_bridge import to_datatree
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 PROB = 0.95
+HALF = 0.25  # the middle of one-sided p-values in the wanted direction
 NEAR = 0.005  # of z: the rounding of an estimate and a standard error with two decimals or so
 LARGE = 1e-3  # relative numerical error of a Bayes factor that is worth a sentence
 
@@ -289,8 +291,6 @@ class BiasAveraged:
     def near_cuts(self) -> tuple[str, ...]:
         """The studies whose z lies within rounding of a step, so that a digit decides in which interval they are."""
         z = (-1.0 if self.direction == "negative" else 1.0) * self.effects.y / self.effects.se
-        from scipy.special import ndtri
-
         near = (np.abs(z[:, None] + ndtri(self.cuts)) < NEAR).any(axis=1)
         return tuple(label for label, close in zip(self.effects.labels, near, strict=True) if close)
 
@@ -432,7 +432,7 @@ def _sentences(averaged: BiasAveraged) -> tuple[str, ...]:
     )
     names = omega_names(averaged.cuts)
     if names:
-        last = names[-2] if len(names) > 2 else names[-1]
+        last = names[int(np.searchsorted(averaged.cuts, HALF))]
         weight = averaged.conditional[last]
         cut = last.removeprefix("omega[").removesuffix("]")
         said.append(
@@ -452,7 +452,7 @@ def _caveats(averaged: BiasAveraged) -> list[str]:
     k, near = averaged.effects.k, averaged.near_cuts
     if k < 2 * SMALL_K:
         said.append(
-            f"With k = {k}, {'1 study' if k == 1 else f'{k} studies'}, the data say little of selection: Bayes factors "
+            f"With k = {k} the data say little of selection: Bayes factors "
             "near 1 show that, and no absence of bias."
         )
     if near:
@@ -472,7 +472,7 @@ def _inclusion(name: str, factor: BayesFactor, averaged: BiasAveraged) -> str:
     before, after = float(prior[inside].sum() / prior.sum()), float(averaged.probabilities[inside].sum())
     return (
         f"{show.capital(name)}: {favoured.words} (inclusion Bayes factor {favoured.text}, log10 {favoured.log10:.2f}); "
-        f"probability {show.probability(before)} before and {show.probability(after)} after the data."
+        f"P({name}) {show.probability(before)} before and {show.probability(after)} after the data."
     )
 
 

@@ -160,7 +160,7 @@ def refuse_weights(model: object) -> None:
     """Refuse step weights that the quadrature does not know."""
     if not isinstance(model, StepSelection):
         return
-    if isinstance(model.weights, Prior):
+    if model.weight_priors:
         raise ModelError(
             f"{model.label} has a prior of its own on each weight, and the quadrature knows weights that fall",
             "weights=None (falling, Dirichlet(1, ..., 1)) or known weights",
