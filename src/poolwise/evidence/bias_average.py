@@ -135,12 +135,10 @@ class Problem:
     def fitted(self, bias: Bias, effect: bool, random: bool) -> LatticePosterior:
         """The nodes of one model."""
         inner = self.likelihood(bias, effect)
-        slopes = isinstance(inner, SlopeLikelihood)
-        lattice_of_mu = effect and not (slopes and inner.normal is not None)
-        steps = STEPS_OF_SLOPES if slopes and not lattice_of_mu else None
-        return lattice_posterior(
-            inner, self.mean if lattice_of_mu else 0.0, self.spread if random else 0.0, steps
-        )
+        closed = isinstance(inner, SlopeLikelihood) and (inner.normal is not None or not effect)
+        lattice_of_mu = effect and not closed
+        steps = STEPS_OF_SLOPES if closed else None
+        return lattice_posterior(inner, self.mean if lattice_of_mu else 0.0, self.spread if random else 0.0, steps)
 
 
 def components(problem: Problem, biases: tuple[Bias, ...], results: Mapping[str, Result]) -> tuple[Component, ...]:
@@ -336,9 +334,8 @@ def _parts(posterior: LatticePosterior, new: bool) -> Parts:
     """Normal components of mu, or of the true effect in a new study, in the direction of what gets published."""
     inner = posterior.inner
     if isinstance(posterior.mu, Coordinate):
-        kernel, place = posterior.of_q, posterior.mu
-        spread = kernel.spread * place.slope(kernel.centre)
-        return kernel.weight, place.value(kernel.centre), np.hypot(spread, kernel.tau) if new else spread
+        kernel = posterior.of_mu
+        return kernel.weight, kernel.centre, np.hypot(kernel.spread, kernel.tau) if new else kernel.spread
     weight, tau = posterior.weight, posterior.nodes.tau
     if isinstance(inner, SlopeLikelihood) and inner.normal is not None:
         slope = inner.given(posterior.nodes.mu, tau)
@@ -377,4 +374,3 @@ def interval_of(model: StepSelection, interval: int, cuts: Array) -> int:
     p = 0.5 * (ends[interval] + ends[interval + 1])
     p = p if model.sides == 1 else 2.0 * min(p, 1.0 - p)
     return int(np.searchsorted(np.array(model.steps), p))
-

@@ -273,7 +273,7 @@ class BiasAveraged:
         chains, draws = check_whole("chains", chains, 1, 4), check_whole("draws", draws, 1, 1000)
         frame = self.draws(chains * draws, seed)
         names = [name for name in frame.columns if not name.startswith("omega")]
-        posterior = {name: frame[name].to_numpy().reshape(chains, draws) for name in names}
+        posterior: dict[str, NDArray] = {name: frame[name].to_numpy().reshape(chains, draws) for name in names}
         coords: dict[str, list[str]] = {"study": list(self.effects.labels)}
         weights = omega_names(self.cuts) if len(self.cuts) else ()
         if weights:
@@ -330,7 +330,12 @@ class BiasAveraged:
         ]
         return show.card(
             f"Average over {len(self.components)} models of effect, heterogeneity and publication bias",
-            facts=(self.effects.title, f"k = {self.effects.k}", f"direction {self.direction}", "credible (equal-tailed)"),
+            facts=(
+                self.effects.title,
+                f"k = {self.effects.k}",
+                f"direction {self.direction}",
+                "credible (equal-tailed)",
+            ),
             header=("quantity", "posterior", "median", "95 % interval", "P(exactly 0, or weight 1)"),
             rows=rows,
             notes=(f"scale: {self.effects.scale}; prior: {self.prior}", *self.sentences),
@@ -420,8 +425,8 @@ def _sentences(averaged: BiasAveraged) -> tuple[str, ...]:
     effect = having("effect", averaged.components)
     null = float(averaged.probabilities[~effect].sum())
     said = [
-        f"Averaged over {len(averaged.components)} models, of which {show.percent(null)} of the posterior weight has no "
-        f"effect, mu {_summary(averaged['mu'])}.",
+        f"Averaged over {len(averaged.components)} models, of which {show.percent(null)} of the posterior weight has "
+        f"no effect, mu {_summary(averaged['mu'])}.",
         f"Given an effect, mu {_summary(averaged.conditional['mu'])}: how large it is if there is one, adjusted under "
         "these models, which does not say whether there is one.",
     ]
@@ -452,8 +457,7 @@ def _caveats(averaged: BiasAveraged) -> list[str]:
     k, near = averaged.effects.k, averaged.near_cuts
     if k < 2 * SMALL_K:
         said.append(
-            f"With k = {k} the data say little of selection: Bayes factors "
-            "near 1 show that, and no absence of bias."
+            f"With k = {k} the data say little of selection: Bayes factors near 1 show that, and no absence of bias."
         )
     if near:
         said.append(f"A digit decides in which interval of p-values these studies lie: {listing(near)}.")

@@ -192,8 +192,8 @@ def priors_for(effects: Effects, model: RandomEffects | None, unit: float | None
 
     Notes
     -----
-    Normal(0, 1) on mu and InverseGamma(1, 0.15) on tau are those of RoBMA 3 on standardised mean differences, with whose
-    answers people compare. They are multiplied by the unit of the effects: 2 for log ratios, 0.5 for Fisher's z.
+    Normal(0, 1) on mu and InverseGamma(1, 0.15) on tau are those of RoBMA 3 on standardised mean differences, with
+    whose answers people compare. They are multiplied by the unit of the effects: 2 for log ratios, 0.5 for Fisher's z.
 
     References
     ----------
@@ -207,7 +207,7 @@ def priors_for(effects: Effects, model: RandomEffects | None, unit: float | None
         known = float(unit)
     if (model.mu is None or model.tau is None) and known is None:
         raise ModelError(
-            f"the default priors are for standardised effects, and the unit of the scale '{effects.scale}' is not known",
+            f"the default priors are for standardised effects, and the scale '{effects.scale}' has no known unit",
             "what one standard deviation is in the unit of the effects, or priors on mu and tau",
             "unit=12.5 where a standard deviation is 12.5 points, or RandomEffects(mu=..., tau=...)",
         )

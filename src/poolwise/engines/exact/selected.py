@@ -76,10 +76,9 @@ class SelectedFit:
         """The law of mu, or of the true effect in a new study."""
         posterior, sign, moments = self.posterior, self.model.sign, min(2, self.moments[name])
         if isinstance(posterior.mu, Coordinate):
-            kernel = posterior.of_q
-            spread = kernel.spread * posterior.mu.slope(kernel.centre)
-            centre = sign * posterior.mu.value(kernel.centre)
-            joined = trimmed(kernel.weight, centre, np.hypot(spread, kernel.tau) if name != "mu" else spread, LEFT_OUT)
+            kernel = posterior.of_mu
+            spread = np.hypot(kernel.spread, kernel.tau) if name != "mu" else kernel.spread
+            joined = trimmed(kernel.weight, sign * kernel.centre, spread, LEFT_OUT)
             return NormalMixture(joined.weight, joined.centre, joined.spread, moments)
         weight, tau = posterior.weight / posterior.weight.sum(), posterior.nodes.tau
         return NormalMixture(weight, np.full(len(tau), sign * float(posterior.mu)), tau, moments)
@@ -105,7 +104,7 @@ class SelectedFit:
 
     def quantities(self, kind: IntervalKind) -> dict[str, Quantity]:
         """The named quantities of the result."""
-        mu, varies = self.model.mu, not (self.model.tau_fixed == 0.0)
+        mu, varies = self.model.mu, self.model.tau_fixed != 0.0
         out: dict[str, Quantity | Law] = {"mu": known(mu.value) if isinstance(mu, Fixed) else self._mixture("mu")}
         out |= self._tau() if varies else {}
         if self.model.known_weights is None:
@@ -126,9 +125,8 @@ class SelectedFit:
         posterior, sign = self.posterior, self.model.sign
         y, v = float(self.effects.y[row]), float(self.effects.v[row])
         if isinstance(posterior.mu, Coordinate):
-            kernel, place = posterior.of_q, posterior.mu
-            weight, mu, tau = kernel.weight, sign * place.value(kernel.centre), kernel.tau
-            spread = kernel.spread * place.slope(kernel.centre)
+            kernel = posterior.of_mu
+            weight, mu, tau, spread = kernel.weight, sign * kernel.centre, kernel.tau, kernel.spread
         else:
             weight, tau = posterior.weight / posterior.weight.sum(), posterior.nodes.tau
             mu, spread = np.full(len(tau), sign * float(posterior.mu)), np.zeros(len(tau))

@@ -24,7 +24,9 @@ Array = NDArray[np.float64]
 Rng = np.random.Generator
 
 
-def exact_tree(fitted: Fitted | Grouped | RowFit | SelectedFit, shape: tuple[int, int], seed: int, label: str) -> xr.DataTree:
+def exact_tree(
+    fitted: Fitted | Grouped | RowFit | SelectedFit, shape: tuple[int, int], seed: int, label: str
+) -> xr.DataTree:
     """The DataTree of exact independent draws.
 
     Parameters

@@ -97,7 +97,11 @@ def _proposal(posterior: LatticePosterior) -> Array:
     table, row, column = dense(nodes.row, nodes.column, weight)
     padded = np.pad(table, 1)
     around = np.max(
-        [padded[1 + i : padded.shape[0] - 1 + i, 1 + j : padded.shape[1] - 1 + j] for i in (-1, 0, 1) for j in (-1, 0, 1)],
+        [
+            padded[1 + i : padded.shape[0] - 1 + i, 1 + j : padded.shape[1] - 1 + j]
+            for i in (-1, 0, 1)
+            for j in (-1, 0, 1)
+        ],
         axis=0,
     )
     high = around[nodes.row - row, nodes.column - column]

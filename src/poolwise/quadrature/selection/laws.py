@@ -81,7 +81,7 @@ def _law(
         x = centre[:, :j] + np.einsum("nij,nj->ni", root[:, :j, :j], bent)
         log_before = (np.log(np.maximum(ndtr(x), 1e-300)) / likelihood.powers[:j]).sum(axis=1)
         base += np.einsum("nj,nj->n", root[:, j, :j], bent)
-    knots = _knots(line, kernels, base, root[:, j, j], skew[:, j], log_before, likelihood.powers[j])
+    knots = _knots(line, base, root[:, j, j], skew[:, j], log_before, likelihood.powers[j])
     total = np.zeros(len(knots))
     prefix = np.concatenate([np.zeros((len(line), 1)), np.cumsum(line, axis=1)], axis=1)
     size = max(1, AT_ONCE // len(knots))
@@ -111,7 +111,7 @@ def _below(z: Array, line: Array, prefix: Array, kernels: Array, step: float) ->
     return out.sum(axis=0)
 
 
-def _knots(line: Array, kernels: Array, base: Array, root: Array, skew: Array, log_before: Array, power: float) -> Array:
+def _knots(line: Array, base: Array, root: Array, skew: Array, log_before: Array, power: float) -> Array:
     """Values of the weight at which its law is computed: between far quantiles of it, evenly on the probit scale."""
     z = np.array([-5.0, -2.5, 0.0, 2.5, 5.0])
     bent = np.stack([bent_rows(skew, np.full(len(skew), value))[0] for value in z], axis=1)
@@ -130,12 +130,14 @@ def _knots(line: Array, kernels: Array, base: Array, root: Array, skew: Array, l
 def law_of_slope(parts: list[tuple[float, LatticePosterior]]) -> TabulatedLaw:
     """The law of b over several models with the same prior of b, each with its probability."""
     slopes, weights = [], []
-    for probability, posterior in parts:
-        likelihood = posterior.inner
-        assert isinstance(likelihood, SlopeLikelihood)
+    likelihood = parts[0][1].inner
+    assert isinstance(likelihood, SlopeLikelihood)
+    for share, posterior in parts:
+        own = posterior.inner
+        assert isinstance(own, SlopeLikelihood)
         nodes = _telling(posterior.weight)
-        slopes.append(likelihood.given(posterior.nodes.mu[nodes], posterior.nodes.tau[nodes]))
-        weights.append(probability * posterior.weight[nodes] / posterior.weight[nodes].sum())
+        slopes.append(own.given(posterior.nodes.mu[nodes], posterior.nodes.tau[nodes]))
+        weights.append(share * posterior.weight[nodes] / posterior.weight[nodes].sum())
     joined = Slope(*(np.concatenate([getattr(s, f) for s in slopes]) for f in Slope.__dataclass_fields__))
     weight = np.concatenate(weights)
     b, value = likelihood.panels(joined)

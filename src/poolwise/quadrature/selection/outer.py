@@ -118,8 +118,8 @@ def extent(rough: Rough, mu: Coordinate | float, tau: Coordinate | float) -> Ext
     for _ in range(ROUNDS):
         t = np.linspace(low, high, ROWS)
         found = _rows(rough, mu, tau, t, found)
-        low, high, enough = _zoomed(t[None], found.log[None])
-        low, high = float(low[0]), float(high[0])
+        lows, highs, enough = _zoomed(t[None], found.log[None])
+        low, high = float(lows[0]), float(highs[0])
         if enough[0]:
             break
     assert found is not None
@@ -176,16 +176,14 @@ def _of_tau(tau: Coordinate | float, t: Array) -> tuple[Array, Array]:
 
 def _begin(mu: Coordinate, t: Array, before: Extent | None) -> tuple[Array, Array]:
     if before is None:
-        low, high = mu.start
-        return np.full(len(t), low), np.full(len(t), high)
+        start = mu.start
+        return np.full(len(t), start[0]), np.full(len(t), start[1])
     at = np.clip(np.searchsorted(before.t, t), 1, len(before.t) - 1)
     low = np.minimum(before.low[at - 1], before.low[at])
     return low, np.maximum(before.high[at - 1], before.high[at])
 
 
-def lattice(
-    found: Extent, mu: Coordinate | float, tau: Coordinate | float, step_t: float, step_u: float
-) -> Nodes:
+def lattice(found: Extent, mu: Coordinate | float, tau: Coordinate | float, step_t: float, step_u: float) -> Nodes:
     """Nodes of the trapezoidal rule within the extent.
 
     Parameters
@@ -217,9 +215,7 @@ def lattice(
     column = np.concatenate([np.arange(a, b + 1) for a, b in zip(first, last, strict=True)])
     q = mean[at] + step[at] * column
     measure = log_prior[at] + mu.log_density(q) + np.log(step[at])
-    return Nodes(
-        rows.astype(np.intp)[at], column, t[at], q, spread[at], mu.value(q), measure, step_t, step[at]
-    )
+    return Nodes(rows.astype(np.intp)[at], column, t[at], q, spread[at], mu.value(q), measure, step_t, step[at])
 
 
 def _along(found: Extent, t: Array, values: Array) -> Array:

@@ -12,15 +12,17 @@ from scipy.special import logsumexp
 
 from poolwise.quadrature.selection.coordinates import Coordinate
 from poolwise.quadrature.selection.outer import DEEP, Nodes, extent, lattice
-from poolwise.quadrature.selection.smooth import WIDTH, dense, filtered
+from poolwise.quadrature.selection.smooth import WIDTH, dense, filtered, refined
 from poolwise.quadrature.selection.weights import Lattice, StepLikelihood
 
 Array = NDArray[np.float64]
 BEYOND = 16.0  # nats below the highest node at which a node lies on the rim
 ENOUGH = 1.5e-4  # estimated relative error of an evidence at which nothing is refined
 ROUNDS = 3
+FLOOR, ROUNDING = 5e-8, 1e-9  # relative; what nodes left out can hold, and what sums lose
 FINER = 0.75
 RIM = 3.0  # mass beyond the rim over that on it: more than any tail that is not heavier than exponential has
+FINE = 16  # times as narrow are kernels that have to keep their shape under a function
 LEAST = 1e-12  # weight of a kernel that is left out
 STEP_OF_WEIGHTS = {0: 1.0, 1: 0.5, 2: 0.65, 3: 0.78, 4: 0.9}  # sds, by how many weights are free
 RADIUS_OF_WEIGHTS = {0: 1.0, 1: 9.0, 2: 8.5, 3: 7.5, 4: 6.3}
@@ -45,8 +47,8 @@ class Kernel:
     ----------
     weight, centre, spread : ndarray
         Shape (J,); the weights sum to 1, few are slightly below 0.
-    node : ndarray of int
-        The node that a kernel belongs to, in `LatticePosterior.nodes`; its row where it is of tau alone.
+    tau : ndarray
+        tau in the row of each, shape (J,).
     """
 
     weight: Array
@@ -106,23 +108,46 @@ class LatticePosterior:
         rows = self.nodes.row
         mass = np.bincount(rows - rows.min(), weights=self.weight)
         found = filtered(mass, int(rows.min()))
-        t = (found.first + np.arange(len(found.weight))) * self.nodes.step_t
+        t = np.asarray((found.first + np.arange(len(found.weight))) * self.nodes.step_t, dtype=float)
         assert isinstance(self.tau, Coordinate)
         return _trimmed(Kernel(found.weight, t, np.full(len(t), WIDTH * self.nodes.step_t), self.tau.value(t)))
 
     @cached_property
     def of_q(self) -> Kernel:
         """The law of the coordinate of mu, as kernels that remember their tau."""
+        return self._kernels(1)
+
+    @cached_property
+    def of_mu(self) -> Kernel:
+        """The law of mu as kernels that remember their tau.
+
+        Where mu is a function of its coordinate, kernels are so narrow that each keeps its shape: it is normal with
+        the mean and the sd that three points of it give.
+        """
+        assert isinstance(self.mu, Coordinate)
+        if self.mu.plain:
+            return self.of_q
+        narrow = self._kernels(FINE)
+        away = np.sqrt(3.0) * np.array([-1.0, 0.0, 1.0])
+        share = np.array([1.0, 4.0, 1.0]) / 6.0
+        values = self.mu.value(narrow.centre[:, None] + narrow.spread[:, None] * away)
+        mean = values @ share
+        spread = np.sqrt((values - mean[:, None]) ** 2 @ share)
+        return Kernel(narrow.weight, mean, spread, narrow.tau)
+
+    def _kernels(self, finer: int) -> Kernel:
         nodes = self.nodes
         table, first_row, first = dense(nodes.row, nodes.column, self.weight)
         found = filtered(table, first)
-        columns = found.first + np.arange(found.weight.shape[1])
+        if finer > 1:
+            found = refined(found, finer)
+        columns = (found.first + np.arange(found.weight.shape[1])) / finer
         rows, one = np.unique(nodes.row, return_index=True)
         at = rows - first_row
         step, tau = nodes.step_q[one], nodes.tau[one]
         origin = nodes.q[one] - nodes.column[one] * step
         centre = origin[:, None] + columns * step[:, None]
-        spread = np.broadcast_to(WIDTH * step[:, None], centre.shape)
+        spread = np.broadcast_to(WIDTH / finer * step[:, None], centre.shape)
         taus = np.broadcast_to(tau[:, None], centre.shape)
         return _trimmed(Kernel(found.weight[at].ravel(), centre.ravel(), spread.ravel(), taus.ravel()))
 
@@ -196,4 +221,5 @@ def errors(nodes: Nodes, weight: Array, shape: Lattice, depth: Array) -> tuple[f
         of_u = float(mass[held] @ (2.0 * even[held] / mass[held] - 1.0) ** 2)
     single = len(weight) == 1
     rim = 0.0 if single else float(weight[depth > BEYOND].sum())
-    return float(of_t), of_u, float(weight @ shape.error), RIM * (rim + float(weight @ shape.rim))
+    rim += 0.0 if single else FLOOR / RIM
+    return float(of_t), of_u, float(weight @ shape.error) + ROUNDING, RIM * (rim + float(weight @ shape.rim))

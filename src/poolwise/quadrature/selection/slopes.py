@@ -80,7 +80,9 @@ class SlopeLikelihood:
         constant = -0.5 * (np.log(variance).sum(axis=1) + LOG_2PI * len(self.y) + d - c * c / a)
         if self.normal is not None:
             constant = constant - 0.5 * np.log1p(whole * self.normal[1] ** 2)
-        return Slope(constant, c / a, a**-0.5, origin + of_y * inverse, of_r * inverse, np.sqrt(inverse * np.ones(len(mu))))
+        return Slope(
+            constant, c / a, a**-0.5, origin + of_y * inverse, of_r * inverse, np.sqrt(inverse * np.ones(len(mu)))
+        )
 
     def panels(self, slope: Slope) -> tuple[Array, Array]:
         """Nodes of b and the logs of likelihood, prior and measure, shape (N, q) each."""
@@ -112,5 +114,4 @@ class SlopeLikelihood:
             _, value = self.panels(self.given(mu[part], tau[part]))
             top = value.max(axis=1)
             log[part] = top + np.log(np.exp(value - top[:, None]).sum(axis=1))
-        none = np.zeros(n)
-        return Lattice(log, np.full(n, PANELS_ERR), none, np.zeros((n, 0)), np.zeros((n, 0, 0)), np.zeros((n, 0)))
+        return Lattice.of_logs(log, PANELS_ERR)

@@ -43,7 +43,7 @@ class TabulatedLaw:
         inner = np.where((rise[:-1] > 0.0) & (rise[1:] > 0.0), inner, 0.0)
         return np.concatenate([[rise[0]], inner, [rise[-1]]])
 
-    def _parts(self, x: Array) -> tuple[Array, ...]:
+    def _parts(self, x: Array) -> tuple[NDArray[np.intp], Array, Array, Array]:
         at = np.clip(np.searchsorted(self.x, x, side="right"), 1, len(self.x) - 1)
         length = self.x[at] - self.x[at - 1]
         rise = (self.probability[at] - self.probability[at - 1]) / length

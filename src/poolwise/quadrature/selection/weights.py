@@ -47,6 +47,8 @@ class Lattice:
         Share of the points on the rim, shape (N,).
     centre, root : ndarray
         Mean and Cholesky factor of the covariance of x in each node, shapes (N, d) and (N, d, d).
+    skew : ndarray
+        Skewness of the whitened coordinates in each node, shape (N, d).
     """
 
     log: Array
@@ -55,6 +57,12 @@ class Lattice:
     centre: Array
     root: Array
     skew: Array
+
+    @classmethod
+    def of_logs(cls, log: Array, error: float = 0.0) -> Lattice:
+        """Of integrals that need no lattice."""
+        n = len(log)
+        return cls(log, np.full(n, error), np.zeros(n), np.zeros((n, 0)), np.zeros((n, 0, 0)), np.zeros((n, 0)))
 
 
 @final
@@ -90,7 +98,7 @@ class StepLikelihood:
 
     @property
     def powers(self) -> Array:
-        """a of Beta(a, 1), the prior of each ratio of weights, shape (d,)."""
+        """A of Beta(a, 1), the prior of each ratio of weights, shape (d,)."""
         return np.arange(self.free, 0.0, -1.0)
 
     def unselected(self, mu: Array, tau: Array) -> Array:
@@ -107,12 +115,14 @@ class StepLikelihood:
         spread = np.sqrt(self.se**2 + tau[:, None] ** 2)
         z = (cuts * self.se[:, None] - mu[:, None, None]) / spread[:, :, None]
         above, below = ndtr(-z), ndtr(z)
-        inside = np.where(z[..., 1:] + z[..., :-1] > 0.0, above[..., 1:] - above[..., :-1], below[..., :-1] - below[..., 1:])
+        inside = np.where(
+            z[..., 1:] + z[..., :-1] > 0.0, above[..., 1:] - above[..., :-1], below[..., :-1] - below[..., 1:]
+        )
         pieces = np.concatenate([above[..., :1], inside, below[..., -1:]], axis=-1)
         if self.intervals.sides == 1:
             return pieces
         half = len(self.intervals.steps)
-        return np.concatenate([pieces[..., :half] + pieces[..., : half : -1], pieces[..., half : half + 1]], axis=-1)
+        return np.concatenate([pieces[..., :half] + pieces[..., :half:-1], pieces[..., half : half + 1]], axis=-1)
 
     def log_weights(self, x: Array) -> Array:
         """Log weights at x: (..., d) to (..., J)."""
@@ -205,7 +215,7 @@ class StepLikelihood:
         whole = self.unselected(mu, tau)
         if d == 0:
             log = np.concatenate([self.known(self.probabilities(mu[p], tau[p])) for p in self._pieces(n)])
-            return Lattice(whole + log, np.zeros(n), np.zeros(n), np.zeros((n, 0)), np.zeros((n, 0, 0)), np.zeros((n, 0)))
+            return Lattice.of_logs(whole + log)
         log, error, rim = np.empty(n), np.empty(n), np.empty(n)
         centre, root, skew = np.empty((n, d)), np.empty((n, d, d)), np.empty((n, d))
         points = ball(d, step, radius)
@@ -225,7 +235,7 @@ class StepLikelihood:
         return Lattice(whole + log, error, rim, centre, root, skew)
 
     def moments(self, P: Array) -> tuple[Array, Array, Array]:
-        """Mean, root of the covariance and skewness of x in each node, by coarse lattices about the mode, then the mean."""
+        """Mean, root of the covariance and skewness of x in each node, by coarse lattices about mode and mean."""
         x, curvature = self.newton(P)
         root, skew = _root(np.linalg.inv(curvature)), np.zeros_like(x)
         points = ball(self.free, COARSE, NEAR)
@@ -236,9 +246,7 @@ class StepLikelihood:
                 x[part], root[part], skew[part] = self._shape(P[part], x[part], root[part], skew[part], points)
         return x, root, skew
 
-    def _shape(
-        self, P: Array, centre: Array, root: Array, skew: Array, points: Array
-    ) -> tuple[Array, Array, Array]:
+    def _shape(self, P: Array, centre: Array, root: Array, skew: Array, points: Array) -> tuple[Array, Array, Array]:
         bent, log_slope = bent_by(skew, points)
         at = centre[:, None, :] + bent @ np.swapaxes(root, 1, 2)
         values = self.on_points(P, at) + log_slope
@@ -311,8 +319,10 @@ def _alike(size: NDArray[np.intp], k: int) -> list[NDArray[np.intp]]:
     out, start = [], 0
     while start < len(order):
         end = start + 1
-        while end < len(order) and size[order[end]] <= 1.3 * size[order[start]] + 8 and (
-            (end + 1 - start) * size[order[end]] * k <= AT_ONCE
+        while (
+            end < len(order)
+            and size[order[end]] <= 1.3 * size[order[start]] + 8
+            and ((end + 1 - start) * size[order[end]] * k <= AT_ONCE)
         ):
             end += 1
         out.append(order[start:end])
