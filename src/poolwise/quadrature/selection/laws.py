@@ -15,12 +15,14 @@ from poolwise.quadrature.selection.weights import StepLikelihood, ball, bent_by,
 Array = NDArray[np.float64]
 TELLING = 1e-6  # share of the probability that is left out
 KNOTS = 81
-NEAR = 6  # kernels to either side that are not yet 0 or 1
+FINER = ((4, 0.6), (40, 0.8), (10**9, 1.0))  # with few nodes, lattices at other places do not smooth one another
+FINE = 4  # points of a distribution function in each step of the lattice, between which a cubic runs
+MARGIN = 6  # steps beyond the last kernel, where it is 0 or 1
 AT_ONCE = 400_000
 
 
 def laws_of_weights(posterior: LatticePosterior) -> tuple[TabulatedLaw, ...]:
-    """The law of each free weight.
+    """The law of each free weight, with a distribution function good to some 3e-4.
 
     A weight rises with one coordinate of the lattice given those before it, so that its distribution function is that
     of a coordinate, averaged: kernels along it, sums over the others.
@@ -28,8 +30,9 @@ def laws_of_weights(posterior: LatticePosterior) -> tuple[TabulatedLaw, ...]:
     likelihood = posterior.inner
     assert isinstance(likelihood, StepLikelihood)
     d = likelihood.free
-    step, radius = STEP_OF_WEIGHTS[d], RADIUS_OF_WEIGHTS[d]
     nodes = _telling(posterior.weight)
+    step = STEP_OF_WEIGHTS[d] * next(share for most, share in FINER if len(nodes) <= most)
+    radius = RADIUS_OF_WEIGHTS[d]
     share = posterior.weight[nodes] / posterior.weight[nodes].sum()
     points = ball(d, step, radius)
     offsets = np.rint(points / step).astype(int)
@@ -70,7 +73,10 @@ def _law(
     n, width = len(cube), cube.shape[-1]
     reach = width // 2
     rows = cube.reshape(n, -1, width)
-    node, outer = np.nonzero(rows.sum(axis=2) > TELLING / rows[0].size / n)
+    mass = rows.sum(axis=2)
+    held = np.zeros(mass.size, dtype=bool)
+    held[_telling(mass.ravel())] = True
+    node, outer = np.nonzero(held.reshape(mass.shape))
     line = filtered(rows[node, outer], -reach).weight
     kernels = (np.arange(line.shape[1]) - PAD - reach) * step
     centre, root, skew = (x[node] for x in shape)
@@ -83,7 +89,10 @@ def _law(
         base += np.einsum("nj,nj->n", root[:, j, :j], bent)
     knots = _knots(line, base, root[:, j, j], skew[:, j], log_before, likelihood.powers[j])
     total = np.zeros(len(knots))
-    prefix = np.concatenate([np.zeros((len(line), 1)), np.cumsum(line, axis=1)], axis=1)
+    at = kernels[0] - step * MARGIN + step / FINE * np.arange(FINE * (len(kernels) + 2 * MARGIN))
+    away = (at - kernels[:, None]) / (WIDTH * step)
+    below = line @ ndtr(away)
+    slope = line @ (np.exp(-0.5 * away * away) / (FINE * WIDTH * np.sqrt(2.0 * np.pi)))
     size = max(1, AT_ONCE // len(knots))
     for start in range(0, len(node), size):
         part = slice(start, start + size)
@@ -91,24 +100,23 @@ def _law(
             ratio = np.minimum(np.exp(np.log(knots)[None] - log_before[part, None]), 1.0)
             x = ndtri(ratio ** likelihood.powers[j])
             z = unbent(skew[part, j][:, None], (x - base[part, None]) / root[part, j, j][:, None])
-        total += _below(np.clip(z, -1e6, 1e6), line[part], prefix[part], kernels, step)
+        total += _between(FINE / step * (z - at[0]), below[part], slope[part])
     total = np.maximum.accumulate(np.clip(total / line.sum(), 0.0, 1.0))
     total[0], total[-1] = 0.0, 1.0
     return TabulatedLaw(knots, total, float(moments[0][j]), float(moments[1][j]))
 
 
-def _below(z: Array, line: Array, prefix: Array, kernels: Array, step: float) -> Array:
-    """Sum over rows of the distribution functions of kernels at z, shape (rows, knots) to (knots,)."""
-    first = np.rint((z - kernels[0]) / step).astype(int)
-    rows = np.arange(len(z))[:, None]
-    low = np.clip(first - NEAR, 0, len(kernels))
-    out = np.take_along_axis(prefix, low, axis=1)
-    for away in range(-NEAR, NEAR + 1):
-        at = first + away
-        inside = (at >= 0) & (at < len(kernels))
-        at = np.clip(at, 0, len(kernels) - 1)
-        out += np.where(inside, line[rows, at] * ndtr((z - kernels[at]) / (WIDTH * step)), 0.0)
-    return out.sum(axis=0)
+def _between(u: Array, below: Array, slope: Array) -> Array:
+    """Sums over rows of curves through values with slopes at whole numbers, at u, shape (rows, knots) to (knots,)."""
+    u = np.clip(u, 0.0, below.shape[1] - 1.000001)
+    first = u.astype(int)
+    part = u - first
+    rows = np.arange(len(u))[:, None]
+    left, right = below[rows, first], below[rows, first + 1]
+    rise = right - left
+    rest = 1.0 - part
+    bend = rest * (slope[rows, first] - rise) - part * (slope[rows, first + 1] - rise)
+    return np.asarray((left + part * rise + part * rest * bend).sum(axis=0))
 
 
 def _knots(line: Array, base: Array, root: Array, skew: Array, log_before: Array, power: float) -> Array:
