@@ -37,7 +37,7 @@ def test_the_mirrored_table_gives_the_mirrored_answer(fitted):
     lower, upper = fitted["mu"].interval()
     assert mirrored["mu"].interval() == pytest.approx((-upper, -lower), rel=1e-12)
     for name in ("omega[p > .5]", "tau"):
-        assert mirrored[name].interval() == pytest.approx(fitted[name].interval(), rel=1e-12)
+        assert mirrored[name].interval() == pytest.approx(fitted[name].interval(), rel=1e-10)
 
 
 def test_the_posterior_is_that_of_the_likelihood_that_nuts_samples(fitted):
@@ -58,7 +58,7 @@ def test_the_posterior_is_that_of_the_likelihood_that_nuts_samples(fitted):
 
 
 def test_four_free_weights_are_answered_and_five_refused():
-    four = pw.fit(BCG.select(range(5)), steps(0.005, 0.025, 0.05, 0.5), pw.Exact())
+    four = pw.fit(pw.Effects(BCG.y[:5], se=BCG.se[:5], scale="log RR"), steps(0.005, 0.025, 0.05, 0.5), pw.Exact())
     assert four.report.status == "ok"
     assert four.native.posterior.error < 2e-4
     points = [four[name].point for name in four.model.free_weights]
