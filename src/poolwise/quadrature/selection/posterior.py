@@ -199,7 +199,7 @@ def lattice_posterior(
             t=steps.t * (FINER if of_t > share else 1.0),
             u=steps.u * (FINER if of_u > share else 1.0),
             x=steps.x * (FINER if of_x > share else 1.0),
-            radius=steps.radius + (1.0 if of_rim > share else 0.0),
+            radius=steps.radius + (2.0 if of_rim > share else 0.0),
         )
     assert best is not None
     return best

@@ -28,7 +28,7 @@ MOST_FACTORS = 10  # weighted probabilities that are multiplied before a logarit
 LEAST_LOG = -640.0  # of their product: each is at least the smallest weight
 ROUND = 2.0  # sds over which a bent coordinate turns; the rule converges as exp(-2 pi ROUND / step)
 COARSE, NEAR = 1.1, 4.0  # step and radius of the lattice that finds mean, covariance and skewness
-DEEPEST, SHORTEST = 16.0, 2.5  # nats at which a lattice would vanish, and the least radius
+DEEPEST, SHORTEST = 16.0, 3.3  # nats at which a lattice would vanish, and the least radius
 PASSES = 2  # the first lattice stands on mode and curvature, which may lie well off
 
 
