@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,15 @@ from poolwise.engines.exact import Exact
 from poolwise.engines.exact.engine import log_density_of_mu
 from poolwise.errors import InputError, ModelError, listing, nearest, shown
 from poolwise.evidence.averaged import MODELS, Averaged, SavageDickey
+from poolwise.evidence.bias_average import Component, Mixer, Problem, common_cuts, components
+from poolwise.evidence.bias_averaged import BiasAveraged, having, quantities
+from poolwise.evidence.bias_models import BiasModel, BiasSet, biases, checked_table, priors_for
 from poolwise.evidence.comparison import BayesFactor, refuse_improper_priors
 from poolwise.evidence.mixed_law import MixedLaw
 from poolwise.evidence.probabilities import log_inclusion, log_posterior, shares
 from poolwise.fit import fit
 from poolwise.model import CommonEffect, RandomEffects
+from poolwise.model.publication import NOT_SAID, Direction, sign_of
 from poolwise.priors import Fixed, Prior
 from poolwise.quantities import Law, Posterior
 from poolwise.result import Result
@@ -27,30 +32,77 @@ Array = NDArray[np.float64]
 NULL = 0.0
 EFFECT = np.array([name.endswith("effect") for name in MODELS])
 RANDOM = np.array([name.startswith("random") for name in MODELS])
+SIDES = {
+    "effect": ("an effect", "mu = 0"),
+    "heterogeneity": ("heterogeneity", "tau = 0"),
+    "bias": ("publication bias", "no bias"),
+    "selection": ("selection by p-values", "no such selection"),
+    "PET-PEESE": ("PET or PEESE", "neither"),
+}
+
+
+@overload
+def average(
+    effects: Effects,
+    model: RandomEffects | None = None,
+    *,
+    bias: None = None,
+    direction: Direction = NOT_SAID,
+    unit: float | None = None,
+    prior_weights: Mapping[str, float] | None = None,
+) -> Averaged: ...
+
+
+@overload
+def average(
+    effects: Effects,
+    model: RandomEffects | None = None,
+    *,
+    bias: BiasSet | Sequence[BiasModel],
+    direction: Direction = NOT_SAID,
+    unit: float | None = None,
+    prior_weights: Mapping[str, float] | None = None,
+) -> BiasAveraged: ...
 
 
 def average(
-    effects: Effects, model: RandomEffects | None = None, *, prior_weights: Mapping[str, float] | None = None
-) -> Averaged:
-    """Average over four models: common or random effects, with mu = 0 or with a prior on mu.
+    effects: Effects,
+    model: RandomEffects | None = None,
+    *,
+    bias: BiasSet | Sequence[BiasModel] | None = None,
+    direction: Direction = NOT_SAID,
+    unit: float | None = None,
+    prior_weights: Mapping[str, float] | None = None,
+) -> Averaged | BiasAveraged:
+    """Average over models: common or random effects, with mu = 0 or a prior on mu, and with publication bias or none.
 
-    P(m | y) = P(m) p(y | m) / sum_j P(j) p(y | j), and the posterior of a quantity is the mixture of what the four
-    models say of it. Where a model states the quantity (mu = 0, tau = 0) the mixture has a point mass.
+    P(m | y) = P(m) p(y | m) / sum_j P(j) p(y | j), and the posterior of a quantity is the mixture of what the
+    models say of it. Where a model states the quantity (mu = 0, tau = 0, a weight of 1) the mixture has a point mass.
+    Without `bias` there are four models; with it each bias, no bias among them, is joined with these four.
 
     Parameters
     ----------
     effects : Effects
         The study table.
     model : RandomEffects, optional
-        The priors: on mu where there is an effect, on tau where there is heterogeneity; the scale's defaults when
-        None. Both must be proper.
+        The priors: on mu where there is an effect, on tau where there is heterogeneity. Both must be proper. When
+        None the scale's defaults, or with `bias` those of RoBMA 3 times the unit of the effects.
+    bias : {"PSMA", "6w", "2w", "PP"} or sequence, optional
+        Models of publication bias: ``"PSMA"`` six step functions, PET and PEESE (36 models); ``"6w"`` the step
+        functions; ``"2w"`` the two-sided ones of them; ``"PP"`` PET and PEESE; or a list of `StepSelection`, `PET`,
+        `PEESE`, with None for no bias.
+    direction : {"positive", "negative"}
+        In which direction results are likelier to be published, of which `bias` asks unless its steps are two-sided.
+    unit : float, optional
+        What one standard deviation is in the unit of the effects, by which the default priors of `bias` are multiplied;
+        the scale's own when None: 1 for standardised mean differences, 2 for log ratios, 0.5 for Fisher's z.
     prior_weights : mapping of str to float, optional
         Prior weight of each of ``"common null"``, ``"common effect"``, ``"random null"``, ``"random effect"``,
-        above 0 and in any unit; equal when None.
+        above 0 and in any unit; equal when None. Not with `bias`.
 
     Returns
     -------
-    Averaged
+    Averaged, or BiasAveraged with `bias`
         Posterior model probabilities, inclusion Bayes factors, and averaged and conditional posteriors of mu, tau
         and theta_new.
 
@@ -59,7 +111,9 @@ def average(
     InputError
         When something other than a study table is given.
     ModelError
-        When a prior is improper, mu or tau is stated, or the weights are impossible.
+        When a prior is improper, mu or tau is stated, or the weights are impossible; with `bias` when no direction is
+        given, the default priors have no known unit, effects are dependent or reconstructed, or a model has too many
+        free weights.
 
     Notes
     -----
@@ -67,11 +121,15 @@ def average(
     and an inclusion Bayes factor is the posterior odds. The scale's default priors are what `fit` assumes as well when
     no model is named.
 
+    Half of the prior probability has no bias. With `bias` the default priors are mu ~ Normal(0, 1) and tau ~
+    InverseGamma(1, 0.15) in standard deviations, those of RoBMA 3, with whose answers people compare.
+
     References
     ----------
     Hoeting, Madigan, Raftery & Volinsky 1999, Statistical Science 14:382, 10.1214/ss/1009212519, for model averaging;
     Gronau, Heck, Berkhout, Haaf & Wagenmakers 2021, Advances in Methods and Practices in Psychological Science 4(3),
-    10.1177/25152459211031256, for these four models.
+    10.1177/25152459211031256, for these four models; Bartos, Maier, Wagenmakers, Doucouliagos & Stanley 2023, Research
+    Synthesis Methods 14:99, 10.1002/jrsm.1594, for those of publication bias.
 
     Examples
     --------
@@ -81,9 +139,15 @@ def average(
     ('strong', 'extreme')
     >>> [round(limit, 3) for limit in averaged.conditional["mu"].interval(0.95)]
     [-1.112, -0.316]
+    >>> adjusted = average(pw.datasets.load("bcg"), bias="PSMA", direction="negative")
+    >>> len(adjusted.models), adjusted.inclusion["effect"].strength
+    (36, 'moderate')
     """
     if not isinstance(effects, Effects):
         raise InputError(f"average was given {type(effects).__name__}", "Effects", "pw.datasets.load('bcg')")
+    if bias is not None:
+        return _with_bias(effects, model, bias, direction, unit, prior_weights)
+    _refuse_alone(direction, unit)
     explicit = _checked(RandomEffects() if model is None else model).resolved(effects)
     prior = _prior_probabilities(prior_weights)
     assert explicit.mu is not None
@@ -111,6 +175,58 @@ def average(
             "theta_new": _mixture(_laws(results, "theta_new"), posterior, EFFECT),
         },
     )
+
+
+def _with_bias(
+    effects: Effects,
+    model: RandomEffects | None,
+    bias: BiasSet | Sequence[BiasModel],
+    direction: Direction,
+    unit: float | None,
+    prior_weights: Mapping[str, float] | None,
+) -> BiasAveraged:
+    if prior_weights is not None:
+        raise ModelError("prior_weights is given beside bias", "one of the two: a set of biases has weights of its own")
+    direction = checked_table(effects, bias, direction)
+    among = biases(bias, direction)
+    explicit, known = priors_for(effects, None if model is None else _checked(model), unit)
+    assert explicit.mu is not None
+    problem = Problem(effects, explicit, sign_of(direction), known)
+    made = components(problem, among, _fits(effects, explicit, explicit.mu))
+    evidence, prior = np.array([one.log_evidence for one in made]), np.array([one.prior for one in made])
+    prior = prior / prior.sum()
+    posterior = log_posterior(evidence, prior)
+    inside = {name: having(name, made) for name in SIDES}
+    asked = {name: which for name, which in inside.items() if which.any() and not which.all()}
+    mixer, cuts = Mixer(problem, made, np.exp(posterior)), common_cuts(among)
+    kinds = frozenset(one.kind for one in among)
+    conditional = inside | {kind: having(kind, made) for kind in ("PET", "PEESE")}
+    return BiasAveraged(
+        effects=effects,
+        model=explicit,
+        bias=bias if isinstance(bias, str) else "a list",
+        direction=direction,
+        unit=known,
+        components=made,
+        log_posterior=posterior,
+        inclusion={n: BayesFactor(log_inclusion(evidence, prior, which), *SIDES[n]) for n, which in asked.items()},
+        cuts=cuts,
+        averaged=quantities(mixer, cuts, kinds),
+        conditional=quantities(mixer, cuts, kinds, conditional),
+        numerical_error=max(_error(posterior, made, which) for which in asked.values()),
+    )
+
+
+def _error(log_weight: Array, made: tuple[Component, ...], inside: NDArray[np.bool_]) -> float:
+    """Largest relative error of posterior odds that the errors of the evidences can add up to."""
+    error = np.array([one.error for one in made])
+    return float(sum(shares(log_weight[which]) @ error[which] for which in (inside, ~inside)))
+
+
+def _refuse_alone(direction: object, unit: object) -> None:
+    for name, value, usual in (("direction", direction, NOT_SAID), ("unit", unit, None)):
+        if value != usual:
+            raise ModelError(f"{name} = {shown(value)} is given and no bias", "bias='PSMA' beside it, or neither")
 
 
 def _checked(model: RandomEffects) -> RandomEffects:

@@ -26,6 +26,9 @@ CORRELATED: Final = "correlated true effects"
 UNCERTAIN: Final = "uncertain moderators"
 POOLED: Final = "pooled levels"
 SELECTED_BY_STEPS: Final = "selection in steps of p"
+MANY_WEIGHTS: Final = "more than four free weights"
+OWN_WEIGHTS: Final = "weights with priors of their own"
+SELECTED_MODERATORS: Final = "moderators"
 SELECTED: Final = "selection by a function of p"
 COVARIANCE: Final = "a known covariance of the sampling errors"  # of a study table, whatever the model
 
@@ -53,6 +56,11 @@ ALWAYS: dict[type, frozenset[str]] = {
 
 BY_SETTING: dict[type, dict[str, Callable[[Any], bool]]] = {
     MetaRegression: {UNCERTAIN: lambda model: model.takes_uncertain, POOLED: lambda model: bool(model.pooled)},
+    StepSelection: {
+        SELECTED_MODERATORS: lambda model: model.moderators is not None,
+        OWN_WEIGHTS: lambda model: bool(model.weight_priors),
+        MANY_WEIGHTS: lambda model: len(model.free_weights) > 4,
+    },
     Subgroups: {EXCHANGEABLE: lambda model: model.heterogeneity == "exchangeable"},
 }
 """What a model needs under some settings, and whether these are such ones."""

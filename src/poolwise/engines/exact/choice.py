@@ -14,6 +14,7 @@ from poolwise.engines.exact.groups import refuse_covariance
 from poolwise.engines.exact.mean_priors import SHARE_OF_A_NODE, blended, heavy_tailed, refuse_other_priors, study_shares
 from poolwise.engines.exact.posterior import Fitted, Nodes
 from poolwise.engines.exact.rows import has_rows, refuse_prior
+from poolwise.engines.exact.selected import is_selected, refuse_steps
 from poolwise.engines.heterogeneity import known_tau, typical_variance
 from poolwise.engines.means import Means, means
 from poolwise.errors import ModelError
@@ -118,6 +119,9 @@ def refuse_unknown_priors(effects: Effects, model: Model) -> None:
     """
     if has_rows(model):
         refuse_prior(model)
+        return
+    if is_selected(model):
+        refuse_steps(model)
         return
     mean = means(effects, model)
     if mean.structure.exchangeable_means:

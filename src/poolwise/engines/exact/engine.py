@@ -16,11 +16,12 @@ from poolwise.engines.exact.choice import quadrature
 from poolwise.engines.exact.groups import Grouped, grouped, is_exchangeable
 from poolwise.engines.exact.posterior import Fitted
 from poolwise.engines.exact.rows import RowFit, fitted_rows, has_rows
+from poolwise.engines.exact.selected import SelectedFit, fitted_steps, is_selected
 from poolwise.engines.exact.tree import exact_tree
 from poolwise.engines.means import means_of
 from poolwise.errors import ModelError, shown
 from poolwise.model import Model, NormalModel, prior_words, remarks, stated
-from poolwise.model.needs import CLUSTERS, COVARIANCE, EXCHANGEABLE, SCALE_MODERATORS, SKEWED
+from poolwise.model.needs import CLUSTERS, COVARIANCE, EXCHANGEABLE, SCALE_MODERATORS, SELECTED_BY_STEPS, SKEWED
 from poolwise.moments import refuse_improper
 from poolwise.quantities import ByStudy, IntervalKind, Quantity
 from poolwise.result import FitReport, Result
@@ -65,7 +66,9 @@ class Exact:
     [0.326, 0.966]
     """
 
-    can: ClassVar[frozenset[str]] = frozenset({CLUSTERS, COVARIANCE, EXCHANGEABLE, SCALE_MODERATORS, SKEWED})
+    can: ClassVar[frozenset[str]] = frozenset(
+        {CLUSTERS, COVARIANCE, EXCHANGEABLE, SCALE_MODERATORS, SELECTED_BY_STEPS, SKEWED}
+    )
     kind: IntervalKind = "equal-tailed"
     tolerance: float = 1e-8
     draws: int = 1000
@@ -141,7 +144,7 @@ class Exact:
             native=fitted,
             absent=fitted.absent,
             combinations=fitted.linear,
-            linear=None if isinstance(fitted, RowFit) else _Linear(fitted, self.kind),
+            linear=None if isinstance(fitted, RowFit | SelectedFit) else _Linear(fitted, self.kind),
             design=fitted.design,
             tree=partial(exact_tree, fitted, (self.chains, self.draws), self.seed, label),
         )
@@ -165,7 +168,9 @@ def log_density_of_mu(result: Result, at: float) -> float:
     return result.native.log_density_of_mu(at)
 
 
-def _fitted(effects: Effects, model: Model, tolerance: float) -> Fitted | Grouped | RowFit:
+def _fitted(effects: Effects, model: Model, tolerance: float) -> Fitted | Grouped | RowFit | SelectedFit:
+    if is_selected(model):
+        return fitted_steps(effects, model.resolved(effects))
     if has_rows(model):
         return fitted_rows(effects, model.resolved(effects))
     if is_exchangeable(model):
@@ -177,7 +182,7 @@ def _fitted(effects: Effects, model: Model, tolerance: float) -> Fitted | Groupe
     return quadrature(effects, resolved, tolerance, means_of(structure))
 
 
-def _study(fitted: Fitted | Grouped | RowFit, kind: IntervalKind, row: int) -> Quantity:
+def _study(fitted: Fitted | Grouped | RowFit | SelectedFit, kind: IntervalKind, row: int) -> Quantity:
     return fitted.study(row, kind)
 
 

@@ -15,6 +15,7 @@ from poolwise.engines.draws.tree import check_room, stream
 from poolwise.engines.exact.groups import Grouped
 from poolwise.engines.exact.posterior import Fitted
 from poolwise.engines.exact.rows import RowFit
+from poolwise.engines.exact.selected import SelectedFit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,12 +24,14 @@ Array = NDArray[np.float64]
 Rng = np.random.Generator
 
 
-def exact_tree(fitted: Fitted | Grouped | RowFit, shape: tuple[int, int], seed: int, label: str) -> xr.DataTree:
+def exact_tree(
+    fitted: Fitted | Grouped | RowFit | SelectedFit, shape: tuple[int, int], seed: int, label: str
+) -> xr.DataTree:
     """The DataTree of exact independent draws.
 
     Parameters
     ----------
-    fitted : Fitted, Grouped or RowFit
+    fitted : Fitted, Grouped, RowFit or SelectedFit
     shape : tuple of int
         Chains and draws.
     seed : int
@@ -42,7 +45,7 @@ def exact_tree(fitted: Fitted | Grouped | RowFit, shape: tuple[int, int], seed: 
     """
     check_room(fitted.effects, shape)
     rng = stream(fitted.effects, fitted.model, seed)
-    if isinstance(fitted, RowFit):
+    if isinstance(fitted, RowFit | SelectedFit):
         return row_tree(fitted.draws(shape, rng), label, rng)
     return normal_tree(exact_draws(fitted, shape, rng), label, rng)
 

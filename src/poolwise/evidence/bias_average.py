@@ -1,0 +1,376 @@
+"""Fit every model of an average over publication bias by quadrature, and mix what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.effects import Effects
+from poolwise.evidence.bias_models import Bias, prior_of_slope
+from poolwise.evidence.mixed_law import MixedLaw
+from poolwise.laws import Deferred, TransformedLaw
+from poolwise.model import PET, RandomEffects, StepSelection
+from poolwise.priors import Normal
+from poolwise.quadrature.rules.mixture import NormalMixture, trimmed
+from poolwise.quadrature.selection.coordinates import Coordinate
+from poolwise.quadrature.selection.draws import Drawn, draws
+from poolwise.quadrature.selection.laws import law_of_slope, laws_of_weights
+from poolwise.quadrature.selection.posterior import LatticePosterior, Steps, lattice_posterior
+from poolwise.quadrature.selection.slopes import SlopeLikelihood
+from poolwise.quadrature.selection.tabulated import TabulatedLaw
+from poolwise.quadrature.selection.weights import StepLikelihood
+from poolwise.quantities import Law, Posterior
+from poolwise.result import Result
+from poolwise.selection.intervals import Intervals
+
+Array = NDArray[np.float64]
+STEPS_OF_SLOPES = Steps(t=0.3)
+LEFT_OUT = 1e-10  # share of a mixture's components that are left out
+EXACT = 1e-10  # relative error of an evidence by the exact engine
+NOTHING = 1e-14  # probability of a model from which its laws are left out
+Parts = tuple[Array, Array, Array]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Component:
+    """One of the models that are averaged.
+
+    Attributes
+    ----------
+    bias : Bias
+    effect, random : bool
+        Whether mu and tau are unknown; 0 where not.
+    prior : float
+        Prior probability.
+    log_evidence, error : float
+        Log marginal likelihood, and the estimated relative error of the marginal likelihood.
+    problem : Problem
+    lattice : LatticePosterior or None
+        Its nodes; those of a model without bias are made when they are asked for.
+    result : Result or None
+        The exact fit of a model without bias.
+    """
+
+    bias: Bias
+    effect: bool
+    random: bool
+    prior: float
+    log_evidence: float
+    error: float
+    problem: Problem
+    lattice: LatticePosterior | None = None
+    result: Result | None = None
+
+    @cached_property
+    def posterior(self) -> LatticePosterior:
+        """The nodes of mu and tau."""
+        return self.lattice if self.lattice is not None else self.problem.fitted(self.bias, self.effect, self.random)
+
+    @cached_property
+    def of_weights(self) -> tuple[TabulatedLaw, ...]:
+        """The law of each free weight."""
+        return laws_of_weights(self.posterior)
+
+    def drawn(self, size: int, rng: np.random.Generator) -> Drawn:
+        """Exact independent draws."""
+        return draws(self.posterior, size, rng)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A study table in the direction of what gets published, with priors.
+
+    Attributes
+    ----------
+    effects : Effects
+    model : RandomEffects
+        The priors on mu and tau, explicit.
+    sign : 1.0 or -1.0
+    unit : float or None
+        What one standard deviation is in the unit of the effects.
+    """
+
+    effects: Effects
+    model: RandomEffects
+    sign: float
+    unit: float | None
+
+    @cached_property
+    def y(self) -> Array:
+        """Estimates in the direction of what gets published."""
+        return self.sign * self.effects.y
+
+    @cached_property
+    def mean(self) -> Coordinate:
+        """The coordinate of mu."""
+        assert self.model.mu is not None
+        return Coordinate.of_mean(self.model.mu, self.sign, self.y, self.effects.se)
+
+    @cached_property
+    def spread(self) -> Coordinate:
+        """The coordinate of tau."""
+        assert self.model.tau is not None
+        return Coordinate.of_spread(self.model.tau, self.y, self.effects.se)
+
+    def likelihood(self, bias: Bias, effect: bool) -> StepLikelihood | SlopeLikelihood:
+        """What one bias makes of the estimates."""
+        se, model = self.effects.se, bias.model
+        if model is None:
+            return StepLikelihood(self.y, se, Intervals(np.array([0.5]), 1), np.ones(2))
+        if isinstance(model, StepSelection):
+            known = model.known_weights
+            return StepLikelihood(self.y, se, model.intervals, None if known is None else np.array(known))
+        normal = self.model.mu
+        closed = (self.sign * normal.mean, normal.sd) if effect and isinstance(normal, Normal) else None
+        prior = prior_of_slope(model, self.effects, self.unit)
+        return SlopeLikelihood(self.y, se, se if isinstance(model, PET) else se**2, prior, closed)
+
+    def fitted(self, bias: Bias, effect: bool, random: bool) -> LatticePosterior:
+        """The nodes of one model."""
+        inner = self.likelihood(bias, effect)
+        closed = isinstance(inner, SlopeLikelihood) and (inner.normal is not None or not effect)
+        lattice_of_mu = effect and not closed
+        steps = STEPS_OF_SLOPES if closed else None
+        return lattice_posterior(inner, self.mean if lattice_of_mu else 0.0, self.spread if random else 0.0, steps)
+
+
+def components(problem: Problem, biases: tuple[Bias, ...], results: Mapping[str, Result]) -> tuple[Component, ...]:
+    """Every model: each bias with and without an effect and heterogeneity.
+
+    Parameters
+    ----------
+    problem : Problem
+    biases : tuple of Bias
+    results : mapping of str to Result
+        The exact fits without bias.
+    """
+    made = []
+    for random in (False, True):
+        for effect in (False, True):
+            for bias in biases:
+                prior = 0.25 * bias.share
+                if bias.model is None:
+                    result = results[f"{'random' if random else 'common'} {'effect' if effect else 'null'}"]
+                    made.append(
+                        Component(bias, effect, random, prior, result.log_evidence, EXACT, problem, None, result)
+                    )
+                    continue
+                posterior = problem.fitted(bias, effect, random)
+                made.append(
+                    Component(bias, effect, random, prior, posterior.log_evidence, posterior.error, problem, posterior)
+                )
+    return tuple(made)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Mixer:
+    """Laws over several models from what each says.
+
+    Attributes
+    ----------
+    problem : Problem
+    components : tuple of Component
+    probability : ndarray
+        Posterior probability of each, shape (m,).
+    """
+
+    problem: Problem
+    components: tuple[Component, ...]
+    probability: Array
+
+    def mu(self, inside: NDArray[np.bool_]) -> Posterior:
+        """The mean effect over the models inside, with a point mass at 0."""
+        return self._mean(inside, new=False)
+
+    def theta_new(self, inside: NDArray[np.bool_]) -> Posterior:
+        """The true effect in a new study, before selection."""
+        return self._mean(inside, new=True)
+
+    def _mean(self, inside: NDArray[np.bool_], new: bool) -> Posterior:
+        weight = self._weight(inside)
+        parts: list[Parts] = []
+        laws: list[tuple[float, Law]] = []
+        atom, moments = 0.0, 4
+        for component, share in zip(self.components, weight, strict=True):
+            if share <= NOTHING:
+                continue
+            if not component.effect and not (new and component.random):
+                atom += share
+                continue
+            if component.result is not None:
+                law = _law_of(component.result, "theta_new" if new and component.random else "mu")
+                if isinstance(law, NormalMixture):
+                    moments = min(moments, law.moments)
+                    parts.append((share * law.weight, law.centre, law.spread))
+                else:
+                    laws.append((share, law))
+                continue
+            w, centre, spread = _parts(component.posterior, new)
+            parts.append((share * w, self.problem.sign * centre, spread))
+        if parts:
+            w, centre, spread = (np.concatenate(part) for part in zip(*parts, strict=True))
+            joined = trimmed(w, centre, spread, LEFT_OUT)
+            laws.append((float(w.sum()), NormalMixture(joined.weight, joined.centre, joined.spread, moments)))
+        return _mixed(laws, 0.0, atom)
+
+    def tau(self, inside: NDArray[np.bool_]) -> Posterior:
+        """The standard deviation between studies, with a point mass at 0."""
+        weight = self._weight(inside)
+        kernels: list[Parts] = []
+        laws: list[tuple[float, Law]] = []
+        atom, first, second, moments = 0.0, 0.0, 0.0, 4
+        for component, share in zip(self.components, weight, strict=True):
+            if share <= NOTHING:
+                continue
+            if not component.random:
+                atom += share
+            elif component.result is not None:
+                law = _law_of(component.result, "tau")
+                moments = min(moments, getattr(law, "moments", moments))
+                laws.append((share, law))
+            else:
+                of_t = component.posterior.of_t
+                kernels.append((share * of_t.weight, of_t.centre, of_t.spread))
+                first += share * component.posterior.mean_of_tau(1)
+                second += share * component.posterior.mean_of_tau(2)
+        if kernels:
+            w, centre, spread = (np.concatenate(part) for part in zip(*kernels, strict=True))
+            whole, place = float(w.sum()), self.problem.spread
+            mean = first / whole
+            sd = float(np.sqrt(max(second / whole - mean**2, 0.0)))
+            exists = (mean if moments >= 1 else np.nan, sd if moments >= 2 else np.nan)
+            base = trimmed(w, centre, spread, LEFT_OUT)
+            laws.append((whole, TransformedLaw(base, place.value, place.place, place.slope, exists)))
+        return _mixed(laws, 0.0, atom)
+
+    def omega(self, interval: int, cuts: Array, inside: NDArray[np.bool_]) -> Posterior:
+        """The weight of one common interval of one-sided p, with a point mass at 1."""
+        weight = self._weight(inside)
+        laws: list[tuple[float, Law]] = []
+        atom = 0.0
+        known: list[tuple[float, float]] = []
+        for component, share in zip(self.components, weight, strict=True):
+            model = component.bias.model
+            at = interval_of(model, interval, cuts) if isinstance(model, StepSelection) else 0
+            if share <= NOTHING:
+                continue
+            if at == 0:
+                atom += share
+            elif isinstance(model, StepSelection) and model.known_weights is not None:
+                known.append((share, model.known_weights[at]))
+            else:
+                laws.append((share, Deferred(partial(_weight_law, component, at - 1))))
+        laws += [(share, _Point(value)) for share, value in known]
+        return _mixed(laws, 1.0, atom)
+
+    def slope(self, kind: str, inside: NDArray[np.bool_]) -> Posterior:
+        """The slope of PET or of PEESE, with a point mass at 0, in the direction of what gets published."""
+        weight = self._weight(inside)
+        groups: dict[Bias, list[tuple[float, Component]]] = {}
+        atom = 0.0
+        for component, share in zip(self.components, weight, strict=True):
+            if share <= NOTHING:
+                continue
+            if component.bias.kind == kind:
+                groups.setdefault(component.bias, []).append((float(share), component))
+            else:
+                atom += share
+        laws: list[tuple[float, Law]] = [
+            (sum(share for share, _ in group), Deferred(partial(_slope_law, tuple(group)))) for group in groups.values()
+        ]
+        return _mixed(laws, 0.0, atom)
+
+    def _weight(self, inside: NDArray[np.bool_]) -> Array:
+        weight = np.where(inside, self.probability, 0.0)
+        return weight / weight.sum()
+
+
+@final
+@dataclass(frozen=True)
+class _Point:
+    """A law that is a known value."""
+
+    value: float
+    sd: float = 0.0
+
+    @property
+    def mean(self) -> float:
+        return self.value
+
+    def pdf(self, x: Array) -> Array:
+        return np.zeros(np.shape(x))
+
+    def cdf(self, x: Array) -> Array:
+        return np.where(np.asarray(x) >= self.value, 1.0, 0.0)
+
+    def ppf(self, p: Array) -> Array:
+        return np.full(np.shape(p), self.value)
+
+    def sample(self, size: int, rng: np.random.Generator) -> Array:
+        return np.full(size, self.value)
+
+
+def _mixed(laws: list[tuple[float, Law]], at: float, atom: float) -> Posterior:
+    weight = np.array([share for share, _ in laws] + [atom])
+    weight = weight / weight.sum()
+    return Posterior(MixedLaw(tuple(law for _, law in laws), weight[:-1], at, float(weight[-1])))
+
+
+def _law_of(result: Result, name: str) -> Law:
+    quantity = result[name]
+    assert isinstance(quantity, Posterior)
+    return quantity.law
+
+
+def _parts(posterior: LatticePosterior, new: bool) -> Parts:
+    """Normal components of mu, or of the true effect in a new study, in the direction of what gets published."""
+    inner = posterior.inner
+    if isinstance(posterior.mu, Coordinate):
+        kernel = posterior.of_mu
+        return kernel.weight, kernel.centre, np.hypot(kernel.spread, kernel.tau) if new else kernel.spread
+    weight, tau = posterior.weight, posterior.nodes.tau
+    if isinstance(inner, SlopeLikelihood) and inner.normal is not None:
+        slope = inner.given(posterior.nodes.mu, tau)
+        b, value = inner.panels(slope)
+        mass = np.exp(value - value.max(axis=1, keepdims=True))
+        mass *= (weight / mass.sum(axis=1))[:, None]
+        centre = slope.mean[:, None] - slope.pull[:, None] * b
+        spread = np.hypot(slope.sd, tau) if new else slope.sd
+        spread = np.broadcast_to(spread[:, None], mass.shape)
+        kept = mass > LEFT_OUT * 1e-3
+        return mass[kept], centre[kept], spread[kept]
+    return weight, np.full(len(weight), float(posterior.mu)), tau
+
+
+def _weight_law(component: Component, at: int) -> Law:
+    return component.of_weights[at]
+
+
+def _slope_law(group: tuple[tuple[float, Component], ...]) -> Law:
+    return law_of_slope([(share, component.posterior) for share, component in group])
+
+
+def common_cuts(biases: tuple[Bias, ...]) -> Array:
+    """One-sided p-values at which any of the step functions changes, rising."""
+    cuts: list[float] = []
+    for bias in biases:
+        if isinstance(bias.model, StepSelection):
+            steps = np.array(bias.model.steps)
+            cuts += [*steps] if bias.model.sides == 1 else [*(0.5 * steps), *(1.0 - 0.5 * steps)]
+    return np.unique(np.round(cuts, 12))
+
+
+def interval_of(model: StepSelection, interval: int, cuts: Array) -> int:
+    """The interval of one step function that holds a common interval."""
+    ends = np.concatenate([[0.0], cuts, [1.0]])
+    p = 0.5 * (ends[interval] + ends[interval + 1])
+    p = p if model.sides == 1 else 2.0 * min(p, 1.0 - p)
+    return int(np.searchsorted(np.array(model.steps), p))
