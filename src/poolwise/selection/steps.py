@@ -1,0 +1,132 @@
+"""Step weights as the likelihood asks for them: E omega He_n(u) in closed form, the best weights by Newton's method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from poolwise.selection.intervals import Intervals
+from poolwise.selection.likelihood import Array, Studies, Weighing
+
+WIDEST = 40.0  # of log omega: a weight of 2e17 or less than 5e-18 is none that data could tell
+_ROUNDS = 12  # of Newton's method for weights alone, which is concave
+_LOG_ROOT_2PI = 0.5 * np.log(2.0 * np.pi)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class StepWeights:
+    """Step weights on a study table: psi = log omega_2, ..., log omega_J, with omega_1 = 1; nothing where all are known.
+
+    Attributes
+    ----------
+    studies : Studies
+    intervals : Intervals
+    known : ndarray, optional
+        All J weights.
+    """
+
+    studies: Studies
+    intervals: Intervals
+    known: Array | None = None
+
+    @cached_property
+    def holding(self) -> NDArray[np.intp]:
+        """The interval that holds each estimate, shape (k,)."""
+        return self.intervals.holding(self.studies.z)
+
+    @cached_property
+    def counts(self) -> NDArray[np.intp]:
+        """How many estimates each interval holds, shape (J,)."""
+        return np.bincount(self.holding, minlength=self.intervals.count)
+
+    @property
+    def q(self) -> int:
+        """How many weights are unknown."""
+        return 0 if self.known is not None else self.intervals.count - 1
+
+    @property
+    def lower(self) -> Array:
+        """Least values of psi."""
+        return np.full(self.q, -WIDEST)
+
+    @property
+    def upper(self) -> Array:
+        """Largest values of psi that are searched."""
+        return np.full(self.q, WIDEST)
+
+    @cached_property
+    def _indicator(self) -> Array:
+        return (self.holding[:, None] == np.arange(1, self.intervals.count)).astype(float)
+
+    @cached_property
+    def _cuts(self) -> Array:
+        """On the scale of the estimates, shape (k, J - 1)."""
+        return self.studies.se[:, None] * self.intervals.cuts
+
+    def log_omega(self, psi: Array) -> Array:
+        """Log weights of all intervals, shape (..., J)."""
+        if self.known is not None:
+            with np.errstate(divide="ignore"):
+                return np.log(self.known)
+        return np.concatenate([np.zeros((*psi.shape[:-1], 1)), psi], axis=-1)
+
+    def weighing(self, mean: Array, variance: Array, psi: Array) -> Weighing:
+        """What the weights do at the rows: the integrals of He_n between cuts are He_(n-1) at the cuts.
+
+        References
+        ----------
+        Vevea & Hedges 1995, Psychometrika 60:419, 10.1007/BF02294384.
+        """
+        sd, log_omega = np.sqrt(variance), self.log_omega(psi)
+        joint = self.intervals.log_probabilities(mean, sd, self.studies.se) + log_omega
+        log_a = logsumexp(joint, axis=-1)
+        share = np.exp(joint - log_a[:, None])
+        beyond = self._beyond((self._cuts - mean[:, None]) / sd[:, None], log_a)
+        if self.intervals.sides == 2:
+            beyond -= self._beyond((-self._cuts - mean[:, None]) / sd[:, None], log_a)
+        ends = np.zeros((4, len(mean), 1))
+        parts = np.exp(log_omega) * np.diff(np.concatenate([ends, beyond, ends], axis=-1))
+        hermite = parts.sum(-1)
+        free = share[:, 1:] if self.known is None else share[:, :0]
+        slope = self._indicator - free if self.known is None else free
+        among = parts[:2, :, 1:] if self.known is None else parts[:2, :, :0]
+        return Weighing(
+            log_weight=log_omega[self.holding],
+            log_a=log_a,
+            hermite=hermite,
+            slope=slope,
+            curvature=free.T @ free - np.diag(free.sum(0)),
+            hermite_slope=among - hermite[:2, :, None] * free,
+        )
+
+    @staticmethod
+    def _beyond(cut: Array, log_a: Array) -> Array:
+        """The integrals of He_1 to He_4 above cuts, over A, shape (4, k, J - 1)."""
+        density = np.exp(-0.5 * cut * cut - _LOG_ROOT_2PI - log_a[:, None])
+        return np.stack([density, cut * density, (cut * cut - 1.0) * density, cut * (cut * cut - 3.0) * density])
+
+    def best(self, mean: Array, variance: Array) -> tuple[Array, Array]:
+        """The best weights for each of m means and variances (m, k), and log omega - log A summed there.
+
+        The log likelihood is concave in the log weights, since A is linear in the weights.
+        """
+        log_p = self.intervals.log_probabilities(mean, np.sqrt(variance), self.studies.se)
+        psi = np.zeros((len(mean), self.q))
+        counts = self.counts[1:].astype(float)
+        for _ in range(_ROUNDS if self.q else 0):
+            joint = log_p + self.log_omega(psi)[:, None, :]
+            share = np.exp(joint - logsumexp(joint, axis=-1, keepdims=True))[..., 1:]
+            total = share.sum(1)
+            hessian = total[:, :, None] * np.eye(self.q) - share.mT @ share
+            ridge = 1e-9 * (1.0 + np.trace(hessian, axis1=1, axis2=2))[:, None, None] * np.eye(self.q)
+            step = np.linalg.solve(hessian + ridge, (counts - total)[..., None])[..., 0]
+            psi = np.clip(psi + np.clip(step, -2.0, 2.0), -WIDEST, WIDEST)
+        log_omega = self.log_omega(psi)
+        log_a = logsumexp(log_p + (log_omega[:, None, :] if self.q else log_omega), axis=-1)
+        return psi, np.sum(log_omega[..., self.holding], axis=-1) - log_a.sum(-1)
