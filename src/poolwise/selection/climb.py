@@ -81,8 +81,7 @@ def climb(objective: Objective, start: Array, bounds: tuple[Array, Array], reach
             return Top(theta, here, free, False)
         if not free.any():
             return Top(theta, here, free, True)
-        step = np.zeros(len(theta))
-        step[free], concave = newton(g[free], here.hessian[np.ix_(free, free)])
+        step, concave = _step_within(theta, here, free, bounds)
         gain = float(g @ step)
         step *= min(1.0, float(np.min(reach / np.maximum(np.abs(step), 1e-300))))
         moved, there = _line_search(objective, theta, here, step, (lower, upper))
@@ -92,6 +91,20 @@ def climb(objective: Objective, start: Array, bounds: tuple[Array, Array], reach
             return Top(moved if better else theta, done, free, gain < 1e-9 * (1.0 + abs(here.value)))
         theta, here, last = moved, there, gain
     return Top(theta, here, free, False)
+
+
+def _step_within(
+    theta: Array, here: Height, free: NDArray[np.bool_], bounds: tuple[Array, Array]
+) -> tuple[Array, bool]:
+    """The step of Newton's method in the free parameters that does not leave the bounds where one stands on them."""
+    moving, step = free.copy(), np.zeros(len(theta))
+    while True:
+        step[:] = 0.0
+        step[moving], concave = newton(here.gradient[moving], here.hessian[np.ix_(moving, moving)])
+        leaving = moving & (((theta <= bounds[0]) & (step < 0.0)) | ((theta >= bounds[1]) & (step > 0.0)))
+        if not leaving.any() or (moving & ~leaving).sum() == 0:
+            return step, concave
+        moving &= ~leaving
 
 
 def newton(gradient: Array, hessian: Array) -> tuple[Array, bool]:
@@ -112,8 +125,6 @@ def _line_search(
         moved = np.clip(theta + step * 0.5**halving, *bounds)
         there = objective(moved)
         rise = float(here.gradient @ (moved - theta))
-        if there.value >= here.value + 1e-4 * rise - noise and math.isfinite(there.value):
+        if math.isfinite(there.value) and there.value >= here.value + 1e-4 * rise - noise and rise > -noise:
             return moved, there
-        if rise <= noise:
-            break
     return theta, None

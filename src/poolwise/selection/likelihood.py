@@ -123,9 +123,10 @@ class Height:
 class SelectionLikelihood:
     """The log likelihood of selected estimates in theta = (beta, log(tau2 + c), psi).
 
-    Row i has the density Normal(y_i; eta_i, S_i) omega(p_i) / A_i, eta = X beta, S_i = v_i + tau2. The constant c is the
-    harmonic mean of the sampling variances, so that tau2 = 0 is an ordinary end of its range and not minus infinity.
-    A_i is smoothed by the normal law, dA/dS = (1/2) d2A/deta2, so that all derivatives in eta and S are E omega He_n(u).
+    Row i has the density Normal(y_i; eta_i, S_i) omega(p_i) / A_i, eta = X beta, S_i = v_i + tau2. The constant c is
+    the harmonic mean of the sampling variances, so that tau2 = 0 is an ordinary end of its range and not minus
+    infinity. A_i is smoothed by the normal law, dA/dS = (1/2) d2A/deta2, so that all its derivatives in eta and S are
+    E omega He_n(u).
 
     Attributes
     ----------

@@ -21,7 +21,7 @@ _LOG_ROOT_2PI = 0.5 * np.log(2.0 * np.pi)
 @final
 @dataclass(frozen=True, eq=False)
 class StepWeights:
-    """Step weights on a study table: psi = log omega_2, ..., log omega_J, with omega_1 = 1; nothing where all are known.
+    """Step weights on a study table: psi = log omega_2, ..., log omega_J, with omega_1 = 1; none where all are known.
 
     Attributes
     ----------

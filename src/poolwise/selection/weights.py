@@ -35,8 +35,8 @@ class Curve:
     "power"       (1 - p)^(delta prec)
     ============  =================================================
 
-    In the beta and the power function p stays between 1e-5 and 1 - 1e-5, since their weights would else be infinite or 0
-    at its ends, and A infinite where the first delta of the beta function is below tau2 / (se^2 + tau2).
+    In the beta and the power function p stays between 1e-5 and 1 - 1e-5, since their weights would else be infinite or
+    0 at its ends, and A infinite where the first delta of the beta function is below tau2 / (se^2 + tau2).
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class Curve:
         return np.clip(p, self.least_p, 1.0 - self.least_p)
 
     def log_weight(self, p: Array, delta: Array, prec: ArrayLike = 1.0) -> tuple[Array, Array, Array]:
-        """log omega(p) with its first and second derivatives in delta.
+        """Log omega(p) with its first and second derivatives in delta.
 
         Parameters
         ----------

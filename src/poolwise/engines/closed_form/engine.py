@@ -25,12 +25,14 @@ from poolwise.engines.closed_form.quantities import (
     random_effects_quantities,
 )
 from poolwise.engines.closed_form.regression import Several, regression, separate
+from poolwise.engines.closed_form.selected import Selected, SelectedStudies, selected
 from poolwise.engines.environment import versions
 from poolwise.engines.means import means
 from poolwise.errors import ModelError, shown
 from poolwise.model import Model
-from poolwise.model.needs import EXCHANGEABLE, needs
+from poolwise.model.needs import EXCHANGEABLE, SELECTED, SELECTED_BY_STEPS, needs
 from poolwise.model.pooled import NO_SPREAD
+from poolwise.model.selection import StepSelection, WeightFunction
 from poolwise.priors import Fixed
 from poolwise.quantities import ByStudy, Estimate
 from poolwise.result import Finding, FitReport, Result
@@ -97,7 +99,7 @@ class ClosedForm:
     -0.7141
     """
 
-    can: ClassVar[frozenset[str]] = frozenset()
+    can: ClassVar[frozenset[str]] = frozenset({SELECTED, SELECTED_BY_STEPS})
     tau2: str | float = "REML"
     interval: str | None = None
     prediction: str = "t"
@@ -146,6 +148,8 @@ class ClosedForm:
                 f"ClosedForm estimates mu, and the model states mu ~ {model.named_priors['mu']}",
                 "Exact(), or no Fixed mu",
             )
+        if isinstance(model, StepSelection | WeightFunction):
+            return _pack_selected(self._selected(effects, model), effects, model, self, began)
         if not model.pools:
             return _pack_several(self._several(effects, model), effects, model, self, began)
         interval = self.interval or (FLOORED if model.varies else "wald")
@@ -156,6 +160,21 @@ class ClosedForm:
         else:
             fitted = _common_effect(data, interval)
         return _pack(fitted, effects, model, self, began)
+
+    def _selected(self, effects: Effects, model: StepSelection | WeightFunction) -> Selected:
+        """By maximum likelihood, which is the only estimator of a model of selection here."""
+        if isinstance(self.tau2, str) and self.tau2 not in ("REML", "ML"):
+            found = f"tau2='{self.tau2}' for {model.label}, which is estimated by maximum likelihood"
+            raise ModelError(found, "'ML', or a known variance", "ClosedForm()")
+        if self.interval not in (None, "wald"):
+            raise ModelError(
+                f"interval='{self.interval}' for {model.label}",
+                "None for profile-likelihood intervals, or 'wald' for mean effects",
+                "ClosedForm()",
+            )
+        given = self.estimator(model.tau_fixed)
+        tau2 = None if isinstance(given, str) else given
+        return selected(effects, model, tau2, interval=self.interval or "profile", prediction=self.prediction)
 
     def _several(self, effects: Effects, model: Model) -> Several:
         mean, interval = means(effects, model), self.interval or FLOORED
@@ -297,6 +316,35 @@ def _pack_several(fitted: Several, effects: Effects, model: Model, engine: Close
         weights=dict(zip(effects.labels, fitted.weights.tolist(), strict=True)),
         report=report,
         absent={**mean.absent, **fitted.absent},
+        combinations=mean.linear,
+        linear=fitted.linear,
+        design=mean.design,
+    )
+
+
+def _pack_selected(
+    fitted: Selected, effects: Effects, model: StepSelection | WeightFunction, engine: ClosedForm, began: float
+) -> Result:
+    mean, maximum = fitted.means, fitted.maximum
+    report = FitReport(
+        findings=fitted.findings,
+        notes=effects.notes + fitted.notes + (mean.design.notes if mean.design is not None else ()),
+        diagnostics=fitted.diagnostics,
+        seconds=perf_counter() - began,
+        versions=versions("poolwise", "numpy", "scipy"),
+        data_hash=effects.data_hash,
+    )
+    return Result(
+        label=f"{model.label}, ML",
+        effects=effects,
+        model=model,
+        engine=engine,
+        interval_kind=next(iter(fitted.quantities.values())).kind,
+        quantities=fitted.quantities,
+        studies=ByStudy(effects.labels, SelectedStudies(maximum, model.sign)),
+        weights={},
+        report=report,
+        absent=fitted.absent,
         combinations=mean.linear,
         linear=fitted.linear,
         design=mean.design,
