@@ -10,7 +10,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.selection.likelihood import Array, Height
+from poolwise.selection.derivatives import Array, Height
 
 Objective = Callable[[Array], Height]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
-from poolwise.selection.likelihood import Array, Studies, Weighing
+from poolwise.selection.derivatives import Array, Studies, Weighing
 from poolwise.selection.weights import Curve
 
 PANEL = 2.2  # widest panel of z: omega and the normal density vary on a scale of 1

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from poolwise.selection.intervals import Intervals
-from poolwise.selection.likelihood import Array, Studies, Weighing
+from poolwise.selection.derivatives import Array, Studies, Weighing
 
 WIDEST = 40.0  # of log omega: a weight of 2e17 or less than 5e-18 is none that data could tell
 _ROUNDS = 12  # of Newton's method for weights alone, which is concave

@@ -26,7 +26,7 @@ from poolwise.quantities import Estimate
 from poolwise.result import Finding
 from poolwise.selection.curves import SmoothWeights
 from poolwise.selection.intervals import merged
-from poolwise.selection.likelihood import SelectionLikelihood, Studies
+from poolwise.selection.derivatives import SelectionLikelihood, Studies
 from poolwise.selection.maximum import Maximum, maximise, no_selection, profile, profile_limits, with_combination
 from poolwise.selection.steps import StepWeights
 from poolwise.selection.weights import Curve
