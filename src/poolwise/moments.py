@@ -131,7 +131,7 @@ def spreads(effects: Effects, model: Model) -> tuple[Spread, ...]:
     Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A, for posteriors that are improper under flat priors; the
     count of moments is ours.
     """
-    structure = model.structure(effects)
+    structure = model.before_selection(effects)
     if structure is not None:
         return spreads_of(structure)
     mu, tau = model.named_priors["mu"], model.named_priors["tau"]

@@ -88,6 +88,10 @@ class Assumption(Protocol):
         """What the model states on a study table; None where true effects are not normal given their sds."""
         return None
 
+    def before_selection(self, effects: Effects) -> NormalStructure | None:
+        """What the model states of the effects before any selection of estimates: all of it where there is none."""
+        return self.structure(effects)
+
     def informative(self, effects: Effects) -> int:
         """How many studies tell about the heterogeneity."""
         return effects.k

@@ -11,7 +11,7 @@ from typing import Any, Literal, final, get_args
 import numpy as np
 
 from poolwise.effects import Effects
-from poolwise.errors import ModelError, shown
+from poolwise.errors import ModelError, listing, shown
 from poolwise.model._priors import (
     check_known_tau,
     check_mu,
@@ -32,6 +32,7 @@ from poolwise.settings import as_number, check_option
 
 Kind = Literal["beta", "halfnorm", "negexp", "logistic", "power"]
 Deltas = Prior | Mapping[str, Prior]
+Weights = Sequence[float] | Prior | Mapping[str, Prior]
 
 UNIFORM_AT_HALF: dict[str, Prior] = {
     "halfnorm": Exponential(0.25),
@@ -41,6 +42,7 @@ UNIFORM_AT_HALF: dict[str, Prior] = {
 }
 """Priors under which the weight at p = .5 is uniform between 0 and 1, as that of a step is."""
 BETA_DELTA = LogNormal(0.0, 0.5)
+NEAR = 1e-6  # of z: a distance from a cut that the rounding of a printed estimate exceeds
 WORDS = {
     "beta": ("beta", "omega(p) = p^(delta[1] - 1) (1 - p)^(delta[2] - 1)"),
     "halfnorm": ("half-normal", "omega(p) = exp(-delta p^2)"),
@@ -78,10 +80,11 @@ class StepSelection(Assumption):
         Prior on the between-study standard deviation; the scale's default when None; a number as `tau_fixed`.
     tau_fixed : float, optional
         A known standard deviation instead of a prior; 0 is the common effect.
-    weights : sequence of float or Prior, optional
+    weights : sequence of float, Prior or mapping of str to Prior, optional
         Known weights, one for each interval, the first 1 (Vevea & Woods); or a prior on [0, inf) that each weight but
-        the first has by itself. When None the weights fall with the p-value: cumulated shares of Dirichlet(1, ..., 1),
-        which are order statistics of uniforms, at most 1.
+        the first has by itself, or one for each by its interval, ``{"p > .025": Beta(1, 1)}``. When None the weights
+        fall with the p-value: cumulated shares of Dirichlet(1, ..., 1), which are order statistics of uniforms, at
+        most 1.
     moderators : str or sequence of str, optional
         A formula or names of columns, as in `MetaRegression`; then eta_i = x_i beta.
     beta : Prior or mapping of str to Prior, optional
@@ -115,7 +118,7 @@ class StepSelection(Assumption):
     mu: Prior | None = None
     tau: Prior | None = None
     tau_fixed: float | None = None
-    weights: Sequence[float] | Prior | None = None
+    weights: Weights | None = None
     moderators: str | Sequence[str] | None = None
     beta: Coefficients | None = None
 
@@ -125,7 +128,7 @@ class StepSelection(Assumption):
         if self.sides == 2 and self.direction == NOT_SAID:
             object.__setattr__(self, "direction", "positive")
         settle_mean(self)
-        object.__setattr__(self, "weights", _weights(self.weights, len(self.steps) + 1))
+        object.__setattr__(self, "weights", _weights(self.weights, self.interval_names))
 
     @property
     def label(self) -> str:
@@ -160,6 +163,12 @@ class StepSelection(Assumption):
         return self.weights if isinstance(self.weights, tuple) else None
 
     @property
+    def weight_priors(self) -> dict[str, Prior]:
+        """Priors of the weights but the first by the names of the quantities; none for known and for falling ones."""
+        own = self.weights if isinstance(self.weights, Mapping) else {}
+        return {f"omega[{name}]": prior for name, prior in own.items()}
+
+    @property
     def free_weights(self) -> tuple[str, ...]:
         """Names of the weights that are unknown."""
         return () if self.known_weights is not None else self.weight_names[1:]
@@ -167,7 +176,7 @@ class StepSelection(Assumption):
     @property
     def named_priors(self) -> dict[str, Prior | None]:
         """The priors by the name of what they are about; none for known values, and none for falling weights."""
-        return priors_before_selection(self) | ({"omega": self.weights} if isinstance(self.weights, Prior) else {})
+        return priors_before_selection(self) | dict(self.weight_priors)
 
     def resolved(self, effects: Effects) -> StepSelection:
         """The same model with every prior explicit for this study table."""
@@ -181,7 +190,38 @@ class StepSelection(Assumption):
 
     def before_selection(self, effects: Effects) -> NormalStructure:
         """What the model states of the effects before any selection, on a study table that it can be asked about."""
-        return structure_before_selection(self, effects)
+        structure = structure_before_selection(self, effects)
+        self._refuse_impossible(effects)
+        return structure
+
+    def _refuse_impossible(self, effects: Effects) -> None:
+        """Refuse known weights of 0 where studies were published all the same, or a prior leaves mu or tau open."""
+        if self.known_weights is None or min(self.known_weights) > 0.0:
+            return
+        place = self.intervals.holding(self.sign * effects.y / effects.se)
+        never = [effects.labels[i] for i, j in enumerate(place.tolist()) if self.known_weights[j] == 0.0]
+        if never:
+            raise ModelError(
+                f"studies were published whose weight is known to be 0: {listing(never)}",
+                "weights above 0 wherever there are studies",
+                "weights=None, which leaves them to the data",
+            )
+        improper = [f"{name} ~ {prior}" for name, prior in self.named_priors.items() if prior and not prior.proper]
+        if improper:
+            raise ModelError(
+                f"{listing(improper)} beside a weight of 0: what is published has nearly the same law under a mean far "
+                "below the step and a large tau, so that the posterior is improper",
+                "proper priors",
+            )
+
+    def near_a_step(self, effects: Effects) -> tuple[str, ...]:
+        """Labels of the studies whose z is within rounding of a cut, by 1 in a million."""
+        z = self.sign * effects.y / effects.se
+        size = np.abs(z) if self.sides == 2 else z
+        near = (np.abs(size[:, None] - self.intervals.cuts) <= NEAR * np.maximum(np.abs(size), 1.0)[:, None]).any(
+            axis=1
+        )
+        return tuple(f"'{effects.labels[i]}'" for i in np.flatnonzero(near))
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
@@ -189,8 +229,8 @@ class StepSelection(Assumption):
         if self.known_weights is not None:
             pairs = zip(names, self.known_weights, strict=True)
             weights = ", ".join(f"{name} = {weight:g}" for name, weight in pairs)
-        elif isinstance(self.weights, Prior):
-            weights = f"{names[0]} = 1, {', '.join(names[1:])} ~ {self.weights} each"
+        elif self.weight_priors:
+            weights = ", ".join([f"{names[0]} = 1", *(f"{one} ~ {prior}" for one, prior in self.weight_priors.items())])
         else:
             ones = ", ".join("1" for _ in names)
             weights = f"1 = {' >= '.join(names)}, their differences ~ Dirichlet({ones})"
@@ -218,7 +258,8 @@ class WeightFunction(Assumption):
     "power"       (1 - p)^delta
     ============  =================================================
 
-    delta >= 0, and 0 is no selection; delta[1], delta[2] > 0, and no selection where both are 1.
+    delta >= 0, and 0 is no selection; delta[1], delta[2] > 0, and no selection where both are 1. Under the beta and the
+    power function p-values nearer than 1e-5 to 0 or 1 count as 1e-5 from them, where weights would be infinite or 0.
 
     Attributes
     ----------
@@ -247,7 +288,7 @@ class WeightFunction(Assumption):
     References
     ----------
     Citkowicz & Vevea 2017, Psychological Methods 22:28, 10.1037/met0000119, for the beta function; Preston, Ashby &
-    Smyth 2004, J. Evaluation in Clinical Practice 10:231, 10.1111/j.1365-2753.2003.00457.x, for the half-normal,
+    Smyth 2004, J. Evaluation in Clinical Practice 10:313, 10.1111/j.1365-2753.2003.00457.x, for the half-normal,
     negative exponential and logistic ones, and for precision.
 
     Examples
@@ -432,18 +473,25 @@ def _formula(model: Selection) -> str:
     return "" if model.moderators is None else f" {formula_words(model.moderators)}"
 
 
-def _weights(weights: object, count: int) -> tuple[float, ...] | Prior | None:
-    """Known weights as a tuple, a prior as it is."""
-    if weights is None or isinstance(weights, Prior):
-        if isinstance(weights, Prior) and not (weights.positive and weights.proper):
-            raise no_prior("omega", weights, "a proper prior on [0, inf)", "Beta(1, 1), or None for falling weights")
-        return weights
-    advice = f"weights={(1.0, *(round(1.0 - 0.25 * j, 2) for j in range(1, min(count, 4))))}" if count <= 4 else ""
-    expected = f"{count} numbers of at least 0, one for each interval of p-values, the first 1; or a prior; or None"
-    if isinstance(weights, str) or not isinstance(weights, Sequence | np.ndarray):
-        raise ModelError(f"weights = {shown(weights)}", expected, advice)
-    numbers = tuple(as_number(weight) for weight in weights)
-    if len(numbers) != count or not all(0.0 <= w < math.inf for w in numbers) or numbers[0] != 1.0:
+def _weights(weights: Any, names: tuple[str, ...]) -> tuple[float, ...] | dict[str, Prior] | None:
+    """Known weights as a tuple, priors by interval."""
+    if weights is None:
+        return None
+    if isinstance(weights, Prior):
+        weights = dict.fromkeys(names[1:], weights)
+    if isinstance(weights, Mapping):
+        if set(weights) != set(names[1:]):
+            raise ModelError(
+                f"weights has priors for {listing(weights)}", f"one for each of {listing(names[1:])}, the first being 1"
+            )
+        return {name: _on_half_line(weights[name], f"omega[{name}]", "Beta(1, 1)") for name in names[1:]}
+    expected = (
+        f"{len(names)} numbers of at least 0, one for each interval of p-values, the first 1; or a prior; or None"
+    )
+    sequence = isinstance(weights, Sequence | np.ndarray) and not isinstance(weights, str)
+    numbers = tuple(as_number(weight) for weight in weights) if sequence else ()
+    if len(numbers) != len(names) or not all(0.0 <= weight < math.inf for weight in numbers) or numbers[0] != 1.0:
+        advice = f"weights={(1.0, *[0.5] * (len(names) - 1))}" if len(names) < 6 else ""
         raise ModelError(f"weights = {shown(weights)}", expected, advice)
     return numbers
 
@@ -452,17 +500,18 @@ def _deltas(kind: str, delta: object) -> Deltas:
     """The priors on the parameters of a weight function, explicit."""
     if kind != "beta":
         prior = UNIFORM_AT_HALF[kind] if delta is None else delta
-        return _delta(prior, "delta")
+        return _on_half_line(prior, "delta", "Exponential(0.5)")
     if delta is None or isinstance(delta, Prior):
-        return dict.fromkeys(("1", "2"), _delta(delta or BETA_DELTA, "delta"))
+        return dict.fromkeys(("1", "2"), _on_half_line(delta or BETA_DELTA, "delta", "LogNormal(0, 0.5)"))
     if not isinstance(delta, Mapping) or set(delta) != {"1", "2"}:
         expected = "a prior for both parameters of the beta function, or one for each"
         raise ModelError(f"delta = {shown(delta)}", expected, "delta={'1': LogNormal(0, 0.5), '2': Fixed(1)}")
-    return {place: _delta(delta[place], f"delta[{place}]") for place in ("1", "2")}
+    return {place: _on_half_line(delta[place], f"delta[{place}]", "LogNormal(0, 0.5)") for place in ("1", "2")}
 
 
-def _delta(prior: Any, name: str) -> Prior:
+def _on_half_line(prior: Any, name: str, usual: str) -> Prior:
+    """A proper prior on [0, inf), or a known value of at least 0."""
     known = isinstance(prior, Fixed) and prior.value >= 0.0
     if known or (isinstance(prior, Prior) and prior.positive and prior.proper):
         return prior
-    raise no_prior(name, prior, "a proper prior on [0, inf)", "Exponential(0.5), or Fixed(1) for a known value")
+    raise no_prior(name, prior, "a proper prior on [0, inf)", f"{usual}, or Fixed(1) for a known value")

@@ -255,7 +255,7 @@ def coefficients(name: str, priors: Mapping[str, Prior]) -> TensorVariable:
     name : str
         Of the vector and, with the coefficient in brackets, of each variable: ``beta``, ``beta[ablat]``.
     priors : mapping of str to Prior
-        By coefficient.
+        By coefficient; on the whole line, or on [0, inf).
 
     Returns
     -------
@@ -264,7 +264,12 @@ def coefficients(name: str, priors: Mapping[str, Prior]) -> TensorVariable:
     """
     import pymc as pm
 
-    each = [prior_on_mu(prior, f"{name}[{coefficient}]") for coefficient, prior in priors.items()]
+    each = [
+        (prior_on_tau if prior.positive and not isinstance(prior, Flat) else prior_on_mu)(
+            prior, f"{name}[{coefficient}]"
+        )
+        for coefficient, prior in priors.items()
+    ]
     return pm.Deterministic(name, pm.math.stack(each), dims=COEFFICIENTS[name])
 
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from poolwise.engines.draws.row_likelihood import Completed, RowLikelihood
 from poolwise.engines.heterogeneity import known
 from poolwise.laws import DrawsLaw
-from poolwise.priors import Fixed
+from poolwise.priors import Fixed, Flat
 from poolwise.quantities import ByStudy, Posterior, Quantity
 
 Array = NDArray[np.float64]
-ON_THE_LINE = ("mu", "delta", "base", "slope")
+ON_THE_LINE = ("mu", "beta[", "delta", "base", "slope")
 
 
 @final
@@ -53,22 +53,28 @@ class RowDraws:
     @property
     def shape(self) -> tuple[int, int]:
         """Chains and draws."""
-        chains, draws = self.parameters["mu"].shape
+        chains, draws = next(iter(self.parameters.values())).shape
         return chains, draws
 
     def quantities(self, moments: Mapping[str, int]) -> dict[str, Quantity]:
         """The named quantities of the result, from the highest moment of each that exists."""
         out: dict[str, Quantity] = {}
+        model = self.likelihood.model
         for name, draws in self.parameters.items():
-            prior = self.likelihood.model.named_priors.get(name)
+            prior = model.named_priors.get(name)
             if isinstance(prior, Fixed):
                 out[name] = known(prior.value)
                 continue
-            positive = float(draws.min()) >= 0.0 and name not in ON_THE_LINE
+            if name == "tau" and model.tau_fixed is not None:
+                out |= {"tau": known(model.tau_fixed), "tau2": known(model.tau_fixed**2)}
+                continue
+            bounded = prior is not None and prior.positive and not isinstance(prior, Flat)
+            positive = bounded or (float(draws.min()) >= 0.0 and not name.startswith(ON_THE_LINE))
             out[name] = Posterior(DrawsLaw(draws, moments[name], lower=0.0 if positive else -np.inf))
             if name == "tau":
                 out["tau2"] = Posterior(DrawsLaw(draws**2, moments["tau2"], lower=0.0))
-        out["theta_new"] = Posterior(DrawsLaw(self.rest.new, moments["theta_new"]))
+        if self.rest.new is not None:
+            out["theta_new"] = Posterior(DrawsLaw(self.rest.new, moments["theta_new"]))
         return out | self.likelihood.derived(self.parameters, self.rest)
 
     def studies(self) -> ByStudy:

@@ -26,8 +26,8 @@ class Completed:
     ----------
     theta : ndarray
         True effects of the studies, shape (*S, k).
-    new : ndarray
-        True effect in a new study, shape S.
+    new : ndarray, optional
+        True effect in a new study, shape S; None where it depends on moderators.
     weight : ndarray
         Precision with which each study tells about mu, shape (*S, k).
     by_study : mapping of str to ndarray
@@ -35,7 +35,7 @@ class Completed:
     """
 
     theta: Array
-    new: Array
+    new: Array | None
     weight: Array
     by_study: Mapping[str, Array] = field(default_factory=dict)
 

@@ -48,7 +48,8 @@ def row_tree(
     check_room(effects, draws.shape)
     parameters, rest = draws.parameters, draws.rest
     named = {name: prior for name, prior in model.named_priors.items() if prior is not None}
-    posterior = {**parameters, "tau2": parameters["tau"] ** 2, "theta": rest.theta, "theta_new": rest.new}
+    posterior = {**parameters, "tau2": parameters["tau"] ** 2, "theta": rest.theta}
+    posterior |= {} if rest.new is None else {"theta_new": rest.new}
     observed = likelihood.observed()
     groups: dict[str, Mapping[str, NDArray]] = {"posterior": posterior | dict(rest.by_study)}
     groups |= {"sample_stats": sample_stats} if sample_stats else {}
@@ -64,8 +65,8 @@ def row_tree(
     if all(prior.proper for prior in named.values()):
         size = (1, PRIOR_DRAWS)
         drawn = {name: prior.ppf(rng.random(size)) for name, prior in named.items()} | likelihood.own_prior(size, rng)
-        new = likelihood.new_effects(drawn, 1, rng)[..., 0]
-        groups["prior"] = {**drawn, "tau2": drawn["tau"] ** 2, "theta_new": new}
+        new = {} if rest.new is None else {"theta_new": likelihood.new_effects(drawn, 1, rng)[..., 0]}
+        groups["prior"] = {**drawn, "tau2": drawn["tau"] ** 2, **new}
         groups["prior_predictive"] = likelihood.replicates(drawn, None, rng)
     dims = dict.fromkeys(("y", "theta", "se", *observed, *rest.by_study), ("study",))
     return to_datatree(groups, coords={"study": effects.labels}, dims=dims, attrs=attributes(effects, model, label))

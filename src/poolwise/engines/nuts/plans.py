@@ -18,7 +18,6 @@ from poolwise.model import (
     CommonEffect,
     JointOutcomes,
     LocationScale,
-    MetaRegression,
     Model,
     RandomEffects,
     Subgroups,
@@ -79,7 +78,7 @@ class Unit:
             case Flat() | RegularizedHorseshoe():
                 return prior.scaled(1.0 / self.unit)
             case _:
-                return Moved(prior, origin, self.unit)
+                return Moved(prior, origin, self.unit) if origin else prior.scaled(1.0 / self.unit)
 
     def spread(self, prior: Prior) -> Prior:
         """The prior on a standard deviation in the sampler's unit."""
@@ -150,14 +149,16 @@ def plan(effects: Effects, model: Model, mean: Means | None = None, unit: Unit |
     match model:
         case CommonEffect() | RandomEffects():
             return _one_mean(effects, mean or means(effects, model), unit)
-        case MetaRegression() | LocationScale():
-            return _regression(effects, model, mean or means(effects, model), unit)
+        case LocationScale():
+            return _location_scale(effects, model, mean or means(effects, model), unit)
         case Subgroups():
             return _subgroups(effects, model, mean or means(effects, model), unit)
         case ThreeLevel():
             return _three_level(effects, mean or means(effects, model), unit)
         case JointOutcomes():
             return _joint(effects, model, mean or means(effects, model), unit)
+        case _ if model.one_tau and model.structure(effects) is not None:
+            return _regression(effects, mean or means(effects, model), unit)
         case _:
             raise ModelError(f"{model!r} has no PyMC model here", "Exact()")
 
@@ -245,9 +246,31 @@ def _one_mean(effects: Effects, mean: Means, unit: Unit | None) -> Plan:
     return Plan(ready, data, unit, mean, {} if tau is None else TAU, adaptation="diag")
 
 
-def _regression(effects: Effects, model: MetaRegression | LocationScale, mean: Means, unit: Unit | None) -> Plan:
-    known = float(getattr(model, "tau_fixed", None) or 0.0)
-    v = effects.v + known**2
+def _regression(effects: Effects, mean: Means, unit: Unit | None) -> Plan:
+    structure = mean.structure
+    v = effects.v + structure.known.get("tau", 0.0) ** 2
+    unit, beta, data = _with_coefficients(effects, mean, v, unit)
+    prior = structure.priors.get("tau")
+    tau = None if prior is None else unit.spread(prior)
+    families = tuple(kind(prior) for prior in beta.values())
+    ready = partial(compiled, _empty_regression, tuple(beta), families, None if tau is None else kind(tau))
+    return Plan(ready, data | given_parameters({"tau": tau}), unit, mean, {} if tau is None else TAU)
+
+
+def _location_scale(effects: Effects, model: LocationScale, mean: Means, unit: Unit | None) -> Plan:
+    unit, beta, data = _with_coefficients(effects, mean, effects.v, unit)
+    assert model.tau is not None
+    tau, gamma = unit.spread(model.tau), dict(model.gamma or {})  # type: ignore[arg-type]
+    data |= {"Z": mean.Z} | given_parameters({"tau": tau} | {f"gamma[{name}]": prior for name, prior in gamma.items()})
+    families, of_scales = (tuple(map(kind, priors.values())) for priors in (beta, gamma))
+    ready = partial(compiled, _empty_location_scale, tuple(beta), families, kind(tau), tuple(gamma), of_scales)
+    return Plan(ready, data, unit, mean, TAU, {name: (name,) for name in mean.structure.gammas})
+
+
+def _with_coefficients(
+    effects: Effects, mean: Means, v: Array, unit: Unit | None
+) -> tuple[Unit, dict[str, Prior], dict[str, Any]]:
+    """The sampler's unit, the priors of all coefficients in it, and the table with its design and their parameters."""
     constant = constant_effect(mean.X)
     unit = unit or Unit.of(effects.y, v, centred=_has_constant(mean.X, constant))
     names = [name.removeprefix("beta[").removesuffix("]") for name in mean.linear]
@@ -256,19 +279,7 @@ def _regression(effects: Effects, model: MetaRegression | LocationScale, mean: M
         for name, prior, share in zip(names, mean.priors, constant, strict=True)
     }  # fmt: skip
     data = _table(effects.y, v, unit) | {"X": mean.X}
-    data |= given_parameters({f"beta[{name}]": prior for name, prior in beta.items()})
-    families = tuple(kind(prior) for prior in beta.values())
-    tau = unit.spread(model.tau) if model.tau is not None else None
-    data |= given_parameters({"tau": tau})
-    family = None if tau is None else kind(tau)
-    if isinstance(model, MetaRegression):
-        ready = partial(compiled, _empty_regression, tuple(names), families, family)
-        return Plan(ready, data, unit, mean, {} if tau is None else TAU)
-    gamma = dict(model.gamma or {})  # type: ignore[arg-type]
-    data |= {"Z": mean.Z} | given_parameters({f"gamma[{name}]": prior for name, prior in gamma.items()})
-    of_scales = tuple(kind(prior) for prior in gamma.values())
-    ready = partial(compiled, _empty_location_scale, tuple(names), families, family, tuple(gamma), of_scales)
-    return Plan(ready, data, unit, mean, TAU, {name: (name,) for name in mean.structure.gammas})
+    return unit, beta, data | given_parameters({f"beta[{name}]": prior for name, prior in beta.items()})
 
 
 def _subgroups(effects: Effects, model: Subgroups, mean: Means, unit: Unit | None) -> Plan:

@@ -23,10 +23,11 @@ from poolwise.engines.nuts.plans import Unit
 from poolwise.engines.nuts.robust import RobustLatent
 from poolwise.engines.nuts.run import drawn, report
 from poolwise.engines.nuts.samplers import Chains, sampled
+from poolwise.engines.nuts.selection import SelectionLatent
 from poolwise.engines.nuts.settings import Settings
 from poolwise.engines.nuts.stored_draws import Place
 from poolwise.intake.counts import ONE_ARM_MEASURES
-from poolwise.model import Counted, Robust, prior_words
+from poolwise.model import Counted, Robust, Selection, prior_words
 from poolwise.moments import missing_moments, refuse_improper
 from poolwise.priors import Fixed
 from poolwise.quantities import Quantity
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Array = NDArray[np.float64]
-LatentModel = Robust | Counted
+LatentModel = Robust | Counted | Selection
 
 
 def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: Place | None = None) -> Result:
@@ -45,7 +46,7 @@ def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: 
     Parameters
     ----------
     effects : Effects
-    model : Robust or Counted
+    model : Robust, Counted or Selection
         On counts, the table is that of `model.table`.
     engine : Settings
     kept : Place, optional
@@ -96,7 +97,9 @@ class RowReading:
         """What the chains say about their own convergence, without the parameters that the model states."""
         likelihood = self.draws.likelihood
         priors, studies = likelihood.model.named_priors, likelihood.effects.k
-        unknown = {n: draws for n, draws in self.draws.parameters.items() if not isinstance(priors.get(n), Fixed)}
+        known = {name for name, prior in priors.items() if isinstance(prior, Fixed)}
+        known |= set() if likelihood.model.tau_fixed is None else {"tau"}
+        unknown = {name: draws for name, draws in self.draws.parameters.items() if name not in known}
         return diagnostics.diagnostics(unknown, stats, self.moments, self.quantities, studies=studies)
 
     def findings(self, numbers: Mapping[str, float], chains: Chains) -> tuple[Finding, ...]:
@@ -131,10 +134,12 @@ def latent_of(effects: Effects, model: LatentModel, unit: Unit | None = None) ->
     Parameters
     ----------
     effects : Effects
-    model : Robust or Counted
+    model : Robust, Counted or Selection
     unit : Unit, optional
         Where the sampler's origin and unit lie, unless it is where the table suggests; counts have their own.
     """
+    if isinstance(model, Selection):
+        return SelectionLatent.of(effects, model, unit)
     if not isinstance(model, Counted):
         return RobustLatent.of(effects, model, unit)
     return (OneArmLatent if model.measure in ONE_ARM_MEASURES else CountsLatent).of(effects, model)

@@ -1,0 +1,136 @@
+"""Models of selection for publication: what NUTS samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolwise.effects import Effects
+from poolwise.engines.draws.selection_likelihood import SelectionLikelihood
+from poolwise.engines.nuts.plans import Unit, compiled, given_parameters
+from poolwise.errors import ModelError
+from poolwise.model import Selection, StepSelection
+from poolwise.priors import Fixed, Prior
+from poolwise.pymc_models.priors import STANDARD, kind
+from poolwise.pymc_models.step_selection import step_selection
+from poolwise.pymc_models.weight_function import weight_function
+from poolwise.selection.intervals import Sides
+from poolwise.selection.weights import p_values
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+Array = NDArray[np.float64]
+Families = tuple[tuple[str, type[Prior]], ...]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class SelectionLatent:
+    """A model of selection on one study table, its true effects integrated out: a `Latent`.
+
+    The origin of the effects stays where it is, since p-values are counted from it; the unit moves.
+    """
+
+    likelihood: SelectionLikelihood
+    unit: Unit
+
+    @classmethod
+    def of(cls, effects: Effects, model: Selection, unit: Unit | None = None) -> SelectionLatent:
+        """The plan of a model whose priors are explicit."""
+        likelihood = SelectionLikelihood.of(effects, model)
+        stated = {name for name, prior in model.named_priors.items() if isinstance(prior, Fixed)}
+        if set(likelihood.free) <= stated:
+            raise ModelError(f"{model!r} leaves nothing unknown to be drawn", "a prior on mu, tau or a weight")
+        return cls(likelihood, unit or Unit.of(effects.y, effects.v, centred=False))
+
+    @property
+    def _mean(self) -> dict[str, Prior]:
+        """Priors of the coefficients in the sampler's unit, by the names of the PyMC model."""
+        before = self.likelihood.before
+        return {name: self.unit.mean(before.priors[name], 0.0) for name in before.coefficients}
+
+    @property
+    def _own(self) -> dict[str, Prior]:
+        """Priors of weights or of what weights depend on, by the names of the PyMC model."""
+        model = self.likelihood.model
+        if isinstance(model, StepSelection):
+            return {f"weight[{j}]": prior for j, prior in enumerate(model.weight_priors.values())}
+        return model.delta_priors
+
+    def compiled(self) -> Any:
+        """The compiled PyMC model of the families of these priors."""
+        model, tau = self.likelihood.model, self.likelihood.model.tau
+        mean = tuple((name, kind(prior)) for name, prior in self._mean.items())
+        own = tuple(map(kind, self._own.values()))
+        of_tau = None if tau is None else kind(tau)
+        if isinstance(model, StepSelection):
+            how = own or ("falling" if model.known_weights is None else "known")
+            return compiled(_empty_steps, mean, of_tau, how, len(model.steps), model.sides)
+        return compiled(_empty_function, mean, of_tau, own, model.kind, model.sides)
+
+    def data(self) -> dict[str, Any]:
+        """The table, the selection and the priors in the sampler's unit."""
+        likelihood, model, unit = self.likelihood, self.likelihood.model, self.unit.unit
+        tau = None if model.tau is None else self.unit.spread(model.tau)
+        effects, z = likelihood.effects, likelihood.z
+        data: dict[str, Any] = {"y": effects.y / unit, "se": effects.se / unit, "sign": model.sign}
+        data |= {} if model.moderators is None else {"X": likelihood.before.X}
+        data |= {} if model.tau_fixed is None else {"known_tau": model.tau_fixed / unit}
+        if isinstance(model, StepSelection):
+            data |= {"cuts": model.intervals.cuts, "place": model.intervals.holding(z).astype(np.int64)}
+            data |= {} if model.known_weights is None else {"log_omega": likelihood.log_omega({})}
+        else:
+            at = p_values(z, model.sides, model.kind)
+            data |= {"log_p": at.log_p, "log_q": at.log_q, "precision": likelihood.precision}
+        return data | given_parameters({**self._mean, "tau": tau, **self._own})
+
+    def parameters(self, drawn: Mapping[str, Array]) -> dict[str, Array]:
+        """Mean effects, tau, and weights or what they depend on."""
+        likelihood, model, unit = self.likelihood, self.likelihood.model, self.unit.unit
+        if model.moderators is None:
+            out = {"mu": unit * drawn["mu"]}
+        else:
+            columns = np.moveaxis(unit * drawn["beta"], -1, 0)
+            out = dict(zip(likelihood.before.coefficients, columns, strict=True))
+        shape = next(iter(out.values())).shape
+        out["tau"] = unit * drawn["tau"] if model.tau_fixed is None else np.full(shape, float(model.tau_fixed))
+        if isinstance(model, StepSelection):
+            free = model.free_weights
+            return out | {name: drawn["omega"][..., j + 1] for j, name in enumerate(free)}
+        return out | {name: drawn[name] for name in model.parameters}
+
+
+def _standard(mean: Families) -> tuple[Prior | dict[str, Prior], Array | None]:
+    """Priors of the mean, and an empty design where there are coefficients."""
+    if mean[0][0] == "mu":
+        return STANDARD[mean[0][1]], None
+    named = {name.removeprefix("beta[").removesuffix("]"): STANDARD[family] for name, family in mean}
+    return named, np.eye(_rows(mean), len(mean))
+
+
+def _rows(mean: Families) -> int:
+    return max(2, len(mean))
+
+
+def _empty_steps(
+    mean: Families, tau: type[Prior] | None, weights: tuple[type[Prior], ...] | str, steps: int, sides: Sides
+) -> pm.Model:
+    prior, X = _standard(mean)
+    how = weights if isinstance(weights, str) else [STANDARD[family] for family in weights]
+    k, standard = _rows(mean), None if tau is None else STANDARD[tau]
+    cuts = np.linspace(2.0, 1.0, steps)
+    return step_selection(np.zeros(k), np.ones(k), cuts, prior, standard, how, sides=sides, X=X)
+
+
+def _empty_function(
+    mean: Families, tau: type[Prior] | None, delta: tuple[type[Prior], ...], function: str, sides: Sides
+) -> pm.Model:
+    prior, X = _standard(mean)
+    k, standard = _rows(mean), None if tau is None else STANDARD[tau]
+    own = [STANDARD[family] for family in delta]
+    return weight_function(np.zeros(k), np.ones(k), function, prior, standard, own, sides=sides, X=X)
