@@ -1,6 +1,6 @@
 # Selection models by maximum likelihood, at full precision: Rscript selection_models_ml.R [folder]
 # Step functions are fitted by three optimisers from metafor's starts, then again from the best end with tighter
-# thresholds, and the highest log likelihood is kept; the others from metafor's own end with integrals to 1e-10.
+# thresholds, and the highest log likelihood is kept; the others from metafor's own end with integrals to 1e-9.
 # `default` is the log likelihood at metafor's own settings. Packages: metafor, metadat, numDeriv.
 suppressMessages({library(metafor); library(metadat); library(numDeriv)})
 out <- commandArgs(trailingOnly = TRUE)
@@ -74,8 +74,8 @@ fitted <- function(data, type, alternative, steps, prec, method, moderated, tigh
   }
   best <- highest(ends)
   if (is.null(best)) return(NULL)
-  exact <- if (type == "stepfun") list() else list(intCtrl = list(rel.tol = 1e-10, subdivisions = 500))
-  again <- one(start(best, c(list(optimizer = "BFGS", reltol = 1e-15, maxit = 500), exact)))
+  exact <- if (type == "stepfun") list() else list(intCtrl = list(rel.tol = 1e-9, subdivisions = 500))
+  again <- one(start(best, c(list(optimizer = "BFGS", reltol = 1e-15, maxit = 100), exact)))
   best <- if (type == "stepfun") highest(list(best, again)) else if (is.null(again)) best else again
   free <- if (type == "stepfun") -1 else seq_along(best$delta)
   list(type = type, alternative = alternative, steps = if (is.null(steps)) NULL else many(steps), prec = prec,
@@ -98,29 +98,27 @@ models <- c(models, list(
   list("stepfun", "other", 0.5, NULL, "ML", FALSE),
   list("stepfun", "one", c(0.025, 0.5), NULL, "EE", FALSE), list("stepfun", "one", c(0.025, 0.5), NULL, "ML", TRUE)))
 smooth <- list(list("beta", "one", NULL, NULL, "ML", FALSE), list("halfnorm", "one", NULL, NULL, "ML", FALSE),
-  list("halfnorm", "one", NULL, "sei", "ML", FALSE), list("negexp", "one", NULL, NULL, "ML", FALSE),
-  list("negexp", "two", NULL, "sei", "ML", FALSE), list("logistic", "one", NULL, NULL, "ML", FALSE),
+  list("halfnorm", "one", NULL, "sei", "ML", FALSE), list("negexp", "two", NULL, "sei", "ML", FALSE),
+  list("negexp", "one", NULL, NULL, "EE", FALSE), list("logistic", "one", NULL, NULL, "ML", FALSE),
   list("power", "one", NULL, NULL, "ML", FALSE), list("power", "two", NULL, NULL, "ML", FALSE),
-  list("beta", "two", NULL, NULL, "ML", FALSE), list("negexp", "one", NULL, NULL, "EE", FALSE),
-  list("logistic", "one", NULL, "sei", "ML", TRUE), list("beta", "one", NULL, NULL, "ML", TRUE))
+  list("logistic", "one", NULL, "sei", "ML", TRUE))
 
-done <- list()
-for (name in names(sets)) {
+done <- lapply(sets, function(data) list(y = many(data$y), v = many(data$v), x = if (is.null(data$x)) NULL else many(data$x),
+  direction = if (data$alternative == "greater") "positive" else "negative", fits = list()))
+made_by <- paste0("metafor ", packageVersion("metafor"), ", metadat ", packageVersion("metadat"), ", ", R.version.string)
+save <- function() writeLines(json(list(made_by = made_by, sets = done)), file.path(out, "selection_models_ml.json"))
+for (kinds in list(models, smooth)) for (name in names(sets)) {
   data <- sets[[name]]
-  fits <- list()
-  few <- length(data$y) <= 25
-  for (model in c(models, if (few) smooth)) {
+  if (identical(kinds, smooth) && length(data$y) > 20) next
+  for (model in kinds) {
     alternative <- switch(model[[2]], one = data$alternative, two = "two.sided",
       other = if (data$alternative == "greater") "less" else "greater")
     steps <- model[[3]]
     if (model[[6]] && is.null(data$x)) next
     if (!is.null(steps) && !populated(data, alternative, steps)) next
     fit <- fitted(data, model[[1]], alternative, steps, model[[4]], model[[5]], model[[6]])
-    if (!is.null(fit)) fits <- c(fits, list(fit))
+    if (!is.null(fit)) done[[name]]$fits <- c(done[[name]]$fits, list(fit))
   }
-  done[[name]] <- list(y = many(data$y), v = many(data$v), x = if (is.null(data$x)) NULL else many(data$x),
-    direction = if (data$alternative == "greater") "positive" else "negative", fits = fits)
-  cat(name, length(data$y), length(fits), "\n", file = stderr())
+  cat(name, length(data$y), length(done[[name]]$fits), "\n", file = stderr())
+  save()
 }
-made_by <- paste0("metafor ", packageVersion("metafor"), ", metadat ", packageVersion("metadat"), ", ", R.version.string)
-writeLines(json(list(made_by = made_by, sets = done)), file.path(out, "selection_models_ml.json"))

@@ -1,4 +1,4 @@
-"""Smooth weights as the likelihood asks for them: Gauss-Legendre over z where omega varies, closed form beyond."""
+"""Smooth weights as the likelihood asks for them: Gauss's rule over z where omega varies, closed form beyond."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr
+from scipy.special import expit, log_ndtr
 
 from poolwise.selection.derivatives import Array, Studies, Weighing
-from poolwise.selection.weights import Curve
+from poolwise.selection.intervals import Sides
+from poolwise.selection.weights import Kind, PValues, Rule, log_weight, p_values, rule
 
-PANEL = 2.2  # widest panel of z: omega and the normal density vary on a scale of 1
-NODES = 20  # of Gauss and Legendre in a panel
 LARGEST = 1e4  # delta beyond this leaves nothing but p = 0 in print
 SMALLEST = 1e-5  # of the parameters of the beta function, which must be above 0
 SCAN = {1: (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 40.0, 100.0), 2: (0.1, 0.3, 0.6, 1.0, 1.7, 3.0, 8.0)}
 """Values of each delta among which the best is looked for first, by how many there are."""
-GRADED = 8.0  # ratio of the ends of a panel near z = 0, where two-sided (1 - p) to a power is not smooth
+SIDES = np.array([-1.0, 1.0])  # of z = 0: where the weight is constant below and above
 _LOG_ROOT_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
@@ -33,7 +32,10 @@ class SmoothWeights:
     Attributes
     ----------
     studies : Studies
-    curve : Curve
+    kind : str
+        Of the weight function.
+    sides : 1 or 2
+        Of its p-values.
     known : tuple of float or None
         The value of each delta that is known.
     by_precision : bool
@@ -41,8 +43,9 @@ class SmoothWeights:
     """
 
     studies: Studies
-    curve: Curve
-    known: tuple[float | None, ...] = (None,)
+    kind: Kind
+    sides: Sides
+    known: tuple[float | None, ...]
     by_precision: bool = False
 
     @cached_property
@@ -58,7 +61,7 @@ class SmoothWeights:
     @property
     def lower(self) -> Array:
         """Least values of psi: no selection; for the beta function next to 0."""
-        return np.full(self.q, math.log(SMALLEST) if self.curve.kind == "beta" else 0.0)
+        return np.full(self.q, math.log(SMALLEST) if self.kind == "beta" else 0.0)
 
     @property
     def upper(self) -> Array:
@@ -69,7 +72,7 @@ class SmoothWeights:
         """All parameters of the function, shape (..., count)."""
         values = [0.0 if value is None else value for value in self.known]
         delta = np.tile(values, (*psi.shape[:-1], 1))
-        delta[..., self.free] = np.exp(psi) if self.curve.kind == "beta" else np.expm1(psi)
+        delta[..., self.free] = np.exp(psi) if self.kind == "beta" else np.expm1(psi)
         return delta
 
     @cached_property
@@ -78,27 +81,33 @@ class SmoothWeights:
         se = self.studies.se[:, None]
         return se / se.max() if self.by_precision else np.ones((1, 1))
 
-    @cached_property
-    def _rule(self) -> tuple[Array, Array]:
-        """Nodes and weights in z, shape (m,) each, where omega varies."""
-        x, w = np.polynomial.legendre.leggauss(NODES)
-        nodes, weights = [], []
-        for start, stop in itertools.pairwise(self.curve.ends.tolist()):
-            edges = _panels(start, stop)
-            half, middle = 0.5 * np.diff(edges)[:, None], 0.5 * (edges[1:] + edges[:-1])[:, None]
-            nodes.append((middle + half * x).ravel())
-            weights.append((half * w).ravel())
-        return np.concatenate(nodes), np.concatenate(weights)
+    @property
+    def _rule(self) -> Rule:
+        return rule(self.kind, self.sides)
 
     @cached_property
-    def _p(self) -> Array:
+    def _p(self) -> PValues:
         """p-values of all nodes, then of what lies below the first end and above the last, shape (1, m + 2)."""
-        outside = np.array([-np.inf, np.inf])
-        return self.curve.p_values(np.concatenate([self._rule[0], outside]))[None]
+        parts = zip(*((at.p, at.log_p, at.log_q) for at in (self._rule.at, self._rule.ends)), strict=True)
+        return PValues(*(np.concatenate(part)[None] for part in parts))
 
     @cached_property
-    def _p_rows(self) -> Array:
-        return self.curve.p_values(self.studies.z)
+    def _p_rows(self) -> PValues:
+        """p-values of the estimates, shape (k, 1)."""
+        return p_values(self.studies.z[:, None], self.sides, self.kind)
+
+    def _log_omega(self, at: PValues, delta: Array) -> tuple[Array, Array, Array]:
+        """Log omega, its first and second derivatives in delta; shapes (k, m), (count, k, m), (count, count, k, m)."""
+        by = [self.precision * value for value in delta]
+        shape = np.broadcast_shapes(at.p.shape, self.precision.shape)
+        value = np.broadcast_to(log_weight(self.kind, at, by), shape)
+        if self.kind == "beta":
+            return value, np.stack([at.log_p, at.log_q]), np.zeros((2, 2, *at.p.shape))
+        x = self.precision * {"halfnorm": at.p**2, "power": -at.log_q}.get(self.kind, at.p)
+        if self.kind == "logistic":
+            share = expit(by[0] * at.p)
+            return value, (-x * share)[None], (-x * x * share * (1.0 - share))[None, None]
+        return value, -x[None], np.zeros((1, 1, *x.shape))
 
     def weighing(self, mean: Array, variance: Array, psi: Array) -> Weighing:
         """What the weights do at the rows.
@@ -108,19 +117,18 @@ class SmoothWeights:
         Citkowicz & Vevea 2017, Psychological Methods 22:28, 10.1037/met0000119.
         """
         delta, free = self.delta(psi), self.free
-        log_omega, first, second = self.curve.log_weight(self._p, delta, self.precision)
+        log_omega, first, second = self._log_omega(self._p, delta)
         shares, weighted, log_a = self._integrals(mean, variance, log_omega)
         slope = np.broadcast_to(first[free], (self.q, *shares.shape))
         twice = np.broadcast_to(second[np.ix_(free, free)], (self.q, self.q, *shares.shape))
         mean_slope = np.einsum("qkm,km->kq", slope, shares)
         hermite = weighted[1:].sum(-1)
-        at_row = self.curve.log_weight(self._p_rows, delta, self.precision[:, 0])
-        rows = [np.broadcast_to(part, (*part.shape[:-1], len(mean))) for part in at_row]
+        rows = [part[..., 0] for part in self._log_omega(self._p_rows, delta)]
         gradient = rows[1][free].T - mean_slope
         curvature = rows[2][np.ix_(free, free)].sum(-1) + mean_slope.T @ mean_slope
         curvature -= np.einsum("akm,bkm,km->ab", slope, slope, shares) + np.einsum("abkm,km->ab", twice, shares)
         among = np.einsum("qkm,nkm->nkq", slope, weighted[1:3]) - hermite[:2, :, None] * mean_slope
-        shift = (delta + (0.0 if self.curve.kind == "beta" else 1.0))[free]  # d delta / d psi, and its own derivative
+        shift = (delta + (0.0 if self.kind == "beta" else 1.0))[free]  # d delta / d psi, and its own derivative
         return Weighing(
             log_weight=rows[0],
             log_a=log_a,
@@ -132,11 +140,10 @@ class SmoothWeights:
 
     def _integrals(self, mean: Array, variance: Array, log_omega: Array) -> tuple[Array, Array, Array]:
         """By node the share of A (k, m + 2), and omega He_n(u) over A for n = 0 to 4 (5, k, m + 2); log A (k,)."""
-        z, w = self._rule
-        sd, se = np.sqrt(variance)[:, None], self.studies.se[:, None]
-        u, ends = (se * z - mean[:, None]) / sd, (se * self.curve.ends[[0, -1]] - mean[:, None]) / sd
-        inside = np.log(w) - 0.5 * u * u - _LOG_ROOT_2PI + np.log(se / sd)
-        joint = np.concatenate([inside, log_ndtr(ends * np.array([1.0, -1.0]))], axis=1) + log_omega
+        by, sd, se = self._rule, np.sqrt(variance)[:, None], self.studies.se[:, None]
+        u, ends = (se * by.z - mean[:, None]) / sd, (se * by.end * SIDES - mean[:, None]) / sd
+        inside = by.log_width - 0.5 * u * u - _LOG_ROOT_2PI + np.log(se / sd)
+        joint = np.concatenate([inside, log_ndtr(-ends * SIDES)], axis=1) + log_omega
         top = joint.max(1, keepdims=True)
         shares = np.exp(joint - top)
         total = shares.sum(1, keepdims=True)
@@ -154,8 +161,7 @@ class SmoothWeights:
         out[2, :, :-2] = u * out[1, :, :-2] - inner
         for n in (3, 4):
             out[n, :, :-2] = u * out[n - 1, :, :-2] - (n - 1) * out[n - 2, :, :-2]
-        sign = np.array([-1.0, 1.0])
-        density = sign * np.exp(-0.5 * ends * ends - _LOG_ROOT_2PI + log_omega[..., -2:] - log_a[:, None])
+        density = SIDES * np.exp(-0.5 * ends * ends - _LOG_ROOT_2PI + log_omega[..., -2:] - log_a[:, None])
         out[1, :, -2:] = density
         out[2, :, -2:] = ends * density
         out[3, :, -2:] = (ends * ends - 1.0) * density
@@ -164,36 +170,24 @@ class SmoothWeights:
 
     def best(self, mean: Array, variance: Array) -> tuple[Array, Array]:
         """The best psi of a grid for each of m means and variances (m, k), and log omega - log A summed there."""
-        z, w = self._rule
-        sd = np.sqrt(variance)
-        u = (self.studies.se[:, None] * z - mean[..., None]) / sd[..., None]
-        inner = np.exp(-0.5 * u * u) * (w / math.sqrt(2.0 * math.pi)) * (self.studies.se / sd)[..., None]
-        ends = (self.studies.se[:, None] * self.curve.ends[[0, -1]] - mean[..., None]) / sd[..., None]
-        mass = np.concatenate([inner, np.exp(log_ndtr(ends * np.array([1.0, -1.0])))], axis=-1)
+        by, sd, se = self._rule, np.sqrt(variance)[..., None], self.studies.se[:, None]
+        u, ends = (se * by.z - mean[..., None]) / sd, (se * by.end * SIDES - mean[..., None]) / sd
+        inner = np.exp(by.log_width - _LOG_ROOT_2PI - 0.5 * u * u) * (se / sd)
+        mass = np.concatenate([inner, np.exp(log_ndtr(-ends * SIDES))], axis=-1)
         psis = self._grid()
         heights = np.stack([self._height(mass, self.delta(psi)) for psi in psis], axis=-1)
         place = heights.argmax(-1)
         return psis[place], heights.max(-1)
 
     def _height(self, mass: Array, delta: Array) -> Array:
-        log_omega = self.curve.log_weight(self._p, delta, self.precision)[0]
+        log_omega = self._log_omega(self._p, delta)[0]
         with np.errstate(divide="ignore"):
             log_a = np.log(np.vecdot(mass, np.exp(log_omega)))
-        at_rows = self.curve.log_weight(self._p_rows, delta, self.precision[:, 0])[0].sum()
+        at_rows = self._log_omega(self._p_rows, delta)[0].sum()
         return np.where(np.isfinite(log_a).all(-1), at_rows - log_a.sum(-1), -np.inf)
 
     def _grid(self) -> Array:
         """Values of psi among which the best is looked for first, shape (g, q)."""
-        values = np.array(SCAN[self.curve.count])
-        psi = np.log(values) if self.curve.kind == "beta" else np.log1p(values)
+        values = np.array(SCAN[len(self.known)])
+        psi = np.log(values) if self.kind == "beta" else np.log1p(values)
         return np.array(list(itertools.product(psi, repeat=self.q))).reshape(-1, self.q)
-
-
-def _panels(start: float, stop: float) -> Array:
-    """Edges of panels between two ends, which become narrow towards 0 where an end lies next to it."""
-    if stop < 0.0:
-        return -_panels(-stop, -start)[::-1]
-    if not 0.0 < start < 0.1:
-        return np.linspace(start, stop, math.ceil((stop - start) / PANEL) + 1)
-    narrow = start * GRADED ** np.arange(math.ceil(math.log(PANEL / start, GRADED)))
-    return np.concatenate([narrow[:-1], _panels(float(narrow[-1]), stop)])

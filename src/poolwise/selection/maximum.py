@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.special import chdtri
 
 from poolwise.selection.climb import Top, climb, newton
-from poolwise.selection.intervals import Intervals
 from poolwise.selection.derivatives import Array, SelectionLikelihood, Studies
+from poolwise.selection.intervals import Intervals
 from poolwise.selection.steps import StepWeights
 
 SPREADS = 9  # values of tau2 in the scan, from 0 to three times the spread of the estimates

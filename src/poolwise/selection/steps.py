@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from poolwise.selection.intervals import Intervals
 from poolwise.selection.derivatives import Array, Studies, Weighing
+from poolwise.selection.intervals import Intervals
 
 WIDEST = 40.0  # of log omega: a weight of 2e17 or less than 5e-18 is none that data could tell
 _ROUNDS = 12  # of Newton's method for weights alone, which is concave
@@ -21,19 +21,19 @@ _LOG_ROOT_2PI = 0.5 * np.log(2.0 * np.pi)
 @final
 @dataclass(frozen=True, eq=False)
 class StepWeights:
-    """Step weights on a study table: psi = log omega_2, ..., log omega_J, with omega_1 = 1; none where all are known.
+    """Step weights on a study table: psi are the logarithms of those that are unknown; the first is 1.
 
     Attributes
     ----------
     studies : Studies
     intervals : Intervals
-    known : ndarray, optional
-        All J weights.
+    known : ndarray, shape (J,)
+        The weights, NaN where they are unknown.
     """
 
     studies: Studies
     intervals: Intervals
-    known: Array | None = None
+    known: Array
 
     @cached_property
     def holding(self) -> NDArray[np.intp]:
@@ -45,10 +45,15 @@ class StepWeights:
         """How many estimates each interval holds, shape (J,)."""
         return np.bincount(self.holding, minlength=self.intervals.count)
 
+    @cached_property
+    def free(self) -> NDArray[np.bool_]:
+        """Which weights are unknown, shape (J,)."""
+        return np.isnan(self.known)
+
     @property
     def q(self) -> int:
         """How many weights are unknown."""
-        return 0 if self.known is not None else self.intervals.count - 1
+        return int(self.free.sum())
 
     @property
     def lower(self) -> Array:
@@ -62,7 +67,7 @@ class StepWeights:
 
     @cached_property
     def _indicator(self) -> Array:
-        return (self.holding[:, None] == np.arange(1, self.intervals.count)).astype(float)
+        return (self.holding[:, None] == np.flatnonzero(self.free)).astype(float)
 
     @cached_property
     def _cuts(self) -> Array:
@@ -71,10 +76,10 @@ class StepWeights:
 
     def log_omega(self, psi: Array) -> Array:
         """Log weights of all intervals, shape (..., J)."""
-        if self.known is not None:
-            with np.errstate(divide="ignore"):
-                return np.log(self.known)
-        return np.concatenate([np.zeros((*psi.shape[:-1], 1)), psi], axis=-1)
+        with np.errstate(divide="ignore"):
+            log_omega = np.tile(np.log(self.known), (*psi.shape[:-1], 1))
+        log_omega[..., self.free] = psi
+        return log_omega
 
     def weighing(self, mean: Array, variance: Array, psi: Array) -> Weighing:
         """What the weights do at the rows: the integrals of He_n between cuts are He_(n-1) at the cuts.
@@ -93,16 +98,14 @@ class StepWeights:
         ends = np.zeros((4, len(mean), 1))
         parts = np.exp(log_omega) * np.diff(np.concatenate([ends, beyond, ends], axis=-1))
         hermite = parts.sum(-1)
-        free = share[:, 1:] if self.known is None else share[:, :0]
-        slope = self._indicator - free if self.known is None else free
-        among = parts[:2, :, 1:] if self.known is None else parts[:2, :, :0]
+        free = share[:, self.free]
         return Weighing(
             log_weight=log_omega[self.holding],
             log_a=log_a,
             hermite=hermite,
-            slope=slope,
+            slope=self._indicator - free,
             curvature=free.T @ free - np.diag(free.sum(0)),
-            hermite_slope=among - hermite[:2, :, None] * free,
+            hermite_slope=parts[:2, :, self.free] - hermite[:2, :, None] * free,
         )
 
     @staticmethod
@@ -118,15 +121,15 @@ class StepWeights:
         """
         log_p = self.intervals.log_probabilities(mean, np.sqrt(variance), self.studies.se)
         psi = np.zeros((len(mean), self.q))
-        counts = self.counts[1:].astype(float)
+        counts = self.counts[self.free].astype(float)
         for _ in range(_ROUNDS if self.q else 0):
             joint = log_p + self.log_omega(psi)[:, None, :]
-            share = np.exp(joint - logsumexp(joint, axis=-1, keepdims=True))[..., 1:]
+            share = np.exp(joint - logsumexp(joint, axis=-1, keepdims=True))[..., self.free]
             total = share.sum(1)
             hessian = total[:, :, None] * np.eye(self.q) - share.mT @ share
             ridge = 1e-9 * (1.0 + np.trace(hessian, axis1=1, axis2=2))[:, None, None] * np.eye(self.q)
             step = np.linalg.solve(hessian + ridge, (counts - total)[..., None])[..., 0]
             psi = np.clip(psi + np.clip(step, -2.0, 2.0), -WIDEST, WIDEST)
         log_omega = self.log_omega(psi)
-        log_a = logsumexp(log_p + (log_omega[:, None, :] if self.q else log_omega), axis=-1)
+        log_a = logsumexp(log_p + log_omega[:, None, :], axis=-1)
         return psi, np.sum(log_omega[..., self.holding], axis=-1) - log_a.sum(-1)

@@ -25,11 +25,10 @@ from poolwise.priors import Fixed
 from poolwise.quantities import Estimate
 from poolwise.result import Finding
 from poolwise.selection.curves import SmoothWeights
-from poolwise.selection.intervals import merged
 from poolwise.selection.derivatives import SelectionLikelihood, Studies
+from poolwise.selection.intervals import merged
 from poolwise.selection.maximum import Maximum, maximise, no_selection, profile, profile_limits, with_combination
 from poolwise.selection.steps import StepWeights
-from poolwise.selection.weights import Curve
 
 USUAL = 0.95  # the probability at which profile limits are looked up most often
 LITTLE_POWER = 10  # estimates below which a test that finds no selection is said to say nothing
@@ -233,10 +232,18 @@ def selected(effects: Effects, model: Selection, tau2: float | None, *, interval
 
 def _weights(model: Selection, studies: Studies) -> StepWeights | SmoothWeights:
     if isinstance(model, StepSelection):
-        known = None if model.known_weights is None else np.array(model.known_weights)
-        return StepWeights(studies, model.intervals, known)
+        return StepWeights(studies, model.intervals, np.array(tuple(_known_weights(model).values())))
     known_deltas = tuple(prior.value if isinstance(prior, Fixed) else None for prior in model.delta_priors.values())
-    return SmoothWeights(studies, Curve(model.kind, model.sides), known_deltas, model.prec is not None)
+    return SmoothWeights(studies, model.kind, model.sides, known_deltas, model.prec is not None)
+
+
+def _known_weights(model: StepSelection) -> dict[str, float]:
+    """The weights by name, NaN where they are unknown."""
+    if model.known_weights is not None:
+        return dict(zip(model.weight_names, model.known_weights, strict=True))
+    priors = {name: model.weight_priors.get(name) for name in model.free_weights}
+    stated = {name: prior.value if isinstance(prior, Fixed) else math.nan for name, prior in priors.items()}
+    return {model.weight_names[0]: 1.0, **stated}
 
 
 def _check_count(k: int, likelihood: SelectionLikelihood, model: Selection) -> None:
@@ -251,20 +258,16 @@ def _check_count(k: int, likelihood: SelectionLikelihood, model: Selection) -> N
 
 
 def _check_populated(model: StepSelection, weights: StepWeights) -> None:
-    """Refuse weights that the data cannot tell from 0 or infinity, and known ones of 0 where there are estimates."""
+    """Refuse weights that the data cannot tell from 0, or from infinity beside known ones of empty intervals."""
     names, counts = model.interval_names, weights.counts
-    if weights.known is not None:
-        gone = [f"{names[j]} ({counts[j]})" for j in np.flatnonzero((weights.known == 0.0) & (counts > 0))]
-        if gone:
-            found = f"the weight is 0, so that nothing is published there, and there are estimates with {listing(gone)}"
-            raise ModelError(found, "weights above 0 where there are estimates")
-        return
-    empty = [names[j] for j in np.flatnonzero(counts == 0)]
+    empty = [names[j] for j in np.flatnonzero((counts == 0) & weights.free)]
+    if weights.free.any() and not counts[~weights.free].any():
+        empty = [*(names[j] for j in np.flatnonzero(~weights.free)), *empty]
     if not empty:
         return
-    away = "all other weights would be infinite" if counts[0] == 0 else "its weight would be 0"
-    if len(empty) > 1:
-        away = "their weights would be 0, or infinite beside one of 0"
+    away = "its weight would be 0" if len(empty) == 1 else "their weights would be 0"
+    if names[0] in empty:
+        away = "the other weights, beside its 1, would be infinite"
     steps = tuple(merged(np.array(model.steps), counts).tolist())
     fewer = f"fewer steps, StepSelection({steps}, ...); or " if steps else ""
     raise ModelError(
@@ -295,7 +298,7 @@ def _check_exists(maximum: Maximum, model: Selection, mean: Means) -> None:
 def _parameters(model: Selection) -> tuple[str, ...]:
     """Names of the unknown parameters of the weights."""
     if isinstance(model, StepSelection):
-        return model.free_weights
+        return tuple(name for name, value in _known_weights(model).items() if math.isnan(value))
     return tuple(name for name, prior in model.delta_priors.items() if not isinstance(prior, Fixed))
 
 
@@ -319,7 +322,8 @@ def _quantities(mean: Means, model: Selection, linear: SelectedMeans, without: M
 def _nests_no_selection(model: Selection) -> bool:
     """Whether the weights, where they are unknown, may all be the same."""
     if isinstance(model, StepSelection):
-        return model.known_weights is None
+        stated = [value for value in _known_weights(model).values() if not math.isnan(value)]
+        return len(stated) < len(model.weight_names) and all(value == 1.0 for value in stated)
     nothing = 1.0 if model.kind == "beta" else 0.0
     known = [prior.value for prior in model.delta_priors.values() if isinstance(prior, Fixed)]
     return len(known) < len(model.delta_priors) and all(value == nothing for value in known)
@@ -367,15 +371,14 @@ def _of_weights(maximum: Maximum, model: Selection) -> dict[str, Estimate]:
     of_weight = OfWeight(isinstance(model, WeightFunction) and model.kind != "beta")
     shift = 1.0 if of_weight.plus_one else 0.0
     if isinstance(model, StepSelection):
-        known = dict(zip(model.weight_names, model.known_weights or (1.0,), strict=False))
-        names = model.weight_names
+        values = _known_weights(model)
     else:
-        known = {name: prior.value for name, prior in model.delta_priors.items() if isinstance(prior, Fixed)}
-        names = model.parameters
+        priors = model.delta_priors.items()
+        values = {name: prior.value if isinstance(prior, Fixed) else math.nan for name, prior in priors}
     quantities, j = {}, first
-    for name in names:
-        if name in known:
-            quantities[name] = Estimate(known[name])
+    for name, value in values.items():
+        if not math.isnan(value):
+            quantities[name] = Estimate(value)
             continue
         point = of_weight(float(maximum.top.theta[j]))
         sd = math.sqrt(float(maximum.covariance[j, j])) * (point + shift)
@@ -418,7 +421,7 @@ def _notes(model: Selection, maximum: Maximum, quantities: dict[str, Estimate]) 
 def _notes_of_steps(model: StepSelection, weights: StepWeights, quantities: dict[str, Estimate]) -> list[str]:
     names, counts = model.interval_names, weights.counts
     said = [f"The estimates by interval of {'one' if model.sides == 1 else 'two'}-sided p: {_counted(names, counts)}."]
-    above = [f"{name} = {quantities[name].point:.2f}" for name in model.free_weights if quantities[name].point > 1.0]
+    above = [f"{name} = {quantities[name].point:.2f}" for name in _parameters(model) if quantities[name].point > 1.0]
     if above:
         said.append(
             f"{listing(above)}: a weight above 1 says that such results are likelier to be published than those with "
