@@ -1,3 +1,5 @@
 """Publication bias: classical tests and adjustments, and what no model of selection needs."""
 
-__all__: list[str] = []
+from poolwise.bias.vevea_woods import VeveaWoods, vevea_woods
+
+__all__ = ["VeveaWoods", "vevea_woods"]
