@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pymc as pm
 from pymc.model.transform.conditioning import remove_value_transforms
@@ -16,10 +18,19 @@ def log_posterior(model: pm.Model, **point: object) -> float:
     point : mapping
         A value for each free variable.
     """
+    return log_posterior_of(model)(**point)
+
+
+def log_posterior_of(model: pm.Model) -> Callable[..., float]:
+    """The same as a function of the point, compiled once for several."""
     plain = remove_value_transforms(model)
-    values = {plain.rvs_to_values[plain[name]].name: value for name, value in point.items()}
     with plain:
         function = pm.compile(
             list(plain.value_vars), plain.logp(jacobian=False), mode="FAST_COMPILE", on_unused_input="ignore"
         )
-    return float(function(*(np.asarray(values[value.name], dtype=float) for value in plain.value_vars)))
+
+    def at(**point: object) -> float:
+        values = {plain.rvs_to_values[plain[name]].name: value for name, value in point.items()}
+        return float(function(*(np.asarray(values[value.name], dtype=float) for value in plain.value_vars)))
+
+    return at

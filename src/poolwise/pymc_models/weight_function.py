@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from poolwise.priors import Prior
 from poolwise.pymc_models.selected import log_cdf, log_normal, mean_effects, positive, total_sd
 from poolwise.selection.intervals import Sides
-from poolwise.selection.weights import PValues, log_weight, rule
+from poolwise.selection.weights import TAILS, PValues, log_weight, rule
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -52,7 +52,7 @@ def weight_function(
     -------
     pymc.Model
         With free variables ``mu`` or ``beta[...]``, ``tau`` and ``delta`` (``delta[1]``, ``delta[2]``). The data are
-        the estimates, the logarithms of p and 1 - p, and ``precision``, by which delta is multiplied.
+        the estimates, p or the logarithms of p and 1 - p, and ``precision``, by which delta is multiplied.
 
     References
     ----------
@@ -66,7 +66,7 @@ def weight_function(
     with pm.Model() as model:
         estimate, error = pm.Data("y", y, dims="study"), pm.Data("se", se, dims="study")
         sign, precision = pm.Data("sign", 1.0), pm.Data("precision", nothing + 1.0, dims="study")
-        log_p, log_q = (pm.Data(name, nothing - 0.7, dims="study") for name in ("log_p", "log_q"))
+        own = {name: pm.Data(name, nothing + 0.5, dims="study") for name in TAILS.get(kind, ("p",))}
         each = [positive(prior, name) * precision for name, prior in zip(names, delta, strict=True)]
         eta, sd = mean_effects(mean, X) + pm.math.zeros_like(estimate), total_sd(error, tau)
         centre, ratio = (sign * eta / error)[:, None], (sd / error)[:, None]
@@ -75,6 +75,7 @@ def weight_function(
         tails = pm.math.concatenate([log_cdf((-by.end - centre) / ratio), log_cdf((centre - by.end) / ratio)], axis=1)
         beyond = tails + log_weight(kind, by.ends, wide, pm.math)
         published = pm.math.logsumexp(pm.math.concatenate([inside, beyond], axis=1), axis=1, keepdims=False)
-        weight = log_weight(kind, PValues(pm.math.exp(log_p), log_p, log_q), each, pm.math)
+        observed = PValues(*(own.get(name) for name in ("p", "log_p", "log_q")))
+        weight = log_weight(kind, observed, each, pm.math)
         pm.Potential("y_obs", (log_normal(estimate, eta, sd) + weight - published).sum())
     return model

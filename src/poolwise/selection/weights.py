@@ -19,6 +19,8 @@ Kind = Literal["beta", "halfnorm", "negexp", "logistic", "power"]
 LEAST_P = 1e-5
 """p-values nearer to 0 or 1 count as this far from them, where a weight would be infinite or 0 there."""
 CENSORED = ("beta", "power")
+TAILS = {"beta": ("log_p", "log_q"), "power": ("log_q",)}
+"""Of which logarithms a weight is a function; the others of p alone."""
 FAR = 8.5  # z beyond which p is 0 or 1 to rounding
 ORDER = 8  # nodes of Gauss's rule in a panel
 WIDTH = 1.0  # of a panel in z, of at most one standard deviation of z: sd(z) is 1 or more
@@ -125,19 +127,28 @@ class Rule:
 
 @cache
 def rule(kind: str, sides: Sides) -> Rule:
-    """The rule of a weight function, whose panels meet where it has kinks: at its ends, and at 0 for two sides.
+    """The rule of a weight function, whose panels meet where it has kinks: at its ends and, for two sides, about 0.
 
     Panels are at most one standard deviation of z wide; eight nodes in each leave a relative error of the normalising
     constant below 1e-9 for the usual parameters (see the tests for what the errors are where weights are steep).
     """
     end = FAR if kind not in CENSORED else float(-ndtri(LEAST_P / sides))
     x, w = roots_legendre(ORDER)
-    halves = int(np.ceil(end / WIDTH))
-    edges = np.linspace(-end, end, 2 * halves + 1)
+    edges = _edges(end, sharp=sides == 2 and kind in CENSORED)
     half = 0.5 * np.diff(edges)[:, None]
     z = (0.5 * (edges[1:] + edges[:-1])[:, None] + half * x).ravel()
     log_width = np.log(half * w).ravel()
     return Rule(z, log_width, p_values(z, sides, kind), end, p_values(np.array([-end, end]), sides, kind))
+
+
+def _edges(end: float, *, sharp: bool) -> Array:
+    """Edges of the panels, the same on both sides of 0; towards 0 ever closer where 1 - p goes to 0 there."""
+    near = float(-ndtri(0.5 * (1.0 - LEAST_P)))  # within it 1 - p is censored
+    inner = near * 4.0 ** np.arange(9) if sharp else np.zeros(0)
+    start = inner[-1] if sharp else 0.0
+    outer = np.linspace(start, end, int(np.ceil((end - start) / WIDTH)) + 1)[1:]
+    half = np.concatenate([inner, outer])
+    return np.concatenate([-half[::-1], [0.0], half])
 
 
 def log_published(mean: Array, ratio: Array, nodes: Array, ends: Array, by: Rule) -> Array:

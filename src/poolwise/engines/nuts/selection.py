@@ -19,7 +19,7 @@ from poolwise.pymc_models.priors import STANDARD, kind
 from poolwise.pymc_models.step_selection import step_selection
 from poolwise.pymc_models.weight_function import weight_function
 from poolwise.selection.intervals import Sides
-from poolwise.selection.weights import p_values
+from poolwise.selection.weights import TAILS, p_values
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -86,7 +86,8 @@ class SelectionLatent:
             data |= {} if model.known_weights is None else {"log_omega": likelihood.log_omega({})}
         else:
             at = p_values(z, model.sides, model.kind)
-            data |= {"log_p": at.log_p, "log_q": at.log_q, "precision": likelihood.precision}
+            data |= {name: getattr(at, name) for name in TAILS.get(model.kind, ("p",))}
+            data |= {"precision": likelihood.precision}
         return data | given_parameters({**self._mean, "tau": tau, **self._own})
 
     def parameters(self, drawn: Mapping[str, Array]) -> dict[str, Array]:
