@@ -40,7 +40,6 @@ sets <- list(
   mcdaniel1994 = with(escalc("ZCOR", ri = ri, ni = ni, data = dat.mcdaniel1994), set(yi, vi, "greater")),
   li2007 = with(escalc("OR", ai = ai, n1i = n1i, ci = ci, n2i = n2i, data = dat.li2007), set(yi, vi, "less", year)),
   egger2001 = with(escalc("OR", ai = ai, n1i = n1i, ci = ci, n2i = n2i, data = dat.egger2001), set(yi, vi, "less")),
-  begg1989 = with(dat.begg1989, set(yi, vi, "greater")),
   curtis1998 = with(escalc("ROM", m1i = m2i, sd1i = sd2i, n1i = n2i, m2i = m1i, sd2i = sd1i, n2i = n1i,
     data = dat.curtis1998), set(yi, vi, "greater")),
   bourassa1996 = with(escalc("OR", ai = lh.le, bi = lh.re, ci = rh.le, di = rh.re, data = dat.bourassa1996,

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from support.oracle_selection import smooth_log_likelihood, step_log_likelihood
 
 from poolwise.selection.curves import SmoothWeights
 from poolwise.selection.derivatives import SelectionLikelihood, Studies
 from poolwise.selection.intervals import Intervals
 from poolwise.selection.steps import StepWeights
+from support.oracle_selection import smooth_log_likelihood, step_log_likelihood
 
 DIFFERENCE = 3e-7  # of gradients by central differences with a step of 1e-5, relative to 1 + their size
 STEPS = np.array([0.025, 0.05, 0.5])
@@ -17,9 +17,9 @@ KINDS = ("beta", "halfnorm", "negexp", "logistic", "power")
 @pytest.fixture(scope="module")
 def studies():
     rng = np.random.default_rng(5)
-    v = rng.uniform(0.01, 0.2, 12)
-    y = 0.2 + rng.normal(size=12) * np.sqrt(v + 0.05)
-    return Studies(y, v, np.column_stack([np.ones(12), rng.normal(size=12)]))
+    v = rng.uniform(0.01, 0.2, 6)
+    y = 0.2 + rng.normal(size=6) * np.sqrt(v + 0.05)
+    return Studies(y, v, np.column_stack([np.ones(6), rng.normal(size=6)]))
 
 
 def check_derivatives(likelihood, theta):
@@ -57,7 +57,7 @@ def test_smooth_weights(studies, sides, kind, by_precision):
     psi = np.array([-0.3, 0.4]) if kind == "beta" else np.array([1.4])
     theta = np.concatenate([[0.3, -0.1, np.log(studies.typical + 0.04)], psi])
     check_derivatives(likelihood, theta)
-    delta = np.tile(np.exp(psi) - (0.0 if kind == "beta" else 1.0), (12, 1))
+    delta = np.tile(np.exp(psi) - (0.0 if kind == "beta" else 1.0), (6, 1))
     if by_precision:
         delta = delta * studies.se[:, None] / studies.se.max()
     mean = studies.X @ theta[:2]
@@ -69,9 +69,7 @@ def test_smooth_weights(studies, sides, kind, by_precision):
 def test_steep_weights_keep_eight_digits(studies, kind):
     likelihood = SelectionLikelihood(studies, SmoothWeights(studies, kind, 1, (None,)), 0.3)
     theta = np.array([-0.5, 0.1, np.log1p(100.0)])
-    expected = smooth_log_likelihood(
-        kind, 1, studies.y, studies.v, studies.X @ theta[:2], 0.3, np.full((12, 1), 100.0)
-    )
+    expected = smooth_log_likelihood(kind, 1, studies.y, studies.v, studies.X @ theta[:2], 0.3, np.full((6, 1), 100.0))
     assert likelihood.at(theta).value == pytest.approx(expected, rel=1e-8)
 
 

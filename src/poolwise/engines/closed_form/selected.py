@@ -203,9 +203,9 @@ def selected(effects: Effects, model: Selection, tau2: float | None, *, interval
     studies = Studies(model.sign * effects.y, effects.v, mean.X)
     weights = _weights(model, studies)
     likelihood = SelectionLikelihood(studies, weights, tau2)
-    _check_count(effects.k, likelihood, model)
-    if isinstance(model, StepSelection) and isinstance(weights, StepWeights):
+    if isinstance(model, StepSelection) and isinstance(weights, StepWeights) and effects.k >= FEWEST:
         _check_populated(model, weights)
+    _check_count(effects.k, likelihood, model)
     maximum = maximise(likelihood)
     _check_exists(maximum, model, mean)
     df = effects.k - mean.p + PREDICTIONS[prediction] if effects.k - mean.p >= 2 else math.nan
