@@ -141,15 +141,15 @@ def _row(name: str, result: Result, unadjusted: float, prob: float) -> dict[str,
 
 def _sentence(frame: pd.DataFrame, direction: str, prob: float) -> str:
     none, rest = frame.iloc[0], frame.iloc[1:]
-    furthest = rest.loc[rest["change"].abs().idxmax()]
+    furthest = rest.iloc[int(rest["change"].abs().argmax())]
     excludes = rest[(rest["lower"] > 0.0) | (rest["upper"] < 0.0)]
     holds = f"{len(excludes)} of the 4 intervals exclude 0"
     if not (none["lower"] > 0.0 or none["upper"] < 0.0):
         holds += ", as that without selection does not"
     farther = "" if math.isnan(furthest["lower"]) else f" {show.interval(furthest['lower'], furthest['upper'])}"
     return (
-        f"Adjusted under four weight functions that are assumed, {direction} results being likelier to be published, mu "
-        f"lies between {show.number(rest['mu'].min())} and {show.number(rest['mu'].max())}, against "
+        f"Adjusted under four weight functions that are assumed, {direction} results being likelier to be published, "
+        f"mu lies between {show.number(rest['mu'].min())} and {show.number(rest['mu'].max())}, against "
         f"{show.number(none['mu'])} {show.interval(none['lower'], none['upper'])} without selection; it moves furthest "
         f"under {furthest['selection']} selection, to {show.number(furthest['mu'])}{farther} "
         f"({show.level(prob)} profile-likelihood intervals). {holds[0].upper()}{holds[1:]}. The table says how far the "

@@ -17,6 +17,7 @@ Objective = Callable[[Array], Height]
 STEPS = 200
 DECREMENT = 1e-17  # of a log likelihood: what the next step of Newton's method would still gain
 HALVINGS = 30
+GROWTH = 0.5
 FLATTEST = 1e-10  # curvature below this share of the largest, in scaled parameters, is rounding
 
 
@@ -51,7 +52,7 @@ def climb(objective: Objective, start: Array, bounds: tuple[Array, Array], reach
     """Newton's method with a line search, within bounds.
 
     A direction along which the log likelihood is not concave is followed with the size of its curvature. Steps are cut
-    to `reach` in every parameter.
+    to `reach` in every parameter, or to a share of the way from the start, so that what runs off is soon far away.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def climb(objective: Objective, start: Array, bounds: tuple[Array, Array], reach
     Top
     """
     lower, upper = bounds
-    theta = np.clip(start, lower, upper)
+    theta = start = np.clip(start, lower, upper)
     here, free, last = objective(theta), np.zeros(len(theta), dtype=bool), math.inf
     for _ in range(STEPS):
         g = here.gradient
@@ -83,7 +84,8 @@ def climb(objective: Objective, start: Array, bounds: tuple[Array, Array], reach
             return Top(theta, here, free, True)
         step, concave = _step_within(theta, here, free, bounds)
         gain = float(g @ step)
-        step *= min(1.0, float(np.min(reach / np.maximum(np.abs(step), 1e-300))))
+        furthest = np.maximum(reach, GROWTH * np.abs(theta - start))
+        step *= min(1.0, float(np.min(furthest / np.maximum(np.abs(step), 1e-300))))
         moved, there = _line_search(objective, theta, here, step, (lower, upper))
         better = there is not None and (there.value > here.value or gain < last)
         if (gain < DECREMENT and concave) or there is None or not better:

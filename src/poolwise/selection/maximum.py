@@ -124,14 +124,15 @@ def _same(one: Top, other: Top) -> bool:
     return abs(one.value - other.value) < SAME and near
 
 
-def spread_of(studies: Studies) -> float:
-    """How far the estimates lie apart, or a typical standard error where that is more."""
-    return max(float(np.std(studies.y)), math.sqrt(studies.typical))
+def spread_of(likelihood: SelectionLikelihood) -> float:
+    """How far the estimates lie apart, or a typical standard error or a known tau where that is more."""
+    studies = likelihood.studies
+    return max(float(np.std(studies.y)), math.sqrt(studies.typical), math.sqrt(likelihood.tau2 or 0.0))
 
 
 def bounds(likelihood: SelectionLikelihood) -> tuple[Array, Array]:
     """Least and largest values of the parameters that are searched, shape (n,) each."""
-    studies, spread = likelihood.studies, spread_of(likelihood.studies)
+    studies, spread = likelihood.studies, spread_of(likelihood)
     widths = FAR * (spread + np.abs(studies.y).max()) / np.abs(studies.X).max(0)
     ends = np.array([studies.typical, studies.typical + (FAR * spread) ** 2])[:, None]
     spreads = np.log(ends[:, : likelihood.spreads])
@@ -142,7 +143,7 @@ def bounds(likelihood: SelectionLikelihood) -> tuple[Array, Array]:
 def reaches(likelihood: SelectionLikelihood) -> Array:
     """The longest step of Newton's method in each parameter, shape (n,)."""
     studies = likelihood.studies
-    means = 2.0 * spread_of(studies) / np.abs(studies.X).max(0)
+    means = 2.0 * spread_of(likelihood) / np.abs(studies.X).max(0)
     return np.concatenate([means, np.full(likelihood.spreads + likelihood.weights.q, 2.0)])
 
 
@@ -161,7 +162,7 @@ def starts(likelihood: SelectionLikelihood) -> list[Array]:
     studies, p = likelihood.studies, likelihood.p
     tau2 = np.array([likelihood.tau2])
     if likelihood.tau2 is None:
-        top = math.log1p((3.0 * spread_of(studies)) ** 2 / studies.typical)
+        top = math.log1p((3.0 * spread_of(likelihood)) ** 2 / studies.typical)
         tau2 = studies.typical * np.expm1(np.linspace(0.0, top, SPREADS))
     betas = np.concatenate([_shifted(studies, float(value)) for value in tau2])
     spreads = np.repeat(tau2, len(SHIFTS))

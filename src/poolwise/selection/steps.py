@@ -8,12 +8,11 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from poolwise.selection.derivatives import Array, Studies, Weighing
 from poolwise.selection.intervals import Intervals
 
-WIDEST = 40.0  # of log omega: a weight of 2e17 or less than 5e-18 is none that data could tell
+WIDEST = 300.0  # of log omega, far beyond weights of any meaning and within floating point
 _ROUNDS = 12  # of Newton's method for weights alone, which is concave
 _LOG_ROOT_2PI = 0.5 * np.log(2.0 * np.pi)
 
@@ -74,10 +73,15 @@ class StepWeights:
         """On the scale of the estimates, shape (k, J - 1)."""
         return self.studies.se[:, None] * self.intervals.cuts
 
+    @cached_property
+    def _log_known(self) -> Array:
+        with np.errstate(divide="ignore"):
+            return np.log(self.known)
+
     def log_omega(self, psi: Array) -> Array:
         """Log weights of all intervals, shape (..., J)."""
-        with np.errstate(divide="ignore"):
-            log_omega = np.tile(np.log(self.known), (*psi.shape[:-1], 1))
+        log_omega = np.empty((*psi.shape[:-1], len(self.known)))
+        log_omega[...] = self._log_known
         log_omega[..., self.free] = psi
         return log_omega
 
@@ -90,8 +94,7 @@ class StepWeights:
         """
         sd, log_omega = np.sqrt(variance), self.log_omega(psi)
         joint = self.intervals.log_probabilities(mean, sd, self.studies.se) + log_omega
-        log_a = logsumexp(joint, axis=-1)
-        share = np.exp(joint - log_a[:, None])
+        share, log_a = _shares(joint)
         beyond = self._beyond((self._cuts - mean[:, None]) / sd[:, None], log_a)
         if self.intervals.sides == 2:
             beyond -= self._beyond((-self._cuts - mean[:, None]) / sd[:, None], log_a)
@@ -123,13 +126,21 @@ class StepWeights:
         psi = np.zeros((len(mean), self.q))
         counts = self.counts[self.free].astype(float)
         for _ in range(_ROUNDS if self.q else 0):
-            joint = log_p + self.log_omega(psi)[:, None, :]
-            share = np.exp(joint - logsumexp(joint, axis=-1, keepdims=True))[..., self.free]
+            share = _shares(log_p + self.log_omega(psi)[:, None, :])[0][..., self.free]
             total = share.sum(1)
             hessian = total[:, :, None] * np.eye(self.q) - share.mT @ share
             ridge = 1e-9 * (1.0 + np.trace(hessian, axis1=1, axis2=2))[:, None, None] * np.eye(self.q)
             step = np.linalg.solve(hessian + ridge, (counts - total)[..., None])[..., 0]
-            psi = np.clip(psi + np.clip(step, -2.0, 2.0), -WIDEST, WIDEST)
+            psi = np.clip(psi + np.clip(step, -4.0, 4.0), -WIDEST, WIDEST)
         log_omega = self.log_omega(psi)
-        log_a = logsumexp(log_p + log_omega[:, None, :], axis=-1)
+        log_a = _shares(log_p + log_omega[:, None, :])[1]
         return psi, np.sum(log_omega[..., self.holding], axis=-1) - log_a.sum(-1)
+
+
+def _shares(joint: Array) -> tuple[Array, Array]:
+    """Shares of a sum whose terms have these logarithms, along the last axis, and the logarithm of the sum."""
+    top = joint.max(-1, keepdims=True)
+    shares = np.exp(joint - top)
+    total = shares.sum(-1, keepdims=True)
+    shares /= total
+    return shares, (top + np.log(total))[..., 0]

@@ -51,11 +51,17 @@ class ClosedForm:
     likelihoods decide. Study effects are best linear unbiased predictions; under a common effect every
     theta_i is mu, as that model says. Priors of the model are not used.
 
+    `StepSelection` and `WeightFunction` are fitted by maximum likelihood, every parameter at once: Newton's method with
+    analytic derivatives from each local maximum of a scan over mean and tau2. Their intervals are profile-likelihood
+    ones, of mean effects also Wald's; `LRT` tests that nothing is selected. A likelihood without a highest value (an
+    interval of p-values without estimates) is refused, with the interval and with what to do.
+
     Attributes
     ----------
     tau2 : str or float
         Estimator of the between-study variance, ``"REML"``, ``"DL"``, ``"PM"``, ``"ML"``, ``"EB"``,
-        ``"PMM"``, ``"HE"``, ``"HS"``, ``"HSk"`` or ``"SJ"``; or the variance itself, when it is known.
+        ``"PMM"``, ``"HE"``, ``"HS"``, ``"HSk"`` or ``"SJ"``; or the variance itself, when it is known. Models of
+        selection take ``"ML"`` for ``"REML"``, which they do not have, and refuse the others.
     interval : str, optional
         For mean effects and coefficients: ``"wald"``, ``"t"``, ``"hartung-knapp"`` or ``"hartung-knapp-adhoc"``.
         When None, Wald for the common effect and ``"hartung-knapp-adhoc"`` for all else: t with k - p, and the
@@ -89,7 +95,9 @@ class ClosedForm:
     IntHout, Ioannidis & Borm 2014, BMC Medical Research Methodology 14:25, 10.1186/1471-2288-14-25, on the interval;
     Roever, Knapp & Friede 2015, BMC Medical Research Methodology 15:99, 10.1186/s12874-015-0091-1, on the floor;
     Viechtbauer 2007, Statistics in Medicine 26:37, 10.1002/sim.2514, for the Q-profile; Higgins, Thompson &
-    Spiegelhalter 2009, J. R. Statist. Soc. A 172:137, 10.1111/j.1467-985X.2008.00552.x, for the prediction interval.
+    Spiegelhalter 2009, J. R. Statist. Soc. A 172:137, 10.1111/j.1467-985X.2008.00552.x, for the prediction interval;
+    Vevea & Hedges 1995, Psychometrika 60:419, 10.1007/BF02294384, for models of selection; Venzon & Moolgavkar 1988,
+    Applied Statistics 37:87, 10.2307/2347496, for their limits.
 
     Examples
     --------
@@ -127,8 +135,8 @@ class ClosedForm:
         ----------
         effects : Effects
             The study table.
-        model : CommonEffect or RandomEffects
-            What is assumed; its priors are not used, a `tau_fixed` is.
+        model : Model
+            What is assumed; its priors are not used, a `tau_fixed` and known weights are.
 
         Returns
         -------

@@ -285,11 +285,19 @@ def _check_exists(maximum: Maximum, model: Selection, mean: Means) -> None:
     """Refuse a likelihood that has no highest value."""
     if maximum.tops and maximum.exists:
         return
-    names = (*mean.structure.coefficients, *(("tau",) * maximum.likelihood.spreads), *_parameters(model))
-    off = [name for name, runs in zip(names, maximum.running, strict=True) if runs] if maximum.tops else list(names)
+    likelihood = maximum.likelihood
+    names = (*mean.structure.coefficients, *(("tau",) * likelihood.spreads), *_parameters(model))
+    ends = ["finite values that were not found"]
+    if maximum.tops:
+        rising = maximum.top.theta > 0.0
+        least = ["0" if j >= likelihood.p else "minus infinity" for j in range(likelihood.n)]
+        mirrored = np.arange(likelihood.n) < (likelihood.p if model.sign < 0.0 else 0)
+        ends = [
+            f"{names[j]} goes to {'infinity' if rising[j] != mirrored[j] else least[j]}"
+            for j in np.flatnonzero(maximum.running)
+        ]
     raise ModelError(
-        f"{model.label}: the highest likelihood does not exist, it still rises as {listing(off)} "
-        f"{'runs' if len(off) == 1 else 'run'} to {'its end' if len(off) == 1 else 'their ends'}",
+        f"{model.label}: the highest likelihood does not exist, it still rises as {listing(ends)}",
         "estimates that tell selection from a small or varying effect",
         "known weights, or NUTS() with priors on all parameters",
     )
