@@ -195,3 +195,19 @@ def test_a_result_can_be_pickled_and_shown(step):
     assert again["mu"].interval(0.95) == step["mu"].interval(0.95)
     assert "step weights" in step._repr_html_()
     assert "mu = −0.671" in repr(step)
+
+
+@pytest.mark.parametrize(("direction", "end"), [("positive", "minus infinity"), ("negative", "infinity")])
+def test_a_likelihood_that_rises_for_ever_says_where_to(direction, end):
+    se = np.linspace(0.05, 0.4, 15)
+    z = 1.96 + np.array([0.02, 1.4, 0.3, 0.1, 2.5, 0.6, 0.05, 0.9, 0.2, 1.1, 0.4, 0.01, 3.0, 0.7, 0.15])
+    effects = table(z if direction == "positive" else -z, se)
+    model = pw.StepSelection(direction=direction, weights=(1.0, 0.0), mu=pw.priors.Normal(0, 1))
+    with pytest.raises(ModelError, match=f"mu goes to {end}"):
+        pw.fit(effects, model, pw.ClosedForm())
+
+
+def test_a_known_covariance_is_refused_by_the_model_itself():
+    effects = pw.Effects([0.1, 0.5, 0.3], covariance=0.04 * np.eye(3) + 0.01, scale="SMD")
+    with pytest.raises(ModelError, match="pet_peese"):
+        pw.fit(effects, pw.StepSelection(direction="positive"), pw.ClosedForm())
