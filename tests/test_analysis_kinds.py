@@ -33,6 +33,14 @@ def refused(folder: Path, *parts: str) -> str:
 
 STATED = [
     (
+        'kind = "pet"\nb = { Normal = [0, 1] }\nmoderators = ["ablat"]\nbeta = { Normal = [0, 1] }',
+        pw.PET(b=priors.Normal(0, 1), moderators=["ablat"], beta=priors.Normal(0, 1)),
+    ),
+    (
+        'kind = "peese"\ndirection = "negative"\nb = { Cauchy = [0, 5] }\ntau_fixed = 0',
+        pw.PEESE(direction="negative", b=priors.Cauchy(0, 5), tau_fixed=0),
+    ),
+    (
         'kind = "meta-regression"\nmoderators = ["ablat", "alloc"]\ntau = { HalfCauchy = 0.5 }',
         pw.MetaRegression(["ablat", "alloc"], tau=priors.HalfCauchy(0.5)),
     ),
@@ -144,6 +152,36 @@ def test_the_file_states_the_very_model(tmp_path, text, model):
     analysis = loaded(tmp_path, text)
     assert analysis.model == model.resolved(analysis.effects)
     assert [fit.model for fit in analysis.fits] == [analysis.model]
+
+
+SELECTED = [
+    ('kind = "pet"\ndirection = "negative"', pw.PET(direction="negative")),
+    (
+        'kind = "step-selection"\nsteps = [0.025, 0.5]\ndirection = "negative"\nweights = [1, 0.5, 0.2]',
+        pw.StepSelection((0.025, 0.5), direction="negative", weights=(1, 0.5, 0.2)),
+    ),
+    (
+        'kind = "step-selection"\nsides = 2\nweights = { Beta = [1, 1] }\ntau_fixed = 0',
+        pw.StepSelection(sides=2, weights=priors.Beta(1, 1), tau_fixed=0),
+    ),
+    (
+        'kind = "weight-function"\nfunction = "negexp"\ndirection = "negative"\nprec = "sei"\nmoderators = ["ablat"]',
+        pw.WeightFunction("negexp", direction="negative", prec="sei", moderators=["ablat"]),
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "model"), SELECTED, ids=lambda one: one if isinstance(one, str) else "")
+def test_the_file_states_the_very_model_of_publication_bias(tmp_path, text, model):
+    analysis = loaded(tmp_path, text, engines="[engines]\nnuts = { seed = 1 }\n")
+    assert analysis.model == model.resolved(analysis.effects)
+
+
+def test_a_file_says_in_which_direction_results_are_published(tmp_path):
+    nuts = "[engines]\nnuts = { seed = 1 }\n"
+    for text in ('kind = "step-selection"', 'kind = "weight-function"\nfunction = "beta"'):
+        assert "model: no direction is given" in refused(tmp_path, text, BCG, nuts)
+    assert "neither a prior for b nor a direction" in refused(tmp_path, 'kind = "pet"', BCG, nuts)
 
 
 def test_joint_outcomes_take_all_outcomes(tmp_path):

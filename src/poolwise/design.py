@@ -284,11 +284,12 @@ def with_columns_beside(design: Design, columns: tuple[Beside, ...], table: Mapp
     Raises
     ------
     InputError
-        For a column that moderators determine.
+        For a column that moderators determine, and for as many coefficients as studies.
     """
     X = np.column_stack([design.X, *(column.function(table[column.of]) for column in columns)])
     X.setflags(write=False)
     names = (*design.names, *(column.name for column in columns))
+    _check_rank(X, names, len(X))
     levels = {**design.levels, **{column.of: None for column in columns}}
     formula = " + ".join([design.formula, *(column.of for column in columns)])
     return replace(design, X=X, names=names, formula=formula, levels=levels, beside=columns)

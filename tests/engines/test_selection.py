@@ -172,3 +172,14 @@ def test_several_effects_of_one_study_and_reconstructions_are_refused():
             pw.fit(twice, model, pw.NUTS())
         with pytest.raises(ModelError, match="reconstructed: their p-values are a choice"):
             pw.fit(reconstructed, model, pw.NUTS())
+
+
+def test_draws_that_were_made_elsewhere_are_read_and_come_back_from_their_own_tree():
+    rng, shape = np.random.default_rng(4), (2, 50)
+    draws = {"mu": rng.normal(0.2, 0.1, shape), "tau": np.abs(rng.normal(0.2, 0.1, shape))}
+    omega = np.stack([np.ones(shape), rng.random(shape)], axis=-1)
+    read = pw.read_draws(EFFECTS, pw.StepSelection(direction="positive"), draws | {"omega": omega})
+    again = pw.read_draws(EFFECTS, pw.StepSelection(direction="positive"), read.to_datatree())
+    assert again["omega[p > .025]"].point == read["omega[p > .025]"].point == np.median(omega[..., 1])
+    with pytest.raises(ModelError, match="the draws have no omega"):
+        pw.read_draws(EFFECTS, pw.StepSelection(direction="positive"), draws)

@@ -9,7 +9,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from poolwise import priors
 from poolwise.errors import ModelError
-from poolwise.model import ContaminatedRandomEffects, MetaRegression, RandomEffects
+from poolwise.model import (
+    PET,
+    ContaminatedRandomEffects,
+    MetaRegression,
+    RandomEffects,
+    StepSelection,
+    WeightFunction,
+)
 from poolwise.priors import FAMILIES, Prior
 from poolwise.settings import unprintable
 
@@ -96,6 +103,29 @@ def _prior_for_share(value: Any) -> Prior:
     return prior
 
 
+def _prior_for_slope(value: Any) -> Prior:
+    prior = _prior(value)
+    PET(b=prior)
+    return prior
+
+
+def _prior_for_delta(value: Any) -> Prior:
+    prior = _prior(value)
+    WeightFunction("negexp", sides=2, delta=prior)
+    return prior
+
+
+def _publication_weights(value: Any) -> Any:
+    """Known weights in a list, or a prior."""
+    if not isinstance(value, list):
+        prior = _prior(value)
+        StepSelection(sides=2, weights=prior)
+        return prior
+    if any(isinstance(number, bool) or not isinstance(number, int | float) for number in value):
+        raise ModelError("the weights are not all numbers", "a list of numbers, or a prior", "[1, 0.5]")
+    return tuple(float(number) for number in value)
+
+
 def _coefficient_priors(value: Any) -> Any:
     """One prior for all coefficients, or priors by coefficient: `{ intercept = { Normal = [0, 1] } }`."""
     if isinstance(value, dict) and not set(value) & set(FAMILIES):
@@ -160,6 +190,17 @@ Columns = Annotated[
 ]
 TauPrior = Annotated[Any, PlainValidator(_prior_for_tau), WithJsonSchema(_prior_schema(_ON_HALF_LINE))]
 SharePrior = Annotated[Any, PlainValidator(_prior_for_share), WithJsonSchema(_prior_schema(["Beta"]))]
+SlopePrior = Annotated[
+    Any, PlainValidator(_prior_for_slope), WithJsonSchema(_prior_schema([*_ON_LINE, *_ON_HALF_LINE]))
+]
+DeltaPrior = Annotated[Any, PlainValidator(_prior_for_delta), WithJsonSchema(_prior_schema(_ON_HALF_LINE))]
+PublicationWeights = Annotated[
+    Any,
+    PlainValidator(_publication_weights),
+    WithJsonSchema(
+        {"anyOf": [{"type": "array", "items": {"type": "number"}, "minItems": 2}, _prior_schema(_ON_HALF_LINE)]}
+    ),
+]
 Arms = Annotated[
     tuple[Words, ...],
     Field(min_length=1, max_length=2),

@@ -6,7 +6,19 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from poolwise.analysis.fields import Coefficients, Columns, MuPrior, Number, Section, SharePrior, TauPrior, Words
+from poolwise.analysis.fields import (
+    Coefficients,
+    Columns,
+    DeltaPrior,
+    MuPrior,
+    Number,
+    PublicationWeights,
+    Section,
+    SharePrior,
+    SlopePrior,
+    TauPrior,
+    Words,
+)
 from poolwise.errors import ModelError, listing
 
 Pooling = Literal["random-effects", "common-effect"]
@@ -25,7 +37,12 @@ Kind = Literal[
     "contaminated",
     "binomial-normal",
     "poisson-normal",
+    "pet",
+    "peese",
+    "step-selection",
+    "weight-function",
 ]
+_MEAN = ("mu", "tau", "tau_fixed", "moderators", "beta")
 KEYS: dict[str, tuple[str, ...]] = {
     "common-effect": ("mu",),
     "random-effects": ("mu", "tau", "tau_fixed"),
@@ -41,6 +58,10 @@ KEYS: dict[str, tuple[str, ...]] = {
     "contaminated": ("mu", "tau", "tau_out", "pi"),
     "binomial-normal": ("mu", "tau", "baseline", "base", "base_spread", "slope"),
     "poisson-normal": ("mu", "tau", "baseline", "base", "base_spread", "slope"),
+    "pet": ("direction", "b", *_MEAN),
+    "peese": ("direction", "b", *_MEAN),
+    "step-selection": ("steps", "direction", "sides", "weights", *_MEAN),
+    "weight-function": ("function", "direction", "sides", "delta", "prec", *_MEAN),
 }
 """What each kind of model is made of, besides `kind`."""
 NEEDED = {
@@ -48,6 +69,7 @@ NEEDED = {
     "subgroups": "by",
     "location-scale": "scale",
     "crossed-effects": "factors",
+    "weight-function": "function",
 }
 
 
@@ -107,6 +129,26 @@ class ModelSection(Section):
     base_spread: TauPrior | None = Field(default=None, description="prior on the sd of exchangeable baselines")
     slope: MuPrior | None = Field(
         default=None, description="prior on the change of the effect with the true baseline; none when left out"
+    )
+    direction: Literal["positive", "negative"] | None = Field(
+        default=None,
+        description="'positive' or 'negative': the direction in which results are likelier to be published",
+    )
+    steps: tuple[Number, ...] | None = Field(
+        default=None, description="p-values at which the probability of publication changes, such as [0.025, 0.5]"
+    )
+    sides: Literal[1, 2] | None = Field(default=None, description="1 or 2: whether p-values are one- or two-sided")
+    weights: PublicationWeights | None = Field(
+        default=None,
+        description="known relative probabilities of publication, such as [1, 0.5], or a prior on each but the first",
+    )
+    function: Literal["beta", "halfnorm", "negexp", "logistic", "power"] | None = Field(
+        default=None, description="'beta', 'halfnorm', 'negexp', 'logistic' or 'power': what publication is of p"
+    )
+    delta: DeltaPrior | None = Field(default=None, description="prior on the parameter(s) of the weight function")
+    prec: Literal["sei"] | None = Field(default=None, description="'sei': imprecise studies are selected more strongly")
+    b: SlopePrior | None = Field(
+        default=None, description="prior on the slope on the standard error (its square), such as { HalfCauchy = 1 }"
     )
     tau_between: TauPrior | None = Field(default=None, description="prior on the sd between clusters")
     tau_within: TauPrior | None = Field(default=None, description="prior on the sd within clusters")

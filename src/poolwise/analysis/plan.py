@@ -18,6 +18,8 @@ from poolwise.errors import AnalysisError
 from poolwise.fit import PAIRS
 from poolwise.model import (
     DEFAULT_PRIORS,
+    PEESE,
+    PET,
     BinomialNormal,
     CommonEffect,
     ContaminatedRandomEffects,
@@ -30,9 +32,11 @@ from poolwise.model import (
     PoissonNormal,
     RandomEffects,
     SkewNormalRandomEffects,
+    StepSelection,
     StudentTRandomEffects,
     Subgroups,
     ThreeLevel,
+    WeightFunction,
     with_prior,
 )
 from poolwise.moments import refuse_improper
@@ -59,7 +63,8 @@ def stated(section: ModelSection, kind: str) -> Model:
     -------
     Model
     """
-    given = {name: getattr(section, name) for name in KEYS[kind] if getattr(section, name) is not None}
+    keys = [name for name in KEYS[kind] if getattr(section, name) is not None]
+    given = {_FIELDS.get(name, name): getattr(section, name) for name in keys}
     return _MODELS[kind](**given)
 
 
@@ -78,7 +83,12 @@ _MODELS: dict[str, Callable[..., Model]] = {
     "contaminated": ContaminatedRandomEffects,
     "binomial-normal": BinomialNormal,
     "poisson-normal": PoissonNormal,
+    "pet": PET,
+    "peese": PEESE,
+    "step-selection": StepSelection,
+    "weight-function": WeightFunction,
 }
+_FIELDS = {"function": "kind"}  # of models, where a file has another name for one
 
 
 def resolved(spec: Spec, effects: Effects) -> Model:

@@ -17,7 +17,7 @@ from poolwise.errors import ModelError
 from poolwise.model import Model
 from poolwise.model.missing_levels import MissingLevels
 from poolwise.model.structure import NormalStructure
-from poolwise.priors import Cauchy, Fixed, Flat, Normal, Prior, RegularizedHorseshoe, StudentT
+from poolwise.priors import Fixed, Flat, Normal, Prior, RegularizedHorseshoe
 
 Array = NDArray[np.float64]
 Split = tuple[tuple[str, ...], tuple[NDArray[np.intp], ...]]
@@ -139,10 +139,8 @@ def normal_prior(prior: Prior, name: str = "mu") -> tuple[float, float]:
 
 
 def _degrees_of_freedom(prior: Prior) -> float:
-    """Of a t prior; infinite for the others."""
-    if isinstance(prior, RegularizedHorseshoe):
-        return prior.slab_df
-    return prior.df if isinstance(prior, StudentT) else 1.0 if isinstance(prior, Cauchy) else math.inf
+    """Of a t prior, or of one whose tail falls like that of a t, on one side of 0 or both; infinite for light tails."""
+    return prior.slab_df if isinstance(prior, RegularizedHorseshoe) else prior.tail_power - 1.0
 
 
 def means(effects: Effects, model: Model) -> Means:

@@ -124,7 +124,7 @@ class StepSelection(Assumption):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", as_steps(self.steps))
-        check_sides(self.sides)
+        object.__setattr__(self, "sides", check_sides(self.sides))
         if self.sides == 2 and self.direction == NOT_SAID:
             object.__setattr__(self, "direction", "positive")
         settle_mean(self)
@@ -311,7 +311,7 @@ class WeightFunction(Assumption):
 
     def __post_init__(self) -> None:
         check_option("kind", self.kind, get_args(Kind))
-        check_sides(self.sides)
+        object.__setattr__(self, "sides", check_sides(self.sides))
         if self.sides == 2 and self.direction == NOT_SAID:
             object.__setattr__(self, "direction", "positive")
         settle_mean(self)
@@ -392,10 +392,11 @@ def interval_names(steps: Sequence[float]) -> tuple[str, ...]:
     return (f"p < {cuts[0]}", *inner, f"p > {cuts[-1]}")
 
 
-def check_sides(sides: object) -> None:
-    """Raise a ModelError for what is neither 1 nor 2."""
-    if isinstance(sides, bool) or sides not in (1, 2):
+def check_sides(sides: object) -> Sides:
+    """The number of sides, or a ModelError for what is neither 1 nor 2."""
+    if as_number(sides) not in (1.0, 2.0):
         raise ModelError(f"sides = {shown(sides)}", "1 or 2: one-sided p-values, or two-sided ones", "sides=1")
+    return 1 if sides == 1 else 2
 
 
 def settle_mean(model: Selection) -> None:

@@ -31,6 +31,7 @@ from poolwise.priors import HalfCauchy, Prior
 
 Array = NDArray[np.float64]
 PET_SCALE, PEESE_SCALE = 1.0, 5.0
+EQUAL = 1e-9  # relative difference of standard errors that rounding leaves
 
 
 @final
@@ -105,9 +106,9 @@ class PET(Assumption):
         return True
 
     @property
-    def pools(self) -> bool:
-        """Not all studies have one mean effect."""
-        return False
+    def has_coefficients(self) -> bool:
+        """The slope has a unit of its own, and mu is the mean effect of no study of the table."""
+        return True
 
     def resolved(self, effects: Effects) -> PET:
         """The same model with every prior explicit for this study table."""
@@ -192,9 +193,9 @@ class PEESE(Assumption):
         return True
 
     @property
-    def pools(self) -> bool:
-        """Not all studies have one mean effect."""
-        return False
+    def has_coefficients(self) -> bool:
+        """The slope has a unit of its own, and mu is the mean effect of no study of the table."""
+        return True
 
     def resolved(self, effects: Effects) -> PEESE:
         """The same model with every prior explicit for this study table."""
@@ -303,14 +304,15 @@ def _structure(model: SmallStudies, effects: Effects) -> NormalStructure:
 
 
 def _refuse_equal(model: SmallStudies, effects: Effects) -> None:
-    """Refuse standard errors that are all the same, unless a prior says what b is."""
-    if (effects.se.max() > effects.se.min() * (1.0 + 1e-9)) or (model.b is not None and model.b.proper):
+    """Refuse standard errors that are all the same, which leave mu and b to their priors."""
+    if effects.se.max() > effects.se.min() * (1.0 + EQUAL):
         return
+    which = f"all {effects.k} standard errors are" if effects.k > 1 else "the only standard error is"
     raise ModelError(
-        f"all {effects.k} standard errors are {effects.se[0]:.4g}, so that nothing tells a bias of small studies from "
-        f"the mean effect, and {model.label} has no estimate",
+        f"{which} {effects.se[0]:.4g}, so that nothing tells a bias of small studies from the mean effect, and "
+        f"{model.label} has no answer but its priors",
         "standard errors that differ",
-        "pw.StepSelection(direction=...), which looks at p-values, or a proper prior on b and Exact() or NUTS()",
+        "pw.StepSelection(direction=...), which looks at p-values",
     )
 
 

@@ -9,7 +9,7 @@
 True
 """
 
-from poolwise.simulate import counts, normal, robust  # noqa: F401  (each adds its models to SIMULATORS)
+from poolwise.simulate import counts, normal, robust, selected  # noqa: F401  (each adds its models to SIMULATORS)
 from poolwise.simulate.calibration import calibration
 from poolwise.simulate.families import FAMILIES, Family
 from poolwise.simulate.simulators import SIMULATORS

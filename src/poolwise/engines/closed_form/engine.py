@@ -39,6 +39,8 @@ from poolwise.result import Finding, FitReport, Result
 from poolwise.settings import as_number, check_option
 from poolwise.threads import one_thread
 
+MEANS = ("mu", "beta", "b")  # what is estimated of the mean effects, whatever priors the model has
+
 
 @final
 @dataclass(frozen=True)
@@ -151,11 +153,10 @@ class ClosedForm:
             `tau_fixed` disagree; when the model states mu.
         """
         began = perf_counter()
-        if isinstance(model.named_priors.get("mu"), Fixed):
-            raise ModelError(
-                f"ClosedForm estimates mu, and the model states mu ~ {model.named_priors['mu']}",
-                "Exact(), or no Fixed mu",
-            )
+        for name, prior in model.named_priors.items():
+            if isinstance(prior, Fixed) and name.partition("[")[0] in MEANS:
+                found = f"ClosedForm estimates {name}, and the model states {name} ~ {prior}"
+                raise ModelError(found, f"Exact(), or no Fixed {name}")
         if isinstance(model, StepSelection | WeightFunction):
             return _pack_selected(self._selected(effects, model), effects, model, self, began)
         if not model.pools:

@@ -228,6 +228,8 @@ def refuse_other_priors(mean: Means, *, known: bool) -> None:
         if isinstance(prior, TruncatedNormal) and alone:
             continue
         advice = "NUTS()" if isinstance(prior, RegularizedHorseshoe) else ""
+        if prior.positive and not isinstance(prior, Flat):
+            advice = f"NUTS(), which takes it, or {name} ~ Cauchy(0, s) with both sides of 0"
         if not isinstance(prior, Normal | Flat | Fixed) or (isinstance(prior, Fixed) and not (alone and known)):
             raise ModelError(
                 f"{name} ~ {prior} is not supported by Exact for this model", "a normal or flat prior", advice

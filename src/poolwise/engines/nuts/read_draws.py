@@ -22,7 +22,7 @@ from poolwise.engines.nuts.plans import AS_GIVEN, TYPICAL_MEAN, Plan
 from poolwise.engines.nuts.row_models import LatentModel, RowReading, latent_of
 from poolwise.engines.nuts.samplers import Chains
 from poolwise.errors import ModelError, described, listing, shown
-from poolwise.model import Counted, CrossedEffects, Model, remarks
+from poolwise.model import Counted, CrossedEffects, Model, Selection, StepSelection, remarks
 from poolwise.model.structure import NormalStructure
 from poolwise.result import FitReport, Result
 
@@ -33,8 +33,8 @@ Array = NDArray[np.float64]
 ELSEWHERE = "The draws were made elsewhere: what their sampler was given besides model and table is not known here."
 NO_STATISTICS = "They came without the sampler's statistics, so that nothing is known of divergences."
 OF_NORMAL = ("root", "x_mean", "x_sd", "shrunk_sd")
-OF_ROWS = ("delta", "theta", "baseline")
-SPREADS = ("tau", "sd[", "x_sd", "shrunk_sd", "mu_spread", "base_spread", "nu")
+OF_ROWS = ("delta", "theta", "baseline", "omega", "beta")
+SPREADS = ("tau", "sd[", "x_sd", "shrunk_sd", "mu_spread", "base_spread", "nu", "omega")
 BOUNDS = {"pi": (0, 1), "delta": (-1, 1)}
 WATCHED = {"diverging": (), "energy": (), "reached_max_treedepth": ("maxdepth_reached",)}
 
@@ -90,7 +90,11 @@ def result_of(effects: Effects, model: Model, tree: object, seed: int) -> Result
     reading: Reading | RowReading
     if isinstance(resolved, LatentModel):
         row = latent_of(effects, resolved, AS_GIVEN)
-        drawn = _variables(arrays, own, [*resolved.named_priors, *(name for name in OF_ROWS if name in own)])
+        if isinstance(resolved, Selection):
+            arrays = _gathered_vectors(arrays, resolved, row.likelihood.before.coefficients)
+        named = [name for name in resolved.named_priors if not name.startswith(("beta[", "omega["))]  # parts of vectors
+        names = dict.fromkeys([*named, *(name for name in OF_ROWS if name in own)])
+        drawn = _variables(arrays, own, list(names))
         reading, notes = RowReading.of(row, drawn, rng, theta), row.likelihood.notes
     else:
         road = planned(effects, resolved, unit=AS_GIVEN)
@@ -139,6 +143,7 @@ def _variables(arrays: Arrays, own: pm.Model, names: Sequence[str]) -> dict[str,
             "pw.pymc_model(effects, model), whose variables they are",
         )
     out = {}
+    bounds = {} if "sign" in own else BOUNDS  # delta of a weight function has no upper end
     for name in names:
         dims = own.named_vars_to_dims.get(name)
         if dims is None:
@@ -148,8 +153,8 @@ def _variables(arrays: Arrays, own: pm.Model, names: Sequence[str]) -> dict[str,
         out[name] = arrays.variable(name, *labels)
         if name.startswith(SPREADS) and not (out[name] >= 0.0).all():
             raise ModelError(f"{name} has draws below 0, the least {out[name].min():g}", "standard deviations")
-        if name in BOUNDS and not ((out[name] >= BOUNDS[name][0]) & (out[name] <= BOUNDS[name][1])).all():
-            low, high = BOUNDS[name]
+        low, high = bounds.get(name, (-np.inf, np.inf))
+        if not ((out[name] >= low) & (out[name] <= high)).all():
             raise ModelError(f"{name} has draws from {out[name].min():g} to {out[name].max():g}", f"{low} to {high}")
     return out
 
@@ -175,6 +180,17 @@ def _in_names_of_the_model(arrays: Arrays, structure: NormalStructure, model: Mo
             first += len(levels)
     if "cor" in named and "root" not in named and any(layer.root for layer in structure.layers):
         named["root"] = _roots(arrays.variable("cor", labels, labels))
+    return replace(arrays, named=named)
+
+
+def _gathered_vectors(arrays: Arrays, model: Selection, coefficients: tuple[str, ...]) -> Arrays:
+    """Draws as our own trees name weights and coefficients, one by one, under the names of the PyMC model."""
+    named = dict(arrays.named)
+    if "beta" not in named and model.moderators is not None and set(coefficients) <= set(named):
+        named["beta"] = np.stack([arrays.variable(name) for name in coefficients], axis=-1)
+    if isinstance(model, StepSelection) and "omega" not in named and set(model.free_weights) <= set(named):
+        each = [arrays.variable(name) for name in model.free_weights]
+        named["omega"] = np.stack([np.ones(arrays.shape), *each], axis=-1)
     return replace(arrays, named=named)
 
 
