@@ -91,7 +91,7 @@ def result_of(effects: Effects, model: Model, tree: object, seed: int) -> Result
     if isinstance(resolved, LatentModel):
         row = latent_of(effects, resolved, AS_GIVEN)
         if isinstance(resolved, Selection):
-            arrays = _gathered_vectors(arrays, resolved, row.likelihood.before.coefficients)
+            arrays = _gathered_vectors(arrays, resolved, resolved.before_selection(effects).coefficients)
         named = [name for name in resolved.named_priors if not name.startswith(("beta[", "omega["))]  # parts of vectors
         names = dict.fromkeys([*named, *(name for name in OF_ROWS if name in own)])
         drawn = _variables(arrays, own, list(names))
