@@ -255,6 +255,7 @@ def _check_pair(effects: Effects, model: Model, engine: Engine) -> None:
         if missing in needed and missing in SETTINGS:
             raise ModelError(f"{engine.label} knows no {missing} ({SETTINGS[missing]})", "NUTS()")
     if effects.covariance is not None and COVARIANCE not in engine.can:
+        model.table(effects)  # what no engine could fit, the model refuses itself
         raise ModelError(
             f"the sampling errors have a known covariance, which {engine.label} does not take into account",
             "Exact()",

@@ -13,6 +13,7 @@ from poolwise.bias.p_uniform_star import PUniformStar, p_uniform_star
 from poolwise.bias.pet_peese import PetPeese, PrecisionEffect, peese, pet, pet_peese
 from poolwise.bias.s_value import SValue, WorstCase, s_value, worst_case
 from poolwise.bias.trim_and_fill import TrimAndFill, trim_and_fill
+from poolwise.bias.vevea_woods import VeveaWoods, vevea_woods
 
 __all__ = [
     "AsymmetryTest",
@@ -26,6 +27,7 @@ __all__ = [
     "RankTest",
     "SValue",
     "TrimAndFill",
+    "VeveaWoods",
     "WorstCase",
     "begg",
     "deeks",
@@ -46,5 +48,6 @@ __all__ = [
     "s_value",
     "thompson_sharp",
     "trim_and_fill",
+    "vevea_woods",
     "worst_case",
 ]

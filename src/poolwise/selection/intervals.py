@@ -90,3 +90,26 @@ def log_difference(lower: Array, upper: Array) -> Array:
     larger = log_ndtr(high)
     with np.errstate(invalid="ignore", divide="ignore"):
         return larger + np.log(-np.expm1(np.minimum(log_ndtr(low) - larger, 0.0)))
+
+
+def merged(steps: Array, counts: NDArray[np.intp]) -> Array:
+    """The steps that remain where every empty interval is merged with the next more significant one, if there is one.
+
+    Parameters
+    ----------
+    steps : ndarray, shape (J - 1,)
+    counts : ndarray of int, shape (J,)
+        How many estimates each interval holds.
+
+    Returns
+    -------
+    ndarray
+        Fewer steps, between intervals that all hold estimates; none where one interval holds all of them.
+
+    Examples
+    --------
+    >>> merged(np.array([0.025, 0.05, 0.5]), np.array([4, 0, 3, 0])).tolist()
+    [0.05]
+    """
+    filled = np.flatnonzero(counts)
+    return steps[filled[1:] - 1] if len(filled) else steps[:0]

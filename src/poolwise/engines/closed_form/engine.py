@@ -25,12 +25,14 @@ from poolwise.engines.closed_form.quantities import (
     random_effects_quantities,
 )
 from poolwise.engines.closed_form.regression import Several, regression, separate
+from poolwise.engines.closed_form.selected import Selected, SelectedStudies, selected
 from poolwise.engines.environment import versions
 from poolwise.engines.means import means
 from poolwise.errors import ModelError, shown
 from poolwise.model import Model
-from poolwise.model.needs import EXCHANGEABLE, needs
+from poolwise.model.needs import EXCHANGEABLE, SELECTED, SELECTED_BY_STEPS, needs
 from poolwise.model.pooled import NO_SPREAD
+from poolwise.model.selection import StepSelection, WeightFunction
 from poolwise.priors import Fixed
 from poolwise.quantities import ByStudy, Estimate
 from poolwise.result import Finding, FitReport, Result
@@ -51,11 +53,17 @@ class ClosedForm:
     likelihoods decide. Study effects are best linear unbiased predictions; under a common effect every
     theta_i is mu, as that model says. Priors of the model are not used.
 
+    `StepSelection` and `WeightFunction` are fitted by maximum likelihood, every parameter at once: Newton's method with
+    analytic derivatives from each local maximum of a scan over mean and tau2. Their intervals are profile-likelihood
+    ones, of mean effects also Wald's; `LRT` tests that nothing is selected. A likelihood without a highest value (an
+    interval of p-values without estimates) is refused, with the interval and with what to do.
+
     Attributes
     ----------
     tau2 : str or float
         Estimator of the between-study variance, ``"REML"``, ``"DL"``, ``"PM"``, ``"ML"``, ``"EB"``,
-        ``"PMM"``, ``"HE"``, ``"HS"``, ``"HSk"`` or ``"SJ"``; or the variance itself, when it is known.
+        ``"PMM"``, ``"HE"``, ``"HS"``, ``"HSk"`` or ``"SJ"``; or the variance itself, when it is known. Models of
+        selection take ``"ML"`` for ``"REML"``, which they do not have, and refuse the others.
     interval : str, optional
         For mean effects and coefficients: ``"wald"``, ``"t"``, ``"hartung-knapp"`` or ``"hartung-knapp-adhoc"``.
         When None, Wald for the common effect and ``"hartung-knapp-adhoc"`` for all else: t with k - p, and the
@@ -89,7 +97,9 @@ class ClosedForm:
     IntHout, Ioannidis & Borm 2014, BMC Medical Research Methodology 14:25, 10.1186/1471-2288-14-25, on the interval;
     Roever, Knapp & Friede 2015, BMC Medical Research Methodology 15:99, 10.1186/s12874-015-0091-1, on the floor;
     Viechtbauer 2007, Statistics in Medicine 26:37, 10.1002/sim.2514, for the Q-profile; Higgins, Thompson &
-    Spiegelhalter 2009, J. R. Statist. Soc. A 172:137, 10.1111/j.1467-985X.2008.00552.x, for the prediction interval.
+    Spiegelhalter 2009, J. R. Statist. Soc. A 172:137, 10.1111/j.1467-985X.2008.00552.x, for the prediction interval;
+    Vevea & Hedges 1995, Psychometrika 60:419, 10.1007/BF02294384, for models of selection; Venzon & Moolgavkar 1988,
+    Applied Statistics 37:87, 10.2307/2347496, for their limits.
 
     Examples
     --------
@@ -99,7 +109,7 @@ class ClosedForm:
     -0.7141
     """
 
-    can: ClassVar[frozenset[str]] = frozenset()
+    can: ClassVar[frozenset[str]] = frozenset({SELECTED, SELECTED_BY_STEPS})
     tau2: str | float = "REML"
     interval: str | None = None
     prediction: str = "t"
@@ -127,8 +137,8 @@ class ClosedForm:
         ----------
         effects : Effects
             The study table.
-        model : CommonEffect or RandomEffects
-            What is assumed; its priors are not used, a `tau_fixed` is.
+        model : Model
+            What is assumed; its priors are not used, a `tau_fixed` and known weights are.
 
         Returns
         -------
@@ -147,6 +157,8 @@ class ClosedForm:
             if isinstance(prior, Fixed) and name.partition("[")[0] in MEANS:
                 found = f"ClosedForm estimates {name}, and the model states {name} ~ {prior}"
                 raise ModelError(found, f"Exact(), or no Fixed {name}")
+        if isinstance(model, StepSelection | WeightFunction):
+            return _pack_selected(self._selected(effects, model), effects, model, self, began)
         if not model.pools:
             return _pack_several(self._several(effects, model), effects, model, self, began)
         interval = self.interval or (FLOORED if model.varies else "wald")
@@ -157,6 +169,21 @@ class ClosedForm:
         else:
             fitted = _common_effect(data, interval)
         return _pack(fitted, effects, model, self, began)
+
+    def _selected(self, effects: Effects, model: StepSelection | WeightFunction) -> Selected:
+        """By maximum likelihood, which is the only estimator of a model of selection here."""
+        if isinstance(self.tau2, str) and self.tau2 not in ("REML", "ML"):
+            found = f"tau2='{self.tau2}' for {model.label}, which is estimated by maximum likelihood"
+            raise ModelError(found, "'ML', or a known variance", "ClosedForm()")
+        if self.interval not in (None, "wald"):
+            raise ModelError(
+                f"interval='{self.interval}' for {model.label}",
+                "None for profile-likelihood intervals, or 'wald' for mean effects",
+                "ClosedForm()",
+            )
+        given = self.estimator(model.tau_fixed)
+        tau2 = None if isinstance(given, str) else given
+        return selected(effects, model, tau2, interval=self.interval or "profile", prediction=self.prediction)
 
     def _several(self, effects: Effects, model: Model) -> Several:
         mean, interval = means(effects, model), self.interval or FLOORED
@@ -298,6 +325,35 @@ def _pack_several(fitted: Several, effects: Effects, model: Model, engine: Close
         weights=dict(zip(effects.labels, fitted.weights.tolist(), strict=True)),
         report=report,
         absent={**mean.absent, **fitted.absent},
+        combinations=mean.linear,
+        linear=fitted.linear,
+        design=mean.design,
+    )
+
+
+def _pack_selected(
+    fitted: Selected, effects: Effects, model: StepSelection | WeightFunction, engine: ClosedForm, began: float
+) -> Result:
+    mean, maximum = fitted.means, fitted.maximum
+    report = FitReport(
+        findings=fitted.findings,
+        notes=effects.notes + fitted.notes + (mean.design.notes if mean.design is not None else ()),
+        diagnostics=fitted.diagnostics,
+        seconds=perf_counter() - began,
+        versions=versions("poolwise", "numpy", "scipy"),
+        data_hash=effects.data_hash,
+    )
+    return Result(
+        label=f"{model.label}, ML",
+        effects=effects,
+        model=model,
+        engine=engine,
+        interval_kind=next(iter(fitted.quantities.values())).kind,
+        quantities=fitted.quantities,
+        studies=ByStudy(effects.labels, SelectedStudies(maximum, model.sign)),
+        weights={},
+        report=report,
+        absent=fitted.absent,
         combinations=mean.linear,
         linear=fitted.linear,
         design=mean.design,

@@ -37,6 +37,7 @@ TESTS = {
     "QE": "Test of residual heterogeneity: QE",
     "QM": "Test of the moderators",
     "Q_between": "Test of differences between subgroups",
+    "LRT": "Likelihood-ratio test of no selection",
 }
 
 type Chances = tuple[tuple[str, tuple[dict[str, str], ...]], ...]
