@@ -30,7 +30,15 @@ from poolwise.engines.environment import versions
 from poolwise.engines.means import means
 from poolwise.errors import ModelError, shown
 from poolwise.model import Model
-from poolwise.model.needs import EXCHANGEABLE, SELECTED, SELECTED_BY_STEPS, needs
+from poolwise.model.needs import (
+    EXCHANGEABLE,
+    MANY_WEIGHTS,
+    OWN_WEIGHTS,
+    SELECTED,
+    SELECTED_BY_STEPS,
+    SELECTED_MODERATORS,
+    needs,
+)
 from poolwise.model.pooled import NO_SPREAD
 from poolwise.model.selection import StepSelection, WeightFunction
 from poolwise.priors import Fixed
@@ -109,7 +117,9 @@ class ClosedForm:
     -0.7141
     """
 
-    can: ClassVar[frozenset[str]] = frozenset({SELECTED, SELECTED_BY_STEPS})
+    can: ClassVar[frozenset[str]] = frozenset(
+        {MANY_WEIGHTS, OWN_WEIGHTS, SELECTED, SELECTED_BY_STEPS, SELECTED_MODERATORS}
+    )
     tau2: str | float = "REML"
     interval: str | None = None
     prediction: str = "t"
