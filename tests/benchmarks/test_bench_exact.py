@@ -1,6 +1,7 @@
 """Speed of the exact engine. Run by `make bench`; the limits are those that were promised."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import poolwise as pw
@@ -98,3 +99,19 @@ def test_a_thousand_studies(benchmark):
         return [q.interval(0.95) for q in (*result.quantities.values(), *result.studies.values())]
 
     record(benchmark, work, 0.03, 10)
+
+
+def scaled_by(k, moderators):
+    """A table whose heterogeneity depends on moderators, and the model that says so."""
+    rng = np.random.default_rng(1)
+    names = ["a", "b", "c"][:moderators]
+    columns = pd.DataFrame(rng.standard_normal((k, moderators)), columns=names)
+    se = rng.uniform(0.1, 0.3, k)
+    sd = np.hypot(se, 0.2 * np.exp(columns.to_numpy() @ [0.5, -0.3, 0.2][:moderators]))
+    effects = pw.Effects(0.3 + sd * rng.standard_normal(k), se=se, moderators=columns, scale="SMD")
+    return effects, pw.LocationScale(names, beta=priors.Normal(0, 1))
+
+
+@pytest.mark.parametrize(("k", "moderators", "limit"), [(13, 2, 0.5), (200, 2, 0.5), (13, 3, 3.0)])
+def test_moderators_of_log_tau(benchmark, k, moderators, limit):
+    record(benchmark, lambda: pw.fit(*scaled_by(k, moderators), pw.Exact()), limit, 3)
