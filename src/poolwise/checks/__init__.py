@@ -44,7 +44,8 @@ from poolwise.checks.tipping import TippingPoint, tipping_point
 
 __all__ = [
     "AssumedCorrelation", "Borrowing", "Diagnosis", "LeaveOneOut", "Loo", "ModelComparison", "PosteriorPredictive",
-    "PowerScaling", "PriorPanel", "PriorPredictive", "PriorSurface", "PublicationBias", "Ranges", "TippingPoint", "assumed_correlation",
-    "borrowing", "compare_models", "diagnose", "hellinger", "leave_one_out", "loo", "posterior_predictive",
-    "power_scaling", "prior_ess", "prior_panel", "prior_predictive", "prior_surface", "publication_bias", "ranges", "tipping_point",
+    "PowerScaling", "PriorPanel", "PriorPredictive", "PriorSurface", "PublicationBias", "Ranges", "TippingPoint",
+    "assumed_correlation", "borrowing", "compare_models", "diagnose", "hellinger", "leave_one_out", "loo",
+    "posterior_predictive", "power_scaling", "prior_ess", "prior_panel", "prior_predictive", "prior_surface",
+    "publication_bias", "ranges", "tipping_point",
 ]  # fmt: skip

@@ -217,8 +217,8 @@ def _of_average(record: BiasAveraged, asked: Asked) -> Iterable[Answer]:
     share = 1.0 - float(record.bayes_factors.set_index("question").loc["effect", "posterior"])
     prior = f"{record.prior}; half of the prior weight without bias"
     for variant, mean, which, words in (
-        ("averaged", record["mu"], "bias", record.sentences[0]),
-        ("given an effect", record.conditional["mu"], "effect", record.sentences[1]),
+        ("averaged", record["mu"], "bias", record.of_mu[0]),
+        ("given an effect", record.conditional["mu"], "effect", record.of_mu[1]),
     ):
         factor = record.inclusion[which]
         tested = f"{factor.one} over {factor.other}"
