@@ -20,7 +20,6 @@ from poolwise.result import Result
 
 Role = Literal["unadjusted", "test", "adjusted", "sensitivity"]
 FIRST_STEP = 0.025  # one-sided p of results that are significant in the direction, at the two-sided level .05
-CONDITIONAL = "PSMA average, given an effect"
 
 
 @final
@@ -277,7 +276,7 @@ METHODS: tuple[Method, ...] = (
            "effects are shifted in proportion to their spread, tau included",
            lambda asked: bias.limit_meta_analysis(asked.effects), _of_limit, "independent", ROBUST_LINE),
     Method("Henmi-Copas", "adjusted", "the mean weighted by precision, with an interval under random effects",
-           "selection spares large studies; nothing is adjusted",
+           "selection spares the studies that are most precise",
            lambda asked: bias.henmi_copas(asked.effects), _of_henmi_copas, "independent", NEEDS_ONE),
     Method("p-uniform*", "adjusted", "the mean, given which results are significant",
            "publication depends on significance in the direction and on nothing else",

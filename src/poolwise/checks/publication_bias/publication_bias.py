@@ -225,7 +225,7 @@ def _moved(frame: pd.DataFrame) -> pd.DataFrame:
     """With the columns that say how far each mean lies from that of random effects."""
     unadjusted = frame.iloc[0]
     moved = frame["point"] - float(unadjusted["point"])
-    place = int(frame.columns.get_loc("tested"))
+    place = list(frame.columns).index("tested")
     frame.insert(place, "moved", moved)
     frame.insert(place + 1, "moved_se", moved / float(unadjusted["sd"]))
     return frame
