@@ -9,6 +9,7 @@ from poolwise.errors import AnalysisError
 from support.questions import MODELS
 
 ASKED = 'publication_bias = { direction = "negative" }'
+JOINT = 'model = { kind = "joint-outcomes" }'
 QUESTION = f"""
 title = "BCG"
 question = "Does it work?"
@@ -55,7 +56,7 @@ def test_no_file_is_claimed_where_it_is_not_asked_for(tmp_path):
 
 @pytest.mark.parametrize(("given", "words"), [
     ("publication_bias = {}", "direction"), ("publication_bias = true", "publication_bias"),
-    ('publication_bias = { direction = "up" }', "'positive' or 'negative'"),
+    ('publication_bias = { direction = "up" }', "one of positive, negative"),
     ('publication_bias = { direction = "positive", unit = 0 }', "unit"),
     ('publication_bias = { direction = "positive", sides = 1 }', "sides"),
 ])  # fmt: skip
@@ -77,7 +78,7 @@ def test_several_outcomes_are_not_mixed_in_one_funnel(tmp_path):
     rows = "y,se,study,outcome\n" + "".join(f"0.{i},0.2,s{i},{'xy'[i % 2]}\n" for i in range(1, 7))
     (tmp_path / "my.csv").write_text(rows)
     with pytest.raises(AnalysisError, match=r"2 outcomes \(\w, \w\), which one funnel would mix"):
-        loaded(tmp_path, 'dataset = "bcg"', 'csv = "my.csv", scale = "SMD"')
+        loaded(tmp_path, 'data = { dataset = "bcg" }', 'data = { csv = "my.csv", scale = "SMD" }\n' + JOINT)
 
 
 def test_show_says_in_which_direction(capsys):
