@@ -109,6 +109,14 @@ def test_the_verdict_names_the_range_and_what_would_overturn_the_answer(bcg):
     assert bcg.sentence.count(". ") == 0
 
 
+def test_an_answer_beyond_every_estimate_is_said_to_be():
+    panel = publication_bias(studies([0.2, 0.21, 0.22, 0.4], [0.1, 0.1, 0.11, 0.19], scale="SMD"), direction="positive")
+    low = panel.frame.loc[panel.frame["role"] != "unadjusted", "point"].min()
+    assert low < 0.2
+    assert f"{pw.show.number(low)} (" in panel.sentence
+    assert ", beyond every estimate)" in panel.sentence
+
+
 def test_a_mirrored_table_with_the_other_direction_is_mirrored(bcg):
     effects = pw.datasets.load("bcg")
     turned = publication_bias(pw.Effects(-effects.y, se=effects.se, scale="log RR"), direction="positive")
