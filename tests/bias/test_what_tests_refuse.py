@@ -26,7 +26,7 @@ each = pytest.mark.parametrize("name", TESTS)
 @every
 @pytest.mark.parametrize("what", [[0.1, 0.2], None, "bcg", 3.0])
 def test_what_is_no_study_table(name, what):
-    with pytest.raises(pw.PoolwiseError, match=r"was given .*Expected: a study table"):
+    with pytest.raises(pw.PoolwiseError, match=r"was given .*Expected: Effects"):
         EVERY[name](what)
 
 
@@ -87,6 +87,13 @@ def test_a_known_covariance_is_dependence_too():
     effects = pw.Effects(Y, covariance=np.diag(np.square(SE)) + 0.001)
     with pytest.warns(pw.PoolwiseWarning, match="known covariance"):
         pw.bias.egger(effects)
+
+
+@pytest.mark.parametrize("name", ["pet_cr2", "multilevel_egger"])
+def test_clustered_errors_are_refused_where_errors_correlate_between_clusters(name):
+    effects = pw.Effects(Y, covariance=np.diag(np.square(SE)) + 0.001)
+    with pytest.raises(pw.PoolwiseError, match="correlate between clusters"):
+        EVERY[name](effects)
 
 
 def test_fewer_than_three_clusters_and_one_that_decides_alone():

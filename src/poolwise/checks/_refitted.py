@@ -15,6 +15,7 @@ from poolwise.engines.exact.left_out import Refits, Unit, refits
 from poolwise.engines.nuts import NUTS, ReadDraws
 from poolwise.engines.nuts.muted_rows import log_likelihood_without
 from poolwise.errors import ModelError
+from poolwise.model.selection import Selection
 from poolwise.result import Result
 
 Array = NDArray[np.float64]
@@ -93,6 +94,12 @@ def need_refits(result: Result) -> None:
     if isinstance(result.engine, ReadDraws):
         raise ModelError(
             "loo cannot refit draws that were made elsewhere", "importance sampling alone", "refit_above=None"
+        )
+    if isinstance(result.model, Selection):
+        raise ModelError(
+            f"loo cannot refit a model of selection ({result.model.label}) without a study",
+            "importance sampling alone",
+            "refit_above=None",
         )
     try:
         refits(result.effects, result.model)
