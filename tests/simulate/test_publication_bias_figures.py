@@ -88,7 +88,7 @@ def test_every_method_of_the_panel_answers(tmp_path):
 def test_no_model_of_publication_bias_is_called_into_question():
     table = pd.read_csv(HERE / "calibration.csv")
     assert table["adjusted"].min() > FAULT
-    assert set(table["family"]) == {"average", *of_models.EXACT}
+    assert set(table["family"]) == {"average", *of_models.EXACT}  # each that Exact answers
     assert table.loc[table["by"].isin(["averaged", "law"]), "tables"].min() >= LEAST
 
 
@@ -100,7 +100,8 @@ def test_probabilities_of_models_come_true():
 def test_the_panel_has_every_design_and_method():
     table = pd.read_csv(HERE / "panel.csv")
     assert len(table.groupby(panel_page.BY)) == len(panel.CELLS)
-    assert table.groupby("method").size().eq(len(panel.CELLS)).all()
-    assert (table["tables"] >= 20).all()
+    averaged = table["method"].str.startswith("PSMA")
+    assert table[~averaged].groupby("method").size().eq(len(panel.CELLS)).all()
+    assert table.loc[~averaged, "tables"].min() >= LEAST
     unbiased = table[(table["method"] == "random effects, REML, Hartung-Knapp") & ~table["selected"]]
     assert (unbiased["coverage"] - 0.95).abs().lt(4.0 * unbiased["coverage_mcse"] + 0.01).all()

@@ -1,7 +1,7 @@
 """What methods for publication bias cost where there is none, and what they gain where there is: `make panel`.
 
 Tables of 10 or 30 published studies of a standardised mean difference are simulated by `tests/support/published_tables.py`
-with and without selection, and every method answers them. Parts of 20 tables are kept in `results/publication_bias/`, so
+with and without selection, and every method answers them. Parts of 20 tables (of 5 for the averages) are kept in `results/publication_bias/`, so
 that a run that was stopped goes on where it was. The averages over 36 models take most of the time and answer the first
 tables only. At the end `panel.csv` and `panel.md` beside this script are made of what is finished.
 
@@ -31,6 +31,7 @@ import poolwise as pw
 from support.published_tables import Truth, published
 
 PART, SEED = 20, 1
+AT_ONCE = {"single": PART, "averages": 5}  # tables of a part
 FEWEST, MOST = 15, 200  # persons in each arm
 UNLIKELY = 0.2  # probability of publication of a result with one-sided p > .025, under selection
 ALPHA_OF_TESTS, LARGE_BAYES_FACTOR = 0.10, 3.0
@@ -65,16 +66,16 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("results/publication_bias"), help="where parts are kept")
     parser.add_argument("--page", action="store_true", help="run nothing: the page of what is there")
     asked = parser.parse_args()
-    plan = [("single", first) for first in range(0, asked.replications, PART)]
-    plan += [("averages", first) for first in range(0, asked.averages, PART)]
+    tables = {"single": asked.replications, "averages": asked.averages}
+    plan = [(group, first) for group, count in tables.items() for first in range(0, count, AT_ONCE[group])]
     for (group, first), (number, cell) in itertools.product([] if asked.page else plan, enumerate(CELLS)):
         path = part(asked.work, group, number, first)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             half = path.with_suffix(".half")
-            replications(cell, group, range(first, first + PART)).to_csv(half, index=False)
+            replications(cell, group, range(first, first + AT_ONCE[group])).to_csv(half, index=False)
             half.replace(path)
-            print(f"{group}, {first + PART} of cell {number + 1}", flush=True)
+            print(f"{group}, {first + AT_ONCE[group]} of cell {number + 1}", flush=True)
     from bias_panel_page import write  # beside this script
 
     paths = [part(asked.work, group, number, first) for group, first in plan for number in range(len(CELLS))]

@@ -24,6 +24,11 @@ p > .025 one time in five. Every method answers the same tables.
 
 {seen}
 
+Means over the eight designs without selection and the eight with it (Monte Carlo standard error); `wrong` is `found` where
+mu = 0 and `power` is `found` where mu = 0.3, which says little where `wrong` is far from 5 %:
+
+{overview}
+
 **What this does not tell.** One mechanism of selection, and it is the one that p-uniform*, the selection model with one
 step and one of the 36 models assume; regressions (PET, PEESE, limit meta-analysis) are thus seen at a disadvantage. Where
 results are selected by size or by an opinion, or small studies differ for other reasons, the order may turn (Carter,
@@ -54,12 +59,13 @@ def write(here: Path, answers: pd.DataFrame) -> None:
     """Write `panel.csv` and the page beside the script."""
     table = summary(answers)
     table.round(5).to_csv(here / "panel.csv", index=False)
-    most = answers.groupby("method")["replication"].nunique()
-    psma = f", the averages over 36 models {most['PSMA, averaged']} of them" if "PSMA, averaged" in most else ""
-    done = f"Each of the 16 designs has up to {most.max()} tables{psma} (column `tables`)."
+    by = table.groupby("method", sort=False)["tables"].agg(["min", "max"])
+    psma, most = "PSMA, averaged", by["max"].max()
+    done = f"Each of the 16 designs has {_range(by.loc[by['max'] == most, 'min'].min(), most)} tables"
+    done += f", of which the averages over 36 models answer {_range(*by.loc[psma])}." if psma in by.index else "."
     seen = (here / "panel_seen.md").read_text(encoding="utf-8").strip()
     means = "\n\n".join(_cell(cell, frame) for cell, frame in table.groupby(BY, sort=False))
-    (here / "panel.md").write_text(WORDS.format(done=done, seen=seen, means=means, tests=_tests(table)), encoding="utf-8")
+    (here / "panel.md").write_text(WORDS.format(done=done, seen=seen, means=means, tests=_tests(table), overview=_overview(table)), encoding="utf-8")
 
 
 def summary(answers: pd.DataFrame) -> pd.DataFrame:
@@ -110,6 +116,28 @@ def _cell(cell: tuple[object, ...], frame: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def _overview(table: pd.DataFrame) -> str:
+    """Means over designs, without and with selection."""
+    lines = ["| method | selection | none | bias | RMSE | coverage | wrong | power |", "|---|---|---|---|---|---|---|---|"]
+    means = table[~table["method"].isin(TESTS)]
+    designs = means.groupby("method")["k"].transform("size")
+    means = means[designs == designs.max()]  # of what answered every design so far
+    for (name, selected), frame in means.groupby(["method", "selected"], sort=False):
+        null, effect = frame[frame["mu"] == 0.0], frame[frame["mu"] != 0.0]
+        lines.append(
+            f"| {name} | {'yes' if selected else 'no'} | {100.0 * frame['none'].mean():.0f} | "
+            f"{_mean(frame, 'bias', '+.3f')} | {_mean(frame, 'rmse', '.3f')} | {_mean(frame, 'coverage', '.0f', 100.0)} | "
+            f"{_mean(null, 'found', '.0f', 100.0)} | {_mean(effect, 'found', '.0f', 100.0)} |"
+        )
+    return "\n".join(lines)
+
+
+def _mean(frame: pd.DataFrame, name: str, form: str, unit: float = 1.0) -> str:
+    """The mean of a figure over designs; its error is that of independent designs."""
+    error = np.sqrt((frame[f"{name}_mcse"] ** 2).sum()) / len(frame)
+    return f"{unit * frame[name].mean():{form}} ({unit * error:{'.1f' if unit > 1.0 else '.3f'}})"
+
+
 def _tests(table: pd.DataFrame) -> str:
     lines = [f"| k | mu | tau | selection | {' | '.join(TESTS)} |", f"|---|---|---|---|{'---|' * len(TESTS)}"]
     for (k, mu, tau, selected), frame in table.groupby(BY, sort=False):
@@ -117,6 +145,10 @@ def _tests(table: pd.DataFrame) -> str:
         shares = [_percent(*by.loc[name, ["found", "found_mcse"]]) if name in by.index else "" for name in TESTS]
         lines.append(f"| {k} | {mu} | {tau} | {'yes' if selected else 'no'} | {' | '.join(shares)} |")
     return "\n".join(lines)
+
+
+def _range(least: int, most: int) -> str:
+    return f"{most}" if least == most else f"{least} to {most}"
 
 
 def _percent(share: float, error: float) -> str:
