@@ -9,7 +9,7 @@ POOLED := models/dropout.toml models/misconduct.toml models/recidivism.toml mode
 STRUCTURED := models/joint_outcomes.toml models/bcg_latitude.toml models/raudenbush_weeks.toml \
 	models/assink_three_level.toml models/recidivism_setting.toml
 
-.PHONY: run run-pooled run-structured test lint bench agreement oracles calibrate format clean
+.PHONY: run run-pooled run-structured test lint bench agreement oracles calibrate calibrate-bias panel format clean
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
@@ -51,6 +51,16 @@ SIMULATIONS ?= 0
 calibrate: export OPENBLAS_NUM_THREADS = 1
 calibrate: $(STAMP)
 	$(BIN)/python tests/reference/calibration/calibrate.py --jobs 2 --families "$(FAMILIES)" --simulations $(SIMULATIONS)
+	$(if $(FAMILIES),,$(MAKE) calibrate-bias)
+
+# The average over models of publication bias and each of them by Exact (half an hour); what methods for publication bias
+# cost and gain (an hour). Both go on where they were stopped, and end with new figures in tests/reference/publication_bias.
+calibrate-bias panel: export OPENBLAS_NUM_THREADS = 1
+calibrate-bias: $(STAMP)
+	$(BIN)/python tests/reference/publication_bias/bias_calibration.py
+
+panel: $(STAMP)
+	$(BIN)/python tests/reference/publication_bias/bias_panel.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -137,6 +137,15 @@ def test_one_other_estimate_has_no_interval_of_its_own():
     assert "no interval" in str(worst)
 
 
+def test_one_other_estimate_among_many_has_one_degree_of_freedom_however_large_the_ratio():
+    y = [0.417, 0.377, 1.138, 0.457, 0.649, 0.790, 0.736, 0.354, 0.826, 0.592]
+    se = [0.103, 0.186, 0.324, 0.118, 0.100, 0.209, 0.121, 0.111, 0.206, 0.309]
+    row = Weighted(np.array(y), np.square(se), np.arange(10) < 9, np.arange(10), True)
+    assert [row.at(eta)[2] for eta in (1e4, 1e6, 1e9)] == pytest.approx([1.0] * 3, abs=1e-6)
+    assert row.limits(1e6, 0.95)[1] == pytest.approx(row.limits(1e9, 0.95)[1], rel=1e-3)
+    assert s_value(studies(y, se), direction="positive").limit == np.inf
+
+
 def test_estimates_that_agree_are_shown_with_walds_interval():
     worst = worst_case(studies([0.3] * 4, [0.2, 0.25, 0.3, 0.4]), direction="positive")
     assert "Wald" in str(worst)

@@ -7,6 +7,7 @@ from scipy import stats
 import poolwise as pw
 from poolwise import priors, simulate
 from poolwise.fit import PAIRS
+from poolwise.simulate.families import BIAS_FAMILIES
 from poolwise.simulate.simulators import truth
 
 COUNT = 4000
@@ -107,7 +108,8 @@ def test_a_table_depends_on_its_number_alone():
 def test_every_model_that_nuts_answers_has_a_simulator_and_a_family():
     models = {model for model, engines in PAIRS.items() if pw.NUTS in engines}
     assert models <= set(simulate.SIMULATORS)
-    assert models <= {type(family.model) for family in simulate.FAMILIES.values()}
+    families = [*simulate.FAMILIES.values(), *BIAS_FAMILIES.values()]
+    assert models <= {type(family.model) for family in families}
 
 
 @pytest.mark.parametrize(

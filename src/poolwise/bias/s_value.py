@@ -344,7 +344,10 @@ def _of_limit(weighted: Weighted, threshold: float, prob: float) -> float:
     if before <= 0.0:
         return 1.0
     for low, high in pairwise(SEARCHED.tolist()):
-        if above(high) <= 0.0:
+        reached = above(high)
+        if np.isnan(reached):  # one study has all the weight, and no interval by its own spread
+            return np.inf
+        if reached <= 0.0:
             return float(brentq(above, low, high, xtol=1e-13, rtol=1e-13))
     return np.inf
 

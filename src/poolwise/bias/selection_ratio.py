@@ -11,6 +11,7 @@ from scipy.special import ndtri, stdtrit
 
 Array = NDArray[np.float64]
 NOTHING = 1e-12  # share of a study's variance that is none: its residual is 0 by construction
+DOMINANT = 0.9  # share of all weight from which a study's residual is a small difference of large numbers
 
 
 @final
@@ -71,6 +72,9 @@ class Weighted:
         With M = 1 / sum w the residuals of a cluster have the covariance B = (I - H) V (I - H)', H = 1 M w'. The vector
         a = A w with A = D (D B D)^(-1/2) D, D = V^(1/2), is what its residuals are summed by.
         """
+        share = weight / weight.sum()
+        if np.bincount(self.cluster, share).max() > DOMINANT:
+            return self._dominated(share, mean)
         m, variance = 1.0 / weight.sum(), self.variance
         total = float((weight**2 * variance).sum())
         sums = self._adjusted(weight, m, total)
@@ -91,6 +95,32 @@ class Weighted:
         if size <= 0.0 or np.count_nonzero(by_study(weight)) < 2:
             return np.nan, np.nan
         return se, float(diagonal.sum() ** 2 / size)
+
+    def _dominated(self, share: Array, mean: float) -> tuple[float, float]:
+        """The same by the whole matrix B, whose entries are summed without differences of numbers that nearly agree."""
+        rest = np.where(np.eye(len(share), dtype=bool), 0.0, share).sum(axis=1)  # 1 - share
+        own = share**2 * self.variance
+        without = np.where(np.eye(len(share), dtype=bool), 0.0, own).sum(axis=1)  # the sum of all but one
+        larger = own[:, None] >= own
+        both = np.where(larger, without[:, None] - own, without - own[:, None])  # the sum of all but two
+        near = rest * share * self.variance
+        residual = both - near[:, None] - near
+        np.fill_diagonal(residual, rest**2 * self.variance + without)
+        sums = np.zeros(len(share))
+        for study in range(int(self.cluster.max()) + 1):
+            rows = np.flatnonzero(self.cluster == study)
+            root = np.sqrt(self.variance[rows])
+            values, vectors = np.linalg.eigh(root[:, None] * residual[np.ix_(rows, rows)] * root)
+            there = values > (NOTHING if len(rows) > 1 else 0.0) * values.max(initial=0.0)
+            inverse = np.where(there, 1.0 / np.sqrt(np.where(there, values, 1.0)), 0.0)
+            sums[rows] = root * ((vectors * inverse) @ (vectors.T @ (root * share[rows])))
+        by_study = self.cluster[:, None] == np.arange(int(self.cluster.max()) + 1)
+        covariance = by_study.T @ (sums[:, None] * residual * sums) @ by_study
+        size = float((covariance**2).sum())
+        if size <= 0.0 or np.count_nonzero(by_study.T @ share) < 2:
+            return np.nan, np.nan
+        se = float(np.sqrt(((by_study.T @ (sums * (self.y - mean))) ** 2).sum()))
+        return se, float(np.trace(covariance) ** 2 / size)
 
     def _adjusted(self, weight: Array, m: float, total: float) -> Array:
         """The weights by which residuals are summed, made unbiased under the working model; shape (k,)."""

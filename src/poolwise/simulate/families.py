@@ -12,6 +12,8 @@ import pandas as pd
 from poolwise.effects import Effects
 from poolwise.errors import PoolwiseWarning
 from poolwise.model import (
+    PEESE,
+    PET,
     BinomialNormal,
     CommonEffect,
     ContaminatedRandomEffects,
@@ -24,9 +26,11 @@ from poolwise.model import (
     PoissonNormal,
     RandomEffects,
     SkewNormalRandomEffects,
+    StepSelection,
     StudentTRandomEffects,
     Subgroups,
     ThreeLevel,
+    WeightFunction,
 )
 from poolwise.priors import Beta, Cauchy, HalfCauchy, HalfNormal, Normal, RegularizedHorseshoe, StudentT
 
@@ -216,3 +220,13 @@ FAMILIES: dict[str, Family] = {
     "Poisson, one arm": Family(PoissonNormal(Normal(-2.0, 1.0), _HALF), one_arm("log rate")),
 }  # fmt: skip
 """What `make calibrate` runs, by name."""
+
+BIAS_FAMILIES: dict[str, Family] = {
+    "one step": Family(StepSelection(direction="positive", mu=_UNIT, tau=_HALF), _TWELVE),
+    "two steps, negative": Family(StepSelection((0.025, 0.5), direction="negative", mu=_UNIT, tau=_HALF), _TWELVE),
+    "two-sided step": Family(StepSelection((0.05,), sides=2, direction="positive", mu=_UNIT, tau=_HALF), _TWELVE),
+    "beta weights": Family(WeightFunction("beta", direction="positive", mu=_UNIT, tau=_HALF), _TWELVE),
+    "PET": Family(PET(direction="positive", mu=_UNIT, tau=_HALF, b=_UNIT), _TWELVE),
+    "PEESE": Family(PEESE(direction="positive", mu=_UNIT, tau=_HALF, b=Normal(0.0, 2.0)), _TWELVE),
+}
+"""Models of publication bias by name, which `make calibrate-bias` runs beside their average."""
