@@ -194,6 +194,18 @@ def test_sets_have_the_models_that_they_name():
         two["PET"]
 
 
+def test_prior_weights_are_those_of_the_four_models_over_all_biases():
+    """Prior odds of an effect of 3 leave its Bayes factor what the evidences say, and move the probabilities."""
+    effects = pw.datasets.load("bcg")
+    weights = {"common null": 1, "common effect": 3, "random null": 1, "random effect": 3}
+    equal, more = pw.average(effects, bias="2w"), pw.average(effects, bias="2w", prior_weights=weights)
+    assert more.models.loc[more.models["effect"], "prior"].sum() == pytest.approx(0.75)
+    assert more.inclusion["effect"].log == pytest.approx(equal.inclusion["effect"].log, abs=1e-12)
+    assert more.inclusion["bias"].log != equal.inclusion["bias"].log
+    odds = [one.models.groupby("effect")["posterior"].sum() for one in (equal, more)]
+    assert odds[1][True] / odds[1][False] == pytest.approx(3.0 * odds[0][True] / odds[0][False], rel=1e-10)
+
+
 def one_step(**kw):
     return [None, pw.StepSelection((0.025,), direction="positive", **kw)]
 
@@ -212,7 +224,7 @@ def one_step(**kw):
         ({"bias": one_step(mu=priors.Normal(0, 1)), "direction": "positive"}, "priors of its own"),
         ({"bias": one_step(weights=priors.Beta(1, 1)), "direction": "positive"}, "prior of its own on each weight"),
         ({"bias": "PSMA", "direction": "positive", "unit": -1.0}, "above 0"),
-        ({"bias": "PSMA", "direction": "positive", "prior_weights": {}}, "one of the two"),
+        ({"bias": "PSMA", "direction": "positive", "prior_weights": {}}, "a weight for each of the four models"),
         ({"direction": "positive"}, "no bias"),
         ({"unit": 1.0}, "no bias"),
     ],
