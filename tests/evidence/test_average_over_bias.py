@@ -145,6 +145,17 @@ def test_every_prior_of_the_package_is_integrated_as_the_exact_engine_does(mu, t
     assert frame["error"].max() < 2e-4
 
 
+def test_limits_of_a_truncated_mean_are_those_of_the_exact_engine():
+    for mu in (priors.TruncatedNormal(0, 0.3, lower=0.0), priors.TruncatedNormal(0, 1, lower=-1.0, upper=1.0)):
+        effects = table([0.02, 0.1, -0.05, 0.08], [0.1, 0.12, 0.2, 0.15])
+        spread = {"mu": mu, "tau": priors.HalfNormal(0.3)}
+        exact = pw.fit(effects, pw.RandomEffects(**spread), pw.Exact())
+        ones = pw.StepSelection((0.025,), direction="positive", weights=(1.0, 1.0), **spread)
+        lattice = pw.fit(effects, ones, pw.Exact())
+        for name in ("mu", "theta_new", "tau"):
+            assert lattice[name].interval() == pytest.approx(exact[name].interval(), rel=1e-4)
+
+
 def test_draws_are_from_the_average(pairs):
     _, averaged = pairs["sim15"]
     n = 4000

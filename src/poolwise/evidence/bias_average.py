@@ -18,12 +18,12 @@ from poolwise.laws import Deferred, TransformedLaw
 from poolwise.model import PET, RandomEffects, StepSelection
 from poolwise.priors import Normal
 from poolwise.quadrature.rules.mixture import NormalMixture, trimmed
+from poolwise.quadrature.selection.about import WeightLaw
 from poolwise.quadrature.selection.coordinates import Coordinate
 from poolwise.quadrature.selection.draws import Drawn, draws
 from poolwise.quadrature.selection.laws import law_of_slope, laws_of_weights
 from poolwise.quadrature.selection.posterior import LatticePosterior, Steps, lattice_posterior
 from poolwise.quadrature.selection.slopes import SlopeLikelihood
-from poolwise.quadrature.selection.tabulated import TabulatedLaw
 from poolwise.quadrature.selection.weights import StepLikelihood
 from poolwise.quantities import Law, Posterior
 from poolwise.result import Result
@@ -34,6 +34,7 @@ STEPS_OF_SLOPES = Steps(t=0.3)
 LEFT_OUT = 1e-10  # share of a mixture's components that are left out
 EXACT = 1e-10  # relative error of an evidence by the exact engine
 NOTHING = 1e-14  # probability of a model from which its laws are left out
+LITTLE = 1e-8  # the same for laws of weights, which take a lattice each
 Parts = tuple[Array, Array, Array]
 
 
@@ -74,7 +75,7 @@ class Component:
         return self.lattice if self.lattice is not None else self.problem.fitted(self.bias, self.effect, self.random)
 
     @cached_property
-    def of_weights(self) -> tuple[TabulatedLaw, ...]:
+    def of_weights(self) -> tuple[WeightLaw, ...]:
         """The law of each free weight."""
         return laws_of_weights(self.posterior)
 
@@ -264,7 +265,7 @@ class Mixer:
         for component, share in zip(self.components, weight, strict=True):
             model = component.bias.model
             at = interval_of(model, interval, cuts) if isinstance(model, StepSelection) else 0
-            if share <= NOTHING:
+            if share <= LITTLE:
                 continue
             if at == 0:
                 atom += share
