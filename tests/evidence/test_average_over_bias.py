@@ -271,15 +271,20 @@ ODD = {
 }
 
 
+WITH_WEIGHTS = ("two studies", "all beside the step", "far from the prior")  # whose weights are looked at as well
+
+
 @pytest.mark.filterwarnings("ignore::poolwise.errors.PoolwiseWarning")
 @pytest.mark.parametrize("name", ODD)
 def test_odd_tables_are_answered_with_small_errors(name):
     averaged = pw.average(table(*ODD[name]), bias="PSMA", direction="positive")
     assert np.isfinite(averaged.models.select_dtypes(float)).all(axis=None)
     assert averaged.numerical_error < 2e-4
-    frame = averaged.to_frame()
-    assert (frame["lower"] <= frame["point"] + 1e-9).all()
-    assert (frame["point"] <= frame["upper"] + 1e-9).all()
+    every = name in WITH_WEIGHTS
+    for quantity in averaged if every else ("mu", "tau", "theta_new"):
+        for posterior in (averaged[quantity], averaged.conditional[quantity]):
+            lower, upper = posterior.interval()
+            assert lower - 1e-9 <= posterior.point <= upper + 1e-9
 
 
 @pytest.mark.filterwarnings("ignore::poolwise.errors.PoolwiseWarning")

@@ -63,7 +63,7 @@ class Kernel:
 class Steps:
     """How finely to integrate: log tau (in its own unit or sds), mu and the weights (in sds)."""
 
-    t: float = 0.5
+    t: float = 0.42
     u: float = 0.5
     x: float = 0.75
     radius: float = 7.5
