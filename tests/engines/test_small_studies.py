@@ -78,6 +78,11 @@ def test_nuts_samples_a_slope_on_one_side_of_0():
     assert float(posterior["b"].min()) >= 0.0
     for name, expected in {"mu": (p * pull / precision).sum(), "tau": (p * tau[..., 0]).sum()}.items():
         assert float(posterior[name].mean()) == pytest.approx(expected, abs=5.0 * float(az.mcse(posterior[name])))
+    exact = pw.fit(BCG, result.model, pw.Exact())
+    for name in ("mu", "b", "tau", "theta_new"):
+        assert float(posterior[name].mean()) == pytest.approx(
+            exact[name].mean, abs=5.0 * float(az.mcse(posterior[name]))
+        )
 
 
 def test_equal_standard_errors_are_refused_with_the_reason():

@@ -8,10 +8,12 @@ Can the draws be believed?                                    `diagnose`; in pic
                                                               `plot.ranks`, `plot.trace`
 Does the fitted model make estimates like these?              `posterior_predictive`      a result
 How well do the others foretell each study, by one fit?       `loo`                       a result
-The same exactly, and what does each study do to the answer?  `leave_one_out`             effects and a model
+The same exactly, and what does each study do to the answer?  `leave_one_out`             effects and a model, an
+                                                                                          average
 Which of several models foretells the studies best?           `compare_models`            two or more results
 Does the answer hang on the width of prior or likelihood?     `power_scaling`             effects, or a result
-Does the verdict change with the prior on tau?                `prior_panel`               effects and a model
+Does the verdict change with the prior on tau?                `prior_panel`               effects and a model, an
+                                                                                          average
 ... with the widths of both priors? From which scale on?      `prior_surface`,            effects and a model
                                                               `tipping_point`
 How many studies is the prior worth?                          `prior_ess`                 effects and a model
@@ -26,6 +28,7 @@ Every check returns a record with a ``frame`` and a sentence; `poolwise.plot` dr
 """
 
 from poolwise.checks.assumed_correlation import AssumedCorrelation, assumed_correlation
+from poolwise.checks.averaged_again import AveragedAgain
 from poolwise.checks.borrowing import Borrowing, borrowing
 from poolwise.checks.compare_models import ModelComparison, compare_models
 from poolwise.checks.diagnose import Diagnosis, diagnose
@@ -43,9 +46,9 @@ from poolwise.checks.ranges import Ranges, ranges
 from poolwise.checks.tipping import TippingPoint, tipping_point
 
 __all__ = [
-    "AssumedCorrelation", "Borrowing", "Diagnosis", "LeaveOneOut", "Loo", "ModelComparison", "PosteriorPredictive",
-    "PowerScaling", "PriorPanel", "PriorPredictive", "PriorSurface", "PublicationBias", "Ranges", "TippingPoint",
-    "assumed_correlation", "borrowing", "compare_models", "diagnose", "hellinger", "leave_one_out", "loo",
-    "posterior_predictive", "power_scaling", "prior_ess", "prior_panel", "prior_predictive", "prior_surface",
-    "publication_bias", "ranges", "tipping_point",
+    "AssumedCorrelation", "AveragedAgain", "Borrowing", "Diagnosis", "LeaveOneOut", "Loo", "ModelComparison",
+    "PosteriorPredictive", "PowerScaling", "PriorPanel", "PriorPredictive", "PriorSurface", "PublicationBias",
+    "Ranges", "TippingPoint", "assumed_correlation", "borrowing", "compare_models", "diagnose", "hellinger",
+    "leave_one_out", "loo", "posterior_predictive", "power_scaling", "prior_ess", "prior_panel", "prior_predictive",
+    "prior_surface", "publication_bias", "ranges", "tipping_point",
 ]  # fmt: skip

@@ -125,6 +125,16 @@ class Averaged:
         return iter(self.quantities)
 
     @property
+    def averaged(self) -> Mapping[str, Posterior]:
+        """`quantities`, by the name that an average over biases gives them."""
+        return self.quantities
+
+    @property
+    def inclusion(self) -> Mapping[str, BayesFactor]:
+        """The two inclusion Bayes factors by name: ``effect``, ``heterogeneity``."""
+        return {"effect": self.effect, "heterogeneity": self.heterogeneity}
+
+    @property
     def probabilities(self) -> dict[str, float]:
         """Posterior probabilities of the four models, which sum to 1."""
         return {name: math.exp(log) for name, log in self.log_posterior.items()}

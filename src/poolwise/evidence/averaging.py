@@ -14,24 +14,21 @@ from poolwise.engines.exact import Exact
 from poolwise.engines.exact.engine import log_density_of_mu
 from poolwise.errors import InputError, ModelError, listing, nearest, shown
 from poolwise.evidence.averaged import MODELS, Averaged, SavageDickey
-from poolwise.evidence.bias_average import Component, Mixer, Problem, common_cuts, components
+from poolwise.evidence.bias_average import Component, Problem, common_cuts, components
 from poolwise.evidence.bias_averaged import BiasAveraged, having, quantities
-from poolwise.evidence.bias_models import BiasModel, BiasSet, biases, checked_table, priors_for
+from poolwise.evidence.bias_models import NO_BIAS, Bias, BiasModel, BiasSet, biases, checked_table, priors_for
 from poolwise.evidence.comparison import BayesFactor, refuse_improper_priors
-from poolwise.evidence.mixed_law import MixedLaw
 from poolwise.evidence.probabilities import log_inclusion, log_posterior, shares
 from poolwise.fit import fit
 from poolwise.model import CommonEffect, RandomEffects
 from poolwise.model.publication import NOT_SAID, Direction, sign_of
 from poolwise.priors import Fixed, Prior
-from poolwise.quantities import Law, Posterior
 from poolwise.result import Result
 from poolwise.settings import as_number
 
 Array = NDArray[np.float64]
 NULL = 0.0
-EFFECT = np.array([name.endswith("effect") for name in MODELS])
-RANDOM = np.array([name.startswith("random") for name in MODELS])
+NO_CUTS = np.empty(0)
 SIDES = {
     "effect": ("an effect", "mu = 0"),
     "heterogeneity": ("heterogeneity", "tau = 0"),
@@ -98,7 +95,7 @@ def average(
         the scale's own when None: 1 for standardised mean differences, 2 for log ratios, 0.5 for Fisher's z.
     prior_weights : mapping of str to float, optional
         Prior weight of each of ``"common null"``, ``"common effect"``, ``"random null"``, ``"random effect"``,
-        above 0 and in any unit; equal when None. Not with `bias`.
+        above 0 and in any unit; equal when None. With `bias` they are those of the four models over all biases.
 
     Returns
     -------
@@ -152,29 +149,40 @@ def average(
     prior = _prior_probabilities(prior_weights)
     assert explicit.mu is not None
     results = _fits(effects, explicit, explicit.mu)
-    log_evidence = np.array([results[name].log_evidence for name in MODELS])
-    posterior = log_posterior(log_evidence, prior)
-    means, spreads = _laws(results, "mu"), _laws(results, "tau")
+    made = components(Problem(effects, explicit, 1.0, None), (NO_BIAS,), results, prior)
+    inclusion, posterior, _ = _told(made)
     return Averaged(
         effects=effects,
         model=explicit,
         results=results,
         prior_probabilities=dict(zip(MODELS, prior.tolist(), strict=True)),
         log_posterior=dict(zip(MODELS, posterior.tolist(), strict=True)),
-        effect=BayesFactor(log_inclusion(log_evidence, prior, EFFECT), "an effect", "mu = 0"),
-        heterogeneity=BayesFactor(log_inclusion(log_evidence, prior, RANDOM), "heterogeneity", "tau = 0"),
+        effect=inclusion["effect"],
+        heterogeneity=inclusion["heterogeneity"],
         savage_dickey=_savage_dickey(results, explicit.mu),
-        quantities={
-            "mu": _mixture(means, posterior),
-            "tau": _mixture(spreads, posterior),
-            "theta_new": _mixture(_laws(results, "theta_new"), posterior),
-        },
-        conditional={
-            "mu": _mixture(means, posterior, EFFECT),
-            "tau": _mixture(spreads, posterior, RANDOM),
-            "theta_new": _mixture(_laws(results, "theta_new"), posterior, EFFECT),
-        },
+        quantities=quantities(made, posterior, NO_CUTS),
+        conditional=quantities(made, posterior, NO_CUTS, given=True),
     )
+
+
+def again(averaged: Averaged | BiasAveraged, effects: Effects, model: RandomEffects) -> Averaged | BiasAveraged:
+    """The same average over other studies, or under other priors on mu and tau.
+
+    Parameters
+    ----------
+    averaged : Averaged or BiasAveraged
+    effects : Effects
+    model : RandomEffects
+        With both priors explicit.
+    """
+    if isinstance(averaged, Averaged):
+        return average(effects, model, prior_weights=averaged.prior_probabilities)
+    among = tuple(dict.fromkeys(component.bias for component in averaged.components))
+    prior = np.zeros(len(MODELS))
+    for component in averaged.components:
+        prior[2 * component.random + component.effect] += component.prior
+    problem = Problem(effects, _checked(model).resolved(effects), sign_of(averaged.direction), averaged.unit)
+    return _over(problem, averaged.bias, averaged.direction, among, prior / prior.sum())
 
 
 def _with_bias(
@@ -185,36 +193,45 @@ def _with_bias(
     unit: float | None,
     prior_weights: Mapping[str, float] | None,
 ) -> BiasAveraged:
-    if prior_weights is not None:
-        raise ModelError("prior_weights is given beside bias", "one of the two: a set of biases has weights of its own")
     direction = checked_table(effects, bias, direction)
     among = biases(bias, direction)
+    prior = _prior_probabilities(prior_weights)
     explicit, known = priors_for(effects, None if model is None else _checked(model), unit)
-    assert explicit.mu is not None
-    problem = Problem(effects, explicit, sign_of(direction), known)
-    made = components(problem, among, _fits(effects, explicit, explicit.mu))
+    name = bias if isinstance(bias, str) else "a list"
+    return _over(Problem(effects, explicit, sign_of(direction), known), name, direction, among, prior)
+
+
+def _over(problem: Problem, name: str, direction: Direction, among: tuple[Bias, ...], prior: Array) -> BiasAveraged:
+    """Every model fitted, and what they say together."""
+    mu, cuts = problem.model.mu, common_cuts(among)
+    assert mu is not None
+    made = components(problem, among, _fits(problem.effects, problem.model, mu), prior)
+    inclusion, posterior, error = _told(made)
+    return BiasAveraged(
+        effects=problem.effects,
+        model=problem.model,
+        bias=name,
+        direction=direction,
+        unit=problem.unit,
+        components=made,
+        log_posterior=posterior,
+        inclusion=inclusion,
+        cuts=cuts,
+        averaged=quantities(made, posterior, cuts),
+        conditional=quantities(made, posterior, cuts, given=True),
+        numerical_error=error,
+    )
+
+
+def _told(made: tuple[Component, ...]) -> tuple[dict[str, BayesFactor], Array, float]:
+    """Inclusion Bayes factors, log posterior probabilities of models, and the largest error of a Bayes factor."""
     evidence, prior = np.array([one.log_evidence for one in made]), np.array([one.prior for one in made])
     prior = prior / prior.sum()
     posterior = log_posterior(evidence, prior)
     inside = {name: having(name, made) for name in SIDES}
     asked = {name: which for name, which in inside.items() if which.any() and not which.all()}
-    mixer, cuts = Mixer(problem, made, np.exp(posterior)), common_cuts(among)
-    kinds = frozenset(one.kind for one in among)
-    conditional = inside | {kind: having(kind, made) for kind in ("PET", "PEESE")}
-    return BiasAveraged(
-        effects=effects,
-        model=explicit,
-        bias=bias if isinstance(bias, str) else "a list",
-        direction=direction,
-        unit=known,
-        components=made,
-        log_posterior=posterior,
-        inclusion={n: BayesFactor(log_inclusion(evidence, prior, which), *SIDES[n]) for n, which in asked.items()},
-        cuts=cuts,
-        averaged=quantities(mixer, cuts, kinds),
-        conditional=quantities(mixer, cuts, kinds, conditional),
-        numerical_error=max(_error(posterior, made, which) for which in asked.values()),
-    )
+    factors = {name: BayesFactor(log_inclusion(evidence, prior, which), *SIDES[name]) for name, which in asked.items()}
+    return factors, posterior, max(_error(posterior, made, which) for which in asked.values())
 
 
 def _error(log_weight: Array, made: tuple[Component, ...], inside: NDArray[np.bool_]) -> float:
@@ -291,32 +308,4 @@ def _density_ratio(results: Mapping[str, Result], prior: Prior, which: str) -> S
         model=f"{which} effect",
         density_ratio=BayesFactor(ratio, *sides),
         evidence_ratio=BayesFactor(effect.log_evidence - null.log_evidence, *sides),
-    )
-
-
-def _laws(results: Mapping[str, Result], name: str) -> tuple[Law | None, ...]:
-    """What each model says of a quantity; None where it states that it is 0."""
-    laws: list[Law | None] = []
-    for result in results.values():
-        # with a common effect the true effect in a new study is mu itself
-        stands_for = {"theta_new": "mu"}.get(name, name) if not result.model.varies else name
-        quantity = result.quantities.get(stands_for)
-        laws.append(quantity.law if isinstance(quantity, Posterior) else None)
-    return tuple(laws)
-
-
-def _mixture(laws: tuple[Law | None, ...], log_weight: Array, inside: NDArray[np.bool_] | None = None) -> Posterior:
-    """The mixture over the models inside, or over all, weighted by their posterior probabilities."""
-    among = np.full(len(laws), True) if inside is None else inside
-    weight = np.zeros(len(laws))
-    weight[among] = shares(log_weight[among])
-    stated = np.array([law is None for law in laws])
-    atom = float(weight[stated].sum())
-    return Posterior(
-        MixedLaw(
-            laws=tuple(law for law, ours in zip(laws, among & ~stated, strict=True) if ours and law is not None),
-            weight=weight[among & ~stated],
-            atom=NULL,
-            atom_probability=atom,
-        )
     )

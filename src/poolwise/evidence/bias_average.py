@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.evidence.bias_models import Bias, prior_of_slope
-from poolwise.evidence.mixed_law import MixedLaw
+from poolwise.evidence.mixed_law import mixed
+from poolwise.evidence.probabilities import shares
 from poolwise.laws import Deferred, TransformedLaw
 from poolwise.model import PET, RandomEffects, StepSelection
 from poolwise.priors import Normal
 from poolwise.quadrature.rules.mixture import NormalMixture, trimmed
+from poolwise.quadrature.selection.about import WeightLaw
 from poolwise.quadrature.selection.coordinates import Coordinate
 from poolwise.quadrature.selection.draws import Drawn, draws
 from poolwise.quadrature.selection.laws import law_of_slope, laws_of_weights
 from poolwise.quadrature.selection.posterior import LatticePosterior, Steps, lattice_posterior
 from poolwise.quadrature.selection.slopes import SlopeLikelihood
-from poolwise.quadrature.selection.tabulated import TabulatedLaw
 from poolwise.quadrature.selection.weights import StepLikelihood
 from poolwise.quantities import Law, Posterior
 from poolwise.result import Result
@@ -33,6 +34,7 @@ STEPS_OF_SLOPES = Steps(t=0.3)
 LEFT_OUT = 1e-10  # share of a mixture's components that are left out
 EXACT = 1e-10  # relative error of an evidence by the exact engine
 NOTHING = 1e-14  # probability of a model from which its laws are left out
+LITTLE = 1e-8  # the same for laws of weights, which take a lattice each
 Parts = tuple[Array, Array, Array]
 
 
@@ -73,7 +75,7 @@ class Component:
         return self.lattice if self.lattice is not None else self.problem.fitted(self.bias, self.effect, self.random)
 
     @cached_property
-    def of_weights(self) -> tuple[TabulatedLaw, ...]:
+    def of_weights(self) -> tuple[WeightLaw, ...]:
         """The law of each free weight."""
         return laws_of_weights(self.posterior)
 
@@ -141,7 +143,9 @@ class Problem:
         return lattice_posterior(inner, self.mean if lattice_of_mu else 0.0, self.spread if random else 0.0, steps)
 
 
-def components(problem: Problem, biases: tuple[Bias, ...], results: Mapping[str, Result]) -> tuple[Component, ...]:
+def components(
+    problem: Problem, biases: tuple[Bias, ...], results: Mapping[str, Result], prior: Array
+) -> tuple[Component, ...]:
     """Every model: each bias with and without an effect and heterogeneity.
 
     Parameters
@@ -150,21 +154,25 @@ def components(problem: Problem, biases: tuple[Bias, ...], results: Mapping[str,
     biases : tuple of Bias
     results : mapping of str to Result
         The exact fits without bias.
+    prior : ndarray
+        Prior probability of each of those four models over all biases, shape (4,).
     """
+    shares_of = dict(zip(results, prior.tolist(), strict=True))
     made = []
     for random in (False, True):
         for effect in (False, True):
+            name = f"{'random' if random else 'common'} {'effect' if effect else 'null'}"
             for bias in biases:
-                prior = 0.25 * bias.share
+                share = shares_of[name] * bias.share
                 if bias.model is None:
-                    result = results[f"{'random' if random else 'common'} {'effect' if effect else 'null'}"]
+                    result = results[name]
                     made.append(
-                        Component(bias, effect, random, prior, result.log_evidence, EXACT, problem, None, result)
+                        Component(bias, effect, random, share, result.log_evidence, EXACT, problem, None, result)
                     )
                     continue
                 posterior = problem.fitted(bias, effect, random)
                 made.append(
-                    Component(bias, effect, random, prior, posterior.log_evidence, posterior.error, problem, posterior)
+                    Component(bias, effect, random, share, posterior.log_evidence, posterior.error, problem, posterior)
                 )
     return tuple(made)
 
@@ -178,13 +186,13 @@ class Mixer:
     ----------
     problem : Problem
     components : tuple of Component
-    probability : ndarray
-        Posterior probability of each, shape (m,).
+    log_probability : ndarray
+        Log posterior probability of each, shape (m,).
     """
 
     problem: Problem
     components: tuple[Component, ...]
-    probability: Array
+    log_probability: Array
 
     def mu(self, inside: NDArray[np.bool_]) -> Posterior:
         """The mean effect over the models inside, with a point mass at 0."""
@@ -207,11 +215,8 @@ class Mixer:
                 continue
             if component.result is not None:
                 law = _law_of(component.result, "theta_new" if new and component.random else "mu")
-                if isinstance(law, NormalMixture):
-                    moments = min(moments, law.moments)
-                    parts.append((share * law.weight, law.centre, law.spread))
-                else:
-                    laws.append((share, law))
+                moments = min(moments, getattr(law, "moments", moments))
+                laws.append((share, law))
                 continue
             w, centre, spread = _parts(component.posterior, new)
             parts.append((share * w, self.problem.sign * centre, spread))
@@ -219,7 +224,7 @@ class Mixer:
             w, centre, spread = (np.concatenate(part) for part in zip(*parts, strict=True))
             joined = trimmed(w, centre, spread, LEFT_OUT)
             laws.append((float(w.sum()), NormalMixture(joined.weight, joined.centre, joined.spread, moments)))
-        return _mixed(laws, 0.0, atom)
+        return mixed(laws, 0.0, atom)
 
     def tau(self, inside: NDArray[np.bool_]) -> Posterior:
         """The standard deviation between studies, with a point mass at 0."""
@@ -249,7 +254,7 @@ class Mixer:
             exists = (mean if moments >= 1 else np.nan, sd if moments >= 2 else np.nan)
             base = trimmed(w, centre, spread, LEFT_OUT)
             laws.append((whole, TransformedLaw(base, place.value, place.place, place.slope, exists)))
-        return _mixed(laws, 0.0, atom)
+        return mixed(laws, 0.0, atom)
 
     def omega(self, interval: int, cuts: Array, inside: NDArray[np.bool_]) -> Posterior:
         """The weight of one common interval of one-sided p, with a point mass at 1."""
@@ -260,7 +265,7 @@ class Mixer:
         for component, share in zip(self.components, weight, strict=True):
             model = component.bias.model
             at = interval_of(model, interval, cuts) if isinstance(model, StepSelection) else 0
-            if share <= NOTHING:
+            if share <= LITTLE:
                 continue
             if at == 0:
                 atom += share
@@ -269,7 +274,7 @@ class Mixer:
             else:
                 laws.append((share, Deferred(partial(_weight_law, component, at - 1))))
         laws += [(share, _Point(value)) for share, value in known]
-        return _mixed(laws, 1.0, atom)
+        return mixed(laws, 1.0, atom)
 
     def slope(self, kind: str, inside: NDArray[np.bool_]) -> Posterior:
         """The slope of PET or of PEESE, with a point mass at 0, in the direction of what gets published."""
@@ -286,11 +291,12 @@ class Mixer:
         laws: list[tuple[float, Law]] = [
             (sum(share for share, _ in group), Deferred(partial(_slope_law, tuple(group)))) for group in groups.values()
         ]
-        return _mixed(laws, 0.0, atom)
+        return mixed(laws, 0.0, atom)
 
     def _weight(self, inside: NDArray[np.bool_]) -> Array:
-        weight = np.where(inside, self.probability, 0.0)
-        return weight / weight.sum()
+        weight = np.zeros(len(self.components))
+        weight[inside] = shares(self.log_probability[inside])
+        return weight
 
 
 @final
@@ -316,12 +322,6 @@ class _Point:
 
     def sample(self, size: int, rng: np.random.Generator) -> Array:
         return np.full(size, self.value)
-
-
-def _mixed(laws: list[tuple[float, Law]], at: float, atom: float) -> Posterior:
-    weight = np.array([share for share, _ in laws] + [atom])
-    weight = weight / weight.sum()
-    return Posterior(MixedLaw(tuple(law for _, law in laws), weight[:-1], at, float(weight[-1])))
 
 
 def _law_of(result: Result, name: str) -> Law:

@@ -377,32 +377,37 @@ def given(name: str) -> str:
 
 
 def quantities(
-    mixer: Mixer, cuts: Array, kinds: frozenset[str], inside: Mapping[str, NDArray[np.bool_]] | None = None
+    components: tuple[Component, ...], log_posterior: Array, cuts: Array, *, given: bool = False
 ) -> dict[str, Posterior]:
     """Posteriors of every quantity over all models, or each over those that have what it is about.
 
     Parameters
     ----------
-    mixer : Mixer
+    components : tuple of Component
+    log_posterior : ndarray
+        Log posterior probabilities of the models, shape (m,).
     cuts : ndarray
         One-sided p-values at which any step function changes.
-    kinds : frozenset of str
-        Of the biases.
-    inside : mapping of str to ndarray of bool, optional
-        The models by ``effect``, ``heterogeneity``, ``selection``, ``PET``, ``PEESE``; all of them when None.
+    given : bool
+        Whether each is over the models alone that leave it unknown.
     """
-    every = np.ones(len(mixer.components), dtype=bool)
-    among = {} if inside is None else inside
+    mixer = Mixer(components[0].problem, components, log_posterior)
+    every = np.ones(len(components), dtype=bool)
+    kinds = {component.bias.kind for component in components}
+
+    def among(name: str) -> NDArray[np.bool_]:
+        return having(name, components) if given else every
+
     made = {
-        "mu": mixer.mu(among.get("effect", every)),
-        "tau": mixer.tau(among.get("heterogeneity", every)),
-        "theta_new": mixer.theta_new(among.get("effect", every)),
+        "mu": mixer.mu(among("effect")),
+        "tau": mixer.tau(among("heterogeneity")),
+        "theta_new": mixer.theta_new(among("effect")),
     }
     for place, name in enumerate(omega_names(cuts)):
-        made[name] = mixer.omega(place, cuts, among.get("selection", every))
+        made[name] = mixer.omega(place, cuts, among("selection"))
     for kind in ("PET", "PEESE"):
         if kind in kinds:
-            made[kind] = mixer.slope(kind, among.get(kind, every))
+            made[kind] = mixer.slope(kind, among(kind))
     return made
 
 

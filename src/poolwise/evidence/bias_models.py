@@ -44,6 +44,9 @@ class Bias:
     share: float
 
 
+NO_BIAS = Bias("none", "none", None, 1.0)
+
+
 def biases(bias: object, direction: Direction) -> tuple[Bias, ...]:
     """The biases of a named set or of a list, each with its prior probability.
 

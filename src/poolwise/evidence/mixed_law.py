@@ -5,13 +5,14 @@ F(x) = sum_j w_j F_j(x) + a 1[x >= atom], with sum_j w_j + a = 1
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.quantities import Law, shortest_by_widths
+from poolwise.quantities import Law, Posterior, shortest_by_widths
 
 Array = NDArray[np.float64]
 CLOSE = 4e-16  # a bracket this narrow over x, or a gap this small in probability, leaves nothing to find
@@ -139,3 +140,29 @@ class MixedLaw:
             halve = ~((new > low) & (new < high)) | (count > PATIENCE and count % 2 == 1)
             x = np.where(gap == 0.0, x, np.where(halve, 0.5 * (low + high), new))
         return x
+
+
+def mixed(laws: Sequence[tuple[float, Law]], at: float, atom: float) -> Posterior:
+    """The posterior of a quantity over several models, from the share and the law of each that leaves it unknown.
+
+    Parameters
+    ----------
+    laws : sequence of tuple
+        Shares and laws.
+    at : float
+        Where the other models put the quantity.
+    atom : float
+        Their share.
+
+    Returns
+    -------
+    Posterior
+        Shares are taken in proportion.
+
+    References
+    ----------
+    Hoeting et al. 1999, Statistical Science 14:382, 10.1214/ss/1009212519, equation 1.
+    """
+    weight = np.array([share for share, _ in laws] + [atom])
+    weight = weight / weight.sum()
+    return Posterior(MixedLaw(tuple(law for _, law in laws), weight[:-1], at, float(weight[-1])))

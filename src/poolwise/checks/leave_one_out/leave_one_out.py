@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import final, overload
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise import show
+from poolwise.checks.averaged_again import AveragedAgain, without_each
 from poolwise.checks.leave_one_out.by_nuts import leave_out_by_nuts
 from poolwise.checks.leave_one_out.by_quadrature import Found, leave_out
 from poolwise.checks.question import KIND, SAID, side
@@ -18,6 +19,7 @@ from poolwise.effects import Effects
 from poolwise.engines.nuts import NUTS, ReadDraws
 from poolwise.engines.nuts.stored_draws import Folder
 from poolwise.errors import ModelError, listing
+from poolwise.evidence import Averaged, BiasAveraged
 from poolwise.model import Model, RandomEffects, prior_words
 from poolwise.model.needs import UNCERTAIN, needs
 from poolwise.model.selection import Selection
@@ -99,7 +101,18 @@ class LeaveOneOut:
         )
 
 
-@one_thread()
+@overload
+def leave_one_out(
+    effects: Averaged | BiasAveraged,
+    model: None = None,
+    *,
+    prob: float = 0.95,
+    kept: None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> AveragedAgain: ...
+
+
+@overload
 def leave_one_out(
     effects: Effects | Result,
     model: Model | None = None,
@@ -107,7 +120,18 @@ def leave_one_out(
     prob: float = 0.95,
     kept: Folder | None = None,
     progress: Callable[[int, int, str], None] | None = None,
-) -> LeaveOneOut:
+) -> LeaveOneOut: ...
+
+
+@one_thread()
+def leave_one_out(
+    effects: Effects | Result | Averaged | BiasAveraged,
+    model: Model | None = None,
+    *,
+    prob: float = 0.95,
+    kept: Folder | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> LeaveOneOut | AveragedAgain:
     """Fit the studies without each one in turn, and set it beside what the others expect.
 
     Exactly; or, for a result of NUTS, by NUTS with its settings: one refit of the compiled model for each study, with
@@ -128,6 +152,10 @@ def leave_one_out(
     density is that of the unit as a whole; each of its estimates has a PIT of its own, given that the whole unit is
     left out. Moderators keep the coding and the centre that they have on the whole table.
 
+    Of an average over models (`pw.average`), every model is fitted again without each study: an `AveragedAgain`, with
+    mu averaged and given an effect, and the inclusion Bayes factors. With ``bias="PSMA"`` that takes about as many half
+    seconds as there are studies.
+
     One tau, independent estimates and normal, flat or known mean effects: all fits in one batch, milliseconds. Else
     one refit for each unit: 10 to 100 ms with t, Cauchy, truncated or mixture priors, separate taus, a location-scale
     model or correlated errors; about 200 ms for 100 effects in clusters; one to three seconds with exchangeable
@@ -135,8 +163,8 @@ def leave_one_out(
 
     Parameters
     ----------
-    effects : Effects or Result
-        A table of at least two units; or a result of `Exact` or `NUTS`, whose model is taken.
+    effects : Effects, Result, Averaged or BiasAveraged
+        A table of at least two units; a result of `Exact` or `NUTS`, whose model is taken; or an average over models.
     model : Model, optional
         Any that `Exact` answers; random effects with the scale's priors when None.
     prob : float
@@ -145,11 +173,11 @@ def leave_one_out(
         Where the draws of each refit by NUTS are kept as soon as it is finished, and taken from when it was finished
         before: ``pw.KeptFits("results/bcg/fits")``.
     progress : callable, optional
-        Told of each refit by NUTS as it begins: its number, how many there are, what is left out.
+        Told of each refit by NUTS, or of an average, as it begins: its number, how many there are, what is left out.
 
     Returns
     -------
-    LeaveOneOut
+    LeaveOneOut, or AveragedAgain of an average
 
     Raises
     ------
@@ -174,6 +202,13 @@ def leave_one_out(
     0.095
     """
     check_prob(prob)
+    if isinstance(effects, Averaged | BiasAveraged):
+        if model is not None or kept is not None:
+            raise ModelError(
+                "leave_one_out was given an average and a model or a folder beside it",
+                "an average alone, which has its models",
+            )
+        return without_each(effects, prob, progress)
     if isinstance(effects, Result) and model is not None:
         raise ModelError("leave_one_out was given a result and a model", "a result alone, which has its model")
     _refuse_selection(effects.model if isinstance(effects, Result) else model)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import Literal, final, overload
 
 import pandas as pd
 
 from poolwise import show
+from poolwise.checks.averaged_again import AveragedAgain, under_each
 from poolwise.checks.panel_subject import subject
 from poolwise.checks.prior_panel.rows import panel_rows
 from poolwise.checks.prior_panel.words import tau_sentence, verdict_sentence
@@ -17,6 +18,7 @@ from poolwise.checks.question import check_threshold, need_effects
 from poolwise.checks.tipping import tipped
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
+from poolwise.evidence import Averaged, BiasAveraged
 from poolwise.model import MetaRegression, RandomEffects, Subgroups
 from poolwise.prior_catalogue import Entry, panel
 from poolwise.priors import Fixed, Prior
@@ -140,7 +142,20 @@ class PriorPanel:
         )
 
 
-@one_thread()
+@overload
+def prior_panel(
+    effects: Averaged | BiasAveraged,
+    model: None = None,
+    *,
+    quantity: None = None,
+    priors: Sequence[Prior] | None = None,
+    mu: None = None,
+    prob: float = 0.95,
+    threshold: float = 0.0,
+) -> AveragedAgain: ...
+
+
+@overload
 def prior_panel(
     effects: Effects,
     model: RandomEffects | MetaRegression | Subgroups | None = None,
@@ -150,16 +165,32 @@ def prior_panel(
     mu: Prior | None = None,
     prob: float = 0.95,
     threshold: float = 0.0,
-) -> PriorPanel:
+) -> PriorPanel: ...
+
+
+@one_thread()
+def prior_panel(
+    effects: Effects | Averaged | BiasAveraged,
+    model: RandomEffects | MetaRegression | Subgroups | None = None,
+    *,
+    quantity: str | None = None,
+    priors: Sequence[Prior] | None = None,
+    mu: Prior | None = None,
+    prob: float = 0.95,
+    threshold: float = 0.0,
+) -> PriorPanel | AveragedAgain:
     """Fit a model exactly under a panel of priors on tau, and say what the prior decides.
 
     The verdict is ``"the side does not depend on the prior on tau"`` when the interval for mu, or the quantity named,
     lies on the same side of the threshold, or includes it, under every prior; else ``"prior-dependent"``. The tipping
     point is the scale s at which the verdict under tau ~ HalfNormal(s) changes.
 
+    Of an average over models (`pw.average`) every model is fitted again under each prior on tau: an `AveragedAgain`,
+    with mu averaged and given an effect, and the inclusion Bayes factors. It takes `priors` and `prob` alone.
+
     Parameters
     ----------
-    effects : Effects
+    effects : Effects, Averaged or BiasAveraged
     model : RandomEffects, MetaRegression or Subgroups, optional
         Its priors on mean effects are kept, its prior on tau gives way to the panel; random effects when None.
         Subgroups with a common tau.
@@ -180,7 +211,7 @@ def prior_panel(
 
     Returns
     -------
-    PriorPanel
+    PriorPanel, or AveragedAgain of an average
 
     Raises
     ------
@@ -207,12 +238,16 @@ def prior_panel(
     >>> panel.verdict, round(panel.tipping_point, 3)
     ('prior-dependent', 0.356)
     """
+    priors = _given(priors)
+    if isinstance(effects, Averaged | BiasAveraged):
+        if model is not None or quantity is not None or mu is not None or threshold != 0.0:
+            raise ModelError(
+                "prior_panel was given an average, and a model, quantity, mu or threshold beside it",
+                "priors and prob alone: the average has its models, and the panel is about mu and 0",
+            )
+        check_prob(prob)
+        return under_each(effects, priors, prob)
     need_effects(effects, "prior_panel")
-    priors = tuple(priors) if isinstance(priors, Iterable) else priors
-    if priors is not None and (
-        isinstance(priors, Prior) or not all(isinstance(candidate, Prior) for candidate in priors)
-    ):
-        raise ModelError(f"priors is {priors!r}", "a list of priors", "priors=[HalfNormal(0.5), HalfCauchy(0.5)]")
     if mu is not None and model is not None:
         raise ModelError(f"both a model and mu = {mu} are given", "one of them", "RandomEffects(mu=...)")
     if isinstance(mu, Fixed):
@@ -254,6 +289,16 @@ def prior_panel(
         quantity=about.quantity,
         threshold=float(threshold),
     )
+
+
+def _given(priors: object) -> tuple[Prior, ...] | None:
+    """The priors as a tuple; a ModelError for anything else."""
+    if priors is None:
+        return None
+    given = tuple(priors) if isinstance(priors, Iterable) else (priors,)
+    if isinstance(priors, Prior) or not all(isinstance(one, Prior) for one in given):
+        raise ModelError(f"priors is {priors!r}", "a list of priors", "priors=[HalfNormal(0.5), HalfCauchy(0.5)]")
+    return given
 
 
 def _reference(entries: Sequence[Entry]) -> int:

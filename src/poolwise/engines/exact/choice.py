@@ -12,6 +12,7 @@ from poolwise.effects import Effects
 from poolwise.engines.exact import spread_laws
 from poolwise.engines.exact.groups import refuse_covariance
 from poolwise.engines.exact.mean_priors import SHARE_OF_A_NODE, blended, heavy_tailed, refuse_other_priors, study_shares
+from poolwise.engines.exact.one_sided import columns, is_one_sided, one_sided
 from poolwise.engines.exact.posterior import Fitted, Nodes
 from poolwise.engines.exact.rows import has_rows, refuse_prior
 from poolwise.engines.exact.selected import is_selected, refuse_steps
@@ -68,6 +69,8 @@ def quadrature(effects: Effects, model: Model, tolerance: float, mean: Means | N
     if other:
         if any(isinstance(prior, Mixture) for prior in mean.priors):
             return blended(effects, model, mean, tolerance, quadrature)
+        if is_one_sided(mean):
+            return one_sided(effects, model, mean, tolerance)
         if any(isinstance(prior, StudentT | Cauchy) for prior in mean.priors):
             return heavy_tailed(effects, model, mean, tolerance)
     refuse_other_priors(mean, known=other)
@@ -130,6 +133,9 @@ def refuse_unknown_priors(effects: Effects, model: Model) -> None:
             raise ModelError(f"mu ~ {mu} is not supported for this model", "a normal or flat prior")
         return
     mixed = _takes_other_priors(model)
+    if mixed and is_one_sided(mean):
+        columns(mean)
+        return
     if not (mixed and any(isinstance(prior, Mixture | StudentT | Cauchy) for prior in mean.priors)):
         refuse_other_priors(mean, known=mixed)
 

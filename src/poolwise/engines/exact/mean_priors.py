@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 
 from poolwise.effects import Effects
 from poolwise.engines.exact import spread_laws
-from poolwise.engines.exact.posterior import Blended, Fitted
+from poolwise.engines.exact.posterior import Blended, Fitted, Nodes
 from poolwise.engines.heterogeneity import known_tau, typical_variance
 from poolwise.engines.means import Means
 from poolwise.errors import ModelError
@@ -23,7 +23,6 @@ from poolwise.priors import Cauchy, Fixed, Flat, Mixture, Normal, Prior, Regular
 from poolwise.quadrature.boxes.box_posterior import BoxPosterior, box_posterior
 from poolwise.quadrature.boxes.diagonal import Diagonal
 from poolwise.quadrature.boxes.variables import LogScale, Variable
-from poolwise.quadrature.one_tau.mixtures import Mixtures
 from poolwise.quadrature.rules.mixture import NormalMixture
 from poolwise.quantities import Law, Quantity
 
@@ -117,25 +116,28 @@ class Blend:
     ----------
     weight : ndarray
         Posterior probability of each, shape (m,).
-    parts : tuple of Mixtures or BoxPosterior
+    parts : tuple of Nodes
     """
 
     weight: Array
-    parts: tuple[Mixtures | BoxPosterior, ...]
+    parts: tuple[Nodes, ...]
 
-    def linear(self, c: Array) -> NormalMixture:
+    def linear(self, c: Array) -> Law:
         """The posterior of a linear combination of the coefficients."""
         return self._joined([part.linear(c) for part in self.parts])
 
-    def new(self, c: Array) -> NormalMixture:
+    def new(self, c: Array) -> Law:
         """The posterior of the true effect in a new study with the mean effect c'beta."""
         return self._joined([part.new(c) for part in self.parts])
 
-    def theta(self, i: int) -> NormalMixture:
+    def theta(self, i: int) -> Law:
         """The posterior of the true effect in study i."""
         return self._joined([part.theta(i) for part in self.parts])
 
-    def _joined(self, laws: Sequence[NormalMixture]) -> NormalMixture:
+    def _joined(self, each: Sequence[Law]) -> Law:
+        laws = [law for law in each if isinstance(law, NormalMixture)]
+        if len(laws) < len(each):
+            return BlendLaw(self.weight, tuple(each))
         weight = np.concatenate([w * law.weight for w, law in zip(self.weight, laws, strict=True)])
         centre = np.concatenate([law.centre for law in laws])
         spread = np.concatenate([law.spread for law in laws])
@@ -186,7 +188,7 @@ def blended(effects: Effects, model: Model, mean: Means, tolerance: float, fit: 
         effects,
         model,
         mean,
-        Blend(weight, tuple(_normal(one.nodes) for one in fits)),
+        Blend(weight, tuple(one.nodes for one in fits)),
         Blended(log_weight, tuple(fits)),
         max(one.limit_error for one in fits),
         min(one.moments for one in fits),
@@ -195,12 +197,6 @@ def blended(effects: Effects, model: Model, mean: Means, tolerance: float, fit: 
         total,
         all(one.proper for one in fits),
     )
-
-
-def _normal(nodes: object) -> Mixtures | BoxPosterior:
-    """The nodes of a fit under a component, all of whose mixtures are of normals."""
-    assert isinstance(nodes, Mixtures | BoxPosterior)
-    return nodes
 
 
 def study_shares(v: Array, weight: Array, tau: Array) -> Array:
@@ -229,7 +225,7 @@ def refuse_other_priors(mean: Means, *, known: bool) -> None:
             continue
         advice = "NUTS()" if isinstance(prior, RegularizedHorseshoe) else ""
         if prior.positive and not isinstance(prior, Flat):
-            advice = f"NUTS(), which takes it, or {name} ~ Cauchy(0, s) with both sides of 0"
+            advice = f"one tau for all studies, NUTS(), or {name} ~ Normal(0, s) with both sides of 0"
         if not isinstance(prior, Normal | Flat | Fixed) or (isinstance(prior, Fixed) and not (alone and known)):
             raise ModelError(
                 f"{name} ~ {prior} is not supported by Exact for this model", "a normal or flat prior", advice

@@ -20,11 +20,11 @@ from poolwise.model import Model, StepSelection
 from poolwise.moments import missing_moments
 from poolwise.priors import Fixed, Prior
 from poolwise.quadrature.rules.mixture import NormalMixture, trimmed
+from poolwise.quadrature.selection.about import WeightLaw
 from poolwise.quadrature.selection.coordinates import Coordinate
 from poolwise.quadrature.selection.draws import draws
 from poolwise.quadrature.selection.laws import laws_of_weights
 from poolwise.quadrature.selection.posterior import LatticePosterior, lattice_posterior
-from poolwise.quadrature.selection.tabulated import TabulatedLaw
 from poolwise.quadrature.selection.weights import StepLikelihood
 from poolwise.quantities import IntervalKind, Law, Posterior, Quantity
 from poolwise.result import Finding
@@ -98,7 +98,7 @@ class SelectedFit:
         return {"tau": tau, "tau2": squared}
 
     @cached_property
-    def weight_laws(self) -> tuple[TabulatedLaw, ...]:
+    def weight_laws(self) -> tuple[WeightLaw, ...]:
         """The law of each free weight."""
         return laws_of_weights(self.posterior)
 

@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 # offsets of the first edges in x: fine near the scale of the problem, geometric far out
 _OFFSETS = np.concatenate([np.arange(0, 6, 1.5), [6, 8, 11, 15, 20, 27, 36, 50, 70, 100, 140, 200, 280, 400, 600]])
 
+_PROBABILITIES = np.array([1e-6, 1e-3, 0.02, 0.25, 0.5, 0.75, 0.98, 0.999, 1.0 - 1e-6])  # whose quantiles are edges
+
 LOWEST_LOG_SCALE = 4.0  # below exp(-4) times its median the density of the sd of a t is exp(-df/2 e^8) and less
 LARGEST_CHI_SQUARE = 200.0  # where a density of few degrees of freedom is exp(-100) of its height
 LARGEST_LOG_SCALE = 300.0  # beyond which the square of the sd overflows
@@ -87,6 +89,48 @@ class Spread:
     def log_slope(self, x: Array) -> Array:
         """log(c cosh(x))."""
         return Sinh(self.c).log_slope(x)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Anchored:
+    """A parameter of any proper prior, anchor + c sinh(x): linear in x near the anchor and logarithmic far out.
+
+    Attributes
+    ----------
+    prior : Prior
+    anchor : float
+        An end of the support, or where the data put the parameter.
+    unit : float
+        The length on which the likelihood changes.
+    """
+
+    prior: Prior
+    anchor: float
+    unit: float
+
+    @property
+    def edges(self) -> Array:
+        """First edges in x, within the support: fine near the anchor, and at quantiles of the prior."""
+        ends = self.coordinate(np.clip([self.prior.lowest, self.prior.upper], -LARGEST, LARGEST))
+        likely = self.coordinate(self.prior.ppf(_PROBABILITIES))
+        return np.unique(np.clip(np.concatenate([-_OFFSETS, _OFFSETS, likely]), *ends))
+
+    def parameter(self, x: Array) -> Array:
+        """Anchor + c sinh(x), kept within the support of the prior."""
+        return np.clip(self.anchor + Sinh(self.unit).parameter(x), self.prior.lowest, self.prior.upper)
+
+    def coordinate(self, value: Array) -> Array:
+        """asinh((value - anchor) / c)."""
+        return np.arcsinh((np.asarray(value) - self.anchor) / self.unit)
+
+    def log_prior(self, x: Array) -> Array:
+        """Log prior density of the parameter, times c cosh(x)."""
+        return self.prior.log_pdf(self.parameter(x)) + self.log_slope(x)
+
+    def log_slope(self, x: Array) -> Array:
+        """log(c cosh(x))."""
+        return Sinh(self.unit).log_slope(x)
 
 
 @final

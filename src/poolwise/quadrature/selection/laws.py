@@ -4,61 +4,116 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
-from poolwise.quadrature.selection.posterior import RADIUS_OF_WEIGHTS, STEP_OF_WEIGHTS, LatticePosterior
+from poolwise.quadrature.selection.about import About, WeightLaw
+from poolwise.quadrature.selection.posterior import STEP_OF_WEIGHTS, LatticePosterior
 from poolwise.quadrature.selection.slopes import Slope, SlopeLikelihood
 from poolwise.quadrature.selection.smooth import PAD, WIDTH, filtered
 from poolwise.quadrature.selection.tabulated import TabulatedLaw
-from poolwise.quadrature.selection.weights import StepLikelihood, ball, bent_by, bent_rows, unbent
+from poolwise.quadrature.selection.weights import (
+    COARSE,
+    NEAR,
+    StepLikelihood,
+    ball,
+    bent_by,
+    bent_rows,
+    cells,
+    moments_of,
+    unbent,
+)
 
 Array = NDArray[np.float64]
-TELLING = 1e-6  # share of the probability that is left out
+TELLING = 3e-6  # share of the probability that is left out
 KNOTS = 81
-FINER = ((4, 0.6), (40, 0.8), (10**9, 1.0))  # with few nodes, lattices at other places do not smooth one another
-FINE = 4  # points of a distribution function in each step of the lattice, between which a cubic runs
+ALONG = 0.4  # step, in sds, along the coordinate whose law is asked for: kernels then follow any shape it has
+RADIUS = {1: 9.0, 2: 7.5, 3: 6.2, 4: 5.4}  # by how many weights are free; beyond lies less than `TELLING`
+FINE = 2  # points of a distribution function in each step of the lattice, between which a cubic runs
 MARGIN = 6  # steps beyond the last kernel, where it is 0 or 1
+FAR = 8.0  # sds of a coordinate in a node, beyond which its law is taken to be 0 or 1
 AT_ONCE = 400_000
 
 
-def laws_of_weights(posterior: LatticePosterior) -> tuple[TabulatedLaw, ...]:
-    """The law of each free weight, with a distribution function good to some 3e-4.
+def laws_of_weights(posterior: LatticePosterior) -> tuple[WeightLaw, ...]:
+    """The law of each free weight, good to some 1e-5 in probability, to 1e-4 where the data contradict the model.
 
-    A weight rises with one coordinate of the lattice given those before it, so that its distribution function is that
-    of a coordinate, averaged: kernels along it, sums over the others.
+    Parameters
+    ----------
+    posterior : LatticePosterior
+        Of a `StepLikelihood` with free weights.
+    """
+    assert isinstance(posterior.inner, StepLikelihood)
+    return tuple(law_of_weight(posterior, j) for j in range(posterior.inner.free))
+
+
+def law_of_weight(posterior: LatticePosterior, j: int) -> WeightLaw:
+    """The law of one free weight: kernels along its own coordinate, on fine steps, and sums over the others.
+
+    Parameters
+    ----------
+    posterior : LatticePosterior
+    j : int
+        Which weight after the first, from 0.
     """
     likelihood = posterior.inner
     assert isinstance(likelihood, StepLikelihood)
-    d = likelihood.free
     nodes = _telling(posterior.weight)
-    step = STEP_OF_WEIGHTS[d] * next(share for most, share in FINER if len(nodes) <= most)
-    radius = RADIUS_OF_WEIGHTS[d]
     share = posterior.weight[nodes] / posterior.weight[nodes].sum()
-    points = ball(d, step, radius)
-    offsets = np.rint(points / step).astype(int)
-    reach = int(radius / step)
     P = likelihood.probabilities(posterior.nodes.mu[nodes], posterior.nodes.tau[nodes])
-    shape = tuple(part[nodes] for part in (posterior.shape.centre, posterior.shape.root, posterior.shape.skew))
-    cubes = [np.zeros((len(nodes),) + (2 * reach + 1,) * (j + 1)) for j in range(d)]
-    size = max(1, AT_ONCE // (len(points)))
-    sums = np.zeros((2, d))
-    for start in range(0, len(nodes), size):
+    about = About(likelihood.free, j)
+    whitened = tuple(part[nodes] for part in (posterior.shape.centre, posterior.shape.root, posterior.shape.skew))
+    centre, root, skew = _shape_about(likelihood, about, P, whitened)
+    line, reach = _lines(likelihood, about, P, share, (centre, root, skew))
+    w = about.weight(_along(centre, root, skew, reach))
+    mean = float((line * w).sum())
+    sd = float(np.sqrt(max((line * w**2).sum() - mean**2, 0.0)))
+    return _law(about, line, (centre[:, 0], root[:, 0, 0], skew[:, 0]), (mean, sd))
+
+
+def _shape_about(
+    likelihood: StepLikelihood, about: About, P: Array, whitened: tuple[Array, ...]
+) -> tuple[Array, Array, Array]:
+    """Mean, root of the covariance and skewness of the coordinates about a weight, from a coarse lattice of others."""
+    points = ball(likelihood.free, COARSE, NEAR)
+    bent, log_slope = bent_by(whitened[2], points)
+    x = whitened[0][:, None] + bent @ np.swapaxes(whitened[1], 1, 2)
+    logs = likelihood.log_weights(x)
+    value = likelihood.at_weights(P, logs, x) + log_slope
+    return moments_of(about.place(logs), value)
+
+
+def _along(centre: Array, root: Array, skew: Array, reach: int) -> Array:
+    """First coordinates on the lattice, shape (N, 2 reach + 1)."""
+    z = np.broadcast_to(ALONG * np.arange(-reach, reach + 1), (len(centre), 2 * reach + 1))
+    return centre[:, :1] + root[:, 0, :1] * bent_rows(skew[:, :1], z)[0]
+
+
+def _lines(
+    likelihood: StepLikelihood, about: About, P: Array, share: Array, shape: tuple[Array, Array, Array]
+) -> tuple[Array, int]:
+    """Probability along the first coordinate in each node, shape (N, 2 reach + 1), and the reach."""
+    d = likelihood.free
+    points = cells((ALONG,) + (STEP_OF_WEIGHTS[d],) * (d - 1), RADIUS[d])
+    offset = np.rint(points[:, 0] / ALONG).astype(int)
+    reach = int(offset.max())
+    size = max(1, AT_ONCE // (len(points) * max(len(likelihood.y) // 8, 1)))
+    line = np.empty((len(P), 2 * reach + 1))
+    for start in range(0, len(P), size):
         part = slice(start, start + size)
         centre, root, skew = (x[part] for x in shape)
         bent, log_slope = bent_by(skew, points)
-        x = centre[:, None] + bent @ np.swapaxes(root, 1, 2)
-        value = likelihood.on_points(P[part], x) + log_slope
+        y = centre[:, None] + bent @ np.swapaxes(root, 1, 2)
+        z = ALONG * np.arange(-reach, reach + 1)
+        w = about.weight(
+            centre[:, :1] + root[:, 0, :1] * bent_rows(skew[:, :1], np.broadcast_to(z, line[part].shape))[0]
+        )
+        value = likelihood.at_weights(P[part], about.log_weights(w[:, offset + reach], y), y) + log_slope
         mass = np.exp(value - value.max(axis=1, keepdims=True))
         mass *= (share[part] / mass.sum(axis=1))[:, None]
-        weights = np.exp(likelihood.log_weights(x)[..., 1:])
-        sums += np.stack([np.einsum("nq,nqd->d", mass, weights), np.einsum("nq,nqd->d", mass, weights**2)])
-        for j, cube in enumerate(cubes):
-            at = np.ravel_multi_index(tuple((offsets[:, : j + 1] + reach).T), cube.shape[1:])
-            rows = np.arange(len(mass))[:, None] * cube[0].size + at
-            flat = np.bincount(rows.ravel(), weights=mass.ravel(), minlength=len(mass) * cube[0].size)
-            cube[part] = flat.reshape(-1, *cube.shape[1:])
-    moments = sums[0], np.sqrt(np.maximum(sums[1] - sums[0] ** 2, 0.0))
-    return tuple(_law(likelihood, shape, cubes[j], j, step, moments) for j in range(d))
+        rows = np.arange(len(mass))[:, None] * line.shape[1] + offset + reach
+        flat = np.bincount(rows.ravel(), weights=mass.ravel(), minlength=len(mass) * line.shape[1])
+        line[part] = flat.reshape(len(mass), -1)
+    return line, reach
 
 
 def _telling(weight: Array) -> NDArray[np.intp]:
@@ -66,44 +121,22 @@ def _telling(weight: Array) -> NDArray[np.intp]:
     return order[np.cumsum(weight[order]) > TELLING * weight.sum()]
 
 
-def _law(
-    likelihood: StepLikelihood, shape: tuple[Array, ...], cube: Array, j: int, step: float, moments: tuple[Array, Array]
-) -> TabulatedLaw:
-    """The law of the weight behind coordinate j."""
-    n, width = len(cube), cube.shape[-1]
-    reach = width // 2
-    rows = cube.reshape(n, -1, width)
-    mass = rows.sum(axis=2)
-    held = np.zeros(mass.size, dtype=bool)
-    held[_telling(mass.ravel())] = True
-    node, outer = np.nonzero(held.reshape(mass.shape))
-    line = filtered(rows[node, outer], -reach).weight
-    kernels = (np.arange(line.shape[1]) - PAD - reach) * step
-    centre, root, skew = (x[node] for x in shape)
-    log_before, base = np.zeros(len(node)), centre[:, j].copy()
-    if j > 0:
-        before = (np.stack(np.unravel_index(outer, cube.shape[1:-1]), axis=1) - reach) * step
-        bent = np.stack([bent_rows(skew[:, i], before[:, i])[0] for i in range(j)], axis=1)
-        x = centre[:, :j] + np.einsum("nij,nj->ni", root[:, :j, :j], bent)
-        log_before = (np.log(np.maximum(ndtr(x), 1e-300)) / likelihood.powers[:j]).sum(axis=1)
-        base += np.einsum("nj,nj->n", root[:, j, :j], bent)
-    knots = _knots(line, base, root[:, j, j], skew[:, j], log_before, likelihood.powers[j])
-    total = np.zeros(len(knots))
-    at = kernels[0] - step * MARGIN + step / FINE * np.arange(FINE * (len(kernels) + 2 * MARGIN))
-    away = (at - kernels[:, None]) / (WIDTH * step)
-    below = line @ ndtr(away)
-    slope = line @ (np.exp(-0.5 * away * away) / (FINE * WIDTH * np.sqrt(2.0 * np.pi)))
-    size = max(1, AT_ONCE // len(knots))
-    for start in range(0, len(node), size):
-        part = slice(start, start + size)
-        with np.errstate(divide="ignore", over="ignore"):
-            ratio = np.minimum(np.exp(np.log(knots)[None] - log_before[part, None]), 1.0)
-            x = ndtri(ratio ** likelihood.powers[j])
-            z = unbent(skew[part, j][:, None], (x - base[part, None]) / root[part, j, j][:, None])
-        total += _between(FINE / step * (z - at[0]), below[part], slope[part])
+def _law(about: About, line: Array, shape: tuple[Array, Array, Array], moments: tuple[float, float]) -> WeightLaw:
+    """The law of a weight from the probabilities along its coordinate in each node."""
+    centre, root, skew = (part[:, None] for part in shape)
+    reach = line.shape[1] // 2
+    mixture = filtered(line, -reach).weight
+    kernels = (np.arange(mixture.shape[1]) - PAD - reach) * ALONG
+    at = kernels[0] - ALONG * MARGIN + ALONG / FINE * np.arange(FINE * (len(kernels) + 2 * MARGIN))
+    away = (at - kernels[:, None]) / (WIDTH * ALONG)
+    below = mixture @ ndtr(away)
+    slope = mixture @ (np.exp(-0.5 * away * away) / (FINE * WIDTH * np.sqrt(2.0 * np.pi)))
+    knots = _knots(line.sum(axis=1), *shape)
+    z = unbent(skew, (knots - centre) / root)
+    total = _between(FINE / ALONG * (z - at[0]), below, slope)
     total = np.maximum.accumulate(np.clip(total / line.sum(), 0.0, 1.0))
     total[0], total[-1] = 0.0, 1.0
-    return TabulatedLaw(knots, total, float(moments[0][j]), float(moments[1][j]))
+    return WeightLaw(TabulatedLaw(knots, total, np.nan, np.nan), about, *moments)
 
 
 def _between(u: Array, below: Array, slope: Array) -> Array:
@@ -119,20 +152,14 @@ def _between(u: Array, below: Array, slope: Array) -> Array:
     return np.asarray((left + part * rise + part * rest * bend).sum(axis=0))
 
 
-def _knots(line: Array, base: Array, root: Array, skew: Array, log_before: Array, power: float) -> Array:
-    """Values of the weight at which its law is computed: between far quantiles of it, evenly on the probit scale."""
-    z = np.array([-5.0, -2.5, 0.0, 2.5, 5.0])
-    bent = np.stack([bent_rows(skew, np.full(len(skew), value))[0] for value in z], axis=1)
-    log = log_before[:, None] + np.log(np.maximum(ndtr(base[:, None] + root[:, None] * bent), 1e-300)) / power
-    mass = line.sum(axis=1)
-    probit = ndtri(np.clip(np.exp(log), 1e-300, 1.0 - 1e-16))
-    middle = probit[:, 2] @ mass / mass.sum()
-    held = mass > 1e-9 * mass.sum()
-    sd = np.sqrt(((probit[held][:, 1:4] - middle) ** 2).mean(axis=1) @ mass[held] / mass[held].sum())
-    low = max(probit[held, 0].min(), middle - 9.0 * sd)
-    high = min(probit[held, 4].max(), middle + 9.0 * sd, 8.0)
-    inner = np.exp(np.log(np.maximum(ndtr(np.linspace(low, high, KNOTS)), 1e-300)))
-    return np.unique(np.concatenate([[0.0], inner, [1.0]]))
+def _knots(mass: Array, centre: Array, root: Array, skew: Array) -> Array:
+    """Coordinates of the weight at which its law is computed: evenly between far quantiles of it."""
+    z = np.array([-FAR, -2.5, 0.0, 2.5, FAR])
+    y = centre[:, None] + root[:, None] * bent_rows(skew[:, None], np.broadcast_to(z, (len(skew), 5)))[0]
+    middle = float(y[:, 2] @ mass / mass.sum())
+    sd = float(np.sqrt(((y[:, 1:4] - middle) ** 2).mean(axis=1) @ mass / mass.sum()))
+    low, high = max(float(y[:, 0].min()), middle - 9.0 * sd), min(float(y[:, 4].max()), middle + 9.0 * sd)
+    return low + (high - low) * np.linspace(0.0, 1.0, KNOTS)
 
 
 def law_of_slope(parts: list[tuple[float, LatticePosterior]]) -> TabulatedLaw:

@@ -22,6 +22,7 @@ ROUNDS = 3
 FLOOR, ROUNDING = 5e-8, 1e-9  # relative; what nodes left out can hold, and what sums lose
 FINER = 0.75
 RIM = 3.0  # mass beyond the rim over that on it: more than any tail that is not heavier than exponential has
+U_BOUNDED = 0.25  # sds: step of a mean with ends, skewed in its coordinate, so that kernels follow its density
 FINE = 16  # times as narrow are kernels that have to keep their shape under a function
 LEAST = 1e-12  # weight of a kernel that is left out
 STEP_OF_WEIGHTS = {0: 1.0, 1: 0.5, 2: 0.65, 3: 0.78, 4: 0.9}  # sds, by how many weights are free
@@ -62,7 +63,7 @@ class Kernel:
 class Steps:
     """How finely to integrate: log tau (in its own unit or sds), mu and the weights (in sds)."""
 
-    t: float = 0.5
+    t: float = 0.42
     u: float = 0.5
     x: float = 0.75
     radius: float = 7.5
@@ -176,7 +177,8 @@ def lattice_posterior(
     """
     if steps is None:
         free = inner.free if isinstance(inner, StepLikelihood) else 0
-        steps = Steps(x=STEP_OF_WEIGHTS[free], radius=RADIUS_OF_WEIGHTS[free])
+        bounded = isinstance(mu, Coordinate) and not mu.plain
+        steps = Steps(u=U_BOUNDED if bounded else Steps.u, x=STEP_OF_WEIGHTS[free], radius=RADIUS_OF_WEIGHTS[free])
     found = extent(inner.laplace, mu, tau)
     best: LatticePosterior | None = None
     for _ in range(ROUNDS):

@@ -7,7 +7,6 @@ r_j = Phi(x_j)^(1 / (J - j)) with x ~ Normal(0, I). The log likelihood is concav
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from functools import cache
 from typing import final
@@ -188,7 +187,10 @@ class StepLikelihood:
 
     def on_points(self, P: Array, x: Array) -> Array:
         """Log of likelihood of the selection and prior of x at points, (N, k, J) and (N, q, d) to (N, q)."""
-        logs = self.log_weights(x)
+        return self.at_weights(P, self.log_weights(x), x)
+
+    def at_weights(self, P: Array, logs: Array, x: Array) -> Array:
+        """The same at log weights, (N, q, J), that any standard normal coordinates (N, q, d) lead to."""
         weights = np.exp(logs)
         factors = int(np.clip(LEAST_LOG / min(float(logs.min()), -1e-3), 1.0, MOST_FACTORS))
         short = -P.shape[1] % factors
@@ -250,13 +252,26 @@ class StepLikelihood:
         bent, log_slope = bent_by(skew, points)
         at = centre[:, None, :] + bent @ np.swapaxes(root, 1, 2)
         values = self.on_points(P, at) + log_slope
-        share = np.exp(values - values.max(axis=1, keepdims=True))
-        share /= share.sum(axis=1, keepdims=True)
-        mean = np.einsum("nq,nqd->nd", share, at)
-        away = at - mean[:, None, :]
-        new_root = _root(np.swapaxes(away * share[..., None], 1, 2) @ away)
-        whitened = away @ np.swapaxes(np.linalg.inv(new_root), 1, 2)
-        return mean, new_root, np.einsum("nq,nqd->nd", share, whitened**3)
+        return moments_of(at, values)
+
+
+def moments_of(at: Array, values: Array) -> tuple[Array, Array, Array]:
+    """Mean, root of the covariance and skewness of whitened coordinates from points and log weights.
+
+    Parameters
+    ----------
+    at : ndarray
+        Shape (N, q, d).
+    values : ndarray
+        Shape (N, q).
+    """
+    share = np.exp(values - values.max(axis=1, keepdims=True))
+    share /= share.sum(axis=1, keepdims=True)
+    mean = np.einsum("nq,nqd->nd", share, at)
+    away = at - mean[:, None, :]
+    root = _root(np.swapaxes(away * share[..., None], 1, 2) @ away)
+    whitened = away @ np.swapaxes(np.linalg.inv(root), 1, 2)
+    return mean, root, np.einsum("nq,nqd->nd", share, whitened**3)
 
 
 def bent_by(skew: Array, z: Array) -> tuple[Array, Array]:
@@ -344,11 +359,16 @@ def _summed(values: Array, points: Array, step: float) -> tuple[Array, Array, Ar
     return np.log(total) + top[:, 0], error, rim
 
 
-@cache
 def ball(d: int, step: float, radius: float) -> Array:
     """Points of a cubic lattice within a ball, from the centre outwards, shape (q, d)."""
-    reach = int(radius / step)
-    points = np.array(list(itertools.product(range(-reach, reach + 1), repeat=d)), dtype=float) * step
+    return cells((step,) * d, radius)
+
+
+@cache
+def cells(steps: tuple[float, ...], radius: float) -> Array:
+    """Points of a lattice with a step along each axis within a ball, from the centre outwards, shape (q, d)."""
+    axes = [np.arange(-int(radius / step), int(radius / step) + 1) * step for step in steps]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(steps))
     length = np.linalg.norm(points, axis=1)
     order = np.argsort(length, kind="stable")
     return points[order][length[order] <= radius]
