@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,7 @@ class PET(Assumption):
     y_i ~ Normal(theta_i, se_i); theta_i ~ Normal(mu - b se_i, tau)
     """
 
+    kind_in_files: ClassVar[str] = "pet"
     mu: Prior | None = None
     b: Prior | None = None
     tau: Prior | None = None
@@ -165,6 +166,7 @@ class PEESE(Assumption):
     y_i ~ Normal(theta_i, se_i); theta_i ~ Normal(mu + b se_i^2, tau)
     """
 
+    kind_in_files: ClassVar[str] = "peese"
     mu: Prior | None = None
     b: Prior | None = None
     tau: Prior | None = None
