@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from collections.abc import Sequence
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 
@@ -206,3 +208,33 @@ Arms = Annotated[
     Field(min_length=1, max_length=2),
     BeforeValidator(_alone_or_listed, json_schema_input_type=Words | list[Words]),
 ]
+AnyPrior = Annotated[Any, PlainValidator(_prior), WithJsonSchema(_prior_schema([*_ON_LINE, *_ON_HALF_LINE]))]
+_SPELT: dict[Any, Any] = {Prior: AnyPrior, Sequence[str]: Columns, str: Words, float: Number, int: Whole, bool: Flag}
+
+
+def spelt(annotation: Any) -> Any:
+    """How a file spells a value with this annotation: the first of the known ones in it, or the words of a Literal.
+
+    Parameters
+    ----------
+    annotation : type
+        Such as ``Prior | None``, ``str | Sequence[str]`` or ``Literal["a", "b"]``.
+
+    Returns
+    -------
+    type
+        Which pydantic validates.
+
+    Raises
+    ------
+    TypeError
+        For one that no file could spell.
+    """
+    members = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    for member in members:
+        if get_origin(member) is Literal:
+            return member
+    for known, file in _SPELT.items():
+        if known in members:
+            return file
+    raise TypeError(f"no file can spell {annotation}")
