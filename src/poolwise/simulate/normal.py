@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.model import NORMAL_MODELS, Model
 from poolwise.model.structure import Exchangeable, NormalStructure
-from poolwise.priors import RegularizedHorseshoe
 from poolwise.simulate.missing_levels import levels_truth
 from poolwise.simulate.shared_priors import shared_values
 from poolwise.simulate.simulators import SIMULATORS, drawn
@@ -41,7 +40,7 @@ def normal_truth(model: Model, effects: Effects, rng: Rng) -> Generated:
     """
     structure = model.structure(effects)
     assert structure is not None
-    if _coefficients_share_priors(structure):
+    if structure.shares_priors:
         return truth_at(structure, shared_values(structure, rng), rng)
     values = _values(model, structure, rng)
     if structure.gaps is not None:
@@ -52,12 +51,6 @@ def normal_truth(model: Model, effects: Effects, rng: Rng) -> Generated:
 
 
 SIMULATORS.update(dict.fromkeys(NORMAL_MODELS, normal_truth))
-
-
-def _coefficients_share_priors(structure: NormalStructure) -> bool:
-    """Whether coefficients are effects of pooled levels, or share a regularised horseshoe."""
-    joint = any(isinstance(prior, RegularizedHorseshoe) for prior in structure.priors.values())
-    return joint or any(not group.centre for group in structure.exchangeable)
 
 
 def _values(model: Model, structure: NormalStructure, rng: Rng) -> Values:
