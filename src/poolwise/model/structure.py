@@ -253,6 +253,7 @@ class NormalStructure:
         Design of the mean effects, shape (k, p).
     coefficients : tuple of str
         Names of the p coefficients: ``"mu"``, ``"beta[ablat]"``, ``"mu[school]"``, ``"u[lab: 3]"``.
+        A result answers its question by those called mu, mu[...] or beta[...].
     layers : tuple of Layer
         What true effects are made of beside their means; empty for a common effect.
     errors : Errors
