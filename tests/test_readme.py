@@ -11,7 +11,7 @@ import pytest
 import poolwise as pw
 from poolwise.errors import ModelError
 from poolwise.fit import ENGINES, exceptions, pairs_table
-from poolwise.model.needs import EXCHANGEABLE, POOLED, UNCERTAIN, needs
+from poolwise.model.needs import EXCHANGEABLE, POOLED, UNCERTAIN
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -64,7 +64,7 @@ EXCEPTIONAL = {
 @pytest.mark.parametrize("need", EXCEPTIONAL)
 def test_what_the_table_excepts_is_what_a_fit_refuses(need, engine):
     model = EXCEPTIONAL[need]
-    assert need in needs(model)
+    assert need in model.needs
     assert (need in exceptions(type(model), engine)) == (need not in engine.can)
     if need not in engine.can:
         with pytest.raises(ModelError, match=r"Expected: .*"):

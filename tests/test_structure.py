@@ -9,10 +9,10 @@ from poolwise.engines.means import means
 from poolwise.engines.nuts.plans import plan
 from poolwise.engines.nuts.shared_plans import shared_plan
 from poolwise.errors import ModelError
-from poolwise.model import CorrelatedOutcomes, CrossedEffects, JointOutcomes, NormalModel
+from poolwise.model import NORMAL_MODELS, CorrelatedOutcomes, CrossedEffects, JointOutcomes
 from poolwise.moments import spreads
 
-NORMAL = {name: family for name, family in simulate.FAMILIES.items() if isinstance(family.model, NormalModel)}
+NORMAL = {name: family for name, family in simulate.FAMILIES.items() if isinstance(family.model, NORMAL_MODELS)}
 
 
 def stated(name):

@@ -14,6 +14,7 @@ from poolwise.engines.nuts import NUTS
 from poolwise.engines.nuts.stored_draws import Place
 from poolwise.errors import FitError, ModelError, described, listing, warn
 from poolwise.model import (
+    MODELS,
     CommonEffect,
     MetaRegression,
     Model,
@@ -23,32 +24,22 @@ from poolwise.model import (
     group_remarks,
     remarks,
 )
-from poolwise.model.needs import (
-    ALWAYS,
-    CLUSTERS,
-    CORRELATED,
-    COVARIANCE,
-    CROSSED,
-    POOLED,
-    UNCERTAIN,
-    may_need,
-    needs,
-)
+from poolwise.model.needs import CLUSTERS, CORRELATED, COVARIANCE, CROSSED, POOLED, UNCERTAIN
 from poolwise.result import NO_PRIOR, Result
 from poolwise.settings import check_flag, option_meant
 
 ENGINES = (ClosedForm, Exact, NUTS)
 ONE_TAU = (CommonEffect, RandomEffects, MetaRegression, Subgroups)
 """Models with one tau at most, under some of their settings at least."""
-PAIRS: dict[type, tuple[type, ...]] = {
-    model: tuple(engine for engine in ENGINES if always <= engine.can) for model, always in ALWAYS.items()
+PAIRS: dict[type[Model], tuple[type, ...]] = {
+    model: tuple(engine for engine in ENGINES if model.always_needs <= engine.can) for model in MODELS
 }
 """The engines that know a model, under some of its settings at least."""
 
 
-def exceptions(model: type, engine: type[ClosedForm | Exact | NUTS]) -> tuple[str, ...]:
+def exceptions(model: type[Model], engine: type[ClosedForm | Exact | NUTS]) -> tuple[str, ...]:
     """What a model may need under some of its settings and this engine cannot."""
-    return tuple(need for need in may_need(model) if need not in engine.can)
+    return tuple(need for need in model.may_need if need not in engine.can)
 
 
 def pairs_table() -> str:
@@ -195,7 +186,7 @@ def _usual_model(effects: Effects, engine: Engine | None) -> RandomEffects:
 
 def _usual_engine(model: Model) -> Engine:
     """The exact engine, or NUTS where only it knows the model."""
-    return Exact() if needs(model) <= Exact.can else NUTS()
+    return Exact() if model.needs <= Exact.can else NUTS()
 
 
 def check_table(effects: object, what: str = "fit") -> None:
@@ -250,9 +241,8 @@ def _check_pair(effects: Effects, model: Model, engine: Engine) -> None:
             advice = _engine_meant(engine)
         raise ModelError(f"fit was given {_said(engine)} as its engine", expected, advice)
     assert isinstance(engine, ENGINES)
-    needed = needs(model)
     for missing in exceptions(type(model), type(engine)):
-        if missing in needed and missing in SETTINGS:
+        if missing in model.needs and missing in SETTINGS:
             raise ModelError(f"{engine.label} knows no {missing} ({SETTINGS[missing]})", "NUTS()")
     if effects.covariance is not None and COVARIANCE not in engine.can:
         model.table(effects)  # what no engine could fit, the model refuses itself
@@ -329,7 +319,7 @@ def refit(result: Result, effects: Effects, *, strict: bool = False, kept: Place
 
 def _as_independent(result: Result) -> tuple[str, ...]:
     """What the model takes for independent that may not be: several outcomes, several effects of one study."""
-    effects, needed, said = result.effects, needs(result.model), []
+    effects, needed, said = result.effects, result.model.needs, []
     if len(effects.outcomes) > 1 and not _tells_outcomes_apart(result):
         names = [outcome or "none named" for outcome in effects.outcomes]
         apart = "" if needed & {CLUSTERS, CROSSED} else ", and effects of one study as independent"

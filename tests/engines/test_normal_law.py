@@ -15,12 +15,12 @@ from poolwise.engines.means import means, means_of
 from poolwise.engines.nuts.missing_levels import levels_plan, read_levels
 from poolwise.engines.nuts.planned import planned
 from poolwise.engines.nuts.uncertain_moderators import read_uncertain, uncertain_plan
-from poolwise.model import NormalModel
+from poolwise.model import NORMAL_MODELS
 from poolwise.quadrature.groups.outcome_likelihood import Group
 from support.normal_points import coefficients, covariances, log_density_in_digits, of_tree, parameters
 
 ROUNDING = 1e-12  # of sums of a dozen terms of size 1 to 100
-NORMAL = [name for name, family in simulate.FAMILIES.items() if isinstance(family.model, NormalModel)]
+NORMAL = [name for name, family in simulate.FAMILIES.items() if isinstance(family.model, NORMAL_MODELS)]
 EXACT = [
     name
     for name in NORMAL

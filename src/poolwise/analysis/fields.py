@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 
@@ -79,40 +81,15 @@ def _prior(value: Any) -> Prior:
     return priors.make(family, *parameters)
 
 
-def _prior_for_mu(value: Any) -> Prior:
-    prior = _prior(value)
-    RandomEffects(mu=prior)
-    return prior
+def _prior_that(takes: Callable[[Prior], object]) -> PlainValidator:
+    """Reads a prior that a model takes there: its own words refuse any other."""
 
+    def read(value: Any) -> Prior:
+        prior = _prior(value)
+        takes(prior)
+        return prior
 
-def _prior_for_coefficient(value: Any) -> Prior:
-    prior = _prior(value)
-    MetaRegression("~ 1", beta=prior)
-    return prior
-
-
-def _prior_for_tau(value: Any) -> Prior:
-    prior = _prior(value)
-    RandomEffects(tau=prior)
-    return prior
-
-
-def _prior_for_share(value: Any) -> Prior:
-    prior = _prior(value)
-    ContaminatedRandomEffects(pi=prior)
-    return prior
-
-
-def _prior_for_slope(value: Any) -> Prior:
-    prior = _prior(value)
-    PET(b=prior)
-    return prior
-
-
-def _prior_for_delta(value: Any) -> Prior:
-    prior = _prior(value)
-    WeightFunction("negexp", sides=2, delta=prior)
-    return prior
+    return PlainValidator(read)
 
 
 def _publication_weights(value: Any) -> Any:
@@ -126,11 +103,17 @@ def _publication_weights(value: Any) -> Any:
     return tuple(float(number) for number in value)
 
 
+def _prior_of_coefficient(value: Any) -> Prior:
+    prior = _prior(value)
+    MetaRegression("~ 1", beta=prior)
+    return prior
+
+
 def _coefficient_priors(value: Any) -> Any:
     """One prior for all coefficients, or priors by coefficient: `{ intercept = { Normal = [0, 1] } }`."""
     if isinstance(value, dict) and not set(value) & set(FAMILIES):
-        return {str(name): _prior_for_coefficient(one) for name, one in value.items()}
-    return _prior_for_coefficient(value)
+        return {str(name): _prior_of_coefficient(one) for name, one in value.items()}
+    return _prior_of_coefficient(value)
 
 
 def _listed(value: Any) -> Any:
@@ -172,7 +155,7 @@ def _prior_schema(families: list[str]) -> dict[str, Any]:
 _JOINT = "RegularizedHorseshoe"  # on several coefficients
 _ON_LINE = [name for name, family in FAMILIES.items() if (not family.positive or name == "Flat") and name != _JOINT]
 _ON_HALF_LINE = [name for name, family in FAMILIES.items() if family.positive]
-MuPrior = Annotated[Any, PlainValidator(_prior_for_mu), WithJsonSchema(_prior_schema(_ON_LINE))]
+MuPrior = Annotated[Any, _prior_that(lambda prior: RandomEffects(mu=prior)), WithJsonSchema(_prior_schema(_ON_LINE))]
 Coefficients = Annotated[
     Any,
     PlainValidator(_coefficient_priors),
@@ -188,12 +171,20 @@ Coefficients = Annotated[
 Columns = Annotated[
     tuple[Words, ...], Field(min_length=1), BeforeValidator(_listed, json_schema_input_type=list[Words])
 ]
-TauPrior = Annotated[Any, PlainValidator(_prior_for_tau), WithJsonSchema(_prior_schema(_ON_HALF_LINE))]
-SharePrior = Annotated[Any, PlainValidator(_prior_for_share), WithJsonSchema(_prior_schema(["Beta"]))]
-SlopePrior = Annotated[
-    Any, PlainValidator(_prior_for_slope), WithJsonSchema(_prior_schema([*_ON_LINE, *_ON_HALF_LINE]))
+TauPrior = Annotated[
+    Any, _prior_that(lambda prior: RandomEffects(tau=prior)), WithJsonSchema(_prior_schema(_ON_HALF_LINE))
 ]
-DeltaPrior = Annotated[Any, PlainValidator(_prior_for_delta), WithJsonSchema(_prior_schema(_ON_HALF_LINE))]
+SharePrior = Annotated[
+    Any, _prior_that(lambda prior: ContaminatedRandomEffects(pi=prior)), WithJsonSchema(_prior_schema(["Beta"]))
+]
+SlopePrior = Annotated[
+    Any, _prior_that(lambda prior: PET(b=prior)), WithJsonSchema(_prior_schema([*_ON_LINE, *_ON_HALF_LINE]))
+]
+DeltaPrior = Annotated[
+    Any,
+    _prior_that(lambda prior: WeightFunction("negexp", sides=2, delta=prior)),
+    WithJsonSchema(_prior_schema(_ON_HALF_LINE)),
+]
 PublicationWeights = Annotated[
     Any,
     PlainValidator(_publication_weights),
@@ -206,3 +197,33 @@ Arms = Annotated[
     Field(min_length=1, max_length=2),
     BeforeValidator(_alone_or_listed, json_schema_input_type=Words | list[Words]),
 ]
+AnyPrior = Annotated[Any, PlainValidator(_prior), WithJsonSchema(_prior_schema([*_ON_LINE, *_ON_HALF_LINE]))]
+_SPELT: dict[Any, Any] = {Prior: AnyPrior, Sequence[str]: Columns, str: Words, float: Number, int: Whole, bool: Flag}
+
+
+def spelt(annotation: Any) -> Any:
+    """How a file spells a value with this annotation: the first of the known ones in it, or the words of a Literal.
+
+    Parameters
+    ----------
+    annotation : type
+        Such as ``Prior | None``, ``str | Sequence[str]`` or ``Literal["a", "b"]``.
+
+    Returns
+    -------
+    type
+        Which pydantic validates.
+
+    Raises
+    ------
+    TypeError
+        For one that no file could spell.
+    """
+    members = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    for member in members:
+        if get_origin(member) is Literal:
+            return member
+    for known, file in _SPELT.items():
+        if known in members:
+            return file
+    raise TypeError(f"no file can spell {annotation}")

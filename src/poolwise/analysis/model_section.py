@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from collections.abc import Iterable
+from dataclasses import MISSING, fields
+from dataclasses import Field as Part
+from inspect import cleandoc
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
 from poolwise.analysis.fields import (
     Coefficients,
@@ -18,63 +23,37 @@ from poolwise.analysis.fields import (
     SlopePrior,
     TauPrior,
     Words,
+    spelt,
 )
 from poolwise.errors import ModelError, listing
+from poolwise.model import MODELS, Model
 
 Pooling = Literal["random-effects", "common-effect"]
-Kind = Literal[
-    "random-effects",
-    "common-effect",
-    "meta-regression",
-    "subgroups",
-    "three-level",
-    "location-scale",
-    "joint-outcomes",
-    "correlated-outcomes",
-    "crossed-effects",
-    "student-t",
-    "skew-normal",
-    "contaminated",
-    "binomial-normal",
-    "poisson-normal",
-    "pet",
-    "peese",
-    "step-selection",
-    "weight-function",
-]
-_MEAN = ("mu", "tau", "tau_fixed", "moderators", "beta")
-KEYS: dict[str, tuple[str, ...]] = {
-    "common-effect": ("mu",),
-    "random-effects": ("mu", "tau", "tau_fixed"),
-    "meta-regression": ("moderators", "beta", "tau", "tau_fixed", "missing", "errors", "pooled"),
-    "subgroups": ("by", "heterogeneity", "mu", "tau", "tau_spread"),
-    "three-level": ("cluster", "rho", "moderators", "beta", "mu", "tau_between", "tau_within"),
-    "location-scale": ("scale", "moderators", "beta", "tau", "gamma"),
-    "joint-outcomes": ("mu", "mu_spread", "tau", "tau_spread"),
-    "correlated-outcomes": ("by", "cluster", "rho", "eta", "mu", "tau", "tau_within"),
-    "crossed-effects": ("factors", "mu", "tau", "tau_within"),
-    "student-t": ("mu", "tau", "nu"),
-    "skew-normal": ("mu", "tau"),
-    "contaminated": ("mu", "tau", "tau_out", "pi"),
-    "binomial-normal": ("mu", "tau", "baseline", "base", "base_spread", "slope"),
-    "poisson-normal": ("mu", "tau", "baseline", "base", "base_spread", "slope"),
-    "pet": ("direction", "b", *_MEAN),
-    "peese": ("direction", "b", *_MEAN),
-    "step-selection": ("steps", "direction", "sides", "weights", *_MEAN),
-    "weight-function": ("function", "direction", "sides", "delta", "prec", *_MEAN),
-}
+KINDS: dict[str, type[Model]] = {model.kind_in_files: model for model in MODELS}
+"""The models by what a file calls them."""
+FIELDS = {"function": "kind"}
+"""Fields of models by the key of a file, where a file has another name for one."""
+_OF_DATA = ("measure",)  # a field of models that the section [data] tells
+
+
+def _parts(model: type[Model]) -> dict[str, Part[Any]]:
+    """What a file may say of a model, besides `kind`: its fields, by key."""
+    keys = {field: key for key, field in FIELDS.items()}
+    return {keys.get(part.name, part.name): part for part in fields(model) if part.name not in _OF_DATA}
+
+
+KEYS: dict[str, tuple[str, ...]] = {kind: tuple(_parts(model)) for kind, model in KINDS.items()}
 """What each kind of model is made of, besides `kind`."""
-NEEDED = {
-    "meta-regression": "moderators",
-    "subgroups": "by",
-    "location-scale": "scale",
-    "crossed-effects": "factors",
-    "weight-function": "function",
-}
+if TYPE_CHECKING:
+    type Kind = str
+else:
+    Kind = Literal[tuple(KINDS)]
 
 
 class ModelSection(Section):
     """What is assumed, and the priors; priors left out are the defaults of the scale of effect."""
+
+    # keys in the words of files; what a model has besides these is read from its annotations and its docstring
 
     kind: Kind = Field(default="random-effects", description="one of " + ", ".join(f"'{kind}'" for kind in KEYS))
     moderators: Columns | None = Field(
@@ -176,10 +155,10 @@ class ModelSection(Section):
                 f"one of the keys {listing(KEYS[self.kind], 20)}",
                 f"kind = '{kinds[0]}'",
             )
-        needed = NEEDED.get(self.kind)
-        if needed is not None and needed not in given:
-            told = type(self).model_fields[needed].description
-            raise ModelError(f"kind = '{self.kind}' and no '{needed}'", str(told))
+        for needed, part in _parts(KINDS[self.kind]).items():
+            if part.default is MISSING and needed not in given:
+                told = type(self).model_fields[needed].description
+                raise ModelError(f"kind = '{self.kind}' and no '{needed}'", str(told))
         return self
 
     @model_validator(mode="after")
@@ -191,3 +170,41 @@ class ModelSection(Section):
                 "a common-effect model has no tau", "no 'tau' and no 'tau_fixed'", "kind = 'random-effects'"
             )
         return self
+
+
+def with_keys_of(section: type[ModelSection], models: Iterable[type[Model]]) -> type[ModelSection]:
+    """The section with a key for each field of these models that it does not have yet.
+
+    Parameters
+    ----------
+    section : type of ModelSection
+    models : iterable of type of Model
+
+    Returns
+    -------
+    type of ModelSection
+        The same where it has them all.
+    """
+    own: dict[str, Any] = {}
+    for model in models:
+        hints = get_type_hints(model)
+        for key, part in _parts(model).items():
+            if key not in section.model_fields:
+                own[key] = (spelt(hints[part.name]) | None, Field(default=None, description=_said(model, part.name)))
+    return create_model("ModelSection", __base__=section, __doc__=section.__doc__, **own) if own else section
+
+
+def _said(model: type[Model], name: str) -> str:
+    """The first sentence on a field in the docstring of its model, as an expectation."""
+    found = re.search(rf"^{name} :.*\n((?: {{4}}.*\n?)+)", cleandoc(model.__doc__ or ""), re.MULTILINE)
+    if found is None:
+        raise TypeError(f"{model.__name__}: no line '{name} : ...' under Attributes")
+    sentence = re.split(r"[.;](?:\s|$)", " ".join(found.group(1).split()), maxsplit=1)[0]
+    return sentence[0].lower() + sentence[1:]
+
+
+if not TYPE_CHECKING:
+    ModelSection = with_keys_of(ModelSection, MODELS)
+_LISTS = tuple(key for key, field in ModelSection.model_fields.items() if field.annotation == Columns | None)
+COLUMNS = (*_LISTS, "by", "cluster")
+"""Keys whose values are names of columns."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from poolwise.analysis.model_section import KEYS
+from poolwise.analysis.model_section import FIELDS, KEYS, KINDS
 from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.record import Panel, PlannedBias, PlannedFit
 from poolwise.effects import Effects
@@ -16,29 +16,7 @@ from poolwise.engines.exact.choice import refuse_unknown_priors
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import AnalysisError, listing
 from poolwise.fit import PAIRS
-from poolwise.model import (
-    DEFAULT_PRIORS,
-    PEESE,
-    PET,
-    BinomialNormal,
-    CommonEffect,
-    ContaminatedRandomEffects,
-    CorrelatedOutcomes,
-    CrossedEffects,
-    JointOutcomes,
-    LocationScale,
-    MetaRegression,
-    Model,
-    PoissonNormal,
-    RandomEffects,
-    SkewNormalRandomEffects,
-    StepSelection,
-    StudentTRandomEffects,
-    Subgroups,
-    ThreeLevel,
-    WeightFunction,
-    with_prior,
-)
+from poolwise.model import DEFAULT_PRIORS, Model, with_prior
 from poolwise.moments import refuse_improper
 from poolwise.prior_catalogue import panel
 from poolwise.priors import Prior
@@ -63,32 +41,8 @@ def stated(section: ModelSection, kind: str) -> Model:
     -------
     Model
     """
-    keys = [name for name in KEYS[kind] if getattr(section, name) is not None]
-    given = {_FIELDS.get(name, name): getattr(section, name) for name in keys}
-    return _MODELS[kind](**given)
-
-
-_MODELS: dict[str, Callable[..., Model]] = {
-    "common-effect": CommonEffect,
-    "random-effects": RandomEffects,
-    "meta-regression": MetaRegression,
-    "subgroups": Subgroups,
-    "three-level": ThreeLevel,
-    "location-scale": LocationScale,
-    "joint-outcomes": JointOutcomes,
-    "correlated-outcomes": CorrelatedOutcomes,
-    "crossed-effects": CrossedEffects,
-    "student-t": StudentTRandomEffects,
-    "skew-normal": SkewNormalRandomEffects,
-    "contaminated": ContaminatedRandomEffects,
-    "binomial-normal": BinomialNormal,
-    "poisson-normal": PoissonNormal,
-    "pet": PET,
-    "peese": PEESE,
-    "step-selection": StepSelection,
-    "weight-function": WeightFunction,
-}
-_FIELDS = {"function": "kind"}  # of models, where a file has another name for one
+    given = {FIELDS.get(key, key): getattr(section, key) for key in KEYS[kind] if getattr(section, key) is not None}
+    return KINDS[kind](**given)
 
 
 def resolved(spec: Spec, effects: Effects) -> Model:

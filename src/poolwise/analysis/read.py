@@ -201,11 +201,12 @@ _STUDIES = (("study", "cluster"), ("study", "factors"))  # the study itself, whi
 
 def _asked(section: object) -> Asked:
     """What the section [model] asks of the table, valid or not."""
+    from poolwise.analysis.model_section import COLUMNS
     from poolwise.analysis.sources import Asked
 
     if not isinstance(section, dict):
         return Asked({}, "")
-    named = {key: section.get(key) for key in ("moderators", "pooled", "scale", "factors", "by", "cluster")}
+    named = {key: section.get(key) for key in COLUMNS}
     if isinstance(section.get("errors"), dict):
         named["errors"] = list(section["errors"].values())
     lists = {key: [one] if isinstance(one, str) and key in ("by", "cluster") else one for key, one in named.items()}

@@ -14,7 +14,7 @@ from poolwise.effects import Effects
 from poolwise.engines.means import Means, means
 from poolwise.errors import ModelError
 from poolwise.model import MetaRegression, Model, RandomEffects, Subgroups
-from poolwise.model.needs import UNCERTAIN, needs
+from poolwise.model.needs import UNCERTAIN
 from poolwise.moments import moments_of_tau
 from poolwise.priors import Flat, Normal, Prior
 from poolwise.quadrature.one_tau.jobs import TauPriors
@@ -117,7 +117,7 @@ def subject(effects: Effects, model: Model, quantity: str | None) -> Subject:
         )
     if model.tau_fixed is not None:
         raise ModelError("prior_panel was given a model with a known tau", "tau left to the panel", EXAMPLE)
-    if UNCERTAIN in needs(model):
+    if UNCERTAIN in model.needs:
         raise ModelError(
             "prior_panel, which goes by quadrature, knows no uncertain moderators (missing=, errors=)",
             "known moderators",

@@ -195,11 +195,11 @@ def q_profile(data: Data, prob: float = 0.95) -> Array:
     return solve_q(data, chdtri(data.df[:, None], tails))[0]
 
 
-def q_profile_is_empty(test: QTest, prob: float = 0.95) -> Array:
-    """Whether no tau2 >= 0 is in the Q-profile set, as Q(0) is below the lower quantile; bool, shape (n,).
+def q_profile_is_empty(test: QTest) -> Array:
+    """Whether no tau2 >= 0 is in the 95 % Q-profile set, as Q(0) is below the lower quantile; bool, shape (n,).
 
     References
     ----------
     Viechtbauer 2007, Statistics in Medicine 26:37, 10.1002/sim.2514.
     """
-    return test.statistic < chdtri(test.df, 0.5 * (1.0 + prob))
+    return test.statistic < chdtri(test.df, 0.975)

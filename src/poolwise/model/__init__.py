@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from poolwise.effects import Effects
-from poolwise.errors import listing
+from poolwise.errors import ModelError, listing
 from poolwise.model._priors import DEFAULT_PRIORS, called
+from poolwise.model.assumption import Assumption
 from poolwise.model.coefficients import formula_words
 from poolwise.model.correlated import CorrelatedOutcomes, CrossedEffects
 from poolwise.model.counts import BinomialNormal, Counted, PoissonNormal
@@ -26,6 +27,8 @@ from poolwise.priors import Prior
 
 __all__ = [
     "DEFAULT_PRIORS",
+    "MODELS",
+    "NORMAL_MODELS",
     "PEESE",
     "PET",
     "BinomialNormal",
@@ -38,7 +41,6 @@ __all__ = [
     "LocationScale",
     "MetaRegression",
     "Model",
-    "NormalModel",
     "PoissonNormal",
     "RandomEffects",
     "Robust",
@@ -59,27 +61,40 @@ __all__ = [
 ]
 
 Robust = StudentTRandomEffects | SkewNormalRandomEffects | ContaminatedRandomEffects
-Grouped = Subgroups | ThreeLevel | JointOutcomes | CrossedEffects | CorrelatedOutcomes
-NormalModel = CommonEffect | RandomEffects | MetaRegression | LocationScale | Grouped | PET | PEESE
-Model = NormalModel | Robust | Counted | Selection
+Grouped = Subgroups | ThreeLevel | LocationScale | JointOutcomes
+OfRows = Robust | Counted
+Correlated = CrossedEffects | CorrelatedOutcomes
+Model = CommonEffect | RandomEffects | MetaRegression | Grouped | OfRows | Correlated | PET | PEESE | Selection
+MODELS: tuple[type[Model], ...] = get_args(Model)
+"""Every model, in the order of the table of pairs: a new one is a class in a file beside, and a name in `Model`."""
+NORMAL_MODELS = tuple(model for model in MODELS if model.structure is not Assumption.structure)
+"""Those whose true effects are normal given their standard deviations: they state a structure."""
 
 
-def stated(effects: Effects, model: NormalModel) -> tuple[NormalModel, NormalStructure]:
+def stated(effects: Effects, model: Model) -> tuple[Model, NormalStructure]:
     """A model with every prior explicit, and what it then states on a study table; a design is made once for both.
 
     Parameters
     ----------
     effects : Effects
-    model : NormalModel
+    model : Model
 
     Returns
     -------
-    tuple of NormalModel and NormalStructure
+    tuple of Model and NormalStructure
+
+    Raises
+    ------
+    ModelError
+        When true effects are not normal given the standard deviations.
     """
     if isinstance(model, MetaRegression | LocationScale | Subgroups | ThreeLevel):
         return model.stated(effects)
     resolved = model.resolved(effects)
-    return resolved, resolved.structure(effects)
+    structure = resolved.structure(effects)
+    if structure is None:
+        raise ModelError(f"{model.label}: true effects are not normal given their standard deviations")
+    return resolved, structure
 
 
 def with_prior[M: Model](model: M, name: str, prior: Prior) -> M:

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Protocol
 
 from poolwise.effects import Effects
 from poolwise.model.structure import NormalStructure
 from poolwise.priors import Prior
+
+Needs = Mapping[str, Callable[[Any], bool]]
 
 
 class Assumption(Protocol):
     """A model: its words, its priors, and what it states of mean effects and heterogeneity.
 
     What most models answer alike stands here; a model that answers otherwise says so itself.
+
+    Attributes
+    ----------
+    kind_in_files : str
+        What an analysis file calls it: ``kind = "random-effects"``. The other keys of the file are the model's fields.
+    always_needs : frozenset of str
+        What it needs of an engine whatever its settings, in the words of `needs`.
+    may_need : mapping of str to callable
+        What it needs under some settings only, and whether these are such ones; refusals go through it in order.
     """
+
+    kind_in_files: ClassVar[str]
+    always_needs: ClassVar[frozenset[str]] = frozenset()
+    may_need: ClassVar[Needs] = {}
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What it needs of an engine with these settings."""
+        return self.always_needs | {need for need, holds in self.may_need.items() if holds(self)}
 
     @property
     def label(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, listing, nearest, shown
 from poolwise.model._priors import DEFAULT, check_mu, check_tau, mu_prior, tau_prior
 from poolwise.model.assumption import Assumption
+from poolwise.model.needs import CORRELATED, CROSSED
 from poolwise.model.structure import (
     Errors,
     Layer,
@@ -67,6 +68,8 @@ class CrossedEffects(Assumption):
     theta_i ~ Normal(mu + u_study[i] + u_lab[i], tau_within)
     """
 
+    kind_in_files: ClassVar[str] = "crossed-effects"
+    always_needs: ClassVar[frozenset[str]] = frozenset({CROSSED})
     factors: Sequence[str]
     mu: Prior | None = None
     tau: Prior | Mapping[str, Prior] | None = None
@@ -212,6 +215,8 @@ class CorrelatedOutcomes(Assumption):
     theta_s ~ Normal(mu, diag(tau) R diag(tau)), s = study, one element for each outcome
     """
 
+    kind_in_files: ClassVar[str] = "correlated-outcomes"
+    always_needs: ClassVar[frozenset[str]] = frozenset({CORRELATED})
     by: str = "outcome"
     cluster: str = "study"
     mu: Prior | None = None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal, final, get_args
+from typing import ClassVar, Literal, final, get_args
 
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
 from poolwise.intake.counts import ONE_ARM_MEASURES, counts_of, informative, log_ratio
 from poolwise.model._priors import DEFAULT, check_mu, check_tau, mu_prior, tau_prior
 from poolwise.model.assumption import Assumption
+from poolwise.model.needs import COUNTS
 from poolwise.priors import HalfNormal, Normal, Prior
 from poolwise.settings import check_option
 
@@ -63,6 +64,8 @@ class BinomialNormal(Assumption):
     Medicine 29:3046, 10.1002/sim.4040, for one arm.
     """
 
+    kind_in_files: ClassVar[str] = "binomial-normal"
+    always_needs: ClassVar[frozenset[str]] = frozenset({COUNTS})
     measure: str | None = None
     mu: Prior | None = None
     tau: Prior | None = None
@@ -144,6 +147,8 @@ class PoissonNormal(Assumption):
     Stijnen, Hamza & Ozdemir 2010, Statistics in Medicine 29:3046, 10.1002/sim.4040.
     """
 
+    kind_in_files: ClassVar[str] = "poisson-normal"
+    always_needs: ClassVar[frozenset[str]] = frozenset({COUNTS})
     mu: Prior | None = None
     tau: Prior | None = None
     baseline: Baseline = "separate"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from poolwise.model.coefficients import (
     named_priors_of,
     prior_lines,
 )
+from poolwise.model.needs import CLUSTERS, EXCHANGEABLE
 from poolwise.model.structure import (
     Errors,
     Exchangeable,
@@ -102,6 +103,8 @@ class ThreeLevel(Assumption):
     0.51
     """
 
+    kind_in_files: ClassVar[str] = "three-level"
+    always_needs: ClassVar[frozenset[str]] = frozenset({CLUSTERS})
     cluster: str = "study"
     mu: Prior | None = None
     tau_between: Prior | None = None
@@ -294,6 +297,8 @@ class JointOutcomes(Assumption):
     al. 2013, Bayesian Data Analysis, 3rd ed., section 5.4, 10.1201/b16018, for the hierarchy.
     """
 
+    kind_in_files: ClassVar[str] = "joint-outcomes"
+    always_needs: ClassVar[frozenset[str]] = frozenset({EXCHANGEABLE})
     mu: Prior | None = None
     mu_spread: Prior | None = None
     tau: Prior | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -37,6 +37,7 @@ class CommonEffect(Assumption):
     Statist. Soc. A 181:205, 10.1111/rssa.12275, for what it estimates where effects differ.
     """
 
+    kind_in_files: ClassVar[str] = "common-effect"
     mu: Prior | None = None
 
     def __post_init__(self) -> None:
@@ -119,6 +120,7 @@ class RandomEffects(Assumption):
     y_i ~ Normal(theta_i, se_i); theta_i ~ Normal(mu, tau); mu ~ Normal(0, 1); tau ~ HalfNormal(0.5)
     """
 
+    kind_in_files: ClassVar[str] = "random-effects"
     mu: Prior | None = None
     tau: Prior | None = None
     tau_fixed: float | None = None

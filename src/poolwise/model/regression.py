@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, final, get_args
+from typing import ClassVar, Literal, final, get_args
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from poolwise.model._priors import (
     tau_prior,
     tau_words,
 )
-from poolwise.model.assumption import Assumption
+from poolwise.model.assumption import Assumption, Needs
 from poolwise.model.coefficients import (
     NO_SINGLE_MEAN,
     Coefficients,
@@ -36,6 +36,7 @@ from poolwise.model.coefficients import (
 )
 from poolwise.model.levels import Pooled, named_factors, with_levels
 from poolwise.model.missing_levels import MissingLevels, missing_levels, words_with_gaps
+from poolwise.model.needs import EXCHANGEABLE, POOLED, SCALE_MODERATORS, UNCERTAIN
 from poolwise.model.structure import (
     Errors,
     Exchangeable,
@@ -104,6 +105,11 @@ class MetaRegression(Assumption):
     y_i ~ Normal(theta_i, se_i); theta_i ~ Normal(x_i beta, tau), x ~ ablat; beta ~ Flat(); tau ~ HalfNormal(0.5)
     """
 
+    kind_in_files: ClassVar[str] = "meta-regression"
+    may_need: ClassVar[Needs] = {
+        UNCERTAIN: lambda model: model.takes_uncertain,
+        POOLED: lambda model: bool(model.pooled),
+    }
     moderators: str | Sequence[str]
     beta: Coefficients | None = None
     tau: Prior | None = None
@@ -281,6 +287,8 @@ class Subgroups(Assumption):
     y_i ~ Normal(theta_i, se_i); theta_i ~ Normal(mu[g], tau), g = alloc of study i
     """
 
+    kind_in_files: ClassVar[str] = "subgroups"
+    may_need: ClassVar[Needs] = {EXCHANGEABLE: lambda model: model.heterogeneity == "exchangeable"}
     by: str
     mu: Prior | None = None
     tau: Prior | None = None
@@ -435,6 +443,8 @@ class LocationScale(Assumption):
     theta_i ~ Normal(x_i beta, tau_i), x ~ 1; log tau_i = log tau + (z_i - mean z) gamma, z ~ year
     """
 
+    kind_in_files: ClassVar[str] = "location-scale"
+    always_needs: ClassVar[frozenset[str]] = frozenset({SCALE_MODERATORS})
     scale: str | Sequence[str]
     moderators: str | Sequence[str] = "~ 1"
     beta: Coefficients | None = None

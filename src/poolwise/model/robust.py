@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import final
+from typing import ClassVar, final
 
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
 from poolwise.model._priors import DEFAULT, check_mu, check_tau, mu_prior, tau_prior
 from poolwise.model.assumption import Assumption
+from poolwise.model.needs import HEAVY_TAILED, OUTLYING, SKEWED
 from poolwise.priors import Beta, Gamma, Prior, Uniform
 
 DEFAULT_NU = Gamma(2.0, 0.1)
 DEFAULT_PI = Beta(1.0, 9.0)
-OUTLYING = 2.0  # times as wide as the prior on tau: outliers differ by more than studies differ among themselves
+OUT_WIDER = 2.0  # times as wide as the prior on tau: outliers differ by more than studies differ among themselves
 
 
 @final
@@ -50,6 +51,8 @@ class StudentTRandomEffects(Assumption):
     y_i ~ Normal(theta_i, se_i); theta_i ~ StudentT(nu, mu, tau)
     """
 
+    kind_in_files: ClassVar[str] = "student-t"
+    always_needs: ClassVar[frozenset[str]] = frozenset({HEAVY_TAILED})
     mu: Prior | None = None
     tau: Prior | None = None
     nu: Prior = DEFAULT_NU
@@ -118,6 +121,8 @@ class SkewNormalRandomEffects(Assumption):
     10.1002/sim.2897; for the prior Bayes & Branco 2007, Brazilian J. Probability and Statistics 21:141.
     """
 
+    kind_in_files: ClassVar[str] = "skew-normal"
+    always_needs: ClassVar[frozenset[str]] = frozenset({SKEWED})
     mu: Prior | None = None
     tau: Prior | None = None
 
@@ -182,6 +187,8 @@ class ContaminatedRandomEffects(Assumption):
     27:418, 10.1002/sim.2897.
     """
 
+    kind_in_files: ClassVar[str] = "contaminated"
+    always_needs: ClassVar[frozenset[str]] = frozenset({OUTLYING})
     mu: Prior | None = None
     tau: Prior | None = None
     tau_out: Prior | None = None
@@ -218,7 +225,7 @@ class ContaminatedRandomEffects(Assumption):
             self,
             mu=mu_prior(self.mu, effects, self),
             tau=tau_prior(self.tau, effects, self),
-            tau_out=out.scaled(OUTLYING) if self.tau_out is None else out,
+            tau_out=out.scaled(OUT_WIDER) if self.tau_out is None else out,
         )
 
     def statement(self) -> tuple[str, ...]:

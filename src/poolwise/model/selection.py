@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from itertools import pairwise
-from typing import Any, Literal, final, get_args
+from typing import Any, ClassVar, Literal, final, get_args
 
 import numpy as np
 
@@ -20,8 +20,9 @@ from poolwise.model._priors import (
     no_prior,
     tau_prior,
 )
-from poolwise.model.assumption import Assumption
+from poolwise.model.assumption import Assumption, Needs
 from poolwise.model.coefficients import Coefficients, check_coefficients, formula_words, named_columns
+from poolwise.model.needs import MANY_WEIGHTS, OWN_WEIGHTS, SELECTED, SELECTED_BY_STEPS, SELECTED_MODERATORS
 from poolwise.model.pooled import RandomEffects
 from poolwise.model.publication import NOT_SAID, Direction, as_steps, check_direction, check_selected, sign_of
 from poolwise.model.regression import MetaRegression
@@ -111,6 +112,13 @@ class StepSelection(Assumption):
     1 = omega[p < .025] >= omega[.025 < p < .5] >= omega[p > .5], their differences ~ Dirichlet(1, 1, 1)
     """
 
+    kind_in_files: ClassVar[str] = "step-selection"
+    always_needs: ClassVar[frozenset[str]] = frozenset({SELECTED_BY_STEPS})
+    may_need: ClassVar[Needs] = {
+        SELECTED_MODERATORS: lambda model: model.moderators is not None,
+        OWN_WEIGHTS: lambda model: bool(model.weight_priors),
+        MANY_WEIGHTS: lambda model: len(model.free_weights) > 4,
+    }
     steps: Sequence[float] = (0.025,)
     _: KW_ONLY
     direction: Direction = NOT_SAID
@@ -297,6 +305,8 @@ class WeightFunction(Assumption):
     ('omega(p) = exp(-delta p), p one-sided', 'delta ~ Exponential(0.5)')
     """
 
+    kind_in_files: ClassVar[str] = "weight-function"
+    always_needs: ClassVar[frozenset[str]] = frozenset({SELECTED})
     kind: Kind
     _: KW_ONLY
     direction: Direction = NOT_SAID

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, final
+from typing import Any, ClassVar, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +35,62 @@ PET_SCALE, PEESE_SCALE = 1.0, 5.0
 EQUAL = 1e-9  # relative difference of standard errors that rounding leaves
 
 
+@dataclass(frozen=True)
+class SmallStudies(Assumption):
+    """What `PET` and `PEESE` share: a regression whose last column grows with the standard error."""
+
+    mu: Prior | None = None
+    b: Prior | None = None
+    tau: Prior | None = None
+    _: KW_ONLY
+    tau_fixed: float | None = None
+    direction: Direction = NOT_SAID
+    moderators: str | Sequence[str] | None = None
+    beta: Coefficients | None = None
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def label(self) -> str:
+        """Words for tables."""
+        return type(self).__name__ + _formula(self)
+
+    @property
+    def named_priors(self) -> dict[str, Prior | None]:
+        """The priors by the name of what they are about; none for a known tau."""
+        return _named_priors(self)
+
+    @property
+    def one_tau(self) -> bool:
+        """About the means that the standard errors give."""
+        return True
+
+    @property
+    def has_coefficients(self) -> bool:
+        """The slope has a unit of its own, and mu is the mean effect of no study of the table."""
+        return True
+
+    def resolved(self, effects: Effects) -> Self:
+        """The same model with every prior explicit for this study table."""
+        return replace(self, **_resolved(self, effects))
+
+    @abstractmethod
+    def default_b(self, effects: Effects) -> Prior:
+        """The prior on the slope where none is given."""
+
+    @abstractmethod
+    def regressor(self, se: Array) -> Array:
+        """What b is the slope on."""
+
+    def structure(self, effects: Effects) -> NormalStructure:
+        """What the model states on a study table: a meta-regression on the standard error, or on its square."""
+        return _structure(self, effects)
+
+
 @final
 @dataclass(frozen=True)
-class PET(Assumption):
+class PET(SmallStudies):
     """Precision-effect test: y_i ~ Normal(theta_i, se_i), theta_i ~ Normal(mu + d b se_i, tau).
 
     d is 1, or -1 where results below 0 are likelier to be published. mu is the mean effect in a study without sampling
@@ -78,41 +132,7 @@ class PET(Assumption):
     y_i ~ Normal(theta_i, se_i); theta_i ~ Normal(mu - b se_i, tau)
     """
 
-    mu: Prior | None = None
-    b: Prior | None = None
-    tau: Prior | None = None
-    _: KW_ONLY
-    tau_fixed: float | None = None
-    direction: Direction = NOT_SAID
-    moderators: str | Sequence[str] | None = None
-    beta: Coefficients | None = None
-
-    def __post_init__(self) -> None:
-        _check(self)
-
-    @property
-    def label(self) -> str:
-        """Words for tables."""
-        return "PET" + _formula(self)
-
-    @property
-    def named_priors(self) -> dict[str, Prior | None]:
-        """The priors by the name of what they are about; none for a known tau."""
-        return _named_priors(self)
-
-    @property
-    def one_tau(self) -> bool:
-        """About the means that the standard errors give."""
-        return True
-
-    @property
-    def has_coefficients(self) -> bool:
-        """The slope has a unit of its own, and mu is the mean effect of no study of the table."""
-        return True
-
-    def resolved(self, effects: Effects) -> PET:
-        """The same model with every prior explicit for this study table."""
-        return replace(self, **_resolved(self, effects))
+    kind_in_files: ClassVar[str] = "pet"
 
     def default_b(self, effects: Effects) -> Prior:
         """HalfCauchy(1), whatever the unit of the effects."""
@@ -122,10 +142,6 @@ class PET(Assumption):
         """What b is the slope on: d se."""
         return sign_of(self.direction) * se
 
-    def structure(self, effects: Effects) -> NormalStructure:
-        """What the model states on a study table: a meta-regression on the standard error."""
-        return _structure(self, effects)
-
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
         return _statement(self, "se_i")
@@ -133,7 +149,7 @@ class PET(Assumption):
 
 @final
 @dataclass(frozen=True)
-class PEESE(Assumption):
+class PEESE(SmallStudies):
     """Precision-effect estimate with standard error: theta_i ~ Normal(mu + d b se_i^2, tau).
 
     As `PET` with the square of the standard error, whose slope at se = 0 is 0: if there is an effect, studies precise
@@ -165,41 +181,7 @@ class PEESE(Assumption):
     y_i ~ Normal(theta_i, se_i); theta_i ~ Normal(mu + b se_i^2, tau)
     """
 
-    mu: Prior | None = None
-    b: Prior | None = None
-    tau: Prior | None = None
-    _: KW_ONLY
-    tau_fixed: float | None = None
-    direction: Direction = NOT_SAID
-    moderators: str | Sequence[str] | None = None
-    beta: Coefficients | None = None
-
-    def __post_init__(self) -> None:
-        _check(self)
-
-    @property
-    def label(self) -> str:
-        """Words for tables."""
-        return "PEESE" + _formula(self)
-
-    @property
-    def named_priors(self) -> dict[str, Prior | None]:
-        """The priors by the name of what they are about; none for a known tau."""
-        return _named_priors(self)
-
-    @property
-    def one_tau(self) -> bool:
-        """About the means that the standard errors give."""
-        return True
-
-    @property
-    def has_coefficients(self) -> bool:
-        """The slope has a unit of its own, and mu is the mean effect of no study of the table."""
-        return True
-
-    def resolved(self, effects: Effects) -> PEESE:
-        """The same model with every prior explicit for this study table."""
-        return replace(self, **_resolved(self, effects))
+    kind_in_files: ClassVar[str] = "peese"
 
     def default_b(self, effects: Effects) -> Prior:
         """HalfCauchy(5 / unit) where the unit of the effects is known."""
@@ -216,16 +198,9 @@ class PEESE(Assumption):
         """What b is the slope on: d se^2."""
         return sign_of(self.direction) * se**2
 
-    def structure(self, effects: Effects) -> NormalStructure:
-        """What the model states on a study table: a meta-regression on the square of the standard error."""
-        return _structure(self, effects)
-
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
         return _statement(self, "se_i^2")
-
-
-SmallStudies = PET | PEESE
 
 
 def _check(model: SmallStudies) -> None:

@@ -19,7 +19,7 @@ from poolwise.design import Design
 from poolwise.effects import Effects
 from poolwise.model.missing_levels import MissingLevels
 from poolwise.model.uncertain import Uncertain
-from poolwise.priors import Fixed, Prior
+from poolwise.priors import Fixed, Prior, RegularizedHorseshoe
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -253,6 +253,7 @@ class NormalStructure:
         Design of the mean effects, shape (k, p).
     coefficients : tuple of str
         Names of the p coefficients: ``"mu"``, ``"beta[ablat]"``, ``"mu[school]"``, ``"u[lab: 3]"``.
+        A result answers its question by those called mu, mu[...] or beta[...].
     layers : tuple of Layer
         What true effects are made of beside their means; empty for a common effect.
     errors : Errors
@@ -356,6 +357,12 @@ class NormalStructure:
     def groups_of_rows(self) -> tuple[Ints, ...]:
         """The rows of each column of X, where each row is in one group."""
         return tuple(np.flatnonzero(column) for column in self.X.T)
+
+    @property
+    def shares_priors(self) -> bool:
+        """Whether coefficients share an unknown scale: pooled levels, or a regularised horseshoe."""
+        joint = any(isinstance(prior, RegularizedHorseshoe) for prior in self.priors.values())
+        return joint or any(not group.centre for group in self.exchangeable)
 
     @property
     def exchangeable_means(self) -> bool:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.model import NormalModel
+from poolwise.model import NORMAL_MODELS, Model
 from poolwise.model.structure import Exchangeable, NormalStructure
-from poolwise.priors import RegularizedHorseshoe
 from poolwise.simulate.missing_levels import levels_truth
 from poolwise.simulate.shared_priors import shared_values
 from poolwise.simulate.simulators import SIMULATORS, drawn
@@ -21,12 +18,12 @@ Array = NDArray[np.float64]
 Rng = np.random.Generator
 
 
-def normal_truth(model: NormalModel, effects: Effects, rng: Rng) -> Generated:
+def normal_truth(model: Model, effects: Effects, rng: Rng) -> Generated:
     """Parameters drawn from the priors of a normal model, and true effects of new studies.
 
     Parameters
     ----------
-    model : NormalModel
+    model : Model
         With every prior explicit.
     effects : Effects
         The design.
@@ -42,7 +39,8 @@ def normal_truth(model: NormalModel, effects: Effects, rng: Rng) -> Generated:
         For an improper prior.
     """
     structure = model.structure(effects)
-    if _coefficients_share_priors(structure):
+    assert structure is not None
+    if structure.shares_priors:
         return truth_at(structure, shared_values(structure, rng), rng)
     values = _values(model, structure, rng)
     if structure.gaps is not None:
@@ -52,16 +50,10 @@ def normal_truth(model: NormalModel, effects: Effects, rng: Rng) -> Generated:
     return truth_at(structure, values, rng)
 
 
-SIMULATORS.update(dict.fromkeys(get_args(NormalModel), normal_truth))
+SIMULATORS.update(dict.fromkeys(NORMAL_MODELS, normal_truth))
 
 
-def _coefficients_share_priors(structure: NormalStructure) -> bool:
-    """Whether coefficients are effects of pooled levels, or share a regularised horseshoe."""
-    joint = any(isinstance(prior, RegularizedHorseshoe) for prior in structure.priors.values())
-    return joint or any(not group.centre for group in structure.exchangeable)
-
-
-def _values(model: NormalModel, structure: NormalStructure, rng: Rng) -> Values:
+def _values(model: Model, structure: NormalStructure, rng: Rng) -> Values:
     """A value of every parameter: of those with priors of their own, in their order, then of exchangeable ones."""
     values: Values = {}
     for name in (*structure.priors, *_open(structure)):

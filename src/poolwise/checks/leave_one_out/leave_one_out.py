@@ -21,7 +21,7 @@ from poolwise.engines.nuts.stored_draws import Folder
 from poolwise.errors import ModelError, listing
 from poolwise.evidence import Averaged, BiasAveraged
 from poolwise.model import Model, RandomEffects, prior_words
-from poolwise.model.needs import UNCERTAIN, needs
+from poolwise.model.needs import UNCERTAIN
 from poolwise.model.selection import Selection
 from poolwise.moments import refuse_improper
 from poolwise.result import Result
@@ -225,7 +225,7 @@ def leave_one_out(
     assumed = RandomEffects() if model is None else model
     if not isinstance(assumed, Model):
         raise ModelError(f"leave_one_out was given {type(assumed).__name__}", "a model", "RandomEffects(...)")
-    if UNCERTAIN in needs(assumed):
+    if UNCERTAIN in assumed.needs:
         raise ModelError(
             "leave_one_out by quadrature knows no uncertain moderators (missing=, errors=)",
             "a result of NUTS",

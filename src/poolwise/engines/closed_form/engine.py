@@ -37,7 +37,6 @@ from poolwise.model.needs import (
     SELECTED,
     SELECTED_BY_STEPS,
     SELECTED_MODERATORS,
-    needs,
 )
 from poolwise.model.pooled import NO_SPREAD
 from poolwise.model.selection import StepSelection, WeightFunction
@@ -200,9 +199,9 @@ class ClosedForm:
         estimator = self.estimator(model.tau_fixed)
         if model.one_tau:
             return regression(effects, mean, estimator, interval, self.prediction)
-        if EXCHANGEABLE in needs(model):
+        if EXCHANGEABLE in model.needs:
             raise ModelError("exchangeable tau has no closed form", "heterogeneity='common' or 'separate'", "Exact()")
-        assert needs(model) <= self.can
+        assert model.needs <= self.can
         return separate(effects, mean, estimator, interval, self.prediction)
 
     def estimator(self, tau_fixed: float | None) -> str | float:

@@ -21,7 +21,7 @@ from poolwise.engines.means import Means, means
 from poolwise.errors import ModelError
 from poolwise.laws import Deferred
 from poolwise.model import Model
-from poolwise.model.needs import CORRELATED, CROSSED, needs
+from poolwise.model.needs import CORRELATED, CROSSED
 from poolwise.moments import MOST_MOMENTS, spreads_of
 from poolwise.priors import Cauchy, Flat, Mixture, Normal, Prior, StudentT, TruncatedNormal
 from poolwise.quadrature.boxes.box_posterior import BoxPosterior, box_posterior
@@ -76,7 +76,7 @@ def quadrature(effects: Effects, model: Model, tolerance: float, mean: Means | N
     refuse_other_priors(mean, known=other)
     structure = mean.structure
     stated = {*structure.priors, *structure.known}
-    if not stated.issuperset(structure.sds) or len(mean.priors) < mean.p or needs(model) & {CROSSED, CORRELATED}:
+    if not stated.issuperset(structure.sds) or len(mean.priors) < mean.p or model.needs & {CROSSED, CORRELATED}:
         raise ModelError(f"{model!r} leaves a prior open", "explicit priors")
     if mean.Z is not None:
         return _location_scale(effects, model, mean, tolerance)

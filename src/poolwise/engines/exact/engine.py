@@ -20,7 +20,7 @@ from poolwise.engines.exact.selected import SelectedFit, fitted_steps, is_select
 from poolwise.engines.exact.tree import exact_tree
 from poolwise.engines.means import means_of
 from poolwise.errors import ModelError, shown
-from poolwise.model import Model, NormalModel, prior_words, remarks, stated
+from poolwise.model import Model, prior_words, remarks, stated
 from poolwise.model.needs import CLUSTERS, COVARIANCE, EXCHANGEABLE, SCALE_MODERATORS, SELECTED_BY_STEPS, SKEWED
 from poolwise.moments import refuse_improper
 from poolwise.quantities import ByStudy, IntervalKind, Quantity
@@ -175,8 +175,6 @@ def _fitted(effects: Effects, model: Model, tolerance: float) -> Fitted | Groupe
         return fitted_rows(effects, model.resolved(effects))
     if is_exchangeable(model):
         return grouped(effects, model.resolved(effects), tolerance)
-    if not isinstance(model, NormalModel):
-        raise ModelError(f"{model.label}: true effects are not normal given their standard deviations")
     resolved, structure = stated(effects, model)
     refuse_improper(effects, resolved, structure)
     return quadrature(effects, resolved, tolerance, means_of(structure))

@@ -20,7 +20,7 @@ from poolwise.engines.means import Means, Split, means, normal_prior
 from poolwise.errors import ModelError, listing
 from poolwise.laws import Deferred
 from poolwise.model import Model
-from poolwise.model.needs import EXCHANGEABLE, needs
+from poolwise.model.needs import EXCHANGEABLE
 from poolwise.priors import Flat, Normal
 from poolwise.quadrature.groups.contrasts import combination
 from poolwise.quadrature.groups.draws import draw
@@ -234,7 +234,7 @@ class Grouped:
 
 def is_exchangeable(model: Model) -> bool:
     """Whether this is a model of exchangeable groups."""
-    return EXCHANGEABLE in needs(model)
+    return EXCHANGEABLE in model.needs
 
 
 def refuse_covariance(effects: Effects, model: Model) -> None:

@@ -8,7 +8,7 @@ from typing import ClassVar, final
 from poolwise.effects import Effects
 from poolwise.engines.environment import versions
 from poolwise.engines.nuts.planned import fit_planned
-from poolwise.engines.nuts.row_models import LatentModel, fit_latent
+from poolwise.engines.nuts.row_models import LATENTS, fit_latent
 from poolwise.engines.nuts.samplers import check_sampler
 from poolwise.engines.nuts.settings import PACKAGES, Sampler
 from poolwise.engines.nuts.stored_draws import Place
@@ -174,6 +174,6 @@ class NUTS:
         """
         what = f"{self.chains} chains of {self.draws} draws of the true effects of {effects.k} studies"
         check_memory(what, self.chains * self.draws * (NUMBERS_OF_A_DRAW + effects.k), "draws=1000")
-        if isinstance(model, LatentModel):
+        if type(model) in LATENTS:
             return fit_latent(effects, model, self, kept=kept)
         return fit_planned(effects, model, self, kept=kept)

@@ -16,7 +16,7 @@ from poolwise.engines.draws.normal_draws import NormalDraws, flat
 from poolwise.engines.means import Means
 from poolwise.engines.nuts.plans import Families, Plan, Unit, compiled, plan
 from poolwise.engines.nuts.sampled import sampled_draws
-from poolwise.model import MetaRegression
+from poolwise.model import Model
 from poolwise.priors import Prior
 from poolwise.pymc_models.missing_levels import missing_levels
 from poolwise.pymc_models.priors import STANDARD, kind
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def levels_plan(effects: Effects, model: MetaRegression, mean: Means, unit: Unit | None = None) -> Plan:
+def levels_plan(effects: Effects, model: Model, mean: Means, unit: Unit | None = None) -> Plan:
     """The plan of a model whose priors are explicit.
 
     Parameters
     ----------
     effects : Effects
-    model : MetaRegression
+    model : Model
     mean : Means
         With the levels that studies miss.
     unit : Unit, optional
@@ -46,7 +46,7 @@ def levels_plan(effects: Effects, model: MetaRegression, mean: Means, unit: Unit
     """
     gaps = mean.gaps
     assert gaps is not None
-    assert model.tau is not None
+    tau = mean.structure.priors["tau"]
     known, here = plan(effects, model, mean, unit), gaps.here
     data = dict(known.data)
     data |= {f"{name}_gap": data[name][here] for name in ("y", "v")}
@@ -55,7 +55,7 @@ def levels_plan(effects: Effects, model: MetaRegression, mean: Means, unit: Unit
     data |= {f"reported[{j}]": counts for j, counts in enumerate(gaps.concentrations)}
     families = tuple(kind(prior) for prior in mean.priors)
     sizes = tuple(len(levels) for levels in gaps.levels)
-    return replace(known, compiled=partial(compiled, _empty, known.names, families, kind(model.tau), sizes), data=data)
+    return replace(known, compiled=partial(compiled, _empty, known.names, families, kind(tau), sizes), data=data)
 
 
 def _empty(names: tuple[str, ...], families: Families, tau: type[Prior], sizes: tuple[int, ...]) -> pm.Model:
@@ -68,14 +68,14 @@ def _empty(names: tuple[str, ...], families: Families, tau: type[Prior], sizes: 
 
 
 def read_levels(
-    effects: Effects, model: MetaRegression, made: Plan, drawn: Mapping[str, Array], rng: np.random.Generator
+    effects: Effects, model: Model, made: Plan, drawn: Mapping[str, Array], rng: np.random.Generator
 ) -> NormalDraws:
     """Draws on the scale of the effects; the missing levels are drawn given them, and the true effects given those.
 
     Parameters
     ----------
     effects : Effects
-    model : MetaRegression
+    model : Model
     made : Plan
     drawn : mapping
         Variables of the PyMC model, shape (chains, draws, ...).

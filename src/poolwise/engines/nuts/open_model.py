@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines.nuts.planned import planned
 from poolwise.engines.nuts.plans import AS_GIVEN
-from poolwise.engines.nuts.row_models import LatentModel, latent_of
-from poolwise.model import CorrelatedOutcomes, Counted, CrossedEffects, MetaRegression, Model
+from poolwise.engines.nuts.row_models import LATENTS, latent_of
+from poolwise.model import CorrelatedOutcomes, CrossedEffects, MetaRegression, Model
 from poolwise.model.structure import NormalStructure
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ def open_model(effects: Effects, model: Model) -> pm.Model:
         Its priors, data and likelihood are those that `NUTS` samples, which only measures effects from another origin
         and in another unit.
     """
-    if isinstance(model, Counted):
+    if type(model) in LATENTS:
         effects = model.table(effects)
-    resolved = model.resolved(effects)
-    if isinstance(resolved, LatentModel):
+        resolved = model.resolved(effects)
         row = latent_of(effects, resolved, AS_GIVEN)
         return _with_data(row.compiled().make(), row.data(), {"study": effects.labels})
+    resolved = model.resolved(effects)
     plan = planned(effects, resolved, unit=AS_GIVEN).plan
     out = _with_data(plan.compiled().make(), plan.data, _labels(effects, resolved, plan.means.structure))
     _add_factors(out, resolved)
@@ -68,9 +68,8 @@ def _labels(effects: Effects, model: Model, structure: NormalStructure) -> dict[
     if isinstance(model, CrossedEffects):
         levels = {factor: dict.fromkeys(values) for factor, values in model.levels(effects).items()}
         labels |= {"effect": effects.labels, "level": tuple(f"{f}: {level}" for f in levels for level in levels[f])}
-    uncertain = model.uncertain(effects) if isinstance(model, MetaRegression) else None
-    if uncertain is not None:
-        labels["moderator"] = tuple(uncertain.names)
+    if structure.uncertain is not None:
+        labels["moderator"] = tuple(structure.uncertain.names)
     if isinstance(model, CorrelatedOutcomes):
         labels["outcome"] = tuple(name.partition("[")[2].removesuffix("]") for name in structure.coefficients)
     return labels

@@ -29,7 +29,7 @@ from poolwise.engines.nuts.shared_plans import shared_plan
 from poolwise.engines.nuts.stored_draws import Place
 from poolwise.engines.nuts.uncertain_moderators import read_uncertain, uncertain_plan
 from poolwise.errors import ModelError
-from poolwise.model import CorrelatedOutcomes, CrossedEffects, MetaRegression, Model, prior_words
+from poolwise.model import CorrelatedOutcomes, CrossedEffects, Model, prior_words
 from poolwise.moments import MOST_MOMENTS, missing_moments, refuse_improper
 from poolwise.quantities import Quantity
 from poolwise.result import Finding, FitReport, Result
@@ -160,17 +160,16 @@ def planned(effects: Effects, model: Model, mean: Means | None = None, unit: Uni
     if isinstance(model, CrossedEffects | CorrelatedOutcomes):
         known = shared_plan(effects, model, unit)
         return Planned(known, partial(sampled_draws, effects, model, known))
-    if isinstance(model, MetaRegression):
-        if model.uncertain(effects) is not None:
-            known, uncertain = uncertain_plan(effects, model, unit)
-            return Planned(known, partial(read_uncertain, effects, model, known, uncertain))
-        if model.shares_priors:
-            known, pooling = pooled_plan(effects, model, mean, unit)
-            return Planned(known, partial(read_pooled, effects, model, known, pooling))
-        mean = mean or means(effects, model)
-        if mean.gaps is not None and mean.gaps.here.any():
-            known = levels_plan(effects, model, mean, unit)
-            return Planned(known, partial(read_levels, effects, model, known))
+    mean = means(effects, model) if mean is None else mean
+    if mean.structure.uncertain is not None:
+        known, uncertain = uncertain_plan(effects, model, unit)
+        return Planned(known, partial(read_uncertain, effects, model, known, uncertain))
+    if mean.structure.shares_priors and model.one_tau:
+        known, pooling = pooled_plan(effects, model, mean, unit)
+        return Planned(known, partial(read_pooled, effects, model, known, pooling))
+    if mean.gaps is not None and mean.gaps.here.any():
+        known = levels_plan(effects, model, mean, unit)
+        return Planned(known, partial(read_levels, effects, model, known))
     known = plan(effects, model, mean, unit)
     return Planned(known, partial(sampled_draws, effects, model, known))
 

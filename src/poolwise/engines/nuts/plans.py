@@ -14,15 +14,9 @@ from poolwise.effects import Effects
 from poolwise.engines.means import Means, means
 from poolwise.engines.nuts.samplers import Adaptation, Template
 from poolwise.errors import ModelError
-from poolwise.model import (
-    CommonEffect,
-    JointOutcomes,
-    LocationScale,
-    Model,
-    RandomEffects,
-    Subgroups,
-    ThreeLevel,
-)
+from poolwise.model import Model
+from poolwise.model.needs import CLUSTERS
+from poolwise.model.structure import explicit_priors
 from poolwise.priors import Cauchy, Fixed, Flat, Normal, Prior, RegularizedHorseshoe, StudentT
 from poolwise.pymc_models.common_effect import common_effect
 from poolwise.pymc_models.joint_outcomes import joint_outcomes
@@ -131,7 +125,8 @@ def plan(effects: Effects, model: Model, mean: Means | None = None, unit: Unit |
     Parameters
     ----------
     effects : Effects
-    model : CommonEffect, RandomEffects, MetaRegression, Subgroups, ThreeLevel, LocationScale or JointOutcomes
+    model : Model
+        One whose true effects are normal, and do not correlate across rows but within clusters.
     mean : Means, optional
         The mean effects of these rows, coded as in the whole table that they are a part of.
     unit : Unit, optional
@@ -146,21 +141,20 @@ def plan(effects: Effects, model: Model, mean: Means | None = None, unit: Unit |
     ModelError
         For a model that has no plan here.
     """
-    match model:
-        case CommonEffect() | RandomEffects():
-            return _one_mean(effects, mean or means(effects, model), unit)
-        case LocationScale():
-            return _location_scale(effects, model, mean or means(effects, model), unit)
-        case Subgroups():
-            return _subgroups(effects, model, mean or means(effects, model), unit)
-        case ThreeLevel():
-            return _three_level(effects, mean or means(effects, model), unit)
-        case JointOutcomes():
-            return _joint(effects, model, mean or means(effects, model), unit)
-        case _ if model.one_tau and model.structure(effects) is not None:
-            return _regression(effects, mean or means(effects, model), unit)
-        case _:
-            raise ModelError(f"{model!r} has no PyMC model here", "Exact()")
+    mean = means(effects, model) if mean is None else mean
+    if model.pools:
+        return _one_mean(effects, mean, unit)
+    if mean.Z is not None:
+        return _location_scale(effects, mean, unit)
+    if mean.structure.exchangeable_means:
+        return _joint(effects, model, mean, unit)
+    if model.strata is not None:
+        return _subgroups(effects, model, mean, unit)
+    if CLUSTERS in model.needs:
+        return _three_level(effects, mean, unit)
+    if model.one_tau:
+        return _regression(effects, mean, unit)
+    raise ModelError(f"{model!r} has no PyMC model here", "Exact()")
 
 
 def compiled(make: Callable[..., pm.Model], *template: Any) -> Template:
@@ -257,14 +251,15 @@ def _regression(effects: Effects, mean: Means, unit: Unit | None) -> Plan:
     return Plan(ready, data | given_parameters({"tau": tau}), unit, mean, {} if tau is None else TAU)
 
 
-def _location_scale(effects: Effects, model: LocationScale, mean: Means, unit: Unit | None) -> Plan:
+def _location_scale(effects: Effects, mean: Means, unit: Unit | None) -> Plan:
     unit, beta, data = _with_coefficients(effects, mean, effects.v, unit)
-    assert model.tau is not None
-    tau, gamma = unit.spread(model.tau), dict(model.gamma or {})  # type: ignore[arg-type]
-    data |= {"Z": mean.Z} | given_parameters({"tau": tau} | {f"gamma[{name}]": prior for name, prior in gamma.items()})
+    priors = mean.structure.priors
+    tau, gamma = unit.spread(priors["tau"]), {name: priors[name] for name in mean.structure.gammas}
+    data |= {"Z": mean.Z} | given_parameters({"tau": tau} | gamma)
     families, of_scales = (tuple(map(kind, priors.values())) for priors in (beta, gamma))
-    ready = partial(compiled, _empty_location_scale, tuple(beta), families, kind(tau), tuple(gamma), of_scales)
-    return Plan(ready, data, unit, mean, TAU, {name: (name,) for name in mean.structure.gammas})
+    scales = tuple(name.removeprefix("gamma[").removesuffix("]") for name in gamma)
+    ready = partial(compiled, _empty_location_scale, tuple(beta), families, kind(tau), scales, of_scales)
+    return Plan(ready, data, unit, mean, TAU, {name: (name,) for name in gamma})
 
 
 def _with_coefficients(
@@ -282,17 +277,16 @@ def _with_coefficients(
     return unit, beta, data | given_parameters({f"beta[{name}]": prior for name, prior in beta.items()})
 
 
-def _subgroups(effects: Effects, model: Subgroups, mean: Means, unit: Unit | None) -> Plan:
-    assert model.mu is not None
-    assert model.tau is not None
+def _subgroups(effects: Effects, model: Model, mean: Means, unit: Unit | None) -> Plan:
+    stated = explicit_priors(model.named_priors)
+    mu, tau, spread = stated["mu"], stated["tau"], stated.get("tau_spread")
     unit = unit or Unit.of(effects.y, effects.v)
     names = tuple(name.removeprefix("mu[").removesuffix("]") for name in list(mean.linear)[: mean.p])
     of = np.argmax(mean.X, axis=1).astype(np.int64)
-    spread = model.tau_spread if model.heterogeneity == "exchangeable" else None
-    priors = {"mu": unit.mean(model.mu), "tau" if spread is None else "tau_typical": unit.spread(model.tau)}
+    priors = {"mu": unit.mean(mu), "tau" if spread is None else "tau_typical": unit.spread(tau)}
     data = _table(effects.y, effects.v, unit) | {"of": of} | given_parameters(priors | {"tau_spread": spread})
-    template = (names, kind(model.mu), kind(model.tau), None if spread is None else kind(spread))
-    ready = partial(compiled, _empty_subgroups, *template, model.heterogeneity == "common")
+    template = (names, kind(mu), kind(tau), None if spread is None else kind(spread))
+    ready = partial(compiled, _empty_subgroups, *template, mean.structure.one_heterogeneity)
     measured = {"tau": mean.structure.sds}
     if spread is None:
         return Plan(ready, data, unit, mean, measured, adaptation="diag")
@@ -342,17 +336,15 @@ def _turned(
     return turned, values, slopes, columns, order
 
 
-def _joint(effects: Effects, model: JointOutcomes, mean: Means, unit: Unit | None) -> Plan:
-    assert model.mu is not None
-    assert model.mu_spread is not None
-    assert model.tau is not None
+def _joint(effects: Effects, model: Model, mean: Means, unit: Unit | None) -> Plan:
+    stated = explicit_priors(model.named_priors)
     names = tuple(name.removeprefix("mu[").removesuffix("]") for name in mean.linear)
     unit = unit or Unit.of(effects.y, effects.v)
     priors = {
-        "mu_typical": unit.mean(model.mu),
-        "mu_spread": unit.spread(model.mu_spread),
-        "tau_typical": unit.spread(model.tau),
-        "tau_spread": model.tau_spread,
+        "mu_typical": unit.mean(stated["mu"]),
+        "mu_spread": unit.spread(stated["mu_spread"]),
+        "tau_typical": unit.spread(stated["tau"]),
+        "tau_spread": stated["tau_spread"],
     }
     data = _table(effects.y, effects.v, unit) | {"belongs": mean.X} | given_parameters(priors)
     families = tuple(kind(prior) for prior in priors.values())

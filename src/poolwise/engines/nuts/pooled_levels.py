@@ -14,7 +14,7 @@ from poolwise.effects import Effects
 from poolwise.engines.draws.normal_draws import NormalDraws
 from poolwise.engines.means import Means, means
 from poolwise.engines.nuts.plans import TAU, Families, Plan, Unit, compiled, given_parameters
-from poolwise.model import MetaRegression
+from poolwise.model import Model
 from poolwise.priors import Flat, Normal, Prior, RegularizedHorseshoe
 from poolwise.pymc_models.pooled_regression import pooled_regression
 from poolwise.pymc_models.priors import STANDARD, kind
@@ -80,14 +80,14 @@ class Pooling:
 
 
 def pooled_plan(
-    effects: Effects, model: MetaRegression, mean: Means | None = None, unit: Unit | None = None
+    effects: Effects, model: Model, mean: Means | None = None, unit: Unit | None = None
 ) -> tuple[Plan, Pooling]:
     """The plan of a model whose priors are explicit, and which coefficients stand where in it.
 
     Parameters
     ----------
     effects : Effects
-    model : MetaRegression
+    model : Model
         With pooled levels, or a regularised horseshoe.
     mean : Means, optional
         The mean effects of these rows in the coding of a larger table.
@@ -100,7 +100,7 @@ def pooled_plan(
     """
     mean = means(effects, model) if mean is None else mean
     assert mean.design is not None
-    v = effects.v + float(model.tau_fixed or 0.0) ** 2
+    v = effects.v + mean.structure.known.get("tau", 0.0) ** 2
     X, priors = mean.X, mean.priors
     flat, shrunk, normal = (_which(priors, family) for family in (Flat, RegularizedHorseshoe, Normal))
     heavy = np.array([j for j in range(len(priors)) if j not in {*flat, *shrunk, *normal}], dtype=np.intp)
@@ -118,7 +118,7 @@ def pooled_plan(
     found = Pooling(
         mean, unit, flat, heavy, shrunk, normal, levels, back, taken, scale, shift, constant * whole, tuple(pooled), of
     )
-    return _plan(effects, model, v, found), found
+    return _plan(effects, v, found), found
 
 
 def _which(priors: tuple[Prior, ...], family: type[Prior]) -> NDArray[np.intp]:
@@ -136,9 +136,11 @@ def _turned(X: Array, flat: NDArray[np.intp]) -> tuple[Array, Array]:
     return np.sqrt(len(X)) * np.linalg.inv(R) / size[:, None], taken
 
 
-def _plan(effects: Effects, model: MetaRegression, v: Array, found: Pooling) -> Plan:
+def _plan(effects: Effects, v: Array, found: Pooling) -> Plan:
     """The compiled model and its data."""
     unit, mean = found.unit, found.means
+    stated = mean.structure.priors
+    tau = stated.get("tau")
     X = mean.X - mean.X[:, found.flat] @ found.taken
     A = np.column_stack([mean.X[:, found.flat] @ found.back, X[:, found.heavy]])
     W = X[:, found.integrated] / found.scale[found.integrated]
@@ -151,25 +153,24 @@ def _plan(effects: Effects, model: MetaRegression, v: Array, found: Pooling) -> 
     }
     data |= {"X": A} if sampled else {}
     given: dict[str, Prior | None] = {f"beta[{j}]": prior for j, prior in enumerate(sampled)}
-    given |= {"tau": None if model.tau is None else unit.spread(model.tau)}
+    given |= {"tau": None if tau is None else unit.spread(tau)}
     if len(found.shrunk):
         joint = mean.priors[found.shrunk[0]].scaled(1.0 / unit.unit)
         data |= dict(zip(("shrunk_scale", "slab_scale", "slab_df"), joint.parameters, strict=True))
     if len(found.normal):
         data["known_sd"] = np.array([mean.priors[j].parameters[1] for j in found.normal]) / unit.unit
-    pooled: Mapping[str, Prior] = model.pooled if isinstance(model.pooled, Mapping) else {}
-    given |= {f"sd[{f}]": unit.spread(prior) for f, prior in enumerate(pooled.values())}
-    data |= {"of": found.of} if pooled else {}
+    sds = {f"sd[{f}]": f"sd[{name}]" for f, name in enumerate(found.factors)}
+    given |= {own: unit.spread(stated[name]) for own, name in sds.items()}
+    data |= {"of": found.of} if sds else {}
     template = (
         tuple(kind(prior) for prior in sampled),
-        None if model.tau is None else kind(model.tau),
+        None if tau is None else kind(tau),
         len(found.shrunk),
         len(found.normal) > 0,
-        tuple(kind(prior) for prior in pooled.values()),
+        tuple(kind(stated[name]) for name in sds.values()),
     )
     ready = partial(compiled, _empty, *template)
-    measured = {} if model.tau is None else TAU
-    measured = measured | {f"sd[{f}]": (f"sd[{name}]",) for f, name in enumerate(pooled)}
+    measured = ({} if tau is None else TAU) | {own: (name,) for own, name in sds.items()}
     return Plan(ready, data | given_parameters(given), unit, mean, measured)
 
 
@@ -194,7 +195,7 @@ def _empty(families: Families, tau: type[Prior] | None, shrunk: int, normal: boo
 
 def read_pooled(
     effects: Effects,
-    model: MetaRegression,
+    model: Model,
     plan: Plan,
     found: Pooling,
     drawn: Mapping[str, Array],
@@ -208,7 +209,7 @@ def read_pooled(
     Parameters
     ----------
     effects : Effects
-    model : MetaRegression
+    model : Model
     plan : Plan
     found : Pooling
     drawn : mapping

@@ -19,10 +19,10 @@ from poolwise.engines.nuts.limit_errors import sign_notes
 from poolwise.engines.nuts.open_model import open_model
 from poolwise.engines.nuts.planned import Reading, planned, refuse_known
 from poolwise.engines.nuts.plans import AS_GIVEN, TYPICAL_MEAN, Plan
-from poolwise.engines.nuts.row_models import LatentModel, RowReading, latent_of
+from poolwise.engines.nuts.row_models import LATENTS, RowReading, latent_of
 from poolwise.engines.nuts.samplers import Chains
 from poolwise.errors import ModelError, described, listing, shown
-from poolwise.model import Counted, CrossedEffects, Model, Selection, StepSelection, remarks
+from poolwise.model import CrossedEffects, Model, Selection, StepSelection, remarks
 from poolwise.model.structure import NormalStructure
 from poolwise.result import FitReport, Result
 
@@ -83,12 +83,12 @@ def result_of(effects: Effects, model: Model, tree: object, seed: int) -> Result
     Result
     """
     start = time.perf_counter()
-    effects = model.table(effects) if isinstance(model, Counted) else effects
+    effects = model.table(effects) if type(model) in LATENTS else effects
     resolved, arrays = model.resolved(effects), Arrays.of(tree)
     own, rng = open_model(effects, model), stream(effects, resolved, seed, use=1)
     theta = arrays.variable("theta", effects.labels) if "theta" in arrays.named else None
     reading: Reading | RowReading
-    if isinstance(resolved, LatentModel):
+    if type(resolved) in LATENTS:
         row = latent_of(effects, resolved, AS_GIVEN)
         if isinstance(resolved, Selection):
             arrays = _gathered_vectors(arrays, resolved, resolved.before_selection(effects).coefficients)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from poolwise.engines.nuts.selection import SelectionLatent
 from poolwise.engines.nuts.settings import Settings
 from poolwise.engines.nuts.stored_draws import Place
 from poolwise.intake.counts import ONE_ARM_MEASURES
-from poolwise.model import Counted, Robust, Selection, prior_words
+from poolwise.model import Counted, Model, Robust, Selection, prior_words
 from poolwise.moments import missing_moments, refuse_improper
 from poolwise.priors import Fixed
 from poolwise.quantities import Quantity
@@ -37,17 +37,16 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Array = NDArray[np.float64]
-LatentModel = Robust | Counted | Selection
 
 
-def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: Place | None = None) -> Result:
+def fit_latent(effects: Effects, model: Model, engine: Settings, *, kept: Place | None = None) -> Result:
     """Draws from the posterior of a model that `latent_of` describes.
 
     Parameters
     ----------
     effects : Effects
-    model : Robust, Counted or Selection
-        On counts, the table is that of `model.table`.
+    model : Model
+        One of `LATENTS`; the table is that of `model.table`.
     engine : Settings
     kept : Place, optional
         Where the draws are kept.
@@ -57,8 +56,7 @@ def fit_latent(effects: Effects, model: LatentModel, engine: Settings, *, kept: 
     Result
     """
     start = time.perf_counter()
-    if isinstance(model, Counted):
-        effects = model.table(effects)
+    effects = model.table(effects)
     resolved = model.resolved(effects)
     refuse_improper(effects, resolved)
     latent = latent_of(effects, resolved)
@@ -128,21 +126,30 @@ class RowReading:
         )
 
 
-def latent_of(effects: Effects, model: LatentModel, unit: Unit | None = None) -> Latent:
+def latent_of(effects: Effects, model: Model, unit: Unit | None = None) -> Latent:
     """What is sampled of a model whose priors are explicit.
 
     Parameters
     ----------
     effects : Effects
-    model : Robust, Counted or Selection
+    model : Model
+        One of `LATENTS`.
     unit : Unit, optional
         Where the sampler's origin and unit lie, unless it is where the table suggests; counts have their own.
     """
-    if isinstance(model, Selection):
-        return SelectionLatent.of(effects, model, unit)
-    if not isinstance(model, Counted):
-        return RobustLatent.of(effects, model, unit)
+    return LATENTS[type(model)](effects, model, unit)
+
+
+def _counted(effects: Effects, model: Counted, unit: Unit | None) -> Latent:
     return (OneArmLatent if model.measure in ONE_ARM_MEASURES else CountsLatent).of(effects, model)
+
+
+LATENTS: dict[type[Model], Callable[[Effects, Any, Unit | None], Latent]] = (
+    dict.fromkeys(get_args(Robust), RobustLatent.of)
+    | dict.fromkeys(get_args(Counted), _counted)
+    | dict.fromkeys(get_args(Selection), SelectionLatent.of)
+)
+"""What is sampled of each model whose true effects are not normal."""
 
 
 def sample(latent: Latent, settings: Settings, target_accept: float) -> Chains:

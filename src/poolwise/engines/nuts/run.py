@@ -13,7 +13,7 @@ from poolwise.engines.nuts.remedies import Reader, Sample, careful
 from poolwise.engines.nuts.settings import Settings
 from poolwise.engines.nuts.stored_draws import Drawn, Place, facts
 from poolwise.model import Model, remarks
-from poolwise.model.needs import COUNTS, EXCHANGEABLE, SCALE_MODERATORS, SKEWED, needs
+from poolwise.model.needs import COUNTS, EXCHANGEABLE, SCALE_MODERATORS, SKEWED
 from poolwise.pymc_models.standardised import MOST_COEFFICIENTS, STANDARDISED
 from poolwise.quantities import Quantity
 from poolwise.result import Finding, FitReport
@@ -51,13 +51,13 @@ def accepts(settings: Settings, model: Model, coefficients: int = 1) -> float:
     """The acceptance rate aimed at for a model with this number of coefficients."""
     if settings.target_accept is not None:
         return settings.target_accept
-    if COUNTS in needs(model):
+    if COUNTS in model.needs:
         return USUAL_OF_COUNTS
-    if SKEWED in needs(model):
+    if SKEWED in model.needs:
         return USUAL_OF_CURVED
     if not _is_standardised(model, coefficients):
         return USUAL
-    return USUAL_OF_CURVED if EXCHANGEABLE in needs(model) else USUAL_OF_STANDARDISED
+    return USUAL_OF_CURVED if EXCHANGEABLE in model.needs else USUAL_OF_STANDARDISED
 
 
 def report(
@@ -107,6 +107,6 @@ def _is_standardised(model: Model, coefficients: int) -> bool:
     of_means = [prior for name, prior in model.named_priors.items() if name == "mu" or name.startswith("beta")]
     if any(prior is not None and not isinstance(prior, STANDARDISED) for prior in of_means):
         return False
-    if not needs(model) <= NEEDS_OF_STANDARDISED:
+    if not model.needs <= NEEDS_OF_STANDARDISED:
         return False
     return not model.has_coefficients or coefficients <= MOST_COEFFICIENTS

@@ -16,7 +16,7 @@ from poolwise.engines.means import means
 from poolwise.engines.nuts.plans import Families, Plan, Unit, compiled, plan
 from poolwise.engines.nuts.sampled import sampled_draws
 from poolwise.laws import DrawsLaw
-from poolwise.model import MetaRegression
+from poolwise.model import Model
 from poolwise.model.uncertain import Uncertain
 from poolwise.moments import MOST_MOMENTS
 from poolwise.priors import Prior
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def uncertain_plan(effects: Effects, model: MetaRegression, unit: Unit | None = None) -> tuple[Plan, Uncertain]:
+def uncertain_plan(effects: Effects, model: Model, unit: Unit | None = None) -> tuple[Plan, Uncertain]:
     """The plan of a model whose priors are explicit, and its uncertain moderators.
 
     Parameters
     ----------
     effects : Effects
-    model : MetaRegression
+    model : Model
     unit : Unit, optional
         As in `plan`.
 
@@ -44,13 +44,13 @@ def uncertain_plan(effects: Effects, model: MetaRegression, unit: Unit | None = 
     -------
     tuple of Plan and Uncertain
     """
-    what = model.uncertain(effects)
+    mean = means(effects, model)
+    what, tau = mean.structure.uncertain, mean.structure.priors["tau"]
     assert what is not None
-    assert model.tau is not None
-    known = plan(effects, model, unit=unit)
+    known = plan(effects, model, mean, unit)
     uncertain: dict[str, Any] = {"X": what.X, "slopes": what.slopes, "x": what.x, "se_x": what.se_x, "seen": what.seen}
-    families = tuple(kind(prior) for prior in means(effects, model).priors)
-    ready = partial(compiled, _empty, known.names, families, kind(model.tau), len(what.names))
+    families = tuple(kind(prior) for prior in mean.priors)
+    ready = partial(compiled, _empty, known.names, families, kind(tau), len(what.names))
     made = replace(known, compiled=ready, data=dict(known.data) | uncertain)
     return made, what
 
@@ -64,7 +64,7 @@ def _empty(names: tuple[str, ...], families: Families, tau: type[Prior], moderat
 
 def read_uncertain(
     effects: Effects,
-    model: MetaRegression,
+    model: Model,
     made: Plan,
     what: Uncertain,
     drawn: Mapping[str, Array],
@@ -75,7 +75,7 @@ def read_uncertain(
     Parameters
     ----------
     effects : Effects
-    model : MetaRegression
+    model : Model
     made : Plan
     what : Uncertain
     drawn : mapping
