@@ -23,7 +23,7 @@ question = "Do clients with a better alliance stay?"
 
 [data]
 outcome = "dropout"
-protocol = { file = "protocol.csv", target = "SMD", rule = { Average = 0.7 }, overlap = { Average = 0.7 } }
+protocol = { file = "protocol.csv", target = "SMD", prob = 0.95, rule = { Average = 0.7 }, overlap = { Average = 0.7 } }
 
 [data.flow]
 identified = { databases = 120, citations = 14 }

@@ -21,6 +21,7 @@ from poolwise.errors import closest, listing, nearest
 from poolwise.intake import files
 from poolwise.intake.counts import MEASURES
 from poolwise.intake.remarks import VARIANCE_NAMES
+from poolwise.intake.rows import ADJUSTED
 from poolwise.intake.table import OWN_COLUMNS
 from poolwise.intake.workbook import ENDINGS, read_workbook
 from poolwise.scale import SCALES, as_scale
@@ -199,13 +200,16 @@ def _reported(
     make = partial(
         Effects.from_statistics,
         frame,
-        **table.model_dump(exclude={"file", "sheet", "delimiter", "encoding"}),
+        **table.model_dump(exclude={"file", "sheet", "delimiter", "encoding", "without_adjusted"}),
         moderators=tuple(name for name in kept if name not in asked.identifiers),
         cluster=tuple(name for name in kept if name in asked.identifiers),
         title=Path(table.file).name,
         directions=directions or ("", ""),
     )
-    return tried("data.statistics", found, make)
+    effects = tried("data.statistics", found, make)
+    if effects is None or not table.without_adjusted or ADJUSTED not in effects.moderators:
+        return effects
+    return tried("data.statistics.without_adjusted", found, partial(effects.select, where={ADJUSTED: "no"}))
 
 
 def protocol_of(data: Data, folder: Path, directions: Directions, found: list[Problem]) -> Protocol | None:
@@ -215,7 +219,10 @@ def protocol_of(data: Data, folder: Path, directions: Directions, found: list[Pr
     path = folder / data.protocol.file
     if not _is_there(path, "data.protocol", ("*.csv", "*.xlsx"), found):
         return None
-    return tried("data.protocol", found, partial(coding.read, path, directions=directions or ("", "")))
+    protocol = tried("data.protocol", found, partial(coding.read, path, directions=directions or ("", "")))
+    if protocol is None or not data.protocol.without_adjusted or ADJUSTED not in protocol.frame:
+        return protocol
+    return tried("data.protocol.without_adjusted", found, partial(protocol.select, {ADJUSTED: ["no", ""]}))
 
 
 def flow_of(data: Data, found: list[Problem]) -> Flow | None:

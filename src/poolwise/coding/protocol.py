@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -19,6 +19,7 @@ from poolwise.intake import files
 from poolwise.intake.cells import Remark
 from poolwise.intake.columns import Column, Table, column_name
 from poolwise.intake.covariance import square
+from poolwise.intake.rows import ARMS
 from poolwise.intake.statistics import from_columns, target_scale
 from poolwise.intake.table import Given
 from poolwise.intake.workbook import ENDINGS, read_workbook
@@ -85,6 +86,44 @@ class Protocol:
         ]
         return pd.DataFrame(rows, columns=["sample", "outcome", "reports"])
 
+    def select(self, where: Mapping[str, object]) -> Protocol:
+        """The protocol without the rows that are coded otherwise: by one rater, or of estimates that are not adjusted.
+
+        Parameters
+        ----------
+        where : mapping of str to object
+            For each field a word or a collection of words to keep: ``{"adjusted": ["no", ""]}``; ``""`` keeps rows that
+            are not coded.
+
+        Returns
+        -------
+        Protocol
+
+        Raises
+        ------
+        InputError
+            For a column that the protocol does not have, or when no row is left.
+
+        Examples
+        --------
+        >>> protocol = Protocol(pd.DataFrame({"report": ["A", "B"], "study": ["A", "B"], "outcome": "dropout",
+        ...     "adjusted": ["yes", "no"], "direction": "same", "r": [0.2, 0.3], "n": [80, 60]}))
+        >>> protocol.select({"adjusted": "no"}).frame["study"].tolist()
+        ['B']
+        """
+        if not isinstance(where, Mapping):
+            raise InputError(f"where is {shown(where)}", "a mapping", "{'adjusted': 'no'}")
+        keep = np.ones(len(self.frame), dtype=bool)
+        for name, words in where.items():
+            if name not in self.frame:
+                raise InputError(f"the protocol has no column '{name}'", advice=nearest(str(name), self.frame.columns))
+            wanted = [words] if isinstance(words, str) or not isinstance(words, Collection) else list(words)
+            cells = self.frame[name]
+            keep &= (cells.isin(wanted) | (cells.isna() & ("" in wanted))).to_numpy()
+        if not keep.any():
+            raise InputError(f"no row of the protocol has {dict(where)}", "words that the protocol's rows have")
+        return replace(self, frame=self.frame[keep])
+
     def results(self, target: str, *, outcome: str | None = None, **options: Any) -> Results:
         """Every reported result on the target's scale, in the protocol's direction, before any rule.
 
@@ -148,6 +187,7 @@ class Protocol:
             n=n[rows],
             ways=tuple(ways[row] for row in rows),
             frame=frame.iloc[rows].reset_index(drop=True),
+            sizes=_sizes(given, rows),
             scale=target_scale(target),
             remarks=remarks,
         )
@@ -223,7 +263,7 @@ class Protocol:
         singles = [self._single(results, rows, rule, overlap) for rows in groups]
         words = tuple(_log(results, rows, single) for rows, single in zip(groups, singles, strict=True))
         y, se, n = (np.array([getattr(single, name) for single in singles]) for name in ("y", "se", "n"))
-        numbers = {"y": y, "se": se, "n": n}
+        numbers = {"y": y, "se": se, "n": n, "combined": np.array([len(single.used) for single in singles])}
         return self._table(results, numbers, words, groups, allow_single=allow_single)
 
     def apart(self, *, target: str, r: float, outcome: str | None = None, **options: Any) -> Effects:
@@ -307,13 +347,17 @@ class Protocol:
             "derivation": list(words),
         }
         texts["study_as_given"] = texts["study"]
+        codes = {name: Column(cells) for name, cells in shared.items()}
+        sizes = {name: _of_groups(values, groups) for name, values in results.sizes.items()}
+        beside = {name: Column(values) for name, values in sizes.items() if np.isfinite(values).any()}
         given = Given(
             {name: Column(values) for name, values in numbers.items()}
             | {name: Column(cells) for name, cells in texts.items()},
-            moderators=Table({name: Column(cells) for name, cells in shared.items()}),
+            moderators=Table(codes | beside),
             covariance=None if covariance is None else square(covariance),
             remarks=results.remarks,
             identifiers=tuple(name for name in shared if name != "follow_up"),
+            coded=True,
         )
         return Effects._of(given, results.scale, directions=self.directions, allow_single=allow_single)
 
@@ -331,6 +375,8 @@ class Results:
         How each follows from what was reported.
     frame : DataFrame
         The protocol's fields of these rows.
+    sizes : mapping of str to ndarray
+        Sizes of both groups as ``n1`` and ``n2``, shape (m,), NaN where unknown; empty where no result tells them.
     scale : Scale
     remarks : tuple of Remark
         What was noticed.
@@ -341,6 +387,7 @@ class Results:
     n: Array
     ways: tuple[str, ...]
     frame: pd.DataFrame
+    sizes: Mapping[str, Array]
     scale: Scale
     remarks: tuple[Remark, ...]
 
@@ -408,12 +455,9 @@ def read_table(
     return files.read_csv(path, encoding=encoding, delimiter=delimiter)
 
 
-_NO_DIRECTION = ("PR", "PLN", "PAS", "PFT", "IR", "IRLN", "MN", "MNLN", "ARAW", "ABT")
-
-
 def _centre(target: str, reversed_: NDArray[np.bool_]) -> float:
     """The value about which a reversed estimate is turned: that of no effect."""
-    if reversed_.any() and target in _NO_DIRECTION:
+    if reversed_.any() and target_scale(target).null_value is None and target != "CLES":
         rows = listing(np.flatnonzero(reversed_) + 1)
         told = f"'direction' is 'reversed' in row {rows}, and {target} has no direction"
         raise InputError(told, "same", "the share, mean or rate of what the protocol counts")
@@ -469,6 +513,17 @@ def _groups(results: Results) -> list[NDArray[np.intp]]:
     """Rows of each sample and outcome, in order of appearance."""
     places = results.frame.groupby(["sample", "outcome"], sort=False).indices
     return sorted((np.asarray(rows) for rows in places.values()), key=lambda rows: int(rows[0]))
+
+
+def _sizes(given: Given, rows: NDArray[np.intp]) -> dict[str, Array]:
+    """Sizes of both groups of these rows, where the statistics tell them."""
+    own = {} if given.moderators is None else given.moderators.columns
+    return {name: np.asarray(own[name].cells, dtype=float)[rows] for name in ARMS if name in own}
+
+
+def _of_groups(values: Array, groups: Sequence[NDArray[np.intp]]) -> Array:
+    """The number that the rows of a group share, NaN where they do not."""
+    return np.array([values[rows[0]] if (values[rows] == values[rows[0]]).all() else np.nan for rows in groups])
 
 
 def _log(results: Results, rows: NDArray[np.intp], single: Single) -> str:

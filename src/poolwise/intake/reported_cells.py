@@ -17,6 +17,7 @@ from poolwise.intake.columns import Column, is_date
 from poolwise.intake.compound import COUNTS, GROUPED, SIGNS, reading
 from poolwise.intake.doubts import impossible, opposed
 from poolwise.intake.headers import level_in, recognised, sizes_in
+from poolwise.intake.rows import ARMS, EVENTS, TOTALS
 from poolwise.measures.reported import mean_sd
 from poolwise.measures.reports import DOMAINS, Settings
 
@@ -120,6 +121,19 @@ class ReportedCells:
     def known(self, statistic: str) -> Array:
         """A statistic by row, NaN throughout where no column holds it."""
         return self.numbers.get(statistic, np.full(self.k, np.nan))
+
+    def arms(self) -> dict[str, Array]:
+        """Sizes of both groups, and events and persons of both, by row: NaN where cells do not tell them all."""
+        a, b, c, d = (self.known(cell) for cell in "abcd")
+        whole = ~np.isnan(a + b + c + d)
+        sizes = [np.where(whole, cells, self.known(name)) for cells, name in zip((a + b, c + d), ARMS, strict=True)]
+        sizes = [np.where(np.isnan(sum(sizes)), np.nan, size) for size in sizes]
+        events = [
+            np.where(whole, cell, self.known(name)) for cell, name in zip((a, c), ("events1", "events2"), strict=True)
+        ]
+        known = ~np.isnan(sum((*sizes, *events)))
+        counts = [np.where(known, values, np.nan) for values in (*events, *sizes)]
+        return dict(zip((*ARMS, *EVENTS, *TOTALS), (*sizes, *counts), strict=True))
 
     def directed(self, sides: int | None) -> None:
         """Give p-values the sign of the effect where a column tells it; other statistics must carry it themselves.

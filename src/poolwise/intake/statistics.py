@@ -28,11 +28,13 @@ from poolwise.intake.headers import (
 )
 from poolwise.intake.labels import missing
 from poolwise.intake.reported_cells import MOST_FAULTS, ReportedCells, read_cells
-from poolwise.intake.rows import KEY_COLUMNS
+from poolwise.intake.rows import ADJUSTED, ARMS, KEY_COLUMNS
 from poolwise.intake.table import Given, study_labels
 from poolwise.measures.catalogue import MEASURES
 from poolwise.measures.lacking import lacking
-from poolwise.measures.reports import ASSUMED_PROB, DOMAINS, Converted, Settings, brought_to, targets
+from poolwise.measures.margins import cells_of_margins, off_table, whole_cells
+from poolwise.measures.reports import DOMAINS, Converted, Settings, brought_to, targets
+from poolwise.measures.statistics import ASSUMED_PROB
 from poolwise.scale import Scale, as_scale
 from poolwise.settings import check_option, check_prob
 
@@ -93,7 +95,9 @@ def from_columns(
     if by_header:
         blank += (Remark(f"adjusted estimates, by their header: {listing(map(repr, by_header))}", warn=False),)
     given = replace(given, remarks=(*told, *blank, *read.remarks(), *doubtful(read.numbers, rows)))
-    return _estimated(given, target, read, settings, _flags(there, adjusted, rows))
+    converted = brought_to(target, read.numbers, settings)
+    flags = _flags(there, adjusted, rows) | _from_header(converted, [named[name].split()[0] for name in by_header])
+    return _estimated(given, target, read, settings, converted, flags)
 
 
 def _decimal(frame: Any, there: Mapping[str, Column], named: Mapping[str, str]) -> tuple[str, tuple[Remark, ...]]:
@@ -245,7 +249,7 @@ def _unknown(names: Sequence[str], lacks: str) -> str:
 def _flags(there: Mapping[str, Column], adjusted: str | None, rows: Rows) -> NDArray[np.bool_]:
     """Rows whose estimate is adjusted for other variables."""
     if adjusted is None:
-        return np.zeros(0, dtype=bool)
+        return np.zeros(len(next(iter(there.values()))), dtype=bool)
     if adjusted not in there:
         raise InputError(f"no column '{adjusted}' for adjusted", advice=nearest(adjusted, there))
     yes, no = (
@@ -259,15 +263,20 @@ def _flags(there: Mapping[str, Column], adjusted: str | None, rows: Rows) -> NDA
     return np.array([word in yes for word in words])
 
 
+def _from_header(converted: Converted, statistics: Sequence[str]) -> NDArray[np.bool_]:
+    """Rows whose way starts from a statistic that a header calls adjusted."""
+    return np.array([not set(statistics).isdisjoint(used) for used in converted.used], dtype=bool)
+
+
 def _estimated(
     given: Given,
     target: str,
     read: ReportedCells,
     settings: Settings,
+    converted: Converted,
     adjusted: NDArray[np.bool_],
 ) -> Given:
-    numbers, rows = read.numbers, read.rows
-    converted = brought_to(target, numbers, settings)
+    rows = read.rows
     absent, short = _without_way(target, read, settings, converted)
     if short:
         told = listing(short, MOST_FAULTS, separator="\n  ")
@@ -283,11 +292,43 @@ def _estimated(
         remarks.append(Remark(f"adjusted and unadjusted estimates are mixed; adjusted: {rows.names(adjusted)}"))
     remarks += _unused_baselines(read, converted)
     remarks += _assumed_level(read, settings, converted)
+    remarks += _no_table(read, converted)
     if converted.doubts:
         told = listing((f"{rows.name(row)}: {words}" for row, words in converted.doubts.items()), 3, separator="; ")
         remarks.append(Remark(f"statistics of one row that do not agree, beyond rounding: {told}; check the report"))
     own = given.estimating({"y": converted.y, "v": converted.v, "n": converted.n}, remarks, absent)
-    return replace(own, columns={**own.columns, "derivation": Column(_paths(read, converted, adjusted))})
+    own = replace(own, columns={**own.columns, "derivation": Column(_paths(read, converted, adjusted))})
+    return replace(own, moderators=_beside(own.moderators, read, converted, adjusted))
+
+
+def _beside(
+    moderators: Table | None, read: ReportedCells, converted: Converted, adjusted: NDArray[np.bool_]
+) -> Table | None:
+    """What later questions ask of a row, beside the moderators: sizes of groups, counts, whether it is adjusted."""
+    there = np.array([bool(way) for way in converted.way])
+    cells = read.arms()
+    found = {name: Column(values) for name, values in cells.items() if name in ARMS and np.isfinite(values).any()}
+    counts = {name: values for name, values in cells.items() if name not in ARMS}
+    if all(np.isfinite(values[there]).all() for values in counts.values()):
+        found |= {name: Column(values) for name, values in counts.items()}
+    if adjusted.any():
+        found[ADJUSTED] = Column(np.where(adjusted, "yes", "no").tolist())
+    own = {} if moderators is None else dict(moderators.columns)
+    return Table(found | own) if found else moderators
+
+
+def _no_table(read: ReportedCells, converted: Converted) -> list[Remark]:
+    """Rows whose odds ratio no table of whole people with their margins has."""
+    rows = np.array([{"events", "n1", "n2", "or"} == set(used) for used in converted.used])
+    if not rows.any():
+        return []
+    n1, n2, events, ratio = (read.known(name)[rows] for name in ("n1", "n2", "events", "or"))
+    cells = whole_cells(*cells_of_margins(n=n1 + n2, n1=n1, events=events, odds_ratio=ratio, rounded=False))
+    odd = np.flatnonzero(rows)[off_table(cells, ratio)].tolist()
+    if not odd:
+        return []
+    told = listing(f"{read.rows.name(row)}: or = {read.numbers['or'][row]:g}" for row in odd)
+    return [Remark(f"no table of whole people with these margins has such an odds ratio, the nearest is taken: {told}")]
 
 
 def _without_way(
