@@ -60,7 +60,7 @@ def test_a_file_reads_what_the_protocol_makes_by_its_rules(folder):
     analysis = pw.load_analysis(folder / "dropout.toml")
     rule = pw.coding.Average(r=0.7)
     protocol = pw.coding.read(folder / "protocol.csv")
-    same = protocol.effects(target="SMD", rule=rule, overlap=rule, outcome="dropout")
+    same = protocol.effects(target="SMD", rule=rule, overlap=rule, outcome="dropout", prob=0.95)
     assert analysis.effects.data_hash == same.data_hash
     assert analysis.effects.study == ("Ash", "Birch", "Cedar", "Elm <E>")
     assert analysis.flow.sentence.startswith("Of 134 records identified, 100 were screened and 38 reports assessed")

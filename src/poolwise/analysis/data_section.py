@@ -152,6 +152,10 @@ class CodingProtocol(Section):
     overlap: Rule | None = Field(
         default=None, description="the rule for samples that several reports share, as { Largest = 0.7 }"
     )
+    overlap_of: dict[Words, Rule] = Field(
+        default_factory=dict,
+        description="rules for single samples that reports share, as { Ash = { Average = 0.7 } }",
+    )
     apart: Number | None = Field(
         default=None,
         ge=0,
@@ -183,8 +187,9 @@ class CodingProtocol(Section):
 
     @model_validator(mode="after")
     def _rules_or_apart(self) -> CodingProtocol:
-        if self.apart is not None and (self.rule or self.overlap):
-            found = f"'apart' and '{'rule' if self.rule else 'overlap'}' are both given"
+        rules = {"rule": self.rule, "overlap": self.overlap, "overlap_of": self.overlap_of}
+        if self.apart is not None and any(rules.values()):
+            found = f"'apart' and '{next(name for name, rule in rules.items() if rule)}' are both given"
             raise ModelError(found, "one row for each sample by rules, or every result apart")
         return self
 

@@ -27,6 +27,7 @@ from poolwise.intake.workbook import ENDINGS, read_workbook
 from poolwise.scale import SCALES, as_scale
 
 Directions = tuple[str, str] | None
+type RuleOf = Average | Largest | FirstReport
 NAMING = ("pooled", "factors", "by", "cluster")  # keys of [model] that name columns of names
 
 
@@ -243,18 +244,34 @@ def _coded(
     if own.apart is not None:
         make = partial(protocol.apart, r=own.apart, **options)
     else:
-        make = partial(protocol.effects, rule=_rule(own.rule), overlap=_rule(own.overlap), **options)
+        overlap = _overlap(own, protocol, found)
+        make = partial(protocol.effects, rule=_rule(own.rule), overlap=overlap, **options)
     effects = tried("data.protocol", found, make)
     if effects is None or _moderators(own, effects.moderators, asked, found, ("outcome",)) is None:
         return None
     return effects.described(title=Path(own.file).name)
 
 
-def _rule(own: Rule | None) -> Average | Largest | FirstReport | None:
+def _overlap(own: CodingProtocol, protocol: Protocol, found: list[Problem]) -> RuleOf | Mapping[str, RuleOf] | None:
+    """The rule for samples that reports share: one for all, or with rules of single samples beside it."""
+    shared = dict.fromkeys(protocol.overlaps["sample"])
+    for name in own.overlap_of:
+        if name not in shared:
+            told = f"no sample '{name}' is shared by reports"
+            expected = f"one of {listing(shared)}" if shared else "no 'overlap_of', since no sample is"
+            found.append(Problem(f"data.protocol.overlap_of.{name}", told, expected, nearest(name, shared)))
+    if not own.overlap_of:
+        return _rule(own.overlap)
+    rest = {} if own.overlap is None else dict.fromkeys(shared, own.overlap)
+    rules = {name: _rule(rule) for name, rule in (rest | own.overlap_of).items()}
+    return {name: rule for name, rule in rules.items() if rule is not None}
+
+
+def _rule(own: Rule | None) -> RuleOf | None:
     if own is None:
         return None
     name, r = own.choice
-    rules: dict[str, type[Average | Largest | FirstReport]] = {
+    rules: dict[str, type[RuleOf]] = {
         "Average": Average,
         "Largest": Largest,
         "FirstReport": FirstReport,

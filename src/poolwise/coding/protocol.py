@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from poolwise.intake import files
 from poolwise.intake.cells import Remark
 from poolwise.intake.columns import Column, Table, column_name
 from poolwise.intake.covariance import square
+from poolwise.intake.labels import text_of
 from poolwise.intake.rows import ARMS
 from poolwise.intake.statistics import from_columns, target_scale
 from poolwise.intake.table import Given
@@ -28,6 +30,8 @@ from poolwise.scale import Scale
 
 Array = NDArray[np.float64]
 _NAMES = tuple(own.name for own in FIELDS)
+_MONTHS = "follow_up"
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _OPTIONS = ("columns", "prob", "sides", "base_rate", "responses", "decimal")
 
 
@@ -155,7 +159,8 @@ class Protocol:
         than the protocol. So the same numbers reversed give minus the estimate, whatever was reported.
         """
         _check_options(options)
-        frame = self.frame if outcome is None else self.frame[self.frame["outcome"] == outcome].reset_index(drop=True)
+        asked = np.ones(len(self.frame), bool) if outcome is None else (self.frame["outcome"] == outcome).to_numpy()
+        frame, place = self.frame[asked].reset_index(drop=True), np.flatnonzero(asked)
         if not len(frame):
             raise InputError(f"no outcome '{outcome}' was coded", advice=nearest(str(outcome), self.frame["outcome"]))
         kept = [name for name in _NAMES if name in frame and name not in ("study", "outcome")]
@@ -169,16 +174,17 @@ class Protocol:
             adjusted="adjusted" if "adjusted" in frame else None,
             decimal=options.pop("decimal", None),
             settings=Settings(**options),
+            order=place.tolist(),
         )
         y, v, n = (np.asarray(given.columns[name].cells, dtype=float) for name in ("y", "v", "n"))
         known = np.isfinite(y)
         reversed_ = (frame["direction"] == "reversed").to_numpy()
-        centre = _centre(target, reversed_)
+        centre = _centre(target, place[reversed_])
         ways = given.columns["derivation"].tolist()
         ways = [f"{way}; direction reversed" if flip else str(way) for way, flip in zip(ways, reversed_, strict=True)]
         remarks = given.remarks
         if not known.all():
-            left_out = listing(np.flatnonzero(~known) + 1)
+            left_out = listing(place[~known] + 1)
             remarks = (*remarks, Remark(f"results without a statistic are left out: rows {left_out} of the protocol"))
         rows = np.flatnonzero(known)
         return Results(
@@ -189,6 +195,7 @@ class Protocol:
             frame=frame.iloc[rows].reset_index(drop=True),
             sizes=_sizes(given, rows),
             scale=target_scale(target),
+            order=place[rows],
             remarks=remarks,
         )
 
@@ -264,7 +271,8 @@ class Protocol:
         words = tuple(_log(results, rows, single) for rows, single in zip(groups, singles, strict=True))
         y, se, n = (np.array([getattr(single, name) for single in singles]) for name in ("y", "se", "n"))
         numbers = {"y": y, "se": se, "n": n, "combined": np.array([len(single.used) for single in singles])}
-        return self._table(results, numbers, words, groups, allow_single=allow_single)
+        used = [rows[list(single.used)] for rows, single in zip(groups, singles, strict=True)]
+        return self._table(results, numbers, words, used, allow_single=allow_single)
 
     def apart(self, *, target: str, r: float, outcome: str | None = None, **options: Any) -> Effects:
         """Every result kept, with the covariance of the sampling errors of one sample.
@@ -337,10 +345,12 @@ class Protocol:
         covariance: Array | None = None,
         allow_single: bool = False,
     ) -> Effects:
-        """A study table of groups of rows, whose fields are those that the rows of a group share."""
+        """A study table of groups of rows; the fields of a group are those of its rows, the follow-up their mean."""
         frame = results.frame
         kept = [name for name in _NAMES if name in frame and frame[name].notna().any() and name != "direction"]
         shared = {name: [one_code(frame[name].iloc[rows]) for rows in groups] for name in kept}
+        if _MONTHS in shared and pd.api.types.is_numeric_dtype(frame[_MONTHS]):
+            shared[_MONTHS] = [float(frame[_MONTHS].iloc[rows].mean()) for rows in groups]
         texts: dict[str, list[Any]] = {
             "study": shared.pop("study"),
             "outcome": shared.pop("outcome"),
@@ -356,7 +366,8 @@ class Protocol:
             moderators=Table(codes | beside),
             covariance=None if covariance is None else square(covariance),
             remarks=results.remarks,
-            identifiers=tuple(name for name in shared if name != "follow_up"),
+            identifiers=tuple(name for name in shared if name != _MONTHS),
+            order=tuple(int(results.order[rows[0]]) for rows in groups),
             coded=True,
         )
         return Effects._of(given, results.scale, directions=self.directions, allow_single=allow_single)
@@ -378,6 +389,8 @@ class Results:
     sizes : mapping of str to ndarray
         Sizes of both groups as ``n1`` and ``n2``, shape (m,), NaN where unknown; empty where no result tells them.
     scale : Scale
+    order : ndarray of int
+        Places in the protocol, from 0, shape (m,).
     remarks : tuple of Remark
         What was noticed.
     """
@@ -389,6 +402,7 @@ class Results:
     frame: pd.DataFrame
     sizes: Mapping[str, Array]
     scale: Scale
+    order: NDArray[np.intp]
     remarks: tuple[Remark, ...]
 
 
@@ -455,10 +469,10 @@ def read_table(
     return files.read_csv(path, encoding=encoding, delimiter=delimiter)
 
 
-def _centre(target: str, reversed_: NDArray[np.bool_]) -> float:
-    """The value about which a reversed estimate is turned: that of no effect."""
-    if reversed_.any() and target_scale(target).null_value is None and target != "CLES":
-        rows = listing(np.flatnonzero(reversed_) + 1)
+def _centre(target: str, reversed_: NDArray[np.intp]) -> float:
+    """The value about which estimates at these places are turned: that of no effect."""
+    if len(reversed_) and target_scale(target).null_value is None and target != "CLES":
+        rows = listing(reversed_ + 1)
         told = f"'direction' is 'reversed' in row {rows}, and {target} has no direction"
         raise InputError(told, "same", "the share, mean or rate of what the protocol counts")
     return 0.5 if target == "CLES" else 0.0
@@ -480,6 +494,8 @@ def _spelled(frame: pd.DataFrame) -> pd.DataFrame:
             known |= {**dict.fromkeys(("true", "1", "1.0"), "yes"), **dict.fromkeys(("false", "0", "0.0"), "no")}
         cells = [known.get(str(cell).strip().casefold(), cell) for cell in frame[field_.name]]
         frame[field_.name] = pd.Series(cells, index=frame.index, dtype=object)
+    if _MONTHS in frame and all(_NUMBER.fullmatch(str(cell).strip()) for cell in frame[_MONTHS].dropna()):
+        frame[_MONTHS] = [np.nan if pd.isna(cell) else float(str(cell).replace(",", ".")) for cell in frame[_MONTHS]]
     return frame
 
 
@@ -533,7 +549,7 @@ def _log(results: Results, rows: NDArray[np.intp], single: Single) -> str:
     lines = []
     for place, row in enumerate(rows.tolist()):
         own = results.frame.iloc[row]
-        what = ", ".join(str(own[name]) for name in ("report", *KEYS) if name in own and not pd.isna(own[name]))
+        what = ", ".join(text_of(own[name]) for name in ("report", *KEYS) if name in own and not pd.isna(own[name]))
         told = "" if place in single.used else ", left out"
         lines.append(f"[{what}: {results.ways[row]}: {results.y[row]:.4g} ({results.se[row]:.4g}){told}]")
     return f"{single.words}: " + " ".join(lines)
@@ -544,4 +560,4 @@ def one_code(cells: pd.Series) -> object:
     known = [cell for cell in dict.fromkeys(cells.tolist()) if not pd.isna(cell)]
     if not known:
         return None
-    return known[0] if len(known) == 1 else " + ".join(str(cell) for cell in known)
+    return known[0] if len(known) == 1 else " + ".join(text_of(cell) for cell in known)

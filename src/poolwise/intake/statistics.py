@@ -65,11 +65,12 @@ def from_columns(
     adjusted: str | None,
     settings: Settings,
     decimal: str | None,
+    order: Sequence[int] = (),
 ) -> Given:
     """Columns of a study table from those of reported statistics; see `from_statistics`.
 
     The decimal mark is found where it is None, as in a file of effects; settings without a probability take the level
-    that a header or a cell tells, else the usual one, and say so.
+    that a header or a cell tells, else the usual one, and say so. Messages count rows by `order`, where it is told.
     """
     if decimal is not None:
         check_decimal(decimal)
@@ -87,14 +88,15 @@ def from_columns(
     given = Given(_texts(there, roles, study), moderators=_kept(there, moderators, cluster), identifiers=tuple(cluster))
     if study is None and labels is not None and labels.kind == "text":
         given = replace(given, columns={**given.columns, "study": Column(list(labels.names))})
-    rows = Rows(study_labels(given.labels)[0])
+    rows = Rows(study_labels(given.labels)[0], tuple(order))
     mark, told = (decimal, ()) if decimal is not None else _decimal(frame, there, named)
     read = read_cells(there, named, rows, mark, settings)
     read.unknown = [str(name) for name in there if name not in {**used, **named, study or "": ""}]
     by_header = [name for name in named if is_adjusted(name)] if adjusted is None else []
     if by_header:
         blank += (Remark(f"adjusted estimates, by their header: {listing(map(repr, by_header))}", warn=False),)
-    given = replace(given, remarks=(*told, *blank, *read.remarks(), *doubtful(read.numbers, rows)))
+    remarks = (*told, *blank, *read.remarks(), *doubtful(read.numbers, rows))
+    given = replace(given, remarks=remarks, decimal=mark)
     converted = brought_to(target, read.numbers, settings)
     flags = _flags(there, adjusted, rows) | _from_header(converted, [named[name].split()[0] for name in by_header])
     return _estimated(given, target, read, settings, converted, flags)

@@ -51,6 +51,8 @@ class Given:
         The decimal mark in cells of text.
     identifiers : tuple of str
         Moderators whose cells are names by their role.
+    order : tuple of int
+        Place of each row, from 0, in the table that messages count by; empty where it is this one.
     coded : bool
         Whether the moderators are fields of a coding protocol, of which models use few: what they lack is noted, not
         warned of.
@@ -68,6 +70,7 @@ class Given:
     blocks: Mapping[str, Block] = field(default_factory=dict)
     decimal: str = "."
     identifiers: tuple[str, ...] = ()
+    order: tuple[int, ...] = ()
     coded: bool = False
     framed: bool = False
 
@@ -79,7 +82,7 @@ class Given:
     @property
     def rows(self) -> Rows:
         """What messages call the rows."""
-        return Rows(study_labels(self.labels)[0])
+        return Rows(study_labels(self.labels)[0], self.order)
 
     def named(self, role: str) -> str:
         """What messages call a column: by its role, or by its name in a frame."""
@@ -334,7 +337,7 @@ def _columns(given: Given) -> tuple[Columns, Rows, tuple[Remark, ...]]:
     """The columns by their roles, each cell checked by itself; what messages call the rows; and what was noticed."""
     own = given.columns
     labels, history = study_labels(own.get("study"))
-    named = Rows(labels)
+    named = Rows(labels, given.order)
     y, read_y = numbers(own["y"], given.named("y"), named, decimal=given.decimal)
     k = len(y)
     if "study" in own and len(labels) != k:
@@ -359,7 +362,7 @@ def _columns(given: Given) -> tuple[Columns, Rows, tuple[Remark, ...]]:
         outcome=_words(given, "outcome", k),
         provenance=_provenance(given, k),
         moderators=moderators,
-        order=tuple(range(k)),
+        order=given.order or tuple(range(k)),
         derivation=_words(given, "derivation", k),
         combined=_combined(own.get("combined"), k, named),
     )
