@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.errors import InputError, listing, nearest
+from poolwise.errors import InputError, listing, nearest, shown
 from poolwise.intake.cells import Remark, Rows
 from poolwise.intake.columns import Column, Table, column_name
 from poolwise.intake.compound import COUNTS, figures, is_share, named_statistic
@@ -31,6 +31,7 @@ from poolwise.intake.reported_cells import MOST_FAULTS, ReportedCells, read_cell
 from poolwise.intake.rows import ADJUSTED, ARMS, KEY_COLUMNS
 from poolwise.intake.table import Given, study_labels
 from poolwise.measures.catalogue import MEASURES
+from poolwise.measures.conversions import SD_RATIOS
 from poolwise.measures.lacking import lacking
 from poolwise.measures.margins import cells_of_margins, off_table, whole_cells
 from poolwise.measures.reports import DOMAINS, Converted, Settings, brought_to, targets
@@ -39,7 +40,7 @@ from poolwise.scale import Scale, as_scale
 from poolwise.settings import check_option, check_prob
 
 Array = NDArray[np.float64]
-_SIZES = frozenset({"n1", "n2", "n"})  # say nothing of an effect
+_SIZES = frozenset({"n1", "n2", "n", "df"})  # say nothing of an effect
 
 
 def target_scale(target: str) -> Scale:
@@ -74,8 +75,7 @@ def from_columns(
     """
     if decimal is not None:
         check_decimal(decimal)
-    if settings.prob is not None:
-        check_prob(settings.prob)
+    _check_settings(settings)
     there, labels = frame_columns(frame, "study")
     used = {name: column_name(name) for name in (*moderators, *cluster, *(n for n in roles.values() if n))}
     for name in used:
@@ -100,6 +100,18 @@ def from_columns(
     converted = brought_to(target, read.numbers, settings)
     flags = _flags(there, adjusted, rows) | _from_header(converted, [named[name].split()[0] for name in by_header])
     return _estimated(given, target, read, settings, converted, flags)
+
+
+def _check_settings(settings: Settings) -> None:
+    """Refuse what is no probability, no number of sides, no risk."""
+    if settings.prob is not None:
+        check_prob(settings.prob)
+    if settings.sides not in (None, 1, 2) or isinstance(settings.sides, bool):
+        raise InputError(f"sides is {shown(settings.sides)}", "1 or 2, the sides of reported p-values")
+    rate = settings.base_rate
+    if rate is not None and not (isinstance(rate, float | int) and 0.0 < rate < 1.0):
+        raise InputError(f"base_rate is {shown(rate)}", "a risk between 0 and 1")
+    check_option("responses", settings.responses, SD_RATIOS, error=InputError)
 
 
 def _decimal(frame: Any, there: Mapping[str, Column], named: Mapping[str, str]) -> tuple[str, tuple[Remark, ...]]:

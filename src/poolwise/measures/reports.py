@@ -66,6 +66,7 @@ DOMAINS: dict[str, Domain] = {
     "r2": SHARE,
     "p": SIGNED_P,
     "alpha": RELIABILITY,
+    "df": POSITIVE,
     "sign": SIGN,
     "level": RISK,
 }
