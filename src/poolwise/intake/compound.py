@@ -166,9 +166,10 @@ def _tested(named: re.Match[str], roles: Sequence[str], decimal: str) -> Reading
         told = f"{what} with {df[1]} degrees of freedom tells of more than two groups"
         return Reading(fault=f"{told}; {'means and sds' if roles[0] == 'f' else 'the 2 x 2 table'} instead")
     size = re.search(r"\bn\s*=\s*(\d+)", named["df"] or "", re.IGNORECASE)
-    within = re.search(r"(\d+)\s*$", named["df"] or "")
+    last = {"t": r"^\s*(?:df\s*=\s*)?(\d+(?:[.,]\d+)?)\s*$", "f": r"[,;]\s*(\d+(?:\.\d+)?)\s*$"}.get(roles[0], "$^")
+    within = re.search(last, named["df"] or "")
     beside = {"n": float(size[1])} if size and roles[0] == "chi2" else {}
-    beside |= {"df": float(within[1])} if within and roles[0] in ("t", "f") else {}
+    beside |= {"df": float(within[1].replace(",", "."))} if within else {}
     return Reading({roles[0]: value[0]} | beside)
 
 

@@ -173,6 +173,15 @@ class ReportedCells:
         there = ~np.isnan(self.known("lower")) & np.isnan(self.known("level"))
         self.numbers["level"] = np.where(there, level, self.known("level"))
 
+    def halves(self) -> None:
+        """Of a table whose cells are told with the sizes of the groups only a and c: those are events."""
+        for cell, rest, group in (("a", "b", "1"), ("c", "d", "2")):
+            alone = ~np.isnan(self.known(cell) + self.known(f"n{group}")) & np.isnan(self.known(rest))
+            alone &= np.isnan(self.known(f"events{group}"))
+            if alone.any():
+                self.numbers[f"events{group}"] = np.where(alone, self.known(cell), self.known(f"events{group}"))
+                self.numbers[cell] = np.where(alone, np.nan, self.known(cell))
+
     def occasions(self) -> None:
         """A correlation beside pre- and post-test is the one between these, not one of two variables."""
         before = ~np.isnan(self.known("pre")) | ~np.isnan(self.known("pre1"))
@@ -335,6 +344,8 @@ def read_cells(
             levels[name] = level
         read.column(name, tuple(named[name].split()), there[name].tolist())
     columns = {part: name for name, statistics in named.items() for part in statistics.split()}
+    columns |= {f"events{group}": columns[cell] for cell, group in (("a", "1"), ("c", "2")) if cell in columns}
+    read.halves()
     read.occasions()
     read.directed(settings.sides)
     read.levels(levels)

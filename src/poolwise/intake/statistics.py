@@ -18,7 +18,9 @@ from poolwise.intake.doubts import doubtful
 from poolwise.intake.frames import check_decimal, frame_columns
 from poolwise.intake.headers import (
     PRINTED,
+    VALUE,
     folded,
+    for_target,
     group_of,
     guessed,
     is_adjusted,
@@ -34,12 +36,13 @@ from poolwise.measures.catalogue import MEASURES
 from poolwise.measures.conversions import SD_RATIOS
 from poolwise.measures.lacking import lacking
 from poolwise.measures.margins import cells_of_margins, off_table, whole_cells
-from poolwise.measures.reports import DOMAINS, Converted, Settings, brought_to, targets
+from poolwise.measures.reports import DOMAINS, PUBLISHED, Converted, Settings, brought_to, targets
 from poolwise.measures.statistics import ASSUMED_PROB
 from poolwise.scale import Scale, as_scale
 from poolwise.settings import check_option, check_prob
 
 Array = NDArray[np.float64]
+_ESTIMATE = frozenset({*VALUE, "yi", "y"})  # names of estimates that tell no measure
 _SIZES = frozenset({"n1", "n2", "n", "df"})  # say nothing of an effect
 
 
@@ -83,7 +86,7 @@ def from_columns(
             raise InputError(f"no column '{name}'", advice=nearest(name, there))
     study = roles.get("study") or study_column(there)
     there = _by_name(_by_type(there, used, columns), used, columns)
-    named = _statistics(there, columns, {*used, *([study] if study else [])})
+    named = _statistics(there, columns, {*used, *([study] if study else [])}, target)
     blank = _left_blank(there, study, named)
     given = Given(_texts(there, roles, study), moderators=_kept(there, moderators, cluster), identifiers=tuple(cluster))
     if study is None and labels is not None and labels.kind == "text":
@@ -129,7 +132,9 @@ def _decimal(frame: Any, there: Mapping[str, Column], named: Mapping[str, str]) 
     return mark, tuple(Remark(told, warn=False) for told in (own, *attrs.get("notes", ())) if told)
 
 
-def _statistics(there: Mapping[str, Column], columns: Mapping[str, str] | None, used: set[str]) -> dict[str, str]:
+def _statistics(
+    there: Mapping[str, Column], columns: Mapping[str, str] | None, used: set[str], target: str
+) -> dict[str, str]:
     """The statistic of each column by its name: as told, else by its header."""
     told = dict(columns or {})
     for statistic, name in told.items():
@@ -137,7 +142,8 @@ def _statistics(there: Mapping[str, Column], columns: Mapping[str, str] | None, 
             raise InputError(f"columns names '{statistic}', which is no statistic", listing(DOMAINS, most=60))
         if name not in there:
             raise InputError(f"no column '{name}' for {statistic}", advice=nearest(str(name), there))
-    found = {name: statistic for name, statistic in recognised(map(str, there)).items() if name not in used}
+    headers = for_target(recognised(map(str, there)), target)
+    found = {name: statistic for name, statistic in headers.items() if name not in used}
     for name, column in there.items():
         cells = [cell for cell in column.tolist() if not missing(cell)]
         if (group := group_of(str(name))) and cells and all(map(is_share, cells)):
@@ -256,7 +262,8 @@ def _unknown(names: Sequence[str], lacks: str) -> str:
         return ""
     wanted = lacks.rpartition(": lacks ")[2].partition(",")[0].partition(" ")[0]
     statistic = wanted if wanted in DOMAINS else "sd1"
-    example = f"columns={{'{statistic}': '{names[0]}'}}"
+    likely = next((name for name in names if folded(name) in _ESTIMATE and statistic in PUBLISHED), names[0])
+    example = f"columns={{'{statistic}': '{likely}'}}"
     return f"Columns that are not known as statistics: {listing(names)}; {example} would name one.\n"
 
 
