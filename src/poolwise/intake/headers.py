@@ -79,7 +79,7 @@ _ALONE = {
     "a": "a ai",
     "b": "b bi",
     "c": "c ci",
-    "sign": "sign direction",
+    "sign": "sign direction vorzeichen richtung",
     "predictors": "predictors npredictors preds",
     "r2": "r2 rsquared r2i",
     "alpha": "alpha cronbachalpha cronbachsalpha",
@@ -139,6 +139,9 @@ PRINTED = (
     "reportedstatistic",
     "reported",
     "outcomestatistic",
+    "statistik",
+    "teststatistik",
+    "ergebnis",
 )
 """Headers of columns whose cells name their statistic themselves: 't(38) = 2.10'."""
 VALUE = ("value", "estimate", "es", "effectsize", "effect", "reportedvalue", "result")
@@ -269,6 +272,7 @@ def recognised(headers: Iterable[str]) -> dict[str, str]:
         found |= {header: "n" for header in found if folded(header) == "total"}
     if "a" not in found.values():
         found |= {header: "lower upper" for header, statistic in found.items() if statistic == "c" and len(header) > 1}
+        found |= {header: None for header, statistic in found.items() if statistic in ("b", "c")}  # b may be a slope
     return {header: statistic for header, statistic in found.items() if statistic is not None}
 
 

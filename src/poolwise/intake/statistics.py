@@ -155,6 +155,7 @@ def _statistics(
         if statistic.split()[0] not in parts and name not in told.values()
     }
     found |= {name: statistic for statistic, name in told.items()}
+    _check_no_protocol(there, found)
     for statistic in set(found.values()):
         twice = [name for name, own in found.items() if own == statistic]
         if len(twice) > 1:
@@ -166,6 +167,19 @@ def _statistics(
     if not found or {part for statistic in found.values() for part in statistic.split()} <= _SIZES:
         raise _nothing_known(there, found)
     return found
+
+
+def _check_no_protocol(there: Mapping[str, Column], found: Mapping[str, str]) -> None:
+    """Refuse a coding protocol, whose directions would be lost here."""
+    for name, statistic in found.items():
+        words = {str(cell).strip().casefold() for cell in there[name].tolist() if not missing(cell)}
+        if statistic == "sign" and words and words <= {"same", "reversed"}:
+            told = f"'{name}' tells {listing(sorted(map(repr, words)))}"
+            raise InputError(
+                f"{told}; 'same' and 'reversed' belong to a protocol (pw.coding)",
+                "1 or -1, + or -, positive or negative",
+                "pw.coding.read(file).effects(target=...), or [data] protocol in an analysis file",
+            )
 
 
 def _by_name(there: dict[str, Column], used: Mapping[str, str], columns: Mapping[str, str] | None) -> dict[str, Column]:
