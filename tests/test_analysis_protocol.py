@@ -23,7 +23,7 @@ question = "Do clients with a better alliance stay?"
 
 [data]
 outcome = "dropout"
-protocol = { file = "protocol.csv", target = "SMD", rule = { Average = 0.7 }, overlap = { Average = 0.7 } }
+protocol = { file = "protocol.csv", target = "SMD", prob = 0.95, rule = { Average = 0.7 }, overlap = { Average = 0.7 } }
 
 [data.flow]
 identified = { databases = 120, citations = 14 }
@@ -133,3 +133,15 @@ def test_a_report_on_estimates_has_neither_section(tmp_path):
     done = pw.run(pw.load_analysis(path), out=tmp_path / "run")
     assert not {"derivations.csv", "prisma.csv", "characteristics.csv"} & set(done.files)
     assert 'id="derivations"' not in done.report.read_text(encoding="utf-8")
+
+
+def test_a_file_tells_rules_of_single_samples_and_leaves_adjusted_estimates_out(folder):
+    text = ANALYSIS.replace("overlap = { Average = 0.7 }", 'overlap_of = { "Ash cohort" = { Largest = 0.5 } }')
+    text = text.replace("prob = 0.95,", "prob = 0.95, without_adjusted = true,")
+    (folder / "dropout.toml").write_text(text, encoding="utf-8")
+    effects = pw.load_analysis(folder / "dropout.toml").effects
+    assert effects.study == ("Ash", "Birch", "Elm <E>")
+    assert effects.derivation[0].startswith("largest sample, n = 40; mean of 2 results with r = 0.5")
+    (folder / "dropout.toml").write_text(text.replace('"Ash cohort"', '"Ash chort"'), encoding="utf-8")
+    with pytest.raises(AnalysisError, match=r"overlap_of\.Ash chort: no sample 'Ash chort' is shared.*Ash cohort"):
+        pw.load_analysis(folder / "dropout.toml")

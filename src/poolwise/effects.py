@@ -82,11 +82,15 @@ class Effects(FromSources):
         Labels of the rows that were dropped because a number was missing.
     allow_single : bool
         Whether one study is enough.
+    derivation : tuple of str
+        How each estimate follows from what was reported, length k; "" where it was reported itself. See `explain`. A
+        copy by `dataclasses.replace` keeps it: with other estimates tell other words.
+    combined : tuple of int
+        Of how many reported results each estimate is the mean, length k; 1 unless a rule made one of several. The mean
+        of several may be more precise than a single result of n people can be.
     order : tuple of int
         Place of each row, from 0, in the table that was handed in before rows were dropped or selected, length k;
         messages count rows by it.
-    derivation : tuple of str
-        How each estimate follows from what was reported, length k; "" where it was reported itself. See `explain`.
 
     Raises
     ------
@@ -115,8 +119,9 @@ class Effects(FromSources):
     notes: tuple[str, ...]
     dropped: tuple[str, ...]
     allow_single: bool
+    derivation: tuple[str, ...]
+    combined: tuple[int, ...]
     order: tuple[int, ...] = field(init=False)
-    derivation: tuple[str, ...] = field(init=False)
     _history: tuple[str, ...] = field(init=False)
 
     def __init__(
@@ -139,10 +144,13 @@ class Effects(FromSources):
         notes: Sequence[str] = (),
         dropped: Sequence[str] = (),
         allow_single: bool = False,
+        derivation: Sequence[str] | str = "",
+        combined: ArrayLike | None = None,
     ) -> None:
         known = square(covariance)
         columns = {"y": y, "se": se, "v": v, "n": n, "study": study, "study_as_given": study_as_given}
-        texts = {"outcome": outcome, "provenance": provenance}
+        columns["combined"] = combined
+        texts = {"outcome": outcome, "provenance": provenance, "derivation": derivation}
         given = read("y", {**columns, **texts, "moderators": moderators, "covariance": known})
         words = {"title": title, "citation": citation, "directions": directions, "notes": notes, "dropped": dropped}
         _build(self, given, as_scale(scale), words, allow_single)
@@ -341,7 +349,8 @@ class Effects(FromSources):
         whole = Columns(**{column.name: getattr(self, column.name) for column in fields(Columns)})
         se = self.se * factor
         se.setflags(write=False)
-        columns = replace(whole, y=y, se=se, covariance=covariance)
+        ways = tuple(attenuation.way(way, share) for way, share in zip(self.derivation, r.tolist(), strict=True))
+        columns = replace(whole, y=y, se=se, covariance=covariance, derivation=ways)
         words = {name: getattr(self, name) for name in (*_KEPT, "allow_single")}
         made = object.__new__(Effects)
         looks = columns.looks(self.scale, Rows(self.study, self.order))
@@ -351,8 +360,7 @@ class Effects(FromSources):
     def described(self, *, title: str | None = None, directions: tuple[str, str] | None = None) -> Effects:
         """The same table under another title, or with other words for its two directions.
 
-        `dataclasses.replace` builds a table anew from its numbers, and does not know how they came about; this keeps
-        `derivation` and `order`.
+        `dataclasses.replace` builds a table anew from its numbers, whose rows it counts from 1; this keeps `order`.
 
         Parameters
         ----------

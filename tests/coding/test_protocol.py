@@ -142,3 +142,48 @@ def test_a_file_in_another_encoding_is_read_when_told_and_options_are_known(tmp_
     assert read(path, encoding="cp1252").frame["study"].iloc[0] == "Äsche"
     with pytest.raises(InputError, match=r"no option 'side' of results.*did you mean 'sides'"):
         protocol.results("SMD", side=2)
+
+
+CODED = {
+    "report": ["A 2001", "A 2004", "B 2002", "C 2003", "D 2004", "E 2005"],
+    "study": ["A", "A", "B", "C", "D", "E"],
+    "outcome": ["x", "x", "y", "x", "x", "x"],
+    "definition": ["arrest", "charge", "arrest", "arrest", None, "charge"],
+    "follow_up": ["12,0", "24,0", "6,0", None, "1,5", "6,0"],
+    "adjusted": ["no", "no", "no", "yes", "no", None],
+    "direction": "same",
+    "r": ["0,21", "0,11", "0,31", "0,12", "0,22", "0,16"],
+    "n": [40, 80, 70, 55, 62, 90],
+}
+
+
+@pytest.mark.filterwarnings("ignore:adjusted and unadjusted estimates are mixed")
+def test_the_fields_of_a_row_are_those_of_the_results_that_count():
+    protocol = Protocol(pd.DataFrame(CODED))
+    largest = protocol.effects(target="ZCOR", overlap=Largest(r=0.5), outcome="x")
+    assert largest.moderators["definition"].tolist()[0] == "charge"
+    mean = protocol.effects(target="ZCOR", overlap=Average(r=0.5), outcome="x")
+    assert mean.moderators["definition"].tolist()[0] == "arrest + charge"
+    np.testing.assert_equal(mean.moderators["follow_up"].tolist(), [18.0, np.nan, 1.5, 6.0])
+    assert mean.combined == (2, 1, 1, 1)
+
+
+@pytest.mark.filterwarnings("ignore:adjusted and unadjusted estimates are mixed")
+def test_rows_are_counted_as_in_the_protocol():
+    effects = Protocol(pd.DataFrame(CODED)).effects(target="ZCOR", overlap=Average(r=0.5), outcome="x")
+    assert effects.explain("E").startswith("E (row 6")
+    bad = pd.DataFrame(CODED).assign(r=["0,21", "0,11", "0,31", "0,12", "1,22", "0,16"])
+    with pytest.raises(InputError, match=r"'r' is 1.22 for 'D' \(row 5\)"):
+        Protocol(bad).effects(target="ZCOR", overlap=Average(r=0.5), outcome="x")
+
+
+def test_adjusted_estimates_are_left_out_before_a_rule():
+    protocol = Protocol(pd.DataFrame(CODED)).select({"adjusted": ["no", ""], "outcome": "x"})
+    assert protocol.effects(target="ZCOR", overlap=Average(r=0.5)).study == ("A", "D", "E")
+    for where, match in (
+        ({"adjustd": "no"}, "did you mean 'adjusted'"),
+        ({"outcome": "z"}, "no row"),
+        ("no", "a mapping"),
+    ):
+        with pytest.raises(InputError, match=match):
+            protocol.select(where)

@@ -65,6 +65,9 @@ class Table(Section):
         return self
 
 
+LEFT_OUT = "leave out estimates that are adjusted for other variables"
+
+
 class Statistics(Section):
     """A CSV file or workbook whose rows report statistics: means, t, r, tables, odds ratios with intervals."""
 
@@ -79,6 +82,7 @@ class Statistics(Section):
     study: Words | None = Field(default=None, description="name of the column of study labels, found if left out")
     outcome: Words | None = Field(default=None, description="name of the column of outcomes")
     adjusted: Words | None = Field(default=None, description="name of the column that tells adjusted estimates")
+    without_adjusted: bool = Field(default=False, description=LEFT_OUT)
     prob: Number | None = Field(
         default=None, gt=0, lt=1, description="probability of reported intervals, as the table tells if left out"
     )
@@ -148,6 +152,10 @@ class CodingProtocol(Section):
     overlap: Rule | None = Field(
         default=None, description="the rule for samples that several reports share, as { Largest = 0.7 }"
     )
+    overlap_of: dict[Words, Rule] = Field(
+        default_factory=dict,
+        description="rules for single samples that reports share, as { Ash = { Average = 0.7 } }",
+    )
     apart: Number | None = Field(
         default=None,
         ge=0,
@@ -157,7 +165,10 @@ class CodingProtocol(Section):
     columns: dict[Words, Words] = Field(
         default_factory=dict, description="column by statistic where names are unusual, as { n1 = 'Patients A' }"
     )
-    prob: Number = Field(default=0.95, gt=0, lt=1, description="probability of reported intervals")
+    without_adjusted: bool = Field(default=False, description=LEFT_OUT)
+    prob: Number | None = Field(
+        default=None, gt=0, lt=1, description="probability of reported intervals, as the table tells if left out"
+    )
     sides: Literal[1, 2] | None = Field(default=None, description="sides of reported p-values, 1 or 2")
     base_rate: Number | None = Field(
         default=None, gt=0, lt=1, description="risk without treatment, between odds and risk ratios"
@@ -165,7 +176,9 @@ class CodingProtocol(Section):
     responses: Literal["logistic", "normal"] = Field(
         default="logistic", description="distribution of the responses behind an odds ratio"
     )
-    decimal: Literal[".", ","] = Field(default=".", description="the decimal mark, '.' or ','")
+    decimal: Literal[".", ","] | None = Field(
+        default=None, description="the decimal mark, '.' or ',', found by itself if left out"
+    )
 
     @property
     def outcome(self) -> None:
@@ -174,8 +187,9 @@ class CodingProtocol(Section):
 
     @model_validator(mode="after")
     def _rules_or_apart(self) -> CodingProtocol:
-        if self.apart is not None and (self.rule or self.overlap):
-            found = f"'apart' and '{'rule' if self.rule else 'overlap'}' are both given"
+        rules = {"rule": self.rule, "overlap": self.overlap, "overlap_of": self.overlap_of}
+        if self.apart is not None and any(rules.values()):
+            found = f"'apart' and '{next(name for name, rule in rules.items() if rule)}' are both given"
             raise ModelError(found, "one row for each sample by rules, or every result apart")
         return self
 

@@ -21,11 +21,13 @@ from poolwise.errors import closest, listing, nearest
 from poolwise.intake import files
 from poolwise.intake.counts import MEASURES
 from poolwise.intake.remarks import VARIANCE_NAMES
+from poolwise.intake.rows import ADJUSTED
 from poolwise.intake.table import OWN_COLUMNS
 from poolwise.intake.workbook import ENDINGS, read_workbook
 from poolwise.scale import SCALES, as_scale
 
 Directions = tuple[str, str] | None
+type RuleOf = Average | Largest | FirstReport
 NAMING = ("pooled", "factors", "by", "cluster")  # keys of [model] that name columns of names
 
 
@@ -199,13 +201,16 @@ def _reported(
     make = partial(
         Effects.from_statistics,
         frame,
-        **table.model_dump(exclude={"file", "sheet", "delimiter", "encoding"}),
+        **table.model_dump(exclude={"file", "sheet", "delimiter", "encoding", "without_adjusted"}),
         moderators=tuple(name for name in kept if name not in asked.identifiers),
         cluster=tuple(name for name in kept if name in asked.identifiers),
         title=Path(table.file).name,
         directions=directions or ("", ""),
     )
-    return tried("data.statistics", found, make)
+    effects = tried("data.statistics", found, make)
+    if effects is None or not table.without_adjusted or ADJUSTED not in effects.moderators:
+        return effects
+    return tried("data.statistics.without_adjusted", found, partial(effects.select, where={ADJUSTED: "no"}))
 
 
 def protocol_of(data: Data, folder: Path, directions: Directions, found: list[Problem]) -> Protocol | None:
@@ -215,7 +220,10 @@ def protocol_of(data: Data, folder: Path, directions: Directions, found: list[Pr
     path = folder / data.protocol.file
     if not _is_there(path, "data.protocol", ("*.csv", "*.xlsx"), found):
         return None
-    return tried("data.protocol", found, partial(coding.read, path, directions=directions or ("", "")))
+    protocol = tried("data.protocol", found, partial(coding.read, path, directions=directions or ("", "")))
+    if protocol is None or not data.protocol.without_adjusted or ADJUSTED not in protocol.frame:
+        return protocol
+    return tried("data.protocol.without_adjusted", found, partial(protocol.select, {ADJUSTED: ["no", ""]}))
 
 
 def flow_of(data: Data, found: list[Problem]) -> Flow | None:
@@ -236,18 +244,34 @@ def _coded(
     if own.apart is not None:
         make = partial(protocol.apart, r=own.apart, **options)
     else:
-        make = partial(protocol.effects, rule=_rule(own.rule), overlap=_rule(own.overlap), **options)
+        overlap = _overlap(own, protocol, found)
+        make = partial(protocol.effects, rule=_rule(own.rule), overlap=overlap, **options)
     effects = tried("data.protocol", found, make)
     if effects is None or _moderators(own, effects.moderators, asked, found, ("outcome",)) is None:
         return None
     return effects.described(title=Path(own.file).name)
 
 
-def _rule(own: Rule | None) -> Average | Largest | FirstReport | None:
+def _overlap(own: CodingProtocol, protocol: Protocol, found: list[Problem]) -> RuleOf | Mapping[str, RuleOf] | None:
+    """The rule for samples that reports share: one for all, or with rules of single samples beside it."""
+    shared = dict.fromkeys(protocol.overlaps["sample"])
+    for name in own.overlap_of:
+        if name not in shared:
+            told = f"no sample '{name}' is shared by reports"
+            expected = f"one of {listing(shared)}" if shared else "no 'overlap_of', since no sample is"
+            found.append(Problem(f"data.protocol.overlap_of.{name}", told, expected, nearest(name, shared)))
+    if not own.overlap_of:
+        return _rule(own.overlap)
+    rest = {} if own.overlap is None else dict.fromkeys(shared, own.overlap)
+    rules = {name: _rule(rule) for name, rule in (rest | own.overlap_of).items()}
+    return {name: rule for name, rule in rules.items() if rule is not None}
+
+
+def _rule(own: Rule | None) -> RuleOf | None:
     if own is None:
         return None
     name, r = own.choice
-    rules: dict[str, type[Average | Largest | FirstReport]] = {
+    rules: dict[str, type[RuleOf]] = {
         "Average": Average,
         "Largest": Largest,
         "FirstReport": FirstReport,

@@ -209,7 +209,7 @@ def pustejovsky(effects: Effects, *, arms: tuple[str, str] | None = None) -> Asy
     Notes
     -----
     Without sizes of the groups, those of the studies are split in halves, which the record says: then
-    1 / n1 + 1 / n2 = 4 / n.
+    1 / n1 + 1 / n2 = 4 / n. `Effects.from_statistics` keeps the sizes that the rows tell.
 
     References
     ----------
@@ -263,17 +263,23 @@ def modified_se(asked: str, effects: Effects, arms: tuple[str, str] | None) -> t
     for name in names:
         if name not in frame:
             raise InputError(f"there is no column {shown(name)}", "sizes of a group", nearest(str(name), frame.columns))
-        sizes.append(_sizes(effects, str(name)))
-    return np.sqrt(1.0 / sizes[0] + 1.0 / sizes[1]), ()
+        sizes.append(_sizes(effects, str(name), gaps=arms is None))
+    known = ~np.isnan(sizes[0] + sizes[1])
+    x = np.sqrt(1.0 / sizes[0] + 1.0 / sizes[1])
+    if known.all():
+        return x, ()
+    halves = f"The sizes of the groups of {effects.rows.names(~known)} are unknown and were taken as halves."
+    return np.where(known, x, 2.0 * values(effects, "sqrtninv")), (halves,)
 
 
-def _sizes(effects: Effects, name: str) -> Array:
+def _sizes(effects: Effects, name: str, *, gaps: bool) -> Array:
+    """Sizes of a group, NaN where they are unknown and that is allowed."""
     column = effects.moderators[name]
     try:
         sizes = column.to_numpy(dtype=float)
     except (TypeError, ValueError):
         raise InputError(f"column '{name}' holds {shown(column.iloc[0])}", "sizes of a group") from None
-    wrong = ~(np.isfinite(sizes) & (sizes > 0))
+    wrong = ~((np.isfinite(sizes) & (sizes > 0)) | (np.isnan(sizes) & gaps))
     if wrong.any():
         raise InputError(f"column '{name}' has no size of a group for {effects.rows.names(wrong)}", "numbers above 0")
     return sizes

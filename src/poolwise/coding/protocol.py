@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -19,6 +20,8 @@ from poolwise.intake import files
 from poolwise.intake.cells import Remark
 from poolwise.intake.columns import Column, Table, column_name
 from poolwise.intake.covariance import square
+from poolwise.intake.labels import text_of
+from poolwise.intake.rows import ARMS
 from poolwise.intake.statistics import from_columns, target_scale
 from poolwise.intake.table import Given
 from poolwise.intake.workbook import ENDINGS, read_workbook
@@ -27,6 +30,8 @@ from poolwise.scale import Scale
 
 Array = NDArray[np.float64]
 _NAMES = tuple(own.name for own in FIELDS)
+_MONTHS = "follow_up"
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _OPTIONS = ("columns", "prob", "sides", "base_rate", "responses", "decimal")
 
 
@@ -85,6 +90,44 @@ class Protocol:
         ]
         return pd.DataFrame(rows, columns=["sample", "outcome", "reports"])
 
+    def select(self, where: Mapping[str, object]) -> Protocol:
+        """The protocol without the rows that are coded otherwise: by one rater, or of estimates that are not adjusted.
+
+        Parameters
+        ----------
+        where : mapping of str to object
+            For each field a word or a collection of words to keep: ``{"adjusted": ["no", ""]}``; ``""`` keeps rows that
+            are not coded.
+
+        Returns
+        -------
+        Protocol
+
+        Raises
+        ------
+        InputError
+            For a column that the protocol does not have, or when no row is left.
+
+        Examples
+        --------
+        >>> protocol = Protocol(pd.DataFrame({"report": ["A", "B"], "study": ["A", "B"], "outcome": "dropout",
+        ...     "adjusted": ["yes", "no"], "direction": "same", "r": [0.2, 0.3], "n": [80, 60]}))
+        >>> protocol.select({"adjusted": "no"}).frame["study"].tolist()
+        ['B']
+        """
+        if not isinstance(where, Mapping):
+            raise InputError(f"where is {shown(where)}", "a mapping", "{'adjusted': 'no'}")
+        keep = np.ones(len(self.frame), dtype=bool)
+        for name, words in where.items():
+            if name not in self.frame:
+                raise InputError(f"the protocol has no column '{name}'", advice=nearest(str(name), self.frame.columns))
+            wanted = [words] if isinstance(words, str) or not isinstance(words, Collection) else list(words)
+            cells = self.frame[name]
+            keep &= (cells.isin(wanted) | (cells.isna() & ("" in wanted))).to_numpy()
+        if not keep.any():
+            raise InputError(f"no row of the protocol has {dict(where)}", "words that the protocol's rows have")
+        return replace(self, frame=self.frame[keep])
+
     def results(self, target: str, *, outcome: str | None = None, **options: Any) -> Results:
         """Every reported result on the target's scale, in the protocol's direction, before any rule.
 
@@ -116,7 +159,8 @@ class Protocol:
         than the protocol. So the same numbers reversed give minus the estimate, whatever was reported.
         """
         _check_options(options)
-        frame = self.frame if outcome is None else self.frame[self.frame["outcome"] == outcome].reset_index(drop=True)
+        asked = np.ones(len(self.frame), bool) if outcome is None else (self.frame["outcome"] == outcome).to_numpy()
+        frame, place = self.frame[asked].reset_index(drop=True), np.flatnonzero(asked)
         if not len(frame):
             raise InputError(f"no outcome '{outcome}' was coded", advice=nearest(str(outcome), self.frame["outcome"]))
         kept = [name for name in _NAMES if name in frame and name not in ("study", "outcome")]
@@ -130,16 +174,17 @@ class Protocol:
             adjusted="adjusted" if "adjusted" in frame else None,
             decimal=options.pop("decimal", None),
             settings=Settings(**options),
+            order=place.tolist(),
         )
         y, v, n = (np.asarray(given.columns[name].cells, dtype=float) for name in ("y", "v", "n"))
         known = np.isfinite(y)
         reversed_ = (frame["direction"] == "reversed").to_numpy()
-        centre = _centre(target, reversed_)
+        centre = _centre(target, place[reversed_])
         ways = given.columns["derivation"].tolist()
         ways = [f"{way}; direction reversed" if flip else str(way) for way, flip in zip(ways, reversed_, strict=True)]
         remarks = given.remarks
         if not known.all():
-            left_out = listing(np.flatnonzero(~known) + 1)
+            left_out = listing(place[~known] + 1)
             remarks = (*remarks, Remark(f"results without a statistic are left out: rows {left_out} of the protocol"))
         rows = np.flatnonzero(known)
         return Results(
@@ -148,7 +193,9 @@ class Protocol:
             n=n[rows],
             ways=tuple(ways[row] for row in rows),
             frame=frame.iloc[rows].reset_index(drop=True),
+            sizes=_sizes(given, rows),
             scale=target_scale(target),
+            order=place[rows],
             remarks=remarks,
         )
 
@@ -223,8 +270,9 @@ class Protocol:
         singles = [self._single(results, rows, rule, overlap) for rows in groups]
         words = tuple(_log(results, rows, single) for rows, single in zip(groups, singles, strict=True))
         y, se, n = (np.array([getattr(single, name) for single in singles]) for name in ("y", "se", "n"))
-        numbers = {"y": y, "se": se, "n": n}
-        return self._table(results, numbers, words, groups, allow_single=allow_single)
+        numbers = {"y": y, "se": se, "n": n, "combined": np.array([len(single.used) for single in singles])}
+        used = [rows[list(single.used)] for rows, single in zip(groups, singles, strict=True)]
+        return self._table(results, numbers, words, used, allow_single=allow_single)
 
     def apart(self, *, target: str, r: float, outcome: str | None = None, **options: Any) -> Effects:
         """Every result kept, with the covariance of the sampling errors of one sample.
@@ -297,23 +345,30 @@ class Protocol:
         covariance: Array | None = None,
         allow_single: bool = False,
     ) -> Effects:
-        """A study table of groups of rows, whose fields are those that the rows of a group share."""
+        """A study table of groups of rows; the fields of a group are those of its rows, the follow-up their mean."""
         frame = results.frame
         kept = [name for name in _NAMES if name in frame and frame[name].notna().any() and name != "direction"]
         shared = {name: [one_code(frame[name].iloc[rows]) for rows in groups] for name in kept}
+        if _MONTHS in shared and pd.api.types.is_numeric_dtype(frame[_MONTHS]):
+            shared[_MONTHS] = [float(frame[_MONTHS].iloc[rows].mean()) for rows in groups]
         texts: dict[str, list[Any]] = {
             "study": shared.pop("study"),
             "outcome": shared.pop("outcome"),
             "derivation": list(words),
         }
         texts["study_as_given"] = texts["study"]
+        codes = {name: Column(cells) for name, cells in shared.items()}
+        sizes = {name: _of_groups(values, groups) for name, values in results.sizes.items()}
+        beside = {name: Column(values) for name, values in sizes.items() if np.isfinite(values).any()}
         given = Given(
             {name: Column(values) for name, values in numbers.items()}
             | {name: Column(cells) for name, cells in texts.items()},
-            moderators=Table({name: Column(cells) for name, cells in shared.items()}),
+            moderators=Table(codes | beside),
             covariance=None if covariance is None else square(covariance),
             remarks=results.remarks,
-            identifiers=tuple(name for name in shared if name != "follow_up"),
+            identifiers=tuple(name for name in shared if name != _MONTHS),
+            order=tuple(int(results.order[rows[0]]) for rows in groups),
+            coded=True,
         )
         return Effects._of(given, results.scale, directions=self.directions, allow_single=allow_single)
 
@@ -331,7 +386,11 @@ class Results:
         How each follows from what was reported.
     frame : DataFrame
         The protocol's fields of these rows.
+    sizes : mapping of str to ndarray
+        Sizes of both groups as ``n1`` and ``n2``, shape (m,), NaN where unknown; empty where no result tells them.
     scale : Scale
+    order : ndarray of int
+        Places in the protocol, from 0, shape (m,).
     remarks : tuple of Remark
         What was noticed.
     """
@@ -341,7 +400,9 @@ class Results:
     n: Array
     ways: tuple[str, ...]
     frame: pd.DataFrame
+    sizes: Mapping[str, Array]
     scale: Scale
+    order: NDArray[np.intp]
     remarks: tuple[Remark, ...]
 
 
@@ -408,13 +469,10 @@ def read_table(
     return files.read_csv(path, encoding=encoding, delimiter=delimiter)
 
 
-_NO_DIRECTION = ("PR", "PLN", "PAS", "PFT", "IR", "IRLN", "MN", "MNLN", "ARAW", "ABT")
-
-
-def _centre(target: str, reversed_: NDArray[np.bool_]) -> float:
-    """The value about which a reversed estimate is turned: that of no effect."""
-    if reversed_.any() and target in _NO_DIRECTION:
-        rows = listing(np.flatnonzero(reversed_) + 1)
+def _centre(target: str, reversed_: NDArray[np.intp]) -> float:
+    """The value about which estimates at these places are turned: that of no effect."""
+    if len(reversed_) and target_scale(target).null_value is None and target != "CLES":
+        rows = listing(reversed_ + 1)
         told = f"'direction' is 'reversed' in row {rows}, and {target} has no direction"
         raise InputError(told, "same", "the share, mean or rate of what the protocol counts")
     return 0.5 if target == "CLES" else 0.0
@@ -436,6 +494,8 @@ def _spelled(frame: pd.DataFrame) -> pd.DataFrame:
             known |= {**dict.fromkeys(("true", "1", "1.0"), "yes"), **dict.fromkeys(("false", "0", "0.0"), "no")}
         cells = [known.get(str(cell).strip().casefold(), cell) for cell in frame[field_.name]]
         frame[field_.name] = pd.Series(cells, index=frame.index, dtype=object)
+    if _MONTHS in frame and all(_NUMBER.fullmatch(str(cell).strip()) for cell in frame[_MONTHS].dropna()):
+        frame[_MONTHS] = [np.nan if pd.isna(cell) else float(str(cell).replace(",", ".")) for cell in frame[_MONTHS]]
     return frame
 
 
@@ -471,6 +531,17 @@ def _groups(results: Results) -> list[NDArray[np.intp]]:
     return sorted((np.asarray(rows) for rows in places.values()), key=lambda rows: int(rows[0]))
 
 
+def _sizes(given: Given, rows: NDArray[np.intp]) -> dict[str, Array]:
+    """Sizes of both groups of these rows, where the statistics tell them."""
+    own = {} if given.moderators is None else given.moderators.columns
+    return {name: np.asarray(own[name].cells, dtype=float)[rows] for name in ARMS if name in own}
+
+
+def _of_groups(values: Array, groups: Sequence[NDArray[np.intp]]) -> Array:
+    """The number that the rows of a group share, NaN where they do not."""
+    return np.array([values[rows[0]] if (values[rows] == values[rows[0]]).all() else np.nan for rows in groups])
+
+
 def _log(results: Results, rows: NDArray[np.intp], single: Single) -> str:
     """What was reported, and what the rule did with it."""
     if len(rows) == 1:
@@ -478,7 +549,7 @@ def _log(results: Results, rows: NDArray[np.intp], single: Single) -> str:
     lines = []
     for place, row in enumerate(rows.tolist()):
         own = results.frame.iloc[row]
-        what = ", ".join(str(own[name]) for name in ("report", *KEYS) if name in own and not pd.isna(own[name]))
+        what = ", ".join(text_of(own[name]) for name in ("report", *KEYS) if name in own and not pd.isna(own[name]))
         told = "" if place in single.used else ", left out"
         lines.append(f"[{what}: {results.ways[row]}: {results.y[row]:.4g} ({results.se[row]:.4g}){told}]")
     return f"{single.words}: " + " ".join(lines)
@@ -489,4 +560,4 @@ def one_code(cells: pd.Series) -> object:
     known = [cell for cell in dict.fromkeys(cells.tolist()) if not pd.isna(cell)]
     if not known:
         return None
-    return known[0] if len(known) == 1 else " + ".join(str(cell) for cell in known)
+    return known[0] if len(known) == 1 else " + ".join(text_of(cell) for cell in known)

@@ -63,8 +63,9 @@ class Rows:
 
     def kept(self, keep: NDArray[np.bool_]) -> Rows:
         """The names of the rows that are kept."""
-        order = tuple(np.flatnonzero(keep).tolist())
-        return Rows(tuple(self.labels[row] for row in order) if self.labels else (), order)
+        rows = np.flatnonzero(keep).tolist()
+        labels = tuple(self.labels[row] for row in rows) if self.labels else ()
+        return Rows(labels, tuple(self.number(row) - 1 for row in rows))
 
     def names(self, rows: ArrayLike) -> str:
         """Rows by index or by mask, as a list for a message."""

@@ -153,6 +153,10 @@ def figures(cell: object) -> list[str]:
     return _FIGURE.findall(re.sub(r"(?<=[A-Za-z²2])\s?\([^)]*\)(?=\s*=)", "", bare_text(cell)))
 
 
+_WITHIN = {"t": r"^\s*(?:df\s*=\s*)?(\d+(?:[.,]\d+)?)\s*$", "f": r"[,;]\s*(\d+(?:\.\d+)?)\s*$"}
+"""Degrees of freedom within groups, in the brackets behind a t or an F."""
+
+
 def _tested(named: re.Match[str], roles: Sequence[str], decimal: str) -> Reading | None:
     """'t(38) = 2.10', 'p = .03', 'F(1, 38) = 4.4'; of an F with more degrees of freedom there is no one effect."""
     value = number_of(named["number"], decimal)
@@ -166,7 +170,11 @@ def _tested(named: re.Match[str], roles: Sequence[str], decimal: str) -> Reading
         told = f"{what} with {df[1]} degrees of freedom tells of more than two groups"
         return Reading(fault=f"{told}; {'means and sds' if roles[0] == 'f' else 'the 2 x 2 table'} instead")
     size = re.search(r"\bn\s*=\s*(\d+)", named["df"] or "", re.IGNORECASE)
-    return Reading({roles[0]: value[0]} | ({"n": float(size[1])} if size and roles[0] == "chi2" else {}))
+    last = _WITHIN.get(roles[0])
+    within = re.search(last, named["df"] or "") if last else None
+    beside = {"n": float(size[1])} if size and roles[0] == "chi2" else {}
+    beside |= {"df": float(within[1].replace(",", "."))} if within else {}
+    return Reading({roles[0]: value[0]} | beside)
 
 
 def _number(decimal: str) -> str:

@@ -279,7 +279,7 @@ class FromSources(StudyTable, Protocol):
         se_log: ArrayLike | None = None,
         lower: ArrayLike | None = None,
         upper: ArrayLike | None = None,
-        prob: float = 0.95,
+        prob: float | None = None,
         scale: Scale | str = "log OR",
         study: Sequence[object] | None = None,
         moderators: pd.DataFrame | Mapping[str, Any] | None = None,
@@ -298,8 +298,8 @@ class FromSources(StudyTable, Protocol):
             Standard errors of the log ratios, shape (k,).
         lower, upper : array_like, optional
             Limits of the ratios' intervals, shape (k,).
-        prob : float
-            Probability of those intervals.
+        prob : float, optional
+            Probability of those intervals; .95 where limits are given and it is not told, which a note says.
         scale : Scale or str
             A log ratio: ``"log OR"``, ``"log RR"``, ``"log HR"``, ...
         study, moderators, outcome, n
@@ -332,7 +332,8 @@ class FromSources(StudyTable, Protocol):
         scale = as_scale(scale)
         if not scale.is_ratio:
             raise InputError(f"the scale '{scale}' is no log ratio", "'log OR', 'log RR', 'log HR', ...")
-        check_prob(prob)
+        if prob is not None:
+            check_prob(prob)
         columns = {"ratio": ratio, "se_log": se_log, "lower": lower, "upper": upper, "n": n}
         given = read("ratio", {**columns, "study": study, "moderators": moderators, "outcome": outcome})
         own = given.columns

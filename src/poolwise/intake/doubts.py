@@ -61,6 +61,9 @@ def impossible(numbers: Mapping[str, Array], called: Mapping[str, str], rows: Ro
     for row in np.flatnonzero(low >= high).tolist():
         faults.append(f"lower {low[row]:g} is not below upper {high[row]:g} for {rows.name(row)}: swapped limits?")
     for statistic, y in _with_limits(numbers).items():
+        for row in np.flatnonzero((low <= 0.0) & ~np.isnan(y) & (statistic in RATIOS)).tolist():
+            told = f"{name('lower')} is {low[row]:g} for {rows.name(row)}, and '{called.get(statistic, statistic)}'"
+            faults.append(f"{told} is a ratio: a limit above 0, with more digits if it was rounded to 0")
         for row in np.flatnonzero((low < high) & ((y < low) | (y > high))).tolist():
             limits = f"[{low[row]:g}, {high[row]:g}]"
             faults.append(f"{name(statistic)} is {y[row]:g} for {rows.name(row)}, outside its interval {limits}")
@@ -81,7 +84,7 @@ def doubtful(numbers: Mapping[str, Array], rows: Rows) -> tuple[Remark, ...]:
     -------
     tuple of Remark
     """
-    return (*_sd_like_se(numbers, rows), *_lopsided(numbers, rows))
+    return (*_sd_like_se(numbers, rows), *_lopsided(numbers, rows), *_degrees(numbers, rows))
 
 
 def opposed(numbers: Mapping[str, Array], sign: Array) -> Iterator[tuple[str, int]]:
@@ -143,6 +146,24 @@ def _sd_like_se(numbers: Mapping[str, Array], rows: Rows) -> list[Remark]:
     )
     sentence = f"standard deviations that look like standard errors of means: {told}; if so, sd = se * sqrt(n)"
     return [Remark(sentence)]
+
+
+def _degrees(numbers: Mapping[str, Array], rows: Rows) -> list[Remark]:
+    """Degrees of freedom of a t or an F that the sizes beside it do not have, with any covariates or Welch's."""
+    if "df" not in numbers:
+        return []
+    df = numbers["df"]
+    unknown = np.full(len(df), np.nan)
+    n1, n2, n = (numbers.get(size, unknown) for size in ("n1", "n2", "n"))
+    two = ~np.isnan(n1 + n2)
+    most, least = np.where(two, n1 + n2 - 2.0, n - 1.0), np.where(two, np.fmin(n1, n2) - 1.0, n / 2.0 - 1.0)
+    odd = np.flatnonzero((df > most) | (df < least)).tolist()
+    if not odd:
+        return []
+    told = listing(
+        f"{rows.name(row)}: df = {df[row]:g}, n = {n1[row] + n2[row] if two[row] else n[row]:g}" for row in odd
+    )
+    return [Remark(f"degrees of freedom and sizes do not belong to one test: {told}; check the report")]
 
 
 def _lopsided(numbers: Mapping[str, Array], rows: Rows) -> list[Remark]:

@@ -46,7 +46,7 @@ _ALONE = {
     "m": "m mean mi",
     "sd": "sd sdi standarddeviation",
     "r": "r ri cor corr correlation korrelation correlatie pearsonr rxy",
-    "t": "t tvalue tstat tstatistic ttest",
+    "t": "t tvalue tval tstat tstatistic ttest",
     "f": "f fi fvalue fstat fstatistic",
     "p": "p pvalue pval pi pwert valeurp pwaarde",
     "chi2": "chi2 chisq chisquare chisquared chi2value xsquared",
@@ -79,13 +79,36 @@ _ALONE = {
     "a": "a ai",
     "b": "b bi",
     "c": "c ci",
-    "sign": "sign direction",
-    "predictors": "predictors npredictors",
+    "sign": "sign direction vorzeichen richtung",
+    "predictors": "predictors npredictors preds",
     "r2": "r2 rsquared r2i",
     "alpha": "alpha cronbachalpha cronbachsalpha",
     "items": "items nitems",
     "r_pre_post": "rprepost testretestr testretestcorrelation retestr rtt",
 }
+_OF_METAFOR = {
+    "x1i": "events1",
+    "x2i": "events2",
+    "xt": "events1",
+    "xc": "events2",
+    "xti": "events1",
+    "xci": "events2",
+    "t1i": "time1",
+    "t2i": "time2",
+    "nti": "n1",
+    "nci": "n2",
+    "tpos": "a",
+    "tneg": "b",
+    "cpos": "c",
+    "cneg": "d",
+}
+"""Names of metafor and of its data sets beside those that follow from the words."""
+_BY_TARGET = {
+    **{key: {"ai": "alpha", "mi": "items"} for key in ("ARAW", "AHW", "ABT")},
+    **{key: {"ti": "t", "mi": "predictors"} for key in ("PCOR", "ZPCOR", "SPCOR", "ZSPCOR")},
+    **{key: {"mi": "predictors"} for key in ("R2", "ZR2")},
+}
+"""Names that metafor gives to one thing for most measures, and to another one for these."""
 _ESTIMATES = ("r", "d", "g", "or", "log_or", "rr", "log_rr", "hr", "log_hr", "fisher_z", "md", "rd", "irr")
 _INTERVALS = re.split(
     r"\s+",
@@ -116,6 +139,9 @@ PRINTED = (
     "reportedstatistic",
     "reported",
     "outcomestatistic",
+    "statistik",
+    "teststatistik",
+    "ergebnis",
 )
 """Headers of columns whose cells name their statistic themselves: 't(38) = 2.10'."""
 VALUE = ("value", "estimate", "es", "effectsize", "effect", "reportedvalue", "result")
@@ -142,7 +168,7 @@ def _known() -> dict[str, str]:
             for word, group in product(words.split(), groups):
                 own = " ".join(part + number for part in statistic.split())
                 found.setdefault(word + group, own)
-                if len(group) > 1 or len(word) > 1:
+                if (len(group) > 1 or len(word) > 1) and not (word == "s" and len(group) > 2):  # 'controls' are people
                     found.setdefault(group + word, own)
     for statistic, words in _ALONE.items():
         for word in words.split():
@@ -164,14 +190,18 @@ def _known() -> dict[str, str]:
     for statistic, other in (("lower_q", "upper_q"), ("minimum", "maximum")):
         found["median" + {"lower_q": "iqr", "minimum": "range"}[statistic]] = f"median {statistic} {other}"
     found |= {"ntc": "n1 n2", "nec": "n1 n2"}
-    return found | {
-        "msd": "m sd",
-        "meansd": "m sd",
-        "meanse": "m sem",
-        "sem": "sem",
-        "eventstotal": "events n",
-        "eventsn": "events n",
-    }
+    return (
+        found
+        | _OF_METAFOR
+        | {
+            "msd": "m sd",
+            "meansd": "m sd",
+            "meanse": "m sem",
+            "sem": "sem",
+            "eventstotal": "events n",
+            "eventsn": "events n",
+        }
+    )
 
 
 _KNOWN = _known()
@@ -238,13 +268,29 @@ def recognised(headers: Iterable[str]) -> dict[str, str]:
     found = {header: _statistic(header) for header in headers}
     for header in [header for header, statistic in found.items() if statistic is None]:
         found[header] = found.get(re.sub(r"\.\d+$", "", header))  # pandas calls a second column r "r.1"
+    if "events" in found.values() and "n" not in found.values():
+        found |= {header: "n" for header in found if folded(header) == "total"}
     if "a" not in found.values():
         found |= {header: "lower upper" for header, statistic in found.items() if statistic == "c" and len(header) > 1}
+        found |= {header: None for header, statistic in found.items() if statistic in ("b", "c")}  # b may be a slope
     return {header: statistic for header, statistic in found.items() if statistic is not None}
+
+
+def for_target(found: Mapping[str, str], target: str) -> dict[str, str]:
+    """Statistics by header, where some mean another thing for this target.
+
+    Examples
+    --------
+    >>> for_target({"ai": "a", "ni": "n"}, "ABT")
+    {'ai': 'alpha', 'ni': 'n'}
+    """
+    other = _BY_TARGET.get(target, {})
+    return {header: other.get(folded(header), statistic) for header, statistic in found.items()}
 
 
 def _statistic(header: str) -> str | None:
     """By the whole header, else without what stands in brackets: a unit, a size."""
+    header = re.sub(r"(?<=[\s_.])s$", "sd", header)
     if "%" in header and level_in(header) is None:
         return _of_percentages(header)
     bare = _TAIL.sub("", _SIZE.sub("", header).strip())

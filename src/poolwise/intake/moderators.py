@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from poolwise.errors import listing
 from poolwise.intake.cells import Array, Remark, Rows
-from poolwise.intake.rows import EVENTS, KEY_COLUMNS, ONE_ARM, TOTALS
+from poolwise.intake.rows import ADJUSTED, ARMS, EVENTS, KEY_COLUMNS, ONE_ARM, TOTALS
 
-UNREAD = frozenset((*KEY_COLUMNS, *EVENTS, *TOTALS, *ONE_ARM))
+UNREAD = frozenset((*KEY_COLUMNS, *EVENTS, *TOTALS, *ONE_ARM, *ARMS, ADJUSTED))
 ALIAS_TOLERANCE = 1e-8  # of a column's own length, after the mean is taken out
 
 
@@ -25,7 +25,8 @@ def moderator_remarks(moderators: pd.DataFrame, rows: Rows) -> tuple[Remark, ...
     Parameters
     ----------
     moderators : DataFrame
-        k rows; columns that tell the effects of one study apart, and counts, are not looked at.
+        k rows; columns that tell the effects of one study apart, counts, sizes of groups and whether an estimate is
+        adjusted are not looked at.
     rows : Rows
         What the rows are called in messages.
 

@@ -112,6 +112,11 @@ def corrected(y: Array, reliability: Array, scale: Scale, rows: Rows) -> tuple[A
     return np.arctanh(whole), (1.0 - r**2) / (1.0 - whole**2) / root
 
 
+def way(derivation: str, reliability: float) -> str:
+    """How an estimate came about, with its correction; "" where it was reported itself and the note says all."""
+    return f"{derivation}; corrected for the reliability {reliability:.3g}" if derivation else ""
+
+
 def sentence(reliability: Array) -> str:
     """What a corrected table says of itself."""
     low, high = reliability.min(), reliability.max()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from poolwise.errors import InputError, listing
 from poolwise.intake.cells import Array, Remark, Rows
@@ -161,7 +162,9 @@ def count_remarks(k: int, allow_single: bool, lost: str = "") -> tuple[Remark, .
     return (Remark(f"{few} and {advice}", warn=False),)
 
 
-def value_remarks(y: Array, se: Array, n: Array, scale: Scale, rows: Rows) -> tuple[Remark, ...]:
+def value_remarks(
+    y: Array, se: Array, n: Array, scale: Scale, rows: Rows, combined: NDArray[np.intp] | None = None
+) -> tuple[Remark, ...]:
     """What the numbers look like when they are something else than the scale says.
 
     Parameters
@@ -172,11 +175,15 @@ def value_remarks(y: Array, se: Array, n: Array, scale: Scale, rows: Rows) -> tu
         What they are said to be.
     rows : Rows
         What the rows are called in messages.
+    combined : ndarray of int, optional
+        Of how many results each estimate is the mean, shape (k,): that of several is more precise than one of n people.
 
     Returns
     -------
     tuple of Remark
     """
+    if combined is not None:
+        n = np.where(combined > 1, np.nan, n)
     remarks = []
     far = np.abs(y) > scale.plausible_limit
     if far.any():

@@ -17,6 +17,7 @@ from poolwise.intake.columns import Column, is_date
 from poolwise.intake.compound import COUNTS, GROUPED, SIGNS, reading
 from poolwise.intake.doubts import impossible, opposed
 from poolwise.intake.headers import level_in, recognised, sizes_in
+from poolwise.intake.rows import ARMS, EVENTS, TOTALS
 from poolwise.measures.reported import mean_sd
 from poolwise.measures.reports import DOMAINS, Settings
 
@@ -121,6 +122,19 @@ class ReportedCells:
         """A statistic by row, NaN throughout where no column holds it."""
         return self.numbers.get(statistic, np.full(self.k, np.nan))
 
+    def arms(self) -> dict[str, Array]:
+        """Sizes of both groups, and events and persons of both, by row: NaN where cells do not tell them all."""
+        a, b, c, d = (self.known(cell) for cell in "abcd")
+        whole = ~np.isnan(a + b + c + d)
+        sizes = [np.where(whole, cells, self.known(name)) for cells, name in zip((a + b, c + d), ARMS, strict=True)]
+        sizes = [np.where(np.isnan(sum(sizes)), np.nan, size) for size in sizes]
+        events = [
+            np.where(whole, cell, self.known(name)) for cell, name in zip((a, c), ("events1", "events2"), strict=True)
+        ]
+        known = ~np.isnan(sum((*sizes, *events)))
+        counts = [np.where(known, values, np.nan) for values in (*events, *sizes)]
+        return dict(zip((*ARMS, *EVENTS, *TOTALS), (*sizes, *counts), strict=True))
+
     def directed(self, sides: int | None) -> None:
         """Give p-values the sign of the effect where a column tells it; other statistics must carry it themselves.
 
@@ -158,6 +172,15 @@ class ReportedCells:
         level = next(iter(headers.values()))
         there = ~np.isnan(self.known("lower")) & np.isnan(self.known("level"))
         self.numbers["level"] = np.where(there, level, self.known("level"))
+
+    def halves(self) -> None:
+        """Of a table whose cells are told with the sizes of the groups only a and c: those are events."""
+        for cell, rest, group in (("a", "b", "1"), ("c", "d", "2")):
+            alone = ~np.isnan(self.known(cell) + self.known(f"n{group}")) & np.isnan(self.known(rest))
+            alone &= np.isnan(self.known(f"events{group}"))
+            if alone.any():
+                self.numbers[f"events{group}"] = np.where(alone, self.known(cell), self.known(f"events{group}"))
+                self.numbers[cell] = np.where(alone, np.nan, self.known(cell))
 
     def occasions(self) -> None:
         """A correlation beside pre- and post-test is the one between these, not one of two variables."""
@@ -321,6 +344,8 @@ def read_cells(
             levels[name] = level
         read.column(name, tuple(named[name].split()), there[name].tolist())
     columns = {part: name for name, statistics in named.items() for part in statistics.split()}
+    columns |= {f"events{group}": columns[cell] for cell, group in (("a", "1"), ("c", "2")) if cell in columns}
+    read.halves()
     read.occasions()
     read.directed(settings.sides)
     read.levels(levels)

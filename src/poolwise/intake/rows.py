@@ -30,6 +30,8 @@ BESIDES = (
 EVENTS = ("events_treated", "events_control")
 TOTALS = ("total_treated", "total_control")
 ONE_ARM = ("events", "total")
+ARMS = ("n1", "n2")
+ADJUSTED = "adjusted"
 
 
 def standard_errors(se: Array | None, v: Array | None, rows: Rows) -> Array:

@@ -10,6 +10,7 @@ from scipy import special
 from poolwise.errors import InputError
 from poolwise.intake.cells import Array, Remark, Rows, numbers
 from poolwise.measures.correlations import z_and_variance
+from poolwise.measures.statistics import ASSUMED_PROB
 
 CI_TOLERANCE = 0.1  # of half the interval's width, beyond rounding
 SE_TOLERANCE = 0.05  # relative, beyond rounding
@@ -66,7 +67,7 @@ def fisher_z(r: Any, n: Any, rows: Rows) -> tuple[Array, Array, Array, tuple[Rem
 
 
 def log_ratios(
-    ratio: Any, se_log: Any, limits: tuple[Any, Any], prob: float, rows: Rows
+    ratio: Any, se_log: Any, limits: tuple[Any, Any], told: float | None, rows: Rows
 ) -> tuple[Array, Array, tuple[Remark, ...]]:
     """Logs of ratios and their standard errors, and what was noticed.
 
@@ -80,8 +81,8 @@ def log_ratios(
         Standard errors of their logs, shape (k,).
     limits : tuple of array_like or None
         Lower and upper limits of the ratios, shape (k,).
-    prob : float
-        Probability of the intervals between them.
+    told : float or None
+        Probability of the intervals between them; the usual one, with a remark, when None.
     rows : Rows
         What the rows are called in messages.
 
@@ -117,10 +118,14 @@ def log_ratios(
     _check_positive(upper, "upper", rows)
     _check_order(ratio, lower, upper, rows)
     y, low, high = np.log(ratio), np.log(lower), np.log(upper)
+    prob = ASSUMED_PROB if told is None else told
     step = 0.5 * 10.0 ** -_decimals(ratio, lower, upper)
     rounding = step * (1 / ratio + 1 / lower + 1 / upper)
     se_limits = (high - low) / (2.0 * float(special.ndtri(0.5 + prob / 2.0)))
     remarks = (*read, *_symmetry(y, low, high, rounding, step, rows))
+    if told is None:
+        sentence = f"limits were taken as those of {ASSUMED_PROB:.0%} intervals"
+        remarks = (*remarks, Remark(f"{sentence}; prob={ASSUMED_PROB:g} (or another) tells it", warn=False))
     if prob < 0.5:
         rare = f"the limits are read as those of {100 * prob:g} % intervals, which few report; prob=0.95 for 95 %"
         remarks = (*remarks, Remark(rare))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.errors import InputError, listing, nearest
+from poolwise.errors import InputError, listing, nearest, shown
 from poolwise.intake.cells import Remark, Rows
 from poolwise.intake.columns import Column, Table, column_name
 from poolwise.intake.compound import COUNTS, figures, is_share, named_statistic
@@ -18,7 +18,9 @@ from poolwise.intake.doubts import doubtful
 from poolwise.intake.frames import check_decimal, frame_columns
 from poolwise.intake.headers import (
     PRINTED,
+    VALUE,
     folded,
+    for_target,
     group_of,
     guessed,
     is_adjusted,
@@ -28,16 +30,20 @@ from poolwise.intake.headers import (
 )
 from poolwise.intake.labels import missing
 from poolwise.intake.reported_cells import MOST_FAULTS, ReportedCells, read_cells
-from poolwise.intake.rows import KEY_COLUMNS
+from poolwise.intake.rows import ADJUSTED, ARMS, KEY_COLUMNS
 from poolwise.intake.table import Given, study_labels
 from poolwise.measures.catalogue import MEASURES
+from poolwise.measures.conversions import SD_RATIOS
 from poolwise.measures.lacking import lacking
-from poolwise.measures.reports import ASSUMED_PROB, DOMAINS, Converted, Settings, brought_to, targets
+from poolwise.measures.margins import cells_of_margins, off_table, whole_cells
+from poolwise.measures.reports import DOMAINS, PUBLISHED, Converted, Settings, brought_to, targets
+from poolwise.measures.statistics import ASSUMED_PROB
 from poolwise.scale import Scale, as_scale
 from poolwise.settings import check_option, check_prob
 
 Array = NDArray[np.float64]
-_SIZES = frozenset({"n1", "n2", "n"})  # say nothing of an effect
+_ESTIMATE = frozenset({*VALUE, "yi", "y"})  # names of estimates that tell no measure
+_SIZES = frozenset({"n1", "n2", "n", "df"})  # say nothing of an effect
 
 
 def target_scale(target: str) -> Scale:
@@ -63,16 +69,16 @@ def from_columns(
     adjusted: str | None,
     settings: Settings,
     decimal: str | None,
+    order: Sequence[int] = (),
 ) -> Given:
     """Columns of a study table from those of reported statistics; see `from_statistics`.
 
     The decimal mark is found where it is None, as in a file of effects; settings without a probability take the level
-    that a header or a cell tells, else the usual one, and say so.
+    that a header or a cell tells, else the usual one, and say so. Messages count rows by `order`, where it is told.
     """
     if decimal is not None:
         check_decimal(decimal)
-    if settings.prob is not None:
-        check_prob(settings.prob)
+    _check_settings(settings)
     there, labels = frame_columns(frame, "study")
     used = {name: column_name(name) for name in (*moderators, *cluster, *(n for n in roles.values() if n))}
     for name in used:
@@ -80,20 +86,35 @@ def from_columns(
             raise InputError(f"no column '{name}'", advice=nearest(name, there))
     study = roles.get("study") or study_column(there)
     there = _by_name(_by_type(there, used, columns), used, columns)
-    named = _statistics(there, columns, {*used, *([study] if study else [])})
+    named = _statistics(there, columns, {*used, *([study] if study else [])}, target)
     blank = _left_blank(there, study, named)
     given = Given(_texts(there, roles, study), moderators=_kept(there, moderators, cluster), identifiers=tuple(cluster))
     if study is None and labels is not None and labels.kind == "text":
         given = replace(given, columns={**given.columns, "study": Column(list(labels.names))})
-    rows = Rows(study_labels(given.labels)[0])
+    rows = Rows(study_labels(given.labels)[0], tuple(order))
     mark, told = (decimal, ()) if decimal is not None else _decimal(frame, there, named)
     read = read_cells(there, named, rows, mark, settings)
     read.unknown = [str(name) for name in there if name not in {**used, **named, study or "": ""}]
     by_header = [name for name in named if is_adjusted(name)] if adjusted is None else []
     if by_header:
         blank += (Remark(f"adjusted estimates, by their header: {listing(map(repr, by_header))}", warn=False),)
-    given = replace(given, remarks=(*told, *blank, *read.remarks(), *doubtful(read.numbers, rows)))
-    return _estimated(given, target, read, settings, _flags(there, adjusted, rows))
+    remarks = (*told, *blank, *read.remarks(), *doubtful(read.numbers, rows))
+    given = replace(given, remarks=remarks, decimal=mark)
+    converted = brought_to(target, read.numbers, settings)
+    flags = _flags(there, adjusted, rows) | _from_header(converted, [named[name].split()[0] for name in by_header])
+    return _estimated(given, target, read, settings, converted, flags)
+
+
+def _check_settings(settings: Settings) -> None:
+    """Refuse what is no probability, no number of sides, no risk."""
+    if settings.prob is not None:
+        check_prob(settings.prob)
+    if settings.sides not in (None, 1, 2) or isinstance(settings.sides, bool):
+        raise InputError(f"sides is {shown(settings.sides)}", "1 or 2, the sides of reported p-values")
+    rate = settings.base_rate
+    if rate is not None and not (isinstance(rate, float | int) and 0.0 < rate < 1.0):
+        raise InputError(f"base_rate is {shown(rate)}", "a risk between 0 and 1")
+    check_option("responses", settings.responses, SD_RATIOS, error=InputError)
 
 
 def _decimal(frame: Any, there: Mapping[str, Column], named: Mapping[str, str]) -> tuple[str, tuple[Remark, ...]]:
@@ -111,7 +132,9 @@ def _decimal(frame: Any, there: Mapping[str, Column], named: Mapping[str, str]) 
     return mark, tuple(Remark(told, warn=False) for told in (own, *attrs.get("notes", ())) if told)
 
 
-def _statistics(there: Mapping[str, Column], columns: Mapping[str, str] | None, used: set[str]) -> dict[str, str]:
+def _statistics(
+    there: Mapping[str, Column], columns: Mapping[str, str] | None, used: set[str], target: str
+) -> dict[str, str]:
     """The statistic of each column by its name: as told, else by its header."""
     told = dict(columns or {})
     for statistic, name in told.items():
@@ -119,7 +142,8 @@ def _statistics(there: Mapping[str, Column], columns: Mapping[str, str] | None, 
             raise InputError(f"columns names '{statistic}', which is no statistic", listing(DOMAINS, most=60))
         if name not in there:
             raise InputError(f"no column '{name}' for {statistic}", advice=nearest(str(name), there))
-    found = {name: statistic for name, statistic in recognised(map(str, there)).items() if name not in used}
+    headers = for_target(recognised(map(str, there)), target)
+    found = {name: statistic for name, statistic in headers.items() if name not in used}
     for name, column in there.items():
         cells = [cell for cell in column.tolist() if not missing(cell)]
         if (group := group_of(str(name))) and cells and all(map(is_share, cells)):
@@ -131,6 +155,7 @@ def _statistics(there: Mapping[str, Column], columns: Mapping[str, str] | None, 
         if statistic.split()[0] not in parts and name not in told.values()
     }
     found |= {name: statistic for statistic, name in told.items()}
+    _check_no_protocol(there, found)
     for statistic in set(found.values()):
         twice = [name for name, own in found.items() if own == statistic]
         if len(twice) > 1:
@@ -142,6 +167,19 @@ def _statistics(there: Mapping[str, Column], columns: Mapping[str, str] | None, 
     if not found or {part for statistic in found.values() for part in statistic.split()} <= _SIZES:
         raise _nothing_known(there, found)
     return found
+
+
+def _check_no_protocol(there: Mapping[str, Column], found: Mapping[str, str]) -> None:
+    """Refuse a coding protocol, whose directions would be lost here."""
+    for name, statistic in found.items():
+        words = {str(cell).strip().casefold() for cell in there[name].tolist() if not missing(cell)}
+        if statistic == "sign" and words and words <= {"same", "reversed"}:
+            told = f"'{name}' tells {listing(sorted(map(repr, words)))}"
+            raise InputError(
+                f"{told}; 'same' and 'reversed' belong to a protocol (pw.coding)",
+                "1 or -1, + or -, positive or negative",
+                "pw.coding.read(file).effects(target=...), or [data] protocol in an analysis file",
+            )
 
 
 def _by_name(there: dict[str, Column], used: Mapping[str, str], columns: Mapping[str, str] | None) -> dict[str, Column]:
@@ -238,14 +276,15 @@ def _unknown(names: Sequence[str], lacks: str) -> str:
         return ""
     wanted = lacks.rpartition(": lacks ")[2].partition(",")[0].partition(" ")[0]
     statistic = wanted if wanted in DOMAINS else "sd1"
-    example = f"columns={{'{statistic}': '{names[0]}'}}"
+    likely = next((name for name in names if folded(name) in _ESTIMATE and statistic in PUBLISHED), names[0])
+    example = f"columns={{'{statistic}': '{likely}'}}"
     return f"Columns that are not known as statistics: {listing(names)}; {example} would name one.\n"
 
 
 def _flags(there: Mapping[str, Column], adjusted: str | None, rows: Rows) -> NDArray[np.bool_]:
     """Rows whose estimate is adjusted for other variables."""
     if adjusted is None:
-        return np.zeros(0, dtype=bool)
+        return np.zeros(len(next(iter(there.values()))), dtype=bool)
     if adjusted not in there:
         raise InputError(f"no column '{adjusted}' for adjusted", advice=nearest(adjusted, there))
     yes, no = (
@@ -259,15 +298,20 @@ def _flags(there: Mapping[str, Column], adjusted: str | None, rows: Rows) -> NDA
     return np.array([word in yes for word in words])
 
 
+def _from_header(converted: Converted, statistics: Sequence[str]) -> NDArray[np.bool_]:
+    """Rows whose way starts from a statistic that a header calls adjusted."""
+    return np.array([not set(statistics).isdisjoint(used) for used in converted.used], dtype=bool)
+
+
 def _estimated(
     given: Given,
     target: str,
     read: ReportedCells,
     settings: Settings,
+    converted: Converted,
     adjusted: NDArray[np.bool_],
 ) -> Given:
-    numbers, rows = read.numbers, read.rows
-    converted = brought_to(target, numbers, settings)
+    rows = read.rows
     absent, short = _without_way(target, read, settings, converted)
     if short:
         told = listing(short, MOST_FAULTS, separator="\n  ")
@@ -283,11 +327,43 @@ def _estimated(
         remarks.append(Remark(f"adjusted and unadjusted estimates are mixed; adjusted: {rows.names(adjusted)}"))
     remarks += _unused_baselines(read, converted)
     remarks += _assumed_level(read, settings, converted)
+    remarks += _no_table(read, converted)
     if converted.doubts:
         told = listing((f"{rows.name(row)}: {words}" for row, words in converted.doubts.items()), 3, separator="; ")
         remarks.append(Remark(f"statistics of one row that do not agree, beyond rounding: {told}; check the report"))
     own = given.estimating({"y": converted.y, "v": converted.v, "n": converted.n}, remarks, absent)
-    return replace(own, columns={**own.columns, "derivation": Column(_paths(read, converted, adjusted))})
+    own = replace(own, columns={**own.columns, "derivation": Column(_paths(read, converted, adjusted))})
+    return replace(own, moderators=_beside(own.moderators, read, converted, adjusted))
+
+
+def _beside(
+    moderators: Table | None, read: ReportedCells, converted: Converted, adjusted: NDArray[np.bool_]
+) -> Table | None:
+    """What later questions ask of a row, beside the moderators: sizes of groups, counts, whether it is adjusted."""
+    there = np.array([bool(way) for way in converted.way])
+    cells = read.arms()
+    found = {name: Column(values) for name, values in cells.items() if name in ARMS and np.isfinite(values).any()}
+    counts = {name: values for name, values in cells.items() if name not in ARMS}
+    if all(np.isfinite(values[there]).all() for values in counts.values()):
+        found |= {name: Column(values) for name, values in counts.items()}
+    if adjusted.any():
+        found[ADJUSTED] = Column(np.where(adjusted, "yes", "no").tolist())
+    own = {} if moderators is None else dict(moderators.columns)
+    return Table(found | own) if found else moderators
+
+
+def _no_table(read: ReportedCells, converted: Converted) -> list[Remark]:
+    """Rows whose odds ratio no table of whole people with their margins has."""
+    rows = np.array([{"events", "n1", "n2", "or"} == set(used) for used in converted.used])
+    if not rows.any():
+        return []
+    n1, n2, events, ratio = (read.known(name)[rows] for name in ("n1", "n2", "events", "or"))
+    cells = whole_cells(*cells_of_margins(n=n1 + n2, n1=n1, events=events, odds_ratio=ratio, rounded=False))
+    odd = np.flatnonzero(rows)[off_table(cells, ratio)].tolist()
+    if not odd:
+        return []
+    told = listing(f"{read.rows.name(row)}: or = {read.numbers['or'][row]:g}" for row in odd)
+    return [Remark(f"no table of whole people with these margins has such an odds ratio, the nearest is taken: {told}")]
 
 
 def _without_way(

@@ -33,9 +33,10 @@ class Given:
     Attributes
     ----------
     columns : mapping of str to Column
-        Those of y, se, v, n, study, study_as_given, outcome, provenance that were handed in, one row for each study.
+        Those of y, se, v, n, study, study_as_given, outcome, provenance, derivation, combined that were handed in, one
+        row for each study.
     texts : mapping of str to str
-        Those of outcome and provenance of which one text stands for every row.
+        Those of outcome, provenance and derivation of which one text stands for every row.
     moderators : Table or None
     covariance : Block or None
     remarks : tuple of Remark
@@ -50,6 +51,11 @@ class Given:
         The decimal mark in cells of text.
     identifiers : tuple of str
         Moderators whose cells are names by their role.
+    order : tuple of int
+        Place of each row, from 0, in the table that messages count by; empty where it is this one.
+    coded : bool
+        Whether the moderators are fields of a coding protocol, of which models use few: what they lack is noted, not
+        warned of.
     framed : bool
         Whether the columns are those of a frame, so that messages call them by their names.
     """
@@ -64,6 +70,8 @@ class Given:
     blocks: Mapping[str, Block] = field(default_factory=dict)
     decimal: str = "."
     identifiers: tuple[str, ...] = ()
+    order: tuple[int, ...] = ()
+    coded: bool = False
     framed: bool = False
 
     @property
@@ -74,7 +82,7 @@ class Given:
     @property
     def rows(self) -> Rows:
         """What messages call the rows."""
-        return Rows(study_labels(self.labels)[0])
+        return Rows(study_labels(self.labels)[0], self.order)
 
     def named(self, role: str) -> str:
         """What messages call a column: by its role, or by its name in a frame."""
@@ -115,7 +123,9 @@ class StudyTable(Protocol):
         """The table, checked."""
 
 
-ROLES = ("y", "se", "v", "n", "study", "study_as_given", "outcome", "provenance", "derivation")
+TEXTS = ("outcome", "provenance", "derivation")
+"""Of which one text may stand for every row."""
+ROLES = ("y", "se", "v", "n", "study", "study_as_given", *TEXTS)
 
 
 def read(first: str, handed: Mapping[str, Any]) -> Given:
@@ -139,9 +149,7 @@ def read(first: str, handed: Mapping[str, Any]) -> Given:
     InputError
         For what cannot be read, and for labels that disagree.
     """
-    texts = {
-        name: value for name, value in handed.items() if name in ("outcome", "provenance") and isinstance(value, str)
-    }
+    texts = {name: value for name, value in handed.items() if name in TEXTS and isinstance(value, str)}
     parts: dict[str, Any] = {}
     for name, values in handed.items():
         if values is None or name in texts:
@@ -208,6 +216,8 @@ class Columns:
         Length k; place of each row among those handed in, from 0, which messages count by.
     derivation : tuple of str
         Length k; how each estimate follows from what was reported, "" where it was reported itself.
+    combined : tuple of int
+        Length k; of how many reported results each estimate is the mean.
     covariance : ndarray or None
         Of the sampling errors, shape (k, k), read-only; None where they are independent.
     """
@@ -222,6 +232,7 @@ class Columns:
     moderators: pd.DataFrame
     order: tuple[int, ...]
     derivation: tuple[str, ...]
+    combined: tuple[int, ...]
     covariance: Array | None = None
 
     def kept(self, keep: NDArray[np.bool_]) -> Columns:
@@ -238,14 +249,16 @@ class Columns:
             moderators=self.moderators.iloc[chosen].reset_index(drop=True),
             order=tuple(self.order[row] for row in chosen),
             derivation=tuple(self.derivation[row] for row in chosen),
+            combined=tuple(self.combined[row] for row in chosen),
             covariance=None if self.covariance is None else _frozen(self.covariance[np.ix_(keep, keep)]),
         )
 
-    def looks(self, scale: Scale, names: Rows) -> tuple[Remark, ...]:
-        """What the numbers look like on this scale, and the moderators."""
+    def looks(self, scale: Scale, names: Rows, *, quiet: bool = False) -> tuple[Remark, ...]:
+        """What the numbers look like on this scale, and the moderators; of these quietly where they are mere codes."""
+        about = moderator_remarks(self.moderators, names)
         return (
-            *remarks.value_remarks(self.y, self.se, self.n, scale, names),
-            *moderator_remarks(self.moderators, names),
+            *remarks.value_remarks(self.y, self.se, self.n, scale, names, np.array(self.combined)),
+            *(replace(remark, warn=False) if quiet else remark for remark in about),
         )
 
 
@@ -315,7 +328,7 @@ def check(given: Given, scale: Scale, *, allow_single: bool) -> Checked:
     return Checked(
         columns=replace(columns, study=unique),
         history=(*given.remarks, *noticed, *named_so, *gone, *repeated, *spelled),
-        looks=(*counted, *columns.looks(scale, named)),
+        looks=(*counted, *columns.looks(scale, named, quiet=given.coded)),
         dropped=dropped,
     )
 
@@ -324,7 +337,7 @@ def _columns(given: Given) -> tuple[Columns, Rows, tuple[Remark, ...]]:
     """The columns by their roles, each cell checked by itself; what messages call the rows; and what was noticed."""
     own = given.columns
     labels, history = study_labels(own.get("study"))
-    named = Rows(labels)
+    named = Rows(labels, given.order)
     y, read_y = numbers(own["y"], given.named("y"), named, decimal=given.decimal)
     k = len(y)
     if "study" in own and len(labels) != k:
@@ -349,12 +362,25 @@ def _columns(given: Given) -> tuple[Columns, Rows, tuple[Remark, ...]]:
         outcome=_words(given, "outcome", k),
         provenance=_provenance(given, k),
         moderators=moderators,
-        order=tuple(range(k)),
+        order=given.order or tuple(range(k)),
         derivation=_words(given, "derivation", k),
+        combined=_combined(own.get("combined"), k, named),
     )
     texts = {"study": study, "study_as_given": columns.study_as_given, "outcome": columns.outcome}
     check_texts(texts, columns.moderators)
     return columns, named, (*history, *read_y, *more, *told)
+
+
+def _combined(own: Column | None, k: int, named: Rows) -> tuple[int, ...]:
+    """Of how many results each estimate is the mean: as told, else of one."""
+    if own is None:
+        return (1,) * k
+    counts = numbers(own, "combined", named)[0]
+    wrong = ~((counts >= 1.0) & (counts == np.round(counts)))
+    if wrong.any() or len(counts) != k:
+        told = f"combined is {counts[wrong][0]:g} for {named.names(wrong)}" if wrong.any() else f"{len(counts)} counts"
+        raise InputError(told, "for each estimate the number of results that it is the mean of, 1 or more")
+    return tuple(int(count) for count in counts)
 
 
 def study_labels(own: Column | None) -> tuple[tuple[str, ...], tuple[Remark, ...]]:

@@ -91,12 +91,17 @@ _T = (Derivation(("t",), derived.t_of_coefficient),)
 _CELLS = (Derivation(("a", "b", "c", "d"), derived.cells_of_events),)
 
 
-def _plain(name: str, label: str) -> Scale:
-    return Scale(name, label, "identity", label)
+def _plain(name: str, label: str, *, compares: bool = True) -> Scale:
+    return Scale(name, label, "identity", label, compares)
 
 
-def _log(name: str, label: str) -> Scale:
-    return Scale(f"log {name}", f"log {label}", "log", label)
+def _log(name: str, label: str, *, compares: bool = True) -> Scale:
+    return Scale(f"log {name}", f"log {label}", "log", label, compares)
+
+
+def _single(name: str, label: str) -> Scale:
+    """What a single group has: 0 stands for no absence of an effect."""
+    return _plain(name, label, compares=False)
 
 
 _CORRELATION, _SMD, _Z = _plain("r", "correlation"), as_scale("SMD"), as_scale("Fisher z")
@@ -113,7 +118,7 @@ MEASURES: dict[str, Measure] = {
         Measure("ROM", as_scale("log ROM"), means.log_ratio_of_means),
         Measure("VR", _log("VR", "variability ratio"), means.log_variability_ratio),
         Measure("CVR", _log("CVR", "ratio of coefficients of variation"), means.log_ratio_of_variation),
-        Measure("CLES", _plain("CLES", "probability of superiority"), means.common_language_effect_size),
+        Measure("CLES", _single("CLES", "probability of superiority"), means.common_language_effect_size),
         Measure("OR", as_scale("log OR"), tables.log_odds_ratio, _CELLS),
         Measure("RR", as_scale("log RR"), tables.log_risk_ratio, _CELLS),
         Measure("RD", _plain("RD", "risk difference"), tables.risk_difference, _CELLS),
@@ -152,20 +157,20 @@ MEASURES: dict[str, Measure] = {
         Measure("ZPB", _Z, correlations.fisher_z_of_point_biserial, _D),
         Measure("RBIS", _CORRELATION, correlations.biserial, _D),
         Measure("ZBIS", _Z, correlations.fisher_z_of_biserial, _D),
-        Measure("PR", _plain("proportion", "proportion"), counts.proportion),
-        Measure("PLN", _log("proportion", "proportion"), counts.log_proportion),
+        Measure("PR", _single("proportion", "proportion"), counts.proportion),
+        Measure("PLN", _log("proportion", "proportion", compares=False), counts.log_proportion),
         Measure("PLO", as_scale("logit"), counts.logit_proportion),
-        Measure("PAS", _plain("arcsine", "angular proportion"), counts.arcsine_proportion),
-        Measure("PFT", _plain("double arcsine", "double arcsine proportion"), counts.freeman_tukey_proportion),
-        Measure("IR", _plain("rate", "incidence rate"), counts.incidence_rate),
-        Measure("IRLN", _log("rate", "incidence rate"), counts.log_incidence_rate),
-        Measure("IRS", _plain("root rate", "root of the incidence rate"), counts.root_incidence_rate),
-        Measure("IRFT", _plain("Freeman-Tukey rate", "Freeman-Tukey incidence rate"), counts.freeman_tukey_rate),
+        Measure("PAS", _single("arcsine", "angular proportion"), counts.arcsine_proportion),
+        Measure("PFT", _single("double arcsine", "double arcsine proportion"), counts.freeman_tukey_proportion),
+        Measure("IR", _single("rate", "incidence rate"), counts.incidence_rate),
+        Measure("IRLN", as_scale("log rate"), counts.log_incidence_rate),
+        Measure("IRS", _single("root rate", "root of the incidence rate"), counts.root_incidence_rate),
+        Measure("IRFT", _single("Freeman-Tukey rate", "Freeman-Tukey incidence rate"), counts.freeman_tukey_rate),
         Measure("REH", _log("REH", "relative excess heterozygosity"), counts.relative_excess_heterozygosity),
-        Measure("MN", _plain("mean", "mean"), means.raw_mean),
-        Measure("MNLN", _log("mean", "mean"), means.log_mean),
-        Measure("CVLN", _log("CV", "coefficient of variation"), means.log_variation),
-        Measure("SDLN", _log("SD", "standard deviation"), means.log_standard_deviation),
+        Measure("MN", _single("mean", "mean"), means.raw_mean),
+        Measure("MNLN", _log("mean", "mean", compares=False), means.log_mean),
+        Measure("CVLN", _log("CV", "coefficient of variation", compares=False), means.log_variation),
+        Measure("SDLN", _log("SD", "standard deviation", compares=False), means.log_standard_deviation),
         Measure("SMN", _plain("SMN", "standardised mean"), means.single_standardised_mean),
         Measure("MC", _plain("MC", "mean change"), paired.mean_change),
         Measure("SMCC", _plain("SMCC", "mean change / sd of changes"), paired.standardised_mean_change, _CHANGE),
@@ -179,9 +184,9 @@ MEASURES: dict[str, Measure] = {
         Measure("VRC", _log("VR", "variability ratio"), paired.log_variability_ratio_of_pairs),
         Measure("CVRC", _log("CVR", "ratio of coefficients of variation"), paired.log_ratio_of_paired_variation),
         Measure("PPC", _SMD, paired.pre_post_control),
-        Measure("ARAW", _plain("alpha", "Cronbach's alpha"), reliability.raw_alpha),
-        Measure("AHW", _plain("AHW", "1 - (1 - alpha)^(1/3)"), reliability.hakstian_whalen_alpha),
-        Measure("ABT", _plain("ABT", "-log(1 - alpha)"), reliability.bonett_alpha),
+        Measure("ARAW", _single("alpha", "Cronbach's alpha"), reliability.raw_alpha),
+        Measure("AHW", _single("AHW", "1 - (1 - alpha)^(1/3)"), reliability.hakstian_whalen_alpha),
+        Measure("ABT", _single("ABT", "-log(1 - alpha)"), reliability.bonett_alpha),
     )
 }
 """In the order of two groups, tables, rates, correlations, single groups, change, reliability."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from poolwise.errors import InputError
+from poolwise.errors import InputError, listing, warn
 from poolwise.measures.statistics import NOT_NEGATIVE, P_VALUE, PEOPLE, POSITIVE, SIGN, Domain, read, refuse, whole
 from poolwise.settings import check_flag
 
@@ -18,6 +18,8 @@ _ASSOCIATION = Domain("a number from -1 to 1", lambda x: np.isfinite(x) & (np.ab
 _EVENTS = whole(0)
 ROUNDED = 0.5
 """By how much a cell may be rounded: more, and the measure does not belong to these margins."""
+TOLD_APART = 0.5
+"""Share of its standard error by which the log odds ratio of rounded cells may differ from the one they stand for."""
 
 
 def cells_of_margins(
@@ -66,6 +68,12 @@ def cells_of_margins(
     InputError
         For none or several measures, margins that exceed n, and a measure that these margins do not allow.
 
+    Warns
+    -----
+    PoolwiseWarning
+        Where the rounded cells have another odds ratio than the one given, by half a standard error or because one is
+        empty: whole people with these margins cannot have it.
+
     Notes
     -----
     No correction for continuity by default, since Pearson's own statistic has none; many programs print the corrected
@@ -100,8 +108,35 @@ def cells_of_margins(
     low, high = np.maximum(0.0, n1 + e - n), np.minimum(n1, e)
     outside = (a < low - ROUNDED) | (a > high + ROUNDED)
     refuse(_TABLE, outside, f"{name} is impossible with these margins", "margins and measure of one table")
-    a = np.clip(np.round(a) if rounded else a, low, high)
-    return a, n1 - a, e - a, n - n1 - e + a
+    a = np.clip(a, low, high)
+    cells = (a, n1 - a, e - a, n - n1 - e + a)
+    if not rounded:
+        return cells
+    cells = whole_cells(*cells)
+    if name == "odds_ratio" and (odd := off_table(cells, measure)).any():
+        told = listing(f"{value:g}" for value in np.atleast_1d(measure)[np.atleast_1d(odd)])
+        warn(f"no table of whole people with these margins has the odds ratio {told}; the nearest table is returned")
+    return cells
+
+
+def whole_cells(a: Array, b: Array, c: Array, d: Array) -> tuple[Array, Array, Array, Array]:
+    """The nearest table of whole people with the same margins."""
+    n1, e, n2 = np.round(a + b), np.round(a + c), np.round(c + d)
+    a = np.clip(np.round(a), np.maximum(0.0, e - n2), np.minimum(n1, e))
+    return a, n1 - a, e - a, n2 - e + a
+
+
+def off_table(cells: tuple[Array, Array, Array, Array], ratio: Array) -> NDArray[np.bool_]:
+    """Whether whole cells have another odds ratio than the one they stand for: by half a standard error, or at a rim.
+
+    With a margin that is empty there is no odds ratio, and nothing to be told apart.
+    """
+    a, b, c, d = cells
+    some = np.minimum.reduce([a + b, c + d, a + c, b + d]) > 0.0
+    empty = np.minimum.reduce(cells) == 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = np.abs(np.log(a * d / (b * c)) - np.log(ratio)) > TOLD_APART * np.sqrt(1 / a + 1 / b + 1 / c + 1 / d)
+    return np.asarray(some & (empty | apart))
 
 
 def _of_odds(n: Array, n1: Array, e: Array, ratio: Array) -> Array:

@@ -144,7 +144,8 @@ def raw_standardised_change_heteroscedastic(
 
     Notes
     -----
-    v holds the corrected y and no J besides, as in metafor from 4.6 on; before, its v was J^2 times this one.
+    v holds the corrected y and no J besides, which is how metafor describes its versions from 4.6 on. Compared was
+    metafor 3.8.1, whose v is J^2 times this one.
 
     References
     ----------

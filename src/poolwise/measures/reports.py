@@ -16,10 +16,11 @@ from poolwise.measures.conversions import convert, path_between
 from poolwise.measures.disagreement import Answers, doubts
 from poolwise.measures.effect_size import effect_size
 from poolwise.measures.estimate import Estimate
-from poolwise.measures.margins import cells_of_margins
+from poolwise.measures.margins import cells_of_margins, whole_cells
 from poolwise.measures.reported import standard_error
 from poolwise.measures.statistics import (
     ANY,
+    ASSUMED_PROB,
     CORRELATION,
     COUNT,
     NOT_NEGATIVE,
@@ -65,6 +66,7 @@ DOMAINS: dict[str, Domain] = {
     "r2": SHARE,
     "p": SIGNED_P,
     "alpha": RELIABILITY,
+    "df": POSITIVE,
     "sign": SIGN,
     "level": RISK,
 }
@@ -86,8 +88,6 @@ PUBLISHED = {
     "irr": ("IRR", True),
 }
 """Estimates by name: the measure of `convert`, and whether they and their limits are ratios whose logs are meant."""
-ASSUMED_PROB = 0.95
-"""Probability of intervals whose level nobody told: that of nearly all, in the Cochrane Handbook, section 6.3.1."""
 UNCERTAINTIES = (("se",), ("v",), ("lower", "upper"), ("z",), ("p",))
 """What tells the standard error of an estimate, in the order in which it is looked for."""
 
@@ -378,8 +378,9 @@ def _associated(measure: Measure, name: str, target: str) -> Iterator[Way]:
                 phi=own.get("phi"),
                 chi2=own.get("chi2"),
                 sign=own.get("sign"),
+                rounded=False,
             )
-            found = effect_size(measure.code, **dict(zip("abcd", cells, strict=True)))
+            found = effect_size(measure.code, **dict(zip("abcd", whole_cells(*cells), strict=True)))
             return found if measure.code == target else _to_target(found, name, target, columns, settings)
 
         yield Way(f"{measure.code} by margins", (*association, "n1", "n2", "events"), *distance, of_margins)

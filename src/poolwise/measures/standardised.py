@@ -98,7 +98,8 @@ def smd_by_average_variance(
 
     Notes
     -----
-    v holds the corrected y and no J besides, as in metafor from 4.6 on; before, its v was J^2 times this one.
+    v holds the corrected y and no J besides, which is how metafor describes its versions from 4.6 on. Compared was
+    metafor 3.8.1, whose v is J^2 times this one.
 
     References
     ----------
@@ -176,7 +177,8 @@ def glass_delta_heteroscedastic(
 
     Notes
     -----
-    v has n - 1, as that of `smd_by_average_variance` and metafor from 4.6 on; before, it had n1 and n2 there.
+    v has n - 1, as that of `smd_by_average_variance` has, and as metafor describes its versions from 4.6 on. Compared
+    was metafor 3.8.1, which has n1 and n2 there.
 
     References
     ----------

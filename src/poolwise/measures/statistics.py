@@ -14,6 +14,10 @@ Array = NDArray[np.float64]
 _MOST_NAMED = 5
 
 
+ASSUMED_PROB = 0.95
+"""Probability of intervals whose level nobody told: that of nearly all, in the Cochrane Handbook, section 6.3.1."""
+
+
 @dataclass(frozen=True)
 class Domain:
     """What a statistic can be: in words for a message, and as a test of numbers."""
