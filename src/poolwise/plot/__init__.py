@@ -6,6 +6,8 @@ from poolwise.plot.chains_plot import ranks, trace
 from poolwise.plot.figures import close
 from poolwise.plot.forest_frame import forest_frame
 from poolwise.plot.forest_plot import forest
+from poolwise.plot.funnel_frame import funnel_frame
+from poolwise.plot.funnel_plot import funnel
 from poolwise.plot.prior_panel_plot import prior_panel
 from poolwise.plot.prior_predictive_plot import prior_predictive
 from poolwise.plot.prior_surface_plot import prior_surface
@@ -13,6 +15,6 @@ from poolwise.plot.prisma_plot import prisma
 from poolwise.plot.ranges_plot import ranges, ranges_frame
 
 __all__ = [
-    "bubble", "bubble_frame", "calibration", "close", "forest", "forest_frame", "numeric_moderators",
+    "bubble", "bubble_frame", "calibration", "close", "forest", "forest_frame", "funnel", "funnel_frame", "numeric_moderators",
     "prior_panel", "prior_predictive", "prior_surface", "prisma", "ranges", "ranges_frame", "ranks", "trace",
 ]  # fmt: skip

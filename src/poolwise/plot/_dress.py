@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LABEL_DOWN, _WORDS_DOWN, _NEAR = 0.34, 0.51, 0.08
-_NOTES = {"log": " (log axis)", "fisher z": " (Fisher z axis)", "logit": " (logit axis)"}
+NOTES = {"log": " (log axis)", "fisher z": " (Fisher z axis)", "logit": " (logit axis)"}
 
 
 def dress(ax: Axes, placed: Placed, scale: Scale, *, label: str = "") -> None:
@@ -38,7 +38,7 @@ def dress(ax: Axes, placed: Placed, scale: Scale, *, label: str = "") -> None:
     ax.tick_params(axis="x", bottom=True, labelbottom=True, direction="out", pad=2.5)
     for tick in ax.get_xticklabels():
         tick.set_fontproperties(_text.font(tick.get_text(), _sheet.TICK_SIZE))
-    words = label or _text.plain(scale.natural_label) + _NOTES.get(scale.transform, "")
+    words = label or _text.plain(scale.natural_label) + NOTES.get(scale.transform, "")
     look = _text.font(words, _sheet.BODY_SIZE)
     ax.set_xlabel(words, fontproperties=look, color=_sheet.INK, parse_math=False, va="center")
     down = placed.sheet.rows + _LABEL_DOWN / placed.sheet.pitch
