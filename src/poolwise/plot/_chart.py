@@ -14,6 +14,7 @@ from poolwise.scale import Scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 _WIDE, _HIGH = 5.2, 3.6
 _LEFT = 0.62  # inches for the words of the vertical axis
@@ -137,6 +138,15 @@ def effect_ticks(ax: Axes, scale: Scale, which: Literal["x", "y"]) -> None:
     ax.minorticks_off()
 
 
+def number_ticks(axis: Axis, *, whole: bool = False) -> None:
+    """Ticks at round numbers inside the axes, with true minus signs."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = axis.get_view_interval()
+    at = [x for x in MaxNLocator(6, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high) if low <= x <= high]
+    axis.set_ticks(at, labels=[f"{x:.10g}".replace("-", "−") for x in at])
+
+
 def effect_words(scale: Scale) -> str:
     """The words of an axis of effects: ``risk ratio (log axis)``."""
     return _text.plain(scale.natural_label) + _dress.NOTES.get(scale.transform, "")
@@ -144,10 +154,11 @@ def effect_words(scale: Scale) -> str:
 
 def name_axes(ax: Axes, x: str, y: str) -> None:
     """Words of both axes, and their ticks in the type of every figure."""
-    for axis, words in ((ax.xaxis, x), (ax.yaxis, y)):
+    wide, high = size_of(ax)
+    for axis, longer, room in ((ax.xaxis, x, wide + 0.2), (ax.yaxis, y, high + 0.2)):
+        words = _text.fit(longer, room, _sheet.BODY_SIZE)
         look = _text.font(words, _sheet.BODY_SIZE)
         axis.set_label_text(words, fontproperties=look, color=_sheet.INK, parse_math=False)
-    wide, high = size_of(ax)
     ax.xaxis.set_label_coords(0.5, -_WORDS_DOWN / high)
     ax.yaxis.set_label_coords(-_WORDS_LEFT / wide, 0.5)
     ax.tick_params(which="both", labelsize=_sheet.TICK_SIZE, color=_sheet.SOFT, labelcolor=_sheet.INK)

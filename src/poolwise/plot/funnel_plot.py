@@ -12,7 +12,7 @@ from poolwise.bias import PetPeese, TrimAndFill
 from poolwise.effects import Effects
 from poolwise.errors import InputError, nearest
 from poolwise.plot import _axis, _marks, _sheet, _text
-from poolwise.plot._chart import effect_ticks, effect_words, keyed_chart, name_axes
+from poolwise.plot._chart import effect_ticks, effect_words, keyed_chart, name_axes, number_ticks
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
@@ -103,6 +103,7 @@ def funnel(
         own.set_ylim(foot, 0.0)
         _draw(own, frame, groups)
         effect_ticks(own, effects.scale, "x")
+        number_ticks(own.yaxis)
         name_axes(own, effect_words(effects.scale), "standard error")
     return own
 
