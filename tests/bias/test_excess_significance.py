@@ -65,4 +65,4 @@ def test_neither_sign_nor_unit_matters(unit):
 
 
 def test_few_studies_are_said_to_tell_little():
-    assert "no evidence that there is none" in str(excess_significance(published("hine1989")))
+    assert "no evidence of absence" in str(excess_significance(published("hine1989")))

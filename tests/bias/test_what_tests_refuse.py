@@ -26,7 +26,7 @@ each = pytest.mark.parametrize("name", TESTS)
 @every
 @pytest.mark.parametrize("what", [[0.1, 0.2], None, "bcg", 3.0])
 def test_what_is_no_study_table(name, what):
-    with pytest.raises(pw.PoolwiseError, match=r"was given .*Expected: a study table"):
+    with pytest.raises(pw.PoolwiseError, match=r"was given .*Expected: Effects"):
         EVERY[name](what)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise import show
-from poolwise.bias._table import check_table, check_varies, few, independence
+from poolwise.bias._table import check_varies, few, independence, need_reported
 from poolwise.bias.asymmetry import reading
 from poolwise.bias.egger import ROBUST
 from poolwise.closed_form.kendall import MOST_EXACT, kendall
@@ -130,7 +130,7 @@ def begg(effects: Effects) -> RankTest:
     >>> round(test.tau, 3), round(test.p_value, 3), test.exact
     (0.026, 0.952, True)
     """
-    check_table("begg", effects)
+    need_reported(effects, "begg")
     check_varies("begg", effects.se, "standard error", "so that their ranks say nothing of any funnel")
     deviates = standardised(effects.y, effects.v)
     rounding = TIE * np.abs(effects.y).max() / effects.se

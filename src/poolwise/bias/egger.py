@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.bias._table import check_table, check_varies, independence
+from poolwise.bias._table import check_varies, independence, need_reported
 from poolwise.bias.asymmetry import AsymmetryTest, fit_line, record
 from poolwise.closed_form.tau2 import ESTIMATORS
 from poolwise.effects import Effects
@@ -97,7 +97,7 @@ def egger(
     check_option("predictor", predictor, PREDICTORS)
     check_option("model", model, MODELS)
     check_option("tau2", tau2, ESTIMATORS)
-    check_table("egger", effects)
+    need_reported(effects, "egger")
     words, rises, has_limit = PREDICTORS[predictor]
     x = values(effects, predictor)
     why = "so that no study is smaller than another and there is no funnel to be asymmetric"
@@ -169,7 +169,7 @@ def thompson_sharp(effects: Effects) -> AsymmetryTest:
     >>> round(thompson_sharp(pw.datasets.load("bcg")).p_value, 2)
     0.42
     """
-    check_table("thompson_sharp", effects)
+    need_reported(effects, "thompson_sharp")
     check_varies("thompson_sharp", effects.se, "standard error", "so that there is no funnel to be asymmetric")
     line = fit_line("thompson_sharp", effects.y, effects.v, effects.se, "t", "DL")
     own = OWN_ERRORS.get(effects.scale.name, "")
@@ -222,7 +222,7 @@ def pustejovsky(effects: Effects, *, arms: tuple[str, str] | None = None) -> Asy
     >>> round(pustejovsky(table).slope, 2)
     2.18
     """
-    check_table("pustejovsky", effects)
+    need_reported(effects, "pustejovsky")
     x, notes = modified_se("pustejovsky", effects, arms)
     check_varies("pustejovsky", x, "modified standard error", "so that there is no funnel to be asymmetric")
     line = fit_line("pustejovsky", effects.y, effects.v, x)

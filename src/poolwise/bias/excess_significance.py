@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from scipy.special import bdtrc, ndtr, ndtri
 
 from poolwise import show
-from poolwise.bias._studies import check_alpha, finite, need_independent, need_no_effect, powerless
+from poolwise.bias._table import check_alpha, few, finite, need_independent, need_no_effect
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
 from poolwise.lent import Lent
@@ -210,10 +210,10 @@ def _limit(observed: int, y: Array, cuts: Array, sd: Array, theta: float) -> flo
 
 def _sentence(observed: int, expected: float, p_value: float, k: int, theta: float, tau2: float) -> str:
     spread = f" and τ² = {show.number(tau2)}" if tau2 else " without heterogeneity"
-    return (
+    told = (
         f"Excess significance: {observed} of {k} studies are significant, {show.number(expected, 2)} were to be "
         f"expected by their power if the mean effect is {show.number(theta)}{spread}; p {show.probability(p_value)} "
         "for an excess (exact, one-sided). An excess may come from selection of studies or of outcomes, or from "
         "heterogeneity that is left out; the mean itself may be biased, and then the expected number is too large."
-        f"{powerless(k)}"
     )
+    return " ".join((told, *few(k)))

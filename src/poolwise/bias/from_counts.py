@@ -13,7 +13,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.bias._table import FEWEST, check_table, check_varies, independence
+from poolwise.bias._table import FEWEST, check_varies, independence, need_reported
 from poolwise.bias.asymmetry import AsymmetryTest, fit_line, record
 from poolwise.bias.egger import NO_LIMIT, ROBUST
 from poolwise.effects import Effects, some_rows
@@ -249,7 +249,7 @@ def two_arms(asked: str, effects: Effects) -> TwoArms:
         Where the table cannot be used, has no counts of persons in two arms, or has fewer than three rows
         that tell of an odds ratio.
     """
-    check_table(asked, effects)
+    need_reported(effects, asked)
     if effects.scale.name in RATES:
         raise InputError(
             f"{asked} was given effects on the scale '{effects.scale}', whose totals are person-time",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc, ndtri
 
 from poolwise import show
-from poolwise.bias._studies import need_independent, powerless
+from poolwise.bias._table import few, need_independent
 from poolwise.closed_form.least_squares import prepare
 from poolwise.closed_form.tau2 import ESTIMATORS, estimate_tau2
 from poolwise.effects import Effects
@@ -220,9 +220,9 @@ def _sentence(mean: Estimate, random: float, g2: float, tau2: float, k: int) -> 
     share = (
         f"G² = {show.percent(g2 if tau2 else 0.0)} of the variance in the limit is heterogeneity beyond these effects"
     )
-    return (
+    told = (
         f"Limit meta-analysis: mu = {in_words(mean)} (95 % confidence, Wald, given τ²) instead of "
         f"{show.number(random)} of random effects, adjusted under the model that the effects of small studies are "
         f"shifted in proportion to their spread; {share}. Small-study effects need not come from selection."
-        f"{powerless(k)}"
     )
+    return " ".join((told, *few(k)))

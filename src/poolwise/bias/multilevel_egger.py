@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from poolwise import show
 from poolwise.bias._robust import Robust, check_leverage, clusters, low_df, robust_estimate
-from poolwise.bias._table import FEW, check_table, check_varies, few
+from poolwise.bias._table import FEW, check_varies, few, need_reported
 from poolwise.bias.asymmetry import AsymmetryTest
 from poolwise.bias.egger import NO_LIMIT, OWN_ERRORS, PREDICTORS, modified_se, values
 from poolwise.closed_form.cluster_robust import FACTORS, RobustFit, robust_fit
@@ -85,7 +85,7 @@ def multilevel_egger(
     chosen = _predictor(effects, predictor)
     if robust is not None:
         check_option("robust", robust, FACTORS)
-    check_table("multilevel_egger", effects)
+    need_reported(effects, "multilevel_egger")
     rows = clusters("multilevel_egger", effects, cluster)
     x, words, rises, has_limit, notes = _told(effects, chosen, arms)
     check_varies("multilevel_egger", x, words, "so that there is no funnel to be asymmetric")

@@ -12,12 +12,12 @@ from scipy.optimize import brentq
 from scipy.special import chdtrc, chdtri, log_ndtr
 
 from poolwise import show
-from poolwise.bias._studies import (
+from poolwise.bias._table import (
     Direction,
     check_alpha,
+    few,
     need_independent,
     need_no_effect,
-    powerless,
     sign_of,
 )
 from poolwise.closed_form.inference import coefficients
@@ -328,9 +328,10 @@ def _sentence(
 ) -> str:
     one_sided = "" if all(counts) else " All lie on one side of significance, so that the mean rests on little."
     far = " It lies far outside the estimates, as happens where they lie close to significance." if outside else ""
-    return (
+    told = (
         f"p-uniform*: mu = {in_words(mean)} (95 % confidence, profile likelihood), tau = {show.number(tau)}, instead "
         f"of {show.number(random)} of random effects; adjusted under the model that publication depends on "
         f"significance ({direction}: {counts[0]} significant, {counts[1]} not) and on nothing else. Test of no "
-        f"publication bias: p {show.probability(p_value)}.{one_sided}{far}{powerless(sum(counts))}"
+        f"publication bias: p {show.probability(p_value)}.{one_sided}{far}"
     )
+    return " ".join((told, *few(sum(counts))))

@@ -9,7 +9,7 @@ import numpy as np
 
 from poolwise import show
 from poolwise.bias._robust import Robust, check_leverage, clusters, low_df, robust_estimate
-from poolwise.bias._table import check_table, check_varies, few, independence
+from poolwise.bias._table import check_varies, few, independence, need_reported
 from poolwise.bias.asymmetry import fit_line
 from poolwise.closed_form.cluster_robust import FACTORS, robust_fit
 from poolwise.effects import Effects
@@ -358,7 +358,7 @@ def pet_peese(
     'PET'
     """
     check_option("direction", direction, ("positive", "negative"))
-    check_table("pet_peese", effects)
+    need_reported(effects, "pet_peese")
     if effects.scale.null_value is None:
         raise ModelError(
             f"pet_peese asks whether there is an effect, and the scale '{effects.scale}' has no value of no effect",
@@ -382,7 +382,7 @@ def _without_null(estimate: Estimate, effects: Effects) -> Estimate:
 
 def _fitted(method: str, effects: Effects, robust: str | None, cluster: str | None) -> PrecisionEffect:
     asked = method.lower()
-    check_table(asked, effects)
+    need_reported(effects, asked)
     if robust is not None:
         check_option("robust", robust, FACTORS)
     elif cluster is not None:

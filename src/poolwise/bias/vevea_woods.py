@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal, final
 
 import pandas as pd
@@ -42,6 +44,8 @@ class VeveaWoods:
         In which direction results are taken to be likelier to be published.
     sentence : str
         What the table says, and what it cannot.
+    results : mapping of str to Result
+        The fit under each weight function.
 
     References
     ----------
@@ -51,6 +55,7 @@ class VeveaWoods:
     frame: pd.DataFrame
     direction: str
     sentence: str
+    results: Mapping[str, Result] = field(repr=False)
 
     def __str__(self) -> str:
         return self.sentence
@@ -119,7 +124,7 @@ def vevea_woods(effects: Effects, *, direction: Literal["positive", "negative"],
     }
     unadjusted = results["none"]["mu"].point
     frame = pd.DataFrame([_row(name, result, unadjusted, prob) for name, result in results.items()])
-    return VeveaWoods(frame, direction, _sentence(frame, direction, prob))
+    return VeveaWoods(frame, direction, _sentence(frame, direction, prob), MappingProxyType(results))
 
 
 def _row(name: str, result: Result, unadjusted: float, prob: float) -> dict[str, object]:

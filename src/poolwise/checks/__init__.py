@@ -16,6 +16,7 @@ Does the verdict change with the prior on tau?                `prior_panel`     
                                                               `tipping_point`
 How many studies is the prior worth?                          `prior_ess`                 effects and a model
 What does each outcome take from the others?                  `borrowing`                 a result of JointOutcomes
+What would publication bias do, by every method?              `publication_bias`          effects and a direction
 What does the correlation of results of one sample decide?    `assumed_correlation`       a coding protocol
 How far did the data move the belief?                         `hellinger`                 a result, a name
 ============================================================  ==========================  ==========================
@@ -37,12 +38,14 @@ from poolwise.checks.prior_ess import prior_ess
 from poolwise.checks.prior_panel import PriorPanel, prior_panel
 from poolwise.checks.prior_predictive import PriorPredictive, prior_predictive
 from poolwise.checks.prior_surface import PriorSurface, prior_surface
+from poolwise.checks.publication_bias import PublicationBias, publication_bias
 from poolwise.checks.ranges import Ranges, ranges
 from poolwise.checks.tipping import TippingPoint, tipping_point
 
 __all__ = [
     "AssumedCorrelation", "Borrowing", "Diagnosis", "LeaveOneOut", "Loo", "ModelComparison", "PosteriorPredictive",
-    "PowerScaling", "PriorPanel", "PriorPredictive", "PriorSurface", "Ranges", "TippingPoint", "assumed_correlation",
-    "borrowing", "compare_models", "diagnose", "hellinger", "leave_one_out", "loo", "posterior_predictive",
-    "power_scaling", "prior_ess", "prior_panel", "prior_predictive", "prior_surface", "ranges", "tipping_point",
+    "PowerScaling", "PriorPanel", "PriorPredictive", "PriorSurface", "PublicationBias", "Ranges", "TippingPoint",
+    "assumed_correlation", "borrowing", "compare_models", "diagnose", "hellinger", "leave_one_out", "loo",
+    "posterior_predictive", "power_scaling", "prior_ess", "prior_panel", "prior_predictive", "prior_surface",
+    "publication_bias", "ranges", "tipping_point",
 ]  # fmt: skip

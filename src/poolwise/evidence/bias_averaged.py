@@ -300,9 +300,14 @@ class BiasAveraged:
         return _sentences(self)
 
     @property
+    def of_mu(self) -> tuple[str, str]:
+        """A sentence on mu over all models, with the share that has no effect, and one on mu given an effect."""
+        return _of_mu(self)
+
+    @property
     def verdict(self) -> str:
         """How much of the posterior has no effect, and how large the effect is if there is one."""
-        return " ".join(self.sentences[:2])
+        return " ".join(self.of_mu)
 
     def __str__(self) -> str:
         """The verdict."""
@@ -422,14 +427,7 @@ def _numbers(posterior: Posterior, prob: float) -> dict[str, object]:
 
 def _sentences(averaged: BiasAveraged) -> tuple[str, ...]:
     """All that an average has to say, a sentence each: no effect, and given an effect, first."""
-    effect = having("effect", averaged.components)
-    null = float(averaged.probabilities[~effect].sum())
-    said = [
-        f"Averaged over {len(averaged.components)} models, of which {show.percent(null)} of the posterior weight has "
-        f"no effect, mu {_summary(averaged['mu'])}.",
-        f"Given an effect, mu {_summary(averaged.conditional['mu'])}: how large it is if there is one, adjusted under "
-        "these models, which does not say whether there is one.",
-    ]
+    said = [*_of_mu(averaged)]
     said += [_inclusion(name, factor, averaged) for name, factor in averaged.inclusion.items()]
     said.append(
         f"Averaged over all models, tau {_summary(averaged['tau'])}; given heterogeneity it "
@@ -446,6 +444,17 @@ def _sentences(averaged: BiasAveraged) -> tuple[str, ...]:
         )
     said += _caveats(averaged)
     return tuple(said)
+
+
+def _of_mu(averaged: BiasAveraged) -> tuple[str, str]:
+    effect = having("effect", averaged.components)
+    null = float(averaged.probabilities[~effect].sum())
+    return (
+        f"Averaged over {len(averaged.components)} models, of which {show.percent(null)} of the posterior weight has "
+        f"no effect, mu {_summary(averaged['mu'])}.",
+        f"Given an effect, mu {_summary(averaged.conditional['mu'])}: how large it is if there is one, adjusted under "
+        "these models, which does not say whether there is one.",
+    )
 
 
 def _caveats(averaged: BiasAveraged) -> list[str]:

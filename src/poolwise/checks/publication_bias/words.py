@@ -1,0 +1,87 @@
+"""The verdict of the panel: the range of the answers, and what would overturn the unadjusted one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from poolwise import show
+from poolwise.checks.publication_bias.methods import Asked
+
+Row = Mapping[Hashable, Any]
+MOST_NAMED = 4  # assumptions in one sentence
+SIDES = {1: "lie above 0", -1: "lie below 0", 0: "hold 0"}
+
+
+def verdict(frame: pd.DataFrame, asked: Asked) -> str:
+    """One sentence: the unadjusted answer, the range of the others, and the assumptions under which it falls.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Of a `PublicationBias`.
+    asked : Asked
+    """
+    rows = [row for row in frame.to_dict("records") if not math.isnan(row["point"])]
+    plain = [row for row in rows if row["role"] == "unadjusted"]
+    others = [row for row in rows if row["role"] in ("adjusted", "sensitivity")]
+    if not others:
+        return (
+            f"No method has an answer to what publication bias does to the mean of {asked.effects.counted}, which does "
+            "not say that it does nothing."
+        )
+    low, high = min(others, key=lambda row: row["point"]), max(others, key=lambda row: row["point"])
+    count = "one other answer" if len(others) == 1 else f"{len(others)} other answers"
+    reach = (
+        f"by {count}, {asked.direction} results being likelier to be published, it lies between "
+        f"{show.number(low['point'])} ({name(low)}) and {show.number(high['point'])} ({name(high)}), and no method "
+        "dominates"
+    )
+    if not plain:
+        return f"There is no unadjusted mean; {reach}."
+    first = plain[0]
+    limits = show.interval(first["lower"], first["upper"])
+    unadjusted = f"mu is {show.number(first['point'])} {limits} ({show.level(asked.prob)} {first['interval']})"
+    return f"Unadjusted, {unadjusted}; {reach}; {_overturned(first, others, _ratio(frame))}."
+
+
+def _ratio(frame: pd.DataFrame) -> float:
+    """The S-value of the interval's limit; NaN where there is none."""
+    limit = frame[(frame["method"] == "S-value") & (frame["variant"] == "interval's limit")]
+    return float(limit["value"].iloc[0]) if len(limit) else math.nan
+
+
+def _overturned(first: Row, others: Sequence[Row], ratio: float) -> str:
+    """Under which assumptions the interval lies otherwise about 0 than the unadjusted one."""
+    side = _side(first)
+    known = [row for row in others if not math.isnan(row["lower"])]
+    falls = [row for row in known if _side(row) != side]
+    plain = f"unadjusted, the interval {'holds 0' if side == 0 else SIDES[side].replace('lie', 'lies')}"
+    if not falls:
+        return f"{plain}, and so it does by each of the {len(known)} that has an interval"
+    by_assumption: dict[str, list[str]] = {}
+    for row in falls:
+        by_assumption.setdefault(row["assumption"], []).append(name(row))
+    named = [f"{assumption} ({', '.join(names)})" for assumption, names in by_assumption.items()]
+    told = "; or if ".join(named[:MOST_NAMED])
+    if len(named) > MOST_NAMED:
+        told += f"; or under {len(named) - MOST_NAMED} more of these assumptions"
+    if 1.0 < ratio < math.inf and side:
+        told += (
+            f"; significant results need be {show.number(ratio, 2)} times as likely published as others for it "
+            "(S-value of the limit)"
+        )
+    return f"{plain}, which {len(falls)} of {len(known)} intervals do not: it is overturned if {told}"
+
+
+def _side(row: Row) -> int:
+    """1 where the interval lies above 0, -1 where it lies below, 0 where it holds it."""
+    return 1 if row["lower"] > 0.0 else -1 if row["upper"] < 0.0 else 0
+
+
+def name(row: Row) -> str:
+    """The method with its variant: ``"PSMA average, given an effect"``."""
+    return f"{row['method']}, {row['variant']}" if row["variant"] else str(row["method"])
