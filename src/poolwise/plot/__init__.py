@@ -13,6 +13,7 @@ from poolwise.plot.prior_panel_plot import prior_panel
 from poolwise.plot.prior_predictive_plot import prior_predictive
 from poolwise.plot.prior_surface_plot import prior_surface
 from poolwise.plot.prisma_plot import prisma
+from poolwise.plot.publication_bias_plot import publication_bias, publication_bias_frame
 from poolwise.plot.ranges_plot import ranges, ranges_frame
 from poolwise.plot.s_value_plot import s_value, s_value_frame
 from poolwise.plot.weight_frame import weight_frame
@@ -21,7 +22,8 @@ from poolwise.plot.z_plot import z_frame, z_plot
 
 __all__ = [
     "bubble", "bubble_frame", "calibration", "close", "forest", "forest_frame", "funnel", "funnel_frame", "model_frame",
-    "model_probabilities", "numeric_moderators", "prior_panel", "prior_predictive", "prior_surface", "prisma", "ranges",
+    "model_probabilities", "numeric_moderators", "prior_panel", "prior_predictive", "prior_surface", "prisma", "publication_bias",
+    "publication_bias_frame", "ranges",
     "ranges_frame", "ranks", "s_value", "s_value_frame", "trace", "weight_frame", "weight_function", "z_frame",
     "z_plot",
 ]  # fmt: skip

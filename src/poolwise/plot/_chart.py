@@ -131,7 +131,7 @@ def effect_ticks(ax: Axes, scale: Scale, which: Literal["x", "y"]) -> None:
     box, inches = ax.get_position(), _canvas.figure_of(ax).get_size_inches()
     room = box.width * inches[0] if across else box.height * inches[1]
     ticks = _axis.ticks(
-        scale, low, high, inches=room, width=lambda words: _text.width(words, _sheet.TICK_SIZE) if across else 0.3
+        scale, low, high, inches=room, width=lambda words: _text.width(words, _sheet.TICK_SIZE) if across else 0.18
     )
     axis = ax.xaxis if across else ax.yaxis
     axis.set_ticks([at for at, _ in ticks], labels=[words for _, words in ticks])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from poolwise.errors import InputError, described
 from poolwise.evidence import Averaged, BiasAveraged
 from poolwise.evidence.averaged import MODELS
 from poolwise.plot import _canvas, _sheet, _text
-from poolwise.plot._chart import refuse_small
+from poolwise.plot._chart import refuse_small, size_of
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
 
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
 COLUMNS = ((False, False), (False, True), (True, False), (True, True))  # effect, random
 _HEADS = ("no effect", "effect")
+_LEAST_SHOWN = 0.0005
+_SIDES = {"one": "1", "two": "2"}
 _LEAST = 7.0  # points of the smaller numbers
-_PITCH, _TILE, _LEAST_TILE, _LEAST_PITCH = 0.36, 0.72, 0.4, 0.29
+_PITCH, _TILE, _LEAST_TILE, _LEAST_PITCH = 0.36, 0.72, 0.36, 0.275
 _DARKEST = np.array([0.0, 0.353, 0.553])  # of a tile whose model has all the probability
 
 
@@ -75,7 +78,8 @@ def model_probabilities(
     """Draw the models of an average as tiles: a row for each bias, a column for each of no effect or effect, tau or none.
 
     The large number in a tile is the posterior probability of the model, which also darkens the tile, the small one its
-    prior probability; the last column and the last row are sums. `model_frame` gives every number drawn.
+    prior probability; the last column, where there is room for it,
+    and the last row are sums. `model_frame` gives every number drawn.
 
     Parameters
     ----------
@@ -113,6 +117,9 @@ def model_probabilities(
         words = _text.plain(averaged.effects.title if title is None else title) or "Probabilities of the models"
         sheet = _table(words, rows, len(columns), _notes(averaged, frame))
         if ax is not None:
+            if sums and _sheet.place(sheet, size_of(ax)[0]).main[1] < _LEAST_TILE * len(columns):
+                columns, sums = columns[:-1], False  # the sums over each bias give way
+                sheet = _table(words, rows, len(columns), _notes(averaged, frame))
             refuse_small(sheet, ax, (_LEAST_TILE * len(columns), _LEAST_PITCH * (len(rows) + 2)))
         (own,), _ = _canvas.draw(sheet, ax)
         for line in tuple(own.lines):
@@ -136,8 +143,15 @@ def _of_four(averaged: Averaged) -> pd.DataFrame:
 
 def _table(title: str, rows: list[str], columns: int, notes: tuple[Phrase, ...]) -> Sheet:
     lines = tuple(Line(i + 2.5, bold=row == "all") for i, row in enumerate(rows))
-    names = Column("", tuple("no bias" if row == "none" else row for row in rows))
+    names = Column("", tuple(_short(row) for row in rows))
     return Sheet(title, lines, len(rows) + 2.0, _PITCH, (names, Plot(_TILE * columns)), notes, below=0.12)
+
+
+def _short(bias: str) -> str:
+    """``1-sided .025, .05`` for ``one-sided (.025, .05)``, so that tiles have room."""
+    if bias == "none":
+        return "no bias"
+    return _text.plain(re.sub(r"^(one|two)-sided \(([^)]*)\)", lambda m: f"{_SIDES[m[1]]}-sided {m[2]}", bias))
 
 
 def _heads(ax: Axes, sums: bool) -> None:
@@ -159,14 +173,17 @@ def _tiles(ax: Axes, frame: pd.DataFrame, rows: list[str], columns: list[tuple[b
 
     most = float(frame.loc[(frame["bias"] != "all") & frame["effect"].notna(), "posterior"].max())
     for row in frame.to_dict("records"):
+        if (row["effect"], row["random"]) not in columns:
+            continue
         y, x = rows.index(row["bias"]) + 2, columns.index((row["effect"], row["random"]))
         model = row["bias"] != "all" and row["effect"] is not None
         face = 1.0 - (1.0 - _DARKEST) * (row["posterior"] / most if model else 0.0)
         ink = _ink(face)
         tile = Rectangle((x + 0.03, y + 0.04), 0.94, 0.92, facecolor=face, edgecolor=_sheet.RULE, lw=0.6 if model else 0)
         ax.add_patch(tile)
+        least = row["posterior"] < _LEAST_SHOWN
         for down, words, size, bold in (
-            (0.31, _percent(row["posterior"]), _sheet.BODY_SIZE, True),
+            (0.31, _percent(row["posterior"]), _LEAST if least else _sheet.BODY_SIZE, not least),
             (0.74, _percent(row["prior"]), _LEAST, False),
         ):
             look = _text.font(words, size, bold=bold)
@@ -177,7 +194,7 @@ def _percent(share: float) -> str:
     """A share of 1 in percent, short enough for a tile."""
     if share >= 0.995:
         return "> 99" if share < 1.0 else "100"
-    return f"{100 * share:.0f}" if share >= 0.0995 else f"{100 * share:.1f}" if share >= 0.0005 else "< 0.1"
+    return f"{100 * share:.0f}" if share >= 0.0995 else f"{100 * share:.1f}" if share >= _LEAST_SHOWN else "< 0.1"
 
 
 def _ink(face: np.ndarray) -> str:

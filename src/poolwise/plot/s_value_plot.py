@@ -121,7 +121,9 @@ def _draw(ax: Axes, record: SValue, frame: pd.DataFrame) -> None:
     ax.set_xscale("log")
     ax.set_xlim(1.0, float(curve["eta"].max()))
     mu, lower, upper = (curve[name].to_numpy(dtype=float) for name in ("mu", "lower", "upper"))
-    ax.set_ylim(*_axis.limits(np.append(mu, worst["mu"]), lower, upper, show=[record.threshold]))
+    bottom, top = _axis.limits(np.append(mu, [worst["mu"], record.threshold]), lower, upper, show=[record.threshold])
+    room = 0.04 * (top - bottom)
+    ax.set_ylim(min(bottom, record.threshold - room), max(top, record.threshold + room))
     if np.isfinite(lower).any():
         ax.fill_between(curve["eta"], lower, upper, color=_CURVE, alpha=0.2, lw=0, label="mean, interval")
     ax.plot(curve["eta"], mu, color=_CURVE, lw=1.9, label="mean")
@@ -151,7 +153,7 @@ def _keys(record: SValue, frame: pd.DataFrame) -> list[Key]:
 
 def _notes(record: SValue) -> list[Phrase]:
     worst, scale = record.worst_case, record.worst_case.effects.scale
-    at = number(float(scale.back(record.threshold)), 2)
+    at = f"{float(scale.back(record.threshold)):.4g}".replace("-", "−")
     said = [
         "Selection ratio: how many times likelier results significant in the "
         f"{record.direction} direction ({worst.affirmative} of {worst.affirmative + worst.nonaffirmative}) are published "
@@ -159,7 +161,8 @@ def _notes(record: SValue) -> list[Phrase]:
     ]
     said += [_reached("mean", record.point, at), _reached(f"limit of its {show.level(record.prob)} interval", record.limit, at)]
     said.append(
-        f"Worst case, by the {worst.nonaffirmative} others alone: {number(float(scale.back(worst.mean.point)), 2)}. "
+        f"Worst case, by {'the other one' if worst.nonaffirmative == 1 else f'the {worst.nonaffirmative} others'} alone: "
+        f"{number(float(scale.back(worst.mean.point)), 2)}. "
         f"Interval: {record.observed.kind}. How much selection there is, the data do not tell."
     )
     return [Phrase(_text.plain(" ".join(part for part in said if part)))]
