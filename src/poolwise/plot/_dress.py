@@ -42,7 +42,18 @@ def dress(ax: Axes, placed: Placed, scale: Scale, *, label: str = "") -> None:
     look = _text.font(words, _sheet.BODY_SIZE)
     ax.set_xlabel(words, fontproperties=look, color=_sheet.INK, parse_math=False, va="center")
     down = placed.sheet.rows + _LABEL_DOWN / placed.sheet.pitch
-    ax.xaxis.set_label_coords(0.5, down, transform=ax.get_yaxis_transform())
+    start, length = _edge(ax, placed)
+    half = 0.5 * _text.width(words, _sheet.BODY_SIZE)
+    centre = min(max(start + 0.5 * length, half + _sheet.MARGIN), placed.width - _sheet.MARGIN - half)
+    ax.xaxis.set_label_coords((centre - start) / length, down, transform=ax.get_yaxis_transform())
+
+
+def _edge(ax: Axes, placed: Placed) -> tuple[float, float]:
+    """Left edge and width of axes on their sheet, in inches: of several, those whose width and place are its own."""
+    inches = _canvas.figure_of(ax).get_size_inches()[0]
+    box = ax.get_position()
+    plots = [edge for column, edge in zip(placed.sheet.columns, placed.edges, strict=True) if isinstance(column, Plot)]
+    return min(plots, key=lambda edge: abs(edge[1] - box.width * inches))
 
 
 def direct(ax: Axes, placed: Placed, null: float, directions: tuple[str, str]) -> None:

@@ -124,7 +124,9 @@ def publication_bias(check: PublicationBias, *, title: str | None = None, ax: Ax
         sheet = _table(check, frame, f"Publication bias{': ' if words else ''}{words}")
         if ax is not None:
             if _sheet.place(sheet, size_of(ax)[0]).edges[0][1] < 0.98 * _sheet.place(sheet).edges[0][1]:
-                sheet = replace(sheet, columns=sheet.columns[:-1])  # the numbers give way to the names
+                # numbers give way to names, and the verdict is set smaller
+                small = replace(sheet.notes[0], size=_sheet.NOTE_SIZE)
+                sheet = replace(sheet, columns=sheet.columns[:-1], notes=(small, *sheet.notes[1:]))
             refuse_small(sheet, ax, (1.1, _LEAST_PITCH * sheet.rows))
         (own,), placed = _canvas.draw(sheet, ax)
         own.set_xlim(*_limits(frame, scale.null_value))
