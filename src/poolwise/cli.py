@@ -205,6 +205,7 @@ def _show(chosen: argparse.Namespace) -> int:
         *_labelled("model", analysis.statement()),
         *_labelled("fits", [_fit_words(number, fit) for number, fit in enumerate(analysis.fits, start=1)]),
         ("prior panel", _panel_words(analysis)),
+        *_bias_words(analysis),
         ("report", f"{over}{level(analysis.prob)} intervals{region}"),
     ]
     print(analysis.title)
@@ -266,6 +267,15 @@ def _panel_words(analysis: Analysis) -> str:
     which = ", ".join(str(prior) for prior in priors) if priors else f"the panel for {analysis.effects.scale}"
     few = " (not asked for, but there are too few studies to do without)" if analysis.panel.unasked else ""
     return f"{which}; mu ~ {analysis.panel.mu}{few}"
+
+
+def _bias_words(analysis: Analysis) -> list[tuple[str, str]]:
+    """The panel of methods for publication bias, where one is asked for."""
+    wanted = analysis.publication_bias
+    if wanted is None:
+        return []
+    unit = "" if wanted.unit is None else f"; one standard deviation is {wanted.unit:g}"
+    return [("bias", f"every method, {wanted.direction} results being likelier to be published{unit}")]
 
 
 def _check(chosen: argparse.Namespace) -> int:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from poolwise.analysis.model_section import KEYS
 from poolwise.analysis.problems import Problem, tried
-from poolwise.analysis.record import Panel, PlannedFit
+from poolwise.analysis.record import Panel, PlannedBias, PlannedFit
 from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
 from poolwise.engines.exact.choice import refuse_unknown_priors
 from poolwise.engines.nuts import NUTS
-from poolwise.errors import AnalysisError
+from poolwise.errors import AnalysisError, listing
 from poolwise.fit import PAIRS
 from poolwise.model import (
     DEFAULT_PRIORS,
@@ -262,6 +262,34 @@ def planned_panel(spec: Spec, model: Model, effects: Effects) -> Panel | None:
     for prior in wanted.tau or [entry.prior for entry in panel(effects.scale.name, effects.outcomes)]:
         refuse_improper(effects, with_prior(model, "tau", prior))
     return Panel(wanted.tau or None, mu, unasked=not wanted.prior_panel)
+
+
+def planned_bias(spec: Spec, effects: Effects, found: list[Problem]) -> PlannedBias | None:
+    """The panel of methods for publication bias, None when none is asked for; a problem where there can be none.
+
+    Parameters
+    ----------
+    spec : Spec
+        The file.
+    effects : Effects
+        Its study table, or one of its reconstructed ones.
+    found : list of Problem
+        What is wrong so far; grows.
+    """
+    wanted, key = spec.sensitivity.publication_bias, "sensitivity.publication_bias"
+    if wanted is None:
+        return None
+    if effects.reconstructed:
+        told = (
+            "found, and the study table is reconstructed: which of its studies are large, small or significant is "
+            "arbitrary by construction, so that every answer about publication bias would be made up"
+        )
+        found.append(Problem(key, told, "estimates that were reported", "no 'publication_bias' in this file"))
+    elif len(effects.outcomes) > 1:
+        names = listing(outcome or "none named" for outcome in effects.outcomes)
+        told = f"found, and the table has {len(effects.outcomes)} outcomes ({names}), which one funnel would mix"
+        found.append(Problem(key, told, "one outcome", "a file for each, with data.outcome"))
+    return PlannedBias(wanted.direction, wanted.unit)
 
 
 def check_evidence(spec: Spec, model: Model, found: list[Problem]) -> None:

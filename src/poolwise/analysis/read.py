@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from poolwise import datasets
 from poolwise.analysis import problems
-from poolwise.analysis.plan import check_evidence, check_null, check_threshold, planned_fits, planned_panel, resolved
+from poolwise.analysis.plan import (
+    check_evidence,
+    check_null,
+    check_threshold,
+    planned_bias,
+    planned_fits,
+    planned_panel,
+    resolved,
+)
 from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.reconstructed import check_fits, check_panel, drawn_tables
 from poolwise.analysis.record import Analysis, Panel, PlannedFit
@@ -72,6 +80,7 @@ def load_analysis(path: str | Path) -> Analysis:
         raise problems.together(path, found)
     fits = planned_fits(spec, model, effects, found)
     panel = _panel(spec, model, effects, tables, fits, found)
+    bias = planned_bias(spec, effects, found)
     if found:
         raise problems.together(path, found)
     return Analysis(
@@ -95,6 +104,7 @@ def load_analysis(path: str | Path) -> Analysis:
         restarts=0 if spec.data.reconstruct is None else spec.data.reconstruct.restarts,
         protocol=protocol,
         flow=flow,
+        publication_bias=bias,
     )
 
 

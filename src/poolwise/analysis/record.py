@@ -15,6 +15,7 @@ from poolwise.engines.nuts import NUTS
 from poolwise.engines.nuts.run import accepts
 from poolwise.fit import Engine
 from poolwise.model import Model
+from poolwise.model.publication import Direction
 from poolwise.priors import Prior
 from poolwise.reconstruct import Reconstruction
 
@@ -74,6 +75,23 @@ class Panel:
 
 
 @final
+@dataclass(frozen=True)
+class PlannedBias:
+    """The panel of methods for publication bias.
+
+    Attributes
+    ----------
+    direction : {"positive", "negative"}
+        In which direction results are likelier to be published.
+    unit : float, optional
+        What one standard deviation is in the unit of the effects; the scale's own when None.
+    """
+
+    direction: Direction
+    unit: float | None = None
+
+
+@final
 @dataclass(frozen=True, eq=False, repr=False)
 class Analysis:
     """One scientific question, checked to the end.
@@ -118,6 +136,8 @@ class Analysis:
         The coding protocol that the study table comes from.
     flow : Flow, optional
         The flow of records and reports of the review.
+    publication_bias : PlannedBias, optional
+        The panel of methods for publication bias, None when none is asked for.
     """
 
     name: str
@@ -140,6 +160,7 @@ class Analysis:
     restarts: int = 0
     protocol: Protocol | None = field(default=None, repr=False)
     flow: Flow | None = field(default=None, repr=False)
+    publication_bias: PlannedBias | None = None
 
     def __repr__(self) -> str:
         """The name, the number of studies and of fits."""

@@ -78,6 +78,19 @@ class Engines(Section):
         return self
 
 
+class PublicationBias(Section):
+    """Every method for publication bias, beside one another."""
+
+    direction: Literal["positive", "negative"] = Field(
+        description="'positive' or 'negative': the direction in which results are likelier to be published"
+    )
+    unit: Number | None = Field(
+        default=None,
+        gt=0,
+        description="what one standard deviation is in the unit of the effects, above 0, for priors of the average",
+    )
+
+
 class Sensitivity(Section):
     """What else could reasonably have been assumed."""
 
@@ -86,6 +99,10 @@ class Sensitivity(Section):
         default=(), description="the panel's priors on tau, instead of the scale's own panel"
     )
     mu: tuple[MuPrior, ...] = Field(default=(), description="priors on mu for further exact fits, such as ['Flat']")
+
+    publication_bias: PublicationBias | None = Field(
+        default=None, description="every method for publication bias, such as { direction = 'positive' }"
+    )
 
     @model_validator(mode="after")
     def _priors_have_a_panel(self) -> Sensitivity:

@@ -232,7 +232,13 @@ def _moved(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def value_words(measure: str, value: float) -> str:
-    """A value with what it is: ``"p = 0.189"``, ``"S-value 3.36"``; a dash for none."""
+    """A value with what it is; a dash for none.
+
+    Examples
+    --------
+    >>> value_words("p-value", 0.1887), value_words("S-value", 3.356)
+    ('p = 0.189', 'S-value 3.36')
+    """
     if math.isnan(value):
         return show.NOTHING
     if measure == "p-value":

@@ -19,6 +19,7 @@ from poolwise.report.sections import (
     forest,
     model,
     prior_panel,
+    publication_bias,
     review,
 )
 from poolwise.report.sections.over_tables import OVER_TABLES
@@ -33,6 +34,7 @@ ONE_TABLE: tuple[Section[Content], ...] = (
     bubble.SECTION,
     comparison.SECTION,
     prior_panel.SECTION,
+    publication_bias.SECTION,
     borrowing.SECTION,
     model.SECTION,
     review.SECTION,

@@ -1,0 +1,123 @@
+"""Publication bias: every method beside the others, and the assumptions that would overturn the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from poolwise.checks.publication_bias import PublicationBias, publication_bias, value_words
+from poolwise.evidence import BiasAveraged
+from poolwise.report import words
+from poolwise.report.blocks import Block, Body, Column, Paragraph, Row, Table, answers, folded, numbers, rows, with_note
+from poolwise.report.content import Content
+from poolwise.report.section import Passage, Section
+from poolwise.show import NOTHING, capital, greek, interval, level, number, percent, status
+
+NONE_DOMINATES = (
+    "No method dominates: each is right where its assumption is, and the data alone do not tell which that is (Carter, "
+    "Schönbrodt, Gervais & Hilgard 2019). Read the range, not the row that pleases. A test that finds no asymmetry does "
+    "not show that nothing is missing; a funnel is asymmetric for other reasons as well. A confidence interval gives no "
+    "probability of a value."
+)
+HEADINGS = {
+    "unadjusted": "As if every result had been published",
+    "test": "Tests",
+    "adjusted": "Adjusted under a model",
+    "sensitivity": "If selection were as strong as assumed",
+}
+
+
+def _passage(content: Content) -> Passage | None:
+    planned = content.analysis.publication_bias
+    if planned is None:
+        return None
+    panel = publication_bias(
+        content.effects, direction=planned.direction, unit=planned.unit, prob=content.analysis.prob
+    )
+    blocks: list[Block] = [
+        *answers([greek(panel.sentence)]),
+        *_average(panel),
+        _table(panel),
+        Paragraph(NONE_DOMINATES),
+    ]
+    return Passage("Publication bias", tuple(blocks), tables={"publication_bias.csv": panel.frame})
+
+
+SECTION: Section[Content] = Section(
+    "publication-bias",
+    _passage,
+    tables=("publication_bias.csv",),
+    planned=lambda analysis: analysis.publication_bias is not None,
+)
+
+
+def _average(panel: PublicationBias) -> tuple[Block, ...]:
+    """The two answers of the average side by side; nothing where there is no average."""
+    average = panel.records.get("PSMA average")
+    if not isinstance(average, BiasAveraged):
+        return ()
+    factors = {row["question"]: row for row in average.bayes_factors.to_dict("records")}
+    without = 1.0 - float(factors["effect"]["posterior"])
+    first, second = average["mu"], average.conditional["mu"]
+    columns = (Column(""), numbers("Averaged over all models"), numbers("Given an effect"))
+    cells = [
+        (f"Mean effect μ, {level(panel.prob)} {words.kind(first.interval_kind())}",)
+        + tuple(f"{number(mu.point)} {interval(*mu.interval(panel.prob))}" for mu in (first, second)),
+        ("Posterior weight of no effect", percent(without), "none, by definition"),
+    ]
+    caption = (
+        f"The average over {len(average.components)} models answers two questions: what is to be expected, no effect "
+        f"included, and how large the effect is if there is one, which does not say whether there is one. "
+        f"{'. '.join(_inclusion(name, row) for name, row in factors.items())}. Prior: {words.prior(average.prior)}; "
+        "half of the prior weight without bias."
+    )
+    return (Table(columns, rows(cells), caption),)
+
+
+def _inclusion(name: str, row: Mapping[Hashable, Any]) -> str:
+    return (
+        f"{capital(name)}: Bayes factor {row['bayes_factor']} (log10 {number(float(row['log10']), 2)}, "
+        f"{row['strength']}, favours {row['favours']})"
+    )
+
+
+def _table(panel: PublicationBias) -> Table:
+    columns = (
+        Column("Method", cells="w"),
+        numbers("Mean effect μ"),
+        Column("Interval"),
+        numbers("Moved"),
+        Column("Test or measure"),
+        Column("What it says, or why it has no answer"),
+    )
+    every = panel.frame.to_dict("records")
+    bodies = tuple(
+        Body(tuple(Row(_cells(row)) for row in every if row["role"] == role), title) for role, title in HEADINGS.items()
+    )
+    caption = (
+        f"Every method, {panel.direction} results being taken to be likelier to be published; {level(panel.prob)} "
+        "intervals. Moved: from the unadjusted random-effects mean, and in its standard errors."
+    )
+    return Table(columns, bodies, caption)
+
+
+def _cells(row: Mapping[Hashable, Any]) -> tuple[str, ...]:
+    limits = interval(row["lower"], row["upper"])
+    value = value_words(row["measure"], row["value"])
+    moved = number(row["moved"])
+    return (
+        with_note(row["method"], row["variant"]),
+        f"{number(row['point'])} {limits}" if limits != NOTHING else number(row["point"]),
+        row["interval"],
+        moved if moved == NOTHING else with_note(moved, f"{number(row['moved_se'], 2)} se"),
+        with_note(value, row["tested"]) if value != NOTHING else NOTHING,
+        folded(_told(row)),
+    )
+
+
+def _told(row: Mapping[Hashable, Any]) -> str:
+    """The sentence, and how the fit went where it is not in order."""
+    told = greek(row["sentence"])
+    if row["status"] == "ok" or row["sentence"] == row["reason"]:
+        return told
+    return f"{told} {status(row['status'])}: {row['reason']}"
