@@ -47,7 +47,12 @@ def chart(title: str, notes: Sequence[Phrase], ax: Axes | None) -> Axes:
 
 
 def keyed_chart(
-    title: str, notes: Sequence[Phrase], keys: Sequence[Key], ax: Axes | None, *, high: float = _HIGH,
+    title: str,
+    notes: Sequence[Phrase],
+    keys: Sequence[Key],
+    ax: Axes | None,
+    *,
+    high: float = _HIGH,
 ) -> Axes:
     """A chart with keys between its axis and its notes, or an error where the axes given are too small for it.
 

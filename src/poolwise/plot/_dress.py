@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from poolwise.plot import _axis, _canvas, _sheet, _text
-from poolwise.plot._sheet import Phrase, Placed
+from poolwise.plot._sheet import Phrase, Placed, Plot
 from poolwise.scale import Scale
 
 if TYPE_CHECKING:

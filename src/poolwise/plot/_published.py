@@ -1,4 +1,4 @@
-"""What models of selection say of z-values: draws of mean, tau and weights, and densities with and without selection."""
+"""What models of selection say of z: draws of mean, tau and weights, densities with and without selection."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtri
 
+from poolwise.errors import InputError, MissingQuantityError, described
 from poolwise.evidence import BiasAveraged
 from poolwise.evidence.bias_averaged import omega_names
-from poolwise.errors import InputError, MissingQuantityError, described
 from poolwise.model import StepSelection, WeightFunction
 from poolwise.quantities import Posterior
 from poolwise.result import Result

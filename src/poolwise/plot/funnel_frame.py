@@ -1,4 +1,4 @@
-"""The numbers of a funnel plot: studies, regions of significance, where a fit expects estimates, lines, filled studies."""
+"""The numbers of a funnel plot: studies, regions of significance, where a fit expects estimates, lines."""
 
 from __future__ import annotations
 
@@ -113,7 +113,15 @@ def _region(level: float, null: float, se: Array) -> pd.DataFrame:
     reach = -ndtri(0.5 * level) * se
     name = f"p = {level:g}"
     return pd.DataFrame(
-        {"row": "region", "name": name, "se": se, "x": null, "lower": null - reach, "upper": null + reach, "prob": level}
+        {
+            "row": "region",
+            "name": name,
+            "se": se,
+            "x": null,
+            "lower": null - reach,
+            "upper": null + reach,
+            "prob": level,
+        }
     )
 
 

@@ -41,8 +41,8 @@ def model_frame(averaged: BiasAveraged | Averaged) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns bias, effect, random (whether mu and tau are unknown; None in a sum over both), prior, posterior. Rows of
-        models, then the sums over biases, and of an average over biases the sum for each of them.
+        Columns bias, effect, random (whether mu and tau are unknown; None in a sum over both), prior, posterior. Rows
+        of models, then the sums over biases, and of an average over biases the sum for each of them.
 
     Raises
     ------
@@ -72,10 +72,8 @@ def model_frame(averaged: BiasAveraged | Averaged) -> pd.DataFrame:
     return pd.concat([part.astype({"effect": object, "random": object}) for part in parts], ignore_index=True)
 
 
-def model_probabilities(
-    averaged: BiasAveraged | Averaged, *, title: str | None = None, ax: Axes | None = None
-) -> Axes:
-    """Draw the models of an average as tiles: a row for each bias, a column for each of no effect or effect, tau or none.
+def model_probabilities(averaged: BiasAveraged | Averaged, *, title: str | None = None, ax: Axes | None = None) -> Axes:
+    """Draw the models of an average as tiles: a row for each bias, a column for each of effect and heterogeneity.
 
     The large number in a tile is the posterior probability of the model, which also darkens the tile, the small one its
     prior probability; the last column, where there is room for it,
@@ -179,7 +177,9 @@ def _tiles(ax: Axes, frame: pd.DataFrame, rows: list[str], columns: list[tuple[b
         model = row["bias"] != "all" and row["effect"] is not None
         face = 1.0 - (1.0 - _DARKEST) * (row["posterior"] / most if model else 0.0)
         ink = _ink(face)
-        tile = Rectangle((x + 0.03, y + 0.04), 0.94, 0.92, facecolor=face, edgecolor=_sheet.RULE, lw=0.6 if model else 0)
+        tile = Rectangle(
+            (x + 0.03, y + 0.04), 0.94, 0.92, facecolor=face, edgecolor=_sheet.RULE, lw=0.6 if model else 0
+        )
         ax.add_patch(tile)
         least = row["posterior"] < _LEAST_SHOWN
         for down, words, size, bold in (

@@ -190,8 +190,8 @@ def _notes(check: PublicationBias, frame: pd.DataFrame) -> list[Phrase]:
     arrow = _limits(frame, check.effects.scale.null_value)
     beyond = (frame["lower"] < arrow[0]) | (frame["upper"] > arrow[1])
     said = (
-        f"k = {check.effects.k}; direction of what gets published: {check.direction}, stated and not found. Dotted: the "
-        f"unadjusted mean. Intervals: {_words.kind(kinds)}."
+        f"k = {check.effects.k}; direction of what gets published: {check.direction}, stated and not found. Dotted: "
+        f"the unadjusted mean. Intervals: {_words.kind(kinds)}."
         f"{' Arrow: the interval goes on beyond the axis.' if beyond.any() else ''}"
     )
     notes = [

@@ -155,14 +155,16 @@ def _notes(record: SValue) -> list[Phrase]:
     worst, scale = record.worst_case, record.worst_case.effects.scale
     at = f"{float(scale.back(record.threshold)):.4g}".replace("-", "−")
     said = [
-        "Selection ratio: how many times likelier results significant in the "
-        f"{record.direction} direction ({worst.affirmative} of {worst.affirmative + worst.nonaffirmative}) are published "
-        "than others."
+        f"Selection ratio: how many times likelier results significant in the {record.direction} direction "
+        f"({worst.affirmative} of {worst.affirmative + worst.nonaffirmative}) are published than others."
     ]
-    said += [_reached("mean", record.point, at), _reached(f"limit of its {show.level(record.prob)} interval", record.limit, at)]
+    said += [
+        _reached("mean", record.point, at),
+        _reached(f"limit of its {show.level(record.prob)} interval", record.limit, at),
+    ]
+    others = "the other one" if worst.nonaffirmative == 1 else f"the {worst.nonaffirmative} others"
     said.append(
-        f"Worst case, by {'the other one' if worst.nonaffirmative == 1 else f'the {worst.nonaffirmative} others'} alone: "
-        f"{number(float(scale.back(worst.mean.point)), 2)}. "
+        f"Worst case, by {others} alone: {number(float(scale.back(worst.mean.point)), 2)}. "
         f"Interval: {record.observed.kind}. How much selection there is, the data do not tell."
     )
     return [Phrase(_text.plain(" ".join(part for part in said if part)))]

@@ -72,8 +72,9 @@ def weight_frame(subject: Subject, *, prob: float = 0.95) -> pd.DataFrame:
     check_prob(prob)
     steps = intervals_of(subject)
     if steps is None and not isinstance(subject.model, WeightFunction):
+        what = "the average" if isinstance(subject, BiasAveraged) else f"'{subject.label}'"
         raise MissingQuantityError(
-            f"{'the average' if isinstance(subject, BiasAveraged) else repr(subject.label)} has no weights of publication",
+            f"{what} has no weights of publication",
             "a model with step weights or a weight function",
             "pw.StepSelection(direction='positive')",
         )
@@ -210,4 +211,3 @@ def _prior_lattice(model: WeightFunction) -> Array:
     levels = (np.arange(_LATTICE) + 0.5) / _LATTICE
     each = [_quantiles(prior, levels) for prior in model.delta_priors.values()]
     return np.stack([grid.ravel() for grid in np.meshgrid(*each)], axis=-1)
-

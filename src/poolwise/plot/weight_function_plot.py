@@ -32,7 +32,7 @@ _APART = 0.08  # inches between ticks' words
 
 
 def weight_function(subject: Subject, *, prob: float = 0.95, title: str | None = None, ax: Axes | None = None) -> Axes:
-    """Draw the relative probability of publication over the one-sided p-value, with its prior and the observed p-values.
+    """Draw the relative probability of publication by the one-sided p-value, with its prior and the observed p-values.
 
     The most significant results stand at the left. The axis of p is spaced as z-values are, so that the p-values below
     .05, about which selection is, are not squeezed into a corner. Of an average the weights are those given selection,
@@ -137,7 +137,10 @@ def _keys(frame: pd.DataFrame, prob: float) -> list[Key]:
     if weight["lower"].notna().any():
         keys.append(Key(f"{show.level(prob)} interval", "patch", "#c2dcec"))
     if bayesian:
-        keys += [Key("prior, median", "line", _PRIOR, dash=_DASHES), Key(f"prior, {show.level(prob)}", "patch", "#e2e2e2")]
+        keys += [
+            Key("prior, median", "line", _PRIOR, dash=_DASHES),
+            Key(f"prior, {show.level(prob)}", "patch", "#e2e2e2"),
+        ]
     return [*keys, Key("observed p-values", "point", _sheet.INK, marker="|")]
 
 

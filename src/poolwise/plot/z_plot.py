@@ -1,4 +1,4 @@
-"""The z-plot: observed z-values, what a model of selection expects of them, and what it would expect without selection."""
+"""The z-plot: observed z-values, what a model of selection expects of them, and what without selection."""
 
 from __future__ import annotations
 
@@ -170,15 +170,26 @@ def _draw(ax: Axes, frame: pd.DataFrame) -> None:
     unit = len(z) * BIN
     edges = np.arange(round(low / BIN), round(high / BIN) + 1) * BIN
     count, _ = np.histogram(z, edges)
-    ax.bar(edges[:-1], count, width=BIN, align="edge", color=_BARS, edgecolor="white", lw=0.6, zorder=0.8,
-           label="estimates")
+    ax.bar(
+        edges[:-1],
+        count,
+        width=BIN,
+        align="edge",
+        color=_BARS,
+        edgecolor="white",
+        lw=0.6,
+        zorder=0.8,
+        label="estimates",
+    )
     seen, whole = (frame[frame["row"] == row] for row in ("published", "without selection"))
     top = max(float(count.max(initial=0)), unit * float(seen["point"].max()))
     if _selects(frame):
         top = max(top, min(unit * float(whole["point"].max()), _HIGHEST * top))
         if whole["lower"].notna().any():
             band = unit * whole["lower"], unit * whole["upper"]
-            ax.fill_between(whole["z"], *band, color=_WHOLE, alpha=0.16, lw=0, zorder=0.5, label="without selection, interval")
+            ax.fill_between(
+                whole["z"], *band, color=_WHOLE, alpha=0.16, lw=0, zorder=0.5, label="without selection, interval"
+            )
         ax.plot(whole["z"], unit * whole["point"], color=_WHOLE, ls=_DASHES, lw=1.6, label="without selection")
     ax.plot(seen["z"], unit * seen["point"], color=_SEEN, lw=1.8, label="published")
     for cut in frame.loc[frame["row"] == "cut", "z"]:
@@ -222,8 +233,9 @@ def _notes(subject: Subject, frame: pd.DataFrame) -> list[Phrase]:
     held = frame[frame["row"] == "held back"].iloc[0]
     if _selects(frame):
         limits = "" if pd.isna(held["lower"]) else f" [{_count(held['lower'])}, {_count(held['upper'])}]"
+        published = "the result" if k == 1 else f"{k} results"
         said.append(
-            f"Beside {'the result' if k == 1 else f'{k} results'} published the model takes {_count(held['point'])}{limits} "
+            f"Beside {published} published the model takes {_count(held['point'])}{limits} "
             f"to be held back, if {_certain(subject)} are all published."
         )
     else:
