@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-from-lock
 # Two processes, each of models that share what PyMC compiles.
 POOLED := models/dropout.toml models/misconduct.toml models/recidivism.toml models/bcg.toml \
-	models/adherence.toml models/asthma_days_off.toml
+	models/adherence.toml models/asthma_days_off.toml models/magnesium.toml models/beta_blockers.toml
 STRUCTURED := models/joint_outcomes.toml models/bcg_latitude.toml models/raudenbush_weeks.toml \
 	models/assink_three_level.toml models/recidivism_setting.toml
 

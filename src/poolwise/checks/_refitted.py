@@ -94,6 +94,12 @@ def need_refits(result: Result) -> None:
         raise ModelError(
             "loo cannot refit draws that were made elsewhere", "importance sampling alone", "refit_above=None"
         )
+    if isinstance(result.model, Selection):
+        raise ModelError(
+            f"loo cannot refit a model of selection ({result.model.label}) without a study",
+            "importance sampling alone",
+            "refit_above=None",
+        )
     try:
         refits(result.effects, result.model)
     except ModelError as error:

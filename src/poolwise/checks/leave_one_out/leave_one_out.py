@@ -20,6 +20,7 @@ from poolwise.engines.nuts.stored_draws import Folder
 from poolwise.errors import ModelError, listing
 from poolwise.model import Model, RandomEffects, prior_words
 from poolwise.model.needs import UNCERTAIN, needs
+from poolwise.model.selection import Selection
 from poolwise.moments import refuse_improper
 from poolwise.result import Result
 from poolwise.settings import check_prob
@@ -173,9 +174,10 @@ def leave_one_out(
     0.095
     """
     check_prob(prob)
+    if isinstance(effects, Result) and model is not None:
+        raise ModelError("leave_one_out was given a result and a model", "a result alone, which has its model")
+    _refuse_selection(effects.model if isinstance(effects, Result) else model)
     if isinstance(effects, Result):
-        if model is not None:
-            raise ModelError("leave_one_out was given a result and a model", "a result alone, which has its model")
         if isinstance(effects.engine, ReadDraws):
             expected, advice = "a result of pw.fit", "checks.loo(result, refit_above=None), by importance sampling"
             raise ModelError("leave_one_out cannot refit draws that were made elsewhere", expected, advice)
@@ -197,6 +199,18 @@ def leave_one_out(
     resolved = assumed.resolved(effects)
     refuse_improper(effects, resolved)
     return _told(effects, resolved, leave_out(effects, resolved, prob), prob)
+
+
+def _refuse_selection(model: object) -> None:
+    """Refuse a model of selection, under which the other studies foretell an estimate only given that it appeared."""
+    if isinstance(model, Selection):
+        raise ModelError(
+            f"leave_one_out knows no model of selection ({model.label}): what the others expect of an estimate hangs "
+            "there on whether it would have been published",
+            "a model without selection, such as RandomEffects(), PET() or PEESE() with a normal prior on b",
+            "pw.fit(effects.drop(study='...'), model, engine), for what one study does to the answer; "
+            "checks.loo(result), for how well published estimates are foretold",
+        )
 
 
 def _told(effects: Effects, model: Model, refits: Found, prob: float, mcse: Array | None = None) -> LeaveOneOut:

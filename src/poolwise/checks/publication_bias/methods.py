@@ -15,7 +15,7 @@ from poolwise.evidence import BiasAveraged, average
 from poolwise.fit import fit
 from poolwise.model import CommonEffect, RandomEffects, StepSelection, WeightFunction
 from poolwise.model.publication import Direction
-from poolwise.quantities import Quantity, in_words
+from poolwise.quantities import Estimate, Quantity, in_words
 from poolwise.result import Result
 
 Role = Literal["unadjusted", "test", "adjusted", "sensitivity"]
@@ -129,30 +129,31 @@ class Method:
 
 def _pooled(asked: Asked, kind: Literal["random", "common"]) -> Any:
     """The mean as it is without a thought of bias; clustered by study where rows are dependent."""
-    if asked.dependent:
+    if len(set(asked.effects.study_as_given)) < asked.effects.k:
         return bias.s_value(asked.effects, direction=asked.direction, model=kind, prob=asked.prob).observed
     return fit(asked.effects, RandomEffects() if kind == "random" else CommonEffect(), ClosedForm())
 
 
 def _of_pooled(record: Any, asked: Asked) -> Iterable[Answer]:
     if isinstance(record, Result):
-        yield _of_result(record, asked, record["mu"].p_value, "mu = 0", "Unadjusted")
+        yield _of_result(record, asked, "mu", "mu = 0", "Unadjusted")
     else:
         sentence = f"Unadjusted: mu = {in_words(record, asked.prob)} ({record.interval_kind()})."
         yield Answer("", record, "mu = 0", "p-value", record.p_value, sentence)
 
 
-def _of_result(result: Result, asked: Asked, p: float, tested: str, words: str, **more: str) -> Answer:
-    mu = result["mu"]
+def _of_result(result: Result, asked: Asked, tested_by: str, tested: str, words: str) -> Answer:
+    """The mean of a fit, and the p-value of one of its quantities."""
+    mu, test = result["mu"], result[tested_by]
+    p = test.p_value if isinstance(test, Estimate) else math.nan
     sentence = f"{words} ({result.label}): mu = {in_words(mu, asked.prob)} ({mu.interval_kind()})."
     if tested != "mu = 0":
         sentence += f" Test of {tested}: p {show.probability(p)}."
-    report = result.report
-    return Answer("", mu, tested, "p-value", p, sentence, report.status, report.advice, **more)
+    return Answer("", mu, tested, "p-value", p, sentence, result.report.status, result.report.advice)
 
 
 def _of_selection(result: Result, asked: Asked) -> Iterable[Answer]:
-    yield _of_result(result, asked, result["LRT"].p_value, "no selection", "Adjusted under the model")
+    yield _of_result(result, asked, "LRT", "no selection", "Adjusted under the model")
 
 
 def _of_test(record: Any, asked: Asked) -> Iterable[Answer]:
@@ -213,7 +214,8 @@ def _of_assumed_weights(record: Any, asked: Asked) -> Iterable[Answer]:
 
 
 def _of_average(record: BiasAveraged, asked: Asked) -> Iterable[Answer]:
-    share = 1.0 - float(record.bayes_factors.set_index("question").loc["effect", "posterior"])
+    factors = {row["question"]: row for row in record.bayes_factors.to_dict("records")}
+    share = 1.0 - float(factors["effect"]["posterior"])
     prior = f"{record.prior}; half of the prior weight without bias"
     for variant, mean, which, words in (
         ("averaged", record["mu"], "bias", record.of_mu[0]),

@@ -71,7 +71,7 @@ def _overturned(first: Row, others: Sequence[Row], ratio: float) -> str:
         told += f"; or under {len(named) - MOST_NAMED} more of these assumptions"
     if 1.0 < ratio < math.inf and side:
         told += (
-            f"; significant results need be {show.number(ratio, 2)} times as likely published as others for it "
+            f"; significant results would have to be {show.number(ratio, 2)} times as likely published as others "
             "(S-value of the limit)"
         )
     return f"{plain}, which {len(falls)} of {len(known)} intervals do not: it is overturned if {told}"

@@ -15,10 +15,10 @@ from poolwise.report.section import Figure, Passage, Section
 from poolwise.show import NOTHING, capital, greek, interval, level, number, percent, status
 
 NONE_DOMINATES = (
-    "No method dominates: each is right where its assumption is, and the data alone do not tell which that is (Carter, "
-    "Schönbrodt, Gervais & Hilgard 2019). Read the range, not the row that pleases. A test that finds no asymmetry does "
-    "not show that nothing is missing; a funnel is asymmetric for other reasons as well. A confidence interval gives no "
-    "probability of a value."
+    "No method dominates: each is right where its assumption is, and the data alone do not tell which that is "
+    "(Carter, Schönbrodt, Gervais & Hilgard 2019). Read the range, not the row that pleases. A test that finds no "
+    "asymmetry does not show that nothing is missing; a funnel is asymmetric for other reasons as well. A confidence "
+    "interval gives no probability of a value."
 )
 HEADINGS = {
     "unadjusted": "As if every result had been published",
@@ -72,9 +72,9 @@ def _average(panel: PublicationBias) -> tuple[Block, ...]:
     without = 1.0 - float(factors["effect"]["posterior"])
     first, second = average["mu"], average.conditional["mu"]
     columns = (Column(""), numbers("Averaged over all models"), numbers("Given an effect"))
+    both = [f"{number(mu.point)} {interval(*mu.interval(panel.prob))}" for mu in (first, second)]
     cells = [
-        (f"Mean effect μ, {level(panel.prob)} {words.kind(first.interval_kind())}",)
-        + tuple(f"{number(mu.point)} {interval(*mu.interval(panel.prob))}" for mu in (first, second)),
+        (f"Mean effect μ, {level(panel.prob)} {words.kind(first.interval_kind())}", *both),
         ("Posterior weight of no effect", percent(without), "none, by definition"),
     ]
     caption = (
