@@ -23,6 +23,6 @@ from poolwise.plot.z_plot import z_frame, z_plot
 __all__ = [
     "bubble", "bubble_frame", "calibration", "close", "forest", "forest_frame", "funnel", "funnel_frame", "model_frame",
     "model_probabilities", "numeric_moderators", "prior_panel", "prior_predictive", "prior_surface", "prisma",
-    "publication_bias", "publication_bias_frame", "ranges", "ranges_frame", "ranks", "s_value", "s_value_frame", "trace", "weight_frame", "weight_function", "z_frame",
-    "z_plot",
+    "publication_bias", "publication_bias_frame", "ranges", "ranges_frame", "ranks", "s_value", "s_value_frame",
+    "trace", "weight_frame", "weight_function", "z_frame", "z_plot",
 ]  # fmt: skip

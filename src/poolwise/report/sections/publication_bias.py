@@ -9,7 +9,20 @@ from poolwise import plot
 from poolwise.checks.publication_bias import PublicationBias, publication_bias, value_words
 from poolwise.evidence import BiasAveraged
 from poolwise.report import words
-from poolwise.report.blocks import Block, Body, Column, Paragraph, Picture, Row, Table, answers, folded, numbers, rows, with_note
+from poolwise.report.blocks import (
+    Block,
+    Body,
+    Column,
+    Paragraph,
+    Picture,
+    Row,
+    Table,
+    answers,
+    folded,
+    numbers,
+    rows,
+    with_note,
+)
 from poolwise.report.content import Content
 from poolwise.report.section import Figure, Passage, Section
 from poolwise.show import NOTHING, capital, greek, interval, level, number, percent, status
