@@ -147,7 +147,7 @@ def number_ticks(axis: Axis, *, whole: bool = False) -> None:
     """Ticks at round numbers inside the axes, with true minus signs."""
     from matplotlib.ticker import MaxNLocator
 
-    low, high = axis.get_view_interval()
+    low, high = sorted(axis.get_view_interval())
     at = [x for x in MaxNLocator(6, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high) if low <= x <= high]
     axis.set_ticks(at, labels=[f"{x:.10g}".replace("-", "−") for x in at])
 

@@ -34,6 +34,13 @@ _LOOKS = {
     "sensitivity": Look("sensitivity", _marks.COLOURS[1], width=1.4, face="white"),
 }
 _LONGEST = 3.0  # inches of a method's name
+_SHORTER = {
+    "Adjusted under a model of bias": "Adjusted",
+    "If selection were this strong": "Assumed selection",
+    "Vevea-Woods weights, ": "",
+    " average,": ",",
+    " weight function": " weights",
+}
 _MOST = 1e6  # upper limits beyond which no digits are worth printing
 NO_ANSWER = "no answer"
 
@@ -124,9 +131,7 @@ def publication_bias(check: PublicationBias, *, title: str | None = None, ax: Ax
         sheet = _table(check, frame, f"Publication bias{': ' if words else ''}{words}")
         if ax is not None:
             if _sheet.place(sheet, size_of(ax)[0]).edges[0][1] < 0.98 * _sheet.place(sheet).edges[0][1]:
-                # numbers give way to names, and the verdict is set smaller
-                small = replace(sheet.notes[0], size=_sheet.NOTE_SIZE)
-                sheet = replace(sheet, columns=sheet.columns[:-1], notes=(small, *sheet.notes[1:]))
+                sheet = _narrow(sheet)
             refuse_small(sheet, ax, (1.1, _LEAST_PITCH * sheet.rows))
         (own,), placed = _canvas.draw(sheet, ax)
         own.set_xlim(*_limits(frame, scale.null_value))
@@ -182,6 +187,18 @@ def _table(check: PublicationBias, frame: pd.DataFrame, title: str) -> Sheet:
 def _estimate(point: float, lower: float, upper: float) -> str:
     words = _words.estimate(point, lower, min(upper, _MOST), 2)
     return words if not upper > _MOST else words[: words.rindex(",")] + ", > 10⁶]"
+
+
+def _narrow(sheet: Sheet) -> Sheet:
+    """The sheet without its column of numbers, with shorter names and the verdict in smaller type."""
+    names, plot = sheet.columns[0], sheet.columns[1]
+    assert isinstance(names, Column)
+    shorter = list(names.cells)
+    for longer, short in _SHORTER.items():
+        shorter = [name.replace(longer, short) for name in shorter]
+    verdict = replace(sheet.notes[0], size=_sheet.NOTE_SIZE)
+    columns = (replace(names, cells=tuple(shorter)), plot)
+    return replace(sheet, columns=columns, notes=(verdict, *sheet.notes[1:]))
 
 
 def _notes(check: PublicationBias, frame: pd.DataFrame) -> list[Phrase]:

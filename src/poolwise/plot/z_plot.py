@@ -1,4 +1,4 @@
-"""The z-plot: observed z-values, what a model of selection expects of them, and what without selection."""
+"""The z-plot: observed z-values, what a model of selection expects of them, and what without bias."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def z_frame(subject: Subject, *, prob: float = 0.95) -> pd.DataFrame:
     -------
     DataFrame
         Columns row, name, z, point, lower, upper, prob. Rows ``"study"`` (z of each estimate in the direction of what
-        gets published), ``"published"`` and ``"without selection"`` (densities by z; medians and equal-tailed limits
+        gets published), ``"published"`` and ``"without bias"`` (densities by z; medians and equal-tailed limits
         of the posterior), ``"cut"`` (where a step changes the weight) and ``"held back"`` (results that the model takes
         to be held back for the k that were published).
 
@@ -73,17 +73,19 @@ def z_frame(subject: Subject, *, prob: float = 0.95) -> pd.DataFrame:
     grid = np.unique(np.concatenate([np.linspace(*_ends(z), _POINTS), *_beside_cuts(subject)]))
     seen, whole, held = densities(subject, draws, grid)
     rows = [pd.DataFrame({"row": "study", "name": list(effects.labels), "z": z})]
-    for row, values in (("published", seen), ("without selection", whole), ("held back", effects.k * held[:, None])):
+    for row, values in (("published", seen), ("without bias", whole), ("held back", effects.k * held[:, None])):
         rows.append(_summary(row, grid if row != "held back" else np.array([np.nan]), values, prob))
     rows.append(pd.DataFrame({"row": "cut", "z": _cuts(subject)}))
     return pd.concat(rows, ignore_index=True).reindex(columns=["row", "name", "z", "point", "lower", "upper", "prob"])
 
 
 def z_plot(subject: Subject, *, prob: float = 0.95, title: str | None = None, ax: Axes | None = None) -> Axes:
-    """Draw the z-values of the studies, the density that a model gives them, and that without selection.
+    """Draw the z-values of the studies, the density that a model gives them, and that without bias.
 
-    The two curves are equally high where results are published for certain; where the dashed one is the higher, the
-    gap is what the model takes to be held back. A bar is a count of estimates, and both curves are in its unit.
+    Under a model of selection the two curves are equally high where results are published for certain; where the
+    dashed one is the higher, the gap is what the model takes to be held back. Under PET and PEESE, which an average
+    also holds, the dashed one is shifted: it is what would be found without the bias of small studies. A bar is a
+    count of estimates, and both curves are in its unit.
     `z_frame` gives every number drawn.
 
     Parameters
@@ -160,7 +162,7 @@ def _summary(row: str, z: Array, values: Array, prob: float) -> pd.DataFrame:
 
 
 def _selects(frame: pd.DataFrame) -> bool:
-    seen, whole = (frame.loc[frame["row"] == row, "point"].to_numpy() for row in ("published", "without selection"))
+    seen, whole = (frame.loc[frame["row"] == row, "point"].to_numpy() for row in ("published", "without bias"))
     return not np.array_equal(seen, whole)
 
 
@@ -181,16 +183,16 @@ def _draw(ax: Axes, frame: pd.DataFrame) -> None:
         zorder=0.8,
         label="estimates",
     )
-    seen, whole = (frame[frame["row"] == row] for row in ("published", "without selection"))
+    seen, whole = (frame[frame["row"] == row] for row in ("published", "without bias"))
     top = max(float(count.max(initial=0)), unit * float(seen["point"].max()))
     if _selects(frame):
         top = max(top, min(unit * float(whole["point"].max()), _HIGHEST * top))
         if whole["lower"].notna().any():
             band = unit * whole["lower"], unit * whole["upper"]
             ax.fill_between(
-                whole["z"], *band, color=_WHOLE, alpha=0.16, lw=0, zorder=0.5, label="without selection, interval"
+                whole["z"], *band, color=_WHOLE, alpha=0.16, lw=0, zorder=0.5, label="without bias, interval"
             )
-        ax.plot(whole["z"], unit * whole["point"], color=_WHOLE, ls=_DASHES, lw=1.6, label="without selection")
+        ax.plot(whole["z"], unit * whole["point"], color=_WHOLE, ls=_DASHES, lw=1.6, label="without bias")
     ax.plot(seen["z"], unit * seen["point"], color=_SEEN, lw=1.8, label="published")
     for cut in frame.loc[frame["row"] == "cut", "z"]:
         ax.axvline(cut, color=_sheet.SOFT, lw=0.9, ls=(0, (1, 1.5)), zorder=1.0, label="cut")
@@ -204,7 +206,7 @@ def _draw(ax: Axes, frame: pd.DataFrame) -> None:
 def _keys(frame: pd.DataFrame, prob: float) -> list[Key]:
     keys = [Key("estimates", "patch", _BARS), Key("expected of published ones", "line", _SEEN)]
     if _selects(frame):
-        keys.append(Key("expected without selection", "line", _WHOLE, dash=_DASHES))
+        keys.append(Key("expected without bias", "line", _WHOLE, dash=_DASHES))
         if frame["lower"].notna().any():
             keys.append(Key(f"its {show.level(prob)} band", "patch", "#f9e3d4"))
     if (frame["row"] == "cut").any():
