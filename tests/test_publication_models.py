@@ -76,3 +76,14 @@ def test_an_estimate_on_a_step_is_named():
         "'study 1'",
     )
     assert model.near_a_step(THREE) == ()
+
+
+@pytest.mark.parametrize("model", [
+    pw.StepSelection((0.025,), direction="negative"), pw.WeightFunction("beta", direction="negative"),
+])  # fmt: skip
+def test_no_study_is_left_out_of_a_model_of_selection_and_what_to_try_is_said(model):
+    effects = pw.datasets.load("bcg")
+    fitted = pw.fit(effects, model, pw.ClosedForm())
+    for asked in ((effects, model), (fitted,)):
+        with pytest.raises(pw.PoolwiseError, match=r"would have been published.*effects\.drop.*checks\.loo"):
+            pw.checks.leave_one_out(*asked)

@@ -7,6 +7,7 @@ from scipy.linalg import fractional_matrix_power
 
 from poolwise.bias import s_value, worst_case
 from poolwise.bias.selection_ratio import Weighted
+from poolwise.closed_form.cluster_robust import robust_fit
 from poolwise.closed_form.least_squares import prepare
 from poolwise.closed_form.tau2 import estimate_tau2
 from poolwise.errors import InputError
@@ -46,6 +47,17 @@ def test_the_curve_has_clustered_limits(effects, sign):
         reach = stats.t.isf(0.025, df) * se
         ends = np.sort(sign * np.array([mean - reach, mean + reach]))
         np.testing.assert_allclose([row.mu, row.lower, row.upper], [sign * mean, *ends], rtol=1e-9)
+
+
+def test_without_selection_it_is_the_cluster_robust_mean_of_least_squares():
+    effects = DEPENDENT
+    tau2 = estimate_tau2(prepare(effects.y, effects.v), "REML").value[0]
+    names = np.array(effects.study_as_given)
+    rows = [np.flatnonzero(names == name) for name in dict.fromkeys(names)]
+    fit = robust_fit(effects.y, np.ones((effects.k, 1)), rows, [np.diag(effects.v[r] + tau2) for r in rows])
+    observed, one = s_value(effects, direction="positive").observed, np.ones(1)
+    found = (observed.point, observed.sd, observed.df)
+    np.testing.assert_allclose(found, (fit.beta[0], fit.sd(one), fit.df(one)), rtol=1e-10)
 
 
 def test_clustered_variances_are_unbiased_under_the_working_model():

@@ -89,6 +89,13 @@ def test_a_known_covariance_is_dependence_too():
         pw.bias.egger(effects)
 
 
+@pytest.mark.parametrize("name", ["pet_cr2", "multilevel_egger"])
+def test_clustered_errors_are_refused_where_errors_correlate_between_clusters(name):
+    effects = pw.Effects(Y, covariance=np.diag(np.square(SE)) + 0.001)
+    with pytest.raises(pw.PoolwiseError, match="correlate between clusters"):
+        EVERY[name](effects)
+
+
 def test_fewer_than_three_clusters_and_one_that_decides_alone():
     effects = pw.Effects(Y, se=SE, moderators={"lab": list("aabbb"), "one": list("abcde")})
     with pytest.raises(pw.PoolwiseError, match="2 clusters"):

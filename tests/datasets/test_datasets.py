@@ -23,7 +23,10 @@ def rows_of(name: str) -> pd.DataFrame:
 
 
 def test_the_data_sets_are_packaged():
-    names = "assink2016 bcg eight_schools gibson2002 molloy2014 normand1999 raudenbush1985 working_alliance"
+    names = (
+        "assink2016 bcg egger2001 eight_schools gibson2002 molloy2014 normand1999 raudenbush1985 working_alliance "
+        "yusuf1985"
+    )
     assert datasets.names() == names.split()
 
 
@@ -34,6 +37,15 @@ def test_classic_data_sets_equal_those_of_metadat_digit_by_digit(name, moderator
     np.testing.assert_array_equal(effects.y, reference["y"])
     np.testing.assert_allclose(effects.v, reference["v"], rtol=ULPS)
     np.testing.assert_array_equal(effects.moderators[moderator], reference["moderator"])
+    np.testing.assert_array_equal(effects.n, reference["n"])
+
+
+@pytest.mark.parametrize("name", ["egger2001", "yusuf1985"])
+def test_trials_of_publication_bias_equal_those_of_metadat(name):
+    effects, reference = datasets.load(name), rows_of(name)
+    assert effects.study_as_given == tuple(reference["study"])
+    np.testing.assert_array_equal(effects.y, reference["y"])
+    np.testing.assert_allclose(effects.v, reference["v"], rtol=ULPS)
     np.testing.assert_array_equal(effects.n, reference["n"])
 
 

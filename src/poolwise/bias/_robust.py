@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.bias._table import FEWEST
+from poolwise.bias._table import FEWEST, need_errors_within
 from poolwise.closed_form.cluster_robust import RobustFit
 from poolwise.closed_form.inference import p_value
 from poolwise.effects import Effects
@@ -32,7 +32,8 @@ def clusters(asked: str, effects: Effects, cluster: str | None) -> list[Ints]:
     Raises
     ------
     InputError
-        For a column that is not there or has gaps, and for fewer than three clusters.
+        For a column that is not there or has gaps, for fewer than three clusters, and for sampling errors that
+        correlate between clusters.
     """
     if cluster is None:
         names = list(effects.study_as_given)
@@ -55,6 +56,10 @@ def clusters(asked: str, effects: Effects, cluster: str | None) -> list[Ints]:
             f"{asked} was given effects of {len(places)} cluster{'s' if len(places) > 1 else ''}",
             f"at least {FEWEST}: robust errors compare whole clusters",
         )
+    code = np.empty(effects.k, dtype=np.intp)
+    for number, rows in enumerate(places.values()):
+        code[rows] = number
+    need_errors_within(effects, asked, code)
     return [np.array(rows, dtype=np.intp) for rows in places.values()]
 
 

@@ -130,6 +130,24 @@ def need_independent(effects: object, method: str, *, least: int, instead: str =
     )
 
 
+def need_errors_within(effects: Effects, method: str, cluster: NDArray[np.intp]) -> None:
+    """Raise an InputError where sampling errors correlate between clusters, which clustered errors take as independent.
+
+    Parameters
+    ----------
+    effects : Effects
+    method : str
+        Its name, for messages.
+    cluster : ndarray of int, shape (k,)
+        The cluster of each row, from 0.
+    """
+    if effects.covariance is not None and effects.covariance[cluster[:, None] != cluster].any():
+        raise InputError(
+            f"{method} was given sampling errors that correlate between clusters",
+            "errors that correlate within studies (or other clusters) at most, by which standard errors are clustered",
+        )
+
+
 def need_no_effect(effects: Effects, method: str) -> None:
     """Raise a ModelError where no value means no effect, so that nothing is significantly above or below it."""
     if effects.scale.null_value is None:

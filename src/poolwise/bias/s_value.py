@@ -18,6 +18,7 @@ from poolwise.bias._table import (
     Direction,
     check_alpha,
     finite,
+    need_errors_within,
     need_independent,
     need_no_effect,
     need_reported,
@@ -290,11 +291,7 @@ def _weighted(table: Effects, method: str, sign: float, model: str, alpha: float
         )
     codes = {name: code for code, name in enumerate(dict.fromkeys(table.study_as_given))}
     cluster = np.array([codes[name] for name in table.study_as_given], dtype=np.intp)
-    if table.covariance is not None and table.covariance[cluster[:, None] != cluster].any():
-        raise InputError(
-            f"{method} was given sampling errors that correlate between studies",
-            "errors that correlate within studies at most, by which standard errors are clustered",
-        )
+    need_errors_within(table, method, cluster)
     tau2 = float(estimate_tau2(prepare(table.y, table.v), "REML").value[0]) if model == "random" else 0.0
     return Weighted(y, table.v + tau2, affirmative, cluster, model == "random")
 

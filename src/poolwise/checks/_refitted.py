@@ -15,6 +15,7 @@ from poolwise.engines.exact.left_out import Refits, Unit, refits
 from poolwise.engines.nuts import NUTS, ReadDraws
 from poolwise.engines.nuts.muted_rows import log_likelihood_without
 from poolwise.errors import ModelError
+from poolwise.model.selection import Selection
 from poolwise.result import Result
 
 Array = NDArray[np.float64]

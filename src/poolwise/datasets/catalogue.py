@@ -84,7 +84,7 @@ def names() -> list[str]:
     Examples
     --------
     >>> names()[:4]
-    ['assink2016', 'bcg', 'eight_schools', 'gibson2002']
+    ['assink2016', 'bcg', 'egger2001', 'eight_schools']
     """
     entries = (files("poolwise.datasets") / "data").iterdir()
     return sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml"))

@@ -11,6 +11,7 @@ from poolwise import bias, show
 from poolwise.bias.pet_peese import Robust
 from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
+from poolwise.engines.exact import Exact
 from poolwise.evidence import BiasAveraged, average
 from poolwise.fit import fit
 from poolwise.model import CommonEffect, RandomEffects, StepSelection, WeightFunction
@@ -128,10 +129,13 @@ class Method:
 
 
 def _pooled(asked: Asked, kind: Literal["random", "common"]) -> Any:
-    """The mean as it is without a thought of bias; clustered by study where rows are dependent."""
+    """The mean as it is without a thought of bias; clustered by study, or with the known covariance of the errors."""
+    model = RandomEffects() if kind == "random" else CommonEffect()
+    if not asked.dependent:
+        return fit(asked.effects, model, ClosedForm())
     if len(set(asked.effects.study_as_given)) < asked.effects.k:
         return bias.s_value(asked.effects, direction=asked.direction, model=kind, prob=asked.prob).observed
-    return fit(asked.effects, RandomEffects() if kind == "random" else CommonEffect(), ClosedForm())
+    return fit(asked.effects, model, Exact())
 
 
 def _of_pooled(record: Any, asked: Asked) -> Iterable[Answer]:
@@ -143,13 +147,15 @@ def _of_pooled(record: Any, asked: Asked) -> Iterable[Answer]:
 
 
 def _of_result(result: Result, asked: Asked, tested_by: str, tested: str, words: str) -> Answer:
-    """The mean of a fit, and the p-value of one of its quantities."""
+    """The mean of a fit, and the p-value of one of its quantities; no p-value of a posterior."""
     mu, test = result["mu"], result[tested_by]
-    p = test.p_value if isinstance(test, Estimate) else math.nan
     sentence = f"{words} ({result.label}): mu = {in_words(mu, asked.prob)} ({mu.interval_kind()})."
+    status, advice = result.report.status, result.report.advice
+    if not isinstance(test, Estimate):
+        return Answer("", mu, sentence=sentence, status=status, advice=advice, prior=result.prior)
     if tested != "mu = 0":
-        sentence += f" Test of {tested}: p {show.probability(p)}."
-    return Answer("", mu, tested, "p-value", p, sentence, result.report.status, result.report.advice)
+        sentence += f" Test of {tested}: p {show.probability(test.p_value)}."
+    return Answer("", mu, tested, "p-value", test.p_value, sentence, status, advice)
 
 
 def _of_selection(result: Result, asked: Asked) -> Iterable[Answer]:
@@ -229,7 +235,7 @@ def _of_average(record: BiasAveraged, asked: Asked) -> Iterable[Answer]:
 
 
 ROBUST_LINE = "PET and PEESE with cluster-robust errors and the multilevel Egger test stand in its place"
-NEEDS_ONE = "the S-value and cluster-robust PET-PEESE stand in its place"
+NEEDS_ONE = "the S-value and cluster-robust PET-PEESE stand in its place, where errors do not correlate between studies"
 TILT = "funnel asymmetry: do smaller studies report other effects?"
 
 METHODS: tuple[Method, ...] = (

@@ -15,11 +15,11 @@ from poolwise.bias._table import is_dependent, need_reported
 from poolwise.checks.publication_bias.methods import METHODS, Answer, Asked, Method
 from poolwise.checks.publication_bias.words import verdict
 from poolwise.effects import Effects
-from poolwise.errors import ModelError, PoolwiseError, PoolwiseWarning
+from poolwise.errors import ModelError, PoolwiseError, PoolwiseWarning, shown
 from poolwise.lent import Lent
 from poolwise.model import RandomEffects
 from poolwise.model.publication import NOT_SAID, Direction, check_direction
-from poolwise.settings import check_instance, check_prob
+from poolwise.settings import as_number, check_instance, check_prob
 from poolwise.threads import one_thread
 
 NO_ANSWER = "no answer"
@@ -163,8 +163,10 @@ def publication_bias(
     check_prob(prob)
     if model is not None:
         check_instance("publication_bias", model, RandomEffects, expected="RandomEffects(mu=..., tau=...), or none")
-    if unit is not None and not (isinstance(unit, int | float) and 0.0 < unit < math.inf):
-        raise ModelError(f"unit = {unit!r}", "a number above 0: what one standard deviation is in this unit", "unit=1")
+    if unit is not None and not 0.0 < as_number(unit) < math.inf:
+        raise ModelError(
+            f"unit = {shown(unit)}", "a number above 0: what one standard deviation is in this unit", "unit=1"
+        )
     asked = Asked(table, direction, prob, is_dependent(table), model, unit)
     records: dict[str, Any] = {}
     rows = [row for method in METHODS for row in _rows(method, asked, records)]

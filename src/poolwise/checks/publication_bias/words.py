@@ -37,8 +37,7 @@ def verdict(frame: pd.DataFrame, asked: Asked) -> str:
     count = "one other answer" if len(others) == 1 else f"{len(others)} other answers"
     reach = (
         f"by {count}, {asked.direction} results being likelier to be published, it lies between "
-        f"{show.number(low['point'])} ({name(low)}) and {show.number(high['point'])} ({name(high)}), and no method "
-        "dominates"
+        f"{_end(low, asked)} and {_end(high, asked)}, and no method dominates"
     )
     if not plain:
         return f"There is no unadjusted mean; {reach}."
@@ -46,6 +45,13 @@ def verdict(frame: pd.DataFrame, asked: Asked) -> str:
     limits = show.interval(first["lower"], first["upper"])
     unadjusted = f"mu is {show.number(first['point'])} {limits} ({show.level(asked.prob)} {first['interval']})"
     return f"Unadjusted, {unadjusted}; {reach}; {_overturned(first, others, _ratio(frame))}."
+
+
+def _end(row: Row, asked: Asked) -> str:
+    """An end of the range with the method that it is of, and whether no study has found as much."""
+    y, point = asked.effects.y, row["point"]
+    beyond = "" if y.min() <= point <= y.max() else ", beyond every estimate"
+    return f"{show.number(point)} ({name(row)}{beyond})"
 
 
 def _ratio(frame: pd.DataFrame) -> float:
