@@ -104,7 +104,7 @@ def model_probabilities(averaged: BiasAveraged | Averaged, *, title: str | None 
     Examples
     --------
     >>> import poolwise as pw
-    >>> pw.plot.close(pw.plot.model_probabilities(pw.average(pw.datasets.load("eight_schools"), direction="positive")))
+    >>> pw.plot.close(pw.plot.model_probabilities(pw.average(pw.datasets.load("bcg"))))
     """
     frame = model_frame(averaged)
     rows = list(dict.fromkeys(frame["bias"]))
