@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
-from poolwise.plot import _canvas, _sheet, _text
+from poolwise.errors import InputError
+from poolwise.plot import _axis, _canvas, _dress, _keys, _sheet, _text
+from poolwise.plot._keys import Key
 from poolwise.plot._sheet import Phrase, Plot, Sheet
+from poolwise.scale import Scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 _WIDE, _HIGH = 5.2, 3.6
 _LEFT = 0.62  # inches for the words of the vertical axis
 _PITCH = 0.2
+_BELOW = 0.55  # inches for tick labels and the words of the axis
+_WORDS_DOWN, _WORDS_LEFT = 0.26, 0.56  # inches from the axes to the words of their axes
+_KEYS_APART = 0.05  # inches between keys and notes
+_LEAST = 1.5  # inches of a chart's own axes, either way
+_ROWS = 10.0
 
 
 def chart(title: str, notes: Sequence[Phrase], ax: Axes | None) -> Axes:
@@ -32,22 +42,128 @@ def chart(title: str, notes: Sequence[Phrase], ax: Axes | None) -> Axes:
     -------
     Axes
     """
+    sheet = Sheet(title, (), _HIGH / _PITCH, _PITCH, (Plot(_LEFT + _WIDE),), tuple(notes), below=_BELOW)
+    return _framed(sheet, ax, ())
+
+
+def keyed_chart(
+    title: str,
+    notes: Sequence[Phrase],
+    keys: Sequence[Key],
+    ax: Axes | None,
+    *,
+    high: float = _HIGH,
+) -> Axes:
+    """A chart with keys between its axis and its notes, or an error where the axes given are too small for it.
+
+    Parameters
+    ----------
+    title : str
+        Words above.
+    notes : sequence of Phrase
+        Paragraphs below.
+    keys : sequence of Key
+        What each mark stands for.
+    ax : Axes or None
+        Axes whose place the figure takes; a new pyplot figure when None.
+    high : float
+        Inches of the chart's own axes on a new figure.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    InputError
+        When the axes given leave less than 1.5 inches either way for the chart's own axes.
+    """
     column = (Plot(_LEFT + _WIDE),)
-    sheet = Sheet(title, (), _HIGH / _PITCH, _PITCH, column, tuple(notes), below=0.55)
-    (frame,), _ = _canvas.draw(sheet, ax)
+    sheet = Sheet(title, (), _ROWS, high / _ROWS, column, tuple(notes), below=_BELOW)
+    width = None if ax is None else size_of(ax)[0]
+    lines = _keys.packed(keys, _sheet.place(sheet, width).width - 2.0 * _sheet.MARGIN)
+    sheet = replace(sheet, below=_BELOW + _KEYS_APART + _keys.LINE * len(lines))
+    if ax is not None:
+        refuse_small(sheet, ax, (_LEAST + _LEFT, _LEAST))
+    return _framed(sheet, ax, lines)
+
+
+def size_of(ax: Axes) -> tuple[float, float]:
+    """Width and height of axes in inches."""
+    inches, box = _canvas.figure_of(ax).get_size_inches(), ax.get_position()
+    return float(box.width * inches[0]), float(box.height * inches[1])
+
+
+def refuse_small(sheet: Sheet, ax: Axes, least: tuple[float, float]) -> None:
+    """Refuse axes that leave less than this width and height, in inches, for the body of a sheet."""
+    width, height = size_of(ax)
+    placed = _sheet.place(sheet, width)
+    across, down = placed.main[1], height - placed.above - placed.beneath
+    if across >= least[0] and down >= least[1] and placed.width <= width + 0.01:
+        return
+    own = _sheet.place(sheet)
+    needed = max(width, width + least[0] - across), placed.above + placed.beneath + least[1]
+    raise InputError(
+        f"the axes given are {width:.1f} x {height:.1f} inches, too small for the figure and its words",
+        f"at least {needed[0]:.1f} x {needed[1]:.1f} inches",
+        f"ax=None, which makes a figure of {own.width:.1f} x {own.height:.1f}, or larger axes",
+    )
+
+
+def _framed(sheet: Sheet, ax: Axes | None, lines: Sequence[Sequence[tuple[float, Key]]]) -> Axes:
+    (frame,), placed = _canvas.draw(sheet, ax)
     frame.set_axis_off()
     for line in tuple(frame.lines):
         line.remove()  # the rule of a table would cut through the axis
-    box = frame.get_position()
-    left = box.width * _LEFT / (_LEFT + _WIDE)
-    made = _canvas.figure_of(frame).add_axes((box.x0 + left, box.y0, box.width - left, box.height))
+    figure, box = _canvas.figure_of(frame), frame.get_position()
+    inches = figure.get_size_inches()
+    left = _LEFT / inches[0]
+    made = figure.add_axes((box.x0 + left, box.y0, box.width - left, box.height))
     made.spines[["top", "right"]].set_visible(False)
+    if lines:
+        start = box.x0 * inches[0] - placed.main[0] + _sheet.MARGIN
+        wide, tall = placed.width - 2.0 * _sheet.MARGIN, _keys.LINE * len(lines)
+        foot = box.y0 * inches[1] - sheet.below + _KEYS_APART
+        own = figure.add_axes((start / inches[0], foot / inches[1], wide / inches[0], tall / inches[1]))
+        _keys.draw(own, lines, wide)
     return made
+
+
+def effect_ticks(ax: Axes, scale: Scale, which: Literal["x", "y"]) -> None:
+    """Ticks at round numbers of the reading scale, as many as fit."""
+    across = which == "x"
+    low, high = ax.get_xlim() if across else ax.get_ylim()
+    box, inches = ax.get_position(), _canvas.figure_of(ax).get_size_inches()
+    room = box.width * inches[0] if across else box.height * inches[1]
+    ticks = _axis.ticks(
+        scale, low, high, inches=room, width=lambda words: _text.width(words, _sheet.TICK_SIZE) if across else 0.18
+    )
+    axis = ax.xaxis if across else ax.yaxis
+    axis.set_ticks([at for at, _ in ticks], labels=[words for _, words in ticks])
+    ax.minorticks_off()
+
+
+def number_ticks(axis: Axis, *, whole: bool = False) -> None:
+    """Ticks at round numbers inside the axes, with true minus signs."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = sorted(axis.get_view_interval())
+    at = [x for x in MaxNLocator(6, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high) if low <= x <= high]
+    axis.set_ticks(at, labels=[f"{x:.10g}".replace("-", "−") for x in at])
+
+
+def effect_words(scale: Scale) -> str:
+    """The words of an axis of effects: ``risk ratio (log axis)``."""
+    return _text.plain(scale.natural_label) + _dress.NOTES.get(scale.transform, "")
 
 
 def name_axes(ax: Axes, x: str, y: str) -> None:
     """Words of both axes, and their ticks in the type of every figure."""
-    for axis, words in ((ax.xaxis, x), (ax.yaxis, y)):
+    wide, high = size_of(ax)
+    for axis, longer, room in ((ax.xaxis, x, wide + 0.2), (ax.yaxis, y, high + 0.2)):
+        words = _text.fit(longer, room, _sheet.BODY_SIZE)
         look = _text.font(words, _sheet.BODY_SIZE)
         axis.set_label_text(words, fontproperties=look, color=_sheet.INK, parse_math=False)
+    ax.xaxis.set_label_coords(0.5, -_WORDS_DOWN / high)
+    ax.yaxis.set_label_coords(-_WORDS_LEFT / wide, 0.5)
     ax.tick_params(which="both", labelsize=_sheet.TICK_SIZE, color=_sheet.SOFT, labelcolor=_sheet.INK)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from poolwise.plot import _axis, _canvas, _sheet, _text
-from poolwise.plot._sheet import Phrase, Placed
+from poolwise.plot._sheet import Phrase, Placed, Plot
 from poolwise.scale import Scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LABEL_DOWN, _WORDS_DOWN, _NEAR = 0.34, 0.51, 0.08
-_NOTES = {"log": " (log axis)", "fisher z": " (Fisher z axis)", "logit": " (logit axis)"}
+NOTES = {"log": " (log axis)", "fisher z": " (Fisher z axis)", "logit": " (logit axis)"}
 
 
 def dress(ax: Axes, placed: Placed, scale: Scale, *, label: str = "") -> None:
@@ -38,11 +38,22 @@ def dress(ax: Axes, placed: Placed, scale: Scale, *, label: str = "") -> None:
     ax.tick_params(axis="x", bottom=True, labelbottom=True, direction="out", pad=2.5)
     for tick in ax.get_xticklabels():
         tick.set_fontproperties(_text.font(tick.get_text(), _sheet.TICK_SIZE))
-    words = label or _text.plain(scale.natural_label) + _NOTES.get(scale.transform, "")
+    words = label or _text.plain(scale.natural_label) + NOTES.get(scale.transform, "")
     look = _text.font(words, _sheet.BODY_SIZE)
     ax.set_xlabel(words, fontproperties=look, color=_sheet.INK, parse_math=False, va="center")
     down = placed.sheet.rows + _LABEL_DOWN / placed.sheet.pitch
-    ax.xaxis.set_label_coords(0.5, down, transform=ax.get_yaxis_transform())
+    start, length = _edge(ax, placed)
+    half = 0.5 * _text.width(words, _sheet.BODY_SIZE)
+    centre = min(max(start + 0.5 * length, half + _sheet.MARGIN), placed.width - _sheet.MARGIN - half)
+    ax.xaxis.set_label_coords((centre - start) / length, down, transform=ax.get_yaxis_transform())
+
+
+def _edge(ax: Axes, placed: Placed) -> tuple[float, float]:
+    """Left edge and width of axes on their sheet, in inches: of several, those whose width and place are its own."""
+    inches = _canvas.figure_of(ax).get_size_inches()[0]
+    box = ax.get_position()
+    plots = [edge for column, edge in zip(placed.sheet.columns, placed.edges, strict=True) if isinstance(column, Plot)]
+    return min(plots, key=lambda edge: abs(edge[1] - box.width * inches))
 
 
 def direct(ax: Axes, placed: Placed, null: float, directions: tuple[str, str]) -> None:

@@ -145,3 +145,10 @@ def _beyond(ax: Axes, limits: tuple[float, float], y: float, look: Look) -> None
     low, high = ax.get_xlim()
     arrows(ax, np.array([y] if limits[0] < low else []), "left", look)
     arrows(ax, np.array([y] if limits[1] > high else []), "right", look)
+
+
+def rug(ax: Axes, x: ArrayLike, name: str) -> None:
+    """Draw a short line above the axis at each value; those beyond its ends stand at them."""
+    low, high = ax.get_xlim()
+    at = np.clip(np.asarray(x, dtype=float), low, high)
+    ax.vlines(at, 0.0, 0.035, transform=ax.get_xaxis_transform(), color="#1a1a1a", lw=0.9, zorder=3.0, label=name)

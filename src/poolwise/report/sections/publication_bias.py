@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+from poolwise import plot
 from poolwise.checks.publication_bias import PublicationBias, publication_bias, value_words
 from poolwise.evidence import BiasAveraged
 from poolwise.report import words
-from poolwise.report.blocks import Block, Body, Column, Paragraph, Row, Table, answers, folded, numbers, rows, with_note
+from poolwise.report.blocks import (
+    Block,
+    Body,
+    Column,
+    Paragraph,
+    Picture,
+    Row,
+    Table,
+    answers,
+    folded,
+    numbers,
+    rows,
+    with_note,
+)
 from poolwise.report.content import Content
-from poolwise.report.section import Passage, Section
+from poolwise.report.section import Figure, Passage, Section
 from poolwise.show import NOTHING, capital, greek, interval, level, number, percent, status
 
 NONE_DOMINATES = (
@@ -36,19 +50,30 @@ def _passage(content: Content) -> Passage | None:
     )
     blocks: list[Block] = [
         *answers([greek(panel.sentence)]),
+        Picture("publication_bias", "The mean effect by each method, the unadjusted one on top"),
+        Picture("funnel", "Funnel plot with regions of significance, and the line of PET-PEESE"),
         *_average(panel),
         _table(panel),
         Paragraph(NONE_DOMINATES),
     ]
-    return Passage("Publication bias", tuple(blocks), tables={"publication_bias.csv": panel.frame})
+    return Passage("Publication bias", tuple(blocks), {"publication_bias.csv": panel.frame}, _figures(panel))
 
 
 SECTION: Section[Content] = Section(
     "publication-bias",
     _passage,
     tables=("publication_bias.csv",),
+    figures=("publication_bias.svg", "funnel.svg"),
     planned=lambda analysis: analysis.publication_bias is not None,
 )
+
+
+def _figures(panel: PublicationBias) -> dict[str, Figure]:
+    result, line = panel.records.get("Random effects", panel.effects), panel.records.get("PET-PEESE")
+    return {
+        "publication_bias": Figure("Publication bias", lambda: plot.publication_bias(panel)),
+        "funnel": Figure("Funnel plot", lambda: plot.funnel(result, records=[] if line is None else [line])),
+    }
 
 
 def _average(panel: PublicationBias) -> tuple[Block, ...]:
