@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.priors import Prior
-from poolwise.pymc_models.group_means import GroupMeans
 from poolwise.pymc_models.priors import prior_on_tau
 from poolwise.pymc_models.spreads import log_normal_about
 from poolwise.pymc_models.standardised import standardised
@@ -52,6 +51,8 @@ def joint_outcomes(
     Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 5.4, doi:10.1201/b16018, for one hierarchy.
     """
     import pymc as pm
+
+    from poolwise.pymc_models.group_means import GroupMeans
 
     with pm.Model(coords={"outcome": list(names)}) as model:
         estimate, variance = pm.Data("y", y, dims="study"), pm.Data("v", v, dims="study")
