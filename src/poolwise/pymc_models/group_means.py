@@ -13,6 +13,7 @@ import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.compile.builders import FinalizedOpFromGraph
+from pytensor.gradient import DisconnectedType, disconnected_type
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
 from pytensor.tensor import TensorVariable
 
@@ -31,8 +32,12 @@ class GroupMeans(FinalizedOpFromGraph):
 
     def pullback(self, inputs: Any, outputs: Any, output_grads: Any) -> list[TensorVariable]:
         """Of `between` alone: estimates, their variances and groups are data, and slopes have no derivatives here."""
-        slope = sum(grad * by_between for grad, by_between in zip(output_grads[:3], outputs[3:], strict=True))
-        return [*(pt.zeros_like(data) for data in inputs[:3]), slope]
+        live = [not isinstance(grad.type, DisconnectedType) for grad in output_grads[:3]]
+        slopes = [output_grads[n] * outputs[n + 3] for n in range(3) if live[n]]
+        of_data = [pt.zeros_like(data) for data in inputs[:3]]
+        if not (live[0] or live[2]):  # the precision does not know of the estimates
+            of_data[0] = disconnected_type()
+        return [*of_data, sum(slopes) if slopes else pt.zeros_like(inputs[3])]
 
 
 def graph(
