@@ -12,7 +12,6 @@ from poolwise.priors import Prior
 from poolwise.pymc_models.priors import prior_on_tau
 from poolwise.pymc_models.spreads import log_normal_about
 from poolwise.pymc_models.standardised import standardised
-from poolwise.pymc_models.sums import summed, times
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -44,8 +43,8 @@ def joint_outcomes(
     pymc.Model
         With ``mu_typical``, ``mu_spread``, ``tau_typical``, ``tau_spread`` and ``tau`` of dimension ``outcome``. The
         means mu[o] are integrated out: the estimates of an outcome are Normal(mu_typical, D + mu_spread^2 1 1'),
-        D = diag(v + tau[o]^2), whose inverse and determinant are written out. With the means the posterior has a
-        funnel at mu_spread = 0.
+        D = diag(v + tau[o]^2), of which their inverse-variance mean and their spread about it say all. With the means
+        the posterior has a funnel at mu_spread = 0.
 
     References
     ----------
@@ -53,18 +52,17 @@ def joint_outcomes(
     """
     import pymc as pm
 
+    from poolwise.pymc_models.group_means import GroupMeans
+
     with pm.Model(coords={"outcome": list(names)}) as model:
         estimate, variance = pm.Data("y", y, dims="study"), pm.Data("v", v, dims="study")
         outcome = pm.Data("belongs", belongs, dims=("study", "outcome"))
         spread = prior_on_tau(mu_spread, "mu_spread")
         sd = log_normal_about(prior_on_tau(tau, "tau_typical"), tau_spread, dims="outcome")
-        total = variance + times(outcome, sd**2)
-        # what the estimates of an outcome share, mu[o] - mu_typical, adds spread^2 to each of their covariances
-        precision, pull = summed(1.0 / total, outcome), summed(estimate / total, outcome)
+        mean, precision, rest = GroupMeans()(estimate, variance, outcome, sd**2)[:3]
+        # the mean of an outcome's estimates has the variance 1 / precision + spread^2 about the typical mean
         grown = 1.0 + spread**2 * precision
-        typical = standardised(mu, (precision / grown).sum(), (pull / grown).sum(), "mu_typical")
-        apart = estimate - typical
-        alone = pm.math.log(total) + apart**2 / total + np.log(2.0 * np.pi)
-        together = (spread * summed(apart / total, outcome)) ** 2 / grown - pm.math.log(grown)
-        pm.Potential("y_obs", 0.5 * (together.sum() - alone.sum()))
+        weight = precision / grown
+        typical = standardised(mu, weight.sum(), (weight * mean).sum(), "mu_typical")
+        pm.Potential("y_obs", -0.5 * (rest + weight * (mean - typical) ** 2 + pm.math.log(grown)).sum())
     return model

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import final, overload
+from typing import NamedTuple, final, overload
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from poolwise import show
 from poolwise.checks.averaged_again import AveragedAgain, without_each
 from poolwise.checks.leave_one_out.by_nuts import leave_out_by_nuts
 from poolwise.checks.leave_one_out.by_quadrature import Found, leave_out
-from poolwise.checks.question import KIND, SAID, side
+from poolwise.checks.question import KIND, SAID, Side, side
 from poolwise.effects import Effects
 from poolwise.engines.nuts import NUTS, ReadDraws
 from poolwise.engines.nuts.stored_draws import Folder
@@ -273,12 +273,11 @@ def _frame(effects: Effects, refits: Found, prob: float) -> pd.DataFrame:
     unit, status = np.empty(effects.k, dtype=object), np.empty(effects.k, dtype=object)
     for block, word in zip(refits.units, refits.status, strict=True):
         unit[block.rows], status[block.rows] = block.name, word
-    frame = pd.DataFrame({"study": effects.labels, "unit": unit, "y": effects.y, "se": effects.se})
+    given = {"study": effects.labels, "unit": unit, "y": effects.y, "se": effects.se}
     for name, values in columns.items():
-        whole = np.full(effects.k, np.nan)
-        whole[refits.rows] = values
-        frame[name] = whole
-    return frame.assign(prob=prob, interval=PREDICTIVE, status=status)
+        columns[name] = np.full(effects.k, np.nan)
+        columns[name][refits.rows] = values
+    return pd.DataFrame({**given, **columns, "prob": prob, "interval": PREDICTIVE, "status": status})
 
 
 def _influence(refits: Found, prob: float) -> pd.DataFrame:
@@ -307,48 +306,66 @@ def _influence(refits: Found, prob: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=INFLUENCE).assign(prob=prob, interval=KIND)
 
 
+class _Moved(NamedTuple):
+    """What the sentences need of a row of `influence`: plain tuples, as rows of a frame cost as much as the answer."""
+
+    left_out: str
+    quantity: str
+    shift: float
+    flips: bool
+    excludes_zero: Side
+
+
 def _sentences(frame: pd.DataFrame, influence: pd.DataFrame) -> tuple[str, ...]:
-    known = frame.dropna(subset="conflict_p")
-    worst = known.iloc[int(known["conflict_p"].argmin())]
-    k, p = len(known), float(worst["conflict_p"])
+    conflict = frame["conflict_p"].to_numpy()
+    told = ~np.isnan(conflict)
+    place, k = int(np.nanargmin(conflict)), int(told.sum())
+    p = float(conflict[place])
     by_chance = -np.expm1(k * np.log1p(-min(p, 1.0 - 1e-16)))
-    about = "about" if known["unit"].is_unique else "at most about"  # p-values within a unit depend on one another
+    # p-values within a unit depend on one another
+    about = "about" if len(set(frame["unit"].to_numpy()[told])) == k else "at most about"
     out = [
-        f"Least expected by the others: {worst['study']}, with a two-sided predictive p of {show.number(p)}; the "
-        f"smallest of {k} such p-values falls below that by chance with probability {about} {show.number(by_chance)}."
+        f"Least expected by the others: {frame['study'].iloc[place]}, with a two-sided predictive p of "
+        f"{show.number(p)}; the smallest of {k} such p-values falls below that by chance with probability {about} "
+        f"{show.number(by_chance)}."
     ]
     out.extend(_told_of_influence(influence))
-    left = frame.loc[frame["conflict_p"].isna(), "study"]
-    if len(left):
+    if k < len(frame):
+        left = list(frame["study"][~told])
         out.append(f"The others cannot tell what to expect of {listing(left, most=20)}: see the column status.")
     return tuple(out)
 
 
 def _told_of_influence(influence: pd.DataFrame) -> list[str]:
     """Which study moves a mean effect most, and which change an answer; of tau where the model states the mean."""
-    without = influence[influence["left_out"] != ALL]
-    means_only = without[~without["quantity"].str.startswith("tau")]
-    if without.empty:
+    rows = [_Moved(*row) for row in zip(*(influence[name] for name in _Moved._fields), strict=True)]
+    without = [row for row in rows if row.left_out != ALL]
+    means_only = [row for row in without if not row.quantity.startswith("tau")]
+    if not without:
         return ["The model states its mean effect and tau, which no study can move."]
-    out = [_most_moved(without if means_only.empty else means_only)]
-    flips = means_only[means_only["flips"].astype(bool)]
-    for quantity, rows in flips.groupby("quantity", sort=False):
-        now = influence[(influence["quantity"] == quantity) & (influence["left_out"] == ALL)]["excludes_zero"].iloc[0]
-        out.append(
-            f"The interval for {quantity} {SAID[now]} with all studies, and the answer changes without "
-            f"{listing(rows['left_out'], most=20)}."
-        )
-    if flips.empty and not means_only.empty:
+    out = [_most_moved(means_only or without)]
+    now = {row.quantity: row.excludes_zero for row in rows if row.left_out == ALL}
+    flipped: dict[str, list[str]] = {}
+    for row in means_only:
+        if row.flips:
+            flipped.setdefault(row.quantity, []).append(row.left_out)
+    out.extend(
+        f"The interval for {quantity} {SAID[now[quantity]]} with all studies, and the answer changes without "
+        f"{listing(names, most=20)}."
+        for quantity, names in flipped.items()
+    )
+    if means_only and not flipped:
         out.append("Under these priors no single study decides whether an interval excludes 0.")
     return out
 
 
-def _most_moved(rows: pd.DataFrame) -> str:
-    measured = rows.dropna(subset="shift")
-    if measured.empty:
+def _most_moved(rows: Sequence[_Moved]) -> str:
+    measured = [row for row in rows if not np.isnan(row.shift)]
+    if not measured:
+        names = list(dict.fromkeys(row.quantity for row in rows))
         return (
-            f"By how much a study moves {listing(rows['quantity'].unique())} cannot be told in posterior sds, which "
-            "do not exist: see the points."
+            f"By how much a study moves {listing(names)} cannot be told in posterior sds, which do not exist: see the "
+            "points."
         )
-    most = measured.iloc[int(measured["shift"].abs().argmax())]
-    return f"Leaving out {most['left_out']} moves {most['quantity']} most, by {most['shift']:+.2f} posterior sd."
+    most = max(measured, key=lambda row: abs(row.shift))
+    return f"Leaving out {most.left_out} moves {most.quantity} most, by {most.shift:+.2f} posterior sd."

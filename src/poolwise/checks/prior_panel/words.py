@@ -37,7 +37,7 @@ def verdict_sentence(frame: pd.DataFrame, reference: int, about: Subject) -> str
         )
     where = said(frame["excludes_zero"].iloc[reference], threshold)
     interval, mu = interval_words(prob, about.quantity), about.prior_words
-    flipped = frame.loc[frame["flips"], "prior"]
+    flipped = frame["prior"][frame["flips"]]
     if len(frame) == 1:
         return f"Under tau ~ {frame['prior'].iloc[0]} alone, {interval} {where} ({mu}). {_spread(frame, about)}"
     if flipped.empty:
@@ -68,10 +68,11 @@ def tau_sentence(frame: pd.DataFrame) -> str:
             f"How much the prior decides about heterogeneity: the upper limit of tau ({prob} interval) runs from "
             f"{show.number(low, 2)} to {show.number(high, 2)} over the panel, by a factor of {high / low:.1f}."
         )
-    away = frame[frame["vanishes_at_zero"] & (frame["prior_tau_low"] > NEAR_ZERO * upper.median())]
-    if len(away):
-        names = [f"{row['prior']} ({show.number(row['prior_tau_low'], 3)})" for row in away.to_dict("records")]
-        verb = "forbids" if len(away) == 1 else "forbid"
+    away = frame["vanishes_at_zero"] & (frame["prior_tau_low"] > NEAR_ZERO * upper.median())
+    each = zip(frame["prior"], frame["prior_tau_low"], away, strict=True)  # rows of a wide frame cost a fit's time
+    names = [f"{prior} ({show.number(lowest, 3)})" for prior, lowest, forbids in each if forbids]
+    if names:
+        verb = "forbids" if len(names) == 1 else "forbid"
         text += f" {listing(names, most=20)} {verb} a tau near 0 (in brackets the 2.5 % quantile of the prior)."
     return text
 
