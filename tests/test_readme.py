@@ -38,8 +38,10 @@ def test_the_ten_lines_print_what_the_readme_says():
         assert numbers[0] == pytest.approx(numbers[1], abs=NUTS_LAST_DIGIT)
 
 
-def test_your_own_data_tell_what_the_readme_says():
-    section = README.partition("## Your own data")[2]
+@pytest.mark.parametrize("head", ["## Your own data", "## Publication bias"])
+def test_a_section_tells_what_its_code_prints(head):
+    mpl.use("agg")
+    section = README.partition(head)[2]
     code, said = (
         re.search(rf"```{language}\n(.*?)```", section, re.DOTALL).group(1) for language in ("python", "text")
     )
