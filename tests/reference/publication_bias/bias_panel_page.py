@@ -133,7 +133,9 @@ def _overview(table: pd.DataFrame) -> str:
 
 
 def _mean(frame: pd.DataFrame, name: str, form: str, unit: float = 1.0) -> str:
-    """The mean of a figure over designs; its error is that of independent designs."""
+    """The mean of a figure over designs; its error is that of independent designs. Empty without a design."""
+    if frame.empty:
+        return ""
     error = np.sqrt((frame[f"{name}_mcse"] ** 2).sum()) / len(frame)
     return f"{unit * frame[name].mean():{form}} ({unit * error:{'.1f' if unit > 1.0 else '.3f'}})"
 
