@@ -9,7 +9,17 @@ import pytest
 
 from poolwise.engines.nuts.diagnostics import _e_bfmi
 
-HEAVY = ("arviz", "pymc", "pytensor", "numba", "nutpie", "matplotlib", "scipy.stats")
+HEAVY = (
+    "arviz",
+    "pymc",
+    "pytensor",
+    "numba",
+    "nutpie",
+    "matplotlib",
+    "scipy.stats",
+    "scipy.interpolate",
+    "scipy.optimize",
+)
 
 DIAGNOSED = """
 import numpy as np

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -14,9 +14,6 @@ from poolwise.intake.cells import Remark, Rows, block, numbers
 from poolwise.intake.columns import Block, Column, Table, column, is_table
 from poolwise.intake.rows import EVENTS, ONE_ARM, TOTALS
 from poolwise.intake.table import Given, StudyTable
-from poolwise.measures import counts as rates
-from poolwise.measures import tables
-from poolwise.measures.estimate import Estimate
 from poolwise.settings import check_flag, check_option
 
 if TYPE_CHECKING:
@@ -152,20 +149,23 @@ def log_ratio(events: Array, totals: Array, measure: str) -> tuple[Array, Array]
     Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 5, 10.1002/9780470743386; Stijnen, Hamza & Ozdemir
     2010, Statistics in Medicine 29:3046, 10.1002/sim.4040, for one arm.
     """
-    found = _ESTIMATES[measure](events, totals)
+    # here, since `import poolwise` needs none of the measures
+    from poolwise.measures import counts as rates
+    from poolwise.measures import tables
+
+    first, whole = events[..., 0], totals[..., 0]
+    match measure:
+        case "log OR":
+            found = tables.log_odds_ratio(**_cells(events, totals))
+        case "log RR":
+            found = tables.log_risk_ratio(**_cells(events, totals))
+        case "log IRR":
+            found = rates.incidence_rate_ratio(events1=first, time1=whole, events2=events[..., 1], time2=totals[..., 1])
+        case "logit":
+            found = rates.logit_proportion(events=first, n=whole)
+        case _:
+            found = rates.log_incidence_rate(events=first, time=whole)
     return found.y, found.v
-
-
-_ESTIMATES: dict[str, Callable[[Array, Array], Estimate]] = {
-    "log OR": lambda x, n: tables.log_odds_ratio(**_cells(x, n)),
-    "log RR": lambda x, n: tables.log_risk_ratio(**_cells(x, n)),
-    "log IRR": lambda x, t: rates.incidence_rate_ratio(
-        events1=x[..., 0], time1=t[..., 0], events2=x[..., 1], time2=t[..., 1]
-    ),
-    "logit": lambda x, n: rates.logit_proportion(events=x[..., 0], n=n[..., 0]),
-    "log rate": lambda x, t: rates.log_incidence_rate(events=x[..., 0], time=t[..., 0]),
-}
-"""The measure behind each scale of counts, from events and totals of shape (..., k, arms)."""
 
 
 class _Cells(TypedDict):

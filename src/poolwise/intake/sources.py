@@ -9,8 +9,6 @@ from scipy import special
 
 from poolwise.errors import InputError
 from poolwise.intake.cells import Array, Remark, Rows, numbers
-from poolwise.measures.correlations import z_and_variance
-from poolwise.measures.statistics import ASSUMED_PROB
 
 CI_TOLERANCE = 0.1  # of half the interval's width, beyond rounding
 SE_TOLERANCE = 0.05  # relative, beyond rounding
@@ -62,6 +60,10 @@ def fisher_z(r: Any, n: Any, rows: Rows) -> tuple[Array, Array, Array, tuple[Rem
             "n above 3",
             "leaving the study out",
         )
+    from poolwise.measures.correlations import (
+        z_and_variance,  # here, since `import poolwise` needs none of the measures
+    )
+
     z, v = z_and_variance(r, n)
     return z, np.sqrt(v), n, (*read, *more)
 
@@ -118,6 +120,8 @@ def log_ratios(
     _check_positive(upper, "upper", rows)
     _check_order(ratio, lower, upper, rows)
     y, low, high = np.log(ratio), np.log(lower), np.log(upper)
+    from poolwise.measures.statistics import ASSUMED_PROB  # as above
+
     prob = ASSUMED_PROB if told is None else told
     step = 0.5 * 10.0 ** -_decimals(ratio, lower, upper)
     rounding = step * (1 / ratio + 1 / lower + 1 / upper)

@@ -13,7 +13,6 @@ from typing import Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import logsumexp
 
 Array = NDArray[np.float64]
@@ -135,6 +134,8 @@ def kernel_weights(density: Array, about: Array | None = None) -> Array:
     ndarray
         Shape (N, M), or (N, M + L - 1) for the convolution of both; a few may be slightly below 0.
     """
+    from scipy.fft import irfft, next_fast_len, rfft
+
     length = density.shape[1] + (0 if about is None else about.shape[1] - 1)
     size = next_fast_len(length + REACH, real=True)
     apart = np.minimum(np.arange(size), size - np.arange(size)) / WIDE

@@ -8,7 +8,6 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 Array = NDArray[np.float64]
 MOST_STEPS = 60
@@ -38,6 +37,8 @@ class TabulatedLaw:
     @cached_property
     def _slopes(self) -> Array:
         """Density at the values: that of a cubic spline, kept so low that the curve rises everywhere."""
+        from scipy.interpolate import CubicSpline
+
         rise = np.diff(self.probability) / np.diff(self.x)
         smooth = CubicSpline(self.x, self.probability, bc_type="natural")(self.x, 1)
         most = 3.0 * np.minimum(np.concatenate([rise[:1], rise]), np.concatenate([rise, rise[-1:]]))
