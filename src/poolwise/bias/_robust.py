@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.bias._table import FEWEST, need_errors_within
+from poolwise.bias.requirements import FEWEST, need_errors_within
 from poolwise.closed_form.cluster_robust import RobustFit
 from poolwise.closed_form.inference import p_value
 from poolwise.effects import Effects

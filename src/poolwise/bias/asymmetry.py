@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise import show
-from poolwise.bias._table import LEVEL, few
+from poolwise.bias.requirements import LEVEL, few
 from poolwise.closed_form.inference import coefficients, p_value
 from poolwise.closed_form.least_squares import prepare
 from poolwise.closed_form.tau2 import estimate_tau2

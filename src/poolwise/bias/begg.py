@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise import show
-from poolwise.bias._table import check_varies, few, independence, need_reported
 from poolwise.bias.asymmetry import reading
 from poolwise.bias.egger import ROBUST
+from poolwise.bias.requirements import check_varies, few, independence, need_reported
 from poolwise.closed_form.kendall import MOST_EXACT, kendall
 from poolwise.effects import Effects
 from poolwise.errors import InputError

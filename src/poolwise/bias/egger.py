@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.bias._table import check_varies, independence, need_reported
 from poolwise.bias.asymmetry import AsymmetryTest, fit_line, record
+from poolwise.bias.requirements import check_varies, independence, need_reported
 from poolwise.closed_form.tau2 import ESTIMATORS
 from poolwise.effects import Effects
 from poolwise.errors import InputError, nearest, shown

@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from scipy.special import bdtrc, ndtr, ndtri
 
 from poolwise import show
-from poolwise.bias._table import check_alpha, few, finite, need_independent, need_no_effect
+from poolwise.bias.requirements import check_alpha, few, finite, need_independent, need_no_effect
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
 from poolwise.lent import Lent

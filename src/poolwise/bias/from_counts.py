@@ -13,9 +13,9 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.bias._table import FEWEST, check_varies, independence, need_reported
 from poolwise.bias.asymmetry import AsymmetryTest, fit_line, record
 from poolwise.bias.egger import NO_LIMIT, ROBUST
+from poolwise.bias.requirements import FEWEST, check_varies, independence, need_reported
 from poolwise.effects import Effects, some_rows
 from poolwise.errors import InputError
 from poolwise.intake.counts import RATES, counts_of, log_ratio

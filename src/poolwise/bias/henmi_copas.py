@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 from scipy.special import gammainc, ndtri
 
 from poolwise import show
-from poolwise.bias._table import FEW, need_independent
+from poolwise.bias.requirements import FEW, need_independent
 from poolwise.closed_form.least_squares import inverse_variance_fit, prepare
 from poolwise.closed_form.tau2 import estimate_tau2
 from poolwise.effects import Effects

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc, ndtri
 
 from poolwise import show
-from poolwise.bias._table import few, need_independent
+from poolwise.bias.requirements import few, need_independent
 from poolwise.closed_form.least_squares import prepare
 from poolwise.closed_form.tau2 import ESTIMATORS, estimate_tau2
 from poolwise.effects import Effects

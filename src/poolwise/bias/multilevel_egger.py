@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from poolwise import show
 from poolwise.bias._robust import Robust, check_leverage, clusters, low_df, robust_estimate
-from poolwise.bias._table import FEW, check_varies, few, need_reported
 from poolwise.bias.asymmetry import AsymmetryTest
 from poolwise.bias.egger import NO_LIMIT, OWN_ERRORS, PREDICTORS, modified_se, values
+from poolwise.bias.requirements import FEW, check_varies, few, need_reported
 from poolwise.closed_form.cluster_robust import FACTORS, RobustFit, robust_fit
 from poolwise.closed_form.nested import Nested, nested_reml
 from poolwise.effects import Effects

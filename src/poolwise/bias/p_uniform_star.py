@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from scipy.special import chdtrc, chdtri, log_ndtr
 
 from poolwise import show
-from poolwise.bias._table import (
+from poolwise.bias.requirements import (
     Direction,
     check_alpha,
     few,

@@ -9,8 +9,8 @@ import numpy as np
 
 from poolwise import show
 from poolwise.bias._robust import Robust, check_leverage, clusters, low_df, robust_estimate
-from poolwise.bias._table import check_varies, few, independence, need_reported
 from poolwise.bias.asymmetry import fit_line
+from poolwise.bias.requirements import check_varies, few, independence, need_reported
 from poolwise.closed_form.cluster_robust import FACTORS, robust_fit
 from poolwise.effects import Effects
 from poolwise.engines.closed_form.quantities import symmetric

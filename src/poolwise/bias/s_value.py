@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from poolwise import show
-from poolwise.bias._table import (
+from poolwise.bias.requirements import (
     FEW,
     Direction,
     check_alpha,

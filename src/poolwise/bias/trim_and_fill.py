@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise import show
-from poolwise.bias._table import FEW, need_independent
+from poolwise.bias.requirements import FEW, need_independent
 from poolwise.closed_form.inference import coefficients
 from poolwise.closed_form.least_squares import inverse_variance_fit, prepare
 from poolwise.closed_form.tau2 import ESTIMATORS, estimate_tau2

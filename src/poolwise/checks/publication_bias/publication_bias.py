@@ -11,7 +11,7 @@ from typing import Any, final
 import pandas as pd
 
 from poolwise import show
-from poolwise.bias._table import is_dependent, need_reported
+from poolwise.bias.requirements import is_dependent, need_reported
 from poolwise.checks.publication_bias.methods import METHODS, Answer, Asked, Method
 from poolwise.checks.publication_bias.words import verdict
 from poolwise.effects import Effects

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
@@ -25,7 +25,6 @@ from poolwise.engines.closed_form.quantities import (
     random_effects_quantities,
 )
 from poolwise.engines.closed_form.regression import Several, regression, separate
-from poolwise.engines.closed_form.selected import Selected, SelectedStudies, selected
 from poolwise.engines.environment import versions
 from poolwise.engines.means import means
 from poolwise.errors import ModelError, shown
@@ -45,6 +44,9 @@ from poolwise.quantities import ByStudy, Estimate
 from poolwise.result import Finding, FitReport, Result
 from poolwise.settings import as_number, check_option
 from poolwise.threads import one_thread
+
+if TYPE_CHECKING:
+    from poolwise.engines.closed_form.selected import Selected
 
 MEANS = ("mu", "beta", "b")  # what is estimated of the mean effects, whatever priors the model has
 
@@ -190,6 +192,8 @@ class ClosedForm:
                 "None for profile-likelihood intervals, or 'wald' for mean effects",
                 "ClosedForm()",
             )
+        from poolwise.engines.closed_form.selected import selected  # with the models that need it
+
         given = self.estimator(model.tau_fixed)
         tau2 = None if isinstance(given, str) else given
         return selected(effects, model, tau2, interval=self.interval or "profile", prediction=self.prediction)
@@ -343,6 +347,8 @@ def _pack_several(fitted: Several, effects: Effects, model: Model, engine: Close
 def _pack_selected(
     fitted: Selected, effects: Effects, model: StepSelection | WeightFunction, engine: ClosedForm, began: float
 ) -> Result:
+    from poolwise.engines.closed_form.selected import SelectedStudies
+
     mean, maximum = fitted.means, fitted.maximum
     report = FitReport(
         findings=fitted.findings,
