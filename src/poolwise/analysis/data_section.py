@@ -93,6 +93,9 @@ class Statistics(Section):
     responses: Literal["logistic", "normal"] = Field(
         default="logistic", description="distribution of the responses behind an odds ratio"
     )
+    rules: tuple[Literal["peterson-brown", "greiner"], ...] = Field(
+        default=(), description="conversions that are made only when asked for: 'peterson-brown', 'greiner'"
+    )
     decimal: Literal[".", ","] | None = Field(
         default=None, description="the decimal mark, '.' or ',', found by itself if left out"
     )

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 
 from poolwise.intake.cells import bare_text, number_of
 
-WITH_INTERVAL = ("or", "rr", "hr", "log_or", "log_rr", "log_hr", "d", "g", "r", "fisher_z", "md", "rd", "irr")
+WITH_INTERVAL = (
+    *("or", "rr", "hr", "log_or", "log_rr", "log_hr", "d", "g", "r", "fisher_z", "md", "rd", "irr"),
+    "slope",
+)
 """Estimates that are printed with their interval."""
 COMPANIONS: Mapping[str, tuple[str, ...]] = {
     **{f"m{group}": (f"sd{group}",) for group in ("1", "2", "")},
@@ -29,7 +32,7 @@ _SIZE = re.compile(r"\s*[,;(\[]\s*n\s?=\s?(\d+)\s*[)\]]?$", re.IGNORECASE)  # of
 _BESIDE = re.compile(r"[,;]\s*p\s?[<>=≤≥].*$", re.IGNORECASE)  # a statistic tells more than its p
 GROUPED = re.compile(r"[1-9]\d{0,2}([.,' \u2009\u202f]\d{3})+")
 """A whole number with marks of thousands."""
-_TESTED = re.compile(r"(?P<name>[A-Za-zχφ][A-Za-z2²]{0,3})\s*(\((?P<df>[^)]*)\))?\s*=\s*(?P<number>.+)")
+_TESTED = re.compile(r"(?P<name>[A-Za-zχφρτ][A-Za-z2²]{0,3})\s*(\((?P<df>[^)]*)\))?\s*=\s*(?P<number>.+)")
 _FIGURE = re.compile(r"(?<![\d.,])[+-]?\d*[.,]\d+(?![\d.,]*\d)")
 
 
@@ -153,15 +156,25 @@ def figures(cell: object) -> list[str]:
     return _FIGURE.findall(re.sub(r"(?<=[A-Za-z²2])\s?\([^)]*\)(?=\s*=)", "", bare_text(cell)))
 
 
-_WITHIN = {"t": r"^\s*(?:df\s*=\s*)?(\d+(?:[.,]\d+)?)\s*$", "f": r"[,;]\s*(\d+(?:\.\d+)?)\s*$"}
+_WITHIN = {
+    **dict.fromkeys(("r", "spearman"), r"^\s*(?:df\s*=\s*)?(\d+)\s*$"),
+    "t": r"^\s*(?:df\s*=\s*)?(\d+(?:[.,]\d+)?)\s*$",
+    "f": r"[,;]\s*(\d+(?:\.\d+)?)\s*$",
+}
 """Degrees of freedom within groups, in the brackets behind a t or an F."""
+
+
+_CALLED = {"x2": "chi2", "chi": "chi2", "rs": "spearman", "rho": "spearman", "ρ": "spearman", "τ": "kendall"}
+_CALLED |= {"tau": "kendall", "taub": "kendall"}
+_OF_PAIRS = ("chi2", "r", "spearman", "kendall", "phi")
+"""Statistics in whose brackets n may be told."""
 
 
 def _tested(named: re.Match[str], roles: Sequence[str], decimal: str) -> Reading | None:
     """'t(38) = 2.10', 'p = .03', 'F(1, 38) = 4.4'; of an F with more degrees of freedom there is no one effect."""
     value = number_of(named["number"], decimal)
     name = named["name"].casefold().replace("χ", "chi").replace("φ", "phi").replace("²", "2")
-    own = {"x2": "chi2", "chi": "chi2"}.get(name, name)
+    own = _CALLED.get(name, name)
     if value is None or own not in (roles[0], roles[0].rstrip("12")):
         return None
     df = re.match(r"\s*(?:df\s*=\s*)?(\d+)\s*(?:[,;]|$)", named["df"] or "")
@@ -172,8 +185,11 @@ def _tested(named: re.Match[str], roles: Sequence[str], decimal: str) -> Reading
     size = re.search(r"\bn\s*=\s*(\d+)", named["df"] or "", re.IGNORECASE)
     last = _WITHIN.get(roles[0])
     within = re.search(last, named["df"] or "") if last else None
-    beside = {"n": float(size[1])} if size and roles[0] == "chi2" else {}
-    beside |= {"df": float(within[1].replace(",", "."))} if within else {}
+    beside = {"n": float(size[1])} if size and roles[0] in _OF_PAIRS else {}
+    if within and roles[0] in ("r", "spearman"):
+        beside = {"n": float(within[1]) + 2.0}
+    elif within:
+        beside |= {"df": float(within[1].replace(",", "."))}
     return Reading({roles[0]: value[0]} | beside)
 
 

@@ -84,6 +84,15 @@ _ALONE = {
     "r2": "r2 rsquared r2i",
     "alpha": "alpha cronbachalpha cronbachsalpha",
     "items": "items nitems",
+    "spearman": "spearman spearmanrho spearmansrho spearmanr spearmancorrelation rho rs rhos rankcorrelation",
+    "kendall": "kendall kendalltau kendallstau tau taub kendallstaub kendalltaub",
+    "slope": "slope regressionslope coefficient coef regressioncoefficient regressionweight estimateb bunstandardized "
+    "bunstandardised unstandardizedb unstandardisedb unstandardizedbeta unstandardisedbeta unstandardizedcoefficient "
+    "unstandardisedcoefficient unstdb unstdbeta regressionskoeffizient",
+    "std_beta": "stdbeta standardizedbeta standardisedbeta betastandardized betastandardised standardizedcoefficient "
+    "standardisedcoefficient standardizedslope standardisedslope standardizedregressioncoefficient bstd stdb "
+    "betaweight betaz",
+    "df": "df degreesoffreedom dof dfresidual residualdf freiheitsgrade",
     "r_pre_post": "rprepost testretestr testretestcorrelation retestr rtt",
 }
 _OF_METAFOR = {
@@ -109,12 +118,16 @@ _BY_TARGET = {
     **{key: {"mi": "predictors"} for key in ("R2", "ZR2")},
 }
 """Names that metafor gives to one thing for most measures, and to another one for these."""
-_ESTIMATES = ("r", "d", "g", "or", "log_or", "rr", "log_rr", "hr", "log_hr", "fisher_z", "md", "rd", "irr")
+_ESTIMATES = (
+    *("r", "d", "g", "or", "log_or", "rr", "log_rr", "hr", "log_hr", "fisher_z", "md", "rd", "irr"),
+    *("slope", "std_beta"),
+)
 _INTERVALS = re.split(
     r"\s+",
     "ci 95ci ci95 ki 95ki ic ic95 95ic 95confidenceinterval confidenceinterval konfidenzintervall "
     "95konfidenzintervall bi 95bi 90ci 99ci 80ci",
 )
+_SLOPE_INTERVALS = frozenset(f"{slope}{interval}" for slope in ("b", "beta") for interval in _INTERVALS)
 STUDY: tuple[str, ...] = (
     "study",
     "author",
@@ -127,6 +140,18 @@ STUDY: tuple[str, ...] = (
     "reference",
     "citation",
 )
+SLOPES = frozenset({"b", "beta", "bi", "bse", "betase", "bv", "seb", "sebeta"})
+"""Headers of slopes that may be of any regression, standardised or not; 'b' and 'bi' may be a cell of a table too."""
+REGRESSIONS = {
+    **dict.fromkeys(("logistic", "logit", "binarylogistic", "logisticregression", "binomial"), "log_or"),
+    **dict.fromkeys(("cox", "coxph", "coxregression", "proportionalhazards", "survival"), "log_hr"),
+    **dict.fromkeys(("linear", "ols", "linearregression", "lm", "ancova"), "slope"),
+}
+"""What the slope of a regression is, by the kind of regression."""
+REGRESSION = ("model", "regression", "regressiontype", "modeltype", "typeofregression", "kindofregression")
+"""Headers of a column that tells the kind of regression of each row."""
+IS_ADJUSTED = ("adjusted", "adj", "isadjusted", "adjustment", "adjustedestimate")
+"""Headers of a column that tells, by yes and no, whether an estimate is adjusted for other variables."""
 _RATIOS = ("or", "log_or", "rr", "log_rr", "hr", "log_hr", "irr")
 _ADJUSTED = ("a", "adj", "adjusted", "crude", "unadjusted")
 TYPE = ("statistic", "metric", "type", "estype", "effectsizetype", "effecttype", "measure", "kind", "statistictype")
@@ -148,7 +173,7 @@ VALUE = ("value", "estimate", "es", "effectsize", "effect", "reportedvalue", "re
 STUDY += ("studie", "etude", "estudio", "autor", "auteur", "studies", "trial", "paper", "authoryear", "studyyear")
 _NUMBERED = ("id", "studyno")
 STUDY += ("studyorsubgroup", *_NUMBERED)
-_GREEK = str.maketrans({"χ": "chi", "φ": "phi", "α": "alpha", "β": "beta", "ρ": "rho"})
+_GREEK = str.maketrans({"χ": "chi", "φ": "phi", "α": "alpha", "β": "beta", "ρ": "rho", "τ": "tau"})
 _TAIL = re.compile(r"(?<=[)\]])\s*(?:[a-d]|[*†‡§¶#]+)$|,\s*\w+$")  # a mark that leads to a note, a unit
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]|,.*$")
 _LIMITS = {
@@ -272,8 +297,51 @@ def recognised(headers: Iterable[str]) -> dict[str, str]:
         found |= {header: "n" for header in found if folded(header) == "total"}
     if "a" not in found.values():
         found |= {header: "lower upper" for header, statistic in found.items() if statistic == "c" and len(header) > 1}
-        found |= {header: None for header, statistic in found.items() if statistic in ("b", "c")}  # b may be a slope
+        found |= {header: None for header, statistic in found.items() if statistic in ("b", "c")}  # see `slopes`
     return {header: statistic for header, statistic in found.items() if statistic is not None}
+
+
+def slopes(headers: Iterable[str], target: str, *, told: Iterable[str] = ()) -> dict[str, str]:
+    """Statistics of headers such as 'b', 'beta' or 'logistic b', which are one thing for one target only.
+
+    Parameters
+    ----------
+    headers : iterable of str
+        Those that stand for nothing else.
+    target : str
+        Code of a measure.
+    told : iterable of str
+        Statistics that other columns hold: beside the number of predictors, 'beta' is standardised.
+
+    Returns
+    -------
+    dict of str to str
+
+    Examples
+    --------
+    >>> slopes(["b", "logistic b"], "SLOPE")
+    {'b': 'slope', 'logistic b': 'log_or'}
+    >>> slopes(["beta"], "ZCOR"), slopes(["beta"], "ZCOR", told=["predictors"])
+    ({}, {'beta': 'std_beta'})
+    """
+    found = {}
+    standardised = "predictors" in set(told)
+    for header in headers:
+        word = folded(header)
+        kind = next((kind for kind in REGRESSIONS if len(kind) > 2 and kind in word), None)
+        rest = word if kind is None else word.replace(kind, "", 1).replace("regression", "", 1)
+        slope = rest in SLOPES | _SLOPE_INTERVALS or _KNOWN.get(rest, "").startswith("slope")
+        if not slope or rest in ("seb", "sebeta"):
+            continue
+        beside = " lower upper" if rest in _SLOPE_INTERVALS else " se" if rest.endswith("se") else ""
+        beside = " v" if rest == "bv" else beside
+        if kind is not None:
+            found[header] = REGRESSIONS[kind] + beside
+        elif target in ("SLOPE", "GEN"):
+            found[header] = f"slope{beside}"
+        elif standardised and rest == "beta":
+            found[header] = "std_beta"
+    return found
 
 
 def for_target(found: Mapping[str, str], target: str) -> dict[str, str]:

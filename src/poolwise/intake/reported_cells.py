@@ -190,6 +190,17 @@ class ReportedCells:
             self.numbers["r_pre_post"] = np.where(between, self.known("r"), self.known("r_pre_post"))
             self.numbers["r"] = np.where(between, np.nan, self.known("r"))
 
+    def pairs(self) -> None:
+        """Sizes of correlations from their degrees of freedom, n = df + 2, where no column tells n."""
+        alone = ~np.isnan(self.known("r")) & ~np.isnan(self.known("df")) & np.isnan(self.known("n"))
+        alone &= np.isnan(self.known("n1")) & np.isnan(self.known("t")) & np.isnan(self.known("predictors"))
+        if alone.any():
+            self.numbers["n"] = np.where(alone, self.known("df") + 2.0, self.known("n"))
+            for row in np.flatnonzero(alone).tolist():
+                self._derived(row, f"n = {self.numbers['n'][row]:g} from the degrees of freedom of r")
+            told = f"n = df + 2 from the degrees of freedom of correlations for {self.rows.names(alone)}"
+            self.told.append(Remark(told, warn=False))
+
     def spreads(self) -> None:
         """Standard deviations from standard errors of means, sd = se * sqrt(n)."""
         for group in _GROUPS:
@@ -350,7 +361,7 @@ def read_cells(
     read.directed(settings.sides)
     read.levels(levels)
     read.sizes(sizes_in(named))
-    for derive in (read.spreads, read.events, read.order_statistics):
+    for derive in (read.pairs, read.spreads, read.events, read.order_statistics):
         derive()
     read.faults += impossible(read.numbers, columns, rows)
     if read.faults:

@@ -17,7 +17,10 @@ from poolwise.intake.dialect import detected_decimal, dialect_sentence
 from poolwise.intake.doubts import doubtful
 from poolwise.intake.frames import check_decimal, frame_columns
 from poolwise.intake.headers import (
+    IS_ADJUSTED,
     PRINTED,
+    REGRESSION,
+    REGRESSIONS,
     VALUE,
     folded,
     for_target,
@@ -25,6 +28,7 @@ from poolwise.intake.headers import (
     guessed,
     is_adjusted,
     recognised,
+    slopes,
     study_column,
     type_and_value,
 )
@@ -36,14 +40,20 @@ from poolwise.measures.catalogue import MEASURES
 from poolwise.measures.conversions import SD_RATIOS
 from poolwise.measures.lacking import lacking
 from poolwise.measures.margins import cells_of_margins, off_table, whole_cells
-from poolwise.measures.reports import DOMAINS, PUBLISHED, Converted, Settings, brought_to, targets
+from poolwise.measures.reports import DOMAINS, PUBLISHED, RULES, Converted, Settings, brought_to, targets
 from poolwise.measures.statistics import ASSUMED_PROB
 from poolwise.scale import Scale, as_scale
 from poolwise.settings import check_option, check_prob
 
 Array = NDArray[np.float64]
 _ESTIMATE = frozenset({*VALUE, "yi", "y"})  # names of estimates that tell no measure
-_SIZES = frozenset({"n1", "n2", "n", "df"})  # say nothing of an effect
+_SIZES = frozenset({"n1", "n2", "n", "df", "predictors"})  # say nothing of an effect
+_SLOPE = Scale("slope", "regression slope", "identity", "regression slope")
+_YES = frozenset({"yes", "true", "1", "1.0", "adjusted", "y"})
+_NO = frozenset({"no", "false", "0", "0.0", "", "unadjusted", "n", "nan", "none"})
+_OF_REGRESSION = {"log_or": "logistic", "log_hr": "cox", "slope": "linear"}
+SLOPES_ALONE = ("b", "beta", "slope", "coefficient", "coef", "regressioncoefficient")
+"""Headers of one slope, of which a column of kinds of regressions tells what it is."""
 
 
 def target_scale(target: str) -> Scale:
@@ -55,7 +65,8 @@ def target_scale(target: str) -> Scale:
         For an unknown code.
     """
     check_option("target", target, targets(), error=InputError)
-    return as_scale("log HR") if target == "HR" else MEASURES[target].scale
+    own = {"HR": as_scale("log HR"), "GEN": as_scale("identity"), "SLOPE": _SLOPE}
+    return own[target] if target in own else MEASURES[target].scale
 
 
 def from_columns(
@@ -86,6 +97,7 @@ def from_columns(
             raise InputError(f"no column '{name}'", advice=nearest(name, there))
     study = roles.get("study") or study_column(there)
     there = _by_name(_by_type(there, used, columns), used, columns)
+    there = _by_regression(there, used, columns)
     named = _statistics(there, columns, {*used, *([study] if study else [])}, target)
     blank = _left_blank(there, study, named)
     given = Given(_texts(there, roles, study), moderators=_kept(there, moderators, cluster), identifiers=tuple(cluster))
@@ -95,13 +107,19 @@ def from_columns(
     mark, told = (decimal, ()) if decimal is not None else _decimal(frame, there, named)
     read = read_cells(there, named, rows, mark, settings)
     read.unknown = [str(name) for name in there if name not in {**used, **named, study or "": ""}]
+    if adjusted is None:
+        adjusted = _tells_adjusted(there, {*used, *named})
     by_header = [name for name in named if is_adjusted(name)] if adjusted is None else []
     if by_header:
         blank += (Remark(f"adjusted estimates, by their header: {listing(map(repr, by_header))}", warn=False),)
-    remarks = (*told, *blank, *read.remarks(), *doubtful(read.numbers, rows))
+    remarks = (*told, *blank, *_slopes_by_header(named), *read.remarks(), *doubtful(read.numbers, rows))
     given = replace(given, remarks=remarks, decimal=mark)
     converted = brought_to(target, read.numbers, settings)
-    flags = _flags(there, adjusted, rows) | _from_header(converted, [named[name].split()[0] for name in by_header])
+    flags = (
+        _flags(there, adjusted, rows)
+        | _beside_others(read, converted)
+        | _from_header(converted, [named[name].split()[0] for name in by_header])
+    )
     return _estimated(given, target, read, settings, converted, flags)
 
 
@@ -115,6 +133,8 @@ def _check_settings(settings: Settings) -> None:
     if rate is not None and not (isinstance(rate, float | int) and 0.0 < rate < 1.0):
         raise InputError(f"base_rate is {shown(rate)}", "a risk between 0 and 1")
     check_option("responses", settings.responses, SD_RATIOS, error=InputError)
+    for rule in settings.rules:
+        check_option("rules", rule, RULES, error=InputError)
 
 
 def _decimal(frame: Any, there: Mapping[str, Column], named: Mapping[str, str]) -> tuple[str, tuple[Remark, ...]]:
@@ -148,6 +168,10 @@ def _statistics(
         cells = [cell for cell in column.tolist() if not missing(cell)]
         if (group := group_of(str(name))) and cells and all(map(is_share, cells)):
             found[name] = f"events{group} n{group}"
+    rest = [str(name) for name in there if name not in {*used, *found, *told.values()}]
+    found |= slopes(rest, target, told=(part for statistic in found.values() for part in statistic.split()))
+    if not {"slope", "log_or", "log_hr", "std_beta"}.isdisjoint(" ".join((*found.values(), *told)).split()):
+        found |= {name: "se" for name in rest if folded(name) in ("seb", "sebeta")}
     parts = {part for statistic in told for part in statistic.split()}
     found = {
         name: statistic
@@ -201,6 +225,63 @@ def _by_name(there: dict[str, Column], used: Mapping[str, str], columns: Mapping
     return {name: column for name, column in there.items() if name != printed} | own
 
 
+def _by_regression(
+    there: dict[str, Column], used: Mapping[str, str], columns: Mapping[str, str] | None
+) -> dict[str, Column]:
+    """A table of slopes with a column of kinds of regressions, with a column for what each kind of slope is."""
+    told = {*used, *(columns or {}).values()}
+    kind = next((name for name in there if folded(str(name)) in REGRESSION and name not in told), None)
+    plain = [name for name in there if name not in told and folded(str(name)) in SLOPES_ALONE]
+    if kind is None or len(plain) != 1:
+        return there
+    kinds = [REGRESSIONS.get(folded(str(cell))) for cell in there[kind].tolist()]
+    if not any(kinds):
+        return there
+    cells = there[plain[0]].tolist()
+    own = {
+        f"{plain[0]} ({_OF_REGRESSION[statistic]})": Column(
+            [cell if statistic == of_row else None for of_row, cell in zip(kinds, cells, strict=True)]
+        )
+        for statistic in dict.fromkeys(filter(None, kinds))
+    }
+    return {name: column for name, column in there.items() if name not in (kind, plain[0])} | own
+
+
+def _tells_adjusted(there: Mapping[str, Column], taken: set[str]) -> str | None:
+    """The column that tells whether estimates are adjusted, by its header and its cells of yes and no."""
+    for name in there:
+        if folded(str(name)) in IS_ADJUSTED and name not in taken:
+            words = {str(cell).strip().casefold() for cell in there[name].tolist()}
+            if words <= {*_YES, *_NO}:
+                return name
+    return None
+
+
+def _slopes_by_header(named: Mapping[str, str]) -> tuple[Remark, ...]:
+    """What headers that may be several things were read as."""
+    other = {"slope": "std_beta", "std_beta": "slope"}
+    words = {
+        "slope": "an unstandardised slope",
+        "std_beta": "a standardised slope",
+        "spearman": "Spearman's",
+        "kendall": "Kendall's tau",
+    }
+    told = []
+    for name, statistics in named.items():
+        first = statistics.split()[0]
+        if folded(name) in (*SLOPES_ALONE, "rho", "tau") and first in words:
+            instead = f"; columns={{'{other[first]}': '{name}'}} if it is not" if first in other else ""
+            told.append(Remark(f"'{name}' was read as {words[first]}{instead}", warn=False))
+    return tuple(told)
+
+
+def _beside_others(read: ReportedCells, converted: Converted) -> NDArray[np.bool_]:
+    """Rows whose way starts from the slope of a regression with several predictors."""
+    slope = {"slope", "std_beta", "log_or", "or", "log_hr", "hr"}
+    several = np.nan_to_num(read.known("predictors"), nan=1.0) > 1.0
+    return several & np.array([bool(slope & set(used)) for used in converted.used], dtype=bool)
+
+
 def _by_type(there: dict[str, Column], used: Mapping[str, str], columns: Mapping[str, str] | None) -> dict[str, Column]:
     """A table with a column of types of statistics and one of their values, with a column for each type."""
     pair = type_and_value(name for name in map(str, there) if name not in {**used, **dict.fromkeys(columns or {})})
@@ -252,6 +333,8 @@ def _nothing_known(there: Mapping[str, Column], found: Mapping[str, str]) -> Inp
     if guess := guessed(str(name) for name in there if name not in found):
         headers += f"; perhaps columns={ {statistic: name for name, statistic in guess.items()} }"
     rest = [str(name) for name in there if name not in found]
+    if any(folded(name) in SLOPES_ALONE for name in rest):
+        headers += f"; {_unknown(rest, '').partition('; ')[2].strip()}"
     return InputError(
         f"no column of {listing(rest)} is known as a statistic",
         "columns such as n1, m1, sd1, n2, m2, sd2, or t, r, or, se",
@@ -274,6 +357,14 @@ def _unknown(names: Sequence[str], lacks: str) -> str:
     """Columns that are no statistics; the first may be what the first row lacks."""
     if not names:
         return ""
+    slope = next((name for name in names if folded(name) in SLOPES_ALONE), None)
+    if slope is not None:
+        example = (
+            f"'{slope}' may be the slope of a regression: columns={{'log_or': '{slope}'}} of a logistic one, "
+            f"'log_hr' of a Cox regression, 'slope' for target='SLOPE', 'std_beta' for a standardised one with n and "
+            f"predictors (1: it is the correlation); t with n and predictors leads to target='PCOR'"
+        )
+        return f"Columns that are not known as statistics: {listing(names)}; {example}.\n"
     wanted = lacks.rpartition(": lacks ")[2].partition(",")[0].partition(" ")[0]
     statistic = wanted if wanted in DOMAINS else "sd1"
     likely = next((name for name in names if folded(name) in _ESTIMATE and statistic in PUBLISHED), names[0])
@@ -287,15 +378,11 @@ def _flags(there: Mapping[str, Column], adjusted: str | None, rows: Rows) -> NDA
         return np.zeros(len(next(iter(there.values()))), dtype=bool)
     if adjusted not in there:
         raise InputError(f"no column '{adjusted}' for adjusted", advice=nearest(adjusted, there))
-    yes, no = (
-        {"yes", "true", "1", "1.0", "adjusted", "y"},
-        {"no", "false", "0", "0.0", "", "unadjusted", "n", "nan", "none"},
-    )
     words = [str(cell).strip().casefold() for cell in there[adjusted].tolist()]
-    wrong = [row for row, word in enumerate(words) if word not in yes | no]
+    wrong = [row for row, word in enumerate(words) if word not in _YES | _NO]
     if wrong:
         raise InputError(f"'{adjusted}' is {words[wrong[0]]!r} for {rows.names(wrong)}", "yes or no")
-    return np.array([word in yes for word in words])
+    return np.array([word in _YES for word in words])
 
 
 def _from_header(converted: Converted, statistics: Sequence[str]) -> NDArray[np.bool_]:
@@ -323,6 +410,7 @@ def _estimated(
         counts = {kind: sum(way.startswith(f"{kind} from") for way in converted.way) for kind in kinds}
         told = listing(f"{count} from {kind}" for kind, count in counts.items())
         remarks.append(Remark(f"the rows report different statistics, brought to {target}: {told}", warn=False))
+    remarks += _kendall(settings, converted)
     if adjusted.any() and not adjusted.all():
         remarks.append(Remark(f"adjusted and unadjusted estimates are mixed; adjusted: {rows.names(adjusted)}"))
     remarks += _unused_baselines(read, converted)
@@ -387,6 +475,15 @@ def _without_way(
         told = f"{read.rows.name(row)} reports {listing(filled) or 'nothing'}: lacks {rests[filled]}{bound}"
         short.append(told)
     return absent, short
+
+
+def _kendall(settings: Settings, converted: Converted) -> list[Remark]:
+    """A tau that was taken for a correlation beside others, though it is smaller than these."""
+    tau = np.array(["kendall" in used for used in converted.used], dtype=bool)
+    if "greiner" in settings.rules or not tau.any() or tau.sum() == sum(map(bool, converted.used)):
+        return []
+    told = "Kendall's tau, about two thirds of a correlation, is mixed with other statistics"
+    return [Remark(f"{told}; rules=['greiner'] makes the correlation r = sin(pi tau / 2) of it")]
 
 
 def _unused_baselines(read: ReportedCells, converted: Converted) -> list[Remark]:
