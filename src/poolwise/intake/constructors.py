@@ -124,6 +124,8 @@ class FromSources(StudyTable, Protocol):
         base_rate: float | None = None,
         responses: str = "logistic",
         rules: str | Sequence[str] = (),
+        arm: str | None = None,
+        reference: str | Mapping[str, str] | None = None,
         decimal: str | None = ".",
         title: str = "",
         citation: str = "",
@@ -177,6 +179,12 @@ class FromSources(StudyTable, Protocol):
             Conversions that are made only where they are asked for: ``"peterson-brown"`` imputes r = .98 beta + .05
             (beta >= 0) for a standardised slope beside other predictors, ``"greiner"`` takes r = sin(pi tau / 2) for
             Kendall's tau.
+        arm : str, optional
+            Column that names the arm, where each arm has a row of its own (``study, arm, n, mean, sd`` or ``events``);
+            a column called arm, group or condition is found where studies have several rows.
+        reference : str or mapping, optional
+            The control arm of all studies; or the control of each arm, ``{"CBT": "waitlist", "ACT": "waitlist"}``,
+            where a study has more than two. Without it an arm called control, placebo, waitlist, ... is taken.
         decimal : str
             The decimal mark in cells of text, ``"."`` or ``","``; the one that the numbers have when None, as where a
             file is read.
@@ -231,6 +239,8 @@ class FromSources(StudyTable, Protocol):
             adjusted=adjusted,
             settings=Settings(prob, sides, base_rate, responses, (rules,) if isinstance(rules, str) else tuple(rules)),
             decimal=decimal,
+            arm=arm,
+            reference=reference,
         )
         words = {"title": title, "citation": citation, "directions": directions}
         return cls._of(given, target_scale(target), allow_single=allow_single, **words)

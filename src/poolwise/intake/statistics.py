@@ -33,6 +33,7 @@ from poolwise.intake.headers import (
     type_and_value,
 )
 from poolwise.intake.labels import missing
+from poolwise.intake.layout import Reference, laid_out
 from poolwise.intake.reported_cells import MOST_FAULTS, ReportedCells, read_cells
 from poolwise.intake.rows import ADJUSTED, ARMS, KEY_COLUMNS
 from poolwise.intake.table import Given, study_labels
@@ -40,7 +41,7 @@ from poolwise.measures.catalogue import MEASURES
 from poolwise.measures.conversions import SD_RATIOS
 from poolwise.measures.lacking import lacking
 from poolwise.measures.margins import cells_of_margins, off_table, whole_cells
-from poolwise.measures.reports import DOMAINS, PUBLISHED, RULES, Converted, Settings, brought_to, targets
+from poolwise.measures.reports import DOMAINS, PUBLISHED, RULES, Converted, Settings, brought_to, targets, ways
 from poolwise.measures.statistics import ASSUMED_PROB
 from poolwise.scale import Scale, as_scale
 from poolwise.settings import check_option, check_prob
@@ -81,6 +82,8 @@ def from_columns(
     settings: Settings,
     decimal: str | None,
     order: Sequence[int] = (),
+    arm: str | None = None,
+    reference: Reference = None,
 ) -> Given:
     """Columns of a study table from those of reported statistics; see `from_statistics`.
 
@@ -91,6 +94,18 @@ def from_columns(
         check_decimal(decimal)
     _check_settings(settings)
     there, labels = frame_columns(frame, "study")
+    layout = laid_out(
+        there,
+        columns,
+        study=roles.get("study"),
+        arm=arm,
+        reference=reference,
+        two_groups=_compares_groups(target),
+    )
+    there, columns = layout.columns, layout.statistics
+    if layout.order:
+        order = tuple(order[row] for row in layout.order) if order else layout.order
+        labels = None if labels is None else labels.taken(layout.order)
     used = {name: column_name(name) for name in (*moderators, *cluster, *(n for n in roles.values() if n))}
     for name in used:
         if name not in there:
@@ -101,6 +116,7 @@ def from_columns(
     named = _statistics(there, columns, {*used, *([study] if study else [])}, target)
     blank = _left_blank(there, study, named)
     given = Given(_texts(there, roles, study), moderators=_kept(there, moderators, cluster), identifiers=tuple(cluster))
+    given = replace(given, order=layout.order)
     if study is None and labels is not None and labels.kind == "text":
         given = replace(given, columns={**given.columns, "study": Column(list(labels.names))})
     rows = Rows(study_labels(given.labels)[0], tuple(order))
@@ -112,7 +128,14 @@ def from_columns(
     by_header = [name for name in named if is_adjusted(name)] if adjusted is None else []
     if by_header:
         blank += (Remark(f"adjusted estimates, by their header: {listing(map(repr, by_header))}", warn=False),)
-    remarks = (*told, *blank, *_slopes_by_header(named), *read.remarks(), *doubtful(read.numbers, rows))
+    remarks = (
+        *layout.remarks,
+        *told,
+        *blank,
+        *_slopes_by_header(named),
+        *read.remarks(),
+        *doubtful(read.numbers, rows),
+    )
     given = replace(given, remarks=remarks, decimal=mark)
     converted = brought_to(target, read.numbers, settings)
     flags = (
@@ -121,6 +144,12 @@ def from_columns(
         | _from_header(converted, [named[name].split()[0] for name in by_header])
     )
     return _estimated(given, target, read, settings, converted, flags)
+
+
+def _compares_groups(target: str) -> bool:
+    """Whether a target is reached from statistics of two groups."""
+    check_option("target", target, targets(), error=InputError)
+    return any(not {"m2", "c", "events2", "time2"}.isdisjoint(way.needs) for way in ways(target))
 
 
 def _check_settings(settings: Settings) -> None:
