@@ -60,7 +60,8 @@ def test_a_slope_of_nobody_knows_which_regression_is_refused_with_what_it_may_be
 def test_rows_with_several_predictors_or_a_column_that_says_so_are_adjusted():
     told = effects("Study|b|SE|predictors\nA|.5|.2|4\nB|.3|.1|1", "SLOPE")
     same = effects("Study|b|SE|Adjusted\nA|.5|.2|yes\nB|.3|.1|no", "SLOPE")
-    for own in (told, same):
+    named = effects("Study|b|SE|Covariates\nA|.5|.2|age, sex\nB|.3|.1|none", "SLOPE")
+    for own in (told, same, named):
         assert own.moderators["adjusted"].tolist() == ["yes", "no"]
         assert own.explain("A").split("; y =")[0].endswith("adjusted for other variables")
 
@@ -123,3 +124,12 @@ def test_greiner_makes_the_normal_correlation_of_a_tau():
     w = np.arctanh(tau) + step * np.array([-1, 1])
     slope = np.diff(np.arctanh(np.sin(np.pi * np.tanh(w) / 2)))[0] / (2 * step)
     assert v == pytest.approx(0.437 / (n - 4) * slope**2, rel=1e-7)
+
+
+def test_columns_that_only_share_their_name_with_an_association_are_left_alone():
+    own = effects("Study|r|n|tau|Coefficient\nA|.3|50|.1|Pearson\nB|.2|60|.1|Spearman", "ZCOR")
+    assert own.explain("A").startswith("A (row 1): ZCOR from r = 0.3, n = 50; y =")
+    spss = effects("Study|B|SE|Exp(B)\nA|.5|.2|1.65\nB|.3|.1|1.35", "OR")
+    np.testing.assert_allclose(spss.y, np.log([1.65, 1.35]))
+    beside = effects("Study|B|SE B|β\nA|.5|.2|.31\nB|.3|.1|.28", "SLOPE")
+    assert beside.y.tolist() == [0.5, 0.3]

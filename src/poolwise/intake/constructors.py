@@ -237,7 +237,7 @@ class FromSources(StudyTable, Protocol):
             moderators=(moderators,) if isinstance(moderators, str) else tuple(moderators),
             cluster=(cluster,) if isinstance(cluster, str) else tuple(cluster),
             adjusted=adjusted,
-            settings=Settings(prob, sides, base_rate, responses, (rules,) if isinstance(rules, str) else tuple(rules)),
+            settings=Settings(prob, sides, base_rate, responses, _rules(rules)),
             decimal=decimal,
             arm=arm,
             reference=reference,
@@ -435,3 +435,12 @@ class FromSources(StudyTable, Protocol):
         counts = {"events": arms(events, "events"), "totals": arms(totals, "totals")}
         given = read("events", {**counts, "study": study, "moderators": moderators})
         return counted(cls, given, measure, drop00=drop00)
+
+
+def _rules(rules: str | Sequence[str]) -> tuple[str, ...]:
+    """Names of rules, one or several."""
+    if isinstance(rules, str):
+        return (rules,)
+    if not isinstance(rules, Sequence):
+        raise InputError(f"rules is {rules!r}", "names such as 'peterson-brown'", "rules=['peterson-brown']")
+    return tuple(rules)

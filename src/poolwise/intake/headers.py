@@ -12,9 +12,10 @@ _FIRST, _SECOND = (
     for words in (
         "1 1i g1 group1 grp1 e t tx trt treat treated treatment treatmentgroup exp experimental experimentalgroup int "
         "intervention interventiongroup active interventionsgruppe versuchsgruppe ig vg traitement tratamiento "
-        "interventie interventiegroep",
+        "interventie interventiegroep cbt act dbt emdr ipt mbct drug verum",
         "2 2i g2 group2 grp2 c ctrl ctl con control controls controlgroup comparison comparator comparisongroup "
-        "placebo pbo kontrollgruppe kontrolle kg temoin controle controlegroep kontroll",
+        "placebo pbo kontrollgruppe kontrolle kg temoin controle controlegroep kontroll wl wlc tau "
+        "waitlist waitinglist waitlistcontrol warteliste usualcare treatmentasusual careasusual cau sham notreatment",
     )
 )
 _OF_GROUPS = {
@@ -23,7 +24,7 @@ _OF_GROUPS = {
     "sd": "sd s std stdev standarddeviation standardabweichung stdabw ecarttype standaarddeviatie",
     "sem": "sem se stderr standarderror standarderrorofmean standarderrorofthemean",
     "m sem": "mse meanse msem meansem avgse",
-    "events": "events event ev e responders",
+    "events": "events event ev e responders ereignisse evenements eventos",
     "m sd": "msd meansd meanstd avgsd averagesd mwsd mittelwertsd",
     "events n": "eventstotal eventsn nn eventstotaln eventsofn respondersn",
     "time": "time persontime personyears py",
@@ -57,7 +58,7 @@ _ALONE = {
     "lower_q": "q1 lowerquartile",
     "upper_q": "q3 upperquartile",
     "level": "cilevel confidencelevel",
-    "z": "zvalue zstat zstatistic zscore",
+    "z": "zvalue zstat zstatistic zscore waldz zwald",
     "d": "d di cohend cohensd",
     "g": "g hedgesg smd",
     "or": "or oddsratio",
@@ -83,7 +84,7 @@ _ALONE = {
     "predictors": "predictors npredictors preds",
     "r2": "r2 rsquared r2i",
     "alpha": "alpha cronbachalpha cronbachsalpha",
-    "items": "items nitems",
+    "items": "items nitems kitems numberofitems",
     "spearman": "spearman spearmanrho spearmansrho spearmanr spearmancorrelation rho rs rhos rankcorrelation",
     "kendall": "kendall kendalltau kendallstau tau taub kendallstaub kendalltaub",
     "slope": "slope regressionslope coefficient coef regressioncoefficient regressionweight estimateb bunstandardized "
@@ -152,6 +153,8 @@ REGRESSION = ("model", "regression", "regressiontype", "modeltype", "typeofregre
 """Headers of a column that tells the kind of regression of each row."""
 IS_ADJUSTED = ("adjusted", "adj", "isadjusted", "adjustment", "adjustedestimate")
 """Headers of a column that tells, by yes and no, whether an estimate is adjusted for other variables."""
+ADJUSTED_FOR = ("adjustedfor", "covariates", "covariate", "adjustmentvariables", "controlledfor")
+"""Headers of a column that names for what an estimate is adjusted."""
 _RATIOS = ("or", "log_or", "rr", "log_rr", "hr", "log_hr", "irr")
 _ADJUSTED = ("a", "adj", "adjusted", "crude", "unadjusted")
 TYPE = ("statistic", "metric", "type", "estype", "effectsizetype", "effecttype", "measure", "kind", "statistictype")
@@ -325,9 +328,13 @@ def slopes(headers: Iterable[str], target: str, *, told: Iterable[str] = ()) -> 
     ({}, {'beta': 'std_beta'})
     """
     found = {}
+    headers = list(headers)
     standardised = "predictors" in set(told)
+    plain = {folded(header) for header in headers} & {"b", "slope", "coefficient", "coef"}
     for header in headers:
         word = folded(header)
+        if word == "expb" and target in ("OR", "HR"):  # of a logistic, and of a Cox regression
+            found[header] = target.lower()
         kind = next((kind for kind in REGRESSIONS if len(kind) > 2 and kind in word), None)
         rest = word if kind is None else word.replace(kind, "", 1).replace("regression", "", 1)
         slope = rest in SLOPES | _SLOPE_INTERVALS or _KNOWN.get(rest, "").startswith("slope")
@@ -337,7 +344,7 @@ def slopes(headers: Iterable[str], target: str, *, told: Iterable[str] = ()) -> 
         beside = " v" if rest == "bv" else beside
         if kind is not None:
             found[header] = REGRESSIONS[kind] + beside
-        elif target in ("SLOPE", "GEN"):
+        elif target in ("SLOPE", "GEN") and not (rest == "beta" and plain):  # beside b, beta is standardised
             found[header] = f"slope{beside}"
         elif standardised and rest == "beta":
             found[header] = "std_beta"
@@ -389,6 +396,10 @@ def _of_percentages(header: str) -> str | None:
         return f"percent{group}"
     if known in ("n", "n1", "n2"):
         return known.replace("n", "events", 1)
+    if known not in ("events", "events1", "events2") and re.search(
+        r"\bn\s*\(\s*%\s*\)", header, re.IGNORECASE
+    ):  # 'Treatment events n (%)'
+        known = _KNOWN.get(folded(re.sub(r"\bn\s*\(\s*%\s*\)", "", header, flags=re.IGNORECASE)))
     if known in ("events", "events1", "events2"):
         percent = known.replace("events", "percent")
         return f"{known} {percent}" if re.search(r"\(\s*%\s*\)", header) else percent

@@ -94,6 +94,9 @@ def laid_out(
     if arm is not None and arm not in layout.columns:
         raise InputError(f"no column '{arm}' for arm", advice=nearest(arm, layout.columns))
     own_study = study or study_column(layout.columns)
+    if not (reference is None or isinstance(reference, str | Mapping)) or not (arm is None or isinstance(arm, str)):
+        told = f"arm = {arm!r} and reference = {reference!r}"
+        raise InputError(told, "names: reference='waitlist', or {'CBT': 'waitlist'} for the control of each arm")
     named = arm or (_arm_column(layout, own_study) if two_groups else None)
     if named is None:
         return layout
@@ -196,6 +199,7 @@ def _filled_down(cells: Sequence[Any]) -> list[Any]:
 
 def _one_row_each(layout: Layout, study: str, arm: str, reference: Reference) -> Layout:
     """Both arms of each comparison in one row."""
+    layout = _with_arms(layout, study, arm)
     there = layout.columns
     arms = [str(cell).strip() if not missing(cell) else "" for cell in there[arm].tolist()]
     labels = [str(cell).strip() for cell in _filled_down(there[study].tolist())]
@@ -233,6 +237,17 @@ def _one_row_each(layout: Layout, study: str, arm: str, reference: Reference) ->
     return Layout(
         columns, statistics, tuple(order[first] for first, _ in pairs), (*layout.remarks, *_told(arms, pairs))
     )
+
+
+def _with_arms(layout: Layout, study: str, arm: str) -> Layout:
+    """The rows that hold more than the label of a study: headings and sums have no arm."""
+    rest = [column.tolist() for name, column in layout.columns.items() if name != study]
+    kept = [row for row in range(len(rest[0])) if any(not missing(cells[row]) for cells in rest)]
+    if len(kept) == len(rest[0]):
+        return layout
+    labels = listing(repr(str(layout.columns[study].tolist()[row])) for row in range(len(rest[0])) if row not in kept)
+    told = Remark(f"passed over since they hold no arm and no number: {labels}", warn=False)
+    return replace(_taken(layout, kept), remarks=(*layout.remarks, told))
 
 
 def _told(arms: Sequence[str], pairs: Sequence[tuple[int, int]]) -> list[Remark]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from poolwise.errors import InputError, listing, shown
 from poolwise.intake.cells import THOUSANDS, Remark, Rows, bare_text, cell_advice, number_of
 from poolwise.intake.columns import Column, is_date
-from poolwise.intake.compound import COUNTS, GROUPED, SIGNS, reading
+from poolwise.intake.compound import COUNTS, GROUPED, SIGNS, looks_like_day, reading
 from poolwise.intake.doubts import impossible, opposed
 from poolwise.intake.headers import level_in, recognised, sizes_in
 from poolwise.intake.rows import ARMS, EVENTS, TOTALS
@@ -390,7 +390,7 @@ def _usual(statistic: str, value: float) -> str:
 
 
 def _advice(cell: object, statistics: tuple[str, ...], decimal: str) -> str:
-    if is_date(cell):
+    if is_date(cell) or looks_like_day(cell):
         return "the number that was printed: a spreadsheet makes dates of 1.3, 3/12 or 2-4; cells as text keep them"
     if not isinstance(cell, str):
         return "a number"

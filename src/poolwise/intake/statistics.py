@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from poolwise.errors import InputError, listing, nearest, shown
 from poolwise.intake.cells import Remark, Rows
-from poolwise.intake.columns import Column, Table, column_name
-from poolwise.intake.compound import COUNTS, figures, is_share, named_statistic
+from poolwise.intake.columns import Column, Table, column_name, is_date
+from poolwise.intake.compound import COUNTS, figures, is_share, looks_like_day, named_statistic
 from poolwise.intake.dialect import detected_decimal, dialect_sentence
 from poolwise.intake.doubts import doubtful
 from poolwise.intake.frames import check_decimal, frame_columns
 from poolwise.intake.headers import (
+    ADJUSTED_FOR,
     IS_ADJUSTED,
     PRINTED,
     REGRESSION,
@@ -34,6 +35,7 @@ from poolwise.intake.headers import (
 )
 from poolwise.intake.labels import missing
 from poolwise.intake.layout import Reference, laid_out
+from poolwise.intake.remarks import sums_up
 from poolwise.intake.reported_cells import MOST_FAULTS, ReportedCells, read_cells
 from poolwise.intake.rows import ADJUSTED, ARMS, KEY_COLUMNS
 from poolwise.intake.table import Given, study_labels
@@ -123,9 +125,7 @@ def from_columns(
     mark, told = (decimal, ()) if decimal is not None else _decimal(frame, there, named)
     read = read_cells(there, named, rows, mark, settings)
     read.unknown = [str(name) for name in there if name not in {**used, **named, study or "": ""}]
-    if adjusted is None:
-        adjusted = _tells_adjusted(there, {*used, *named})
-    by_header = [name for name in named if is_adjusted(name)] if adjusted is None else []
+    flags, by_header = _told_adjusted(there, adjusted, named, used, rows)
     if by_header:
         blank += (Remark(f"adjusted estimates, by their header: {listing(map(repr, by_header))}", warn=False),)
     remarks = (
@@ -138,11 +138,8 @@ def from_columns(
     )
     given = replace(given, remarks=remarks, decimal=mark)
     converted = brought_to(target, read.numbers, settings)
-    flags = (
-        _flags(there, adjusted, rows)
-        | _beside_others(read, converted)
-        | _from_header(converted, [named[name].split()[0] for name in by_header])
-    )
+    flags |= _beside_others(read, converted)
+    flags |= _from_header(converted, [named[name].split()[0] for name in by_header])
     return _estimated(given, target, read, settings, converted, flags)
 
 
@@ -193,9 +190,14 @@ def _statistics(
             raise InputError(f"no column '{name}' for {statistic}", advice=nearest(str(name), there))
     headers = for_target(recognised(map(str, there)), target)
     found = {name: statistic for name, statistic in headers.items() if name not in used}
+    found = {name: statistic for name, statistic in found.items() if not _is_other(name, there, found, target)}
     for name, column in there.items():
         cells = [cell for cell in column.tolist() if not missing(cell)]
-        if (group := group_of(str(name))) and cells and all(map(is_share, cells)):
+        if (
+            (group := group_of(str(name)))
+            and any(map(is_share, cells))
+            and all(is_share(cell) or _is_day(cell) for cell in cells)
+        ):
             found[name] = f"events{group} n{group}"
     rest = [str(name) for name in there if name not in {*used, *found, *told.values()}]
     found |= slopes(rest, target, told=(part for statistic in found.values() for part in statistic.split()))
@@ -220,6 +222,21 @@ def _statistics(
     if not found or {part for statistic in found.values() for part in statistic.split()} <= _SIZES:
         raise _nothing_known(there, found)
     return found
+
+
+def _is_other(name: str, there: Mapping[str, Column], found: Mapping[str, str], target: str) -> bool:
+    """Whether a column is no statistic here: a slope for another target; tau or rho beside an estimate in each row."""
+    if found[name].split()[0] == "slope":
+        return target not in ("SLOPE", "GEN")
+    if folded(name) not in ("tau", "rho"):
+        return False
+    others = [there[other].tolist() for other, own in found.items() if own.split()[0] in (*PUBLISHED, "r")]
+    filled = [row for row, cell in enumerate(there[name].tolist()) if not missing(cell)]
+    return bool(others) and all(any(not missing(cells[row]) for cells in others) for row in filled)
+
+
+def _is_day(cell: object) -> bool:
+    return is_date(cell) or looks_like_day(cell)
 
 
 def _check_no_protocol(there: Mapping[str, Column], found: Mapping[str, str]) -> None:
@@ -273,6 +290,9 @@ def _by_regression(
         )
         for statistic in dict.fromkeys(filter(None, kinds))
     }
+    rest = [None if of_row else cell for of_row, cell in zip(kinds, cells, strict=True)]
+    if not all(map(missing, rest)):
+        own[plain[0]] = Column(rest)  # of another regression, which is told with what is not known
     return {name: column for name, column in there.items() if name not in (kind, plain[0])} | own
 
 
@@ -284,6 +304,28 @@ def _tells_adjusted(there: Mapping[str, Column], taken: set[str]) -> str | None:
             if words <= {*_YES, *_NO}:
                 return name
     return None
+
+
+def _told_adjusted(
+    there: Mapping[str, Column], adjusted: str | None, named: Mapping[str, str], used: Mapping[str, str], rows: Rows
+) -> tuple[NDArray[np.bool_], list[str]]:
+    """Rows that a column tells to be adjusted, and the columns of statistics that say so in their header."""
+    if adjusted is not None:
+        return _flags(there, adjusted, rows), []
+    found = _tells_adjusted(there, {*used, *named})
+    flags = _adjusted_for(there, set(named)) if found is None else _flags(there, found, rows)
+    return flags, [name for name in named if is_adjusted(name)] if found is None else []
+
+
+def _adjusted_for(there: Mapping[str, Column], taken: set[str]) -> NDArray[np.bool_]:
+    """Rows for which a column names other variables for which the estimate is adjusted."""
+    k = len(next(iter(there.values())))
+    named = next((name for name in there if folded(str(name)) in ADJUSTED_FOR and name not in taken), None)
+    if named is None:
+        return np.zeros(k, dtype=bool)
+    nothing = {*_NO, "-", "–", "—", "unadjusted", "crude", "nothing"}
+    cells = there[named].tolist()
+    return np.array([not missing(cell) and str(cell).strip().casefold() not in nothing for cell in cells], dtype=bool)
 
 
 def _slopes_by_header(named: Mapping[str, str]) -> tuple[Remark, ...]:
@@ -501,6 +543,8 @@ def _without_way(
         if filled not in rests:
             rests[filled] = lacking(target, filled, settings) or f"a way to {target}"
         bound = f"; {read.bounds[row]}: the exact p, t or the means, or no row for it" if row in read.bounds else ""
+        if sums_up(read.rows.labels[row]):
+            bound += "; by its label a summary rather than a study: leave it out"
         told = f"{read.rows.name(row)} reports {listing(filled) or 'nothing'}: lacks {rests[filled]}{bound}"
         short.append(told)
     return absent, short
