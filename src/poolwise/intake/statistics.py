@@ -122,7 +122,7 @@ def from_columns(
     if study is None and labels is not None and labels.kind == "text":
         given = replace(given, columns={**given.columns, "study": Column(list(labels.names))})
     rows = Rows(study_labels(given.labels)[0], tuple(order))
-    mark, told = (decimal, ()) if decimal is not None else _decimal(frame, there, named)
+    mark, told = (decimal, _by_reader(frame)) if decimal is not None else _decimal(frame, there, named)
     read = read_cells(there, named, rows, mark, settings)
     read.unknown = [str(name) for name in there if name not in {**used, **named, study or "": ""}]
     flags, by_header = _told_adjusted(there, adjusted, named, used, rows)
@@ -176,6 +176,13 @@ def _decimal(frame: Any, there: Mapping[str, Column], named: Mapping[str, str]) 
         decimal=mark,
     )
     return mark, tuple(Remark(told, warn=False) for told in (own, *attrs.get("notes", ())) if told)
+
+
+def _by_reader(frame: Any) -> tuple[Remark, ...]:
+    """What the reader of a file noticed: titles above a header, merged cells."""
+    attrs = getattr(frame, "attrs", None)
+    notes = attrs.get("notes", ()) if isinstance(attrs, Mapping) else ()
+    return tuple(Remark(str(note), warn=False) for note in notes if note)
 
 
 def _statistics(
