@@ -184,7 +184,7 @@ def _above_header(rows: Sequence[Row]) -> int:
     known = [recognised(str(cell) for cell in row if not missing(cell)) for row in rows]
     named = [study_column(str(cell) for cell in row if not missing(cell)) is not None for row in rows]
     place = next((place for place, own in enumerate(known) if named[place] and len(own) > 1), 0)
-    return 0 if any(named[:place]) or any(len(own) > 1 for own in known[:place]) else place
+    return 0 if any(len(own) > 1 for own in known[:place]) else place
 
 
 def _third_header(rows: Sequence[Row]) -> list[Row] | None:
