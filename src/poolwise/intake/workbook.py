@@ -183,7 +183,8 @@ def _above_header(rows: Sequence[Row]) -> int:
     """How many of the first rows stand above one that names a study and two statistics, and name none themselves."""
     known = [recognised(str(cell) for cell in row if not missing(cell)) for row in rows]
     named = [study_column(str(cell) for cell in row if not missing(cell)) is not None for row in rows]
-    place = next((place for place, own in enumerate(known) if named[place] and len(own) > 1), 0)
+    once = [_distinct(row) == sum(not missing(cell) for cell in row) for row in rows]  # below groups, n stands twice
+    place = next((place for place, own in enumerate(known) if named[place] and once[place] and len(own) > 1), 0)
     return 0 if any(len(own) > 1 for own in known[:place]) else place
 
 
