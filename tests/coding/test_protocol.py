@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 import poolwise as pw
-from poolwise.coding import Average, FirstReport, Largest, Protocol, read
+from poolwise.coding import Average, Chosen, FirstReport, Largest, Protocol, read
+from poolwise.coding.rules import Rows
 from poolwise.errors import InputError
 
 R = 0.5
@@ -187,3 +188,12 @@ def test_adjusted_estimates_are_left_out_before_a_rule():
     ):
         with pytest.raises(InputError, match=match):
             protocol.select(where)
+
+
+@pytest.mark.parametrize(("rule", "used"), [(Largest(r=R), (1,)), (FirstReport(r=R), (0,))])
+def test_rules_that_choose_are_one_rule_with_two_criteria(rule, used):
+    rows = Rows(np.array([0.1, 0.3]), np.array([0.2, 0.1]), np.array([30.0, 90.0]), ("A", "B"))
+    assert rule.of(rows).used == used
+    assert type(rule) is Chosen
+    with pytest.raises(InputError, match="largest sample"):
+        Chosen(R, "newest report")

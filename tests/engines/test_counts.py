@@ -217,3 +217,13 @@ def test_a_table_without_counts_and_a_wrong_scale_are_refused():
         pw.BinomialNormal().table(pw.Effects([0.1, 0.2, 0.4], se=[0.1, 0.2, 0.2], scale="SMD"))
     with pytest.raises(pw.PoolwiseError, match="measure='log HR' is unknown"):
         pw.BinomialNormal("log HR")
+
+
+def test_a_table_on_the_scale_of_the_model_keeps_the_ways_of_its_rows():
+    rows = {"study": ["A", "B", "C"], "events1": [4, 6, 3], "n1": [123, 306, 231]}
+    rows |= {"events2": [11, 29, 11], "n2": [139, 303, 220]}
+    table = pw.Effects.from_statistics(rows, target="OR")
+    on_scale = pw.BinomialNormal(measure="log RR").table(table)
+    told = on_scale.explain("A")
+    assert table.derivation[0] in told
+    assert "log RR from 4 of 123 and 11 of 139" in told

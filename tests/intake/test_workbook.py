@@ -138,3 +138,31 @@ def test_what_is_no_workbook_is_told(tmp_path, name, content, words):
         (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=words):
         read_table(tmp_path / name, sheet="x" if name == "a.csv" else None)
+
+
+BODY = [["A", 20, 11, 2, 22, 10, 2], ["B", 30, 12, 3, 31, 11, 3]]
+ARMS = [None, "Treatment", None, None, "Control", None, None]
+OF_ARMS = [None, "n", "M", "SD", "n", "M", "SD"]
+FLAT = ["Study", "n1", "m1", "sd1", "n2", "m2", "sd2"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([["Table 2. Outcomes"], ["Source", "updated 2020"], FLAT], "passed over above the header: 'Source'"),
+        (
+            [["Table 2"], ["Study", "Outcome: depression"], ARMS, OF_ARMS],
+            "header of three rows: 'Study', 'Outcome: dep",
+        ),
+        ([["Table 2"], [], ["Study", *ARMS[1:]], OF_ARMS], "passed over above the header: 'Table 2'"),
+    ],
+)
+def test_the_header_below_titles_and_of_three_rows_is_found_and_told(book, tmp_path, rows, told):
+    path = tmp_path / "deep.xlsx"
+    for row in [*rows, *BODY]:
+        book.active.append(row)
+    book.save(path)
+    own = pw.Effects.from_statistics(read_table(path), target="SMD", allow_single=True)
+    expected = pw.measures.effect_size("SMD", **dict(zip(FLAT[1:], np.array(BODY)[:, 1:].T.astype(float), strict=True)))
+    np.testing.assert_allclose(own.y, expected.y)
+    assert told in " ".join(own.notes)

@@ -130,3 +130,34 @@ def test_what_cannot_be_read_tells_what_to_try(text, words):
 def test_what_looks_like_something_else_is_warned_of(text, target, words):
     with pytest.warns(pw.errors.PoolwiseWarning, match=words):
         effects(text, target)
+
+
+@pytest.mark.parametrize(
+    ("printed", "plain", "words"),
+    [
+        ("Study|CBT (n)|CBT M (SD)|WL (n)|WL M (SD)\nA|(20)|11.3 (2.1)|(22)|10.1 (2.2)\nB|[33]|12 (3)|30|11 (2.9)",
+         MEANS, {}),
+        ("Study|Treatment N|Treatment events n (%)|Control N|Control events n (%)\n"
+         "A|1,204|12 (1%)|1,190|20 (1.7%)\nB|300|3 (1%)|310|7 (2.3%)", COUNTS, {}),
+        ("Study|OR† (95% CI)\nA|1.52* [0.98; 2.31]\nB|0.8a (0.5–1.3)", ODDS, {}),
+        ("Trial|OR (95%CI)\nA|1·52 (0·98–2·31)\nB|0·80‡ (0·50 – 1·30)", ODDS, {}),
+        ("Studie|Ereignisse IG|N IG|Ereignisse KG|N KG\nA|12|1204|20|1190\nB|3|300|7|310", COUNTS, {}),
+    ],
+)  # fmt: skip
+def test_marks_brackets_and_raised_points_of_journals_are_read(printed, plain, words):
+    target = {MEANS: "SMD", COUNTS: "RR", ODDS: "OR"}[plain]
+    own, expected = effects(printed, target, **words), effects(plain, target)
+    np.testing.assert_array_equal(own.y, expected.y)
+    np.testing.assert_array_equal(own.se, expected.se)
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "words"),
+    [
+        ("Study|Treatment|Control\nA|4-Mar|20/41\nB|3/30|7/31", "OR", r"'Treatment' is '4-Mar'.*makes dates of"),
+        ("Study|r|n\nA|.3|50\nB|.2|60\nOverall|.25|", "ZCOR", r"'Overall' \(row 3\).*a summary rather than a study"),
+    ],
+)
+def test_days_and_sums_among_studies_tell_what_they_are(text, target, words):
+    with pytest.raises(InputError, match=words):
+        effects(text, target)

@@ -93,6 +93,15 @@ class Statistics(Section):
     responses: Literal["logistic", "normal"] = Field(
         default="logistic", description="distribution of the responses behind an odds ratio"
     )
+    arm: Words | None = Field(
+        default=None, description="name of the column of arms, where each arm has a row of its own; found if left out"
+    )
+    reference: Words | dict[Words, Words] | None = Field(
+        default=None, description="the control arm, or the control of each arm as { CBT = 'waitlist' }"
+    )
+    rules: tuple[Literal["peterson-brown", "greiner"], ...] = Field(
+        default=(), description="conversions that are made only when asked for: 'peterson-brown', 'greiner'"
+    )
     decimal: Literal[".", ","] | None = Field(
         default=None, description="the decimal mark, '.' or ',', found by itself if left out"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ import pandas as pd
 from poolwise import coding, datasets
 from poolwise.analysis.data_section import CodingProtocol, Data, Rule, Statistics, Table
 from poolwise.analysis.problems import Problem, tried
-from poolwise.coding import Average, FirstReport, Flow, Largest, Protocol
+from poolwise.coding import Average, Chosen, FirstReport, Flow, Largest, Protocol
 from poolwise.csv_studies import Roles, effects_of
 from poolwise.effects import Effects
 from poolwise.errors import closest, listing, nearest
@@ -27,7 +27,7 @@ from poolwise.intake.workbook import ENDINGS, read_workbook
 from poolwise.scale import SCALES, as_scale
 
 Directions = tuple[str, str] | None
-type RuleOf = Average | Largest | FirstReport
+type RuleOf = Average | Chosen
 NAMING = ("pooled", "factors", "by", "cluster")  # keys of [model] that name columns of names
 
 
@@ -271,12 +271,12 @@ def _rule(own: Rule | None) -> RuleOf | None:
     if own is None:
         return None
     name, r = own.choice
-    rules: dict[str, type[RuleOf]] = {
+    rules: dict[str, Callable[[float], RuleOf]] = {
         "Average": Average,
         "Largest": Largest,
         "FirstReport": FirstReport,
     }
-    return rules[name](r=r)
+    return rules[name](r)
 
 
 def _check_no_scale(data: Data, target: str, found: list[Problem]) -> None:

@@ -4,12 +4,13 @@ from poolwise.coding.agreement import Agreement, agreement
 from poolwise.coding.prisma import Flow, prisma
 from poolwise.coding.protocol import Protocol, read
 from poolwise.coding.review_tables import characteristics, study_results, write_table
-from poolwise.coding.rules import Average, FirstReport, Largest
+from poolwise.coding.rules import Average, Chosen, FirstReport, Largest
 from poolwise.coding.template import template
 
 __all__ = [
     "Agreement",
     "Average",
+    "Chosen",
     "FirstReport",
     "Flow",
     "Largest",

@@ -32,7 +32,7 @@ Array = NDArray[np.float64]
 _NAMES = tuple(own.name for own in FIELDS)
 _MONTHS = "follow_up"
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
-_OPTIONS = ("columns", "prob", "sides", "base_rate", "responses", "decimal")
+_OPTIONS = ("columns", "prob", "sides", "base_rate", "responses", "rules", "decimal")
 
 
 @final

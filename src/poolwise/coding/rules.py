@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, final
+from typing import Literal, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.errors import InputError
-from poolwise.settings import as_number
+from poolwise.settings import as_number, check_option
 
 Array = NDArray[np.float64]
 
@@ -117,9 +118,62 @@ class Average:
         return Single(float(rows.y.mean()), float(np.sqrt(variance)), n, tuple(range(m)), words)
 
 
+type Criterion = Literal["largest sample", "first report"]
+
+
 @final
 @dataclass(frozen=True)
-class Largest:
+class Chosen:
+    """The results that come first by a criterion; their mean where several do.
+
+    Parameters
+    ----------
+    r : float
+        Correlation for that mean, as for `Average`.
+    by : {"largest sample", "first report"}
+        The criterion: the size of the sample, or the order of the reports in the protocol.
+
+    Raises
+    ------
+    InputError
+        For an r outside [0, 1), another criterion.
+
+    References
+    ----------
+    Higgins et al. 2023, Cochrane Handbook for Systematic Reviews of Interventions, section 5.2.1, on several reports.
+    """
+
+    r: float
+    by: Criterion
+
+    def __post_init__(self) -> None:
+        correlation(self.r)
+        check_option("by", self.by, tuple(_CHOSEN), error=InputError)
+
+    def of(self, rows: Rows) -> Single:
+        """The results that were chosen, as one."""
+        chosen, words = _CHOSEN[self.by](rows)
+        return _of_some(rows, chosen, self.r, words)
+
+
+def _largest(rows: Rows) -> tuple[NDArray[np.bool_], str]:
+    if not np.isfinite(rows.n).any():
+        raise InputError(f"the sizes of {', '.join(dict.fromkeys(rows.report))} are unknown", "n, for the largest")
+    most = np.nanmax(rows.n)
+    return rows.n == most, f"largest sample, n = {most:g}"
+
+
+def _first(rows: Rows) -> tuple[NDArray[np.bool_], str]:
+    return np.array([report == rows.report[0] for report in rows.report]), f"first report, {rows.report[0]}"
+
+
+_CHOSEN: dict[str, Callable[[Rows], tuple[NDArray[np.bool_], str]]] = {
+    "largest sample": _largest,
+    "first report": _first,
+}
+
+
+def Largest(r: float) -> Chosen:  # noqa: N802 (the name of a rule, as `Average` is)
     """The result with the largest sample; the mean of them where several are of one size.
 
     Parameters
@@ -127,27 +181,18 @@ class Largest:
     r : float
         Correlation for that mean, as for `Average`.
 
+    Returns
+    -------
+    Chosen
+
     References
     ----------
     Higgins et al. 2023, Cochrane Handbook for Systematic Reviews of Interventions, section 5.2.1, on several reports.
     """
-
-    r: float
-
-    def __post_init__(self) -> None:
-        correlation(self.r)
-
-    def of(self, rows: Rows) -> Single:
-        """The result of the largest sample."""
-        if not np.isfinite(rows.n).any():
-            raise InputError(f"the sizes of {', '.join(dict.fromkeys(rows.report))} are unknown", "n, for the largest")
-        most = np.nanmax(rows.n)
-        return _of_some(rows, rows.n == most, self.r, f"largest sample, n = {most:g}")
+    return Chosen(r, "largest sample")
 
 
-@final
-@dataclass(frozen=True)
-class FirstReport:
+def FirstReport(r: float) -> Chosen:  # noqa: N802 (the name of a rule, as `Average` is)
     """The results of the report that comes first in the protocol; their mean where it has several.
 
     Parameters
@@ -155,20 +200,15 @@ class FirstReport:
     r : float
         Correlation for that mean, as for `Average`.
 
+    Returns
+    -------
+    Chosen
+
     References
     ----------
     Higgins et al. 2023, Cochrane Handbook for Systematic Reviews of Interventions, section 5.2.1, on several reports.
     """
-
-    r: float
-
-    def __post_init__(self) -> None:
-        correlation(self.r)
-
-    def of(self, rows: Rows) -> Single:
-        """The results of the first report."""
-        first = np.array([report == rows.report[0] for report in rows.report])
-        return _of_some(rows, first, self.r, f"first report, {rows.report[0]}")
+    return Chosen(r, "first report")
 
 
 def _of_some(rows: Rows, chosen: NDArray[np.bool_], r: float, words: str) -> Single:

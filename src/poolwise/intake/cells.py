@@ -159,11 +159,16 @@ def _number(cell: Any, what: str, row: int, rows: Rows, decimal: str) -> tuple[f
     raise InputError(told, "a number", cell_advice(bare, decimal) if isinstance(cell, str) else _kind_advice(cell))
 
 
+RAISED_POINT = re.compile(r"(?<=\d)·(?=\d)|(?<![\d\w])·(?=\d)")
+"""The decimal mark of some journals, '0·85'."""
+
+
 def bare_text(cell: str) -> str:
     """A cell of text with an ordinary minus, without blanks at its ends, footnote marks and what cannot be seen."""
     text = cell.strip()
     if not text.isascii():
         text = INVISIBLE.sub("", text).translate(MINUS).replace("\N{NO-BREAK SPACE}", "").strip()
+        text = RAISED_POINT.sub(".", text)
     return text.rstrip(FOOTNOTE_MARKS + " ")
 
 

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 
 from poolwise.intake.cells import bare_text, number_of
 
-WITH_INTERVAL = ("or", "rr", "hr", "log_or", "log_rr", "log_hr", "d", "g", "r", "fisher_z", "md", "rd", "irr")
+WITH_INTERVAL = (
+    *("or", "rr", "hr", "log_or", "log_rr", "log_hr", "d", "g", "r", "fisher_z", "md", "rd", "irr"),
+    "slope",
+)
 """Estimates that are printed with their interval."""
 COMPANIONS: Mapping[str, tuple[str, ...]] = {
     **{f"m{group}": (f"sd{group}",) for group in ("1", "2", "")},
@@ -25,11 +28,12 @@ _BOUND = re.compile(r"(p\s*)?[<>≤≥]=?\s*[\d.,]+", re.IGNORECASE)
 SIGNS = {"+": 1.0, "positive": 1.0, "pos": 1.0, "-": -1.0, "–": -1.0, "−": -1.0, "negative": -1.0, "neg": -1.0}
 """Words for the direction of an effect."""
 _FOOTNOTE = re.compile(r"(?<=[\d)\]])\s?[a-d]$|(?<=\d)\s?\([a-d]\)$|(?<=\d),\s*[a-d]$")  # a letter that leads to a note
+_INNER_MARK = re.compile(r"(?<=\d)\s?(?:[*†‡§¶#]+|[a-d](?=\s*[(\[]))(?=\s*[(\[,;]|$)")  # '0.31* [0.01; 0.61]'
 _SIZE = re.compile(r"\s*[,;(\[]\s*n\s?=\s?(\d+)\s*[)\]]?$", re.IGNORECASE)  # of the group, behind its figures
 _BESIDE = re.compile(r"[,;]\s*p\s?[<>=≤≥].*$", re.IGNORECASE)  # a statistic tells more than its p
 GROUPED = re.compile(r"[1-9]\d{0,2}([.,' \u2009\u202f]\d{3})+")
 """A whole number with marks of thousands."""
-_TESTED = re.compile(r"(?P<name>[A-Za-zχφ][A-Za-z2²]{0,3})\s*(\((?P<df>[^)]*)\))?\s*=\s*(?P<number>.+)")
+_TESTED = re.compile(r"(?P<name>[A-Za-zχφρτ][A-Za-z2²]{0,3})\s*(\((?P<df>[^)]*)\))?\s*=\s*(?P<number>.+)")
 _FIGURE = re.compile(r"(?<![\d.,])[+-]?\d*[.,]\d+(?![\d.,]*\d)")
 
 
@@ -78,9 +82,11 @@ def reading(cell: str, roles: Sequence[str], decimal: str, prob: float | None) -
     {'or': 1.52, 'lower': 0.98, 'upper': 2.31}
     """
     text = re.sub(r"^=\s*", "", _FOOTNOTE.sub("", re.sub(r"\s+", " ", bare_text(cell))))
-    if (size := _SIZE.search(text)) and roles[0][-1] in "12" and roles[0] not in COUNTS:
+    text = _INNER_MARK.sub("", text)
+    group = roles[0][-1] if roles[0][-1] in "12" else ""
+    if (size := _SIZE.search(text)) and (group or roles[0] in _OF_PAIRS) and roles[0] not in (*COUNTS, "chi2"):
         rest = reading(text[: size.start()], roles, decimal, prob)
-        return None if rest is None or rest.fault else Reading(dict(rest.values) | {f"n{roles[0][-1]}": float(size[1])})
+        return None if rest is None or rest.fault else Reading(dict(rest.values) | {f"n{group}": float(size[1])})
     if text.casefold() in NOT_REPORTED:
         return Reading(dict.fromkeys(roles[:1], math.nan))
     if roles[0] not in COUNTS and (_NOT_SIGNIFICANT.fullmatch(text) or (roles[0] == "p" and _BOUND.fullmatch(text))):
@@ -104,7 +110,7 @@ def reading(cell: str, roles: Sequence[str], decimal: str, prob: float | None) -
 
 def _one_number(text: str, roles: Sequence[str], decimal: str) -> Reading | None:
     """A cell of one number with something about it: marks of thousands or notes, brackets, a percent sign."""
-    if roles[0] in COUNTS and GROUPED.fullmatch(text):
+    if roles[0] in COUNTS and GROUPED.fullmatch(text.strip("()[] ")):
         return Reading({roles[0]: float(re.sub(r"\D", "", text))})
     number = number_of(text.rstrip("% "), decimal) if text.endswith("%") else None
     if number is not None and roles[0].startswith(("events", "percent")):
@@ -112,7 +118,8 @@ def _one_number(text: str, roles: Sequence[str], decimal: str) -> Reading | None
     if number is not None and roles[0] in ("level", "p", "r2"):
         return Reading({roles[0]: number[0] / 100.0})
     inner = re.fullmatch(r"[(\[]\s*(.+?)\s*[)\]]", text)
-    if inner and roles[0].startswith(("se", "sd", "v")) and len(roles) == 1:
+    alone = roles[0].startswith(("se", "sd", "v")) or roles[0] in COUNTS  # '(25)' under 'Control (n)'
+    if inner and alone and len(roles) == 1:
         text = inner[1]
     bare = re.sub(r"\s+n\.?s\.?$", "", text, flags=re.IGNORECASE)
     value = number_of(bare, decimal)
@@ -140,6 +147,20 @@ def is_share(cell: object) -> bool:
     return isinstance(cell, str) and len((_share(bare_text(cell), ("events", "n"), ".") or Reading()).values) == 2
 
 
+_DAY = re.compile(r"\d{1,2}[-. ][A-Za-z]{3,9}\.?|[A-Za-z]{3,9}[-. ]\d{2}(?:\d{2})?|\d{4}-\d{2}-\d{2}.*")
+
+
+def looks_like_day(cell: object) -> bool:
+    """Whether a cell is the text of a day, which a spreadsheet makes of 3/12 or 2-4.
+
+    Examples
+    --------
+    >>> looks_like_day("4-Mar"), looks_like_day("Mar-40"), looks_like_day("3/12")
+    (True, True, False)
+    """
+    return isinstance(cell, str) and bool(_DAY.fullmatch(cell.strip()))
+
+
 def figures(cell: object) -> list[str]:
     """The numbers with decimals in a cell of text, as they are printed, wherever they stand.
 
@@ -153,15 +174,25 @@ def figures(cell: object) -> list[str]:
     return _FIGURE.findall(re.sub(r"(?<=[A-Za-z²2])\s?\([^)]*\)(?=\s*=)", "", bare_text(cell)))
 
 
-_WITHIN = {"t": r"^\s*(?:df\s*=\s*)?(\d+(?:[.,]\d+)?)\s*$", "f": r"[,;]\s*(\d+(?:\.\d+)?)\s*$"}
+_WITHIN = {
+    **dict.fromkeys(("r", "spearman"), r"^\s*(?:df\s*=\s*)?(\d+)\s*$"),
+    "t": r"^\s*(?:df\s*=\s*)?(\d+(?:[.,]\d+)?)\s*$",
+    "f": r"[,;]\s*(\d+(?:\.\d+)?)\s*$",
+}
 """Degrees of freedom within groups, in the brackets behind a t or an F."""
+
+
+_CALLED = {"x2": "chi2", "chi": "chi2", "rs": "spearman", "rho": "spearman", "ρ": "spearman", "τ": "kendall"}
+_CALLED |= {"tau": "kendall", "taub": "kendall"}
+_OF_PAIRS = ("chi2", "r", "spearman", "kendall", "phi")
+"""Statistics in whose brackets n may be told."""
 
 
 def _tested(named: re.Match[str], roles: Sequence[str], decimal: str) -> Reading | None:
     """'t(38) = 2.10', 'p = .03', 'F(1, 38) = 4.4'; of an F with more degrees of freedom there is no one effect."""
     value = number_of(named["number"], decimal)
     name = named["name"].casefold().replace("χ", "chi").replace("φ", "phi").replace("²", "2")
-    own = {"x2": "chi2", "chi": "chi2"}.get(name, name)
+    own = _CALLED.get(name, name)
     if value is None or own not in (roles[0], roles[0].rstrip("12")):
         return None
     df = re.match(r"\s*(?:df\s*=\s*)?(\d+)\s*(?:[,;]|$)", named["df"] or "")
@@ -172,8 +203,11 @@ def _tested(named: re.Match[str], roles: Sequence[str], decimal: str) -> Reading
     size = re.search(r"\bn\s*=\s*(\d+)", named["df"] or "", re.IGNORECASE)
     last = _WITHIN.get(roles[0])
     within = re.search(last, named["df"] or "") if last else None
-    beside = {"n": float(size[1])} if size and roles[0] == "chi2" else {}
-    beside |= {"df": float(within[1].replace(",", "."))} if within else {}
+    beside = {"n": float(size[1])} if size and roles[0] in _OF_PAIRS else {}
+    if within and roles[0] in ("r", "spearman"):
+        beside = {"n": float(within[1]) + 2.0}
+    elif within:
+        beside |= {"df": float(within[1].replace(",", "."))}
     return Reading({roles[0]: value[0]} | beside)
 
 

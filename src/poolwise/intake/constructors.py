@@ -123,6 +123,9 @@ class FromSources(StudyTable, Protocol):
         sides: int | None = None,
         base_rate: float | None = None,
         responses: str = "logistic",
+        rules: str | Sequence[str] = (),
+        arm: str | None = None,
+        reference: str | Mapping[str, str] | None = None,
         decimal: str | None = ".",
         title: str = "",
         citation: str = "",
@@ -146,10 +149,14 @@ class FromSources(StudyTable, Protocol):
             numbers of events, medians with quartiles or ranges means and standard deviations (`measures.mean_sd`);
             ``M pre``, ``SD post``, ... with ``r`` are a change, or with a control group a difference of changes;
             chi-squared of one degree of freedom with ``sign`` is phi, and with ``n1 n2 events`` the table itself. A
-            statistic of which only a bound is printed is not used.
+            statistic of which only a bound is printed is not used. Slopes of regressions with se, interval, t or p are
+            log odds ratios (``logistic b``), log hazard ratios (``Cox b``), or slopes for the target ``"SLOPE"``; a
+            column ``model`` may tell the kind of each row. A standardised slope (``std beta``) with n is the
+            correlation where ``predictors`` is 1. Of r its degrees of freedom in brackets, r(78), tell n = 80;
+            ``rho`` is Spearman's, ``tau`` Kendall's.
         target : str
-            Code of a measure of `effect_size`, or ``"HR"``: what all rows are brought to. SMD, OR and ZCOR are reached
-            from one another; every other one only from statistics of its own.
+            Code of a measure of `effect_size`, ``"HR"``, or ``"SLOPE"`` for slopes on one scale: what all rows are
+            brought to. SMD, OR and ZCOR are reached from one another; every other one only from statistics of its own.
         columns : mapping of str to str, optional
             Column by statistic, where names are unusual: ``{"n1": "Patients A", "m1 sd1": "Mittel (SA) A"}``.
         study, study_as_given, outcome : str, optional
@@ -168,6 +175,16 @@ class FromSources(StudyTable, Protocol):
             Risk without treatment, between odds and risk ratios.
         responses : str
             As for `measures.convert`.
+        rules : sequence of str
+            Conversions that are made only where they are asked for: ``"peterson-brown"`` imputes r = .98 beta + .05
+            (beta >= 0) for a standardised slope beside other predictors, ``"greiner"`` takes r = sin(pi tau / 2) for
+            Kendall's tau.
+        arm : str, optional
+            Column that names the arm, where each arm has a row of its own (``study, arm, n, mean, sd`` or ``events``);
+            a column called arm, group or condition is found where studies have several rows.
+        reference : str or mapping, optional
+            The control arm of all studies; or the control of each arm, ``{"CBT": "waitlist", "ACT": "waitlist"}``,
+            where a study has more than two. Without it an arm called control, placebo, waitlist, ... is taken.
         decimal : str
             The decimal mark in cells of text, ``"."`` or ``","``; the one that the numbers have when None, as where a
             file is read.
@@ -193,8 +210,9 @@ class FromSources(StudyTable, Protocol):
 
         References
         ----------
-        Borenstein et al. (2009), Introduction to Meta-Analysis, chapter 7, doi:10.1002/9780470743386; each measure and
-        each conversion tells its own.
+        Borenstein et al. (2009), Introduction to Meta-Analysis, chapter 7, doi:10.1002/9780470743386; Bonett & Wright
+        (2000), Psychometrika 65:23, doi:10.1007/BF02294183, for rank correlations; Peterson & Brown (2005), Journal of
+        Applied Psychology 90:175, doi:10.1037/0021-9010.90.1.175; each measure and each conversion tells its own.
 
         Examples
         --------
@@ -219,8 +237,10 @@ class FromSources(StudyTable, Protocol):
             moderators=(moderators,) if isinstance(moderators, str) else tuple(moderators),
             cluster=(cluster,) if isinstance(cluster, str) else tuple(cluster),
             adjusted=adjusted,
-            settings=Settings(prob, sides, base_rate, responses),
+            settings=Settings(prob, sides, base_rate, responses, _rules(rules)),
             decimal=decimal,
+            arm=arm,
+            reference=reference,
         )
         words = {"title": title, "citation": citation, "directions": directions}
         return cls._of(given, target_scale(target), allow_single=allow_single, **words)
@@ -415,3 +435,12 @@ class FromSources(StudyTable, Protocol):
         counts = {"events": arms(events, "events"), "totals": arms(totals, "totals")}
         given = read("events", {**counts, "study": study, "moderators": moderators})
         return counted(cls, given, measure, drop00=drop00)
+
+
+def _rules(rules: str | Sequence[str]) -> tuple[str, ...]:
+    """Names of rules, one or several."""
+    if isinstance(rules, str):
+        return (rules,)
+    if not isinstance(rules, Sequence):
+        raise InputError(f"rules is {rules!r}", "names such as 'peterson-brown'", "rules=['peterson-brown']")
+    return tuple(rules)

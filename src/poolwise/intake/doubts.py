@@ -14,7 +14,10 @@ from poolwise.measures.reported import LOPSIDED
 
 Array = NDArray[np.float64]
 RATIOS = frozenset({"or", "rr", "hr", "irr"})
-SIGNED = ("t", "d", "g", "r", "z", "phi", "fisher_z", "md", "rd", "log_or", "log_rr", "log_hr")
+SIGNED = (
+    *("t", "d", "g", "r", "z", "phi", "fisher_z", "md", "rd", "log_or", "log_rr", "log_hr"),
+    *("slope", "std_beta", "spearman", "kendall"),
+)
 """Statistics that carry the sign of the effect themselves."""
 LARGE = 3.0  # a difference of so many standard deviations is hardly ever seen
 UNEVEN = 3.0  # sds of two arms that differ by more

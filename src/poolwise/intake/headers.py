@@ -12,9 +12,10 @@ _FIRST, _SECOND = (
     for words in (
         "1 1i g1 group1 grp1 e t tx trt treat treated treatment treatmentgroup exp experimental experimentalgroup int "
         "intervention interventiongroup active interventionsgruppe versuchsgruppe ig vg traitement tratamiento "
-        "interventie interventiegroep",
+        "interventie interventiegroep cbt act dbt emdr ipt mbct drug verum",
         "2 2i g2 group2 grp2 c ctrl ctl con control controls controlgroup comparison comparator comparisongroup "
-        "placebo pbo kontrollgruppe kontrolle kg temoin controle controlegroep kontroll",
+        "placebo pbo kontrollgruppe kontrolle kg temoin controle controlegroep kontroll wl wlc tau "
+        "waitlist waitinglist waitlistcontrol warteliste usualcare treatmentasusual careasusual cau sham notreatment",
     )
 )
 _OF_GROUPS = {
@@ -23,7 +24,7 @@ _OF_GROUPS = {
     "sd": "sd s std stdev standarddeviation standardabweichung stdabw ecarttype standaarddeviatie",
     "sem": "sem se stderr standarderror standarderrorofmean standarderrorofthemean",
     "m sem": "mse meanse msem meansem avgse",
-    "events": "events event ev e responders",
+    "events": "events event ev e responders ereignisse evenements eventos",
     "m sd": "msd meansd meanstd avgsd averagesd mwsd mittelwertsd",
     "events n": "eventstotal eventsn nn eventstotaln eventsofn respondersn",
     "time": "time persontime personyears py",
@@ -57,7 +58,7 @@ _ALONE = {
     "lower_q": "q1 lowerquartile",
     "upper_q": "q3 upperquartile",
     "level": "cilevel confidencelevel",
-    "z": "zvalue zstat zstatistic zscore",
+    "z": "zvalue zstat zstatistic zscore waldz zwald",
     "d": "d di cohend cohensd",
     "g": "g hedgesg smd",
     "or": "or oddsratio",
@@ -83,7 +84,16 @@ _ALONE = {
     "predictors": "predictors npredictors preds",
     "r2": "r2 rsquared r2i",
     "alpha": "alpha cronbachalpha cronbachsalpha",
-    "items": "items nitems",
+    "items": "items nitems kitems numberofitems",
+    "spearman": "spearman spearmanrho spearmansrho spearmanr spearmancorrelation rho rs rhos rankcorrelation",
+    "kendall": "kendall kendalltau kendallstau tau taub kendallstaub kendalltaub",
+    "slope": "slope regressionslope coefficient coef regressioncoefficient regressionweight estimateb bunstandardized "
+    "bunstandardised unstandardizedb unstandardisedb unstandardizedbeta unstandardisedbeta unstandardizedcoefficient "
+    "unstandardisedcoefficient unstdb unstdbeta regressionskoeffizient",
+    "std_beta": "stdbeta standardizedbeta standardisedbeta betastandardized betastandardised standardizedcoefficient "
+    "standardisedcoefficient standardizedslope standardisedslope standardizedregressioncoefficient bstd stdb "
+    "betaweight betaz",
+    "df": "df degreesoffreedom dof dfresidual residualdf freiheitsgrade",
     "r_pre_post": "rprepost testretestr testretestcorrelation retestr rtt",
 }
 _OF_METAFOR = {
@@ -109,12 +119,16 @@ _BY_TARGET = {
     **{key: {"mi": "predictors"} for key in ("R2", "ZR2")},
 }
 """Names that metafor gives to one thing for most measures, and to another one for these."""
-_ESTIMATES = ("r", "d", "g", "or", "log_or", "rr", "log_rr", "hr", "log_hr", "fisher_z", "md", "rd", "irr")
+_ESTIMATES = (
+    *("r", "d", "g", "or", "log_or", "rr", "log_rr", "hr", "log_hr", "fisher_z", "md", "rd", "irr"),
+    *("slope", "std_beta"),
+)
 _INTERVALS = re.split(
     r"\s+",
     "ci 95ci ci95 ki 95ki ic ic95 95ic 95confidenceinterval confidenceinterval konfidenzintervall "
     "95konfidenzintervall bi 95bi 90ci 99ci 80ci",
 )
+_SLOPE_INTERVALS = frozenset(f"{slope}{interval}" for slope in ("b", "beta") for interval in _INTERVALS)
 STUDY: tuple[str, ...] = (
     "study",
     "author",
@@ -127,6 +141,20 @@ STUDY: tuple[str, ...] = (
     "reference",
     "citation",
 )
+SLOPES = frozenset({"b", "beta", "bi", "bse", "betase", "bv", "seb", "sebeta"})
+"""Headers of slopes that may be of any regression, standardised or not; 'b' and 'bi' may be a cell of a table too."""
+REGRESSIONS = {
+    **dict.fromkeys(("logistic", "logit", "binarylogistic", "logisticregression", "binomial"), "log_or"),
+    **dict.fromkeys(("cox", "coxph", "coxregression", "proportionalhazards", "survival"), "log_hr"),
+    **dict.fromkeys(("linear", "ols", "linearregression", "lm", "ancova"), "slope"),
+}
+"""What the slope of a regression is, by the kind of regression."""
+REGRESSION = ("model", "regression", "regressiontype", "modeltype", "typeofregression", "kindofregression")
+"""Headers of a column that tells the kind of regression of each row."""
+IS_ADJUSTED = ("adjusted", "adj", "isadjusted", "adjustment", "adjustedestimate")
+"""Headers of a column that tells, by yes and no, whether an estimate is adjusted for other variables."""
+ADJUSTED_FOR = ("adjustedfor", "covariates", "covariate", "adjustmentvariables", "controlledfor")
+"""Headers of a column that names for what an estimate is adjusted."""
 _RATIOS = ("or", "log_or", "rr", "log_rr", "hr", "log_hr", "irr")
 _ADJUSTED = ("a", "adj", "adjusted", "crude", "unadjusted")
 TYPE = ("statistic", "metric", "type", "estype", "effectsizetype", "effecttype", "measure", "kind", "statistictype")
@@ -148,7 +176,7 @@ VALUE = ("value", "estimate", "es", "effectsize", "effect", "reportedvalue", "re
 STUDY += ("studie", "etude", "estudio", "autor", "auteur", "studies", "trial", "paper", "authoryear", "studyyear")
 _NUMBERED = ("id", "studyno")
 STUDY += ("studyorsubgroup", *_NUMBERED)
-_GREEK = str.maketrans({"χ": "chi", "φ": "phi", "α": "alpha", "β": "beta", "ρ": "rho"})
+_GREEK = str.maketrans({"χ": "chi", "φ": "phi", "α": "alpha", "β": "beta", "ρ": "rho", "τ": "tau"})
 _TAIL = re.compile(r"(?<=[)\]])\s*(?:[a-d]|[*†‡§¶#]+)$|,\s*\w+$")  # a mark that leads to a note, a unit
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]|,.*$")
 _LIMITS = {
@@ -272,8 +300,55 @@ def recognised(headers: Iterable[str]) -> dict[str, str]:
         found |= {header: "n" for header in found if folded(header) == "total"}
     if "a" not in found.values():
         found |= {header: "lower upper" for header, statistic in found.items() if statistic == "c" and len(header) > 1}
-        found |= {header: None for header, statistic in found.items() if statistic in ("b", "c")}  # b may be a slope
+        found |= {header: None for header, statistic in found.items() if statistic in ("b", "c")}  # see `slopes`
     return {header: statistic for header, statistic in found.items() if statistic is not None}
+
+
+def slopes(headers: Iterable[str], target: str, *, told: Iterable[str] = ()) -> dict[str, str]:
+    """Statistics of headers such as 'b', 'beta' or 'logistic b', which are one thing for one target only.
+
+    Parameters
+    ----------
+    headers : iterable of str
+        Those that stand for nothing else.
+    target : str
+        Code of a measure.
+    told : iterable of str
+        Statistics that other columns hold: beside the number of predictors, 'beta' is standardised.
+
+    Returns
+    -------
+    dict of str to str
+
+    Examples
+    --------
+    >>> slopes(["b", "logistic b"], "SLOPE")
+    {'b': 'slope', 'logistic b': 'log_or'}
+    >>> slopes(["beta"], "ZCOR"), slopes(["beta"], "ZCOR", told=["predictors"])
+    ({}, {'beta': 'std_beta'})
+    """
+    found = {}
+    headers = list(headers)
+    standardised = "predictors" in set(told)
+    plain = {folded(header) for header in headers} & {"b", "slope", "coefficient", "coef"}
+    for header in headers:
+        word = folded(header)
+        if word == "expb" and target in ("OR", "HR"):  # of a logistic, and of a Cox regression
+            found[header] = target.lower()
+        kind = next((kind for kind in REGRESSIONS if len(kind) > 2 and kind in word), None)
+        rest = word if kind is None else word.replace(kind, "", 1).replace("regression", "", 1)
+        slope = rest in SLOPES | _SLOPE_INTERVALS or _KNOWN.get(rest, "").startswith("slope")
+        if not slope or rest in ("seb", "sebeta"):
+            continue
+        beside = " lower upper" if rest in _SLOPE_INTERVALS else " se" if rest.endswith("se") else ""
+        beside = " v" if rest == "bv" else beside
+        if kind is not None:
+            found[header] = REGRESSIONS[kind] + beside
+        elif target in ("SLOPE", "GEN") and not (rest == "beta" and plain):  # beside b, beta is standardised
+            found[header] = f"slope{beside}"
+        elif standardised and rest == "beta":
+            found[header] = "std_beta"
+    return found
 
 
 def for_target(found: Mapping[str, str], target: str) -> dict[str, str]:
@@ -321,6 +396,10 @@ def _of_percentages(header: str) -> str | None:
         return f"percent{group}"
     if known in ("n", "n1", "n2"):
         return known.replace("n", "events", 1)
+    if known not in ("events", "events1", "events2") and re.search(
+        r"\bn\s*\(\s*%\s*\)", header, re.IGNORECASE
+    ):  # 'Treatment events n (%)'
+        known = _KNOWN.get(folded(re.sub(r"\bn\s*\(\s*%\s*\)", "", header, flags=re.IGNORECASE)))
     if known in ("events", "events1", "events2"):
         percent = known.replace("events", "percent")
         return f"{known} {percent}" if re.search(r"\(\s*%\s*\)", header) else percent

@@ -87,6 +87,17 @@ def names_tell(y: object, se: object, v: object, scale: Scale) -> tuple[Remark, 
     return tuple(remarks)
 
 
+def sums_up(label: str) -> bool:
+    """Whether a row sums up the others by its label.
+
+    Examples
+    --------
+    >>> sums_up("Total (95% CI)"), sums_up("Totaro 2001")
+    (True, False)
+    """
+    return _summed(label) in SUMMARY_LABELS
+
+
 def summary_rows(study: Sequence[str], rows: Rows) -> tuple[Remark, ...]:
     """Rows that by their label sum up the others.
 
@@ -101,7 +112,7 @@ def summary_rows(study: Sequence[str], rows: Rows) -> tuple[Remark, ...]:
     -------
     tuple of Remark
     """
-    sums = [row for row, label in enumerate(study) if _summed(label) in SUMMARY_LABELS]
+    sums = [row for row, label in enumerate(study) if sums_up(label)]
     if not sums:
         return ()
     return (Remark(f"a summary rather than a study, by its label: {rows.names(sums)}; leave such rows out"),)

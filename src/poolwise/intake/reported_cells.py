@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from poolwise.errors import InputError, listing, shown
 from poolwise.intake.cells import THOUSANDS, Remark, Rows, bare_text, cell_advice, number_of
 from poolwise.intake.columns import Column, is_date
-from poolwise.intake.compound import COUNTS, GROUPED, SIGNS, reading
+from poolwise.intake.compound import COUNTS, GROUPED, SIGNS, looks_like_day, reading
 from poolwise.intake.doubts import impossible, opposed
 from poolwise.intake.headers import level_in, recognised, sizes_in
 from poolwise.intake.rows import ARMS, EVENTS, TOTALS
@@ -190,6 +190,17 @@ class ReportedCells:
             self.numbers["r_pre_post"] = np.where(between, self.known("r"), self.known("r_pre_post"))
             self.numbers["r"] = np.where(between, np.nan, self.known("r"))
 
+    def pairs(self) -> None:
+        """Sizes of correlations from their degrees of freedom, n = df + 2, where no column tells n."""
+        alone = ~np.isnan(self.known("r")) & ~np.isnan(self.known("df")) & np.isnan(self.known("n"))
+        alone &= np.isnan(self.known("n1")) & np.isnan(self.known("t")) & np.isnan(self.known("predictors"))
+        if alone.any():
+            self.numbers["n"] = np.where(alone, self.known("df") + 2.0, self.known("n"))
+            for row in np.flatnonzero(alone).tolist():
+                self._derived(row, f"n = {self.numbers['n'][row]:g} from the degrees of freedom of r")
+            told = f"n = df + 2 from the degrees of freedom of correlations for {self.rows.names(alone)}"
+            self.told.append(Remark(told, warn=False))
+
     def spreads(self) -> None:
         """Standard deviations from standard errors of means, sd = se * sqrt(n)."""
         for group in _GROUPS:
@@ -350,7 +361,7 @@ def read_cells(
     read.directed(settings.sides)
     read.levels(levels)
     read.sizes(sizes_in(named))
-    for derive in (read.spreads, read.events, read.order_statistics):
+    for derive in (read.pairs, read.spreads, read.events, read.order_statistics):
         derive()
     read.faults += impossible(read.numbers, columns, rows)
     if read.faults:
@@ -379,7 +390,7 @@ def _usual(statistic: str, value: float) -> str:
 
 
 def _advice(cell: object, statistics: tuple[str, ...], decimal: str) -> str:
-    if is_date(cell):
+    if is_date(cell) or looks_like_day(cell):
         return "the number that was printed: a spreadsheet makes dates of 1.3, 3/12 or 2-4; cells as text keep them"
     if not isinstance(cell, str):
         return "a number"

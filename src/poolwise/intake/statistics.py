@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 
 from poolwise.errors import InputError, listing, nearest, shown
 from poolwise.intake.cells import Remark, Rows
-from poolwise.intake.columns import Column, Table, column_name
-from poolwise.intake.compound import COUNTS, figures, is_share, named_statistic
+from poolwise.intake.columns import Column, Table, column_name, is_date
+from poolwise.intake.compound import COUNTS, figures, is_share, looks_like_day, named_statistic
 from poolwise.intake.dialect import detected_decimal, dialect_sentence
 from poolwise.intake.doubts import doubtful
 from poolwise.intake.frames import check_decimal, frame_columns
 from poolwise.intake.headers import (
+    ADJUSTED_FOR,
+    IS_ADJUSTED,
     PRINTED,
+    REGRESSION,
+    REGRESSIONS,
     VALUE,
     folded,
     for_target,
@@ -25,10 +29,13 @@ from poolwise.intake.headers import (
     guessed,
     is_adjusted,
     recognised,
+    slopes,
     study_column,
     type_and_value,
 )
 from poolwise.intake.labels import missing
+from poolwise.intake.layout import Reference, laid_out
+from poolwise.intake.remarks import sums_up
 from poolwise.intake.reported_cells import MOST_FAULTS, ReportedCells, read_cells
 from poolwise.intake.rows import ADJUSTED, ARMS, KEY_COLUMNS
 from poolwise.intake.table import Given, study_labels
@@ -36,14 +43,20 @@ from poolwise.measures.catalogue import MEASURES
 from poolwise.measures.conversions import SD_RATIOS
 from poolwise.measures.lacking import lacking
 from poolwise.measures.margins import cells_of_margins, off_table, whole_cells
-from poolwise.measures.reports import DOMAINS, PUBLISHED, Converted, Settings, brought_to, targets
+from poolwise.measures.reports import DOMAINS, PUBLISHED, RULES, Converted, Settings, brought_to, targets, ways
 from poolwise.measures.statistics import ASSUMED_PROB
 from poolwise.scale import Scale, as_scale
 from poolwise.settings import check_option, check_prob
 
 Array = NDArray[np.float64]
 _ESTIMATE = frozenset({*VALUE, "yi", "y"})  # names of estimates that tell no measure
-_SIZES = frozenset({"n1", "n2", "n", "df"})  # say nothing of an effect
+_SIZES = frozenset({"n1", "n2", "n", "df", "predictors"})  # say nothing of an effect
+_SLOPE = Scale("slope", "regression slope", "identity", "regression slope")
+_YES = frozenset({"yes", "true", "1", "1.0", "adjusted", "y"})
+_NO = frozenset({"no", "false", "0", "0.0", "", "unadjusted", "n", "nan", "none"})
+_OF_REGRESSION = {"log_or": "logistic", "log_hr": "cox", "slope": "linear"}
+SLOPES_ALONE = ("b", "beta", "slope", "coefficient", "coef", "regressioncoefficient")
+"""Headers of one slope, of which a column of kinds of regressions tells what it is."""
 
 
 def target_scale(target: str) -> Scale:
@@ -55,7 +68,8 @@ def target_scale(target: str) -> Scale:
         For an unknown code.
     """
     check_option("target", target, targets(), error=InputError)
-    return as_scale("log HR") if target == "HR" else MEASURES[target].scale
+    own = {"HR": as_scale("log HR"), "GEN": as_scale("identity"), "SLOPE": _SLOPE}
+    return own[target] if target in own else MEASURES[target].scale
 
 
 def from_columns(
@@ -70,6 +84,8 @@ def from_columns(
     settings: Settings,
     decimal: str | None,
     order: Sequence[int] = (),
+    arm: str | None = None,
+    reference: Reference = None,
 ) -> Given:
     """Columns of a study table from those of reported statistics; see `from_statistics`.
 
@@ -80,29 +96,57 @@ def from_columns(
         check_decimal(decimal)
     _check_settings(settings)
     there, labels = frame_columns(frame, "study")
+    layout = laid_out(
+        there,
+        columns,
+        study=roles.get("study"),
+        arm=arm,
+        reference=reference,
+        two_groups=_compares_groups(target),
+    )
+    there, columns = layout.columns, layout.statistics
+    if layout.order:
+        order = tuple(order[row] for row in layout.order) if order else layout.order
+        labels = None if labels is None else labels.taken(layout.order)
     used = {name: column_name(name) for name in (*moderators, *cluster, *(n for n in roles.values() if n))}
     for name in used:
         if name not in there:
             raise InputError(f"no column '{name}'", advice=nearest(name, there))
     study = roles.get("study") or study_column(there)
     there = _by_name(_by_type(there, used, columns), used, columns)
+    there = _by_regression(there, used, columns)
     named = _statistics(there, columns, {*used, *([study] if study else [])}, target)
     blank = _left_blank(there, study, named)
     given = Given(_texts(there, roles, study), moderators=_kept(there, moderators, cluster), identifiers=tuple(cluster))
+    given = replace(given, order=layout.order)
     if study is None and labels is not None and labels.kind == "text":
         given = replace(given, columns={**given.columns, "study": Column(list(labels.names))})
     rows = Rows(study_labels(given.labels)[0], tuple(order))
-    mark, told = (decimal, ()) if decimal is not None else _decimal(frame, there, named)
+    mark, told = (decimal, _by_reader(frame)) if decimal is not None else _decimal(frame, there, named)
     read = read_cells(there, named, rows, mark, settings)
     read.unknown = [str(name) for name in there if name not in {**used, **named, study or "": ""}]
-    by_header = [name for name in named if is_adjusted(name)] if adjusted is None else []
+    flags, by_header = _told_adjusted(there, adjusted, named, used, rows)
     if by_header:
         blank += (Remark(f"adjusted estimates, by their header: {listing(map(repr, by_header))}", warn=False),)
-    remarks = (*told, *blank, *read.remarks(), *doubtful(read.numbers, rows))
+    remarks = (
+        *layout.remarks,
+        *told,
+        *blank,
+        *_slopes_by_header(named),
+        *read.remarks(),
+        *doubtful(read.numbers, rows),
+    )
     given = replace(given, remarks=remarks, decimal=mark)
     converted = brought_to(target, read.numbers, settings)
-    flags = _flags(there, adjusted, rows) | _from_header(converted, [named[name].split()[0] for name in by_header])
+    flags |= _beside_others(read, converted)
+    flags |= _from_header(converted, [named[name].split()[0] for name in by_header])
     return _estimated(given, target, read, settings, converted, flags)
+
+
+def _compares_groups(target: str) -> bool:
+    """Whether a target is reached from statistics of two groups."""
+    check_option("target", target, targets(), error=InputError)
+    return any(not {"m2", "c", "events2", "time2"}.isdisjoint(way.needs) for way in ways(target))
 
 
 def _check_settings(settings: Settings) -> None:
@@ -115,6 +159,8 @@ def _check_settings(settings: Settings) -> None:
     if rate is not None and not (isinstance(rate, float | int) and 0.0 < rate < 1.0):
         raise InputError(f"base_rate is {shown(rate)}", "a risk between 0 and 1")
     check_option("responses", settings.responses, SD_RATIOS, error=InputError)
+    for rule in settings.rules:
+        check_option("rules", rule, RULES, error=InputError)
 
 
 def _decimal(frame: Any, there: Mapping[str, Column], named: Mapping[str, str]) -> tuple[str, tuple[Remark, ...]]:
@@ -132,6 +178,13 @@ def _decimal(frame: Any, there: Mapping[str, Column], named: Mapping[str, str]) 
     return mark, tuple(Remark(told, warn=False) for told in (own, *attrs.get("notes", ())) if told)
 
 
+def _by_reader(frame: Any) -> tuple[Remark, ...]:
+    """What the reader of a file noticed: titles above a header, merged cells."""
+    attrs = getattr(frame, "attrs", None)
+    notes = attrs.get("notes", ()) if isinstance(attrs, Mapping) else ()
+    return tuple(Remark(str(note), warn=False) for note in notes if note)
+
+
 def _statistics(
     there: Mapping[str, Column], columns: Mapping[str, str] | None, used: set[str], target: str
 ) -> dict[str, str]:
@@ -144,10 +197,19 @@ def _statistics(
             raise InputError(f"no column '{name}' for {statistic}", advice=nearest(str(name), there))
     headers = for_target(recognised(map(str, there)), target)
     found = {name: statistic for name, statistic in headers.items() if name not in used}
+    found = {name: statistic for name, statistic in found.items() if not _is_other(name, there, found, target)}
     for name, column in there.items():
         cells = [cell for cell in column.tolist() if not missing(cell)]
-        if (group := group_of(str(name))) and cells and all(map(is_share, cells)):
+        if (
+            (group := group_of(str(name)))
+            and any(map(is_share, cells))
+            and all(is_share(cell) or _is_day(cell) for cell in cells)
+        ):
             found[name] = f"events{group} n{group}"
+    rest = [str(name) for name in there if name not in {*used, *found, *told.values()}]
+    found |= slopes(rest, target, told=(part for statistic in found.values() for part in statistic.split()))
+    if not {"slope", "log_or", "log_hr", "std_beta"}.isdisjoint(" ".join((*found.values(), *told)).split()):
+        found |= {name: "se" for name in rest if folded(name) in ("seb", "sebeta")}
     parts = {part for statistic in told for part in statistic.split()}
     found = {
         name: statistic
@@ -167,6 +229,21 @@ def _statistics(
     if not found or {part for statistic in found.values() for part in statistic.split()} <= _SIZES:
         raise _nothing_known(there, found)
     return found
+
+
+def _is_other(name: str, there: Mapping[str, Column], found: Mapping[str, str], target: str) -> bool:
+    """Whether a column is no statistic here: a slope for another target; tau or rho beside an estimate in each row."""
+    if found[name].split()[0] == "slope":
+        return target not in ("SLOPE", "GEN")
+    if folded(name) not in ("tau", "rho"):
+        return False
+    others = [there[other].tolist() for other, own in found.items() if own.split()[0] in (*PUBLISHED, "r")]
+    filled = [row for row, cell in enumerate(there[name].tolist()) if not missing(cell)]
+    return bool(others) and all(any(not missing(cells[row]) for cells in others) for row in filled)
+
+
+def _is_day(cell: object) -> bool:
+    return is_date(cell) or looks_like_day(cell)
 
 
 def _check_no_protocol(there: Mapping[str, Column], found: Mapping[str, str]) -> None:
@@ -199,6 +276,88 @@ def _by_name(there: dict[str, Column], used: Mapping[str, str], columns: Mapping
         for kind in kinds
     }
     return {name: column for name, column in there.items() if name != printed} | own
+
+
+def _by_regression(
+    there: dict[str, Column], used: Mapping[str, str], columns: Mapping[str, str] | None
+) -> dict[str, Column]:
+    """A table of slopes with a column of kinds of regressions, with a column for what each kind of slope is."""
+    told = {*used, *(columns or {}).values()}
+    kind = next((name for name in there if folded(str(name)) in REGRESSION and name not in told), None)
+    plain = [name for name in there if name not in told and folded(str(name)) in SLOPES_ALONE]
+    if kind is None or len(plain) != 1:
+        return there
+    kinds = [REGRESSIONS.get(folded(str(cell))) for cell in there[kind].tolist()]
+    if not any(kinds):
+        return there
+    cells = there[plain[0]].tolist()
+    own = {
+        f"{plain[0]} ({_OF_REGRESSION[statistic]})": Column(
+            [cell if statistic == of_row else None for of_row, cell in zip(kinds, cells, strict=True)]
+        )
+        for statistic in dict.fromkeys(filter(None, kinds))
+    }
+    rest = [None if of_row else cell for of_row, cell in zip(kinds, cells, strict=True)]
+    if not all(map(missing, rest)):
+        own[plain[0]] = Column(rest)  # of another regression, which is told with what is not known
+    return {name: column for name, column in there.items() if name not in (kind, plain[0])} | own
+
+
+def _tells_adjusted(there: Mapping[str, Column], taken: set[str]) -> str | None:
+    """The column that tells whether estimates are adjusted, by its header and its cells of yes and no."""
+    for name in there:
+        if folded(str(name)) in IS_ADJUSTED and name not in taken:
+            words = {str(cell).strip().casefold() for cell in there[name].tolist()}
+            if words <= {*_YES, *_NO}:
+                return name
+    return None
+
+
+def _told_adjusted(
+    there: Mapping[str, Column], adjusted: str | None, named: Mapping[str, str], used: Mapping[str, str], rows: Rows
+) -> tuple[NDArray[np.bool_], list[str]]:
+    """Rows that a column tells to be adjusted, and the columns of statistics that say so in their header."""
+    if adjusted is not None:
+        return _flags(there, adjusted, rows), []
+    found = _tells_adjusted(there, {*used, *named})
+    flags = _adjusted_for(there, set(named)) if found is None else _flags(there, found, rows)
+    return flags, [name for name in named if is_adjusted(name)] if found is None else []
+
+
+def _adjusted_for(there: Mapping[str, Column], taken: set[str]) -> NDArray[np.bool_]:
+    """Rows for which a column names other variables for which the estimate is adjusted."""
+    k = len(next(iter(there.values())))
+    named = next((name for name in there if folded(str(name)) in ADJUSTED_FOR and name not in taken), None)
+    if named is None:
+        return np.zeros(k, dtype=bool)
+    nothing = {*_NO, "-", "–", "—", "unadjusted", "crude", "nothing"}
+    cells = there[named].tolist()
+    return np.array([not missing(cell) and str(cell).strip().casefold() not in nothing for cell in cells], dtype=bool)
+
+
+def _slopes_by_header(named: Mapping[str, str]) -> tuple[Remark, ...]:
+    """What headers that may be several things were read as."""
+    other = {"slope": "std_beta", "std_beta": "slope"}
+    words = {
+        "slope": "an unstandardised slope",
+        "std_beta": "a standardised slope",
+        "spearman": "Spearman's",
+        "kendall": "Kendall's tau",
+    }
+    told = []
+    for name, statistics in named.items():
+        first = statistics.split()[0]
+        if folded(name) in (*SLOPES_ALONE, "rho", "tau") and first in words:
+            instead = f"; columns={{'{other[first]}': '{name}'}} if it is not" if first in other else ""
+            told.append(Remark(f"'{name}' was read as {words[first]}{instead}", warn=False))
+    return tuple(told)
+
+
+def _beside_others(read: ReportedCells, converted: Converted) -> NDArray[np.bool_]:
+    """Rows whose way starts from the slope of a regression with several predictors."""
+    slope = {"slope", "std_beta", "log_or", "or", "log_hr", "hr"}
+    several = np.nan_to_num(read.known("predictors"), nan=1.0) > 1.0
+    return several & np.array([bool(slope & set(used)) for used in converted.used], dtype=bool)
 
 
 def _by_type(there: dict[str, Column], used: Mapping[str, str], columns: Mapping[str, str] | None) -> dict[str, Column]:
@@ -252,6 +411,8 @@ def _nothing_known(there: Mapping[str, Column], found: Mapping[str, str]) -> Inp
     if guess := guessed(str(name) for name in there if name not in found):
         headers += f"; perhaps columns={ {statistic: name for name, statistic in guess.items()} }"
     rest = [str(name) for name in there if name not in found]
+    if any(folded(name) in SLOPES_ALONE for name in rest):
+        headers += f"; {_unknown(rest, '').partition('; ')[2].strip()}"
     return InputError(
         f"no column of {listing(rest)} is known as a statistic",
         "columns such as n1, m1, sd1, n2, m2, sd2, or t, r, or, se",
@@ -274,6 +435,14 @@ def _unknown(names: Sequence[str], lacks: str) -> str:
     """Columns that are no statistics; the first may be what the first row lacks."""
     if not names:
         return ""
+    slope = next((name for name in names if folded(name) in SLOPES_ALONE), None)
+    if slope is not None:
+        example = (
+            f"'{slope}' may be the slope of a regression: columns={{'log_or': '{slope}'}} of a logistic one, "
+            f"'log_hr' of a Cox regression, 'slope' for target='SLOPE', 'std_beta' for a standardised one with n and "
+            f"predictors (1: it is the correlation); t with n and predictors leads to target='PCOR'"
+        )
+        return f"Columns that are not known as statistics: {listing(names)}; {example}.\n"
     wanted = lacks.rpartition(": lacks ")[2].partition(",")[0].partition(" ")[0]
     statistic = wanted if wanted in DOMAINS else "sd1"
     likely = next((name for name in names if folded(name) in _ESTIMATE and statistic in PUBLISHED), names[0])
@@ -287,15 +456,11 @@ def _flags(there: Mapping[str, Column], adjusted: str | None, rows: Rows) -> NDA
         return np.zeros(len(next(iter(there.values()))), dtype=bool)
     if adjusted not in there:
         raise InputError(f"no column '{adjusted}' for adjusted", advice=nearest(adjusted, there))
-    yes, no = (
-        {"yes", "true", "1", "1.0", "adjusted", "y"},
-        {"no", "false", "0", "0.0", "", "unadjusted", "n", "nan", "none"},
-    )
     words = [str(cell).strip().casefold() for cell in there[adjusted].tolist()]
-    wrong = [row for row, word in enumerate(words) if word not in yes | no]
+    wrong = [row for row, word in enumerate(words) if word not in _YES | _NO]
     if wrong:
         raise InputError(f"'{adjusted}' is {words[wrong[0]]!r} for {rows.names(wrong)}", "yes or no")
-    return np.array([word in yes for word in words])
+    return np.array([word in _YES for word in words])
 
 
 def _from_header(converted: Converted, statistics: Sequence[str]) -> NDArray[np.bool_]:
@@ -323,6 +488,7 @@ def _estimated(
         counts = {kind: sum(way.startswith(f"{kind} from") for way in converted.way) for kind in kinds}
         told = listing(f"{count} from {kind}" for kind, count in counts.items())
         remarks.append(Remark(f"the rows report different statistics, brought to {target}: {told}", warn=False))
+    remarks += _kendall(settings, converted)
     if adjusted.any() and not adjusted.all():
         remarks.append(Remark(f"adjusted and unadjusted estimates are mixed; adjusted: {rows.names(adjusted)}"))
     remarks += _unused_baselines(read, converted)
@@ -384,9 +550,20 @@ def _without_way(
         if filled not in rests:
             rests[filled] = lacking(target, filled, settings) or f"a way to {target}"
         bound = f"; {read.bounds[row]}: the exact p, t or the means, or no row for it" if row in read.bounds else ""
+        if sums_up(read.rows.labels[row]):
+            bound += "; by its label a summary rather than a study: leave it out"
         told = f"{read.rows.name(row)} reports {listing(filled) or 'nothing'}: lacks {rests[filled]}{bound}"
         short.append(told)
     return absent, short
+
+
+def _kendall(settings: Settings, converted: Converted) -> list[Remark]:
+    """A tau that was taken for a correlation beside others, though it is smaller than these."""
+    tau = np.array(["kendall" in used for used in converted.used], dtype=bool)
+    if "greiner" in settings.rules or not tau.any() or tau.sum() == sum(map(bool, converted.used)):
+        return []
+    told = "Kendall's tau, about two thirds of a correlation, is mixed with other statistics"
+    return [Remark(f"{told}; rules=['greiner'] makes the correlation r = sin(pi tau / 2) of it")]
 
 
 def _unused_baselines(read: ReportedCells, converted: Converted) -> list[Remark]:

@@ -256,8 +256,10 @@ class Columns:
     def looks(self, scale: Scale, names: Rows, *, quiet: bool = False) -> tuple[Remark, ...]:
         """What the numbers look like on this scale, and the moderators; of these quietly where they are mere codes."""
         about = moderator_remarks(self.moderators, names)
+        other_law = np.array(["of Kendall's tau" in way for way in self.derivation], dtype=bool)  # .437 / (n - 4)
+        n = np.where(other_law, np.nan, self.n)
         return (
-            *remarks.value_remarks(self.y, self.se, self.n, scale, names, np.array(self.combined)),
+            *remarks.value_remarks(self.y, self.se, n, scale, names, np.array(self.combined)),
             *(replace(remark, warn=False) if quiet else remark for remark in about),
         )
 

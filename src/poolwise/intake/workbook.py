@@ -13,12 +13,13 @@ import pandas as pd
 
 from poolwise.errors import InputError, listing, nearest, warn
 from poolwise.intake.columns import check_columns, column_name
-from poolwise.intake.headers import recognised
+from poolwise.intake.headers import recognised, study_column
 from poolwise.intake.labels import missing
 from poolwise.intake.text_file import read_bytes
 
 MOST = 200_000_000  # bytes
 ENDINGS = (".xlsx", ".xlsm")
+_DEEPEST = 6  # rows in which a header is looked for
 _RESULTS = "results"  # the sheet of the template
 
 type Row = list[Any]
@@ -156,8 +157,12 @@ def _parted(path: Path, name: str, grid: _Grid) -> tuple[list[str], list[Row], t
     titles = 0
     while widest > 1 and titles < len(rows) - 1 and _distinct(rows[titles]) == 1:
         titles += 1
+    titles += _above_header(rows[titles : titles + _DEEPEST])
     notes = tuple(f"passed over above the header: {_first(row)!r}" for row in rows[:titles])
     rows = rows[titles:]
+    if (three := _third_header(rows)) is not None:
+        notes += (f"passed over in a header of three rows: {_outermost(rows[0])}",)
+        rows = three
     depth = 2 if len(rows) > 1 and _second_header(rows[0], rows[1]) else 1
     header = [_joined([_above(rows[0], place) if depth == 2 else rows[0][place], *(r[place] for r in rows[1:depth])])
               for place in range(len(rows[0]))]  # fmt: skip
@@ -172,6 +177,30 @@ def _parted(path: Path, name: str, grid: _Grid) -> tuple[list[str], list[Row], t
         )
     kept = [place for place, own in enumerate(header) if own]
     return [header[place] for place in kept], [[row[place] for place in kept] for row in rows[depth:]], notes
+
+
+def _above_header(rows: Sequence[Row]) -> int:
+    """How many of the first rows stand above one that names a study and two statistics, and name none themselves."""
+    known = [recognised(str(cell) for cell in row if not missing(cell)) for row in rows]
+    named = [study_column(str(cell) for cell in row if not missing(cell)) is not None for row in rows]
+    once = [_distinct(row) == sum(not missing(cell) for cell in row) for row in rows]  # below groups, n stands twice
+    place = next((place for place, own in enumerate(known) if named[place] and once[place] and len(own) > 1), 0)
+    return 0 if any(len(own) > 1 for own in known[:place]) else place
+
+
+def _third_header(rows: Sequence[Row]) -> list[Row] | None:
+    """The rows without the outermost of three headers; None where there are fewer."""
+    if len(rows) < 4 or any(not isinstance(cell, str) for cell in (*rows[1], *rows[2]) if not missing(cell)):
+        return None
+    middle = [upper if missing(cell) else cell for upper, cell in zip(rows[0], rows[1], strict=True)]
+    together = [_joined([_above(middle, place), cell]) for place, cell in enumerate(rows[2])]
+    if not _second_header(middle, rows[2]) or len(recognised(together)) < 2 or recognised(map(str, middle)):
+        return None
+    return [middle, *rows[2:]]
+
+
+def _outermost(row: Row) -> str:
+    return listing(dict.fromkeys(repr(str(cell)) for cell in row if not missing(cell)))
 
 
 def _distinct(row: Sequence[Any]) -> int:

@@ -10,6 +10,7 @@ _TELL_NO_EFFECT = frozenset({"n", "n1", "n2", "sign", "predictors", "items"})
 _WORDS = {
     "z": "z_value",
     "r_pre_post": "r_pre_post (the correlation of pre- and post-test)",
+    "predictors": "predictors (their number in the regression, this one included)",
     "sign": "sign (1 or -1, the direction of the effect)",
 }
 
@@ -33,6 +34,9 @@ def lacking(target: str, filled: Sequence[str], settings: Settings) -> str:
     if target not in CHANGES and {"pre", "post"} <= set(filled):
         advice = f"the same of a control group, or target='SMCR' ({', '.join(CHANGES)} are changes)"
         return f"a control group: the change of one group is no {target}; {advice}"
+    if settings.rules == () and "std_beta" in filled and "n" in filled and "predictors" not in filled:
+        rule = "rules=['peterson-brown'], which imputes a correlation"
+        return f"predictors (1 where this is the only one, and its standardised slope the correlation), or {rule}"
     known = {*filled, *(part for name in filled for part in _implied(name))}
     short: dict[bool, dict[str, int]] = {True: {}, False: {}}
     for way in ways(target):
@@ -43,6 +47,8 @@ def lacking(target: str, filled: Sequence[str], settings: Settings) -> str:
             rest.append("sides=2 or sides=1 for p")
         if way.crosses_risk and settings.base_rate is None:
             rest.append("base_rate=..., the risk without treatment")
+        if way.rule and way.rule not in settings.rules:
+            continue
         if held:
             short[of_effect].setdefault(" and ".join(rest), len(rest) - ({"n1", "n2"} <= set(rest)))
     nearest = short[True] or short[False]

@@ -59,7 +59,7 @@ def standard_error(
     z, t : array_like, optional
         Statistic of the test of y = 0; `t` with its `df` or without gives the same standard error.
     df : array_like, optional
-        Degrees of freedom where the interval, or p, came from Student's t.
+        Degrees of freedom where the interval, or p, came from Student's t; infinite for the normal law.
 
     Returns
     -------
@@ -142,8 +142,9 @@ def _quantile(df: ArrayLike | None, prob: ArrayLike) -> Array:
     """Of the normal law, or of t."""
     if df is None:
         return np.asarray(special.ndtri(prob))
-    (degrees,) = read("standard error", {"df": (df, POSITIVE)})
-    return np.asarray(special.stdtrit(degrees, prob))
+    endless = np.asarray(df, dtype=float) == np.inf  # of the normal law
+    (degrees,) = read("standard error", {"df": (np.where(endless, 1.0, df), POSITIVE)})
+    return np.where(endless, special.ndtri(prob), special.stdtrit(degrees, prob))
 
 
 @dataclass(frozen=True, eq=False)

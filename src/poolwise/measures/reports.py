@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.errors import InputError
+from poolwise.measures import associations
 from poolwise.measures.catalogue import MEASURES, Measure
 from poolwise.measures.conversions import convert, path_between
 from poolwise.measures.disagreement import Answers, doubts
@@ -61,6 +62,8 @@ DOMAINS: dict[str, Domain] = {
     "v": POSITIVE,
     "phi": CORRELATION,
     **dict.fromkeys(("lower", "upper", "g", "log_or", "log_rr", "log_hr", "fisher_z", "z", "md", "rd"), ANY),
+    **dict.fromkeys(("slope", "std_beta"), ANY),
+    **dict.fromkeys(("spearman", "kendall"), CORRELATION),
     **dict.fromkeys(("or", "rr", "hr", "irr"), POSITIVE),
     "r": CORRELATION,
     "r2": SHARE,
@@ -86,9 +89,16 @@ PUBLISHED = {
     "md": ("MD", False),
     "rd": ("RD", False),
     "irr": ("IRR", True),
+    "slope": ("slope", False),
 }
 """Estimates by name: the measure of `convert`, and whether they and their limits are ratios whose logs are meant."""
 UNCERTAINTIES = (("se",), ("v",), ("lower", "upper"), ("z",), ("p",))
+COEFFICIENTS = ("slope", "log_or", "or", "log_rr", "rr", "log_hr", "hr", "md", "rd", "irr")
+"""Estimates of regressions among them, whose t is the estimate (its log) over its standard error."""
+_OF_T = ("slope", "md")
+"""Those whose intervals and p-values are of Student's t where degrees of freedom are told."""
+RULES = ("peterson-brown", "greiner")
+"""Conversions that are made only where they are asked for by name."""
 """What tells the standard error of an estimate, in the order in which it is looked for."""
 
 NEIGHBOURS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -108,6 +118,9 @@ _MARGINS = (("or",), ("phi",), ("chi2", "sign"))
 """What tells the cells of a table whose margins n1, n2 and events are known."""
 _PLACES = re.compile(r" \(rows? [\d, and]+\)")
 _TARGETS = {"SMD": "SMD", "OR": "log OR", "ZCOR": "Fisher z", "RR": "log RR", "HR": "log HR"}
+_TARGETS |= {"SLOPE": "slope", "GEN": "slope"}
+OWN_TARGETS = ("HR", "SLOPE", "GEN")
+"""Targets that are reached from estimates which are reported as such only."""
 
 
 @dataclass(frozen=True)
@@ -124,12 +137,15 @@ class Settings:
         Risk without treatment, between log OR and log RR.
     responses : str
         As for `convert`.
+    rules : tuple of str
+        Of `RULES`, those that are asked for.
     """
 
     prob: float | None = None
     sides: int | None = None
     base_rate: float | None = None
     responses: str = "logistic"
+    rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,10 +171,13 @@ class Way:
     steps: int
     crosses_risk: bool
     compute: Callable[[Columns, Settings], Estimate]
+    rule: str = ""
+    unless: str = ""
 
     def is_open(self, columns: Columns, settings: Settings) -> bool:
         """Whether the columns are there, and what has to be told besides: sides of p, a base rate for risk ratios."""
         told = settings.base_rate is not None or not self.crosses_risk
+        told &= (not self.rule or self.rule in settings.rules) and self.unless not in settings.rules
         return set(self.needs) <= set(columns) and told and ("p" not in self.needs or settings.sides is not None)
 
 
@@ -197,7 +216,7 @@ class Converted:
 
 def targets() -> tuple[str, ...]:
     """Codes of the measures to which rows can be brought."""
-    return (*MEASURES, "HR")
+    return (*MEASURES, *OWN_TARGETS)
 
 
 def ways(target: str) -> tuple[Way, ...]:
@@ -230,7 +249,9 @@ def _ways(target: str) -> tuple[Way, ...]:
             found += _associated(MEASURES[code], name, target)
     for statistic, (measure, _) in PUBLISHED.items():
         if path_between(measure, _TARGETS.get(target, target)) is not None:
-            found += [_published(statistic, uncertainty, target) for uncertainty in UNCERTAINTIES]
+            own = (*UNCERTAINTIES, ("t",)) if statistic in COEFFICIENTS else UNCERTAINTIES
+            found += [_published(statistic, uncertainty, target) for uncertainty in own]
+    found += _associations(target)
     return tuple(sorted(found, key=lambda way: (way.steps, not {"m1", "post1"} & set(way.needs))))
 
 
@@ -401,10 +422,70 @@ def _published(statistic: str, uncertainty: tuple[str, ...], target: str) -> Way
     def compute(columns: Columns, settings: Settings) -> Estimate:
         y = np.log(columns[statistic]) if ratio else columns[statistic]
         own = uncertainty if "lower" not in uncertainty or "level" not in columns else (*uncertainty, "level")
-        v = _variance(y, {name: columns[name] for name in own}, ratio, settings)
+        df = _degrees(columns) if statistic in _OF_T else np.full(len(y), np.inf)
+        v = _variance(y, {name: columns[name] for name in own} | {"df": df}, ratio, settings)
         return _to_target(Estimate(y, v, measure), measure, target, columns, settings)
 
     return Way(measure, (statistic, *uncertainty), *_distance(measure, target, ""), compute)
+
+
+def _associations(target: str) -> Iterator[Way]:
+    """Rank correlations and standardised slopes, where a correlation leads to the target or is it."""
+    raw = target == "COR"
+    if not raw and path_between("Fisher z", _TARGETS.get(target, target)) is None:
+        return
+    steps, crosses = (0, False) if raw else _distance("Fisher z", target, "ZCOR" if target == "ZCOR" else "")
+    code = "COR" if raw else "ZCOR"
+
+    def way(words: str, needs: tuple[str, ...], of: Callable[[Columns], Estimate], rule: str = "") -> Way:
+        def compute(columns: Columns, settings: Settings) -> Estimate:
+            own = of({name: columns[name] for name in needs})
+            if raw:
+                return Estimate(np.tanh(own.y), own.v / np.cosh(own.y) ** 4, "COR")
+            return _to_target(own, "Fisher z", target, columns, settings)
+
+        return Way(f"{code} {words}", needs, steps + bool(rule), crosses, compute, rule)
+
+    yield way("of Spearman's rank correlation (Bonett & Wright 2000)", ("spearman", "n"), _of_spearman)
+    greiner = "of the correlation r = sin(pi tau / 2) of Kendall's tau (rule 'greiner')"
+    yield replace(way(greiner, ("kendall", "n"), _of_greiner, "greiner"), steps=steps)
+    itself = way("of Kendall's tau itself (Bonett & Wright 2000)", ("kendall", "n"), _of_kendall)
+    yield replace(itself, unless="greiner")
+    yield way(
+        "of the standardised slope of an only predictor, which is r", ("std_beta", "n", "predictors"), _of_only_beta
+    )
+    imputed = "of r = .98 beta + .05 (beta >= 0), imputed (rule 'peterson-brown', 2005)"
+    yield way(imputed, ("std_beta", "n"), _of_beta, "peterson-brown")
+
+
+def _of_spearman(columns: Columns) -> Estimate:
+    return associations.fisher_z_of_spearman(spearman=columns["spearman"], n=columns["n"])
+
+
+def _of_kendall(columns: Columns) -> Estimate:
+    return associations.fisher_z_of_kendall(kendall=columns["kendall"], n=columns["n"])
+
+
+def _of_greiner(columns: Columns) -> Estimate:
+    return associations.fisher_z_of_greiner(kendall=columns["kendall"], n=columns["n"])
+
+
+def _of_only_beta(columns: Columns) -> Estimate:
+    r = associations.r_of_only_beta(std_beta=columns["std_beta"], predictors=columns["predictors"])
+    return effect_size("ZCOR", r=r, n=columns["n"])
+
+
+def _of_beta(columns: Columns) -> Estimate:
+    return effect_size("ZCOR", r=associations.r_of_beta(std_beta=columns["std_beta"]), n=columns["n"])
+
+
+def _degrees(columns: Columns) -> Array:
+    """Degrees of freedom of a regression: as told, else n - predictors - 1; those of the normal law where unknown."""
+    unknown = np.full(len(next(iter(columns.values()))), np.nan)
+    df = columns.get("df", unknown)
+    residual = columns.get("n", unknown) - columns.get("predictors", unknown) - 1.0
+    df = np.where(np.isnan(df) & (residual >= 1.0), residual, df)
+    return np.where(np.isnan(df), np.inf, df)
 
 
 def _variance(y: Array, reported: Columns, ratio: bool, settings: Settings) -> Array:
@@ -413,7 +494,9 @@ def _variance(y: Array, reported: Columns, ratio: bool, settings: Settings) -> A
     if "se" in reported:
         return reported["se"] ** 2
     if "p" in reported:
-        return standard_error(y, p=np.abs(reported["p"]), sides=settings.sides) ** 2
+        return standard_error(y, p=np.abs(reported["p"]), sides=settings.sides, df=reported["df"]) ** 2
+    if "t" in reported:
+        return standard_error(y, t=reported["t"]) ** 2
     if "z" in reported:
         return standard_error(y, z=reported["z"]) ** 2
     low, high = (np.log(limit) if ratio else limit for limit in (reported["lower"], reported["upper"]))
@@ -423,7 +506,8 @@ def _variance(y: Array, reported: Columns, ratio: bool, settings: Settings) -> A
     probs, v = np.where(np.isnan(level), assumed, level), np.full(len(y), np.nan)
     for prob in np.unique(probs):
         rows = probs == prob
-        v[rows] = standard_error(middle[rows], lower=low[rows], upper=high[rows], prob=float(prob)) ** 2
+        own = {"lower": low[rows], "upper": high[rows], "df": reported["df"][rows]}
+        v[rows] = standard_error(middle[rows], prob=float(prob), **own) ** 2
     return v
 
 

@@ -271,9 +271,18 @@ def _on_scale(effects: Effects, measure: str | None, known: tuple[str, ...]) -> 
         n=effects.n,
         scale=wanted,
         provenance=effects.provenance,
+        derivation=[
+            f"{f'{way}; ' if way else ''}{wanted} from {_arms(a, n)}, which the model uses themselves"
+            for way, a, n in zip(effects.derivation, events.tolist(), totals.tolist(), strict=True)
+        ],
         title=effects.title,
         citation=effects.citation,
         directions=effects.directions,
         notes=(*effects.notes, f"effects computed from the counts on the scale '{wanted}'"),
         allow_single=effects.allow_single,
     )
+
+
+def _arms(events: list[float], totals: list[float]) -> str:
+    """'4 of 123 and 11 of 139', the treated first."""
+    return " and ".join(f"{a:g} of {n:g}" for a, n in zip(events, totals, strict=True))
