@@ -24,14 +24,22 @@ from poolwise.simulate.characteristics import (
     operating_characteristics,
 )
 from poolwise.simulate.families import FAMILIES, Family
+from poolwise.simulate.planning import (
+    FurtherStudies,
+    NextStudy,
+    PriorAnswers,
+    further_studies,
+    next_study,
+    prior_answers,
+)
 from poolwise.simulate.simulators import SIMULATORS
 from poolwise.simulate.tables import Simulated, prior_tables
 from poolwise.simulate.truth import Generated, Truth
 from poolwise.simulate.uniform import Band, band, ecdf, holm, p_value, paired, uniformity
 
 __all__ = [
-    "FAMILIES", "LAWS", "SIMULATORS", "Band", "Design", "EffectLaw", "Family", "Generated", "MisreportedErrors",
-    "OperatingCharacteristics", "PHacking", "Selection", "Simulated", "SizesByEffect", "SmallStudyEffects", "Truth",
-    "band", "calibration", "ecdf", "holm", "operating_characteristics", "p_value", "paired", "prior_tables",
-    "uniformity",
+    "FAMILIES", "LAWS", "SIMULATORS", "Band", "Design", "EffectLaw", "Family", "FurtherStudies", "Generated",
+    "MisreportedErrors", "NextStudy", "OperatingCharacteristics", "PHacking", "PriorAnswers", "Selection", "Simulated",
+    "SizesByEffect", "SmallStudyEffects", "Truth", "band", "calibration", "ecdf", "further_studies", "holm",
+    "next_study", "operating_characteristics", "p_value", "paired", "prior_answers", "prior_tables", "uniformity",
 ]  # fmt: skip
