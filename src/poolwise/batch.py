@@ -26,7 +26,7 @@ from poolwise.intake.table import PROVENANCES
 from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects, prior_words, with_prior
 from poolwise.priors import Flat
 from poolwise.result import NO_PRIOR
-from poolwise.settings import check_flag, check_memory, check_option, check_prob
+from poolwise.settings import as_number, check_flag, check_memory, check_option, check_prob
 from poolwise.threads import one_thread
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def fit_batch(
     moderators: Mapping[str, ArrayLike] | None = None,
     prob: float = 0.95,
     theta_new: bool = False,
+    threshold: float | None = None,
     provenance: str = "reported",
 ) -> xr.Dataset:
     """Fit one model to many study tables, or many models to one table, without a Python loop over them.
@@ -69,6 +70,8 @@ def fit_batch(
     theta_new : bool
         Whether `Exact` summarises the true effect in a new study too, which takes half as long again.
         `ClosedForm` always gives its prediction interval.
+    threshold : float, optional
+        With `Exact` and one mean effect: adds ``mu_below``, the posterior probability that mu is below it.
     provenance : str
         What the tables are, for ``attrs["data"]``: ``"reported"``, ``"reconstructed"`` or ``"simulated"``.
 
@@ -129,6 +132,7 @@ def fit_batch(
         shown = repr(engine) if isinstance(engine, NUTS) else described(engine)
         raise ModelError(f"{shown} has no batch form here", "Exact(), or ClosedForm() with one model")
     check_flag("theta_new", theta_new)
+    _check_threshold(threshold, engine, models[0])
     if len(models) == 1 and isinstance(models[0], MetaRegression):
         own = {name: like(tables(x, f"'{name}'"), first, f"'{name}'", "y") for name, x in (moderators or {}).items()}
         return _regression(estimates, errors, models[0], engine, own, prob=prob, provenance=provenance)
@@ -142,7 +146,7 @@ def fit_batch(
             "one model, one table, or as many models as tables",
         )
     if isinstance(engine, Exact):
-        values, kind = _exact(estimates, errors, models, engine, prob=prob, new=theta_new)
+        values, kind = _exact(estimates, errors, models, engine, prob=prob, new=theta_new, threshold=threshold)
     elif isinstance(engine, ClosedForm) and len(models) == 1:
         values, kind = _closed_form(estimates, errors, models[0], engine, prob)
     else:
@@ -159,6 +163,19 @@ def fit_batch(
         "data": provenance,
     }
     return xr.Dataset({name: ("dataset", column) for name, column in values.items()}, attrs=attrs)
+
+
+def _check_threshold(threshold: float | None, engine: Exact | ClosedForm, model: Model) -> None:
+    if threshold is None:
+        return
+    if not isinstance(engine, Exact):
+        raise ModelError(
+            f"threshold = {threshold:g} asks a confidence interval for a probability", "Exact(), which has posteriors"
+        )
+    if isinstance(model, MetaRegression):
+        raise ModelError(f"threshold = {threshold:g} is given for {model.label}", "a model with one mean effect")
+    if not math.isfinite(as_number(threshold)):
+        raise ModelError(f"threshold is {threshold!r}", "a finite number", "threshold=0.0")
 
 
 def _regression(
@@ -262,7 +279,7 @@ def _tables(y: Block, se: ArrayLike) -> tuple[Array, Array]:
 
 
 def _exact(
-    y: Array, se: Array, models: Sequence[Model], engine: Exact, *, prob: float, new: bool
+    y: Array, se: Array, models: Sequence[Model], engine: Exact, *, prob: float, new: bool, threshold: float | None
 ) -> tuple[dict[str, Array], str]:
     if engine.kind != "equal-tailed":
         raise ModelError("Exact(kind='shortest') has no batch form", "Exact(kind='equal-tailed')")
@@ -274,7 +291,7 @@ def _exact(
             "explicit priors",
             "RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(0.5))",
         )
-    values = fit_many(y, se**2, _for_tables(models, se), prob=prob, new=new)
+    values = fit_many(y, se**2, _for_tables(models, se), prob=prob, new=new, threshold=threshold)
     proper = np.array([_proper(model) for model in models])
     values["log_evidence"] = np.where(proper, values.pop("log_total"), np.nan)
     return values, "credible (equal-tailed)"

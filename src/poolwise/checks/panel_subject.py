@@ -7,7 +7,6 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from poolwise.checks.question import integrated
 from poolwise.effects import Effects
@@ -19,7 +18,7 @@ from poolwise.moments import moments_of_tau
 from poolwise.priors import Flat, Normal, Prior
 from poolwise.quadrature.one_tau.jobs import TauPriors
 from poolwise.quadrature.one_tau.regression import Regression
-from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, tau_posterior
+from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, below, tau_posterior
 from poolwise.quadrature.rules.gaussian import Basis
 from poolwise.settings import check_option
 
@@ -93,10 +92,7 @@ class Subject:
 
     def below(self, posterior: TauPosterior, threshold: float) -> Array:
         """P(quantity < threshold) of each job."""
-        weight, _, values = posterior.nodes()
-        centre, spread = posterior.studies.combination(values, self.weights)
-        centre = centre + posterior.studies.at_origin(self.weights)[:, None]
-        return (weight * ndtr((threshold - centre) / spread)).sum(axis=1)
+        return below(posterior, self.weights, threshold)
 
 
 def subject(effects: Effects, model: Model, quantity: str | None) -> Subject:

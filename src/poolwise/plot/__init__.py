@@ -9,6 +9,7 @@ from poolwise.plot.forest_plot import forest
 from poolwise.plot.funnel_frame import funnel_frame
 from poolwise.plot.funnel_plot import funnel
 from poolwise.plot.model_probabilities_plot import model_frame, model_probabilities
+from poolwise.plot.operating_characteristics_plot import operating_characteristics, operating_characteristics_frame
 from poolwise.plot.prior_panel_plot import prior_panel
 from poolwise.plot.prior_predictive_plot import prior_predictive
 from poolwise.plot.prior_surface_plot import prior_surface
@@ -21,8 +22,9 @@ from poolwise.plot.weight_function_plot import weight_function
 from poolwise.plot.z_plot import z_frame, z_plot
 
 __all__ = [
-    "bubble", "bubble_frame", "calibration", "close", "forest", "forest_frame", "funnel", "funnel_frame", "model_frame",
-    "model_probabilities", "numeric_moderators", "prior_panel", "prior_predictive", "prior_surface", "prisma",
+    "bubble", "bubble_frame", "calibration", "close", "forest", "forest_frame", "funnel", "funnel_frame",
+    "model_frame", "model_probabilities", "numeric_moderators", "operating_characteristics",
+    "operating_characteristics_frame", "prior_panel", "prior_predictive", "prior_surface", "prisma",
     "publication_bias", "publication_bias_frame", "ranges", "ranges_frame", "ranks", "s_value", "s_value_frame",
     "trace", "weight_frame", "weight_function", "z_frame", "z_plot",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Studies made up from a model: tables drawn from its priors, and whether an engine is calibrated on them.
+"""Studies made up: tables drawn from priors, whether an engine is calibrated on them, and what methods say of a truth.
 
 >>> from poolwise import RandomEffects, Exact, priors, simulate
 >>> model = RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(0.5))
@@ -11,13 +11,35 @@ True
 
 from poolwise.simulate import counts, normal, robust, selected  # noqa: F401  (each adds its models to SIMULATORS)
 from poolwise.simulate.calibration import calibration
+from poolwise.simulate.characteristics import (
+    LAWS,
+    Design,
+    EffectLaw,
+    MisreportedErrors,
+    OperatingCharacteristics,
+    PHacking,
+    Selection,
+    SizesByEffect,
+    SmallStudyEffects,
+    operating_characteristics,
+)
 from poolwise.simulate.families import FAMILIES, Family
+from poolwise.simulate.planning import (
+    FurtherStudies,
+    NextStudy,
+    PriorAnswers,
+    further_studies,
+    next_study,
+    prior_answers,
+)
 from poolwise.simulate.simulators import SIMULATORS
 from poolwise.simulate.tables import Simulated, prior_tables
 from poolwise.simulate.truth import Generated, Truth
 from poolwise.simulate.uniform import Band, band, ecdf, holm, p_value, paired, uniformity
 
 __all__ = [
-    "FAMILIES", "SIMULATORS", "Band", "Family", "Generated", "Simulated", "Truth", "band",
-    "calibration", "ecdf", "holm", "p_value", "paired", "prior_tables", "uniformity",
+    "FAMILIES", "LAWS", "SIMULATORS", "Band", "Design", "EffectLaw", "Family", "FurtherStudies", "Generated",
+    "MisreportedErrors", "NextStudy", "OperatingCharacteristics", "PHacking", "PriorAnswers", "Selection", "Simulated",
+    "SizesByEffect", "SmallStudyEffects", "Truth", "band", "calibration", "ecdf", "further_studies", "holm",
+    "next_study", "operating_characteristics", "p_value", "paired", "prior_answers", "prior_tables", "uniformity",
 ]  # fmt: skip

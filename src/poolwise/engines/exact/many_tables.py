@@ -14,9 +14,9 @@ from poolwise.errors import ModelError
 from poolwise.model import Model
 from poolwise.moments import MOST_MOMENTS, moments_of_tau
 from poolwise.priors import Flat, Normal, Prior
-from poolwise.quadrature.one_tau.jobs import Studies, TauPriors
+from poolwise.quadrature.one_tau.jobs import MEAN, Studies, TauPriors
 from poolwise.quadrature.one_tau.regression import Regression
-from poolwise.quadrature.one_tau.tau_posterior import MU, summaries, tau_posterior
+from poolwise.quadrature.one_tau.tau_posterior import MU, below, summaries, tau_posterior
 from poolwise.quadrature.rules.gaussian import Basis
 
 Array = NDArray[np.float64]
@@ -33,6 +33,7 @@ def fit_many(
     prob: float,
     new: bool,
     X: Array | None = None,
+    threshold: float | None = None,
 ) -> dict[str, Array]:
     """Posterior summaries of many tables or many priors, vectorised.
 
@@ -48,6 +49,8 @@ def fit_many(
         Whether to summarise theta_new.
     X : ndarray, optional
         Designs of meta-regressions, shape (n, k, p) or (1, k, p), NaN where a study is missing.
+    threshold : float, optional
+        What ``mu_below``, P(mu < threshold), is about; without one there is none.
 
     Returns
     -------
@@ -68,6 +71,7 @@ def fit_many(
             rows,
             prob,
             new,
+            threshold,
         )
 
     starts = range(0, n, CHUNK)
@@ -77,7 +81,14 @@ def fit_many(
 
 
 def _fit_chunk(
-    y: Array, v: Array, X: Array | None, models: Sequence[Model], rows: slice, prob: float, new: bool
+    y: Array,
+    v: Array,
+    X: Array | None,
+    models: Sequence[Model],
+    rows: slice,
+    prob: float,
+    new: bool,
+    threshold: float | None,
 ) -> dict[str, Array]:
     n = rows.stop - rows.start
     priors, taus = [coefficient_priors(model) for model in models], [_tau(model) for model in models]
@@ -108,7 +119,8 @@ def _fit_chunk(
     posterior = tau_posterior(job, TauPriors.of(taus), moments=wanted, tolerance=TOLERANCE)
     proper = np.broadcast_to(np.isfinite(s).all(axis=1), (n,))
     named = MU if X is None else {f"beta{j}": unit for j, unit in enumerate(np.eye(X.shape[-1]))}
-    return summaries(posterior, np.where(proper, MOST_MOMENTS, wanted), prob, new, named)
+    summary = summaries(posterior, np.where(proper, MOST_MOMENTS, wanted), prob, new, named)
+    return summary if threshold is None else summary | {"mu_below": below(posterior, MEAN, threshold)}
 
 
 def coefficient_priors(model: Model) -> tuple[Prior, ...]:

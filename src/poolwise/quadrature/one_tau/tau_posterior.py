@@ -403,6 +403,24 @@ def summaries(
     return out
 
 
+def below(posterior: TauPosterior, weights: Array, threshold: float) -> Array:
+    """P(weights @ coefficients < threshold) of each job, shape (n,).
+
+    Parameters
+    ----------
+    posterior : TauPosterior
+        With n jobs.
+    weights : ndarray
+        Of the coefficients, shape (p,).
+    threshold : float
+        On the scale of the estimates.
+    """
+    weight, _, values = posterior.nodes()
+    centre, spread = posterior.studies.combination(values, weights)
+    centre = centre + posterior.studies.at_origin(weights)[:, None]
+    return np.asarray((weight * ndtr((threshold - centre) / spread)).sum(axis=1))
+
+
 def _row(name: str, values: Array) -> dict[str, Array]:
     point, lower, upper = values.reshape(3, -1)
     return {name: point, f"{name}_lower": lower, f"{name}_upper": upper}

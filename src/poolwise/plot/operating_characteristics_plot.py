@@ -1,0 +1,268 @@
+"""Operating characteristics as a picture: coverage against width, a panel for each truth, a mark for each method."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from poolwise import show
+from poolwise.errors import InputError, described
+from poolwise.plot import _canvas, _marks, _sheet, _text
+from poolwise.plot._chart import keyed_chart
+from poolwise.plot._keys import Key
+from poolwise.plot._plain import plain_text
+from poolwise.plot._sheet import Phrase
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_ACROSS = 4  # panels in a row
+_HIGH, _HEAD, _BETWEEN = 1.55, 0.26, 0.3  # inches
+_LEFT = 0.1
+_MOST = 24  # panels
+_ERRORS = 2.0  # Monte Carlo standard errors that a mark's line reaches to each side
+_MARKERS = "osD^vP*X"
+_PROMISE = "#e7edf3"
+NEEDED = ("design", "mechanism", "law", "mu", "tau", "method", "quantity", "coverage", "coverage_mcse", "width", "prob")
+TRUTH = ("design", "mechanism", "law", "mu", "tau")
+
+
+def operating_characteristics_frame(answer: Any, *, quantity: str = "mu") -> pd.DataFrame:
+    """Every number that `operating_characteristics` draws.
+
+    Parameters
+    ----------
+    answer : OperatingCharacteristics or DataFrame
+        What ``simulate.operating_characteristics`` returned, or rows of its frame.
+    quantity : str
+        ``"mu"``, ``"tau"`` or ``"theta_new"``.
+
+    Returns
+    -------
+    DataFrame
+        Columns panel (from 0), design, mechanism, law, mu, tau, method, coverage, coverage_mcse, width, prob.
+
+    Raises
+    ------
+    InputError
+        For anything else, and for a quantity of which there is no row.
+
+    References
+    ----------
+    Morris, White & Crowther 2019, Statistics in Medicine 38:2074, 10.1002/sim.8086, section 6, for showing simulations.
+    """
+    frame = getattr(answer, "frame", answer)
+    if not isinstance(frame, pd.DataFrame) or any(name not in frame for name in NEEDED):
+        raise InputError(
+            f"plot.operating_characteristics was given {described(answer)}",
+            "what simulate.operating_characteristics returned, or rows of its frame",
+        )
+    own = frame[frame["quantity"] == quantity]
+    if own.empty:
+        known = ", ".join(dict.fromkeys(frame["quantity"].astype(str)))
+        raise InputError(f"there is no row of {quantity!r}", f"one of {known}")
+    panel = own.groupby(list(TRUTH), sort=False, dropna=False).ngroup()
+    columns = [*TRUTH, "method", "coverage", "coverage_mcse", "width", "prob"]
+    return own[columns].assign(panel=panel)[["panel", *columns]].reset_index(drop=True)
+
+
+def operating_characteristics(
+    answer: Any, *, quantity: str = "mu", title: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw how often intervals hold the truth against how wide they are: high enough and far to the left is good.
+
+    Each panel is a truth, each mark a method; the band is where intervals hold the truth as often as they promise, or
+    more often. Lines through the marks reach two Monte Carlo standard errors to each side.
+    `operating_characteristics_frame` gives every number drawn.
+
+    Parameters
+    ----------
+    answer : OperatingCharacteristics or DataFrame
+        What ``simulate.operating_characteristics`` returned, or rows of its frame.
+    quantity : str
+        ``"mu"``, ``"tau"`` or ``"theta_new"``.
+    title : str, optional
+        Words above.
+    ax : Axes, optional
+        Axes whose place the figure takes. By default a new pyplot figure.
+
+    Returns
+    -------
+    Axes
+        Of the first panel; the others follow it in ``figure.axes``.
+
+    Raises
+    ------
+    InputError
+        For anything else; more than 24 truths; axes that are too small.
+
+    Notes
+    -----
+    mu, since which interval of the mean effect to trust is what is asked most.
+
+    References
+    ----------
+    Morris, White & Crowther 2019, Statistics in Medicine 38:2074, 10.1002/sim.8086, section 6, for showing simulations.
+
+    Examples
+    --------
+    >>> import poolwise as pw
+    >>> methods = {"REML, HK": (pw.RandomEffects(), pw.ClosedForm())}
+    >>> design = pw.simulate.Design(k=3, se=0.2)
+    >>> answer = pw.simulate.operating_characteristics(design, methods, truth={"tau": [0, 0.3]}, replications=100)
+    >>> pw.plot.close(pw.plot.operating_characteristics(answer))
+    """
+    frame = operating_characteristics_frame(answer, quantity=quantity)
+    count = int(frame["panel"].max()) + 1
+    if count > _MOST:
+        raise InputError(
+            f"there are {count} truths, a panel for each", f"at most {_MOST}", "answer.frame.query('mu == 0')"
+        )
+    every = list(dict.fromkeys(getattr(answer, "frame", answer)["method"].astype(str)))  # one sign in all pictures
+    keys = {name: key for name, key in zip(every, _keys(every), strict=True) if name in set(frame["method"])}
+    with plain_text():
+        words = title or f"Coverage of {show.symbol(quantity)} against width"
+        rows = math.ceil(count / _across(count))
+        high = rows * (_HIGH + _HEAD + _BETWEEN) - _BETWEEN
+        note = Phrase(_text.plain(_note(frame, quantity)))
+        own = keyed_chart(_text.plain(words), [note], list(keys.values()), ax, high=high)
+        panels = _panels(own, count)
+        for number, panel in enumerate(panels):
+            _fill(panel, frame[frame["panel"] == number], keys)
+        _shared(panels, frame, count)
+        _name(panels, frame, quantity)
+    return panels[0]
+
+
+def _across(count: int) -> int:
+    return min(_ACROSS, count)
+
+
+def _panels(own: Axes, count: int) -> list[Axes]:
+    """Empty axes in rows in the place of these."""
+    figure, box = _canvas.figure_of(own), own.get_position()
+    own.remove()
+    inches = figure.get_size_inches()
+    across = _across(count)
+    down = math.ceil(count / across)
+    gap = _LEFT / inches[0]
+    wide = (box.width - gap * (across - 1)) / across
+    head, foot = _HEAD / inches[1], _BETWEEN / inches[1]
+    tall = (box.height + foot) / down  # the last row has its ticks below the box
+    made = []
+    for number in range(count):
+        row, column = divmod(number, across)
+        place = (box.x0 + column * (wide + gap), box.y1 - (row + 1) * tall + foot)
+        made.append(figure.add_axes((*place, wide, tall - head - foot)))
+    return made
+
+
+def _fill(ax: Axes, own: pd.DataFrame, keys: dict[str, Key]) -> None:
+    prob = float(own["prob"].iloc[0])
+    ax.axhspan(prob, 1.0, color=_PROMISE, lw=0, zorder=0)
+    ax.axhline(prob, color=_sheet.INK, lw=0.9, zorder=0.5, label="promised")
+    for _, row in own.iterrows():
+        if not (np.isfinite(row["width"]) and np.isfinite(row["coverage"])):
+            continue
+        key = keys[str(row["method"])]
+        reach = _ERRORS * row["coverage_mcse"]
+        ax.plot([row["width"]] * 2, [row["coverage"] - reach, row["coverage"] + reach], color=key.colour, lw=1.0)
+        ax.plot(
+            [row["width"]], [row["coverage"]], ls="", marker=key.marker, color=key.colour, mfc=key.face or key.colour,
+            ms=5.5, label=key.words, clip_on=False, zorder=3,
+        )  # fmt: skip
+
+
+def _shared(panels: list[Axes], frame: pd.DataFrame, count: int) -> None:
+    """The same limits in all panels: widths on a log axis from the narrowest to the widest."""
+    width = frame["width"][np.isfinite(frame["width"]) & (frame["width"] > 0)]
+    low, high = (float(width.min()), float(width.max())) if len(width) else (0.5, 2.0)
+    lowest = float((frame["coverage"] - _ERRORS * frame["coverage_mcse"]).min())
+    floor = min(lowest, float(frame["prob"].min()) - 0.05)
+    room = 0.06 * (1.0 - floor)
+    for number, panel in enumerate(panels):
+        panel.set_xscale("log")
+        panel.set_xlim(low / 1.25, high * 1.25)
+        panel.set_ylim(max(floor - room, -0.04), 1.0 + 0.5 * room)
+        panel.spines[["top", "right"]].set_visible(False)
+        _ticks(panel, first=number % _across(count) == 0)
+
+
+def _ticks(ax: Axes, *, first: bool) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = ax.get_xlim()
+    wide = ax.get_position().width * _canvas.figure_of(ax).get_size_inches()[0]
+    at = _round_numbers(low, high, most=max(2, int(wide / 0.36)))
+    ax.set_xticks(at, labels=[f"{x:g}" for x in at])
+    bottom, top = ax.get_ylim()
+    levels = [y for y in MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(bottom, 1.0) if bottom <= y <= min(top, 1.0)]
+    ax.set_yticks(levels, labels=[f"{100 * y:.0f} %" for y in levels] if first else [""] * len(levels))
+    ax.minorticks_off()
+    ax.tick_params(labelsize=_sheet.TICK_SIZE - 0.5, color=_sheet.SOFT, labelcolor=_sheet.INK, pad=2)
+
+
+def _round_numbers(low: float, high: float, most: int) -> list[float]:
+    """Round numbers inside the limits, as many as fit: fewer leading digits where they are many."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for leading in ((1, 1.5, 2, 3, 4, 5, 7), (1, 2, 5), (1, 3), (1,)):
+        found = [m * 10.0**p for p in powers for m in leading if low <= m * 10.0**p <= high]
+        if len(found) <= most:
+            return found
+    return found[:: math.ceil(len(found) / most)]
+
+
+def _name(panels: list[Axes], frame: pd.DataFrame, quantity: str) -> None:
+    """The truth above each panel, what differs between panels only; words of both axes once."""
+    truths = frame.drop_duplicates("panel")
+    varied = [name for name in TRUTH if truths[name].nunique(dropna=False) > 1] or ["mu", "tau"]
+    for panel, (_, row) in zip(panels, truths.iterrows(), strict=True):
+        said = ", ".join(_told(name, row[name]) for name in varied)
+        wide = panel.get_position().width * _canvas.figure_of(panel).get_size_inches()[0]
+        words = _text.fit(_text.plain(said), wide, _sheet.NOTE_SIZE)
+        look = _text.font(words, _sheet.NOTE_SIZE, bold=True)
+        panel.set_title(words, fontproperties=look, color=_sheet.INK, loc="left", pad=4.0, parse_math=False)
+    figure = _canvas.figure_of(panels[0])
+    inches, boxes = figure.get_size_inches(), [panel.get_position() for panel in panels]
+    left, right, foot = boxes[0].x0, max(box.x1 for box in boxes), min(box.y0 for box in boxes)
+    look = _text.font("width", _sheet.BODY_SIZE)
+    across = f"mean width of the interval of {show.symbol(quantity)} (log axis)"
+    figure.text(
+        0.5 * (left + right), foot - 0.3 / inches[1], across, ha="center", va="top", fontproperties=look,
+        color=_sheet.INK, parse_math=False,
+    )  # fmt: skip
+    figure.text(
+        left - 0.5 / inches[0], 0.5 * (foot + boxes[0].y1), "holds the truth in", ha="center", va="center", rotation=90,
+        fontproperties=look, color=_sheet.INK, parse_math=False,
+    )  # fmt: skip
+
+
+def _told(name: str, value: Any) -> str:
+    if name not in ("mu", "tau"):
+        return str(value)
+    drawn = isinstance(value, float) and math.isnan(value)
+    return f"{show.symbol(name)} from its prior" if drawn else f"{show.symbol(name)} = {value:g}".replace("-", "−")
+
+
+def _keys(methods: list[str]) -> list[Key]:
+    """A sign for each method: colours go round first, shapes with them, and hollow from the second round."""
+    keys = []
+    for number, name in enumerate(methods):
+        colour = _marks.COLOURS[number % len(_marks.COLOURS)]
+        marker = _MARKERS[number % len(_MARKERS)]
+        face = "" if number < len(_MARKERS) else "white"
+        keys.append(Key(name, "point", colour, marker=marker, face=face))
+    return keys
+
+
+def _note(frame: pd.DataFrame, quantity: str) -> str:
+    prob = show.level(float(frame["prob"].iloc[0]))
+    of = "the true effect in a new study" if quantity == "theta_new" else show.symbol(quantity)
+    return (
+        f"How often {prob} intervals hold {of}, by simulation under a known truth, against how wide they are on the "
+        f"analysis scale. Line: as often as promised; band: more often. Farther left is narrower. Lines through the "
+        f"marks: two Monte Carlo standard errors."
+    )
