@@ -1,4 +1,4 @@
-"""Cumulative meta-analysis: when did the answer settle, in whichever order the studies enter?"""
+"""When did the answer settle? The studies enter one by one, in whichever order is asked for."""
 
 from __future__ import annotations
 

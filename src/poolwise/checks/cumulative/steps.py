@@ -149,7 +149,7 @@ def _closed_forms(result: Result, engine: ClosedForm, steps: Sequence[Step], pro
     if result.model.varies and isinstance(estimator, str):
         limits = np.sqrt(q_profile_batch(y, v, prob=prob))
     columns = (fits.mu, fits.lower, fits.upper, spread, limits[:, 0], limits[:, 1], np.full(len(y), np.nan))
-    rows = []
+    rows: list[Row] = []
     for i, numbers in enumerate(zip(*columns, strict=True)):
         told = {"status": "ok", "reason": ""} if count[i] >= least else {"status": NOT_ESTIMABLE, "reason": why}
         rows.append(dict(zip(NUMBERS, map(float, numbers), strict=True)) | {"interval": result.interval_kind, **told})

@@ -44,16 +44,16 @@ def settled_sentence(frame: pd.DataFrame, settled: int, order: str, effects: Eff
         return f"By {order}, {what} with all {total} studies is {ends} ({why}){made}."
     verdict = SIDES[str(last["excludes"])].format(_value(float(last["threshold"]), scale, name))
     changes = int(studies["changes"].sum())
-    if not changes and settled <= int(studies["step"].iloc[0]):
-        return f"By {order}, {what} {verdict} from the first of {total} studies on, {ends} with all{made}."
+    if total == 1:
+        return f"With the one study there is, {what} {verdict}: {ends}{made}."
+    if not changes:
+        start = "the first study" if settled <= 1 else f"study {settled}, the first step with an answer,"
+        return f"By {order}, {what} {verdict} from {start} on; with all {total} studies it is {ends}{made}."
     row = frame[frame["step"] == settled].iloc[0]
-    times = "once" if changes == 1 else f"{changes} times"
-    first = f"first with {row['study']}" if not changes else f"since {row['study']} entered"
     back = f"; before, the verdict had changed {changes - 1} more times" if changes > 2 else ""
     back = "; before, the verdict had changed once more" if changes == 2 else back
-    since = f"(study {settled} of {total})" if settled else ""
-    tail = f", and the verdict changed {times}" if settled == 0 else ""
-    return f"By {order}, {what} {verdict} {first} {since}{back}{tail}; with all studies it is {ends}{made}."
+    since = f"since {row['study']} entered (study {settled} of {total})"
+    return f"By {order}, {what} {verdict} {since}{back}; with all studies it is {ends}{made}."
 
 
 def ties_sentence(ties: int) -> str:

@@ -54,7 +54,9 @@ def closed_forms(
     X = mean_effects.X
     c = mean_effects.linear[quantity]
     spare = len(y) - X.shape[1]  # degrees of freedom
-    needs = f"{len(y)} {'study' if len(y) == 1 else 'studies'} and {X.shape[1]} mean effect(s) leave no degrees of freedom"
+    needs = (
+        f"{len(y)} {'study' if len(y) == 1 else 'studies'} and {X.shape[1]} mean effect(s) leave no degrees of freedom"
+    )
     data = prepare(y, v, None if X.shape[1] == 1 and (X == 1.0).all() else X)
     for interval in intervals:
         told = {"model": COMMON, "tau2": "", "interval": WORDS[interval]}
@@ -62,7 +64,12 @@ def closed_forms(
             yield {**told, "reason": needs}
         else:
             found = _interval(data, inverse_variance_fit(data), interval, c, prob)
-            yield {**told, **found, "tau": 0.0, "warning": _warning(found, ALIKE)}
+            yield {
+                **told,
+                **found,
+                "tau": 0.0,
+                "warning": _warning(found, ALIKE if interval in ("wald", "t") and len(y) > 1 else ""),
+            }
     for estimator in estimators:
         between = estimate_tau2(data, estimator) if spare > 0 else None
         for interval in intervals:

@@ -9,6 +9,7 @@ import numpy as np
 
 from poolwise.checks.panel_subject import Asked, subject
 from poolwise.checks.prior_panel.rows import panel_rows
+from poolwise.checks.specifications.closed_forms import ALIKE, COMMON, RANDOM
 from poolwise.effects import Effects
 from poolwise.engines.exact import Exact
 from poolwise.errors import ModelError
@@ -17,7 +18,6 @@ from poolwise.moments import refuse_improper
 from poolwise.priors import Flat, Normal, Prior
 from poolwise.quantities import Posterior
 
-COMMON, RANDOM = "common effect", "random effects"
 Row = dict[str, object]
 
 
@@ -81,7 +81,8 @@ def common_posteriors(effects: Effects, mus: Sequence[Prior], prob: float) -> It
         assert isinstance(quantity, Posterior)
         lower, upper = quantity.interval(prob)
         yield {**told, "point": quantity.point, "lower": lower, "upper": upper, "tau": 0.0} | {
-            "kind": quantity.interval_kind()
+            "kind": quantity.interval_kind(),
+            "warning": ALIKE if effects.k > 1 else "",
         }
 
 

@@ -25,7 +25,7 @@ from poolwise.effects import Effects, some_rows
 from poolwise.engines.means import means
 from poolwise.errors import ModelError, PoolwiseError, described, nearest, shown
 from poolwise.lent import Lent
-from poolwise.model import DEFAULT_PRIORS, RandomEffects
+from poolwise.model import DEFAULT_PRIORS, MetaRegression, RandomEffects
 from poolwise.prior_catalogue import panel
 from poolwise.priors import Flat, HalfNormal, Prior
 from poolwise.settings import check_instance, check_prob
@@ -138,7 +138,7 @@ def specifications(
     """Answer one question under every estimator of tau2, interval and prior, and say which choices decide.
 
     In closed form every estimator of tau2 with every interval, and a common effect with every interval; exactly every
-    prior on tau of the panel under the prior on mu, a flat one and one half as wide, and a common effect under the same.
+    prior on tau of the panel under the prior on mu, a flat one and one half as wide, and a common effect under these.
     With `without` or `subsets` a smaller set on parts of the table as well: REML, DerSimonian and Laird, Paule and
     Mandel with two intervals, a common effect, and the reference prior. About 80 specifications, in a second at most.
 
@@ -176,8 +176,8 @@ def specifications(
     Notes
     -----
     prob = 0.95 is the probability at which papers report, threshold = 0 asks about the direction. Nothing is left out
-    of `without` and `subsets` unasked, since which parts make sense is the reader's to say. The list is as long as it is
-    because each of these is used in published meta-analyses; that an interval is in it does not make it a good one:
+    of `without` and `subsets` unasked, since which parts make sense is the reader's to say. The list is long since
+    each of these is used in published meta-analyses; that an interval is in it does not make it a good one:
     the column warning says which are known to be too narrow.
 
     References
@@ -247,12 +247,11 @@ def _priors_on_tau(effects: Effects, model: object, priors: object) -> tuple[tup
 def _stated(effects: Effects, model: Asked, taus: Sequence[Prior]) -> tuple[Asked, bool]:
     """The model with its priors explicit where it can have them, and whether it can."""
     check_instance("specifications", model, Asked.__args__, expected="RandomEffects, MetaRegression or Subgroups")
-    if not taus:  # a prior that no specification uses, so that the question can be stated
-        filler = {"tau": HalfNormal(1.0)} | ({"mu": Flat()} if hasattr(model, "mu") else {})
-        return replace(model, **filler), False
-    if isinstance(getattr(model, "mu", 0), Prior) or effects.scale.name in DEFAULT_PRIORS or not hasattr(model, "mu"):
-        return replace(model, tau=taus[0]), True
-    return replace(model, tau=taus[0], mu=Flat()), True
+    tau = taus[0] if taus else HalfNormal(1.0)  # which no specification uses, so that the question can be stated
+    if isinstance(model, MetaRegression):
+        return replace(model, tau=tau), bool(taus)
+    mu = model.mu if model.mu is not None or effects.scale.name in DEFAULT_PRIORS else Flat()
+    return replace(model, mu=mu, tau=tau), bool(taus)
 
 
 def _rows(

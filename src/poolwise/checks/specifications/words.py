@@ -48,7 +48,7 @@ def spread_sentence(frame: pd.DataFrame, effects: Effects, quantity: str) -> str
     scale = effects.scale
     ends = {name: _reach(told[name].tolist(), scale, quantity) for name in ("point", "lower", "upper")}
     unit = scale.natural_label if is_mean(quantity) else f"{quantity}, {scale.label}"
-    made = ", all on one reconstructed table" if effects.reconstructed else ""
+    made = ", all on one reconstructed table," if effects.reconstructed else ""
     return (
         f"Over {len(told)} specifications{made} the estimate runs from {ends['point']} ({unit}), the lower limit of "
         f"the {show.level(float(told['prob'].iloc[0]))} interval from {ends['lower']}, the upper one from "
@@ -78,9 +78,11 @@ def choices_sentence(choices: pd.DataFrame, effects: Effects, quantity: str) -> 
         options = choices[choices["choice"] == row["choice"]]
         which = str(row["limit"])
         medians = options[f"{which}_median"]
-        reach = _reach(medians.tolist(), effects.scale, quantity)
         low, high = (str(options.loc[at, "option"]) for at in (medians.idxmin(), medians.idxmax()))
-        parts.append(f"{NAMES[str(row['choice'])]} (median {which} limit from {reach}: {low}; {high})")
+        first_end, last_end = _ends(medians.tolist(), effects.scale, quantity)
+        parts.append(
+            f"{NAMES[str(row['choice'])]} (median {which} limit {first_end} under {low}, {last_end} under {high})"
+        )
     return f"What moves the limits most is {', then '.join(parts)}."
 
 
@@ -90,10 +92,15 @@ def is_mean(quantity: str) -> bool:
 
 
 def _reach(values: Sequence[float], scale: Scale, quantity: str) -> str:
+    return " to ".join(_ends(values, scale, quantity))
+
+
+def _ends(values: Sequence[float], scale: Scale, quantity: str) -> tuple[str, str]:
+    """The lowest and the highest value in words, of a mean effect on the reading scale."""
     ends = np.array([np.nanmin(values), np.nanmax(values)])
     with np.errstate(over="ignore"):
         ends = scale.back(ends) if is_mean(quantity) else ends
-    return f"{show.number(float(ends[0]), 2)} to {show.number(float(ends[1]), 2)}"
+    return show.number(float(ends[0]), 2), show.number(float(ends[1]), 2)
 
 
 def _sides(told: pd.DataFrame, scale: Scale, quantity: str) -> str:
