@@ -40,6 +40,12 @@ def titled(title: str, words: str, *, reconstructed: bool) -> str:
     return f"{title}: {words}{made}" if title else f"{capital(words)}{made}"
 
 
+def study_name(label: object, *, reconstructed: bool) -> str:
+    """The label of a study; without the word on reconstructed data where the title has it."""
+    name = _text.plain(label)
+    return name.removesuffix(" (reconstructed)") if reconstructed else name
+
+
 def worded(rows: int) -> list[int]:
     """Which rows have words: all, or as many evenly spaced ones as can be read, the first and the last among them."""
     every = max(1, math.ceil(LEAST_PITCH / pitch(rows)))

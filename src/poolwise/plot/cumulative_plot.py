@@ -22,7 +22,7 @@ from poolwise.settings import check_instance
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_PLOT_INCHES, _TAU_INCHES, _LONGEST, _MARKER = 2.0, 0.75, 1.75, 5.0
+_PLOT_INCHES, _TAU_INCHES, _LONGEST, _MARKER = 2.0, 0.75, 2.0, 5.0
 _NARROW = 5.5  # inches below which numbers and tau give way to the picture
 _PRIOR = Look("prior", _marks.RAW, width=1.0, marker="D", face="white")
 _EXCLUDES = Look("excludes the threshold", _marks.COLOURS[0], width=1.4)
@@ -142,7 +142,7 @@ def _table(check: Cumulative, frame: pd.DataFrame, title: str | None, *, narrow:
     rows = [frame.iloc[i] for i in kept]
     mean, scale = _steps.is_mean(check.quantity), check.effects.scale
     long = 1.5 if narrow else _LONGEST
-    names = tuple(_text.fit(_name(row), long, _sheet.BODY_SIZE, bold=bool(row["settled"])) for row in rows)
+    names = tuple(_text.fit(_name(row, check), long, _sheet.BODY_SIZE, bold=bool(row["settled"])) for row in rows)
     columns: list[Column | Plot] = [Column("Study added", names)]
     if check.frame["by"].notna().any() and not narrow:
         columns.append(Column(_heading(check), tuple(_value(row["by"]) for row in rows), align="right"))
@@ -167,8 +167,10 @@ def _table(check: Cumulative, frame: pd.DataFrame, title: str | None, *, narrow:
     )
 
 
-def _name(row: pd.Series) -> str:
-    return "Before any study: the prior" if row["step"] == 0 else f"+ {_text.plain(row['study'])}"
+def _name(row: pd.Series, check: Cumulative) -> str:
+    if row["step"] == 0:
+        return "Before any study: prior"
+    return f"+ {_steps.study_name(row['study'], reconstructed=check.effects.reconstructed)}"
 
 
 def _heading(check: Cumulative) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import pandas as pd
 
 from poolwise import show
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 Sort = Literal["table", "effect", "influence"]
 ALL = "none"  # left out: no study
-_PLOT_INCHES, _TAU_INCHES, _LONGEST, _MARKER, _NARROW = 2.0, 0.75, 1.75, 5.0, 5.5
+_PLOT_INCHES, _TAU_INCHES, _LONGEST, _MARKER, _NARROW = 2.0, 0.75, 2.0, 5.0, 5.5
 _WHOLE = Look("all studies", _marks.RAW, width=1.6, marker="D")
 _SAME = Look("same verdict", _marks.COLOURS[0], width=1.4)
 _FLIPS = Look("other verdict", _marks.COLOURS[1], width=1.6, marker="s")
@@ -182,7 +181,9 @@ def _table(check: LeaveOneOut, frame: pd.DataFrame, title: str | None, null: flo
     mean, prob = _steps.is_mean(quantity), float(frame["prob"].iloc[0])
     bold = [bool(row["flips"]) and not math.isnan(null) for row in rows]
     long = 1.6 if narrow else _LONGEST
-    names = tuple(_text.fit(_name(row), long, _sheet.BODY_SIZE, bold=b) for row, b in zip(rows, bold, strict=True))
+    names = tuple(
+        _text.fit(_name(row, check), long, _sheet.BODY_SIZE, bold=b) for row, b in zip(rows, bold, strict=True)
+    )
     columns: list[Column | Plot] = [Column("Left out", names), Plot(_PLOT_INCHES)]
     if not narrow:
         numbers = tuple(_steps.on_reading_scale(row, effects.scale, mean=mean) for row in rows)
@@ -203,8 +204,10 @@ def _table(check: LeaveOneOut, frame: pd.DataFrame, title: str | None, null: flo
     )
 
 
-def _name(row: pd.Series) -> str:
-    return "None: all studies" if row["left_out"] == ALL else f"− {_text.plain(row['left_out'])}"
+def _name(row: pd.Series, check: LeaveOneOut) -> str:
+    if row["left_out"] == ALL:
+        return "None: all studies"
+    return f"− {_steps.study_name(row['left_out'], reconstructed=check.effects.reconstructed)}"
 
 
 def _notes(check: LeaveOneOut, frame: pd.DataFrame, null: float, worded: int) -> list[Phrase]:

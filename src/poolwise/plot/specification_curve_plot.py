@@ -74,7 +74,7 @@ def specification_curve(check: Specifications, *, title: str | None = None, ax: 
         keys = _key_lines(check, frame)
         sheet = _table(check, frame, below, title, len(keys))
         if ax is not None:
-            refuse_small(sheet, ax, (1.8, (0.12 * below.height / _ROW + 1.2) * 0.9))
+            refuse_small(sheet, ax, (1.8, 0.9 * sheet.rows * sheet.pitch))
         (choices,), placed = _canvas.draw(sheet, ax)
         curve = _curve_axes(choices, sheet)
         _draw_curve(curve, check, frame)
@@ -229,6 +229,6 @@ def _notes(check: Specifications, frame: pd.DataFrame) -> list[Phrase]:
     arrow = "Triangle: the interval goes on beyond the axis. " if beyond.any() else ""
     left = f"{silent} more have no answer. " if silent else ""
     return [
-        *(Phrase(show.greek(_text.plain(one)), _sheet.BODY_SIZE, _sheet.INK) for one in check.sentences),
+        *(Phrase(show.greek(_words.prior(_text.plain(one))), _sheet.BODY_SIZE, _sheet.INK) for one in check.sentences),
         Phrase(_text.plain(f"k = {check.effects.k}. {which}{warned}{arrow}{left}".strip())),
     ]

@@ -19,7 +19,7 @@ NOT_PROBABILITIES = (
 )
 NAMES = {
     "engine": "confidence or credible",
-    "model": "common effect or random effects",
+    "model": "the choice between a common effect and random effects",
     "tau2": "the estimator of tau2",
     "interval": "the confidence interval",
     "tau_prior": "the prior on tau",
