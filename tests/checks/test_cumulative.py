@@ -162,3 +162,25 @@ def test_a_caller_cannot_change_the_record(exact):
     lent = found.frame
     lent.loc[:, "mu_point"] = 0.0
     assert (found.frame["mu_point"].iloc[1:] != 0.0).all()
+
+
+def test_a_model_of_selection_is_refitted_by_its_own_likelihood(bcg):
+    result = pw.fit(bcg, pw.StepSelection(direction="negative"), pw.ClosedForm())
+    row = pw.checks.cumulative(result).frame.iloc[-1]
+    np.testing.assert_allclose(row[["mu_point", "mu_lower", "mu_upper"]].to_numpy(float), numbers(result), rtol=1e-12)
+    assert row["mu_point"] != pytest.approx(pw.fit(bcg, pw.RandomEffects(), pw.ClosedForm())["mu"].point, abs=0.01)
+
+
+def test_a_contrast_is_held_against_no_difference(bcg):
+    result = pw.fit(bcg, pw.Subgroups("alloc"))
+    found = pw.checks.cumulative(result, of="mu[random] - mu[alternate]")
+    assert "includes 0 " in found.sentence
+
+
+def test_draws_are_taken_anew_and_progress_is_told():
+    effects = pw.Effects([0.1, 0.5], se=[0.1, 0.2], study=[*"ab"], scale="SMD")
+    result, told = pw.fit(effects, pw.RandomEffects(), pw.NUTS(draws=400, tune=300, chains=2, seed=1)), []
+    frame = pw.checks.cumulative(result, by="se", progress=lambda *step: told.append(step)).frame
+    exact = pw.checks.cumulative(pw.fit(effects), by="se").frame
+    assert [step[2] for step in told] == [*"ab"]
+    np.testing.assert_allclose(frame["mu_point"], exact["mu_point"], atol=0.1)  # 5 Monte Carlo standard errors

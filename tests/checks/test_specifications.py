@@ -149,7 +149,9 @@ def test_what_has_no_curve_is_refused_in_words(bcg):
         with pytest.raises(pw.PoolwiseError):
             pw.checks.specifications(wrong)
     for arguments in ({"without": "nobody"}, {"subsets": "nothing"}, {"without": 3}, {"subsets": 3}, {"priors": 3},
-                      {"prob": 95}, {"threshold": np.nan}, {"of": "mu[x]"}, {"model": pw.ThreeLevel()}):  # fmt: skip
+                      {"prob": 95}, {"threshold": np.nan}, {"of": "mu[x]"}, {"model": pw.ThreeLevel()},
+                      {"model": pw.RandomEffects(tau_fixed=0.3)},
+                      {"model": pw.RandomEffects(mu=pw.priors.Fixed(0.0))}):  # fmt: skip
         with pytest.raises(pw.PoolwiseError):
             pw.checks.specifications(bcg, **arguments)
     with pytest.raises(ModelError, match="several mean effects"):

@@ -17,7 +17,7 @@ from poolwise.engines.exact import Exact
 from poolwise.engines.means import Means, means
 from poolwise.errors import PoolwiseError, PoolwiseWarning
 from poolwise.fit import refit
-from poolwise.model import RandomEffects
+from poolwise.model import CommonEffect, RandomEffects
 from poolwise.moments import highest_moment
 from poolwise.priors import Flat, Normal, Prior
 from poolwise.quadrature.one_tau.jobs import Studies, TauPriors
@@ -59,7 +59,8 @@ def answers(
     Lau et al. 1992, New England Journal of Medicine 327:248, 10.1056/NEJM199207233270406.
     """
     engine, model = result.engine, result.model
-    together = model.pools and quantity == "mu" and result.effects.covariance is None
+    plain = isinstance(model, CommonEffect | RandomEffects)  # others that pool have likelihoods of their own
+    together = plain and quantity == "mu" and result.effects.covariance is None
     if together and isinstance(engine, ClosedForm):
         return _closed_forms(result, engine, steps, prob)
     normal = isinstance(model, RandomEffects) and model.tau is not None and isinstance(model.mu, Normal | Flat)
@@ -91,10 +92,11 @@ def before(result: Result, quantity: str, prob: float, threshold: float) -> Row:
         mean_effects: Means | None = means(result.effects, result.model)
     except PoolwiseError:
         mean_effects = None
-    tau = _of_prior(result.model.named_priors.get("tau"), prob, "tau_")
+    tau = _of_prior(result.model.named_priors.get("tau") if "tau" in result else None, prob, "tau_")
     if result.model.tau_fixed is not None:
         tau = dict.fromkeys(("tau_point", "tau_lower", "tau_upper"), result.model.tau_fixed)
-    mu = None if mean_effects is None else _prior_on(mean_effects, quantity)
+    alone = result.model.named_priors.get(quantity)
+    mu = alone if mean_effects is None else _prior_on(mean_effects, quantity)
     above = np.nan if mu is None or not mu.proper or np.isnan(threshold) else 1.0 - float(mu.cdf(threshold))
     improper = mu is None or not mu.proper
     reason = f"the prior on {quantity} is no distribution ({mu})" if improper and mu is not None else ""

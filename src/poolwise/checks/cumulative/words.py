@@ -76,7 +76,7 @@ def caveat(result: Result, prob: float) -> str:
 
 def _value(value: float, scale: Scale, name: str) -> str:
     """A value of an effect on the reading scale, of a coefficient on the analysis scale."""
-    if not name.startswith("mu"):
+    if not name.startswith("mu") or " - " in name:
         return f"{value:g}".replace("-", "−")
     return f"{float(scale.back(value)):.3g}".replace("-", "−")
 

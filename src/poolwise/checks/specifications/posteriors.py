@@ -44,7 +44,7 @@ def posteriors(
     Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
     """
     for model in models:
-        about = subject(effects, model, quantity)
+        about = subject(effects, model, quantity, check="specifications", option="of")
         proper: list[Prior] = []
         for tau in taus:
             under = about.under(tau)

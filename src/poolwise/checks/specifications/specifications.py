@@ -198,7 +198,7 @@ def specifications(
     asked = RandomEffects() if model is None else model
     taus, told = _priors_on_tau(effects, asked, priors)
     stated, bayesian = _stated(effects, asked, taus)
-    about = subject(effects, stated, of)
+    about = subject(effects, stated, of, check="specifications", option="of")
     quantity = about.quantity
     if is_mean(quantity):
         threshold = effects.scale.held_against(threshold)
@@ -246,7 +246,15 @@ def _priors_on_tau(effects: Effects, model: object, priors: object) -> tuple[tup
 
 def _stated(effects: Effects, model: Asked, taus: Sequence[Prior]) -> tuple[Asked, bool]:
     """The model with its priors explicit where it can have them, and whether it can."""
-    check_instance("specifications", model, Asked.__args__, expected="RandomEffects, MetaRegression or Subgroups")
+    check_instance(
+        "specifications",
+        model,
+        Asked.__args__,
+        expected="RandomEffects, MetaRegression or Subgroups",
+        advice="RandomEffects(), among whose specifications common effects are",
+    )
+    if model.tau_fixed is not None:
+        raise ModelError("specifications was given a model with a known tau", "tau left to the specifications")
     tau = taus[0] if taus else HalfNormal(1.0)  # which no specification uses, so that the question can be stated
     if isinstance(model, MetaRegression):
         return replace(model, tau=tau), bool(taus)
@@ -378,6 +386,8 @@ def _options(choice: str, rows: pd.DataFrame) -> pd.DataFrame | None:
 
 def _dependence(effects: Effects) -> str:
     studies = len(set(effects.study_as_given))
+    if len(effects.outcomes) > 1:
+        return f"Effects on {len(effects.outcomes)} outcomes are pooled as one in every specification."
     if studies == effects.k:
         return ""
     return f"All {effects.k} effects of {studies} studies are taken as independent in every specification."

@@ -109,7 +109,7 @@ def _sides(told: pd.DataFrame, scale: Scale, quantity: str) -> str:
         return ""
     value = float(scale.back(threshold)) if is_mean(quantity) else threshold
     words = {"above": "lie above", "below": "lie below", "no": "include"}
-    at = f"{value:g}".replace("-", "−")
+    at = f"{value:.3g}".replace("-", "−")
     counts = told["excludes"].value_counts()
     said = [f"{counts[side]} {words[side]} {at}" for side in words if side in counts]
     if len(said) == 1:
