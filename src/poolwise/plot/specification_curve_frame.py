@@ -104,7 +104,8 @@ def matrix(frame: pd.DataFrame) -> Matrix:
         rows.append({"y": y + 0.55, "heading": True, "choice": choice, "option": "", "words": heading})
         y += 1.1
         for option in options:
-            words = _text.plain(_words.prior(_FLAT.get(option, option)))
+            shorter = f"− {option.removeprefix('without ')}" if option.startswith("without ") else option
+            words = _text.plain(_words.prior(_FLAT.get(shorter, shorter)))
             rows.append({"y": y + 0.45, "heading": False, "choice": choice, "option": option, "words": words})
             y += 0.9
         y += 0.2

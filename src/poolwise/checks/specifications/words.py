@@ -81,9 +81,16 @@ def choices_sentence(choices: pd.DataFrame, effects: Effects, quantity: str) -> 
         low, high = (str(options.loc[at, "option"]) for at in (medians.idxmin(), medians.idxmax()))
         first_end, last_end = _ends(medians.tolist(), effects.scale, quantity)
         parts.append(
-            f"{NAMES[str(row['choice'])]} (median {which} limit {first_end} under {low}, {last_end} under {high})"
+            f"{NAMES[str(row['choice'])]} (median {which} limit {first_end} {_under(low)}, {last_end} {_under(high)})"
         )
     return f"What moves the limits most is {', then '.join(parts)}."
+
+
+def _under(option: str) -> str:
+    """An option as it follows a number: ``"under DL"``, ``"without Smith 2001"``, ``"with setting = prison"``."""
+    if option.startswith("without "):
+        return option
+    return f"with {option}" if " = " in option else f"under {option}"
 
 
 def is_mean(quantity: str) -> bool:
