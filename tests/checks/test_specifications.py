@@ -36,6 +36,7 @@ def test_every_closed_form_is_the_fit_by_itself(bcg, model):
     frame = pw.checks.specifications(bcg, model, of=of).frame
     rows = frame[(frame["engine"] == "closed form") & (frame["model"] == "random effects")]
     assert len(rows) == len(ESTIMATORS) * len(INTERVALS)
+    assert not frame.duplicated(["engine", "model", "tau2", "interval", "tau_prior", "mu_prior"]).any()
     for estimator in ("REML", "DL", "SJ"):
         for interval, name in NAMES.items():
             alone = pw.fit(bcg, model, pw.ClosedForm(estimator, interval))

@@ -162,14 +162,14 @@ def _table(check: Cumulative, frame: pd.DataFrame, title: str | None, *, narrow:
         rows=float(frame["y"].iloc[-1]) + 0.6,
         pitch=pitch,
         columns=tuple(columns),
-        notes=tuple(_notes(check, frame, len(kept))),
+        notes=tuple(_notes(check, frame, len(kept), narrow=narrow)),
         below=0.5,
     )
 
 
 def _name(row: pd.Series, check: Cumulative) -> str:
     if row["step"] == 0:
-        return "Before any study: prior"
+        return "Prior, no study yet"
     return f"+ {_steps.study_name(row['study'], reconstructed=check.effects.reconstructed)}"
 
 
@@ -202,7 +202,7 @@ def _coefficient(check: Cumulative) -> str:
     return f"{_steps.name_of(check.quantity)} ({_text.plain(check.effects.scale.label)})"
 
 
-def _notes(check: Cumulative, frame: pd.DataFrame, worded: int) -> list[Phrase]:
+def _notes(check: Cumulative, frame: pd.DataFrame, worded: int, *, narrow: bool) -> list[Phrase]:
     kinds = ", ".join(dict.fromkeys(str(kind) for kind in frame.loc[frame["step"] > 0, "interval"] if kind))
     prior = str(frame["prior"].iloc[0])
     what = f" Prior: {_words.prior(show.greek(prior))}." if (frame["step"] == 0).any() else ""
@@ -212,12 +212,13 @@ def _notes(check: Cumulative, frame: pd.DataFrame, worded: int) -> list[Phrase]:
     low, high = _steps.limits(frame, check.threshold)
     beyond = (frame["mu_lower"] < low) | (frame["mu_upper"] > high)
     arrow = " Arrow: the interval goes on beyond the axis." if beyond.any() else ""
+    beside = "" if narrow or frame["tau_point"].isna().all() else "; tau beside them"
     bold = " Bold: since that study the verdict has not changed." if frame["settled"].any() else ""
     thin = "" if worded == len(frame) else f" {worded} of {len(frame)} rows have words."
     return [
         Phrase(show.greek(_text.plain(check.sentence)), _sheet.BODY_SIZE, _sheet.INK, bold=True),
         Phrase(
-            f"{_text.plain(check.label)}; {show.level(check.prob)} intervals: {_words.kind(kinds)}; tau beside them."
+            f"{_text.plain(check.label)}; {show.level(check.prob)} intervals: {_words.kind(kinds)}{beside}."
             f"{what}{marks}{bold}{arrow}{thin}".replace("tau", "τ")
         ),
         Phrase(_text.plain(check.caveat)),

@@ -83,7 +83,7 @@ def _value(value: float, scale: Scale, name: str) -> str:
 
 def _interval(row: pd.Series, scale: Scale, name: str) -> str:
     numbers = np.array([row["mu_point"], row["mu_lower"], row["mu_upper"]], dtype=float)
-    words = scale.label
+    words, digits = scale.label, 3
     if name.startswith("mu") and " - " not in name:
-        numbers, words = scale.back(numbers), scale.natural_label
-    return f"{show.number(numbers[0], 2)} {show.interval(numbers[1], numbers[2], 2)} ({words})"
+        numbers, words, digits = scale.back(numbers), scale.natural_label, 2
+    return f"{show.number(numbers[0], digits)} {show.interval(numbers[1], numbers[2], digits)} ({words})"

@@ -371,4 +371,5 @@ def _most_moved(rows: Sequence[_Moved]) -> str:
             "points."
         )
     most = max(measured, key=lambda row: abs(row.shift))
-    return f"Leaving out {most.left_out} moves {most.quantity} most, by {most.shift:+.2f} posterior sd."
+    shift = f"{most.shift:+.2f}".replace("-", "−")
+    return f"Leaving out {most.left_out} moves {most.quantity} most, by {shift} posterior sd."

@@ -99,7 +99,9 @@ def under_other_means(model: Asked) -> tuple[Asked, ...]:
     tuple of model
     """
     if isinstance(model, MetaRegression):
-        return (model, replace(model, beta=Flat())) if model.beta not in (None, Flat()) else (model,)
+        priors = [prior for name, prior in model.named_priors.items() if name != "tau"]
+        flat = all(prior is None or isinstance(prior, Flat) for prior in priors)
+        return (model,) if flat else (model, replace(model, beta=Flat()))
     more: list[Asked] = []
     if not isinstance(model.mu, Flat):
         more.append(replace(model, mu=Flat()))

@@ -107,7 +107,8 @@ def _ends(values: Sequence[float], scale: Scale, quantity: str) -> tuple[str, st
     ends = np.array([np.nanmin(values), np.nanmax(values)])
     with np.errstate(over="ignore"):
         ends = scale.back(ends) if is_mean(quantity) else ends
-    return show.number(float(ends[0]), 2), show.number(float(ends[1]), 2)
+    digits = 2 if is_mean(quantity) else 3  # a coefficient has the unit of its moderator
+    return show.number(float(ends[0]), digits), show.number(float(ends[1]), digits)
 
 
 def _sides(told: pd.DataFrame, scale: Scale, quantity: str) -> str:
