@@ -33,7 +33,7 @@ def test_a_run_writes_a_frame_a_picture_and_a_section_for_each(tmp_path):
     assert len(pd.read_csv(done.files["specifications.csv"])) == 65
     assert {"leave_one_out.svg", "cumulative.svg", "specification_curve.svg"} <= set(done.files)
     page = done.report.read_text(encoding="utf-8")
-    for words in ("Without each study", "As the studies came in", "Every specification", "are not probabilities"):
+    for words in ("Without each study", "As the studies came in", "Every specification", "Estimator of τ²"):
         assert words in page
 
 

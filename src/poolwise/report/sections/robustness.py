@@ -40,7 +40,7 @@ def _leave_one_out(content: Content) -> Passage | None:
     blocks: tuple[Block, ...] = (
         *answers([greek(check.sentences[1])]),
         Picture("leave_one_out", "The answer without each study in turn"),
-        *(Paragraph(greek(sentence)) for sentence in (check.sentences[0], *check.sentences[2:])),
+        Paragraph(greek(check.sentences[0])),  # the others stand in the picture
     )
     draw = Figure("Leave-one-out", lambda: plot.leave_one_out(check, title=content.analysis.title))
     tables = {"leave_one_out.csv": check.influence, "leave_one_out_expected.csv": check.frame}
@@ -55,7 +55,6 @@ def _cumulative(content: Content) -> Passage | None:
     blocks: tuple[Block, ...] = (
         *answers([greek(check.sentence)]),
         Picture("cumulative", f"The answer after each study, by {check.order}"),
-        Paragraph(greek(check.caveat)),
     )
     draw = Figure("Cumulative meta-analysis", lambda: plot.cumulative(check, title=analysis.title))
     return Passage("As the studies came in", blocks, {"cumulative.csv": check.frame}, {"cumulative": draw})
@@ -87,7 +86,6 @@ def _specifications(content: Content) -> Passage | None:
     blocks: tuple[Block, ...] = (
         *answers([greek(check.sentences[0])]),
         Picture("specification_curve", "Every specification, from the lowest estimate to the highest"),
-        *(Paragraph(greek(sentence)) for sentence in check.sentences[1:]),
         Table(columns, rows(cells), caption),
     )
     draw = Figure("Specification curve", lambda: plot.specification_curve(check, title=analysis.title))
