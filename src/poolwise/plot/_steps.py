@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -46,13 +47,22 @@ def study_name(label: object, *, reconstructed: bool) -> str:
     return name.removesuffix(" (reconstructed)") if reconstructed else name
 
 
-def worded(rows: int) -> list[int]:
-    """Which rows have words: all, or as many evenly spaced ones as can be read, the first and the last among them."""
+def worded(rows: int, always: Iterable[int] = ()) -> list[int]:
+    """Which rows have words: all, or as many evenly spaced ones as can be read; the first, the last and those named.
+
+    Rows too near to one that always has words give way to it; so does one of two such rows.
+    """
     every = max(1, math.ceil(LEAST_PITCH / pitch(rows)))
-    kept = [*range(0, rows, every)]
-    if kept[-1] != rows - 1:
-        kept = [*(kept if rows - 1 - kept[-1] >= every else kept[:-1]), rows - 1]
-    return kept
+    kept: list[int] = []
+    for row in (0, rows - 1, *always, *range(0, rows, every)):
+        if all(abs(row - other) >= every for other in kept):
+            kept.append(row)
+    return sorted(kept)
+
+
+def line_width(rows: int, usual: float) -> float:
+    """Points of an interval's line, so that lines of neighbouring rows stay apart."""
+    return min(usual, max(0.6 * 72.0 * pitch(rows), 0.5))
 
 
 def on_reading_scale(row: pd.Series, scale: Scale, *, mean: bool) -> str:

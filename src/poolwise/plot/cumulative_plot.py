@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -118,8 +119,10 @@ def cumulative(check: Cumulative, *, title: str | None = None, ax: Axes | None =
         if len(axes) > 1:
             axes[1].set_xlim(0.0, _steps.tau_limit(frame))
             _dress.dress(axes[1], placed, as_scale("identity"), label="τ")
-            _marks.intervals(axes[1], frame["tau_lower"], frame["tau_upper"], frame["y"], _TAU)
-            _marks.points(axes[1], frame["tau_point"], frame["y"], 0.75 * _MARKER, _TAU)
+            beside = replace(_TAU, width=_steps.line_width(len(frame), _TAU.width))
+            _marks.intervals(axes[1], frame["tau_lower"], frame["tau_upper"], frame["y"], beside)
+            size = 0.75 * _MARKER if len(frame) <= 45 else 0.4 * _MARKER
+            _marks.points(axes[1], frame["tau_point"], frame["y"], size, beside)
     return axes[0]
 
 
@@ -131,14 +134,14 @@ def _draw(ax: Axes, frame: pd.DataFrame) -> None:
         (frame[~prior & includes], _INCLUDES),
         (frame[~prior & ~includes], _EXCLUDES),
     ):
-        told = rows[rows["mu_point"].notna()]
+        told, look = rows[rows["mu_point"].notna()], replace(look, width=_steps.line_width(len(frame), look.width))
         _marks.intervals(ax, told["mu_lower"], told["mu_upper"], told["y"], look)
         _marks.points(ax, told["mu_point"], told["y"], size, look)
 
 
 def _table(check: Cumulative, frame: pd.DataFrame, title: str | None, *, narrow: bool) -> Sheet:
     pitch = _steps.pitch(len(frame) + 1)
-    kept = _steps.worded(len(frame))
+    kept = _steps.worded(len(frame), np.flatnonzero(frame["settled"]).tolist())
     rows = [frame.iloc[i] for i in kept]
     mean, scale = _steps.is_mean(check.quantity), check.effects.scale
     long = 1.5 if narrow else _LONGEST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
@@ -98,7 +99,7 @@ def leave_one_out(
 
     An orange square is an answer that lies on another side of 0 than that of all studies; a blue circle one on the
     same. All numbers are those of `leave_one_out_frame`; with more rows than can be read, every second or third one has
-    words, and every flip.
+    words, and every flip that has room.
 
     Parameters
     ----------
@@ -152,8 +153,10 @@ def leave_one_out(
             axes[1].set_xlim(0.0, _steps.tau_limit(frame))
             _dress.dress(axes[1], placed, as_scale("identity"), label="τ")
             axes[1].axvline(float(frame["tau_point"].iloc[0]), color=_sheet.SOFT, lw=0.9, ls=(0, (1, 1.5)), zorder=1.0)
-            _marks.intervals(axes[1], frame["tau_lower"], frame["tau_upper"], frame["y"], _TAU)
-            _marks.points(axes[1], frame["tau_point"], frame["y"], 0.75 * _MARKER, _TAU)
+            beside = replace(_TAU, width=_steps.line_width(len(frame), _TAU.width))
+            _marks.intervals(axes[1], frame["tau_lower"], frame["tau_upper"], frame["y"], beside)
+            size = 0.75 * _MARKER if len(frame) <= 45 else 0.4 * _MARKER
+            _marks.points(axes[1], frame["tau_point"], frame["y"], size, beside)
     return axes[0]
 
 
@@ -169,14 +172,15 @@ def _draw(ax: Axes, frame: pd.DataFrame, null: float) -> None:
         ax.axvline(null, color=_sheet.SOFT, lw=0.9, zorder=1.0, label="null value")
     first, flips = frame.index == 0, frame["flips"].to_numpy(dtype=bool) & (not math.isnan(null))
     for rows, look in ((frame[first], _WHOLE), (frame[~first & ~flips], _SAME), (frame[~first & flips], _FLIPS)):
-        told = rows[rows["mu_point"].notna()]
+        told, look = rows[rows["mu_point"].notna()], replace(look, width=_steps.line_width(len(frame), look.width))
         _marks.intervals(ax, told["mu_lower"], told["mu_upper"], told["y"], look)
         _marks.points(ax, told["mu_point"], told["y"], size, look)
 
 
 def _table(check: LeaveOneOut, frame: pd.DataFrame, title: str | None, null: float, *, narrow: bool) -> Sheet:
     quantity, effects = str(frame["quantity"].iloc[0]), check.effects
-    kept = _steps.worded(len(frame))
+    flips = [] if math.isnan(null) else frame.index[frame["flips"].astype(bool)].tolist()
+    kept = _steps.worded(len(frame), flips)
     rows = [frame.iloc[i] for i in kept]
     mean, prob = _steps.is_mean(quantity), float(frame["prob"].iloc[0])
     bold = [bool(row["flips"]) and not math.isnan(null) for row in rows]

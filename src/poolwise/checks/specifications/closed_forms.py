@@ -25,7 +25,7 @@ ALIKE = "takes all studies to share one effect, so that their differences do not
 
 
 def closed_forms(
-    y: np.ndarray, v: np.ndarray, mean_effects: Means, quantity: str, prob: float,
+    y: np.ndarray, v: np.ndarray, mean_effects: Means, quantity: str, prob: float, *,
     estimators: Iterable[str] = tuple(ESTIMATORS), intervals: Iterable[str] = tuple(INTERVALS),
 ) -> Iterator[dict[str, object]]:  # fmt: skip
     """A row for each estimator of tau2 and interval, and for a common effect with each interval.
