@@ -206,6 +206,7 @@ def _show(chosen: argparse.Namespace) -> int:
         *_labelled("fits", [_fit_words(number, fit) for number, fit in enumerate(analysis.fits, start=1)]),
         ("prior panel", _panel_words(analysis)),
         *_bias_words(analysis),
+        *_refit_words(analysis),
         ("report", f"{over}{level(analysis.prob)} intervals{region}"),
     ]
     print(analysis.title)
@@ -276,6 +277,15 @@ def _bias_words(analysis: Analysis) -> list[tuple[str, str]]:
         return []
     unit = "" if wanted.unit is None else f"; one standard deviation is {wanted.unit:g}"
     return [("bias", f"every method, {wanted.direction} results being likelier to be published{unit}")]
+
+
+def _refit_words(analysis: Analysis) -> list[tuple[str, str]]:
+    """What is fitted again, where anything is."""
+    wanted = analysis.refits
+    order = f"cumulative by {wanted.cumulative}" if wanted.cumulative else ""
+    each = "leave-one-out" if wanted.leave_one_out else ""
+    words = ", ".join(filter(None, (each, order, "every specification" if wanted.specifications else "")))
+    return [("refits", words)] if words else []
 
 
 def _check(chosen: argparse.Namespace) -> int:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from poolwise.analysis.model_section import FIELDS, KEYS, KINDS
 from poolwise.analysis.problems import Problem, tried
-from poolwise.analysis.record import Panel, PlannedBias, PlannedFit
+from poolwise.analysis.record import Panel, PlannedBias, PlannedFit, PlannedRefits
 from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
 from poolwise.engines.exact.choice import refuse_unknown_priors
 from poolwise.engines.nuts import NUTS
-from poolwise.errors import AnalysisError, listing
+from poolwise.errors import AnalysisError, PoolwiseError, listing
 from poolwise.fit import PAIRS
-from poolwise.model import DEFAULT_PRIORS, Model, with_prior
+from poolwise.model import DEFAULT_PRIORS, CommonEffect, MetaRegression, Model, RandomEffects, with_prior
 from poolwise.moments import refuse_improper
 from poolwise.prior_catalogue import panel
 from poolwise.priors import Prior
@@ -244,6 +244,62 @@ def planned_bias(spec: Spec, effects: Effects, found: list[Problem]) -> PlannedB
         told = f"found, and the table has {len(effects.outcomes)} outcomes ({names}), which one funnel would mix"
         found.append(Problem(key, told, "one outcome", "a file for each, with data.outcome"))
     return PlannedBias(wanted.direction, wanted.unit)
+
+
+def planned_refits(spec: Spec, model: Model, effects: Effects, found: list[Problem], *, tables: bool) -> PlannedRefits:
+    """What is fitted again; a problem where it has no answer.
+
+    Parameters
+    ----------
+    spec : Spec
+        The file.
+    model : Model
+        With its priors explicit.
+    effects : Effects
+        The study table, or one of the reconstructed ones.
+    found : list of Problem
+        What is wrong so far; grows.
+    tables : bool
+        Whether there are many reconstructed tables.
+    """
+    wanted = spec.sensitivity
+    keys = [key for key in ("leave_one_out", "cumulative", "specifications") if getattr(wanted, key)]
+    if tables:
+        told = "found, and the studies are reconstructed, many tables of them: no study is the same in all"
+        found.extend(Problem(f"sensitivity.{key}", told, "one study table", f"no '{key}' in this file") for key in keys)
+        return PlannedRefits()
+    if "leave_one_out" in keys and (effects.k < 2 or not _bayesian_fits(spec)):
+        told, expected = "found true, without an exact fit or one by NUTS", "engines.exact = {}"
+        if effects.k < 2:
+            told, expected = "found true, with one study", "no 'leave_one_out' in this file"
+        found.append(Problem("sensitivity.leave_one_out", told, expected))
+    if "cumulative" in keys and _one_answer(model, effects, "cumulative", found):
+        from poolwise.checks.cumulative.order import order
+
+        try:
+            order(effects, wanted.cumulative)
+        except PoolwiseError as error:
+            found.append(Problem("sensitivity.cumulative", error.found, error.expected, error.advice))
+    if "specifications" in keys:
+        if not isinstance(model, CommonEffect | RandomEffects | MetaRegression) or effects.covariance is not None:
+            told = f"found true, for {model.label}"
+            expected = "'random-effects', 'common-effect' or 'meta-regression', with independent sampling errors"
+            found.append(Problem("sensitivity.specifications", told, expected))
+        else:
+            _one_answer(model, effects, "specifications", found)
+    return PlannedRefits(wanted.leave_one_out, wanted.cumulative, wanted.specifications)
+
+
+def _one_answer(model: Model, effects: Effects, key: str, found: list[Problem]) -> bool:
+    """Whether a model has one answer to follow; else a problem is found."""
+    structure = model.structure(effects)
+    names = [] if structure is None else list(structure.linear)
+    if model.pools or len([name for name in names if name != "beta[intercept]"]) == 1:
+        return True
+    told = f"found, and {model.label} has several answers"
+    advice = f"pw.checks.{key}(..., of='{names[-1]}') in Python" if names else ""
+    found.append(Problem(f"sensitivity.{key}", told, "one mean effect, or one moderator", advice))
+    return False
 
 
 def check_evidence(spec: Spec, model: Model, found: list[Problem]) -> None:

@@ -19,6 +19,7 @@ from poolwise.analysis.plan import (
     planned_bias,
     planned_fits,
     planned_panel,
+    planned_refits,
     resolved,
 )
 from poolwise.analysis.problems import Problem, tried
@@ -81,6 +82,7 @@ def load_analysis(path: str | Path) -> Analysis:
     fits = planned_fits(spec, model, effects, found)
     panel = _panel(spec, model, effects, tables, fits, found)
     bias = planned_bias(spec, effects, found)
+    refits = planned_refits(spec, model, effects, found, tables=tables is not None)
     if found:
         raise problems.together(path, found)
     return Analysis(
@@ -105,6 +107,7 @@ def load_analysis(path: str | Path) -> Analysis:
         protocol=protocol,
         flow=flow,
         publication_bias=bias,
+        refits=refits,
     )
 
 

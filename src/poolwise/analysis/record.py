@@ -76,6 +76,23 @@ class Panel:
 
 @final
 @dataclass(frozen=True)
+class PlannedRefits:
+    """What is fitted again to see how much hangs on one study, on the order of the studies, on one specification.
+
+    Attributes
+    ----------
+    leave_one_out, specifications : bool
+    cumulative : str, optional
+        The order in which studies enter; None for no cumulative meta-analysis.
+    """
+
+    leave_one_out: bool = False
+    cumulative: str | None = None
+    specifications: bool = False
+
+
+@final
+@dataclass(frozen=True)
 class PlannedBias:
     """The panel of methods for publication bias.
 
@@ -138,6 +155,8 @@ class Analysis:
         The flow of records and reports of the review.
     publication_bias : PlannedBias, optional
         The panel of methods for publication bias, None when none is asked for.
+    refits : PlannedRefits
+        What is fitted again.
     """
 
     name: str
@@ -161,6 +180,7 @@ class Analysis:
     protocol: Protocol | None = field(default=None, repr=False)
     flow: Flow | None = field(default=None, repr=False)
     publication_bias: PlannedBias | None = None
+    refits: PlannedRefits = PlannedRefits()
 
     def __repr__(self) -> str:
         """The name, the number of studies and of fits."""

@@ -103,6 +103,11 @@ class Sensitivity(Section):
     publication_bias: PublicationBias | None = Field(
         default=None, description="every method for publication bias, such as { direction = 'positive' }"
     )
+    leave_one_out: Flag = Field(default=False, description="true for the answer without each study in turn")
+    cumulative: Words | None = Field(
+        default=None, description="the order in which studies enter one by one: a column, 'se', 'effect' or 'as given'"
+    )
+    specifications: Flag = Field(default=False, description="true for every estimator, interval and prior at once")
 
     @model_validator(mode="after")
     def _priors_have_a_panel(self) -> Sensitivity:

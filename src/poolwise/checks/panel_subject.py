@@ -15,7 +15,7 @@ from poolwise.errors import ModelError
 from poolwise.model import MetaRegression, Model, RandomEffects, Subgroups
 from poolwise.model.needs import UNCERTAIN
 from poolwise.moments import moments_of_tau
-from poolwise.priors import Flat, Normal, Prior
+from poolwise.priors import Fixed, Flat, Normal, Prior
 from poolwise.quadrature.one_tau.jobs import TauPriors
 from poolwise.quadrature.one_tau.regression import Regression
 from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, below, tau_posterior
@@ -24,7 +24,10 @@ from poolwise.settings import check_option
 
 Array = NDArray[np.float64]
 Asked = RandomEffects | MetaRegression | Subgroups
-EXAMPLE = "prior_panel(effects, MetaRegression('~ ablat'), quantity='beta[ablat]')"
+EXAMPLE = {
+    "prior_panel": "prior_panel(effects, MetaRegression('~ ablat'), quantity='beta[ablat]')",
+    "specifications": "specifications(effects, MetaRegression('~ ablat'), of='beta[ablat]')",
+}
 
 
 @final
@@ -95,8 +98,19 @@ class Subject:
         return below(posterior, self.weights, threshold)
 
 
-def subject(effects: Effects, model: Model, quantity: str | None) -> Subject:
+def subject(
+    effects: Effects, model: Model, quantity: str | None, *, check: str = "prior_panel", option: str = "quantity"
+) -> Subject:
     """What a panel is asked about, with every prior explicit.
+
+    Parameters
+    ----------
+    effects : Effects
+    model : RandomEffects, MetaRegression or Subgroups
+    quantity : str, optional
+        The only mean effect when None.
+    check, option : str
+        Who asks, and its option that names the quantity, for messages.
 
     Raises
     ------
@@ -105,30 +119,35 @@ def subject(effects: Effects, model: Model, quantity: str | None) -> Subject:
     """
     if not isinstance(model, RandomEffects | MetaRegression | Subgroups):
         raise ModelError(
-            f"prior_panel was given the model {model!r}", "RandomEffects, MetaRegression or Subgroups", EXAMPLE
+            f"{check} was given the model {model!r}", "RandomEffects, MetaRegression or Subgroups", EXAMPLE[check]
         )
     if not model.one_tau:
         raise ModelError(
-            f"prior_panel was given {model.label}", "one tau", f"Subgroups('{model.strata}', heterogeneity='common')"
+            f"{check} was given {model.label}", "one tau", f"Subgroups('{model.strata}', heterogeneity='common')"
         )
     if model.tau_fixed is not None:
-        raise ModelError("prior_panel was given a model with a known tau", "tau left to the panel", EXAMPLE)
+        raise ModelError(f"{check} was given a model with a known tau", "tau left to the panel", EXAMPLE[check])
     if UNCERTAIN in model.needs:
         raise ModelError(
-            "prior_panel, which goes by quadrature, knows no uncertain moderators (missing=, errors=)",
+            f"{check}, which goes by quadrature, knows no uncertain moderators (missing=, errors=)",
             "known moderators",
             "fit(effects, replace(model, tau=...), NUTS()) for each prior",
         )
     resolved = model.resolved(effects)
     mean_effects = means(effects, resolved)
-    return Subject(effects, resolved, _quantity(mean_effects, quantity), mean_effects)
+    about = Subject(effects, resolved, _quantity(mean_effects, quantity, option), mean_effects)
+    touched = [prior for prior, c in zip(mean_effects.priors, about.weights, strict=True) if c != 0.0]
+    if all(isinstance(prior, Fixed) for prior in touched):
+        found = f"{about.quantity} ~ {about.prior} is known, and {check} asks what is known of it"
+        raise ModelError(found, f"a prior on {about.quantity} that leaves it open")
+    return about
 
 
-def _quantity(mean_effects: Means, quantity: str | None) -> str:
+def _quantity(mean_effects: Means, quantity: str | None, option: str) -> str:
     names = list(mean_effects.linear)
     if quantity is None:
         slopes = [name for name in names if name != "beta[intercept]"]
         if len(slopes) == 1:
             return slopes[0]
-        raise ModelError("the model has several mean effects and none is named", "quantity=" + " or ".join(names))
-    return check_option("quantity", quantity, names)
+        raise ModelError("the model has several mean effects and none is named", f"{option}=" + " or ".join(names))
+    return check_option(option, quantity, names)

@@ -3,11 +3,13 @@
 from poolwise.plot.bubble_plot import bubble, bubble_frame, numeric_moderators
 from poolwise.plot.calibration_plot import calibration
 from poolwise.plot.chains_plot import ranks, trace
+from poolwise.plot.cumulative_plot import cumulative, cumulative_frame
 from poolwise.plot.figures import close
 from poolwise.plot.forest_frame import forest_frame
 from poolwise.plot.forest_plot import forest
 from poolwise.plot.funnel_frame import funnel_frame
 from poolwise.plot.funnel_plot import funnel
+from poolwise.plot.leave_one_out_plot import leave_one_out, leave_one_out_frame
 from poolwise.plot.model_probabilities_plot import model_frame, model_probabilities
 from poolwise.plot.operating_characteristics_plot import operating_characteristics, operating_characteristics_frame
 from poolwise.plot.prior_panel_plot import prior_panel
@@ -17,14 +19,17 @@ from poolwise.plot.prisma_plot import prisma
 from poolwise.plot.publication_bias_plot import publication_bias, publication_bias_frame
 from poolwise.plot.ranges_plot import ranges, ranges_frame
 from poolwise.plot.s_value_plot import s_value, s_value_frame
+from poolwise.plot.specification_curve_frame import specification_curve_frame
+from poolwise.plot.specification_curve_plot import specification_curve
 from poolwise.plot.weight_frame import weight_frame
 from poolwise.plot.weight_function_plot import weight_function
 from poolwise.plot.z_plot import z_frame, z_plot
 
 __all__ = [
-    "bubble", "bubble_frame", "calibration", "close", "forest", "forest_frame", "funnel", "funnel_frame",
-    "model_frame", "model_probabilities", "numeric_moderators", "operating_characteristics",
-    "operating_characteristics_frame", "prior_panel", "prior_predictive", "prior_surface", "prisma",
-    "publication_bias", "publication_bias_frame", "ranges", "ranges_frame", "ranks", "s_value", "s_value_frame",
-    "trace", "weight_frame", "weight_function", "z_frame", "z_plot",
+    "bubble", "bubble_frame", "calibration", "close", "cumulative", "cumulative_frame", "forest", "forest_frame",
+    "funnel", "funnel_frame", "leave_one_out", "leave_one_out_frame", "model_frame", "model_probabilities",
+    "numeric_moderators", "operating_characteristics", "operating_characteristics_frame", "prior_panel",
+    "prior_predictive", "prior_surface", "prisma", "publication_bias", "publication_bias_frame", "ranges",
+    "ranges_frame", "ranks", "s_value", "s_value_frame", "specification_curve", "specification_curve_frame", "trace",
+    "weight_frame", "weight_function", "z_frame", "z_plot",
 ]  # fmt: skip

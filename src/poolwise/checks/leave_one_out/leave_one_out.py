@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, final, overload
 
 import numpy as np
@@ -52,6 +52,8 @@ class LeaveOneOut:
         interval, prior, data.
     sentences : tuple of str
         What stands out.
+    effects : Effects
+        The study table.
 
     References
     ----------
@@ -61,6 +63,7 @@ class LeaveOneOut:
     frame: pd.DataFrame
     influence: pd.DataFrame
     sentences: tuple[str, ...]
+    effects: Effects = field(repr=False)
 
     @property
     def elpd(self) -> float:
@@ -256,7 +259,7 @@ def _told(effects: Effects, model: Model, refits: Found, prob: float, mcse: Arra
         whole[refits.rows] = mcse
         frame["mcse"] = whole
     influence = _influence(refits, prob).assign(**common)
-    return LeaveOneOut(frame, influence, _sentences(frame, influence))
+    return LeaveOneOut(frame, influence, _sentences(frame, influence), effects)
 
 
 def _frame(effects: Effects, refits: Found, prob: float) -> pd.DataFrame:
@@ -368,4 +371,5 @@ def _most_moved(rows: Sequence[_Moved]) -> str:
             "points."
         )
     most = max(measured, key=lambda row: abs(row.shift))
-    return f"Leaving out {most.left_out} moves {most.quantity} most, by {most.shift:+.2f} posterior sd."
+    shift = f"{most.shift:+.2f}".replace("-", "−")
+    return f"Leaving out {most.left_out} moves {most.quantity} most, by {shift} posterior sd."

@@ -21,6 +21,7 @@ from poolwise.report.sections import (
     prior_panel,
     publication_bias,
     review,
+    robustness,
 )
 from poolwise.report.sections.over_tables import OVER_TABLES
 
@@ -34,6 +35,9 @@ ONE_TABLE: tuple[Section[Content], ...] = (
     bubble.SECTION,
     comparison.SECTION,
     prior_panel.SECTION,
+    robustness.LEAVE_ONE_OUT,
+    robustness.CUMULATIVE,
+    robustness.SPECIFICATIONS,
     publication_bias.SECTION,
     borrowing.SECTION,
     model.SECTION,
