@@ -3,6 +3,8 @@
 from poolwise.plot.bubble_plot import bubble, bubble_frame, numeric_moderators
 from poolwise.plot.calibration_plot import calibration
 from poolwise.plot.chains_plot import ranks, trace
+from poolwise.plot.conditional_frame import conditional_frame
+from poolwise.plot.conditional_plot import conditional
 from poolwise.plot.figures import close
 from poolwise.plot.forest_frame import forest_frame
 from poolwise.plot.forest_plot import forest
@@ -16,13 +18,14 @@ from poolwise.plot.prisma_plot import prisma
 from poolwise.plot.publication_bias_plot import publication_bias, publication_bias_frame
 from poolwise.plot.ranges_plot import ranges, ranges_frame
 from poolwise.plot.s_value_plot import s_value, s_value_frame
+from poolwise.plot.shrinkage_plot import shrinkage, shrinkage_frame
 from poolwise.plot.weight_frame import weight_frame
 from poolwise.plot.weight_function_plot import weight_function
 from poolwise.plot.z_plot import z_frame, z_plot
 
 __all__ = [
-    "bubble", "bubble_frame", "calibration", "close", "forest", "forest_frame", "funnel", "funnel_frame", "model_frame",
+    "bubble", "bubble_frame", "calibration", "close", "conditional", "conditional_frame", "forest", "forest_frame", "funnel", "funnel_frame", "model_frame",
     "model_probabilities", "numeric_moderators", "prior_panel", "prior_predictive", "prior_surface", "prisma",
     "publication_bias", "publication_bias_frame", "ranges", "ranges_frame", "ranks", "s_value", "s_value_frame",
-    "trace", "weight_frame", "weight_function", "z_frame", "z_plot",
+    "shrinkage", "shrinkage_frame", "trace", "weight_frame", "weight_function", "z_frame", "z_plot",
 ]  # fmt: skip
