@@ -87,7 +87,7 @@ def given_tau(problem: Problem, tau: Array) -> GivenTau:
     free = problem.width > 0.0
     known = problem.X[:, ~free] @ problem.centre[~free]
     rotated = (lambda x: x) if axes is None else (lambda x: axes.T @ x)
-    y, X = rotated(problem.y - known), rotated(problem.X[:, free])  # noqa: N806 - the symbol of the field
+    y, X = rotated(problem.y - known), rotated(problem.X[:, free])
     precision = problem.width[free] ** -2.0
     w = 1.0 / (lengths + tau[:, None] ** 2)
     covariance = np.linalg.inv(np.einsum("tk,kp,kq->tpq", w, X, X) + np.diag(precision))

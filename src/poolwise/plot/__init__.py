@@ -11,6 +11,8 @@ from poolwise.plot.forest_plot import forest
 from poolwise.plot.funnel_frame import funnel_frame
 from poolwise.plot.funnel_plot import funnel
 from poolwise.plot.model_probabilities_plot import model_frame, model_probabilities
+from poolwise.plot.posterior_frame import posterior_frame
+from poolwise.plot.posterior_plot import posterior
 from poolwise.plot.prior_panel_plot import prior_panel
 from poolwise.plot.prior_predictive_plot import prior_predictive
 from poolwise.plot.prior_surface_plot import prior_surface
@@ -25,7 +27,7 @@ from poolwise.plot.z_plot import z_frame, z_plot
 
 __all__ = [
     "bubble", "bubble_frame", "calibration", "close", "conditional", "conditional_frame", "forest", "forest_frame", "funnel", "funnel_frame", "model_frame",
-    "model_probabilities", "numeric_moderators", "prior_panel", "prior_predictive", "prior_surface", "prisma",
+    "model_probabilities", "numeric_moderators", "posterior", "posterior_frame", "prior_panel", "prior_predictive", "prior_surface", "prisma",
     "publication_bias", "publication_bias_frame", "ranges", "ranges_frame", "ranks", "s_value", "s_value_frame",
     "shrinkage", "shrinkage_frame", "trace", "weight_frame", "weight_function", "z_frame", "z_plot",
 ]  # fmt: skip

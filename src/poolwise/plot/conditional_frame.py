@@ -184,7 +184,7 @@ def conditional_frame(
     words = "credible, given tau" if result.prior != NO_PRIOR else "confidence (Wald), given tau"
     mean = {"name": given.name, "tau": tau, "x": laws.mean, "lower": laws.mean - z * laws.sd}
     rows = [pd.DataFrame({"row": "mean", **mean, "upper": laws.mean + z * laws.sd, "interval": words})]
-    same = np.flatnonzero((given.problem.X == given.problem.weights).all(axis=1))
+    same = np.flatnonzero((given.problem.weights == given.problem.X).all(axis=1))
     for i in same:
         label = result.effects.labels[i]
         rows.append(pd.DataFrame({"row": "study", "name": label, "tau": tau, "x": laws.theta[:, i]}))

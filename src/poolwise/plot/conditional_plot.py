@@ -15,7 +15,7 @@ from poolwise.plot._chart import effect_ticks, effect_words, keyed_chart, name_a
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
-from poolwise.plot._words import number, prior
+from poolwise.plot._words import prior
 from poolwise.plot.conditional_frame import conditional_frame
 from poolwise.result import NO_PRIOR, Result
 
@@ -268,7 +268,9 @@ def _notes(result: Result, frame: pd.DataFrame) -> list[Phrase]:
         kind = "confidence interval (Wald), as if τ were known; no prior"
     else:
         own = result.model.named_priors.get(name)
-        words = f"prior {symbol} ~ {prior(str(own))}" if own is not None else f"priors: {prior(show.greek(result.prior))}"
+        words = (
+            f"prior {symbol} ~ {prior(str(own))}" if own is not None else f"priors: {prior(show.greek(result.prior))}"
+        )
         kind = f"credible interval given τ; {words}"
     said.append(f"Band: {show.level(mean['prob'])} {kind}.")
     right = float(frame.loc[frame["row"] == "mean", "tau"].max())

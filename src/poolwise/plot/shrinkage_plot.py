@@ -72,7 +72,10 @@ def shrinkage_frame(result: Result, *, prob: float = 0.95) -> pd.DataFrame:
             f"'{result.label}' has no true effects of studies", "a model with heterogeneity, such as RandomEffects"
         )
     labels = [label for label in result.effects.labels if label in result.studies]
-    rows = {label: (raw, se) for label, raw, se in zip(result.effects.labels, result.effects.y, result.effects.se, strict=True)}
+    rows = {
+        label: (raw, se)
+        for label, raw, se in zip(result.effects.labels, result.effects.y, result.effects.se, strict=True)
+    }
     thetas = [result.studies[label] for label in labels]
     raw, se = np.array([rows[label] for label in labels]).T
     limits = np.array([theta.interval(prob) for theta in thetas])
