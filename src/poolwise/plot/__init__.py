@@ -26,8 +26,9 @@ from poolwise.plot.weight_function_plot import weight_function
 from poolwise.plot.z_plot import z_frame, z_plot
 
 __all__ = [
-    "bubble", "bubble_frame", "calibration", "close", "conditional", "conditional_frame", "forest", "forest_frame", "funnel", "funnel_frame", "model_frame",
-    "model_probabilities", "numeric_moderators", "posterior", "posterior_frame", "prior_panel", "prior_predictive", "prior_surface", "prisma",
-    "publication_bias", "publication_bias_frame", "ranges", "ranges_frame", "ranks", "s_value", "s_value_frame",
-    "shrinkage", "shrinkage_frame", "trace", "weight_frame", "weight_function", "z_frame", "z_plot",
+    "bubble", "bubble_frame", "calibration", "close", "conditional", "conditional_frame", "forest", "forest_frame",
+    "funnel", "funnel_frame", "model_frame", "model_probabilities", "numeric_moderators", "posterior",
+    "posterior_frame", "prior_panel", "prior_predictive", "prior_surface", "prisma", "publication_bias",
+    "publication_bias_frame", "ranges", "ranges_frame", "ranks", "s_value", "s_value_frame", "shrinkage",
+    "shrinkage_frame", "trace", "weight_frame", "weight_function", "z_frame", "z_plot",
 ]  # fmt: skip
