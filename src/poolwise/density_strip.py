@@ -88,9 +88,11 @@ def svg(strip: Strip) -> str:
         parts.append(f"<path d='M{at} {head - 4} V{_FOOT}' style='stroke:currentColor;stroke-width:1'/>")
         parts.append(_text(at, head - 7, strip.null_words, "middle"))
     parts += _interval(strip, across)
+    shift = head - _TOP  # what a drawing without a density does not need above
+    box = f"width='{_WIDE}' height='{_HIGH - shift}' viewBox='0 {shift} {_WIDE} {_HIGH - shift}'"
     drawing = (
-        f"<svg role='img' aria-label='{_escaped(strip.told)}' width='{_WIDE}' "
-        f"height='{_HIGH - head + _TOP}' viewBox='0 {head - _TOP} {_WIDE} {_HIGH - head + _TOP}' style='color:inherit;display:block'>{''.join(parts)}</svg>"
+        f"<svg role='img' aria-label='{_escaped(strip.told)}' {box} style='color:inherit;display:block'>"
+        f"{''.join(parts)}</svg>"
     )
     caption = f"<figcaption style='font-size:12px;text-align:center'>{_escaped(strip.name)}</figcaption>"
     return f"<figure style='display:inline-block;margin:4px 8px 4px 0;vertical-align:top'>{drawing}{caption}</figure>"

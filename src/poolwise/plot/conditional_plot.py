@@ -11,7 +11,7 @@ import pandas as pd
 from poolwise import show
 from poolwise.plot import _axis, _marks, _sheet, _text
 from poolwise.plot._canvas import figure_of
-from poolwise.plot._chart import effect_ticks, effect_words, keyed_chart, name_axes, number_ticks, size_of
+from poolwise.plot._chart import effect_ticks, effect_words, keyed_chart, name_axes, plain_ticks, size_of
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
@@ -26,6 +26,7 @@ _MEAN, _STUDY, _BAND = _marks.COLOURS[0], "#a34400", "#cce3f0"
 _DOTS, _DASHES = (0, (1, 1.5)), (0, (4, 2))
 _NAMED = 15  # studies whose lines have their names beside them
 _LABEL, _LABEL_HIGH = 1.35, 0.145  # inches of a study's name
+_LEAST_NAMED = 3.0  # inches of axes that have room for names
 _SHARE = 0.24  # of the height that tau's posterior takes
 _HIGH = 3.9
 
@@ -93,17 +94,20 @@ def conditional(
         words = _text.plain(_answer(result, frame) if title is None else title)
         made = " — reconstructed data" if result.effects.reconstructed and "reconstructed" not in words else ""
         own = keyed_chart(f"{words}{made}", _notes(result, frame), _keys(frame), ax, high=_HIGH)
-        lower = _part(own, frame)
+        named = 0 < len(_studies(frame)) <= _NAMED and size_of(own)[0] > _LEAST_NAMED
+        lower = _part(own, frame, _LABEL if named else 0.0)
         _draw(own, frame)
+        if named:
+            _name_studies(own, _studies(frame))
         _mark_tipping(own, lower, frame)
         if _on_effect_axis(frame):
             effect_ticks(own, result.effects.scale, "y")
         else:
-            number_ticks(own.yaxis)
+            plain_ticks(own, "y")
         foot = own if lower is None else lower
         name_axes(own, "", _named(result, frame))
         name_axes(foot, f"between-study sd τ{_tau_words(result)}", "" if lower is not None else _named(result, frame))
-        number_ticks(foot.xaxis)
+        plain_ticks(foot, "x")
     return own
 
 
@@ -127,12 +131,10 @@ def _tau_words(result: Result) -> str:
     return f" ({scale.label})" if scale.transform != "identity" else ""
 
 
-def _part(own: Axes, frame: pd.DataFrame) -> Axes | None:
-    """Leave room on the right for names of studies and below for tau's density, whose axes are returned."""
+def _part(own: Axes, frame: pd.DataFrame, room: float) -> Axes | None:
+    """Leave inches on the right for names, and room below for tau's density, whose axes are returned."""
     figure, box = figure_of(own), own.get_position()
-    width = box.width
-    if 0 < len(_studies(frame)) <= _NAMED and size_of(own)[0] > 3.0:
-        width -= _LABEL / figure.get_size_inches()[0]
+    width = box.width - room / figure.get_size_inches()[0]
     top = float(frame.loc[frame["row"] == "mean", "tau"].max())
     posterior = frame["row"] == "posterior"
     if not posterior.any():
@@ -177,12 +179,11 @@ def _draw(ax: Axes, frame: pd.DataFrame) -> None:
     for rows in studies:
         ax.plot(rows["tau"], rows["x"], color=_STUDY, lw=width, zorder=1.5, label=str(rows["name"].iloc[0]))
     ax.plot(tau, x, color=_MEAN, lw=2.2, zorder=2.0, label="mean")
-    if 0 < len(studies) <= _NAMED and size_of(ax)[0] > 1.7:
-        _name_studies(ax, studies, ends)
 
 
-def _name_studies(ax: Axes, studies: list[pd.DataFrame], ends: np.ndarray) -> None:
+def _name_studies(ax: Axes, studies: list[pd.DataFrame]) -> None:
     """Names beside the ends of the lines, moved apart where they would overlap."""
+    ends = np.array([rows["x"].iloc[-1] for rows in studies])
     low, high = ax.get_ylim()
     tall = size_of(ax)[1]
     inches = (np.clip(ends, low, high) - low) / (high - low) * tall

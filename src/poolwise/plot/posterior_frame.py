@@ -19,7 +19,7 @@ from poolwise.plot.conditional_frame import finite, given_of
 from poolwise.priors import Fixed, Prior
 from poolwise.quadrature.rules.mixture import NormalMixture
 from poolwise.quantities import Law, Posterior
-from poolwise.result import Result
+from poolwise.result import NO_PRIOR, Result
 from poolwise.settings import as_number, check_instance, check_prob
 
 if TYPE_CHECKING:
@@ -174,15 +174,13 @@ def chosen(result: Posteriors, of: str | Sequence[str] | None) -> list[str]:
         new = [f"theta_new{each}" for each in inner] if len(inner) == 1 else []
         spreads = ["tau"] if "tau" in there else [name for name in there if is_spread(name) and "_spread" not in name]
         names = [*answers, *(name for name in new if name in there), *spreads]
+        unknown = [name for name in names if isinstance(there.get(name), Posterior)]
+        names = unknown or names  # what a model states to be known has no density
     for name in names:
         if name not in there:
             raise MissingQuantityError(f"there is no quantity {shown(name)} to draw", advice=nearest(str(name), there))
         if not isinstance(there[name], Posterior):
-            raise MissingQuantityError(
-                f"'{name}' has no posterior: a confidence distribution is not one",
-                "a fit with priors, by Exact or NUTS",
-                "pw.plot.posterior(pw.fit(effects, pw.RandomEffects(), pw.Exact())), or pw.plot.forest for this result",
-            )
+            raise _without_density(result, name)
     for kind in (True, False):
         several = [name for name in names if is_spread(name) is kind]
         if len(several) > MOST:
@@ -190,6 +188,19 @@ def chosen(result: Posteriors, of: str | Sequence[str] | None) -> list[str]:
     if not names:
         raise MissingQuantityError("no quantity was named", "one or more", "of='mu'")
     return names
+
+
+def _without_density(result: Posteriors, name: str) -> MissingQuantityError:
+    if isinstance(result, Result) and result.prior == NO_PRIOR:
+        return MissingQuantityError(
+            f"'{name}' has no posterior: a confidence distribution is not one",
+            "a fit with priors, by Exact or NUTS",
+            "pw.plot.posterior(pw.fit(effects, pw.RandomEffects(), pw.Exact())), or pw.plot.forest for this result",
+        )
+    others = [other for other, quantity in quantities_of(result).items() if isinstance(quantity, Posterior)]
+    return MissingQuantityError(
+        f"'{name}' has no density: the model states what it is", "an unknown quantity", f"of='{others[0]}'"
+    )
 
 
 def law_of(result: Posteriors, name: str) -> Law:

@@ -12,7 +12,7 @@ import pandas as pd
 from poolwise import show
 from poolwise.plot import _marks, _sheet, _text
 from poolwise.plot._canvas import figure_of
-from poolwise.plot._chart import effect_ticks, effect_words, keyed_chart, name_axes, number_ticks, size_of
+from poolwise.plot._chart import effect_ticks, effect_words, keyed_chart, name_axes, plain_ticks, size_of
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
@@ -27,7 +27,7 @@ _DASHES = (0, (4, 2))
 _TAU, _NEW, _REGION = "#5b5f66", "#56B4E9", "#f4e7bf"
 _SIDE = 4.4  # inches of width from which tau stands beside the effects rather than below
 _HIGH = 3.2
-_LANE = 0.075  # of the highest density, for a median with its interval
+_LANE = 0.14  # inches for a median with its interval below the density
 
 
 def posterior(
@@ -165,6 +165,9 @@ def _draw(
         if low < at < high:
             ax.axvline(at, color=_sheet.INK, lw=0.9, zorder=0.6, label="threshold")
     names = list(dict.fromkeys(frame["quantity"]))
+    head = 1.16 * top if (frame["row"] == "atom").any() else 1.06 * top
+    below = _LANE * (len(names) + 0.6)
+    inch = head / max(size_of(ax)[1] - below, 0.3)
     for lane, name in enumerate(names, start=1):
         rows, colour = frame[frame["quantity"] == name], colours[name]
         mine, summary = rows[rows["row"] == "posterior"], rows[rows["row"] == "summary"].iloc[0]
@@ -176,14 +179,14 @@ def _draw(
                 before["x"], before["density"], color=_sheet.SOFT, lw=1.1, ls=_DASHES, zorder=1.4,
                 label=f"prior of {name}",
             )  # fmt: skip
-        y = -_LANE * top * (lane - 0.25)
+        y = -_LANE * inch * (lane - 0.1)
         ends = float(np.clip(summary["lower"], low, high)), float(np.clip(summary["upper"], low, high))
         ax.plot(ends, (y, y), color=colour, lw=2.2, solid_capstyle="butt", zorder=2.0, label=f"interval of {name}")
         ax.plot([summary["x"]], [y], "o", ms=5.0, color=colour, mec="white", mew=0.7, zorder=2.2)
         for _, atom in rows[rows["row"] == "atom"].iterrows():
             _arrow(ax, float(atom["x"]), 1.02 * top, colour)
     ax.set_xlim(low, high)
-    ax.set_ylim(-_LANE * top * (len(names) + 0.6), 1.16 * top if (frame["row"] == "atom").any() else 1.06 * top)
+    ax.set_ylim(-below * inch, head)
     ax.axhline(0.0, color=_sheet.RULE, lw=0.8, zorder=0.5)
     ax.set_yticks([])
 
@@ -200,16 +203,16 @@ def _name(ax: Axes, names: Sequence[str], scale: Scale) -> None:
     """Ticks and words of the axes of some quantities."""
     unit = scale.label if scale.transform != "identity" else scale.natural_label
     if is_spread(names[0]):
-        number_ticks(ax.xaxis)
+        plain_ticks(ax, "x")
         words = "between-study sd τ" if names == ["tau"] else "between-study sd"
         name_axes(ax, words, "")
     elif is_coefficient(names[0]):
-        number_ticks(ax.xaxis)
+        plain_ticks(ax, "x")
         name_axes(ax, f"{show.symbol(names[0])}, {unit} per unit", "density")
         ax.yaxis.set_label_coords(-0.18 / size_of(ax)[0], 0.5)
     else:
         effect_ticks(ax, scale, "x")
-        per = " per log ratio" if scale.is_ratio else ""
+        per = " per log ratio" if scale.is_ratio and size_of(ax)[1] > 1.6 else ""
         name_axes(ax, effect_words(scale), f"density{per}")
         ax.yaxis.set_label_coords(-0.18 / size_of(ax)[0], 0.5)
 
