@@ -74,6 +74,13 @@ def test_the_interval_meets_the_threshold_at_the_tipping_tau(misconduct, thresho
     assert tip["p"] == pytest.approx(float(result["tau"].cdf(tip["tau"])), rel=1e-12)
 
 
+def test_an_interval_that_never_meets_the_threshold_says_so(misconduct):
+    result = pw.fit(misconduct, pw.RandomEffects(mu=Normal(0, 1), tau=HalfNormal(0.5)), pw.Exact())
+    assert "tipping" not in set(pw.plot.conditional_frame(result, threshold=0.37)["row"])
+    words = " ".join(figures.words(pw.plot.conditional(result, threshold=0.37)))
+    assert "holds 0.37 at every τ" in words.replace("\n", " ")
+
+
 def test_without_priors_the_band_is_a_confidence_interval_and_nothing_is_said_of_how_probable_tau_is(bcg, reml):
     frame = pw.plot.conditional_frame(reml)
     assert frame.query("row == 'mean'")["interval"].unique() == ["confidence (Wald), given tau"]

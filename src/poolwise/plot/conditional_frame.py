@@ -147,8 +147,8 @@ def conditional_frame(
     DataFrame
         Columns row, name, tau, x, lower, upper, density, p, prob, interval, data. Rows ``"mean"`` (x is its mean given
         tau, lower and upper its interval), ``"study"`` (x is the mean of theta_i given tau), ``"posterior"`` and
-        ``"prior"`` (density of tau), ``"tipping"`` (tau is where the interval meets the threshold x; p is the posterior
-        probability that tau is below it, NaN without a posterior).
+        ``"prior"`` (density of tau), ``"threshold"`` (x, where there is one), ``"tipping"`` (tau is where the interval
+        meets the threshold x; p is the posterior probability that tau is below it, NaN without a posterior).
 
     Raises
     ------
@@ -190,6 +190,8 @@ def conditional_frame(
         rows.append(pd.DataFrame({"row": "study", "name": label, "tau": tau, "x": laws.theta[:, i]}))
     rows += _densities(result, tau)
     posterior = result.quantities.get("tau")
+    if not math.isnan(held):
+        rows.append(pd.DataFrame([{"row": "threshold", "name": given.name, "x": held}]))
     for tip in tips:
         p = float(posterior.cdf(tip)) if isinstance(posterior, Posterior) else math.nan
         rows.append(pd.DataFrame([{"row": "tipping", "name": given.name, "tau": tip, "x": held, "p": p}]))

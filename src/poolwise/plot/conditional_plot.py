@@ -164,16 +164,15 @@ def _studies(frame: pd.DataFrame) -> list[pd.DataFrame]:
 
 
 def _draw(ax: Axes, frame: pd.DataFrame) -> None:
-    mean, tips = frame[frame["row"] == "mean"], frame[frame["row"] == "tipping"]
+    mean = frame[frame["row"] == "mean"]
     tau, x, lower, upper = (mean[name].to_numpy(dtype=float) for name in ("tau", "x", "lower", "upper"))
     studies = _studies(frame)
     ends = np.array([rows["x"].iloc[-1] for rows in studies])
-    held = tips["x"].tolist() or [0.0]
-    show_at = held if _on_effect_axis(frame) or len(tips) else [0.0]
-    low, high = _axis.limits(np.concatenate([x, ends]), lower, upper, show=show_at)
+    held = frame.loc[frame["row"] == "threshold", "x"].tolist()
+    low, high = _axis.limits(np.concatenate([x, ends]), lower, upper, show=held)
     ax.set_ylim(low, high)
     ax.fill_between(tau, lower, upper, color=_BAND, lw=0, label="interval of the mean", zorder=0.5)
-    if len(tips):
+    if held and low < held[0] < high:
         ax.axhline(held[0], color=_sheet.INK, lw=0.9, zorder=1.0, label="threshold")
     width = 1.1 if len(studies) <= 20 else 0.6 if len(studies) <= 100 else 0.35
     for rows in studies:
@@ -246,10 +245,10 @@ def _answer(result: Result, frame: pd.DataFrame) -> str:
     """What the picture tells, in one sentence."""
     mean, tips = frame[frame["row"] == "mean"].iloc[0], frame[frame["row"] == "tipping"]
     whose = f"{show.level(mean['prob'])} interval of {show.symbol(_mean_name(frame))}"
-    held = 0.0 if not _on_effect_axis(frame) else result.effects.scale.null_value
-    if tips.empty and held is None:
+    held = frame.loc[frame["row"] == "threshold", "x"]
+    if held.empty:
         return f"The {whose} given τ"
-    at = float(held or 0.0) if tips.empty else float(tips["x"].iloc[0])
+    at = float(held.iloc[0])
     value = f"{float(result.effects.scale.back(at)) if _on_effect_axis(frame) else at:.4g}".replace("-", "−")
     holds = "holds" if mean["lower"] <= at <= mean["upper"] else "excludes"
     if tips.empty:
