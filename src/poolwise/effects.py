@@ -461,11 +461,7 @@ class Effects(FromSources):
         more = (f"and {self.k - SHOWN_ROWS} more studies",) if self.k > SHOWN_ROWS else ()
         low, high = (show.number(float(self.scale.back(end)), 2) for end in (self.y.min(), self.y.max()))
         what = self.scale.natural_label
-        answer = (
-            f"{show.capital(what)} of one study, {low}."
-            if self.k == 1
-            else (f"{show.capital(what)} of {self.k} studies, from {low} to {high}.")
-        )
+        answer = f"One study: {what} {low}." if self.k == 1 else f"{self.k} studies: {what} from {low} to {high}."
         return show.card(
             self.title or "Effects", answer=answer, facts=facts, header=shown, rows=rows, notes=(*more, *self.notes)
         )

@@ -125,9 +125,9 @@ def _is_effect(name: str) -> bool:
 def _named(scale: Scale, name: str) -> str:
     stem, bracket, rest = name.partition("[")
     if stem == "mu" and not show.is_contrast(name):
-        return f"{rest[:-1]}: mean {scale.natural_label}" if bracket else f"Mean {scale.natural_label}"
+        return f"Mean {scale.natural_label} of {rest[:-1]}:" if bracket else f"Mean {scale.natural_label}"
     if name == "beta[intercept]":
-        return f"{show.capital(scale.natural_label)} where every moderator is 0:"
+        return f"Where every moderator is 0, {scale.natural_label}"
     if stem == "beta":
         return f"{show.symbol(name)} (difference in {scale.label} per unit)"
     return show.symbol(name)
