@@ -67,7 +67,7 @@ def test_objects_show_themselves_in_one_line_and_in_html():
         assert "reconstructed" in repr(result)
         page = result._repr_html_()
         assert "reconstructed" in page
-        assert "theta_new" in page
+        assert "θ_new" in page
         assert len(repr(result["mu"])) < 200
     assert "reconstructed" in effects._repr_html_()
 

@@ -459,7 +459,12 @@ class Effects(FromSources):
             for row in first.itertuples(index=False, name=None)
         ]
         more = (f"and {self.k - SHOWN_ROWS} more studies",) if self.k > SHOWN_ROWS else ()
-        return show.card(self.title or "Effects", facts=facts, header=shown, rows=rows, notes=(*more, *self.notes))
+        low, high = (show.number(float(self.scale.back(end)), 2) for end in (self.y.min(), self.y.max()))
+        what = self.scale.natural_label
+        answer = f"One study: {what} {low}." if self.k == 1 else f"{self.k} studies: {what} from {low} to {high}."
+        return show.card(
+            self.title or "Effects", answer=answer, facts=facts, header=shown, rows=rows, notes=(*more, *self.notes)
+        )
 
 
 Effects.moderators = Lent("moderators")  # type: ignore[assignment]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, Protocol, final, get_args, runtime_checkable
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from poolwise import show
+from poolwise.density_strip import Strip, together
 from poolwise.errors import MissingQuantityError, ModelError, listing, nearest
 from poolwise.settings import as_numbers, check_memory, check_option, check_prob, check_whole
 
@@ -236,6 +237,22 @@ class Posterior:
         limits = show.interval(*self.interval(0.95))
         return f"<Posterior: median {show.number(self.point)}, 95 % {self.interval_kind()} {limits}>"
 
+    def _repr_html_(self) -> str:
+        """The median, the 95 % interval and the density, compact."""
+        lower, upper = self.interval(0.95)
+        point, limits = show.number(self.point), show.interval(lower, upper)
+        told = f"Median {point}, 95 % {self.interval_kind()} interval {limits}."
+        x = bulk(self.law)
+        ends = show.number(lower, 2), show.number(upper, 2)
+        strip = Strip("density", told, x, self.law.pdf(x), None, (lower, self.point, upper), ends, 0.0, "0")
+        return show.card(
+            "Posterior",
+            answer=told,
+            header=("median", "mean", "sd", "95 % interval"),
+            rows=((point, show.number(self.mean), show.number(self.sd), limits),),
+            strips=together((strip,)),
+        )
+
     def __getattr__(self, name: str) -> Any:
         """Say where that number is, or why a posterior has none."""
         raise AttributeError(f"a posterior has no attribute '{name}'{_ATTRIBUTES.get(name, '')}")
@@ -309,6 +326,35 @@ class Posterior:
         rng = np.random.default_rng([check_whole("seed", seed, 0, 1), _stamp(self.law)])
         check_memory("sample(size)", check_whole("size", size, 0, 1000), "size=1000")
         return self.law.sample(int(size), rng)
+
+
+def bulk(law: Law, *, positive: bool = False, show: Sequence[float] = (), points: int = 101) -> Array:
+    """Points of an even axis that holds the bulk of a law, however heavy its tails, and values near to that.
+
+    Parameters
+    ----------
+    law : Law
+    positive : bool
+        Whether the axis begins at 0.
+    show : sequence of float
+        Values that the axis holds unless that would more than double it.
+    points : int
+        How many.
+
+    Returns
+    -------
+    ndarray
+        Shape (points,).
+    """
+    low, near, far, high = (float(x) for x in law.ppf(np.array([0.003, 0.05, 0.95, 0.997])))
+    wide = (far - near) or max(abs(far), 1.0) * 0.1
+    low, high = max(low, near - wide), min(high, far + wide)
+    start = 0.0 if positive else low - 0.08 * wide
+    stop = high + 0.08 * wide
+    for at in show:
+        if start - (stop - start) <= at <= stop + (stop - start):
+            start, stop = min(start, at - 0.05 * wide), max(stop, at + 0.05 * wide)
+    return np.linspace(start, stop, points)
 
 
 def _stamp(law: Law) -> int:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise import show
+from poolwise import reading, show
+from poolwise.density_strip import together
 from poolwise.design import Design
 from poolwise.effects import Effects
 from poolwise.errors import InputError, MissingQuantityError, ModelError, described, nearest, shown
@@ -230,16 +231,22 @@ class Result:
         return f"<Result '{self.label}': {facts}>"
 
     def _repr_html_(self) -> str:
-        """A compact table of all quantities with their 95 % intervals, the prior, and what the report says."""
+        """The answer in a sentence, a table of all quantities with their 95 % intervals, the prior, and the report."""
         made = "reconstructed data" if self.effects.reconstructed else ""
+        answers = [(name, self.quantities[name]) for name in self.answers]
+        drawn = [name for name in ((*self.answers[:2], "tau")[:3]) if name in self.quantities]
+        priors = {} if self.prior == NO_PRIOR else self.model.named_priors
+        strips = [reading.strip(self.effects, name, self.quantities[name], priors.get(name)) for name in drawn]
         return show.card(
             self.label,
+            answer=reading.sentences(self.effects, answers),
             facts=(self.effects.title, f"{self.model.label} by {self.engine_label}", f"k = {self.effects.k}", made),
             header=("quantity", "point", "sd", "95 % interval", "kind of interval, or test"),
-            rows=rows_of(self.quantities),
+            rows=[(show.symbol(name), *cells) for name, *cells in rows_of(self.quantities)],
+            strips=together(strips),
             notes=(
-                f"scale: {self.effects.scale}; prior: {self.prior}",
-                f"status: {self.report.status}",
+                f"table: {self.effects.scale.label}; prior: {show.greek(self.prior)}",
+                f"status: {show.status_within(self.report.status)}",
                 self.report.advice,
             ),
         )

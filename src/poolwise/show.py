@@ -8,8 +8,9 @@ import re
 from collections.abc import Sequence
 
 NOTHING = "–"
-_CELL = "padding:2px 8px"
+_CELL = "padding:2px 6px"
 _RULE = "border-top:1px solid #999"
+_NOTE = "opacity:.8;font-size:max(90%, 11px)"
 _GREEK = {
     "beta": "β",
     "gamma": "γ",
@@ -156,47 +157,58 @@ def greek(text: str) -> str:
 def card(
     title: str,
     *,
+    answer: str = "",
     facts: Sequence[str] = (),
     header: Sequence[str] = (),
     rows: Sequence[Sequence[str]] = (),
+    strips: str = "",
     notes: Sequence[str] = (),
 ) -> str:
-    """A titled table as one piece of HTML.
+    """A titled table as one piece of HTML, in the colours of its page, be they dark or light.
 
     Parameters
     ----------
     title : str
         First line, in bold.
+    answer : str
+        A sentence that tells the result, on the scale on which people read it.
     facts : sequence of str
-        Second line, joined by dots.
+        Joined by dots.
     header, rows : sequences
         Column names and cells, as plain words; the first column is aligned left, the others right.
+    strips : str
+        HTML of drawings, from `density_strip`, which stands as it is.
     notes : sequence of str
-        A line each below the table.
+        A line each below.
 
     Returns
     -------
     str
         HTML in which every word given is escaped.
     """
-    parts = [f"<div style='line-height:1.35'><b>{_plain(title)}</b>"]
-    if facts:
-        known = " · ".join(fact for fact in facts if fact)
-        parts.append(f"<br><span style='opacity:.75'>{_plain(known)}</span>")
+    parts = [f"<div style='line-height:1.35;max-width:100%'><b>{_plain(title)}</b>"]
+    if answer:
+        parts.append(f"<div>{_plain(answer)}</div>")
+    if known := " · ".join(fact for fact in facts if fact):
+        parts.append(f"{'' if answer else '<br>'}<span style='opacity:.8'>{_plain(known)}</span>")
     if rows:
-        parts.append("<table style='border-collapse:collapse;margin:4px 0'>")
-        parts.append(f"<thead>{_row(header, 'th')}</thead><tbody>")
-        parts.extend(_row(row, "td") for row in rows)
-        parts.append("</tbody></table>")
-    parts.extend(f"<div style='opacity:.75;font-size:90%'>{_plain(note)}</div>" for note in notes if note)
+        parts.append(
+            "<div style='overflow-x:auto'><table style='border-collapse:collapse;margin:4px 0;font-size:13px'>"
+        )
+        parts.append(f"<thead>{_row(header, heading=True)}</thead><tbody>")
+        parts.extend(_row(row) for row in rows)
+        parts.append("</tbody></table></div>")
+    parts.append(strips)
+    parts.extend(f"<div style='{_NOTE}'>{_plain(note)}</div>" for note in notes if note)
     return "".join(parts) + "</div>"
 
 
-def _row(cells: Sequence[str], tag: str) -> str:
+def _row(cells: Sequence[str], *, heading: bool = False) -> str:
     words = []
     for position, cell in enumerate(cells):
         align = "left" if position == 0 else "right"
-        words.append(f"<{tag} style='text-align:{align};{_CELL};{_RULE}'>{_plain(cell)}</{tag}>")
+        tag = "th scope='col'" if heading else "td"
+        words.append(f"<{tag} style='text-align:{align};{_CELL};{_RULE}'>{_plain(cell)}</{tag[:2]}>")
     return f"<tr>{''.join(words)}</tr>"
 
 

@@ -10,7 +10,8 @@ from typing import final
 import numpy as np
 import pandas as pd
 
-from poolwise import show
+from poolwise import reading, show
+from poolwise.density_strip import together
 from poolwise.effects import Effects
 from poolwise.errors import MissingQuantityError, nearest
 from poolwise.evidence.comparison import BayesFactor
@@ -259,7 +260,7 @@ class Averaged:
         """Averaged and conditional posteriors side by side, and the sentences, compact."""
         rows = [
             (
-                row["quantity"],
+                show.symbol(row["quantity"]),
                 row["posterior"],
                 show.number(row["point"]),
                 show.interval(row["lower"], row["upper"]),
@@ -267,11 +268,14 @@ class Averaged:
             )
             for _, row in self.to_frame().iterrows()
         ]
+        priors = self.model.named_priors
         return show.card(
             "Average over four models",
+            answer=reading.sentence(self.effects, "mu", self["mu"]),
             facts=(self.effects.title, f"k = {self.effects.k}", f"{self.data_label} data", "credible (equal-tailed)"),
             header=("quantity", "posterior", "median", "95 % interval", "P(exactly 0)"),
             rows=rows,
+            strips=together(reading.strip(self.effects, name, self[name], priors.get(name)) for name in ("mu", "tau")),
             notes=(f"scale: {self.effects.scale}; prior: {self.prior}", f"status: {self.status}", *self.sentences),
         )
 

@@ -13,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from poolwise import show
+from poolwise import reading, show
 from poolwise.arviz_bridge import to_datatree
+from poolwise.density_strip import together
 from poolwise.effects import Effects
 from poolwise.errors import MissingQuantityError, listing, nearest
 from poolwise.evidence.bias_average import Component, Mixer, interval_of
@@ -325,7 +326,7 @@ class BiasAveraged:
         """Averaged and conditional posteriors side by side, and the sentences, compact."""
         rows = [
             (
-                row["quantity"],
+                show.symbol(row["quantity"]),
                 row["posterior"],
                 show.number(row["point"]),
                 show.interval(row["lower"], row["upper"]),
@@ -333,8 +334,10 @@ class BiasAveraged:
             )
             for _, row in self.to_frame().iterrows()
         ]
+        priors = self.model.named_priors
         return show.card(
             f"Average over {len(self.components)} models of effect, heterogeneity and publication bias",
+            answer=reading.sentence(self.effects, "mu", self["mu"]),
             facts=(
                 self.effects.title,
                 f"k = {self.effects.k}",
@@ -343,6 +346,7 @@ class BiasAveraged:
             ),
             header=("quantity", "posterior", "median", "95 % interval", "P(exactly 0, or weight 1)"),
             rows=rows,
+            strips=together(reading.strip(self.effects, name, self[name], priors.get(name)) for name in ("mu", "tau")),
             notes=(f"scale: {self.effects.scale}; prior: {self.prior}", *self.sentences),
         )
 

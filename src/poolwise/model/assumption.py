@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
 
+from poolwise import show
 from poolwise.effects import Effects
 from poolwise.model.structure import NormalStructure
 from poolwise.priors import Prior
@@ -45,6 +46,19 @@ class Assumption(Protocol):
     def named_priors(self) -> dict[str, Prior | None]:
         """The priors by the name of what they are about."""
         ...
+
+    def statement(self) -> tuple[str, ...]:
+        """What the model says of how the estimates came about, a line for each unknown."""
+        ...
+
+    def _repr_html_(self) -> str:
+        """The statement, a line for each unknown, compact."""
+        lines = [show.greek(line) for line in self.statement()]
+        rows = [
+            [name.strip(), f"~ {law.strip()}" if tilde else ""]
+            for name, tilde, law in (line.partition("~") for line in lines)
+        ]
+        return show.card(show.capital(self.label), header=("unknown", "distribution"), rows=rows)
 
     @property
     def tau_fixed(self) -> float | None:

@@ -3,6 +3,8 @@
 from poolwise.plot.bubble_plot import bubble, bubble_frame, numeric_moderators
 from poolwise.plot.calibration_plot import calibration
 from poolwise.plot.chains_plot import ranks, trace
+from poolwise.plot.conditional_frame import conditional_frame
+from poolwise.plot.conditional_plot import conditional
 from poolwise.plot.cumulative_plot import cumulative, cumulative_frame
 from poolwise.plot.figures import close
 from poolwise.plot.forest_frame import forest_frame
@@ -12,6 +14,8 @@ from poolwise.plot.funnel_plot import funnel
 from poolwise.plot.leave_one_out_plot import leave_one_out, leave_one_out_frame
 from poolwise.plot.model_probabilities_plot import model_frame, model_probabilities
 from poolwise.plot.operating_characteristics_plot import operating_characteristics, operating_characteristics_frame
+from poolwise.plot.posterior_frame import posterior_frame
+from poolwise.plot.posterior_plot import posterior
 from poolwise.plot.prior_panel_plot import prior_panel
 from poolwise.plot.prior_predictive_plot import prior_predictive
 from poolwise.plot.prior_surface_plot import prior_surface
@@ -19,6 +23,7 @@ from poolwise.plot.prisma_plot import prisma
 from poolwise.plot.publication_bias_plot import publication_bias, publication_bias_frame
 from poolwise.plot.ranges_plot import ranges, ranges_frame
 from poolwise.plot.s_value_plot import s_value, s_value_frame
+from poolwise.plot.shrinkage_plot import shrinkage, shrinkage_frame
 from poolwise.plot.specification_curve_frame import specification_curve_frame
 from poolwise.plot.specification_curve_plot import specification_curve
 from poolwise.plot.weight_frame import weight_frame
@@ -26,10 +31,11 @@ from poolwise.plot.weight_function_plot import weight_function
 from poolwise.plot.z_plot import z_frame, z_plot
 
 __all__ = [
-    "bubble", "bubble_frame", "calibration", "close", "cumulative", "cumulative_frame", "forest", "forest_frame",
-    "funnel", "funnel_frame", "leave_one_out", "leave_one_out_frame", "model_frame", "model_probabilities",
-    "numeric_moderators", "operating_characteristics", "operating_characteristics_frame", "prior_panel",
-    "prior_predictive", "prior_surface", "prisma", "publication_bias", "publication_bias_frame", "ranges",
-    "ranges_frame", "ranks", "s_value", "s_value_frame", "specification_curve", "specification_curve_frame", "trace",
-    "weight_frame", "weight_function", "z_frame", "z_plot",
+    "bubble", "bubble_frame", "calibration", "close", "conditional", "conditional_frame", "cumulative",
+    "cumulative_frame", "forest", "forest_frame", "funnel", "funnel_frame", "leave_one_out", "leave_one_out_frame",
+    "model_frame", "model_probabilities", "numeric_moderators", "operating_characteristics",
+    "operating_characteristics_frame", "posterior", "posterior_frame", "prior_panel", "prior_predictive",
+    "prior_surface", "prisma", "publication_bias", "publication_bias_frame", "ranges", "ranges_frame", "ranks",
+    "s_value", "s_value_frame", "shrinkage", "shrinkage_frame", "specification_curve", "specification_curve_frame",
+    "trace", "weight_frame", "weight_function", "z_frame", "z_plot",
 ]  # fmt: skip

@@ -24,6 +24,7 @@ _WORDS_DOWN, _WORDS_LEFT = 0.26, 0.56  # inches from the axes to the words of th
 _KEYS_APART = 0.05  # inches between keys and notes
 _LEAST = 1.5  # inches of a chart's own axes, either way
 _ROWS = 10.0
+_AS_IT_IS = Scale("value", "value", "identity", "value")
 
 
 def chart(title: str, notes: Sequence[Phrase], ax: Axes | None) -> Axes:
@@ -150,6 +151,11 @@ def number_ticks(axis: Axis, *, whole: bool = False) -> None:
     low, high = sorted(axis.get_view_interval())
     at = [x for x in MaxNLocator(6, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high) if low <= x <= high]
     axis.set_ticks(at, labels=[f"{x:.10g}".replace("-", "−") for x in at])
+
+
+def plain_ticks(ax: Axes, which: Literal["x", "y"]) -> None:
+    """Ticks at round numbers of an axis that is read as it is, as many as fit."""
+    effect_ticks(ax, _AS_IT_IS, which)
 
 
 def effect_words(scale: Scale) -> str:

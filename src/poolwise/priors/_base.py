@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from poolwise import show
+from poolwise.density_strip import Strip, together
 from poolwise.errors import ModelError, shown
 from poolwise.settings import as_number, as_numbers, check_memory, check_whole
 
@@ -223,6 +225,33 @@ class Prior:
                 "factor=math.pi / math.sqrt(3) from SMD to log OR, 0.5 from SMD to Fisher z, their inverses back",
             )
         return replace(cast(Any, self.scaled(factor)), metric=metric)
+
+    def _repr_html_(self) -> str:
+        """Quantiles and a thumbnail of the density, compact; what an improper prior or one of the variances lacks."""
+        known = "" if self.metric is None else f"made for effects as {self.metric}"
+        if not self.proper:
+            return show.card(str(self), answer="An improper prior: its density has no integral.", facts=(known,))
+        if self.awaits_variances:
+            return show.card(str(self), answer="Made from the sampling variances of the studies.", facts=(known,))
+        try:
+            low, lower, median, upper, high = (float(x) for x in self.ppf(np.array([0.003, 0.025, 0.5, 0.975, 0.985])))
+        except (AttributeError, NotImplementedError):
+            return show.card(str(self), answer="A joint prior on several coefficients.", facts=(known,))
+        if not low < high:
+            return show.card(str(self), answer=f"Known to be {show.number(median)}.", facts=(known,))
+        limits = show.interval(lower, upper)
+        told = f"{self}: median {show.number(median)}, 95 % between {show.number(lower)} and {show.number(upper)}."
+        start = max(self.lowest, low - 0.1 * (high - low)) if self.lowest < 0.0 else 0.0
+        x = np.linspace(start, high, 101)
+        ends = show.number(lower, 2), show.number(upper, 2)
+        drawn = Strip(str(self), told, x, self.pdf(x), None, (lower, median, upper), ends)
+        return show.card(
+            str(self),
+            facts=(known,),
+            header=("median", "95 % between"),
+            rows=((show.number(median), limits),),
+            strips=together((drawn,)),
+        )
 
     def __str__(self) -> str:
         return f"{self.family}({', '.join(_number(p) for p in self.parameters)})"

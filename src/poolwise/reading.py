@@ -1,0 +1,138 @@
+"""A quantity as people read it: in a sentence on the reading scale, and as a small drawing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from poolwise import show
+from poolwise.density_strip import Strip
+from poolwise.effects import Effects
+from poolwise.laws import DrawsLaw
+from poolwise.priors import Prior
+from poolwise.quantities import Posterior, Quantity, bulk
+from poolwise.scale import Scale
+
+_MOST = 3  # sentences of a card
+_DRAWS = 1500  # enough for a drawing of 250 pixels
+
+
+def sentences(effects: Effects, quantities: Iterable[tuple[str, Quantity]], prob: float = 0.95) -> str:
+    """The first few quantities in a sentence each, and how many more there are.
+
+    Parameters
+    ----------
+    effects : Effects
+        Whose scale and words of directions are used.
+    quantities : iterable of (str, Quantity)
+    prob : float
+        Probability of the intervals.
+
+    Returns
+    -------
+    str
+    """
+    every = list(quantities)
+    said = [sentence(effects, name, quantity, prob) for name, quantity in every[:_MOST]]
+    more = len(every) - _MOST
+    return " ".join([*said, *([f"And {more} more."] if more > 0 else [])])
+
+
+def sentence(effects: Effects, name: str, quantity: Quantity, prob: float = 0.95) -> str:
+    """A quantity with its interval on the reading scale; of a posterior, the probability of the side of its median.
+
+    Parameters
+    ----------
+    effects : Effects
+    name : str
+        ``"mu"``, ``"mu[misconduct]"``, ``"beta[ablat]"``, ...
+    quantity : Quantity
+    prob : float
+        Probability of the interval.
+
+    Returns
+    -------
+    str
+    """
+    scale, natural = effects.scale, _is_effect(name)
+    ends = quantity.interval(prob)
+    point, lower, upper = (_words(scale, value, natural) for value in (quantity.point, *ends))
+    interval = "" if math.isnan(ends[0]) else f" [{lower}, {upper}], {show.level(prob)} {quantity.interval_kind()}"
+    said = f"{_named(scale, name)} {point}{interval}"
+    null = 0.0 if name.startswith("beta[") and not natural else scale.null_value
+    if not isinstance(quantity, Posterior) or null is None:
+        return f"{said}."
+    above = 1.0 - float(quantity.cdf(null))
+    below = float(quantity.cdf(np.nextafter(null, -np.inf)))
+    side = "below" if below >= above else "above"
+    direction = effects.directions[side == "above"] if natural else ""
+    chance = f"P({side} {float(scale.back(null)) if natural else null:g}) {show.probability(max(below, above))}"
+    return f"{said}; {chance}{', ' + direction if direction else ''}."
+
+
+def strip(effects: Effects, name: str, quantity: Quantity, prior: Prior | None = None) -> Strip:
+    """A quantity as a small drawing: density and prior of a posterior, point and interval of an estimate.
+
+    Parameters
+    ----------
+    effects : Effects
+    name : str
+    quantity : Quantity
+    prior : Prior, optional
+        Drawn as an outline, unless it is improper.
+
+    Returns
+    -------
+    Strip
+    """
+    scale, natural = effects.scale, _is_effect(name)
+    lower, upper = quantity.interval(0.95)
+    null = scale.null_value if natural else (0.0 if name.startswith("beta[") else None)
+    law = quantity.law if isinstance(quantity, Posterior) else None
+    if law is not None:
+        x = bulk(law, positive=not natural and not name.startswith("beta["), show=() if null is None else (null,))
+        if isinstance(law, DrawsLaw):
+            flat = law.draws.ravel()
+            law = replace(law, draws=flat[:: max(flat.size // _DRAWS, 1)])
+    else:
+        ends = [value for value in (quantity.point, lower, upper, null) if value is not None and math.isfinite(value)]
+        margin = 0.1 * (max(ends) - min(ends)) or 0.1
+        x = np.array([min(ends) - margin, max(ends) + margin])
+    drawn = prior is not None and prior.proper and not prior.awaits_variances and law is not None
+    before = prior.pdf(x) if drawn and prior is not None else None
+    words = f"{show.symbol(name)}{', dashed: its prior' if before is not None else ''}"
+    return Strip(
+        words,
+        sentence(effects, name, quantity),
+        x,
+        None if law is None else law.pdf(x),
+        before,
+        (lower, quantity.point, upper),
+        (_words(scale, lower, natural), _words(scale, upper, natural)),
+        math.nan if null is None else null,
+        "" if null is None else f"{float(scale.back(null)) if natural else null:g}",
+    )
+
+
+def _is_effect(name: str) -> bool:
+    """Whether a quantity is an effect, which is read on the reading scale."""
+    return (name.partition("[")[0] in ("mu", "theta_new") and not show.is_contrast(name)) or name == "beta[intercept]"
+
+
+def _named(scale: Scale, name: str) -> str:
+    stem, bracket, rest = name.partition("[")
+    if stem == "mu" and not show.is_contrast(name):
+        return f"Mean {scale.natural_label} of {rest[:-1]}:" if bracket else f"Mean {scale.natural_label}"
+    if name == "beta[intercept]":
+        return f"Where every moderator is 0, {scale.natural_label}"
+    if stem == "beta":
+        return f"{show.symbol(name)} (difference in {scale.label} per unit)"
+    return show.symbol(name)
+
+
+def _words(scale: Scale, value: float, natural: bool) -> str:
+    digits = 2 if natural and scale.null_value is not None else 3
+    return show.number(float(scale.back(value)) if natural else value, digits)
