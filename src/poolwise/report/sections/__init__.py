@@ -28,18 +28,25 @@ if TYPE_CHECKING:
     from poolwise.analysis.record import Analysis
 
 ONE_TABLE: tuple[Section[Content], ...] = (
+    # The answer, and the picture that shows it; with few studies never under one prior alone.
     prior_panel.FIRST,
     answer.SECTION,
     forest.SECTION,
     bubble.SECTION,
-    comparison.SECTION,
+    # If you believed otherwise: the prior panel, and what the mean is at every tau.
     prior_panel.SECTION,
-    publication_bias.SECTION,
+    # In words for a paper: methods, results.
+    # The tables.
+    comparison.SECTION,
     borrowing.SECTION,
-    model.SECTION,
+    # Robustness: leave-one-out, specifications, publication bias.
+    publication_bias.SECTION,
+    # The data.
     review.SECTION,
     data.SECTION,
+    # The appendix.
     derivations.SECTION,
+    model.SECTION,
     diagnostics.SECTION,
     conventions.SECTION,
 )

@@ -50,8 +50,8 @@ def _passage(content: Content) -> Passage | None:
     )
     blocks: list[Block] = [
         *answers([greek(panel.sentence)]),
-        Picture("publication_bias", "The mean effect by each method, the unadjusted one on top"),
-        Picture("funnel", "Funnel plot with regions of significance, and the line of PET-PEESE"),
+        Picture("publication_bias", f"The mean effect by each method, the unadjusted one on top. {greek(panel.sentence)}"),
+        Picture("funnel", f"Funnel plot of {content.effects.counted} with regions of significance, and the line of PET-PEESE"),
         *_average(panel),
         _table(panel),
         Paragraph(NONE_DOMINATES),

@@ -18,7 +18,7 @@ def _passage(content: RangesContent) -> Passage:
     )
 
 
-SECTION = Section("diagnostics", _passage, tables=("nuts_check.csv",))
+SECTION = Section("diagnostics", _passage, tables=("nuts_check.csv",), appendix=True)
 
 
 def _fits(content: RangesContent) -> Table:
