@@ -131,7 +131,12 @@ def _add_forms(parser: argparse.ArgumentParser) -> None:
     """The forms in which a report is written as a document."""
     for form, words in (("docx", "Word"), ("md", "Markdown"), ("latex", "LaTeX")):
         parser.add_argument(
-            f"--{form}", dest="formats", action="append_const", const=form, default=[], help=f"the report for {words}, too"
+            f"--{form}",
+            dest="formats",
+            action="append_const",
+            const=form,
+            default=[],
+            help=f"the report for {words}, too",
         )
 
 
@@ -332,7 +337,9 @@ def _report(chosen: argparse.Namespace) -> int:
     from poolwise.report import documented
 
     if not chosen.formats:
-        raise AnalysisError("report was told no form of document", "--docx, --md or --latex", "poolwise report results/bcg --docx")
+        raise AnalysisError(
+            "report was told no form of document", "--docx, --md or --latex", "poolwise report results/bcg --docx"
+        )
     folders = [target for target in chosen.targets if target.is_dir()]
     for folder in folders:
         for path in documented(folder, tuple(chosen.formats)):

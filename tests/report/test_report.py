@@ -79,7 +79,8 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        self.loads += [value for name, value in attrs if name in LOADING and not value.startswith("#")]
+        if tag != "a":  # a link loads nothing until it is followed
+            self.loads += [value for name, value in attrs if name in LOADING and not value.startswith("#")]
 
     def handle_data(self, data):
         self.words.append(data)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PLOT_INCHES, _TAU_INCHES, _MOST_SOURCE = 2.7, 1.4, 3.5
-_SMALL_INCHES, _SMALL_TAU = 1.5, 0.8  # of the pictures in a text
+_SMALL_INCHES, _SMALL_TAU = 1.4, 0.8  # of the pictures in a text
 _PITCH, _MARKER = 0.225, 5.5
 _VERDICTS = {"above": "above", "below": "below", "no": "includes"}
 _EXCLUDES, _INCLUDES = _marks.COLOURS[1], _marks.COLOURS[0]
@@ -110,14 +110,17 @@ def _panel_sheet(panel: PriorPanel, frame: pd.DataFrame, y: np.ndarray, width: s
         f"P({name} > {panel.threshold:g})", tuple(chance(row["p_positive"]) for row in rows), align="right"
     )
     source = Column("Source", tuple(_source(row) for row in rows))
-    tau = (Plot(_TAU_INCHES if width == "whole" else _SMALL_TAU), Column(f"τ {prob}", tuple(_triple(row, "tau") for row in rows), align="right"))
+    tau = (
+        Plot(_TAU_INCHES if width == "whole" else _SMALL_TAU),
+        Column(f"τ {prob}", tuple(_triple(row, "tau") for row in rows), align="right"),
+    )
     whole, beside = width == "whole", width != "column"
     columns: list[Column | Plot] = [
         Column("Prior on τ", tuple(_words.prior(row["prior"]) for row in rows)),
         *([source] if whole else []),
         Plot(_PLOT_INCHES if whole else _SMALL_INCHES),
         *([Column(f"{name} {prob}", tuple(_triple(row, "mu") for row in rows), align="right")] if beside else []),
-        *([chances] if beside and not math.isnan(panel.threshold) else []),
+        *([chances] if whole and not math.isnan(panel.threshold) else []),
         *(tau if beside else ()),
     ]
     lines = tuple(Line(float(at), bold=bool(row["flips"])) for at, row in zip(y, rows, strict=True))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from poolwise.errors import listing
 from poolwise.quantities import Distribution, Quantity
 from poolwise.report import words
 from poolwise.report.content import Content
@@ -45,7 +44,7 @@ def conditions(content: Content) -> str:
     medians = "; point estimates are medians" if _posterior(content) else ""
     scale = content.effects.scale
     analysed = f" Analysed as {scale.label}." if scale.transform != "identity" else ""
-    said = listing([f"{kind}s" for kind in kinds])
+    said = _and([f"{kind}s" for kind in kinds])
     return f"{level(prob)} {said}{under}{medians}. The fit: {result.label}.{analysed}"
 
 
@@ -89,8 +88,11 @@ def _new_study(content: Content) -> str:
     limits = _limits(new, scale, prob, " and ")
     if not isinstance(new, Distribution):
         kind = words.kind(new.interval_kind())
-        return f"In a new study like these the true {scale.natural_label} is taken to lie between {limits} ({level(prob)} {kind})."
-    said = f"In a new study like these the true {scale.natural_label} lies between {limits} with {level(prob)} probability"
+        what = f"In a new study like these the true {scale.natural_label}"
+        return f"{what} is taken to lie between {limits} ({level(prob)} {kind})."
+    said = (
+        f"In a new study like these the true {scale.natural_label} lies between {limits} with {level(prob)} probability"
+    )
     if math.isnan(threshold):
         return f"{said}."
     side, size = _likelier(new, threshold)
@@ -110,7 +112,7 @@ def _groups(content: Content) -> tuple[str, ...]:
         ]
         said.append(
             f"Over {content.effects.counted}, the mean {scale.natural_label} ({level(prob)} {kind} interval) is "
-            f"{listing(each)}."
+            f"{_and(each)}."
         )
         said += _sides(means, content)
     return (*said, *(_difference(name, content) for name in result.answers if is_contrast(name)))
@@ -128,7 +130,7 @@ def _sides(means: list[str], content: Content) -> list[str]:
         each = [f"{_chance(size)} for {_inside(name)}" for name, (on, size) in found.items() if on == side]
         if each:
             place = _place(side, content, threshold)
-            said.append(f"The posterior probability that it is {place} is {listing(each)}.")
+            said.append(f"The posterior probability that it is {place} is {_and(each)}.")
     return said
 
 
@@ -154,13 +156,13 @@ def _slopes(content: Content) -> tuple[str, ...]:
     effect = scale.natural_label if scale.is_ratio else scale.label
     verb = "is multiplied by" if scale.is_ratio else "changes by"
     each = [f"{_of(result[name], reading, prob)} with {_inside(name)}" for name in names]
-    said = [f"Over {content.effects.counted}, per unit the {effect} {verb} {listing(each)}."]
+    said = [f"Over {content.effects.counted}, per unit the {effect} {verb} {_and(each)}."]
     found = {name: one for name in names if isinstance(one := result[name], Distribution)}
     signs = [
         f"{'falls' if side == 'below' else 'rises'} with {_inside(name)} is {_chance(size)}"
         for name, (side, size) in ((name, _likelier(one, 0.0)) for name, one in found.items())
     ]
-    said += [f"The posterior probability that it {listing(signs)}."] if signs else []
+    said += [f"The posterior probability that it {_and(signs)}."] if signs else []
     return tuple(said)
 
 
@@ -172,6 +174,11 @@ def _of(quantity: Quantity, scale: Scale | None, prob: float) -> str:
         point, lower, upper = quantity.point, *quantity.interval(prob)
     kind = quantity.interval_kind().partition(" (")[0]
     return f"{number(point)} ({level(prob)} {kind} interval {number(lower)} to {number(upper)})"
+
+
+def _and(parts: Sequence[str]) -> str:
+    """Parts of a sentence: ``"a, b and c"``."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 
 def _likelier(quantity: Distribution, threshold: float) -> tuple[str, float]:

@@ -35,7 +35,9 @@ def check_forms(forms: object) -> tuple[str, ...]:
         raise AnalysisError(f"formats is {forms!r}", f"some of {listing(FORMS)}", "formats=('docx',)")
     for form in forms:
         if form not in FORMS:
-            raise AnalysisError(f"the format {form!r} is unknown", f"some of {listing(FORMS)}", nearest(str(form), FORMS))
+            raise AnalysisError(
+                f"the format {form!r} is unknown", f"some of {listing(FORMS)}", nearest(str(form), FORMS)
+            )
     return tuple(form for form in FORMS if form in forms)
 
 
@@ -51,7 +53,9 @@ def pandoc() -> Callable[..., str]:
         import pypandoc
     except ImportError:
         raise AnalysisError(
-            "documents are made by pandoc, which is not installed", "the extra 'documents'", "pip install 'poolwise[documents]'"
+            "documents are made by pandoc, which is not installed",
+            "the extra 'documents'",
+            "pip install 'poolwise[documents]'",
         ) from None
     convert: Callable[..., str] = pypandoc.convert_text
     return convert
@@ -84,7 +88,7 @@ def document(page: str, form: str, pictures: Mapping[str, bytes]) -> bytes:
     """
     convert = pandoc()
     html = clean(page, form, pictures)
-    options = ["--standalone", "--wrap=none"]
+    options = ["--standalone", "--wrap=none", "--quiet"]  # that a picture of lines has no copy in dots is no trouble
     with TemporaryDirectory() as folder:
         if form != "docx":
             return convert(html, _TO[form], format="html", extra_args=options).encode()

@@ -9,7 +9,7 @@ from typing import Literal, final
 
 from markupsafe import Markup
 
-_ACROSS = 0.5  # of the height over the width: above, a picture does not fit a page that is turned, under its heading
+_ACROSS = 0.58  # of the height over the width: above, a picture does not fit a page that is turned, under its heading
 _PRINTED = 516.0
 """Points across the text of a page of A4 as the style sets it."""
 _LEAST_PRINTED, _LEAST_SHOWN = 7.0, 12.0

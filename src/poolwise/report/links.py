@@ -9,7 +9,9 @@ from markupsafe import Markup, escape
 
 RESOLVER = "https://doi.org/"
 # A DOI with or without the address of the resolver; what ends a sentence or closes a bracket is none of it.
-_DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|\bdoi:\s*)?\b(10\.\d{4,9}/[^\s<>\"]*[^\s<>\".,;:!?'])", re.IGNORECASE)
+_DOI = re.compile(
+    r"(?:https?://(?:dx\.)?doi\.org/|\bdoi:\s*)?\b(10\.\d{4,9}/[^\s<>\"]*[^\s<>\".,;:!?'])", re.IGNORECASE
+)
 _CODE = re.compile(r"<code>([^<>&]+)</code>")
 _LINKED = re.compile(r"(<a\b.*?</a>)", re.DOTALL)
 

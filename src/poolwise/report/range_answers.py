@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from math import isnan
 from typing import Any
 
-from poolwise.errors import listing
 from poolwise.report import words
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.spans import chances
@@ -83,8 +82,8 @@ def _over_priors(content: RangesContent) -> tuple[str, ...]:
     low, high = float(panel["lower_low"].min()), float(panel["upper_high"].max())
     least, most = chance(float(panel["p_above_low"].min())), chance(float(panel["p_above_high"].max()))
     return (
-        f"{_tables(content)}, the {level(ranges.prob)} credible interval of the mean effect {listing(parts)}; its "
-        f"limits reach from {number(low, 2)} to {number(high, 2)} ({ranges.scale.label}).",
+        f"{_tables(content)}, the {level(ranges.prob)} credible interval of the mean effect {', and '.join(parts)}; "
+        f"its limits reach from {number(low, 2)} to {number(high, 2)} ({ranges.scale.label}).",
         f"The posterior probability that the mean effect is above 0{_named(content)} is {least} to {most}, "
         "depending on table and prior.",
     )

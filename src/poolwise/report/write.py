@@ -52,8 +52,8 @@ def held(analysis: Analysis, folder: Path, formats: Collection[str] = ()) -> Ite
     Raises
     ------
     AnalysisError
-        When the analysis file or its data lie in the folder, or `files.claimed` refuses it; when a document is asked for
-        and pandoc is not installed.
+        When the analysis file or its data lie in the folder, or `files.claimed` refuses it; when a document is asked
+        for and pandoc is not installed.
     """
     if check_forms(formats):
         pandoc()
@@ -239,7 +239,9 @@ def documented(folder: Path, formats: Collection[str]) -> tuple[Path, ...]:
     wrong = files.faults(folder)
     if wrong:
         raise AnalysisError(
-            f"'{folder}' holds no report that can be trusted: {wrong[0]}", "the results of a finished run", "poolwise run FILE"
+            f"'{folder}' holds no report that can be trusted: {wrong[0]}",
+            "the results of a finished run",
+            "poolwise run FILE",
         )
     facts = json.loads((folder / files.MANIFEST).read_text(encoding="utf-8"))
     known = tuple(facts["files"])

@@ -118,8 +118,8 @@ def _by_quantity(content: Content, groups: tuple[Group, ...]) -> Table:
 
 def _caption(content: Content) -> Markup:
     return marked(
-        "Every interval (in brackets) is one of {prob}. Scale of the analysis: {scale}{data}. Methods in one row have the same "
-        "numbers. More quantities and all digits are in <code>estimates.csv</code>.",
+        "Every interval (in brackets) is one of {prob}. Scale of the analysis: {scale}{data}. Methods in one row have "
+        "the same numbers. More quantities and all digits are in <code>estimates.csv</code>.",
         prob=level(content.analysis.prob),
         scale=content.effects.scale.label,
         data=". Reconstructed data" if content.effects.reconstructed else "",

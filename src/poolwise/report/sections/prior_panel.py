@@ -60,8 +60,8 @@ def _alternative(panel: PriorPanel) -> str:
     frame = panel.frame
     low, high = number(float(frame["mu_lower"].min()), 2), number(float(frame["mu_upper"].max()), 2)
     return (
-        f"Prior panel: the {level(panel.prob)} credible interval of the mean effect ({panel.scale.label}) under each of "
-        f"{len(frame)} priors on τ, reaching from {low} to {high}; {panel.verdict}."
+        f"Prior panel: the {level(panel.prob)} credible interval of the mean effect ({panel.scale.label}) under each "
+        f"of {len(frame)} priors on τ, reaching from {low} to {high}; {panel.verdict}."
     )
 
 
