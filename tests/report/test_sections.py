@@ -58,7 +58,7 @@ def registered(monkeypatch):
 def test_a_section_in_the_list_is_on_the_page_among_the_files_and_in_the_manifest(analysis, tmp_path):
     done = pw.run(analysis, out=tmp_path / "run")
     page = done.report.read_text(encoding="utf-8")
-    assert page.index('id="conventions"') < page.index('<section id="largest">\n<h2>Largest effects</h2>')
+    assert page.index('<section id="largest">\n<h2>Largest effects</h2>') < page.index('<details id="appendix">')
     largest_study = pd.read_csv(done.files["largest.csv"])["study"].iloc[0]
     assert f"The largest effect is that of &lt;{largest_study}&gt;." in page
     assert '<svg role="img" aria-label="Sizes of the effects"' in page

@@ -51,7 +51,7 @@ def _with_links(html: str, files: Collection[str]) -> str:
 
 def _doi(found: re.Match[str]) -> str:
     doi, rest = _whole(found[1])
-    return f'<a href="{RESOLVER}{doi}">{doi}</a>{rest}'
+    return f'<a href="{RESOLVER}{doi}">{found[0].removesuffix(rest)}</a>{rest}'
 
 
 def _whole(doi: str) -> tuple[str, str]:
