@@ -72,7 +72,8 @@ def _posterior(content: Content) -> bool:
 
 def _mean(content: Content) -> str:
     mu, scale, prob = content.main["mu"], content.effects.scale, content.analysis.prob
-    said = f"Over {content.effects.counted}, the mean effect is {_what(scale)}{estimate(mu, scale, prob)}"
+    what = f"typical {scale.natural_label} is " if scale.null_value is None else f"mean effect is {_what(scale)}"
+    said = f"Over {content.effects.counted}, the {what}{estimate(mu, scale, prob)}"
     threshold = scale.held_against(content.analysis.threshold)
     if not isinstance(mu, Distribution) or math.isnan(threshold):
         return f"{said}."
@@ -87,9 +88,9 @@ def _new_study(content: Content) -> str:
     new, threshold = result["theta_new"], scale.held_against(content.analysis.threshold)
     limits = _limits(new, scale, prob, " and ")
     if not isinstance(new, Distribution):
-        kind = words.kind(new.interval_kind())
+        kind = new.interval_kind().partition(" (")[0]
         what = f"In a new study like these the true {scale.natural_label}"
-        return f"{what} is taken to lie between {limits} ({level(prob)} {kind})."
+        return f"{what} is taken to lie between {limits} ({level(prob)} {kind} interval)."
     said = (
         f"In a new study like these the true {scale.natural_label} lies between {limits} with {level(prob)} probability"
     )
