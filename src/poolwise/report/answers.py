@@ -78,7 +78,7 @@ def _mean(content: Content) -> str:
     if not isinstance(mu, Distribution) or math.isnan(threshold):
         return f"{said}."
     side, size = _likelier(mu, threshold)
-    return f"{said}; the posterior probability that it is {_place(side, content, threshold)} is {_chance(size)}."
+    return f"{said}; the posterior probability that it is {_place(side, content, threshold)} is {chance_said(size)}."
 
 
 def _new_study(content: Content) -> str:
@@ -97,7 +97,7 @@ def _new_study(content: Content) -> str:
     if math.isnan(threshold):
         return f"{said}."
     side, size = _likelier(new, threshold)
-    return f"{said}, and {side} {_at(threshold, scale)} with probability {_chance(size)}."
+    return f"{said}, and {side} {_at(threshold, scale)} with probability {chance_said(size)}."
 
 
 def _groups(content: Content) -> tuple[str, ...]:
@@ -128,7 +128,7 @@ def _sides(means: list[str], content: Content) -> list[str]:
     found = {name: _likelier(one, threshold) for name, one in of_name.items() if isinstance(one, Distribution)}
     said = []
     for side in ("below", "above"):
-        each = [f"{_chance(size)} for {_inside(name)}" for name, (on, size) in found.items() if on == side]
+        each = [f"{chance_said(size)} for {_inside(name)}" for name, (on, size) in found.items() if on == side]
         if each:
             place = _place(side, content, threshold)
             said.append(f"The posterior probability that it is {place} is {_and(each)}.")
@@ -144,7 +144,7 @@ def _difference(name: str, content: Content) -> str:
     if not isinstance(quantity, Distribution):
         return f"{said}."
     side, size = _likelier(quantity, 0.0)
-    return f"{said}, {side} {1 if scale.is_ratio else 0} with posterior probability {_chance(size)}."
+    return f"{said}, {side} {1 if scale.is_ratio else 0} with posterior probability {chance_said(size)}."
 
 
 def _slopes(content: Content) -> tuple[str, ...]:
@@ -160,7 +160,7 @@ def _slopes(content: Content) -> tuple[str, ...]:
     said = [f"Over {content.effects.counted}, per unit the {effect} {verb} {_and(each)}."]
     found = {name: one for name in names if isinstance(one := result[name], Distribution)}
     signs = [
-        f"{'falls' if side == 'below' else 'rises'} with {_inside(name)} is {_chance(size)}"
+        f"{'falls' if side == 'below' else 'rises'} with {_inside(name)} is {chance_said(size)}"
         for name, (side, size) in ((name, _likelier(one, 0.0)) for name, one in found.items())
     ]
     said += [f"The posterior probability that it {_and(signs)}."] if signs else []
@@ -199,7 +199,7 @@ def _at(threshold: float, scale: Scale) -> str:
     return words.signed(threshold) if scale.transform == "identity" else words.ratio(threshold, scale)
 
 
-def _chance(value: float) -> str:
+def chance_said(value: float) -> str:
     """A probability as it is said: ``"more than 0.999"``."""
     return chance(value).replace("> ", "more than ").replace("< ", "less than ")
 

@@ -7,10 +7,10 @@ from math import isnan
 from typing import Any
 
 from poolwise.report import words
+from poolwise.report.answers import chance_said
 from poolwise.report.ranges_content import RangesContent
-from poolwise.report.spans import chances
 from poolwise.settings import SMALL_K
-from poolwise.show import chance, is_contrast, level, number
+from poolwise.show import is_contrast, level, number
 
 _HOLDS = {
     "above": "lies above 0 in every one",
@@ -67,7 +67,8 @@ def _of_row(row: Mapping[Any, Any], content: RangesContent) -> tuple[str, ...]:
     if isnan(row["p_above_low"]):
         return (first,)
     named = "" if is_contrast(name) or name.startswith("beta[") else _named(content)
-    reach = chances(dict(row), "p_above")
+    low, high = chance_said(row["p_above_low"]), chance_said(row["p_above_high"])
+    reach = low if low == high else f"from {low} to {high}"
     return first, f"The posterior probability that it is above 0{named} is {reach}, depending on the table."
 
 
@@ -80,11 +81,11 @@ def _over_priors(content: RangesContent) -> tuple[str, ...]:
         if (count := int((panel["excludes"] == key).sum()))
     ]
     low, high = float(panel["lower_low"].min()), float(panel["upper_high"].max())
-    least, most = chance(float(panel["p_above_low"].min())), chance(float(panel["p_above_high"].max()))
+    least, most = chance_said(float(panel["p_above_low"].min())), chance_said(float(panel["p_above_high"].max()))
     return (
         f"{_tables(content)}, the {level(ranges.prob)} credible interval of the mean effect {', and '.join(parts)}; "
         f"its limits reach from {number(low, 2)} to {number(high, 2)} ({ranges.scale.label}).",
-        f"The posterior probability that the mean effect is above 0{_named(content)} is {least} to {most}, "
+        f"The posterior probability that the mean effect is above 0{_named(content)} is from {least} to {most}, "
         "depending on table and prior.",
     )
 
