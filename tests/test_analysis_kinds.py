@@ -1,5 +1,6 @@
 """Analysis files of every kind of model: what they state, and what is wrong in them, before the first fit."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +118,7 @@ def test_the_report_is_about_the_stated_model(tmp_path):
     done = pw.run(analysis, out=tmp_path / "run")
     labels = [result.label for result in done.results]
     mean = pd.read_csv(done.files["estimates.csv"]).query("quantity == 'mu'").set_index("label")["point"]
-    assert f"{mean[labels[2]]:.3f}".replace("-", "\N{MINUS SIGN}") in done.report.read_text().split("Forest plot")[0]
+    assert f"a risk ratio of {math.exp(mean[labels[2]]):.2f}" in done.report.read_text().split("Forest plot")[0]
 
 
 def test_a_threshold_of_mean_effects_is_none_of_coefficients(tmp_path):

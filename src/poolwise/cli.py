@@ -100,6 +100,15 @@ def _parser() -> argparse.ArgumentParser:
     ran.add_argument("--quick", action="store_true", help="fewer draws of NUTS, for a first look")
     words = "run every fit again; else fits by NUTS that an earlier run finished are taken from there"
     ran.add_argument("--fresh", action="store_true", help=words)
+    _add_forms(ran)
+    words = "The report as a document: of a folder of results as it stands, or of analysis files, which are run."
+    reported = command("report", _report, words)
+    reported.add_argument("targets", nargs="+", type=Path, metavar="FOLDER|FILE")
+    words = "folder of results, one folder in it for each file (default: results)"
+    reported.add_argument("--out", type=Path, action=_Once, default=Path("results"), metavar="FOLDER", help=words)
+    reported.add_argument("--quick", action="store_true", help="fewer draws of NUTS, for a first look")
+    _add_forms(reported)
+    reported.set_defaults(fresh=False)
     coded = command("template", _template, "Write an empty coding protocol (.xlsx or .csv), to be filled in.")
     coded.add_argument("file", type=Path, metavar="FILE")
     words = "The study table that a table of reported statistics makes (.csv or .xlsx), with the way of each row."
@@ -116,6 +125,19 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--out", type=Path, metavar="FILE", help="write the table to this new CSV file, too")
     command("schema", _schema, "The JSON schema of analysis files, for editors.")
     return parser
+
+
+def _add_forms(parser: argparse.ArgumentParser) -> None:
+    """The forms in which a report is written as a document."""
+    for form, words in (("docx", "Word"), ("md", "Markdown"), ("latex", "LaTeX")):
+        parser.add_argument(
+            f"--{form}",
+            dest="formats",
+            action="append_const",
+            const=form,
+            default=[],
+            help=f"the report for {words}, too",
+        )
 
 
 class _Once(argparse.Action):
@@ -321,6 +343,21 @@ def _schema(chosen: argparse.Namespace) -> int:
     return OK
 
 
+def _report(chosen: argparse.Namespace) -> int:
+    from poolwise.report import documented
+
+    if not chosen.formats:
+        raise AnalysisError(
+            "report was told no form of document", "--docx, --md or --latex", "poolwise report results/bcg --docx"
+        )
+    folders = [target for target in chosen.targets if target.is_dir()]
+    for folder in folders:
+        for path in documented(folder, tuple(chosen.formats)):
+            print(path)
+    chosen.files = [target for target in chosen.targets if target not in folders]
+    return _run(chosen) if chosen.files else OK
+
+
 def _run(chosen: argparse.Namespace) -> int:
     loaded, code = _loaded(chosen.files)
     _check_names([analysis.name for _, analysis in loaded])
@@ -344,6 +381,9 @@ def _run(chosen: argparse.Namespace) -> int:
         print(f"poolwise: {len(done)} of {len(chosen.files)} analyses ran, see the messages above", file=sys.stderr)
     for one in done:
         print(f"report: {one.report}")
+        for name in one.files:
+            if name.startswith("report.") and one.files[name] != one.report:
+                print(f"report: {one.files[name]}")
     return code
 
 
@@ -364,7 +404,8 @@ def _one_run(analysis: Analysis, chosen: argparse.Namespace) -> Run:
 
     with _shown_progress(analysis.name) as progress:
         out = chosen.out / analysis.name
-        done = run(analysis, out=out, quick=chosen.quick, fresh=chosen.fresh, progress=progress)
+        forms = tuple(chosen.formats)
+        done = run(analysis, out=out, quick=chosen.quick, fresh=chosen.fresh, formats=forms, progress=progress)
     for sentence in done.kept:
         print(f"{analysis.name}: {sentence}", file=sys.stderr)
     _print_answer(done)

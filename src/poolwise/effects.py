@@ -202,7 +202,11 @@ class Effects(FromSources):
         studies = len(set(self.study_as_given))
         if studies < self.k:
             return f"{self.k} effects of {studies} studies"
-        return f"{self.k} studies" if len(self.outcomes) < 2 else f"{self.k} effects on {len(self.outcomes)} outcomes"
+        return (
+            f"{self.k} {'study' if self.k == 1 else 'studies'}"
+            if len(self.outcomes) < 2
+            else f"{self.k} effects on {len(self.outcomes)} outcomes"
+        )
 
     @property
     def data_label(self) -> str:

@@ -79,7 +79,8 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        self.loads += [value for name, value in attrs if name in LOADING and not value.startswith("#")]
+        if tag != "a":  # a link loads nothing until it is followed
+            self.loads += [value for name, value in attrs if name in LOADING and not value.startswith("#")]
 
     def handle_data(self, data):
         self.words.append(data)
@@ -228,7 +229,7 @@ def test_probabilities_and_the_panel_of_a_report_are_about_the_threshold_of_the_
     effects = pw.datasets.load("working_alliance").select(outcome="dropout")
     exact = pw.fit(effects, pw.RandomEffects(mu=pw.priors.Normal(0, 1), tau=pw.priors.HalfNormal(0.5)), pw.Exact())
     below, new = float(exact["mu"].cdf(0.2)), float(exact["theta_new"].cdf(0.2))
-    assert f"The posterior probability that it is above 0.2 is {1.0 - below:.3f}." in page
+    assert f"the posterior probability that it is above 0.2 is {1.0 - below:.3f}." in page
     assert "below 0.2</th>" in page
     assert f'<td class="n">{below:.3f}</td><td class="n">{1.0 - below:.3f}</td>' in page
     assert f"P(μ &lt; 0.2) = {below:.3f}" in page
@@ -253,7 +254,7 @@ def test_a_threshold_is_told_as_a_ratio_too_and_leaves_contrasts_at_0(tmp_path):
     done = ran(tmp_path, head + '[model]\nkind = "subgroups"\nby = "alloc"\n[report]\nthreshold = -0.5\n')
     page = done.report.read_text(encoding="utf-8")
     assert "risk ratio below 0.607" in page
-    assert "below −0.5 (a risk ratio of 0.607) is" in page
+    assert "The posterior probability that it is below 0.607 is" in page
     assert page.count("(below and above 0)") == 2  # contrasts of three groups
 
 
@@ -286,7 +287,7 @@ def test_a_joint_fit_reports_what_each_outcome_borrows(tmp_path):
     assert frame.loc["misconduct", "mu_borrowed"] == pytest.approx(1.0 - (joint.sd / alone.sd) ** 2, rel=1e-9)
     page = done.report.read_text(encoding="utf-8")
     assert "What the outcomes borrow from one another" in page
-    assert page.count(greek(done.borrowed.sentence)) == 2
+    assert page.count(greek(done.borrowed.sentence)) == 1
 
 
 def test_a_fit_of_one_outcome_borrows_nothing_and_says_nothing_of_it(done):

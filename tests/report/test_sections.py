@@ -58,10 +58,10 @@ def registered(monkeypatch):
 def test_a_section_in_the_list_is_on_the_page_among_the_files_and_in_the_manifest(analysis, tmp_path):
     done = pw.run(analysis, out=tmp_path / "run")
     page = done.report.read_text(encoding="utf-8")
-    assert page.index('id="conventions"') < page.index('<section id="largest">\n<h2>Largest effects</h2>')
+    assert page.index('<section id="largest">\n<h2>Largest effects</h2>') < page.index('<details id="appendix">')
     largest_study = pd.read_csv(done.files["largest.csv"])["study"].iloc[0]
     assert f"The largest effect is that of &lt;{largest_study}&gt;." in page
-    assert '<figure role="img" aria-label="Sizes of the effects">\n<svg' in page
+    assert '<svg role="img" aria-label="Sizes of the effects"' in page
     assert len(pd.read_csv(done.files["largest.csv"])) == done.analysis.effects.k
     assert set(json.loads(done.files["manifest.json"].read_text(encoding="utf-8"))["files"]) >= FILES
     assert b"Largest effects: " in done.files["largest.png"].read_bytes()

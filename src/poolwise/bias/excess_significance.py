@@ -8,7 +8,6 @@ from typing import final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import bdtrc, ndtr, ndtri
 
 from poolwise import show
@@ -198,6 +197,8 @@ def _chi2(observed: int, expected: float, k: int) -> float:
 
 def _limit(observed: int, y: Array, cuts: Array, sd: Array, theta: float) -> float:
     """The mean on the side of theta at which the exact test has the p-value 0.10."""
+
+    from scipy.optimize import brentq
 
     def excess(mean: float) -> float:
         return at_least(observed, _powers(mean, cuts, sd)) - CRITICAL

@@ -8,7 +8,6 @@ from typing import Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
 from poolwise import show
@@ -258,6 +257,8 @@ def _dl(y: Array, v: Array, count: Array, scatter: Array) -> float:
 
 def _reml(y: Array, v: Array, count: Array, scatter: Array) -> float:
     """The tau2 at which the restricted likelihood has its maximum."""
+
+    from scipy.optimize import brentq
 
     def parts(tau2: Array) -> tuple[Array, Array, Array, Array]:
         w = 1.0 / (v + tau2[..., None])

@@ -10,7 +10,6 @@ from typing import final
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import gammainc, ndtri
 
 from poolwise import show
@@ -153,6 +152,8 @@ def critical_value(v: Array, tau2: float, prob: float) -> float:
     ----------
     Henmi & Copas 2010, Statistics in Medicine 29:2969, 10.1002/sim.4029, section 3.
     """
+    from scipy.optimize import brentq
+
     tail = 0.5 * (1.0 - check_prob(prob))
     unit = v.min()
     w, tau2 = unit / v, tau2 / unit

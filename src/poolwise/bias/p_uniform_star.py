@@ -8,7 +8,6 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import chdtrc, chdtri, log_ndtr
 
 from poolwise import show
@@ -243,6 +242,8 @@ class _Truncated:
 
     def best_tau2(self, mu: float) -> tuple[float, float]:
         """The tau2 at which the likelihood of this mu is largest, and that likelihood."""
+        from scipy.optimize import brentq
+
         grid = self._grid((WIDEST * max(1.0, abs(mu - float(self.y.mean())))) ** 2)
         means = np.full(len(grid), mu)
         slope = self.slopes(means, grid)[1]
@@ -265,6 +266,8 @@ class _Truncated:
 
         It is looked for wherever a scan, whose values of tau2 are too coarse to tell, comes near its largest value.
         """
+        from scipy.optimize import brentq
+
         ends = np.arcsinh(FARTHEST / NEAR)
         means = float(self.y.mean()) + NEAR * np.sinh(np.linspace(-ends, ends, MEANS))
         grid = self._grid((WIDEST * FARTHEST) ** 2, 2.0 * SPACING)
@@ -299,6 +302,8 @@ def _limits(within: _Truncated, top: _Top, sign: float, unit: float, prob: float
 
 
 def _end(within: _Truncated, mu: float, drop: float, way: float) -> float:
+    from scipy.optimize import brentq
+
     near, step = mu, 0.05
     while abs(near - mu) < FARTHEST:
         far = near + way * step

@@ -10,7 +10,6 @@ from typing import Literal, final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from poolwise import show
 from poolwise.bias.requirements import (
@@ -334,6 +333,8 @@ def _of_mean(weighted: Weighted, threshold: float) -> float:
 
 def _of_limit(weighted: Weighted, threshold: float, prob: float) -> float:
     """The least ratio at which the lower limit, in the direction, is the threshold."""
+
+    from scipy.optimize import brentq
 
     def above(eta: float) -> float:
         return weighted.limits(eta, prob)[1] - threshold

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,13 +16,14 @@ from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
 from poolwise.result import NOTED
 from poolwise.scale import as_scale
-from poolwise.settings import check_instance
+from poolwise.settings import check_instance, check_option
 from poolwise.show import chance, greek, level, status_within, symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PLOT_INCHES, _TAU_INCHES, _MOST_SOURCE = 2.7, 1.4, 3.5
+_SMALL_INCHES, _SMALL_TAU = 1.4, 0.8  # of the pictures in a text
 _PITCH, _MARKER = 0.225, 5.5
 _VERDICTS = {"above": "above", "below": "below", "no": "includes"}
 _EXCLUDES, _INCLUDES = _marks.COLOURS[1], _marks.COLOURS[0]
@@ -30,7 +31,9 @@ _TAU_LINE = Look("tau interval", _marks.RAW)
 _TAU_SQUARE = Look("tau median", _marks.RAW, marker="s")
 
 
-def prior_panel(panel: PriorPanel, *, ax: Axes | None = None) -> Axes:
+def prior_panel(
+    panel: PriorPanel, *, width: Literal["whole", "page", "column"] = "whole", ax: Axes | None = None
+) -> Axes:
     """Draw a prior panel: the interval for mu under each prior on tau, tau beside it, the verdict below.
 
     A filled marker is a prior under which the interval for mu excludes the threshold, a hollow one a prior under which
@@ -41,6 +44,10 @@ def prior_panel(panel: PriorPanel, *, ax: Axes | None = None) -> Axes:
     ----------
     panel : PriorPanel
         What ``checks.prior_panel`` returned.
+    width : {"whole", "page", "column"}
+        ``"whole"`` with the sources of the priors and all that there is to say, ``"page"`` and ``"column"`` as wide as
+        a page and a column of print, beside a text and a table that say the rest: the mean effect and tau with their
+        numbers, or the marks of the mean effect alone.
     ax : Axes, optional
         Axes whose place the figure takes. By default a new pyplot figure as large as its rows need.
 
@@ -56,20 +63,22 @@ def prior_panel(panel: PriorPanel, *, ax: Axes | None = None) -> Axes:
         expected="what checks.prior_panel returned",
         advice="plot.prior_panel(checks.prior_panel(effects))",
     )
+    check_option("width", width, ("whole", "page", "column"))
     frame = panel.frame.reset_index(drop=True)
     y = np.arange(len(frame)) + 0.6
     with plain_text():
-        (left, right), placed = _canvas.draw(_panel_sheet(panel, frame, y), ax)
+        (left, *others), placed = _canvas.draw(_panel_sheet(panel, frame, y, width), ax)
         left.set_xlim(*_mu_limits(frame))
-        right.set_xlim(0.0, _tau_limit(frame))
         _dress.dress(left, placed, as_scale("identity"), label=_axis_words(panel))
-        _dress.dress(right, placed, as_scale("identity"), label="between-study sd τ")
         if not math.isnan(panel.threshold):
             left.axvline(panel.threshold, color=_sheet.SOFT, lw=0.9, zorder=1.0, label="threshold")
         for verdict, rows in frame.groupby("excludes_zero", sort=False):
             _draw_mu(left, rows, y[rows.index], str(verdict))
-        _marks.intervals(right, frame["tau_lower"], frame["tau_upper"], y, _TAU_LINE)
-        _marks.points(right, frame["tau_point"], y, 0.8 * _MARKER, _TAU_SQUARE)
+        for right in others:
+            right.set_xlim(0.0, _tau_limit(frame))
+            _dress.dress(right, placed, as_scale("identity"), label="between-study sd τ")
+            _marks.intervals(right, frame["tau_lower"], frame["tau_upper"], y, _TAU_LINE)
+            _marks.points(right, frame["tau_point"], y, 0.8 * _MARKER, _TAU_SQUARE)
     return left
 
 
@@ -94,37 +103,42 @@ def _tau_limit(frame: pd.DataFrame) -> float:
     return 1.04 * float(min(np.nanmax(upper), max(2.0 * np.nanmedian(upper), np.nanmax(frame["tau_point"]))))
 
 
-def _panel_sheet(panel: PriorPanel, frame: pd.DataFrame, y: np.ndarray) -> Sheet:
+def _panel_sheet(panel: PriorPanel, frame: pd.DataFrame, y: np.ndarray, width: str) -> Sheet:
     rows: list[dict[Any, Any]] = frame.to_dict("records")
     prob, name = f"[{level(panel.prob)}]", _name(panel)
     chances = Column(
         f"P({name} > {panel.threshold:g})", tuple(chance(row["p_positive"]) for row in rows), align="right"
     )
+    source = Column("Source", tuple(_source(row) for row in rows))
+    tau = (
+        Plot(_TAU_INCHES if width == "whole" else _SMALL_TAU),
+        Column(f"τ {prob}", tuple(_triple(row, "tau") for row in rows), align="right"),
+    )
+    whole, beside = width == "whole", width != "column"
     columns: list[Column | Plot] = [
         Column("Prior on τ", tuple(_words.prior(row["prior"]) for row in rows)),
-        Column("Source", tuple(_source(row) for row in rows)),
-        Plot(_PLOT_INCHES),
-        Column(f"{name} {prob}", tuple(_triple(row, "mu") for row in rows), align="right"),
-        *([] if math.isnan(panel.threshold) else [chances]),
-        Plot(_TAU_INCHES),
-        Column(f"τ {prob}", tuple(_triple(row, "tau") for row in rows), align="right"),
+        *([source] if whole else []),
+        Plot(_PLOT_INCHES if whole else _SMALL_INCHES),
+        *([Column(f"{name} {prob}", tuple(_triple(row, "mu") for row in rows), align="right")] if beside else []),
+        *([chances] if whole and not math.isnan(panel.threshold) else []),
+        *(tau if beside else ()),
     ]
     lines = tuple(Line(float(at), bold=bool(row["flips"])) for at, row in zip(y, rows, strict=True))
     data = " — reconstructed data" if panel.data == "reconstructed" else ""
     return Sheet(
-        title=greek(f"Prior panel, k = {panel.k}: {panel.verdict}{data}"),
+        title=greek(f"Prior panel, k = {panel.k}{f': {panel.verdict}' if whole else ''}{data}"),
         lines=lines,
         rows=len(rows) + 0.2,
         pitch=_PITCH,
         columns=tuple(columns),
-        notes=tuple(_notes(panel, rows)),
+        notes=tuple(_notes(panel, rows, whole=whole)),
         below=0.5,
     )
 
 
-def _notes(panel: PriorPanel, rows: list[dict[Any, Any]]) -> list[Phrase]:
+def _notes(panel: PriorPanel, rows: list[dict[Any, Any]], *, whole: bool) -> list[Phrase]:
     notes = []
-    for sentence in panel.sentences:
+    for sentence in panel.sentences if whole else ():
         if sentence == panel.tipping_sentence and math.isnan(panel.tipping_point):
             continue
         verdict = sentence == panel.sentence

@@ -11,7 +11,6 @@ from typing import final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, minimize
 
 from poolwise.reconstruct.coordinates import Coordinates
 from poolwise.reconstruct.partition import Plan, plan_outcome
@@ -143,6 +142,8 @@ class Point:
 
 def _climb(start: Point, of: Goals, quantity: str, what: str, sign: float) -> tuple[Point, float]:
     """The local extreme near a start, and sign times the answer there; the start itself where the search fails."""
+    from scipy.optimize import Bounds, minimize
+
     space = start.space
     goal = _goal(of, space.level, space.plan.names, quantity, what)
     assert goal is not None

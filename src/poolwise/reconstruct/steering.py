@@ -12,7 +12,6 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from poolwise.closed_form.batch import common_effect_batch, q_profile_batch, random_effects_batch
@@ -127,6 +126,8 @@ class Quantity:
         return np.array([self._root(y[i : i + 1], w[i : i + 1], p) for i in range(len(y))])
 
     def _root(self, y: Array, w: Array, p: float) -> float:
+        from scipy.optimize import brentq
+
         if self.row is None:
             share, _ = self._shares(y, w)
             place = int(np.searchsorted(np.cumsum(share[0]), p))

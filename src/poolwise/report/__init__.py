@@ -1,11 +1,12 @@
 """Reports: the only writer of files."""
 
 from poolwise.report.content import Content
+from poolwise.report.documents import check_forms
 from poolwise.report.files import FITS, SEARCH, faults
 from poolwise.report.kept import KeptFits
 from poolwise.report.kept_search import KeptSearch
 from poolwise.report.ranges_content import RangesContent
-from poolwise.report.write import held, write
+from poolwise.report.write import documented, held, write
 
 __all__ = [
     "FITS",
@@ -14,6 +15,8 @@ __all__ = [
     "KeptFits",
     "KeptSearch",
     "RangesContent",
+    "check_forms",
+    "documented",
     "faults",
     "held",
     "write",

@@ -21,11 +21,14 @@ class Paragraph:
         Escaped on the page, unless it is Markup.
     answer : bool
         Whether it is one of the answers of the report, set larger.
+    fine : bool
+        Whether it says how an answer is to be read: its kind, its prior; set smaller.
     """
 
     shape: ClassVar[str] = "paragraph"
     text: str
     answer: bool = False
+    fine: bool = False
 
 
 @final
@@ -109,6 +112,11 @@ class Table:
     bodies: tuple[Body, ...]
     caption: str = ""
 
+    @property
+    def short(self) -> bool:
+        """Whether it has so few rows that it is held on one page of print."""
+        return sum(len(body.rows) for body in self.bodies) <= _ONE_PAGE
+
 
 @final
 @dataclass(frozen=True)
@@ -120,7 +128,7 @@ class Picture:
     name : str
         Name of the figure's files, without an ending.
     label : str
-        What a reader who cannot see it is told.
+        What a reader who cannot see it is told: what it is, and the result that it shows, in numbers.
     """
 
     shape: ClassVar[str] = "picture"
@@ -170,6 +178,8 @@ class Statement:
     lines: tuple[str, ...]
 
 
+_ONE_PAGE = 16  # rows of two lines or three, which fill half of a page of A4
+
 type Block = Paragraph | Table | Picture | Notes | Terms | Statement
 
 
@@ -218,7 +228,7 @@ def folded(text: str, most: int = 110) -> Markup:
     if len(text) <= most:
         return escape(text)
     beginning = textwrap.shorten(text, most, placeholder=" …")
-    return Markup("<details><summary>{}</summary>{}</details>").format(beginning, text)
+    return Markup('<details class="more"><summary>{}</summary>{}</details>').format(beginning, text)
 
 
 def marked(text: str, **words: str) -> Markup:

@@ -2,23 +2,54 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
 
 from markupsafe import Markup
 
 from poolwise.report.blocks import Terms, marked
-from poolwise.report.section import Front, Passage, ReportContent
+from poolwise.report.drawings import Drawing
+from poolwise.report.links import link, linked
+from poolwise.report.section import Front, Passage, ReportContent, Section
 
 if TYPE_CHECKING:
     import jinja2
 
 
+@final
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A section as it stands on the page.
+
+    Attributes
+    ----------
+    name : str
+        Its anchor.
+    passage : Passage
+        What it says.
+    appendix : bool
+        Whether it stands in the appendix.
+    turned : bool
+        Whether it is printed across, for a picture that is too wide for its type to be read upright.
+    """
+
+    name: str
+    passage: Passage
+    appendix: bool = False
+    turned: bool = False
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """The files of its numbers."""
+        return (*self.passage.tables, *self.passage.draws)
+
+
 def page(
     content: ReportContent,
-    passages: Sequence[tuple[str, Passage]],
-    pictures: Mapping[str, str],
+    passages: Sequence[tuple[Section[Any], Passage]],
+    pictures: Mapping[str, Sequence[Drawing]],
+    files: Sequence[str],
     facts: Mapping[str, Any],
 ) -> str:
     """The HTML of a report.
@@ -27,10 +58,12 @@ def page(
     ----------
     content : ReportContent
         What the report is made from.
-    passages : sequence of (str, Passage)
-        The anchor and the words of each section, in the order of the page.
-    pictures : mapping of str to str
-        SVG documents by the name of the figure.
+    passages : sequence of (Section, Passage)
+        The sections and what they say, in the order of the page.
+    pictures : mapping of str to sequence of Drawing
+        The drawings of every picture by its name.
+    files : sequence of str
+        Names of the files that lie beside the page, all of which it links.
     facts : mapping
         What the manifest tells: versions, hashes, seconds.
 
@@ -40,21 +73,27 @@ def page(
         One page with its style and pictures inside; every word of the data is escaped.
     """
     front = content.front()
+
+    def part(section: Section[Any], passage: Passage) -> Part:
+        turned = any(drawing.turned for name in passage.figures for drawing in pictures[name])
+        return Part(section.name, passage, section.appendix, turned)
+
     return (
         _environment()
         .get_template("page.html.j2")
         .render(
             analysis=content.analysis,
             front=front,
-            passages=passages,
-            pictures={name: Markup(_inline(svg)) for name, svg in pictures.items()},
-            colophon=_colophon(content, front, facts),
+            parts=[part(section, passage) for section, passage in passages],
+            pictures=pictures,
+            files=files,
+            colophon=_colophon(content, front, files, facts),
             facts=facts,
         )
     )
 
 
-def _colophon(content: ReportContent, front: Front, facts: Mapping[str, Any]) -> Terms:
+def _colophon(content: ReportContent, front: Front, files: Sequence[str], facts: Mapping[str, Any]) -> Terms:
     """What the page was made from: file, data, versions, seeds, time."""
     quick = " (quick: fewer draws than the file asks for)" if content.quick else ""
     source, digest = content.analysis.source + quick, content.analysis.spec_hash
@@ -65,6 +104,7 @@ def _colophon(content: ReportContent, front: Front, facts: Mapping[str, Any]) ->
             ("Data", front.data),
             ("Versions", versions),
             *([] if front.seeds is None else [("Seeds", front.seeds)]),
+            ("Files", Markup(", ").join(link(name) for name in files)),
             ("Finished", f"{facts['finished']}, after {content.seconds:.1f} s of fitting"),
         )
     )
@@ -74,16 +114,12 @@ def _environment() -> jinja2.Environment:
     """Where the page's templates are found, and how words are escaped in them."""
     import jinja2
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("poolwise.report", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def _inline(svg: str) -> str:
-    """An SVG document as an element of a page: without its prologue and its metadata."""
-    element = svg[svg.index("<svg") :]
-    return re.sub(r"<metadata>.*?</metadata>", "", element, count=1, flags=re.DOTALL)
+    environment.filters |= {"linked": linked, "link": link}
+    return environment

@@ -80,11 +80,15 @@ class Figure:
     kind : str
         What it is, as its files say of themselves: ``"Forest plot"``.
     draw : callable
-        Draws it, without an argument, and returns the axes of a function of `poolwise.plot`.
+        Draws it as wide as a page, without an argument, and returns the axes of a function of `poolwise.plot`.
+    column : callable, optional
+        Draws it as wide as a column of print, for a phone; where there is none, the phone shows the other one at its
+        own size, in a box that scrolls.
     """
 
     kind: str
     draw: Callable[[], Any]
+    column: Callable[[], Any] | None = None
 
 
 @final
@@ -134,6 +138,8 @@ class Section[C: ReportContent]:
         nothing is written under another name.
     planned : callable
         Whether it belongs to the report on an analysis; elsewhere it is not called, and its names are not claimed.
+    appendix : bool
+        Whether it stands in the appendix, which is folded on a screen and open in print.
 
     Examples
     --------
@@ -147,6 +153,7 @@ class Section[C: ReportContent]:
     figures: tuple[str, ...] = ()
     draws: tuple[str, ...] = ()
     planned: Callable[[Analysis], bool] = _always
+    appendix: bool = False
 
     @property
     def files(self) -> tuple[str, ...]:

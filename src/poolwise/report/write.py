@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from poolwise.errors import AnalysisError
 from poolwise.report import files, sections
+from poolwise.report.documents import FORMS, PREFERRED, check_forms, document, pandoc
+from poolwise.report.drawings import drawings
 from poolwise.report.page import page
 from poolwise.report.room import needed
 from poolwise.report.section import Passage, ReportContent, Section
@@ -24,10 +27,12 @@ if TYPE_CHECKING:
     from poolwise.analysis.record import Analysis
 
 PAGE = "report.html"
+_DRAWN = ("svg", "png", "pdf")
+_COLUMN = "-column.svg"  # the drawing for a phone, which is in the page only
 
 
 @contextmanager
-def held(analysis: Analysis, folder: Path) -> Iterator[Path]:
+def held(analysis: Analysis, folder: Path, formats: Collection[str] = ()) -> Iterator[Path]:
     """Hold a folder for a run of this analysis, after what can be known before the fits: see `files.claimed`.
 
     Parameters
@@ -36,6 +41,8 @@ def held(analysis: Analysis, folder: Path) -> Iterator[Path]:
         What will be run.
     folder : Path
         Where the files go.
+    formats : collection of {"docx", "md", "latex"}
+        The documents that will be written.
 
     Yields
     ------
@@ -45,27 +52,47 @@ def held(analysis: Analysis, folder: Path) -> Iterator[Path]:
     Raises
     ------
     AnalysisError
-        When the analysis file or its data lie in the folder, or `files.claimed` refuses it.
+        When the analysis file or its data lie in the folder, or `files.claimed` refuses it; when a document is asked
+        for and pandoc is not installed.
     """
+    if check_forms(formats):
+        pandoc()
     from poolwise.plot.figures import boxes_warned_of
 
     _refuse_inputs(analysis, folder)
     told = {"source": analysis.source, "title": analysis.title, "question": analysis.question}
     with (
-        files.claimed(folder, _possible(analysis), question=told, room=needed(analysis)),
+        files.claimed(folder, _possible(analysis, formats), question=told, room=needed(analysis)),
         boxes_warned_of(_words(analysis)),
     ):
         yield folder
 
 
-def _possible(analysis: Analysis) -> tuple[str, ...]:
+def _possible(analysis: Analysis, formats: Collection[str]) -> tuple[str, ...]:
     """The names of the files that a run of this analysis may write."""
-    return (*files_of(sections_of(analysis)), PAGE)
+    names = files_of(sections_of(analysis))
+    of_figures = sorted({f"{stem}.{form}" for stem, form in _figures(names) for form in _forms(formats)})
+    return tuple(dict.fromkeys((*names, *of_figures, PAGE, *(FORMS[form] for form in formats))))
+
+
+def _figures(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Stem and ending of the files of pictures."""
+    for name in names:
+        stem, _, ending = name.rpartition(".")
+        if ending in _DRAWN:
+            yield stem, ending
+
+
+def _forms(formats: Collection[str]) -> tuple[str, ...]:
+    """The endings of the files of pictures that these documents show."""
+    return tuple(dict.fromkeys(PREFERRED[form][0] for form in formats))
 
 
 def _names() -> tuple[str, ...]:
     """Every file that a run of any analysis may write, in the order in which it tells of them."""
-    return (*files_of((*sections.ONE_TABLE, *sections.OVER_TABLES)), PAGE)
+    names = files_of((*sections.ONE_TABLE, *sections.OVER_TABLES))
+    of_figures = sorted({f"{stem}.{form}" for stem, _ in _figures(names) for form in _DRAWN})
+    return tuple(dict.fromkeys((*names, *of_figures, PAGE, *FORMS.values())))
 
 
 def _words(analysis: Analysis) -> Iterator[str]:
@@ -99,7 +126,7 @@ def _same(folder: Path, other: Path) -> bool:
     return os.path.realpath(folder) == os.path.realpath(other)
 
 
-def write(content: ReportContent, folder: Path) -> Mapping[str, Path]:
+def write(content: ReportContent, folder: Path, formats: Collection[str] = ()) -> Mapping[str, Path]:
     """Write every file of a run into a folder held by `held`.
 
     Parameters
@@ -108,6 +135,8 @@ def write(content: ReportContent, folder: Path) -> Mapping[str, Path]:
         What the files tell.
     folder : Path
         Where they go; what an earlier run left there and this one does not make is removed.
+    formats : collection of {"docx", "md", "latex"}
+        The page as documents, too: ``report.docx``, ``report.md``, ``report.tex``.
 
     Returns
     -------
@@ -123,14 +152,24 @@ def write(content: ReportContent, folder: Path) -> Mapping[str, Path]:
     every = [(section, section.passage_of(content)) for section in sections_of(content.analysis)]
     passages = [(section, passage) for section, passage in every if passage is not None]
     tables = {name: frame.to_csv(index=False) for _, passage in passages for name, frame in passage.tables.items()}
-    pictures = {name: file for section, passage in passages for name, file in _drawn(content, section, passage)}
-    svgs = {name.removesuffix(".svg"): svg.decode() for name, svg in pictures.items() if name.endswith(".svg")}
-    html = page(content, [(section.name, passage) for section, passage in passages], svgs, facts)
+    forms = _forms(check_forms(formats))
+    drawn = {name: file for section, passage in passages for name, file in _drawn(content, section, passage, forms)}
+    pictures = {name: file for name, file in drawn.items() if name in _names()}
+    shown = {
+        name: drawings(name, drawn[f"{name}.svg"].decode(), drawn.get(f"{name}{_COLUMN}", b"").decode())
+        for _, passage in passages
+        for name in passage.figures
+    }
     draws = {name: tree for _, passage in passages for name, tree in passage.draws.items()}
-    return _written(folder, {**tables, **pictures, PAGE: html}, draws, facts)
+    beside = (*tables, *pictures, *draws, *(FORMS[form] for form in formats), files.MANIFEST)
+    html = page(content, passages, shown, beside, facts)
+    documents = {FORMS[form]: document(html, form, pictures) for form in formats}
+    return _written(folder, {**tables, **pictures, PAGE: html, **documents}, draws, facts)
 
 
-def _drawn(content: ReportContent, section: Section[Any], passage: Passage) -> Iterator[tuple[str, bytes]]:
+def _drawn(
+    content: ReportContent, section: Section[Any], passage: Passage, more: tuple[str, ...]
+) -> Iterator[tuple[str, bytes]]:
     """The pictures of a section, whole files by name, which say what they are and what of, read by programs too."""
     from poolwise.plot.figures import close, saved
 
@@ -141,9 +180,21 @@ def _drawn(content: ReportContent, section: Section[Any], passage: Passage) -> I
             "Description": f"{analysis.question} Data: {data}. Made by poolwise from {analysis.source}.",
         }
         axes = figure.draw()
-        for form in section.forms(name):
-            yield f"{name}.{form}", saved(axes, form, stamp | ({"Date": None} if form == "svg" else {}))
+        for form in dict.fromkeys((*section.forms(name), *more)):
+            yield f"{name}.{form}", saved(axes, form, _stamp(stamp, form))
         close(axes)
+        if figure.column is not None:
+            axes = figure.column()
+            yield f"{name}{_COLUMN}", saved(axes, "svg", _stamp(stamp, "svg"))
+            close(axes)
+
+
+def _stamp(told: Mapping[str, str | None], form: str) -> dict[str, str | None]:
+    """What a picture says of itself, in the words that its form knows, and without the time of day."""
+    return {
+        "svg": {**told, "Date": None},
+        "pdf": {"Title": told["Title"], "Subject": told["Description"], "CreationDate": None},
+    }.get(form, dict(told))
 
 
 def _written(
@@ -162,6 +213,47 @@ def _written(
     except OSError as error:
         raise files.unwritable(folder, error) from None
     return MappingProxyType({name: folder / name for name in (*names, files.MANIFEST)})
+
+
+def documented(folder: Path, formats: Collection[str]) -> tuple[Path, ...]:
+    """Write the report of a finished run as documents, from the page and the pictures as they lie in its folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Where a run wrote its files.
+    formats : collection of {"docx", "md", "latex"}
+        The documents.
+
+    Returns
+    -------
+    tuple of Path
+        The documents; the manifest knows them from then on.
+
+    Raises
+    ------
+    AnalysisError
+        When no run has finished there, or a file was changed since; when a format is unknown or pandoc is missing.
+    """
+    forms = check_forms(formats)
+    wrong = files.faults(folder)
+    if wrong:
+        raise AnalysisError(
+            f"'{folder}' holds no report that can be trusted: {wrong[0]}",
+            "the results of a finished run",
+            "poolwise run FILE",
+        )
+    facts = json.loads((folder / files.MANIFEST).read_text(encoding="utf-8"))
+    known = tuple(facts["files"])
+    pictures = {name: (folder / name).read_bytes() for name in known if name.endswith((".svg", ".png", ".pdf"))}
+    page = (folder / PAGE).read_text(encoding="utf-8")
+    made = {FORMS[form]: document(page, form, pictures) for form in forms}
+    with files.claimed(folder, tuple(made)):
+        for name, whole in made.items():
+            files.add(folder, name, whole)
+        rest = {name: fact for name, fact in facts.items() if name not in ("files", "sha256")}
+        files.finish(folder, tuple(dict.fromkeys((*known, *made))), rest)
+    return tuple(folder / name for name in made)
 
 
 def _facts(content: ReportContent) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -121,6 +121,7 @@ def run(
     out: str | Path | None = None,
     quick: bool = False,
     fresh: bool = False,
+    formats: Collection[str] = (),
     progress: Callable[[Step], None] | None = None,
 ) -> Run:
     """Run an analysis and write its files.
@@ -139,6 +140,9 @@ def run(
         Run every fit by NUTS again. Else those that an earlier run finished, of the same data, model, engine, seed and
         versions, are taken from the folder ``fits`` beside the files, and all files come out the same. Fits by the
         other engines are too quick to be kept.
+    formats : collection of {"docx", "md", "latex"}
+        The report as documents, too, made by pandoc (the extra ``documents``): ``report.docx``, ``report.md``,
+        ``report.tex``, with their pictures.
     progress : callable, optional
         Told of each step as it begins.
 
@@ -176,13 +180,14 @@ def run(
         check_flag(flag, value, error=AnalysisError)
     if not (progress is None or callable(progress)):
         raise AnalysisError(f"progress is {shown(progress)}", "a function that is told of each step", "progress=print")
+    forms = report.check_forms(formats)
     folder = Path("results") / analysis.name if out is None else Path(out)
     if analysis.tables is not None:
-        return _over_tables(analysis, folder, quick, fresh, progress)
+        return _over_tables(analysis, folder, quick, fresh, forms, progress)
     fits = tuple(_quick(planned) if quick else planned for planned in analysis.fits)
     total = len(fits) + (analysis.panel is not None) + 1
     tell = progress or (lambda step: None)
-    with report.held(replace(analysis, fits=fits), folder):
+    with report.held(replace(analysis, fits=fits), folder, forms):
         began, kept = perf_counter(), report.KeptFits(folder / report.FITS, fresh)
         results = []
         for number, planned in enumerate(fits, start=1):
@@ -193,12 +198,17 @@ def run(
         panel, borrowed = _panel(analysis), _borrowed(results, analysis.prob)
         tell(Step(total, total, "files"))
         content = report.Content(analysis, _told_apart(results), panel, borrowed, quick, perf_counter() - began)
-        files = report.write(content, folder)
+        files = report.write(content, folder, forms)
     return Run(analysis, content.results, panel, folder, files, borrowed, tuple(kept.said))
 
 
 def _over_tables(
-    analysis: Analysis, folder: Path, quick: bool, fresh: bool, progress: Callable[[Step], None] | None
+    analysis: Analysis,
+    folder: Path,
+    quick: bool,
+    fresh: bool,
+    forms: tuple[str, ...],
+    progress: Callable[[Step], None] | None,
 ) -> Run:
     """The run of an analysis of reconstructed tables."""
     from poolwise.runs.over_tables import run_tables, steps
@@ -210,7 +220,7 @@ def _over_tables(
         if progress is not None:
             progress(Step(number, total, label))
 
-    found, files, kept = run_tables(replace(analysis, fits=tuple(planned)), folder, quick, fresh, tell)
+    found, files, kept = run_tables(replace(analysis, fits=tuple(planned)), folder, quick, fresh, forms, tell)
     return Run(analysis, (), None, folder, files, kept=kept, ranges=found)
 
 

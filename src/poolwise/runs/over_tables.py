@@ -34,7 +34,7 @@ def steps(analysis: Analysis) -> int:
 
 
 def run_tables(
-    analysis: Analysis, folder: Path, quick: bool, fresh: bool, tell: Callable[[int, str], None]
+    analysis: Analysis, folder: Path, quick: bool, fresh: bool, forms: tuple[str, ...], tell: Callable[[int, str], None]
 ) -> tuple[Ranges, Mapping[str, Path], tuple[str, ...]]:
     """Run every fit on every table, search for the extremes, and write the files.
 
@@ -48,6 +48,8 @@ def run_tables(
         Whether fewer draws are taken than the file asks for.
     fresh : bool
         Whether fits by NUTS and searches that are kept are run again.
+    forms : tuple of str
+        The forms in which the report is written as a document, too.
     tell : callable
         Told the number and the words of each step as it begins.
 
@@ -62,7 +64,7 @@ def run_tables(
 
     assert analysis.tables is not None
     number = count(1)
-    with report.held(analysis, folder):
+    with report.held(analysis, folder, forms):
         began, kept = perf_counter(), report.KeptFits(folder / report.FITS, fresh)
         place = report.KeptSearch(folder / report.FITS / report.SEARCH, fresh)
         extremes: list[Extremes] = []
@@ -80,7 +82,7 @@ def run_tables(
         content = report.RangesContent(
             analysis, found, quick, perf_counter() - began, extremes[0].tables if extremes else None
         )
-        files = report.write(content, folder)
+        files = report.write(content, folder, forms)
     return found, files, (*kept.said, *place.said)
 
 

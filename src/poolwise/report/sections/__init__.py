@@ -29,21 +29,28 @@ if TYPE_CHECKING:
     from poolwise.analysis.record import Analysis
 
 ONE_TABLE: tuple[Section[Content], ...] = (
+    # The answer, and the picture that shows it; with few studies never under one prior alone.
     prior_panel.FIRST,
     answer.SECTION,
     forest.SECTION,
     bubble.SECTION,
-    comparison.SECTION,
+    # If you believed otherwise: the prior panel, and what the mean is at every tau.
     prior_panel.SECTION,
+    # In words for a paper: methods, results.
+    # The tables.
+    comparison.SECTION,
+    borrowing.SECTION,
+    # Robustness: leave-one-out, specifications, publication bias.
     robustness.LEAVE_ONE_OUT,
     robustness.CUMULATIVE,
     robustness.SPECIFICATIONS,
     publication_bias.SECTION,
-    borrowing.SECTION,
-    model.SECTION,
+    # The data.
     review.SECTION,
     data.SECTION,
+    # The appendix.
     derivations.SECTION,
+    model.SECTION,
     diagnostics.SECTION,
     conventions.SECTION,
 )

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 
 from poolwise.checks.borrowing import Borrowing, borrowed_sentence
 from poolwise.report import words
-from poolwise.report.blocks import Column, Paragraph, Table, answers, lines, numbers, rows
+from poolwise.report.blocks import Column, Paragraph, Table, lines, numbers, rows
 from poolwise.report.content import Content
 from poolwise.report.section import Passage, Section
 from poolwise.show import interval, level, number, percent
@@ -18,7 +18,7 @@ def _passage(content: Content) -> Passage | None:
         return None
     return Passage(
         "What the outcomes borrow from one another",
-        (*answers([borrowed_sentence(borrowed.frame, mu="μ")]), _table(content, borrowed), Paragraph(MEANING)),
+        (Paragraph(borrowed_sentence(borrowed.frame, mu="μ")), _table(content, borrowed), Paragraph(MEANING)),
         tables={"borrowing.csv": borrowed.frame},
     )
 

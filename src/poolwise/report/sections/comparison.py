@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 from poolwise import tables
+from poolwise.errors import listing
 from poolwise.quantities import Distribution, Estimate
 from poolwise.report import words
 from poolwise.report.blocks import (
@@ -23,12 +25,14 @@ from poolwise.report.blocks import (
     lines,
     marked,
     numbers,
+    rows,
     soft,
     whole,
     with_note,
 )
 from poolwise.report.content import Content
 from poolwise.report.section import Passage, Section
+from poolwise.result import NO_PRIOR
 from poolwise.scale import Scale
 from poolwise.show import NOTHING, chance, greek, interval, is_contrast, level, number, percent
 
@@ -43,6 +47,8 @@ TESTS = {
 type Chances = tuple[tuple[str, tuple[dict[str, str], ...]], ...]
 """Title and rows for each effect, as of `chances`."""
 
+_SHORT = {"True effect in a new study": "New study", "Between-study standard deviation": "τ"}
+_MOST_COLUMNS = 6  # quantities that stand side by side on a page of print
 FOUND = 0.05  # p of a test of heterogeneity from which it is said that a large p shows no homogeneity
 
 
@@ -51,15 +57,50 @@ def _passage(content: Content) -> Passage:
     probabilities = chances(content)
     if probabilities:
         blocks.append(_chances_table(content, probabilities))
-    return Passage("Comparison", tuple(blocks), tables={"estimates.csv": estimates(content)})
+    return Passage("Every method", tuple(blocks), tables={"estimates.csv": estimates(content)})
 
 
 SECTION = Section("comparison", _passage, tables=("estimates.csv",))
 
 
 def _table(content: Content) -> Table:
-    groups, prob = comparison(content), level(content.analysis.prob)
-    natural = any(row["natural"] for group in groups for row in group.rows)
+    """One row for each method where the answer is one mean effect; else a block of rows for each quantity."""
+    groups = comparison(content)
+    if content.main.answers == ("mu",) and len(groups) <= _MOST_COLUMNS:
+        return _by_method(content, groups)
+    return _by_quantity(content, groups)
+
+
+def _by_method(content: Content, groups: tuple[Group, ...]) -> Table:
+    """A row for each method, a column for each quantity; methods whose numbers are all the same share a row."""
+    scale = content.effects.scale
+    heads = [
+        with_note(_SHORT.get(group.title, group.title), f"as {scale.natural_label}" if _natural(group) else "")
+        for group in groups
+    ]
+    columns = (Column("Method, its intervals and prior"), *(numbers(head) for head in heads))
+    kept: dict[tuple[Any, ...], list[dict[str, dict[str, Any]]]] = {}
+    for label in dict.fromkeys(row["label"] for group in groups for row in group.rows):
+        row_of = {group.title: row for group in groups for row in group.rows if row["label"] == label}
+        shown = tuple((name, *(row[part] for part in ("point", "interval", "prior"))) for name, row in row_of.items())
+        kept.setdefault(shown, []).append(row_of)
+    cells = (
+        (_described(alike), *(_estimate(alike[0].get(group.title)) for group in groups)) for alike in kept.values()
+    )
+    return Table(columns, rows(cells), _caption(content))
+
+
+def _described(alike: Sequence[Mapping[str, Mapping[str, Any]]]) -> Markup:
+    """The methods of a row, the kinds of their intervals, their prior."""
+    prior = str(next(iter(alike[0].values()))["prior"])
+    said = [_kinds(alike), *([] if prior == NO_PRIOR else [words.prior(prior)])]
+    return lines(_methods([next(iter(row_of.values())) for row_of in alike]), *(soft(part) for part in said if part))
+
+
+def _by_quantity(content: Content, groups: tuple[Group, ...]) -> Table:
+    """A block for each quantity, in it a row for each method; methods whose numbers are all the same share a row."""
+    prob = level(content.analysis.prob)
+    natural = any(_natural(group) for group in groups)
     columns = (
         Column("Method", cells="fit"),
         numbers("Estimate"),
@@ -69,22 +110,76 @@ def _table(content: Content) -> Table:
         Column("Kind of interval"),
         Column("Prior"),
     )
-    caption = marked(
-        "Every interval is one of {prob}. Scale: {scale}{data}. More quantities and all digits are in "
-        "<code>estimates.csv</code>.",
-        prob=prob,
+    bodies = [
+        Body(tuple(_cells(alike, natural) for alike in _merged(group)), group.title, group.note) for group in groups
+    ]
+    return Table(columns, tuple(bodies), _caption(content))
+
+
+def _caption(content: Content) -> Markup:
+    return marked(
+        "Every interval (in brackets) is one of {prob}. Scale of the analysis: {scale}{data}. Methods in one row have "
+        "the same numbers. More quantities and all digits are in <code>estimates.csv</code>.",
+        prob=level(content.analysis.prob),
         scale=content.effects.scale.label,
         data=". Reconstructed data" if content.effects.reconstructed else "",
     )
-    bodies = [Body(tuple(_cells(row, natural) for row in group.rows), group.title, group.note) for group in groups]
-    return Table(columns, tuple(bodies), caption)
 
 
-def _cells(row: Mapping[str, Any], natural: bool) -> Row:
-    label, engine, (outer, inner) = row["label"], row["engine"], row["kind"]
+def _natural(group: Group) -> bool:
+    """Whether its numbers read on another scale than that of the analysis."""
+    return any(row["natural"] for row in group.rows)
+
+
+def _merged(group: Group) -> tuple[tuple[dict[str, Any], ...], ...]:
+    """The rows of a group, those that differ in nothing but the method together."""
+    kept: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in group.rows:
+        kept.setdefault(tuple(str(row[part]) for part in row if part not in ("label", "engine")), []).append(row)
+    return tuple(tuple(alike) for alike in kept.values())
+
+
+def _methods(alike: Sequence[Mapping[str, Any]]) -> Markup:
+    """The methods of a row, below one another, each with its engine where its label does not name it."""
+    named = [
+        marked("{label} {engine}", label=row["label"], engine=soft(row["engine"])) if row["engine"] else row["label"]
+        for row in alike
+    ]
+    return lines(named[0], *(marked("and {other}", other=other) for other in named[1:]))
+
+
+def _estimate(row: Mapping[str, Any] | None) -> str:
+    """A point, below it its interval, on the reading scale; then softly both on the scale of the analysis."""
+    if row is None:
+        return NOTHING
+    if row["interval"] == NOTHING:
+        return str(row["point"])
+    if not row["natural"]:
+        return lines(row["point"], row["interval"])
+    point, _, limits = row["natural"].partition(" ")
+    return lines(point, limits, soft(f"{row['point']} {row['interval']}"))
+
+
+def _kinds(alike: Sequence[Mapping[str, Mapping[str, Any]]]) -> str:
+    """The kinds of the intervals of the methods in a row, each once, with what it is of where they differ."""
+    of_kind: dict[str, list[str]] = {}
+    for name in alike[0]:
+        kinds = dict.fromkeys(" ".join(filter(None, row_of[name]["kind"])) for row_of in alike if name in row_of)
+        kind = " or ".join(each for each in kinds if each not in ("", NOTHING))
+        if kind:
+            short = _SHORT.get(name, name)
+            of_kind.setdefault(kind, []).append(short if short == "I²" else short[:1].lower() + short[1:])
+    if len(of_kind) == 1:
+        return next(iter(of_kind))
+    return "; ".join(f"{listing(names)}: {kind}" for kind, names in of_kind.items())
+
+
+def _cells(alike: Sequence[Mapping[str, Any]], natural: bool) -> Row:
+    row = alike[0]
+    outer, inner = row["kind"]
     return Row(
         (
-            marked("{label} {engine}", label=label, engine=soft(engine)) if engine else label,
+            _methods(alike),
             row["point"],
             row["sd"],
             row["interval"],
@@ -156,9 +251,9 @@ def comparison(content: Content) -> tuple[Group, ...]:
     known = [name for name in words.QUANTITIES if (frame["quantity"] == name).any()]
     for name in dict.fromkeys([*content.main.answers, *known, *frame["quantity"]]):
         title, note = words.quantity(name)
-        rows = frame[frame["quantity"] == name].to_dict("records")
+        records = frame[frame["quantity"] == name].to_dict("records")
         if title:
-            groups.append(Group(title, note, tuple(_row(row, name, scale) for row in rows)))
+            groups.append(Group(title, note, tuple(_row(row, name, scale) for row in records)))
     return tuple(groups)
 
 

@@ -19,4 +19,4 @@ def _passage(content: ReportContent) -> Passage:
     return Passage("How to read the numbers", (Terms(pairs),))
 
 
-SECTION = Section("conventions", _passage)
+SECTION = Section("conventions", _passage, appendix=True)

@@ -43,7 +43,7 @@ def _table(content: Content) -> Table:
     columns = (
         Column("Study"),
         *(numbers(title) for title in ("n", "Estimate y", "SE", limits, "Shrunken θ", limits, "Weight")),
-        Column("Origin"),
+        *([Column("Origin")] if _mixed(content) else []),
     )
     caption = marked(
         "Studies{data}, with shrunken estimates and weights from “{label}”. Those of the other results are in "
@@ -51,7 +51,12 @@ def _table(content: Content) -> Table:
         data=" (reconstructed)" if content.effects.reconstructed else "",
         label=content.main.label,
     )
-    return Table(columns, rows(tuple(row.values()) for row in study_rows(content)), caption)
+    return Table(columns, rows(tuple(row.values())[: len(columns)] for row in study_rows(content)), caption)
+
+
+def _mixed(content: Content) -> bool:
+    """Whether the numbers of the studies have more than one origin."""
+    return len(set(content.effects.provenance)) > 1
 
 
 def studies(content: Content) -> pd.DataFrame:

@@ -39,7 +39,7 @@ def _told(analysis: Analysis) -> bool:
     return any(analysis.effects.derivation)
 
 
-SECTION = Section("derivations", _passage, tables=("derivations.csv",), planned=_told)
+SECTION = Section("derivations", _passage, tables=("derivations.csv",), planned=_told, appendix=True)
 
 
 def derivations(content: Content) -> pd.DataFrame:

@@ -27,7 +27,7 @@ def _passage(content: Content) -> Passage:
     return Passage("Diagnostics", tuple(blocks), draws=draws)
 
 
-SECTION = Section("diagnostics", _passage, draws=("posterior.nc",))
+SECTION = Section("diagnostics", _passage, draws=("posterior.nc",), appendix=True)
 
 _STYLES = {"none": "ok", "note": "plain", "warning": "note", "failed": "failed"}
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from poolwise import plot
+from poolwise.report.answers import alternative
 from poolwise.report.blocks import Picture
 from poolwise.report.content import Content
 from poolwise.report.section import Figure, Passage, Section
 
 
 def _passage(content: Content) -> Passage:
-    picture = Picture("forest", f"Forest plot of {content.analysis.title}")
-    return Passage("Forest plot", (picture,), figures={"forest": Figure("Forest plot", lambda: _drawn(content))})
+    label = alternative(content, f"Forest plot of {content.effects.counted}{content.caption_note}")
+    figure = Figure("Forest plot", lambda: _drawn(content))
+    return Passage("Forest plot", (Picture("forest", label),), figures={"forest": figure})
 
 
 SECTION = Section("forest", _passage, figures=("forest.svg", "forest.png"))

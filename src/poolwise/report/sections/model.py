@@ -17,4 +17,4 @@ def _passage(content: ReportContent) -> Passage:
     return Passage("Model", (Statement(tuple(content.analysis.statement())), Paragraph(symbols)))
 
 
-SECTION = Section("model", _passage)
+SECTION = Section("model", _passage, appendix=True)

@@ -11,7 +11,7 @@ from poolwise import plot
 from poolwise.checks.prior_panel import PriorPanel
 from poolwise.priors import Prior
 from poolwise.report import words
-from poolwise.report.blocks import Block, Body, Column, Paragraph, Picture, Row, Table, answers, marked, numbers
+from poolwise.report.blocks import Block, Body, Column, Paragraph, Picture, Row, Table, marked, numbers
 from poolwise.report.content import Content
 from poolwise.report.section import Figure, Passage, Section
 from poolwise.report.words import UNASKED
@@ -24,17 +24,21 @@ def _passage(content: Content) -> Passage | None:
         return None
     blocks: list[Block] = [Paragraph(UNASKED)] if plan.unasked else []
     blocks += [
-        *answers([greek(panel.sentence)]),
+        Paragraph(greek(panel.sentence), answer=content.few),
         Paragraph(greek(panel.tau_sentence)),
         Paragraph(greek(panel.tipping_sentence)),
-        Picture("prior_panel", "Prior panel: interval for the mean effect under each prior on tau"),
+        Picture("prior_panel", _alternative(panel)),
         _table(content, panel, plan.mu),
     ]
-    tables, figures = (
-        {"sensitivity.csv": panel.frame},
-        {"prior_panel": Figure("Prior panel", lambda: plot.prior_panel(panel))},
-    )
-    return Passage("Prior panel", tuple(blocks), tables, figures)
+    tables = {"sensitivity.csv": panel.frame}
+    figures = {
+        "prior_panel": Figure(
+            "Prior panel",
+            lambda: plot.prior_panel(panel, width="page"),
+            lambda: plot.prior_panel(panel, width="column"),
+        )
+    }
+    return Passage(_TITLES[content.few], tuple(blocks), tables, figures)
 
 
 FIRST: Section[Content] = Section(
@@ -46,6 +50,19 @@ FIRST: Section[Content] = Section(
 )
 """Before the answer."""
 SECTION = replace(FIRST, passage=lambda content: None if content.few else _passage(content))
+
+
+_TITLES = {True: "The answer, prior by prior", False: "If you believed otherwise"}
+
+
+def _alternative(panel: PriorPanel) -> str:
+    """What the picture shows, on the analysis scale as it is drawn."""
+    frame = panel.frame
+    low, high = number(float(frame["mu_lower"].min()), 2), number(float(frame["mu_upper"].max()), 2)
+    return (
+        f"Prior panel: the {level(panel.prob)} credible interval of the mean effect ({panel.scale.label}) under each "
+        f"of {len(frame)} priors on τ, reaching from {low} to {high}; {panel.verdict}."
+    )
 
 
 def _table(content: Content, panel: PriorPanel, mu: Prior) -> Table:

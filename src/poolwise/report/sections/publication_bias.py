@@ -17,7 +17,6 @@ from poolwise.report.blocks import (
     Picture,
     Row,
     Table,
-    answers,
     folded,
     numbers,
     rows,
@@ -49,9 +48,14 @@ def _passage(content: Content) -> Passage | None:
         content.effects, direction=planned.direction, unit=planned.unit, prob=content.analysis.prob
     )
     blocks: list[Block] = [
-        *answers([greek(panel.sentence)]),
-        Picture("publication_bias", "The mean effect by each method, the unadjusted one on top"),
-        Picture("funnel", "Funnel plot with regions of significance, and the line of PET-PEESE"),
+        Paragraph(greek(panel.sentence)),
+        Picture(
+            "publication_bias", f"The mean effect by each method, the unadjusted one on top. {greek(panel.sentence)}"
+        ),
+        Picture(
+            "funnel",
+            f"Funnel plot of {content.effects.counted} with regions of significance, and the line of PET-PEESE",
+        ),
         *_average(panel),
         _table(panel),
         Paragraph(NONE_DOMINATES),
@@ -108,12 +112,12 @@ def _inclusion(name: str, row: Mapping[Hashable, Any]) -> str:
 
 def _table(panel: PublicationBias) -> Table:
     columns = (
-        Column("Method", cells="w"),
+        Column("Method", head="short"),
         numbers("Mean effect μ"),
         Column("Interval"),
         numbers("Moved"),
         Column("Test or measure"),
-        Column("What it says, or why it has no answer"),
+        Column("What it says, or why it has no answer", head="wide"),
     )
     every = panel.frame.to_dict("records")
     bodies = tuple(

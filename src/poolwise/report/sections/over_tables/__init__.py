@@ -8,12 +8,16 @@ from poolwise.report.sections import conventions, model
 from poolwise.report.sections.over_tables import answer, data, diagnostics, prior_panel, ranges, search
 
 OVER_TABLES: tuple[Section[RangesContent], ...] = (
+    # The answer, and the picture that shows it.
     answer.SECTION,
+    # If you believed otherwise; with few studies before the ranges.
     prior_panel.FIRST,
     ranges.SECTION,
     prior_panel.SECTION,
-    search.SECTION,
+    # The data.
     data.SECTION,
+    # The appendix.
+    search.SECTION,
     model.SECTION,
     diagnostics.SECTION,
     conventions.SECTION,

@@ -1,15 +1,16 @@
-"""In short: what holds over the whole range, in sentences."""
+"""The answer: what holds over the whole range, in sentences."""
 
 from __future__ import annotations
 
 from poolwise.report.blocks import Block, Paragraph, answers
+from poolwise.report.range_answers import answer
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Passage, Section
 from poolwise.show import symbol
 
 
 def _passage(content: RangesContent) -> Passage:
-    blocks: list[Block] = [*answers(content.ranges.worded(symbol))]
+    blocks: list[Block] = [*answers(answer(content)), Paragraph(symbol(content.ranges.edge_sentence))]
     if content.ranges.factor:
         blocks.append(
             Paragraph(
@@ -17,7 +18,7 @@ def _passage(content: RangesContent) -> Passage:
                 "come from anything else in which their studies differ."
             )
         )
-    return Passage("In short", tuple(blocks))
+    return Passage("The answer", tuple(blocks))
 
 
 SECTION = Section("answer", _passage)

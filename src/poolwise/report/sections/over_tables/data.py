@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poolwise.report.blocks import Block, Column, Table, Terms, notes, numbers, rows
+from poolwise.report.blocks import Block, Column, Paragraph, Table, Terms, notes, numbers, rows
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Passage, Section
 from poolwise.show import greek, number, percent
@@ -17,7 +17,7 @@ def _passage(content: RangesContent) -> Passage:
     ]
     if ranges.levels.empty:
         return Passage("Data", tuple(blocks))
-    blocks.append(_levels(content))
+    blocks += [Paragraph(ranges.levels_sentence), _levels(content)]
     return Passage("Data", tuple(blocks), tables={"levels.csv": ranges.levels.assign(data=ranges.data)})
 
 

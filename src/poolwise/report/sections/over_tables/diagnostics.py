@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from poolwise.report import words
 from poolwise.report.blocks import Block, Column, Table, marked, notes, numbers, rows
 from poolwise.report.ranges_content import RangesContent
@@ -14,11 +17,26 @@ def _passage(content: RangesContent) -> Passage:
     check: tuple[Block, ...] = () if ranges.nuts.empty else (_beside_exact(content),)
     tables = {} if ranges.nuts.empty else {"nuts_check.csv": ranges.nuts.assign(data=ranges.data)}
     return Passage(
-        "Diagnostics", (_fits(content), *check, notes(greek(sentence) for sentence in ranges.notes)), tables=tables
+        "Diagnostics",
+        (_fits(content), *check, notes(greek(sentence) for sentence in _told_once(ranges.notes))),
+        tables=tables,
     )
 
 
-SECTION = Section("diagnostics", _passage, tables=("nuts_check.csv",))
+_NUMBER = re.compile(r"[−-]?\d[\d.,]*")
+
+SECTION = Section("diagnostics", _passage, tables=("nuts_check.csv",), appendix=True)
+
+
+def _told_once(sentences: Sequence[str]) -> tuple[str, ...]:
+    """The notes, those that differ in nothing but their numbers as the first of them and how many there are."""
+    alike: dict[str, list[str]] = {}
+    for sentence in sentences:
+        alike.setdefault(_NUMBER.sub("#", sentence), []).append(sentence)
+    return tuple(
+        each[0] if len(each) == 1 else f"{each[0]} ({len(each)} notes are like this one, with other numbers.)"
+        for each in alike.values()
+    )
 
 
 def _fits(content: RangesContent) -> Table:

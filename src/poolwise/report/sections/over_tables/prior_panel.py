@@ -10,18 +10,19 @@ from poolwise.report.section import Passage, Section
 from poolwise.report.spans import at_edge, chances, excluding, extent
 from poolwise.report.words import UNASKED
 from poolwise.settings import SMALL_K
-from poolwise.show import level
+from poolwise.show import level, symbol
 
 
 def _passage(content: RangesContent, *, small: bool) -> Passage | None:
     ranges = content.ranges
     if ranges.panel.empty or (ranges.k < SMALL_K) != small:
         return None
-    title = "What can be said, prior by prior" if small else "Prior panel"
+    title = "What can be said, prior by prior" if small else "If you believed otherwise"
     frame = ranges.panel.assign(prob=ranges.prob, data=ranges.data)
     plan = content.analysis.panel
     blocks = (Paragraph(UNASKED),) if plan is not None and plan.unasked else ()
-    return Passage(title, (*blocks, _table(content)), tables={"prior_panel.csv": frame})
+    said = Paragraph(symbol(ranges.panel_sentence))
+    return Passage(title, (*blocks, said, _table(content)), tables={"prior_panel.csv": frame})
 
 
 FIRST: Section[RangesContent] = Section(

@@ -8,6 +8,7 @@ from typing import Any
 from poolwise import plot
 from poolwise.report import words
 from poolwise.report.blocks import Body, Column, Picture, Row, Table, lines, marked, numbers, soft
+from poolwise.report.range_answers import answer
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Figure, Passage, Section
 from poolwise.report.spans import at_edge, chances, excluding, extent
@@ -18,7 +19,7 @@ def _passage(content: RangesContent) -> Passage:
     title = content.analysis.title
     return Passage(
         "Ranges",
-        (Picture("ranges", f"Ranges over reconstructed tables: {title}"), _table(content)),
+        (Picture("ranges", " ".join(("Ranges over reconstructed tables.", *answer(content)))), _table(content)),
         tables={"ranges.csv": content.ranges.frame},
         figures={"ranges": Figure("Ranges over tables", lambda: plot.ranges(content.ranges, title=title))},
     )

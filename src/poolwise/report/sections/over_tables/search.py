@@ -26,7 +26,7 @@ def _passage(content: RangesContent) -> Passage | None:
     )
 
 
-SECTION = Section("search", _passage, tables=("searches.csv", "extreme_tables.csv"))
+SECTION = Section("search", _passage, tables=("searches.csv", "extreme_tables.csv"), appendix=True)
 
 
 def _table(content: RangesContent) -> Table:

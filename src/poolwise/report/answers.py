@@ -1,0 +1,232 @@
+"""The answer of a report in plain sentences, on the scale on which people read the effect."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from poolwise.quantities import Distribution, Quantity
+from poolwise.report import words
+from poolwise.report.content import Content
+from poolwise.result import NO_PRIOR
+from poolwise.scale import Scale
+from poolwise.show import chance, greek, is_contrast, number
+from poolwise.show import level as _level
+
+_INTERCEPT = "beta[intercept]"
+
+
+def answer(content: Content) -> tuple[str, ...]:
+    """The answer in two sentences: the effect with the probability of its side, then what a new study may find.
+
+    Parameters
+    ----------
+    content : Content
+        What the report tells.
+
+    Returns
+    -------
+    tuple of str
+        On the reading scale: ratios, proportions, rates or correlations where the analysis was of their transforms.
+    """
+    if content.main.answers == ("mu",):
+        return (_mean(content), _new_study(content))
+    if any(name.startswith("beta[") for name in content.main.answers):
+        return _slopes(content)
+    return _groups(content)
+
+
+def conditions(content: Content) -> str:
+    """Under what the answer holds, in a line: kinds of interval, priors, the fit; what stands for no effect."""
+    result, prob = content.main, content.analysis.prob
+    kinds = dict.fromkeys(words.kind(result[name].interval_kind()) for name in _told(content))
+    under = "" if result.prior == NO_PRIOR else f", under {words.prior(result.prior)}"
+    medians = "; point estimates are medians" if _posterior(content) else ""
+    scale = content.effects.scale
+    analysed = f" Analysed as {scale.label}." if scale.transform != "identity" else ""
+    said = _and([f"{kind}s" for kind in kinds])
+    return f"{level(prob)} {said}{under}{medians}. The fit: {result.label}.{analysed}"
+
+
+def estimate(quantity: Quantity, scale: Scale, prob: float) -> str:
+    """A point and its interval on the reading scale: ``"0.49 (95 % credible interval 0.33 to 0.73)"``."""
+    kind = quantity.interval_kind().partition(" (")[0]
+    return f"{_point(quantity, scale)} ({level(prob)} {kind} interval {_limits(quantity, scale, prob)})"
+
+
+def level(prob: float) -> str:
+    """The probability of an interval as a percentage that no line ends within."""
+    return _level(prob).replace(" ", "\u00a0")
+
+
+def _told(content: Content) -> tuple[str, ...]:
+    """The quantities of which the sentences tell."""
+    result = content.main
+    new = ("theta_new",) if "theta_new" in result.quantities and result.answers == ("mu",) else ()
+    return (*result.answers, *new)
+
+
+def _posterior(content: Content) -> bool:
+    return isinstance(content.main[content.main.answers[0]], Distribution)
+
+
+def _mean(content: Content) -> str:
+    mu, scale, prob = content.main["mu"], content.effects.scale, content.analysis.prob
+    what = f"typical {scale.natural_label} is " if scale.null_value is None else f"mean effect is {_what(scale)}"
+    said = f"Over {content.effects.counted}, the {what}{estimate(mu, scale, prob)}"
+    threshold = scale.held_against(content.analysis.threshold)
+    if not isinstance(mu, Distribution) or math.isnan(threshold):
+        return f"{said}."
+    side, size = _likelier(mu, threshold)
+    return f"{said}; the posterior probability that it is {_place(side, content, threshold)} is {chance_said(size)}."
+
+
+def _new_study(content: Content) -> str:
+    result, scale, prob = content.main, content.effects.scale, content.analysis.prob
+    if "theta_new" not in result.quantities:
+        return "This takes it that one and the same effect is true in every study."
+    new, threshold = result["theta_new"], scale.held_against(content.analysis.threshold)
+    limits = _limits(new, scale, prob, " and ")
+    if not isinstance(new, Distribution):
+        kind = new.interval_kind().partition(" (")[0]
+        what = f"In a new study like these the true {scale.natural_label}"
+        return f"{what} is taken to lie between {limits} ({level(prob)} {kind} interval)."
+    said = (
+        f"In a new study like these the true {scale.natural_label} lies between {limits} with {level(prob)} probability"
+    )
+    if math.isnan(threshold):
+        return f"{said}."
+    side, size = _likelier(new, threshold)
+    return f"{said}, and {side} {_at(threshold, scale)} with probability {chance_said(size)}."
+
+
+def _groups(content: Content) -> tuple[str, ...]:
+    """The mean effect of each group or outcome, and the probabilities of their sides."""
+    result, scale, prob = content.main, content.effects.scale, content.analysis.prob
+    means = [name for name in result.answers if not is_contrast(name)]
+    said = []
+    if means:
+        kind = result[means[0]].interval_kind().partition(" (")[0]
+        each = [
+            f"{_point(result[name], scale)} ({_limits(result[name], scale, prob)}) for {_inside(name)}"
+            for name in means
+        ]
+        said.append(
+            f"Over {content.effects.counted}, the mean {scale.natural_label} ({level(prob)} {kind} interval) is "
+            f"{_and(each)}."
+        )
+        said += _sides(means, content)
+    return (*said, *(_difference(name, content) for name in result.answers if is_contrast(name)))
+
+
+def _sides(means: list[str], content: Content) -> list[str]:
+    """The probability of its likelier side for each mean, in one sentence where all are on one side."""
+    threshold = content.effects.scale.held_against(content.analysis.threshold)
+    of_name = {name: content.main[name] for name in means}
+    if math.isnan(threshold):
+        return []
+    found = {name: _likelier(one, threshold) for name, one in of_name.items() if isinstance(one, Distribution)}
+    said = []
+    for side in ("below", "above"):
+        each = [f"{chance_said(size)} for {_inside(name)}" for name, (on, size) in found.items() if on == side]
+        if each:
+            place = _place(side, content, threshold)
+            said.append(f"The posterior probability that it is {place} is {_and(each)}.")
+    return said
+
+
+def _difference(name: str, content: Content) -> str:
+    """A difference between two means, as the ratio of two ratios where they are ratios."""
+    quantity, scale, prob = content.main[name], content.effects.scale, content.analysis.prob
+    title = words.quantity(name)[0].removeprefix("Contrast: ")
+    what = f"Ratio of the {scale.natural_label}s" if scale.is_ratio else "Difference of the means"
+    said = f"{what}, {title}: {_of(quantity, scale if scale.is_ratio else None, prob)}"
+    if not isinstance(quantity, Distribution):
+        return f"{said}."
+    side, size = _likelier(quantity, 0.0)
+    return f"{said}, {side} {1 if scale.is_ratio else 0} with posterior probability {chance_said(size)}."
+
+
+def _slopes(content: Content) -> tuple[str, ...]:
+    """What each coefficient does to the effect, and the probability of its sign."""
+    result, scale, prob = content.main, content.effects.scale, content.analysis.prob
+    names = [name for name in result.answers if name != _INTERCEPT]
+    if not names:
+        return (f"The mean effect is {_what(scale)}{estimate(result[_INTERCEPT], scale, prob)}.",)
+    reading = scale if scale.is_ratio else None
+    effect = scale.natural_label if scale.is_ratio else scale.label
+    verb = "is multiplied by" if scale.is_ratio else "changes by"
+    each = [f"{_of(result[name], reading, prob)} with {_inside(name)}" for name in names]
+    said = [f"Over {content.effects.counted}, per unit the {effect} {verb} {_and(each)}."]
+    found = {name: one for name in names if isinstance(one := result[name], Distribution)}
+    signs = [
+        f"{'falls' if side == 'below' else 'rises'} with {_inside(name)} is {chance_said(size)}"
+        for name, (side, size) in ((name, _likelier(one, 0.0)) for name, one in found.items())
+    ]
+    said += [f"The posterior probability that it {_and(signs)}."] if signs else []
+    return tuple(said)
+
+
+def _of(quantity: Quantity, scale: Scale | None, prob: float) -> str:
+    """A difference or a coefficient: a ratio on a scale of ratios, else as it was analysed."""
+    if scale is not None:
+        point, lower, upper = scale.back([quantity.point, *quantity.interval(prob)])
+    else:
+        point, lower, upper = quantity.point, *quantity.interval(prob)
+    kind = quantity.interval_kind().partition(" (")[0]
+    return f"{number(point)} ({level(prob)} {kind} interval {number(lower)} to {number(upper)})"
+
+
+def _and(parts: Sequence[str]) -> str:
+    """Parts of a sentence: ``"a, b and c"``."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+
+
+def _likelier(quantity: Distribution, threshold: float) -> tuple[str, float]:
+    """The side of a threshold, on the analysis scale, that has more than half of the probability, and that."""
+    below = float(quantity.cdf(threshold))
+    return ("below", below) if below > 0.5 else ("above", 1.0 - below)
+
+
+def _place(side: str, content: Content, threshold: float) -> str:
+    """``"below 1 (“favours vaccination”)"``: a side of the threshold on the reading scale, in the user's words."""
+    named = content.effects.directions[0 if side == "below" else 1] if threshold == 0.0 else ""
+    return f"{side} {_at(threshold, content.effects.scale)}" + (f" (“{named}”)" if named else "")
+
+
+def _at(threshold: float, scale: Scale) -> str:
+    """A threshold on the reading scale: ``"1"`` for no effect on a ratio, ``"0.2"`` for itself."""
+    return words.signed(threshold) if scale.transform == "identity" else words.ratio(threshold, scale)
+
+
+def chance_said(value: float) -> str:
+    """A probability as it is said: ``"more than 0.999"``."""
+    return chance(value).replace("> ", "more than ").replace("< ", "less than ")
+
+
+def _what(scale: Scale) -> str:
+    """``"a risk ratio of "``, or the scale before a number that has no name of its own."""
+    name = scale.natural_label
+    article = "an" if name[:1].lower() in "aeiou" else "a"
+    return f"{article} {name} of "
+
+
+def _point(quantity: Quantity, scale: Scale) -> str:
+    point = float(scale.back([quantity.point])[0])
+    return number(point, words.natural_digits(scale, point))
+
+
+def _limits(quantity: Quantity, scale: Scale, prob: float, joined: str = " to ") -> str:
+    point, lower, upper = scale.back([quantity.point, *quantity.interval(prob)])
+    digits = words.natural_digits(scale, float(point))
+    return joined.join((number(lower, digits), number(upper, digits)))
+
+
+def _inside(name: str) -> str:
+    """The user's name in the brackets of a quantity."""
+    return name.partition("[")[2].removesuffix("]") or greek(name)
+
+
+def alternative(content: Content, what: str, more: Iterable[str] = ()) -> str:
+    """The text alternative of a picture: what it is, then the answer that it shows."""
+    return " ".join((f"{what}.", *answer(content), *more))
