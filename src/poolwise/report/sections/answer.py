@@ -21,6 +21,8 @@ def _passage(content: Content) -> Passage:
         sentences.append(greek(content.panel.sentence))
     if content.borrowed is not None:
         sentences.append(borrowed_sentence(content.borrowed.frame, mu="μ"))
+    if content.publication_bias is not None:
+        sentences.append(greek(content.publication_bias.in_short))
     return Passage("In short", answers(sentences))
 
 
