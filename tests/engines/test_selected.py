@@ -220,9 +220,11 @@ def test_a_weight_that_the_data_do_not_tell_is_named_with_its_limits(bcg):
     fitted = pw.fit(few, pw.StepSelection(direction="positive"), pw.ClosedForm())
     lower, upper = fitted["omega[p > .025]"].interval()
     assert upper > 100.0
-    said = f"The data do not identify omega[p > .025] {pw.show.interval(lower, upper)}"
+    said = f"omega[p > .025] {pw.show.interval(lower, upper)}"
     assert any(said in note for note in fitted.report.notes)
     panel = pw.checks.publication_bias(few, direction="positive").frame.set_index("method")
     assert said in panel.loc["Step selection, ML", "sentence"]
     known = pw.fit(bcg, pw.StepSelection(direction="negative"), pw.ClosedForm())
     assert not any("do not identify" in note for note in known.report.notes)
+    beta = pw.fit(bcg, pw.WeightFunction("beta", direction="negative"), pw.ClosedForm())
+    assert any("The data do not identify mu" in note for note in beta.report.notes)

@@ -162,7 +162,7 @@ def _of_result(result: Result, asked: Asked, tested_by: str, tested: str, words:
 def _of_selection(result: Result, asked: Asked) -> Iterable[Answer]:
     answer = _of_result(result, asked, "LRT", "no selection", "Adjusted under the model")
     assert isinstance(result.model, StepSelection | WeightFunction)
-    unknown = unidentified(result.model, result.quantities)
+    unknown = unidentified(result.model, result.quantities, float(abs(result.effects.y).max()))
     yield replace(answer, sentence=f"{answer.sentence} {unknown}".strip())
 
 

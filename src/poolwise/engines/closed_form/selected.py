@@ -34,6 +34,7 @@ from poolwise.selection.steps import StepWeights
 USUAL = 0.95  # the probability at which profile limits are looked up most often
 LITTLE_POWER = 10  # estimates below which a test that finds no selection is said to say nothing
 MOST_SANE = 100.0  # upper limit of a relative probability of publication, or of a parameter of one, that says something
+FAR = 3.0  # times the largest estimate, beyond which a limit of the mean says nothing
 FEWEST = 3  # estimates from which unknown weights are estimated
 PROFILE = "confidence (profile likelihood)"
 WALD = "confidence (Wald)"
@@ -415,7 +416,7 @@ def _notes(model: Selection, maximum: Maximum, quantities: dict[str, Estimate]) 
         said += _notes_of_steps(model, maximum.likelihood.weights, quantities)
     elif any(name in quantities and quantities[name].point == 0.0 for name in ("delta",)):
         said.append("The estimate of delta is 0, its smallest possible value: under this model nothing was selected.")
-    unknown = unidentified(model, quantities)
+    unknown = unidentified(model, quantities, float(np.abs(maximum.likelihood.studies.y).max()))
     said += [unknown] if unknown else []
     k = len(maximum.likelihood.studies.y)
     if "LRT" in quantities and k < LITTLE_POWER:
@@ -430,7 +431,7 @@ def _notes(model: Selection, maximum: Maximum, quantities: dict[str, Estimate]) 
     return tuple(said)
 
 
-def unidentified(model: Selection, quantities: Mapping[str, Quantity]) -> str:
+def unidentified(model: Selection, quantities: Mapping[str, Quantity], reach: float) -> str:
     """A sentence on the weights, or parameters of a weight function, that the data do not tell; empty without any.
 
     Parameters
@@ -438,15 +439,21 @@ def unidentified(model: Selection, quantities: Mapping[str, Quantity]) -> str:
     model : StepSelection or WeightFunction
     quantities : mapping of str to Quantity
         What a fit of it by maximum likelihood has, with profile-likelihood intervals.
+    reach : float
+        The largest estimate, in absolute value.
 
     Notes
     -----
     Where the upper limit of an interval is above 100, results are as well a hundred times likelier to be published than
-    others as not: no field is known to select as strongly, so that such a limit is a want of data and no finding.
+    others as not: no field is known to select as strongly, so that such a limit is a want of data and no finding. Nor
+    is a limit of the mean three times as far from 0 as any estimate.
     """
     wide = {
         name: limits for name in _parameters(model) if not (limits := quantities[name].interval(USUAL))[1] <= MOST_SANE
     }
+    if "mu" in quantities:
+        limits = quantities["mu"].interval(USUAL)
+        wide |= {} if max(abs(limits[0]), abs(limits[1])) <= FAR * reach else {"mu": limits}
     if not wide:
         return ""
     named = [f"{name} {show.interval(*limits)}" for name, limits in wide.items()]
