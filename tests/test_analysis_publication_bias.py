@@ -38,6 +38,16 @@ def test_a_run_writes_the_frame_and_the_page_has_both_answers_of_the_average(tmp
     for words in ("Averaged over all models", "Given an effect", "no method dominates", "Moved"):
         assert words in page
     assert "corrected" not in page
+    short = page.partition("In short")[2].partition("<h2")[0]
+    assert pw.show.greek(panel.in_short) in short
+
+
+def test_the_terminal_tells_the_range_of_the_answers(tmp_path, capsys):
+    loaded(tmp_path)
+    assert main(["run", str(tmp_path / "question.toml"), "--out", str(tmp_path / "run")]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "the mean risk ratio lies between" in told
+    assert "no method dominates" in told
 
 
 def test_its_file_is_claimed_before_the_first_fit(tmp_path):

@@ -433,6 +433,7 @@ def _print_answer(done: Run) -> None:
             rows.append((*cells, f"ok ({status})" if result.concern() == "note" else status))
     said = [done.panel.caution] if done.panel is not None and done.panel.caution else []
     said += [one.sentence for one in (done.panel, done.borrowed) if one is not None]
+    said += [] if done.bias is None else [done.bias.in_short]
     _print_table(f"{done.analysis.title}{word}", heads, rows, said)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from poolwise.errors import MissingQuantityError
 from poolwise.quadrature.one_tau.truncated import Selected
 from poolwise.quadrature.rules.mixture import NormalMixture
-from poolwise.quantities import Law, shortest_by_widths
+from poolwise.quantities import HasAtom, Law, shortest_by_widths
 
 Array = NDArray[np.float64]
 STEPS = 200  # bisections of a bracket, far more than a double has bits
@@ -188,6 +188,51 @@ class Deferred:
 
 @final
 @dataclass(frozen=True, eq=False)
+class Mirrored:
+    """The law of -x, each of whose numbers is the mirror image of the law's of x, to the last bit.
+
+    A table whose results are likelier to be published below 0 is answered as its mirror image, and only what is read
+    off is turned back: so that one and the other agree exactly.
+
+    Attributes
+    ----------
+    reflected : Law
+        The law of x.
+    """
+
+    reflected: Law
+
+    @property
+    def mean(self) -> float:
+        """Mean; NaN when it does not exist."""
+        return 0.0 - self.reflected.mean
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation; NaN when it does not exist."""
+        return self.reflected.sd
+
+    def pdf(self, x: Array) -> Array:
+        """Density at x; same shape as x."""
+        return self.reflected.pdf(0.0 - np.asarray(x, dtype=float))
+
+    def cdf(self, x: Array) -> Array:
+        """Probability of a value at most x; same shape as x."""
+        law = self.reflected
+        before = law.before if isinstance(law, HasAtom) else law.cdf
+        return 1.0 - before(0.0 - np.asarray(x, dtype=float))
+
+    def ppf(self, p: Array) -> Array:
+        """Quantile at p; same shape as p."""
+        return 0.0 - self.reflected.ppf(1.0 - np.asarray(p, dtype=float))
+
+    def sample(self, size: int, rng: np.random.Generator) -> Array:
+        """Independent draws, the mirror images of those of x."""
+        return 0.0 - self.reflected.sample(size, rng)
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class BlendLaw:
     """A mixture of laws.
 
@@ -284,6 +329,8 @@ def with_error(law: Law, se: float) -> Law:
     match law:
         case Deferred():
             return with_error(law.law, se)
+        case Mirrored():
+            return mirrored(with_error(law.reflected, se))
         case NormalMixture() | Selected():
             return replace(law, spread=np.hypot(law.spread, se))
         case BlendLaw():
@@ -313,6 +360,8 @@ def mirrored(law: Law) -> Law:
         For a law of another kind.
     """
     match law:
+        case Mirrored():
+            return law.reflected
         case NormalMixture():
             return replace(law, centre=-law.centre)
         case Selected():

@@ -80,6 +80,14 @@ class Law(Protocol):
         """Draws, shape (size,)."""
 
 
+@runtime_checkable
+class HasAtom(Protocol):
+    """A law with a point mass, for which less than x and at most x are not the same."""
+
+    def before(self, x: Array) -> Array:
+        """Probability of a value below x."""
+
+
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class ByStudy(Mapping[str, Quantity]):
@@ -276,10 +284,13 @@ class Posterior:
         """Credible interval: equal-tailed, or the shortest one that holds `prob`."""
         check_prob(prob)
         chosen = self.kind if kind is None else check_option("kind", kind, get_args(IntervalKind))
+        if isinstance(self.law, Reflected):
+            lower, upper = Posterior(self.law.reflected, self.kind).interval(prob, kind)
+            return 0.0 - upper, 0.0 - lower
         if chosen == "shortest":
             return _shortest(self.law, prob)
-        tail = (1.0 - prob) / 2.0
-        lower, upper = self.law.ppf(np.array([tail, 1.0 - tail]))
+        upper_tail = 1.0 - (1.0 - prob) / 2.0
+        lower, upper = self.law.ppf(np.array([1.0 - upper_tail, upper_tail]))  # each tail the other's complement
         return float(lower), float(upper)
 
     def interval_kind(self) -> str:
@@ -297,6 +308,12 @@ class Posterior:
         lower, upper = (float(as_numbers("probability", one)) for one in (lower, upper))
         if not lower < upper:
             raise ModelError(f"the region runs from {lower} to {upper}", "a lower end below the upper one")
+        if isinstance(self.law, Reflected):
+            law = self.law.reflected
+            before = law.before if isinstance(law, HasAtom) else law.cdf
+            ends = np.array([0.0 - upper, 0.0 - lower])
+            inside = np.where(np.isinf(ends), ends > 0.0, np.clip(before(ends), 0.0, 1.0))
+            return float(inside[1] - inside[0])
         below, within = self.cdf(np.array([lower, upper], dtype=float))
         return float(within - below)
 
@@ -359,7 +376,7 @@ def bulk(law: Law, *, positive: bool = False, show: Sequence[float] = (), points
 
 def _stamp(law: Law) -> int:
     """A number that tells one law from another, so that one seed does not couple their draws."""
-    quartiles = law.ppf(np.array([0.25, 0.5, 0.75]))
+    quartiles = (law.reflected if isinstance(law, Reflected) else law).ppf(np.array([0.25, 0.5, 0.75]))
     return zlib.crc32(" ".join(f"{x:.6g}" for x in quartiles).encode())
 
 
@@ -370,6 +387,15 @@ SETTLED = 1e-9  # the same where only widths are compared, which are flat about 
 NO_WIDER = 1e-9  # share of the width that rounding may cost
 ROUNDS = 60  # after these a bracket of areas holds nothing more to find
 PATIENCE = 4  # each such round halves the bracket
+
+
+@runtime_checkable
+class Reflected(Protocol):
+    """The law of -x, all of whose numbers come from the law of x: the same digits, mirrored."""
+
+    @property
+    def reflected(self) -> Law:
+        """The law of x."""
 
 
 @runtime_checkable

@@ -34,10 +34,25 @@ def test_the_mirrored_table_gives_the_mirrored_answer(fitted):
     turned = pw.Effects(-BCG.y, se=BCG.se, scale=BCG.scale)
     mirrored = pw.fit(turned, steps(0.025, 0.5, direction="positive"), pw.Exact())
     assert mirrored.log_evidence == fitted.log_evidence
-    lower, upper = fitted["mu"].interval()
-    assert mirrored["mu"].interval() == pytest.approx((-upper, -lower), rel=1e-12)
+    for name in ("mu", "theta_new"):
+        lower, upper = fitted[name].interval(0.8)
+        assert mirrored[name].interval(0.8) == (-upper, -lower)
+        assert mirrored[name].probability(lower=0.1) == fitted[name].probability(upper=-0.1)
+        assert (mirrored[name].mean, mirrored[name].sd) == (-fitted[name].mean, fitted[name].sd)
+        assert (mirrored[name].sample(5, 1) == -fitted[name].sample(5, 1)).all()
+    assert mirrored.studies[turned.labels[0]].point == -fitted.studies[BCG.labels[0]].point
     for name in ("omega[p > .5]", "tau"):
-        assert mirrored[name].interval() == pytest.approx(fitted[name].interval(), rel=1e-10)
+        assert mirrored[name].interval() == fitted[name].interval()
+
+
+@pytest.mark.parametrize("model", [pw.PET, pw.PEESE])
+def test_regressions_on_the_standard_error_are_mirrored_to_the_last_bit(model):
+    turned = pw.Effects(-BCG.y, se=BCG.se, scale=BCG.scale)
+    one = pw.fit(BCG, model(direction="negative", **(PRIORS | {"mu": priors.Normal(-0.2, 1)})), pw.Exact())
+    other = pw.fit(turned, model(direction="positive", **(PRIORS | {"mu": priors.Normal(0.2, 1)})), pw.Exact())
+    assert one.log_evidence == other.log_evidence
+    assert [-x for x in reversed(one["mu"].interval(0.8))] == list(other["mu"].interval(0.8))
+    assert one["mu"].point == -other["mu"].point
 
 
 def test_the_posterior_is_that_of_the_likelihood_that_nuts_samples(fitted):

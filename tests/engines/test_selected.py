@@ -65,9 +65,9 @@ def test_the_mirrored_table_has_the_mirrored_answer(bcg, model):
     one, two = pw.fit(bcg, model, pw.ClosedForm()), pw.fit(mirrored, _turned(model, other), pw.ClosedForm())
     for name in one:
         sign = -1.0 if name.startswith(("mu", "beta", "theta")) else 1.0
-        assert two[name].point == pytest.approx(sign * one[name].point, abs=1e-9)
+        assert two[name].point == sign * one[name].point
         limits = sorted(sign * np.array(one[name].interval(0.8)))
-        np.testing.assert_allclose(two[name].interval(0.8), limits, rtol=1e-7, atol=1e-9)
+        np.testing.assert_array_equal(two[name].interval(0.8), limits)
 
 
 def _turned(model, direction):
@@ -211,3 +211,20 @@ def test_a_known_covariance_is_refused_by_the_model_itself():
     effects = pw.Effects([0.1, 0.5, 0.3], covariance=0.04 * np.eye(3) + 0.01, scale="SMD")
     with pytest.raises(ModelError, match="pet_peese"):
         pw.fit(effects, pw.StepSelection(direction="positive"), pw.ClosedForm())
+
+
+def test_a_weight_that_the_data_do_not_tell_is_named_with_its_limits(bcg):
+    rng = np.random.default_rng(1)
+    se = rng.uniform(0.1, 0.4, 5)
+    few = pw.Effects(rng.normal(0.3, se), se=se, scale="SMD")
+    fitted = pw.fit(few, pw.StepSelection(direction="positive"), pw.ClosedForm())
+    lower, upper = fitted["omega[p > .025]"].interval()
+    assert upper > 100.0
+    said = f"omega[p > .025] {pw.show.interval(lower, upper)}"
+    assert any(said in note for note in fitted.report.notes)
+    panel = pw.checks.publication_bias(few, direction="positive").frame.set_index("method")
+    assert said in panel.loc["Step selection, ML", "sentence"]
+    known = pw.fit(bcg, pw.StepSelection(direction="negative"), pw.ClosedForm())
+    assert not any("do not identify" in note for note in known.report.notes)
+    beta = pw.fit(bcg, pw.WeightFunction("beta", direction="negative"), pw.ClosedForm())
+    assert any("The data do not identify mu" in note for note in beta.report.notes)

@@ -88,10 +88,24 @@ def test_the_mirrored_table_gives_the_mirrored_answer(pairs):
     _, averaged = pairs["bem2011"]
     effects = averaged.effects
     mirrored = pw.average(table(-effects.y, effects.se), bias="PSMA", direction="negative")
-    np.testing.assert_allclose(mirrored.models["log_evidence"], averaged.models["log_evidence"], rtol=0, atol=1e-13)
-    lower, upper = averaged.conditional["mu"].interval()
-    assert mirrored.conditional["mu"].interval() == pytest.approx((-upper, -lower), rel=1e-12)
-    assert mirrored["PET"].interval() == pytest.approx(averaged["PET"].interval(), rel=1e-12)
+    assert (mirrored.models["log_evidence"] == averaged.models["log_evidence"]).all()
+    assert (mirrored.models["posterior"] == averaged.models["posterior"]).all()
+    for one, other in ((mirrored, averaged), (mirrored.conditional, averaged.conditional)):
+        for name in ("mu", "theta_new"):
+            lower, upper = other[name].interval(0.9)
+            assert one[name].interval(0.9) == (-upper, -lower)
+            assert (one[name].mean, one[name].sd, one[name].point) == (
+                -other[name].mean,
+                other[name].sd,
+                -other[name].point,
+            )
+        for name in ("tau", "PET", "omega[.5 < p < .95]"):
+            assert one[name].interval() == other[name].interval()
+    sides = averaged.to_frame().set_index("quantity").loc["mu", ["p_below", "p_exactly", "p_above"]].to_numpy()
+    assert (mirrored.to_frame().set_index("quantity").loc["mu", ["p_above", "p_exactly", "p_below"]] == sides).all(
+        axis=None
+    )
+    assert (mirrored.draws(50)[["mu", "theta_new"]] == -averaged.draws(50)[["mu", "theta_new"]]).all(axis=None)
 
 
 def test_a_change_of_unit_changes_nothing_but_the_unit(pairs):

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.integrate import quad
 
-from poolwise.evidence.mixed_law import MixedLaw
+from poolwise.evidence.mixed_law import MixedLaw, sides
+from poolwise.laws import Mirrored
 from poolwise.quadrature.rules.mixture import NormalMixture
+from poolwise.quantities import Posterior
 
 INVERSION = 1e-12  # the distribution function rounds at 1e-16, and no density below is under 1e-3
 
@@ -24,11 +26,11 @@ BEFORE = 0.5 * PARTS[0].cdf(0.0) + 0.2 * PARTS[1].cdf(0.0)
 
 def test_the_distribution_function_jumps_at_the_atom():
     assert float(LAW.cdf(np.array(0.0))) == pytest.approx(BEFORE + 0.3, abs=1e-15)
-    assert LAW.below(0.0) == pytest.approx(BEFORE, abs=1e-15)
+    assert float(LAW.before(np.array(0.0))) == pytest.approx(BEFORE, abs=1e-15)
     for x in (-2.0, -0.1, 0.1, 5.0):
         by_hand = 0.5 * PARTS[0].cdf(x) + 0.2 * PARTS[1].cdf(x) + 0.3 * (x >= 0)
         assert float(LAW.cdf(np.array(x))) == pytest.approx(by_hand, abs=1e-15)
-        assert LAW.below(x) == pytest.approx(by_hand, abs=1e-15)
+        assert float(LAW.before(np.array(x))) == pytest.approx(by_hand, abs=1e-15)
 
 
 def test_the_quantile_function_is_flat_where_the_atom_is():
@@ -100,4 +102,17 @@ def test_quantiles_rise_and_meet_the_distribution_function(parts, atom):
     x = law.ppf(p)
     assert (np.diff(x) >= 0).all()
     assert (law.cdf(x) >= p - 1e-11).all()
-    assert all(law.below(float(one)) <= q + 1e-11 for one, q in zip(x, p, strict=True))
+    assert all(float(law.before(np.array(float(one)))) <= q + 1e-11 for one, q in zip(x, p, strict=True))
+
+
+def test_the_mirror_image_has_every_number_mirrored():
+    image, x = Posterior(Mirrored(LAW)), np.array([-0.7, 0.0, 0.2])
+    lower, upper = Posterior(LAW).interval(0.9)
+    assert image.interval(0.9) == (-upper, -lower)
+    np.testing.assert_array_equal(image.pdf(-x), LAW.pdf(x))
+    np.testing.assert_array_equal(image.cdf(-x), 1.0 - LAW.before(x))
+    assert image.probability(lower=-0.7, upper=0.2) == pytest.approx(
+        float(LAW.before(np.array(0.7)) - LAW.before(np.array(-0.2))), abs=1e-15
+    )
+    assert sides(image.law) == tuple(reversed(sides(LAW)))
+    assert (image.sample(5, 1) == -Posterior(LAW).sample(5, 1)).all()

@@ -13,6 +13,7 @@ from poolwise.checks.question import KIND, SAID, side
 from poolwise.errors import ModelError, listing
 from poolwise.evidence import Averaged, BiasAveraged
 from poolwise.evidence.averaging import again
+from poolwise.evidence.mixed_law import sides
 from poolwise.prior_catalogue import panel
 from poolwise.priors import Prior
 from poolwise.quantities import Posterior
@@ -185,7 +186,7 @@ def _rows(averaged: Averaged | BiasAveraged, changed: str, prob: float) -> list[
 
 
 def _at_zero(posterior: Posterior) -> float:
-    return float(getattr(posterior.law, "atom_probability", 0.0))
+    return sides(posterior.law)[1]
 
 
 def _factors(frame: pd.DataFrame) -> list[str]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import final
 
-import numpy as np
 import pandas as pd
 
 from poolwise import reading, show
@@ -15,7 +14,7 @@ from poolwise.density_strip import together
 from poolwise.effects import Effects
 from poolwise.errors import MissingQuantityError, nearest
 from poolwise.evidence.comparison import BayesFactor
-from poolwise.evidence.mixed_law import MixedLaw
+from poolwise.evidence.mixed_law import sides
 from poolwise.model import RandomEffects, prior_words
 from poolwise.quantities import Posterior
 from poolwise.result import SEVERITY, Result, Status
@@ -281,10 +280,8 @@ class Averaged:
 
 
 def _numbers(posterior: Posterior, prob: float) -> dict[str, object]:
-    law = posterior.law
-    assert isinstance(law, MixedLaw)
     lower, upper = posterior.interval(prob)
-    below = law.below(0.0)
+    below, exactly, above = sides(posterior.law)
     return {
         "point": posterior.point,
         "mean": posterior.mean,
@@ -294,8 +291,8 @@ def _numbers(posterior: Posterior, prob: float) -> dict[str, object]:
         "prob": prob,
         "interval": posterior.interval_kind(),
         "p_below": below,
-        "p_zero": law.atom_probability,
-        "p_above": 1.0 - float(law.cdf(np.array(0.0))),
+        "p_zero": exactly,
+        "p_above": above,
     }
 
 

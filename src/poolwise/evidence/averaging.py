@@ -23,6 +23,7 @@ from poolwise.fit import fit
 from poolwise.model import CommonEffect, RandomEffects
 from poolwise.model.publication import NOT_SAID, Direction, sign_of
 from poolwise.priors import Fixed, Prior
+from poolwise.quadrature.selection.coordinates import turned
 from poolwise.result import Result
 from poolwise.settings import as_number
 
@@ -149,7 +150,8 @@ def average(
     prior = _prior_probabilities(prior_weights)
     assert explicit.mu is not None
     results = _fits(effects, explicit, explicit.mu)
-    made = components(Problem(effects, explicit, 1.0, None), (NO_BIAS,), results, prior)
+    problem = Problem(effects, explicit, _side(effects, explicit.mu), None)
+    made = components(problem, (NO_BIAS,), _in_direction(problem, results), prior)
     inclusion, posterior, _ = _told(made)
     return Averaged(
         effects=effects,
@@ -205,7 +207,8 @@ def _over(problem: Problem, name: str, direction: Direction, among: tuple[Bias, 
     """Every model fitted, and what they say together."""
     mu, cuts = problem.model.mu, common_cuts(among)
     assert mu is not None
-    made = components(problem, among, _fits(problem.effects, problem.model, mu), prior)
+    results = _fits(problem.effects, problem.model, mu)
+    made = components(problem, among, _in_direction(problem, results), prior)
     inclusion, posterior, error = _told(made)
     return BiasAveraged(
         effects=problem.effects,
@@ -286,11 +289,34 @@ def _fits(effects: Effects, model: RandomEffects, mu: Prior) -> dict[str, Result
             "a difference, a log ratio or a correlation",
             "checks.prior_panel(effects) for what the prior on tau decides",
         )
-    engine, null = Exact(), Fixed(NULL)
-    full = fit(effects, model, engine)  # warns of what is odd about data and priors, once for the four
+    full = fit(effects, model, Exact())  # warns of what is odd about data and priors, once for the four
     refuse_improper_priors(full)
+    return dict(zip(MODELS, (*_simpler(effects, model, mu), full), strict=True))
+
+
+def _simpler(effects: Effects, model: RandomEffects, mu: Prior) -> list[Result]:
+    """The fits of the three models that state mu, tau or both."""
+    null = Fixed(NULL)
     models = (CommonEffect(mu=null), CommonEffect(mu=mu), RandomEffects(mu=null, tau=model.tau))
-    return dict(zip(MODELS, (*(engine.fit(effects, simpler) for simpler in models), full), strict=True))
+    return [Exact().fit(effects, simpler) for simpler in models]
+
+
+def _in_direction(problem: Problem, results: Mapping[str, Result]) -> Mapping[str, Result]:
+    """The same fits to the table in the direction of what gets published."""
+    inside = problem.in_direction
+    if inside is problem:
+        return results
+    effects, model = inside.effects, inside.model
+    assert model.mu is not None
+    return dict(zip(MODELS, (*_simpler(effects, model, model.mu), Exact().fit(effects, model)), strict=True))
+
+
+def _side(effects: Effects, mu: Prior) -> float:
+    """On which side of 0 a table without a direction is answered, so that its mirror image has the same answer."""
+    if turned(mu) is None:
+        return 1.0
+    leaning = float(np.sum(effects.y / effects.v)) or next((float(y) for y in effects.y if y), 1.0)
+    return -1.0 if leaning < 0.0 else 1.0
 
 
 def _savage_dickey(results: Mapping[str, Result], prior: Prior) -> tuple[SavageDickey, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import final
 
@@ -14,12 +14,12 @@ from poolwise.effects import Effects
 from poolwise.evidence.bias_models import Bias, prior_of_slope
 from poolwise.evidence.mixed_law import mixed
 from poolwise.evidence.probabilities import shares
-from poolwise.laws import Deferred, TransformedLaw
+from poolwise.laws import Deferred, Mirrored, TransformedLaw
 from poolwise.model import PET, RandomEffects, StepSelection
 from poolwise.priors import Normal
 from poolwise.quadrature.rules.mixture import NormalMixture, trimmed
 from poolwise.quadrature.selection.about import WeightLaw
-from poolwise.quadrature.selection.coordinates import Coordinate
+from poolwise.quadrature.selection.coordinates import Coordinate, turned
 from poolwise.quadrature.selection.draws import Drawn, draws
 from poolwise.quadrature.selection.laws import law_of_slope, laws_of_weights
 from poolwise.quadrature.selection.posterior import LatticePosterior, Steps, lattice_posterior
@@ -56,7 +56,7 @@ class Component:
     lattice : LatticePosterior or None
         Its nodes; those of a model without bias are made when they are asked for.
     result : Result or None
-        The exact fit of a model without bias.
+        The exact fit of a model without bias, to the table in the direction of what gets published.
     """
 
     bias: Bias
@@ -110,6 +110,15 @@ class Problem:
         return self.sign * self.effects.y
 
     @cached_property
+    def in_direction(self) -> Problem:
+        """The problem with estimates and prior turned in the direction of what gets published."""
+        if self.sign > 0.0:
+            return self
+        mu = None if self.model.mu is None else turned(self.model.mu)
+        assert mu is not None  # other priors on mu are refused before
+        return Problem(replace(self.effects, y=self.y), replace(self.model, mu=mu), 1.0, self.unit)
+
+    @cached_property
     def mean(self) -> Coordinate:
         """The coordinate of mu."""
         assert self.model.mu is not None
@@ -129,8 +138,8 @@ class Problem:
         if isinstance(model, StepSelection):
             known = model.known_weights
             return StepLikelihood(self.y, se, model.intervals, None if known is None else np.array(known))
-        normal = self.model.mu
-        closed = (self.sign * normal.mean, normal.sd) if effect and isinstance(normal, Normal) else None
+        normal = self.in_direction.model.mu
+        closed = (normal.mean, normal.sd) if effect and isinstance(normal, Normal) else None
         prior = prior_of_slope(model, self.effects, self.unit)
         return SlopeLikelihood(self.y, se, se if isinstance(model, PET) else se**2, prior, closed)
 
@@ -153,7 +162,7 @@ def components(
     problem : Problem
     biases : tuple of Bias
     results : mapping of str to Result
-        The exact fits without bias.
+        The exact fits without bias, to the table in the direction of what gets published.
     prior : ndarray
         Prior probability of each of those four models over all biases, shape (4,).
     """
@@ -219,12 +228,13 @@ class Mixer:
                 laws.append((share, law))
                 continue
             w, centre, spread = _parts(component.posterior, new)
-            parts.append((share * w, self.problem.sign * centre, spread))
+            parts.append((share * w, centre, spread))
         if parts:
             w, centre, spread = (np.concatenate(part) for part in zip(*parts, strict=True))
             joined = trimmed(w, centre, spread, LEFT_OUT)
             laws.append((float(w.sum()), NormalMixture(joined.weight, joined.centre, joined.spread, moments)))
-        return mixed(laws, 0.0, atom)
+        posterior = mixed(laws, 0.0, atom)
+        return replace(posterior, law=Mirrored(posterior.law)) if self.problem.sign < 0.0 else posterior
 
     def tau(self, inside: NDArray[np.bool_]) -> Posterior:
         """The standard deviation between studies, with a point mass at 0."""

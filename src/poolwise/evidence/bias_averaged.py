@@ -20,7 +20,7 @@ from poolwise.effects import Effects
 from poolwise.errors import MissingQuantityError, listing, nearest
 from poolwise.evidence.bias_average import Component, Mixer, interval_of
 from poolwise.evidence.comparison import BayesFactor
-from poolwise.evidence.mixed_law import MixedLaw
+from poolwise.evidence.mixed_law import sides
 from poolwise.model import RandomEffects, StepSelection, prior_words
 from poolwise.model.publication import Direction
 from poolwise.model.selection import interval_names
@@ -243,9 +243,8 @@ class BiasAveraged:
     ) -> None:
         drawn = component.drawn(len(mine), rng)
         sign = -1.0 if self.direction == "negative" else 1.0
-        mu = sign * drawn.mu
-        columns["mu"][mine], columns["tau"][mine] = mu, drawn.tau
-        columns["theta_new"][mine] = mu + drawn.tau * rng.standard_normal(len(mine))
+        columns["mu"][mine], columns["tau"][mine] = sign * drawn.mu, drawn.tau
+        columns["theta_new"][mine] = sign * (drawn.mu + drawn.tau * rng.standard_normal(len(mine)))
         if component.bias.kind in columns:
             columns[component.bias.kind][mine] = drawn.rest[:, 0]
         model = component.bias.model
@@ -416,10 +415,8 @@ def quantities(
 
 
 def _numbers(posterior: Posterior, prob: float) -> dict[str, object]:
-    law = posterior.law
-    assert isinstance(law, MixedLaw)
     lower, upper = posterior.interval(prob)
-    below = law.below(law.atom)
+    below, exactly, above = sides(posterior.law)
     return {
         "point": posterior.point,
         "mean": posterior.mean,
@@ -429,8 +426,8 @@ def _numbers(posterior: Posterior, prob: float) -> dict[str, object]:
         "prob": prob,
         "interval": posterior.interval_kind(),
         "p_below": below,
-        "p_exactly": law.atom_probability,
-        "p_above": max(1.0 - below - law.atom_probability, 0.0),
+        "p_exactly": exactly,
+        "p_above": above,
     }
 
 

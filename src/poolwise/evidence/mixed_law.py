@@ -12,6 +12,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from poolwise.laws import Mirrored
 from poolwise.quantities import Law, Posterior, shortest_by_widths
 
 Array = NDArray[np.float64]
@@ -70,10 +71,11 @@ class MixedLaw:
         jump = np.where(np.isnan(x), np.nan, self.atom_probability * (x >= self.atom))
         return np.minimum(self._continuous(x) + jump, 1.0)
 
-    def below(self, x: float) -> float:
-        """Probability of a value strictly below x."""
-        jump = self.atom_probability if self.atom < x else 0.0
-        return float(np.minimum(self._continuous(np.array(x)) + jump, 1.0))
+    def before(self, x: Array) -> Array:
+        """Probability of a value below x; same shape as x."""
+        x = np.asarray(x, dtype=float)
+        jump = np.where(np.isnan(x), np.nan, self.atom_probability * (x > self.atom))
+        return np.minimum(self._continuous(x) + jump, 1.0)
 
     def ppf(self, p: Array) -> Array:
         """Smallest x with F(x) >= p, flat where the atom holds p; same shape as p.
@@ -140,6 +142,22 @@ class MixedLaw:
             halve = ~((new > low) & (new < high)) | (count > PATIENCE and count % 2 == 1)
             x = np.where(gap == 0.0, x, np.where(halve, 0.5 * (low + high), new))
         return x
+
+
+def sides(law: Law) -> tuple[float, float, float]:
+    """Probabilities of values below, at and above the point at which some models put a quantity.
+
+    Parameters
+    ----------
+    law : Law
+        A `MixedLaw` or its mirror image.
+    """
+    if isinstance(law, Mirrored):
+        above, at, below = sides(law.reflected)
+        return below, at, above
+    assert isinstance(law, MixedLaw)
+    below = float(law.before(np.array(law.atom)))
+    return below, law.atom_probability, max(1.0 - below - law.atom_probability, 0.0)
 
 
 def mixed(laws: Sequence[tuple[float, Law]], at: float, atom: float) -> Posterior:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, final
 
 from poolwise.checks.borrowing import Borrowing
 from poolwise.checks.prior_panel import PriorPanel
+from poolwise.checks.publication_bias import PublicationBias, publication_bias
 from poolwise.effects import Effects
 from poolwise.quantities import Distribution
 from poolwise.report import words
@@ -53,6 +55,15 @@ class Content:
     def effects(self) -> Effects:
         """The study table."""
         return self.analysis.effects
+
+    @cached_property
+    def publication_bias(self) -> PublicationBias | None:
+        """What every method says of publication bias, where the file asks for it."""
+        wanted = self.analysis.publication_bias
+        if wanted is None:
+            return None
+        prob = self.analysis.prob
+        return publication_bias(self.effects, direction=wanted.direction, unit=wanted.unit, prob=prob)
 
     @property
     def main(self) -> Result:

@@ -19,7 +19,7 @@ from poolwise.result import Result
 from poolwise.settings import check_flag
 
 if TYPE_CHECKING:
-    from poolwise.checks import Borrowing, PriorPanel, Ranges
+    from poolwise.checks import Borrowing, PriorPanel, PublicationBias, Ranges
     from poolwise.report import KeptFits
 
 QUICK_DRAWS, QUICK_TUNE = 1000, 500  # the fewest with which NUTS passes its own diagnostics on small tables
@@ -66,6 +66,8 @@ class Run:
         Which fits were taken from an earlier run, and which were run again and why.
     ranges : Ranges, optional
         The answers over all reconstructed tables; there are then no `results`, which would be of one table.
+    bias : PublicationBias, optional
+        What every method says of publication bias, where the file asks for it.
     """
 
     analysis: Analysis
@@ -76,6 +78,7 @@ class Run:
     borrowed: Borrowing | None = None
     kept: tuple[str, ...] = ()
     ranges: Ranges | None = None
+    bias: PublicationBias | None = None
 
     @property
     def report(self) -> Path:
@@ -199,7 +202,8 @@ def run(
         tell(Step(total, total, "files"))
         content = report.Content(analysis, _told_apart(results), panel, borrowed, quick, perf_counter() - began)
         files = report.write(content, folder, forms)
-    return Run(analysis, content.results, panel, folder, files, borrowed, tuple(kept.said))
+    bias = content.publication_bias
+    return Run(analysis, content.results, panel, folder, files, borrowed, tuple(kept.said), bias=bias)
 
 
 def _over_tables(

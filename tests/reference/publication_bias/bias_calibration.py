@@ -136,7 +136,7 @@ def answers(effects: pw.Effects, truth: Truth, number: int, rng: np.random.Gener
 
 def _place(law, value: float, rng: np.random.Generator) -> float:
     jump = law.atom_probability if value == law.atom else 0.0
-    return min(float(law.below(value) + jump * rng.random()), 1.0)
+    return min(float(law.before(np.array(value))) + jump * rng.random(), 1.0)
 
 
 def _models(averaged, truth: Truth) -> Iterator[Row]:

@@ -60,8 +60,8 @@ def write(here: Path, answers: pd.DataFrame) -> None:
     table = summary(answers)
     table.round(5).to_csv(here / "panel.csv", index=False)
     by = table.groupby("method", sort=False)["tables"].agg(["min", "max"])
-    psma, most = "PSMA, averaged", by["max"].max()
-    done = f"Each of the 16 designs has {_range(by.loc[by['max'] == most, 'min'].min(), most)} tables"
+    psma, of_design = "PSMA, averaged", table.groupby(BY)["tables"].max()
+    done = f"Each of the 16 designs has {_range(of_design.min(), of_design.max())} tables"
     done += f", of which the averages over 36 models answer {_range(*by.loc[psma])}." if psma in by.index else "."
     seen = (here / "panel_seen.md").read_text(encoding="utf-8").strip()
     means = "\n\n".join(_cell(cell, frame) for cell, frame in table.groupby(BY, sort=False))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, final
 
 from poolwise import bias, show
 from poolwise.bias.pet_peese import Robust
 from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
+from poolwise.engines.closed_form.selected import unidentified
 from poolwise.engines.exact import Exact
 from poolwise.evidence import BiasAveraged, average
 from poolwise.fit import fit
@@ -159,7 +160,10 @@ def _of_result(result: Result, asked: Asked, tested_by: str, tested: str, words:
 
 
 def _of_selection(result: Result, asked: Asked) -> Iterable[Answer]:
-    yield _of_result(result, asked, "LRT", "no selection", "Adjusted under the model")
+    answer = _of_result(result, asked, "LRT", "no selection", "Adjusted under the model")
+    assert isinstance(result.model, StepSelection | WeightFunction)
+    unknown = unidentified(result.model, result.quantities, float(abs(result.effects.y).max()))
+    yield replace(answer, sentence=f"{answer.sentence} {unknown}".strip())
 
 
 def _of_test(record: Any, asked: Asked) -> Iterable[Answer]:

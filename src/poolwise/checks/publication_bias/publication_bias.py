@@ -13,7 +13,7 @@ import pandas as pd
 from poolwise import show
 from poolwise.bias.requirements import is_dependent, need_reported
 from poolwise.checks.publication_bias.methods import METHODS, Answer, Asked, Method
-from poolwise.checks.publication_bias.words import verdict
+from poolwise.checks.publication_bias.words import in_short, verdict
 from poolwise.effects import Effects
 from poolwise.errors import ModelError, PoolwiseError, PoolwiseWarning, shown
 from poolwise.lent import Lent
@@ -41,7 +41,8 @@ class PublicationBias:
         status (``"no answer"`` where the method has none on this table), reason, sentence, data. NaN where a method
         does not offer the number. A new copy each time it is asked for.
     sentence : str
-        The range of the answers, and the assumptions that would overturn the unadjusted one.
+        The range of the answers, on the reading scale (a ratio, not its logarithm), and the assumptions that would
+        overturn the unadjusted one.
     effects : Effects
     direction : {"positive", "negative"}
         In which direction results were taken to be likelier to be published.
@@ -63,6 +64,11 @@ class PublicationBias:
     direction: Direction
     prob: float
     records: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def in_short(self) -> str:
+        """One short sentence: the range of the answers, and how many intervals hold the null value."""
+        return in_short(self.frame, self.effects.scale)
 
     def __str__(self) -> str:
         """The verdict."""

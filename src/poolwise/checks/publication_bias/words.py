@@ -10,14 +10,38 @@ import pandas as pd
 
 from poolwise import show
 from poolwise.checks.publication_bias.methods import Asked
+from poolwise.scale import Scale
 
 Row = Mapping[Hashable, Any]
 MOST_NAMED = 4  # assumptions in one sentence
-SIDES = {1: "lie above 0", -1: "lie below 0", 0: "hold 0"}
+SIDES = {1: "lies above", -1: "lies below", 0: "holds"}
+
+
+def in_short(frame: pd.DataFrame, scale: Scale) -> str:
+    """One short sentence, on the reading scale: the range of the answers, and how many intervals hold the null value.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Of a `PublicationBias`.
+    scale : Scale
+    """
+    rows = [row for row in frame.to_dict("records") if not math.isnan(row["point"])]
+    others = [row for row in rows if row["role"] in ("adjusted", "sensitivity")]
+    if not others:
+        return "Publication bias: no method has an answer on this table, which does not say that there is none."
+    low, high = (_natural(extreme(row["point"] for row in others), scale) for extreme in (min, max))
+    plain = [f" (unadjusted {_natural(row['point'], scale)})" for row in rows if row["role"] == "unadjusted"]
+    known = [row for row in others if not math.isnan(row["lower"])]
+    holding = sum(_side(row) == 0 for row in known)
+    return (
+        f"Publication bias: by {_counted(others)} {_what(scale)} lies between {low} and {high}{''.join(plain[:1])}, "
+        f"{holding} of {len(known)} intervals hold {_null(scale)}, and no method dominates."
+    )
 
 
 def verdict(frame: pd.DataFrame, asked: Asked) -> str:
-    """One sentence: the unadjusted answer, the range of the others, and the assumptions under which it falls.
+    """The unadjusted answer, the range of the others, and what would overturn it: one sentence on the reading scale.
 
     Parameters
     ----------
@@ -34,24 +58,43 @@ def verdict(frame: pd.DataFrame, asked: Asked) -> str:
             "not say that it does nothing."
         )
     low, high = min(others, key=lambda row: row["point"]), max(others, key=lambda row: row["point"])
-    count = "one other answer" if len(others) == 1 else f"{len(others)} other answers"
+    scale = asked.effects.scale
     reach = (
-        f"by {count}, {asked.direction} results being likelier to be published, it lies between "
+        f"by {_counted(others)}, {asked.direction} results being likelier to be published, it lies between "
         f"{_end(low, asked)} and {_end(high, asked)}, and no method dominates"
     )
     if not plain:
         return f"There is no unadjusted mean; {reach}."
     first = plain[0]
-    limits = show.interval(first["lower"], first["upper"])
-    unadjusted = f"mu is {show.number(first['point'])} {limits} ({show.level(asked.prob)} {first['interval']})"
-    return f"Unadjusted, {unadjusted}; {reach}; {_overturned(first, others, _ratio(frame))}."
+    limits = show.interval(*scale.back([first["lower"], first["upper"]]).tolist())
+    kind = f"{show.level(asked.prob)} {first['interval']}"
+    unadjusted = f"{_what(scale)} is {_natural(first['point'], scale)} {limits} ({kind})"
+    return f"Unadjusted, {unadjusted}; {reach}; {_overturned(first, others, _ratio(frame), _null(scale))}."
+
+
+def _what(scale: Scale) -> str:
+    """The mean in words of the reading scale."""
+    return "mu" if scale.transform == "identity" else f"the mean {scale.natural_label}"
+
+
+def _natural(value: float, scale: Scale) -> str:
+    return show.number(float(scale.back(value)))
+
+
+def _null(scale: Scale) -> str:
+    """The value of no effect on the reading scale."""
+    return f"{float(scale.back(0.0)):g}"
+
+
+def _counted(others: Sequence[Row]) -> str:
+    return "one other answer" if len(others) == 1 else f"{len(others)} other answers"
 
 
 def _end(row: Row, asked: Asked) -> str:
     """An end of the range with the method that it is of, and whether no study has found as much."""
     y, point = asked.effects.y, row["point"]
     beyond = "" if y.min() <= point <= y.max() else ", beyond every estimate"
-    return f"{show.number(point)} ({name(row)}{beyond})"
+    return f"{_natural(point, asked.effects.scale)} ({name(row)}{beyond})"
 
 
 def _ratio(frame: pd.DataFrame) -> float:
@@ -60,12 +103,12 @@ def _ratio(frame: pd.DataFrame) -> float:
     return float(limit["value"].iloc[0]) if len(limit) else math.nan
 
 
-def _overturned(first: Row, others: Sequence[Row], ratio: float) -> str:
+def _overturned(first: Row, others: Sequence[Row], ratio: float, null: str) -> str:
     """Under which assumptions the interval lies otherwise about 0 than the unadjusted one."""
     side = _side(first)
     known = [row for row in others if not math.isnan(row["lower"])]
     falls = [row for row in known if _side(row) != side]
-    plain = f"unadjusted, the interval {'holds 0' if side == 0 else SIDES[side].replace('lie', 'lies')}"
+    plain = f"unadjusted, the interval {SIDES[side]} {null}"
     if not falls:
         return f"{plain}, and so it does by each of the {len(known)} that has an interval"
     by_assumption: dict[str, list[str]] = {}

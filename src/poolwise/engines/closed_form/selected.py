@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import final
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
+from poolwise import show
 from poolwise.closed_form.inference import PREDICTIONS
 from poolwise.closed_form.least_squares import Array
 from poolwise.effects import Effects
@@ -22,7 +23,7 @@ from poolwise.errors import ModelError, listing
 from poolwise.model.pooled import NO_SPREAD
 from poolwise.model.selection import Selection, StepSelection, WeightFunction
 from poolwise.priors import Fixed
-from poolwise.quantities import Estimate
+from poolwise.quantities import Estimate, Quantity
 from poolwise.result import Finding
 from poolwise.selection.curves import SmoothWeights
 from poolwise.selection.derivatives import SelectionLikelihood, Studies
@@ -32,6 +33,8 @@ from poolwise.selection.steps import StepWeights
 
 USUAL = 0.95  # the probability at which profile limits are looked up most often
 LITTLE_POWER = 10  # estimates below which a test that finds no selection is said to say nothing
+MOST_SANE = 100.0  # upper limit of a relative probability of publication, or of a parameter of one, that says something
+FAR = 3.0  # times the largest estimate, beyond which a limit of the mean says nothing
 FEWEST = 3  # estimates from which unknown weights are estimated
 PROFILE = "confidence (profile likelihood)"
 WALD = "confidence (Wald)"
@@ -413,6 +416,8 @@ def _notes(model: Selection, maximum: Maximum, quantities: dict[str, Estimate]) 
         said += _notes_of_steps(model, maximum.likelihood.weights, quantities)
     elif any(name in quantities and quantities[name].point == 0.0 for name in ("delta",)):
         said.append("The estimate of delta is 0, its smallest possible value: under this model nothing was selected.")
+    unknown = unidentified(model, quantities, float(np.abs(maximum.likelihood.studies.y).max()))
+    said += [unknown] if unknown else []
     k = len(maximum.likelihood.studies.y)
     if "LRT" in quantities and k < LITTLE_POWER:
         said.append(
@@ -424,6 +429,38 @@ def _notes(model: Selection, maximum: Maximum, quantities: dict[str, Estimate]) 
     if len(maximum.tops) > 1:
         said.append(f"The likelihood has {len(maximum.tops)} local maxima; the highest is reported.")
     return tuple(said)
+
+
+def unidentified(model: Selection, quantities: Mapping[str, Quantity], reach: float) -> str:
+    """A sentence on the weights, or parameters of a weight function, that the data do not tell; empty without any.
+
+    Parameters
+    ----------
+    model : StepSelection or WeightFunction
+    quantities : mapping of str to Quantity
+        What a fit of it by maximum likelihood has, with profile-likelihood intervals.
+    reach : float
+        The largest estimate, in absolute value.
+
+    Notes
+    -----
+    Where the upper limit of an interval is above 100, results are as well a hundred times likelier to be published than
+    others as not: no field is known to select as strongly, so that such a limit is a want of data and no finding. Nor
+    is a limit of the mean three times as far from 0 as any estimate.
+    """
+    wide = {
+        name: limits for name in _parameters(model) if not (limits := quantities[name].interval(USUAL))[1] <= MOST_SANE
+    }
+    if "mu" in quantities:
+        limits = quantities["mu"].interval(USUAL)
+        wide |= {} if max(abs(limits[0]), abs(limits[1])) <= FAR * reach else {"mu": limits}
+    if not wide:
+        return ""
+    named = [f"{name} {show.interval(*limits)}" for name, limits in wide.items()]
+    return (
+        f"The data do not identify {listing(named)} ({show.level(USUAL)} profile likelihood): the mean depends on a "
+        "selection that is next to unknown."
+    )
 
 
 def _notes_of_steps(model: StepSelection, weights: StepWeights, quantities: dict[str, Estimate]) -> list[str]:

@@ -15,7 +15,7 @@ from poolwise.engines.draws.row_draws import RowDraws
 from poolwise.engines.draws.selection_likelihood import SelectionLikelihood
 from poolwise.engines.heterogeneity import known
 from poolwise.errors import ModelError
-from poolwise.laws import Deferred, TransformedLaw
+from poolwise.laws import Deferred, Mirrored, TransformedLaw
 from poolwise.model import Model, StepSelection
 from poolwise.moments import missing_moments
 from poolwise.priors import Fixed, Prior
@@ -72,16 +72,24 @@ class SelectedFit:
         """Log marginal likelihood."""
         return self.posterior.log_evidence
 
-    def _mixture(self, name: str) -> NormalMixture:
+    def _mean(self, name: str) -> Law:
         """The law of mu, or of the true effect in a new study."""
-        posterior, sign, moments = self.posterior, self.model.sign, min(2, self.moments[name])
+        return self._turned_back(self._mixture(name))
+
+    def _turned_back(self, law: Law) -> Law:
+        """A law of what points in the direction of what gets published, as the table points."""
+        return Mirrored(law) if self.model.sign < 0.0 else law
+
+    def _mixture(self, name: str) -> NormalMixture:
+        """The same in the direction of what gets published."""
+        posterior, moments = self.posterior, min(2, self.moments[name])
         if isinstance(posterior.mu, Coordinate):
             kernel = posterior.of_mu
             spread = np.hypot(kernel.spread, kernel.tau) if name != "mu" else kernel.spread
-            joined = trimmed(kernel.weight, sign * kernel.centre, spread, LEFT_OUT)
+            joined = trimmed(kernel.weight, kernel.centre, spread, LEFT_OUT)
             return NormalMixture(joined.weight, joined.centre, joined.spread, moments)
         weight, tau = posterior.weight / posterior.weight.sum(), posterior.nodes.tau
-        return NormalMixture(weight, np.full(len(tau), sign * float(posterior.mu)), tau, moments)
+        return NormalMixture(weight, np.full(len(tau), float(posterior.mu)), tau, moments)
 
     def _tau(self) -> dict[str, Quantity | Law]:
         posterior, place = self.posterior, self.posterior.tau
@@ -105,7 +113,7 @@ class SelectedFit:
     def quantities(self, kind: IntervalKind) -> dict[str, Quantity]:
         """The named quantities of the result."""
         mu, varies = self.model.mu, self.model.tau_fixed != 0.0
-        out: dict[str, Quantity | Law] = {"mu": known(mu.value) if isinstance(mu, Fixed) else self._mixture("mu")}
+        out: dict[str, Quantity | Law] = {"mu": known(mu.value) if isinstance(mu, Fixed) else self._mean("mu")}
         out |= self._tau() if varies else {}
         if self.model.known_weights is None:
             out |= {
@@ -117,25 +125,25 @@ class SelectedFit:
                 for name, weight in zip(self.model.weight_names, self.model.known_weights, strict=True)
             }
         if varies:
-            out["theta_new"] = self._mixture("theta_new")
+            out["theta_new"] = self._mean("theta_new")
         return {name: Posterior(one, kind) if not isinstance(one, Quantity) else one for name, one in out.items()}
 
     def study(self, row: int, kind: IntervalKind) -> Quantity:
         """The posterior of the true effect in the study of this row, which the selection of its estimate leaves."""
         posterior, sign = self.posterior, self.model.sign
-        y, v = float(self.effects.y[row]), float(self.effects.v[row])
+        y, v = sign * float(self.effects.y[row]), float(self.effects.v[row])
         if isinstance(posterior.mu, Coordinate):
             kernel = posterior.of_mu
-            weight, mu, tau, spread = kernel.weight, sign * kernel.centre, kernel.tau, kernel.spread
+            weight, mu, tau, spread = kernel.weight, kernel.centre, kernel.tau, kernel.spread
         else:
             weight, tau = posterior.weight / posterior.weight.sum(), posterior.nodes.tau
-            mu, spread = np.full(len(tau), sign * float(posterior.mu)), np.zeros(len(tau))
+            mu, spread = np.full(len(tau), float(posterior.mu)), np.zeros(len(tau))
         share = tau**2 / (tau**2 + v)
         centre = mu + share * (y - mu)
         spread = np.hypot(np.sqrt(share * v), (1.0 - share) * spread)
         if not (spread > 0.0).any():
-            return known(float(centre[0]))
-        return Posterior(trimmed(weight, centre, spread, LEFT_OUT), kind)
+            return known(sign * float(centre[0]))
+        return Posterior(self._turned_back(trimmed(weight, centre, spread, LEFT_OUT)), kind)
 
     def weights(self) -> dict[str, float]:
         """Posterior mean share of each study in the sum of 1 / (v_i + tau^2)."""

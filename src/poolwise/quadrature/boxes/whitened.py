@@ -42,6 +42,7 @@ ENOUGH_EDGES = 4
 INNER = 0.02  # share of the tolerance to which a slice is resolved, whose coefficients are not smoother
 LEFT_OUT = {2: 1e-9, 3: 1e-7}  # probability of nodes that are left out, by how many variables stand on lattices
 LEAST_KERNEL = 1e-7  # weight of kernels that nothing is drawn by
+PROFILES = 12  # slices whose fine lattices are held together
 AT_ONCE = 400_000  # points that are worked out together
 HIGHER = 1.5  # times as high a density may be as the kernels it is drawn by
 
@@ -256,7 +257,15 @@ def _profiles(target: Target, first: Array, r: int, weight: Array) -> Iterator[t
     """Densities of the first of the others, the rest summed out, on lattices that kernels can be put on.
 
     Where the first variable is small a density of it may be steep on one side; the lattice is refined along it alone.
+    A few slices at a time: all together they would take a gigabyte.
     """
+    for start in range(0, len(first), PROFILES):
+        part = slice(start, start + PROFILES)
+        for rows, lattice in _some_profiles(target, first[part], r, weight[part]):
+            yield start + rows, lattice
+
+
+def _some_profiles(target: Target, first: Array, r: int, weight: Array) -> Iterator[tuple[Ints, Lattice]]:
     centre, root, _ = _looked(target, first, r)
     rows = np.arange(len(first))
     for finer in ALONG:

@@ -190,7 +190,8 @@ def quantiles(p: Array, weight: Array, centre: Array, spread: Array, start: Arra
     if start is None:
         start = np.einsum("qj,qj->q", pull, own) / pull.sum(axis=1)
     x = np.where(finite, np.clip(start, low, high), z)
-    upper = p > 0.5  # above the median work with the upper tail, which keeps its digits
+    # above the median work with the upper tail, which keeps its digits; the median of a mirror image is mirrored
+    upper = (p > 0.5) | ((p == 0.5) & (start > 0.0))
     direction = np.where(upper, -1.0, 1.0)
     target = np.where(upper, 1.0 - p, p)
     room = np.empty((2, len(p), centre.shape[1]))  # fresh memory at every step would cost more than the arithmetic

@@ -5,17 +5,43 @@ A mean stands as it is, a standard deviation above 0 as its logarithm, what live
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit, logit
 
-from poolwise.priors import Prior
+from poolwise.priors import Cauchy, Fixed, Flat, Mixture, Normal, Prior, StudentT, TruncatedNormal
 
 Array = NDArray[np.float64]
 FARTHEST = 1e-10  # prior probability beyond either end of where a scan begins
+
+
+def turned(prior: Prior) -> Prior | None:
+    """The prior of -x where x has this one; None where no family has it.
+
+    Parameters
+    ----------
+    prior : Prior
+        On a mean effect.
+    """
+    match prior:
+        case Normal() | StudentT() | Cauchy():
+            return replace(prior, mean=0.0 - prior.mean)
+        case TruncatedNormal():
+            return replace(prior, mean=0.0 - prior.mean, lower=0.0 - prior.upper, upper=0.0 - prior.lower)
+        case Fixed():
+            return replace(prior, value=0.0 - prior.value)
+        case Mixture():
+            parts = [turned(part) for part in prior.components]
+            return replace(
+                prior, components=tuple(part for part in parts if isinstance(part, Normal | StudentT | Cauchy))
+            )
+        case Flat():
+            return prior
+        case _:
+            return None
 
 
 @final
@@ -43,7 +69,12 @@ class Coordinate:
 
     @classmethod
     def of_mean(cls, prior: Prior, sign: float, y: Array, se: Array) -> Coordinate:
-        """The mean effect, turned by `sign`; y and se are turned already."""
+        """The mean effect, turned by `sign`; y and se are turned already.
+
+        A prior that has a mirror image takes its place, so that a mirrored problem is the same problem.
+        """
+        image = turned(prior) if sign < 0.0 else None
+        prior, sign = (prior, sign) if image is None else (image, 1.0)
         ends = sorted(float(sign * x) for x in (prior.lowest, prior.upper))
         likely = sorted(float(sign * x) for x in prior.ppf(np.array([FARTHEST, 1.0 - FARTHEST])))
         room = 40.0 * (float(np.max(se)) + float(np.ptp(y)))

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from poolwise import plot
-from poolwise.checks.publication_bias import PublicationBias, publication_bias, value_words
+from poolwise.checks.publication_bias import PublicationBias, value_words
 from poolwise.evidence import BiasAveraged
 from poolwise.report import words
 from poolwise.report.blocks import (
@@ -41,12 +41,9 @@ HEADINGS = {
 
 
 def _passage(content: Content) -> Passage | None:
-    planned = content.analysis.publication_bias
-    if planned is None:
+    panel = content.publication_bias
+    if panel is None:
         return None
-    panel = publication_bias(
-        content.effects, direction=planned.direction, unit=planned.unit, prob=content.analysis.prob
-    )
     blocks: list[Block] = [
         Paragraph(greek(panel.sentence)),
         Picture(
