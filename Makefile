@@ -9,7 +9,7 @@ POOLED := models/dropout.toml models/misconduct.toml models/recidivism.toml mode
 STRUCTURED := models/joint_outcomes.toml models/bcg_latitude.toml models/raudenbush_weeks.toml \
 	models/assink_three_level.toml models/recidivism_setting.toml
 
-.PHONY: run run-pooled run-structured test lint bench agreement oracles calibrate calibrate-bias panel format clean
+.PHONY: run run-pooled run-structured test lint bench agreement oracles calibrate calibrate-bias panel docs notebooks format clean
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
@@ -61,6 +61,17 @@ calibrate-bias: $(STAMP)
 
 panel: $(STAMP)
 	$(BIN)/python tests/reference/publication_bias/bias_panel.py
+
+# The site of the documentation, in docs/_build/html, without a network; its pages are run while it is built.
+docs: export OPENBLAS_NUM_THREADS = 1
+docs: $(STAMP)
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+# Run the notebooks and store what they show in them; a test holds their code to the stored outputs.
+notebooks: export OPENBLAS_NUM_THREADS = 1
+notebooks: $(STAMP)
+	$(BIN)/python notebooks/store_outputs.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
