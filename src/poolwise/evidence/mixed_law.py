@@ -160,6 +160,23 @@ def sides(law: Law) -> tuple[float, float, float]:
     return below, law.atom_probability, max(1.0 - below - law.atom_probability, 0.0)
 
 
+def atom_of(law: Law) -> tuple[float, float] | None:
+    """The point at which some models put a quantity and its probability; None where no model does."""
+    if isinstance(law, Mirrored):
+        found = atom_of(law.reflected)
+        return None if found is None else (0.0 - found[0], found[1])
+    if not isinstance(law, MixedLaw) or law.atom_probability == 0.0:
+        return None
+    return law.atom, law.atom_probability
+
+
+def parts_of(law: Law) -> list[tuple[float, Law]]:
+    """Shares and laws of the models that leave a quantity unknown; the law itself where it is of one model."""
+    if isinstance(law, Mirrored):
+        return [(share, Mirrored(part)) for share, part in parts_of(law.reflected)]
+    return list(zip(law.weight.tolist(), law.laws, strict=True)) if isinstance(law, MixedLaw) else [(1.0, law)]
+
+
 def mixed(laws: Sequence[tuple[float, Law]], at: float, atom: float) -> Posterior:
     """The posterior of a quantity over several models, from the share and the law of each that leaves it unknown.
 

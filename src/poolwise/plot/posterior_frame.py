@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from poolwise.errors import InputError, MissingQuantityError, ModelError, nearest, shown
 from poolwise.evidence.averaged import Averaged
 from poolwise.evidence.bias_averaged import BiasAveraged
-from poolwise.evidence.mixed_law import MixedLaw
+from poolwise.evidence.mixed_law import atom_of, parts_of
 from poolwise.laws import DrawsLaw
 from poolwise.plot.conditional_frame import finite, given_of
 from poolwise.priors import Fixed, Prior
@@ -235,18 +235,19 @@ def _rows(
     assert isinstance(quantity, Posterior)
     x, law = drawn
     lower, upper = quantity.interval(prob)
-    atom = law if isinstance(law, MixedLaw) and law.atom_probability > 0.0 else None
+    atom = atom_of(law)
     summary: dict[str, object] = {"row": "summary", "quantity": name, "x": quantity.point, "lower": lower}
     summary |= {"upper": upper, "prob": prob, "interval": quantity.interval_kind()}
     if not is_spread(name) and math.isfinite(held):
-        below = atom.below(held) if atom is not None else float(quantity.cdf(held))
-        summary |= {"p_below": below, "p_above": 1.0 - float(quantity.cdf(held))}
+        at_most = float(quantity.cdf(held))
+        exactly = atom[1] if atom is not None and atom[0] == held else 0.0
+        summary |= {"p_below": at_most - exactly, "p_above": 1.0 - at_most}
     if region is not None and not is_spread(name):
         summary["p_within"] = quantity.probability(*region)
     density = finite(law.pdf(x))
     rows = [pd.DataFrame({"row": "posterior", "quantity": name, "x": x, "density": density}), pd.DataFrame([summary])]
     if atom is not None:
-        rows.append(pd.DataFrame([{"row": "atom", "quantity": name, "x": atom.atom, "p": atom.atom_probability}]))
+        rows.append(pd.DataFrame([{"row": "atom", "quantity": name, "x": atom[0], "p": atom[1]}]))
     prior = _prior(result, name)
     return [row.assign(prior="" if prior is None else str(prior)) for row in rows]
 
@@ -261,9 +262,9 @@ def _outline(result: Posteriors, name: str, x: Array) -> list[pd.DataFrame]:
 
 def _axis_of(name: str, law: Law) -> Array:
     """Points at which a density is drawn: the bulk of the posterior, from 0 on for a standard deviation."""
-    parts = law.laws if isinstance(law, MixedLaw) else (law,)
-    weight = law.weight if isinstance(law, MixedLaw) else np.ones(1)
-    held = [part for part, w in zip(parts, weight, strict=True) if w > 0.01 * weight.max()]
+    parts = parts_of(law)
+    largest = max(share for share, _ in parts)
+    held = [part for share, part in parts if share > 0.01 * largest]
     ends = np.array([part.ppf(np.array([_TAILS, 0.05, 0.95, 1.0 - _TAILS])) for part in held])
     low, near, far, high = ends[:, 0].min(), ends[:, 1].min(), ends[:, 2].max(), ends[:, 3].max()
     wide = far - near
