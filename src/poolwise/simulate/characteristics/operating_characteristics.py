@@ -14,6 +14,7 @@ import pandas as pd
 
 from poolwise.errors import ModelError, described
 from poolwise.settings import as_number, check_prob, check_whole
+from poolwise.simulate.characteristics import words
 from poolwise.simulate.characteristics.designs import Design, as_designs
 from poolwise.simulate.characteristics.mechanisms import Mechanism, as_mechanisms
 from poolwise.simulate.characteristics.methods import Method, as_methods
@@ -79,17 +80,12 @@ class OperatingCharacteristics:
         return frame.set_index(list(AXES)).to_xarray().squeeze()
 
     def __str__(self) -> str:
-        return self._sentence()
+        """Which intervals of the mean keep their promise under every truth that was tried, and which do not."""
+        return words.sentence(self.frame, self.prob, self.replications)
 
     def _repr_html_(self) -> str:
-        from poolwise.simulate.characteristics.words import card
-
-        return card(self)
-
-    def _sentence(self) -> str:
-        from poolwise.simulate.characteristics.words import sentence
-
-        return sentence(self)
+        """The sentence, and the rows of mu."""
+        return words.card(self.frame, self.prob, self.replications)
 
 
 def operating_characteristics(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Section
-from poolwise.report.sections import conventions, model
+from poolwise.report.sections import characteristics, conventions, model
 from poolwise.report.sections.over_tables import answer, data, diagnostics, prior_panel, ranges, search
 
 OVER_TABLES: tuple[Section[RangesContent], ...] = (
@@ -13,6 +13,7 @@ OVER_TABLES: tuple[Section[RangesContent], ...] = (
     ranges.SECTION,
     prior_panel.SECTION,
     search.SECTION,
+    characteristics.SECTION,
     data.SECTION,
     model.SECTION,
     diagnostics.SECTION,
