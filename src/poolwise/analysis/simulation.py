@@ -19,7 +19,6 @@ from poolwise.engines.nuts import NUTS
 from poolwise.errors import AnalysisError, PoolwiseError, PoolwiseWarning, listing
 from poolwise.fit import fit
 from poolwise.model import DEFAULT_PRIORS, Model
-from poolwise.model.needs import COUNTS
 from poolwise.reconstruct import Reconstruction
 from poolwise.scale import Scale
 
@@ -103,6 +102,7 @@ def planned_simulation(
     Morris, White & Crowther 2019, Statistics in Medicine 38:2074, 10.1002/sim.8086, for choosing truths.
     """
     from poolwise.simulate.characteristics import Design
+    from poolwise.simulate.characteristics.methods import refuse_several_means
 
     designs = _designs(section, effects, tables)
     lent = next(iter(designs.values()))
@@ -115,7 +115,7 @@ def planned_simulation(
             "engines.exact = {}",
         )
     for planned in own:
-        _refuse_several_means(planned.model)
+        refuse_several_means(planned.label or planned.model.label, planned.model)
     methods = _told_apart([replace(planned, label=_label(planned, example)) for planned in own])
     stated = [one for one in methods if isinstance(one.engine, Exact) and type(one.model) is type(model)]
     return PlannedSimulation(
@@ -219,17 +219,6 @@ def _designs(section: Simulate, effects: Effects, tables: Reconstruction | None)
         f"standard errors of table {order[place] + 1} of {len(tables)} (reconstructed)": tables.effects(order[place])
         for place in places
     }
-
-
-def _refuse_several_means(model: Model) -> None:
-    if "mu" in model.named_priors and model.strata is None and COUNTS not in model.needs:
-        return
-    reason = "draws counts" if COUNTS in model.needs else "has no single mean effect"
-    raise AnalysisError(
-        f"{model.label} {reason}, and what is simulated are effects with known standard errors about one mean",
-        "random effects, a common effect, or another model with one mean",
-        "a file of its own with kind = 'random-effects'",
-    )
 
 
 def _label(planned: PlannedFit, example: Effects) -> str:

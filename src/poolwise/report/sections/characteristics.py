@@ -17,6 +17,7 @@ from poolwise.report.blocks import (
 )
 from poolwise.report.blocks import notes as listed
 from poolwise.report.section import Figure, Passage, ReportContent, Section
+from poolwise.result import NO_PRIOR
 from poolwise.show import greek, level
 
 NAME = words.CSV.removesuffix(".csv")
@@ -60,7 +61,7 @@ SECTION: Section[ReportContent] = Section(
 
 
 def _row(name: str, kind: str, prior: str, cells: tuple[str, ...]) -> Row:
-    return Row((name, with_note(kind, greek(prior)), *cells))
+    return Row((name, with_note(kind, "" if prior == NO_PRIOR else greek(prior)), *cells))
 
 
 def _note(data: str) -> str:

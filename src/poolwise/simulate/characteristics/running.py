@@ -100,7 +100,12 @@ def _on_own_cluster(address: str | None, parts: Sequence[Numbered]) -> Iterator[
     if not parts:
         return
     if address is not None:
-        with Client(address, timeout="10s") as client:
+        try:
+            client = Client(address, timeout="10s")
+        except (OSError, ValueError) as error:
+            told = f"no Dask scheduler answers at '{address}' ({str(error).splitlines()[0]})"
+            raise ModelError(told, "the address of one that runs", "dask scheduler, and dask worker ADDRESS") from None
+        with client:
             yield from _on_cluster(client, parts)
         return
     cores = available_cores()
@@ -155,9 +160,14 @@ def _kept(path: Path | None) -> Iterator[_Kept]:
     if path is None:
         yield _Kept()
         return
-    tallies, whole = _read(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("r+" if path.exists() else "w", encoding="utf-8") as file:
+    try:
+        tallies, whole = _read(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("r+" if path.exists() else "w", encoding="utf-8")
+    except OSError as error:
+        told = f"keep = '{path}' cannot be written: {error.strerror}"
+        raise ModelError(told, "a file in a folder that can be written to") from None
+    with file:
         file.seek(whole)
         file.truncate()  # a line that was cut off when a run was killed
         if not whole:

@@ -18,12 +18,12 @@ def sentence(frame: pd.DataFrame, prob: float, replications: int) -> str:
     kept = [str(name) for name in dict.fromkeys(mean["method"]) if name not in short.index]
     truths = mean.groupby("method", sort=False).size().max()
     head = (
-        f"{replications:,} simulated tables of each of {truths} truths; "
+        f"{replications:,} simulated tables of {'one truth' if truths == 1 else f'each of {truths} truths'}; "
         f"{show.level(prob)} intervals of \N{GREEK SMALL LETTER MU}"
     )
     said = [f"hold it in {show.percent(value)} at worst by {name}" for name, value in short.sort_values().items()]
     if kept:
-        said.append(f"hold it in at least {show.level(prob)} by {_and(kept)}")
+        said.append(f"hold it as often as promised, as far as the simulation can tell, by {_and(kept)}")
     return f"{head} {'; '.join(said)} (Monte Carlo standard error at most {100 * mcse.max():.2f} %)."
 
 
