@@ -136,7 +136,9 @@ class Design:
             return np.broadcast_to(self.fixed, (count, self.k)).copy()
         drawn = np.asarray(self.se.ppf(rng.random((count, self.k))), dtype=float)
         if not (np.isfinite(drawn).all() and (drawn > 0).all()):
-            raise InputError(f"the law {_law_in_words(self.se)} gives standard errors that are not above 0", "a law on (0, inf)")
+            raise InputError(
+                f"the law {_law_in_words(self.se)} gives standard errors that are not above 0", "a law on (0, inf)"
+            )
         return drawn
 
     def example(self) -> Effects:
