@@ -21,6 +21,8 @@ EXAMPLE = "mechanism = { Selection = { weights = [1, 0.2] } }"
 
 
 def _listed(value: Any) -> Any:
+    if value == []:  # not by a smallest length, which counts what is invalid as missing
+        raise ModelError("an empty list", "one value or more")
     return value if isinstance(value, list) else [value]
 
 
@@ -73,16 +75,16 @@ Law = Literal["normal", "skewed", "heavy-tailed", "two groups", "outliers"]
 class Simulate(Section):
     """Tables with this one's k and standard errors, whose truth is known, on which its methods are tried."""
 
-    mu: Annotated[tuple[Number | Literal["estimate"], ...] | None, Field(min_length=1), Values] = Field(
+    mu: Annotated[tuple[Number | Literal["estimate"], ...] | None, Values] = Field(
         default=None,
         description="true mean effects, numbers on the analysis scale or 'estimate' for that of the main fit, such as "
         "[0, 'estimate']",
     )
-    tau: Annotated[tuple[Annotated[Number, Field(ge=0)], ...] | None, Field(min_length=1), Values] = Field(
+    tau: Annotated[tuple[Annotated[Number, Field(ge=0)], ...] | None, Values] = Field(
         default=None,
         description="true between-study sds, numbers of at least 0, such as [0, 0.1, 0.2, 0.4]",
     )
-    law: Annotated[tuple[Law, ...], Field(min_length=1), BeforeValidator(_listed)] = Field(
+    law: Annotated[tuple[Law, ...], BeforeValidator(_listed)] = Field(
         default=("normal",),
         description="laws of the true effects: 'normal', 'skewed', 'heavy-tailed', 'two groups', 'outliers'",
     )

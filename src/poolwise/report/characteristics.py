@@ -145,4 +145,4 @@ def _signed(value: float) -> str:
 
 
 def _and(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{'; '.join(words[:-1])}; and {words[-1]}"
+    return "; and ".join(filter(None, ["; ".join(words[:-1]), *words[-1:]]))
