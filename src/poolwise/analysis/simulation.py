@@ -16,7 +16,7 @@ from poolwise.analysis.simulate_section import ESTIMATE, Simulate
 from poolwise.effects import Effects
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
-from poolwise.errors import AnalysisError, PoolwiseError, PoolwiseWarning, listing
+from poolwise.errors import AnalysisError, InputError, ModelError, PoolwiseError, PoolwiseWarning, listing
 from poolwise.fit import fit
 from poolwise.model import DEFAULT_PRIORS, Model
 from poolwise.reconstruct import Reconstruction
@@ -106,7 +106,11 @@ def planned_simulation(
 
     designs = _designs(section, effects, tables)
     lent = next(iter(designs.values()))
-    example = Design.of(lent).example()  # refuses dependent rows
+    try:
+        example = Design.of(lent).example()
+    except InputError as error:
+        words = "data.outcome, a protocol with a rule, or a file of its own"
+        raise AnalysisError(error.found, error.expected, words) from None
     own = [planned for planned in fits if not isinstance(planned.engine, NUTS)]
     if not own:
         raise AnalysisError(
@@ -115,7 +119,11 @@ def planned_simulation(
             "engines.exact = {}",
         )
     for planned in own:
-        refuse_several_means(planned.label or planned.model.label, planned.model)
+        try:
+            refuse_several_means(planned.label or planned.model.label, planned.model)
+        except ModelError as error:
+            words = "a file of its own with kind = 'random-effects'"
+            raise AnalysisError(error.found, "random effects, or another model with one mean", words) from None
     methods = _told_apart([replace(planned, label=_label(planned, example)) for planned in own])
     stated = [one for one in methods if isinstance(one.engine, Exact) and type(one.model) is type(model)]
     return PlannedSimulation(

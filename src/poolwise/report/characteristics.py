@@ -71,7 +71,7 @@ def notes(found: Simulated) -> tuple[str, ...]:
         )
     if planned.without_nuts:
         tables = planned.replications * planned.truths * len(planned.designs)
-        said.append(f"NUTS is left out: it {price_of_nuts(tables)}. It draws from the posterior of the exact fit.")
+        said.append(f"NUTS is left out: it {price_of_nuts(tables)}.")
     return tuple(said)
 
 
