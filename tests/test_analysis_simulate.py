@@ -207,3 +207,11 @@ def test_a_killed_simulation_goes_on(tmp_path):
     assert again.found.answer.frame.equals(simulated(default_simulation(again.analysis)).answer.frame)
     lines = parts.read_text(encoding="utf-8").splitlines()
     assert len({json.loads(line).get("part") for line in lines}) == len(lines) == 25
+
+
+def test_a_fresh_run_simulates_again(done):
+    parts = done.folder / "fits" / runs.simulation_run.PARTS
+    before = parts.stat().st_mtime_ns
+    runs.run(done.analysis, out=done.folder, fresh=True)
+    assert parts.stat().st_mtime_ns > before
+    assert parts.read_bytes().count(b"\n") == 1 + 4

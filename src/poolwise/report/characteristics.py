@@ -91,7 +91,10 @@ def _tried(found: Simulated) -> str:
         if planned.reconstructed
         else f"the standard errors of these {k} studies"
     )
-    return f"Simulated on {where}, under {planned.truths} truths: τ from {_ends(planned.tau)}, μ {_mus(found)}."
+    besides = f", {', '.join(planned.laws)} true effects" if planned.laws != ("normal",) else ""
+    besides += "".join(f", with and without {name}" for name in planned.mechanisms if name != NONE)
+    truths = f"{planned.truths} truths" if planned.truths > 1 else "one truth"
+    return f"Simulated on {where}, under {truths}: τ from {_ends(planned.tau)}, μ {_mus(found)}{besides}."
 
 
 def _mus(found: Simulated) -> str:

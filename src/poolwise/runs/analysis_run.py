@@ -192,7 +192,7 @@ def run(
         if analysis.panel is not None:
             tell(Step(len(fits) + 1, total, "prior panel"))
         panel, borrowed = _panel(analysis), _borrowed(results, analysis.prob)
-        tried = tried_in(analysis, folder, lambda words: tell(Step(total - 1, total, words)))
+        tried = tried_in(analysis, folder, fresh, lambda words: tell(Step(total - 1, total, words)))
         tell(Step(total, total, "files"))
         content = report.Content(analysis, _told_apart(results), panel, borrowed, quick, perf_counter() - began, tried)
         files = report.write(content, folder)

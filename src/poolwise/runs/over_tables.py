@@ -78,7 +78,7 @@ def run_tables(
             beyond=_beyond(analysis, place, extremes),
             tell=lambda words: tell(next(number), words),
         )
-        tried = tried_in(analysis, folder, lambda words: tell(next(number), words))
+        tried = tried_in(analysis, folder, fresh, lambda words: tell(next(number), words))
         tell(next(number), "files")
         content = report.RangesContent(
             analysis, found, quick, perf_counter() - began, extremes[0].tables if extremes else None, tried

@@ -35,7 +35,7 @@ class SimulationRun:
     files: Mapping[str, Path]
 
 
-def tried_in(analysis: Analysis, folder: Path, tell: Callable[[str], None]) -> Simulated | None:
+def tried_in(analysis: Analysis, folder: Path, fresh: bool, tell: Callable[[str], None]) -> Simulated | None:
     """What the section [simulate] of an analysis asks for, its parts kept in a folder of results; None without one."""
     from poolwise.analysis.simulation import simulated
     from poolwise.report import FITS
@@ -43,6 +43,10 @@ def tried_in(analysis: Analysis, folder: Path, tell: Callable[[str], None]) -> S
     if analysis.simulation is None:
         return None
     tell("operating characteristics")
+    if fresh:
+        from poolwise.simulate.characteristics.running import forget
+
+        forget(folder / FITS / PARTS)
     return simulated(analysis.simulation, keep=folder / FITS / PARTS)
 
 

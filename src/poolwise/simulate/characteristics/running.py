@@ -218,6 +218,19 @@ def _kept(path: Path | None) -> Iterator[_Kept]:
         yield _Kept(tallies, file)
 
 
+def forget(path: Path) -> None:
+    """Remove a file of kept parts, and nothing else that stands there.
+
+    Raises
+    ------
+    ModelError
+        For a file that holds something else.
+    """
+    if path.exists():
+        _read(path)
+        path.unlink()
+
+
 def _read(path: Path) -> tuple[dict[str, Tallies], int]:
     """The parts that a file holds, and the length of its whole lines."""
     if not path.exists() or (path.is_file() and path.stat().st_size == 0):
