@@ -278,7 +278,7 @@ def test_closed_form_fits_need_no_priors_on_any_scale(tmp_path):
         done = pw.run(analysis, out=tmp_path / "results")
     report = done.report.read_text(encoding="utf-8")
     assert "default of the scale" not in report
-    assert f"(mean difference) is {done['REML, Hartung-Knapp ad hoc']['mu'].point:.3f}" in report
+    assert f"mean difference of {done['REML, Hartung-Knapp ad hoc']['mu'].point:.2f}" in report
 
 
 def test_advice_is_given_in_the_words_of_the_file(tmp_path):

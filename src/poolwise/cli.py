@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from poolwise.analysis import Analysis, PlannedFit
     from poolwise.checks import Ranges
     from poolwise.effects import Effects
-    from poolwise.runs import Run, Step
+    from poolwise.runs import Run, SimulationRun, Step
 
 OK, FIT_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -109,6 +109,15 @@ def _parser() -> argparse.ArgumentParser:
     reported.add_argument("--quick", action="store_true", help="fewer draws of NUTS, for a first look")
     _add_forms(reported)
     reported.set_defaults(fresh=False)
+    words = "How often the intervals of a file hold the truth at its own standard errors: simulated tables."
+    tried = command("simulate", _simulate, words)
+    tried.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    words = "simulated tables of each truth (by default as the file says, or 2000)"
+    tried.add_argument("--replications", type=int, metavar="N", help=words)
+    words = "where it runs: 'joblib', 'dask', or the address of a Dask scheduler (by default in this process)"
+    tried.add_argument("--executor", metavar="WHERE", help=words)
+    words = "folder of results, one folder in it for each file (default: simulations)"
+    tried.add_argument("--out", type=Path, action=_Once, default=Path("simulations"), metavar="FOLDER", help=words)
     coded = command("template", _template, "Write an empty coding protocol (.xlsx or .csv), to be filled in.")
     coded.add_argument("file", type=Path, metavar="FILE")
     words = "The study table that a table of reported statistics makes (.csv or .xlsx), with the way of each row."
@@ -229,6 +238,7 @@ def _show(chosen: argparse.Namespace) -> int:
         ("prior panel", _panel_words(analysis)),
         *_bias_words(analysis),
         *_refit_words(analysis),
+        *_simulation_words(analysis),
         ("report", f"{over}{level(analysis.prob)} intervals{region}"),
     ]
     print(analysis.title)
@@ -310,6 +320,20 @@ def _refit_words(analysis: Analysis) -> list[tuple[str, str]]:
     return [("refits", words)] if words else []
 
 
+def _simulation_words(analysis: Analysis) -> list[tuple[str, str]]:
+    """What the methods are tried on, where that is asked for."""
+    planned = analysis.simulation
+    if planned is None:
+        return []
+    mu = ", ".join("the estimate" if value is None else f"{value:g}" for value in planned.mu)
+    words = f"mu {mu}; tau {', '.join(f'{value:g}' for value in planned.tau)}; {', '.join(planned.laws)} true effects"
+    lines = [f"{words}; {planned.replications:,} tables of each truth, seed {planned.seed}"]
+    lines += [name for name in planned.mechanisms if name != "none"]
+    if planned.reconstructed:
+        lines.append(f"standard errors of {len(planned.designs)} reconstructed tables")
+    return _labelled("simulate", lines + (["NUTS is left out"] if planned.without_nuts else []))
+
+
 def _check(chosen: argparse.Namespace) -> int:
     loaded, code = _loaded(chosen.files)
     for path, analysis in loaded:
@@ -361,17 +385,7 @@ def _report(chosen: argparse.Namespace) -> int:
 def _run(chosen: argparse.Namespace) -> int:
     loaded, code = _loaded(chosen.files)
     _check_names([analysis.name for _, analysis in loaded])
-    done: list[Run] = []
-    for _, analysis in loaded:
-        try:
-            done.append(_one_run(analysis, chosen))
-        except PoolwiseError as error:
-            code = _refused(error)
-        except OSError as error:
-            print(f"poolwise: {analysis.source}: {error.strerror}: {error.filename}", file=sys.stderr)
-            code = BAD_INPUT
-        except Exception:
-            code = max(code, _unexpected(analysis.source))
+    done, code = _each(loaded, code, lambda analysis: _one_run(analysis, chosen))
     for one in done:
         for result in one.failed:
             status = f"{result.report.status}. {result.report.advice}"
@@ -385,6 +399,70 @@ def _run(chosen: argparse.Namespace) -> int:
             if name.startswith("report.") and one.files[name] != one.report:
                 print(f"report: {one.files[name]}")
     return code
+
+
+def _each[T](loaded: Sequence[tuple[Path, Analysis]], code: int, work: Callable[[Analysis], T]) -> tuple[list[T], int]:
+    """What comes of each analysis, and the exit code; what is wrong with one is told, and the others go on."""
+    done: list[T] = []
+    for _, analysis in loaded:
+        try:
+            done.append(work(analysis))
+        except PoolwiseError as error:
+            code = _refused(error)
+        except OSError as error:
+            print(f"poolwise: {analysis.source}: {error.strerror}: {error.filename}", file=sys.stderr)
+            code = BAD_INPUT
+        except Exception:
+            code = max(code, _unexpected(analysis.source))
+    return done, code
+
+
+def _simulate(chosen: argparse.Namespace) -> int:
+    loaded, code = _loaded(chosen.files)
+    _check_names([analysis.name for _, analysis in loaded])
+    done, code = _each(loaded, code, lambda analysis: _one_simulation(analysis, chosen))
+    if len(done) < len(chosen.files):
+        print(f"poolwise: {len(done)} of {len(chosen.files)} simulations ran, see the messages above", file=sys.stderr)
+    for one in done:
+        for name, path in one.files.items():
+            if name != "manifest.json":
+                print(path)
+    return code
+
+
+def _one_simulation(analysis: Analysis, chosen: argparse.Namespace) -> SimulationRun:
+    from poolwise.report import characteristics as words
+    from poolwise.runs import simulate
+
+    progress = True if sys.stderr.isatty() else _tenths(analysis.name)
+    done = simulate(
+        analysis,
+        out=chosen.out / analysis.name,
+        replications=chosen.replications,
+        executor=chosen.executor,
+        progress=progress,
+    )
+    mark = " (reconstructed data)" if done.found.planned.reconstructed else ""
+    said = [*words.sentences(done.found), *words.notes(done.found)]
+    groups = [*words.groups(done.found)]
+    for number, (title, methods) in enumerate(groups, start=1):
+        rows = [(name, *cells) for name, _, _, cells in methods]
+        above = f"{analysis.title}{mark}\n{title}" if number == 1 else title
+        _print_table(above, words.heads(done.found), rows, said if number == len(groups) else [])
+    return done
+
+
+def _tenths(name: str) -> Callable[[int, int], None]:
+    """Tell of every tenth of the parts of a simulation on standard error."""
+    told: set[int] = set()
+
+    def tell(done: int, total: int) -> None:
+        tenth = 10 * done // max(total, 1)
+        if tenth not in told:
+            told.add(tenth)
+            print(f"{name}: {done} of {total} parts", file=sys.stderr, flush=True)
+
+    return tell
 
 
 def _check_names(names: Sequence[str]) -> None:

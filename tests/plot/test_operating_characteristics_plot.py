@@ -53,6 +53,19 @@ def test_words_do_not_run_into_each_other_or_off_the_sheet(answer, query):
     assert figures.outside(found, ax) == []
 
 
+def test_values_of_one_axis_can_share_a_panel(answer):
+    frame = pw.plot.operating_characteristics_frame(answer, together="tau")
+    assert frame["panel"].nunique() == 2
+    ax = pw.plot.operating_characteristics(answer.frame.query("mu == 0"), together="tau")
+    assert len(panels(ax)) == 1
+    drawn = [line for line in ax.lines if line.get_label() == "common"]
+    assert len(drawn) == 5
+    found = figures.boxes(ax, 100)
+    assert figures.overlaps(found) == figures.outside(found, ax) == []
+    with pytest.raises(pw.PoolwiseError, match="together"):
+        pw.plot.operating_characteristics(answer, together="quantity")
+
+
 def test_something_else_is_refused(answer):
     with pytest.raises(pw.PoolwiseError, match="what simulate"):
         pw.plot.operating_characteristics(3)

@@ -186,6 +186,22 @@ def test_several_designs_and_axes_of_an_array():
     assert float(data["width"].sel(design="few", mu=0.0, tau=0.1)) > float(data["width"].sel(design="many").max())
 
 
+def test_axes_of_an_array_are_those_of_the_grid_where_truths_are_drawn():
+    data = run({"a": DESIGN, "b": pw.simulate.Design(3, 0.2)}, COMMON, truth=RANDOM, replications=20).to_xarray()
+    assert dict(data.sizes) == {"design": 2}
+
+
+def test_laws_of_one_family_are_told_apart():
+    truth = {"tau": 0.2, "law": [stats.gamma(a=1), stats.gamma(a=9)]}
+    assert run(DESIGN, COMMON, truth=truth, replications=20).frame["law"].nunique() == 2
+
+
+def test_the_kind_of_an_interval_is_not_that_of_a_special_table():
+    methods = {"HK": (pw.RandomEffects(), pw.ClosedForm(interval="hartung-knapp"))}
+    found = row(run(DESIGN, methods, truth={"mu": 0}, replications=20))
+    assert found["interval"] == "confidence (Hartung-Knapp)"
+
+
 def test_an_average_is_a_method():
     averaged = functools.partial(pw.average, bias="2w", direction="positive")
     answer = run(DESIGN, {"2w": averaged}, truth={"mu": 0.2, "tau": 0.1}, replications=3)
@@ -209,6 +225,13 @@ def test_an_average_is_a_method():
         ({"replications": 0}, "replications"),
         ({"threshold": float("nan")}, "threshold"),
         ({"mechanism": "selection"}, "Selection"),
+        ({"truth": {"mu": [0, 0.0]}}, "each value once"),
+        ({"truth": {"law": ["normal", "normal"]}}, "each value once"),
+        ({"methods": {1: COMMON["common"], "1": COMMON["common"]}}, "one name"),
+        ({"methods": {"m": (pw.MetaRegression(["dose"]), pw.ClosedForm())}}, "no single mean effect"),
+        ({"methods": {"f": lambda effects: 1 / 0}}, "'f' raised ZeroDivisionError"),
+        ({"keep": 3}, "path of a file"),
+        ({"keep": "/dev/null/parts.jsonl"}, "cannot be written"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_in_words(change, words):

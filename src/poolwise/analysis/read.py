@@ -24,7 +24,7 @@ from poolwise.analysis.plan import (
 )
 from poolwise.analysis.problems import Problem, tried
 from poolwise.analysis.reconstructed import check_fits, check_panel, drawn_tables
-from poolwise.analysis.record import Analysis, Panel, PlannedFit
+from poolwise.analysis.record import Analysis, Panel, PlannedFit, PlannedSimulation
 from poolwise.analysis.syntax import parsed
 from poolwise.effects import Effects
 from poolwise.errors import AnalysisError, InputError
@@ -83,6 +83,7 @@ def load_analysis(path: str | Path) -> Analysis:
     panel = _panel(spec, model, effects, tables, fits, found)
     bias = planned_bias(spec, effects, found)
     refits = planned_refits(spec, model, effects, found, tables=tables is not None)
+    simulation = None if found else _simulation(spec, model, fits, effects, tables, found)
     if found:
         raise problems.together(path, found)
     return Analysis(
@@ -108,7 +109,28 @@ def load_analysis(path: str | Path) -> Analysis:
         flow=flow,
         publication_bias=bias,
         refits=refits,
+        simulation=simulation,
     )
+
+
+def _simulation(
+    spec: Spec,
+    model: Model,
+    fits: tuple[PlannedFit, ...],
+    effects: Effects,
+    tables: Reconstruction | None,
+    found: list[Problem],
+) -> PlannedSimulation | None:
+    """What the methods are tried on, None where that is not asked for; methods that cannot be are problems."""
+    if spec.simulate is None:
+        return None
+    from poolwise.analysis.simulation import planned_simulation
+
+    prob, threshold = spec.report.prob, spec.report.threshold
+    make = partial(
+        planned_simulation, spec.simulate, model, fits, effects, tables=tables, prob=prob, threshold=threshold
+    )
+    return tried("simulate", found, make)
 
 
 def _panel(

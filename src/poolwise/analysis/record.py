@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from poolwise.coding import Flow, Protocol
 from poolwise.effects import Effects
@@ -18,6 +18,9 @@ from poolwise.model import Model
 from poolwise.model.publication import Direction
 from poolwise.priors import Prior
 from poolwise.reconstruct import Reconstruction
+
+if TYPE_CHECKING:
+    from poolwise.simulate.characteristics import Mechanism
 
 
 @final
@@ -109,6 +112,57 @@ class PlannedBias:
 
 
 @final
+@dataclass(frozen=True, eq=False)
+class PlannedSimulation:
+    """What the fits of a file are tried on: tables with the studies' own standard errors, whose truth is known.
+
+    Attributes
+    ----------
+    methods : tuple of PlannedFit
+        The fits of the file but for NUTS, each under a name of its own.
+    designs : mapping of str to Effects
+        Study tables that lend their standard errors, by name; several where tables are reconstructed.
+    mu : tuple of float or None
+        True mean effects on the analysis scale; None stands for the estimate of `main`.
+    tau : tuple of float
+        True between-study standard deviations.
+    laws : tuple of str
+        Of true effects.
+    mechanisms : mapping of str to tuple of Mechanism
+        What comes between studies and the table, by name; the first is none.
+    main : PlannedFit
+        The fit whose estimate is meant: the first exact one of the stated model, or else the last.
+    replications, seed : int
+        Tables of each truth, and their seed.
+    prob, threshold : float
+        Probability of the intervals, and what mu is compared with.
+    without_nuts : bool
+        Whether the file has a fit by NUTS, which is not tried.
+    reconstructed : bool
+        Whether the standard errors are those of reconstructed tables.
+    """
+
+    methods: tuple[PlannedFit, ...]
+    designs: Mapping[str, Effects]
+    mu: tuple[float | None, ...]
+    tau: tuple[float, ...]
+    laws: tuple[str, ...]
+    mechanisms: Mapping[str, tuple[Mechanism, ...]]
+    main: PlannedFit
+    replications: int
+    seed: int
+    prob: float
+    threshold: float
+    without_nuts: bool
+    reconstructed: bool
+
+    @property
+    def truths(self) -> int:
+        """How many truths there are for each design."""
+        return len(self.mu) * len(self.tau) * len(self.laws) * len(self.mechanisms)
+
+
+@final
 @dataclass(frozen=True, eq=False, repr=False)
 class Analysis:
     """One scientific question, checked to the end.
@@ -157,6 +211,8 @@ class Analysis:
         The panel of methods for publication bias, None when none is asked for.
     refits : PlannedRefits
         What is fitted again.
+    simulation : PlannedSimulation, optional
+        What the methods are tried on, None when that is not asked for.
     """
 
     name: str
@@ -181,6 +237,7 @@ class Analysis:
     flow: Flow | None = field(default=None, repr=False)
     publication_bias: PlannedBias | None = None
     refits: PlannedRefits = PlannedRefits()
+    simulation: PlannedSimulation | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         """The name, the number of studies and of fits."""

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from poolwise.analysis.data_section import Data
 from poolwise.analysis.fields import Flag, Label, MuPrior, Number, Section, TauPrior, Whole, Words
 from poolwise.analysis.model_section import ModelSection, Pooling
+from poolwise.analysis.simulate_section import Simulate
 from poolwise.closed_form.inference import INTERVALS, PREDICTIONS
 from poolwise.closed_form.tau2 import ESTIMATORS
 from poolwise.errors import ModelError
@@ -147,6 +148,9 @@ class Spec(Section):
     model: ModelSection = Field(default_factory=ModelSection, description="what is assumed")
     engines: Engines = Field(description="which fits")
     sensitivity: Sensitivity = Field(default_factory=Sensitivity, description="what else could be assumed")
+    simulate: Simulate | None = Field(
+        default=None, description="truths on which the methods are tried, such as { tau = [0, 0.1, 0.2, 0.4] }"
+    )
     report: Report = Field(default_factory=Report, description="what is reported")
 
 

@@ -15,6 +15,7 @@ from poolwise.plot._chart import keyed_chart
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
+from poolwise.settings import check_option
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,10 +28,11 @@ _ERRORS = 2.0  # Monte Carlo standard errors that a mark's line reaches to each 
 _MARKERS = "osD^vP*X"
 _PROMISE = "#e7edf3"
 NEEDED = ("design", "mechanism", "law", "mu", "tau", "method", "quantity", "coverage", "coverage_mcse", "width", "prob")
+_AXES = {"mu": "values of \N{GREEK SMALL LETTER MU}", "tau": "values of \N{GREEK SMALL LETTER TAU}"}
 TRUTH = ("design", "mechanism", "law", "mu", "tau")
 
 
-def operating_characteristics_frame(answer: Any, *, quantity: str = "mu") -> pd.DataFrame:
+def operating_characteristics_frame(answer: Any, *, quantity: str = "mu", together: str | None = None) -> pd.DataFrame:
     """Every number that `operating_characteristics` draws.
 
     Parameters
@@ -39,6 +41,8 @@ def operating_characteristics_frame(answer: Any, *, quantity: str = "mu") -> pd.
         What ``simulate.operating_characteristics`` returned, or rows of its frame.
     quantity : str
         ``"mu"``, ``"tau"`` or ``"theta_new"``.
+    together : str, optional
+        ``"design"``, ``"mechanism"``, ``"law"``, ``"mu"`` or ``"tau"``: what does not make a panel of its own.
 
     Returns
     -------
@@ -64,13 +68,21 @@ def operating_characteristics_frame(answer: Any, *, quantity: str = "mu") -> pd.
     if own.empty:
         known = ", ".join(dict.fromkeys(frame["quantity"].astype(str)))
         raise InputError(f"there is no row of {quantity!r}", f"one of {known}")
-    panel = own.groupby(list(TRUTH), sort=False, dropna=False).ngroup()
+    if together is not None:
+        check_option("together", together, TRUTH, error=InputError)
+    apart = [name for name in TRUTH if name != together]
+    panel = own.groupby(apart, sort=False, dropna=False).ngroup()
     columns = [*TRUTH, "method", "coverage", "coverage_mcse", "width", "prob"]
     return own[columns].assign(panel=panel)[["panel", *columns]].reset_index(drop=True)
 
 
 def operating_characteristics(
-    answer: Any, *, quantity: str = "mu", title: str | None = None, ax: Axes | None = None
+    answer: Any,
+    *,
+    quantity: str = "mu",
+    together: str | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw how often intervals hold the truth against how wide they are: high enough and far to the left is good.
 
@@ -84,6 +96,8 @@ def operating_characteristics(
         What ``simulate.operating_characteristics`` returned, or rows of its frame.
     quantity : str
         ``"mu"``, ``"tau"`` or ``"theta_new"``.
+    together : str, optional
+        An axis whose values share a panel, such as ``"design"``: the marks of one method are joined by a line.
     title : str, optional
         Words above.
     ax : Axes, optional
@@ -115,7 +129,7 @@ def operating_characteristics(
     >>> answer = pw.simulate.operating_characteristics(design, methods, truth={"tau": [0, 0.3]}, replications=100)
     >>> pw.plot.close(pw.plot.operating_characteristics(answer))
     """
-    frame = operating_characteristics_frame(answer, quantity=quantity)
+    frame = operating_characteristics_frame(answer, quantity=quantity, together=together)
     count = int(frame["panel"].max()) + 1
     if count > _MOST:
         raise InputError(
@@ -127,13 +141,13 @@ def operating_characteristics(
         words = title or f"Coverage of {show.symbol(quantity)} against width"
         rows = math.ceil(count / _across(count))
         high = rows * (_HIGH + _HEAD + _BETWEEN) - _BETWEEN
-        note = Phrase(_text.plain(_note(frame, quantity)))
+        note = Phrase(_text.plain(_note(frame, quantity, together)))
         own = keyed_chart(_text.plain(words), [note], list(keys.values()), ax, high=high)
         panels = _panels(own, count)
         for number, panel in enumerate(panels):
             _fill(panel, frame[frame["panel"] == number], keys)
         _shared(panels, frame, count)
-        _name(panels, frame, quantity)
+        _name(panels, frame, quantity, together)
     return panels[0]
 
 
@@ -164,6 +178,10 @@ def _fill(ax: Axes, own: pd.DataFrame, keys: dict[str, Key]) -> None:
     prob = float(own["prob"].iloc[0])
     ax.axhspan(prob, 1.0, color=_PROMISE, lw=0, zorder=0)
     ax.axhline(prob, color=_sheet.INK, lw=0.9, zorder=0.5, label="promised")
+    for name, several in own.groupby("method", sort=False):
+        if len(several) > 1:
+            path = several.sort_values("width")
+            ax.plot(path["width"], path["coverage"], color=keys[str(name)].colour, lw=0.8, alpha=0.7, zorder=2)
     for _, row in own.iterrows():
         if not (np.isfinite(row["width"]) and np.isfinite(row["coverage"])):
             continue
@@ -215,10 +233,10 @@ def _round_numbers(low: float, high: float, most: int) -> list[float]:
     return found[:: math.ceil(len(found) / most)]
 
 
-def _name(panels: list[Axes], frame: pd.DataFrame, quantity: str) -> None:
+def _name(panels: list[Axes], frame: pd.DataFrame, quantity: str, together: str | None) -> None:
     """The truth above each panel, what differs between panels only; words of both axes once."""
     truths = frame.drop_duplicates("panel")
-    varied = [name for name in TRUTH if truths[name].nunique(dropna=False) > 1] or ["mu", "tau"]
+    varied = [name for name in TRUTH if name != together and truths[name].nunique(dropna=False) > 1] or ["mu", "tau"]
     for panel, (_, row) in zip(panels, truths.iterrows(), strict=True):
         said = ", ".join(_told(name, row[name]) for name in varied)
         wide = panel.get_position().width * _canvas.figure_of(panel).get_size_inches()[0]
@@ -258,11 +276,14 @@ def _keys(methods: list[str]) -> list[Key]:
     return keys
 
 
-def _note(frame: pd.DataFrame, quantity: str) -> str:
+def _note(frame: pd.DataFrame, quantity: str, together: str | None) -> str:
     prob = show.level(float(frame["prob"].iloc[0]))
     of = "the true effect in a new study" if quantity == "theta_new" else show.symbol(quantity)
+    several = 0 if together is None else frame[together].nunique(dropna=False)
+    values = _AXES.get(str(together), f"{together}s")
+    joined = f" Joined marks: the same method on {several} {values}." if several > 1 else ""
     return (
         f"How often {prob} intervals hold {of}, by simulation under a known truth, against how wide they are on the "
         f"analysis scale. Line: as often as promised; band: more often. Farther left is narrower. Lines through the "
-        f"marks: two Monte Carlo standard errors."
+        f"marks: two Monte Carlo standard errors.{joined}"
     )

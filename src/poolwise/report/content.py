@@ -21,6 +21,7 @@ from poolwise.settings import SMALL_K
 
 if TYPE_CHECKING:
     from poolwise.analysis.record import Analysis
+    from poolwise.analysis.simulation import Simulated
 
 
 @final
@@ -42,6 +43,8 @@ class Content:
         Whether fewer draws were taken than the file asks for.
     seconds : float
         Wall time of the fits.
+    characteristics : Simulated, optional
+        What the methods do on tables whose truth is known.
     """
 
     analysis: Analysis
@@ -50,6 +53,7 @@ class Content:
     borrowed: Borrowing | None = None
     quick: bool = False
     seconds: float = 0.0
+    characteristics: Simulated | None = None
 
     @property
     def effects(self) -> Effects:

@@ -172,6 +172,11 @@ def _begin(folder: Path, names: Iterable[str], question: dict[str, str]) -> None
                 leftover.unlink()
 
 
+def written(folder: Path) -> tuple[str, ...]:
+    """The names of the files that an earlier run wrote into a folder, or is known to have begun."""
+    return tuple(_ours(folder))
+
+
 def _ours(folder: Path) -> dict[str, set[str]]:
     """The hashes that each file of an earlier run may have, by name; never a name with a folder in it."""
     manifest = _manifest(folder) or {"files": {}}

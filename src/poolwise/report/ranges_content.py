@@ -15,6 +15,7 @@ from poolwise.show import percent
 
 if TYPE_CHECKING:
     from poolwise.analysis.record import Analysis
+    from poolwise.analysis.simulation import Simulated
     from poolwise.reconstruct import Reconstruction
 
 
@@ -35,6 +36,8 @@ class RangesContent:
         Wall time of the fits.
     extremes : Reconstruction, optional
         The tables that the search found.
+    characteristics : Simulated, optional
+        What the methods do on tables whose truth is known.
     """
 
     analysis: Analysis
@@ -42,6 +45,7 @@ class RangesContent:
     quick: bool = False
     seconds: float = 0.0
     extremes: Reconstruction | None = None
+    characteristics: Simulated | None = None
 
     @property
     def drawn(self) -> str:

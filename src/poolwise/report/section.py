@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from poolwise.analysis.record import Analysis
+    from poolwise.analysis.simulation import Simulated
 
 
 @final
@@ -62,6 +63,10 @@ class ReportContent(Protocol):
     @property
     def data_label(self) -> str:
         """The word on the data: ``"reported"``, ``"reconstructed"`` or ``"simulated"``."""
+
+    @property
+    def characteristics(self) -> Simulated | None:
+        """What the methods do on tables whose truth is known, None where that is not asked for."""
 
     def front(self) -> Front:
         """What the page says before and after its sections."""

@@ -59,7 +59,7 @@ def held(analysis: Analysis, folder: Path, formats: Collection[str] = ()) -> Ite
         pandoc()
     from poolwise.plot.figures import boxes_warned_of
 
-    _refuse_inputs(analysis, folder)
+    refuse_inputs(analysis, folder)
     told = {"source": analysis.source, "title": analysis.title, "question": analysis.question}
     with (
         files.claimed(folder, _possible(analysis, formats), question=told, room=needed(analysis)),
@@ -104,7 +104,7 @@ def _words(analysis: Analysis) -> Iterator[str]:
         yield from map(str, effects.moderators[column].unique())
 
 
-def _refuse_inputs(analysis: Analysis, folder: Path) -> None:
+def refuse_inputs(analysis: Analysis, folder: Path) -> None:
     """Refuse the folder in which a file lies that the analysis was read from, itself or a link to it."""
     try:
         there = [path for path in analysis.inputs if any(_same(folder, part.parent) for part in (path, path.resolve()))]

@@ -16,6 +16,7 @@ from poolwise.errors import AnalysisError, MissingQuantityError, nearest, shown
 from poolwise.fit import fit
 from poolwise.model import JointOutcomes
 from poolwise.result import Result
+from poolwise.runs.simulation_run import tried_in
 from poolwise.settings import check_flag
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def run(
     if analysis.tables is not None:
         return _over_tables(analysis, folder, quick, fresh, forms, progress)
     fits = tuple(_quick(planned) if quick else planned for planned in analysis.fits)
-    total = len(fits) + (analysis.panel is not None) + 1
+    total = len(fits) + (analysis.panel is not None) + (analysis.simulation is not None) + 1
     tell = progress or (lambda step: None)
     with report.held(replace(analysis, fits=fits), folder, forms):
         began, kept = perf_counter(), report.KeptFits(folder / report.FITS, fresh)
@@ -197,10 +198,11 @@ def run(
             tell(Step(number, total, _words(planned)))
             results.append(_fitted(analysis, planned, kept))
         if analysis.panel is not None:
-            tell(Step(total - 1, total, "prior panel"))
+            tell(Step(len(fits) + 1, total, "prior panel"))
         panel, borrowed = _panel(analysis), _borrowed(results, analysis.prob)
+        tried = tried_in(analysis, folder, fresh, lambda words: tell(Step(total - 1, total, words)))
         tell(Step(total, total, "files"))
-        content = report.Content(analysis, _told_apart(results), panel, borrowed, quick, perf_counter() - began)
+        content = report.Content(analysis, _told_apart(results), panel, borrowed, quick, perf_counter() - began, tried)
         files = report.write(content, folder, forms)
     bias = content.publication_bias
     return Run(analysis, content.results, panel, folder, files, borrowed, tuple(kept.said), bias=bias)

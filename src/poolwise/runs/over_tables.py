@@ -20,6 +20,7 @@ from poolwise.model import Model, with_prior
 from poolwise.prior_catalogue import Entry, panel
 from poolwise.reconstruct.extremes import Extremes, Goals, search
 from poolwise.reconstruct.steering import Goal, bayesian_goals, closed_form_goals
+from poolwise.runs.simulation_run import tried_in
 
 if TYPE_CHECKING:
     from poolwise.checks import Ranges
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 def steps(analysis: Analysis) -> int:
     """How many steps the run of an analysis of reconstructed tables has."""
-    return len(analysis.fits) + (analysis.panel is not None) + 2 * (analysis.restarts > 0) + 1
+    further = (analysis.panel is not None) + (analysis.simulation is not None) + 2 * (analysis.restarts > 0)
+    return len(analysis.fits) + further + 1
 
 
 def run_tables(
@@ -78,9 +80,10 @@ def run_tables(
             beyond=_beyond(analysis, place, extremes),
             tell=lambda words: tell(next(number), words),
         )
+        tried = tried_in(analysis, folder, fresh, lambda words: tell(next(number), words))
         tell(next(number), "files")
         content = report.RangesContent(
-            analysis, found, quick, perf_counter() - began, extremes[0].tables if extremes else None
+            analysis, found, quick, perf_counter() - began, extremes[0].tables if extremes else None, tried
         )
         files = report.write(content, folder, forms)
     return found, files, (*kept.said, *place.said)

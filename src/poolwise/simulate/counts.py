@@ -9,7 +9,7 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from poolwise.effects import Effects
 from poolwise.errors import PoolwiseWarning
@@ -67,6 +67,8 @@ class CountsTruth:
 
     def drawn(self, rng: Rng) -> tuple[Array, Array]:
         """True effects, shape (k,), and events, shape (k, 2)."""
+        from scipy import stats  # slow to load
+
         n_treated, n_control = self.totals.T
         baseline = rng.normal(self.base, self.base_sd, len(n_control))
         control = self._events(n_control, self._control(baseline), rng)
@@ -98,6 +100,8 @@ class CountsTruth:
         return self.scalars["tau"]
 
     def _of_study(self, events: Array, totals: Array, centre: float) -> float:
+        from scipy import stats  # slow to load
+
         b, w = self.base + self.base_sd * _NODES, self.base_sd * _WEIGHTS
         of_base = stats.norm.logpdf(b, self.base, self.base_sd) + self._log_mass(events[1], totals[1], self._control(b))
         mean = np.asarray(self._mean(b, centre))
@@ -189,6 +193,8 @@ class OneArmTruth:
 
     def log_likelihood(self, data: Array) -> float:
         """Log probability of the events, true effects integrated out by Gauss's rule in many panels."""
+        from scipy import stats  # slow to load
+
         theta = self.scalars["mu"] + self.scalars["tau"] * _NODES
         log_law = stats.norm.logpdf(_NODES)
         law = stats.poisson(self.totals[:, None] * np.exp(theta))

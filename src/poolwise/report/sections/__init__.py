@@ -11,6 +11,7 @@ from poolwise.report.sections import (
     answer,
     borrowing,
     bubble,
+    characteristics,
     comparison,
     conventions,
     data,
@@ -40,11 +41,12 @@ ONE_TABLE: tuple[Section[Content], ...] = (
     # The tables.
     comparison.SECTION,
     borrowing.SECTION,
-    # Robustness: leave-one-out, specifications, publication bias.
+    # Robustness: leave-one-out, specifications, publication bias; whether the methods keep their promises here.
     robustness.LEAVE_ONE_OUT,
     robustness.CUMULATIVE,
     robustness.SPECIFICATIONS,
     publication_bias.SECTION,
+    characteristics.SECTION,
     # The data.
     review.SECTION,
     data.SECTION,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.errors import InputError, PoolwiseWarning, described
+from poolwise.errors import InputError, ModelError, PoolwiseWarning, described
 from poolwise.scale import Scale, as_scale
 from poolwise.settings import as_numbers, check_whole
 
@@ -136,7 +136,9 @@ class Design:
             return np.broadcast_to(self.fixed, (count, self.k)).copy()
         drawn = np.asarray(self.se.ppf(rng.random((count, self.k))), dtype=float)
         if not (np.isfinite(drawn).all() and (drawn > 0).all()):
-            raise InputError(f"the law {self.se} gives standard errors that are not above 0", "a law on (0, inf)")
+            raise InputError(
+                f"the law {_law_in_words(self.se)} gives standard errors that are not above 0", "a law on (0, inf)"
+            )
         return drawn
 
     def example(self) -> Effects:
@@ -155,9 +157,23 @@ def as_designs(given: Any) -> dict[str, Design]:
     if isinstance(given, Mapping):
         if not given:
             raise InputError("no design is given", "a design or more", EXAMPLE)
-        return {str(name): _as_design(one) for name, one in given.items()}
+        return {name: _as_design(one) for name, one in named("design", given).items()}
     design = _as_design(given)
     return {design.label: design}
+
+
+def named(what: str, given: Mapping[Any, Any]) -> dict[str, Any]:
+    """What is given under names, as text.
+
+    Raises
+    ------
+    ModelError
+        For two names that are the same text.
+    """
+    out = {str(name): one for name, one in given.items()}
+    if len(out) < len(given):
+        raise ModelError(f"two {what}s have one name: {', '.join(map(repr, given))}", "a name of its own for each")
+    return out
 
 
 def _as_design(given: Any) -> Design:

@@ -17,15 +17,17 @@ from poolwise.engines.nuts import NUTS
 from poolwise.errors import ModelError, PoolwiseError, PoolwiseWarning, described
 from poolwise.fit import fit
 from poolwise.model import CommonEffect, RandomEffects
+from poolwise.model.needs import COUNTS
 from poolwise.quantities import Distribution, Quantity
 from poolwise.scale import Scale
+from poolwise.simulate.characteristics.designs import named
 
 Array = NDArray[np.float64]
 QUANTITIES = ("mu", "tau", "theta_new")
 EXAMPLE = "{'REML, HK': (pw.RandomEffects(), pw.ClosedForm())}"
 NUTS_SECONDS = 0.03  # of a fit of a random-effects model once its program is compiled
 COARSE = 1e-8  # estimated error of posterior probabilities, above which a fit reports it
-PROBES = 2  # tables on which a method is tried before anything is run
+SPREAD = 5.0  # standard errors to both sides in the tables on which a method is tried: no interval is a special case
 
 
 @final
@@ -127,6 +129,8 @@ class Method:
         for row in range(n):
             try:
                 answer = self.answer(y[row], se[row])
+            except MethodError:
+                raise
             except PoolwiseError:
                 trouble[row] = True
                 continue
@@ -145,8 +149,26 @@ class Method:
         """What it says of one table."""
         effects = Effects(y, se=se, scale=self.scale, provenance="simulated")
         if callable(self.given):
-            return self.given(effects)
+            return self._called(effects)
         return fit(effects, *self.given)
+
+    def _called(self, effects: Effects) -> Any:
+        """What the function says; what it raises is told with the table that made it."""
+        try:
+            return self.given(effects)
+        except PoolwiseError:
+            raise
+        except Exception as error:
+            raise MethodError(
+                f"the method '{self.name}' raised {type(error).__name__} ({error}) on y = {effects.y.tolist()}, "
+                f"se = {effects.se.tolist()}",
+                "a function that answers every table of the design",
+            ) from error
+
+
+@final
+class MethodError(ModelError):
+    """A function among the methods raised an error that is none of this package."""
 
 
 def as_methods(given: Any, example: Effects, *, prob: float, threshold: float) -> tuple[Method, ...]:
@@ -164,9 +186,9 @@ def as_methods(given: Any, example: Effects, *, prob: float, threshold: float) -
             raise ModelError(f"methods is {described(given)}", "pairs of a model and an engine by name", EXAMPLE)
     if not given:
         raise ModelError("no method is given", "pairs of a model and an engine by name", EXAMPLE)
-    rng = np.random.default_rng(0)
-    tables = example.se * rng.standard_normal((PROBES, example.k))
-    return tuple(_tried(str(name), one, example, tables, prob, threshold) for name, one in given.items())
+    apart = np.linspace(-SPREAD, SPREAD, example.k) * example.se
+    tables = np.stack([apart, -apart])
+    return tuple(_tried(name, one, example, tables, prob, threshold) for name, one in named("method", given).items())
 
 
 def _tried(name: str, given: Any, example: Effects, y: Array, prob: float, threshold: float) -> Method:
@@ -188,6 +210,7 @@ def _resolved(name: str, given: Any, example: Effects) -> tuple[Any, Any]:
     if not (isinstance(given, Sequence) and len(given) == 2):
         raise ModelError(f"the method '{name}' is {described(given)}", "a pair of a model and an engine", EXAMPLE)
     model, engine = given
+    refuse_several_means(name, model)
     if isinstance(engine, NUTS):
         raise ModelError(
             f"the method '{name}' is NUTS, which takes about {NUTS_SECONDS:g} s for each table once compiled: "
@@ -196,6 +219,26 @@ def _resolved(name: str, given: Any, example: Effects) -> tuple[Any, Any]:
             "a function of your own, {'NUTS': lambda effects: pw.fit(effects, model, pw.NUTS())}, pays that price",
         )
     return (model.resolved(example) if isinstance(engine, Exact) and hasattr(model, "resolved") else model), engine
+
+
+def refuse_several_means(name: str, model: Any) -> None:
+    """Refuse a model that has no single mean effect, or that draws counts.
+
+    Raises
+    ------
+    ModelError
+        Naming the method.
+    """
+    priors, needs = getattr(model, "named_priors", {"mu": None}), getattr(model, "needs", ())
+    if "mu" in priors and getattr(model, "strata", None) is None and COUNTS not in needs:
+        return
+    reason = "draws counts" if COUNTS in needs else "has no single mean effect"
+    raise ModelError(
+        f"the method '{name}' is {described(model)}, which {reason}, and what is simulated are effects with known "
+        "standard errors about one mean",
+        "RandomEffects, CommonEffect, or another model with one mean",
+        "a function that returns one, {'intercept': lambda effects: ...}, is a method too",
+    )
 
 
 def _has_batch_form(method: Method, y: Array, se: Array) -> bool:

@@ -14,7 +14,8 @@ import pandas as pd
 
 from poolwise.errors import ModelError, described
 from poolwise.settings import as_number, check_prob, check_whole
-from poolwise.simulate.characteristics.designs import Design, as_designs
+from poolwise.simulate.characteristics import words
+from poolwise.simulate.characteristics.designs import Design, as_designs, named
 from poolwise.simulate.characteristics.mechanisms import Mechanism, as_mechanisms
 from poolwise.simulate.characteristics.methods import Method, as_methods
 from poolwise.simulate.characteristics.parts import Part, parts_of
@@ -73,23 +74,20 @@ class OperatingCharacteristics:
 
         Notes
         -----
-        Axes along which there is one value only stay as coordinates without a dimension.
+        Axes along which there is one value only stay as coordinates without a dimension; mu and tau that each table
+        draws from a prior are none.
         """
         frame = self.frame.drop(columns=["truth", "k", "interval", "prior", "prob", "threshold"])
-        return frame.set_index(list(AXES)).to_xarray().squeeze()
+        drawn = [name for name in ("mu", "tau") if frame[name].isna().all()]  # each table has its own
+        return frame.drop(columns=drawn).set_index([name for name in AXES if name not in drawn]).to_xarray().squeeze()
 
     def __str__(self) -> str:
-        return self._sentence()
+        """Which intervals of the mean keep their promise under every truth that was tried, and which do not."""
+        return words.sentence(self.frame, self.prob, self.replications)
 
     def _repr_html_(self) -> str:
-        from poolwise.simulate.characteristics.words import card
-
-        return card(self)
-
-    def _sentence(self) -> str:
-        from poolwise.simulate.characteristics.words import sentence
-
-        return sentence(self)
+        """The sentence, and the rows of mu."""
+        return words.card(self.frame, self.prob, self.replications)
 
 
 def operating_characteristics(
@@ -189,17 +187,23 @@ def operating_characteristics(
     numbered = list(parts_of(cells, replications=replications, seed=seed, threshold=threshold))
     parts = [part for _, part in numbered]
     with as_progress(progress) as report:
-        tallies = run_all(parts, executor, None if keep is None else Path(keep), report)
+        tallies = run_all(parts, executor, _path(keep), report)
     totals = _totals([number for number, _ in numbered], parts, tallies, len(rows))
     frame = pd.DataFrame(list(_lines(rows, totals, prob, threshold)))
     return OperatingCharacteristics(frame, _calibration(rows, totals), prob, threshold, seed, replications)
+
+
+def _path(keep: Any) -> Path | None:
+    if not isinstance(keep, str | os.PathLike | None):
+        raise ModelError(f"keep is {described(keep)}", "the path of a file", "keep='parts.jsonl'")
+    return None if keep is None else Path(keep)
 
 
 def _mechanisms(given: Any) -> dict[str, tuple[Mechanism, ...]]:
     if isinstance(given, Mapping):
         if not given:
             raise ModelError("mechanism is empty", "None, or a mechanism by name", "{'none': None}")
-        return {str(name): as_mechanisms(one) for name, one in given.items()}
+        return {name: as_mechanisms(one) for name, one in named("mechanism", given).items()}
     several = as_mechanisms(given)
     return {", ".join(map(repr, several)) or NO_MECHANISM: several}
 

@@ -15,6 +15,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from poolwise.engines.environment import versions
 from poolwise.simulate.characteristics.designs import Design
 from poolwise.simulate.characteristics.mechanisms import Draw, Mechanism, Rng, Studies
 from poolwise.simulate.characteristics.methods import Method
@@ -63,7 +64,7 @@ class Part:
     def key(self) -> str:
         """All that the tallies depend on, in short."""
         asked = [(m.name, m.identity, m.prob, m.quantities) for m in self.methods]
-        stated = f"{self.source} {self.first} {self.last} {self.threshold!r} {asked}"
+        stated = f"{versions('poolwise')} {self.source} {self.first} {self.last} {self.threshold!r} {asked}"
         return hashlib.sha256(stated.encode()).hexdigest()[:32]
 
     def tables(self) -> tuple[Studies, Known]:

@@ -11,7 +11,9 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from time import perf_counter
 from typing import IO, Any, final
 
 import numpy as np
@@ -25,7 +27,9 @@ Tallies = dict[str, Tally]
 """By name of the method."""
 Progress = Callable[[int, int], None]
 HEADER = {"poolwise": "operating characteristics", "format": 1, "sums": list(SUMS)}
-AHEAD = 3  # parts that wait for each worker of a cluster
+AHEAD = 3  # tasks that wait for each worker of a cluster
+SECONDS = 1.0  # of a task on a cluster
+_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # of mallopt, in malloc.h of glibc
 
 
 def run_all(parts: Sequence[Part], executor: Any, keep: Path | None, progress: Progress) -> list[Tallies]:
@@ -100,7 +104,12 @@ def _on_own_cluster(address: str | None, parts: Sequence[Numbered]) -> Iterator[
     if not parts:
         return
     if address is not None:
-        with Client(address, timeout="10s") as client:
+        try:
+            client = Client(address, timeout="10s")
+        except (OSError, ValueError) as error:
+            told = f"no Dask scheduler answers at '{address}' ({str(error).splitlines()[0]})"
+            raise ModelError(told, "the address of one that runs", "dask scheduler, and dask worker ADDRESS") from None
+        with client:
             yield from _on_cluster(client, parts)
         return
     cores = available_cores()
@@ -112,16 +121,55 @@ def _on_own_cluster(address: str | None, parts: Sequence[Numbered]) -> Iterator[
 
 
 def _on_cluster(client: Any, parts: Sequence[Numbered]) -> Iterator[tuple[int, Tallies]]:
-    """Some parts for each worker at a time, so that a scheduler never holds a whole simulation."""
+    """Some parts for each worker at a time, so that a scheduler never holds a whole simulation.
+
+    A scheduler takes some 15 ms for each task, as long as a quick part itself: several go together, as many as take a
+    worker about `SECONDS`, but few enough that at the end every worker has some.
+    """
     from distributed import as_completed
 
     waiting = iter(parts)  # each is taken once
-    ahead = AHEAD * max(1, sum(worker["nthreads"] for worker in client.scheduler_info()["workers"].values()))
-    running = as_completed([client.submit(_alone, part, pure=False) for part in itertools.islice(waiting, ahead)])
+    left, size = len(parts), 1
+    workers = max(1, sum(worker["nthreads"] for worker in client.scheduler_info()["workers"].values()))
+
+    def send() -> Iterator[Any]:
+        nonlocal left
+        batch = list(itertools.islice(waiting, max(1, min(size, left // (AHEAD * workers)))))
+        left -= len(batch)
+        if batch:
+            yield client.submit(_several, batch, pure=False)
+
+    running = as_completed([future for _ in range(AHEAD * workers) for future in send()])
     for future in running:
-        yield future.result()
-        for part in itertools.islice(waiting, 1):
-            running.add(client.submit(_alone, part, pure=False))
+        done, seconds = future.result()
+        size = max(1, int(SECONDS * len(done) / max(seconds, 1e-3)))
+        for each in send():
+            running.add(each)
+        yield from done
+
+
+def _several(parts: Sequence[Numbered]) -> tuple[list[tuple[int, Tallies]], float]:
+    """Parts in a process of their own, and the seconds that they took."""
+    _keep_freed_blocks()
+    began = perf_counter()
+    return [_alone(numbered) for numbered in parts], perf_counter() - began
+
+
+@cache
+def _keep_freed_blocks() -> None:
+    """Let the C library use blocks of memory again that were freed, as it does by itself.
+
+    Dask starts its workers with MALLOC_TRIM_THRESHOLD_, by which every array of some size is handed back to the system
+    and mapped anew: exact posteriors then take 2.6 times as long. Both numbers are the largest that glibc comes to.
+    """
+    if "MALLOC_TRIM_THRESHOLD_" not in os.environ:
+        return
+    import ctypes
+
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, 2**25)
+        mallopt(_TRIM_THRESHOLD, 2**26)
 
 
 def _missing(package: str) -> ModelError:
@@ -155,14 +203,32 @@ def _kept(path: Path | None) -> Iterator[_Kept]:
     if path is None:
         yield _Kept()
         return
-    tallies, whole = _read(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("r+" if path.exists() else "w", encoding="utf-8") as file:
+    try:
+        tallies, whole = _read(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("r+" if path.exists() else "w", encoding="utf-8")
+    except OSError as error:
+        told = f"keep = '{path}' cannot be written: {error.strerror}"
+        raise ModelError(told, "a file in a folder that can be written to") from None
+    with file:
         file.seek(whole)
         file.truncate()  # a line that was cut off when a run was killed
         if not whole:
             file.write(json.dumps(HEADER) + "\n")
         yield _Kept(tallies, file)
+
+
+def forget(path: Path) -> None:
+    """Remove a file of kept parts, and nothing else that stands there.
+
+    Raises
+    ------
+    ModelError
+        For a file that holds something else.
+    """
+    if path.exists():
+        _read(path)
+        path.unlink()
 
 
 def _read(path: Path) -> tuple[dict[str, Tallies], int]:

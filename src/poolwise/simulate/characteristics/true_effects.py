@@ -133,7 +133,8 @@ def as_law(given: Any) -> EffectLaw:
             f"a law of true effects has mean {mean:g} and standard deviation {sd:g}", "finite ones, above 0"
         )
     name = getattr(getattr(given, "dist", None), "name", type(given).__name__)
-    parameters = ", ".join(f"{x:g}" for x in getattr(given, "args", ()))
+    named = [f"{key}={x:g}" for key, x in getattr(given, "kwds", {}).items()]
+    parameters = ", ".join([*(f"{x:g}" for x in getattr(given, "args", ())), *named])
     label = f"{name}({parameters})" if parameters else name
 
     def draw(rng: Rng, shape: tuple[int, ...]) -> Array:

@@ -82,6 +82,9 @@ def as_cells(truth: Any) -> tuple[Cell, ...]:
     laws = [as_law(one) for one in _several(truth.get("law", "normal"))]
     if not laws:
         raise ModelError("truth has no law of true effects", " or ".join(LAWS))
+    for name, values in (("mu", mus), ("tau", taus), ("law", [law.name for law in laws])):
+        if len(set(values)) < len(values):
+            raise ModelError(f"truth has {name} = {shown(values)}", "each value once", EXAMPLE)
     return tuple(Cell(mu, tau, law) for law, mu, tau in itertools.product(laws, mus, taus))
 
 

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from poolwise import show
-
-if TYPE_CHECKING:
-    from poolwise.simulate.characteristics.operating_characteristics import OperatingCharacteristics
 
 FAR = 3.0  # Monte Carlo standard errors from which a coverage is told apart from what was promised
 
 
-def sentence(answer: OperatingCharacteristics) -> str:
+def sentence(frame: pd.DataFrame, prob: float, replications: int) -> str:
     """Which intervals of the mean keep their promise over all truths that were tried, and which do not."""
-    mean = answer.frame[answer.frame["quantity"] == "mu"]
-    by_method = mean.groupby("method", sort=False)
-    lowest, mcse = by_method["coverage"].min(), by_method["coverage_mcse"].max()
-    short = lowest[lowest + FAR * mcse < answer.prob]
-    kept = [str(name) for name in lowest.index if name not in short.index]
+    mean = frame[frame["quantity"] == "mu"]
+    mcse = mean["coverage_mcse"]
+    less = mean[mean["coverage"] + FAR * mcse < prob]
+    short = less.groupby("method", sort=False)["coverage"].min()
+    kept = [str(name) for name in dict.fromkeys(mean["method"]) if name not in short.index]
     truths = mean.groupby("method", sort=False).size().max()
     head = (
-        f"{answer.replications:,} simulated tables of each of {truths} truths; "
-        f"{show.level(answer.prob)} intervals of \N{GREEK SMALL LETTER MU}"
+        f"{replications:,} simulated tables of {'one truth' if truths == 1 else f'each of {truths} truths'}; "
+        f"{show.level(prob)} intervals of \N{GREEK SMALL LETTER MU}"
     )
     said = [f"hold it in {show.percent(value)} at worst by {name}" for name, value in short.sort_values().items()]
     if kept:
-        said.append(f"hold it in at least {show.level(answer.prob)} by {_and(kept)}")
+        said.append(f"hold it as often as promised, as far as the simulation can tell, by {_and(kept)}")
     return f"{head} {'; '.join(said)} (Monte Carlo standard error at most {100 * mcse.max():.2f} %)."
 
 
-def card(answer: OperatingCharacteristics) -> str:
+def card(frame: pd.DataFrame, prob: float, replications: int) -> str:
     """The sentence, and the rows of mu."""
-    mean = answer.frame[answer.frame["quantity"] == "mu"]
+    mean = frame[frame["quantity"] == "mu"]
     named = ["method"] + [name for name in ("design", "mechanism", "law", "mu", "tau") if mean[name].nunique() > 1]
     header = [*map(show.symbol, named), "coverage", "\N{PLUS-MINUS SIGN}", "mean width", "excludes the threshold"]
     rows = [
@@ -41,7 +38,7 @@ def card(answer: OperatingCharacteristics) -> str:
         + [show.number(row["width"]), show.percent(row["rejection"])]
         for _, row in mean.iterrows()
     ]
-    return show.card("Operating characteristics", facts=[sentence(answer)], header=header, rows=rows)
+    return show.card("Operating characteristics", facts=[sentence(frame, prob, replications)], header=header, rows=rows)
 
 
 def _and(names: list[str]) -> str:

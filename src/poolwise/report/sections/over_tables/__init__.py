@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Section
-from poolwise.report.sections import conventions, model
+from poolwise.report.sections import characteristics, conventions, model
 from poolwise.report.sections.over_tables import answer, data, diagnostics, prior_panel, ranges, search
 
 OVER_TABLES: tuple[Section[RangesContent], ...] = (
@@ -14,6 +14,7 @@ OVER_TABLES: tuple[Section[RangesContent], ...] = (
     prior_panel.FIRST,
     ranges.SECTION,
     prior_panel.SECTION,
+    characteristics.SECTION,
     # The data.
     data.SECTION,
     # The appendix.
