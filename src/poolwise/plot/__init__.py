@@ -26,6 +26,8 @@ from poolwise.plot.s_value_plot import s_value, s_value_frame
 from poolwise.plot.shrinkage_plot import shrinkage, shrinkage_frame
 from poolwise.plot.specification_curve_frame import specification_curve_frame
 from poolwise.plot.specification_curve_plot import specification_curve
+from poolwise.plot.summary_forest_frame import summary_forest_frame
+from poolwise.plot.summary_forest_plot import summary_forest
 from poolwise.plot.weight_frame import weight_frame
 from poolwise.plot.weight_function_plot import weight_function
 from poolwise.plot.z_plot import z_frame, z_plot
@@ -37,5 +39,5 @@ __all__ = [
     "operating_characteristics_frame", "posterior", "posterior_frame", "prior_panel", "prior_predictive",
     "prior_surface", "prisma", "publication_bias", "publication_bias_frame", "ranges", "ranges_frame", "ranks",
     "s_value", "s_value_frame", "shrinkage", "shrinkage_frame", "specification_curve", "specification_curve_frame",
-    "trace", "weight_frame", "weight_function", "z_frame", "z_plot",
+    "summary_forest", "summary_forest_frame", "trace", "weight_frame", "weight_function", "z_frame", "z_plot",
 ]  # fmt: skip
