@@ -60,7 +60,7 @@ def test_subgroups_and_outcomes_have_a_line_each(bcg):
     check_words(pw.plot.summary_forest({"joint": joint, "bare": joint}))
 
 
-@pytest.mark.parametrize("rows", [1, 3, 15, 40, 100])
+@pytest.mark.parametrize("rows", [1, 15, 100])
 def test_words_are_legible_with_any_number_of_lines(rows):
     ax = pw.plot.summary_forest(several(rows))
     check_words(ax)

@@ -21,6 +21,7 @@ from poolwise.plot.prior_predictive_plot import prior_predictive
 from poolwise.plot.prior_surface_plot import prior_surface
 from poolwise.plot.prisma_plot import prisma
 from poolwise.plot.publication_bias_plot import publication_bias, publication_bias_frame
+from poolwise.plot.radial_plot import radial, radial_frame
 from poolwise.plot.ranges_plot import ranges, ranges_frame
 from poolwise.plot.s_value_plot import s_value, s_value_frame
 from poolwise.plot.shrinkage_plot import shrinkage, shrinkage_frame
@@ -37,7 +38,8 @@ __all__ = [
     "cumulative_frame", "forest", "forest_frame", "funnel", "funnel_frame", "leave_one_out", "leave_one_out_frame",
     "model_frame", "model_probabilities", "numeric_moderators", "operating_characteristics",
     "operating_characteristics_frame", "posterior", "posterior_frame", "prior_panel", "prior_predictive",
-    "prior_surface", "prisma", "publication_bias", "publication_bias_frame", "ranges", "ranges_frame", "ranks",
-    "s_value", "s_value_frame", "shrinkage", "shrinkage_frame", "specification_curve", "specification_curve_frame",
-    "summary_forest", "summary_forest_frame", "trace", "weight_frame", "weight_function", "z_frame", "z_plot",
+    "prior_surface", "prisma", "publication_bias", "publication_bias_frame", "radial", "radial_frame", "ranges",
+    "ranges_frame", "ranks", "s_value", "s_value_frame", "shrinkage", "shrinkage_frame", "specification_curve",
+    "specification_curve_frame", "summary_forest", "summary_forest_frame", "trace", "weight_frame", "weight_function",
+    "z_frame", "z_plot",
 ]  # fmt: skip
