@@ -11,6 +11,7 @@ from poolwise.plot.forest_frame import forest_frame
 from poolwise.plot.forest_plot import forest
 from poolwise.plot.funnel_frame import funnel_frame
 from poolwise.plot.funnel_plot import funnel
+from poolwise.plot.labbe_plot import labbe, labbe_frame
 from poolwise.plot.leave_one_out_plot import leave_one_out, leave_one_out_frame
 from poolwise.plot.model_probabilities_plot import model_frame, model_probabilities
 from poolwise.plot.operating_characteristics_plot import operating_characteristics, operating_characteristics_frame
@@ -35,8 +36,8 @@ from poolwise.plot.z_plot import z_frame, z_plot
 
 __all__ = [
     "bubble", "bubble_frame", "calibration", "close", "conditional", "conditional_frame", "cumulative",
-    "cumulative_frame", "forest", "forest_frame", "funnel", "funnel_frame", "leave_one_out", "leave_one_out_frame",
-    "model_frame", "model_probabilities", "numeric_moderators", "operating_characteristics",
+    "cumulative_frame", "forest", "forest_frame", "funnel", "funnel_frame", "labbe", "labbe_frame", "leave_one_out",
+    "leave_one_out_frame", "model_frame", "model_probabilities", "numeric_moderators", "operating_characteristics",
     "operating_characteristics_frame", "posterior", "posterior_frame", "prior_panel", "prior_predictive",
     "prior_surface", "prisma", "publication_bias", "publication_bias_frame", "radial", "radial_frame", "ranges",
     "ranges_frame", "ranks", "s_value", "s_value_frame", "shrinkage", "shrinkage_frame", "specification_curve",
