@@ -2,6 +2,8 @@
 
 from poolwise.plot.bubble_plot import bubble, bubble_frame, numeric_moderators
 from poolwise.plot.calibration_plot import calibration
+from poolwise.plot.caterpillar_frame import caterpillar_frame
+from poolwise.plot.caterpillar_plot import caterpillar
 from poolwise.plot.chains_plot import ranks, trace
 from poolwise.plot.conditional_frame import conditional_frame
 from poolwise.plot.conditional_plot import conditional
@@ -35,12 +37,12 @@ from poolwise.plot.weight_function_plot import weight_function
 from poolwise.plot.z_plot import z_frame, z_plot
 
 __all__ = [
-    "bubble", "bubble_frame", "calibration", "close", "conditional", "conditional_frame", "cumulative",
-    "cumulative_frame", "forest", "forest_frame", "funnel", "funnel_frame", "labbe", "labbe_frame", "leave_one_out",
-    "leave_one_out_frame", "model_frame", "model_probabilities", "numeric_moderators", "operating_characteristics",
-    "operating_characteristics_frame", "posterior", "posterior_frame", "prior_panel", "prior_predictive",
-    "prior_surface", "prisma", "publication_bias", "publication_bias_frame", "radial", "radial_frame", "ranges",
-    "ranges_frame", "ranks", "s_value", "s_value_frame", "shrinkage", "shrinkage_frame", "specification_curve",
-    "specification_curve_frame", "summary_forest", "summary_forest_frame", "trace", "weight_frame", "weight_function",
-    "z_frame", "z_plot",
+    "bubble", "bubble_frame", "calibration", "caterpillar", "caterpillar_frame", "close", "conditional",
+    "conditional_frame", "cumulative", "cumulative_frame", "forest", "forest_frame", "funnel", "funnel_frame", "labbe",
+    "labbe_frame", "leave_one_out", "leave_one_out_frame", "model_frame", "model_probabilities", "numeric_moderators",
+    "operating_characteristics", "operating_characteristics_frame", "posterior", "posterior_frame", "prior_panel",
+    "prior_predictive", "prior_surface", "prisma", "publication_bias", "publication_bias_frame", "radial",
+    "radial_frame", "ranges", "ranges_frame", "ranks", "s_value", "s_value_frame", "shrinkage", "shrinkage_frame",
+    "specification_curve", "specification_curve_frame", "summary_forest", "summary_forest_frame", "trace",
+    "weight_frame", "weight_function", "z_frame", "z_plot",
 ]  # fmt: skip
