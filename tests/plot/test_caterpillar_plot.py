@@ -24,7 +24,7 @@ def fitted(k):
 
 @pytest.fixture(scope="module")
 def clustered() -> pw.Result:
-    return pw.fit(pw.datasets.load("assink2016"), pw.ThreeLevel(), pw.Exact(draws=250))
+    return pw.fit(pw.datasets.load("assink2016"), pw.ThreeLevel(), pw.Exact(draws=100))
 
 
 def test_a_caterpillar_draws_the_true_effects_in_order(exact):
@@ -86,7 +86,7 @@ def test_levels_of_a_closed_form_are_refused_and_those_of_an_orchard_are_not(rem
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("k", [1, 3, 40, 300])
+@pytest.mark.parametrize("k", [1, 3, 100])
 def test_words_are_legible_at_any_number_of_studies(style, k):
     ax = pw.plot.caterpillar(fitted(k), style=style)
     check_words(ax)
@@ -96,7 +96,7 @@ def test_words_are_legible_at_any_number_of_studies(style, k):
 def test_a_thousand_true_effects_fit_a_page():
     rng = np.random.default_rng(1)
     table = pw.Effects(rng.normal(size=1000), se=rng.uniform(0.1, 0.6, 1000), scale="SMD")
-    ax = pw.plot.caterpillar(pw.fit(table, pw.RandomEffects(), CLOSED))
+    ax = pw.plot.caterpillar(pw.fit(table, pw.RandomEffects(), pw.ClosedForm(tau2="DL")))
     assert len(figures.points(ax, "true effects")) == 1000
     assert ax.figure.get_size_inches()[1] < 11.7
 

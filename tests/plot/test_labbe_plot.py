@@ -61,7 +61,7 @@ def test_an_empty_cell_is_filled_on_log_odds_alone_and_told():
     assert any("0.5 added" in words for words in figures.words(pw.plot.labbe(table, on="log")))
 
 
-@pytest.mark.parametrize("k", [1, 3, 40, 300])
+@pytest.mark.parametrize("k", [1, 3, 300])
 @pytest.mark.parametrize("on", ["rates", "log"])
 def test_words_are_legible_at_any_number_of_studies(k, on):
     table = trials(k) if k > 1 else trials(3).select(where={"study": trials(3).study[0]}, allow_single=True)

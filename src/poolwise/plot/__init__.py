@@ -1,5 +1,6 @@
 """Pictures of results; the only place that knows matplotlib, which is loaded when the first one is drawn."""
 
+from poolwise.plot._theme import dark, theme
 from poolwise.plot.bubble_plot import bubble, bubble_frame, numeric_moderators
 from poolwise.plot.calibration_plot import calibration
 from poolwise.plot.caterpillar_frame import caterpillar_frame
@@ -38,11 +39,11 @@ from poolwise.plot.z_plot import z_frame, z_plot
 
 __all__ = [
     "bubble", "bubble_frame", "calibration", "caterpillar", "caterpillar_frame", "close", "conditional",
-    "conditional_frame", "cumulative", "cumulative_frame", "forest", "forest_frame", "funnel", "funnel_frame", "labbe",
-    "labbe_frame", "leave_one_out", "leave_one_out_frame", "model_frame", "model_probabilities", "numeric_moderators",
-    "operating_characteristics", "operating_characteristics_frame", "posterior", "posterior_frame", "prior_panel",
-    "prior_predictive", "prior_surface", "prisma", "publication_bias", "publication_bias_frame", "radial",
-    "radial_frame", "ranges", "ranges_frame", "ranks", "s_value", "s_value_frame", "shrinkage", "shrinkage_frame",
-    "specification_curve", "specification_curve_frame", "summary_forest", "summary_forest_frame", "trace",
-    "weight_frame", "weight_function", "z_frame", "z_plot",
+    "conditional_frame", "cumulative", "cumulative_frame", "dark", "forest", "forest_frame", "funnel", "funnel_frame",
+    "labbe", "labbe_frame", "leave_one_out", "leave_one_out_frame", "model_frame", "model_probabilities",
+    "numeric_moderators", "operating_characteristics", "operating_characteristics_frame", "posterior",
+    "posterior_frame", "prior_panel", "prior_predictive", "prior_surface", "prisma", "publication_bias",
+    "publication_bias_frame", "radial", "radial_frame", "ranges", "ranges_frame", "ranks", "s_value", "s_value_frame",
+    "shrinkage", "shrinkage_frame", "specification_curve", "specification_curve_frame", "summary_forest",
+    "summary_forest_frame", "theme", "trace", "weight_frame", "weight_function", "z_frame", "z_plot",
 ]  # fmt: skip

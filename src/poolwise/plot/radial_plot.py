@@ -32,7 +32,8 @@ _LEAST_SHARE, _BEYOND, _APART = (
     1.05,
     0.165,
 )  # of the width for the studies; radius of the arc; inches of its labels
-_NAMED, _LONGEST = 8, 1.6  # studies outside the band with their names in the picture; inches of a name
+_NAMED, _LISTED = 8, 5  # studies outside the band whose names stand in the picture, in the words below
+_LONGEST = 1.6  # inches of a name
 
 
 def radial_frame(result: Result, *, prob: float = 0.95) -> pd.DataFrame:
@@ -304,7 +305,8 @@ def _notes(result: Result, frame: pd.DataFrame) -> list[Phrase]:
     level, k = show.level(float(row["prob"])), len(frame)
     if outside:
         answer = f"{len(outside)} of {k} studies {'lies' if len(outside) == 1 else 'lie'} outside the band: "
-        answer += f"{listing([_text.fit(_text.plain(name), 2.2, _sheet.BODY_SIZE) for name in outside], 5)}."
+        cut = [_text.fit(_text.plain(name), 2.2, _sheet.BODY_SIZE) for name in outside[:_LISTED]]
+        answer += f"{listing([*cut, *outside[_LISTED:]], _LISTED)}."
     else:
         answer = "The study lies within the band." if k == 1 else f"All {k} studies lie within the band."
     point, lower, upper = (number(float(scale.back(row[f"mu_{end}"])), 2) for end in ("point", "lower", "upper"))

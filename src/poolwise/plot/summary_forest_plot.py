@@ -272,7 +272,9 @@ def _answer(frame: pd.DataFrame, effects: Effects) -> str:
     if rows == 1:
         return f"The interval {'excludes' if out else 'includes'} {at}."
     if len(out) in (0, rows):
-        return f"{'All' if out else 'None'} of the {rows} intervals {'exclude' if out else 'excludes'} {at}."
+        if not out:
+            return f"{'Neither' if rows == 2 else 'None'} of the {rows} intervals excludes {at}."
+        return f"{'Both' if rows == 2 else f'All {rows}'} intervals exclude {at}."
     which = f": {listing(out, 4)}" if len(out) <= 4 else ""
     return f"{len(out)} of {rows} intervals {'excludes' if len(out) == 1 else 'exclude'} {at}{which}."
 
