@@ -110,3 +110,13 @@ def test_what_is_no_record_or_has_no_room_is_refused_in_words(averaged, panel):
         pw.plot.model_probabilities(averaged, ax=axes((3.0, 2.0)))
     with pytest.raises(pw.PoolwiseError, match="too small"):
         pw.plot.publication_bias(panel, ax=axes((3.3, 4.0)))
+
+
+def test_the_answer_of_an_average_is_the_sum_of_its_models_and_a_reconstructed_table_is_marked(misconduct):
+    averaged = pw.average(misconduct.described(title="Alliance"))
+    frame = pw.plot.model_frame(averaged)
+    words = " ".join(figures.words(pw.plot.model_probabilities(averaged)))
+    share = 100.0 * frame.loc[frame["effect"] == True, "posterior"].sum()  # noqa: E712, objects
+    assert f"of an effect {share:.0f} %" in words.replace("\n", " ")
+    assert "before them 50 % each" in words
+    assert "reconstructed data" in words

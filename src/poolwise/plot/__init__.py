@@ -1,7 +1,10 @@
 """Pictures of results; the only place that knows matplotlib, which is loaded when the first one is drawn."""
 
+from poolwise.plot._theme import dark, theme
 from poolwise.plot.bubble_plot import bubble, bubble_frame, numeric_moderators
 from poolwise.plot.calibration_plot import calibration
+from poolwise.plot.caterpillar_frame import caterpillar_frame
+from poolwise.plot.caterpillar_plot import caterpillar
 from poolwise.plot.chains_plot import ranks, trace
 from poolwise.plot.conditional_frame import conditional_frame
 from poolwise.plot.conditional_plot import conditional
@@ -11,6 +14,7 @@ from poolwise.plot.forest_frame import forest_frame
 from poolwise.plot.forest_plot import forest
 from poolwise.plot.funnel_frame import funnel_frame
 from poolwise.plot.funnel_plot import funnel
+from poolwise.plot.labbe_plot import labbe, labbe_frame
 from poolwise.plot.leave_one_out_plot import leave_one_out, leave_one_out_frame
 from poolwise.plot.model_probabilities_plot import model_frame, model_probabilities
 from poolwise.plot.operating_characteristics_plot import operating_characteristics, operating_characteristics_frame
@@ -21,21 +25,25 @@ from poolwise.plot.prior_predictive_plot import prior_predictive
 from poolwise.plot.prior_surface_plot import prior_surface
 from poolwise.plot.prisma_plot import prisma
 from poolwise.plot.publication_bias_plot import publication_bias, publication_bias_frame
+from poolwise.plot.radial_plot import radial, radial_frame
 from poolwise.plot.ranges_plot import ranges, ranges_frame
 from poolwise.plot.s_value_plot import s_value, s_value_frame
 from poolwise.plot.shrinkage_plot import shrinkage, shrinkage_frame
 from poolwise.plot.specification_curve_frame import specification_curve_frame
 from poolwise.plot.specification_curve_plot import specification_curve
+from poolwise.plot.summary_forest_frame import summary_forest_frame
+from poolwise.plot.summary_forest_plot import summary_forest
 from poolwise.plot.weight_frame import weight_frame
 from poolwise.plot.weight_function_plot import weight_function
 from poolwise.plot.z_plot import z_frame, z_plot
 
 __all__ = [
-    "bubble", "bubble_frame", "calibration", "close", "conditional", "conditional_frame", "cumulative",
-    "cumulative_frame", "forest", "forest_frame", "funnel", "funnel_frame", "leave_one_out", "leave_one_out_frame",
-    "model_frame", "model_probabilities", "numeric_moderators", "operating_characteristics",
-    "operating_characteristics_frame", "posterior", "posterior_frame", "prior_panel", "prior_predictive",
-    "prior_surface", "prisma", "publication_bias", "publication_bias_frame", "ranges", "ranges_frame", "ranks",
-    "s_value", "s_value_frame", "shrinkage", "shrinkage_frame", "specification_curve", "specification_curve_frame",
-    "trace", "weight_frame", "weight_function", "z_frame", "z_plot",
+    "bubble", "bubble_frame", "calibration", "caterpillar", "caterpillar_frame", "close", "conditional",
+    "conditional_frame", "cumulative", "cumulative_frame", "dark", "forest", "forest_frame", "funnel", "funnel_frame",
+    "labbe", "labbe_frame", "leave_one_out", "leave_one_out_frame", "model_frame", "model_probabilities",
+    "numeric_moderators", "operating_characteristics", "operating_characteristics_frame", "posterior",
+    "posterior_frame", "prior_panel", "prior_predictive", "prior_surface", "prisma", "publication_bias",
+    "publication_bias_frame", "radial", "radial_frame", "ranges", "ranges_frame", "ranks", "s_value", "s_value_frame",
+    "shrinkage", "shrinkage_frame", "specification_curve", "specification_curve_frame", "summary_forest",
+    "summary_forest_frame", "theme", "trace", "weight_frame", "weight_function", "z_frame", "z_plot",
 ]  # fmt: skip

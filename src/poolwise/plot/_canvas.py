@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from poolwise.errors import InputError, warn
-from poolwise.plot import _sheet, _text
+from poolwise.plot import _sheet, _text, _theme
 from poolwise.plot._sheet import Phrase, Placed, Plot, Sheet
 from poolwise.settings import check_instance
 
@@ -44,6 +44,7 @@ def draw(sheet: Sheet, ax: Axes | None) -> tuple[list[Axes], Placed]:
         box = ax.get_position()
         placed = _squeezed(sheet, box.width * inches[0], box.height * inches[1])
         axes = _axes(parent, placed, (box.x0 * inches[0], box.y0 * inches[1]), ax)
+    _theme.note(figure_of(axes[0]))
     rule(axes[0], placed, 0.0)
     _write_body(axes[0], placed)
     _write_lines(axes[0], placed, placed.title, _sheet.MARGIN - placed.above)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import final
 
-from poolwise.plot import _text
+from poolwise.plot import _text, _theme
 
 
 @contextmanager
@@ -29,10 +29,10 @@ def settings(ours: Mapping[str, object]) -> Iterator[None]:
 
 @final
 class plain_text:  # noqa: N801, a context manager like the one it stands on
-    """Switch TeX off while drawing, and warn once of all characters that a figure shows as boxes."""
+    """Switch TeX off while drawing, warn once of characters shown as boxes, and take the theme at hand at the end."""
 
     def __init__(self) -> None:
-        self.parts = (settings({"text.usetex": False}), _text.boxes_warned_of())
+        self.parts = (settings({"text.usetex": False}), _text.boxes_warned_of(), _theme.finished())
 
     def __enter__(self) -> None:
         for part in self.parts:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.checks.chains import ALPHA, chain_plot
-from poolwise.plot import _marks, _sheet, _text
+from poolwise.plot import _marks, _sheet, _text, _theme
 from poolwise.plot._plain import plain_text
 from poolwise.result import Result
 from poolwise.show import symbol
@@ -100,6 +100,7 @@ def _dressed(drawn: Any, result: Result, what: str, x: str, note: str) -> NDArra
     columns = min(len(panels), _MOST_COLUMNS)
     rows = -(-len(panels) // columns)
     width, height = columns * _PANEL[0], rows * _PANEL[1] + _ABOVE + _BELOW
+    _theme.note(figure)
     figure.set_layout_engine("none")
     figure.set_size_inches(width, height)
     figure.set_facecolor("white")

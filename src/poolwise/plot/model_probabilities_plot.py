@@ -113,6 +113,8 @@ def model_probabilities(averaged: BiasAveraged | Averaged, *, title: str | None 
     columns = [*COLUMNS, *([(None, None)] if sums else [])]
     with plain_text():
         words = _text.plain(averaged.effects.title if title is None else title) or "Probabilities of the models"
+        if averaged.effects.reconstructed and "reconstructed" not in words.casefold():
+            words = f"{words} — reconstructed data"
         sheet = _table(words, rows, len(columns), _notes(averaged, frame))
         if ax is not None:
             if sums and _sheet.place(sheet, size_of(ax)[0]).main[1] < _LEAST_TILE * len(columns):
@@ -207,12 +209,29 @@ def _ink(face: np.ndarray) -> str:
 def _notes(averaged: BiasAveraged | Averaged, frame: pd.DataFrame) -> tuple[Phrase, ...]:
     effects = averaged.effects
     models = frame[(frame["bias"] != "all") & frame["effect"].notna()]
-    null = float(models.loc[models["effect"] == False, "posterior"].sum())  # noqa: E712, an object column
-    said = [
-        f"Large: posterior probability in %, k = {effects.k}; small: prior probability. {show.percent(null)} of the "
-        "posterior probability has no effect."
-    ]
+    said = [f"Large: posterior probability in %, k = {effects.k}; small: prior probability."]
     if isinstance(averaged, BiasAveraged):
         said.append(f"Direction of what gets published: {averaged.direction}, stated and not found.")
     said.append(f"Prior: {averaged.prior}.")
-    return (Phrase(show.greek(_text.plain(" ".join(said)))),)
+    return (
+        Phrase(_answer(models), _sheet.BODY_SIZE, _sheet.INK, bold=True),
+        Phrase(show.greek(_text.plain(" ".join(said)))),
+    )
+
+
+def _answer(models: pd.DataFrame) -> str:
+    """How probable an effect, heterogeneity and a bias are after the data, and were before."""
+    parts = {"an effect": models["effect"] == True, "heterogeneity": models["random"] == True}  # noqa: E712, objects
+    if models["bias"].nunique() > 1:
+        parts["publication bias"] = models["bias"] != "none"
+    after, before = (
+        [_share(float(models.loc[own, when].sum())) for own in parts.values()] for when in ("posterior", "prior")
+    )
+    told = ", of ".join(f"{name} {share}" for name, share in zip(parts, after, strict=True))
+    known = f"{before[0]} each" if len(set(before)) == 1 else ", ".join(before)
+    return f"Probability after the data: of {told}; before them {known}."
+
+
+def _share(share: float) -> str:
+    """A share of 1 in percent within a sentence, which a sum of models that leave others out never fills."""
+    return "> 99 %" if share >= 0.995 else f"{_percent(share)} %"

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from poolwise.coding.prisma import Flow
+from poolwise.plot import _theme
+from poolwise.plot._canvas import figure_of
+from poolwise.plot._plain import plain_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,6 +41,14 @@ def prisma(flow: Flow, *, ax: Axes | None = None) -> Axes:
     total = sum(heights) + GAP * (len(rows) + 1)
     if ax is None:
         _, ax = plt.subplots(figsize=(2 * WIDTH + APART + 2 * GAP, total + (0.3 if flow.title else 0.0)))
+    with plain_text():
+        _theme.note(figure_of(ax))
+        _draw(ax, flow, rows, heights)
+    return ax
+
+
+def _draw(ax: Axes, flow: Flow, rows: list[tuple[list[str], list[str]]], heights: list[float]) -> None:
+    total = sum(heights) + GAP * (len(rows) + 1)
     ax.set_xlim(0.0, 2 * WIDTH + APART + 2 * GAP)
     ax.set_ylim(0.0, total)
     ax.set_axis_off()
@@ -53,7 +64,6 @@ def prisma(flow: Flow, *, ax: Axes | None = None) -> Axes:
             _arrow(ax, (GAP + WIDTH / 2.0, top + GAP), (GAP + WIDTH / 2.0, top))
     if flow.title:
         ax.set_title(flow.title, fontsize=SIZE + 1, loc="left")
-    return ax
 
 
 def _rows(flow: Flow) -> list[tuple[list[str], list[str]]]:
