@@ -38,7 +38,7 @@ def test_the_ten_lines_print_what_the_readme_says():
         assert numbers[0] == pytest.approx(numbers[1], abs=NUTS_LAST_DIGIT)
 
 
-@pytest.mark.parametrize("head", ["## Your own data", "## Publication bias"])
+@pytest.mark.parametrize("head", ["## Your own data", "## Publication bias", "## Which interval can I trust?"])
 def test_a_section_tells_what_its_code_prints(head):
     mpl.use("agg")
     section = README.partition(head)[2]
