@@ -1,4 +1,4 @@
-"""One thread of linear algebra while a fit runs, and the caller's number of them afterwards.
+"""One thread of linear algebra while a fit runs, the caller's number of them afterwards, and the cores there are.
 
 The products of a meta-analysis are small and many: threads of a BLAS library spend more time in waiting for one another
 than they save, and on two cores make a three-level fit three times slower.
@@ -74,6 +74,11 @@ def one_thread() -> Iterator[None]:
             shared = _HOLDS.pop()
             for library, threads in own if _HOLDS else (*own, *shared):
                 library.set_threads(threads)
+
+
+def available_cores() -> int:
+    """Cores that this process may use; all of the machine's before Python 3.13, which first tells."""
+    return getattr(os, "process_cpu_count", os.cpu_count)() or 1
 
 
 def most_threads() -> int:

@@ -1,8 +1,7 @@
-"""What a fit runs on: the versions of the packages that take part, and the processor cores that it may use."""
+"""What a fit runs on: the versions of the packages that take part."""
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from importlib import metadata
 
@@ -15,8 +14,3 @@ def versions(*packages: str) -> dict[str, str]:
 @cache
 def _version(package: str) -> str:
     return metadata.version(package)
-
-
-def available_cores() -> int:
-    """Cores that this process may use; all of the machine's before Python 3.13, which first tells."""
-    return getattr(os, "process_cpu_count", os.cpu_count)() or 1
