@@ -254,7 +254,7 @@ def _polish(data: Data, brackets: Array, ends: Array, *, restricted: bool) -> tu
             moved = inside if np.count_nonzero(kept) == kept.size else np.where(kept, inside, 0.5 * (lower + upper))
             if some:  # have ended before, and stay where they are
                 moved, ended = np.where(done, tau2, moved), done | ended
-            tau2, last, done, some = moved, step, ended, np.count_nonzero(ended)
+            tau2, last, done, some = moved, step, ended, int(np.count_nonzero(ended))
             if some == done.size:
                 return tau2, step_number
     return tau2, STEPS
