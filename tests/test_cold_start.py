@@ -37,6 +37,13 @@ def test_nothing_heavy_is_loaded(code):
     assert ran.stdout.split() == []
 
 
+def test_the_roads_of_the_bayesian_engines_come_with_the_first_fit():
+    code = "import sys, poolwise; print(*[name for name in sys.modules if name.startswith('poolwise.')])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    rooms = ("poolwise.quadrature", "poolwise.pymc_models", "poolwise.engines.draws", "poolwise.reconstruct.")
+    assert not [name for name in loaded.split() if name.startswith(rooms)]
+
+
 @pytest.mark.parametrize("shape", [(1, 4), (2, 7), (4, 4000)])
 def test_e_bfmi_is_that_of_arviz_to_the_last_bit(shape):
     energy = np.random.default_rng(1).normal(30.0, 5.0, shape)

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 import poolwise as pw
 from poolwise.engines.closed_form import engine as closed_form
-from poolwise.engines.exact import engine as exact
+from poolwise.engines.exact import answer as exact
 from poolwise.engines.nuts import planned as nuts
 from poolwise.quadrature.boxes import boxes
 from poolwise.threads import most_threads, one_thread

@@ -14,15 +14,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from poolwise import priors
-from poolwise.batch import fit_batch
-from poolwise.csv_studies import read_csv
 from poolwise.design import design
 from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import PoolwiseError, PoolwiseWarning
-from poolwise.exchange import pymc_model, read_draws
 from poolwise.fit import fit, refit
 from poolwise.model import (
     PEESE,
@@ -52,7 +49,10 @@ from poolwise.tables import compare, predict, summary
 if TYPE_CHECKING:
     from poolwise import bias, checks, coding, datasets, measures, plot, simulate
     from poolwise.analysis import load_analysis
+    from poolwise.batch import fit_batch
+    from poolwise.csv_studies import read_csv
     from poolwise.evidence import BayesFactor, average, bayes_factor
+    from poolwise.exchange import pymc_model, read_draws
     from poolwise.report import KeptFits
     from poolwise.runs import run
 
@@ -69,7 +69,11 @@ _LAZY = {
     "bayes_factor": ("poolwise.evidence", "bayes_factor"),
     "datasets": ("poolwise.datasets", None),
     "plot": ("poolwise.plot", None),
+    "fit_batch": ("poolwise.batch", "fit_batch"),
     "load_analysis": ("poolwise.analysis", "load_analysis"),
+    "pymc_model": ("poolwise.exchange", "pymc_model"),
+    "read_csv": ("poolwise.csv_studies", "read_csv"),
+    "read_draws": ("poolwise.exchange", "read_draws"),
     "run": ("poolwise.runs", "run"),
     "simulate": ("poolwise.simulate", None),
     "KeptFits": ("poolwise.report", "KeptFits"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, fields, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from poolwise.closed_form.tau2 import ESTIMATORS
 from poolwise.effects import Effects
@@ -11,7 +11,6 @@ from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.closed_form.notes import prediction
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
-from poolwise.engines.nuts.stored_draws import Place
 from poolwise.errors import FitError, ModelError, described, listing, warn
 from poolwise.model import (
     MODELS,
@@ -27,6 +26,9 @@ from poolwise.model import (
 from poolwise.model.needs import CLUSTERS, CORRELATED, COVARIANCE, CROSSED, POOLED, UNCERTAIN
 from poolwise.result import NO_PRIOR, Result
 from poolwise.settings import check_flag, option_meant
+
+if TYPE_CHECKING:
+    from poolwise.engines.nuts.stored_draws import Place
 
 ENGINES = (ClosedForm, Exact, NUTS)
 ONE_TAU = (CommonEffect, RandomEffects, MetaRegression, Subgroups)

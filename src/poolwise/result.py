@@ -15,7 +15,6 @@ from poolwise.density_strip import together
 from poolwise.design import Design
 from poolwise.effects import Effects
 from poolwise.errors import InputError, MissingQuantityError, ModelError, described, nearest, shown
-from poolwise.laws import with_error
 from poolwise.model import Model
 from poolwise.quantities import Posterior, Quantity, in_words, rows_of
 from poolwise.settings import as_number, check_words
@@ -389,6 +388,8 @@ class Result:
         quantity = self[name]
         if not isinstance(quantity, Posterior):
             raise MissingQuantityError(f"'{name}' of '{self.label}' has no posterior", "a result of Exact or NUTS")
+        from poolwise.laws import with_error  # which knows the laws of all engines
+
         return Posterior(with_error(quantity.law, float(se)), quantity.kind)
 
     @one_thread()

@@ -1,4 +1,4 @@
-"""One thread of linear algebra while a fit runs, and the caller's number of them afterwards.
+"""One thread of linear algebra while a fit runs, the caller's number of them afterwards, and the cores there are.
 
 The products of a meta-analysis are small and many: threads of a BLAS library spend more time in waiting for one another
 than they save, and on two cores make a three-level fit three times slower.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -42,6 +43,7 @@ class Library:
 Counts = tuple[tuple[Library, int], ...]
 
 _LOCK = Lock()
+_CORES: ContextVar[int | None] = ContextVar("cores", default=None)
 _HOLDS: list[Counts] = []
 """One entry for each hold that is open in this process; the first, and so the last to go, has what is restored."""
 
@@ -74,6 +76,21 @@ def one_thread() -> Iterator[None]:
             shared = _HOLDS.pop()
             for library, threads in own if _HOLDS else (*own, *shared):
                 library.set_threads(threads)
+
+
+def available_cores() -> int:
+    """Cores that this process may use; all of the machine's before Python 3.13, which first tells."""
+    return _CORES.get() or getattr(os, "process_cpu_count", os.cpu_count)() or 1
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Hold engines to one core, where other processes have the others."""
+    token = _CORES.set(1)
+    try:
+        yield
+    finally:
+        _CORES.reset(token)
 
 
 def most_threads() -> int:

@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 
 import poolwise as pw
 from poolwise import priors
-from poolwise.engines.exact.engine import log_density_of_mu
+from poolwise.engines.exact.answer import log_density_of_mu
 
 TOLERANCE = 1e-8  # nats, beside densities of up to 1e3 nats below their maximum; the engine promises 1e-8 sd
 VALUES = (0.0, 0.3, -0.1, 2.0, -8.0, 40.0)

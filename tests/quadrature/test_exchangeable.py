@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from poolwise.priors import HalfNormal
+from poolwise.quadrature.groups import exchangeable as module
 from poolwise.quadrature.groups.exchangeable import exchangeable
 from poolwise.quadrature.groups.hyper_grid import Hyperpriors
 from poolwise.quadrature.groups.laws import Laws
@@ -70,6 +71,16 @@ def test_evidence_and_hyperparameters_are_those_of_the_tensor_rule(posterior, ru
         assert law.mean == pytest.approx(mean, abs=10.0 * PROMISE)
         assert law.sd == pytest.approx(np.sqrt(share @ (axes[axis] - mean) ** 2), abs=10.0 * PROMISE)
     assert posterior.error < 1e-5
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_sums_are_the_same_to_the_last_bit_by_however_many_cores(posterior, monkeypatch, cores):
+    monkeypatch.setattr(module, "available_cores", lambda: cores)
+    again = fitted()
+    for ours, theirs in ((again.fine_means, posterior.fine_means), (again.fine_spreads, posterior.fine_spreads)):
+        assert ours.log_total == theirs.log_total
+        assert (ours.means_mass == theirs.means_mass).all()
+        assert (ours.spreads_mass == theirs.spreads_mass).all()
 
 
 def test_laws_invert_their_distribution_functions(posterior):

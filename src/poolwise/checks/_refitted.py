@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from poolwise.checks._bridge import left_out_density
 from poolwise.engines.exact.left_out import Refits, Unit, refits
-from poolwise.engines.nuts import NUTS, ReadDraws
+from poolwise.engines.nuts import NUTS
 from poolwise.engines.nuts.muted_rows import log_likelihood_without
+from poolwise.engines.nuts.read_draws import ReadDraws
 from poolwise.errors import ModelError
 from poolwise.model.selection import Selection
 from poolwise.result import Result

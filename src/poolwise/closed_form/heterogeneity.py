@@ -70,6 +70,8 @@ def q_test(data: Data) -> QTest:
     """
     fit = inverse_variance_fit(data)
     q, df = quadratic(fit)[:, 0], data.df
+    if np.count_nonzero(df > 0) == df.size:
+        return QTest(q, df, chdtrc(df, q), df / trace(fit)[:, 0])
     typical = np.divide(df, trace(fit)[:, 0], out=np.full(df.shape, np.nan), where=df > 0)
     return QTest(q, df, np.where(df > 0, chdtrc(np.maximum(df, 1), q), 1.0), typical)
 

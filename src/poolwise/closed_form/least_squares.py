@@ -95,7 +95,7 @@ class Data:
 
     def take(self, rows: NDArray[np.intp]) -> Data:
         """The data sets with these numbers, in this order."""
-        if len(rows) == len(self.y) and (rows == np.arange(len(rows))).all():
+        if len(rows) == len(self.y) and (len(rows) == 1 or (rows == np.arange(len(rows))).all()):
             return self
         columns = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "mean_alone"}
         chosen = {name: column if len(column) == 1 < len(self.y) else column[rows] for name, column in columns.items()}
@@ -196,7 +196,7 @@ def prepare(y: ArrayLike, v: ArrayLike, X: ArrayLike | None = None) -> Data:
     present = there.astype(float)
     count = np.vecdot(present, present)
     known = v
-    if not there.all():
+    if np.count_nonzero(there) < there.size:
         y, v, known = np.where(there, y, 0.0), np.where(there, v, 0.0), np.where(there, v, np.inf)
         v = np.where(there, v, (v.sum(-1) / count)[:, None])
     design, back, reference = _from_reference(X, present, known)

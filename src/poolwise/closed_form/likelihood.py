@@ -180,7 +180,7 @@ def maximise(data: Data, *, restricted: bool) -> Maximum:
     tau2 = np.zeros(n)
     tau2[rows] = roots
     maxima = inner + at_zero
-    if (maxima > 1).any():
+    if np.count_nonzero(maxima > 1):
         tau2 = _best(data, rows, roots, at_zero, restricted=restricted)
     return Maximum(tau2, maxima, iterations)
 
@@ -238,7 +238,7 @@ def _polish(data: Data, brackets: Array, ends: Array, *, restricted: bool) -> tu
     noise = ROUNDING * typical
     heights = ends * (typical + brackets) ** 2
     tau2 = lower + (upper - lower) * heights[0] / (heights[0] - heights[1])
-    last, done = np.full(tau2.shape, np.inf), np.zeros(tau2.shape, dtype=bool)
+    last, done, some = np.full(tau2.shape, np.inf), np.zeros(tau2.shape, dtype=bool), 0
     with np.errstate(divide="ignore", invalid="ignore"):
         for step_number in range(1, STEPS + 1):
             fit = weighted_fit(data, weights(data, tau2[:, None]))
@@ -250,9 +250,12 @@ def _polish(data: Data, brackets: Array, ends: Array, *, restricted: bool) -> tu
             ended = (next_step(step, last, scale) <= near) | (upper - lower <= near)
             aim = tau2 - step
             inside = np.fmin(np.fmax(aim, lower), upper)
-            moved = np.where(ended | (inside == aim), inside, 0.5 * (lower + upper))
-            tau2, last, done = np.where(done, tau2, moved), step, done | ended
-            if done.all():
+            kept = ended | (inside == aim)
+            moved = inside if np.count_nonzero(kept) == kept.size else np.where(kept, inside, 0.5 * (lower + upper))
+            if some:  # have ended before, and stay where they are
+                moved, ended = np.where(done, tau2, moved), done | ended
+            tau2, last, done, some = moved, step, ended, int(np.count_nonzero(ended))
+            if some == done.size:
                 return tau2, step_number
     return tau2, STEPS
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.engines.exact import Exact
-from poolwise.engines.exact.engine import log_density_of_mu
+from poolwise.engines.exact.answer import log_density_of_mu
 from poolwise.errors import InputError, ModelError, listing, nearest, shown
 from poolwise.evidence.averaged import MODELS, Averaged, SavageDickey
 from poolwise.evidence.bias_average import Component, Problem, common_cuts, components

@@ -15,7 +15,7 @@ from poolwise.checks.cumulative.steps import answers, before
 from poolwise.checks.cumulative.words import caveat, settled_sentence, ties_sentence
 from poolwise.checks.question import side
 from poolwise.effects import Effects
-from poolwise.engines.nuts import ReadDraws
+from poolwise.engines.nuts.read_draws import ReadDraws
 from poolwise.errors import ModelError
 from poolwise.lent import Lent
 from poolwise.result import NO_PRIOR, Result, check_result

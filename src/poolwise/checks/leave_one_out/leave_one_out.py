@@ -16,7 +16,8 @@ from poolwise.checks.leave_one_out.by_nuts import leave_out_by_nuts
 from poolwise.checks.leave_one_out.by_quadrature import Found, leave_out
 from poolwise.checks.question import KIND, SAID, Side, side
 from poolwise.effects import Effects
-from poolwise.engines.nuts import NUTS, ReadDraws
+from poolwise.engines.nuts import NUTS
+from poolwise.engines.nuts.read_draws import ReadDraws
 from poolwise.engines.nuts.stored_draws import Folder
 from poolwise.errors import ModelError, listing
 from poolwise.evidence import Averaged, BiasAveraged

@@ -125,7 +125,7 @@ def symmetric(centre: float, sd: float, df: float, prob: float) -> tuple[float, 
 
 def _mean(coef: Coefficients, interval: str) -> Estimate:
     """The mean effect with its interval and the test that it is zero."""
-    mu, se, df = float(coef.beta[0, 0]), float(coef.se[0, 0]), float(coef.df[0])
+    mu, se, df = float(coef.beta[0, 0]), math.sqrt(coef.cov[0, 0, 0]), float(coef.df[0])
     return mean_effect(mu, se, df, math.sqrt(coef.wald[0, 0, 0]), INTERVAL_WORDS[interval])
 
 

@@ -7,28 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, final, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
 from poolwise.effects import Effects
 from poolwise.engines.environment import versions
-from poolwise.engines.exact.choice import quadrature
-from poolwise.engines.exact.groups import Grouped, grouped, is_exchangeable
-from poolwise.engines.exact.posterior import Fitted
-from poolwise.engines.exact.rows import RowFit, fitted_rows, has_rows
-from poolwise.engines.exact.selected import SelectedFit, fitted_steps, is_selected
-from poolwise.engines.exact.tree import exact_tree
-from poolwise.engines.means import means_of
 from poolwise.errors import ModelError, shown
-from poolwise.model import Model, prior_words, remarks, stated
+from poolwise.model import Model, prior_words, remarks
 from poolwise.model.needs import CLUSTERS, COVARIANCE, EXCHANGEABLE, SCALE_MODERATORS, SELECTED_BY_STEPS, SKEWED
-from poolwise.moments import refuse_improper
-from poolwise.quantities import ByStudy, IntervalKind, Quantity
+from poolwise.quantities import ByStudy, IntervalKind
 from poolwise.result import FitReport, Result
 from poolwise.settings import NUMBERS_OF_A_DRAW, as_number, check_memory, check_option, check_whole
 from poolwise.threads import one_thread
-
-Array = NDArray[np.float64]
 
 
 @final
@@ -116,8 +103,12 @@ class Exact:
         Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06 for the model;
         the quadrature is our own (`poolwise.quadrature`).
         """
+        # The quadratures come with the first fit: `import poolwise` need not wait for 60 modules of them.
+        from poolwise.engines.exact import answer
+        from poolwise.engines.exact.tree import exact_tree
+
         start = time.perf_counter()
-        fitted = _fitted(effects, model, self.tolerance)
+        fitted = answer.fitted(effects, model, self.tolerance)
         resolved = fitted.model
         report = FitReport(
             findings=fitted.findings(self.tolerance),
@@ -136,7 +127,7 @@ class Exact:
             engine=self,
             interval_kind=f"credible ({self.kind})",
             quantities=fitted.quantities(self.kind),
-            studies=ByStudy(effects.labels, partial(_study, fitted, self.kind)),
+            studies=ByStudy(effects.labels, partial(answer.study, fitted, self.kind)),
             weights=fitted.weights(),
             report=report,
             prior=prior_words(resolved),
@@ -144,53 +135,7 @@ class Exact:
             native=fitted,
             absent=fitted.absent,
             combinations=fitted.linear,
-            linear=None if isinstance(fitted, RowFit | SelectedFit) else _Linear(fitted, self.kind),
+            linear=answer.linear(fitted, self.kind),
             design=fitted.design,
             tree=partial(exact_tree, fitted, (self.chains, self.draws), self.seed, label),
         )
-
-
-def log_density_of_mu(result: Result, at: float) -> float:
-    """Log posterior density of mu at one value, of an exact result with a prior on mu.
-
-    Parameters
-    ----------
-    result : Result
-        Of `Exact`.
-    at : float
-        On the analysis scale; however remote, the answer is finite.
-
-    Returns
-    -------
-    float
-    """
-    assert isinstance(result.native, Fitted)
-    return result.native.log_density_of_mu(at)
-
-
-def _fitted(effects: Effects, model: Model, tolerance: float) -> Fitted | Grouped | RowFit | SelectedFit:
-    if is_selected(model):
-        return fitted_steps(effects, model.resolved(effects))
-    if has_rows(model):
-        return fitted_rows(effects, model.resolved(effects))
-    if is_exchangeable(model):
-        return grouped(effects, model.resolved(effects), tolerance)
-    resolved, structure = stated(effects, model)
-    refuse_improper(effects, resolved, structure)
-    return quadrature(effects, resolved, tolerance, means_of(structure))
-
-
-def _study(fitted: Fitted | Grouped | RowFit | SelectedFit, kind: IntervalKind, row: int) -> Quantity:
-    return fitted.study(row, kind)
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class _Linear:
-    """Makes posteriors of linear combinations."""
-
-    fitted: Fitted | Grouped
-    kind: IntervalKind
-
-    def __call__(self, c: Array, *, new: bool) -> Quantity:
-        return self.fitted.combination(c, new, self.kind)

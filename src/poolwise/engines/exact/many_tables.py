@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.engines.environment import available_cores
 from poolwise.engines.means import normal_prior
 from poolwise.errors import ModelError
 from poolwise.model import Model
@@ -18,6 +17,7 @@ from poolwise.quadrature.one_tau.jobs import MEAN, Studies, TauPriors
 from poolwise.quadrature.one_tau.regression import Regression
 from poolwise.quadrature.one_tau.tau_posterior import MU, below, summaries, tau_posterior
 from poolwise.quadrature.rules.gaussian import Basis
+from poolwise.threads import available_cores
 
 Array = NDArray[np.float64]
 CHUNK = 500  # tables worked on at once: enough to make Python cheap, few enough for the memory

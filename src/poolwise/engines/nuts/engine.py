@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 from poolwise.effects import Effects
 from poolwise.engines.environment import versions
-from poolwise.engines.nuts.planned import fit_planned
-from poolwise.engines.nuts.row_models import LATENTS, fit_latent
-from poolwise.engines.nuts.samplers import check_sampler
-from poolwise.engines.nuts.settings import PACKAGES, Sampler
-from poolwise.engines.nuts.stored_draws import Place
+from poolwise.engines.nuts.settings import PACKAGES, Sampler, check_sampler
 from poolwise.errors import ModelError, shown
 from poolwise.model import Model
 from poolwise.model.needs import (
@@ -35,6 +31,9 @@ from poolwise.model.needs import (
 from poolwise.result import Result
 from poolwise.settings import NUMBERS_OF_A_DRAW, as_number, check_flag, check_memory, check_whole
 from poolwise.threads import one_thread
+
+if TYPE_CHECKING:
+    from poolwise.engines.nuts.stored_draws import Place
 
 
 @final
@@ -172,6 +171,10 @@ class NUTS:
         ----------
         Hoffman & Gelman 2014, J. Machine Learning Research 15, 1593-1623, algorithm 6, for the sampler.
         """
+        # The roads come with the first fit: `import poolwise` need not wait for 25 modules of them.
+        from poolwise.engines.nuts.planned import fit_planned
+        from poolwise.engines.nuts.row_models import LATENTS, fit_latent
+
         what = f"{self.chains} chains of {self.draws} draws of the true effects of {effects.k} studies"
         check_memory(what, self.chains * self.draws * (NUMBERS_OF_A_DRAW + effects.k), "draws=1000")
         if type(model) in LATENTS:

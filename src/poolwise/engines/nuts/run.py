@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from poolwise.effects import Effects
-from poolwise.engines.environment import available_cores
 from poolwise.engines.nuts.limit_errors import sign_notes
 from poolwise.engines.nuts.remedies import Reader, Sample, careful
 from poolwise.engines.nuts.settings import Settings
@@ -17,6 +16,7 @@ from poolwise.model.needs import COUNTS, EXCHANGEABLE, SCALE_MODERATORS, SKEWED
 from poolwise.pymc_models.standardised import MOST_COEFFICIENTS, STANDARDISED
 from poolwise.quantities import Quantity
 from poolwise.result import Finding, FitReport
+from poolwise.threads import available_cores
 
 NEEDS_OF_STANDARDISED = frozenset({EXCHANGEABLE, SCALE_MODERATORS})  # what such a model may need
 USUAL, USUAL_OF_COUNTS, USUAL_OF_CURVED, USUAL_OF_STANDARDISED = 0.95, 0.9, 0.85, 0.8

@@ -6,15 +6,13 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.engines.nuts.settings import PACKAGES, Settings
+from poolwise.engines.nuts.settings import Settings
 from poolwise.errors import ModelError
-from poolwise.settings import check_option
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -109,17 +107,6 @@ class Chains:
     def count(self) -> int:
         """Number of chains."""
         return len(self.stats["diverging"])
-
-
-def check_sampler(name: object) -> None:
-    """Raise a ModelError for a sampler that does not exist, or is not installed."""
-    check_option("sampler", name, PACKAGES)
-    missing = [package for package in PACKAGES[str(name)] if find_spec(package) is None]
-    if missing:
-        raise ModelError(
-            f"sampler = '{name}' needs {' and '.join(missing)}, which this Python does not have",
-            advice=f"pip install 'poolwise[{name}]', or sampler='nutpie', which is the default",
-        )
 
 
 def sampled(ready: Ready, settings: Settings, target_accept: float, *, adaptation: Adaptation = "diag") -> Chains:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import Field
+from importlib.util import find_spec
 from typing import Any, ClassVar, Literal, Protocol
+
+from poolwise.errors import ModelError
+from poolwise.settings import check_option
 
 Sampler = Literal["nutpie", "pymc", "numpyro"]
 PACKAGES: Mapping[str, tuple[str, ...]] = {"nutpie": ("nutpie",), "pymc": (), "numpyro": ("numpyro", "jax")}
@@ -55,3 +59,14 @@ class Settings(Protocol):
     @property
     def versions(self) -> dict[str, str]:
         """Versions of the packages that take part in a fit."""
+
+
+def check_sampler(name: object) -> None:
+    """Raise a ModelError for a sampler that does not exist, or is not installed."""
+    check_option("sampler", name, PACKAGES)
+    missing = [package for package in PACKAGES[str(name)] if find_spec(package) is None]
+    if missing:
+        raise ModelError(
+            f"sampler = '{name}' needs {' and '.join(missing)}, which this Python does not have",
+            advice=f"pip install 'poolwise[{name}]', or sampler='nutpie', which is the default",
+        )

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -23,8 +25,10 @@ from scipy.special import ndtr
 from poolwise.quadrature.groups.hyper_grid import HyperGrid, Hyperpriors, Points, first_grid, split, tail_of
 from poolwise.quadrature.groups.outcome_likelihood import ORDER, Group, Table, first_edges, halved, unresolved
 from poolwise.quadrature.rules.product_rule import REACH, normal_weights
+from poolwise.threads import available_cores, one_thread
 
 Array = NDArray[np.float64]
+Summed = tuple[Array, list[Array]]
 
 TOLERANCE = 2e-6  # disagreement of the two sums, of which each is the more exact where the other is coarse
 SCOUT = 4  # nodes of a panel that find where the posterior is
@@ -103,29 +107,16 @@ def sums(
         height = table.log_joint(means.first, means.second)
         tops.append(height.max(axis=1))
         offset += tops[-1]
-        parts.append(Part.of(np.exp(height - tops[-1][:, None]), weights, len(weights) * len(offset) > FEW))
+        height -= tops[-1][:, None]
+        parts.append(Part.of(np.exp(height, out=height), weights, len(weights) * len(offset) > FEW))
     peaks = float(offset.max()), float(spreads.log_weight.max())
     first, second = np.exp(offset - peaks[0]), np.exp(spreads.log_weight - peaks[1])
-    means_mass, spreads_mass = np.empty(len(first)), np.zeros(len(second))
-    by_means = [np.empty((len(first), part.b.shape[1])) for part in parts] if over_means else []
-    by_spreads = [np.zeros((len(second), part.basis.shape[1])) for part in parts] if over_spreads else []
-    rows = max(1, CELLS // len(second))
-    for start in range(0, len(first), rows):
-        block = slice(start, start + rows)
-        joint = first[block, None] * second
-        each = []
-        for part in parts:
-            each.append(part.likelihood(block))
-            joint *= each[-1]
-        means_mass[block] = joint.sum(axis=1)
-        spreads_mass += joint.sum(axis=0)
-        for o, part in enumerate(parts if over_means or over_spreads else ()):
-            others = np.divide(joint, each[o], out=each[o])
-            if over_means:
-                np.matmul(others, part.b, out=by_means[o][block])
-            if over_spreads:
-                by_spreads[o] += others.T @ part.a[block]
-    by_spreads = [found @ part.basis.T for found, part in zip(by_spreads, parts, strict=True)] if over_spreads else []
+    work = Blocks(first, second, tuple(parts), over_means, over_spreads)
+    means_mass, by_means = np.empty(len(first)), work.room_by_means()
+    summed = work.all(means_mass, by_means)
+    spreads_mass = sum((at_spreads for at_spreads, _ in summed), np.zeros(len(second)))
+    by_spreads = [sum(each, np.zeros_like(each[0])) for each in zip(*(by for _, by in summed), strict=True)]
+    by_spreads = [found @ part.basis.T for found, part in zip(by_spreads, parts, strict=bool(by_spreads))]
     total = float(means_mass.sum())
     for array in (means_mass, spreads_mass, *by_means, *by_spreads):
         array /= total
@@ -153,9 +144,74 @@ class Part:
         basis = right[size > RANK * size[0]].T
         return cls(a @ basis, basis, b, basis.T @ b.T)
 
-    def likelihood(self, block: slice) -> Array:
+    def likelihood(self, block: slice, out: Array | None = None) -> Array:
         """L_o at some of the (m, s)."""
-        return np.maximum(self.a[block] @ self.ab, TINY)
+        found = np.matmul(self.a[block], self.ab, out=out)
+        return np.maximum(found, TINY, out=found)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """The sums of `sums`, over blocks of (m, s) and so in little memory, on as many cores as there are.
+
+    Attributes
+    ----------
+    first, second : ndarray
+        Weights of (m, s) and of (log tau, r), shapes (M,) and (LR,).
+    parts : tuple of Part
+        One for each group.
+    over_means, over_spreads : bool
+        As `sums` has them.
+    """
+
+    first: Array
+    second: Array
+    parts: tuple[Part, ...]
+    over_means: bool
+    over_spreads: bool
+
+    @property
+    def rows(self) -> int:
+        """The (m, s) of a block."""
+        return min(len(self.first), max(1, CELLS // len(self.second)))
+
+    def room_by_means(self) -> list[Array]:
+        """Where the sums over (log tau, r) go; none when not asked for."""
+        return [np.empty((len(self.first), part.b.shape[1])) for part in self.parts] if self.over_means else []
+
+    def all(self, means_mass: Array, by_means: list[Array]) -> list[Summed]:
+        """The sums over (m, s) of each block, in order: the same to the last bit whatever the number of cores."""
+        starts = range(0, len(self.first), self.rows)
+        workers = min(len(starts), available_cores())
+        if workers == 1:
+            return self.some(starts, means_mass, by_means)
+        with ThreadPoolExecutor(workers) as pool:  # NumPy lets go of the lock
+            shares = [starts[worker::workers] for worker in range(workers)]
+            found = list(pool.map(lambda share: self.some(share, means_mass, by_means), shares))
+        return [found[block % workers][block // workers] for block in range(len(starts))]
+
+    @one_thread()  # of threads of Python each may have a number of its own
+    def some(self, starts: Sequence[int], means_mass: Array, by_means: list[Array]) -> list[Summed]:
+        """The sums over (m, s) of these blocks; those over (log tau, r) are written where they belong."""
+        room = np.empty((1 + len(self.parts), self.rows, len(self.second)))  # once: memory mapped anew is slow
+        return [self.one(slice(start, start + self.rows), room, means_mass, by_means) for start in starts]
+
+    def one(self, block: slice, room: Array, means_mass: Array, by_means: list[Array]) -> Summed:
+        """The sums of one block."""
+        first, by_spreads = self.first[block], []
+        joint, *each = room[:, : len(first)]
+        np.multiply(first[:, None], self.second, out=joint)
+        for part, likelihood in zip(self.parts, each, strict=True):
+            joint *= part.likelihood(block, out=likelihood)
+        means_mass[block] = joint.sum(axis=1)
+        for o, part in enumerate(self.parts if self.over_means or self.over_spreads else ()):
+            others = np.divide(joint, each[o], out=each[o])
+            if self.over_means:
+                np.matmul(others, part.b, out=by_means[o][block])
+            if self.over_spreads:
+                by_spreads.append(others.T @ part.a[block])
+        return joint.sum(axis=0), by_spreads
 
 
 def tau_weights(edges: Array, spreads: Points) -> Array:
@@ -262,15 +318,56 @@ def exchangeable(groups: Sequence[Group], priors: Hyperpriors, tolerance: float 
 
 
 def _fitted(groups: tuple[Group, ...], shift: float, grid: HyperGrid, resolved: float) -> Exchangeable:
-    grid, tables = _adapted(groups, grid, resolved)
-    scouts = sums(tables, grid.means(SCOUT), grid.spreads(SCOUT))
-    few_means = _standing(scouts.means, scouts.means_mass)
-    few_spreads = _standing(scouts.spreads, scouts.spreads_mass)
-    means = {order: _pruned_means(tables, grid.means(order), few_spreads) for order in (FINE, COARSE)}
-    spreads = {order: _pruned_spreads(tables, few_means, grid.spreads(order)) for order in (FINE, COARSE)}
-    fine_means = sums(tables, means[FINE], spreads[COARSE], over_means=True)
-    fine_spreads = sums(tables, means[COARSE], spreads[FINE], over_spreads=True)
+    scouting = _adapted(groups, grid, resolved)
+    grid, tables = scouting.grid, scouting.tables
+    coarse_means = sums(tables, grid.means(COARSE), scouting.few_spreads)
+    coarse_spreads = sums(tables, scouting.few_means, grid.spreads(COARSE))
+    fine_means = sums(tables, _held_means(scouting.at_means), _held_spreads(coarse_spreads), over_means=True)
+    fine_spreads = sums(tables, _held_means(coarse_means), _held_spreads(scouting.at_spreads), over_spreads=True)
     return Exchangeable(groups, shift, grid, tables, fine_means, fine_spreads)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Scouting:
+    """Where the posterior is on one grid: sums over few nodes of all axes, then over many of one pair at a time.
+
+    Attributes
+    ----------
+    grid : HyperGrid
+    tables : tuple of Table
+    coarse : Sums
+        At `SCOUT` nodes of each panel.
+    """
+
+    grid: HyperGrid
+    tables: tuple[Table, ...]
+    coarse: Sums
+
+    @classmethod
+    def on(cls, grid: HyperGrid, tables: tuple[Table, ...]) -> Scouting:
+        """The scouts of a grid, with what tells whether its panels in log tau_o are fine enough."""
+        return cls(grid, tables, sums(tables, grid.means(SCOUT), grid.spreads(SCOUT), over_means=True))
+
+    @cached_property
+    def few_means(self) -> Points:
+        """Nodes that stand for all (m, s)."""
+        return _standing(self.coarse.means, self.coarse.means_mass)
+
+    @cached_property
+    def few_spreads(self) -> Points:
+        """Nodes that stand for all (log tau, r)."""
+        return _standing(self.coarse.spreads, self.coarse.spreads_mass)
+
+    @cached_property
+    def at_means(self) -> Sums:
+        """Sums over many (m, s)."""
+        return sums(self.tables, self.grid.means(FINE), self.few_spreads)
+
+    @cached_property
+    def at_spreads(self) -> Sums:
+        """Sums over many (log tau, r)."""
+        return sums(self.tables, self.few_means, self.grid.spreads(FINE))
 
 
 def _first_edges(groups: Sequence[Group], grid: HyperGrid) -> Array:
@@ -282,36 +379,34 @@ def _first_edges(groups: Sequence[Group], grid: HyperGrid) -> Array:
     return first_edges(groups, longest, highest)
 
 
-def _adapted(groups: Sequence[Group], grid: HyperGrid, resolved: float) -> tuple[HyperGrid, tuple[Table, ...]]:
+def _adapted(groups: Sequence[Group], grid: HyperGrid, resolved: float) -> Scouting:
     """Panels on which every marginal density of a hyperparameter is resolved, and every A_o where it matters."""
     edges = _first_edges(groups, grid)
     for _ in range(MOST_ROUNDS):
-        tables = tuple(Table.at(group, edges) for group in groups)
-        scouts = sums(tables, grid.means(SCOUT), grid.spreads(SCOUT), over_means=True)
+        scouting = Scouting.on(grid, tuple(Table.at(group, edges) for group in groups))
+        scouts = scouting.coarse
         bad = np.zeros(len(edges) - 1, dtype=bool)
-        for o, table in enumerate(tables):
+        for o, table in enumerate(scouting.tables):
             height = table.log_joint(scouts.means.first, scouts.means.second)
             bad |= unresolved(height, scouts.joint(o, table))
-        grid, more = _split(grid, tables, scouts, resolved)
+        grid, more = _split(scouting, resolved)
         if not (more or bad.any()):
             break
         edges = halved(edges, bad)
-    return grid, tables
+    return scouting if scouting.grid.has_edges_of(grid) else Scouting.on(grid, scouting.tables)
 
 
-def _split(grid: HyperGrid, tables: Sequence[Table], scouts: Sums, resolved: float) -> tuple[HyperGrid, bool]:
+def _split(scouting: Scouting, resolved: float) -> tuple[HyperGrid, bool]:
     """The grid with panels halved where a marginal density is not resolved, and whether any was."""
-    spreads = grid.spreads(FINE)
-    found = sums(tables, _standing(scouts.means, scouts.means_mass), spreads)
-    at_spreads = spreads.whole(found.spreads_mass)
+    grid, found = scouting.grid, scouting.at_spreads
+    at_spreads = found.spreads.whole(found.spreads_mass)
     log_tau, more_tau = split(grid.l, at_spreads.sum(axis=1)[:-1], FINE, resolved)
     r, more_r = split(grid.r, at_spreads.sum(axis=0), FINE, resolved)
     new = replace(grid, l=log_tau, r=r)
     if grid.priors.spread is None:
         return new, more_tau or more_r
-    means = grid.means(FINE)
-    found = sums(tables, means, _standing(scouts.spreads, scouts.spreads_mass))
-    at_means = means.whole(found.means_mass)
+    found = scouting.at_means
+    at_means = found.means.whole(found.means_mass)
     z, more_z = split(grid.z, at_means.sum(axis=1), FINE, resolved)
     s, more_s = split(grid.s, at_means.sum(axis=0), FINE, resolved)
     return replace(new, z=z, s=s), more_tau or more_r or more_z or more_s
@@ -327,14 +422,14 @@ def _standing(points: Points, mass: Array) -> Points:
     return replace(points.kept(chosen), log_weight=up)
 
 
-def _pruned_means(tables: Sequence[Table], means: Points, spreads: Points) -> Points:
+def _held_means(found: Sums) -> Points:
     """The nodes of (m, s) that hold all but a negligible part of the posterior."""
-    return means.kept(_held(sums(tables, means, spreads).means_mass))
+    return found.means.kept(_held(found.means_mass))
 
 
-def _pruned_spreads(tables: Sequence[Table], means: Points, spreads: Points) -> Points:
+def _held_spreads(found: Sums) -> Points:
     """The nodes of (log tau, r) that hold all but a negligible part of the posterior."""
-    return spreads.kept(_held(sums(tables, means, spreads).spreads_mass))
+    return found.spreads.kept(_held(found.spreads_mass))
 
 
 def _held(mass: Array) -> NDArray[np.bool_]:

@@ -126,6 +126,10 @@ class HyperGrid:
     mean: Array
     se: Array
 
+    def has_edges_of(self, other: HyperGrid) -> bool:
+        """Whether every panel is the other's too."""
+        return all(np.array_equal(getattr(self, axis), getattr(other, axis)) for axis in ("z", "s", "l", "r"))
+
     def centre(self, s: Array) -> tuple[Array, Array]:
         """Centre and width of m at values of s, shape (q,)."""
         weight = 1.0 / (s[:, None] ** 2 + self.se**2)

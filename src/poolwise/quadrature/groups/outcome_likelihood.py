@@ -74,11 +74,13 @@ class Table:
     def log_joint(self, m: Array, s: Array) -> Array:
         """Logarithm of A_o at values of m and s, shape (M,) each; s = inf for a flat mu_o; shape (M, T)."""
         if np.isinf(s).all():
-            return np.broadcast_to(self.log_likelihood, (len(m), len(self.tau)))
-        variance = s[:, None] ** 2 + self.se**2
+            return np.repeat(self.log_likelihood[None], len(m), axis=0)
+        distinct, place = np.unique(s, return_inverse=True)  # of a grid of m and s few
+        variance = distinct[:, None] ** 2 + self.se**2
         misfit = np.square(self.mean - m[:, None])
-        misfit /= variance
-        misfit += np.log(variance, out=variance)
+        each = variance[place]
+        misfit /= each
+        misfit += np.take(np.log(variance), place, axis=0, out=each, mode="clip")
         misfit *= -0.5
         misfit += self.log_likelihood - _HALF_LOG_2PI
         return misfit

@@ -18,10 +18,10 @@ from typing import IO, Any, final
 
 import numpy as np
 
-from poolwise.engines.environment import available_cores, one_core
 from poolwise.errors import ModelError, described
 from poolwise.simulate.characteristics.parts import Part
 from poolwise.simulate.characteristics.tallies import BIN_SUMS, BINS, SUMS, Tally
+from poolwise.threads import available_cores, one_core
 
 Tallies = dict[str, Tally]
 """By name of the method."""
