@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise import reading, show
+from poolwise import show
 from poolwise.density_strip import together
 from poolwise.design import Design
 from poolwise.effects import Effects
@@ -231,6 +231,8 @@ class Result:
 
     def _repr_html_(self) -> str:
         """The answer in a sentence, a table of all quantities with their 95 % intervals, the prior, and the report."""
+        from poolwise import reading  # which knows the laws of all engines
+
         made = "reconstructed data" if self.effects.reconstructed else ""
         answers = [(name, self.quantities[name]) for name in self.answers]
         drawn = [name for name in ((*self.answers[:2], "tau")[:3]) if name in self.quantities]
