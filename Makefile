@@ -9,7 +9,7 @@ POOLED := models/dropout.toml models/misconduct.toml models/recidivism.toml mode
 STRUCTURED := models/joint_outcomes.toml models/bcg_latitude.toml models/raudenbush_weeks.toml \
 	models/assink_three_level.toml models/recidivism_setting.toml
 
-.PHONY: run run-pooled run-structured test lint bench agreement oracles calibrate calibrate-bias panel format clean
+.PHONY: run run-pooled run-structured test lint bench agreement oracles calibrate calibrate-bias panel simulations format clean
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
@@ -61,6 +61,11 @@ calibrate-bias: $(STAMP)
 
 panel: $(STAMP)
 	$(BIN)/python tests/reference/publication_bias/bias_panel.py
+
+# Published simulation studies run again (some minutes): figures in print beside ours, tests/reference/simulations.
+simulations: export OPENBLAS_NUM_THREADS = 1
+simulations: $(STAMP)
+	$(BIN)/python tests/reference/simulations/simulations.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
