@@ -49,6 +49,21 @@ def test_standardised_differences_have_the_moments_of_a_noncentral_t():
     agrees(found.se**2, root**2 + second / (2 * (n1 + n2)))
 
 
+@pytest.mark.parametrize(("measure", "variance"), [("MD", "HO"), ("SMD", "LS2"), ("SMD", "UB"), ("SMD", "H0")])
+def test_a_study_reports_the_variance_that_is_named(measure, variance):
+    usual, named = (
+        studies(pw.simulate.Arms(k=2, n1=6, n2=14, measure=measure, variance=x), tables=500) for x in ("LS", variance)
+    )
+    assert np.array_equal(usual.y, named.y)
+    if variance == "H0":
+        assert named.se**2 == pytest.approx(1 / 6 + 1 / 14)
+    elif variance == "UB":
+        extra = (usual.se**2 - 1 / 6 - 1 / 14) * 40.0  # g^2
+        factor = special.gamma(9.0) / (3.0 * special.gamma(8.5))
+        assert named.se**2 == pytest.approx(1 / 6 + 1 / 14 + (1 - 16 / (18 * factor**2)) * extra, rel=1e-6)
+    assert not np.allclose(usual.se, named.se)
+
+
 def test_log_odds_ratios_have_the_mean_of_all_tables_of_counts():
     n1, n2, p2 = 10, 20, 0.2
     p1 = special.expit(special.logit(p2) + MU)
@@ -101,6 +116,7 @@ def test_designs_of_arms_are_told_apart():
         ({"control": 1.0}, "between 0 and 1"),
         ({"control": "rare"}, "control"),
         ({"measure": "smd"}, "SMD"),
+        ({"measure": "OR", "variance": "UB"}, "LS"),
         ({"k": 1}, "k"),
     ],
 )

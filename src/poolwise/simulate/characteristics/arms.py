@@ -32,8 +32,9 @@ class Arms:
     those of standardised differences and odds ratios with the estimate, and estimates are not quite normal.
 
     - ``"MD"``: means y1 - y2 of normal persons, N(theta, sd) in the first arm and N(0, sd) in the second;
-      se^2 = s1^2 / n1 + s2^2 / n2.
-    - ``"SMD"``: Hedges' g of such persons, with theta in units of sd; se^2 = 1 / n1 + 1 / n2 + g^2 / (2 (n1 + n2)).
+      se^2 = s1^2 / n1 + s2^2 / n2, or of the pooled s with ``variance="HO"``.
+    - ``"SMD"``: Hedges' g of such persons, with theta in units of sd; se^2 = 1 / n1 + 1 / n2 + g^2 / (2 (n1 + n2)), or
+      what ``variance`` names.
     - ``"OR"``: log odds ratio of counts, Binomial(n2, p) in the second arm and the odds of p times exp(theta) in the
       first; 1/2 is added to each cell of a table with an empty one.
 
@@ -49,6 +50,9 @@ class Arms:
         Standard deviation of persons, for ``"MD"``.
     control : float or sequence of float
         Risk p in the second arm, between 0 and 1, for ``"OR"``.
+    variance : str
+        Which sampling variance a study reports: ``"LS"`` or ``"HO"`` of a mean difference, ``"LS"``, ``"LS2"``,
+        ``"UB"`` or ``"H0"`` of a standardised one, as `pw.effect_size` has them.
     label : str
         Words for tables; made of the rest when left out.
 
@@ -62,7 +66,7 @@ class Arms:
     -----
     The measure is the mean difference by default, whose estimates stay normal and independent of their standard errors.
     sd = 1 is then the unit of the effect; a control risk of .5 is where a log odds ratio is most precise, and rarer
-    events are to be asked for.
+    events are to be asked for. The variance is the usual large-sample one.
 
     References
     ----------
@@ -84,11 +88,13 @@ class Arms:
     measure: str = "MD"
     sd: Any = 1.0
     control: Any = 0.5
+    variance: str = "LS"
     label: str = ""
 
     def __post_init__(self) -> None:
         check_whole("k", self.k, 2, 3, error=InputError)
         check_option("measure", self.measure, KINDS, error=InputError)
+        check_option("variance", self.variance, KINDS[self.measure].variances, error=InputError)
         for name, words, holds in BOUNDS:
             object.__setattr__(self, name, _values(name, getattr(self, name), self.k, words, holds))
         if not self.label:
@@ -110,7 +116,9 @@ class Arms:
     @property
     def key(self) -> str:
         """What the design is, in short."""
-        return f"{self.measure} " + " ".join(f"{name}={getattr(self, name).tolist()}" for name, *_ in BOUNDS)
+        return f"{self.measure} {self.variance} " + " ".join(
+            f"{name}={getattr(self, name).tolist()}" for name, *_ in BOUNDS
+        )
 
     def errors(self, rng: Rng, count: int) -> Array:
         """Expected standard errors of this many tables, shape (count, k)."""
@@ -140,7 +148,7 @@ class Arms:
         """
         place = np.abs(se[..., None] - self.fixed).argmin(axis=-1)
         sizes = {name: getattr(self, name)[place] for name, *_ in BOUNDS}
-        found = KINDS[self.measure].estimates(rng, theta, _Drawn(**sizes))
+        found = KINDS[self.measure].estimates(rng, theta, _Drawn(variance=self.variance, **sizes))
         return found.y, found.se
 
 
@@ -149,6 +157,7 @@ class Arms:
 class _Drawn:
     """Sizes, standard deviation and control risk of single studies, each of the shape of the true effects."""
 
+    variance: str
     n1: Array
     n2: Array
     sd: Array
@@ -158,21 +167,22 @@ class _Drawn:
 @final
 @dataclass(frozen=True, eq=False)
 class _Kind:
-    """A measure: the name of its scale, and its estimates from drawn arms."""
+    """A measure: the name of its scale, the sampling variances that it has, and its estimates from drawn arms."""
 
     scale: str
+    variances: tuple[str, ...]
     estimates: Callable[[Rng, Array, _Drawn], Estimate]
 
 
 def _mean_differences(rng: Rng, theta: Array, of: _Drawn) -> Estimate:
     m1, sd1, m2, sd2 = _normal_arms(rng, theta, of, of.sd)
-    return effect_size("MD", n1=of.n1, m1=m1, sd1=sd1, n2=of.n2, m2=m2, sd2=sd2)
+    return effect_size("MD", n1=of.n1, m1=m1, sd1=sd1, n2=of.n2, m2=m2, sd2=sd2, variance=of.variance)
 
 
 def _standardised_differences(rng: Rng, theta: Array, of: _Drawn) -> Estimate:
     m1, sd1, m2, sd2 = _normal_arms(rng, theta, of, np.ones_like(theta))
     pooled = ((of.n1 - 1.0) * sd1**2 + (of.n2 - 1.0) * sd2**2) / (of.n1 + of.n2 - 2.0)
-    return effect_size("SMD", d=(m1 - m2) / np.sqrt(pooled), n1=of.n1, n2=of.n2)
+    return effect_size("SMD", d=(m1 - m2) / np.sqrt(pooled), n1=of.n1, n2=of.n2, variance=of.variance)
 
 
 def _normal_arms(rng: Rng, theta: Array, of: _Drawn, sd: Array) -> tuple[Array, Array, Array, Array]:
@@ -191,9 +201,9 @@ def _log_odds_ratios(rng: Rng, theta: Array, of: _Drawn) -> Estimate:
 
 
 KINDS: dict[str, _Kind] = {
-    "MD": _Kind("MD", _mean_differences),
-    "SMD": _Kind("SMD", _standardised_differences),
-    "OR": _Kind("log OR", _log_odds_ratios),
+    "MD": _Kind("MD", ("LS", "HO"), _mean_differences),
+    "SMD": _Kind("SMD", ("LS", "LS2", "UB", "H0"), _standardised_differences),
+    "OR": _Kind("log OR", ("LS",), _log_odds_ratios),
 }
 """What arms may be compared by: a measure joins by an entry."""
 
