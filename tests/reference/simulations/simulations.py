@@ -25,8 +25,8 @@ KS_OF_TYPE_I, KS_OF_REML = (2, 3, 4, 5, 10, 20), (3, 5, 7, 10)
 HEAD = """# Published simulation studies, run again
 
 Made by `make simulations`; do not edit. Ours are tables of
-`pw.simulate.operating_characteristics`, {printed:,} of each design in the first section and {replications:,} in the
-others; figures are percentages. The JSON files beside this page hold what was read,
+`pw.simulate.operating_characteristics`, {printed:,} of each design in the first section and {replications:,} in the others;
+figures are percentages. The JSON files beside this page hold what was read,
 where, and the design as it is stated there. `tests/simulate/test_published_simulations.py` holds a quick run to the same
 figures, and to laws that are known exactly (at equal standard errors).
 
@@ -67,12 +67,14 @@ INTHOUT = """
 
 The abstract of the first: at a level of 5 % the errors of HKSJ "at most doubled, whereas for DL they could be over 30 %",
 with 2 to 20 trials, of one size or for example 25 % of them ten times as large. Ours: the largest error of HKSJ is
-**{hksj:.1f} %** ({hksj_at}), that of DL **{dl:.1f} %** ({dl_at}). For two studies that differ widely DL's error tends to
-2 P(t_1 > 1.96) = 30.0 %.
+**{hksj:.1f} %** ({hksj_at}),
+that of DL **{dl:.1f} %** ({dl_at}).
+For two studies that differ widely DL's error tends to 2 P(t_1 > 1.96) = 30.0 %.
 
 The abstract of the second: HKSJ "works well" where precision is comparable and exceeds its level where standard errors vary;
-the modification (mKH, q at least 1) is more conservative and closer to the level. Both are seen below; for two and three
-studies that are alike mKH hardly ever rejects.
+the modification (mKH, q at least 1) is more conservative and closer to the level. The first is seen below in every row; of
+the second, that mKH is more conservative in every row, and closer to the level with unequal sizes and heterogeneity. Where
+trials are alike HKSJ is exact and mKH too cautious: of two such trials it never rejects here.
 
 tau is in standard errors of a small trial; no effect, rejection in percent. Their grid was not to be had; this one is ours.
 
@@ -85,7 +87,10 @@ REML = """
 As summarised elsewhere: intervals by Hartung and Knapp generally do well, less so where sizes vary and heterogeneity is low;
 Wald's have poor coverage with large heterogeneity and few studies; prediction intervals (t with k - 2) do well only with
 large heterogeneity and sizes that are alike. Ours: coverage in percent, tau in standard errors of a small trial, varied
-sizes being one trial ten times as large. {verdict}
+sizes being one trial ten times as large.
+{verdict}
+With one such trial of at least five they do as well at high heterogeneity as with none; what their varied sizes were was
+not to be had.
 
 {table}
 """
