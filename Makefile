@@ -9,7 +9,8 @@ POOLED := models/dropout.toml models/misconduct.toml models/recidivism.toml mode
 STRUCTURED := models/joint_outcomes.toml models/bcg_latitude.toml models/raudenbush_weeks.toml \
 	models/assink_three_level.toml models/recidivism_setting.toml
 
-.PHONY: run run-pooled run-structured test lint bench agreement oracles calibrate calibrate-bias panel docs notebooks format clean
+.PHONY: run run-pooled run-structured test lint bench agreement oracles calibrate calibrate-bias panel simulations docs \
+	notebooks format clean
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
@@ -72,6 +73,11 @@ docs: $(STAMP)
 notebooks: export OPENBLAS_NUM_THREADS = 1
 notebooks: $(STAMP)
 	$(BIN)/python notebooks/store_outputs.py
+
+# Published simulation studies run again (some minutes): figures in print beside ours, tests/reference/simulations.
+simulations: export OPENBLAS_NUM_THREADS = 1
+simulations: $(STAMP)
+	$(BIN)/python tests/reference/simulations/simulations.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -13,6 +13,7 @@ from poolwise.simulate import counts, normal, robust, selected  # noqa: F401  (e
 from poolwise.simulate.calibration import calibration
 from poolwise.simulate.characteristics import (
     LAWS,
+    Arms,
     Design,
     EffectLaw,
     MisreportedErrors,
@@ -38,7 +39,7 @@ from poolwise.simulate.truth import Generated, Truth
 from poolwise.simulate.uniform import Band, band, ecdf, holm, p_value, paired, uniformity
 
 __all__ = [
-    "FAMILIES", "LAWS", "SIMULATORS", "Band", "Design", "EffectLaw", "Family", "FurtherStudies", "Generated",
+    "FAMILIES", "LAWS", "SIMULATORS", "Arms", "Band", "Design", "EffectLaw", "Family", "FurtherStudies", "Generated",
     "MisreportedErrors", "NextStudy", "OperatingCharacteristics", "PHacking", "PriorAnswers", "Selection", "Simulated",
     "SizesByEffect", "SmallStudyEffects", "Truth", "band", "calibration", "ecdf", "further_studies", "holm",
     "next_study", "operating_characteristics", "p_value", "paired", "prior_answers", "prior_tables", "uniformity",

@@ -1,5 +1,6 @@
 """Operating characteristics: what methods say of tables whose truth is known."""
 
+from poolwise.simulate.characteristics.arms import Arms
 from poolwise.simulate.characteristics.designs import Design
 from poolwise.simulate.characteristics.mechanisms import (
     Mechanism,
@@ -16,6 +17,6 @@ from poolwise.simulate.characteristics.operating_characteristics import (
 from poolwise.simulate.characteristics.true_effects import LAWS, EffectLaw
 
 __all__ = [
-    "LAWS", "Design", "EffectLaw", "Mechanism", "MisreportedErrors", "OperatingCharacteristics", "PHacking",
+    "LAWS", "Arms", "Design", "EffectLaw", "Mechanism", "MisreportedErrors", "OperatingCharacteristics", "PHacking",
     "Selection", "SizesByEffect", "SmallStudyEffects", "operating_characteristics",
 ]  # fmt: skip

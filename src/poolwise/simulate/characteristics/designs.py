@@ -14,6 +14,7 @@ from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, PoolwiseWarning, described
 from poolwise.scale import Scale, as_scale
 from poolwise.settings import as_numbers, check_whole
+from poolwise.simulate.characteristics.arms import Arms
 
 Array = NDArray[np.float64]
 EXAMPLE = "pw.simulate.Design(k=5, se=0.2)"
@@ -152,7 +153,7 @@ class Design:
         return f"se ~ {_law_in_words(self.se)}" if self.fixed is None else f"se = {_range(self.fixed)}"
 
 
-def as_designs(given: Any) -> dict[str, Design]:
+def as_designs(given: Any) -> dict[str, Design | Arms]:
     """Designs by label: of one design or study table, or of several by names of the caller's."""
     if isinstance(given, Mapping):
         if not given:
@@ -176,14 +177,14 @@ def named(what: str, given: Mapping[Any, Any]) -> dict[str, Any]:
     return out
 
 
-def _as_design(given: Any) -> Design:
-    if isinstance(given, Design):
+def _as_design(given: Any) -> Design | Arms:
+    if isinstance(given, Design | Arms):
         return given
     if isinstance(given, Effects):
         return Design.of(given)
     raise InputError(
         f"the design is {described(given)}",
-        "an Effects (its k and standard errors), a Design, or several of them by name",
+        "an Effects (its k and standard errors), a Design, Arms, or several of them by name",
         EXAMPLE,
     )
 

@@ -15,8 +15,9 @@ import pandas as pd
 from poolwise.errors import ModelError, described
 from poolwise.settings import as_number, check_prob, check_whole
 from poolwise.simulate.characteristics import words
+from poolwise.simulate.characteristics.arms import Arms
 from poolwise.simulate.characteristics.designs import Design, as_designs, named
-from poolwise.simulate.characteristics.mechanisms import Mechanism, as_mechanisms
+from poolwise.simulate.characteristics.mechanisms import Mechanism, SizesByEffect, as_mechanisms
 from poolwise.simulate.characteristics.methods import Method, as_methods
 from poolwise.simulate.characteristics.parts import Part, parts_of
 from poolwise.simulate.characteristics.progress import as_progress
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 AXES = ("design", "mechanism", "law", "mu", "tau", "method", "quantity")
 NO_MECHANISM = "none"
-Row = tuple[str, Design, str, tuple[Mechanism, ...], Cell, tuple[Method, ...]]
+Row = tuple[str, Design | Arms, str, tuple[Mechanism, ...], Cell, tuple[Method, ...]]
 
 
 @final
@@ -108,8 +109,9 @@ def operating_characteristics(
 
     Parameters
     ----------
-    design : Effects, Design, or mapping of str to these
-        A study table lends its k and standard errors; its estimates do not matter.
+    design : Effects, Design, Arms, or mapping of str to these
+        A study table lends its k and standard errors; its estimates do not matter. `Arms` draw persons, and estimate
+        the standard errors too.
     methods : mapping of str to (Model, Engine) or callable
         Under names of your own. A function from an `Effects` to anything that has mu as a quantity, such as
         ``functools.partial(pw.average, bias="PSMA", direction="positive")``, is a method too.
@@ -209,18 +211,30 @@ def _mechanisms(given: Any) -> dict[str, tuple[Mechanism, ...]]:
 
 
 def _rows(
-    designs: Mapping[str, Design],
+    designs: Mapping[str, Design | Arms],
     mechanisms: Mapping[str, tuple[Mechanism, ...]],
     cells: tuple[Cell, ...],
     methods: Mapping[str, Any],
     prob: float,
     threshold: float,
 ) -> list[Row]:
+    _check_dealt(designs, mechanisms)
     tried = {name: as_methods(methods, one.example(), prob=prob, threshold=threshold) for name, one in designs.items()}
     return [
         (name, designs[name], word, mechanisms[word], cell, tried[name])
         for name, word, cell in itertools.product(designs, mechanisms, cells)
     ]
+
+
+def _check_dealt(designs: Mapping[str, Design | Arms], mechanisms: Mapping[str, tuple[Mechanism, ...]]) -> None:
+    """Refuse to deal out standard errors of studies whose arms were drawn with others."""
+    arms = [name for name, design in designs.items() if isinstance(design, Arms)]
+    if arms and any(isinstance(one, SizesByEffect) for several in mechanisms.values() for one in several):
+        raise ModelError(
+            f"mechanism has SizesByEffect, and the design {arms[0]!r} draws persons",
+            "standard errors that do not come from persons",
+            "pw.simulate.Design(k=5, se=[...])",
+        )
 
 
 Totals = list[Tallies]

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.engines.environment import versions
+from poolwise.simulate.characteristics.arms import Arms
 from poolwise.simulate.characteristics.designs import Design
 from poolwise.simulate.characteristics.mechanisms import Draw, Mechanism, Rng, Studies
 from poolwise.simulate.characteristics.methods import Method
@@ -35,7 +36,7 @@ class Part:
 
     Attributes
     ----------
-    design : Design
+    design : Design or Arms
     mechanisms : tuple of Mechanism
     cell : Cell
     threshold : float
@@ -45,7 +46,7 @@ class Part:
     seed : int
     """
 
-    design: Design
+    design: Design | Arms
     mechanisms: tuple[Mechanism, ...]
     cell: Cell
     threshold: float
@@ -71,7 +72,7 @@ class Part:
         """The studies, shape (n, k), and what is true."""
         rng = np.random.default_rng([self.seed, zlib.crc32(self.source.encode())])
         known = self.cell.drawn(rng, BLOCK)
-        draw = drawn_from(known)
+        draw = drawn_from(known, self.design)
         for mechanism in self.mechanisms:
             draw = mechanism.applied(draw)
         studies = draw(rng, self.design.errors(rng, BLOCK), np.arange(BLOCK))
@@ -89,18 +90,20 @@ class Part:
             }
 
 
-def drawn_from(known: Known) -> Draw:
-    """A way to draw honest studies: theta = mu + tau x, y ~ Normal(theta, se)."""
+def drawn_from(known: Known, design: Design | Arms | None = None) -> Draw:
+    """A way to draw honest studies: theta = mu + tau x, and y ~ Normal(theta, se), or what arms of persons give."""
 
     def draw(rng: Rng, se: Array, table: NDArray[np.intp]) -> Studies:
         theta = known.mu[table, None] + known.tau[table, None] * known.law.draw(rng, se.shape)
+        if isinstance(design, Arms):
+            return Studies(theta, *design.drawn(rng, theta, se))
         return Studies(theta, theta + se * rng.standard_normal(se.shape), se)
 
     return draw
 
 
 def parts_of(
-    cells: Sequence[tuple[Design, tuple[Mechanism, ...], Cell, tuple[Method, ...]]],
+    cells: Sequence[tuple[Design | Arms, tuple[Mechanism, ...], Cell, tuple[Method, ...]]],
     *,
     replications: int,
     seed: int,

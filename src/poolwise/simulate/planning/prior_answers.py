@@ -90,7 +90,7 @@ def prior_answers(
 
     Parameters
     ----------
-    design : Effects or Design
+    design : Effects, Design or Arms
     model : RandomEffects
         Priors left open are the defaults of the design's scale.
     tables : int
@@ -130,7 +130,7 @@ def prior_answers(
     (cell,) = as_cells(model)
     rng = np.random.default_rng(check_whole("seed", seed, 0, 1))
     known = cell.drawn(rng, tables)
-    studies = drawn_from(known)(rng, plan.errors(rng, tables), np.arange(tables))
+    studies = drawn_from(known, plan)(rng, plan.errors(rng, tables), np.arange(tables))
     data = quietly(lambda: fit_batch(studies.y, studies.se, model, Exact(), prob=prob, threshold=threshold))
     above = 1.0 - data["mu_below"].values
     of = {"median": data["mu"].values, "width": (data["mu_upper"] - data["mu_lower"]).values}
