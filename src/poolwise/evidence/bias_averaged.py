@@ -76,8 +76,8 @@ class BiasAveraged:
 
     References
     ----------
-    Bartos, Maier, Wagenmakers, Doucouliagos & Stanley 2023, Research Synthesis Methods 14:99, 10.1002/jrsm.1594; Maier,
-    Bartos & Wagenmakers 2023, Psychological Methods, 10.1037/met0000405.
+    Bartoš, Maier, Wagenmakers, Doucouliagos & Stanley 2023, Research Synthesis Methods 14:99, 10.1002/jrsm.1594; Maier,
+    Bartoš & Wagenmakers 2023, Psychological Methods, 10.1037/met0000405.
     """
 
     effects: Effects

@@ -173,7 +173,7 @@ def _leaves_axis(frame: pd.DataFrame) -> bool:
 
 
 def _source(row: dict[Any, Any]) -> str:
-    """``default (Roever et al. 2021)``: what the prior is for, with its source cut after the year."""
+    """``default (Röver et al. 2021)``: what the prior is for, with its source cut after the year."""
     bold = bool(row["flips"])
     found = re.match(r"(.*?\b(?:19|20)\d\d)\b", row["source"])
     citation = _text.plain(found[1] if found else row["source"])

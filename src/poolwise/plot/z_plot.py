@@ -62,7 +62,7 @@ def z_frame(subject: Subject, *, prob: float = 0.95) -> pd.DataFrame:
 
     References
     ----------
-    Bartos & Schimmack 2022, Meta-Psychology 6, 10.15626/MP.2021.2720, for densities of z extrapolated from what was
+    Bartoš & Schimmack 2022, Meta-Psychology 6, 10.15626/MP.2021.2720, for densities of z extrapolated from what was
     published.
     """
     check_subject("plot.z_plot", subject)
@@ -115,7 +115,7 @@ def z_plot(subject: Subject, *, prob: float = 0.95, title: str | None = None, ax
 
     References
     ----------
-    Bartos & Schimmack 2022, Meta-Psychology 6, 10.15626/MP.2021.2720.
+    Bartoš & Schimmack 2022, Meta-Psychology 6, 10.15626/MP.2021.2720.
 
     Examples
     --------

@@ -76,7 +76,7 @@ class PriorPanel:
 
     References
     ----------
-    Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
+    Röver et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
     """
 
     frame: pd.DataFrame
@@ -227,7 +227,7 @@ def prior_panel(
 
     References
     ----------
-    Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475, on weakly informative priors for tau;
+    Röver et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475, on weakly informative priors for tau;
     Lambert et al. 2005, Statistics in Medicine 24:2401, PMID 16015676, on how far priors on a variance decide with
     few studies.
 

@@ -53,7 +53,7 @@ class PublicationBias:
 
     References
     ----------
-    Carter, Schoenbrodt, Gervais & Hilgard 2019, Advances in Methods and Practices in Psychological Science 2:115,
+    Carter, Schönbrodt, Gervais & Hilgard 2019, Advances in Methods and Practices in Psychological Science 2:115,
     10.1177/2515245919847196.
     """
 
@@ -148,7 +148,7 @@ def publication_bias(
 
     References
     ----------
-    Carter, Schoenbrodt, Gervais & Hilgard 2019, Advances in Methods and Practices in Psychological Science 2:115,
+    Carter, Schönbrodt, Gervais & Hilgard 2019, Advances in Methods and Practices in Psychological Science 2:115,
     10.1177/2515245919847196: no method dominates.
 
     Examples

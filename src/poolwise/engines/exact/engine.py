@@ -55,7 +55,7 @@ class Exact:
 
     References
     ----------
-    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the model; the quadrature is our own
+    Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the model; the quadrature is our own
     (`poolwise.quadrature`).
 
     Examples
@@ -113,7 +113,7 @@ class Exact:
 
         References
         ----------
-        Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06 for the model;
+        Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06 for the model;
         the quadrature is our own (`poolwise.quadrature`).
         """
         start = time.perf_counter()
