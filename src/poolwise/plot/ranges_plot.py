@@ -178,7 +178,7 @@ def _of(ranges: Ranges, frame: pd.DataFrame, title: str) -> Sheet:
             Column("Estimate", columns[1], align="right"),
             Column(f"{level} limits", columns[2], align="right"),
             Column("0 excluded", columns[3], align="right"),
-            Column("P(> 0)", columns[4], align="right"),
+            Column("P of side", columns[4], align="right"),
         ),
         notes=tuple(_notes(ranges, frame)),
         below=0.5,
@@ -190,19 +190,14 @@ def _heading(name: str) -> str:
 
 
 def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
-    label = _words.prior(show.greek(row["label"])) if row["block"] else row["label"]
+    label = _words.prior(show.greek(row["label"])) if row["block"] else show.method(row["label"])
     return (
         f"  {_text.plain(label)}",
         _run(row["point_low"], row["point_high"]),
         _run(row["lower_low"], row["upper_high"]),
         tables_excluding(row),
-        "" if math.isnan(row["p_above_low"]) else _chances(row["p_above_low"], row["p_above_high"]),
+        "" if math.isnan(row["p_above_low"]) else show.chances_of_side(row["p_above_low"], row["p_above_high"]),
     )
-
-
-def _chances(low: float, high: float) -> str:
-    first, last = show.chance(low), show.chance(high)
-    return first if first == last else f"{first} to {last}"
 
 
 def _run(low: float, high: float) -> str:
@@ -214,7 +209,7 @@ def _priors(ranges: Ranges) -> str:
     """The priors of each fit that has any; of the panel, the one on tau stands with each row."""
     fits = ranges.frame[["label", "prior"]].drop_duplicates("label")
     stated = [
-        f"{row['label']}: {show.greek(_words.prior(row['prior']))}"
+        f"{show.method(row['label'])}: {_words.prior(row['prior'])}"
         for row in fits[fits["prior"] != NO_PRIOR].to_dict("records")
     ]
     return _text.plain(f"Priors, {'; '.join(stated)}.") if stated else ""
@@ -226,7 +221,9 @@ def _notes(ranges: Ranges, frame: pd.DataFrame) -> list[Phrase]:
         notes.append(Phrase(_text.plain(ranges.levels_sentence)))
     troubled = frame.loc[~frame["status"].isin([*NOTED, "boundary_tau"]), ["label", "status"]].drop_duplicates()
     if len(troubled):
-        said = ", ".join(f"{row['label']}: {show.status_within(row['status'])}" for row in troubled.to_dict("records"))
+        said = ", ".join(
+            f"{show.method(row['label'])}: {show.status_within(row['status'])}" for row in troubled.to_dict("records")
+        )
         notes.append(Phrase(_text.plain(f"Status in some tables: {said}."), colour=_sheet.ALARM, bold=True))
     if stated := _priors(ranges):
         notes.append(Phrase(stated))

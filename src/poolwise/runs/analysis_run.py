@@ -17,6 +17,7 @@ from poolwise.fit import fit
 from poolwise.model import JointOutcomes
 from poolwise.result import Result
 from poolwise.settings import check_flag
+from poolwise.show import method
 
 if TYPE_CHECKING:
     from poolwise.checks import Borrowing, PriorPanel, Ranges
@@ -109,7 +110,7 @@ class Run:
             found = "a run over reconstructed tables has ranges, and no result of one table"
             raise MissingQuantityError(found, advice="run.ranges.row('mu[...]')")
         for result in self.results:
-            if result.label == label:
+            if label in (result.label, method(result.label)):
                 return result
         labels = [result.label for result in self.results]
         raise MissingQuantityError(f"the run has no result '{label}'", advice=nearest(label, labels))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from poolwise import tables
+from poolwise import show, tables
 from poolwise.errors import listing
 from poolwise.quantities import Distribution, Estimate
 from poolwise.report import words
@@ -118,8 +118,8 @@ def _by_quantity(content: Content, groups: tuple[Group, ...]) -> Table:
 
 def _caption(content: Content) -> Markup:
     return marked(
-        "Every interval (in brackets) is one of {prob}. Scale of the analysis: {scale}{data}. Methods in one row have "
-        "the same numbers. More quantities and all digits are in <code>estimates.csv</code>.",
+        "In brackets: {prob} intervals, of the kind named with each method. Scale of the analysis: {scale}{data}. "
+        "Methods in one row have the same numbers. More quantities and all digits are in <code>estimates.csv</code>.",
         prob=level(content.analysis.prob),
         scale=content.effects.scale.label,
         data=". Reconstructed data" if content.effects.reconstructed else "",
@@ -250,11 +250,16 @@ def comparison(content: Content) -> tuple[Group, ...]:
     groups = []
     known = [name for name in words.QUANTITIES if (frame["quantity"] == name).any()]
     for name in dict.fromkeys([*content.main.answers, *known, *frame["quantity"]]):
-        title, note = words.quantity(name)
+        title, note = words.typical(name) if name in ("mu", "tau") and _grouped(content) else words.quantity(name)
         records = frame[frame["quantity"] == name].to_dict("records")
         if title:
             groups.append(Group(title, note, tuple(_row(row, name, scale) for row in records)))
     return tuple(groups)
+
+
+def _grouped(content: Content) -> bool:
+    """Whether each outcome or subgroup has a mean of its own, beside which mu is that of a typical one."""
+    return content.main.answers[0].startswith("mu[")
 
 
 def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, Any]:
@@ -267,8 +272,8 @@ def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, A
         natural = f"{number(back[0], digits)} {interval(back[1], back[2], digits)}"
     limits = f"[{percent(lower)}, {percent(upper)}]" if share else interval(lower, upper)
     return {
-        "label": str(row["label"]),
-        "engine": "" if str(row["engine"]) in str(row["label"]) else str(row["engine"]),
+        "label": show.method(str(row["label"])),
+        "engine": "" if str(row["engine"]) in str(row["label"]) else show.engine(str(row["engine"])),
         "point": percent(point) if share else number(point),
         "sd": "" if share else _sd(sd, str(row["interval"])),
         "interval": NOTHING if math.isnan(lower) and math.isnan(upper) else limits,
@@ -309,13 +314,18 @@ def chances(content: Content) -> Chances:
         if _is_effect(name) and math.isnan(content.effects.scale.held_against(threshold)):
             continue
         rows = tuple(
-            {"label": one.label, "prior": one.prior, **_chances(quantity, threshold, content.analysis.rope)}
+            {
+                "label": show.method(one.label),
+                "prior": one.prior,
+                **_chances(quantity, threshold, content.analysis.rope),
+            }
             for one in content.results
             if isinstance(quantity := one.quantities.get(name), Distribution)
         )
         if rows:
             against = "" if threshold == content.analysis.threshold else " (below and above 0)"
-            blocks.append((words.quantity(name)[0] + against, rows))
+            title = words.typical(name) if name == "mu" and _grouped(content) else words.quantity(name)
+            blocks.append((title[0] + against, rows))
     return tuple(blocks)
 
 
@@ -345,7 +355,7 @@ def tests(content: Content) -> tuple[str, ...]:
                 heterogeneity = True
             else:
                 letter = "F" if math.isfinite(test.residual_df) else "Q"
-                sentences.append(_test(f"{title} ({result.label}): {letter}", test))
+                sentences.append(_test(f"{title} ({show.method(result.label)}): {letter}", test))
     return tuple(sentences)
 
 
