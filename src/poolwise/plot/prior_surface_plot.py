@@ -153,7 +153,10 @@ def _axes_words(ax: Axes, surface: PriorSurface) -> None:
 def _notes(surface: PriorSurface) -> tuple[Phrase, ...]:
     kind, at = surface.frame["interval"].iloc[0], f"{surface.threshold:g}".replace("-", "−")
     side = ">" if _above(surface) else "<"
-    key = f"Thin lines: P(μ {side} {at}). Orange: another verdict than under the reference priors. Bold line: the {level(surface.prob)} interval for μ, {kind}, begins or ends at {at}."
+    key = (
+        f"Thin lines: P(μ {side} {at}). Orange: another verdict than under the reference priors. Bold line: the "
+        f"{level(surface.prob)} interval for μ, {kind}, begins or ends at {at}."
+    )
     star = "" if not np.isfinite(surface.reference[0]) else " Star: the reference priors."
     return (
         Phrase(greek(_text.plain(surface.sentence)), _sheet.BODY_SIZE, _sheet.INK, bold=True),
