@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PLOT_INCHES, _PITCH, _MARKER = 3.4, 0.225, 5.5
-_SPAN, _MIDDLE, _POINTS = "#bdbdbd", _marks.COLOURS[0], "#9ecae1"
-_EDGE = _marks.COLOURS[1]
+_SPAN, _MIDDLE, _POINTS = "#bdbdbd", _marks.COLOURS[0], "#dcebf6"
+_EDGE = _sheet.INK  # orange is another verdict, in every picture
 
 
 def ranges_frame(ranges: Ranges) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def _of_panel(ranges: Ranges) -> pd.DataFrame:
 def ranges(ranges: Ranges, *, title: str = "", ax: Axes | None = None) -> Axes:
     """Draw ranges over tables: the spread of the estimates, the median interval, the farthest limits.
 
-    For each fit the pale bar runs from the lowest to the highest estimate of any table, the blue line from the median
+    For each fit the box runs from the lowest to the highest estimate of any table, the blue line from the median
     lower to the median upper limit, the grey line from the lowest lower to the highest upper limit. The marker is the
     median estimate: filled where the interval excludes 0 in every table, hollow where in none, grey between. Where
     there is a table with equal weights, two ticks stand at its limits. A prior panel over the tables has rows of its
@@ -120,7 +120,7 @@ def _draw(ax: Axes, frame: pd.DataFrame) -> None:
     _marks.intervals(ax, frame["lower_low"], frame["upper_high"], y, Look("farthest limits", _SPAN, width=1.6))
     low, high = ax.get_xlim()
     left, right = frame["point_low"].clip(low, high), frame["point_high"].clip(low, high)
-    ax.barh(y, right - left, left=left, height=0.5, color=_POINTS, lw=0, zorder=1.5, label="estimates")
+    ax.barh(y, right - left, left=left, height=0.56, color=_POINTS, ec=_MIDDLE, lw=0.7, zorder=1.5, label="estimates")
     _marks.intervals(ax, frame["lower_median"], frame["upper_median"], y, Look("median interval", _MIDDLE, width=1.4))
     for face, rows in frame.groupby(_faces(frame), sort=False):
         look = Look(f"median estimate, {_said(str(face))}", _MIDDLE, face=str(face))
@@ -236,7 +236,7 @@ def _notes(ranges: Ranges, frame: pd.DataFrame) -> list[Phrase]:
     arrow = " Arrow: goes on beyond the axis." if beyond else ""
     notes.append(
         Phrase(
-            "Pale bar: lowest to highest estimate of any table. Blue line: median lower to median upper limit, marker "
+            "Box: lowest to highest estimate of any table. Blue line: median lower to median upper limit, marker "
             "at the median estimate (filled: 0 excluded in every table; hollow: in none; grey: in some). "
             f"{whole}: lowest lower to highest upper limit.{edge} {show.level(ranges.prob)} intervals: {kinds}. The "
             f"tables are a set, not a sample: shares of them are no probabilities.{arrow}"

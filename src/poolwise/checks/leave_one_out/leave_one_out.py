@@ -375,8 +375,8 @@ def _most_moved(rows: Sequence[_Moved]) -> str:
     if not measured:
         names = list(dict.fromkeys(row.quantity for row in rows))
         return (
-            f"By how much a study moves {listing(map(show.symbol, names))} cannot be told in posterior sds, which do not exist: see the "
-            "points."
+            f"By how much a study moves {listing(map(show.symbol, names))} cannot be told in posterior sds, which do "
+            "not exist: see the points."
         )
     most = max(measured, key=lambda row: abs(row.shift))
     shift = f"{most.shift:+.2f}".replace("-", "−")

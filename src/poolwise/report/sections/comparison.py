@@ -108,12 +108,20 @@ def _by_quantity(content: Content, groups: tuple[Group, ...]) -> Table:
         numbers(f"{prob} interval"),
         *([numbers(f"As {content.effects.scale.natural_label}")] if natural else []),
         Column("Kind of interval"),
-        Column("Prior"),
+        *([] if _one_prior(content) else [Column("Prior")]),
     )
+    keep = len(columns)
     bodies = [
-        Body(tuple(_cells(alike, natural) for alike in _merged(group)), group.title, group.note) for group in groups
+        Body(tuple(Row(_cells(alike, natural)[:keep]) for alike in _merged(group)), group.title, group.note)
+        for group in groups
     ]
-    return Table(columns, tuple(bodies), _caption(content))
+    return Table(columns, tuple(bodies), _caption(content) + _one_prior(content))
+
+
+def _one_prior(content: Content) -> str:
+    """The priors in a sentence where every posterior has the same; empty else."""
+    stated = {one.prior for one in content.results if one.prior != NO_PRIOR}
+    return f" Priors: {words.prior(stated.pop())}." if len(stated) == 1 else ""
 
 
 def _caption(content: Content) -> Markup:
@@ -174,19 +182,17 @@ def _kinds(alike: Sequence[Mapping[str, Mapping[str, Any]]]) -> str:
     return "; ".join(f"{listing(names)}: {kind}" for kind, names in of_kind.items())
 
 
-def _cells(alike: Sequence[Mapping[str, Any]], natural: bool) -> Row:
+def _cells(alike: Sequence[Mapping[str, Any]], natural: bool) -> tuple[str, ...]:
     row = alike[0]
     outer, inner = row["kind"]
-    return Row(
-        (
-            _methods(alike),
-            row["point"],
-            row["sd"],
-            row["interval"],
-            *([row["natural"]] if natural else []),
-            marked("{outer} {inner}", outer=outer, inner=whole(inner)),
-            words.prior(row["prior"]),
-        )
+    return (
+        _methods(alike),
+        row["point"],
+        row["sd"],
+        row["interval"],
+        *([row["natural"]] if natural else []),
+        marked("{outer} {inner}", outer=outer, inner=whole(inner)),
+        words.prior(row["prior"]),
     )
 
 
@@ -197,15 +203,15 @@ def _chances_table(content: Content, probabilities: Chances) -> Table:
         numbers(with_note(null["below"], sides[0])),
         numbers(with_note(null["above"], sides[1])),
         *([numbers(lines(null["within"], soft(null["limits"])))] if region else []),
-        Column("Prior"),
+        *([] if _one_prior(content) else [Column("Prior")]),
     )
 
     def cells(row: Mapping[str, str]) -> Row:
         within = [row["within"]] if region else []
-        return Row((row["label"], row["below"], row["above"], *within, words.prior(row["prior"])))
+        return Row((row["label"], row["below"], row["above"], *within, words.prior(row["prior"]))[: len(columns)])
 
     bodies = tuple(Body(tuple(cells(row) for row in group), title) for title, group in probabilities)
-    caption = f"Posterior probabilities{content.caption_note}. Frequentist results have none."
+    caption = f"Posterior probabilities{content.caption_note}. Frequentist results have none.{_one_prior(content)}"
     return Table(columns, bodies, caption)
 
 
