@@ -55,6 +55,7 @@ _IN_CURLY_QUOTES = r"“[^”]*+”"
 _NAMES = re.compile(rf"{_IN_BRACKETS}|{_IN_QUOTES}|{_IN_CURLY_QUOTES}|\b(?:{'|'.join(_GREEK)})\b")
 _CONTRAST = re.compile(r"(\w+)\[(.*)\] - (\1)\[(.*)\]")
 _NEGATIVE = re.compile(r"(?<=[(, ])-(?=\d)")
+_COLUMN = re.compile(r"(?<== )(.*)(?= of (?:study|sample|row)\b)")
 _OF_ONE = re.compile(r"(\w+)\[(.*)\]")
 
 
@@ -288,6 +289,18 @@ def kind(interval_kind: str) -> str:
     """
     outer, bracket, inner = interval_kind.replace(" - ", " − ").partition(" (")
     return f"{outer} interval{bracket}{inner}" if outer != NOTHING else NOTHING
+
+
+def statement(line: str) -> str:
+    """A line of a model's statement in Greek; a column of the user's, of which a study has a value, stays.
+
+    Examples
+    --------
+    >>> statement("theta_i ~ Normal(mu[g], tau), g = tau of study i")
+    'θ_i ~ Normal(μ[g], τ), g = tau of study i'
+    """
+    parts = _COLUMN.split(line)
+    return "".join(greek(part) if place % 2 == 0 else part for place, part in enumerate(parts))
 
 
 def wrapped(paragraphs: Iterable[str], width: int | None = None) -> str:

@@ -34,7 +34,7 @@ def print_answer(done: Run) -> None:
     below = [f"{show.level(analysis.prob)} intervals: {_together(kinds)}."]
     if ratio.transform != "identity":
         below.append(f"Effects are {ratio.natural_label}s, coefficients and τ are on the {ratio.label} scale.")
-    below += [show.greek(one.sentence) for one in (done.panel, done.borrowed) if one is not None]
+    below += [show.prior(one.sentence) for one in (done.panel, done.borrowed) if one is not None]
     word = " (reconstructed data)" if analysis.effects.reconstructed else ""
     _print_table(f"{analysis.title}{word}", said, ("by", "estimate", "new study", "τ", "P of side"), rows, below)
 

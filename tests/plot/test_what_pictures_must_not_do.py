@@ -41,7 +41,8 @@ def test_the_fill_of_a_surface_ends_at_its_border(misconduct):
     assert "%" not in surface.sentence.replace("95 %", "")
     ax = pw.plot.prior_surface(surface)
     (border,) = [each for each in ax.collections if each.get_linewidth().max() > 2]
-    (fill,) = [each for each in ax.collections if colors.to_hex(each.get_facecolor()[0]) == "#fbdfc4"]
+    faces = {each: each.get_facecolor() for each in ax.collections if len(each.get_facecolor())}
+    (fill,) = [each for each, face in faces.items() if colors.to_hex(face[0]) == "#fbdfc4"]
     edge = {tuple(point) for path in border.get_paths() for point in path.vertices.round(9)}
     assert edge <= {tuple(point) for path in fill.get_paths() for point in path.vertices.round(9)}
     pw.plot.close(ax)
@@ -58,7 +59,8 @@ def test_orange_is_another_verdict_than_that_of_the_reference_prior(bcg, miscond
     for effects in (bcg, misconduct):
         panel = pw.checks.prior_panel(effects)
         ax = pw.plot.prior_panel(panel)
-        orange = [each for each in ax.collections if colors.to_hex(each.get_edgecolor()[0]) == "#d55e00"]
+        edges = [each.get_edgecolor() for each in ax.collections]
+        orange = [edge for edge in edges if len(edge) and colors.to_hex(edge[0]) == "#d55e00"]
         assert bool(orange) == bool(panel.frame["flips"].any())
         pw.plot.close(ax)
 

@@ -112,7 +112,7 @@ def _regions(ax: Axes, surface: PriorSurface) -> None:
         beyond = float(height.min()) - 1.0 if side == "below" else float(height.max()) + 1.0
         colour = _SAME if reference == side else _OTHER
         levels = sorted((beyond, surface.threshold))
-        if (beyond < surface.threshold) == (side == "below"):
+        if ((height < surface.threshold) if side == "below" else (height > surface.threshold)).any():
             ax.contourf(tau_scale, mu_sd, height, levels=levels, colors=[colour], zorder=0.5)
 
 

@@ -39,7 +39,7 @@ def verdict_sentence(frame: pd.DataFrame, reference: int, about: Subject) -> str
         )
     where = said(frame["excludes_zero"].iloc[reference], threshold)
     interval, mu = interval_words(prob, about.quantity), show.prior(about.prior_words)
-    priors = [show.prior(each) for each in frame["prior"]]
+    priors = list(frame["prior"])  # named as in the frame, to be found there
     spread = _spread(frame, about)
     if len(frame) == 1:
         return f"Under tau ~ {priors[0]} alone, {interval} {where} ({mu}). {spread}"

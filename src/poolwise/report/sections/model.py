@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from poolwise.report.blocks import Paragraph, Statement
 from poolwise.report.section import Passage, ReportContent, Section
-from poolwise.show import greek
+from poolwise.show import statement
 
 SYMBOLS = (
     "y is the estimate of a study and se its standard error, taken as known; θ is the true effect in that study, μ the "
@@ -16,7 +16,7 @@ def _passage(content: ReportContent) -> Passage:
     tables = content.analysis.tables
     symbols = SYMBOLS if tables is None else f"The same in every table. {SYMBOLS}"
     return Passage(
-        "Model", (Statement(tuple(greek(line) for line in content.analysis.statement())), Paragraph(symbols))
+        "Model", (Statement(tuple(statement(line) for line in content.analysis.statement())), Paragraph(symbols))
     )
 
 

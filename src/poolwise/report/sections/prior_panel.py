@@ -15,7 +15,7 @@ from poolwise.report.blocks import Block, Body, Column, Paragraph, Picture, Row,
 from poolwise.report.content import Content
 from poolwise.report.section import Figure, Passage, Section
 from poolwise.report.words import UNASKED
-from poolwise.show import chance, greek, interval, level, likelier, number
+from poolwise.show import chance, greek, interval, level, likelier, number, prior
 
 
 def _passage(content: Content) -> Passage | None:
@@ -24,7 +24,7 @@ def _passage(content: Content) -> Passage | None:
         return None
     blocks: list[Block] = [Paragraph(UNASKED)] if plan.unasked else []
     blocks += [
-        Paragraph(greek(panel.sentence), answer=content.few),
+        Paragraph(prior(panel.sentence), answer=content.few),
         Paragraph(greek(panel.tau_sentence)),
         Paragraph(greek(panel.tipping_sentence)),
         Picture("prior_panel", _alternative(panel)),
