@@ -452,7 +452,7 @@ def _sentences(averaged: BiasAveraged) -> tuple[str, ...]:
             f"{names[0].removeprefix('omega[').removesuffix(']')} {_summary(weight)}."
         )
     said += _caveats(averaged)
-    return tuple(said)
+    return tuple(map(show.greek, said))
 
 
 def _of_mu(averaged: BiasAveraged) -> tuple[str, str]:

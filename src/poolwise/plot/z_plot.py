@@ -229,9 +229,9 @@ def _notes(subject: Subject, frame: pd.DataFrame) -> list[Phrase]:
     if isinstance(subject, BiasAveraged):
         said = [f"Averaged over {len(subject.components)} models: medians and limits of exact draws."]
     elif isinstance(subject["mu"], Posterior):
-        said = [f"By {subject.label}: medians and limits of the posterior, point by point."]
+        said = [f"By {show.method(subject.label)}: medians and limits of the posterior, point by point."]
     else:
-        said = [f"By {subject.label}, at its estimates, whose uncertainty is not shown."]
+        said = [f"By {show.method(subject.label)}, at its estimates, whose uncertainty is not shown."]
     held = frame[frame["row"] == "held back"].iloc[0]
     if _selects(frame):
         limits = "" if pd.isna(held["lower"]) else f" [{_count(held['lower'])}, {_count(held['upper'])}]"
