@@ -26,7 +26,7 @@ def test_the_card_of_a_result_says_the_ratio_and_the_side_in_words(exact):
     page = exact._repr_html_()
     ratio = np.exp(exact["mu"].point)
     assert f"Mean risk ratio {ratio:.2f} [" in page
-    assert f"P(below 1) = {float(exact['mu'].cdf(0.0)):.3f}, favours vaccination." in page
+    assert f"below 1 (“favours vaccination”) with probability {float(exact['mu'].cdf(0.0)):.3f}." in page
     assert "<th scope='col'" in page
 
 

@@ -97,7 +97,7 @@ def fit_batch(
 
     References
     ----------
-    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the Bayesian model; Knapp & Hartung 2003,
+    Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the Bayesian model; Knapp & Hartung 2003,
     Statistics in Medicine 22:2693, 10.1002/sim.1482, for the closed form.
 
     Examples

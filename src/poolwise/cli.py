@@ -18,7 +18,6 @@ from poolwise.errors import AnalysisError, PoolwiseError, PoolwiseWarning
 
 if TYPE_CHECKING:
     from poolwise.analysis import Analysis, PlannedFit
-    from poolwise.checks import Ranges
     from poolwise.effects import Effects
     from poolwise.runs import Run, SimulationRun, Step
 
@@ -433,6 +432,7 @@ def _simulate(chosen: argparse.Namespace) -> int:
 def _one_simulation(analysis: Analysis, chosen: argparse.Namespace) -> SimulationRun:
     from poolwise.report import characteristics as words
     from poolwise.runs import simulate
+    from poolwise.terminal import print_table
 
     progress = True if sys.stderr.isatty() else _tenths(analysis.name)
     done = simulate(
@@ -448,12 +448,13 @@ def _one_simulation(analysis: Analysis, chosen: argparse.Namespace) -> Simulatio
     for number, (title, methods) in enumerate(groups, start=1):
         rows = [(name, *cells) for name, _, _, cells in methods]
         above = f"{analysis.title}{mark}\n{title}" if number == 1 else title
-        _print_table(above, words.heads(done.found), rows, said if number == len(groups) else [])
+        print_table(above, (), words.heads(done.found), rows, said if number == len(groups) else [])
     return done
 
 
 def _tenths(name: str) -> Callable[[int, int], None]:
     """Tell of every tenth of the parts of a simulation on standard error."""
+
     told: set[int] = set()
 
     def tell(done: int, total: int) -> None:
@@ -479,6 +480,7 @@ def _check_names(names: Sequence[str]) -> None:
 
 def _one_run(analysis: Analysis, chosen: argparse.Namespace) -> Run:
     from poolwise.runs import run
+    from poolwise.terminal import print_answer
 
     with _shown_progress(analysis.name) as progress:
         out = chosen.out / analysis.name
@@ -486,65 +488,8 @@ def _one_run(analysis: Analysis, chosen: argparse.Namespace) -> Run:
         done = run(analysis, out=out, quick=chosen.quick, fresh=chosen.fresh, formats=forms, progress=progress)
     for sentence in done.kept:
         print(f"{analysis.name}: {sentence}", file=sys.stderr)
-    _print_answer(done)
+    print_answer(done)
     return done
-
-
-def _print_answer(done: Run) -> None:
-    """The mean effects, or the coefficients, by every fit, as a table on standard output."""
-    from poolwise.show import interval, level, number
-
-    if done.ranges is not None:
-        _print_ranges(done.analysis.title, done.ranges)
-        return
-    prob = done.analysis.prob
-    word = " (reconstructed data)" if done.analysis.effects.reconstructed else ""
-    alone = all(result.answers == ("mu",) for result in done.results)
-    heads = ("mean effect by" if alone else "by", "estimate", f"{level(prob)} interval", "kind of interval", "status")
-    rows = []
-    for result in done.results:
-        status = result.report.status
-        for name in result.answers:
-            quantity = result[name]
-            words = result.label if name == "mu" else f"{name}, {result.label}"
-            cells = (words, number(quantity.point), interval(*quantity.interval(prob)), quantity.interval_kind())
-            rows.append((*cells, f"ok ({status})" if result.concern() == "note" else status))
-    said = [done.panel.caution] if done.panel is not None and done.panel.caution else []
-    said += [one.sentence for one in (done.panel, done.borrowed) if one is not None]
-    said += [] if done.bias is None else [done.bias.in_short]
-    _print_table(f"{done.analysis.title}{word}", heads, rows, said)
-
-
-def _print_ranges(title: str, found: Ranges) -> None:
-    """The range of every contrast and mean effect over the tables, by every fit."""
-    from poolwise.checks.ranges.table import reach, span, tables_excluding
-    from poolwise.show import is_contrast, level
-
-    heads = ("by", "estimate", f"{level(found.prob)} limits", "0 excluded in", "status")
-    rows = [
-        (f"{row['quantity']}, {row['label']}", span(row, "point"), reach(row), tables_excluding(row), row["status"])
-        for row in found.frame.to_dict("records")
-        if is_contrast(row["quantity"]) or row["quantity"].startswith(("mu", "beta["))
-    ]
-    words = f"{found.data} data, {found.tables} tables of {found.k} studies, lowest to highest (median)"
-    _print_table(f"{title}: {words}", heads, rows, found.sentences)
-
-
-def _print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], said: Sequence[str]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in heads:
-        table.add_column(heading, justify="right" if heading == "estimate" else "left")
-    for row in rows:
-        table.add_row(*row)
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
-    console.print(title, style="bold")
-    console.print(table)
-    for sentence in said:
-        console.print(f"{sentence}\n", soft_wrap=True)
 
 
 @contextmanager

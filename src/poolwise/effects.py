@@ -459,7 +459,7 @@ class Effects(FromSources):
         facts = (f"{self.k} studies", self.scale.label, ", ".join(dict.fromkeys(self.provenance)))
         first = self.to_frame()[shown].head(SHOWN_ROWS)
         rows = [
-            [show.number(cell) if isinstance(cell, float) else str(cell) for cell in row]
+            [_cell(name, value) for name, value in zip(shown, row, strict=True)]
             for row in first.itertuples(index=False, name=None)
         ]
         more = (f"and {self.k - SHOWN_ROWS} more studies",) if self.k > SHOWN_ROWS else ()
@@ -469,6 +469,13 @@ class Effects(FromSources):
         return show.card(
             self.title or "Effects", answer=answer, facts=facts, header=shown, rows=rows, notes=(*more, *self.notes)
         )
+
+
+def _cell(name: str, value: object) -> str:
+    """A value in words; sizes are whole numbers, unless the table has parts of people."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if name == "n" and value.is_integer() else show.number(value)
 
 
 Effects.moderators = Lent("moderators")  # type: ignore[assignment]

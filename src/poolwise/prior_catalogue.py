@@ -21,11 +21,11 @@ from poolwise.priors import (
 
 LOG_OR_TO_SMD = math.sqrt(3.0) / math.pi
 
-_ROEVER = "Roever et al. 2021, Res. Synth. Methods 12:448, 10.1002/jrsm.1475"
-_WILLIAMS = "Williams, Rast & Buerkner 2018, 10.31234/osf.io/7tbrm"
+_ROEVER = "Röver et al. 2021, Res. Synth. Methods 12:448, 10.1002/jrsm.1475"
+_WILLIAMS = "Williams, Rast & Bürkner 2018, 10.31234/osf.io/7tbrm"
 _VAN_ERP = "van Erp et al. 2017, J. Open Psychol. Data 5:4, 10.5334/jopd.33"
-_BARTOS_2021 = "Bartos et al. 2021, Stat. Med. 40:6743, 10.1002/sim.9170"
-_BARTOS_2023 = "Bartos et al. 2023, 10.48550/arXiv.2306.11468"
+_BARTOS_2021 = "Bartoš et al. 2021, Stat. Med. 40:6743, 10.1002/sim.9170"
+_BARTOS_2023 = "Bartoš et al. 2023, 10.48550/arXiv.2306.11468"
 _RHODES = "Rhodes et al. 2015, J. Clin. Epidemiol. 68:52, 10.1016/j.jclinepi.2014.08.012"
 _TURNER = "Turner et al. 2015, Stat. Med. 34:984, 10.1002/sim.6381"
 
@@ -162,7 +162,7 @@ def panel(metric: str, outcomes: tuple[str, ...] = ()) -> tuple[Entry, ...]:
 
     References
     ----------
-    Of each prior in its `Entry.source`; Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
+    Of each prior in its `Entry.source`; Röver et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
     """
     classes = {outcome.casefold() for outcome in outcomes}
     fitting = [entry for entry in CATALOGUE if entry.default and (not entry.outcome or entry.outcome in classes)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from poolwise.quantities import Posterior, Quantity, bulk
 from poolwise.scale import Scale
 
 _MOST = 3  # sentences of a card
+_SPREADS = ("tau", "tau_between", "tau_within")
 _DRAWS = 1500  # enough for a drawing of 250 pixels
 
 
@@ -60,17 +61,52 @@ def sentence(effects: Effects, name: str, quantity: Quantity, prob: float = 0.95
     scale, natural = effects.scale, _is_effect(name)
     ends = quantity.interval(prob)
     point, lower, upper = (_words(scale, value, natural) for value in (quantity.point, *ends))
-    interval = "" if math.isnan(ends[0]) else f" [{lower}, {upper}], {show.level(prob)} {quantity.interval_kind()}"
+    interval = (
+        "" if math.isnan(ends[0]) else f" [{lower}, {upper}], {show.level(prob)} {show.kind(quantity.interval_kind())}"
+    )
     said = f"{_named(scale, name)} {point}{interval}"
+    if name in _SPREADS:
+        return f"{said}."
     null = 0.0 if name.startswith("beta[") and not natural else scale.null_value
     if not isinstance(quantity, Posterior) or null is None:
         return f"{said}."
     above = 1.0 - float(quantity.cdf(null))
     below = float(quantity.cdf(np.nextafter(null, -np.inf)))
-    side = "below" if below >= above else "above"
-    direction = effects.directions[side == "above"] if natural else ""
-    chance = f"P({side} {float(scale.back(null)) if natural else null:g}) {show.probability(max(below, above))}"
-    return f"{said}; {chance}{', ' + direction if direction else ''}."
+    side, size = ("below", below) if below >= above else ("above", above)
+    at = f"{float(scale.back(null)) if natural else null:g}"
+    place = show.side_said(side, at, effects.directions if natural else ("", ""))  # type: ignore[arg-type]
+    return f"{said}; {place} with probability {show.chance_said(size)}."
+
+
+def paragraphs(effects: Effects, answers: Iterable[str], quantities: Mapping[str, Quantity]) -> list[str]:
+    """What a result says, a sentence each: its answers, where a new study would lie, and the heterogeneity.
+
+    Parameters
+    ----------
+    effects : Effects
+    answers : iterable of str
+        Names of the quantities that answer the question.
+    quantities : mapping of str to Quantity
+        Those that are there.
+
+    Returns
+    -------
+    list of str
+    """
+    names = [*answers, *(name for name in ("theta_new", *_SPREADS) if name in quantities)]
+    return [sentence(effects, name, quantities[name]) for name in names]
+
+
+def titled(name: str, answers: Collection[str]) -> str:
+    """The symbol of a quantity; of the mean beside those of groups, whose mean it is.
+
+    Examples
+    --------
+    >>> titled("mu", ["mu[pain]", "mu[sleep]"]), titled("mu", ["mu"])
+    ('μ of a typical outcome', 'μ')
+    """
+    typical = name in ("mu", "tau") and any(answer.startswith("mu[") for answer in answers)
+    return f"{show.symbol(name)}{' of a typical outcome' if typical else ''}"
 
 
 def strip(effects: Effects, name: str, quantity: Quantity, prior: Prior | None = None) -> Strip:
@@ -125,11 +161,16 @@ def _is_effect(name: str) -> bool:
 def _named(scale: Scale, name: str) -> str:
     stem, bracket, rest = name.partition("[")
     if stem == "mu" and not show.is_contrast(name):
-        return f"Mean {scale.natural_label} of {rest[:-1]}:" if bracket else f"Mean {scale.natural_label}"
+        name = f"{'Mean' if scale.null_value is not None else 'Typical'} {scale.natural_label}"
+        return f"{name} of {rest[:-1]}:" if bracket else name
+    if stem == "theta_new":
+        return f"In a new study{f' of {rest[:-1]}' if bracket else ''}, true {scale.natural_label}"
     if name == "beta[intercept]":
         return f"Where every moderator is 0, {scale.natural_label}"
     if stem == "beta":
         return f"{show.symbol(name)} (difference in {scale.label} per unit)"
+    if name in _SPREADS and scale.transform != "identity":
+        return f"{show.symbol(name)} ({scale.label})"
     return show.symbol(name)
 
 

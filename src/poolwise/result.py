@@ -229,26 +229,48 @@ class Result:
         facts = f"k = {self.effects.k}{made}{''.join(means[:_SHOWN])}{more}, status {self.report.status}"
         return f"<Result '{self.label}': {facts}>"
 
+    def __str__(self) -> str:
+        """What it says in sentences, wrapped to the width of the terminal: the answer, a new study, tau, the prior."""
+        from poolwise import reading  # which knows the laws of all engines
+
+        made = ", reconstructed data" if self.effects.reconstructed else ""
+        said = [
+            f"{show.method(self.label)}: {self.effects.title or self.model.label}, {self.effects.counted}{made}",
+            *reading.paragraphs(self.effects, self.answers, self.quantities),
+            *([] if self.prior == NO_PRIOR else [f"Prior: {show.prior(self.prior)}."]),
+            *(
+                []
+                if self.report.status == "ok"
+                else [f"{show.status(self.report.status)}: {show.greek(self.report.advice)}"]
+            ),
+        ]
+        return show.wrapped(said)
+
     def _repr_html_(self) -> str:
         """The answer in a sentence, a table of all quantities with their 95 % intervals, the prior, and the report."""
         from poolwise import reading  # which knows the laws of all engines
 
-        made = "reconstructed data" if self.effects.reconstructed else ""
+        made, engine = "reconstructed data" if self.effects.reconstructed else "", show.engine(self.engine_label)
         answers = [(name, self.quantities[name]) for name in self.answers]
         drawn = [name for name in ((*self.answers[:2], "tau")[:3]) if name in self.quantities]
         priors = {} if self.prior == NO_PRIOR else self.model.named_priors
         strips = [reading.strip(self.effects, name, self.quantities[name], priors.get(name)) for name in drawn]
         return show.card(
-            self.label,
+            show.method(self.label),
             answer=reading.sentences(self.effects, answers),
-            facts=(self.effects.title, f"{self.model.label} by {self.engine_label}", f"k = {self.effects.k}", made),
+            facts=(
+                self.effects.title,
+                f"{self.model.label} ({engine})",
+                f"k = {self.effects.k}",
+                made,
+            ),
             header=("quantity", "point", "sd", "95 % interval", "kind of interval, or test"),
-            rows=[(show.symbol(name), *cells) for name, *cells in rows_of(self.quantities)],
+            rows=[(reading.titled(name, self.answers), *cells) for name, *cells in rows_of(self.quantities)],
             strips=together(strips),
             notes=(
-                f"table: {self.effects.scale.label}; prior: {show.greek(self.prior)}",
+                f"table: {self.effects.scale.label}; prior: {show.prior(self.prior)}",
                 f"status: {show.status_within(self.report.status)}",
-                self.report.advice,
+                show.greek(self.report.advice),
             ),
         )
 

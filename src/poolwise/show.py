@@ -5,31 +5,57 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Sequence
+import shutil
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
 NOTHING = "–"
 _CELL = "padding:2px 6px"
 _RULE = "border-top:1px solid #999"
 _NOTE = "opacity:.8;font-size:max(90%, 11px)"
 _GREEK = {
+    "H2": "H²",
+    "I2": "I²",
+    "R2": "R²",
     "beta": "β",
     "gamma": "γ",
     "kappa": "κ",
     "mu": "μ",
+    "mu_i": "μ_i",
+    "mu_j": "μ_j",
+    "mu_spread": "σ_μ",
     "nu": "ν",
+    "omega": "ω",
     "pi": "π",
+    "rho": "ρ",
     "tau": "τ",
     "tau2": "τ²",
+    "tau_between": "τ_between",
+    "tau_i": "τ_i",
+    "tau_j": "τ_j",
+    "tau_spread": "σ_logτ",
+    "tau_within": "τ_within",
     "theta_new": "θ_new",
     "theta_i": "θ_i",
+    "theta_ij": "θ_ij",
+    "theta_j": "θ_j",
     "theta": "θ",
 }
+# Engines as pages and pictures name them; frames and files keep the engines' own words.
+_ENGINES = {"closed form": "frequentist, closed form", "exact": "Bayesian, exact"}
+_BY_ENGINE = re.compile(r"(?:^|(, ))(?<!Bayesian, )(exact|NUTS(?: \([a-z]+\))?)(?= \(|,|$)")
+_UNDER = re.compile(r"(?<=, )(?:flat mu$|mu ~ |tau ~ )")
+_ALONE = {"delta": "δ"}  # quantities whose names are words elsewhere
 # What stands in brackets, which a name may have within, or in quotation marks are names of the user's.
 _INNERMOST = r"\[[^\[\]]*+\]"
 _IN_BRACKETS = rf"\[(?:[^\[\]]|\[(?:[^\[\]]|{_INNERMOST})*+\])*+\]"
 _IN_QUOTES = r"(?<!\w)'(?:[^']|(?<=\w)'(?=\w))*+'(?!\w)"
-_NAMES = re.compile(rf"{_IN_BRACKETS}|{_IN_QUOTES}|\b(?:{'|'.join(_GREEK)})\b")
+_IN_CURLY_QUOTES = r"“[^”]*+”"
+_NAMES = re.compile(rf"{_IN_BRACKETS}|{_IN_QUOTES}|{_IN_CURLY_QUOTES}|\b(?:{'|'.join(_GREEK)})\b")
 _CONTRAST = re.compile(r"(\w+)\[(.*)\] - (\1)\[(.*)\]")
+_NEGATIVE = re.compile(r"(?<=[(, ])-(?=\d)")
+_COLUMN = re.compile(r"(?<== )(.*)(?= of (?:study|sample|row)\b)")
 _OF_ONE = re.compile(r"(\w+)\[(.*)\]")
 
 
@@ -94,6 +120,105 @@ def probability(value: float) -> str:
     return text if text[0] in "<>" else f"= {text}"
 
 
+def chance_said(value: float) -> str:
+    """A probability as a sentence says it, without a sign of inequality.
+
+    Examples
+    --------
+    >>> chance_said(0.25), chance_said(0.9999), chance_said(0.0)
+    ('0.250', 'more than 0.999', 'less than 0.001')
+    """
+    return chance(value).replace("> ", "more than ").replace("< ", "less than ")
+
+
+def chances_said(low: float, high: float) -> str:
+    """A range of probabilities as a sentence says it.
+
+    Examples
+    --------
+    >>> chances_said(0.25, 0.5), chances_said(0.9996, 0.9999), chances_said(0.95, 0.9999)
+    ('between 0.250 and 0.500', 'more than 0.999', 'at least 0.950')
+    """
+    first, last = chance(low), chance(high)
+    if first == last:
+        return chance_said(low)
+    if last[0] == ">":
+        return "anything" if first[0] == "<" else f"at least {first}"
+    return f"at most {last}" if first[0] == "<" else f"between {first} and {last}"
+
+
+def likelier(above: float) -> tuple[Literal["below", "above"], float]:
+    """The side on which a posterior's median lies, and the probability of that side.
+
+    Examples
+    --------
+    >>> likelier(0.875), likelier(0.25)
+    (('above', 0.875), ('below', 0.75))
+    """
+    return ("above", above) if above >= 0.5 else ("below", 1.0 - above)
+
+
+def likelier_range(lowest: float, highest: float) -> tuple[Literal["below", "above"], float, float]:
+    """The side that has more of the probability over a range of answers, and the lowest and highest of it.
+
+    Parameters
+    ----------
+    lowest, highest : float
+        Of the probability of a value above the threshold.
+
+    Examples
+    --------
+    >>> likelier_range(0.125, 0.25)
+    ('below', 0.75, 0.875)
+    """
+    side, _ = likelier(0.5 * (lowest + highest))
+    return (side, lowest, highest) if side == "above" else (side, 1.0 - highest, 1.0 - lowest)
+
+
+def chances_of_side(lowest: float, highest: float) -> str:
+    """The same for a cell of a table: ``"0.760 to 0.987 (above 0)"``; a dash for NaN."""
+    if math.isnan(lowest):
+        return NOTHING
+    side, low, high = likelier_range(lowest, highest)
+    first, last = chance(low), chance(high)
+    return f"{first if first == last else f'{first} to {last}'} ({side} 0)"
+
+
+def side_said(side: Literal["below", "above"], threshold: str, directions: tuple[str, str] = ("", "")) -> str:
+    """A side of a threshold in words, with what the user calls it.
+
+    Examples
+    --------
+    >>> side_said("below", "1", ("favours vaccination", "favours control"))
+    'below 1 (“favours vaccination”)'
+    """
+    named = directions[side == "above"]
+    return f"{side} {threshold}" + (f" (“{named}”)" if named else "")
+
+
+def engine(label: str) -> str:
+    """An engine in the words of pages, pictures and cards.
+
+    Examples
+    --------
+    >>> engine("exact"), engine("NUTS (pymc)"), engine("closed form")
+    ('Bayesian, exact', 'Bayesian, NUTS (pymc)', 'frequentist, closed form')
+    """
+    return _ENGINES.get(label, method(label))
+
+
+def method(label: str) -> str:
+    """The label of a result in the words of pages, pictures and cards: ``"Bayesian, exact"`` for ``"exact"``.
+
+    Examples
+    --------
+    >>> method("exact, flat mu"), method("joint outcomes, exact"), method("REML, Hartung-Knapp")
+    ('Bayesian, exact, flat μ', 'joint outcomes (Bayesian, exact)', 'REML, Hartung-Knapp')
+    """
+    named = _BY_ENGINE.sub(lambda found: f" (Bayesian, {found[2]})" if found[1] else f"Bayesian, {found[2]}", label)
+    return _UNDER.sub(lambda found: greek(found[0]), named)
+
+
 def capital(text: str) -> str:
     """Text with its first letter in upper case and the rest as it is: a name of the user's keeps its own letters.
 
@@ -132,13 +257,13 @@ def symbol(name: str) -> str:
     Examples
     --------
     >>> symbol("mu[tau - pi] - mu[rho]"), symbol("tau2"), symbol("beta[a] mu]")
-    ('μ[tau - pi] - μ[rho]', 'τ²', 'β[a] mu]')
+    ('μ[tau - pi] − μ[rho]', 'τ²', 'β[a] mu]')
     """
     if pair := _CONTRAST.fullmatch(name):
-        return f"{greek(pair[1])}[{pair[2]}] - {greek(pair[3])}[{pair[4]}]"
+        return f"{greek(pair[1])}[{pair[2]}] − {greek(pair[3])}[{pair[4]}]"
     if single := _OF_ONE.fullmatch(name):
-        return f"{greek(single[1])}[{single[2]}]"
-    return greek(name)
+        return f"{symbol(single[1])}[{single[2]}]"
+    return _ALONE.get(name, greek(name))
 
 
 def greek(text: str) -> str:
@@ -152,6 +277,58 @@ def greek(text: str) -> str:
     ('μ ~ Normal(0, 1)', 'β[pi]')
     """
     return _NAMES.sub(lambda found: _GREEK.get(found[0], found[0]), text)
+
+
+def kind(interval_kind: str) -> str:
+    """The kind of an interval in words, with a true minus sign.
+
+    Examples
+    --------
+    >>> kind("credible (equal-tailed)"), kind("prediction (t, k - 1)")
+    ('credible interval (equal-tailed)', 'prediction interval (t, k − 1)')
+    """
+    outer, bracket, inner = interval_kind.replace(" - ", " − ").partition(" (")
+    return f"{outer} interval{bracket}{inner}" if outer != NOTHING else NOTHING
+
+
+def statement(line: str) -> str:
+    """A line of a model's statement in Greek; a column of the user's, of which a study has a value, stays.
+
+    Examples
+    --------
+    >>> statement("theta_i ~ Normal(mu[g], tau), g = tau of study i")
+    'θ_i ~ Normal(μ[g], τ), g = tau of study i'
+    """
+    parts = _COLUMN.split(line)
+    return "".join(greek(part) if place % 2 == 0 else part for place, part in enumerate(parts))
+
+
+def wrapped(paragraphs: Iterable[str], width: int | None = None) -> str:
+    """Paragraphs as lines that fit the terminal; 80 characters where there is none.
+
+    Parameters
+    ----------
+    paragraphs : iterable of str
+    width : int, optional
+        That of the terminal when None.
+
+    Returns
+    -------
+    str
+    """
+    room = shutil.get_terminal_size((80, 24)).columns if width is None else width
+    return "\n".join(textwrap.fill(each, room, break_long_words=False, break_on_hyphens=False) for each in paragraphs)
+
+
+def prior(text: str) -> str:
+    """The words of priors, with Greek letters and true minus signs.
+
+    Examples
+    --------
+    >>> prior("tau ~ LogT(5, -1.72, 1.295)")
+    'τ ~ LogT(5, −1.72, 1.295)'
+    """
+    return _NEGATIVE.sub("−", greek(text))
 
 
 def card(

@@ -66,7 +66,8 @@ def test_the_sentences_give_the_spread_of_limits_of_p_and_of_tau(misconduct):
             f"limit runs from {low} to {high}" in misconduct.sentence
             or f"limit from {low} to {high}" in misconduct.sentence
         )
-    assert f"from {frame['p_positive'].min():.3f} to {frame['p_positive'].max():.3f}" in misconduct.sentence
+    least, most = frame["p_positive"].min(), frame["p_positive"].max()
+    assert f"(“better alliance, better outcome”) is between {least:.3f} and {most:.3f}" in misconduct.sentence
 
 
 def test_a_panel_never_says_robust_or_dominated(misconduct):
@@ -98,7 +99,7 @@ def test_three_studies_far_from_zero_say_how_far_their_limits_spread():
 )
 def test_a_prior_that_forbids_tau_near_zero_is_said_to(prior, forbids):
     panel = pw.checks.prior_panel(table("misconduct"), priors=[prior])
-    assert ("a tau near 0" in panel.tau_sentence) == forbids
+    assert ("a τ near 0" in panel.tau_sentence) == forbids
     if forbids:
         expected = prior.scale / gamma.isf(0.025, prior.shape)  # the reciprocal of a gamma variable
         assert panel.frame["prior_tau_low"][0] == pytest.approx(expected, rel=1e-9)
@@ -111,7 +112,7 @@ def test_the_verdict_is_about_the_threshold_given():
     row = panel.frame.set_index("name").loc["default"]
     assert row["p_positive"] == pytest.approx(1.0 - single.cdf(at), abs=1e-9)
     assert panel.verdict == "prior-dependent"
-    assert "P(mu > 0.2)" in panel.sentence
+    assert "The probability that μ is above 0.2 is" in panel.sentence
     moved = pw.fit(effects, pw.RandomEffects(tau=priors.HalfNormal(panel.tipping_point)), pw.Exact())["mu"]
     assert moved.cdf(at) == pytest.approx(0.025, abs=1e-6)
     surface = pw.checks.prior_surface(effects, mu_sd=[1.0], tau_scale=[0.5], threshold=at)

@@ -197,7 +197,7 @@ def test_what_is_said_names_the_weight_without_an_effect_beside_the_effect_given
     assert averaged.sentences[0].startswith(
         "Averaged over 36 models, of which 67.8 % of the posterior weight has no effect, mu has the median"
     )
-    assert averaged.sentences[1].startswith("Given an effect, mu has the median 0.140")
+    assert averaged.sentences[1].startswith("Given an effect, μ has the median 0.140")
     said = " ".join(averaged.sentences)
     assert ".05 < p < .5 (one-sided) against p < .025" in said
     assert "corrected" not in said

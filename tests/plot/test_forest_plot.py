@@ -13,7 +13,7 @@ from matplotlib import pyplot
 from matplotlib.transforms import Bbox
 
 import poolwise as pw
-from poolwise.errors import InputError, PoolwiseWarning
+from poolwise.errors import InputError
 from support import figures
 
 SIZES = (3, 13, 40)
@@ -246,10 +246,10 @@ def test_given_axes_are_used_and_stay_within_their_place(study_table):
 
 
 @pytest.mark.parametrize("size", [(12, 3), (6, 20)], ids=["too low", "too narrow"])
-def test_axes_too_small_for_the_words_warn_with_the_size_needed(study_table, size):
+def test_axes_too_small_for_the_words_are_refused_with_the_size_needed(study_table, size):
     result = pw.fit(study_table(40), pw.RandomEffects(), pw.ClosedForm())
     _, ax = pyplot.subplots(figsize=size)
-    with pytest.warns(PoolwiseWarning, match="Give larger axes"):
+    with pytest.raises(pw.PoolwiseError, match=r"too small.*at least \d"):
         pw.plot.forest(result, ax=ax)
 
 

@@ -115,7 +115,7 @@ def _page(folder, names: tuple[str, ...]) -> str:
 
 
 def test_of_a_quantity_s_name_the_symbol_alone_is_greek():
-    assert symbol("mu[tau - pi] - mu[rho]") == "μ[tau - pi] - μ[rho]"
+    assert symbol("mu[tau - pi] - mu[rho]") == "μ[tau - pi] − μ[rho]"
     assert symbol("beta[tau[pi]]") == "β[tau[pi]]"
     assert words.watched("r_hat_beta[my_mu]") == "R-hat β[my_mu]"
     assert words.prior("beta[tau[pi]] ~ Flat()") == "β[tau[pi]]\u00a0~\u00a0Flat()"

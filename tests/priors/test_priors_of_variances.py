@@ -1,4 +1,4 @@
-"""Priors on tau that are made from sampling variances: densities as Roever 2020 prints them, and what they mean."""
+"""Priors on tau that are made from sampling variances: densities as Röver 2020 prints them, and what they mean."""
 
 import math
 from itertools import combinations
@@ -26,7 +26,7 @@ def typical(v):
     return (len(v) - 1) * sum(w) / sum(2 * a * b for a, b in combinations(w, 2))
 
 
-# Roever 2020, J. Stat. Software 93(6), section 2.4, and bayesmeta's documentation, "Prior specification details"
+# Röver 2020, J. Stat. Software 93(6), section 2.4, and bayesmeta's documentation, "Prior specification details"
 FORMULAS = {
     "Jeffreys": lambda t, v: math.sqrt(sum((t / (v + t**2)) ** 2)),
     "OverallJeffreys": lambda t, v: math.sqrt(sum(1 / (v + t**2)) * sum((t / (v + t**2)) ** 2)),

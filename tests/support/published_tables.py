@@ -50,7 +50,7 @@ class Truth:
 
 
 def from_prior(rng: np.random.Generator) -> Truth:
-    """One of the 36 models by its prior probability, and its parameters from their priors (Bartos et al. 2023)."""
+    """One of the 36 models by its prior probability, and its parameters from their priors (Bartoš et al. 2023)."""
     bias = str(rng.choice(list(BIASES), p=list(BIASES.values())))
     mu = float(rng.standard_normal()) if rng.random() < 0.5 else 0.0
     tau = float(TAU_SCALE / rng.gamma(1.0)) if rng.random() < 0.5 else 0.0

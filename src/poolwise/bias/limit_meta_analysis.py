@@ -54,7 +54,7 @@ class LimitMetaAnalysis:
 
     References
     ----------
-    Ruecker, Schwarzer, Carpenter, Binder & Schumacher 2011, Biostatistics 12:122, 10.1093/biostatistics/kxq046.
+    Rücker, Schwarzer, Carpenter, Binder & Schumacher 2011, Biostatistics 12:122, 10.1093/biostatistics/kxq046.
     """
 
     mean: Estimate
@@ -124,7 +124,7 @@ def limit_meta_analysis(effects: Effects, *, tau2: str = "REML") -> LimitMetaAna
 
     References
     ----------
-    Ruecker, Schwarzer, Carpenter, Binder & Schumacher 2011, Biostatistics 12:122, 10.1093/biostatistics/kxq046; G2 is
+    Rücker, Schwarzer, Carpenter, Binder & Schumacher 2011, Biostatistics 12:122, 10.1093/biostatistics/kxq046; G2 is
     defined in its section 7.
 
     Examples

@@ -34,7 +34,7 @@ def left_out_density(whole: Array, without: Array) -> tuple[float, float]:
 
     References
     ----------
-    Meng & Wong 1996, Statistica Sinica 6:831, equations 4.1 to 4.3; the error as in Fruehwirth-Schnatter 2004,
+    Meng & Wong 1996, Statistica Sinica 6:831, equations 4.1 to 4.3; the error as in Frühwirth-Schnatter 2004,
     Econometrics Journal 7:143, 10.1111/j.1368-423X.2004.00125.x.
     """
     a, b = np.log([whole.size, without.size]) - np.log(whole.size + without.size)

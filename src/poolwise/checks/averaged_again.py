@@ -39,7 +39,7 @@ class AveragedAgain:
 
     References
     ----------
-    Bartos, Maier, Wagenmakers, Doucouliagos & Stanley 2023, Research Synthesis Methods 14:99, 10.1002/jrsm.1594.
+    Bartoš, Maier, Wagenmakers, Doucouliagos & Stanley 2023, Research Synthesis Methods 14:99, 10.1002/jrsm.1594.
     """
 
     frame: pd.DataFrame

@@ -31,7 +31,7 @@ def chain_plot(result: Result, kind: Literal["ranks", "trace"], names: Sequence[
 
     References
     ----------
-    Vehtari et al. 2021, Bayesian Analysis 16:667, 10.1214/20-BA1221, for rank plots; Saeilynoja, Buerkner & Vehtari
+    Vehtari et al. 2021, Bayesian Analysis 16:667, 10.1214/20-BA1221, for rank plots; Säilynoja, Bürkner & Vehtari
     2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, for their bands.
     """
     tree = need_posterior(result, f"plot.{kind}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any, Protocol, final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise import show
+from poolwise.checks.prior_law import prior_laws
 from poolwise.checks.question import need_posterior
 from poolwise.errors import ModelError, listing
 from poolwise.result import Result
@@ -33,8 +34,9 @@ class PriorPredictive:
     frame : DataFrame
         One row for each estimate (kind ``"estimate"``) and for the true effect of a new study, in each group where
         there are groups (kind ``"new study"``): kind, name, y, se (NaN for a new study), median, lower, upper of the
-        prior predictive distribution on the analysis scale, p (share of its draws below y), natural_lower and
-        natural_upper (the interval on the reading scale), prob, interval, prior, draws, data.
+        prior predictive distribution on the analysis scale, p (its probability of a value below y), natural_lower and
+        natural_upper (the interval on the reading scale), prob, interval, prior, draws (0 where the law
+        itself is known, as of every normal model with independent priors), data.
     sentence : str
         Whether the priors expect effects like these, and how much wider or narrower they are.
     ratio : float
@@ -63,7 +65,7 @@ class PriorPredictive:
 
 @one_thread()
 def prior_predictive(result: Result, *, prob: float = 0.95) -> PriorPredictive:
-    """Draw effects from the priors alone and set them beside the estimates.
+    """What the priors alone expect, beside the estimates: by the law of a normal model, else by draws.
 
     theta_new ~ N(x'beta, tau^2) and y_rep,i ~ N(x_i'beta, tau_i^2 + v_i) with beta and tau from their priors. A prior
     that expects effects no one has ever seen is too wide, one that does not expect the estimates too narrow or in the
@@ -121,25 +123,58 @@ def prior_predictive(result: Result, *, prob: float = 0.95) -> PriorPredictive:
             "RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(0.5)) in the unit of the effects",
         )
     effects = result.effects
-    rows = []
-    drawn = tree["prior_predictive"]["y"].to_numpy().reshape(-1, effects.k)
-    for name, y, se, values in zip(effects.labels, effects.y, effects.se, drawn.T, strict=True):
-        rows.append(_row(ESTIMATE, name, y, se, values, prob) | {"p": float((values < y).mean())})
-    rows += [_row(NEW, name, np.nan, np.nan, values, prob) for name, values in _new_studies(tree["prior"]).items()]
+    laws = None if structure is None else prior_laws(structure)
+    if laws is None or structure is None:
+        drawn = tree["prior_predictive"]["y"].to_numpy().reshape(-1, effects.k)
+        draws = len(drawn)
+        own: list[Law] = [_Draws(values) for values in drawn.T]
+        new: dict[str, Law] = {name: _Draws(values) for name, values in _new_studies(tree["prior"]).items()}
+    else:
+        draws, own = 0, list(laws[0])
+        new = dict(zip(structure.new.names, laws[1], strict=True))
+    rows = [
+        _row(ESTIMATE, name, y, se, law, prob) | {"p": law.cdf(y)}
+        for name, y, se, law in zip(effects.labels, effects.y, effects.se, own, strict=True)
+    ]
+    rows += [_row(NEW, name, np.nan, np.nan, law, prob) for name, law in new.items()]
     frame = pd.DataFrame(rows)
     ends = np.sort(effects.scale.back(frame[["lower", "upper"]].to_numpy()), axis=1)
     frame = frame.assign(natural_lower=ends[:, 0], natural_upper=ends[:, 1])[list(COLUMNS)].assign(
         prob=prob,
         interval="prior predictive (equal-tailed)",
         prior=result.prior,
-        draws=len(drawn),
+        draws=draws,
         data=result.data_label,
     )
     return _judged(frame, effects.scale, prob)
 
 
-def _row(kind: str, name: str, y: float, se: float, values: Array, prob: float) -> dict[str, Any]:
-    lower, median, upper = np.quantile(values, [0.5 * (1.0 - prob), 0.5, 0.5 * (1.0 + prob)])
+class Law(Protocol):
+    """What the priors expect of one number."""
+
+    def cdf(self, x: float) -> float:
+        """Probability of a value at most x."""
+
+    def ppf(self, p: float) -> float:
+        """Quantile at p."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Draws:
+    """A law known by its draws, shape (n,)."""
+
+    values: Array
+
+    def cdf(self, x: float) -> float:
+        return float((self.values < x).mean())
+
+    def ppf(self, p: float) -> float:
+        return float(np.quantile(self.values, p))
+
+
+def _row(kind: str, name: str, y: float, se: float, law: Law, prob: float) -> dict[str, Any]:
+    lower, median, upper = (law.ppf(p) for p in (0.5 * (1.0 - prob), 0.5, 0.5 * (1.0 + prob)))
     return {
         "kind": kind, "name": name, "y": y, "se": se, "median": median, "lower": lower, "upper": upper, "p": np.nan,
     }  # fmt: skip

@@ -51,7 +51,7 @@ class PriorSurface:
     reference : tuple of float
         mu_sd (inf for a flat prior) and tau_scale of the model's own priors; the half-normal of the same median.
     sentence : str
-        How much of the surface gives which answer.
+        Which answers the surface gives. No share of it: the grid of priors is a choice, and no prior on priors.
     data : str
         ``"reconstructed"`` when the study table is.
     prob : float
@@ -188,9 +188,12 @@ def _widths(name: str, given: Sequence[float] | Array | None, unit: float, reach
 
 
 def _sentence(frame: pd.DataFrame, prob: float, threshold: float) -> str:
-    shares = frame["excludes_zero"].value_counts(normalize=True)
-    answers = [answer for answer in SAID if answer in shares]
+    found = set(frame["excludes_zero"])
+    answers = [answer for answer in SAID if answer in found]
     if len(answers) == 1:
-        return f"Under all {len(frame)} pairs of priors {interval_words(prob)} {said(answers[0], threshold)}."
-    parts = " and ".join(f"{said(answer, threshold)} under {show.percent(shares[answer])}" for answer in answers)
-    return f"Of {len(frame)} pairs of priors, {interval_words(prob)} {parts}: the answer depends on the priors."
+        everywhere = f"{interval_words(prob)} {said(answers[0], threshold)}"
+        return show.greek(f"Under every pair of priors on mu and tau {everywhere}.")
+    parts = f"{said(answers[0], threshold)} under some of them and " + " or ".join(
+        f"{said(answer, threshold)} under others" for answer in answers[1:]
+    )
+    return show.greek(f"The answer depends on the priors on mu and tau: {interval_words(prob)} {parts}.")

@@ -130,4 +130,4 @@ def check_threshold(threshold: float, scale: Scale | None = None) -> None:
 
 def interval_words(prob: float, quantity: str = "mu") -> str:
     """How a sentence names the interval for mu, or for another quantity."""
-    return f"the {show.level(prob)} credible interval (equal-tailed) for {quantity}"
+    return f"the {show.level(prob)} credible interval (equal-tailed) for {show.symbol(quantity)}"

@@ -91,7 +91,7 @@ class TippingPoint:
 def tipping_point(
     effects: Effects, model: RandomEffects | None = None, *, prob: float = 0.95, threshold: float = 0.0
 ) -> TippingPoint:
-    """Find the scale s at which "does the interval for mu exclude 0?" changes its answer under tau ~ HalfNormal(s).
+    """Find the scale s at which "does the interval for mu exclude 0?" changes its answer under τ ~ HalfNormal(s).
 
     The interval excludes 0 where P(mu < 0) or P(mu > 0) is below (1 - prob) / 2; both are smooth in s. Scales
     from 1 / 50 to 20 times the reference are searched, and the change nearest to the reference is reported.
@@ -190,7 +190,7 @@ def searched_over(
     Parameters
     ----------
     below : callable
-        P(quantity < threshold) under tau ~ HalfNormal(s) at scales s, shape (S,).
+        P(quantity < threshold) under τ ~ HalfNormal(s) at scales s, shape (S,).
     unit : float
         The reference scale.
     prob : float
@@ -274,17 +274,17 @@ def _sentence(
     if np.isnan(value):
         low, high = searched
         return (
-            "No tipping point: under tau ~ HalfNormal(s) the answer does not change for any s from "
+            "No tipping point: under τ ~ HalfNormal(s) the answer does not change for any s from "
             f"{low:.3g} to {high:.3g}: {interval} {said(sides[0], threshold)}."
         )
     if not others:
         return (
-            f"Tipping point: under tau ~ HalfNormal(s) the answer changes at s = {value:.3g}: "
+            f"Tipping point: under τ ~ HalfNormal(s) the answer changes at s = {value:.3g}: "
             f"{interval} {said(sides[0], threshold)} for a smaller s and {said(sides[1], threshold)} for a larger one."
         )
     more = listing([f"{s:.3g}" for s in others])
     return (
-        f"{len(others) + 1} tipping points: under tau ~ HalfNormal(s) the answer changes at s = {value:.3g}, where "
+        f"{len(others) + 1} tipping points: under τ ~ HalfNormal(s) the answer changes at s = {value:.3g}, where "
         f"{interval} {said(sides[0], threshold)} for an s a little smaller and "
         f"{said(sides[1], threshold)} for one a little larger, and "
         f"changes again at s = {more}."

@@ -114,7 +114,7 @@ def coefficients(fit: Fit, interval: str) -> Coefficients:
     ``"wald"``: cov = (X'WX)^-1, normal. ``"t"``: the same covariance, t with k - p. ``"hartung-knapp"``: the
     covariance times y'Py / (k - p), t with k - p (Hartung & Knapp 2001, doi:10.1002/sim.791; Sidik & Jonkman
     2002, doi:10.1002/sim.1262; with moderators Knapp & Hartung 2003, doi:10.1002/sim.1482).
-    ``"hartung-knapp-adhoc"``: that factor, or 1 where it is below 1 (Knapp & Hartung 2003; Roever, Knapp & Friede
+    ``"hartung-knapp-adhoc"``: that factor, or 1 where it is below 1 (Knapp & Hartung 2003; Röver, Knapp & Friede
     2015, doi:10.1186/s12874-015-0091-1).
 
     Parameters
@@ -133,7 +133,7 @@ def coefficients(fit: Fit, interval: str) -> Coefficients:
     ----------
     Hartung & Knapp 2001, Statistics in Medicine 20:1771, 10.1002/sim.791; Sidik & Jonkman 2002, Statistics in Medicine
     21:3153, 10.1002/sim.1262; with moderators Knapp & Hartung 2003, Statistics in Medicine 22:2693, 10.1002/sim.1482;
-    the floor: Roever, Knapp & Friede 2015, BMC Medical Research Methodology 15:99, 10.1186/s12874-015-0091-1.
+    the floor: Röver, Knapp & Friede 2015, BMC Medical Research Methodology 15:99, 10.1186/s12874-015-0091-1.
     """
     data, back = fit.data, fit.data.back
     inflation, df = INTERVALS[interval](data, fit)
@@ -169,7 +169,7 @@ def is_narrower(sd: Array, df: Array, wald: Array, prob: float = 0.95) -> NDArra
 
     References
     ----------
-    Roever, Knapp & Friede 2015, BMC Medical Research Methodology 15:99, 10.1186/s12874-015-0091-1.
+    Röver, Knapp & Friede 2015, BMC Medical Research Methodology 15:99, 10.1186/s12874-015-0091-1.
     """
     return critical(df, prob) * sd < (1.0 - 1e-9) * critical(np.array(np.inf), prob) * wald
 

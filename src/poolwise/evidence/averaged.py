@@ -333,7 +333,7 @@ def _sentences(averaged: Averaged) -> tuple[str, ...]:
         if averaged.heterogeneity.log < 0.0:
             said.append("That the data favour tau = 0 is relative to this prior on tau and shows no homogeneity.")
     said.extend(result.report.advice for result in averaged.results.values() if result.report.failed)
-    return tuple(said)
+    return tuple(map(show.greek, said))
 
 
 def _inclusion(what: str, factor: BayesFactor, null: str, before: float, after: float) -> str:

@@ -126,7 +126,7 @@ def average(
     ----------
     Hoeting, Madigan, Raftery & Volinsky 1999, Statistical Science 14:382, 10.1214/ss/1009212519, for model averaging;
     Gronau, Heck, Berkhout, Haaf & Wagenmakers 2021, Advances in Methods and Practices in Psychological Science 4(3),
-    10.1177/25152459211031256, for these four models; Bartos, Maier, Wagenmakers, Doucouliagos & Stanley 2023, Research
+    10.1177/25152459211031256, for these four models; Bartoš, Maier, Wagenmakers, Doucouliagos & Stanley 2023, Research
     Synthesis Methods 14:99, 10.1002/jrsm.1594, for those of publication bias.
 
     Examples

@@ -76,8 +76,8 @@ class BiasAveraged:
 
     References
     ----------
-    Bartos, Maier, Wagenmakers, Doucouliagos & Stanley 2023, Research Synthesis Methods 14:99, 10.1002/jrsm.1594; Maier,
-    Bartos & Wagenmakers 2023, Psychological Methods, 10.1037/met0000405.
+    Bartoš, Maier, Wagenmakers, Doucouliagos & Stanley 2023, Research Synthesis Methods 14:99, 10.1002/jrsm.1594; Maier,
+    Bartoš & Wagenmakers 2023, Psychological Methods, 10.1037/met0000405.
     """
 
     effects: Effects
@@ -449,7 +449,7 @@ def _sentences(averaged: BiasAveraged) -> tuple[str, ...]:
             f"{names[0].removeprefix('omega[').removesuffix(']')} {_summary(weight)}."
         )
     said += _caveats(averaged)
-    return tuple(said)
+    return tuple(map(show.greek, said))
 
 
 def _of_mu(averaged: BiasAveraged) -> tuple[str, str]:

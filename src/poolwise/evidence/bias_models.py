@@ -73,8 +73,8 @@ def biases(bias: object, direction: Direction) -> tuple[Bias, ...]:
 
     References
     ----------
-    Bartos, Maier, Wagenmakers, Doucouliagos & Stanley 2023, Research Synthesis Methods 14:99, 10.1002/jrsm.1594; Maier,
-    Bartos & Wagenmakers 2023, Psychological Methods, 10.1037/met0000405.
+    Bartoš, Maier, Wagenmakers, Doucouliagos & Stanley 2023, Research Synthesis Methods 14:99, 10.1002/jrsm.1594; Maier,
+    Bartoš & Wagenmakers 2023, Psychological Methods, 10.1037/met0000405.
     """
     if isinstance(bias, str):
         if bias not in get_args(BiasSet):
@@ -200,7 +200,7 @@ def priors_for(effects: Effects, model: RandomEffects | None, unit: float | None
 
     References
     ----------
-    Bartos, Maier, Wagenmakers, Doucouliagos & Stanley 2023, Research Synthesis Methods 14:99, 10.1002/jrsm.1594.
+    Bartoš, Maier, Wagenmakers, Doucouliagos & Stanley 2023, Research Synthesis Methods 14:99, 10.1002/jrsm.1594.
     """
     model = RandomEffects() if model is None else model
     known = unit_of(effects)

@@ -420,7 +420,7 @@ class FromSources(StudyTable, Protocol):
         References
         ----------
         Higgins et al. (2023), Cochrane Handbook for Systematic Reviews of Interventions, chapter 10.4; section 10.4.4.1
-        for trials without events; Stijnen, Hamza & Ozdemir 2010, Statistics in Medicine 29:3046, 10.1002/sim.4040, for
+        for trials without events; Stijnen, Hamza & Özdemir 2010, Statistics in Medicine 29:3046, 10.1002/sim.4040, for
         proportions and rates of one arm.
 
         Examples

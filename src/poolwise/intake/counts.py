@@ -146,7 +146,7 @@ def log_ratio(events: Array, totals: Array, measure: str) -> tuple[Array, Array]
 
     References
     ----------
-    Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 5, 10.1002/9780470743386; Stijnen, Hamza & Ozdemir
+    Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 5, 10.1002/9780470743386; Stijnen, Hamza & Özdemir
     2010, Statistics in Medicine 29:3046, 10.1002/sim.4040, for one arm.
     """
     # here, since `import poolwise` needs none of the measures

@@ -99,7 +99,7 @@ def arcsine_proportion(*, events: ArrayLike, n: ArrayLike, add: float = 0.0, to:
 
     References
     ----------
-    Rucker, Schwarzer, Carpenter & Olkin 2009, Statistics in Medicine 28:721, 10.1002/sim.3511.
+    Rücker, Schwarzer, Carpenter & Olkin 2009, Statistics in Medicine 28:721, 10.1002/sim.3511.
     """
     x, m, notes = _split("PAS", events, n, add, to)
     return estimate("PAS", np.arcsin(np.sqrt(x / (x + m))), 0.25 / (x + m), notes)
@@ -121,7 +121,7 @@ def freeman_tukey_proportion(*, events: ArrayLike, n: ArrayLike, add: float = 0.
     References
     ----------
     Freeman & Tukey 1950, Annals of Mathematical Statistics 21:607, 10.1214/aoms/1177729756; Schwarzer, Chemaitelly,
-    Abu-Raddad & Ruecker 2019, Research Synthesis Methods 10:476, on the way back, 10.1002/jrsm.1348.
+    Abu-Raddad & Rücker 2019, Research Synthesis Methods 10:476, on the way back, 10.1002/jrsm.1348.
     """
     x, m, notes = _split("PFT", events, n, add, to)
     n = x + m

@@ -230,7 +230,7 @@ def log_odds_from_d_normal(*, d: ArrayLike, n1: ArrayLike, n2: ArrayLike) -> Est
 
     References
     ----------
-    Cox & Snell 1989, Analysis of Binary Data, 2nd edition; Sanchez-Meca, Marin-Martinez & Chacon-Moscoso 2003,
+    Cox & Snell 1989, Analysis of Binary Data, 2nd edition; Sánchez-Meca, Marín-Martínez & Chacón-Moscoso 2003,
     Psychological Methods 8:448, 10.1037/1082-989X.8.4.448.
     """
     return _log_odds_of_d("D2ORN", d, n1, n2, COX)

@@ -142,7 +142,7 @@ def arcsine_risk_difference(t: Table) -> Values:
 
     References
     ----------
-    Ruecker, Schwarzer, Carpenter & Olkin 2009, Statistics in Medicine 28:721, 10.1002/sim.3511.
+    Rücker, Schwarzer, Carpenter & Olkin 2009, Statistics in Medicine 28:721, 10.1002/sim.3511.
     """
     y = np.arcsin(np.sqrt(t.p1)) - np.arcsin(np.sqrt(t.p2))
     return y, 0.25 / t.n1 + 0.25 / t.n2
@@ -362,7 +362,7 @@ def probit_difference(t: Table) -> Values:
 
     References
     ----------
-    Sanchez-Meca, Marin-Martinez & Chacon-Moscoso 2003, Psychological Methods 8:448, 10.1037/1082-989X.8.4.448.
+    Sánchez-Meca, Marín-Martínez & Chacón-Moscoso 2003, Psychological Methods 8:448, 10.1037/1082-989X.8.4.448.
     """
     z1, z2 = special.ndtri(t.p1), special.ndtri(t.p2)
     with np.errstate(invalid="ignore"):
@@ -408,7 +408,7 @@ def smd_from_odds_normal(t: Table) -> Values:
 
     References
     ----------
-    Cox & Snell 1989, Analysis of Binary Data, 2nd edition; Sanchez-Meca, Marin-Martinez & Chacon-Moscoso 2003,
+    Cox & Snell 1989, Analysis of Binary Data, 2nd edition; Sánchez-Meca, Marín-Martínez & Chacón-Moscoso 2003,
     Psychological Methods 8:448, 10.1037/1082-989X.8.4.448.
     """
     y, v = _log_odds(t)

@@ -53,7 +53,7 @@ class Assumption(Protocol):
 
     def _repr_html_(self) -> str:
         """The statement, a line for each unknown, compact."""
-        lines = [show.greek(line) for line in self.statement()]
+        lines = [show.statement(line) for line in self.statement()]
         rows = [
             [name.strip(), f"~ {law.strip()}" if tilde else ""]
             for name, tilde, law in (line.partition("~") for line in lines)

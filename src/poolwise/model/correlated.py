@@ -60,7 +60,7 @@ class CrossedEffects(Assumption):
 
     References
     ----------
-    Fernandez-Castilla et al. 2019, Behavior Research Methods 51:1286, 10.3758/s13428-018-1063-2.
+    Fernández-Castilla et al. 2019, Behavior Research Methods 51:1286, 10.3758/s13428-018-1063-2.
 
     Examples
     --------

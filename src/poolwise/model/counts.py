@@ -60,7 +60,7 @@ class BinomialNormal(Assumption):
     ----------
     Smith, Spiegelhalter & Thomas 1995, Statistics in Medicine 14:2685, 10.1002/sim.4780142408; Warn, Thompson &
     Spiegelhalter 2002, Statistics in Medicine 21:1601, 10.1002/sim.1189, for the risk ratio; Thompson, Smith & Sharp
-    1997, Statistics in Medicine 16:2741, for the baseline as a covariate; Stijnen, Hamza & Ozdemir 2010, Statistics in
+    1997, Statistics in Medicine 16:2741, for the baseline as a covariate; Stijnen, Hamza & Özdemir 2010, Statistics in
     Medicine 29:3046, 10.1002/sim.4040, for one arm.
     """
 
@@ -144,7 +144,7 @@ class PoissonNormal(Assumption):
 
     References
     ----------
-    Stijnen, Hamza & Ozdemir 2010, Statistics in Medicine 29:3046, 10.1002/sim.4040.
+    Stijnen, Hamza & Özdemir 2010, Statistics in Medicine 29:3046, 10.1002/sim.4040.
     """
 
     kind_in_files: ClassVar[str] = "poisson-normal"

@@ -109,8 +109,8 @@ class RandomEffects(Assumption):
 
     References
     ----------
-    Higgins, Thompson & Spiegelhalter 2009, J. R. Statist. Soc. A 172:137, 10.1111/j.1467-985X.2008.00552.x; Roever
-    2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06; Roever et al. 2021, Research Synthesis Methods 12:448,
+    Higgins, Thompson & Spiegelhalter 2009, J. R. Statist. Soc. A 172:137, 10.1111/j.1467-985X.2008.00552.x; Röver
+    2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06; Röver et al. 2021, Research Synthesis Methods 12:448,
     10.1002/jrsm.1475, for the prior on tau.
 
     Examples

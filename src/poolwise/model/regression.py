@@ -435,7 +435,7 @@ class LocationScale(Assumption):
 
     References
     ----------
-    Viechtbauer & Lopez-Lopez 2022, Research Synthesis Methods 13:697, 10.1002/jrsm.1562.
+    Viechtbauer & López-López 2022, Research Synthesis Methods 13:697, 10.1002/jrsm.1562.
 
     Examples
     --------

@@ -42,7 +42,7 @@ class StudentTRandomEffects(Assumption):
     References
     ----------
     Lee & Thompson 2008, Statistics in Medicine 27:418, 10.1002/sim.2897; Baker & Jackson 2008, Health Care
-    Management Science 11:121, 10.1007/s10729-007-9041-8. Gamma(2, 0.1) on nu: Juarez & Steel 2010, J. Applied
+    Management Science 11:121, 10.1007/s10729-007-9041-8. Gamma(2, 0.1) on nu: Juárez & Steel 2010, J. Applied
     Econometrics 25:1128, 10.1002/jae.1113.
 
     Examples

@@ -103,7 +103,7 @@ class StepSelection(Assumption):
     ----------
     Hedges 1992, Statistical Science 7:246, 10.1214/ss/1177011364; Vevea & Hedges 1995, Psychometrika 60:419,
     10.1007/BF02294384, equations 4 to 7; Vevea & Woods 2005, Psychological Methods 10:428, 10.1037/1082-989X.10.4.428,
-    for known weights; Maier, Bartos & Wagenmakers 2023, Psychological Methods, 10.1037/met0000405, for
+    for known weights; Maier, Bartoš & Wagenmakers 2023, Psychological Methods, 10.1037/met0000405, for
     cumulated Dirichlet weights.
 
     Examples

@@ -123,7 +123,7 @@ class PET(SmallStudies):
 
     References
     ----------
-    Stanley & Doucouliagos 2014, Research Synthesis Methods 5:60, 10.1002/jrsm.1095, for PET; Bartos, Maier,
+    Stanley & Doucouliagos 2014, Research Synthesis Methods 5:60, 10.1002/jrsm.1095, for PET; Bartoš, Maier,
     Wagenmakers, Doucouliagos & Stanley 2023, Research Synthesis Methods 14:99, 10.1002/jrsm.1594, for the prior.
 
     Examples
@@ -172,7 +172,7 @@ class PEESE(SmallStudies):
 
     References
     ----------
-    Stanley & Doucouliagos 2014, Research Synthesis Methods 5:60, 10.1002/jrsm.1095, for PEESE; Bartos, Maier,
+    Stanley & Doucouliagos 2014, Research Synthesis Methods 5:60, 10.1002/jrsm.1095, for PEESE; Bartoš, Maier,
     Wagenmakers, Doucouliagos & Stanley 2023, Research Synthesis Methods 14:99, 10.1002/jrsm.1594, for the prior.
 
     Examples

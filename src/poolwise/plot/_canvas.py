@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from poolwise.errors import InputError, warn
+from poolwise.errors import InputError
 from poolwise.plot import _sheet, _text, _theme
 from poolwise.plot._sheet import Phrase, Placed, Plot, Sheet
 from poolwise.settings import check_instance
@@ -138,14 +138,16 @@ def _bare(ax: Axes, rows: float) -> None:
 
 
 def _squeezed(sheet: Sheet, width: float, height: float) -> Placed:
-    """The sheet within this many inches; a warning when that is too small for its words."""
+    """The sheet within this many inches, refused where that is too small for its words."""
     placed = _sheet.place(sheet, width)
     pitch = (height - placed.above - placed.beneath) / sheet.rows
     if pitch < _LEAST_PITCH or placed.width > width + 0.01:
         own = _sheet.place(sheet)
-        warn(
-            f"the axes given are {width:.1f} x {height:.1f} inches, too small for the words of the figure, "
-            f"which by itself would be {own.width:.1f} x {own.height:.1f}. Give larger axes, or none"
+        least = max(placed.width, width), placed.above + placed.beneath + _LEAST_PITCH * sheet.rows
+        raise InputError(
+            f"the axes given are {width:.1f} x {height:.1f} inches, too small for the figure and its words",
+            f"at least {least[0]:.1f} x {least[1]:.1f} inches",
+            f"ax=None, which makes a figure of {own.width:.1f} x {own.height:.1f}, or larger axes",
         )
     return replace(placed, sheet=replace(sheet, pitch=max(pitch, 0.02)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
@@ -21,6 +22,8 @@ _LEFT = 0.62  # inches for the words of the vertical axis
 _PITCH = 0.2
 _BELOW = 0.55  # inches for tick labels and the words of the axis
 _WORDS_DOWN, _WORDS_LEFT = 0.26, 0.56  # inches from the axes to the words of their axes
+_LABELS = 0.36  # inches for tick labels between the axes and the words of the vertical one
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _KEYS_APART = 0.05  # inches between keys and notes
 _LEAST = 1.5  # inches of a chart's own axes, either way
 _ROWS = 10.0
@@ -163,9 +166,32 @@ def effect_words(scale: Scale) -> str:
     return _text.plain(scale.natural_label) + _dress.NOTES.get(scale.transform, "")
 
 
+def _power_of_labels(ax: Axes) -> int:
+    """The power of ten taken out of the labels of a vertical axis where they would run into its words; 0 for none."""
+    ticks = [(at, words) for at, label in zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)
+             if (words := label.get_text())]  # fmt: skip
+    if max((_text.width(words, _sheet.TICK_SIZE) for _, words in ticks), default=0.0) <= _LABELS:
+        return 0
+    try:
+        values = [float(words.replace("−", "-").replace(",", "")) for _, words in ticks]
+    except ValueError:
+        return 0
+    largest = max(map(abs, values))
+    if not largest > 0.0:
+        return 0
+    power = math.floor(math.log10(largest))
+    if power:
+        labels = [f"{value / 10.0**power:.3g}".replace("-", "−") for value in values]
+        ax.set_yticks([at for at, _ in ticks], labels=labels)
+    return power
+
+
 def name_axes(ax: Axes, x: str, y: str) -> None:
     """Words of both axes, and their ticks in the type of every figure."""
     wide, high = size_of(ax)
+    power = _power_of_labels(ax)
+    if power:
+        y = f"{y} (× 10{str(power).translate(_RAISED)})"
     for axis, longer, room in ((ax.xaxis, x, wide + 0.2), (ax.yaxis, y, high + 0.2)):
         words = _text.fit(longer, room, _sheet.BODY_SIZE)
         look = _text.font(words, _sheet.BODY_SIZE)

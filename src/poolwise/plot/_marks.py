@@ -43,6 +43,34 @@ class Look:
     face: str = ""
 
 
+def areas(weights: ArrayLike, biggest: float, smallest: float = 0.0, *, heaviest: float | None = None) -> Array:
+    """Areas of the marks of studies in proportion to their weights, by one rule for a whole picture.
+
+    area_i = biggest^2 w_i / max(w), and never below smallest^2, so that every study can be seen. Marks in several
+    blocks of one picture are drawn from all their weights at once, or with the heaviest of all of them: two studies of
+    the same weight then look the same wherever they stand.
+
+    Parameters
+    ----------
+    weights : array_like
+        Shares, or precisions 1 / se^2, of every study in the picture, shape (m,); NaN where there is none.
+    biggest, smallest : float
+        Sides or diameters in points of the heaviest study, and of the smallest mark.
+    heaviest : float, optional
+        The largest weight in the picture, where these are not all of them.
+
+    Returns
+    -------
+    ndarray
+        In square points, shape (m,); all the same, a quarter of the largest, where no weight is known.
+    """
+    known = np.asarray(weights, dtype=float)
+    if not np.isfinite(known).any():
+        return np.full(known.shape, (0.5 * biggest) ** 2)
+    top = float(np.nanmax(known)) if heaviest is None else heaviest
+    return np.maximum(biggest**2 * np.nan_to_num(known / top), smallest**2)
+
+
 def intervals(ax: Axes, lower: ArrayLike, upper: ArrayLike, y: ArrayLike, look: Look) -> None:
     """Draw horizontal intervals at heights y; an end beyond the axis becomes an arrow at its edge.
 

@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from poolwise import show
 from poolwise.scale import Scale
 from poolwise.show import NOTHING
 
@@ -84,6 +85,6 @@ def count(value: float) -> str:
 
 
 def prior(words: str) -> str:
-    """A prior's words with long numbers cut to three digits and true minus signs: ``HalfNormal(0.276)``."""
+    """A prior's words in Greek, long numbers cut to three digits: ``HalfNormal(0.276)``."""
     short = re.sub(r"\d+\.\d{4,}", lambda found: f"{float(found[0]):.3g}", str(words))
-    return re.sub(r"(?<=[( ])-(?=\d)", "−", short)
+    return show.prior(short)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +13,12 @@ from poolwise import tables
 from poolwise.design import NEW_LEVEL
 from poolwise.errors import MissingQuantityError, nearest
 from poolwise.plot import _axis, _canvas, _marks, _sheet, _text, _words
-from poolwise.plot._chart import chart, name_axes
+from poolwise.plot._chart import chart, keyed_chart, name_axes
+from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
 from poolwise.result import Result, check_result
-from poolwise.show import capital, greek, level
+from poolwise.show import capital, engine, level
 from poolwise.show import status as status_words
 
 if TYPE_CHECKING:
@@ -26,8 +28,9 @@ POINTS = 61
 _BIGGEST, _SMALLEST = 22.0, 3.0  # diameters in points
 BUBBLE_COLUMNS = (
     "row", "label", "x", "y", "se", "weight", "point", "lower", "upper", "new_lower", "new_upper", "prob", "interval",
-    "new_interval", "prior", "data",
+    "new_interval", "prior", "data", "level",
 )  # fmt: skip
+_DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
 
 
 def bubble_frame(result: Result, moderator: str | None = None, *, prob: float = 0.95) -> pd.DataFrame:
@@ -48,7 +51,8 @@ def bubble_frame(result: Result, moderator: str | None = None, *, prob: float = 
     DataFrame
         Columns row (``"study"`` or ``"curve"``), label, x (the moderator), y, se, weight (of a study), point, lower,
         upper (the mean effect at x), new_lower, new_upper (the true effect in a new study), prob, interval,
-        new_interval (their kinds), prior, data.
+        new_interval (their kinds), prior, data, level (of the factor with which the moderator interacts, whose every
+        level has a curve over its own studies; empty without an interaction).
 
     Raises
     ------
@@ -58,12 +62,17 @@ def bubble_frame(result: Result, moderator: str | None = None, *, prob: float = 
     name = _chosen(result, moderator)
     values = result.effects.moderators
     x = values[name].to_numpy(dtype=float)
-    at = pd.DataFrame({name: np.linspace(x.min(), x.max(), POINTS)})
+    factor = interacting(result, name)
+    own = pd.Series("", index=values.index) if factor is None else values[factor].astype(str)
     fixed = others(result, name)
-    for other, held in fixed.items():
-        at[other] = held
-    curve = tables.predict(result, at, prob=prob).drop(columns=list(fixed)).rename(columns={name: "x"})
-    curve = curve.assign(row="curve", label=result.label)
+    curves = []
+    for level_of in dict.fromkeys(own):
+        seen = x[(own == level_of).to_numpy()]
+        low, high = (seen.min(), seen.max()) if np.ptp(seen) > 0.0 else (x.min(), x.max())
+        held = fixed | ({} if factor is None else {factor: level_of})
+        at = pd.DataFrame({name: np.linspace(low, high, POINTS)}).assign(**held)
+        predicted = tables.predict(result, at, prob=prob).drop(columns=list(held)).rename(columns={name: "x"})
+        curves.append(predicted.assign(row="curve", label=result.label, level=level_of))
     studies = pd.DataFrame(
         {
             "row": "study",
@@ -75,9 +84,19 @@ def bubble_frame(result: Result, moderator: str | None = None, *, prob: float = 
             "prob": prob,
             "prior": result.prior,
             "data": list(result.effects.provenance),
+            "level": own.to_numpy(),
         }
     )
-    return pd.concat([studies, curve], ignore_index=True).reindex(columns=list(BUBBLE_COLUMNS))
+    return pd.concat([studies, *curves], ignore_index=True).reindex(columns=list(BUBBLE_COLUMNS))
+
+
+def interacting(result: Result, name: str) -> str | None:
+    """The factor with whose levels the slope of a moderator differs; None where one line tells all."""
+    assert result.design is not None
+    factors = [other for other, levels in result.design.levels.items() if levels is not None and other != name]
+    parts = [set(re.split(r"[:\[\]()]", term)) for term in result.design.own if ":" in term]
+    found = (factor for factor in factors if any({name, factor} <= each for each in parts))
+    return next((factor for factor in found if factor not in result.design.pooled), None)
 
 
 def others(result: Result, name: str) -> dict[str, Any]:
@@ -111,7 +130,8 @@ def bubble(
     """Bubble plot: each study's estimate against a moderator, its area in proportion to its weight.
 
     The line is the fitted mean effect, the dark band its interval, the pale band that of the true effect in a new
-    study. `bubble_frame` gives every number drawn.
+    study. Where the moderator interacts with a factor, each level has a line and a colour of its own, with the interval
+    of the mean effect alone. `bubble_frame` gives every number drawn.
 
     Parameters
     ----------
@@ -148,7 +168,7 @@ def bubble(
     with plain_text():
         words = _text.plain(effects.title if title is None else title)
         data = " — reconstructed data" if effects.reconstructed and "reconstructed" not in words.casefold() else ""
-        own = chart(f"{words}{data}", _notes(result, frame, name), ax)
+        own = _chart(f"{words}{data}", _notes(result, frame, name), frame, ax)
         _draw(own, frame)
         _ticks(own, result)
         name_axes(own, _text.plain(name), _text.plain(effects.scale.natural_label))
@@ -171,24 +191,63 @@ def _chosen(result: Result, moderator: str | None) -> str:
     return known[0] if moderator is None else moderator
 
 
+def _levels(frame: pd.DataFrame) -> list[str]:
+    """The levels that have a curve each; one empty word without an interaction."""
+    return list(dict.fromkeys(frame.loc[frame["row"] == "curve", "level"]))
+
+
+def _chart(title: str, notes: list[Phrase], frame: pd.DataFrame, ax: Axes | None) -> Axes:
+    levels = _levels(frame)
+    if len(levels) == 1:
+        return chart(title, notes, ax)
+    keys = [Key(words, "line", *_look(i)) for i, words in enumerate(levels)]
+    return keyed_chart(title, notes, keys, ax)
+
+
+def _look(place: int) -> tuple[str, object]:
+    """Colour and dashes of a level."""
+    colours = _marks.COLOURS
+    return colours[place % len(colours)], _DASHES[place // len(colours) % len(_DASHES)]
+
+
 def _draw(ax: Axes, frame: pd.DataFrame) -> None:
-    curve, studies = (frame[frame["row"] == row] for row in ("curve", "study"))
-    colour = _marks.COLOURS[0]
-    x = curve["x"].to_numpy(dtype=float)
-    if curve["new_lower"].notna().all():
-        band = (curve["new_lower"].to_numpy(dtype=float), curve["new_upper"].to_numpy(dtype=float))
-        ax.fill_between(x, *band, color=colour, alpha=0.12, lw=0, label="new study", zorder=0.5)
-    band = (curve["lower"].to_numpy(dtype=float), curve["upper"].to_numpy(dtype=float))
-    ax.fill_between(x, *band, color=colour, alpha=0.28, lw=0, label="mean effect, interval", zorder=0.6)
-    ax.plot(x, curve["point"], color=colour, lw=1.8, label="mean effect", zorder=2)
-    weight = studies["weight"].to_numpy(dtype=float)
-    share = np.sqrt(weight / np.nanmax(weight)) if np.isfinite(weight).any() else np.full(weight.shape, 0.5)
-    size = np.maximum(_BIGGEST * np.nan_to_num(share), _SMALLEST) ** 2
-    ax.scatter(
-        studies["x"], studies["y"], s=size, facecolor="none", edgecolor=_sheet.INK, lw=1.0, label="studies", zorder=3
-    )
+    levels = _levels(frame)
+    area = _marks.areas(frame.loc[frame["row"] == "study", "weight"], _BIGGEST, _SMALLEST)
+    sized = frame.loc[frame["row"] == "study"].assign(area=area)
+    for place, words in enumerate(levels):
+        curve = frame[(frame["row"] == "curve") & (frame["level"] == words)]
+        _draw_curve(ax, curve, place, alone=len(levels) == 1)
+        studies = sized[sized["level"] == words]
+        edge = _sheet.INK if len(levels) == 1 else _look(place)[0]
+        name = f"studies{f', {words}' if words else ''}"
+        ax.scatter(
+            studies["x"],
+            studies["y"],
+            s=studies["area"],
+            facecolor="none",
+            edgecolor=edge,
+            lw=1.0,
+            label=name,
+            zorder=3,
+        )
+    x = frame["x"].to_numpy(dtype=float)
     room = 0.05 * float(np.ptp(x))
-    ax.set_xlim(x[0] - room, x[-1] + room)
+    ax.set_xlim(x.min() - room, x.max() + room)
+
+
+def _draw_curve(ax: Axes, curve: pd.DataFrame, place: int, *, alone: bool) -> None:
+    """The line of a level and its band; the band of a new study only where it is the only one."""
+    colour, dashes = _look(place)
+    x, words = curve["x"].to_numpy(dtype=float), str(curve["level"].iloc[0])
+    suffix = f", {words}" if words else ""
+    low, high, new_low, new_high = (
+        curve[name].to_numpy(dtype=float) for name in ("lower", "upper", "new_lower", "new_upper")
+    )
+    if alone and curve["new_lower"].notna().all():
+        ax.fill_between(x, new_low, new_high, color=colour, alpha=0.12, lw=0, label="new study", zorder=0.5)
+    shade = 0.28 if alone else 0.16
+    ax.fill_between(x, low, high, color=colour, alpha=shade, lw=0, label=f"mean effect, interval{suffix}", zorder=0.6)
+    ax.plot(x, curve["point"], color=colour, ls=dashes, lw=1.8, label=f"mean effect{suffix}", zorder=2)
 
 
 def _ticks(ax: Axes, result: Result) -> None:
@@ -209,12 +268,20 @@ def _notes(result: Result, frame: pd.DataFrame, name: str) -> list[Phrase]:
         f", {other} at {value:.4g}" if isinstance(value, float) else f", {other} at '{value}'"
         for other, value in others(result, name).items()
     )
-    new = ""
-    if pd.notna(curve["new_lower"]):
+    new, levels = "", _levels(frame)
+    factor = interacting(result, name)
+    if factor is not None:
+        held = "".join(
+            f", {other} at {value:.4g}" if isinstance(value, float) else f", {other} at '{value}'"
+            for other, value in others(result, name).items()
+            if other != factor
+        )
+        held = f" at each level of {factor}, over its own studies{held}"
+    if pd.notna(curve["new_lower"]) and len(levels) == 1:
         new = f"; pale band: true effect in a new study, {_words.kind(curve['new_interval'])}"
     parts = [
-        f"{capital(result.model.label)}, k = {result.effects.k}; engine: {result.engine_label}; prior: "
-        f"{greek(_words.prior(result.prior))}.",
+        f"{capital(result.model.label)}, k = {result.effects.k}; {engine(result.engine_label)}; prior: "
+        f"{_words.prior(result.prior)}.",
         f"Circles: studies, area in proportion to weight. Line: mean effect{held}; dark band: "
         f"its {level(curve['prob'])} interval, {_words.kind(curve['interval'])}{new}.",
     ]

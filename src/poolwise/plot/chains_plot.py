@@ -12,7 +12,7 @@ from poolwise.checks.chains import ALPHA, chain_plot
 from poolwise.plot import _marks, _sheet, _text, _theme
 from poolwise.plot._plain import plain_text
 from poolwise.result import Result
-from poolwise.show import symbol
+from poolwise.show import method, symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,7 +117,7 @@ def _dressed(drawn: Any, result: Result, what: str, x: str, note: str) -> NDArra
         )
         _panel(ax, name, x if place + columns >= len(panels) else "")
     data = " — reconstructed data" if result.effects.reconstructed else ""
-    title = _text.plain(f"{what} of each chain: {result.label}{data}")
+    title = _text.plain(f"{what} of each chain: {method(result.label)}{data}")
     figure.text(0.14 / width, 1.0 - 0.2 / height, title, va="center",
                 fontproperties=_text.font(title, _sheet.TITLE_SIZE, bold=True), color=_sheet.INK)  # fmt: skip
     lines = _text.wrap(note, width - 0.28, _sheet.NOTE_SIZE)

@@ -221,7 +221,8 @@ def _notes(check: Cumulative, frame: pd.DataFrame, worded: int, *, narrow: bool)
     return [
         Phrase(show.greek(_text.plain(check.sentence)), _sheet.BODY_SIZE, _sheet.INK, bold=True),
         Phrase(
-            f"{_text.plain(check.label)}; {show.level(check.prob)} intervals: {_words.kind(kinds)}{beside}."
+            f"{_text.plain(show.method(check.label))}; "
+            f"{show.level(check.prob)} intervals: {_words.kind(kinds)}{beside}."
             f"{what}{marks}{bold}{arrow}{thin}".replace("tau", "τ")
         ),
         Phrase(_text.plain(check.caveat)),

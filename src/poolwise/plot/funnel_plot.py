@@ -19,7 +19,7 @@ from poolwise.plot._sheet import Phrase
 from poolwise.plot._words import number
 from poolwise.plot.funnel_frame import Record, as_records, deepest, funnel_frame
 from poolwise.result import Result
-from poolwise.show import level
+from poolwise.show import level, method
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -243,7 +243,7 @@ def _of_fit(result: Result, frame: pd.DataFrame) -> str:
     before = " before selection" if hasattr(result.model, "sides") else ""
     return (
         f"Blue: mean {mean} and where {level(fit['prob'])} of estimates{before} would lie (± z √(se² + τ²){tau}) by "
-        f"{result.label}, were both known."
+        f"{method(result.label)}, were both known."
     )
 
 

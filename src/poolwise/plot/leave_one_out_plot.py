@@ -225,7 +225,7 @@ def _notes(check: LeaveOneOut, frame: pd.DataFrame, null: float, worded: int) ->
     thin = "" if worded == len(frame) else f" {worded} of {len(frame)} rows have words."
     told = [sentence for sentence in check.sentences if math.isfinite(null) or "answer" not in sentence]
     return [
-        *(Phrase(show.greek(_text.plain(one)), _sheet.BODY_SIZE, _sheet.INK) for one in told[1:]),
+        *(Phrase(_text.plain(one), _sheet.BODY_SIZE, _sheet.INK) for one in told[1:]),
         Phrase(
             f"k = {check.effects.k}; {show.level(float(first['prob']))} intervals: {first['interval']}; prior: "
             f"{show.greek(_words.prior(str(first['prior'])))}. Band and dotted line: all studies.{flips}{arrow}{thin}"

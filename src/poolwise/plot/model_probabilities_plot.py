@@ -51,7 +51,7 @@ def model_frame(averaged: BiasAveraged | Averaged) -> pd.DataFrame:
 
     References
     ----------
-    Bartos, Maier, Wagenmakers, Doucouliagos & Stanley 2023, Research Synthesis Methods 14:99, 10.1002/jrsm.1594.
+    Bartoš, Maier, Wagenmakers, Doucouliagos & Stanley 2023, Research Synthesis Methods 14:99, 10.1002/jrsm.1594.
     """
     if isinstance(averaged, BiasAveraged):
         models = averaged.models[["bias", "effect", "random", "prior", "posterior"]]
@@ -99,7 +99,7 @@ def model_probabilities(averaged: BiasAveraged | Averaged, *, title: str | None 
 
     References
     ----------
-    Bartos, Maier, Wagenmakers, Doucouliagos & Stanley 2023, Research Synthesis Methods 14:99, 10.1002/jrsm.1594.
+    Bartoš, Maier, Wagenmakers, Doucouliagos & Stanley 2023, Research Synthesis Methods 14:99, 10.1002/jrsm.1594.
 
     Examples
     --------

@@ -17,7 +17,7 @@ from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
 from poolwise.result import NOTED
 from poolwise.scale import as_scale
 from poolwise.settings import check_instance, check_option
-from poolwise.show import chance, greek, level, status_within, symbol
+from poolwise.show import chance, greek, level, likelier, status_within, symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,7 @@ _PLOT_INCHES, _TAU_INCHES, _MOST_SOURCE = 2.7, 1.4, 3.5
 _SMALL_INCHES, _SMALL_TAU = 1.4, 0.8  # of the pictures in a text
 _PITCH, _MARKER = 0.225, 5.5
 _VERDICTS = {"above": "above", "below": "below", "no": "includes"}
-_EXCLUDES, _INCLUDES = _marks.COLOURS[1], _marks.COLOURS[0]
+_SAME, _FLIPS = _marks.COLOURS[0], _marks.COLOURS[1]
 _TAU_LINE = Look("tau interval", _marks.RAW)
 _TAU_SQUARE = Look("tau median", _marks.RAW, marker="s")
 
@@ -37,8 +37,8 @@ def prior_panel(
     """Draw a prior panel: the interval for mu under each prior on tau, tau beside it, the verdict below.
 
     A filled marker is a prior under which the interval for mu excludes the threshold, a hollow one a prior under which
-    it includes it. A row in bold is a prior that flips the verdict of the reference prior. All numbers are those
-    of ``panel.frame``, on the analysis scale.
+    it includes it. A row in orange and in bold is a prior with another verdict than the reference prior. All numbers
+    are those of ``panel.frame``, on the analysis scale.
 
     Parameters
     ----------
@@ -72,8 +72,8 @@ def prior_panel(
         _dress.dress(left, placed, as_scale("identity"), label=_axis_words(panel))
         if not math.isnan(panel.threshold):
             left.axvline(panel.threshold, color=_sheet.SOFT, lw=0.9, zorder=1.0, label="threshold")
-        for verdict, rows in frame.groupby("excludes_zero", sort=False):
-            _draw_mu(left, rows, y[rows.index], str(verdict))
+        for (verdict, flips), rows in frame.groupby(["excludes_zero", "flips"], sort=False):
+            _draw_mu(left, rows, y[rows.index], str(verdict), flips=bool(flips))
         for right in others:
             right.set_xlim(0.0, _tau_limit(frame))
             _dress.dress(right, placed, as_scale("identity"), label="between-study sd τ")
@@ -82,10 +82,10 @@ def prior_panel(
     return left
 
 
-def _draw_mu(ax: Axes, rows: pd.DataFrame, y: np.ndarray, verdict: str) -> None:
+def _draw_mu(ax: Axes, rows: pd.DataFrame, y: np.ndarray, verdict: str, *, flips: bool) -> None:
     threshold = float(rows["threshold"].iloc[0])
     excludes = verdict != "no" or math.isnan(threshold)
-    colour = _EXCLUDES if excludes else _INCLUDES
+    colour = _FLIPS if flips else _SAME
     name = "mu" if math.isnan(threshold) else f"mu {_VERDICTS[verdict]} {threshold:g}"
     _marks.intervals(ax, rows["mu_lower"], rows["mu_upper"], y, Look(f"{name}, interval", colour, width=1.4))
     _marks.points(ax, rows["mu_point"], y, _MARKER, Look(name, colour, face="" if excludes else "white"))
@@ -106,9 +106,10 @@ def _tau_limit(frame: pd.DataFrame) -> float:
 def _panel_sheet(panel: PriorPanel, frame: pd.DataFrame, y: np.ndarray, width: str) -> Sheet:
     rows: list[dict[Any, Any]] = frame.to_dict("records")
     prob, name = f"[{level(panel.prob)}]", _name(panel)
-    chances = Column(
-        f"P({name} > {panel.threshold:g})", tuple(chance(row["p_positive"]) for row in rows), align="right"
-    )
+    above = likelier(float(frame["p_positive"].median()))[0] == "above"
+    sizes = [row["p_positive"] if above else 1.0 - row["p_positive"] for row in rows]
+    heading = f"P({name} {'>' if above else '<'} {_at(panel)})"
+    chances = Column(heading, tuple(map(chance, sizes)), align="right")
     source = Column("Source", tuple(_source(row) for row in rows))
     tau = (
         Plot(_TAU_INCHES if width == "whole" else _SMALL_TAU),
@@ -150,11 +151,19 @@ def _notes(panel: PriorPanel, rows: list[dict[Any, Any]], *, whole: bool) -> lis
     if troubled:
         notes.append(Phrase(f"Status under {', '.join(troubled)}.", colour=_sheet.ALARM, bold=True))
     kinds = ", ".join(dict.fromkeys(str(row["interval"]) for row in rows))
-    filled = f"Filled: the interval for {_name(panel)} excludes {panel.threshold:g}; hollow: it includes it."
-    key = "" if math.isnan(panel.threshold) else f"{filled} Bold: this prior flips the verdict."
+    filled = f"Filled: the interval for {_name(panel)} excludes {_at(panel)}; hollow: it includes it."
+    key = (
+        ""
+        if math.isnan(panel.threshold)
+        else f"{filled} Orange and bold: another verdict than under the reference prior."
+    )
     arrow = " Arrow: the interval goes on beyond the axis." if _leaves_axis(panel.frame) else ""
     notes.append(Phrase(f"{level(panel.prob)} intervals: {kinds}. Points: medians. {key}{arrow}"))
     return notes
+
+
+def _at(panel: PriorPanel) -> str:
+    return f"{panel.threshold:g}".replace("-", "−")
 
 
 def _name(panel: PriorPanel) -> str:
@@ -173,7 +182,7 @@ def _leaves_axis(frame: pd.DataFrame) -> bool:
 
 
 def _source(row: dict[Any, Any]) -> str:
-    """``default (Roever et al. 2021)``: what the prior is for, with its source cut after the year."""
+    """``default (Röver et al. 2021)``: what the prior is for, with its source cut after the year."""
     bold = bool(row["flips"])
     found = re.match(r"(.*?\b(?:19|20)\d\d)\b", row["source"])
     citation = _text.plain(found[1] if found else row["source"])

@@ -13,7 +13,7 @@ from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
 from poolwise.settings import check_instance
-from poolwise.show import greek, level, symbol
+from poolwise.show import level, symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +84,9 @@ def _panel(check: PriorPredictive, frame: pd.DataFrame, height: np.ndarray) -> S
         for row in rows
     )
     cells = tuple(_words.estimate(row["median"], row["lower"], row["upper"], 2) for row in rows)
-    prior = greek(_words.prior(_text.plain(frame["prior"].iloc[0])))
+    prior = _words.prior(_text.plain(frame["prior"].iloc[0]))
+    draws = int(frame["draws"].iloc[0])
+    drawn = f" {draws:,} draws." if draws else ""
     return Sheet(
         title=f"What the priors expect{data}",
         lines=tuple(Line(float(y)) for y in height),
@@ -97,7 +99,7 @@ def _panel(check: PriorPredictive, frame: pd.DataFrame, height: np.ndarray) -> S
         ),
         notes=(
             Phrase(check.sentence, _sheet.BODY_SIZE, _sheet.INK, bold=True),
-            Phrase(f"Priors: {prior}. {frame['draws'].iloc[0]:,} draws."),
+            Phrase(f"Priors: {prior}.{drawn}"),
             Phrase(
                 f"Bars: {level(check.prob)} intervals, {frame['interval'].iloc[0]}, of each estimate and (last) of the "
                 "true effect in a new study. Points: the estimates, with two standard errors. Numbers: analysis scale, "

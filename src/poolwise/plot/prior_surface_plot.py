@@ -5,28 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from poolwise.checks import PriorSurface
 from poolwise.errors import ModelError
-from poolwise.plot import _marks, _sheet, _text
+from poolwise.plot import _sheet, _text
 from poolwise.plot._chart import chart, name_axes
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
 from poolwise.settings import check_instance
-from poolwise.show import greek, level
+from poolwise.show import greek, level, likelier
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import ListedColormap
 
 _LEVELS = (0.001, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.999)
 _CLEAR = 0.5  # of log tau scale that words keep from the star
 _WORDS = {"above": "interval above", "below": "interval below", "no": "interval includes"}
+_SAME, _OTHER = "#eef3f8", "#fbdfc4"  # the verdict of the reference priors, and another one
 _FEWEST = 0.04  # share of the surface from which a region bears its words
 
 
 def prior_surface(surface: PriorSurface, *, ax: Axes | None = None) -> Axes:
-    """Draw a surface of priors: P(mu > 0) in colour and thin lines, the border where the verdict flips in bold.
+    """Draw a surface of priors: the verdict in colour, P of its side in thin lines, the border where it flips in bold.
 
     All numbers are those of ``surface.frame``; both axes are logarithmic, on the analysis scale.
 
@@ -66,11 +67,11 @@ def prior_surface(surface: PriorSurface, *, ax: Axes | None = None) -> Axes:
 
 def _fill(ax: Axes, surface: PriorSurface) -> None:
     mu_sd, tau_scale, chance = surface.grid("p_positive")
+    chance = chance if _above(surface) else 1.0 - chance
     ax.set_xscale("log")
     ax.set_yscale("log")
     said = surface.grid("excludes_zero")[2]
-    code = np.select([said == "below", said == "above"], [-1.0, 1.0], 0.0)
-    ax.pcolormesh(tau_scale, mu_sd, code, cmap=_colours(), vmin=-1.0, vmax=1.0, shading="nearest", rasterized=True)
+    _regions(ax, surface)
     tail = 0.5 * (1.0 - surface.prob)
     thin = [p for p in _LEVELS if not np.isclose([p, 1.0 - p], tail).any()]  # the bold line stands there
     lines = ax.contour(tau_scale, mu_sd, chance, levels=thin, colors=_sheet.SOFT, linewidths=0.6)
@@ -99,13 +100,36 @@ def _fill(ax: Axes, surface: PriorSurface) -> None:
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2.0},
         )
     if starred:
-        ax.plot([scale], [sd], marker="*", ms=11, color=_marks.COLOURS[1], mec="white", label="reference", zorder=5)
+        ax.plot([scale], [sd], marker="*", ms=11, color=_sheet.INK, mec="white", label="reference", zorder=5)
 
 
-def _colours() -> ListedColormap:
-    from matplotlib.colors import ListedColormap
+def _regions(ax: Axes, surface: PriorSurface) -> None:
+    """Shade where the interval lies above or below the threshold, up to the very line at which its limit meets it."""
+    reference = _at_reference(surface)["excludes_zero"]
+    ax.set_facecolor(_SAME if reference == "no" else _OTHER)
+    for limit, side in (("mu_upper", "below"), ("mu_lower", "above")):
+        mu_sd, tau_scale, height = surface.grid(limit)
+        beyond = float(height.min()) - 1.0 if side == "below" else float(height.max()) + 1.0
+        colour = _SAME if reference == side else _OTHER
+        levels = sorted((beyond, surface.threshold))
+        if ((height < surface.threshold) if side == "below" else (height > surface.threshold)).any():
+            ax.contourf(tau_scale, mu_sd, height, levels=levels, colors=[colour], zorder=0.5)
 
-    return ListedColormap(["#cfe0f3", "#f7f7f7", "#fbdfc4"])  # below 0, includes 0, above 0
+
+def _at_reference(surface: PriorSurface) -> pd.Series:
+    """The pair of priors nearest to the reference ones."""
+    frame, (sd, scale) = surface.frame, surface.reference
+    apart = np.abs(np.log(frame["tau_scale"] / scale))
+    if np.isfinite(sd):
+        apart += np.abs(np.log(frame["mu_sd"] / sd))
+    else:
+        apart -= np.log(frame["mu_sd"])
+    return frame.iloc[int(np.nan_to_num(apart, nan=0.0).argmin())]
+
+
+def _above(surface: PriorSurface) -> bool:
+    """Whether the median lies above the threshold under the reference priors."""
+    return likelier(float(_at_reference(surface)["p_positive"]))[0] == "above"
 
 
 def _middle(held: np.ndarray) -> tuple[int, int]:
@@ -127,9 +151,11 @@ def _axes_words(ax: Axes, surface: PriorSurface) -> None:
 
 
 def _notes(surface: PriorSurface) -> tuple[Phrase, ...]:
-    kind, at = surface.frame["interval"].iloc[0], f"{surface.threshold:g}"
+    kind, at = surface.frame["interval"].iloc[0], f"{surface.threshold:g}".replace("-", "−")
+    side = ">" if _above(surface) else "<"
     key = (
-        f"Thin lines: P(μ > {at}). Bold line: the {level(surface.prob)} interval for μ, {kind}, begins or ends at {at}."
+        f"Thin lines: P(μ {side} {at}). Orange: another verdict than under the reference priors. Bold line: the "
+        f"{level(surface.prob)} interval for μ, {kind}, begins or ends at {at}."
     )
     star = "" if not np.isfinite(surface.reference[0]) else " Star: the reference priors."
     return (

@@ -66,7 +66,7 @@ def publication_bias_frame(check: PublicationBias) -> pd.DataFrame:
 
     References
     ----------
-    Carter, Schoenbrodt, Gervais & Hilgard 2019, Advances in Methods and Practices in Psychological Science 2:115,
+    Carter, Schönbrodt, Gervais & Hilgard 2019, Advances in Methods and Practices in Psychological Science 2:115,
     10.1177/2515245919847196.
     """
     check_instance(
@@ -115,7 +115,7 @@ def publication_bias(check: PublicationBias, *, title: str | None = None, ax: Ax
 
     References
     ----------
-    Carter, Schoenbrodt, Gervais & Hilgard 2019, Advances in Methods and Practices in Psychological Science 2:115,
+    Carter, Schönbrodt, Gervais & Hilgard 2019, Advances in Methods and Practices in Psychological Science 2:115,
     10.1177/2515245919847196.
 
     Examples

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PLOT_INCHES, _PITCH, _MARKER = 3.4, 0.225, 5.5
-_SPAN, _MIDDLE, _POINTS = "#bdbdbd", _marks.COLOURS[0], "#9ecae1"
-_EDGE = _marks.COLOURS[1]
+_SPAN, _MIDDLE, _POINTS = "#bdbdbd", _marks.COLOURS[0], "#dcebf6"
+_EDGE = _sheet.INK  # orange is another verdict, in every picture
 
 
 def ranges_frame(ranges: Ranges) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def _of_panel(ranges: Ranges) -> pd.DataFrame:
 def ranges(ranges: Ranges, *, title: str = "", ax: Axes | None = None) -> Axes:
     """Draw ranges over tables: the spread of the estimates, the median interval, the farthest limits.
 
-    For each fit the pale bar runs from the lowest to the highest estimate of any table, the blue line from the median
+    For each fit the box runs from the lowest to the highest estimate of any table, the blue line from the median
     lower to the median upper limit, the grey line from the lowest lower to the highest upper limit. The marker is the
     median estimate: filled where the interval excludes 0 in every table, hollow where in none, grey between. Where
     there is a table with equal weights, two ticks stand at its limits. A prior panel over the tables has rows of its
@@ -120,7 +120,7 @@ def _draw(ax: Axes, frame: pd.DataFrame) -> None:
     _marks.intervals(ax, frame["lower_low"], frame["upper_high"], y, Look("farthest limits", _SPAN, width=1.6))
     low, high = ax.get_xlim()
     left, right = frame["point_low"].clip(low, high), frame["point_high"].clip(low, high)
-    ax.barh(y, right - left, left=left, height=0.5, color=_POINTS, lw=0, zorder=1.5, label="estimates")
+    ax.barh(y, right - left, left=left, height=0.56, color=_POINTS, ec=_MIDDLE, lw=0.7, zorder=1.5, label="estimates")
     _marks.intervals(ax, frame["lower_median"], frame["upper_median"], y, Look("median interval", _MIDDLE, width=1.4))
     for face, rows in frame.groupby(_faces(frame), sort=False):
         look = Look(f"median estimate, {_said(str(face))}", _MIDDLE, face=str(face))
@@ -178,7 +178,7 @@ def _of(ranges: Ranges, frame: pd.DataFrame, title: str) -> Sheet:
             Column("Estimate", columns[1], align="right"),
             Column(f"{level} limits", columns[2], align="right"),
             Column("0 excluded", columns[3], align="right"),
-            Column("P(> 0)", columns[4], align="right"),
+            Column("P of side", columns[4], align="right"),
         ),
         notes=tuple(_notes(ranges, frame)),
         below=0.5,
@@ -190,19 +190,14 @@ def _heading(name: str) -> str:
 
 
 def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
-    label = _words.prior(show.greek(row["label"])) if row["block"] else row["label"]
+    label = _words.prior(show.greek(row["label"])) if row["block"] else show.method(row["label"])
     return (
         f"  {_text.plain(label)}",
         _run(row["point_low"], row["point_high"]),
         _run(row["lower_low"], row["upper_high"]),
         tables_excluding(row),
-        "" if math.isnan(row["p_above_low"]) else _chances(row["p_above_low"], row["p_above_high"]),
+        "" if math.isnan(row["p_above_low"]) else show.chances_of_side(row["p_above_low"], row["p_above_high"]),
     )
-
-
-def _chances(low: float, high: float) -> str:
-    first, last = show.chance(low), show.chance(high)
-    return first if first == last else f"{first} to {last}"
 
 
 def _run(low: float, high: float) -> str:
@@ -214,7 +209,7 @@ def _priors(ranges: Ranges) -> str:
     """The priors of each fit that has any; of the panel, the one on tau stands with each row."""
     fits = ranges.frame[["label", "prior"]].drop_duplicates("label")
     stated = [
-        f"{row['label']}: {show.greek(_words.prior(row['prior']))}"
+        f"{show.method(row['label'])}: {_words.prior(row['prior'])}"
         for row in fits[fits["prior"] != NO_PRIOR].to_dict("records")
     ]
     return _text.plain(f"Priors, {'; '.join(stated)}.") if stated else ""
@@ -226,7 +221,9 @@ def _notes(ranges: Ranges, frame: pd.DataFrame) -> list[Phrase]:
         notes.append(Phrase(_text.plain(ranges.levels_sentence)))
     troubled = frame.loc[~frame["status"].isin([*NOTED, "boundary_tau"]), ["label", "status"]].drop_duplicates()
     if len(troubled):
-        said = ", ".join(f"{row['label']}: {show.status_within(row['status'])}" for row in troubled.to_dict("records"))
+        said = ", ".join(
+            f"{show.method(row['label'])}: {show.status_within(row['status'])}" for row in troubled.to_dict("records")
+        )
         notes.append(Phrase(_text.plain(f"Status in some tables: {said}."), colour=_sheet.ALARM, bold=True))
     if stated := _priors(ranges):
         notes.append(Phrase(stated))
@@ -239,7 +236,7 @@ def _notes(ranges: Ranges, frame: pd.DataFrame) -> list[Phrase]:
     arrow = " Arrow: goes on beyond the axis." if beyond else ""
     notes.append(
         Phrase(
-            "Pale bar: lowest to highest estimate of any table. Blue line: median lower to median upper limit, marker "
+            "Box: lowest to highest estimate of any table. Blue line: median lower to median upper limit, marker "
             "at the median estimate (filled: 0 excluded in every table; hollow: in none; grey: in some). "
             f"{whole}: lowest lower to highest upper limit.{edge} {show.level(ranges.prob)} intervals: {kinds}. The "
             f"tables are a set, not a sample: shares of them are no probabilities.{arrow}"

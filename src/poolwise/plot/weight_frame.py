@@ -65,7 +65,7 @@ def weight_frame(subject: Subject, *, prob: float = 0.95) -> pd.DataFrame:
 
     References
     ----------
-    Vevea & Hedges 1995, Psychometrika 60:419, 10.1007/BF02294384; Maier, Bartos & Wagenmakers 2023, Psychological
+    Vevea & Hedges 1995, Psychometrika 60:419, 10.1007/BF02294384; Maier, Bartoš & Wagenmakers 2023, Psychological
     Methods, 10.1037/met0000405, for the prior of falling weights.
     """
     check_subject("plot.weight_function", subject)

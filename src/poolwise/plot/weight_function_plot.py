@@ -156,7 +156,7 @@ def _notes(subject: Subject, frame: pd.DataFrame) -> list[Phrase]:
             f"selection is {show.chance(before)} before and {show.chance(after)} after the data."
         )
     else:
-        said.append(f"By {subject.label}, k = {subject.effects.k}.")
+        said.append(f"By {show.method(subject.label)}, k = {subject.effects.k}.")
         if isinstance(subject.model, WeightFunction) and subject.model.prec:
             said.append("Drawn for the largest standard error.")
     against = f"p = {REFERENCE:g}".replace("0.", ".") if relative_to_a_p(subject) else "the most significant results"

@@ -62,7 +62,7 @@ def z_frame(subject: Subject, *, prob: float = 0.95) -> pd.DataFrame:
 
     References
     ----------
-    Bartos & Schimmack 2022, Meta-Psychology 6, 10.15626/MP.2021.2720, for densities of z extrapolated from what was
+    Bartoš & Schimmack 2022, Meta-Psychology 6, 10.15626/MP.2021.2720, for densities of z extrapolated from what was
     published.
     """
     check_subject("plot.z_plot", subject)
@@ -115,7 +115,7 @@ def z_plot(subject: Subject, *, prob: float = 0.95, title: str | None = None, ax
 
     References
     ----------
-    Bartos & Schimmack 2022, Meta-Psychology 6, 10.15626/MP.2021.2720.
+    Bartoš & Schimmack 2022, Meta-Psychology 6, 10.15626/MP.2021.2720.
 
     Examples
     --------
@@ -229,9 +229,9 @@ def _notes(subject: Subject, frame: pd.DataFrame) -> list[Phrase]:
     if isinstance(subject, BiasAveraged):
         said = [f"Averaged over {len(subject.components)} models: medians and limits of exact draws."]
     elif isinstance(subject["mu"], Posterior):
-        said = [f"By {subject.label}: medians and limits of the posterior, point by point."]
+        said = [f"By {show.method(subject.label)}: medians and limits of the posterior, point by point."]
     else:
-        said = [f"By {subject.label}, at its estimates, whose uncertainty is not shown."]
+        said = [f"By {show.method(subject.label)}, at its estimates, whose uncertainty is not shown."]
     held = frame[frame["row"] == "held back"].iloc[0]
     if _selects(frame):
         limits = "" if pd.isna(held["lower"]) else f" [{_count(held['lower'])}, {_count(held['upper'])}]"

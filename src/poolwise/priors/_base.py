@@ -101,7 +101,7 @@ class Prior:
 
     References
     ----------
-    Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475, on what a prior on tau should say.
+    Röver et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475, on what a prior on tau should say.
     """
 
     positive: ClassVar[bool] = True

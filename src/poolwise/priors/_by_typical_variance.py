@@ -26,7 +26,7 @@ class DuMouchel(PriorOfVariances):
 
     References
     ----------
-    As in Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
+    As in Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
     """
 
     metric: str | None = None
@@ -68,7 +68,7 @@ class Shrinkage(PriorOfVariances):
 
     References
     ----------
-    Daniels 1999, Canadian J. Statistics 27:567; as in Roever 2020, J. Stat. Software 93(6),
+    Daniels 1999, Canadian J. Statistics 27:567; as in Röver 2020, J. Stat. Software 93(6),
     10.18637/jss.v093.i06.
     """
 
@@ -111,7 +111,7 @@ class ISquared(PriorOfVariances):
     References
     ----------
     Higgins & Thompson 2002, Statistics in Medicine 21, 10.1002/sim.1186, equation 9, for the typical variance; as in
-    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
+    Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
     """
 
     metric: str | None = None

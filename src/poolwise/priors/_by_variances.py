@@ -109,7 +109,7 @@ class Jeffreys(PriorOfVariances):
 
     References
     ----------
-    As in Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
+    As in Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
     """
 
     metric: str | None = None
@@ -139,7 +139,7 @@ class OverallJeffreys(PriorOfVariances):
 
     References
     ----------
-    As in Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
+    As in Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
     """
 
     metric: str | None = None
@@ -167,7 +167,7 @@ class BergerDeely(PriorOfVariances):
 
     References
     ----------
-    As in Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
+    As in Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
     """
 
     metric: str | None = None
@@ -197,7 +197,7 @@ class Conventional(PriorOfVariances):
 
     References
     ----------
-    As in Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
+    As in Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
     """
 
     metric: str | None = None

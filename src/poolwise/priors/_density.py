@@ -60,7 +60,7 @@ class Density(Prior):
 
     References
     ----------
-    The quadrature is our own. Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for a prior on tau given as
+    The quadrature is our own. Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for a prior on tau given as
     any function.
 
     Examples

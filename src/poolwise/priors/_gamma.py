@@ -27,7 +27,7 @@ class Gamma(Prior):
 
     References
     ----------
-    Chung, Rabe-Hesketh & Choi 2013, Statistics in Medicine 32:4071, 10.1002/sim.5821, on a standard deviation; Juarez &
+    Chung, Rabe-Hesketh & Choi 2013, Statistics in Medicine 32:4071, 10.1002/sim.5821, on a standard deviation; Juárez &
     Steel 2010, J. Applied Econometrics 25:1128, 10.1002/jae.1113, on degrees of freedom.
     """
 

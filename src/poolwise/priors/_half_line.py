@@ -29,7 +29,7 @@ class HalfNormal(Prior):
 
     References
     ----------
-    Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475; Spiegelhalter, Abrams & Myles 2004,
+    Röver et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475; Spiegelhalter, Abrams & Myles 2004,
     Bayesian Approaches to Clinical Trials and Health-Care Evaluation, chapter 5.
     """
 
@@ -197,7 +197,7 @@ class Exponential(Prior):
     References
     ----------
     Simpson et al. 2017, Statistical Science 32:1, 10.1214/16-STS576, as the penalised-complexity prior for a standard
-    deviation; Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
+    deviation; Röver et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
     """
 
     rate: float

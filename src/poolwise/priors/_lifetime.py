@@ -24,7 +24,7 @@ class Lomax(Prior):
 
     References
     ----------
-    Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
+    Röver et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
     """
 
     shape: float
@@ -80,7 +80,7 @@ class HalfLogistic(Prior):
 
     References
     ----------
-    Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
+    Röver et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
     """
 
     scale: float

@@ -26,7 +26,7 @@ class Normal(Prior):
 
     References
     ----------
-    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for a normal prior on mu, which leaves mu normal given
+    Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for a normal prior on mu, which leaves mu normal given
     tau.
     """
 
@@ -132,7 +132,7 @@ class Flat(Prior):
 
     References
     ----------
-    Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A; Roever 2020, J. Stat. Software 93(6),
+    Gelman 2006, Bayesian Analysis 1:515, 10.1214/06-BA117A; Röver 2020, J. Stat. Software 93(6),
     10.18637/jss.v093.i06.
     """
 

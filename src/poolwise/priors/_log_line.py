@@ -81,7 +81,7 @@ class InverseGamma(Prior):
 
     References
     ----------
-    van Erp et al. 2017, J. Open Psychology Data 5:4, 10.5334/jopd.33; Bartos et al. 2021, Statistics in Medicine
+    van Erp et al. 2017, J. Open Psychology Data 5:4, 10.5334/jopd.33; Bartoš et al. 2021, Statistics in Medicine
     40:6743, 10.1002/sim.9170. On tau itself, not on its square, of which Gelman 2006 warns, Bayesian Analysis 1:515,
     10.1214/06-BA117A.
     """
@@ -199,7 +199,7 @@ class Sqrt(Prior):
 
     References
     ----------
-    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
+    Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
     """
 
     metric: str | None = None

@@ -30,7 +30,7 @@ class StudentT(Prior):
 
     References
     ----------
-    Bartos et al. 2021, Statistics in Medicine 40:6743, 10.1002/sim.9170, on mu; West 1987, Biometrika 74:646,
+    Bartoš et al. 2021, Statistics in Medicine 40:6743, 10.1002/sim.9170, on mu; West 1987, Biometrika 74:646,
     10.1093/biomet/74.3.646, for the mixture of normals.
 
     Examples

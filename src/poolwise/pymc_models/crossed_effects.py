@@ -45,7 +45,7 @@ def crossed_effects(
 
     References
     ----------
-    Fernandez-Castilla et al. 2019, Behavior Research Methods 51:1286, 10.3758/s13428-018-1063-2.
+    Fernández-Castilla et al. 2019, Behavior Research Methods 51:1286, 10.3758/s13428-018-1063-2.
     """
     import pymc as pm
 

@@ -44,7 +44,7 @@ def location_scale(
 
     References
     ----------
-    Viechtbauer & Lopez-Lopez 2022, Research Synthesis Methods 13:697, 10.1002/jrsm.1562.
+    Viechtbauer & López-López 2022, Research Synthesis Methods 13:697, 10.1002/jrsm.1562.
     """
     import pymc as pm
 

@@ -41,7 +41,7 @@ def one_arm(table: Mapping[str, Array], measure: Measure, priors: Mapping[str, P
 
     References
     ----------
-    Stijnen, Hamza & Ozdemir 2010, Statistics in Medicine 29:3046, 10.1002/sim.4040.
+    Stijnen, Hamza & Özdemir 2010, Statistics in Medicine 29:3046, 10.1002/sim.4040.
     """
     import pymc as pm
 

@@ -57,7 +57,7 @@ def step_selection(
 
     References
     ----------
-    Vevea & Hedges 1995, Psychometrika 60:419, 10.1007/BF02294384; Maier, Bartos & Wagenmakers 2023, Psychological
+    Vevea & Hedges 1995, Psychometrika 60:419, 10.1007/BF02294384; Maier, Bartoš & Wagenmakers 2023, Psychological
     Methods, 10.1037/met0000405, for cumulated Dirichlet weights.
     """
     import pymc as pm

@@ -204,7 +204,7 @@ def bayesian_goals(
 
     References
     ----------
-    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the model; DerSimonian & Laird 1986, Controlled
+    Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the model; DerSimonian & Laird 1986, Controlled
     Clinical Trials 7:177, 10.1016/0197-2456(86)90046-2, for the closed form.
     """
     means = _means(model, level, names)
@@ -233,7 +233,7 @@ def closed_form_goals(model: Model, engine: ClosedForm, prob: float) -> list[Goa
 
     References
     ----------
-    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the model; DerSimonian & Laird 1986, Controlled
+    Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the model; DerSimonian & Laird 1986, Controlled
     Clinical Trials 7:177, 10.1016/0197-2456(86)90046-2, for the closed form.
     """
     if not model.pools:

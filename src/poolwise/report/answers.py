@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from poolwise.quantities import Distribution, Quantity
@@ -10,7 +11,8 @@ from poolwise.report import words
 from poolwise.report.content import Content
 from poolwise.result import NO_PRIOR
 from poolwise.scale import Scale
-from poolwise.show import chance, greek, is_contrast, number
+from poolwise.settings import SMALL_K
+from poolwise.show import chance_said, greek, is_contrast, method, number
 from poolwise.show import level as _level
 
 _INTERCEPT = "beta[intercept]"
@@ -45,7 +47,7 @@ def conditions(content: Content) -> str:
     scale = content.effects.scale
     analysed = f" Analysed as {scale.label}." if scale.transform != "identity" else ""
     said = _and([f"{kind}s" for kind in kinds])
-    return f"{level(prob)} {said}{under}{medians}. The fit: {result.label}.{analysed}"
+    return f"{level(prob)} {said}{under}{medians}. The fit: {method(result.label)}.{analysed}"
 
 
 def estimate(quantity: Quantity, scale: Scale, prob: float) -> str:
@@ -92,7 +94,8 @@ def _new_study(content: Content) -> str:
         what = f"In a new study like these the true {scale.natural_label}"
         return f"{what} is taken to lie between {limits} ({level(prob)} {kind} interval)."
     said = (
-        f"In a new study like these the true {scale.natural_label} lies between {limits} with {level(prob)} probability"
+        f"In a new study like these the true {scale.natural_label} would lie between {limits} with {level(prob)} "
+        "probability"
     )
     if math.isnan(threshold):
         return f"{said}."
@@ -116,6 +119,7 @@ def _groups(content: Content) -> tuple[str, ...]:
             f"{_and(each)}."
         )
         said += _sides(means, content)
+        said += _few(means, content)
     return (*said, *(_difference(name, content) for name in result.answers if is_contrast(name)))
 
 
@@ -133,6 +137,25 @@ def _sides(means: list[str], content: Content) -> list[str]:
             place = _place(side, content, threshold)
             said.append(f"The posterior probability that it is {place} is {_and(each)}.")
     return said
+
+
+def _few(means: Sequence[str], content: Content) -> list[str]:
+    """A caution where a group with a posterior has fewer than 5 studies of its own."""
+    counts = _counts(content)
+    small = [(inside, counts[inside]) for name in means if 0 < counts.get(inside := _inside(name), 0) < SMALL_K]
+    if not small or not _posterior(content):
+        return []
+    each = [f"{inside} ({k} {'study' if k == 1 else 'studies'})" for inside, k in small]
+    return [f"With so few of its own the priors take part in the answer for {_and(each)}."]
+
+
+def _counts(content: Content) -> dict[str, int]:
+    """How many studies each group has."""
+    effects, by = content.effects, content.main.model.strata
+    if by is None:
+        return {}
+    values = effects.moderators[by] if by in effects.moderators.columns else effects.outcome
+    return dict(Counter(str(value) for value in values))
 
 
 def _difference(name: str, content: Content) -> str:
@@ -197,11 +220,6 @@ def _place(side: str, content: Content, threshold: float) -> str:
 def _at(threshold: float, scale: Scale) -> str:
     """A threshold on the reading scale: ``"1"`` for no effect on a ratio, ``"0.2"`` for itself."""
     return words.signed(threshold) if scale.transform == "identity" else words.ratio(threshold, scale)
-
-
-def chance_said(value: float) -> str:
-    """A probability as it is said: ``"more than 0.999"``."""
-    return chance(value).replace("> ", "more than ").replace("< ", "less than ")
 
 
 def _what(scale: Scale) -> str:

@@ -18,6 +18,7 @@ from poolwise.report.blocks import marked
 from poolwise.report.section import Front
 from poolwise.result import Result
 from poolwise.settings import SMALL_K
+from poolwise.show import method
 
 if TYPE_CHECKING:
     from poolwise.analysis.record import Analysis
@@ -111,7 +112,8 @@ class Content:
 
     def front(self) -> Front:
         """What the page says before and after its sections."""
-        seeds = [f"{result.label}: {result.report.seed}" for result in self.results if result.report.seed is not None]
+        seeded = [result for result in self.results if result.report.seed is not None]
+        seeds = [f"{method(result.label)}: {result.report.seed}" for result in seeded]
         return Front(
             kind="Meta-analysis report",
             title_note=" (reconstructed)" if self.effects.reconstructed else "",

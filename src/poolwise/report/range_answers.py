@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isnan
-from typing import Any
+from typing import Any, Literal
 
 from poolwise.report import words
-from poolwise.report.answers import chance_said
 from poolwise.report.ranges_content import RangesContent
 from poolwise.settings import SMALL_K
-from poolwise.show import is_contrast, level, number
+from poolwise.show import chances_said, is_contrast, level, likelier_range, number, side_said
 
 _HOLDS = {
     "above": "lies above 0 in every one",
@@ -66,10 +65,10 @@ def _of_row(row: Mapping[Any, Any], content: RangesContent) -> tuple[str, ...]:
     )
     if isnan(row["p_above_low"]):
         return (first,)
-    named = "" if is_contrast(name) or name.startswith("beta[") else _named(content)
-    low, high = chance_said(row["p_above_low"]), chance_said(row["p_above_high"])
-    reach = low if low == high else f"from {low} to {high}"
-    return first, f"The posterior probability that it is above 0{named} is {reach}, depending on the table."
+    directions = ("", "") if is_contrast(name) or name.startswith("beta[") else content.analysis.effects.directions
+    side, reach = _side(row["p_above_low"], row["p_above_high"])
+    place = side_said(side, "0", directions)
+    return first, f"The posterior probability that it is {place} is {reach}, depending on the table."
 
 
 def _over_priors(content: RangesContent) -> tuple[str, ...]:
@@ -81,16 +80,16 @@ def _over_priors(content: RangesContent) -> tuple[str, ...]:
         if (count := int((panel["excludes"] == key).sum()))
     ]
     low, high = float(panel["lower_low"].min()), float(panel["upper_high"].max())
-    least, most = chance_said(float(panel["p_above_low"].min())), chance_said(float(panel["p_above_high"].max()))
+    side, reach = _side(float(panel["p_above_low"].min()), float(panel["p_above_high"].max()))
+    place = side_said(side, "0", content.analysis.effects.directions)
     return (
         f"{_tables(content)}, the {level(ranges.prob)} credible interval of the mean effect {', and '.join(parts)}; "
         f"its limits reach from {number(low, 2)} to {number(high, 2)} ({ranges.scale.label}).",
-        f"The posterior probability that the mean effect is above 0{_named(content)} is from {least} to {most}, "
-        "depending on table and prior.",
+        f"The posterior probability that the mean effect is {place} is {reach}, depending on table and prior.",
     )
 
 
-def _named(content: RangesContent) -> str:
-    """The user's word for an effect above 0."""
-    above = content.analysis.effects.directions[1]
-    return f" (“{above}”)" if above else ""
+def _side(lowest: float, highest: float) -> tuple[Literal["below", "above"], str]:
+    """The side that has more of the probability over the range, and how much in words."""
+    side, low, high = likelier_range(lowest, highest)
+    return side, chances_said(low, high)

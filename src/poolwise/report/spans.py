@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from poolwise.checks.ranges.table import span, tables_excluding
 from poolwise.report.blocks import with_note
-from poolwise.show import chance, interval
+from poolwise.show import chance, interval, likelier
 
 
 def extent(row: dict[Any, Any], what: str) -> Markup:
@@ -28,8 +28,14 @@ def at_edge(row: dict[Any, Any]) -> Markup:
     """What the table with equal weights says: limits, and P(> 0) where there is one; empty without the table."""
     if isnan(row["lower_edge"]):
         return Markup()
-    above = "" if isnan(row["p_above_edge"]) else f"P(> 0) {chance(row['p_above_edge'])}"
+    above = "" if isnan(row["p_above_edge"]) else of_side(float(row["p_above_edge"]))
     return with_note(interval(row["lower_edge"], row["upper_edge"], 2), above)
+
+
+def of_side(above: float) -> str:
+    """The probability of the side of 0 on which the median lies: ``"P(< 0) 0.930"``."""
+    side, size = likelier(above)
+    return f"P({'>' if side == 'above' else '<'} 0) {chance(size)}"
 
 
 def chances(row: dict[Any, Any], what: str) -> str:

@@ -7,6 +7,7 @@ import re
 
 from poolwise.scale import Scale
 from poolwise.show import NOTHING, greek, probability
+from poolwise.show import prior as prior_words
 
 NOTHING_WRONG = "The fit finished and nothing was found wrong."
 
@@ -31,10 +32,10 @@ _KINDS: tuple[tuple[str, str, str], ...] = (
     ("tau2[", "", ""),
     ("beta[", "Coefficient", "of the mean effect, per unit of the moderator (intercept: where every moderator is 0)"),
     ("gamma[", "Coefficient of log τ", "per unit of the moderator"),
-    ("tau_between", "Standard deviation between clusters", "in the unit of the effects"),
-    ("tau_within", "Standard deviation within clusters", "in the unit of the effects"),
-    ("mu_spread", "Spread of the mean effects", "standard deviation of μ between outcomes"),
-    ("tau_spread", "Spread of log τ", "standard deviation of log τ between groups"),
+    ("tau_between", "Standard deviation between clusters", "τ_between, in the unit of the effects"),
+    ("tau_within", "Standard deviation within clusters", "τ_within, in the unit of the effects"),
+    ("mu_spread", "Spread of the mean effects", "σ_μ, the standard deviation of μ between outcomes"),
+    ("tau_spread", "Spread of log τ", "σ_logτ, the standard deviation of log τ between groups"),
     ("ICC", "Share of heterogeneity between clusters", "variance between clusters over the sum of both"),
     ("R2", "R²", "share of the heterogeneity without moderators that they account for"),
 )
@@ -58,6 +59,19 @@ def quantity(name: str) -> tuple[str, str]:
             inside = re.fullmatch(r"\w+\[(.*)\]", name)
             return f"{title}: {inside[1]}" if inside else title, note
     return "", ""
+
+
+def typical(name: str) -> tuple[str, str]:
+    """Title and note of mu or tau where each outcome or subgroup has its own, drawn from those of a typical one.
+
+    Examples
+    --------
+    >>> typical("mu")[0]
+    'Mean effect of a typical outcome'
+    """
+    if name == "mu":
+        return "Mean effect of a typical outcome", "μ, about which the means of the outcomes or subgroups lie"
+    return "Between-study standard deviation of a typical outcome", "τ, about which those of the outcomes lie"
 
 
 UNASKED = (
@@ -126,7 +140,7 @@ _WATCHED = {
 
 def prior(text: str) -> str:
     """The priors of a result, in Greek, with a line break allowed only between two priors."""
-    whole = re.sub(r" ~ ", "\u00a0~\u00a0", greek(text))
+    whole = re.sub(r" ~ ", "\u00a0~\u00a0", prior_words(text))
     return re.sub(r",\s+(?=[^()]*\))", ",\u00a0", whole)
 
 

@@ -18,6 +18,7 @@ from poolwise.model import JointOutcomes
 from poolwise.result import Result
 from poolwise.runs.simulation_run import tried_in
 from poolwise.settings import check_flag
+from poolwise.show import method
 
 if TYPE_CHECKING:
     from poolwise.checks import Borrowing, PriorPanel, PublicationBias, Ranges
@@ -113,7 +114,7 @@ class Run:
             found = "a run over reconstructed tables has ranges, and no result of one table"
             raise MissingQuantityError(found, advice="run.ranges.row('mu[...]')")
         for result in self.results:
-            if result.label == label:
+            if label in (result.label, method(result.label)):
                 return result
         labels = [result.label for result in self.results]
         raise MissingQuantityError(f"the run has no result '{label}'", advice=nearest(label, labels))

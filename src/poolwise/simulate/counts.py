@@ -49,7 +49,7 @@ class CountsTruth:
 
     References
     ----------
-    Smith, Spiegelhalter & Thomas 1995, Statistics in Medicine 14:2685, 10.1002/sim.4780142408; Stijnen, Hamza & Ozdemir
+    Smith, Spiegelhalter & Thomas 1995, Statistics in Medicine 14:2685, 10.1002/sim.4780142408; Stijnen, Hamza & Özdemir
     2010, Statistics in Medicine 29:3046, 10.1002/sim.4040.
     """
 
@@ -167,7 +167,7 @@ class OneArmTruth:
 
     References
     ----------
-    Stijnen, Hamza & Ozdemir 2010, Statistics in Medicine 29:3046, 10.1002/sim.4040.
+    Stijnen, Hamza & Özdemir 2010, Statistics in Medicine 29:3046, 10.1002/sim.4040.
     """
 
     scalars: Mapping[str, float]

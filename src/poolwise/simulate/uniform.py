@@ -42,7 +42,7 @@ class Band:
 
     References
     ----------
-    Saeilynoja, Buerkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, section 2; the
+    Säilynoja, Bürkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, section 2; the
     recursion is ours.
     """
 
@@ -73,7 +73,7 @@ def coverage(lower: ArrayLike, upper: ArrayLike) -> float:
 
     References
     ----------
-    Saeilynoja, Buerkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, section 2; the
+    Säilynoja, Bürkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, section 2; the
     recursion is ours.
     """
     low, high = np.asarray(lower), np.asarray(upper)
@@ -118,7 +118,7 @@ def band(n: int, prob: float = 0.99) -> Band:
 
     References
     ----------
-    Saeilynoja, Buerkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, section 2.2 for
+    Säilynoja, Bürkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, section 2.2 for
     the adjusted pointwise tail; the recursion here is ours.
 
     Examples
@@ -161,7 +161,7 @@ def p_value(u: ArrayLike) -> float:
 
     References
     ----------
-    Saeilynoja, Buerkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, section 2, for the
+    Säilynoja, Bürkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, section 2, for the
     bands.
     """
     values = _checked(u)
@@ -196,7 +196,7 @@ def ecdf(places: pd.DataFrame, prob: float = 0.99) -> pd.DataFrame:
 
     References
     ----------
-    Saeilynoja, Buerkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, figure 3.
+    Säilynoja, Bürkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, figure 3.
     """
     parts = []
     for name, of in places.groupby("quantity", sort=False)["u"]:
@@ -242,7 +242,7 @@ def uniformity(places: pd.DataFrame, prob: float = 0.99) -> pd.DataFrame:
 
     References
     ----------
-    Saeilynoja, Buerkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, for the band; Holm
+    Säilynoja, Bürkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, for the band; Holm
     1979, Scandinavian Journal of Statistics 6:65, for several p-values at once.
     """
     rows = []

@@ -45,7 +45,7 @@ says otherwise, or two arms of 20 to 150 persons or person-years.
   new studies, and the log likelihood of the table with the studies' true effects integrated out, which the
   simulator computes by itself: as one normal law of k dimensions, or by Gauss's rule in many panels where true
   effects or data are not normal. True values of uncertain moderators are quantities too.
-- **Band**: the simultaneous 99 % band of Saeilynoja, Buerkner & Vehtari 2022 (10.1007/s11222-022-10090-6): the
+- **Band**: the simultaneous 99 % band of Säilynoja, Bürkner & Vehtari 2022 (10.1007/s11222-022-10090-6): the
   curve of one quantity stays inside at all points together with a probability of 99 %. `p` is the probability
   that a calibrated curve goes as far out somewhere; it is below 0.01 exactly when the curve leaves the band.
 - **paired**: NUTS gets the tables of `Exact`, or of the oracle. The differences of their places, divided by their

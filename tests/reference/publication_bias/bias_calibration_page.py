@@ -32,7 +32,7 @@ of the package. `pw.average(effects, bias="PSMA", direction="positive")` answers
   likelihood of the whole table at the draws against that at the truth.
 - **law**: the distribution function by `Exact` of one model by itself, on 12 studies; `draws` there are 1,000.
 
-`p` is the probability that uniform numbers go as far out of their simultaneous band somewhere (Saeilynoja, Buerkner &
+`p` is the probability that uniform numbers go as far out of their simultaneous band somewhere (Säilynoja, Bürkner &
 Vehtari 2022, 10.1007/s11222-022-10090-6), `adjusted` by Holm's method within a family. The rule is that of
 `../calibration/calibration.md`: an adjusted p below 0.01 calls a family into question. Quantities with fewer
 than 10 tables are left out.

@@ -32,7 +32,7 @@ mu = 0 and `power` is `found` where mu = 0.3, which says little where `wrong` is
 **What this does not tell.** One mechanism of selection, and it is the one that p-uniform*, the selection model with one
 step and one of the 36 models assume; regressions (PET, PEESE, limit meta-analysis) are thus seen at a disadvantage. Where
 results are selected by size or by an opinion, or small studies differ for other reasons, the order may turn (Carter,
-Schoenbrodt, Gervais & Hilgard 2019, 10.1177/2515245919847196). Sizes of studies do not depend on their effects here, and
+Schönbrodt, Gervais & Hilgard 2019, 10.1177/2515245919847196). Sizes of studies do not depend on their effects here, and
 no study is outlying.
 
 ## Estimates of the mean

@@ -104,7 +104,7 @@ class Cumulative:
         header = ("study added", "k", show.symbol(self.quantity), f"{show.level(self.prob)} interval", "τ")
         return show.card(
             f"Cumulative by {self.order}",
-            facts=(self.effects.title, self.label, f"{self.effects.data_label} data"),
+            facts=(self.effects.title, show.method(self.label), f"{self.effects.data_label} data"),
             header=(*header, f"P(> {self.threshold:g})"),
             rows=rows,
             notes=(self.sentence, self.caveat),

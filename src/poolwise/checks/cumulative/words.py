@@ -34,7 +34,7 @@ def settled_sentence(frame: pd.DataFrame, settled: int, order: str, effects: Eff
     studies = frame[frame["step"] > 0]
     total, last = len(studies), frame.iloc[-1]
     name, scale = str(last["quantity"]), effects.scale
-    what = f"the {show.level(float(last['prob']))} interval for {name}"
+    what = f"the {show.level(float(last['prob']))} interval for {show.symbol(name)}"
     ends = _interval(last, scale, name)
     made = "; the studies are reconstructed, so that their order by effect or precision is made up" * (
         effects.reconstructed

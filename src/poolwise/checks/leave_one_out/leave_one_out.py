@@ -14,7 +14,8 @@ from poolwise import show
 from poolwise.checks.averaged_again import AveragedAgain, without_each
 from poolwise.checks.leave_one_out.by_nuts import leave_out_by_nuts
 from poolwise.checks.leave_one_out.by_quadrature import Found, leave_out
-from poolwise.checks.question import KIND, SAID, Side, side
+from poolwise.checks.question import KIND, Side, side
+from poolwise.checks.question import said as lies
 from poolwise.effects import Effects
 from poolwise.engines.nuts import NUTS
 from poolwise.engines.nuts.read_draws import ReadDraws
@@ -26,6 +27,7 @@ from poolwise.model.needs import UNCERTAIN
 from poolwise.model.selection import Selection
 from poolwise.moments import refuse_improper
 from poolwise.result import Result
+from poolwise.scale import Scale
 from poolwise.settings import check_prob
 from poolwise.threads import one_thread
 
@@ -260,7 +262,7 @@ def _told(effects: Effects, model: Model, refits: Found, prob: float, mcse: Arra
         whole[refits.rows] = mcse
         frame["mcse"] = whole
     influence = _influence(refits, prob).assign(**common)
-    return LeaveOneOut(frame, influence, _sentences(frame, influence), effects)
+    return LeaveOneOut(frame, influence, _sentences(frame, influence, effects.scale), effects)
 
 
 def _frame(effects: Effects, refits: Found, prob: float) -> pd.DataFrame:
@@ -320,7 +322,7 @@ class _Moved(NamedTuple):
     excludes_zero: Side
 
 
-def _sentences(frame: pd.DataFrame, influence: pd.DataFrame) -> tuple[str, ...]:
+def _sentences(frame: pd.DataFrame, influence: pd.DataFrame, scale: Scale) -> tuple[str, ...]:
     conflict = frame["conflict_p"].to_numpy()
     told = ~np.isnan(conflict)
     place, k = int(np.nanargmin(conflict)), int(told.sum())
@@ -333,20 +335,20 @@ def _sentences(frame: pd.DataFrame, influence: pd.DataFrame) -> tuple[str, ...]:
         f"{show.number(p)}; the smallest of {k} such p-values falls below that by chance with probability {about} "
         f"{show.number(by_chance)}."
     ]
-    out.extend(_told_of_influence(influence))
+    out.extend(_told_of_influence(influence, scale))
     if k < len(frame):
         left = list(frame["study"][~told])
         out.append(f"The others cannot tell what to expect of {listing(left, most=20)}: see the column status.")
     return tuple(out)
 
 
-def _told_of_influence(influence: pd.DataFrame) -> list[str]:
+def _told_of_influence(influence: pd.DataFrame, scale: Scale) -> list[str]:
     """Which study moves a mean effect most, and which change an answer; of tau where the model states the mean."""
     rows = [_Moved(*row) for row in zip(*(influence[name] for name in _Moved._fields), strict=True)]
     without = [row for row in rows if row.left_out != ALL]
     means_only = [row for row in without if not row.quantity.startswith("tau")]
     if not without:
-        return ["The model states its mean effect and tau, which no study can move."]
+        return ["The model states its mean effect and τ, which no study can move."]
     out = [_most_moved(means_only or without)]
     now = {row.quantity: row.excludes_zero for row in rows if row.left_out == ALL}
     flipped: dict[str, list[str]] = {}
@@ -354,13 +356,19 @@ def _told_of_influence(influence: pd.DataFrame) -> list[str]:
         if row.flips:
             flipped.setdefault(row.quantity, []).append(row.left_out)
     out.extend(
-        f"The interval for {quantity} {SAID[now[quantity]]} with all studies, and the answer changes without "
-        f"{listing(names, most=20)}."
+        f"The interval for {show.symbol(quantity)} {_where(quantity, now[quantity], scale)} with all studies, and the "
+        f"answer changes without {listing(names, most=20)}."
         for quantity, names in flipped.items()
     )
     if means_only and not flipped:
-        out.append("Under these priors no single study decides whether an interval excludes 0.")
+        out.append("Under these priors no single study decides on which side of no effect an interval lies.")
     return out
+
+
+def _where(quantity: str, where: Side, scale: Scale) -> str:
+    """Where an interval lies by the value of no effect, 1 on a scale of ratios."""
+    effect = quantity.startswith("mu") and not show.is_contrast(quantity)
+    return lies(where, float(scale.back(0.0)) if effect and scale.null_value is not None else 0.0)
 
 
 def _most_moved(rows: Sequence[_Moved]) -> str:
@@ -368,9 +376,9 @@ def _most_moved(rows: Sequence[_Moved]) -> str:
     if not measured:
         names = list(dict.fromkeys(row.quantity for row in rows))
         return (
-            f"By how much a study moves {listing(names)} cannot be told in posterior sds, which do not exist: see the "
-            "points."
+            f"By how much a study moves {listing(map(show.symbol, names))} cannot be told in posterior sds, which do "
+            "not exist: see the points."
         )
     most = max(measured, key=lambda row: abs(row.shift))
     shift = f"{most.shift:+.2f}".replace("-", "−")
-    return f"Leaving out {most.left_out} moves {most.quantity} most, by {shift} posterior sd."
+    return f"Leaving out {most.left_out} moves {show.symbol(most.quantity)} most, by {shift} posterior sd."

@@ -29,6 +29,7 @@ from poolwise.threads import one_thread
 Verdict = Literal["the side does not depend on the prior on tau", "prior-dependent", "no threshold, so no side"]
 
 SAME_SIDE: Verdict = "the side does not depend on the prior on tau"
+_LIES = {"above": "above", "below": "below", "no": "included"}
 NO_SIDE: Verdict = "no threshold, so no side"
 COLUMNS = (
     "prior", "name", "source", "family", "mu_point", "mu_lower", "mu_upper", "theta_new_lower", "theta_new_upper",
@@ -76,7 +77,7 @@ class PriorPanel:
 
     References
     ----------
-    Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
+    Röver et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
     """
 
     frame: pd.DataFrame
@@ -110,33 +111,34 @@ class PriorPanel:
 
     def __repr__(self) -> str:
         """One line: verdict, priors, studies."""
-        return f"<PriorPanel: {self.verdict}, {len(self.frame)} priors on tau, k = {self.k}, {self.data} data>"
+        verdict = show.greek(self.verdict)
+        return f"<PriorPanel: {verdict}, {len(self.frame)} priors on τ, k = {self.k}, {self.data} data>"
 
     def _repr_html_(self) -> str:
         """The intervals of mu and tau under each prior, and the sentences, compact."""
         level = show.percent(self.prob)
         rows = [
             (
-                row["prior"],
+                show.prior(row["prior"]),
                 show.number(row["mu_point"]),
                 show.interval(row["mu_lower"], row["mu_upper"]),
                 show.number(row["tau_point"]),
                 show.interval(row["tau_lower"], row["tau_upper"]),
-                *([] if math.isnan(self.threshold) else [row["excludes_zero"]]),
+                *([] if math.isnan(self.threshold) else [_LIES[row["excludes_zero"]]]),
             )
             for _, row in self.frame.iterrows()
         ]
-        kind, name = self.frame["interval"].iloc[0], self.quantity
-        excluded = () if math.isnan(self.threshold) else (f"{self.threshold:g} excluded, {name}",)
+        kind, name = self.frame["interval"].iloc[0], show.symbol(self.quantity)
+        excluded = () if math.isnan(self.threshold) else (f"interval of {name} and {self.threshold:g}",)
         return show.card(
-            f"Prior panel: {self.verdict}",
+            f"Prior panel: {show.greek(self.verdict)}",
             facts=(
                 f"k = {self.k}",
                 f"{self.data} data",
-                f"{name}: {self.frame['mu_prior'].iloc[0]}",
+                f"{name} ~ {show.prior(self.frame['mu_prior'].iloc[0])}",
                 f"{level}, {kind}",
             ),
-            header=("prior on tau", name, f"{level} interval", "tau", f"{level} interval", *excluded),
+            header=("prior on τ", name, f"{level} interval", "τ", f"{level} interval", *excluded),
             rows=rows,
             notes=self.sentences,
         )
@@ -227,7 +229,7 @@ def prior_panel(
 
     References
     ----------
-    Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475, on weakly informative priors for tau;
+    Röver et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475, on weakly informative priors for tau;
     Lambert et al. 2005, Statistics in Medicine 24:2401, PMID 16015676, on how far priors on a variance decide with
     few studies.
 
@@ -278,10 +280,10 @@ def prior_panel(
     return PriorPanel(
         frame=columns,
         verdict=verdict,
-        sentence=verdict_sentence(frame, reference, about),
-        tau_sentence=tau_sentence(frame),
+        sentence=show.greek(verdict_sentence(frame, reference, about)),
+        tau_sentence=show.greek(tau_sentence(frame)),
         tipping_point=tipping.value,
-        tipping_sentence=tipping.sentence,
+        tipping_sentence=show.greek(tipping.sentence),
         data=effects.data_label,
         scale=effects.scale,
         k=effects.k,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import pandas as pd
 
@@ -12,6 +13,7 @@ from poolwise.checks.panel_subject import Subject
 from poolwise.checks.question import interval_words, said
 from poolwise.errors import listing
 
+_SIDES: tuple[Literal["above", "below"], ...] = ("above", "below")
 NEAR_ZERO = 0.05  # share of the upper limit of tau below which the 2.5 % quantile of a prior counts as near 0
 
 
@@ -36,19 +38,18 @@ def verdict_sentence(frame: pd.DataFrame, reference: int, about: Subject) -> str
             frame, about
         )
     where = said(frame["excludes_zero"].iloc[reference], threshold)
-    interval, mu = interval_words(prob, about.quantity), about.prior_words
-    flipped = frame["prior"][frame["flips"]]
+    interval, mu = interval_words(prob, about.quantity), show.prior(about.prior_words)
+    priors = list(frame["prior"])  # named as in the frame, to be found there
+    spread = _spread(frame, about)
     if len(frame) == 1:
-        return f"Under tau ~ {frame['prior'].iloc[0]} alone, {interval} {where} ({mu}). {_spread(frame, about)}"
-    if flipped.empty:
-        return (
-            f"The side does not depend on the prior on tau: {interval} {where} under all {len(frame)} priors ({mu}). "
-            + _spread(frame, about)
-        )
+        return f"Under tau ~ {priors[0]} alone, {interval} {where} ({mu}). {spread}"
+    flipped = [each for each, flips in zip(priors, frame["flips"], strict=True) if flips]
+    if not flipped:
+        every = f"under all {len(frame)} priors ({mu})"
+        return f"The side does not depend on the prior on tau: {interval} {where} {every}. {spread}"
     return (
-        f"Prior-dependent: {interval} {where} under tau ~ {frame['prior'].iloc[reference]}, but the answer flips "
-        f"under {len(flipped)} of {len(frame)} priors on tau: {listing(list(flipped), most=20)} ({mu}). "
-        + _spread(frame, about)
+        f"Prior-dependent: {interval} {where} under tau ~ {priors[reference]}, but the answer flips under "
+        f"{len(flipped)} of {len(frame)} priors on tau: {listing(flipped, most=20)} ({mu}). {spread}"
     )
 
 
@@ -70,7 +71,7 @@ def tau_sentence(frame: pd.DataFrame) -> str:
         )
     away = frame["vanishes_at_zero"] & (frame["prior_tau_low"] > NEAR_ZERO * upper.median())
     each = zip(frame["prior"], frame["prior_tau_low"], away, strict=True)  # rows of a wide frame cost a fit's time
-    names = [f"{prior} ({show.number(lowest, 3)})" for prior, lowest, forbids in each if forbids]
+    names = [f"{show.prior(prior)} ({show.number(lowest, 3)})" for prior, lowest, forbids in each if forbids]
     if names:
         verb = "forbids" if len(names) == 1 else "forbid"
         text += f" {listing(names, most=20)} {verb} a tau near 0 (in brackets the 2.5 % quantile of the prior)."
@@ -80,17 +81,39 @@ def tau_sentence(frame: pd.DataFrame) -> str:
 def _spread(frame: pd.DataFrame, about: Subject) -> str:
     threshold = float(frame["threshold"].iloc[0])
     limits = (
-        f"Over the panel the lower limit runs from {_reach(frame['mu_lower'])}, the upper limit from "
+        f"Over the panel the lower limit runs from {_reach(frame['mu_lower'])} and the upper limit from "
         f"{_reach(frame['mu_upper'])}"
     )
     if math.isnan(threshold):
-        return f"{limits}." if len(frame) > 1 else f"There is one prior, tau ~ {frame['prior'].iloc[0]}."
+        return f"{limits}." if len(frame) > 1 else f"There is one prior, tau ~ {show.prior(frame['prior'].iloc[0])}."
     if len(frame) == 1:
-        return f"P({about.quantity} > {threshold:g}) is {show.chance(float(frame['p_positive'].iloc[0]))}."
-    return (
-        f"{limits}, and P({about.quantity} > {threshold:g}) from "
-        f"{show.chance(float(frame['p_positive'].min()))} to {show.chance(float(frame['p_positive'].max()))}."
-    )
+        return f"{_sides(frame, about)}."
+    return f"{limits}{_unit(about)}. {_sides(frame, about)}."
+
+
+def _unit(about: Subject) -> str:
+    """The scale of the limits, where people read the effect on another one."""
+    scale = about.effects.scale
+    return "" if scale.transform == "identity" else f" ({scale.label})"
+
+
+def _sides(frame: pd.DataFrame, about: Subject) -> str:
+    """The probability of the side on which the median lies, over the panel; of either where the medians part."""
+    above, threshold = frame["p_positive"], float(frame["threshold"].iloc[0])
+    effect = about.quantity.startswith("mu") and not show.is_contrast(about.quantity) and threshold == 0.0
+    said: list[str] = []
+    sides = {"above": above[above >= 0.5], "below": 1.0 - above[above < 0.5]}
+    for side in _SIDES:
+        rows = sides[side]
+        if len(rows):
+            place = show.side_said(side, _signed(threshold), about.effects.directions if effect else ("", ""))
+            under = "" if len(rows) == len(above) else f" under {len(rows)} of {len(above)} priors"
+            said.append(f"{place} is {show.chances_said(float(rows.min()), float(rows.max()))}{under}")
+    return f"The probability that {about.quantity} is {', and that it is '.join(said)}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:g}".replace("-", "−")
 
 
 def _reach(values: Sequence[float] | pd.Series) -> str:

@@ -54,7 +54,7 @@ class PublicationBias:
 
     References
     ----------
-    Carter, Schoenbrodt, Gervais & Hilgard 2019, Advances in Methods and Practices in Psychological Science 2:115,
+    Carter, Schönbrodt, Gervais & Hilgard 2019, Advances in Methods and Practices in Psychological Science 2:115,
     10.1177/2515245919847196.
     """
 
@@ -154,7 +154,7 @@ def publication_bias(
 
     References
     ----------
-    Carter, Schoenbrodt, Gervais & Hilgard 2019, Advances in Methods and Practices in Psychological Science 2:115,
+    Carter, Schönbrodt, Gervais & Hilgard 2019, Advances in Methods and Practices in Psychological Science 2:115,
     10.1177/2515245919847196: no method dominates.
 
     Examples

@@ -84,8 +84,8 @@ def verdict(row: Mapping[Any, Any], factor: str, symbols: Symbols = str) -> str:
     kind = f"{show.level(row['prob'])} {'credible' if 'credible' in row['interval'] else 'confidence'} interval"
     reach = f"the estimate runs {_run(row, 'point')}, the limits reach from {_limits(row)}"
     if not math.isnan(row["p_above_low"]):
-        reach += f", P(> 0) {_chances(row)}"
-    head = f"{short(str(row['quantity']), symbols)} ({row['label']}): "
+        reach += f", the probability that it is {_chances(row)}"
+    head = f"{short(str(row['quantity']), symbols)} ({show.method(row['label'])}): "
     if row["excludes"] == "none":
         by = f" by {factor}" if factor else ""
         none = (
@@ -135,22 +135,22 @@ def priors(panel: pd.DataFrame, k: int, prob: float, small: int) -> str:
         for key, words in said.items()
         if (names := panel.loc[panel["excludes"] == key, "prior"].tolist())
     ]
-    low, high = (show.chance(panel[f"p_above_{end}"].agg(how)) for end, how in (("low", "min"), ("high", "max")))
+    side, low, high = show.likelier_range(float(panel["p_above_low"].min()), float(panel["p_above_high"].max()))
     lowest, highest = (float(panel[f"tau_upper_{end}"].agg(how)) for end, how in (("low", "min"), ("high", "max")))
     why = f"With k = {k} studies no prior on tau is to be read alone. " if k < small else ""
     return (
         f"{why}Over all tables that fit the published figures and were drawn or found by search, the "
         f"{show.level(prob)} credible interval of mu {'; it '.join(parts)}. The limits reach from "
         f"{plain(float(panel['lower_low'].min()), 2)} to {plain(float(panel['upper_high'].max()), 2)}, "
-        f"P(mu > 0) from {low} to {high}, "
-        f"the upper limit of tau from {plain(lowest, 2)} to {plain(highest, 2)}."
+        f"the probability that mu is {side} 0 is {show.chances_said(low, high)}, "
+        f"and the upper limit of tau goes from {plain(lowest, 2)} to {plain(highest, 2)}."
     )
 
 
 def _of(names: list[str], total: int) -> str:
     if len(names) == total:
         return f"each of the {total} priors on tau"
-    return f"{len(names)} of {total} priors on tau ({'; '.join(names)})"
+    return f"{len(names)} of {total} priors on tau ({show.prior('; '.join(names))})"
 
 
 def edge(row: Mapping[Any, Any], widths: pd.Series, symbols: Symbols = str) -> str:
@@ -167,7 +167,10 @@ def edge(row: Mapping[Any, Any], widths: pd.Series, symbols: Symbols = str) -> s
     """
     if math.isnan(row["lower_edge"]):
         return ""
-    chance = "" if math.isnan(row["p_above_edge"]) else f", P(> 0) {show.chance(row['p_above_edge'])}"
+    chance = ""
+    if not math.isnan(row["p_above_edge"]):
+        side, size = show.likelier(float(row["p_above_edge"]))
+        chance = f", the probability that it is {side} 0 is {show.chance_said(size)}"
     narrower = int((widths < row["upper_edge"] - row["lower_edge"]).sum())
     others = f"; none of the {len(widths)} tables has a narrower interval"
     if narrower:
@@ -178,7 +181,7 @@ def edge(row: Mapping[Any, Any], widths: pd.Series, symbols: Symbols = str) -> s
     why = symbols(f"At any given tau no table that fits tells more of the mean{others}.")
     return (
         f"The table with equal weights is an optimistic edge and not an answer: {short(str(row['quantity']), symbols)} "
-        f"({row['label']}) {plain(row['point_edge'], 2)}, limits {plain(row['lower_edge'], 2)} to "
+        f"({show.method(row['label'])}) {plain(row['point_edge'], 2)}, limits {plain(row['lower_edge'], 2)} to "
         f"{plain(row['upper_edge'], 2)}{chance}. {why}"
     )
 
@@ -197,7 +200,8 @@ def searched(frame: pd.DataFrame, agree: float, symbols: Symbols = str) -> str:
         f"Search: {len(frame)} lowest and highest answers, each from {starts} starts. In {sure} all starts end "
         f"within {agree:g} of the best; the farthest apart, by {plain(worst['spread'], 2)}, are those for "
         f"the {_ENDS[worst['end']]} {_WHATS[worst['what']]} of "
-        f"{symbols(str(worst['quantity']))} ({worst['fit']}), whose range may be wider than the search knows."
+        f"{symbols(str(worst['quantity']))} ({show.method(worst['fit'])}), whose range may be wider than the search "
+        "knows."
     )
     if beyond.any():
         text += f" In {int(beyond.sum())} a table found for another answer went farther; the range includes it."
@@ -223,8 +227,8 @@ def _limits(row: Mapping[Any, Any]) -> str:
 
 
 def _chances(row: Mapping[Any, Any]) -> str:
-    low, high = (show.chance(row[f"p_above_{end}"]) for end in ("low", "high"))
-    return f"from {low} to {high}" if low != high else f"at {low}"
+    side, low, high = show.likelier_range(row["p_above_low"], row["p_above_high"])
+    return f"{side} 0 is {show.chances_said(low, high)}"
 
 
 def levels(frame: pd.DataFrame, factor: str) -> str:

@@ -41,7 +41,7 @@ def posteriors(
 
     References
     ----------
-    Roever et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
+    Röver et al. 2021, Research Synthesis Methods 12:448, 10.1002/jrsm.1475.
     """
     for model in models:
         about = subject(effects, model, quantity, check="specifications", option="of")

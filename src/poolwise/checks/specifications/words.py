@@ -22,7 +22,7 @@ NAMES = {
     "model": "the choice between a common effect and random effects",
     "tau2": "the estimator of tau2",
     "interval": "the confidence interval",
-    "tau_prior": "the prior on tau",
+    "tau_prior": "the prior on τ",
     "mu_prior": "the prior on the mean",
     "studies": "the studies",
 }

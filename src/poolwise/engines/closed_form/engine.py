@@ -104,7 +104,7 @@ class ClosedForm:
     2016, Research Synthesis Methods 7:55, 10.1002/jrsm.1164, on estimators of tau2; Hartung & Knapp 2001, Statistics in
     Medicine 20:1771, 10.1002/sim.791, Knapp & Hartung 2003, Statistics in Medicine 22:2693, 10.1002/sim.1482, and
     IntHout, Ioannidis & Borm 2014, BMC Medical Research Methodology 14:25, 10.1186/1471-2288-14-25, on the interval;
-    Roever, Knapp & Friede 2015, BMC Medical Research Methodology 15:99, 10.1186/s12874-015-0091-1, on the floor;
+    Röver, Knapp & Friede 2015, BMC Medical Research Methodology 15:99, 10.1186/s12874-015-0091-1, on the floor;
     Viechtbauer 2007, Statistics in Medicine 26:37, 10.1002/sim.2514, for the Q-profile; Higgins, Thompson &
     Spiegelhalter 2009, J. R. Statist. Soc. A 172:137, 10.1111/j.1467-985X.2008.00552.x, for the prediction interval;
     Vevea & Hedges 1995, Psychometrika 60:419, 10.1007/BF02294384, for models of selection; Venzon & Moolgavkar 1988,

@@ -42,7 +42,7 @@ class Exact:
 
     References
     ----------
-    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the model; the quadrature is our own
+    Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the model; the quadrature is our own
     (`poolwise.quadrature`).
 
     Examples
@@ -100,7 +100,7 @@ class Exact:
 
         References
         ----------
-        Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06 for the model;
+        Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06 for the model;
         the quadrature is our own (`poolwise.quadrature`).
         """
         # The quadratures come with the first fit: `import poolwise` need not wait for 60 modules of them.

@@ -106,7 +106,7 @@ def log_probability(arm: OneArm, row: int, mu: Array, tau: Array) -> Array:
 
     References
     ----------
-    Stijnen, Hamza & Ozdemir 2010, Statistics in Medicine 29:3046, 10.1002/sim.4040, eq. 6, for the likelihood.
+    Stijnen, Hamza & Özdemir 2010, Statistics in Medicine 29:3046, 10.1002/sim.4040, eq. 6, for the likelihood.
     """
 
     mu, tau = np.broadcast_arrays(mu, tau)

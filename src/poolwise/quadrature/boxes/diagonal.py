@@ -3,7 +3,7 @@
 y_i ~ N(x_i beta, v_i + tau_i^2), log tau_i = log tau + z_i gamma; coefficients with Student-t priors are normal
 given their own standard deviations, beta_j ~ N(b_j, s_j^2) with s_j^2 = scale_j^2 w_j and w_j inverse gamma.
 
-Source: Viechtbauer & Lopez-Lopez 2022, Research Synthesis Methods 13:697, 10.1002/jrsm.1562, for location-scale
+Source: Viechtbauer & López-López 2022, Research Synthesis Methods 13:697, 10.1002/jrsm.1562, for location-scale
 models; Andrews & Mallows 1974, J. R. Statist. Soc. B 36:99, 10.1111/j.2517-6161.1974.tb00989.x, for the t as a
 scale mixture.
 """
@@ -46,7 +46,7 @@ class Diagonal:
 
     References
     ----------
-    Viechtbauer & Lopez-Lopez 2022, Research Synthesis Methods 13:697, 10.1002/jrsm.1562, for location-scale models;
+    Viechtbauer & López-López 2022, Research Synthesis Methods 13:697, 10.1002/jrsm.1562, for location-scale models;
     Andrews & Mallows 1974, J. R. Statist. Soc. B 36:99, 10.1111/j.2517-6161.1974.tb00989.x, for the t as a scale
     mixture.
     """

@@ -171,7 +171,7 @@ def shrunken(tables: Tables, i: int, tau: Array, values: Array) -> tuple[Array, 
 
     References
     ----------
-    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for shrinkage given tau.
+    Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for shrinkage given tau.
     """
     mean, sd = tables.combination(values, tables.at_study(i))
     return shrinkage(mean, sd, tables.y[0, i], tables.v[0, i], tau * tau)

@@ -67,7 +67,7 @@ class TauPosterior:
 
     References
     ----------
-    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the posterior; the quadrature is our own.
+    Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the posterior; the quadrature is our own.
     """
 
     studies: Tables
@@ -155,7 +155,7 @@ def tau_posterior(
 
     References
     ----------
-    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the posterior; the quadrature is our own.
+    Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the posterior; the quadrature is our own.
     """
     n = len(moments)
     unit, c, edges = _coordinate(studies, priors, n)
@@ -193,7 +193,7 @@ def log_density_of_mean(posterior: TauPosterior, mu: float) -> float:
 
     References
     ----------
-    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the posterior; the quadrature is our own.
+    Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for the posterior; the quadrature is our own.
     """
     studies, priors, n = posterior.studies, posterior.priors, 1
     _, c, edges = _coordinate(studies, priors, n)

@@ -375,7 +375,7 @@ def eigen(covariance: Array) -> tuple[Array, Array]:
 
     References
     ----------
-    Drmac & Veselic 2008, SIAM J. Matrix Analysis and Applications 29:1322, 10.1137/050639193.
+    Drmač & Veselić 2008, SIAM J. Matrix Analysis and Applications 29:1322, 10.1137/050639193.
 
     Examples
     --------

@@ -11,7 +11,7 @@ and with mu known to be m0, the limit s0 = 0 that these forms do not reach:
 
     log p(y | tau) = 1/2 [sum log w_i - k log 2 pi - sum w_i (y_i - m0)^2]
 
-Source: Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06; written out from the normal densities.
+Source: Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06; written out from the normal densities.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def given_tau(tau: Array, y: Array, v: Array, m0: Array, s0: Array) -> Array:
 
     References
     ----------
-    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06; written out from the normal densities.
+    Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06; written out from the normal densities.
     """
     if tau.size == 0:
         return np.empty((3, *tau.shape))
@@ -139,7 +139,7 @@ def shrinkage(mean: Array, sd: Array, y: Array, v: Array, tau2: Array) -> tuple[
 
     References
     ----------
-    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for shrinkage given tau.
+    Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for shrinkage given tau.
     """
     to_mean, to_data = v / (v + tau2), tau2 / (v + tau2)
     return to_mean * mean + to_data * y, np.sqrt(to_data * v + (to_mean * sd) ** 2)
@@ -165,7 +165,7 @@ def draw_theta(mean: Array, y: Array, v: Array, tau2: Array, rng: np.random.Gene
 
     References
     ----------
-    Roever 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for shrinkage given tau.
+    Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06, for shrinkage given tau.
     """
     keep = tau2 / (tau2 + v)
     return keep * y + (1.0 - keep) * mean + np.sqrt(keep * v) * rng.standard_normal(keep.shape)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from poolwise import tables
+from poolwise import show, tables
 from poolwise.errors import listing
 from poolwise.quantities import Distribution, Estimate
 from poolwise.report import words
@@ -108,18 +108,26 @@ def _by_quantity(content: Content, groups: tuple[Group, ...]) -> Table:
         numbers(f"{prob} interval"),
         *([numbers(f"As {content.effects.scale.natural_label}")] if natural else []),
         Column("Kind of interval"),
-        Column("Prior"),
+        *([] if _one_prior(content) else [Column("Prior")]),
     )
+    keep = len(columns)
     bodies = [
-        Body(tuple(_cells(alike, natural) for alike in _merged(group)), group.title, group.note) for group in groups
+        Body(tuple(Row(_cells(alike, natural)[:keep]) for alike in _merged(group)), group.title, group.note)
+        for group in groups
     ]
-    return Table(columns, tuple(bodies), _caption(content))
+    return Table(columns, tuple(bodies), _caption(content) + _one_prior(content))
+
+
+def _one_prior(content: Content) -> str:
+    """The priors in a sentence where every posterior has the same; empty else."""
+    stated = {one.prior for one in content.results if one.prior != NO_PRIOR}
+    return f" Priors: {words.prior(stated.pop())}." if len(stated) == 1 else ""
 
 
 def _caption(content: Content) -> Markup:
     return marked(
-        "Every interval (in brackets) is one of {prob}. Scale of the analysis: {scale}{data}. Methods in one row have "
-        "the same numbers. More quantities and all digits are in <code>estimates.csv</code>.",
+        "In brackets: {prob} intervals, of the kind named with each method. Scale of the analysis: {scale}{data}. "
+        "Methods in one row have the same numbers. More quantities and all digits are in <code>estimates.csv</code>.",
         prob=level(content.analysis.prob),
         scale=content.effects.scale.label,
         data=". Reconstructed data" if content.effects.reconstructed else "",
@@ -174,19 +182,17 @@ def _kinds(alike: Sequence[Mapping[str, Mapping[str, Any]]]) -> str:
     return "; ".join(f"{listing(names)}: {kind}" for kind, names in of_kind.items())
 
 
-def _cells(alike: Sequence[Mapping[str, Any]], natural: bool) -> Row:
+def _cells(alike: Sequence[Mapping[str, Any]], natural: bool) -> tuple[str, ...]:
     row = alike[0]
     outer, inner = row["kind"]
-    return Row(
-        (
-            _methods(alike),
-            row["point"],
-            row["sd"],
-            row["interval"],
-            *([row["natural"]] if natural else []),
-            marked("{outer} {inner}", outer=outer, inner=whole(inner)),
-            words.prior(row["prior"]),
-        )
+    return (
+        _methods(alike),
+        row["point"],
+        row["sd"],
+        row["interval"],
+        *([row["natural"]] if natural else []),
+        marked("{outer} {inner}", outer=outer, inner=whole(inner)),
+        words.prior(row["prior"]),
     )
 
 
@@ -197,15 +203,15 @@ def _chances_table(content: Content, probabilities: Chances) -> Table:
         numbers(with_note(null["below"], sides[0])),
         numbers(with_note(null["above"], sides[1])),
         *([numbers(lines(null["within"], soft(null["limits"])))] if region else []),
-        Column("Prior"),
+        *([] if _one_prior(content) else [Column("Prior")]),
     )
 
     def cells(row: Mapping[str, str]) -> Row:
         within = [row["within"]] if region else []
-        return Row((row["label"], row["below"], row["above"], *within, words.prior(row["prior"])))
+        return Row((row["label"], row["below"], row["above"], *within, words.prior(row["prior"]))[: len(columns)])
 
     bodies = tuple(Body(tuple(cells(row) for row in group), title) for title, group in probabilities)
-    caption = f"Posterior probabilities{content.caption_note}. Frequentist results have none."
+    caption = f"Posterior probabilities{content.caption_note}. Frequentist results have none.{_one_prior(content)}"
     return Table(columns, bodies, caption)
 
 
@@ -250,11 +256,16 @@ def comparison(content: Content) -> tuple[Group, ...]:
     groups = []
     known = [name for name in words.QUANTITIES if (frame["quantity"] == name).any()]
     for name in dict.fromkeys([*content.main.answers, *known, *frame["quantity"]]):
-        title, note = words.quantity(name)
+        title, note = words.typical(name) if name in ("mu", "tau") and _grouped(content) else words.quantity(name)
         records = frame[frame["quantity"] == name].to_dict("records")
         if title:
             groups.append(Group(title, note, tuple(_row(row, name, scale) for row in records)))
     return tuple(groups)
+
+
+def _grouped(content: Content) -> bool:
+    """Whether each outcome or subgroup has a mean of its own, beside which mu is that of a typical one."""
+    return content.main.answers[0].startswith("mu[")
 
 
 def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, Any]:
@@ -267,8 +278,8 @@ def _row(row: Mapping[Hashable, object], name: str, scale: Scale) -> dict[str, A
         natural = f"{number(back[0], digits)} {interval(back[1], back[2], digits)}"
     limits = f"[{percent(lower)}, {percent(upper)}]" if share else interval(lower, upper)
     return {
-        "label": str(row["label"]),
-        "engine": "" if str(row["engine"]) in str(row["label"]) else str(row["engine"]),
+        "label": show.method(str(row["label"])),
+        "engine": "" if str(row["engine"]) in str(row["label"]) else show.engine(str(row["engine"])),
         "point": percent(point) if share else number(point),
         "sd": "" if share else _sd(sd, str(row["interval"])),
         "interval": NOTHING if math.isnan(lower) and math.isnan(upper) else limits,
@@ -309,13 +320,18 @@ def chances(content: Content) -> Chances:
         if _is_effect(name) and math.isnan(content.effects.scale.held_against(threshold)):
             continue
         rows = tuple(
-            {"label": one.label, "prior": one.prior, **_chances(quantity, threshold, content.analysis.rope)}
+            {
+                "label": show.method(one.label),
+                "prior": one.prior,
+                **_chances(quantity, threshold, content.analysis.rope),
+            }
             for one in content.results
             if isinstance(quantity := one.quantities.get(name), Distribution)
         )
         if rows:
             against = "" if threshold == content.analysis.threshold else " (below and above 0)"
-            blocks.append((words.quantity(name)[0] + against, rows))
+            title = words.typical(name) if name == "mu" and _grouped(content) else words.quantity(name)
+            blocks.append((title[0] + against, rows))
     return tuple(blocks)
 
 
@@ -345,7 +361,7 @@ def tests(content: Content) -> tuple[str, ...]:
                 heterogeneity = True
             else:
                 letter = "F" if math.isfinite(test.residual_df) else "Q"
-                sentences.append(_test(f"{title} ({result.label}): {letter}", test))
+                sentences.append(_test(f"{title} ({show.method(result.label)}): {letter}", test))
     return tuple(sentences)
 
 

@@ -9,7 +9,7 @@ from poolwise.report import words
 from poolwise.report.blocks import Block, Column, Table, Terms, marked, notes, numbers, rows
 from poolwise.report.content import Content
 from poolwise.report.section import Passage, Section
-from poolwise.show import greek, interval, level, number, percent
+from poolwise.show import greek, interval, level, method, number, percent
 
 
 def _passage(content: Content) -> Passage:
@@ -49,7 +49,7 @@ def _table(content: Content) -> Table:
         "Studies{data}, with shrunken estimates and weights from “{label}”. Those of the other results are in "
         "<code>studies.csv</code>.",
         data=" (reconstructed)" if content.effects.reconstructed else "",
-        label=content.main.label,
+        label=method(content.main.label),
     )
     return Table(columns, rows(tuple(row.values())[: len(columns)] for row in study_rows(content)), caption)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
+from poolwise import show
 from poolwise.engines.nuts.limit_errors import notes_about
 from poolwise.report import words
 from poolwise.report.blocks import Block, Cell, Column, Paragraph, Table, lines, notes, numbers, rows, soft
@@ -19,7 +20,7 @@ from poolwise.show import NOTHING, greek, number
 
 def _passage(content: Content) -> Passage:
     blocks: list[Block] = [_table(content)]
-    said = [f"Log evidence by {label}: {value}. " for label, value in evidence(content)]
+    said = [f"Log evidence, {label}: {value}. " for label, value in evidence(content)]
     if said:
         blocks.append(Paragraph("".join(said)))
     blocks.append(notes(_notes(content)))
@@ -49,13 +50,19 @@ def _cells(result: Result) -> tuple[str | Cell, ...]:
     concern = result.concern(name for name in result if words.quantity(name)[0] and name not in words.SHARES)
     sentences = [finding.sentence for finding in report.findings] or [words.NOTHING_WRONG]
     return (
-        lines(result.label, soft(result.engine_label)),
+        _named(result),
         Cell(report.status, f"w {_STYLES[concern]}"),
         " ".join(greek(sentence) for sentence in sentences),
         "; ".join(f"{name}: {value}" for name, value in _watched(result)),
         words.duration(report.seconds),
         NOTHING if report.seed is None else str(report.seed),
     )
+
+
+def _named(result: Result) -> str:
+    """The method, and its engine where the label does not name it."""
+    label, engine = show.method(result.label), show.engine(result.engine_label)
+    return label if engine in label else lines(label, soft(engine))
 
 
 def _watched(result: Result) -> list[tuple[str, str]]:
@@ -78,7 +85,9 @@ def evidence(content: Content) -> tuple[tuple[str, str], ...]:
     """Label and log evidence of each result that has it, when it is asked for."""
     if not content.analysis.evidence:
         return ()
-    return tuple((one.label, number(one.evidence)) for one in content.results if not math.isnan(one.evidence))
+    return tuple(
+        (show.method(one.label), number(one.evidence)) for one in content.results if not math.isnan(one.evidence)
+    )
 
 
 def _notes(content: Content) -> tuple[str, ...]:

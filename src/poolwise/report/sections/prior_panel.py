@@ -15,7 +15,7 @@ from poolwise.report.blocks import Block, Body, Column, Paragraph, Picture, Row,
 from poolwise.report.content import Content
 from poolwise.report.section import Figure, Passage, Section
 from poolwise.report.words import UNASKED
-from poolwise.show import chance, greek, interval, level, number
+from poolwise.show import chance, greek, interval, level, likelier, number, prior
 
 
 def _passage(content: Content) -> Passage | None:
@@ -24,7 +24,7 @@ def _passage(content: Content) -> Passage | None:
         return None
     blocks: list[Block] = [Paragraph(UNASKED)] if plan.unasked else []
     blocks += [
-        Paragraph(greek(panel.sentence), answer=content.few),
+        Paragraph(prior(panel.sentence), answer=content.few),
         Paragraph(greek(panel.tau_sentence)),
         Paragraph(greek(panel.tipping_sentence)),
         Picture("prior_panel", _alternative(panel)),
@@ -61,12 +61,16 @@ def _alternative(panel: PriorPanel) -> str:
     low, high = number(float(frame["mu_lower"].min()), 2), number(float(frame["mu_upper"].max()), 2)
     return (
         f"Prior panel: the {level(panel.prob)} credible interval of the mean effect ({panel.scale.label}) under each "
-        f"of {len(frame)} priors on τ, reaching from {low} to {high}; {panel.verdict}."
+        f"of {len(frame)} priors on τ, reaching from {low} to {high}; {greek(panel.verdict)}."
     )
 
 
 def _table(content: Content, panel: PriorPanel, mu: Prior) -> Table:
-    against = [numbers(f"P(μ > {panel.threshold:g})"), Column("Interval for μ", cells="w")]
+    side = likelier(float(panel.frame["p_positive"].median()))[0]
+    against = [
+        numbers(f"P(μ {'>' if side == 'above' else '<'} {words.signed(panel.threshold)})"),
+        Column("Interval for μ", cells="w"),
+    ]
     columns = (
         Column("Prior on τ", cells="w"),
         numbers("Mean effect μ"),
@@ -76,7 +80,7 @@ def _table(content: Content, panel: PriorPanel, mu: Prior) -> Table:
         Column("Source of the prior", cells="source"),
     )
     caption = (
-        f"The same model under other priors on τ, with μ ~ {mu}: posterior medians and "
+        f"The same model under other priors on τ, with μ ~ {words.prior(str(mu))}: posterior medians and "
         f"{level(content.analysis.prob)} equal-tailed credible intervals{content.caption_note}."
     )
     return Table(columns, (Body(panel_rows(panel)),), caption)
@@ -84,14 +88,15 @@ def _table(content: Content, panel: PriorPanel, mu: Prior) -> Table:
 
 def panel_rows(panel: PriorPanel) -> tuple[Row, ...]:
     """A row for each prior, marked where it flips the verdict."""
+    side = likelier(float(panel.frame["p_positive"].median()))[0]
     return tuple(
         Row(
             (
-                str(row["prior"]),
+                words.prior(str(row["prior"])),
                 f"{number(row['mu_point'])} {interval(row['mu_lower'], row['mu_upper'])}",
                 interval(row["theta_new_lower"], row["theta_new_upper"]),
                 f"{number(row['tau_point'])} {interval(row['tau_lower'], row['tau_upper'])}",
-                *_against(row),
+                *_against(row, side),
                 str(row["source"]),
             ),
             "flips" if row["flips"] else "",
@@ -100,10 +105,13 @@ def panel_rows(panel: PriorPanel) -> tuple[Row, ...]:
     )
 
 
-def _against(row: Mapping[Hashable, Any]) -> tuple[str, ...]:
-    """The probability above the threshold, and where the interval lies; nothing where there is no threshold."""
+def _against(row: Mapping[Hashable, Any], side: str) -> tuple[str, ...]:
+    """The probability of this side of the threshold, and where the interval lies; nothing without a threshold."""
     threshold = float(row["threshold"])
-    return () if math.isnan(threshold) else (chance(row["p_positive"]), _side(str(row["excludes_zero"]), threshold))
+    if math.isnan(threshold):
+        return ()
+    size = row["p_positive"] if side == "above" else 1.0 - row["p_positive"]
+    return chance(size), _side(str(row["excludes_zero"]), threshold)
 
 
 def _side(where: str, threshold: float) -> str:

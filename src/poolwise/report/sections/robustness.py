@@ -38,9 +38,9 @@ def _refitted(content: Content) -> Result:
 def _leave_one_out(content: Content) -> Passage | None:
     check = leave_one_out(_refitted(content), prob=content.analysis.prob)
     blocks: tuple[Block, ...] = (
-        *answers([greek(check.sentences[1])]),
+        *answers([check.sentences[1]]),
         Picture("leave_one_out", "The answer without each study in turn"),
-        Paragraph(greek(check.sentences[0])),  # the others stand in the picture
+        Paragraph(check.sentences[0]),  # the others stand in the picture
     )
     draw = Figure("Leave-one-out", lambda: plot.leave_one_out(check, title=content.analysis.title))
     tables = {"leave_one_out.csv": check.influence, "leave_one_out_expected.csv": check.frame}

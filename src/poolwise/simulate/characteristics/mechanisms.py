@@ -241,7 +241,7 @@ class SizesByEffect:
 
     References
     ----------
-    Kulinskaya, Dollinger & Bjorkestol 2020, Research Synthesis Methods 11:254, 10.1002/jrsm.1379.
+    Kulinskaya, Dollinger & Bjørkestøl 2020, Research Synthesis Methods 11:254, 10.1002/jrsm.1379.
     """
 
     correlation: float = 0.5
@@ -287,7 +287,7 @@ class MisreportedErrors:
 
     References
     ----------
-    Gotzsche et al. 2007, JAMA 298:430, 10.1001/jama.298.4.430, for how often data extraction goes wrong.
+    Gøtzsche et al. 2007, JAMA 298:430, 10.1001/jama.298.4.430, for how often data extraction goes wrong.
     """
 
     share: float = 0.1

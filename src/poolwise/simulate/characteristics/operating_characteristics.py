@@ -161,7 +161,7 @@ def operating_characteristics(
     References
     ----------
     Morris, White & Crowther 2019, Statistics in Medicine 38:2074, 10.1002/sim.8086, for the design of simulations;
-    Roever, Knapp & Friede 2015, BMC Medical Research Methodology 15:99, 10.1186/s12874-015-0091-1, for coverage of
+    Röver, Knapp & Friede 2015, BMC Medical Research Methodology 15:99, 10.1186/s12874-015-0091-1, for coverage of
     the intervals of few studies.
 
     Examples

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from poolwise import show
 from poolwise.report import words
 from poolwise.report.blocks import Block, Column, Table, marked, notes, numbers, rows
 from poolwise.report.ranges_content import RangesContent
@@ -42,7 +43,13 @@ def _told_once(sentences: Sequence[str]) -> tuple[str, ...]:
 def _fits(content: RangesContent) -> Table:
     titles = ("Fit", "Engine", "Status over the tables", "Settings")
     cells = (
-        (label, engine, status, marked("<code>{settings}</code>", settings=settings), words.duration(seconds))
+        (
+            show.method(label),
+            show.engine(engine),
+            status,
+            marked("<code>{settings}</code>", settings=settings),
+            words.duration(seconds),
+        )
         for label, engine, settings, status, seconds in content.ranges.fits
     )
     return Table((*(Column(title) for title in titles), numbers("Time of all")), rows(cells))

@@ -7,10 +7,10 @@ from dataclasses import replace
 from poolwise.report.blocks import Column, Paragraph, Table, lines, marked, numbers, rows, soft
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Passage, Section
-from poolwise.report.spans import at_edge, chances, excluding, extent
-from poolwise.report.words import UNASKED
+from poolwise.report.spans import at_edge, excluding, extent
+from poolwise.report.words import UNASKED, prior
 from poolwise.settings import SMALL_K
-from poolwise.show import level, symbol
+from poolwise.show import chances_of_side, level, symbol
 
 
 def _passage(content: RangesContent, *, small: bool) -> Passage | None:
@@ -39,7 +39,7 @@ def _table(content: RangesContent) -> Table:
         numbers("Lower limit"),
         numbers("Upper limit"),
         numbers(lines("0 excluded in", "tables")),
-        numbers("P(μ > 0)"),
+        numbers(lines("P(μ on its", "side of 0)")),
         numbers(lines("Upper limit", "of τ")),
         numbers(lines("Equal weights", "(optimistic edge)")),
     )
@@ -51,11 +51,11 @@ def _table(content: RangesContent) -> Table:
     )
     cells = (
         (
-            lines(row["prior"], soft(row["name"])),
+            lines(prior(row["prior"]), soft(row["name"])),
             extent(row, "lower"),
             extent(row, "upper"),
             excluding(row | {"tables": ranges.tables, "found": ranges.found}),
-            chances(row, "p_above"),
+            chances_of_side(row["p_above_low"], row["p_above_high"]),
             extent(row, "tau_upper"),
             at_edge(row),
         )

@@ -12,7 +12,7 @@ from poolwise.report.range_answers import answer
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Figure, Passage, Section
 from poolwise.report.spans import at_edge, chances, excluding, extent
-from poolwise.show import NOTHING, is_contrast, level
+from poolwise.show import NOTHING, chances_of_side, is_contrast, level, method
 
 
 def _passage(content: RangesContent) -> Passage:
@@ -39,10 +39,10 @@ def _table(content: RangesContent) -> Table:
         outer, inner = words.kind_parts(row["interval"])
         return Row(
             (
-                lines(row["label"], soft(f"{outer} {inner}")),
+                lines(method(row["label"]), soft(f"{outer} {inner}")),
                 *(extent(row, what) for what in ("point", "lower", "upper")),
                 excluding(row),
-                *([chances(row, "p_above")] if sampled else []),
+                *([chances_of_side(row["p_above_low"], row["p_above_high"])] if sampled else []),
                 *([chances(row, "p_rope")] if region else []),
                 *([at_edge(row)] if edged else []),
             )
@@ -52,14 +52,14 @@ def _table(content: RangesContent) -> Table:
         Column("Method", cells="fit"),
         *(numbers(name) for name in ("Estimate", "Lower limit", "Upper limit")),
         numbers(lines("0 excluded in", "tables")),
-        *([numbers("P(> 0)")] if sampled else []),
+        *([numbers(lines("P of its", "side of 0"))] if sampled else []),
         *([numbers(f"P({words.signed(rope[0])} to {words.signed(rope[1])})")] if region and rope is not None else []),
         *([numbers(lines("Equal weights", "(optimistic edge)"))] if edged else []),
     )
     caption = marked(
-        "Lowest to highest over all tables, the median of those drawn below (reconstructed data). Each interval has "
-        "the probability {prob} and the kind that stands below its method; credible ones are under the priors of the "
-        "model below. Scale: {scale}. All digits are in <code>ranges.csv</code>.",
+        "Lowest to highest over all tables, the median of those drawn below (reconstructed data). Limits are those of "
+        "{prob} intervals, whose kind stands below each method; credible ones are under the priors of the model below. "
+        "Scale: {scale}. All digits are in <code>ranges.csv</code>.",
         prob=prob,
         scale=content.analysis.effects.scale.label,
     )

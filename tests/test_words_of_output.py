@@ -1,0 +1,108 @@
+"""What people read: names keep their letters, quantities their symbols, probabilities their side."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import poolwise as pw
+from poolwise import show
+from poolwise.report import words
+
+ROOT = Path(__file__).parents[1]
+SPELT = (
+    "Roever", "Bartos", "Buerkner", "Schoenbrodt", "Bjorkestol", "Saeilynoja", "Lopez-Lopez", "Fernandez-Castilla",
+    "Gotzsche", "Sanchez-Meca", "Marin-Martinez", "Ruecker", "Drmac", "Ozdemir", "Juarez", "Fruehwirth",
+)  # fmt: skip
+
+
+def test_names_of_authors_keep_their_letters():
+    files = [ROOT / "README.md", *(ROOT / "src").rglob("*.py"), *(ROOT / "models").glob("*.toml")]
+    files += (ROOT / "notebooks").glob("*.ipynb")
+    bare = re.compile(rf"\b({'|'.join(SPELT)})\b")
+    found = {file.name: names for file in files if (names := bare.findall(file.read_text(encoding="utf-8")))}
+    assert not found
+
+
+QUANTITIES = ("mu", "tau", "theta_new", "mu_spread", "tau_spread", "tau_between", "tau_within", "omega", "I2", "H2")
+CODE = re.compile(rf"\b(?:{'|'.join([*QUANTITIES, 'beta', 'gamma', 'theta', 'tau2'])})\b")
+SCALES = ("SMD", "log OR", "Fisher z", "log rate", "logit", "MD")
+MODELS = ("bcg", "bcg_latitude", "magnesium", "adherence", "joint_outcomes", "assink_three_level")
+
+
+def said(results, panel=None):
+    """Every sentence that these objects print."""
+    texts = [str(result) for result in results]
+    texts += [re.sub(r"<[^>]+>", " ", result._repr_html_()) for result in results]
+    if panel is not None:
+        texts += [*panel.sentences, repr(panel), re.sub(r"<[^>]+>", " ", panel._repr_html_())]
+    return [re.sub(r"\s+", " ", text) for text in texts]
+
+
+@pytest.fixture(scope="module")
+def bcg():
+    return pw.datasets.load("bcg")
+
+
+def check(texts):
+    """No sign of inequality after "is" or "from", no name of code, and no probability of the less likely side."""
+    for text in texts:
+        assert not re.search(r"\b(is|to|from|between|probability) [<>]", text), text
+        assert not CODE.search(re.sub(r"\[[^]]*\]|“[^”]*”|<[A-Z]\w+.*", "", text)), text
+        for chance in re.findall(r"(?:with probability|probability that .*? is)(?: more than)? (\d\.\d+)", text):
+            assert float(chance) >= 0.5, text
+        for before in re.findall(r"([^;]*) with probability", re.sub(r"“[^”]*”", "", text)):
+            assert re.search(r"(below|above) [−\d.]+ *(\(\))?$", before), text
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_results_of_the_packaged_questions_speak_in_one_vocabulary(name):
+    analysis = pw.load_analysis(ROOT / "models" / f"{name}.toml")
+    quick = [fit for fit in analysis.fits if not isinstance(fit.engine, pw.NUTS)]
+    check(said([pw.fit(analysis.effects, fit.model, fit.engine) for fit in quick]))
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_side_that_is_named_is_that_of_the_median(scale, sign):
+    y = sign * np.array([0.31, 0.12, 0.44, 0.2])
+    effects = pw.Effects(y, se=[0.11, 0.2, 0.19, 0.1], scale=scale, directions=("worse", "better"))
+    result = pw.fit(effects, pw.RandomEffects(mu=pw.priors.Normal(0, 1), tau=pw.priors.HalfNormal(0.5)), pw.Exact())
+    tau = [pw.priors.HalfNormal(0.25), pw.priors.HalfNormal(1.0)]
+    panel = pw.checks.prior_panel(effects, result.model, priors=tau)
+    check(said([result], panel))
+    if effects.scale.null_value is not None:
+        side = "above" if sign > 0 else "below"
+        assert f"{side} " in str(result).replace("\n", " ")
+        assert ("“better”" if sign > 0 else "“worse”") in panel.sentence
+
+
+def test_engines_have_one_name_in_print_and_their_own_in_frames(bcg):
+    result = pw.fit(bcg, pw.RandomEffects(), pw.Exact())
+    assert str(result).startswith("Bayesian, exact: ")
+    assert set(pw.compare(result)["engine"]) == {"exact"}
+    assert show.method("meta-regression ~ ablat, NUTS") == "meta-regression ~ ablat (Bayesian, NUTS)"
+    assert show.method("exact replications, REML") == "exact replications, REML"  # a user's own words
+
+
+def test_a_printed_result_fits_the_terminal(bcg, monkeypatch):
+    result = pw.fit(bcg, pw.RandomEffects(), pw.Exact())
+    for width in (60, 80, 120):
+        monkeypatch.setenv("COLUMNS", str(width))
+        assert max(map(len, str(result).splitlines())) <= width
+    assert "In a new study" in str(result)
+    assert "τ" in str(result)
+
+
+def test_a_card_counts_people_in_whole_numbers(bcg):
+    assert "262" in bcg._repr_html_()
+    assert "262.0" not in bcg._repr_html_()
+
+
+def test_the_mean_of_a_typical_outcome_is_named_so():
+    result = pw.fit(pw.datasets.load("working_alliance"), pw.JointOutcomes(), pw.Exact())
+    assert "μ of a typical outcome" in result._repr_html_()
+    assert words.typical("mu")[0] == "Mean effect of a typical outcome"
