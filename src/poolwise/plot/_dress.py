@@ -29,22 +29,23 @@ def dress(ax: Axes, placed: Placed, scale: Scale, *, label: str = "") -> None:
     label : str
         Words of the axis; those of the reading scale when empty.
     """
+    sizes = placed.sheet.sizes
     inches = ax.get_position().width * _canvas.figure_of(ax).get_size_inches()[0]
     low, high = ax.get_xlim()
-    found = _axis.ticks(scale, low, high, width=lambda words: _text.width(words, _sheet.TICK_SIZE), inches=inches)
+    found = _axis.ticks(scale, low, high, width=lambda words: _text.width(words, sizes.tick), inches=inches)
     ax.set_xticks([x for x, _ in found], labels=[words for _, words in found])
     ax.minorticks_off()
     ax.tick_params(axis="x", length=3.0, width=0.8, color=_sheet.SOFT, labelcolor=_sheet.INK, top=False, labeltop=False)
     ax.tick_params(axis="x", bottom=True, labelbottom=True, direction="out", pad=2.5)
     for tick in ax.get_xticklabels():
-        tick.set_fontproperties(_text.font(tick.get_text(), _sheet.TICK_SIZE))
+        tick.set_fontproperties(_text.font(tick.get_text(), sizes.tick))
     words = label or _text.plain(scale.natural_label) + NOTES.get(scale.transform, "")
-    look = _text.font(words, _sheet.BODY_SIZE)
+    look = _text.font(words, sizes.body)
     ax.set_xlabel(words, fontproperties=look, color=_sheet.INK, parse_math=False, va="center")
     down = placed.sheet.rows + _LABEL_DOWN / placed.sheet.pitch
     start, length = _edge(ax, placed)
-    half = 0.5 * _text.width(words, _sheet.BODY_SIZE)
-    centre = min(max(start + 0.5 * length, half + _sheet.MARGIN), placed.width - _sheet.MARGIN - half)
+    half = 0.5 * _text.width(words, sizes.body)
+    centre = min(max(start + 0.5 * length, half + sizes.margin), placed.width - sizes.margin - half)
     ax.xaxis.set_label_coords((centre - start) / length, down, transform=ax.get_yaxis_transform())
 
 
@@ -75,9 +76,10 @@ def direct(ax: Axes, placed: Placed, null: float, directions: tuple[str, str]) -
     at = start + (null - low) / (high - low) * length
     y = placed.sheet.rows + _WORDS_DOWN / placed.sheet.pitch
     below, above = (_text.plain(words) for words in directions)
+    sizes = placed.sheet.sizes
     if below:
-        words = _text.fit(f"← {below}", at - _NEAR - _sheet.MARGIN, _sheet.TICK_SIZE)
-        _canvas.write(ax, placed, (at - _NEAR, y), Phrase(words, _sheet.TICK_SIZE), "right")
+        words = _text.fit(f"← {below}", at - _NEAR - sizes.margin, sizes.tick)
+        _canvas.write(ax, placed, (at - _NEAR, y), Phrase(words, sizes.tick), "right")
     if above:
-        words = _text.fit(f"{above} →", placed.width - _sheet.MARGIN - at - _NEAR, _sheet.TICK_SIZE)
-        _canvas.write(ax, placed, (at + _NEAR, y), Phrase(words, _sheet.TICK_SIZE), "left")
+        words = _text.fit(f"{above} →", placed.width - sizes.margin - at - _NEAR, sizes.tick)
+        _canvas.write(ax, placed, (at + _NEAR, y), Phrase(words, sizes.tick), "left")
