@@ -77,6 +77,13 @@ def direct(ax: Axes, placed: Placed, null: float, directions: tuple[str, str]) -
     y = placed.sheet.rows + _WORDS_DOWN / placed.sheet.pitch
     below, above = (_text.plain(words) for words in directions)
     sizes = placed.sheet.sizes
+    # Where the null value is so near an edge that the words on that side would be cut, both move.
+    edge = placed.width - sizes.margin - _NEAR
+    if above:
+        at = min(at, edge - _text.width(f"{above} →", sizes.tick))
+    if below:
+        at = max(at, sizes.margin + _NEAR + _text.width(f"← {below}", sizes.tick))
+    at = min(at, edge)
     if below:
         words = _text.fit(f"← {below}", at - _NEAR - sizes.margin, sizes.tick)
         _canvas.write(ax, placed, (at - _NEAR, y), Phrase(words, sizes.tick), "right")

@@ -235,9 +235,13 @@ def place(sheet: Sheet, width: float | None = None) -> Placed:
 
 
 def spill_room(sheet: Sheet, index: int) -> float:
-    """Inches beyond its column that a spilling cell may take: the next column, if that is one of words."""
-    following = sheet.columns[index + 1] if index + 1 < len(sheet.columns) else None
-    return sheet.sizes.gap + _column_width(sheet, index + 1) if isinstance(following, Column) else 0.0
+    """Inches beyond its column that a spilling cell may take: the columns of words that follow it."""
+    room = 0.0
+    for following, column in enumerate(sheet.columns[index + 1 :], start=index + 1):
+        if isinstance(column, Plot):
+            break
+        room += sheet.sizes.gap + _column_width(sheet, following)
+    return room
 
 
 def _height(lines: Sequence[Phrase]) -> float:
