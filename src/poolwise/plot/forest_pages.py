@@ -108,9 +108,9 @@ def picture_of(
     steps = replace(steps, eye=EYE if found else 0.0)
     told = forest_notes(
         frame, results, rope=rope, threshold=threshold, leaves_axis=_leaves(frame, span, choices),
-        layout=_said(columns, choices, first, found=bool(found)),
+        layout=_said(columns, choices, first, found=bool(found), named=steps.named),
     )  # fmt: skip
-    notes = _notes(told, choices, columns)
+    notes = _notes(told, choices, columns, named=steps.named)
     pages = []
     parts = _parts(frame, choices)
     for number, part in enumerate(parts, start=1):
@@ -229,24 +229,25 @@ def _wraps(lines: Body, columns: Layout, choices: Choices) -> int:
     return max((wrapped_label(name, columns.labels, size).count("\n") + 1 for name in names), default=1)
 
 
-def _notes(told: Told, choices: Choices, columns: Layout) -> tuple[Phrase, ...]:
+def _notes(told: Told, choices: Choices, columns: Layout, *, named: bool) -> tuple[Phrase, ...]:
     size, sizes = note_size(choices.inches), sizes_of(choices.inches)
     if choices.notes == "none":
         return ()
     if choices.notes == "full":
         return tuple(told.full(size))
-    wished = choices.columns is not None and bool(columns.left_out)
+    wished = not named or (choices.columns is not None and bool(columns.left_out))
     return tuple(told.short(size, choices.inches - 2.0 * sizes.margin, first_layout=wished))
 
 
-def _said(columns: Layout, choices: Choices, result: Result, *, found: bool) -> list[str]:
+def _said(columns: Layout, choices: Choices, result: Result, *, found: bool, named: bool) -> list[str]:
     """What has to be said of columns, order and densities."""
     said = []
     if columns.left_out:
         said.append(f"No room for: {listing(columns.left_out)}.")
-    if choices.compact and choices.columns is None:
-        said.append("Studies are thin lines; plot.forest(..., pages=40) names each.")
-    if choices.sort != "as given":
+    if not named:
+        marks = "square: as reported; circle: shrunken" if choices.raw and choices.shrunken else "a line each"
+        said.insert(0, f"{result.effects.k} studies, {choices.order_words} ({marks}); names in the table of studies")
+    if named and choices.sort != "as given":
         said.append(f"Studies {choices.order_words}.")
     if found:
         said.append("Densities: posteriors, each as high as its room; dashed: the prior of the mean effect.")

@@ -142,7 +142,7 @@ class _Pile:
                 record = block[kind]
                 label = (_INDENT if own and group else "") + _summary_label("" if own else group, kind)
                 indent = _INDENT if own and group else ""
-                aside = indent + ", ".join(filter(None, (self.said(record), _words.kind(record["interval"]))))
+                aside = indent + " ".join(filter(None, (self.said(record), _words.kind(record["interval"]))))
                 self.rows.append(Row(kind, label, self.y[-1] + 0.5, record, colour, aside.rstrip()))
                 self.down(1.0)
 
@@ -172,7 +172,7 @@ def body(frame: pd.DataFrame, results: Sequence[Result], choices: Choices, steps
     own = {str(group) for group in studies["group"]}
     inner = told[0] if told and told[0] and set(told[0]) - {""} and set(told[0]) - {""} <= own else {}
     if not steps.named and studies["group"].nunique() == 1:
-        pile.heading("group", f"{len(studies)} studies, {choices.order_words}")
+        pile.heading("group", f"{len(studies)} studies")
     for group in dict.fromkeys(studies["group"]):
         members = studies[studies["group"] == group]
         if group:
@@ -211,7 +211,7 @@ def _sayer(frame: pd.DataFrame, results: Sequence[Result], choices: Choices) -> 
 
     def said(record: Mapping[Any, Any]) -> str:
         point, lower, upper = scale.back([record["point"], record["lower"], record["upper"]]).tolist()
-        return choices.theme.interval(_words.estimate(point, lower, upper, places))
+        return f"{choices.theme.interval(_words.estimate(point, lower, upper, places))}, {level(record['prob'])}"
 
     return said
 
@@ -426,8 +426,9 @@ def _value(value: Any) -> str:
     if pd.isna(value):
         return ""
     if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool | np.bool_):
-        grouped = f"{value:,.0f}" if abs(value) >= 10000 else f"{value:.0f}"
-        return (grouped if float(value).is_integer() else f"{value:.4g}").replace("-", "−")
+        number = float(value)
+        grouped = f"{number:,.0f}" if abs(number) >= 10000 else f"{number:.0f}"
+        return (grouped if number.is_integer() else f"{number:.4g}").replace("-", "−")
     return _text.fit(_text.plain(value), 1.1, 7.0)
 
 
@@ -457,13 +458,21 @@ def _labels(lines: Body, found: Layout, effects: Effects, choices: Choices) -> C
         elif row.aside:
             small = min(sizes.body, _sheet.ASIDE_SIZE)
             aside = row.aside
-            for shorter in (aside.partition(" (equal")[0], aside.rpartition(", ")[0] or aside.partition(" (")[0]):
+            for shorter in _shorter(aside):
                 if _text.width(aside, small) > room:
                     aside = shorter
             words = f"{words}\n{aside}"
         cells.append(words)
     spill = frozenset(i for i, row in enumerate(lines.rows) if row.kind != "study")
     return Column(_heading(effects, choices), tuple(cells), spill=spill, inches=found.labels)
+
+
+def _shorter(aside: str) -> tuple[str, str]:
+    """An aside without the rule of its interval, and without its kind where numbers stand before it."""
+    kind = aside.removesuffix("(equal-tailed)").rstrip()
+    if "%" in kind:
+        return kind, kind.rpartition(" % ")[0] + " %"
+    return kind, kind.partition(" (")[0]
 
 
 def _source(effects: Effects) -> str:
