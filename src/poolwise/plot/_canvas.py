@@ -68,6 +68,7 @@ def write(
         fontproperties=_text.font(phrase.words, phrase.size, bold=phrase.bold),
         parse_math=phrase.math,
         clip_on=False,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8} if phrase.backed else None,
     )
 
 
@@ -166,6 +167,8 @@ def _write_body(ax: Axes, placed: Placed) -> None:
             write(ax, placed, (at, height), Phrase(words, size, colour, bold=True), column.align)
         for i, (line, cell) in enumerate(zip(sheet.lines, column.cells, strict=True)):
             room = own + spill if i in column.spill else own
+            if line.free and index == 0:
+                room = sum(placed.main) - x
             parts = cell.split("\n")
             for n, phrase in enumerate(_cell(parts, line, column, size, room)):
                 if phrase.words:
@@ -180,7 +183,7 @@ def _cell(parts: Sequence[str], line: Line, column: Column, size: float, room: f
         own, bold = (min(size, _sheet.ASIDE_SIZE), False) if aside else (size, line.bold)
         several = len(parts) > 1 and n < len(column.colours)
         colour = column.colours[n] if several else _sheet.SOFT if aside else line.colour
-        phrases.append(Phrase(_text.fit(words, room, own, bold=bold), own, colour, bold=bold))
+        phrases.append(Phrase(_text.fit(words, room, own, bold=bold), own, colour, bold=bold, backed=line.free))
     return phrases
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from poolwise.plot import _axis, _canvas, _sheet, _text
-from poolwise.plot._sheet import Phrase, Placed, Plot
+from poolwise.plot._sheet import Phrase, Placed, Plot, Sizes
 from poolwise.scale import Scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LABEL_DOWN, _WORDS_DOWN, _NEAR = 0.34, 0.51, 0.08
+DIRECTION_STEP = 0.13  # inches from the words of one direction to those of the other, where they need two lines
 NOTES = {"log": " (log axis)", "fisher z": " (Fisher z axis)", "logit": " (logit axis)"}
 
 
@@ -77,16 +78,25 @@ def direct(ax: Axes, placed: Placed, null: float, directions: tuple[str, str]) -
     y = placed.sheet.rows + _WORDS_DOWN / placed.sheet.pitch
     below, above = (_text.plain(words) for words in directions)
     sizes = placed.sheet.sizes
+    left, right = sizes.margin, placed.width - sizes.margin
+    texts = [f"← {below}" if below else "", f"{above} →" if above else ""]
+    if lines_of(directions, sizes, placed.width) == 2:
+        for n, words in enumerate(texts):
+            own = Phrase(_text.fit(words, right - left, sizes.tick), sizes.tick)
+            down = n * DIRECTION_STEP / placed.sheet.pitch
+            _canvas.write(ax, placed, ((left, right)[n], y + down), own, "left" if n == 0 else "right")
+        return
     # Where the null value is so near an edge that the words on that side would be cut, both move.
-    edge = placed.width - sizes.margin - _NEAR
     if above:
-        at = min(at, edge - _text.width(f"{above} →", sizes.tick))
+        at = min(at, right - _NEAR - _text.width(texts[1], sizes.tick))
     if below:
-        at = max(at, sizes.margin + _NEAR + _text.width(f"← {below}", sizes.tick))
-    at = min(at, edge)
-    if below:
-        words = _text.fit(f"← {below}", at - _NEAR - sizes.margin, sizes.tick)
-        _canvas.write(ax, placed, (at - _NEAR, y), Phrase(words, sizes.tick), "right")
+        at = max(at, left + _NEAR + _text.width(texts[0], sizes.tick))
+        _canvas.write(ax, placed, (at - _NEAR, y), Phrase(texts[0], sizes.tick), "right")
     if above:
-        words = _text.fit(f"{above} →", placed.width - sizes.margin - at - _NEAR, sizes.tick)
-        _canvas.write(ax, placed, (at + _NEAR, y), Phrase(words, sizes.tick), "left")
+        _canvas.write(ax, placed, (at + _NEAR, y), Phrase(texts[1], sizes.tick), "left")
+
+
+def lines_of(directions: tuple[str, str], sizes: Sizes, inches: float) -> int:
+    """Lines that the words of the directions need on a sheet of this width: 0, 1 or 2."""
+    long = [_text.width(f"← {_text.plain(words)}", sizes.tick) for words in directions if words]
+    return 0 if not long else 1 if sum(long) + 2.0 * (_NEAR + sizes.margin) <= inches else 2

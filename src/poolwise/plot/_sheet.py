@@ -61,6 +61,8 @@ class Phrase:
         Whether the type is bold.
     math : bool
         Whether dollars enclose mathtext.
+    backed : bool
+        Whether what lies below is hidden behind the words.
     """
 
     words: str
@@ -68,6 +70,7 @@ class Phrase:
     colour: str = SOFT
     bold: bool = False
     math: bool = False
+    backed: bool = False
 
 
 @final
@@ -75,13 +78,15 @@ class Phrase:
 class Line:
     """A row of the body: its centre in row heights from the top, and how its words look.
 
-    With `aside`, all but the first line of a cell is an aside, in small grey type.
+    With `aside`, all but the first line of a cell is an aside, in small grey type; with `free`, the words of its first
+    column may run on over the axes.
     """
 
     y: float
     bold: bool = False
     colour: str = INK
     aside: bool = False
+    free: bool = False
 
 
 @final
@@ -279,6 +284,8 @@ def _column_width(sheet: Sheet, index: int) -> float:
     room = spill_room(sheet, index) if column.spill else 0.0
     own = [_text.width(part, sheet.sizes.body, bold=True) for part in column.heading.split("\n")]
     for i, (line, cell) in enumerate(zip(sheet.lines, column.cells, strict=True)):
+        if line.free:
+            continue
         length = max(_text.width(part, sheet.sizes.body, bold=line.bold) for part in cell.split("\n"))
         own.append(length - room if i in column.spill else length)
     return max(own)

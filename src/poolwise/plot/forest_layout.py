@@ -17,7 +17,7 @@ LEAST_TYPE = 6.5
 SHARE = 0.4
 NARROW, _WIDE = 4.8, 6.2
 _LEAST, _MOST = 2.4, 30.0
-_LEAST_LABEL = 0.7
+_LEAST_LABEL = 0.6
 _SLIM = 1.0  # inches of labels below which they may stand on three lines
 _LONGEST = 0.34  # of the width, beyond which labels are wrapped
 _PAGE = Sizes(title=9.5, body=7.5, tick=7.0, margin=0.1, gap=0.13, plot_gap=0.14)
@@ -172,12 +172,14 @@ def wrapped_label(words: str, inches: float, size: float, *, bold: bool = False)
     """A label on one line, on two or, in a narrow column, on three; cut when it is longer."""
     if _text.width(words, size, bold=bold) <= inches:
         return words
-    lines = _text.wrap(words, inches, size, bold=bold)
+    indent = words[: len(words) - len(words.lstrip())]
+    room = inches - _text.width(indent, size, bold=bold)
+    lines = _text.wrap(words.strip(), room, size, bold=bold)
     most = 3 if inches < _SLIM and not bold else 2
     if len(lines) <= most:
-        return "\n".join(lines)
-    rest = _text.fit(" ".join(lines[most - 1 :]), inches, size, bold=bold)
-    return "\n".join([*lines[: most - 1], rest])
+        return "\n".join(indent + line for line in lines)
+    rest = _text.fit(" ".join(lines[most - 1 :]), room, size, bold=bold)
+    return "\n".join(indent + line for line in [*lines[: most - 1], rest])
 
 
 def labels_of(words: Sequence[str], asides: Sequence[str], sizes: Sizes, spill: float) -> Labels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
@@ -72,9 +73,11 @@ class Told:
             alarms, taken = [replace(brief, words=room)], 1
         layout = self.layout[:1] if first_layout else ()
         paragraph = ""
+        scale = re.compile(r" on the [^;.]* scale")
+        first = [scale.sub("", words) for words in self.numbers[:-1]] + list(self.numbers[-1:])  # said once, at the end
         for long, brief_words in [
-            *((words, "") for words in self.numbers),
             *((words, "") for words in layout),
+            *((words, "") for words in first),
             *((words, "") for words in self.region),
             *zip(self.made, self.priors, strict=True),
             *((words, "") for words in (*self.mild, *self.key)),
@@ -140,7 +143,7 @@ def forest_notes(
     told = [
         (name + (f"{_text.escaped(_text.plain(group))}: " if group else ""), block)
         for name, groups in zip(named, of_results, strict=True)
-        for group, block in groups.items()
+        for group, block in sorted(groups.items(), key=lambda each: each[0] != "")  # what groups share comes first
     ]
     numbers = [name + words for name, block in told if (words := _numbers(block, scale, places, threshold))]
     if len(results) == 1 and "Q" in results[0] and any("Q" in block for _, block in told):

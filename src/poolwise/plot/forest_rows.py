@@ -12,7 +12,7 @@ import pandas as pd
 
 from poolwise.effects import Effects
 from poolwise.errors import InputError, nearest, shown
-from poolwise.plot import _sheet, _text, _words
+from poolwise.plot import _dress, _sheet, _text, _words
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
 from poolwise.plot.forest_choices import EVENTS, Choices
 from poolwise.plot.forest_frame import blocks
@@ -292,6 +292,7 @@ def forest_sheet(
                 bold=row.kind in _BOLD and not (row.kind == "mean" and choices.inches < NARROW),
                 colour=row.colour if row.kind == "block" else _sheet.INK,
                 aside=row.kind in _SUMMARIES,
+                free=row.kind == "block",
             )
             for row in lines.rows
         ),
@@ -299,9 +300,15 @@ def forest_sheet(
         pitch=lines.steps.pitch,
         columns=columns,
         notes=tuple(notes),
-        below=0.66 if any(effects.directions) else 0.5,
+        below=_below(effects, choices),
         sizes=sizes_of(choices.inches, heading_lines=deep),
     )
+
+
+def _below(effects: Effects, choices: Choices) -> float:
+    """Inches for ticks, the words of the axis, and those of the directions on as many lines as they need."""
+    lines = _dress.lines_of(effects.directions, sizes_of(choices.inches), choices.inches)
+    return 0.5 + (0.16 if lines else 0.0) + (_dress.DIRECTION_STEP if lines == 2 else 0.0)
 
 
 def title_of(words: str | None, effects: Effects) -> str:
@@ -326,7 +333,9 @@ def with_cells(found: Layout, frame: pd.DataFrame, lines: Body, effects: Effects
 def _study_label(record: Mapping[Any, Any], mixed: bool) -> str:
     """The study's own label; where the sources differ, with its source unless that was reported."""
     label, source = _text.plain(record["label"]), str(record["data"])
-    return f"{label} ({source})" if mixed and source != "reported" and source not in label else label
+    if not mixed:
+        return label.removesuffix(f" ({_SAID})") if source == _SAID else label  # the heading says it of all
+    return f"{label} ({source})" if source != "reported" and source not in label else label
 
 
 def _summary_label(group: str, kind: Summary) -> str:
@@ -453,7 +462,9 @@ def _labels(lines: Body, found: Layout, effects: Effects, choices: Choices) -> C
                 _text.fit(words, found.labels, sizes.body) if single else wrapped_label(words, found.labels, sizes.body)
             )
             words = words if lines.steps.named else ""
-        elif row.kind in ("block", "group"):
+        elif row.kind == "block":
+            pass
+        elif row.kind == "group":
             words = wrapped_label(words, room, sizes.body, bold=True)
         elif row.aside:
             small = min(sizes.body, _sheet.ASIDE_SIZE)
