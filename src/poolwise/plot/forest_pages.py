@@ -224,6 +224,8 @@ def _steps(frame: pd.DataFrame, results: Sequence[Result], choices: Choices, *, 
 
 def _wraps(lines: Body, columns: Layout, choices: Choices) -> int:
     """On how many lines the labels of studies stand."""
+    if choices.compact:
+        return 1
     size = sizes_of(choices.inches).body
     names = [row.label for row in lines.rows if row.kind == "study"]
     return max((wrapped_label(name, columns.labels, size).count("\n") + 1 for name in names), default=1)

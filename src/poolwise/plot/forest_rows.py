@@ -114,8 +114,8 @@ class Body:
 class _Pile:
     """Rows one below the other."""
 
-    def __init__(self, steps: Steps, said: Callable[[Mapping[Any, Any]], str], *, mixed: bool) -> None:
-        self.steps, self.said, self.mixed = steps, said, mixed
+    def __init__(self, steps: Steps, said: Callable[[Mapping[Any, Any]], str], *, mixed: bool, indent: str) -> None:
+        self.steps, self.said, self.mixed, self.indent = steps, said, mixed, indent
         self.rows: list[Row] = []
         self.y: list[float] = [0.1]
 
@@ -130,7 +130,7 @@ class _Pile:
 
     def study(self, record: Mapping[Any, Any]) -> None:
         """A line for a study."""
-        label = (_INDENT if record["group"] else "") + _study_label(record, self.mixed)
+        label = (self.indent if record["group"] else "") + _study_label(record, self.mixed)
         self.rows.append(Row("study", label, self.y[-1] + 0.5 * self.steps.study, record))
         self.down(self.steps.study)
 
@@ -140,8 +140,8 @@ class _Pile:
             if kind in block:
                 self.down(self.steps.eye)
                 record = block[kind]
-                label = (_INDENT if own and group else "") + _summary_label("" if own else group, kind)
-                indent = _INDENT if own and group else ""
+                indent = self.indent if own and group else ""
+                label = indent + _summary_label("" if own else group, kind)
                 aside = indent + " ".join(filter(None, (self.said(record), _words.kind(record["interval"]))))
                 self.rows.append(Row(kind, label, self.y[-1] + 0.5, record, colour, aside.rstrip()))
                 self.down(1.0)
@@ -166,7 +166,8 @@ def body(frame: pd.DataFrame, results: Sequence[Result], choices: Choices, steps
     Body
     """
     studies = frame[frame["row"] == "study"]
-    pile = _Pile(steps, _sayer(frame, results, choices), mixed=studies["data"].nunique() > 1)
+    indent = _INDENT if choices.inches >= NARROW else ""
+    pile = _Pile(steps, _sayer(frame, results, choices), mixed=studies["data"].nunique() > 1, indent=indent)
     series = choices.theme.series
     told = blocks(frame, results) if results else []
     own = {str(group) for group in studies["group"]}
@@ -456,12 +457,12 @@ def _labels(lines: Body, found: Layout, effects: Effects, choices: Choices) -> C
     cells = []
     for row in lines.rows:
         words = row.label
-        if row.kind == "study":
-            single = choices.compact or not lines.steps.named
-            words = (
-                _text.fit(words, found.labels, sizes.body) if single else wrapped_label(words, found.labels, sizes.body)
-            )
-            words = words if lines.steps.named else ""
+        if row.kind == "study" and not lines.steps.named:
+            words = ""
+        elif row.kind == "study" and choices.compact:
+            words = _text.fit(words, found.labels, sizes.body)
+        elif row.kind == "study":
+            words = wrapped_label(words, found.labels, sizes.body)
         elif row.kind == "block":
             pass
         elif row.kind == "group":
