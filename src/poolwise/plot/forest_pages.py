@@ -18,7 +18,7 @@ from poolwise.plot.forest_eyes import Eye, eyes
 from poolwise.plot.forest_frame import forest_frame, results_of
 from poolwise.plot.forest_layout import Layout, note_size, sizes_of, wrapped_label
 from poolwise.plot.forest_notes import Told, forest_notes
-from poolwise.plot.forest_rows import PAGE_HEIGHT, ROWS, Body, Steps, body, layout, title_of, with_cells
+from poolwise.plot.forest_rows import PAGE_HEIGHT, ROWS, Body, Steps, body, deep, layout, title_of, with_cells
 from poolwise.result import Result
 from poolwise.scale import Scale
 
@@ -105,6 +105,11 @@ def picture_of(
     lines = body(frame, results, choices, steps)
     columns = layout(frame, lines, first.effects, choices)
     steps = _steps(frame, results, choices, stacked=columns.stacked, wrapped=_wraps(lines, columns, choices))
+    if deep(lines, columns, choices):
+        # A third line below the name of a summary; studies keep their height in inches.
+        taller = steps.pitch + sizes_of(choices.inches).body * _BETWEEN
+        less = steps.pitch / taller
+        steps = replace(steps, pitch=taller, study=steps.study * less, apart=steps.apart * less, deep=True)
     steps = replace(steps, eye=EYE if found else 0.0)
     told = forest_notes(
         frame, results, rope=rope, threshold=threshold, leaves_axis=_leaves(frame, span, choices),

@@ -76,6 +76,8 @@ class Steps:
         Row heights of the densities above a summary; 0 for none.
     named : bool
         Whether there is room for the labels of studies.
+    deep : bool
+        Whether kinds of intervals stand on two lines.
     apart : float
         Row heights of raw and shrunken marks from the middle of their line.
     """
@@ -84,6 +86,7 @@ class Steps:
     study: float
     eye: float = 0.0
     named: bool = True
+    deep: bool = False
     apart: float = 0.18
 
 
@@ -449,11 +452,24 @@ def _heading(effects: Effects, choices: Choices) -> str:
     return heading
 
 
+def deep(lines: Body, found: Layout, choices: Choices) -> bool:
+    """Whether the kind of some interval is too long for one line of the labels."""
+    size = min(sizes_of(choices.inches).body, _sheet.ASIDE_SIZE)
+    room = label_room(found, choices)
+    return any(_text.width(row.aside, size) > room for row in lines.rows if "%" not in row.aside)
+
+
+def label_room(found: Layout, choices: Choices) -> float:
+    """Inches of a label that may run over the columns of words beside it."""
+    left = itertools.takewhile(lambda column: isinstance(column, Column), found.columns)
+    gap = sizes_of(choices.inches).gap
+    return found.labels + sum(gap + (column.inches or 0.0) for column in left if isinstance(column, Column))
+
+
 def _labels(lines: Body, found: Layout, effects: Effects, choices: Choices) -> Column:
     """The first column; lines other than studies may run on into the next one."""
     sizes = sizes_of(choices.inches)
-    left = list(itertools.takewhile(lambda column: isinstance(column, Column), found.columns))
-    room = found.labels + sum(sizes.gap + (column.inches or 0.0) for column in left if isinstance(column, Column))
+    room = label_room(found, choices)
     cells = []
     for row in lines.rows:
         words = row.label
@@ -470,6 +486,10 @@ def _labels(lines: Body, found: Layout, effects: Effects, choices: Choices) -> C
         elif row.aside:
             small = min(sizes.body, _sheet.ASIDE_SIZE)
             aside = row.aside
+            kind, bracket, rule = aside.partition(" (")
+            if lines.steps.deep and bracket and "%" not in kind and _text.width(f"({rule}", small) <= room:
+                indent = aside[: len(aside) - len(aside.lstrip())]
+                words, aside = f"{words}\n{kind}", f"{indent}({rule}"
             for shorter in _shorter(aside):
                 if _text.width(aside, small) > room:
                     aside = shorter
