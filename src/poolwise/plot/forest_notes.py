@@ -77,9 +77,10 @@ class Told:
         first = [scale.sub("", words) for words in self.numbers[:-1]] + list(self.numbers[-1:])  # said once, at the end
         for long, brief_words in [
             *((words, "") for words in layout),
-            *((words, "") for words in first),
-            *((words, "") for words in self.region),
-            *zip(self.made, self.priors, strict=True),
+            *((words, "") for words in first[:1]),
+            *zip(self.made[:1], self.priors[:1], strict=True),
+            *((words, "") for words in (*first[1:], *self.region)),
+            *zip(self.made[1:], self.priors[1:], strict=True),
             *((words, "") for words in (*self.mild, *self.key)),
         ]:
             for words in filter(None, (long, brief_words)):
