@@ -11,6 +11,7 @@ from poolwise.plot.conditional_plot import conditional
 from poolwise.plot.cumulative_plot import cumulative, cumulative_frame
 from poolwise.plot.figures import close
 from poolwise.plot.forest_frame import forest_frame
+from poolwise.plot.forest_pages import forest_caption
 from poolwise.plot.forest_plot import forest
 from poolwise.plot.funnel_frame import funnel_frame
 from poolwise.plot.funnel_plot import funnel
@@ -39,10 +40,10 @@ from poolwise.plot.z_plot import z_frame, z_plot
 
 __all__ = [
     "bubble", "bubble_frame", "calibration", "caterpillar", "caterpillar_frame", "close", "conditional",
-    "conditional_frame", "cumulative", "cumulative_frame", "dark", "forest", "forest_frame", "funnel", "funnel_frame",
-    "labbe", "labbe_frame", "leave_one_out", "leave_one_out_frame", "model_frame", "model_probabilities",
-    "numeric_moderators", "operating_characteristics", "operating_characteristics_frame", "posterior",
-    "posterior_frame", "prior_panel", "prior_predictive", "prior_surface", "prisma", "publication_bias",
+    "conditional_frame", "cumulative", "cumulative_frame", "dark", "forest", "forest_caption", "forest_frame", "funnel",
+    "funnel_frame", "labbe", "labbe_frame", "leave_one_out", "leave_one_out_frame", "model_frame",
+    "model_probabilities", "numeric_moderators", "operating_characteristics", "operating_characteristics_frame",
+    "posterior", "posterior_frame", "prior_panel", "prior_predictive", "prior_surface", "prisma", "publication_bias",
     "publication_bias_frame", "radial", "radial_frame", "ranges", "ranges_frame", "ranks", "s_value", "s_value_frame",
     "shrinkage", "shrinkage_frame", "specification_curve", "specification_curve_frame", "summary_forest",
     "summary_forest_frame", "theme", "trace", "weight_frame", "weight_function", "z_frame", "z_plot",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from poolwise.errors import InputError
 from poolwise.plot import _sheet, _text, _theme
-from poolwise.plot._sheet import Phrase, Placed, Plot, Sheet
+from poolwise.plot._sheet import Column, Line, Phrase, Placed, Plot, Sheet
 from poolwise.settings import check_instance
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _HEADING_UP = 0.14
 _LEAST_PITCH = 0.15
+_BETWEEN = 1.2  # from line to line within a cell, for each point of type
 
 
 def draw(sheet: Sheet, ax: Axes | None) -> tuple[list[Axes], Placed]:
@@ -47,7 +48,7 @@ def draw(sheet: Sheet, ax: Axes | None) -> tuple[list[Axes], Placed]:
     _theme.note(figure_of(axes[0]))
     rule(axes[0], placed, 0.0)
     _write_body(axes[0], placed)
-    _write_lines(axes[0], placed, placed.title, _sheet.MARGIN - placed.above)
+    _write_lines(axes[0], placed, placed.title, sheet.sizes.margin - placed.above)
     _write_lines(axes[0], placed, placed.notes, sheet.below + placed.sheet.rows * placed.sheet.pitch)
     return axes, placed
 
@@ -68,13 +69,15 @@ def write(
         fontproperties=_text.font(phrase.words, phrase.size, bold=phrase.bold),
         parse_math=phrase.math,
         clip_on=False,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8} if phrase.backed else None,
     )
 
 
 def rule(ax: Axes, placed: Placed, y: float) -> None:
     """Draw a thin line across the whole sheet at this row height."""
     start, length = placed.main
-    ends = [(_sheet.MARGIN - start) / length, (placed.width - _sheet.MARGIN - start) / length]
+    margin = placed.sheet.sizes.margin
+    ends = [(margin - start) / length, (placed.width - margin - start) / length]
     ax.plot(ends, [y, y], transform=ax.get_yaxis_transform(), color=_sheet.RULE, lw=0.7, clip_on=False, zorder=0.5)
 
 
@@ -153,23 +156,43 @@ def _squeezed(sheet: Sheet, width: float, height: float) -> Placed:
 
 
 def _write_body(ax: Axes, placed: Placed) -> None:
-    sheet, size = placed.sheet, _sheet.BODY_SIZE
+    sheet, size = placed.sheet, placed.sheet.sizes.body
+    down = size * _BETWEEN / 72.0 / sheet.pitch
     for index, (column, (x, own)) in enumerate(zip(sheet.columns, placed.edges, strict=True)):
         if isinstance(column, Plot):
             continue
         at = x if column.align == "left" else x + own
         spill = _sheet.spill_room(sheet, index) if column.spill else 0.0
-        heading = Phrase(column.heading, size, column.colour, bold=True)
-        write(ax, placed, (at, -_HEADING_UP / sheet.pitch), heading, column.align)
+        above = column.heading.split("\n")
+        for n, words in enumerate(above):
+            colour = column.colours[n] if n < len(column.colours) else column.colour
+            height = -_HEADING_UP / sheet.pitch - (len(above) - 1 - n) * down
+            write(ax, placed, (at, height), Phrase(words, size, colour, bold=True), column.align)
         for i, (line, cell) in enumerate(zip(sheet.lines, column.cells, strict=True)):
-            words = _text.fit(cell, own + spill if i in column.spill else own, size, bold=line.bold)
-            if words:
-                write(ax, placed, (at, line.y), Phrase(words, size, line.colour, bold=line.bold), column.align)
+            room = own + spill if i in column.spill else own
+            if line.free and index == 0:
+                room = sum(placed.main) - x
+            parts = cell.split("\n")
+            for n, phrase in enumerate(_cell(parts, line, column, size, room)):
+                if phrase.words:
+                    write(ax, placed, (at, line.y + (n - 0.5 * (len(parts) - 1)) * down), phrase, column.align)
+
+
+def _cell(parts: Sequence[str], line: Line, column: Column, size: float, room: float) -> list[Phrase]:
+    """The lines of a cell, each cut to its room."""
+    phrases = []
+    for n, words in enumerate(parts):
+        aside = line.aside and n > 0
+        own, bold = (min(size, _sheet.ASIDE_SIZE), False) if aside else (size, line.bold)
+        several = len(parts) > 1 and n < len(column.colours)
+        colour = column.colours[n] if several else _sheet.SOFT if aside else line.colour
+        phrases.append(Phrase(_text.fit(words, room, own, bold=bold), own, colour, bold=bold, backed=line.free))
+    return phrases
 
 
 def _write_lines(ax: Axes, placed: Placed, lines: Sequence[Phrase], top: float) -> None:
     """Write lines one below the other, from this many inches below the top of the body."""
     for line in lines:
         height = line.size * _sheet.LINE
-        write(ax, placed, (_sheet.MARGIN, (top + 0.5 * height) / placed.sheet.pitch), line)
+        write(ax, placed, (placed.sheet.sizes.margin, (top + 0.5 * height) / placed.sheet.pitch), line)
         top += height

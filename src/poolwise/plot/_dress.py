@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from poolwise.plot import _axis, _canvas, _sheet, _text
-from poolwise.plot._sheet import Phrase, Placed, Plot
+from poolwise.plot._sheet import Phrase, Placed, Plot, Sizes
 from poolwise.scale import Scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LABEL_DOWN, _WORDS_DOWN, _NEAR = 0.34, 0.51, 0.08
+DIRECTION_STEP = 0.13  # inches from the words of one direction to those of the other, where they need two lines
 NOTES = {"log": " (log axis)", "fisher z": " (Fisher z axis)", "logit": " (logit axis)"}
 
 
@@ -29,22 +30,23 @@ def dress(ax: Axes, placed: Placed, scale: Scale, *, label: str = "") -> None:
     label : str
         Words of the axis; those of the reading scale when empty.
     """
+    sizes = placed.sheet.sizes
     inches = ax.get_position().width * _canvas.figure_of(ax).get_size_inches()[0]
     low, high = ax.get_xlim()
-    found = _axis.ticks(scale, low, high, width=lambda words: _text.width(words, _sheet.TICK_SIZE), inches=inches)
+    found = _axis.ticks(scale, low, high, width=lambda words: _text.width(words, sizes.tick), inches=inches)
     ax.set_xticks([x for x, _ in found], labels=[words for _, words in found])
     ax.minorticks_off()
     ax.tick_params(axis="x", length=3.0, width=0.8, color=_sheet.SOFT, labelcolor=_sheet.INK, top=False, labeltop=False)
     ax.tick_params(axis="x", bottom=True, labelbottom=True, direction="out", pad=2.5)
     for tick in ax.get_xticklabels():
-        tick.set_fontproperties(_text.font(tick.get_text(), _sheet.TICK_SIZE))
+        tick.set_fontproperties(_text.font(tick.get_text(), sizes.tick))
     words = label or _text.plain(scale.natural_label) + NOTES.get(scale.transform, "")
-    look = _text.font(words, _sheet.BODY_SIZE)
+    look = _text.font(words, sizes.body)
     ax.set_xlabel(words, fontproperties=look, color=_sheet.INK, parse_math=False, va="center")
     down = placed.sheet.rows + _LABEL_DOWN / placed.sheet.pitch
     start, length = _edge(ax, placed)
-    half = 0.5 * _text.width(words, _sheet.BODY_SIZE)
-    centre = min(max(start + 0.5 * length, half + _sheet.MARGIN), placed.width - _sheet.MARGIN - half)
+    half = 0.5 * _text.width(words, sizes.body)
+    centre = min(max(start + 0.5 * length, half + sizes.margin), placed.width - sizes.margin - half)
     ax.xaxis.set_label_coords((centre - start) / length, down, transform=ax.get_yaxis_transform())
 
 
@@ -75,9 +77,26 @@ def direct(ax: Axes, placed: Placed, null: float, directions: tuple[str, str]) -
     at = start + (null - low) / (high - low) * length
     y = placed.sheet.rows + _WORDS_DOWN / placed.sheet.pitch
     below, above = (_text.plain(words) for words in directions)
-    if below:
-        words = _text.fit(f"← {below}", at - _NEAR - _sheet.MARGIN, _sheet.TICK_SIZE)
-        _canvas.write(ax, placed, (at - _NEAR, y), Phrase(words, _sheet.TICK_SIZE), "right")
+    sizes = placed.sheet.sizes
+    left, right = sizes.margin, placed.width - sizes.margin
+    texts = [f"← {below}" if below else "", f"{above} →" if above else ""]
+    if lines_of(directions, sizes, placed.width) == 2:
+        for n, words in enumerate(texts):
+            own = Phrase(_text.fit(words, right - left, sizes.tick), sizes.tick)
+            down = n * DIRECTION_STEP / placed.sheet.pitch
+            _canvas.write(ax, placed, ((left, right)[n], y + down), own, "left" if n == 0 else "right")
+        return
+    # Where the null value is so near an edge that the words on that side would be cut, both move.
     if above:
-        words = _text.fit(f"{above} →", placed.width - _sheet.MARGIN - at - _NEAR, _sheet.TICK_SIZE)
-        _canvas.write(ax, placed, (at + _NEAR, y), Phrase(words, _sheet.TICK_SIZE), "left")
+        at = min(at, right - _NEAR - _text.width(texts[1], sizes.tick))
+    if below:
+        at = max(at, left + _NEAR + _text.width(texts[0], sizes.tick))
+        _canvas.write(ax, placed, (at - _NEAR, y), Phrase(texts[0], sizes.tick), "right")
+    if above:
+        _canvas.write(ax, placed, (at + _NEAR, y), Phrase(texts[1], sizes.tick), "left")
+
+
+def lines_of(directions: tuple[str, str], sizes: Sizes, inches: float) -> int:
+    """Lines that the words of the directions need on a sheet of this width: 0, 1 or 2."""
+    long = [_text.width(f"← {_text.plain(words)}", sizes.tick) for words in directions if words]
+    return 0 if not long else 1 if sum(long) + 2.0 * (_NEAR + sizes.margin) <= inches else 2

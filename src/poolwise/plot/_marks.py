@@ -135,12 +135,18 @@ def points(ax: Axes, x: ArrayLike, y: ArrayLike, sizes: ArrayLike, look: Look) -
         marker=look.marker,
         facecolors=look.face or look.colour,
         edgecolors=look.colour,
-        linewidths=1.0,
+        linewidths=min(look.width, 1.0),
         zorder=3.0,
         label=look.name,
     )
     arrows(ax, y[x < low], "left", look)
     arrows(ax, y[x > high], "right", look)
+
+
+def sides(area: ArrayLike, *, biggest: float, smallest: float = 1.4) -> Array:
+    """Sides of squares in points: areas in proportion, the largest as wide as `biggest`, none too small to see."""
+    known = np.nan_to_num(np.asarray(area, dtype=float))
+    return np.maximum(biggest * np.sqrt(np.maximum(known, 0.0)), min(smallest, biggest))
 
 
 def diamond(ax: Axes, point: float, limits: tuple[float, float], y: float, look: Look) -> None:

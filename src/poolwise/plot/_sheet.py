@@ -14,11 +14,34 @@ from poolwise.plot import _text
 
 INK, SOFT, RULE, ALARM = "#1a1a1a", "#595959", "#b3b3b3", "#9e2a00"
 TITLE_SIZE, BODY_SIZE, NOTE_SIZE, TICK_SIZE = 10.5, 8.5, 7.5, 8.0
+ASIDE_SIZE = 7.0
 MARGIN = 0.14
 LINE = 1.38 / 72.0  # inches from line to line for each point of type
 _GAP, _PLOT_GAP = 0.16, 0.2
 _HEADING_HEIGHT = 0.3
 _LEAST_PLOT, _LEAST_LABEL = 1.2, 0.8
+
+
+@final
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of the type in points and of the gaps in inches, as a sheet's width allows.
+
+    Attributes
+    ----------
+    title, body, tick : float
+        Points of the title, of cells and headings, of tick labels.
+    margin, gap, plot_gap, heading : float
+        Inches at the edge, between columns, beside an axes, and for the headings.
+    """
+
+    title: float = TITLE_SIZE
+    body: float = BODY_SIZE
+    tick: float = TICK_SIZE
+    margin: float = MARGIN
+    gap: float = _GAP
+    plot_gap: float = _PLOT_GAP
+    heading: float = _HEADING_HEIGHT
 
 
 @final
@@ -38,6 +61,8 @@ class Phrase:
         Whether the type is bold.
     math : bool
         Whether dollars enclose mathtext.
+    backed : bool
+        Whether what lies below is hidden behind the words.
     """
 
     words: str
@@ -45,16 +70,23 @@ class Phrase:
     colour: str = SOFT
     bold: bool = False
     math: bool = False
+    backed: bool = False
 
 
 @final
 @dataclass(frozen=True)
 class Line:
-    """A row of the body: its centre in row heights from the top, and how its words look."""
+    """A row of the body: its centre in row heights from the top, and how its words look.
+
+    With `aside`, all but the first line of a cell is an aside, in small grey type; with `free`, the words of its first
+    column may run on over the axes.
+    """
 
     y: float
     bold: bool = False
     colour: str = INK
+    aside: bool = False
+    free: bool = False
 
 
 @final
@@ -65,15 +97,19 @@ class Column:
     Attributes
     ----------
     heading : str
-        Words at its head.
+        Words at its head, a line break between its lines.
     cells : tuple of str
-        One for each line, ``""`` for none.
+        One for each line, ``""`` for none; a line break between the lines of one.
     align : {"left", "right"}
         Side to which its words are flush.
     colour : str
         Colour of the heading.
     spill : frozenset of int
         Lines whose cell may run over the next column.
+    colours : tuple of str
+        Colours of the lines of headings and cells that have several; empty for those of the sheet's line.
+    inches : float, optional
+        Its width; as wide as its words when None.
     """
 
     heading: str
@@ -81,6 +117,8 @@ class Column:
     align: Literal["left", "right"] = "left"
     colour: str = INK
     spill: frozenset[int] = frozenset()
+    colours: tuple[str, ...] = ()
+    inches: float | None = None
 
 
 @final
@@ -112,6 +150,8 @@ class Sheet:
         Paragraphs below the axes.
     below : float
         Inches below the body for tick labels and the words of the axis.
+    sizes : Sizes
+        Of its type and gaps.
     """
 
     title: str
@@ -121,6 +161,7 @@ class Sheet:
     columns: tuple[Column | Plot, ...]
     notes: tuple[Phrase, ...]
     below: float
+    sizes: Sizes = Sizes()
 
 
 @final
@@ -155,12 +196,12 @@ class Placed:
     @property
     def above(self) -> float:
         """Inches above the body."""
-        return MARGIN + _height(self.title) + _HEADING_HEIGHT
+        return self.sheet.sizes.margin + _height(self.title) + self.sheet.sizes.heading
 
     @property
     def beneath(self) -> float:
         """Inches below the body."""
-        return self.sheet.below + _height(self.notes) + MARGIN
+        return self.sheet.below + _height(self.notes) + self.sheet.sizes.margin
 
     @property
     def height(self) -> float:
@@ -182,25 +223,30 @@ def place(sheet: Sheet, width: float | None = None) -> Placed:
     -------
     Placed
     """
+    sizes = sheet.sizes
     widths = [_column_width(sheet, i) for i in range(len(sheet.columns))]
     if width is not None:
-        widths = _shared_out(sheet.columns, widths, width)
-    edges, x = [], MARGIN
+        widths = _shared_out(sheet, widths, width)
+    edges, x = [], sizes.margin
     for column, own in zip(sheet.columns, widths, strict=True):
-        x += _PLOT_GAP - _GAP if isinstance(column, Plot) else 0.0
+        x += sizes.plot_gap - sizes.gap if isinstance(column, Plot) else 0.0
         edges.append((x, own))
-        x += own + (_PLOT_GAP if isinstance(column, Plot) else _GAP)
-    whole = x - _GAP + MARGIN
-    inside = whole - 2 * MARGIN
-    title = _wrapped(Phrase(sheet.title, TITLE_SIZE, INK, bold=True), inside) if sheet.title else ()
+        x += own + (sizes.plot_gap if isinstance(column, Plot) else sizes.gap)
+    whole = x - sizes.gap + sizes.margin
+    inside = whole - 2 * sizes.margin
+    title = _wrapped(Phrase(sheet.title, sizes.title, INK, bold=True), inside) if sheet.title else ()
     notes = tuple(line for note in sheet.notes for line in _wrapped(note, inside))
     return Placed(sheet, tuple(edges), whole, title, notes)
 
 
 def spill_room(sheet: Sheet, index: int) -> float:
-    """Inches beyond its column that a spilling cell may take: the next column, if that is one of words."""
-    following = sheet.columns[index + 1] if index + 1 < len(sheet.columns) else None
-    return _GAP + _column_width(sheet, index + 1) if isinstance(following, Column) else 0.0
+    """Inches beyond its column that a spilling cell may take: the columns of words that follow it."""
+    room = 0.0
+    for following, column in enumerate(sheet.columns[index + 1 :], start=index + 1):
+        if isinstance(column, Plot):
+            break
+        room += sheet.sizes.gap + _column_width(sheet, following)
+    return room
 
 
 def _height(lines: Sequence[Phrase]) -> float:
@@ -212,10 +258,11 @@ def _wrapped(phrase: Phrase, inches: float) -> tuple[Phrase, ...]:
     return tuple(replace(phrase, words=line) for line in lines)
 
 
-def _shared_out(columns: Sequence[Column | Plot], widths: list[float], total: float) -> list[float]:
+def _shared_out(sheet: Sheet, widths: list[float], total: float) -> list[float]:
     """Widths for a given total: axes take what the words leave, and the widest column of labels gives way."""
+    columns, sizes = sheet.columns, sheet.sizes
     plots = [i for i, column in enumerate(columns) if isinstance(column, Plot)]
-    gaps = 2 * MARGIN + _GAP * (len(columns) - 1) + 2 * (_PLOT_GAP - _GAP) * len(plots)
+    gaps = 2 * sizes.margin + sizes.gap * (len(columns) - 1) + 2 * (sizes.plot_gap - sizes.gap) * len(plots)
     words = sum(own for i, own in enumerate(widths) if i not in plots)
     wanted = sum(widths[i] for i in plots)
     room = total - gaps - words
@@ -232,9 +279,13 @@ def _column_width(sheet: Sheet, index: int) -> float:
     column = sheet.columns[index]
     if isinstance(column, Plot):
         return column.inches
+    if column.inches is not None:
+        return column.inches
     room = spill_room(sheet, index) if column.spill else 0.0
-    own = [_text.width(column.heading, BODY_SIZE, bold=True)]
+    own = [_text.width(part, sheet.sizes.body, bold=True) for part in column.heading.split("\n")]
     for i, (line, cell) in enumerate(zip(sheet.lines, column.cells, strict=True)):
-        length = _text.width(cell, BODY_SIZE, bold=line.bold)
+        if line.free:
+            continue
+        length = max(_text.width(part, sheet.sizes.body, bold=line.bold) for part in cell.split("\n"))
         own.append(length - room if i in column.spill else length)
     return max(own)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from poolwise import tables
+from poolwise import show, tables
 from poolwise.effects import Effects
 from poolwise.errors import InputError, nearest, shown
+from poolwise.plot import _words
 from poolwise.quantities import Distribution, Quantity, convention
-from poolwise.result import Result, check_result
+from poolwise.result import NO_PRIOR, Result, check_result
 from poolwise.settings import as_number, check_instance
 from poolwise.show import is_contrast
 
@@ -24,6 +27,7 @@ FOREST_COLUMNS = (
     "label",
     "n",
     "weight",
+    "area",
     "raw",
     "raw_lower",
     "raw_upper",
@@ -38,27 +42,30 @@ FOREST_COLUMNS = (
     "data",
 )
 Block = dict[str, dict[Any, Any]]
-_POOLED = {"mu": "mean", "theta_new": "new study", "tau": "tau", "I2": "I2"}
+SORTS = ("as given", "effect", "precision", "se", "weight", "label")
+_POOLED = {"mu": "mean", "theta_new": "new study", "tau": "tau", "I2": "I2", "Q": "Q"}
 _OF_GROUP = {"mu": "mean", "theta_new": "new study", "tau": "tau"}
 _NAMED = ("coefficient", "contrast")  # rows whose label is the name of a quantity
 _COEFFICIENTS = ("beta[", "gamma[")
 
 
 def forest_frame(
-    result: Result,
+    result: Result | Sequence[Result],
     *,
     beside: Sequence[Result] = (),
     prob: float = 0.95,
     by: str | None = None,
     rope: tuple[float, float] | None = None,
     threshold: float = 0.0,
+    sort: str = "as given",
+    columns: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Every number that `forest` draws or prints, on the analysis scale.
 
     Parameters
     ----------
-    result : Result
-        Whose studies and mean effect are shown.
+    result : Result or sequence of Result
+        Whose studies and mean effect are shown; of several, the first, and the others as `beside`.
     beside : sequence of Result
         Further results, whose mean effect and prediction are shown below.
     prob : float
@@ -70,31 +77,138 @@ def forest_frame(
         Region of practical equivalence on the analysis scale.
     threshold : float
         On the analysis scale, what ``p_below_null`` of mean effects is about instead of the null value.
+    sort : str
+        Order of the studies within their blocks: ``"as given"``, ``"effect"`` (ascending), ``"precision"`` or ``"se"``
+        (the most precise first), ``"weight"`` (the greatest first), ``"label"``, or a moderator (ascending).
+    columns : sequence of str
+        Moderators, each of which becomes a further column.
 
     Returns
     -------
     DataFrame
         Columns row (``"study"``, ``"mean"``, ``"new study"``, ``"tau"``, ``"I2"``, ``"coefficient"``, ``"contrast"``:
-        a difference between two groups' means), result (its
-        label), group (of a study, or of the subgroup or outcome whose mean it is), label, n, weight (a fraction), raw,
-        raw_lower, raw_upper (the study's own estimate), point, lower, upper (shrunken study effect, or the quantity of
-        that row), fitted (mean effect at the study's own moderators, where there are any), interval (its kind),
+        a difference between two groups' means; ``"Q"``), result (its label, with what tells it from others of the same
+        label), group (of a study, or of the subgroup or outcome whose mean it is), label, n, weight (a fraction), area
+        (of the study's square, 1 for the largest), raw, raw_lower, raw_upper (the study's own estimate), point, lower,
+        upper (shrunken study effect, or the quantity of that row), fitted (mean effect at the study's own moderators,
+        where there are any), interval (its kind),
         p_below_null (of coefficients and contrasts always below 0) and p_in_rope (NaN unless the quantity is a
         posterior), prob, data. I2 is a fraction.
 
     Raises
     ------
     InputError
-        When `by` names no moderator, the scales differ, or the region does not hold the null value.
+        When `by`, `sort` or `columns` name no moderator, the scales differ, or the region does not hold the null
+        value.
+
+    Notes
+    -----
+    A square's area is the weight 1 / (se^2 + tau^2) where blocks have weights of their own (each sums to one), so that
+    equal areas are equal weights wherever they stand.
     """
-    check_result("plot.forest", result)
+    result, beside = results_of(result, beside)
     null = result.effects.scale.null_value
     at = threshold or null
-    _check_beside(result, beside)
+    _check_scales(result, beside)
     _check_rope(rope, null)
-    frames = [_study_rows(result, prob, _own_groups(result) if by is None else by)]
-    frames += [_pooled_rows(each, prob, at, rope) for each in (result, *beside)]
-    return pd.concat(frames, ignore_index=True)[list(FOREST_COLUMNS)]
+    more = _moderators(result.effects, columns)
+    names = told_apart((result, *beside))
+    studies = _study_rows(result, prob, _own_groups(result) if by is None else by, _key_of(result, sort))
+    frames = [studies.assign(result=names[0])]
+    pairs = zip(names, (result, *beside), strict=True)
+    frames += [_pooled_rows(each, prob, at, rope).assign(result=name) for name, each in pairs]
+    whole = pd.concat(frames, ignore_index=True)
+    for name in more:
+        whole[name] = whole["place"].map(dict(enumerate(result.effects.moderators[name])))
+    return whole[[*FOREST_COLUMNS, *more]]
+
+
+def results_of(result: object, beside: object) -> tuple[Result, tuple[Result, ...]]:
+    """The result whose studies are shown, and those beside it.
+
+    Raises
+    ------
+    InputError
+        For what is neither a result nor several.
+    """
+    if isinstance(result, Sequence) and not isinstance(result, str) and len(result) > 0:
+        first, *others = result
+    else:
+        first, others = result, []
+    check_result("plot.forest", first)
+    if isinstance(beside, Result):
+        raise InputError("beside is a single result", "a tuple of results", "beside=(reml,)")
+    check_instance("beside", beside, Sequence, expected="a tuple of results", advice="beside=(reml,)", error=InputError)
+    for other in (*others, *beside):  # type: ignore[misc]
+        check_result("beside", other)
+    return first, (*others, *beside)  # type: ignore[misc]
+
+
+def told_apart(results: Sequence[Result]) -> list[str]:
+    """Labels of results; to equal ones is added what differs: priors, settings of the engine, model, or data."""
+    names = [result.label for result in results]
+    for label in [name for name, count in Counter(names).items() if count > 1]:
+        same = [i for i, name in enumerate(names) if name == label]
+        facts = [_facts(results[i]) for i in same]
+        differ = [key for key in dict.fromkeys(key for each in facts for key in each) if len(_values(facts, key)) > 1]
+        for i, own in zip(same, facts, strict=True):
+            words = ", ".join(own[key] for key in differ if own.get(key))
+            names[i] = f"{label}, {words}" if words else label
+    again = Counter(names)
+    return [f"{name} ({names[:i].count(name) + 1})" if again[name] > 1 else name for i, name in enumerate(names)]
+
+
+def _values(facts: Sequence[dict[str, str]], key: str) -> set[str]:
+    return {own.get(key, "") for own in facts}
+
+
+def _facts(result: Result) -> dict[str, str]:
+    """What may tell a result from another one of the same label, in words; seeds and numbers of draws come last."""
+    settings = {one.name: getattr(result.engine, one.name) for one in fields(result.engine)}
+    priors = {} if result.prior == NO_PRIOR else result.model.named_priors
+    facts = {f"prior of {name}": show.greek(f"{name} ~ {_words.prior(str(law))}") for name, law in priors.items()}
+    facts["model"] = result.model.label
+    facts |= {name: f"{name} = {value}" for name, value in settings.items()}
+    return facts | {"data": result.effects.title or f"k = {result.effects.k}", "k": f"k = {result.effects.k}"}
+
+
+def _key_of(result: Result, sort: str) -> pd.Series:
+    """What the studies of a result are put in order by, ascending."""
+    effects = result.effects
+    own: dict[str, Any] = {
+        "as given": range(effects.k),
+        "effect": effects.y,
+        "precision": effects.se,
+        "se": effects.se,
+        "weight": [-result.weights.get(label, 0.0) for label in effects.labels],
+        "label": [label.casefold() for label in effects.labels],
+    }
+    if sort in own:
+        return pd.Series(own[sort])
+    if sort not in effects.moderators.columns:
+        known = [*SORTS, *(str(column) for column in effects.moderators.columns)]
+        advice = nearest(sort, known) if isinstance(sort, str) else "sort='effect'"
+        raise InputError(f"sort = {shown(sort)}", f"one of {', '.join(known)}", advice)
+    values = effects.moderators[sort].reset_index(drop=True)
+    return values if pd.api.types.is_numeric_dtype(values) else values.astype("string").str.casefold()
+
+
+def _moderators(effects: Effects, columns: Sequence[str]) -> list[str]:
+    """Those of the columns wished that are moderators of the studies.
+
+    Raises
+    ------
+    InputError
+        For one that is none.
+    """
+    known = [str(column) for column in effects.moderators.columns]
+    for name in columns:
+        if name not in known:
+            raise InputError(
+                f"columns: there is no moderator {shown(name)}", f"one of {', '.join(known) or 'none'}",
+                nearest(str(name), known),
+            )  # fmt: skip
+    return [name for name in dict.fromkeys(columns) if name not in FOREST_COLUMNS]
 
 
 def blocks(frame: pd.DataFrame, results: Sequence[Result]) -> list[dict[str, Block]]:
@@ -144,18 +258,20 @@ def _pooled(result: Result) -> list[tuple[str, str, str]]:
     return [(name, "coefficient", "") for name in shown] + ([("tau", "tau", "")] if "tau" in result else [])
 
 
-def _study_rows(result: Result, prob: float, by: str | None) -> pd.DataFrame:
+def _study_rows(result: Result, prob: float, by: str | None, key: pd.Series) -> pd.DataFrame:
     studies = tables.studies(result, prob=prob)
     shrunken = any(name.startswith("tau") for name in result)
     kinds = [quantity.interval_kind() for quantity in result.studies.values()]
     frame = pd.DataFrame(
         {
             "row": "study",
+            "place": range(result.effects.k),
             "result": result.label,
             "group": _groups(result.effects, by),
             "label": list(result.effects.labels),
             "n": studies["n"],
             "weight": studies["weight"],
+            "area": _areas(result),
             "raw": studies["y"],
             "raw_lower": studies["y_lower"],
             "raw_upper": studies["y_upper"],
@@ -171,7 +287,25 @@ def _study_rows(result: Result, prob: float, by: str | None) -> pd.DataFrame:
         }
     )
     order = {group: position for position, group in enumerate(dict.fromkeys(frame["group"]))}
+    frame = frame.iloc[key.sort_values(kind="stable").index]
     return frame.sort_values("group", key=lambda column: column.map(order), kind="stable")
+
+
+def _areas(result: Result) -> np.ndarray:
+    """Areas of the squares, shape (k,), 1 for the largest: weights, on one scale where blocks have weights each."""
+    effects = result.effects
+    weight = np.array([result.weights.get(label, math.nan) for label in effects.labels])
+    if not np.isfinite(weight).all() or weight.sum() > 1.5:
+        weight = 1.0 / (effects.se**2 + _spreads(result) ** 2)
+    return weight / weight.max()
+
+
+def _spreads(result: Result) -> np.ndarray:
+    """The tau behind each study, shape (k,): of its own group where groups have their own; 0 where there is none."""
+    strata = _own_groups(result)
+    groups = [""] * result.effects.k if strata is None else _groups(result.effects, strata)
+    own = [f"tau[{group}]" if f"tau[{group}]" in result else "tau" for group in groups]
+    return np.array([result[name].point if name in result else 0.0 for name in own])
 
 
 def _fitted(result: Result) -> np.ndarray:
@@ -230,12 +364,7 @@ def _groups(effects: Effects, by: str | None) -> list[str]:
     raise InputError(f"by='{by}' names no moderator", "'outcome' or a moderator", nearest(by, known))
 
 
-def _check_beside(result: Result, beside: Sequence[Result]) -> None:
-    if isinstance(beside, Result):
-        raise InputError("beside is a single result", "a tuple of results", "beside=(reml,)")
-    check_instance("beside", beside, Sequence, expected="a tuple of results", advice="beside=(reml,)", error=InputError)
-    for other in beside:
-        check_result("beside", other)
+def _check_scales(result: Result, beside: Sequence[Result]) -> None:
     scale = result.effects.scale
     others = [f"'{other.label}' is in {other.effects.scale}" for other in beside if other.effects.scale != scale]
     if others:

@@ -3,22 +3,107 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, final
 
 import pandas as pd
 
 from poolwise import show
 from poolwise.plot import _sheet, _text, _words
 from poolwise.plot._sheet import Phrase
-from poolwise.plot.forest_frame import Block, blocks
-from poolwise.result import Result
+from poolwise.plot.forest_frame import Block, blocks, told_apart
+from poolwise.result import NO_PRIOR, Result
 from poolwise.scale import Scale
 from poolwise.show import greek, level, probability, symbol
 
 # No-break spaces, so that the line does not break within the brackets.
 _INSIDE = "in\N{NO-BREAK SPACE}region"
-_EFFECTS = (("mean", "μ"), ("new study", _text.THETA_NEW))
+_EFFECTS = (("mean", "μ"), ("new study", "new\N{NO-BREAK SPACE}study"))
+_LINES = 3  # of short notes
+
+
+@final
+@dataclass(frozen=True)
+class Told:
+    """Everything that a forest plot has to say, by what it is about; each a sentence with mathtext escapes.
+
+    Attributes
+    ----------
+    alarms, mild : tuple of str
+        What went wrong in a fit; that a moment does not exist.
+    numbers : tuple of str
+        Heterogeneity and probabilities, for each result and group.
+    region : tuple of str
+        The region of practical equivalence.
+    made : tuple of str
+        How each result was made: model, engine, prior, intervals.
+    priors : tuple of str
+        The same in fewer words.
+    key : tuple of str
+        What the marks are.
+    layout : tuple of str
+        Columns for which there was no room; the order of the studies; densities.
+    """
+
+    alarms: tuple[str, ...]
+    mild: tuple[str, ...]
+    numbers: tuple[str, ...]
+    region: tuple[str, ...]
+    made: tuple[str, ...]
+    priors: tuple[str, ...]
+    key: tuple[str, ...]
+    layout: tuple[str, ...]
+
+    def full(self, size: float) -> list[Phrase]:
+        """All of it, in paragraphs."""
+        notes = [Phrase(words, size, _sheet.INK, math=True) for words in (*self.numbers, *self.region)]
+        notes += [Phrase(words, size, math=True) for words in (*self.made, *self.key, *self.layout, *self.mild)]
+        return notes + [Phrase(words, size, _sheet.ALARM, bold=True, math=True) for words in self.alarms]
+
+    def short(self, size: float, inches: float, *, first_layout: bool) -> list[Phrase]:
+        """At most three lines: alarms, numbers, prior, then what else has room."""
+        alarms = [Phrase(words, size, _sheet.ALARM, bold=True, math=True) for words in self.alarms]
+        taken = sum(_lines(each, inches) for each in alarms)
+        if taken > 1:
+            words = "; ".join(f"{words.partition('.')[0]}: see the caption" for words in self.alarms)
+            brief = Phrase(f"{words}.", size, _sheet.ALARM, bold=True, math=True)
+            room = _text.fit(brief.words, inches, size, bold=True)
+            alarms, taken = [replace(brief, words=room)], 1
+        layout = self.layout[:1] if first_layout else ()
+        paragraph = ""
+        scale = re.compile(r" on the [^;.]* scale")
+        first = [scale.sub("", words) for words in self.numbers[:-1]] + list(self.numbers[-1:])  # said once, at the end
+        for long, brief_words in [
+            *((words, "") for words in layout),
+            *((words, "") for words in first[:1]),
+            *zip(self.made[:1], self.priors[:1], strict=True),
+            *((words, "") for words in (*first[1:], *self.region)),
+            *zip(self.made[1:], self.priors[1:], strict=True),
+            *((words, "") for words in (*self.mild, *self.key)),
+        ]:
+            for words in filter(None, (long, brief_words)):
+                longer = f"{paragraph} {_ended(words)}".strip()
+                if _lines(Phrase(longer, size), inches) <= _LINES - taken:
+                    paragraph = longer
+                    break
+        return [*([Phrase(paragraph, size, _sheet.INK, math=True)] if paragraph else []), *alarms]
+
+    def caption(self) -> str:
+        """All of it as text without mathtext."""
+        parts = (
+            self.numbers, self.region, self.made, self.key, self.layout, self.mild, self.alarms,
+        )  # fmt: skip
+        return " ".join(_ended(words) for part in parts for words in part).replace(r"\$", "$")
+
+
+def _ended(words: str) -> str:
+    return words if words.endswith(".") else f"{words}."
+
+
+def _lines(phrase: Phrase, inches: float) -> int:
+    return len(_text.wrap(phrase.words, inches, phrase.size, bold=phrase.bold))
 
 
 def forest_notes(
@@ -28,8 +113,9 @@ def forest_notes(
     rope: tuple[float, float] | None = None,
     threshold: float = 0.0,
     leaves_axis: bool = False,
-) -> list[Phrase]:
-    """The paragraphs below a forest plot, in order.
+    layout: Sequence[str] = (),
+) -> Told:
+    """What is told below a forest plot and in its caption.
 
     Parameters
     ----------
@@ -43,38 +129,60 @@ def forest_notes(
         What the probabilities of mean effects are about.
     leaves_axis : bool
         Whether an interval goes on beyond the axis.
+    layout : sequence of str
+        What is to be said of columns and order.
 
     Returns
     -------
-    list of Phrase
-        Numbers of each result, the region, how each result was made, a key to the marks, and in the colour of
-        alarm the status of each result in which something went wrong; that a moment does not exist is a plain note.
+    Told
     """
     scale = results[0].effects.scale
     places = _words.decimals(scale, frame)
-    labels = [_text.escaped(_text.plain(result.label)) for result in results]
+    labels = [_text.escaped(_text.plain(label)) for label in told_apart(results)]
     named = [f"{label}: " if len(results) > 1 else "" for label in labels]
     of_results = blocks(frame, results)
     told = [
         (name + (f"{_text.escaped(_text.plain(group))}: " if group else ""), block)
         for name, groups in zip(named, of_results, strict=True)
-        for group, block in groups.items()
+        for group, block in sorted(groups.items(), key=lambda each: each[0] != "")  # what groups share comes first
     ]
     numbers = [name + words for name, block in told if (words := _numbers(block, scale, places, threshold))]
+    if len(results) == 1 and "Q" in results[0] and any("Q" in block for _, block in told):
+        numbers[-1] += f";  {_cochran(results[0])}"
+    region: list[str] = []
     if rope is not None:
         low, high = (_words.number(float(end), 2) for end in scale.back(list(rope)))
         inside = [name + words for name, block in told if (words := _probabilities(block, "p_in_rope", _INSIDE))]
-        numbers.append("; ".join([f"Shaded: region of practical equivalence, {low} to {high}", *inside]))
-    notes = [Phrase(words, _sheet.BODY_SIZE, _sheet.INK, math=True) for words in numbers]
-    notes += [
-        Phrase(name + _made(result, groups, named=bool(name)), math=True)
-        for result, name, groups in zip(results, named, of_results, strict=True)
-    ]
-    notes.append(Phrase(_key(frame, leaves_axis)))
-    notes += [
-        _status_note(name, result) for name, result in zip(named, results, strict=True) if result.report.status != "ok"
-    ]
-    return notes
+        region.append("; ".join([f"Shaded: region of practical equivalence, {low} to {high}", *inside]))
+    triples = list(zip(results, named, of_results, strict=True))
+    shown_marks = frame.assign(point=frame["point"].where(frame["row"] != "study", frame["drawn_point"]))
+    return Told(
+        alarms=tuple(name + _status(result) for result, name, _ in triples if result.report.alarming),
+        mild=tuple(
+            name + _text.escaped(_text.plain(result.report.advice))
+            for result, name, _ in triples
+            if result.report.status != "ok" and not result.report.alarming
+        ),
+        numbers=tuple(numbers),
+        region=tuple(region),
+        made=tuple(name + _made(result, groups, named=bool(name)) for result, name, groups in triples),
+        priors=tuple(name + _prior_alone(result) for result, name, _ in triples),
+        key=(_key(shown_marks, leaves_axis),),
+        layout=tuple(_text.escaped(words) for words in layout),
+    )
+
+
+def _cochran(result: Result) -> str:
+    """``Q = 152.2 (df 12)``."""
+    quantity = result["Q"]
+    df = getattr(quantity, "df", math.nan)
+    return f"Q = {quantity.point:.1f}" + (f" (df {df:.0f})" if math.isfinite(df) else "")
+
+
+def _prior_alone(result: Result) -> str:
+    if result.prior == NO_PRIOR:
+        return f"{show.capital(result.model.label)}, {result.engine_label}, no prior"
+    return f"Prior: {greek(_words.prior(result.prior))}"
 
 
 def _numbers(block: Block, scale: Scale, places: int, threshold: float) -> str:
@@ -141,7 +249,9 @@ def _made(result: Result, groups: dict[str, Block], *, named: bool) -> str:
 def _key(frame: pd.DataFrame, leaves_axis: bool) -> str:
     studies = frame[frame["row"] == "study"]
     prob = level(float(frame["prob"].iloc[0]))
-    words = [f"Square: the study alone, area in proportion to its weight, {prob} confidence interval (Wald)"]
+    words = []
+    if studies["drawn_raw"].notna().any():
+        words.append(f"Square: the study alone, area in proportion to its weight, {prob} confidence interval (Wald)")
     if studies["point"].notna().any():
         words.append(f"circle: shrunken towards the mean, {studies['interval'].iloc[0]}")
     if studies["fitted"].notna().any():
@@ -152,13 +262,7 @@ def _key(frame: pd.DataFrame, leaves_axis: bool) -> str:
         words.append("pale bar: true effect in a new study")
     if leaves_axis:
         words.append("arrow: the interval goes on beyond the axis")
-    return "; ".join(words) + "."
-
-
-def _status_note(name: str, result: Result) -> Phrase:
-    if result.report.alarming:
-        return Phrase(name + _status(result), colour=_sheet.ALARM, bold=True, math=True)
-    return Phrase(name + _text.escaped(_text.plain(result.report.advice)), math=True)
+    return show.capital("; ".join(words)) + "."
 
 
 def _status(result: Result) -> str:

@@ -248,12 +248,12 @@ def _rows(
     rows = [pd.DataFrame({"row": "posterior", "quantity": name, "x": x, "density": density}), pd.DataFrame([summary])]
     if atom is not None:
         rows.append(pd.DataFrame([{"row": "atom", "quantity": name, "x": atom[0], "p": atom[1]}]))
-    prior = _prior(result, name)
+    prior = prior_of(result, name)
     return [row.assign(prior="" if prior is None else str(prior)) for row in rows]
 
 
 def _outline(result: Posteriors, name: str, x: Array) -> list[pd.DataFrame]:
-    prior = _prior(result, name)
+    prior = prior_of(result, name)
     if prior is None or not prior.proper or isinstance(prior, Fixed):
         return []
     density = _slab(result, name) * finite(prior.pdf(x))
@@ -273,7 +273,7 @@ def _axis_of(name: str, law: Law) -> Array:
     return np.linspace(low, high + 0.1 * wide, _POINTS)
 
 
-def _prior(result: Posteriors, name: str) -> Prior | None:
+def prior_of(result: Posteriors, name: str) -> Prior | None:
     """The prior of a parameter that has one of its own."""
     priors = result.model.named_priors
     if name in priors:

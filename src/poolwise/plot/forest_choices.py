@@ -1,0 +1,118 @@
+"""What is asked of a forest plot, checked and with every default in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+from poolwise.errors import InputError, nearest, shown
+from poolwise.plot.forest_frame import SORTS
+from poolwise.plot.forest_layout import inches_of
+from poolwise.plot.forest_theme import Theme, theme_of
+from poolwise.settings import check_flag
+
+SHOW = ("both", "raw", "shrunken")
+NOTES = ("short", "full", "none")
+COLUMNS = ("n", "events", "weight", "estimate")
+EVENTS = {
+    "Treated": ("events_treated", "total_treated"),
+    "Control": ("events_control", "total_control"),
+    "All": ("events", "total"),
+}
+_ORDER = {
+    "as given": "in the order of the table", "effect": "by their estimates", "precision": "by precision",
+    "se": "by precision", "weight": "by weight", "label": "by name",
+}  # fmt: skip
+
+
+@final
+@dataclass(frozen=True)
+class Choices:
+    """What is shown, and how.
+
+    Attributes
+    ----------
+    sort : str
+        Order of the studies.
+    columns : tuple of str or None
+        Columns beside labels and axes; None for n, estimate and weight as far as they are known.
+    raw, shrunken : bool
+        Which estimates of the studies are drawn.
+    density : bool
+        Whether densities stand above the summaries.
+    inches : float
+        Width of the whole.
+    theme : Theme
+        The house style.
+    notes : str
+        How much is said below.
+    pages : int or None
+        Studies on a page.
+    compact : bool
+        Whether studies are thin lines on one page.
+    """
+
+    sort: str
+    columns: tuple[str, ...] | None
+    raw: bool
+    shrunken: bool
+    density: bool
+    inches: float
+    theme: Theme
+    notes: str
+    pages: int | None
+    compact: bool
+
+    @property
+    def order_words(self) -> str:
+        """How the studies are put in order."""
+        return _ORDER.get(self.sort, f"by {self.sort}")
+
+    @property
+    def moderators(self) -> tuple[str, ...]:
+        """Those of the columns that are moderators."""
+        return tuple(name for name in self.columns or () if name not in COLUMNS)
+
+
+def chosen(
+    *,
+    sort: str | None,
+    columns: Sequence[str] | str | None,
+    show: str,
+    density: bool,
+    width: str | float,
+    theme: str,
+    notes: str,
+    pages: int | None,
+    compact: bool,
+) -> Choices:
+    """The choices, checked.
+
+    Raises
+    ------
+    InputError
+        For a value that none of them has.
+    """
+    for name, value, known in (("show", show, SHOW), ("notes", notes, NOTES)):
+        if value not in known:
+            raise InputError(f"{name} = {shown(value)}", f"one of {', '.join(known)}", nearest(str(value), known))
+    check_flag("density", density)
+    if pages is not None and (not isinstance(pages, int) or isinstance(pages, bool) or pages < 1):
+        raise InputError(f"pages = {shown(pages)}", "how many studies a page holds, 1 or more", "pages=30")
+    if isinstance(columns, str):
+        columns = (columns,)
+    if columns is not None and not (isinstance(columns, Sequence) and all(isinstance(each, str) for each in columns)):
+        raise InputError(f"columns = {shown(columns)}", "names of columns", 'columns=["n", "estimate", "weight"]')
+    return Choices(
+        sort=sort if sort is not None else "effect" if compact else SORTS[0],
+        columns=None if columns is None else tuple(columns),
+        raw=show != "shrunken",
+        shrunken=show != "raw",
+        density=density,
+        inches=inches_of(width),
+        theme=theme_of(theme),
+        notes=notes,
+        pages=pages,
+        compact=compact,
+    )
