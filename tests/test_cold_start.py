@@ -37,6 +37,23 @@ def test_nothing_heavy_is_loaded(code):
     assert ran.stdout.split() == []
 
 
+WRITTEN = """
+import sys
+from pathlib import Path
+import poolwise as pw
+import xarray as xr
+from poolwise.report.draws_file import write_draws
+tree = pw.fit(pw.datasets.load("bcg"), pw.RandomEffects(), pw.Exact()).to_datatree().assign_coords({"word": "né"})
+write_draws(tree, Path(sys.argv[1]))
+print("distributed" in sys.modules, xr.open_datatree(sys.argv[1]).identical(tree))
+"""
+
+
+def test_draws_are_written_whole_and_without_the_scheduler_of_a_cluster(tmp_path):
+    ran = subprocess.run([sys.executable, "-c", WRITTEN, tmp_path / "draws.nc"], capture_output=True, text=True)
+    assert ran.stdout.split() == ["False", "True"], ran.stderr
+
+
 @pytest.mark.parametrize("shape", [(1, 4), (2, 7), (4, 4000)])
 def test_e_bfmi_is_that_of_arviz_to_the_last_bit(shape):
     energy = np.random.default_rng(1).normal(30.0, 5.0, shape)

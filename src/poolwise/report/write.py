@@ -16,6 +16,7 @@ from poolwise.errors import AnalysisError
 from poolwise.report import files, sections
 from poolwise.report.documents import FORMS, PREFERRED, check_forms, document, pandoc
 from poolwise.report.drawings import drawings
+from poolwise.report.draws_file import write_draws
 from poolwise.report.page import page
 from poolwise.report.room import needed
 from poolwise.report.section import Passage, ReportContent, Section
@@ -207,7 +208,7 @@ def _written(
             files.add(folder, name, whole)
         for name, tree in draws.items():
             with files.adding(folder, name) as part:
-                tree.to_netcdf(part, engine="h5netcdf")
+                write_draws(tree, part)
         files.remove(folder, set(_names()) - set(names))
         files.finish(folder, names, facts)
     except OSError as error:
