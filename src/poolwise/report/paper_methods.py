@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.exact import Exact
@@ -13,8 +14,8 @@ from poolwise.prior_catalogue import CATALOGUE
 from poolwise.priors import Prior
 from poolwise.report import words
 from poolwise.report.answers import level
-from poolwise.report.paper import Said, Told, and_list
 from poolwise.report.references import key_of
+from poolwise.report.said import Said, Told, and_list
 from poolwise.result import Result
 from poolwise.scale import Scale
 from poolwise.show import capital, number, symbol
@@ -41,10 +42,11 @@ MODELS: dict[str, tuple[str, tuple[str, ...]]] = {
         "borrow strength from one another",
         (),
     ),
+    "crossed-effects": ("let effects vary over several factors that need not be nested", ()),
     "correlated-outcomes": ("let the true effects on several outcomes correlate over studies", ("multivariate",)),
-    "student-t-random-effects": ("took the true effects to follow a t distribution", ("robust",)),
-    "skew-normal-random-effects": ("took the true effects to follow a skew-normal distribution", ("robust",)),
-    "contaminated-random-effects": ("allowed for a share of outlying studies", ("beath",)),
+    "student-t": ("took the true effects to follow a t distribution", ("robust",)),
+    "skew-normal": ("took the true effects to follow a skew-normal distribution", ("robust",)),
+    "contaminated": ("allowed for a share of outlying studies", ("beath",)),
     "binomial-normal": (
         "took the counts of events to be binomial and the true effects to be normally distributed, without a normal "
         "approximation of the estimates",
@@ -108,6 +110,8 @@ def data(main: Result) -> Iterator[Said]:
     effects = main.effects
     scale = effects.scale
     yield Said(f"The analysis comprised {effects.counted}, with effects as {plural(scale)}{_analysed(scale)}")
+    if named := _AUTHOR.match(effects.citation):
+        yield Said(f"The data were those of {named[1]} et al. ({named[2]})")
     if effects.reconstructed:
         yield Said(
             "The study table was reconstructed from published summary figures; its rows are compatible with these "
@@ -117,6 +121,10 @@ def data(main: Result) -> Iterator[Said]:
         yield Said("The data were simulated")
     if effects.covariance is not None:
         yield Said("The sampling errors entered with their covariance matrix, taken as known")
+
+
+_AUTHOR = re.compile(r"([\w'’-]+) \w+, .*?\(((?:19|20)\d\d)\)")
+"""Two authors or more, and the year."""
 
 
 def plural(scale: Scale) -> str:
@@ -129,7 +137,7 @@ def _analysed(scale: Scale) -> str:
     return f" (analysed as {scale.label})" if scale.transform != "identity" else ""
 
 
-def models(used: Iterator[Model] | tuple[Model, ...]) -> Iterator[Said]:
+def models(used: Iterable[Model]) -> Iterator[Said]:
     """What each model assumes, each kind once."""
     for label, model in {model.label: model for model in used}.items():
         told, cites = MODELS.get(model.kind_in_files, ("", ()))
@@ -152,27 +160,50 @@ def _tau_of_groups(model: Model) -> str:
 
 def priors(posteriors: tuple[Result, ...]) -> Iterator[Said]:
     """The priors of each model that has a posterior, and where the prior on tau comes from."""
-    told = dict.fromkeys(one.prior for one in posteriors)
-    for prior in told:
-        yield Said(f"The prior distributions were {words.prior(prior)}")
+    told = [_priors_said(prior) for prior in dict.fromkeys(one.prior for one in posteriors)]
+    if told:
+        yield Said(f"The prior distributions were {'; in another fit '.join(told)}")
+    if posteriors:
+        yield from sources_of([one.model for one in posteriors], posteriors[0].effects.scale)
+
+
+def sources_of(used: Iterable[Model], scale: Scale) -> Iterator[Said]:
+    """Where the priors on standard deviations come from, each once, where the catalogue of priors knows it."""
     seen: set[str] = set()
-    for result in posteriors:
-        for name, prior in result.model.named_priors.items():
-            if prior is not None and name.startswith("tau") and str(prior) not in seen:
-                seen.add(str(prior))
-                yield from _source(prior, name, result.effects.scale)
+    for name, prior in (pair for model in used for pair in model.named_priors.items()):
+        if prior is not None and name.startswith("tau") and str(prior) not in seen:
+            seen.add(str(prior))
+            yield from _source(prior, name, scale)
+
+
+def _priors_said(text: str) -> str:
+    """The priors with Greek letters, and words for the spreads between outcomes."""
+    said = words.prior(text)
+    for name, other in _SPOKEN.items():
+        said = said.replace(name, other)
+    return said
+
+
+_SPOKEN = {
+    "mu_spread": "spread of the mean effects",
+    "tau_spread": "spread of log τ",
+    "tau_between": "τ between clusters",
+    "tau_within": "τ within clusters",
+}
 
 
 def _source(prior: Prior, name: str, scale: Scale) -> Iterator[Said]:
     """Where the catalogue of priors has this one from; nothing where it has not."""
     entries = [one for one in CATALOGUE if one.prior.metric == scale.name and str(one.prior) == str(prior)]
     for entry in entries[:1]:
-        what = f"{prior} on {symbol(name)}, half of it below {number(float(prior.ppf(0.5)), 2)},"
+        what = f"{prior} on {_SPOKEN.get(name, symbol(name))}, half of it below {number(float(prior.ppf(0.5)), 2)},"
         key = key_of(entry.source)
         if key:
             yield Said(f"The prior {what} has been proposed for effects on this scale", (key,))
         else:
-            yield Said(f"The prior {what} is a convention for effects on this scale, not an estimate from other reviews")
+            yield Said(
+                f"The prior {what} is a convention for effects on this scale, not an estimate from other reviews"
+            )
 
 
 def computed(posteriors: tuple[Result, ...]) -> Iterator[Said]:
@@ -186,7 +217,7 @@ def computed(posteriors: tuple[Result, ...]) -> Iterator[Said]:
 
 def _sampled(result: Result, *, also: bool) -> Said:
     engine, found, made = result.engine, result.report.diagnostics, result.report.versions
-    made_by = " and ".join(f"{name} {made[key]}" for key, name in _SAMPLERS.items() if key in made)
+    made_by = " and ".join(name for key, name in _SAMPLERS.items() if key in made)
     settings = (
         f"{engine.chains} chains of {words.count(engine.draws)} draws, each after {words.count(engine.tune)} tuning "
         f"draws, seed {engine.seed}"
@@ -222,11 +253,15 @@ def closed_forms(results: tuple[Result, ...], beside: bool) -> Iterator[Said]:
     of_tau = {one["tau"].interval_kind() for one in results if "tau" in one and one.model.varies}
     if any("Q-profile" in kind for kind in of_tau):
         yield Said("Confidence intervals of τ were Q-profile intervals", ("q-profile",))
-    new = dict.fromkeys(
-        words.kind_parts(one["theta_new"].interval_kind())[1].strip("()") for one in results if "theta_new" in one
-    )
+    new = dict.fromkeys(_prediction_said(one) for one in results if "theta_new" in one)
     if new:
-        yield Said(f"Frequentist prediction intervals for the true effect in a new study used {and_list([*new])}")
+        yield Said(f"Prediction intervals for the true effect in a new study were based on {and_list([*new])}")
+
+
+def _prediction_said(result: Result) -> str:
+    """``"a t distribution with k − 1 degrees of freedom"``."""
+    law, _, df = words.kind_parts(result["theta_new"].interval_kind())[1].strip("()").partition(", ")
+    return f"a {law} distribution with {df} degrees of freedom" if df else "a normal distribution"
 
 
 def _method(result: Result) -> str:
@@ -293,4 +328,3 @@ def versions_said(versions: Mapping[str, str]) -> Said:
 
 
 _NAMES = {"numpy": "NumPy", "scipy": "SciPy", "pymc": "PyMC", "nutpie": "nutpie", "arviz": "ArviZ", "xarray": "xarray"}
-

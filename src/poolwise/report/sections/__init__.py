@@ -11,12 +11,14 @@ from poolwise.report.sections import (
     answer,
     borrowing,
     bubble,
+    checklists,
     comparison,
     conventions,
     data,
     derivations,
     diagnostics,
     forest,
+    in_words,
     model,
     prior_panel,
     publication_bias,
@@ -36,7 +38,8 @@ ONE_TABLE: tuple[Section[Content], ...] = (
     bubble.SECTION,
     # If you believed otherwise: the prior panel, and what the mean is at every tau.
     prior_panel.SECTION,
-    # In words for a paper: methods, results.
+    in_words.METHODS,
+    in_words.RESULTS,
     # The tables.
     comparison.SECTION,
     borrowing.SECTION,
@@ -53,6 +56,9 @@ ONE_TABLE: tuple[Section[Content], ...] = (
     model.SECTION,
     diagnostics.SECTION,
     conventions.SECTION,
+    checklists.SECTION,
+    # The end.
+    in_words.REFERENCES,
 )
 """The sections of a report on one study table."""
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Section
 from poolwise.report.sections import conventions, model
-from poolwise.report.sections.over_tables import answer, data, diagnostics, prior_panel, ranges, search
+from poolwise.report.sections.over_tables import (
+    answer,
+    checklists,
+    data,
+    diagnostics,
+    in_words,
+    prior_panel,
+    ranges,
+    search,
+)
 
 OVER_TABLES: tuple[Section[RangesContent], ...] = (
     # The answer, and the picture that shows it.
@@ -14,6 +23,9 @@ OVER_TABLES: tuple[Section[RangesContent], ...] = (
     prior_panel.FIRST,
     ranges.SECTION,
     prior_panel.SECTION,
+    # In words for a paper.
+    in_words.METHODS,
+    in_words.RESULTS,
     # The data.
     data.SECTION,
     # The appendix.
@@ -21,5 +33,8 @@ OVER_TABLES: tuple[Section[RangesContent], ...] = (
     model.SECTION,
     diagnostics.SECTION,
     conventions.SECTION,
+    checklists.SECTION,
+    # The end.
+    in_words.REFERENCES,
 )
 """The sections of a report over reconstructed tables."""
