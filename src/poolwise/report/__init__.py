@@ -7,7 +7,7 @@ from poolwise.report.kept import KeptFits
 from poolwise.report.kept_search import KeptSearch
 from poolwise.report.paper import InWords, in_words
 from poolwise.report.ranges_content import RangesContent
-from poolwise.report.write import documented, held, write
+from poolwise.report.write import documented, held, write, write_joint
 
 __all__ = [
     "FITS",
@@ -23,4 +23,5 @@ __all__ = [
     "held",
     "in_words",
     "write",
+    "write_joint",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, final
@@ -20,7 +20,7 @@ from poolwise.settings import check_flag
 
 if TYPE_CHECKING:
     from poolwise.checks import Borrowing, PriorPanel, Ranges
-    from poolwise.report import KeptFits
+    from poolwise.report import Content, KeptFits, RangesContent
 
 QUICK_DRAWS, QUICK_TUNE = 1000, 500  # the fewest with which NUTS passes its own diagnostics on small tables
 
@@ -66,6 +66,8 @@ class Run:
         Which fits were taken from an earlier run, and which were run again and why.
     ranges : Ranges, optional
         The answers over all reconstructed tables; there are then no `results`, which would be of one table.
+    content : Content or RangesContent, optional
+        What the page was made from, for a page over several runs (`poolwise.report.write_joint`).
     """
 
     analysis: Analysis
@@ -76,6 +78,7 @@ class Run:
     borrowed: Borrowing | None = None
     kept: tuple[str, ...] = ()
     ranges: Ranges | None = None
+    content: Content | RangesContent | None = field(default=None, repr=False)
 
     @property
     def report(self) -> Path:
@@ -199,7 +202,7 @@ def run(
         tell(Step(total, total, "files"))
         content = report.Content(analysis, _told_apart(results), panel, borrowed, quick, perf_counter() - began)
         files = report.write(content, folder, forms)
-    return Run(analysis, content.results, panel, folder, files, borrowed, tuple(kept.said))
+    return Run(analysis, content.results, panel, folder, files, borrowed, tuple(kept.said), content=content)
 
 
 def _over_tables(
@@ -220,8 +223,8 @@ def _over_tables(
         if progress is not None:
             progress(Step(number, total, label))
 
-    found, files, kept = run_tables(replace(analysis, fits=tuple(planned)), folder, quick, fresh, forms, tell)
-    return Run(analysis, (), None, folder, files, kept=kept, ranges=found)
+    content, files, kept = run_tables(replace(analysis, fits=tuple(planned)), folder, quick, fresh, forms, tell)
+    return Run(analysis, (), None, folder, files, kept=kept, ranges=content.ranges, content=content)
 
 
 def _words(planned: PlannedFit) -> str:
