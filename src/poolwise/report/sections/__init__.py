@@ -20,6 +20,7 @@ from poolwise.report.sections import (
     forest,
     in_words,
     model,
+    posterior,
     prior_panel,
     publication_bias,
     review,
@@ -36,6 +37,7 @@ ONE_TABLE: tuple[Section[Content], ...] = (
     answer.SECTION,
     forest.SECTION,
     bubble.SECTION,
+    posterior.SECTION,
     # If you believed otherwise: the prior panel, and what the mean is at every tau.
     prior_panel.SECTION,
     in_words.METHODS,
