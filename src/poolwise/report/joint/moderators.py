@@ -10,7 +10,7 @@ import pandas as pd
 
 from poolwise.quantities import Distribution, Estimate
 from poolwise.report import words
-from poolwise.report.blocks import Body, Column, Row, Table, numbers
+from poolwise.report.blocks import Body, Column, Row, Table, lines, numbers
 from poolwise.report.content import Content
 from poolwise.report.joint.content import JointContent, Part
 from poolwise.report.ranges_content import RangesContent
@@ -21,6 +21,8 @@ COLUMNS = (
     "analysis", "moderator", "level", "contrast", "k_low", "k_high", "point_low", "point_high", "lower", "upper",
     "p_above_low", "p_above_high", "p_value", "interval", "prob", "scale", "fit", "data",
 )  # fmt: skip
+
+_INTERCEPT = "beta[intercept]"  # the mean where every moderator is 0, which is no answer to the question
 
 
 def moderators(content: JointContent) -> pd.DataFrame:
@@ -48,7 +50,7 @@ def _rows(part: Part) -> Iterator[dict[str, Any]]:
 
 def _of_result(part: Content) -> Iterator[dict[str, Any]]:
     result, analysis = part.main, part.analysis
-    names = [name for name in result if name in result.answers or is_contrast(name)]
+    names = [name for name in result if name != _INTERCEPT and (name in result.answers or is_contrast(name))]
     strata = result.model.strata
     for name in names:
         quantity = result[name]
@@ -84,7 +86,7 @@ def _of_tables(part: RangesContent) -> Iterator[dict[str, Any]]:
     records = ranges.frame[ranges.frame["label"] == label].to_dict("records")
     for row in sorted(records, key=lambda row: is_contrast(row["quantity"])):
         name = str(row["quantity"])
-        if not name.startswith(("mu", "beta[")) or name == "mu_spread":
+        if not name.startswith(("mu", "beta[")) or name in ("mu_spread", _INTERCEPT):
             continue
         of_level = levels.get(_level(name))
         whole = math.nan if ranges.factor else ranges.k
@@ -113,7 +115,7 @@ def _level(name: str) -> str:
 
 
 def _moderator(name: str) -> str:
-    return _level(name) if name.startswith("beta[") and name != "beta[intercept]" else ""
+    return _level(name) if name.startswith("beta[") and name != _INTERCEPT else ""
 
 
 def _studies(part: Content, name: str) -> float:
@@ -129,7 +131,7 @@ def _studies(part: Content, name: str) -> float:
 
 def _p_value(part: Content, name: str) -> float:
     """The p-value of the test of the moderator, by the first frequentist fit that has one; of contrasts and slopes."""
-    if not (is_contrast(name) or name.startswith("beta[")) or name == "beta[intercept]":
+    if not (is_contrast(name) or name.startswith("beta[")) or name == _INTERCEPT:
         return math.nan
     for result in part.results:
         for test in ("Q_between", "QM"):
@@ -147,8 +149,8 @@ def table(frame: pd.DataFrame, scales: Mapping[str, Scale], caption: str, *, mod
         numbers("k"),
         numbers("Estimate"),
         numbers("Interval"),
-        numbers("P(> 0)"),
-        *([numbers("p of the moderator")] if tested else []),
+        numbers("P(above no effect)"),
+        *([numbers(lines("p of the", "moderator"))] if tested else []),
     )
     bodies = []
     for title, group in frame.groupby("analysis", sort=False):
@@ -163,7 +165,6 @@ def _cells(row: Mapping[Any, Any], scale: Scale, tested: bool) -> tuple[str, ...
     limits = (row["point_low"], row["point_high"], row["lower"], row["upper"])
     natural = scale.is_ratio or not (row["contrast"] or slope)
     low, high, lower, upper = (float(one) for one in (scale.back(list(limits)) if natural else limits))
-    said = (number(low, 2), number(high, 2))
     digits = 2 if not slope else 3
     said = (number(low, digits), number(high, digits))
     p = (chance(row["p_above_low"]), chance(row["p_above_high"]))
@@ -173,7 +174,7 @@ def _cells(row: Mapping[Any, Any], scale: Scale, tested: bool) -> tuple[str, ...
         _reach(*said),
         interval(lower, upper, digits),
         _reach(*p),
-        *([NOTHING if math.isnan(row["p_value"]) else words.p_value(row["p_value"])] if tested else []),
+        *([NOTHING if math.isnan(row["p_value"]) else chance(row["p_value"])] if tested else []),
     )
 
 
