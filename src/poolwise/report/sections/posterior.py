@@ -1,4 +1,4 @@
-"""What was learnt: posterior densities beside their priors, below the forest."""
+"""What was learnt: posterior densities beside their priors, where few studies leave much to the prior."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from poolwise.report.section import Figure, Passage, Section
 
 
 def _passage(content: Content) -> Passage | None:
-    """Nothing without a posterior of one mean effect; with groups the forest and the sentences tell it."""
+    """Nothing without a posterior of one mean effect, nor with many studies, where the forest tells it."""
     result, analysis = content.main, content.analysis
-    if not is_posterior(result) or result.answers != ("mu",):
+    if not content.few or not is_posterior(result) or result.answers != ("mu",):
         return None
     draw = Figure(
         "Posterior densities",
