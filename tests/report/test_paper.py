@@ -25,7 +25,7 @@ def fits(name):
 
 
 def numbers_of(results):
-    """Every number that a sentence may hold: of a quantity, on both scales, a share, a probability, a count."""
+    """Every number that a sentence may hold: of a quantity on both scales, a share, a probability, a count."""
     allowed = {"95", "0", "1", str(results[0].effects.k)}
     for result in results:
         scale = result.effects.scale
