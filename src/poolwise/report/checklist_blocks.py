@@ -16,7 +16,7 @@ _LEAD = (
 )
 
 
-def passage(facts: Mapping[str, str], *, bayesian: bool) -> Passage:
+def passage(facts: Mapping[str, str], *, bayesian: bool, data: str) -> Passage:
     """The checklists, those of Bayesian analyses where there is a posterior.
 
     Parameters
@@ -25,13 +25,15 @@ def passage(facts: Mapping[str, str], *, bayesian: bool) -> Passage:
         What ran, by the names that `checklists.Item` asks for.
     bayesian : bool
         Whether any fit has a posterior.
+    data : str
+        The word on the data, which every file says.
     """
     blocks: list[Block] = [Paragraph(_LEAD)]
     frames = {}
     for name, (_, key, items) in LISTS.items():
         if key == "prisma" or bayesian:
             frame = filled(items, facts)
-            frames[name] = frame
+            frames[name] = frame.assign(data=data)
             cells = ((str(row["item"]), str(row["asks"]), str(row["told"])) for row in frame.to_dict("records"))
             columns = (Column("Item"), Column("What is to be told"), Column("What was done", head="wide"))
             doi = REFERENCES[key].doi

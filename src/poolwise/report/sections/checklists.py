@@ -15,7 +15,7 @@ from poolwise.show import number
 
 def _passage(content: Content) -> Passage:
     told = told_of(content)
-    return passage(_facts(content, told), bayesian=bool(told.posteriors))
+    return passage(_facts(content, told), bayesian=bool(told.posteriors), data=content.data_label)
 
 
 def _facts(content: Content, told: Told) -> dict[str, str]:

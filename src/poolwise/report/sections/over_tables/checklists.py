@@ -16,7 +16,7 @@ from poolwise.report.section import Passage, Section
 
 def _passage(content: RangesContent) -> Passage:
     bayesian = [fit for fit in content.analysis.fits if not isinstance(fit.engine, ClosedForm)]
-    return passage(_facts(content), bayesian=bool(bayesian))
+    return passage(_facts(content), bayesian=bool(bayesian), data=content.data_label)
 
 
 def _facts(content: RangesContent) -> dict[str, str]:
