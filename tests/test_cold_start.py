@@ -44,6 +44,25 @@ def test_the_roads_of_the_bayesian_engines_come_with_the_first_fit():
     assert not [name for name in loaded.split() if name.startswith(rooms)]
 
 
+WRITTEN = """
+import sys
+from pathlib import Path
+import poolwise as pw
+import xarray as xr
+from poolwise.report.draws_file import write_draws
+tree = pw.fit(pw.datasets.load("bcg"), pw.RandomEffects(), pw.Exact()).to_datatree()
+write_draws(tree, Path(sys.argv[1]))
+print("distributed" in sys.modules)
+tree.to_netcdf(sys.argv[1] + ".other", engine="h5netcdf")
+print(xr.open_datatree(sys.argv[1]).identical(xr.open_datatree(sys.argv[1] + ".other", engine="h5netcdf")))
+"""
+
+
+def test_draws_are_written_whole_and_without_the_scheduler_of_a_cluster(tmp_path):
+    ran = subprocess.run([sys.executable, "-c", WRITTEN, tmp_path / "draws.nc"], capture_output=True, text=True)
+    assert ran.stdout.split() == ["False", "True"], ran.stderr
+
+
 @pytest.mark.parametrize("shape", [(1, 4), (2, 7), (4, 4000)])
 def test_e_bfmi_is_that_of_arviz_to_the_last_bit(shape):
     energy = np.random.default_rng(1).normal(30.0, 5.0, shape)

@@ -100,7 +100,10 @@ def _parser() -> argparse.ArgumentParser:
     words = "run every fit again; else fits by NUTS that an earlier run finished are taken from there"
     ran.add_argument("--fresh", action="store_true", help=words)
     _add_forms(ran)
-    words = "The report as a document: of a folder of results as it stands, or of analysis files, which are run."
+    words = (
+        "The report as a document: of a folder of results as it stands, or of analysis files, which are run (fits that "
+        "are kept are taken); of several files one page together, too, in the folder 'report' of the results."
+    )
     reported = command("report", _report, words)
     reported.add_argument("targets", nargs="+", type=Path, metavar="FOLDER|FILE")
     words = "folder of results, one folder in it for each file (default: results)"
@@ -369,22 +372,53 @@ def _schema(chosen: argparse.Namespace) -> int:
 def _report(chosen: argparse.Namespace) -> int:
     from poolwise.report import documented
 
-    if not chosen.formats:
+    folders = [target for target in chosen.targets if target.is_dir()]
+    chosen.files = [target for target in chosen.targets if target not in folders]
+    if not chosen.formats and (folders or len(chosen.files) < 2):
         raise AnalysisError(
             "report was told no form of document", "--docx, --md or --latex", "poolwise report results/bcg --docx"
         )
-    folders = [target for target in chosen.targets if target.is_dir()]
     for folder in folders:
         for path in documented(folder, tuple(chosen.formats)):
             print(path)
-    chosen.files = [target for target in chosen.targets if target not in folders]
-    return _run(chosen) if chosen.files else OK
+    if not chosen.files:
+        return OK
+    done, code = _runs(chosen, apart=(_TOGETHER,) if len(chosen.files) > 1 else ())
+    if len(chosen.files) > 1 and len(done) == len(chosen.files):
+        _together(done, chosen)
+    elif len(chosen.files) > 1:
+        print("poolwise: no page over all analyses is written, as not all of them ran", file=sys.stderr)
+    return code
+
+
+_TOGETHER = "report"  # the folder of a page over several analyses
+
+
+def _together(done: Sequence[Run], chosen: argparse.Namespace) -> None:
+    """Write one page over several runs."""
+    from poolwise.report import write_joint
+
+    parts = [one.content for one in done if one.content is not None]
+    files = write_joint(parts, chosen.out / _TOGETHER, tuple(chosen.formats))
+    for name in files:
+        if name.startswith("report."):
+            print(f"together: {files[name]}")
 
 
 def _run(chosen: argparse.Namespace) -> int:
+    return _runs(chosen)[1]
+
+
+def _runs(chosen: argparse.Namespace, apart: Sequence[str] = ()) -> tuple[list[Run], int]:
+    """Run every file, tell of each, and give the runs and the exit code."""
     loaded, code = _loaded(chosen.files)
-    _check_names([analysis.name for _, analysis in loaded])
+    _check_names([*(analysis.name for _, analysis in loaded), *apart])
     done, code = _each(loaded, code, lambda analysis: _one_run(analysis, chosen))
+    return done, _told(done, chosen, code)
+
+
+def _told(done: Sequence[Run], chosen: argparse.Namespace, code: int) -> int:
+    """Tell which fits failed and where the pages are; the exit code."""
     for one in done:
         for result in one.failed:
             status = f"{result.report.status}. {result.report.advice}"

@@ -167,7 +167,7 @@ def test_what_pandoc_reads_has_files_for_pictures_and_nothing_folded(runs):
     text = runs["bcg"].report.read_text(encoding="utf-8")
     html = clean(text, "docx", runs["bcg"].files)
     images = Element(html).of("img")
-    assert [attrs["src"] for attrs, _ in images] == ["forest.png", "prior_panel.svg"]
+    assert [attrs["src"] for attrs, _ in images] == ["forest.png", "prior_panel.svg", "conditional.svg"]
     assert all("0.49" in attrs["alt"] or "−1.1" in attrs["alt"] for attrs, _ in images)
     assert not {"style", "svg", "details", "summary", "script"} & {tag for tag, _, _ in Element(html).all}
 

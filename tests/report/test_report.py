@@ -24,6 +24,11 @@ FILES = {
     "forest.svg",
     "forest.png",
     "prior_panel.svg",
+    "conditional.svg",
+    "posterior.svg",
+    "prisma_items.csv",
+    "barg.csv",
+    "wambs.csv",
     "posterior.nc",
     "report.html",
     "manifest.json",
@@ -141,7 +146,7 @@ def test_the_page_loads_nothing_from_elsewhere(done):
     assert page.loads == []
     assert not {"script", "link", "iframe", "img", "object", "embed"} & set(page.tags)
     assert not re.search(r"@import|url\(\s*['\"]?(?!#)", text)
-    assert page.tags.count("figure") == 2
+    assert page.tags.count("figure") == 4
 
 
 def test_the_page_tells_kind_probability_and_prior_of_every_interval(done):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import ndtri
 
 from poolwise.closed_form.given_tau import GivenTau, Problem, given_tau
@@ -229,7 +229,19 @@ def _tipping(given: Given, threshold: float, prob: float, far: float) -> list[fl
     grid = far * np.linspace(0.0, 1.0, _SOUGHT) ** 2.0
     out = distance(grid)
     flips = np.flatnonzero(np.sign(out[:-1]) * np.sign(out[1:]) < 0)
-    return [float(brentq(lambda t: distance(np.array([t]))[0], grid[i], grid[i + 1], xtol=1e-13)) for i in flips]
+    return [_crossing(distance, float(grid[i]), float(grid[i + 1])) for i in flips]
+
+
+def _crossing(distance: Callable[[Array], Array], low: float, high: float) -> float:
+    """Where the distance crosses 0 between two points, by halving: scipy.optimize takes longer to load than to run."""
+    sign = np.sign(distance(np.array([low]))[0])
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if np.sign(distance(np.array([middle]))[0]) == sign else (low, middle)
+    return 0.5 * (low + high)
+
+
+_HALVINGS = 50  # to the last bits of the step of a grid
 
 
 def _densities(result: Result, tau: Array) -> list[pd.DataFrame]:

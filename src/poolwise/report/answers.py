@@ -53,7 +53,7 @@ def conditions(content: Content) -> str:
 def estimate(quantity: Quantity, scale: Scale, prob: float) -> str:
     """A point and its interval on the reading scale: ``"0.49 (95 % credible interval 0.33 to 0.73)"``."""
     kind = quantity.interval_kind().partition(" (")[0]
-    return f"{_point(quantity, scale)} ({level(prob)} {kind} interval {_limits(quantity, scale, prob)})"
+    return f"{_point(quantity, scale)} ({level(prob)} {kind} interval {limits(quantity, scale, prob)})"
 
 
 def level(prob: float) -> str:
@@ -74,12 +74,12 @@ def _posterior(content: Content) -> bool:
 
 def _mean(content: Content) -> str:
     mu, scale, prob = content.main["mu"], content.effects.scale, content.analysis.prob
-    what = f"typical {scale.natural_label} is " if scale.null_value is None else f"mean effect is {_what(scale)}"
+    what = f"typical {scale.natural_label} is " if scale.null_value is None else f"mean effect is {with_article(scale)}"
     said = f"Over {content.effects.counted}, the {what}{estimate(mu, scale, prob)}"
     threshold = scale.held_against(content.analysis.threshold)
     if not isinstance(mu, Distribution) or math.isnan(threshold):
         return f"{said}."
-    side, size = _likelier(mu, threshold)
+    side, size = likelier(mu, threshold)
     return f"{said}; the posterior probability that it is {_place(side, content, threshold)} is {chance_said(size)}."
 
 
@@ -88,19 +88,19 @@ def _new_study(content: Content) -> str:
     if "theta_new" not in result.quantities:
         return "This takes it that one and the same effect is true in every study."
     new, threshold = result["theta_new"], scale.held_against(content.analysis.threshold)
-    limits = _limits(new, scale, prob, " and ")
+    reach = limits(new, scale, prob, " and ")
     if not isinstance(new, Distribution):
         kind = new.interval_kind().partition(" (")[0]
         what = f"In a new study like these the true {scale.natural_label}"
-        return f"{what} is taken to lie between {limits} ({level(prob)} {kind} interval)."
+        return f"{what} is taken to lie between {reach} ({level(prob)} {kind} interval)."
     said = (
-        f"In a new study like these the true {scale.natural_label} would lie between {limits} with {level(prob)} "
+        f"In a new study like these the true {scale.natural_label} would lie between {reach} with {level(prob)} "
         "probability"
     )
     if math.isnan(threshold):
         return f"{said}."
-    side, size = _likelier(new, threshold)
-    return f"{said}, and {side} {_at(threshold, scale)} with probability {chance_said(size)}."
+    side, size = likelier(new, threshold)
+    return f"{said}, and {side} {at(threshold, scale)} with probability {chance_said(size)}."
 
 
 def _groups(content: Content) -> tuple[str, ...]:
@@ -111,8 +111,7 @@ def _groups(content: Content) -> tuple[str, ...]:
     if means:
         kind = result[means[0]].interval_kind().partition(" (")[0]
         each = [
-            f"{_point(result[name], scale)} ({_limits(result[name], scale, prob)}) for {_inside(name)}"
-            for name in means
+            f"{_point(result[name], scale)} ({limits(result[name], scale, prob)}) for {inside(name)}" for name in means
         ]
         said.append(
             f"Over {content.effects.counted}, the mean {scale.natural_label} ({level(prob)} {kind} interval) is "
@@ -129,10 +128,10 @@ def _sides(means: list[str], content: Content) -> list[str]:
     of_name = {name: content.main[name] for name in means}
     if math.isnan(threshold):
         return []
-    found = {name: _likelier(one, threshold) for name, one in of_name.items() if isinstance(one, Distribution)}
+    found = {name: likelier(one, threshold) for name, one in of_name.items() if isinstance(one, Distribution)}
     said = []
     for side in ("below", "above"):
-        each = [f"{chance_said(size)} for {_inside(name)}" for name, (on, size) in found.items() if on == side]
+        each = [f"{chance_said(size)} for {inside(name)}" for name, (on, size) in found.items() if on == side]
         if each:
             place = _place(side, content, threshold)
             said.append(f"The posterior probability that it is {place} is {_and(each)}.")
@@ -142,10 +141,10 @@ def _sides(means: list[str], content: Content) -> list[str]:
 def _few(means: Sequence[str], content: Content) -> list[str]:
     """A caution where a group with a posterior has fewer than 5 studies of its own."""
     counts = _counts(content)
-    small = [(inside, counts[inside]) for name in means if 0 < counts.get(inside := _inside(name), 0) < SMALL_K]
+    small = [(group, counts[group]) for name in means if 0 < counts.get(group := inside(name), 0) < SMALL_K]
     if not small or not _posterior(content):
         return []
-    each = [f"{inside} ({k} {'study' if k == 1 else 'studies'})" for inside, k in small]
+    each = [f"{group} ({k} {'study' if k == 1 else 'studies'})" for group, k in small]
     return [f"With so few of its own the priors take part in the answer for {_and(each)}."]
 
 
@@ -166,7 +165,7 @@ def _difference(name: str, content: Content) -> str:
     said = f"{what}, {title}: {_of(quantity, scale if scale.is_ratio else None, prob)}"
     if not isinstance(quantity, Distribution):
         return f"{said}."
-    side, size = _likelier(quantity, 0.0)
+    side, size = likelier(quantity, 0.0)
     return f"{said}, {side} {1 if scale.is_ratio else 0} with posterior probability {chance_said(size)}."
 
 
@@ -175,16 +174,16 @@ def _slopes(content: Content) -> tuple[str, ...]:
     result, scale, prob = content.main, content.effects.scale, content.analysis.prob
     names = [name for name in result.answers if name != _INTERCEPT]
     if not names:
-        return (f"The mean effect is {_what(scale)}{estimate(result[_INTERCEPT], scale, prob)}.",)
+        return (f"The mean effect is {with_article(scale)}{estimate(result[_INTERCEPT], scale, prob)}.",)
     reading = scale if scale.is_ratio else None
     effect = scale.natural_label if scale.is_ratio else scale.label
     verb = "is multiplied by" if scale.is_ratio else "changes by"
-    each = [f"{_of(result[name], reading, prob)} with {_inside(name)}" for name in names]
+    each = [f"{_of(result[name], reading, prob)} with {inside(name)}" for name in names]
     said = [f"Over {content.effects.counted}, per unit the {effect} {verb} {_and(each)}."]
     found = {name: one for name in names if isinstance(one := result[name], Distribution)}
     signs = [
-        f"{'falls' if side == 'below' else 'rises'} with {_inside(name)} is {chance_said(size)}"
-        for name, (side, size) in ((name, _likelier(one, 0.0)) for name, one in found.items())
+        f"{'falls' if side == 'below' else 'rises'} with {inside(name)} is {chance_said(size)}"
+        for name, (side, size) in ((name, likelier(one, 0.0)) for name, one in found.items())
     ]
     said += [f"The posterior probability that it {_and(signs)}."] if signs else []
     return tuple(said)
@@ -205,7 +204,7 @@ def _and(parts: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 
-def _likelier(quantity: Distribution, threshold: float) -> tuple[str, float]:
+def likelier(quantity: Distribution, threshold: float) -> tuple[str, float]:
     """The side of a threshold, on the analysis scale, that has more than half of the probability, and that."""
     below = float(quantity.cdf(threshold))
     return ("below", below) if below > 0.5 else ("above", 1.0 - below)
@@ -214,15 +213,15 @@ def _likelier(quantity: Distribution, threshold: float) -> tuple[str, float]:
 def _place(side: str, content: Content, threshold: float) -> str:
     """``"below 1 (“favours vaccination”)"``: a side of the threshold on the reading scale, in the user's words."""
     named = content.effects.directions[0 if side == "below" else 1] if threshold == 0.0 else ""
-    return f"{side} {_at(threshold, content.effects.scale)}" + (f" (“{named}”)" if named else "")
+    return f"{side} {at(threshold, content.effects.scale)}" + (f" (“{named}”)" if named else "")
 
 
-def _at(threshold: float, scale: Scale) -> str:
+def at(threshold: float, scale: Scale) -> str:
     """A threshold on the reading scale: ``"1"`` for no effect on a ratio, ``"0.2"`` for itself."""
     return words.signed(threshold) if scale.transform == "identity" else words.ratio(threshold, scale)
 
 
-def _what(scale: Scale) -> str:
+def with_article(scale: Scale) -> str:
     """``"a risk ratio of "``, or the scale before a number that has no name of its own."""
     name = scale.natural_label
     article = "an" if name[:1].lower() in "aeiou" else "a"
@@ -234,13 +233,14 @@ def _point(quantity: Quantity, scale: Scale) -> str:
     return number(point, words.natural_digits(scale, point))
 
 
-def _limits(quantity: Quantity, scale: Scale, prob: float, joined: str = " to ") -> str:
+def limits(quantity: Quantity, scale: Scale, prob: float, joined: str = " to ") -> str:
+    """Both limits of an interval on the reading scale: ``"0.33 to 0.73"``."""
     point, lower, upper = scale.back([quantity.point, *quantity.interval(prob)])
     digits = words.natural_digits(scale, float(point))
     return joined.join((number(lower, digits), number(upper, digits)))
 
 
-def _inside(name: str) -> str:
+def inside(name: str) -> str:
     """The user's name in the brackets of a quantity."""
     return name.partition("[")[2].removesuffix("]") or greek(name)
 

@@ -30,6 +30,8 @@ class Part:
         What it says.
     appendix : bool
         Whether it stands in the appendix.
+    end : bool
+        Whether it stands below the appendix.
     turned : bool
         Whether it is printed across, for a picture that is too wide for its type to be read upright.
     """
@@ -37,6 +39,7 @@ class Part:
     name: str
     passage: Passage
     appendix: bool = False
+    end: bool = False
     turned: bool = False
 
     @property
@@ -76,7 +79,7 @@ def page(
 
     def part(section: Section[Any], passage: Passage) -> Part:
         turned = any(drawing.turned for name in passage.figures for drawing in pictures[name])
-        return Part(section.name, passage, section.appendix, turned)
+        return Part(section.name, passage, section.appendix, section.end, turned)
 
     return (
         _environment()

@@ -145,6 +145,8 @@ class Section[C: ReportContent]:
         Whether it belongs to the report on an analysis; elsewhere it is not called, and its names are not claimed.
     appendix : bool
         Whether it stands in the appendix, which is folded on a screen and open in print.
+    end : bool
+        Whether it stands at the end of the page, below the appendix.
 
     Examples
     --------
@@ -159,6 +161,7 @@ class Section[C: ReportContent]:
     draws: tuple[str, ...] = ()
     planned: Callable[[Analysis], bool] = _always
     appendix: bool = False
+    end: bool = False
 
     @property
     def files(self) -> tuple[str, ...]:

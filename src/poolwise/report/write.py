@@ -5,17 +5,20 @@ from __future__ import annotations
 import datetime
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from poolwise.errors import AnalysisError
+from poolwise.errors import AnalysisError, listing
 from poolwise.report import files, sections
 from poolwise.report.documents import FORMS, PREFERRED, check_forms, document, pandoc
 from poolwise.report.drawings import drawings
+from poolwise.report.draws_file import write_draws
+from poolwise.report.joint import JOINT
+from poolwise.report.joint.content import joined
 from poolwise.report.page import page
 from poolwise.report.room import needed
 from poolwise.report.section import Passage, ReportContent, Section
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from poolwise.analysis.record import Analysis
+    from poolwise.report.content import Content
+    from poolwise.report.ranges_content import RangesContent
 
 PAGE = "report.html"
 _DRAWN = ("svg", "png", "pdf")
@@ -32,7 +37,9 @@ _COLUMN = "-column.svg"  # the drawing for a phone, which is in the page only
 
 
 @contextmanager
-def held(analysis: Analysis, folder: Path, formats: Collection[str] = ()) -> Iterator[Path]:
+def held(
+    analysis: Analysis, folder: Path, formats: Collection[str] = (), planned: Sequence[Section[Any]] | None = None
+) -> Iterator[Path]:
     """Hold a folder for a run of this analysis, after what can be known before the fits: see `files.claimed`.
 
     Parameters
@@ -43,6 +50,8 @@ def held(analysis: Analysis, folder: Path, formats: Collection[str] = ()) -> Ite
         Where the files go.
     formats : collection of {"docx", "md", "latex"}
         The documents that will be written.
+    planned : sequence of Section, optional
+        The sections of the page; those of the analysis by default.
 
     Yields
     ------
@@ -61,16 +70,17 @@ def held(analysis: Analysis, folder: Path, formats: Collection[str] = ()) -> Ite
 
     refuse_inputs(analysis, folder)
     told = {"source": analysis.source, "title": analysis.title, "question": analysis.question}
+    names = _possible(planned or sections_of(analysis), formats)
     with (
-        files.claimed(folder, _possible(analysis, formats), question=told, room=needed(analysis)),
+        files.claimed(folder, names, question=told, room=needed(analysis)),
         boxes_warned_of(_words(analysis)),
     ):
         yield folder
 
 
-def _possible(analysis: Analysis, formats: Collection[str]) -> tuple[str, ...]:
-    """The names of the files that a run of this analysis may write."""
-    names = files_of(sections_of(analysis))
+def _possible(planned: Iterable[Section[Any]], formats: Collection[str]) -> tuple[str, ...]:
+    """The names of the files that a page of these sections may have."""
+    names = files_of(planned)
     of_figures = sorted({f"{stem}.{form}" for stem, form in _figures(names) for form in _forms(formats)})
     return tuple(dict.fromkeys((*names, *of_figures, PAGE, *(FORMS[form] for form in formats))))
 
@@ -90,7 +100,7 @@ def _forms(formats: Collection[str]) -> tuple[str, ...]:
 
 def _names() -> tuple[str, ...]:
     """Every file that a run of any analysis may write, in the order in which it tells of them."""
-    names = files_of((*sections.ONE_TABLE, *sections.OVER_TABLES))
+    names = files_of((*sections.ONE_TABLE, *sections.OVER_TABLES, *JOINT))
     of_figures = sorted({f"{stem}.{form}" for stem, _ in _figures(names) for form in _DRAWN})
     return tuple(dict.fromkeys((*names, *of_figures, PAGE, *FORMS.values())))
 
@@ -126,17 +136,21 @@ def _same(folder: Path, other: Path) -> bool:
     return os.path.realpath(folder) == os.path.realpath(other)
 
 
-def write(content: ReportContent, folder: Path, formats: Collection[str] = ()) -> Mapping[str, Path]:
+def write(
+    content: ReportContent, folder: Path, formats: Collection[str] = (), planned: Sequence[Section[Any]] | None = None
+) -> Mapping[str, Path]:
     """Write every file of a run into a folder held by `held`.
 
     Parameters
     ----------
-    content : Content or RangesContent
+    content : Content, RangesContent or JointContent
         What the files tell.
     folder : Path
         Where they go; what an earlier run left there and this one does not make is removed.
     formats : collection of {"docx", "md", "latex"}
         The page as documents, too: ``report.docx``, ``report.md``, ``report.tex``.
+    planned : sequence of Section, optional
+        The sections of the page; those of the analysis by default.
 
     Returns
     -------
@@ -149,7 +163,7 @@ def write(content: ReportContent, folder: Path, formats: Collection[str] = ()) -
         When a file cannot be written; the run then has no manifest.
     """
     facts = _facts(content)
-    every = [(section, section.passage_of(content)) for section in sections_of(content.analysis)]
+    every = [(section, section.passage_of(content)) for section in planned or sections_of(content.analysis)]
     passages = [(section, passage) for section, passage in every if passage is not None]
     tables = {name: frame.to_csv(index=False) for _, passage in passages for name, frame in passage.tables.items()}
     forms = _forms(check_forms(formats))
@@ -207,12 +221,47 @@ def _written(
             files.add(folder, name, whole)
         for name, tree in draws.items():
             with files.adding(folder, name) as part:
-                tree.to_netcdf(part, engine="h5netcdf")
+                write_draws(tree, part)
         files.remove(folder, set(_names()) - set(names))
         files.finish(folder, names, facts)
     except OSError as error:
         raise files.unwritable(folder, error) from None
     return MappingProxyType({name: folder / name for name in (*names, files.MANIFEST)})
+
+
+def write_joint(
+    parts: Sequence[Content | RangesContent], folder: Path, formats: Collection[str] = ()
+) -> Mapping[str, Path]:
+    """Write one page over several analyses, from what their runs found.
+
+    Parameters
+    ----------
+    parts : sequence of Content or RangesContent
+        What each run told, `poolwise.runs.Run.content`, in the order of the page.
+    folder : Path
+        Where the files go; held meanwhile.
+    formats : collection of {"docx", "md", "latex"}
+        The page as documents, too.
+
+    Returns
+    -------
+    mapping of str to Path
+        Every file by name, the manifest last.
+
+    Raises
+    ------
+    AnalysisError
+        For fewer than two analyses, two of one title, or a folder that cannot be written to.
+    """
+    titles = [part.analysis.title for part in parts]
+    if len(set(titles)) < max(2, len(titles)):
+        raise AnalysisError(
+            f"one page was asked for over {listing(titles) or 'no analysis'}",
+            "two analyses or more, each with its title",
+        )
+    content = joined(parts)
+    with held(content.analysis, folder, formats, JOINT):
+        return write(content, folder, formats, JOINT)
 
 
 def documented(folder: Path, formats: Collection[str]) -> tuple[Path, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, final
@@ -22,7 +22,7 @@ from poolwise.show import method
 
 if TYPE_CHECKING:
     from poolwise.checks import Borrowing, PriorPanel, PublicationBias, Ranges
-    from poolwise.report import KeptFits
+    from poolwise.report import Content, KeptFits, RangesContent
 
 QUICK_DRAWS, QUICK_TUNE = 1000, 500  # the fewest with which NUTS passes its own diagnostics on small tables
 
@@ -70,6 +70,8 @@ class Run:
         The answers over all reconstructed tables; there are then no `results`, which would be of one table.
     bias : PublicationBias, optional
         What every method says of publication bias, where the file asks for it.
+    content : Content or RangesContent, optional
+        What the page was made from, for a page over several runs (`poolwise.report.write_joint`).
     """
 
     analysis: Analysis
@@ -81,6 +83,7 @@ class Run:
     kept: tuple[str, ...] = ()
     ranges: Ranges | None = None
     bias: PublicationBias | None = None
+    content: Content | RangesContent | None = field(default=None, repr=False)
 
     @property
     def report(self) -> Path:
@@ -206,7 +209,8 @@ def run(
         content = report.Content(analysis, _told_apart(results), panel, borrowed, quick, perf_counter() - began, tried)
         files = report.write(content, folder, forms)
     bias = content.publication_bias
-    return Run(analysis, content.results, panel, folder, files, borrowed, tuple(kept.said), bias=bias)
+    kept_fits = tuple(kept.said)
+    return Run(analysis, content.results, panel, folder, files, borrowed, kept_fits, bias=bias, content=content)
 
 
 def _over_tables(
@@ -227,8 +231,8 @@ def _over_tables(
         if progress is not None:
             progress(Step(number, total, label))
 
-    found, files, kept = run_tables(replace(analysis, fits=tuple(planned)), folder, quick, fresh, forms, tell)
-    return Run(analysis, (), None, folder, files, kept=kept, ranges=found)
+    content, files, kept = run_tables(replace(analysis, fits=tuple(planned)), folder, quick, fresh, forms, tell)
+    return Run(analysis, (), None, folder, files, kept=kept, ranges=content.ranges, content=content)
 
 
 def _words(planned: PlannedFit) -> str:

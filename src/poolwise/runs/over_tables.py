@@ -23,10 +23,9 @@ from poolwise.reconstruct.steering import Goal, bayesian_goals, closed_form_goal
 from poolwise.runs.simulation_run import tried_in
 
 if TYPE_CHECKING:
-    from poolwise.checks import Ranges
     from poolwise.checks.ranges.answers import Answered
     from poolwise.checks.ranges.beyond import Beyond
-    from poolwise.report import KeptSearch
+    from poolwise.report import KeptSearch, RangesContent
 
 
 def steps(analysis: Analysis) -> int:
@@ -37,7 +36,7 @@ def steps(analysis: Analysis) -> int:
 
 def run_tables(
     analysis: Analysis, folder: Path, quick: bool, fresh: bool, forms: tuple[str, ...], tell: Callable[[int, str], None]
-) -> tuple[Ranges, Mapping[str, Path], tuple[str, ...]]:
+) -> tuple[RangesContent, Mapping[str, Path], tuple[str, ...]]:
     """Run every fit on every table, search for the extremes, and write the files.
 
     Parameters
@@ -57,8 +56,8 @@ def run_tables(
 
     Returns
     -------
-    Ranges, mapping of str to Path, tuple of str
-        The ranges, every file by name, and which fits were kept or run again.
+    RangesContent, mapping of str to Path, tuple of str
+        The ranges and what the page tells of them, every file by name, and which fits were kept or run again.
     """
     from poolwise import report
     from poolwise.checks.ranges import ranges_of
@@ -86,7 +85,7 @@ def run_tables(
             analysis, found, quick, perf_counter() - began, extremes[0].tables if extremes else None, tried
         )
         files = report.write(content, folder, forms)
-    return found, files, (*kept.said, *place.said)
+    return content, files, (*kept.said, *place.said)
 
 
 def _beyond(analysis: Analysis, place: KeptSearch, extremes: list[Extremes]) -> Beyond:

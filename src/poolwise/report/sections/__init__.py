@@ -12,13 +12,16 @@ from poolwise.report.sections import (
     borrowing,
     bubble,
     characteristics,
+    checklists,
     comparison,
     conventions,
     data,
     derivations,
     diagnostics,
     forest,
+    in_words,
     model,
+    posterior,
     prior_panel,
     publication_bias,
     review,
@@ -35,9 +38,11 @@ ONE_TABLE: tuple[Section[Content], ...] = (
     answer.SECTION,
     forest.SECTION,
     bubble.SECTION,
+    posterior.SECTION,
     # If you believed otherwise: the prior panel, and what the mean is at every tau.
     prior_panel.SECTION,
-    # In words for a paper: methods, results.
+    in_words.METHODS,
+    in_words.RESULTS,
     # The tables.
     comparison.SECTION,
     borrowing.SECTION,
@@ -55,6 +60,9 @@ ONE_TABLE: tuple[Section[Content], ...] = (
     model.SECTION,
     diagnostics.SECTION,
     conventions.SECTION,
+    checklists.SECTION,
+    # The end.
+    in_words.REFERENCES,
 )
 """The sections of a report on one study table."""
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from poolwise import plot
 from poolwise.checks.prior_panel import PriorPanel
+from poolwise.errors import PoolwiseError
 from poolwise.priors import Prior
 from poolwise.report import words
+from poolwise.report.answers import alternative
 from poolwise.report.blocks import Block, Body, Column, Paragraph, Picture, Row, Table, marked, numbers
 from poolwise.report.content import Content
 from poolwise.report.section import Figure, Passage, Section
@@ -30,6 +32,9 @@ def _passage(content: Content) -> Passage | None:
         Picture("prior_panel", _alternative(panel)),
         _table(content, panel, plan.mu),
     ]
+    drawn = _conditional(content)
+    if drawn is not None:
+        blocks += [Paragraph(_AT_EVERY_TAU), Picture("conditional", alternative(content, _AT_EVERY_TAU))]
     tables = {"sensitivity.csv": panel.frame}
     figures = {
         "prior_panel": Figure(
@@ -37,15 +42,34 @@ def _passage(content: Content) -> Passage | None:
             lambda: plot.prior_panel(panel, width="page"),
             lambda: plot.prior_panel(panel, width="column"),
         )
-    }
+    } | ({} if drawn is None else {"conditional": drawn})
     return Passage(_TITLES[content.few], tuple(blocks), tables, figures)
+
+
+_AT_EVERY_TAU = (
+    "The mean effect and the studies at every value of τ, with the posterior of τ below: whoever believes in another τ "
+    "reads the answer there."
+)
+
+
+def _conditional(content: Content) -> Figure | None:
+    """The answer at every tau, where the main result has one tau and means that are normal given it."""
+    result, analysis = content.main, content.analysis
+    try:
+        plot.conditional_frame(result, threshold=analysis.threshold, prob=analysis.prob)
+    except PoolwiseError:
+        return None
+    return Figure(
+        "The answer at every tau",
+        lambda: plot.conditional(result, threshold=analysis.threshold, prob=analysis.prob),
+    )
 
 
 FIRST: Section[Content] = Section(
     "prior-panel",
     lambda content: _passage(content) if content.few else None,
     tables=("sensitivity.csv",),
-    figures=("prior_panel.svg",),
+    figures=("prior_panel.svg", "conditional.svg"),
     planned=lambda analysis: analysis.panel is not None,
 )
 """Before the answer."""
