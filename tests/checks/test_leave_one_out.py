@@ -147,7 +147,7 @@ def test_a_stated_mean_is_not_moved_and_the_estimates_are_told_all_the_same(mode
     assert set(found.influence["quantity"]) == moved
     less = pw.fit(BCG.drop(study=BCG.study[4]), model, pw.Exact()).log_evidence
     assert found.frame["log_density"][4] == pytest.approx(pw.fit(BCG, model, pw.Exact()).log_evidence - less, abs=REFIT)
-    assert ("moves tau most" in found.sentences[1]) == bool(moved)
+    assert ("moves τ most" in found.sentences[1]) == bool(moved)
 
 
 def test_a_posterior_without_an_sd_leaves_the_shift_open_and_says_so():
