@@ -349,6 +349,6 @@ def test_the_comparison_names_an_engine_once_and_shares_as_percentages(tmp_path)
     analysis = loaded(tmp_path, 'kind = "meta-regression"\nmoderators = ["ablat"]', BCG, engines)
     done = pw.run(analysis, out=tmp_path / "run")
     groups = {group.title: group.rows for group in comparison(Content(analysis, done.results))}
-    assert [row["engine"] for row in groups["Coefficient: ablat"]] == ["closed form", ""]
+    assert [row["engine"] for row in groups["Coefficient: ablat"]] == ["frequentist, closed form", ""]
     for title in ("I²", "R²"):
         assert all(str(row["point"]).endswith(" %") for row in groups[title])

@@ -143,7 +143,9 @@ def test_a_run_gives_ranges_and_no_table_s_own_answer(done):
     assert done.ranges.tables == 12
     with pytest.raises(MissingQuantityError, match="no result of one table"):
         done["exact"]
-    assert set(done.files) == {"ranges.csv", "levels.csv", "ranges.svg", "ranges.png", "report.html", "manifest.json"}
+    checklists = {"prisma_items.csv", "barg.csv", "wambs.csv"}
+    pictures = {"ranges.svg", "ranges.png"}
+    assert set(done.files) == {"ranges.csv", "levels.csv", "report.html", "manifest.json"} | pictures | checklists
     assert {path.name for path in done.folder.iterdir()} == {*done.files, "estimates.csv"}
     assert (done.folder / "estimates.csv").read_text() == "of the user's own"
     assert faults(done.folder) == ()
@@ -165,7 +167,9 @@ def test_the_report_tells_the_verdict_the_levels_and_the_published_rows(done):
     page = done.report.read_text(encoding="utf-8")
     assert "Reconstructed data." in page
     assert done.ranges.levels_sentence in page
-    assert "neither show a difference by setting nor rule one out" in page
+    assert "includes 0 in every one: the published figures do not tell the side" in " ".join(
+        page.replace("\xa0", " ").split()
+    )
     assert "below 0: better alliance, more recidivism; above 0: better alliance, less recidivism" in page
     assert "P(−0.1 to 0.1)" in page
     assert "0.081" in page
@@ -175,7 +179,7 @@ def test_the_report_tells_the_verdict_the_levels_and_the_published_rows(done):
 
 def test_the_caption_of_ranges_says_probability_and_kind_of_each_interval(done):
     page = done.report.read_text(encoding="utf-8")
-    assert "Each interval has the probability 95 % and the kind that stands below its method" in page
+    assert "Limits are those of 95 % intervals, whose kind stands below each method" in page
     assert "credible ones are under the priors of the model below" in page
     assert "credible (equal-tailed)" in page
     assert "The analysis file asks for no prior panel" not in page
@@ -203,8 +207,9 @@ def test_the_command_line_prints_ranges(tmp_path, capsys):
         main(["run", str(written(tmp_path, SETTING.replace("tables = 12", "tables = 3"))), "--out", str(tmp_path)]) == 0
     )
     printed = capsys.readouterr().out
-    assert "reconstructed data, 3 tables of 15 studies" in printed
-    assert "mu[custodial] - mu[community], exact" in printed
+    assert "reconstructed data, 3 tables of 15 studies" in " ".join(printed.split())
+    assert "Bayesian, exact" in printed
+    assert "μ[custodial] −" in printed
     assert "0 of 3" in printed
 
 

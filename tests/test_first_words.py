@@ -104,8 +104,10 @@ def test_each_sentence_once_for_each_line():
 def test_captions_keep_the_letters_of_a_column(draw):
     moderators = {"HbA1c level": [6.1, 7.0, 8.2, 7.5, 6.6, 9.0]}
     table = pw.Effects([0.1, 0.3, 0.5, 0.4, 0.2, 0.6], se=[0.1] * 6, study=list("abcdef"), moderators=moderators)
-    axes = getattr(pw.plot, draw)(pw.fit(table, pw.MetaRegression(["HbA1c level"]), pw.ClosedForm()))
+    result = pw.fit(table, pw.MetaRegression(["HbA1c level"]), pw.ClosedForm())
+    axes = getattr(pw.plot, draw)(result)
     words = [text.get_text() for text in axes.get_figure().findobj(lambda one: hasattr(one, "get_text"))]
+    words += [pw.plot.forest_caption(result)] if draw == "forest" else []
     assert any("Meta-regression ~ HbA1c level" in " ".join(text.split()) for text in words)
     assert not any("hba1c" in text for text in words)
     pw.plot.close(axes)

@@ -123,7 +123,8 @@ def _print_ranges(title: str, ranges: Ranges) -> None:
     heads = ("by", "estimate", f"{show.level(ranges.prob)} limits", "0 excluded in", "P of side")
     rows: list[tuple[str, ...]] = []
     before = ""
-    for row in ranges.frame.to_dict("records"):
+    order = list(dict.fromkeys(ranges.frame["quantity"]))
+    for row in sorted(ranges.frame.to_dict("records"), key=lambda each: order.index(each["quantity"])):
         name = str(row["quantity"])
         if not (show.is_contrast(name) or name.startswith(("mu", "beta["))):
             continue

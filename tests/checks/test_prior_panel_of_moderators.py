@@ -63,8 +63,8 @@ def test_at_the_tipping_point_of_a_slope_its_limit_is_zero():
     panel = prior_panel(effects, pw.MetaRegression("~ x"))
     scale = optimize.brentq(lambda s: below_zero(effects, x, s) - 0.025, 0.02, 4.0, xtol=1e-10)
     assert panel.tipping_point == pytest.approx(scale, rel=1e-6)
-    assert "for beta[x]" in panel.sentence
-    assert "for beta[x]" in panel.tipping_sentence
+    assert "for β[x]" in panel.sentence
+    assert "for β[x]" in panel.tipping_sentence
     assert panel.verdict == "prior-dependent"
 
 

@@ -162,7 +162,7 @@ def test_without_an_effect_many_studies_say_so():
 
 def test_what_is_said_names_sides_priors_and_provenance(misconduct, bcg):
     said = " ".join(misconduct.sentences)
-    for words in ("evidence for an effect over mu = 0", "Given an effect", "Averaged over all four models",
+    for words in ("evidence for an effect over μ = 0", "Given an effect", "Averaged over all four models",
                   "Normal(0, 1)", "reconstructed", "k = 3", "Savage-Dickey"):  # fmt: skip
         assert words in said
     assert "reconstructed" in repr(misconduct)

@@ -195,7 +195,7 @@ def test_a_tree_has_the_weights_by_interval(pairs):
 def test_what_is_said_names_the_weight_without_an_effect_beside_the_effect_given_one(pairs):
     _, averaged = pairs["bem2011"]
     assert averaged.sentences[0].startswith(
-        "Averaged over 36 models, of which 67.8 % of the posterior weight has no effect, mu has the median"
+        "Averaged over 36 models, of which 67.8 % of the posterior weight has no effect, μ has the median"
     )
     assert averaged.sentences[1].startswith("Given an effect, μ has the median 0.140")
     said = " ".join(averaged.sentences)

@@ -21,7 +21,7 @@ def test_all_that_was_sampled_has_a_panel(joint, draw):
     axes = draw(joint)
     named = titles(axes)
     assert named[:3] == ["μ[dropout]", "μ[misconduct]", "μ[recidivism]"]
-    assert {"mu_typical", "mu_spread", "tau_typical", "tau_spread"} <= set(named)
+    assert {"mu_typical", "σ_μ", "tau_typical", "σ_logτ"} <= set(named)
     assert len(axes) == 10
     assert any("reconstructed data" in words for words in figures.words(axes[0]))
     assert figures.overlaps(figures.boxes(axes[0], 100)) == []
@@ -30,7 +30,7 @@ def test_all_that_was_sampled_has_a_panel(joint, draw):
 
 def test_chosen_quantities_alone(joint):
     assert titles(pw.plot.trace(joint, ["tau"])) == ["τ[dropout]", "τ[misconduct]", "τ[recidivism]"]
-    assert titles(pw.plot.ranks(joint, ["mu[dropout]", "tau_spread"])) == ["μ[dropout]", "tau_spread"]
+    assert titles(pw.plot.ranks(joint, ["mu[dropout]", "tau_spread"])) == ["μ[dropout]", "σ_logτ"]
     with pytest.raises(pw.PoolwiseError, match=r"no draws of 'mu\[drop\]'.*mu\[dropout\]"):
         pw.plot.trace(joint, ["mu[drop]"])
 

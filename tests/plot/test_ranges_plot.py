@@ -25,7 +25,7 @@ def test_bars_lines_and_markers_stand_at_the_frame_s_numbers(found):
     frame = pw.plot.ranges_frame(found)
     np.testing.assert_allclose(figures.intervals(ax, "farthest limits"), frame[["lower_low", "upper_high"]])
     np.testing.assert_allclose(figures.intervals(ax, "median interval"), frame[["lower_median", "upper_median"]])
-    ends = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in ax.patches if bar.get_height() == 0.5]
+    ends = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in ax.patches if bar.get_height() == 0.56]
     np.testing.assert_allclose(ends, frame[["point_low", "point_high"]])
 
 

@@ -156,8 +156,8 @@ def test_the_page_tells_kind_probability_and_prior_of_every_interval(done):
         "credible (equal-tailed)",
         "95 % interval",
         "A confidence interval is not a probability statement",
-        "mu ~ Normal(0, 1)",
-        "tau ~ HalfNormal(0.5)",
+        "μ ~ Normal(0, 1)",
+        "τ ~ HalfNormal(0.5)",
         done.panel.sentence.split(":")[0],
         done.analysis.effects.citation,
         done.analysis.spec_hash,
@@ -272,7 +272,7 @@ def test_a_run_without_any_posterior_has_a_report_too(tmp_path):
 
 def test_log_evidence_is_told_when_asked_for(tmp_path):
     done = ran(tmp_path, WITHOUT_NUTS.replace("[report]", "[report]\nevidence = true"))
-    assert "Log evidence by exact" in done.report.read_text(encoding="utf-8")
+    assert "Log evidence, Bayesian, exact" in done.report.read_text(encoding="utf-8")
 
 
 def test_progress_is_told_step_by_step(tmp_path):

@@ -104,7 +104,7 @@ def prior_predictive(result: Result, *, prob: float = 0.95) -> PriorPredictive:
     >>> check = prior_predictive(pw.fit(pw.datasets.load("bcg"), pw.RandomEffects(), pw.Exact()))
     >>> print(check.sentence)
     The priors expect effects like these: all 13 estimates lie within their 95 % prior predictive intervals, which are \
-2.0 times as wide as the data.
+1.9 times as wide as the data.
     """
     check_prob(prob)
     tree = need_posterior(result, "prior_predictive")

@@ -77,8 +77,8 @@ def in_words(
     >>> import poolwise as pw
     >>> from poolwise.report import in_words
     >>> words = in_words(pw.fit(pw.datasets.load("bcg"), pw.RandomEffects(), pw.Exact()))
-    >>> words.results.split("; ")[0]
-    'Across 13 studies, the mean effect was a risk ratio of 0.49 (95 % credible interval 0.34 to 0.71)'
+    >>> words.results.split(", and ")[0].replace("\xa0", " ")[:90]
+    'Across 13 studies, the mean effect was a risk ratio of 0.49 (95 % credible interval 0.33 t'
     """
     if not results:
         raise InputError("in_words was given no result", "one Result or more", "in_words(pw.fit(effects, model))")

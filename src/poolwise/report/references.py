@@ -122,7 +122,7 @@ def key_of(source: str) -> str:
 
     Examples
     --------
-    >>> key_of("Roever et al. 2021, Res. Synth. Methods 12:448, 10.1002/jrsm.1475")
+    >>> key_of("Röver et al. 2021, Res. Synth. Methods 12:448, 10.1002/jrsm.1475")
     'roever-priors'
     """
     found = _DOI.search(source)

@@ -34,7 +34,9 @@ def _passage(content: ReportContent) -> Passage | None:
         return None
     blocks: list[Block] = [
         *answers(words.sentences(found)),
-        Picture(NAME, "How often intervals hold the mean effect, against their width, by method and truth"),
+        Picture(
+            NAME, f"How often intervals hold the mean effect, against their width: {' '.join(words.sentences(found))}"
+        ),
         Table(
             (Column("Method"), Column("Interval"), *map(numbers, words.heads(found)[1:])),
             tuple(Body(tuple(_row(*row) for row in rows), title) for title, rows in words.groups(found)),
