@@ -36,10 +36,11 @@ lint: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m pytest tests/benchmarks -m benchmark_long -n 0 --benchmark-columns=median,min,rounds
 
-# Models whose first compilation takes a minute, against their oracles: after a change of engines or pymc_models.
+# Models whose first compilation takes a minute against their oracles, and pictures of many studies: after a change of
+# engines, pymc_models or plot.
 agreement: export OPENBLAS_NUM_THREADS = 1
 agreement: $(STAMP)
-	$(BIN)/python -m pytest tests/engines tests/test_oracles_of_nuts.py -m agreement_long -n 2 --dist loadfile
+	$(BIN)/python -m pytest tests/engines tests/checks tests/plot tests/test_oracles_of_nuts.py -m agreement_long -n 2 --dist loadfile
 
 # After a change of tests/support or tests/reference: the oracles that made the reference numbers, against slower ones.
 oracles: $(STAMP)

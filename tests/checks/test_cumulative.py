@@ -177,6 +177,7 @@ def test_a_contrast_is_held_against_no_difference(bcg):
     assert "includes 0 " in found.sentence
 
 
+@pytest.mark.agreement_long
 def test_draws_are_taken_anew_and_progress_is_told():
     effects = pw.Effects([0.1, 0.5], se=[0.1, 0.2], study=[*"ab"], scale="SMD")
     result, told = pw.fit(effects, pw.RandomEffects(), pw.NUTS(draws=400, tune=300, chains=2, seed=1)), []

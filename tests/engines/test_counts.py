@@ -140,6 +140,7 @@ def vaccine():
     return pw.fit(pw.datasets.load("bcg"), model, pw.NUTS())
 
 
+@pytest.mark.agreement_long
 @pytest.mark.slow
 def test_exchangeable_baselines_and_a_slope_against_importance_sampling_of_integrated_likelihoods(vaccine):
     names = ("mu", "tau", "base", "base_spread", "slope")

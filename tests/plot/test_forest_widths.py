@@ -42,7 +42,16 @@ def fits() -> Callable[[int], pw.Result]:
     return fit
 
 
-@pytest.mark.parametrize(("k", "width"), [*itertools.product(SIZES, ["page", "column"])])
+MANY = 100  # studies from which a picture takes seconds, and is asked by `make agreement`
+
+
+@pytest.mark.parametrize(
+    ("k", "width"),
+    [
+        pytest.param(k, width, marks=[pytest.mark.agreement_long] if k >= MANY else [])
+        for k, width in itertools.product(SIZES, ["page", "column"])
+    ],
+)
 def test_no_texts_meet_none_is_outside_or_small_and_the_effects_have_two_fifths(fits, k, width):
     theme = THEMES[(SIZES.index(k) + (width == "page")) % len(THEMES)]
     ax = pw.plot.forest(fits(k), width=width, theme=theme, density=k in (3, 15))

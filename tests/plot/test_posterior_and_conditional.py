@@ -121,6 +121,7 @@ def test_the_point_mass_of_an_average_is_its_own_row_and_the_density_holds_the_r
     assert "arrow" in " ".join(figures.words(pw.plot.posterior(averaged)))
 
 
+@pytest.mark.agreement_long
 def test_draws_of_a_mean_are_drawn_as_the_mixture_of_its_laws_given_tau(misconduct):
     model = pw.RandomEffects(mu=Normal(0, 1), tau=HalfNormal(0.5))
     exact = pw.fit(misconduct, model, pw.Exact())

@@ -120,7 +120,12 @@ def faint(ax):
     return found
 
 
-@pytest.mark.parametrize("name", PICTURES)
+SLOW = {"publication bias", "prior panel", "specification curve", "ranges", "prior surface", "calibration"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.agreement_long] if name in SLOW else []) for name in PICTURES]
+)
 def test_texts_are_told_from_what_they_stand_on_in_both_themes(name, bcg, exact):
     ax = PICTURES[name](bcg, exact)
     assert faint(ax) == []
