@@ -62,6 +62,7 @@ def test_runs_from_top_to_bottom_and_shows_every_figure(path, tmp_path):
 
 def words(cell):
     """What a cell shows in words, each number as # since draws and machines differ in digits."""
-    texts = ["".join(output.get("text", output.get("data", {}).get("text/plain", ""))) for output in cell["outputs"]]
+    outputs = [output for output in cell["outputs"] if output.get("name") != "stderr"]  # which is not stored
+    texts = ["".join(output.get("text", output.get("data", {}).get("text/plain", ""))) for output in outputs]
     plain = re.sub(r"[−-]?(\d[\d,]*)?\.?\d+(e[−+-]?\d+)?", "#", "\n".join(texts))
     return " ".join(re.sub(r"<.*?>|0x[0-9a-f]*|[-+|:=]{3,}", "", plain).split())
