@@ -6,6 +6,7 @@ on how many processes run or how many replications are asked for.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import zlib
 from collections.abc import Iterator, Sequence
@@ -84,10 +85,12 @@ class Part:
         """The tally of each method."""
         with one_thread():
             studies, known = self.tables()
-            return {
+            tallies = {
                 method.name: Tally.of(method.answers(studies.y, studies.se), known, method.quantities, self.threshold)
                 for method in self.methods
             }
+        gc.collect(1)  # xarray's records refer to themselves, and would keep the arrays of many parts alive
+        return tallies
 
 
 def drawn_from(known: Known, design: Design | Arms | None = None) -> Draw:
