@@ -69,6 +69,8 @@ def _plain(_app: object, _what: str, _name: str, _of: object, _options: object, 
 
 
 def _link(found: re.Match[str]) -> str:
+    if found.string[found.end() : found.end() + 1] == "<":  # one of the old ones that hold brackets
+        return found[0]
     return f"`{found[1]} <https://doi.org/{found[1]}>`__"
 
 
