@@ -143,12 +143,6 @@ def points(ax: Axes, x: ArrayLike, y: ArrayLike, sizes: ArrayLike, look: Look) -
     arrows(ax, y[x > high], "right", look)
 
 
-def sides(area: ArrayLike, *, biggest: float, smallest: float = 1.4) -> Array:
-    """Sides of squares in points: areas in proportion, the largest as wide as `biggest`, none too small to see."""
-    known = np.nan_to_num(np.asarray(area, dtype=float))
-    return np.maximum(biggest * np.sqrt(np.maximum(known, 0.0)), min(smallest, biggest))
-
-
 def diamond(ax: Axes, point: float, limits: tuple[float, float], y: float, look: Look) -> None:
     """Draw a diamond from the lower to the upper limit, waist at the point; a small one for a point alone."""
     lower, upper = limits

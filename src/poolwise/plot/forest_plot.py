@@ -24,7 +24,7 @@ from poolwise.result import Result
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_BIGGEST, _CIRCLE = 8.0, 4.4
+_BIGGEST, _SMALLEST, _CIRCLE = 8.0, 1.4, 4.4
 _TICK = 4.5
 
 
@@ -201,7 +201,7 @@ def _draw_studies(ax: Axes, studies: pd.DataFrame, choices: Choices, steps: Step
         _marks.intervals(ax, studies["raw_lower"], studies["raw_upper"], y - apart, raw)
         square = Look("raw estimate", look.raw, marker="s", face=look.face)
         biggest = min(_BIGGEST, (0.5 if both else 0.62) * points) if not choices.compact else min(5.0, 1.1 * points)
-        sides = _marks.sides(studies["area"], biggest=biggest)
+        sides = np.sqrt(_marks.areas(studies["area"], biggest, min(_SMALLEST, biggest), heaviest=1.0))
         _marks.points(ax, studies["raw"], y - apart, sides, replace(square, width=min(1.0, 0.2 * points)))
     if choices.shrunken:
         own = Look("shrunken interval", look.shrunken, width=min(1.5, 0.45 * points))
