@@ -34,10 +34,19 @@ QUESTIONS = {
     ),
     "correlated errors": ("assink2016", pw.ThreeLevel(mu=UNIT, tau_between=HALF, tau_within=HALF, rho=0.6)),
 }
+LONG = (  # another compiled model each, on the road of one of the others
+    "flat coefficients, year not centred",
+    "numbers times numbers",
+    "joint outcomes, flat mean",
+    "moderators of correlated errors",
+)
 pytestmark = pytest.mark.filterwarnings("ignore::poolwise.errors.PoolwiseWarning")
 
 
-@pytest.fixture(scope="module", params=QUESTIONS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=[pytest.mark.agreement_long] if name in LONG else []) for name in QUESTIONS],
+)
 def both(request):
     data, model = QUESTIONS[request.param]
     effects = pw.datasets.load(data)
