@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
+from poolwise.engines.nuts.compilation import compile_model
 from poolwise.engines.nuts.settings import Settings
 from poolwise.errors import ModelError
 
@@ -49,9 +50,7 @@ class Template:
     @cached_property
     def compiled(self) -> Any:
         """The model as nutpie compiles it; once."""
-        import nutpie
-
-        return nutpie.compile_pymc_model(self.make())
+        return compile_model(self.make())
 
     def with_data(self, **data: Any) -> Ready:
         """The model with these data and parameters of priors."""
