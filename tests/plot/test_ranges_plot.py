@@ -9,6 +9,7 @@ import poolwise as pw
 from poolwise import priors
 from poolwise.checks import Ranges
 from poolwise.checks.ranges import ranges
+from poolwise.errors import InputError
 from support import figures
 
 
@@ -59,3 +60,58 @@ def test_the_priors_of_each_fit_stand_below(found):
     told = " ".join(figures.words(pw.plot.ranges(found)))
     assert "μ[custodial] ~ Normal(0, 1)" in told or "μ ~ Normal(0, 1)" in told
     assert "τ ~ HalfNormal(0.5)" in told
+
+
+@pytest.fixture(scope="module")
+def ratios(bcg: pw.Effects) -> Ranges:
+    rng = np.random.default_rng(1)
+    moved = [pw.Effects(bcg.y + rng.normal(0, 0.05, bcg.k), se=bcg.se, study=bcg.labels, scale="log RR") for _ in "abc"]
+    return ranges(moved, pw.RandomEffects(), pw.Exact())
+
+
+def test_several_answers_stand_in_one_picture_a_line_for_each(found):
+    ax, frame = pw.plot.ranges({"recidivism": found, "again": found}), pw.plot.ranges_frame({"a": found, "b": found})
+    assert frame["name"].tolist() == ["a", "b"]
+    assert set(frame["quantity"]) == {"mu[custodial] - mu[community]"}
+    assert set(frame["label"]) == {"exact"}
+    np.testing.assert_allclose(figures.intervals(ax, "farthest limits"), frame[["lower_low", "upper_high"]])
+    told = " ".join(figures.words(ax))
+    assert "The 95 % interval includes 0 in every table for recidivism, again." in told
+    assert figures.overlaps(figures.boxes(ax, 72)) == []
+
+
+def test_ratios_are_read_as_ratios_in_cells_ticks_and_sentences(ratios):
+    ax, row = pw.plot.ranges(ratios), ratios.row("mu")
+    told = " ".join(figures.words(ax))
+    for words in (
+        f"{np.exp(row['lower_low']):.2f} to {np.exp(row['upper_high']):.2f}",
+        "1 excluded",
+        "the 95 % credible interval lies below 1",
+        "risk ratio (log axis)",
+    ):
+        assert words in told
+    assert "0.5" in [label.get_text() for label in ax.get_xticklabels()]
+
+
+def test_probabilities_are_of_the_side_of_the_median_which_the_heading_names(found, ratios):
+    told = figures.words(pw.plot.ranges(ratios))
+    assert any("P(below 1)" in words for words in told)
+    sides = figures.words(pw.plot.ranges(found))
+    assert any(words.endswith("(< 0)") for words in sides)
+    assert any(words.endswith("(> 0)") for words in sides)
+
+
+def test_several_scales_names_or_kinds_are_refused(found, ratios):
+    for wrong, words in (
+        ({"a": found, "b": ratios}, "several scales"),
+        ({}, "empty"),
+        ({"a": 1}, "as 'a'"),
+        ({1: found}, "named"),
+    ):
+        with pytest.raises(InputError, match=words):
+            pw.plot.ranges(wrong)
+
+
+def test_no_figure_is_wider_than_a_page_so_that_type_keeps_its_size_in_print(found, ratios):
+    for each in (found, ratios, {"a": found}):
+        assert pw.plot.ranges(each).figure.get_size_inches()[0] <= 6.9 + 1e-9

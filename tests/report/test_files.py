@@ -97,8 +97,8 @@ def test_a_killed_process_does_not_keep_its_folder(tmp_path):
     holder = started(HOLDER, tmp_path)
     assert holder.stdout.readline() == "held\n"
     killed(holder)
-    with files.claimed(tmp_path) as folder:
-        assert folder == tmp_path
+    with files.claimed(tmp_path) as claim:
+        assert claim.folder == tmp_path
 
 
 def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path):

@@ -27,7 +27,8 @@ from poolwise.plot.prior_surface_plot import prior_surface
 from poolwise.plot.prisma_plot import prisma
 from poolwise.plot.publication_bias_plot import publication_bias, publication_bias_frame
 from poolwise.plot.radial_plot import radial, radial_frame
-from poolwise.plot.ranges_plot import ranges, ranges_frame
+from poolwise.plot.ranges_frame import ranges_frame
+from poolwise.plot.ranges_plot import ranges
 from poolwise.plot.s_value_plot import s_value, s_value_frame
 from poolwise.plot.shrinkage_plot import shrinkage, shrinkage_frame
 from poolwise.plot.specification_curve_frame import specification_curve_frame

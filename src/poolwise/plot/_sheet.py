@@ -15,6 +15,7 @@ from poolwise.plot import _text
 INK, SOFT, RULE, ALARM = "#1a1a1a", "#595959", "#b3b3b3", "#9e2a00"
 TITLE_SIZE, BODY_SIZE, NOTE_SIZE, TICK_SIZE = 10.5, 8.5, 7.5, 8.0
 ASIDE_SIZE = 7.0
+PAGE = 6.9  # inches of a page's text: a wider figure is printed smaller, and its type with it
 MARGIN = 0.14
 LINE = 1.38 / 72.0  # inches from line to line for each point of type
 _GAP, _PLOT_GAP = 0.16, 0.2
@@ -152,6 +153,8 @@ class Sheet:
         Inches below the body for tick labels and the words of the axis.
     sizes : Sizes
         Of its type and gaps.
+    most : float
+        Inches that a figure of our own has at most, if the words allow it.
     """
 
     title: str
@@ -162,6 +165,7 @@ class Sheet:
     notes: tuple[Phrase, ...]
     below: float
     sizes: Sizes = Sizes()
+    most: float = PAGE
 
 
 @final
@@ -225,18 +229,25 @@ def place(sheet: Sheet, width: float | None = None) -> Placed:
     """
     sizes = sheet.sizes
     widths = [_column_width(sheet, i) for i in range(len(sheet.columns))]
-    if width is not None:
-        widths = _shared_out(sheet, widths, width)
+    edges, whole = _edges(sheet, widths)
+    total = width if width is not None else sheet.most if whole > sheet.most else None
+    if total is not None:
+        edges, whole = _edges(sheet, _shared_out(sheet, widths, total))
+    inside = whole - 2 * sizes.margin
+    title = _wrapped(Phrase(sheet.title, sizes.title, INK, bold=True), inside) if sheet.title else ()
+    notes = tuple(line for note in sheet.notes for line in _wrapped(note, inside))
+    return Placed(sheet, edges, whole, title, notes)
+
+
+def _edges(sheet: Sheet, widths: Sequence[float]) -> tuple[tuple[tuple[float, float], ...], float]:
+    """Left edge and width of each column, and the width of the whole."""
+    sizes = sheet.sizes
     edges, x = [], sizes.margin
     for column, own in zip(sheet.columns, widths, strict=True):
         x += sizes.plot_gap - sizes.gap if isinstance(column, Plot) else 0.0
         edges.append((x, own))
         x += own + (sizes.plot_gap if isinstance(column, Plot) else sizes.gap)
-    whole = x - sizes.gap + sizes.margin
-    inside = whole - 2 * sizes.margin
-    title = _wrapped(Phrase(sheet.title, sizes.title, INK, bold=True), inside) if sheet.title else ()
-    notes = tuple(line for note in sheet.notes for line in _wrapped(note, inside))
-    return Placed(sheet, tuple(edges), whole, title, notes)
+    return tuple(edges), x - sizes.gap + sizes.margin
 
 
 def spill_room(sheet: Sheet, index: int) -> float:

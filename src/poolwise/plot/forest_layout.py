@@ -12,7 +12,7 @@ from poolwise.errors import InputError, shown
 from poolwise.plot import _sheet, _text
 from poolwise.plot._sheet import Column, Plot, Sizes
 
-WIDTHS = {"page": 6.9, "column": 3.3}  # inches: the text of a page, one of its two columns
+WIDTHS = {"page": _sheet.PAGE, "column": 3.3}  # inches: the text of a page, one of its two columns
 LEAST_TYPE = 6.5
 SHARE = 0.4
 NARROW, _WIDE = 4.8, 6.2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, final
@@ -306,6 +307,7 @@ def forest_sheet(
         notes=tuple(notes),
         below=_below(effects, choices),
         sizes=sizes_of(choices.inches, heading_lines=deep),
+        most=math.inf,
     )
 
 

@@ -12,15 +12,16 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 from poolwise.errors import AnalysisError, listing
 from poolwise.report.room import try_out
 
 MANIFEST = "manifest.json"
 FITS = "fits"
-SEARCH = "search.kept"  # in the folder FITS
+SEARCH, RANGES = "search.kept", "ranges.kept"  # in the folder FITS
 """Folder of the kept fits in a folder of results."""
 JOURNAL = ".poolwise-unfinished"
 """Names and hashes of what an unfinished run wrote or found of an earlier one; a JSON object on each line."""
@@ -28,14 +29,39 @@ _PART = ".part"
 _ELSEWHERE = "another folder with --out (from Python out=...)"
 
 
+@final
+@dataclass(frozen=True)
+class Claim:
+    """A folder that is held for one run.
+
+    Attributes
+    ----------
+    folder : Path
+    basis : str
+        What its files will follow from: see `poolwise.report.basis`.
+    unchanged : bool
+        Whether all that stands there is what a finished run of the same basis wrote, so that it may stay as it is.
+    """
+
+    folder: Path
+    basis: str = ""
+    unchanged: bool = False
+
+
 @contextmanager
 def claimed(
-    folder: Path, names: tuple[str, ...] = (), *, question: Mapping[str, str] | None = None, room: int = 0
-) -> Iterator[Path]:
+    folder: Path,
+    names: tuple[str, ...] = (),
+    *,
+    question: Mapping[str, str] | None = None,
+    room: int = 0,
+    basis: str = "",
+) -> Iterator[Claim]:
     """Hold a folder for one run; the kernel lets go of it when the process ends, however it ends.
 
     The folder is made if need be and tried out for writing. Only then the manifest of an earlier run is removed, with
-    what a killed run left behind, so that the folder counts as unfinished until a new manifest stands in it.
+    what a killed run left behind, so that the folder counts as unfinished until a new manifest stands in it. Where
+    a finished run of the same basis left every file that it wrote as it was, the folder stays as it is.
 
     Parameters
     ----------
@@ -47,11 +73,12 @@ def claimed(
         ``source``, ``title`` and ``question`` of the analysis.
     room : int
         Bytes that the run needs.
+    basis : str
+        What its files follow from; empty for a run that writes them in any case.
 
     Yields
     ------
-    Path
-        The folder.
+    Claim
 
     Raises
     ------
@@ -70,13 +97,21 @@ def claimed(
         try:
             _refuse_foreign(folder, names)
             _refuse_another(folder, dict(question or {}))
-            _try_out(folder, room)
-            _begin(folder, names, dict(question or {}))
+            unchanged = _unchanged(folder, basis)
+            _try_out(folder, 0 if unchanged else room)
+            if not unchanged:
+                _begin(folder, names, dict(question or {}))
         except OSError as error:
             raise unwritable(folder, error) from None
-        yield folder
+        yield Claim(folder, basis, unchanged)
     finally:
         os.close(handle)
+
+
+def _unchanged(folder: Path, basis: str) -> bool:
+    """Whether a finished run of this basis left every file of its manifest as it stands there."""
+    manifest = _manifest(folder) if basis else None
+    return manifest is not None and manifest.get("basis") == basis and faults(folder) == ()
 
 
 def _try_out(folder: Path, room: int) -> None:
@@ -165,11 +200,18 @@ def _begin(folder: Path, names: Iterable[str], question: dict[str, str]) -> None
         write(folder / JOURNAL, "".join(json.dumps(line) + "\n" for line in lines))
     (folder / MANIFEST).unlink(missing_ok=True)
     half = re.compile(rf"\.({'|'.join(map(re.escape, (*names, *ours, MANIFEST, JOURNAL)))})\.\d+{re.escape(_PART)}")
-    fit = re.compile(rf"\.([a-z0-9-]*-[0-9a-f]{{8}}\.npz|{re.escape(SEARCH)})\.\d+{re.escape(_PART)}")
+    fit = re.compile(
+        rf"\.([a-z0-9-]*-[0-9a-f]{{8}}\.npz|{re.escape(SEARCH)}|{re.escape(RANGES)})\.\d+{re.escape(_PART)}"
+    )
     for place, pattern in ((folder, half), (folder / FITS, fit)):
         for leftover in place.glob(f".*{_PART}"):
             if pattern.fullmatch(leftover.name) and leftover.is_file():
                 leftover.unlink()
+
+
+def kept(folder: Path) -> tuple[str, ...]:
+    """The names of the files of a finished run, in the order of its manifest."""
+    return tuple((_manifest(folder) or {"files": {}})["files"])
 
 
 def written(folder: Path) -> tuple[str, ...]:

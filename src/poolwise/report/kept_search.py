@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -53,10 +53,7 @@ class KeptSearch:
             document = json.loads(sealed.read(self.path))
             if document["facts"] != _facts(facts):
                 return None
-            y, se = np.array(document["y"]), np.array(document["se"])
-            y.flags.writeable = se.flags.writeable = False
-            levels = tuple(tuple(names) for names in document["levels"])
-            extremes = Extremes(pd.DataFrame(document["rows"]), replace(drawn, y=y, se=se, levels=levels))
+            extremes = Extremes(pd.DataFrame(document["rows"]), tables_of(document, drawn))
         except Exception:  # whatever goes wrong in reading it, the search is not kept
             self.said.append(f"the search for extremes was run again, as '{self.path.name}' cannot be read")
             return None
@@ -75,20 +72,26 @@ class KeptSearch:
         """
         if found is None:
             return
-        tables = found.tables
-        document: dict[str, Any] = {
-            "facts": _facts(facts),
-            "rows": json.loads(json.dumps(found.frame.to_dict("records"))),
-            "y": tables.y.tolist(),
-            "se": tables.se.tolist(),
-            "levels": [list(names) for names in tables.levels],
-        }
+        rows = json.loads(json.dumps(found.frame.to_dict("records")))
+        document = {"facts": _facts(facts), "rows": rows, **told_of(found.tables)}
         try:
             aside = sealed.write(self.path, json.dumps(document).encode())
             if aside:
                 self.said.append(f"the search for extremes: {aside}")
         except OSError as error:
             warn(f"the search for extremes could not be kept in '{self.path}': {error.strerror}. Its result is whole")
+
+
+def told_of(tables: Reconstruction) -> dict[str, Any]:
+    """What tells tables from others of their reconstruction; JSON values."""
+    return {"y": tables.y.tolist(), "se": tables.se.tolist(), "levels": [list(names) for names in tables.levels]}
+
+
+def tables_of(told: Mapping[str, Any], drawn: Reconstruction) -> Reconstruction:
+    """The tables that `told_of` told, of the reconstruction that `drawn` is of."""
+    y, se = np.array(told["y"]), np.array(told["se"])
+    y.flags.writeable = se.flags.writeable = False
+    return replace(drawn, y=y, se=se, levels=tuple(tuple(names) for names in told["levels"]))
 
 
 def _facts(facts: Sequence[object]) -> list[str]:

@@ -6,7 +6,7 @@ import datetime
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from poolwise.errors import AnalysisError, listing
 from poolwise.report import files, sections
+from poolwise.report.basis import basis
 from poolwise.report.documents import FORMS, PREFERRED, check_forms, document, pandoc
 from poolwise.report.drawings import drawings
 from poolwise.report.draws_file import write_draws
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from poolwise.analysis.record import Analysis
+    from poolwise.plot.figures import boxes_warned_of
     from poolwise.report.content import Content
     from poolwise.report.ranges_content import RangesContent
 
@@ -38,8 +40,15 @@ _COLUMN = "-column.svg"  # the drawing for a phone, which is in the page only
 
 @contextmanager
 def held(
-    analysis: Analysis, folder: Path, formats: Collection[str] = (), planned: Sequence[Section[Any]] | None = None
-) -> Iterator[Path]:
+    analysis: Analysis,
+    folder: Path,
+    formats: Collection[str] = (),
+    planned: Sequence[Section[Any]] | None = None,
+    *,
+    quick: bool = False,
+    fresh: bool = False,
+    parts: Sequence[Analysis] = (),
+) -> Iterator[files.Claim]:
     """Hold a folder for a run of this analysis, after what can be known before the fits: see `files.claimed`.
 
     Parameters
@@ -52,11 +61,17 @@ def held(
         The documents that will be written.
     planned : sequence of Section, optional
         The sections of the page; those of the analysis by default.
+    quick : bool
+        Whether fewer draws are taken than the file asks for.
+    fresh : bool
+        Whether files are written anew, even where a run of the same left them.
+    parts : sequence of Analysis
+        What a page over several analyses is made of.
 
     Yields
     ------
-    Path
-        The folder.
+    Claim
+        Whether the folder is held, and all its files are those of a run of the same.
 
     Raises
     ------
@@ -66,16 +81,23 @@ def held(
     """
     if check_forms(formats):
         pandoc()
-    from poolwise.plot.figures import boxes_warned_of
-
     refuse_inputs(analysis, folder)
     told = {"source": analysis.source, "title": analysis.title, "question": analysis.question}
     names = _possible(planned or sections_of(analysis), formats)
+    every = parts or (analysis,)
+    words = [word for one in every for word in _words(one)]
+    of = "" if fresh else basis(every, words, quick, sorted(formats), names)
     with (
-        files.claimed(folder, names, question=told, room=needed(analysis)),
-        boxes_warned_of(_words(analysis)),
+        files.claimed(folder, names, question=told, room=needed(analysis), basis=of) as claim,
+        nullcontext() if claim.unchanged else _boxes_warned_of(words),
     ):
-        yield folder
+        yield claim
+
+
+def _boxes_warned_of(words: Iterable[str]) -> boxes_warned_of:
+    from poolwise.plot.figures import boxes_warned_of
+
+    return boxes_warned_of(words)
 
 
 def _possible(planned: Iterable[Section[Any]], formats: Collection[str]) -> tuple[str, ...]:
@@ -137,15 +159,18 @@ def _same(folder: Path, other: Path) -> bool:
 
 
 def write(
-    content: ReportContent, folder: Path, formats: Collection[str] = (), planned: Sequence[Section[Any]] | None = None
+    content: ReportContent,
+    claim: files.Claim,
+    formats: Collection[str] = (),
+    planned: Sequence[Section[Any]] | None = None,
 ) -> Mapping[str, Path]:
-    """Write every file of a run into a folder held by `held`.
+    """Write every file of a run into a folder held by `held`, or leave them all as they are where nothing changed.
 
     Parameters
     ----------
     content : Content, RangesContent or JointContent
         What the files tell.
-    folder : Path
+    claim : Claim
         Where they go; what an earlier run left there and this one does not make is removed.
     formats : collection of {"docx", "md", "latex"}
         The page as documents, too: ``report.docx``, ``report.md``, ``report.tex``.
@@ -162,7 +187,9 @@ def write(
     AnalysisError
         When a file cannot be written; the run then has no manifest.
     """
-    facts = _facts(content)
+    if claim.unchanged:
+        return _paths(claim.folder, files.kept(claim.folder))
+    facts = {**_facts(content), "basis": claim.basis}
     every = [(section, section.passage_of(content)) for section in planned or sections_of(content.analysis)]
     passages = [(section, passage) for section, passage in every if passage is not None]
     tables = {name: frame.to_csv(index=False) for _, passage in passages for name, frame in passage.tables.items()}
@@ -178,7 +205,7 @@ def write(
     beside = (*tables, *pictures, *draws, *(FORMS[form] for form in formats), files.MANIFEST)
     html = page(content, passages, shown, beside, facts)
     documents = {FORMS[form]: document(html, form, pictures) for form in formats}
-    return _written(folder, {**tables, **pictures, PAGE: html, **documents}, draws, facts)
+    return _written(claim.folder, {**tables, **pictures, PAGE: html, **documents}, draws, facts)
 
 
 def _drawn(
@@ -226,11 +253,23 @@ def _written(
         files.finish(folder, names, facts)
     except OSError as error:
         raise files.unwritable(folder, error) from None
+    return _paths(folder, names)
+
+
+def left(claim: files.Claim) -> tuple[str, ...]:
+    """Where the files were left as they were, a sentence that says so."""
+    if not claim.unchanged:
+        return ()
+    return (f"nothing changed since the last run: the files in '{claim.folder}' are left as they are",)
+
+
+def _paths(folder: Path, names: Iterable[str]) -> Mapping[str, Path]:
+    """Every file of a run by name, the manifest last."""
     return MappingProxyType({name: folder / name for name in (*names, files.MANIFEST)})
 
 
 def write_joint(
-    parts: Sequence[Content | RangesContent], folder: Path, formats: Collection[str] = ()
+    parts: Sequence[Content | RangesContent], folder: Path, formats: Collection[str] = (), *, fresh: bool = False
 ) -> Mapping[str, Path]:
     """Write one page over several analyses, from what their runs found.
 
@@ -242,6 +281,8 @@ def write_joint(
         Where the files go; held meanwhile.
     formats : collection of {"docx", "md", "latex"}
         The page as documents, too.
+    fresh : bool
+        Whether files are written anew, even where a page of the same lies there.
 
     Returns
     -------
@@ -259,9 +300,9 @@ def write_joint(
             f"one page was asked for over {listing(titles) or 'no analysis'}",
             "two analyses or more, each with its title",
         )
-    content = joined(parts)
-    with held(content.analysis, folder, formats, JOINT):
-        return write(content, folder, formats, JOINT)
+    content, each = joined(parts), [part.analysis for part in parts]
+    with held(content.analysis, folder, formats, JOINT, quick=content.quick, fresh=fresh, parts=each) as claim:
+        return write(content, claim, formats, JOINT)
 
 
 def documented(folder: Path, formats: Collection[str]) -> tuple[Path, ...]:

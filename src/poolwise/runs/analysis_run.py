@@ -65,7 +65,8 @@ class Run:
     borrowed : Borrowing, optional
         Each outcome of a joint fit beside a fit of its own.
     kept : tuple of str
-        Which fits were taken from an earlier run, and which were run again and why.
+        Which fits were taken from an earlier run, and which were run again and why; whether the files were left as an
+        earlier run of the same wrote them.
     ranges : Ranges, optional
         The answers over all reconstructed tables; there are then no `results`, which would be of one table.
     bias : PublicationBias, optional
@@ -145,9 +146,10 @@ def run(
     quick : bool
         At most 1000 draws and 500 tuning draws in each chain of NUTS, for a first look.
     fresh : bool
-        Run every fit by NUTS again. Else those that an earlier run finished, of the same data, model, engine, seed and
-        versions, are taken from the folder ``fits`` beside the files, and all files come out the same. Fits by the
-        other engines are too quick to be kept.
+        Run every fit by NUTS again, and write every file anew. Else fits that an earlier run finished, of the same
+        data, model, engine, seed and versions, are taken from the folder ``fits`` beside the files, and all files come
+        out the same; where nothing has changed at all, neither the file, its data, the versions, poolwise itself nor
+        any of the files written, these stay as they are. Fits by the other engines are too quick to be kept.
     formats : collection of {"docx", "md", "latex"}
         The report as documents, too, made by pandoc (the extra ``documents``): ``report.docx``, ``report.md``,
         ``report.tex``, with their pictures.
@@ -195,7 +197,7 @@ def run(
     fits = tuple(_quick(planned) if quick else planned for planned in analysis.fits)
     total = len(fits) + (analysis.panel is not None) + (analysis.simulation is not None) + 1
     tell = progress or (lambda step: None)
-    with report.held(replace(analysis, fits=fits), folder, forms):
+    with report.held(replace(analysis, fits=fits), folder, forms, quick=quick, fresh=fresh) as claim:
         began, kept = perf_counter(), report.KeptFits(folder / report.FITS, fresh)
         results = []
         for number, planned in enumerate(fits, start=1):
@@ -207,10 +209,10 @@ def run(
         tried = tried_in(analysis, folder, fresh, lambda words: tell(Step(total - 1, total, words)))
         tell(Step(total, total, "files"))
         content = report.Content(analysis, _told_apart(results), panel, borrowed, quick, perf_counter() - began, tried)
-        files = report.write(content, folder, forms)
+        files = report.write(content, claim, forms)
+    said = (*kept.said, *report.left(claim))
     bias = content.publication_bias
-    kept_fits = tuple(kept.said)
-    return Run(analysis, content.results, panel, folder, files, borrowed, kept_fits, bias=bias, content=content)
+    return Run(analysis, content.results, panel, folder, files, borrowed, said, bias=bias, content=content)
 
 
 def _over_tables(

@@ -23,9 +23,10 @@ from poolwise.reconstruct.steering import Goal, bayesian_goals, closed_form_goal
 from poolwise.runs.simulation_run import tried_in
 
 if TYPE_CHECKING:
+    from poolwise.checks.ranges import Ranges
     from poolwise.checks.ranges.answers import Answered
     from poolwise.checks.ranges.beyond import Beyond
-    from poolwise.report import KeptSearch, RangesContent
+    from poolwise.report import KeptFits, KeptSearch, RangesContent
 
 
 def steps(analysis: Analysis) -> int:
@@ -60,32 +61,52 @@ def run_tables(
         The ranges and what the page tells of them, every file by name, and which fits were kept or run again.
     """
     from poolwise import report
+
+    assert analysis.tables is not None
+    number = count(1)
+    with report.held(analysis, folder, forms, quick=quick, fresh=fresh) as claim:
+        began, kept = perf_counter(), report.KeptFits(folder / report.FITS, fresh)
+        place = report.KeptSearch(folder / report.FITS / report.SEARCH, fresh)
+        extremes: list[Extremes] = []
+        before = report.KeptRanges(folder / report.FITS / report.RANGES, _basis(analysis), fresh)
+        taken = before.take(analysis.tables, analysis.effects.scale)
+        if taken is None:
+            found = _found(analysis, kept, place, extremes, lambda words: tell(next(number), words))
+            taken = (found, extremes[0].tables if extremes else None)
+            before.put(*taken)
+        tried = tried_in(analysis, folder, fresh, lambda words: tell(next(number), words))
+        tell(next(number), "files")
+        content = report.RangesContent(analysis, taken[0], quick, perf_counter() - began, taken[1], tried)
+        files = report.write(content, claim, forms)
+    return content, files, (*kept.said, *place.said, *before.said, *report.left(claim))
+
+
+def _basis(analysis: Analysis) -> str:
+    """What the ranges follow from: not what is said of them."""
+    from poolwise import report
+
+    asked = (analysis.fits, analysis.panel, analysis.model, analysis.prob, analysis.rope)
+    return report.digest_of(analysis.tables, *asked, analysis.nuts_tables, analysis.restarts, analysis.effects.scale)
+
+
+def _found(
+    analysis: Analysis, kept: KeptFits, place: KeptSearch, extremes: list[Extremes], tell: Callable[[str], None]
+) -> Ranges:
+    """Every fit on every table, and on those that a search finds; `extremes` takes these."""
     from poolwise.checks.ranges import ranges_of
     from poolwise.checks.ranges.answers import Asked
 
     assert analysis.tables is not None
-    number = count(1)
-    with report.held(analysis, folder, forms):
-        began, kept = perf_counter(), report.KeptFits(folder / report.FITS, fresh)
-        place = report.KeptSearch(folder / report.FITS / report.SEARCH, fresh)
-        extremes: list[Extremes] = []
-        found = ranges_of(
-            analysis.tables,
-            [Asked(one.label, one.model, one.engine) for one in analysis.fits],
-            prob=analysis.prob,
-            rope=analysis.rope,
-            nuts_tables=min(analysis.nuts_tables, len(analysis.tables)),
-            kept=kept,
-            beyond=_beyond(analysis, place, extremes),
-            tell=lambda words: tell(next(number), words),
-        )
-        tried = tried_in(analysis, folder, fresh, lambda words: tell(next(number), words))
-        tell(next(number), "files")
-        content = report.RangesContent(
-            analysis, found, quick, perf_counter() - began, extremes[0].tables if extremes else None, tried
-        )
-        files = report.write(content, folder, forms)
-    return content, files, (*kept.said, *place.said)
+    return ranges_of(
+        analysis.tables,
+        [Asked(one.label, one.model, one.engine) for one in analysis.fits],
+        prob=analysis.prob,
+        rope=analysis.rope,
+        nuts_tables=min(analysis.nuts_tables, len(analysis.tables)),
+        kept=kept,
+        beyond=_beyond(analysis, place, extremes),
+        tell=tell,
+    )
 
 
 def _beyond(analysis: Analysis, place: KeptSearch, extremes: list[Extremes]) -> Beyond:

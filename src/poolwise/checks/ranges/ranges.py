@@ -157,7 +157,7 @@ class Ranges:
         return (symbols(self.panel_sentence), *answers) if self.panel_sentence and self.k < SMALL_K else answers
 
     def _answers_worded(self, symbols: words.Symbols) -> tuple[str, ...]:
-        return words.verdicts(self.frame, main_label(self.frame), self.factor, symbols)
+        return words.verdicts(self.frame, main_label(self.frame), self.factor, symbols, self.scale)
 
     @property
     def found(self) -> int:
@@ -167,7 +167,7 @@ class Ranges:
     @property
     def panel_sentence(self) -> str:
         """What can be said of mu under each prior of the panel, in words; empty without a panel."""
-        return words.priors(self.panel, self.k, self.prob, SMALL_K)
+        return words.priors(self.panel, self.k, self.prob, SMALL_K, self.scale)
 
     @property
     def edge_sentence(self) -> str:
@@ -182,7 +182,7 @@ class Ranges:
             return ""
         answers = self.answers
         mine = answers[(answers["label"] == rows[0]["label"]) & (answers["quantity"] == rows[0]["quantity"])]
-        return words.edge(rows[0], mine["upper"] - mine["lower"], symbols)
+        return words.edge(rows[0], mine["upper"] - mine["lower"], symbols, self.scale)
 
     @property
     def search_sentence(self) -> str:
@@ -416,7 +416,7 @@ def _together(
         answers=rows[["label", "table", "quantity", "point", "lower", "upper", "p_above", "p_rope"]],
         levels=level_counts(every, factor),
         nuts=checked,
-        verdicts=words.verdicts(frame, main_label(frame), factor),
+        verdicts=words.verdicts(frame, main_label(frame), factor, scale=first.scale),
         notes=tuple(dict.fromkeys(note for answer in counted for note in answer.notes)),
         tables=len(every),
         k=first.k,

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from poolwise import show
+from poolwise.scale import Scale, as_scale
 
 type Symbols = Callable[[str], str]
 """How names of quantities and the package's own words are written: as they are, or in Greek (``show.symbol``)."""
@@ -17,6 +18,12 @@ type Symbols = Callable[[str], str]
 _CONTRAST = re.compile(r"mu\[(.*)\] - mu\[(.*)\]")
 
 _NOTHING = 1e-9
+_AS_IT_IS = as_scale("identity")
+
+
+def ratios(scale: Scale) -> Scale:
+    """The scale on which means, differences and slopes are all read: of logarithms ratios, of others as they are."""
+    return scale if scale.transform == "log" else _AS_IT_IS
 
 
 def contrasts(names: list[str]) -> list[str]:
@@ -39,7 +46,9 @@ def short(name: str, symbols: Symbols = str) -> str:
     return symbols(name)
 
 
-def verdicts(frame: pd.DataFrame, label: str, factor: str, symbols: Symbols = str) -> tuple[str, ...]:
+def verdicts(
+    frame: pd.DataFrame, label: str, factor: str, symbols: Symbols = str, scale: Scale = _AS_IT_IS
+) -> tuple[str, ...]:
     """A sentence for each answer to the question.
 
     Parameters
@@ -52,13 +61,15 @@ def verdicts(frame: pd.DataFrame, label: str, factor: str, symbols: Symbols = st
         What the studies are divided by; empty when they are not.
     symbols : callable
         How the names of quantities are written.
+    scale : Scale
+        Of the effects; logarithms are read as ratios.
     """
     main = frame[frame["label"] == label]
     rows = main[main["quantity"].isin(contrasts(main["quantity"].tolist()))]
-    return tuple(verdict(row, factor, symbols) for row in rows.to_dict("records"))
+    return tuple(verdict(row, factor, symbols, scale) for row in rows.to_dict("records"))
 
 
-def verdict(row: Mapping[Any, Any], factor: str, symbols: Symbols = str) -> str:
+def verdict(row: Mapping[Any, Any], factor: str, symbols: Symbols = str, scale: Scale = _AS_IT_IS) -> str:
     """What the range of one contrast says and what it does not.
 
     Parameters
@@ -69,12 +80,16 @@ def verdict(row: Mapping[Any, Any], factor: str, symbols: Symbols = str) -> str:
         What the studies are divided by; empty when they are not.
     symbols : callable
         How the name of the quantity is written.
+    scale : Scale
+        Of the effects; logarithms are read as ratios.
 
     Returns
     -------
     str
         One sentence.
     """
+    scale = ratios(scale)
+    null = f"{float(scale.back(0.0)):g}"
     tables, excluding = int(row["tables"]), round(row["excludes_0"] * row["tables"])
     made, extremes = row["data"] == "reconstructed", int(row["found"])
     many, told = (f"{tables} reconstructed tables", "published figures") if made else (f"{tables} tables", "tables")
@@ -82,9 +97,9 @@ def verdict(row: Mapping[Any, Any], factor: str, symbols: Symbols = str) -> str:
     if extremes:
         many = f"{tables + extremes} reconstructed tables, {tables} drawn and {extremes} found by search,"
     kind = f"{show.level(row['prob'])} {'credible' if 'credible' in row['interval'] else 'confidence'} interval"
-    reach = f"the estimate runs {_run(row, 'point')}, the limits reach from {_limits(row)}"
+    reach = f"the estimate runs {_run(row, 'point', scale)}, the limits reach from {_limits(row, scale)}"
     if not math.isnan(row["p_above_low"]):
-        reach += f", the probability that it is {_chances(row)}"
+        reach += f", the probability that it is {_chances(row, null)}"
     head = f"{short(str(row['quantity']), symbols)} ({show.method(row['label'])}): "
     if row["excludes"] == "none":
         by = f" by {factor}" if factor else ""
@@ -93,22 +108,22 @@ def verdict(row: Mapping[Any, Any], factor: str, symbols: Symbols = str) -> str:
             if show.is_contrast(row["quantity"])
             else "do not tell the sign"
         )
-        return f"{head}in none of {many} does the {kind} exclude 0; {reach}; so the {told} {none}."
+        return f"{head}in none of {many} does the {kind} exclude {null}; {reach}; so the {told} {none}."
     if row["excludes"] in ("above", "below"):
         return (
-            f"{head}in every one of {many} the {kind} lies {row['excludes']} 0; {reach}; so the {told} tell the sign "
-            "under this model and its priors, if the true table is among these or within their range."
+            f"{head}in every one of {many} the {kind} lies {row['excludes']} {null}; {reach}; so the {told} tell the "
+            "sign under this model and its priors, if the true table is among these or within their range."
         )
     others = ", in the others not" if excluding < tables else ", on either side"
     if extremes and excluding in (0, tables):
         others = ", but in some of those found by search " + ("it does" if excluding == 0 else "it does not")
     return (
-        f"{head}in {excluding} of {drawn} ({show.percent(excluding / tables)}) the {kind} excludes 0{others}; "
+        f"{head}in {excluding} of {drawn} ({show.percent(excluding / tables)}) the {kind} excludes {null}{others}; "
         f"{reach}; so the {told} do not settle it: the answer depends on which table is the true one."
     )
 
 
-def priors(panel: pd.DataFrame, k: int, prob: float, small: int) -> str:
+def priors(panel: pd.DataFrame, k: int, prob: float, small: int, scale: Scale = _AS_IT_IS) -> str:
     """What can be said of mu under each prior of the panel over all tables; empty without a panel.
 
     Parameters
@@ -121,14 +136,18 @@ def priors(panel: pd.DataFrame, k: int, prob: float, small: int) -> str:
         Probability of the intervals.
     small : int
         Number of studies below which one prior alone is never read.
+    scale : Scale
+        Of the effects; logarithms are read as ratios.
     """
     if panel.empty:
         return ""
+    scale = ratios(scale)
+    null = f"{float(scale.back(0.0)):g}"
     said = {
-        "above": "lies above 0 in every table",
-        "below": "lies below 0 in every table",
-        "none": "includes 0 in every table",
-        "some": "excludes 0 in some tables and not in others",
+        "above": f"lies above {null} in every table",
+        "below": f"lies below {null} in every table",
+        "none": f"includes {null} in every table",
+        "some": f"excludes {null} in some tables and not in others",
     }
     parts = [
         f"{words} under {_of(names, len(panel))}"
@@ -141,8 +160,8 @@ def priors(panel: pd.DataFrame, k: int, prob: float, small: int) -> str:
     return (
         f"{why}Over all tables that fit the published figures and were drawn or found by search, the "
         f"{show.level(prob)} credible interval of mu {'; it '.join(parts)}. The limits reach from "
-        f"{plain(float(panel['lower_low'].min()), 2)} to {plain(float(panel['upper_high'].max()), 2)}, "
-        f"the probability that mu is {side} 0 is {show.chances_said(low, high)}, "
+        f"{_read(panel['lower_low'].min(), scale)} to {_read(panel['upper_high'].max(), scale)}, "
+        f"the probability that mu is {side} {null} is {show.chances_said(low, high)}, "
         f"and the upper limit of tau goes from {plain(lowest, 2)} to {plain(highest, 2)}."
     )
 
@@ -153,7 +172,7 @@ def _of(names: list[str], total: int) -> str:
     return f"{len(names)} of {total} priors on tau ({show.prior('; '.join(names))})"
 
 
-def edge(row: Mapping[Any, Any], widths: pd.Series, symbols: Symbols = str) -> str:
+def edge(row: Mapping[Any, Any], widths: pd.Series, symbols: Symbols = str, scale: Scale = _AS_IT_IS) -> str:
     """What equal weights would say, the optimistic edge; empty where there is none.
 
     Parameters
@@ -164,13 +183,16 @@ def edge(row: Mapping[Any, Any], widths: pd.Series, symbols: Symbols = str) -> s
         Of the interval in every table.
     symbols : callable
         How the package's own words are written.
+    scale : Scale
+        Of the effects; logarithms are read as ratios.
     """
     if math.isnan(row["lower_edge"]):
         return ""
+    scale = ratios(scale)
     chance = ""
     if not math.isnan(row["p_above_edge"]):
         side, size = show.likelier(float(row["p_above_edge"]))
-        chance = f", the probability that it is {side} 0 is {show.chance_said(size)}"
+        chance = f", the probability that it is {side} {float(scale.back(0.0)):g} is {show.chance_said(size)}"
     narrower = int((widths < row["upper_edge"] - row["lower_edge"]).sum())
     others = f"; none of the {len(widths)} tables has a narrower interval"
     if narrower:
@@ -181,8 +203,8 @@ def edge(row: Mapping[Any, Any], widths: pd.Series, symbols: Symbols = str) -> s
     why = symbols(f"At any given tau no table that fits tells more of the mean{others}.")
     return (
         f"The table with equal weights is an optimistic edge and not an answer: {short(str(row['quantity']), symbols)} "
-        f"({show.method(row['label'])}) {plain(row['point_edge'], 2)}, limits {plain(row['lower_edge'], 2)} to "
-        f"{plain(row['upper_edge'], 2)}{chance}. {why}"
+        f"({show.method(row['label'])}) {_read(row['point_edge'], scale)}, limits {_read(row['lower_edge'], scale)} to "
+        f"{_read(row['upper_edge'], scale)}{chance}. {why}"
     )
 
 
@@ -217,18 +239,22 @@ def plain(value: float, digits: int) -> str:
     return show.number(0.0 if abs(value) < _NOTHING else value, digits)
 
 
-def _run(row: Mapping[Any, Any], what: str) -> str:
-    low, high = (plain(row[f"{what}_{end}"], 2) for end in ("low", "high"))
+def _read(value: float, scale: Scale) -> str:
+    return plain(float(scale.back(value)), 2)
+
+
+def _run(row: Mapping[Any, Any], what: str, scale: Scale) -> str:
+    low, high = (_read(row[f"{what}_{end}"], scale) for end in ("low", "high"))
     return f"from {low} to {high}" if low != high else f"at {low}"
 
 
-def _limits(row: Mapping[Any, Any]) -> str:
-    return f"{plain(row['lower_low'], 2)} to {plain(row['upper_high'], 2)}"
+def _limits(row: Mapping[Any, Any], scale: Scale) -> str:
+    return f"{_read(row['lower_low'], scale)} to {_read(row['upper_high'], scale)}"
 
 
-def _chances(row: Mapping[Any, Any]) -> str:
+def _chances(row: Mapping[Any, Any], null: str) -> str:
     side, low, high = show.likelier_range(row["p_above_low"], row["p_above_high"])
-    return f"{side} 0 is {show.chances_said(low, high)}"
+    return f"{side} {null} is {show.chances_said(low, high)}"
 
 
 def levels(frame: pd.DataFrame, factor: str) -> str:
