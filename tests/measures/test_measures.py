@@ -35,7 +35,7 @@ def test_swapped_groups_change_the_sign_alone(code):
     assert other.v == pytest.approx(float(v), rel=1e-12)
 
 
-@pytest.mark.parametrize("code", ["SMD", "SMDH", "SMD1", "SMD1H", "ROM", "CVR", "CLES"])
+@pytest.mark.parametrize("code", ["SMD", "SMDH", "SMD1", "SMD1H", "ROM", "CVR", "CLESN"])
 def test_the_unit_of_the_means_does_not_matter(code):
     y, v = pm.effect_size(code, **GROUPS)
     scaled = {name: value * 7.0 if name[0] in "ms" else value for name, value in GROUPS.items()}
@@ -153,7 +153,7 @@ def test_the_variance_of_superiority_is_that_of_simulated_groups():
     rng, draws, n1, n2 = np.random.default_rng(8), 100_000, 30, 40
     m1, sd1 = rng.normal(0.5, 1.0 / np.sqrt(n1), draws), np.sqrt(rng.chisquare(n1 - 1, draws) / (n1 - 1))
     m2, sd2 = rng.normal(0.0, 2.0 / np.sqrt(n2), draws), 2.0 * np.sqrt(rng.chisquare(n2 - 1, draws) / (n2 - 1))
-    y, v = pm.effect_size("CLES", n1=n1, m1=m1, sd1=sd1, n2=n2, m2=m2, sd2=sd2)
+    y, v = pm.effect_size("CLESN", n1=n1, m1=m1, sd1=sd1, n2=n2, m2=m2, sd2=sd2)
     assert y.mean() == pytest.approx(stats.norm.cdf(0.5 / np.sqrt(5.0)), abs=0.002)
     assert v.mean() == pytest.approx(y.var(), rel=0.02)
 

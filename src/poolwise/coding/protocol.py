@@ -25,6 +25,7 @@ from poolwise.intake.rows import ARMS
 from poolwise.intake.statistics import from_columns, target_scale
 from poolwise.intake.table import Given
 from poolwise.intake.workbook import ENDINGS, read_workbook
+from poolwise.measures.catalogue import SUPERIORITY
 from poolwise.measures.reports import Settings
 from poolwise.scale import Scale
 
@@ -471,11 +472,11 @@ def read_table(
 
 def _centre(target: str, reversed_: NDArray[np.intp]) -> float:
     """The value about which estimates at these places are turned: that of no effect."""
-    if len(reversed_) and target_scale(target).null_value is None and target != "CLES":
+    if len(reversed_) and target_scale(target).null_value is None and target not in SUPERIORITY:
         rows = listing(reversed_ + 1)
         told = f"'direction' is 'reversed' in row {rows}, and {target} has no direction"
         raise InputError(told, "same", "the share, mean or rate of what the protocol counts")
-    return 0.5 if target == "CLES" else 0.0
+    return 0.5 if target in SUPERIORITY else 0.0
 
 
 def _check_options(options: Mapping[str, Any]) -> None:

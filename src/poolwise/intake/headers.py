@@ -93,6 +93,11 @@ _ALONE = {
     "std_beta": "stdbeta standardizedbeta standardisedbeta betastandardized betastandardised standardizedcoefficient "
     "standardisedcoefficient standardizedslope standardisedslope standardizedregressioncoefficient bstd stdb "
     "betaweight betaz",
+    "auc": "auc cles auroc areaunderthecurve areaundercurve cstatistic cindex probabilityofsuperiority vda",
+    "partial_r": "partialr rpartial partialcorrelation pcor",
+    "semipartial_r": "semipartialr rsemipartial semipartialcorrelation partcorrelation spcor",
+    "lowest": "lowest scalemin scaleminimum minscale possiblemin minpossible theoreticalmin",
+    "highest": "highest scalemax scalemaximum maxscale possiblemax maxpossible theoreticalmax",
     "df": "df degreesoffreedom dof dfresidual residualdf freiheitsgrade",
     "r_pre_post": "rprepost testretestr testretestcorrelation retestr rtt",
 }

@@ -60,12 +60,15 @@ DOMAINS: dict[str, Domain] = {
     },
     **dict.fromkeys(("f", "chi2"), NOT_NEGATIVE),
     "v": POSITIVE,
+    "auc": RISK,
+    "both": PROPORTION,
+    **dict.fromkeys(("lowest", "highest"), ANY),
     "phi": CORRELATION,
     **dict.fromkeys(("lower", "upper", "g", "log_or", "log_rr", "log_hr", "fisher_z", "z", "md", "rd"), ANY),
     **dict.fromkeys(("slope", "std_beta"), ANY),
     **dict.fromkeys(("spearman", "kendall"), CORRELATION),
     **dict.fromkeys(("or", "rr", "hr", "irr"), POSITIVE),
-    "r": CORRELATION,
+    **dict.fromkeys(("r", "partial_r", "semipartial_r"), CORRELATION),
     "r2": SHARE,
     "p": SIGNED_P,
     "alpha": RELIABILITY,
@@ -108,7 +111,7 @@ NEIGHBOURS: dict[str, tuple[tuple[str, str], ...]] = {
     "RR": (("RR", "log RR"), ("OR", "log OR")),
 }
 """For a target: the measures that lead to it, nearest first, each with its name among conversions."""
-CHANGES = ("MC", "SMCC", "SMCR", "SMCRH", "ROMC", "VRC")
+CHANGES = ("MC", "SMCC", "SMCR", "SMCRH", "SMCRP", "SMCRPH", "CLESCN", "POMPMC", "ROMC", "CVRC", "VRC")
 """Measures of the change of one group."""
 _CHANGE = {"m1": "post", "m2": "pre", "sd1": "sd_pre", "sd2": "sd_post", "r": "r_pre_post"}
 _BASELINES = {"sd1": "sd_pre1", "sd2": "sd_pre2", "r": "r_pre_post"}
