@@ -66,6 +66,8 @@ class Protocol:
     directions: tuple[str, str] = field(default=("", ""))
 
     def __post_init__(self) -> None:
+        if not isinstance(self.frame, pd.DataFrame):
+            raise InputError(f"a protocol was given {shown(self.frame)}", "a DataFrame", "pw.coding.read for a file")
         attrs = dict(self.frame.attrs)
         frame = _spelled(self.frame.reset_index(drop=True).replace(r"^\s*$", np.nan, regex=True))
         missing = [own.name for own in FIELDS if own.needed and own.name not in frame]

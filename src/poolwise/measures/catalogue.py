@@ -93,7 +93,14 @@ class Measure:
 
 _D = tuple(
     Derivation(("d",), function)
-    for function in (derived.d_of_means, derived.d_of_t, derived.d_of_p, derived.d_of_f, derived.d_of_r)
+    for function in (
+        derived.d_of_means,
+        derived.d_of_t,
+        derived.d_of_p,
+        derived.d_of_f,
+        derived.d_of_r,
+        derived.d_of_eta2,
+    )
 )
 _R = tuple(Derivation(("r",), function) for function in (derived.r_of_t, derived.r_of_p))
 _CHANGE = tuple(

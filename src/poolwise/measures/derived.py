@@ -136,6 +136,35 @@ def d_of_r(*, r: ArrayLike, n1: ArrayLike, n2: ArrayLike) -> Array:
     return d_of_t(t=r * np.sqrt((n1 + n2 - 2.0) / (1.0 - r**2)), n1=n1, n2=n2)
 
 
+def d_of_eta2(*, eta2: ArrayLike, sign: ArrayLike, n1: ArrayLike, n2: ArrayLike) -> Array:
+    """Cohen's d from the eta squared of two independent groups, by r = sign sqrt(eta^2), exactly.
+
+    Parameters
+    ----------
+    eta2 : array_like
+        Share of the variance that lies between the two groups; of more groups, or beside other factors, there is no d.
+    sign : array_like
+        1 or -1, the direction of the effect, which eta^2 does not tell.
+    n1, n2 : array_like
+        Sizes of the groups.
+
+    Returns
+    -------
+    ndarray
+
+    References
+    ----------
+    Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 7, 10.1002/9780470743386.
+
+    Examples
+    --------
+    >>> d_of_eta2(eta2=0.1, sign=-1, n1=20, n2=20).round(4), d_of_f(f=38 / 9, sign=-1, n1=20, n2=20).round(4)
+    (np.float64(-0.6498), np.float64(-0.6498))
+    """
+    eta2, sign = read("d", {"eta2": (eta2, SHARE), "sign": (sign, SIGN)})
+    return d_of_r(r=sign * np.sqrt(eta2), n1=n1, n2=n2)
+
+
 def r_of_t(*, t: ArrayLike, n: ArrayLike) -> Array:
     """Correlation from the t that tests it, t / sqrt(t^2 + n - 2).
 

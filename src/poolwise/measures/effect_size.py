@@ -22,7 +22,7 @@ def effect_size(measure: str, **statistics: ArrayLike | str | bool) -> Estimate:
     ================  =================================================================================================
     two groups with   MD SMD SMDH SMD1 SMD1H ROM VR CVR CLESN: ``n1 m1 sd1 n2 m2 sd2``; POMPMD: ``lowest highest``
     means             besides; CLES: ``auc n1 n2``
-    SMD, RPB, ZPB,    ``d``, ``t``, signed ``p``, ``f`` and ``sign``, or ``r``, with ``n1 n2``
+    SMD, RPB, ZPB,    ``d``, ``t``, signed ``p``, ``r``, or ``f`` or ``eta2`` with ``sign``; with ``n1 n2``
     RBIS, ZBIS,
     D2ORL, D2ORN
     also from

@@ -69,7 +69,7 @@ DOMAINS: dict[str, Domain] = {
     **dict.fromkeys(("spearman", "kendall"), CORRELATION),
     **dict.fromkeys(("or", "rr", "hr", "irr"), POSITIVE),
     **dict.fromkeys(("r", "partial_r", "semipartial_r"), CORRELATION),
-    "r2": SHARE,
+    **dict.fromkeys(("r2", "eta2"), SHARE),
     "p": SIGNED_P,
     "alpha": RELIABILITY,
     "df": POSITIVE,
