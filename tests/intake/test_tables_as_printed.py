@@ -76,3 +76,15 @@ def test_what_a_table_lacks_is_told(text, target, words):
 def test_rows_that_sum_up_are_told_in_other_languages(label):
     with pytest.warns(PoolwiseWarning, match="a summary rather than a study"):
         effects(f"Study|n|r\nA|50|.3\nB|80|.2\n{label}|130|.24", "ZCOR")
+
+
+def test_correlations_without_sizes_take_the_limits_or_the_error_that_they_are_printed_with():
+    n = np.array([50, 80])
+    z, half = np.arctanh([0.3, 0.2]), 1.959963984540054 / np.sqrt(n - 3.0)
+    limits = [f"{r} [{low}, {high}]" for r, low, high in zip((0.3, 0.2), np.tanh(z - half), np.tanh(z + half))]
+    own = effects(f"Study|r [95% CI]\nA|{limits[0]}\nB|{limits[1]}", "ZCOR")
+    np.testing.assert_allclose(own.se, 1.0 / np.sqrt(n - 3.0), rtol=1e-10)
+    raw = effects("Study|r|SE\nA|.3|.1\nB|.2|.05", "COR")
+    np.testing.assert_allclose([raw.y, raw.se], [[0.3, 0.2], [0.1, 0.05]], rtol=1e-12)
+    mixed = effects("Study|r|n|OR|lower|upper\nA|.3|50||.1|.9\nB|||1.5|1.1|2.1", "ZCOR")
+    assert "n = 50" in mixed.derivation[0]
