@@ -98,5 +98,5 @@ def test_what_has_no_direction_cannot_be_reversed_and_superiority_turns_about_a_
     with pytest.raises(InputError, match=r"'direction' is 'reversed' in row 1, and PR has no direction"):
         Protocol(pd.DataFrame([row])).results("PR")
     means = {"n1": 30, "m1": 6.0, "sd1": 2.0, "n2": 30, "m2": 5.0, "sd2": 2.0}
-    y = [estimate(means, direction, target="CLES")[0] for direction in ("same", "reversed")]
+    y = [estimate(means, direction, target="CLESN")[0] for direction in ("same", "reversed")]
     assert sum(y) == pytest.approx(1.0)

@@ -93,7 +93,9 @@ def test_a_mean_of_several_results_may_be_more_precise_than_one_of_as_many_peopl
         pw.Effects(**numbers, combined=[0, 1, 1])
 
 
-@pytest.mark.parametrize("code", ["PR", "PLN", "PAS", "PFT", "IR", "IRLN", "IRS", "MN", "MNLN", "SDLN", "ARAW", "CLES"])
+@pytest.mark.parametrize(
+    "code", ["PR", "PLN", "PRZ", "PAS", "PFT", "IR", "IRLN", "IRS", "MN", "MNLN", "SDLN", "ARAW", "CLES", "CLESN"]
+)
 def test_what_a_single_group_has_is_on_no_side_of_0(code):
     assert MEASURES[code].scale.null_value is None
 

@@ -35,7 +35,7 @@ def test_swapped_groups_change_the_sign_alone(code):
     assert other.v == pytest.approx(float(v), rel=1e-12)
 
 
-@pytest.mark.parametrize("code", ["SMD", "SMDH", "SMD1", "SMD1H", "ROM", "CVR", "CLES"])
+@pytest.mark.parametrize("code", ["SMD", "SMDH", "SMD1", "SMD1H", "ROM", "CVR", "CLESN"])
 def test_the_unit_of_the_means_does_not_matter(code):
     y, v = pm.effect_size(code, **GROUPS)
     scaled = {name: value * 7.0 if name[0] in "ms" else value for name, value in GROUPS.items()}
@@ -153,7 +153,7 @@ def test_the_variance_of_superiority_is_that_of_simulated_groups():
     rng, draws, n1, n2 = np.random.default_rng(8), 100_000, 30, 40
     m1, sd1 = rng.normal(0.5, 1.0 / np.sqrt(n1), draws), np.sqrt(rng.chisquare(n1 - 1, draws) / (n1 - 1))
     m2, sd2 = rng.normal(0.0, 2.0 / np.sqrt(n2), draws), 2.0 * np.sqrt(rng.chisquare(n2 - 1, draws) / (n2 - 1))
-    y, v = pm.effect_size("CLES", n1=n1, m1=m1, sd1=sd1, n2=n2, m2=m2, sd2=sd2)
+    y, v = pm.effect_size("CLESN", n1=n1, m1=m1, sd1=sd1, n2=n2, m2=m2, sd2=sd2)
     assert y.mean() == pytest.approx(stats.norm.cdf(0.5 / np.sqrt(5.0)), abs=0.002)
     assert v.mean() == pytest.approx(y.var(), rel=0.02)
 
@@ -287,3 +287,24 @@ def test_every_code_has_one_documented_function_with_a_source():
         text = inspect.getdoc(measure.function)
         assert "References" in text, measure.code
         assert set(measure.options) <= set(OPTIONS), measure.code
+
+
+def test_a_partial_correlation_of_one_predictor_is_the_correlation_itself():
+    r, n = np.array([0.3, -0.7]), np.array([20, 50])
+    plain, partial = pm.effect_size("COR", r=r, n=n), pm.effect_size("PCOR", partial_r=r, n=n, predictors=1)
+    np.testing.assert_allclose([partial.y, partial.v], [plain.y, plain.v], rtol=1e-12)
+    held = pm.effect_size("PCOR", partial_r=r, n=n + 3, predictors=4)  # three more, held constant, cost three people
+    np.testing.assert_allclose(held.v, plain.v, rtol=1e-12)
+
+
+def test_without_an_effect_the_variance_of_d_is_that_of_students_t():
+    n1, n2 = 8, 12
+    found = pm.effect_size("SMD", d=0.4, n1=n1, n2=n2, variance="H0", correct=False)
+    assert found.v == pytest.approx(stats.t(n1 + n2 - 2).var() * (1 / n1 + 1 / n2), rel=1e-12)
+
+
+def test_a_measure_that_these_statistics_do_not_suffice_for_names_its_kin():
+    with pytest.raises(InputError, match="measure='CLESN'"):
+        pm.effect_size("CLES", n1=20, m1=5, sd1=1, n2=20, m2=4, sd2=1)
+    with pytest.raises(InputError, match="lowest is not below highest"):
+        pm.effect_size("POMPMN", n=20, m=5, sd=1, lowest=7, highest=1)

@@ -1,4 +1,4 @@
-"""Codes that metafor 3.8.1 computes otherwise: against the delta method done by numbers, and simulated samples."""
+"""Variances of codes on whose sampling model authors differ: the delta method by numbers, and simulated samples."""
 
 import numpy as np
 import pytest

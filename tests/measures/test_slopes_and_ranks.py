@@ -133,3 +133,19 @@ def test_columns_that_only_share_their_name_with_an_association_are_left_alone()
     np.testing.assert_allclose(spss.y, np.log([1.65, 1.35]))
     beside = effects("Study|B|SE B|β\nA|.5|.2|.31\nB|.3|.1|.28", "SLOPE")
     assert beside.y.tolist() == [0.5, 0.3]
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        (
+            "Study|tau|n\nA|.3|50\nB|.2|80",
+            r"Kendall's tau, .* was taken for one for 'A' \(row 1\), 'B' \(row 2\); rules=",
+        ),
+        ("Study|r|tau|n\nA|.3||50\nB||.2|80", r"was taken for one beside other statistics for 'B' \(row 2\); rules="),
+    ],
+)
+def test_a_tau_that_was_taken_for_a_correlation_is_told_by_row(text, match):
+    with pytest.warns(pw.errors.PoolwiseWarning, match=match):
+        effects(text, "ZCOR")
+    assert not any("was taken for one" in note for note in effects(text, "ZCOR", rules=["greiner"]).notes)

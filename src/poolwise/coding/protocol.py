@@ -25,6 +25,7 @@ from poolwise.intake.rows import ARMS
 from poolwise.intake.statistics import from_columns, target_scale
 from poolwise.intake.table import Given
 from poolwise.intake.workbook import ENDINGS, read_workbook
+from poolwise.measures.catalogue import SUPERIORITY
 from poolwise.measures.reports import Settings
 from poolwise.scale import Scale
 
@@ -65,6 +66,8 @@ class Protocol:
     directions: tuple[str, str] = field(default=("", ""))
 
     def __post_init__(self) -> None:
+        if not isinstance(self.frame, pd.DataFrame):
+            raise InputError(f"a protocol was given {shown(self.frame)}", "a DataFrame", "pw.coding.read for a file")
         attrs = dict(self.frame.attrs)
         frame = _spelled(self.frame.reset_index(drop=True).replace(r"^\s*$", np.nan, regex=True))
         missing = [own.name for own in FIELDS if own.needed and own.name not in frame]
@@ -471,11 +474,11 @@ def read_table(
 
 def _centre(target: str, reversed_: NDArray[np.intp]) -> float:
     """The value about which estimates at these places are turned: that of no effect."""
-    if len(reversed_) and target_scale(target).null_value is None and target != "CLES":
+    if len(reversed_) and target_scale(target).null_value is None and target not in SUPERIORITY:
         rows = listing(reversed_ + 1)
         told = f"'direction' is 'reversed' in row {rows}, and {target} has no direction"
         raise InputError(told, "same", "the share, mean or rate of what the protocol counts")
-    return 0.5 if target == "CLES" else 0.0
+    return 0.5 if target in SUPERIORITY else 0.0
 
 
 def _check_options(options: Mapping[str, Any]) -> None:

@@ -24,13 +24,15 @@ COMPANIONS: Mapping[str, tuple[str, ...]] = {
 COUNTS = frozenset({"n1", "n2", "n", "events1", "events2", "events", "a", "b", "c"})
 NOT_REPORTED = frozenset({"nr", "n.r.", "n/r", "not reported", "unclear"})
 _NOT_SIGNIFICANT = re.compile(r"n\.?\s?s\.?|not sig(nificant|\.)?|non-?significant|>\s*\.05", re.IGNORECASE)
-_BOUND = re.compile(r"(p\s*)?[<>≤≥]=?\s*[\d.,]+", re.IGNORECASE)
+_BOUND = re.compile(r"(p\s*)?[<>≤≥]=?\s*[\d.,]+(\s*(e|[×x·]\s?10\^?)\s?[-−–]?\d+)?", re.IGNORECASE)
 SIGNS = {"+": 1.0, "positive": 1.0, "pos": 1.0, "-": -1.0, "–": -1.0, "−": -1.0, "negative": -1.0, "neg": -1.0}
 """Words for the direction of an effect."""
 _FOOTNOTE = re.compile(r"(?<=[\d)\]])\s?[a-d]$|(?<=\d)\s?\([a-d]\)$|(?<=\d),\s*[a-d]$")  # a letter that leads to a note
 _INNER_MARK = re.compile(r"(?<=\d)\s?(?:[*†‡§¶#]+|[a-d](?=\s*[(\[]))(?=\s*[(\[,;]|$)")  # '0.31* [0.01; 0.61]'
 _SIZE = re.compile(r"\s*[,;(\[]\s*n\s?=\s?(\d+)\s*[)\]]?$", re.IGNORECASE)  # of the group, behind its figures
-_BESIDE = re.compile(r"[,;]\s*p\s?[<>=≤≥].*$", re.IGNORECASE)  # a statistic tells more than its p
+_BESIDE = re.compile(
+    r"\s*(?:[,;]\s*n\.?\s?s\.?|[,;]\s*p\s?[<>=≤≥].*|[(\[]\s*p\s?[<>=≤≥][^)\]]*[)\]])$", re.IGNORECASE
+)  # a statistic tells more than its p
 GROUPED = re.compile(r"[1-9]\d{0,2}([.,' \u2009\u202f]\d{3})+")
 """A whole number with marks of thousands."""
 _TESTED = re.compile(r"(?P<name>[A-Za-zχφρτ][A-Za-z2²]{0,3})\s*(\((?P<df>[^)]*)\))?\s*=\s*(?P<number>.+)")
@@ -91,9 +93,9 @@ def reading(cell: str, roles: Sequence[str], decimal: str, prob: float | None) -
         return Reading(dict.fromkeys(roles[:1], math.nan))
     if roles[0] not in COUNTS and (_NOT_SIGNIFICANT.fullmatch(text) or (roles[0] == "p" and _BOUND.fullmatch(text))):
         return Reading(bound=True)
+    text = text if roles[0] == "p" else _BESIDE.sub("", text)
     if (plain := _one_number(text, roles, decimal)) is not None:
         return plain
-    text = text if roles[0] == "p" else _BESIDE.sub("", text)
     if named := _TESTED.fullmatch(text):
         return _tested(named, roles, decimal)
     if roles == ("lower", "upper"):
@@ -112,6 +114,8 @@ def _one_number(text: str, roles: Sequence[str], decimal: str) -> Reading | None
     """A cell of one number with something about it: marks of thousands or notes, brackets, a percent sign."""
     if roles[0] in COUNTS and GROUPED.fullmatch(text.strip("()[] ")):
         return Reading({roles[0]: float(re.sub(r"\D", "", text))})
+    if (grouped := _grouped(text, decimal, whole=roles[0].startswith("time"))) is not None:
+        return Reading({roles[0]: grouped})
     number = number_of(text.rstrip("% "), decimal) if text.endswith("%") else None
     if number is not None and roles[0].startswith(("events", "percent")):
         return Reading({roles[0].replace("events", "percent"): number[0]})
@@ -128,6 +132,23 @@ def _one_number(text: str, roles: Sequence[str], decimal: str) -> Reading | None
     if len(roles) == 2 and roles[1].startswith("percent"):
         return Reading(fault=f"'{text}%' if it is a percentage, columns={{'{roles[0]}': ...}} if a number of people")
     return Reading({roles[0]: value[0]})
+
+
+def _grouped(text: str, decimal: str, *, whole: bool) -> float | None:
+    """A number with marks of thousands, which its decimals tell apart; without them only where most are large.
+
+    Examples
+    --------
+    >>> _grouped("2,500.5", ".", whole=False), _grouped("1.200", ",", whole=True), _grouped("1,200", ".", whole=False)
+    (2500.5, 1200.0, None)
+    """
+    mark = "," if decimal == "." else "."
+    match = re.fullmatch(
+        rf"([1-9]\d{{0,2}}(?:[{mark}' \u2009\u202f]\d{{3}})+)(?:{re.escape(decimal)}(\d+))?", text.strip()
+    )
+    if match is None or not (match[2] or whole):
+        return None
+    return float(re.sub(r"\D", "", match[1]) + "." + (match[2] or "0"))
 
 
 def named_statistic(cell: object) -> str:

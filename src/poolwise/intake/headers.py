@@ -12,21 +12,24 @@ _FIRST, _SECOND = (
     for words in (
         "1 1i g1 group1 grp1 e t tx trt treat treated treatment treatmentgroup exp experimental experimentalgroup int "
         "intervention interventiongroup active interventionsgruppe versuchsgruppe ig vg traitement tratamiento "
-        "interventie interventiegroep cbt act dbt emdr ipt mbct drug verum",
+        "interventie interventiegroep ge gi cbt act dbt emdr ipt "
+        "mbct drug verum grupoexperimental grupointervencion gruppointervento",
         "2 2i g2 group2 grp2 c ctrl ctl con control controls controlgroup comparison comparator comparisongroup "
-        "placebo pbo kontrollgruppe kontrolle kg temoin controle controlegroep kontroll wl wlc tau "
+        "placebo pbo gc grupocontrol gruppocontrollo "
+        "kontrollgruppe kontrolle kg temoin controle controlegroep kontroll wl wlc tau "
         "waitlist waitinglist waitlistcontrol warteliste usualcare treatmentasusual careasusual cau sham notreatment",
     )
 )
 _OF_GROUPS = {
     "n": "n size samplesize num number total",
     "m": "m mean avg average mittelwert mw moyenne moy media gem gemiddelde",
-    "sd": "sd s std stdev standarddeviation standardabweichung stdabw ecarttype standaarddeviatie",
+    "sd": "sd s std stdev standarddeviation standardabweichung stdabw ecarttype standaarddeviatie ds dt de "
+    "desviacionestandar desviaciontipica deviazionestandard",
     "sem": "sem se stderr standarderror standarderrorofmean standarderrorofthemean",
     "m sem": "mse meanse msem meansem avgse",
     "events": "events event ev e responders ereignisse evenements eventos",
     "m sd": "msd meansd meanstd avgsd averagesd mwsd mittelwertsd",
-    "events n": "eventstotal eventsn nn eventstotaln eventsofn respondersn",
+    "events n": "eventstotal eventsn nn eventstotaln eventsofn respondersn casestotal casesn",
     "time": "time persontime personyears py",
     "percent": "percent pct percentage prozent pourcentage percentevents percentresponders",
     "proportion": "proportion prop",
@@ -93,6 +96,12 @@ _ALONE = {
     "std_beta": "stdbeta standardizedbeta standardisedbeta betastandardized betastandardised standardizedcoefficient "
     "standardisedcoefficient standardizedslope standardisedslope standardizedregressioncoefficient bstd stdb "
     "betaweight betaz",
+    "eta2": "eta2 etasquared eta2p partialeta2 partialetasquared peta2",
+    "auc": "auc cles auroc areaunderthecurve areaundercurve cstatistic cindex probabilityofsuperiority vda",
+    "partial_r": "partialr rpartial partialcorrelation pcor",
+    "semipartial_r": "semipartialr rsemipartial semipartialcorrelation partcorrelation spcor",
+    "lowest": "lowest scalemin scaleminimum minscale possiblemin minpossible theoreticalmin",
+    "highest": "highest scalemax scalemaximum maxscale possiblemax maxpossible theoreticalmax",
     "df": "df degreesoffreedom dof dfresidual residualdf freiheitsgrade",
     "r_pre_post": "rprepost testretestr testretestcorrelation retestr rtt",
 }
@@ -175,8 +184,9 @@ PRINTED = (
 VALUE = ("value", "estimate", "es", "effectsize", "effect", "reportedvalue", "result")
 STUDY += ("studie", "etude", "estudio", "autor", "auteur", "studies", "trial", "paper", "authoryear", "studyyear")
 _NUMBERED = ("id", "studyno")
+STUDY += ("studio", "studien", "etudes", "estudios", "studi", "onderzoek")
 STUDY += ("studyorsubgroup", *_NUMBERED)
-_GREEK = str.maketrans({"χ": "chi", "φ": "phi", "α": "alpha", "β": "beta", "ρ": "rho", "τ": "tau"})
+_GREEK = str.maketrans({"χ": "chi", "φ": "phi", "α": "alpha", "β": "beta", "η": "eta", "ρ": "rho", "τ": "tau"})
 _TAIL = re.compile(r"(?<=[)\]])\s*(?:[a-d]|[*†‡§¶#]+)$|,\s*\w+$")  # a mark that leads to a note, a unit
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]|,.*$")
 _LIMITS = {
@@ -218,6 +228,8 @@ def _known() -> dict[str, str]:
     for statistic, other in (("lower_q", "upper_q"), ("minimum", "maximum")):
         found["median" + {"lower_q": "iqr", "minimum": "range"}[statistic]] = f"median {statistic} {other}"
     found |= {"ntc": "n1 n2", "nec": "n1 n2"}
+    for month in ("dec", "dect"):
+        found.pop(month, None)
     return (
         found
         | _OF_METAFOR
@@ -228,6 +240,8 @@ def _known() -> dict[str, str]:
             "sem": "sem",
             "eventstotal": "events n",
             "eventsn": "events n",
+            "casestotal": "events n",
+            "casesn": "events n",
         }
     )
 
@@ -294,6 +308,7 @@ def recognised(headers: Iterable[str]) -> dict[str, str]:
     {'N exp': 'n1', 'M_exp': 'm1', 'SD exp': 'sd1', 'n.c': 'n2', 'mean.c': 'm2', 'sd.c': 'sd2'}
     """
     found = {header: _statistic(header) for header in headers}
+    found |= _of_both_groups(found)
     for header in [header for header, statistic in found.items() if statistic is None]:
         found[header] = found.get(re.sub(r"\.\d+$", "", header))  # pandas calls a second column r "r.1"
     if "events" in found.values() and "n" not in found.values():
@@ -302,6 +317,42 @@ def recognised(headers: Iterable[str]) -> dict[str, str]:
         found |= {header: "lower upper" for header, statistic in found.items() if statistic == "c" and len(header) > 1}
         found |= {header: None for header, statistic in found.items() if statistic in ("b", "c")}  # see `slopes`
     return {header: statistic for header, statistic in found.items() if statistic is not None}
+
+
+def _of_both_groups(found: Mapping[str, str | None]) -> dict[str, str]:
+    """Two columns of one header, 'n' and pandas' 'n.1', beside columns of the first and of the second group.
+
+    Each belongs to the group of the column before it, or of the one behind where none is before.
+
+    Examples
+    --------
+    >>> _of_both_groups({"M (SD) T": "m1 sd1", "n": "n", "M (SD) C": "m2 sd2", "n.1": "n1"})
+    {'n': 'n1', 'n.1': 'n2'}
+    """
+    headers, own = list(found), {}
+    for header in headers:
+        again = f"{header}.1"
+        statistic = found[header]
+        if again not in found or f"{header}.2" in found or statistic not in _OF_GROUPS:
+            continue
+        groups = [_group_beside(found, headers.index(name), {header, again}) for name in (header, again)]
+        named = dict(zip((header, again), (f"{statistic}{group}" for group in groups), strict=True))
+        taken = {value for name, value in found.items() if name not in named}
+        if sorted(groups) == ["1", "2"] and not taken & set(named.values()):
+            own |= named
+        else:
+            own[again] = statistic
+    return own
+
+
+def _group_beside(found: Mapping[str, str | None], place: int, apart: set[str]) -> str:
+    """The group of the column before a place, or behind it where none is before; empty where there is none."""
+    headers = list(found)
+    for name in (*reversed(headers[:place]), *headers[place + 1 :]):
+        stem, group = (found[name] or " ")[:-1].split(" ")[-1], (found[name] or " ")[-1]
+        if name not in apart and group in "12" and stem in _OF_GROUPS:
+            return group
+    return ""
 
 
 def slopes(headers: Iterable[str], target: str, *, told: Iterable[str] = ()) -> dict[str, str]:
@@ -462,7 +513,11 @@ def guessed(headers: Iterable[str]) -> dict[str, str]:
     for header in headers:
         words = header.split()
         shorter = [" ".join(words[:place] + words[place + 1 :]) for place in range(len(words))]
-        known = [statistic for text in shorter if text and (statistic := _statistic(text))]
+        known = [
+            statistic for text in (*shorter, words[0] if words else "") if text and (statistic := _statistic(text))
+        ]
+        if re.search(r"\(\s*%\s*\)$", header) and not known:  # 'Remission (%)'
+            known = ["percent"]
         if known and folded(header) not in STUDY:
             found[header] = known[0]
     return found
@@ -487,10 +542,15 @@ def sizes_in(headers: Mapping[str, str]) -> dict[str, float]:
     """
     found: dict[str, float] = {}
     for header, statistics in headers.items():
-        group = statistics.split()[0][-1]
-        if (size := _SIZE.search(header)) and group in "12":
+        first = statistics.split()[0]
+        group = first[-1] if first[:-1] in _OF_GROUPS else ""
+        if (size := _SIZE.search(header)) and (group or first in _OF_ALL):
             found[f"n{group}"] = float(size[1])
     return found
+
+
+_OF_ALL = ("chi2", "phi", "r", "spearman", "kendall")
+"""Statistics whose headers may tell the size of the whole sample."""
 
 
 def is_adjusted(header: str) -> bool:

@@ -49,6 +49,8 @@ SUMMARY_LABELS = frozenset({
     "total", "totals", "subtotal", "overall", "overall effect", "pooled", "pooled effect", "pooled estimate", "summary",
     "summary effect", "combined", "combined effect", "mean", "mean effect", "average", "grand total", "sum",
     "meta-analysis", "random effects", "fixed effect", "common effect", "all studies",
+    "gesamt", "insgesamt", "summe", "mittelwert", "total général", "ensemble", "moyenne", "totale", "media", "promedio",
+    "totaal", "gemiddelde", "toplam",
 })  # fmt: skip
 # Smallest possible variance of an estimate times its total sample size.
 VARIANCE_TIMES_N = {"SMD": 4.0, "Fisher z": 1.0, "log OR": 16.0}
@@ -92,10 +94,10 @@ def sums_up(label: str) -> bool:
 
     Examples
     --------
-    >>> sums_up("Total (95% CI)"), sums_up("Totaro 2001")
-    (True, False)
+    >>> sums_up("Total (95% CI)"), sums_up("k = 12"), sums_up("Totaro 2001")
+    (True, True, False)
     """
-    return _summed(label) in SUMMARY_LABELS
+    return _summed(label) in SUMMARY_LABELS or bool(re.fullmatch(r"k\s*=\s*\d+.*", label.strip(), re.IGNORECASE))
 
 
 def summary_rows(study: Sequence[str], rows: Rows) -> tuple[Remark, ...]:

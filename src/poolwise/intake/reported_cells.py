@@ -381,6 +381,8 @@ def _is_grouped(cell: str, statistic: str) -> bool:
 
 def _usual(statistic: str, value: float) -> str:
     """What a number outside its domain often is."""
+    if statistic == "p" and value == 0.0:
+        return "; printed as .000 it is a bound: the exact p, or the t"
     if statistic in ("r", "p") and 1.0 < abs(value) <= 100.0:
         return "; a percentage?"
     thousands = value > 0.0 and value * 10.0 != np.floor(value * 10.0) and float(f"{value * 1000.0:.6f}").is_integer()

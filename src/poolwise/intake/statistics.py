@@ -488,7 +488,7 @@ def _estimated(
         counts = {kind: sum(way.startswith(f"{kind} from") for way in converted.way) for kind in kinds}
         told = listing(f"{count} from {kind}" for kind, count in counts.items())
         remarks.append(Remark(f"the rows report different statistics, brought to {target}: {told}", warn=False))
-    remarks += _kendall(settings, converted)
+    remarks += _kendall(read, settings, converted)
     if adjusted.any() and not adjusted.all():
         remarks.append(Remark(f"adjusted and unadjusted estimates are mixed; adjusted: {rows.names(adjusted)}"))
     remarks += _unused_baselines(read, converted)
@@ -550,19 +550,20 @@ def _without_way(
         if filled not in rests:
             rests[filled] = lacking(target, filled, settings) or f"a way to {target}"
         bound = f"; {read.bounds[row]}: the exact p, t or the means, or no row for it" if row in read.bounds else ""
-        if sums_up(read.rows.labels[row]):
+        if read.rows.labels and sums_up(read.rows.labels[row]):
             bound += "; by its label a summary rather than a study: leave it out"
         told = f"{read.rows.name(row)} reports {listing(filled) or 'nothing'}: lacks {rests[filled]}{bound}"
         short.append(told)
     return absent, short
 
 
-def _kendall(settings: Settings, converted: Converted) -> list[Remark]:
-    """A tau that was taken for a correlation beside others, though it is smaller than these."""
+def _kendall(read: ReportedCells, settings: Settings, converted: Converted) -> list[Remark]:
+    """Rows whose tau was taken for a correlation, though it is smaller than that of the same people."""
     tau = np.array(["kendall" in used for used in converted.used], dtype=bool)
-    if "greiner" in settings.rules or not tau.any() or tau.sum() == sum(map(bool, converted.used)):
+    if "greiner" in settings.rules or not tau.any():
         return []
-    told = "Kendall's tau, about two thirds of a correlation, is mixed with other statistics"
+    mixed = " beside other statistics" if tau.sum() < sum(map(bool, converted.used)) else ""
+    told = f"Kendall's tau, about two thirds of a correlation, was taken for one{mixed} for {read.rows.names(tau)}"
     return [Remark(f"{told}; rules=['greiner'] makes the correlation r = sin(pi tau / 2) of it")]
 
 

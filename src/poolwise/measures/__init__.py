@@ -11,6 +11,7 @@ from poolwise.measures.translations import (
     cohen_u2,
     cohen_u3,
     number_needed_to_treat,
+    overlap_coefficient,
 )
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "effect_size",
     "mean_sd",
     "number_needed_to_treat",
+    "overlap_coefficient",
     "standard_error",
 ]

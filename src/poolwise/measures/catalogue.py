@@ -7,7 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from poolwise.measures import correlations, counts, derived, matched, means, paired, reliability, standardised, tables
+from poolwise.measures import (
+    correlations,
+    counts,
+    derived,
+    matched,
+    means,
+    paired,
+    pomp,
+    reliability,
+    standardised,
+    superiority,
+    tables,
+)
 from poolwise.measures.estimate import Estimate
 from poolwise.scale import Scale, as_scale
 
@@ -81,13 +93,23 @@ class Measure:
 
 _D = tuple(
     Derivation(("d",), function)
-    for function in (derived.d_of_means, derived.d_of_t, derived.d_of_p, derived.d_of_f, derived.d_of_r)
+    for function in (
+        derived.d_of_means,
+        derived.d_of_t,
+        derived.d_of_p,
+        derived.d_of_f,
+        derived.d_of_r,
+        derived.d_of_eta2,
+    )
 )
 _R = tuple(Derivation(("r",), function) for function in (derived.r_of_t, derived.r_of_p))
 _CHANGE = tuple(
     Derivation(("d",), function) for function in (derived.change_of_means, derived.change_of_t, derived.change_of_p)
 )
-_T = (Derivation(("t",), derived.t_of_coefficient),)
+_T = (Derivation(("t",), derived.t_of_coefficient), Derivation(("t",), derived.t_of_partial))
+_SEMI_T = (Derivation(("t",), derived.t_of_coefficient), Derivation(("t",), derived.t_of_semipartial))
+_R2 = (Derivation(("r2",), derived.r2_of_f),)
+_BOTH = (Derivation(("r",), derived.phi_of_both),)
 _CELLS = (Derivation(("a", "b", "c", "d"), derived.cells_of_events),)
 
 
@@ -105,6 +127,7 @@ def _single(name: str, label: str) -> Scale:
 
 
 _CORRELATION, _SMD, _Z = _plain("r", "correlation"), as_scale("SMD"), as_scale("Fisher z")
+_SUPERIORITY = _single("CLES", "probability of superiority")
 _SEMIPARTIAL = _plain("semi-partial r", "semi-partial correlation")
 
 MEASURES: dict[str, Measure] = {
@@ -118,7 +141,9 @@ MEASURES: dict[str, Measure] = {
         Measure("ROM", as_scale("log ROM"), means.log_ratio_of_means),
         Measure("VR", _log("VR", "variability ratio"), means.log_variability_ratio),
         Measure("CVR", _log("CVR", "ratio of coefficients of variation"), means.log_ratio_of_variation),
-        Measure("CLES", _single("CLES", "probability of superiority"), means.common_language_effect_size),
+        Measure("CLES", _SUPERIORITY, superiority.area_under_the_curve),
+        Measure("CLESN", _SUPERIORITY, superiority.common_language_effect_size),
+        Measure("POMPMD", _plain("POMP", "difference in percent of the maximum possible"), pomp.pomp_difference),
         Measure("OR", as_scale("log OR"), tables.log_odds_ratio, _CELLS),
         Measure("RR", as_scale("log RR"), tables.log_risk_ratio, _CELLS),
         Measure("RD", _plain("RD", "risk difference"), tables.risk_difference, _CELLS),
@@ -140,7 +165,7 @@ MEASURES: dict[str, Measure] = {
         Measure("MPOR", as_scale("log OR"), matched.marginal_odds_ratio),
         Measure("MPORC", as_scale("log OR"), matched.conditional_odds_ratio),
         Measure("MPPETO", as_scale("log OR"), matched.peto_conditional_odds_ratio),
-        Measure("MPORM", as_scale("log OR"), matched.marginal_odds_ratio_of_margins),
+        Measure("MPORM", as_scale("log OR"), matched.marginal_odds_ratio_of_margins, _BOTH),
         Measure("IRR", as_scale("log IRR"), counts.incidence_rate_ratio),
         Measure("IRD", _plain("IRD", "incidence rate difference"), counts.incidence_rate_difference),
         Measure("IRSD", _plain("IRSD", "difference of root incidence rates"), counts.root_rate_difference),
@@ -149,10 +174,10 @@ MEASURES: dict[str, Measure] = {
         Measure("ZCOR", _Z, correlations.fisher_z, _R),
         Measure("PCOR", _plain("partial r", "partial correlation"), correlations.partial_correlation, _T),
         Measure("ZPCOR", _Z, correlations.fisher_z_of_partial, _T),
-        Measure("SPCOR", _SEMIPARTIAL, correlations.semipartial_correlation, _T),
-        Measure("ZSPCOR", _Z, correlations.fisher_z_of_semipartial, _T),
-        Measure("R2", _plain("R2", "coefficient of determination"), correlations.coefficient_of_determination),
-        Measure("ZR2", _Z, correlations.fisher_z_of_determination),
+        Measure("SPCOR", _SEMIPARTIAL, correlations.semipartial_correlation, _SEMI_T),
+        Measure("ZSPCOR", _Z, correlations.fisher_z_of_semipartial, _SEMI_T),
+        Measure("R2", _plain("R2", "coefficient of determination"), correlations.coefficient_of_determination, _R2),
+        Measure("ZR2", _Z, correlations.fisher_z_of_determination, _R2),
         Measure("RPB", _CORRELATION, correlations.point_biserial, _D),
         Measure("ZPB", _Z, correlations.fisher_z_of_point_biserial, _D),
         Measure("RBIS", _CORRELATION, correlations.biserial, _D),
@@ -160,6 +185,7 @@ MEASURES: dict[str, Measure] = {
         Measure("PR", _single("proportion", "proportion"), counts.proportion),
         Measure("PLN", _log("proportion", "proportion", compares=False), counts.log_proportion),
         Measure("PLO", as_scale("logit"), counts.logit_proportion),
+        Measure("PRZ", _plain("probit", "probit proportion", compares=False), counts.probit_proportion),
         Measure("PAS", _single("arcsine", "angular proportion"), counts.arcsine_proportion),
         Measure("PFT", _single("double arcsine", "double arcsine proportion"), counts.freeman_tukey_proportion),
         Measure("IR", _single("rate", "incidence rate"), counts.incidence_rate),
@@ -169,6 +195,7 @@ MEASURES: dict[str, Measure] = {
         Measure("REH", _log("REH", "relative excess heterozygosity"), counts.relative_excess_heterozygosity),
         Measure("MN", _single("mean", "mean"), means.raw_mean),
         Measure("MNLN", _log("mean", "mean", compares=False), means.log_mean),
+        Measure("POMPMN", _single("POMP mean", "percent of the maximum possible"), pomp.pomp_mean),
         Measure("CVLN", _log("CV", "coefficient of variation", compares=False), means.log_variation),
         Measure("SDLN", _log("SD", "standard deviation", compares=False), means.log_standard_deviation),
         Measure("SMN", _plain("SMN", "standardised mean"), means.single_standardised_mean),
@@ -180,6 +207,8 @@ MEASURES: dict[str, Measure] = {
         Measure(
             "SMCRPH", _plain("SMCR", "standardised mean change"), paired.pooled_standardised_change_heteroscedastic
         ),
+        Measure("CLESCN", _SUPERIORITY, superiority.common_language_effect_size_of_pairs),
+        Measure("POMPMC", _plain("POMP", "change in percent of the maximum possible"), pomp.pomp_change),
         Measure("ROMC", as_scale("log ROM"), paired.log_ratio_of_paired_means),
         Measure("VRC", _log("VR", "variability ratio"), paired.log_variability_ratio_of_pairs),
         Measure("CVRC", _log("CVR", "ratio of coefficients of variation"), paired.log_ratio_of_paired_variation),
@@ -190,3 +219,5 @@ MEASURES: dict[str, Measure] = {
     )
 }
 """In the order of two groups, tables, rates, correlations, single groups, change, reliability."""
+SUPERIORITY = ("CLES", "CLESN", "CLESCN")
+"""Probabilities of superiority, in which 1/2 is no effect."""

@@ -14,7 +14,7 @@ from poolwise.settings import check_option
 
 Array = NDArray[np.float64]
 
-COR_VARIANCES = ("LS", "AV")
+COR_VARIANCES = ("LS", "AV", "H0")
 UCOR_VARIANCES = ("LS", "UB", "AV")
 R2_VARIANCES = ("LS", "LS2", "AV", "AV2")
 SAMPLING = ("ST", "CS")
@@ -32,7 +32,8 @@ def correlation(*, r: ArrayLike, n: ArrayLike, variance: str = "LS") -> Estimate
     r, n : array_like
         Correlations and sample sizes of at least 3.
     variance : str
-        ``"LS"``, or ``"AV"`` with the mean of all r, weighted by n, in the variance.
+        ``"LS"``; ``"AV"`` with the mean of all r, weighted by n, in the variance; ``"H0"``, (1 - r^2) / (n
+        - 2), whose mean is the variance where there is no correlation, 1 / (n - 1).
 
     Returns
     -------
@@ -45,6 +46,8 @@ def correlation(*, r: ArrayLike, n: ArrayLike, variance: str = "LS") -> Estimate
     """
     check_option("variance", variance, COR_VARIANCES, error=InputError, whose="COR: ")
     r, n = read("COR", {"r": (r, CORRELATION), "n": (n, whole(3))})
+    if variance == "H0":
+        return estimate("COR", r, (1.0 - r**2) / (n - 2.0))
     return estimate("COR", r, _large_sample(weighted_mean(r, n) if variance == "AV" else r, n))
 
 
@@ -129,7 +132,7 @@ def z_and_variance(r: Array, n: Array) -> tuple[Array, Array]:
 
 
 def partial_correlation(*, t: ArrayLike, n: ArrayLike, predictors: ArrayLike) -> Estimate:
-    """Partial correlation of a regression's coefficient, y = t / sqrt(t^2 + df), v = (1 - y^2)^2 / df (PCOR).
+    """Partial correlation of a regression's coefficient, y = t / sqrt(t^2 + df), v = (1 - y^2)^2 / (df + 1) (PCOR).
 
     Parameters
     ----------
@@ -144,6 +147,11 @@ def partial_correlation(*, t: ArrayLike, n: ArrayLike, predictors: ArrayLike) ->
     -------
     Estimate
 
+    Notes
+    -----
+    A partial correlation has the law of a correlation of m - 1 people less, so that df + 1 = n - m stands where that
+    has n - 1; metafor does so from 4.4 on.
+
     References
     ----------
     Aloe & Thompson 2013, Journal of the Society for Social Work and Research 4:390, 10.5243/jsswr.2013.24.
@@ -151,7 +159,7 @@ def partial_correlation(*, t: ArrayLike, n: ArrayLike, predictors: ArrayLike) ->
     t, n, predictors = _regression("PCOR", t, n, predictors)
     df = n - predictors - 1.0
     y = t / np.sqrt(t**2 + df)
-    return estimate("PCOR", y, (1.0 - y**2) ** 2 / df)
+    return estimate("PCOR", y, (1.0 - y**2) ** 2 / (df + 1.0))
 
 
 def fisher_z_of_partial(*, t: ArrayLike, n: ArrayLike, predictors: ArrayLike) -> Estimate:
@@ -168,8 +176,7 @@ def fisher_z_of_partial(*, t: ArrayLike, n: ArrayLike, predictors: ArrayLike) ->
 
     Notes
     -----
-    n - m - 2 with m counting the predictor of interest is n - 3 less one for each variable held constant, as metafor
-    tells of its versions from 4.0 on; 200,000 simulated samples of 30 people agree within 1 %.
+    n - m - 2 with m counting the predictor of interest is n - 3 less one for each variable held constant.
 
     References
     ----------
@@ -348,7 +355,11 @@ def biserial(*, d: ArrayLike, n1: ArrayLike, n2: ArrayLike) -> Estimate:
     Returns
     -------
     Estimate
-        A correlation; kept within [-1, 1].
+        A correlation; kept within [-1, 1], which a note tells (of groups that hardly overlap the formula makes more).
+
+    Notes
+    -----
+    metafor takes 1 in the variance, too, and leaves the estimate beyond 1 as it is.
 
     References
     ----------
@@ -411,6 +422,8 @@ def _biserial(cohen: list[Array]) -> Estimate:
     p, q = n1 / n, n2 / n
     z = special.ndtri(p)
     f = np.exp(-(z**2) / 2.0) / np.sqrt(2.0 * np.pi)
-    y = np.clip(np.sqrt(p * q) / f * d / np.sqrt(d**2 + (n - 2.0) * (1.0 / n1 + 1.0 / n2)), -1.0, 1.0)
+    raw = np.sqrt(p * q) / f * d / np.sqrt(d**2 + (n - 2.0) * (1.0 / n1 + 1.0 / n2))
+    y, beyond = np.clip(raw, -1.0, 1.0), int(np.sum(np.abs(raw) > 1.0))
+    note = (f"RBIS: {beyond} of {raw.size} lie beyond 1 and were set to it",) if beyond else ()
     soper = p * q * z**2 / f**2 + (1.0 - 2.0 * p) * z / f - 2.5
-    return estimate("RBIS", y, (y**4 + y**2 * soper + p * q / f**2) / (n - 1.0))
+    return estimate("RBIS", y, (y**4 + y**2 * soper + p * q / f**2) / (n - 1.0), note)

@@ -15,6 +15,8 @@ from poolwise.measures.statistics import (
     GROUP,
     NOT_NEGATIVE,
     PEOPLE,
+    PROPORTION,
+    SHARE,
     SIGN,
     SIGNED_P,
     read,
@@ -132,6 +134,35 @@ def d_of_r(*, r: ArrayLike, n1: ArrayLike, n2: ArrayLike) -> Array:
     """
     r, n1, n2 = read("d", {"r": (r, CORRELATION), "n1": (n1, PEOPLE), "n2": (n2, PEOPLE)})
     return d_of_t(t=r * np.sqrt((n1 + n2 - 2.0) / (1.0 - r**2)), n1=n1, n2=n2)
+
+
+def d_of_eta2(*, eta2: ArrayLike, sign: ArrayLike, n1: ArrayLike, n2: ArrayLike) -> Array:
+    """Cohen's d from the eta squared of two independent groups, by r = sign sqrt(eta^2), exactly.
+
+    Parameters
+    ----------
+    eta2 : array_like
+        Share of the variance that lies between the two groups; of more groups, or beside other factors, there is no d.
+    sign : array_like
+        1 or -1, the direction of the effect, which eta^2 does not tell.
+    n1, n2 : array_like
+        Sizes of the groups.
+
+    Returns
+    -------
+    ndarray
+
+    References
+    ----------
+    Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 7, 10.1002/9780470743386.
+
+    Examples
+    --------
+    >>> d_of_eta2(eta2=0.1, sign=-1, n1=20, n2=20).round(4), d_of_f(f=38 / 9, sign=-1, n1=20, n2=20).round(4)
+    (np.float64(-0.6498), np.float64(-0.6498))
+    """
+    eta2, sign = read("d", {"eta2": (eta2, SHARE), "sign": (sign, SIGN)})
+    return d_of_r(r=sign * np.sqrt(eta2), n1=n1, n2=n2)
 
 
 def r_of_t(*, t: ArrayLike, n: ArrayLike) -> Array:
@@ -255,6 +286,106 @@ def t_of_coefficient(*, p: ArrayLike, n: ArrayLike, predictors: ArrayLike) -> Ar
     p, n, predictors = read("t", {"p": (p, SIGNED_P), "n": (n, GROUP), "predictors": (predictors, PEOPLE)})
     refuse("t", n - predictors < 2.0, "n leaves no degree of freedom", "n above the number of predictors by 2")
     return t_of_p(p, n - predictors - 1.0)
+
+
+def t_of_partial(*, partial_r: ArrayLike, n: ArrayLike, predictors: ArrayLike) -> Array:
+    """The t of a regression's coefficient from its partial correlation, r sqrt(df / (1 - r^2)), df = n - m - 1.
+
+    Parameters
+    ----------
+    partial_r, n, predictors : array_like
+        Partial correlation (with the sign of the coefficient, the root of partial eta^2); sample size; number of
+        predictors, this one included.
+
+    Returns
+    -------
+    ndarray
+
+    References
+    ----------
+    Aloe & Thompson 2013, Journal of the Society for Social Work and Research 4:390, 10.5243/jsswr.2013.24.
+    """
+    r, n, predictors = read(
+        "t", {"partial_r": (partial_r, CORRELATION), "n": (n, GROUP), "predictors": (predictors, PEOPLE)}
+    )
+    refuse("t", n - predictors < 2.0, "n leaves no degree of freedom", "n above the number of predictors by 2")
+    return r * np.sqrt((n - predictors - 1.0) / (1.0 - r**2))
+
+
+def t_of_semipartial(*, semipartial_r: ArrayLike, n: ArrayLike, predictors: ArrayLike, r2: ArrayLike) -> Array:
+    """The t of a regression's coefficient from its semi-partial correlation, r sqrt(df / (1 - R^2)), df = n - m - 1.
+
+    Parameters
+    ----------
+    semipartial_r, n, predictors, r2 : array_like
+        Semi-partial correlation; sample size; number of predictors, this one included; R^2 of the regression.
+
+    Returns
+    -------
+    ndarray
+
+    References
+    ----------
+    Aloe & Becker 2012, Journal of Educational and Behavioral Statistics 37:278, 10.3102/1076998610396901.
+    """
+    statistics = {
+        "semipartial_r": (semipartial_r, CORRELATION),
+        "n": (n, GROUP),
+        "predictors": (predictors, PEOPLE),
+        "r2": (r2, SHARE),
+    }
+    r, n, predictors, r2 = read("t", statistics)
+    refuse("t", n - predictors < 2.0, "n leaves no degree of freedom", "n above the number of predictors by 2")
+    return r * np.sqrt((n - predictors - 1.0) / (1.0 - r2))
+
+
+def r2_of_f(*, f: ArrayLike, n: ArrayLike, predictors: ArrayLike) -> Array:
+    """R^2 of a regression from the F that tests it, m F / (m F + n - m - 1) with m predictors.
+
+    Parameters
+    ----------
+    f, n, predictors : array_like
+        F(m, n - m - 1), sample size, number of predictors.
+
+    Returns
+    -------
+    ndarray
+
+    References
+    ----------
+    Olkin & Finn 1995, Psychological Bulletin 118:155, 10.1037/0033-2909.118.1.155.
+    """
+    f, n, m = read("R2", {"f": (f, NOT_NEGATIVE), "n": (n, GROUP), "predictors": (predictors, PEOPLE)})
+    refuse("R2", n - m < 2.0, "n leaves no degree of freedom", "n above the number of predictors by 2")
+    return m * f / (m * f + n - m - 1.0)
+
+
+def phi_of_both(*, a: ArrayLike, b: ArrayLike, c: ArrayLike, d: ArrayLike, both: ArrayLike) -> Array:
+    """Phi coefficient of pairs from their margins and the share with the event under both treatments.
+
+    (p12 - p1 p2) / sqrt(p1 (1 - p1) p2 (1 - p2)) with the shares p1 = a / (a + b) and p2 = c / (c + d).
+
+    Parameters
+    ----------
+    a, b, c, d : array_like
+        As for `marginal_odds_ratio_of_margins`.
+    both : array_like
+        Share p12 of pairs in which the event happened under both treatments.
+
+    Returns
+    -------
+    ndarray
+        NaN where these margins do not allow this share.
+
+    References
+    ----------
+    Elbourne et al. 2002, International Journal of Epidemiology 31:140, 10.1093/ije/31.1.140.
+    """
+    statistics = {"a": (a, COUNT), "b": (b, COUNT), "c": (c, COUNT), "d": (d, COUNT), "both": (both, PROPORTION)}
+    a, b, c, d, both = read("MPORM", statistics)
+    p1, p2 = a / (a + b), c / (c + d)
+    phi = (both - p1 * p2) / np.sqrt(p1 * (1.0 - p1) * p2 * (1.0 - p2))
+    return np.where(np.abs(phi) < 1.0, phi, np.nan)
 
 
 def cells_of_events(

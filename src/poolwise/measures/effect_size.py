@@ -19,24 +19,26 @@ _KNOWN = sorted({name for measure in MEASURES.values() for route in measure.rout
 def effect_size(measure: str, **statistics: ArrayLike | str | bool) -> Estimate:
     """Effect sizes with their sampling variances, from the statistics that reports give.
 
-    ======================================  ====================================================================
-    two groups with means                   MD SMD SMDH SMD1 SMD1H ROM VR CVR CLES: ``n1 m1 sd1 n2 m2 sd2``
-    SMD, RPB, ZPB, RBIS, ZBIS, D2ORL,       ``d``, ``t``, signed ``p``, ``f`` and ``sign``, or ``r``, with ``n1 n2``
-    D2ORN also from
-    two-by-two tables                       OR RR RD AS PETO PHI ZPHI YUQ YUY RTET ZTET PBIT OR2DL OR2DN: ``a b c d``
-                                            or ``events1 n1 events2 n2``
-    matched pairs                           MPRD MPRR MPOR MPORC MPPETO: ``a b c d``; MPORM: ``a b c d r``
-    rates                                   IRR IRD IRSD: ``events1 time1 events2 time2``; IR IRLN IRS IRFT:
-                                            ``events time``
-    correlations                            COR UCOR ZCOR: ``r n``, or ``t`` or signed ``p`` with ``n``
-    of regressions                          PCOR ZPCOR SPCOR ZSPCOR: ``t`` (or ``p``) ``n predictors``, the last two
-                                            ``r2`` too; R2 ZR2: ``r2 n predictors``
-    one group                               PR PLN PLO PAS PFT: ``events n``; MN MNLN CVLN SMN: ``n m sd``; SDLN:
-                                            ``n sd``; REH: ``a b c``
-    change                                  MC SMCC SMCR SMCRH SMCRP SMCRPH ROMC CVRC VRC: ``n m1 m2 sd1 sd2 r``, SMCC
-                                            also ``t`` or ``p``; PPC: ``n1 pre1 post1 sd1 n2 pre2 post2 sd2 r``
-    reliability                             ARAW AHW ABT: ``alpha items n``
-    ======================================  ====================================================================
+    ================  =================================================================================================
+    two groups with   MD SMD SMDH SMD1 SMD1H ROM VR CVR CLESN: ``n1 m1 sd1 n2 m2 sd2``; POMPMD: ``lowest highest``
+    means             besides; CLES: ``auc n1 n2``
+    SMD, RPB, ZPB,    ``d``, ``t``, signed ``p``, ``r``, or ``f`` or ``eta2`` with ``sign``; with ``n1 n2``
+    RBIS, ZBIS,
+    D2ORL, D2ORN
+    also from
+    two-by-two        OR RR RD AS PETO PHI ZPHI YUQ YUY RTET ZTET PBIT OR2DL OR2DN: ``a b c d`` or ``events1 n1 events2
+    tables            n2``
+    matched pairs     MPRD MPRR MPOR MPORC MPPETO: ``a b c d``; MPORM: ``a b c d r``, or ``both`` for ``r``
+    rates             IRR IRD IRSD: ``events1 time1 events2 time2``; IR IRLN IRS IRFT: ``events time``
+    correlations      COR UCOR ZCOR: ``r n``, or ``t`` or signed ``p`` with ``n``
+    of regressions    PCOR ZPCOR: ``t``, ``p`` or ``partial_r``, with ``n predictors``; SPCOR ZSPCOR: ``t``, ``p`` or
+                      ``semipartial_r``, with ``n predictors r2``; R2 ZR2: ``r2`` or ``f``, with ``n predictors``
+    one group         PR PLN PLO PRZ PAS PFT: ``events n``; MN MNLN CVLN SMN: ``n m sd``; POMPMN: ``lowest highest``
+                      besides; SDLN: ``n sd``; REH: ``a b c``
+    change            MC SMCC SMCR SMCRH SMCRP SMCRPH CLESCN ROMC CVRC VRC: ``n m1 m2 sd1 sd2 r``, SMCC also ``t`` or
+                      ``p``; POMPMC: ``lowest highest`` besides; PPC: ``n1 pre1 post1 sd1 n2 pre2 post2 sd2 r``
+    reliability       ARAW AHW ABT: ``alpha items n``
+    ================  =================================================================================================
 
     Parameters
     ----------
@@ -118,11 +120,18 @@ def _route(measure: Measure, values: Mapping[str, object]) -> tuple[tuple[str, .
     fitting = [(route, derivation) for route, derivation in options if set(route) <= set(values)]
     if not fitting:
         given = listing(values) if values else "nothing"
-        raise InputError(f"{measure.code} cannot be computed from {given}", _expected(measure))
+        raise InputError(f"{measure.code} cannot be computed from {given}", _expected(measure), _kin(measure, values))
     if len(fitting) > 1:
         twice = " and from ".join(listing(route) for route, _ in fitting)
         raise InputError(f"{measure.code} can be computed from {twice}", "one of these", "leaving one of them out")
     return fitting[0]
+
+
+def _kin(measure: Measure, values: Mapping[str, object]) -> str:
+    """Measures of the same thing that these statistics suffice for."""
+    kin = [other for other in MEASURES.values() if other.scale == measure.scale and other is not measure]
+    codes = [other.code for other in kin if any(set(route) <= set(values) for route in other.routes)]
+    return f"measure='{codes[0]}'" if codes else ""
 
 
 def _expected(measure: Measure) -> str:

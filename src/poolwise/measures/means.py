@@ -14,7 +14,8 @@ from poolwise.settings import check_flag, check_option
 Array = NDArray[np.float64]
 
 MD_VARIANCES = ("LS", "HO")
-ROM_VARIANCES = ("LS", "HO", "AV", "AVHO")
+ROM_VARIANCES = ("LS", "LS2", "HO", "AV", "AVHO")
+VARIATION_VARIANCES = ("LS", "LS2")
 
 
 def small_sample_factor(df: ArrayLike) -> Array:
@@ -98,15 +99,16 @@ def log_ratio_of_means(
 ) -> Estimate:
     """Log response ratio, y = log(m1 / m2) + (c1^2/n1 - c2^2/n2) / 2 with the coefficients of variation c = sd / m.
 
-    The second term removes the bias of a log to second order. v = c1^2/n1 + c2^2/n2; for ``"HO"`` both groups have the
-    pooled sd, for ``"AV"`` the mean c of each group over the studies, for ``"AVHO"`` the mean over both, weighted by n.
+    The second term removes the bias of a log to second order. v = c1^2/n1 + c2^2/n2; for ``"LS2"`` with (c1^4/n1^2 +
+    c2^4/n2^2) / 2 of the second order besides; for ``"HO"`` both groups have the pooled sd, for ``"AV"`` the mean c of
+    each group over the studies, for ``"AVHO"`` the mean over both, weighted by n.
 
     Parameters
     ----------
     n1, m1, sd1, n2, m2, sd2 : array_like
         Sizes, means of one sign, and standard deviations of both groups.
     variance : str
-        ``"LS"``, ``"HO"``, ``"AV"`` or ``"AVHO"``.
+        ``"LS"``, ``"LS2"``, ``"HO"``, ``"AV"`` or ``"AVHO"``.
     correct : bool
         Whether the bias is removed.
 
@@ -122,8 +124,8 @@ def log_ratio_of_means(
     References
     ----------
     Hedges, Gurevitch & Curtis 1999, Ecology 80:1150, equation 1, 10.1890/0012-9658(1999)080[1150:TMAORR]2.0.CO;2;
-    Lajeunesse 2015, Ecology 96:2056, equation 9, 10.1890/14-2402.1; Nakagawa et al. 2023, Ecology Letters 26:232,
-    10.1111/ele.14144, for AV.
+    Lajeunesse 2015, Ecology 96:2056, equations 8 and 9, 10.1890/14-2402.1; Nakagawa et al. 2023, Ecology Letters
+    26:232, 10.1111/ele.14144, for AV.
     """
     check_option("variance", variance, ROM_VARIANCES, error=InputError, whose="ROM: ")
     check_flag("correct", correct, error=InputError)
@@ -138,18 +140,23 @@ def log_ratio_of_means(
         c1, c2 = weighted_mean(c1, n1), weighted_mean(c2, n2)
     elif variance == "AVHO":
         c1 = c2 = weighted_mean(np.stack(np.broadcast_arrays(c1, c2)), np.stack(np.broadcast_arrays(n1, n2)))
-    return estimate("ROM", y, c1**2 / n1 + c2**2 / n2, note)
+    v = c1**2 / n1 + c2**2 / n2
+    return estimate("ROM", y, v + 0.5 * (c1**4 / n1**2 + c2**4 / n2**2) if variance == "LS2" else v, note)
 
 
 def log_variability_ratio(
-    *, n1: ArrayLike, sd1: ArrayLike, n2: ArrayLike, sd2: ArrayLike, correct: bool = True
+    *, n1: ArrayLike, sd1: ArrayLike, n2: ArrayLike, sd2: ArrayLike, variance: str = "LS", correct: bool = True
 ) -> Estimate:
-    """Log ratio of standard deviations, y = log(sd1 / sd2) + (1/(n1-1) - 1/(n2-1)) / 2, v = (1/(n1-1) + 1/(n2-1)) / 2.
+    """Log ratio of standard deviations, y = log(sd1 / sd2) + (1/(n1-1) - 1/(n2-1)) / 2 (VR).
+
+    v = (1/(n1-1) + 1/(n2-1)) / 2; for ``"LS2"`` with (1/(n1-1)^2 + 1/(n2-1)^2) / 2 of the second order besides.
 
     Parameters
     ----------
     n1, sd1, n2, sd2 : array_like
         Sizes and standard deviations of both groups.
+    variance : str
+        ``"LS"`` or ``"LS2"``.
     correct : bool
         Whether the bias of a log standard deviation, the second term, is removed.
 
@@ -160,13 +167,15 @@ def log_variability_ratio(
 
     References
     ----------
-    Nakagawa et al. 2015, Methods in Ecology and Evolution 6:143, equations 9 and 10, 10.1111/2041-210X.12309.
+    Nakagawa et al. 2015, Methods in Ecology and Evolution 6:143, equations 9 and 10, 10.1111/2041-210X.12309; Senior,
+    Viechtbauer & Nakagawa 2020, Research Synthesis Methods 11:553, equation 15 for LS2, 10.1002/jrsm.1423.
     """
     statistics = {"n1": (n1, GROUP), "sd1": (sd1, POSITIVE), "n2": (n2, GROUP), "sd2": (sd2, POSITIVE)}
     n1, sd1, n2, sd2 = read("VR", statistics)
+    check_option("variance", variance, VARIATION_VARIANCES, error=InputError, whose="VR: ")
     check_flag("correct", correct, error=InputError)
     bias = 0.5 * (1.0 / (n1 - 1.0) - 1.0 / (n2 - 1.0)) if correct else 0.0
-    return estimate("VR", np.log(sd1 / sd2) + bias, 0.5 * (1.0 / (n1 - 1.0) + 1.0 / (n2 - 1.0)))
+    return estimate("VR", np.log(sd1 / sd2) + bias, _of_log_sd(n1, variance) + _of_log_sd(n2, variance))
 
 
 def log_ratio_of_variation(
@@ -177,17 +186,21 @@ def log_ratio_of_variation(
     n2: ArrayLike,
     m2: ArrayLike,
     sd2: ArrayLike,
+    variance: str = "LS",
     correct: bool = True,
 ) -> Estimate:
     """Log ratio of coefficients of variation c = sd / m (CVR).
 
     y = log(c1 / c2) + (1/(n1-1) - 1/(n2-1)) / 2 - (c1^2/n1 - c2^2/n2) / 2, v = (1/(n1-1) + 1/(n2-1)) / 2 + c1^2/n1 +
-    c2^2/n2, for normal data, whose mean and standard deviation are independent.
+    c2^2/n2, for normal data, whose mean and standard deviation are independent; ``"LS2"`` adds the terms of second
+    order of `log_variability_ratio` and `log_ratio_of_means`.
 
     Parameters
     ----------
     n1, m1, sd1, n2, m2, sd2 : array_like
         Sizes, means above 0, and standard deviations of both groups.
+    variance : str
+        ``"LS"`` or ``"LS2"``.
     correct : bool
         Whether the biases of the log standard deviation and of the log mean are removed.
 
@@ -203,62 +216,25 @@ def log_ratio_of_variation(
     References
     ----------
     Nakagawa et al. 2015, Methods in Ecology and Evolution 6:143, equations 11 and 12, 10.1111/2041-210X.12309; Senior,
-    Viechtbauer & Nakagawa 2020, Research Synthesis Methods 11:553, 10.1002/jrsm.1423.
+    Viechtbauer & Nakagawa 2020, Research Synthesis Methods 11:553, equation 16 for LS2, whose terms of second order
+    lack a factor 1/2, 10.1002/jrsm.1423.
     """
+    check_option("variance", variance, VARIATION_VARIANCES, error=InputError, whose="CVR: ")
     n1, m1, sd1, n2, m2, sd2 = groups("CVR", n1, m1, sd1, n2, m2, sd2)
     check_flag("correct", correct, error=InputError)
     ratio, note = mean_ratio("CVR", m1, m2, positive=True)
     c1, c2 = (sd1 / m1) ** 2, (sd2 / m2) ** 2
     bias = 0.5 * (1.0 / (n1 - 1.0) - 1.0 / (n2 - 1.0)) - 0.5 * (c1 / n1 - c2 / n2) if correct else 0.0
-    v = 0.5 * (1.0 / (n1 - 1.0) + 1.0 / (n2 - 1.0)) + c1 / n1 + c2 / n2
+    v = _of_log_sd(n1, variance) + _of_log_sd(n2, variance) + c1 / n1 + c2 / n2
+    if variance == "LS2":
+        v = v + 0.5 * (c1**2 / n1**2 + c2**2 / n2**2)
     return estimate("CVR", np.log(sd1 / sd2 / ratio) + bias, v, note)
 
 
-def common_language_effect_size(
-    *,
-    n1: ArrayLike,
-    m1: ArrayLike,
-    sd1: ArrayLike,
-    n2: ArrayLike,
-    m2: ArrayLike,
-    sd2: ArrayLike,
-    variance: str = "LS",
-) -> Estimate:
-    """Probability that somebody of the first group lies above somebody of the second, y = Phi(z), for normal data.
-
-    z = (m1 - m2) / sqrt(sd1^2 + sd2^2), and v = phi(z)^2 v_z with
-
-    v_z = (sd1^2/n1 + sd2^2/n2) / S + z^2 (sd1^4/(n1-1) + sd2^4/(n2-1)) / (2 S^2), S = sd1^2 + sd2^2;
-
-    for ``"HO"`` both groups have the pooled standard deviation.
-
-    Parameters
-    ----------
-    n1, m1, sd1, n2, m2, sd2 : array_like
-        Sizes, means and standard deviations of both groups.
-    variance : str
-        ``"LS"`` or ``"HO"``.
-
-    Returns
-    -------
-    Estimate
-        A probability.
-
-    References
-    ----------
-    McGraw & Wong 1992, Psychological Bulletin 111:361, 10.1037/0033-2909.111.2.361; the variance is the delta method's.
-    """
-    check_option("variance", variance, MD_VARIANCES, error=InputError, whose="CLES: ")
-    n1, m1, sd1, n2, m2, sd2 = groups("CLES", n1, m1, sd1, n2, m2, sd2)
-    if variance == "HO":
-        d = (m1 - m2) / pooled_sd(n1, sd1, n2, sd2)
-        z, v = d / np.sqrt(2.0), (1.0 / n1 + 1.0 / n2 + d**2 / (2.0 * (n1 + n2 - 2.0))) / 2.0
-    else:
-        total = sd1**2 + sd2**2
-        z = (m1 - m2) / np.sqrt(total)
-        v = (sd1**2 / n1 + sd2**2 / n2) / total
-        v = v + z**2 * (sd1**4 / (n1 - 1.0) + sd2**4 / (n2 - 1.0)) / (2.0 * total**2)
-    return estimate("CLES", special.ndtr(z), (np.exp(-(z**2) / 2.0) / np.sqrt(2.0 * np.pi)) ** 2 * v)
+def _of_log_sd(n: Array, variance: str) -> Array:
+    """Variance of the log of the standard deviation of normal data, to first or second order."""
+    half = 0.5 / (n - 1.0)
+    return half + 2.0 * half**2 if variance == "LS2" else half
 
 
 def raw_mean(*, n: ArrayLike, m: ArrayLike, sd: ArrayLike) -> Estimate:
@@ -326,7 +302,7 @@ def single_standardised_mean(*, n: ArrayLike, m: ArrayLike, sd: ArrayLike, corre
     return estimate("SMN", y, 1.0 / n + y**2 / (2.0 * n))
 
 
-def log_variation(*, n: ArrayLike, m: ArrayLike, sd: ArrayLike) -> Estimate:
+def log_variation(*, n: ArrayLike, m: ArrayLike, sd: ArrayLike, correct: bool = True) -> Estimate:
     """Log coefficient of variation of one group, y = log(sd / m) + 1 / (2 (n - 1)) (CVLN).
 
     v = 1 / (2 (n - 1)) + sd^2 / (n m^2), for normal data, whose mean and standard deviation are independent.
@@ -335,6 +311,8 @@ def log_variation(*, n: ArrayLike, m: ArrayLike, sd: ArrayLike) -> Estimate:
     ----------
     n, m, sd : array_like
         Size, mean above 0 and standard deviation.
+    correct : bool
+        Whether the bias of a log standard deviation, the second term, is removed.
 
     Returns
     -------
@@ -345,17 +323,20 @@ def log_variation(*, n: ArrayLike, m: ArrayLike, sd: ArrayLike) -> Estimate:
     Nakagawa et al. 2015, Methods in Ecology and Evolution 6:143, equations 26 and 27, 10.1111/2041-210X.12309.
     """
     n, m, sd = read("CVLN", {"n": (n, GROUP), "m": (m, POSITIVE), "sd": (sd, POSITIVE)})
+    check_flag("correct", correct, error=InputError)
     half = 0.5 / (n - 1.0)
-    return estimate("CVLN", np.log(sd / m) + half, half + (sd / m) ** 2 / n)
+    return estimate("CVLN", np.log(sd / m) + (half if correct else 0.0), half + (sd / m) ** 2 / n)
 
 
-def log_standard_deviation(*, n: ArrayLike, sd: ArrayLike) -> Estimate:
+def log_standard_deviation(*, n: ArrayLike, sd: ArrayLike, correct: bool = True) -> Estimate:
     """Log standard deviation of one group, y = log(sd) + 1 / (2 (n - 1)), v = 1 / (2 (n - 1)) (SDLN).
 
     Parameters
     ----------
     n, sd : array_like
         Size and standard deviation.
+    correct : bool
+        Whether the bias of a log standard deviation, the second term, is removed.
 
     Returns
     -------
@@ -367,8 +348,9 @@ def log_standard_deviation(*, n: ArrayLike, sd: ArrayLike) -> Estimate:
     Methods in Ecology and Evolution 6:143, 10.1111/2041-210X.12309.
     """
     n, sd = read("SDLN", {"n": (n, GROUP), "sd": (sd, POSITIVE)})
+    check_flag("correct", correct, error=InputError)
     half = 0.5 / (n - 1.0)
-    return estimate("SDLN", np.log(sd) + half, half)
+    return estimate("SDLN", np.log(sd) + (half if correct else 0.0), half)
 
 
 def groups(

@@ -144,8 +144,7 @@ def raw_standardised_change_heteroscedastic(
 
     Notes
     -----
-    v holds the corrected y and no J besides, which is how metafor describes its versions from 4.6 on. Compared was
-    metafor 3.8.1, whose v is J^2 times this one.
+    v holds the corrected y and no J besides, as in metafor from 4.6 on.
 
     References
     ----------
@@ -186,7 +185,7 @@ def pooled_standardised_change(
 
     References
     ----------
-    Cousineau 2020, The Quantitative Methods for Psychology 16:418.
+    Cousineau 2020, The Quantitative Methods for Psychology 16:418, 10.20982/tqmp.16.4.p418.
     """
     n, m1, m2, sd1, sd2, r = occasions("SMCRP", n, m1, m2, sd1, sd2, r)
     y = _pooled_change(n, m1 - m2, sd1, sd2, r, correct)
@@ -245,16 +244,20 @@ def log_ratio_of_paired_means(
     sd1: ArrayLike,
     sd2: ArrayLike,
     r: ArrayLike,
+    variance: str = "LS",
     correct: bool = True,
 ) -> Estimate:
     """Log ratio of means of the same people, y = log(m1 / m2) + (c1^2 - c2^2) / (2 n) with c = sd / m (ROMC).
 
-    v = (c1^2 + c2^2 - 2 r c1 c2) / n.
+    v = (c1^2 + c2^2 - 2 r c1 c2) / n; for ``"LS2"`` with (c1^4 + c2^4 - 2 r^2 c1^2 c2^2) / (2 n^2) of the second order
+    besides.
 
     Parameters
     ----------
     n, m1, m2, sd1, sd2, r : array_like
         As for `mean_change`; both means of one sign.
+    variance : str
+        ``"LS"`` or ``"LS2"``.
     correct : bool
         Whether the bias of the logs, the second term, is removed.
 
@@ -268,12 +271,13 @@ def log_ratio_of_paired_means(
     Lajeunesse 2011, Ecology 92:2049, 10.1890/11-0423.1; Lajeunesse 2015, Ecology 96:2056, for the bias,
     10.1890/14-2402.1.
     """
+    check_option("variance", variance, CHANGE_VARIANCES, error=InputError, whose="ROMC: ")
     n, m1, m2, sd1, sd2, r = occasions("ROMC", n, m1, m2, sd1, sd2, r)
     check_flag("correct", correct, error=InputError)
     ratio, note = mean_ratio("ROMC", m1, m2)
     c1, c2 = sd1 / m1, sd2 / m2
     y = np.log(ratio) + (0.5 * (c1**2 - c2**2) / n if correct else 0.0)
-    return estimate("ROMC", y, (c1**2 + c2**2 - 2.0 * r * c1 * c2) / n, note)
+    return estimate("ROMC", y, _of_log_means(n, c1, c2, r, variance), note)
 
 
 def log_ratio_of_paired_variation(
@@ -284,39 +288,71 @@ def log_ratio_of_paired_variation(
     sd1: ArrayLike,
     sd2: ArrayLike,
     r: ArrayLike,
+    variance: str = "LS",
+    correct: bool = True,
 ) -> Estimate:
-    """Log ratio of coefficients of variation c = sd / m of the same people, y = log(c1 / c2) (CVRC).
+    """Log ratio of coefficients of variation c = sd / m of the same people (CVRC).
 
-    v = (1 - r^2) / (n - 1) + (c1^2 + c2^2 - 2 r c1 c2) / n, for normal data.
+    y = log(c1 / c2) - (c1^2 - c2^2) / (2 n), v = (1 - r^2) / (n - 1) + (c1^2 + c2^2 - 2 r c1 c2) / n, for normal data;
+    ``"LS2"`` adds the terms of second order of `log_variability_ratio_of_pairs` and `log_ratio_of_paired_means`.
 
     Parameters
     ----------
     n, m1, m2, sd1, sd2, r : array_like
         As for `mean_change`; both means above 0.
+    variance : str
+        ``"LS"`` or ``"LS2"``.
+    correct : bool
+        Whether the bias of the log means, the second term, is removed; those of the log standard deviations cancel.
 
     Returns
     -------
     Estimate
         A log ratio; NaN where a mean is not above 0.
 
+    Notes
+    -----
+    Corrected by default, as metafor does from 5.0 on.
+
     References
     ----------
-    Nakagawa et al. 2015, Methods in Ecology and Evolution 6:143, 10.1111/2041-210X.12309.
+    Senior, Viechtbauer & Nakagawa 2020, Research Synthesis Methods 11:553, equation 23, 10.1002/jrsm.1423; terms of
+    second order as for normal data, which equation 24 there does not give.
     """
+    check_option("variance", variance, CHANGE_VARIANCES, error=InputError, whose="CVRC: ")
+    check_flag("correct", correct, error=InputError)
     n, m1, m2, sd1, sd2, r = occasions("CVRC", n, m1, m2, sd1, sd2, r)
     ratio, note = mean_ratio("CVRC", m1, m2, positive=True)
     c1, c2 = sd1 / m1, sd2 / m2
-    v = (1.0 - r**2) / (n - 1.0) + (c1**2 + c2**2 - 2.0 * r * c1 * c2) / n
-    return estimate("CVRC", np.log(sd1 / sd2 / ratio), v, note)
+    y = np.log(sd1 / sd2 / ratio) - (0.5 * (c1**2 - c2**2) / n if correct else 0.0)
+    return estimate("CVRC", y, _of_log_sds(n, r, variance) + _of_log_means(n, c1, c2, r, variance), note)
 
 
-def log_variability_ratio_of_pairs(*, n: ArrayLike, sd1: ArrayLike, sd2: ArrayLike, r: ArrayLike) -> Estimate:
+def _of_log_means(n: Array, c1: Array, c2: Array, r: Array, variance: str) -> Array:
+    """Variance of the difference of two log means of the same people, to first or second order."""
+    v = (c1**2 + c2**2 - 2.0 * r * c1 * c2) / n
+    return v + 0.5 * (c1**4 + c2**4 - 2.0 * (r * c1 * c2) ** 2) / n**2 if variance == "LS2" else v
+
+
+def _of_log_sds(n: Array, r: Array, variance: str) -> Array:
+    """Variance of the difference of two log standard deviations of the same people, to first or second order."""
+    v = (1.0 - r**2) / (n - 1.0)
+    return v + (1.0 - r**4) / (n - 1.0) ** 2 if variance == "LS2" else v
+
+
+def log_variability_ratio_of_pairs(
+    *, n: ArrayLike, sd1: ArrayLike, sd2: ArrayLike, r: ArrayLike, variance: str = "LS"
+) -> Estimate:
     """Log ratio of standard deviations of the same people, y = log(sd1 / sd2), v = (1 - r^2) / (n - 1) (VRC).
+
+    For ``"LS2"`` with (1 - r^4) / (n - 1)^2 of the second order besides. The biases of both logs cancel.
 
     Parameters
     ----------
     n, sd1, sd2, r : array_like
         As for `mean_change`.
+    variance : str
+        ``"LS"`` or ``"LS2"``.
 
     Returns
     -------
@@ -325,11 +361,13 @@ def log_variability_ratio_of_pairs(*, n: ArrayLike, sd1: ArrayLike, sd2: ArrayLi
 
     References
     ----------
-    Nakagawa et al. 2015, Methods in Ecology and Evolution 6:143, 10.1111/2041-210X.12309.
+    Senior, Viechtbauer & Nakagawa 2020, Research Synthesis Methods 11:553, equation 21, 10.1002/jrsm.1423; the term of
+    second order as for normal data, which equation 22 there does not give.
     """
     statistics = {"n": (n, GROUP), "sd1": (sd1, POSITIVE), "sd2": (sd2, POSITIVE), "r": (r, CORRELATION)}
+    check_option("variance", variance, CHANGE_VARIANCES, error=InputError, whose="VRC: ")
     n, sd1, sd2, r = read("VRC", statistics)
-    return estimate("VRC", np.log(sd1 / sd2), (1.0 - r**2) / (n - 1.0))
+    return estimate("VRC", np.log(sd1 / sd2), _of_log_sds(n, r, variance))
 
 
 def pre_post_control(
@@ -412,6 +450,6 @@ def _change(measure: str, d: Array, n: Array, spread: Array | float, variance: s
     check_flag("correct", correct, error=InputError)
     factor = small_sample_factor(n - 1.0)
     y = factor * d if correct else d
-    if variance == "LS2":
+    if variance == "LS2" and correct:
         return estimate(measure, y, factor**2 * (spread / n + d**2 / (2.0 * n)))
     return estimate(measure, y, spread / n + y**2 / (2.0 * n))

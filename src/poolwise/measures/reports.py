@@ -60,13 +60,16 @@ DOMAINS: dict[str, Domain] = {
     },
     **dict.fromkeys(("f", "chi2"), NOT_NEGATIVE),
     "v": POSITIVE,
+    "auc": RISK,
+    "both": PROPORTION,
+    **dict.fromkeys(("lowest", "highest"), ANY),
     "phi": CORRELATION,
     **dict.fromkeys(("lower", "upper", "g", "log_or", "log_rr", "log_hr", "fisher_z", "z", "md", "rd"), ANY),
     **dict.fromkeys(("slope", "std_beta"), ANY),
     **dict.fromkeys(("spearman", "kendall"), CORRELATION),
     **dict.fromkeys(("or", "rr", "hr", "irr"), POSITIVE),
-    "r": CORRELATION,
-    "r2": SHARE,
+    **dict.fromkeys(("r", "partial_r", "semipartial_r"), CORRELATION),
+    **dict.fromkeys(("r2", "eta2"), SHARE),
     "p": SIGNED_P,
     "alpha": RELIABILITY,
     "df": POSITIVE,
@@ -108,7 +111,7 @@ NEIGHBOURS: dict[str, tuple[tuple[str, str], ...]] = {
     "RR": (("RR", "log RR"), ("OR", "log OR")),
 }
 """For a target: the measures that lead to it, nearest first, each with its name among conversions."""
-CHANGES = ("MC", "SMCC", "SMCR", "SMCRH", "ROMC", "VRC")
+CHANGES = ("MC", "SMCC", "SMCR", "SMCRH", "SMCRP", "SMCRPH", "CLESCN", "POMPMC", "ROMC", "CVRC", "VRC")
 """Measures of the change of one group."""
 _CHANGE = {"m1": "post", "m2": "pre", "sd1": "sd_pre", "sd2": "sd_post", "r": "r_pre_post"}
 _BASELINES = {"sd1": "sd_pre1", "sd2": "sd_pre2", "r": "r_pre_post"}
@@ -440,12 +443,18 @@ def _associations(target: str) -> Iterator[Way]:
     def way(words: str, needs: tuple[str, ...], of: Callable[[Columns], Estimate], rule: str = "") -> Way:
         def compute(columns: Columns, settings: Settings) -> Estimate:
             own = of({name: columns[name] for name in needs})
-            if raw:
-                return Estimate(np.tanh(own.y), own.v / np.cosh(own.y) ** 4, "COR")
-            return _to_target(own, "Fisher z", target, columns, settings)
+            return _raw(own) if raw else _to_target(own, "Fisher z", target, columns, settings)
 
         return Way(f"{code} {words}", needs, steps + bool(rule), crosses, compute, rule)
 
+    for uncertainty in (("lower", "upper"), ("se",), ("v",)):
+
+        def of_r(columns: Columns, settings: Settings, told: tuple[str, ...] = uncertainty) -> Estimate:
+            own = _of_r(columns, told, settings)
+            return _raw(own) if raw else _to_target(own, "Fisher z", target, columns, settings)
+
+        words = f"{code} of a correlation with its {_WITH[uncertainty]}"
+        yield Way(words, ("r", *uncertainty), steps, crosses, of_r)
     yield way("of Spearman's rank correlation (Bonett & Wright 2000)", ("spearman", "n"), _of_spearman)
     greiner = "of the correlation r = sin(pi tau / 2) of Kendall's tau (rule 'greiner')"
     yield replace(way(greiner, ("kendall", "n"), _of_greiner, "greiner"), steps=steps)
@@ -456,6 +465,38 @@ def _associations(target: str) -> Iterator[Way]:
     )
     imputed = "of r = .98 beta + .05 (beta >= 0), imputed (rule 'peterson-brown', 2005)"
     yield way(imputed, ("std_beta", "n"), _of_beta, "peterson-brown")
+
+
+_WITH = {("lower", "upper"): "interval", ("se",): "standard error", ("v",): "variance"}
+
+
+def _raw(z: Estimate) -> Estimate:
+    """The correlation of a Fisher's z."""
+    return Estimate(np.tanh(z.y), z.v / np.cosh(z.y) ** 4, "COR", z.notes)
+
+
+def _of_r(columns: Columns, uncertainty: tuple[str, ...], settings: Settings) -> Estimate:
+    """Fisher's z of correlations whose sample sizes are not told, from their limits or standard errors.
+
+    Limits are symmetric on the scale of z. NaN where a size is told, which is the better way, where r is not within its
+    limits, and where the limits or standard errors may be those of another estimate of the row.
+    """
+    r = columns["r"]
+    others = [columns[name] for name in ("n", "n1", "df", *PUBLISHED) if name in columns]
+    alone = np.all([np.isnan(values) for values in others], axis=0) if others else np.ones(len(r), dtype=bool)
+    own = {name: columns[name] for name in uncertainty}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if "lower" in own:
+            low, high = (np.where(np.abs(own[name]) < 1.0, own[name], np.nan) for name in ("lower", "upper"))
+            alone &= (low < r) & (r < high)
+            own = {"lower": np.arctanh(low), "upper": np.arctanh(high), "df": np.full(len(r), np.inf)}
+            own |= {"level": columns["level"]} if "level" in columns else {}
+        v = np.full(len(r), np.nan)
+        rows = np.flatnonzero(alone)
+        v[rows] = _variance(np.arctanh(r[rows]), {name: values[rows] for name, values in own.items()}, False, settings)
+    if "lower" not in own:
+        v = v / (1.0 - r**2) ** 2
+    return Estimate(np.where(alone, np.arctanh(r), np.nan), v, "Fisher z")
 
 
 def _of_spearman(columns: Columns) -> Estimate:

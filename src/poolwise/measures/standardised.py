@@ -17,7 +17,8 @@ COX = 1.65
 """Log odds ratio over standardised difference for normal responses (Cox & Snell 1989)."""
 LOGISTIC = np.pi / np.sqrt(3.0)
 """The same for logistic responses: the standard deviation of the logistic distribution."""
-SMD_VARIANCES = ("LS", "LS2", "UB", "AV", "H0")
+_REVMAN = 3.94
+SMD_VARIANCES = ("LS", "LS2", "LS3", "UB", "AV", "H0")
 
 
 def hedges_g(*, d: ArrayLike, n1: ArrayLike, n2: ArrayLike, variance: str = "LS", correct: bool = True) -> Estimate:
@@ -27,9 +28,13 @@ def hedges_g(*, d: ArrayLike, n1: ArrayLike, n2: ArrayLike, variance: str = "LS"
 
     - ``"LS"``: 1/n1 + 1/n2 + y^2 / (2 (n1 + n2))
     - ``"LS2"``: J^2 (1/n1 + 1/n2 + d^2 / (2 (n1 + n2)))
+    - ``"LS3"``: 1/n1 + 1/n2 + y^2 / (2 (n1 + n2 - 3.94))
     - ``"UB"``: 1/n1 + 1/n2 + (1 - (m - 2) / (m J^2)) y^2, unbiased
     - ``"AV"``: as ``"LS"`` with the mean of all y, weighted by n1 + n2, instead of each y
-    - ``"H0"``: 1/n1 + 1/n2, right where there is no effect
+    - ``"H0"``: J^2 (1/n1 + 1/n2) m / (m - 2), right where there is no effect
+
+    With ``correct=False``, y = d, ``"LS2"`` and ``"H0"`` have no J, and ``"UB"`` is (1/n1 + 1/n2) / J^2 + (1 - (m - 2)
+    / (m J^2)) d^2, which is unbiased for the variance of d.
 
     Parameters
     ----------
@@ -51,13 +56,15 @@ def hedges_g(*, d: ArrayLike, n1: ArrayLike, n2: ArrayLike, variance: str = "LS"
     Notes
     -----
     Corrected with ``"LS"`` by default, as most packages have it; ``"AV"`` and ``"H0"`` free the weights of the effects.
+    metafor 5.2 takes J = 1 in ``"UB"`` of an uncorrected d, whose mean is then below the variance.
 
     References
     ----------
     Hedges 1981, Journal of Educational Statistics 6:107, 10.3102/10769986006002107; Hedges 1982, Psychological Bulletin
     92:490, equation 8 for LS, 10.1037/0033-2909.92.2.490; Borenstein 2009, in Cooper, Hedges & Valentine, The Handbook
     of Research Synthesis and Meta-Analysis, equation 12.17 for LS2, 10.7758/9781610448864; Hedges 1983, Psychological
-    Bulletin 93:388, equation 9 for UB, 10.1037/0033-2909.93.2.388.
+    Bulletin 93:388, equation 9 for UB, 10.1037/0033-2909.93.2.388; Lin & Aloe 2021, Statistics in Medicine 40:403,
+    equation 14 for LS3, 10.1002/sim.8781.
 
     Examples
     --------
@@ -98,8 +105,7 @@ def smd_by_average_variance(
 
     Notes
     -----
-    v holds the corrected y and no J besides, which is how metafor describes its versions from 4.6 on. Compared was
-    metafor 3.8.1, whose v is J^2 times this one.
+    v holds the corrected y and no J besides, as in metafor from 4.6 on.
 
     References
     ----------
@@ -133,7 +139,8 @@ def glass_delta(
     n1, m1, n2, m2, sd2 : array_like
         Sizes and means of both groups, and the standard deviation of the second, as a rule the controls.
     variance : str
-        As for `hedges_g`, with n2 - 1 degrees of freedom and n2 for n1 + n2.
+        As for `hedges_g`, with n2 - 1 degrees of freedom and n2 for n1 + n2; ``"LS3"`` is for pooled standard
+        deviations alone.
     correct : bool
         Whether the difference is corrected for its bias.
 
@@ -177,8 +184,7 @@ def glass_delta_heteroscedastic(
 
     Notes
     -----
-    v has n - 1, as that of `smd_by_average_variance` has, and as metafor describes its versions from 4.6 on. Compared
-    was metafor 3.8.1, which has n1 and n2 there.
+    v has n - 1, as that of `smd_by_average_variance` has, and as in metafor from 4.6 on.
 
     References
     ----------
@@ -252,21 +258,25 @@ def _hedges(
     second_alone: bool = False,
 ) -> Estimate:
     """Estimates from differences in standard deviations of both groups together, or of the second alone."""
-    check_option("variance", variance, SMD_VARIANCES, error=InputError, whose=f"{measure}: ")
+    known = tuple(name for name in SMD_VARIANCES if name != "LS3") if second_alone else SMD_VARIANCES
+    check_option("variance", variance, known, error=InputError, whose=f"{measure}: ")
     check_flag("correct", correct, error=InputError)
     df, size = (n2 - 1.0, n2) if second_alone else (n1 + n2 - 2.0, n1 + n2)
-    factor = small_sample_factor(df)
-    y = factor * d if correct else d
+    j = small_sample_factor(df)
+    factor = j if correct else np.ones_like(j)
+    y = factor * d
     base = 1.0 / n1 + 1.0 / n2
     match variance:
         case "LS":
             v = base + y**2 / (2.0 * size)
         case "LS2":
             v = factor**2 * (base + d**2 / (2.0 * size))
+        case "LS3":
+            v = base + y**2 / (2.0 * (size - _REVMAN))
         case "UB":
-            v = base + (1.0 - (df - 2.0) / (df * factor**2)) * y**2
+            v = base / (1.0 if correct else j**2) + (1.0 - (df - 2.0) / (df * j**2)) * y**2
         case "AV":
             v = base + weighted_mean(y, n1 + n2) ** 2 / (2.0 * size)
         case _:
-            v = base
+            v = factor**2 * base * df / np.where(df > 2.0, df - 2.0, np.nan)
     return estimate(measure, y, v)

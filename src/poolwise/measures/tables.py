@@ -180,7 +180,7 @@ def phi_coefficient(
     b: ArrayLike,
     c: ArrayLike,
     d: ArrayLike,
-    sampling: str = "ST",
+    sampling: str = "CS",
     add: float = 0.0,
     to: str = "only0",
     drop00: bool = False,
@@ -201,6 +201,11 @@ def phi_coefficient(
     -------
     Estimate
 
+    Notes
+    -----
+    Cross-sectional by default, as in metafor: phi describes how two observed variables hang together. With groups whose
+    sizes were set, as in a trial, ``"ST"`` is right.
+
     References
     ----------
     Yule 1912, Journal of the Royal Statistical Society 75:579, for CS, 10.2307/2340126; Fleiss & Berlin 2009, in The
@@ -215,7 +220,7 @@ def fisher_z_of_phi(
     b: ArrayLike,
     c: ArrayLike,
     d: ArrayLike,
-    sampling: str = "ST",
+    sampling: str = "CS",
     add: float = 0.0,
     to: str = "only0",
     drop00: bool = False,

@@ -100,6 +100,27 @@ def cohen_u2(d: ArrayLike) -> Array:
     return np.asarray(special.ndtr(d / 2.0))
 
 
+def overlap_coefficient(d: ArrayLike) -> Array:
+    """Share of two normal densities of equal variance that lies under both, 2 Phi(-|d| / 2) (OVL).
+
+    Parameters
+    ----------
+    d : array_like
+        Standardised mean difference.
+
+    Returns
+    -------
+    ndarray
+        Between 0 and 1.
+
+    References
+    ----------
+    Inman & Bradley 1989, Communications in Statistics: Theory and Methods 18:3851, 10.1080/03610928908830127.
+    """
+    (d,) = read("OVL", {"d": (d, ANY)})
+    return np.asarray(2.0 * special.ndtr(-np.abs(d) / 2.0))
+
+
 def number_needed_to_treat(d: ArrayLike, *, base_rate: ArrayLike) -> Array:
     """People to be treated for one more success, 1 / (Phi(Phi^-1(p) + d) - p) at the base rate p (NNT).
 
