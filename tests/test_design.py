@@ -180,7 +180,7 @@ def test_formulas_that_mean_nothing_stop(formula, words):
 
 
 def test_code_in_a_formula_finds_no_names():
-    with pytest.raises(InputError, match="no moderator '__import__'"):
+    with pytest.raises(ModelError, match="calls '__import__', which formulas do not have"):
         design(table(), "~ I(__import__('os').getpid())")
 
 

@@ -499,7 +499,9 @@ def _estimated(
         remarks.append(Remark(f"statistics of one row that do not agree, beyond rounding: {told}; check the report"))
     silent = _silent(read, converted)
     absent |= silent
-    y, v, n = (np.where([row in silent for row in range(len(x))], np.nan, x) for x in (converted.y, converted.v, converted.n))
+    y, v, n = (
+        np.where([row in silent for row in range(len(x))], np.nan, x) for x in (converted.y, converted.v, converted.n)
+    )
     own = given.estimating({"y": y, "v": v, "n": n}, remarks, absent)
     own = replace(own, advice=SILENT if silent else own.advice)
     own = replace(own, columns={**own.columns, "derivation": Column(_paths(read, converted, adjusted))})

@@ -331,7 +331,8 @@ def convert(
     Raises
     ------
     InputError
-        For an unknown measure, two measures without a path, estimates that the source cannot have, and where the path needs what was not given.
+        For an unknown measure, two measures without a path, estimates that the source cannot have, and where
+        the path needs what was not given.
 
     Notes
     -----
@@ -373,8 +374,10 @@ def convert(
             y = y * _sign(step.source, sign)
     found = estimate(target, y, v, tuple(f"{step.source} to {step.target}: {step.words}" for step in path))
     gone = int((np.isnan(found.y) & ~missing_before).sum())
-    told = (f"{target}: {gone} of {found.y.size} estimates have no value on this measure",) if gone else ()
-    return replace(found, notes=(*found.notes, *told))
+    if not gone:
+        return found
+    told = f"{target}: {gone} of {found.y.size} estimates have no value on this measure"
+    return replace(found, notes=(*found.notes, told))
 
 
 def _extras(source: str, extras: dict[str, ArrayLike]) -> Arrays:

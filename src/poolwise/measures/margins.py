@@ -110,8 +110,8 @@ def cells_of_margins(
     check_flag("rounded", rounded, error=InputError)
     handed = {"n": n, "n1": n1, "events": events, "sign": sign} | given
     there = in_one_order(_TABLE, {name: values for name, values in handed.items() if values is not None})
-    n, n1, events, sign = (there.get(name) for name in ("n", "n1", "events", "sign"))
-    size = {"n": (n, PEOPLE), "n1": (n1, PEOPLE), "events": (events, _EVENTS)}
+    sign = there.get("sign")
+    size = {"n": (there["n"], PEOPLE), "n1": (there["n1"], PEOPLE), "events": (there["events"], _EVENTS)}
     n, n1, e = np.broadcast_arrays(*read(_TABLE, size))
     refuse(_TABLE, (n1 >= n) | (e > n), "a margin exceeds n", "n1 below n, events up to n")
     (name,) = given

@@ -96,7 +96,8 @@ def standard_error(
     named = [name for name, is_there in sources.items() if is_there]
     handed = {"y": y, "lower": lower, "upper": upper, "p": p, "z": z, "t": t, "df": df}
     there = in_one_order("standard error", {name: values for name, values in handed.items() if values is not None})
-    y, lower, upper, p, z, t, df = (there.get(name) for name in handed)
+    y = there["y"]
+    lower, upper, p, z, t, df = (there.get(name) for name in ("lower", "upper", "p", "z", "t", "df"))
     if len(named) != 1:
         found = " and ".join(named) if named else "none"
         raise InputError(f"standard_error has {len(named)} sources: {found}", "one of lower and upper, p, z, t")

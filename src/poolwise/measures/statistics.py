@@ -73,8 +73,8 @@ def read(measure: str, statistics: Mapping[str, tuple[ArrayLike, Domain]]) -> li
     Raises
     ------
     InputError
-        For what is no number, shapes that do not broadcast, labels that disagree, and numbers outside their domain: all of them at once,
-        with their places.
+        For what is no number, shapes that do not broadcast, labels that disagree, and numbers outside their
+        domain: all of them at once, with their places.
     """
     given = in_one_order(measure, {name: values for name, (values, _) in statistics.items()})
     arrays = {name: _floats(measure, name, values) for name, values in given.items()}
@@ -96,8 +96,8 @@ def read(measure: str, statistics: Mapping[str, tuple[ArrayLike, Domain]]) -> li
 def in_one_order[Values](measure: str, statistics: Mapping[str, Values]) -> dict[str, Values]:
     """The statistics with the rows of each in the order of the first one that carries labels.
 
-    Labels are the index of a series of pandas, or the coordinate of an array of xarray. What has one row stands for all,
-    and what carries no labels is taken as it stands where all labels agree.
+    Labels are the index of a series of pandas, or the coordinate of an array of xarray. What has one row stands for
+    all, and what carries no labels is taken as it stands where all labels agree.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def _labels(values: object) -> Any:
     index = getattr(values, "index", None)
     if index is not None and not callable(index):
         return index if hasattr(index, "get_indexer") else None
-    dims = getattr(values, "dims", ())
+    dims: tuple[Any, ...] = getattr(values, "dims", ())
     return values.indexes.get(dims[0]) if len(dims) == 1 and hasattr(values, "indexes") else None
 
 
