@@ -616,7 +616,7 @@ def _check_rank(X: Array, names: tuple[str, ...], k: int) -> None:
         advice = "leaving one of them out"
         if flat and np.ptp(X[:, names.index(flat[0])]) > 0.0:
             middle = X[:, names.index(flat[0])].mean()
-            advice = f"centring it, since it hardly differs from its mean: {flat[0]} - {middle:.15g}"
+            advice = f"centring it, since it hardly differs from its mean: {flat[0]} - {middle:.16g}"
         raise InputError(f"collinear moderators: {told}", "columns that differ", advice)
 
 
