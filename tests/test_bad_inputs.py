@@ -228,6 +228,37 @@ ERRORS = {
         "the scale 'MD' has no default",
         "defaults exist for SMD",
     ),
+    "11 marks of thousands": (
+        lambda: table(n=["1,200", 20, 30, 40, 50]),
+        "n is '1,200' for 'Ash' (row 1)",
+        "1200 if the comma marks thousands",
+    ),
+    "11 gaps of thousands": (lambda: table(y=at(1, "1 000", Y)), "the number without marks of thousands, 1000"),
+    "25 counts": (
+        lambda: Effects.from_counts([[5, 8], [61, 9]], [[50, 40], [60, 60]], study=NAMES[:2]),
+        "the counts of 'Birch' (row 2) are impossible: 61 of 60 and 9 of 60",
+    ),
+    "52 not symmetric": (
+        lambda: table(y=Y[:2], study=NAMES[:2], se=None, covariance=[[0.04, 0.01], [0.02, 0.04]]),
+        "0.01 and 0.02 for 'Ash' (row 1) and 'Birch' (row 2)",
+    ),
+    "52 singular": (
+        lambda: table(y=Y[:2], study=NAMES[:2], se=None, covariance=[[0.04, 0.04], [0.04, 0.04]]),
+        "the least eigenvalue of its correlations is",
+    ),
+    "48 a moderator without a name": (lambda: table(moderators={" ": Y}), "a moderator has no name"),
+    "47 notes that are no text": (lambda: table(notes=[1]), "notes is 1", "a text"),
+    "47 labels that are no text": (lambda: table(dropped=3), "dropped is 3", "a text"),
+    "47 columns that are no mapping": (
+        lambda: Effects.from_statistics({"study": NAMES, "d": Y, "se": SE}, target="SMD", columns="d"),
+        "columns = 'd'",
+    ),
+    "21 an F of several groups": (
+        lambda: Effects.from_statistics(
+            {"study": ["a"], "F": ["F(2, 38) = 3.0"], "n1": [20], "n2": [20]}, target="SMD"
+        ),
+        "try means and sds instead, since an F with 2 degrees of freedom compares more than two groups",
+    ),
     "68 prior and fixed value": (
         lambda: RandomEffects(tau=pw.priors.HalfNormal(0.5), tau_fixed=0.1),
         "both a prior for tau (HalfNormal(0.5)) and tau_fixed = 0.1",
@@ -265,6 +296,14 @@ WARNINGS = {
     "5 by the sample sizes": (
         lambda: Effects(np.linspace(0, 0.5, 6), se=4.1 / SIZES, n=SIZES, scale="SMD"),
         "fall with 1/n as variances do",
+    ),
+    "36 an outcome without a name": (
+        lambda: table(outcome=["a", None, "a", "b", "b"]),
+        "no outcome is named for 'Birch' (row 2), which counts as an outcome of its own",
+    ),
+    "15 no sample size": (
+        lambda: Effects.from_correlations([0.1, 0.2, 0.3, 0.2], [None, 50, 60, 70], study=NAMES[:4]),
+        "'Ash' (row 1): no sample size",
     ),
     "17 ratios not logged": (
         lambda: Effects(RATIOS, se=np.full(12, 0.3), scale="log OR"),
@@ -393,6 +432,7 @@ NOTES = {
         lambda: table(y=at(1, "−0.2", Y)),
         "read without its marks: '−0.2' as -0.2 for 'Ash'",
     ),
+    "12 full-width digits": (lambda: table(y=at(1, "０.２", Y)), "'０.２' as 0.2 for 'Ash'"),
     "12 footnote mark": (lambda: table(y=at(1, ".45*", Y)), "'.45*' as 0.45 for 'Ash' (row 1)"),
     "41 fewer than five": (
         lambda: Effects(Y[:4], se=SE[:4]),

@@ -180,7 +180,7 @@ def test_formulas_that_mean_nothing_stop(formula, words):
 
 
 def test_code_in_a_formula_finds_no_names():
-    with pytest.raises(InputError, match="no moderator '__import__'"):
+    with pytest.raises(ModelError, match="calls '__import__', which formulas do not have"):
         design(table(), "~ I(__import__('os').getpid())")
 
 
@@ -242,3 +242,38 @@ def test_an_interaction_is_named_after_its_parts():
     assert words.names[-2:] == ("ablat:alloc[random]", "ablat:alloc[systematic]")
     assert numbers.names == ("intercept", "ablat", "year", "ablat:year")
     np.testing.assert_allclose(numbers.X[:, 3], bcg.moderators["ablat"] * bcg.moderators["year"])
+
+
+NO_DESIGNS = {
+    "the name of the intercept": ("~ intercept", "two coefficients would be called 'intercept'"),
+    "the name of a level": (["g", "g[b]"], r"two coefficients would be called 'g\[b\]'"),
+    "a quotient": ("~ 1/dose", r"'1/dose' in the formula.*no arithmetic.*I\(1/dose\)"),
+    "a square": ("~ dose + dose^2", r"I\(dose\*\*2\)"),
+    "a function of R": ("~ sqrt(dose)", r"calls 'sqrt'.*np\.sqrt"),
+    "beyond the arithmetic": (["huge"], "'huge' is beyond the range of the arithmetic"),
+    "all but constant": (["far"], r"centring it, since it hardly differs from its mean: far - 1000000000000002"),
+    "nothing": ("", "'~ dose' or"),
+}
+
+
+@pytest.mark.parametrize("case", NO_DESIGNS)
+def test_what_would_be_another_design_than_meant_is_refused(case):
+    moderators, words = NO_DESIGNS[case]
+    numbers = [1.0, 2.0, 3.0, 4.0, 6.0]
+    columns = {"intercept": numbers, "dose": numbers, "g": list("ababa"), "g[b]": numbers}
+    columns |= {"huge": [1e308, -1e308, 1e308, 0.0, 1.0], "far": [1e15 + x - 1.0 for x in numbers]}
+    effects = Effects([0.2, 0.5, 0.3, 0.1, 0.4], se=[0.1] * 5, study=list("abcde"), moderators=columns)
+    with pytest.raises((InputError, ModelError), match=words):
+        design(effects, moderators)
+
+
+def test_arithmetic_within_functions_and_crossed_terms_are_as_they_were():
+    effects = Effects(
+        [0.2, 0.5, 0.3, 0.1, 0.4],
+        se=[0.1] * 5,
+        study=list("abcde"),
+        moderators={"x": [1, 2, 3, 4, 6], "z": [1, 0, 2, 0, 1]},
+    )
+    assert design(effects, "~ x + I(x ** 2)").names == ("intercept", "x", "I(x ** 2)")
+    assert design(effects, "~ (x + z)**2").names == ("intercept", "x", "z", "x:z")
+    assert design(effects, "~ I(1/x)").p == 2

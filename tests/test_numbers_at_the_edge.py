@@ -222,3 +222,36 @@ def test_a_prior_that_coefficients_have_jointly_is_not_asked_whether_it_is_far()
     beta = {"intercept": priors.Normal(0.0, 1.0), "ablat": priors.RegularizedHorseshoe(0.5, 1.0)}
     model = pw.MetaRegression("~ ablat", beta=beta).resolved(bcg)
     assert far_priors(model, bcg) == ()
+
+
+def test_a_prior_on_tau_far_below_what_the_studies_differ_by_is_told():
+    far = pw.Effects([1e6, 2e6, 3e6, 1e6, 2e6], se=[1e5] * 5, study=list("abcde"))
+    model = pw.RandomEffects(mu=pw.priors.Normal(0, 2), tau=pw.priors.HalfNormal(1))
+    notes = pw.fit(far, model, pw.Exact()).report.notes
+    assert any("HalfNormal(1) on tau puts 99.99 % below 3.89" in note for note in notes)
+    assert any("Normal(0, 2) on mu lies 9e+05 of its standard deviations" in note for note in notes)
+    bcg = pw.datasets.load("bcg")
+    for prior, told in ((pw.priors.HalfNormal(0.01), True), (pw.priors.HalfNormal(0.2), False)):
+        notes = pw.fit(bcg, pw.RandomEffects(tau=prior), pw.Exact()).report.notes
+        assert any("on tau puts 99.99 % below" in note for note in notes) is told
+
+
+@pytest.mark.parametrize(
+    "number", [{"y": [[1e300, 0.2]], "se": [[0.1, 0.1]]}, {"y": [[0.1, 0.2]], "se": [[1e-200, 0.1]]}]
+)
+def test_many_tables_admit_what_one_admits(number):
+    model = pw.RandomEffects(mu=pw.priors.Normal(0, 1), tau=pw.priors.HalfNormal(1))
+    with pytest.raises(pw.PoolwiseError, match=r"row\(s\) 1 are beyond the range of the arithmetic"):
+        pw.fit_batch(**number, model=model, engine=pw.Exact())
+
+
+def test_predictions_beyond_the_arithmetic_are_refused():
+    bcg = pw.datasets.load("bcg")
+    result = pw.fit(bcg, pw.MetaRegression("~ ablat"), pw.ClosedForm())
+    with pytest.raises(pw.PoolwiseError, match=r"'ablat' is beyond the range of the arithmetic in row\(s\) 2"):
+        pw.predict(result, {"ablat": [10.0, 1e300]})
+
+
+def test_a_prior_of_no_width_is_refused():
+    with pytest.raises(pw.PoolwiseError, match=r"scale = 1e-300.*at least 1e-140"):
+        pw.priors.HalfCauchy(1e-300)

@@ -22,6 +22,7 @@ from poolwise.engines.nuts import NUTS
 from poolwise.errors import InputError, ModelError, described, listing, nearest, warn
 from poolwise.intake.cells import like, tables
 from poolwise.intake.columns import Block
+from poolwise.intake.rows import LARGEST, SMALLEST
 from poolwise.intake.table import PROVENANCES
 from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects, prior_words, with_prior
 from poolwise.priors import Flat
@@ -272,6 +273,12 @@ def _tables(y: Block, se: ArrayLike) -> tuple[Array, Array]:
             f"row(s) {listing(wrong + 1)} hold an infinite number or a standard error of 0 or below",
             "finite estimates and standard errors above 0",
         )
+    size = np.abs(np.where(here, errors, 1.0))
+    extreme = (size < SMALLEST) | (size > LARGEST) | (np.abs(np.where(here, estimates, 0.0)) > LARGEST)
+    if extreme.any():
+        beyond = listing(np.flatnonzero(extreme.any(axis=1)) + 1)
+        limits = f"standard errors between {SMALLEST:g} and {LARGEST:g}, and effects up to {LARGEST:g}"
+        raise InputError(f"row(s) {beyond} are beyond the range of the arithmetic", limits, "another unit for y and se")
     empty = np.flatnonzero(~here.any(axis=1))
     if empty.size:
         raise InputError(f"row(s) {listing(empty + 1)} hold no study", "at least one study in each row")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from poolwise.effects import Effects
-from poolwise.errors import InputError, nearest
+from poolwise.errors import InputError, nearest, shown
 from poolwise.intake import files
 from poolwise.intake.cells import Remark, numbers
 from poolwise.intake.columns import Block, Column, column_name
@@ -128,6 +128,11 @@ def read_csv(
     >>> import poolwise as pw
     >>> effects = pw.read_csv("mine.csv", y="d", se="se", moderators=["dose"], scale="SMD")  # doctest: +SKIP
     """
+    _check_columns({"y": y, "se": se, "v": v, "study": study, "outcome": outcome, "n": n}, several=False)
+    several = {"moderators": moderators, "cluster": cluster, "events": events, "totals": totals}
+    _check_columns(several, several=True)
+    if y is None and events is None:
+        raise InputError("y is None, and no events are named", "the column of estimates", "y='d'")
     if (events is None) != (totals is None):
         other, given = ("totals", events) if totals is None else ("events", totals)
         example = "'column'" if isinstance(given, str) or len(given or ()) == 1 else "('n_treated', 'n_control')"
@@ -166,6 +171,19 @@ def read_csv(
         drop00=drop00,
         allow_single=allow_single,
     )
+
+
+def _check_columns(named: Mapping[str, object], *, several: bool) -> None:
+    """Refuse what cannot name columns: a number, a list where one column is meant."""
+    for role, name in named.items():
+        known = name is None or isinstance(name, str)
+        if several and not known:
+            known = isinstance(name, Sequence) and all(isinstance(one, str) for one in name)
+        if not known:
+            expected = "names of columns" if several else "the name of one column"
+            raise InputError(
+                f"{role} = {shown(name)}", expected, f"{role}=['column']" if several else f"{role}='column'"
+            )
 
 
 def effects_of(

@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 INTERCEPT = "intercept"
 NEW_LEVEL = "new"
 FAR_FROM_ZERO = 10.0  # standard deviations
+LARGEST = 1e100  # of a moderator, so that sums of squares are numbers
 SUM_OF_COLUMNS = re.compile(r"~\s*[^\W\d]\w*(\s*\+\s*[^\W\d]\w*)*")  # what a list of columns says as well
 
 
@@ -265,6 +266,7 @@ def matrix(effects: Effects, moderators: str | Sequence[str], *, groups: Sequenc
     levels = _only_levels(moderators) if isinstance(moderators, str) else ()
     frame = _variables(effects, variables, levels, groups)
     X, names, spec = (*_from_columns(frame), None) if summed else _from_formula(formula, frame)
+    _check_names(names)
     _check_rank(X, names, effects.k)
     notes = (*_lone_levels(X, names, frame, effects), *_far_from_zero(X, names))
     X.setflags(write=False)
@@ -289,6 +291,7 @@ def with_columns_beside(design: Design, columns: tuple[Beside, ...], table: Mapp
     X = np.column_stack([design.X, *(column.function(table[column.of]) for column in columns)])
     X.setflags(write=False)
     names = (*design.names, *(column.name for column in columns))
+    _check_names(names)
     _check_rank(X, names, len(X))
     levels = {**design.levels, **{column.of: None for column in columns}}
     formula = " + ".join([design.formula, *(column.of for column in columns)])
@@ -356,6 +359,10 @@ def _known_values(column: pd.Series, name: str, levels: tuple[object, ...] | Non
         if np.isinf(numbers).any():
             rows = listing(np.flatnonzero(np.isinf(numbers)) + 1)
             raise InputError(f"the moderator '{name}' is infinite in row(s) {rows}", "finite numbers")
+        if (beyond := np.abs(numbers) > LARGEST).any():
+            rows = listing(np.flatnonzero(beyond) + 1)
+            found = f"the moderator '{name}' is beyond the range of the arithmetic in row(s) {rows}"
+            raise InputError(found, f"numbers up to {LARGEST:g}")
         return numbers
     unseen = [value for value in column if value not in levels]
     if unseen:
@@ -381,7 +388,9 @@ def _formula_variables(formula: str) -> list[str]:
 
     if "~" not in formula:
         raise ModelError(
-            f"'{formula}' is no formula", "a formula or a list of columns", f"'~ {formula}' or ['{formula}']"
+            f"'{formula}' is no formula",
+            "a formula or a list of columns",
+            f"'~ {formula}' or ['{formula}']" if formula else "'~ dose' or ['dose']",
         )
     try:
         parsed = Formula(formula)
@@ -392,8 +401,24 @@ def _formula_variables(formula: str) -> list[str]:
         raise ModelError(
             f"the formula '{formula}' has more than one side", "'~ a + b': the effects are the left-hand side"
         )
+    _check_operators(formula)
     factors = [factor for term in parsed for factor in term.factors]
     return list(dict.fromkeys(name for factor in factors for name in _names_in(factor)))
+
+
+_CALL = re.compile(r"[^\W\d][\w.]*\([^()]*\)")
+_NO_ARITHMETIC = re.compile(r"\d[\d.]*\s*/\s*[^\W\d]\w*|(?<!\))\b[^\W\d]\w*\s*(?:\*\*|\^)\s*\d+")
+
+
+def _check_operators(formula: str) -> None:
+    """Refuse ``1 / x`` and ``x ** 2``, which are ``x`` in a formula: there / nests terms, and ** crosses them."""
+    bare = formula
+    while (rest := _CALL.sub(" ", bare)) != bare:
+        bare = rest
+    found = _NO_ARITHMETIC.search(bare)
+    if found:
+        told = f"'{found[0]}' in the formula '{formula}' is no arithmetic: / nests terms, and ** crosses them"
+        raise ModelError(told, "arithmetic within I(...)", f"I({found[0].replace('^', '**')})")
 
 
 def _names_in(factor: Factor) -> list[str]:
@@ -408,6 +433,11 @@ def _names_in(factor: Factor) -> list[str]:
         nodes = list(ast.walk(ast.parse(factor.expr, mode="eval")))
     except SyntaxError:
         raise ModelError(f"'{factor.expr}' in the formula cannot be read", "names without blanks") from None
+    calls = [node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    unknown = [name for name in calls if name not in TRANSFORMS]
+    if unknown:
+        advice = f"np.{unknown[0]}(...)" if hasattr(np, unknown[0]) else nearest(unknown[0], TRANSFORMS)
+        raise ModelError(f"'{factor.expr}' calls '{unknown[0]}', which formulas do not have", "a function", advice)
     names = [node.id for node in nodes if isinstance(node, ast.Name)]
     return [name for name in names if name not in TRANSFORMS]
 
@@ -485,6 +515,10 @@ def _as_factor_or_number(column: pd.Series, name: str, effects: Effects, *, text
                 f"the moderator '{name}' is infinite for {effects.rows.names(infinite)}",
                 "finite numbers",
             )
+        size = np.abs(values.to_numpy(dtype=float))
+        if size.max() > LARGEST or 0.0 < size.max() < 1.0 / LARGEST:
+            found = f"the moderator '{name}' is beyond the range of the arithmetic: its largest value is {size.max():g}"
+            raise InputError(found, f"numbers up to {LARGEST:g}, not all below {1.0 / LARGEST:g}", "another unit")
         return values
     if pd.api.types.is_datetime64_any_dtype(column):
         raise InputError(f"the moderator '{name}' holds dates", "numbers or words", "its year as a number")
@@ -551,6 +585,18 @@ def _check_finite(X: Array, names: tuple[str, ...], formula: str) -> None:
         )
 
 
+def _check_names(names: tuple[str, ...]) -> None:
+    """Refuse two coefficients of one name, of which tables would show one."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        clash = "a moderator bears the name of the intercept" if twice == [INTERCEPT] else "they cannot be told apart"
+        raise InputError(
+            f"two coefficients would be called {both(twice)}: {clash}",
+            "a name of its own for each",
+            "another name for the column, or for the level",
+        )
+
+
 def _check_rank(X: Array, names: tuple[str, ...], k: int) -> None:
     """Refuse columns that others determine, and as many coefficients as studies."""
     p = len(names)
@@ -566,7 +612,12 @@ def _check_rank(X: Array, names: tuple[str, ...], k: int) -> None:
         )
     if determined:
         told = "; ".join(f"'{name}' is determined by {both(others)}" for name, others in determined.items())
-        raise InputError(f"collinear moderators: {told}", "columns that differ", "leaving one of them out")
+        flat = [name for name, others in determined.items() if list(others) == [INTERCEPT]]
+        advice = "leaving one of them out"
+        if flat and np.ptp(X[:, names.index(flat[0])]) > 0.0:
+            middle = X[:, names.index(flat[0])].mean()
+            advice = f"centring it, since it hardly differs from its mean: {flat[0]} - {middle:.16g}"
+        raise InputError(f"collinear moderators: {told}", "columns that differ", advice)
 
 
 def _lone_levels(X: Array, names: tuple[str, ...], frame: pd.DataFrame, effects: Effects) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, final
@@ -502,22 +502,29 @@ def _directions(words: tuple[str, str]) -> tuple[str, str]:
     return str(words[0]), str(words[1])
 
 
+def _texts(name: str, words: object) -> tuple[str, ...]:
+    """One text, or several, as a tuple."""
+    texts = (words,) if isinstance(words, str) else tuple(words) if isinstance(words, Iterable) else (words,)
+    for text in texts:
+        check_words(text, name)
+    return texts
+
+
 def _build(effects: Effects, given: Given, scale: Scale, words: Mapping[str, Any], allow_single: bool) -> None:
     """Check what was read, warn of what was noticed, and set the fields."""
     check_flag("allow_single", allow_single, error=InputError)
     checked = check(given, scale, allow_single=allow_single)
-    notes = words.get("notes", ())
-    told = (notes,) if isinstance(notes, str) else tuple(notes)
+    told, left_out = _texts("notes", words.get("notes", ())), _texts("dropped", words.get("dropped", ()))
     directions = _directions(words.get("directions", ("", "")))
     given_words = {name: words.get(name, "") for name in ("title", "citation")}
     titles = {name: text if isinstance(text, str) else shown(text) for name, text in given_words.items()}
-    for what, text in {**titles, "directions": " ".join(directions), "notes": " ".join(map(str, told))}.items():
+    for what, text in {**titles, "directions": " ".join(directions)}.items():
         check_words(text, what)
     kept = {
         "scale": scale,
         **titles,
         "directions": directions,
-        "dropped": (*words.get("dropped", ()), *checked.dropped),
+        "dropped": (*left_out, *checked.dropped),
         "allow_single": allow_single,
     }
     looks = {remark.sentence for remark in checked.looks}

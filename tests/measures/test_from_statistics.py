@@ -121,3 +121,15 @@ def test_a_row_without_statistics_is_dropped_by_name():
         {"study": ["A", "B", "C"], "n1": [20, 30, None], "n2": 20 * np.ones(3), "t": [1, 2, None]}, target="SMD"
     )
     assert effects.dropped == ("C",)
+
+
+@pytest.mark.parametrize(("target", "kept"), [("OR", "bc"), ("RR", "bc"), ("SMD", "bc"), ("RD", "abcd")])
+@pytest.mark.filterwarnings("ignore::poolwise.errors.PoolwiseWarning")
+def test_trials_that_say_nothing_of_a_ratio_are_left_out_as_by_from_counts(target, kept):
+    rows = {"Study": list("abcd"), "ai": [0, 3, 4, 7], "bi": [7, 5, 6, 0], "ci": [0, 1, 2, 8], "di": [8, 10, 8, 0]}
+    effects = pw.Effects.from_statistics(rows, target=target)
+    assert effects.study == tuple(kept)
+    if target == "OR":
+        events, totals = [[0, 0], [3, 1], [4, 2], [7, 8]], [[7, 8], [8, 11], [10, 10], [7, 8]]
+        assert effects.y.tolist() == pw.Effects.from_counts(events, totals, study=list("abcd")).y.tolist()
+        assert any("'a' (row 1): no event in either arm, 'd' (row 4): everybody" in note for note in effects.notes)

@@ -121,7 +121,7 @@ def _listed(value: Any) -> Any:
     given = value if isinstance(value, list) else [value]
     words = [one.strip() for one in given if isinstance(one, str)]
     if any(one.startswith("~") for one in words):
-        names = re.findall(r"[^\W\d]\w*", " ".join(words))
+        names = dict.fromkeys(re.findall(r"[^\W\d]\w*(?!\w|\()", " ".join(words)))
         told = "a formula, and formulas come from Python callers only"
         raise ModelError(told, "a list of names of columns", f"[{', '.join(map(repr, names))}]")
     if isinstance(value, str):

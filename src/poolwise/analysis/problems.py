@@ -114,7 +114,8 @@ def of_validation(error: ValidationError, root: type[BaseModel]) -> list[Problem
     list of Problem
         Each with the expectation of its field and the nearest known name.
     """
-    return [_translated(detail, root) for detail in error.errors(include_url=False)]
+    problems = [_translated(detail, root) for detail in error.errors(include_url=False)]
+    return list({(problem.key, problem.found): problem for problem in reversed(problems)}.values())[::-1]
 
 
 def together(path: Path, problems: Iterable[Problem]) -> AnalysisError:
@@ -143,7 +144,7 @@ def _section_with(owner: type[BaseModel] | None, location: tuple[int | str, ...]
 
 
 def _translated(detail: ErrorDetails, root: type[BaseModel]) -> Problem:
-    location, value = detail["loc"], detail["input"]
+    location, value = _without_branch(detail["loc"]), detail["input"]
     key = _path(location)
     if detail["type"] in ("model_type", "model_attributes_type"):
         return Problem(key, f"found {shown(value)}", f"a section [{key}] of keys and values")
@@ -167,6 +168,13 @@ def _translated(detail: ErrorDetails, root: type[BaseModel]) -> Problem:
         advice = option_meant(str(location[-1]), value, options)
         return Problem(key, f"found {shown(value)}", f"one of {listing(options, 20)}", advice)
     return Problem(key, f"found {shown(value)}", described or detail["msg"])
+
+
+def _without_branch(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """A location without the type that pydantic tried there: ``simulate.mu[0]`` of ``simulate.mu[0].float``."""
+    last = location[-1] if len(location) > 1 and isinstance(location[-2], int) else None
+    branch = isinstance(last, str) and (last in ("float", "int", "str", "bool") or last.startswith("literal["))
+    return location[:-1] if branch else location
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -378,7 +378,8 @@ def _moved(name: str, ratio: float, worst: WorstCase, threshold: float) -> str:
     if ratio == np.inf:
         return (
             f"no ratio, however large, moves {name} to {threshold:g}: it would not get there by the "
-            f"{_estimates(worst.nonaffirmative)} that are not affirmative alone, mu = {in_words(worst.mean)}"
+            f"{_estimates(worst.nonaffirmative)} that {'is' if worst.nonaffirmative == 1 else 'are'} not affirmative "
+            f"alone, mu = {in_words(worst.mean)}"
         )
     times = f"{show.number(ratio, 2)} times"
     return f"significant results must be {times} as likely published as others to move {name} to {threshold:g}"

@@ -13,7 +13,7 @@ from poolwise.coding.rules import Rule
 from poolwise.errors import InputError
 from poolwise.fit import Engine, fit
 from poolwise.model import Model
-from poolwise.settings import check_prob
+from poolwise.settings import check_instance, check_prob
 
 USUAL = (0.0, 0.3, 0.5, 0.7, 0.9)
 
@@ -26,7 +26,7 @@ class AssumedCorrelation:
     Attributes
     ----------
     frame : DataFrame
-        One row for each correlation and quantity: r, k, quantity, point, lower, upper, prob, interval.
+        One row for each correlation and quantity: r, k, quantity, point, lower, upper, prob, interval, prior.
 
     References
     ----------
@@ -93,6 +93,9 @@ def assumed_correlation(
     Borenstein et al. 2009, Introduction to Meta-Analysis, chapter 24, 10.1002/9780470743386.
     """
     check_prob(prob)
+    check_instance(
+        "assumed_correlation", protocol, Protocol, expected="a Protocol", advice="pw.coding.read('results.csv')"
+    )
     if not len(r):
         raise InputError("no correlation is given", "one or more", "r=(0, 0.3, 0.5, 0.7, 0.9)")
     rows: list[dict[str, object]] = []
@@ -109,5 +112,6 @@ def assumed_correlation(
                 lower, upper = quantity.interval(prob)
                 kind = quantity.interval_kind()
                 numbers = {"point": quantity.point, "lower": lower, "upper": upper, "prob": prob, "interval": kind}
-                rows.append({"r": float(value), "k": effects.k, "quantity": name, **numbers})
+                row = {"r": float(value), "k": effects.k, "quantity": name, **numbers, "prior": result.prior}
+                rows.append(row)
     return AssumedCorrelation(pd.DataFrame(rows))

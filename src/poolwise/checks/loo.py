@@ -133,6 +133,8 @@ def loo(result: Result, *, refit_above: float | None = 0.4) -> Loo:
         raise ModelError(
             f"refit_above = {shown(refit_above)}", f"a number of at most {MOST:g}, or None", "refit_above=0.4"
         )
+    if result.effects.k < 2:
+        raise ModelError("with k = 1 no study can be left out", "at least two studies")
     import arviz as az
 
     with warnings.catch_warnings():

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from poolwise import show
 from poolwise.checks.question import need_posterior
-from poolwise.errors import ModelError
+from poolwise.errors import ModelError, shown
 from poolwise.result import Result
-from poolwise.settings import check_option, check_prob
+from poolwise.settings import as_numbers, check_option, check_prob
 from poolwise.threads import one_thread
 
 Array = NDArray[np.float64]
@@ -123,13 +123,19 @@ def posterior_predictive(
     tree = need_posterior(result, "posterior_predictive")
     names = (statistics,) if isinstance(statistics, str) else statistics
     chosen = names if isinstance(names, Mapping) else {name: _known(name) for name in names}
+    if not chosen or not all(map(callable, chosen.values())):
+        raise ModelError(
+            f"statistics = {shown(statistics)}",
+            "one function or name at least",
+            "{'largest': lambda y, se: y.max(axis=-1)}",
+        )
     drawn = tree["posterior_predictive"]["y"].to_numpy()
     y_new = drawn.reshape(-1, drawn.shape[-1])
     effects = result.effects
     rows, replicated = [], {}
     for name, statistic in chosen.items():
-        values = np.asarray(statistic(y_new, effects.se), dtype=float)
-        own = np.asarray(statistic(effects.y[None], effects.se), dtype=float)
+        values = as_numbers(f"the statistic '{name}'", statistic(y_new, effects.se))
+        own = as_numbers(f"the statistic '{name}'", statistic(effects.y[None], effects.se))
         if values.shape != (len(y_new),) or own.shape != (1,):
             raise ModelError(
                 f"the statistic '{name}' returned the shape {values.shape} for {len(y_new)} draws",

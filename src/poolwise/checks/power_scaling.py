@@ -194,4 +194,5 @@ def _sentence(frame: pd.DataFrame) -> str:
             f"Raised to powers near 1, the priors move no quantity (every sensitivity is below {SENSITIVE:g}). That is "
             "said of small changes of these priors alone: a much wider one, or one of another shape, may move them."
         )
-    return f"At a threshold of {SENSITIVE:g}, {'; '.join(diagnoses)}."
+    prior = f" ({frame['prior_words'].iloc[0]})" if "prior_words" in frame else ""
+    return f"At a threshold of {SENSITIVE:g}, {'; '.join(diagnoses)}{prior}."

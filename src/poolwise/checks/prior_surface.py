@@ -192,7 +192,9 @@ def _sentence(frame: pd.DataFrame, prob: float, threshold: float) -> str:
     answers = [answer for answer in SAID if answer in found]
     if len(answers) == 1:
         everywhere = f"{interval_words(prob)} {said(answers[0], threshold)}"
-        return show.greek(f"Under every pair of priors on mu and tau {everywhere}.")
+        ends = [f"{frame[name].min():.3g} to {frame[name].max():.3g}" for name in ("mu_sd", "tau_scale")]
+        pairs = f"a normal prior on mu with an sd of {ends[0]} and a half-normal one on tau with a scale of {ends[1]}"
+        return show.greek(f"Under every pair of {pairs} {everywhere}.")
     parts = f"{said(answers[0], threshold)} under some of them and " + " or ".join(
         f"{said(answer, threshold)} under others" for answer in answers[1:]
     )

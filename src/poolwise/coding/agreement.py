@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from poolwise.errors import InputError, listing, nearest
+from poolwise.errors import InputError, described, listing, nearest
 from poolwise.settings import check_option, check_prob
 
 Array = NDArray[np.float64]
@@ -197,6 +197,8 @@ def intraclass_correlation(scores: Array, prob: float) -> tuple[float, float, fl
 
 
 def _keyed(frame: pd.DataFrame, key: str, which: str) -> pd.DataFrame:
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(f"the {which} coder's table is {described(frame)}", "a DataFrame, one row for each unit")
     if key not in frame.columns:
         raise InputError(f"the {which} coder's table has no column '{key}'", advice=nearest(key, frame.columns))
     twice = frame[key][frame[key].duplicated()].tolist()

@@ -147,6 +147,10 @@ def prisma(numbers: Mapping[str, object], *, title: str = "") -> Flow:
     ----------
     Page et al. 2021, BMJ 372:n71, 10.1136/bmj.n71.
     """
+    if not isinstance(numbers, Mapping):
+        raise InputError(
+            f"the flow is {shown(numbers)}", "a mapping from the boxes to numbers", "{'screened': 120, ...}"
+        )
     known = [name for name in Flow.__dataclass_fields__ if name != "title"]
     for name in numbers:
         if name not in known:

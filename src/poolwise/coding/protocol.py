@@ -462,6 +462,8 @@ def read_table(
     InputError
         For a file that cannot be read.
     """
+    if not isinstance(path, str | Path):
+        raise InputError(f"a table was to be read from {shown(path)}", "the path of a .csv or .xlsx file")
     path = Path(path)
     if path.suffix.casefold() in ENDINGS:
         return read_workbook(path, sheet=sheet)

@@ -9,8 +9,10 @@ from scipy import special
 
 from poolwise.coding.protocol import Protocol, one_code
 from poolwise.effects import Effects
-from poolwise.errors import InputError
-from poolwise.settings import check_prob
+from poolwise.errors import InputError, shown
+from poolwise.settings import check_instance, check_prob
+
+_READ = "pw.coding.read('results.csv')"
 
 CHARACTERISTICS = (
     "design", "sample_type", "jurisdiction", "setting", "provider", "intensity", "measure", "variant", "rater",
@@ -36,6 +38,7 @@ def characteristics(protocol: Protocol) -> pd.DataFrame:
     ----------
     Page et al. 2021, BMJ 372:n71, items 17 and 10b, 10.1136/bmj.n71.
     """
+    check_instance("characteristics", protocol, Protocol, expected="a Protocol", advice=_READ, error=InputError)
     frame = protocol.frame
     rows = []
     for study, part in frame.groupby("study", sort=False):
@@ -60,12 +63,14 @@ def study_results(effects: Effects, *, prob: float = 0.95) -> pd.DataFrame:
     -------
     DataFrame
         study, outcome, n, estimate, se, lower, upper (y +- z se, on the reading scale, as the estimate), prob,
-        derivation.
+        interval (its kind), derivation.
 
     References
     ----------
     Page et al. 2021, BMJ 372:n71, item 19, 10.1136/bmj.n71.
     """
+    advice = "protocol.effects(target='SMD')"
+    check_instance("study_results", effects, Effects, expected="Effects", advice=advice, error=InputError)
     reach = special.ndtri((1.0 + check_prob(prob)) / 2.0) * effects.se
     back = effects.scale.back
     return pd.DataFrame(
@@ -78,6 +83,7 @@ def study_results(effects: Effects, *, prob: float = 0.95) -> pd.DataFrame:
             "lower": back(effects.y - reach),
             "upper": back(effects.y + reach),
             "prob": prob,
+            "interval": "confidence (Wald)",
             "derivation": list(effects.derivation),
         }
     )
@@ -101,6 +107,9 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> Path:
     InputError
         For another ending, and a file that exists.
     """
+    check_instance("write_table", frame, pd.DataFrame, expected="a DataFrame", error=InputError)
+    if not isinstance(path, str | Path):
+        raise InputError(f"a table was to be written to {shown(path)}", "the path of a new file")
     path = Path(path)
     if path.suffix.casefold() not in FORMATS:
         raise InputError(f"'{path.name}' ends in '{path.suffix}'", f"one of {', '.join(FORMATS)}")
@@ -117,4 +126,6 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> Path:
             file.write(text)
     except FileExistsError:
         raise InputError(f"'{path.name}' exists already", "a new file, since nothing is written over") from None
+    except OSError as error:
+        raise InputError(f"'{path}' cannot be written: {error.strerror}", "a file in a folder that exists") from None
     return path

@@ -252,7 +252,7 @@ class Averaged:
         """One line: the two inclusion Bayes factors, studies, data."""
         return (
             f"<Averaged: {self.effect.words} (log10 {self.effect.log10:.2f}), {self.heterogeneity.words} "
-            f"(log10 {self.heterogeneity.log10:.2f}), k = {self.effects.k}, {self.data_label} data>"
+            f"(log10 {self.heterogeneity.log10:.2f}), under {self.prior}, k = {self.effects.k}, {self.data_label} data>"
         )
 
     def _repr_html_(self) -> str:

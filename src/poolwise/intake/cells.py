@@ -23,7 +23,10 @@ MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", ".", "-", "--", "�
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([.,]\d{3})+")  # as much a number of thousands as one with decimals
-MINUS = str.maketrans(dict.fromkeys("−‒–﹣－", "-") | {"\N{FULLWIDTH PLUS SIGN}": "+"})
+GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([ \u00a0\u2009\u202f'’.,]\d{3})+([.,]\d+)?", re.ASCII)  # 1 000; 1.234,5
+GAP = re.compile(r"[ \u00a0\u2009\u202f'’.,](?=\d{3}(?!\d))")
+FULLWIDTH = {chr(code + 0xFEE0): chr(code) for code in map(ord, "0123456789.,+-%")}  # as Japanese keyboards write
+MINUS = str.maketrans(FULLWIDTH | dict.fromkeys("−‒–﹣－", "-"))
 MANY_TABLES = "shape (n, k), NaN where a table has fewer studies"
 FOOTNOTE_MARKS = "*†‡§¶#ᵃᵇᶜᵈᵉ"
 
@@ -217,6 +220,15 @@ def _has_shape(cell: Any) -> bool:
 
 def cell_advice(text: str, decimal: str) -> str:
     """What to try where a cell of text is no number."""
+    if decimal != "," and THOUSANDS.fullmatch(text) and "." not in text:
+        told = f"{text.replace(',', '')} if the comma marks thousands"
+        if text.count(",") > 1:
+            return told
+        return f"{told}; {text.replace(',', '.')}, or decimal=',' (from_frame, read_csv), if it is the decimal mark"
+    if GROUPED.fullmatch(text):
+        bare = GAP.sub("", text)
+        comma = " with decimal=','" if "," in bare and decimal != "," else ""
+        return f"the number without marks of thousands, {bare}{comma}"
     if COMMA_NUMBER.fullmatch(text) and decimal != ",":
         return "a decimal point, or decimal=',' (from_frame, read_csv) if the comma is the decimal mark"
     if decimal == "," and NUMBER.fullmatch(text):

@@ -114,7 +114,7 @@ def column(values: Any, what: str, expected: str = ONE_EACH) -> Column:
     if isinstance(values, pd.Index | pd.api.extensions.ExtensionArray):
         return replace(_of_series(pd.Series(values), what), labels=None, name=str(getattr(values, "name", None) or ""))
     if is_table(values):
-        raise InputError(f"{what} is {type(values).__name__} with several columns", expected, "one of its columns")
+        raise InputError(f"{what} is a table ({type(values).__name__}), not a column", expected, "one of its columns")
     if hasattr(values, "dims") and hasattr(values, "coords"):
         return _of_data_array(values, what, expected)
     for method in ("to_pylist", "to_list"):  # pyarrow, polars

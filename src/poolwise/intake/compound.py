@@ -219,8 +219,8 @@ def _tested(named: re.Match[str], roles: Sequence[str], decimal: str) -> Reading
     df = re.match(r"\s*(?:df\s*=\s*)?(\d+)\s*(?:[,;]|$)", named["df"] or "")
     if roles[0] in ("f", "chi2") and df and df[1] != "1":
         what = "an F" if roles[0] == "f" else "a chi-squared"
-        told = f"{what} with {df[1]} degrees of freedom tells of more than two groups"
-        return Reading(fault=f"{told}; {'means and sds' if roles[0] == 'f' else 'the 2 x 2 table'} instead")
+        rest = f"since {what} with {df[1]} degrees of freedom compares more than two groups"
+        return Reading(fault=f"{'means and sds' if roles[0] == 'f' else 'the 2 x 2 table'} instead, {rest}")
     size = re.search(r"\bn\s*=\s*(\d+)", named["df"] or "", re.IGNORECASE)
     last = _WITHIN.get(roles[0])
     within = re.search(last, named["df"] or "") if last else None

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from poolwise.errors import InputError, nearest
@@ -289,7 +290,8 @@ class FromSources(StudyTable, Protocol):
         if "n" not in given.columns:
             raise InputError("n is None", "the sample size of each correlation")
         z, se, sizes, remarks = sources.fisher_z(given.columns["r"], given.columns["n"], given.rows)
-        return cls._of(given.estimating({"y": z, "se": se, "n": sizes}, remarks), "Fisher z")
+        absent = dict.fromkeys(np.flatnonzero(np.isnan(se) & ~np.isnan(z)).tolist(), "no sample size")
+        return cls._of(given.estimating({"y": z, "se": se, "n": sizes}, remarks, absent), "Fisher z")
 
     @classmethod
     def from_ratios(

@@ -252,8 +252,12 @@ def check_counts(events: Array, totals: Array, measure: str, rows: Rows) -> None
     bad = wrong.any(axis=1)
     if bad.any():
         most = "whole numbers with 0 <= events <= persons" if persons else "whole events and a person-time above 0"
-        of_one = [f"{a:g} of {n:g}" for a, n in zip(events[bad, 0], totals[bad, 0], strict=True)]
-        told = f": {listing(of_one, 3)}" if measure in ONE_ARM_MEASURES else ""
+        unit = "of" if persons else "in"
+        arms = [
+            " and ".join(f"{a:g} {unit} {n:g}" for a, n in zip(row, whole, strict=True))
+            for row, whole in zip(events[bad].tolist(), totals[bad].tolist(), strict=True)
+        ]
+        told = f": {listing(arms, 3, separator='; ')}"
         fractions = measure == "logit" and bool((totals != np.round(totals)).any())
         advice = "person-time, rather than persons, by measure='log rate'" if fractions else ""
         raise InputError(f"the counts of {rows.names(bad)} are impossible{told}", most, advice)

@@ -101,11 +101,15 @@ def checked(covariance: Block | None, se: Array, keep: NDArray[np.bool_], rows: 
         )
     root = np.sqrt(v)
     correlation = table / np.outer(root, root)
-    if np.abs(correlation - correlation.T).max(initial=0.0) > ALIKE:
-        raise InputError("covariance is not symmetric", "the same number on both sides of the diagonal")
-    if len(table) and np.linalg.eigvalsh(correlation).min() <= SINGULAR:
+    apart = np.abs(correlation - correlation.T)
+    if apart.max(initial=0.0) > ALIKE:
+        i, j = np.unravel_index(np.argmax(apart), apart.shape)
+        told = f"{table[i, j]:g} and {table[j, i]:g} for {named.name(int(i))} and {named.name(int(j))}"
+        raise InputError(f"covariance is not symmetric: {told}", "the same number on both sides of the diagonal")
+    if len(table) and (least := float(np.linalg.eigvalsh(correlation).min())) <= SINGULAR:
         raise InputError(
-            "covariance is not positive definite, as if some estimates were combinations of others",
+            "covariance is not positive definite, as if some estimates were combinations of others: the least "
+            f"eigenvalue of its correlations is {least:.2g}",
             "correlations that can hold together",
             "fewer effects of one study, or smaller correlations",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -29,7 +30,8 @@ def read_csv(path: str | Path, *, encoding: str | None = None, delimiter: str | 
     encoding : str, optional
         How its text is written; by default as a byte order mark says, else UTF-8. A byte order mark is removed.
     delimiter : str, optional
-        What separates the cells; by default comma, semicolon, tab or bar, whichever divides the header into most names.
+        What separates the cells; by default what a first line ``sep=;`` tells, else comma, semicolon, tab or bar,
+        whichever divides the header into most names.
 
     Returns
     -------
@@ -56,6 +58,9 @@ def read_csv(path: str | Path, *, encoding: str | None = None, delimiter: str | 
     text = decoded(path, content, encoding)
     if not text.strip():
         raise InputError(f"{path.name} is empty", "a header and one row for each study")
+    told = _TOLD.match(text)  # the delimiter, in a line of its own, as Excel writes it
+    if told:
+        text, delimiter = "\n" + text[told.end() :], delimiter or told[1]
     if delimiter is not None and not _separates(delimiter):
         raise InputError(f"delimiter = {delimiter!r}", "one character between the cells", "delimiter=';'")
     chosen = delimiter or detected_delimiter(path.name, text)
@@ -77,6 +82,9 @@ def read_csv(path: str | Path, *, encoding: str | None = None, delimiter: str | 
     frame = pd.DataFrame({name: pd.Series(column, dtype=object) for name, column in zip(header, cells, strict=True)})
     frame.attrs = {"encoding": encoding, "delimiter": chosen}
     return frame
+
+
+_TOLD = re.compile(r'"?sep=([^\w\s"]|\t)"?[ \t]*(?:\r\n?|\n)', re.IGNORECASE)
 
 
 def _separates(delimiter: object) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from poolwise.errors import InputError, listing, nearest
+from poolwise.errors import InputError, listing, nearest, shown
 from poolwise.intake.cells import Remark
 from poolwise.intake.columns import Column, column_name
 from poolwise.intake.headers import folded, group_of, recognised, study_column
@@ -87,6 +87,10 @@ def laid_out(
     InputError
         For a table on its side, arms of which nobody knows which is the control, studies without two arms.
     """
+    if columns is not None and not isinstance(columns, Mapping):
+        raise InputError(
+            f"columns = {shown(columns)}", "a mapping from statistics to columns", "columns={'n1': 'your column'}"
+        )
     layout = _without_repetitions(_below_title(Layout(there, dict(columns or {}))))
     _check_upright(layout.columns)
     if arm is None and reference is not None:

@@ -224,11 +224,11 @@ def value_remarks(
             )
         )
     else:
-        remarks += _against_sizes(se, n, scale, rows)
+        remarks += _against_sizes(y, se, n, scale, rows)
     return (*remarks, *_uneven(se, rows))
 
 
-def _against_sizes(se: Array, n: Array, scale: Scale, rows: Rows) -> list[Remark]:
+def _against_sizes(y: Array, se: Array, n: Array, scale: Scale, rows: Rows) -> list[Remark]:
     """Standard errors that the sample sizes make impossible, or all but."""
     least = VARIANCE_TIMES_N.get(scale.name)
     if least is None:
@@ -237,7 +237,8 @@ def _against_sizes(se: Array, n: Array, scale: Scale, rows: Rows) -> list[Remark
     usual = np.sqrt(least / np.maximum(n - (3.0 if exact else 0.0), 1.0))
     odd = se < (1.0 - INCONSISTENT) * usual
     if exact or scale.name == "SMD":
-        odd |= se > ((1.0 + INCONSISTENT) if exact else UNEVEN_ARMS) * usual
+        most = usual if exact else np.sqrt(usual**2 + y**2 / (2.0 * np.maximum(n - 2.0, 1.0)))  # of a large difference
+        odd |= se > ((1.0 + INCONSISTENT) if exact else UNEVEN_ARMS) * most
     if not odd.any():
         return []
     told = listing(f"{rows.name(row)}: se {se[row]:.3g}, n {n[row]:g}" for row in np.flatnonzero(odd).tolist())

@@ -497,7 +497,13 @@ def _estimated(
     if converted.doubts:
         told = listing((f"{rows.name(row)}: {words}" for row, words in converted.doubts.items()), 3, separator="; ")
         remarks.append(Remark(f"statistics of one row that do not agree, beyond rounding: {told}; check the report"))
-    own = given.estimating({"y": converted.y, "v": converted.v, "n": converted.n}, remarks, absent)
+    silent = _silent(read, converted)
+    absent |= silent
+    y, v, n = (
+        np.where([row in silent for row in range(len(x))], np.nan, x) for x in (converted.y, converted.v, converted.n)
+    )
+    own = given.estimating({"y": y, "v": v, "n": n}, remarks, absent)
+    own = replace(own, advice=SILENT if silent else own.advice)
     own = replace(own, columns={**own.columns, "derivation": Column(_paths(read, converted, adjusted))})
     return replace(own, moderators=_beside(own.moderators, read, converted, adjusted))
 
@@ -530,6 +536,32 @@ def _no_table(read: ReportedCells, converted: Converted) -> list[Remark]:
         return []
     told = listing(f"{read.rows.name(row)}: or = {read.numbers['or'][row]:g}" for row in odd)
     return [Remark(f"no table of whole people with these margins has such an odds ratio, the nearest is taken: {told}")]
+
+
+SILENT = (
+    "trials without events, or with nothing else, in both arms say nothing of a ratio; "
+    "Effects.from_counts(..., drop00=False) keeps them, for BinomialNormal() and PoissonNormal()"
+)
+_RATIOS_OF_COUNTS = frozenset({"OR", "RR", "PETO", "OR2DL", "OR2DN", "YUQ", "YUY", "IRR"})
+
+
+def _silent(read: ReportedCells, converted: Converted) -> dict[int, str]:
+    """Rows whose way is a ratio of counts that say nothing of it, which `from_counts` leaves out, too."""
+    ratio = np.array([way.split(" from ")[0] in _RATIOS_OF_COUNTS for way in converted.way])
+    pairs = (("a", "events1", "n1", "b"), ("c", "events2", "n2", "d"))
+    told: dict[int, str] = {}
+    for words, counts in (
+        ("everybody of both arms had the event", [_either(read, other, n, events) for _, events, n, other in pairs]),
+        ("no event in either arm", [_either(read, cell, events) for cell, events, _, _ in pairs]),
+    ):
+        told |= dict.fromkeys(np.flatnonzero(ratio & (counts[0] == 0.0) & (counts[1] == 0.0)).tolist(), words)
+    return told
+
+
+def _either(read: ReportedCells, cell: str, whole: str, part: str | None = None) -> Array:
+    """A cell of a table by row, or what is left of its group without a part."""
+    rest = read.known(whole) - (read.known(part) if part else 0.0)
+    return np.where(np.isnan(read.known(cell)), rest, read.known(cell))
 
 
 def _without_way(

@@ -368,6 +368,9 @@ def _columns(given: Given) -> tuple[Columns, Rows, tuple[Remark, ...]]:
         derivation=_words(given, "derivation", k),
         combined=_combined(own.get("combined"), k, named),
     )
+    blank = np.array([not outcome for outcome in columns.outcome], dtype=bool)
+    if blank.any() and not blank.all():
+        told += (Remark(f"no outcome is named for {named.names(blank)}, which counts as an outcome of its own"),)
     texts = {"study": study, "study_as_given": columns.study_as_given, "outcome": columns.outcome}
     check_texts(texts, columns.moderators)
     return columns, named, (*history, *read_y, *more, *told)
@@ -499,6 +502,8 @@ def _moderators(given: Given, k: int, named: Rows) -> tuple[pd.DataFrame, tuple[
             "other names",
             "leaving them out of the moderators; designs can use 'se' and 'n' as they are",
         )
+    if any(not name.strip() for name in table.columns):
+        raise InputError("a moderator has no name", "a name for each column", "{'dose': [...]}")
     columns: dict[str, Values] = {}
     said: tuple[Remark, ...] = ()
     for name, cells in table.columns.items():

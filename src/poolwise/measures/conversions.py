@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +13,20 @@ from poolwise.errors import InputError, listing
 from poolwise.measures.estimate import Estimate, estimate
 from poolwise.measures.means import small_sample_factor
 from poolwise.measures.standardised import COX, LOGISTIC
-from poolwise.measures.statistics import ANY, NOT_NEGATIVE, PEOPLE, RISK, SIGN, read
+from poolwise.measures.statistics import (
+    ANY,
+    CORRELATION,
+    NOT_NEGATIVE,
+    PEOPLE,
+    PROPORTION,
+    RELIABILITY,
+    RISK,
+    SHARE,
+    SIGN,
+    Domain,
+    in_one_order,
+    read,
+)
 from poolwise.settings import check_option
 
 Array = NDArray[np.float64]
@@ -24,6 +37,15 @@ type Change = Callable[[Array, Arrays], tuple[Array, Array]]
 SD_RATIOS = {"logistic": LOGISTIC, "normal": COX}
 """Log odds ratio over standardised difference: of logistic responses, and of normal ones (Cox & Snell 1989)."""
 _EXTRAS = {"n1": PEOPLE, "n2": PEOPLE, "base_rate": RISK}
+_DOMAINS: dict[str, Domain] = {
+    "r": CORRELATION,
+    "RD": Domain("a risk difference from -1 to 1", lambda x: np.isfinite(x) & (np.abs(x) <= 1.0)),
+    **dict.fromkeys(("r2", "eta2"), SHARE),
+    **dict.fromkeys(("AUC", "proportion"), PROPORTION),
+    "rate": NOT_NEGATIVE,
+    "alpha": RELIABILITY,
+}
+"""What estimates of a measure can be; any number for the others."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +126,8 @@ def _z_to_r(y: Array, _: Arrays) -> tuple[Array, Array]:
 
 def _odds_to_risk(y: Array, extra: Arrays) -> tuple[Array, Array]:
     base = extra["base_rate"]
-    scale = 1.0 - base + base * np.exp(y)
-    return y - np.log(scale), (1.0 - base) / scale
+    log_scale = np.logaddexp(np.log1p(-base), np.log(base) + y)  # of 1 - p + p OR, for any odds ratio
+    return y - log_scale, np.exp(np.log1p(-base) - log_scale)
 
 
 def _risk_to_odds(y: Array, extra: Arrays) -> tuple[Array, Array]:
@@ -304,12 +326,13 @@ def convert(
     Returns
     -------
     Estimate
-        NaN where the new measure does not exist (a risk above 1).
+        NaN where the new measure does not exist (a risk above 1), which a note tells.
 
     Raises
     ------
     InputError
-        For an unknown measure, two measures without a path, and where the path needs what was not given.
+        For an unknown measure, two measures without a path, estimates that the source cannot have, and where
+        the path needs what was not given.
 
     Notes
     -----
@@ -331,8 +354,11 @@ def convert(
     for name, measure in (("source", source), ("target", target)):
         check_option(name, measure, MEASURES, error=InputError)
     check_option("responses", responses, SD_RATIOS, error=InputError)
-    y, v = read(source, {"y": (y, ANY), "v": (v, NOT_NEGATIVE)})
-    extra = _extras(source, {"n1": n1, "n2": n2, "base_rate": base_rate})
+    named = {"y": y, "v": v, "n1": n1, "n2": n2, "base_rate": base_rate, "sign": sign}
+    given = in_one_order(source, {name: values for name, values in named.items() if values is not None})
+    y, v = read(source, {"y": (given.pop("y"), _DOMAINS.get(source, ANY)), "v": (given.pop("v"), NOT_NEGATIVE)})
+    sign, missing_before = given.pop("sign", None), np.isnan(y + v)
+    extra = _extras(source, given)
     path = path_between(source, target, responses=responses)
     if path is None:
         told = f"{source} and {target} are no measures of one thing"
@@ -346,11 +372,16 @@ def convert(
             v = v * slope**2
         if step.source in _UNSIGNED:
             y = y * _sign(step.source, sign)
-    return estimate(target, y, v, tuple(f"{step.source} to {step.target}: {step.words}" for step in path))
+    found = estimate(target, y, v, tuple(f"{step.source} to {step.target}: {step.words}" for step in path))
+    gone = int((np.isnan(found.y) & ~missing_before).sum())
+    if not gone:
+        return found
+    told = f"{target}: {gone} of {found.y.size} estimates have no value on this measure"
+    return replace(found, notes=(*found.notes, told))
 
 
-def _extras(source: str, extras: dict[str, ArrayLike | None]) -> Arrays:
-    given = {name: (values, _EXTRAS[name]) for name, values in extras.items() if values is not None}
+def _extras(source: str, extras: dict[str, ArrayLike]) -> Arrays:
+    given = {name: (values, _EXTRAS[name]) for name, values in extras.items()}
     return dict(zip(given, read(source, given), strict=True)) if given else {}
 
 

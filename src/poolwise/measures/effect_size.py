@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from poolwise.errors import InputError, closest, listing
 from poolwise.measures.catalogue import MEASURES, OPTIONS, Derivation, Measure
 from poolwise.measures.estimate import Estimate
+from poolwise.measures.statistics import in_one_order
 from poolwise.settings import check_option
 
 _KNOWN = sorted({name for measure in MEASURES.values() for route in measure.routes for name in route})
@@ -76,6 +77,7 @@ def effect_size(measure: str, **statistics: ArrayLike | str | bool) -> Estimate:
     settings = {name: value for name, value in statistics.items() if name in OPTIONS and value is not None}
     values = {name: value for name, value in statistics.items() if name not in OPTIONS and value is not None}
     _check_names(chosen, settings, values)
+    values = in_one_order(measure, values)
     route, derivation = _route(chosen, values)
     unused = [name for name in values if name not in route]
     reported = [values[name] for name in route]

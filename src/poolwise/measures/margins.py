@@ -9,12 +9,23 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from poolwise.errors import InputError, listing, warn
-from poolwise.measures.statistics import NOT_NEGATIVE, P_VALUE, PEOPLE, POSITIVE, SIGN, Domain, read, refuse, whole
+from poolwise.measures.statistics import (
+    NOT_NEGATIVE,
+    P_VALUE,
+    PEOPLE,
+    SIGN,
+    Domain,
+    in_one_order,
+    read,
+    refuse,
+    whole,
+)
 from poolwise.settings import check_flag
 
 Array = NDArray[np.float64]
 
 _ASSOCIATION = Domain("a number from -1 to 1", lambda x: np.isfinite(x) & (np.abs(x) <= 1.0))
+_RATIO = Domain("a ratio from 1e-30 to 1e30", lambda x: (x >= 1e-30) & (x <= 1e30))  # squares are numbers
 _EVENTS = whole(0)
 ROUNDED = 0.5
 """By how much a cell may be rounded: more, and the measure does not belong to these margins."""
@@ -97,11 +108,14 @@ def cells_of_margins(
         raise InputError(f"cells_of_margins has {told}", f"one of {', '.join(_WAYS)}")
     check_flag("yates", yates, error=InputError)
     check_flag("rounded", rounded, error=InputError)
-    size = {"n": (n, PEOPLE), "n1": (n1, PEOPLE), "events": (events, _EVENTS)}
+    handed = {"n": n, "n1": n1, "events": events, "sign": sign} | given
+    there = in_one_order(_TABLE, {name: values for name, values in handed.items() if values is not None})
+    sign = there.get("sign")
+    size = {"n": (there["n"], PEOPLE), "n1": (there["n1"], PEOPLE), "events": (there["events"], _EVENTS)}
     n, n1, e = np.broadcast_arrays(*read(_TABLE, size))
     refuse(_TABLE, (n1 >= n) | (e > n), "a margin exceeds n", "n1 below n, events up to n")
-    ((name, value),) = given.items()
-    (measure,) = read(_TABLE, {name: (value, _WAYS[name][0])})
+    (name,) = given
+    (measure,) = read(_TABLE, {name: (there[name], _WAYS[name][0])})
     if name in ("chi2", "p"):
         measure = _phi_of_test(n, n1, e, measure if name == "chi2" else _chi2(measure), sign, yates)
     a = _WAYS[name][1](n, n1, e, measure)
@@ -185,8 +199,8 @@ def _phi_of_test(n: Array, n1: Array, e: Array, chi2: Array, sign: ArrayLike | N
 
 _TABLE = "2 x 2 table"
 _WAYS: dict[str, tuple[Domain, Callable[[Array, Array, Array, Array], Array]]] = {
-    "odds_ratio": (POSITIVE, _of_odds),
-    "risk_ratio": (POSITIVE, _of_risk),
+    "odds_ratio": (_RATIO, _of_odds),
+    "risk_ratio": (_RATIO, _of_risk),
     "phi": (_ASSOCIATION, _of_phi),
     "yule_q": (_ASSOCIATION, _of_q),
     "yule_y": (_ASSOCIATION, _of_y),

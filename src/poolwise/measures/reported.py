@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from poolwise.errors import InputError, warn
-from poolwise.measures.statistics import ANY, P_VALUE, POSITIVE, read, refuse, whole
+from poolwise.measures.statistics import ANY, P_VALUE, POSITIVE, in_one_order, read, refuse, whole
 from poolwise.settings import check_option, check_prob
 
 Array = NDArray[np.float64]
@@ -94,6 +94,10 @@ def standard_error(
     sources = {"lower and upper": lower is not None or upper is not None, "p": p is not None}
     sources |= {"z": z is not None, "t": t is not None}
     named = [name for name, is_there in sources.items() if is_there]
+    handed = {"y": y, "lower": lower, "upper": upper, "p": p, "z": z, "t": t, "df": df}
+    there = in_one_order("standard error", {name: values for name, values in handed.items() if values is not None})
+    y = there["y"]
+    lower, upper, p, z, t, df = (there.get(name) for name in ("lower", "upper", "p", "z", "t", "df"))
     if len(named) != 1:
         found = " and ".join(named) if named else "none"
         raise InputError(f"standard_error has {len(named)} sources: {found}", "one of lower and upper, p, z, t")
@@ -105,6 +109,7 @@ def standard_error(
         y, statistic = read("standard error", {"y": (y, ANY), named[0]: (reported, ANY)})
         refuse("standard error", y * statistic < 0.0, f"y and {named[0]} differ in sign", "the same sign")
         refuse("standard error", statistic == 0.0, f"{named[0]} is 0, which tells no standard error", "an interval")
+        _refuse_zero(y, named[0])
         return np.abs(y / statistic)
     return _from_limits(y, lower, upper, _quantile(df, (1.0 + check_prob(prob)) / 2.0))
 
@@ -117,7 +122,13 @@ def _from_p(y: ArrayLike, p: ArrayLike | None, sides: int | None, df: ArrayLike 
     refuse(
         "standard error", p >= (1.0 if sides == 2 else 0.5), f"p of a {sides}-sided test tells no standard error", ""
     )
+    _refuse_zero(y, "p")
     return np.abs(y) / -_quantile(df, p / sides)
+
+
+def _refuse_zero(y: Array, test: str) -> None:
+    """Refuse an estimate of 0, which has the same test whatever its standard error."""
+    refuse("standard error", y == 0.0, f"y is 0, of which {test} tells no standard error", "an interval")
 
 
 def _from_limits(y: ArrayLike, lower: ArrayLike | None, upper: ArrayLike | None, q: Array) -> Array:
@@ -226,9 +237,10 @@ def mean_sd(
     order = dict(zip(named, values, strict=True))
     for low, high in pairwise(values):
         refuse("mean and sd", low > high, "order statistics out of order", "minimum <= q1 <= median <= q3 <= maximum")
-    if "q1" not in order:
-        return _from_range(n, order)
-    return _from_quartiles(n, order) if "minimum" not in order else _from_five(n, order)
+    with np.errstate(invalid="ignore"):  # values that are all the same are not skewed
+        if "q1" not in order:
+            return _from_range(n, order)
+        return _from_quartiles(n, order) if "minimum" not in order else _from_five(n, order)
 
 
 def _from_range(n: Array, order: dict[str, Array]) -> MeanSd:

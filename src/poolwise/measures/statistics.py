@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poolwise.errors import InputError, shown
+from poolwise.errors import InputError, listing, shown
 
 Array = NDArray[np.float64]
 _MOST_NAMED = 5
@@ -72,10 +73,11 @@ def read(measure: str, statistics: Mapping[str, tuple[ArrayLike, Domain]]) -> li
     Raises
     ------
     InputError
-        For what is no number, shapes that do not broadcast, and numbers outside their domain: all of them at once,
-        with their places.
+        For what is no number, shapes that do not broadcast, labels that disagree, and numbers outside their
+        domain: all of them at once, with their places.
     """
-    arrays = {name: _floats(measure, name, values) for name, (values, _) in statistics.items()}
+    given = in_one_order(measure, {name: values for name, (values, _) in statistics.items()})
+    arrays = {name: _floats(measure, name, values) for name, values in given.items()}
     try:
         np.broadcast_shapes(*(array.shape for array in arrays.values()))
     except ValueError:
@@ -89,6 +91,57 @@ def read(measure: str, statistics: Mapping[str, tuple[ArrayLike, Domain]]) -> li
     if wrong:
         raise InputError(f"{measure}: " + "; ".join(wrong))
     return list(arrays.values())
+
+
+def in_one_order[Values](measure: str, statistics: Mapping[str, Values]) -> dict[str, Values]:
+    """The statistics with the rows of each in the order of the first one that carries labels.
+
+    Labels are the index of a series of pandas, or the coordinate of an array of xarray. What has one row stands for
+    all, and what carries no labels is taken as it stands where all labels agree.
+
+    Parameters
+    ----------
+    measure : str
+        For messages.
+    statistics : mapping of str to array_like
+        By name, as handed in.
+
+    Returns
+    -------
+    dict
+        The same names.
+
+    Raises
+    ------
+    InputError
+        For labels that are not the same; for the same in another order where something without labels stands beside.
+    """
+    labelled = {name: _labels(values) for name, values in statistics.items()}
+    labels = {name: own for name, own in labelled.items() if own is not None and len(own) > 1}
+    if len(labels) < 2:
+        return dict(statistics)
+    first, reference = next(iter(labels.items()))
+    moved = {name: own for name, own in labels.items() if not own.equals(reference)}
+    bare = [name for name, values in statistics.items() if name not in labels and np.size(np.asarray(values)) > 1]
+    result = dict(statistics)
+    for name, own in moved.items():
+        places = own.get_indexer(reference) if own.is_unique and len(own) == len(reference) else np.array([-1])
+        if (places < 0).any() or bare:
+            beside = f"; without labels: {listing(bare)}" if bare else ""
+            told = f"{measure}: {name} is labelled {listing(own)} and {first} {listing(reference)}{beside}"
+            raise InputError(told, "the same labels in one order", "columns of one frame, or .to_numpy() of each")
+        rows: Any = getattr(statistics[name], "iloc", statistics[name])
+        result[name] = rows[places]
+    return result
+
+
+def _labels(values: object) -> Any:
+    """The labels of the rows, as an index of pandas; None where there are none."""
+    index = getattr(values, "index", None)
+    if index is not None and not callable(index):
+        return index if hasattr(index, "get_indexer") else None
+    dims: tuple[Any, ...] = getattr(values, "dims", ())
+    return values.indexes.get(dims[0]) if len(dims) == 1 and hasattr(values, "indexes") else None
 
 
 def refuse(measure: str, wrong: NDArray[np.bool_], what: str, expected: str, advice: str = "") -> None:

@@ -1,4 +1,4 @@
-"""Priors on mean effects that lie far from what the studies say."""
+"""Priors on mean effects and on tau that lie far from what the studies say."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from poolwise.closed_form.inference import coefficients
-from poolwise.closed_form.least_squares import prepare
+from poolwise.closed_form.least_squares import fit_at, prepare, quadratic
 from poolwise.closed_form.tau2 import dersimonian_laird
 from poolwise.design import Design
 from poolwise.effects import Effects
@@ -27,14 +28,16 @@ WITH_ONE_MEAN = (
 WITH_WEIGHTED_MEANS = (*WITH_ONE_MEAN, Subgroups)
 QUARTILES = np.array([0.25, 0.5, 0.75])
 FAR = 5.0  # standard deviations of prior and estimate together
+NEARLY_ALL = 0.9999  # of a prior on tau
 
 
 def far_priors(model: object, effects: Effects, design: Design | None = None) -> tuple[str, ...]:
-    """A sentence for each prior on a mean effect that is far from the estimate by the studies alone.
+    """A sentence for each prior on a mean effect, or on tau, that is far from the estimate by the studies alone.
 
     The distance |b - m| over sqrt(s^2 + se(b)^2), b by weighted least squares at the estimate of DerSimonian and Laird,
-    m the prior's median and s its standard deviation: the estimate's place in its own prior predictive law. A prior
-    whose standard deviation does not exist gives way to the data, and is never far.
+    but at no tau beyond which the prior on tau has less than a ten-thousandth, m the prior's median and s its standard
+    deviation: the estimate's place in its own prior predictive law. A prior whose standard deviation does not exist
+    gives way to the data, and is never far. A prior on tau is far where Q at that tau is as improbable.
 
     Parameters
     ----------
@@ -57,6 +60,38 @@ def far_priors(model: object, effects: Effects, design: Design | None = None) ->
     ----------
     Evans & Moshonov 2006, Bayesian Analysis 1:893, 10.1214/06-BA129, for prior-data conflict.
     """
+    reach = _reach(model, effects)
+    return (*_far_means(model, effects, design, reach), *_far_spread(model, effects, design, reach))
+
+
+def _reach(model: object, effects: Effects) -> float:
+    """The tau below which the prior on it has nearly all; infinite where it does not matter."""
+    prior = model.tau if isinstance(model, RandomEffects | MetaRegression) else None
+    if prior is None or not prior.proper or prior.from_variances or isinstance(prior, Fixed):
+        return math.inf
+    return float(prior.ppf(NEARLY_ALL)) if np.ptp(effects.y) > FAR * float(effects.se.min()) else math.inf
+
+
+def _far_spread(model: object, effects: Effects, design: Design | None, reach: float) -> tuple[str, ...]:
+    if not np.ptp(effects.y) > FAR * reach or not isinstance(model, RandomEffects | MetaRegression):
+        return ()
+    if isinstance(model, MetaRegression):
+        if model.takes_uncertain or model.pooled:
+            return ()
+        design = model.design(effects) if design is None else design
+    data = prepare(effects.y, effects.v, None if design is None else design.X)
+    q, df = quadratic(fit_at(data, np.array([reach**2]))).item(), effects.k - data.p
+    if df < 1 or special.chdtrc(df, q) > 2.0 * special.ndtr(-FAR):
+        return ()
+    tau = math.sqrt(dersimonian_laird(data).value.item())
+    return (
+        f"the prior {model.tau} on tau puts {100.0 * NEARLY_ALL:.4g} % below {reach:.3g}, and the studies differ by "
+        f"far more (tau by DerSimonian and Laird {tau:.3g}), so that the posterior is a compromise which neither "
+        "supports; check its unit",
+    )
+
+
+def _far_means(model: object, effects: Effects, design: Design | None, reach: float) -> tuple[str, ...]:
     judged = [prior for prior in _priors(model) if _may_be_far(prior)]
     weighted = isinstance(model, WITH_WEIGHTED_MEANS) and not _has_coefficients(model)
     if not judged or (weighted and all(_near_all(prior, effects) for prior in judged)):
@@ -66,7 +101,9 @@ def far_priors(model: object, effects: Effects, design: Design | None = None) ->
     named, X = _coefficients(model, effects, design)
     if effects.k <= len(named) or not named:
         return ()
-    estimated = coefficients(dersimonian_laird(prepare(effects.y, effects.v, X)).fit, "wald")
+    data = prepare(effects.y, effects.v, X)
+    tau2 = np.minimum(dersimonian_laird(data).value, reach**2)
+    estimated = coefficients(fit_at(data, tau2), "wald")
     told = []
     for (name, prior), b, se in zip(named.items(), estimated.beta[0].tolist(), estimated.se[0].tolist(), strict=True):
         if not _may_be_far(prior):

@@ -108,6 +108,8 @@ def forest_frame(
     """
     result, beside = results_of(result, beside)
     null = result.effects.scale.null_value
+    if not math.isfinite(as_number(threshold)):
+        raise InputError(f"threshold = {shown(threshold)}", "a finite number on the analysis scale", "threshold=0.1")
     at = threshold or null
     _check_scales(result, beside)
     _check_rope(rope, null)

@@ -141,7 +141,8 @@ def forest(
 
 
 def _inches(ax: Axes) -> float:
-    return float(ax.get_position().width * _canvas.figure_of(ax).get_size_inches()[0])
+    whole = _canvas.figure_of(ax).get_size_inches()[0]  # which refuses what is no axes
+    return float(ax.get_position().width * whole)
 
 
 def _drawn(picture: Picture, page: Page, title: str, ax: Axes | None) -> Axes:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from poolwise.coding.prisma import Flow
+from poolwise.errors import InputError
 from poolwise.plot import _theme
 from poolwise.plot._canvas import figure_of
 from poolwise.plot._plain import plain_text
+from poolwise.settings import check_instance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,6 +38,9 @@ def prisma(flow: Flow, *, ax: Axes | None = None) -> Axes:
     """
     import matplotlib.pyplot as plt
 
+    check_instance(
+        "plot.prisma", flow, Flow, expected="a Flow", advice="plot.prisma(pw.coding.prisma({...}))", error=InputError
+    )
     rows = _rows(flow)
     heights = [LINE * (max(len(left), len(right)) + 1) for left, right in rows]
     total = sum(heights) + GAP * (len(rows) + 1)

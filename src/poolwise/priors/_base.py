@@ -52,18 +52,24 @@ def check_positive(prior: Prior, *names: str) -> None:
             raise ModelError(
                 f"{type(prior).__name__} has {name} = {shown(value)}", f"a finite {name} above 0", f"{name}=0.5"
             )
+        if value < LEAST_WIDTH:
+            raise ModelError(
+                f"{type(prior).__name__} has {name} = {shown(value)}",
+                f"a {name} of at least {LEAST_WIDTH:g}",
+                f"{name}=0.5",
+            )
 
 
 def check_width(prior: Prior, name: str) -> None:
     """Raise a ModelError for a width of a prior on a mean whose square leaves double precision."""
-    check_positive(prior, name)
     value = getattr(prior, name)
-    if not LEAST_WIDTH <= value <= 1.0 / LEAST_WIDTH:
+    if 0.0 < as_number(value) < math.inf and not LEAST_WIDTH <= value <= 1.0 / LEAST_WIDTH:
         raise ModelError(
             f"{type(prior).__name__} has {name} = {shown(value)}",
             f"a {name} from {LEAST_WIDTH:g} to {1.0 / LEAST_WIDTH:g}, whose square is a number",
             "Fixed(value) for a mean that is known, Flat() for a prior that says nothing",
         )
+    check_positive(prior, name)
 
 
 def check_finite(prior: Prior, *names: str) -> None:

@@ -52,7 +52,7 @@ def check_vectorised(function: Callable[[Array], Array], name: str) -> None:
     try:
         with np.errstate(all="ignore"):
             shape = np.shape(np.asarray(function(x), dtype=float))
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # whatever somebody else's function raises
         raise ModelError(
             f"{name} fails on an array of shape {x.shape}: {error}",
             "a function that takes an array and returns one of the same shape",

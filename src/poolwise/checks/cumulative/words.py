@@ -34,7 +34,7 @@ def settled_sentence(frame: pd.DataFrame, settled: int, order: str, effects: Eff
     studies = frame[frame["step"] > 0]
     total, last = len(studies), frame.iloc[-1]
     name, scale = str(last["quantity"]), effects.scale
-    what = f"the {show.level(float(last['prob']))} interval for {show.symbol(name)}"
+    what = f"the {show.level(float(last['prob']))} {show.kind(str(last['interval']))} for {show.symbol(name)}"
     ends = _interval(last, scale, name)
     made = "; the studies are reconstructed, so that their order by effect or precision is made up" * (
         effects.reconstructed
@@ -69,8 +69,9 @@ def caveat(result: Result, prob: float) -> str:
             f"one of them misses the true value more often than in {100.0 * (1.0 - prob):g} % of cases."
         )
     return (
-        "Each posterior is what it is under its prior and its model, however often one looks; that the verdict changed "
-        "at one study says nothing of how often it would have, had the studies come in another order."
+        f"Each posterior is what it is under its prior ({show.greek(result.prior)}) and its model, however often one "
+        "looks; that the verdict changed at one study says nothing of how often it would have, had the studies come in "
+        "another order."
     )
 
 

@@ -93,7 +93,11 @@ def estimable(k: int, status: Sequence[str]) -> tuple[int, ...]:
     """The units of which the others can tell what to expect; a ModelError where there is none."""
     expected = tuple(i for i, word in enumerate(status) if word == "ok")
     if not expected:
-        raise ModelError(f"with k = {k} no study can be left out: {status[0]}", "more studies, or proper priors")
+        why = {
+            "not_estimable": "the others tell no mean effect",
+            "improper_posterior": "the posterior of the others is improper",
+        }.get(status[0], status[0])
+        raise ModelError(f"with k = {k} no study can be left out: {why}", "more studies, or proper priors")
     return expected
 
 

@@ -356,12 +356,16 @@ def _told_of_influence(influence: pd.DataFrame, scale: Scale) -> list[str]:
         if row.flips:
             flipped.setdefault(row.quantity, []).append(row.left_out)
     out.extend(
-        f"The interval for {show.symbol(quantity)} {_where(quantity, now[quantity], scale)} with all studies, and the "
-        f"answer changes without {listing(names, most=20)}."
+        f"The credible interval for {show.symbol(quantity)} {_where(quantity, now[quantity], scale)} with all studies, "
+        f"and the answer changes without {listing(names, most=20)}."
         for quantity, names in flipped.items()
     )
     if means_only and not flipped:
-        out.append("Under these priors no single study decides on which side of no effect an interval lies.")
+        level, prior = show.level(float(influence["prob"].iloc[0])), show.greek(str(influence["prior"].iloc[0]))
+        told = f"no single study decides on which side of no effect a {level} credible interval lies"
+        pair = len({row.left_out for row in without}) == 2
+        alone = " Of two studies, what is left is one, and the priors." if pair else ""
+        out.append(f"Under {prior} {told}.{alone}")
     return out
 
 
