@@ -9,7 +9,8 @@ from scipy import stats
 
 import poolwise as pw
 from poolwise.quadrature.boxes.variables import OnLine
-from poolwise.quadrature.boxes.whitened import Target, whitened
+from poolwise.quadrature.boxes.slices import Target
+from poolwise.quadrature.boxes.whitened import whitened
 
 P = np.array([0.01, 0.2, 0.5, 0.9, 0.999])
 FIRST = np.array([-12.0, -5.0, -2.0, 0.0, 2.0, 5.0, 12.0])
