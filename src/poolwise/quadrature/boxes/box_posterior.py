@@ -33,7 +33,7 @@ TOLERANCE = {
     1: 1e-10,
     2: 1e-8,
     3: 1e-5,
-    4: 1e-4,
+    4: 1e-3,
 }  # of the last Legendre coefficients; errors seen are 1e4 times smaller
 
 ROUNDS = {1: 3, 2: 3, 3: 3, 4: 1}  # of refining; lattices of three variables are at their finest in the first

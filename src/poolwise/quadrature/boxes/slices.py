@@ -27,12 +27,12 @@ Block = tuple[Array, Array, Array, Array]  # first variable, centres, roots and 
 
 NATS = {2: 27.0, 3: 19.0}  # below its maximum at which a density of so many variables is left out: 2e-12 and 6e-9
 LEAST_NATS = 9.0  # of a slice that itself lies near there
-BAND = 2.0  # nats above that whose probability stands for what is left out, and exceeds it
+BAND = 1.0  # nats above that whose probability stands for what is left out, and exceeds it
 COARSE = 1.2  # step of the look at where the density is, in its own standard deviations
 FIRST_REACH = 3  # coarse steps on either side of the first look
 REACH = {2: 10, 3: 7}  # and of the second, by how many variables stand on lattices
-FINER = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)  # points of the lattice to a coarse step
-FALL = 1.5
+FINER = (1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 2.75, 3.0, 3.5, 4.0)  # points of the lattice to a coarse step
+FALL = 1.6  # power of the fineness with which the logarithm of a gap falls: 2 for a normal density, 1 at worst
 MARGIN = 1.5  # nats by which a density may be higher than the coarse look has it
 ASCENTS = 12
 ENOUGH = 0.05  # change of the coordinates, in prior sds, at which the ascent ends
@@ -245,12 +245,12 @@ def slices(target: Target, first: Array, r: int, top: float, tolerance: float) -
     """
     centre, root, total = looked(target, first, r)
     nats = np.clip(NATS[r] - (top - total), LEAST_NATS, NATS[r])
-    share = np.exp(np.minimum(total - top, 0.0))
+    allowed = tolerance / np.exp(np.minimum(total - top, 0.0))
     for rows in _blocks(nats, r):
         block = _of_block((first, centre, root, nats), rows)
         table = _coarse(target, *block)
-        finer = _finer(_by_direction(_parity_of(table)), np.ones((r, len(rows))), tolerance / share[rows])
-        for which, part in _fine(target, block, table, finer, tolerance / share[rows]):
+        gap = _by_direction(_parity_of(table))
+        for which, part in _fine(target, block, table, _finer(gap, np.ones(gap.shape), allowed[rows]), allowed[rows]):
             yield rows[which], part
 
 
@@ -433,11 +433,9 @@ def _by_direction(sums: Array) -> Array:
 def _finer(gap: Array, now: Array, allowed: Array, *, again: bool = False) -> Array:
     """How many points to a coarse step resolve slices along each direction, where so many leave such gaps; (r, N).
 
-    A gap falls as exp(-c n^FALL) with the n points to a step: FALL is 2 for a normal density, and 1 where a singularity
-    in the complex plane is what counts.
+    A gap falls as exp(-c n^FALL) with the n points to a step, roughly; what falls less is refined again.
     """
-    r = len(gap)
-    enough = np.sqrt(allowed) / r
+    enough = 0.5 * np.sqrt(allowed)
     with np.errstate(divide="ignore", invalid="ignore"):
         needed = now * np.maximum(np.log(enough) / np.log(np.minimum(gap, 0.9)), 1.0) ** (1.0 / FALL)
     steps = np.array(FINER)

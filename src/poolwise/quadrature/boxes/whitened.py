@@ -31,7 +31,7 @@ ACROSS = 3.0  # and along the others
 SMOOTH = 1e-7  # probability of a slice times the mismatch of its lattice at which kernels are put on it
 ROUNDS = 4  # of halving the edges between which the first variable is looked for
 ENOUGH_EDGES = 4
-INNER = 0.02  # share of the tolerance to which a slice is resolved, whose coefficients are not smoother
+INNER = {2: 0.02, 3: 0.002}  # share of the tolerance to which a slice is resolved, whose coefficients are not smoother
 LEFT_OUT = {2: 1e-9, 3: 1e-7}  # probability of slices that a law leaves out, by how many variables stand on lattices
 HIGHER = 1.5  # times as high a density may be as the kernels it is drawn by
 
@@ -58,7 +58,7 @@ def whitened(target: Target, edges: Array, r: int, tolerance: float) -> Whitened
 
     def evaluate(x: Array) -> Array:
         out = np.empty((1, x.shape[1]))
-        for which, part in slices(target, x[0], r, top, INNER * tolerance):
+        for which, part in slices(target, x[0], r, top, INNER[r] * tolerance):
             out[0, which] = part.log_total
             parts.append(part)
         return out
