@@ -10,7 +10,9 @@ from poolwise.errors import InputError, ModelError
 from poolwise.fit import PAIRS
 from support.biased_studies import studies
 
-TABLE = studies([0.5, 0.1, 0.3, -0.2, 0.7, 0.4], [0.1, 0.2, 0.15, 0.3, 0.25, 0.2], scale="SMD", provenance="reconstructed")
+TABLE = studies(
+    [0.5, 0.1, 0.3, -0.2, 0.7, 0.4], [0.1, 0.2, 0.15, 0.3, 0.25, 0.2], scale="SMD", provenance="reconstructed"
+)
 UP = {"direction": "positive"}
 MODELS = [model for model in PAIRS if "direction" in {field.name for field in fields(model)}]
 METHODS = [method for name, method in vars(pw.bias).items() if isfunction(method) and not name.startswith("_")]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from poolwise.quadrature.boxes.boxes import Boxes, Evaluate, integrate
-from poolwise.quadrature.boxes.variables import OnLine, Variable
 from poolwise.quadrature.boxes.slices import Target
+from poolwise.quadrature.boxes.variables import OnLine, Variable
 from poolwise.quadrature.boxes.whitened import Whitened, whitened
 from poolwise.quadrature.rules.gaussian import Basis, combination, draw
 from poolwise.quadrature.rules.mixture import NormalMixture

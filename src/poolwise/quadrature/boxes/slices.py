@@ -37,7 +37,9 @@ MARGIN = 1.5  # nats by which a density may be higher than the coarse look has i
 ASCENTS = 12
 ENOUGH = 0.05  # change of the coordinates, in prior sds, at which the ascent ends
 LEAST_KERNEL = 1e-7  # weight of kernels that nothing is drawn by
-POINTS_AT_ONCE = 60_000  # of lattices that are worked out together: their arrays stay where a processor has them at hand
+POINTS_AT_ONCE = (
+    60_000  # of lattices that are worked out together: their arrays stay where a processor has them at hand
+)
 
 
 @final
@@ -114,7 +116,7 @@ class Slices:
         """The first point of each slice, shape (N,)."""
         return np.cumsum(self.count) - self.count
 
-    def each(self, of_slices: Array) -> Array:
+    def each(self, of_slices: NDArray[Any]) -> NDArray[Any]:
         """Numbers of the slices, shape (N,), at each of their points, shape (P,)."""
         return np.repeat(of_slices, self.count)
 
@@ -135,16 +137,9 @@ class Slices:
         )  # fmt: skip
 
     def where(self, keep: Bools) -> Slices:
-        """Those slices of which there are points left, with some of their points."""
+        """All slices, with some of their points; each keeps one at least."""
         count = np.add.reduceat(keep, self.start, dtype=np.intp)
-        few = replace(self, count=count, index=self.index[:, keep], values=self.values[:, keep])
-        held = np.flatnonzero(count)
-        if len(held) == len(count):
-            return few
-        return Slices(
-            self.first[held], self.centre[:, held], self.root[..., held], self.step[:, held], self.nats[held],
-            count[held], few.index, few.values,
-        )  # fmt: skip
+        return replace(self, count=count, index=self.index[:, keep], values=self.values[:, keep])
 
     @property
     def points(self) -> Array:
@@ -232,7 +227,7 @@ class Slices:
         r = len(self.index)
         low = self.values[0] < self.each(self.peak - self.nats + BAND)
         for axis in range(r):
-            outermost = np.ceil((COARSE * REACH[r]) / self.step[axis] - 0.5)
+            outermost = np.floor(COARSE * REACH[r] / self.step[axis] + 1e-6)
             low |= np.abs(self.index[axis]) >= self.each(outermost)
         return low
 
@@ -245,7 +240,7 @@ def slices(target: Target, first: Array, r: int, top: float, tolerance: float) -
     """
     centre, root, total = looked(target, first, r)
     nats = np.clip(NATS[r] - (top - total), LEAST_NATS, NATS[r])
-    allowed = tolerance / np.exp(np.minimum(total - top, 0.0))
+    allowed = tolerance * np.exp(np.clip(top - total, 0.0, LARGEST))
     for rows in _blocks(nats, r):
         block = _of_block((first, centre, root, nats), rows)
         table = _coarse(target, *block)
@@ -385,6 +380,7 @@ def _on_lattice(target: Target, block: Block, table: Array, finer: Array) -> Sli
     step = np.repeat((COARSE / finer)[:, None], n, axis=1)
     count = np.bincount(cells[0], minlength=n)
     values = target.evaluate(points_of(first, centre, root, step, count, index))
+    values[0][np.isnan(values[0])] = -np.inf
     out = Slices(first, centre, root, step, nats, count, index.astype(np.int16), values)
     return out.where(values[0] > out.each(out.peak - nats))
 
@@ -452,9 +448,7 @@ def _grid(r: int, reach: int) -> Ints:
     return np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * r, indexing="ij")).reshape(r, -1)
 
 
-def points_of(
-    first: Array, centre: Array, root: Array, step: Array, count: Ints, index: NDArray[Any]
-) -> Array:
+def points_of(first: Array, centre: Array, root: Array, step: Array, count: Ints, index: NDArray[Any]) -> Array:
     """Points (d, P) of slices, of which each has so many, at indices (r, P) of its lattice."""
     out = np.empty((1 + len(centre), index.shape[1]))
     out[0] = np.repeat(first, count)

@@ -1,9 +1,7 @@
 """One standard deviation on boxes, and coefficients with normal priors on lattices given it.
 
 Boxes have no idea where in several dimensions a density lies, and ask for millions of nodes. Here only the first
-variable stands on boxes. Given it, the r others x are scaled by their own posterior, x = centre + root z, and summed on
-a lattice of z with equal steps, of which only those points are worked out that can matter. The trapezoidal rule
-integrates an analytic density that falls off on all sides to an error of order exp(-c / step).
+variable stands on boxes; given it the others are summed on the lattices of `slices`.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from numpy.typing import NDArray
 
 from poolwise.quadrature.boxes.boxes import Boxes, integrate
 from poolwise.quadrature.boxes.lattice import TINY, WIDE, Lattice, kernel_weights
-from poolwise.quadrature.boxes.slices import FINER, NATS, Slices, Target, looked, on_lattices, points_of, slices
+from poolwise.quadrature.boxes.slices import NATS, Slices, Target, looked, on_lattices, points_of, slices
 from poolwise.quadrature.boxes.variables import Variable
 from poolwise.quadrature.rules.mixture import NormalMixture, trimmed
 from poolwise.quadrature.rules.panels import Panels
@@ -31,7 +29,7 @@ ACROSS = 3.0  # and along the others
 SMOOTH = 1e-7  # probability of a slice times the mismatch of its lattice at which kernels are put on it
 ROUNDS = 4  # of halving the edges between which the first variable is looked for
 ENOUGH_EDGES = 4
-INNER = {2: 0.02, 3: 0.002}  # share of the tolerance to which a slice is resolved, whose coefficients are not smoother
+INNER = {2: 0.02, 3: 0.0008}  # share of the tolerance to which a slice is resolved, whose coefficients are not smoother
 LEFT_OUT = {2: 1e-9, 3: 1e-7}  # probability of slices that a law leaves out, by how many variables stand on lattices
 HIGHER = 1.5  # times as high a density may be as the kernels it is drawn by
 
@@ -121,7 +119,7 @@ class Whitened:
         The density of the first variable.
     parts : tuple of Slices
     weights : tuple of ndarray
-        Of the slices of each part in the density of the first variable, 0 for those that only led there.
+        Of the slices of each part in the density of the first variable.
     """
 
     target: Target
