@@ -37,9 +37,8 @@ MARGIN = 1.5  # nats by which a density may be higher than the coarse look has i
 ASCENTS = 12
 ENOUGH = 0.05  # change of the coordinates, in prior sds, at which the ascent ends
 LEAST_KERNEL = 1e-7  # weight of kernels that nothing is drawn by
-POINTS_AT_ONCE = (
-    60_000  # of lattices that are worked out together: their arrays stay where a processor has them at hand
-)
+POINTS_AT_ONCE = 60_000  # of lattices that are worked out together: arrays that fit a processor's own memory
+LARGEST = 600.0  # nats whose exponential is a number
 
 
 @final
