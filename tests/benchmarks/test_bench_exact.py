@@ -1,5 +1,9 @@
 """Speed of the exact engine. Run by `make bench`; the limits are those that were promised."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +14,7 @@ from poolwise import priors
 from support.tables import table
 
 pytestmark = pytest.mark.benchmark_long
+TESTS = Path(__file__).parents[1]
 MODEL = pw.RandomEffects(mu=priors.Normal(0, 2), tau=priors.HalfNormal(0.5))
 
 
@@ -112,6 +117,41 @@ def scaled_by(k, moderators):
     return effects, pw.LocationScale(names, beta=priors.Normal(0, 1))
 
 
-@pytest.mark.parametrize(("k", "moderators", "limit"), [(13, 2, 0.5), (200, 2, 0.5), (13, 3, 3.0)])
-def test_moderators_of_log_tau(benchmark, k, moderators, limit):
+LOG_TAU = pytest.mark.parametrize(
+    ("k", "moderators", "limit", "memory"),
+    [(13, 2, 0.5, 300), (200, 2, 0.5, 300), (13, 3, 3.0, 600), (200, 3, 3.0, 700)],
+)
+
+
+@LOG_TAU
+def test_moderators_of_log_tau(benchmark, k, moderators, limit, memory):
     record(benchmark, lambda: pw.fit(*scaled_by(k, moderators), pw.Exact()), limit, 3)
+
+
+FIRST = """
+import resource
+import poolwise as pw
+from benchmarks.test_bench_exact import scaled_by, table
+pw.fit(table("bcg"), pw.RandomEffects(), pw.Exact())  # what every first fit imports
+before = resource.getrusage(resource.RUSAGE_SELF)
+pw.fit(*scaled_by({k}, {moderators}), pw.Exact())
+after = resource.getrusage(resource.RUSAGE_SELF)
+print(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, after.ru_maxrss / 1024)
+"""
+
+
+@LOG_TAU
+def test_the_first_of_them_in_a_process(benchmark, k, moderators, limit, memory):
+    """Seconds of a processor, those in which it hands out memory among them, and megabytes."""
+    program = [sys.executable, "-c", FIRST.format(k=k, moderators=moderators)]
+    spent = []
+
+    def work():
+        out = subprocess.run(program, check=True, capture_output=True, text=True, cwd=TESTS)
+        spent.append([float(number) for number in out.stdout.split()])
+
+    benchmark.pedantic(work, rounds=3)
+    seconds, megabytes = np.median(spent, axis=0)
+    benchmark.extra_info.update({"seconds": round(seconds, 2), "megabytes": round(megabytes)})
+    assert seconds < limit
+    assert megabytes < memory

@@ -8,8 +8,9 @@ import pytest
 from scipy import stats
 
 import poolwise as pw
+from poolwise.quadrature.boxes.slices import Target
 from poolwise.quadrature.boxes.variables import OnLine
-from poolwise.quadrature.boxes.whitened import Target, whitened
+from poolwise.quadrature.boxes.whitened import whitened
 
 P = np.array([0.01, 0.2, 0.5, 0.9, 0.999])
 FIRST = np.array([-12.0, -5.0, -2.0, 0.0, 2.0, 5.0, 12.0])
@@ -86,6 +87,42 @@ def test_three_moderators_of_log_tau_are_those_of_two_where_the_third_is_known()
     names = ["beta[intercept]", "tau", "gamma[a]", "gamma[b]"]
     assert three.report.status == "ok"
     assert limits(three, names) == pytest.approx(limits(two, names), abs=2e-4)  # 1e-4 of the third remains
+
+
+def summed_by_hand(effects, gamma, tau_scale, below):
+    """P(mu <= each of below) by a lattice of the coefficients and Gauss-Legendre rules over tau, mu ~ Normal(0, 1)."""
+    Z = np.column_stack([effects.moderators[name] for name in "abc"])
+    Z = Z - Z.mean(axis=0)
+    steps = [0.35 * sd * np.arange(-17, 18) for sd in gamma]  # of the priors' standard deviations
+    g = np.stack(np.meshgrid(*steps, indexing="ij")).reshape(3, -1)
+    log_prior = -0.5 * sum((x / sd) ** 2 for x, sd in zip(g, gamma, strict=True))
+    g, log_prior = g[:, log_prior > -18.0], log_prior[log_prior > -18.0]
+    x, w = np.polynomial.legendre.leggauss(10)
+    cuts = np.array([0.0, 0.03, 0.1, 0.3, 0.6, 1.0, 1.6, 2.6])
+    half = 0.5 * np.diff(cuts)[:, None]
+    total, inside = 0.0, np.zeros(len(below))
+    for t, weight in zip((cuts[:-1, None] + half * (1.0 + x)).ravel(), (half * w).ravel(), strict=True):
+        precision = 1.0 / (effects.v + t**2 * np.exp(2.0 * g.T @ Z.T))
+        a = precision.sum(axis=1) + 1.0
+        mean = precision @ effects.y / a
+        fit = np.log(precision).sum(axis=1) - np.log(a) - precision @ effects.y**2 + a * mean**2
+        height = weight * np.exp(0.5 * fit + log_prior - 0.5 * (t / tau_scale) ** 2)
+        total += height.sum()
+        inside += [height @ stats.norm.cdf((at - mean) * np.sqrt(a)) for at in below]
+    return inside / total
+
+
+def test_limits_under_three_moderators_are_off_by_less_than_is_stated():
+    effects = table(13)
+    model = pw.LocationScale(["a", "b", "c"], beta=pw.priors.Normal(0, 1), tau=pw.priors.HalfNormal(0.5))
+    result = pw.fit(effects, model, pw.Exact())
+    mu = result["beta[intercept]"]
+    at = np.array([mu.interval()[0], mu.point, mu.interval()[1]])
+    gamma = [model.resolved(effects).gamma[name].sd for name in "abc"]
+    away = np.abs(summed_by_hand(effects, gamma, 0.5, at) - [0.025, 0.5, 0.975]) / mu.pdf(at)
+    stated = result.report.diagnostics["grid_error"]
+    assert result.report.status == "ok"
+    assert (away / (0.5 * (at[2] - at[0]))).max() < stated < 3e-5
 
 
 def test_the_order_of_the_moderators_of_log_tau_does_not_matter():

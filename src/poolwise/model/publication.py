@@ -32,6 +32,31 @@ def sign_of(direction: Direction) -> float:
     return -1.0 if direction == "negative" else 1.0
 
 
+def check_reported(effects: Effects, what: str, arbitrary: str) -> None:
+    """Refuse a study table with reconstructed estimates.
+
+    Parameters
+    ----------
+    effects : Effects
+    what : str
+        Words for the model.
+    arbitrary : str
+        What of them the model looks at, that the reconstruction chose: "their p-values are", ...
+
+    Raises
+    ------
+    ModelError
+        When there are any.
+    """
+    if effects.reconstructed:
+        raise ModelError(
+            f"{what} was given a table whose estimates are reconstructed: {arbitrary} a choice of the reconstruction, "
+            "so that a model of publication bias would describe it and not the publication of the studies",
+            "estimates as they were reported",
+            "effects.select(...) of the studies that are reported",
+        )
+
+
 def check_selected(effects: Effects, what: str) -> None:
     """Refuse a study table on which a model of selection would mean nothing.
 
@@ -47,13 +72,7 @@ def check_selected(effects: Effects, what: str) -> None:
         For reconstructed estimates; several effects of one study; sampling errors with a known covariance; a scale
         without a value of no effect, on which there are no p-values.
     """
-    if effects.reconstructed:
-        raise ModelError(
-            f"{what} was given a table whose estimates are reconstructed: their p-values are a choice of the "
-            "reconstruction, so that a model of selection would describe it and not the publication of the studies",
-            "estimates as they were reported",
-            "effects.select(...) of the studies that are reported",
-        )
+    check_reported(effects, what, "their p-values are")
     _check_independent(effects, what)
     if effects.scale.null_value is None:
         raise ModelError(

@@ -26,7 +26,7 @@ from poolwise.model.coefficients import (
     named_priors_of,
     prior_lines,
 )
-from poolwise.model.publication import NOT_SAID, Direction, check_direction, sign_of, unit_of
+from poolwise.model.publication import NOT_SAID, Direction, check_direction, check_reported, sign_of, unit_of
 from poolwise.model.structure import Errors, NormalStructure, explicit_priors, new_studies, own_layer, row_units
 from poolwise.priors import HalfCauchy, Prior
 
@@ -257,6 +257,7 @@ def _design(model: SmallStudies, effects: Effects) -> Design:
 
 
 def _structure(model: SmallStudies, effects: Effects) -> NormalStructure:
+    check_reported(effects, model.label, "which of them have large standard errors is")
     _refuse_equal(model, effects)
     design, layers = _design(model, effects), (own_layer(effects, "tau"),)
     alone = model.moderators is None

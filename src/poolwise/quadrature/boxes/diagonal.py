@@ -94,10 +94,11 @@ class Diagonal:
 
     def _given(self, phi: Array) -> Array:
         basis = self.basis
-        total = basis.v + self._squares(phi)
-        w = 1.0 / total
-        sums = basis.columns()[0].T @ w.T
+        total = self._squares(phi)
+        total += basis.v
         log_det = log_product(total[None])[0] + total.shape[1] * LOG_2PI
+        w = np.reciprocal(total, out=total)
+        sums = basis.columns()[0].T @ w.T
         precision, constant = self.steady[..., None], basis.constant + np.zeros(phi.shape[1])
         for column, s in zip(self.mixed, phi[len(phi) - len(self.mixed) :], strict=True):
             back = basis.back[0][column]
@@ -112,8 +113,11 @@ class Diagonal:
             return np.full((phi.shape[1], self.basis.v.shape[1]), self.known_tau**2)
         if r == 0:
             return phi[0][:, None] ** 2 + np.zeros(self.basis.v.shape[1])
-        with np.errstate(over="ignore"):
-            return np.minimum((phi[0][:, None] * np.exp(phi[1 : 1 + r].T @ self.Z.T)) ** 2, LARGEST**2)
+        with np.errstate(over="ignore", divide="ignore"):
+            square = phi[1 : 1 + r].T @ (2.0 * self.Z.T)
+            square += 2.0 * np.log(phi[0])[:, None]
+            np.exp(square, out=square)
+        return np.minimum(square, LARGEST**2, out=square)
 
     def score(self, phi: Array, values: Array) -> tuple[Array, Array]:
         """Gradient of the log likelihood by gamma, shape (r, N), and its expected information, shape (r, r, N).
