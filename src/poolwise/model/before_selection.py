@@ -76,6 +76,10 @@ class SelectionModel(Assumption):
         self.refuse(effects)
         return structure
 
+    def near_a_step(self, effects: Effects) -> tuple[str, ...]:
+        """Labels of the studies whose z is within rounding of a cut, by 1 in a million; none without steps."""
+        return ()
+
     def refuse(self, effects: Effects) -> None:
         """Refuse a study table that cannot have come about under this model."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from itertools import pairwise
 from typing import Any, ClassVar, Literal, final, get_args
 
 import numpy as np
@@ -19,7 +18,7 @@ from poolwise.model.coefficients import Coefficients
 from poolwise.model.needs import MANY_WEIGHTS, OWN_WEIGHTS, SELECTED, SELECTED_BY_STEPS, SELECTED_MODERATORS
 from poolwise.model.publication import NOT_SAID, Direction, Publication, as_steps
 from poolwise.priors import Exponential, Fixed, HalfLogistic, LogNormal, Prior
-from poolwise.selection.intervals import Intervals, Sides
+from poolwise.selection.intervals import Intervals, Sides, bare, interval_names
 from poolwise.selection.weights import Kind, SmoothFunction
 from poolwise.settings import as_number, check_option
 
@@ -131,7 +130,7 @@ class StepSelection(SelectionModel):
         """Words for tables."""
         sides = "one" if self.sides == 1 else "two"
         known = ", known weights" if self.known_weights is not None else ""
-        return f"step weights ({sides}-sided {', '.join(map(_p, self.steps))}{known})" + formula_of(self)
+        return f"step weights ({sides}-sided {', '.join(map(bare, self.steps))}{known})" + formula_of(self)
 
     @property
     def intervals(self) -> Intervals:
@@ -349,24 +348,6 @@ class WeightFunction(SelectionModel):
 
 
 Selection = StepSelection | WeightFunction
-
-
-def interval_names(steps: Sequence[float]) -> tuple[str, ...]:
-    """Intervals of p-values in words, from the most significant on.
-
-    Examples
-    --------
-    >>> interval_names((0.025, 0.5))
-    ('p < .025', '.025 < p < .5', 'p > .5')
-    """
-    cuts = [_p(step) for step in steps]
-    inner = [f"{lower} < p < {upper}" for lower, upper in pairwise(cuts)]
-    return (f"p < {cuts[0]}", *inner, f"p > {cuts[-1]}")
-
-
-def _p(step: float) -> str:
-    """A p-value without its leading zero."""
-    return f"{step:.10g}".removeprefix("0")
 
 
 def _weights(weights: Any, names: tuple[str, ...]) -> tuple[float, ...] | dict[str, Prior] | None:
