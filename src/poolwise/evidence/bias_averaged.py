@@ -21,10 +21,10 @@ from poolwise.errors import MissingQuantityError, listing, nearest
 from poolwise.evidence.bias_average import Component, Mixer, interval_of
 from poolwise.evidence.comparison import BayesFactor
 from poolwise.evidence.mixed_law import sides
-from poolwise.model import RandomEffects, StepSelection, prior_words
+from poolwise.model import RandomEffects, prior_words
 from poolwise.model.publication import Direction
-from poolwise.model.selection import interval_names
 from poolwise.quantities import Posterior
+from poolwise.selection.intervals import interval_names
 from poolwise.settings import NUMBERS_OF_A_DRAW, SMALL_K, check_memory, check_prob, check_whole
 
 if TYPE_CHECKING:
@@ -247,12 +247,12 @@ class BiasAveraged:
         columns["theta_new"][mine] = sign * (drawn.mu + drawn.tau * rng.standard_normal(len(mine)))
         if component.bias.kind in columns:
             columns[component.bias.kind][mine] = drawn.rest[:, 0]
-        model = component.bias.model
-        if not isinstance(model, StepSelection):
+        publication = component.bias.publication
+        if publication is None:
             return
-        known = model.known_weights
+        known = publication.known
         for place, name in enumerate(omega_names(self.cuts)):
-            at = interval_of(model, place, self.cuts)
+            at = interval_of(publication, place, self.cuts)
             if at > 0:
                 columns[name][mine] = known[at] if known is not None else drawn.rest[:, at - 1]
 

@@ -14,7 +14,7 @@ from poolwise.effects import Effects
 from poolwise.engines.draws.robust_likelihood import RobustLikelihood
 from poolwise.engines.draws.row_draws import RowDraws
 from poolwise.engines.draws.true_effects import delta_of_skewness, skewness, slope_of_skewness
-from poolwise.engines.exact.of_rows import OfRows
+from poolwise.engines.exact.row_answer import RowAnswer
 from poolwise.engines.exact.spread_laws import square
 from poolwise.engines.means import normal_prior
 from poolwise.errors import ModelError
@@ -102,7 +102,7 @@ def _parameters(mu: Array, phi: Array) -> dict[str, Array]:
 
 @final
 @dataclass(frozen=True, eq=False)
-class RowFit(OfRows[RobustLikelihood]):
+class RowFit(RowAnswer[RobustLikelihood]):
     """What quadrature found for skew-normal random effects on one study table.
 
     Attributes

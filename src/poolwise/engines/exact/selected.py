@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines.draws.row_draws import RowDraws
 from poolwise.engines.draws.selection_likelihood import SelectionLikelihood
-from poolwise.engines.exact.of_rows import OfRows
+from poolwise.engines.exact.row_answer import RowAnswer
 from poolwise.engines.heterogeneity import known
 from poolwise.errors import ModelError
 from poolwise.laws import Deferred, Mirrored, TransformedLaw
@@ -38,7 +38,7 @@ LEFT_OUT = 1e-10
 
 @final
 @dataclass(frozen=True, eq=False)
-class SelectedFit(OfRows[SelectionLikelihood]):
+class SelectedFit(RowAnswer[SelectionLikelihood]):
     """What quadrature found for step weights on one study table.
 
     Attributes

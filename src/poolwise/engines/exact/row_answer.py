@@ -13,7 +13,7 @@ from poolwise.engines.draws.row_likelihood import RowLikelihood
 from poolwise.model import Model
 
 
-class OfRows[L: RowLikelihood]:
+class RowAnswer[L: RowLikelihood]:
     """An answer by quadrature of rows that are independent given the parameters, without moderators.
 
     Attributes
