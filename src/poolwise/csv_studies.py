@@ -128,12 +128,7 @@ def read_csv(
     >>> import poolwise as pw
     >>> effects = pw.read_csv("mine.csv", y="d", se="se", moderators=["dose"], scale="SMD")  # doctest: +SKIP
     """
-    if (events is None) != (totals is None):
-        other, given = ("totals", events) if totals is None else ("events", totals)
-        example = "'column'" if isinstance(given, str) or len(given or ()) == 1 else "('n_treated', 'n_control')"
-        raise InputError("events or totals is given without the other", "both", f"{other}={example}")
-    if events is not None and (se is not None or v is not None):
-        raise InputError("events and standard errors are both given", "counts, or effects with standard errors")
+    _check_counts(events, totals, with_errors=se is not None or v is not None)
     if decimal is not None:
         check_decimal(decimal)
     frame = files.read_csv(path, encoding=encoding, delimiter=delimiter)
@@ -149,10 +144,10 @@ def read_csv(
         study=optional(study, "study"),
         outcome=optional(outcome, "outcome"),
         n=None if counts and n is None else optional(n, "n"),
-        events=(events,) if isinstance(events, str) else None if events is None else tuple(events),
-        totals=(totals,) if isinstance(totals, str) else None if totals is None else tuple(totals),
-        moderators=(moderators,) if isinstance(moderators, str) else tuple(moderators),
-        cluster=(cluster,) if isinstance(cluster, str) else tuple(cluster or ()),
+        events=None if events is None else _names(events),
+        totals=None if totals is None else _names(totals),
+        moderators=_names(moderators),
+        cluster=_names(cluster),
     )
     detected = (encoding is None, delimiter is None)
     return effects_of(
@@ -166,6 +161,20 @@ def read_csv(
         drop00=drop00,
         allow_single=allow_single,
     )
+
+
+def _check_counts(events: str | Sequence[str] | None, totals: str | Sequence[str] | None, *, with_errors: bool) -> None:
+    """Refuse events without totals, and counts beside standard errors."""
+    if (events is None) != (totals is None):
+        other, given = ("totals", events) if totals is None else ("events", totals)
+        example = "'column'" if isinstance(given, str) or len(given or ()) == 1 else "('n_treated', 'n_control')"
+        raise InputError("events or totals is given without the other", "both", f"{other}={example}")
+    if events is not None and with_errors:
+        raise InputError("events and standard errors are both given", "counts, or effects with standard errors")
+
+
+def _names(told: str | Sequence[str] | None) -> tuple[str, ...]:
+    return (told,) if isinstance(told, str) else tuple(told or ())
 
 
 def effects_of(
