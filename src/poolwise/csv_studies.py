@@ -128,7 +128,12 @@ def read_csv(
     >>> import poolwise as pw
     >>> effects = pw.read_csv("mine.csv", y="d", se="se", moderators=["dose"], scale="SMD")  # doctest: +SKIP
     """
-    _check_counts(events, totals, with_errors=se is not None or v is not None)
+    if (events is None) != (totals is None):
+        other, given = ("totals", events) if totals is None else ("events", totals)
+        example = "'column'" if isinstance(given, str) or len(given or ()) == 1 else "('n_treated', 'n_control')"
+        raise InputError("events or totals is given without the other", "both", f"{other}={example}")
+    if events is not None and (se is not None or v is not None):
+        raise InputError("events and standard errors are both given", "counts, or effects with standard errors")
     if decimal is not None:
         check_decimal(decimal)
     frame = files.read_csv(path, encoding=encoding, delimiter=delimiter)
@@ -161,20 +166,6 @@ def read_csv(
         drop00=drop00,
         allow_single=allow_single,
     )
-
-
-def _check_counts(events: str | Sequence[str] | None, totals: str | Sequence[str] | None, *, with_errors: bool) -> None:
-    """Refuse events without totals, and counts beside standard errors."""
-    if (events is None) != (totals is None):
-        other, given = ("totals", events) if totals is None else ("events", totals)
-        example = "'column'" if isinstance(given, str) or len(given or ()) == 1 else "('n_treated', 'n_control')"
-        raise InputError("events or totals is given without the other", "both", f"{other}={example}")
-    if events is not None and with_errors:
-        raise InputError("events and standard errors are both given", "counts, or effects with standard errors")
-
-
-def _names(told: str | Sequence[str] | None) -> tuple[str, ...]:
-    return (told,) if isinstance(told, str) else tuple(told or ())
 
 
 def effects_of(
@@ -241,6 +232,10 @@ def effects_of(
         return Effects._of(given, scale, **words)
     arms = {"events": _arms(frame, roles.events, given), "totals": _arms(frame, roles.totals, given)}
     return counted(Effects, replace(given, blocks=arms), str(as_scale(scale)), drop00=drop00, **words)
+
+
+def _names(told: str | Sequence[str] | None) -> tuple[str, ...]:
+    return (told,) if isinstance(told, str) else tuple(told or ())
 
 
 def _arms(frame: pd.DataFrame, names: Sequence[str], given: Given) -> Block:
