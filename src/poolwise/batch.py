@@ -25,7 +25,7 @@ from poolwise.intake.columns import Block
 from poolwise.intake.rows import LARGEST, SMALLEST
 from poolwise.intake.table import PROVENANCES
 from poolwise.model import CommonEffect, MetaRegression, Model, RandomEffects, prior_words, with_prior
-from poolwise.priors import Flat
+from poolwise.priors import Flat, Prior
 from poolwise.result import NO_PRIOR
 from poolwise.settings import as_number, check_flag, check_memory, check_option, check_prob
 from poolwise.threads import one_thread
@@ -119,6 +119,34 @@ def fit_batch(
     check_memory(f"fit_batch of {size} estimates", ARRAYS * size, "fewer tables at a time")
     first = tables(y, "y")
     estimates, errors = _tables(first, se)
+    models = _checked_models(model)
+    _check_engine(engine)
+    check_flag("theta_new", theta_new)
+    _check_threshold(threshold, engine, models[0])
+    if len(models) == 1 and isinstance(models[0], MetaRegression):
+        own = {name: like(tables(x, f"'{name}'"), first, f"'{name}'", "y") for name, x in (moderators or {}).items()}
+        return _regression(estimates, errors, models[0], engine, own, prob=prob, provenance=provenance)
+    _check_pooling(models, moderators, len(estimates))
+    if isinstance(engine, Exact):
+        values, kind = _exact(estimates, errors, models, engine, prob=prob, new=theta_new, threshold=threshold)
+    elif len(models) == 1:
+        values, kind = _closed_form(estimates, errors, models[0], engine, prob)
+    else:
+        raise ModelError(f"{engine!r} has no batch form here", "Exact(), or ClosedForm() with one model")
+    prior = prior_words(models[0]) if isinstance(engine, Exact) else NO_PRIOR
+    if len(models) > 1:
+        prior = f"one for each of {len(models)} models; the first: {prior}"
+    attrs = _attrs(engine, models[0], prior=prior, prob=prob, interval=kind, data=provenance)
+    return xr.Dataset({name: ("dataset", column) for name, column in values.items()}, attrs=attrs)
+
+
+def _attrs(engine: Exact | ClosedForm, model: Model, **told: Any) -> dict[str, Any]:
+    """What a batch says of itself."""
+    return {"engine": engine.label, "model": model.label, **told}
+
+
+def _checked_models(model: object) -> tuple[CommonEffect | RandomEffects | MetaRegression, ...]:
+    """One model or several, of those that have a batch form."""
     models = tuple(model) if isinstance(model, Iterable) and not isinstance(model, str) else (model,)
     if not models:
         raise ModelError("fit_batch was given no model", "one model or more")
@@ -129,41 +157,26 @@ def fit_batch(
             raise ModelError(
                 f"fit_batch was given the model {shown}", "RandomEffects(...) or CommonEffect(...)", advice
             )
+    return models
+
+
+def _check_engine(engine: object) -> None:
     if not isinstance(engine, Exact | ClosedForm):
         shown = repr(engine) if isinstance(engine, NUTS) else described(engine)
         raise ModelError(f"{shown} has no batch form here", "Exact(), or ClosedForm() with one model")
-    check_flag("theta_new", theta_new)
-    _check_threshold(threshold, engine, models[0])
-    if len(models) == 1 and isinstance(models[0], MetaRegression):
-        own = {name: like(tables(x, f"'{name}'"), first, f"'{name}'", "y") for name, x in (moderators or {}).items()}
-        return _regression(estimates, errors, models[0], engine, own, prob=prob, provenance=provenance)
+
+
+def _check_pooling(models: Sequence[Model], moderators: object, n: int) -> None:
+    """Refuse several regressions, moderators of none, and numbers of models and tables that do not go together."""
     if not all(model.pools for model in models):
         raise ModelError("several meta-regressions at once have no batch form", "one MetaRegression([...])")
     if moderators is not None:
         raise ModelError(f"moderators are given for {models[0].label}", "MetaRegression([...]) alone")
-    if not models or (len(models) > 1 and len(estimates) > 1 and len(models) != len(estimates)):
+    if len(models) > 1 and n > 1 and len(models) != n:
         raise ModelError(
-            f"{len(models)} models for {len(estimates)} tables",
+            f"{len(models)} models for {n} tables",
             "one model, one table, or as many models as tables",
         )
-    if isinstance(engine, Exact):
-        values, kind = _exact(estimates, errors, models, engine, prob=prob, new=theta_new, threshold=threshold)
-    elif isinstance(engine, ClosedForm) and len(models) == 1:
-        values, kind = _closed_form(estimates, errors, models[0], engine, prob)
-    else:
-        raise ModelError(f"{engine!r} has no batch form here", "Exact(), or ClosedForm() with one model")
-    prior = prior_words(models[0]) if isinstance(engine, Exact) else NO_PRIOR
-    if len(models) > 1:
-        prior = f"one for each of {len(models)} models; the first: {prior}"
-    attrs = {
-        "engine": engine.label,
-        "model": models[0].label,
-        "prior": prior,
-        "prob": prob,
-        "interval": kind,
-        "data": provenance,
-    }
-    return xr.Dataset({name: ("dataset", column) for name, column in values.items()}, attrs=attrs)
 
 
 def _check_threshold(threshold: float | None, engine: Exact | ClosedForm, model: Model) -> None:
@@ -173,7 +186,7 @@ def _check_threshold(threshold: float | None, engine: Exact | ClosedForm, model:
         raise ModelError(
             f"threshold = {threshold:g} asks a confidence interval for a probability", "Exact(), which has posteriors"
         )
-    if isinstance(model, MetaRegression):
+    if model.has_coefficients:
         raise ModelError(f"threshold = {threshold:g} is given for {model.label}", "a model with one mean effect")
     if not math.isfinite(as_number(threshold)):
         raise ModelError(f"threshold is {threshold!r}", "a finite number", "threshold=0.0")
@@ -191,6 +204,25 @@ def _regression(
 ) -> xr.Dataset:
     import xarray as xr
 
+    columns = _checked_regression(model, engine)
+    names, X = ("intercept", *columns), _design(y, columns, moderators)
+    beta = _explicit_beta(model, names)
+    explicit = replace(model, beta=beta)
+    values = fit_many(y, se**2, _for_tables([explicit], se), prob=prob, new=False, X=X)
+    data: dict[str, Any] = {name: ("dataset", column) for name, column in values.items() if not name.startswith("beta")}
+    for ending in ("", "_mean", "_sd", "_lower", "_upper"):
+        table = np.stack([values[f"beta{j}{ending}"] for j in range(len(names))], axis=1)
+        data[f"beta{ending}"] = (("dataset", "coefficient"), table)
+    proper = all(prior is not None and prior.proper for prior in (*beta.values(), model.tau))
+    log_total = data.pop("log_total")[1]
+    data["log_evidence"] = ("dataset", log_total if proper else np.full(len(y), np.nan))
+    kind = "credible (equal-tailed)"
+    attrs = _attrs(engine, model, prior=prior_words(explicit), prob=prob, interval=kind, data=provenance)
+    return xr.Dataset(data, coords={"coefficient": list(names)}, attrs=attrs)
+
+
+def _checked_regression(model: MetaRegression, engine: Exact | ClosedForm) -> Sequence[str]:
+    """The names of the moderators of a regression that has a batch form."""
     if not isinstance(engine, Exact) or engine.kind != "equal-tailed":
         raise ModelError(f"MetaRegression by {engine!r} has no batch form", "Exact()")
     if model.tau is None:
@@ -199,33 +231,18 @@ def _regression(
         raise ModelError(
             f"the formula '{model.moderators}' needs a study table", "names of moderators", "MetaRegression(['dose'])"
         )
-    names = ("intercept", *model.moderators)
-    X = _design(y, model.moderators, moderators)
+    return model.moderators
+
+
+def _explicit_beta(model: MetaRegression, names: Sequence[str]) -> dict[str, Prior]:
+    """The prior on each coefficient, flat where none is given."""
     given = model.beta if isinstance(model.beta, Mapping) else dict.fromkeys(names, model.beta or Flat())
     unknown = [name for name in given if name not in names]
     if unknown:
         raise ModelError(
             f"beta has a prior for '{unknown[0]}'", "the name of a coefficient", nearest(unknown[0], names)
         )
-    beta = {name: given.get(name, Flat()) for name in names}
-    explicit = replace(model, beta=beta)
-    values = fit_many(y, se**2, _for_tables([explicit], se), prob=prob, new=False, X=X)
-    data: dict[str, Any] = {name: ("dataset", column) for name, column in values.items() if not name.startswith("beta")}
-    for ending in ("", "_mean", "_sd", "_lower", "_upper"):
-        table = np.stack([values[f"beta{j}{ending}"] for j in range(len(names))], axis=1)
-        data[f"beta{ending}"] = (("dataset", "coefficient"), table)
-    proper = all(one.proper for one in (*beta.values(), model.tau))
-    log_total = data.pop("log_total")[1]
-    data["log_evidence"] = ("dataset", log_total if proper else np.full(len(y), np.nan))
-    attrs = {
-        "engine": engine.label,
-        "model": model.label,
-        "prior": prior_words(explicit),
-        "prob": prob,
-        "interval": "credible (equal-tailed)",
-        "data": provenance,
-    }
-    return xr.Dataset(data, coords={"coefficient": list(names)}, attrs=attrs)
+    return {name: given.get(name, Flat()) for name in names}
 
 
 def _design(y: Array, wanted: Sequence[str], moderators: Mapping[str, Array]) -> Array:

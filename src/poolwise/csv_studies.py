@@ -154,10 +154,10 @@ def read_csv(
         study=optional(study, "study"),
         outcome=optional(outcome, "outcome"),
         n=None if counts and n is None else optional(n, "n"),
-        events=(events,) if isinstance(events, str) else None if events is None else tuple(events),
-        totals=(totals,) if isinstance(totals, str) else None if totals is None else tuple(totals),
-        moderators=(moderators,) if isinstance(moderators, str) else tuple(moderators),
-        cluster=(cluster,) if isinstance(cluster, str) else tuple(cluster or ()),
+        events=None if events is None else _names(events),
+        totals=None if totals is None else _names(totals),
+        moderators=_names(moderators),
+        cluster=_names(cluster),
     )
     detected = (encoding is None, delimiter is None)
     return effects_of(
@@ -250,6 +250,10 @@ def effects_of(
         return Effects._of(given, scale, **words)
     arms = {"events": _arms(frame, roles.events, given), "totals": _arms(frame, roles.totals, given)}
     return counted(Effects, replace(given, blocks=arms), str(as_scale(scale)), drop00=drop00, **words)
+
+
+def _names(told: str | Sequence[str] | None) -> tuple[str, ...]:
+    return (told,) if isinstance(told, str) else tuple(told or ())
 
 
 def _arms(frame: pd.DataFrame, names: Sequence[str], given: Given) -> Block:

@@ -102,7 +102,6 @@ def planned_simulation(
     Morris, White & Crowther 2019, Statistics in Medicine 38:2074, 10.1002/sim.8086, for choosing truths.
     """
     from poolwise.simulate.characteristics import Design
-    from poolwise.simulate.characteristics.methods import refuse_several_means
 
     designs = _designs(section, effects, tables)
     lent = next(iter(designs.values()))
@@ -111,19 +110,7 @@ def planned_simulation(
     except InputError as error:
         words = "data.outcome, a protocol with a rule, or a file of its own"
         raise AnalysisError(error.found, error.expected, words) from None
-    own = [planned for planned in fits if not isinstance(planned.engine, NUTS)]
-    if not own:
-        raise AnalysisError(
-            f"NUTS is the only fit, and {price_of_nuts(section.replications)} for each truth",
-            "a fit by another engine beside it",
-            "engines.exact = {}",
-        )
-    for planned in own:
-        try:
-            refuse_several_means(planned.label or planned.model.label, planned.model)
-        except ModelError as error:
-            words = "a file of its own with kind = 'random-effects'"
-            raise AnalysisError(error.found, "random effects, or another model with one mean", words) from None
+    own = _without_nuts(section, fits)
     methods = _told_apart([replace(planned, label=_label(planned, example)) for planned in own])
     stated = [one for one in methods if isinstance(one.engine, Exact) and type(one.model) is type(model)]
     return PlannedSimulation(
@@ -141,6 +128,26 @@ def planned_simulation(
         without_nuts=len(own) < len(fits),
         reconstructed=effects.reconstructed,
     )
+
+
+def _without_nuts(section: Simulate, fits: Sequence[PlannedFit]) -> list[PlannedFit]:
+    """The fits that are simulated: those by other engines than NUTS, of models with one mean."""
+    from poolwise.simulate.characteristics.methods import refuse_several_means
+
+    own = [planned for planned in fits if not isinstance(planned.engine, NUTS)]
+    if not own:
+        raise AnalysisError(
+            f"NUTS is the only fit, and {price_of_nuts(section.replications)} for each truth",
+            "a fit by another engine beside it",
+            "engines.exact = {}",
+        )
+    for planned in own:
+        try:
+            refuse_several_means(planned.label or planned.model.label, planned.model)
+        except ModelError as error:
+            words = "a file of its own with kind = 'random-effects'"
+            raise AnalysisError(error.found, "random effects, or another model with one mean", words) from None
+    return own
 
 
 def default_simulation(analysis: Analysis) -> PlannedSimulation:

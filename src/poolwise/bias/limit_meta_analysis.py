@@ -137,21 +137,10 @@ def limit_meta_analysis(effects: Effects, *, tau2: str = "REML") -> LimitMetaAna
     table = need_independent(effects, "limit_meta_analysis", least=3)
     check_option("tau2", tau2, ESTIMATORS)
     y, se = table.y, table.se
-    if np.ptp(se) <= SAME * se.max():
-        raise InputError(
-            "all standard errors are equal, so that an effect of their size cannot be told from the mean",
-            "standard errors that differ",
-            "pw.bias.s_value(effects, direction=...), which needs no differences in size",
-        )
+    _refuse_equal(se)
     between = float(estimate_tau2(prepare(y, table.v), tau2).value[0])
     tau, sd = np.sqrt(between), np.sqrt(table.v + between)
-    if np.ptp(sd) <= SAME * sd.max():
-        raise InputError(
-            f"tau is estimated at {show.number(float(tau))}, beside which all standard errors are the same, so that "
-            "small studies cannot be told from large ones",
-            "heterogeneity that leaves standard errors a part in the spread",
-            "looking at the estimates that lie farthest out",
-        )
+    _refuse_equal_beside(float(tau), sd)
     alpha, beta, cov = _line(y, sd)
     shrunken = beta + tau * (y - beta) / sd
     reach = np.array([tau, 1.0])
@@ -176,6 +165,27 @@ def limit_meta_analysis(effects: Effects, *, tau2: str = "REML") -> LimitMetaAna
         float(chdtrc(table.k - 2.0, q_residual)),
         _sentence(estimate, _random(y, sd), _unexplained(shrunken, se, limit_alpha, beta_limit), between, table.k),
     )
+
+
+def _refuse_equal(se: Array) -> None:
+    """Refuse standard errors that do not differ."""
+    if np.ptp(se) <= SAME * se.max():
+        raise InputError(
+            "all standard errors are equal, so that an effect of their size cannot be told from the mean",
+            "standard errors that differ",
+            "pw.bias.s_value(effects, direction=...), which needs no differences in size",
+        )
+
+
+def _refuse_equal_beside(tau: float, sd: Array) -> None:
+    """Refuse standard errors that do not differ beside tau."""
+    if np.ptp(sd) <= SAME * sd.max():
+        raise InputError(
+            f"tau is estimated at {show.number(tau)}, beside which all standard errors are the same, so that "
+            "small studies cannot be told from large ones",
+            "heterogeneity that leaves standard errors a part in the spread",
+            "looking at the estimates that lie farthest out",
+        )
 
 
 def _line(y: Array, sd: Array) -> tuple[float, float, Array]:

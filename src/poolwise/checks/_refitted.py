@@ -16,7 +16,6 @@ from poolwise.engines.nuts import NUTS
 from poolwise.engines.nuts.muted_rows import log_likelihood_without
 from poolwise.engines.nuts.read_draws import ReadDraws
 from poolwise.errors import ModelError
-from poolwise.model.selection import Selection
 from poolwise.result import Result
 
 Array = NDArray[np.float64]
@@ -96,7 +95,7 @@ def need_refits(result: Result) -> None:
         raise ModelError(
             "loo cannot refit draws that were made elsewhere", "importance sampling alone", "refit_above=None"
         )
-    if isinstance(result.model, Selection):
+    if result.model.publication is not None:
         raise ModelError(
             f"loo cannot refit a model of selection ({result.model.label}) without a study",
             "importance sampling alone",

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import pandas as pd
 
 from poolwise import reading, show
 from poolwise.density_strip import together
 from poolwise.effects import Effects
-from poolwise.errors import MissingQuantityError, nearest
 from poolwise.evidence.comparison import BayesFactor
 from poolwise.evidence.mixed_law import sides
-from poolwise.model import RandomEffects, prior_words
+from poolwise.evidence.named_posteriors import NamedPosteriors
+from poolwise.model import RandomEffects
 from poolwise.quantities import Posterior
 from poolwise.result import SEVERITY, Result, Status
 from poolwise.settings import SMALL_K, check_prob
@@ -58,7 +58,7 @@ class SavageDickey:
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
-class Averaged:
+class Averaged(NamedPosteriors):
     """Four models of one study table, and what they say together.
 
     ``averaged["mu"]`` is the posterior over all four models, with a point mass at 0 where two of them put mu;
@@ -90,6 +90,7 @@ class Averaged:
     Gronau et al. 2021, Advances in Methods and Practices in Psychological Science 4(3), 10.1177/25152459211031256.
     """
 
+    called: ClassVar[str] = "an average"
     effects: Effects
     model: RandomEffects
     results: Mapping[str, Result]
@@ -101,28 +102,9 @@ class Averaged:
     quantities: Mapping[str, Posterior]
     conditional: Mapping[str, Posterior]
 
-    def __getitem__(self, name: str) -> Posterior:
-        """The posterior of that name, averaged over all four models.
-
-        Raises
-        ------
-        MissingQuantityError
-            When there is none; the message offers the nearest.
-        """
-        try:
-            return self.quantities[name]
-        except KeyError:
-            raise MissingQuantityError(
-                f"an average has no quantity '{name}'", advice=nearest(str(name), self.quantities)
-            ) from None
-
-    def __contains__(self, name: object) -> bool:
-        """Whether there is a quantity of that name."""
-        return name in self.quantities
-
-    def __iter__(self) -> Iterator[str]:
-        """The names of the quantities."""
-        return iter(self.quantities)
+    def posteriors(self) -> Mapping[str, Posterior]:
+        """mu, tau and theta_new, averaged over all four models."""
+        return self.quantities
 
     @property
     def averaged(self) -> Mapping[str, Posterior]:
@@ -143,16 +125,6 @@ class Averaged:
     def status(self) -> Status:
         """The gravest status of the four fits."""
         return max((result.report.status for result in self.results.values()), key=SEVERITY.index)
-
-    @property
-    def prior(self) -> str:
-        """The priors on mu and tau in words."""
-        return prior_words(self.model)
-
-    @property
-    def data_label(self) -> str:
-        """``"reconstructed"`` when any study was reconstructed, else ``"reported"`` (or ``"simulated"``)."""
-        return self.effects.data_label
 
     @property
     def models(self) -> pd.DataFrame:

@@ -15,7 +15,8 @@ from poolwise.evidence.bias_models import Bias, prior_of_slope
 from poolwise.evidence.mixed_law import mixed
 from poolwise.evidence.probabilities import shares
 from poolwise.laws import Deferred, Mirrored, TransformedLaw
-from poolwise.model import PET, RandomEffects, StepSelection
+from poolwise.model import RandomEffects
+from poolwise.model.publication import Publication
 from poolwise.priors import Normal
 from poolwise.quadrature.rules.mixture import NormalMixture, trimmed
 from poolwise.quadrature.selection.about import WeightLaw
@@ -132,16 +133,16 @@ class Problem:
 
     def likelihood(self, bias: Bias, effect: bool) -> StepLikelihood | SlopeLikelihood:
         """What one bias makes of the estimates."""
-        se, model = self.effects.se, bias.model
-        if model is None:
+        se, publication, slope = self.effects.se, bias.publication, bias.slope
+        if publication is not None and publication.intervals is not None:
+            known = publication.known
+            return StepLikelihood(self.y, se, publication.intervals, None if known is None else np.array(known))
+        if slope is None:
             return StepLikelihood(self.y, se, Intervals(np.array([0.5]), 1), np.ones(2))
-        if isinstance(model, StepSelection):
-            known = model.known_weights
-            return StepLikelihood(self.y, se, model.intervals, None if known is None else np.array(known))
         normal = self.in_direction.model.mu
         closed = (normal.mean, normal.sd) if effect and isinstance(normal, Normal) else None
-        prior = prior_of_slope(model, self.effects, self.unit)
-        return SlopeLikelihood(self.y, se, se if isinstance(model, PET) else se**2, prior, closed)
+        prior = prior_of_slope(slope, self.effects, self.unit)
+        return SlopeLikelihood(self.y, se, slope.size(se), prior, closed)
 
     def fitted(self, bias: Bias, effect: bool, random: bool) -> LatticePosterior:
         """The nodes of one model."""
@@ -273,14 +274,14 @@ class Mixer:
         atom = 0.0
         known: list[tuple[float, float]] = []
         for component, share in zip(self.components, weight, strict=True):
-            model = component.bias.model
-            at = interval_of(model, interval, cuts) if isinstance(model, StepSelection) else 0
+            publication = component.bias.publication
+            at = 0 if publication is None else interval_of(publication, interval, cuts)
             if share <= LITTLE:
                 continue
             if at == 0:
                 atom += share
-            elif isinstance(model, StepSelection) and model.known_weights is not None:
-                known.append((share, model.known_weights[at]))
+            elif publication is not None and publication.known is not None:
+                known.append((share, publication.known[at]))
             else:
                 laws.append((share, Deferred(partial(_weight_law, component, at - 1))))
         laws += [(share, _Point(value)) for share, value in known]
@@ -372,15 +373,17 @@ def common_cuts(biases: tuple[Bias, ...]) -> Array:
     """One-sided p-values at which any of the step functions changes, rising."""
     cuts: list[float] = []
     for bias in biases:
-        if isinstance(bias.model, StepSelection):
-            steps = np.array(bias.model.steps)
-            cuts += [*steps] if bias.model.sides == 1 else [*(0.5 * steps), *(1.0 - 0.5 * steps)]
+        publication = bias.publication
+        if publication is not None and publication.intervals is not None:
+            steps = publication.intervals.steps
+            cuts += [*steps] if publication.sides == 1 else [*(0.5 * steps), *(1.0 - 0.5 * steps)]
     return np.unique(np.round(cuts, 12))
 
 
-def interval_of(model: StepSelection, interval: int, cuts: Array) -> int:
+def interval_of(publication: Publication, interval: int, cuts: Array) -> int:
     """The interval of one step function that holds a common interval."""
+    assert publication.intervals is not None
     ends = np.concatenate([[0.0], cuts, [1.0]])
     p = 0.5 * (ends[interval] + ends[interval + 1])
-    p = p if model.sides == 1 else 2.0 * min(p, 1.0 - p)
-    return int(np.searchsorted(np.array(model.steps), p))
+    p = p if publication.sides == 1 else 2.0 * min(p, 1.0 - p)
+    return int(np.searchsorted(publication.intervals.steps, p))

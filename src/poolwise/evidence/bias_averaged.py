@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 import pandas as pd
@@ -17,14 +17,15 @@ from poolwise import reading, show
 from poolwise.arviz_bridge import to_datatree
 from poolwise.density_strip import together
 from poolwise.effects import Effects
-from poolwise.errors import MissingQuantityError, listing, nearest
+from poolwise.errors import listing
 from poolwise.evidence.bias_average import Component, Mixer, interval_of
 from poolwise.evidence.comparison import BayesFactor
 from poolwise.evidence.mixed_law import sides
-from poolwise.model import RandomEffects, StepSelection, prior_words
+from poolwise.evidence.named_posteriors import NamedPosteriors
+from poolwise.model import RandomEffects
 from poolwise.model.publication import Direction
-from poolwise.model.selection import interval_names
 from poolwise.quantities import Posterior
+from poolwise.selection.intervals import interval_names
 from poolwise.settings import NUMBERS_OF_A_DRAW, SMALL_K, check_memory, check_prob, check_whole
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ LARGE = 1e-3  # relative numerical error of a Bayes factor that is worth a sente
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
-class BiasAveraged:
+class BiasAveraged(NamedPosteriors):
     """Models with and without an effect, heterogeneity and publication bias of one study table, together.
 
     ``averaged["mu"]`` is the posterior over all models, with a point mass at 0 where many of them put mu;
@@ -80,6 +81,7 @@ class BiasAveraged:
     Bartoš & Wagenmakers 2023, Psychological Methods, 10.1037/met0000405.
     """
 
+    called: ClassVar[str] = "this average"
     effects: Effects
     model: RandomEffects
     bias: str
@@ -93,38 +95,9 @@ class BiasAveraged:
     conditional: Mapping[str, Posterior]
     numerical_error: float
 
-    def __getitem__(self, name: str) -> Posterior:
-        """The posterior of that name, averaged over all models.
-
-        Raises
-        ------
-        MissingQuantityError
-            When there is none; the message offers the nearest.
-        """
-        try:
-            return self.averaged[name]
-        except KeyError:
-            raise MissingQuantityError(
-                f"this average has no quantity '{name}'", advice=nearest(str(name), self.averaged)
-            ) from None
-
-    def __contains__(self, name: object) -> bool:
-        """Whether there is a quantity of that name."""
-        return name in self.averaged
-
-    def __iter__(self) -> Iterator[str]:
-        """The names of the quantities."""
-        return iter(self.averaged)
-
-    @property
-    def prior(self) -> str:
-        """The priors on mu and tau in words."""
-        return prior_words(self.model)
-
-    @property
-    def data_label(self) -> str:
-        """``"reported"``, or ``"simulated"``."""
-        return self.effects.data_label
+    def posteriors(self) -> Mapping[str, Posterior]:
+        """What is averaged over all models."""
+        return self.averaged
 
     @property
     def probabilities(self) -> Array:
@@ -247,12 +220,12 @@ class BiasAveraged:
         columns["theta_new"][mine] = sign * (drawn.mu + drawn.tau * rng.standard_normal(len(mine)))
         if component.bias.kind in columns:
             columns[component.bias.kind][mine] = drawn.rest[:, 0]
-        model = component.bias.model
-        if not isinstance(model, StepSelection):
+        publication = component.bias.publication
+        if publication is None:
             return
-        known = model.known_weights
+        known = publication.known
         for place, name in enumerate(omega_names(self.cuts)):
-            at = interval_of(model, place, self.cuts)
+            at = interval_of(publication, place, self.cuts)
             if at > 0:
                 columns[name][mine] = known[at] if known is not None else drawn.rest[:, at - 1]
 

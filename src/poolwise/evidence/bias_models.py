@@ -11,14 +11,15 @@ import numpy as np
 from poolwise.effects import Effects
 from poolwise.errors import ModelError, listing, nearest, shown
 from poolwise.model import PEESE, PET, RandomEffects, StepSelection
-from poolwise.model.publication import NOT_SAID, Direction, check_direction, check_selected, unit_of
-from poolwise.priors import HalfCauchy, InverseGamma, Normal, Prior
+from poolwise.model.publication import NOT_SAID, Direction, Publication, check_direction, check_selected, unit_of
+from poolwise.priors import InverseGamma, Normal, Prior
+from poolwise.selection.intervals import bare
 from poolwise.settings import as_number
 
 BiasSet = Literal["PSMA", "2w", "6w", "PP"]
 BiasModel = StepSelection | PET | PEESE | None
 MOST_FREE = 4
-PET_SCALE, PEESE_SCALE, TAU_SHAPE, TAU_SCALE = 1.0, 5.0, 1.0, 0.15
+TAU_SHAPE, TAU_SCALE = 1.0, 0.15
 TWO_SIDED = ((0.05,), (0.05, 0.10))
 ONE_SIDED = ((0.05,), (0.025, 0.05), (0.05, 0.5), (0.025, 0.05, 0.5))
 
@@ -42,6 +43,16 @@ class Bias:
     kind: str
     model: BiasModel
     share: float
+
+    @property
+    def publication(self) -> Publication | None:
+        """What it states of the probability of publication; None without selection."""
+        return None if self.model is None else self.model.publication
+
+    @property
+    def slope(self) -> PET | PEESE | None:
+        """The model in which estimates grow with their standard errors; None without one."""
+        return self.model if isinstance(self.model, PET | PEESE) else None
 
 
 NO_BIAS = Bias("none", "none", None, 1.0)
@@ -127,11 +138,13 @@ def _named(name: BiasSet, direction: Direction) -> tuple[Bias, ...]:
 def _bias(model: BiasModel, share: float) -> Bias:
     if model is None:
         return Bias("none", "none", None, share)
-    if isinstance(model, StepSelection):
-        cuts = ", ".join(f"{step:.10g}".removeprefix("0") for step in model.steps)
-        known = "" if model.known_weights is None else f" = {listing(f'{w:g}' for w in model.known_weights)}"
-        return Bias(f"{'one' if model.sides == 1 else 'two'}-sided ({cuts}){known}", "selection", model, share)
-    own = "" if model.b is None else f", b ~ {model.b}"
+    publication = model.publication
+    if publication is not None and publication.intervals is not None:
+        cuts = ", ".join(map(bare, publication.intervals.steps.tolist()))
+        known = "" if publication.known is None else f" = {listing(f'{w:g}' for w in publication.known)}"
+        return Bias(f"{'one' if publication.sides == 1 else 'two'}-sided ({cuts}){known}", "selection", model, share)
+    prior = model.named_priors["b"]
+    own = "" if prior is None else f", b ~ {prior}"
     return Bias(f"{type(model).__name__}{own}", type(model).__name__, model, share)
 
 
@@ -150,28 +163,29 @@ def _checked(model: object, direction: Direction) -> BiasModel:
             "the bias alone: each is joined with mu = 0 and mu unknown, tau = 0 and tau unknown",
             "average(effects, RandomEffects(mu=..., tau=...), bias=[...])",
         )
-    two_sided = isinstance(model, StepSelection) and model.sides == 2
+    two_sided = model.publication is not None and model.publication.sides == 2
     if not two_sided and model.direction not in (NOT_SAID, direction):
         raise ModelError(
             f"{model.label} is in the direction '{model.direction}', and the average in '{direction}'", "one direction"
         )
-    refuse_weights(model)
+    _refuse_weights(model)
     return replace(model, direction=direction)
 
 
-def refuse_weights(model: object) -> None:
+def _refuse_weights(model: StepSelection | PET | PEESE) -> None:
     """Refuse step weights that the quadrature does not know."""
-    if not isinstance(model, StepSelection):
+    publication = model.publication
+    if publication is None:
         return
-    if model.weight_priors:
+    if publication.priors:
         raise ModelError(
             f"{model.label} has a prior of its own on each weight, and the quadrature knows weights that fall",
             "weights=None (falling, Dirichlet(1, ..., 1)) or known weights",
             "pw.fit(effects, model, pw.NUTS())",
         )
-    if len(model.free_weights) > MOST_FREE:
+    if len(publication.free) > MOST_FREE:
         raise ModelError(
-            f"{model.label} has {len(model.free_weights)} free weights: a lattice over them beside mu and tau would "
+            f"{model.label} has {len(publication.free)} free weights: a lattice over them beside mu and tau would "
             "hold tens of millions of points",
             f"at most {MOST_FREE} free weights",
             "fewer steps, or pw.fit(effects, model, pw.NUTS())",
@@ -227,15 +241,14 @@ def prior_of_slope(model: PET | PEESE, effects: Effects, unit: float | None) -> 
     """The prior of b: the model's own, or the default in the unit of the effects."""
     if model.b is not None:
         return model.b
-    if isinstance(model, PET):
-        return HalfCauchy(PET_SCALE)
-    if unit is None:
+    prior = model.slope_prior(unit)
+    if prior is None:
         raise ModelError(
             f"PEESE has no prior for b, and the unit of the scale '{effects.scale}' is not known",
             "what one standard deviation is in the unit of the effects, or a prior",
             "unit=12.5 where a standard deviation is 12.5 points, or pw.PEESE(b=...) in a list",
         )
-    return HalfCauchy(PEESE_SCALE / unit)
+    return prior
 
 
 def checked_table(effects: Effects, bias: object, direction: object) -> Direction:

@@ -136,8 +136,13 @@ def log_ratios(
     if se is None:
         return y, se_limits, remarks
     width = 2.0 * float(special.ndtri(0.5 + prob / 2.0))
-    se_rounding = 0.5 * 10.0 ** -_decimals(lower, upper) * (1 / lower + 1 / upper) / width
-    apart = np.abs(se - se_limits) > SE_TOLERANCE * se_limits + se_rounding
+    _check_agreement(se, se_limits, 0.5 * 10.0 ** -_decimals(lower, upper) * (1 / lower + 1 / upper) / width, rows)
+    return y, np.where(np.isnan(se), se_limits, se), remarks
+
+
+def _check_agreement(se: Array, se_limits: Array, rounding: Array, rows: Rows) -> None:
+    """Refuse standard errors that contradict the limits beyond their rounding."""
+    apart = np.abs(se - se_limits) > SE_TOLERANCE * se_limits + rounding
     if apart.any():
         row = int(np.flatnonzero(apart)[0])
         raise InputError(
@@ -146,7 +151,6 @@ def log_ratios(
             "the standard error of the log ratio",
             "lower and upper alone; or another prob",
         )
-    return y, np.where(np.isnan(se), se_limits, se), remarks
 
 
 def _beside(values: Any, name: str, k: int, rows: Rows) -> tuple[Array | None, tuple[Remark, ...]]:

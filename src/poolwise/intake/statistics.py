@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from poolwise.errors import InputError, listing, nearest, shown
 from poolwise.intake.cells import Remark, Rows
-from poolwise.intake.columns import Column, Table, column_name, is_date
+from poolwise.intake.columns import Column, Labels, Table, column_name, is_date
 from poolwise.intake.compound import COUNTS, figures, is_share, looks_like_day, named_statistic
 from poolwise.intake.dialect import detected_decimal, dialect_sentence
 from poolwise.intake.doubts import doubtful
@@ -108,39 +108,46 @@ def from_columns(
     if layout.order:
         order = tuple(order[row] for row in layout.order) if order else layout.order
         labels = None if labels is None else labels.taken(layout.order)
-    used = {name: column_name(name) for name in (*moderators, *cluster, *(n for n in roles.values() if n))}
-    for name in used:
-        if name not in there:
-            raise InputError(f"no column '{name}'", advice=nearest(name, there))
-    study = roles.get("study") or study_column(there)
+    used, study = _named(there, roles, (*moderators, *cluster)), roles.get("study") or study_column(there)
     there = _by_name(_by_type(there, used, columns), used, columns)
     there = _by_regression(there, used, columns)
     named = _statistics(there, columns, {*used, *([study] if study else [])}, target)
     blank = _left_blank(there, study, named)
     given = Given(_texts(there, roles, study), moderators=_kept(there, moderators, cluster), identifiers=tuple(cluster))
-    given = replace(given, order=layout.order)
-    if study is None and labels is not None and labels.kind == "text":
-        given = replace(given, columns={**given.columns, "study": Column(list(labels.names))})
+    given = replace(_labelled(given, study, labels), order=layout.order)
     rows = Rows(study_labels(given.labels)[0], tuple(order))
     mark, told = (decimal, _by_reader(frame)) if decimal is not None else _decimal(frame, there, named)
     read = read_cells(there, named, rows, mark, settings)
     read.unknown = [str(name) for name in there if name not in {**used, **named, study or "": ""}]
     flags, by_header = _told_adjusted(there, adjusted, named, used, rows)
-    if by_header:
-        blank += (Remark(f"adjusted estimates, by their header: {listing(map(repr, by_header))}", warn=False),)
-    remarks = (
-        *layout.remarks,
-        *told,
-        *blank,
-        *_slopes_by_header(named),
-        *read.remarks(),
-        *doubtful(read.numbers, rows),
-    )
+    noticed = (*_adjusted_by_header(by_header), *_slopes_by_header(named), *read.remarks())
+    remarks = (*layout.remarks, *told, *blank, *noticed, *doubtful(read.numbers, rows))
     given = replace(given, remarks=remarks, decimal=mark)
     converted = brought_to(target, read.numbers, settings)
     flags |= _beside_others(read, converted)
     flags |= _from_header(converted, [named[name].split()[0] for name in by_header])
     return _estimated(given, target, read, settings, converted, flags)
+
+
+def _named(there: Mapping[str, Column], roles: Mapping[str, str | None], others: Sequence[str]) -> dict[str, str]:
+    """The columns that a caller names beside the statistics, and the names that they get."""
+    used = {name: column_name(name) for name in (*others, *(name for name in roles.values() if name))}
+    for name in used:
+        if name not in there:
+            raise InputError(f"no column '{name}'", advice=nearest(name, there))
+    return used
+
+
+def _labelled(given: Given, study: str | None, labels: Labels | None) -> Given:
+    """With labels from the index of a frame, where no column has them."""
+    if study is None and labels is not None and labels.kind == "text":
+        return replace(given, columns={**given.columns, "study": Column(list(labels.names))})
+    return given
+
+
+def _adjusted_by_header(names: Sequence[str]) -> tuple[Remark, ...]:
+    told = f"adjusted estimates, by their header: {listing(map(repr, names))}"
+    return (Remark(told, warn=False),) if names else ()
 
 
 def _compares_groups(target: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 from poolwise import show
 from poolwise.effects import Effects
+from poolwise.model.publication import Publication
 from poolwise.model.structure import NormalStructure
 from poolwise.priors import Prior
 
@@ -126,6 +127,11 @@ class Assumption(Protocol):
     def before_selection(self, effects: Effects) -> NormalStructure | None:
         """What the model states of the effects before any selection of estimates: all of it where there is none."""
         return self.structure(effects)
+
+    @property
+    def publication(self) -> Publication | None:
+        """What the model states of the probability that an estimate is published; None without selection."""
+        return None
 
     def informative(self, effects: Effects) -> int:
         """How many studies tell about the heterogeneity."""

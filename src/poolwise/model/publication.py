@@ -1,19 +1,82 @@
-"""What every model of publication bias asks of a study table: a direction, p-values, independent reported estimates."""
+"""What models of publication bias state, and what they ask of a study table: a direction, independent estimates."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, final
 
 from poolwise.effects import Effects
 from poolwise.errors import ModelError, listing, shown
 from poolwise.model._priors import DEFAULT_SD_OF_MU
+from poolwise.priors import Fixed, Prior
+from poolwise.selection.intervals import Intervals, Sides
+from poolwise.selection.weights import SmoothFunction
 from poolwise.settings import check_option
 
 Direction = Literal["positive", "negative"]
 NOT_SAID = cast(Direction, "not said")
 """That a caller did not say in which direction results are likelier to be published."""
 WITHOUT_NULL = ("logit", "log rate")
+
+
+@final
+@dataclass(frozen=True)
+class Publication:
+    """The probability that an estimate is published, a function omega of its p-value, as a model states it.
+
+    Attributes
+    ----------
+    sign : 1.0 or -1.0
+        1 where effects above 0 are likelier to be published.
+    sides : {1, 2}
+        Of the p-values.
+    stated : mapping of str to float
+        Weights that the model knows by itself, by the names of the quantities; the first one, which is 1, among them.
+    free : tuple of str
+        Names of the weights, or of the parameters of omega, that are unknown or have a prior that is a value.
+    priors : mapping of str to Prior
+        Priors on them; none where weights fall.
+    nothing : float
+        The value of each of them under which nothing is selected.
+    intervals : Intervals or None
+        Within which omega is constant; None where it is smooth.
+    smooth : SmoothFunction or None
+        omega where it is smooth.
+    """
+
+    sign: float
+    sides: Sides
+    stated: Mapping[str, float]
+    free: tuple[str, ...]
+    priors: Mapping[str, Prior]
+    nothing: float
+    intervals: Intervals | None = None
+    smooth: SmoothFunction | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All weights, or parameters of omega."""
+        return (*self.stated, *self.free)
+
+    @property
+    def known(self) -> tuple[float, ...] | None:
+        """The weights where the model knows them all; None where it does not."""
+        return None if self.free else tuple(self.stated.values())
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The value of each by its name, those among them that a prior states; NaN where it is unknown."""
+        priors = {name: self.priors.get(name) for name in self.free}
+        values = {name: prior.value if isinstance(prior, Fixed) else math.nan for name, prior in priors.items()}
+        return {**self.stated, **values}
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Names of those that are unknown."""
+        return tuple(name for name, value in self.values.items() if math.isnan(value))
 
 
 def check_direction(direction: object) -> None:

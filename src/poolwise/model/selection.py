@@ -4,34 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
-from itertools import pairwise
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Literal, final, get_args
 
 import numpy as np
 
 from poolwise.effects import Effects
 from poolwise.errors import ModelError, listing, shown
-from poolwise.model._priors import (
-    check_known_tau,
-    check_mu,
-    check_tau,
-    mu_prior,
-    no_prior,
-    tau_prior,
-)
-from poolwise.model.assumption import Assumption, Needs
-from poolwise.model.coefficients import Coefficients, check_coefficients, formula_words, named_columns
+from poolwise.model._priors import no_prior
+from poolwise.model.assumption import Needs
+from poolwise.model.before_selection import SelectionModel, formula_of, lines_before_selection, settle, sided
+from poolwise.model.coefficients import Coefficients
 from poolwise.model.needs import MANY_WEIGHTS, OWN_WEIGHTS, SELECTED, SELECTED_BY_STEPS, SELECTED_MODERATORS
-from poolwise.model.pooled import RandomEffects
-from poolwise.model.publication import NOT_SAID, Direction, as_steps, check_direction, check_selected, sign_of
-from poolwise.model.regression import MetaRegression
-from poolwise.model.structure import NormalStructure
+from poolwise.model.publication import NOT_SAID, Direction, Publication, as_steps
 from poolwise.priors import Exponential, Fixed, HalfLogistic, LogNormal, Prior
-from poolwise.selection.intervals import Intervals, Sides
+from poolwise.selection.intervals import Intervals, Sides, bare, interval_names
+from poolwise.selection.weights import Kind, SmoothFunction
 from poolwise.settings import as_number, check_option
 
-Kind = Literal["beta", "halfnorm", "negexp", "logistic", "power"]
 Deltas = Prior | Mapping[str, Prior]
 Weights = Sequence[float] | Prior | Mapping[str, Prior]
 
@@ -55,7 +45,7 @@ WORDS = {
 
 @final
 @dataclass(frozen=True)
-class StepSelection(Assumption):
+class StepSelection(SelectionModel):
     """Step weights: of two results the more significant one is likelier to be published, in steps of the p-value.
 
     With p_i the p-value of y_i / se_i in the direction of what gets published, eta_i the mean effect (mu, or x_i beta)
@@ -132,10 +122,7 @@ class StepSelection(Assumption):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", as_steps(self.steps))
-        object.__setattr__(self, "sides", check_sides(self.sides))
-        if self.sides == 2 and self.direction == NOT_SAID:
-            object.__setattr__(self, "direction", "positive")
-        settle_mean(self)
+        settle(self)
         object.__setattr__(self, "weights", _weights(self.weights, self.interval_names))
 
     @property
@@ -143,17 +130,12 @@ class StepSelection(Assumption):
         """Words for tables."""
         sides = "one" if self.sides == 1 else "two"
         known = ", known weights" if self.known_weights is not None else ""
-        return f"step weights ({sides}-sided {', '.join(map(_p, self.steps))}{known})" + _formula(self)
+        return f"step weights ({sides}-sided {', '.join(map(bare, self.steps))}{known})" + formula_of(self)
 
     @property
     def intervals(self) -> Intervals:
         """The intervals of p-values, from the most significant on."""
         return Intervals(np.array(self.steps), self.sides)
-
-    @property
-    def sign(self) -> float:
-        """1 where effects above 0 are likelier to be published, -1 where those below are."""
-        return sign_of(self.direction)
 
     @property
     def interval_names(self) -> tuple[str, ...]:
@@ -182,27 +164,20 @@ class StepSelection(Assumption):
         return () if self.known_weights is not None else self.weight_names[1:]
 
     @property
-    def named_priors(self) -> dict[str, Prior | None]:
-        """The priors by the name of what they are about; none for known values, and none for falling weights."""
-        return priors_before_selection(self) | dict(self.weight_priors)
+    def publication(self) -> Publication:
+        """Steps of p-values, and the weights between them."""
+        known = self.known_weights
+        return Publication(
+            sign=self.sign,
+            sides=self.sides,
+            stated={self.weight_names[0]: 1.0} if known is None else dict(zip(self.weight_names, known, strict=True)),
+            free=self.free_weights,
+            priors=self.weight_priors,
+            nothing=1.0,
+            intervals=self.intervals,
+        )
 
-    def resolved(self, effects: Effects) -> StepSelection:
-        """The same model with every prior explicit for this study table."""
-        self.before_selection(effects)
-        return replace(self, **resolved_before_selection(self, effects))
-
-    def table(self, effects: Effects) -> Effects:
-        """The study table, checked."""
-        self.before_selection(effects)
-        return effects
-
-    def before_selection(self, effects: Effects) -> NormalStructure:
-        """What the model states of the effects before any selection, on a study table that it can be asked about."""
-        structure = structure_before_selection(self, effects)
-        self._refuse_impossible(effects)
-        return structure
-
-    def _refuse_impossible(self, effects: Effects) -> None:
+    def refuse(self, effects: Effects) -> None:
         """Refuse known weights of 0 where studies were published all the same, or a prior leaves mu or tau open."""
         if self.known_weights is None or min(self.known_weights) > 0.0:
             return
@@ -242,12 +217,12 @@ class StepSelection(Assumption):
         else:
             ones = ", ".join("1" for _ in names)
             weights = f"1 = {' >= '.join(names)}, their differences ~ Dirichlet({ones})"
-        return (*lines_before_selection(self), f"omega(p) in steps of {_sided(self)} p", weights)
+        return (*lines_before_selection(self), f"omega(p) in steps of {sided(self)} p", weights)
 
 
 @final
 @dataclass(frozen=True)
-class WeightFunction(Assumption):
+class WeightFunction(SelectionModel):
     """Smooth weights: the probability of publication is a function omega(p) of the p-value.
 
     With eta_i the mean effect (mu, or x_i beta) an estimate that was published has the density
@@ -321,10 +296,7 @@ class WeightFunction(Assumption):
 
     def __post_init__(self) -> None:
         check_option("kind", self.kind, get_args(Kind))
-        object.__setattr__(self, "sides", check_sides(self.sides))
-        if self.sides == 2 and self.direction == NOT_SAID:
-            object.__setattr__(self, "direction", "positive")
-        settle_mean(self)
+        settle(self)
         if self.prec is not None:
             check_option("prec", self.prec, ("sei",))
         if self.prec is not None and self.kind == "beta":
@@ -336,12 +308,7 @@ class WeightFunction(Assumption):
         """Words for tables."""
         two = "" if self.sides == 1 else " of two-sided p"
         scaled = "" if self.prec is None else ", by precision"
-        return f"{WORDS[self.kind][0]} weights{two}{scaled}" + _formula(self)
-
-    @property
-    def sign(self) -> float:
-        """1 where effects above 0 are likelier to be published, -1 where those below are."""
-        return sign_of(self.direction)
+        return f"{WORDS[self.kind][0]} weights{two}{scaled}" + formula_of(self)
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -357,23 +324,17 @@ class WeightFunction(Assumption):
         return {"delta": self.delta}
 
     @property
-    def named_priors(self) -> dict[str, Prior | None]:
-        """The priors by the name of what they are about; none for a known tau."""
-        return priors_before_selection(self) | dict(self.delta_priors)
-
-    def resolved(self, effects: Effects) -> WeightFunction:
-        """The same model with every prior explicit for this study table."""
-        self.before_selection(effects)
-        return replace(self, **resolved_before_selection(self, effects))
-
-    def table(self, effects: Effects) -> Effects:
-        """The study table, checked."""
-        self.before_selection(effects)
-        return effects
-
-    def before_selection(self, effects: Effects) -> NormalStructure:
-        """What the model states of the effects before any selection, on a study table that it can be asked about."""
-        return structure_before_selection(self, effects)
+    def publication(self) -> Publication:
+        """A smooth function of the p-value, and its parameters."""
+        return Publication(
+            sign=self.sign,
+            sides=self.sides,
+            stated={},
+            free=self.parameters,
+            priors=self.delta_priors,
+            nothing=1.0 if self.kind == "beta" else 0.0,
+            smooth=SmoothFunction(self.kind, self.sides, self.prec is not None),
+        )
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
@@ -381,107 +342,12 @@ class WeightFunction(Assumption):
         scaled = "" if self.prec is None else ", delta multiplied by se_i / max(se)"
         return (
             *lines_before_selection(self),
-            f"{weight}, p {_sided(self)}{scaled}",
+            f"{weight}, p {sided(self)}{scaled}",
             *(f"{name} ~ {prior}" for name, prior in self.delta_priors.items()),
         )
 
 
 Selection = StepSelection | WeightFunction
-
-
-def interval_names(steps: Sequence[float]) -> tuple[str, ...]:
-    """Intervals of p-values in words, from the most significant on.
-
-    Examples
-    --------
-    >>> interval_names((0.025, 0.5))
-    ('p < .025', '.025 < p < .5', 'p > .5')
-    """
-    cuts = [_p(step) for step in steps]
-    inner = [f"{lower} < p < {upper}" for lower, upper in pairwise(cuts)]
-    return (f"p < {cuts[0]}", *inner, f"p > {cuts[-1]}")
-
-
-def check_sides(sides: object) -> Sides:
-    """The number of sides, or a ModelError for what is neither 1 nor 2."""
-    if as_number(sides) not in (1.0, 2.0):
-        raise ModelError(f"sides = {shown(sides)}", "1 or 2: one-sided p-values, or two-sided ones", "sides=1")
-    return 1 if sides == 1 else 2
-
-
-def settle_mean(model: Selection) -> None:
-    """Check what a model of selection is given of the effects before selection; a tau that is a number is known."""
-    check_direction(model.direction)
-    if not isinstance(model.tau, Prior) and not math.isnan(as_number(model.tau)):
-        if model.tau_fixed is not None:
-            raise ModelError(f"tau = {model.tau} and tau_fixed = {model.tau_fixed} are both given", "one of the two")
-        object.__setattr__(model, "tau_fixed", as_number(model.tau))
-        object.__setattr__(model, "tau", None)
-    check_mu(model.mu)
-    check_tau(model.tau)
-    check_known_tau(model.tau, model.tau_fixed)
-    if model.moderators is None:
-        if model.beta is not None:
-            raise ModelError("beta has priors and there are no moderators", "moderators='~ x', or mu=...")
-        return
-    object.__setattr__(model, "moderators", named_columns(model.moderators))
-    check_coefficients(model.beta, "beta")
-    if model.mu is not None:
-        raise ModelError(
-            f"mu has the prior {model.mu} beside moderators", "beta={'intercept': ...}, the prior on the intercept"
-        )
-
-
-def before(model: Selection) -> RandomEffects | MetaRegression:
-    """The model of the effects before any selection."""
-    if model.moderators is None:
-        return RandomEffects(model.mu, model.tau, model.tau_fixed)
-    return MetaRegression(model.moderators, beta=model.beta, tau=model.tau, tau_fixed=model.tau_fixed)
-
-
-def priors_before_selection(model: Selection) -> dict[str, Prior | None]:
-    """Priors of mean effects and tau by the name of what they are about."""
-    return before(model).named_priors
-
-
-def resolved_before_selection(model: Selection, effects: Effects) -> dict[str, Any]:
-    """Explicit priors of mean effects and tau by field."""
-    tau = model.tau if model.tau_fixed is not None else tau_prior(model.tau, effects, model)
-    if model.moderators is None:
-        return {"mu": mu_prior(model.mu, effects, model), "tau": tau}
-    resolved = replace(before(model), tau=tau).resolved(effects)
-    assert isinstance(resolved, MetaRegression)
-    return {"beta": resolved.beta, "tau": tau}
-
-
-def structure_before_selection(model: Selection, effects: Effects) -> NormalStructure:
-    """What a model of selection states of the effects before any selection, on a study table without trouble."""
-    check_selected(effects, model.label)
-    return before(model).structure(effects)
-
-
-def lines_before_selection(model: Selection) -> tuple[str, ...]:
-    """How the effects before selection, and what is selected, stand in a generative statement."""
-    estimate, *rest = before(model).statement()
-    if model.sides == 2:
-        seen = "y_i is published with probability proportional to omega(p_i)"
-    else:
-        side = "above" if model.direction == "positive" else "below"
-        seen = f"y_i is published with probability proportional to omega(p_i), p_i small where y_i is far {side} 0"
-    return (estimate, seen, *rest)
-
-
-def _p(step: float) -> str:
-    """A p-value without its leading zero."""
-    return f"{step:.10g}".removeprefix("0")
-
-
-def _sided(model: Selection) -> str:
-    return "one-sided" if model.sides == 1 else "two-sided"
-
-
-def _formula(model: Selection) -> str:
-    return "" if model.moderators is None else f" {formula_words(model.moderators)}"
 
 
 def _weights(weights: Any, names: tuple[str, ...]) -> tuple[float, ...] | dict[str, Prior] | None:

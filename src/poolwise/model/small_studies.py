@@ -76,12 +76,20 @@ class SmallStudies(Assumption):
         return replace(self, **_resolved(self, effects))
 
     @abstractmethod
+    def slope_prior(self, unit: float | None) -> Prior | None:
+        """The usual prior on the slope, given the unit of the effects; None where that has to be known and is not."""
+
+    @abstractmethod
     def default_b(self, effects: Effects) -> Prior:
         """The prior on the slope where none is given."""
 
     @abstractmethod
+    def size(self, se: Array) -> Array:
+        """What b is the slope on, in the direction of what gets published."""
+
     def regressor(self, se: Array) -> Array:
         """What b is the slope on."""
+        return sign_of(self.direction) * self.size(se)
 
     def structure(self, effects: Effects) -> NormalStructure:
         """What the model states on a study table: a meta-regression on the standard error, or on its square."""
@@ -134,13 +142,17 @@ class PET(SmallStudies):
 
     kind_in_files: ClassVar[str] = "pet"
 
-    def default_b(self, effects: Effects) -> Prior:
+    def slope_prior(self, unit: float | None) -> Prior:
         """HalfCauchy(1), whatever the unit of the effects."""
         return HalfCauchy(PET_SCALE)
 
-    def regressor(self, se: Array) -> Array:
-        """What b is the slope on: d se."""
-        return sign_of(self.direction) * se
+    def default_b(self, effects: Effects) -> Prior:
+        """HalfCauchy(1)."""
+        return HalfCauchy(PET_SCALE)
+
+    def size(self, se: Array) -> Array:
+        """The standard error."""
+        return se
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
@@ -183,20 +195,24 @@ class PEESE(SmallStudies):
 
     kind_in_files: ClassVar[str] = "peese"
 
+    def slope_prior(self, unit: float | None) -> Prior | None:
+        """HalfCauchy(5 / unit)."""
+        return None if unit is None else HalfCauchy(PEESE_SCALE / unit)
+
     def default_b(self, effects: Effects) -> Prior:
         """HalfCauchy(5 / unit) where the unit of the effects is known."""
-        unit = unit_of(effects)
-        if unit is None:
+        prior = self.slope_prior(unit_of(effects))
+        if prior is None:
             raise ModelError(
                 f"no prior for b is given and the scale '{effects.scale}' has no default",
                 "a prior that fits the unit of the effects",
                 "PEESE(..., b=priors.HalfCauchy(5 / u)), u what would be 1 standard deviation in that unit",
             )
-        return HalfCauchy(PEESE_SCALE / unit)
+        return prior
 
-    def regressor(self, se: Array) -> Array:
-        """What b is the slope on: d se^2."""
-        return sign_of(self.direction) * se**2
+    def size(self, se: Array) -> Array:
+        """The square of the standard error."""
+        return se**2
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""

@@ -12,11 +12,10 @@ from scipy.special import logsumexp, ndtri
 from poolwise.errors import InputError, MissingQuantityError, described
 from poolwise.evidence import BiasAveraged
 from poolwise.evidence.bias_averaged import omega_names
-from poolwise.model import StepSelection, WeightFunction
 from poolwise.quantities import Posterior
 from poolwise.result import Result
 from poolwise.selection.intervals import Intervals
-from poolwise.selection.weights import log_published, log_weight, p_values, rule
+from poolwise.selection.weights import SmoothFunction, log_published
 
 Array = NDArray[np.float64]
 Subject = Result | BiasAveraged
@@ -56,7 +55,14 @@ def intervals_of(subject: Subject) -> Intervals | None:
     """The intervals of p-values between which step weights change; None without steps."""
     if isinstance(subject, BiasAveraged):
         return Intervals(subject.cuts, 1) if len(subject.cuts) else None
-    return subject.model.intervals if isinstance(subject.model, StepSelection) else None
+    publication = subject.model.publication
+    return None if publication is None else publication.intervals
+
+
+def smooth_of(subject: Subject) -> SmoothFunction | None:
+    """The smooth function of p-values that weights are; None for steps, and without selection."""
+    publication = subject.model.publication
+    return None if publication is None else publication.smooth
 
 
 def draws_of(subject: Subject) -> Draws:
@@ -79,9 +85,9 @@ def draws_of(subject: Subject) -> Draws:
     size = len(values["mu"])
     zero, one = np.zeros(size), np.ones(size)
     weights = [values.get(name, one) for name in names]
-    model = subject.model
-    if isinstance(model, StepSelection) and model.known_weights is not None:
-        weights = [np.full(size, weight) for weight in model.known_weights]
+    publication = subject.model.publication
+    if publication is not None and publication.known is not None:
+        weights = [np.full(size, weight) for weight in publication.known]
     return Draws(
         mu=sign_of(subject) * values["mu"],
         tau=values.get("tau", zero),
@@ -93,10 +99,8 @@ def draws_of(subject: Subject) -> Draws:
 
 def weight_names(result: Result) -> tuple[str, ...]:
     """Names of the weights, or of the parameters of the weight function; none without selection."""
-    model = result.model
-    if isinstance(model, StepSelection):
-        return model.weight_names
-    return model.parameters if isinstance(model, WeightFunction) else ()
+    publication = result.model.publication
+    return () if publication is None else publication.names
 
 
 def _values(result: Result, names: tuple[str, ...]) -> dict[str, Array]:
@@ -117,22 +121,21 @@ def _draws(subject: Subject) -> int:
 
 def relative_to_a_p(subject: Subject) -> bool:
     """Whether weights are relative to that at `REFERENCE`: the beta function is 1 nowhere by itself."""
-    model = subject.model
-    return isinstance(model, WeightFunction) and model.kind == "beta"
+    smooth = smooth_of(subject)
+    return smooth is not None and smooth.kind == "beta"
 
 
-def log_weights(model: WeightFunction, z: Array, delta: list[Array]) -> Array:
+def log_weights(smooth: SmoothFunction, z: Array, delta: list[Array]) -> Array:
     """Log weights at z; delta broadcasts with z."""
-    log_omega = np.asarray(log_weight(model.kind, p_values(z, model.sides, model.kind), delta))
-    return log_omega - log_reference(model, delta)
+    return np.asarray(smooth.log_weight(smooth.p_values(z), delta)) - log_reference(smooth, delta)
 
 
-def log_reference(model: WeightFunction, delta: list[Array]) -> Array | float:
+def log_reference(smooth: SmoothFunction, delta: list[Array]) -> Array | float:
     """Log of the weight that counts as 1."""
-    if model.kind != "beta":
+    if smooth.kind != "beta":
         return 0.0
-    at = p_values(-ndtri(np.array([REFERENCE / model.sides])), model.sides, model.kind)
-    return np.asarray(log_weight(model.kind, at, delta))
+    at = smooth.p_values(-ndtri(np.array([REFERENCE / smooth.sides])))
+    return np.asarray(smooth.log_weight(at, delta))
 
 
 def densities(subject: Subject, draws: Draws, z: Array) -> tuple[Array, Array, Array]:
@@ -176,17 +179,17 @@ def _selection(subject: Subject, weights: Array, law: tuple[Array, Array], z: Ar
             log_omega = np.log(weights)
         logs = steps.log_probabilities(mean, ratio, np.ones(len(mean)))
         return log_omega[steps.holding(z)][None], np.asarray(logsumexp(logs + log_omega, axis=-1))
-    model = subject.model
-    if not isinstance(model, WeightFunction):
+    smooth = smooth_of(subject)
+    if smooth is None:
         return np.zeros((1, len(z))), np.zeros(len(mean))
     se = subject.effects.se
-    scale = (se / se.max())[:, None] if model.prec else np.ones((1, 1))
+    scale = (se / se.max())[:, None] if smooth.by_precision else np.ones((1, 1))
     delta = [scale * each for each in weights]
-    by = rule(model.kind, model.sides)
-    nodes = np.broadcast_to(log_weight(model.kind, by.at, delta), (len(mean), len(by.z)))
-    ends = np.broadcast_to(log_weight(model.kind, by.ends, delta), (len(mean), 2))
-    log_a = log_published(mean, ratio, nodes, ends, by) - np.ravel(log_reference(model, delta))
-    return log_weights(model, z, delta), log_a
+    by = smooth.rule
+    nodes = np.broadcast_to(smooth.log_weight(by.at, delta), (len(mean), len(by.z)))
+    ends = np.broadcast_to(smooth.log_weight(by.ends, delta), (len(mean), 2))
+    log_a = log_published(mean, ratio, nodes, ends, by) - np.ravel(log_reference(smooth, delta))
+    return log_weights(smooth, z, delta), log_a
 
 
 def check_subject(asked: str, subject: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from poolwise.errors import MissingQuantityError
 from poolwise.evidence import BiasAveraged
 from poolwise.evidence.bias_average import interval_of
 from poolwise.evidence.bias_averaged import omega_names
-from poolwise.model import StepSelection, WeightFunction
+from poolwise.model.publication import Publication
 from poolwise.plot._published import (
     Subject,
     check_subject,
@@ -21,6 +22,7 @@ from poolwise.plot._published import (
     intervals_of,
     log_weights,
     sign_of,
+    smooth_of,
     weight_names,
 )
 from poolwise.priors import Prior
@@ -71,7 +73,7 @@ def weight_frame(subject: Subject, *, prob: float = 0.95) -> pd.DataFrame:
     check_subject("plot.weight_function", subject)
     check_prob(prob)
     steps = intervals_of(subject)
-    if steps is None and not isinstance(subject.model, WeightFunction):
+    if steps is None and smooth_of(subject) is None:
         what = "the average" if isinstance(subject, BiasAveraged) else f"'{subject.label}'"
         raise MissingQuantityError(
             f"{what} has no weights of publication",
@@ -98,10 +100,11 @@ def _steps(subject: Subject, steps: Intervals, prob: float) -> list[pd.DataFrame
         kinds = [subject.conditional[name].interval_kind() for name in names]
         prior: list[Limits] | None = [_averaged_prior(subject, j, prob) for j in range(len(names))]
     else:
-        assert isinstance(subject.model, StepSelection)
-        names = subject.model.weight_names
-        weights, kinds = _of_result(subject, subject.model, prob)
-        prior = _prior_of_steps(subject, subject.model, prob)
+        publication = subject.model.publication
+        assert publication is not None
+        names = publication.names
+        weights, kinds = _of_result(subject, publication, prob)
+        prior = _prior_of_steps(subject, publication, prob)
     rows = []
     for row, values in (("weight", weights), ("prior", prior)):
         if values is not None:
@@ -116,24 +119,24 @@ def _limits(quantity: Quantity, prob: float) -> Limits:
     return (quantity.point, *quantity.interval(prob))
 
 
-def _of_result(result: Result, model: StepSelection, prob: float) -> tuple[list[Limits], list[str]]:
-    known = model.known_weights or (1.0,) * len(model.weight_names)
+def _of_result(result: Result, publication: Publication, prob: float) -> tuple[list[Limits], list[str]]:
     weights, kinds = [], []
-    for name, weight in zip(model.weight_names, known, strict=True):
-        free = name in model.free_weights and name in result
+    for name in publication.names:
+        weight = publication.stated.get(name, 1.0)
+        free = name in publication.free and name in result
         weights.append(_limits(result[name], prob) if free else (weight, weight, weight))
         kinds.append(result[name].interval_kind() if free else "known")
     return weights, kinds
 
 
-def _prior_of_steps(result: Result, model: StepSelection, prob: float) -> list[Limits] | None:
-    if model.known_weights is not None or not isinstance(result["mu"], Posterior):
+def _prior_of_steps(result: Result, publication: Publication, prob: float) -> list[Limits] | None:
+    if publication.known is not None or not isinstance(result["mu"], Posterior):
         return None
     levels = np.array([0.5, 0.5 - 0.5 * prob, 0.5 + 0.5 * prob])
-    count = len(model.weight_names)
+    count = len(publication.names)
     prior: list[Limits] = [(1.0, 1.0, 1.0)]
-    for j, name in enumerate(model.weight_names[1:], start=1):
-        own = model.weight_priors.get(name)
+    for j, name in enumerate(publication.free, start=1):
+        own = publication.priors.get(name)
         at = betaincinv(count - j, j, levels) if own is None else _quantiles(own, levels)
         prior.append((float(at[0]), float(at[1]), float(at[2])))
     return prior
@@ -148,15 +151,15 @@ def _averaged_prior(averaged: BiasAveraged, interval: int, prob: float) -> Limit
     x = np.linspace(0.0, 1.0, 4001)
     below, total = np.zeros(len(x)), 0.0
     for component in averaged.components:
-        model = component.bias.model
-        if not isinstance(model, StepSelection):
+        publication = component.bias.publication
+        if publication is None:
             continue
         total += component.prior
-        at = interval_of(model, interval, averaged.cuts)
-        if model.known_weights is not None:
-            below += component.prior * (x > model.known_weights[at])
+        at = interval_of(publication, interval, averaged.cuts)
+        if publication.known is not None:
+            below += component.prior * (x > publication.known[at])
         elif at > 0:
-            below += component.prior * betainc(len(model.weight_names) - at, at, x)
+            below += component.prior * betainc(len(publication.names) - at, at, x)
     below = below / total
     below[-1] = 1.0
     levels = (0.5, 0.5 - 0.5 * prob, 0.5 + 0.5 * prob)
@@ -166,13 +169,14 @@ def _averaged_prior(averaged: BiasAveraged, interval: int, prob: float) -> Limit
 
 def _smooth(subject: Subject, prob: float) -> list[pd.DataFrame]:
     assert isinstance(subject, Result)
-    assert isinstance(subject.model, WeightFunction)
-    model, z = subject.model, np.linspace(LOW, HIGH, _POINTS)
+    publication, z = subject.model.publication, np.linspace(LOW, HIGH, _POINTS)
+    assert publication is not None
+    assert publication.smooth is not None
     bayesian = isinstance(subject["mu"], Posterior)
     if bayesian:
         weights = draws_of(subject).weights
         kind = "credible (equal-tailed)"
-        prior = _prior_lattice(model)
+        prior = _prior_lattice(publication.priors.values())
     else:
         weights = _profile(subject, prob)
         kind = subject["delta"].interval_kind() if "delta" in subject else "none"
@@ -180,7 +184,7 @@ def _smooth(subject: Subject, prob: float) -> list[pd.DataFrame]:
     for row, deltas in (("weight", weights), ("prior", prior if bayesian else None)):
         if deltas is None:
             continue
-        omega = np.exp(log_weights(model, z, [each[:, None] for each in deltas.T]))
+        omega = np.exp(log_weights(publication.smooth, z, [each[:, None] for each in deltas.T]))
         own = kind if row == "weight" else "prior (equal-tailed)"
         rows.append(_summary(omega, prob, bayesian=bayesian).assign(row=row, z=z, prob=prob, interval=own))
     return rows
@@ -206,8 +210,8 @@ def _profile(result: Result, prob: float) -> Array:
     return np.array([[point], [lower], [upper]]) if math.isfinite(lower + upper) else np.array([[point]])
 
 
-def _prior_lattice(model: WeightFunction) -> Array:
+def _prior_lattice(priors: Iterable[Prior]) -> Array:
     """Equally probable values of the parameters before the data."""
     levels = (np.arange(_LATTICE) + 0.5) / _LATTICE
-    each = [_quantiles(prior, levels) for prior in model.delta_priors.values()]
+    each = [_quantiles(prior, levels) for prior in priors]
     return np.stack([grid.ravel() for grid in np.meshgrid(*each)], axis=-1)

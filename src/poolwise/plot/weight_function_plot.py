@@ -11,13 +11,12 @@ from scipy.special import ndtri
 from poolwise import show
 from poolwise.evidence import BiasAveraged
 from poolwise.evidence.bias_averaged import having
-from poolwise.model import WeightFunction
 from poolwise.plot import _marks, _sheet, _text
 from poolwise.plot._canvas import figure_of
 from poolwise.plot._chart import keyed_chart, name_axes, number_ticks
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
-from poolwise.plot._published import REFERENCE, Subject, intervals_of, relative_to_a_p
+from poolwise.plot._published import REFERENCE, Subject, intervals_of, relative_to_a_p, smooth_of
 from poolwise.plot._sheet import Phrase
 from poolwise.plot.weight_frame import HIGH, LOW, weight_frame
 
@@ -157,7 +156,8 @@ def _notes(subject: Subject, frame: pd.DataFrame) -> list[Phrase]:
         )
     else:
         said.append(f"By {show.method(subject.label)}, k = {subject.effects.k}.")
-        if isinstance(subject.model, WeightFunction) and subject.model.prec:
+        smooth = smooth_of(subject)
+        if smooth is not None and smooth.by_precision:
             said.append("Drawn for the largest standard error.")
     against = f"p = {REFERENCE:g}".replace("0.", ".") if relative_to_a_p(subject) else "the most significant results"
     said.append(f"Relative to {against}, whose weight is 1; p is spaced as z is.")

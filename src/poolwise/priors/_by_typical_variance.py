@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import final
 
@@ -29,9 +30,6 @@ class DuMouchel(PriorOfVariances):
     As in Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
     """
 
-    metric: str | None = None
-    variances: tuple[float, ...] | None = None
-
     @property
     def tail_power(self) -> float:
         """2."""
@@ -57,9 +55,41 @@ class DuMouchel(PriorOfVariances):
             return self.s0 * (p / (1.0 - p))
 
 
+@dataclass(frozen=True)
+class UniformShare(PriorOfVariances):
+    """What `Shrinkage` and `ISquared` share: tau^2 / (s^2 + tau^2) is uniform, s^2 a typical variance."""
+
+    @property
+    @abstractmethod
+    def typical(self) -> float:
+        """s, the root of the typical variance."""
+
+    @property
+    def tail_power(self) -> float:
+        """3."""
+        return 3.0
+
+    def _inside(self, x: Array) -> Array:
+        s = self.typical
+        with np.errstate(divide="ignore"):
+            log_x = np.log(x)
+        return math.log(2.0) + 2.0 * math.log(s) + log_x - 2.0 * np.logaddexp(2.0 * math.log(s), 2.0 * log_x)
+
+    def cdf(self, x: ArrayLike) -> Array:
+        """tau^2 / (s^2 + tau^2)."""
+        tau = np.maximum(as_numbers("x", x), 0.0)
+        with np.errstate(divide="ignore", over="ignore"):
+            return 1.0 / (1.0 + (self.typical / tau) ** 2)
+
+    def quantile(self, p: Array, *parameters: Array | float) -> Array:
+        """S sqrt(p / (1 - p))."""
+        with np.errstate(divide="ignore"):
+            return self.typical * np.sqrt(p / (1.0 - p))
+
+
 @final
 @dataclass(frozen=True)
-class Shrinkage(PriorOfVariances):
+class Shrinkage(UniformShare):
     """Uniform shrinkage: s0^2 / (s0^2 + tau^2) is uniform, density 2 s0^2 tau / (s0^2 + tau^2)^2, s0 as for DuMouchel.
 
     Notes
@@ -72,34 +102,20 @@ class Shrinkage(PriorOfVariances):
     10.18637/jss.v093.i06.
     """
 
-    metric: str | None = None
-    variances: tuple[float, ...] | None = None
-
-    @property
-    def tail_power(self) -> float:
-        """3."""
-        return 3.0
-
     @property
     def s0(self) -> float:
         """Root of the harmonic mean of the variances."""
         return _root_harmonic_mean(self.known)
 
-    def _inside(self, x: Array) -> Array:
-        return _uniform_share(x, self.s0)
-
-    def cdf(self, x: ArrayLike) -> Array:
-        """tau^2 / (s0^2 + tau^2)."""
-        return _share(x, self.s0)
-
-    def quantile(self, p: Array, *parameters: Array | float) -> Array:
-        """s0 sqrt(p / (1 - p))."""
-        return _tau_of_share(p, self.s0)
+    @property
+    def typical(self) -> float:
+        """s0."""
+        return self.s0
 
 
 @final
 @dataclass(frozen=True)
-class ISquared(PriorOfVariances):
+class ISquared(UniformShare):
     """Uniform I2: I2 = tau^2 / (s^2 + tau^2) is uniform, where s^2 is the typical variance of Higgins and Thompson.
 
     s^2 = (k - 1) sum w_i / [(sum w_i)^2 - sum w_i^2], w_i = 1 / v_i; density 2 s^2 tau / (s^2 + tau^2)^2.
@@ -114,19 +130,11 @@ class ISquared(PriorOfVariances):
     Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
     """
 
-    metric: str | None = None
-    variances: tuple[float, ...] | None = None
-
     def __post_init__(self) -> None:
         if self.variances is not None and len(self.variances) < 2:
             raise ModelError(
                 "the prior ISquared() was given one study", "at least 2: one study has no I2", "Shrinkage()"
             )
-
-    @property
-    def tail_power(self) -> float:
-        """3."""
-        return 3.0
 
     @property
     def typical(self) -> float:
@@ -136,35 +144,6 @@ class ISquared(PriorOfVariances):
         pairs = 2.0 * (share[1:] * np.cumsum(share)[:-1]).sum()
         return math.sqrt(float((len(v) - 1) * share.sum() / pairs * v[-1]))
 
-    def _inside(self, x: Array) -> Array:
-        return _uniform_share(x, self.typical)
-
-    def cdf(self, x: ArrayLike) -> Array:
-        """I2 at tau."""
-        return _share(x, self.typical)
-
-    def quantile(self, p: Array, *parameters: Array | float) -> Array:
-        """Tau at which I2 is p."""
-        return _tau_of_share(p, self.typical)
-
 
 def _root_harmonic_mean(v: Array) -> float:
     return math.sqrt(1.0 / float(np.mean(1.0 / v)))
-
-
-def _uniform_share(x: Array, s: float) -> Array:
-    """Log density of tau where tau^2 / (s^2 + tau^2) is uniform."""
-    with np.errstate(divide="ignore"):
-        log_x = np.log(x)
-    return math.log(2.0) + 2.0 * math.log(s) + log_x - 2.0 * np.logaddexp(2.0 * math.log(s), 2.0 * log_x)
-
-
-def _share(x: ArrayLike, s: float) -> Array:
-    tau = np.maximum(as_numbers("x", x), 0.0)
-    with np.errstate(divide="ignore", over="ignore"):
-        return 1.0 / (1.0 + (s / tau) ** 2)
-
-
-def _tau_of_share(p: Array, s: float) -> Array:
-    with np.errstate(divide="ignore"):
-        return s * np.sqrt(p / (1.0 - p))

@@ -21,6 +21,7 @@ from poolwise.priors._numeric import NumericLaw, numeric_law
 from poolwise.settings import as_numbers
 
 
+@dataclass(frozen=True)
 class PriorOfVariances(Prior):
     """What the priors made from sampling variances have in common.
 
@@ -32,7 +33,8 @@ class PriorOfVariances(Prior):
 
     vectorised: ClassVar[bool] = False
     from_variances: ClassVar[bool] = True
-    variances: tuple[float, ...] | None
+    metric: str | None = None
+    variances: tuple[float, ...] | None = None
 
     @property
     def awaits_variances(self) -> bool:
@@ -112,8 +114,6 @@ class Jeffreys(PriorOfVariances):
     As in Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
     """
 
-    metric: str | None = None
-    variances: tuple[float, ...] | None = None
     proper = False
 
     @property
@@ -142,8 +142,6 @@ class OverallJeffreys(PriorOfVariances):
     As in Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
     """
 
-    metric: str | None = None
-    variances: tuple[float, ...] | None = None
     proper = False
 
     @property
@@ -170,8 +168,6 @@ class BergerDeely(PriorOfVariances):
     As in Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
     """
 
-    metric: str | None = None
-    variances: tuple[float, ...] | None = None
     proper = False
 
     @property
@@ -199,9 +195,6 @@ class Conventional(PriorOfVariances):
     ----------
     As in Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
     """
-
-    metric: str | None = None
-    variances: tuple[float, ...] | None = None
 
     @property
     def tail_power(self) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, final
 
 import numpy as np
@@ -39,6 +41,11 @@ class Intervals:
     def count(self) -> int:
         """How many intervals there are, J."""
         return len(self.steps) + 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The intervals in words: ``"p < .025"``, ``".025 < p < .5"``, ``"p > .5"``."""
+        return interval_names(self.steps.tolist())
 
     @property
     def cuts(self) -> Array:
@@ -81,6 +88,24 @@ class Intervals:
         if self.sides == 1:
             return inside
         return np.logaddexp(inside, log_difference((-upper - centre) / spread, (-lower - centre) / spread))
+
+
+def interval_names(steps: Iterable[float]) -> tuple[str, ...]:
+    """Intervals of p-values in words, from the most significant on.
+
+    Examples
+    --------
+    >>> interval_names((0.025, 0.5))
+    ('p < .025', '.025 < p < .5', 'p > .5')
+    """
+    cuts = [bare(step) for step in steps]
+    inner = [f"{lower} < p < {upper}" for lower, upper in pairwise(cuts)]
+    return (f"p < {cuts[0]}", *inner, f"p > {cuts[-1]}")
+
+
+def bare(step: float) -> str:
+    """A p-value without its leading zero."""
+    return f"{step:.10g}".removeprefix("0")
 
 
 def log_difference(lower: Array, upper: Array) -> Array:

@@ -102,6 +102,38 @@ def log_weight(kind: str, at: PValues, delta: Sequence[Any], math: Any = np) -> 
 
 
 @final
+@dataclass(frozen=True)
+class SmoothFunction:
+    """A weight function of p-values, its parameters left open.
+
+    Attributes
+    ----------
+    kind : {"beta", "halfnorm", "negexp", "logistic", "power"}
+    sides : {1, 2}
+        Of its p-values.
+    by_precision : bool
+        Whether delta is multiplied by se / max(se).
+    """
+
+    kind: Kind
+    sides: Sides
+    by_precision: bool = False
+
+    @property
+    def rule(self) -> Rule:
+        """Where it is looked at for its normalising constant."""
+        return rule(self.kind, self.sides)
+
+    def p_values(self, z: Array) -> PValues:
+        """p-values of z, which points in the direction of what gets published."""
+        return p_values(z, self.sides, self.kind)
+
+    def log_weight(self, at: PValues, delta: Sequence[Any]) -> Any:
+        """Log of omega(p), given delta."""
+        return log_weight(self.kind, at, delta)
+
+
+@final
 @dataclass(frozen=True, eq=False)
 class Rule:
     """Where a weight function is looked at for its normalising constant: Gauss's rule in panels between two ends.

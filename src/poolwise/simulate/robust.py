@@ -12,6 +12,7 @@ from scipy import special
 
 from poolwise.effects import Effects
 from poolwise.model import ContaminatedRandomEffects, SkewNormalRandomEffects, StudentTRandomEffects
+from poolwise.model.needs import SKEWED
 from poolwise.quadrature.rules.gauss_rules import panel_nodes, panel_weights
 from poolwise.simulate.simulators import drawn, simulates
 from poolwise.simulate.truth import with_estimates
@@ -172,7 +173,7 @@ class ContaminatedLaw:
 def independent_truth(model: Robust, effects: Effects, rng: Rng) -> IndependentTruth:
     """Parameters drawn from the priors of a robust model, and the true effect of a new study."""
     values = {name: drawn(prior, rng, name) for name, prior in model.named_priors.items()}
-    if isinstance(model, SkewNormalRandomEffects):
+    if SKEWED in model.needs:
         values["delta"] = rng.uniform(-1.0, 1.0)
     law = LAWS[type(model)](**values)
     return IndependentTruth({**values, "theta_new": float(law.drawn(1, rng)[0])}, law, effects.se)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, final, overload
+from typing import Any, NamedTuple, final, overload
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,6 @@ from poolwise.errors import ModelError, listing
 from poolwise.evidence import Averaged, BiasAveraged
 from poolwise.model import Model, RandomEffects, prior_words
 from poolwise.model.needs import UNCERTAIN
-from poolwise.model.selection import Selection
 from poolwise.moments import refuse_improper
 from poolwise.result import Result
 from poolwise.scale import Scale
@@ -242,9 +241,9 @@ def leave_one_out(
     return _told(effects, resolved, leave_out(effects, resolved, prob), prob)
 
 
-def _refuse_selection(model: object) -> None:
+def _refuse_selection(model: Any) -> None:
     """Refuse a model of selection, under which the other studies foretell an estimate only given that it appeared."""
-    if isinstance(model, Selection):
+    if getattr(model, "publication", None) is not None:
         raise ModelError(
             f"leave_one_out knows no model of selection ({model.label}): what the others expect of an estimate hangs "
             "there on whether it would have been published",

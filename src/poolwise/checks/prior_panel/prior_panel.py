@@ -11,7 +11,7 @@ import pandas as pd
 
 from poolwise import show
 from poolwise.checks.averaged_again import AveragedAgain, under_each
-from poolwise.checks.panel_subject import subject
+from poolwise.checks.panel_subject import Subject, subject
 from poolwise.checks.prior_panel.rows import panel_rows
 from poolwise.checks.prior_panel.words import tau_sentence, verdict_sentence
 from poolwise.checks.question import check_threshold, need_effects
@@ -250,23 +250,38 @@ def prior_panel(
         check_prob(prob)
         return under_each(effects, priors, prob)
     need_effects(effects, "prior_panel")
-    if mu is not None and model is not None:
-        raise ModelError(f"both a model and mu = {mu} are given", "one of them", "RandomEffects(mu=...)")
-    if isinstance(mu, Fixed):
-        raise ModelError(f"mu ~ {mu} is known, and the panel asks what is known of mu", "a prior on mu")
+    _check_mu(mu, model)
     check_prob(prob)
     check_threshold(threshold)
-    entries = (
-        panel(effects.scale.name, effects.outcomes)
-        if priors is None
-        else tuple(Entry(prior, "", "given") for prior in priors)
-    )
-    if not entries:
-        raise ModelError("the panel has no prior", "at least one prior on tau")
+    entries = _entries(effects, priors)
     about = subject(effects, RandomEffects(mu=mu, tau=entries[0].prior) if model is None else model, quantity)
     taus = [under.tau for under in (about.under(entry.prior) for entry in entries) if under.tau is not None]
     if about.quantity.startswith("mu") and " - " not in about.quantity:
         threshold = effects.scale.held_against(threshold)
+    return _panel(effects, about, entries, taus, prob, threshold)
+
+
+def _check_mu(mu: Prior | None, model: object) -> None:
+    """Refuse a prior on mu beside a model that has one, and a mu that is known."""
+    if mu is not None and model is not None:
+        raise ModelError(f"both a model and mu = {mu} are given", "one of them", "RandomEffects(mu=...)")
+    if isinstance(mu, Fixed):
+        raise ModelError(f"mu ~ {mu} is known, and the panel asks what is known of mu", "a prior on mu")
+
+
+def _entries(effects: Effects, priors: Sequence[Prior] | None) -> tuple[Entry, ...]:
+    """The catalogue's panel for the scale, or the priors that are given."""
+    if priors is None:
+        return panel(effects.scale.name, effects.outcomes)
+    if not priors:
+        raise ModelError("the panel has no prior", "at least one prior on tau")
+    return tuple(Entry(prior, "", "given") for prior in priors)
+
+
+def _panel(
+    effects: Effects, about: Subject, entries: Sequence[Entry], taus: Sequence[Prior], prob: float, threshold: float
+) -> PriorPanel:
+    """The answers under each prior, and what they come to."""
     rows = panel_rows(about, taus, prob, threshold)
     named = [_named(entry, tau) for entry, tau in zip(entries, taus, strict=True)]
     frame = pd.DataFrame([a | b for a, b in zip(named, rows, strict=True)])

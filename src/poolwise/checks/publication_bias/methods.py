@@ -161,8 +161,8 @@ def _of_result(result: Result, asked: Asked, tested_by: str, tested: str, words:
 
 def _of_selection(result: Result, asked: Asked) -> Iterable[Answer]:
     answer = _of_result(result, asked, "LRT", "no selection", "Adjusted under the model")
-    assert isinstance(result.model, StepSelection | WeightFunction)
-    unknown = unidentified(result.model, result.quantities, float(abs(result.effects.y).max()))
+    assert result.model.publication is not None
+    unknown = unidentified(result.model.publication, result.quantities, float(abs(result.effects.y).max()))
     yield replace(answer, sentence=f"{answer.sentence} {unknown}".strip())
 
 

@@ -38,7 +38,6 @@ from poolwise.model.needs import (
     SELECTED_MODERATORS,
 )
 from poolwise.model.pooled import NO_SPREAD
-from poolwise.model.selection import StepSelection, WeightFunction
 from poolwise.priors import Fixed
 from poolwise.quantities import ByStudy, Estimate
 from poolwise.result import Finding, FitReport, Result
@@ -168,7 +167,7 @@ class ClosedForm:
             if isinstance(prior, Fixed) and name.partition("[")[0] in MEANS:
                 found = f"ClosedForm estimates {name}, and the model states {name} ~ {prior}"
                 raise ModelError(found, f"Exact(), or no Fixed {name}")
-        if isinstance(model, StepSelection | WeightFunction):
+        if model.publication is not None:
             return _pack_selected(self._selected(effects, model), effects, model, self, began)
         if not model.pools:
             return _pack_several(self._several(effects, model), effects, model, self, began)
@@ -181,7 +180,7 @@ class ClosedForm:
             fitted = _common_effect(data, interval)
         return _pack(fitted, effects, model, self, began)
 
-    def _selected(self, effects: Effects, model: StepSelection | WeightFunction) -> Selected:
+    def _selected(self, effects: Effects, model: Model) -> Selected:
         """By maximum likelihood, which is the only estimator of a model of selection here."""
         if isinstance(self.tau2, str) and self.tau2 not in ("REML", "ML"):
             found = f"tau2='{self.tau2}' for {model.label}, which is estimated by maximum likelihood"
@@ -344,9 +343,7 @@ def _pack_several(fitted: Several, effects: Effects, model: Model, engine: Close
     )
 
 
-def _pack_selected(
-    fitted: Selected, effects: Effects, model: StepSelection | WeightFunction, engine: ClosedForm, began: float
-) -> Result:
+def _pack_selected(fitted: Selected, effects: Effects, model: Model, engine: ClosedForm, began: float) -> Result:
     from poolwise.engines.closed_form.selected import SelectedStudies
 
     mean, maximum = fitted.means, fitted.maximum
@@ -365,7 +362,7 @@ def _pack_selected(
         engine=engine,
         interval_kind=next(iter(fitted.quantities.values())).kind,
         quantities=fitted.quantities,
-        studies=ByStudy(effects.labels, SelectedStudies(maximum, model.sign)),
+        studies=ByStudy(effects.labels, SelectedStudies(maximum, fitted.linear.sign)),
         weights={},
         report=report,
         absent=fitted.absent,

@@ -20,9 +20,9 @@ from poolwise.engines.closed_form import notes
 from poolwise.engines.closed_form.quantities import PREDICTION_WORDS, new_effect, symmetric
 from poolwise.engines.means import Means, means_of
 from poolwise.errors import ModelError, listing
+from poolwise.model import Model
 from poolwise.model.pooled import NO_SPREAD
-from poolwise.model.selection import Selection, StepSelection, WeightFunction
-from poolwise.priors import Fixed
+from poolwise.model.publication import Publication
 from poolwise.quantities import Estimate, Quantity
 from poolwise.result import Finding
 from poolwise.selection.curves import SmoothWeights
@@ -174,13 +174,14 @@ class Selected:
     diagnostics: dict[str, float]
 
 
-def selected(effects: Effects, model: Selection, tau2: float | None, *, interval: str, prediction: str) -> Selected:
+def selected(effects: Effects, model: Model, tau2: float | None, *, interval: str, prediction: str) -> Selected:
     """The highest likelihood of a model of selection, and what is known by it.
 
     Parameters
     ----------
     effects : Effects
     model : StepSelection or WeightFunction
+        Any that states a `Publication`.
     tau2 : float, optional
         Where it is known.
     interval : {"profile", "wald"}
@@ -202,27 +203,30 @@ def selected(effects: Effects, model: Selection, tau2: float | None, *, interval
     Vevea & Hedges 1995, Psychometrika 60:419, 10.1007/BF02294384; Citkowicz & Vevea 2017, Psychological Methods 22:28,
     10.1037/met0000119; Venzon & Moolgavkar 1988, Applied Statistics 37:87, 10.2307/2347496, for the limits.
     """
-    mean = means_of(model.before_selection(effects))
-    studies = Studies(model.sign * effects.y, effects.v, mean.X)
-    weights = _weights(model, studies)
+    publication, before = model.publication, model.before_selection(effects)
+    assert publication is not None
+    assert before is not None
+    mean, sign = means_of(before), publication.sign
+    studies = Studies(sign * effects.y, effects.v, mean.X)
+    weights = _weights(publication, studies)
     likelihood = SelectionLikelihood(studies, weights, tau2)
-    if isinstance(model, StepSelection) and isinstance(weights, StepWeights) and effects.k >= FEWEST:
-        _check_populated(model, weights)
-    _check_count(effects.k, likelihood, model)
+    if isinstance(weights, StepWeights) and effects.k >= FEWEST:
+        _check_populated(weights)
+    _check_count(effects.k, likelihood, model.label)
     maximum = maximise(likelihood)
-    _check_exists(maximum, model, mean)
+    _check_exists(maximum, publication, mean, model.label)
     df = effects.k - mean.p + PREDICTIONS[prediction] if effects.k - mean.p >= 2 else math.nan
     words = PREDICTION_WORDS[prediction].replace("k - 2", "k - p - 1").replace("k - 1", "k - p")
-    linear = SelectedMeans(maximum, model.sign, df, interval == "wald", words)
+    linear = SelectedMeans(maximum, sign, df, interval == "wald", words)
     without = maximise(no_selection(studies, tau2))
-    quantities = _quantities(mean, model, linear, without)
+    quantities = _quantities(mean, publication, linear, without)
     return Selected(
         means=mean,
         maximum=maximum,
         linear=linear,
         quantities=quantities,
         findings=_findings(maximum),
-        notes=_notes(model, maximum, quantities),
+        notes=_notes(publication, maximum, quantities),
         absent=_absent(mean, maximum, quantities),
         diagnostics={
             "log_likelihood_ml": maximum.value,
@@ -233,36 +237,29 @@ def selected(effects: Effects, model: Selection, tau2: float | None, *, interval
     )
 
 
-def _weights(model: Selection, studies: Studies) -> StepWeights | SmoothWeights:
-    if isinstance(model, StepSelection):
-        return StepWeights(studies, model.intervals, np.array(tuple(_known_weights(model).values())))
-    known_deltas = tuple(prior.value if isinstance(prior, Fixed) else None for prior in model.delta_priors.values())
-    return SmoothWeights(studies, model.kind, model.sides, known_deltas, model.prec is not None)
+def _weights(publication: Publication, studies: Studies) -> StepWeights | SmoothWeights:
+    values, smooth = tuple(publication.values.values()), publication.smooth
+    if smooth is None:
+        assert publication.intervals is not None
+        return StepWeights(studies, publication.intervals, np.array(values))
+    known = tuple(None if math.isnan(value) else value for value in values)
+    return SmoothWeights(studies, smooth.kind, smooth.sides, known, smooth.by_precision)
 
 
-def _known_weights(model: StepSelection) -> dict[str, float]:
-    """The weights by name, NaN where they are unknown."""
-    if model.known_weights is not None:
-        return dict(zip(model.weight_names, model.known_weights, strict=True))
-    priors = {name: model.weight_priors.get(name) for name in model.free_weights}
-    stated = {name: prior.value if isinstance(prior, Fixed) else math.nan for name, prior in priors.items()}
-    return {model.weight_names[0]: 1.0, **stated}
-
-
-def _check_count(k: int, likelihood: SelectionLikelihood, model: Selection) -> None:
+def _check_count(k: int, likelihood: SelectionLikelihood, label: str) -> None:
     fewest = max(likelihood.n, FEWEST if likelihood.weights.q else 1 + likelihood.spreads)
     if k < fewest:
         raise ModelError(
-            f"{model.label} by maximum likelihood has {likelihood.n} unknown parameters, and there "
+            f"{label} by maximum likelihood has {likelihood.n} unknown parameters, and there "
             f"{'is 1 estimate' if k == 1 else f'are {k} estimates'}",
             f"at least {fewest} estimates",
             "known weights, StepSelection(..., weights=...), or NUTS() with priors",
         )
 
 
-def _check_populated(model: StepSelection, weights: StepWeights) -> None:
+def _check_populated(weights: StepWeights) -> None:
     """Refuse weights that the data cannot tell from 0, or from infinity beside known ones of empty intervals."""
-    names, counts = model.interval_names, weights.counts
+    names, counts = weights.intervals.names, weights.counts
     empty = [names[j] for j in np.flatnonzero((counts == 0) & weights.free)]
     if weights.free.any() and not counts[~weights.free].any():
         empty = [*(names[j] for j in np.flatnonzero(~weights.free)), *empty]
@@ -271,7 +268,7 @@ def _check_populated(model: StepSelection, weights: StepWeights) -> None:
     away = "its weight would be 0" if len(empty) == 1 else "their weights would be 0"
     if names[0] in empty:
         away = "the other weights, beside its 1, would be infinite"
-    steps = tuple(merged(np.array(model.steps), counts).tolist())
+    steps = tuple(merged(weights.intervals.steps, counts).tolist())
     fewer = f"fewer steps, StepSelection({steps}, ...); or " if steps else ""
     raise ModelError(
         f"no estimate has {listing(empty, separator=' or ')}: the highest likelihood does not exist, since {away}",
@@ -284,36 +281,29 @@ def _counted(names: tuple[str, ...], counts: Counts) -> str:
     return ", ".join(f"{count} with {name}" for name, count in zip(names, counts, strict=True))
 
 
-def _check_exists(maximum: Maximum, model: Selection, mean: Means) -> None:
+def _check_exists(maximum: Maximum, publication: Publication, mean: Means, label: str) -> None:
     """Refuse a likelihood that has no highest value."""
     if maximum.tops and maximum.exists:
         return
     likelihood = maximum.likelihood
-    names = (*mean.structure.coefficients, *(("tau",) * likelihood.spreads), *_parameters(model))
+    names = (*mean.structure.coefficients, *(("tau",) * likelihood.spreads), *publication.unknown)
     ends = ["finite values that were not found"]
     if maximum.tops:
         rising = maximum.top.theta > 0.0
         least = ["0" if j >= likelihood.p else "minus infinity" for j in range(likelihood.n)]
-        mirrored = np.arange(likelihood.n) < (likelihood.p if model.sign < 0.0 else 0)
+        mirrored = np.arange(likelihood.n) < (likelihood.p if publication.sign < 0.0 else 0)
         ends = [
             f"{names[j]} goes to {'infinity' if rising[j] != mirrored[j] else least[j]}"
             for j in np.flatnonzero(maximum.running)
         ]
     raise ModelError(
-        f"{model.label}: the highest likelihood does not exist, it still rises as {listing(ends)}",
+        f"{label}: the highest likelihood does not exist, it still rises as {listing(ends)}",
         "estimates that tell selection from a small or varying effect",
         "known weights, or NUTS() with priors on all parameters",
     )
 
 
-def _parameters(model: Selection) -> tuple[str, ...]:
-    """Names of the unknown parameters of the weights."""
-    if isinstance(model, StepSelection):
-        return tuple(name for name, value in _known_weights(model).items() if math.isnan(value))
-    return tuple(name for name, prior in model.delta_priors.items() if not isinstance(prior, Fixed))
-
-
-def _quantities(mean: Means, model: Selection, linear: SelectedMeans, without: Maximum) -> dict[str, Estimate]:
+def _quantities(mean: Means, publication: Publication, linear: SelectedMeans, without: Maximum) -> dict[str, Estimate]:
     maximum = linear.maximum
     quantities = {name: linear(c, new=False) for name, c in mean.linear.items()}
     if maximum.likelihood.tau2 is None:
@@ -322,22 +312,18 @@ def _quantities(mean: Means, model: Selection, linear: SelectedMeans, without: M
         quantities |= {"tau": Estimate(math.sqrt(maximum.tau2)), "tau2": Estimate(maximum.tau2)}
     if not math.isnan(linear.df) and maximum.likelihood.tau2 != 0.0:
         quantities |= {name: linear(c, new=True) for name, c in mean.new.items()}
-    quantities |= _of_weights(maximum, model)
+    quantities |= _of_weights(maximum, publication)
     ratio = max(2.0 * (maximum.value - without.value), 0.0)
     df = maximum.likelihood.weights.q
-    if _nests_no_selection(model):
+    if _nests_no_selection(publication):
         quantities["LRT"] = Estimate(ratio, statistic=ratio, df=df, p_value=float(chdtrc(df, ratio)))
     return quantities
 
 
-def _nests_no_selection(model: Selection) -> bool:
+def _nests_no_selection(publication: Publication) -> bool:
     """Whether the weights, where they are unknown, may all be the same."""
-    if isinstance(model, StepSelection):
-        stated = [value for value in _known_weights(model).values() if not math.isnan(value)]
-        return len(stated) < len(model.weight_names) and all(value == 1.0 for value in stated)
-    nothing = 1.0 if model.kind == "beta" else 0.0
-    known = [prior.value for prior in model.delta_priors.values() if isinstance(prior, Fixed)]
-    return len(known) < len(model.delta_priors) and all(value == nothing for value in known)
+    known = [value for value in publication.values.values() if not math.isnan(value)]
+    return bool(publication.unknown) and all(value == publication.nothing for value in known)
 
 
 @final
@@ -376,18 +362,13 @@ def _spread(maximum: Maximum) -> dict[str, Estimate]:
     }
 
 
-def _of_weights(maximum: Maximum, model: Selection) -> dict[str, Estimate]:
+def _of_weights(maximum: Maximum, publication: Publication) -> dict[str, Estimate]:
     """Weights of steps, or parameters of a weight function; known ones without an interval."""
     first = maximum.likelihood.p + maximum.likelihood.spreads
-    of_weight = OfWeight(isinstance(model, WeightFunction) and model.kind != "beta")
+    of_weight = OfWeight(publication.nothing == 0.0)
     shift = 1.0 if of_weight.plus_one else 0.0
-    if isinstance(model, StepSelection):
-        values = _known_weights(model)
-    else:
-        priors = model.delta_priors.items()
-        values = {name: prior.value if isinstance(prior, Fixed) else math.nan for name, prior in priors}
     quantities, j = {}, first
-    for name, value in values.items():
+    for name, value in publication.values.items():
         if not math.isnan(value):
             quantities[name] = Estimate(value)
             continue
@@ -406,17 +387,17 @@ def _findings(maximum: Maximum) -> tuple[Finding, ...]:
     return findings
 
 
-def _notes(model: Selection, maximum: Maximum, quantities: dict[str, Estimate]) -> tuple[str, ...]:
+def _notes(publication: Publication, maximum: Maximum, quantities: dict[str, Estimate]) -> tuple[str, ...]:
     """What is to be known of the estimates."""
     said = [
         "All parameters are estimated by maximum likelihood, as if every estimate had been published by itself with "
         "the probability that the model states; mean effects are adjusted under the model."
     ]
-    if isinstance(model, StepSelection) and isinstance(maximum.likelihood.weights, StepWeights):
-        said += _notes_of_steps(model, maximum.likelihood.weights, quantities)
+    if isinstance(maximum.likelihood.weights, StepWeights):
+        said += _notes_of_steps(publication, maximum.likelihood.weights, quantities)
     elif any(name in quantities and quantities[name].point == 0.0 for name in ("delta",)):
         said.append("The estimate of delta is 0, its smallest possible value: under this model nothing was selected.")
-    unknown = unidentified(model, quantities, float(np.abs(maximum.likelihood.studies.y).max()))
+    unknown = unidentified(publication, quantities, float(np.abs(maximum.likelihood.studies.y).max()))
     said += [unknown] if unknown else []
     k = len(maximum.likelihood.studies.y)
     if "LRT" in quantities and k < LITTLE_POWER:
@@ -424,19 +405,20 @@ def _notes(model: Selection, maximum: Maximum, quantities: dict[str, Estimate]) 
             f"With {k} estimates the likelihood-ratio test of no selection has little power: that it finds none is no "
             "evidence that there is none."
         )
-    if "LRT" in quantities and isinstance(model, WeightFunction) and model.kind != "beta":
+    if "LRT" in quantities and publication.nothing == 0.0:
         said.append("Since delta cannot be below 0, the p of the likelihood-ratio test is up to twice too large.")
     if len(maximum.tops) > 1:
         said.append(f"The likelihood has {len(maximum.tops)} local maxima; the highest is reported.")
     return tuple(said)
 
 
-def unidentified(model: Selection, quantities: Mapping[str, Quantity], reach: float) -> str:
+def unidentified(publication: Publication, quantities: Mapping[str, Quantity], reach: float) -> str:
     """A sentence on the weights, or parameters of a weight function, that the data do not tell; empty without any.
 
     Parameters
     ----------
-    model : StepSelection or WeightFunction
+    publication : Publication
+        What the model states.
     quantities : mapping of str to Quantity
         What a fit of it by maximum likelihood has, with profile-likelihood intervals.
     reach : float
@@ -449,7 +431,7 @@ def unidentified(model: Selection, quantities: Mapping[str, Quantity], reach: fl
     is a limit of the mean three times as far from 0 as any estimate.
     """
     wide = {
-        name: limits for name in _parameters(model) if not (limits := quantities[name].interval(USUAL))[1] <= MOST_SANE
+        name: limits for name in publication.unknown if not (limits := quantities[name].interval(USUAL))[1] <= MOST_SANE
     }
     if "mu" in quantities:
         limits = quantities["mu"].interval(USUAL)
@@ -463,10 +445,11 @@ def unidentified(model: Selection, quantities: Mapping[str, Quantity], reach: fl
     )
 
 
-def _notes_of_steps(model: StepSelection, weights: StepWeights, quantities: dict[str, Estimate]) -> list[str]:
-    names, counts = model.interval_names, weights.counts
-    said = [f"The estimates by interval of {'one' if model.sides == 1 else 'two'}-sided p: {_counted(names, counts)}."]
-    above = [f"{name} = {quantities[name].point:.2f}" for name in _parameters(model) if quantities[name].point > 1.0]
+def _notes_of_steps(publication: Publication, weights: StepWeights, quantities: dict[str, Estimate]) -> list[str]:
+    names, counts = weights.intervals.names, weights.counts
+    sides = "one" if publication.sides == 1 else "two"
+    said = [f"The estimates by interval of {sides}-sided p: {_counted(names, counts)}."]
+    above = [f"{name} = {quantities[name].point:.2f}" for name in publication.unknown if quantities[name].point > 1.0]
     if above:
         said.append(
             f"{listing(above)}: a weight above 1 says that such results are likelier to be published than those with "

@@ -14,6 +14,7 @@ from poolwise.engines.draws.row_likelihood import Completed, Parameters
 from poolwise.engines.draws.true_effects import Contaminated, HeavyTailed, Skewed, TrueEffects, skewness
 from poolwise.laws import DrawsLaw
 from poolwise.model import ContaminatedRandomEffects, Robust, SkewNormalRandomEffects, StudentTRandomEffects
+from poolwise.model.needs import HEAVY_TAILED
 from poolwise.moments import MOST_MOMENTS, moments_of_tau, spreads
 from poolwise.priors import Prior
 from poolwise.quantities import Estimate, Posterior, Quantity
@@ -59,18 +60,18 @@ class RobustLikelihood:
     @property
     def absent(self) -> Mapping[str, str]:
         """There is no I2 but where tau is the standard deviation of the true effects."""
-        return {} if isinstance(self.model, SkewNormalRandomEffects) else NO_I2
+        return {} if self.model.tau_is_sd else NO_I2
 
     @property
     def notes(self) -> tuple[str, ...]:
         """That a t distribution may have no mean."""
-        return (NO_MEAN_OF_NEW,) if isinstance(self.model, StudentTRandomEffects) else ()
+        return (NO_MEAN_OF_NEW,) if HEAVY_TAILED in self.model.needs else ()
 
     def moments(self) -> dict[str, int]:
         """Those of tau decide, and the shape's for theta_new."""
         assert isinstance(self.model.mu, Prior)
         tau = spreads(self.effects, self.model)[0].moments
-        heavy = isinstance(self.model, StudentTRandomEffects)
+        heavy = HEAVY_TAILED in self.model.needs
         mu = MOST_MOMENTS if self.model.mu.proper else min(tau, self.effects.k - 2 if heavy else MOST_MOMENTS)
         new, shape = (0 if heavy else tau), {}
         for name, prior in self.model.named_priors.items():

@@ -12,6 +12,7 @@ from poolwise.effects import Effects
 from poolwise.engines.exact.choice import quadrature
 from poolwise.engines.exact.groups import Grouped, grouped, is_exchangeable
 from poolwise.engines.exact.posterior import Fitted
+from poolwise.engines.exact.row_answer import RowAnswer
 from poolwise.engines.exact.rows import RowFit, fitted_rows, has_rows
 from poolwise.engines.exact.selected import SelectedFit, fitted_steps, is_selected
 from poolwise.engines.means import means_of
@@ -61,7 +62,7 @@ def study(found: Fitted | Grouped | RowFit | SelectedFit, kind: IntervalKind, ro
 
 def linear(found: Fitted | Grouped | RowFit | SelectedFit, kind: IntervalKind) -> Linear | None:
     """What makes quantities of linear combinations of coefficients; None where no law of them is known."""
-    return None if isinstance(found, RowFit | SelectedFit) else Linear(found, kind)
+    return None if isinstance(found, RowAnswer) else Linear(found, kind)
 
 
 @final

@@ -59,22 +59,9 @@ def heavy_tailed(effects: Effects, model: Model, mean: Means, tolerance: float) 
     unknown = spreads_of(mean.structure)
     known = None if unknown else float(model.tau_fixed or 0.0)
     job = Diagonal.of(effects.y, effects.v, mean.X, b, s, np.zeros((effects.k, 0)), mixed, known)
-    variables: list[Variable] = []
-    if unknown:
-        variables.append(job.spread(unknown[0].prior))
-    for j in mixed:
-        prior = mean.priors[j]
-        assert isinstance(prior, StudentT | Cauchy)
-        df = prior.df if isinstance(prior, StudentT) else 1.0
-        variables.append(LogScale(prior.log_density_of_log_sd, float(prior.sd_quantile(0.5)), df))
-    if len(variables) > MOST_PARAMETERS:
-        names = [
-            f"{name} ~ {prior}" for name, prior in zip(mean.linear, mean.priors, strict=False) if prior is not None
-        ]
-        raise ModelError(
-            f"{len(mixed)} coefficients have t or Cauchy priors ({', '.join(names)})",
-            "at most two with a t prior; normal or flat priors on the others",
-        )
+    variables: list[Variable] = [job.spread(unknown[0].prior)] if unknown else []
+    variables += [_scale_of(mean.priors[j]) for j in mixed]
+    _check_few(variables, mean, len(mixed))
     moments = unknown[0].moments if unknown else MOST_MOMENTS
     posterior, error = box_posterior(
         job,
@@ -94,6 +81,25 @@ def heavy_tailed(effects: Effects, model: Model, mean: Means, tolerance: float) 
     return Fitted(
         effects, model, mean, posterior, posterior, error, moments, between, shares, posterior.log_total, proper
     )
+
+
+def _scale_of(prior: Prior | None) -> LogScale:
+    """The standard deviation given which a t or Cauchy prior is normal."""
+    assert isinstance(prior, StudentT | Cauchy)
+    df = prior.df if isinstance(prior, StudentT) else 1.0
+    return LogScale(prior.log_density_of_log_sd, float(prior.sd_quantile(0.5)), df)
+
+
+def _check_few(variables: Sequence[Variable], mean: Means, mixed: int) -> None:
+    """Refuse more scales than boxes can take."""
+    if len(variables) > MOST_PARAMETERS:
+        names = [
+            f"{name} ~ {prior}" for name, prior in zip(mean.linear, mean.priors, strict=False) if prior is not None
+        ]
+        raise ModelError(
+            f"{mixed} coefficients have t or Cauchy priors ({', '.join(names)})",
+            "at most two with a t prior; normal or flat priors on the others",
+        )
 
 
 def _between(

@@ -14,11 +14,13 @@ from poolwise.effects import Effects
 from poolwise.engines.draws.robust_likelihood import RobustLikelihood
 from poolwise.engines.draws.row_draws import RowDraws
 from poolwise.engines.draws.true_effects import delta_of_skewness, skewness, slope_of_skewness
+from poolwise.engines.exact.row_answer import RowAnswer
 from poolwise.engines.exact.spread_laws import square
 from poolwise.engines.means import normal_prior
 from poolwise.errors import ModelError
 from poolwise.laws import Deferred, TransformedLaw
 from poolwise.model import Model, SkewNormalRandomEffects
+from poolwise.model.needs import SKEWED
 from poolwise.moments import MOST_MOMENTS, missing_moments, refuse_improper
 from poolwise.priors import Prior
 from poolwise.quadrature.boxes.lattice import NATS
@@ -100,7 +102,7 @@ def _parameters(mu: Array, phi: Array) -> dict[str, Array]:
 
 @final
 @dataclass(frozen=True, eq=False)
-class RowFit:
+class RowFit(RowAnswer[RobustLikelihood]):
     """What quadrature found for skew-normal random effects on one study table.
 
     Attributes
@@ -112,22 +114,6 @@ class RowFit:
 
     likelihood: RobustLikelihood
     posterior: LinePosterior
-
-    @property
-    def effects(self) -> Effects:
-        """The study table."""
-        return self.likelihood.effects
-
-    @property
-    def model(self) -> SkewNormalRandomEffects:
-        """With every prior explicit."""
-        assert isinstance(self.likelihood.model, SkewNormalRandomEffects)
-        return self.likelihood.model
-
-    @cached_property
-    def moments(self) -> dict[str, int]:
-        """Highest moment of each quantity that exists."""
-        return self.likelihood.moments()
 
     @property
     def log_total(self) -> float:
@@ -204,23 +190,9 @@ class RowFit:
         return RowDraws.completed(self.likelihood, {name: x.reshape(shape) for name, x in drawn.items()}, {}, rng)
 
     @property
-    def linear(self) -> Mapping[str, Array]:
-        """There is no design."""
-        return {}
-
-    @property
-    def design(self) -> None:
-        """There are no moderators."""
-
-    @property
     def absent(self) -> Mapping[str, str]:
         """Why a quantity that other models have is not here."""
         return self.likelihood.absent
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the model has to say."""
-        return self.likelihood.notes
 
     def aim(self, tolerance: float) -> float:
         """The tolerance that this quadrature is worked out to."""
@@ -246,7 +218,7 @@ class RowFit:
 
 def has_rows(model: Model) -> TypeGuard[SkewNormalRandomEffects]:
     """Whether this is a model that states a `RowLikelihood`, of those that quadrature answers."""
-    return isinstance(model, SkewNormalRandomEffects)
+    return SKEWED in model.needs
 
 
 def fitted_rows(effects: Effects, model: SkewNormalRandomEffects) -> RowFit:

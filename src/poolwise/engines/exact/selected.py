@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines.draws.row_draws import RowDraws
 from poolwise.engines.draws.selection_likelihood import SelectionLikelihood
+from poolwise.engines.exact.row_answer import RowAnswer
 from poolwise.engines.heterogeneity import known
 from poolwise.errors import ModelError
 from poolwise.laws import Deferred, Mirrored, TransformedLaw
@@ -37,7 +38,7 @@ LEFT_OUT = 1e-10
 
 @final
 @dataclass(frozen=True, eq=False)
-class SelectedFit:
+class SelectedFit(RowAnswer[SelectionLikelihood]):
     """What quadrature found for step weights on one study table.
 
     Attributes
@@ -52,22 +53,6 @@ class SelectedFit:
     posterior: LatticePosterior
 
     @property
-    def effects(self) -> Effects:
-        """The study table."""
-        return self.likelihood.effects
-
-    @property
-    def model(self) -> StepSelection:
-        """With every prior explicit."""
-        assert isinstance(self.likelihood.model, StepSelection)
-        return self.likelihood.model
-
-    @cached_property
-    def moments(self) -> dict[str, int]:
-        """Highest moment of each quantity that exists."""
-        return self.likelihood.moments()
-
-    @property
     def evidence(self) -> float:
         """Log marginal likelihood."""
         return self.posterior.log_evidence
@@ -78,7 +63,7 @@ class SelectedFit:
 
     def _turned_back(self, law: Law) -> Law:
         """A law of what points in the direction of what gets published, as the table points."""
-        return Mirrored(law) if self.model.sign < 0.0 else law
+        return Mirrored(law) if self.likelihood.publication.sign < 0.0 else law
 
     def _mixture(self, name: str) -> NormalMixture:
         """The same in the direction of what gets published."""
@@ -112,25 +97,21 @@ class SelectedFit:
 
     def quantities(self, kind: IntervalKind) -> dict[str, Quantity]:
         """The named quantities of the result."""
-        mu, varies = self.model.mu, self.model.tau_fixed != 0.0
+        mu, varies = self.model.named_priors["mu"], self.model.tau_fixed != 0.0
+        publication = self.likelihood.publication
         out: dict[str, Quantity | Law] = {"mu": known(mu.value) if isinstance(mu, Fixed) else self._mean("mu")}
         out |= self._tau() if varies else {}
-        if self.model.known_weights is None:
-            out |= {
-                name: Deferred(partial(_weight_law, self, place)) for place, name in enumerate(self.model.free_weights)
-            }
+        if publication.free:
+            out |= {name: Deferred(partial(_weight_law, self, place)) for place, name in enumerate(publication.free)}
         else:
-            out |= {
-                name: known(weight)
-                for name, weight in zip(self.model.weight_names, self.model.known_weights, strict=True)
-            }
+            out |= {name: known(weight) for name, weight in publication.stated.items()}
         if varies:
             out["theta_new"] = self._mean("theta_new")
         return {name: Posterior(one, kind) if not isinstance(one, Quantity) else one for name, one in out.items()}
 
     def study(self, row: int, kind: IntervalKind) -> Quantity:
         """The posterior of the true effect in the study of this row, which the selection of its estimate leaves."""
-        posterior, sign = self.posterior, self.model.sign
+        posterior, sign = self.posterior, self.likelihood.publication.sign
         y, v = sign * float(self.effects.y[row]), float(self.effects.v[row])
         if isinstance(posterior.mu, Coordinate):
             kernel = posterior.of_mu
@@ -155,31 +136,18 @@ class SelectedFit:
     def draws(self, shape: tuple[int, int], rng: np.random.Generator) -> RowDraws:
         """Exact independent joint draws."""
         drawn = draws(self.posterior, shape[0] * shape[1], rng)
-        parameters = {"mu": self.model.sign * drawn.mu, "tau": drawn.tau}
-        if self.model.known_weights is None:
-            parameters |= dict(zip(self.model.free_weights, drawn.rest.T, strict=True))
+        publication = self.likelihood.publication
+        parameters = {"mu": publication.sign * drawn.mu, "tau": drawn.tau}
+        if publication.free:
+            parameters |= dict(zip(publication.free, drawn.rest.T, strict=True))
         shaped = {name: x.reshape(shape) for name, x in parameters.items()}
         return RowDraws.completed(self.likelihood, shaped, {}, rng)
-
-    @property
-    def linear(self) -> Mapping[str, Array]:
-        """There is no design."""
-        return {}
-
-    @property
-    def design(self) -> None:
-        """There are no moderators."""
 
     @property
     def absent(self) -> Mapping[str, str]:
         """Why a quantity that other models have is not here."""
         none = dict.fromkeys(("tau", "tau2", "theta_new"), "tau is stated to be 0, and there is no spread")
         return {**self.likelihood.absent, **(none if self.model.tau_fixed == 0.0 else {})}
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the model has to say."""
-        return self.likelihood.notes
 
     def findings(self, tolerance: float) -> tuple[Finding, ...]:
         """What went wrong."""
@@ -200,7 +168,7 @@ class SelectedFit:
 
 def is_selected(model: Model) -> TypeGuard[StepSelection]:
     """Whether this is a model of step weights."""
-    return isinstance(model, StepSelection)
+    return model.publication is not None and model.publication.intervals is not None
 
 
 def fitted_steps(effects: Effects, model: StepSelection) -> SelectedFit:

@@ -14,6 +14,7 @@ from poolwise.engines.draws.row_tree import row_tree
 from poolwise.engines.draws.tree import check_room, stream
 from poolwise.engines.exact.groups import Grouped
 from poolwise.engines.exact.posterior import Fitted
+from poolwise.engines.exact.row_answer import RowAnswer
 from poolwise.engines.exact.rows import RowFit
 from poolwise.engines.exact.selected import SelectedFit
 
@@ -45,7 +46,7 @@ def exact_tree(
     """
     check_room(fitted.effects, shape)
     rng = stream(fitted.effects, fitted.model, seed)
-    if isinstance(fitted, RowFit | SelectedFit):
+    if isinstance(fitted, RowAnswer):
         return row_tree(fitted.draws(shape, rng), label, rng)
     return normal_tree(exact_draws(fitted, shape, rng), label, rng)
 

@@ -14,10 +14,10 @@ from poolwise.engines.draws.tree import stream
 from poolwise.engines.means import means
 from poolwise.engines.nuts.engine import NUTS
 from poolwise.engines.nuts.planned import planned, run
-from poolwise.engines.nuts.row_models import latent_of, sample
+from poolwise.engines.nuts.row_models import LATENTS, latent_of, sample
 from poolwise.engines.nuts.run import drawn
 from poolwise.engines.nuts.samplers import Chains
-from poolwise.model import Model, Robust
+from poolwise.model import Model
 
 Array = NDArray[np.float64]
 
@@ -44,7 +44,7 @@ def log_likelihood_without(effects: Effects, model: Model, engine: NUTS, rows: N
         Shape (chains, draws, units): log p(y_u | draw), of the estimates as they were reported.
     """
     rest = muted_rows(effects, rows)
-    if isinstance(model, Robust):
+    if type(model) in LATENTS:
         latent = latent_of(rest, model)
         chains = drawn(engine, rest, model, partial(sample, latent), _unjudged)[1]
         return latent_of(effects, model).likelihood.log_likelihood(latent.parameters(chains))

@@ -22,7 +22,8 @@ from poolwise.engines.nuts.plans import AS_GIVEN, TYPICAL_MEAN, Plan
 from poolwise.engines.nuts.row_models import LATENTS, RowReading, latent_of
 from poolwise.engines.nuts.samplers import Chains
 from poolwise.errors import ModelError, described, listing, shown
-from poolwise.model import CrossedEffects, Model, Selection, StepSelection, remarks
+from poolwise.model import CrossedEffects, Model, remarks
+from poolwise.model.publication import Publication
 from poolwise.model.structure import NormalStructure
 from poolwise.result import FitReport, Result
 
@@ -90,8 +91,9 @@ def result_of(effects: Effects, model: Model, tree: object, seed: int) -> Result
     reading: Reading | RowReading
     if type(resolved) in LATENTS:
         row = latent_of(effects, resolved, AS_GIVEN)
-        if isinstance(resolved, Selection):
-            arrays = _gathered_vectors(arrays, resolved, resolved.before_selection(effects).coefficients)
+        before = resolved.before_selection(effects)
+        if resolved.publication is not None and before is not None:
+            arrays = _gathered_vectors(arrays, resolved.publication, before.coefficients)
         named = [name for name in resolved.named_priors if not name.startswith(("beta[", "omega["))]  # parts of vectors
         names = dict.fromkeys([*named, *(name for name in OF_ROWS if name in own)])
         drawn = _variables(arrays, own, list(names))
@@ -183,13 +185,13 @@ def _in_names_of_the_model(arrays: Arrays, structure: NormalStructure, model: Mo
     return replace(arrays, named=named)
 
 
-def _gathered_vectors(arrays: Arrays, model: Selection, coefficients: tuple[str, ...]) -> Arrays:
+def _gathered_vectors(arrays: Arrays, publication: Publication, coefficients: tuple[str, ...]) -> Arrays:
     """Draws as our own trees name weights and coefficients, one by one, under the names of the PyMC model."""
     named = dict(arrays.named)
-    if "beta" not in named and model.moderators is not None and set(coefficients) <= set(named):
+    if "beta" not in named and "mu" not in coefficients and set(coefficients) <= set(named):
         named["beta"] = np.stack([arrays.variable(name) for name in coefficients], axis=-1)
-    if isinstance(model, StepSelection) and "omega" not in named and set(model.free_weights) <= set(named):
-        each = [arrays.variable(name) for name in model.free_weights]
+    if publication.intervals is not None and "omega" not in named and set(publication.free) <= set(named):
+        each = [arrays.variable(name) for name in publication.free]
         named["omega"] = np.stack([np.ones(arrays.shape), *each], axis=-1)
     return replace(arrays, named=named)
 

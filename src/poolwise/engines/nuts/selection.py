@@ -13,13 +13,13 @@ from poolwise.effects import Effects
 from poolwise.engines.draws.selection_likelihood import SelectionLikelihood
 from poolwise.engines.nuts.plans import Unit, compiled, given_parameters
 from poolwise.errors import ModelError
-from poolwise.model import Selection, StepSelection
+from poolwise.model import Selection
 from poolwise.priors import Fixed, Prior
 from poolwise.pymc_models.priors import STANDARD, kind
 from poolwise.pymc_models.step_selection import step_selection
 from poolwise.pymc_models.weight_function import weight_function
 from poolwise.selection.intervals import Sides
-from poolwise.selection.weights import TAILS, p_values
+from poolwise.selection.weights import TAILS
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -57,36 +57,37 @@ class SelectionLatent:
     @property
     def _own(self) -> dict[str, Prior]:
         """Priors of weights or of what weights depend on, by the names of the PyMC model."""
-        model = self.likelihood.model
-        if isinstance(model, StepSelection):
-            return {f"weight[{j}]": prior for j, prior in enumerate(model.weight_priors.values())}
-        return model.delta_priors
+        publication = self.likelihood.publication
+        if publication.intervals is not None:
+            return {f"weight[{j}]": prior for j, prior in enumerate(publication.priors.values())}
+        return dict(publication.priors)
 
     def compiled(self) -> Any:
         """The compiled PyMC model of the families of these priors."""
-        model, tau = self.likelihood.model, self.likelihood.model.tau
+        publication, tau = self.likelihood.publication, self.likelihood.model.tau
         mean = tuple((name, kind(prior)) for name, prior in self._mean.items())
         own = tuple(map(kind, self._own.values()))
         of_tau = None if tau is None else kind(tau)
-        if isinstance(model, StepSelection):
-            how = own or ("falling" if model.known_weights is None else "known")
-            return compiled(_empty_steps, mean, of_tau, how, len(model.steps), model.sides)
-        return compiled(_empty_function, mean, of_tau, own, model.kind, model.sides)
+        if publication.intervals is not None:
+            how = own or ("falling" if publication.free else "known")
+            return compiled(_empty_steps, mean, of_tau, how, len(publication.intervals.steps), publication.sides)
+        return compiled(_empty_function, mean, of_tau, own, self.likelihood.smooth.kind, publication.sides)
 
     def data(self) -> dict[str, Any]:
         """The table, the selection and the priors in the sampler's unit."""
         likelihood, model, unit = self.likelihood, self.likelihood.model, self.unit.unit
+        publication = likelihood.publication
         tau = None if model.tau is None else self.unit.spread(model.tau)
         effects, z = likelihood.effects, likelihood.z
-        data: dict[str, Any] = {"y": effects.y / unit, "se": effects.se / unit, "sign": model.sign}
+        data: dict[str, Any] = {"y": effects.y / unit, "se": effects.se / unit, "sign": publication.sign}
         data |= {} if model.moderators is None else {"X": likelihood.before.X}
         data |= {} if model.tau_fixed is None else {"known_tau": model.tau_fixed / unit}
-        if isinstance(model, StepSelection):
-            data |= {"cuts": model.intervals.cuts, "place": model.intervals.holding(z).astype(np.int64)}
-            data |= {} if model.known_weights is None else {"log_omega": likelihood.log_omega({})}
+        if publication.intervals is not None:
+            data |= {"cuts": publication.intervals.cuts, "place": publication.intervals.holding(z).astype(np.int64)}
+            data |= {} if publication.free else {"log_omega": likelihood.log_omega({})}
         else:
-            at = p_values(z, model.sides, model.kind)
-            data |= {name: getattr(at, name) for name in TAILS.get(model.kind, ("p",))}
+            at = likelihood.smooth.p_values(z)
+            data |= {name: getattr(at, name) for name in TAILS.get(likelihood.smooth.kind, ("p",))}
             data |= {"precision": likelihood.precision}
         return data | given_parameters({**self._mean, "tau": tau, **self._own})
 
@@ -100,10 +101,10 @@ class SelectionLatent:
             out = dict(zip(likelihood.before.coefficients, columns, strict=True))
         shape = next(iter(out.values())).shape
         out["tau"] = unit * drawn["tau"] if model.tau_fixed is None else np.full(shape, float(model.tau_fixed))
-        if isinstance(model, StepSelection):
-            free = model.free_weights
-            return out | {name: drawn["omega"][..., j + 1] for j, name in enumerate(free)}
-        return out | {name: drawn[name] for name in model.parameters}
+        publication = likelihood.publication
+        if publication.intervals is not None:
+            return out | {name: drawn["omega"][..., j + 1] for j, name in enumerate(publication.free)}
+        return out | {name: drawn[name] for name in publication.free}
 
 
 def _standard(mean: Families) -> tuple[Prior | dict[str, Prior], Array | None]:

@@ -201,6 +201,20 @@ def quantiles(p: Array, weight: Array, centre: Array, spread: Array, start: Arra
             return x
     sharp = np.take_along_axis(centre, spread.argmin(axis=1)[:, None], axis=1)[:, 0]  # where it changes so shortly
     parts = (centre, inverse, weight, pull, width, sharp)
+    return _bracketed_steps(x, low, high, direction, target, parts, finite, room)
+
+
+def _bracketed_steps(
+    x: Array,
+    low: Array,
+    high: Array,
+    direction: Array,
+    target: Array,
+    parts: tuple[Array, Array, Array, Array, Array, Array],
+    finite: NDArray[np.bool_],
+    room: Array,
+) -> Array:
+    """Halley steps of the rows that still move, each within its bracket, which is halved where a step leaves it."""
     live = np.flatnonzero(finite & (high > low))
     for count in range(MOST_STEPS):
         if live.size == 0:
