@@ -43,22 +43,25 @@ def fits() -> Callable[[int], pw.Result]:
     return fit
 
 
-MANY = 100  # studies from which a picture takes seconds, and is asked by `make agreement`
+MANY = 100  # studies from which a picture takes seconds
+GRID = list(itertools.product(SIZES, THEMES, ("page", "column")))
+
+
+def _long(k: int, theme: str, width: str) -> bool:
+    """Whether this part of the grid is asked by `make agreement`: all but one theme for each size and width."""
+    return k >= MANY or theme != THEMES[(SIZES.index(k) + (width == "page")) % len(THEMES)]
 
 
 @pytest.mark.parametrize(
-    ("k", "width"),
-    [
-        pytest.param(k, width, marks=[pytest.mark.agreement_long] if k >= MANY else [])
-        for k, width in itertools.product(SIZES, ["page", "column"])
-    ],
+    ("k", "theme", "width"),
+    [pytest.param(*each, marks=[pytest.mark.agreement_long] if _long(*each) else []) for each in GRID],
 )
-def test_no_texts_meet_none_is_outside_or_small_and_the_effects_have_two_fifths(fits, k, width):
-    theme = THEMES[(SIZES.index(k) + (width == "page")) % len(THEMES)]
+def test_no_texts_meet_none_is_outside_or_small_and_the_effects_have_two_fifths(fits, k, theme, width):
     ax = pw.plot.forest(fits(k), width=width, theme=theme, density=k in (3, 15))
-    found = figures.boxes(ax, 100)
-    assert figures.overlaps(found) == []
-    assert figures.outside(found, ax) == []
+    for turned in (ax, pw.plot.dark(ax)):
+        found = figures.boxes(turned, 100)
+        assert figures.overlaps(found) == []
+        assert figures.outside(found, turned) == []
     assert min(text.get_fontsize() for text in figures.texts(ax)) >= LEAST_TYPE
     inches = ax.figure.get_size_inches()
     assert inches[0] == pytest.approx({"page": 6.9, "column": 3.3}[width])

@@ -15,7 +15,7 @@ from poolwise.plot._given import check_given
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet, Sizes
-from poolwise.plot.forest_layout import sizes_of
+from poolwise.plot.forest_layout import WIDTHS, sizes_of
 from poolwise.result import NOTED
 from poolwise.scale import as_scale
 from poolwise.settings import check_option
@@ -116,6 +116,7 @@ def _panel_sheet(panel: PriorPanel, frame: pd.DataFrame, y: np.ndarray, width: s
         notes=tuple(_notes(panel, rows, whole=whole)),
         below=0.5,
         sizes=_SIZES if whole else Sizes(),
+        most=WIDTHS["column" if width == "column" else "page"],
     )
 
 
@@ -151,7 +152,7 @@ def _chances(panel: PriorPanel, rows: list[dict[Any, Any]]) -> Column:
     """The probability of the side on which the median lies under most priors, which the heading names."""
     above = likelier(float(np.median([row["p_positive"] for row in rows])))[0] == "above"
     sizes = [row["p_positive"] if above else 1.0 - row["p_positive"] for row in rows]
-    heading = f"P({_name(panel)} {'>' if above else '<'} {_at(panel)})"
+    heading = f"P({'>' if above else '<'} {_at(panel)})"
     return Column(heading, tuple(map(chance, sizes)), align="right")
 
 

@@ -119,7 +119,7 @@ def _of_panel(ranges: Ranges) -> pd.DataFrame:
         "interval": "credible (equal-tailed)",
         "status": "ok",
     }
-    return panel.assign(**told)
+    return panel.drop(columns="name").assign(**told)
 
 
 def _shown(name: str) -> bool:
