@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import poolwise as pw
@@ -115,3 +118,16 @@ def test_several_scales_names_or_kinds_are_refused(found, ratios):
 def test_no_figure_is_wider_than_a_page_so_that_type_keeps_its_size_in_print(found, ratios):
     for each in (found, ratios, {"a": found}):
         assert pw.plot.ranges(each).figure.get_size_inches()[0] <= 6.9 + 1e-9
+
+
+def test_a_prior_panel_over_the_tables_has_rows_of_its_own(found):
+    panel = pd.DataFrame({"prior": ["HalfNormal(0.5)"], "name": ["default"], "source": [""], "excludes": ["none"]})
+    row = found.row("mu[community]")
+    numbers = {
+        name: [row[name]] for name in found.frame.columns if name.endswith(("_low", "_median", "_high", "_edge"))
+    }
+    with_panel = replace(found, panel=panel.assign(**numbers, excludes_0=0.0, tau_upper_low=0.1, tau_upper_high=0.9))
+    frame, ax = pw.plot.ranges_frame(with_panel), pw.plot.ranges(with_panel)
+    assert frame["block"].tolist().count("mu, under each prior on tau") == 1
+    assert "τ ~ HalfNormal(0.5)" in figures.words(ax)
+    assert pw.plot.ranges({"recidivism": with_panel}) is not None

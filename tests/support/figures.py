@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.text import Text
@@ -23,7 +24,17 @@ def words(ax: Axes) -> list[str]:
 def texts(ax: Axes) -> list[Text]:
     """All visible texts on the figure of these axes, tick labels included."""
     found = ax.figure.findobj(lambda artist: isinstance(artist, Text) and artist.get_visible())
-    return [text for text in found if text.get_text().strip()]
+    beyond = {label for axes in ax.figure.axes for axis in (axes.xaxis, axes.yaxis) for label in _beyond(axis)}
+    return [text for text in found if text.get_text().strip() and text not in beyond]
+
+
+def _beyond(axis: Axis) -> list[Text]:
+    """Labels of ticks beyond the ends of an axis, which are not drawn."""
+    low, high = sorted(axis.get_view_interval())
+    ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+    room = 1e-9 * (high - low)
+    far = [tick for tick in ticks if not low - room <= tick.get_loc() <= high + room]
+    return [label for tick in far for label in (tick.label1, tick.label2)]
 
 
 def boxes(ax: Axes, dpi: float) -> list[tuple[str, Bbox]]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _MEAN, _STUDY, _BAND = _marks.COLOURS[0], "#a34400", "#cce3f0"
 _DOTS, _DASHES = (0, (1, 1.5)), (0, (4, 2))
 _NAMED = 15  # studies whose lines have their names beside them
-_LABEL, _LABEL_HIGH = 1.35, 0.145  # inches of a study's name
+_BESIDE, _LABEL_HIGH = 0.12, 0.145  # inches from the lines to the names of studies, and from name to name
 _LEAST_NAMED = 3.0  # inches of axes that have room for names
 _SHARE = 0.24  # of the height that tau's posterior takes
 _HIGH = 3.9
@@ -95,10 +95,12 @@ def conditional(
         made = " — reconstructed data" if result.effects.reconstructed and "reconstructed" not in words else ""
         own = keyed_chart(f"{words}{made}", _notes(result, frame), _keys(frame), ax, high=_HIGH)
         named = 0 < len(_studies(frame)) <= _NAMED and size_of(own)[0] > _LEAST_NAMED
-        lower = _part(own, frame, _LABEL if named else 0.0)
+        names = _names(_studies(frame)) if named else []
+        room = min(max((_text.width(name, _sheet.NOTE_SIZE) for name in names), default=0.0), 0.35 * size_of(own)[0])
+        lower = _part(own, frame, room + _BESIDE if named else 0.0)
         _draw(own, frame)
         if named:
-            _name_studies(own, _studies(frame))
+            _name_studies(own, _studies(frame), [_text.fit(name, room, _sheet.NOTE_SIZE) for name in names])
         _mark_tipping(own, lower, frame)
         if _on_effect_axis(frame):
             effect_ticks(own, result.effects.scale, "y")
@@ -180,7 +182,11 @@ def _draw(ax: Axes, frame: pd.DataFrame) -> None:
     ax.plot(tau, x, color=_MEAN, lw=2.2, zorder=2.0, label="mean")
 
 
-def _name_studies(ax: Axes, studies: list[pd.DataFrame]) -> None:
+def _names(studies: list[pd.DataFrame]) -> list[str]:
+    return [_text.plain(str(rows["name"].iloc[0]).removesuffix(" (reconstructed)")) for rows in studies]
+
+
+def _name_studies(ax: Axes, studies: list[pd.DataFrame], names: list[str]) -> None:
     """Names beside the ends of the lines, moved apart where they would overlap."""
     ends = np.array([rows["x"].iloc[-1] for rows in studies])
     low, high = ax.get_ylim()
@@ -190,8 +196,7 @@ def _name_studies(ax: Axes, studies: list[pd.DataFrame]) -> None:
     at = _apart(inches[order], _LABEL_HIGH, tall)
     right = ax.get_xlim()[1]
     for place, i in zip(at, order, strict=True):
-        name = str(studies[i]["name"].iloc[0]).removesuffix(" (reconstructed)")
-        words = _text.fit(_text.plain(name), _LABEL - 0.12, _sheet.NOTE_SIZE)
+        words = names[i]
         ax.annotate(
             words, (right, low + place / tall * (high - low)), (5, 0), textcoords="offset points", va="center",
             annotation_clip=False, fontproperties=_text.font(words, _sheet.NOTE_SIZE), color=_sheet.INK,
