@@ -11,8 +11,8 @@ from poolwise.report.section import Passage
 
 FILES = tuple(LISTS)
 _LEAD = (
-    "Each item is filled with what ran. What no analysis file can know is marked missing, and stays so until the "
-    "authors tell it."
+    "Each item is filled with what ran. What is missing is marked so, with what would answer it; some of it only the "
+    "authors can tell."
 )
 
 
