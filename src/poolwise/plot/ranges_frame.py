@@ -118,7 +118,7 @@ def _of_panel(ranges: Ranges) -> pd.DataFrame:
         "interval": "credible (equal-tailed)",
         "status": "ok",
     }
-    return panel.assign(**told)
+    return panel.drop(columns="name").assign(**told)  # which names a prior, and no question
 
 
 def _shown(name: str) -> bool:

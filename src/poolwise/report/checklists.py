@@ -179,9 +179,13 @@ def filled(items: Sequence[Item], facts: Mapping[str, str]) -> pd.DataFrame:
     rows = []
     for item in items:
         told = " ".join(dict.fromkeys(facts[name] for name in item.facts if facts.get(name)))
-        missing = f"{MISSING}: {item.add}" if item.add else MISSING
-        rows.append({"item": item.number, "asks": item.asks, "told": told or missing, "missing": not told})
+        rows.append({"item": item.number, "asks": item.asks, "told": told or missing(item), "missing": not told})
     return pd.DataFrame(rows)
+
+
+def missing(item: Item) -> str:
+    """The words of an item that nothing answers, with what would."""
+    return f"{MISSING}: {item.add}" if item.add else MISSING
 
 
 def title(name: str) -> str:
