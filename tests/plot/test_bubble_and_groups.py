@@ -62,8 +62,11 @@ def test_a_forest_plot_tells_the_contrasts_and_their_probability(subgroups):
         assert row["p_below_null"] == subgroups[name].cdf(0.0)
     beside = pw.fit(subgroups.effects, pw.Subgroups("alloc"), pw.ClosedForm())
     words = " ".join(figures.words(pw.plot.forest(subgroups, beside=(beside,), notes="full")))
-    assert words.count("μ[random] − μ[alternate]") == 2
-    assert words.count("(P(< 0) = ") == 2  # a confidence interval has no probability to tell
+    ratio = np.exp(subgroups["mu[random] - mu[alternate]"].point)
+    assert words.count("μ[random] / μ[alternate] = ") == 2
+    assert f"μ[random] / μ[alternate] = {ratio:.2f} [" in words  # a difference of logarithms is a ratio
+    assert f"(P(below 1) = {contrasts['p_below_null'].iloc[0]:.3f})" in words
+    assert words.count("(P(") == 2  # a confidence interval has no probability to tell
 
 
 @pytest.mark.parametrize("name", ["alloc", "ablet"])

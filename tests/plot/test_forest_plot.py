@@ -118,19 +118,28 @@ def test_a_mixed_table_marks_each_reconstructed_study():
 
 
 def test_only_a_posterior_answers_a_probability_question(exact, reml):
-    (line,) = [words for words in figures.words(pw.plot.forest(exact)) if "P(μ < 0)" in words]
-    new = float(exact["theta_new"].cdf(0.0))
-    assert f"= {new:.3f}" in line
+    told = " ".join(" ".join(figures.words(pw.plot.forest(exact))).split())
+    mean, new = (float(exact[name].cdf(0.0)) for name in ("mu", "theta_new"))
+    # On the reading scale, of the side on which the median lies, in the user's words.
+    assert f"P(μ below 1) = {mean:.3f} (favours vaccination), P(new study below 1) = {new:.3f}" in told
     assert not any("P(" in words for words in figures.words(pw.plot.forest(reml)))
     assert pw.plot.forest_frame(reml)["p_below_null"].isna().all()
+
+
+def test_probabilities_are_of_the_side_of_a_threshold_on_which_the_median_lies(exact, study_table):
+    told = " ".join(figures.words(pw.plot.forest(exact, threshold=-1.0)))
+    assert f"P(μ above 0.37) = {1.0 - float(exact['mu'].cdf(-1.0)):.3f}" in told
+    above = pw.fit(study_table(13), pw.RandomEffects(), pw.Exact())
+    told = " ".join(figures.words(pw.plot.forest(above)))
+    assert "P(μ above 0) " in told
+    assert "(favours the treatment group)" in told
 
 
 def test_model_engine_prior_probability_and_interval_kind_are_printed(exact):
     found = " ".join(figures.words(pw.plot.forest(exact, prob=0.8)))
     for phrase in (
-        "Random effects model, k = 13",
-        "engine: exact",
-        "prior: μ ~ Normal(0, 2), τ ~ HalfNormal(1)",
+        "Random effects model, k = 13; Bayesian, exact",
+        "Prior: μ ~ Normal(0, 2), τ ~ HalfNormal(1)",
         "80 % intervals: credible (equal-tailed)",
         "● Shrunken [80 %]",
     ):
@@ -189,7 +198,7 @@ def test_an_unknown_moderator_gets_the_nearest_name(exact):
 def test_results_stand_side_by_side_with_label_and_kind_of_interval(exact, reml):
     ax = pw.plot.forest(exact, beside=(reml,))
     found = figures.words(ax)
-    assert {"exact", "REML, Hartung-Knapp ad hoc", "Mean effect", "credible (equal-tailed)"} <= set(found)
+    assert {"Bayesian, exact", "REML, Hartung-Knapp ad hoc", "Mean effect", "credible (equal-tailed)"} <= set(found)
     assert any(words.startswith("confidence") for words in found)
     labels = {patch.get_label() for patch in ax.patches}
     assert {"mean: exact", "mean: REML, Hartung-Knapp ad hoc", "new study: exact"} <= labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable
 
@@ -124,16 +125,43 @@ def test_pages_repeat_the_axis_and_the_last_has_the_results(fits):
     assert ["Mean effect" in figures.words(ax) for ax in pages] == [False, False, True]
 
 
+FACTS = ("HalfNormal(1)", "intervals: credible (equal-tailed)", "τ = ", "I² = ", "P(μ below 1)", "pale bar:", "k = 13")
+
+
+@pytest.mark.parametrize("width", ["page", "column"])
 @pytest.mark.parametrize("notes", ["short", "none", "full"])
-def test_short_notes_are_three_lines_and_the_caption_tells_all(exact, notes):
-    ax = pw.plot.forest(exact, notes=notes, width="column")
-    bottom = [
-        b for w, b in figures.boxes(ax, 100) if b.y1 < ax.get_position().y0 * ax.figure.get_size_inches()[1] - 0.6
-    ]
-    assert len(bottom) <= {"short": 3, "none": 0, "full": 30}[notes]
-    caption = pw.plot.forest_caption(exact)
-    for words in ("HalfNormal(1)", "credible (equal-tailed)", "τ = ", "I² = ", "13 studies", "P(μ < 0)"):
-        assert words in caption
+def test_each_fact_stands_once_in_the_picture_or_in_its_caption(exact, notes, width):
+    ax = pw.plot.forest(exact, notes=notes, width=width)
+    foot = ax.get_position().y0 * ax.figure.get_size_inches()[1] - 0.6
+    below = [words for words, box in figures.boxes(ax, 100) if box.y1 < foot]
+    assert len(below) <= {"short": 3, "none": 0, "full": 30}[notes]
+    caption = pw.plot.forest_caption(exact, notes=notes, width=width)
+    told = f"{' '.join(below)} {caption}"
+    assert {fact: told.count(fact) for fact in FACTS} == dict.fromkeys(FACTS, 1)
+    assert "13 studies" in caption
+
+
+def test_picture_and_caption_take_the_same_choices():
+    picture, caption = (inspect.signature(each).parameters for each in (pw.plot.forest, pw.plot.forest_caption))
+    assert {name: each.default for name, each in picture.items() if name != "ax"} == {
+        name: each.default for name, each in caption.items()
+    }
+
+
+def test_a_summary_without_a_density_has_no_room_for_one(exact, reml):
+    alone, both = (pw.plot.forest(exact, beside=[reml], density=density) for density in (False, True))
+    taller = both.get_ylim()[0] - alone.get_ylim()[0]
+    assert taller == pytest.approx(2 * 1.6)  # mean and new study of the posterior, none of REML
+
+
+def test_where_two_intervals_in_a_line_would_merge_the_shrunken_ones_are_points(fits):
+    ax = pw.plot.forest(fits(100))
+    assert figures.points(ax, "shrunken estimate").size == 100
+    assert not [c for c in ax.collections if c.get_label() == "shrunken interval"]
+    (raw,) = [c for c in ax.collections if c.get_label() == "raw interval"]
+    high = 72.0 * ax.get_position().height * ax.figure.get_size_inches()[1] / ax.get_ylim()[0]  # points of a row height
+    apart = high * np.diff(sorted(segment[0, 1] for segment in raw.get_segments())).min()
+    assert raw.get_linewidth()[0] < 0.6 * apart
 
 
 def test_results_of_one_engine_are_told_apart_by_what_differs(bcg, exact):

@@ -2,89 +2,18 @@
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 
 import poolwise as pw
-from poolwise import simulate
-from poolwise.coding.prisma import prisma
 from poolwise.plot._theme import PAGE, exchanged
 from support import figures
+from support.pictures import PICTURES
 
 pytestmark = pytest.mark.filterwarnings("ignore::poolwise.PoolwiseWarning")
 LEAST = 4.5
-STEP = pw.StepSelection((0.025,), direction="negative")
-ML = pw.ClosedForm()
-
-
-def _calibration():
-    rng = np.random.default_rng(4)
-    places = pd.DataFrame({"quantity": np.repeat(["mu", "tau"], 50), "u": rng.random(100)})
-    curves = simulate.ecdf(places).assign(engine="exact")
-    curves.attrs["prob"] = 0.99
-    return curves
-
-
-def _operating():
-    design, methods = pw.simulate.Design(k=3, se=0.2), {"REML, HK": (pw.RandomEffects(), ML)}
-    return pw.simulate.operating_characteristics(design, methods, truth={"tau": [0, 0.3]}, replications=20)
-
-
-def _flow():
-    numbers = {"identified": 4, "removed": 1, "screened": 3, "excluded": 1, "sought": 2, "assessed": 2}
-    return prisma({**numbers, "excluded_reports": {}, "reports": 2, "studies": 2})
-
-
-def _ranges():
-    from poolwise.checks.ranges import ranges
-
-    rows = pw.datasets.published("working_alliance").query("outcome == 'misconduct'")
-    return ranges(pw.reconstruct(rows, tables=2, seed=3), pw.RandomEffects(), pw.Exact(), ML)
-
-
-def _reml(effects):
-    return pw.fit(effects, pw.RandomEffects(), ML)
-
-
-def _surface(effects):
-    return pw.checks.prior_surface(effects, mu_sd=[0.5, 1, 2], tau_scale=[0.2, 0.5, 1])
-
-
-PICTURES = {
-    "forest": lambda bcg, exact: pw.plot.forest(exact, by="alloc"),
-    "funnel": lambda bcg, exact: pw.plot.funnel(exact, colour_by="alloc", records=[pw.bias.pet(bcg)]),
-    "radial": lambda bcg, exact: pw.plot.radial(pw.fit(bcg, pw.CommonEffect(), ML)),
-    "labbe": lambda bcg, exact: pw.plot.labbe(bcg, on="log"),
-    "caterpillar": lambda bcg, exact: pw.plot.caterpillar(exact),
-    "orchard": lambda bcg, exact: pw.plot.caterpillar(pw.fit(bcg, pw.Subgroups("alloc"), ML), style="orchard"),
-    "summary forest": lambda bcg, exact: pw.plot.summary_forest({"exact": exact, "REML": _reml(bcg)}),
-    "bubble": lambda bcg, exact: pw.plot.bubble(pw.fit(bcg, pw.MetaRegression("~ ablat"), ML)),
-    "posterior": lambda bcg, exact: pw.plot.posterior(exact, rope=(-0.1, 0.1)),
-    "conditional": lambda bcg, exact: pw.plot.conditional(exact),
-    "shrinkage": lambda bcg, exact: pw.plot.shrinkage(exact),
-    "cumulative": lambda bcg, exact: pw.plot.cumulative(pw.checks.cumulative(_reml(bcg))),
-    "leave one out": lambda bcg, exact: pw.plot.leave_one_out(pw.checks.leave_one_out(_reml(bcg))),
-    "model probabilities": lambda bcg, exact: pw.plot.model_probabilities(pw.average(bcg)),
-    "specification curve": lambda bcg, exact: pw.plot.specification_curve(pw.checks.specifications(bcg)),
-    "prior panel": lambda bcg, exact: pw.plot.prior_panel(pw.checks.prior_panel(bcg)),
-    "prior surface": lambda bcg, exact: pw.plot.prior_surface(_surface(bcg)),
-    "prior predictive": lambda bcg, exact: pw.plot.prior_predictive(pw.checks.prior_predictive(exact)),
-    "publication bias": lambda bcg, exact: pw.plot.publication_bias(
-        pw.checks.publication_bias(bcg, direction="negative")
-    ),
-    "s value": lambda bcg, exact: pw.plot.s_value(pw.bias.s_value(bcg, direction="negative")),
-    "weight function": lambda bcg, exact: pw.plot.weight_function(pw.fit(bcg, STEP, ML)),
-    "z plot": lambda bcg, exact: pw.plot.z_plot(pw.fit(bcg, STEP, ML)),
-    "trace": lambda bcg, exact: pw.plot.trace(exact, ["mu"])[0],
-    "ranks": lambda bcg, exact: pw.plot.ranks(exact, ["mu"])[0],
-    "operating characteristics": lambda bcg, exact: pw.plot.operating_characteristics(_operating()),
-    "calibration": lambda bcg, exact: pw.plot.calibration(_calibration()),
-    "ranges": lambda bcg, exact: pw.plot.ranges(_ranges()),
-    "prisma": lambda bcg, exact: pw.plot.prisma(_flow()),
-}
 
 
 def luminance(rgb):

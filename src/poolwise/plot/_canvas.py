@@ -48,8 +48,9 @@ def draw(sheet: Sheet, ax: Axes | None) -> tuple[list[Axes], Placed]:
     _theme.note(figure_of(axes[0]))
     rule(axes[0], placed, 0.0)
     _write_body(axes[0], placed)
-    _write_lines(axes[0], placed, placed.title, sheet.sizes.margin - placed.above)
-    _write_lines(axes[0], placed, placed.notes, sheet.below + placed.sheet.rows * placed.sheet.pitch)
+    own = placed.sheet
+    _write_lines(axes[0], placed, placed.title, own.sizes.margin - placed.above)
+    _write_lines(axes[0], placed, placed.notes, own.below + own.rows * own.pitch)
     return axes, placed
 
 
@@ -152,7 +153,7 @@ def _squeezed(sheet: Sheet, width: float, height: float) -> Placed:
             f"at least {least[0]:.1f} x {least[1]:.1f} inches",
             f"ax=None, which makes a figure of {own.width:.1f} x {own.height:.1f}, or larger axes",
         )
-    return replace(placed, sheet=replace(sheet, pitch=max(pitch, 0.02)))
+    return replace(placed, sheet=replace(placed.sheet, pitch=max(pitch, 0.02)))
 
 
 def _write_body(ax: Axes, placed: Placed) -> None:

@@ -47,6 +47,8 @@ def chart(title: str, notes: Sequence[Phrase], ax: Axes | None) -> Axes:
     Axes
     """
     sheet = Sheet(title, (), _HIGH / _PITCH, _PITCH, (Plot(_LEFT + _WIDE),), tuple(notes), below=_BELOW)
+    if ax is not None:
+        refuse_small(sheet, ax, (_LEAST + _LEFT, _LEAST))
     return _framed(sheet, ax, ())
 
 

@@ -45,6 +45,9 @@ class Sizes:
     heading: float = _HEADING_HEIGHT
 
 
+COMPACT = Sizes(title=9.5, body=7.5, tick=7.0, margin=0.1, gap=0.13, plot_gap=0.15, heading=0.28)
+
+
 @final
 @dataclass(frozen=True)
 class Phrase:
@@ -216,6 +219,8 @@ class Placed:
 def place(sheet: Sheet, width: float | None = None) -> Placed:
     """Measure a sheet: columns as wide as their words, paragraphs wrapped to the whole width.
 
+    Where that is more than there is room for, the type is that of a table in print; then the axes are narrower.
+
     Parameters
     ----------
     sheet : Sheet
@@ -227,9 +232,11 @@ def place(sheet: Sheet, width: float | None = None) -> Placed:
     -------
     Placed
     """
-    sizes = sheet.sizes
     widths = [_column_width(sheet, i) for i in range(len(sheet.columns))]
     edges, whole = _edges(sheet, widths)
+    if whole > (sheet.most if width is None else width) and sheet.sizes == Sizes():
+        return place(_compact(sheet), width)
+    sizes = sheet.sizes
     total = width if width is not None else sheet.most if whole > sheet.most else None
     if total is not None:
         edges, whole = _edges(sheet, _shared_out(sheet, widths, total))
@@ -237,6 +244,13 @@ def place(sheet: Sheet, width: float | None = None) -> Placed:
     title = _wrapped(Phrase(sheet.title, sizes.title, INK, bold=True), inside) if sheet.title else ()
     notes = tuple(line for note in sheet.notes for line in _wrapped(note, inside))
     return Placed(sheet, edges, whole, title, notes)
+
+
+def _compact(sheet: Sheet) -> Sheet:
+    """The same sheet with the type of a table in print."""
+    less = {BODY_SIZE: 8.0, NOTE_SIZE: 7.0}
+    notes = tuple(replace(note, size=less.get(note.size, note.size)) for note in sheet.notes)
+    return replace(sheet, sizes=COMPACT, notes=notes)
 
 
 def _edges(sheet: Sheet, widths: Sequence[float]) -> tuple[tuple[tuple[float, float], ...], float]:
@@ -279,8 +293,8 @@ def _shared_out(sheet: Sheet, widths: list[float], total: float) -> list[float]:
     room = total - gaps - words
     least = _LEAST_PLOT * len(plots)
     if room < least:
-        labels = max(range(plots[0]), key=widths.__getitem__)
-        given = max(min(widths[labels] - _LEAST_LABEL, least - room), 0.0)
+        labels = max(range(plots[0]), key=widths.__getitem__, default=None)
+        given = 0.0 if labels is None else max(min(widths[labels] - _LEAST_LABEL, least - room), 0.0)
         widths = [own - given if i == labels else own for i, own in enumerate(widths)]
         room = max(room + given, 0.5 * least)
     return [own * room / wanted if i in plots else own for i, own in enumerate(widths)]

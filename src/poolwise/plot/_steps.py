@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from poolwise.plot import _axis, _text
+from poolwise.plot import _axis, _canvas, _dress, _marks, _text
+from poolwise.plot._chart import refuse_small
+from poolwise.plot._marks import Look
+from poolwise.plot._sheet import Placed, Sheet
 from poolwise.plot._words import estimate
-from poolwise.scale import Scale
+from poolwise.scale import Scale, as_scale
 from poolwise.show import capital, level, symbol
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 PITCH, LEAST_PITCH, MOST_HIGH = 0.2, 0.155, 8.6  # inches of a row, of a row with words, of all rows on a page
+_MANY = 45  # rows, beyond which marks are small
 _FARTHEST = 1e6  # on the reading scale, beyond which no digits are worth printing
 
 
@@ -103,3 +111,24 @@ def tau_limit(frame: pd.DataFrame) -> float:
     if upper.size:
         ends.append(float(min(upper.max(), 2.0 * np.median(upper))))
     return 1.06 * max(max(ends), 1e-6)
+
+
+def draw_sheet(sheet: Sheet, ax: Axes | None) -> tuple[list[Axes], Placed]:
+    """Put a table of refits on a figure, or refuse axes that are too small for it."""
+    if ax is not None:
+        refuse_small(sheet, ax, (1.1, 0.75 * sheet.rows * sheet.pitch))
+    return _canvas.draw(sheet, ax)
+
+
+def marker(rows: int) -> float:
+    """Points of a marker of the mean effect, smaller where there are many rows."""
+    return 5.0 if rows <= _MANY else 3.0
+
+
+def draw_tau(ax: Axes, placed: Placed, frame: pd.DataFrame) -> None:
+    """Draw tau with its interval beside the mean effect of each row."""
+    ax.set_xlim(0.0, tau_limit(frame))
+    _dress.dress(ax, placed, as_scale("identity"), label="τ")
+    look = Look("tau", _marks.RAW, width=line_width(len(frame), 1.2), marker="s")
+    _marks.intervals(ax, frame["tau_lower"], frame["tau_upper"], frame["y"], look)
+    _marks.points(ax, frame["tau_point"], frame["y"], 3.75 if len(frame) <= _MANY else 2.0, look)

@@ -88,3 +88,8 @@ def prior(words: str) -> str:
     """A prior's words in Greek, long numbers cut to three digits: ``HalfNormal(0.276)``."""
     short = re.sub(r"\d+\.\d{4,}", lambda found: f"{float(found[0]):.3g}", str(words))
     return show.prior(short)
+
+
+def model(label: str) -> str:
+    """A model's label with the package's own word for its tau in Greek: ``subgroups by alloc, common τ``."""
+    return re.sub(r"(, \w+) tau$", r"\1 τ", label)

@@ -280,7 +280,7 @@ def _notes(result: Result, frame: pd.DataFrame, name: str) -> list[Phrase]:
     if pd.notna(curve["new_lower"]) and len(levels) == 1:
         new = f"; pale band: true effect in a new study, {_words.kind(curve['new_interval'])}"
     parts = [
-        f"{capital(result.model.label)}, k = {result.effects.k}; {engine(result.engine_label)}; prior: "
+        f"{capital(_words.model(result.model.label))}, k = {result.effects.k}; {engine(result.engine_label)}; prior: "
         f"{_words.prior(result.prior)}.",
         f"Circles: studies, area in proportion to weight. Line: mean effect{held}; dark band: "
         f"its {level(curve['prob'])} interval, {_words.kind(curve['interval'])}{new}.",

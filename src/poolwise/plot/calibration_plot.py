@@ -10,9 +10,9 @@ import pandas as pd
 
 from poolwise.errors import InputError
 from poolwise.plot import _canvas, _marks, _sheet, _text
+from poolwise.plot._given import check_given
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase, Plot, Sheet
-from poolwise.settings import check_instance
 from poolwise.show import symbol
 
 if TYPE_CHECKING:
@@ -49,14 +49,7 @@ def calibration(curves: pd.DataFrame, *, title: str = "", ax: Axes | None = None
     InputError
         For a frame without the columns of ``simulate.ecdf``.
     """
-    check_instance(
-        "plot.calibration",
-        curves,
-        pd.DataFrame,
-        expected="what simulate.ecdf returned",
-        advice="plot.calibration(simulate.ecdf(places))",
-        error=InputError,
-    )
+    check_given("calibration", curves, pd.DataFrame)
     missing = [name for name in _NEEDED if name not in curves]
     if missing or curves.empty:
         raise InputError(

@@ -294,9 +294,8 @@ def _notes(result: Result, frame: pd.DataFrame, rows: pd.DataFrame, *, orchard: 
         if len(means) == 1:
             behind = f"Dashed line and dark band: mean, {', '.join(kinds)}"
             said.append(f"{behind}{'; pale band: a new study, ' + ', '.join(new) if new else ''}.")
-    said.append(
-        f"{show.capital(result.model.label)}, {result.engine_label}; prior: {show.greek(_words.prior(result.prior))}."
-    )
+    model, engine = show.capital(_words.model(result.model.label)), show.engine(result.engine_label)
+    said.append(f"{model}, {engine}; prior: {show.greek(_words.prior(result.prior))}.")
     if worded < len(rows):
         said.append(f"{worded} of {len(rows)} rows have words.")
     low, high = _limits(frame, rows, result)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _PANEL = (2.9, 1.75)  # inches
 _MOST_COLUMNS = 3
-_ABOVE, _BELOW = 0.45, 0.55  # inches for the title, and for the words below
+_ABOVE, _BELOW = 0.45, 0.25  # inches for the title, and below the panels
+_LEAST, _LINE = 4.4, 0.15  # inches of the narrowest figure, which holds the words, and from line to line of notes
 
 
 def ranks(result: Result, names: Sequence[str] | None = None) -> NDArray[Any]:
@@ -99,7 +100,11 @@ def _dressed(drawn: Any, result: Result, what: str, x: str, note: str) -> NDArra
     panels = {str(name): axes.item() for name, axes in drawn.viz["plot"].data_vars.items()}
     columns = min(len(panels), _MOST_COLUMNS)
     rows = -(-len(panels) // columns)
-    width, height = columns * _PANEL[0], rows * _PANEL[1] + _ABOVE + _BELOW
+    wide = max(_PANEL[0], _LEAST / columns)
+    width = columns * wide
+    lines = _text.wrap(note, width - 0.28, _sheet.NOTE_SIZE)
+    foot = _BELOW + _LINE * len(lines)
+    height = rows * _PANEL[1] + _ABOVE + foot
     _theme.note(figure)
     figure.set_layout_engine("none")
     figure.set_size_inches(width, height)
@@ -109,20 +114,20 @@ def _dressed(drawn: Any, result: Result, what: str, x: str, note: str) -> NDArra
         top = height - _ABOVE - row * _PANEL[1]
         ax.set_position(
             (
-                (column * _PANEL[0] + 0.5) / width,
+                (column * wide + 0.5) / width,
                 (top - _PANEL[1] + 0.55) / height,
-                (_PANEL[0] - 0.62) / width,
+                (wide - 0.62) / width,
                 (_PANEL[1] - 0.8) / height,
             )
         )
         _panel(ax, name, x if place + columns >= len(panels) else "")
     data = " — reconstructed data" if result.effects.reconstructed else ""
-    title = _text.plain(f"{what} of each chain: {method(result.label)}{data}")
+    words = _text.plain(f"{what} of each chain: {method(result.label)}{data}")
+    title = _text.fit(words, width - 0.28, _sheet.TITLE_SIZE, bold=True)
     figure.text(0.14 / width, 1.0 - 0.2 / height, title, va="center",
                 fontproperties=_text.font(title, _sheet.TITLE_SIZE, bold=True), color=_sheet.INK)  # fmt: skip
-    lines = _text.wrap(note, width - 0.28, _sheet.NOTE_SIZE)
     for i, line in enumerate(lines):
-        figure.text(0.14 / width, (0.4 - 0.15 * i) / height, line, va="center",
+        figure.text(0.14 / width, (foot - 0.1 - _LINE * (i + 0.5)) / height, line, va="center",
                     fontproperties=_text.font(line, _sheet.NOTE_SIZE), color=_sheet.SOFT)  # fmt: skip
     return np.array(list(panels.values()), dtype=object)
 
@@ -131,6 +136,7 @@ def _panel(ax: Axes, name: str, x: str) -> None:
     words = _text.plain(symbol(name))
     ax.set_title(words, fontproperties=_text.font(words, _sheet.BODY_SIZE, bold=True), color=_sheet.INK)
     ax.set_xlabel(x, fontproperties=_text.font(x or " ", _sheet.TICK_SIZE), color=_sheet.INK)
+    ax.xaxis.set_label_coords(0.5, -0.3 / (_PANEL[1] - 0.8))
     ax.tick_params(labelsize=_sheet.TICK_SIZE - 0.5, color=_sheet.SOFT, labelcolor=_sheet.INK)
     ax.spines[["top", "right"]].set_visible(False)
     chains = [one for one in ax.lines if np.size(one.get_xdata()) > 2]

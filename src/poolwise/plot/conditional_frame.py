@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from poolwise.closed_form.given_tau import GivenTau, Problem, given_tau
-from poolwise.errors import InputError, ModelError, nearest, shown
+from poolwise.errors import ModelError, nearest, shown
 from poolwise.model.structure import NormalStructure
+from poolwise.plot._given import check_given
 from poolwise.priors import Fixed, Flat, Normal, Prior
 from poolwise.quantities import Posterior
 from poolwise.result import NO_PRIOR, Result
-from poolwise.settings import as_number, check_instance, check_prob
+from poolwise.settings import as_number, check_prob
 
 Array = NDArray[np.float64]
 COLUMNS = ("row", "name", "tau", "x", "lower", "upper", "density", "p", "prob", "interval", "data")
@@ -165,14 +166,7 @@ def conditional_frame(
     ----------
     Gelman et al. 2013, Bayesian Data Analysis, 3rd ed., section 5.5 and figures 5.6 and 5.7, 10.1201/b16018.
     """
-    check_instance(
-        "plot.conditional",
-        result,
-        Result,
-        expected="a result",
-        advice="plot.conditional(pw.fit(effects, pw.RandomEffects(), pw.Exact()))",
-        error=InputError,
-    )
+    check_given("conditional", result, Result)
     check_prob(prob)
     if not math.isfinite(as_number(threshold)):
         raise ModelError(f"threshold = {shown(threshold)}", "a finite number on the analysis scale", "threshold=0.0")

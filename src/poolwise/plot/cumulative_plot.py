@@ -11,24 +11,22 @@ import pandas as pd
 
 from poolwise import show
 from poolwise.checks import Cumulative
-from poolwise.errors import InputError
-from poolwise.plot import _canvas, _dress, _marks, _sheet, _steps, _text, _words
-from poolwise.plot._chart import refuse_small, size_of
+from poolwise.plot import _dress, _marks, _sheet, _steps, _text, _words
+from poolwise.plot._chart import size_of
+from poolwise.plot._given import check_given
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
 from poolwise.scale import as_scale
-from poolwise.settings import check_instance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_PLOT_INCHES, _TAU_INCHES, _LONGEST, _MARKER = 2.0, 0.75, 2.0, 5.0
+_PLOT_INCHES, _TAU_INCHES, _LONGEST = 2.0, 0.75, 2.0
 _NARROW = 5.5  # inches below which numbers and tau give way to the picture
 _PRIOR = Look("prior", _marks.RAW, width=1.0, marker="D", face="white")
 _EXCLUDES = Look("excludes the threshold", _marks.COLOURS[0], width=1.4)
 _INCLUDES = Look("includes the threshold", _marks.COLOURS[0], width=1.4, face="white")
-_TAU = Look("tau", _marks.RAW, marker="s")
 
 
 def cumulative_frame(check: Cumulative) -> pd.DataFrame:
@@ -54,14 +52,7 @@ def cumulative_frame(check: Cumulative) -> pd.DataFrame:
     ----------
     Lau et al. 1992, New England Journal of Medicine 327:248, 10.1056/NEJM199207233270406.
     """
-    check_instance(
-        "plot.cumulative",
-        check,
-        Cumulative,
-        expected="what checks.cumulative returned",
-        advice="plot.cumulative(pw.checks.cumulative(result, by='year'))",
-        error=InputError,
-    )
+    check_given("cumulative", check, Cumulative)
     frame = check.frame
     y = _steps.places(len(frame), first=bool((frame["step"] == 0).any()))
     return frame.assign(y=y, settled=(frame["step"] == check.settled) & frame["changes"])
@@ -108,26 +99,19 @@ def cumulative(check: Cumulative, *, title: str | None = None, ax: Axes | None =
     with plain_text():
         narrow = ax is not None and size_of(ax)[0] < _NARROW
         sheet = _table(check, frame, title, narrow=narrow)
-        if ax is not None:
-            refuse_small(sheet, ax, (1.1, 0.75 * sheet.rows * sheet.pitch))
-        axes, placed = _canvas.draw(sheet, ax)
+        axes, placed = _steps.draw_sheet(sheet, ax)
         axes[0].set_xlim(*_steps.limits(frame, check.threshold))
         _dress.dress(axes[0], placed, scale, label="" if _steps.is_mean(check.quantity) else _coefficient(check))
         if not math.isnan(check.threshold):
             axes[0].axvline(check.threshold, color=_sheet.SOFT, lw=0.9, zorder=1.0, label="threshold")
         _draw(axes[0], frame)
         if len(axes) > 1:
-            axes[1].set_xlim(0.0, _steps.tau_limit(frame))
-            _dress.dress(axes[1], placed, as_scale("identity"), label="τ")
-            beside = replace(_TAU, width=_steps.line_width(len(frame), _TAU.width))
-            _marks.intervals(axes[1], frame["tau_lower"], frame["tau_upper"], frame["y"], beside)
-            size = 0.75 * _MARKER if len(frame) <= 45 else 0.4 * _MARKER
-            _marks.points(axes[1], frame["tau_point"], frame["y"], size, beside)
+            _steps.draw_tau(axes[1], placed, frame)
     return axes[0]
 
 
 def _draw(ax: Axes, frame: pd.DataFrame) -> None:
-    size = _MARKER if len(frame) <= 45 else 0.6 * _MARKER
+    size = _steps.marker(len(frame))
     prior, includes = frame["step"] == 0, frame["excludes"].isin(["no"])
     for rows, look in (
         (frame[prior], _PRIOR),

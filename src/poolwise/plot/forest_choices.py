@@ -1,4 +1,4 @@
-"""What is asked of a forest plot, checked and with every default in its place."""
+"""What is asked of a forest plot: one record of wishes, and the choices they make, every default in its place."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from poolwise.errors import InputError, nearest, shown
 from poolwise.plot.forest_frame import SORTS
 from poolwise.plot.forest_layout import inches_of
 from poolwise.plot.forest_theme import Theme, theme_of
+from poolwise.result import Result
 from poolwise.settings import check_flag
 
+ROWS = 40  # of studies, beyond which they are drawn as thin lines on one page
 SHOW = ("both", "raw", "shrunken")
 NOTES = ("short", "full", "none")
 COLUMNS = ("n", "events", "weight", "estimate")
@@ -75,29 +77,40 @@ class Choices:
         return tuple(name for name in self.columns or () if name not in COLUMNS)
 
 
-def chosen(
-    *,
-    sort: str | None,
-    columns: Sequence[str] | str | None,
-    show: str,
-    density: bool,
-    width: str | float,
-    theme: str,
-    notes: str,
-    pages: int | None,
-    compact: bool,
-) -> Choices:
-    """The choices, checked.
+@final
+@dataclass(frozen=True)
+class Wishes:
+    """What `forest` and `forest_caption` are asked, as it was given; their docstrings tell what each means."""
+
+    beside: Sequence[Result]
+    prob: float
+    by: str | None
+    rope: tuple[float, float] | None
+    threshold: float
+    sort: str | None
+    columns: Sequence[str] | str | None
+    show: str
+    density: bool
+    width: str | float
+    theme: str
+    notes: str
+    pages: int | None
+    title: str | None
+
+
+def chosen(wishes: Wishes, k: int) -> Choices:
+    """The choices for a table of k studies, checked.
 
     Raises
     ------
     InputError
         For a value that none of them has.
     """
-    for name, value, known in (("show", show, SHOW), ("notes", notes, NOTES)):
+    for name, value, known in (("show", wishes.show, SHOW), ("notes", wishes.notes, NOTES)):
         if value not in known:
             raise InputError(f"{name} = {shown(value)}", f"one of {', '.join(known)}", nearest(str(value), known))
-    check_flag("density", density)
+    check_flag("density", wishes.density)
+    columns, pages, compact = wishes.columns, wishes.pages, k > ROWS and wishes.pages is None
     if pages is not None and (not isinstance(pages, int) or isinstance(pages, bool) or pages < 1):
         raise InputError(f"pages = {shown(pages)}", "how many studies a page holds, 1 or more", "pages=30")
     if isinstance(columns, str):
@@ -105,14 +118,14 @@ def chosen(
     if columns is not None and not (isinstance(columns, Sequence) and all(isinstance(each, str) for each in columns)):
         raise InputError(f"columns = {shown(columns)}", "names of columns", 'columns=["n", "estimate", "weight"]')
     return Choices(
-        sort=sort if sort is not None else "effect" if compact else SORTS[0],
+        sort=wishes.sort if wishes.sort is not None else "effect" if compact else SORTS[0],
         columns=None if columns is None else tuple(columns),
-        raw=show != "shrunken",
-        shrunken=show != "raw",
-        density=density,
-        inches=inches_of(width),
-        theme=theme_of(theme),
-        notes=notes,
+        raw=wishes.show != "shrunken",
+        shrunken=wishes.show != "raw",
+        density=wishes.density,
+        inches=inches_of(wishes.width),
+        theme=theme_of(wishes.theme),
+        notes=wishes.notes,
         pages=pages,
         compact=compact,
     )

@@ -15,7 +15,7 @@ from poolwise.plot import _sheet, _text, _words
 from poolwise.plot._sheet import Phrase
 from poolwise.plot.forest_frame import Block, blocks, told_apart
 from poolwise.result import NO_PRIOR, Result
-from poolwise.scale import Scale
+from poolwise.scale import Scale, as_scale
 from poolwise.show import greek, level, probability, symbol
 
 # No-break spaces, so that the line does not break within the brackets.
@@ -37,10 +37,10 @@ class Told:
         Heterogeneity and probabilities, for each result and group.
     region : tuple of str
         The region of practical equivalence.
-    made : tuple of str
-        How each result was made: model, engine, prior, intervals.
     priors : tuple of str
-        The same in fewer words.
+        The prior of each result.
+    made : tuple of str
+        How each result was made: model, engine, intervals.
     key : tuple of str
         What the marks are.
     layout : tuple of str
@@ -51,55 +51,54 @@ class Told:
     mild: tuple[str, ...]
     numbers: tuple[str, ...]
     region: tuple[str, ...]
-    made: tuple[str, ...]
     priors: tuple[str, ...]
+    made: tuple[str, ...]
     key: tuple[str, ...]
     layout: tuple[str, ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every fact, in the order in which a caption tells them."""
+        told = (self.numbers, self.region, self.priors, self.made, self.key, self.layout, self.mild, self.alarms)
+        return tuple(words for part in told for words in part if words)
 
     def full(self, size: float) -> list[Phrase]:
         """All of it, in paragraphs."""
         notes = [Phrase(words, size, _sheet.INK, math=True) for words in (*self.numbers, *self.region)]
-        notes += [Phrase(words, size, math=True) for words in (*self.made, *self.key, *self.layout, *self.mild)]
+        pairs = zip(self.priors, self.made, strict=True)
+        notes += [Phrase(" ".join(filter(None, map(_ended, pair))), size, math=True) for pair in pairs]
+        notes += [Phrase(words, size, math=True) for words in (*self.key, *self.layout, *self.mild)]
         return notes + [Phrase(words, size, _sheet.ALARM, bold=True, math=True) for words in self.alarms]
 
-    def short(self, size: float, inches: float, *, first_layout: bool) -> list[Phrase]:
-        """At most three lines: alarms, numbers, prior, then what else has room."""
+    def short(self, size: float, inches: float, *, first_layout: bool) -> tuple[list[Phrase], frozenset[str]]:
+        """At most three lines: alarms, numbers, prior, then what else has room; and which facts they are."""
         alarms = [Phrase(words, size, _sheet.ALARM, bold=True, math=True) for words in self.alarms]
-        taken = sum(_lines(each, inches) for each in alarms)
+        taken, inside = sum(_lines(each, inches) for each in alarms), set(self.alarms)
         if taken > 1:
             words = "; ".join(f"{words.partition('.')[0]}: see the caption" for words in self.alarms)
             brief = Phrase(f"{words}.", size, _sheet.ALARM, bold=True, math=True)
             room = _text.fit(brief.words, inches, size, bold=True)
-            alarms, taken = [replace(brief, words=room)], 1
-        layout = self.layout[:1] if first_layout else ()
-        paragraph = ""
+            alarms, taken, inside = [replace(brief, words=room)], 1, set()
         scale = re.compile(r" on the [^;.]* scale")
-        first = [scale.sub("", words) for words in self.numbers[:-1]] + list(self.numbers[-1:])  # said once, at the end
-        for long, brief_words in [
-            *((words, "") for words in layout),
-            *((words, "") for words in first[:1]),
-            *zip(self.made[:1], self.priors[:1], strict=True),
-            *((words, "") for words in (*first[1:], *self.region)),
-            *zip(self.made[1:], self.priors[1:], strict=True),
-            *((words, "") for words in (*self.mild, *self.key)),
-        ]:
-            for words in filter(None, (long, brief_words)):
-                longer = f"{paragraph} {_ended(words)}".strip()
-                if _lines(Phrase(longer, size), inches) <= _LINES - taken:
-                    paragraph = longer
-                    break
-        return [*([Phrase(paragraph, size, _sheet.INK, math=True)] if paragraph else []), *alarms]
+        paragraph = ""
+        for words in (
+            *(self.layout[:1] if first_layout else ()), *self.numbers[:1], *self.priors[:1], *self.numbers[1:],
+            *self.region, *self.priors[1:], *self.made, *self.mild, *self.key,
+        ):  # fmt: skip
+            shorter = scale.sub("", words) if scale.search(paragraph) else words  # said once
+            longer = f"{paragraph} {_ended(shorter)}".strip()
+            if words and _lines(Phrase(longer, size), inches) <= _LINES - taken:
+                paragraph = longer
+                inside.add(words)
+        return [*([Phrase(paragraph, size, _sheet.INK, math=True)] if paragraph else []), *alarms], frozenset(inside)
 
-    def caption(self) -> str:
-        """All of it as text without mathtext."""
-        parts = (
-            self.numbers, self.region, self.made, self.key, self.layout, self.mild, self.alarms,
-        )  # fmt: skip
-        return " ".join(_ended(words) for part in parts for words in part).replace(r"\$", "$")
+    def caption(self, inside: frozenset[str]) -> str:
+        """What does not stand in the picture, as text without mathtext."""
+        return " ".join(_ended(words) for words in self.all if words not in inside).replace(r"\$", "$")
 
 
 def _ended(words: str) -> str:
-    return words if words.endswith(".") else f"{words}."
+    return words if words.endswith(".") or not words else f"{words}."
 
 
 def _lines(phrase: Phrase, inches: float) -> int:
@@ -138,7 +137,8 @@ def forest_notes(
     """
     scale = results[0].effects.scale
     places = _words.decimals(scale, frame)
-    labels = [_text.escaped(_text.plain(label)) for label in told_apart(results)]
+    labels = [_text.escaped(_text.plain(show.method(label))) for label in told_apart(results)]
+    sides = Sides(scale, threshold, results[0].effects.directions)
     named = [f"{label}: " if len(results) > 1 else "" for label in labels]
     of_results = blocks(frame, results)
     told = [
@@ -146,13 +146,13 @@ def forest_notes(
         for name, groups in zip(named, of_results, strict=True)
         for group, block in sorted(groups.items(), key=lambda each: each[0] != "")  # what groups share comes first
     ]
-    numbers = [name + words for name, block in told if (words := _numbers(block, scale, places, threshold))]
+    numbers = [name + words for name, block in told if (words := _numbers(block, places, sides))]
     if len(results) == 1 and "Q" in results[0] and any("Q" in block for _, block in told):
         numbers[-1] += f";  {_cochran(results[0])}"
     region: list[str] = []
     if rope is not None:
         low, high = (_words.number(float(end), 2) for end in scale.back(list(rope)))
-        inside = [name + words for name, block in told if (words := _probabilities(block, "p_in_rope", _INSIDE))]
+        inside = [name + words for name, block in told if (words := _inside(block))]
         region.append("; ".join([f"Shaded: region of practical equivalence, {low} to {high}", *inside]))
     triples = list(zip(results, named, of_results, strict=True))
     shown_marks = frame.assign(point=frame["point"].where(frame["row"] != "study", frame["drawn_point"]))
@@ -165,8 +165,8 @@ def forest_notes(
         ),
         numbers=tuple(numbers),
         region=tuple(region),
+        priors=tuple(_prior(result, name) for result, name, _ in triples),
         made=tuple(name + _made(result, groups, named=bool(name)) for result, name, groups in triples),
-        priors=tuple(name + _prior_alone(result) for result, name, _ in triples),
         key=(_key(shown_marks, leaves_axis),),
         layout=tuple(_text.escaped(words) for words in layout),
     )
@@ -179,53 +179,93 @@ def _cochran(result: Result) -> str:
     return f"Q = {quantity.point:.1f}" + (f" (df {df:.0f})" if math.isfinite(df) else "")
 
 
-def _prior_alone(result: Result) -> str:
-    if result.prior == NO_PRIOR:
-        return f"{show.capital(result.model.label)}, {result.engine_label}, no prior"
-    return f"Prior: {greek(_words.prior(result.prior))}"
+@final
+@dataclass(frozen=True)
+class Sides:
+    """What probabilities are about: a value on the reading scale, its sides in the user's words."""
+
+    scale: Scale
+    threshold: float
+    directions: tuple[str, str]
+
+    @property
+    def differences(self) -> Scale:
+        """Where differences of effects are read: ratios for those of logarithms, others as they are."""
+        return self.scale if self.scale.transform == "log" else as_scale("identity")
+
+    def chance(self, below: float, name: str = "", *, worded: bool = False) -> str:
+        """``P(μ below 1) = 0.998 (favours vaccination)``: of the side on which the median lies; empty without one."""
+        if math.isnan(below):
+            return ""
+        side, size = show.likelier(1.0 - below)
+        at = show.number(float(self.scale.back(self.threshold)), 2).removesuffix(".00")
+        own = _text.escaped(_text.plain(self.directions[side == "above"])) if worded and self.threshold == 0.0 else ""
+        return f"P({f'{name} ' if name else ''}{side} {at}) {probability(size)}" + (f" ({own})" if own else "")
+
+    def of_difference(self, below: float) -> str:
+        """``P(below 0) = 0.998`` of a contrast or a coefficient, ``P(below 1)`` of a ratio of ratios."""
+        return Sides(self.differences, 0.0, ("", "")).chance(below)
 
 
-def _numbers(block: Block, scale: Scale, places: int, threshold: float) -> str:
-    """Tau and the probabilities, on the analysis scale, and I2; or the coefficients."""
+def _prior(result: Result, name: str) -> str:
+    """The prior of a result; its label tells when it has none."""
+    return "" if result.prior == NO_PRIOR else f"{name}prior: {_own_prior(result)}" if name else (
+        f"Prior: {_own_prior(result)}"
+    )  # fmt: skip
+
+
+def _own_prior(result: Result) -> str:
+    return greek(_words.prior(result.prior))
+
+
+def _numbers(block: Block, places: int, sides: Sides) -> str:
+    """The probabilities of sides, tau on the analysis scale, and I2; or the coefficients."""
+    scale = sides.scale
+    analysis = "" if scale.transform == "identity" else f" on the {scale.label} scale"
     if any(record["row"] == "coefficient" for record in block.values()):
-        return _coefficients(block)
-    contrasts = [_contrast(record, places) for record in block.values() if record["row"] == "contrast"]
-    tau = f"τ = {_words.estimate(*_triple(block, 'tau'), places=places)}" if "tau" in block else ""
-    parts = (tau, _probabilities(block, "p_below_null", f"< {threshold:g}".replace("-", "−")), ";  ".join(contrasts))
-    on_analysis_scale = ",  ".join(filter(None, parts))
-    if on_analysis_scale and scale.transform != "identity":
-        on_analysis_scale += f" on the {scale.label} scale"
+        return f"{_coefficients(block)}{analysis}"
+    contrasts = [_contrast(record, places, sides) for record in block.values() if record["row"] == "contrast"]
+    tau = f"τ = {_words.estimate(*_triple(block, 'tau'), places=places)}{analysis}" if "tau" in block else ""
+    chances = [
+        sides.chance(block[row]["p_below_null"], effect, worded=row == "mean")
+        for row, effect in _EFFECTS if row in block
+    ]  # fmt: skip
     share = f"I² = {_words.percent_interval(*_triple(block, 'I2'))}" if "I2" in block else ""
-    return ";  ".join(filter(None, (on_analysis_scale, share)))
+    return ";  ".join(filter(None, (",  ".join(filter(None, chances)), ";  ".join(contrasts), tau, share)))
 
 
-def _contrast(record: dict[Any, Any], places: int) -> str:
-    """A difference between two groups' means with its interval and, from a posterior, the probability below 0."""
-    name = _text.escaped(_text.plain(symbol(str(record["label"])).replace("] - μ[", "] − μ[")))
-    below = record["p_below_null"]
-    chance = "" if math.isnan(below) else f" (P(< 0) {probability(below)})"
-    return f"{name} = {_words.estimate(record['point'], record['lower'], record['upper'], places=places)}{chance}"
+def _contrast(record: dict[Any, Any], places: int, sides: Sides) -> str:
+    """A difference between two groups' means with its interval and, from a posterior, the probability of its side."""
+    ratio = sides.differences.transform == "log"
+    name = symbol(str(record["label"])).replace("] - μ[", "] − μ[")
+    name = _text.escaped(_text.plain(name.replace("] − μ[", "] / μ[") if ratio else name))
+    point, lower, upper = sides.differences.back([record["point"], record["lower"], record["upper"]]).tolist()
+    chance = sides.of_difference(record["p_below_null"])
+    return f"{name} = {_words.estimate(point, lower, upper, places)}" + (f" ({chance})" if chance else "")
 
 
 def _coefficients(block: Block) -> str:
-    """Each coefficient with its interval and, where it is a slope with a posterior, the probability below 0."""
+    """Each coefficient with its interval and, where it is a slope with a posterior, the probability of its side."""
     said = []
     for name, record in block.items():
         called = _text.escaped(_text.plain(symbol(name)))
         numbers = (record["point"], record["lower"], record["upper"])
-        below = record["p_below_null"]
-        chance = "" if math.isnan(below) else f", P(< 0) {probability(below)}"
-        said.append(f"{called} = {show.number(numbers[0])} {show.interval(*numbers[1:])}{chance}")
+        chance = _ON_ANALYSIS_SCALE.chance(record["p_below_null"])
+        said.append(
+            f"{called} = {show.number(numbers[0])} {show.interval(*numbers[1:])}{f', {chance}' if chance else ''}"
+        )
     return ";  ".join(said)
 
 
-def _probabilities(block: Block, column: str, event: str) -> str:
-    """``P(mu < 0) = 0.998`` for each effect that has a probability, empty when none has."""
-    gap = "\N{NO-BREAK SPACE}" if event == _INSIDE else " "
+_ON_ANALYSIS_SCALE = Sides(as_scale("identity"), 0.0, ("", ""))
+
+
+def _inside(block: Block) -> str:
+    """``P(mu in region) = 0.998`` for each effect that has a probability, empty when none has."""
     return ",  ".join(
-        f"P({effect}{gap}{event}) {probability(block[row][column])}"
+        f"P({effect}\N{NO-BREAK SPACE}{_INSIDE}) {probability(block[row]['p_in_rope'])}"
         for row, effect in _EFFECTS
-        if row in block and not math.isnan(block[row][column])
+        if row in block and not math.isnan(block[row]["p_in_rope"])
     )
 
 
@@ -236,14 +276,14 @@ def _triple(block: Block, row: str) -> tuple[float, float, float]:
 def _made(result: Result, groups: dict[str, Block], *, named: bool) -> str:
     records = [record for block in groups.values() for record in block.values()]
     kinds = dict.fromkeys(str(record["interval"]) for record in records if record["interval"])
-    model = f"{result.model.label} model, " if named else f"{show.capital(result.model.label)} model, "
-    if named and result.label.startswith(result.model.label):
-        model = ""
-    return (
-        f"{model}k = {result.effects.k}; engine: {result.engine_label}; "
-        f"prior: {greek(_words.prior(result.prior))}; "
-        f"{level(records[0]['prob'])} intervals: {_words.kind(', '.join(kinds))}."
+    own = _text.escaped(_text.plain(_words.model(result.model.label)))
+    model = "" if named and result.label.startswith(result.model.label) else f"{own} model, "
+    engine = show.engine(result.engine_label)
+    how = "" if named and show.method(result.label).startswith(engine) else f"{engine}; "
+    words = (
+        f"{model}k = {result.effects.k}; {how}{level(records[0]['prob'])} intervals: {_words.kind(', '.join(kinds))}."
     )
+    return words if named else show.capital(words)
 
 
 def _key(frame: pd.DataFrame, leaves_axis: bool) -> str:

@@ -13,17 +13,20 @@ from poolwise.errors import InputError, listing
 from poolwise.plot import _axis
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
-from poolwise.plot.forest_choices import Choices, chosen
+from poolwise.plot.forest_choices import Choices, Wishes, chosen
 from poolwise.plot.forest_eyes import Eye, eyes
 from poolwise.plot.forest_frame import forest_frame, results_of
 from poolwise.plot.forest_layout import Layout, note_size, sizes_of, wrapped_label
 from poolwise.plot.forest_notes import Told, forest_notes
-from poolwise.plot.forest_rows import PAGE_HEIGHT, ROWS, Body, Steps, body, deep, layout, title_of, with_cells
+from poolwise.plot.forest_rows import EYE, PAGE_HEIGHT, Body, Steps, body, deep, layout, title_of, with_cells
 from poolwise.result import Result
 from poolwise.scale import Scale
 
-EYE = 1.6  # row heights of a density above its summary
+_THIN = 6.0  # points of a line of a study, below which two intervals in it would merge
 _BETWEEN = 1.2 / 72.0  # inches from line to line within a cell, for each point of type
+
+
+type Eyes = Mapping[tuple[str, str, str], Eye]
 
 
 @final
@@ -70,28 +73,28 @@ class Picture:
         What is to be said.
     pages : tuple of Page
         At least one.
+    title : str
+        Words above.
+    in_picture : frozenset of str
+        What of `told` the notes in the picture tell.
     """
 
     results: tuple[Result, ...]
     choices: Choices
     span: tuple[float, float]
     rope: tuple[float, float] | None
-    eyes: Mapping[tuple[str, str, str], Eye]
+    eyes: Eyes
     told: Told
     pages: tuple[Page, ...]
+    title: str
+    in_picture: frozenset[str]
 
 
-def picture_of(
-    results: tuple[Result, ...],
-    choices: Choices,
-    *,
-    prob: float,
-    by: str | None,
-    rope: tuple[float, float] | None,
-    threshold: float,
-) -> Picture:
+def picture_of(result: Result | Sequence[Result], wishes: Wishes) -> Picture:
     """What is drawn, measured."""
-    first = results[0]
+    first, others = results_of(result, wishes.beside)
+    results, choices = (first, *others), chosen(wishes, first.effects.k)
+    prob, by, rope, threshold = wishes.prob, wishes.by, wishes.rope, wishes.threshold
     frame = forest_frame(
         results, prob=prob, by=by, rope=rope, threshold=threshold, sort=choices.sort, columns=choices.moderators
     )
@@ -101,21 +104,20 @@ def picture_of(
     frame["drawn_point"] = frame["point"].where(studies & choices.shrunken)
     span = _span(frame, first.effects.scale, rope, choices)
     found = eyes(results, prob, span) if choices.density else {}
-    steps = _steps(frame, results, choices, stacked=choices.raw and choices.shrunken, wrapped=1)
+    steps = _steps(frame, choices, found, stacked=choices.raw and choices.shrunken, wrapped=1)
     lines = body(frame, results, choices, steps)
     columns = layout(frame, lines, first.effects, choices)
-    steps = _steps(frame, results, choices, stacked=columns.stacked, wrapped=_wraps(lines, columns, choices))
+    steps = _steps(frame, choices, found, stacked=columns.stacked, wrapped=_wraps(lines, columns, choices))
     if deep(lines, columns, choices):
         # A third line below the name of a summary; studies keep their height in inches.
         taller = steps.pitch + sizes_of(choices.inches).body * _BETWEEN
         less = steps.pitch / taller
         steps = replace(steps, pitch=taller, study=steps.study * less, apart=steps.apart * less, deep=True)
-    steps = replace(steps, eye=EYE if found else 0.0)
     told = forest_notes(
         frame, results, rope=rope, threshold=threshold, leaves_axis=_leaves(frame, span, choices),
-        layout=_said(columns, choices, first, found=bool(found), named=steps.named),
+        layout=_said(columns, choices, first, steps, found=bool(found)),
     )  # fmt: skip
-    notes = _notes(told, choices, columns, named=steps.named)
+    notes, in_picture = _notes(told, choices, columns, named=steps.named)
     pages = []
     parts = _parts(frame, choices)
     for number, part in enumerate(parts, start=1):
@@ -123,7 +125,8 @@ def picture_of(
         own = body(part, results if last else (), choices, steps)
         where = f"({number} of {len(parts)})" if len(parts) > 1 else ""
         pages.append(Page(own, with_cells(columns, part, own, first.effects, choices), notes if last else (), where))
-    return Picture(results, choices, span, rope, found, told, tuple(pages))
+    title = title_of(wishes.title, first.effects)
+    return Picture(results, choices, span, rope, found, told, tuple(pages), title, in_picture)
 
 
 def forest_caption(
@@ -140,21 +143,23 @@ def forest_caption(
     density: bool = False,
     width: Literal["page", "column"] | float = "page",
     theme: str = "poolwise",
+    notes: Literal["short", "full", "none"] = "short",
     pages: int | None = None,
     title: str | None = None,
 ) -> str:
-    """The caption of a forest plot: all that has to be said of it, as text to be put below the figure.
+    """The caption of a forest plot: what has to be said of it and does not stand below the effects, as text.
 
     Parameters
     ----------
-    result, beside, prob, by, rope, threshold, sort, columns, show, density, width, theme, pages, title
+    result, beside, prob, by, rope, threshold, sort, columns, show, density, width, theme, notes, pages, title
         As they were given to `forest`.
 
     Returns
     -------
     str
-        Title and number of studies; heterogeneity and probabilities; the region; model, engine, priors and kind of the
-        intervals; what the marks are; order, and columns for which there was no room; what went wrong in a fit.
+        Title and number of studies, and of these what the notes in the picture do not tell: heterogeneity and
+        probabilities; the region; model, engine, priors and kind of the intervals; what the marks are; order, and
+        columns for which there was no room; what went wrong in a fit. All of it with ``notes="none"``.
 
     Raises
     ------
@@ -163,7 +168,8 @@ def forest_caption(
 
     Notes
     -----
-    A figure holds three lines of notes, because a reader looks at the effects; a journal sets the rest below it.
+    A figure holds three lines of notes, because a reader looks at the effects; a journal sets the rest below it. Each
+    fact stands once, in the picture or in its caption.
 
     References
     ----------
@@ -176,16 +182,13 @@ def forest_caption(
     >>> pw.plot.forest_caption(fit).startswith("BCG")
     True
     """
-    first, others = results_of(result, beside)
-    choices = chosen(
-        sort=sort, columns=columns, show=show, density=density, width=width, theme=theme, notes="full", pages=pages,
-        compact=first.effects.k > ROWS and pages is None,
+    wishes = Wishes(
+        beside, prob, by, rope, threshold, sort, columns, show, density, width, theme, notes, pages, title
     )  # fmt: skip
     with plain_text():
-        picture = picture_of((first, *others), choices, prob=prob, by=by, rope=rope, threshold=threshold)
-        words = title_of(title, first.effects)
-    head = f"{words.rstrip('.')}: forest plot" if words else "Forest plot"
-    return f"{head} of {first.effects.counted}. {picture.told.caption()}"
+        picture = picture_of(result, wishes)
+    head = f"{picture.title.rstrip('.')}: forest plot" if picture.title else "Forest plot"
+    return f"{head} of {picture.results[0].effects.counted}. {picture.told.caption(picture.in_picture)}".rstrip()
 
 
 def _without_shrinkage(choices: Choices, frame: pd.DataFrame) -> Choices:
@@ -205,7 +208,7 @@ def _parts(frame: pd.DataFrame, choices: Choices) -> list[pd.DataFrame]:
     return [*parts[:-1], pd.concat([parts[-1], rest])]
 
 
-def _steps(frame: pd.DataFrame, results: Sequence[Result], choices: Choices, *, stacked: bool, wrapped: int) -> Steps:
+def _steps(frame: pd.DataFrame, choices: Choices, found: Eyes, *, stacked: bool, wrapped: int) -> Steps:
     """Heights of the lines: as words need them; of compact ones, as a page allows."""
     size = sizes_of(choices.inches).body
     one, two = size * _BETWEEN + 0.045, 2.0 * size * _BETWEEN + 0.05
@@ -216,15 +219,15 @@ def _steps(frame: pd.DataFrame, results: Sequence[Result], choices: Choices, *, 
     study = max(study, wrapped * size * _BETWEEN + 0.05 if wrapped > 2 else 0.0)
     apart = 0.5 * size * _BETWEEN / pitch if stacked else 0.055 / pitch
     if not choices.compact:
-        return Steps(pitch, study / pitch, apart=apart)
+        return Steps(pitch, study / pitch, frozenset(found), apart=apart)
     kinds = frame["row"].value_counts()
     summaries = int(kinds.get("mean", 0)) + int(kinds.get("new study", 0))
-    eye = EYE if choices.density else 0.0
-    headings = frame.loc[frame["row"] == "study", "group"].nunique() + len(results)
-    fixed = 1.9 + pitch * (summaries * (1.0 + eye) + 1.1 * headings)
-    study = min((PAGE_HEIGHT - fixed) / results[0].effects.k, one)
-    named = study >= size * _BETWEEN
-    return Steps(pitch, max(study, 0.012) / pitch, named=named, apart=apart)
+    studies = frame[frame["row"] == "study"]
+    headings = studies["group"].nunique() + frame["result"].nunique()
+    fixed = 1.9 + pitch * (summaries + EYE * len(found) + 1.1 * headings)
+    study = min((PAGE_HEIGHT - fixed) / len(studies), one)
+    named, thin = study >= size * _BETWEEN, 72.0 * study < _THIN
+    return Steps(pitch, max(study, 0.012) / pitch, frozenset(found), named=named, thin=thin, apart=apart)
 
 
 def _wraps(lines: Body, columns: Layout, choices: Choices) -> int:
@@ -236,23 +239,30 @@ def _wraps(lines: Body, columns: Layout, choices: Choices) -> int:
     return max((wrapped_label(name, columns.labels, size).count("\n") + 1 for name in names), default=1)
 
 
-def _notes(told: Told, choices: Choices, columns: Layout, *, named: bool) -> tuple[Phrase, ...]:
+def _notes(told: Told, choices: Choices, columns: Layout, *, named: bool) -> tuple[tuple[Phrase, ...], frozenset[str]]:
+    """The notes of the picture, and which facts they tell."""
     size, sizes = note_size(choices.inches), sizes_of(choices.inches)
     if choices.notes == "none":
-        return ()
+        return (), frozenset()
     if choices.notes == "full":
-        return tuple(told.full(size))
+        return tuple(told.full(size)), frozenset(told.all)
     wished = not named or (choices.columns is not None and bool(columns.left_out))
-    return tuple(told.short(size, choices.inches - 2.0 * sizes.margin, first_layout=wished))
+    phrases, inside = told.short(size, choices.inches - 2.0 * sizes.margin, first_layout=wished)
+    return tuple(phrases), inside
 
 
-def _said(columns: Layout, choices: Choices, result: Result, *, found: bool, named: bool) -> list[str]:
+def _said(columns: Layout, choices: Choices, result: Result, steps: Steps, *, found: bool) -> list[str]:
     """What has to be said of columns, order and densities."""
-    said = []
+    said, named = [], steps.named
     if columns.left_out:
         said.append(f"No room for: {listing(columns.left_out)}.")
     if not named:
-        marks = "square: as reported; circle: shrunken" if choices.raw and choices.shrunken else "a line each"
+        own = (
+            "line and square: as reported; point: shrunken, its interval not drawn"
+            if steps.thin
+            else "square: as reported; circle: shrunken"
+        )
+        marks = own if choices.raw and choices.shrunken else "a line each"
         said.insert(0, f"{result.effects.k} studies, {choices.order_words} ({marks}); names in the table of studies")
     if named and choices.sort != "as given":
         said.append(f"Studies {choices.order_words}.")

@@ -14,11 +14,10 @@ from poolwise.plot import _canvas, _dress, _marks, _sheet
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Placed
-from poolwise.plot.forest_choices import Choices, chosen
+from poolwise.plot.forest_choices import Choices, Wishes
 from poolwise.plot.forest_eyes import Eye
-from poolwise.plot.forest_frame import results_of
-from poolwise.plot.forest_pages import EYE, Page, Picture, picture_of
-from poolwise.plot.forest_rows import ROWS, Row, Steps, forest_sheet, title_of
+from poolwise.plot.forest_pages import Page, Picture, picture_of
+from poolwise.plot.forest_rows import EYE, Row, Steps, forest_sheet
 from poolwise.result import Result
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
 _BIGGEST, _SMALLEST, _CIRCLE = 8.0, 1.4, 4.4
 _TICK = 4.5
+_PALE = "#b3b3b3"  # an interval behind points
 
 
 def forest(
@@ -125,18 +125,15 @@ def forest(
     >>> axes = pw.plot.forest(fit, sort="year", columns=["events", "estimate"])
     >>> pw.plot.close(axes)
     """
-    first, others = results_of(result, beside)
     if ax is not None and pages is not None:
         raise InputError("pages on axes that are given", "one of the two", "pages without ax")
     wide: str | float = width if ax is None else max(_inches(ax), 2.4)
-    choices = chosen(
-        sort=sort, columns=columns, show=show, density=density, width=wide, theme=theme, notes=notes, pages=pages,
-        compact=first.effects.k > ROWS and pages is None,
+    wishes = Wishes(
+        beside, prob, by, rope, threshold, sort, columns, show, density, wide, theme, notes, pages, title
     )  # fmt: skip
     with plain_text():
-        picture = picture_of((first, *others), choices, prob=prob, by=by, rope=rope, threshold=threshold)
-        words = title_of(title, first.effects)
-        drawn = [_drawn(picture, page, words, ax) for page in picture.pages]
+        picture = picture_of(result, wishes)
+        drawn = [_drawn(picture, page, ax) for page in picture.pages]
     return drawn if pages is not None else drawn[0]
 
 
@@ -144,9 +141,9 @@ def _inches(ax: Axes) -> float:
     return float(ax.get_position().width * _canvas.figure_of(ax).get_size_inches()[0])
 
 
-def _drawn(picture: Picture, page: Page, title: str, ax: Axes | None) -> Axes:
+def _drawn(picture: Picture, page: Page, ax: Axes | None) -> Axes:
     effects, choices, lines = picture.results[0].effects, picture.choices, page.lines
-    named = " ".join(filter(None, (title, page.place)))
+    named = " ".join(filter(None, (picture.title, page.place)))
     sheet = forest_sheet(page.layout, lines, effects, choices, page.notes, named)
     (axes, *_), placed = _canvas.draw(sheet, ax)
     axes.set_xlim(*picture.span)
@@ -194,20 +191,23 @@ def _draw_studies(ax: Axes, studies: pd.DataFrame, choices: Choices, steps: Step
     y = studies["y"].to_numpy(dtype=float)
     points = 72.0 * steps.pitch * steps.study  # height of a row in points
     both = choices.raw and choices.shrunken
-    apart = (0.22 * steps.study if choices.compact else steps.apart) if both else 0.0
+    thin = steps.thin and both  # two intervals in a line would merge: the shrunken one is a point
+    apart = 0.0 if thin or not both else 0.22 * steps.study if choices.compact else steps.apart
     look = choices.theme
     if choices.raw:
-        raw = Look("raw interval", look.raw, width=min(1.0, 0.3 * points))
+        raw = Look("raw interval", _PALE if thin else look.raw, width=min(1.0, (0.45 if thin else 0.3) * points))
         _marks.intervals(ax, studies["raw_lower"], studies["raw_upper"], y - apart, raw)
-        square = Look("raw estimate", look.raw, marker="s", face=look.face)
+        square = Look("raw estimate", look.raw, marker="s", face=look.raw if thin else look.face)
         biggest = min(_BIGGEST, (0.5 if both else 0.62) * points) if not choices.compact else min(5.0, 1.1 * points)
         sides = np.sqrt(_marks.areas(studies["area"], biggest, min(_SMALLEST, biggest), heaviest=1.0))
         _marks.points(ax, studies["raw"], y - apart, sides, replace(square, width=min(1.0, 0.2 * points)))
     if choices.shrunken:
-        own = Look("shrunken interval", look.shrunken, width=min(1.5, 0.45 * points))
-        _marks.intervals(ax, studies["lower"], studies["upper"], y + apart, own)
+        if not thin:
+            own = Look("shrunken interval", look.shrunken, width=min(1.5, 0.45 * points))
+            _marks.intervals(ax, studies["lower"], studies["upper"], y + apart, own)
         circle = Look("shrunken estimate", look.shrunken, width=min(1.0, 0.2 * points))
-        _marks.points(ax, studies["point"], y + apart, min(_CIRCLE, 0.9 * points), circle)
+        size = np.clip(0.9 * points, 1.6 if thin else 0.0, _CIRCLE if not thin else 3.0)
+        _marks.points(ax, studies["point"], y + apart, size, circle)
     if studies["fitted"].notna().any():
         _marks.points(ax, studies["fitted"], y + apart, min(_TICK, points), Look("fitted mean", _sheet.INK, marker="d"))
 

@@ -19,10 +19,10 @@ from poolwise.plot.forest_choices import EVENTS, Choices
 from poolwise.plot.forest_frame import blocks
 from poolwise.plot.forest_layout import NARROW, Layout, fitted, labels_of, sizes_of, wrapped_label
 from poolwise.result import Result
-from poolwise.show import capital, level, percent
+from poolwise.show import capital, level, method, percent
 
-ROWS = 40  # of studies, beyond which they are drawn as thin lines on one page
 PAGE_HEIGHT = 9.4
+EYE = 1.6  # row heights of a density above its summary
 _INDENT = "  "
 _SAID = "reconstructed"
 _BOLD = ("group", "block", "mean")
@@ -73,21 +73,24 @@ class Steps:
         Inches of a row height, which is that of a summary.
     study : float
         Row heights of a study.
-    eye : float
-        Row heights of the densities above a summary; 0 for none.
+    eyes : frozenset
+        Result, group and kind of the summaries that have a density above them, and so room for one.
     named : bool
         Whether there is room for the labels of studies.
     deep : bool
         Whether kinds of intervals stand on two lines.
+    thin : bool
+        Whether the line of a study is too low for two intervals.
     apart : float
         Row heights of raw and shrunken marks from the middle of their line.
     """
 
     pitch: float
     study: float
-    eye: float = 0.0
+    eyes: frozenset[tuple[str, str, str]] = frozenset()
     named: bool = True
     deep: bool = False
+    thin: bool = False
     apart: float = 0.18
 
 
@@ -142,8 +145,8 @@ class _Pile:
         """Lines for the mean effect and a new study; of groups that stand elsewhere with their names."""
         for kind in _SUMMARIES:
             if kind in block:
-                self.down(self.steps.eye)
                 record = block[kind]
+                self.down(EYE if (record["result"], record["group"], kind) in self.steps.eyes else 0.0)
                 indent = self.indent if own and group else ""
                 label = indent + _summary_label("" if own else group, kind)
                 aside = indent + " ".join(filter(None, (self.said(record), _words.kind(record["interval"]))))
@@ -200,7 +203,7 @@ def body(frame: pd.DataFrame, results: Sequence[Result], choices: Choices, steps
         colour = series[i % len(series)]
         if len(results) > 1:
             name = next(record["result"] for block in each.values() for record in block.values())
-            pile.heading("block", _text.plain(name), colour)
+            pile.heading("block", _text.plain(method(str(name))), colour)
         for group, block in each.items():
             pile.summaries(group, block, colour, own=False)
         pile.down(0.1)

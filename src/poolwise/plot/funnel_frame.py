@@ -13,8 +13,9 @@ from scipy.special import ndtri
 from poolwise.bias import PetPeese, PrecisionEffect, TrimAndFill
 from poolwise.effects import Effects
 from poolwise.errors import InputError, shown
+from poolwise.plot._given import check_given
 from poolwise.result import Result
-from poolwise.settings import check_instance, check_prob
+from poolwise.settings import check_prob
 
 Array = NDArray[np.float64]
 Record = TrimAndFill | PrecisionEffect | PetPeese
@@ -56,14 +57,7 @@ def funnel_frame(
     ----------
     Peters et al. 2008, J. Clinical Epidemiology 61:991, 10.1016/j.jclinepi.2007.11.010, for regions of significance.
     """
-    check_instance(
-        "plot.funnel",
-        studies,
-        (Result, Effects),
-        expected="a result or a study table",
-        advice="plot.funnel(pw.fit(effects, pw.RandomEffects(), pw.ClosedForm()))",
-        error=InputError,
-    )
+    check_given("funnel", studies, (Result, Effects))
     check_prob(prob)
     effects = studies if isinstance(studies, Effects) else studies.effects
     se = np.linspace(0.0, deepest(effects.se), _POINTS)

@@ -20,13 +20,14 @@ from poolwise.model import CommonEffect, RandomEffects
 from poolwise.plot import _marks, _sheet, _text
 from poolwise.plot._canvas import figure_of
 from poolwise.plot._chart import effect_ticks, keyed_chart, name_axes, number_ticks, size_of
+from poolwise.plot._given import check_given
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
 from poolwise.plot._words import kind, number, prior
 from poolwise.result import Result
 from poolwise.scale import as_scale
-from poolwise.settings import check_instance, check_option, check_prob
+from poolwise.settings import check_option, check_prob
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -173,14 +174,7 @@ def labbe(
 
 
 def _result(studies: Result | Effects) -> Result:
-    check_instance(
-        "plot.labbe",
-        studies,
-        (Result, Effects),
-        expected="a result or a study table",
-        advice="plot.labbe(pw.Effects.from_counts(events, totals))",
-        error=InputError,
-    )
+    check_given("labbe", studies, (Result, Effects))
     effects = studies if isinstance(studies, Effects) else studies.effects
     if effects.scale.name not in ("log OR", "log RR", "log IRR", *_DIFFERENCES):
         raise InputError(

@@ -10,25 +10,25 @@ import pandas as pd
 
 from poolwise import show
 from poolwise.checks import LeaveOneOut
-from poolwise.errors import InputError, ModelError
-from poolwise.plot import _canvas, _dress, _marks, _sheet, _steps, _text, _words
-from poolwise.plot._chart import refuse_small, size_of
+from poolwise.errors import ModelError
+from poolwise.plot import _dress, _marks, _sheet, _steps, _text, _words
+from poolwise.plot._chart import size_of
+from poolwise.plot._given import check_given
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
 from poolwise.scale import as_scale
-from poolwise.settings import check_instance, check_option
+from poolwise.settings import check_option
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Sort = Literal["table", "effect", "influence"]
 ALL = "none"  # left out: no study
-_PLOT_INCHES, _TAU_INCHES, _LONGEST, _MARKER, _NARROW = 2.0, 0.75, 2.0, 5.0, 5.5
+_PLOT_INCHES, _TAU_INCHES, _LONGEST, _NARROW = 2.0, 0.75, 2.0, 5.5
 _WHOLE = Look("all studies", _marks.RAW, width=1.6, marker="D")
 _SAME = Look("same verdict", _marks.COLOURS[0], width=1.4)
 _FLIPS = Look("other verdict", _marks.COLOURS[1], width=1.6, marker="s")
-_TAU = Look("tau", _marks.RAW, marker="s")
 _BAND = "#e3e7eb"
 
 
@@ -61,14 +61,7 @@ def leave_one_out_frame(check: LeaveOneOut, *, of: str | None = None, sort: Sort
     ----------
     Viechtbauer & Cheung 2010, Research Synthesis Methods 1:112, 10.1002/jrsm.11.
     """
-    check_instance(
-        "plot.leave_one_out",
-        check,
-        LeaveOneOut,
-        expected="what checks.leave_one_out returned of a result",
-        advice="plot.leave_one_out(pw.checks.leave_one_out(result))",
-        error=InputError,
-    )
+    check_given("leave_one_out", check, LeaveOneOut)
     check_option("sort", sort, ("table", "effect", "influence"))
     influence = check.influence
     means = [name for name in dict.fromkeys(influence["quantity"]) if not name.startswith("tau")]
@@ -142,26 +135,19 @@ def leave_one_out(
     with plain_text():
         narrow = ax is not None and size_of(ax)[0] < _NARROW
         sheet = _table(check, frame, title, null, narrow=narrow)
-        if ax is not None:
-            refuse_small(sheet, ax, (1.1, 0.75 * sheet.rows * sheet.pitch))
-        axes, placed = _canvas.draw(sheet, ax)
+        axes, placed = _steps.draw_sheet(sheet, ax)
         axes[0].set_xlim(*_steps.limits(frame, null))
         label = "" if mean else f"{_steps.name_of(quantity)} ({_text.plain(check.effects.scale.label)})"
         _dress.dress(axes[0], placed, scale, label=label)
         _draw(axes[0], frame, null)
         if len(axes) > 1:
-            axes[1].set_xlim(0.0, _steps.tau_limit(frame))
-            _dress.dress(axes[1], placed, as_scale("identity"), label="τ")
+            _steps.draw_tau(axes[1], placed, frame)
             axes[1].axvline(float(frame["tau_point"].iloc[0]), color=_sheet.SOFT, lw=0.9, ls=(0, (1, 1.5)), zorder=1.0)
-            beside = replace(_TAU, width=_steps.line_width(len(frame), _TAU.width))
-            _marks.intervals(axes[1], frame["tau_lower"], frame["tau_upper"], frame["y"], beside)
-            size = 0.75 * _MARKER if len(frame) <= 45 else 0.4 * _MARKER
-            _marks.points(axes[1], frame["tau_point"], frame["y"], size, beside)
     return axes[0]
 
 
 def _draw(ax: Axes, frame: pd.DataFrame, null: float) -> None:
-    size = _MARKER if len(frame) <= 45 else 0.6 * _MARKER
+    size = _steps.marker(len(frame))
     whole = frame.iloc[0]
     low, high = ax.get_xlim()
     if not math.isnan(whole["mu_lower"]):

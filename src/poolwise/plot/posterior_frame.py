@@ -10,17 +10,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from poolwise.errors import InputError, MissingQuantityError, ModelError, nearest, shown
+from poolwise.errors import MissingQuantityError, ModelError, nearest, shown
 from poolwise.evidence.averaged import Averaged
 from poolwise.evidence.bias_averaged import BiasAveraged
 from poolwise.evidence.mixed_law import atom_of, parts_of
 from poolwise.laws import DrawsLaw
+from poolwise.plot._given import check_given
 from poolwise.plot.conditional_frame import finite, given_of
 from poolwise.priors import Fixed, Prior
 from poolwise.quadrature.rules.mixture import NormalMixture
 from poolwise.quantities import Law, Posterior
 from poolwise.result import NO_PRIOR, Result
-from poolwise.settings import as_number, check_instance, check_prob
+from poolwise.settings import as_number, check_prob
 
 if TYPE_CHECKING:
     from poolwise.quantities import Quantity
@@ -89,14 +90,7 @@ def posterior_frame(
     mixtures of conditional ones; Kruschke 2018, Advances in Methods and Practices in Psychological Science 1:270,
     10.1177/2515245918771304, for regions of practical equivalence.
     """
-    check_instance(
-        "plot.posterior",
-        result,
-        (Result, Averaged, BiasAveraged),
-        expected="a result, or what average returned",
-        advice="plot.posterior(pw.fit(effects, pw.RandomEffects(), pw.Exact()))",
-        error=InputError,
-    )
+    check_given("posterior", result, (Result, Averaged, BiasAveraged))
     check_prob(prob)
     if not math.isfinite(as_number(threshold)):
         raise ModelError(f"threshold = {shown(threshold)}", "a finite number on the analysis scale", "threshold=0.0")

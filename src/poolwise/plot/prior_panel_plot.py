@@ -11,20 +11,24 @@ import pandas as pd
 
 from poolwise.checks import PriorPanel
 from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _text, _words
+from poolwise.plot._given import check_given
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
-from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
+from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet, Sizes
+from poolwise.plot.forest_layout import sizes_of
 from poolwise.result import NOTED
 from poolwise.scale import as_scale
-from poolwise.settings import check_instance, check_option
+from poolwise.settings import check_option
 from poolwise.show import chance, greek, level, likelier, status_within, symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_PLOT_INCHES, _TAU_INCHES, _MOST_SOURCE = 2.7, 1.4, 3.5
+_PLOT_INCHES, _TAU_INCHES, _MOST_SOURCE = 2.0, 0.8, 2.4
 _SMALL_INCHES, _SMALL_TAU = 1.4, 0.8  # of the pictures in a text
-_PITCH, _MARKER = 0.225, 5.5
+_PITCH, _SMALL_PITCH, _MARKER = 0.3, 0.225, 5.5
+_VERDICT_SIZE = 8.0
+_SIZES = sizes_of(_sheet.PAGE, heading_lines=2)
 _VERDICTS = {"above": "above", "below": "below", "no": "includes"}
 _SAME, _FLIPS = _marks.COLOURS[0], _marks.COLOURS[1]
 _TAU_LINE = Look("tau interval", _marks.RAW)
@@ -56,13 +60,7 @@ def prior_panel(
     Axes
         Of the mean effect; the axes of tau stands beside it on the same figure.
     """
-    check_instance(
-        "plot.prior_panel",
-        panel,
-        PriorPanel,
-        expected="what checks.prior_panel returned",
-        advice="plot.prior_panel(checks.prior_panel(effects))",
-    )
+    check_given("prior_panel", panel, PriorPanel)
     check_option("width", width, ("whole", "page", "column"))
     frame = panel.frame.reset_index(drop=True)
     y = np.arange(len(frame)) + 0.6
@@ -105,36 +103,56 @@ def _tau_limit(frame: pd.DataFrame) -> float:
 
 def _panel_sheet(panel: PriorPanel, frame: pd.DataFrame, y: np.ndarray, width: str) -> Sheet:
     rows: list[dict[Any, Any]] = frame.to_dict("records")
-    prob, name = f"[{level(panel.prob)}]", _name(panel)
-    above = likelier(float(frame["p_positive"].median()))[0] == "above"
-    sizes = [row["p_positive"] if above else 1.0 - row["p_positive"] for row in rows]
-    heading = f"P({name} {'>' if above else '<'} {_at(panel)})"
-    chances = Column(heading, tuple(map(chance, sizes)), align="right")
-    source = Column("Source", tuple(_source(row) for row in rows))
-    tau = (
-        Plot(_TAU_INCHES if width == "whole" else _SMALL_TAU),
-        Column(f"τ {prob}", tuple(_triple(row, "tau") for row in rows), align="right"),
-    )
-    whole, beside = width == "whole", width != "column"
-    columns: list[Column | Plot] = [
-        Column("Prior on τ", tuple(_words.prior(row["prior"]) for row in rows)),
-        *([source] if whole else []),
-        Plot(_PLOT_INCHES if whole else _SMALL_INCHES),
-        *([Column(f"{name} {prob}", tuple(_triple(row, "mu") for row in rows), align="right")] if beside else []),
-        *([chances] if whole and not math.isnan(panel.threshold) else []),
-        *(tau if beside else ()),
-    ]
-    lines = tuple(Line(float(at), bold=bool(row["flips"])) for at, row in zip(y, rows, strict=True))
+    whole = width == "whole"
+    lines = tuple(Line(float(at), bold=bool(row["flips"]), aside=True) for at, row in zip(y, rows, strict=True))
     data = " — reconstructed data" if panel.data == "reconstructed" else ""
+    columns = _whole_columns(panel, rows) if whole else _few_columns(panel, rows, tau=width == "page")
     return Sheet(
         title=greek(f"Prior panel, k = {panel.k}{f': {panel.verdict}' if whole else ''}{data}"),
         lines=lines,
         rows=len(rows) + 0.2,
-        pitch=_PITCH,
-        columns=tuple(columns),
+        pitch=_PITCH if whole else _SMALL_PITCH,
+        columns=columns,
         notes=tuple(_notes(panel, rows, whole=whole)),
         below=0.5,
+        sizes=_SIZES if whole else Sizes(),
     )
+
+
+def _whole_columns(panel: PriorPanel, rows: list[dict[Any, Any]]) -> tuple[Column | Plot, ...]:
+    """Priors over their sources, the mean effect over tau in numbers, the probability of a side."""
+    priors = tuple("\n".join(filter(None, (_words.prior(row["prior"]), _source(row)))) for row in rows)
+    numbers = tuple(f"{_triple(row, 'mu')}\n{_triple(row, 'tau')}" for row in rows)
+    prob = f"[{level(panel.prob)}]"
+    return (
+        Column("Prior on τ\nwith its source", priors),
+        Plot(_PLOT_INCHES),
+        Column(f"{_name(panel)} {prob}\nτ {prob}", numbers, align="right"),
+        *([] if math.isnan(panel.threshold) else [_chances(panel, rows)]),
+        Plot(_TAU_INCHES),
+    )
+
+
+def _few_columns(panel: PriorPanel, rows: list[dict[Any, Any]], *, tau: bool) -> tuple[Column | Plot, ...]:
+    """Priors and marks, with tau the numbers, too."""
+    prob = f"[{level(panel.prob)}]"
+    marks = (Column("Prior on τ", tuple(_words.prior(row["prior"]) for row in rows)), Plot(_SMALL_INCHES))
+    if not tau:
+        return marks
+    return (
+        *marks,
+        Column(f"{_name(panel)} {prob}", tuple(_triple(row, "mu") for row in rows), align="right"),
+        Plot(_SMALL_TAU),
+        Column(f"τ {prob}", tuple(_triple(row, "tau") for row in rows), align="right"),
+    )
+
+
+def _chances(panel: PriorPanel, rows: list[dict[Any, Any]]) -> Column:
+    """The probability of the side on which the median lies under most priors, which the heading names."""
+    above = likelier(float(np.median([row["p_positive"] for row in rows])))[0] == "above"
+    sizes = [row["p_positive"] if above else 1.0 - row["p_positive"] for row in rows]
+    heading = f"P({_name(panel)} {'>' if above else '<'} {_at(panel)})"
+    return Column(heading, tuple(map(chance, sizes)), align="right")
 
 
 def _notes(panel: PriorPanel, rows: list[dict[Any, Any]], *, whole: bool) -> list[Phrase]:
@@ -143,13 +161,13 @@ def _notes(panel: PriorPanel, rows: list[dict[Any, Any]], *, whole: bool) -> lis
         if sentence == panel.tipping_sentence and math.isnan(panel.tipping_point):
             continue
         verdict = sentence == panel.sentence
-        size, colour = (_sheet.BODY_SIZE, _sheet.INK) if verdict else (_sheet.NOTE_SIZE, _sheet.SOFT)
+        size, colour = (_VERDICT_SIZE, _sheet.INK) if verdict else (_sheet.ASIDE_SIZE, _sheet.SOFT)
         notes.append(Phrase(greek(_words.prior(_text.plain(sentence))), size, colour, bold=verdict))
     troubled = [
         f"{_words.prior(row['prior'])}: {status_within(row['status'])}" for row in rows if row["status"] not in NOTED
     ]
     if troubled:
-        notes.append(Phrase(f"Status under {', '.join(troubled)}.", colour=_sheet.ALARM, bold=True))
+        notes.append(Phrase(f"Status under {', '.join(troubled)}.", _sheet.ASIDE_SIZE, _sheet.ALARM, bold=True))
     kinds = ", ".join(dict.fromkeys(str(row["interval"]) for row in rows))
     filled = f"Filled: the interval for {_name(panel)} excludes {_at(panel)}; hollow: it includes it."
     key = (
@@ -158,7 +176,7 @@ def _notes(panel: PriorPanel, rows: list[dict[Any, Any]], *, whole: bool) -> lis
         else f"{filled} Orange and bold: another verdict than under the reference prior."
     )
     arrow = " Arrow: the interval goes on beyond the axis." if _leaves_axis(panel.frame) else ""
-    notes.append(Phrase(f"{level(panel.prob)} intervals: {kinds}. Points: medians. {key}{arrow}"))
+    notes.append(Phrase(f"{level(panel.prob)} intervals: {kinds}. Points: medians. {key}{arrow}", _sheet.ASIDE_SIZE))
     return notes
 
 
@@ -183,14 +201,15 @@ def _leaves_axis(frame: pd.DataFrame) -> bool:
 
 def _source(row: dict[Any, Any]) -> str:
     """``default (Röver et al. 2021)``: what the prior is for, with its source cut after the year."""
-    bold = bool(row["flips"])
     found = re.match(r"(.*?\b(?:19|20)\d\d)\b", row["source"])
-    citation = _text.plain(found[1] if found else row["source"])
-    words = name = _text.plain(row["name"])
-    if citation:
-        room = _MOST_SOURCE - _text.width(f" ({citation})", _sheet.BODY_SIZE, bold=bold)
-        words = f"{_text.fit(name, room, _sheet.BODY_SIZE, bold=bold)} ({citation})" if name else citation
-    return _text.fit(words, _MOST_SOURCE, _sheet.BODY_SIZE, bold=bold)
+    citation = _text.plain(found[1] if found else row["source"].partition(",")[0])
+    citation = re.sub(r"^([^,&]+), .*& .* (\d{4})$", r"\1 et al. \2", citation)  # of three authors the first
+    name = _text.plain(row["name"])
+    words = citation or name
+    if citation and name:
+        room = _MOST_SOURCE - _text.width(f" ({citation})", _sheet.ASIDE_SIZE)
+        words = f"{_text.fit(name, room, _sheet.ASIDE_SIZE)} ({citation})"
+    return _text.fit(words, _MOST_SOURCE, _sheet.ASIDE_SIZE)
 
 
 def _triple(row: dict[Any, Any], name: str) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from poolwise.checks import PriorPredictive
 from poolwise.plot import _canvas, _dress, _marks, _sheet, _text, _words
+from poolwise.plot._given import check_given
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
-from poolwise.settings import check_instance
 from poolwise.show import level, symbol
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _PLOT_INCHES, _PITCH, _MARKER = 4.2, 0.21, 5.0
 _FARTHEST = 12.0  # ranges of the data that the axis shows of a prior, at most
 _PRIOR = Look("prior", _marks.COLOURS[0])
-_NEW = Look("prior of a new study", _marks.COLOURS[1])
+_NEW = Look("prior of a new study", _marks.COLOURS[2])
 _DATA = Look("estimate", _marks.RAW)
 
 
@@ -41,13 +41,7 @@ def prior_predictive(check: PriorPredictive, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    check_instance(
-        "plot.prior_predictive",
-        check,
-        PriorPredictive,
-        expected="what checks.prior_predictive returned",
-        advice="plot.prior_predictive(checks.prior_predictive(result))",
-    )
+    check_given("prior_predictive", check, PriorPredictive)
     frame = check.frame.reset_index(drop=True)
     new = (frame["kind"] == "new study").to_numpy()
     height = np.arange(len(frame)) + 0.6 + 0.4 * new
@@ -79,11 +73,9 @@ def _limits(frame: pd.DataFrame) -> tuple[float, float]:
 def _panel(check: PriorPredictive, frame: pd.DataFrame, height: np.ndarray) -> Sheet:
     rows = frame.to_dict("records")
     data = " — reconstructed data" if (frame["data"] == "reconstructed").any() else ""
-    names = tuple(
-        _text.plain(symbol(str(row["name"]))) if row["kind"] == "new study" else _text.plain(str(row["name"]))
-        for row in rows
-    )
-    cells = tuple(_words.estimate(row["median"], row["lower"], row["upper"], 2) for row in rows)
+    names = tuple(_name(row) for row in rows)
+    numbers = [check.scale.back([row["median"], row["lower"], row["upper"]]).tolist() for row in rows]
+    cells = tuple(_words.estimate(point, lower, upper, 2) for point, lower, upper in numbers)
     prior = _words.prior(_text.plain(frame["prior"].iloc[0]))
     draws = int(frame["draws"].iloc[0])
     drawn = f" {draws:,} draws." if draws else ""
@@ -95,16 +87,23 @@ def _panel(check: PriorPredictive, frame: pd.DataFrame, height: np.ndarray) -> S
         columns=(
             Column("Study", names),
             Plot(_PLOT_INCHES),
-            Column(f"prior [{level(check.prob)}]", cells, align="right"),
+            Column(f"Prior [{level(check.prob)}]", cells, align="right"),
         ),
         notes=(
             Phrase(check.sentence, _sheet.BODY_SIZE, _sheet.INK, bold=True),
             Phrase(f"Priors: {prior}.{drawn}"),
             Phrase(
                 f"Bars: {level(check.prob)} intervals, {frame['interval'].iloc[0]}, of each estimate and (last) of the "
-                "true effect in a new study. Points: the estimates, with two standard errors. Numbers: analysis scale, "
-                f"{_text.plain(check.scale.label)}."
+                "true effect in a new study. Points: the estimates, with two standard errors."
             ),
         ),
         below=0.5,
     )
+
+
+def _name(row: dict[Any, Any]) -> str:
+    """A study's name; of a new one what it is, of several new ones of which group."""
+    name = str(row["name"])
+    if row["kind"] != "new study":
+        return _text.plain(name)
+    return "New study" if name == "theta_new" else _text.plain(symbol(name))

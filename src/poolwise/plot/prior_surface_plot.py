@@ -11,9 +11,9 @@ from poolwise.checks import PriorSurface
 from poolwise.errors import ModelError
 from poolwise.plot import _sheet, _text
 from poolwise.plot._chart import chart, name_axes
+from poolwise.plot._given import check_given
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
-from poolwise.settings import check_instance
 from poolwise.show import greek, level, likelier
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _CLEAR = 0.5  # of log tau scale that words keep from the star
 _WORDS = {"above": "interval above", "below": "interval below", "no": "interval includes"}
 _SAME, _OTHER = "#eef3f8", "#fbdfc4"  # the verdict of the reference priors, and another one
 _FEWEST = 0.04  # share of the surface from which a region bears its words
+_NEAR_EDGE = 0.2  # of an axis, where words stand on its inner side
 
 
 def prior_surface(surface: PriorSurface, *, ax: Axes | None = None) -> Axes:
@@ -48,13 +49,7 @@ def prior_surface(surface: PriorSurface, *, ax: Axes | None = None) -> Axes:
     ModelError
         For a surface with a single width of a prior, which is a line.
     """
-    check_instance(
-        "plot.prior_surface",
-        surface,
-        PriorSurface,
-        expected="what checks.prior_surface returned",
-        advice="plot.prior_surface(checks.prior_surface(effects))",
-    )
+    check_given("prior_surface", surface, PriorSurface)
     if min(surface.frame[name].nunique() for name in ("mu_sd", "tau_scale")) < 2:
         raise ModelError("the surface has a single width of one prior", "two or more of each", "mu_sd=[0.5, 1, 2]")
     data = " — reconstructed data" if surface.data == "reconstructed" else ""
@@ -93,8 +88,8 @@ def _fill(ax: Axes, surface: PriorSurface) -> None:
             tau_scale[column],
             mu_sd[row],
             words,
-            ha="center",
-            va="center",
+            ha=("left", "center", "right")[_third(tau_scale, column)],
+            va=("bottom", "center", "top")[_third(mu_sd, row)],
             fontproperties=_text.font(words, _sheet.BODY_SIZE, bold=True),
             color=_sheet.INK,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2.0},
@@ -141,11 +136,20 @@ def _middle(held: np.ndarray) -> tuple[int, int]:
     return int(row), int(column)
 
 
+def _third(along: np.ndarray, at: int) -> int:
+    """Whether a place lies near the start of a log axis (0), near its end (2), or between (1)."""
+    share = np.log(along[at] / along[0]) / np.log(along[-1] / along[0])
+    return 0 if share < _NEAR_EDGE else 2 if share > 1.0 - _NEAR_EDGE else 1
+
+
 def _axes_words(ax: Axes, surface: PriorSurface) -> None:
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        low, high = (float(end) for end in axis.get_view_interval())
+        every = LogLocator() if high >= 99.0 * low else LogLocator(subs=(1.0, 2.0, 5.0))
+        ticks = [x for x in every.tick_values(low, high) if 0.999 * low <= x <= 1.001 * high]
+        axis.set_ticks(ticks, labels=[f"{x:g}" for x in ticks])
         axis.set_minor_formatter(NullFormatter())
     name_axes(ax, "scale s of the prior τ ~ HalfNormal(s)", f"sd t of the prior μ ~ Normal({surface.mu_mean:g}, t)")
 

@@ -11,13 +11,12 @@ import pandas as pd
 
 from poolwise import show
 from poolwise.checks import PublicationBias
-from poolwise.errors import InputError
 from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _text, _words
 from poolwise.plot._chart import refuse_small, size_of
+from poolwise.plot._given import check_given
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
-from poolwise.settings import check_instance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +30,7 @@ _HEADS = {
 _LOOKS = {
     "unadjusted": Look("unadjusted", _marks.RAW, width=1.4, marker="s"),
     "adjusted": Look("adjusted", _marks.COLOURS[0], width=1.4),
-    "sensitivity": Look("sensitivity", _marks.COLOURS[1], width=1.4, face="white"),
+    "sensitivity": Look("sensitivity", _marks.COLOURS[2], width=1.4, face="white"),
 }
 _LONGEST = 3.0  # inches of a method's name
 _SHORTER = {
@@ -69,14 +68,7 @@ def publication_bias_frame(check: PublicationBias) -> pd.DataFrame:
     Carter, Schönbrodt, Gervais & Hilgard 2019, Advances in Methods and Practices in Psychological Science 2:115,
     10.1177/2515245919847196.
     """
-    check_instance(
-        "plot.publication_bias",
-        check,
-        PublicationBias,
-        expected="what checks.publication_bias returned",
-        advice="plot.publication_bias(pw.checks.publication_bias(effects, direction='positive'))",
-        error=InputError,
-    )
+    check_given("publication_bias", check, PublicationBias)
     frame = check.frame
     frame = frame[frame["role"].isin(list(_HEADS)) & (frame["point"].notna() | (frame["status"] != "ok"))]
     parts, y = [], 0.6
@@ -212,7 +204,7 @@ def _notes(check: PublicationBias, frame: pd.DataFrame) -> list[Phrase]:
         f"{' Arrow: the interval goes on beyond the axis.' if beyond.any() else ''}"
     )
     notes = [
-        Phrase(_text.plain(check.sentence), _sheet.BODY_SIZE, _sheet.INK),
+        Phrase(show.greek(_text.plain(check.sentence)), _sheet.BODY_SIZE, _sheet.INK),
         Phrase(_text.plain(said)),
     ]
     if len(silent):

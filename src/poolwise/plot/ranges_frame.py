@@ -13,8 +13,9 @@ from poolwise.checks import Ranges
 from poolwise.checks.ranges.table import main_label
 from poolwise.checks.ranges.words import contrasts, ratios
 from poolwise.errors import InputError, described, listing, shown
+from poolwise.plot._given import check_given
 from poolwise.scale import Scale
-from poolwise.settings import SMALL_K, check_instance
+from poolwise.settings import SMALL_K
 
 _ADVICE = "plot.ranges(checks.ranges(tables, model, engine)), or plot.ranges({'dropout': first, 'misconduct': second})"
 
@@ -41,7 +42,7 @@ def ranges_frame(ranges: Ranges | Mapping[str, Ranges]) -> pd.DataFrame:
     """
     if isinstance(ranges, Mapping):
         return _answers(several(ranges))
-    check_instance("plot.ranges", ranges, Ranges, expected="what checks.ranges returned", advice=_ADVICE)
+    check_given("ranges", ranges, Ranges)
     return _rows(ranges)
 
 

@@ -10,14 +10,13 @@ import pandas as pd
 
 from poolwise import show
 from poolwise.bias import SValue
-from poolwise.errors import InputError
 from poolwise.plot import _axis, _marks, _sheet, _text
 from poolwise.plot._chart import effect_ticks, effect_words, keyed_chart, name_axes
+from poolwise.plot._given import check_given
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
 from poolwise.plot._words import number
-from poolwise.settings import check_instance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,14 +50,7 @@ def s_value_frame(record: SValue) -> pd.DataFrame:
     ----------
     Mathur & VanderWeele 2020, J. R. Statist. Soc. C 69:1091, 10.1111/rssc.12440.
     """
-    check_instance(
-        "plot.s_value",
-        record,
-        SValue,
-        expected="what bias.s_value returned",
-        advice="plot.s_value(pw.bias.s_value(effects, direction='positive'))",
-        error=InputError,
-    )
+    check_given("s_value", record, SValue)
     worst = record.worst_case.mean
     lower, upper = worst.interval(record.prob)
     rows = [

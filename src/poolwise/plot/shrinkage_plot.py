@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 
 from poolwise import show
-from poolwise.errors import InputError, MissingQuantityError
+from poolwise.errors import MissingQuantityError
 from poolwise.plot import _axis, _marks, _sheet, _text
 from poolwise.plot._canvas import figure_of
 from poolwise.plot._chart import effect_ticks, effect_words, keyed_chart, name_axes, size_of
+from poolwise.plot._given import check_given
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
 from poolwise.plot._words import number
 from poolwise.result import Result
-from poolwise.settings import check_instance, check_prob
+from poolwise.settings import check_prob
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,14 +59,7 @@ def shrinkage_frame(result: Result, *, prob: float = 0.95) -> pd.DataFrame:
     ----------
     Efron & Morris 1975, J. American Statistical Association 70:311, 10.1080/01621459.1975.10479864.
     """
-    check_instance(
-        "plot.shrinkage",
-        result,
-        Result,
-        expected="a result",
-        advice="plot.shrinkage(pw.fit(effects, pw.RandomEffects(), pw.Exact()))",
-        error=InputError,
-    )
+    check_given("shrinkage", result, Result)
     check_prob(prob)
     if not len(result.studies):
         raise MissingQuantityError(

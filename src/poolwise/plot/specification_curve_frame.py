@@ -11,7 +11,7 @@ import pandas as pd
 from poolwise.checks import Specifications
 from poolwise.errors import InputError
 from poolwise.plot import _text, _words
-from poolwise.settings import check_instance
+from poolwise.plot._given import check_given
 
 # The choices of the matrix from top to bottom: column of the frame, heading.
 CHOICES = (
@@ -73,14 +73,7 @@ def specification_curve_frame(check: Specifications) -> pd.DataFrame:
     ----------
     Simonsohn, Simmons & Nelson 2020, Nature Human Behaviour 4:1208, 10.1038/s41562-020-0912-z.
     """
-    check_instance(
-        "plot.specification_curve",
-        check,
-        Specifications,
-        expected="what checks.specifications returned",
-        advice="plot.specification_curve(pw.checks.specifications(effects))",
-        error=InputError,
-    )
+    check_given("specification_curve", check, Specifications)
     frame = check.frame
     frame = frame[frame["point"].notna()].reset_index(drop=True)
     if frame.empty:

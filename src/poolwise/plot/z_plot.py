@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 BIN = 0.49  # of z, a quarter of 1.96: bins end at 0 and about 1.96
 _ENDS = (-4.9, 7.84)  # of z at most: 10 bins below 0 and 16 above
 _POINTS = 401
-_SEEN, _WHOLE = _marks.COLOURS[0], _marks.COLOURS[1]
+_SEEN, _WHOLE = _marks.COLOURS[0], _marks.COLOURS[2]
 _BARS = "#d4d8dd"
 _DASHES = (0, (5, 2))
 _HIGHEST = 3.0  # heights of the published curve that the axis shows of the other one, at most
@@ -208,7 +208,7 @@ def _keys(frame: pd.DataFrame, prob: float) -> list[Key]:
     if _selects(frame):
         keys.append(Key("expected without bias", "line", _WHOLE, dash=_DASHES))
         if frame["lower"].notna().any():
-            keys.append(Key(f"its {show.level(prob)} band", "patch", "#f9e3d4"))
+            keys.append(Key(f"its {show.level(prob)} band", "patch", "#d6efe6"))
     if (frame["row"] == "cut").any():
         keys.append(Key("weight changes", "line", _sheet.SOFT, dash=(0, (1, 1.5))))
     return keys
