@@ -136,15 +136,17 @@ def chances_said(low: float, high: float) -> str:
 
     Examples
     --------
-    >>> chances_said(0.25, 0.5), chances_said(0.9996, 0.9999), chances_said(0.95, 0.9999)
-    ('between 0.250 and 0.500', 'more than 0.999', 'at least 0.950')
+    >>> chances_said(0.25, 0.5), chances_said(0.9996, 0.9999), chances_said(0.95, 0.9999), chances_said(0.05, 0.9999)
+    ('between 0.250 and 0.500', 'more than 0.999', 'at least 0.950', 'anything from 0.050 to more than 0.999')
     """
     first, last = chance(low), chance(high)
     if first == last:
         return chance_said(low)
-    if last[0] == ">":
-        return "anything" if first[0] == "<" else f"at least {first}"
-    return f"at most {last}" if first[0] == "<" else f"between {first} and {last}"
+    if first[0] != "<" and last[0] != ">":
+        return f"between {first} and {last}"
+    if low >= 0.5:
+        return f"at least {first}"
+    return f"at most {last}" if high <= 0.5 else f"anything from {chance_said(low)} to {chance_said(high)}"
 
 
 def likelier(above: float) -> tuple[Literal["below", "above"], float]:

@@ -10,7 +10,7 @@ import pandas as pd
 from poolwise import plot
 from poolwise.analysis.simulation import NONE, Simulated, price_of_nuts
 from poolwise.scale import Scale
-from poolwise.show import NOTHING, level, number
+from poolwise.show import NOTHING, level, method, number
 
 CSV, SVG, PNG = (f"operating_characteristics.{form}" for form in ("csv", "svg", "png"))
 FAR = 3.0  # Monte Carlo standard errors from which a coverage is told apart from what was promised
@@ -31,7 +31,7 @@ def groups(found: Simulated) -> Iterator[tuple[str, list[tuple[str, str, str, tu
         for name, of in own.groupby("method", sort=False):
             by_tau = [_coverage(of[of["tau"] == tau]) for tau in found.planned.tau]
             kind, prior = str(of["interval"].iloc[0]), str(of["prior"].iloc[0])
-            rows.append((str(name), kind, prior, (*by_tau, _span(of["width"], 2))))
+            rows.append((method(str(name)), kind, prior, (*by_tau, _span(of["width"], 2))))
         yield _heading(found, dict(zip(GROUP, at, strict=True))), rows
 
 
@@ -43,11 +43,11 @@ def sentences(found: Simulated) -> tuple[str, ...]:
     less = mean[mean["coverage"] + FAR * mean["coverage_mcse"] < planned.prob]
     short = less.groupby("method", sort=False)["coverage"].min().sort_values()
     kept = [str(name) for name in dict.fromkeys(mean["method"]) if name not in short.index]
-    said = [f"{_share(value)} by {name}" for name, value in short.items()]
+    said = [f"{_share(value)} by {method(str(name))}" for name, value in short.items()]
     at_worst = f"Under the worst truth tried, {prob} intervals hold the mean effect in only {_and(said)}."
     promised = (
         f"Under every truth tried, {prob} intervals hold the mean effect as often as they promise, within the error of "
-        f"the simulation, by {_and(kept)}."
+        f"the simulation, by {_and([*map(method, kept)])}."
     )
     tail = (
         f"{planned.replications:,} simulated tables of each truth; Monte Carlo standard error of a coverage at most "

@@ -11,7 +11,7 @@ import pandas as pd
 from poolwise.report.references import reference
 from poolwise.report.said import Said
 
-MISSING = "missing: to be told by the authors"
+MISSING = "missing"
 
 
 @final
@@ -27,52 +27,131 @@ class Item:
         What is to be told, in our words.
     facts : tuple of str
         Names of the facts that answer it; without any it is the authors' to tell.
+    add : str
+        What would answer it where nothing that ran does.
     """
 
     number: str
     asks: str
     facts: tuple[str, ...] = ()
+    add: str = ""
 
+
+_REFITS = "prior_panel, leave_one_out, cumulative or specifications under [sensitivity] of the file"
+_PANEL = "prior_panel under [sensitivity] of the file"
 
 PRISMA: tuple[Item, ...] = (
-    Item("13a", "which studies were eligible for each synthesis, and how that was decided", ("eligible",)),
-    Item("13b", "how the data were prepared: conversions, missing statistics", ("prepared",)),
-    Item("13c", "how results of studies and syntheses are tabulated and drawn", ("shown",)),
-    Item("13d", "how results were synthesised: model, heterogeneity, software", ("model", "priors", "computed")),
-    Item("13e", "how causes of heterogeneity were explored", ("moderators",)),
-    Item("13f", "which sensitivity analyses were made", ("sensitivity",)),
-    Item("20a", "characteristics and risk of bias of the studies in each synthesis", ("characteristics",)),
-    Item("20b", "results of every synthesis, with precision and heterogeneity", ("results",)),
-    Item("20c", "results on causes of heterogeneity", ("moderators_found",)),
-    Item("20d", "results of sensitivity analyses", ("sensitivity_found",)),
-    Item("21", "risk of bias from missing results, for each synthesis", ("bias",)),
-    Item("22", "certainty in the body of evidence for each outcome"),
+    Item(
+        "13a",
+        "how it was decided which studies belong to each synthesis",
+        ("eligible",),
+        "the rule, study by study where it was not plain; a flow of records in the coding protocol tells the numbers",
+    ),
+    Item(
+        "13b",
+        "what was done to the data before synthesis: conversions, missing statistics, several arms or outcomes",
+        ("prepared",),
+        "how each estimate and standard error was had from its report; a table of reported statistics or a coding "
+        "protocol records it",
+    ),
+    Item("13c", "how results of single studies and of syntheses are tabulated and drawn", ("shown",)),
+    Item(
+        "13d",
+        "how results were synthesised and why so: the model, how heterogeneity was found and measured, the software",
+        ("model", "priors", "computed", "software"),
+    ),
+    Item(
+        "13e",
+        "how possible causes of heterogeneity were explored",
+        ("moderators",),
+        "subgroups or a regression, or that none was made",
+    ),
+    Item("13f", "which sensitivity analyses were made", ("sensitivity",), _REFITS),
+    Item(
+        "20a",
+        "in short, the characteristics and the risk of bias of the studies in each synthesis",
+        ("characteristics",),
+        "both, by the authors' assessment",
+    ),
+    Item(
+        "20b",
+        "results of every synthesis: estimate, precision, heterogeneity; of groups compared the direction",
+        ("results",),
+    ),
+    Item(
+        "20c",
+        "results of all that was done about causes of heterogeneity",
+        ("moderators_found",),
+        "those of subgroups or a regression, or that none was made",
+    ),
+    Item("20d", "results of all sensitivity analyses", ("sensitivity_found",), _REFITS),
+    Item(
+        "21",
+        "the risk of bias from results that are missing, for each synthesis",
+        ("bias",),
+        "publication_bias under [sensitivity] of the file, and the authors' judgement of what was not reported",
+    ),
+    Item(
+        "22",
+        "the certainty of the body of evidence, for each outcome",
+        add="the authors' assessment, such as one by GRADE",
+    ),
 )
 BARG: tuple[Item, ...] = (
-    Item("Preamble", "why the analysis is Bayesian, and what it is for"),
-    Item("1", "the data: what the numbers are and their scale", ("data",)),
-    Item("1", "the likelihood and its parameters", ("model",)),
-    Item("1", "the prior distribution, and reasons for it", ("priors",)),
-    Item("1", "a prior predictive check"),
-    Item("2", "software", ("software",)),
-    Item("2", "convergence and effective size of chains, or how else posteriors were computed", ("computed",)),
-    Item("3", "a posterior predictive check"),
-    Item("3", "summaries of the posterior: points and intervals", ("intervals", "results")),
-    Item("3", "evidence or model probabilities, where models are compared", ("evidence",)),
-    Item("4", "decisions: what was held against what, and the limits of practical equivalence", ("held",)),
-    Item("5", "sensitivity to the prior", ("panel", "panel_found")),
-    Item("6", "what is needed to repeat it: data, seeds, versions", ("repeated",)),
+    Item("Preamble A", "why the analysis is Bayesian, where readers need it", add="a sentence by the authors"),
+    Item("Preamble B", "what the analysis is for", ("goal",)),
+    Item("1A", "the variables: what is predicted, and from what", ("data",)),
+    Item("1B", "likelihood and parameters, which of them matter, and how levels are nested", ("model",)),
+    Item("1C", "the prior of every parameter, and the reasons for it", ("priors",)),
+    Item("1D", "likelihood and prior as formulas or code", ("statement",)),
+    Item("1E", "a prior predictive check", add="what checks.prior_predictive shows"),
+    Item("2A", "the software", ("software",)),
+    Item("2B", "that the chains have converged, for every parameter", ("chains", "without_chains")),
+    Item("2C", "that there are draws enough: effective sample sizes", ("chains", "without_chains")),
+    Item("2D", "without chains, how posteriors were computed and how exact that is", ("without_chains",)),
+    Item("3A", "a posterior predictive check", add="what checks.posterior_predictive shows"),
+    Item("3B", "points and intervals of the posterior, and which kind of interval", ("intervals", "results")),
+    Item(
+        "3C",
+        "of models compared: Bayes factors, and posterior probabilities over a range of prior ones",
+        ("evidence",),
+        "needed only where models are compared; evidence = true under [report] of the file gives the log evidence",
+    ),
+    Item("4A", "why there is a decision, where there is one", add="needed only where a decision is made"),
+    Item("4B", "the loss of each decision, where one is weighed", add="needed only where a decision is made"),
+    Item(
+        "4C",
+        "the limits of practical equivalence, and reasons for them",
+        ("held",),
+        "rope under [report] of the file, with a reason",
+    ),
+    Item("4D", "the estimates beside every decision", ("results",)),
+    Item("5A", "how far results hang on a broad, an informed or a default prior", ("panel", "panel_found"), _PANEL),
+    Item("5B", "how far decisions and Bayes factors hang on it", ("panel_found",), _PANEL),
+    Item("6A", "the software, and how to install it", ("software",)),
+    Item("6B", "data and code, complete, such that they run as they are", ("repeated",)),
+    Item("6C", "seeds, so that random draws can be had again", ("repeated",)),
 )
 WAMBS: tuple[Item, ...] = (
     Item("1", "are the priors understood: what they say, where they come from", ("priors",)),
-    Item("2", "do trace plots and diagnostics show convergence", ("chains",)),
-    Item("3", "does convergence last when there are twice as many draws"),
-    Item("4", "does the posterior rest on enough draws", ("chains",)),
-    Item("5", "are the draws not too dependent", ("chains",)),
-    Item("6", "does the posterior make sense in substance"),
-    Item("7", "do other priors on variances change the results", ("panel", "panel_found")),
-    Item("8", "does a prior that says little change the results", ("other_priors",)),
-    Item("9", "are the results stable over sensitivity analyses", ("sensitivity_found",)),
+    Item("2", "do trace plots and diagnostics show convergence", ("chains", "without_chains")),
+    Item(
+        "3",
+        "does convergence last when there are twice as many draws",
+        ("without_chains",),
+        "a run with twice the draws in [engines] of the file",
+    ),
+    Item("4", "is the histogram of the posterior fine enough", ("chains", "without_chains")),
+    Item("5", "are the draws of a chain not too dependent", ("chains", "without_chains")),
+    Item("6", "does the posterior make sense in substance", add="the authors' judgement"),
+    Item("7", "do other priors on variances change the results", ("panel", "panel_found"), _PANEL),
+    Item(
+        "8",
+        "does a prior that says little change the results",
+        ("other_priors",),
+        "a fit with a flat prior on the mean in [engines] of the file",
+    ),
+    Item("9", "are the results stable over sensitivity analyses", ("sensitivity_found",), _REFITS),
     Item("10", "are results read and told in a Bayesian way", ("intervals",)),
 )
 LISTS: dict[str, tuple[str, str, tuple[Item, ...]]] = {
@@ -95,13 +174,18 @@ def filled(items: Sequence[Item], facts: Mapping[str, str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns item, asks, told (what ran, or that it is missing) and missing.
+        Columns item, asks, told (what ran, or that it is missing and what would answer it) and missing.
     """
     rows = []
     for item in items:
         told = " ".join(dict.fromkeys(facts[name] for name in item.facts if facts.get(name)))
-        rows.append({"item": item.number, "asks": item.asks, "told": told or MISSING, "missing": not told})
+        rows.append({"item": item.number, "asks": item.asks, "told": told or missing(item), "missing": not told})
     return pd.DataFrame(rows)
+
+
+def missing(item: Item) -> str:
+    """The words of an item that nothing answers, with what would."""
+    return f"{MISSING}: {item.add}" if item.add else MISSING
 
 
 def title(name: str) -> str:

@@ -79,10 +79,10 @@ class Content:
 
     @property
     def beside(self) -> tuple[Result, ...]:
-        """The frequentist results of the same model, or else of any, drawn beside the main one."""
+        """The frequentist result of the same model, or else of any, drawn beside the main one; the table has all."""
         others = [one for one in self.results if not _is_posterior(one) and one is not self.main]
         alike = [one for one in others if type(one.model) is type(self.analysis.model)]
-        return tuple(alike or others)
+        return tuple((alike or others)[:1])
 
     @property
     def posterior(self) -> Result | None:

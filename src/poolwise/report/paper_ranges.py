@@ -16,7 +16,7 @@ from poolwise.report.paper_methods import TAU2, models, plural, sources_of, vers
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.references import key_of
 from poolwise.report.said import Said, and_list, keys_of, paragraph
-from poolwise.show import chance_said, is_contrast, number
+from poolwise.show import chance_said, is_contrast, method, number
 
 _HELD = {
     "above": "lay above 0 in every table",
@@ -134,9 +134,9 @@ def results(content: RangesContent) -> Iterator[Said]:
         for row in (row for row in of_name if row["label"] == main):
             yield Said(f"{before}{_range(row, content)}")
             before = ""
-        others = [f"{_short(row)} by “{row['label']}”" for row in of_name if row["label"] != main]
+        others = [f"{_short(row)} by {method(row['label'])}" for row in of_name if row["label"] != main]
         if others:
-            yield Said(f"By the other methods the estimate and its interval ranged over {'; '.join(others)}")
+            yield Said(f"By the other methods the estimate was {'; '.join(others)}")
     if len(ranges.panel):
         yield _panel(content)
 
@@ -155,15 +155,18 @@ def _range(row: Mapping[Any, Any], content: RangesContent) -> str:
     if row["p_above_low"] != row["p_above_low"]:
         return said
     low, high = chance_said(row["p_above_low"]), chance_said(row["p_above_high"])
-    return f"{said}; the posterior probability that it lay above 0 was {low if low == high else f'{low} to {high}'}"
+    return f"{said}; the posterior probability that it lay above 0 was {_from_to(low, high)}"
 
 
 def _short(row: Mapping[Any, Any]) -> str:
     kind = str(row["interval"]).partition(" (")[0]
-    return (
-        f"{number(row['point_low'], 2)} to {number(row['point_high'], 2)} ({kind} limits {number(row['lower_low'], 2)} "
-        f"to {number(row['upper_high'], 2)})"
-    )
+    limits = f"{kind} limits {number(row['lower_low'], 2)} to {number(row['upper_high'], 2)}"
+    return f"{_from_to(number(row['point_low'], 2), number(row['point_high'], 2))} ({limits})"
+
+
+def _from_to(low: str, high: str) -> str:
+    """Both ends in words, or the one number that both are."""
+    return low if low == high else f"{low} to {high}"
 
 
 def _panel(content: RangesContent) -> Said:

@@ -80,10 +80,7 @@ def tau_sentence(frame: pd.DataFrame) -> str:
 
 def _spread(frame: pd.DataFrame, about: Subject) -> str:
     threshold = float(frame["threshold"].iloc[0])
-    limits = (
-        f"Over the panel the lower limit runs from {_reach(frame['mu_lower'])} and the upper limit from "
-        f"{_reach(frame['mu_upper'])}"
-    )
+    limits = f"Over the panel the lower limit {_runs(frame['mu_lower'])} and the upper limit {_runs(frame['mu_upper'])}"
     if math.isnan(threshold):
         return f"{limits}." if len(frame) > 1 else f"There is one prior, tau ~ {show.prior(frame['prior'].iloc[0])}."
     if len(frame) == 1:
@@ -116,5 +113,6 @@ def _signed(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
 
-def _reach(values: Sequence[float] | pd.Series) -> str:
-    return f"{show.number(float(min(values)), 2)} to {show.number(float(max(values)), 2)}"
+def _runs(values: Sequence[float] | pd.Series) -> str:
+    low, high = show.number(float(min(values)), 2), show.number(float(max(values)), 2)
+    return f"is {low} throughout" if low == high else f"runs from {low} to {high}"

@@ -7,6 +7,7 @@ from collections import Counter
 import pandas as pd
 
 from poolwise import plot
+from poolwise.checks import Ranges
 from poolwise.report.answers import answer as answer_of_table
 from poolwise.report.blocks import Block, Column, Paragraph, Picture, Table, numbers, rows
 from poolwise.report.blocks import notes as listed_notes
@@ -20,6 +21,7 @@ from poolwise.report.paper_ranges import methods as methods_of_ranges
 from poolwise.report.paper_ranges import results as results_of_ranges
 from poolwise.report.paper_results import results as results_of_table
 from poolwise.report.range_answers import answer as answer_of_ranges
+from poolwise.report.ranges_content import RangesContent
 from poolwise.report.said import Said, keys_of, paragraph
 from poolwise.report.section import Figure, Passage, Section
 from poolwise.result import Result
@@ -45,22 +47,25 @@ def _answer(content: JointContent) -> Passage:
 
 
 def _summary(content: JointContent) -> Passage:
-    """Mean effects side by side: a picture where each has results on one scale, and the table."""
+    """Mean effects side by side: a picture of results and one of ranges, each on one scale, and the table."""
     frame = moderators(content)
     whole = frame[frame["moderator"] == ""]
     blocks: list[Block] = []
     figures: dict[str, Figure] = {}
-    drawn, draw = _drawable(content), getattr(plot, "summary_forest", None)
-    if drawn and draw is not None:
-        blocks.append(Picture("summary_forest", "Summary forest: the mean effect of each analysis, as in the table"))
-        figures["summary_forest"] = Figure("Summary forest", lambda: draw(drawn))
+    drawn, ranged = _drawable(content), _ranged(content)
+    if drawn:
+        blocks.append(Picture("summary_forest", _alternative(content, "Summary forest", Content)))
+        figures["summary_forest"] = Figure("Summary forest", lambda: plot.summary_forest(drawn))
+    if ranged:
+        blocks.append(Picture("summary_ranges", _alternative(content, "Ranges over all tables", RangesContent)))
+        figures["summary_ranges"] = Figure("Summary of ranges", lambda: plot.ranges(ranged))
     if len(whole):
         blocks.append(table(whole, _scales(content), _caption(content, "Mean effects"), moderated=False))
     return Passage("Mean effects side by side", tuple(blocks), {"effects.csv": frame}, figures)
 
 
 def _drawable(content: JointContent) -> dict[str, Result]:
-    """The main results by title, where all have means on one scale; else none."""
+    """The main results by title, where all that are no ranges have means on one scale; else none."""
     parts = [part for part in content.parts if isinstance(part, Content)]
     means = {
         part.analysis.title: part.main
@@ -68,7 +73,20 @@ def _drawable(content: JointContent) -> dict[str, Result]:
         if any(name == "mu" or name.startswith("mu[") for name in part.main.answers)
     }
     one_scale = len({result.effects.scale.name for result in means.values()}) == 1
-    return means if one_scale and len(means) == len(content.parts) else {}
+    return means if one_scale and len(means) == len(parts) else {}
+
+
+def _ranged(content: JointContent) -> dict[str, Ranges]:
+    """The ranges by title, where they are on one scale; else none."""
+    parts = [part for part in content.parts if isinstance(part, RangesContent)]
+    one_scale = len({part.analysis.effects.scale.name for part in parts}) == 1
+    return {part.analysis.title: part.ranges for part in parts} if one_scale else {}
+
+
+def _alternative(content: JointContent, what: str, kind: type[Part]) -> str:
+    """The text alternative of a summary: what it is, and the answer of each analysis in it."""
+    said = (f"{part.analysis.title}: {_answers(part)[0]}" for part in content.parts if isinstance(part, kind))
+    return f"{what}. {' '.join(said)}"
 
 
 def _moderators(content: JointContent) -> Passage | None:
@@ -166,7 +184,7 @@ def _citation(part: Part) -> str:
 
 JOINT: tuple[Section[JointContent], ...] = (
     Section("answer", _answer),
-    Section("summary", _summary, tables=("effects.csv",), figures=("summary_forest.svg",)),
+    Section("summary", _summary, tables=("effects.csv",), figures=("summary_forest.svg", "summary_ranges.svg")),
     Section("moderators", _moderators, tables=("moderators.csv",)),
     Section("characteristics", _characteristics, tables=("analyses.csv",)),
     Section("methods", _methods),

@@ -25,6 +25,7 @@ def _facts(content: Content, told: Told) -> dict[str, str]:
     split = content.main.model.strata is not None or content.main.model.has_coefficients
     answers = fact(results(told))
     chains = [one for one in told.posteriors if any(name.startswith("r_hat") for name in one.report.diagnostics)]
+    without = tuple(one for one in told.posteriors if one not in chains)
     others = {one.prior for one in told.posteriors}
     return {
         "data": fact(data(content.main)),
@@ -59,6 +60,9 @@ def _facts(content: Content, told: Told) -> dict[str, str]:
         "panel": fact(also(content)[:1]) if panel is not None else "",
         "panel_found": fact(found(content)[:1]) if panel is not None else "",
         "chains": fact(computed(tuple(chains))),
+        "without_chains": fact(computed(without)),
+        "goal": analysis.question,
+        "statement": f"The model on this page, and poolwise show {analysis.source}.",
         "other_priors": answers if len(others) > 1 else "",
         "repeated": f"Analysis file {analysis.source}; hash of the data {effects.data_hash}; seeds and versions in "
         "manifest.json.",

@@ -21,9 +21,15 @@ def _passage(content: RangesContent, *, small: bool) -> Passage | None:
     frame = ranges.panel.assign(prob=ranges.prob, data=ranges.data)
     plan = content.analysis.panel
     blocks = (Paragraph(UNASKED),) if plan is not None and plan.unasked else ()
-    said = Paragraph(symbol(ranges.panel_sentence))
+    said = Paragraph(_WITH_FEW.format(k=ranges.k) if small else symbol(ranges.panel_sentence))
     return Passage(title, (*blocks, said, _table(content)), tables={"prior_panel.csv": frame})
 
+
+_WITH_FEW = (
+    "With k = {k} studies no prior on τ is to be read alone. Whoever holds one of these finds in its row what the "
+    "answer above then comes to."
+)
+"""The answer over all priors stands above, once."""
 
 FIRST: Section[RangesContent] = Section(
     "priors", lambda content: _passage(content, small=True), tables=("prior_panel.csv",)

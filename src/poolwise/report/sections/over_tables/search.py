@@ -56,13 +56,19 @@ def _cells(content: RangesContent) -> tuple[tuple[str, ...], ...]:
             number(row["drawn"], 3),
             number(row["value"], 3),
             f"{row['agree']} of {row['restarts']}",
-            number(row["spread"], 3),
+            _apart(row["spread"]),
             number(row["beaten"], 3) if row["beaten"] > AGREE else "",
         )
         for row in first.to_dict("records")
     )
 
 
+def _apart(spread: float) -> str:
+    """How far the starts end apart, to three decimals, which is finer than any number of the page."""
+    return number(spread, 3) if spread >= _FINEST else f"< {_FINEST}"
+
+
+_FINEST = 0.001
 ENDS = {"low": "lowest", "high": "highest"}
 ANSWERS = {
     "point": "estimate",
