@@ -12,7 +12,8 @@ _FIRST, _SECOND = (
     for words in (
         "1 1i g1 group1 grp1 e t tx trt treat treated treatment treatmentgroup exp experimental experimentalgroup int "
         "intervention interventiongroup active interventionsgruppe versuchsgruppe ig vg traitement tratamiento "
-        "interventie interventiegroep cbt act dbt emdr ipt mbct drug verum",
+        "interventie interventiegroep therapy therapygroup therapie therapiegruppe behandlung behandlungsgruppe "
+        "cbt act dbt emdr ipt mbct drug verum",
         "2 2i g2 group2 grp2 c ctrl ctl con control controls controlgroup comparison comparator comparisongroup "
         "placebo pbo kontrollgruppe kontrolle kg temoin controle controlegroep kontroll wl wlc tau "
         "waitlist waitinglist waitlistcontrol warteliste usualcare treatmentasusual careasusual cau sham notreatment",

@@ -133,6 +133,7 @@ class PET(SmallStudies):
     """
 
     kind_in_files: ClassVar[str] = "pet"
+    purpose: ClassVar[str] = "a mean freed of small-study effects that grow with the standard error"
 
     def default_b(self, effects: Effects) -> Prior:
         """HalfCauchy(1), whatever the unit of the effects."""
@@ -182,6 +183,7 @@ class PEESE(SmallStudies):
     """
 
     kind_in_files: ClassVar[str] = "peese"
+    purpose: ClassVar[str] = "a mean freed of small-study effects that grow with the sampling variance"
 
     def default_b(self, effects: Effects) -> Prior:
         """HalfCauchy(5 / unit) where the unit of the effects is known."""
