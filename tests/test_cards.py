@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import poolwise as pw
-from poolwise import priors
+from poolwise import priors, reading
+from poolwise.density_strip import svg
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +86,16 @@ def test_a_posterior_draws_itself(exact, quantity):
     page = exact[quantity]._repr_html_()
     assert "<svg" in page
     assert "nan" not in page
+
+
+def test_an_average_draws_the_prior_by_the_share_of_models_that_have_it(bcg):
+    mu, tau = priors.Normal(0, 2), priors.HalfNormal(1)
+    average = pw.average(bcg, pw.RandomEffects(mu=mu, tau=tau))
+    whole = reading.strip(bcg, "mu", average["mu"], mu)
+    drawn = reading.strip(bcg, "mu", average["mu"], mu, share=0.5)
+    np.testing.assert_allclose(drawn.prior, 0.5 * whole.prior)
+    assert svg(drawn) in average._repr_html_()
+    area = np.trapezoid(drawn.posterior, drawn.x)  # as the posterior without its point mass
+    assert area == pytest.approx(
+        1.0 - average.probabilities["common null"] - average.probabilities["random null"], abs=0.02
+    )

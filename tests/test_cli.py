@@ -44,11 +44,11 @@ def test_list_of_an_empty_folder_is_bad_input(tmp_path, capsys):
 def test_show_prints_the_generative_statement(capsys):
     assert main(["show", str(ONE_TABLE)]) == 0
     printed = capsys.readouterr().out
-    for line in ("y_i ~ Normal(theta_i, se_i)", "theta_i ~ Normal(mu, tau)", "mu ~ Normal(0, 1)"):
+    for line in ("y_i ~ Normal(θ_i, se_i)", "θ_i ~ Normal(μ, τ)", "μ ~ Normal(0, 1)"):
         assert line in printed
-    assert "tau ~ HalfNormal(0.5)" in printed
+    assert "τ ~ HalfNormal(0.5)" in printed
     assert "reconstructed" in printed
-    assert "NUTS, draws 1000, tune 1000, chains 4, seed 1" in printed
+    assert "(Bayesian, NUTS), draws 1000, tune 1000, chains 4, seed 1" in " ".join(printed.split())
 
 
 def test_check_accepts_every_packaged_question(capsys):
@@ -83,7 +83,7 @@ def test_run_writes_results_and_ends_with_the_place_of_the_report(question, tmp_
     printed = capsys.readouterr()
     folder = tmp_path / "results" / "question"
     assert printed.out.splitlines()[-1] == f"report: {folder / 'report.html'}"
-    assert "question: 1 of 7, common effect, closed form" in printed.err
+    assert "question: 1 of 7, common effect (frequentist, closed form)" in printed.err
     assert faults(folder) == ()
 
 

@@ -77,7 +77,7 @@ def test_a_quantity_prints_point_interval_kind_and_test(bcg, exact, slope):
 
 
 def test_a_regression_prints_its_coefficients_in_one_line(slope):
-    assert "beta[ablat] = −0.029 [−0.047, −0.011]" in repr(slope)
+    assert "β[ablat] = −0.029 [−0.047, −0.011]" in repr(slope)
 
 
 def test_tests_stand_at_the_end_of_the_summary_and_posteriors_have_none(bcg, exact, slope):

@@ -75,5 +75,5 @@ def test_objects_show_themselves_in_one_line_and_in_html():
 def test_a_prior_panel_made_from_a_reconstruction_says_so_in_html():
     panel = pw.checks.prior_panel(pw.datasets.load("working_alliance").select(outcome="misconduct"))
     assert "reconstructed" in panel._repr_html_()
-    assert "credible (equal-tailed)" in panel._repr_html_()
+    assert "credible interval (equal-tailed)" in panel._repr_html_()
     assert len(repr(panel)) < 120

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import poolwise as pw
-from poolwise import show
+from poolwise import bias, checks, show
+from poolwise.cli import main
 from poolwise.report import words
 
 ROOT = Path(__file__).parents[1]
@@ -106,3 +109,40 @@ def test_the_mean_of_a_typical_outcome_is_named_so():
     result = pw.fit(pw.datasets.load("working_alliance"), pw.JointOutcomes(), pw.Exact())
     assert "μ of a typical outcome" in result._repr_html_()
     assert words.typical("mu")[0] == "Mean effect of a typical outcome"
+
+
+@pytest.mark.parametrize("width", [40, 80, 100])
+def test_show_fits_the_terminal_and_speaks_as_the_report_does(width, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main(["show", str(ROOT / "models" / "bcg_latitude.toml")]) == 0
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= width
+    assert "τ ~ HalfNormal(1)" in printed
+    assert "(Bayesian, exact)" in " ".join(printed.split())
+    check([printed])
+
+
+def test_the_command_line_is_a_module_too():
+    done = subprocess.run([sys.executable, "-m", "poolwise", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("poolwise ")
+
+
+def test_records_of_checks_and_averages_speak_in_one_vocabulary(bcg):
+    model = pw.RandomEffects(mu=pw.priors.Normal(0, 2), tau=pw.priors.HalfNormal(1))
+    exact, average = pw.fit(bcg, model, pw.Exact()), pw.average(bcg, model)
+    tau, towards = [pw.priors.HalfNormal(1)], {"direction": "negative"}
+    records = [
+        average, checks.leave_one_out(exact), checks.prior_panel(bcg, model), checks.cumulative(exact, by="year"),
+        checks.specifications(bcg, model, priors=tau), bias.trim_and_fill(bcg), bias.henmi_copas(bcg),
+        bias.s_value(bcg, **towards), bias.p_uniform_star(bcg, **towards), bias.egger(bcg),
+        bias.limit_meta_analysis(bcg), bias.vevea_woods(bcg, **towards), bias.pet_peese(bcg, **towards),
+    ]  # fmt: skip
+    for record in records:
+        card = record._repr_html_()
+        words = [str(record), repr(record), re.sub(r"<[^>]+>", " ", card)]
+        for text in words:
+            bare = re.sub(r"\[[^]]*\]|“[^”]*”|Kendall's tau|<[A-Z]\w+", "", text)
+            assert not CODE.search(bare), text
+            assert not re.search(r"\d\.0 %,|Ok\b|k - \d", text), text
+        before = card.partition("<table")[0]
+        assert re.search(r"</b><div>[^<]{30,}\.</div>", before), before  # a sentence stands above the table

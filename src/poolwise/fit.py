@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import MISSING, fields, replace
 from typing import TYPE_CHECKING, Protocol
 
+from poolwise import show
 from poolwise.closed_form.tau2 import ESTIMATORS
 from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.engines.closed_form.notes import prediction
+from poolwise.engines.closed_form.quantities import INTERVAL_WORDS
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
 from poolwise.errors import FitError, ModelError, described, listing, warn
@@ -44,13 +46,32 @@ def exceptions(model: type[Model], engine: type[ClosedForm | Exact | NUTS]) -> t
     return tuple(need for need in model.may_need if need not in engine.can)
 
 
+def fit_words(model: Model, engine: Engine, label: str = "") -> str:
+    """A fit as people name it before it has run: ``"random effects, REML, Hartung-Knapp (frequentist, closed form)"``.
+
+    Parameters
+    ----------
+    model : Model
+    engine : Engine
+    label : str
+        Words of its own, which stand alone.
+    """
+    if label:
+        return show.method(label)
+    words = [model.label]
+    if isinstance(engine, ClosedForm):
+        words += [str(engine.tau2)] if model.varies else []
+        words += [INTERVAL_WORDS.get(engine.interval, engine.interval).partition(",")[0]] if engine.interval else []
+    return f"{show.method(', '.join(words))} ({show.engine(engine.label)})"
+
+
 def pairs_table() -> str:
     """The supported pairs of model and engine as a Markdown table with its exceptions, as the README shows it."""
-    lines = ["| model | " + " | ".join(f"`{engine.__name__}`" for engine in ENGINES) + " |"]
-    lines.append("|---|" + "---|" * len(ENGINES))
+    lines = ["| model | for | " + " | ".join(f"`{engine.__name__}`" for engine in ENGINES) + " |"]
+    lines.append("|---|---|" + "---|" * len(ENGINES))
     for model, known in PAIRS.items():
         cells = (_cell(exceptions(model, engine)) if engine in known else "no" for engine in ENGINES)
-        lines.append(f"| `{model.__name__}` | " + " | ".join(cells) + " |")
+        lines.append(f"| `{model.__name__}` | {model.purpose} | " + " | ".join(cells) + " |")
     return "\n".join([*lines, "", *_exceptions_of_tables_and_priors()])
 
 
@@ -200,6 +221,7 @@ def check_table(effects: object, what: str = "fit") -> None:
         advice = "pw.fit(pw.Effects.from_frame(frame, y=..., se=..., study=...), model, engine)"
     elif isinstance(effects, Result):
         advice = "pw.fit(result.effects, model, engine), or pw.refit(result, effects)"
+        advice = advice if what == "fit" else f"{what}(result.effects, ...)"
     elif type(effects) in (*PAIRS, *ENGINES):
         advice = "pw.fit(effects, model, engine), in this order"
     raise ModelError(f"{what} was given {described(effects)} as its table", "Effects", advice)

@@ -59,12 +59,8 @@ def sentence(effects: Effects, name: str, quantity: Quantity, prob: float = 0.95
     str
     """
     scale, natural = effects.scale, _is_effect(name)
-    ends = quantity.interval(prob)
-    point, lower, upper = (_words(scale, value, natural) for value in (quantity.point, *ends))
-    interval = (
-        "" if math.isnan(ends[0]) else f" [{lower}, {upper}], {show.level(prob)} {show.kind(quantity.interval_kind())}"
-    )
-    said = f"{_named(scale, name)} {point}{interval}"
+    times = _multiplies(scale, name)
+    said = _told(scale, name, quantity, prob)
     if name in _SPREADS:
         return f"{said}."
     null = 0.0 if name.startswith("beta[") and not natural else scale.null_value
@@ -73,7 +69,7 @@ def sentence(effects: Effects, name: str, quantity: Quantity, prob: float = 0.95
     above = 1.0 - float(quantity.cdf(null))
     below = float(quantity.cdf(np.nextafter(null, -np.inf)))
     side, size = ("below", below) if below >= above else ("above", above)
-    at = f"{float(scale.back(null)) if natural else null:g}"
+    at = f"{float(scale.back(null)) if natural or times else null:g}"
     place = show.side_said(side, at, effects.directions if natural else ("", ""))  # type: ignore[arg-type]
     return f"{said}; {place} with probability {show.chance_said(size)}."
 
@@ -109,7 +105,7 @@ def titled(name: str, answers: Collection[str]) -> str:
     return f"{show.symbol(name)}{' of a typical outcome' if typical else ''}"
 
 
-def strip(effects: Effects, name: str, quantity: Quantity, prior: Prior | None = None) -> Strip:
+def strip(effects: Effects, name: str, quantity: Quantity, prior: Prior | None = None, *, share: float = 1.0) -> Strip:
     """A quantity as a small drawing: density and prior of a posterior, point and interval of an estimate.
 
     Parameters
@@ -119,6 +115,8 @@ def strip(effects: Effects, name: str, quantity: Quantity, prior: Prior | None =
     quantity : Quantity
     prior : Prior, optional
         Drawn as an outline, unless it is improper.
+    share : float
+        Prior probability of the models that have this prior, by which an average draws it, as it does their posterior.
 
     Returns
     -------
@@ -138,7 +136,7 @@ def strip(effects: Effects, name: str, quantity: Quantity, prior: Prior | None =
         margin = 0.1 * (max(ends) - min(ends)) or 0.1
         x = np.array([min(ends) - margin, max(ends) + margin])
     drawn = prior is not None and prior.proper and not prior.awaits_variances and law is not None
-    before = prior.pdf(x) if drawn and prior is not None else None
+    before = share * prior.pdf(x) if drawn and prior is not None else None
     words = f"{show.symbol(name)}{', dashed: its prior' if before is not None else ''}"
     return Strip(
         words,
@@ -158,17 +156,42 @@ def _is_effect(name: str) -> bool:
     return (name.partition("[")[0] in ("mu", "theta_new") and not show.is_contrast(name)) or name == "beta[intercept]"
 
 
+def _multiplies(scale: Scale, name: str) -> bool:
+    """Whether a quantity is a coefficient by which a ratio is multiplied for each unit of its moderator."""
+    return scale.is_ratio and name.startswith("beta[") and name != "beta[intercept]"
+
+
+def _told(scale: Scale, name: str, quantity: Quantity, prob: float) -> str:
+    """A quantity and its interval; of a new study the interval alone, since its median says nothing new."""
+    values = np.array([quantity.point, *quantity.interval(prob)])
+    if _multiplies(scale, name):
+        point, lower, upper = map(show.number, np.exp(values))
+    else:
+        point, lower, upper = (_words(scale, value, _is_effect(name)) for value in values.tolist())
+    if math.isnan(values[1]):
+        return f"{_named(scale, name)} {point}"
+    kind = f"{show.level(prob)} {show.kind(quantity.interval_kind())}"
+    if name.startswith("theta_new"):
+        return f"{_named(scale, name)} between {lower} and {upper}, {kind}"
+    return f"{_named(scale, name)} {point} [{lower}, {upper}], {kind}"
+
+
 def _named(scale: Scale, name: str) -> str:
     stem, bracket, rest = name.partition("[")
     if stem == "mu" and not show.is_contrast(name):
-        name = f"{'Mean' if scale.null_value is not None else 'Typical'} {scale.natural_label}"
-        return f"{name} of {rest[:-1]}:" if bracket else name
+        label = scale.natural_label
+        if scale.null_value is None:
+            label = f"Typical {label}"
+        else:  # there is no mean of mean differences in plain words
+            label = f"Mean effect ({label})" if "mean" in label.split() else f"Mean {label}"
+        return f"{label} for {rest[:-1]}:" if bracket else label
     if stem == "theta_new":
         return f"In a new study{f' of {rest[:-1]}' if bracket else ''}, true {scale.natural_label}"
     if name == "beta[intercept]":
-        return f"Where every moderator is 0, {scale.natural_label}"
+        return f"Where every moderator is 0 the {scale.natural_label} is"
     if stem == "beta":
-        return f"{show.symbol(name)} (difference in {scale.label} per unit)"
+        effect = f"{scale.natural_label} is multiplied by" if scale.is_ratio else f"{scale.label} changes by"
+        return f"{show.symbol(name)}: per unit the {effect}"
     if name in _SPREADS and scale.transform != "identity":
         return f"{show.symbol(name)} ({scale.label})"
     return show.symbol(name)

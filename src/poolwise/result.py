@@ -223,19 +223,21 @@ class Result:
 
     def __repr__(self) -> str:
         """One line: label, studies, mean effects or coefficients with their intervals, status."""
-        means = [f", {name} = {in_words(self.quantities[name])}" for name in self.answers]
+        means = [f", {show.symbol(name)} = {in_words(self.quantities[name])}" for name in self.answers]
         more = f", and {len(means) - _SHOWN} more" if len(means) > _SHOWN else ""
         made = ", reconstructed" if self.effects.reconstructed else ""
-        facts = f"k = {self.effects.k}{made}{''.join(means[:_SHOWN])}{more}, status {self.report.status}"
-        return f"<Result '{self.label}': {facts}>"
+        status = show.status_within(self.report.status)
+        facts = f"k = {self.effects.k}{made}{''.join(means[:_SHOWN])}{more}, status {status}"
+        return f"<Result '{show.method(self.label)}': {facts}>"
 
     def __str__(self) -> str:
         """What it says in sentences, wrapped to the width of the terminal: the answer, a new study, tau, the prior."""
         from poolwise import reading  # which knows the laws of all engines
 
         made = ", reconstructed data" if self.effects.reconstructed else ""
+        label = show.capital(show.method(self.label))
         said = [
-            f"{show.method(self.label)}: {self.effects.title or self.model.label}, {self.effects.counted}{made}",
+            f"{label}: {self.effects.title or self.model.label}, {self.effects.counted}{made}",
             *reading.paragraphs(self.effects, self.answers, self.quantities),
             *([] if self.prior == NO_PRIOR else [f"Prior: {show.prior(self.prior)}."]),
             *(
@@ -256,11 +258,11 @@ class Result:
         priors = {} if self.prior == NO_PRIOR else self.model.named_priors
         strips = [reading.strip(self.effects, name, self.quantities[name], priors.get(name)) for name in drawn]
         return show.card(
-            show.method(self.label),
+            show.capital(show.method(self.label)),
             answer=reading.sentences(self.effects, answers),
             facts=(
                 self.effects.title,
-                f"{self.model.label} ({engine})",
+                f"{show.method(self.model.label)} ({engine})",
                 f"k = {self.effects.k}",
                 made,
             ),

@@ -31,6 +31,8 @@ _GREEK = {
     "rho": "ρ",
     "tau": "τ",
     "tau2": "τ²",
+    "tau2_between": "τ²_between",
+    "tau2_within": "τ²_within",
     "tau_between": "τ_between",
     "tau_i": "τ_i",
     "tau_j": "τ_j",
@@ -45,7 +47,7 @@ _GREEK = {
 # Engines as pages and pictures name them; frames and files keep the engines' own words.
 _ENGINES = {"closed form": "frequentist, closed form", "exact": "Bayesian, exact"}
 _BY_ENGINE = re.compile(r"(?:^|(, ))(?<!Bayesian, )(exact|NUTS(?: \([a-z]+\))?)(?= \(|,|$)")
-_UNDER = re.compile(r"(?<=, )(?:flat mu$|mu ~ |tau ~ )")
+_UNDER = re.compile(r"(?<=, )(?:flat mu$|common tau\b|mu ~ |tau ~ )")
 _ALONE = {"delta": "δ"}  # quantities whose names are words elsewhere
 # What stands in brackets, which a name may have within, or in quotation marks are names of the user's.
 _INNERMOST = r"\[[^\[\]]*+\]"
@@ -56,6 +58,8 @@ _NAMES = re.compile(rf"{_IN_BRACKETS}|{_IN_QUOTES}|{_IN_CURLY_QUOTES}|\b(?:{'|'.
 _CONTRAST = re.compile(r"(\w+)\[(.*)\] - (\1)\[(.*)\]")
 _NEGATIVE = re.compile(r"(?<=[(, ])-(?=\d)")
 _COLUMN = re.compile(r"(?<== )(.*)(?= of (?:study|sample|row)\b)")
+_SHORT_BRACKETS = re.compile(r"\([^()]{1,16}\)")  # which stay on one line
+_ROOM_FOR_PRIORS = 48  # characters to a line in which a prior is not broken
 _OF_ONE = re.compile(r"(\w+)\[(.*)\]")
 
 
@@ -238,8 +242,8 @@ def status(name: str) -> str:
 
 
 def status_within(name: str) -> str:
-    """A status in words as it stands within a sentence: ``"narrower than Wald"``."""
-    return name.replace("_", " ").replace("wald", "Wald")
+    """A status in words as it stands within a sentence: ``"narrower than Wald"``, ``"boundary τ"``."""
+    return greek(name.replace("_", " ").replace("wald", "Wald"))
 
 
 def is_contrast(name: str) -> bool:
@@ -320,6 +324,28 @@ def wrapped(paragraphs: Iterable[str], width: int | None = None) -> str:
     """
     room = shutil.get_terminal_size((80, 24)).columns if width is None else width
     return "\n".join(textwrap.fill(each, room, break_long_words=False, break_on_hyphens=False) for each in paragraphs)
+
+
+def hanging(label: str, text: str, width: int | None = None) -> str:
+    """A text that begins after its label, its further lines as far to the right; as wide as the terminal.
+
+    Examples
+    --------
+    >>> print(hanging("question ", "Does it help?", 16))
+    question Does it
+             help?
+    """
+    room = shutil.get_terminal_size((80, 24)).columns if width is None else width
+    wide = max(room, len(label) + 12)  # in which a word or two have room
+    indent = " " * len(label)
+    whole = text
+    if wide - len(label) >= _ROOM_FOR_PRIORS:
+        text = text.replace(" ~ ", "\u00a0~\u00a0")
+        whole = _SHORT_BRACKETS.sub(lambda found: found[0].replace(" ", "\u00a0"), text)
+    filled = textwrap.fill(
+        whole, wide, initial_indent=label, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return filled.replace("\u00a0", " ")
 
 
 def prior(text: str) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from poolwise.checks import Ranges
     from poolwise.result import Result
     from poolwise.runs import Run
+    from poolwise.scale import Scale
 
 _WITHOUT_ONE = 80  # characters to a line where there is no terminal
 
@@ -33,11 +34,18 @@ def print_answer(done: Run) -> None:
     ratio = analysis.effects.scale
     below = [f"{show.level(analysis.prob)} intervals: {_together(kinds)}."]
     if ratio.transform != "identity":
-        below.append(f"Effects are {ratio.natural_label}s, coefficients and τ are on the {ratio.label} scale.")
+        below.append(_scales(ratio, done.results))
     below += [show.prior(one.sentence) for one in (done.panel, done.borrowed) if one is not None]
     below += [] if done.bias is None else [show.greek(done.bias.in_short)]
     word = " (reconstructed data)" if analysis.effects.reconstructed else ""
-    print_table(f"{analysis.title}{word}", said, ("by", "estimate", "new study", "τ", "P of side"), rows, below)
+    print_table(f"{analysis.title}{word}", said, ("by", "estimate", "new study", "τ", "P"), rows, below)
+
+
+def _scales(scale: Scale, results: Sequence[Result]) -> str:
+    """On which scale what is told, where the analysis was of a transform."""
+    slopes = any(name.startswith("beta[") for result in results for name in result.answers)
+    what = "coefficients and τ are" if slopes else "τ is"
+    return f"Effects are {scale.natural_label}s; {what} on the {scale.label} scale."
 
 
 def _rows(results: Sequence[Result], prob: float, threshold: float) -> tuple[list[tuple[str, ...]], list[str]]:
@@ -120,7 +128,7 @@ def _print_ranges(title: str, ranges: Ranges) -> None:
     """The range of every contrast and mean effect over the tables, by every fit."""
     from poolwise.checks.ranges.table import reach, span, tables_excluding
 
-    heads = ("by", "estimate", f"{show.level(ranges.prob)} limits", "0 excluded in", "P of side")
+    heads = ("by", "estimate", f"{show.level(ranges.prob)} limits", "0 excluded in", "P")
     rows: list[tuple[str, ...]] = []
     before = ""
     order = list(dict.fromkeys(ranges.frame["quantity"]))
@@ -145,6 +153,7 @@ def print_table(
     """Print a table with sentences above and below, wrapped to the terminal; columns without a cell are left out."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
+    from rich.padding import Padding
     from rich.table import Table
 
     width = shutil.get_terminal_size((_WITHOUT_ONE, 24)).columns
@@ -154,7 +163,8 @@ def print_table(
         table.add_column(heads[place], overflow="fold")
     for row in rows:
         heading = not any(row[1:])
-        cells = [row[place] if heading or place > 0 or not _headed(rows) else f"  {row[place]}" for place in used]
+        inner = not heading and _headed(rows)
+        cells = [Padding(row[0], (0, 0, 0, 2)) if inner else row[0], *(row[place] for place in used[1:])]
         table.add_row(*cells, style="bold" if heading else None)
     console = Console(highlight=False, markup=False, width=width)
     console.print(show.wrapped([title], width), style="bold")

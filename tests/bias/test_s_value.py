@@ -105,7 +105,7 @@ def test_the_worst_case_is_where_the_curve_leads(name):
 def test_what_no_selection_reaches_is_said_in_words():
     answer = s_value(published("bcg"), direction="negative")
     assert answer.point == np.inf
-    assert "no ratio, however large, moves mu to 0" in str(answer)
+    assert "no selection for significance, however strong, would move μ to 0" in str(answer)
     assert 1.0 < answer.limit < np.inf
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import poolwise as pw
-from poolwise import checks, priors
+from poolwise import checks, priors, show
 from poolwise.errors import ModelError
 
 FIGURES = json.loads((Path(__file__).parents[1] / "reference" / "psma_bem2011.json").read_text())
@@ -51,7 +51,7 @@ def test_the_sentences_name_the_study_that_moves_the_odds_furthest(without):
     changes = without.frame.drop_duplicates("changed").set_index("changed")["changes[effect]"].abs()
     assert f"it moves furthest with {changes.idxmax()}" in without.sentences[1]
     assert "credible interval (equal-tailed) for mu" in without.sentences[0]
-    assert without.sentences[0] in without._repr_html_()
+    assert f"<div>{show.greek(without.sentences[0])}</div>" in without._repr_html_()  # above the table
     assert "corrected" not in str(without)
 
 

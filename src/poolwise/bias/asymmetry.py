@@ -200,7 +200,7 @@ class AsymmetryTest:
             limits = show.interval(*self.limit.interval(0.95))
             said.append(
                 f"On that line a study without sampling error would report {show.number(self.limit.point)}, "
-                f"95 % {self.limit.interval_kind()} interval {limits} ({self.unit}), adjusted under this model."
+                f"95 % {show.kind(self.limit.interval_kind())} {limits} ({self.unit}), adjusted under this model."
             )
         return (*said, *few(self.effects.k), *self.notes)
 
@@ -219,14 +219,14 @@ class AsymmetryTest:
         if not math.isnan(self.limit.point):
             rows.append(
                 ("limit", show.number(self.limit.point), show.interval(*self.limit.interval(0.95)),
-                 self.limit.interval_kind())
+                 show.kind(self.limit.interval_kind()))
             )  # fmt: skip
         return show.card(
             self.method,
+            answer=" ".join(self._rest),
             facts=(self.effects.title, self.effects.counted, f"on the {self.predictor}", self.model),
             header=("", "estimate", "95 % confidence interval", "test, or kind of interval"),
             rows=rows,
-            notes=self._rest,
         )
 
 

@@ -85,11 +85,11 @@ class RankTest:
         """The numbers and the sentences, compact."""
         return show.card(
             "Begg's test",
+            answer=" ".join(self._rest),
             facts=(self.effects.title, self.effects.counted),
             header=("Kendall's tau", "S", "p", ""),
             rows=[(show.number(self.tau), show.number(self.statistic, 0), show.chance(self.p_value),
                    "exact" if self.exact else "normal approximation")],
-            notes=self._rest,
         )  # fmt: skip
 
 

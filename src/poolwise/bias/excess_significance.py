@@ -64,7 +64,7 @@ class ExcessSignificance:
     sentence: str
 
     def __str__(self) -> str:
-        return self.sentence
+        return show.greek(self.sentence)
 
     def __repr__(self) -> str:
         """One line: observed, expected, p."""
@@ -81,7 +81,7 @@ class ExcessSignificance:
             facts=(f"{self.observed} significant", f"{show.number(self.expected, 2)} expected"),
             header=("test", "p"),
             rows=[(name, show.chance(p)) for name, p in tests],
-            notes=(self.sentence,),
+            answer=show.greek(self.sentence),
         )
 
 

@@ -64,15 +64,15 @@ class FailSafeN:
     sentence: str
 
     def __str__(self) -> str:
-        return self.sentence
+        return show.greek(self.sentence)
 
     def __repr__(self) -> str:
         """One line: the method and the number."""
-        return f"<FailSafeN: {self.n} ({self.kind})>"
+        return f"<FailSafeN: {self.n} ({_named(self.kind)})>"
 
     def _repr_html_(self) -> str:
         """The sentence as a card."""
-        return show.card(f"Fail-safe N: {self.n}", facts=(self.kind,), notes=(self.sentence,))
+        return show.card(f"Fail-safe N: {self.n}", facts=(_named(self.kind),), answer=show.greek(self.sentence))
 
 
 def fail_safe_n(
@@ -161,6 +161,11 @@ def fail_safe_n(
     if tau2 is not None:
         check_option("tau2", tau2, ("REML", "DL"))
     return _general(table.y, table.v, level, aim, tau2)
+
+
+def _named(kind: Kind) -> str:
+    """The method as people write it: two of the four are called after their authors."""
+    return kind if kind in ("general",) else kind.capitalize()
 
 
 def _rosenthal(y: Array, se: Array, alpha: float) -> FailSafeN:
@@ -297,11 +302,13 @@ def _record(
 ) -> FailSafeN:
     n = int(np.ceil(exact - ROUNDING * max(exact, 1.0)))
     if n <= 0:
-        words = f"Fail-safe N ({kind}): 0, since the {k} studies alone do not stand: nothing is needed to {what}."
+        words = (
+            f"Fail-safe N ({_named(kind)}): 0, since the {k} studies alone do not stand: nothing is needed to {what}."
+        )
     else:
         words = (
-            f"Fail-safe N ({kind}): {n:,} studies averaging no effect beside the {k} studies, {n / k:.1f} for each, "
-            f"would {what}."
+            f"Fail-safe N ({_named(kind)}): {n:,} studies averaging no effect beside the {k} studies, {n / k:.1f} for "
+            f"each, would {what}."
         )
     words += (
         " It is no estimate of how many are missing, and takes them to average no effect: fewer that point the other "

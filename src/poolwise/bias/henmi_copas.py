@@ -53,11 +53,11 @@ class HenmiCopas:
     sentence: str
 
     def __str__(self) -> str:
-        return self.sentence
+        return show.greek(self.sentence)
 
     def __repr__(self) -> str:
         """One line: the mean with its interval."""
-        return f"<HenmiCopas: mu = {in_words(self.mean)}>"
+        return f"<HenmiCopas: μ = {in_words(self.mean)}>"
 
     def _repr_html_(self) -> str:
         """Both means, compact."""
@@ -65,7 +65,9 @@ class HenmiCopas:
             (name, in_words(mean), mean.interval_kind())
             for name, mean in (("Henmi-Copas", self.mean), ("random effects", self.random))
         ]
-        return show.card("Henmi-Copas interval", header=("", "mu", "95 % interval"), rows=rows, notes=(self.sentence,))
+        return show.card(
+            "Henmi-Copas interval", header=("", "μ", "95 % interval"), rows=rows, answer=show.greek(self.sentence)
+        )
 
 
 def henmi_copas(effects: Effects) -> HenmiCopas:

@@ -73,20 +73,20 @@ class LimitMetaAnalysis:
     sentence: str
 
     def __str__(self) -> str:
-        return self.sentence
+        return show.greek(self.sentence)
 
     def __repr__(self) -> str:
         """One line: the adjusted mean and G2."""
-        return f"<LimitMetaAnalysis: mu = {in_words(self.mean)}, G2 = {show.percent(self.g2)}>"
+        return f"<LimitMetaAnalysis: μ = {in_words(self.mean)}, G² = {show.percent(self.g2)}>"
 
     def _repr_html_(self) -> str:
         """The three adjusted means, compact."""
         rows = [
-            ("expectation in the limit (beta0)", in_words(self.mean)),
-            ("limit, with a bias (beta_limit)", show.number(self.beta_limit)),
-            ("limit, without (mu_limit)", show.number(self.mu_limit)),
+            ("expectation in the limit (β₀)", in_words(self.mean)),
+            ("limit, with a bias (β_limit)", show.number(self.beta_limit)),
+            ("limit, without (μ_limit)", show.number(self.mu_limit)),
         ]
-        return show.card("Limit meta-analysis", header=("", "mu"), rows=rows, notes=(self.sentence,))
+        return show.card("Limit meta-analysis", header=("", "μ"), rows=rows, answer=show.greek(self.sentence))
 
 
 def limit_meta_analysis(effects: Effects, *, tau2: str = "REML") -> LimitMetaAnalysis:

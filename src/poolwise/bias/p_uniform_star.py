@@ -78,16 +78,16 @@ class PUniformStar:
     sentence: str
 
     def __str__(self) -> str:
-        return self.sentence
+        return show.greek(self.sentence)
 
     def __repr__(self) -> str:
         """One line: mean, tau, test."""
-        return f"<PUniformStar: mu = {in_words(self.mean)}, tau = {show.number(self.tau)}>"
+        return f"<PUniformStar: μ = {in_words(self.mean)}, τ = {show.number(self.tau)}>"
 
     def _repr_html_(self) -> str:
         """Mean, heterogeneity and test, compact."""
-        rows = [("mu", in_words(self.mean)), ("tau", show.number(self.tau)), ("p, no bias", show.chance(self.p_value))]
-        return show.card("p-uniform*", header=("", "estimate"), rows=rows, notes=(self.sentence,))
+        rows = [("μ", in_words(self.mean)), ("τ", show.number(self.tau)), ("p, no bias", show.chance(self.p_value))]
+        return show.card("p-uniform*", header=("", "estimate"), rows=rows, answer=show.greek(self.sentence))
 
 
 def p_uniform_star(effects: Effects, *, direction: Direction, alpha: float = 0.05) -> PUniformStar:

@@ -84,7 +84,7 @@ class PrecisionEffect:
         return (
             f"{self.method} (k = {self.effects.k}): adjusted under the model that effects change in a line with the "
             f"{self.predictor}, the mean "
-            f"effect is {show.number(self.estimate.point)}, 95 % {self.estimate.interval_kind()} interval {limits} "
+            f"effect is {show.number(self.estimate.point)}, 95 % {show.kind(self.estimate.interval_kind())} {limits} "
             f"({self.effects.scale.label}{self.estimate.test and f'; {self.estimate.test}'})."
         )
 
@@ -109,7 +109,7 @@ class PrecisionEffect:
 
     def _repr_html_(self) -> str:
         """Estimate, slope and the sentences, compact."""
-        kind = self.estimate.interval_kind()
+        kind = show.kind(self.estimate.interval_kind())
         p = f"p {show.probability(self.slope_p)}"
         rows = [
             ("mean effect", show.number(self.estimate.point), show.interval(*self.estimate.interval(0.95)), kind),
@@ -117,6 +117,7 @@ class PrecisionEffect:
         ]
         return show.card(
             self.method,
+            answer=self._answer,
             facts=(self.effects.title, self.effects.counted, f"on the {self.predictor}"),
             header=("", "estimate", "95 % confidence interval", "kind, or test of no slope"),
             rows=rows,
@@ -178,8 +179,8 @@ class PetPeese:
         return (
             f"PET-PEESE (k = {self.effects.k}): PET's one-sided test {says} in the {self.direction} direction (p "
             f"{show.probability(self.p_value)}, level {self.alpha:g}), so that {self.chosen} answers: adjusted under "
-            f"its model, the mean effect is {show.number(self.estimate.point)}, 95 % {self.estimate.interval_kind()} "
-            f"interval {limits} ({self.effects.scale.label})."
+            f"its model, the mean effect is {show.number(self.estimate.point)}, 95 % "
+            f"{show.kind(self.estimate.interval_kind())} {limits} ({self.effects.scale.label})."
         )
 
     @property
@@ -213,10 +214,11 @@ class PetPeese:
         ]
         return show.card(
             "PET-PEESE",
+            answer=self._choice,
             facts=(self.effects.title, self.effects.counted, f"{self.direction} direction"),
             header=("", "mean effect", "95 % confidence interval", "test of no effect"),
             rows=rows,
-            notes=(self._choice, *self._rest),
+            notes=self._rest,
         )
 
 

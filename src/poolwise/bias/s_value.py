@@ -71,15 +71,15 @@ class WorstCase:
     sentence: str
 
     def __str__(self) -> str:
-        return self.sentence
+        return show.greek(self.sentence)
 
     def __repr__(self) -> str:
         """One line: the mean of how many studies."""
-        return f"<WorstCase: mu = {in_words(self.mean)} by {_estimates(self.nonaffirmative)} not affirmative>"
+        return f"<WorstCase: μ = {in_words(self.mean)} by {_estimates(self.nonaffirmative)} not affirmative>"
 
     def _repr_html_(self) -> str:
         """The sentence as a card."""
-        return show.card("Worst case of selection", notes=(self.sentence,))
+        return show.card("Worst case of selection", answer=show.greek(self.sentence))
 
 
 @final
@@ -124,7 +124,7 @@ class SValue:
     sentence: str
 
     def __str__(self) -> str:
-        return self.sentence
+        return show.greek(self.sentence)
 
     def __repr__(self) -> str:
         """One line: both S-values."""
@@ -134,7 +134,8 @@ class SValue:
         """The means without and with endless selection, compact."""
         rows = [("as observed", in_words(self.observed)), ("worst case", in_words(self.worst_case.mean))]
         facts = (f"S = {show.number(self.point, 2)}", f"of the limit {show.number(self.limit, 2)}")
-        return show.card("S-value", facts=facts, header=("selection", "mu"), rows=rows, notes=(self.sentence,))
+        sentence = show.greek(self.sentence)
+        return show.card("S-value", answer=sentence, facts=facts, header=("selection", "μ"), rows=rows)
 
 
 SValue.curve = Lent("curve")  # type: ignore[assignment]
@@ -377,9 +378,9 @@ def _moved(name: str, ratio: float, worst: WorstCase, threshold: float) -> str:
         return f"{name} does not lie beyond {threshold:g} even without selection"
     if ratio == np.inf:
         return (
-            f"no ratio, however large, moves {name} to {threshold:g}: it would not get there by the "
-            f"{_estimates(worst.nonaffirmative)} that {'is' if worst.nonaffirmative == 1 else 'are'} not affirmative "
-            f"alone, mu = {in_words(worst.mean)}"
+            f"no selection for significance, however strong, would move {name} to {threshold:g}: at its strongest "
+            f"only the {_estimates(worst.nonaffirmative)} that {'is' if worst.nonaffirmative == 1 else 'are'} not "
+            f"significant in that direction would count, mu = {in_words(worst.mean)}"
         )
     times = f"{show.number(ratio, 2)} times"
     return f"significant results must be {times} as likely published as others to move {name} to {threshold:g}"

@@ -72,7 +72,7 @@ class TrimAndFill:
     sentence: str
 
     def __str__(self) -> str:
-        return self.sentence
+        return show.greek(self.sentence)
 
     def __repr__(self) -> str:
         """One line: the number and the side."""
@@ -84,7 +84,7 @@ class TrimAndFill:
             (words, str(result.effects.k), in_words(result["mu"]))
             for words, result in (("as observed", self.observed), ("with the filled-in studies", self.result))
         ]
-        return show.card("Trim and fill", header=("studies", "k", "mu"), rows=rows, notes=(self.sentence,))
+        return show.card("Trim and fill", header=("studies", "k", "μ"), rows=rows, answer=show.greek(self.sentence))
 
 
 def trim_and_fill(

@@ -58,12 +58,12 @@ class VeveaWoods:
     results: Mapping[str, Result] = field(repr=False)
 
     def __str__(self) -> str:
-        return self.sentence
+        return show.greek(self.sentence)
 
     def __repr__(self) -> str:
         """One line: how far the mean moves."""
         low, high = self.frame["mu"].min(), self.frame["mu"].max()
-        return f"<VeveaWoods: mu between {show.number(low)} and {show.number(high)}>"
+        return f"<VeveaWoods: μ between {show.number(low)} and {show.number(high)}>"
 
     def _repr_html_(self) -> str:
         """The table as a card."""
@@ -73,8 +73,8 @@ class VeveaWoods:
             (row["selection"], show.number(row["mu"]), limit, show.number(row["tau"]))
             for row, limit in zip(shown, limits, strict=True)
         ]
-        header = ("weights", "mu", f"{show.level(float(self.frame['prob'].iloc[0]))} interval", "tau")
-        return show.card("Weights that are assumed", header=header, rows=rows, notes=(self.sentence,))
+        header = ("weights", "μ", f"{show.level(float(self.frame['prob'].iloc[0]))} interval", "τ")
+        return show.card("Weights that are assumed", header=header, rows=rows, answer=show.greek(self.sentence))
 
 
 def vevea_woods(effects: Effects, *, direction: Literal["positive", "negative"], prob: float = 0.95) -> VeveaWoods:

@@ -51,7 +51,7 @@ class AveragedAgain:
 
     def __repr__(self) -> str:
         """One line: how many averages, what they are about."""
-        return f"<AveragedAgain: {len(self.frame) // 2} averages; {self.sentences[0]}>"
+        return f"<AveragedAgain: {len(self.frame) // 2} averages; {show.greek(self.sentences[0])}>"
 
     def _repr_html_(self) -> str:
         """Both posteriors of mu and the Bayes factors, compact."""
@@ -69,11 +69,21 @@ class AveragedAgain:
         first = self.frame.iloc[0]
         return show.card(
             "An average over models, again",
-            facts=(f"{first['data']} data", f"{show.percent(first['prob'])}, {first['interval']}", str(first["prior"])),
-            header=("changed", "posterior of mu", "median", "interval", *factors),
+            answer=show.greek(self.sentences[0]),
+            facts=(
+                f"{first['data']} data",
+                f"{show.level(first['prob'])} {show.kind(first['interval'])}",
+                show.prior(str(first["prior"])),
+            ),
+            header=("changed", "posterior of μ", "median", "interval", *map(_factor, factors)),
             rows=rows,
-            notes=self.sentences,
+            notes=[show.greek(each) for each in self.sentences[1:]],
         )
+
+
+def _factor(column: str) -> str:
+    """The head of a column of Bayes factors: ``"log10 BF, effect"``."""
+    return f"log10 BF, {column.removeprefix('log10_bf[').removesuffix(']')}"
 
 
 def without_each(

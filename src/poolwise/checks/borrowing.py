@@ -54,9 +54,13 @@ class Borrowing:
         """One line: outcomes, data."""
         return f"<Borrowing: {len(self.frame)} outcomes, {self.frame['data'].iloc[0]} data>"
 
+    def __str__(self) -> str:
+        """The sentence, wrapped to the width of the terminal."""
+        return show.wrapped([show.greek(self.sentence)])
+
     def _repr_html_(self) -> str:
         """The intervals of mu jointly and alone, and the sentence, compact."""
-        level = show.percent(self.prob)
+        level = show.level(self.prob)
         rows = [
             (
                 row["outcome"],
@@ -72,10 +76,11 @@ class Borrowing:
         first = self.frame.iloc[0]
         return show.card(
             "Borrowing between outcomes",
-            facts=(f"{first['data']} data", f"{level}, {first['interval']}"),
-            header=("outcome", "k", "mu, joint", "interval", "mu, alone", "interval", "precision borrowed"),
+            answer=show.greek(self.sentence),
+            facts=(f"{first['data']} data", f"{level} {show.kind(first['interval'])}"),
+            header=("outcome", "k", "μ, joint", "interval", "μ, alone", "interval", "precision borrowed"),
             rows=rows,
-            notes=(self.sentence, f"joint prior: {first['prior']}", f"alone: {first['prior_alone']}"),
+            notes=(f"joint prior: {show.prior(first['prior'])}", f"alone: {show.prior(first['prior_alone'])}"),
         )
 
 
@@ -195,7 +200,7 @@ def borrowed_sentence(frame: pd.DataFrame, mu: str = "mu") -> str:
         text = (
             f"Most is borrowed by {most['outcome']} (k = {most['k']}): {show.percent(share)} of the precision "
             f"of its {mu} comes from the other outcomes and from the prior that ties them, which moves it by "
-            f"{show.number(shift, 2)} sd."
+            f"{show.number(shift, 2)} of its standard deviations."
         )
     lost = frame.loc[frame["mu_borrowed"] < -NOTICED, "outcome"].tolist()
     if lost:

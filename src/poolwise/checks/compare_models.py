@@ -48,19 +48,24 @@ class ModelComparison:
         """One line: the sentence."""
         return f"<ModelComparison: {self.sentences[0]}>"
 
+    def __str__(self) -> str:
+        """What it has to say, wrapped to the width of the terminal."""
+        return show.wrapped(self.sentences)
+
     def _repr_html_(self) -> str:
         """The ranks, compact."""
         rows = [
-            (row["label"], show.number(row["elpd"], 2), show.number(row["elpd_diff"], 2), show.number(row["dse"], 2),
-             show.number(row["weight"], 2))
+            (show.method(row["label"]), show.number(row["elpd"], 2), show.number(row["elpd_diff"], 2),
+             show.number(row["dse"], 2), show.number(row["weight"], 2))
             for _, row in self.frame.iterrows()
         ]  # fmt: skip
         return show.card(
             "Comparison of models",
+            answer=self.sentences[0],
             facts=(f"{self.frame['units'].iloc[0]} units left out one at a time", f"{self.frame['data'].iloc[0]} data"),
             header=("model", "elpd", "difference", "its se", "stacking weight"),
             rows=rows,
-            notes=self.sentences,
+            notes=self.sentences[1:],
         )
 
 

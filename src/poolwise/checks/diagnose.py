@@ -68,7 +68,8 @@ class Diagnosis:
         ]
         advice = tuple(words for words in self.frame["advice"] if words)
         header = ("check", "found", "asked for", "where", "verdict")
-        return show.card("Diagnosis", facts=(), header=header, rows=rows, notes=(self.sentence, *advice, *self.notes))
+        sentence = show.greek(self.sentence)
+        return show.card("Diagnosis", answer=sentence, header=header, rows=rows, notes=(*advice, *self.notes))
 
 
 def diagnose(result: Result) -> Diagnosis:
@@ -216,7 +217,9 @@ def _diagnosis(result: Result, frame: pd.DataFrame, parameters: pd.DataFrame) ->
     if len(failed):
         return Diagnosis(frame, parameters, False, f"Do not rely on '{result.label}': {listing(failed)} failed.", notes)
     if not _sampled(result):
-        return Diagnosis(frame, parameters, True, f"'{result.label}' has no sampler: its draws are independent.", notes)
+        return Diagnosis(
+            frame, parameters, True, f"{show.method(result.label)}: no sampler, draws are independent.", notes
+        )
     but = f", though the sampler was slow ({listing(slow)})" if len(slow) else ""
     but += ", though limits are noisy: more draws would move them" if len(noisy) else ""
     passes = len(frame) - len(slow) - len(noisy)

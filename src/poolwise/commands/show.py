@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print it in labelled lines."""
+    from poolwise import show
     from poolwise.analysis import load_analysis
-    from poolwise.show import level
 
     analysis = load_analysis(chosen.file)
     over = "" if analysis.tables is None else f"ranges over {len(analysis.tables)} tables of "
@@ -33,17 +33,17 @@ def run(chosen: argparse.Namespace) -> int:
     rows = [
         ("question", analysis.question),
         *_labelled("data", _tables_words(analysis) or [_data_words(analysis.effects)]),
-        *_labelled("model", analysis.statement()),
+        *_labelled("model", [show.statement(line) for line in analysis.statement()]),
         *_labelled("fits", [_fit_words(number, fit) for number, fit in enumerate(analysis.fits, start=1)]),
         ("prior panel", _panel_words(analysis)),
         *_bias_words(analysis),
         *_refit_words(analysis),
         *_simulation_words(analysis),
-        ("report", f"{over}{level(analysis.prob)} intervals{region}"),
+        ("report", f"{over}{show.level(analysis.prob)} intervals{region.replace('-', '−')}"),
     ]
-    print(analysis.title)
+    print(show.wrapped([analysis.title]))
     for name, text in rows:
-        print(f"  {name:<12} {text}")
+        print(show.hanging(f"  {name:<12} ", text))
     return OK
 
 
@@ -84,22 +84,27 @@ def _tables_words(analysis: Analysis) -> list[str]:
 
 
 def _fit_words(number: int, fit: PlannedFit) -> str:
-    """A fit in one line: the model, the engine, the settings that a file can choose, the priors."""
+    """A fit: the model with its estimator and interval, the engine, the settings that a file can choose, the priors."""
+    from poolwise import show
     from poolwise.engines.closed_form import ClosedForm
+    from poolwise.fit import fit_words
     from poolwise.model import prior_words
 
-    settings = [f"{name} {value}" for name, value in fit.settings.items() if value is not None]
-    priors = () if isinstance(fit.engine, ClosedForm) else (prior_words(fit.model),)
-    return f"{number}. {', '.join((fit.model.label, fit.engine.label, *settings, *priors))}"
+    named = ("tau2", "interval")  # which are among the words of the fit
+    settings = [f"{name} {value}" for name, value in fit.settings.items() if value is not None and name not in named]
+    priors = () if isinstance(fit.engine, ClosedForm) else (show.prior(prior_words(fit.model)),)
+    return f"{number}. {', '.join((fit_words(fit.model, fit.engine), *settings, *priors))}"
 
 
 def _panel_words(analysis: Analysis) -> str:
+    from poolwise import show
+
     if analysis.panel is None:
         return "none"
     priors = analysis.panel.priors
-    which = ", ".join(str(prior) for prior in priors) if priors else f"the panel for {analysis.effects.scale}"
+    which = ", ".join(str(prior) for prior in priors) if priors else f"the panel for the {analysis.effects.scale.label}"
     few = " (not asked for, but there are too few studies to do without)" if analysis.panel.unasked else ""
-    return f"{which}; mu ~ {analysis.panel.mu}{few}"
+    return f"{show.prior(f'{which}; mu ~ {analysis.panel.mu}')}{few}"
 
 
 def _bias_words(analysis: Analysis) -> list[tuple[str, str]]:
@@ -126,7 +131,7 @@ def _simulation_words(analysis: Analysis) -> list[tuple[str, str]]:
     if planned is None:
         return []
     mu = ", ".join("the estimate" if value is None else f"{value:g}" for value in planned.mu)
-    words = f"mu {mu}; tau {', '.join(f'{value:g}' for value in planned.tau)}; {', '.join(planned.laws)} true effects"
+    words = f"μ {mu}; τ {', '.join(f'{value:g}' for value in planned.tau)}; {', '.join(planned.laws)} true effects"
     lines = [f"{words}; {planned.replications:,} tables of each truth, seed {planned.seed}"]
     lines += [name for name in planned.mechanisms if name != "none"]
     if planned.reconstructed:

@@ -210,6 +210,11 @@ class Averaged(NamedPosteriors):
                 )
         return pd.DataFrame(rows)
 
+    def _unknown_before(self, name: str) -> float:
+        """The prior probability of the models that leave mu, or tau, unknown."""
+        stated = "null" if name == "mu" else "common"
+        return sum(share for model, share in self.prior_probabilities.items() if stated not in model)
+
     @property
     def sentences(self) -> tuple[str, ...]:
         """What there is to say, a sentence each."""
@@ -223,9 +228,14 @@ class Averaged(NamedPosteriors):
     def __repr__(self) -> str:
         """One line: the two inclusion Bayes factors, studies, data."""
         return (
-            f"<Averaged: {self.effect.words} (log10 {self.effect.log10:.2f}), {self.heterogeneity.words} "
-            f"(log10 {self.heterogeneity.log10:.2f}), under {self.prior}, k = {self.effects.k}, {self.data_label} data>"
+            f"<Averaged: {show.greek(self.effect.words)} (log10 {self.effect.log10:.2f}), "
+            f"{show.greek(self.heterogeneity.words)} (log10 {self.heterogeneity.log10:.2f}), "
+            f"under {show.prior(self.prior)}, k = {self.effects.k}, {self.data_label} data>"
         )
+
+    def __str__(self) -> str:
+        """What the data say of an effect and of heterogeneity, and how large the effect is, wrapped."""
+        return show.wrapped(self.sentences[:4])
 
     def _repr_html_(self) -> str:
         """Averaged and conditional posteriors side by side, and the sentences, compact."""
@@ -246,8 +256,15 @@ class Averaged(NamedPosteriors):
             facts=(self.effects.title, f"k = {self.effects.k}", f"{self.data_label} data", "credible (equal-tailed)"),
             header=("quantity", "posterior", "median", "95 % interval", "P(exactly 0)"),
             rows=rows,
-            strips=together(reading.strip(self.effects, name, self[name], priors.get(name)) for name in ("mu", "tau")),
-            notes=(f"scale: {self.effects.scale}; prior: {self.prior}", f"status: {self.status}", *self.sentences),
+            strips=together(
+                reading.strip(self.effects, name, self[name], priors.get(name), share=self._unknown_before(name))
+                for name in ("mu", "tau")
+            ),
+            notes=(
+                f"table: {self.effects.scale.label}; prior: {show.prior(self.prior)}",
+                f"status: {show.status_within(self.status)}",
+                *self.sentences,
+            ),
         )
 
 

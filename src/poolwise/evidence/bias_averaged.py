@@ -267,6 +267,12 @@ class BiasAveraged(NamedPosteriors):
         near = (np.abs(z[:, None] + ndtri(self.cuts)) < NEAR).any(axis=1)
         return tuple(label for label, close in zip(self.effects.labels, near, strict=True) if close)
 
+    def _unknown_before(self, name: str) -> float:
+        """The prior probability of the models that leave mu, or tau, unknown."""
+        prior = self.models["prior"].to_numpy()
+        inside = having("effect" if name == "mu" else "heterogeneity", self.components)
+        return float(prior[inside].sum() / prior.sum())
+
     @property
     def sentences(self) -> tuple[str, ...]:
         """What there is to say, a sentence each."""
@@ -284,7 +290,7 @@ class BiasAveraged(NamedPosteriors):
 
     def __str__(self) -> str:
         """The verdict."""
-        return self.verdict
+        return show.greek(self.verdict)
 
     def __repr__(self) -> str:
         """One line: the inclusion Bayes factors, studies, direction."""
@@ -318,8 +324,11 @@ class BiasAveraged(NamedPosteriors):
             ),
             header=("quantity", "posterior", "median", "95 % interval", "P(exactly 0, or weight 1)"),
             rows=rows,
-            strips=together(reading.strip(self.effects, name, self[name], priors.get(name)) for name in ("mu", "tau")),
-            notes=(f"scale: {self.effects.scale}; prior: {self.prior}", *self.sentences),
+            strips=together(
+                reading.strip(self.effects, name, self[name], priors.get(name), share=self._unknown_before(name))
+                for name in ("mu", "tau")
+            ),
+            notes=(f"table: {self.effects.scale.label}; prior: {show.prior(self.prior)}", *self.sentences),
         )
 
 

@@ -100,14 +100,21 @@ class BayesFactor:
 
     def __repr__(self) -> str:
         """One line: the Bayes factor, its logarithm, the words."""
-        return f"<BayesFactor {self.text} (log10 {self.log10:.3f}): {self.words}>"
+        return f"<BayesFactor {self.text} (log10 {self.log10:.3f}): {show.greek(self.words)}>"
 
     def _repr_html_(self) -> str:
         """The Bayes factor and its words, compact."""
         return show.card(
-            f"Bayes factor: {self.words}",
+            f"Bayes factor: {show.greek(self.words)}",
             header=("of", "over", "Bayes factor", "log10"),
-            rows=((self.one, self.other, self.text, show.number(self.log10)),),
+            rows=(
+                (
+                    show.greek(show.method(self.one)),
+                    show.greek(show.method(self.other)),
+                    self.text,
+                    show.number(self.log10),
+                ),
+            ),
             notes=("A Bayes factor depends on the priors of both models.",),
         )
 

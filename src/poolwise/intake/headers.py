@@ -12,8 +12,8 @@ _FIRST, _SECOND = (
     for words in (
         "1 1i g1 group1 grp1 e t tx trt treat treated treatment treatmentgroup exp experimental experimentalgroup int "
         "intervention interventiongroup active interventionsgruppe versuchsgruppe ig vg traitement tratamiento "
-        "interventie interventiegroep ge gi cbt act dbt emdr ipt "
-        "mbct drug verum grupoexperimental grupointervencion gruppointervento",
+        "interventie interventiegroep ge gi therapy therapygroup therapie therapiegruppe behandlung behandlungsgruppe "
+        "cbt act dbt emdr ipt mbct drug verum grupoexperimental grupointervencion gruppointervento",
         "2 2i g2 group2 grp2 c ctrl ctl con control controls controlgroup comparison comparator comparisongroup "
         "placebo pbo gc grupocontrol gruppocontrollo "
         "kontrollgruppe kontrolle kg temoin controle controlegroep kontroll wl wlc tau "
@@ -329,7 +329,8 @@ def _of_both_groups(found: Mapping[str, str | None]) -> dict[str, str]:
     >>> _of_both_groups({"M (SD) T": "m1 sd1", "n": "n", "M (SD) C": "m2 sd2", "n.1": "n1"})
     {'n': 'n1', 'n.1': 'n2'}
     """
-    headers, own = list(found), {}
+    headers = list(found)
+    own: dict[str, str] = {}
     for header in headers:
         again = f"{header}.1"
         statistic = found[header]

@@ -171,7 +171,7 @@ def count_remarks(k: int, allow_single: bool, lost: str = "") -> tuple[Remark, .
     if k >= 5:
         return ()
     few = f"only {k} {'study' if k == 1 else 'studies'}, fewer than 5: a prediction interval is very uncertain"
-    advice = "the prior for tau matters; show the prior panel, never one prior alone"
+    advice = "the prior on the heterogeneity matters; show the prior panel, never one prior alone"
     return (Remark(f"{few} and {advice}", warn=False),)
 
 

@@ -23,6 +23,8 @@ class Assumption(Protocol):
     ----------
     kind_in_files : str
         What an analysis file calls it: ``kind = "random-effects"``. The other keys of the file are the model's fields.
+    purpose : str
+        What it is for, in a line.
     always_needs : frozenset of str
         What it needs of an engine whatever its settings, in the words of `needs`.
     may_need : mapping of str to callable
@@ -30,6 +32,7 @@ class Assumption(Protocol):
     """
 
     kind_in_files: ClassVar[str]
+    purpose: ClassVar[str] = ""
     always_needs: ClassVar[frozenset[str]] = frozenset()
     may_need: ClassVar[Needs] = {}
 

@@ -69,6 +69,7 @@ class CrossedEffects(Assumption):
     """
 
     kind_in_files: ClassVar[str] = "crossed-effects"
+    purpose: ClassVar[str] = "effects that share laboratories, countries or scales, which are not nested"
     always_needs: ClassVar[frozenset[str]] = frozenset({CROSSED})
     factors: Sequence[str]
     mu: Prior | None = None
@@ -216,6 +217,7 @@ class CorrelatedOutcomes(Assumption):
     """
 
     kind_in_files: ClassVar[str] = "correlated-outcomes"
+    purpose: ClassVar[str] = "outcomes that correlate within and between studies"
     always_needs: ClassVar[frozenset[str]] = frozenset({CORRELATED})
     by: str = "outcome"
     cluster: str = "study"

@@ -65,6 +65,7 @@ class BinomialNormal(Assumption):
     """
 
     kind_in_files: ClassVar[str] = "binomial-normal"
+    purpose: ClassVar[str] = "events and totals, with rare events and empty cells as they are"
     always_needs: ClassVar[frozenset[str]] = frozenset({COUNTS})
     measure: str | None = None
     mu: Prior | None = None
@@ -148,6 +149,7 @@ class PoissonNormal(Assumption):
     """
 
     kind_in_files: ClassVar[str] = "poisson-normal"
+    purpose: ClassVar[str] = "events in person-time, as counts"
     always_needs: ClassVar[frozenset[str]] = frozenset({COUNTS})
     mu: Prior | None = None
     tau: Prior | None = None

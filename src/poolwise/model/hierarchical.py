@@ -104,6 +104,7 @@ class ThreeLevel(Assumption):
     """
 
     kind_in_files: ClassVar[str] = "three-level"
+    purpose: ClassVar[str] = "several effects from one study"
     always_needs: ClassVar[frozenset[str]] = frozenset({CLUSTERS})
     cluster: str = "study"
     mu: Prior | None = None
@@ -298,6 +299,7 @@ class JointOutcomes(Assumption):
     """
 
     kind_in_files: ClassVar[str] = "joint-outcomes"
+    purpose: ClassVar[str] = "several outcomes that lend each other strength"
     always_needs: ClassVar[frozenset[str]] = frozenset({EXCHANGEABLE})
     mu: Prior | None = None
     mu_spread: Prior | None = None

@@ -38,6 +38,7 @@ class CommonEffect(Assumption):
     """
 
     kind_in_files: ClassVar[str] = "common-effect"
+    purpose: ClassVar[str] = "one true effect behind all studies"
     mu: Prior | None = None
 
     def __post_init__(self) -> None:
@@ -121,6 +122,7 @@ class RandomEffects(Assumption):
     """
 
     kind_in_files: ClassVar[str] = "random-effects"
+    purpose: ClassVar[str] = "true effects that vary between studies: the usual question"
     mu: Prior | None = None
     tau: Prior | None = None
     tau_fixed: float | None = None

@@ -106,6 +106,7 @@ class MetaRegression(Assumption):
     """
 
     kind_in_files: ClassVar[str] = "meta-regression"
+    purpose: ClassVar[str] = "whether the effect changes with properties of the studies"
     may_need: ClassVar[Needs] = {
         UNCERTAIN: lambda model: model.takes_uncertain,
         POOLED: lambda model: bool(model.pooled),
@@ -288,6 +289,7 @@ class Subgroups(Assumption):
     """
 
     kind_in_files: ClassVar[str] = "subgroups"
+    purpose: ClassVar[str] = "the mean effect in each group, and how groups differ"
     may_need: ClassVar[Needs] = {EXCHANGEABLE: lambda model: model.heterogeneity == "exchangeable"}
     by: str
     mu: Prior | None = None
@@ -444,6 +446,7 @@ class LocationScale(Assumption):
     """
 
     kind_in_files: ClassVar[str] = "location-scale"
+    purpose: ClassVar[str] = "whether the spread of true effects, too, changes with properties of the studies"
     always_needs: ClassVar[frozenset[str]] = frozenset({SCALE_MODERATORS})
     scale: str | Sequence[str]
     moderators: str | Sequence[str] = "~ 1"

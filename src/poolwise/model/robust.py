@@ -52,6 +52,7 @@ class StudentTRandomEffects(Assumption):
     """
 
     kind_in_files: ClassVar[str] = "student-t"
+    purpose: ClassVar[str] = "true effects with heavy tails"
     always_needs: ClassVar[frozenset[str]] = frozenset({HEAVY_TAILED})
     mu: Prior | None = None
     tau: Prior | None = None
@@ -122,6 +123,7 @@ class SkewNormalRandomEffects(Assumption):
     """
 
     kind_in_files: ClassVar[str] = "skew-normal"
+    purpose: ClassVar[str] = "true effects that lie further out on one side"
     always_needs: ClassVar[frozenset[str]] = frozenset({SKEWED})
     mu: Prior | None = None
     tau: Prior | None = None
@@ -188,6 +190,7 @@ class ContaminatedRandomEffects(Assumption):
     """
 
     kind_in_files: ClassVar[str] = "contaminated"
+    purpose: ClassVar[str] = "a few studies that may be unlike the others"
     always_needs: ClassVar[frozenset[str]] = frozenset({OUTLYING})
     mu: Prior | None = None
     tau: Prior | None = None

@@ -103,6 +103,7 @@ class StepSelection(SelectionModel):
     """
 
     kind_in_files: ClassVar[str] = "step-selection"
+    purpose: ClassVar[str] = "a mean freed of selection by steps of the p-value"
     always_needs: ClassVar[frozenset[str]] = frozenset({SELECTED_BY_STEPS})
     may_need: ClassVar[Needs] = {
         SELECTED_MODERATORS: lambda model: model.moderators is not None,
@@ -281,6 +282,7 @@ class WeightFunction(SelectionModel):
     """
 
     kind_in_files: ClassVar[str] = "weight-function"
+    purpose: ClassVar[str] = "a mean freed of selection that fades smoothly with the p-value"
     always_needs: ClassVar[frozenset[str]] = frozenset({SELECTED})
     kind: Kind
     _: KW_ONLY

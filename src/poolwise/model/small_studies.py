@@ -141,6 +141,7 @@ class PET(SmallStudies):
     """
 
     kind_in_files: ClassVar[str] = "pet"
+    purpose: ClassVar[str] = "a mean freed of small-study effects that grow with the standard error"
 
     def slope_prior(self, unit: float | None) -> Prior:
         """HalfCauchy(1), whatever the unit of the effects."""
@@ -194,6 +195,7 @@ class PEESE(SmallStudies):
     """
 
     kind_in_files: ClassVar[str] = "peese"
+    purpose: ClassVar[str] = "a mean freed of small-study effects that grow with the sampling variance"
 
     def slope_prior(self, unit: float | None) -> Prior | None:
         """HalfCauchy(5 / unit)."""

@@ -113,9 +113,11 @@ def _groups(content: Content) -> tuple[str, ...]:
         each = [
             f"{_point(result[name], scale)} ({limits(result[name], scale, prob)}) for {inside(name)}" for name in means
         ]
+        many = "mean" in scale.natural_label.split()  # a mean of standardised mean differences
+        what = "mean effect" if many else f"mean {scale.natural_label}"
+        measure = f"{scale.natural_label}, " if many else ""
         said.append(
-            f"Over {content.effects.counted}, the mean {scale.natural_label} ({level(prob)} {kind} interval) is "
-            f"{_and(each)}."
+            f"Over {content.effects.counted}, the {what} ({measure}{level(prob)} {kind} interval) is {_and(each)}."
         )
         said += _sides(means, content)
         said += _few(means, content)
@@ -178,15 +180,20 @@ def _slopes(content: Content) -> tuple[str, ...]:
     reading = scale if scale.is_ratio else None
     effect = scale.natural_label if scale.is_ratio else scale.label
     verb = "is multiplied by" if scale.is_ratio else "changes by"
-    each = [f"{_of(result[name], reading, prob)} with {inside(name)}" for name in names]
-    said = [f"Over {content.effects.counted}, per unit the {effect} {verb} {_and(each)}."]
+    each = [f"{_of(result[name], reading, prob)} {_per(inside(name))}" for name in names]
+    said = [f"Over {content.effects.counted}, the {effect} {verb} {_and(each)}."]
     found = {name: one for name in names if isinstance(one := result[name], Distribution)}
     signs = [
-        f"{'falls' if side == 'below' else 'rises'} with {inside(name)} is {chance_said(size)}"
+        f"that it {'falls' if side == 'below' else 'rises'} with {inside(name)} is {chance_said(size)}"
         for name, (side, size) in ((name, likelier(one, 0.0)) for name, one in found.items())
     ]
-    said += [f"The posterior probability that it {_and(signs)}."] if signs else []
+    said += [f"The posterior probability {_and(signs)}."] if signs else []
     return tuple(said)
+
+
+def _per(moderator: str) -> str:
+    """What a coefficient is for: a unit of a moderator, or a level of one, which stands in brackets."""
+    return f"with {moderator}" if "[" in moderator else f"per unit of {moderator}"
 
 
 def _of(quantity: Quantity, scale: Scale | None, prob: float) -> str:

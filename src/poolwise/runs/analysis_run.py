@@ -13,7 +13,7 @@ from poolwise.analysis.record import Analysis, PlannedFit
 from poolwise.engines.nuts import NUTS
 from poolwise.engines.nuts.stored_draws import name_of
 from poolwise.errors import AnalysisError, MissingQuantityError, nearest, shown
-from poolwise.fit import fit
+from poolwise.fit import fit, fit_words
 from poolwise.model import JointOutcomes
 from poolwise.result import Result
 from poolwise.runs.simulation_run import tried_in
@@ -238,7 +238,7 @@ def _over_tables(
 
 
 def _words(planned: PlannedFit) -> str:
-    return planned.label or f"{planned.model.label}, {planned.engine.label}"
+    return fit_words(planned.model, planned.engine, planned.label)
 
 
 def _fitted(analysis: Analysis, planned: PlannedFit, kept: KeptFits) -> Result:

@@ -85,7 +85,7 @@ class Cumulative:
         made = ", reconstructed" if self.effects.reconstructed else ""
         return (
             f"<Cumulative by {self.order}: {int(frame['step'].max())} steps, k = {self.effects.k}{made}, the answer "
-            f"about {self.quantity} stands since step {self.settled} ({name})>"
+            f"about {show.symbol(self.quantity)} stands since step {self.settled} ({name})>"
         )
 
     def _repr_html_(self) -> str:
@@ -104,10 +104,11 @@ class Cumulative:
         header = ("study added", "k", show.symbol(self.quantity), f"{show.level(self.prob)} interval", "τ")
         return show.card(
             f"Cumulative by {self.order}",
+            answer=self.sentence,
             facts=(self.effects.title, show.method(self.label), f"{self.effects.data_label} data"),
             header=(*header, f"P(> {self.threshold:g})"),
             rows=rows,
-            notes=(self.sentence, self.caveat),
+            notes=(self.caveat,),
         )
 
 

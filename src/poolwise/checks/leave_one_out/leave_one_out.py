@@ -83,6 +83,10 @@ class LeaveOneOut:
         """One line: studies, elpd."""
         return f"<LeaveOneOut: k = {len(self.frame)}, elpd = {show.number(self.elpd)}>"
 
+    def __str__(self) -> str:
+        """What it has to say, wrapped to the width of the terminal."""
+        return show.wrapped(self.sentences)
+
     def _repr_html_(self) -> str:
         """The estimates beside what the others expect, compact."""
         rows = [
@@ -96,13 +100,14 @@ class LeaveOneOut:
             for _, row in self.frame.iterrows()
         ]
         first = self.frame.iloc[0]
-        level = show.percent(first["prob"])
+        level = show.level(first["prob"])
         return show.card(
             "Leave-one-out",
-            facts=(f"elpd = {show.number(self.elpd)}", f"{first['data']} data", str(first["prior"])),
-            header=("study", "estimate", "expected", f"{level}, {first['interval']}", "conflict p"),
+            answer=self.sentences[-1],
+            facts=(f"elpd = {show.number(self.elpd)}", f"{first['data']} data", show.prior(str(first["prior"]))),
+            header=("study", "estimate", "expected", f"{level} {show.kind(first['interval'])}", "conflict p"),
             rows=rows,
-            notes=self.sentences,
+            notes=self.sentences[:-1],
         )
 
 

@@ -114,9 +114,13 @@ class PriorPanel:
         verdict = show.greek(self.verdict)
         return f"<PriorPanel: {verdict}, {len(self.frame)} priors on τ, k = {self.k}, {self.data} data>"
 
+    def __str__(self) -> str:
+        """What it has to say, wrapped to the width of the terminal."""
+        return show.wrapped(self.sentences)
+
     def _repr_html_(self) -> str:
         """The intervals of mu and tau under each prior, and the sentences, compact."""
-        level = show.percent(self.prob)
+        level = show.level(self.prob)
         rows = [
             (
                 show.prior(row["prior"]),
@@ -132,15 +136,16 @@ class PriorPanel:
         excluded = () if math.isnan(self.threshold) else (f"interval of {name} and {self.threshold:g}",)
         return show.card(
             f"Prior panel: {show.greek(self.verdict)}",
+            answer=self.sentence,
             facts=(
                 f"k = {self.k}",
                 f"{self.data} data",
                 f"{name} ~ {show.prior(self.frame['mu_prior'].iloc[0])}",
-                f"{level}, {kind}",
+                f"{level} {show.kind(kind)}",
             ),
             header=("prior on τ", name, f"{level} interval", "τ", f"{level} interval", *excluded),
             rows=rows,
-            notes=self.sentences,
+            notes=[each for each in self.sentences if each != self.sentence],
         )
 
 

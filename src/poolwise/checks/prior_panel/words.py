@@ -37,8 +37,8 @@ def verdict_sentence(frame: pd.DataFrame, reference: int, about: Subject) -> str
         return f"The scale has no value of no effect, and no threshold is given ({about.prior_words}). " + _spread(
             frame, about
         )
-    where = said(frame["excludes_zero"].iloc[reference], threshold)
-    interval, mu = interval_words(prob, about.quantity), show.prior(about.prior_words)
+    where = said(frame["excludes_zero"].iloc[reference]).removesuffix("0") + _at(threshold, about)
+    interval, mu = interval_words(prob, _named(about)), show.prior(about.prior_words)
     priors = list(frame["prior"])  # named as in the frame, to be found there
     spread = _spread(frame, about)
     if len(frame) == 1:
@@ -80,7 +80,10 @@ def tau_sentence(frame: pd.DataFrame) -> str:
 
 def _spread(frame: pd.DataFrame, about: Subject) -> str:
     threshold = float(frame["threshold"].iloc[0])
-    limits = f"Over the panel the lower limit {_runs(frame['mu_lower'])} and the upper limit {_runs(frame['mu_upper'])}"
+    limits = (
+        f"Over the panel the lower limit {_runs(frame['mu_lower'], about)} and the upper limit "
+        f"{_runs(frame['mu_upper'], about)}"
+    )
     if math.isnan(threshold):
         return f"{limits}." if len(frame) > 1 else f"There is one prior, tau ~ {show.prior(frame['prior'].iloc[0])}."
     if len(frame) == 1:
@@ -89,9 +92,28 @@ def _spread(frame: pd.DataFrame, about: Subject) -> str:
 
 
 def _unit(about: Subject) -> str:
-    """The scale of the limits, where people read the effect on another one."""
+    """The scale of the limits, where it is not the one on which people read the effect."""
     scale = about.effects.scale
-    return "" if scale.transform == "identity" else f" ({scale.label})"
+    return "" if scale.transform == "identity" or _natural(about) else f" ({scale.label})"
+
+
+def _natural(about: Subject) -> bool:
+    """Whether the quantity is a mean effect that people read on another scale than the one of the analysis."""
+    effect = about.quantity.startswith("mu") and not show.is_contrast(about.quantity)
+    return effect and about.effects.scale.transform != "identity"
+
+
+def _named(about: Subject) -> str:
+    """The quantity in words: the mean on the reading scale, with its level, or the symbol."""
+    if not _natural(about):
+        return about.quantity
+    level = about.quantity.partition("[")[1:]
+    return f"the mean {about.effects.scale.natural_label}{''.join(level)}"
+
+
+def _at(threshold: float, about: Subject) -> str:
+    """The threshold, on the scale on which the quantity is told."""
+    return f"{float(about.effects.scale.back(threshold)) if _natural(about) else threshold:.3g}".replace("-", "−")
 
 
 def _sides(frame: pd.DataFrame, about: Subject) -> str:
@@ -103,16 +125,13 @@ def _sides(frame: pd.DataFrame, about: Subject) -> str:
     for side in _SIDES:
         rows = sides[side]
         if len(rows):
-            place = show.side_said(side, _signed(threshold), about.effects.directions if effect else ("", ""))
+            place = show.side_said(side, _at(threshold, about), about.effects.directions if effect else ("", ""))
             under = "" if len(rows) == len(above) else f" under {len(rows)} of {len(above)} priors"
             said.append(f"{place} is {show.chances_said(float(rows.min()), float(rows.max()))}{under}")
-    return f"The probability that {about.quantity} is {', and that it is '.join(said)}"
+    return f"The probability that {'it' if _natural(about) else about.quantity} is {', and that it is '.join(said)}"
 
 
-def _signed(value: float) -> str:
-    return f"{value:g}".replace("-", "−")
-
-
-def _runs(values: Sequence[float] | pd.Series) -> str:
-    low, high = show.number(float(min(values)), 2), show.number(float(max(values)), 2)
+def _runs(values: Sequence[float] | pd.Series, about: Subject) -> str:
+    ends = [float(min(values)), float(max(values))]
+    low, high = (show.number(end, 2) for end in (about.effects.scale.back(ends) if _natural(about) else ends))
     return f"is {low} throughout" if low == high else f"runs from {low} to {high}"

@@ -13,7 +13,7 @@ import pandas as pd
 from poolwise import show
 from poolwise.bias.requirements import is_dependent, need_reported
 from poolwise.checks.publication_bias.methods import METHODS, Answer, Asked, Method
-from poolwise.checks.publication_bias.words import in_short, verdict
+from poolwise.checks.publication_bias.words import in_short, name, verdict
 from poolwise.effects import Effects
 from poolwise.errors import ModelError, PoolwiseError, PoolwiseWarning, shown
 from poolwise.lent import Lent
@@ -78,7 +78,7 @@ class PublicationBias:
         """One line: how many methods, and the range of their means."""
         frame = self.frame
         means = frame.loc[frame["role"].isin(("adjusted", "sensitivity")), "point"].dropna()
-        among = f", mu between {show.number(means.min())} and {show.number(means.max())}" if len(means) else ""
+        among = f", μ between {show.number(means.min())} and {show.number(means.max())}" if len(means) else ""
         silent = int((frame["status"] == NO_ANSWER).sum())
         return f"<PublicationBias: {len(frame)} answers{among}, {silent} without one, k = {self.effects.k}>"
 
@@ -90,18 +90,22 @@ class PublicationBias:
                 show.number(row["point"]),
                 show.interval(row["lower"], row["upper"]),
                 show.number(row["moved"]),
-                row["tested"],
+                show.greek(row["tested"]),
                 value_words(row["measure"], row["value"]),
-                row["reason"] or show.status(row["status"]),
+                "" if row["status"] == "ok" else show.status_within(row["status"]),
             )
             for row in self.frame.to_dict("records")
         ]
+        reasons = [
+            f"{name(row)}: {show.greek(row['reason'])}" for row in self.frame.to_dict("records") if row["reason"]
+        ]
         return show.card(
             "Publication bias",
+            answer=show.greek(self.sentence),
             facts=(self.effects.title, self.effects.counted, f"direction {self.direction}"),
-            header=("method", "mu", f"{show.level(self.prob)} interval", "moved", "about", "", "status"),
+            header=("method", "μ", f"{show.level(self.prob)} interval", "moved", "about", "", "status"),
             rows=rows,
-            notes=(self.sentence,),
+            notes=reasons,
         )
 
 

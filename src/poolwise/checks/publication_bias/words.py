@@ -35,8 +35,8 @@ def in_short(frame: pd.DataFrame, scale: Scale) -> str:
     known = [row for row in others if not math.isnan(row["lower"])]
     holding = sum(_side(row) == 0 for row in known)
     return (
-        f"Publication bias: by {_counted(others)} {_what(scale)} lies between {low} and {high}{''.join(plain[:1])}, "
-        f"{holding} of {len(known)} intervals hold {_null(scale)}, and no method dominates."
+        f"Publication bias: by {_counted(others)} {_what(scale)} lies between {low} and {high}{''.join(plain[:1])}; "
+        f"{holding} of {len(known)} intervals include {_null(scale)}. No method dominates."
     )
 
 
@@ -60,21 +60,21 @@ def verdict(frame: pd.DataFrame, asked: Asked) -> str:
     low, high = min(others, key=lambda row: row["point"]), max(others, key=lambda row: row["point"])
     scale = asked.effects.scale
     reach = (
-        f"by {_counted(others)}, {asked.direction} results being likelier to be published, it lies between "
-        f"{_end(low, asked)} and {_end(high, asked)}, and no method dominates"
+        f"By {_counted(others)}, {asked.direction} results being likelier to be published, it lies between "
+        f"{_end(low, asked)} and {_end(high, asked)}; no method dominates"
     )
     if not plain:
-        return f"There is no unadjusted mean; {reach}."
+        return f"There is no unadjusted mean. {reach}."
     first = plain[0]
     limits = show.interval(*scale.back([first["lower"], first["upper"]]).tolist())
-    kind = f"{show.level(asked.prob)} {first['interval']}"
-    unadjusted = f"{_what(scale)} is {_natural(first['point'], scale)} {limits} ({kind})"
-    return f"Unadjusted, {unadjusted}; {reach}; {_overturned(first, others, _ratio(frame), _null(scale))}."
+    kind = f"{show.level(asked.prob)} {show.kind(first['interval'])}"
+    unadjusted = f"{_what(scale)} is {_natural(first['point'], scale)} {limits}, {kind}"
+    return f"Unadjusted, {unadjusted}. {reach}. {_overturned(first, others, _ratio(frame), _null(scale))}."
 
 
 def _what(scale: Scale) -> str:
     """The mean in words of the reading scale."""
-    return "mu" if scale.transform == "identity" else f"the mean {scale.natural_label}"
+    return "the mean effect" if scale.transform == "identity" else f"the mean {scale.natural_label}"
 
 
 def _natural(value: float, scale: Scale) -> str:
@@ -108,7 +108,7 @@ def _overturned(first: Row, others: Sequence[Row], ratio: float, null: str) -> s
     side = _side(first)
     known = [row for row in others if not math.isnan(row["lower"])]
     falls = [row for row in known if _side(row) != side]
-    plain = f"unadjusted, the interval {SIDES[side]} {null}"
+    plain = f"Unadjusted, the interval {SIDES[side]} {null}"
     if not falls:
         return f"{plain}, and so it does by each of the {len(known)} that has an interval"
     by_assumption: dict[str, list[str]] = {}
@@ -123,7 +123,7 @@ def _overturned(first: Row, others: Sequence[Row], ratio: float, null: str) -> s
             f"; significant results would have to be {show.number(ratio, 2)} times as likely published as others "
             "(S-value of the limit)"
         )
-    return f"{plain}, which {len(falls)} of {len(known)} intervals do not: it is overturned if {told}"
+    return f"{plain}, which {len(falls)} of {len(known)} other intervals do not: that is overturned if {told}"
 
 
 def _side(row: Row) -> int:

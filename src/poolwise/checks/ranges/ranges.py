@@ -28,7 +28,7 @@ from poolwise.effects import Effects
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts.stored_draws import Folder
 from poolwise.errors import MissingQuantityError, ModelError, nearest
-from poolwise.fit import Engine
+from poolwise.fit import Engine, fit_words
 from poolwise.model import Model
 from poolwise.result import Result
 from poolwise.scale import Scale
@@ -214,12 +214,16 @@ class Ranges:
             raise MissingQuantityError(f"'{label}' has no quantity '{quantity}'", advice=nearest(quantity, known))
         return rows.iloc[known.index(quantity)]
 
+    def __str__(self) -> str:
+        """What it has to say, wrapped to the width of the terminal."""
+        return show.wrapped(self.worded(show.symbol))
+
     def _repr_html_(self) -> str:
         """The contrasts and means, and the sentences, compact."""
         rows = [
             (
-                row["label"],
-                row["quantity"],
+                show.method(row["label"]),
+                show.symbol(row["quantity"]),
                 span(row, "point"),
                 reach(row),
                 tables_excluding(row),
@@ -227,12 +231,14 @@ class Ranges:
             for row in self.frame.to_dict("records")
             if about_zero(row["quantity"]) and not row["quantity"].startswith("theta_new")
         ]
+        said = self.worded(show.symbol)
         return show.card(
             f"Ranges over {self.tables + self.found} tables of {self.k} studies",
+            answer="".join(said[:1]),
             facts=(f"{self.data} data", f"{show.level(self.prob)} intervals", "lowest to highest, median in brackets"),
             header=("fit", "quantity", "estimate", "limits", "0 excluded in"),
             rows=rows,
-            notes=self.sentences,
+            notes=said[1:],
         )
 
 
@@ -370,7 +376,7 @@ def ranges_of(
 
 def words_of(one: Asked) -> str:
     """Words for a fit before it has run."""
-    return one.label or f"{one.model.label}, {one.engine.label}"
+    return fit_words(one.model, one.engine, one.label)
 
 
 def _labelled(fits: Sequence[list[Result]], whole: Sequence[Asked], prob: float, rope: Rope) -> list[Answered]:

@@ -102,8 +102,8 @@ class Specifications:
         """The options with their median limits, and the sentences, compact."""
         rows = [
             (
-                row["choice"],
-                row["option"],
+                _CHOICES.get(row["choice"], row["choice"]),
+                _option(row["choice"], row["option"]),
                 str(row["specifications"]),
                 show.number(row["point_median"]),
                 show.interval(row["lower_median"], row["upper_median"]),
@@ -112,11 +112,29 @@ class Specifications:
         ]
         return show.card(
             "Specifications",
+            answer=self.sentences[0],
             facts=(self.effects.title, self.effects.counted, f"{self.effects.data_label} data"),
             header=("choice", "option", "number", f"median {show.symbol(self.quantity)}", "median limits"),
             rows=rows,
-            notes=self.sentences,
+            notes=self.sentences[1:],
         )
+
+
+_CHOICES = {
+    "model": "model",
+    "engine": "engine",
+    "tau2": "estimator of τ²",
+    "interval": "interval",
+    "mu_prior": "prior on μ",
+    "tau_prior": "prior on τ",
+}
+
+
+def _option(choice: str, option: str) -> str:
+    """An option as people read it; a study that is left out and a level keep their own names."""
+    if choice == "engine":
+        return show.engine(option)
+    return show.prior(option) if choice in ("mu_prior", "tau_prior") else option
 
 
 for _name in ("frame", "choices"):

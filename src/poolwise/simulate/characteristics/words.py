@@ -38,7 +38,7 @@ def card(frame: pd.DataFrame, prob: float, replications: int) -> str:
         + [show.number(row["width"]), show.percent(row["rejection"])]
         for _, row in mean.iterrows()
     ]
-    return show.card("Operating characteristics", facts=[sentence(frame, prob, replications)], header=header, rows=rows)
+    return show.card("Operating characteristics", answer=sentence(frame, prob, replications), header=header, rows=rows)
 
 
 def _and(names: list[str]) -> str:

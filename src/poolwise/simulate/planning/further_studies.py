@@ -112,7 +112,7 @@ class FurtherStudies:
         """The sentence and the frame."""
         columns = [str(name) for name in self.frame if not str(name).endswith("_mcse")]
         rows = [[_cell(name, row[name]) for name in columns] for _, row in self.frame.iterrows()]
-        return show.card("Further studies", facts=[str(self)], header=columns, rows=rows)
+        return show.card("Further studies", answer=str(self), header=columns, rows=rows)
 
 
 def further_studies(

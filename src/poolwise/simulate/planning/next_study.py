@@ -92,7 +92,7 @@ class NextStudy:
             for _, row in shown.iterrows()
         ]
         header = ["the next study finds at most this in", "its estimate", "\N{GREEK SMALL LETTER MU}", "interval"]
-        return show.card("The next study", facts=[str(self)], header=[*header, f"P(> {self.threshold:g})"], rows=rows)
+        return show.card("The next study", answer=str(self), header=[*header, f"P(> {self.threshold:g})"], rows=rows)
 
 
 _VERDICTS = {"above": "is above", "below": "is below", "holds": "holds"}

@@ -71,10 +71,16 @@ class PriorAnswers:
 
     def _repr_html_(self) -> str:
         """The sentence and the frame."""
-        rows = [[show.symbol(str(name)), *map(show.number, row)] for name, row in self.frame.iterrows()]
+        rows = [
+            [_ROWS.get(str(name), show.symbol(str(name))), *map(show.number, row)]
+            for name, row in self.frame.iterrows()
+        ]
         return show.card(
-            "Prior predictive of the answer", facts=[str(self)], header=["", *map(str, self.frame)], rows=rows
+            "Prior predictive of the answer", answer=str(self), header=["", *map(str, self.frame)], rows=rows
         )
+
+
+_ROWS = {"p_above": "P(above the threshold)", "median": "median of μ", "width": "width of the interval"}
 
 
 def prior_answers(
