@@ -81,7 +81,9 @@ def test_rows_that_sum_up_are_told_in_other_languages(label):
 def test_correlations_without_sizes_take_the_limits_or_the_error_that_they_are_printed_with():
     n = np.array([50, 80])
     z, half = np.arctanh([0.3, 0.2]), 1.959963984540054 / np.sqrt(n - 3.0)
-    limits = [f"{r} [{low}, {high}]" for r, low, high in zip((0.3, 0.2), np.tanh(z - half), np.tanh(z + half))]
+    limits = [
+        f"{r} [{low}, {high}]" for r, low, high in zip((0.3, 0.2), np.tanh(z - half), np.tanh(z + half), strict=True)
+    ]
     own = effects(f"Study|r [95% CI]\nA|{limits[0]}\nB|{limits[1]}", "ZCOR")
     np.testing.assert_allclose(own.se, 1.0 / np.sqrt(n - 3.0), rtol=1e-10)
     raw = effects("Study|r|SE\nA|.3|.1\nB|.2|.05", "COR")

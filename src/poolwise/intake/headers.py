@@ -329,7 +329,8 @@ def _of_both_groups(found: Mapping[str, str | None]) -> dict[str, str]:
     >>> _of_both_groups({"M (SD) T": "m1 sd1", "n": "n", "M (SD) C": "m2 sd2", "n.1": "n1"})
     {'n': 'n1', 'n.1': 'n2'}
     """
-    headers, own = list(found), {}
+    headers = list(found)
+    own: dict[str, str] = {}
     for header in headers:
         again = f"{header}.1"
         statistic = found[header]
