@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from poolwise.measures import effect_size
 
@@ -67,6 +68,22 @@ def test_pairs_have_the_variance_of_the_delta_method(code, function, less):
     own = effect_size(code, **PAIRS, correct=False)
     assert own.y == pytest.approx(function(np.array(at)), rel=1e-12)
     assert own.v == pytest.approx(delta(function, at, covariance), rel=1e-8)
+
+
+def superiority(x):
+    return stats.norm.cdf((x[0] - x[1]) / np.sqrt(x[2] + x[3]))
+
+
+@pytest.mark.parametrize(("code", "known"), [("CLESN", GROUPS), ("CLESCN", PAIRS)])
+def test_superiority_has_the_variance_of_the_delta_method(code, known):
+    if code == "CLESN":
+        covariance = means_and_variances(*(GROUPS[name] for name in ("n1", "sd1", "n2", "sd2")), less=1)
+    else:
+        covariance = of_pairs(PAIRS["n"], PAIRS["sd1"], PAIRS["sd2"], PAIRS["r"], less=1)
+    at = [known["m1"], known["m2"], known["sd1"] ** 2, known["sd2"] ** 2]
+    own = effect_size(code, **known)
+    assert own.y == pytest.approx(superiority(np.array(at)), rel=1e-12)
+    assert own.v == pytest.approx(delta(superiority, at, covariance), rel=1e-8)
 
 
 def simulated_groups(rng):

@@ -56,7 +56,7 @@ def hedges_g(*, d: ArrayLike, n1: ArrayLike, n2: ArrayLike, variance: str = "LS"
     Notes
     -----
     Corrected with ``"LS"`` by default, as most packages have it; ``"AV"`` and ``"H0"`` free the weights of the effects.
-    metafor 5.2 takes J = 1 in ``"UB"`` of an uncorrected d, whose mean is then below the variance.
+    metafor 5.2 takes J = 1 in ``"UB"`` of an uncorrected d, whose mean is then above the variance.
 
     References
     ----------
