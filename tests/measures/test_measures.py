@@ -305,6 +305,14 @@ def test_without_an_effect_the_variance_of_d_is_that_of_students_t():
 
 def test_a_measure_that_these_statistics_do_not_suffice_for_names_its_kin():
     with pytest.raises(InputError, match="measure='CLESN'"):
-        pm.effect_size("CLES", n1=20, m1=5, sd1=1, n2=20, m2=4, sd2=1)
+        pm.effect_size("CLESCN", n1=20, m1=5, sd1=1, n2=20, m2=4, sd2=1)
     with pytest.raises(InputError, match="lowest is not below highest"):
         pm.effect_size("POMPMN", n=20, m=5, sd=1, lowest=7, highest=1)
+
+
+def test_the_common_language_effect_size_is_as_reported_or_that_of_normal_data_with_these_means():
+    means = {"n1": 20, "m1": 5, "sd1": 1, "n2": 20, "m2": 4, "sd2": 1}
+    ours = pm.effect_size("CLES", **means)
+    assert ours.measure == "CLESN"
+    assert [*ours] == [*pm.effect_size("CLESN", **means)]
+    assert pm.effect_size("CLES", auc=0.7, n1=20, n2=20).measure == "CLES"

@@ -62,12 +62,15 @@ class Measure:
         Statistics by name in, `Estimate` out.
     derivations : tuple of Derivation
         Where a statistic that the function needs may come from.
+    otherwise : str
+        Code of another estimator of the same quantity, which answers where its statistics are given instead.
     """
 
     code: str
     scale: Scale
     function: Callable[..., Estimate]
     derivations: tuple[Derivation, ...] = ()
+    otherwise: str = ""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -141,7 +144,7 @@ MEASURES: dict[str, Measure] = {
         Measure("ROM", as_scale("log ROM"), means.log_ratio_of_means),
         Measure("VR", _log("VR", "variability ratio"), means.log_variability_ratio),
         Measure("CVR", _log("CVR", "ratio of coefficients of variation"), means.log_ratio_of_variation),
-        Measure("CLES", _SUPERIORITY, superiority.area_under_the_curve),
+        Measure("CLES", _SUPERIORITY, superiority.area_under_the_curve, otherwise="CLESN"),
         Measure("CLESN", _SUPERIORITY, superiority.common_language_effect_size),
         Measure("POMPMD", _plain("POMP", "difference in percent of the maximum possible"), pomp.pomp_difference),
         Measure("OR", as_scale("log OR"), tables.log_odds_ratio, _CELLS),

@@ -22,7 +22,7 @@ def effect_size(measure: str, **statistics: ArrayLike | str | bool) -> Estimate:
 
     ================  =================================================================================================
     two groups with   MD SMD SMDH SMD1 SMD1H ROM VR CVR CLESN: ``n1 m1 sd1 n2 m2 sd2``; POMPMD: ``lowest highest``
-    means             besides; CLES: ``auc n1 n2``
+    means             besides; CLES: ``auc n1 n2``, or as CLESN
     SMD, RPB, ZPB,    ``d``, ``t``, signed ``p``, ``r``, or ``f`` or ``eta2`` with ``sign``; with ``n1 n2``
     RBIS, ZBIS,
     D2ORL, D2ORN
@@ -73,7 +73,7 @@ def effect_size(measure: str, **statistics: ArrayLike | str | bool) -> Estimate:
     0.49
     """
     check_option("measure", measure, MEASURES, error=InputError)
-    chosen = MEASURES[measure]
+    chosen = _estimator(MEASURES[measure], statistics)
     settings = {name: value for name, value in statistics.items() if name in OPTIONS and value is not None}
     values = {name: value for name, value in statistics.items() if name not in OPTIONS and value is not None}
     _check_names(chosen, settings, values)
@@ -90,6 +90,14 @@ def effect_size(measure: str, **statistics: ArrayLike | str | bool) -> Estimate:
     if unused:
         notes = (*notes, f"{measure}: {listing(unused)} was not used")
     return replace(found, notes=notes)
+
+
+def _estimator(measure: Measure, statistics: Mapping[str, object]) -> Measure:
+    """The measure, or the other estimator of the same quantity where the statistics are those of the other one."""
+    if not measure.otherwise or any(set(route) <= set(statistics) for route in measure.routes):
+        return measure
+    other = MEASURES[measure.otherwise]
+    return other if any(set(route) <= set(statistics) for route in other.routes) else measure
 
 
 def _without_value(found: Estimate, reported: Sequence[ArrayLike]) -> tuple[str, ...]:
