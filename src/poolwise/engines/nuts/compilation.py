@@ -1,7 +1,7 @@
-"""A PyMC model as nutpie compiles it, with plain code that reads its data: in a third of nutpie's own time.
+"""A PyMC model as nutpie compiles it, with plain code that reads its data, which numba compiles sooner.
 
 nutpie hands a model's data over as one record of addresses, sizes and shapes, and reads it by a loop that numba
-unrolls: each array costs numba another pass over the whole function, in all two thirds of the time before a first draw.
+unrolls: each array costs numba another pass over the whole function, in all 2 to 4 s of CPU before a first draw.
 What `reading` writes down instead is one line for each array. The log density called with them is the same function.
 """
 
