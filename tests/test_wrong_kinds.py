@@ -79,3 +79,28 @@ def test_the_delimiter_that_excel_writes_above_the_header_is_taken(first, tmp_pa
     path.write_bytes((first + "study;y;se\na;0,1;0,1;9\n").encode())
     with pytest.raises(pw.PoolwiseError, match="line 3, has 4 cells"):
         pw.read_csv(path)
+
+
+PLACES = pd.DataFrame({"quantity": ["mu"], "u": [0.5]})
+BEYOND = {
+    "simulations": (
+        lambda: pw.simulate.operating_characteristics(
+            BCG, {"REML": (pw.RandomEffects(), pw.ClosedForm())}, truth={"mu": [0]}, replications=10**12
+        ),
+        "1000000000000 replications would take at least",
+    ),
+    "studies": (lambda: pw.simulate.Design(k=10**10, se=0.1), "a design of 10000000000 studies would take at least"),
+    "no frame": (lambda: pw.simulate.uniformity(3), "uniformity was given int"),
+    "another frame": (lambda: pw.simulate.ecdf(CODES), "without the column(s) quantity, u"),
+    "half a pair": (lambda: pw.simulate.paired(PLACES, 3), "without the column(s) simulation, truth"),
+    "no model": (lambda: pw.simulate.prior_tables(3, BCG), "prior_tables was given int as its model"),
+    "no protocol": (lambda: pw.coding.Protocol(3), "Protocol was given int"),
+}
+
+
+@pytest.mark.parametrize("case", BEYOND)
+def test_simulations_ask_for_memory_and_for_what_they_can_use(case):
+    ask, words = BEYOND[case]
+    with pytest.raises(pw.PoolwiseError) as error:
+        ask()
+    assert words in str(error.value)

@@ -197,3 +197,12 @@ def test_rules_that_choose_are_one_rule_with_two_criteria(rule, used):
     assert type(rule) is Chosen
     with pytest.raises(InputError, match="largest sample"):
         Chosen(R, "newest report")
+
+
+@pytest.mark.filterwarnings("ignore::poolwise.errors.PoolwiseWarning")
+def test_trials_that_say_nothing_of_a_ratio_are_left_out_with_the_reason():
+    names = {"study": list("abc"), "report": list("abc"), "sample": list("123"), "outcome": "o", "direction": "same"}
+    cells = {"ai": [0, 3, 4], "bi": [7, 5, 6], "ci": [0, 1, 2], "di": [8, 10, 8]}
+    effects = Protocol(pd.DataFrame({**names, **cells})).effects(target="OR")
+    assert effects.study == ("b", "c")
+    assert any("of the protocol row 1: no event in either arm" in note for note in effects.notes)

@@ -22,12 +22,13 @@ from poolwise.intake.columns import Column, Table, column_name
 from poolwise.intake.covariance import square
 from poolwise.intake.labels import text_of
 from poolwise.intake.rows import ARMS
-from poolwise.intake.statistics import from_columns, target_scale
+from poolwise.intake.statistics import NOTHING, from_columns, target_scale
 from poolwise.intake.table import Given
 from poolwise.intake.workbook import ENDINGS, read_workbook
 from poolwise.measures.catalogue import SUPERIORITY
 from poolwise.measures.reports import Settings
 from poolwise.scale import Scale
+from poolwise.settings import check_instance
 
 Array = NDArray[np.float64]
 _NAMES = tuple(own.name for own in FIELDS)
@@ -66,8 +67,14 @@ class Protocol:
     directions: tuple[str, str] = field(default=("", ""))
 
     def __post_init__(self) -> None:
-        if not isinstance(self.frame, pd.DataFrame):
-            raise InputError(f"a protocol was given {shown(self.frame)}", "a DataFrame", "pw.coding.read for a file")
+        check_instance(
+            "Protocol",
+            self.frame,
+            pd.DataFrame,
+            expected="a DataFrame",
+            advice="pw.coding.read('results.csv')",
+            error=InputError,
+        )
         attrs = dict(self.frame.attrs)
         frame = _spelled(self.frame.reset_index(drop=True).replace(r"^\s*$", np.nan, regex=True))
         missing = [own.name for own in FIELDS if own.needed and own.name not in frame]
@@ -187,8 +194,16 @@ class Protocol:
         ways = [f"{way}; direction reversed" if flip else str(way) for way, flip in zip(ways, reversed_, strict=True)]
         remarks = given.remarks
         if not known.all():
-            left_out = listing(place[~known] + 1)
-            remarks = (*remarks, Remark(f"results without a statistic are left out: rows {left_out} of the protocol"))
+            gone = np.flatnonzero(~known).tolist()
+            blank = [row for row in gone if given.absent.get(row, NOTHING) == NOTHING]
+            silent = [f"row {place[row] + 1}: {given.absent[row]}" for row in gone if row not in blank]
+            if blank:
+                left_out = listing(place[blank] + 1)
+                told = f"results without a statistic are left out: rows {left_out} of the protocol"
+                remarks = (*remarks, Remark(told))
+            if silent:
+                told = f"results that say nothing of a ratio are left out, of the protocol {listing(silent)}"
+                remarks = (*remarks, Remark(told))
         rows = np.flatnonzero(known)
         return Results(
             y=np.where(reversed_, 2.0 * centre - y, y)[rows],

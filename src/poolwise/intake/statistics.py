@@ -545,6 +545,7 @@ def _no_table(read: ReportedCells, converted: Converted) -> list[Remark]:
     return [Remark(f"no table of whole people with these margins has such an odds ratio, the nearest is taken: {told}")]
 
 
+NOTHING = "no statistic is reported"
 SILENT = (
     "trials without events, or with nothing else, in both arms say nothing of a ratio; "
     "Effects.from_counts(..., drop00=False) keeps them, for BinomialNormal() and PoissonNormal()"
@@ -581,7 +582,7 @@ def _without_way(
     for row in np.flatnonzero([not way for way in converted.way]).tolist():
         filled = tuple(name for name, values in read.numbers.items() if not np.isnan(values[row]) and name in DOMAINS)
         if set(filled) <= _SIZES and row not in read.bounds:
-            absent[row] = "no statistic is reported"
+            absent[row] = NOTHING
             continue
         if row in converted.faults:
             short.append(f"{read.rows.name(row)}: {converted.faults[row]}")

@@ -18,6 +18,7 @@ STEPS = 200
 DECREMENT = 1e-17  # of a log likelihood: what the next step of Newton's method would still gain
 HALVINGS = 30
 GROWTH = 0.5
+ENDLESS = 1e100  # a step without end, whose share is still a number
 FLATTEST = 1e-10  # curvature below this share of the largest, in scaled parameters, is rounding
 
 
@@ -111,11 +112,13 @@ def _step_within(
 
 def newton(gradient: Array, hessian: Array) -> tuple[Array, bool]:
     """The step of Newton's method in scaled parameters, and whether the log likelihood is concave there."""
-    scale = np.sqrt(np.maximum(np.abs(np.diagonal(hessian)), 1e-300))
+    least = max(1e-60 * float(np.abs(hessian).max()), 1e-300)
+    scale = np.sqrt(np.maximum(np.abs(np.diagonal(hessian)), least))
     curvature, axes = np.linalg.eigh(-hessian / np.outer(scale, scale))
-    floor = FLATTEST * max(float(np.abs(curvature).max()), 1e-300)
+    floor = FLATTEST * max(float(np.abs(curvature).max()), 1e-100)
     step = axes @ ((axes.T @ (gradient / scale)) / np.maximum(np.abs(curvature), floor))
-    return step / scale, bool(curvature[0] > floor)
+    with np.errstate(over="ignore"):  # along a direction that is all but flat; the length is bounded by the caller
+        return np.clip(step / scale, -ENDLESS, ENDLESS), bool(curvature[0] > floor)
 
 
 def _line_search(

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
+from poolwise.errors import InputError, ModelError, described
 from poolwise.model import Model
-from poolwise.settings import check_whole
+from poolwise.settings import check_instance, check_whole
 from poolwise.simulate.simulators import truth
 from poolwise.simulate.truth import Generated
 
@@ -102,6 +103,9 @@ def prior_tables(
     check_whole("count", count, 1, 300)
     check_whole("seed", seed, 0, 1)
     check_whole("first", first, 0, 0)
+    check_instance("prior_tables", effects, Effects, expected="Effects", error=InputError)
+    if not hasattr(model, "resolved"):
+        raise ModelError(f"prior_tables was given {described(model)} as its model", "a model", "pw.RandomEffects()")
     resolved = model.resolved(effects)
     question = _question(resolved, effects)
     return (_simulated(resolved, effects, number, [seed, question, number]) for number in range(first, first + count))

@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from poolwise.errors import InputError, shown
+from poolwise.errors import InputError, listing, shown
 from poolwise.result import FAILED
-from poolwise.settings import as_number, check_whole
+from poolwise.settings import as_number, check_instance, check_whole
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.intp]
@@ -198,6 +198,7 @@ def ecdf(places: pd.DataFrame, prob: float = 0.99) -> pd.DataFrame:
     ----------
     Säilynoja, Bürkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, figure 3.
     """
+    _check_places("ecdf", places)
     parts = []
     for name, of in places.groupby("quantity", sort=False)["u"]:
         values = _checked(of)
@@ -245,6 +246,7 @@ def uniformity(places: pd.DataFrame, prob: float = 0.99) -> pd.DataFrame:
     Säilynoja, Bürkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6, for the band; Holm
     1979, Scandinavian Journal of Statistics 6:65, for several p-values at once.
     """
+    _check_places("uniformity", places)
     rows = []
     for name, of in places.groupby("quantity", sort=False):
         values = _checked(of["u"])
@@ -286,6 +288,8 @@ def paired(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     Modrak et al. 2023, Bayesian Analysis, 10.1214/23-BA1404, for ranks whose ties are broken at random; the comparison
     in pairs is ours. Holm 1979, Scandinavian Journal of Statistics 6:65.
     """
+    for frame in (one, other):
+        _check_places("paired", frame, ("simulation", "quantity", "truth", "u"))
     both = one.merge(other, on=["simulation", "quantity"], suffixes=("_one", "_other"))
     if len(both) != len(one) or len(both) != len(other) or not np.allclose(both["truth_one"], both["truth_other"]):
         raise InputError("the two frames are of different simulations", "the same model, design, seed and simulations")
@@ -344,6 +348,19 @@ def _counts(values: Array) -> Counts:
     """How many numbers lie at or below 1/n, 2/n, ..., 1."""
     n = len(values)
     return np.searchsorted(np.sort(values), np.arange(1, n + 1) / n, side="right")
+
+
+def _check_places(asked: str, places: object, columns: tuple[str, ...] = ("quantity", "u")) -> None:
+    """Refuse what is no frame of `calibration`."""
+    check_instance(
+        asked, places, pd.DataFrame, expected="a frame of calibration", advice="simulate.calibration(...)",
+        error=InputError,
+    )  # fmt: skip
+    missing = [name for name in columns if name not in places.columns]  # type: ignore[attr-defined]
+    if missing:
+        raise InputError(
+            f"{asked} was given a frame without the column(s) {listing(missing)}", "a frame of calibration"
+        )
 
 
 def _checked(u: ArrayLike) -> Array:

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, PoolwiseWarning, described
 from poolwise.scale import Scale, as_scale
-from poolwise.settings import as_numbers, check_whole
+from poolwise.settings import as_numbers, check_memory, check_whole
 from poolwise.simulate.characteristics.arms import Arms
 
 Array = NDArray[np.float64]
 EXAMPLE = "pw.simulate.Design(k=5, se=0.2)"
+NUMBERS_OF_A_STUDY = 100  # its label and standard error, and those of tables that are drawn together
 
 
 @final
@@ -65,6 +66,7 @@ class Design:
 
     def __post_init__(self) -> None:
         check_whole("k", self.k, 2, 3, error=InputError)
+        check_memory(f"a design of {self.k} studies", NUMBERS_OF_A_STUDY * self.k, "k=10")
         object.__setattr__(self, "scale", as_scale(self.scale))
         if not _is_law(self.se):
             object.__setattr__(self, "se", _checked(self.se, self.k))

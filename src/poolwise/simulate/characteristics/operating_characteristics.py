@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 
 from poolwise.errors import ModelError, described
-from poolwise.settings import as_number, check_prob, check_whole
+from poolwise.settings import as_number, check_memory, check_prob, check_whole
 from poolwise.simulate.characteristics import words
 from poolwise.simulate.characteristics.arms import Arms
 from poolwise.simulate.characteristics.designs import Design, as_designs, named
 from poolwise.simulate.characteristics.mechanisms import Mechanism, SizesByEffect, as_mechanisms
 from poolwise.simulate.characteristics.methods import Method, as_methods
-from poolwise.simulate.characteristics.parts import Part, parts_of
+from poolwise.simulate.characteristics.parts import BLOCK, Part, parts_of
 from poolwise.simulate.characteristics.progress import as_progress
 from poolwise.simulate.characteristics.running import Tallies, run_all
 from poolwise.simulate.characteristics.tallies import BIN_SUMS, BINS, Tally, characteristics
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 AXES = ("design", "mechanism", "law", "mu", "tau", "method", "quantity")
 NO_MECHANISM = "none"
+NUMBERS_OF_A_PART = 100  # what is asked, and the sums of what came out
 Row = tuple[str, Design | Arms, str, tuple[Mechanism, ...], Cell, tuple[Method, ...]]
 
 
@@ -186,6 +187,8 @@ def operating_characteristics(
         raise ModelError(f"threshold is {described(threshold)}", "a finite number", "threshold=0.0")
     rows = _rows(as_designs(design), _mechanisms(mechanism), as_cells(truth), methods, prob, threshold)
     cells = [(design, mechanisms, cell, given) for _, design, _, mechanisms, cell, given in rows]
+    blocks = len(cells) * (replications // BLOCK)
+    check_memory(f"{replications} replications", NUMBERS_OF_A_PART * blocks, "replications=10000")
     numbered = list(parts_of(cells, replications=replications, seed=seed, threshold=threshold))
     parts = [part for _, part in numbered]
     with as_progress(progress) as report:
