@@ -44,3 +44,31 @@ def test_a_table_without_a_named_column_is_refused():
     for model in (pw.Subgroups("none"), pw.ThreeLevel("none"), pw.CrossedEffects(["none", "study"])):
         with pytest.raises(PoolwiseError, match="none"):
             model.table(pw.datasets.load("bcg"))
+
+
+@pytest.mark.parametrize(
+    ("model", "known", "unknown"),
+    [
+        (pw.StepSelection((0.025, 0.5), direction="positive"), None, ("omega[.025 < p < .5]", "omega[p > .5]")),
+        (pw.StepSelection((0.05,), sides=2, weights=(1.0, 0.2)), (1.0, 0.2), ()),
+        (pw.StepSelection((0.05,), sides=2, weights=priors.Fixed(0.2)), None, ()),
+        (pw.WeightFunction("negexp", direction="negative"), None, ("delta",)),
+        (
+            pw.WeightFunction("beta", sides=2, delta={"1": priors.Fixed(1), "2": priors.LogNormal(0, 1)}),
+            None,
+            ("delta[2]",),
+        ),
+    ],
+)
+def test_a_model_of_selection_states_which_weights_are_known_and_which_are_not(model, known, unknown):
+    publication = model.publication
+    assert (publication.known, publication.unknown) == (known, unknown)
+    assert (publication.intervals is None) == (publication.smooth is not None)
+    assert set(publication.priors) <= set(publication.free) <= set(publication.names) == set(publication.values)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_only_models_of_selection_state_a_publication(name):
+    model, effects = stated(name)
+    selected = model.before_selection(effects) is not None and model.structure(effects) is None
+    assert (model.publication is not None) == selected

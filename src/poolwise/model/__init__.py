@@ -18,11 +18,12 @@ from poolwise.model.counts import BinomialNormal, Counted, PoissonNormal
 from poolwise.model.far_priors import far_priors
 from poolwise.model.hierarchical import JointOutcomes, ThreeLevel
 from poolwise.model.pooled import CommonEffect, RandomEffects
-from poolwise.model.regression import LocationScale, MetaRegression, Subgroups
+from poolwise.model.regression import LocationScale, MetaRegression
 from poolwise.model.robust import ContaminatedRandomEffects, SkewNormalRandomEffects, StudentTRandomEffects
 from poolwise.model.selection import Selection, StepSelection, WeightFunction
 from poolwise.model.small_studies import PEESE, PET
 from poolwise.model.structure import NormalStructure
+from poolwise.model.subgroups import Subgroups
 from poolwise.priors import Prior
 
 __all__ = [

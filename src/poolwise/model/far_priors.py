@@ -18,8 +18,9 @@ from poolwise.effects import Effects
 from poolwise.model.correlated import CrossedEffects
 from poolwise.model.hierarchical import ThreeLevel
 from poolwise.model.pooled import CommonEffect, RandomEffects
-from poolwise.model.regression import LocationScale, MetaRegression, Subgroups
+from poolwise.model.regression import LocationScale, MetaRegression
 from poolwise.model.robust import ContaminatedRandomEffects, StudentTRandomEffects
+from poolwise.model.subgroups import Subgroups
 from poolwise.priors import Fixed, Normal, Prior, RegularizedHorseshoe
 
 WITH_ONE_MEAN = (

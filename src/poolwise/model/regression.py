@@ -1,23 +1,20 @@
-"""Models of a mean effect that differs between studies in a known way: moderators and subgroups."""
+"""Models of a mean effect that differs between studies in a known way: by moderators, of the mean or of the spread."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, final, get_args
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from poolwise.design import INTERCEPT, NEW_LEVEL, Design, column_of, matrix, names_in
+from poolwise.design import INTERCEPT, NEW_LEVEL, Design, matrix
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
 from poolwise.model._priors import (
     DEFAULT,
-    DEFAULT_TAU_SPREAD,
     check_known_tau,
-    check_mu,
     check_tau,
-    mu_prior,
     tau_prior,
     tau_words,
 )
@@ -36,15 +33,13 @@ from poolwise.model.coefficients import (
 )
 from poolwise.model.levels import Pooled, named_factors, with_levels
 from poolwise.model.missing_levels import MissingLevels, missing_levels, words_with_gaps
-from poolwise.model.needs import EXCHANGEABLE, POOLED, SCALE_MODERATORS, UNCERTAIN
+from poolwise.model.needs import POOLED, SCALE_MODERATORS, UNCERTAIN
 from poolwise.model.structure import (
     Errors,
     Exchangeable,
     Layer,
     NormalStructure,
-    explicit_priors,
     new_studies,
-    numbered,
     own_layer,
     row_units,
 )
@@ -52,7 +47,6 @@ from poolwise.model.uncertain import Uncertain, uncertain
 from poolwise.priors import Normal, Prior
 from poolwise.settings import check_option
 
-Heterogeneity = Literal["common", "separate", "exchangeable"]
 MISSING = "missing x_ij ~ Normal(m_j, s_j), or, of words, x_ij ~ Categorical(pi_j), pi_j ~ Dirichlet(1, ..., 1)"
 
 
@@ -251,164 +245,6 @@ class MetaRegression(Assumption):
             *((MISSING,) if self.missing == "model" else ()),
             *(f"{x} ~ Normal(x_i, {se}), x_i ~ Normal(m, s)" for x, se in (self.errors or {}).items()),
         )
-
-
-@final
-@dataclass(frozen=True)
-class Subgroups(Assumption):
-    """Subgroups g of studies: theta_i ~ Normal(mu_g, tau_g).
-
-    Attributes
-    ----------
-    by : str
-        The moderator whose levels are the subgroups.
-    mu : Prior, optional
-        Prior on the mean effect of each subgroup; the scale's default when None.
-    tau : Prior, optional
-        Prior on the between-study standard deviation: of all subgroups when it is common, of each when separate,
-        of the typical subgroup when exchangeable. The scale's default when None.
-    heterogeneity : {"common", "separate", "exchangeable"}
-        Whether the subgroups share tau, have each their own, or log tau_g ~ Normal(log tau, tau_spread).
-    tau_spread : Prior
-        Prior on the standard deviation of log tau_g between subgroups, for ``"exchangeable"``.
-
-    Notes
-    -----
-    A common tau is the default, since subgroups of few studies hardly tell a tau of their own. HalfNormal(0.5) on
-    tau_spread lets one sd of log tau be a factor of 1.6 between subgroups.
-
-    References
-    ----------
-    Borenstein & Higgins 2013, Prevention Science 14:134, 10.1007/s11121-013-0377-7; Borenstein et al. 2009,
-    Introduction to Meta-Analysis, chapter 19, 10.1002/9780470743386.
-
-    Examples
-    --------
-    >>> print(*Subgroups("alloc").statement()[:2], sep="; ")
-    y_i ~ Normal(theta_i, se_i); theta_i ~ Normal(mu[g], tau), g = alloc of study i
-    """
-
-    kind_in_files: ClassVar[str] = "subgroups"
-    purpose: ClassVar[str] = "the mean effect in each group, and how groups differ"
-    may_need: ClassVar[Needs] = {EXCHANGEABLE: lambda model: model.heterogeneity == "exchangeable"}
-    by: str
-    mu: Prior | None = None
-    tau: Prior | None = None
-    heterogeneity: Heterogeneity = "common"
-    tau_spread: Prior | None = None
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.by, str):
-            raise ModelError(f"by = {self.by!r}", "the name of one moderator", "Subgroups('setting')")
-        check_mu(self.mu)
-        check_tau(self.tau)
-        check_tau(self.tau_spread, "tau_spread")
-        check_option("heterogeneity", self.heterogeneity, get_args(Heterogeneity))
-        if self.tau_spread is not None and self.heterogeneity != "exchangeable":
-            raise ModelError(
-                f"tau_spread has the prior {self.tau_spread} and the heterogeneity is '{self.heterogeneity}'",
-                "a spread of log tau between subgroups only where they are exchangeable",
-                "heterogeneity='exchangeable'",
-            )
-
-    @property
-    def label(self) -> str:
-        """Words for tables."""
-        return f"subgroups by {self.by}, {self.heterogeneity} tau"
-
-    @property
-    def named_priors(self) -> dict[str, Prior | None]:
-        """The priors by the name of what they are about."""
-        spread = {"tau_spread": self.tau_spread} if self.heterogeneity == "exchangeable" else {}
-        return {"mu": self.mu, "tau": self.tau} | spread
-
-    @property
-    def one_tau(self) -> bool:
-        """Where the subgroups share it."""
-        return self.heterogeneity == "common"
-
-    @property
-    def strata(self) -> str:
-        """The moderator whose levels are the subgroups."""
-        return self.by
-
-    def levels(self, effects: Effects) -> tuple[str, ...]:
-        """The subgroups of a study table.
-
-        Raises
-        ------
-        InputError
-            For a moderator that does not exist, misses values or is constant.
-        ModelError
-            For numbers that are no groups: with decimals, or with less than two studies for each value.
-        """
-        known = matrix(effects, [self.by], groups=[self.by]).levels.get(self.by)
-        if known is None:
-            raise ModelError(
-                f"the moderator '{self.by}' is numeric",
-                "words, whose levels are the subgroups",
-                f"MetaRegression(['{self.by}'])",
-            )
-        return tuple(str(level) for level in known)
-
-    def groups(self, effects: Effects) -> tuple[str, ...]:
-        """The subgroup of each study, length k."""
-        return names_in(column_of(effects, self.by))
-
-    def resolved(self, effects: Effects) -> Subgroups:
-        """The same model with every prior explicit for this scale of effect."""
-        self.levels(effects)
-        return self._resolved(effects)
-
-    def _resolved(self, effects: Effects) -> Subgroups:
-        full = replace(self, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self))
-        if self.heterogeneity != "exchangeable":
-            return full
-        return replace(full, tau_spread=self.tau_spread or DEFAULT_TAU_SPREAD)
-
-    def structure(self, effects: Effects) -> NormalStructure:
-        """What the model states on a study table: a mean for each subgroup, and one heterogeneity or one for each."""
-        return self._structure(effects, self.levels(effects))
-
-    def stated(self, effects: Effects) -> tuple[Subgroups, NormalStructure]:
-        """The model with every prior explicit, and what it then states, on the same subgroups."""
-        levels = self.levels(effects)
-        resolved = self._resolved(effects)
-        return resolved, resolved._structure(effects, levels)
-
-    def _structure(self, effects: Effects, levels: tuple[str, ...]) -> NormalStructure:
-        names, of = numbered(self.groups(effects), levels)
-        mu, tau, new = (tuple(f"{what}[{name}]" for name in names) for what in ("mu", "tau", "theta_new"))
-        apart = self.heterogeneity != "common"
-        layers = (Layer(tau, of, np.arange(effects.k)) if apart else own_layer(effects, "tau"),)
-        stated, unit = explicit_priors(self.named_priors), np.eye(len(names))
-        of_each = {"mu": mu} | ({"tau": tau} if self.heterogeneity == "separate" else {})
-        return NormalStructure(
-            X=unit[of],
-            coefficients=mu,
-            layers=layers,
-            errors=Errors.of(effects),
-            priors={name: prior for what, prior in stated.items() for name in of_each.get(what, (what,))},
-            new=new_studies(new, unit, layers, [int(np.argmax(of == g)) for g in range(len(names))]),
-            units=row_units(effects),
-            groups="subgroup",
-            exchangeable=(Exchangeable(tau, "tau", "tau_spread", log=True),)
-            if self.heterogeneity == "exchangeable"
-            else (),
-            contrasts={f"{name} - {mu[0]}": unit[g] - unit[0] for g, name in enumerate(mu) if g},
-            absent=dict.fromkeys(("mu", "theta_new"), "each subgroup has its own: mu[...], theta_new[...]"),
-        )
-
-    def statement(self) -> tuple[str, ...]:
-        """The generative statement, a line each."""
-        name = "tau" if self.heterogeneity == "common" else "tau[g]"
-        lines = ["y_i ~ Normal(theta_i, se_i)", f"theta_i ~ Normal(mu[g], {name}), g = {self.by} of study i"]
-        lines.append(f"mu[g] ~ {self.mu or DEFAULT}")
-        if self.heterogeneity == "exchangeable":
-            lines.append("log tau[g] ~ Normal(log tau, tau_spread)")
-            lines.append(f"tau_spread ~ {self.tau_spread or DEFAULT_TAU_SPREAD}")
-            name = "tau"
-        return (*lines, f"{name} ~ {self.tau or DEFAULT}")
 
 
 @final

@@ -173,7 +173,7 @@ class ContaminatedLaw:
 def independent_truth(model: Robust, effects: Effects, rng: Rng) -> IndependentTruth:
     """Parameters drawn from the priors of a robust model, and the true effect of a new study."""
     values = {name: drawn(prior, rng, name) for name, prior in model.named_priors.items()}
-    if SKEWED in model.needs:
+    if SKEWED in model.always_needs:
         values["delta"] = rng.uniform(-1.0, 1.0)
     law = LAWS[type(model)](**values)
     return IndependentTruth({**values, "theta_new": float(law.drawn(1, rng)[0])}, law, effects.se)

@@ -65,13 +65,13 @@ class RobustLikelihood:
     @property
     def notes(self) -> tuple[str, ...]:
         """That a t distribution may have no mean."""
-        return (NO_MEAN_OF_NEW,) if HEAVY_TAILED in self.model.needs else ()
+        return (NO_MEAN_OF_NEW,) if HEAVY_TAILED in self.model.always_needs else ()
 
     def moments(self) -> dict[str, int]:
         """Those of tau decide, and the shape's for theta_new."""
         assert isinstance(self.model.mu, Prior)
         tau = spreads(self.effects, self.model)[0].moments
-        heavy = HEAVY_TAILED in self.model.needs
+        heavy = HEAVY_TAILED in self.model.always_needs
         mu = MOST_MOMENTS if self.model.mu.proper else min(tau, self.effects.k - 2 if heavy else MOST_MOMENTS)
         new, shape = (0 if heavy else tau), {}
         for name, prior in self.model.named_priors.items():

@@ -218,7 +218,7 @@ class RowFit(RowAnswer[RobustLikelihood]):
 
 def has_rows(model: Model) -> TypeGuard[SkewNormalRandomEffects]:
     """Whether this is a model that states a `RowLikelihood`, of those that quadrature answers."""
-    return SKEWED in model.needs
+    return SKEWED in model.always_needs
 
 
 def fitted_rows(effects: Effects, model: SkewNormalRandomEffects) -> RowFit:
