@@ -60,7 +60,7 @@ def test_the_general_number_is_the_first_that_overturns_the_answer(name):
 
 @pytest.mark.parametrize("row", GENERAL, ids=lambda row: f"{row['set']}, {row['tau2']}, {row['alpha']:g}")
 def test_the_general_number_is_that_of_metafors_exact_calculation(row):
-    """Which may give one study more than the fewest: its search ends within 1. Its default, an approximation, is lower."""
+    """Which may give one study more than the fewest: its search ends within 1."""
     effects = published(row["set"])
     n = fail_safe_n(effects, kind="general", alpha=row["alpha"], tau2=row["tau2"]).n
     assert n in (row["n"] - 1, row["n"])
