@@ -88,7 +88,9 @@ def test_every_method_of_the_panel_answers(tmp_path):
 def test_no_model_of_publication_bias_is_called_into_question():
     table = pd.read_csv(HERE / "calibration.csv")
     assert table["adjusted"].min() > FAULT
-    assert set(table["family"]) == {"average", *of_models.EXACT}  # each that Exact answers
+    assert (
+        {"average", *of_models.EXACT} <= set(table["family"]) <= {"average", *BIAS_FAMILIES}
+    )  # each by Exact at least
     assert table.loc[table["by"].isin(["averaged", "law"]), "tables"].min() >= LEAST
 
 

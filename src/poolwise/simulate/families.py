@@ -226,6 +226,7 @@ BIAS_FAMILIES: dict[str, Family] = {
     "two steps, negative": Family(StepSelection((0.025, 0.5), direction="negative", mu=_UNIT, tau=_HALF), _TWELVE),
     "two-sided step": Family(StepSelection((0.05,), sides=2, direction="positive", mu=_UNIT, tau=_HALF), _TWELVE),
     "beta weights": Family(WeightFunction("beta", direction="positive", mu=_UNIT, tau=_HALF), _TWELVE),
+    "half-normal weights": Family(WeightFunction("halfnorm", direction="positive", mu=_UNIT, tau=_HALF), _TWELVE),
     "PET": Family(PET(direction="positive", mu=_UNIT, tau=_HALF, b=_UNIT), _TWELVE),
     "PEESE": Family(PEESE(direction="positive", mu=_UNIT, tau=_HALF, b=Normal(0.0, 2.0)), _TWELVE),
 }

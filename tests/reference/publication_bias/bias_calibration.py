@@ -4,9 +4,10 @@ Tables are drawn from the prior of PSMA, selection included (`tests/support/publ
 and each is answered by `pw.average(effects, bias="PSMA", direction="positive")`. Parts of 20 tables are kept in
 `results/publication_bias/` as they are finished, so that a run that was stopped goes on where it was. At the end
 `calibration.csv`, `reliability.csv` and `calibration.md` beside this script are made of what is finished.
-Beside it each of `poolwise.simulate.families.BIAS_FAMILIES` that `Exact` answers, by `poolwise.simulate.calibration`.
+Beside it each of `poolwise.simulate.families.BIAS_FAMILIES`, by `poolwise.simulate.calibration`: by `Exact`, or by
+`NUTS` where that alone answers it (smooth weights: some seconds for a table).
 
-    bias_calibration.py --simulations 1000 --of-each 300
+    bias_calibration.py --simulations 1000 --of-each 300 --sampled 100
     bias_calibration.py --page        # the tables and the page of the parts that are there
 """
 
@@ -39,8 +40,7 @@ LEAST_SE, LARGEST_SE = 0.08, 0.5
 AVERAGE = "average"
 Row = dict[str, object]
 EXACT = [name for name, family in BIAS_FAMILIES.items() if pw.Exact in PAIRS[type(family.model)]]
-
-
+SAMPLED = [name for name in BIAS_FAMILIES if name not in EXACT]
 
 
 def main() -> None:
@@ -48,12 +48,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--simulations", type=int, default=1000, help="tables of the average")
     parser.add_argument("--of-each", type=int, default=300, help="tables of each model by itself")
+    parser.add_argument("--sampled", type=int, default=100, help="tables of each model that NUTS alone answers")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path("results/publication_bias"), help="where parts are kept")
     parser.add_argument("--page", action="store_true", help="run nothing: the page of what is there")
     asked = parser.parse_args()
     plan = [(AVERAGE, first) for first in range(0, asked.simulations, PART)]
     plan += [(name, first) for name in EXACT for first in range(0, asked.of_each, PART)]
+    plan += [(name, first) for name in SAMPLED for first in range(0, asked.sampled, PART)]
     paths = {(name, first): part(asked.work, name, first, asked.seed) for name, first in plan}
     for (name, first), path in paths.items():
         if asked.page or path.exists():
@@ -83,8 +85,9 @@ def part(work: Path, name: str, first: int, seed: int) -> Path:
 
 
 def of_one(name: str, first: int, seed: int) -> pd.DataFrame:
-    """The places of a family's truths in the posterior by `Exact`."""
-    family, engine = BIAS_FAMILIES[name], pw.Exact(draws=1000, chains=1)
+    """The places of a family's truths in the posterior by `Exact`, or among the draws of `NUTS`."""
+    family = BIAS_FAMILIES[name]
+    engine = pw.Exact(draws=1000, chains=1) if name in EXACT else pw.NUTS(chains=2, cores=1)
     frame = simulate.calibration(family.model, engine, family.effects, simulations=PART, seed=seed, first=first)
     return frame.assign(by=np.where(frame["draws"] > 0, "draws", "law"))
 

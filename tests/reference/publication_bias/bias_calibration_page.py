@@ -30,7 +30,8 @@ of the package. `pw.average(effects, bias="PSMA", direction="positive")` answers
   there is one.
 - **draws**: the randomised rank among 9 exact draws of the average, in every fourth table: weights too, and the log
   likelihood of the whole table at the draws against that at the truth.
-- **law**: the distribution function by `Exact` of one model by itself, on 12 studies; `draws` there are 1,000.
+- **law**: the distribution function by `Exact` of one model by itself, on 12 studies; `draws` there are 1,000, and of
+  smooth weights, which `NUTS` alone answers, those that its effective sample size leaves.
 
 `p` is the probability that uniform numbers go as far out of their simultaneous band somewhere (Säilynoja, Bürkner &
 Vehtari 2022, 10.1007/s11222-022-10090-6), `adjusted` by Holm's method within a family. The rule is that of
@@ -71,7 +72,7 @@ shifted by {shift:.2f} of its standard deviation, the {ranked} tables with draws
 an effect is off by {effect:.2f} on average, of heterogeneity by {heterogeneity:.2f}, of bias by {bias:.2f}. Smaller faults may be
 there; what accuracy the evidence of each model has is told by its error and by `tests/evidence`, not here. Slopes given
 PET or PEESE rest on an eighth of the tables. Tables of fewer than 10 or more than 15 studies and other priors are not
-among them. Smooth weight functions (`WeightFunction`) are answered by NUTS alone and are not calibrated here.
+among them.
 """
 
 

@@ -151,16 +151,19 @@ class StepLikelihood:
 
     def _slopes(self, P: Array, x: Array, tails: Array) -> tuple[Array, Array]:
         """Gradient and negative Hessian by x of the log posterior of x given a node; kept positive definite."""
-        weighted = P * np.exp(self.log_weights(x))[:, None, :]
-        share = weighted / weighted.sum(axis=2, keepdims=True)
-        Q = np.cumsum(share[..., :0:-1], axis=2)[..., ::-1]  # of the intervals after each, (N, k, d)
+        weights = np.exp(self.log_weights(x))
+        d = self.free
+        # sums over few intervals go through matrix products and loops: NumPy is slow along short last axes
+        share = P * weights[:, None, :] / (P @ weights[:, :, None])
+        Q = share[..., 1:]  # of the intervals after each, (N, k, d)
+        for j in range(d - 2, -1, -1):
+            Q[..., j] += Q[..., j + 1]
         hazard = np.exp(-0.5 * x * x - 0.5 * LOG_2PI - log_ndtr(x))
         slope = hazard / self.powers
-        sums = Q.sum(axis=1)
+        sums = (np.ones((1, P.shape[1])) @ Q)[:, 0]
         pull = tails - sums
-        d = self.free
         later = np.maximum(np.arange(d)[:, None], np.arange(d))
-        concave = sums[:, later] - np.einsum("nkl,nkm->nlm", Q, Q)
+        concave = sums[:, later] - np.swapaxes(Q, 1, 2) @ Q
         curvature = slope[:, :, None] * slope[:, None, :] * concave
         own = 1.0 + np.maximum(slope * (x + hazard) * pull, -0.9)
         curvature[:, np.arange(d), np.arange(d)] += own
@@ -177,7 +180,7 @@ class StepLikelihood:
             return whole + self.known(P)
         x, curvature = self.newton(P, steps=6)
         log = self.counts @ self.log_weights(x).T - np.log(
-            np.maximum((P * np.exp(self.log_weights(x))[:, None, :]).sum(axis=2), 1e-300)
+            np.maximum((P @ np.exp(self.log_weights(x))[:, :, None])[..., 0], 1e-300)
         ).sum(axis=1)
         return whole + log - 0.5 * (x * x).sum(axis=1) - 0.5 * np.linalg.slogdet(curvature)[1]
 
