@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import poolwise as pw
 from poolwise.plot import _text, _words
 from poolwise.scale import SCALES
+from support import figures
 
 
 @pytest.mark.parametrize(
@@ -82,3 +84,27 @@ def test_the_reader_s_own_font_is_used():
         serif = _text.width("Aronson 1948", 8.5)
         assert _text.font("Aronson", 8.5).get_family() == ["DejaVu Serif"]
     assert not np.isclose(serif, _text.width("Aronson 1948", 8.5))
+
+
+def test_lines_break_between_ideographs_but_not_before_their_full_stop(monkeypatch):
+    monkeypatch.setattr(_text, "width", lambda words, size, bold=False: 0.1 * len(words))
+    lines = _text.wrap("针灸与疼痛的荟萃分析。随机 trial of it", 0.65, 8.0)
+    assert lines == ["针灸与疼痛的", "荟萃分析。随", "机", "trial", "of it"]
+    assert _text.wrap("针灸与疼痛。", 0.55, 8.0) == ["针灸与疼", "痛。"]
+    assert _text.wrap("a bc def", 0.4, 8.0) == ["a bc", "def"]
+
+
+def _has_cjk() -> bool:
+    from matplotlib.font_manager import get_font_names
+
+    return any("CJK" in name for name in get_font_names())
+
+
+@pytest.mark.skipif(not _has_cjk(), reason="no font for Chinese, Japanese and Korean is installed")
+def test_names_in_chinese_japanese_and_korean_are_drawn_by_the_font_that_has_them(study_table):
+    table = study_table(3).to_frame()
+    names = ["张伟 2001", "田中太郎 2004", "김철수 2010"]
+    effects = pw.Effects(table["y"], se=table["se"], study=names, scale="SMD")
+    ax = pw.plot.forest(pw.fit(effects, pw.RandomEffects(), pw.ClosedForm()))
+    assert set(names) <= set(figures.words(ax))
+    assert figures.overlaps(figures.boxes(ax, 100)) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import re
 import unicodedata
 from collections.abc import Iterable
 from contextvars import ContextVar
@@ -76,6 +77,10 @@ _MORE_FAMILIES = (
 _MISSING = "▯"
 _SCRIPTS = dict.fromkeys(("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "IDEOGRAPHIC", "FULLWIDTH"), "CJK")
 _MOST_NAMED = 12
+# Ideographs and kana, with the marks that may not begin a line; anything else is a word.
+_IDEOGRAPH = r"[\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff]"
+_CLOSING = r"[\u3001\u3002\u3009\u300b\u300d\u300f\u30fb\u30fc\uff01\uff09\uff0c\uff1a\uff1b\uff1f]"
+_BREAKS = re.compile(rf"{_IDEOGRAPH}{_CLOSING}*|(?:(?!{_IDEOGRAPH}).)+")
 THETA_NEW = r"θ$_{\mathregular{new}}$"
 
 
@@ -196,7 +201,7 @@ def fit(words: str, inches: float, size: float, *, bold: bool = False) -> str:
 
 
 def wrap(words: str, inches: float, size: float, *, bold: bool = False) -> list[str]:
-    """Words broken at spaces into lines of at most this width; a word that is longer is cut.
+    """Words broken at spaces, and between ideographs, into lines of at most this width; a longer word is cut.
 
     Parameters
     ----------
@@ -216,14 +221,23 @@ def wrap(words: str, inches: float, size: float, *, bold: bool = False) -> list[
     """
     lines: list[str] = []
     current = ""
-    for word in words.split(" "):
-        longer = f"{current} {word}" if current else word
+    for between, word in _parts(words):
+        longer = f"{current}{between}{word}" if current else word
         if current and width(longer, size, bold=bold) > inches:
             lines.append(current)
             longer = word
         current = longer
     lines.append(current)
     return [fit(line, inches, size, bold=bold) for line in lines]
+
+
+def _parts(words: str) -> list[tuple[str, str]]:
+    """Where a line may break: what stands before each part (a space, or nothing between ideographs), and the part."""
+    found = []
+    for word in words.split(" "):
+        parts = _BREAKS.findall(word) or [""]
+        found += [(" " if n == 0 else "", part) for n, part in enumerate(parts)]
+    return found
 
 
 def _without_math(words: str) -> str:

@@ -18,6 +18,7 @@ SHARE = 0.4
 NARROW, _WIDE = 4.8, 6.2
 _LEAST, _MOST = 2.4, 30.0
 _LEAST_LABEL = 0.6
+_CUT_LABEL = 0.5  # inches to which labels are cut where nothing else gives way
 _SLIM = 1.0  # inches of labels below which they may stand on three lines
 _LONGEST = 0.34  # of the width, beyond which labels are wrapped
 _PAGE = Sizes(title=9.5, body=7.5, tick=7.0, margin=0.1, gap=0.13, plot_gap=0.14)
@@ -125,7 +126,7 @@ def fitted(
             break
     else:
         short = SHARE * width - room
-        given = min(short, max(label - _LEAST_LABEL, 0.0))
+        given = min(short, max(label - _CUT_LABEL, 0.0))
         label, room = label - given, max(room + given, 0.25 * width)
     back = (
         min(max(room - SHARE * width, 0.0), max(labels.whole - label, 0.0)) if labels.whole <= _LONGEST * width else 0.0

@@ -198,7 +198,7 @@ class Sides:
         if math.isnan(below):
             return ""
         side, size = show.likelier(1.0 - below)
-        at = show.number(float(self.scale.back(self.threshold)), 2).removesuffix(".00")
+        at = f"{float(self.scale.back(self.threshold)):.3g}".replace("-", "−")
         own = _text.escaped(_text.plain(self.directions[side == "above"])) if worded and self.threshold == 0.0 else ""
         return f"P({f'{name} ' if name else ''}{side} {at}) {probability(size)}" + (f" ({own})" if own else "")
 

@@ -24,7 +24,7 @@ from poolwise.show import chance, greek, level, likelier, status_within, symbol
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_PLOT_INCHES, _TAU_INCHES, _MOST_SOURCE = 2.0, 0.8, 2.4
+_PLOT_INCHES, _TAU_INCHES, _MOST_SOURCE = 2.0, 0.8, 2.15
 _SMALL_INCHES, _SMALL_TAU = 1.4, 0.8  # of the pictures in a text
 _PITCH, _SMALL_PITCH, _MARKER = 0.3, 0.225, 5.5
 _VERDICT_SIZE = 8.0
