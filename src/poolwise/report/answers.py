@@ -178,8 +178,8 @@ def _slopes(content: Content) -> tuple[str, ...]:
     reading = scale if scale.is_ratio else None
     effect = scale.natural_label if scale.is_ratio else scale.label
     verb = "is multiplied by" if scale.is_ratio else "changes by"
-    each = [f"{_of(result[name], reading, prob)} with {inside(name)}" for name in names]
-    said = [f"Over {content.effects.counted}, per unit the {effect} {verb} {_and(each)}."]
+    each = [f"{_of(result[name], reading, prob)} with each unit of {inside(name)}" for name in names]
+    said = [f"Over {content.effects.counted}, the {effect} {verb} {_and(each)}."]
     found = {name: one for name in names if isinstance(one := result[name], Distribution)}
     signs = [
         f"{'falls' if side == 'below' else 'rises'} with {inside(name)} is {chance_said(size)}"
