@@ -69,10 +69,16 @@ def test_a_page_over_several_needs_several(tmp_path):
 
 RANGED = """title = "{outcome}"
 question = "Is {outcome} rarer?"
-data = {{ reconstruct = {{ published = "working_alliance", outcome = "{outcome}", tables = 4, seed = 1 }} }}
-model = {{ kind = "random-effects", mu = {{ Normal = [0, 1] }}, tau = {{ HalfNormal = 0.5 }} }}
-engines = {{ exact = {{}} }}
-sensitivity = {{ prior_panel = false }}
+[data]
+reconstruct = {{ published = "working_alliance", outcome = "{outcome}", tables = 4, seed = 1, restarts = 0 }}
+[model]
+kind = "random-effects"
+mu = {{ Normal = [0, 1] }}
+tau = {{ HalfNormal = 0.5 }}
+[engines]
+exact = {{}}
+[sensitivity]
+prior_panel = false
 """
 
 

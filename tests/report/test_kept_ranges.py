@@ -26,7 +26,9 @@ def test_kept_ranges_are_the_same(found, tmp_path):
     for name in FRAMES:
         pd.testing.assert_frame_equal(getattr(taken, name), getattr(ranges, name), check_exact=True)
     assert (taken.fits, taken.notes, taken.sentences) == (ranges.fits, ranges.notes, ranges.sentences)
-    assert (extremes.y == tables.y).all() and (extremes.se == tables.se).all() and extremes.levels == tables.levels
+    assert (extremes.y == tables.y).all()
+    assert (extremes.se == tables.se).all()
+    assert extremes.levels == tables.levels
     assert kept.said == ["the ranges over all tables were taken from 'ranges.kept'"]
 
 
@@ -43,6 +45,6 @@ def test_ranges_of_another_basis_or_damaged_ones_are_not_taken(found, tmp_path):
 
 
 def test_without_a_basis_nothing_is_kept(found, tmp_path):
-    tables, ranges = found
+    _, ranges = found
     KeptRanges(tmp_path / "ranges.kept", "").put(ranges, None)
     assert not (tmp_path / "ranges.kept").exists()

@@ -101,7 +101,7 @@ def test_an_item_without_a_fact_is_missing_and_never_ticked():
 
 
 def test_a_fact_is_told_once_on_the_page_and_what_is_missing_says_what_would_answer_it():
-    long = "The model took the true effects to be normally distributed about a mean with one standard deviation."
+    long = "The model took the true effects to be normally distributed about a mean with one standard deviation, tau."
     facts = {name: long for _, _, items in LISTS.values() for item in items for name in item.facts}
     (_, *tables) = passage(facts, bayesian=True, data="reported").blocks
     cells = [[row.cells for body in table.bodies for row in body.rows] for table in tables]

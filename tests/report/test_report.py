@@ -12,8 +12,8 @@ import xarray as xr
 
 import poolwise as pw
 from poolwise.report import faults, write
-from poolwise.report.files import Claim
 from poolwise.report.content import Content
+from poolwise.report.files import Claim
 from poolwise.report.sections.comparison import tests as sentences_of_tests
 from poolwise.show import greek, number
 from support.questions import MODELS, ONE_TABLE, WITHOUT_NUTS
