@@ -65,3 +65,31 @@ def test_what_both_did_is_told_once_and_each_work_once(joint):
 def test_a_page_over_several_needs_several(tmp_path):
     with pytest.raises(AnalysisError, match="two analyses or more"):
         report.write_joint([], tmp_path)
+
+
+RANGED = """title = "{outcome}"
+question = "Is {outcome} rarer?"
+[data]
+reconstruct = {{ published = "working_alliance", outcome = "{outcome}", tables = 4, seed = 1, restarts = 0 }}
+[model]
+kind = "random-effects"
+mu = {{ Normal = [0, 1] }}
+tau = {{ HalfNormal = 0.5 }}
+[engines]
+exact = {{}}
+[sensitivity]
+prior_panel = false
+"""
+
+
+def test_ranges_of_several_analyses_are_one_picture_that_tells_each_answer(tmp_path):
+    outcomes = ("dropout", "recidivism")
+    for name in outcomes:
+        (tmp_path / f"{name}.toml").write_text(RANGED.format(outcome=name), encoding="utf-8")
+    out = tmp_path / "out"
+    assert cli.main(["report", *(str(tmp_path / f"{name}.toml") for name in outcomes), "--out", str(out)]) == 0
+    page = (out / "report" / "report.html").read_text(encoding="utf-8")
+    told = re.search(r'aria-label="(Ranges over all tables[^"]*)"', page)[1]
+    assert all(f"{name}: Over all 4 tables" in told for name in outcomes)
+    assert (out / "report" / "summary_ranges.svg").is_file()
+    assert not (out / "report" / "summary_forest.svg").exists()

@@ -9,6 +9,7 @@ from poolwise.errors import InputError
 from poolwise.prior_catalogue import CATALOGUE
 from poolwise.quantities import Distribution
 from poolwise.report import in_words
+from poolwise.report.checklist_blocks import passage
 from poolwise.report.checklists import LISTS, MISSING, filled
 from poolwise.report.paper_methods import MODELS
 from poolwise.report.references import REFERENCES, key_of
@@ -97,3 +98,14 @@ def test_an_item_without_a_fact_is_missing_and_never_ticked():
         frame = filled(items, {})
         assert frame["missing"].all()
         assert all(told.startswith(MISSING) for told in frame["told"])
+
+
+def test_a_fact_is_told_once_on_the_page_and_what_is_missing_says_what_would_answer_it():
+    long = "The model took the true effects to be normally distributed about a mean with one standard deviation, tau."
+    facts = {name: long for _, _, items in LISTS.values() for item in items for name in item.facts}
+    (_, *tables) = passage(facts, bayesian=True, data="reported").blocks
+    cells = [[row.cells for body in table.bodies for row in body.rows] for table in tables]
+    assert sum(row[2] == long for rows in cells for row in rows) == 1
+    assert {row[2] for row in cells[1] if row[2].startswith("As at")} == {"As at PRISMA 13a."}
+    asked = [item for _, _, items in LISTS.values() for item in items if not item.facts]
+    assert all(item.add for item in asked)

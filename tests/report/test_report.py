@@ -13,6 +13,7 @@ import xarray as xr
 import poolwise as pw
 from poolwise.report import faults, write
 from poolwise.report.content import Content
+from poolwise.report.files import Claim
 from poolwise.report.sections.comparison import tests as sentences_of_tests
 from poolwise.show import greek, number
 from support.questions import MODELS, ONE_TABLE, WITHOUT_NUTS
@@ -249,7 +250,7 @@ def test_a_report_says_where_a_limit_s_side_of_the_threshold_is_noise(done, tmp_
     (drawn,) = (one for one in done.results if one.tree is not None and "NUTS" in one.label)
     edge = float(drawn["mu"].ppf(0.975))
     about = replace(done.analysis, threshold=edge)
-    files = write(Content(about, done.results, done.panel), tmp_path)
+    files = write(Content(about, done.results, done.panel), Claim(tmp_path))
     words = " ".join(Page(files["report.html"].read_text(encoding="utf-8")).words)
     assert f"Within 2 Monte Carlo standard errors of {number(edge)}: the 97.5 % limit of" in words
     assert "Within 2 Monte Carlo" not in " ".join(Page(done.report.read_text(encoding="utf-8")).words)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 
 from poolwise import show
 from poolwise.checks import PublicationBias
+from poolwise.errors import InputError
 from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _text, _words
 from poolwise.plot._chart import refuse_small, size_of
 from poolwise.plot._given import check_given
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
+from poolwise.settings import check_option
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,7 +83,13 @@ def publication_bias_frame(check: PublicationBias) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def publication_bias(check: PublicationBias, *, title: str | None = None, ax: Axes | None = None) -> Axes:
+def publication_bias(
+    check: PublicationBias,
+    *,
+    title: str | None = None,
+    notes: Literal["full", "short"] = "full",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the mean effect by each method for publication bias, a row each, the unadjusted one on top.
 
     No method dominates, so that the spread is the message. A method that has no answer on this table keeps its row. All
@@ -93,6 +101,8 @@ def publication_bias(check: PublicationBias, *, title: str | None = None, ax: Ax
         What `checks.publication_bias` returned.
     title : str, optional
         Words above, instead of the study table's own title.
+    notes : {"full", "short"}
+        Whether the verdict stands below the picture, or, where the text beside it has it, only how to read it.
     ax : Axes, optional
         Axes whose place the figure takes. By default a new pyplot figure as large as its rows need.
 
@@ -103,7 +113,7 @@ def publication_bias(check: PublicationBias, *, title: str | None = None, ax: Ax
     Raises
     ------
     InputError
-        For anything else; axes that are too small.
+        For anything else; unknown notes; axes that are too small.
 
     References
     ----------
@@ -117,10 +127,12 @@ def publication_bias(check: PublicationBias, *, title: str | None = None, ax: Ax
     >>> pw.plot.close(pw.plot.publication_bias(check))
     """
     frame = publication_bias_frame(check)
+    check_option("notes", notes, ("full", "short"), error=InputError)
     scale = check.effects.scale
     with plain_text():
         words = _text.plain(check.effects.title if title is None else title)
         sheet = _table(check, frame, f"Publication bias{': ' if words else ''}{words}")
+        sheet = sheet if notes == "full" else replace(sheet, notes=sheet.notes[1:])
         if ax is not None:
             if _sheet.place(sheet, size_of(ax)[0]).edges[0][1] < 0.98 * _sheet.place(sheet).edges[0][1]:
                 sheet = _narrow(sheet)
@@ -188,9 +200,9 @@ def _narrow(sheet: Sheet) -> Sheet:
     shorter = list(names.cells)
     for longer, short in _SHORTER.items():
         shorter = [name.replace(longer, short) for name in shorter]
-    verdict = replace(sheet.notes[0], size=_sheet.NOTE_SIZE)
+    small = tuple(replace(note, size=_sheet.NOTE_SIZE) for note in sheet.notes)
     columns = (replace(names, cells=tuple(shorter)), plot)
-    return replace(sheet, columns=columns, notes=(verdict, *sheet.notes[1:]))
+    return replace(sheet, columns=columns, notes=small)
 
 
 def _notes(check: PublicationBias, frame: pd.DataFrame) -> list[Phrase]:

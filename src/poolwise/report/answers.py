@@ -193,7 +193,7 @@ def _slopes(content: Content) -> tuple[str, ...]:
 
 def _per(moderator: str) -> str:
     """What a coefficient is for: a unit of a moderator, or a level of one, which stands in brackets."""
-    return f"with {moderator}" if "[" in moderator else f"per unit of {moderator}"
+    return f"with {moderator}" if "[" in moderator else f"with each unit of {moderator}"
 
 
 def _of(quantity: Quantity, scale: Scale | None, prob: float) -> str:

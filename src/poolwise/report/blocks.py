@@ -114,8 +114,8 @@ class Table:
 
     @property
     def short(self) -> bool:
-        """Whether it has so few rows that it is held on one page of print."""
-        return sum(len(body.rows) for body in self.bodies) <= _ONE_PAGE
+        """Whether it has so few lines that it is held on one page of print."""
+        return sum(_lines(row) for body in self.bodies for row in body.rows) <= _ONE_PAGE
 
 
 @final
@@ -178,7 +178,14 @@ class Statement:
     lines: tuple[str, ...]
 
 
-_ONE_PAGE = 16  # rows of two lines or three, which fill half of a page of A4
+_ONE_PAGE = 40  # lines, which fill half of a page of A4
+_LINE = 55  # characters of the longest cell of a row
+
+
+def _lines(row: Row) -> int:
+    """About how many lines of print a row takes, two at least."""
+    return max(2, *(-(-len(cell if isinstance(cell, str) else cell.text) // _LINE) for cell in row.cells))
+
 
 type Block = Paragraph | Table | Picture | Notes | Terms | Statement
 

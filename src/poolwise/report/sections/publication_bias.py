@@ -72,7 +72,7 @@ SECTION: Section[Content] = Section(
 def _figures(panel: PublicationBias) -> dict[str, Figure]:
     result, line = panel.records.get("Random effects", panel.effects), panel.records.get("PET-PEESE")
     return {
-        "publication_bias": Figure("Publication bias", lambda: plot.publication_bias(panel)),
+        "publication_bias": Figure("Publication bias", lambda: plot.publication_bias(panel, notes="short")),
         "funnel": Figure("Funnel plot", lambda: plot.funnel(result, records=[] if line is None else [line])),
     }
 
@@ -103,7 +103,7 @@ def _average(panel: PublicationBias) -> tuple[Block, ...]:
 def _inclusion(name: str, row: Mapping[Hashable, Any]) -> str:
     return (
         f"{capital(name)}: Bayes factor {row['bayes_factor']} (log10 {number(float(row['log10']), 2)}, "
-        f"{row['strength']}, favours {row['favours']})"
+        f"{row['strength']}, favours {greek(row['favours'])})"
     )
 
 
@@ -136,7 +136,7 @@ def _cells(row: Mapping[Hashable, Any]) -> tuple[str, ...]:
         f"{number(row['point'])} {limits}" if limits != NOTHING else number(row["point"]),
         row["interval"],
         moved if moved == NOTHING else with_note(moved, f"{number(row['moved_se'], 2)} se"),
-        with_note(value, row["tested"]) if value != NOTHING else NOTHING,
+        with_note(value, greek(row["tested"])) if value != NOTHING else NOTHING,
         folded(_told(row)),
     )
 
