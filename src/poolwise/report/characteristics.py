@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from poolwise import plot
+from poolwise import plot, show
 from poolwise.analysis.simulation import NONE, Simulated, price_of_nuts
 from poolwise.scale import Scale
 from poolwise.show import NOTHING, level, number
@@ -31,7 +31,7 @@ def groups(found: Simulated) -> Iterator[tuple[str, list[tuple[str, str, str, tu
         for name, of in own.groupby("method", sort=False):
             by_tau = [_coverage(of[of["tau"] == tau]) for tau in found.planned.tau]
             kind, prior = str(of["interval"].iloc[0]), str(of["prior"].iloc[0])
-            rows.append((str(name), kind, prior, (*by_tau, _span(of["width"], 2))))
+            rows.append((show.method(str(name)), kind, prior, (*by_tau, _span(of["width"], 2))))
         yield _heading(found, dict(zip(GROUP, at, strict=True))), rows
 
 
@@ -42,8 +42,8 @@ def sentences(found: Simulated) -> tuple[str, ...]:
     prob, error = level(planned.prob), float(mean["coverage_mcse"].max())
     less = mean[mean["coverage"] + FAR * mean["coverage_mcse"] < planned.prob]
     short = less.groupby("method", sort=False)["coverage"].min().sort_values()
-    kept = [str(name) for name in dict.fromkeys(mean["method"]) if name not in short.index]
-    said = [f"{_share(value)} by {name}" for name, value in short.items()]
+    kept = [show.method(str(name)) for name in dict.fromkeys(mean["method"]) if name not in short.index]
+    said = [f"{_share(value)} by {show.method(str(name))}" for name, value in short.items()]
     at_worst = f"Under the worst truth tried, {prob} intervals hold the mean effect in only {_and(said)}."
     promised = (
         f"Under every truth tried, {prob} intervals hold the mean effect as often as they promise, within the error of "
