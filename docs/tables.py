@@ -16,6 +16,7 @@ from poolwise.measures import __all__ as measure_names
 from poolwise.model import NORMAL_MODELS
 from poolwise.plot import __all__ as plot_names
 from poolwise.priors import FAMILIES
+from poolwise.show import statement
 from poolwise.simulate import __all__ as simulate_names
 
 GROUPS = {
@@ -53,8 +54,8 @@ def first_line(thing: object) -> str:
 
 
 def model_table() -> str:
-    """A line for each model: what it is for."""
-    rows = [f"| `{model.__name__}` | {first_line(model).replace('|', '\\|')} |" for model in models()]
+    """A line for each model: what it states."""
+    rows = [f"| `{model.__name__}` | {statement(first_line(model)).replace('|', '\\|')} |" for model in models()]
     return "\n".join(["| model | what it states |", "|---|---|", *rows])
 
 
@@ -71,7 +72,7 @@ def write_tables(folder: Path) -> None:
     (folder / "_made").mkdir(exist_ok=True)
     (folder / "_made" / "models.md").write_text(model_table() + "\n", encoding="utf-8")
     engines = ", ".join(f"`{engine.__name__}`" for engine in ENGINES)
-    pairs = f"Which of {engines} answers which:\n\n{pairs_table()}\n"
+    pairs = f"What each is for, and which of {engines} answers it:\n\n{pairs_table()}\n"
     (folder / "_made" / "pairs.md").write_text(pairs, encoding="utf-8")
     for name, (title, module, listed) in GROUPS.items():
         names = listed or tuple(model.__name__ for model in models())

@@ -14,6 +14,7 @@ import poolwise as pw
 from poolwise import bias, checks, show
 from poolwise.cli import main
 from poolwise.report import words
+from poolwise.terminal import print_table
 
 ROOT = Path(__file__).parents[1]
 SPELT = (
@@ -146,3 +147,18 @@ def test_records_of_checks_and_averages_speak_in_one_vocabulary(bcg):
             assert not re.search(r"\d\.0 %,|Ok\b|k - \d", text), text
         before = card.partition("<table")[0]
         assert re.search(r"</b><div>[^<]{30,}\.</div>", before), before  # a sentence stands above the table
+
+
+def test_a_narrow_terminal_is_told_row_by_row_and_no_label_is_broken(monkeypatch, capsys):
+    rows = [
+        ("REML, Hartung-Knapp ad hoc", "0.49 [0.33, 0.73]", "0.56"),
+        ("Bayesian, exact", "0.49 [0.33, 0.73]", "0.59"),
+    ]
+    for width in (40, 62, 100):
+        monkeypatch.setenv("COLUMNS", str(width))
+        print_table("A title\nand a heading", [], ("by", "estimate", "τ"), rows, ["Below."])
+        printed = capsys.readouterr().out
+        assert max(map(len, printed.splitlines())) <= width
+        assert printed.startswith("A title\nand a heading\n")
+        assert "Hartung-Knapp" in printed
+        assert ("  τ 0.59" in printed) == (width == 40)

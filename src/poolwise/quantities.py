@@ -527,6 +527,7 @@ def rows_of(quantities: Mapping[str, Quantity], prob: float = 0.95) -> list[tupl
         limits = show.interval(*quantity.interval(prob))
         test = quantity.test if isinstance(quantity, Estimate) else ""
         kind = quantity.interval_kind() if limits != show.NOTHING else test or show.NOTHING
+        kind = kind.replace(" - ", " − ")
         rows.append((name, show.number(quantity.point), show.number(quantity.sd), limits, kind))
     return rows
 

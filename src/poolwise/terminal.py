@@ -11,11 +11,14 @@ from poolwise import show
 from poolwise.quantities import Distribution
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from poolwise.checks import Ranges
     from poolwise.result import Result
     from poolwise.runs import Run
     from poolwise.scale import Scale
 
+_NARROW = 60  # characters to a line below which a table is told row by row
 _WITHOUT_ONE = 80  # characters to a line where there is no terminal
 
 
@@ -157,22 +160,37 @@ def print_table(
     from rich.table import Table
 
     width = shutil.get_terminal_size((_WITHOUT_ONE, 24)).columns
-    used = [place for place in range(len(heads)) if place == 0 or any(row[place] for row in rows)]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for place in used:
-        table.add_column(heads[place], overflow="fold")
-    for row in rows:
-        heading = not any(row[1:])
-        inner = not heading and _headed(rows)
-        cells = [Padding(row[0], (0, 0, 0, 2)) if inner else row[0], *(row[place] for place in used[1:])]
-        table.add_row(*cells, style="bold" if heading else None)
     console = Console(highlight=False, markup=False, width=width)
-    console.print(show.wrapped([title], width), style="bold")
+    for line in title.split("\n"):
+        console.print(show.wrapped([line], width), style="bold")
     for sentence in said:
         console.print(show.wrapped([sentence], width))
-    console.print(table)
+    if width < _NARROW:
+        _print_stacked(console, heads, rows, width)
+    else:
+        used = [place for place in range(len(heads)) if place == 0 or any(row[place] for row in rows)]
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for place in used:  # no word of a label is broken
+            words = [word for row in rows for word in row[0].split()] if place == 0 else []
+            table.add_column(heads[place], overflow="fold", min_width=2 + max(map(len, words), default=0))
+        for row in rows:
+            inner = _headed(rows) and any(row[1:])
+            cells = [Padding(row[0], (0, 0, 0, 2)) if inner else row[0], *(row[place] for place in used[1:])]
+            table.add_row(*cells, style=None if any(row[1:]) else "bold")
+        console.print(table)
     for sentence in below:
         console.print(f"{show.wrapped([sentence], width)}\n")
+
+
+def _print_stacked(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> None:
+    """Each row as a few lines, where columns have no room."""
+    console.print()
+    for row in rows:
+        console.print(show.wrapped([row[0]], width), style="bold")
+        for head, cell in zip(heads[1:], row[1:], strict=True):
+            if cell:
+                console.print(show.hanging(f"  {head} ", cell, width))
+    console.print()
 
 
 def _headed(rows: Sequence[Sequence[str]]) -> bool:
