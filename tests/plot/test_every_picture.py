@@ -26,7 +26,7 @@ NO_COLUMN = {
     "ranges",
     "prior panel",
 }  # refused there, with what they need
-QUICK = ("forest", "funnel", "posterior", "conditional", "summary forest", "prisma")  # the others: make agreement
+QUICK = ("funnel", "posterior", "summary forest", "prisma")  # the others: make agreement
 SLOW = set(PICTURES) - set(QUICK)
 EVERY = [pytest.param(name, marks=[pytest.mark.agreement_long] if name in SLOW else []) for name in PICTURES]
 
@@ -44,7 +44,7 @@ def test_at_the_width_of_a_page_texts_keep_apart_light_dark_and_in_files(name, b
     assert faults(ax) == ([], [], [])
     width = ax.figure.get_size_inches()[0]
     assert width <= PAGE + 1e-9  # a wider figure would be printed smaller
-    least = LEAST_TYPE if name == "forest" else PRINTED
+    least = LEAST_TYPE if name == "forest" else PRINTED  # the forest has its own
     assert min(text.get_fontsize() for text in figures.texts(ax)) >= least - 1e-9
     files = {form: saved(ax, form, {}) for form in ("png", "pdf", "svg")}
     assert files["png"].startswith(b"\x89PNG")
