@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from poolwise.errors import AnalysisError, listing, nearest
+from poolwise.report import latex
 
 type Form = Literal["docx", "md", "latex"]
 
@@ -90,6 +91,11 @@ def document(page: str, form: str, pictures: Mapping[str, bytes]) -> bytes:
     html = clean(page, form, pictures)
     options = ["--standalone", "--wrap=none", "--quiet"]  # that a picture of lines has no copy in dots is no trouble
     with TemporaryDirectory() as folder:
+        if form == "latex":
+            preamble = Path(folder) / "header.tex"
+            preamble.write_text(latex.header(), encoding="utf-8")
+            options += [f"--include-in-header={preamble}", *latex.OPTIONS]
+            html = latex.with_widths(html)
         if form != "docx":
             return convert(html, _TO[form], format="html", extra_args=options).encode()
         for name, whole in pictures.items():

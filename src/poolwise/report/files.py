@@ -14,10 +14,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from poolwise.errors import AnalysisError, listing
 from poolwise.report.room import try_out
+
+if TYPE_CHECKING:
+    from poolwise.analysis.record import Analysis
 
 MANIFEST = "manifest.json"
 FITS = "fits"
@@ -27,6 +30,11 @@ JOURNAL = ".poolwise-unfinished"
 """Names and hashes of what an unfinished run wrote or found of an earlier one; a JSON object on each line."""
 _PART = ".part"
 _ELSEWHERE = "another folder with --out (from Python out=...)"
+
+
+def question_of(analysis: Analysis) -> dict[str, str]:
+    """What tells the results of an analysis from those of another."""
+    return {"source": analysis.source, "title": analysis.title, "question": analysis.question}
 
 
 @final

@@ -82,7 +82,7 @@ def held(
     if check_forms(formats):
         pandoc()
     refuse_inputs(analysis, folder)
-    told = {"source": analysis.source, "title": analysis.title, "question": analysis.question}
+    told = files.question_of(analysis)
     names = _possible(planned or sections_of(analysis), formats)
     every = parts or (analysis,)
     words = [word for one in every for word in _words(one)]
@@ -352,9 +352,7 @@ def _facts(content: ReportContent) -> dict[str, Any]:
     return {
         "poolwise": version("poolwise"),
         "analysis": {
-            "source": analysis.source,
-            "title": analysis.title,
-            "question": analysis.question,
+            **files.question_of(analysis),
             "sha256": analysis.spec_hash,
             "quick": content.quick,
         },

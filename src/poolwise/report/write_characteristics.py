@@ -54,7 +54,7 @@ def held(analysis: Analysis, folder: Path) -> Iterator[Path]:
             "a folder of its own for a simulation",
             "another folder with --out (from Python out=...)",
         )
-    told = {"source": analysis.source, "title": analysis.title, "question": analysis.question}
+    told = files.question_of(analysis)
     with files.claimed(folder, NAMES, question=told, room=ROOM), boxes_warned_of([analysis.title]):
         yield folder
 
@@ -107,9 +107,7 @@ def _facts(analysis: Analysis, found: Simulated, seconds: float) -> dict[str, ob
     return {
         "poolwise": version("poolwise"),
         "analysis": {
-            "source": analysis.source,
-            "title": analysis.title,
-            "question": analysis.question,
+            **files.question_of(analysis),
             "sha256": analysis.spec_hash,
         },
         "data": {"label": found.data, "hash": analysis.data_hash},
