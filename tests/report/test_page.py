@@ -83,7 +83,7 @@ def test_a_slope_is_told_as_what_it_multiplies_the_ratio_by(runs):
     text = done.report.read_text(encoding="utf-8")
     (exact,) = (one for one in done.results if "exact" in one.label)
     slope = float(done.analysis.effects.scale.back([exact["beta[ablat]"].point])[0])
-    assert f"per unit the risk ratio is multiplied by {slope:.3f}" in text
+    assert f"the risk ratio is multiplied by {slope:.3f}" in text
     assert f"falls with ablat is {exact['beta[ablat]'].cdf(0.0):.3f}" in text
 
 
