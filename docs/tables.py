@@ -13,7 +13,7 @@ from poolwise.coding import __all__ as coding_names
 from poolwise.evidence import __all__ as evidence_names
 from poolwise.fit import ENGINES, pairs_table
 from poolwise.measures import __all__ as measure_names
-from poolwise.model import NORMAL_MODELS
+from poolwise.model import MODELS
 from poolwise.plot import __all__ as plot_names
 from poolwise.priors import FAMILIES
 from poolwise.show import statement
@@ -41,10 +41,10 @@ GROUPS = {
 
 
 def models() -> tuple[type, ...]:
-    """Every model of the package, normal ones first."""
+    """Every model of the package, the usual ones first."""
     named = [getattr(pw, name) for name in pw.__all__ if inspect.isclass(getattr(pw, name))]
     known = {type_ for type_ in named if hasattr(type_, "statement") and hasattr(type_, "structure")}
-    return tuple(sorted(known, key=lambda model: (model not in NORMAL_MODELS, pw.__all__.index(model.__name__))))
+    return tuple(sorted(known, key=MODELS.index))
 
 
 def first_line(thing: object) -> str:

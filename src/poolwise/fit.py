@@ -164,9 +164,9 @@ def fit(
     >>> import poolwise as pw
     >>> bcg = pw.datasets.load("bcg")
     >>> pw.fit(bcg, pw.RandomEffects(), pw.ClosedForm(tau2="REML"))
-    <Result 'REML, Hartung-Knapp ad hoc': k = 13, mu = −0.715 [−1.108, −0.321], status ok>
+    <Result 'REML, Hartung-Knapp ad hoc': k = 13, μ = −0.715 [−1.108, −0.321], status ok>
     >>> pw.fit(bcg)
-    <Result 'exact': k = 13, mu = −0.706 [−1.112, −0.316], status ok>
+    <Result 'Bayesian, exact': k = 13, μ = −0.706 [−1.112, −0.316], status ok>
     """
     check_table(effects)
     model = _usual_model(effects, engine) if model is None else model
@@ -333,7 +333,7 @@ def refit(result: Result, effects: Effects, *, strict: bool = False, kept: Place
     >>> bcg = pw.datasets.load("bcg")
     >>> result = pw.fit(bcg, pw.RandomEffects(), pw.Exact())
     >>> pw.refit(result, bcg.drop(study="TPT Madras 1980"))
-    <Result 'exact': k = 12, mu = −0.786 [−1.193, −0.386], status ok>
+    <Result 'Bayesian, exact': k = 12, μ = −0.786 [−1.193, −0.386], status ok>
     """
     if not isinstance(result, Result):
         raise ModelError(f"refit was given {type(result).__name__}", "a Result", "pw.refit(result, effects)")

@@ -156,8 +156,8 @@ def test_tau_and_i2_are_printed_with_their_intervals(reml):
 def test_a_troubled_fit_says_so_on_the_figure(misconduct):
     result = pw.fit(misconduct, pw.RandomEffects(), pw.ClosedForm())
     assert result.report.status == "boundary_tau"
-    assert any(words.startswith("Boundary tau: see the caption") for words in figures.words(pw.plot.forest(result)))
-    assert "Boundary tau. " in pw.plot.forest_caption(result)
+    assert any(words.startswith("Boundary τ: see the caption") for words in figures.words(pw.plot.forest(result)))
+    assert "Boundary τ. " in pw.plot.forest_caption(result)
 
 
 def test_words_for_the_directions_stand_on_their_sides_of_the_null(study_table):
