@@ -74,7 +74,7 @@ def test_it_is_the_simulation_of_the_same_methods_by_hand(tmp_path):
         ("[simulate]\ntaus = [0]", "simulate.taus: unknown key.*did you mean 'tau'"),
         ("[simulate]\ntau = [-0.1]", "simulate.tau.*found -0.1.*at least 0"),
         ("[simulate]\ntau = []", "simulate.tau: .*an empty list"),
-        ("[simulate]\nmu = ['estimates']", "simulate.mu.*'estimate'"),
+        ("[simulate]\nmu = ['estimates']", r"three\.toml: simulate\.mu\[0\]: found .*'estimate'"),
         ("[simulate]\nmu = [0, 0]", "value twice"),
         ("[simulate]\nlaw = 'skew'", "skewed"),
         ("[simulate]\nmechanism = 'Selection'", "this is no mechanism"),
