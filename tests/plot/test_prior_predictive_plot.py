@@ -25,7 +25,9 @@ def test_sentence_priors_and_new_studies_are_printed(check):
     told = " ".join(figures.words(pw.plot.prior_predictive(check)))
     assert "The priors expect effects like these" in told
     assert "μ ~ Normal(0, 2)" in told
-    assert "θ_new" in told
+    assert "New study" in told
+    row = check.frame.iloc[0]  # numbers on the reading scale, as the axis has them
+    assert f"[{np.exp(row['lower']):.2f}, {np.exp(row['upper']):.2f}]" in told
 
 
 def test_a_prior_far_too_wide_leaves_the_axis_and_the_data_stay_visible():
