@@ -125,14 +125,15 @@ def test_the_schema_knows_reconstruct():
     assert set(described["required"]) == {"published", "seed"}
 
 
-def test_show_tells_the_tables_and_how_many_studies_each_level_has(tmp_path, capsys):
+def test_show_tells_the_tables_and_how_many_studies_each_level_has(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     assert main(["show", str(written(tmp_path, SETTING.replace("# nuts", "nuts")))]) == 0
     printed = capsys.readouterr().out
     for words in (
         "12 tables of 15 studies, reconstructed from published figures, seed 1",
         "Studies by setting: community ",
         "NUTS answers the first 3 tables only",
-        "theta_i ~ Normal(mu[g], tau), g = setting of study i",
+        "θ_i ~ Normal(μ[g], τ), g = setting of study i",
         "ranges over 12 tables of 95 % intervals",
     ):
         assert words in printed
@@ -146,7 +147,7 @@ def test_a_run_gives_ranges_and_no_table_s_own_answer(done):
     checklists = {"prisma_items.csv", "barg.csv", "wambs.csv"}
     pictures = {"ranges.svg", "ranges.png"}
     assert set(done.files) == {"ranges.csv", "levels.csv", "report.html", "manifest.json"} | pictures | checklists
-    assert {path.name for path in done.folder.iterdir()} == {*done.files, "estimates.csv"}
+    assert {path.name for path in done.folder.iterdir()} == {*done.files, "estimates.csv", "fits"}
     assert (done.folder / "estimates.csv").read_text() == "of the user's own"
     assert faults(done.folder) == ()
 
@@ -296,12 +297,21 @@ def test_the_extreme_tables_are_among_the_files_and_print_as_published(searched)
 
 
 def test_a_search_is_kept_and_taken_again_and_made_anew_when_asked(searched, tmp_path):
-    fits = searched.folder / "fits" / "search.kept"
-    again = pw.run(searched.analysis, out=searched.folder)
+    fits = searched.folder / "fits"
+
+    def run_again():
+        """With another picture to draw, and without the ranges that are kept besides."""
+        (searched.folder / "ranges.svg").unlink()
+        (fits / "ranges.kept").unlink()
+        return pw.run(searched.analysis, out=searched.folder)
+
+    expected = searched.files["ranges.csv"].read_bytes()
+    again = run_again()
     assert any("search for extremes was taken" in sentence for sentence in again.kept)
-    assert again.files["ranges.csv"].read_bytes() == searched.files["ranges.csv"].read_bytes()
-    fits.write_text(fits.read_text(encoding="utf-8").replace("0.1", "0.2", 1), encoding="utf-8")
-    damaged = pw.run(searched.analysis, out=searched.folder)
+    assert again.files["ranges.csv"].read_bytes() == expected
+    search = fits / "search.kept"
+    search.write_text(search.read_text(encoding="utf-8").replace("0.1", "0.2", 1), encoding="utf-8")
+    damaged = run_again()
     assert "run again, as 'search.kept' cannot be read" in damaged.kept[0]
     assert "is now called 'search.kept.damaged'" in damaged.kept[1]
     pd.testing.assert_frame_equal(damaged.ranges.frame, searched.ranges.frame)

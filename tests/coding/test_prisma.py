@@ -47,7 +47,7 @@ def test_what_does_not_add_up_is_told_by_its_box(changed, words):
 
 def test_the_picture_has_each_number_in_a_box():
     ax = pw.plot.prisma(prisma(FLOW, title="Working alliance"))
-    words = " ".join(text.get_text() for text in ax.texts)
+    words = " ".join(text.get_text() for text in ax.texts).replace("\u00a0", " ")
     for number in (130, 6, 30, 106, 58, 48, 14, 10, 24, 21):
         assert f"(n = {number})" in words
     pw.plot.close(ax)

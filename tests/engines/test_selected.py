@@ -194,7 +194,7 @@ def test_a_result_can_be_pickled_and_shown(step):
     again = pickle.loads(pickle.dumps(step))
     assert again["mu"].interval(0.95) == step["mu"].interval(0.95)
     assert "step weights" in step._repr_html_()
-    assert "mu = −0.671" in repr(step)
+    assert "μ = −0.671" in repr(step)
 
 
 @pytest.mark.parametrize(("direction", "end"), [("positive", "minus infinity"), ("negative", "infinity")])
