@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 import poolwise as pw
@@ -78,3 +79,13 @@ def test_no_two_texts_of_the_panel_overlap(dependent, dpi):
     assert figures.outside(found, ax) == []
     for each in ax.figure.axes:
         assert figures.covered(found, Bbox(each.get_window_extent().get_points() / dpi)) == []
+
+
+def test_ratios_are_told_as_ratios_by_sentence_numbers_and_axis(settled):
+    ax = pw.plot.prior_panel(settled)
+    written = "\n".join(text.get_text() for text in ax.figure.findobj(Text))
+    point, lower, upper = np.exp(settled.frame.loc[0, ["mu_point", "mu_lower", "mu_upper"]].to_numpy(dtype=float))
+    assert f"{point:.2f} [{lower:.2f}, {upper:.2f}]" in written
+    assert f"{np.exp(settled.frame['mu_lower'].min()):.2f}" in settled.sentence
+    assert "mean risk ratio (log axis)" in written
+    assert "P(< 1)" in written

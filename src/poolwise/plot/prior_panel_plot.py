@@ -17,7 +17,7 @@ from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet, Sizes
 from poolwise.plot.forest_layout import WIDTHS, sizes_of
 from poolwise.result import NOTED
-from poolwise.scale import as_scale
+from poolwise.scale import Scale, as_scale
 from poolwise.settings import check_option
 from poolwise.show import chance, greek, level, likelier, status_within, symbol
 
@@ -42,7 +42,7 @@ def prior_panel(
 
     A filled marker is a prior under which the interval for mu excludes the threshold, a hollow one a prior under which
     it includes it. A row in orange and in bold is a prior with another verdict than the reference prior. All numbers
-    are those of ``panel.frame``, on the analysis scale.
+    are those of ``panel.frame``, mean effects on the scale on which they are read (ratios, not their logarithms).
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def prior_panel(
     with plain_text():
         (left, *others), placed = _canvas.draw(_panel_sheet(panel, frame, y, width), ax)
         left.set_xlim(*_mu_limits(frame))
-        _dress.dress(left, placed, as_scale("identity"), label=_axis_words(panel))
+        _dress.dress(left, placed, panel.reading, label=_axis_words(panel))
         if not math.isnan(panel.threshold):
             left.axvline(panel.threshold, color=_sheet.SOFT, lw=0.9, zorder=1.0, label="threshold")
         for (verdict, flips), rows in frame.groupby(["excludes_zero", "flips"], sort=False):
@@ -123,7 +123,7 @@ def _panel_sheet(panel: PriorPanel, frame: pd.DataFrame, y: np.ndarray, width: s
 def _whole_columns(panel: PriorPanel, rows: list[dict[Any, Any]]) -> tuple[Column | Plot, ...]:
     """Priors over their sources, the mean effect over tau in numbers, the probability of a side."""
     priors = tuple("\n".join(filter(None, (_words.prior(row["prior"]), _source(row)))) for row in rows)
-    numbers = tuple(f"{_triple(row, 'mu')}\n{_triple(row, 'tau')}" for row in rows)
+    numbers = tuple(f"{_triple(row, 'mu', panel.reading)}\n{_triple(row, 'tau')}" for row in rows)
     prob = f"[{level(panel.prob)}]"
     return (
         Column("Prior on τ\nwith its source", priors),
@@ -142,7 +142,7 @@ def _few_columns(panel: PriorPanel, rows: list[dict[Any, Any]], *, tau: bool) ->
         return marks
     return (
         *marks,
-        Column(f"{_name(panel)} {prob}", tuple(_triple(row, "mu") for row in rows), align="right"),
+        Column(f"{_name(panel)} {prob}", tuple(_triple(row, "mu", panel.reading) for row in rows), align="right"),
         Plot(_SMALL_TAU),
         Column(f"τ {prob}", tuple(_triple(row, "tau") for row in rows), align="right"),
     )
@@ -182,7 +182,7 @@ def _notes(panel: PriorPanel, rows: list[dict[Any, Any]], *, whole: bool) -> lis
 
 
 def _at(panel: PriorPanel) -> str:
-    return f"{panel.threshold:g}".replace("-", "−")
+    return f"{float(panel.reading.back(panel.threshold)):.3g}".replace("-", "−")
 
 
 def _name(panel: PriorPanel) -> str:
@@ -190,8 +190,10 @@ def _name(panel: PriorPanel) -> str:
 
 
 def _axis_words(panel: PriorPanel) -> str:
-    what = "mean effect μ" if panel.quantity == "mu" else _name(panel)
-    return f"{what} ({_text.plain(panel.scale.label)})"
+    if panel.reading.transform == "identity":
+        return f"{'mean effect μ' if panel.quantity == 'mu' else _name(panel)} ({_text.plain(panel.scale.label)})"
+    level_of = panel.quantity.removeprefix("mu")
+    return _text.plain(f"mean {panel.scale.natural_label}{level_of}{_dress.NOTES[panel.reading.transform]}")
 
 
 def _leaves_axis(frame: pd.DataFrame) -> bool:
@@ -213,5 +215,6 @@ def _source(row: dict[Any, Any]) -> str:
     return _text.fit(words, _MOST_SOURCE, _sheet.ASIDE_SIZE)
 
 
-def _triple(row: dict[Any, Any], name: str) -> str:
-    return _words.estimate(row[f"{name}_point"], row[f"{name}_lower"], row[f"{name}_upper"], 2)
+def _triple(row: dict[Any, Any], name: str, reading: Scale | None = None) -> str:
+    numbers = np.array([row[f"{name}_{part}"] for part in ("point", "lower", "upper")], dtype=float)
+    return _words.estimate(*(numbers if reading is None else reading.back(numbers)).tolist(), 2)

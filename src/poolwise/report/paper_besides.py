@@ -58,10 +58,11 @@ def _found(content: Content) -> Iterator[Said]:
     """What the prior panel found."""
     if content.panel is None:
         return
-    frame = content.panel.frame
-    low, high = (number(float(limit), 2) for limit in (frame["mu_point"].min(), frame["mu_point"].max()))
-    least, most = (number(float(limit), 2) for limit in (frame["mu_lower"].min(), frame["mu_upper"].max()))
+    frame, reading = content.panel.frame, content.panel.reading
+    ends = [frame["mu_point"].min(), frame["mu_point"].max(), frame["mu_lower"].min(), frame["mu_upper"].max()]
+    low, high, least, most = (number(end, 2) for end in reading.back(ends).tolist())
+    scale = content.panel.scale.label if reading.transform == "identity" else reading.natural_label
     yield Said(
-        f"Over {len(frame)} priors on τ, the posterior median of μ ran from {low} to {high} and its credible intervals "
-        f"reached from {least} to {most} ({content.panel.scale.label})"
+        f"Over {len(frame)} priors on τ, the posterior median of the mean ran from {low} to {high} and its credible "
+        f"intervals reached from {least} to {most} ({scale})"
     )

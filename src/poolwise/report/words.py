@@ -180,7 +180,7 @@ def signed(value: float) -> str:
 
 def ratio(threshold: float, scale: Scale) -> str:
     """A threshold on the analysis scale as the ratio, proportion or rate that a reader sees: ``"1"`` for a log of 0."""
-    return f"{float(scale.back([threshold])[0]):.3g}"
+    return f"{float(scale.back([threshold])[0]):.3g}".replace("-", "−")
 
 
 def natural_digits(scale: Scale, point: float) -> int:

@@ -13,7 +13,7 @@ from poolwise import show
 from poolwise.checks.averaged_again import AveragedAgain, under_each
 from poolwise.checks.panel_subject import Subject, subject
 from poolwise.checks.prior_panel.rows import panel_rows
-from poolwise.checks.prior_panel.words import tau_sentence, verdict_sentence
+from poolwise.checks.prior_panel.words import reading_scale, tau_sentence, verdict_sentence
 from poolwise.checks.question import check_threshold, need_effects
 from poolwise.checks.tipping import tipped
 from poolwise.effects import Effects
@@ -94,6 +94,11 @@ class PriorPanel:
     threshold: float = 0.0
 
     @property
+    def reading(self) -> Scale:
+        """The scale on which the quantity is told in sentences, pictures and reports; the frame is not."""
+        return reading_scale(self.quantity, self.scale)
+
+    @property
     def sentences(self) -> tuple[str, ...]:
         """All that the panel has to say, a sentence each."""
         plain = (self.sentence, self.tau_sentence, self.tipping_sentence)
@@ -121,19 +126,22 @@ class PriorPanel:
     def _repr_html_(self) -> str:
         """The intervals of mu and tau under each prior, and the sentences, compact."""
         level = show.level(self.prob)
+        told = self.reading.back(self.frame[["mu_point", "mu_lower", "mu_upper"]].to_numpy(dtype=float))
         rows = [
             (
                 show.prior(row["prior"]),
-                show.number(row["mu_point"]),
-                show.interval(row["mu_lower"], row["mu_upper"]),
+                show.number(point),
+                show.interval(lower, upper),
                 show.number(row["tau_point"]),
                 show.interval(row["tau_lower"], row["tau_upper"]),
                 *([] if math.isnan(self.threshold) else [_LIES[row["excludes_zero"]]]),
             )
-            for _, row in self.frame.iterrows()
+            for (_, row), (point, lower, upper) in zip(self.frame.iterrows(), told, strict=True)
         ]
         kind, name = self.frame["interval"].iloc[0], show.symbol(self.quantity)
-        excluded = () if math.isnan(self.threshold) else (f"interval of {name} and {self.threshold:g}",)
+        heading = name if self.reading.transform == "identity" else f"mean {self.reading.natural_label}"
+        at = f"{float(self.reading.back(self.threshold)):.3g}"
+        excluded = () if math.isnan(self.threshold) else (f"interval and {at}",)
         return show.card(
             f"Prior panel: {show.greek(self.verdict)}",
             answer=self.sentence,
@@ -143,7 +151,7 @@ class PriorPanel:
                 f"{name} ~ {show.prior(self.frame['mu_prior'].iloc[0])}",
                 f"{level} {show.kind(kind)}",
             ),
-            header=("prior on τ", name, f"{level} interval", "τ", f"{level} interval", *excluded),
+            header=("prior on τ", heading, f"{level} interval", "τ", f"{level} interval", *excluded),
             rows=rows,
             notes=[each for each in self.sentences if each != self.sentence],
         )

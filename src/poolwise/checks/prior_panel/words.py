@@ -12,6 +12,7 @@ from poolwise import show
 from poolwise.checks.panel_subject import Subject
 from poolwise.checks.question import interval_words, said
 from poolwise.errors import listing
+from poolwise.scale import Scale, as_scale
 
 _SIDES: tuple[Literal["above", "below"], ...] = ("above", "below")
 NEAR_ZERO = 0.05  # share of the upper limit of tau below which the 2.5 % quantile of a prior counts as near 0
@@ -97,10 +98,17 @@ def _unit(about: Subject) -> str:
     return "" if scale.transform == "identity" or _natural(about) else f" ({scale.label})"
 
 
+def reading_scale(quantity: str, scale: Scale) -> Scale:
+    """The scale on which a quantity is told: that of the study table for a mean effect, whose `back` is then applied.
+
+    Contrasts and coefficients are told as they were analysed, which a scale without a transform leaves as it is.
+    """
+    return scale if quantity.startswith("mu") and not show.is_contrast(quantity) else as_scale("identity")
+
+
 def _natural(about: Subject) -> bool:
     """Whether the quantity is a mean effect that people read on another scale than the one of the analysis."""
-    effect = about.quantity.startswith("mu") and not show.is_contrast(about.quantity)
-    return effect and about.effects.scale.transform != "identity"
+    return reading_scale(about.quantity, about.effects.scale).transform != "identity"
 
 
 def _named(about: Subject) -> str:

@@ -17,6 +17,7 @@ from poolwise.report.blocks import Block, Body, Column, Paragraph, Picture, Row,
 from poolwise.report.content import Content
 from poolwise.report.section import Figure, Passage, Section
 from poolwise.report.words import UNASKED
+from poolwise.scale import Scale
 from poolwise.show import chance, greek, interval, level, likelier, number, prior
 
 
@@ -80,24 +81,28 @@ _TITLES = {True: "The answer, prior by prior", False: "If you believed otherwise
 
 
 def _alternative(panel: PriorPanel) -> str:
-    """What the picture shows, on the analysis scale as it is drawn."""
-    frame = panel.frame
-    low, high = number(float(frame["mu_lower"].min()), 2), number(float(frame["mu_upper"].max()), 2)
+    """What the picture shows, on the scale on which it is drawn."""
+    frame, reading = panel.frame, panel.reading
+    ends = reading.back([float(frame["mu_lower"].min()), float(frame["mu_upper"].max())])
+    low, high = (number(end, 2) for end in ends.tolist())
+    scale = panel.scale.label if reading.transform == "identity" else reading.natural_label
     return (
-        f"Prior panel: the {level(panel.prob)} credible interval of the mean effect ({panel.scale.label}) under each "
+        f"Prior panel: the {level(panel.prob)} credible interval of the mean effect ({scale}) under each "
         f"of {len(frame)} priors on τ, reaching from {low} to {high}; {greek(panel.verdict)}."
     )
 
 
 def _table(content: Content, panel: PriorPanel, mu: Prior) -> Table:
     side = likelier(float(panel.frame["p_positive"].median()))[0]
+    plain = panel.reading.transform == "identity"
+    than = ("μ > " if side == "above" else "μ < ") if plain else f"{side} "
     against = [
-        numbers(f"P(μ {'>' if side == 'above' else '<'} {words.signed(panel.threshold)})"),
-        Column("Interval for μ", cells="w"),
+        numbers(f"P({than}{words.ratio(panel.threshold, panel.reading)})"),
+        Column("Interval for μ" if plain else "Interval of the mean", cells="w"),
     ]
     columns = (
         Column("Prior on τ", cells="w"),
-        numbers("Mean effect μ"),
+        numbers("Mean effect μ" if plain else f"Mean {panel.reading.natural_label}"),
         numbers(marked("New study θ<sub>new</sub>")),
         numbers("Between-study τ"),
         *([] if math.isnan(panel.threshold) else against),
@@ -113,31 +118,32 @@ def _table(content: Content, panel: PriorPanel, mu: Prior) -> Table:
 def panel_rows(panel: PriorPanel) -> tuple[Row, ...]:
     """A row for each prior, marked where it flips the verdict."""
     side = likelier(float(panel.frame["p_positive"].median()))[0]
+    effects = ["mu_point", "mu_lower", "mu_upper", "theta_new_lower", "theta_new_upper"]
+    told = panel.reading.back(panel.frame[effects].to_numpy(dtype=float)).tolist()
     return tuple(
         Row(
             (
                 words.prior(str(row["prior"])),
-                f"{number(row['mu_point'])} {interval(row['mu_lower'], row['mu_upper'])}",
-                interval(row["theta_new_lower"], row["theta_new_upper"]),
+                f"{number(point)} {interval(lower, upper)}",
+                interval(*new),
                 f"{number(row['tau_point'])} {interval(row['tau_lower'], row['tau_upper'])}",
-                *_against(row, side),
+                *_against(row, side, panel.reading),
                 str(row["source"]),
             ),
             "flips" if row["flips"] else "",
         )
-        for row in panel.frame.to_dict("records")
+        for row, (point, lower, upper, *new) in zip(panel.frame.to_dict("records"), told, strict=True)
     )
 
 
-def _against(row: Mapping[Hashable, Any], side: str) -> tuple[str, ...]:
+def _against(row: Mapping[Hashable, Any], side: str, reading: Scale) -> tuple[str, ...]:
     """The probability of this side of the threshold, and where the interval lies; nothing without a threshold."""
     threshold = float(row["threshold"])
     if math.isnan(threshold):
         return ()
     size = row["p_positive"] if side == "above" else 1.0 - row["p_positive"]
-    return chance(size), _side(str(row["excludes_zero"]), threshold)
+    return chance(size), _side(str(row["excludes_zero"]), words.ratio(threshold, reading))
 
 
-def _side(where: str, threshold: float) -> str:
-    at = words.signed(threshold)
+def _side(where: str, at: str) -> str:
     return f"{at} not excluded" if where == "no" else f"{where} {at}"
