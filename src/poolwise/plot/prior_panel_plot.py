@@ -217,4 +217,5 @@ def _source(row: dict[Any, Any]) -> str:
 
 def _triple(row: dict[Any, Any], name: str, reading: Scale | None = None) -> str:
     numbers = np.array([row[f"{name}_{part}"] for part in ("point", "lower", "upper")], dtype=float)
-    return _words.estimate(*(numbers if reading is None else reading.back(numbers)).tolist(), 2)
+    point, lower, upper = (numbers if reading is None else reading.back(numbers)).tolist()
+    return _words.estimate(point, lower, upper, 2)
