@@ -136,13 +136,14 @@ pw.fit(table("bcg"), pw.RandomEffects(), pw.Exact())  # what every first fit imp
 before = resource.getrusage(resource.RUSAGE_SELF)
 pw.fit(*scaled_by({k}, {moderators}), pw.Exact())
 after = resource.getrusage(resource.RUSAGE_SELF)
-print(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, after.ru_maxrss / 1024)
+(peak,) = (line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, int(peak) / 1024)
 """
 
 
 @LOG_TAU
 def test_the_first_of_them_in_a_process(benchmark, k, moderators, limit, memory):
-    """Seconds of a processor, those in which it hands out memory among them, and megabytes."""
+    """Seconds of a processor, those in which it hands out memory among them, and megabytes, without those of this one."""
     program = [sys.executable, "-c", FIRST.format(k=k, moderators=moderators)]
     spent = []
 
