@@ -143,7 +143,7 @@ print(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, int(p
 
 @LOG_TAU
 def test_the_first_of_them_in_a_process(benchmark, k, moderators, limit, memory):
-    """Seconds of a processor, those in which it hands out memory among them, and megabytes, without those of this one."""
+    """Seconds of a processor, those in which it hands out memory among them, and megabytes of its own."""
     program = [sys.executable, "-c", FIRST.format(k=k, moderators=moderators)]
     spent = []
 
