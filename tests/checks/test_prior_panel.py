@@ -156,3 +156,9 @@ def test_a_panel_of_improper_priors_takes_the_unit_of_the_scale():
     panel = pw.checks.prior_panel(table("bcg"), priors=[priors.Flat()])
     assert "alone" in panel.sentence
     assert "from 0.02 to 20" in panel.tipping_sentence
+
+
+def test_a_ratio_is_told_as_a_ratio_by_every_sentence():
+    panel = prior_panel(pw.datasets.load("bcg"))
+    for sentence in (panel.sentence, panel.tipping_sentence):
+        assert "the mean risk ratio lies below 1" in sentence

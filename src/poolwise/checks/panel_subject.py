@@ -20,7 +20,9 @@ from poolwise.quadrature.one_tau.jobs import TauPriors
 from poolwise.quadrature.one_tau.regression import Regression
 from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, below, tau_posterior
 from poolwise.quadrature.rules.gaussian import Basis
+from poolwise.scale import Scale, as_scale
 from poolwise.settings import check_option
+from poolwise.show import is_contrast
 
 Array = NDArray[np.float64]
 Asked = RandomEffects | MetaRegression | Subgroups
@@ -62,6 +64,23 @@ class Subject:
         return self.model.pools
 
     @property
+    def reading(self) -> Scale:
+        """The scale on which the quantity is told."""
+        return reading_scale(self.quantity, self.effects.scale)
+
+    @property
+    def reads_otherwise(self) -> bool:
+        """Whether it is told on another scale than the one of the analysis."""
+        return self.reading.transform != "identity"
+
+    @property
+    def words(self) -> str:
+        """The quantity in a sentence: the mean on the scale on which it is told, with its level, or its name."""
+        if not self.reads_otherwise:
+            return self.quantity
+        return f"the mean {self.reading.natural_label}{self.quantity.removeprefix('mu')}"
+
+    @property
     def normal(self) -> bool:
         """Whether the priors on the mean effects are normal or flat, so that one batch serves all priors on tau."""
         return all(isinstance(prior, Normal | Flat) for prior in self.means.priors)
@@ -96,6 +115,14 @@ class Subject:
     def below(self, posterior: TauPosterior, threshold: float) -> Array:
         """P(quantity < threshold) of each job."""
         return below(posterior, self.weights, threshold)
+
+
+def reading_scale(quantity: str, scale: Scale) -> Scale:
+    """The scale on which a quantity is told: that of the study table for a mean effect, whose `back` is then applied.
+
+    Contrasts and coefficients are told as they were analysed, which a scale without a transform leaves as it is.
+    """
+    return scale if quantity.startswith("mu") and not is_contrast(quantity) else as_scale("identity")
 
 
 def subject(

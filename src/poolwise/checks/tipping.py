@@ -165,7 +165,8 @@ def tipped(about: Subject, tau: Prior, prob: float, threshold: float = 0.0) -> T
         prior = f"{about.quantity} has no normal or flat prior"
         why = "no prior is proper, so that none gives its unit" if np.isnan(unit) else prior
         return told(np.nan, ("no", "no"), (np.nan, np.nan), np.nan, f"No tipping point was sought: {why}.")
-    return told(*searched_over(_chances(about, unit, threshold), unit, prob, about.quantity, threshold))
+    at = float(about.reading.back(threshold))
+    return told(*searched_over(_chances(about, unit, threshold), unit, prob, about.words, at))
 
 
 def _chances(about: Subject, unit: float, threshold: float) -> Below:
@@ -190,13 +191,15 @@ def searched_over(
     Parameters
     ----------
     below : callable
-        P(quantity < threshold) under τ ~ HalfNormal(s) at scales s, shape (S,).
+        P(quantity below the threshold) under τ ~ HalfNormal(s) at scales s, shape (S,).
     unit : float
         The reference scale.
     prob : float
         Probability of the interval.
     quantity : str
+        Its name in the sentence.
     threshold : float
+        As the sentence tells it.
 
     Returns
     -------

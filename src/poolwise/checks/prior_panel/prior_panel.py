@@ -11,9 +11,9 @@ import pandas as pd
 
 from poolwise import show
 from poolwise.checks.averaged_again import AveragedAgain, under_each
-from poolwise.checks.panel_subject import Subject, subject
+from poolwise.checks.panel_subject import Subject, reading_scale, subject
 from poolwise.checks.prior_panel.rows import panel_rows
-from poolwise.checks.prior_panel.words import reading_scale, tau_sentence, verdict_sentence
+from poolwise.checks.prior_panel.words import tau_sentence, verdict_sentence
 from poolwise.checks.question import check_threshold, need_effects
 from poolwise.checks.tipping import tipped
 from poolwise.effects import Effects

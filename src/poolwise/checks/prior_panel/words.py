@@ -12,7 +12,6 @@ from poolwise import show
 from poolwise.checks.panel_subject import Subject
 from poolwise.checks.question import interval_words, said
 from poolwise.errors import listing
-from poolwise.scale import Scale, as_scale
 
 _SIDES: tuple[Literal["above", "below"], ...] = ("above", "below")
 NEAR_ZERO = 0.05  # share of the upper limit of tau below which the 2.5 % quantile of a prior counts as near 0
@@ -39,7 +38,7 @@ def verdict_sentence(frame: pd.DataFrame, reference: int, about: Subject) -> str
             frame, about
         )
     where = said(frame["excludes_zero"].iloc[reference]).removesuffix("0") + _at(threshold, about)
-    interval, mu = interval_words(prob, _named(about)), show.prior(about.prior_words)
+    interval, mu = interval_words(prob, about.words), show.prior(about.prior_words)
     priors = list(frame["prior"])  # named as in the frame, to be found there
     spread = _spread(frame, about)
     if len(frame) == 1:
@@ -95,33 +94,12 @@ def _spread(frame: pd.DataFrame, about: Subject) -> str:
 def _unit(about: Subject) -> str:
     """The scale of the limits, where it is not the one on which people read the effect."""
     scale = about.effects.scale
-    return "" if scale.transform == "identity" or _natural(about) else f" ({scale.label})"
-
-
-def reading_scale(quantity: str, scale: Scale) -> Scale:
-    """The scale on which a quantity is told: that of the study table for a mean effect, whose `back` is then applied.
-
-    Contrasts and coefficients are told as they were analysed, which a scale without a transform leaves as it is.
-    """
-    return scale if quantity.startswith("mu") and not show.is_contrast(quantity) else as_scale("identity")
-
-
-def _natural(about: Subject) -> bool:
-    """Whether the quantity is a mean effect that people read on another scale than the one of the analysis."""
-    return reading_scale(about.quantity, about.effects.scale).transform != "identity"
-
-
-def _named(about: Subject) -> str:
-    """The quantity in words: the mean on the reading scale, with its level, or the symbol."""
-    if not _natural(about):
-        return about.quantity
-    level = about.quantity.partition("[")[1:]
-    return f"the mean {about.effects.scale.natural_label}{''.join(level)}"
+    return "" if scale.transform == "identity" or about.reads_otherwise else f" ({scale.label})"
 
 
 def _at(threshold: float, about: Subject) -> str:
     """The threshold, on the scale on which the quantity is told."""
-    return f"{float(about.effects.scale.back(threshold)) if _natural(about) else threshold:.3g}".replace("-", "−")
+    return f"{float(about.reading.back(threshold)):.3g}".replace("-", "−")
 
 
 def _sides(frame: pd.DataFrame, about: Subject) -> str:
@@ -136,10 +114,12 @@ def _sides(frame: pd.DataFrame, about: Subject) -> str:
             place = show.side_said(side, _at(threshold, about), about.effects.directions if effect else ("", ""))
             under = "" if len(rows) == len(above) else f" under {len(rows)} of {len(above)} priors"
             said.append(f"{place} is {show.chances_said(float(rows.min()), float(rows.max()))}{under}")
-    return f"The probability that {'it' if _natural(about) else about.quantity} is {', and that it is '.join(said)}"
+    return (
+        f"The probability that {'it' if about.reads_otherwise else about.quantity} is {', and that it is '.join(said)}"
+    )
 
 
 def _runs(values: Sequence[float] | pd.Series, about: Subject) -> str:
     ends = [float(min(values)), float(max(values))]
-    low, high = (show.number(end, 2) for end in (about.effects.scale.back(ends) if _natural(about) else ends))
+    low, high = (show.number(end, 2) for end in about.reading.back(ends))
     return f"is {low} throughout" if low == high else f"runs from {low} to {high}"
