@@ -159,6 +159,6 @@ def test_a_panel_of_improper_priors_takes_the_unit_of_the_scale():
 
 
 def test_a_ratio_is_told_as_a_ratio_by_every_sentence():
-    panel = prior_panel(pw.datasets.load("bcg"))
+    panel = pw.checks.prior_panel(pw.datasets.load("bcg"))
     for sentence in (panel.sentence, panel.tipping_sentence):
         assert "the mean risk ratio lies below 1" in sentence
