@@ -106,7 +106,8 @@ class OneArm:
         z, a, n = ONE_ARM_STEP * np.arange(-300, 301), self.events[i], self.totals[i]
         x = at["mu"][:, None] + at["tau"][:, None] * z
         if self.measure == "log rate":
-            mass = a * (x + math.log(n)) - n * np.exp(x) - gammaln(a + 1.0)
+            with np.errstate(over="ignore"):  # an endless rate has the probability 0 of any count
+                mass = a * (x + math.log(n)) - n * np.exp(x) - gammaln(a + 1.0)
         else:
             ways = gammaln(n + 1.0) - gammaln(a + 1.0) - gammaln(n - a + 1.0)
             mass = ways + a * log_expit(x) + (n - a) * log_expit(-x)
