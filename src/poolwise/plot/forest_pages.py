@@ -263,7 +263,7 @@ def _said(columns: Layout, choices: Choices, result: Result, steps: Steps, *, fo
             else "square: as reported; circle: shrunken"
         )
         marks = own if choices.raw and choices.shrunken else "a line each"
-        said.insert(0, f"{result.effects.k} studies, {choices.order_words} ({marks}); names in the table of studies")
+        said.insert(0, f"{result.effects.counted}, {choices.order_words} ({marks}); names in the table of studies")
     if named and choices.sort != "as given":
         said.append(f"Studies {choices.order_words}.")
     if found:

@@ -180,7 +180,7 @@ def body(frame: pd.DataFrame, results: Sequence[Result], choices: Choices, steps
     own = {str(group) for group in studies["group"]}
     inner = told[0] if told and told[0] and set(told[0]) - {""} and set(told[0]) - {""} <= own else {}
     if not steps.named and studies["group"].nunique() == 1:
-        pile.heading("group", f"{len(studies)} studies")
+        pile.heading("group", results[0].effects.counted if results else f"{len(studies)} studies")
     for group in dict.fromkeys(studies["group"]):
         members = studies[studies["group"] == group]
         if group:

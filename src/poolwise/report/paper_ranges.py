@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -132,7 +133,7 @@ def results(content: RangesContent) -> Iterator[Said]:
     for name in dict.fromkeys((*[name for name in means if name not in asked], *asked)):
         of_name = [row for row in rows if row["quantity"] == name]
         for row in (row for row in of_name if row["label"] == main):
-            yield Said(f"{before}{_range(row, content)}")
+            yield Said(f"{before}{_range(row, content)}" if before else re.sub(r"^the ", "The ", _range(row, content)))
             before = ""
         others = [f"{_short(row)} by {method(row['label'])}" for row in of_name if row["label"] != main]
         if others:
