@@ -27,8 +27,8 @@ def effect_size(measure: str, **statistics: ArrayLike | str | bool) -> Estimate:
     RBIS, ZBIS,
     D2ORL, D2ORN
     also from
-    two-by-two        OR RR RD AS PETO PHI ZPHI YUQ YUY RTET ZTET PBIT OR2DL OR2DN: ``a b c d`` or ``events1 n1 events2
-    tables            n2``
+    two-by-two        OR RR RD AS PETO PHI ZPHI YUQ YUY RTET ZTET PBIT OR2DL OR2DN: ``a b c d`` or
+    tables            ``events1 n1 events2 n2``
     matched pairs     MPRD MPRR MPOR MPORC MPPETO: ``a b c d``; MPORM: ``a b c d r``, or ``both`` for ``r``
     rates             IRR IRD IRSD: ``events1 time1 events2 time2``; IR IRLN IRS IRFT: ``events time``
     correlations      COR UCOR ZCOR: ``r n``, or ``t`` or signed ``p`` with ``n``
