@@ -299,7 +299,7 @@ METHODS: tuple[Method, ...] = (
            lambda asked: fit(asked.effects, StepSelection((FIRST_STEP,), direction=asked.direction), ClosedForm()),
            _of_selection, "independent", NEEDS_ONE),
     Method("Beta weight function, ML", "adjusted", "the mean with a smooth weight of p in two parameters",
-           "publication follows a beta function of one-sided p",
+           "publication follows a function of one-sided p of the Beta family",
            lambda asked: fit(asked.effects, WeightFunction("beta", direction=asked.direction), ClosedForm()),
            _of_selection, "independent", NEEDS_ONE),
     Method("PSMA average", "adjusted", "the mean over 36 models with and without effect, heterogeneity and bias",
