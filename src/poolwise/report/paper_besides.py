@@ -58,11 +58,10 @@ def _found(content: Content) -> Iterator[Said]:
     """What the prior panel found."""
     if content.panel is None:
         return
-    frame, reading = content.panel.frame, content.panel.reading
+    frame = content.panel.frame
     ends = [frame["mu_point"].min(), frame["mu_point"].max(), frame["mu_lower"].min(), frame["mu_upper"].max()]
-    low, high, least, most = (number(end, 2) for end in reading.back(ends).tolist())
-    scale = content.panel.scale.label if reading.transform == "identity" else reading.natural_label
+    low, high, least, most = (number(end, 2) for end in content.panel.reading.back(ends).tolist())
     yield Said(
         f"Over {len(frame)} priors on τ, the posterior median of the mean ran from {low} to {high} and its credible "
-        f"intervals reached from {least} to {most} ({scale})"
+        f"intervals reached from {least} to {most} ({content.panel.scale_words})"
     )

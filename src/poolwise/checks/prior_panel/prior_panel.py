@@ -99,6 +99,11 @@ class PriorPanel:
         return reading_scale(self.quantity, self.scale)
 
     @property
+    def scale_words(self) -> str:
+        """The scale on which the quantity is told, in words."""
+        return self.scale.label if self.reading.transform == "identity" else self.reading.natural_label
+
+    @property
     def sentences(self) -> tuple[str, ...]:
         """All that the panel has to say, a sentence each."""
         plain = (self.sentence, self.tau_sentence, self.tipping_sentence)

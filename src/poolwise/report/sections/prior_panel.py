@@ -82,12 +82,11 @@ _TITLES = {True: "The answer, prior by prior", False: "If you believed otherwise
 
 def _alternative(panel: PriorPanel) -> str:
     """What the picture shows, on the scale on which it is drawn."""
-    frame, reading = panel.frame, panel.reading
-    ends = reading.back([float(frame["mu_lower"].min()), float(frame["mu_upper"].max())])
+    frame = panel.frame
+    ends = panel.reading.back([float(frame["mu_lower"].min()), float(frame["mu_upper"].max())])
     low, high = (number(end, 2) for end in ends.tolist())
-    scale = panel.scale.label if reading.transform == "identity" else reading.natural_label
     return (
-        f"Prior panel: the {level(panel.prob)} credible interval of the mean effect ({scale}) under each "
+        f"Prior panel: the {level(panel.prob)} credible interval of the mean effect ({panel.scale_words}) under each "
         f"of {len(frame)} priors on τ, reaching from {low} to {high}; {greek(panel.verdict)}."
     )
 
