@@ -127,9 +127,9 @@ LANGAN = """
 
 The abstract, as quoted elsewhere: DerSimonian-Laird "is negatively biased in scenarios with small studies and in scenarios with
 a rare binary outcome"; REML is recommended. As summarised elsewhere: Paule-Mandel is too high where sizes differ much. Ours:
-the mean of the estimates over tau^2, less one, in percent, mu = 0.5; the Monte Carlo error is at most {error:.1f}. Arms of 20 and
-both values of tau^2 are theirs, by a public script that runs their Figure 2 again, and so is that REML is too low at the larger;
-the other designs are ours.
+the mean of the estimates over tau^2, less one, in percent, mu = 0.5; the Monte Carlo error is at most {error:.1f}. Twenty studies
+with arms of 20 and both values of tau^2 are theirs, by a public script that runs their Figure 2 again, and so is that REML is too
+low at the larger value; the other designs are ours.
 {verdict}
 
 {table}
