@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines.exact import spread_laws
 from poolwise.engines.exact.groups import refuse_covariance
-from poolwise.engines.exact.mean_priors import SHARE_OF_A_NODE, blended, heavy_tailed, refuse_other_priors, study_shares
+from poolwise.engines.exact.mean_priors import (
+    SHARE_OF_A_NODE,
+    blended,
+    heavy_tailed,
+    over_boxes,
+    refuse_other_priors,
+    study_shares,
+)
 from poolwise.engines.exact.one_sided import columns, is_one_sided, one_sided
 from poolwise.engines.exact.posterior import Fitted, Nodes
 from poolwise.engines.exact.rows import has_rows, refuse_prior
@@ -24,7 +31,7 @@ from poolwise.model import Model
 from poolwise.model.needs import CORRELATED, CROSSED
 from poolwise.moments import MOST_MOMENTS, spreads_of
 from poolwise.priors import Cauchy, Flat, Mixture, Normal, Prior, StudentT, TruncatedNormal
-from poolwise.quadrature.boxes.box_posterior import BoxPosterior, box_posterior
+from poolwise.quadrature.boxes.box_posterior import BoxPosterior
 from poolwise.quadrature.boxes.diagonal import Diagonal
 from poolwise.quadrature.boxes.levels import Levels
 from poolwise.quadrature.boxes.polar import Polar, is_sharp
@@ -235,15 +242,7 @@ def _levels(effects: Effects, model: Model, mean: Means, tolerance: float) -> Fi
     between, within = spreads_of(mean.structure)
     variables = [Spread(one.prior, unit) for one, unit in zip((between, within), levels.units(), strict=True)]
     moments = min(between.moments, within.moments)
-    posterior, error = box_posterior(
-        levels,
-        variables,
-        list(mean.linear.values()),
-        list(mean.new.values()),
-        moments=moments,
-        mean_moments=mean.moments(moments),
-        tolerance=tolerance,
-    )
+    posterior, error = over_boxes(levels, variables, mean, moments, tolerance)
     weight, phi, _ = posterior.nodes
     laws = [posterior.marginal(axis) for axis in range(2)]
     named: dict[str, Law | Quantity] = {"tau_between": laws[0], "tau_within": laws[1]}
@@ -272,15 +271,7 @@ def _location_scale(effects: Effects, model: Model, mean: Means, tolerance: floa
         if not isinstance(prior, Normal):
             raise ModelError(f"{name} has the prior {prior}", "a normal prior", "Normal(0, 1)")
         variables.append(OnLine(prior.log_pdf, prior.mean, prior.sd, (-REACH, REACH)))
-    posterior, error = box_posterior(
-        job,
-        variables,
-        list(mean.linear.values()),
-        [],
-        moments=spread.moments,
-        mean_moments=mean.moments(spread.moments),
-        tolerance=tolerance,
-    )
+    posterior, error = over_boxes(job, variables, mean, spread.moments, tolerance)
     named: dict[str, Law | Quantity] = {"tau": posterior.marginal(0)}
     named |= {name: Deferred(partial(posterior.coefficient, 1 + j)) for j, name in enumerate(gammas)}
     weight, phi, _ = posterior.nodes

@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines.exact import spread_laws
-from poolwise.engines.exact.mean_priors import SHARE_OF_A_NODE, study_shares
+from poolwise.engines.exact.mean_priors import of_boxes
 from poolwise.engines.exact.posterior import Fitted
-from poolwise.engines.heterogeneity import known_tau, typical_variance
 from poolwise.engines.means import Means, normal_prior
 from poolwise.errors import ModelError, listing
 from poolwise.laws import Deferred
@@ -24,7 +22,7 @@ from poolwise.quadrature.boxes.box_posterior import BoxPosterior, box_posterior
 from poolwise.quadrature.boxes.stated_slopes import StatedSlopes, lengths
 from poolwise.quadrature.boxes.variables import Anchored, Spread, Variable
 from poolwise.quadrature.rules.mixture import NormalMixture
-from poolwise.quantities import Law, Quantity
+from poolwise.quantities import Law
 
 Array = NDArray[np.float64]
 MOST = 2  # coefficients that are nonlinear parameters beside tau
@@ -79,18 +77,7 @@ def one_sided(effects: Effects, model: Model, mean: Means, tolerance: float) -> 
         moments=moments, mean_moments=mean.moments(moments), tolerance=tolerance,
     )  # fmt: skip
     nodes = SlopeNodes(posterior, tuple(given), tuple(stated), len(unknown))
-    weight, phi, _ = posterior.nodes
-    tau = phi[0] if known is None else np.full(len(weight), known)
-    typical = typical_variance(effects.v, mean.X)
-    between: dict[str, Law | Quantity] = {}
-    if model.varies and known is not None:
-        between = dict(known_tau(known, typical))
-    elif model.varies:
-        between = dict(spread_laws.of_tau(posterior.marginal(0), typical, weight, tau))
-    telling = weight > SHARE_OF_A_NODE
-    shares = study_shares(effects.v, weight[telling], tau[telling])
-    proper = mean.proper and all(one.prior.proper for one in unknown)
-    return Fitted(effects, model, mean, nodes, posterior, error, moments, between, shares, posterior.log_total, proper)
+    return of_boxes(effects, model, mean, nodes, (posterior, error), unknown)
 
 
 def columns(mean: Means) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
