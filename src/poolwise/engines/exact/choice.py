@@ -29,7 +29,7 @@ from poolwise.errors import ModelError
 from poolwise.laws import Deferred
 from poolwise.model import Model
 from poolwise.model.needs import CORRELATED, CROSSED
-from poolwise.moments import MOST_MOMENTS, spreads_of
+from poolwise.moments import MOST_MOMENTS
 from poolwise.priors import Cauchy, Flat, Mixture, Normal, Prior, StudentT, TruncatedNormal
 from poolwise.quadrature.boxes.box_posterior import BoxPosterior
 from poolwise.quadrature.boxes.diagonal import Diagonal
@@ -181,7 +181,7 @@ def _nodes(found: Mixtures, effects: Effects, mean: Means) -> Nodes:
 
 
 def _one_tau(effects: Effects, model: Model, mean: Means, prior: Prior, tolerance: float) -> Fitted:
-    (spread,) = spreads_of(mean.structure)
+    (spread,) = mean.spreads
     job = tables(effects, mean)
     linear, new = list(mean.linear.values()), list(mean.new.values())
     posterior, error, laws = _refined(job, prior, spread.moments, linear, new, tolerance)
@@ -200,7 +200,7 @@ def _separate(effects: Effects, model: Model, mean: Means, tolerance: float) -> 
     group = mean.X.argmax(axis=1)
     place = np.array([np.count_nonzero(group[:i] == g) for i, g in enumerate(group)])
     centres, widths = mean.normal_priors()
-    found = spreads_of(mean.structure)
+    found = mean.spreads
     groups, errors, shares = [], [], np.empty(effects.k)
     for g, spread in enumerate(found):
         rows = np.flatnonzero(group == g)
@@ -239,7 +239,7 @@ def _levels(effects: Effects, model: Model, mean: Means, tolerance: float) -> Fi
     b, s = mean.normal_priors()
     structure = mean.structure
     levels = Levels.of(effects.y, effects.v, mean.X, b, s, structure.units.of, structure.errors.rho)
-    between, within = spreads_of(mean.structure)
+    between, within = mean.spreads
     variables = [Spread(one.prior, unit) for one, unit in zip((between, within), levels.units(), strict=True)]
     moments = min(between.moments, within.moments)
     posterior, error = over_boxes(levels, variables, mean, moments, tolerance)
@@ -264,7 +264,7 @@ def _location_scale(effects: Effects, model: Model, mean: Means, tolerance: floa
     Z, gammas = mean.Z, mean.structure.gammas
     assert Z is not None
     job = Diagonal.of(effects.y, effects.v, mean.X, b, s, Z, np.array([], dtype=np.intp))
-    (spread,) = spreads_of(mean.structure)
+    (spread,) = mean.spreads
     variables: list[Variable] = [job.spread(spread.prior)]
     for name in gammas:
         prior = mean.structure.priors[name]

@@ -18,7 +18,7 @@ from poolwise.engines.means import Means
 from poolwise.errors import ModelError
 from poolwise.laws import BlendLaw
 from poolwise.model import Model, with_prior
-from poolwise.moments import MOST_MOMENTS, Spread, spreads_of
+from poolwise.moments import MOST_MOMENTS, Spread
 from poolwise.priors import Cauchy, Fixed, Flat, Mixture, Normal, Prior, RegularizedHorseshoe, StudentT, TruncatedNormal
 from poolwise.quadrature.boxes.box_posterior import BoxPosterior, Conditional, box_posterior
 from poolwise.quadrature.boxes.diagonal import Diagonal
@@ -56,7 +56,7 @@ def heavy_tailed(effects: Effects, model: Model, mean: Means, tolerance: float) 
     # normal given a standard deviation of its own, 1 until it is known
     b, s = replace(mean, priors=tuple(Normal(p.mean) if isinstance(p, StudentT | Cauchy) else p for p in mean.priors)
                    ).normal_priors()  # fmt: skip
-    unknown = spreads_of(mean.structure)
+    unknown = mean.spreads
     known = None if unknown else float(model.tau_fixed or 0.0)
     job = Diagonal.of(effects.y, effects.v, mean.X, b, s, np.zeros((effects.k, 0)), mixed, known)
     variables: list[Variable] = [job.spread(unknown[0].prior)] if unknown else []

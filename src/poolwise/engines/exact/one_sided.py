@@ -16,7 +16,7 @@ from poolwise.engines.means import Means, normal_prior
 from poolwise.errors import ModelError, listing
 from poolwise.laws import Deferred
 from poolwise.model import Model
-from poolwise.moments import MOST_MOMENTS, spreads_of
+from poolwise.moments import MOST_MOMENTS
 from poolwise.priors import Fixed, Flat, Normal, Prior, RegularizedHorseshoe, TruncatedNormal
 from poolwise.quadrature.boxes.box_posterior import BoxPosterior, box_posterior
 from poolwise.quadrature.boxes.stated_slopes import StatedSlopes, lengths
@@ -62,7 +62,7 @@ def one_sided(effects: Effects, model: Model, mean: Means, tolerance: float) -> 
     given, stated = columns(mean)
     pairs = [normal_prior(p) if isinstance(p, Normal | Flat | Fixed) else (0.0, np.inf) for p in mean.priors]
     b, s = np.array(pairs, dtype=float).T
-    unknown = spreads_of(mean.structure)
+    unknown = mean.spreads
     known = None if unknown else float(model.tau_fixed or 0.0)
     job = StatedSlopes.of(effects.y, effects.v, mean.X, b, s, given, stated, known)
     unit = lengths(effects.v, mean.X, stated)
