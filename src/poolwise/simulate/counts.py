@@ -214,15 +214,7 @@ def _table(effects: Effects, events: Array, totals: Array, measure: str) -> Effe
 
 
 @simulates(BinomialNormal)
-def _binomial(model: BinomialNormal, effects: Effects, rng: Rng) -> CountsTruth | OneArmTruth:
-    return _counts(model, effects, rng)
-
-
 @simulates(PoissonNormal)
-def _poisson(model: PoissonNormal, effects: Effects, rng: Rng) -> CountsTruth | OneArmTruth:
-    return _counts(model, effects, rng)
-
-
 def _counts(model: Counted, effects: Effects, rng: Rng) -> CountsTruth | OneArmTruth:
     values = {name: drawn(prior, rng, name) for name, prior in model.named_priors.items()}
     new = values["mu"] + values["tau"] * rng.standard_normal()

@@ -66,7 +66,7 @@ def fit_planned(
     resolved = model.resolved(effects)
     road = planned(effects, resolved, mean)
     means = road.plan.means
-    refuse_improper(effects, resolved)
+    refuse_improper(effects, resolved, means.spreads)
     refuse_known(means, resolved)
 
     def judged(chains: Chains) -> tuple[Reading, Mapping[str, float]]:
