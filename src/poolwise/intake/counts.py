@@ -39,7 +39,8 @@ def counted[T: StudyTable](cls: type[T], given: Given, measure: str | None, *, d
     check_counts(np.where(gaps[:, None], 0.0, events), np.where(gaps[:, None], 1.0, totals), measure, given.rows)
     others = totals - events if measure not in RATES else np.full(events.shape, np.inf)
     silent = silent_trials(events, others) if drop00 and measure not in ONE_ARM_MEASURES else {}
-    absent = silent | dict.fromkeys(np.flatnonzero(gaps).tolist(), "a count is missing")
+    missing = dict.fromkeys(np.flatnonzero(gaps).tolist(), "a count is missing")
+    absent = silent | missing
     left = np.array([row not in absent for row in range(len(events))], dtype=bool)
     y, v = log_ratio(np.where(left[:, None], events, 1.0), np.where(left[:, None], totals, 2.0), measure)
     estimates = {"y": np.where(left, y, np.nan), "v": np.where(left, v, np.nan)}
@@ -48,7 +49,7 @@ def counted[T: StudyTable](cls: type[T], given: Given, measure: str | None, *, d
     columns = dict(zip(count_columns(measure), (*events.T, *totals.T), strict=True))
     corrected = _corrected(_empty(events, totals, measure) & left, measure, given.rows)
     estimated = given.estimating(estimates, corrected, absent)
-    advice = KEPT if silent.keys() - set(np.flatnonzero(gaps).tolist()) else ""
+    advice = KEPT if silent.keys() - missing.keys() else ""
     return cls._of(replace(estimated, moderators=_beside(given.moderators, columns), advice=advice), measure, **words)
 
 
@@ -58,10 +59,9 @@ KEPT = f"{SILENT}; drop00=False keeps them, for BinomialNormal() and PoissonNorm
 
 def silent_trials(events: Array, others: Array) -> dict[int, str]:
     """Rows that say nothing of a ratio, and why, from those with and without the event in two arms, shape (k, 2)."""
-    everybody = dict.fromkeys(
-        np.flatnonzero((others == 0).all(axis=1)).tolist(), "everybody of both arms had the event"
-    )
-    return everybody | dict.fromkeys(np.flatnonzero((events == 0).all(axis=1)).tolist(), "no event in either arm")
+    everybody, nobody = (np.flatnonzero((cells == 0).all(axis=1)).tolist() for cells in (others, events))
+    told = dict.fromkeys(everybody, "everybody of both arms had the event")
+    return told | dict.fromkeys(nobody, "no event in either arm")
 
 
 def check_measure(measure: object) -> None:
