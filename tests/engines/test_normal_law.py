@@ -262,7 +262,7 @@ def test_trees_of_both_engines_have_the_same_variables_and_dimensions(name):
 def test_uncertain_moderators_add_a_variance():
     rng, shape = np.random.default_rng(5), (2, 4)
     made, model, _ = table("uncertain moderator")
-    known, what = uncertain_plan(made.effects, model)
+    known, what = uncertain_plan(made.effects, model, means(made.effects, model))
     drawn = {"beta": rng.standard_normal((*shape, 2)), "tau": np.exp(rng.standard_normal(shape))}
     drawn |= {"x_mean": rng.standard_normal((*shape, 1)), "x_sd": np.exp(rng.standard_normal((*shape, 1)))}
     sampled = read_uncertain(made.effects, model, known, what, drawn, rng)
