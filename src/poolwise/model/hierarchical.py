@@ -295,6 +295,7 @@ class JointOutcomes(Assumption):
     purpose: ClassVar[str] = "several outcomes that lend each other strength"
     always_needs: ClassVar[frozenset[str]] = frozenset({EXCHANGEABLE})
     label: ClassVar[str] = "joint outcomes"
+    strata: ClassVar[str] = "outcome"
     mu: Prior | None = None
     mu_spread: Prior | None = None
     tau: Prior | None = None
@@ -312,11 +313,6 @@ class JointOutcomes(Assumption):
     def named_priors(self) -> dict[str, Prior | None]:
         """The priors by the name of what they are about."""
         return {"mu": self.mu, "mu_spread": self.mu_spread, "tau": self.tau, "tau_spread": self.tau_spread}
-
-    @property
-    def strata(self) -> str:
-        """The outcome."""
-        return "outcome"
 
     def outcomes(self, effects: Effects) -> tuple[str, ...]:
         """The outcome of each estimate, length k."""

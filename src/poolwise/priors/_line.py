@@ -80,6 +80,7 @@ class Fixed(Prior):
     metric: str | None = None
     positive: ClassVar[bool] = False
     lengths: ClassVar[tuple[str, ...]] = ("value",)
+    spread = 0.0
 
     def __post_init__(self) -> None:
         check_finite(self, "value")
@@ -93,11 +94,6 @@ class Fixed(Prior):
     def upper(self) -> float:
         """The value."""
         return float(self.value)
-
-    @property
-    def spread(self) -> float:
-        """0: the value is known."""
-        return 0.0
 
     @staticmethod
     def log_density(x: Array, value: Array | float) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,6 +154,7 @@ def _mode(arm: OneArm, row: int, mu: Array, tau: Array) -> Array:
 class OneArmLatent(CountedLatent):
     """One of the models of counts on one table of studies with one arm: a `Latent`."""
 
+    notes: ClassVar[tuple[str, ...]] = ()
     effects: Effects
     model: Counted
     arm: OneArm
@@ -162,11 +163,6 @@ class OneArmLatent(CountedLatent):
     def of(cls, effects: Effects, model: Counted) -> OneArmLatent:
         """The plan of a model whose priors are explicit, its effects on the scale of the measure."""
         return cls(effects, model, OneArm.of(effects))
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """None."""
-        return ()
 
     def compiled(self) -> Any:
         """The compiled PyMC model for that many studies, and the families of these priors."""
