@@ -350,15 +350,26 @@ class Effects(FromSources):
         for column in (y, covariance):
             if column is not None:
                 column.setflags(write=False)
-        whole = Columns(**{column.name: getattr(self, column.name) for column in fields(Columns)})
         se = self.se * factor
         se.setflags(write=False)
         ways = tuple(attenuation.way(way, share) for way, share in zip(self.derivation, r.tolist(), strict=True))
-        columns = replace(whole, y=y, se=se, covariance=covariance, derivation=ways)
-        words = {name: getattr(self, name) for name in (*_KEPT, "allow_single")}
-        made = object.__new__(Effects)
+        columns = replace(self._columns, y=y, se=se, covariance=covariance, derivation=ways)
         looks = columns.looks(self.scale, Rows(self.study, self.order))
-        _fill(made, columns, words, (*self._history, attenuation.sentence(r)), tuple(looks))
+        return self._with(columns, (*self._history, attenuation.sentence(r)), looks)
+
+    @property
+    def _columns(self) -> Columns:
+        """The checked columns, of which each is a field."""
+        return Columns(**{column.name: getattr(self, column.name) for column in fields(Columns)})
+
+    def _with(
+        self, columns: Columns, history: tuple[str, ...], looks: tuple[Remark, ...], *, allow_single: bool | None = None
+    ) -> Effects:
+        """The same table, by its words, with other columns that have been checked already."""
+        words = {name: getattr(self, name) for name in _KEPT}
+        made = object.__new__(Effects)
+        allowed = self.allow_single if allow_single is None else allow_single
+        _fill(made, columns, words | {"allow_single": allowed}, history, looks)
         return made
 
     def described(self, *, title: str | None = None, directions: tuple[str, str] | None = None) -> Effects:
@@ -594,20 +605,12 @@ def muted_rows(effects: Effects, rows: NDArray[np.intp]) -> Effects:
     loud = max(float(np.ptp(effects.y)), float(effects.se.max()))
     se = effects.se.copy()
     se[rows] *= MUTED * loud / se[rows].max()
-    whole = Columns(**{column.name: getattr(effects, column.name) for column in fields(Columns)})
-    words = {name: getattr(effects, name) for name in (*_KEPT, "allow_single")}
-    rest = object.__new__(Effects)
-    _fill(rest, replace(whole, se=se), words, effects._history, ())
-    return rest
+    return effects._with(replace(effects._columns, se=se), effects._history, ())
 
 
 def _part(effects: Effects, keep: NDArray[np.bool_], said: str, allowed: bool, counted: tuple[Remark, ...]) -> Effects:
     """A new record of some rows, which have been checked already."""
-    whole = Columns(**{column.name: getattr(effects, column.name) for column in fields(Columns)})
-    columns = whole.kept(keep)
-    words = {**{name: getattr(effects, name) for name in _KEPT}, "allow_single": allowed}
+    columns = effects._columns.kept(keep)
     history = (*effects._history, said) if said else effects._history
     looks = (*counted, *columns.looks(effects.scale, Rows(columns.study, columns.order)))
-    part = object.__new__(Effects)
-    _fill(part, columns, words, history, looks)
-    return part
+    return effects._with(columns, history, looks, allow_single=allowed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from typing import final
 
@@ -102,7 +103,7 @@ class Spread:
     units: int
     flat: int
 
-    @property
+    @cached_property
     def moments(self) -> int:
         """Highest moment of the standard deviation that exists, -1 when its posterior is improper."""
         return moments_of_tau(self.units - self.flat, self.prior)
@@ -183,7 +184,7 @@ def _between_levels(structure: NormalStructure, group: Exchangeable, flat: NDArr
     return Spread(group.spread, structure.priors[group.spread], int(of.sum()), shared if flat.any() else 0)
 
 
-def refuse_improper(effects: Effects, model: Model, structure: NormalStructure | None = None) -> None:
+def refuse_improper(effects: Effects, model: Model, known: tuple[Spread, ...] | None = None) -> None:
     """Refuse a model whose posterior is improper on this study table.
 
     Parameters
@@ -191,8 +192,8 @@ def refuse_improper(effects: Effects, model: Model, structure: NormalStructure |
     effects : Effects
     model : Model
         With every prior explicit.
-    structure : NormalStructure, optional
-        What a normal model states on this table, where it is at hand.
+    known : tuple of Spread, optional
+        Its `spreads` on this table, where they are at hand.
 
     Raises
     ------
@@ -205,7 +206,7 @@ def refuse_improper(effects: Effects, model: Model, structure: NormalStructure |
     count of moments is ours.
     """
     _refuse_unbounded(effects, model)
-    for one in spreads(effects, model) if structure is None else spreads_of(structure):
+    for one in spreads(effects, model) if known is None else known:
         if one.moments < 0:
             part = one.name.partition("[")[0]
             whose = "" if one.name == "tau" else f" for {one.name}"

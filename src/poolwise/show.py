@@ -257,6 +257,11 @@ def is_contrast(name: str) -> bool:
     return _CONTRAST.fullmatch(name) is not None
 
 
+def is_effect(name: str) -> bool:
+    """Whether a quantity is a mean effect, or a true effect in a new study, rather than a difference or a spread."""
+    return name.startswith(("mu", "theta_new")) and not is_contrast(name)
+
+
 def symbol(name: str) -> str:
     """The name of one quantity with its symbol in Greek, and the user's name in the brackets as it is.
 

@@ -87,21 +87,17 @@ def _beside(result: Result, name: str, stem: str) -> str | None:
     return next((each for each in (own, stem) if each in result.quantities), None)
 
 
-def _is_effect(name: str) -> bool:
-    return name.startswith(("mu", "theta_new")) and not show.is_contrast(name)
-
-
 def _limits(result: Result, name: str, prob: float, *, point: bool) -> str:
     quantity, scale = result[name], result.effects.scale
     values = [quantity.point, *quantity.interval(prob)]
-    values = scale.back(values).tolist() if _is_effect(name) else values
-    digits = 2 if _is_effect(name) and scale.null_value is not None else 3
+    values = scale.back(values).tolist() if show.is_effect(name) else values
+    digits = 2 if show.is_effect(name) and scale.null_value is not None else 3
     limits = show.interval(values[1], values[2], digits)
     return f"{show.number(values[0], digits)} {limits}" if point else limits
 
 
 def _side(result: Result, name: str, threshold: float) -> str:
-    quantity, scale, effect = result[name], result.effects.scale, _is_effect(name)
+    quantity, scale, effect = result[name], result.effects.scale, show.is_effect(name)
     at = scale.held_against(threshold) if effect else 0.0
     if not isinstance(quantity, Distribution) or math.isnan(at) or name == "beta[intercept]":
         return ""

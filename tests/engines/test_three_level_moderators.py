@@ -11,6 +11,7 @@ from poolwise.engines.draws.normal_law import NormalLaw
 from poolwise.moments import spreads
 from poolwise.quadrature.boxes.levels import Levels
 from poolwise.quadrature.rules.gaussian import combination
+from support.law_of_coefficients import coefficients
 
 TWO = 1e-6  # posterior sd: what quadrature over two parameters promises
 GRID = np.arange(-18.0, 2.5, 0.1)  # log tau; 5e-8 of the prior lies below
@@ -122,7 +123,7 @@ def test_what_flat_coefficients_take_from_tau_between_is_how_its_likelihood_fall
     # from tau = 1e5 on the rounding of tau^2 shows beside the variances
     far = {"tau_between": np.array([1e3, 1e4]), "tau_within": np.full(2, 0.3)}
     law, flat = NormalLaw.of(model.structure(effects), far), np.full(within.flat, np.inf)
-    logs = law.coefficients(effects.y, np.zeros(within.flat), flat).log_density
+    logs = coefficients(law, effects.y, np.zeros(within.flat), flat).log_density
     assert np.diff(logs) / np.log(10) == pytest.approx(-(5 - lost), abs=1e-6)
 
 

@@ -63,18 +63,6 @@ def test_clusters_are_the_dense_normal_law(rho, column):
     agree(Levels.of(Y, V, X, B, S, CLUSTER, rho), PHI[:, column], random, errors(rho))
 
 
-@pytest.mark.parametrize("rho", [0.0, 0.6])
-def test_densities_of_clusters_are_those_of_their_blocks(rho):
-    model, fitted = Levels.of(Y, V, X, B, S, CLUSTER, rho), np.repeat((X @ B)[:, None], 4, axis=1)
-    found = model.log_likelihood(PHI, fitted, Y)
-    for n, (between, within) in enumerate(PHI.T):
-        total = between**2 * SAME + within**2 * np.eye(K) + errors(rho)
-        for j in range(3):
-            rows = np.flatnonzero(j == CLUSTER)
-            law = stats.multivariate_normal((X @ B)[rows], total[np.ix_(rows, rows)])
-            assert found[n, j] == pytest.approx(law.logpdf(Y[rows]), rel=DIGITS)
-
-
 def test_weights_of_clustered_estimates_are_those_of_generalised_least_squares():
     found = Levels.of(Y, V, np.ones((K, 1)), B[:1], S[:1], CLUSTER, 0.5).weights(PHI)
     for n, (between, within) in enumerate(PHI.T):
@@ -105,7 +93,7 @@ def draws_agree(draws, mean, covariance):
 
 
 @pytest.mark.parametrize("kind", ["clusters", "own"])
-def test_draws_of_true_effects_and_replicates_have_the_dense_law(kind):
+def test_draws_of_true_effects_have_the_dense_law(kind):
     n, fitted = 20_000, X @ B
     if kind == "clusters":
         model, phi = Levels.of(Y, V, X, B, S, CLUSTER, 0.5), np.array([0.4, 0.3])
@@ -117,7 +105,6 @@ def test_draws_of_true_effects_and_replicates_have_the_dense_law(kind):
     gain = random @ np.linalg.inv(random + sampling)
     theta = model.draw_theta(many, wide, Y, np.random.default_rng(3))
     draws_agree(theta, fitted + gain @ (Y - fitted), random - gain @ random)
-    draws_agree(model.replicate(many, wide, np.random.default_rng(4)), fitted, random + sampling)
 
 
 def test_estimates_that_correlate_through_others_make_a_block():
@@ -148,12 +135,8 @@ def test_a_turned_table_is_the_dense_normal_law(tau, shift):
         assert law.sd == pytest.approx(np.sqrt(cov_theta[i, i]), rel=1e-7)
 
 
-def test_densities_of_blocks_sum_to_that_of_the_table():
-    sampling = errors(0.5)
-    turned, beta, tau = Turned.of(Y, sampling, X), np.array([[0.3], [0.1]]), np.array([0.2])
-    found = turned.log_likelihood(tau, beta)
-    law = stats.multivariate_normal(X @ beta[:, 0], sampling + 0.04 * np.eye(K))
-    assert found.shape == (1, 3)
-    assert found.sum() == pytest.approx(law.logpdf(Y), rel=DIGITS)
+def test_shares_of_correlated_estimates_are_those_of_generalised_least_squares():
+    sampling, tau = errors(0.5), np.array([0.2])
+    turned = Turned.of(Y, sampling, X)
     gain = np.linalg.inv(sampling + 0.04 * np.eye(K)).sum(axis=0)
     assert turned.shares(np.ones(1), tau) == pytest.approx(gain / gain.sum(), abs=DIGITS)

@@ -10,6 +10,34 @@ from poolwise.analysis.fields import Arms, FilePath, Number, Section, Whole, Wor
 from poolwise.errors import ModelError
 from poolwise.reconstruct import Plausible
 
+# Fields that several tables have.
+Decimal = Annotated[
+    Literal[".", ","] | None, Field(description="the decimal mark, '.' or ',', found by itself if left out")
+]
+Delimiter = Annotated[
+    Words | None,
+    Field(max_length=1, description="the one character that separates cells, found by itself if left out"),
+]
+Encoding = Annotated[
+    Words | None, Field(description="how the file's text is written, such as 'cp1252'; UTF-8 or UTF-16 if left out")
+]
+Sides = Annotated[Literal[1, 2] | None, Field(description="sides of reported p-values, 1 or 2")]
+Level = Annotated[
+    Number | None, Field(gt=0, lt=1, description="probability of reported intervals, as the table tells if left out")
+]
+BaseRate = Annotated[
+    Number | None, Field(gt=0, lt=1, description="risk without treatment, between odds and risk ratios")
+]
+Responses = Annotated[
+    Literal["logistic", "normal"], Field(description="distribution of the responses behind an odds ratio")
+]
+Columns = Annotated[
+    dict[Words, Words], Field(description="column by statistic where names are unusual, as { n1 = 'Patients A' }")
+]
+Target = Annotated[
+    Words, Field(description="code of the measure that all rows are brought to, such as 'SMD', 'OR' or 'ZCOR'")
+]
+
 
 class Table(Section):
     """A CSV file of the user's own, and the names of its columns."""
@@ -32,16 +60,9 @@ class Table(Section):
     drop00: bool = Field(
         default=True, description="leave out trials without events, or with nothing else, in both arms of counts"
     )
-    decimal: Literal[".", ","] | None = Field(
-        default=None, description="the decimal mark, '.' or ',', found by itself if left out"
-    )
-    delimiter: Words | None = Field(
-        default=None, max_length=1, description="the one character that separates cells, found by itself if left out"
-    )
-    encoding: Words | None = Field(
-        default=None,
-        description="how the file's text is written, such as 'cp1252'; UTF-8 or UTF-16 if left out",
-    )
+    decimal: Decimal = None
+    delimiter: Delimiter = None
+    encoding: Encoding = None
 
     @model_validator(mode="after")
     def _one_of_se_and_v(self) -> Table:
@@ -75,24 +96,16 @@ class Statistics(Section):
     sheet: Words | None = Field(
         default=None, description="name of the sheet of a workbook: 'results', or the first, if left out"
     )
-    target: Words = Field(description="code of the measure that all rows are brought to, such as 'SMD', 'OR' or 'ZCOR'")
-    columns: dict[Words, Words] = Field(
-        default_factory=dict, description="column by statistic where names are unusual, as { n1 = 'Patients A' }"
-    )
+    target: Target
+    columns: Columns = Field(default_factory=dict)
     study: Words | None = Field(default=None, description="name of the column of study labels, found if left out")
     outcome: Words | None = Field(default=None, description="name of the column of outcomes")
     adjusted: Words | None = Field(default=None, description="name of the column that tells adjusted estimates")
     without_adjusted: bool = Field(default=False, description=LEFT_OUT)
-    prob: Number | None = Field(
-        default=None, gt=0, lt=1, description="probability of reported intervals, as the table tells if left out"
-    )
-    sides: Literal[1, 2] | None = Field(default=None, description="sides of reported p-values, 1 or 2")
-    base_rate: Number | None = Field(
-        default=None, gt=0, lt=1, description="risk without treatment, between odds and risk ratios"
-    )
-    responses: Literal["logistic", "normal"] = Field(
-        default="logistic", description="distribution of the responses behind an odds ratio"
-    )
+    prob: Level = None
+    sides: Sides = None
+    base_rate: BaseRate = None
+    responses: Responses = "logistic"
     arm: Words | None = Field(
         default=None, description="name of the column of arms, where each arm has a row of its own; found if left out"
     )
@@ -102,16 +115,9 @@ class Statistics(Section):
     rules: tuple[Literal["peterson-brown", "greiner"], ...] = Field(
         default=(), description="conversions that are made only when asked for: 'peterson-brown', 'greiner'"
     )
-    decimal: Literal[".", ","] | None = Field(
-        default=None, description="the decimal mark, '.' or ',', found by itself if left out"
-    )
-    delimiter: Words | None = Field(
-        default=None, max_length=1, description="the one character that separates cells, found by itself if left out"
-    )
-    encoding: Words | None = Field(
-        default=None,
-        description="how the file's text is written, such as 'cp1252'; UTF-8 or UTF-16 if left out",
-    )
+    decimal: Decimal = None
+    delimiter: Delimiter = None
+    encoding: Encoding = None
 
 
 RULES = ("Average", "Largest", "FirstReport")
@@ -154,7 +160,7 @@ class CodingProtocol(Section):
     """The coding protocol of a review: every reported result, brought to one measure and one row for each sample."""
 
     file: FilePath = Field(description="path of a CSV or XLSX protocol, relative to the analysis file")
-    target: Words = Field(description="code of the measure that all rows are brought to, such as 'SMD', 'OR' or 'ZCOR'")
+    target: Target
     rule: Rule | None = Field(
         default=None, description="what makes one row of several results of a sample, as { Average = 0.7 }"
     )
@@ -171,23 +177,13 @@ class CodingProtocol(Section):
         lt=1,
         description="keep every result, with this correlation between the sampling errors of one sample",
     )
-    columns: dict[Words, Words] = Field(
-        default_factory=dict, description="column by statistic where names are unusual, as { n1 = 'Patients A' }"
-    )
+    columns: Columns = Field(default_factory=dict)
     without_adjusted: bool = Field(default=False, description=LEFT_OUT)
-    prob: Number | None = Field(
-        default=None, gt=0, lt=1, description="probability of reported intervals, as the table tells if left out"
-    )
-    sides: Literal[1, 2] | None = Field(default=None, description="sides of reported p-values, 1 or 2")
-    base_rate: Number | None = Field(
-        default=None, gt=0, lt=1, description="risk without treatment, between odds and risk ratios"
-    )
-    responses: Literal["logistic", "normal"] = Field(
-        default="logistic", description="distribution of the responses behind an odds ratio"
-    )
-    decimal: Literal[".", ","] | None = Field(
-        default=None, description="the decimal mark, '.' or ',', found by itself if left out"
-    )
+    prob: Level = None
+    sides: Sides = None
+    base_rate: BaseRate = None
+    responses: Responses = "logistic"
+    decimal: Decimal = None
 
     @property
     def outcome(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,17 +45,13 @@ class RankTest:
     Begg & Mazumdar 1994, Biometrics 50:1088, 10.2307/2533446.
     """
 
+    method: ClassVar[str] = "Begg's test"
     effects: Effects
     tau: float
     statistic: float
     p_value: float
     exact: bool
     notes: tuple[str, ...] = ()
-
-    @property
-    def method(self) -> str:
-        """Words for the test."""
-        return "Begg's test"
 
     @property
     def test(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,13 +11,14 @@ from typing import final
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
-from scipy.special import gammainc, ndtri
+from scipy.special import gammainc
 
 from poolwise import show
 from poolwise.bias.requirements import FEW, need_independent
 from poolwise.closed_form.least_squares import inverse_variance_fit, prepare
 from poolwise.closed_form.tau2 import estimate_tau2
 from poolwise.effects import Effects
+from poolwise.engines.closed_form.quantities import symmetric
 from poolwise.quantities import Estimate, in_words
 from poolwise.settings import check_prob
 
@@ -121,13 +123,8 @@ def henmi_copas(effects: Effects) -> HenmiCopas:
     se = float(np.sqrt((1.0 + tau2 * (w * w).sum() / w.sum()) / w.sum()))
     mean = Estimate(point, se, partial(_limits, point, se, table.v, tau2), "confidence (Henmi-Copas)")
     random_se = float(np.sqrt(pooled.A[0, 0, 0, 0]))
-    beside = Estimate(random, random_se, partial(_wald, random, random_se), "confidence (Wald)")
+    beside = Estimate(random, random_se, partial(symmetric, random, random_se, math.inf), "confidence (Wald)")
     return HenmiCopas(mean, tau2, beside, _sentence(mean, beside, table.k))
-
-
-def _wald(point: float, se: float, prob: float) -> tuple[float, float]:
-    reach = float(ndtri(0.5 + 0.5 * prob)) * se
-    return point - reach, point + reach
 
 
 def _limits(point: float, se: float, v: Array, tau2: float, prob: float) -> tuple[float, float]:

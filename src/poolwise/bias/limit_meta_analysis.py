@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import partial
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, ndtri
+from scipy.special import chdtrc
 
 from poolwise import show
 from poolwise.bias.requirements import few, need_independent
 from poolwise.closed_form.least_squares import prepare
 from poolwise.closed_form.tau2 import ESTIMATORS, estimate_tau2
 from poolwise.effects import Effects
+from poolwise.engines.closed_form.quantities import symmetric
 from poolwise.errors import InputError
 from poolwise.quantities import Estimate, in_words
 from poolwise.settings import check_option
@@ -146,7 +148,8 @@ def limit_meta_analysis(effects: Effects, *, tau2: str = "REML") -> LimitMetaAna
     reach = np.array([tau, 1.0])
     mean = float(beta + tau * alpha)
     se_mean = float(np.sqrt(reach @ cov @ reach))
-    estimate = Estimate(mean, se_mean, partial(_wald, mean, se_mean), "confidence (Wald, limit meta-analysis)")
+    limits = partial(symmetric, mean, se_mean, math.inf)
+    estimate = Estimate(mean, se_mean, limits, "confidence (Wald, limit meta-analysis)")
     q, q_residual = _parts_of_q(y, se)
     limit_alpha, beta_limit, _ = _line(shrunken, se)
     return LimitMetaAnalysis(
@@ -219,11 +222,6 @@ def _unexplained(shrunken: Array, se: Array, intercept: float, slope: float) -> 
 
 def _random(y: Array, sd: Array) -> float:
     return float(np.average(y, weights=1.0 / sd**2))
-
-
-def _wald(point: float, se: float, prob: float) -> tuple[float, float]:
-    reach = float(ndtri(0.5 + 0.5 * prob)) * se
-    return point - reach, point + reach
 
 
 def _sentence(mean: Estimate, random: float, g2: float, tau2: float, k: int) -> str:

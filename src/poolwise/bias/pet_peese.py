@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
@@ -145,17 +145,13 @@ class PetPeese:
     Stanley & Doucouliagos 2014, Research Synthesis Methods 5:60, 10.1002/jrsm.1095.
     """
 
+    method: ClassVar[str] = "PET-PEESE"
     pet: PrecisionEffect
     peese: PrecisionEffect
     chosen: str
     p_value: float
     alpha: float
     direction: str
-
-    @property
-    def method(self) -> str:
-        """Words for the method."""
-        return "PET-PEESE"
 
     @property
     def effects(self) -> Effects:

@@ -168,13 +168,11 @@ def sign_of(direction: object) -> float:
     return 1.0 if check_option("direction", direction, ("positive", "negative")) == "positive" else -1.0
 
 
-def check_alpha(alpha: object, name: str = "alpha") -> float:
+def check_alpha(alpha: object) -> float:
     """The significance level, checked to lie strictly between 0 and 1."""
     level = as_number(alpha)
     if not 0.0 < level < 1.0:
-        raise ModelError(
-            f"{name} = {shown(alpha)} is no significance level", "a number between 0 and 1", f"{name}=0.05"
-        )
+        raise ModelError(f"alpha = {shown(alpha)} is no significance level", "a number between 0 and 1", "alpha=0.05")
     return level
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from poolwise import show
 from poolwise.checks.question import need_posterior
+from poolwise.effects import Effects
 from poolwise.errors import ModelError, shown
 from poolwise.result import Result
 from poolwise.settings import as_numbers, check_option, check_prob
@@ -134,20 +135,13 @@ def posterior_predictive(
     effects = result.effects
     rows, replicated = [], {}
     for name, statistic in chosen.items():
-        values = as_numbers(f"the statistic '{name}'", statistic(y_new, effects.se))
-        own = as_numbers(f"the statistic '{name}'", statistic(effects.y[None], effects.se))
-        if values.shape != (len(y_new),) or own.shape != (1,):
-            raise ModelError(
-                f"the statistic '{name}' returned the shape {values.shape} for {len(y_new)} draws",
-                "one number for each draw",
-                "lambda y, se: y.max(axis=-1)",
-            )
+        values, own = _replicated(name, statistic, y_new, effects)
         replicated[name] = values
         lower, median, upper = np.quantile(values, [0.5 * (1.0 - prob), 0.5, 0.5 * (1.0 + prob)])
-        p = float((values >= own[0]).mean())
+        p = float((values >= own).mean())
         error = float(np.sqrt(p * (1.0 - p) / len(values)))
         rows.append(
-            {"statistic": name, "observed": own[0], "median": median, "lower": lower, "upper": upper}
+            {"statistic": name, "observed": own, "median": median, "lower": lower, "upper": upper}
             | {"p": p, "mcse": error}
         )
     frame = pd.DataFrame(rows).assign(
@@ -158,6 +152,19 @@ def posterior_predictive(
         data=result.data_label,
     )
     return PosteriorPredictive(frame, replicated, _sentence(frame))
+
+
+def _replicated(name: str, statistic: Statistic, y_new: Array, effects: Effects) -> tuple[Array, float]:
+    """A statistic of each table of replicates, shape (draws,), and of the table itself."""
+    values = as_numbers(f"the statistic '{name}'", statistic(y_new, effects.se))
+    own = as_numbers(f"the statistic '{name}'", statistic(effects.y[None], effects.se))
+    if values.shape != (len(y_new),) or own.shape != (1,):
+        raise ModelError(
+            f"the statistic '{name}' returned the shape {values.shape} for {len(y_new)} draws",
+            "one number for each draw",
+            "lambda y, se: y.max(axis=-1)",
+        )
+    return values, float(own[0])
 
 
 def _known(name: str) -> Statistic:

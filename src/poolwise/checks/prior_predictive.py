@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol, final
+from typing import TYPE_CHECKING, Any, Protocol, final
 
 import numpy as np
 import pandas as pd
@@ -13,10 +13,14 @@ from poolwise import show
 from poolwise.checks.prior_law import prior_laws
 from poolwise.checks.question import need_posterior
 from poolwise.errors import ModelError, listing
+from poolwise.model.structure import NormalStructure
 from poolwise.result import Result
 from poolwise.scale import Scale
 from poolwise.settings import check_prob
 from poolwise.threads import one_thread
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Array = NDArray[np.float64]
 ESTIMATE, NEW = "estimate", "new study"
@@ -109,19 +113,7 @@ def prior_predictive(result: Result, *, prob: float = 0.95) -> PriorPredictive:
     check_prob(prob)
     tree = need_posterior(result, "prior_predictive")
     structure = result.model.structure(result.effects)
-    if structure is not None and structure.uncertain is not None:
-        names = " and ".join(structure.uncertain.names)
-        raise ModelError(
-            f"'{result.label}' has priors on {names} that are made of the observed values",
-            "known numbers",
-            "the same model without missing= and errors=, on the studies that report them",
-        )
-    if "prior_predictive" not in tree.children:
-        raise ModelError(
-            f"'{result.label}' has an improper prior ({result.prior}), from which nothing can be drawn",
-            "a proper prior on every parameter",
-            "RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(0.5)) in the unit of the effects",
-        )
+    _refuse_without_prior(result, structure, tree)
     effects = result.effects
     laws = None if structure is None else prior_laws(structure)
     if laws is None or structure is None:
@@ -147,6 +139,23 @@ def prior_predictive(result: Result, *, prob: float = 0.95) -> PriorPredictive:
         data=result.data_label,
     )
     return _judged(frame, effects.scale, prob)
+
+
+def _refuse_without_prior(result: Result, structure: NormalStructure | None, tree: xr.DataTree) -> None:
+    """Refuse a result whose priors say nothing of studies before they are seen: improper ones, or made of them."""
+    if structure is not None and structure.uncertain is not None:
+        names = " and ".join(structure.uncertain.names)
+        raise ModelError(
+            f"'{result.label}' has priors on {names} that are made of the observed values",
+            "known numbers",
+            "the same model without missing= and errors=, on the studies that report them",
+        )
+    if "prior_predictive" not in tree.children:
+        raise ModelError(
+            f"'{result.label}' has an improper prior ({result.prior}), from which nothing can be drawn",
+            "a proper prior on every parameter",
+            "RandomEffects(mu=priors.Normal(0, 1), tau=priors.HalfNormal(0.5)) in the unit of the effects",
+        )
 
 
 class Law(Protocol):

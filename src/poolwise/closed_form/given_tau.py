@@ -23,14 +23,13 @@ class GivenTau:
     ----------
     mean, sd : ndarray
         Of the combination of coefficients, shape (T,).
-    theta, theta_sd : ndarray
-        Of the true effect of each study, shape (T, k).
+    theta : ndarray
+        Mean of the true effect of each study, shape (T, k).
     """
 
     mean: Array
     sd: Array
     theta: Array
-    theta_sd: Array
 
 
 @final
@@ -62,11 +61,10 @@ class Problem:
 
 
 def given_tau(problem: Problem, tau: Array) -> GivenTau:
-    """Means and standard deviations of c'beta and of every theta_i given tau.
+    """Mean and standard deviation of c'beta, and the mean of every theta_i, given tau.
 
     With W = (V + tau^2 I)^-1 and C = (X'WX + diag(s^-2))^-1: beta ~ Normal(C (X'Wy + diag(s^-2) b), C); theta has the
-    mean X E(beta) + tau^2 W (y - X E(beta)) and the covariance tau^2 I - tau^4 W + B C B', B = X - tau^2 W X. V is
-    diagonalised once for all tau.
+    mean X E(beta) + tau^2 W (y - X E(beta)). V is diagonalised once for all tau.
 
     Parameters
     ----------
@@ -98,11 +96,7 @@ def given_tau(problem: Problem, tau: Array) -> GivenTau:
     kept = tau[:, None] ** 2 * w  # how much of a rotated row's residual its true effect takes
     fitted = beta @ X.T
     theta = fitted + kept * (y - fitted)
-    own, reach = kept * lengths, (1.0 - kept)[:, :, None] * X
-    if axes is not None:
-        theta, own, reach = theta @ axes.T, own @ (axes.T**2), np.einsum("kj,tjp->tkp", axes, reach)
-    variance = own + np.einsum("tkp,tpq,tkq->tk", reach, covariance, reach)
-    return GivenTau(mean, sd, theta + known, np.sqrt(variance))
+    return GivenTau(mean, sd, known + (theta if axes is None else theta @ axes.T))
 
 
 def _diagonal(v: Array) -> tuple[Array, Array | None]:

@@ -192,18 +192,6 @@ class Protocol:
         centre = _centre(target, place[reversed_])
         ways = given.columns["derivation"].tolist()
         ways = [f"{way}; direction reversed" if flip else str(way) for way, flip in zip(ways, reversed_, strict=True)]
-        remarks = given.remarks
-        if not known.all():
-            gone = np.flatnonzero(~known).tolist()
-            blank = [row for row in gone if given.absent.get(row, NOTHING) == NOTHING]
-            silent = [f"row {place[row] + 1}: {given.absent[row]}" for row in gone if row not in blank]
-            if blank:
-                left_out = listing(place[blank] + 1)
-                told = f"results without a statistic are left out: rows {left_out} of the protocol"
-                remarks = (*remarks, Remark(told))
-            if silent:
-                told = f"results that say nothing of a ratio are left out, of the protocol {listing(silent)}"
-                remarks = (*remarks, Remark(told))
         rows = np.flatnonzero(known)
         return Results(
             y=np.where(reversed_, 2.0 * centre - y, y)[rows],
@@ -214,7 +202,7 @@ class Protocol:
             sizes=_sizes(given, rows),
             scale=target_scale(target),
             order=place[rows],
-            remarks=remarks,
+            remarks=(*given.remarks, *_left_out(given, known, place)),
         )
 
     def effects(
@@ -549,6 +537,21 @@ def _groups(results: Results) -> list[NDArray[np.intp]]:
     """Rows of each sample and outcome, in order of appearance."""
     places = results.frame.groupby(["sample", "outcome"], sort=False).indices
     return sorted((np.asarray(rows) for rows in places.values()), key=lambda rows: int(rows[0]))
+
+
+def _left_out(given: Given, known: NDArray[np.bool_], place: NDArray[np.intp]) -> list[Remark]:
+    """What is told of the results that have no estimate; `place` has their rows in the protocol."""
+    gone = np.flatnonzero(~known).tolist()
+    blank = [row for row in gone if given.absent.get(row, NOTHING) == NOTHING]
+    silent = [f"row {place[row] + 1}: {given.absent[row]}" for row in gone if row not in blank]
+    remarks = []
+    if blank:
+        rows = listing(place[blank] + 1)
+        remarks.append(Remark(f"results without a statistic are left out: rows {rows} of the protocol"))
+    if silent:
+        told = f"results that say nothing of a ratio are left out, of the protocol {listing(silent)}"
+        remarks.append(Remark(told))
+    return remarks
 
 
 def _sizes(given: Given, rows: NDArray[np.intp]) -> dict[str, Array]:

@@ -17,6 +17,7 @@ from poolwise.errors import ModelError
 from poolwise.model import Model
 from poolwise.model.missing_levels import MissingLevels
 from poolwise.model.structure import NormalStructure
+from poolwise.moments import Spread, spreads_of
 from poolwise.priors import Fixed, Flat, Normal, Prior, RegularizedHorseshoe
 
 Array = NDArray[np.float64]
@@ -88,6 +89,11 @@ class Means:
         """The columns of X that are not of pooled levels, of the rows whose levels are all known."""
         own = self.structure.own
         return own if self.gaps is None else own[~self.gaps.here]
+
+    @cached_property
+    def spreads(self) -> tuple[Spread, ...]:
+        """The unknown standard deviations, and what the tails of their posteriors depend on."""
+        return spreads_of(self.structure)
 
     @property
     def p(self) -> int:

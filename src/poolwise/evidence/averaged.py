@@ -10,10 +10,8 @@ from typing import ClassVar, final
 import pandas as pd
 
 from poolwise import reading, show
-from poolwise.density_strip import together
 from poolwise.effects import Effects
 from poolwise.evidence.comparison import BayesFactor
-from poolwise.evidence.mixed_law import sides
 from poolwise.evidence.named_posteriors import NamedPosteriors
 from poolwise.model import RandomEffects
 from poolwise.quantities import Posterior
@@ -203,14 +201,10 @@ class Averaged(NamedPosteriors):
         rows = []
         for name, quantity in self.quantities.items():
             for words, posterior in ((AVERAGED, quantity), (GIVEN[name], self.conditional[name])):
-                rows.append(
-                    {"quantity": name, "posterior": words}
-                    | _numbers(posterior, prob)
-                    | {"prior": self.prior, "data": self.data_label}
-                )
+                rows.append(self.frame_row(name, words, posterior, prob, "p_zero"))
         return pd.DataFrame(rows)
 
-    def _unknown_before(self, name: str) -> float:
+    def unknown_before(self, name: str) -> float:
         """The prior probability of the models that leave mu, or tau, unknown."""
         stated = "null" if name == "mu" else "common"
         return sum(share for model, share in self.prior_probabilities.items() if stated not in model)
@@ -239,50 +233,19 @@ class Averaged(NamedPosteriors):
 
     def _repr_html_(self) -> str:
         """Averaged and conditional posteriors side by side, and the sentences, compact."""
-        rows = [
-            (
-                show.symbol(row["quantity"]),
-                row["posterior"],
-                show.number(row["point"]),
-                show.interval(row["lower"], row["upper"]),
-                show.chance(row["p_zero"]) if row["p_zero"] > 0.0 else show.NOTHING,
-            )
-            for _, row in self.to_frame().iterrows()
-        ]
-        priors = self.model.named_priors
         return show.card(
             "Average over four models",
             answer=reading.sentence(self.effects, "mu", self["mu"]),
             facts=(self.effects.title, f"k = {self.effects.k}", f"{self.data_label} data", "credible (equal-tailed)"),
             header=("quantity", "posterior", "median", "95 % interval", "P(exactly 0)"),
-            rows=rows,
-            strips=together(
-                reading.strip(self.effects, name, self[name], priors.get(name), share=self._unknown_before(name))
-                for name in ("mu", "tau")
-            ),
+            rows=self.rows_in_words("p_zero"),
+            strips=self.strips(),
             notes=(
                 f"table: {self.effects.scale.label}; prior: {show.prior(self.prior)}",
                 f"status: {show.status_within(self.status)}",
                 *self.sentences,
             ),
         )
-
-
-def _numbers(posterior: Posterior, prob: float) -> dict[str, object]:
-    lower, upper = posterior.interval(prob)
-    below, exactly, above = sides(posterior.law)
-    return {
-        "point": posterior.point,
-        "mean": posterior.mean,
-        "sd": posterior.sd,
-        "lower": lower,
-        "upper": upper,
-        "prob": prob,
-        "interval": posterior.interval_kind(),
-        "p_below": below,
-        "p_zero": exactly,
-        "p_above": above,
-    }
 
 
 def _sentences(averaged: Averaged) -> tuple[str, ...]:

@@ -15,12 +15,10 @@ from scipy.special import ndtri
 
 from poolwise import reading, show
 from poolwise.arviz_bridge import to_datatree
-from poolwise.density_strip import together
 from poolwise.effects import Effects
 from poolwise.errors import listing
 from poolwise.evidence.bias_average import Component, Mixer, interval_of
 from poolwise.evidence.comparison import BayesFactor
-from poolwise.evidence.mixed_law import sides
 from poolwise.evidence.named_posteriors import NamedPosteriors
 from poolwise.model import RandomEffects
 from poolwise.model.publication import Direction
@@ -173,8 +171,7 @@ class BiasAveraged(NamedPosteriors):
         for name, quantity in self.averaged.items():
             whole = f"averaged over {len(self.components)} models"
             for words, posterior in ((whole, quantity), (given(name), self.conditional[name])):
-                numbers = _numbers(posterior, prob) | {"prior": self.prior, "data": self.data_label}
-                rows.append({"quantity": name, "posterior": words} | numbers)
+                rows.append(self.frame_row(name, words, posterior, prob, "p_exactly"))
         return pd.DataFrame(rows)
 
     def draws(self, n: int = 4000, seed: int = 1) -> pd.DataFrame:
@@ -267,7 +264,7 @@ class BiasAveraged(NamedPosteriors):
         near = (np.abs(z[:, None] + ndtri(self.cuts)) < NEAR).any(axis=1)
         return tuple(label for label, close in zip(self.effects.labels, near, strict=True) if close)
 
-    def _unknown_before(self, name: str) -> float:
+    def unknown_before(self, name: str) -> float:
         """The prior probability of the models that leave mu, or tau, unknown."""
         prior = self.models["prior"].to_numpy()
         inside = having("effect" if name == "mu" else "heterogeneity", self.components)
@@ -302,17 +299,6 @@ class BiasAveraged(NamedPosteriors):
 
     def _repr_html_(self) -> str:
         """Averaged and conditional posteriors side by side, and the sentences, compact."""
-        rows = [
-            (
-                show.symbol(row["quantity"]),
-                row["posterior"],
-                show.number(row["point"]),
-                show.interval(row["lower"], row["upper"]),
-                show.chance(row["p_exactly"]) if row["p_exactly"] > 0.0 else show.NOTHING,
-            )
-            for _, row in self.to_frame().iterrows()
-        ]
-        priors = self.model.named_priors
         return show.card(
             f"Average over {len(self.components)} models of effect, heterogeneity and publication bias",
             answer=reading.sentence(self.effects, "mu", self["mu"]),
@@ -323,11 +309,8 @@ class BiasAveraged(NamedPosteriors):
                 "credible (equal-tailed)",
             ),
             header=("quantity", "posterior", "median", "95 % interval", "P(exactly 0, or weight 1)"),
-            rows=rows,
-            strips=together(
-                reading.strip(self.effects, name, self[name], priors.get(name), share=self._unknown_before(name))
-                for name in ("mu", "tau")
-            ),
+            rows=self.rows_in_words("p_exactly"),
+            strips=self.strips(),
             notes=(f"table: {self.effects.scale.label}; prior: {show.prior(self.prior)}", *self.sentences),
         )
 
@@ -394,23 +377,6 @@ def quantities(
         if kind in kinds:
             made[kind] = mixer.slope(kind, among(kind))
     return made
-
-
-def _numbers(posterior: Posterior, prob: float) -> dict[str, object]:
-    lower, upper = posterior.interval(prob)
-    below, exactly, above = sides(posterior.law)
-    return {
-        "point": posterior.point,
-        "mean": posterior.mean,
-        "sd": posterior.sd,
-        "lower": lower,
-        "upper": upper,
-        "prob": prob,
-        "interval": posterior.interval_kind(),
-        "p_below": below,
-        "p_exactly": exactly,
-        "p_above": above,
-    }
 
 
 def _sentences(averaged: BiasAveraged) -> tuple[str, ...]:

@@ -6,8 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
+import pandas as pd
+
+from poolwise import reading, show
+from poolwise.density_strip import together
 from poolwise.effects import Effects
 from poolwise.errors import MissingQuantityError, nearest
+from poolwise.evidence.mixed_law import sides
 from poolwise.model import RandomEffects, prior_words
 from poolwise.quantities import Posterior
 
@@ -31,6 +36,56 @@ class NamedPosteriors(ABC):
     @abstractmethod
     def posteriors(self) -> Mapping[str, Posterior]:
         """The quantities over all models."""
+
+    @abstractmethod
+    def to_frame(self, *, prob: float = 0.95) -> pd.DataFrame:
+        """Averaged and conditional posteriors side by side, two rows for each quantity."""
+
+    @abstractmethod
+    def unknown_before(self, name: str) -> float:
+        """The prior probability of the models that leave mu, or tau, unknown."""
+
+    def frame_row(self, name: str, over: str, posterior: Posterior, prob: float, exactly: str) -> dict[str, object]:
+        """A row of `to_frame`: one posterior, over which models; `exactly` is the column of a single value's chance."""
+        lower, upper = posterior.interval(prob)
+        below, at, above = sides(posterior.law)
+        return {
+            "quantity": name,
+            "posterior": over,
+            "point": posterior.point,
+            "mean": posterior.mean,
+            "sd": posterior.sd,
+            "lower": lower,
+            "upper": upper,
+            "prob": prob,
+            "interval": posterior.interval_kind(),
+            "p_below": below,
+            exactly: at,
+            "p_above": above,
+            "prior": self.prior,
+            "data": self.data_label,
+        }
+
+    def rows_in_words(self, exactly: str) -> list[tuple[str, ...]]:
+        """The rows of `to_frame` as a card has them, with the column of what may be exactly a value last."""
+        return [
+            (
+                show.symbol(row["quantity"]),
+                row["posterior"],
+                show.number(row["point"]),
+                show.interval(row["lower"], row["upper"]),
+                show.chance(row[exactly]) if row[exactly] > 0.0 else show.NOTHING,
+            )
+            for _, row in self.to_frame().iterrows()
+        ]
+
+    def strips(self) -> str:
+        """Densities of mu and tau for a card."""
+        priors = self.model.named_priors
+        return together(
+            reading.strip(self.effects, name, self[name], priors.get(name), share=self.unknown_before(name))
+            for name in ("mu", "tau")
+        )
 
     def __getitem__(self, name: str) -> Posterior:
         """The posterior of that name, averaged over all models.

@@ -248,7 +248,7 @@ def _kind_advice(cell: object) -> str:
     return ""
 
 
-def block(values: Any, what: str, expected: str, rows: Rows = Rows()) -> Block:
+def block(values: Any, what: str, expected: str) -> Block:
     """Numbers in two dimensions: a frame, an array, a list of rows.
 
     Parameters
@@ -259,8 +259,6 @@ def block(values: Any, what: str, expected: str, rows: Rows = Rows()) -> Block:
         What it is called in messages.
     expected : str
         What should have been handed in.
-    rows : Rows
-        What its rows are called in messages.
 
     Returns
     -------
@@ -276,14 +274,14 @@ def block(values: Any, what: str, expected: str, rows: Rows = Rows()) -> Block:
     if callable(getattr(values, "toarray", None)):  # sparse matrices of scipy
         values = values.toarray()
     if isinstance(values, pd.DataFrame):  # names may occur twice, as studies do
-        own = [numbers(values.iloc[:, place], what, rows)[0] for place in range(values.shape[1])]
+        own = [numbers(values.iloc[:, place], what)[0] for place in range(values.shape[1])]
         cells = np.column_stack(own) if own else np.empty((len(values), 0))
         return Block(cells, labels_of(values.index), columns=labels_of(values.columns).names)
     if is_table(values) or isinstance(values, Mapping):
         named = table(values, what)
         if named.labels is None:
             named = Table(arranged(dict(named.columns), None))
-        own = [numbers(column, f"'{name}' of {what}", rows)[0] for name, column in named.columns.items()]
+        own = [numbers(column, f"'{name}' of {what}")[0] for name, column in named.columns.items()]
         labels = next((column.labels for column in named.columns.values() if column.labels is not None), None)
         return Block(np.column_stack(own) if own else np.empty((0, 0)), labels, columns=tuple(named.columns))
     labels, names = _coordinates(values)
@@ -301,7 +299,7 @@ def block(values: Any, what: str, expected: str, rows: Rows = Rows()) -> Block:
     cells_of = [column(line, what, expected).tolist() for line in lines]
     if len({len(line) for line in cells_of}) > 1:
         raise InputError(f"{what} has rows of different lengths", expected)
-    each = [[_number(cell, what, row, rows, ".")[0] for cell in line] for row, line in enumerate(cells_of)]
+    each = [[_number(cell, what, row, Rows(), ".")[0] for cell in line] for row, line in enumerate(cells_of)]
     return Block(np.array(each, dtype=float), labels, columns=names)
 
 

@@ -37,11 +37,11 @@ def counted[T: StudyTable](cls: type[T], given: Given, measure: str | None, *, d
     _check_arms(events, totals, measure)
     gaps = np.isnan(events).any(axis=1) | np.isnan(totals).any(axis=1)
     check_counts(np.where(gaps[:, None], 0.0, events), np.where(gaps[:, None], 1.0, totals), measure, given.rows)
-    silent = _silent(events, totals, measure) & ~gaps & drop00
-    left = ~gaps & ~silent
-    absent = dict.fromkeys(np.flatnonzero(gaps).tolist(), "a count is missing")
-    for row in np.flatnonzero(silent).tolist():
-        absent[row] = "no event in either arm" if events[row].sum() == 0 else "everybody of both arms had the event"
+    others = totals - events if measure not in RATES else np.full(events.shape, np.inf)
+    silent = silent_trials(events, others) if drop00 and measure not in ONE_ARM_MEASURES else {}
+    missing = dict.fromkeys(np.flatnonzero(gaps).tolist(), "a count is missing")
+    absent = silent | missing
+    left = np.array([row not in absent for row in range(len(events))], dtype=bool)
     y, v = log_ratio(np.where(left[:, None], events, 1.0), np.where(left[:, None], totals, 2.0), measure)
     estimates = {"y": np.where(left, y, np.nan), "v": np.where(left, v, np.nan)}
     if measure not in RATES:
@@ -49,14 +49,19 @@ def counted[T: StudyTable](cls: type[T], given: Given, measure: str | None, *, d
     columns = dict(zip(count_columns(measure), (*events.T, *totals.T), strict=True))
     corrected = _corrected(_empty(events, totals, measure) & left, measure, given.rows)
     estimated = given.estimating(estimates, corrected, absent)
-    advice = KEPT if silent.any() else ""
+    advice = KEPT if silent.keys() - missing.keys() else ""
     return cls._of(replace(estimated, moderators=_beside(given.moderators, columns), advice=advice), measure, **words)
 
 
-KEPT = (
-    "trials without events, or with nothing else, in both arms say nothing of a ratio; drop00=False keeps them, for "
-    "BinomialNormal() and PoissonNormal()"
-)
+SILENT = "trials without events, or with nothing else, in both arms say nothing of a ratio"
+KEPT = f"{SILENT}; drop00=False keeps them, for BinomialNormal() and PoissonNormal()"
+
+
+def silent_trials(events: Array, others: Array) -> dict[int, str]:
+    """Rows that say nothing of a ratio, and why, from those with and without the event in two arms, shape (k, 2)."""
+    everybody, nobody = (np.flatnonzero((cells == 0).all(axis=1)).tolist() for cells in (others, events))
+    told = dict.fromkeys(everybody, "everybody of both arms had the event")
+    return told | dict.fromkeys(nobody, "no event in either arm")
 
 
 def check_measure(measure: object) -> None:
@@ -186,14 +191,6 @@ def _empty(events: Array, totals: Array, measure: str) -> NDArray[np.bool_]:
     """Which tables have an empty cell."""
     none = (events == 0).any(axis=-1)
     return none if measure in RATES else none | (events == totals).any(axis=-1)
-
-
-def _silent(events: Array, totals: Array, measure: str) -> NDArray[np.bool_]:
-    """Which tables have no event in either arm, or nothing but events in both; one arm tells of itself in any case."""
-    if measure in ONE_ARM_MEASURES:
-        return np.zeros(events.shape[:-1], dtype=bool)
-    none = (events == 0).all(axis=-1)
-    return none if measure in RATES else none | (events == totals).all(axis=-1)
 
 
 def informative(events: Array, totals: Array, measure: str) -> int:

@@ -21,29 +21,10 @@ VARIANCE_NAMES = frozenset({
 SE_NAMES = frozenset({
     "se", "sei", "ses", "sed", "seg", "sez", "seyi", "stderr", "stderror", "standarderror", "standarderrors",
 })  # fmt: skip
-RATIO_NAMES = frozenset(
-    {
-        "or",
-        "rr",
-        "hr",
-        "irr",
-        "oddsratio",
-        "oddsratios",
-        "riskratio",
-        "riskratios",
-        "relativerisk",
-        "hazardratio",
-        "hazardratios",
-        "rateratio",
-        "rateratios",
-        "ratio",
-        "ratios",
-        "ori",
-        "rri",
-        "hri",
-        "expb",
-    }
-)
+RATIO_NAMES = frozenset({
+    "or", "rr", "hr", "irr", "oddsratio", "oddsratios", "riskratio", "riskratios", "relativerisk", "hazardratio",
+    "hazardratios", "rateratio", "rateratios", "ratio", "ratios", "ori", "rri", "hri", "expb",
+})  # fmt: skip
 # Labels of rows that sum up others, lower case.
 SUMMARY_LABELS = frozenset({
     "total", "totals", "subtotal", "overall", "overall effect", "pooled", "pooled effect", "pooled estimate", "summary",

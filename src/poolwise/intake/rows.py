@@ -19,14 +19,8 @@ SMALLEST = 1e-30  # likewise: a scale-free answer needs its variances far from w
 SE_V_TOLERANCE = 1e-6
 MOST_PERSONS = 1e11  # more than ever lived
 KEY_COLUMNS = ("timepoint", "rater")
-BESIDES = (
-    "report",
-    "definition",
-    "measure",
-    "variant",
-    "follow_up",
-    "group",
-)  # tell effects of one study apart as well
+BESIDES = ("report", "definition", "measure", "variant", "follow_up", "group")
+"""Columns that tell effects of one study apart as well."""
 EVENTS = ("events_treated", "events_control")
 TOTALS = ("total_treated", "total_control")
 ONE_ARM = ("events", "total")

@@ -13,6 +13,7 @@ from poolwise.errors import InputError, listing, nearest, shown
 from poolwise.intake.cells import Remark, Rows
 from poolwise.intake.columns import Column, Labels, Table, column_name, is_date
 from poolwise.intake.compound import COUNTS, figures, is_share, looks_like_day, named_statistic
+from poolwise.intake.counts import SILENT, silent_trials
 from poolwise.intake.dialect import detected_decimal, dialect_sentence
 from poolwise.intake.doubts import doubtful
 from poolwise.intake.frames import check_decimal, frame_columns
@@ -510,7 +511,7 @@ def _estimated(
         np.where([row in silent for row in range(len(x))], np.nan, x) for x in (converted.y, converted.v, converted.n)
     )
     own = given.estimating({"y": y, "v": v, "n": n}, remarks, absent)
-    own = replace(own, advice=SILENT if silent else own.advice)
+    own = replace(own, advice=KEPT if silent else own.advice)
     own = replace(own, columns={**own.columns, "derivation": Column(_paths(read, converted, adjusted))})
     return replace(own, moderators=_beside(own.moderators, read, converted, adjusted))
 
@@ -546,24 +547,16 @@ def _no_table(read: ReportedCells, converted: Converted) -> list[Remark]:
 
 
 NOTHING = "no statistic is reported"
-SILENT = (
-    "trials without events, or with nothing else, in both arms say nothing of a ratio; "
-    "Effects.from_counts(..., drop00=False) keeps them, for BinomialNormal() and PoissonNormal()"
-)
+KEPT = f"{SILENT}; Effects.from_counts(..., drop00=False) keeps them, for BinomialNormal() and PoissonNormal()"
 _RATIOS_OF_COUNTS = frozenset({"OR", "RR", "PETO", "OR2DL", "OR2DN", "YUQ", "YUY", "IRR"})
 
 
 def _silent(read: ReportedCells, converted: Converted) -> dict[int, str]:
     """Rows whose way is a ratio of counts that say nothing of it, which `from_counts` leaves out, too."""
-    ratio = np.array([way.split(" from ")[0] in _RATIOS_OF_COUNTS for way in converted.way])
-    pairs = (("a", "events1", "n1", "b"), ("c", "events2", "n2", "d"))
-    told: dict[int, str] = {}
-    for words, counts in (
-        ("everybody of both arms had the event", [_either(read, other, n, events) for _, events, n, other in pairs]),
-        ("no event in either arm", [_either(read, cell, events) for cell, events, _, _ in pairs]),
-    ):
-        told |= dict.fromkeys(np.flatnonzero(ratio & (counts[0] == 0.0) & (counts[1] == 0.0)).tolist(), words)
-    return told
+    ratio = [way.split(" from ")[0] in _RATIOS_OF_COUNTS for way in converted.way]
+    events = np.column_stack([_either(read, "a", "events1"), _either(read, "c", "events2")])
+    others = np.column_stack([_either(read, "b", "n1", "events1"), _either(read, "d", "n2", "events2")])
+    return {row: why for row, why in silent_trials(events, others).items() if ratio[row]}
 
 
 def _either(read: ReportedCells, cell: str, whole: str, part: str | None = None) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 from poolwise.effects import Effects
 from poolwise.errors import ModelError, listing
 from poolwise.model._priors import DEFAULT_PRIORS, called
-from poolwise.model.assumption import Assumption
+from poolwise.model.assumption import Assumption, Designed
 from poolwise.model.coefficients import formula_words
 from poolwise.model.correlated import CorrelatedOutcomes, CrossedEffects
 from poolwise.model.counts import BinomialNormal, Counted, PoissonNormal
@@ -89,8 +89,9 @@ def stated(effects: Effects, model: Model) -> tuple[Model, NormalStructure]:
     ModelError
         When true effects are not normal given the standard deviations.
     """
-    if isinstance(model, MetaRegression | LocationScale | Subgroups | ThreeLevel):
-        return model.stated(effects)
+    if isinstance(model, Designed):
+        stated: tuple[Model, NormalStructure] = model.stated(effects)
+        return stated
     resolved = model.resolved(effects)
     structure = resolved.structure(effects)
     if structure is None:

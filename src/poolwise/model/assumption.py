@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 from poolwise import show
 from poolwise.effects import Effects
@@ -139,3 +140,33 @@ class Assumption(Protocol):
     def informative(self, effects: Effects) -> int:
         """How many studies tell about the heterogeneity."""
         return effects.k
+
+
+class Designed[T](Assumption):
+    """A model whose priors and structure rest on something of the study table that is made once: a design, levels."""
+
+    @abstractmethod
+    def basis(self, effects: Effects) -> T:
+        """What both rest on."""
+
+    @abstractmethod
+    def resolved_on(self, effects: Effects, basis: T) -> Self:
+        """The same model with every prior explicit, on this basis."""
+
+    @abstractmethod
+    def structure_on(self, effects: Effects, basis: T) -> NormalStructure:
+        """What the model states on a study table, on this basis."""
+
+    def resolved(self, effects: Effects) -> Self:
+        """The same model with every prior explicit for this study table."""
+        return self.resolved_on(effects, self.basis(effects))
+
+    def structure(self, effects: Effects) -> NormalStructure:
+        """What the model states on a study table."""
+        return self.structure_on(effects, self.basis(effects))
+
+    def stated(self, effects: Effects) -> tuple[Self, NormalStructure]:
+        """The model with every prior explicit, and what it then states, on the same basis."""
+        basis = self.basis(effects)
+        resolved = self.resolved_on(effects, basis)
+        return resolved, resolved.structure_on(effects, basis)

@@ -12,7 +12,7 @@ from poolwise.effects import Effects
 from poolwise.errors import ModelError, shown
 from poolwise.model._priors import check_known_tau, check_mu, check_tau, mu_prior, tau_prior
 from poolwise.model.assumption import Assumption
-from poolwise.model.coefficients import Coefficients, check_coefficients, formula_words, named_columns
+from poolwise.model.coefficients import Coefficients, settle_means
 from poolwise.model.pooled import RandomEffects
 from poolwise.model.publication import NOT_SAID, Direction, Publication, check_direction, check_selected, sign_of
 from poolwise.model.regression import MetaRegression
@@ -36,6 +36,22 @@ class SelectionModel(Assumption):
     tau_fixed: float | None
     moderators: str | Sequence[str] | None
     beta: Coefficients | None
+
+    def settle(self) -> None:
+        """Check what is given beside the weights; a tau that is a number is known."""
+        object.__setattr__(self, "sides", _checked_sides(self.sides))
+        if self.sides == 2 and self.direction == NOT_SAID:
+            object.__setattr__(self, "direction", "positive")
+        check_direction(self.direction)
+        if not isinstance(self.tau, Prior) and not math.isnan(as_number(self.tau)):
+            if self.tau_fixed is not None:
+                raise ModelError(f"tau = {self.tau} and tau_fixed = {self.tau_fixed} are both given", "one of the two")
+            object.__setattr__(self, "tau_fixed", as_number(self.tau))
+            object.__setattr__(self, "tau", None)
+        check_mu(self.mu)
+        check_tau(self.tau)
+        check_known_tau(self.tau, self.tau_fixed)
+        settle_means(self)
 
     @property
     def sign(self) -> float:
@@ -62,7 +78,12 @@ class SelectionModel(Assumption):
     def resolved(self, effects: Effects) -> Self:
         """The same model with every prior explicit for this study table."""
         self.before_selection(effects)
-        return replace(self, **_resolved(self, effects))
+        tau = self.tau if self.tau_fixed is not None else tau_prior(self.tau, effects, self)
+        if self.moderators is None:
+            return replace(self, mu=mu_prior(self.mu, effects, self), tau=tau)
+        regression = replace(self.before, tau=tau).resolved(effects)
+        assert isinstance(regression, MetaRegression)
+        return replace(self, beta=regression.beta, tau=tau)
 
     def table(self, effects: Effects) -> Effects:
         """The study table, checked."""
@@ -83,65 +104,22 @@ class SelectionModel(Assumption):
     def refuse(self, effects: Effects) -> None:
         """Refuse a study table that cannot have come about under this model."""
 
+    @property
+    def sided(self) -> str:
+        """Of which p-values a statement speaks."""
+        return "one-sided" if self.sides == 1 else "two-sided"
 
-def settle(model: SelectionModel) -> None:
-    """Check what a model of selection is given beside its weights; a tau that is a number is known."""
-    object.__setattr__(model, "sides", _checked_sides(model.sides))
-    if model.sides == 2 and model.direction == NOT_SAID:
-        object.__setattr__(model, "direction", "positive")
-    check_direction(model.direction)
-    if not isinstance(model.tau, Prior) and not math.isnan(as_number(model.tau)):
-        if model.tau_fixed is not None:
-            raise ModelError(f"tau = {model.tau} and tau_fixed = {model.tau_fixed} are both given", "one of the two")
-        object.__setattr__(model, "tau_fixed", as_number(model.tau))
-        object.__setattr__(model, "tau", None)
-    check_mu(model.mu)
-    check_tau(model.tau)
-    check_known_tau(model.tau, model.tau_fixed)
-    if model.moderators is None:
-        if model.beta is not None:
-            raise ModelError("beta has priors and there are no moderators", "moderators='~ x', or mu=...")
-        return
-    object.__setattr__(model, "moderators", named_columns(model.moderators))
-    check_coefficients(model.beta, "beta")
-    if model.mu is not None:
-        raise ModelError(
-            f"mu has the prior {model.mu} beside moderators", "beta={'intercept': ...}, the prior on the intercept"
-        )
-
-
-def lines_before_selection(model: SelectionModel) -> tuple[str, ...]:
-    """How the effects before selection, and what is selected, stand in a generative statement."""
-    estimate, *rest = model.before.statement()
-    if model.sides == 2:
+    def lines(self) -> tuple[str, ...]:
+        """How the effects before selection, and what is selected, stand in a generative statement."""
+        estimate, *rest = self.before.statement()
         seen = "y_i is published with probability proportional to omega(p_i)"
-    else:
-        side = "above" if model.direction == "positive" else "below"
-        seen = f"y_i is published with probability proportional to omega(p_i), p_i small where y_i is far {side} 0"
-    return (estimate, seen, *rest)
-
-
-def sided(model: SelectionModel) -> str:
-    """Of which p-values a statement speaks."""
-    return "one-sided" if model.sides == 1 else "two-sided"
-
-
-def formula_of(model: SelectionModel) -> str:
-    """The moderators as they stand behind a label; empty without any."""
-    return "" if model.moderators is None else f" {formula_words(model.moderators)}"
+        if self.sides == 1:
+            side = "above" if self.direction == "positive" else "below"
+            seen += f", p_i small where y_i is far {side} 0"
+        return (estimate, seen, *rest)
 
 
 def _checked_sides(sides: object) -> Sides:
     if as_number(sides) not in (1.0, 2.0):
         raise ModelError(f"sides = {shown(sides)}", "1 or 2: one-sided p-values, or two-sided ones", "sides=1")
     return 1 if sides == 1 else 2
-
-
-def _resolved(model: SelectionModel, effects: Effects) -> dict[str, Any]:
-    """Explicit priors of mean effects and tau by field."""
-    tau = model.tau if model.tau_fixed is not None else tau_prior(model.tau, effects, model)
-    if model.moderators is None:
-        return {"mu": mu_prior(model.mu, effects, model), "tau": tau}
-    resolved = replace(model.before, tau=tau).resolved(effects)
-    assert isinstance(resolved, MetaRegression)
-    return {"beta": resolved.beta, "tau": tau}

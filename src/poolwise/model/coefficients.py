@@ -27,6 +27,18 @@ class Regressing(Protocol):
         """The priors by the name of what they are about."""
 
 
+class MeanOrRegression(Regressing, Protocol):
+    """A model with one mean effect, or with moderators in its place."""
+
+    @property
+    def mu(self) -> Prior | None:
+        """The prior on one mean effect."""
+
+    @property
+    def moderators(self) -> str | Sequence[str] | None:
+        """The moderators, where there are any."""
+
+
 def explicit_of_each(model: Regressing, names: Sequence[str]) -> dict[str, Prior]:
     """Priors of coefficients and standard deviations, as far as they are explicit."""
     beta = explicit(model.beta, names, "beta") if isinstance(model.beta, Mapping) else {}
@@ -60,6 +72,25 @@ def named_columns(moderators: str | Sequence[str], *, may_be_none: bool = False)
 def formula_words(moderators: str | Sequence[str]) -> str:
     """Moderators as a formula."""
     return moderators if isinstance(moderators, str) else "~ " + " + ".join(moderators)
+
+
+def formula_behind(moderators: str | Sequence[str] | None) -> str:
+    """Moderators as they stand behind a label; empty without any."""
+    return "" if moderators is None else f" {formula_words(moderators)}"
+
+
+def settle_means(model: MeanOrRegression) -> None:
+    """Names of moderators as a tuple; priors on mu beside moderators, or on coefficients of none, are refused."""
+    if model.moderators is None:
+        if model.beta is not None:
+            raise ModelError("beta has priors and there are no moderators", "moderators='~ x', or mu=...")
+        return
+    object.__setattr__(model, "moderators", named_columns(model.moderators))
+    check_coefficients(model.beta, "beta")
+    if model.mu is not None:
+        raise ModelError(
+            f"mu has the prior {model.mu} beside moderators", "beta={'intercept': ...}, the prior on the intercept"
+        )
 
 
 def check_coefficients(beta: Coefficients | None, name: str) -> None:

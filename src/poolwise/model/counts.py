@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, final, get_args
+from dataclasses import Field, dataclass, field, replace
+from typing import Any, ClassVar, Literal, Self, final, get_args
 
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
@@ -15,13 +15,95 @@ from poolwise.priors import HalfNormal, Normal, Prior
 from poolwise.settings import check_option
 
 Baseline = Literal["separate", "exchangeable"]
-BINOMIAL, POISSON = ("log OR", "log RR", "logit"), ("log IRR", "log rate")
 BASE_LOGIT, BASE_LOG_RATE, BASE_SPREAD = Normal(0.0, 5.0), Normal(0.0, 10.0), HalfNormal(2.0)
+
+
+class CountsModel(Assumption):
+    """What both models of counts share: a measure, the law of the baselines, a slope on them."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]  # both models are records with the fields below
+    always_needs: ClassVar[frozenset[str]] = frozenset({COUNTS})
+    name: ClassVar[str]
+    risk: ClassVar[str]
+    measures: ClassVar[tuple[str, ...]]
+    measure: str | None
+    mu: Prior | None
+    tau: Prior | None
+    baseline: Baseline
+    base: Prior
+    base_spread: Prior
+    slope: Prior | None
+
+    def __post_init__(self) -> None:
+        if self.measure is not None:
+            check_option("measure", self.measure, self.measures)
+        check_mu(self.mu)
+        check_tau(self.tau)
+        check_tau(self.base_spread, "base_spread")
+        check_option("baseline", self.baseline, get_args(Baseline))
+        if not isinstance(self.base, Normal):
+            raise ModelError(f"base has the prior {self.base!r}", "a normal prior", f"base={BASE_LOGIT}")
+        if self.slope is not None:
+            check_mu(self.slope, "slope")
+        for name in ("base_spread", "slope"):
+            prior = getattr(self, name)
+            if prior is not None and not prior.proper:
+                raise ModelError(f"{name} has the improper prior {prior}", "a proper prior", "Normal(0, 1)")
+
+    @property
+    def label(self) -> str:
+        """Words for tables."""
+        return self.name + ("" if self.slope is None else f", {self.risk} as covariate")
+
+    @property
+    def named_priors(self) -> dict[str, Prior | None]:
+        """The priors by the name of what they are about."""
+        named: dict[str, Prior | None] = {"mu": self.mu, "tau": self.tau}
+        if self.baseline == "exchangeable":
+            named |= {"base": self.base, "base_spread": self.base_spread}
+        return named if self.slope is None else named | {"slope": self.slope}
+
+    def resolved(self, effects: Effects) -> Self:
+        """The same model with its measure and every prior explicit; `effects` are on the scale of the measure."""
+        measure = effects.scale.name
+        if measure in ONE_ARM_MEASURES and (self.slope is not None or self.baseline != "separate"):
+            given = "slope" if self.slope is not None else "baseline='exchangeable'"
+            raise ModelError(
+                f"{given} is given, and the table has one arm, on the scale '{measure}'",
+                "no settings of baselines: the log odds or log rate of one arm is theta_i itself",
+                f"{type(self).__name__}(mu=..., tau=...)",
+            )
+        return replace(
+            self, measure=measure, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self)
+        )
+
+    def table(self, effects: Effects) -> Effects:
+        """The study table on the scale of the measure, computed from its counts."""
+        return _on_scale(effects, self.measure, self.measures)
+
+    def informative(self, effects: Effects) -> int:
+        """How many studies have no empty cell, and so tell how large an effect may be in both directions."""
+        measure = self.measure or effects.scale.name
+        return informative(*counts_of(effects.moderators, measure, effects.rows), measure)
+
+    def lines(self) -> tuple[str, ...]:
+        """How true effects, baselines and priors stand in a generative statement."""
+        mean = "mu" if self.slope is None else "mu + slope (baseline_i - centre)"
+        apart = self.baseline == "separate"
+        law = f"baseline_i ~ {self.base}" if apart else "baseline_i ~ Normal(base, base_spread)"
+        rest = {name: prior for name, prior in self.named_priors.items() if name not in ("mu", "tau")}
+        return (
+            f"theta_i ~ Normal({mean}, tau)",
+            *(() if self.measure in ONE_ARM_MEASURES else (law,)),
+            f"mu ~ {self.mu or DEFAULT}",
+            f"tau ~ {self.tau or DEFAULT}",
+            *(f"{name} ~ {prior}" for name, prior in rest.items()),
+        )
 
 
 @final
 @dataclass(frozen=True)
-class BinomialNormal(Assumption):
+class BinomialNormal(CountsModel):
     """Binomial counts in one or two arms, normal random effects: no normal approximation, no correction of empty cells.
 
     events_control ~ Binomial(total_control, p), logit p_i the baseline of study i. On the log odds scale
@@ -66,7 +148,9 @@ class BinomialNormal(Assumption):
 
     kind_in_files: ClassVar[str] = "binomial-normal"
     purpose: ClassVar[str] = "events and totals, with rare events and empty cells as they are"
-    always_needs: ClassVar[frozenset[str]] = frozenset({COUNTS})
+    name: ClassVar[str] = "binomial-normal"
+    risk: ClassVar[str] = "baseline risk"
+    measures: ClassVar[tuple[str, ...]] = ("log OR", "log RR", "logit")
     measure: str | None = None
     mu: Prior | None = None
     tau: Prior | None = None
@@ -75,46 +159,21 @@ class BinomialNormal(Assumption):
     base_spread: Prior = BASE_SPREAD
     slope: Prior | None = None
 
-    def __post_init__(self) -> None:
-        _check(self, BINOMIAL)
-
-    @property
-    def label(self) -> str:
-        """Words for tables."""
-        return "binomial-normal" + ("" if self.slope is None else ", baseline risk as covariate")
-
-    @property
-    def named_priors(self) -> dict[str, Prior | None]:
-        """The priors by the name of what they are about."""
-        return _named(self)
-
-    def resolved(self, effects: Effects) -> BinomialNormal:
-        """The same model with its measure and every prior explicit; `effects` are on the scale of the measure."""
-        return _resolved(self, effects)
-
-    def table(self, effects: Effects) -> Effects:
-        """The study table on the scale of the measure, computed from its counts."""
-        return _on_scale(effects, self.measure, BINOMIAL)
-
-    def informative(self, effects: Effects) -> int:
-        """How many studies have no empty cell, and so tell how large an effect may be in both directions."""
-        return _informative(self, effects)
-
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
         if self.measure == "logit":
-            return ("events ~ Binomial(total, p), logit p = theta_i", *_told(self))
+            return ("events ~ Binomial(total, p), logit p = theta_i", *self.lines())
         risk = "log p_treated = log p_control" if self.measure == "log RR" else "logit p_treated = baseline_i"
         return (
             "events ~ Binomial(total, p), logit p_control = baseline_i",
             f"{risk} + theta_i",
-            *_told(self),
+            *self.lines(),
         )
 
 
 @final
 @dataclass(frozen=True)
-class PoissonNormal(Assumption):
+class PoissonNormal(CountsModel):
     """Poisson events in the person-time of one or two arms, normal random effects on the log rate (ratio).
 
     events_control ~ Poisson(time exp(baseline_i)), events_treated ~ Poisson(time exp(baseline_i + theta_i)). Of one arm
@@ -150,7 +209,9 @@ class PoissonNormal(Assumption):
 
     kind_in_files: ClassVar[str] = "poisson-normal"
     purpose: ClassVar[str] = "events in person-time, as counts"
-    always_needs: ClassVar[frozenset[str]] = frozenset({COUNTS})
+    name: ClassVar[str] = "Poisson-normal"
+    risk: ClassVar[str] = "baseline rate"
+    measures: ClassVar[tuple[str, ...]] = ("log IRR", "log rate")
     mu: Prior | None = None
     tau: Prior | None = None
     baseline: Baseline = "separate"
@@ -159,100 +220,18 @@ class PoissonNormal(Assumption):
     slope: Prior | None = None
     measure: str | None = field(default=None, repr=False)  # the table states it
 
-    def __post_init__(self) -> None:
-        _check(self, POISSON)
-
-    @property
-    def label(self) -> str:
-        """Words for tables."""
-        return "Poisson-normal" + ("" if self.slope is None else ", baseline rate as covariate")
-
-    @property
-    def named_priors(self) -> dict[str, Prior | None]:
-        """The priors by the name of what they are about."""
-        return _named(self)
-
-    def resolved(self, effects: Effects) -> PoissonNormal:
-        """The same model with its measure and every prior explicit; `effects` are on the scale of the measure."""
-        return _resolved(self, effects)
-
-    def table(self, effects: Effects) -> Effects:
-        """The study table on the scale of the measure, computed from its counts."""
-        return _on_scale(effects, self.measure, POISSON)
-
-    def informative(self, effects: Effects) -> int:
-        """How many studies have no empty cell, and so tell how large an effect may be in both directions."""
-        return _informative(self, effects)
-
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
         if self.measure == "log rate":
-            return ("events ~ Poisson(time exp(theta_i))", *_told(self))
+            return ("events ~ Poisson(time exp(theta_i))", *self.lines())
         return (
             "events_control ~ Poisson(time exp(baseline_i))",
             "events_treated ~ Poisson(time exp(baseline_i + theta_i))",
-            *_told(self),
+            *self.lines(),
         )
 
 
 Counted = BinomialNormal | PoissonNormal
-
-
-def _check(model: Counted, measures: tuple[str, ...]) -> None:
-    if model.measure is not None:
-        check_option("measure", model.measure, measures)
-    check_mu(model.mu)
-    check_tau(model.tau)
-    check_tau(model.base_spread, "base_spread")
-    check_option("baseline", model.baseline, get_args(Baseline))
-    if not isinstance(model.base, Normal):
-        raise ModelError(f"base has the prior {model.base!r}", "a normal prior", f"base={BASE_LOGIT}")
-    if model.slope is not None:
-        check_mu(model.slope, "slope")
-    for name in ("base_spread", "slope"):
-        prior = getattr(model, name)
-        if prior is not None and not prior.proper:
-            raise ModelError(f"{name} has the improper prior {prior}", "a proper prior", "Normal(0, 1)")
-
-
-def _resolved[T: Counted](model: T, effects: Effects) -> T:
-    measure = effects.scale.name
-    if measure in ONE_ARM_MEASURES and (model.slope is not None or model.baseline != "separate"):
-        given = "slope" if model.slope is not None else "baseline='exchangeable'"
-        raise ModelError(
-            f"{given} is given, and the table has one arm, on the scale '{measure}'",
-            "no settings of baselines: the log odds or log rate of one arm is theta_i itself",
-            f"{type(model).__name__}(mu=..., tau=...)",
-        )
-    mu, tau = mu_prior(model.mu, effects, model), tau_prior(model.tau, effects, model)
-    return replace(model, measure=measure, mu=mu, tau=tau)
-
-
-def _named(model: Counted) -> dict[str, Prior | None]:
-    named: dict[str, Prior | None] = {"mu": model.mu, "tau": model.tau}
-    if model.baseline == "exchangeable":
-        named |= {"base": model.base, "base_spread": model.base_spread}
-    return named if model.slope is None else named | {"slope": model.slope}
-
-
-def _told(model: Counted) -> tuple[str, ...]:
-    mean = "mu" if model.slope is None else "mu + slope (baseline_i - centre)"
-    apart = model.baseline == "separate"
-    law = f"baseline_i ~ {model.base}" if apart else "baseline_i ~ Normal(base, base_spread)"
-    baselines = () if model.measure in ONE_ARM_MEASURES else (law,)
-    rest = {name: prior for name, prior in model.named_priors.items() if name not in ("mu", "tau")}
-    return (
-        f"theta_i ~ Normal({mean}, tau)",
-        *baselines,
-        f"mu ~ {model.mu or DEFAULT}",
-        f"tau ~ {model.tau or DEFAULT}",
-        *(f"{name} ~ {prior}" for name, prior in rest.items()),
-    )
-
-
-def _informative(model: Counted, effects: Effects) -> int:
-    measure = model.measure or effects.scale.name
-    return informative(*counts_of(effects.moderators, measure, effects.rows), measure)
 
 
 def _on_scale(effects: Effects, measure: str | None, known: tuple[str, ...]) -> Effects:

@@ -12,13 +12,14 @@ from poolwise.design import Design, matrix, names_in
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, nearest, shown
 from poolwise.model._priors import DEFAULT, DEFAULT_TAU_SPREAD, check_mu, check_tau, mu_prior, tau_prior
-from poolwise.model.assumption import Assumption
+from poolwise.model.assumption import Assumption, Designed
 from poolwise.model.coefficients import (
     NO_SINGLE_MEAN,
     Coefficients,
     check_coefficients,
     explicit,
     explicit_of_each,
+    formula_behind,
     formula_words,
     has_horseshoe,
     named_columns,
@@ -52,7 +53,7 @@ EACH_OUTCOME = {
 
 @final
 @dataclass(frozen=True)
-class ThreeLevel(Assumption):
+class ThreeLevel(Designed[Design | None]):
     """Effects i within clusters j: theta_ij ~ Normal(mu_j, tau_within), mu_j ~ Normal(mu, tau_between).
 
     With `moderators`, theta_ij ~ Normal(x_ij beta + u_j, tau_within), u_j ~ Normal(0, tau_between); a moderator may
@@ -156,7 +157,7 @@ class ThreeLevel(Assumption):
     @property
     def label(self) -> str:
         """Words for tables."""
-        by = "" if self.moderators is None else f" {formula_words(self.moderators)}"
+        by = formula_behind(self.moderators)
         if self.rho == 0.0:
             return f"three-level{by}"
         return f"correlated and hierarchical effects{by}, rho = {self.rho:g}"
@@ -192,30 +193,22 @@ class ThreeLevel(Assumption):
         """The design matrix of the mean effects on a study table; None where there is one mean effect."""
         return None if self.moderators is None else matrix(effects, self.moderators)
 
-    def resolved(self, effects: Effects) -> ThreeLevel:
-        """The same model with every prior explicit for this study table."""
-        return self._resolved(effects, self.design(effects))
+    def basis(self, effects: Effects) -> Design | None:
+        """The design."""
+        return self.design(effects)
 
-    def _resolved(self, effects: Effects, design: Design | None) -> ThreeLevel:
+    def resolved_on(self, effects: Effects, basis: Design | None) -> ThreeLevel:
+        """The same model with every prior explicit for this study table."""
         return replace(
             self,
-            mu=mu_prior(self.mu, effects, self) if design is None else None,
-            beta=None if design is None else explicit(self.beta, design.names, "beta"),
+            mu=mu_prior(self.mu, effects, self) if basis is None else None,
+            beta=None if basis is None else explicit(self.beta, basis.names, "beta"),
             tau_between=tau_prior(self.tau_between, effects, self, "tau_between"),
             tau_within=tau_prior(self.tau_within, effects, self, "tau_within"),
         )
 
-    def structure(self, effects: Effects) -> NormalStructure:
-        """What the model states on a study table: effects that clusters share, and one of its own for each row."""
-        return self._structure(effects, self.design(effects))
-
-    def stated(self, effects: Effects) -> tuple[ThreeLevel, NormalStructure]:
-        """The model with every prior explicit, and what it then states, by the same design."""
-        design = self.design(effects)
-        resolved = self._resolved(effects, design)
-        return resolved, resolved._structure(effects, design)
-
-    def _structure(self, effects: Effects, design: Design | None) -> NormalStructure:
+    def structure_on(self, effects: Effects, basis: Design | None) -> NormalStructure:
+        """Effects that clusters share, and one of its own for each row."""
         clusters = self.clusters(effects)
         group = numbered(clusters)[1]
         names, of = np.unique(clusters, return_inverse=True)
@@ -230,16 +223,16 @@ class ThreeLevel(Assumption):
             units=units(effects, Units("cluster", tuple(names.tolist()), of)),
             shares={"ICC": "tau_between"},
         )
-        if design is None:
+        if basis is None:
             return one_mean
         return replace(
             one_mean,
-            X=design.X,
-            coefficients=tuple(f"beta[{name}]" for name in design.names),
-            priors=explicit_of_each(self, design.names),
-            new=new_studies((), np.empty((0, design.p)), layers, []),
+            X=basis.X,
+            coefficients=tuple(f"beta[{name}]" for name in basis.names),
+            priors=explicit_of_each(self, basis.names),
+            new=new_studies((), np.empty((0, basis.p)), layers, []),
             absent=dict.fromkeys(("mu", "theta_new"), NO_SINGLE_MEAN),
-            design=design,
+            design=basis,
         )
 
     def statement(self) -> tuple[str, ...]:
@@ -301,6 +294,8 @@ class JointOutcomes(Assumption):
     kind_in_files: ClassVar[str] = "joint-outcomes"
     purpose: ClassVar[str] = "several outcomes that lend each other strength"
     always_needs: ClassVar[frozenset[str]] = frozenset({EXCHANGEABLE})
+    label: ClassVar[str] = "joint outcomes"
+    strata: ClassVar[str] = "outcome"
     mu: Prior | None = None
     mu_spread: Prior | None = None
     tau: Prior | None = None
@@ -315,19 +310,9 @@ class JointOutcomes(Assumption):
                 raise ModelError(f"{name} has the improper prior {prior}", "a proper prior", "HalfNormal(0.5)")
 
     @property
-    def label(self) -> str:
-        """Words for tables."""
-        return "joint outcomes"
-
-    @property
     def named_priors(self) -> dict[str, Prior | None]:
         """The priors by the name of what they are about."""
         return {"mu": self.mu, "mu_spread": self.mu_spread, "tau": self.tau, "tau_spread": self.tau_spread}
-
-    @property
-    def strata(self) -> str:
-        """The outcome."""
-        return "outcome"
 
     def outcomes(self, effects: Effects) -> tuple[str, ...]:
         """The outcome of each estimate, length k."""

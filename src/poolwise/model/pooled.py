@@ -39,30 +39,18 @@ class CommonEffect(Assumption):
 
     kind_in_files: ClassVar[str] = "common-effect"
     purpose: ClassVar[str] = "one true effect behind all studies"
+    label: ClassVar[str] = "common effect"
+    varies: ClassVar[bool] = False
+    one_tau: ClassVar[bool] = True  # none at all
     mu: Prior | None = None
 
     def __post_init__(self) -> None:
         check_mu(self.mu)
 
     @property
-    def label(self) -> str:
-        """Words for tables."""
-        return "common effect"
-
-    @property
     def named_priors(self) -> dict[str, Prior | None]:
         """The priors by the name of what they are about."""
         return {"mu": self.mu}
-
-    @property
-    def varies(self) -> bool:
-        """Not at all."""
-        return False
-
-    @property
-    def one_tau(self) -> bool:
-        """None at all."""
-        return True
 
     def resolved(self, effects: Effects) -> CommonEffect:
         """The same model with every prior explicit for this scale of effect."""
@@ -123,6 +111,8 @@ class RandomEffects(Assumption):
 
     kind_in_files: ClassVar[str] = "random-effects"
     purpose: ClassVar[str] = "true effects that vary between studies: the usual question"
+    label: ClassVar[str] = "random effects"
+    one_tau: ClassVar[bool] = True
     mu: Prior | None = None
     tau: Prior | None = None
     tau_fixed: float | None = None
@@ -133,19 +123,9 @@ class RandomEffects(Assumption):
         check_known_tau(self.tau, self.tau_fixed)
 
     @property
-    def label(self) -> str:
-        """Words for tables."""
-        return "random effects"
-
-    @property
     def named_priors(self) -> dict[str, Prior | None]:
         """The priors by the name of what they are about; none for a known tau."""
         return {"mu": self.mu} | ({} if self.tau_fixed is not None else {"tau": self.tau})
-
-    @property
-    def one_tau(self) -> bool:
-        """About one mean."""
-        return True
 
     def fit_label(self, engine: str) -> str:
         """The engine's own words: the usual model need not be named."""

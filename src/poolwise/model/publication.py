@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -147,10 +148,7 @@ def check_selected(effects: Effects, what: str) -> None:
 
 
 def _check_independent(effects: Effects, what: str) -> None:
-    counts: dict[str, int] = {}
-    for study in effects.study_as_given:
-        counts[study] = counts.get(study, 0) + 1
-    several = [f"'{study}' ({count})" for study, count in counts.items() if count > 1]
+    several = [f"'{study}' ({count})" for study, count in Counter(effects.study_as_given).items() if count > 1]
     if not several and effects.covariance is None:
         return
     found = (

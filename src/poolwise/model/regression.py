@@ -18,7 +18,7 @@ from poolwise.model._priors import (
     tau_prior,
     tau_words,
 )
-from poolwise.model.assumption import Assumption, Needs
+from poolwise.model.assumption import Designed, Needs
 from poolwise.model.coefficients import (
     NO_SINGLE_MEAN,
     Coefficients,
@@ -51,8 +51,18 @@ MISSING = "missing x_ij ~ Normal(m_j, s_j), or, of words, x_ij ~ Categorical(pi_
 
 
 @final
+@dataclass(frozen=True, eq=False)
+class RegressionBasis:
+    """The design of a meta-regression, with expected values in the place of open ones, and what is open."""
+
+    design: Design
+    gaps: MissingLevels | None
+    uncertain: Uncertain | None
+
+
+@final
 @dataclass(frozen=True)
-class MetaRegression(Assumption):
+class MetaRegression(Designed[RegressionBasis]):
     """Meta-regression: y_i ~ Normal(theta_i, se_i), theta_i ~ Normal(x_i beta, tau).
 
     Attributes
@@ -105,6 +115,7 @@ class MetaRegression(Assumption):
         UNCERTAIN: lambda model: model.takes_uncertain,
         POOLED: lambda model: bool(model.pooled),
     }
+    one_tau: ClassVar[bool] = True  # about the means that the moderators give
     moderators: str | Sequence[str]
     beta: Coefficients | None = None
     tau: Prior | None = None
@@ -145,11 +156,6 @@ class MetaRegression(Assumption):
         return named_priors_of("beta", self.beta) | {f"sd[{name}]": prior for name, prior in self._sds().items()} | tau
 
     @property
-    def one_tau(self) -> bool:
-        """About the means that the moderators give."""
-        return True
-
-    @property
     def shares_priors(self) -> bool:
         """Whether coefficients share an unknown scale: pooled levels, or a regularised horseshoe."""
         return bool(self.pooled) or has_horseshoe(self.beta)
@@ -180,37 +186,27 @@ class MetaRegression(Assumption):
 
     def design(self, effects: Effects) -> Design:
         """The design matrix on a study table, with expected values in the place of missing ones that are modelled."""
-        return self._design(effects, self.missing_levels(effects) or self.uncertain(effects))
+        return self.basis(effects).design
 
-    def _design(self, effects: Effects, open_values: MissingLevels | Uncertain | None) -> Design:
-        design = matrix(effects, self.moderators) if open_values is None else open_values.design
-        return with_levels(design, effects, list(self._sds())) if self.pooled else design
-
-    def resolved(self, effects: Effects) -> MetaRegression:
-        """The same model with every prior explicit for this study table."""
-        return self._resolved(effects)[0]
-
-    def _resolved(self, effects: Effects) -> tuple[MetaRegression, Design]:
-        tau = self.tau if self.tau_fixed is not None else tau_prior(self.tau, effects, self)
-        sds = {name: tau_prior(prior, effects, self, f"sd[{name}]") for name, prior in self._sds().items()}
-        design = self.design(effects)
-        beta = explicit(self.beta, design.own, "beta")
-        return replace(self, beta=beta, tau=tau, pooled=sds or None), design
-
-    def structure(self, effects: Effects) -> NormalStructure:
-        """What the model states on a study table: means by a design, and a true effect of its own for each study."""
-        return self._structure(effects, None)
-
-    def stated(self, effects: Effects) -> tuple[MetaRegression, NormalStructure]:
-        """The model with every prior explicit, and what it then states, by the same design."""
-        resolved, design = self._resolved(effects)
-        return resolved, resolved._structure(effects, design)
-
-    def _structure(self, effects: Effects, design: Design | None) -> NormalStructure:
+    def basis(self, effects: Effects) -> RegressionBasis:
+        """The design, and what is uncertain of it."""
         gaps = self.missing_levels(effects)
         uncertain = self.uncertain(effects) if gaps is None else None
-        design = self._design(effects, gaps or uncertain) if design is None else design
-        own = len(design.own)
+        design = matrix(effects, self.moderators) if (known := gaps or uncertain) is None else known.design
+        if self.pooled:
+            design = with_levels(design, effects, list(self._sds()))
+        return RegressionBasis(design, gaps, uncertain)
+
+    def resolved_on(self, effects: Effects, basis: RegressionBasis) -> MetaRegression:
+        """The same model with every prior explicit for this study table."""
+        tau = self.tau if self.tau_fixed is not None else tau_prior(self.tau, effects, self)
+        sds = {name: tau_prior(prior, effects, self, f"sd[{name}]") for name, prior in self._sds().items()}
+        beta = explicit(self.beta, basis.design.own, "beta")
+        return replace(self, beta=beta, tau=tau, pooled=sds or None)
+
+    def structure_on(self, effects: Effects, basis: RegressionBasis) -> NormalStructure:
+        """Means by a design, and a true effect of its own for each study."""
+        design, own = basis.design, len(basis.design.own)
         layers = (own_layer(effects, "tau"),)
         pooled = tuple(
             Exchangeable(tuple(f"u[{factor}: {level}]" for level in (*levels, NEW_LEVEL)), "", f"sd[{factor}]")
@@ -228,8 +224,8 @@ class MetaRegression(Assumption):
             known={} if self.tau_fixed is None else {"tau": float(self.tau_fixed)},
             absent=dict.fromkeys(("mu", "theta_new"), NO_SINGLE_MEAN),
             design=design,
-            gaps=gaps,
-            uncertain=uncertain,
+            gaps=basis.gaps,
+            uncertain=basis.uncertain,
         )
 
     def statement(self) -> tuple[str, ...]:
@@ -249,7 +245,7 @@ class MetaRegression(Assumption):
 
 @final
 @dataclass(frozen=True)
-class LocationScale(Assumption):
+class LocationScale(Designed[tuple[Design, Design]]):
     """Location-scale model: theta_i ~ Normal(x_i beta, tau_i), log tau_i = log tau + (z_i - mean of z) gamma.
 
     Attributes
@@ -326,12 +322,13 @@ class LocationScale(Assumption):
             )
         return design
 
-    def resolved(self, effects: Effects) -> LocationScale:
-        """The same model with every prior explicit for this study table."""
-        return self._resolved(effects, self.scale_design(effects), self.design(effects))
+    def basis(self, effects: Effects) -> tuple[Design, Design]:
+        """The designs of log tau and of the mean effect."""
+        return self.scale_design(effects), self.design(effects)
 
-    def _resolved(self, effects: Effects, z: Design, design: Design) -> LocationScale:
-        names = design.names
+    def resolved_on(self, effects: Effects, basis: tuple[Design, Design]) -> LocationScale:
+        """The same model with every prior explicit for this study table."""
+        z, names = basis[0], basis[1].names
         if len(names) + z.p >= effects.k:
             raise ModelError(
                 f"{self.label}: {len(names) + z.p} coefficients ({', '.join(names)} of the mean; "
@@ -348,18 +345,9 @@ class LocationScale(Assumption):
             self, beta=explicit(self.beta, names, "beta"), tau=tau_prior(self.tau, effects, self), gamma=gamma
         )
 
-    def structure(self, effects: Effects) -> NormalStructure:
-        """What the model states on a study table: means by a design, heterogeneity by another one."""
-        design = self.design(effects)
-        return self._structure(effects, self.scale_design(effects), design)
-
-    def stated(self, effects: Effects) -> tuple[LocationScale, NormalStructure]:
-        """The model with every prior explicit, and what it then states, by the same designs."""
-        scale, design = self.scale_design(effects), self.design(effects)
-        resolved = self._resolved(effects, scale, design)
-        return resolved, resolved._structure(effects, scale, design)
-
-    def _structure(self, effects: Effects, scale: Design, design: Design) -> NormalStructure:
+    def structure_on(self, effects: Effects, basis: tuple[Design, Design]) -> NormalStructure:
+        """Means by a design, heterogeneity by another one."""
+        scale, design = basis
         Z, rows = scale.X[:, 1:], np.arange(effects.k)
         gammas = tuple(f"gamma[{name}]" for name in scale.names[1:])
         layers = (Layer(("tau",), np.zeros_like(rows), rows, Z - Z.mean(axis=0), gammas),)

@@ -54,6 +54,8 @@ class StudentTRandomEffects(Assumption):
     kind_in_files: ClassVar[str] = "student-t"
     purpose: ClassVar[str] = "true effects with heavy tails"
     always_needs: ClassVar[frozenset[str]] = frozenset({HEAVY_TAILED})
+    label: ClassVar[str] = "t random effects"
+    tau_is_sd: ClassVar[bool] = False  # it is the scale of the t distribution
     mu: Prior | None = None
     tau: Prior | None = None
     nu: Prior = DEFAULT_NU
@@ -64,19 +66,9 @@ class StudentTRandomEffects(Assumption):
         _check_proper(self.nu, "nu", "Gamma(2, 0.1)")
 
     @property
-    def label(self) -> str:
-        """Words for tables."""
-        return "t random effects"
-
-    @property
     def named_priors(self) -> dict[str, Prior | None]:
         """The priors by the name of what they are about."""
         return {"mu": self.mu, "tau": self.tau, "nu": self.nu}
-
-    @property
-    def tau_is_sd(self) -> bool:
-        """It is the scale of the t distribution."""
-        return False
 
     def resolved(self, effects: Effects) -> StudentTRandomEffects:
         """The same model with every prior explicit for this scale of effect."""
@@ -125,17 +117,13 @@ class SkewNormalRandomEffects(Assumption):
     kind_in_files: ClassVar[str] = "skew-normal"
     purpose: ClassVar[str] = "true effects that lie further out on one side"
     always_needs: ClassVar[frozenset[str]] = frozenset({SKEWED})
+    label: ClassVar[str] = "skew-normal random effects"
     mu: Prior | None = None
     tau: Prior | None = None
 
     def __post_init__(self) -> None:
         check_mu(self.mu)
         check_tau(self.tau)
-
-    @property
-    def label(self) -> str:
-        """Words for tables."""
-        return "skew-normal random effects"
 
     @property
     def named_priors(self) -> dict[str, Prior | None]:
@@ -192,6 +180,8 @@ class ContaminatedRandomEffects(Assumption):
     kind_in_files: ClassVar[str] = "contaminated"
     purpose: ClassVar[str] = "a few studies that may be unlike the others"
     always_needs: ClassVar[frozenset[str]] = frozenset({OUTLYING})
+    label: ClassVar[str] = "random effects with outliers"
+    tau_is_sd: ClassVar[bool] = False  # it is that of the studies that are no outliers
     mu: Prior | None = None
     tau: Prior | None = None
     tau_out: Prior | None = None
@@ -207,19 +197,9 @@ class ContaminatedRandomEffects(Assumption):
             raise ModelError(f"pi has the prior {self.pi!r}", "a prior on a share", "Beta(1, 9) or Uniform(0, 0.5)")
 
     @property
-    def label(self) -> str:
-        """Words for tables."""
-        return "random effects with outliers"
-
-    @property
     def named_priors(self) -> dict[str, Prior | None]:
         """The priors by the name of what they are about."""
         return {"mu": self.mu, "tau": self.tau, "tau_out": self.tau_out, "pi": self.pi}
-
-    @property
-    def tau_is_sd(self) -> bool:
-        """It is that of the studies that are no outliers."""
-        return False
 
     def resolved(self, effects: Effects) -> ContaminatedRandomEffects:
         """The same model with every prior explicit for this scale of effect."""

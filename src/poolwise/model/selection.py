@@ -13,8 +13,8 @@ from poolwise.effects import Effects
 from poolwise.errors import ModelError, listing, shown
 from poolwise.model._priors import no_prior
 from poolwise.model.assumption import Needs
-from poolwise.model.before_selection import SelectionModel, formula_of, lines_before_selection, settle, sided
-from poolwise.model.coefficients import Coefficients
+from poolwise.model.before_selection import SelectionModel
+from poolwise.model.coefficients import Coefficients, formula_behind
 from poolwise.model.needs import MANY_WEIGHTS, OWN_WEIGHTS, SELECTED, SELECTED_BY_STEPS, SELECTED_MODERATORS
 from poolwise.model.publication import NOT_SAID, Direction, Publication, as_steps
 from poolwise.priors import Exponential, Fixed, HalfLogistic, LogNormal, Prior
@@ -123,7 +123,7 @@ class StepSelection(SelectionModel):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", as_steps(self.steps))
-        settle(self)
+        self.settle()
         object.__setattr__(self, "weights", _weights(self.weights, self.interval_names))
 
     @property
@@ -131,7 +131,8 @@ class StepSelection(SelectionModel):
         """Words for tables."""
         sides = "one" if self.sides == 1 else "two"
         known = ", known weights" if self.known_weights is not None else ""
-        return f"step weights ({sides}-sided {', '.join(map(bare, self.steps))}{known})" + formula_of(self)
+        steps = f"{sides}-sided {', '.join(map(bare, self.steps))}"
+        return f"step weights ({steps}{known})" + formula_behind(self.moderators)
 
     @property
     def intervals(self) -> Intervals:
@@ -218,7 +219,7 @@ class StepSelection(SelectionModel):
         else:
             ones = ", ".join("1" for _ in names)
             weights = f"1 = {' >= '.join(names)}, their differences ~ Dirichlet({ones})"
-        return (*lines_before_selection(self), f"omega(p) in steps of {sided(self)} p", weights)
+        return (*self.lines(), f"omega(p) in steps of {self.sided} p", weights)
 
 
 @final
@@ -298,7 +299,7 @@ class WeightFunction(SelectionModel):
 
     def __post_init__(self) -> None:
         check_option("kind", self.kind, get_args(Kind))
-        settle(self)
+        self.settle()
         if self.prec is not None:
             check_option("prec", self.prec, ("sei",))
         if self.prec is not None and self.kind == "beta":
@@ -310,7 +311,7 @@ class WeightFunction(SelectionModel):
         """Words for tables."""
         two = "" if self.sides == 1 else " of two-sided p"
         scaled = "" if self.prec is None else ", by precision"
-        return f"{WORDS[self.kind][0]} weights{two}{scaled}" + formula_of(self)
+        return f"{WORDS[self.kind][0]} weights{two}{scaled}" + formula_behind(self.moderators)
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -343,8 +344,8 @@ class WeightFunction(SelectionModel):
         weight = WORDS[self.kind][1]
         scaled = "" if self.prec is None else ", delta multiplied by se_i / max(se)"
         return (
-            *lines_before_selection(self),
-            f"{weight}, p {sided(self)}{scaled}",
+            *self.lines(),
+            f"{weight}, p {self.sided}{scaled}",
             *(f"{name} ~ {prior}" for name, prior in self.delta_priors.items()),
         )
 

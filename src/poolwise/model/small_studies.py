@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, ClassVar, Self, final
+from typing import ClassVar, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,13 @@ from poolwise.model.assumption import Assumption
 from poolwise.model.coefficients import (
     NO_SINGLE_MEAN,
     Coefficients,
-    check_coefficients,
     explicit,
     explicit_of_each,
+    formula_behind,
     formula_words,
-    named_columns,
     named_priors_of,
     prior_lines,
+    settle_means,
 )
 from poolwise.model.publication import NOT_SAID, Direction, check_direction, check_reported, sign_of, unit_of
 from poolwise.model.structure import Errors, NormalStructure, explicit_priors, new_studies, own_layer, row_units
@@ -39,6 +39,10 @@ EQUAL = 1e-9  # relative difference of standard errors that rounding leaves
 class SmallStudies(Assumption):
     """What `PET` and `PEESE` share: a regression whose last column grows with the standard error."""
 
+    one_tau: ClassVar[bool] = True  # about the means that the standard errors give
+    has_coefficients: ClassVar[bool] = True  # the slope has a unit of its own; mu is of no study of the table
+    on: ClassVar[str]
+    usual_scale: ClassVar[str]
     mu: Prior | None = None
     b: Prior | None = None
     tau: Prior | None = None
@@ -49,31 +53,43 @@ class SmallStudies(Assumption):
     beta: Coefficients | None = None
 
     def __post_init__(self) -> None:
-        _check(self)
+        check_mu(self.mu)
+        if self.b is not None and not (isinstance(self.b, Prior) and self.b.positive):
+            check_mu(self.b, "b")
+        check_tau(self.tau)
+        check_known_tau(self.tau, self.tau_fixed)
+        if self.direction != NOT_SAID:
+            check_direction(self.direction)
+        settle_means(self)
 
     @property
     def label(self) -> str:
         """Words for tables."""
-        return type(self).__name__ + _formula(self)
+        return type(self).__name__ + formula_behind(self.moderators)
 
     @property
     def named_priors(self) -> dict[str, Prior | None]:
         """The priors by the name of what they are about; none for a known tau."""
-        return _named_priors(self)
-
-    @property
-    def one_tau(self) -> bool:
-        """About the means that the standard errors give."""
-        return True
-
-    @property
-    def has_coefficients(self) -> bool:
-        """The slope has a unit of its own, and mu is the mean effect of no study of the table."""
-        return True
+        mean = {"mu": self.mu} if self.moderators is None else named_priors_of("beta", self.beta)
+        return mean | {"b": self.b} | ({} if self.tau_fixed is not None else {"tau": self.tau})
 
     def resolved(self, effects: Effects) -> Self:
         """The same model with every prior explicit for this study table."""
-        return replace(self, **_resolved(self, effects))
+        b = self.b
+        if b is None:
+            if self.direction == NOT_SAID:
+                kind = type(self).__name__
+                raise ModelError(
+                    f"{kind} has neither a prior for b nor a direction",
+                    "the direction in which results are likelier to be published, or a prior on both sides of 0",
+                    f"{kind}(direction='positive'), or {kind}(b=priors.Normal(0, s))",
+                )
+            b = self.default_b(effects)
+        tau = self.tau if self.tau_fixed is not None else tau_prior(self.tau, effects, self)
+        if self.moderators is None:
+            return replace(self, mu=mu_prior(self.mu, effects, self), b=b, tau=tau)
+        beta = explicit(self.beta, matrix(effects, self.moderators).own, "beta")
+        return replace(self, beta=beta, b=b, tau=tau)
 
     @abstractmethod
     def slope_prior(self, unit: float | None) -> Prior | None:
@@ -93,7 +109,59 @@ class SmallStudies(Assumption):
 
     def structure(self, effects: Effects) -> NormalStructure:
         """What the model states on a study table: a meta-regression on the standard error, or on its square."""
-        return _structure(self, effects)
+        check_reported(effects, self.label, "which of them have large standard errors is")
+        self._refuse_equal(effects)
+        design, layers = self._design(effects), (own_layer(effects, "tau"),)
+        alone = self.moderators is None
+        names = ("mu",) if alone else tuple(f"beta[{name}]" for name in design.names[:-1])
+        at_no_error = np.array([[1.0, 0.0]]) if alone else np.empty((0, design.p))
+        new = ("theta_new",) if alone else ()
+        priors = explicit_priors(self.named_priors) if alone else explicit_of_each(self, design.names[:-1])
+        return NormalStructure(
+            X=design.X,
+            coefficients=(*names, "b"),
+            layers=layers,
+            errors=Errors.of(effects),
+            priors=priors,
+            new=new_studies(new, at_no_error, layers, [0] if alone else []),
+            units=row_units(effects),
+            known={} if self.tau_fixed is None else {"tau": float(self.tau_fixed)},
+            absent={} if alone else dict.fromkeys(("mu", "theta_new"), NO_SINGLE_MEAN),
+            design=design,
+        )
+
+    def statement(self) -> tuple[str, ...]:
+        """The generative statement, a line each."""
+        mean, x = ("mu", "") if self.moderators is None else ("x_i beta", f", x {formula_words(self.moderators)}")
+        mark = "-" if sign_of(self.direction) < 0 else "+"
+        default = f"HalfCauchy({self.usual_scale})"
+        if self.direction == NOT_SAID:
+            default = f"{default}, once a direction is given"
+        lines = (f"mu ~ {self.mu or DEFAULT}",) if self.moderators is None else prior_lines("beta", self.beta)
+        return (
+            "y_i ~ Normal(theta_i, se_i)",
+            f"theta_i ~ Normal({mean} {mark} b {self.on}, tau){x}",
+            *lines,
+            f"b ~ {self.b or default}",
+            tau_words(self.tau, self.tau_fixed),
+        )
+
+    def _design(self, effects: Effects) -> Design:
+        """The moderators, if there are any, and the regressor behind them."""
+        mean = matrix(effects, self.moderators or "~ 1")
+        return with_columns_beside(mean, (Beside("b", "se", self.regressor),), {"se": effects.se})
+
+    def _refuse_equal(self, effects: Effects) -> None:
+        """Refuse standard errors that are all the same, which leave mu and b to their priors."""
+        if effects.se.max() > effects.se.min() * (1.0 + EQUAL):
+            return
+        which = f"all {effects.k} standard errors are" if effects.k > 1 else "the only standard error is"
+        raise ModelError(
+            f"{which} {effects.se[0]:.4g}, so that nothing tells a bias of small studies from the mean effect, and "
+            f"{self.label} has no answer but its priors",
+            "standard errors that differ",
+            "pw.StepSelection(direction=...), which looks at p-values",
+        )
 
 
 @final
@@ -142,6 +210,8 @@ class PET(SmallStudies):
 
     kind_in_files: ClassVar[str] = "pet"
     purpose: ClassVar[str] = "a mean freed of small-study effects that grow with the standard error"
+    on: ClassVar[str] = "se_i"
+    usual_scale: ClassVar[str] = f"{PET_SCALE:g}"
 
     def slope_prior(self, unit: float | None) -> Prior:
         """HalfCauchy(1), whatever the unit of the effects."""
@@ -154,10 +224,6 @@ class PET(SmallStudies):
     def size(self, se: Array) -> Array:
         """The standard error."""
         return se
-
-    def statement(self) -> tuple[str, ...]:
-        """The generative statement, a line each."""
-        return _statement(self, "se_i")
 
 
 @final
@@ -196,6 +262,8 @@ class PEESE(SmallStudies):
 
     kind_in_files: ClassVar[str] = "peese"
     purpose: ClassVar[str] = "a mean freed of small-study effects that grow with the sampling variance"
+    on: ClassVar[str] = "se_i^2"
+    usual_scale: ClassVar[str] = f"{PEESE_SCALE:g} / unit"
 
     def slope_prior(self, unit: float | None) -> Prior | None:
         """HalfCauchy(5 / unit)."""
@@ -215,113 +283,3 @@ class PEESE(SmallStudies):
     def size(self, se: Array) -> Array:
         """The square of the standard error."""
         return se**2
-
-    def statement(self) -> tuple[str, ...]:
-        """The generative statement, a line each."""
-        return _statement(self, "se_i^2")
-
-
-def _check(model: SmallStudies) -> None:
-    check_mu(model.mu)
-    if model.b is not None and not (isinstance(model.b, Prior) and model.b.positive):
-        check_mu(model.b, "b")
-    check_tau(model.tau)
-    check_known_tau(model.tau, model.tau_fixed)
-    if model.direction != NOT_SAID:
-        check_direction(model.direction)
-    if model.moderators is None:
-        if model.beta is not None:
-            raise ModelError("beta has priors and there are no moderators", "moderators='~ x', or mu=...")
-        return
-    object.__setattr__(model, "moderators", named_columns(model.moderators))
-    check_coefficients(model.beta, "beta")
-    if model.mu is not None:
-        raise ModelError(
-            f"mu has the prior {model.mu} beside moderators", "beta={'intercept': ...}, the prior on the intercept"
-        )
-
-
-def _formula(model: SmallStudies) -> str:
-    return "" if model.moderators is None else f" {formula_words(model.moderators)}"
-
-
-def _named_priors(model: SmallStudies) -> dict[str, Prior | None]:
-    mean = {"mu": model.mu} if model.moderators is None else named_priors_of("beta", model.beta)
-    return mean | {"b": model.b} | ({} if model.tau_fixed is not None else {"tau": model.tau})
-
-
-def _resolved(model: SmallStudies, effects: Effects) -> dict[str, Any]:
-    b = model.b
-    if b is None:
-        if model.direction == NOT_SAID:
-            kind = type(model).__name__
-            raise ModelError(
-                f"{kind} has neither a prior for b nor a direction",
-                "the direction in which results are likelier to be published, or a prior on both sides of 0",
-                f"{kind}(direction='positive'), or {kind}(b=priors.Normal(0, s))",
-            )
-        b = model.default_b(effects)
-    tau = model.tau if model.tau_fixed is not None else tau_prior(model.tau, effects, model)
-    if model.moderators is None:
-        return {"mu": mu_prior(model.mu, effects, model), "b": b, "tau": tau}
-    design = matrix(effects, model.moderators)
-    return {"beta": explicit(model.beta, design.own, "beta"), "b": b, "tau": tau}
-
-
-def _design(model: SmallStudies, effects: Effects) -> Design:
-    """The moderators, if there are any, and the regressor behind them."""
-    mean = matrix(effects, model.moderators or "~ 1")
-    return with_columns_beside(mean, (Beside("b", "se", model.regressor),), {"se": effects.se})
-
-
-def _structure(model: SmallStudies, effects: Effects) -> NormalStructure:
-    check_reported(effects, model.label, "which of them have large standard errors is")
-    _refuse_equal(model, effects)
-    design, layers = _design(model, effects), (own_layer(effects, "tau"),)
-    alone = model.moderators is None
-    names = ("mu",) if alone else tuple(f"beta[{name}]" for name in design.names[:-1])
-    at_no_error = np.array([[1.0, 0.0]]) if alone else np.empty((0, design.p))
-    new = ("theta_new",) if alone else ()
-    priors = explicit_priors(model.named_priors) if alone else explicit_of_each(model, design.names[:-1])
-    return NormalStructure(
-        X=design.X,
-        coefficients=(*names, "b"),
-        layers=layers,
-        errors=Errors.of(effects),
-        priors=priors,
-        new=new_studies(new, at_no_error, layers, [0] if alone else []),
-        units=row_units(effects),
-        known={} if model.tau_fixed is None else {"tau": float(model.tau_fixed)},
-        absent={} if alone else dict.fromkeys(("mu", "theta_new"), NO_SINGLE_MEAN),
-        design=design,
-    )
-
-
-def _refuse_equal(model: SmallStudies, effects: Effects) -> None:
-    """Refuse standard errors that are all the same, which leave mu and b to their priors."""
-    if effects.se.max() > effects.se.min() * (1.0 + EQUAL):
-        return
-    which = f"all {effects.k} standard errors are" if effects.k > 1 else "the only standard error is"
-    raise ModelError(
-        f"{which} {effects.se[0]:.4g}, so that nothing tells a bias of small studies from the mean effect, and "
-        f"{model.label} has no answer but its priors",
-        "standard errors that differ",
-        "pw.StepSelection(direction=...), which looks at p-values",
-    )
-
-
-def _statement(model: SmallStudies, regressor: str) -> tuple[str, ...]:
-    mean = "mu" if model.moderators is None else "x_i beta"
-    x = "" if model.moderators is None else f", x {formula_words(model.moderators)}"
-    mark = "-" if sign_of(model.direction) < 0 else "+"
-    default = f"HalfCauchy({f'{PEESE_SCALE:g} / unit' if isinstance(model, PEESE) else f'{PET_SCALE:g}'})"
-    if model.direction == NOT_SAID:
-        default = f"{default}, once a direction is given"
-    lines = (f"mu ~ {model.mu or DEFAULT}",) if model.moderators is None else prior_lines("beta", model.beta)
-    return (
-        "y_i ~ Normal(theta_i, se_i)",
-        f"theta_i ~ Normal({mean} {mark} b {regressor}, tau){x}",
-        *lines,
-        f"b ~ {model.b or default}",
-        tau_words(model.tau, model.tau_fixed),
-    )

@@ -18,7 +18,7 @@ from poolwise.model._priors import (
     mu_prior,
     tau_prior,
 )
-from poolwise.model.assumption import Assumption, Needs
+from poolwise.model.assumption import Designed, Needs
 from poolwise.model.needs import EXCHANGEABLE
 from poolwise.model.structure import (
     Errors,
@@ -39,7 +39,7 @@ Heterogeneity = Literal["common", "separate", "exchangeable"]
 
 @final
 @dataclass(frozen=True)
-class Subgroups(Assumption):
+class Subgroups(Designed[tuple[str, ...]]):
     """Subgroups g of studies: theta_i ~ Normal(mu_g, tau_g).
 
     Attributes
@@ -139,29 +139,20 @@ class Subgroups(Assumption):
         """The subgroup of each study, length k."""
         return names_in(column_of(effects, self.by))
 
-    def resolved(self, effects: Effects) -> Subgroups:
-        """The same model with every prior explicit for this scale of effect."""
-        self.levels(effects)
-        return self._resolved(effects)
+    def basis(self, effects: Effects) -> tuple[str, ...]:
+        """The subgroups."""
+        return self.levels(effects)
 
-    def _resolved(self, effects: Effects) -> Subgroups:
+    def resolved_on(self, effects: Effects, basis: tuple[str, ...]) -> Subgroups:
+        """The same model with every prior explicit for this scale of effect."""
         full = replace(self, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self))
         if self.heterogeneity != "exchangeable":
             return full
         return replace(full, tau_spread=self.tau_spread or DEFAULT_TAU_SPREAD)
 
-    def structure(self, effects: Effects) -> NormalStructure:
-        """What the model states on a study table: a mean for each subgroup, and one heterogeneity or one for each."""
-        return self._structure(effects, self.levels(effects))
-
-    def stated(self, effects: Effects) -> tuple[Subgroups, NormalStructure]:
-        """The model with every prior explicit, and what it then states, on the same subgroups."""
-        levels = self.levels(effects)
-        resolved = self._resolved(effects)
-        return resolved, resolved._structure(effects, levels)
-
-    def _structure(self, effects: Effects, levels: tuple[str, ...]) -> NormalStructure:
-        names, of = numbered(self.groups(effects), levels)
+    def structure_on(self, effects: Effects, basis: tuple[str, ...]) -> NormalStructure:
+        """A mean for each subgroup, and one heterogeneity or one for each."""
+        names, of = numbered(self.groups(effects), basis)
         mu, tau, new = (tuple(f"{what}[{name}]" for name in names) for what in ("mu", "tau", "theta_new"))
         apart = self.heterogeneity != "common"
         layers = (Layer(tau, of, np.arange(effects.k)) if apart else own_layer(effects, "tau"),)

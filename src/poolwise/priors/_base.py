@@ -97,6 +97,8 @@ class Prior:
         Whether numbers are all that tells the members of the family apart, so that many are evaluated at once.
     from_variances : bool
         Whether the prior is made from the sampling variances of the studies.
+    lengths : tuple of str
+        Parameters in the unit of what the prior is on, which `scaled` multiplies.
     log_density : callable
         Log density at x given the parameters, each broadcast against x: a static method of a vectorised family,
         a method without parameters of any other prior.
@@ -115,6 +117,7 @@ class Prior:
     needs_log_nodes: ClassVar[bool] = False
     vectorised: ClassVar[bool] = True
     from_variances: ClassVar[bool] = False
+    lengths: ClassVar[tuple[str, ...]] = ("scale",)
     log_density: ClassVar[Callable[..., Array]]
     quantile: ClassVar[Callable[..., Array]]
 
@@ -210,7 +213,7 @@ class Prior:
 
     def scaled(self, factor: float) -> Self:
         """The prior of factor x tau (or factor x mu), for a scale of effect whose unit is `factor` times as long."""
-        raise NotImplementedError
+        return replace(cast(Any, self), **{name: getattr(self, name) * factor for name in self.lengths})
 
     def for_metric(self, metric: str, factor: float | None = None) -> Self:
         """The prior moved to another scale of effect by an explicit factor: pi / sqrt(3) from d to log OR.

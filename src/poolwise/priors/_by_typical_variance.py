@@ -30,10 +30,7 @@ class DuMouchel(PriorOfVariances):
     As in Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
     """
 
-    @property
-    def tail_power(self) -> float:
-        """2."""
-        return 2.0
+    tail_power = 2.0
 
     @property
     def s0(self) -> float:
@@ -59,15 +56,12 @@ class DuMouchel(PriorOfVariances):
 class UniformShare(PriorOfVariances):
     """What `Shrinkage` and `ISquared` share: tau^2 / (s^2 + tau^2) is uniform, s^2 a typical variance."""
 
+    tail_power = 3.0
+
     @property
     @abstractmethod
     def typical(self) -> float:
         """s, the root of the typical variance."""
-
-    @property
-    def tail_power(self) -> float:
-        """3."""
-        return 3.0
 
     def _inside(self, x: Array) -> Array:
         s = self.typical

@@ -115,11 +115,7 @@ class Jeffreys(PriorOfVariances):
     """
 
     proper = False
-
-    @property
-    def tail_power(self) -> float:
-        """1."""
-        return 1.0
+    tail_power = 1.0
 
     def _inside(self, x: Array) -> Array:
         return np.log(x) + 0.5 * logsumexp(-2.0 * self._log_totals(x), axis=-1)
@@ -143,11 +139,7 @@ class OverallJeffreys(PriorOfVariances):
     """
 
     proper = False
-
-    @property
-    def tail_power(self) -> float:
-        """2."""
-        return 2.0
+    tail_power = 2.0
 
     def _inside(self, x: Array) -> Array:
         totals = self._log_totals(x)
@@ -169,11 +161,7 @@ class BergerDeely(PriorOfVariances):
     """
 
     proper = False
-
-    @property
-    def tail_power(self) -> float:
-        """1."""
-        return 1.0
+    tail_power = 1.0
 
     def _inside(self, x: Array) -> Array:
         return np.log(x) - self._log_totals(x).mean(axis=-1)
@@ -196,10 +184,7 @@ class Conventional(PriorOfVariances):
     As in Röver 2020, J. Stat. Software 93(6), 10.18637/jss.v093.i06.
     """
 
-    @property
-    def tail_power(self) -> float:
-        """2."""
-        return 2.0
+    tail_power = 2.0
 
     @cached_property
     def _law(self) -> NumericLaw:

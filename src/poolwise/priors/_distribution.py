@@ -71,6 +71,7 @@ class OfDistribution(Prior):
     metric: str | None = None
     needs_log_nodes: ClassVar[bool] = True
     vectorised: ClassVar[bool] = False
+    lengths: ClassVar[tuple[str, ...]] = ("unit",)
 
     @property
     def lowest(self) -> float:
@@ -103,10 +104,6 @@ class OfDistribution(Prior):
     def quantile(self, p: Array, *parameters: Array | float) -> Array:
         """Quantile at p."""
         return self.unit * np.asarray(self.distribution.ppf(as_numbers("p", p)), dtype=float)
-
-    def scaled(self, factor: float) -> OfDistribution:
-        """The prior of factor x tau."""
-        return replace(self, unit=self.unit * factor)
 
     def __str__(self) -> str:
         return self.name if self.unit == 1.0 else f"{self.unit:.6g} x {self.name}"

@@ -79,6 +79,7 @@ class Beta(Prior):
     Johnson, Kotz & Balakrishnan 1995, Continuous Univariate Distributions, volume 2, 2nd ed., chapter 25.
     """
 
+    upper = 1.0
     a: float
     b: float
     metric: str | None = None
@@ -86,11 +87,6 @@ class Beta(Prior):
 
     def __post_init__(self) -> None:
         check_positive(self, "a", "b")
-
-    @property
-    def upper(self) -> float:
-        """1."""
-        return 1.0
 
     @property
     def spread(self) -> float:

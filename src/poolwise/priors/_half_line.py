@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -60,10 +60,6 @@ class HalfNormal(Prior):
         """Quantile at p, vectorised like `log_density`."""
         return scale * math.sqrt(2.0) * special.erfinv(p)
 
-    def scaled(self, factor: float) -> HalfNormal:
-        """HalfNormal(factor scale)."""
-        return replace(self, scale=self.scale * factor)
-
 
 @final
 @dataclass(frozen=True)
@@ -83,14 +79,10 @@ class HalfCauchy(Prior):
 
     scale: float
     metric: str | None = None
+    tail_power = 2.0
 
     def __post_init__(self) -> None:
         check_positive(self, "scale")
-
-    @property
-    def tail_power(self) -> float:
-        """2."""
-        return 2.0
 
     @staticmethod
     def log_density(x: Array, scale: Array | float) -> Array:
@@ -111,10 +103,6 @@ class HalfCauchy(Prior):
         with np.errstate(divide="ignore"):
             high = 1.0 / np.tan(0.5 * math.pi * (1.0 - p))  # keeps its digits near p = 1, the other one near 0
         return scale * np.where(p > 0.5, high, np.tan(0.5 * math.pi * np.minimum(p, 0.5)))
-
-    def scaled(self, factor: float) -> HalfCauchy:
-        """HalfCauchy(factor scale)."""
-        return replace(self, scale=self.scale * factor)
 
 
 @final
@@ -179,10 +167,6 @@ class HalfT(Prior):
             share = special.betaincinv(0.5, 0.5 * np.asarray(df), np.minimum(p, 0.5))  # keeps its digits near p = 0
             near = np.sqrt(df * share / (1.0 - share))  # inf where few degrees of freedom leave the numbers
         return scale * np.where(np.less(p, 0.5), near, -t_quantile(df, 0.5 * (1.0 - p)))
-
-    def scaled(self, factor: float) -> HalfT:
-        """HalfT(df, factor scale)."""
-        return replace(self, scale=self.scale * factor)
 
 
 @final
@@ -249,6 +233,7 @@ class Uniform(Prior):
     lower: float
     upper_limit: float
     metric: str | None = None
+    lengths: ClassVar[tuple[str, ...]] = ("lower", "upper_limit")
 
     def __post_init__(self) -> None:
         check_finite(self, "lower")
@@ -289,7 +274,3 @@ class Uniform(Prior):
     def quantile(p: Array, lower: Array | float, upper: Array | float) -> Array:
         """Quantile at p, vectorised like `log_density`."""
         return lower + np.subtract(upper, lower) * p
-
-    def scaled(self, factor: float) -> Uniform:
-        """Uniform(factor lower, factor upper)."""
-        return replace(self, lower=self.lower * factor, upper_limit=self.upper_limit * factor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
@@ -48,6 +48,7 @@ class RegularizedHorseshoe(Prior):
 
     positive: ClassVar[bool] = False
     vectorised: ClassVar[bool] = True
+    lengths: ClassVar[tuple[str, ...]] = ("scale", "slab_scale")
 
     scale: float
     slab_scale: float
@@ -61,10 +62,6 @@ class RegularizedHorseshoe(Prior):
     def tail_power(self) -> float:
         """1 + slab_df."""
         return self.slab_df + 1.0
-
-    def scaled(self, factor: float) -> RegularizedHorseshoe:
-        """RegularizedHorseshoe(factor scale, factor slab_scale, slab_df)."""
-        return replace(self, scale=self.scale * factor, slab_scale=self.slab_scale * factor)
 
     def joint(self, p: int, size: tuple[int, ...], rng: np.random.Generator) -> Array:
         """Joint draws of p coefficients per standard deviation of their moderators, shape (*size, p)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
@@ -63,10 +63,6 @@ class Lomax(Prior):
         with np.errstate(divide="ignore", over="ignore"):
             return scale * np.expm1(-np.log1p(-np.asarray(p)) / shape)
 
-    def scaled(self, factor: float) -> Lomax:
-        """Lomax(shape, factor scale)."""
-        return replace(self, scale=self.scale * factor)
-
 
 @final
 @dataclass(frozen=True)
@@ -110,10 +106,6 @@ class HalfLogistic(Prior):
         """Quantile at p, vectorised like `log_density`."""
         with np.errstate(divide="ignore"):
             return 2.0 * scale * np.arctanh(p)
-
-    def scaled(self, factor: float) -> HalfLogistic:
-        """HalfLogistic(factor scale)."""
-        return replace(self, scale=self.scale * factor)
 
 
 @final
@@ -159,7 +151,3 @@ class Rayleigh(Prior):
         """Quantile at p, vectorised like `log_density`."""
         with np.errstate(divide="ignore"):
             return scale * np.sqrt(-2.0 * np.log1p(-np.asarray(p)))
-
-    def scaled(self, factor: float) -> Rayleigh:
-        """Rayleigh(factor scale)."""
-        return replace(self, scale=self.scale * factor)

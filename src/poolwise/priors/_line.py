@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
@@ -34,6 +34,7 @@ class Normal(Prior):
     sd: float = 1.0
     metric: str | None = None
     positive: ClassVar[bool] = False
+    lengths: ClassVar[tuple[str, ...]] = ("mean", "sd")
 
     def __post_init__(self) -> None:
         check_finite(self, "mean")
@@ -59,10 +60,6 @@ class Normal(Prior):
         """Quantile at p, vectorised like `log_density`."""
         return mean + sd * special.ndtri(p)
 
-    def scaled(self, factor: float) -> Normal:
-        """Normal(factor mean, factor sd)."""
-        return replace(self, mean=self.mean * factor, sd=self.sd * factor)
-
 
 @final
 @dataclass(frozen=True)
@@ -82,6 +79,8 @@ class Fixed(Prior):
     value: float = 0.0
     metric: str | None = None
     positive: ClassVar[bool] = False
+    lengths: ClassVar[tuple[str, ...]] = ("value",)
+    spread = 0.0
 
     def __post_init__(self) -> None:
         check_finite(self, "value")
@@ -96,11 +95,6 @@ class Fixed(Prior):
         """The value."""
         return float(self.value)
 
-    @property
-    def spread(self) -> float:
-        """0: the value is known."""
-        return 0.0
-
     @staticmethod
     def log_density(x: Array, value: Array | float) -> Array:
         """Raise: a known value has no density."""
@@ -114,10 +108,6 @@ class Fixed(Prior):
     def quantile(p: Array, value: Array | float) -> Array:
         """The value, whatever p."""
         return np.broadcast_arrays(np.asarray(value, dtype=float), p)[0].copy()
-
-    def scaled(self, factor: float) -> Fixed:
-        """Fixed(factor value)."""
-        return replace(self, value=self.value * factor)
 
 
 @final
@@ -138,11 +128,8 @@ class Flat(Prior):
 
     metric: str | None = None
     proper = False
-
-    @property
-    def tail_power(self) -> float:
-        """0: the density does not fall."""
-        return 0.0
+    lengths: ClassVar[tuple[str, ...]] = ()
+    tail_power = 0.0  # the density does not fall
 
     @staticmethod
     def log_density(x: Array, *parameters: Array | float) -> Array:
@@ -156,7 +143,3 @@ class Flat(Prior):
     def ppf(self, p: ArrayLike) -> Array:
         """Raise: an improper prior has no quantiles."""
         raise ModelError("a flat prior is improper and has no quantiles", "a proper prior")
-
-    def scaled(self, factor: float) -> Flat:
-        """Itself."""
-        return self

@@ -125,10 +125,6 @@ class InverseGamma(Prior):
         with np.errstate(divide="ignore"):
             return scale / special.gammainccinv(shape, p)
 
-    def scaled(self, factor: float) -> InverseGamma:
-        """InverseGamma(shape, factor scale)."""
-        return replace(self, scale=self.scale * factor)
-
 
 @final
 @dataclass(frozen=True)
@@ -150,15 +146,11 @@ class LogT(Prior):
     scale: float
     metric: str | None = None
     needs_log_nodes: ClassVar[bool] = True
+    tail_power = math.nextafter(1.0, 2.0)  # the density falls as 1 / (x log(x)^(df + 1))
 
     def __post_init__(self) -> None:
         check_finite(self, "location")
         check_positive(self, "df", "scale")
-
-    @property
-    def tail_power(self) -> float:
-        """Just above 1: the density falls as 1 / (x log(x)^(df + 1))."""
-        return math.nextafter(1.0, 2.0)
 
     @staticmethod
     def log_density(x: Array, df: Array | float, location: Array | float, scale: Array | float) -> Array:
@@ -204,12 +196,9 @@ class Sqrt(Prior):
 
     metric: str | None = None
     needs_log_nodes: ClassVar[bool] = True
+    lengths: ClassVar[tuple[str, ...]] = ()
+    tail_power = 0.5
     proper = False
-
-    @property
-    def tail_power(self) -> float:
-        """1 / 2."""
-        return 0.5
 
     @staticmethod
     def log_density(x: Array, *parameters: Array | float) -> Array:
@@ -225,7 +214,3 @@ class Sqrt(Prior):
     def ppf(self, p: ArrayLike) -> Array:
         """Raise: an improper prior has no quantiles."""
         raise ModelError("the prior Sqrt() is improper and has no quantiles", "a proper prior")
-
-    def scaled(self, factor: float) -> Sqrt:
-        """Itself."""
-        return self

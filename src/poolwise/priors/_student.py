@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
@@ -44,6 +44,7 @@ class StudentT(Prior):
     scale: float = 1.0
     metric: str | None = None
     positive: ClassVar[bool] = False
+    lengths: ClassVar[tuple[str, ...]] = ("mean", "scale")
 
     def __post_init__(self) -> None:
         check_positive(self, "df")
@@ -98,10 +99,6 @@ class StudentT(Prior):
         """Quantile at p of the sd; same shape as p."""
         return _sd_quantile(as_numbers("p", p), self.df, self.scale)
 
-    def scaled(self, factor: float) -> StudentT:
-        """StudentT(df, factor mean, factor scale)."""
-        return replace(self, mean=self.mean * factor, scale=self.scale * factor)
-
 
 @final
 @dataclass(frozen=True)
@@ -125,15 +122,12 @@ class Cauchy(Prior):
     scale: float = 1.0
     metric: str | None = None
     positive: ClassVar[bool] = False
+    lengths: ClassVar[tuple[str, ...]] = ("mean", "scale")
+    tail_power = 2.0
 
     def __post_init__(self) -> None:
         check_finite(self, "mean")
         check_width(self, "scale")
-
-    @property
-    def tail_power(self) -> float:
-        """2."""
-        return 2.0
 
     @staticmethod
     def log_density(x: Array, mean: Array | float, scale: Array | float) -> Array:
@@ -157,10 +151,6 @@ class Cauchy(Prior):
     def sd_quantile(self, p: ArrayLike) -> Array:
         """Quantile at p of the sd; same shape as p."""
         return _sd_quantile(as_numbers("p", p), 1.0, self.scale)
-
-    def scaled(self, factor: float) -> Cauchy:
-        """Cauchy(factor mean, factor scale)."""
-        return replace(self, mean=self.mean * factor, scale=self.scale * factor)
 
 
 def _log_one_plus_square(z: Array, root: Array | float) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,17 +53,13 @@ class CountsTruth:
     2010, Statistics in Medicine 29:3046, 10.1002/sim.4040.
     """
 
+    varied: ClassVar[bool] = True
     scalars: Mapping[str, float]
     measure: str
     totals: Array
     base: float
     base_sd: float
     predictions: Mapping[str, tuple[Array, float]] = field(default_factory=dict)
-
-    @property
-    def varied(self) -> bool:
-        """True effects differ."""
-        return True
 
     def drawn(self, rng: Rng) -> tuple[Array, Array]:
         """True effects, shape (k,), and events, shape (k, 2)."""
@@ -170,15 +166,11 @@ class OneArmTruth:
     Stijnen, Hamza & Özdemir 2010, Statistics in Medicine 29:3046, 10.1002/sim.4040.
     """
 
+    varied: ClassVar[bool] = True
     scalars: Mapping[str, float]
     measure: str
     totals: Array
     predictions: Mapping[str, tuple[Array, float]] = field(default_factory=dict)
-
-    @property
-    def varied(self) -> bool:
-        """True effects differ."""
-        return True
 
     def drawn(self, rng: Rng) -> tuple[Array, Array]:
         """True effects and events, shape (k,)."""
@@ -214,15 +206,7 @@ def _table(effects: Effects, events: Array, totals: Array, measure: str) -> Effe
 
 
 @simulates(BinomialNormal)
-def _binomial(model: BinomialNormal, effects: Effects, rng: Rng) -> CountsTruth | OneArmTruth:
-    return _counts(model, effects, rng)
-
-
 @simulates(PoissonNormal)
-def _poisson(model: PoissonNormal, effects: Effects, rng: Rng) -> CountsTruth | OneArmTruth:
-    return _counts(model, effects, rng)
-
-
 def _counts(model: Counted, effects: Effects, rng: Rng) -> CountsTruth | OneArmTruth:
     values = {name: drawn(prior, rng, name) for name, prior in model.named_priors.items()}
     new = values["mu"] + values["tau"] * rng.standard_normal()

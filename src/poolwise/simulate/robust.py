@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, final
+from typing import ClassVar, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,15 +51,11 @@ class IndependentTruth:
         None here.
     """
 
+    varied: ClassVar[bool] = True
     scalars: Mapping[str, float]
     law: Law
     se: Array
     predictions: Mapping[str, tuple[Array, float]] = field(default_factory=dict)
-
-    @property
-    def varied(self) -> bool:
-        """True effects differ."""
-        return True
 
     def drawn(self, rng: Rng) -> tuple[Array, Array]:
         """True effects and estimates, shape (k,) each."""

@@ -223,25 +223,28 @@ def leave_one_out(
         raise ModelError("leave_one_out was given a result and a model", "a result alone, which has its model")
     _refuse_selection(effects.model if isinstance(effects, Result) else model)
     if isinstance(effects, Result):
-        if isinstance(effects.engine, ReadDraws):
-            expected, advice = "a result of pw.fit", "checks.loo(result, refit_above=None), by importance sampling"
-            raise ModelError("leave_one_out cannot refit draws that were made elsewhere", expected, advice)
         if isinstance(effects.engine, NUTS):
             refits, mcse = leave_out_by_nuts(effects, prob, kept, progress)
             return _told(effects.effects, effects.model, refits, prob, mcse)
-        return leave_one_out(effects.effects, effects.model, prob=prob)
+        if isinstance(effects.engine, ReadDraws):
+            expected, advice = "a result of pw.fit", "checks.loo(result, refit_above=None), by importance sampling"
+            raise ModelError("leave_one_out cannot refit draws that were made elsewhere", expected, advice)
+        return _by_quadrature(effects.effects, effects.model, prob)
     if not isinstance(effects, Effects):
         raise ModelError(f"leave_one_out was given {type(effects).__name__}", "Effects", "pw.datasets.load('bcg')")
-    assumed = RandomEffects() if model is None else model
-    if not isinstance(assumed, Model):
-        raise ModelError(f"leave_one_out was given {type(assumed).__name__}", "a model", "RandomEffects(...)")
-    if UNCERTAIN in assumed.needs:
+    return _by_quadrature(effects, RandomEffects() if model is None else model, prob)
+
+
+def _by_quadrature(effects: Effects, model: object, prob: float) -> LeaveOneOut:
+    if not isinstance(model, Model):
+        raise ModelError(f"leave_one_out was given {type(model).__name__}", "a model", "RandomEffects(...)")
+    if UNCERTAIN in model.needs:
         raise ModelError(
             "leave_one_out by quadrature knows no uncertain moderators (missing=, errors=)",
             "a result of NUTS",
             "leave_one_out(fit(effects, model, NUTS()))",
         )
-    resolved = assumed.resolved(effects)
+    resolved = model.resolved(effects)
     refuse_improper(effects, resolved)
     return _told(effects, resolved, leave_out(effects, resolved, prob), prob)
 

@@ -120,6 +120,7 @@ class ClosedForm:
     can: ClassVar[frozenset[str]] = frozenset(
         {MANY_WEIGHTS, OWN_WEIGHTS, SELECTED, SELECTED_BY_STEPS, SELECTED_MODERATORS}
     )
+    label: ClassVar[str] = "closed form"
     tau2: str | float = "REML"
     interval: str | None = None
     prediction: str = "t"
@@ -133,11 +134,6 @@ class ClosedForm:
         if self.interval is not None:
             check_option("interval", self.interval, INTERVALS)
         check_option("prediction", self.prediction, PREDICTIONS)
-
-    @property
-    def label(self) -> str:
-        """Words for tables."""
-        return "closed form"
 
     @one_thread()
     def fit(self, effects: Effects, model: Model) -> Result:

@@ -198,20 +198,23 @@ def regression(effects: Effects, means: Means, estimator: str | float, interval:
         "QE": q_estimate(test),
     }
     notes: tuple[str, ...] = outside_profile(estimator, between, test) if isinstance(estimator, str) else ()
-    absent: dict[str, str] = {}
-    if means.design is not None:
-        tested = np.array([name != INTERCEPT for name in means.design.names])
-        quantities["QM"] = _omnibus(linear, np.eye(p)[tested])
-        absent = _no_r2(means.design, estimator)
-        if isinstance(estimator, str) and not absent:
-            quantities["R2"], more = _explained(effects, tau2, estimator)
-            notes += more
-    else:
-        quantities["Q_between"] = _omnibus(linear, np.eye(p)[1:] - np.eye(p)[0])
+    absent = {} if means.design is None else _no_r2(means.design, estimator)
+    quantities |= _omnibus_test(linear, means)
+    if means.design is not None and isinstance(estimator, str) and not absent:
+        quantities["R2"], more = _explained(effects, tau2, estimator)
+        notes += more
     w = between.fit.w[0, 0]
     shares = w / w.sum() if means.design is not None else _within(w, means)
     parts = (Part(np.arange(effects.k), coef, between, test),)
     return Several(means, parts, linear, quantities, shares, notes, absent)
+
+
+def _omnibus_test(linear: LinearEstimates, means: Means) -> dict[str, Estimate]:
+    """The test that all moderators have no slope, or that all groups have one mean."""
+    unit = np.eye(means.p)
+    if means.design is None:
+        return {"Q_between": _omnibus(linear, unit[1:] - unit[0])}
+    return {"QM": _omnibus(linear, unit[[name != INTERCEPT for name in means.design.names]])}
 
 
 def _omnibus(linear: LinearEstimates, contrasts: Array) -> Estimate:

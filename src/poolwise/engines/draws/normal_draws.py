@@ -19,7 +19,7 @@ from poolwise.engines.means import Means
 from poolwise.laws import DrawsLaw
 from poolwise.model import Model
 from poolwise.model.structure import NewStudies, NormalStructure, Parameters
-from poolwise.moments import MOST_MOMENTS, spreads_of
+from poolwise.moments import MOST_MOMENTS
 from poolwise.quantities import ByStudy, Estimate, Posterior, Quantity
 
 Array = NDArray[np.float64]
@@ -152,7 +152,7 @@ class NormalDraws:
         named = (*self.heterogeneity, *self.terms, *self.moderators)
         if any(group.log for group in structure.exchangeable):
             return self._moments_of_exchangeable()
-        each = {spread.name: spread.moments for spread in spreads_of(structure)}
+        each = {spread.name: spread.moments for spread in self.means.spreads}
         least = min(each.values(), default=MOST_MOMENTS)
         mean = self.means.moments(least)
         out = dict.fromkeys(structure.linear, mean)

@@ -4,9 +4,8 @@ With S = C + V, C the covariance of the layers and V that of the sampling errors
 
     y | beta        ~ Normal(X beta, S)
     theta | y, beta ~ Normal(X beta + C S^-1 (y - X beta), C - C S^-1 C)
-    beta | y        ~ Normal(B (X' S^-1 y + b / s^2), B),  B = (X' S^-1 X + diag(1 / s^2))^-1
 
-for priors beta_j ~ Normal(b_j, s_j). Rows that are units of their own are worked on at once. A unit of n rows is turned
+Rows that are units of their own are worked on at once. A unit of n rows is turned
 onto the eigenvectors U of its V: U'(y - X beta) = G z + w + e, z ~ Normal(0, I_q) what its rows share, w what is each
 row's own, e ~ Normal(0, diag(d)). Then S = D + G G', D = diag(d + var w), and S^-1 = D^-1 - D^-1 G M^-1 G' D^-1 with
 M = I + G' D^-1 G of size q (Woodbury), log |S| = log |D| + log |M|.
@@ -32,33 +31,6 @@ Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 LOG_2PI = np.log(2.0 * np.pi)
 MOST_AT_ONCE = 4_000_000  # numbers in the largest array of one step over the draws
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Coefficients:
-    """Normal law of the coefficients given the estimates and the standard deviations, at N draws of these.
-
-    Attributes
-    ----------
-    mean : ndarray
-        Shape (N, p).
-    covariance : ndarray
-        Shape (N, p, p).
-    log_density : ndarray
-        Log density of the estimates with the coefficients integrated out (over Lebesgue measure where a prior is flat),
-        shape (N,).
-    """
-
-    mean: Array
-    covariance: Array
-    log_density: Array
-
-    def draw(self, rng: np.random.Generator) -> Array:
-        """One draw of the coefficients at each node, shape (N, p)."""
-        values, vectors = np.linalg.eigh(self.covariance)
-        z = np.sqrt(np.maximum(values, 0.0)) * rng.standard_normal(self.mean.shape)
-        return self.mean + (vectors @ z[..., None])[..., 0]
 
 
 @final
@@ -288,33 +260,6 @@ class NormalLaw:
                 out[some, rows] = unit.solved(columns[rows])
         return out
 
-    def coefficients(self, y: Array, b: Array, s: Array) -> Coefficients:
-        """The law of the coefficients given estimates, shape (k,), under priors Normal(b, s), shape (p,) each.
-
-        A prior with s = inf is flat, one with s = 0 a known coefficient; with all flat ones the mean is that of
-        generalised least squares.
-        """
-        X, free = self.structure.X, s > 0.0
-        start = np.where(free & np.isinf(s), 0.0, b)
-        start[free & np.isinf(s)] = np.linalg.lstsq(X[:, free & np.isinf(s)], y - X @ start)[0]
-        Xf, r = X[:, free], y - X @ start
-        pulled = self.pulled(np.column_stack([Xf, r]))
-        precision = np.zeros(int(free.sum()))
-        precision[:] = 1.0 / s[free] ** 2
-        A = Xf.T @ pulled[..., :-1] + np.diag(precision)
-        # Priors are centred at their own means, so that only the data pull.
-        step = np.linalg.solve(A, (Xf.T @ pulled[..., -1:]))[..., 0] if free.any() else np.zeros((self.size, 0))
-        mean = np.broadcast_to(start, (self.size, len(b))).copy()
-        mean[:, free] += step
-        covariance = np.zeros((self.size, len(b), len(b)))
-        covariance[:, np.outer(free, free)] = np.linalg.inv(A).reshape(self.size, -1)
-        proper = np.isfinite(s[free])
-        at_mode = self.log_density(y - self.mean(mean)).sum(axis=1)
-        z = step[:, proper] / s[free][proper]
-        prior = -0.5 * (z * z).sum(axis=1) - np.log(s[free][proper]).sum() - 0.5 * proper.sum() * LOG_2PI
-        volume = 0.5 * free.sum() * LOG_2PI - 0.5 * np.linalg.slogdet(A)[1]
-        return Coefficients(mean, covariance, at_mode + prior + volume)
-
     def draw_theta(self, mean: Array, y: Array, rng: np.random.Generator) -> Array:
         """A draw of the true effects at each draw of the parameters, given estimates and mean effects of (N, k)."""
         return self.draw_effects(mean, y, rng)[0]
@@ -356,29 +301,6 @@ class NormalLaw:
                     named[one.terms[group]][some] = sd * z[:, at + place]
             at += _terms(one, rows)
 
-    def theta(self, y: Array, coefficients: Coefficients) -> tuple[Array, Array]:
-        """Mean and standard deviation of each true effect given estimates, coefficients integrated out, (N, k) each.
-
-        With a_i = S^-1 V e_i, theta_i = y_i - a_i' (y - X beta) + error, whose variance is v_i - a_i' V e_i.
-        """
-        fitted = self.mean(coefficients.mean)
-        mean, variance = np.empty(fitted.shape), np.empty(fitted.shape)
-        X, alone, B = self.structure.X, self._alone, coefficients.covariance
-        share, v = self._shares(alone), self.structure.errors.v[alone]
-        known = np.einsum("kp,npq,kq->nk", X[alone], B, X[alone])
-        mean[:, alone] = fitted[:, alone] + share * (y[alone] - fitted[:, alone])
-        variance[:, alone] = share * v + (1.0 - share) ** 2 * known
-        for _, rows in self._several:
-            V = self.structure.errors.among(rows)
-            for some, unit in self.units(rows):
-                a = unit.solved(V)
-                weights = a.mT @ X[rows]
-                left = y[rows] - fitted[some][:, rows]
-                mean[some, rows] = y[rows] - (a.mT @ left[..., None])[..., 0]
-                rest = np.diagonal(V) - (a * V).sum(axis=-2)
-                variance[some, rows] = np.maximum(rest, 0.0) + ((weights @ B[some]) * weights).sum(axis=-1)
-        return mean, np.sqrt(variance)
-
     def replicate(self, mean: Array, rng: np.random.Generator, more: Array | float = 0.0) -> Array:
         """Estimates of other studies like these, with mean effects and more variance of shape (N, k)."""
         out, alone = np.empty(mean.shape), self._alone
@@ -413,11 +335,6 @@ class NormalLaw:
         loadings = _loadings(layer, np.arange(len(layer.group)), self.parameters, self.size)
         z = rng.standard_normal((self.size, loadings.shape[-1]))
         return (loadings @ z[..., None])[..., 0]
-
-    def spread_of_new(self, new: NewStudies) -> Array:
-        """Standard deviation of true effects in new studies about their means, shape (N, m)."""
-        squares = [one.spread(self.parameters) ** 2 for one in new.layers]
-        return np.sqrt(sum(squares, np.zeros((self.size, len(new.X)))))
 
     def weights(self) -> Array:
         """Weight of each row in the generalised-least-squares estimate of one mean effect, shape (N, k); sums to 1.

@@ -51,8 +51,9 @@ def fitted(effects: Effects, model: Model, tolerance: float) -> Fitted | Grouped
     if is_exchangeable(model):
         return grouped(effects, model.resolved(effects), tolerance)
     resolved, structure = stated(effects, model)
-    refuse_improper(effects, resolved, structure)
-    return quadrature(effects, resolved, tolerance, means_of(structure))
+    mean = means_of(structure)
+    refuse_improper(effects, resolved, mean.spreads)
+    return quadrature(effects, resolved, tolerance, mean)
 
 
 def study(found: Fitted | Grouped | RowFit | SelectedFit, kind: IntervalKind, row: int) -> Quantity:

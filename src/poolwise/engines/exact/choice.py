@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines.exact import spread_laws
 from poolwise.engines.exact.groups import refuse_covariance
-from poolwise.engines.exact.mean_priors import SHARE_OF_A_NODE, blended, heavy_tailed, refuse_other_priors, study_shares
+from poolwise.engines.exact.mean_priors import (
+    SHARE_OF_A_NODE,
+    blended,
+    heavy_tailed,
+    over_boxes,
+    refuse_other_priors,
+    study_shares,
+)
 from poolwise.engines.exact.one_sided import columns, is_one_sided, one_sided
 from poolwise.engines.exact.posterior import Fitted, Nodes
 from poolwise.engines.exact.rows import has_rows, refuse_prior
@@ -22,9 +29,9 @@ from poolwise.errors import ModelError
 from poolwise.laws import Deferred
 from poolwise.model import Model
 from poolwise.model.needs import CORRELATED, CROSSED
-from poolwise.moments import MOST_MOMENTS, spreads_of
+from poolwise.moments import MOST_MOMENTS
 from poolwise.priors import Cauchy, Flat, Mixture, Normal, Prior, StudentT, TruncatedNormal
-from poolwise.quadrature.boxes.box_posterior import BoxPosterior, box_posterior
+from poolwise.quadrature.boxes.box_posterior import BoxPosterior
 from poolwise.quadrature.boxes.diagonal import Diagonal
 from poolwise.quadrature.boxes.levels import Levels
 from poolwise.quadrature.boxes.polar import Polar, is_sharp
@@ -174,7 +181,7 @@ def _nodes(found: Mixtures, effects: Effects, mean: Means) -> Nodes:
 
 
 def _one_tau(effects: Effects, model: Model, mean: Means, prior: Prior, tolerance: float) -> Fitted:
-    (spread,) = spreads_of(mean.structure)
+    (spread,) = mean.spreads
     job = tables(effects, mean)
     linear, new = list(mean.linear.values()), list(mean.new.values())
     posterior, error, laws = _refined(job, prior, spread.moments, linear, new, tolerance)
@@ -193,7 +200,7 @@ def _separate(effects: Effects, model: Model, mean: Means, tolerance: float) -> 
     group = mean.X.argmax(axis=1)
     place = np.array([np.count_nonzero(group[:i] == g) for i, g in enumerate(group)])
     centres, widths = mean.normal_priors()
-    found = spreads_of(mean.structure)
+    found = mean.spreads
     groups, errors, shares = [], [], np.empty(effects.k)
     for g, spread in enumerate(found):
         rows = np.flatnonzero(group == g)
@@ -232,18 +239,10 @@ def _levels(effects: Effects, model: Model, mean: Means, tolerance: float) -> Fi
     b, s = mean.normal_priors()
     structure = mean.structure
     levels = Levels.of(effects.y, effects.v, mean.X, b, s, structure.units.of, structure.errors.rho)
-    between, within = spreads_of(mean.structure)
+    between, within = mean.spreads
     variables = [Spread(one.prior, unit) for one, unit in zip((between, within), levels.units(), strict=True)]
     moments = min(between.moments, within.moments)
-    posterior, error = box_posterior(
-        levels,
-        variables,
-        list(mean.linear.values()),
-        list(mean.new.values()),
-        moments=moments,
-        mean_moments=mean.moments(moments),
-        tolerance=tolerance,
-    )
+    posterior, error = over_boxes(levels, variables, mean, moments, tolerance)
     weight, phi, _ = posterior.nodes
     laws = [posterior.marginal(axis) for axis in range(2)]
     named: dict[str, Law | Quantity] = {"tau_between": laws[0], "tau_within": laws[1]}
@@ -265,22 +264,14 @@ def _location_scale(effects: Effects, model: Model, mean: Means, tolerance: floa
     Z, gammas = mean.Z, mean.structure.gammas
     assert Z is not None
     job = Diagonal.of(effects.y, effects.v, mean.X, b, s, Z, np.array([], dtype=np.intp))
-    (spread,) = spreads_of(mean.structure)
+    (spread,) = mean.spreads
     variables: list[Variable] = [job.spread(spread.prior)]
     for name in gammas:
         prior = mean.structure.priors[name]
         if not isinstance(prior, Normal):
             raise ModelError(f"{name} has the prior {prior}", "a normal prior", "Normal(0, 1)")
         variables.append(OnLine(prior.log_pdf, prior.mean, prior.sd, (-REACH, REACH)))
-    posterior, error = box_posterior(
-        job,
-        variables,
-        list(mean.linear.values()),
-        [],
-        moments=spread.moments,
-        mean_moments=mean.moments(spread.moments),
-        tolerance=tolerance,
-    )
+    posterior, error = over_boxes(job, variables, mean, spread.moments, tolerance)
     named: dict[str, Law | Quantity] = {"tau": posterior.marginal(0)}
     named |= {name: Deferred(partial(posterior.coefficient, 1 + j)) for j, name in enumerate(gammas)}
     weight, phi, _ = posterior.nodes

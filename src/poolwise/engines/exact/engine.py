@@ -56,6 +56,7 @@ class Exact:
     can: ClassVar[frozenset[str]] = frozenset(
         {CLUSTERS, COVARIANCE, EXCHANGEABLE, SCALE_MODERATORS, SELECTED_BY_STEPS, SKEWED}
     )
+    label: ClassVar[str] = "exact"
     kind: IntervalKind = "equal-tailed"
     tolerance: float = 1e-8
     draws: int = 1000
@@ -71,11 +72,6 @@ class Exact:
         check_whole("seed", self.seed, 0, 1)
         what = f"{self.chains} chains of {self.draws} draws"
         check_memory(what, self.chains * self.draws * NUMBERS_OF_A_DRAW, "draws=1000")
-
-    @property
-    def label(self) -> str:
-        """Words for tables."""
-        return "exact"
 
     @one_thread()
     def fit(self, effects: Effects, model: Model) -> Result:

@@ -19,7 +19,7 @@ from poolwise.engines.means import Means, Split, means
 from poolwise.errors import listing
 from poolwise.laws import with_error
 from poolwise.model import Model, SkewNormalRandomEffects
-from poolwise.moments import spreads, spreads_of
+from poolwise.moments import spreads
 from poolwise.priors import Fixed
 from poolwise.quadrature.boxes.box_posterior import BoxPosterior
 from poolwise.quadrature.boxes.diagonal import Diagonal
@@ -138,7 +138,7 @@ class _OfOneDesign:
         X = mean.certain
         if len(X) == 0 or np.linalg.matrix_rank(X) < X.shape[1]:
             return "not_estimable"
-        proper = all(one.moments >= 0 for one in spreads_of(mean.structure))
+        proper = all(one.moments >= 0 for one in mean.spreads)
         return "ok" if proper else "improper_posterior"
 
     @one_thread()

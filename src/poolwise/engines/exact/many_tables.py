@@ -103,8 +103,21 @@ def _fit_chunk(
     if (b == b[0]).all() and (s == s[0]).all():  # one prior on the means: jobs may share what they compute given tau
         b, s = b[:1], s[:1]
     job = Studies.centred(y, v, b[:, 0], s[:, 0]) if X is None else Regression(Basis.of(y, v, X, b, s))
+    moments = _moments(job, n, priors, taus, rows.start)
+    wanted = np.minimum(moments, 2)
+    posterior = tau_posterior(job, TauPriors.of(taus), moments=wanted, tolerance=TOLERANCE)
+    proper = np.broadcast_to(np.isfinite(s).all(axis=1), (n,))
+    named = MU if X is None else {f"beta{j}": unit for j, unit in enumerate(np.eye(X.shape[-1]))}
+    summary = summaries(posterior, np.where(proper, MOST_MOMENTS, wanted), prob, new, named)
+    return summary if threshold is None else summary | {"mu_below": below(posterior, MEAN, threshold)}
+
+
+def _moments(
+    job: Studies | Regression, n: int, priors: Sequence[Sequence[Prior]], taus: Sequence[Prior], first: int
+) -> NDArray[np.intp]:
+    """Highest moment of tau that exists in each of n tables, or under each prior; an improper posterior is refused."""
     k = np.broadcast_to(np.isfinite(job.v).sum(axis=1), (n,))
-    which = np.zeros(n, dtype=int) if len(models) == 1 else np.arange(n)
+    which = np.zeros(n, dtype=int) if len(taus) == 1 else np.arange(n)
     flat = [sum(not one.proper for one in row) for row in priors]
     pairs = list(zip(k.tolist(), which.tolist(), strict=True))
     kinds = {(a, j): moments_of_tau(a - flat[j], taus[j]) for a, j in set(pairs)}
@@ -112,15 +125,10 @@ def _fit_chunk(
     if (moments < 0).any():
         row = int(np.flatnonzero(moments < 0)[0])
         raise ModelError(
-            f"row {rows.start + row + 1} with k = {k[row]} has an improper posterior",
+            f"row {first + row + 1} with k = {k[row]} has an improper posterior",
             "a proper prior on tau, or more studies",
         )
-    wanted = np.minimum(moments, 2)
-    posterior = tau_posterior(job, TauPriors.of(taus), moments=wanted, tolerance=TOLERANCE)
-    proper = np.broadcast_to(np.isfinite(s).all(axis=1), (n,))
-    named = MU if X is None else {f"beta{j}": unit for j, unit in enumerate(np.eye(X.shape[-1]))}
-    summary = summaries(posterior, np.where(proper, MOST_MOMENTS, wanted), prob, new, named)
-    return summary if threshold is None else summary | {"mu_below": below(posterior, MEAN, threshold)}
+    return moments
 
 
 def coefficient_priors(model: Model) -> tuple[Prior, ...]:

@@ -18,9 +18,9 @@ from poolwise.engines.means import Means
 from poolwise.errors import ModelError
 from poolwise.laws import BlendLaw
 from poolwise.model import Model, with_prior
-from poolwise.moments import MOST_MOMENTS, spreads_of
+from poolwise.moments import MOST_MOMENTS, Spread
 from poolwise.priors import Cauchy, Fixed, Flat, Mixture, Normal, Prior, RegularizedHorseshoe, StudentT, TruncatedNormal
-from poolwise.quadrature.boxes.box_posterior import BoxPosterior, box_posterior
+from poolwise.quadrature.boxes.box_posterior import BoxPosterior, Conditional, box_posterior
 from poolwise.quadrature.boxes.diagonal import Diagonal
 from poolwise.quadrature.boxes.variables import LogScale, Variable
 from poolwise.quadrature.rules.mixture import NormalMixture
@@ -56,14 +56,22 @@ def heavy_tailed(effects: Effects, model: Model, mean: Means, tolerance: float) 
     # normal given a standard deviation of its own, 1 until it is known
     b, s = replace(mean, priors=tuple(Normal(p.mean) if isinstance(p, StudentT | Cauchy) else p for p in mean.priors)
                    ).normal_priors()  # fmt: skip
-    unknown = spreads_of(mean.structure)
+    unknown = mean.spreads
     known = None if unknown else float(model.tau_fixed or 0.0)
     job = Diagonal.of(effects.y, effects.v, mean.X, b, s, np.zeros((effects.k, 0)), mixed, known)
     variables: list[Variable] = [job.spread(unknown[0].prior)] if unknown else []
     variables += [_scale_of(mean.priors[j]) for j in mixed]
     _check_few(variables, mean, len(mixed))
     moments = unknown[0].moments if unknown else MOST_MOMENTS
-    posterior, error = box_posterior(
+    posterior, error = over_boxes(job, variables, mean, moments, tolerance)
+    return of_boxes(effects, model, mean, posterior, (posterior, error), unknown)
+
+
+def over_boxes(
+    job: Conditional, variables: Sequence[Variable], mean: Means, moments: int, tolerance: float
+) -> tuple[BoxPosterior, float]:
+    """Quadrature over these variables, until the limits of all that has a name are good to `tolerance`."""
+    return box_posterior(
         job,
         variables,
         list(mean.linear.values()),
@@ -72,14 +80,27 @@ def heavy_tailed(effects: Effects, model: Model, mean: Means, tolerance: float) 
         mean_moments=mean.moments(moments),
         tolerance=tolerance,
     )
+
+
+def of_boxes(
+    effects: Effects,
+    model: Model,
+    mean: Means,
+    nodes: Nodes,
+    found: tuple[BoxPosterior, float],
+    unknown: Sequence[Spread],
+) -> Fitted:
+    """The answer of boxes whose first variable is the one tau that is unknown, if any is."""
+    posterior, error = found
+    known = None if unknown else float(model.tau_fixed or 0.0)
     weight, phi, _ = posterior.nodes
     tau = phi[0] if known is None else np.full(len(weight), known)
     between = _between(effects, model, mean, posterior, known, weight, tau)
-    proper = mean.proper and all(one.prior.proper for one in unknown)
     telling = weight > SHARE_OF_A_NODE
     shares = study_shares(effects.v, weight[telling], tau[telling])
+    proper = mean.proper and all(one.prior.proper for one in unknown)
     return Fitted(
-        effects, model, mean, posterior, posterior, error, moments, between, shares, posterior.log_total, proper
+        effects, model, mean, nodes, posterior, error, posterior.moments, between, shares, posterior.log_total, proper
     )
 
 

@@ -10,21 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
-from poolwise.engines.exact import spread_laws
-from poolwise.engines.exact.mean_priors import SHARE_OF_A_NODE, study_shares
+from poolwise.engines.exact.mean_priors import of_boxes
 from poolwise.engines.exact.posterior import Fitted
-from poolwise.engines.heterogeneity import known_tau, typical_variance
 from poolwise.engines.means import Means, normal_prior
 from poolwise.errors import ModelError, listing
 from poolwise.laws import Deferred
 from poolwise.model import Model
-from poolwise.moments import MOST_MOMENTS, spreads_of
+from poolwise.moments import MOST_MOMENTS
 from poolwise.priors import Fixed, Flat, Normal, Prior, RegularizedHorseshoe, TruncatedNormal
 from poolwise.quadrature.boxes.box_posterior import BoxPosterior, box_posterior
 from poolwise.quadrature.boxes.stated_slopes import StatedSlopes, lengths
 from poolwise.quadrature.boxes.variables import Anchored, Spread, Variable
 from poolwise.quadrature.rules.mixture import NormalMixture
-from poolwise.quantities import Law, Quantity
+from poolwise.quantities import Law
 
 Array = NDArray[np.float64]
 MOST = 2  # coefficients that are nonlinear parameters beside tau
@@ -64,7 +62,7 @@ def one_sided(effects: Effects, model: Model, mean: Means, tolerance: float) -> 
     given, stated = columns(mean)
     pairs = [normal_prior(p) if isinstance(p, Normal | Flat | Fixed) else (0.0, np.inf) for p in mean.priors]
     b, s = np.array(pairs, dtype=float).T
-    unknown = spreads_of(mean.structure)
+    unknown = mean.spreads
     known = None if unknown else float(model.tau_fixed or 0.0)
     job = StatedSlopes.of(effects.y, effects.v, mean.X, b, s, given, stated, known)
     unit = lengths(effects.v, mean.X, stated)
@@ -79,18 +77,7 @@ def one_sided(effects: Effects, model: Model, mean: Means, tolerance: float) -> 
         moments=moments, mean_moments=mean.moments(moments), tolerance=tolerance,
     )  # fmt: skip
     nodes = SlopeNodes(posterior, tuple(given), tuple(stated), len(unknown))
-    weight, phi, _ = posterior.nodes
-    tau = phi[0] if known is None else np.full(len(weight), known)
-    typical = typical_variance(effects.v, mean.X)
-    between: dict[str, Law | Quantity] = {}
-    if model.varies and known is not None:
-        between = dict(known_tau(known, typical))
-    elif model.varies:
-        between = dict(spread_laws.of_tau(posterior.marginal(0), typical, weight, tau))
-    telling = weight > SHARE_OF_A_NODE
-    shares = study_shares(effects.v, weight[telling], tau[telling])
-    proper = mean.proper and all(one.prior.proper for one in unknown)
-    return Fitted(effects, model, mean, nodes, posterior, error, moments, between, shares, posterior.log_total, proper)
+    return of_boxes(effects, model, mean, nodes, (posterior, error), unknown)
 
 
 def columns(mean: Means) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

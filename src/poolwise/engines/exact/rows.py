@@ -14,6 +14,8 @@ from poolwise.effects import Effects
 from poolwise.engines.draws.robust_likelihood import RobustLikelihood
 from poolwise.engines.draws.row_draws import RowDraws
 from poolwise.engines.draws.true_effects import delta_of_skewness, skewness, slope_of_skewness
+from poolwise.engines.exact.groups import refuse_covariance
+from poolwise.engines.exact.mean_priors import study_shares
 from poolwise.engines.exact.row_answer import RowAnswer
 from poolwise.engines.exact.spread_laws import square
 from poolwise.engines.means import normal_prior
@@ -179,8 +181,7 @@ class RowFit(RowAnswer[RobustLikelihood]):
         """Posterior mean share of each study in the sum of 1 / (v_i + tau^2)."""
         weight, phi, _ = self.posterior.nodes
         telling = weight > weight.max() * 1e-9
-        part = 1.0 / (self.effects.v + phi[0][telling, None] ** 2)
-        shares = weight[telling] @ (part / part.sum(axis=1, keepdims=True)) / weight[telling].sum()
+        shares = study_shares(self.effects.v, weight[telling], phi[0][telling])
         return dict(zip(self.effects.labels, shares.tolist(), strict=True))
 
     def draws(self, shape: tuple[int, int], rng: np.random.Generator) -> RowDraws:
@@ -238,11 +239,7 @@ def fitted_rows(effects: Effects, model: SkewNormalRandomEffects) -> RowFit:
     ModelError
         For a known covariance, a prior on mu that is neither normal nor flat, or an improper posterior.
     """
-    if effects.covariance is not None:
-        raise ModelError(
-            f"the sampling errors have a known covariance, which {model.label} does not take into account",
-            "CommonEffect, RandomEffects, MetaRegression or Subgroups with common tau",
-        )
+    refuse_covariance(effects, model)
     refuse_prior(model)
     refuse_improper(effects, model)
     likelihood = RobustLikelihood(effects, model)

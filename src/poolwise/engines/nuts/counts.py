@@ -13,15 +13,15 @@ from poolwise.effects import Effects
 from poolwise.engines.draws.row_likelihood import Completed
 from poolwise.engines.nuts import arm_likelihood
 from poolwise.engines.nuts.arm_likelihood import Arms
+from poolwise.engines.nuts.counted import CountedLatent, Families
 from poolwise.engines.nuts.latent import prior_data
 from poolwise.engines.nuts.plans import compiled
 from poolwise.intake.counts import counts_of, log_ratio
 from poolwise.model import Counted
-from poolwise.moments import MOST_MOMENTS, moments_of_tau, spreads
-from poolwise.priors import Normal, Prior
-from poolwise.pymc_models.priors import STANDARD, kind
+from poolwise.moments import MOST_MOMENTS, moments_of_tau
+from poolwise.priors import Normal
+from poolwise.pymc_models.priors import STANDARD
 from poolwise.pymc_models.two_arms import two_arms
-from poolwise.quantities import Quantity
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -33,7 +33,7 @@ NO_I2 = {"I2": "it compares the heterogeneity with sampling variances, which cou
 
 @final
 @dataclass(frozen=True, eq=False)
-class CountsLatent:
+class CountsLatent(CountedLatent):
     """One of these models on one study table: a `Latent`, and the `RowLikelihood` of its draws."""
 
     effects: Effects
@@ -49,24 +49,9 @@ class CountsLatent:
         notes = () if model.slope is None else (f"centre of the baselines: {arms.centre:.6g} on the log scale",)
         return cls(effects, model, arms, notes)
 
-    @property
-    def likelihood(self) -> CountsLatent:
-        """What the model states."""
-        return self
-
-    @property
-    def absent(self) -> Mapping[str, str]:
-        """There is no I2."""
-        return NO_I2
-
-    @property
-    def _priors(self) -> dict[str, Prior]:
-        return {name: prior for name, prior in self.model.named_priors.items() if prior is not None}
-
     def compiled(self) -> Any:
         """The compiled PyMC model for that many studies, and the families of these priors."""
-        families = tuple((name, kind(prior)) for name, prior in self._priors.items())
-        return compiled(_empty, self.effects.k, self.model.measure, families)
+        return compiled(_empty, self.effects.k, self.model.measure, self.families)
 
     def data(self) -> dict[str, Any]:
         """Counts, where the data place the unknowns, and priors."""
@@ -75,34 +60,19 @@ class CountsLatent:
         used = {"centre"} if self.model.slope is not None else set()
         used |= set(base) if self.model.baseline == "separate" else set()
         return {name: x for name, x in (self.arms.table() | base).items() if np.ndim(x) or name in used} | prior_data(
-            self._priors
+            self.priors
         )
-
-    def parameters(self, drawn: Parameters) -> dict[str, Array]:
-        """mu, tau, and those of the baselines and the slope."""
-        return {name: drawn[name] for name in self._priors}
 
     def moments(self) -> dict[str, int]:
         """Those of tau decide, from the tables without an empty cell."""
-        tau = spreads(self.effects, self.model)[0].moments
-        mu = MOST_MOMENTS if self._priors["mu"].proper else tau
         own = {"base": MOST_MOMENTS, "slope": MOST_MOMENTS, "base_spread": moments_of_tau(0, self.model.base_spread)}
-        return own | {"mu": mu, "tau": tau, "tau2": tau // 2, "theta_new": min(mu, tau)}
+        return own | super().moments()
 
     def complete(self, parameters: Parameters, drawn: Parameters, rng: np.random.Generator) -> Completed:
         """What was sampled, and a new study at the centre of the baselines."""
         weight = 1.0 / (self.effects.v + parameters["tau"][..., None] ** 2)
         new = self.new_effects(parameters, 1, rng)[..., 0]
         return Completed(drawn["theta"], new, weight, {"baseline": drawn["baseline"]})
-
-    def derived(self, parameters: Parameters, rest: Completed) -> dict[str, Quantity]:
-        """None."""
-        return {}
-
-    def new_effects(self, parameters: Parameters, size: int, rng: np.random.Generator) -> Array:
-        """True effects ~ Normal(mu, tau), at the centre of the baselines; shape (chains, draws, size)."""
-        mu, tau = parameters["mu"][..., None], parameters["tau"][..., None]
-        return mu + tau * rng.standard_normal((*mu.shape[:-1], size))
 
     def log_likelihood(self, parameters: Parameters) -> Array:
         """Log probability of each study's counts, baseline and effect integrated out, shape (chains, draws, k)."""
@@ -140,10 +110,6 @@ class CountsLatent:
         treated, control = self.arms.events.T
         return {"y": self.effects.y, "events_treated": treated, "events_control": control}
 
-    def own_prior(self, size: tuple[int, int], rng: np.random.Generator) -> dict[str, Array]:
-        """None."""
-        return {}
-
     def _baselines(self, parameters: Parameters) -> tuple[Array, Array]:
         """Mean and sd of the baselines' law, shape (chains, draws) or (1, 1)."""
         if self.model.baseline == "exchangeable":
@@ -152,7 +118,7 @@ class CountsLatent:
         return np.full((1, 1), self.model.base.mean), np.full((1, 1), self.model.base.sd)
 
 
-def _empty(k: int, measure: str, families: tuple[tuple[str, type[Prior]], ...]) -> pm.Model:
+def _empty(k: int, measure: str, families: Families) -> pm.Model:
     """The model of a table of k studies with one event in ten in both arms."""
     arms = Arms(np.full((k, 2), 10.0), np.full((k, 2), 100.0), measure)
     table = arms.table() | {"base_mean": arms.centre, "base_sd": 1.0}

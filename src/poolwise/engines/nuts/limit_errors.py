@@ -174,7 +174,7 @@ def sign_notes(
     """
     noisy: dict[float, list[str]] = {}
     for name, law in printed(quantities).items():
-        value = about if _is_effect(name) else 0.0
+        value = about if show.is_effect(name) else 0.0
         for word, prob in LIMITS.items():
             error, limit = numbers.get(f"mcse_{word}_{name}", np.nan), float(law.ppf(np.asarray(prob)))
             if law.lower == -np.inf and abs(limit - value) <= OF_NOISE * error:
@@ -201,10 +201,6 @@ def notes_about(result: Result, threshold: float) -> tuple[str, ...]:
     of_zero = sign_notes(found, numbers, about=scale.held_against(0.0))
     others = tuple(note for note in result.report.notes if note not in of_zero)
     return others + sign_notes(found, numbers, about=scale.held_against(threshold))
-
-
-def _is_effect(name: str) -> bool:
-    return name.startswith(("mu", "theta_new")) and not show.is_contrast(name)
 
 
 def _of_noise(value: float, limits: list[str]) -> str:

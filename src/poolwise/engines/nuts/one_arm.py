@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +13,13 @@ from scipy import special
 from poolwise.effects import Effects
 from poolwise.engines.draws.row_likelihood import Completed
 from poolwise.engines.nuts.arm_likelihood import placed_by_counts
-from poolwise.engines.nuts.counts import NO_I2
+from poolwise.engines.nuts.counted import CountedLatent, Families
 from poolwise.engines.nuts.latent import prior_data
 from poolwise.engines.nuts.plans import compiled
 from poolwise.intake.counts import counts_of, log_ratio
 from poolwise.model import Counted
-from poolwise.moments import MOST_MOMENTS, spreads
-from poolwise.priors import Prior
 from poolwise.pymc_models.one_arm import one_arm
-from poolwise.pymc_models.priors import STANDARD, kind
-from poolwise.quantities import Quantity
+from poolwise.pymc_models.priors import STANDARD
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -154,9 +151,10 @@ def _mode(arm: OneArm, row: int, mu: Array, tau: Array) -> Array:
 
 @final
 @dataclass(frozen=True, eq=False)
-class OneArmLatent:
+class OneArmLatent(CountedLatent):
     """One of the models of counts on one table of studies with one arm: a `Latent`."""
 
+    notes: ClassVar[tuple[str, ...]] = ()
     effects: Effects
     model: Counted
     arm: OneArm
@@ -166,57 +164,18 @@ class OneArmLatent:
         """The plan of a model whose priors are explicit, its effects on the scale of the measure."""
         return cls(effects, model, OneArm.of(effects))
 
-    @property
-    def likelihood(self) -> OneArmLatent:
-        """What the model states."""
-        return self
-
-    @property
-    def absent(self) -> Mapping[str, str]:
-        """There is no I2."""
-        return NO_I2
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """None."""
-        return ()
-
-    @property
-    def _priors(self) -> dict[str, Prior]:
-        return {name: prior for name, prior in self.model.named_priors.items() if prior is not None}
-
     def compiled(self) -> Any:
         """The compiled PyMC model for that many studies, and the families of these priors."""
-        families = tuple((name, kind(prior)) for name, prior in self._priors.items())
-        return compiled(_empty, self.effects.k, self.effects.scale.name, families)
+        return compiled(_empty, self.effects.k, self.effects.scale.name, self.families)
 
     def data(self) -> dict[str, Any]:
         """Counts, where the data place the true effects, and priors."""
-        return {**self.arm.table(), **prior_data(self._priors)}
-
-    def parameters(self, drawn: Parameters) -> dict[str, Array]:
-        """Those of the law of true effects."""
-        return {name: drawn[name] for name in self._priors}
-
-    def moments(self) -> dict[str, int]:
-        """Those of tau decide, from the studies in which some had the event and some had not."""
-        tau = spreads(self.effects, self.model)[0].moments
-        mu = MOST_MOMENTS if self._priors["mu"].proper else tau
-        return {"mu": mu, "tau": tau, "tau2": tau // 2, "theta_new": min(mu, tau)}
+        return {**self.arm.table(), **prior_data(self.priors)}
 
     def complete(self, parameters: Parameters, drawn: Parameters, rng: np.random.Generator) -> Completed:
         """The true effects that were sampled, and a new study's."""
         weight = 1.0 / (self.effects.v + parameters["tau"][..., None] ** 2)
         return Completed(drawn["theta"], self.new_effects(parameters, 1, rng)[..., 0], weight)
-
-    def derived(self, parameters: Parameters, rest: Completed) -> dict[str, Quantity]:
-        """None."""
-        return {}
-
-    def new_effects(self, parameters: Parameters, size: int, rng: np.random.Generator) -> Array:
-        """True effects ~ Normal(mu, tau), shape (chains, draws, size)."""
-        mu, tau = parameters["mu"][..., None], parameters["tau"][..., None]
-        return mu + tau * rng.standard_normal((*mu.shape[:-1], size))
 
     def log_likelihood(self, parameters: Parameters) -> Array:
         """Log probability of each study's counts, its true effect integrated out, shape (chains, draws, k)."""
@@ -233,12 +192,8 @@ class OneArmLatent:
         """Estimates and events."""
         return {"y": self.effects.y, "events": self.arm.events}
 
-    def own_prior(self, size: tuple[int, int], rng: np.random.Generator) -> dict[str, Array]:
-        """None."""
-        return {}
 
-
-def _empty(k: int, measure: str, families: tuple[tuple[str, type[Prior]], ...]) -> pm.Model:
+def _empty(k: int, measure: str, families: Families) -> pm.Model:
     """The model of a table of k studies with one event in ten."""
     table = OneArm(np.full(k, 10.0), np.full(k, 100.0), measure).table()
     return one_arm(table, measure, {name: STANDARD[family] for name, family in families})  # type: ignore[arg-type]

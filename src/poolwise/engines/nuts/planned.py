@@ -15,7 +15,7 @@ from poolwise.effects import Effects
 from poolwise.engines.draws.normal_draws import NormalDraws
 from poolwise.engines.draws.normal_tree import normal_tree
 from poolwise.engines.draws.tree import stream
-from poolwise.engines.means import Means, means
+from poolwise.engines.means import Means, means, means_of
 from poolwise.engines.nuts import diagnostics
 from poolwise.engines.nuts.missing_levels import levels_plan, read_levels
 from poolwise.engines.nuts.plans import Plan, Unit, plan
@@ -29,7 +29,7 @@ from poolwise.engines.nuts.shared_plans import shared_plan
 from poolwise.engines.nuts.stored_draws import Place
 from poolwise.engines.nuts.uncertain_moderators import read_uncertain, uncertain_plan
 from poolwise.errors import ModelError
-from poolwise.model import CorrelatedOutcomes, CrossedEffects, Model, prior_words
+from poolwise.model import CorrelatedOutcomes, CrossedEffects, Model, prior_words, stated
 from poolwise.moments import MOST_MOMENTS, missing_moments, refuse_improper
 from poolwise.quantities import Quantity
 from poolwise.result import Finding, FitReport, Result
@@ -63,10 +63,14 @@ def fit_planned(
         With the quantities that `Exact` gives, under the same names.
     """
     start = time.perf_counter()
-    resolved = model.resolved(effects)
+    if mean is None:
+        resolved, structure = stated(effects, model)
+        mean = means_of(structure)
+    else:
+        resolved = model.resolved(effects)
     road = planned(effects, resolved, mean)
     means = road.plan.means
-    refuse_improper(effects, resolved)
+    refuse_improper(effects, resolved, means.spreads)
     refuse_known(means, resolved)
 
     def judged(chains: Chains) -> tuple[Reading, Mapping[str, float]]:
@@ -162,7 +166,7 @@ def planned(effects: Effects, model: Model, mean: Means | None = None, unit: Uni
         return Planned(known, partial(sampled_draws, effects, model, known))
     mean = means(effects, model) if mean is None else mean
     if mean.structure.uncertain is not None:
-        known, uncertain = uncertain_plan(effects, model, unit)
+        known, uncertain = uncertain_plan(effects, model, mean, unit)
         return Planned(known, partial(read_uncertain, effects, model, known, uncertain))
     if mean.structure.shares_priors and model.one_tau:
         known, pooling = pooled_plan(effects, model, mean, unit)

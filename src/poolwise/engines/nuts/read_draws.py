@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,14 +53,10 @@ class ReadDraws:
         Of the true effects that were drawn given them.
     """
 
+    label: ClassVar[str] = "draws from elsewhere"
     chains: int
     draws: int
     seed: int = 1
-
-    @property
-    def label(self) -> str:
-        """Words for tables."""
-        return "draws from elsewhere"
 
     def fit(self, effects: Effects, model: Model) -> Result:
         """Raise: no engine of this package made the draws."""

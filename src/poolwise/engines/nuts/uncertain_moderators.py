@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.engines.draws.normal_draws import NormalDraws, flat
-from poolwise.engines.means import means
+from poolwise.engines.means import Means
 from poolwise.engines.nuts.plans import Families, Plan, Unit, compiled, plan
 from poolwise.engines.nuts.sampled import sampled_draws
 from poolwise.laws import DrawsLaw
@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def uncertain_plan(effects: Effects, model: Model, unit: Unit | None = None) -> tuple[Plan, Uncertain]:
+def uncertain_plan(effects: Effects, model: Model, mean: Means, unit: Unit | None = None) -> tuple[Plan, Uncertain]:
     """The plan of a model whose priors are explicit, and its uncertain moderators.
 
     Parameters
     ----------
     effects : Effects
     model : Model
+    mean : Means
+        With the moderators that are uncertain.
     unit : Unit, optional
         As in `plan`.
 
@@ -44,7 +46,6 @@ def uncertain_plan(effects: Effects, model: Model, unit: Unit | None = None) -> 
     -------
     tuple of Plan and Uncertain
     """
-    mean = means(effects, model)
     what, tau = mean.structure.uncertain, mean.structure.priors["tau"]
     assert what is not None
     known = plan(effects, model, mean, unit)

@@ -60,12 +60,6 @@ class Conditional(Protocol):
     def draw_theta(self, phi: Array, fitted: Array, y: Array, rng: np.random.Generator) -> Array:
         """Joint draws of the true effects given phi and mean effects of shape (k, N), shape (N, k)."""
 
-    def log_likelihood(self, phi: Array, fitted: Array, y: Array) -> Array:
-        """Log density of each independent unit's estimates given phi and mean effects, true effects integrated out."""
-
-    def replicate(self, phi: Array, fitted: Array, rng: np.random.Generator) -> Array:
-        """Estimates of new studies like those of the table, shape (N, k)."""
-
 
 class Climbed(Conditional, Protocol):
     """Such a model, which knows its way uphill."""

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.priors import Prior
+from poolwise.quadrature.boxes.own_rows import OwnRows
 from poolwise.quadrature.boxes.variables import Spread
-from poolwise.quadrature.rules.gaussian import LOG_2PI, Basis, combination, conditional
-from poolwise.quadrature.rules.normal_normal import draw_theta, in_pieces, log_product, shrinkage
+from poolwise.quadrature.rules.gaussian import LOG_2PI, Basis, conditional
+from poolwise.quadrature.rules.normal_normal import in_pieces, log_product
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -28,7 +29,7 @@ LARGEST = 1e145  # tau_i from which it counts as infinite: its square is a numbe
 
 @final
 @dataclass(frozen=True, eq=False)
-class Diagonal:
+class Diagonal(OwnRows):
     """A table of independent estimates; phi = (tau, gamma_1 ..., s_1 ...), without tau where it is known.
 
     Attributes
@@ -94,7 +95,7 @@ class Diagonal:
 
     def _given(self, phi: Array) -> Array:
         basis = self.basis
-        total = self._squares(phi)
+        total = self.squares(phi)
         total += basis.v
         log_det = log_product(total[None])[0] + total.shape[1] * LOG_2PI
         w = np.reciprocal(total, out=total)
@@ -106,7 +107,7 @@ class Diagonal:
             constant = constant - np.log(s)
         return conditional(sums, log_det, basis.mean.T, precision, constant)
 
-    def _squares(self, phi: Array) -> Array:
+    def squares(self, phi: Array) -> Array:
         """tau_i^2, shape (N, k)."""
         r = self.Z.shape[1]
         if self.known_tau is not None:
@@ -134,39 +135,14 @@ class Diagonal:
             What `given` returns there.
         """
         basis = self.basis
-        square = self._squares(phi)
+        square = self.squares(phi)
         total = basis.v[0] + square
         rest = basis.y[0] - values[1 : 1 + basis.p].T @ basis.Q[0].T
         a = 2.0 * square / total
         gradient = (0.5 * a * (rest**2 / total - 1.0)) @ self.Z
         return gradient.T, np.einsum("nk,kr,ks->rsn", 0.5 * a * a, self.Z, self.Z)
 
-    def spread_of_new(self, phi: Array) -> Array:
-        """Tau: the sd of the true effect of a new study at the mean of the moderators of log tau."""
-        return phi[0] if self.known_tau is None else np.full(phi.shape[1], self.known_tau)
-
     def spread_at(self, phi: Array, z: Array) -> Array:
         """Sd of a true effect where the centred moderators of log tau are z, shape (r,): tau exp(z gamma), (N,)."""
         with np.errstate(over="ignore"):
             return np.minimum(phi[0] * np.exp(z @ phi[1 : 1 + len(z)]), LARGEST)
-
-    def theta(self, i: int, phi: Array, values: Array) -> tuple[Array, Array]:
-        """Mean and sd of theta_i: shrunken by v_i / (v_i + tau_i^2) towards x_i beta."""
-        basis = self.basis
-        mean, sd = combination(values, basis.Q[0, i])
-        centre, spread = shrinkage(mean, sd, basis.y[0, i], basis.v[0, i], self._squares(phi)[:, i])
-        return basis.Q[0, i] @ np.linalg.solve(basis.back[0], basis.origin[0]) + centre, spread
-
-    def draw_theta(self, phi: Array, fitted: Array, y: Array, rng: np.random.Generator) -> Array:
-        """Draws of the true effects given phi and mean effects of shape (k, N), shape (N, k)."""
-        return draw_theta(fitted.T, y, self.basis.v[0], self._squares(phi), rng)
-
-    def log_likelihood(self, phi: Array, fitted: Array, y: Array) -> Array:
-        """Log density of each estimate given phi and mean effects of shape (k, N), shape (N, k)."""
-        total = self.basis.v[0] + self._squares(phi)
-        return -0.5 * ((y - fitted.T) ** 2 / total + np.log(total) + LOG_2PI)
-
-    def replicate(self, phi: Array, fitted: Array, rng: np.random.Generator) -> Array:
-        """Estimates of new studies like those of the table, shape (N, k)."""
-        total = self.basis.v[0] + self._squares(phi)
-        return fitted.T + np.sqrt(total) * rng.standard_normal(total.shape)

@@ -194,31 +194,6 @@ class Levels:
             out[:, given] = fitted[given].T + shared + own @ U.T
         return out
 
-    def log_likelihood(self, phi: Array, fitted: Array, y: Array) -> Array:
-        """Log density of each cluster's estimates given phi and mean effects of shape (k, N), shape (N, J)."""
-        between, within = phi[0][:, None] ** 2, phi[1][:, None] ** 2
-        out = np.empty((phi.shape[1], len(self.starts)))
-        for j, (U, rows) in enumerate(self._clusters()):
-            r = (y[self.order[rows]] - fitted[self.order[rows]].T) @ U
-            total = self.D[rows] + within
-            pulled = self.e[rows] / total
-            s = (pulled * self.e[rows]).sum(axis=1, keepdims=True)
-            m = (pulled * r).sum(axis=1, keepdims=True) / s
-            inside = ((r - self.e[rows] * m) ** 2 / total).sum(axis=1)
-            held = (m * m * s / (1.0 + between * s))[:, 0]
-            logs = np.log(total).sum(axis=1) + np.log1p(between * s)[:, 0] + len(rows) * LOG_2PI
-            out[:, j] = -0.5 * (logs + inside + held)
-        return out
-
-    def replicate(self, phi: Array, fitted: Array, rng: np.random.Generator) -> Array:
-        """Estimates of new clusters like those of the table, shape (N, k)."""
-        out = np.empty(fitted.T.shape)
-        for U, rows in self._clusters():
-            given = self.order[rows]
-            z = np.sqrt(self.D[rows] + phi[1][:, None] ** 2) * rng.standard_normal((phi.shape[1], len(rows)))
-            out[:, given] = fitted[given].T + z @ U.T + phi[0][:, None] * rng.standard_normal((phi.shape[1], 1))
-        return out
-
     def _clusters(self) -> Iterator[tuple[Array, Ints]]:
         """The rotation and the sorted rows of each cluster."""
         return zip(self.rotation, np.split(np.arange(len(self.D)), self.starts[1:]), strict=True)

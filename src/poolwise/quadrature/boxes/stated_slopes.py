@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from poolwise.priors import Prior
 from poolwise.quadrature.boxes.diagonal import Diagonal
+from poolwise.quadrature.boxes.own_rows import OwnRows
 from poolwise.quadrature.boxes.variables import Spread
-from poolwise.quadrature.rules.gaussian import LOG_2PI, Basis, combination, conditional
-from poolwise.quadrature.rules.normal_normal import draw_theta, in_pieces, log_product, shrinkage
+from poolwise.quadrature.rules.gaussian import LOG_2PI, Basis, conditional
+from poolwise.quadrature.rules.normal_normal import in_pieces, log_product
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -24,7 +25,7 @@ Ints = NDArray[np.intp]
 
 @final
 @dataclass(frozen=True, eq=False)
-class StatedSlopes:
+class StatedSlopes(OwnRows):
     """A table of independent estimates; phi = (tau, beta_1 ...), without tau where it is known.
 
     Attributes
@@ -103,7 +104,7 @@ class StatedSlopes:
 
     def _given(self, phi: Array) -> Array:
         rest, q, p = self.rest, self.rest.p, self.basis.p
-        total = rest.v + self._squares(phi)
+        total = rest.v + self.squares(phi)
         w = 1.0 / total
         beta = self.values_of(phi)
         away = rest.y - (beta - self.near[:, None]).T @ self.columns.T  # (N, k)
@@ -119,34 +120,10 @@ class StatedSlopes:
         out[1 + p : 1 + p + q * (q + 1) // 2] = found[1 + q :]
         return out
 
-    def _squares(self, phi: Array) -> Array:
+    def squares(self, phi: Array) -> Array:
+        """tau^2, shape (N, k)."""
         tau = phi[0] if self.known_tau is None else np.full(phi.shape[1], self.known_tau)
         return tau[:, None] ** 2 + np.zeros(self.rest.v.shape[1])
-
-    def spread_of_new(self, phi: Array) -> Array:
-        """Tau: the sd of the true effect of a new study."""
-        return phi[0] if self.known_tau is None else np.full(phi.shape[1], self.known_tau)
-
-    def theta(self, i: int, phi: Array, values: Array) -> tuple[Array, Array]:
-        """Mean and sd of theta_i: shrunken by v_i / (v_i + tau^2) towards x_i beta."""
-        basis = self.basis
-        mean, sd = combination(values, basis.Q[0, i])
-        centre, spread = shrinkage(mean, sd, basis.y[0, i], basis.v[0, i], self._squares(phi)[:, i])
-        return basis.Q[0, i] @ np.linalg.solve(basis.back[0], basis.origin[0]) + centre, spread
-
-    def draw_theta(self, phi: Array, fitted: Array, y: Array, rng: np.random.Generator) -> Array:
-        """Draws of the true effects given phi and mean effects of shape (k, N), shape (N, k)."""
-        return draw_theta(fitted.T, y, self.basis.v[0], self._squares(phi), rng)
-
-    def log_likelihood(self, phi: Array, fitted: Array, y: Array) -> Array:
-        """Log density of each estimate given phi and mean effects of shape (k, N), shape (N, k)."""
-        total = self.basis.v[0] + self._squares(phi)
-        return -0.5 * ((y - fitted.T) ** 2 / total + np.log(total) + LOG_2PI)
-
-    def replicate(self, phi: Array, fitted: Array, rng: np.random.Generator) -> Array:
-        """Estimates of new studies like those of the table, shape (N, k)."""
-        total = self.basis.v[0] + self._squares(phi)
-        return fitted.T + np.sqrt(total) * rng.standard_normal(total.shape)
 
 
 def lengths(v: Array, X: Array, stated: Ints) -> Array:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from poolwise.quadrature.one_tau.mixtures import Mixtures
 from poolwise.quadrature.one_tau.regression import Regression
-from poolwise.quadrature.rules.gaussian import LOG_2PI, Basis, eigen
+from poolwise.quadrature.rules.gaussian import Basis, eigen
 from poolwise.quadrature.rules.mixture import NormalMixture
 from poolwise.quadrature.rules.normal_normal import draw_theta
 
@@ -37,8 +37,6 @@ class Turned:
     start, level : ndarray
         Coefficients taken off before turning, which would spread a large offset's rounding over all estimates, shape
         (p,), and X start, shape (k,).
-    block : ndarray
-        The block of each row and of each eigenvector, shape (k,).
     """
 
     U: Array
@@ -47,7 +45,6 @@ class Turned:
     X: Array
     start: Array
     level: Array
-    block: Ints
 
     @classmethod
     def of(cls, y: Array, covariance: Array, X: Array) -> Turned:
@@ -58,7 +55,7 @@ class Turned:
             rows = np.flatnonzero(block == b)
             d[rows], U[np.ix_(rows, rows)] = eigen(covariance[np.ix_(rows, rows)])
         start = np.linalg.lstsq(X, y)[0]
-        return cls(U, d, U.T @ (y - X @ start), U.T @ X, start, X @ start, block)
+        return cls(U, d, U.T @ (y - X @ start), U.T @ X, start, X @ start)
 
     def table(self, b: Array, s: Array) -> Regression:
         """As a job of the quadrature over tau; b and s are the means and sds of the priors on beta, shape (p,)."""
@@ -72,17 +69,6 @@ class Turned:
     def _fitted(self, beta: Array) -> Array:
         """U'X (beta - start) for beta of shape (p, size), shape (size, k)."""
         return (self.X @ (beta - self.start[:, None])).T
-
-    def log_likelihood(self, tau: Array, beta: Array) -> Array:
-        """Log density of each block of estimates given tau and beta, shape (size, blocks)."""
-        total = self.d + np.asarray(tau)[:, None] ** 2
-        parts = -0.5 * ((self.y - self._fitted(beta)) ** 2 / total + np.log(total) + LOG_2PI)
-        return parts @ np.eye(self.block.max() + 1)[self.block]
-
-    def replicate(self, tau: Array, mean: Array, rng: np.random.Generator) -> Array:
-        """Estimates of new studies with these mean effects, shape (size, k), and these sampling errors."""
-        total = self.d + np.asarray(tau)[:, None] ** 2
-        return mean + (np.sqrt(total) * rng.standard_normal(total.shape)) @ self.U.T
 
     def shares(self, weight: Array, tau: Array) -> Array:
         """Posterior mean share of each estimate in the generalised least-squares mean, shape (k,)."""
