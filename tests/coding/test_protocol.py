@@ -219,4 +219,4 @@ def test_statistics_as_printed_are_read_where_no_column_holds_them():
         "statistic": ["t(38) = 2.10", "no test", ""],
         "r": [0.3, 0.25, 0.2],
     }  # words beside numbers stay words
-    assert "r = 0.3" in pw.coding.Protocol(pd.DataFrame(beside)).effects(target="r").explain("A")
+    assert "r = 0.3" in pw.coding.Protocol(pd.DataFrame(beside)).effects(target="COR").explain("A")
