@@ -88,6 +88,6 @@ def test_what_the_table_excepts_is_what_a_fit_refuses(need, engine):
             pw.fit(pw.datasets.load("bcg"), model, engine())
 
 
-@pytest.mark.parametrize("path", re.findall(r"(?:notebooks|models)/[\w/]+\.\w+|[A-Z]+\.(?:md|cff)", README))
+@pytest.mark.parametrize("path", re.findall(r"(?:notebooks|models|docs|tests)/[\w/]+\.\w+|[A-Z]+\.(?:md|cff)", README))
 def test_the_files_it_names_exist(path):
     assert (ROOT / path).is_file()

@@ -8,7 +8,7 @@ import pytest
 
 import poolwise as pw
 from poolwise import tables
-from poolwise.errors import InputError, ModelError
+from poolwise.errors import InputError, ModelError, closest
 
 # metafor 5.1-12, dat.bcg, log risk ratio, REML at a threshold of 1e-14, test="knha".
 MU, SE, LOWER, UPPER = -0.7145323421581394, 0.18079174409284787, -1.108443713685551, -0.32062097063072803
@@ -133,3 +133,15 @@ def test_nasty_labels_come_through_unchanged():
     effects = pw.Effects([0.1, 0.2, 0.4], se=[0.1, 0.1, 0.2], study=names, scale="SMD")
     result = pw.fit(effects, pw.RandomEffects(), pw.ClosedForm())
     assert list(tables.studies(result)["study"]) == names
+
+
+def test_predict_without_values_names_the_moderators_and_gives_an_example():
+    fit = pw.fit(pw.datasets.load("bcg"), pw.MetaRegression("~ ablat"), pw.ClosedForm())
+    with pytest.raises(InputError, match=r"no values of the moderators.*values of ablat.*at=\{'ablat': \[44, 55\]"):
+        pw.predict(fit)
+
+
+def test_a_name_is_suggested_only_where_it_is_near():
+    assert closest("titel", ["title", "report"]) == "did you mean 'title'?"
+    assert closest("fit", ["title", "question", "engines"]) == ""
+    assert closest("priors", ["report"]) == ""

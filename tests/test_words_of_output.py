@@ -162,3 +162,12 @@ def test_a_narrow_terminal_is_told_row_by_row_and_no_label_is_broken(monkeypatch
         assert printed.startswith("A title\nand a heading\n")
         assert "Hartung-Knapp" in printed
         assert ("  τ 0.59" in printed) == (width == 40)
+
+
+def test_an_interval_stays_in_one_line_of_the_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    row = ("three-level (Bayesian, exact)", "0.42 [0.17, 0.67]", "[−0.75, 1.59]", "0.56", "0.999 (above 0)")
+    print_table("Effects", (), ("by", "estimate", "new study", "τ", "P"), [row], ())
+    printed = capsys.readouterr().out
+    assert all(cell in printed for cell in row[1:])
+    assert max(map(len, printed.splitlines())) <= 80

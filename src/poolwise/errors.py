@@ -117,6 +117,10 @@ def _stopped(text: str) -> str:
     return text if text.endswith(("?", "...")) else text.rstrip(".") + "."
 
 
+_ALIKE, _SHORT_ALIKE = 0.6, 0.65
+"""Share of letters from which two names are near, and that of names of three letters: 'fit' is no misspelt 'title'."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Words that offer the known name nearest to a misspelt one, or list the known ones.
 
@@ -142,7 +146,8 @@ def closest(name: str, known: Iterable[str]) -> str:
     word = str(name).casefold()
     begun = [option for option in folded if len(word) > 2 and option.startswith(word)]
     whole = [option for option in folded if word and word in option.split()]
-    close = begun or whole or difflib.get_close_matches(word, list(folded), n=1, cutoff=0.5)
+    alike = _ALIKE if len(word) > 3 else _SHORT_ALIKE
+    close = begun or whole or difflib.get_close_matches(word, list(folded), n=1, cutoff=alike)
     if close:
         return f"did you mean '{folded[close[0]]}'?"
     return ""

@@ -163,10 +163,10 @@ def fit(
     --------
     >>> import poolwise as pw
     >>> bcg = pw.datasets.load("bcg")
-    >>> pw.fit(bcg, pw.RandomEffects(), pw.ClosedForm(tau2="REML"))
-    <Result 'REML, Hartung-Knapp ad hoc': k = 13, μ = −0.715 [−1.108, −0.321], status ok>
-    >>> pw.fit(bcg)
-    <Result 'Bayesian, exact': k = 13, μ = −0.706 [−1.112, −0.316], status ok>
+    >>> pw.fit(bcg, pw.RandomEffects(), pw.ClosedForm(tau2="REML"))["mu"]
+    <Estimate: −0.715, 95 % confidence (Hartung-Knapp ad hoc) [−1.108, −0.321]; t = −3.95 on 12 df, p = 0.002>
+    >>> pw.fit(bcg)["mu"]
+    <Posterior: median −0.706, 95 % credible (equal-tailed) [−1.112, −0.316]>
     """
     check_table(effects)
     model = _usual_model(effects, engine) if model is None else model
@@ -332,8 +332,8 @@ def refit(result: Result, effects: Effects, *, strict: bool = False, kept: Place
     >>> import poolwise as pw
     >>> bcg = pw.datasets.load("bcg")
     >>> result = pw.fit(bcg, pw.RandomEffects(), pw.Exact())
-    >>> pw.refit(result, bcg.drop(study="TPT Madras 1980"))
-    <Result 'Bayesian, exact': k = 12, μ = −0.786 [−1.193, −0.386], status ok>
+    >>> pw.refit(result, bcg.drop(study="TPT Madras 1980"))["mu"]
+    <Posterior: median −0.786, 95 % credible (equal-tailed) [−1.193, −0.386]>
     """
     if not isinstance(result, Result):
         raise ModelError(f"refit was given {type(result).__name__}", "a Result", "pw.refit(result, effects)")

@@ -537,6 +537,13 @@ def convention(quantity: Quantity) -> str:
     return quantity.kind if isinstance(quantity, Estimate) else quantity.interval_kind()
 
 
+def in_full(quantity: Quantity, prob: float = 0.95) -> str:
+    """A point and its interval with probability and kind: ``"−0.715, 95 % confidence (Wald) [−1.108, −0.321]"``."""
+    limits = show.interval(*quantity.interval(prob))
+    told = f", {show.level(prob)} {quantity.interval_kind()} {limits}".replace(" - ", " − ")
+    return f"{show.number(quantity.point)}{'' if limits == show.NOTHING else told}"
+
+
 def in_words(quantity: Quantity, prob: float = 0.95) -> str:
     """A point with its interval: ``"−0.715 [−1.108, −0.321]"``, and Wald's where that is the wider."""
     limits = show.interval(*quantity.interval(prob))

@@ -14,7 +14,7 @@ from poolwise.effects import Effects
 from poolwise.laws import DrawsLaw
 from poolwise.priors import Prior
 from poolwise.quantities import Posterior, Quantity, bulk
-from poolwise.scale import Scale
+from poolwise.scale import Scale, as_scale
 
 _MOST = 3  # sentences of a card
 _SPREADS = ("tau", "tau_between", "tau_within")
@@ -93,15 +93,37 @@ def paragraphs(effects: Effects, answers: Iterable[str], quantities: Mapping[str
     return [sentence(effects, name, quantities[name]) for name in names]
 
 
-def titled(name: str, answers: Collection[str]) -> str:
-    """The symbol of a quantity; of the mean beside those of groups, whose mean it is.
+def reading_scale(quantity: str, scale: Scale) -> Scale:
+    """The scale on which a quantity is told: that of the study table for a mean effect, whose `back` is then applied.
+
+    Contrasts and coefficients are told as they were analysed, which a scale without a transform leaves as it is.
+    """
+    return scale if quantity.startswith("mu") and not show.is_contrast(quantity) else as_scale("identity")
+
+
+def mean_words(quantity: str, scale: Scale) -> str:
+    """A quantity in a sentence: the mean on the scale on which it is told, with its level, or its name.
 
     Examples
     --------
-    >>> titled("mu", ["mu[pain]", "mu[sleep]"]), titled("mu", ["mu"])
-    ('μ of a typical outcome', 'μ')
+    >>> mean_words("mu[women]", as_scale("log RR")), mean_words("mu", as_scale("SMD"))
+    ('the mean risk ratio[women]', 'mu')
     """
-    typical = name in ("mu", "tau") and any(answer.startswith("mu[") for answer in answers)
+    told = reading_scale(quantity, scale)
+    if told.transform == "identity":
+        return quantity
+    return f"the mean {told.natural_label}{quantity.removeprefix('mu')}"
+
+
+def titled(name: str, names: Collection[str]) -> str:
+    """The symbol of a quantity; of the mean, and of tau, beside those of outcomes, whose centre it is.
+
+    Examples
+    --------
+    >>> titled("mu", ["mu[pain]", "mu[sleep]", "mu"]), titled("tau", ["mu[women]", "mu[men]", "tau"])
+    ('μ of a typical outcome', 'τ')
+    """
+    typical = name in ("mu", "tau") and any(other.startswith(f"{name}[") for other in names)
     return f"{show.symbol(name)}{' of a typical outcome' if typical else ''}"
 
 

@@ -103,6 +103,12 @@ class FitReport:
     seed: int | None = None
     data_hash: str = ""
 
+    def __repr__(self) -> str:
+        """One line: the status, and how long it took."""
+        took = "" if math.isnan(self.seconds) else f", {self.seconds:.3g} s"
+        found = f": {show.greek(self.advice)}" if self.findings else ""
+        return f"<FitReport: status {show.status_within(self.status)}{took}{found}>"
+
     @property
     def status(self) -> Status:
         """The gravest status among the findings, ``"ok"`` when there are none."""
@@ -222,12 +228,15 @@ class Result:
         return iter(self.quantities)
 
     def __repr__(self) -> str:
-        """One line: label, studies, mean effects or coefficients with their intervals, status."""
+        """One line: label, studies, mean effects or coefficients with intervals and their kind, prior, status."""
         means = [f", {show.symbol(name)} = {in_words(self.quantities[name])}" for name in self.answers]
         more = f", and {len(means) - _SHOWN} more" if len(means) > _SHOWN else ""
         made = ", reconstructed" if self.effects.reconstructed else ""
         status = show.status_within(self.report.status)
-        facts = f"k = {self.effects.k}{made}{''.join(means[:_SHOWN])}{more}, status {status}"
+        kinds = dict.fromkeys(self.quantities[name].interval_kind() for name in self.answers)
+        kind = "".join(f", 95 % {one}".replace(" - ", " − ") for one in kinds if one)
+        prior = "" if self.prior == NO_PRIOR else f", prior {show.prior(self.prior)}"
+        facts = f"k = {self.effects.k}{made}{''.join(means[:_SHOWN])}{more}{kind}{prior}, status {status}"
         return f"<Result '{show.method(self.label)}': {facts}>"
 
     def __str__(self) -> str:
@@ -267,7 +276,7 @@ class Result:
                 made,
             ),
             header=("quantity", "point", "sd", "95 % interval", "kind of interval, or test"),
-            rows=[(reading.titled(name, self.answers), *cells) for name, *cells in rows_of(self.quantities)],
+            rows=[(reading.titled(name, self.quantities), *cells) for name, *cells in rows_of(self.quantities)],
             strips=together(strips),
             notes=(
                 f"table: {self.effects.scale.label}; prior: {show.prior(self.prior)}",

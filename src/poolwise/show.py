@@ -87,6 +87,17 @@ def number(value: float, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
+def plain(value: float) -> str:
+    """A number that the user has set, such as a threshold, with the digits that it needs and a true minus sign.
+
+    Examples
+    --------
+    >>> plain(0.0), plain(-0.1)
+    ('0', '−0.1')
+    """
+    return f"{value:g}".replace("-", "−")
+
+
 def interval(lower: float, upper: float, digits: int = 3) -> str:
     """Two limits in brackets, or a dash when there is no interval."""
     if math.isnan(lower) and math.isnan(upper):
@@ -303,7 +314,7 @@ def kind(interval_kind: str) -> str:
 
 
 def statement(line: str) -> str:
-    """A line of a model's statement in Greek; a column of the user's, of which a study has a value, stays.
+    """A line of a model's statement in Greek, with true minus signs; a column of the user's stays as it is.
 
     Examples
     --------
@@ -311,7 +322,7 @@ def statement(line: str) -> str:
     'θ_i ~ Normal(μ[g], τ), g = tau of study i'
     """
     parts = _COLUMN.split(line)
-    return "".join(greek(part) if place % 2 == 0 else part for place, part in enumerate(parts))
+    return "".join(prior(part) if place % 2 == 0 else part for place, part in enumerate(parts))
 
 
 def wrapped(paragraphs: Iterable[str], width: int | None = None) -> str:

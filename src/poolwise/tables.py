@@ -139,7 +139,7 @@ def compare(*results: Result, prob: float = 0.95) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)[list(COMPARE_COLUMNS)]
 
 
-def predict(result: Result, at: pd.DataFrame | Mapping[str, Any], *, prob: float = 0.95) -> pd.DataFrame:
+def predict(result: Result, at: pd.DataFrame | Mapping[str, Any] | None = None, *, prob: float = 0.95) -> pd.DataFrame:
     """Mean effects, and true effects in new studies, at values of the moderators, on the analysis scale.
 
     Parameters
@@ -160,7 +160,7 @@ def predict(result: Result, at: pd.DataFrame | Mapping[str, Any], *, prob: float
     Raises
     ------
     InputError
-        For a moderator without values, with missing ones, or with a level that no study has.
+        Without `at`; for a moderator without values, with missing ones, or with a level that no study has.
     MissingQuantityError
         When the model has no moderators.
 
@@ -186,6 +186,12 @@ def predict(result: Result, at: pd.DataFrame | Mapping[str, Any], *, prob: float
         raise MissingQuantityError(
             f"'{result.label}' has no moderators to predict from", "a result of MetaRegression, or result['mu']"
         )
+    if at is None:
+        raise InputError(
+            f"predict was given no values of the moderators of '{result.label}'",
+            f"values of {listing(result.design.levels)}",
+            f"at={_example(result)}",
+        )
     values = as_frame(at)
     rows = []
     for c in result.design.at(values):
@@ -197,6 +203,13 @@ def predict(result: Result, at: pd.DataFrame | Mapping[str, Any], *, prob: float
     columns = ["point", "sd", "lower", "upper", "new_lower", "new_upper", "prob", "interval", "new_interval"]
     predicted = pd.DataFrame(rows, columns=[*columns, "prior", "data"], index=values.index)
     return pd.concat([values[[name for name in result.design.levels if name in values]], predicted], axis=1)
+
+
+def _example(result: Result) -> dict[str, list[Any]]:
+    """Values of every moderator as they may be handed to `predict`: two of the studies' own."""
+    design, table = result.design, result.effects.moderators
+    assert design is not None
+    return {name: table[name].dropna().drop_duplicates().tolist()[:2] for name in design.levels if name in table}
 
 
 def studies(result: Result, *, prob: float = 0.95) -> pd.DataFrame:

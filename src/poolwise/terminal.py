@@ -166,13 +166,15 @@ def print_table(
     else:
         used = [place for place in range(len(heads)) if place == 0 or any(row[place] for row in rows)]
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        for place in used:  # no word of a label is broken
-            words = [word for row in rows for word in row[0].split()] if place == 0 else []
-            table.add_column(heads[place], overflow="fold", min_width=2 + max(map(len, words), default=0))
+        word = 2 + max((len(word) for row in rows for word in row[0].split()), default=0)  # of a label, unbroken
+        cells = [max(len(text) for text in (heads[place], *(row[place] for row in rows))) for place in used[1:]]
+        whole = word + sum(cells) + 3 * len(used) <= width  # an interval stays in its line where that has room
+        for place in used:
+            table.add_column(heads[place], overflow="fold", min_width=2 if place else word, no_wrap=whole and place > 0)
         for row in rows:
             inner = _headed(rows) and any(row[1:])
-            cells = [Padding(row[0], (0, 0, 0, 2)) if inner else row[0], *(row[place] for place in used[1:])]
-            table.add_row(*cells, style=None if any(row[1:]) else "bold")
+            first = Padding(row[0], (0, 0, 0, 2)) if inner else row[0]
+            table.add_row(first, *(row[place] for place in used[1:]), style=None if any(row[1:]) else "bold")
         console.print(table)
     for sentence in below:
         console.print(f"{show.wrapped([sentence], width)}\n")

@@ -49,8 +49,8 @@ def test_changes_are_from_the_whole_table(without, averaged):
 
 def test_the_sentences_name_the_study_that_moves_the_odds_furthest(without):
     changes = without.frame.drop_duplicates("changed").set_index("changed")["changes[effect]"].abs()
-    assert f"it moves furthest with {changes.idxmax()}" in without.sentences[1]
-    assert "credible interval (equal-tailed) for mu" in without.sentences[0]
+    assert f"it moves furthest without {changes.idxmax()}" in without.sentences[1]
+    assert "credible interval (equal-tailed) for μ" in without.sentences[0]
     assert f"<div>{show.greek(without.sentences[0])}</div>" in without._repr_html_()  # above the table
     assert "corrected" not in str(without)
 

@@ -6,7 +6,7 @@ from scipy.integrate import quad
 from scipy.stats import gamma
 
 import poolwise as pw
-from poolwise import priors
+from poolwise import priors, show
 from support.tables import table
 
 
@@ -20,7 +20,7 @@ def test_misconduct_is_prior_dependent_and_the_flipping_priors_are_named(miscond
     flipped = misconduct.frame.loc[misconduct.frame["flips"], "prior"]
     assert 0 < len(flipped) < len(misconduct.frame)
     for name in flipped:
-        assert name in misconduct.sentence
+        assert show.prior(name) in misconduct.sentence
 
 
 @pytest.mark.parametrize("outcome", ["dropout", "recidivism"])

@@ -206,3 +206,17 @@ def test_trials_that_say_nothing_of_a_ratio_are_left_out_with_the_reason():
     effects = Protocol(pd.DataFrame({**names, **cells})).effects(target="OR")
     assert effects.study == ("b", "c")
     assert any("of the protocol row 1: no event in either arm" in note for note in effects.notes)
+
+
+def test_statistics_as_printed_are_read_where_no_column_holds_them():
+    rows = {"report": ["A 2001", "B 2002", "C 2003"], "study": ["A", "B", "C"], "outcome": "x", "direction": "same"}
+    rows["n"] = [40, 60, 50]
+    printed = ["t(38) = 2.10", "r = .25, p = .06", "t(48) = 1.2"]
+    of_field = pw.coding.Protocol(pd.DataFrame(rows | {"statistic": printed})).effects(target="SMD")
+    of_column = pw.coding.Protocol(pd.DataFrame(rows | {"result": printed})).effects(target="SMD")
+    assert of_field.y.tolist() == of_column.y.tolist()
+    beside = rows | {
+        "statistic": ["t(38) = 2.10", "no test", ""],
+        "r": [0.3, 0.25, 0.2],
+    }  # words beside numbers stay words
+    assert "r = 0.3" in pw.coding.Protocol(pd.DataFrame(beside)).effects(target="COR").explain("A")

@@ -75,8 +75,10 @@ def test_every_bayes_factor_has_words_and_digits(log):
     assert "inf" not in factor.text + factor.words
     assert "nan" not in factor.text + factor.words
     base, _, exponent = factor.text.partition("10^")
-    mantissa = float(base.replace(" x ", "") or 1)
-    assert math.log10(mantissa) + float(exponent or 0) == pytest.approx(factor.log10, abs=0.5 if not base else 0.01)
+    mantissa = float(base.replace(" × ", "") or 1)
+    assert math.log10(mantissa) + float(exponent.replace("−", "-") or 0) == pytest.approx(
+        factor.log10, abs=0.5 if not base else 0.01
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,8 +101,8 @@ def test_the_words_are_those_of_lee_and_wagenmakers_on_either_side(value, streng
         (0.0, "1"),
         (1.23, "17"),
         (-2.5, "0.00316"),
-        (24.99999, "1.00 x 10^25"),
-        (-24.9, "1.26 x 10^-25"),
+        (24.99999, "1.00 × 10^25"),
+        (-24.9, "1.26 × 10^−25"),
         (523, "10^523"),
     ],
 )

@@ -90,3 +90,34 @@ def test_correlations_without_sizes_take_the_limits_or_the_error_that_they_are_p
     np.testing.assert_allclose([raw.y, raw.se], [[0.3, 0.2], [0.1, 0.05]], rtol=1e-12)
     mixed = effects("Study|r|n|OR|lower|upper\nA|.3|50||.1|.9\nB|||1.5|1.1|2.1", "ZCOR")
     assert "n = 50" in mixed.derivation[0]
+
+
+@pytest.mark.parametrize("cell", ["#N/A", "#NV", "n/a", "NA", "NaN", "-", ".", ""])
+def test_not_available_in_a_spreadsheet_is_a_missing_number_and_a_missing_level(cell):
+    frame = pd.DataFrame({"d": [0.1, 0.2, cell], "se": 0.1, "group": ["a", "#N/A", "b"]})
+    with pytest.warns(pw.PoolwiseWarning):
+        effects = pw.Effects.from_frame(frame, y="d", se="se", moderators=["group"], scale="SMD")
+    assert effects.k == 2
+    assert effects.moderators["group"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [("#DIV/0!", "divided by zero"), ("#WERT!", "text where it needs"), ("#REF!", "is gone"), ("####", "too narrow")],
+)
+def test_a_formula_that_failed_is_no_missing_number(cell, told):
+    with pytest.raises(InputError, match=told):
+        pw.Effects([0.1, cell], se=[0.1, 0.1], scale="SMD")
+
+
+@pytest.mark.parametrize(
+    ("header", "cell", "told"),
+    [
+        ("Deaths (T/C)", "3/20 vs 5/21", "'Deaths treatment' and 'Deaths control'"),
+        ("M (SD) T vs C", "3 (1) vs 5 (2)", "'M \\(SD\\) treatment' and"),
+        ("M1 [95% CI]", "11 [9, 13]", "standard_error"),
+    ],
+)
+def test_a_header_of_cells_that_hold_too_much_says_what_to_split(header, cell, told):
+    with pytest.raises(InputError, match=told):
+        pw.Effects.from_statistics({"study": ["A", "B"], header: [cell, cell], "n1": 20, "n2": 21}, target="SMD")

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from poolwise.report import latex
+from poolwise.report import document_tables, latex
 from poolwise.report.documents import document
 
 LONG = "told at length, " * 20
@@ -19,7 +19,7 @@ PAGE = (
 
 
 def widths(page):
-    return [float(each) for each in re.findall(r"width: ([\d.]+)%", latex.with_widths(page))]
+    return [float(each) for each in re.findall(r"width: ([\d.]+)%", document_tables.with_widths(page))]
 
 
 def test_a_wide_table_gets_columns_that_wrap_and_a_narrow_one_is_left():

@@ -188,7 +188,7 @@ def test_a_finished_run_becomes_a_document_of_word_with_headings_tables_and_pict
     assert faults(folder) == ()
     html = pypandoc.convert_file(str(folder / "report.docx"), "html")
     document = Element(html)
-    assert "Publication bias" in [words for _, words in document.of("h2")]
+    assert "Publication bias" in [words for _, words in document.of("h1")]
     assert len(document.of("table")) == len(Element(runs["magnesium"].report.read_text(encoding="utf-8")).of("table"))
     assert all(re.search(r"\d", attrs["alt"]) for attrs, _ in document.of("img"))
     assert "\\section" in (folder / "report.tex").read_text(encoding="utf-8")

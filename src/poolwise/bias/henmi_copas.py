@@ -19,7 +19,7 @@ from poolwise.closed_form.least_squares import inverse_variance_fit, prepare
 from poolwise.closed_form.tau2 import estimate_tau2
 from poolwise.effects import Effects
 from poolwise.engines.closed_form.quantities import symmetric
-from poolwise.quantities import Estimate, in_words
+from poolwise.quantities import Estimate, in_full, in_words
 from poolwise.settings import check_prob
 
 Array = NDArray[np.float64]
@@ -59,7 +59,7 @@ class HenmiCopas:
 
     def __repr__(self) -> str:
         """One line: the mean with its interval."""
-        return f"<HenmiCopas: μ = {in_words(self.mean)}>"
+        return f"<HenmiCopas: μ = {in_full(self.mean)}>"
 
     def _repr_html_(self) -> str:
         """Both means, compact."""
@@ -67,9 +67,8 @@ class HenmiCopas:
             (name, in_words(mean), mean.interval_kind())
             for name, mean in (("Henmi-Copas", self.mean), ("random effects", self.random))
         ]
-        return show.card(
-            "Henmi-Copas interval", header=("", "μ", "95 % interval"), rows=rows, answer=show.greek(self.sentence)
-        )
+        header = ("", "μ and its 95 % interval", "kind of interval")
+        return show.card("Henmi-Copas interval", header=header, rows=rows, answer=show.greek(self.sentence))
 
 
 def henmi_copas(effects: Effects) -> HenmiCopas:

@@ -18,7 +18,7 @@ from poolwise.closed_form.tau2 import ESTIMATORS, estimate_tau2
 from poolwise.effects import Effects
 from poolwise.engines.closed_form.quantities import symmetric
 from poolwise.errors import InputError
-from poolwise.quantities import Estimate, in_words
+from poolwise.quantities import Estimate, in_full, in_words
 from poolwise.settings import check_option
 
 Array = NDArray[np.float64]
@@ -79,7 +79,7 @@ class LimitMetaAnalysis:
 
     def __repr__(self) -> str:
         """One line: the adjusted mean and G2."""
-        return f"<LimitMetaAnalysis: μ = {in_words(self.mean)}, G² = {show.percent(self.g2)}>"
+        return f"<LimitMetaAnalysis: μ = {in_full(self.mean)}, G² = {show.percent(self.g2)}>"
 
     def _repr_html_(self) -> str:
         """The three adjusted means, compact."""

@@ -24,7 +24,7 @@ from poolwise.closed_form.least_squares import prepare
 from poolwise.closed_form.tau2 import estimate_tau2
 from poolwise.effects import Effects
 from poolwise.errors import InputError
-from poolwise.quantities import Estimate, in_words
+from poolwise.quantities import Estimate, in_full, in_words
 from poolwise.selection.intervals import Intervals
 
 Array = NDArray[np.float64]
@@ -82,7 +82,7 @@ class PUniformStar:
 
     def __repr__(self) -> str:
         """One line: mean, tau, test."""
-        return f"<PUniformStar: μ = {in_words(self.mean)}, τ = {show.number(self.tau)}>"
+        return f"<PUniformStar: μ = {in_full(self.mean)}, τ = {show.number(self.tau)}>"
 
     def _repr_html_(self) -> str:
         """Mean, heterogeneity and test, compact."""

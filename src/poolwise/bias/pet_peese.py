@@ -15,7 +15,7 @@ from poolwise.closed_form.cluster_robust import FACTORS, robust_fit
 from poolwise.effects import Effects
 from poolwise.engines.closed_form.quantities import symmetric
 from poolwise.errors import ModelError, shown
-from poolwise.quantities import Estimate
+from poolwise.quantities import Estimate, in_full
 from poolwise.settings import as_number, check_option, check_prob
 
 Direction = Literal["positive", "negative"]
@@ -103,9 +103,8 @@ class PrecisionEffect:
 
     def __repr__(self) -> str:
         """One line: the estimate, studies."""
-        limits = show.interval(*self.estimate.interval(0.95))
         robust = f", {self.robust}" if self.robust else ""
-        return f"<{self.method}: {show.number(self.estimate.point)} {limits}{robust}, k = {self.effects.k}>"
+        return f"<{self.method}: {in_full(self.estimate)}{robust}, k = {self.effects.k}>"
 
     def _repr_html_(self) -> str:
         """Estimate, slope and the sentences, compact."""
@@ -193,9 +192,7 @@ class PetPeese:
 
     def __repr__(self) -> str:
         """One line: the estimate, which it is, studies."""
-        limits = show.interval(*self.estimate.interval(0.95))
-        point = show.number(self.estimate.point)
-        return f"<PET-PEESE: {point} {limits} by {self.chosen}, k = {self.effects.k}>"
+        return f"<PET-PEESE: {in_full(self.estimate)} by {self.chosen}, k = {self.effects.k}>"
 
     def _repr_html_(self) -> str:
         """Both estimates and the sentences, compact."""

@@ -29,7 +29,7 @@ from poolwise.closed_form.tau2 import estimate_tau2
 from poolwise.effects import Effects, some_rows
 from poolwise.errors import InputError
 from poolwise.lent import Lent
-from poolwise.quantities import Estimate, in_words
+from poolwise.quantities import Estimate, in_full, in_words
 from poolwise.selection.intervals import Intervals
 from poolwise.settings import check_option, check_prob
 
@@ -75,7 +75,7 @@ class WorstCase:
 
     def __repr__(self) -> str:
         """One line: the mean of how many studies."""
-        return f"<WorstCase: μ = {in_words(self.mean)} by {_estimates(self.nonaffirmative)} not affirmative>"
+        return f"<WorstCase: μ = {in_full(self.mean)} by {_estimates(self.nonaffirmative)} not affirmative>"
 
     def _repr_html_(self) -> str:
         """The sentence as a card."""
@@ -363,8 +363,10 @@ def _curve(weighted: Weighted, sign: float, prob: float) -> pd.DataFrame:
 
 
 def _sentence(point: float, limit: float, observed: Estimate, worst: WorstCase, threshold: float, prob: float) -> str:
-    ends = (("mu", point), (f"the limit of its {show.level(prob)} interval", limit))
-    parts = [_moved(name, ratio, worst, threshold) for name, ratio in ends if not np.isnan(ratio)]
+    ends = {"mu": point, f"the limit of its {show.level(prob)} interval": limit}
+    if point == limit == np.inf:
+        ends = {" or ".join(ends): np.inf}
+    parts = [_moved(name, ratio, worst, threshold) for name, ratio in ends.items() if not np.isnan(ratio)]
     return (
         f"S-value: mu = {in_words(observed, prob)} ({show.level(prob)}, {observed.kind}); {'; '.join(parts)}. This "
         f"takes significance in the {worst.direction} direction ({worst.affirmative} of "
@@ -375,15 +377,19 @@ def _sentence(point: float, limit: float, observed: Estimate, worst: WorstCase, 
 
 def _moved(name: str, ratio: float, worst: WorstCase, threshold: float) -> str:
     if ratio == 1.0:
-        return f"{name} does not lie beyond {threshold:g} even without selection"
+        return f"{name} does not lie beyond {show.plain(threshold)} even without selection"
     if ratio == np.inf:
+        counted = (
+            f"{_estimates(worst.nonaffirmative)} that {'is' if worst.nonaffirmative == 1 else 'are'} not significant"
+        )
         return (
-            f"no selection for significance, however strong, would move {name} to {threshold:g}: at its strongest "
-            f"only the {_estimates(worst.nonaffirmative)} that {'is' if worst.nonaffirmative == 1 else 'are'} not "
-            f"significant in that direction would count, mu = {in_words(worst.mean)}"
+            f"no selection for significance, however strong, would move {name} to {show.plain(threshold)}: at its "
+            f"strongest only the {counted} in that direction would count, mu = {in_words(worst.mean)}"
         )
     times = f"{show.number(ratio, 2)} times"
-    return f"significant results must be {times} as likely published as others to move {name} to {threshold:g}"
+    return (
+        f"significant results must be {times} as likely published as others to move {name} to {show.plain(threshold)}"
+    )
 
 
 def _estimates(count: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any, final
 
 import pandas as pd
 
+from poolwise import show
 from poolwise.coding import Average, Protocol
 from poolwise.coding.rules import Rule
 from poolwise.errors import InputError
@@ -34,6 +35,17 @@ class AssumedCorrelation:
     """
 
     frame: pd.DataFrame
+
+    def __repr__(self) -> str:
+        """One line: the correlations, and how far points and limits move over them."""
+        moved = "; ".join(
+            f"{show.symbol(row['quantity'])} by {show.number(row['point'])}, its limits by {show.number(row['lower'])} "
+            f"and {show.number(row['upper'])}"
+            for _, row in self.spread.iterrows()
+        )
+        first, r = self.frame.iloc[0], self.frame["r"]
+        kind = f"{show.level(first['prob'])} {show.kind(first['interval'])}"
+        return f"<AssumedCorrelation: r from {r.min():g} to {r.max():g} moves {moved} ({kind})>"
 
     @property
     def spread(self) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from typing import final
 import pandas as pd
 
 from poolwise import show
-from poolwise.checks.question import KIND, SAID, side
+from poolwise.checks.question import KIND, interval_words, said, side
 from poolwise.errors import ModelError, listing
 from poolwise.evidence import Averaged, BiasAveraged
 from poolwise.evidence.averaging import again
@@ -17,6 +17,8 @@ from poolwise.evidence.mixed_law import sides
 from poolwise.prior_catalogue import panel
 from poolwise.priors import Prior
 from poolwise.quantities import Posterior
+from poolwise.reading import mean_words
+from poolwise.scale import Scale
 
 NONE = "none"  # left out: no study
 
@@ -35,7 +37,10 @@ class AveragedAgain:
         changes[...]: by how much its log10 differs from the first; numerical_error of the Bayes factors (NaN where
         every evidence is in closed form); prob, interval, prior, data.
     sentences : tuple of str
-        What changes the answer, and what does not.
+        What changes the answer, and what does not, on the reading scale.
+    scale : Scale
+    by_prior : bool
+        Whether the prior on tau was changed, or a study left out.
 
     References
     ----------
@@ -44,21 +49,23 @@ class AveragedAgain:
 
     frame: pd.DataFrame
     sentences: tuple[str, ...]
+    scale: Scale
+    by_prior: bool
 
     def __str__(self) -> str:
-        """The sentences."""
-        return " ".join(self.sentences)
+        """The sentences, wrapped to the width of the terminal."""
+        return show.wrapped(self.sentences)
 
     def __repr__(self) -> str:
         """One line: how many averages, what they are about."""
-        return f"<AveragedAgain: {len(self.frame) // 2} averages; {show.greek(self.sentences[0])}>"
+        return f"<AveragedAgain: {len(self.frame) // 2} averages; {self.sentences[0]}>"
 
     def _repr_html_(self) -> str:
         """Both posteriors of mu and the Bayes factors, compact."""
         factors = _factors(self.frame)
         rows = [
             (
-                row["changed"],
+                show.prior(row["changed"]) if self.by_prior else row["changed"],
                 row["posterior"],
                 show.number(row["point"]),
                 show.interval(row["lower"], row["upper"]),
@@ -68,16 +75,23 @@ class AveragedAgain:
         ]
         first = self.frame.iloc[0]
         return show.card(
-            "An average over models, again",
-            answer=show.greek(self.sentences[0]),
+            f"Average over models {'under other priors on τ' if self.by_prior else 'without each study'}",
+            answer=self.sentences[0],
             facts=(
                 f"{first['data']} data",
                 f"{show.level(first['prob'])} {show.kind(first['interval'])}",
                 show.prior(str(first["prior"])),
+                f"table: {self.scale.label}",
             ),
-            header=("changed", "posterior of μ", "median", "interval", *map(_factor, factors)),
+            header=(
+                "prior on τ" if self.by_prior else "left out",
+                "posterior of μ",
+                "median",
+                "interval",
+                *map(_factor, factors),
+            ),
             rows=rows,
-            notes=[show.greek(each) for each in self.sentences[1:]],
+            notes=self.sentences[1:],
         )
 
 
@@ -120,7 +134,7 @@ def without_each(
             progress(number, len(studies), study)
         less = again(averaged, effects.drop(study=study, allow_single=True), averaged.model)
         rows += _rows(less, study, prob)
-    return _record(rows, f"whichever of {len(studies)} studies is left out", "without")
+    return _record(rows, f"whichever of {len(studies)} studies is left out", effects.scale, by_prior=False)
 
 
 def under_each(averaged: Averaged | BiasAveraged, priors: Sequence[Prior] | None, prob: float) -> AveragedAgain:
@@ -165,7 +179,7 @@ def under_each(averaged: Averaged | BiasAveraged, priors: Sequence[Prior] | None
     for tau in taus:
         model = replace(averaged.model, tau=tau).resolved(effects)
         rows += _rows(again(averaged, effects, model), str(tau), prob)
-    return _record(rows, f"whichever of {len(taus)} other priors on tau is taken", "under tau ~")
+    return _record(rows, f"whichever of {len(taus)} other priors on τ is taken", effects.scale, by_prior=True)
 
 
 def _rows(averaged: Averaged | BiasAveraged, changed: str, prob: float) -> list[dict[str, object]]:
@@ -204,7 +218,7 @@ def _factors(frame: pd.DataFrame) -> list[str]:
     return [str(name) for name in frame if str(name).startswith("log10_bf[")]
 
 
-def _record(rows: list[dict[str, object]], same: str, other: str) -> AveragedAgain:
+def _record(rows: list[dict[str, object]], same: str, scale: Scale, *, by_prior: bool) -> AveragedAgain:
     frame = pd.DataFrame(rows)
     factors = _factors(frame)
     place = frame.columns.get_loc("numerical_error")
@@ -214,27 +228,38 @@ def _record(rows: list[dict[str, object]], same: str, other: str) -> AveragedAga
         frame.insert(place + offset, name.replace("log10_bf", "changes"), changes)
     first = frame.groupby("posterior")["excludes_zero"].transform("first")
     frame.insert(int(frame.columns.get_loc("excludes_zero")) + 1, "flips", frame["excludes_zero"] != first)  # type: ignore[arg-type]
-    return AveragedAgain(frame, (_of_mu(frame, same, other), *(_of_factor(frame, name) for name in factors)))
+    other = _under if by_prior else _without
+    told = (_of_mu(frame, same, other, scale), *(_of_factor(frame, name, other) for name in factors))
+    return AveragedAgain(frame, told, scale, by_prior)
 
 
-def _of_mu(frame: pd.DataFrame, same: str, other: str) -> str:
+def _of_mu(frame: pd.DataFrame, same: str, other: Callable[..., str], scale: Scale) -> str:
     given = frame[frame["posterior"] == "given an effect"]
     flipped = given.loc[given["flips"], "changed"].tolist()
-    what = f"Given an effect, the {show.level(float(given['prob'].iloc[0]))} credible interval (equal-tailed) for mu"
-    where = SAID[given["excludes_zero"].iloc[0]]
-    spread = f"its median runs from {show.number(given['point'].min())} to {show.number(given['point'].max())}"
+    null, *ends = scale.back([0.0, given["point"].min(), given["point"].max()]).tolist()
+    low, high = (show.number(end, 3 if scale.transform == "identity" else 2) for end in ends)
+    what = f"Given an effect, {interval_words(float(given['prob'].iloc[0]), mean_words('mu', scale))}"
+    where, spread = said(given["excludes_zero"].iloc[0], null), f"its median runs from {low} to {high}"
     if not flipped:
         return f"{what} {where}, {same}; {spread}."
-    return f"{what} {where}, and no longer so {other} {listing(flipped, most=20)}; {spread}."
+    return f"{what} {where}, and no longer so {other(*flipped)}; {spread}."
 
 
-def _of_factor(frame: pd.DataFrame, name: str) -> str:
+def _without(*studies: str) -> str:
+    return f"without {listing(studies, most=20)}"
+
+
+def _under(*priors: str) -> str:
+    return f"under τ ~ {listing([show.prior(prior) for prior in priors], most=20)}"
+
+
+def _of_factor(frame: pd.DataFrame, name: str, other: Callable[..., str]) -> str:
     about = name.removeprefix("log10_bf[").removesuffix("]")
     each = frame.drop_duplicates("changed")
     first = float(each[name].iloc[0])
     worst = each.iloc[int((each[name] - first).abs().to_numpy().argmax())]
     return (
-        f"log10 of the inclusion Bayes factor of {about} is {show.number(first, 2)}, and runs from "
+        f"The log10 of the inclusion Bayes factor of {about} is {show.number(first, 2)}, and runs from "
         f"{show.number(float(each[name].min()), 2)} to {show.number(float(each[name].max()), 2)}; it moves furthest "
-        f"with {worst['changed']}, to {show.number(float(worst[name]), 2)}."
+        f"{other(worst['changed'])}, to {show.number(float(worst[name]), 2)}."
     )

@@ -20,9 +20,9 @@ from poolwise.quadrature.one_tau.jobs import TauPriors
 from poolwise.quadrature.one_tau.regression import Regression
 from poolwise.quadrature.one_tau.tau_posterior import TauPosterior, below, tau_posterior
 from poolwise.quadrature.rules.gaussian import Basis
-from poolwise.scale import Scale, as_scale
+from poolwise.reading import mean_words, reading_scale
+from poolwise.scale import Scale
 from poolwise.settings import check_option
-from poolwise.show import is_contrast
 
 Array = NDArray[np.float64]
 Asked = RandomEffects | MetaRegression | Subgroups
@@ -76,9 +76,7 @@ class Subject:
     @property
     def words(self) -> str:
         """The quantity in a sentence: the mean on the scale on which it is told, with its level, or its name."""
-        if not self.reads_otherwise:
-            return self.quantity
-        return f"the mean {self.reading.natural_label}{self.quantity.removeprefix('mu')}"
+        return mean_words(self.quantity, self.effects.scale)
 
     @property
     def normal(self) -> bool:
@@ -115,14 +113,6 @@ class Subject:
     def below(self, posterior: TauPosterior, threshold: float) -> Array:
         """P(quantity < threshold) of each job."""
         return below(posterior, self.weights, threshold)
-
-
-def reading_scale(quantity: str, scale: Scale) -> Scale:
-    """The scale on which a quantity is told: that of the study table for a mean effect, whose `back` is then applied.
-
-    Contrasts and coefficients are told as they were analysed, which a scale without a transform leaves as it is.
-    """
-    return scale if quantity.startswith("mu") and not is_contrast(quantity) else as_scale("identity")
 
 
 def subject(

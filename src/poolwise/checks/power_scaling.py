@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 
+from poolwise import show
 from poolwise.checks._sensitivity import moved_by_power
 from poolwise.checks.question import integrated, need_posterior, need_prior_on_tau, question
 from poolwise.effects import Effects
@@ -188,11 +189,11 @@ def _sentence(frame: pd.DataFrame) -> str:
     for diagnosis in (CONFLICT, STRONG):
         names = frame.loc[frame["diagnosis"] == diagnosis, "quantity"]
         if len(names):
-            diagnoses.append(f"for {listing(names)} {diagnosis}")
+            diagnoses.append(f"for {listing(map(show.symbol, names))} {diagnosis}")
     if not diagnoses:
         return (
             f"Raised to powers near 1, the priors move no quantity (every sensitivity is below {SENSITIVE:g}). That is "
             "said of small changes of these priors alone: a much wider one, or one of another shape, may move them."
         )
-    prior = f" ({frame['prior_words'].iloc[0]})" if "prior_words" in frame else ""
+    prior = f" ({show.prior(frame['prior_words'].iloc[0])})" if "prior_words" in frame else ""
     return f"At a threshold of {SENSITIVE:g}, {'; '.join(diagnoses)}{prior}."

@@ -27,6 +27,8 @@ from poolwise.errors import ModelError, shown
 from poolwise.model import RandomEffects
 from poolwise.priors import Flat
 from poolwise.quadrature.one_tau.shared_grid import shared_grid
+from poolwise.reading import mean_words
+from poolwise.scale import Scale
 from poolwise.settings import check_prob
 from poolwise.threads import one_thread
 
@@ -164,7 +166,13 @@ def prior_surface(
         }
     ).assign(prob=prob, interval=KIND, data=effects.data_label)
     return PriorSurface(
-        frame, m0, (own_sd, own_scale), _sentence(frame, prob, threshold), effects.data_label, prob, threshold
+        frame,
+        m0,
+        (own_sd, own_scale),
+        _sentence(frame, prob, threshold, effects.scale),
+        effects.data_label,
+        prob,
+        threshold,
     )
 
 
@@ -187,15 +195,16 @@ def _widths(name: str, given: Sequence[float] | Array | None, unit: float, reach
     return widths
 
 
-def _sentence(frame: pd.DataFrame, prob: float, threshold: float) -> str:
-    found = set(frame["excludes_zero"])
+def _sentence(frame: pd.DataFrame, prob: float, at: float, scale: Scale) -> str:
+    found, threshold = set(frame["excludes_zero"]), float(scale.back(at))
+    interval = interval_words(prob, mean_words("mu", scale))
     answers = [answer for answer in SAID if answer in found]
     if len(answers) == 1:
-        everywhere = f"{interval_words(prob)} {said(answers[0], threshold)}"
+        everywhere = f"{interval} {said(answers[0], threshold)}"
         ends = [f"{frame[name].min():.3g} to {frame[name].max():.3g}" for name in ("mu_sd", "tau_scale")]
         pairs = f"a normal prior on mu with an sd of {ends[0]} and a half-normal one on tau with a scale of {ends[1]}"
         return show.greek(f"Under every pair of {pairs} {everywhere}.")
     parts = f"{said(answers[0], threshold)} under some of them and " + " or ".join(
         f"{said(answer, threshold)} under others" for answer in answers[1:]
     )
-    return show.greek(f"The answer depends on the priors on mu and tau: {interval_words(prob)} {parts}.")
+    return show.greek(f"The answer depends on the priors on mu and tau: {interval} {parts}.")

@@ -112,8 +112,8 @@ def side(lower: float, upper: float, threshold: float = 0.0) -> Side:
 
 
 def said(where: Side, threshold: float = 0.0) -> str:
-    """Where an interval lies, in words: ``"lies above 0"``, ``"includes 0.1"``."""
-    return SAID[where].replace("0", f"{threshold:g}")
+    """Where an interval lies, in words: ``"lies above 0"``, ``"includes −0.1"``."""
+    return SAID[where].replace("0", show.plain(threshold))
 
 
 def check_threshold(threshold: float, scale: Scale | None = None) -> None:

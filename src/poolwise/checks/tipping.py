@@ -9,6 +9,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from poolwise import show
 from poolwise.checks.panel_subject import Subject, subject
 from poolwise.checks.question import (
     KIND,
@@ -85,6 +86,25 @@ class TippingPoint:
     interval: str
     prob: float
     data: str
+
+    def __str__(self) -> str:
+        """The sentence, wrapped to the width of the terminal."""
+        return show.wrapped([self.sentence])
+
+    def __repr__(self) -> str:
+        """One line: the sentence, the priors."""
+        made = ", reconstructed data" if self.data == "reconstructed" else ""
+        return f"<TippingPoint: {self.sentence} Priors: {show.prior(self.prior)}{made}>"
+
+    def _repr_html_(self) -> str:
+        """The sentence, the priors of the model and the range that was searched, compact."""
+        low, high = (f"{end:.3g}" for end in self.searched)
+        facts = (
+            f"{self.data} data",
+            f"priors of the model: {show.prior(self.prior)}",
+            "" if np.isnan(self.searched[0]) else f"searched: s from {low} to {high}",
+        )
+        return show.card("Tipping point", answer=self.sentence, facts=facts)
 
 
 @one_thread()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from poolwise import show
 from poolwise.errors import InputError, described, listing, nearest
 from poolwise.settings import check_option, check_prob
 
@@ -44,6 +46,16 @@ class Agreement:
     prob: float
     same: float
     units: int
+
+    def __repr__(self) -> str:
+        """One line: the coefficient with its interval, units, and how many were coded alike."""
+        limits = show.interval(self.lower, self.upper)
+        told = f"{show.number(self.point)}, {show.level(self.prob)} confidence {limits}"
+        none = "none, since all codes are one and the same"
+        return (
+            f"<Agreement: {self.statistic} {none if math.isnan(self.point) else told}; "
+            f"{show.percent(self.same)} of {self.units} units coded alike>"
+        )
 
 
 def agreement(

@@ -95,6 +95,10 @@ class Flow:
             ("reports", self.reports, f"{self.assessed} assessed less {left} excluded", self.assessed - left),
         )
 
+    def __repr__(self) -> str:
+        """One line: the flow in a sentence."""
+        return f"<Flow: {self.sentence}>"
+
     @property
     def sentence(self) -> str:
         """The flow in one sentence."""

@@ -19,10 +19,12 @@ from poolwise.errors import InputError, closest, listing, nearest, shown
 from poolwise.intake import files
 from poolwise.intake.cells import Remark
 from poolwise.intake.columns import Column, Table, column_name
+from poolwise.intake.compound import named_statistic
 from poolwise.intake.covariance import square
+from poolwise.intake.headers import recognised
 from poolwise.intake.labels import text_of
 from poolwise.intake.rows import ARMS
-from poolwise.intake.statistics import NOTHING, from_columns, target_scale
+from poolwise.intake.statistics import NOTHING, SIZES, from_columns, target_scale
 from poolwise.intake.table import Given
 from poolwise.intake.workbook import ENDINGS, read_workbook
 from poolwise.measures.catalogue import SUPERIORITY
@@ -174,6 +176,8 @@ class Protocol:
         if not len(frame):
             raise InputError(f"no outcome '{outcome}' was coded", advice=nearest(str(outcome), self.frame["outcome"]))
         kept = [name for name in _NAMES if name in frame and name not in ("study", "outcome")]
+        if not options.get("columns") and _told_in_words_alone(frame):
+            kept.remove("statistic")
         given = from_columns(
             frame,
             target,
@@ -552,6 +556,14 @@ def _left_out(given: Given, known: NDArray[np.bool_], place: NDArray[np.intp]) -
         told = f"results that say nothing of a ratio are left out, of the protocol {listing(silent)}"
         remarks.append(Remark(told))
     return remarks
+
+
+def _told_in_words_alone(frame: pd.DataFrame) -> bool:
+    """Whether statistics stand in the field ``statistic`` as printed, 't(38) = 2.10', and in no column of their own."""
+    if "statistic" not in frame or not any(map(named_statistic, frame["statistic"])):
+        return False
+    columns = recognised(str(name) for name in frame if name not in _NAMES).values()
+    return {part for statistic in columns for part in statistic.split()} <= SIZES
 
 
 def _sizes(given: Given, rows: NDArray[np.intp]) -> dict[str, Array]:

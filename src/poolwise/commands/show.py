@@ -29,7 +29,7 @@ def run(chosen: argparse.Namespace) -> int:
     analysis = load_analysis(chosen.file)
     over = "" if analysis.tables is None else f"ranges over {len(analysis.tables)} tables of "
     region = f", practically 0: {analysis.rope}" if analysis.rope else ""
-    region += f", threshold {analysis.threshold:g}" if analysis.threshold else ""
+    region += f", threshold {show.plain(analysis.threshold)}" if analysis.threshold else ""
     rows = [
         ("question", analysis.question),
         *_labelled("data", _tables_words(analysis) or [_data_words(analysis.effects)]),

@@ -12,7 +12,7 @@ import pandas as pd
 from poolwise import reading, show
 from poolwise.effects import Effects
 from poolwise.evidence.comparison import BayesFactor
-from poolwise.evidence.named_posteriors import NamedPosteriors
+from poolwise.evidence.named_posteriors import NamedPosteriors, told_on
 from poolwise.model import RandomEffects
 from poolwise.quantities import Posterior
 from poolwise.result import SEVERITY, Result, Status
@@ -20,7 +20,6 @@ from poolwise.settings import SMALL_K, check_prob
 
 MODELS = ("common null", "common effect", "random null", "random effect")
 AVERAGED = "averaged over all four models"
-PROB = 0.95
 NOTICED = 1e-10  # log10; what the quadrature promises
 GIVEN = {"mu": "given an effect", "tau": "given heterogeneity", "theta_new": "given an effect"}
 
@@ -222,8 +221,8 @@ class Averaged(NamedPosteriors):
     def __repr__(self) -> str:
         """One line: the two inclusion Bayes factors, studies, data."""
         return (
-            f"<Averaged: {show.greek(self.effect.words)} (log10 {self.effect.log10:.2f}), "
-            f"{show.greek(self.heterogeneity.words)} (log10 {self.heterogeneity.log10:.2f}), "
+            f"<Averaged: {show.greek(self.effect.words)} (log10 {show.number(self.effect.log10, 2)}), "
+            f"{show.greek(self.heterogeneity.words)} (log10 {show.number(self.heterogeneity.log10, 2)}), "
             f"under {show.prior(self.prior)}, k = {self.effects.k}, {self.data_label} data>"
         )
 
@@ -253,6 +252,8 @@ def _sentences(averaged: Averaged) -> tuple[str, ...]:
     prior, posterior = averaged.prior_probabilities, averaged.probabilities
     no_effect = ("common null", "random null")
     no_spread = ("common null", "common effect")
+    told, mean, null, scale = averaged.told, averaged.mean_words, averaged.null, averaged.effects.scale
+    new, tau = f"the true {scale.natural_label} in a new study", f"tau{told_on(scale)}"
     said = [
         _inclusion("Effect", averaged.effect, "mu = 0", sum(prior[m] for m in no_effect), _sum(posterior, no_effect)),
         _inclusion(
@@ -262,14 +263,15 @@ def _sentences(averaged: Averaged) -> tuple[str, ...]:
             sum(prior[m] for m in no_spread),
             _sum(posterior, no_spread),
         ),
-        f"Averaged over all four models, mu {_summary(averaged['mu'])}; this posterior puts a probability of its own "
-        f"on mu = 0 exactly ({show.chance(_sum(posterior, no_effect))}), where a limit or the median may come to lie.",
-        f"Given an effect, mu {_summary(averaged.conditional['mu'])}: how large it is if there is one, which does not "
-        "say whether there is one.",
-        f"Averaged over all four models, tau {_summary(averaged['tau'])}; given heterogeneity it "
-        f"{_summary(averaged.conditional['tau'])}.",
-        f"Averaged over all four models, theta_new, the true effect in a new study, {_summary(averaged['theta_new'])}: "
-        "with a common effect it is mu itself, 0 in the common null, and in the random null it varies about 0.",
+        f"Averaged over all four models, {mean} {told('mu', averaged['mu'])}; this posterior puts a probability of its "
+        f"own on {null} exactly ({show.chance(_sum(posterior, no_effect))}), where a limit or the median may come to "
+        "lie.",
+        f"Given an effect, {mean} {told('mu', averaged.conditional['mu'])}: how large it is if there is one, which "
+        "does not say whether there is one.",
+        f"Averaged over all four models, {tau} {told('tau', averaged['tau'])}; given heterogeneity it "
+        f"{told('tau', averaged.conditional['tau'])}.",
+        f"Averaged over all four models, {new} {told('theta_new', averaged['theta_new'])}: with a common effect it is "
+        f"the mean itself, {null} in the common null, and in the random null it varies about {null}.",
         f"Bayes factors and model probabilities depend on the priors ({averaged.prior}): a much wider prior on mu "
         "favours mu = 0, a much wider prior on tau favours tau = 0.",
     ]
@@ -285,7 +287,7 @@ def _sentences(averaged: Averaged) -> tuple[str, ...]:
         if averaged.heterogeneity.log < 0.0:
             said.append("That the data favour tau = 0 is relative to this prior on tau and shows no homogeneity.")
     said.extend(result.report.advice for result in averaged.results.values() if result.report.failed)
-    return tuple(map(show.greek, said))
+    return tuple(map(show.prior, said))
 
 
 def _inclusion(what: str, factor: BayesFactor, null: str, before: float, after: float) -> str:
@@ -299,12 +301,6 @@ def _inclusion(what: str, factor: BayesFactor, null: str, before: float, after: 
 def _check(difference: float) -> str:
     size = f"less than {NOTICED:g}" if difference < NOTICED else f"as much as {difference:.0e}"
     return f"The Savage-Dickey density ratios differ from the ratios of evidences by {size} in log10."
-
-
-def _summary(posterior: Posterior) -> str:
-    limits = show.interval(*posterior.interval(PROB))
-    kind = posterior.interval_kind()
-    return f"has the median {show.number(posterior.point)} and the {show.level(PROB)} {kind} interval {limits}"
 
 
 def _sum(probabilities: dict[str, float], names: tuple[str, ...]) -> float:

@@ -19,7 +19,7 @@ from poolwise.effects import Effects
 from poolwise.errors import listing
 from poolwise.evidence.bias_average import Component, Mixer, interval_of
 from poolwise.evidence.comparison import BayesFactor
-from poolwise.evidence.named_posteriors import NamedPosteriors
+from poolwise.evidence.named_posteriors import NamedPosteriors, told_on
 from poolwise.model import RandomEffects
 from poolwise.model.publication import Direction
 from poolwise.quantities import Posterior
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Array = NDArray[np.float64]
-PROB = 0.95
 HALF = 0.25  # the middle of one-sided p-values in the wanted direction
 NEAR = 0.005  # of z: the rounding of an estimate and a standard error with two decimals or so
 LARGE = 1e-3  # relative numerical error of a Bayes factor that is worth a sentence
@@ -286,8 +285,8 @@ class BiasAveraged(NamedPosteriors):
         return " ".join(self.of_mu)
 
     def __str__(self) -> str:
-        """The verdict."""
-        return show.greek(self.verdict)
+        """The verdict, wrapped to the width of the terminal."""
+        return show.wrapped(show.greek(sentence) for sentence in self.of_mu)
 
     def __repr__(self) -> str:
         """One line: the inclusion Bayes factors, studies, direction."""
@@ -384,8 +383,8 @@ def _sentences(averaged: BiasAveraged) -> tuple[str, ...]:
     said = [*_of_mu(averaged)]
     said += [_inclusion(name, factor, averaged) for name, factor in averaged.inclusion.items()]
     said.append(
-        f"Averaged over all models, tau {_summary(averaged['tau'])}; given heterogeneity it "
-        f"{_summary(averaged.conditional['tau'])}."
+        f"Averaged over all models, tau{told_on(averaged.effects.scale)} {averaged.told('tau', averaged['tau'])}; "
+        f"given heterogeneity it {averaged.told('tau', averaged.conditional['tau'])}."
     )
     names = omega_names(averaged.cuts)
     if names:
@@ -394,20 +393,20 @@ def _sentences(averaged: BiasAveraged) -> tuple[str, ...]:
         cut = last.removeprefix("omega[").removesuffix("]")
         said.append(
             f"Given selection, the relative probability of publication of a result with {cut} (one-sided) against "
-            f"{names[0].removeprefix('omega[').removesuffix(']')} {_summary(weight)}."
+            f"{names[0].removeprefix('omega[').removesuffix(']')} {averaged.told(last, weight)}."
         )
     said += _caveats(averaged)
-    return tuple(map(show.greek, said))
+    return tuple(map(show.prior, said))
 
 
 def _of_mu(averaged: BiasAveraged) -> tuple[str, str]:
     effect = having("effect", averaged.components)
-    null = float(averaged.probabilities[~effect].sum())
+    null, mean = float(averaged.probabilities[~effect].sum()), averaged.mean_words
     return (
         f"Averaged over {len(averaged.components)} models, of which {show.percent(null)} of the posterior weight has "
-        f"no effect, mu {_summary(averaged['mu'])}.",
-        f"Given an effect, mu {_summary(averaged.conditional['mu'])}: how large it is if there is one, adjusted under "
-        "these models, which does not say whether there is one.",
+        f"no effect, {mean} {averaged.told('mu', averaged['mu'])}.",
+        f"Given an effect, {mean} {averaged.told('mu', averaged.conditional['mu'])}: how large it is if there is one, "
+        "adjusted under these models, which does not say whether there is one.",
     )
 
 
@@ -440,12 +439,4 @@ def _inclusion(name: str, factor: BayesFactor, averaged: BiasAveraged) -> str:
     return (
         f"{show.capital(name)}: {favoured.words} (inclusion Bayes factor {favoured.text}, log10 {favoured.log10:.2f}); "
         f"P({name}) {show.probability(before)} before and {show.probability(after)} after the data."
-    )
-
-
-def _summary(posterior: Posterior) -> str:
-    limits = show.interval(*posterior.interval(PROB))
-    return (
-        f"has the median {show.number(posterior.point)} and the {show.level(PROB)} {posterior.interval_kind()} "
-        f"interval {limits}"
     )

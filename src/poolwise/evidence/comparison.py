@@ -47,7 +47,7 @@ class BayesFactor:
     >>> BayesFactor(math.log(12.0), "an effect", "no effect")
     <BayesFactor 12 (log10 1.079): strong evidence for an effect over no effect>
     >>> BayesFactor(-1200.0, "an effect", "no effect").text
-    '10^-521'
+    '10^−521'
     """
 
     log: float
@@ -67,7 +67,7 @@ class BayesFactor:
 
     @property
     def text(self) -> str:
-        """The Bayes factor itself as words: ``"12.3"``, ``"1.07 x 10^25"``, ``"10^523"``."""
+        """The Bayes factor itself as words: ``"12.3"``, ``"1.07 × 10^25"``, ``"10^523"``."""
         return _text(self.log10)
 
     @property
@@ -100,17 +100,17 @@ class BayesFactor:
 
     def __repr__(self) -> str:
         """One line: the Bayes factor, its logarithm, the words."""
-        return f"<BayesFactor {self.text} (log10 {self.log10:.3f}): {show.greek(self.words)}>"
+        return f"<BayesFactor {self.text} (log10 {show.number(self.log10)}): {show.prior(self.words)}>"
 
     def _repr_html_(self) -> str:
         """The Bayes factor and its words, compact."""
         return show.card(
-            f"Bayes factor: {show.greek(self.words)}",
+            f"Bayes factor: {show.prior(self.words)}",
             header=("of", "over", "Bayes factor", "log10"),
             rows=(
                 (
-                    show.greek(show.method(self.one)),
-                    show.greek(show.method(self.other)),
+                    show.prior(show.method(self.one)),
+                    show.prior(show.method(self.other)),
                     self.text,
                     show.number(self.log10),
                 ),
@@ -201,6 +201,6 @@ def _text(log10: float) -> str:
     if abs(log10) < PLAIN:
         return f"{10.0**log10:.3g}"
     if abs(log10) >= DIGITS:
-        return f"10^{log10:.0f}"
+        return f"10^{log10:.0f}".replace("-", "−")
     mantissa, exponent = f"{10.0 ** (log10 % 1.0):.2e}".split("e")  # the mantissa may round up to 10
-    return f"{mantissa} x 10^{math.floor(log10) + int(exponent)}"
+    return f"{mantissa} × 10^{math.floor(log10) + int(exponent)}".replace("-", "−")

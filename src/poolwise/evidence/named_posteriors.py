@@ -15,6 +15,10 @@ from poolwise.errors import MissingQuantityError, nearest
 from poolwise.evidence.mixed_law import sides
 from poolwise.model import RandomEffects, prior_words
 from poolwise.quantities import Posterior
+from poolwise.reading import mean_words, reading_scale
+from poolwise.scale import Scale
+
+PROB = 0.95  # of the intervals that sentences tell
 
 
 class NamedPosteriors(ABC):
@@ -119,3 +123,43 @@ class NamedPosteriors(ABC):
     def data_label(self) -> str:
         """``"reconstructed"`` when any study was reconstructed, else ``"reported"`` (or ``"simulated"``)."""
         return self.effects.data_label
+
+    @property
+    def mean_words(self) -> str:
+        """The mean effect in a sentence, on the scale on which it is read: ``"the mean risk ratio"``, ``"mu"``."""
+        return mean_words("mu", self.effects.scale)
+
+    @property
+    def null(self) -> str:
+        """The value of no effect where it is read: ``"1"`` of a ratio, ``"0"``."""
+        return f"{float(self.effects.scale.back(0.0)):g}"
+
+    def told(self, name: str, posterior: Posterior) -> str:
+        """The median and the interval of a posterior as the rest of a sentence, of an effect on the reading scale."""
+        return summary_words(posterior, "mu" if name == "theta_new" else name, self.effects.scale)
+
+
+def told_on(scale: Scale) -> str:
+    """The scale of a standard deviation in brackets, where effects are read on another one; else empty."""
+    return "" if scale.transform == "identity" else f" ({scale.label})"
+
+
+def summary_words(posterior: Posterior, name: str, scale: Scale) -> str:
+    """The median and the 95 % interval of a posterior as the rest of a sentence.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    name : str
+        Of the quantity: a mean effect is told on the reading scale.
+    scale : Scale
+
+    Returns
+    -------
+    str
+    """
+    told = reading_scale(name, scale)
+    digits = 3 if told.transform == "identity" else 2
+    point, lower, upper = told.back([posterior.point, *posterior.interval(PROB)]).tolist()
+    kind = f"{show.level(PROB)} {show.kind(posterior.interval_kind())}"
+    return f"has the median {show.number(point, digits)} and the {kind} {show.interval(lower, upper, digits)}"

@@ -19,7 +19,17 @@ from poolwise.intake.labels import INVISIBLE, missing
 
 Array = NDArray[np.float64]
 
-MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", ".", "-", "--", "–", "—"})
+MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", ".", "-", "--", "–", "—", "#n/a", "#na", "#nv", "#n/d"})
+"""What stands in a cell without a number; the last are "not available" as spreadsheets write it in their languages."""
+FORMULA_ERRORS = {
+    "divided by zero": ("#div/0!",),
+    "was given text where it needs a number": ("#value!", "#wert!", "#valeur!", "#valor!"),
+    "points at a cell that is gone": ("#ref!", "#bezug!", "#¡ref!"),
+    "has a name that the spreadsheet does not know": ("#name?", "#nom?", "#¿nombre?"),
+    "has a number that it cannot use": ("#num!", "#zahl!", "#nombre!", "#¡num!"),
+    "takes ranges that do not meet": ("#null!", "#nul!"),
+}
+"""What went wrong in a formula, with the words that spreadsheets leave in its cell: no number, nor one that lacks."""
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([.,]\d{3})+")  # as much a number of thousands as one with decimals
@@ -185,6 +195,8 @@ def number_of(cell: Any, decimal: str = ".") -> tuple[float, bool] | None:
     """
     if isinstance(cell, str):
         text = bare_text(cell)
+        if _too_narrow(cell):
+            return None
         if text.casefold() in MISSING or missing(text):
             return math.nan, True
         if decimal == ",":
@@ -212,6 +224,12 @@ def number_of(cell: Any, decimal: str = ".") -> tuple[float, bool] | None:
         return None
 
 
+def _too_narrow(cell: str) -> bool:
+    """Whether a cell is what a spreadsheet shows of a number in a column that is too narrow for it."""
+    text = cell.strip()
+    return len(text) > 1 and set(text) == {"#"}
+
+
 def _has_shape(cell: Any) -> bool:
     shape = getattr(cell, "shape", ())
     kind = getattr(getattr(cell, "dtype", None), "kind", "f")
@@ -233,6 +251,11 @@ def cell_advice(text: str, decimal: str) -> str:
         return "a decimal point, or decimal=',' (from_frame, read_csv) if the comma is the decimal mark"
     if decimal == "," and NUMBER.fullmatch(text):
         return "a decimal comma, or decimal='.' if points are the decimal marks of this table"
+    wrong = next((told for told, words in FORMULA_ERRORS.items() if text.casefold() in words), "")
+    if wrong:
+        return f"what the formula of that cell in the spreadsheet should give, since it {wrong}, or an empty cell"
+    if not text:
+        return "the number itself, which the spreadsheet's column was too narrow to show"
     if text[:1] in {"<", ">", "≤", "≥"}:
         return "the number itself; a bound cannot be analysed"
     if text.endswith("%"):

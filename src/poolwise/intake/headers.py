@@ -27,7 +27,7 @@ _OF_GROUPS = {
     "desviacionestandar desviaciontipica deviazionestandard",
     "sem": "sem se stderr standarderror standarderrorofmean standarderrorofthemean",
     "m sem": "mse meanse msem meansem avgse",
-    "events": "events event ev e responders ereignisse evenements eventos",
+    "events": "events event ev e responders deaths died ereignisse evenements eventos",
     "m sd": "msd meansd meanstd avgsd averagesd mwsd mittelwertsd",
     "events n": "eventstotal eventsn nn eventstotaln eventsofn respondersn casestotal casesn",
     "time": "time persontime personyears py",
@@ -78,7 +78,7 @@ _ALONE = {
     "v": "v vi var variance samplingvariance",
     "lower": "lower lowerci cilower lcl ll cilb cilow lowerlimit low lo lb lowerbound 95cilower ci95lower lower95",
     "upper": "upper upperci ciupper ucl ul ciub cihigh upperlimit high hi ub upperbound 95ciupper ci95upper upper95",
-    "events": "events xi cases",
+    "events": "events xi cases deaths died",
     "time": "time ti persontime personyears",
     "a": "a ai",
     "b": "b bi",
@@ -522,6 +522,46 @@ def guessed(headers: Iterable[str]) -> dict[str, str]:
         if known and folded(header) not in STUDY:
             found[header] = known[0]
     return found
+
+
+_PAIRED = re.compile(
+    r"(?P<what>.*?)[\s(\[]*\b(?P<first>t|tx|i|e|exp|treatment|treated|intervention|experimental|1)\s*(?:/|:|vs?\.?|versus)\s*"
+    r"(?P<second>c|ctrl|p|control|placebo|2)\b[)\]]?",
+    re.IGNORECASE,
+)
+_MEAN_WITH_LIMITS = re.compile(
+    r"(?P<what>.*?)\s*[(\[]\s*(?:\d\d\s*%\s*)?(?:CI|KI|confidence interval)\s*[)\]].*", re.IGNORECASE
+)
+
+
+def to_split(headers: Iterable[str]) -> dict[str, str]:
+    """What to do with headers of cells that hold more than can be read: both groups, or a mean with its interval.
+
+    Examples
+    --------
+    >>> to_split(["Deaths (T/C)"])["Deaths (T/C)"]
+    "'Deaths (T/C)' holds both groups: a column for each, 'Deaths treatment' and 'Deaths control'"
+    >>> to_split(["M1 [95% CI]", "Author"])["M1 [95% CI]"].partition(":")[0]
+    "'M1 [95% CI]' holds a mean with its interval"
+    """
+    advice = {}
+    for header in headers:
+        text = header.strip()
+        if (pair := _PAIRED.fullmatch(text)) and (what := pair["what"].strip(" -–:,")):
+            two = f"'{what} treatment' and '{what} control'"
+            advice[header] = f"'{header}' holds both groups: a column for each, {two}"
+        elif (limits := _MEAN_WITH_LIMITS.fullmatch(text)) and _is_mean(limits["what"]):
+            advice[header] = (
+                f"'{header}' holds a mean with its interval: the mean in one column, and in another the SD, which is "
+                "pw.measures.standard_error(m, lower=..., upper=...) * n ** 0.5"
+            )
+    return advice
+
+
+def _is_mean(text: str) -> bool:
+    """Whether words stand for the mean of a group: ``"M1"``, ``"Mean 2"``, ``"Mean treatment"``."""
+    known = _statistic(text.strip()) or _statistic(re.sub(r"\s*[12]$", "", text.strip()))
+    return known in ("m", "m1", "m2")
 
 
 def sizes_in(headers: Mapping[str, str]) -> dict[str, float]:

@@ -16,7 +16,7 @@ from poolwise.intake.cells import THOUSANDS, Remark, Rows, bare_text, cell_advic
 from poolwise.intake.columns import Column, is_date
 from poolwise.intake.compound import COUNTS, GROUPED, SIGNS, looks_like_day, reading
 from poolwise.intake.doubts import impossible, opposed
-from poolwise.intake.headers import level_in, recognised, sizes_in
+from poolwise.intake.headers import level_in, recognised, sizes_in, to_split
 from poolwise.intake.rows import ARMS, EVENTS, TOTALS
 from poolwise.measures.reported import mean_sd
 from poolwise.measures.reports import DOMAINS, Settings
@@ -89,8 +89,9 @@ class ReportedCells:
                 continue
             own = reading(cell, statistics, self.decimal, self.prob) if isinstance(cell, str) else None
             if own is None or own.fault:
-                advice = own.fault if own else _advice(cell, statistics, self.decimal)
-                self.faults.append(f"'{name}' is {shown(cell)} for {self.rows.name(row)}: try {advice}")
+                both = to_split([name]).get(name, "") if isinstance(cell, str) else ""
+                advice = f"try {own.fault if own else _advice(cell, statistics, self.decimal)}"
+                self.faults.append(f"'{name}' is {shown(cell)} for {self.rows.name(row)}: {both or advice}")
             elif own.bound:
                 self.bounds[row] = f"'{name}' is {cell!r}, a bound"
             else:

@@ -32,6 +32,7 @@ from poolwise.intake.headers import (
     recognised,
     slopes,
     study_column,
+    to_split,
     type_and_value,
 )
 from poolwise.intake.labels import missing
@@ -51,7 +52,7 @@ from poolwise.settings import check_option, check_prob
 
 Array = NDArray[np.float64]
 _ESTIMATE = frozenset({*VALUE, "yi", "y"})  # names of estimates that tell no measure
-_SIZES = frozenset({"n1", "n2", "n", "df", "predictors"})  # say nothing of an effect
+SIZES = frozenset({"n1", "n2", "n", "df", "predictors"})  # say nothing of an effect
 _SLOPE = Scale("slope", "regression slope", "identity", "regression slope")
 _YES = frozenset({"yes", "true", "1", "1.0", "adjusted", "y"})
 _NO = frozenset({"no", "false", "0", "0.0", "", "unadjusted", "n", "nan", "none"})
@@ -234,7 +235,7 @@ def _statistics(
                 "one column for each statistic",
                 f"columns={{'{statistic}': '{twice[0]}'}}",
             )
-    if not found or {part for statistic in found.values() for part in statistic.split()} <= _SIZES:
+    if not found or {part for statistic in found.values() for part in statistic.split()} <= SIZES:
         raise _nothing_known(there, found)
     return found
 
@@ -419,6 +420,10 @@ def _nothing_known(there: Mapping[str, Column], found: Mapping[str, str]) -> Inp
     if guess := guessed(str(name) for name in there if name not in found):
         headers += f"; perhaps columns={ {statistic: name for name, statistic in guess.items()} }"
     rest = [str(name) for name in there if name not in found]
+    if split := to_split(rest):
+        told = "; ".join(split.values())
+        none = f"no column of {listing(rest)} is known as a statistic"
+        return InputError(none, "one number in a cell, or two as in 'M (SD) treatment' and 'OR [95% CI]'", told)
     if any(folded(name) in SLOPES_ALONE for name in rest):
         headers += f"; {_unknown(rest, '').partition('; ')[2].strip()}"
     return InputError(
@@ -574,7 +579,7 @@ def _without_way(
     rests: dict[tuple[str, ...], str] = {}
     for row in np.flatnonzero([not way for way in converted.way]).tolist():
         filled = tuple(name for name, values in read.numbers.items() if not np.isnan(values[row]) and name in DOMAINS)
-        if set(filled) <= _SIZES and row not in read.bounds:
+        if set(filled) <= SIZES and row not in read.bounds:
             absent[row] = NOTHING
             continue
         if row in converted.faults:

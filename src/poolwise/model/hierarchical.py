@@ -95,8 +95,8 @@ class ThreeLevel(Designed[Design | None]):
     >>> import poolwise as pw
     >>> effects = pw.datasets.load("assink2016")
     >>> result = pw.fit(effects, pw.ThreeLevel(), pw.Exact())
-    >>> result
-    <Result 'three-level (Bayesian, exact)': k = 100, μ = 0.421 [0.174, 0.667], status ok>
+    >>> result["mu"]
+    <Posterior: median 0.421, 95 % credible (equal-tailed) [0.174, 0.667]>
     >>> round(result["tau_between"].point, 3), round(result["tau_within"].point, 3)
     (0.442, 0.337)
     >>> by_type = pw.fit(effects, pw.ThreeLevel(moderators="~ deltype"), pw.Exact())

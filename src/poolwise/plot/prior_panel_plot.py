@@ -19,7 +19,7 @@ from poolwise.plot.forest_layout import WIDTHS, sizes_of
 from poolwise.result import NOTED
 from poolwise.scale import Scale, as_scale
 from poolwise.settings import check_option
-from poolwise.show import chance, greek, level, likelier, status_within, symbol
+from poolwise.show import chance, greek, level, likelier, plain, status_within, symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +84,7 @@ def _draw_mu(ax: Axes, rows: pd.DataFrame, y: np.ndarray, verdict: str, *, flips
     threshold = float(rows["threshold"].iloc[0])
     excludes = verdict != "no" or math.isnan(threshold)
     colour = _FLIPS if flips else _SAME
-    name = "mu" if math.isnan(threshold) else f"mu {_VERDICTS[verdict]} {threshold:g}"
+    name = "mu" if math.isnan(threshold) else f"mu {_VERDICTS[verdict]} {plain(threshold)}"
     _marks.intervals(ax, rows["mu_lower"], rows["mu_upper"], y, Look(f"{name}, interval", colour, width=1.4))
     _marks.points(ax, rows["mu_point"], y, _MARKER, Look(name, colour, face="" if excludes else "white"))
 

@@ -14,7 +14,7 @@ from poolwise.plot._chart import chart, name_axes
 from poolwise.plot._given import check_given
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
-from poolwise.show import greek, level, likelier
+from poolwise.show import greek, level, likelier, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,7 +79,7 @@ def _fill(ax: Axes, surface: PriorSurface) -> None:
     starred = mu_sd[0] <= sd <= mu_sd[-1] and tau_scale[0] <= scale <= tau_scale[-1]
     far = np.abs(np.log(tau_scale / scale)) > _CLEAR if starred else np.ones(len(tau_scale), dtype=bool)
     for answer, start in _WORDS.items():
-        words = f"{start} {surface.threshold:g}"
+        words = f"{start} {plain(surface.threshold)}"
         held = (said == answer) & far
         if held.mean() < _FEWEST:
             continue

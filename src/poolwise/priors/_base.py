@@ -237,25 +237,26 @@ class Prior:
 
     def _repr_html_(self) -> str:
         """Quantiles and a thumbnail of the density, compact; what an improper prior or one of the variances lacks."""
+        named = show.prior(str(self))
         known = "" if self.metric is None else f"made for effects as {self.metric}"
         if not self.proper:
-            return show.card(str(self), answer="An improper prior: its density has no integral.", facts=(known,))
+            return show.card(named, answer="An improper prior: its density has no integral.", facts=(known,))
         if self.awaits_variances:
-            return show.card(str(self), answer="Made from the sampling variances of the studies.", facts=(known,))
+            return show.card(named, answer="Made from the sampling variances of the studies.", facts=(known,))
         try:
             low, lower, median, upper, high = (float(x) for x in self.ppf(np.array([0.003, 0.025, 0.5, 0.975, 0.985])))
         except (AttributeError, NotImplementedError):
-            return show.card(str(self), answer="A joint prior on several coefficients.", facts=(known,))
+            return show.card(named, answer="A joint prior on several coefficients.", facts=(known,))
         if not low < high:
-            return show.card(str(self), answer=f"Known to be {show.number(median)}.", facts=(known,))
+            return show.card(named, answer=f"Known to be {show.number(median)}.", facts=(known,))
         limits = show.interval(lower, upper)
-        told = f"{self}: median {show.number(median)}, 95 % between {show.number(lower)} and {show.number(upper)}."
+        told = f"{named}: median {show.number(median)}, 95 % between {show.number(lower)} and {show.number(upper)}."
         start = max(self.lowest, low - 0.1 * (high - low)) if self.lowest < 0.0 else 0.0
         x = np.linspace(start, high, 101)
         ends = show.number(lower, 2), show.number(upper, 2)
-        drawn = Strip(str(self), told, x, self.pdf(x), None, (lower, median, upper), ends)
+        drawn = Strip(named, told, x, self.pdf(x), None, (lower, median, upper), ends)
         return show.card(
-            str(self),
+            named,
             facts=(known,),
             header=("median", "95 % between"),
             rows=((show.number(median), limits),),

@@ -254,4 +254,4 @@ def inside(name: str) -> str:
 
 def alternative(content: Content, what: str, more: Iterable[str] = ()) -> str:
     """The text alternative of a picture: what it is, then the answer that it shows."""
-    return " ".join((f"{what}.", *answer(content), *more))
+    return " ".join((f"{what.removesuffix('.')}.", *answer(content), *more))

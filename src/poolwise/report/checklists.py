@@ -38,6 +38,8 @@ class Item:
 
 
 _REFITS = "prior_panel, leave_one_out, cumulative or specifications under [sensitivity] of the file"
+_DECIDED = "needed only where a decision is made"
+_COMPARED = "needed only where models are compared"
 _PANEL = "prior_panel under [sensitivity] of the file"
 
 PRISMA: tuple[Item, ...] = (
@@ -97,6 +99,7 @@ PRISMA: tuple[Item, ...] = (
         add="the authors' assessment, such as one by GRADE",
     ),
 )
+# Numbers and subjects as in table 1 of Kruschke 2021, in our words; step 6 is told together after its second letter.
 BARG: tuple[Item, ...] = (
     Item("Preamble A", "why the analysis is Bayesian, where readers need it", add="a sentence by the authors"),
     Item("Preamble B", "what the analysis is for", ("goal",)),
@@ -115,22 +118,38 @@ BARG: tuple[Item, ...] = (
         "3C",
         "of models compared: Bayes factors, and posterior probabilities over a range of prior ones",
         ("evidence",),
-        "needed only where models are compared; evidence = true under [report] of the file gives the log evidence",
+        f"{_COMPARED}; evidence = true under [report] of the file gives the log evidence",
     ),
-    Item("4A", "why there is a decision, where there is one", add="needed only where a decision is made"),
-    Item("4B", "the loss of each decision, where one is weighed", add="needed only where a decision is made"),
+    Item(
+        "4A",
+        "why decisions are wanted, and by which rule, one that can accept no effect as well as reject it",
+        add=_DECIDED,
+    ),
+    Item("4B", "the loss of each decision, where one is weighed", add=_DECIDED),
     Item(
         "4C",
-        "the limits of practical equivalence, and reasons for them",
+        "the limits of practical equivalence, reasons for them, and the probability within that decides",
         ("held",),
         "rope under [report] of the file, with a reason",
     ),
-    Item("4D", "the estimates beside every decision", ("results",)),
-    Item("5A", "how far results hang on a broad, an informed or a default prior", ("panel", "panel_found"), _PANEL),
-    Item("5B", "how far decisions and Bayes factors hang on it", ("panel_found",), _PANEL),
-    Item("6A", "the software, and how to install it", ("software",)),
-    Item("6B", "data and code, complete, such that they run as they are", ("repeated",)),
-    Item("6C", "seeds, so that random draws can be had again", ("repeated",)),
+    Item(
+        "4D",
+        "where Bayes factors decide: the threshold, and the least prior probability of a model that passes it",
+        add=f"{_DECIDED} by Bayes factors",
+    ),
+    Item("4E", "the estimates, with their uncertainty, beside every decision", ("results",)),
+    Item("5A", "of a prior meant to be broad: that others say much the same", ("panel", "panel_found"), _PANEL),
+    Item(
+        "5B",
+        "of a prior from earlier research: how results change over what that research allows",
+        add="needed only where a prior rests on earlier research",
+    ),
+    Item("5C", "of a default prior: how results change with its settings", ("panel", "panel_found"), _PANEL),
+    Item("5D", "how Bayes factors and probabilities of models change with the priors", add=_COMPARED),
+    Item("5E", "whether decisions change with the priors", ("panel_found",), _PANEL),
+    Item("6A", "the software with its versions, and how to install it", ("software",)),
+    Item("6B", "the script, complete, such that it runs as it is", ("repeated",)),
+    Item("6C to 6G", "what else another run needs, where readers can have it: data, seeds, draws", ("repeated",)),
 )
 WAMBS: tuple[Item, ...] = (
     Item("1", "are the priors understood: what they say, where they come from", ("priors",)),
@@ -138,7 +157,7 @@ WAMBS: tuple[Item, ...] = (
     Item(
         "3",
         "does convergence last when there are twice as many draws",
-        ("without_chains",),
+        ("no_chains",),
         "a run with twice the draws in [engines] of the file",
     ),
     Item("4", "is the histogram of the posterior fine enough", ("chains", "without_chains")),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from html import escape, unescape
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
 from poolwise.errors import AnalysisError, listing, nearest
-from poolwise.report import latex
+from poolwise.report import latex, word
+from poolwise.report.document_tables import flat, with_widths
 
 type Form = Literal["docx", "md", "latex"]
 
@@ -22,6 +24,11 @@ _TO = {"docx": "docx", "md": "gfm-raw_html", "latex": "latex"}
 _FIGURE = re.compile(r"<figure>(.*?)</figure>", re.DOTALL)
 _SVG = re.compile(r'<svg role="img" aria-label="([^"]*)"')
 _FILE = re.compile(r'<a href="([^"]+)\.(?:svg|png|pdf)">')
+_FIRST = re.compile(r"(?:.*?\.(?= [A-Z]|$))|.*", re.DOTALL)  # sentence
+_ASIDE = re.compile(r'(?<=[^>\s]) <span class="soft">(.*?)</span>')  # words beside others, in softer type on the page
+_GROUP = re.compile(r'(<th scope="rowgroup"[^>]*>)(.*?)</th>', re.DOTALL)
+_TITLE = re.compile(r'<p class="eyebrow">.*?</p>|<h1\b.*?</h1>', re.DOTALL)
+_OWN_FILE = re.compile(r'<a href="[\w.-]+">(.*?)</a>')  # which lies beside the page, and not beside a document
 
 
 def check_forms(forms: object) -> tuple[str, ...]:
@@ -65,8 +72,9 @@ def pandoc() -> Callable[..., str]:
 def document(page: str, form: str, pictures: Mapping[str, bytes]) -> bytes:
     """A page as a document.
 
-    Headings are headings, tables are tables, every picture is a file with the text alternative that it has on the page;
-    what is folded there is open; style, anchors and links to the files of pictures are left out.
+    Headings are headings, tables are tables, every picture is a file with the text alternative that it has on the page,
+    numbered, with what it is as its caption; what is folded there is open; style, anchors and links to the files of
+    pictures are left out. The title of the page is that of the document; in Markdown it is the first heading.
 
     Parameters
     ----------
@@ -89,20 +97,21 @@ def document(page: str, form: str, pictures: Mapping[str, bytes]) -> bytes:
     """
     convert = pandoc()
     html = clean(page, form, pictures)
-    options = ["--standalone", "--wrap=none", "--quiet"]  # that a picture of lines has no copy in dots is no trouble
+    options = ["--wrap=none", "--quiet"]  # that a picture of lines has no copy in dots is no trouble
+    if form == "md":
+        return convert(flat(html), _TO[form], format="html", extra_args=options).encode()
+    options += ["--standalone", "--shift-heading-level-by=-1"]
     with TemporaryDirectory() as folder:
         if form == "latex":
             preamble = Path(folder) / "header.tex"
             preamble.write_text(latex.header(), encoding="utf-8")
             options += [f"--include-in-header={preamble}", *latex.OPTIONS]
-            html = latex.with_widths(html)
-        if form != "docx":
-            return convert(html, _TO[form], format="html", extra_args=options).encode()
+            return convert(with_widths(html), _TO[form], format="html", extra_args=options).encode()
         for name, whole in pictures.items():
             (Path(folder) / name).write_bytes(whole)
-        target = Path(folder) / FORMS[form]
+        target, html = Path(folder) / FORMS[form], word.with_sizes(with_widths(html, every=True), pictures)
         convert(html, "docx", format="html", outputfile=str(target), extra_args=[*options, f"--resource-path={folder}"])
-        return target.read_bytes()
+        return word.dressed(target.read_bytes())
 
 
 def clean(page: str, form: str, pictures: Collection[str]) -> str:
@@ -117,20 +126,31 @@ def clean(page: str, form: str, pictures: Collection[str]) -> str:
     pictures : collection of str
         Names of the files of pictures that there are.
     """
-    html = re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
-    html = _FIGURE.sub(lambda found: _image(found[1], form, pictures), html)
+    html = re.sub(r"<style>.*?</style>|<meta name=[^>]*>", "", page, flags=re.DOTALL)
+    numbers = count(1)
+    html = _FIGURE.sub(lambda found: _image(found[1], form, pictures, numbers), html)
     html = re.sub(r'<details class="more"><summary>.*?</summary>(.*?)</details>', r"\1", html, flags=re.DOTALL)
     html = re.sub(r"<summary>(.*?)<span>.*?</span></summary>", r"\1", html, flags=re.DOTALL)
+    html = _GROUP.sub(r"\1<b>\2</b></th>", _ASIDE.sub(r" (\1)", html))
     html = re.sub(r"</?(?:details|section|header|main|footer|div)\b[^>]*>", "", html)
+    if form != "md":
+        html = _TITLE.sub("", html)
+        html = _OWN_FILE.sub(r"\1", html)
     return re.sub(r"</?span\b[^>]*>", "", html)
 
 
-def _image(figure: str, form: str, pictures: Collection[str]) -> str:
-    """The picture as an image of the best of its files, or its text alternative where there is none."""
+def _image(figure: str, form: str, pictures: Collection[str], numbers: Iterator[int]) -> str:
+    """The picture as an image of the best of its files with its caption, or its text alternative without a file."""
     label, stem = _SVG.search(figure), _FILE.search(figure)
     words = unescape(label[1]) if label else ""
     names = [] if stem is None else [f"{stem[1]}.{ending}" for ending in PREFERRED[form]]
     found = next((name for name in names if name in pictures), None)
     if found is None:
         return f"<p><em>{escape(words)}</em></p>"
-    return f'<p><img src="{escape(found)}" alt="{escape(words)}" style="width:100%"></p>'
+    caption = f"Figure {next(numbers)}. {escape(_FIRST.match(words)[0])}"  # type: ignore[index]
+    image = f'<img src="{escape(found)}" alt="{escape(words)}" style="width:100%">'
+    if form == "md":
+        return f"<p>{image}</p><p><em>{caption}</em></p>"
+    if form == "latex":  # which counts figures itself
+        caption = caption.partition(". ")[2]
+    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"

@@ -11,7 +11,7 @@ from poolwise.report.answers import at, estimate, inside, level, likelier, limit
 from poolwise.report.said import Said, Told, and_list, is_posterior
 from poolwise.result import Result
 from poolwise.scale import Scale
-from poolwise.show import capital, chance_said, is_contrast, number, percent
+from poolwise.show import capital, chance_said, is_contrast, method, number, percent
 
 _TESTS = {"Q": "Cochran's test of homogeneity", "QE": "The test of residual heterogeneity"}
 _SPREADS = ("tau", "tau_between", "tau_within", "mu_spread", "tau_spread")
@@ -200,7 +200,7 @@ def _others(told: Told) -> Iterator[Said]:
 def _by(result: Result, told: Told) -> str:
     """By which fit, with its priors where they are not those of the main one."""
     other = is_posterior(result) and result.prior != told.main.prior
-    return f"by “{result.label}”{f' ({words.prior(result.prior)})' if other else ''}"
+    return f"by “{method(result.label)}”{f' ({words.prior(result.prior)})' if other else ''}"
 
 
 def _tests(told: Told) -> Iterator[Said]:

@@ -197,7 +197,7 @@ def p_value(value: float) -> str:
 
 def count(value: float) -> str:
     """A whole number; a dash for none."""
-    return NOTHING if math.isnan(value) else f"{value:,.0f}".replace(",", "\u202f")
+    return NOTHING if math.isnan(value) else f"{value:,.0f}"
 
 
 def few(k: int, panel: bool) -> str:

@@ -75,8 +75,8 @@ class Cumulative:
     settled: int
 
     def __str__(self) -> str:
-        """The sentence and the caveat."""
-        return f"{self.sentence} {self.caveat}"
+        """The sentence and the caveat, wrapped to the width of the terminal."""
+        return show.wrapped([self.sentence, self.caveat])
 
     def __repr__(self) -> str:
         """One line: steps, order, and from which study on the answer stands."""
@@ -105,8 +105,13 @@ class Cumulative:
         return show.card(
             f"Cumulative by {self.order}",
             answer=self.sentence,
-            facts=(self.effects.title, show.method(self.label), f"{self.effects.data_label} data"),
-            header=(*header, f"P(> {self.threshold:g})"),
+            facts=(
+                self.effects.title,
+                show.method(self.label),
+                f"{self.effects.data_label} data",
+                f"table: {self.effects.scale.label}",
+            ),
+            header=(*header, f"P(> {show.plain(self.threshold)})"),
             rows=rows,
             notes=(self.caveat,),
         )

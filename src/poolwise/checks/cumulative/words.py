@@ -9,6 +9,7 @@ import pandas as pd
 
 from poolwise import show
 from poolwise.effects import Effects
+from poolwise.reading import mean_words, reading_scale
 from poolwise.result import NO_PRIOR, Result
 from poolwise.scale import Scale
 
@@ -34,7 +35,8 @@ def settled_sentence(frame: pd.DataFrame, settled: int, order: str, effects: Eff
     studies = frame[frame["step"] > 0]
     total, last = len(studies), frame.iloc[-1]
     name, scale = str(last["quantity"]), effects.scale
-    what = f"the {show.level(float(last['prob']))} {show.kind(str(last['interval']))} for {show.symbol(name)}"
+    mean = show.symbol(mean_words(name, scale))
+    what = f"the {show.level(float(last['prob']))} {show.kind(str(last['interval']))} for {mean}"
     ends = _interval(last, scale, name)
     made = "; the studies are reconstructed, so that their order by effect or precision is made up" * (
         effects.reconstructed
@@ -69,7 +71,7 @@ def caveat(result: Result, prob: float) -> str:
             f"one of them misses the true value more often than in {100.0 * (1.0 - prob):g} % of cases."
         )
     return (
-        f"Each posterior is what it is under its prior ({show.greek(result.prior)}) and its model, however often one "
+        f"Each posterior is what it is under its prior ({show.prior(result.prior)}) and its model, however often one "
         "looks; that the verdict changed at one study says nothing of how often it would have, had the studies come in "
         "another order."
     )
@@ -77,14 +79,12 @@ def caveat(result: Result, prob: float) -> str:
 
 def _value(value: float, scale: Scale, name: str) -> str:
     """A value of an effect on the reading scale, of a coefficient on the analysis scale."""
-    if not name.startswith("mu") or " - " in name:
-        return f"{value:g}".replace("-", "−")
-    return f"{float(scale.back(value)):.3g}".replace("-", "−")
+    return f"{float(reading_scale(name, scale).back(value)):.3g}".replace("-", "−")
 
 
 def _interval(row: pd.Series, scale: Scale, name: str) -> str:
     numbers = np.array([row["mu_point"], row["mu_lower"], row["mu_upper"]], dtype=float)
-    words, digits = scale.label, 3
-    if name.startswith("mu") and " - " not in name:
-        numbers, words, digits = scale.back(numbers), scale.natural_label, 2
-    return f"{show.number(numbers[0], digits)} {show.interval(numbers[1], numbers[2], digits)} ({words})"
+    told = reading_scale(name, scale)
+    digits, unit = (3, f" ({scale.label})") if told.transform == "identity" else (2, "")
+    point, lower, upper = told.back(numbers)
+    return f"{show.number(point, digits)} {show.interval(lower, upper, digits)}{unit}"

@@ -14,7 +14,7 @@ from poolwise import show
 from poolwise.checks.averaged_again import AveragedAgain, without_each
 from poolwise.checks.leave_one_out.by_nuts import leave_out_by_nuts
 from poolwise.checks.leave_one_out.by_quadrature import Found, leave_out
-from poolwise.checks.question import KIND, Side, side
+from poolwise.checks.question import KIND, Side, interval_words, side
 from poolwise.checks.question import said as lies
 from poolwise.effects import Effects
 from poolwise.engines.nuts import NUTS
@@ -25,6 +25,7 @@ from poolwise.evidence import Averaged, BiasAveraged
 from poolwise.model import Model, RandomEffects, prior_words
 from poolwise.model.needs import UNCERTAIN
 from poolwise.moments import refuse_improper
+from poolwise.reading import mean_words, reading_scale
 from poolwise.result import Result
 from poolwise.scale import Scale
 from poolwise.settings import check_prob
@@ -358,18 +359,18 @@ def _told_of_influence(influence: pd.DataFrame, scale: Scale) -> list[str]:
         return ["The model states its mean effect and τ, which no study can move."]
     out = [_most_moved(means_only or without)]
     now = {row.quantity: row.excludes_zero for row in rows if row.left_out == ALL}
+    level, prior = float(influence["prob"].iloc[0]), show.prior(str(influence["prior"].iloc[0]))
     flipped: dict[str, list[str]] = {}
     for row in means_only:
         if row.flips:
             flipped.setdefault(row.quantity, []).append(row.left_out)
     out.extend(
-        f"The credible interval for {show.symbol(quantity)} {_where(quantity, now[quantity], scale)} with all studies, "
-        f"and the answer changes without {listing(names, most=20)}."
+        f"{show.capital(interval_words(level, mean_words(quantity, scale)))} {_where(quantity, now[quantity], scale)} "
+        f"with all studies, and the answer changes without {listing(names, most=20)} (under {prior})."
         for quantity, names in flipped.items()
     )
     if means_only and not flipped:
-        level, prior = show.level(float(influence["prob"].iloc[0])), show.greek(str(influence["prior"].iloc[0]))
-        told = f"no single study decides on which side of no effect a {level} credible interval lies"
+        told = f"no single study decides on which side of no effect a {show.level(level)} credible interval lies"
         pair = len({row.left_out for row in without}) == 2
         alone = " Of two studies, what is left is one, and the priors." if pair else ""
         out.append(f"Under {prior} {told}.{alone}")
@@ -378,8 +379,7 @@ def _told_of_influence(influence: pd.DataFrame, scale: Scale) -> list[str]:
 
 def _where(quantity: str, where: Side, scale: Scale) -> str:
     """Where an interval lies by the value of no effect, 1 on a scale of ratios."""
-    effect = quantity.startswith("mu") and not show.is_contrast(quantity)
-    return lies(where, float(scale.back(0.0)) if effect and scale.null_value is not None else 0.0)
+    return lies(where, 0.0 if scale.null_value is None else float(reading_scale(quantity, scale).back(0.0)))
 
 
 def _most_moved(rows: Sequence[_Moved]) -> str:

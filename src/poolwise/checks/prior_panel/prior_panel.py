@@ -11,7 +11,7 @@ import pandas as pd
 
 from poolwise import show
 from poolwise.checks.averaged_again import AveragedAgain, under_each
-from poolwise.checks.panel_subject import Subject, reading_scale, subject
+from poolwise.checks.panel_subject import Subject, subject
 from poolwise.checks.prior_panel.rows import panel_rows
 from poolwise.checks.prior_panel.words import tau_sentence, verdict_sentence
 from poolwise.checks.question import check_threshold, need_effects
@@ -22,6 +22,7 @@ from poolwise.evidence import Averaged, BiasAveraged
 from poolwise.model import MetaRegression, RandomEffects, Subgroups
 from poolwise.prior_catalogue import Entry, panel
 from poolwise.priors import Fixed, Prior
+from poolwise.reading import reading_scale
 from poolwise.scale import Scale
 from poolwise.settings import SMALL_K, check_prob
 from poolwise.threads import one_thread

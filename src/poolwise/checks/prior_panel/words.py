@@ -33,13 +33,11 @@ def verdict_sentence(frame: pd.DataFrame, reference: int, about: Subject) -> str
     str
     """
     threshold, prob = float(frame["threshold"].iloc[0]), float(frame["prob"].iloc[0])
-    if math.isnan(threshold):
-        return f"The scale has no value of no effect, and no threshold is given ({about.prior_words}). " + _spread(
-            frame, about
-        )
-    where = said(frame["excludes_zero"].iloc[reference]).removesuffix("0") + _at(threshold, about)
     interval, mu = interval_words(prob, about.words), show.prior(about.prior_words)
-    priors = list(frame["prior"])  # named as in the frame, to be found there
+    if math.isnan(threshold):
+        return f"The scale has no value of no effect, and no threshold is given ({mu}). {_spread(frame, about)}"
+    where = said(frame["excludes_zero"].iloc[reference]).removesuffix("0") + _at(threshold, about)
+    priors = [show.prior(prior) for prior in frame["prior"]]
     spread = _spread(frame, about)
     if len(frame) == 1:
         return f"Under tau ~ {priors[0]} alone, {interval} {where} ({mu}). {spread}"

@@ -86,8 +86,8 @@ class Specifications:
         return " ".join(self.sentences)
 
     def __str__(self) -> str:
-        """The sentences."""
-        return self.sentence
+        """The sentences, wrapped to the width of the terminal."""
+        return show.wrapped(self.sentences)
 
     def __repr__(self) -> str:
         """One line: how many, and from where to where the limits run."""

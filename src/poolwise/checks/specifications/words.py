@@ -90,7 +90,7 @@ def _under(option: str) -> str:
     """An option as it follows a number: ``"under DL"``, ``"without Smith 2001"``, ``"with setting = prison"``."""
     if option.startswith("without "):
         return option
-    return f"with {option}" if " = " in option else f"under {option}"
+    return f"with {option}" if " = " in option else f"under {show.prior(option)}"
 
 
 def is_mean(quantity: str) -> bool:

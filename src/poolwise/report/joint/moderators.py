@@ -15,7 +15,7 @@ from poolwise.report.content import Content
 from poolwise.report.joint.content import JointContent, Part
 from poolwise.report.ranges_content import RangesContent
 from poolwise.scale import Scale
-from poolwise.show import NOTHING, chance, interval, is_contrast, number
+from poolwise.show import NOTHING, chance, interval, is_contrast, likelier_range, number
 
 COLUMNS = (
     "analysis", "moderator", "level", "contrast", "k_low", "k_high", "point_low", "point_high", "lower", "upper",
@@ -149,7 +149,7 @@ def table(frame: pd.DataFrame, scales: Mapping[str, Scale], caption: str, *, mod
         numbers("k"),
         numbers("Estimate"),
         numbers("Interval"),
-        numbers("P(above no effect)"),
+        numbers("P of its side of no effect"),
         *([numbers(lines("p of the", "moderator"))] if tested else []),
     )
     bodies = []
@@ -167,13 +167,14 @@ def _cells(row: Mapping[Any, Any], scale: Scale, tested: bool) -> tuple[str, ...
     low, high, lower, upper = (float(one) for one in (scale.back(list(limits)) if natural else limits))
     digits = 2 if not slope else 3
     said = (number(low, digits), number(high, digits))
-    p = (chance(row["p_above_low"]), chance(row["p_above_high"]))
+    side, *p = likelier_range(row["p_above_low"], row["p_above_high"])
+    of_side = NOTHING if math.isnan(p[0]) else f"{_reach(*map(chance, p))} ({side})"
     return (
         f"{named} (difference)" if row["contrast"] else named,
         _reach(words.count(row["k_low"]), words.count(row["k_high"])),
         _reach(*said),
         interval(lower, upper, digits),
-        _reach(*p),
+        of_side,
         *([NOTHING if math.isnan(row["p_value"]) else chance(row["p_value"])] if tested else []),
     )
 

@@ -61,6 +61,7 @@ def _facts(content: Content, told: Told) -> dict[str, str]:
         "panel_found": fact(found(content)[:1]) if panel is not None else "",
         "chains": fact(computed(tuple(chains))),
         "without_chains": fact(computed(without)),
+        "no_chains": "" if chains else fact(computed(without)),
         "goal": analysis.question,
         "statement": f"The model on this page, and poolwise show {analysis.source}.",
         "other_priors": answers if len(others) > 1 else "",

@@ -19,7 +19,7 @@ def _passage(content: Content) -> Passage | None:
         "Posterior densities",
         lambda: plot.posterior(result, threshold=analysis.threshold, rope=analysis.rope, prob=analysis.prob),
     )
-    what = "Posterior densities of the mean effect, of a new study and of tau, with their priors as outlines"
+    what = "Posterior densities of the mean effect, of a new study and of τ, with their priors as outlines"
     return Passage("What was learnt", (Picture("posterior", alternative(content, what)),), figures={"posterior": draw})
 
 

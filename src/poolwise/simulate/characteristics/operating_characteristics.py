@@ -83,6 +83,10 @@ class OperatingCharacteristics:
         drawn = [name for name in ("mu", "tau") if frame[name].isna().all()]  # each table has its own
         return frame.drop(columns=drawn).set_index([name for name in AXES if name not in drawn]).to_xarray().squeeze()
 
+    def __repr__(self) -> str:
+        """One line: the sentence."""
+        return f"<OperatingCharacteristics: {self}>"
+
     def __str__(self) -> str:
         """Which intervals of the mean keep their promise under every truth that was tried, and which do not."""
         return words.sentence(self.frame, self.prob, self.replications)

@@ -86,6 +86,10 @@ class FurtherStudies:
         enough = self.frame[self.frame[column] >= check_prob(share)]
         return None if enough.empty else int(enough["further"].iloc[0])
 
+    def __repr__(self) -> str:
+        """One line: the sentence."""
+        return f"<FurtherStudies: {self}>"
+
     def __str__(self) -> str:
         """How wide the interval is now and would be, and how many studies are enough."""
         now, last = self.frame.iloc[0], self.frame.iloc[-1]
@@ -97,15 +101,17 @@ class FurtherStudies:
             f"of {self.sure:g}"
         )
         needed = self.needed()
-        enough = (
-            f"no number up to {int(last['further'])} brings {show.level(ENOUGH)} of futures to where {asked}"
-            if needed is None
-            else f"{needed} further studies bring {show.level(ENOUGH)} of futures to where {asked}"
-        )
+        if needed is None:
+            enough = f"no number up to {int(last['further'])} brings {show.level(ENOUGH)} of futures to where {asked}"
+        elif needed == 0:
+            enough = f"none more is needed: {asked} already"
+        else:
+            bring = "1 further study brings" if needed == 1 else f"{needed} further studies bring"
+            enough = f"{bring} {show.level(ENOUGH)} of futures to where {asked}"
         return (
             f"With studies of {self.se}, {enough}. The interval is {wide(self.scale, now['width'])} now, and "
             f"{wide(self.scale, last['width'])} on average with {int(last['further'])} more; futures are drawn from "
-            f"the posterior under {show.greek(self.prior)}."
+            f"the posterior under {show.prior(self.prior)}."
         )
 
     def _repr_html_(self) -> str:

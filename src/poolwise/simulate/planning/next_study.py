@@ -67,6 +67,10 @@ class NextStudy:
     prior: str
     scale: Scale
 
+    def __repr__(self) -> str:
+        """One line: the sentence."""
+        return f"<NextStudy: {self}>"
+
     def __str__(self) -> str:
         """How likely the next study changes the verdict, and what it would have to find."""
         found = " or ".join(_range(self.scale, *one) for one in self.flipping)
@@ -75,7 +79,7 @@ class NextStudy:
             f"The {show.level(self.prob)} credible interval of \N{GREEK SMALL LETTER MU} {_VERDICTS[self.now]} "
             f"{value(self.scale, self.threshold)}. A further study of se {self.se:.3g} changes that with a probability "
             f"of {show.chance(self.flips)}{how}. The interval is {wide(self.scale, self.width)} now and "
-            f"{wide(self.scale, self.expected_width)} on average with it. Under {show.greek(self.prior)}."
+            f"{wide(self.scale, self.expected_width)} on average with it. Under {show.prior(self.prior)}."
         )
 
     def _repr_html_(self) -> str:
@@ -91,8 +95,9 @@ class NextStudy:
             ]
             for _, row in shown.iterrows()
         ]
-        header = ["the next study finds at most this in", "its estimate", "\N{GREEK SMALL LETTER MU}", "interval"]
-        return show.card("The next study", answer=str(self), header=[*header, f"P(> {self.threshold:g})"], rows=rows)
+        header = ["the next study finds at most this in", "its estimate", "μ", "interval"]
+        header.append(f"P(> {show.plain(self.threshold)})")
+        return show.card("The next study", answer=str(self), header=header, rows=rows)
 
 
 _VERDICTS = {"above": "is above", "below": "is below", "holds": "holds"}

@@ -19,7 +19,7 @@ from poolwise.simulate.characteristics.designs import as_designs
 from poolwise.simulate.characteristics.parts import drawn_from
 from poolwise.simulate.characteristics.truths import as_cells
 from poolwise.simulate.planning.futures import quietly
-from poolwise.simulate.planning.words import value, wide
+from poolwise.simulate.planning.words import spread, value, wide
 
 LEVELS = (0.025, 0.25, 0.5, 0.75, 0.975)
 
@@ -57,14 +57,18 @@ class PriorAnswers:
     prior: str
     scale: Scale
 
+    def __repr__(self) -> str:
+        """One line: the sentence."""
+        return f"<PriorAnswers: {self}>"
+
     def __str__(self) -> str:
         """How wide and how sure answers are, before any data."""
         widths = self.frame.loc["width", ["2.5 %", "50 %", "97.5 %"]].to_numpy(dtype=float)
-        low, median, high = (wide(self.scale, float(width)) for width in widths)
+        low, median, high = (float(width) for width in widths)
         mean = f"{show.level(self.prob)} credible interval of \N{GREEK SMALL LETTER MU}"
         return (
-            f"Were {show.greek(self.prior)} the truth, tables of this design would give a {mean} "
-            f"{median} (the median; {low} to {high} in the middle 95 %); "
+            f"Were {show.prior(self.prior)} the truth, tables of this design would give a {mean} "
+            f"{wide(self.scale, median)} (the median; {spread(self.scale, low, high)} in the middle 95 %); "
             f"{show.percent(self.sure)} of them would leave one side of {value(self.scale, self.threshold)} a "
             f"probability of at least {0.5 * (1 + self.prob):g}, {show.percent(self.wrong)} of those the wrong one."
         )

@@ -23,6 +23,12 @@ def wide(scale: Scale, width: float) -> str:
     return f"{show.number(width)} wide{where}"
 
 
+def spread(scale: Scale, low: float, high: float) -> str:
+    """How wide intervals are from the narrow to the wide, in the words of `wide`: ``"1.26 to 9.39"``."""
+    digits, ends = (2, (math.exp(low), math.exp(high))) if scale.transform == "log" else (3, (low, high))
+    return " to ".join(show.number(end, digits) for end in ends)
+
+
 def value(scale: Scale, x: float) -> str:
     """A value of the analysis scale where effects are read: ``"a risk ratio of 0.50"``."""
     if scale.transform == "identity":

@@ -27,6 +27,8 @@ def _facts(content: RangesContent) -> dict[str, str]:
     of_panel = [one for one in how if one.text.startswith("The fit was repeated")]
     sampled = [one for one in how if one.text.startswith("On the first")]
     computed = [one for one in how if one.text.startswith(("Posterior distributions", "On the first", "Means were"))]
+    quadrature = [one for one in how if one.text.startswith("Posterior distributions")]
+    nuts = any(isinstance(fit.engine, NUTS) for fit in analysis.fits)
     priors = "; ".join(words.prior(one) for one in dict.fromkeys(prior_words(fit.model) for fit in bayesian))
     return {
         "data": f"{how[0].text}.",
@@ -35,7 +37,8 @@ def _facts(content: RangesContent) -> dict[str, str]:
         "model": fact(models(fit.model for fit in analysis.fits)),
         "priors": f"Priors: {priors}." if priors else "",
         "computed": fact(computed),
-        "without_chains": fact([one for one in how if one.text.startswith("Posterior distributions")]),
+        "without_chains": fact(quadrature),
+        "no_chains": "" if nuts else fact(quadrature),
         "goal": analysis.question,
         "statement": f"The model on this page, and poolwise show {analysis.source}.",
         "software": f"{how[-1].text}.",
@@ -47,7 +50,7 @@ def _facts(content: RangesContent) -> dict[str, str]:
         "intervals": fact(how[-2:-1]),
         "panel": fact(of_panel),
         "panel_found": fact(answers[-1:]) if of_panel else "",
-        "chains": fact(sampled) if any(isinstance(fit.engine, NUTS) for fit in analysis.fits) else "",
+        "chains": fact(sampled) if nuts else "",
         "repeated": f"Analysis file {analysis.source}; hash of all tables {analysis.data_hash}; seeds and versions in "
         "manifest.json.",
     }
