@@ -142,7 +142,7 @@ def operating_characteristics(
         rows = math.ceil(count / _across(count))
         high = rows * (_HIGH + _HEAD + _BETWEEN) - _BETWEEN
         note = Phrase(_text.plain(_note(frame, quantity, together)))
-        own = keyed_chart(_text.plain(words), [note], list(keys.values()), ax, high=high)
+        own = keyed_chart(_text.plain(words), [note], list(keys.values()), ax, high=high, fixed=True)
         panels = _panels(own, count)
         for number, panel in enumerate(panels):
             _fill(panel, frame[frame["panel"] == number], keys)
@@ -272,7 +272,7 @@ def _keys(methods: list[str]) -> list[Key]:
         colour = _marks.COLOURS[number % len(_marks.COLOURS)]
         marker = _MARKERS[number % len(_MARKERS)]
         face = "" if number < len(_MARKERS) else "white"
-        keys.append(Key(name, "point", colour, marker=marker, face=face))
+        keys.append(Key(show.method(name), "point", colour, marker=marker, face=face))
     return keys
 
 

@@ -73,10 +73,13 @@ class Row:
         One for each column.
     style : str
         Class of the row.
+    below : str
+        What is said of it at length, on lines of its own as wide as the table.
     """
 
     cells: tuple[str | Cell, ...]
     style: str = ""
+    below: str = ""
 
 
 @final
@@ -184,7 +187,8 @@ _LINE = 55  # characters of the longest cell of a row
 
 def _lines(row: Row) -> int:
     """About how many lines of print a row takes, two at least."""
-    return max(2, *(-(-len(cell if isinstance(cell, str) else cell.text) // _LINE) for cell in row.cells))
+    own = max(2, *(-(-len(cell if isinstance(cell, str) else cell.text) // _LINE) for cell in row.cells))
+    return own + -(-len(row.below) // (2 * _LINE))
 
 
 type Block = Paragraph | Table | Picture | Notes | Terms | Statement

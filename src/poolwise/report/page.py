@@ -34,6 +34,8 @@ class Part:
         Whether it stands below the appendix.
     turned : bool
         Whether it is printed across, for a picture that is too wide for its type to be read upright.
+    order : int
+        Its place on a screen. In print another section may come before it, so that no page stays empty.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Part:
     appendix: bool = False
     end: bool = False
     turned: bool = False
+    order: int = 0
 
     @property
     def data(self) -> tuple[str, ...]:
@@ -77,9 +80,9 @@ def page(
     """
     front = content.front()
 
-    def part(section: Section[Any], passage: Passage) -> Part:
+    def part(section: Section[Any], passage: Passage, order: int) -> Part:
         turned = any(drawing.turned for name in passage.figures for drawing in pictures[name])
-        return Part(section.name, passage, section.appendix, section.end, turned)
+        return Part(section.name, passage, section.appendix, section.end, turned, order)
 
     return (
         _environment()
@@ -87,13 +90,28 @@ def page(
         .render(
             analysis=content.analysis,
             front=front,
-            parts=[part(section, passage) for section, passage in passages],
+            parts=_printed([part(*each, order) for order, each in enumerate(passages, 1)], pictures),
             pictures=pictures,
             files=files,
             colophon=_colophon(content, front, files, facts),
             facts=facts,
         )
     )
+
+
+_BESIDE_ANSWER = 545.0  # points that a picture may be high to stand below the answer on the first page of print
+
+
+def _printed(parts: list[Part], pictures: Mapping[str, Sequence[Drawing]]) -> list[Part]:
+    """The sections in the order of print: one whose picture has no room below the answer comes after the next one."""
+    names = [part.name for part in parts]
+    at = names.index("answer") + 1 if names[:1] == ["answer"] else len(parts)
+    if at + 1 >= len(parts) or parts[at + 1].appendix or parts[at + 1].end:
+        return parts
+    first = [pictures[name][0].high for name in parts[at].passage.figures][:1]
+    if not first or first[0] <= _BESIDE_ANSWER:
+        return parts
+    return [*parts[:at], parts[at + 1], parts[at], *parts[at + 2 :]]
 
 
 def _colophon(content: ReportContent, front: Front, files: Sequence[str], facts: Mapping[str, Any]) -> Terms:

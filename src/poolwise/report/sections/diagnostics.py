@@ -37,8 +37,8 @@ def _table(content: Content) -> Table:
     columns = (
         Column("Fit", cells="fit"),
         Column("Status"),
-        Column("What it means", head="wide"),
-        Column("What was watched"),
+        Column("What it means", head="asked"),
+        Column("What was watched", head="wide"),
         numbers("Time"),
         numbers("Seed"),
     )
