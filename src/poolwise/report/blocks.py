@@ -181,7 +181,7 @@ class Statement:
     lines: tuple[str, ...]
 
 
-_ONE_PAGE = 40  # lines, which fill half of a page of A4
+_ONE_PAGE = 28  # lines, which fill a third of a page of A4
 _LINE = 55  # characters of the longest cell of a row
 
 
@@ -239,7 +239,7 @@ def folded(text: str, most: int = 110) -> Markup:
     if len(text) <= most:
         return escape(text)
     beginning = textwrap.shorten(text, most, placeholder=" …")
-    return Markup('<details class="more"><summary>{}</summary>{}</details>').format(beginning, text)
+    return Markup('<details class="more"><summary><span>{}</span></summary>{}</details>').format(beginning, text)
 
 
 def marked(text: str, **words: str) -> Markup:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
 from markupsafe import Markup
@@ -35,7 +35,7 @@ class Part:
     turned : bool
         Whether it is printed across, for a picture that is too wide for its type to be read upright.
     order : int
-        Its place on a screen. In print another section may come before it, so that no page stays empty.
+        Its place on a screen, where that is another than in print; 0 for the same.
     """
 
     name: str
@@ -80,9 +80,9 @@ def page(
     """
     front = content.front()
 
-    def part(section: Section[Any], passage: Passage, order: int) -> Part:
+    def part(section: Section[Any], passage: Passage) -> Part:
         turned = any(drawing.turned for name in passage.figures for drawing in pictures[name])
-        return Part(section.name, passage, section.appendix, section.end, turned, order)
+        return Part(section.name, passage, section.appendix, section.end, turned)
 
     return (
         _environment()
@@ -90,7 +90,7 @@ def page(
         .render(
             analysis=content.analysis,
             front=front,
-            parts=_printed([part(*each, order) for order, each in enumerate(passages, 1)], pictures),
+            parts=_printed([part(*each) for each in passages], pictures),
             pictures=pictures,
             files=files,
             colophon=_colophon(content, front, files, facts),
@@ -99,7 +99,7 @@ def page(
     )
 
 
-_BESIDE_ANSWER = 545.0  # points that a picture may be high to stand below the answer on the first page of print
+_BESIDE_ANSWER = 500.0  # points that a picture may be high to stand below the answer on the first page of print
 
 
 def _printed(parts: list[Part], pictures: Mapping[str, Sequence[Drawing]]) -> list[Part]:
@@ -111,7 +111,8 @@ def _printed(parts: list[Part], pictures: Mapping[str, Sequence[Drawing]]) -> li
     first = [pictures[name][0].high for name in parts[at].passage.figures][:1]
     if not first or first[0] <= _BESIDE_ANSWER:
         return parts
-    return [*parts[:at], parts[at + 1], parts[at], *parts[at + 2 :]]
+    every = [replace(part, order=order) for order, part in enumerate(parts, 1)]
+    return [*every[:at], every[at + 1], every[at], *every[at + 2 :]]
 
 
 def _colophon(content: ReportContent, front: Front, files: Sequence[str], facts: Mapping[str, Any]) -> Terms:

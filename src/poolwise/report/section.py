@@ -85,8 +85,8 @@ class Figure:
     kind : str
         What it is, as its files say of themselves: ``"Forest plot"``.
     draw : callable
-        Draws it without an argument, and returns the axes of a function of `poolwise.plot`: as wide as a page, and within
-        ``plot.width("column")`` as wide as a column of print, for a phone.
+        Draws it without an argument, and returns the axes of a function of `poolwise.plot`: as wide as a page, and
+        within ``plot.width("column")`` as wide as a column of print, for a phone.
     """
 
     kind: str

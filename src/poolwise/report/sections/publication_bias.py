@@ -116,13 +116,14 @@ def _table(panel: PublicationBias) -> Table:
         Column("Test or measure"),
     )
     every = panel.frame.to_dict("records")
-    bodies = tuple(
-        Body(tuple(Row(_cells(row), below=folded(_told(row))) for row in every if row["role"] == role), title) for role, title in HEADINGS.items()
-    )
+    told = {
+        role: [Row(_cells(row), below=folded(_told(row))) for row in every if row["role"] == role] for role in HEADINGS
+    }
+    bodies = tuple(Body(tuple(told[role]), title) for role, title in HEADINGS.items())
     caption = (
         f"Every method, {panel.direction} results being taken to be likelier to be published; {level(panel.prob)} "
-        "intervals. Moved: from the unadjusted random-effects mean, and in its standard errors. Below each: what it says, "
-        "or why it has no answer."
+        "intervals. Moved: from the unadjusted random-effects mean, and in its standard errors. Below each: what it "
+        "says, or why it has no answer."
     )
     return Table(columns, bodies, caption)
 
