@@ -34,8 +34,8 @@ class Part:
         Whether it stands below the appendix.
     turned : bool
         Whether it is printed across, for a picture that is too wide for its type to be read upright.
-    order : int
-        Its place on a screen, where that is another than in print; 0 for the same.
+    printed : int
+        Its place in print, where sections stand in another order there; 0 otherwise.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Part:
     appendix: bool = False
     end: bool = False
     turned: bool = False
-    order: int = 0
+    printed: int = 0
 
     @property
     def data(self) -> tuple[str, ...]:
@@ -103,7 +103,7 @@ _BESIDE_ANSWER = 500.0  # points that a picture may be high to stand below the a
 
 
 def _printed(parts: list[Part], pictures: Mapping[str, Sequence[Drawing]]) -> list[Part]:
-    """The sections in the order of print: one whose picture has no room below the answer comes after the next one."""
+    """The sections with their places in print: one whose picture has no room below the answer comes after the next."""
     names = [part.name for part in parts]
     at = names.index("answer") + 1 if names[:1] == ["answer"] else len(parts)
     if at + 1 >= len(parts) or parts[at + 1].appendix or parts[at + 1].end:
@@ -111,8 +111,8 @@ def _printed(parts: list[Part], pictures: Mapping[str, Sequence[Drawing]]) -> li
     first = [pictures[name][0].high for name in parts[at].passage.figures][:1]
     if not first or first[0] <= _BESIDE_ANSWER:
         return parts
-    every = [replace(part, order=order) for order, part in enumerate(parts, 1)]
-    return [*every[:at], every[at + 1], every[at], *every[at + 2 :]]
+    places = [*range(1, at + 1), at + 2, at + 1, *range(at + 3, len(parts) + 1)]
+    return [replace(part, printed=place) for part, place in zip(parts, places, strict=True)]
 
 
 def _colophon(content: ReportContent, front: Front, files: Sequence[str], facts: Mapping[str, Any]) -> Terms:
