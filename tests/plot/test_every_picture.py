@@ -74,7 +74,7 @@ NUMBERS = {
 }  # fmt: skip
 FRAMED_ALREADY = {"calibration", "prisma"}  # draw a frame, or a record of whole numbers
 OTHER_NAMES = {"model_probabilities": "model_frame", "weight_function": "weight_frame", "z_plot": "z_frame"}
-NO_PICTURE = {"close", "dark", "theme", "forest_caption", "numeric_moderators", "ranks", "trace"}
+NO_PICTURE = {"close", "dark", "theme", "width", "forest_caption", "numeric_moderators", "ranks", "trace"}
 
 
 def test_every_picture_has_a_function_or_a_frame_that_tells_its_numbers():

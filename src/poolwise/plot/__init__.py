@@ -1,6 +1,7 @@
 """Pictures of results; the only place that knows matplotlib, which is loaded when the first one is drawn."""
 
 from poolwise.plot._theme import dark, theme
+from poolwise.plot._width import width
 from poolwise.plot.bubble_plot import bubble, bubble_frame, numeric_moderators
 from poolwise.plot.calibration_plot import calibration
 from poolwise.plot.caterpillar_frame import caterpillar_frame
@@ -47,5 +48,5 @@ __all__ = [
     "posterior", "posterior_frame", "prior_panel", "prior_predictive", "prior_surface", "prisma", "publication_bias",
     "publication_bias_frame", "radial", "radial_frame", "ranges", "ranges_frame", "ranks", "s_value", "s_value_frame",
     "shrinkage", "shrinkage_frame", "specification_curve", "specification_curve_frame", "summary_forest",
-    "summary_forest_frame", "theme", "trace", "weight_frame", "weight_function", "z_frame", "z_plot",
+    "summary_forest_frame", "theme", "trace", "weight_frame", "weight_function", "width", "z_frame", "z_plot",
 ]  # fmt: skip

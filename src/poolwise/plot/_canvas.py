@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
@@ -145,15 +146,31 @@ def _squeezed(sheet: Sheet, width: float, height: float) -> Placed:
     """The sheet within this many inches, refused where that is too small for its words."""
     placed = _sheet.place(sheet, width)
     pitch = (height - placed.above - placed.beneath) / sheet.rows
-    if pitch < _LEAST_PITCH or placed.width > width + 0.01:
+    least_pitch = max(_LEAST_PITCH, _for_cells(placed.sheet))
+    if pitch < least_pitch - 1e-9 or placed.width > width + 0.01:
         own = _sheet.place(sheet)
-        least = max(placed.width, width), placed.above + placed.beneath + _LEAST_PITCH * sheet.rows
+        least = max(placed.width, width), placed.above + placed.beneath + least_pitch * sheet.rows
         raise InputError(
             f"the axes given are {width:.1f} x {height:.1f} inches, too small for the figure and its words",
             f"at least {least[0]:.1f} x {least[1]:.1f} inches",
             f"ax=None, which makes a figure of {own.width:.1f} x {own.height:.1f}, or larger axes",
         )
     return replace(placed, sheet=replace(placed.sheet, pitch=max(pitch, 0.02)))
+
+
+def _for_cells(sheet: Sheet) -> float:
+    """The pitch at which cells of several lines do not meet those above and below; 0 where there are none."""
+    least = 0.0
+    for column in sheet.columns:
+        if isinstance(column, Plot):
+            continue
+        cells = sorted(
+            (line.y, cell.count("\n") + 1) for line, cell in zip(sheet.lines, column.cells, strict=True) if cell
+        )
+        for (upper, above), (lower, below) in itertools.pairwise(cells):
+            if max(above, below) > 1 and lower > upper:
+                least = max(least, 0.5 * (above + below) * sheet.sizes.body * _BETWEEN / 72.0 / (lower - upper))
+    return least
 
 
 def _write_body(ax: Axes, placed: Placed) -> None:

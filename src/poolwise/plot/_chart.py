@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from poolwise.errors import InputError
-from poolwise.plot import _axis, _canvas, _dress, _keys, _sheet, _text
+from poolwise.plot import _axis, _canvas, _dress, _keys, _sheet, _text, _width
 from poolwise.plot._keys import Key
 from poolwise.plot._sheet import Phrase, Plot, Sheet
 from poolwise.scale import Scale
@@ -46,7 +46,8 @@ def chart(title: str, notes: Sequence[Phrase], ax: Axes | None) -> Axes:
     -------
     Axes
     """
-    sheet = Sheet(title, (), _HIGH / _PITCH, _PITCH, (Plot(_LEFT + _WIDE),), tuple(notes), below=_BELOW)
+    high = _width.height(_HIGH, ax)
+    sheet = Sheet(title, (), high / _PITCH, _PITCH, (Plot(_LEFT + _WIDE),), tuple(notes), below=_BELOW)
     if ax is not None:
         refuse_small(sheet, ax, (_LEAST + _LEFT, _LEAST))
     return _framed(sheet, ax, ())
@@ -59,6 +60,7 @@ def keyed_chart(
     ax: Axes | None,
     *,
     high: float = _HIGH,
+    fixed: bool = False,
 ) -> Axes:
     """A chart with keys between its axis and its notes, or an error where the axes given are too small for it.
 
@@ -73,7 +75,9 @@ def keyed_chart(
     ax : Axes or None
         Axes whose place the figure takes; a new pyplot figure when None.
     high : float
-        Inches of the chart's own axes on a new figure.
+        Inches of the chart's own axes on a new figure as wide as a page; less on a narrower one.
+    fixed : bool
+        Whether that height is of rows or panels, and the same at every width.
 
     Returns
     -------
@@ -85,7 +89,8 @@ def keyed_chart(
         When the axes given leave less than 1.5 inches either way for the chart's own axes.
     """
     column = (Plot(_LEFT + _WIDE),)
-    sheet = Sheet(title, (), _ROWS, high / _ROWS, column, tuple(notes), below=_BELOW)
+    own = high if fixed else _width.height(high, ax)
+    sheet = Sheet(title, (), _ROWS, own / _ROWS, column, tuple(notes), below=_BELOW)
     width = None if ax is None else size_of(ax)[0]
     lines = _keys.packed(keys, _sheet.place(sheet, width).width - 2.0 * _sheet.MARGIN)
     sheet = replace(sheet, below=_BELOW + _KEYS_APART + _keys.LINE * len(lines))
@@ -188,14 +193,25 @@ def _power_of_labels(ax: Axes) -> int:
     return power
 
 
+def _in_two_lines(words: str, inches: float) -> str:
+    first, *others = _text.wrap(words, inches, _sheet.BODY_SIZE)
+    return "\n".join([first, _text.fit(" ".join(others), inches, _sheet.BODY_SIZE)]) if others else first
+
+
+def _on_one_line(words: str, inches: float) -> str:
+    """Words of an axis, without what stands in brackets at their end where that has no room."""
+    if _text.width(words, _sheet.BODY_SIZE) > inches:
+        words = words.partition(" (")[0]
+    return _text.fit(words, inches, _sheet.BODY_SIZE)
+
+
 def name_axes(ax: Axes, x: str, y: str) -> None:
     """Words of both axes, and their ticks in the type of every figure."""
     wide, high = size_of(ax)
     power = _power_of_labels(ax)
     if power:
         y = f"{y} (× 10{str(power).translate(_RAISED)})"
-    for axis, longer, room in ((ax.xaxis, x, wide + 0.2), (ax.yaxis, y, high + 0.2)):
-        words = _text.fit(longer, room, _sheet.BODY_SIZE)
+    for axis, words in ((ax.xaxis, _in_two_lines(x, wide + 0.2)), (ax.yaxis, _on_one_line(y, high + 0.2))):
         look = _text.font(words, _sheet.BODY_SIZE)
         axis.set_label_text(words, fontproperties=look, color=_sheet.INK, parse_math=False)
     ax.xaxis.set_label_coords(0.5, -_WORDS_DOWN / high)

@@ -6,20 +6,20 @@ rows have a fixed height, so the figure grows with them while the type stays the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, final
 
-from poolwise.plot import _text
+from poolwise.plot import _text, _width
 
 INK, SOFT, RULE, ALARM = "#1a1a1a", "#595959", "#b3b3b3", "#9e2a00"
 TITLE_SIZE, BODY_SIZE, NOTE_SIZE, TICK_SIZE = 10.5, 8.5, 7.5, 8.0
 ASIDE_SIZE = 7.0
-PAGE = 6.9  # inches of a page's text: a wider figure is printed smaller, and its type with it
 MARGIN = 0.14
 LINE = 1.38 / 72.0  # inches from line to line for each point of type
 _GAP, _PLOT_GAP = 0.16, 0.2
-_HEADING_HEIGHT = 0.3
+_HEADING_HEIGHT, _NO_HEADING = 0.3, 0.14
 _LEAST_PLOT, _LEAST_LABEL = 1.2, 0.8
 
 
@@ -157,7 +157,8 @@ class Sheet:
     sizes : Sizes
         Of its type and gaps.
     most : float
-        Inches that a figure of our own has at most, if the words allow it.
+        Inches that a figure of our own has at most, if the words allow it; less where pictures are narrower, unless it
+        is infinite: the columns are as wide as they are to be.
     """
 
     title: str
@@ -168,7 +169,7 @@ class Sheet:
     notes: tuple[Phrase, ...]
     below: float
     sizes: Sizes = Sizes()
-    most: float = PAGE
+    most: float = _width.PAGE
 
 
 @final
@@ -203,7 +204,8 @@ class Placed:
     @property
     def above(self) -> float:
         """Inches above the body."""
-        return self.sheet.sizes.margin + _height(self.title) + self.sheet.sizes.heading
+        headed = any(isinstance(column, Column) and column.heading for column in self.sheet.columns)
+        return self.sheet.sizes.margin + _height(self.title) + (self.sheet.sizes.heading if headed else _NO_HEADING)
 
     @property
     def beneath(self) -> float:
@@ -234,10 +236,11 @@ def place(sheet: Sheet, width: float | None = None) -> Placed:
     """
     widths = [_column_width(sheet, i) for i in range(len(sheet.columns))]
     edges, whole = _edges(sheet, widths)
-    if whole > (sheet.most if width is None else width) and sheet.sizes == Sizes():
+    most = min(sheet.most, _width.at_hand()) if math.isfinite(sheet.most) else sheet.most
+    if whole > (most if width is None else width) and sheet.sizes == Sizes():
         return place(_compact(sheet), width)
     sizes = sheet.sizes
-    total = width if width is not None else sheet.most if whole > sheet.most else None
+    total = width if width is not None else most if whole > most else None
     if total is not None:
         edges, whole = _edges(sheet, _shared_out(sheet, widths, total))
     inside = whole - 2 * sizes.margin

@@ -13,7 +13,7 @@ from poolwise import tables
 from poolwise.design import NEW_LEVEL
 from poolwise.errors import MissingQuantityError, nearest
 from poolwise.plot import _axis, _canvas, _marks, _sheet, _text, _words
-from poolwise.plot._chart import chart, keyed_chart, name_axes
+from poolwise.plot._chart import chart, effect_words, keyed_chart, name_axes, size_of
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
@@ -171,7 +171,7 @@ def bubble(
         own = _chart(f"{words}{data}", _notes(result, frame, name), frame, ax)
         _draw(own, frame)
         _ticks(own, result)
-        name_axes(own, _text.plain(name), _text.plain(effects.scale.natural_label))
+        name_axes(own, _text.plain(name), effect_words(effects.scale))
     return own
 
 
@@ -231,7 +231,8 @@ def _draw(ax: Axes, frame: pd.DataFrame) -> None:
             zorder=3,
         )
     x = frame["x"].to_numpy(dtype=float)
-    room = 0.05 * float(np.ptp(x))
+    wide = size_of(ax)[0]
+    room = float(np.ptp(x)) * max(0.05, 0.5 * _BIGGEST / 72.0 / max(wide - _BIGGEST / 72.0, 0.5))  # of whole circles
     ax.set_xlim(x.min() - room, x.max() + room)
 
 

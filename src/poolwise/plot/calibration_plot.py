@@ -13,6 +13,7 @@ from poolwise.plot import _canvas, _marks, _sheet, _text
 from poolwise.plot._given import check_given
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase, Plot, Sheet
+from poolwise.plot._width import room
 from poolwise.show import symbol
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 _ACROSS = 4  # panels in a row
 _WIDE, _HIGH, _BETWEEN, _HEAD = 1.55, 1.2, 0.16, 0.24  # inches
-_LEFT = 0.5
+_LEFT = 0.62
+_NARROW = 4.6  # inches below which two panels stand in a row
 _PITCH = 0.2
 _BAND = "#dfe3e8"
 _DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)))
@@ -62,6 +64,7 @@ def calibration(curves: pd.DataFrame, *, title: str = "", ax: Axes | None = None
     limit = 1.08 * float(curves[["lower", "upper", "difference"]].abs().to_numpy().max())
     with plain_text():
         panels = _panels(title or "Calibration", names, _notes(curves, engines), ax)
+        _name(panels)
         for panel, name in zip(panels, names, strict=True):
             _fill(panel, curves[curves["quantity"] == name], engines)
             panel.set_xlim(0.0, 1.0)
@@ -89,12 +92,27 @@ def _fill(ax: Axes, curves: pd.DataFrame, engines: list[str]) -> None:
     ax.axhline(0.0, color=_sheet.SOFT, lw=0.5, zorder=0.9)
 
 
+def _across(count: int, ax: Axes | None) -> int:
+    """Panels in a row: at least as many as leave the notes room."""
+    return min(_ACROSS, max(3, count)) if room(ax) >= _NARROW else 2
+
+
+def _name(panels: list[Axes]) -> None:
+    """Words of both axes, once."""
+    figure, boxes = _canvas.figure_of(panels[0]), [panel.get_position() for panel in panels]
+    inches, look = figure.get_size_inches(), _text.font("quantile z", _sheet.NOTE_SIZE)
+    left, right, foot = boxes[0].x0, max(box.x1 for box in boxes), min(box.y0 for box in boxes)
+    written = {"fontproperties": look, "color": _sheet.INK, "ha": "center", "va": "center", "parse_math": False}
+    figure.text(0.5 * (left + right), foot - 0.32 / inches[1], "quantile z of the posterior", **written)
+    figure.text(left - 0.48 / inches[0], 0.5 * (foot + boxes[0].y1), "share below z, less z", rotation=90, **written)
+
+
 def _panels(title: str, names: list[str], notes: tuple[Phrase, ...], ax: Axes | None) -> list[Axes]:
     """Empty axes for each quantity under its name, in rows."""
-    across = min(_ACROSS, max(3, len(names)))
+    across = _across(len(names), ax)
     down = math.ceil(len(names) / across)
     wide, high = _LEFT + across * (_WIDE + _BETWEEN), down * (_HIGH + _HEAD)
-    sheet = Sheet(title, (), high / _PITCH, _PITCH, (Plot(wide),), notes, below=0.3)
+    sheet = Sheet(title, (), high / _PITCH, _PITCH, (Plot(wide),), notes, below=0.5)
     (frame,), _ = _canvas.draw(sheet, ax)
     frame.set_axis_off()
     for line in tuple(frame.lines):

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from poolwise import show
 from poolwise.errors import MissingQuantityError
 from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _steps, _text, _words
-from poolwise.plot._chart import refuse_small, size_of
+from poolwise.plot._chart import refuse_small
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
+from poolwise.plot._width import room
 from poolwise.plot.caterpillar_frame import caterpillar_frame
 from poolwise.result import Result
 from poolwise.settings import check_option
@@ -97,7 +98,7 @@ def caterpillar(
     frame = caterpillar_frame(result, by=by, prob=prob)
     rows = _drawn(result, frame, style, by)
     with plain_text():
-        narrow = ax is not None and size_of(ax)[0] < _NARROW
+        narrow = room(ax) < _NARROW
         sheet = _table(result, frame, rows, (style, title), narrow=narrow)
         if ax is not None:
             refuse_small(sheet, ax, (1.0, 0.6 * sheet.rows * sheet.pitch))
@@ -236,11 +237,11 @@ def _table(
     every = max(1, math.ceil(_steps.LEAST_PITCH / pitch))
     kept = [i for i in range(len(rows)) if i % every == 0] if orchard else _steps.worded(len(rows))
     told = [rows.iloc[i] for i in kept]
-    long = 1.2 if narrow else _LONGEST
+    long, size = (1.4, _sheet.COMPACT.body) if narrow else (_LONGEST, _sheet.BODY_SIZE)
     names = [_name(row, orchard=orchard, reconstructed=effects.reconstructed) for row in told]
     heading = "" if orchard else "Level" if (rows["row"] == "level").any() else "Study"
     columns: list[Column | Plot] = [
-        Column(heading, tuple(_text.fit(name, long, _sheet.BODY_SIZE) for name in names)),
+        Column(heading, tuple(_text.fit(name, long, size) for name in names)),
     ]
     if orchard or (rows["k"] > 1).any():
         columns.append(Column("k", tuple(f"{int(row['k']):,}" for row in told), align="right"))

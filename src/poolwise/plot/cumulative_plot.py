@@ -12,11 +12,11 @@ import pandas as pd
 from poolwise import show
 from poolwise.checks import Cumulative
 from poolwise.plot import _dress, _marks, _sheet, _steps, _text, _words
-from poolwise.plot._chart import size_of
 from poolwise.plot._given import check_given
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
+from poolwise.plot._width import room
 from poolwise.scale import as_scale
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def cumulative(check: Cumulative, *, title: str | None = None, ax: Axes | None =
     frame = cumulative_frame(check)
     scale = check.effects.scale if _steps.is_mean(check.quantity) else as_scale("identity")
     with plain_text():
-        narrow = ax is not None and size_of(ax)[0] < _NARROW
+        narrow = room(ax) < _NARROW
         sheet = _table(check, frame, title, narrow=narrow)
         axes, placed = _steps.draw_sheet(sheet, ax)
         axes[0].set_xlim(*_steps.limits(frame, check.threshold))
@@ -128,8 +128,8 @@ def _table(check: Cumulative, frame: pd.DataFrame, title: str | None, *, narrow:
     kept = _steps.worded(len(frame), np.flatnonzero(frame["settled"]).tolist())
     rows = [frame.iloc[i] for i in kept]
     mean, scale = _steps.is_mean(check.quantity), check.effects.scale
-    long = 1.5 if narrow else _LONGEST
-    names = tuple(_text.fit(_name(row, check), long, _sheet.BODY_SIZE, bold=bool(row["settled"])) for row in rows)
+    long, size = (1.5, _sheet.COMPACT.body) if narrow else (_LONGEST, _sheet.BODY_SIZE)
+    names = tuple(_text.fit(_name(row, check), long, size, bold=bool(row["settled"])) for row in rows)
     columns: list[Column | Plot] = [Column("Study added", names)]
     if check.frame["by"].notna().any() and not narrow:
         columns.append(Column(_heading(check), tuple(_value(row["by"]) for row in rows), align="right"))

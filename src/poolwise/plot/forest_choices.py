@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import final
 
 from poolwise.errors import InputError, nearest, shown
+from poolwise.plot import _width
 from poolwise.plot.forest_frame import SORTS
-from poolwise.plot.forest_layout import inches_of
 from poolwise.plot.forest_theme import Theme, theme_of
 from poolwise.result import Result
 from poolwise.settings import check_flag
@@ -123,7 +123,7 @@ def chosen(wishes: Wishes, k: int) -> Choices:
         raw=wishes.show != "shrunken",
         shrunken=wishes.show != "raw",
         density=wishes.density,
-        inches=inches_of(wishes.width),
+        inches=_width.at_hand() if wishes.width == "page" else _width.inches_of(wishes.width),
         theme=theme_of(wishes.theme),
         notes=wishes.notes,
         pages=pages,

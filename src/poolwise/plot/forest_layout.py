@@ -5,18 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import final
 
-from poolwise.errors import InputError, shown
 from poolwise.plot import _sheet, _text
 from poolwise.plot._sheet import Column, Plot, Sizes
 
-WIDTHS = {"page": _sheet.PAGE, "column": 3.3}  # inches: the text of a page, one of its two columns
 LEAST_TYPE = 6.5
 SHARE = 0.4
 NARROW, _WIDE = 4.8, 6.2
-_LEAST, _MOST = 2.4, 30.0
 _LEAST_LABEL = 0.6
 _CUT_LABEL = 0.5  # inches to which labels are cut where nothing else gives way
 _SLIM = 1.0  # inches of labels below which they may stand on three lines
@@ -58,25 +54,6 @@ class Labels:
     aside: float
 
 
-def inches_of(width: object) -> float:
-    """Inches of a width by name or number.
-
-    Raises
-    ------
-    InputError
-        When it is none.
-    """
-    if isinstance(width, str) and width in WIDTHS:
-        return WIDTHS[width]
-    if isinstance(width, Real) and not isinstance(width, bool) and _LEAST <= float(width) <= _MOST:
-        return float(width)
-    raise InputError(
-        f"width = {shown(width)}",
-        f"'page' ({WIDTHS['page']} inches), 'column' ({WIDTHS['column']}), or inches from {_LEAST} to {_MOST:g}",
-        "width='page'",
-    )
-
-
 def sizes_of(inches: float, *, heading_lines: int = 1) -> Sizes:
     """Sizes of the type for a width: never below 6.5 points."""
     own = _PAGE if inches >= _WIDE else _COLUMN
@@ -87,7 +64,7 @@ def sizes_of(inches: float, *, heading_lines: int = 1) -> Sizes:
 
 def note_size(inches: float) -> float:
     """Points of the notes below a picture of this width."""
-    return 6.8 if inches >= _WIDE else LEAST_TYPE
+    return 7.0 if inches >= _WIDE else LEAST_TYPE
 
 
 def fitted(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -31,6 +31,8 @@ class Told:
 
     Attributes
     ----------
+    names : tuple of str
+        The results, as their sentences begin where there are several: ``"Bayesian, exact: "``.
     alarms, mild : tuple of str
         What went wrong in a fit; that a moment does not exist.
     numbers : tuple of str
@@ -47,6 +49,7 @@ class Told:
         Columns for which there was no room; the order of the studies; densities.
     """
 
+    names: tuple[str, ...]
     alarms: tuple[str, ...]
     mild: tuple[str, ...]
     numbers: tuple[str, ...]
@@ -66,7 +69,7 @@ class Told:
         """All of it, in paragraphs."""
         notes = [Phrase(words, size, _sheet.INK, math=True) for words in (*self.numbers, *self.region)]
         pairs = zip(self.priors, self.made, strict=True)
-        notes += [Phrase(" ".join(filter(None, map(_ended, pair))), size, math=True) for pair in pairs]
+        notes += [Phrase(" ".join(self._once(filter(None, pair))), size, math=True) for pair in pairs]
         notes += [Phrase(words, size, math=True) for words in (*self.key, *self.layout, *self.mild)]
         return notes + [Phrase(words, size, _sheet.ALARM, bold=True, math=True) for words in self.alarms]
 
@@ -80,21 +83,37 @@ class Told:
             room = _text.fit(brief.words, inches, size, bold=True)
             alarms, taken, inside = [replace(brief, words=room)], 1, set()
         scale = re.compile(r" on the [^;.]* scale")
-        paragraph = ""
+        paragraph, last = "", ""
         for words in (
             *(self.layout[:1] if first_layout else ()), *self.numbers[:1], *self.priors[:1], *self.numbers[1:],
             *self.region, *self.priors[1:], *self.made, *self.mild, *self.key,
         ):  # fmt: skip
+            if words in self.made and self._of(words) != last:
+                continue  # it would name its result once more
             shorter = scale.sub("", words) if scale.search(paragraph) else words  # said once
-            longer = f"{paragraph} {_ended(shorter)}".strip()
+            longer = f"{paragraph} {self._after(last, _ended(shorter))}".strip()
             if words and _lines(Phrase(longer, size), inches) <= _LINES - taken:
-                paragraph = longer
+                paragraph, last = longer, self._of(words)
                 inside.add(words)
         return [*([Phrase(paragraph, size, _sheet.INK, math=True)] if paragraph else []), *alarms], frozenset(inside)
 
     def caption(self, inside: frozenset[str]) -> str:
         """What does not stand in the picture, as text without mathtext."""
-        return " ".join(_ended(words) for words in self.all if words not in inside).replace(r"\$", "$")
+        return " ".join(self._once(words for words in self.all if words not in inside)).replace(r"\$", "$")
+
+    def _once(self, sentences: Iterable[str]) -> Iterator[str]:
+        """Sentences with the name of a result only where the one before was not about it."""
+        last = ""
+        for words in sentences:
+            yield self._after(last, _ended(words))
+            last = self._of(words)
+
+    def _after(self, last: str, words: str) -> str:
+        return show.capital(words.removeprefix(last)) if last and words.startswith(last) else words
+
+    def _of(self, words: str) -> str:
+        """The name of the result that a sentence is about; empty for one of all."""
+        return next((name for name in self.names if name and words.startswith(name)), "")
 
 
 def _ended(words: str) -> str:
@@ -157,6 +176,7 @@ def forest_notes(
     triples = list(zip(results, named, of_results, strict=True))
     shown_marks = frame.assign(point=frame["point"].where(frame["row"] != "study", frame["drawn_point"]))
     return Told(
+        names=tuple(named),
         alarms=tuple(name + _status(result) for result, name, _ in triples if result.report.alarming),
         mild=tuple(
             name + _text.escaped(_text.plain(result.report.advice))

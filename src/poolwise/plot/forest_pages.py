@@ -24,6 +24,9 @@ from poolwise.scale import Scale
 
 _THIN = 6.0  # points of a line of a study, below which two intervals in it would merge
 _BETWEEN = 1.2 / 72.0  # inches from line to line within a cell, for each point of type
+_LEADING, _LEAST_LEADING = 0.05, 0.01  # inches between rows of two lines, and where they would fill more than a page
+_FIXED = 1.9  # inches of all but the rows
+_LINES = ("study", "mean", "new study")
 
 
 type Eyes = Mapping[tuple[str, str, str], Eye]
@@ -211,11 +214,13 @@ def _parts(frame: pd.DataFrame, choices: Choices) -> list[pd.DataFrame]:
 def _steps(frame: pd.DataFrame, choices: Choices, found: Eyes, *, stacked: bool, wrapped: int) -> Steps:
     """Heights of the lines: as words need them; of compact ones, as a page allows."""
     size = sizes_of(choices.inches).body
-    one, two = size * _BETWEEN + 0.045, 2.0 * size * _BETWEEN + 0.05
+    one, two = size * _BETWEEN + 0.045, 2.0 * size * _BETWEEN + _LEADING
     asides = bool((frame["interval"] != "").any())
     pitch = two if asides else one + 0.02
     both = choices.raw and choices.shrunken
-    study = two if stacked or wrapped == 2 else max(one, 0.225) if both else one + 0.02
+    dense = choices.pages is None and _FIXED + two * len(frame[frame["row"].isin(_LINES)]) > PAGE_HEIGHT
+    tight = two - (_LEADING - _LEAST_LEADING) * dense
+    study = tight if stacked or wrapped == 2 else max(one, 0.225) if both else one + 0.02
     study = max(study, wrapped * size * _BETWEEN + 0.05 if wrapped > 2 else 0.0)
     apart = 0.5 * size * _BETWEEN / pitch if stacked else 0.055 / pitch
     if not choices.compact:
@@ -224,7 +229,7 @@ def _steps(frame: pd.DataFrame, choices: Choices, found: Eyes, *, stacked: bool,
     summaries = int(kinds.get("mean", 0)) + int(kinds.get("new study", 0))
     studies = frame[frame["row"] == "study"]
     headings = studies["group"].nunique() + frame["result"].nunique()
-    fixed = 1.9 + pitch * (summaries + EYE * len(found) + 1.1 * headings)
+    fixed = _FIXED + pitch * (summaries + EYE * len(found) + 1.1 * headings)
     study = min((PAGE_HEIGHT - fixed) / len(studies), one)
     named, thin = study >= size * _BETWEEN, 72.0 * study < _THIN
     return Steps(pitch, max(study, 0.012) / pitch, frozenset(found), named=named, thin=thin, apart=apart)

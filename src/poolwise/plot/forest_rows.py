@@ -249,7 +249,7 @@ def layout(frame: pd.DataFrame, lines: Body, effects: Effects, choices: Choices)
         Line(row.y, bold=row.kind in _BOLD and not (row.kind == "mean" and choices.inches < NARROW))
         for row in lines.rows
     )
-    sheet = Sheet("", line, 1.0, 1.0, tuple(column for _, column in columns), (), 0.0, sizes)
+    sheet = Sheet("", line, 1.0, 1.0, tuple(column for _, column in columns), (), 0.0, sizes, math.inf)
     wide = [(name, replace(column, inches=_sheet.place(sheet).edges[i][1])) for i, (name, column) in enumerate(columns)]
     spill = sum((column.inches or 0.0) + sizes.gap for name, column in wide if name not in _RIGHT)
     names = [row.label for row in lines.rows if row.kind == "study" and lines.steps.named]

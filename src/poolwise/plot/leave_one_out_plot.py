@@ -12,11 +12,11 @@ from poolwise import show
 from poolwise.checks import LeaveOneOut
 from poolwise.errors import ModelError
 from poolwise.plot import _dress, _marks, _sheet, _steps, _text, _words
-from poolwise.plot._chart import size_of
 from poolwise.plot._given import check_given
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
+from poolwise.plot._width import room
 from poolwise.scale import as_scale
 from poolwise.settings import check_option
 
@@ -133,7 +133,7 @@ def leave_one_out(
     scale = check.effects.scale if mean else as_scale("identity")
     null = check.effects.scale.held_against(0.0) if mean else 0.0
     with plain_text():
-        narrow = ax is not None and size_of(ax)[0] < _NARROW
+        narrow = room(ax) < _NARROW
         sheet = _table(check, frame, title, null, narrow=narrow)
         axes, placed = _steps.draw_sheet(sheet, ax)
         axes[0].set_xlim(*_steps.limits(frame, null))
@@ -170,10 +170,8 @@ def _table(check: LeaveOneOut, frame: pd.DataFrame, title: str | None, null: flo
     rows = [frame.iloc[i] for i in kept]
     mean, prob = _steps.is_mean(quantity), float(frame["prob"].iloc[0])
     bold = [bool(row["flips"]) and not math.isnan(null) for row in rows]
-    long = 1.6 if narrow else _LONGEST
-    names = tuple(
-        _text.fit(_name(row, check), long, _sheet.BODY_SIZE, bold=b) for row, b in zip(rows, bold, strict=True)
-    )
+    long, size = (1.5, _sheet.COMPACT.body) if narrow else (_LONGEST, _sheet.BODY_SIZE)
+    names = tuple(_text.fit(_name(row, check), long, size, bold=b) for row, b in zip(rows, bold, strict=True))
     columns: list[Column | Plot] = [Column("Left out", names), Plot(_PLOT_INCHES)]
     if not narrow:
         numbers = tuple(_steps.on_reading_scale(row, effects.scale, mean=mean) for row in rows)

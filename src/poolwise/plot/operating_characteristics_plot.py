@@ -15,12 +15,14 @@ from poolwise.plot._chart import keyed_chart
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
+from poolwise.plot._width import room
 from poolwise.settings import check_option
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_ACROSS = 4  # panels in a row
+_ACROSS, _ACROSS_COLUMN = 4, 2  # panels in a row, and in a column of print
+_NARROW = 4.6  # inches
 _HIGH, _HEAD, _BETWEEN = 1.55, 0.26, 0.3  # inches
 _LEFT = 0.1
 _MOST = 24  # panels
@@ -139,28 +141,28 @@ def operating_characteristics(
     keys = {name: key for name, key in zip(every, _keys(every), strict=True) if name in set(frame["method"])}
     with plain_text():
         words = title or f"Coverage of {show.symbol(quantity)} against width"
-        rows = math.ceil(count / _across(count))
+        across = _across(count, room(ax))
+        rows = math.ceil(count / across)
         high = rows * (_HIGH + _HEAD + _BETWEEN) - _BETWEEN
         note = Phrase(_text.plain(_note(frame, quantity, together)))
-        own = keyed_chart(_text.plain(words), [note], list(keys.values()), ax, high=high)
-        panels = _panels(own, count)
+        own = keyed_chart(_text.plain(words), [note], list(keys.values()), ax, high=high, fixed=True)
+        panels = _panels(own, count, across)
         for number, panel in enumerate(panels):
             _fill(panel, frame[frame["panel"] == number], keys)
-        _shared(panels, frame, count)
+        _shared(panels, frame, across)
         _name(panels, frame, quantity, together)
     return panels[0]
 
 
-def _across(count: int) -> int:
-    return min(_ACROSS, count)
+def _across(count: int, inches: float) -> int:
+    return min(_ACROSS if inches >= _NARROW else _ACROSS_COLUMN, count)
 
 
-def _panels(own: Axes, count: int) -> list[Axes]:
+def _panels(own: Axes, count: int, across: int) -> list[Axes]:
     """Empty axes in rows in the place of these."""
     figure, box = _canvas.figure_of(own), own.get_position()
     own.remove()
     inches = figure.get_size_inches()
-    across = _across(count)
     down = math.ceil(count / across)
     gap = _LEFT / inches[0]
     wide = (box.width - gap * (across - 1)) / across
@@ -194,7 +196,7 @@ def _fill(ax: Axes, own: pd.DataFrame, keys: dict[str, Key]) -> None:
         )  # fmt: skip
 
 
-def _shared(panels: list[Axes], frame: pd.DataFrame, count: int) -> None:
+def _shared(panels: list[Axes], frame: pd.DataFrame, across: int) -> None:
     """The same limits in all panels: widths on a log axis from the narrowest to the widest."""
     width = frame["width"][np.isfinite(frame["width"]) & (frame["width"] > 0)]
     low, high = (float(width.min()), float(width.max())) if len(width) else (0.5, 2.0)
@@ -206,7 +208,7 @@ def _shared(panels: list[Axes], frame: pd.DataFrame, count: int) -> None:
         panel.set_xlim(low / 1.25, high * 1.25)
         panel.set_ylim(max(floor - room, -0.04), 1.0 + 0.5 * room)
         panel.spines[["top", "right"]].set_visible(False)
-        _ticks(panel, first=number % _across(count) == 0)
+        _ticks(panel, first=number % across == 0)
 
 
 def _ticks(ax: Axes, *, first: bool) -> None:
@@ -272,7 +274,7 @@ def _keys(methods: list[str]) -> list[Key]:
         colour = _marks.COLOURS[number % len(_marks.COLOURS)]
         marker = _MARKERS[number % len(_MARKERS)]
         face = "" if number < len(_MARKERS) else "white"
-        keys.append(Key(name, "point", colour, marker=marker, face=face))
+        keys.append(Key(show.method(name), "point", colour, marker=marker, face=face))
     return keys
 
 

@@ -16,6 +16,7 @@ from poolwise.plot._chart import effect_ticks, effect_words, keyed_chart, name_a
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
+from poolwise.plot._width import room
 from poolwise.plot._words import number, prior
 from poolwise.plot.posterior_frame import Posteriors, is_coefficient, is_spread, posterior_frame
 from poolwise.scale import Scale
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _DASHES = (0, (4, 2))
 _TAU, _NEW, _REGION = "#5b5f66", "#56B4E9", "#f4e7bf"
 _SIDE = 4.4  # inches of width from which tau stands beside the effects rather than below
-_HIGH = 3.2
+_HIGH, _STACKED = 3.2, 2.9  # inches of effects beside tau, and of one below the other
 _LANE = 0.14  # inches for a median with its interval below the density
 
 
@@ -102,8 +103,9 @@ def posterior(
         words = _text.plain(_answer(result, frame, threshold) if title is None else title)
         made = " — reconstructed data" if effects.reconstructed and "reconstructed" not in words else ""
         own = keyed_chart(
-            f"{words}{made}", _notes(result, frame, threshold, rope), _keys(frame, colours, rope), ax, high=_HIGH
-        )
+            f"{words}{made}", _notes(result, frame, threshold, rope), _keys(frame, colours, rope), ax,
+            high=_HIGH if room(ax) >= _SIDE or not (spreads and others) else _STACKED, fixed=True,
+        )  # fmt: skip
         places = _places(own, 2 if spreads and others else 1)
         held = effects.scale.held_against(threshold)
         for each, group in zip(places, [part for part in (others, spreads) if part], strict=True):

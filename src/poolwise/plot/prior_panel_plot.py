@@ -15,7 +15,8 @@ from poolwise.plot._given import check_given
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet, Sizes
-from poolwise.plot.forest_layout import WIDTHS, sizes_of
+from poolwise.plot._width import PAGE, WIDTHS, room
+from poolwise.plot.forest_layout import sizes_of
 from poolwise.result import NOTED
 from poolwise.scale import Scale, as_scale
 from poolwise.settings import check_option
@@ -28,7 +29,8 @@ _PLOT_INCHES, _TAU_INCHES, _MOST_SOURCE = 2.0, 0.8, 2.15
 _SMALL_INCHES, _SMALL_TAU = 1.4, 0.8  # of the pictures in a text
 _PITCH, _SMALL_PITCH, _MARKER = 0.3, 0.225, 5.5
 _VERDICT_SIZE = 8.0
-_SIZES = sizes_of(_sheet.PAGE, heading_lines=2)
+_NARROW = 4.2  # inches below which the marks of the mean effect stand alone
+_SIZES = sizes_of(PAGE, heading_lines=2)
 _VERDICTS = {"above": "above", "below": "below", "no": "includes"}
 _SAME, _FLIPS = _marks.COLOURS[0], _marks.COLOURS[1]
 _TAU_LINE = Look("tau interval", _marks.RAW)
@@ -51,7 +53,7 @@ def prior_panel(
     width : {"whole", "page", "column"}
         ``"whole"`` with the sources of the priors and all that there is to say, ``"page"`` and ``"column"`` as wide as
         a page and a column of print, beside a text and a table that say the rest: the mean effect and tau with their
-        numbers, or the marks of the mean effect alone.
+        numbers, or the marks of the mean effect alone, as on axes that are narrow.
     ax : Axes, optional
         Axes whose place the figure takes. By default a new pyplot figure as large as its rows need.
 
@@ -62,10 +64,11 @@ def prior_panel(
     """
     check_given("prior_panel", panel, PriorPanel)
     check_option("width", width, ("whole", "page", "column"))
+    narrow = width == "column" or room(ax) < _NARROW
     frame = panel.frame.reset_index(drop=True)
     y = np.arange(len(frame)) + 0.6
     with plain_text():
-        (left, *others), placed = _canvas.draw(_panel_sheet(panel, frame, y, width), ax)
+        (left, *others), placed = _canvas.draw(_panel_sheet(panel, frame, y, width, narrow=narrow), ax)
         left.set_xlim(*_mu_limits(frame))
         _dress.dress(left, placed, panel.reading, label=_axis_words(panel))
         if not math.isnan(panel.threshold):
@@ -101,22 +104,22 @@ def _tau_limit(frame: pd.DataFrame) -> float:
     return 1.04 * float(min(np.nanmax(upper), max(2.0 * np.nanmedian(upper), np.nanmax(frame["tau_point"]))))
 
 
-def _panel_sheet(panel: PriorPanel, frame: pd.DataFrame, y: np.ndarray, width: str) -> Sheet:
+def _panel_sheet(panel: PriorPanel, frame: pd.DataFrame, y: np.ndarray, width: str, *, narrow: bool) -> Sheet:
     rows: list[dict[Any, Any]] = frame.to_dict("records")
     whole = width == "whole"
     lines = tuple(Line(float(at), bold=bool(row["flips"]), aside=True) for at, row in zip(y, rows, strict=True))
     data = " — reconstructed data" if panel.data == "reconstructed" else ""
-    columns = _whole_columns(panel, rows) if whole else _few_columns(panel, rows, tau=width == "page")
+    columns = _whole_columns(panel, rows) if whole and not narrow else _few_columns(panel, rows, tau=not narrow)
     return Sheet(
         title=greek(f"Prior panel, k = {panel.k}{f': {panel.verdict}' if whole else ''}{data}"),
         lines=lines,
         rows=len(rows) + 0.2,
-        pitch=_PITCH if whole else _SMALL_PITCH,
+        pitch=_PITCH if whole and not narrow else _SMALL_PITCH,
         columns=columns,
         notes=tuple(_notes(panel, rows, whole=whole)),
         below=0.5,
-        sizes=_SIZES if whole else Sizes(),
-        most=WIDTHS["column" if width == "column" else "page"],
+        sizes=_SIZES if whole and not narrow else Sizes(),
+        most=WIDTHS["column" if narrow and width == "column" else "page"],
     )
 
 

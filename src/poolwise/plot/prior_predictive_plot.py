@@ -13,12 +13,14 @@ from poolwise.plot._given import check_given
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
+from poolwise.plot._width import room
 from poolwise.show import level, symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PLOT_INCHES, _PITCH, _MARKER = 4.2, 0.21, 5.0
+_NARROW = 4.6  # inches below which names and marks have all the room
 _FARTHEST = 12.0  # ranges of the data that the axis shows of a prior, at most
 _PRIOR = Look("prior", _marks.COLOURS[0])
 _NEW = Look("prior of a new study", _marks.COLOURS[2])
@@ -46,7 +48,7 @@ def prior_predictive(check: PriorPredictive, *, ax: Axes | None = None) -> Axes:
     new = (frame["kind"] == "new study").to_numpy()
     height = np.arange(len(frame)) + 0.6 + 0.4 * new
     with plain_text():
-        (own,), placed = _canvas.draw(_panel(check, frame, height), ax)
+        (own,), placed = _canvas.draw(_panel(check, frame, height, narrow=room(ax) < _NARROW), ax)
         own.set_xlim(*_limits(frame))
         _dress.dress(own, placed, check.scale)
         own.axvline(0.0, color=_sheet.SOFT, lw=0.9, zorder=1.0, label="null value")
@@ -70,7 +72,7 @@ def _limits(frame: pd.DataFrame) -> tuple[float, float]:
     return start - margin, stop + margin
 
 
-def _panel(check: PriorPredictive, frame: pd.DataFrame, height: np.ndarray) -> Sheet:
+def _panel(check: PriorPredictive, frame: pd.DataFrame, height: np.ndarray, *, narrow: bool) -> Sheet:
     rows = frame.to_dict("records")
     data = " — reconstructed data" if (frame["data"] == "reconstructed").any() else ""
     names = tuple(_name(row) for row in rows)
@@ -87,7 +89,7 @@ def _panel(check: PriorPredictive, frame: pd.DataFrame, height: np.ndarray) -> S
         columns=(
             Column("Study", names),
             Plot(_PLOT_INCHES),
-            Column(f"Prior [{level(check.prob)}]", cells, align="right"),
+            *(() if narrow else (Column(f"Prior [{level(check.prob)}]", cells, align="right"),)),
         ),
         notes=(
             Phrase(check.sentence, _sheet.BODY_SIZE, _sheet.INK, bold=True),

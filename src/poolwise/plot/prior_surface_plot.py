@@ -84,10 +84,12 @@ def _fill(ax: Axes, surface: PriorSurface) -> None:
         if held.mean() < _FEWEST:
             continue
         row, column = _middle(held)
-        ax.text(
-            tau_scale[column],
-            mu_sd[row],
+        ax.annotate(
             words,
+            (tau_scale[column], mu_sd[row]),
+            (6 * (1 - _third(tau_scale, column)), 6 * (1 - _third(mu_sd, row))),
+            textcoords="offset points",
+            parse_math=False,
             ha=("left", "center", "right")[_third(tau_scale, column)],
             va=("bottom", "center", "top")[_third(mu_sd, row)],
             fontproperties=_text.font(words, _sheet.BODY_SIZE, bold=True),
@@ -95,7 +97,9 @@ def _fill(ax: Axes, surface: PriorSurface) -> None:
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2.0},
         )
     if starred:
-        ax.plot([scale], [sd], marker="*", ms=11, color=_sheet.INK, mec="white", label="reference", zorder=5)
+        ax.plot(
+            [scale], [sd], marker="*", ms=11, color=_sheet.INK, mec="white", clip_on=False, label="reference", zorder=5
+        )
 
 
 def _regions(ax: Axes, surface: PriorSurface) -> None:

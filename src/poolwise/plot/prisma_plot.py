@@ -11,7 +11,8 @@ from poolwise.plot import _text, _theme
 from poolwise.plot._canvas import figure_of
 from poolwise.plot._chart import size_of
 from poolwise.plot._plain import plain_text
-from poolwise.plot._sheet import INK, PAGE, SOFT
+from poolwise.plot._sheet import INK, SOFT
+from poolwise.plot._width import room
 from poolwise.settings import check_instance
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def prisma(flow: Flow, *, ax: Axes | None = None) -> Axes:
         "plot.prisma", flow, Flow, expected="a Flow", advice="plot.prisma(pw.coding.prisma({...}))", error=InputError
     )
     with plain_text():
-        width = PAGE if ax is None else size_of(ax)[0]
+        width = room(ax)
         box = 0.5 * (width - APART - 2.0 * MARGIN)
         rows = _rows(flow, box - 2.0 * _INSIDE)
         heights = [LINE * (max(len(left), len(right)) + 0.7) for left, right in rows]
@@ -96,10 +97,14 @@ def _rows(flow: Flow, inches: float) -> list[tuple[list[str], list[str]]]:
     """Lines of the boxes that go on, and of those that leave, each no longer than the box is wide."""
     included = {"reports": flow.reports, "studies": flow.studies}
     included |= {"independent samples": flow.samples} if flow.samples != flow.studies else {}
-    removed = "Records removed before screening"
+    removed, found = "Records removed before screening", "Records identified"
     before = {removed: flow.removed["before screening"]} if list(flow.removed) == ["before screening"] else None
+    known = {found: flow.identified["records"]} if list(flow.identified) == ["records"] else None
     rows = [
-        (_listed("Records identified", flow.identified), _each(before) if before else _listed(removed, flow.removed)),
+        (
+            _each(known) if known else _listed(found, flow.identified),
+            _each(before) if before else _listed(removed, flow.removed),
+        ),
         (_each({"Records screened": flow.screened}), _each({"Records excluded": flow.excluded})),
         (_each({"Reports sought": flow.sought}), _each({"Reports not retrieved": flow.not_retrieved})),
         (_each({"Reports assessed": flow.assessed}), _listed("Reports excluded", flow.excluded_reports)),

@@ -13,11 +13,12 @@ from poolwise import show
 from poolwise.checks import PublicationBias
 from poolwise.errors import InputError
 from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _text, _words
-from poolwise.plot._chart import refuse_small, size_of
+from poolwise.plot._chart import refuse_small
 from poolwise.plot._given import check_given
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
+from poolwise.plot._width import PAGE, room
 from poolwise.settings import check_option
 
 if TYPE_CHECKING:
@@ -133,9 +134,9 @@ def publication_bias(
         words = _text.plain(check.effects.title if title is None else title)
         sheet = _table(check, frame, f"Publication bias{': ' if words else ''}{words}")
         sheet = sheet if notes == "full" else replace(sheet, notes=sheet.notes[1:])
+        if _sheet.place(sheet, room(ax)).edges[0][1] < 0.98 * _sheet.place(sheet, PAGE).edges[0][1]:
+            sheet = _narrow(sheet)
         if ax is not None:
-            if _sheet.place(sheet, size_of(ax)[0]).edges[0][1] < 0.98 * _sheet.place(sheet).edges[0][1]:
-                sheet = _narrow(sheet)
             refuse_small(sheet, ax, (1.1, _LEAST_PITCH * sheet.rows))
         (own,), placed = _canvas.draw(sheet, ax)
         own.set_xlim(*_limits(frame, scale.null_value))

@@ -27,11 +27,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 _LINE, _BAND, _OUT = _marks.COLOURS[0], "#dbe9f4", _marks.COLOURS[1]
 _HIGH, _RIGHT = 3.7, 0.55  # inches of the chart; at its right for the labels of the arc
-_LEAST_SHARE, _BEYOND, _APART = (
-    0.5,
-    1.05,
-    0.165,
-)  # of the width for the studies; radius of the arc; inches of its labels
+_LEAST_SHARE, _BEYOND = 0.5, 1.05  # of the width for the studies; radius of the arc
+_APART, _OFF_AXIS = 0.165, 0.1  # inches between labels of the arc, and from the horizontal axis to the lowest
 _NAMED, _LISTED = 8, 5  # studies outside the band whose names stand in the picture, in the words below
 _LONGEST = 1.6  # inches of a name
 
@@ -216,7 +213,8 @@ def _arc(ax: Axes, result: Result, frame: pd.DataFrame, radius: float) -> None:
     last = -math.inf
     for effect, words in found:
         inner, outer, far = (_at(ax, np.array([effect]), radius + more) for more in (0.0, 0.05, 0.09))
-        if float(outer[1][0]) * down - last < _APART:
+        height = (float(outer[1][0]) - ax.get_ylim()[0]) * down
+        if float(outer[1][0]) * down - last < _APART or height < _OFF_AXIS:
             continue
         last = float(outer[1][0]) * down
         ax.plot([inner[0][0], outer[0][0]], [inner[1][0], outer[1][0]], color=_sheet.SOFT, lw=0.9, clip_on=False)

@@ -17,8 +17,9 @@ from poolwise.errors import listing
 from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _text, _words
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
-from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
-from poolwise.plot.forest_layout import sizes_of
+from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet, Sizes
+from poolwise.plot._width import room
+from poolwise.plot.forest_layout import NARROW, note_size, sizes_of
 from poolwise.plot.ranges_frame import ranges_frame, reading_scale, several
 from poolwise.result import NO_PRIOR, NOTED
 from poolwise.scale import Scale
@@ -27,10 +28,10 @@ from poolwise.settings import SMALL_K
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_PLOT_INCHES, _PITCH, _LONGEST, _MARKER = 2.8, 0.29, 1.9, 5.5
+_PLOT_INCHES, _PITCH, _MARKER = 2.8, 0.29, 5.5
+_LONGEST, _LONGEST_NARROW = 1.9, 1.1  # inches of the names
 _SPAN, _MIDDLE, _POINTS = "#bdbdbd", _marks.COLOURS[0], "#dcebf6"
 _EDGE = _sheet.INK  # orange is another verdict, in every picture
-_SIZES = sizes_of(_sheet.PAGE, heading_lines=2)
 
 
 def ranges(ranges: Ranges | Mapping[str, Ranges], *, title: str = "", ax: Axes | None = None) -> Axes:
@@ -40,7 +41,8 @@ def ranges(ranges: Ranges | Mapping[str, Ranges], *, title: str = "", ax: Axes |
     lower to the median upper limit, the grey line from the lowest lower to the highest upper limit. The marker is the
     median estimate: filled where the interval excludes no effect in every table, hollow where in none, grey between.
     Where there is a table with equal weights, two ticks stand at its limits. A prior panel over the tables has rows of
-    its own, on top where there are fewer than five studies. Numbers are read on the reading scale, ratios for their
+    its own, on top where there are fewer than five studies. In a column of print the numbers of tables and the
+    probabilities are left to the frame. Numbers are read on the reading scale, ratios for their
     logarithms; `ranges_frame` has them on the analysis scale.
 
     Parameters
@@ -72,7 +74,7 @@ def ranges(ranges: Ranges | Mapping[str, Ranges], *, title: str = "", ax: Axes |
     every = several(ranges) if isinstance(ranges, Mapping) else {"": ranges}
     scale = reading_scale(next(iter(every.values())).scale, frame["quantity"])
     with plain_text():
-        sheet = _of(every, frame, scale, title)
+        sheet = _of(every, frame, scale, title, room(ax))
         (axes,), placed = _canvas.draw(sheet, ax)
         axes.set_xlim(*_limits(frame))
         _dress.dress(axes, placed, scale, label=_axis_words(next(iter(every.values())).scale, scale, frame))
@@ -129,11 +131,13 @@ def _limits(frame: pd.DataFrame) -> tuple[float, float]:
     return _axis.limits(point, lower, upper, show=[0.0])
 
 
-def _of(every: Mapping[str, Ranges], frame: pd.DataFrame, scale: Scale, title: str) -> Sheet:
+def _of(every: Mapping[str, Ranges], frame: pd.DataFrame, scale: Scale, title: str, inches: float) -> Sheet:
     first, single = next(iter(every.values())), "name" not in frame
     at = f"{float(scale.back(0.0)):g}"
     side = _side(frame)
-    lines, names, rows = _lines(frame) if single else _named_lines(frame)
+    sizes, narrow = sizes_of(inches, heading_lines=2), inches < NARROW
+    longest = _LONGEST_NARROW if narrow else _LONGEST
+    lines, names, rows = _lines(frame, longest, sizes) if single else _named_lines(frame, longest, sizes)
     told = [("", "") if row is None else _cells(row, scale, at, side) for row in rows]
     estimates, verdicts = zip(*told, strict=True)
     level = show.level(first.prob)
@@ -147,11 +151,11 @@ def _of(every: Mapping[str, Ranges], frame: pd.DataFrame, scale: Scale, title: s
             Column("Fit" if single else "", tuple(names), spill=frozenset(i for i, row in enumerate(rows) if not row)),
             Plot(_PLOT_INCHES),
             Column(f"Estimate\n{level} limits", estimates, align="right"),
-            Column(f"{at} excluded\n{chance}".rstrip(), verdicts, align="right"),
+            *(() if narrow else (Column(f"{at} excluded\n{chance}".rstrip(), verdicts, align="right"),)),
         ),
-        notes=tuple(_notes(every, frame, scale)),
+        notes=tuple(_notes(every, frame, scale, inches)),
         below=0.5,
-        sizes=_SIZES,
+        sizes=sizes,
     )
 
 
@@ -165,7 +169,9 @@ def _title(every: Mapping[str, Ranges], frame: pd.DataFrame, title: str) -> str:
     return f"{words}: {len(every)} {'answer' if len(every) == 1 else 'answers'}, each over many tables{data}"
 
 
-def _lines(frame: pd.DataFrame) -> tuple[list[Line], list[str], list[dict[Any, Any] | None]]:
+def _lines(
+    frame: pd.DataFrame, longest: float, sizes: Sizes
+) -> tuple[list[Line], list[str], list[dict[Any, Any] | None]]:
     """Lines, names and rows of one question; None for the heading of a quantity."""
     lines: list[Line] = []
     names: list[str] = []
@@ -177,27 +183,29 @@ def _lines(frame: pd.DataFrame) -> tuple[list[Line], list[str], list[dict[Any, A
         for row in rows.to_dict("records"):
             lines.append(Line(float(row["y"])))
             label = _words.prior(show.greek(row["label"])) if row["block"] else show.method(row["label"])
-            names.append(_two_lines(_text.plain(label)))
+            names.append(_two_lines(_text.plain(label), longest, sizes.body))
             cells.append(row)
     return lines, names, cells
 
 
-def _named_lines(frame: pd.DataFrame) -> tuple[list[Line], list[str], list[dict[Any, Any] | None]]:
+def _named_lines(
+    frame: pd.DataFrame, longest: float, sizes: Sizes
+) -> tuple[list[Line], list[str], list[dict[Any, Any] | None]]:
     """A line for each answer: the name, and below it what the answer is and of how many studies."""
     lines, names = [], []
     rows = frame.to_dict("records")
     for row in rows:
         lines.append(Line(float(row["y"]), aside=True))
-        name = _text.fit(_text.plain(row["name"]), _LONGEST, _SIZES.body)
+        name = _text.fit(_text.plain(row["name"]), longest, sizes.body)
         aside = f"{_heading(str(row['quantity']))}; k = {row['k']}"
-        names.append(f"{name}\n{_text.fit(aside, _LONGEST, _sheet.ASIDE_SIZE)}")
+        names.append(f"{name}\n{_text.fit(aside, longest, min(sizes.body, _sheet.ASIDE_SIZE))}")
     return lines, names, list(rows)
 
 
-def _two_lines(words: str) -> str:
-    lines = _text.wrap(words, _LONGEST, _SIZES.body)
+def _two_lines(words: str, longest: float, size: float) -> str:
+    lines = _text.wrap(words, longest, size)
     if len(lines) > 2:
-        lines = [lines[0], _text.fit(" ".join(lines[1:]), _LONGEST, _SIZES.body)]
+        lines = [lines[0], _text.fit(" ".join(lines[1:]), longest, size)]
     return "\n".join(lines)
 
 
@@ -243,25 +251,26 @@ def _priors(every: Iterable[Ranges]) -> str:
     return _text.plain(f"Priors, {'; '.join(stated)}.") if stated else ""
 
 
-def _notes(every: Mapping[str, Ranges], frame: pd.DataFrame, scale: Scale) -> list[Phrase]:
+def _notes(every: Mapping[str, Ranges], frame: pd.DataFrame, scale: Scale, inches: float) -> list[Phrase]:
     first, single = next(iter(every.values())), "name" not in frame
+    said, size = sizes_of(inches).body, _sheet.NOTE_SIZE if inches >= NARROW else note_size(inches)
     notes = [
-        Phrase(_text.plain(words), _SIZES.body, _sheet.INK)
+        Phrase(_text.plain(words), said, _sheet.INK)
         for words in (first.headline(show.symbol) if single else _overall(frame, f"{float(scale.back(0.0)):g}"))
     ]
     if single and first.levels_sentence:
-        notes.append(Phrase(_text.plain(first.levels_sentence)))
+        notes.append(Phrase(_text.plain(first.levels_sentence), size))
     if not single:
-        notes += [Phrase(_text.plain(words)) for words in _small(every)]
+        notes += [Phrase(_text.plain(words), size) for words in _small(every)]
     troubled = frame.loc[~frame["status"].isin([*NOTED, "boundary_tau"])]
     if len(troubled):
         names = [row.get("name", show.method(row["label"])) for row in troubled.to_dict("records")]
         told = [f"{name}: {show.status_within(status)}" for name, status in zip(names, troubled["status"], strict=True)]
-        said = ", ".join(dict.fromkeys(told))
-        notes.append(Phrase(_text.plain(f"Status in some tables: {said}."), colour=_sheet.ALARM, bold=True))
+        words = ", ".join(dict.fromkeys(told))
+        notes.append(Phrase(_text.plain(f"Status in some tables: {words}."), size, colour=_sheet.ALARM, bold=True))
     if stated := _priors(every.values()):
-        notes.append(Phrase(stated))
-    return [*notes, Phrase(_key(every, frame, scale))]
+        notes.append(Phrase(stated, size))
+    return [*notes, Phrase(_key(every, frame, scale), size)]
 
 
 def _key(every: Mapping[str, Ranges], frame: pd.DataFrame, scale: Scale) -> str:
@@ -295,7 +304,7 @@ def _overall(frame: pd.DataFrame, at: str) -> list[str]:
     }
     own = frame.groupby("name", sort=False)["quantity"].transform("size") > 1
     names = frame["name"].where(~own, frame["name"] + ": " + frame["quantity"].map(_heading))
-    cut = np.array([_text.fit(_text.plain(name), 2.5, _SIZES.body) for name in names])
+    cut = np.array([_text.fit(_text.plain(name), 2.5, _sheet.BODY_SIZE) for name in names])
     told = {said: cut[(frame["excludes"] == key).to_numpy()].tolist() for key, said in words.items()}
     parts = [f"{said} for {listing(which, 6)}" for said, which in told.items() if which]
     return [f"The {show.level(float(frame['prob'].iloc[0]))} interval {'; it '.join(parts)}."] if parts else []

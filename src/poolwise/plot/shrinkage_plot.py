@@ -131,7 +131,7 @@ def shrinkage(result: Result, *, prob: float = 0.95, title: str | None = None, a
     with plain_text():
         words = _text.plain(_answer(frame) if title is None else title)
         made = " — reconstructed data" if result.effects.reconstructed and "reconstructed" not in words else ""
-        own = keyed_chart(f"{words}{made}", _notes(frame, result), _keys(frame, result), ax, high=high)
+        own = keyed_chart(f"{words}{made}", _notes(frame, result), _keys(frame, result), ax, high=high, fixed=True)
         named = _room_for_names(own, frame)
         points = np.concatenate([frame["raw"], frame["shrunken"], frame["mean"]])
         low, top = frame["lower"].to_numpy(dtype=float), frame["upper"].to_numpy(dtype=float)
@@ -151,7 +151,7 @@ def _room_for_names(ax: Axes, frame: pd.DataFrame) -> bool:
         return False
     figure, box = figure_of(ax), ax.get_position()
     wide = float(figure.get_size_inches()[0])
-    most = min(_NAME_WIDTH, 0.4 * box.width * wide)
+    most = min(_NAME_WIDTH, 0.54 * box.width * wide)
     names = [_text.plain(str(name).removesuffix(" (reconstructed)")) for name in frame["study"]]
     cut = [_text.fit(name, most, _sheet.NOTE_SIZE) for name in names]
     room = max(_text.width(name, _sheet.NOTE_SIZE) for name in cut) + 0.12

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,15 +16,18 @@ from poolwise.plot._chart import effect_ticks, effect_words, refuse_small
 from poolwise.plot._keys import Key
 from poolwise.plot._marks import RAW
 from poolwise.plot._plain import plain_text
-from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
+from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet, Sizes
+from poolwise.plot._width import PAGE, room
 from poolwise.plot.specification_curve_frame import Matrix, matrix, specification_curve_frame
 from poolwise.scale import as_scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_PAGE, _LONGEST, _LEAST_NAMES = 6.9, 2.0, 1.1  # inches: of the whole, of the names of options
+_LONGEST, _LEAST_NAMES, _NARROW = 2.0, 1.1, 4.6  # inches: of the names of options, of a picture in a column
 _ROW, _UPPER, _BETWEEN = 0.138, 2.1, 0.1  # inches: of a matrix row, of the curve, between them
+_HEAD = (_UPPER + _BETWEEN) / _ROW  # rows of the sheet that the curve takes, with the space below it
+_COLUMN = replace(_sheet.COMPACT, body=7.0)
 _LABEL = 0.55  # inches from the curve to the words of its axis
 CREDIBLE = _marks.COLOURS[0]
 _BAND, _RULE = "#f3e3c8", "#ececec"
@@ -71,41 +75,41 @@ def specification_curve(check: Specifications, *, title: str | None = None, ax: 
     frame = specification_curve_frame(check)
     with plain_text():
         below = matrix(frame)
-        keys = _key_lines(check, frame)
-        sheet = _table(check, frame, below, title, len(keys))
+        keys = _key_lines(check, frame, room(ax))
+        sheet = _table(check, frame, below, title, (len(keys), room(ax)))
         if ax is not None:
-            refuse_small(sheet, ax, (1.8, 0.9 * sheet.rows * sheet.pitch))
+            refuse_small(sheet, ax, (1.4, 0.9 * sheet.rows * sheet.pitch))
         (choices,), placed = _canvas.draw(sheet, ax)
         curve = _curve_axes(choices, sheet)
         _draw_curve(curve, check, frame)
-        _draw_matrix(choices, frame, below, _head(sheet))
+        _draw_matrix(choices, frame, below, _HEAD)
         _draw_keys(choices, placed, keys)
     return curve
 
 
-def _head(sheet: Sheet) -> float:
-    """Rows of the sheet that the curve takes, with the space below it."""
-    return (_UPPER + _BETWEEN) / _ROW
-
-
-def _table(check: Specifications, frame: pd.DataFrame, below: Matrix, title: str | None, lines: int) -> Sheet:
-    head = (_UPPER + _BETWEEN) / _ROW
+def _table(
+    check: Specifications, frame: pd.DataFrame, below: Matrix, title: str | None, measures: tuple[int, float]
+) -> Sheet:
+    (lines, inches), head = measures, _HEAD
+    narrow = inches < _NARROW
+    sizes, longest, least = (_COLUMN, 1.32, 0.9) if narrow else (Sizes(), _LONGEST, _LEAST_NAMES)
     cells = tuple(
-        _text.fit(("" if row["heading"] else "   ") + row["words"], _LONGEST, _sheet.BODY_SIZE, bold=row["heading"])
+        _text.fit(("" if row["heading"] else "   ") + row["words"], longest, sizes.body, bold=row["heading"])
         for row in below.rows.to_dict("records")
     )
     names = Column("", cells or ("",))
     rows = tuple(Line(head + row["y"], bold=row["heading"]) for row in below.rows.to_dict("records"))
-    wide = max([_LEAST_NAMES, *(_text.width(cell, _sheet.BODY_SIZE, bold=True) for cell in cells)])
+    wide = max([least, *(_text.width(cell, sizes.body, bold=True) for cell in cells)])
     words = _text.plain(check.effects.title if title is None else title)
     return Sheet(
         title=_steps.titled(words, f"{len(frame)} specifications", reconstructed=check.effects.reconstructed),
         lines=rows or (Line(head),),
         rows=head + below.height,
         pitch=_ROW,
-        columns=(names, Plot(max(_PAGE - 2.0 * _sheet.MARGIN - wide - 0.4, 2.6))),
-        notes=tuple(_notes(check, frame)),
+        columns=(names, Plot(inches if narrow else max(min(inches, PAGE) - 2.0 * sizes.margin - wide - 0.4, 2.6))),
+        notes=tuple(_notes(check, frame, small=narrow)),
         below=0.08 + _keys.LINE * lines,
+        sizes=sizes,
     )
 
 
@@ -192,7 +196,7 @@ def _draw_matrix(ax: Axes, frame: pd.DataFrame, below: Matrix, head: float) -> N
             ax.vlines(rows["x"], y - 0.3, y + 0.3, color=colour, lw=width, zorder=1.0, label=f"{row['option']}, {name}")
 
 
-def _key_lines(check: Specifications, frame: pd.DataFrame) -> list[list[tuple[float, Key]]]:
+def _key_lines(check: Specifications, frame: pd.DataFrame, inches: float) -> list[list[tuple[float, Key]]]:
     prob = show.level(check.prob)
     keys = []
     if (frame["engine"] == "closed form").any():
@@ -202,7 +206,7 @@ def _key_lines(check: Specifications, frame: pd.DataFrame) -> list[list[tuple[fl
     if (frame["excludes"] == "no").any():
         keys.append(Key("hollow: includes the threshold", "point", RAW, marker="s", face="white"))
     keys.append(Key("reference", "patch", _BAND))
-    return _keys.packed(keys, _PAGE - 2.0 * _sheet.MARGIN)
+    return _keys.packed(keys, min(inches, PAGE) - 2.0 * _sheet.MARGIN)
 
 
 def _draw_keys(choices: Axes, placed: _sheet.Placed, lines: list[list[tuple[float, Key]]]) -> None:
@@ -214,7 +218,7 @@ def _draw_keys(choices: Axes, placed: _sheet.Placed, lines: list[list[tuple[floa
     _keys.draw(own, lines, wide)
 
 
-def _notes(check: Specifications, frame: pd.DataFrame) -> list[Phrase]:
+def _notes(check: Specifications, frame: pd.DataFrame, *, small: bool) -> list[Phrase]:
     silent = int(check.frame["point"].isna().sum())
     row = frame[frame["reference"]].iloc[:1]
     says = {"tau2": "{}", "interval": "{}", "tau_prior": "τ ~ {}", "mu_prior": "mean ~ {}"}
@@ -227,8 +231,10 @@ def _notes(check: Specifications, frame: pd.DataFrame) -> list[Phrase]:
     )
     beyond = (frame["lower"] < low) | (frame["upper"] > high)
     arrow = "Triangle: the interval goes on beyond the axis. " if beyond.any() else ""
+    size = _COLUMN.body if small else _sheet.BODY_SIZE
     left = f"{silent} more have no answer. " if silent else ""
+    said = f"k = {check.effects.k}. {which}{warned}{arrow}{left}".strip()
     return [
-        *(Phrase(show.greek(_words.prior(_text.plain(one))), _sheet.BODY_SIZE, _sheet.INK) for one in check.sentences),
-        Phrase(_text.plain(f"k = {check.effects.k}. {which}{warned}{arrow}{left}".strip())),
+        *(Phrase(show.greek(_words.prior(_text.plain(one))), size, _sheet.INK) for one in check.sentences),
+        Phrase(_text.plain(said), size if small else _sheet.NOTE_SIZE),
     ]

@@ -13,10 +13,11 @@ from poolwise import show
 from poolwise.effects import Effects
 from poolwise.errors import listing
 from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _steps, _text, _words
-from poolwise.plot._chart import refuse_small, size_of
+from poolwise.plot._chart import refuse_small
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
+from poolwise.plot._width import room
 from poolwise.plot.summary_forest_frame import Results, named, summary_forest_frame
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def summary_forest(results: Results, *, title: str | None = None, prob: float = 
     tables = [result.effects for result in named(results).values()]
     with plain_text():
         frame = _placed(frame)
-        narrow = ax is not None and size_of(ax)[0] < _NARROW
+        narrow = room(ax) < _NARROW
         sheet = _table(frame, tables, title, narrow=narrow)
         if ax is not None:
             refuse_small(sheet, ax, (0.8 if narrow else 1.1, 0.75 * sheet.rows * sheet.pitch))

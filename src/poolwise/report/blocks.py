@@ -73,10 +73,13 @@ class Row:
         One for each column.
     style : str
         Class of the row.
+    below : str
+        What is said of it at length, on lines of its own as wide as the table.
     """
 
     cells: tuple[str | Cell, ...]
     style: str = ""
+    below: str = ""
 
 
 @final
@@ -178,13 +181,14 @@ class Statement:
     lines: tuple[str, ...]
 
 
-_ONE_PAGE = 40  # lines, which fill half of a page of A4
+_ONE_PAGE = 28  # lines, which fill a third of a page of A4
 _LINE = 55  # characters of the longest cell of a row
 
 
 def _lines(row: Row) -> int:
     """About how many lines of print a row takes, two at least."""
-    return max(2, *(-(-len(cell if isinstance(cell, str) else cell.text) // _LINE) for cell in row.cells))
+    own = max(2, *(-(-len(cell if isinstance(cell, str) else cell.text) // _LINE) for cell in row.cells))
+    return own + -(-len(row.below) // (2 * _LINE))
 
 
 type Block = Paragraph | Table | Picture | Notes | Terms | Statement
@@ -235,7 +239,7 @@ def folded(text: str, most: int = 110) -> Markup:
     if len(text) <= most:
         return escape(text)
     beginning = textwrap.shorten(text, most, placeholder=" …")
-    return Markup('<details class="more"><summary>{}</summary>{}</details>').format(beginning, text)
+    return Markup('<details class="more"><summary><span>{}</span></summary>{}</details>').format(beginning, text)
 
 
 def marked(text: str, **words: str) -> Markup:

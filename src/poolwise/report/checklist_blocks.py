@@ -38,7 +38,7 @@ def passage(facts: Mapping[str, str], *, bayesian: bool, data: str) -> Passage:
             cells = [(one.number, one.asks, _once(one, facts, told, f"{key.upper()} {one.number}")) for one in items]
             columns = (
                 Column("Item"),
-                Column("What is to be told", head="short"),
+                Column("What is to be told", head="asked"),
                 Column("What was done", head="wide"),
             )
             doi = REFERENCES[key].doi

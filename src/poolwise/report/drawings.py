@@ -12,9 +12,7 @@ from markupsafe import Markup
 _ACROSS = 0.58  # of the height over the width: above, a picture does not fit a page that is turned, under its heading
 _PRINTED = 516.0
 """Points across the text of a page of A4 as the style sets it."""
-_LEAST_PRINTED, _LEAST_SHOWN = 7.0, 12.0
-"""The smallest type: points in print, pixels on a screen."""
-_NARROW = 600.0  # points: a chart below this is never blown up to the whole width of the page
+_LEAST_PRINTED = 7.0  # points of the smallest type in print
 _TAG = re.compile(r"<[^>]*>")
 _REFERRED = re.compile(r"(?:url\(#|xlink:href=\"#|\bhref=\"#)([^)\"]+)")
 
@@ -30,13 +28,13 @@ class Drawing:
         Its own name on the page, before the identifiers within.
     element : str
         The SVG element.
-    place : {"page", "own", "column"}
-        Where it is shown: as wide as the page, at its own size, or on a phone only.
+    place : {"page", "column"}
+        Where it is shown: on a page of a screen or of print, or on a phone.
     """
 
     name: str
     element: str
-    place: Literal["page", "own", "column"]
+    place: Literal["page", "column"]
 
     @property
     def wide(self) -> float:
@@ -53,11 +51,6 @@ class Drawing:
         """Points of its smallest type, as it was drawn."""
         sizes = [float(size) for size in re.findall(r"\bfont(?:-size)?: (?:[a-z0-9]+ )*?([0-9.]+)px", self.element)]
         return min(sizes, default=_LEAST_PRINTED)
-
-    @property
-    def least(self) -> int:
-        """Pixels across at which its smallest type can be read on a screen; 0 for a drawing that fits a phone."""
-        return 0 if self.place == "column" else round(self.wide * _LEAST_SHOWN / self.smallest)
 
     @property
     def turned(self) -> bool:
@@ -90,8 +83,8 @@ class Drawing:
         return f' id="{self.name}-{identifier}"' if identifier in kept else ""
 
 
-def drawings(name: str, page: str, column: str = "") -> Sequence[Drawing]:
-    """The drawings of a picture, and the one for a phone where there is one.
+def drawings(name: str, page: str, column: str) -> Sequence[Drawing]:
+    """The drawings of a picture: for a page, and for a phone.
 
     Parameters
     ----------
@@ -100,10 +93,7 @@ def drawings(name: str, page: str, column: str = "") -> Sequence[Drawing]:
     page, column : str
         SVG documents.
     """
-    whole = Drawing(name, _inline(page), "page")
-    if whole.wide < _NARROW:
-        whole = Drawing(name, whole.element, "own")
-    return (whole, Drawing(f"{name}-column", _inline(column), "column")) if column else (whole,)
+    return Drawing(name, _inline(page), "page"), Drawing(f"{name}-column", _inline(column), "column")
 
 
 def _inline(svg: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
 from markupsafe import Markup
@@ -34,6 +34,8 @@ class Part:
         Whether it stands below the appendix.
     turned : bool
         Whether it is printed across, for a picture that is too wide for its type to be read upright.
+    printed : int
+        Its place in print, where sections stand in another order there; 0 otherwise.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Part:
     appendix: bool = False
     end: bool = False
     turned: bool = False
+    printed: int = 0
 
     @property
     def data(self) -> tuple[str, ...]:
@@ -87,13 +90,29 @@ def page(
         .render(
             analysis=content.analysis,
             front=front,
-            parts=[part(section, passage) for section, passage in passages],
+            parts=_printed([part(*each) for each in passages], pictures),
             pictures=pictures,
             files=files,
             colophon=_colophon(content, front, files, facts),
             facts=facts,
         )
     )
+
+
+_BESIDE_ANSWER = 500.0  # points that a picture may be high to stand below the answer on the first page of print
+
+
+def _printed(parts: list[Part], pictures: Mapping[str, Sequence[Drawing]]) -> list[Part]:
+    """The sections with their places in print: one whose picture has no room below the answer comes after the next."""
+    names = [part.name for part in parts]
+    at = names.index("answer") + 1 if names[:1] == ["answer"] else len(parts)
+    if at + 1 >= len(parts) or parts[at + 1].appendix or parts[at + 1].end:
+        return parts
+    first = [pictures[name][0].high for name in parts[at].passage.figures][:1]
+    if not first or first[0] <= _BESIDE_ANSWER:
+        return parts
+    places = [*range(1, at + 1), at + 2, at + 1, *range(at + 3, len(parts) + 1)]
+    return [replace(part, printed=place) for part, place in zip(parts, places, strict=True)]
 
 
 def _colophon(content: ReportContent, front: Front, files: Sequence[str], facts: Mapping[str, Any]) -> Terms:

@@ -85,15 +85,12 @@ class Figure:
     kind : str
         What it is, as its files say of themselves: ``"Forest plot"``.
     draw : callable
-        Draws it as wide as a page, without an argument, and returns the axes of a function of `poolwise.plot`.
-    column : callable, optional
-        Draws it as wide as a column of print, for a phone; where there is none, the phone shows the other one at its
-        own size, in a box that scrolls.
+        Draws it without an argument, and returns the axes of a function of `poolwise.plot`: as wide as a page, and
+        within ``plot.width("column")`` as wide as a column of print, for a phone.
     """
 
     kind: str
     draw: Callable[[], Any]
-    column: Callable[[], Any] | None = None
 
 
 @final

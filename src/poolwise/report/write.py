@@ -197,7 +197,7 @@ def write(
     drawn = {name: file for section, passage in passages for name, file in _drawn(content, section, passage, forms)}
     pictures = {name: file for name, file in drawn.items() if name in _names()}
     shown = {
-        name: drawings(name, drawn[f"{name}.svg"].decode(), drawn.get(f"{name}{_COLUMN}", b"").decode())
+        name: drawings(name, drawn[f"{name}.svg"].decode(), drawn[f"{name}{_COLUMN}"].decode())
         for _, passage in passages
         for name in passage.figures
     }
@@ -212,6 +212,7 @@ def _drawn(
     content: ReportContent, section: Section[Any], passage: Passage, more: tuple[str, ...]
 ) -> Iterator[tuple[str, bytes]]:
     """The pictures of a section, whole files by name, which say what they are and what of, read by programs too."""
+    from poolwise.plot import width
     from poolwise.plot.figures import close, saved
 
     analysis, data = content.analysis, content.data_label
@@ -224,10 +225,10 @@ def _drawn(
         for form in dict.fromkeys((*section.forms(name), *more)):
             yield f"{name}.{form}", saved(axes, form, _stamp(stamp, form))
         close(axes)
-        if figure.column is not None:
-            axes = figure.column()
-            yield f"{name}{_COLUMN}", saved(axes, "svg", _stamp(stamp, "svg"))
-            close(axes)
+        with width("column"):
+            axes = figure.draw()
+        yield f"{name}{_COLUMN}", saved(axes, "svg", _stamp(stamp, "svg"))
+        close(axes)
 
 
 def _stamp(told: Mapping[str, str | None], form: str) -> dict[str, str | None]:

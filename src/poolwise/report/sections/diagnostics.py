@@ -11,7 +11,7 @@ import xarray as xr
 from poolwise import show
 from poolwise.engines.nuts.limit_errors import notes_about
 from poolwise.report import words
-from poolwise.report.blocks import Block, Cell, Column, Paragraph, Table, lines, notes, numbers, rows, soft
+from poolwise.report.blocks import Block, Body, Cell, Column, Paragraph, Row, Table, lines, notes, numbers, soft
 from poolwise.report.content import Content
 from poolwise.report.section import Passage, Section
 from poolwise.result import Result
@@ -38,11 +38,14 @@ def _table(content: Content) -> Table:
         Column("Fit", cells="fit"),
         Column("Status"),
         Column("What it means", head="wide"),
-        Column("What was watched"),
         numbers("Time"),
         numbers("Seed"),
     )
-    return Table(columns, rows(_cells(result) for result in content.results))
+    told = tuple(
+        Row(_cells(result), below="; ".join(f"{name}: {value}" for name, value in _watched(result)))
+        for result in content.results
+    )
+    return Table(columns, (Body(told),), "Each fit, and below it the numbers that were watched.")
 
 
 def _cells(result: Result) -> tuple[str | Cell, ...]:
@@ -53,7 +56,6 @@ def _cells(result: Result) -> tuple[str | Cell, ...]:
         _named(result),
         Cell(report.status, f"w {_STYLES[concern]}"),
         " ".join(greek(sentence) for sentence in sentences),
-        "; ".join(f"{name}: {value}" for name, value in _watched(result)),
         words.duration(report.seconds),
         NOTHING if report.seed is None else str(report.seed),
     )

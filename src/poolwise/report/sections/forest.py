@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from poolwise import plot
 from poolwise.report.answers import alternative
@@ -13,14 +13,14 @@ from poolwise.report.section import Figure, Passage, Section
 
 def _passage(content: Content) -> Passage:
     label = alternative(content, f"Forest plot of {content.effects.counted}{content.caption_note}")
-    figure = Figure("Forest plot", lambda: _drawn(content, "page"), column=lambda: _drawn(content, "column"))
+    figure = Figure("Forest plot", lambda: _drawn(content))
     return Passage("Forest plot", (Picture("forest", label),), figures={"forest": figure})
 
 
 SECTION = Section("forest", _passage, figures=("forest.svg", "forest.png"))
 
 
-def _drawn(content: Content, width: Literal["page", "column"]) -> Any:
+def _drawn(content: Content) -> Any:
     analysis = content.analysis
     return plot.forest(
         content.main,
@@ -29,5 +29,4 @@ def _drawn(content: Content, width: Literal["page", "column"]) -> Any:
         rope=analysis.rope,
         threshold=analysis.threshold,
         title=analysis.title,
-        width=width,
     )

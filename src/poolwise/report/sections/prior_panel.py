@@ -37,13 +37,9 @@ def _passage(content: Content) -> Passage | None:
     if drawn is not None:
         blocks += [Paragraph(_AT_EVERY_TAU), Picture("conditional", alternative(content, _AT_EVERY_TAU))]
     tables = {"sensitivity.csv": panel.frame}
-    figures = {
-        "prior_panel": Figure(
-            "Prior panel",
-            lambda: plot.prior_panel(panel, width="page"),
-            lambda: plot.prior_panel(panel, width="column"),
-        )
-    } | ({} if drawn is None else {"conditional": drawn})
+    figures = {"prior_panel": Figure("Prior panel", lambda: plot.prior_panel(panel, width="page"))} | (
+        {} if drawn is None else {"conditional": drawn}
+    )
     return Passage(_TITLES[content.few], tuple(blocks), tables, figures)
 
 

@@ -114,15 +114,16 @@ def _table(panel: PublicationBias) -> Table:
         Column("Interval"),
         numbers("Moved"),
         Column("Test or measure"),
-        Column("What it says, or why it has no answer", head="wide"),
     )
     every = panel.frame.to_dict("records")
-    bodies = tuple(
-        Body(tuple(Row(_cells(row)) for row in every if row["role"] == role), title) for role, title in HEADINGS.items()
-    )
+    told = {
+        role: [Row(_cells(row), below=folded(_told(row))) for row in every if row["role"] == role] for role in HEADINGS
+    }
+    bodies = tuple(Body(tuple(told[role]), title) for role, title in HEADINGS.items())
     caption = (
         f"Every method, {panel.direction} results being taken to be likelier to be published; {level(panel.prob)} "
-        "intervals. Moved: from the unadjusted random-effects mean, and in its standard errors."
+        "intervals. Moved: from the unadjusted random-effects mean, and in its standard errors. Below each: what it "
+        "says, or why it has no answer."
     )
     return Table(columns, bodies, caption)
 
@@ -137,7 +138,6 @@ def _cells(row: Mapping[Hashable, Any]) -> tuple[str, ...]:
         row["interval"],
         moved if moved == NOTHING else with_note(moved, f"{number(row['moved_se'], 2)} se"),
         with_note(value, greek(row["tested"])) if value != NOTHING else NOTHING,
-        folded(_told(row)),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from poolwise import show
 from poolwise.report import words
-from poolwise.report.blocks import Block, Column, Table, marked, notes, numbers, rows
+from poolwise.report.blocks import Block, Body, Column, Row, Table, marked, notes, numbers, rows
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Passage, Section
 from poolwise.show import greek, number, symbol
@@ -41,18 +41,16 @@ def _told_once(sentences: Sequence[str]) -> tuple[str, ...]:
 
 
 def _fits(content: RangesContent) -> Table:
-    titles = ("Fit", "Engine", "Status over the tables", "Settings")
-    cells = (
-        (
-            show.method(label),
-            show.engine(engine),
-            status,
-            marked("<code>{settings}</code>", settings=settings),
-            words.duration(seconds),
+    titles = ("Fit", "Engine", "Status over the tables")
+    told = tuple(
+        Row(
+            (show.method(label), show.engine(engine), status, words.duration(seconds)),
+            below=marked("<code>{settings}</code>", settings=settings),
         )
         for label, engine, settings, status, seconds in content.ranges.fits
     )
-    return Table((*(Column(title) for title in titles), numbers("Time of all")), rows(cells))
+    columns = (*(Column(title) for title in titles), numbers("Time of all"))
+    return Table(columns, (Body(told),), "Each fit, and below it its settings.")
 
 
 def _beside_exact(content: RangesContent) -> Table:
