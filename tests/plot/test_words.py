@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import matplotlib as mpl
@@ -71,6 +72,15 @@ def test_wrapping_loses_no_word_and_keeps_within_the_width(parts):
     lines = _text.wrap(" ".join(parts), 2.0, 8.5)
     assert " ".join(lines).split() == parts
     assert all(_text.width(line, 8.5) <= 2.0 for line in lines)
+    for line, following in itertools.pairwise(lines):
+        assert _text.width(f"{line} {following.split()[0]}", 8.5) > 2.0
+
+
+def test_a_paragraph_is_wrapped_by_a_few_measurements(monkeypatch):
+    measured, width = [], _text.width
+    monkeypatch.setattr(_text, "width", lambda words, size, bold=False: measured.append(words) or width(words, size))
+    lines = _text.wrap("random effects model, k = 13; Bayesian, exact; 95 % intervals: credible " * 6, 6.6, 7.0)
+    assert len(set(measured)) <= 4 * len(lines)
 
 
 def test_a_character_that_no_font_has_becomes_a_box():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, final
@@ -220,21 +221,40 @@ def wrap(words: str, inches: float, size: float, *, bold: bool = False) -> list[
         The lines, at least one.
     """
     lines: list[str] = []
-    current = ""
-    for between, word in _parts(words):
-        longer = f"{current}{between}{word}" if current else word
-        if current and width(longer, size, bold=bold) > inches:
-            lines.append(current)
-            longer = word
-        current = longer
-    lines.append(current)
-    return [fit(line, inches, size, bold=bold) for line in lines]
+    parts, pace = _parts(words), 0.5 * size / 72.0
+    while parts:
+        count, pace = _fitting(parts, inches, lambda line: width(line, size, bold=bold), pace)
+        lines.append(fit(_line(parts[:count]), inches, size, bold=bold))
+        parts = list(itertools.dropwhile(lambda part: part[1] == "", parts[count:]))  # no line begins with a space
+    return lines
+
+
+def _fitting(
+    parts: Sequence[tuple[str, str]], inches: float, measured: Callable[[str], float], pace: float
+) -> tuple[int, float]:
+    """How many of these parts fit on a line, at least one, and the inches that a character takes on it.
+
+    A long line is slow to measure, so few are: each tells how many characters should fit, and a longer line is wider.
+    """
+    ends = list(itertools.accumulate(len(between) + len(word) for between, word in parts))
+    fits, too_many = 1, len(parts) + 1
+    while too_many - fits > 1:
+        count = min(max(bisect.bisect_right(ends, inches / pace), fits + 1), too_many - 1)
+        line = _line(parts[:count])
+        wide = measured(line)
+        fits, too_many = (fits, count) if wide > inches else (count, too_many)
+        pace = max(wide, 0.01) / max(len(line), 1)
+    return fits, pace
+
+
+def _line(parts: Sequence[tuple[str, str]]) -> str:
+    return parts[0][1] + "".join(between + word for between, word in parts[1:])
 
 
 def _parts(words: str) -> list[tuple[str, str]]:
     """Where a line may break: what stands before each part (a space, or nothing between ideographs), and the part."""
     found = []
-    for word in words.split(" "):
+    for word in words.lstrip(" ").split(" "):
         parts = _BREAKS.findall(word) or [""]
         found += [(" " if n == 0 else "", part) for n, part in enumerate(parts)]
     return found
