@@ -67,3 +67,31 @@ def test_draws_are_written_whole_and_without_the_scheduler_of_a_cluster(tmp_path
 def test_e_bfmi_is_that_of_arviz_to_the_last_bit(shape):
     energy = np.random.default_rng(1).normal(30.0, 5.0, shape)
     assert _e_bfmi(energy) == np.min(az.bfmi(energy))
+
+
+FOREST = """
+import poolwise as pw
+pw.plot.close(pw.plot.forest(pw.fit(pw.datasets.load("bcg"), pw.RandomEffects(), pw.Exact())))
+"""
+
+
+def test_a_forest_loads_neither_the_checks_nor_what_only_other_pictures_need():
+    code = FOREST + "import sys; print(*[name for name in sys.argv[1:] if name in sys.modules])"
+    rest = (
+        "poolwise.checks",
+        "poolwise.coding",
+        "poolwise.simulate",
+        "scipy.optimize",
+        "scipy.stats",
+        "arviz",
+        "xarray",
+    )
+    ran = subprocess.run([sys.executable, "-c", code, *rest], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == []
+
+
+def test_every_picture_is_found_and_hides_no_other_whichever_is_asked_for_first():
+    code = "import poolwise.plot as plot; print(*[name for name in {} if not callable(getattr(plot, name))])"
+    for order in ("plot.__all__", "plot.__all__[::-1]"):
+        ran = subprocess.run([sys.executable, "-c", code.format(order)], capture_output=True, text=True, check=True)
+        assert ran.stdout.split() == []

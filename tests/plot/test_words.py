@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import matplotlib as mpl
@@ -71,6 +72,21 @@ def test_wrapping_loses_no_word_and_keeps_within_the_width(parts):
     lines = _text.wrap(" ".join(parts), 2.0, 8.5)
     assert " ".join(lines).split() == parts
     assert all(_text.width(line, 8.5) <= 2.0 for line in lines)
+    for line, following in itertools.pairwise(lines):
+        assert _text.width(f"{line} {following.split()[0]}", 8.5) > 2.0
+
+
+def test_a_paragraph_is_wrapped_by_a_few_measurements(monkeypatch):
+    measured, width = [], _text.width
+    monkeypatch.setattr(_text, "width", lambda words, size, bold=False: measured.append(words) or width(words, size))
+    lines = _text.wrap("random effects model, k = 13; Bayesian, exact; 95 % intervals: credible " * 6, 6.6, 7.0)
+    assert len(set(measured)) <= 4 * len(lines)
+
+
+@given(st.text("abcfgilrtvwyATVWY0123456 .,;[]%τθμ²−", max_size=90), st.sampled_from([6.8, 7.5, 10.5]), st.booleans())
+def test_the_width_is_the_largest_at_any_resolution(words, size, bold):
+    every = _text._inches(words, size, bold, range(len(_text._RESOLUTIONS)))
+    assert _text.width(words, size, bold=bold) == _text._SLACK * max(every)
 
 
 def test_a_character_that_no_font_has_becomes_a_box():
@@ -88,6 +104,7 @@ def test_the_reader_s_own_font_is_used():
 
 def test_lines_break_between_ideographs_but_not_before_their_full_stop(monkeypatch):
     monkeypatch.setattr(_text, "width", lambda words, size, bold=False: 0.1 * len(words))
+    monkeypatch.setattr(_text, "_rough", lambda words, *font: [0.1 * len(words)])
     lines = _text.wrap("针灸与疼痛的荟萃分析。随机 trial of it", 0.65, 8.0)
     assert lines == ["针灸与疼痛的", "荟萃分析。随", "机", "trial", "of it"]
     assert _text.wrap("针灸与疼痛。", 0.55, 8.0) == ["针灸与疼", "痛。"]

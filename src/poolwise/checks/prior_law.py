@@ -8,7 +8,6 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from poolwise.model.structure import Layer, NormalStructure
@@ -42,6 +41,8 @@ class PriorLaw:
 
     def ppf(self, p: float) -> float:
         """Quantile at p, to a relative tolerance of 1e-10."""
+        from scipy.optimize import brentq
+
         low, high = float(self.location.min()), float(self.location.max())
         reach = max(float(np.median(self.sd)), (high - low) * 1e-3, np.finfo(float).tiny)
         while self.cdf(low - reach) > p or self.cdf(high + reach) < p:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from poolwise import show
-from poolwise.checks import Ranges
-from poolwise.checks.ranges.table import main_label
-from poolwise.checks.ranges.words import contrasts, ratios
 from poolwise.errors import InputError, described, listing, shown
 from poolwise.plot._given import check_given
 from poolwise.scale import Scale
 from poolwise.settings import SMALL_K
+
+if TYPE_CHECKING:
+    from poolwise.checks import Ranges
 
 _ADVICE = "plot.ranges(checks.ranges(tables, model, engine)), or plot.ranges({'dropout': first, 'misconduct': second})"
 
@@ -40,6 +40,8 @@ def ranges_frame(ranges: Ranges | Mapping[str, Ranges]) -> pd.DataFrame:
     InputError
         For anything else, no ranges at all, or ranges on several scales or of several probabilities.
     """
+    from poolwise.checks import Ranges
+
     if isinstance(ranges, Mapping):
         return _answers(several(ranges))
     check_given("ranges", ranges, Ranges)
@@ -54,6 +56,8 @@ def several(ranges: Mapping[str, Ranges]) -> dict[str, Ranges]:
     InputError
         For names or values of another kind, none at all, or several scales or probabilities.
     """
+    from poolwise.checks import Ranges
+
     if not ranges:
         raise InputError("plot.ranges was given an empty mapping", "at least one name with its ranges", _ADVICE)
     for name, each in ranges.items():
@@ -76,12 +80,17 @@ def reading_scale(scale: Scale, quantities: pd.Series) -> Scale:
 
     A difference of Fisher's z or of logits has no such reading, so that rows with one stay on the analysis scale.
     """
+    from poolwise.checks.ranges.words import ratios
+
     means = all(name.startswith("mu") and not show.is_contrast(name) for name in map(str, quantities))
     return scale if means else ratios(scale)
 
 
 def _answers(ranges: Mapping[str, Ranges]) -> pd.DataFrame:
     """The rows that answer each question, by the fit that its sentences are about."""
+    from poolwise.checks.ranges.table import main_label
+    from poolwise.checks.ranges.words import contrasts
+
     rows: list[dict[Any, Any]] = []
     for name, each in ranges.items():
         main = each.frame[each.frame["label"] == main_label(each.frame)]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 import pandas as pd
 
-from poolwise.checks import Specifications
 from poolwise.errors import InputError
 from poolwise.plot import _text, _words
 from poolwise.plot._given import check_given
+
+if TYPE_CHECKING:
+    from poolwise.checks import Specifications
 
 # The choices of the matrix from top to bottom: column of the frame, heading.
 CHOICES = (
@@ -73,6 +75,8 @@ def specification_curve_frame(check: Specifications) -> pd.DataFrame:
     ----------
     Simonsohn, Simmons & Nelson 2020, Nature Human Behaviour 4:1208, 10.1038/s41562-020-0912-z.
     """
+    from poolwise.checks import Specifications
+
     check_given("specification_curve", check, Specifications)
     frame = check.frame
     frame = frame[frame["point"].notna()].reset_index(drop=True)
