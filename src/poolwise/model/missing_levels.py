@@ -144,7 +144,7 @@ def missing_levels(
         )
     known = frame.copy()
     for name in names:
-        known[name] = _filled(frame[name], effects)
+        known[name] = _filled(frame[name])
     design = matrix(with_moderators(effects, known), moderators)
     levels = tuple(_levels(design, known[name], name) for name in names)
     if (combinations := math.prod(map(len, levels))) > MOST:
@@ -185,7 +185,7 @@ def words_with_gaps(effects: Effects, moderators: str | Sequence[str]) -> tuple[
     return incomplete
 
 
-def _filled(column: pd.Series, effects: Effects) -> pd.Series:
+def _filled(column: pd.Series) -> pd.Series:
     """The column with the level that most studies report in the place of missing ones."""
     seen = column.dropna()
     counts = Counter(seen.tolist())
