@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from poolwise.design import INTERCEPT, Design, matrix, variables_of
+from poolwise.design import INTERCEPT, Design, matrix
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, listing
+from poolwise.formulas import variables_of
 from poolwise.intake.moderators import aliased, both
 from poolwise.intake.roles import numbers_in_text
 from poolwise.model.uncertain import check_errors, is_words, with_moderators
