@@ -21,8 +21,9 @@ from poolwise.intake.cells import Remark
 from poolwise.intake.columns import Column, Table, column_name
 from poolwise.intake.covariance import square
 from poolwise.intake.labels import text_of
+from poolwise.intake.one_measure import NOTHING
 from poolwise.intake.rows import ARMS
-from poolwise.intake.statistics import NOTHING, from_columns, target_scale
+from poolwise.intake.statistics import from_columns, target_scale
 from poolwise.intake.table import Given
 from poolwise.intake.workbook import ENDINGS, read_workbook
 from poolwise.measures.catalogue import SUPERIORITY
