@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import poolwise as pw
+from poolwise import model as models
 from poolwise import priors, simulate
+from poolwise.design import matrix
 from poolwise.engines.means import means
 from poolwise.engines.nuts.plans import plan
 from poolwise.engines.nuts.shared_plans import shared_plan
@@ -39,6 +41,32 @@ def test_coefficients_contrasts_and_new_studies_are_those_of_the_engines(name):
     np.testing.assert_array_equal(structure.new.X, np.array(list(known.new.values())).reshape(-1, structure.p))
     assert tuple(structure.priors[one] for one in structure.coefficients if one in structure.priors) == known.priors
     assert known.absent.items() <= structure.absent.items()
+
+
+@pytest.mark.parametrize("name", NORMAL)
+def test_priors_and_structure_made_together_are_those_made_apart(name):
+    effects, model, structure = stated(name)
+    resolved, together = models.stated(effects, NORMAL[name].model)
+    assert resolved == model
+    assert (together.coefficients, together.priors, together.units.word) == (
+        structure.coefficients, structure.priors, structure.units.word
+    )  # fmt: skip
+    np.testing.assert_array_equal(together.X, structure.X)
+
+
+@pytest.mark.parametrize("name", NORMAL)
+def test_means_know_what_the_tails_of_their_spreads_depend_on(name):
+    effects, model, _ = stated(name)
+    assert means_of(effects, model).spreads == spreads(effects, model)
+
+
+@pytest.mark.parametrize("formula", ["~ x", ["x"]])
+def test_a_fit_makes_its_design_once(formula, monkeypatch):
+    made = []
+    monkeypatch.setattr("poolwise.model.regression.matrix", lambda *given: made.append(given) or matrix(*given))
+    effects = simulate.FAMILIES["meta-regression"].effects
+    pw.fit(effects, pw.MetaRegression(formula, tau=priors.HalfNormal(0.5)), pw.Exact())
+    assert len(made) == 1
 
 
 @pytest.mark.parametrize("name", NORMAL)

@@ -265,8 +265,9 @@ def _check_pair(effects: Effects, model: Model, engine: Engine) -> None:
             advice = _engine_meant(engine)
         raise ModelError(f"fit was given {_said(engine)} as its engine", expected, advice)
     assert isinstance(engine, ENGINES)
+    needed = model.needs
     for missing in exceptions(type(model), type(engine)):
-        if missing in model.needs and missing in SETTINGS:
+        if missing in needed and missing in SETTINGS:
             raise ModelError(f"{engine.label} knows no {missing} ({SETTINGS[missing]})", "NUTS()")
     if effects.covariance is not None and COVARIANCE not in engine.can:
         model.table(effects)  # what no engine could fit, the model refuses itself

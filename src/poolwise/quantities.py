@@ -506,15 +506,13 @@ def _root(x: Array, y: Array) -> float:
         return float((x * ratio.prod(axis=1)).sum())
 
 
-def rows_of(quantities: Mapping[str, Quantity], prob: float = 0.95) -> list[tuple[str, str, str, str, str]]:
-    """A row of words for each quantity.
+def rows_of(quantities: Mapping[str, Quantity]) -> list[tuple[str, str, str, str, str]]:
+    """A row of words for each quantity, with 95 % intervals.
 
     Parameters
     ----------
     quantities : mapping of str to Quantity
         By name.
-    prob : float
-        Probability of the intervals.
 
     Returns
     -------
@@ -524,7 +522,7 @@ def rows_of(quantities: Mapping[str, Quantity], prob: float = 0.95) -> list[tupl
     """
     rows = []
     for name, quantity in quantities.items():
-        limits = show.interval(*quantity.interval(prob))
+        limits = show.interval(*quantity.interval(0.95))
         test = quantity.test if isinstance(quantity, Estimate) else ""
         kind = quantity.interval_kind() if limits != show.NOTHING else test or show.NOTHING
         kind = kind.replace(" - ", " − ")

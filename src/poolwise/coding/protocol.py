@@ -23,8 +23,9 @@ from poolwise.intake.compound import named_statistic
 from poolwise.intake.covariance import square
 from poolwise.intake.headers import recognised
 from poolwise.intake.labels import text_of
+from poolwise.intake.one_measure import NOTHING, SIZES
 from poolwise.intake.rows import ARMS
-from poolwise.intake.statistics import NOTHING, SIZES, from_columns, target_scale
+from poolwise.intake.statistics import from_columns, target_scale
 from poolwise.intake.table import Given
 from poolwise.intake.workbook import ENDINGS, read_workbook
 from poolwise.measures.catalogue import SUPERIORITY

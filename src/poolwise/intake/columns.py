@@ -175,7 +175,7 @@ def _of_array(values: NDArray[Any], what: str, expected: str) -> Cells:
 def labels_of(index: pd.Index) -> Labels:
     """The labels in an index of pandas."""
     if isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1:
-        return Labels(_counted(len(index)), "default", _own_name(index))
+        return Labels(tuple(map(str, range(len(index)))), "default", _own_name(index))
     cells = index.tolist()
     if isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex | pd.PeriodIndex):
         return Labels(tuple(map(text_of, cells)), "numbers", _own_name(index))
@@ -184,10 +184,6 @@ def labels_of(index: pd.Index) -> Labels:
         return Labels(tuple(map(text_of, cells)), "default" if default else "numbers", _own_name(index))
     return Labels(tuple(" / ".join(map(text_of, cell)) if isinstance(cell, tuple) else text_of(cell) for cell in cells),
                   "text", _own_name(index))  # fmt: skip
-
-
-def _counted(k: int) -> tuple[str, ...]:
-    return tuple(map(str, range(k)))
 
 
 @dataclass(frozen=True, eq=False)

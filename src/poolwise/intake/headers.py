@@ -199,7 +199,8 @@ _LEVEL = re.compile(r"(\d{2}(?:\.\d+)?)\s?%")
 _BARE_LEVEL = re.compile(r"(?:ci|ki|ic|lower|upper)(80|90|95|99)|(80|90|95|99)(?:ci|ki|ic)")
 
 
-def _known() -> dict[str, str]:
+def _of_groups() -> dict[str, str]:
+    """Statistics of the first and the second group by their headers."""
     found: dict[str, str] = {}
     for statistic, words in _OF_GROUPS.items():
         for number, groups in (("1", _FIRST), ("2", _SECOND)):
@@ -208,6 +209,12 @@ def _known() -> dict[str, str]:
                 found.setdefault(word + group, own)
                 if (len(group) > 1 or len(word) > 1) and not (word == "s" and len(group) > 2):  # 'controls' are people
                     found.setdefault(group + word, own)
+    return found
+
+
+def _alone() -> dict[str, str]:
+    """Statistics of no group by their headers, with the intervals and errors of estimates."""
+    found: dict[str, str] = {}
     for statistic, words in _ALONE.items():
         for word in words.split():
             found[word] = statistic
@@ -221,6 +228,11 @@ def _known() -> dict[str, str]:
                 found |= {word + "se": f"{statistic} se", word + "v": f"{statistic} v"}
                 if statistic not in ("or", "rr", "hr", "irr"):  # of a ratio, or of its log?
                     found |= {"se" + word: "se", "var" + word: "v"}
+    return found
+
+
+def _known() -> dict[str, str]:
+    found = _of_groups() | _alone()
     found |= {
         f"n{first}{second}": "n1 n2" for first, second in product(_FIRST, _SECOND) if len(first) > 1 < len(second)
     }

@@ -203,7 +203,7 @@ def _filled_down(cells: Sequence[Any]) -> list[Any]:
 
 def _one_row_each(layout: Layout, study: str, arm: str, reference: Reference) -> Layout:
     """Both arms of each comparison in one row."""
-    layout = _with_arms(layout, study, arm)
+    layout = _with_arms(layout, study)
     there = layout.columns
     arms = [str(cell).strip() if not missing(cell) else "" for cell in there[arm].tolist()]
     labels = [str(cell).strip() for cell in _filled_down(there[study].tolist())]
@@ -243,7 +243,7 @@ def _one_row_each(layout: Layout, study: str, arm: str, reference: Reference) ->
     )
 
 
-def _with_arms(layout: Layout, study: str, arm: str) -> Layout:
+def _with_arms(layout: Layout, study: str) -> Layout:
     """The rows that hold more than the label of a study: headings and sums have no arm."""
     rest = [column.tolist() for name, column in layout.columns.items() if name != study]
     kept = [row for row in range(len(rest[0])) if any(not missing(cells[row]) for cells in rest)]

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from poolwise.design import INTERCEPT, Design, matrix, variables_of
+from poolwise.design import INTERCEPT, Design, matrix
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, listing
+from poolwise.formulas import variables_of
 from poolwise.intake.moderators import aliased, both
 from poolwise.intake.roles import numbers_in_text
 from poolwise.model.uncertain import check_errors, is_words, with_moderators
@@ -144,7 +145,7 @@ def missing_levels(
         )
     known = frame.copy()
     for name in names:
-        known[name] = _filled(frame[name], effects)
+        known[name] = _filled(frame[name])
     design = matrix(with_moderators(effects, known), moderators)
     levels = tuple(_levels(design, known[name], name) for name in names)
     if (combinations := math.prod(map(len, levels))) > MOST:
@@ -185,7 +186,7 @@ def words_with_gaps(effects: Effects, moderators: str | Sequence[str]) -> tuple[
     return incomplete
 
 
-def _filled(column: pd.Series, effects: Effects) -> pd.Series:
+def _filled(column: pd.Series) -> pd.Series:
     """The column with the level that most studies report in the place of missing ones."""
     seen = column.dropna()
     counts = Counter(seen.tolist())

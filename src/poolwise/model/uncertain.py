@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from poolwise.design import Design, matrix, variables_of
+from poolwise.design import Design, matrix
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, PoolwiseWarning, nearest
+from poolwise.formulas import variables_of
 from poolwise.intake.cells import numbers
 
 Array = NDArray[np.float64]

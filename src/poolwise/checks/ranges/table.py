@@ -19,15 +19,15 @@ from poolwise.model import Model
 _ENDS = ("low", "median", "high")
 
 
-def span(row: Any, what: str, digits: int = 2) -> str:
+def span(row: Any, what: str) -> str:
     """Lowest to highest over the tables, with the median in brackets: ``"−0.12 to 0.02 (−0.06)"``."""
-    low, middle, high = (words.plain(row[f"{what}_{end}"], digits) for end in _ENDS)
+    low, middle, high = (words.plain(row[f"{what}_{end}"], 2) for end in _ENDS)
     return low if low == high else f"{low} to {high} ({middle})"
 
 
-def reach(row: Any, digits: int = 2) -> str:
+def reach(row: Any) -> str:
     """The lowest lower to the highest upper limit over the tables: ``"−0.57 to 0.30"``."""
-    return f"{words.plain(row['lower_low'], digits)} to {words.plain(row['upper_high'], digits)}"
+    return f"{words.plain(row['lower_low'], 2)} to {words.plain(row['upper_high'], 2)}"
 
 
 def tables_excluding(row: Any) -> str:

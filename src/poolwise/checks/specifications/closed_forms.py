@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from poolwise.closed_form.inference import INTERVALS, coefficients, critical, is_narrower
-from poolwise.closed_form.least_squares import Data, Fit, inverse_variance_fit, prepare
+from poolwise.closed_form.least_squares import Fit, inverse_variance_fit, prepare
 from poolwise.closed_form.tau2 import ESTIMATORS, estimate_tau2
 from poolwise.engines.means import Means
 
@@ -63,7 +63,7 @@ def closed_forms(
         if spare < 1 and interval != "wald":
             yield {**told, "reason": needs}
         else:
-            found = _interval(data, inverse_variance_fit(data), interval, c, prob)
+            found = _interval(inverse_variance_fit(data), interval, c, prob)
             yield {
                 **told,
                 **found,
@@ -77,12 +77,12 @@ def closed_forms(
             if between is None:
                 yield {**told, "reason": needs}
                 continue
-            found = _interval(data, between.fit, interval, c, prob)
+            found = _interval(between.fit, interval, c, prob)
             own = WALD if interval == "wald" and len(y) < FEW else ""
             yield {**told, **found, "tau": float(np.sqrt(between.value[0])), "warning": _warning(found, own)}
 
 
-def _interval(data: Data, fit: Fit, interval: str, c: np.ndarray, prob: float) -> dict[str, object]:
+def _interval(fit: Fit, interval: str, c: np.ndarray, prob: float) -> dict[str, object]:
     coef = coefficients(fit, interval)
     point = float(coef.beta[0] @ c)
     sd, wald = (float(np.sqrt(max(c @ cov[0] @ c, 0.0))) for cov in (coef.cov, coef.wald))

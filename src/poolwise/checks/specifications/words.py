@@ -46,7 +46,7 @@ def spread_sentence(frame: pd.DataFrame, effects: Effects, quantity: str) -> str
     if told.empty:
         return "No specification has an answer."
     scale = effects.scale
-    ends = {name: _reach(told[name].tolist(), scale, quantity) for name in ("point", "lower", "upper")}
+    ends = {name: " to ".join(_ends(told[name].tolist(), scale, quantity)) for name in ("point", "lower", "upper")}
     unit = scale.natural_label if is_mean(quantity) else f"{quantity}, {scale.label}"
     made = ", all on one reconstructed table," if effects.reconstructed else ""
     return (
@@ -96,10 +96,6 @@ def _under(option: str) -> str:
 def is_mean(quantity: str) -> bool:
     """Whether a quantity is a mean effect, which has a reading scale."""
     return quantity.startswith("mu") and " - " not in quantity
-
-
-def _reach(values: Sequence[float], scale: Scale, quantity: str) -> str:
-    return " to ".join(_ends(values, scale, quantity))
 
 
 def _ends(values: Sequence[float], scale: Scale, quantity: str) -> tuple[str, str]:

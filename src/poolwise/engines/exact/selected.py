@@ -194,7 +194,7 @@ def fitted_steps(effects: Effects, model: StepSelection) -> SelectedFit:
     y = model.sign * effects.y
     inner = StepLikelihood(y, effects.se, model.intervals, None if weights is None else np.array(weights))
     mu = model.mu
-    mean = model.sign * mu.value if isinstance(mu, Fixed) else _coordinate(mu, model.sign, y, effects.se)
+    mean = model.sign * mu.value if isinstance(mu, Fixed) else Coordinate.of_mean(_prior(mu), model.sign, y, effects.se)
     tau = model.tau_fixed
     spread = float(tau) if tau is not None else Coordinate.of_spread(_prior(model.tau), y, effects.se)
     return SelectedFit(likelihood, lattice_posterior(inner, mean, spread))
@@ -229,10 +229,6 @@ def refuse_steps(model: StepSelection) -> None:
             "a proper prior",
             "mu=priors.Normal(0, s), tau=priors.HalfNormal(s)",
         )
-
-
-def _coordinate(prior: Prior | None, sign: float, y: Array, se: Array) -> Coordinate:
-    return Coordinate.of_mean(_prior(prior), sign, y, se)
 
 
 def _prior(prior: Prior | None) -> Prior:
