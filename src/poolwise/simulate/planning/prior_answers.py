@@ -76,7 +76,7 @@ class PriorAnswers:
     def _repr_html_(self) -> str:
         """The sentence and the frame."""
         rows = [
-            [_ROWS.get(str(name), show.symbol(str(name))), *map(show.number, row)]
+            [_ROWS.get(str(name), show.symbol(str(name))), *map(show.chance if name == "p_above" else show.number, row)]
             for name, row in self.frame.iterrows()
         ]
         return show.card(
