@@ -67,7 +67,7 @@ class ExcessSignificance:
     sentence: str
 
     def __str__(self) -> str:
-        return show.greek(self.sentence)
+        return show.wrapped([show.greek(self.sentence)])
 
     def __repr__(self) -> str:
         """One line: observed, expected, p."""

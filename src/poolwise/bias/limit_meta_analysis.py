@@ -74,7 +74,7 @@ class LimitMetaAnalysis:
     sentence: str
 
     def __str__(self) -> str:
-        return show.greek(self.sentence)
+        return show.wrapped([show.greek(self.sentence)])
 
     def __repr__(self) -> str:
         """One line: the adjusted mean and G2."""

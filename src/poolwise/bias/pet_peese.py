@@ -103,7 +103,7 @@ class PrecisionEffect:
 
     def __str__(self) -> str:
         """The sentence."""
-        return self.sentence
+        return show.wrapped([self.sentence])
 
     def __repr__(self) -> str:
         """One line: the estimate, studies."""
@@ -198,7 +198,7 @@ class PetPeese:
 
     def __str__(self) -> str:
         """The sentence."""
-        return self.sentence
+        return show.wrapped([self.sentence])
 
     def __repr__(self) -> str:
         """One line: the estimate, which it is, studies."""

@@ -61,7 +61,7 @@ class VeveaWoods:
     results: Mapping[str, Result] = field(repr=False)
 
     def __str__(self) -> str:
-        return show.greek(self.sentence)
+        return show.wrapped([show.greek(self.sentence)])
 
     def __repr__(self) -> str:
         """One line: how far the mean moves."""
