@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import poolwise as pw
-from poolwise import priors, reading
+from poolwise import priors, reading, show
 from poolwise.density_strip import svg
 
 
@@ -71,7 +71,7 @@ def test_every_prior_has_a_card(family):
     names = priors.FAMILIES[family].parameter_names()
     prior = priors.make(family, *numbers.get(family, (1.0,) * len(names))[: len(names)])
     page = prior._repr_html_()
-    assert str(prior) in page
+    assert show.prior(str(prior)) in page
     assert ("<svg" in page) or any(word in page for word in ("improper", "variances", "Known", "joint"))
 
 

@@ -104,3 +104,13 @@ def test_sentences_of_checks_and_averages_tell_ratios_as_ratios(exact, averaged)
 
 def test_tau_is_of_a_typical_outcome_only_where_outcomes_have_their_own(bcg):
     assert "typical" not in pw.fit(bcg, pw.Subgroups("alloc"), pw.Exact())._repr_html_()
+
+
+@pytest.mark.parametrize("name", ["trim_and_fill", "henmi_copas", "pet", "limit_meta_analysis"])
+def test_methods_for_publication_bias_tell_ratios_as_ratios(name, bcg):
+    effects = pw.datasets.load("egger2001")
+    told = str(getattr(bias, name)(effects))
+    assert "the mean risk ratio is 0." in told
+    assert "−0." not in told.partition("(t =")[0].partition("t = −")[0]
+    differences = pw.Effects(effects.y, se=effects.se, scale="MD")
+    assert "ratio" not in str(getattr(bias, name)(differences))

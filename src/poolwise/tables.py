@@ -147,7 +147,8 @@ def predict(result: Result, at: pd.DataFrame | Mapping[str, Any] | None = None, 
     result : Result
         Of a model with moderators, by any engine.
     at : DataFrame or mapping
-        Values of every moderator: ``{"ablat": [10, 30, 50], "alloc": "random"}``; single values are repeated.
+        Values of every moderator: ``{"ablat": [10, 30, 50], "alloc": "random"}``; single values are repeated. Without
+        them the error names the moderators.
     prob : float
         Probability of the intervals.
 

@@ -162,7 +162,7 @@ def test_where_nothing_is_selected_eggers_test_rejects_as_often_as_it_says():
 def test_a_test_at_small_k_says_that_finding_nothing_is_no_evidence():
     effects = pw.datasets.load("eight_schools")
     for test in (pw.bias.egger(effects), pw.bias.begg(effects), pw.bias.thompson_sharp(effects)):
-        assert "With 8 studies, fewer than 10" in str(test)
+        assert "With 8 studies, fewer than 10" in test.sentence
         assert "no evidence of absence" in test._repr_html_()
         assert len(repr(test)) < 120
     with warnings.catch_warnings():

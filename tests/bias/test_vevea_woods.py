@@ -36,7 +36,7 @@ def test_the_sentence_says_what_is_assumed_and_is_never_a_correction():
     record = pw.bias.vevea_woods(pw.datasets.load("bcg"), direction="negative")
     assert "assumed" in str(record)
     assert "corrected" not in str(record)
-    assert "3 of the 4 intervals exclude 0" in str(record)
+    assert "3 of the 4 intervals exclude 1" in str(record)  # the risk ratio of no effect
     assert "μ between −0.711 and −0.352" in repr(record)
     assert "severe, one-tailed" in record._repr_html_()
 

@@ -43,7 +43,7 @@ def test_dependent_rows_are_refused_with_what_to_use_instead(name):
     columns = {"study": [f"row {i}" for i in range(6)], "study_as_given": [*"aabcde"]}
     effects = studies(Y, SE, **columns)
     if name in CLUSTERED:
-        assert "clustered by study" in str(METHODS[name](effects))
+        assert "clustered by study" in METHODS[name](effects).sentence
         return
     with pytest.raises(InputError, match=r"several effects of one study \(a\).*s_value"):
         METHODS[name](effects)

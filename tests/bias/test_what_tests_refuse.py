@@ -71,7 +71,7 @@ def test_several_effects_of_a_study_warn_and_are_said(name):
         effects = pw.Effects(Y, se=SE, study=["A", "A", "B", "C", "D"])
     with pytest.warns(pw.PoolwiseWarning, match="5 effects of 4 studies as independent"):
         test = TESTS[name](effects)
-    assert "5 effects of 4 studies as independent" in str(test)
+    assert "5 effects of 4 studies as independent" in test.sentence
 
 
 def test_robust_methods_neither_warn_nor_take_them_as_independent():
@@ -142,8 +142,8 @@ def test_no_confidence_interval_answers_a_probability_question():
     test = pw.bias.egger(pw.Effects(Y, se=SE))
     with pytest.raises(AttributeError, match="no probabilities of parameter values"):
         test.limit.cdf(0.0)
-    assert "corrected" not in str(test)
-    assert "adjusted under" in str(test)
+    assert "corrected" not in test.sentence
+    assert "adjusted under" in test.sentence
 
 
 def test_a_scale_whose_standard_error_contains_the_effect_is_told_of_it():

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise import show
+from poolwise.bias import _told
 from poolwise.bias.requirements import LEVEL, few
 from poolwise.closed_form.inference import coefficients, p_value
 from poolwise.closed_form.least_squares import prepare
@@ -18,6 +19,7 @@ from poolwise.effects import Effects
 from poolwise.engines.closed_form.quantities import mean_effect, symmetric
 from poolwise.errors import InputError
 from poolwise.quantities import Estimate
+from poolwise.scale import as_scale
 from poolwise.settings import check_prob
 
 Array = NDArray[np.float64]
@@ -197,16 +199,21 @@ class AsymmetryTest:
     def _rest(self) -> tuple[str, ...]:
         said = [reading(self.p_value, (self.slope > 0.0) == self.rises)]
         if not math.isnan(self.limit.point):
-            limits = show.interval(*self.limit.interval(0.95))
+            scale, unit = self.effects.scale, self.unit
+            if unit != scale.label:  # the test has a measure of its own
+                scale = as_scale("identity")
+            elif scale.transform != "identity":
+                unit = scale.natural_label
+            limits = _told.limits(*self.limit.interval(0.95), scale)
             said.append(
-                f"On that line a study without sampling error would report {show.number(self.limit.point)}, "
-                f"95 % {show.kind(self.limit.interval_kind())} {limits} ({self.unit}), adjusted under this model."
+                f"On that line a study without sampling error would report {_told.at(self.limit.point, scale)}, "
+                f"95 % {show.kind(self.limit.interval_kind())} {limits} ({unit}), adjusted under this model."
             )
         return (*said, *few(self.effects.k), *self.notes)
 
     def __str__(self) -> str:
         """The sentence."""
-        return self.sentence
+        return show.wrapped([self.sentence])
 
     def __repr__(self) -> str:
         """One line: the test, studies."""

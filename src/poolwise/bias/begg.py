@@ -71,7 +71,7 @@ class RankTest:
 
     def __str__(self) -> str:
         """The sentence."""
-        return self.sentence
+        return show.wrapped([self.sentence])
 
     def __repr__(self) -> str:
         """One line: the test, studies."""

@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from scipy.special import bdtrc, ndtr, ndtri
 
 from poolwise import show
+from poolwise.bias import _told
 from poolwise.bias.requirements import check_alpha, few, finite, need_independent, need_no_effect
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
 from poolwise.lent import Lent
+from poolwise.reading import mean_words
+from poolwise.scale import Scale
 
 Array = NDArray[np.float64]
 CRITICAL = 0.10  # level of the test itself, which Ioannidis & Trikalinos 2007 propose as its power is low
@@ -64,7 +67,7 @@ class ExcessSignificance:
     sentence: str
 
     def __str__(self) -> str:
-        return show.greek(self.sentence)
+        return show.wrapped([show.greek(self.sentence)])
 
     def __repr__(self) -> str:
         """One line: observed, expected, p."""
@@ -167,7 +170,7 @@ def excess_significance(
         between,
         limit,
         frame,
-        _sentence(observed, expected, p_value, k, mean, between),
+        _sentence(observed, expected, p_value, k, mean, between, table.scale),
     )
 
 
@@ -209,11 +212,13 @@ def _limit(observed: int, y: Array, cuts: Array, sd: Array, theta: float) -> flo
     return float(brentq(excess, 0.0, far, xtol=1e-14 * abs(far), rtol=1e-14))
 
 
-def _sentence(observed: int, expected: float, p_value: float, k: int, theta: float, tau2: float) -> str:
+def _sentence(observed: int, expected: float, p_value: float, k: int, theta: float, tau2: float, scale: Scale) -> str:
+    name = mean_words("mu", scale)
+    mean = f"{'the mean effect' if name == 'mu' else name} is {_told.at(theta, scale)}"
     spread = f" and τ² = {show.number(tau2)}" if tau2 else " without heterogeneity"
     told = (
         f"Excess significance: {observed} of {k} studies are significant, {show.number(expected, 2)} were to be "
-        f"expected by their power if the mean effect is {show.number(theta)}{spread}; p {show.probability(p_value)} "
+        f"expected by their power if {mean}{spread}; p {show.probability(p_value)} "
         "for an excess (exact, one-sided). An excess may come from selection of studies or of outcomes, or from "
         "heterogeneity that is left out; the mean itself may be biased, and then the expected number is too large."
     )

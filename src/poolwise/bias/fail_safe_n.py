@@ -64,7 +64,7 @@ class FailSafeN:
     sentence: str
 
     def __str__(self) -> str:
-        return show.greek(self.sentence)
+        return show.wrapped([show.greek(self.sentence)])
 
     def __repr__(self) -> str:
         """One line: the method and the number."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import gammainc
 
 from poolwise import show
+from poolwise.bias import _told
 from poolwise.bias.requirements import FEW, need_independent
 from poolwise.closed_form.least_squares import inverse_variance_fit, prepare
 from poolwise.closed_form.tau2 import estimate_tau2
@@ -55,7 +56,7 @@ class HenmiCopas:
     sentence: str
 
     def __str__(self) -> str:
-        return show.greek(self.sentence)
+        return show.wrapped([show.greek(self.sentence)])
 
     def __repr__(self) -> str:
         """One line: the mean with its interval."""
@@ -123,7 +124,7 @@ def henmi_copas(effects: Effects) -> HenmiCopas:
     mean = Estimate(point, se, partial(_limits, point, se, table.v, tau2), "confidence (Henmi-Copas)")
     random_se = float(np.sqrt(pooled.A[0, 0, 0, 0]))
     beside = Estimate(random, random_se, partial(symmetric, random, random_se, math.inf), "confidence (Wald)")
-    return HenmiCopas(mean, tau2, beside, _sentence(mean, beside, table.k))
+    return HenmiCopas(mean, tau2, beside, _sentence(mean, beside, table))
 
 
 def _limits(point: float, se: float, v: Array, tau2: float, prob: float) -> tuple[float, float]:
@@ -207,11 +208,12 @@ def _others(x: Array) -> Array:
     return rest
 
 
-def _sentence(mean: Estimate, random: Estimate, k: int) -> str:
+def _sentence(mean: Estimate, random: Estimate, table: Effects) -> str:
+    k, scale = table.k, table.scale
     few = f" With {k} studies τ² is hardly known, and the interval rests on it." if k < FEW else ""
     return (
-        f"Henmi-Copas: mu = {in_words(mean)} (95 % confidence, about the common-effect mean under random effects), "
-        f"beside {in_words(random)} (Wald) of random effects (DerSimonian-Laird), which gives small studies more "
-        "weight. It is robust where selection hits small studies most; it does not tell whether there is any, and it "
-        f"adjusts for none.{few}"
+        f"Henmi-Copas: {_told.mean_is(mean, scale)} (95 % confidence, about the common-effect mean under random "
+        f"effects), beside {_told.mean(random, scale)} (Wald) of random effects (DerSimonian-Laird), which gives small "
+        "studies more weight. It is robust where selection hits small studies most; it does not tell whether there is "
+        f"any, and it adjusts for none.{few}"
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 from poolwise import show
+from poolwise.bias import _told
 from poolwise.bias.requirements import few, need_independent
 from poolwise.closed_form.least_squares import prepare
 from poolwise.closed_form.tau2 import ESTIMATORS, estimate_tau2
@@ -75,7 +76,7 @@ class LimitMetaAnalysis:
     sentence: str
 
     def __str__(self) -> str:
-        return show.greek(self.sentence)
+        return show.wrapped([show.greek(self.sentence)])
 
     def __repr__(self) -> str:
         """One line: the adjusted mean and G2."""
@@ -166,7 +167,7 @@ def limit_meta_analysis(effects: Effects, *, tau2: str = "REML") -> LimitMetaAna
         q_residual,
         float(chdtrc(1.0, q - q_residual)),
         float(chdtrc(table.k - 2.0, q_residual)),
-        _sentence(estimate, _random(y, sd), _unexplained(shrunken, se, limit_alpha, beta_limit), between, table.k),
+        _sentence(estimate, _random(y, sd), _unexplained(shrunken, se, limit_alpha, beta_limit), between, table),
     )
 
 
@@ -224,13 +225,13 @@ def _random(y: Array, sd: Array) -> float:
     return float(np.average(y, weights=1.0 / sd**2))
 
 
-def _sentence(mean: Estimate, random: float, g2: float, tau2: float, k: int) -> str:
+def _sentence(mean: Estimate, random: float, g2: float, tau2: float, table: Effects) -> str:
     share = (
         f"G² = {show.percent(g2 if tau2 else 0.0)} of the variance in the limit is heterogeneity beyond these effects"
     )
     told = (
-        f"Limit meta-analysis: mu = {in_words(mean)} (95 % confidence, Wald, given τ²) instead of "
-        f"{show.number(random)} of random effects, adjusted under the model that the effects of small studies are "
-        f"shifted in proportion to their spread; {share}. Small-study effects need not come from selection."
+        f"Limit meta-analysis: {_told.mean_is(mean, table.scale)} (95 % confidence, Wald, given τ²) instead of "
+        f"{_told.at(random, table.scale)} of random effects, adjusted under the model that the effects of small "
+        f"studies are shifted in proportion to their spread; {share}. Small-study effects need not come from selection."
     )
-    return " ".join((told, *few(k)))
+    return " ".join((told, *few(table.k)))

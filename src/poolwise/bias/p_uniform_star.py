@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc, chdtri, log_ndtr
 
 from poolwise import show
+from poolwise.bias import _told
 from poolwise.bias.requirements import (
     Direction,
     check_alpha,
@@ -25,6 +26,7 @@ from poolwise.closed_form.tau2 import estimate_tau2
 from poolwise.effects import Effects
 from poolwise.errors import InputError
 from poolwise.quantities import Estimate, in_full, in_words
+from poolwise.scale import Scale
 from poolwise.selection.intervals import Intervals
 
 Array = NDArray[np.float64]
@@ -78,7 +80,7 @@ class PUniformStar:
     sentence: str
 
     def __str__(self) -> str:
-        return show.greek(self.sentence)
+        return show.wrapped([show.greek(self.sentence)])
 
     def __repr__(self) -> str:
         """One line: mean, tau, test."""
@@ -159,7 +161,7 @@ def p_uniform_star(effects: Effects, *, direction: Direction, alpha: float = 0.0
     mean = Estimate(sign * top.mu * unit, se, limits, "confidence (profile likelihood)")
     tau, counts = float(np.sqrt(top.tau2)) * unit, (int(within.above.sum()), int((~within.above).sum()))
     outside = abs(top.mu - float(np.median(within.y))) > OUTSIDE
-    words = _sentence(mean, tau, random, p_value, counts, direction, outside)
+    words = _sentence(mean, tau, random, p_value, counts, direction, outside, table.scale)
     shift = -table.k * np.log(unit)
     return PUniformStar(mean, tau, statistic, p_value, *counts, top.value + shift, direction, words)
 
@@ -330,12 +332,13 @@ def _sentence(
     counts: tuple[int, int],
     direction: str,
     outside: bool,
+    scale: Scale,
 ) -> str:
     one_sided = "" if all(counts) else " All lie on one side of significance, so that the mean rests on little."
     far = " It lies far outside the estimates, as happens where they lie close to significance." if outside else ""
     told = (
-        f"p-uniform*: mu = {in_words(mean)} (95 % confidence, profile likelihood), tau = {show.number(tau)}, instead "
-        f"of {show.number(random)} of random effects; adjusted under the model that publication depends on "
+        f"p-uniform*: {_told.mean_is(mean, scale)} (95 % confidence, profile likelihood), tau = {show.number(tau)}, "
+        f"instead of {_told.at(random, scale)} of random effects; adjusted under the model that publication depends on "
         f"significance ({direction}: {counts[0]} significant, {counts[1]} not) and on nothing else. Test of no "
         f"publication bias: p {show.probability(p_value)}.{one_sided}{far}"
     )

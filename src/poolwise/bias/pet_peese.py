@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, final
 import numpy as np
 
 from poolwise import show
+from poolwise.bias import _told
 from poolwise.bias._robust import Robust, check_leverage, clusters, low_df, robust_estimate
 from poolwise.bias.asymmetry import fit_line
 from poolwise.bias.requirements import check_varies, few, independence, need_reported
@@ -16,6 +17,8 @@ from poolwise.effects import Effects
 from poolwise.engines.closed_form.quantities import symmetric
 from poolwise.errors import ModelError, shown
 from poolwise.quantities import Estimate, in_full
+from poolwise.reading import mean_words
+from poolwise.scale import Scale
 from poolwise.settings import as_number, check_option, check_prob
 
 Direction = Literal["positive", "negative"]
@@ -80,12 +83,13 @@ class PrecisionEffect:
 
     @property
     def _answer(self) -> str:
-        limits = show.interval(*self.estimate.interval(0.95))
+        scale = self.effects.scale
+        limits = _told.limits(*self.estimate.interval(0.95), scale)
+        beside = "; ".join(filter(None, (_unit(scale), self.estimate.test)))
         return (
             f"{self.method} (k = {self.effects.k}): adjusted under the model that effects change in a line with the "
-            f"{self.predictor}, the mean "
-            f"effect is {show.number(self.estimate.point)}, 95 % {show.kind(self.estimate.interval_kind())} {limits} "
-            f"({self.effects.scale.label}{self.estimate.test and f'; {self.estimate.test}'})."
+            f"{self.predictor}, {_mean(scale)} is {_told.at(self.estimate.point, scale)}, 95 % "
+            f"{show.kind(self.estimate.interval_kind())} {limits}{f' ({beside})' if beside else ''}."
         )
 
     @property
@@ -99,7 +103,7 @@ class PrecisionEffect:
 
     def __str__(self) -> str:
         """The sentence."""
-        return self.sentence
+        return show.wrapped([self.sentence])
 
     def __repr__(self) -> str:
         """One line: the estimate, studies."""
@@ -170,25 +174,27 @@ class PetPeese:
     @property
     def _choice(self) -> str:
         says = "shows an effect" if self.chosen == "PEESE" else "does not show an effect"
-        limits = show.interval(*self.estimate.interval(0.95))
+        scale = self.effects.scale
+        limits, unit = _told.limits(*self.estimate.interval(0.95), scale), _unit(scale)
         return (
             f"PET-PEESE (k = {self.effects.k}): PET's one-sided test {says} in the {self.direction} direction (p "
             f"{show.probability(self.p_value)}, level {self.alpha:g}), so that {self.chosen} answers: adjusted under "
-            f"its model, the mean effect is {show.number(self.estimate.point)}, 95 % "
-            f"{show.kind(self.estimate.interval_kind())} {limits} ({self.effects.scale.label})."
+            f"its model, {_mean(scale)} is {_told.at(self.estimate.point, scale)}, 95 % "
+            f"{show.kind(self.estimate.interval_kind())} {limits}{f' ({unit})' if unit else ''}."
         )
 
     @property
     def _rest(self) -> tuple[str, ...]:
         other = self.peese if self.chosen == "PET" else self.pet
+        estimate = _told.at(other.estimate.point, self.effects.scale)
         return (
-            f"{other.method} would say {show.number(other.estimate.point)}; the interval does not know of the choice.",
+            f"{other.method} would say {estimate}; the interval does not know of the choice.",
             *self.pet._rest,
         )
 
     def __str__(self) -> str:
         """The sentence."""
-        return self.sentence
+        return show.wrapped([self.sentence])
 
     def __repr__(self) -> str:
         """One line: the estimate, which it is, studies."""
@@ -401,3 +407,13 @@ def _fitted(method: str, effects: Effects, robust: str | None, cluster: str | No
         method, effects, _without_null(estimate, effects), slope.point, slope.sd, slope.df, slope.p_value, robust,
         len(rows), line.dispersion, low_df(estimate.df, slope.df),
     )  # fmt: skip
+
+
+def _mean(scale: Scale) -> str:
+    name = mean_words("mu", scale)
+    return "the mean effect" if name == "mu" else name
+
+
+def _unit(scale: Scale) -> str:
+    """The scale of a mean that is told as it was analysed; empty where its name tells it."""
+    return scale.label if mean_words("mu", scale) == "mu" else ""

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise import show
+from poolwise.bias import _told
 from poolwise.bias.requirements import (
     FEW,
     Direction,
@@ -30,6 +31,8 @@ from poolwise.effects import Effects, some_rows
 from poolwise.errors import InputError
 from poolwise.lent import Lent
 from poolwise.quantities import Estimate, in_full, in_words
+from poolwise.reading import mean_words
+from poolwise.scale import Scale
 from poolwise.selection.intervals import Intervals
 from poolwise.settings import check_option, check_prob
 
@@ -71,7 +74,7 @@ class WorstCase:
     sentence: str
 
     def __str__(self) -> str:
-        return show.greek(self.sentence)
+        return show.wrapped([show.greek(self.sentence)])
 
     def __repr__(self) -> str:
         """One line: the mean of how many studies."""
@@ -124,7 +127,7 @@ class SValue:
     sentence: str
 
     def __str__(self) -> str:
-        return show.greek(self.sentence)
+        return show.wrapped([show.greek(self.sentence)])
 
     def __repr__(self) -> str:
         """One line: both S-values."""
@@ -264,7 +267,7 @@ def s_value(
     observed = _estimate(weighted, 1.0, sign)
     point, limit = _of_mean(weighted, sign * q), _of_limit(weighted, sign * q, prob)
     curve = _curve(weighted, sign, prob)
-    words = _sentence(point, limit, observed, worst, q, prob)
+    words = _sentence(point, limit, observed, worst, q, prob, table.scale)
     return SValue(point, limit, observed, worst, q, curve, prob, direction, words)
 
 
@@ -317,9 +320,9 @@ def _worst(table: Effects, weighted: Weighted, direction: Direction) -> WorstCas
     level = f"95 %, {mean.kind}" if np.isfinite(mean.sd) else "one study has no interval by its own spread"
     few = f" With {count} such estimates it is known badly." if 1 < count < FEW else ""
     words = (
-        f"Worst case: mu = {in_words(mean)} ({level}) by {_estimates(count)} of {table.k} not significant in the "
-        f"{direction} direction. It is adjusted under the model of endless selection for significance and for nothing "
-        f"else: selection of other kinds can move the mean further.{few}"
+        f"Worst case: {_told.mean_is(mean, table.scale)} ({level}) by {_estimates(count)} of {table.k} not significant "
+        f"in the {direction} direction. It is adjusted under the model of endless selection for significance and for "
+        f"nothing else: selection of other kinds can move the mean further.{few}"
     )
     return WorstCase(mean, table.k - count, count, some_rows(table, others), direction, words)
 
@@ -362,34 +365,35 @@ def _curve(weighted: Weighted, sign: float, prob: float) -> pd.DataFrame:
     return pd.DataFrame({"eta": SHOWN, "mu": mean, "lower": low, "upper": high})
 
 
-def _sentence(point: float, limit: float, observed: Estimate, worst: WorstCase, threshold: float, prob: float) -> str:
-    ends = {"mu": point, f"the limit of its {show.level(prob)} interval": limit}
+def _sentence(
+    point: float, limit: float, observed: Estimate, worst: WorstCase, threshold: float, prob: float, scale: Scale
+) -> str:
+    ends = {mean_words("mu", scale): point, f"the limit of its {show.level(prob)} interval": limit}
     if point == limit == np.inf:
         ends = {" or ".join(ends): np.inf}
-    parts = [_moved(name, ratio, worst, threshold) for name, ratio in ends.items() if not np.isnan(ratio)]
+    parts = [_moved(name, ratio, worst, threshold, scale) for name, ratio in ends.items() if not np.isnan(ratio)]
     return (
-        f"S-value: mu = {in_words(observed, prob)} ({show.level(prob)}, {observed.kind}); {'; '.join(parts)}. This "
-        f"takes significance in the {worst.direction} direction ({worst.affirmative} of "
+        f"S-value: {_told.mean_is(observed, scale, prob)} ({show.level(prob)}, {observed.kind}); {'; '.join(parts)}. "
+        f"This takes significance in the {worst.direction} direction ({worst.affirmative} of "
         f"{worst.affirmative + worst.nonaffirmative} estimates) as all that publication depends on, and says how much "
         "selection it would take, not how much there is."
     )
 
 
-def _moved(name: str, ratio: float, worst: WorstCase, threshold: float) -> str:
+def _moved(name: str, ratio: float, worst: WorstCase, threshold: float, scale: Scale) -> str:
+    at = show.plain(float(f"{float(scale.back(threshold)):.3g}"))
     if ratio == 1.0:
-        return f"{name} does not lie beyond {show.plain(threshold)} even without selection"
+        return f"{name} does not lie beyond {at} even without selection"
     if ratio == np.inf:
         counted = (
             f"{_estimates(worst.nonaffirmative)} that {'is' if worst.nonaffirmative == 1 else 'are'} not significant"
         )
         return (
-            f"no selection for significance, however strong, would move {name} to {show.plain(threshold)}: at its "
-            f"strongest only the {counted} in that direction would count, mu = {in_words(worst.mean)}"
+            f"no selection for significance, however strong, would move {name} to {at}: at its "
+            f"strongest only the {counted} in that direction would count, {_told.mean_is(worst.mean, scale)}"
         )
     times = f"{show.number(ratio, 2)} times"
-    return (
-        f"significant results must be {times} as likely published as others to move {name} to {show.plain(threshold)}"
-    )
+    return f"significant results must be {times} as likely published as others to move {name} to {at}"
 
 
 def _estimates(count: int) -> str:

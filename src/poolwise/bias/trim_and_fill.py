@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise import show
+from poolwise.bias import _told
 from poolwise.bias.requirements import FEW, need_independent
 from poolwise.closed_form.inference import coefficients
 from poolwise.closed_form.least_squares import inverse_variance_fit, prepare
@@ -20,6 +21,7 @@ from poolwise.errors import InputError
 from poolwise.fit import fit
 from poolwise.model import CommonEffect, RandomEffects
 from poolwise.quantities import in_words
+from poolwise.reading import mean_words
 from poolwise.result import Result
 from poolwise.settings import check_option
 
@@ -72,7 +74,7 @@ class TrimAndFill:
     sentence: str
 
     def __str__(self) -> str:
-        return show.greek(self.sentence)
+        return show.wrapped([show.greek(self.sentence)])
 
     def __repr__(self) -> str:
         """One line: the number and the side."""
@@ -299,16 +301,16 @@ def _filled(effects: Effects, extreme: NDArray[np.intp], mirrored: Array) -> Eff
 def _sentence(k0: int, se: float, p_value: float, side: str, estimator: str, observed: Result, result: Result) -> str:
     spread = "" if np.isnan(se) else f" (standard error {show.number(se, 1)})"
     test = "" if np.isnan(p_value) else f", p {show.probability(p_value)} for none"
-    k = observed.effects.k
+    k, scale = observed.effects.k, observed.effects.scale
     number = f"{k0} {'study' if k0 == 1 else 'studies'} missing on the {side}{spread}{test}"
     kind = observed["mu"].interval_kind()
     if k0:
-        mean = f"with mirror images of as many filled in, mu = {in_words(result['mu'])} instead of "
+        mean = f"with mirror images of as many filled in, {_told.mean_is(result['mu'], scale)} instead of "
     else:
-        mean = "so that mu stays "
+        mean = f"so that {mean_words('mu', scale)} stays "
     few = f" With {k} studies, fewer than {FEW}, the number is little more than a guess." if k < FEW else ""
     return (
-        f"Trim and fill ({estimator}): {number}; {mean}{in_words(observed['mu'])} (95 %, {kind}). This is adjusted "
-        "under the model that the most extreme results on one side, whatever their p-values, went unpublished; "
-        f"heterogeneity and real differences between small and large studies look the same.{few}"
+        f"Trim and fill ({estimator}): {number}; {mean}{_told.mean(observed['mu'], scale)} (95 %, {kind}). This is "
+        "adjusted under the model that the most extreme results on one side, whatever their p-values, went "
+        f"unpublished; heterogeneity and real differences between small and large studies look the same.{few}"
     )

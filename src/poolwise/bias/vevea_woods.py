@@ -11,11 +11,14 @@ from typing import Literal, final
 import pandas as pd
 
 from poolwise import show
+from poolwise.bias import _told
 from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.fit import check_table, fit
 from poolwise.model import StepSelection
+from poolwise.reading import mean_words
 from poolwise.result import Result
+from poolwise.scale import Scale
 from poolwise.settings import check_prob
 
 STEPS = (0.005, 0.01, 0.05, 0.1, 0.25, 0.35, 0.5, 0.65, 0.75, 0.9, 0.95, 0.99, 0.995)
@@ -58,7 +61,7 @@ class VeveaWoods:
     results: Mapping[str, Result] = field(repr=False)
 
     def __str__(self) -> str:
-        return show.greek(self.sentence)
+        return show.wrapped([show.greek(self.sentence)])
 
     def __repr__(self) -> str:
         """One line: how far the mean moves."""
@@ -124,7 +127,7 @@ def vevea_woods(effects: Effects, *, direction: Literal["positive", "negative"],
     }
     unadjusted = results["none"]["mu"].point
     frame = pd.DataFrame([_row(name, result, unadjusted, prob) for name, result in results.items()])
-    return VeveaWoods(frame, direction, _sentence(frame, direction, prob), MappingProxyType(results))
+    return VeveaWoods(frame, direction, _sentence(frame, direction, prob, effects.scale), MappingProxyType(results))
 
 
 def _row(name: str, result: Result, unadjusted: float, prob: float) -> dict[str, object]:
@@ -144,19 +147,20 @@ def _row(name: str, result: Result, unadjusted: float, prob: float) -> dict[str,
     }
 
 
-def _sentence(frame: pd.DataFrame, direction: str, prob: float) -> str:
+def _sentence(frame: pd.DataFrame, direction: str, prob: float, scale: Scale) -> str:
     none, rest = frame.iloc[0], frame.iloc[1:]
     furthest = rest.iloc[int(rest["change"].abs().argmax())]
     excludes = rest[(rest["lower"] > 0.0) | (rest["upper"] < 0.0)]
-    holds = f"{len(excludes)} of the 4 intervals exclude 0"
+    holds = f"{len(excludes)} of the 4 intervals exclude {float(scale.back(0.0)):g}"
     if not (none["lower"] > 0.0 or none["upper"] < 0.0):
         holds += ", as that without selection does not"
-    farther = "" if math.isnan(furthest["lower"]) else f" {show.interval(furthest['lower'], furthest['upper'])}"
+    farther = "" if math.isnan(furthest["lower"]) else f" {_told.limits(furthest['lower'], furthest['upper'], scale)}"
     return (
         f"Adjusted under four weight functions that are assumed, {direction} results being likelier to be published, "
-        f"mu lies between {show.number(rest['mu'].min())} and {show.number(rest['mu'].max())}, against "
-        f"{show.number(none['mu'])} {show.interval(none['lower'], none['upper'])} without selection; it moves furthest "
-        f"under {furthest['selection']} selection, to {show.number(furthest['mu'])}{farther} "
+        f"{mean_words('mu', scale)} lies between {_told.at(rest['mu'].min(), scale)} and "
+        f"{_told.at(rest['mu'].max(), scale)}, against {_told.at(none['mu'], scale)} "
+        f"{_told.limits(none['lower'], none['upper'], scale)} without selection; it moves furthest under "
+        f"{furthest['selection']} selection, to {_told.at(furthest['mu'], scale)}{farther} "
         f"({show.level(prob)} profile-likelihood intervals). {holds[0].upper()}{holds[1:]}. The table says how far the "
         "answer depends on selection that may have happened, not whether it did."
     )

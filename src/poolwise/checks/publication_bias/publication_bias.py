@@ -71,8 +71,8 @@ class PublicationBias:
         return in_short(self.frame, self.effects.scale)
 
     def __str__(self) -> str:
-        """The verdict."""
-        return self.sentence
+        """The verdict, wrapped to the width of the terminal."""
+        return show.wrapped([show.greek(self.sentence)])
 
     def __repr__(self) -> str:
         """One line: how many methods, and the range of their means."""

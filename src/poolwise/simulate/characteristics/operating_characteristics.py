@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 import pandas as pd
 
+from poolwise import show
 from poolwise.errors import ModelError, described
 from poolwise.settings import as_number, check_memory, check_prob, check_whole
 from poolwise.simulate.characteristics import words
@@ -85,9 +86,14 @@ class OperatingCharacteristics:
 
     def __repr__(self) -> str:
         """One line: the sentence."""
-        return f"<OperatingCharacteristics: {self}>"
+        return f"<OperatingCharacteristics: {self.sentence}>"
 
     def __str__(self) -> str:
+        """The sentence, wrapped to the width of the terminal."""
+        return show.wrapped([self.sentence])
+
+    @property
+    def sentence(self) -> str:
         """Which intervals of the mean keep their promise under every truth that was tried, and which do not."""
         return words.sentence(self.frame, self.prob, self.replications)
 

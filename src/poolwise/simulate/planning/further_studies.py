@@ -88,9 +88,14 @@ class FurtherStudies:
 
     def __repr__(self) -> str:
         """One line: the sentence."""
-        return f"<FurtherStudies: {self}>"
+        return f"<FurtherStudies: {self.sentence}>"
 
     def __str__(self) -> str:
+        """The sentence, wrapped to the width of the terminal."""
+        return show.wrapped([self.sentence])
+
+    @property
+    def sentence(self) -> str:
         """How wide the interval is now and would be, and how many studies are enough."""
         now, last = self.frame.iloc[0], self.frame.iloc[-1]
         asked = (
@@ -118,7 +123,7 @@ class FurtherStudies:
         """The sentence and the frame."""
         columns = [str(name) for name in self.frame if not str(name).endswith("_mcse")]
         rows = [[_cell(name, row[name]) for name in columns] for _, row in self.frame.iterrows()]
-        return show.card("Further studies", answer=str(self), header=columns, rows=rows)
+        return show.card("Further studies", answer=self.sentence, header=columns, rows=rows)
 
 
 def further_studies(

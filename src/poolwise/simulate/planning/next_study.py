@@ -69,9 +69,14 @@ class NextStudy:
 
     def __repr__(self) -> str:
         """One line: the sentence."""
-        return f"<NextStudy: {self}>"
+        return f"<NextStudy: {self.sentence}>"
 
     def __str__(self) -> str:
+        """The sentence, wrapped to the width of the terminal."""
+        return show.wrapped([self.sentence])
+
+    @property
+    def sentence(self) -> str:
         """How likely the next study changes the verdict, and what it would have to find."""
         found = " or ".join(_range(self.scale, *one) for one in self.flipping)
         how = f", by an estimate {found}" if found else ": no estimate does"
@@ -97,7 +102,7 @@ class NextStudy:
         ]
         header = ["the next study finds at most this in", "its estimate", "μ", "interval"]
         header.append(f"P(> {show.plain(self.threshold)})")
-        return show.card("The next study", answer=str(self), header=header, rows=rows)
+        return show.card("The next study", answer=self.sentence, header=header, rows=rows)
 
 
 _VERDICTS = {"above": "is above", "below": "is below", "holds": "holds"}

@@ -59,9 +59,14 @@ class PriorAnswers:
 
     def __repr__(self) -> str:
         """One line: the sentence."""
-        return f"<PriorAnswers: {self}>"
+        return f"<PriorAnswers: {self.sentence}>"
 
     def __str__(self) -> str:
+        """The sentence, wrapped to the width of the terminal."""
+        return show.wrapped([self.sentence])
+
+    @property
+    def sentence(self) -> str:
         """How wide and how sure answers are, before any data."""
         widths = self.frame.loc["width", ["2.5 %", "50 %", "97.5 %"]].to_numpy(dtype=float)
         low, median, high = (float(width) for width in widths)
@@ -76,11 +81,11 @@ class PriorAnswers:
     def _repr_html_(self) -> str:
         """The sentence and the frame."""
         rows = [
-            [_ROWS.get(str(name), show.symbol(str(name))), *map(show.number, row)]
+            [_ROWS.get(str(name), show.symbol(str(name))), *map(show.chance if name == "p_above" else show.number, row)]
             for name, row in self.frame.iterrows()
         ]
         return show.card(
-            "Prior predictive of the answer", answer=str(self), header=["", *map(str, self.frame)], rows=rows
+            "Prior predictive of the answer", answer=self.sentence, header=["", *map(str, self.frame)], rows=rows
         )
 
 
