@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot
 
 import poolwise as pw
 from poolwise.errors import InputError
@@ -142,6 +143,30 @@ def test_each_fact_stands_once_in_the_picture_or_in_its_caption(exact, notes, wi
     told = f"{' '.join(below)} {caption}"
     assert {fact: told.count(fact) for fact in FACTS} == dict.fromkeys(FACTS, 1)
     assert "13 studies" in caption
+
+
+def test_short_notes_name_a_result_once_where_several_follow_one_another(exact, reml):
+    ax = pw.plot.forest(exact, beside=[reml])
+    below = " ".join(words for words, box in figures.boxes(ax, 100) if box.y1 < 0.6)
+    assert below.count("Bayesian, exact: ") == 1
+    assert "Prior: μ ~ " in below
+    caption = pw.plot.forest_caption(exact, beside=[reml], notes="none")
+    assert "Bayesian, exact: prior: μ ~ " in caption  # which stands after the numbers of the other one
+
+
+def test_a_tall_forest_has_its_rows_closer_so_that_a_page_holds_it(fits):
+    high = {k: pw.plot.forest(fits(k), columns=["estimate"]).figure.get_size_inches()[1] for k in (15, 40)}
+    assert (high[40] - high[15]) / 25 < 0.27  # two lines of 7.5 points, and a hair between rows
+
+
+def test_axes_too_low_for_cells_of_two_lines_are_refused(exact):
+    for size, holds in (((3.3, 4.6), False), ((3.3, 8.0), True)):
+        ax = pyplot.figure(figsize=size).add_axes((0.0, 0.0, 1.0, 1.0))
+        if holds:
+            assert figures.overlaps(figures.boxes(pw.plot.forest(exact, ax=ax), 100)) == []
+        else:
+            with pytest.raises(InputError, match="too small"):
+                pw.plot.forest(exact, ax=ax)
 
 
 def test_picture_and_caption_take_the_same_choices():
