@@ -154,9 +154,15 @@ def test_short_notes_name_a_result_once_where_several_follow_one_another(exact, 
     assert "Bayesian, exact: prior: μ ~ " in caption  # which stands after the numbers of the other one
 
 
-def test_a_tall_forest_has_its_rows_closer_so_that_a_page_holds_it(fits):
-    high = {k: pw.plot.forest(fits(k), columns=["estimate"]).figure.get_size_inches()[1] for k in (15, 40)}
-    assert (high[40] - high[15]) / 25 < 0.27  # two lines of 7.5 points, and a hair between rows
+def test_a_page_holds_a_forest_whose_rows_stand_closer_or_are_thin_lines_with_names(fits):
+    for k, lines in ((25, 2), (30, 1), (40, 1)):
+        ax = pw.plot.forest(fits(k))
+        assert ax.figure.get_size_inches()[1] <= 10.4
+        found = figures.words(ax)
+        assert sum(words.startswith("Müller") for words in found) == k
+        assert sum("[" in words for words in found) >= lines * k  # estimates, and shrunken ones where they have a line
+        assert {"□ Reported [95 %]"} < set(found)
+        assert any(words.startswith("● Shrunken") for words in found)
 
 
 def test_axes_too_low_for_cells_of_two_lines_are_refused(exact):
