@@ -38,6 +38,7 @@ def test_each_panel_has_the_curves_of_its_quantity_and_what_is_outside_is_thick(
     said = " ".join(figures.words(ax))
     assert "Outside, and drawn thick: τ." in said.replace("\n", " ")
     assert "99 % band" in said
+    assert {"quantile z of the posterior", "share below z, less z"} <= set(figures.words(ax))
 
 
 def test_words_do_not_run_into_each_other_or_off_the_sheet(curves):

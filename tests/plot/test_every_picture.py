@@ -20,13 +20,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::poolwise.PoolwiseWarning")
 LEAST_TYPE = 6.5  # points that print resolves
 PRINTED = 7.0  # points of a figure that is as wide as a page
 PAGE, COLUMN = 6.9, 3.3  # inches of a page's text and of one of its two columns
+HIGHEST = 10.4  # inches of a page of A4 within its margins
 OWN_FIGURE = {"trace", "ranks"}  # panels that ArviZ draws
-NO_COLUMN = {
-    "specification curve",
-    "ranges",
-    "prior panel",
-}  # refused there, with what they need
-QUICK = ("funnel", "posterior", "summary forest", "prisma")  # the others: make agreement
+QUICK = ("funnel", "posterior", "summary forest", "prisma", "ranges")  # the others: make agreement
 SLOW = set(PICTURES) - set(QUICK)
 EVERY = [pytest.param(name, marks=[pytest.mark.agreement_long] if name in SLOW else []) for name in PICTURES]
 
@@ -56,16 +52,21 @@ def test_at_the_width_of_a_page_texts_keep_apart_light_dark_and_in_files(name, b
 
 
 @pytest.mark.parametrize("name", [each for each in EVERY if each.values[0] not in OWN_FIGURE])
-def test_at_the_width_of_a_column_it_is_drawn_or_refused_and_smaller_axes_are_refused(name, bcg, exact):
+def test_axes_as_wide_as_a_column_hold_it_and_smaller_ones_are_refused(name, bcg, exact):
     large, small = (pyplot.figure(figsize=size).add_axes((0.0, 0.0, 1.0, 1.0)) for size in ((COLUMN, 13.0), (1.2, 1.0)))
     with pytest.raises(InputError, match=r"too small .*at least \d"):
         PICTURES[name](bcg, exact, ax=small)
-    if name in NO_COLUMN:
-        with pytest.raises(InputError, match=r"too small .*at least \d"):
-            PICTURES[name](bcg, exact, ax=large)
-    else:
-        assert PICTURES[name](bcg, exact, ax=large).figure is large.figure
-        assert faults(large) == ([], [], [])
+    assert PICTURES[name](bcg, exact, ax=large).figure is large.figure
+    assert faults(large) == ([], [], [])
+
+
+@pytest.mark.parametrize("name", [each for each in EVERY if each.values[0] not in OWN_FIGURE])
+def test_its_own_figure_is_as_wide_as_a_column_where_that_is_asked(name, bcg, exact):
+    with pw.plot.width("column"):
+        ax = PICTURES[name](bcg, exact)
+    assert ax.figure.get_size_inches()[0] <= COLUMN + 1e-9
+    assert ax.figure.get_size_inches()[1] <= HIGHEST
+    assert faults(ax) == ([], [], [])
 
 
 NUMBERS = {

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot
 
 import poolwise as pw
 from poolwise.errors import InputError
@@ -142,6 +143,36 @@ def test_each_fact_stands_once_in_the_picture_or_in_its_caption(exact, notes, wi
     told = f"{' '.join(below)} {caption}"
     assert {fact: told.count(fact) for fact in FACTS} == dict.fromkeys(FACTS, 1)
     assert "13 studies" in caption
+
+
+def test_short_notes_name_a_result_once_where_several_follow_one_another(exact, reml):
+    ax = pw.plot.forest(exact, beside=[reml])
+    below = " ".join(words for words, box in figures.boxes(ax, 100) if box.y1 < 0.6)
+    assert below.count("Bayesian, exact: ") == 1
+    assert "Prior: μ ~ " in below
+    caption = pw.plot.forest_caption(exact, beside=[reml], notes="none")
+    assert "Bayesian, exact: prior: μ ~ " in caption  # which stands after the numbers of the other one
+
+
+def test_a_page_holds_a_forest_whose_rows_stand_closer_or_are_thin_lines_with_names(fits):
+    for k, lines in ((25, 2), (30, 1), (40, 1)):
+        ax = pw.plot.forest(fits(k))
+        assert ax.figure.get_size_inches()[1] <= 10.4
+        found = figures.words(ax)
+        assert sum(words.startswith("Müller") for words in found) == k
+        assert sum("[" in words for words in found) >= lines * k  # estimates, and shrunken ones where they have a line
+        assert {"□ Reported [95 %]"} < set(found)
+        assert any(words.startswith("● Shrunken") for words in found)
+
+
+def test_axes_too_low_for_cells_of_two_lines_are_refused(exact):
+    for size, holds in (((3.3, 4.6), False), ((3.3, 8.0), True)):
+        ax = pyplot.figure(figsize=size).add_axes((0.0, 0.0, 1.0, 1.0))
+        if holds:
+            assert figures.overlaps(figures.boxes(pw.plot.forest(exact, ax=ax), 100)) == []
+        else:
+            with pytest.raises(InputError, match="too small"):
+                pw.plot.forest(exact, ax=ax)
 
 
 def test_picture_and_caption_take_the_same_choices():

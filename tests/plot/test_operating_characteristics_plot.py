@@ -53,6 +53,18 @@ def test_words_do_not_run_into_each_other_or_off_the_sheet(answer, query):
     assert figures.outside(found, ax) == []
 
 
+def test_methods_are_named_in_the_words_of_all_pictures(answer):
+    frame = answer.frame.assign(method="exact, flat mu")
+    assert "Bayesian, exact, flat μ" in figures.words(pw.plot.operating_characteristics(frame.query("mu == 0")))
+
+
+def test_in_a_column_two_panels_stand_in_a_row_under_whole_words(answer):
+    with pw.plot.width("column"):
+        ax = pw.plot.operating_characteristics(answer)
+    assert len({round(panel.get_position().x0, 3) for panel in panels(ax)}) == 2
+    assert [panel.get_title(loc="left") for panel in panels(ax)][-1] == "μ = 0.3, τ = 0.8"
+
+
 def test_values_of_one_axis_can_share_a_panel(answer):
     frame = pw.plot.operating_characteristics_frame(answer, together="tau")
     assert frame["panel"].nunique() == 2

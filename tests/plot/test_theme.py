@@ -119,6 +119,15 @@ def test_pictures_are_saved_dark(tmp_path, exact):
     assert luminance(corner[:3]) == pytest.approx(PAGE, abs=1e-3)
 
 
+def test_the_width_of_pictures_ends_with_its_block_and_what_is_none_is_refused(bcg):
+    with pw.plot.width("column"), pw.plot.width(5.0):
+        assert pw.plot.funnel(bcg).figure.get_size_inches()[0] == pytest.approx(5.0)
+    assert pw.plot.funnel(bcg).figure.get_size_inches()[0] > 5.5
+    for wrong in ("wide", 1.0, None, True):
+        with pytest.raises(pw.PoolwiseError, match="width"):
+            pw.plot.width(wrong)
+
+
 def test_what_is_no_picture_or_theme_is_refused_in_words():
     for wrong in (None, 3, "forest", [3]):
         with pytest.raises(pw.PoolwiseError, match="was given"):

@@ -14,6 +14,7 @@ import poolwise as pw
 from poolwise.cli import main
 from poolwise.report import faults
 from poolwise.report.documents import clean
+from poolwise.report.drawings import Drawing
 from poolwise.report.links import linked
 from support.questions import MODELS
 
@@ -109,6 +110,32 @@ def test_every_picture_says_what_it_shows_in_numbers(page):
     assert pictures
     assert all(attrs["role"] == "img" and re.search(r"\d", attrs["aria-label"]) for attrs, _ in pictures)
     assert len(page.of("figure")) <= len(pictures)
+
+
+def test_type_of_each_picture_can_be_read_in_print_and_on_a_phone(runs):
+    across, down = 516.0, 709.0  # points of a page of A4 within its margins, below a heading
+    for done in runs.values():
+        text = done.report.read_text(encoding="utf-8")
+        found = re.findall(r'<div class="(page|column)" style="--wide: [\d.]+pt">(<svg.*?</svg>)', text, re.DOTALL)
+        assert [place for place, _ in found] == ["page", "column"] * text.count("<figure>")
+        for place, element in found:
+            one = Drawing("one", element, place)
+            if place == "page":
+                assert one.smallest * min(1.0, across / one.wide, down / one.high) >= 6.95  # points
+            else:
+                assert one.smallest * 358.0 / one.wide >= 9.0  # pixels of a phone of 390
+
+
+def test_in_print_the_next_section_takes_the_room_below_the_answer_that_is_too_low_for_the_forest(runs):
+    placed = {}
+    for name, done in runs.items():
+        page = Element(done.report.read_text(encoding="utf-8"))
+        style = {attrs["id"]: attrs.get("style", "") for attrs, _ in page.of("section")}
+        placed[name] = [
+            style[each] for each in ("answer", "forest", *(["prior-panel"] if "prior-panel" in style else []))
+        ]
+    assert placed["bcg"] == ["--printed: 1", "--printed: 3", "--printed: 2"]
+    assert placed["bcg_latitude"] == ["", ""]  # whose forest has room there
 
 
 def test_an_identifier_is_used_once_and_every_reference_finds_it(page):

@@ -16,7 +16,7 @@ from poolwise.plot._sheet import Phrase
 from poolwise.plot.forest_choices import Choices, Wishes, chosen
 from poolwise.plot.forest_eyes import Eye, eyes
 from poolwise.plot.forest_frame import forest_frame, results_of
-from poolwise.plot.forest_layout import Layout, note_size, sizes_of, wrapped_label
+from poolwise.plot.forest_layout import NARROW, Layout, note_size, sizes_of, wrapped_label
 from poolwise.plot.forest_notes import Told, forest_notes
 from poolwise.plot.forest_rows import EYE, PAGE_HEIGHT, Body, Steps, body, deep, layout, title_of, with_cells
 from poolwise.result import Result
@@ -25,7 +25,7 @@ from poolwise.scale import Scale
 _THIN = 6.0  # points of a line of a study, below which two intervals in it would merge
 _BETWEEN = 1.2 / 72.0  # inches from line to line within a cell, for each point of type
 _LEADING, _LEAST_LEADING = 0.05, 0.01  # inches between rows of two lines, and where they would fill more than a page
-_FIXED = 1.9  # inches of all but the rows
+_FIXED, _TALLEST = 1.9, 10.4  # inches of all but the rows; of a page of A4 within its margins
 _LINES = ("study", "mean", "new study")
 
 
@@ -102,6 +102,7 @@ def picture_of(result: Result | Sequence[Result], wishes: Wishes) -> Picture:
         results, prob=prob, by=by, rope=rope, threshold=threshold, sort=choices.sort, columns=choices.moderators
     )
     choices = _without_shrinkage(choices, frame)
+    choices = replace(choices, compact=choices.compact or _too_tall(frame, choices))
     studies = frame["row"] == "study"
     frame["drawn_raw"] = frame["raw"].where(studies & choices.raw)
     frame["drawn_point"] = frame["point"].where(studies & choices.shrunken)
@@ -192,6 +193,17 @@ def forest_caption(
         picture = picture_of(result, wishes)
     head = f"{picture.title.rstrip('.')}: forest plot" if picture.title else "Forest plot"
     return f"{head} of {picture.results[0].effects.counted}. {picture.told.caption(picture.in_picture)}".rstrip()
+
+
+def _too_tall(frame: pd.DataFrame, choices: Choices) -> bool:
+    """Whether studies with two lines each would fill more than a page, where they could be thin lines with names."""
+    if choices.pages is not None or choices.inches < NARROW or not (choices.raw and choices.shrunken):
+        return False
+    kinds, two = frame["row"].value_counts(), 2.0 * sizes_of(choices.inches).body * _BETWEEN
+    summaries = int(kinds.get("mean", 0)) + int(kinds.get("new study", 0))
+    headings = frame.loc[frame["row"] == "study", "group"].nunique() + frame["result"].nunique()
+    rest = _FIXED + (two + _LEADING) * (summaries + headings)
+    return bool(rest + (two + _LEAST_LEADING) * int(kinds.get("study", 0)) > _TALLEST)
 
 
 def _without_shrinkage(choices: Choices, frame: pd.DataFrame) -> Choices:

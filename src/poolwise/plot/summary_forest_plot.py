@@ -16,8 +16,9 @@ from poolwise.plot import _axis, _canvas, _dress, _marks, _sheet, _steps, _text,
 from poolwise.plot._chart import refuse_small
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
-from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
+from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet, Sizes
 from poolwise.plot._width import room
+from poolwise.plot.forest_layout import wrapped_label
 from poolwise.plot.summary_forest_frame import Results, named, summary_forest_frame
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ _LOOKS = {
 _SIGNS = {"credible": "●", "confidence": "■"}
 _PLOT_INCHES, _LONGEST, _MARKER, _NARROW, _PITCH, _INDENT = 2.2, 2.0, 6.0, 5.6, 0.24, "   "
 _MOST_PRIORS = 3
+_LINES = 0.37  # inches of rows whose names stand on two lines, in a column on three
+_COLUMN = replace(_sheet.COMPACT, body=7.0)
 
 
 def summary_forest(results: Results, *, title: str | None = None, prob: float = 0.95, ax: Axes | None = None) -> Axes:
@@ -126,8 +129,8 @@ def _draw(ax: Axes, frame: pd.DataFrame, null: float | None) -> None:
         _marks.points(ax, rows["mu_point"], rows["y"], _MARKER * most, look)
 
 
-def _pitch(frame: pd.DataFrame) -> float:
-    return min(_PITCH, _steps.MOST_HIGH / (float(frame["y"].iloc[-1]) + 0.6))
+def _pitch(frame: pd.DataFrame, wanted: float = _PITCH) -> float:
+    return min(wanted, _steps.MOST_HIGH / (float(frame["y"].iloc[-1]) + 0.6))
 
 
 def _table(frame: pd.DataFrame, tables: list[Effects], title: str | None, *, narrow: bool) -> Sheet:
@@ -160,9 +163,10 @@ def _table(frame: pd.DataFrame, tables: list[Effects], title: str | None, *, nar
         title=_title(_text.plain(own), tables),
         lines=tuple(lines),
         rows=float(frame["y"].iloc[-1]) + 0.6,
-        pitch=_pitch(frame),
+        pitch=_pitch(frame, _LINES if any("\n" in name for name in names) else _PITCH),
         columns=tuple(columns),
         notes=tuple(_notes(frame, tables, narrow=narrow)),
+        sizes=_COLUMN if narrow else Sizes(),
         below=0.66 if any(_directions(tables)) and scale.null_value is not None else 0.5,
     )
 
@@ -178,12 +182,15 @@ def _lines(
     names: list[str] = []
     cells: list[pd.Series | None] = []
     before = ""
-    long = 0.7 if narrow else _LONGEST
+    long, size = (0.95, _COLUMN.body) if narrow else (_LONGEST, _sheet.BODY_SIZE)
+    tall = _pitch(frame, _LINES) == _LINES
     for i, row in frame.iterrows():
         result, group = str(row["result"]), str(row["group"])
         if several and group and result != before:
-            lines.append(Line(float(row["y"]) - 1.0, bold=True))
-            names.append(_text.fit(_text.plain(result), 2.0 * long, _sheet.BODY_SIZE, bold=True))
+            lines.append(Line(float(row["y"]) - 1.0, bold=True, free=narrow))
+            names.append(
+                _text.fit(_text.plain(result), 2.0 * long, size, bold=True) if not narrow else _text.plain(result)
+            )
             cells.append(None)
         before = result
         if i not in kept:
@@ -193,7 +200,8 @@ def _lines(
             name = f"{name} (reconstructed)"
         indent = _INDENT if several and group else ""
         lines.append(Line(float(row["y"])))
-        names.append(indent + _text.fit(name, long, _sheet.BODY_SIZE))
+        own = indent + name
+        names.append(wrapped_label(own, long, size) if tall else _text.fit(own, long, size))
         cells.append(row)
     return lines, names, cells
 
