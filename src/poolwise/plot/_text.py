@@ -249,7 +249,7 @@ def _fitting(parts: Sequence[tuple[str, str]], inches: float, size: float, bold:
 
 
 def _fits(words: str, inches: float, size: float, bold: bool) -> bool:
-    """Whether a line is at most as wide, measured where that is not plain without its kerning, which narrows it a little."""
+    """Whether a line is at most as wide, measured where its characters alone, unkerned, do not make it plain."""
     plainly = _SLACK * max(_rough(_without_math(words), size, bold, tuple(_chosen())))
     if not _JOINED.search(words) and not _NARROWER * plainly <= inches <= _WIDER * plainly:
         return plainly <= inches
