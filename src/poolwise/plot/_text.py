@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 # Hinting makes the same line up to a tenth wider at one resolution than at another, so the widest one counts.
 _RESOLUTIONS = (72.0, 100.0, 144.0, 200.0, 300.0)
 _SLACK = 1.015
-# Which one that is shows in the widths of single characters, to within a twentieth (kerning takes a little more at one
-# than at another), but for scripts from Hebrew on, whose letters join or change beside others.
-_NEAR = 0.95
+# Which one that is shows in the widths of single characters, but for a hundredth (kerning takes a little more at one
+# than at another), and for scripts from Hebrew on, whose letters join or change beside others.
+_NEAR = 0.98
 _NARROWER, _WIDER = 0.9, 1.02  # what kerning makes of a line, and more
 _JOINED = re.compile("[\u0590-\u1fff\ua800-\uffff]")
 # Families that are asked for characters which the chosen font lacks, in this order, if they are installed.
