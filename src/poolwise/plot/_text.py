@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 # Hinting makes the same line up to a tenth wider at one resolution than at another, so the widest one counts.
 _RESOLUTIONS = (72.0, 100.0, 144.0, 200.0, 300.0)
 _SLACK = 1.015
-# Which one that is shows in the widths of single characters, to within a twentieth (kerning takes a little more at one
-# than at another), but for scripts from Hebrew on, whose letters join or change beside others.
-_NEAR = 0.95
+# Which one that is shows in the widths of single characters, but for a hundredth (kerning takes a little more at one
+# than at another), and for scripts from Hebrew on, whose letters join or change beside others.
+_NEAR = 0.98
+_NARROWER, _WIDER = 0.9, 1.02  # what kerning makes of a line, and more
 _JOINED = re.compile("[\u0590-\u1fff\ua800-\uffff]")
 # Families that are asked for characters which the chosen font lacks, in this order, if they are installed.
 _MORE_FAMILIES = (
@@ -190,7 +191,7 @@ def fit(words: str, inches: float, size: float, *, bold: bool = False) -> str:
     str
         The words as they are when they fit.
     """
-    if width(words, size, bold=bold) <= inches:
+    if _fits(words, inches, size, bold):
         return words
     head, _, tail = words.rpartition(" ")
     if not head or len(tail) > 10:
@@ -200,7 +201,7 @@ def fit(words: str, inches: float, size: float, *, bold: bool = False) -> str:
         return f"{head[:length].rstrip(' ,;')}… {tail}"
 
     def too_long(length: int) -> bool:
-        return width(shortened(length), size, bold=bold) > inches
+        return not _fits(shortened(length), inches, size, bold)
 
     # A longer head is wider, so the lengths that are too long form the upper end of the range.
     length = bisect.bisect_left(range(1, len(head) + 1), True, key=too_long)
@@ -240,15 +241,19 @@ def _fitting(parts: Sequence[tuple[str, str]], inches: float, size: float, bold:
     chosen = tuple(_chosen())
     ends = np.cumsum([_rough(between + word, size, bold, chosen) for between, word in parts], axis=0)
     count = max(1, int(np.searchsorted(_SLACK * ends.max(axis=1), inches)))
-
-    def fits(more: int) -> bool:
-        return width(_line(parts[:more]), size, bold=bold) <= inches
-
-    while count < len(parts) and fits(count + 1):
+    while count < len(parts) and _fits(_line(parts[: count + 1]), inches, size, bold):
         count += 1
-    while count > 1 and not fits(count):
+    while count > 1 and not _fits(_line(parts[:count]), inches, size, bold):
         count -= 1
     return count
+
+
+def _fits(words: str, inches: float, size: float, bold: bool) -> bool:
+    """Whether a line is at most as wide, measured where its characters alone, unkerned, do not make it plain."""
+    plainly = _SLACK * max(_rough(_without_math(words), size, bold, tuple(_chosen())))
+    if not _JOINED.search(words) and not _NARROWER * plainly <= inches <= _WIDER * plainly:
+        return plainly <= inches
+    return width(words, size, bold=bold) <= inches
 
 
 def _line(parts: Sequence[tuple[str, str]]) -> str:
@@ -283,18 +288,28 @@ def _width(words: str, size: float, bold: bool, chosen: tuple[str, ...]) -> floa
 
 
 def _rough(words: str, size: float, bold: bool, chosen: tuple[str, ...]) -> tuple[float, ...]:
-    """Inches at each resolution without kerning: the sum over the characters, which costs next to nothing."""
+    """Inches at each resolution without kerning, the sum over the characters, each of which is measured once."""
     alone = (_alone(character, size, bold, chosen) for character in words)
     return tuple(map(sum, zip(*alone, strict=True))) or (0.0,) * len(_RESOLUTIONS)
 
 
 @lru_cache(maxsize=8192)
 def _alone(character: str, size: float, bold: bool, chosen: tuple[str, ...]) -> tuple[float, ...]:
-    return tuple(_inches(character, size, bold, range(len(_RESOLUTIONS))))
+    from matplotlib.backends.backend_agg import get_hinting_flag
+    from matplotlib.font_manager import findfont, get_font
+
+    face = get_font(findfont(font(character, size, bold=bold)))
+    if not face.get_char_index(ord(character)):
+        return tuple(_inches(character, size, bold, range(len(_RESOLUTIONS))))
+    advances = []
+    for resolution in _RESOLUTIONS:
+        face.set_size(size, resolution)
+        advances.append(face.load_char(ord(character), flags=get_hinting_flag()).horiAdvance / (64.0 * resolution))
+    return tuple(advances)
 
 
 def _inches(words: str, size: float, bold: bool, resolutions: Iterable[int]) -> list[float]:
-    """Measured at some of the resolutions, which costs about 20 microseconds for each character and resolution."""
+    """Measured at some of the resolutions, which takes about 20 microseconds for each character."""
     look, renderers = font(words, size, bold=bold), _renderers()
     return [
         renderers[n].get_text_width_height_descent(words, look, ismath=False)[0] / _RESOLUTIONS[n] for n in resolutions

@@ -13,12 +13,13 @@ from poolwise.show import greek, interval, level, method, number, percent
 
 
 def _passage(content: Content) -> Passage:
+    frame = studies(content)
     blocks: tuple[Block, ...] = (
         _origin(content),
         notes(greek(note) for note in content.analysis.data_notes),
-        _table(content),
+        _table(content, frame[frame["label"] == content.main.label]),
     )
-    return Passage("Data", blocks, tables={"studies.csv": studies(content)})
+    return Passage("Data", blocks, tables={"studies.csv": frame})
 
 
 SECTION = Section("data", _passage, tables=("studies.csv",))
@@ -38,7 +39,7 @@ def _origin(content: Content) -> Terms:
     )
 
 
-def _table(content: Content) -> Table:
+def _table(content: Content, frame: pd.DataFrame) -> Table:
     limits = f"{level(content.analysis.prob)} interval"
     columns = (
         Column("Study"),
@@ -51,7 +52,7 @@ def _table(content: Content) -> Table:
         data=" (reconstructed)" if content.effects.reconstructed else "",
         label=method(content.main.label),
     )
-    return Table(columns, rows(tuple(row.values())[: len(columns)] for row in study_rows(content)), caption)
+    return Table(columns, rows(tuple(row.values())[: len(columns)] for row in _study_rows(frame)), caption)
 
 
 def _mixed(content: Content) -> bool:
@@ -83,16 +84,8 @@ def studies(content: Content) -> pd.DataFrame:
     return frame[first + [name for name in frame.columns if name not in first]]
 
 
-def study_rows(content: Content) -> tuple[dict[str, str], ...]:
-    """The studies, raw and as the main result sees them.
-
-    Returns
-    -------
-    tuple of dict
-        A row for each study, with the words study, n, y, se, raw (its interval), theta, shrunken (its interval),
-        weight and data.
-    """
-    frame = tables.studies(content.main, prob=content.analysis.prob)
+def _study_rows(frame: pd.DataFrame) -> tuple[dict[str, str], ...]:
+    """The words of the table, a row for each study: raw is its own interval, shrunken that of its true effect."""
     return tuple(
         {
             "study": str(row["study"]),
