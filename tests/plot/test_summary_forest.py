@@ -100,3 +100,12 @@ def test_what_cannot_stand_in_one_picture_is_refused_in_words(bcg, exact, miscon
     for prob in (0.0, 1.0, np.nan, "x"):
         with pytest.raises(pw.PoolwiseError):
             pw.plot.summary_forest(exact, prob=prob)
+
+
+def test_in_a_column_long_names_stand_on_several_lines_and_none_is_dots_alone(exact):
+    names = ("Magnesium after infarction", "BCG vaccine against tuberculosis")
+    with pw.plot.width("column"):
+        ax = pw.plot.summary_forest(dict.fromkeys(names, exact))
+    told = " ".join(figures.words(ax)).replace("\n", " ")
+    assert "BCG vaccine against tuberculosis" in told
+    assert "Magnesium after infarction" in told

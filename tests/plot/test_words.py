@@ -59,6 +59,10 @@ def test_an_ellipsis_leaves_the_year():
     cut = _text.fit(long, 2.0, 8.5)
     assert cut.startswith("Schneider")
     assert cut.endswith("… 1998")
+    assert _text.fit("BCG vaccine against tuberculosis", 1.2, 8.5).endswith(
+        "…"
+    )  # and not in the last letters of a word
+    assert _text.fit("laboratory_of_psychology_0017", 1.2, 8.5).endswith("… 0017")
     assert _text.fit("Short 1998", 2.0, 8.5) == "Short 1998"
 
 

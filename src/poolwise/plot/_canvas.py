@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from poolwise.errors import InputError
 from poolwise.plot import _sheet, _text, _theme
 from poolwise.plot._sheet import Column, Line, Phrase, Placed, Plot, Sheet
-from poolwise.settings import check_instance
+from poolwise.plot._width import figure_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,25 +81,6 @@ def rule(ax: Axes, placed: Placed, y: float) -> None:
     margin = placed.sheet.sizes.margin
     ends = [(margin - start) / length, (placed.width - margin - start) / length]
     ax.plot(ends, [y, y], transform=ax.get_yaxis_transform(), color=_sheet.RULE, lw=0.7, clip_on=False, zorder=0.5)
-
-
-def figure_of(ax: Axes) -> Figure:
-    """The figure on which axes stand.
-
-    Raises
-    ------
-    InputError
-        When they were removed from it.
-    """
-    from matplotlib.axes import Axes
-
-    check_instance(
-        "ax", ax, Axes, expected="axes of matplotlib", advice="figure, ax = plt.subplots()", error=InputError
-    )
-    figure = ax.get_figure(root=True)
-    if figure is None:
-        raise InputError("the axes given are on no figure any more", "axes of a live figure")
-    return figure
 
 
 def _new_figure(width: float, height: float) -> Figure:

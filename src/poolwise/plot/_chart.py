@@ -101,7 +101,7 @@ def keyed_chart(
 
 def size_of(ax: Axes) -> tuple[float, float]:
     """Width and height of axes in inches."""
-    inches, box = _canvas.figure_of(ax).get_size_inches(), ax.get_position()
+    inches, box = _width.figure_of(ax).get_size_inches(), ax.get_position()
     return float(box.width * inches[0]), float(box.height * inches[1])
 
 
@@ -126,7 +126,7 @@ def _framed(sheet: Sheet, ax: Axes | None, lines: Sequence[Sequence[tuple[float,
     frame.set_axis_off()
     for line in tuple(frame.lines):
         line.remove()  # the rule of a table would cut through the axis
-    figure, box = _canvas.figure_of(frame), frame.get_position()
+    figure, box = _width.figure_of(frame), frame.get_position()
     inches = figure.get_size_inches()
     left = _LEFT / inches[0]
     made = figure.add_axes((box.x0 + left, box.y0, box.width - left, box.height))
@@ -144,7 +144,7 @@ def effect_ticks(ax: Axes, scale: Scale, which: Literal["x", "y"]) -> None:
     """Ticks at round numbers of the reading scale, as many as fit."""
     across = which == "x"
     low, high = ax.get_xlim() if across else ax.get_ylim()
-    box, inches = ax.get_position(), _canvas.figure_of(ax).get_size_inches()
+    box, inches = ax.get_position(), _width.figure_of(ax).get_size_inches()
     room = box.width * inches[0] if across else box.height * inches[1]
     ticks = _axis.ticks(
         scale, low, high, inches=room, width=lambda words: _text.width(words, _sheet.TICK_SIZE) if across else 0.18

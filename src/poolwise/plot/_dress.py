@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poolwise.plot import _axis, _canvas, _sheet, _text
+from poolwise.plot import _axis, _canvas, _sheet, _text, _width
 from poolwise.plot._sheet import Phrase, Placed, Plot, Sizes
 from poolwise.scale import Scale
 
@@ -31,7 +31,7 @@ def dress(ax: Axes, placed: Placed, scale: Scale, *, label: str = "") -> None:
         Words of the axis; those of the reading scale when empty.
     """
     sizes = placed.sheet.sizes
-    inches = ax.get_position().width * _canvas.figure_of(ax).get_size_inches()[0]
+    inches = ax.get_position().width * _width.figure_of(ax).get_size_inches()[0]
     low, high = ax.get_xlim()
     found = _axis.ticks(scale, low, high, width=lambda words: _text.width(words, sizes.tick), inches=inches)
     ax.set_xticks([x for x, _ in found], labels=[words for _, words in found])
@@ -52,7 +52,7 @@ def dress(ax: Axes, placed: Placed, scale: Scale, *, label: str = "") -> None:
 
 def _edge(ax: Axes, placed: Placed) -> tuple[float, float]:
     """Left edge and width of axes on their sheet, in inches: of several, those whose width and place are its own."""
-    inches = _canvas.figure_of(ax).get_size_inches()[0]
+    inches = _width.figure_of(ax).get_size_inches()[0]
     box = ax.get_position()
     plots = [edge for column, edge in zip(placed.sheet.columns, placed.edges, strict=True) if isinstance(column, Plot)]
     return min(plots, key=lambda edge: abs(edge[1] - box.width * inches))

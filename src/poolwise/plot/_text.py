@@ -173,7 +173,7 @@ def width(words: str, size: float, *, bold: bool = False) -> float:
 
 
 def fit(words: str, inches: float, size: float, *, bold: bool = False) -> str:
-    """Words cut to a width: the middle gives way to an ellipsis, and a short last word (a year) stays.
+    """Words cut to a width: an ellipsis stands for their end, or for their middle where the last word is short.
 
     Parameters
     ----------
@@ -194,11 +194,11 @@ def fit(words: str, inches: float, size: float, *, bold: bool = False) -> str:
     if _fits(words, inches, size, bold):
         return words
     head, _, tail = words.rpartition(" ")
-    if not head or len(tail) > 10:
-        head, tail = words[:-4], words[-4:]
+    if not head or len(tail) > 10:  # of a long word what tells it from others of its kind, a number, stays
+        head, tail = (words[:-4], words[-4:]) if any(map(str.isdigit, words[-4:])) else (words, "")
 
     def shortened(length: int) -> str:
-        return f"{head[:length].rstrip(' ,;')}… {tail}"
+        return f"{head[:length].rstrip(' ,;')}… {tail}".rstrip()
 
     def too_long(length: int) -> bool:
         return not _fits(shortened(length), inches, size, bold)

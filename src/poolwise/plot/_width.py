@@ -8,9 +8,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, final
 
 from poolwise.errors import InputError, shown
+from poolwise.settings import check_instance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 PAGE = 6.9  # inches of a page's text: a wider figure is printed smaller, and its type with it
 WIDTHS = {"page": PAGE, "column": 3.3}  # inches: the text of a page, one of its two columns
@@ -85,9 +87,26 @@ def room(ax: Axes | None) -> float:
     """Inches of width that a picture has: of the axes given, or of a figure of its own."""
     if ax is None:
         return at_hand()
-    from poolwise.plot._canvas import figure_of
-
     return float(ax.get_position().width * figure_of(ax).get_size_inches()[0])
+
+
+def figure_of(ax: Axes) -> Figure:
+    """The figure on which axes stand.
+
+    Raises
+    ------
+    InputError
+        When they were removed from it.
+    """
+    from matplotlib.axes import Axes
+
+    check_instance(
+        "ax", ax, Axes, expected="axes of matplotlib", advice="figure, ax = plt.subplots()", error=InputError
+    )
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        raise InputError("the axes given are on no figure any more", "axes of a live figure")
+    return figure
 
 
 def height(inches: float, ax: Axes | None) -> float:

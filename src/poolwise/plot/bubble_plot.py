@@ -12,7 +12,7 @@ import pandas as pd
 from poolwise import tables
 from poolwise.design import NEW_LEVEL
 from poolwise.errors import MissingQuantityError, nearest
-from poolwise.plot import _axis, _canvas, _marks, _sheet, _text, _words
+from poolwise.plot import _axis, _marks, _sheet, _text, _width, _words
 from poolwise.plot._chart import chart, effect_words, keyed_chart, name_axes, size_of
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
@@ -256,7 +256,7 @@ def _ticks(ax: Axes, result: Result) -> None:
     low, high = ax.get_ylim()
     if scale.null_value is not None and low <= scale.null_value <= high:
         ax.axhline(scale.null_value, color=_sheet.SOFT, lw=0.9, zorder=1, label="null value")
-    height = ax.get_position().height * _canvas.figure_of(ax).get_size_inches()[1]
+    height = ax.get_position().height * _width.figure_of(ax).get_size_inches()[1]
     found = _axis.ticks(scale, low, high, width=lambda _: 0.3, inches=height)
     ax.set_yticks([y for y, _ in found], labels=[words for _, words in found])
     ax.minorticks_off()

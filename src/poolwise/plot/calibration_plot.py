@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from poolwise.errors import InputError
-from poolwise.plot import _canvas, _marks, _sheet, _text
+from poolwise.plot import _canvas, _marks, _sheet, _text, _width
 from poolwise.plot._given import check_given
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase, Plot, Sheet
@@ -99,10 +99,16 @@ def _across(count: int, ax: Axes | None) -> int:
 
 def _name(panels: list[Axes]) -> None:
     """Words of both axes, once."""
-    figure, boxes = _canvas.figure_of(panels[0]), [panel.get_position() for panel in panels]
+    figure, boxes = _width.figure_of(panels[0]), [panel.get_position() for panel in panels]
     inches, look = figure.get_size_inches(), _text.font("quantile z", _sheet.NOTE_SIZE)
     left, right, foot = boxes[0].x0, max(box.x1 for box in boxes), min(box.y0 for box in boxes)
-    written = {"fontproperties": look, "color": _sheet.INK, "ha": "center", "va": "center", "parse_math": False}
+    written: dict[str, Any] = {
+        "fontproperties": look,
+        "color": _sheet.INK,
+        "ha": "center",
+        "va": "center",
+        "parse_math": False,
+    }
     figure.text(0.5 * (left + right), foot - 0.32 / inches[1], "quantile z of the posterior", **written)
     figure.text(left - 0.48 / inches[0], 0.5 * (foot + boxes[0].y1), "share below z, less z", rotation=90, **written)
 
@@ -117,7 +123,7 @@ def _panels(title: str, names: list[str], notes: tuple[Phrase, ...], ax: Axes | 
     frame.set_axis_off()
     for line in tuple(frame.lines):
         line.remove()  # the rule of a table would cut through the panels
-    box, figure = frame.get_position(), _canvas.figure_of(frame)
+    box, figure = frame.get_position(), _width.figure_of(frame)
     made = []
     for i, name in enumerate(names):
         row, column = divmod(i, across)

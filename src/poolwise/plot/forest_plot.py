@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from poolwise.errors import InputError
-from poolwise.plot import _canvas, _dress, _marks, _sheet
+from poolwise.plot import _canvas, _dress, _marks, _sheet, _width
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Placed
@@ -139,7 +139,7 @@ def forest(
 
 
 def _inches(ax: Axes) -> float:
-    whole = _canvas.figure_of(ax).get_size_inches()[0]  # which refuses what is no axes
+    whole = _width.figure_of(ax).get_size_inches()[0]  # which refuses what is no axes
     return float(ax.get_position().width * whole)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from poolwise import show
 from poolwise.errors import InputError, described
-from poolwise.plot import _canvas, _marks, _sheet, _text
+from poolwise.plot import _marks, _sheet, _text, _width
 from poolwise.plot._chart import keyed_chart
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
@@ -160,7 +160,7 @@ def _across(count: int, inches: float) -> int:
 
 def _panels(own: Axes, count: int, across: int) -> list[Axes]:
     """Empty axes in rows in the place of these."""
-    figure, box = _canvas.figure_of(own), own.get_position()
+    figure, box = _width.figure_of(own), own.get_position()
     own.remove()
     inches = figure.get_size_inches()
     down = math.ceil(count / across)
@@ -215,7 +215,7 @@ def _ticks(ax: Axes, *, first: bool) -> None:
     from matplotlib.ticker import MaxNLocator
 
     low, high = ax.get_xlim()
-    wide = ax.get_position().width * _canvas.figure_of(ax).get_size_inches()[0]
+    wide = ax.get_position().width * _width.figure_of(ax).get_size_inches()[0]
     at = _round_numbers(low, high, most=max(2, int(wide / 0.36)))
     ax.set_xticks(at, labels=[f"{x:g}" for x in at])
     bottom, top = ax.get_ylim()
@@ -241,11 +241,11 @@ def _name(panels: list[Axes], frame: pd.DataFrame, quantity: str, together: str 
     varied = [name for name in TRUTH if name != together and truths[name].nunique(dropna=False) > 1] or ["mu", "tau"]
     for panel, (_, row) in zip(panels, truths.iterrows(), strict=True):
         said = ", ".join(_told(name, row[name]) for name in varied)
-        wide = panel.get_position().width * _canvas.figure_of(panel).get_size_inches()[0]
+        wide = panel.get_position().width * _width.figure_of(panel).get_size_inches()[0]
         words = _text.fit(_text.plain(said), wide, _sheet.NOTE_SIZE)
         look = _text.font(words, _sheet.NOTE_SIZE, bold=True)
         panel.set_title(words, fontproperties=look, color=_sheet.INK, loc="left", pad=4.0, parse_math=False)
-    figure = _canvas.figure_of(panels[0])
+    figure = _width.figure_of(panels[0])
     inches, boxes = figure.get_size_inches(), [panel.get_position() for panel in panels]
     left, right, foot = boxes[0].x0, max(box.x1 for box in boxes), min(box.y0 for box in boxes)
     look = _text.font("width", _sheet.BODY_SIZE)

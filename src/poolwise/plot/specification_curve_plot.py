@@ -11,7 +11,7 @@ import pandas as pd
 
 from poolwise import show
 from poolwise.checks import Specifications
-from poolwise.plot import _axis, _canvas, _keys, _marks, _sheet, _steps, _text, _words
+from poolwise.plot import _axis, _canvas, _keys, _marks, _sheet, _steps, _text, _width, _words
 from poolwise.plot._chart import effect_ticks, effect_words, refuse_small
 from poolwise.plot._keys import Key
 from poolwise.plot._marks import RAW
@@ -119,7 +119,7 @@ def _curve_axes(choices: Axes, sheet: Sheet) -> Axes:
         line.remove()  # the rule of a table would cut through the curve
     choices.spines["bottom"].set_visible(False)
     choices.set_xticks([])
-    figure, box = _canvas.figure_of(choices), choices.get_position()
+    figure, box = _width.figure_of(choices), choices.get_position()
     share = (_UPPER / _ROW) / sheet.rows
     curve = figure.add_axes((box.x0, box.y1 - share * box.height, box.width, share * box.height))
     curve.spines[["top", "right", "bottom"]].set_visible(False)
@@ -135,7 +135,7 @@ def _draw_curve(ax: Axes, check: Specifications, frame: pd.DataFrame) -> None:
     ax.set_ylim(*_axis.limits(point, lower, upper, show=shown))
     ax.set_xlim(-0.8, len(frame) - 0.2)
     ax.set_facecolor("none")
-    inches = ax.get_position().width * _canvas.figure_of(ax).get_size_inches()[0]
+    inches = ax.get_position().width * _width.figure_of(ax).get_size_inches()[0]
     apart = 72.0 * inches / len(frame)  # points from one specification to the next
     for engine, rows in frame.groupby("engine", sort=False):
         _draw_specifications(ax, rows, str(engine), apart)
@@ -182,7 +182,7 @@ def _band(reference: pd.DataFrame) -> tuple[float, float]:
 
 def _draw_matrix(ax: Axes, frame: pd.DataFrame, below: Matrix, head: float) -> None:
     ax.set_xlim(-0.8, len(frame) - 0.2)
-    inches = ax.get_position().width * _canvas.figure_of(ax).get_size_inches()[0]
+    inches = ax.get_position().width * _width.figure_of(ax).get_size_inches()[0]
     width = min(72.0 * inches / len(frame) * 0.75, 3.0)
     reference = frame[frame["reference"]]
     if len(reference):
@@ -210,7 +210,7 @@ def _key_lines(check: Specifications, frame: pd.DataFrame, inches: float) -> lis
 
 
 def _draw_keys(choices: Axes, placed: _sheet.Placed, lines: list[list[tuple[float, Key]]]) -> None:
-    figure, box = _canvas.figure_of(choices), choices.get_position()
+    figure, box = _width.figure_of(choices), choices.get_position()
     inches = figure.get_size_inches()
     wide, tall = placed.width - 2.0 * _sheet.MARGIN, _keys.LINE * len(lines)
     start, foot = box.x0 * inches[0] - placed.main[0] + _sheet.MARGIN, box.y0 * inches[1] - 0.06 - tall

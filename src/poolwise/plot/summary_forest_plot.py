@@ -31,7 +31,7 @@ _LOOKS = {
 _SIGNS = {"credible": "●", "confidence": "■"}
 _PLOT_INCHES, _LONGEST, _MARKER, _NARROW, _PITCH, _INDENT = 2.2, 2.0, 6.0, 5.6, 0.24, "   "
 _MOST_PRIORS = 3
-_LINES = 0.37  # inches of rows whose names stand on two lines, in a column on three
+_LINES = {False: 0.32, True: 0.37}  # inches of rows whose names stand on two lines, in a column on three
 _COLUMN = replace(_sheet.COMPACT, body=7.0)
 
 
@@ -163,7 +163,7 @@ def _table(frame: pd.DataFrame, tables: list[Effects], title: str | None, *, nar
         title=_title(_text.plain(own), tables),
         lines=tuple(lines),
         rows=float(frame["y"].iloc[-1]) + 0.6,
-        pitch=_pitch(frame, _LINES if any("\n" in name for name in names) else _PITCH),
+        pitch=_pitch(frame, _LINES[narrow] if any("\n" in name for name in names) else _PITCH),
         columns=tuple(columns),
         notes=tuple(_notes(frame, tables, narrow=narrow)),
         sizes=_COLUMN if narrow else Sizes(),
@@ -182,8 +182,8 @@ def _lines(
     names: list[str] = []
     cells: list[pd.Series | None] = []
     before = ""
-    long, size = (0.95, _COLUMN.body) if narrow else (_LONGEST, _sheet.BODY_SIZE)
-    tall = _pitch(frame, _LINES) == _LINES
+    long, size = (0.8, _COLUMN.body) if narrow else (_LONGEST, _sheet.BODY_SIZE)
+    tall = _pitch(frame, _LINES[narrow]) == _LINES[narrow]
     for i, row in frame.iterrows():
         result, group = str(row["result"]), str(row["group"])
         if several and group and result != before:

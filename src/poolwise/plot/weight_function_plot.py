@@ -12,12 +12,12 @@ from poolwise import show
 from poolwise.evidence import BiasAveraged
 from poolwise.evidence.bias_averaged import having
 from poolwise.plot import _marks, _sheet, _text
-from poolwise.plot._canvas import figure_of
 from poolwise.plot._chart import keyed_chart, name_axes, number_ticks
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._published import REFERENCE, Subject, intervals_of, relative_to_a_p, smooth_of
 from poolwise.plot._sheet import Phrase
+from poolwise.plot._width import figure_of
 from poolwise.plot.weight_frame import HIGH, LOW, weight_frame
 
 if TYPE_CHECKING:

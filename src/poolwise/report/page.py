@@ -90,7 +90,7 @@ def page(
         .render(
             analysis=content.analysis,
             front=front,
-            parts=_printed([part(*each) for each in passages], pictures),
+            parts=_printed([part(*each) for each in passages], pictures, _BELOW_ANSWER - _BANNER * bool(front.banner)),
             pictures=pictures,
             files=files,
             colophon=_colophon(content, front, files, facts),
@@ -99,17 +99,18 @@ def page(
     )
 
 
-_BESIDE_ANSWER = 500.0  # points that a picture may be high to stand below the answer on the first page of print
+_BELOW_ANSWER, _BANNER = 500.0, 150.0
+"""Points that a picture may be high to stand below the answer on the first page of print, and less below a banner."""
 
 
-def _printed(parts: list[Part], pictures: Mapping[str, Sequence[Drawing]]) -> list[Part]:
+def _printed(parts: list[Part], pictures: Mapping[str, Sequence[Drawing]], room: float) -> list[Part]:
     """The sections with their places in print: one whose picture has no room below the answer comes after the next."""
     names = [part.name for part in parts]
     at = names.index("answer") + 1 if names[:1] == ["answer"] else len(parts)
     if at + 1 >= len(parts) or parts[at + 1].appendix or parts[at + 1].end:
         return parts
     first = [pictures[name][0].high for name in parts[at].passage.figures][:1]
-    if not first or first[0] <= _BESIDE_ANSWER:
+    if not first or first[0] <= room:
         return parts
     places = [*range(1, at + 1), at + 2, at + 1, *range(at + 3, len(parts) + 1)]
     return [replace(part, printed=place) for part, place in zip(parts, places, strict=True)]
