@@ -80,7 +80,7 @@ def test_a_strong_prior_is_said_to_be_strong():
     narrow = checks.power_scaling(table("misconduct"), pw.RandomEffects(MU, priors.HalfNormal(0.02)))
     tau = narrow.frame.set_index("quantity").loc["tau"]
     assert tau["prior"] > 0.05 > tau["likelihood"]
-    assert "for tau the prior is strong" in narrow.sentence
+    assert "for τ the prior is strong" in narrow.sentence
     far = checks.power_scaling(table("dropout"), pw.RandomEffects(priors.Normal(-3, 0.3), TAU))
     assert far.frame.set_index("quantity").loc["mu", "diagnosis"] == "prior and data may be in conflict"
 

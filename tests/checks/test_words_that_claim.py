@@ -48,7 +48,7 @@ def test_what_is_said_of_two_studies_names_its_prior_and_the_kind_of_its_interva
     closed = checks.cumulative(pw.fit(two, pw.RandomEffects(), pw.ClosedForm()), by="as given")
     assert "confidence interval (Hartung-Knapp ad hoc) for μ" in closed.sentence
     assert "under μ ~ Normal(0, 1), τ ~ HalfNormal(0.5)" in repr(pw.average(two))
-    assert "mu ~ Normal(0, 1), tau ~ HalfNormal(0.5)" in checks.power_scaling(two).sentence
+    assert "μ ~ Normal(0, 1), τ ~ HalfNormal(0.5)" in checks.power_scaling(two).sentence
     assert (
         "an sd of 0.1 to 10 and a half-normal one on τ with a scale of 0.025 to 10"
         in checks.prior_surface(two).sentence
