@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,10 @@ from poolwise.errors import ModelError
 from poolwise.model import Model
 from poolwise.model.missing_levels import MissingLevels
 from poolwise.model.structure import NormalStructure
-from poolwise.moments import Spread, spreads_of
 from poolwise.priors import Fixed, Flat, Normal, Prior, RegularizedHorseshoe
+
+if TYPE_CHECKING:
+    from poolwise.moments import Spread
 
 Array = NDArray[np.float64]
 Split = tuple[tuple[str, ...], tuple[NDArray[np.intp], ...]]
@@ -93,6 +95,8 @@ class Means:
     @cached_property
     def spreads(self) -> tuple[Spread, ...]:
         """The unknown standard deviations, and what the tails of their posteriors depend on."""
+        from poolwise.moments import spreads_of  # here, since `import poolwise` needs no quadrature
+
         return spreads_of(self.structure)
 
     @property
