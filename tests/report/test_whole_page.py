@@ -8,13 +8,17 @@ import pandas as pd
 import pytest
 
 import poolwise as pw
+from poolwise.result import SEVERITY
 
 MODEL = {
     "pooled": '[model]\nkind = "random-effects"\n',
     "groups": '[model]\nkind = "subgroups"\nby = "mu_spread"\n',
     "slope": '[model]\nkind = "meta-regression"\nmoderators = ["tau"]\n',
 }
-CODE = re.compile(r"\b(mu_spread|theta_new|tau_between|tau_within|p_above|nan|None|inf|NaN)\b|\bmu\[|\btau\[|\bbeta\[")
+STATUSES = "|".join(status for status in SEVERITY if "_" in status)
+CODE = re.compile(
+    rf"\b(mu_spread|theta_new|tau_between|tau_within|p_above|nan|None|inf|NaN|{STATUSES})\b|\bmu\[|\btau\[|\bbeta\["
+)
 
 
 class Whole(HTMLParser):

@@ -99,7 +99,8 @@ PRISMA: tuple[Item, ...] = (
         add="the authors' assessment, such as one by GRADE",
     ),
 )
-# Numbers and subjects as in table 1 of Kruschke 2021, in our words; step 6 is told together after its second letter.
+# In our words. Up to 2D numbers and subjects are those of table 1 of Kruschke 2021; from 3A on they follow papers that
+# number their answers by it, and what step 6 asks after its second letter is told together.
 BARG: tuple[Item, ...] = (
     Item("Preamble A", "why the analysis is Bayesian, where readers need it", add="a sentence by the authors"),
     Item("Preamble B", "what the analysis is for", ("goal",)),

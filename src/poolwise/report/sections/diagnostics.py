@@ -54,7 +54,7 @@ def _cells(result: Result) -> tuple[str | Cell, ...]:
     sentences = [finding.sentence for finding in report.findings] or [words.NOTHING_WRONG]
     return (
         _named(result),
-        Cell(report.status, f"w {_STYLES[concern]}"),
+        Cell(show.status(report.status), f"w {_STYLES[concern]}"),
         " ".join(greek(sentence) for sentence in sentences),
         words.duration(report.seconds),
         NOTHING if report.seed is None else str(report.seed),

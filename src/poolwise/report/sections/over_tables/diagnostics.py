@@ -44,7 +44,7 @@ def _fits(content: RangesContent) -> Table:
     titles = ("Fit", "Engine", "Status over the tables")
     told = tuple(
         Row(
-            (show.method(label), show.engine(engine), status, words.duration(seconds)),
+            (show.method(label), show.engine(engine), show.status(status), words.duration(seconds)),
             below=marked("<code>{settings}</code>", settings=settings),
         )
         for label, engine, settings, status, seconds in content.ranges.fits
@@ -71,7 +71,7 @@ def _beside_exact(content: RangesContent) -> Table:
             *(number(row[f"{name}_apart"], 1) for name in ("mean", "q2.5", "q97.5")),
             number(row["r_hat"]),
             str(row["divergences"]),
-            str(row["status"]),
+            show.status(str(row["status"])),
         )
         for row in content.ranges.nuts.to_dict("records")
     )
