@@ -112,7 +112,7 @@ def test_the_report_shows_the_flow_the_studies_and_each_way_from_page_to_y(folde
     page = done.report.read_text(encoding="utf-8")
     assert page.index('id="review"') < page.index('id="data"') < page.index('id="derivations"')
     assert "Of 134 records identified" in page
-    assert "<summary>mean of 3 results with r = 0.7 between them: [Ash 2001" in page
+    assert "<summary><span>mean of 3 results with r = 0.7 between them: [Ash 2001" in page
     assert "Elm &lt;2015&gt;" in page
     assert "1 of them is adjusted for other variables" in page
     ways = pd.read_csv(done.files["derivations.csv"])

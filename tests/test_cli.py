@@ -117,7 +117,7 @@ def test_a_fit_that_failed_gives_exit_code_1_and_a_report_that_says_so(tmp_path,
     (tmp_path / "question.toml").write_text(few, encoding="utf-8")
     assert main(["run", str(tmp_path / "question.toml"), "--out", str(tmp_path / "results")]) == 1
     assert "NUTS: not_converged" in capsys.readouterr().err
-    assert "not_converged" in (tmp_path / "results" / "question" / "report.html").read_text(encoding="utf-8")
+    assert "Not converged" in (tmp_path / "results" / "question" / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("words", [["list", str(MODELS)], ["schema"], ["check", str(MODELS / "bcg.toml")]])
