@@ -378,7 +378,18 @@ def prior(text: str) -> str:
     >>> prior("tau ~ LogT(5, -1.72, 1.295)")
     'τ ~ LogT(5, −1.72, 1.295)'
     """
-    return _NEGATIVE.sub("−", greek(text))
+    return with_minus(greek(text))
+
+
+def with_minus(text: str) -> str:
+    """Text whose negative numbers have true minus signs.
+
+    Examples
+    --------
+    >>> with_minus("SMD from t = -2.1 (row A-3)")
+    'SMD from t = −2.1 (row A-3)'
+    """
+    return _NEGATIVE.sub("−", text)
 
 
 def card(

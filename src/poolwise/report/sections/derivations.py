@@ -9,7 +9,7 @@ import pandas as pd
 from poolwise.report.blocks import Column, Paragraph, Table, folded, numbers, rows, with_note
 from poolwise.report.content import Content
 from poolwise.report.section import Passage, Section
-from poolwise.show import number
+from poolwise.show import number, with_minus
 
 if TYPE_CHECKING:
     from poolwise.analysis.record import Analysis
@@ -83,7 +83,7 @@ def _table(content: Content, frame: pd.DataFrame) -> Table:
     cells = (
         (
             with_note(str(row["study"]), _place(row)),
-            folded(str(row["derivation"]) or "reported as an estimate with its standard error"),
+            folded(with_minus(str(row["derivation"])) or "reported as an estimate with its standard error"),
             *([_text(row["adjusted"])] if flagged else []),
             number(float(str(row["y"]))),
             number(float(str(row["se"]))),

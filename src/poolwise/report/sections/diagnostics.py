@@ -15,7 +15,7 @@ from poolwise.report.blocks import Block, Body, Cell, Column, Paragraph, Row, Ta
 from poolwise.report.content import Content
 from poolwise.report.section import Passage, Section
 from poolwise.result import Result
-from poolwise.show import NOTHING, greek, number
+from poolwise.show import NOTHING, number
 
 
 def _passage(content: Content) -> Passage:
@@ -55,7 +55,7 @@ def _cells(result: Result) -> tuple[str | Cell, ...]:
     return (
         _named(result),
         Cell(show.status(report.status), f"w {_STYLES[concern]}"),
-        " ".join(greek(sentence) for sentence in sentences),
+        " ".join(show.prior(sentence) for sentence in sentences),
         words.duration(report.seconds),
         NOTHING if report.seed is None else str(report.seed),
     )
@@ -100,7 +100,7 @@ def _notes(content: Content) -> tuple[str, ...]:
     threshold, before = content.analysis.threshold, content.analysis.data_notes
     of_fits = [note for result in content.results for note in notes_about(result, threshold)]
     of_data = [note for note in content.effects.notes if note not in before]
-    others = (greek(note) for note in of_fits if note not in before and note not in content.effects.notes)
+    others = (show.prior(note) for note in of_fits if note not in before and note not in content.effects.notes)
     return tuple(dict.fromkeys([*of_data, *others]))
 
 

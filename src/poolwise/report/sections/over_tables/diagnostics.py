@@ -10,7 +10,7 @@ from poolwise.report import words
 from poolwise.report.blocks import Block, Body, Column, Row, Table, marked, notes, numbers, rows
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Passage, Section
-from poolwise.show import greek, number, symbol
+from poolwise.show import number, symbol
 
 
 def _passage(content: RangesContent) -> Passage:
@@ -19,7 +19,7 @@ def _passage(content: RangesContent) -> Passage:
     tables = {} if ranges.nuts.empty else {"nuts_check.csv": ranges.nuts.assign(data=ranges.data)}
     return Passage(
         "Diagnostics",
-        (_fits(content), *check, notes(greek(sentence) for sentence in _told_once(ranges.notes))),
+        (_fits(content), *check, notes(show.prior(sentence) for sentence in _told_once(ranges.notes))),
         tables=tables,
     )
 
