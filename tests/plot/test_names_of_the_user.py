@@ -52,8 +52,8 @@ def _pictures(names: tuple[str, ...]) -> dict[str, list[str]]:
     panel = prior_panel(effects, model, quantity=f"beta[{second}]")
     over_tables = ranges(drawn, pw.Subgroups(third), pw.ClosedForm())
     drawings = {
-        "regression": plot.forest(regression),
-        "subgroups": plot.forest(subgroups),
+        "regression": plot.forest(regression, notes="full"),
+        "subgroups": plot.forest(subgroups, notes="full"),
         "bubble": plot.bubble(regression),
         "calibration": plot.calibration(curves, title=fourth),
         "prior panel": plot.prior_panel(panel),

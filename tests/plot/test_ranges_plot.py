@@ -93,7 +93,7 @@ def test_ratios_are_read_as_ratios_in_cells_ticks_and_sentences(ratios):
         "risk ratio (log axis)",
     ):
         assert words in told
-    assert "0.5" in [label.get_text() for label in ax.get_xticklabels()]
+    assert 1.0 in [float(label.get_text()) for label in ax.get_xticklabels()]
 
 
 def test_probabilities_are_of_the_side_of_the_median_which_the_heading_names(found, ratios):

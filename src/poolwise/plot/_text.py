@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.font_manager import FontProperties
 
 # Hinting makes the same line up to a tenth wider at one resolution than at another, so the widest one counts.
-_RESOLUTIONS = (72.0, 100.0, 144.0, 200.0, 300.0)
+_RESOLUTIONS = (72.0, 96.0, 100.0, 110.0, 120.0, 144.0, 150.0, 200.0, 300.0)  # dots per inch of screens and print
 _SLACK = 1.015
 # Which one that is shows in the widths of single characters, but for a hundredth (kerning takes a little more at one
 # than at another), and for scripts from Hebrew on, whose letters join or change beside others.
