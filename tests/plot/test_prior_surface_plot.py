@@ -52,3 +52,9 @@ def test_words_do_not_run_into_each_other(misconduct):
     ax = pw.plot.prior_surface(misconduct)
     found = [(words, box) for words, box in figures.boxes(ax, 100) if not words.replace(".", "").isdigit()]
     assert figures.overlaps(found) == []
+
+
+def test_the_threshold_of_a_ratio_is_told_where_it_is_read(bcg):
+    told = figures.words(pw.plot.prior_surface(pw.checks.prior_surface(bcg, mu_sd=[0.5, 1, 2], tau_scale=[0.2, 1])))
+    assert "interval below 1" in told
+    assert "P(the mean risk ratio < 1)" in " ".join(told)

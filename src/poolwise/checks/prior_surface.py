@@ -60,6 +60,8 @@ class PriorSurface:
         Probability of the intervals.
     threshold : float
         The value that ``p_positive``, P(mu > threshold), and ``excludes_zero`` are about.
+    scale : Scale
+        Of the effects; sentence and picture tell the threshold where it is read, of a ratio 1 for 0.
 
     References
     ----------
@@ -72,7 +74,8 @@ class PriorSurface:
     sentence: str
     data: str
     prob: float
-    threshold: float = 0.0
+    threshold: float
+    scale: Scale
 
     def grid(self, column: str) -> tuple[Array, Array, NDArray]:
         """mu_sd of shape (R,), tau_scale of shape (S,), and a column of the frame of shape (R, S)."""
@@ -173,6 +176,7 @@ def prior_surface(
         effects.data_label,
         prob,
         threshold,
+        effects.scale,
     )
 
 

@@ -14,6 +14,7 @@ from poolwise.plot._chart import chart, name_axes
 from poolwise.plot._given import check_given
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
+from poolwise.reading import mean_words
 from poolwise.show import greek, level, likelier, plain
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _fill(ax: Axes, surface: PriorSurface) -> None:
     starred = mu_sd[0] <= sd <= mu_sd[-1] and tau_scale[0] <= scale <= tau_scale[-1]
     far = np.abs(np.log(tau_scale / scale)) > _CLEAR if starred else np.ones(len(tau_scale), dtype=bool)
     for answer, start in _WORDS.items():
-        words = f"{start} {plain(surface.threshold)}"
+        words = f"{start} {_threshold(surface)}"
         held = (said == answer) & far
         if held.mean() < _FEWEST:
             continue
@@ -158,12 +159,17 @@ def _axes_words(ax: Axes, surface: PriorSurface) -> None:
     name_axes(ax, "scale s of the prior τ ~ HalfNormal(s)", f"sd t of the prior μ ~ Normal({surface.mu_mean:g}, t)")
 
 
+def _threshold(surface: PriorSurface) -> str:
+    """What intervals are held against, where it is read: of a ratio 1 for 0."""
+    return plain(float(surface.scale.back(surface.threshold)))
+
+
 def _notes(surface: PriorSurface) -> tuple[Phrase, ...]:
-    kind, at = surface.frame["interval"].iloc[0], f"{surface.threshold:g}".replace("-", "−")
+    kind, at, mean = surface.frame["interval"].iloc[0], _threshold(surface), greek(mean_words("mu", surface.scale))
     side = ">" if _above(surface) else "<"
     key = (
-        f"Thin lines: P(μ {side} {at}). Orange: another verdict than under the reference priors. Bold line: the "
-        f"{level(surface.prob)} interval for μ, {kind}, begins or ends at {at}."
+        f"Thin lines: P({mean} {side} {at}). Orange: another verdict than under the reference priors. Bold line: the "
+        f"{level(surface.prob)} interval for {mean}, {kind}, begins or ends at {at}."
     )
     star = "" if not np.isfinite(surface.reference[0]) else " Star: the reference priors."
     return (
