@@ -14,7 +14,7 @@ LEAST_TYPE = 6.5
 SHARE = 0.4
 NARROW, _WIDE = 4.8, 6.2
 _LEAST_LABEL = 0.6
-_CUT_LABEL = 0.5  # inches to which labels are cut where nothing else gives way
+_CUT_LABEL = 0.48  # inches to which labels are cut where nothing else gives way
 _SLIM = 1.0  # inches of labels below which they may stand on three lines
 _LONGEST = 0.34  # of the width, beyond which labels are wrapped
 _PAGE = Sizes(title=9.5, body=7.5, tick=7.0, margin=0.1, gap=0.13, plot_gap=0.14)
