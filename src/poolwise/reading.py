@@ -115,6 +115,11 @@ def mean_words(quantity: str, scale: Scale) -> str:
     return f"the mean {told.natural_label}{quantity.removeprefix('mu')}"
 
 
+def digits(told: Scale) -> int:
+    """Digits of an effect in a sentence: two of what is read on another scale than it was analysed on, else three."""
+    return 3 if told.transform == "identity" else 2
+
+
 def titled(name: str, names: Collection[str]) -> str:
     """The symbol of a quantity; of the mean, and of tau, beside those of outcomes, whose centre it is.
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from poolwise import show
 from poolwise.quantities import Estimate, Quantity
-from poolwise.reading import mean_words
+from poolwise.reading import digits, mean_words
 from poolwise.scale import Scale
 
 
 def at(x: float, scale: Scale) -> str:
     """A mean effect where it is read: ``"0.64"`` of a risk ratio, ``"−0.453"`` of a difference."""
-    return show.number(float(scale.back(x)), _digits(scale))
+    return show.number(float(scale.back(x)), digits(scale))
 
 
 def limits(lower: float, upper: float, scale: Scale) -> str:
     """The limits of an interval of a mean effect where it is read."""
     low, high = scale.back([lower, upper]).tolist()
-    return show.interval(low, high, _digits(scale))
+    return show.interval(low, high, digits(scale))
 
 
 def mean(quantity: Quantity, scale: Scale, prob: float = 0.95) -> str:
@@ -33,5 +33,7 @@ def mean_is(quantity: Quantity, scale: Scale, prob: float = 0.95) -> str:
     return f"{name} {'=' if name == 'mu' else 'is'} {mean(quantity, scale, prob)}"
 
 
-def _digits(scale: Scale) -> int:
-    return 3 if scale.transform == "identity" else 2
+def mean_effect(scale: Scale) -> str:
+    """The mean as a subject: ``"the mean risk ratio"``, ``"the mean effect"``."""
+    name = mean_words("mu", scale)
+    return "the mean effect" if name == "mu" else name

@@ -16,7 +16,6 @@ from poolwise.bias.requirements import check_alpha, few, finite, need_independen
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
 from poolwise.lent import Lent
-from poolwise.reading import mean_words
 from poolwise.scale import Scale
 
 Array = NDArray[np.float64]
@@ -213,8 +212,7 @@ def _limit(observed: int, y: Array, cuts: Array, sd: Array, theta: float) -> flo
 
 
 def _sentence(observed: int, expected: float, p_value: float, k: int, theta: float, tau2: float, scale: Scale) -> str:
-    name = mean_words("mu", scale)
-    mean = f"{'the mean effect' if name == 'mu' else name} is {_told.at(theta, scale)}"
+    mean = f"{_told.mean_effect(scale)} is {_told.at(theta, scale)}"
     spread = f" and τ² = {show.number(tau2)}" if tau2 else " without heterogeneity"
     told = (
         f"Excess significance: {observed} of {k} studies are significant, {show.number(expected, 2)} were to be "

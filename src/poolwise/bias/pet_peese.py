@@ -88,7 +88,7 @@ class PrecisionEffect:
         beside = "; ".join(filter(None, (_unit(scale), self.estimate.test)))
         return (
             f"{self.method} (k = {self.effects.k}): adjusted under the model that effects change in a line with the "
-            f"{self.predictor}, {_mean(scale)} is {_told.at(self.estimate.point, scale)}, 95 % "
+            f"{self.predictor}, {_told.mean_effect(scale)} is {_told.at(self.estimate.point, scale)}, 95 % "
             f"{show.kind(self.estimate.interval_kind())} {limits}{f' ({beside})' if beside else ''}."
         )
 
@@ -179,7 +179,7 @@ class PetPeese:
         return (
             f"PET-PEESE (k = {self.effects.k}): PET's one-sided test {says} in the {self.direction} direction (p "
             f"{show.probability(self.p_value)}, level {self.alpha:g}), so that {self.chosen} answers: adjusted under "
-            f"its model, {_mean(scale)} is {_told.at(self.estimate.point, scale)}, 95 % "
+            f"its model, {_told.mean_effect(scale)} is {_told.at(self.estimate.point, scale)}, 95 % "
             f"{show.kind(self.estimate.interval_kind())} {limits}{f' ({unit})' if unit else ''}."
         )
 
@@ -407,11 +407,6 @@ def _fitted(method: str, effects: Effects, robust: str | None, cluster: str | No
         method, effects, _without_null(estimate, effects), slope.point, slope.sd, slope.df, slope.p_value, robust,
         len(rows), line.dispersion, low_df(estimate.df, slope.df),
     )  # fmt: skip
-
-
-def _mean(scale: Scale) -> str:
-    name = mean_words("mu", scale)
-    return "the mean effect" if name == "mu" else name
 
 
 def _unit(scale: Scale) -> str:

@@ -17,7 +17,7 @@ from poolwise.evidence.mixed_law import sides
 from poolwise.prior_catalogue import panel
 from poolwise.priors import Prior
 from poolwise.quantities import Posterior
-from poolwise.reading import mean_words
+from poolwise.reading import digits, mean_words
 from poolwise.scale import Scale
 
 NONE = "none"  # left out: no study
@@ -237,7 +237,7 @@ def _of_mu(frame: pd.DataFrame, same: str, other: Callable[..., str], scale: Sca
     given = frame[frame["posterior"] == "given an effect"]
     flipped = given.loc[given["flips"], "changed"].tolist()
     null, *ends = scale.back([0.0, given["point"].min(), given["point"].max()]).tolist()
-    low, high = (show.number(end, 3 if scale.transform == "identity" else 2) for end in ends)
+    low, high = (show.number(end, digits(scale)) for end in ends)
     what = f"Given an effect, {interval_words(float(given['prob'].iloc[0]), mean_words('mu', scale))}"
     where, spread = said(given["excludes_zero"].iloc[0], null), f"its median runs from {low} to {high}"
     if not flipped:

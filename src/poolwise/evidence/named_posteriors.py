@@ -15,7 +15,7 @@ from poolwise.errors import MissingQuantityError, nearest
 from poolwise.evidence.mixed_law import sides
 from poolwise.model import RandomEffects, prior_words
 from poolwise.quantities import Posterior
-from poolwise.reading import mean_words, reading_scale
+from poolwise.reading import digits, mean_words, reading_scale
 from poolwise.scale import Scale
 
 PROB = 0.95  # of the intervals that sentences tell
@@ -159,7 +159,8 @@ def summary_words(posterior: Posterior, name: str, scale: Scale) -> str:
     str
     """
     told = reading_scale(name, scale)
-    digits = 3 if told.transform == "identity" else 2
     point, lower, upper = told.back([posterior.point, *posterior.interval(PROB)]).tolist()
     kind = f"{show.level(PROB)} {show.kind(posterior.interval_kind())}"
-    return f"has the median {show.number(point, digits)} and the {kind} {show.interval(lower, upper, digits)}"
+    return (
+        f"has the median {show.number(point, digits(told))} and the {kind} {show.interval(lower, upper, digits(told))}"
+    )

@@ -11,6 +11,7 @@ from poolwise.errors import InputError
 from poolwise.plot import _axis, _canvas, _dress, _keys, _sheet, _text, _width
 from poolwise.plot._keys import Key
 from poolwise.plot._sheet import Phrase, Plot, Sheet
+from poolwise.plot._width import size_of
 from poolwise.scale import Scale
 
 if TYPE_CHECKING:
@@ -97,12 +98,6 @@ def keyed_chart(
     if ax is not None:
         refuse_small(sheet, ax, (_LEAST + _LEFT, _LEAST))
     return _framed(sheet, ax, lines)
-
-
-def size_of(ax: Axes) -> tuple[float, float]:
-    """Width and height of axes in inches."""
-    inches, box = _width.figure_of(ax).get_size_inches(), ax.get_position()
-    return float(box.width * inches[0]), float(box.height * inches[1])
 
 
 def refuse_small(sheet: Sheet, ax: Axes, least: tuple[float, float]) -> None:
@@ -193,11 +188,6 @@ def _power_of_labels(ax: Axes) -> int:
     return power
 
 
-def _in_two_lines(words: str, inches: float) -> str:
-    first, *others = _text.wrap(words, inches, _sheet.BODY_SIZE)
-    return "\n".join([first, _text.fit(" ".join(others), inches, _sheet.BODY_SIZE)]) if others else first
-
-
 def _on_one_line(words: str, inches: float) -> str:
     """Words of an axis, without what stands in brackets at their end where that has no room."""
     if _text.width(words, _sheet.BODY_SIZE) > inches:
@@ -208,10 +198,11 @@ def _on_one_line(words: str, inches: float) -> str:
 def name_axes(ax: Axes, x: str, y: str) -> None:
     """Words of both axes, and their ticks in the type of every figure."""
     wide, high = size_of(ax)
+    across = _text.wrap_to(x, wide + 0.2, _sheet.BODY_SIZE, 2)
     power = _power_of_labels(ax)
     if power:
         y = f"{y} (× 10{str(power).translate(_RAISED)})"
-    for axis, words in ((ax.xaxis, _in_two_lines(x, wide + 0.2)), (ax.yaxis, _on_one_line(y, high + 0.2))):
+    for axis, words in ((ax.xaxis, "\n".join(across)), (ax.yaxis, _on_one_line(y, high + 0.2))):
         look = _text.font(words, _sheet.BODY_SIZE)
         axis.set_label_text(words, fontproperties=look, color=_sheet.INK, parse_math=False)
     ax.xaxis.set_label_coords(0.5, -_WORDS_DOWN / high)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from poolwise.plot import _axis, _canvas, _sheet, _text, _width
 from poolwise.plot._sheet import Phrase, Placed, Plot, Sizes
+from poolwise.plot._width import size_of
 from poolwise.scale import Scale
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def dress(ax: Axes, placed: Placed, scale: Scale, *, label: str = "") -> None:
         Words of the axis; those of the reading scale when empty.
     """
     sizes = placed.sheet.sizes
-    inches = ax.get_position().width * _width.figure_of(ax).get_size_inches()[0]
+    inches = size_of(ax)[0]
     low, high = ax.get_xlim()
     found = _axis.ticks(scale, low, high, width=lambda words: _text.width(words, sizes.tick), inches=inches)
     ax.set_xticks([x for x, _ in found], labels=[words for _, words in found])

@@ -236,6 +236,14 @@ def wrap(words: str, inches: float, size: float, *, bold: bool = False) -> list[
     return lines
 
 
+def wrap_to(words: str, inches: float, size: float, most: int, *, bold: bool = False) -> list[str]:
+    """Words broken as by `wrap` into at most so many lines; the last is cut where the rest is longer."""
+    lines = wrap(words, inches, size, bold=bold)
+    if len(lines) <= most:
+        return lines
+    return [*lines[: most - 1], fit(" ".join(lines[most - 1 :]), inches, size, bold=bold)]
+
+
 def _fitting(parts: Sequence[tuple[str, str]], inches: float, size: float, bold: bool) -> int:
     """How many of these parts fit on a line, at least one: about as many as do so roughly."""
     chosen = tuple(_chosen())

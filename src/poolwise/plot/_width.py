@@ -87,7 +87,13 @@ def room(ax: Axes | None) -> float:
     """Inches of width that a picture has: of the axes given, or of a figure of its own."""
     if ax is None:
         return at_hand()
-    return float(ax.get_position().width * figure_of(ax).get_size_inches()[0])
+    return size_of(ax)[0]
+
+
+def size_of(ax: Axes) -> tuple[float, float]:
+    """Width and height of axes in inches."""
+    inches, box = figure_of(ax).get_size_inches(), ax.get_position()
+    return float(box.width * inches[0]), float(box.height * inches[1])
 
 
 def figure_of(ax: Axes) -> Figure:

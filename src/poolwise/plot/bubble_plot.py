@@ -13,10 +13,11 @@ from poolwise import tables
 from poolwise.design import NEW_LEVEL
 from poolwise.errors import MissingQuantityError, nearest
 from poolwise.plot import _axis, _marks, _sheet, _text, _width, _words
-from poolwise.plot._chart import chart, effect_words, keyed_chart, name_axes, size_of
+from poolwise.plot._chart import chart, effect_words, keyed_chart, name_axes
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
+from poolwise.plot._width import size_of
 from poolwise.result import Result, check_result
 from poolwise.show import capital, engine, level
 from poolwise.show import status as status_words

@@ -10,11 +10,11 @@ import pandas as pd
 
 from poolwise import show
 from poolwise.plot import _axis, _marks, _sheet, _text
-from poolwise.plot._chart import effect_ticks, effect_words, keyed_chart, name_axes, plain_ticks, size_of
+from poolwise.plot._chart import effect_ticks, effect_words, keyed_chart, name_axes, plain_ticks
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
-from poolwise.plot._width import figure_of
+from poolwise.plot._width import figure_of, size_of
 from poolwise.plot._words import prior
 from poolwise.plot.conditional_frame import conditional_frame
 from poolwise.result import NO_PRIOR, Result

@@ -152,12 +152,8 @@ def wrapped_label(words: str, inches: float, size: float, *, bold: bool = False)
         return words
     indent = words[: len(words) - len(words.lstrip())]
     room = inches - _text.width(indent, size, bold=bold)
-    lines = _text.wrap(words.strip(), room, size, bold=bold)
     most = 3 if inches < _SLIM and not bold else 2
-    if len(lines) <= most:
-        return "\n".join(indent + line for line in lines)
-    rest = _text.fit(" ".join(lines[most - 1 :]), room, size, bold=bold)
-    return "\n".join(indent + line for line in [*lines[: most - 1], rest])
+    return "\n".join(indent + line for line in _text.wrap_to(words.strip(), room, size, most, bold=bold))
 
 
 def labels_of(words: Sequence[str], asides: Sequence[str], sizes: Sizes, spill: float) -> Labels:

@@ -18,12 +18,12 @@ from poolwise.fit import fit
 from poolwise.intake.counts import RATES, counts_of
 from poolwise.model import CommonEffect, RandomEffects
 from poolwise.plot import _marks, _sheet, _text
-from poolwise.plot._chart import effect_ticks, keyed_chart, name_axes, number_ticks, size_of
+from poolwise.plot._chart import effect_ticks, keyed_chart, name_axes, number_ticks
 from poolwise.plot._given import check_given
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
-from poolwise.plot._width import figure_of
+from poolwise.plot._width import figure_of, size_of
 from poolwise.plot._words import kind, number, prior
 from poolwise.result import Result
 from poolwise.scale import as_scale

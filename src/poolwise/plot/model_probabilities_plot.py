@@ -14,9 +14,10 @@ from poolwise.errors import InputError, described
 from poolwise.evidence import Averaged, BiasAveraged
 from poolwise.evidence.averaged import MODELS
 from poolwise.plot import _canvas, _sheet, _text
-from poolwise.plot._chart import refuse_small, size_of
+from poolwise.plot._chart import refuse_small
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
+from poolwise.plot._width import size_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,7 @@ from poolwise.plot._chart import keyed_chart
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
-from poolwise.plot._width import room
+from poolwise.plot._width import room, size_of
 from poolwise.settings import check_option
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def _ticks(ax: Axes, *, first: bool) -> None:
     from matplotlib.ticker import MaxNLocator
 
     low, high = ax.get_xlim()
-    wide = ax.get_position().width * _width.figure_of(ax).get_size_inches()[0]
+    wide = size_of(ax)[0]
     at = _round_numbers(low, high, most=max(2, int(wide / 0.36)))
     ax.set_xticks(at, labels=[f"{x:g}" for x in at])
     bottom, top = ax.get_ylim()
@@ -241,7 +241,7 @@ def _name(panels: list[Axes], frame: pd.DataFrame, quantity: str, together: str 
     varied = [name for name in TRUTH if name != together and truths[name].nunique(dropna=False) > 1] or ["mu", "tau"]
     for panel, (_, row) in zip(panels, truths.iterrows(), strict=True):
         said = ", ".join(_told(name, row[name]) for name in varied)
-        wide = panel.get_position().width * _width.figure_of(panel).get_size_inches()[0]
+        wide = size_of(panel)[0]
         words = _text.fit(_text.plain(said), wide, _sheet.NOTE_SIZE)
         look = _text.font(words, _sheet.NOTE_SIZE, bold=True)
         panel.set_title(words, fontproperties=look, color=_sheet.INK, loc="left", pad=4.0, parse_math=False)

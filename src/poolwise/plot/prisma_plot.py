@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from poolwise.coding.prisma import Flow
 from poolwise.errors import InputError
 from poolwise.plot import _text, _theme
-from poolwise.plot._chart import size_of
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import INK, SOFT
-from poolwise.plot._width import figure_of, room
+from poolwise.plot._width import figure_of, room, size_of
 from poolwise.settings import check_instance
 
 if TYPE_CHECKING:

@@ -13,10 +13,11 @@ from scipy.special import ndtri
 from poolwise import show
 from poolwise.errors import MissingQuantityError, listing
 from poolwise.plot import _axis, _marks, _sheet, _text
-from poolwise.plot._chart import effect_words, keyed_chart, name_axes, number_ticks, size_of
+from poolwise.plot._chart import effect_words, keyed_chart, name_axes, number_ticks
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
+from poolwise.plot._width import size_of
 from poolwise.plot._words import kind, number, prior
 from poolwise.result import Result, check_result
 from poolwise.settings import check_prob

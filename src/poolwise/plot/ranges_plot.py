@@ -183,7 +183,7 @@ def _lines(
         for row in rows.to_dict("records"):
             lines.append(Line(float(row["y"])))
             label = _words.prior(show.greek(row["label"])) if row["block"] else show.method(row["label"])
-            names.append(_two_lines(_text.plain(label), longest, sizes.body))
+            names.append("\n".join(_text.wrap_to(_text.plain(label), longest, sizes.body, 2)))
             cells.append(row)
     return lines, names, cells
 
@@ -200,13 +200,6 @@ def _named_lines(
         aside = f"{_heading(str(row['quantity']))}; k = {row['k']}"
         names.append(f"{name}\n{_text.fit(aside, longest, min(sizes.body, _sheet.ASIDE_SIZE))}")
     return lines, names, list(rows)
-
-
-def _two_lines(words: str, longest: float, size: float) -> str:
-    lines = _text.wrap(words, longest, size)
-    if len(lines) > 2:
-        lines = [lines[0], _text.fit(" ".join(lines[1:]), longest, size)]
-    return "\n".join(lines)
 
 
 def _heading(name: str) -> str:

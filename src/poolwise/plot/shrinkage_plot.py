@@ -10,12 +10,12 @@ import pandas as pd
 from poolwise import show
 from poolwise.errors import MissingQuantityError
 from poolwise.plot import _axis, _marks, _sheet, _text
-from poolwise.plot._chart import effect_ticks, effect_words, keyed_chart, name_axes, size_of
+from poolwise.plot._chart import effect_ticks, effect_words, keyed_chart, name_axes
 from poolwise.plot._given import check_given
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
-from poolwise.plot._width import figure_of
+from poolwise.plot._width import figure_of, size_of
 from poolwise.plot._words import number
 from poolwise.result import Result
 from poolwise.settings import check_prob

@@ -17,7 +17,7 @@ from poolwise.plot._keys import Key
 from poolwise.plot._marks import RAW
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet, Sizes
-from poolwise.plot._width import PAGE, room
+from poolwise.plot._width import PAGE, room, size_of
 from poolwise.plot.specification_curve_frame import Matrix, matrix, specification_curve_frame
 from poolwise.scale import as_scale
 
@@ -135,7 +135,7 @@ def _draw_curve(ax: Axes, check: Specifications, frame: pd.DataFrame) -> None:
     ax.set_ylim(*_axis.limits(point, lower, upper, show=shown))
     ax.set_xlim(-0.8, len(frame) - 0.2)
     ax.set_facecolor("none")
-    inches = ax.get_position().width * _width.figure_of(ax).get_size_inches()[0]
+    inches = size_of(ax)[0]
     apart = 72.0 * inches / len(frame)  # points from one specification to the next
     for engine, rows in frame.groupby("engine", sort=False):
         _draw_specifications(ax, rows, str(engine), apart)
@@ -182,7 +182,7 @@ def _band(reference: pd.DataFrame) -> tuple[float, float]:
 
 def _draw_matrix(ax: Axes, frame: pd.DataFrame, below: Matrix, head: float) -> None:
     ax.set_xlim(-0.8, len(frame) - 0.2)
-    inches = ax.get_position().width * _width.figure_of(ax).get_size_inches()[0]
+    inches = size_of(ax)[0]
     width = min(72.0 * inches / len(frame) * 0.75, 3.0)
     reference = frame[frame["reference"]]
     if len(reference):

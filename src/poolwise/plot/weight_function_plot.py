@@ -17,7 +17,7 @@ from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._published import REFERENCE, Subject, intervals_of, relative_to_a_p, smooth_of
 from poolwise.plot._sheet import Phrase
-from poolwise.plot._width import figure_of
+from poolwise.plot._width import size_of
 from poolwise.plot.weight_frame import HIGH, LOW, weight_frame
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _ticks(ax: Axes, subject: Subject) -> None:
     if steps is not None:
         one_sided = (steps.steps / steps.sides).tolist()
         own = [*one_sided, *([1.0 - p for p in one_sided] if steps.sides == 2 else [])]
-    inches = ax.get_position().width * figure_of(ax).get_size_inches()[0]
+    inches = size_of(ax)[0]
     places: list[tuple[float, float, str]] = []
     for p in [*own, *_TICKS]:
         at, words = float(ndtri(p)), f"{p:.6f}".rstrip("0").removeprefix("0")

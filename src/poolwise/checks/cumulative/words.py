@@ -9,7 +9,7 @@ import pandas as pd
 
 from poolwise import show
 from poolwise.effects import Effects
-from poolwise.reading import mean_words, reading_scale
+from poolwise.reading import digits, mean_words, reading_scale
 from poolwise.result import NO_PRIOR, Result
 from poolwise.scale import Scale
 
@@ -85,6 +85,6 @@ def _value(value: float, scale: Scale, name: str) -> str:
 def _interval(row: pd.Series, scale: Scale, name: str) -> str:
     numbers = np.array([row["mu_point"], row["mu_lower"], row["mu_upper"]], dtype=float)
     told = reading_scale(name, scale)
-    digits, unit = (3, f" ({scale.label})") if told.transform == "identity" else (2, "")
+    unit = f" ({scale.label})" if told.transform == "identity" else ""
     point, lower, upper = told.back(numbers)
-    return f"{show.number(point, digits)} {show.interval(lower, upper, digits)}{unit}"
+    return f"{show.number(point, digits(told))} {show.interval(lower, upper, digits(told))}{unit}"
