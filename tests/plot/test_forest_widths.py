@@ -182,8 +182,19 @@ def test_picture_and_caption_take_the_same_choices():
     }
 
 
+@pytest.mark.parametrize("k", [13, 20, 22, 28, 40])
+@pytest.mark.parametrize("density", [False, True])
+def test_a_forest_of_two_results_fits_a_printed_page_below_its_heading(fits, k, density):
+    first = fits(k)
+    ax = pw.plot.forest(first, beside=[pw.fit(first.effects, pw.RandomEffects(), pw.ClosedForm())], density=density)
+    assert ax.figure.get_size_inches()[1] <= 9.84  # 250 mm
+
+
 def test_a_summary_without_a_density_has_no_room_for_one(exact, reml):
-    alone, both = (pw.plot.forest(exact, beside=[reml], density=density) for density in (False, True))
+    # With `pages` rows keep their height, however high the picture.
+    alone, both = (
+        pw.plot.forest(exact, beside=[reml], density=density, pages=exact.effects.k)[0] for density in (False, True)
+    )
     taller = both.get_ylim()[0] - alone.get_ylim()[0]
     assert taller == pytest.approx(2 * 1.6)  # mean and new study of the posterior, none of REML
 

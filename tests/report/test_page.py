@@ -9,10 +9,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 
 import poolwise as pw
 from poolwise.cli import main
 from poolwise.report import faults
+from poolwise.report.blocks import Column, Table, numbers, rows
 from poolwise.report.documents import clean
 from poolwise.report.drawings import Drawing
 from poolwise.report.links import linked
@@ -124,6 +126,21 @@ def test_type_of_each_picture_can_be_read_in_print_and_on_a_phone(runs):
                 assert one.smallest * min(1.0, across / one.wide, down / one.high) >= 6.95  # points
             else:
                 assert one.smallest * 358.0 / one.wide >= 9.0  # pixels of a phone of 390
+
+
+def test_no_type_of_a_printed_page_is_set_below_seven_points(page):
+    style = next(words for _, words in page.of("style") if "@media print" in words)
+    printed = style[style.index("@media print") :].partition("@media screen")[0]
+    sizes = [float(size) for size in re.findall(r"font-size: ([\d.]+)pt", printed)]
+    assert len(sizes) > 5
+    assert min(sizes) >= 7.0
+
+
+def test_numbers_are_broken_over_lines_only_in_a_table_that_is_too_broad_for_a_page():
+    columns = (Column("Method"), *(numbers("95 % interval") for _ in range(6)))
+    in_one, short, in_two = "−0.01 [−0.1123, 0.1234]", "[−0.11, 0.12]", Markup("−0.01<br>[−0.1123, 0.1]")
+    broad = [Table(columns, rows([("REML", *[each] * 6)])).broad for each in (in_one, short, in_two)]
+    assert broad == [True, False, False]
 
 
 def test_in_print_words_fill_the_first_page_where_the_forest_has_no_room_below_the_answer(runs):

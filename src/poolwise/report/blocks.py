@@ -118,7 +118,8 @@ class Table:
     @property
     def short(self) -> bool:
         """Whether it has so few lines that it is held on one page of print."""
-        return sum(_lines(row) for body in self.bodies for row in body.rows) <= _ONE_PAGE
+        headings = 2 * sum(bool(body.title) for body in self.bodies)
+        return headings + sum(_lines(row) for body in self.bodies for row in body.rows) <= _ONE_PAGE
 
     @property
     def broad(self) -> bool:
@@ -194,7 +195,7 @@ class Statement:
     lines: tuple[str, ...]
 
 
-_ACROSS = 126.0  # characters of a line of a table in print, in the widest of the usual fonts
+_ACROSS = 127.5  # characters of a line of a table in print, in the widest of the usual fonts
 _GAP = 1.4  # between two columns, in the same
 _ADDRESSES = {"source": 21, "way": 12}  # of columns by the class of their cells: these break anywhere
 _ONE_PAGE = 28  # lines, which fill a third of a page of A4
