@@ -101,6 +101,45 @@ def test_not_available_in_a_spreadsheet_is_a_missing_number_and_a_missing_level(
     assert effects.moderators["group"].isna().tolist() == [False, True]
 
 
+WAYS_IN = {
+    "Effects": lambda y, path: pw.Effects(y, se=["0.1"] * 4, scale="SMD"),
+    "from_frame": lambda y, path: pw.Effects.from_frame({"y": y, "se": ["0.1"] * 4}, se="se", scale="SMD"),
+    "read_csv": lambda y, path: pw.read_csv(_csv(path, y), se="se", scale="SMD"),
+    "from_correlations": lambda y, path: pw.Effects.from_correlations(y, [40] * 4),
+    "from_ratios": lambda y, path: pw.Effects.from_ratios(y, se_log=[0.1] * 4),
+    "from_counts": lambda y, path: pw.Effects.from_counts([[5, 6], [3, 4], [y[2], 5], [5, 9]], [[20, 20]] * 4),
+    "from_statistics": lambda y, path: pw.Effects.from_statistics({"d": y, "n1": [20] * 4, "n2": [20] * 4}, target="SMD"),
+}  # fmt: skip
+
+
+def _csv(path, y):
+    path.write_text("y,se\n" + "".join(f"{cell},0.1\n" for cell in y))
+    return path
+
+
+@pytest.mark.parametrize("way", WAYS_IN)
+@pytest.mark.parametrize("cell", ["NR", "n.a.", "(n. a.)", "not reported", "ND*", "?", "…", "k. A."])
+def test_a_word_of_reviewers_for_a_missing_number_is_one_by_every_way_in(way, cell, tmp_path):
+    with pytest.warns(pw.PoolwiseWarning, match="1 of 4 studies dropped: .*row 3"):
+        assert WAYS_IN[way](["0.1", "0.2", cell, "0.4"], tmp_path / "table.csv").k == 3
+
+
+def test_what_was_read_as_missing_is_told_and_a_level_stays_one():
+    columns = {"dose": ["1", "NR", "3"], "bias": ["low", "unclear", "high"], "arm": ["a", "n.a.", "b"]}
+    with pytest.warns(pw.PoolwiseWarning, match="'dose' is missing for 'B'"):
+        effects = pw.Effects([0.1, 0.2, 0.3], se=[0.1] * 3, n=[10, "ND", 30], study=list("ABC"), moderators=columns)
+    assert effects.moderators["dose"].dtype == float and np.isnan(effects.n[1])
+    assert effects.moderators["bias"].tolist() == ["low", "unclear", "high"]
+    assert effects.moderators["arm"].isna().tolist() == [False, True, False]
+    for told in ("n is 'ND' for 'B' (row 2), which was read as missing", "'dose' is 'NR'", "is 'unclear' for 'B'"):
+        assert any(told in note for note in effects.notes)
+
+
+def test_not_significant_is_no_missing_number():
+    with pytest.raises(InputError, match="would move the mean"):
+        pw.Effects([0.1, "n.s.", 0.2], se=[0.1] * 3)
+
+
 @pytest.mark.parametrize(
     ("cell", "told"),
     [("#DIV/0!", "divided by zero"), ("#WERT!", "text where it needs"), ("#REF!", "is gone"), ("####", "too narrow")],

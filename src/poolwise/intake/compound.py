@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from poolwise.intake.cells import bare_text, number_of
+from poolwise.intake.cells import NOT_SIGNIFICANT, bare_text, not_reported, number_of
 
 WITH_INTERVAL = (
     *("or", "rr", "hr", "log_or", "log_rr", "log_hr", "d", "g", "r", "fisher_z", "md", "rd", "irr"),
@@ -22,8 +22,6 @@ COMPANIONS: Mapping[str, tuple[str, ...]] = {
 }
 """What may stand in the same cell as a statistic, when its header names it alone."""
 COUNTS = frozenset({"n1", "n2", "n", "events1", "events2", "events", "a", "b", "c"})
-NOT_REPORTED = frozenset({"nr", "n.r.", "n/r", "not reported", "unclear"})
-_NOT_SIGNIFICANT = re.compile(r"n\.?\s?s\.?|not sig(nificant|\.)?|non-?significant|>\s*\.05", re.IGNORECASE)
 _BOUND = re.compile(r"(p\s*)?[<>≤≥]=?\s*[\d.,]+(\s*(e|[×x·]\s?10\^?)\s?[-−–]?\d+)?", re.IGNORECASE)
 SIGNS = {"+": 1.0, "positive": 1.0, "pos": 1.0, "-": -1.0, "–": -1.0, "−": -1.0, "negative": -1.0, "neg": -1.0}
 """Words for the direction of an effect."""
@@ -89,9 +87,9 @@ def reading(cell: str, roles: Sequence[str], decimal: str, prob: float | None) -
     if (size := _SIZE.search(text)) and (group or roles[0] in _OF_PAIRS) and roles[0] not in (*COUNTS, "chi2"):
         rest = reading(text[: size.start()], roles, decimal, prob)
         return None if rest is None or rest.fault else Reading(dict(rest.values) | {f"n{group}": float(size[1])})
-    if text.casefold() in NOT_REPORTED:
+    if not_reported(text):
         return Reading(dict.fromkeys(roles[:1], math.nan))
-    if roles[0] not in COUNTS and (_NOT_SIGNIFICANT.fullmatch(text) or (roles[0] == "p" and _BOUND.fullmatch(text))):
+    if roles[0] not in COUNTS and (NOT_SIGNIFICANT.fullmatch(text) or (roles[0] == "p" and _BOUND.fullmatch(text))):
         return Reading(bound=True)
     text = text if roles[0] == "p" else _BESIDE.sub("", text)
     if (plain := _one_number(text, roles, decimal)) is not None:
