@@ -108,7 +108,7 @@ WAYS_IN = {
     "from_correlations": lambda y, path: pw.Effects.from_correlations(y, [40] * 4),
     "from_ratios": lambda y, path: pw.Effects.from_ratios(y, se_log=[0.1] * 4),
     "from_counts": lambda y, path: pw.Effects.from_counts([[5, 6], [3, 4], [y[2], 5], [5, 9]], [[20, 20]] * 4),
-    "from_statistics": lambda y, path: pw.Effects.from_statistics({"d": y, "n1": [20] * 4, "n2": [20] * 4}, target="SMD"),
+    "from_statistics": lambda y, path: pw.Effects.from_statistics({"d": y, "n1": 20, "n2": 20}, target="SMD"),
 }  # fmt: skip
 
 
@@ -128,7 +128,8 @@ def test_what_was_read_as_missing_is_told_and_a_level_stays_one():
     columns = {"dose": ["1", "NR", "3"], "bias": ["low", "unclear", "high"], "arm": ["a", "n.a.", "b"]}
     with pytest.warns(pw.PoolwiseWarning, match="'dose' is missing for 'B'"):
         effects = pw.Effects([0.1, 0.2, 0.3], se=[0.1] * 3, n=[10, "ND", 30], study=list("ABC"), moderators=columns)
-    assert effects.moderators["dose"].dtype == float and np.isnan(effects.n[1])
+    assert effects.moderators["dose"].dtype == float
+    assert np.isnan(effects.n[1])
     assert effects.moderators["bias"].tolist() == ["low", "unclear", "high"]
     assert effects.moderators["arm"].isna().tolist() == [False, True, False]
     for told in ("n is 'ND' for 'B' (row 2), which was read as missing", "'dose' is 'NR'", "is 'unclear' for 'B'"):
@@ -160,3 +161,30 @@ def test_a_formula_that_failed_is_no_missing_number(cell, told):
 def test_a_header_of_cells_that_hold_too_much_says_what_to_split(header, cell, told):
     with pytest.raises(InputError, match=told):
         pw.Effects.from_statistics({"study": ["A", "B"], header: [cell, cell], "n1": 20, "n2": 21}, target="SMD")
+
+
+def test_a_code_for_a_missing_number_far_from_all_others_is_told():
+    columns = {"age": [31, 42, 999, 35], "score": [3, -9, 4, 5], "percent": [88, 93, 99, 80]}
+    with pytest.warns(PoolwiseWarning) as said:
+        pw.Effects([0.1, 99.0, 0.2, 0.3], se=[0.1] * 4, moderators=columns)
+    told = " ".join(str(each.message) for each in said)
+    for words in ("the effect is 99 for row 2", "'age' is 999 for row 3", "'score' is -9 for row 2"):
+        assert words in told
+    assert "percent" not in told
+
+
+@pytest.mark.parametrize("cell", ["1-Mar", "Mar-40", "2021-01-03", pd.Timestamp("2021-01-03")])
+def test_a_date_in_a_column_of_numbers_says_where_it_came_from(cell):
+    with pytest.raises(InputError, match="a spreadsheet makes dates"):
+        pw.Effects([0.1, cell, 0.3], se=[0.1] * 3)
+
+
+def test_columns_of_counts_that_contradict_by_name_are_not_matched_by_place():
+    events = {"treated": [5, 3], "control": [3, 4]}
+    with pytest.raises(InputError, match="totals control, Treated"):
+        pw.Effects.from_counts(events, {"control": [20, 30], "Treated": [40, 50]})
+
+
+def test_columns_called_by_numbers_are_found():
+    frame = pd.DataFrame(np.array([[0.1, 0.2], [0.3, 0.4], [0.2, 0.3]]))
+    assert pw.Effects.from_frame(frame, y=0, se=1).se.tolist() == [0.2, 0.4, 0.3]

@@ -37,6 +37,7 @@ FORMULA_ERRORS = {
     "takes ranges that do not meet": ("#null!", "#nul!"),
 }
 """What went wrong in a formula, with the words that spreadsheets leave in its cell: no number, nor one that lacks."""
+AS_PRINTED = "the number that was printed: a spreadsheet makes dates of 1.3, 3/12 or 2-4; cells as text keep them"
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([.,]\d{3})+")  # as much a number of thousands as one with decimals
@@ -271,6 +272,20 @@ def not_reported(text: str) -> bool:
     return word in NOT_REPORTED or word.replace(". ", ".") in NOT_REPORTED
 
 
+_DAY = re.compile(r"\d{1,2}[-. ][A-Za-z]{3,9}\.?|[A-Za-z]{3,9}[-. ]\d{2}(?:\d{2})?|\d{4}-\d{2}-\d{2}.*")
+
+
+def looks_like_day(cell: object) -> bool:
+    """Whether a cell is the text of a day, which a spreadsheet makes of 3/12 or 2-4.
+
+    Examples
+    --------
+    >>> looks_like_day("4-Mar"), looks_like_day("Mar-40"), looks_like_day("3/12")
+    (True, True, False)
+    """
+    return isinstance(cell, str) and bool(_DAY.fullmatch(cell.strip()))
+
+
 def _too_narrow(cell: str) -> bool:
     """Whether a cell is what a spreadsheet shows of a number in a column that is too narrow for it."""
     text = cell.strip()
@@ -301,6 +316,8 @@ def cell_advice(text: str, decimal: str) -> str:
     wrong = next((told for told, words in FORMULA_ERRORS.items() if text.casefold() in words), "")
     if wrong:
         return f"what the formula of that cell in the spreadsheet should give, since it {wrong}, or an empty cell"
+    if looks_like_day(text):
+        return AS_PRINTED
     if not text:
         return "the number itself, which the spreadsheet's column was too narrow to show"
     if NOT_SIGNIFICANT.fullmatch(text):
@@ -313,6 +330,8 @@ def cell_advice(text: str, decimal: str) -> str:
 
 
 def _kind_advice(cell: object) -> str:
+    if is_date(cell):
+        return AS_PRINTED
     if isinstance(cell, complex | np.complexfloating):
         return "its real part, if the imaginary part is 0"
     if isinstance(cell, bool | np.bool_):

@@ -166,20 +166,6 @@ def is_share(cell: object) -> bool:
     return isinstance(cell, str) and len((_share(bare_text(cell), ("events", "n"), ".") or Reading()).values) == 2
 
 
-_DAY = re.compile(r"\d{1,2}[-. ][A-Za-z]{3,9}\.?|[A-Za-z]{3,9}[-. ]\d{2}(?:\d{2})?|\d{4}-\d{2}-\d{2}.*")
-
-
-def looks_like_day(cell: object) -> bool:
-    """Whether a cell is the text of a day, which a spreadsheet makes of 3/12 or 2-4.
-
-    Examples
-    --------
-    >>> looks_like_day("4-Mar"), looks_like_day("Mar-40"), looks_like_day("3/12")
-    (True, True, False)
-    """
-    return isinstance(cell, str) and bool(_DAY.fullmatch(cell.strip()))
-
-
 def figures(cell: object) -> list[str]:
     """The numbers with decimals in a cell of text, as they are printed, wherever they stand.
 

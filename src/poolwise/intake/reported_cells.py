@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.errors import InputError, listing, shown
-from poolwise.intake.cells import THOUSANDS, Remark, Rows, bare_text, cell_advice, number_of
+from poolwise.intake.cells import AS_PRINTED, THOUSANDS, Remark, Rows, bare_text, cell_advice, looks_like_day, number_of
 from poolwise.intake.columns import Column, is_date
-from poolwise.intake.compound import COUNTS, GROUPED, SIGNS, looks_like_day, reading
+from poolwise.intake.compound import COUNTS, GROUPED, SIGNS, reading
 from poolwise.intake.doubts import impossible, opposed
 from poolwise.intake.headers import level_in, recognised, sizes_in, to_split
 from poolwise.intake.rows import ARMS, EVENTS, TOTALS
@@ -394,7 +394,7 @@ def _usual(statistic: str, value: float) -> str:
 
 def _advice(cell: object, statistics: tuple[str, ...], decimal: str) -> str:
     if is_date(cell) or looks_like_day(cell):
-        return "the number that was printed: a spreadsheet makes dates of 1.3, 3/12 or 2-4; cells as text keep them"
+        return AS_PRINTED
     if not isinstance(cell, str):
         return "a number"
     text = bare_text(cell)
