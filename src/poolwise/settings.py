@@ -32,6 +32,7 @@ SYNONYMS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("hedges", "hedgesolkin", "ho", "vc", "ca", "cochran"), "HE"),
         **dict.fromkeys(("hunterschmidt",), "HS"),
         **dict.fromkeys(("sidikjonkman",), "SJ"),
+        "genq": "'DL', the generalised Q statistic with weights 1/v, or 'HE', with equal weights",
         **dict.fromkeys(("medianpaulemandel", "pmmedian"), "PMM"),
         **dict.fromkeys(("fe", "ee", "ce", "fixed", "common", "iv", "fixedeffect", "commoneffect"), _COMMON),
     },
