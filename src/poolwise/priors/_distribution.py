@@ -16,10 +16,8 @@ from numpy.typing import ArrayLike
 from poolwise.errors import ModelError
 from poolwise.priors._base import Array, Prior
 from poolwise.priors._density import Density
-from poolwise.priors._line import Normal
 from poolwise.priors._numeric import spread
-from poolwise.priors._on_the_line import ON_MU, of_pymc, of_quantiles
-from poolwise.priors._student import Cauchy, StudentT
+from poolwise.priors._on_the_line import ON_MU, OnTheLine, of_pymc, of_quantiles
 from poolwise.priors._tails import check_vectorised, checked_tail
 from poolwise.settings import as_numbers
 
@@ -114,15 +112,15 @@ class OfDistribution(Prior):
 
 def from_distribution(
     distribution: HasLaw | Any, *, name: str | None = None, tail_power: float | None = None, metric: str | None = None
-) -> OfDistribution | Density | Normal | StudentT | Cauchy:
+) -> OfDistribution | Density | OnTheLine:
     """The prior that a distribution object states: on tau, or on mu where it is normal, t or Cauchy on the whole line.
 
     Parameters
     ----------
     distribution : object
-        For tau on [0, inf), with vectorised methods ``logpdf``, ``cdf`` and ``ppf``: a frozen scipy.stats distribution, a
-        PreliZ distribution with its parameters; for mu a normal, t or Cauchy distribution. Or one unnamed variable of PyMC, ``pm.Gamma.dist(2, 5)``, whose
-        log density is all that is asked of it.
+        For tau on [0, inf), for mu a normal, t or Cauchy distribution: with vectorised methods ``logpdf``, ``cdf`` and
+        ``ppf``, a frozen scipy.stats distribution or a PreliZ distribution with its parameters; or one unnamed variable
+        of PyMC, ``pm.Gamma.dist(2, 5)``, whose log density is all that is asked of it.
     name : str, optional
         Words for tables and figures; the object's own when None.
     tail_power : float, optional
@@ -138,8 +136,8 @@ def from_distribution(
     Raises
     ------
     ModelError
-        When a method is missing or fails, the distribution reaches below 0 and is no normal, t or Cauchy, its density is not the slope of its
-        distribution function (it is discrete, for example), or its tail cannot be told.
+        When a method is missing or fails, the distribution reaches below 0 and is no normal, t or Cauchy, its density
+        is not the slope of its distribution function (it is discrete, for example), or its tail cannot be told.
 
     Notes
     -----
@@ -221,7 +219,7 @@ def _check_law(distribution: HasLaw, name: str) -> None:
         )
 
 
-def _of_variable(variable: Any, name: str | None, tail_power: float | None, metric: str | None) -> Any:
+def _of_variable(variable: Any, name: str | None, tail_power: float | None, metric: str | None) -> Density | OnTheLine:
     """The prior that a variable of PyMC states; whoever has one has imported PyMC, which is not imported here."""
     family = getattr(getattr(variable.owner, "op", None), "_print_name", (type(variable).__name__,))[0]
     words = f"PyMC's {family}" if name is None else name

@@ -13,13 +13,14 @@ from poolwise.priors._base import Array, Prior
 from poolwise.priors._line import Normal
 from poolwise.priors._student import Cauchy, StudentT
 
+OnTheLine = Normal | StudentT | Cauchy
 P = np.array([1e-6, 0.001, 0.025, 0.2, 0.45, 0.6, 0.9, 0.999, 1.0 - 1e-6])  # at whose quantiles densities are compared
 SAME = 1e-7  # of a log density: a mixture or a skew is off by far more, parameters from quantiles by less
 FEW_DF, MANY_DF = 0.5, 1e6
 ON_MU = "on mu a normal, Student's t or Cauchy distribution; on tau one on [0, inf), without a point mass"
 
 
-def of_quantiles(distribution: Any, name: str, metric: str | None) -> Prior:
+def of_quantiles(distribution: Any, name: str, metric: str | None) -> OnTheLine:
     """The normal, t or Cauchy distribution with these quantiles, where its density is that of the object.
 
     Raises
@@ -37,9 +38,9 @@ def of_quantiles(distribution: Any, name: str, metric: str | None) -> Prior:
     raise ModelError(f"{name} puts the probability {below:.3g} at 0 and below", ON_MU, "one that is truncated at 0")
 
 
-def of_pymc(variable: Any, family: str, log_density: Callable[[Array], Array], metric: str | None) -> Prior | None:
+def of_pymc(variable: Any, family: str, log_density: Callable[[Array], Array], metric: str | None) -> OnTheLine | None:
     """The prior that an unnamed variable of PyMC states, where it is normal, t or Cauchy; else None."""
-    makers = {
+    makers: dict[str, Callable[..., OnTheLine]] = {
         "Normal": lambda mean, sd: Normal(mean, sd, metric),
         "StudentT": lambda df, mean, scale: StudentT(df, mean, scale, metric),
         "Cauchy": lambda mean, scale: Cauchy(mean, scale, metric),
@@ -51,12 +52,10 @@ def of_pymc(variable: Any, family: str, log_density: Callable[[Array], Array], m
     return prior if _is_law(prior, log_density) else None
 
 
-def _candidates(centre: float, half: float, ratio: float, metric: str | None) -> list[Prior]:
+def _candidates(centre: float, half: float, ratio: float, metric: str | None) -> list[OnTheLine]:
     """Symmetric priors about a centre, by the distance to the upper quartile and the ratio of .975 to it."""
-    found: list[Prior] = [
-        Normal(centre, _rounded(half / special.ndtri(0.75)), metric),
-        Cauchy(centre, _rounded(half), metric),
-    ]
+    sd = _rounded(half / special.ndtri(0.75))
+    found: list[OnTheLine] = [Normal(centre, sd, metric), Cauchy(centre, _rounded(half), metric)]
     lowest, highest = np.log([FEW_DF, MANY_DF])
     for _ in range(200):  # the ratio falls with df
         middle = 0.5 * (lowest + highest)
