@@ -188,3 +188,24 @@ def test_columns_of_counts_that_contradict_by_name_are_not_matched_by_place():
 def test_columns_called_by_numbers_are_found():
     frame = pd.DataFrame(np.array([[0.1, 0.2], [0.3, 0.4], [0.2, 0.3]]))
     assert pw.Effects.from_frame(frame, y=0, se=1).se.tolist() == [0.2, 0.4, 0.3]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Trial|Drug events (%)|Drug N|Placebo events (%)|Placebo N\nA|5 (50%)|20|9 (43%)|21\nB|12 (15%)|80|20 (25%)|79",
+        "Trial|Drug n (%)|Placebo n (%)\nA|5/20 (50%)|9/21 (43%)\nB|12/80 (15.0%)|20/79 (25.3%)",
+    ],
+)
+def test_a_percentage_beside_events_has_to_be_theirs(text):
+    with pytest.warns(PoolwiseWarning, match=r"events1 .* 'A' \(row 1\): 5 of 20 are 25.0%, not 50%") as said:
+        own = effects(text, "OR")
+    assert not any("row 2" in str(each.message) or "events2" in str(each.message) for each in said)
+    assert own.y[1] == pytest.approx(np.log(12 * 59 / (68 * 20)), rel=1e-12)
+
+
+def test_german_and_french_short_names_of_groups_and_spreads_are_known():
+    german = effects("Studie|n_EG|M_EG|SD_EG|n_KG|M_KG|SD_KG\nA|20|11.3|2.1|22|10.1|2.2\nB|33|12|3|30|11|2.9", "SMD")
+    french = effects("Étude|n1|moy1|ET1|n2|moy2|ET2\nA|20|11.3|2.1|22|10.1|2.2\nB|33|12|3|30|11|2.9", "SMD")
+    np.testing.assert_array_equal([german.y, german.se], [french.y, french.se])
+    np.testing.assert_allclose(german.y, effects(GROUPS, "SMD").y)

@@ -163,7 +163,7 @@ def named_statistic(cell: object) -> str:
 
 def is_share(cell: object) -> bool:
     """Whether a cell is a number of events of a total, '12/45 (26.7 %)'."""
-    return isinstance(cell, str) and len((_share(bare_text(cell), ("events", "n"), ".") or Reading()).values) == 2
+    return isinstance(cell, str) and "n" in (_share(bare_text(cell), ("events", "n"), ".") or Reading()).values
 
 
 def figures(cell: object) -> list[str]:
@@ -269,10 +269,25 @@ def _share(text: str, roles: Sequence[str], decimal: str) -> Reading | None:
     count = r"([1-9]\d{0,2}(?:[.,' \u2009\u202f]\d{3})+|\d+)"
     if match := re.fullmatch(rf"{count}\s?(?:/|of|out of|von|sur|de|van)\s?{count}{percent}?", text, re.IGNORECASE):
         sizes = [float(re.sub(r"\D", "", part)) for part in (match[1], match[2])]
-        return Reading(dict(zip(roles, sizes, strict=False)))
+        return Reading(
+            dict(zip(_of_share(roles), sizes, strict=True)) | _printed_share(roles, match.groups()[2:], decimal)
+        )
     if match := re.fullmatch(rf"{count}{percent}", text):
-        return Reading({roles[0]: float(re.sub(r"\D", "", match[1]))})
+        number = float(re.sub(r"\D", "", match[1]))
+        return Reading({roles[0]: number} | _printed_share(roles, match.groups()[1:], decimal))
     return None
+
+
+def _of_share(roles: Sequence[str]) -> tuple[str, str]:
+    """The roles of a number and the total that it is of."""
+    total = roles[1] if len(roles) > 1 and not roles[1].startswith("percent") else roles[0].replace("events", "n")
+    return roles[0], total
+
+
+def _printed_share(roles: Sequence[str], figures: Sequence[str | None], decimal: str) -> dict[str, float]:
+    """The percentage printed beside a number of events, which has to be theirs; nothing where there is none."""
+    shares = _floats([figure for figure in figures if figure], decimal)
+    return {roles[0].replace("events", "percent"): shares[0]} if shares and roles[0].startswith("events") else {}
 
 
 def _unclear(text: str, role: str, decimal: str) -> Reading | None:
