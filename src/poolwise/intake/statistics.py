@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.errors import InputError, listing, nearest, shown
-from poolwise.intake.cells import Remark, Rows
+from poolwise.intake.cells import Remark, Rows, looks_like_day
 from poolwise.intake.columns import Column, Labels, Table, column_name, is_date
-from poolwise.intake.compound import COUNTS, figures, is_share, looks_like_day, named_statistic
+from poolwise.intake.compound import COUNTS, figures, is_share, named_statistic
 from poolwise.intake.dialect import detected_decimal, dialect_sentence
 from poolwise.intake.doubts import doubtful
 from poolwise.intake.frames import check_decimal, frame_columns

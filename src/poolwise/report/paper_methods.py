@@ -80,6 +80,8 @@ TAU2 = {
     "HS": "the method of Hunter and Schmidt",
     "HSk": "the method of Hunter and Schmidt, corrected for few studies",
     "SJ": "the method of Sidik and Jonkman",
+    "DLIT": "the iterated method of DerSimonian and Laird",
+    "SJIT": "the iterated method of Sidik and Jonkman",
 }
 _TAU2_CITED = {"ML": "estimators", "EB": "estimators", "PMM": "estimators", "HS": "estimators", "HSk": "estimators"}
 _INTERVALS = {"hartung-knapp": "hartung-knapp", "hartung-knapp-adhoc": "hartung-knapp-adhoc"}

@@ -70,8 +70,9 @@ class ClosedForm:
     ----------
     tau2 : str or float
         Estimator of the between-study variance, ``"REML"``, ``"DL"``, ``"PM"``, ``"ML"``, ``"EB"``,
-        ``"PMM"``, ``"HE"``, ``"HS"``, ``"HSk"`` or ``"SJ"``; or the variance itself, when it is known. Models of
-        selection take ``"ML"`` for ``"REML"``, which they do not have, and refuse the others.
+        ``"PMM"``, ``"HE"``, ``"HS"``, ``"HSk"``, ``"SJ"``, ``"DLIT"`` or ``"SJIT"`` (DL and SJ iterated, which come to
+        PM); or the variance itself, when it is known. Models of selection take ``"ML"`` for ``"REML"``, which they do
+        not have, and refuse the others.
     interval : str, optional
         For mean effects and coefficients: ``"wald"``, ``"t"``, ``"hartung-knapp"`` or ``"hartung-knapp-adhoc"``.
         When None, Wald for the common effect and ``"hartung-knapp-adhoc"`` for all else: t with k - p, and the
