@@ -245,12 +245,14 @@ def method(label: str) -> str:
 def capital(text: str) -> str:
     """Text with its first letter in upper case and the rest as it is: a name of the user's keeps its own letters.
 
+    A symbol stays as it is.
+
     Examples
     --------
-    >>> capital("meta-regression ~ HbA1c")
-    'Meta-regression ~ HbA1c'
+    >>> capital("meta-regression ~ HbA1c"), capital("k = 13")
+    ('Meta-regression ~ HbA1c', 'k = 13')
     """
-    return text[:1].upper() + text[1:]
+    return text if re.match(r"\w [=~]", text) else text[:1].upper() + text[1:]
 
 
 def status(name: str) -> str:
