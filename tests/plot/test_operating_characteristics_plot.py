@@ -69,7 +69,7 @@ def test_a_truth_too_long_for_one_line_of_a_column_stands_on_two(answer):
     long = answer.frame.assign(mu=answer.frame["mu"].replace({0.3: -0.706}))
     with pw.plot.width("column"):
         ax = pw.plot.operating_characteristics(long)
-    assert [panel.get_title(loc="left") for panel in panels(ax)][-1].split() == "μ = −0.706, τ = 0.8".split()
+    assert [panel.get_title(loc="left") for panel in panels(ax)][-1].split() == ["μ", "=", "−0.706,", "τ", "=", "0.8"]
     found = figures.boxes(ax, 100)
     assert figures.overlaps(found) == figures.outside(found, ax) == []
 

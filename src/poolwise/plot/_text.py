@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from poolwise.errors import warn
+from poolwise.show import tied
 
 if TYPE_CHECKING:
     from matplotlib.backends.backend_agg import RendererAgg
@@ -89,14 +90,8 @@ _MOST_NAMED = 12
 _IDEOGRAPH = r"[\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff]"
 _CLOSING = r"[\u3001\u3002\u3009\u300b\u300d\u300f\u30fb\u30fc\uff01\uff09\uff0c\uff1a\uff1b\uff1f]"
 _BREAKS = re.compile(rf"{_IDEOGRAPH}{_CLOSING}*|(?:(?!{_IDEOGRAPH}).)+")
-# What is not parted: "τ = 0.59", "P(μ below 1) < 0.001", "μ ~ Normal(0, 2)", "95 %", "k − 1", "[0.36, 1.03]".
-_TIE = r"[=<>~±≤≥≈]"
-_TIED = re.compile(
-    rf" (?={_TIE} )|(?<= {_TIE}) |(?<=\d) (?=%)| (?=− \d)|(?<= −) (?=\d)|(?<=[\d∞],) (?=[−>]?[\d∞ ]+[\d.,∞]*[\])])"
-)
-_SHORT_BRACKETS = re.compile(r"\([^()]{1,16}\)")
 _WHOLE = "\ue000"  # stands for a space at which no line breaks, while lines are made
-# How a word is parted: after its hyphens; where it is longer than a line, after a slash, too, and before a bracket; then
+# How a word is parted: after its hyphens; where it is longer than a line after a slash, too, and before a bracket; then
 # within letters, never within a number.
 _HYPHENS = re.compile(r"(?<=[^\W\d]-)(?=[^\W\d])")
 _PIECES = re.compile(r"\([^-/_(]*[-/_]?|[^-/_(]+[-/_]?|[-/_]")
@@ -279,14 +274,14 @@ def _within(
     part: tuple[str, str], inches: float, size: float, *, bold: bool, parted: bool
 ) -> Iterator[tuple[str, str]]:
     """A part as it is where it fits on a line; else what was tied together, and pieces of a word, one by one."""
-    between, tied = part
-    words = tied.replace(_WHOLE, " ")
+    between, whole = part
+    words = whole.replace(_WHOLE, " ")
     if _fits(words, inches, size, bold):
         for piece in _HYPHENS.split(words) if parted else [words]:
             yield between, piece
             between = ""
         return
-    for word in tied.split(_WHOLE):
+    for word in whole.split(_WHOLE):
         pieces = [word]
         if parted and not _fits(word, inches, size, bold):
             pieces = [own for piece in _PIECES.findall(word) for own in _hyphenated(piece, inches, size, bold)]
@@ -340,8 +335,7 @@ def _line(parts: Sequence[tuple[str, str]]) -> str:
 def _parts(words: str) -> list[tuple[str, str]]:
     """Where a line may break: what stands before each part (a space, or nothing between ideographs), and the part."""
     found = []
-    tied = _SHORT_BRACKETS.sub(lambda brackets: brackets[0].replace(" ", _WHOLE), _TIED.sub(_WHOLE, words.lstrip(" ")))
-    for word in tied.split(" "):
+    for word in tied(words.lstrip(" "), _WHOLE).split(" "):
         parts = _BREAKS.findall(word) or [""]
         found += [(" " if n == 0 else "", part) for n, part in enumerate(parts)]
     return found

@@ -69,10 +69,14 @@ def tau_sentence(frame: pd.DataFrame) -> str:
         )
     away = frame["vanishes_at_zero"] & (frame["prior_tau_low"] > NEAR_ZERO * upper.median())
     each = zip(frame["prior"], frame["prior_tau_low"], away, strict=True)  # rows of a wide frame cost a fit's time
-    names = [f"{show.prior(prior)} ({show.number(lowest, 3)})" for prior, lowest, forbids in each if forbids]
+    names = {show.prior(prior): show.number(lowest, 3) for prior, lowest, forbids in each if forbids}
     if names:
-        verb = "forbids" if len(names) == 1 else "forbid"
-        text += f" {listing(names, most=20)} {verb} a tau near 0 (in brackets the 2.5 % quantile of the prior)."
+        verb, its = ("forbids", "its") if len(names) == 1 else ("forbid", "their")
+        lowest = listing(names.values(), most=20)
+        text += (
+            f" {listing(names, most=20)} {verb} a tau near 0: 97.5 % of {its} probability "
+            f"{'lies' if len(names) == 1 else 'lie'} above {lowest}."
+        )
     return text
 
 

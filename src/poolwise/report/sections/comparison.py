@@ -78,7 +78,7 @@ def _by_method(content: Content, groups: tuple[Group, ...]) -> Table:
         with_note(_SHORT.get(group.title, group.title), f"as {scale.natural_label}" if _natural(group) else "")
         for group in groups
     ]
-    columns = (Column("Method, its intervals and prior"), *(numbers(head) for head in heads))
+    columns = (Column("Method, its intervals and prior", cells="kinds"), *(numbers(head) for head in heads))
     kept: dict[tuple[Any, ...], list[dict[str, dict[str, Any]]]] = {}
     for label in dict.fromkeys(row["label"] for group in groups for row in group.rows):
         row_of = {group.title: row for group in groups for row in group.rows if row["label"] == label}
