@@ -143,4 +143,4 @@ def _panel(ax: Axes, name: str, x: str) -> None:
     for text in ax.texts:
         text.set_fontproperties(_text.font(text.get_text(), _sheet.TICK_SIZE - 0.5))
     for line, colour in zip(chains, _marks.COLOURS, strict=False):
-        line.set(color=colour, linewidth=0.9, alpha=0.85)
+        line.set(color=colour, linewidth=0.9, alpha=1.0)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _PLOT_INCHES, _PITCH, _MARKER = 2.8, 0.29, 5.5
 _LONGEST, _LONGEST_NARROW = 1.9, 1.1  # inches of the names
-_SPAN, _MIDDLE, _POINTS = "#bdbdbd", _marks.COLOURS[0], "#dcebf6"
+_SPAN, _MIDDLE, _POINTS = "#8f8f8f", _marks.COLOURS[0], "#dcebf6"
 _EDGE = _sheet.INK  # orange is another verdict, in every picture
 
 
