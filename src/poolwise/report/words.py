@@ -133,6 +133,7 @@ _WATCHED = {
     "mcse_mean": "MCSE of mean",
     "mcse": "MCSE of",
     "limit_share": "limit share",
+    "limit_share_first_run": "limit share of the first run",
     "e_bfmi": "E-BFMI",
     "log_likelihood_reml": "restricted log likelihood",
     "log_likelihood_ml": "log likelihood",
@@ -147,7 +148,7 @@ def prior(text: str) -> str:
 
 def watched(name: str) -> str:
     """The name of a diagnostic in words: ``"r_hat_mu"`` as ``"R-hat μ"``; what is in brackets stays."""
-    for short, long in _WATCHED.items():
+    for short, long in ({} if name in _WATCHED else _WATCHED).items():
         if name.startswith(f"{short}_"):
             return f"{long} {_quantile(name.removeprefix(f'{short}_'))}"
     return _WATCHED.get(name, name.replace("_", " "))

@@ -44,10 +44,10 @@ def _table(content: Content, frame: pd.DataFrame) -> Table:
     columns = {
         "study": Column("Study"),
         "n": numbers("n"),
-        "y": numbers("Estimate y"),
+        "y": numbers("Estimate\u00a0y"),
         "se": numbers("SE"),
         "raw": numbers(limits),
-        "theta": numbers("Shrunken θ"),
+        "theta": numbers("Shrunken\u00a0θ"),
         "shrunken": numbers(limits),
         "weight": numbers("Weight"),
         "data": Column("Origin"),
@@ -60,7 +60,7 @@ def _table(content: Content, frame: pd.DataFrame) -> Table:
         data=" (reconstructed)" if content.effects.reconstructed else "",
         label=method(content.main.label),
     )
-    cells = (tuple(row[name] for name in told) for row in _study_rows(frame))
+    cells = (tuple(row[name] for name in told) for row in _study_rows(frame, mixed=_mixed(content)))
     return Table(tuple(columns[name] for name in told), rows(cells), caption)
 
 
@@ -93,11 +93,11 @@ def studies(content: Content) -> pd.DataFrame:
     return frame[first + [name for name in frame.columns if name not in first]]
 
 
-def _study_rows(frame: pd.DataFrame) -> tuple[dict[str, str], ...]:
+def _study_rows(frame: pd.DataFrame, *, mixed: bool) -> tuple[dict[str, str], ...]:
     """The words of the table, a row for each study: raw is its own interval, shrunken that of its true effect."""
     return tuple(
         {
-            "study": str(row["study"]),
+            "study": str(row["study"]) if mixed else str(row["study"]).removesuffix(" (reconstructed)"),
             "n": words.count(row["n"]),
             "y": number(row["y"]),
             "se": number(row["se"]),
