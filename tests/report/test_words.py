@@ -12,6 +12,10 @@ from poolwise.scale import SCALES
 def test_a_remark_on_the_page_is_a_sentence_without_names_of_code():
     note = "interval='hartung-knapp-adhoc' does not go below it, nor does Exact(): y = -0.3 of 'a - 1'"
     assert (
+        words.remark("It is 0. Exact() with a prior; t, k - 1.")
+        == "It is 0. The exact posterior with a prior; t, k − 1."
+    )
+    assert (
         words.remark(note)
         == "The ad hoc version does not go below it, nor does the exact posterior: y = −0.3 of 'a - 1'."
     )

@@ -22,7 +22,7 @@ from poolwise.show import greek, level, probability, symbol
 _INSIDE = "in\N{NO-BREAK SPACE}region"
 _EFFECTS = (("mean", "μ"), ("new study", "new\N{NO-BREAK SPACE}study"))
 _LINES = 3  # of short notes
-_FITTED = "Small diamond: mean effect at the study's moderators."
+_FITTED = "Small diamond: mean at the study's moderators."
 
 
 @final

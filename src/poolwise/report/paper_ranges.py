@@ -146,7 +146,7 @@ def _range(row: Mapping[Any, Any], content: RangesContent) -> str:
     """One quantity by the main fit, in a sentence that may stand after a comma."""
     ranges = content.ranges
     title = words.quantity(str(row["quantity"]))[0].replace("Contrast:", "difference")
-    title = title.replace("Mean effect:", "mean effect of").replace("Coefficient:", "coefficient of")
+    title = title.replace("Mean effect:", "mean effect for").replace("Coefficient:", "coefficient of")
     kind = str(row["interval"]).partition(" (")[0]
     said = (
         f"the {title[:1].lower() + title[1:]} was between {number(row['point_low'], 2)} and "

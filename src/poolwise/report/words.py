@@ -167,7 +167,10 @@ def scale(own: Scale) -> str:
 
 _IN_WORDS = (
     (r"interval='hartung-knapp-adhoc'", "the ad hoc version"),
+    (r"(?<=\. )Exact\(\)", "The exact posterior"),
     (r"\bExact\(\)", "the exact posterior"),
+    (r"(?:tau2|τ²)='PM'", "the Paule-Mandel estimate"),
+    (r"\bk - (?=[\dp])", "k − "),
     (r"\ball models but ThreeLevel\(\)", "all but three-level models"),
     (r"\bse \* sqrt\(n\)", "se × √n"),
 )
