@@ -234,3 +234,12 @@ def test_squares_of_joint_outcomes_have_areas_on_one_scale():
 def test_what_is_no_choice_is_refused(exact, wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         pw.plot.forest(exact, **wrong)
+
+
+@pytest.mark.filterwarnings("ignore:identical rows|several effects:poolwise.PoolwiseWarning")
+def test_how_many_effects_a_compact_picture_shows_is_told_whole_at_every_width():
+    result = pw.fit(pw.datasets.load("assink2016"), pw.ThreeLevel(), pw.Exact())
+    for width in ("page", "column"):
+        ax = pw.plot.forest(result, width=width)
+        assert "100 effects of 17 studies" in figures.words(ax)
+        pw.plot.close(ax)

@@ -181,6 +181,19 @@ def test_a_doi_is_linked_whole_and_no_further():
     assert linked("<b>10 of 12</b>") == "&lt;b&gt;10 of 12&lt;/b&gt;"
 
 
+def test_no_line_of_a_page_ends_within_an_equation_a_percentage_or_short_brackets():
+    words = linked("p < 0.001 with Q = 38.2, 95 % [0.1, 0.2] and k − 1 (τ = 0)")
+    assert str(words).count("\u00a0") == 10
+    assert str(linked(Markup('<span class="a b">x = 1</span>'))).startswith('<span class="a b">')
+
+
+def test_no_sentence_or_cell_of_a_page_holds_names_of_code(runs):
+    for done in runs.values():
+        page = Element(done.report.read_text(encoding="utf-8"))
+        said = " ".join(words for _, words in page.of("p", "li", "td", "th", "caption"))
+        assert not re.search(r"Exact\(\)|NUTS\(\)|ThreeLevel\(|interval='|pw\.|sqrt\(| - \d", said)
+
+
 def test_methods_with_the_same_numbers_share_a_row(runs):
     page = Element(runs["bcg"].report.read_text(encoding="utf-8"))
     heads = [words for attrs, words in page.of("th") if attrs["scope"] == "row"]

@@ -22,6 +22,7 @@ from poolwise.show import greek, level, probability, symbol
 _INSIDE = "in\N{NO-BREAK SPACE}region"
 _EFFECTS = (("mean", "μ"), ("new study", "new\N{NO-BREAK SPACE}study"))
 _LINES = 3  # of short notes
+_FITTED = "Small diamond: mean at the study's moderators."
 
 
 @final
@@ -43,8 +44,10 @@ class Told:
         The prior of each result.
     made : tuple of str
         How each result was made: model, engine, intervals.
+    marks : tuple of str
+        What marks are that no reader expects: those of a regression.
     key : tuple of str
-        What the marks are.
+        What the other marks are.
     layout : tuple of str
         Columns for which there was no room; the order of the studies; densities.
     """
@@ -56,13 +59,16 @@ class Told:
     region: tuple[str, ...]
     priors: tuple[str, ...]
     made: tuple[str, ...]
+    marks: tuple[str, ...]
     key: tuple[str, ...]
     layout: tuple[str, ...]
 
     @property
     def all(self) -> tuple[str, ...]:
         """Every fact, in the order in which a caption tells them."""
-        told = (self.numbers, self.region, self.priors, self.made, self.key, self.layout, self.mild, self.alarms)
+        told = (
+            self.numbers, self.region, self.priors, self.made, self.marks, self.key, self.layout, self.mild, self.alarms
+        )  # fmt: skip
         return tuple(words for part in told for words in part if words)
 
     def full(self, size: float) -> list[Phrase]:
@@ -70,11 +76,11 @@ class Told:
         notes = [Phrase(words, size, _sheet.INK, math=True) for words in (*self.numbers, *self.region)]
         pairs = zip(self.priors, self.made, strict=True)
         notes += [Phrase(" ".join(self._once(filter(None, pair))), size, math=True) for pair in pairs]
-        notes += [Phrase(words, size, math=True) for words in (*self.key, *self.layout, *self.mild)]
+        notes += [Phrase(words, size, math=True) for words in (*self.marks, *self.key, *self.layout, *self.mild)]
         return notes + [Phrase(words, size, _sheet.ALARM, bold=True, math=True) for words in self.alarms]
 
     def short(self, size: float, inches: float, *, first_layout: bool) -> tuple[list[Phrase], frozenset[str]]:
-        """At most three lines: alarms, numbers, prior, then what else has room; and which facts they are."""
+        """At most three lines: alarms, odd marks, numbers, prior, then what has room; and which facts they are."""
         alarms = [Phrase(words, size, _sheet.ALARM, bold=True, math=True) for words in self.alarms]
         taken, inside = sum(_lines(each, inches) for each in alarms), set(self.alarms)
         if taken > 1:
@@ -85,8 +91,8 @@ class Told:
         scale = re.compile(r" on the [^;.]* scale")
         paragraph, last = "", ""
         for words in (
-            *(self.layout[:1] if first_layout else ()), *self.numbers[:1], *self.priors[:1], *self.numbers[1:],
-            *self.region, *self.priors[1:], *self.made, *self.mild, *self.key,
+            *(self.layout[:1] if first_layout else ()), *self.marks, *self.numbers[:1], *self.priors[:1],
+            *self.numbers[1:], *self.region, *self.priors[1:], *self.made, *self.mild, *self.key,
         ):  # fmt: skip
             if words in self.made and self._of(words) != last:
                 continue  # it would name its result once more
@@ -165,7 +171,7 @@ def forest_notes(
         for name, groups in zip(named, of_results, strict=True)
         for group, block in sorted(groups.items(), key=lambda each: each[0] != "")  # what groups share comes first
     ]
-    numbers = [name + words for name, block in told if (words := _numbers(block, places, sides))]
+    numbers = _worded_once([name + words for name, block in told if (words := _numbers(block, places, sides))], sides)
     if len(results) == 1 and "Q" in results[0] and any("Q" in block for _, block in told):
         numbers[-1] += f";  {_cochran(results[0])}"
     region: list[str] = []
@@ -187,9 +193,22 @@ def forest_notes(
         region=tuple(region),
         priors=tuple(_prior(result, name) for result, name, _ in triples),
         made=tuple(name + _made(result, groups, named=bool(name)) for result, name, groups in triples),
+        marks=(_FITTED,) if frame["fitted"].notna().any() else (),
         key=(_key(shown_marks, leaves_axis),),
         layout=tuple(_text.escaped(words) for words in layout),
     )
+
+
+def _worded_once(numbers: Sequence[str], sides: Sides) -> list[str]:
+    """The user's words for a direction only where they are told first: the axis has them, too."""
+    once, said = [], set()
+    for words in numbers:
+        for own in filter(None, sides.directions):
+            bracket = f" ({_text.escaped(_text.plain(own))})"
+            words = words.replace(bracket, "") if bracket in said else words
+            said |= {bracket} if bracket in words else set()
+        once.append(words)
+    return once
 
 
 def _cochran(result: Result) -> str:
@@ -314,8 +333,6 @@ def _key(frame: pd.DataFrame, leaves_axis: bool) -> str:
         words.append(f"Square: the study alone, area in proportion to its weight, {prob} confidence interval (Wald)")
     if studies["point"].notna().any():
         words.append(f"circle: shrunken towards the mean, {studies['interval'].iloc[0]}")
-    if studies["fitted"].notna().any():
-        words.append("small diamond: mean effect at the study's moderators")
     if (frame["row"] == "mean").any():
         words.append("diamond: mean effect")
     if (frame["row"] == "new study").any():

@@ -30,7 +30,7 @@ def _facts(content: Content, told: Told) -> dict[str, str]:
     return {
         "data": fact(data(content.main)),
         "eligible": analysis.flow.sentence if analysis.flow is not None else "",
-        "prepared": "The way from reported statistics to each effect stands under the derivations of this page."
+        "prepared": "The way from reported statistics to each effect stands under “From reports to effects”."
         if any(effects.derivation)
         else "",
         "shown": "Forest plot (forest.svg), every method (estimates.csv) and every study (studies.csv).",

@@ -41,7 +41,7 @@ SECTION = replace(FIRST, passage=lambda content: _passage(content, small=False))
 def _table(content: RangesContent) -> Table:
     ranges = content.ranges
     columns = (
-        Column("Prior on τ"),
+        Column("Prior on τ", cells="prior"),
         numbers("Lower limit"),
         numbers("Upper limit"),
         numbers(lines("0 excluded in", "tables")),
