@@ -99,4 +99,4 @@ def test_words_of_the_regions_of_a_small_surface_do_not_meet():
 @pytest.mark.parametrize("k", [40, 300])
 def test_rows_leave_a_page_room_for_what_stands_around_them(k, width):
     with pw.plot.width(width):
-        assert _steps.pitch(k) * k <= HIGHEST - {"page": 3.0, "column": 4.2}[width]
+        assert _steps.pitch(k) * k <= HIGHEST - {"page": 2.4, "column": 4.2}[width]

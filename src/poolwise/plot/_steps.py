@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PITCH, LEAST_PITCH = 0.2, 0.155  # inches of a row, and of a row with words
-_MOST_HIGH, _MOST_NARROW = 7.4, 6.2  # inches of all rows on a page, and in a column, whose notes are taller
+_MOST_HIGH, _MOST_NARROW = 7.95, 6.2  # inches of all rows on a page, and in a column, whose notes are taller
 _NARROW = 4.8
 _MANY = 45  # rows, beyond which marks are small
 _FARTHEST = 1e6  # on the reading scale, beyond which no digits are worth printing
