@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
@@ -100,3 +102,13 @@ def test_words_of_the_regions_of_a_small_surface_do_not_meet():
 def test_rows_leave_a_page_room_for_what_stands_around_them(k, width):
     with pw.plot.width(width):
         assert _steps.pitch(k) * k <= HIGHEST - {"page": 2.4, "column": 4.2}[width]
+
+
+@pytest.mark.parametrize("draw", [pw.plot.forest, pw.plot.posterior])
+def test_a_figure_that_a_user_saves_has_words_as_text(exact, draw, tmp_path):
+    figure = draw(exact).figure
+    figure.savefig(tmp_path / "picture.svg")
+    figure.savefig(tmp_path / "picture.pdf")
+    assert ">risk ratio (log axis)</text>" in (tmp_path / "picture.svg").read_text(encoding="utf-8")
+    assert b"/FontFile2" in (tmp_path / "picture.pdf").read_bytes()  # TrueType, which editors take, not Type 3
+    assert type(pickle.loads(pickle.dumps(figure))) is type(figure)
