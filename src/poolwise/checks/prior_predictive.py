@@ -69,7 +69,7 @@ class PriorPredictive:
     def _repr_html_(self) -> str:
         """The sentence, and what the priors expect of each estimate, compact."""
         rows = [
-            (row["name"] or row["kind"], show.number(row["y"]), show.number(round(row["median"], 9)),
+            (show.symbol(row["name"]), show.number(row["y"]), show.number(round(row["median"], 9) + 0.0),
              show.interval(row["lower"], row["upper"]), show.chance(row["p"]))
             for _, row in self.frame.iterrows()
         ]  # fmt: skip
