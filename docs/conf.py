@@ -39,6 +39,7 @@ nb_execution_excludepatterns = ["notebooks/*"]
 nb_execution_timeout = 120
 nb_execution_raise_on_error = True
 nb_merge_streams = True
+nb_output_stderr = "remove"  # warnings name the file of a kernel; what they say stands in the text
 nb_ipywidgets_js = {}
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import re
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import poolwise as pw
@@ -99,3 +101,44 @@ def test_an_average_draws_the_prior_by_the_share_of_models_that_have_it(bcg):
     assert area == pytest.approx(
         1.0 - average.probabilities["common null"] - average.probabilities["random null"], abs=0.02
     )
+
+
+def test_a_comparison_tells_each_result_and_gives_plain_frames(bcg, exact):
+    table = pw.compare(exact, pw.fit(bcg, pw.RandomEffects(), pw.ClosedForm()), exact)
+    page = table._repr_html_()
+    assert "Bayesian, exact (1): Mean risk ratio 0.49 [0.33, 0.73]" in page
+    assert "REML, Hartung-Knapp ad hoc: Mean risk ratio 0.49 [" in page
+    assert page.count("<svg") == 3
+    assert type(table.query("quantity == 'mu'")) is type(table.round(2)) is pd.DataFrame
+
+
+def test_the_posterior_of_a_result_is_told_on_the_reading_scale_with_its_prior(exact):
+    page = exact["mu"]._repr_html_()
+    assert "Posterior of μ" in page
+    assert "Mean risk ratio 0.49 [0.33, 0.73]" in page
+    assert "μ, dashed: its prior" in page
+    assert "above 0" not in exact["I2"]._repr_html_()  # which no one doubts
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda bcg, exact: pw.checks.prior_predictive(exact),
+        lambda bcg, exact: pw.checks.posterior_predictive(exact),
+        lambda bcg, exact: pw.checks.prior_surface(bcg, mu_sd=[1, 2], tau_scale=[0.5, 1]),
+        lambda bcg, exact: pw.checks.power_scaling(bcg),
+        lambda bcg, exact: pw.checks.loo(exact),
+    ],
+)
+def test_a_check_has_a_card_that_begins_with_its_sentence(bcg, exact, check):
+    made = check(bcg, exact)
+    page = made._repr_html_()
+    told, table = page.split("<table")
+    assert show.greek(made.sentence) in html.unescape(told)
+    assert "e-1" not in table
+
+
+def test_no_check_is_without_a_card():
+    without = [name for name in pw.checks.__all__ if isinstance(getattr(pw.checks, name), type)
+               and not hasattr(getattr(pw.checks, name), "_repr_html_")]  # fmt: skip
+    assert without == []

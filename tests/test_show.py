@@ -62,7 +62,9 @@ def test_a_table_has_a_cell_for_each_word():
         (0.0004321, "0.00043"),
         (152.233, "152.233"),
         (26465.2, "26,465"),
-        (3.2e9, "3.2e+09"),
+        (3.2e9, "3.2 × 10⁹"),
+        (3.3e-5, "0.000033"),
+        (-2e-9, "−2 × 10⁻⁹"),
     ],
 )
 def test_numbers_are_short_and_missing_ones_are_a_dash(value, words):

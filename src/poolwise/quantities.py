@@ -235,10 +235,13 @@ class Posterior:
         The arithmetic: density, distribution function, quantiles, draws.
     kind : {"equal-tailed", "shortest"}
         What `interval` returns.
+    told : callable, optional
+        Of a result's quantity: its name, a sentence on the reading scale, and a drawing with its prior.
     """
 
     law: Law = field(repr=False)
     kind: IntervalKind = "equal-tailed"
+    told: Callable[[], tuple[str, str, Strip]] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         """The median and the 95 % interval."""
@@ -246,16 +249,18 @@ class Posterior:
         return f"<Posterior: median {show.number(self.point)}, 95 % {self.interval_kind()} {limits}>"
 
     def _repr_html_(self) -> str:
-        """The median, the 95 % interval and the density, compact."""
+        """A sentence, on the reading scale where that is known; the numbers as analysed; the density, compact."""
         lower, upper = self.interval(0.95)
         point, limits = show.number(self.point), show.interval(lower, upper)
-        told = f"Median {point}, 95 % {self.interval_kind()} interval {limits}."
-        x = bulk(self.law)
-        ends = show.number(lower, 2), show.number(upper, 2)
-        strip = Strip("density", told, x, self.law.pdf(x), None, (lower, self.point, upper), ends, 0.0, "0")
+        if self.told is not None:
+            name, answer, strip = self.told()
+        else:
+            name, answer, x = "", f"Median {point}, 95 % {self.interval_kind()} interval {limits}.", bulk(self.law)
+            ends = show.number(lower, 2), show.number(upper, 2)
+            strip = Strip("density", answer, x, self.law.pdf(x), None, (lower, self.point, upper), ends, 0.0, "0")
         return show.card(
-            "Posterior",
-            answer=told,
+            f"Posterior of {name}" if name else "Posterior",
+            answer=answer,
             header=("median", "mean", "sd", "95 % interval"),
             rows=((point, show.number(self.mean), show.number(self.sd), limits),),
             strips=together((strip,)),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise import show
-from poolwise.density_strip import together
+from poolwise.density_strip import Strip, together
 from poolwise.design import Design
 from poolwise.effects import Effects
 from poolwise.errors import InputError, MissingQuantityError, ModelError, described, nearest, shown
@@ -52,6 +54,7 @@ SEVERITY: tuple[Status, ...] = (
 Concern = Literal["none", "note", "warning", "failed"]
 NO_PRIOR = "none"
 NOTED: frozenset[Status] = frozenset({"ok", "moment_does_not_exist"})
+_READ = re.compile(r"(?:mu|theta_new)\b|beta\[|tau(?:_between|_within)?$")  # quantities that are read in a sentence
 _SHOWN = 6  # mean effects or coefficients in one line
 FAILED: frozenset[Status] = frozenset({"grid_too_coarse", "divergences", "not_converged", "improper_posterior"})
 
@@ -205,7 +208,10 @@ class Result:
             When the result has no such quantity; the message offers the nearest.
         """
         try:
-            return self.quantities[name]
+            quantity = self.quantities[name]
+            if isinstance(quantity, Posterior) and _READ.match(name):
+                return replace(quantity, told=partial(_told, self, name))
+            return quantity
         except (KeyError, TypeError):
             asked = name if isinstance(name, str) else shown(name)
             found = f"'{self.label}' has no quantity '{asked}'"
@@ -443,6 +449,16 @@ class Result:
                 f"'{self.label}' is a closed-form result and has no posterior", "a result of Exact or NUTS"
             )
         return self.tree()
+
+
+def _told(result: Result, name: str) -> tuple[str, str, Strip]:
+    """The name of a quantity, a sentence on the reading scale, and a drawing with its prior."""
+    from poolwise import reading  # which knows the laws of all engines
+
+    quantity = result.quantities[name]
+    prior = None if result.prior == NO_PRIOR else result.model.named_priors.get(name)
+    said = reading.sentence(result.effects, name, quantity)
+    return reading.titled(name, result.quantities), said, reading.strip(result.effects, name, quantity, prior)
 
 
 def check_result(asked: str, value: object) -> Result:

@@ -73,6 +73,8 @@ _TIES = re.compile(
 )
 _ROOM_FOR_PRIORS = 48  # characters to a line in which a prior is not broken
 _OF_ONE = re.compile(r"(\w+)\[(.*)\]")
+_MILLIONTH = 6  # decimals down to which a small number is told without a power of ten
+_RAISED, _LOWERED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"), str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -91,12 +93,46 @@ def number(value: float, digits: int = 3) -> str:
         return "∞" if value > 0 else "−∞"
     size = abs(value)
     if size >= 10.0**digits:
-        text = f"{value:,.0f}" if size < 1e7 else f"{value:.{digits}g}"
+        text = f"{value:,.0f}" if size < 1e7 else in_tens(f"{value:.{digits}g}")
     elif 0.0 < size < 10.0**-digits:
-        text = f"{value:.{max(digits - 1, 1)}g}"
+        text = in_tens(f"{value:.{max(digits - 1, 1)}g}")
     else:
         text = f"{value:.{digits}f}"
     return text.replace("-", "−")
+
+
+def in_tens(text: str) -> str:
+    """A number that Python prints with an exponent as people write it: down to a millionth without one.
+
+    Examples
+    --------
+    >>> in_tens("4.36e+06"), in_tens("3.3e-05"), in_tens("-2e-09"), in_tens("0.25")
+    ('4.36 × 10⁶', '0.000033', '−2 × 10⁻⁹', '0.25')
+    """
+    mantissa, exponent, power = text.partition("e")
+    if not exponent:
+        return text.replace("-", "−")
+    if -_MILLIONTH <= int(power) < 0:
+        places = len(mantissa.lstrip("-").replace(".", "")) - 1 - int(power)
+        return f"{float(text):.{places}f}".replace("-", "−")
+    return f"{mantissa} × 10{str(int(power)).translate(_RAISED)}".replace("-", "−")
+
+
+def number_in(words: str) -> float:
+    """The number that some words of `number` or `in_tens` tell.
+
+    Examples
+    --------
+    >>> number_in("−4.36 × 10⁶"), number_in("26,465")
+    (-4360000.0, 26465.0)
+    """
+    mantissa, _, power = words.replace("−", "-").replace(",", "").partition(" × 10")
+    return float(mantissa) * 10.0 ** int(power.translate(_LOWERED) or 0)
+
+
+def times(power: int) -> str:
+    """A factor that follows a number: ``" × 10⁶"``, nothing for a power of 0."""
+    return f" × 10{str(power).translate(_RAISED)}" if power else ""
 
 
 def plain(value: float) -> str:
@@ -107,7 +143,7 @@ def plain(value: float) -> str:
     >>> plain(0.0), plain(-0.1)
     ('0', '−0.1')
     """
-    return f"{value:g}".replace("-", "−")
+    return in_tens(f"{value:g}")
 
 
 def interval(lower: float, upper: float, digits: int = 3) -> str:

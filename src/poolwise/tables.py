@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, final
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
+from poolwise import show
+from poolwise.density_strip import Strip, together
 from poolwise.design import as_frame
 from poolwise.errors import InputError, MissingQuantityError, listing, warn
 from poolwise.quantities import Estimate, Quantity
-from poolwise.result import Result, check_result
+from poolwise.result import NO_PRIOR, Result, check_result
 from poolwise.settings import check_prob
 
 TEST_COLUMNS = ("statistic", "df", "residual_df", "p")
@@ -34,6 +37,9 @@ COMPARE_COLUMNS = (
     "data",
     *TEST_COLUMNS,
 )
+
+_BESIDE = ("tau", "theta_new")
+_TOLD = 3  # results that a card tells in a sentence
 
 
 def summary(result: Result, *, prob: float = 0.95) -> pd.DataFrame:
@@ -107,7 +113,8 @@ def compare(*results: Result, prob: float = 0.95) -> pd.DataFrame:
     -------
     DataFrame
         Columns label, model, engine, quantity, point, sd, lower, upper, prob, interval (its kind), status,
-        prior, data, statistic, df, residual_df, p (the tests, as in `summary`).
+        prior, data, statistic, df, residual_df, p (the tests, as in `summary`). A notebook shows it as a card: the
+        answer of each result in a sentence, their mean effects, tau and new study side by side, and their posteriors.
 
     Raises
     ------
@@ -136,7 +143,79 @@ def compare(*results: Result, prob: float = 0.95) -> pd.DataFrame:
         )
         for result in results
     ]
-    return pd.concat(frames, ignore_index=True)[list(COMPARE_COLUMNS)]
+    table = Comparison(pd.concat(frames, ignore_index=True)[list(COMPARE_COLUMNS)])
+    object.__setattr__(table, "results", (results, prob))  # no column, and not taken along to other frames
+    return table
+
+
+@final
+class Comparison(pd.DataFrame):
+    """The frame of `compare`, which a notebook shows as a card; every frame made of it is a plain one.
+
+    A subclass as pandas documents it, since users expect a DataFrame and notebooks ask its class for the card.
+    """
+
+    @property
+    def _constructor(self) -> Callable[..., pd.DataFrame]:
+        return pd.DataFrame
+
+    def _repr_html_(self) -> str | None:
+        """A sentence for each result on the reading scale, a table of what they share, and their posteriors."""
+        from poolwise import reading  # which knows the laws of all engines
+
+        results, prob = getattr(self, "results", ((), 0.95))
+        if not results:
+            return str(self.to_html())
+        labels = _told_apart([show.method(result.label) for result in results])
+        named = list(zip(labels, results, strict=True))
+        shown = [name for result in results for name in (*result.answers, *(n for n in _BESIDE if n in result))]
+        rows = [
+            (show.symbol(name), label, *_cells(result.quantities[name], prob))
+            for name in dict.fromkeys(shown)
+            for label, result in named
+            if name in result
+        ]
+        said = [
+            f"{show.capital(label)}: {reading.sentences(each.effects, [(n, each[n]) for n in each.answers], prob)}"
+            for label, each in named[:_TOLD]
+        ]
+        more = len(results) - _TOLD
+        return show.card(
+            "Comparison",
+            answer=" ".join([*said, *([f"And {more} more."] if more > 0 else [])]),
+            facts=(f"k = {results[0].effects.k}", f"table: {results[0].effects.scale.label}"),
+            header=("quantity", "method", "point", f"{show.level(prob)} interval", "kind of interval"),
+            rows=rows,
+            strips=together([_strip(result, label) for label, result in named[:_TOLD] if result.answers]),
+            notes=[
+                f"{label}: {'no prior' if each.prior == NO_PRIOR else show.prior(each.prior)}; "
+                f"status {show.status_within(each.report.status)}"
+                for label, each in named
+            ],
+        )
+
+
+def _told_apart(labels: list[str]) -> list[str]:
+    """Labels, those that stand several times with a number each."""
+    return [
+        f"{label} ({labels[: i + 1].count(label)})" if labels.count(label) > 1 else label
+        for i, label in enumerate(labels)
+    ]
+
+
+def _cells(quantity: Quantity, prob: float) -> tuple[str, str, str]:
+    """Point, interval and its kind in words."""
+    return show.number(quantity.point), show.interval(*quantity.interval(prob)), show.kind(quantity.interval_kind())
+
+
+def _strip(result: Result, label: str) -> Strip:
+    """The first answer of a result as a small drawing under its label."""
+    from poolwise import reading
+
+    name = result.answers[0]
+    prior = None if result.prior == NO_PRIOR else result.model.named_priors.get(name)
+    drawn = reading.strip(result.effects, name, result.quantities[name], prior)
+    return replace(drawn, name=f"{show.symbol(name)}: {label}")
 
 
 def predict(result: Result, at: pd.DataFrame | Mapping[str, Any] | None = None, *, prob: float = 0.95) -> pd.DataFrame:

@@ -47,6 +47,26 @@ class AssumedCorrelation:
         kind = f"{show.level(first['prob'])} {show.kind(first['interval'])}"
         return f"<AssumedCorrelation: r from {r.min():g} to {r.max():g} moves {moved} ({kind})>"
 
+    def _repr_html_(self) -> str:
+        """How far the answer moves, and each answer, compact."""
+        r = self.frame["r"]
+        moved = "; ".join(
+            f"{show.symbol(row['quantity'])} by {show.number(row['point'])}" for _, row in self.spread.iterrows()
+        )
+        rows = [
+            (f"{row['r']:g}", show.symbol(row["quantity"]), show.number(row["point"]),
+             show.interval(row["lower"], row["upper"]))
+            for _, row in self.frame.iterrows()
+        ]  # fmt: skip
+        first = self.frame.iloc[0]
+        return show.card(
+            "Assumed correlation",
+            answer=f"An assumed correlation from {r.min():g} to {r.max():g} moves {moved}.",
+            facts=(f"k = {first['k']}", show.prior(str(first["prior"]))),
+            header=("r", "quantity", "point", f"{show.level(first['prob'])} {show.kind(first['interval'])}"),
+            rows=rows,
+        )
+
     @property
     def spread(self) -> pd.DataFrame:
         """How far points and limits move over the correlations: quantity, point, lower, upper."""

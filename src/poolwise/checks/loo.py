@@ -78,6 +78,25 @@ class Loo:
         sum_of = f"elpd = {show.number(self.elpd)} (se {show.number(self.se)})"
         return f"<Loo '{self.label}': {sum_of}, {len(self.refitted)} of {len(self.frame)} refitted>"
 
+    def _repr_html_(self) -> str:
+        """The sum, and what each unit adds, compact."""
+        rows = [
+            (row["unit"], show.number(row["elpd"]), show.number(row["p_loo"]), show.number(row["pareto_k"], 2),
+             row["method"])
+            for _, row in self.frame.iterrows()
+        ]  # fmt: skip
+        return show.card(
+            "Expected log predictive density",
+            answer=show.greek(self.sentence),
+            facts=(
+                show.method(self.label),
+                f"elpd = {show.number(self.elpd)} (se {show.number(self.se)})",
+                f"{len(self.refitted)} of {len(self.frame)} refitted",
+            ),
+            header=("unit", "elpd", "p_loo", "Pareto k", "method"),
+            rows=rows,
+        )
+
 
 @one_thread()
 def loo(result: Result, *, refit_above: float | None = 0.4) -> Loo:

@@ -72,6 +72,22 @@ class PosteriorPredictive:
         """One line: the sentence."""
         return f"<PosteriorPredictive: {self.sentence}>"
 
+    def _repr_html_(self) -> str:
+        """The sentence, and each statistic beside its replications, compact."""
+        rows = [
+            (row["statistic"], show.number(row["observed"]), show.number(row["median"]),
+             show.interval(row["lower"], row["upper"]), show.chance(row["p"]))
+            for _, row in self.frame.iterrows()
+        ]  # fmt: skip
+        first = self.frame.iloc[0]
+        return show.card(
+            "Posterior predictive check",
+            answer=show.greek(self.sentence),
+            facts=(f"{first['draws']:,} replications", f"{first['data']} data", show.prior(str(first["prior"]))),
+            header=("statistic", "observed", "median", f"{show.level(first['prob'])} {first['interval']}", "p"),
+            rows=rows,
+        )
+
 
 @one_thread()
 def posterior_predictive(

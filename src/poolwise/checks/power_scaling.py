@@ -69,6 +69,26 @@ class PowerScaling:
         """One line: the sentence."""
         return f"<PowerScaling: {self.sentence}>"
 
+    def _repr_html_(self) -> str:
+        """The sentence, and the sensitivity of each quantity, compact."""
+        rows = [
+            (
+                show.symbol(row["quantity"]),
+                show.number(row["prior"]),
+                show.number(row["likelihood"]),
+                row["diagnosis"].replace("-", show.NOTHING),
+            )
+            for _, row in self.frame.iterrows()
+        ]
+        first = self.frame.iloc[0]
+        return show.card(
+            "Power scaling",
+            answer=show.greek(self.sentence),
+            facts=(f"{first['data']} data", show.prior(str(first["prior_words"]))),
+            header=("quantity", "prior", "likelihood", "diagnosis"),
+            rows=rows,
+        )
+
 
 @one_thread()
 def power_scaling(

@@ -66,6 +66,22 @@ class PriorPredictive:
         """One line: the sentence."""
         return f"<PriorPredictive: {self.sentence}>"
 
+    def _repr_html_(self) -> str:
+        """The sentence, and what the priors expect of each estimate, compact."""
+        rows = [
+            (show.symbol(row["name"]), show.number(row["y"]), show.number(round(row["median"], 9) + 0.0),
+             show.interval(row["lower"], row["upper"]), show.chance(row["p"]))
+            for _, row in self.frame.iterrows()
+        ]  # fmt: skip
+        first = self.frame.iloc[0]
+        return show.card(
+            "Prior predictive check",
+            answer=show.greek(self.sentence),
+            facts=(self.scale.label, f"{first['data']} data", show.prior(str(first["prior"]))),
+            header=("study", "estimate", "median", f"{show.level(self.prob)} {first['interval']}", "P(below it)"),
+            rows=rows,
+        )
+
 
 @one_thread()
 def prior_predictive(result: Result, *, prob: float = 0.95) -> PriorPredictive:

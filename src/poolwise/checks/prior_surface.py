@@ -88,6 +88,28 @@ class PriorSurface:
         """One line: size, answer."""
         return f"<PriorSurface: {len(self.frame)} pairs of priors, {self.data} data: {self.sentence}>"
 
+    def _repr_html_(self) -> str:
+        """The sentence, and the corners of the surface, compact."""
+        ends = {name: [self.frame[name].min(), self.frame[name].max()] for name in ("mu_sd", "tau_scale")}
+        corners = self.frame[self.frame["mu_sd"].isin(ends["mu_sd"]) & self.frame["tau_scale"].isin(ends["tau_scale"])]
+        rows = [
+            (f"Normal({show.plain(self.mu_mean)}, {row['mu_sd']:.3g})", f"HalfNormal({row['tau_scale']:.3g})",
+             show.number(row["mu_point"]), show.interval(row["mu_lower"], row["mu_upper"]))
+            for _, row in corners.iterrows()
+        ]  # fmt: skip
+        kind = f"{show.level(self.prob)} {self.frame['interval'].iloc[0]}"
+        return show.card(
+            "Prior surface",
+            answer=show.greek(self.sentence),
+            facts=(
+                f"{len(self.frame)} pairs of priors",
+                f"{self.data} data",
+                f"table: {self.scale.label}, its corners",
+            ),
+            header=("prior on μ", "prior on τ", "μ", kind),
+            rows=rows,
+        )
+
 
 @one_thread()
 def prior_surface(

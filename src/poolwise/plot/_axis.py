@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.scale import Scale
+from poolwise.show import in_tens
 
 Array = NDArray[np.float64]
 _MOST_TICKS, _ENOUGH_TICKS = 8, 4
 _TICK_GAP = 0.09
 _FAR = 5.0
+_TINY, _LARGE = 5e-3, 1e6  # between which the ends of an axis are told as they are
 # Correlations whose Fisher z are about evenly spaced.
 _EVER_CLOSER = (
     (-0.95, -0.9, -0.8, -0.6, -0.3, 0.0, 0.3, 0.6, 0.8, 0.9, 0.95),
@@ -61,8 +63,15 @@ def limits(points: Array, lower: Array, upper: Array, *, show: Iterable[float] =
     return low - margin, high + margin
 
 
+def power(scale: Scale, low: float, high: float) -> int:
+    """The power of ten, by thousands, in which the ticks of large numbers and of tiny ones are told; 0 for others."""
+    largest = max(abs(low), abs(high))
+    told = scale.transform != "identity" or largest == 0.0 or _TINY <= largest < _LARGE
+    return 0 if told else 3 * math.floor(math.log10(largest) / 3)
+
+
 def ticks(
-    scale: Scale, low: float, high: float, *, width: Callable[[str], float], inches: float
+    scale: Scale, low: float, high: float, *, width: Callable[[str], float], inches: float, power: int = 0
 ) -> list[tuple[float, str]]:
     """Ticks at round numbers of the reading scale: as many as fit side by side, at most eight.
 
@@ -76,6 +85,8 @@ def ticks(
         Width of a label in inches.
     inches : float
         Length of the axis.
+    power : int
+        Of ten, by which the numbers of the labels are divided.
 
     Returns
     -------
@@ -86,7 +97,7 @@ def ticks(
     for values in _candidates(scale, low, high):
         with np.errstate(divide="ignore", invalid="ignore"):
             positions = scale.forward(values)
-        labels = _tick_labels(values)
+        labels = _tick_labels([float(f"{value / 10.0**power:.12g}") for value in values] if power else values)
         kept = [(float(x), words) for x, words in zip(positions, labels, strict=True) if low <= x <= high]
         if len(kept) > _MOST_TICKS or not _fits(kept, high - low, width, inches):
             continue
@@ -141,7 +152,7 @@ def _tick_labels(values: Sequence[float]) -> list[str]:
     return [
         f"{value:,.{max(decimals) if even else own}f}".replace("-", "−")
         if 1e-4 <= abs(value) < 1e6 or value == 0
-        else f"{value:g}".replace("-", "−")
+        else in_tens(f"{value:g}")
         for value, own in zip(values, decimals, strict=True)
     ]
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, final
 
 from poolwise.errors import InputError
 from poolwise.plot import _sheet, _text, _theme
+from poolwise.plot._plain import TEXT, settings
 from poolwise.plot._sheet import Column, Line, Phrase, Placed, Plot, Sheet
 from poolwise.plot._width import figure_of
 
@@ -38,7 +40,7 @@ def draw(sheet: Sheet, ax: Axes | None) -> tuple[list[Axes], Placed]:
     """
     if ax is None:
         placed = _sheet.place(sheet)
-        figure = _new_figure(placed.width, placed.height)
+        figure = new_figure(placed.width, placed.height)
         axes = _axes(figure, placed, (0.0, 0.0), None)
     else:
         parent = figure_of(ax)
@@ -83,11 +85,35 @@ def rule(ax: Axes, placed: Placed, y: float) -> None:
     ax.plot(ends, [y, y], transform=ax.get_yaxis_transform(), color=_sheet.RULE, lw=0.7, clip_on=False, zorder=0.5)
 
 
-def _new_figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
     # pyplot only makes the figure, so that a notebook or a window shows it; whoever asked for it closes it.
     from matplotlib import pyplot
 
-    return pyplot.figure(figsize=(width, height), facecolor="white")
+    return pyplot.figure(figsize=(width, height), facecolor="white", FigureClass=figure_class())
+
+
+@lru_cache(maxsize=1)
+def figure_class() -> type[Figure]:
+    """The class of our figures, by which pyplot makes them: words in their SVG and PDF are text, not outlines."""
+    from matplotlib.figure import Figure
+
+    @final
+    class PoolwiseFigure(Figure):
+        """A figure whose words can be read, found and set anew in every file."""
+
+        def savefig(self, fname: Any, **options: Any) -> None:
+            """Save as matplotlib does, words as text."""
+            with settings(TEXT):
+                super().savefig(fname, **options)
+
+    PoolwiseFigure.__qualname__ = PoolwiseFigure.__name__
+    return PoolwiseFigure
+
+
+def __getattr__(name: str) -> Any:
+    if name == "PoolwiseFigure":  # where pickle looks for it
+        return figure_class()
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
 def _axes(figure: Figure, placed: Placed, origin: tuple[float, float], first: Axes | None) -> list[Axes]:

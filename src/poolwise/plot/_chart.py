@@ -13,6 +13,7 @@ from poolwise.plot._keys import Key
 from poolwise.plot._sheet import Phrase, Plot, Sheet
 from poolwise.plot._width import size_of
 from poolwise.scale import Scale
+from poolwise.show import in_tens, number_in, plain, times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +25,6 @@ _PITCH = 0.2
 _BELOW = 0.55  # inches for tick labels and the words of the axis
 _WORDS_DOWN, _WORDS_LEFT = 0.26, 0.56  # inches from the axes to the words of their axes
 _LABELS = 0.36  # inches for tick labels between the axes and the words of the vertical one
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _KEYS_APART = 0.05  # inches between keys and notes
 _LEAST = 1.5  # inches of a chart's own axes, either way
 _ROWS = 10.0
@@ -150,6 +150,11 @@ def effect_ticks(ax: Axes, scale: Scale, which: Literal["x", "y"]) -> None:
     ticks = _axis.ticks(
         scale, low, high, inches=room, width=lambda words: _text.width(words, _sheet.TICK_SIZE) if across else 0.18
     )
+    if across:  # a label at the end stays within the figure
+        ticks = [
+            (at, words) for at, words in ticks
+            if 0.5 * _text.width(words, _sheet.TICK_SIZE) <= (high - at) / (high - low) * room + _sheet.MARGIN
+        ]  # fmt: skip
     axis = ax.xaxis if across else ax.yaxis
     axis.set_ticks([at for at, _ in ticks], labels=[words for _, words in ticks])
     ax.minorticks_off()
@@ -161,7 +166,7 @@ def number_ticks(axis: Axis, *, whole: bool = False) -> None:
 
     low, high = sorted(axis.get_view_interval())
     at = [x for x in MaxNLocator(6, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high) if low <= x <= high]
-    axis.set_ticks(at, labels=[f"{x:.10g}".replace("-", "−") for x in at])
+    axis.set_ticks(at, labels=[in_tens(f"{x:.10g}") for x in at])
 
 
 def plain_ticks(ax: Axes, which: Literal["x", "y"]) -> None:
@@ -174,24 +179,22 @@ def effect_words(scale: Scale) -> str:
     return _text.plain(scale.natural_label) + _dress.NOTES.get(scale.transform, "")
 
 
-def _power_of_labels(ax: Axes) -> int:
-    """The power of ten taken out of the labels of a vertical axis where they would run into its words; 0 for none."""
-    ticks = [(at, words) for at, label in zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)
-             if (words := label.get_text())]  # fmt: skip
-    if max((_text.width(words, _sheet.TICK_SIZE) for _, words in ticks), default=0.0) <= _LABELS:
-        return 0
+def with_power(ax: Axes, words: str) -> str:
+    """The words of a vertical axis, with the power of ten taken out of its labels where they would run into them."""
+    drawn = zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)
+    ticks = [(at, label.get_text()) for at, label in drawn if label.get_text()]
+    if max((_text.width(label, _sheet.TICK_SIZE) for _, label in ticks), default=0.0) <= _LABELS:
+        return words
     try:
-        values = [float(words.replace("−", "-").replace(",", "")) for _, words in ticks]
+        values = [number_in(label) for _, label in ticks]
     except ValueError:
-        return 0
+        return words
     largest = max(map(abs, values))
-    if not largest > 0.0:
-        return 0
-    power = math.floor(math.log10(largest))
-    if power:
-        labels = [f"{value / 10.0**power:.3g}".replace("-", "−") for value in values]
-        ax.set_yticks([at for at, _ in ticks], labels=labels)
-    return power
+    power = math.floor(math.log10(largest)) if largest > 0.0 else 0
+    if not power:
+        return words
+    ax.set_yticks([at for at, _ in ticks], labels=[plain(round(value / 10.0**power, 9)) for value in values])
+    return f"{words} ({times(power).lstrip()})"
 
 
 def _on_one_line(words: str, inches: float) -> str:
@@ -205,9 +208,7 @@ def name_axes(ax: Axes, x: str, y: str) -> None:
     """Words of both axes, and their ticks in the type of every figure."""
     wide, high = size_of(ax)
     across = _text.wrap_to(x, wide + 0.2, _sheet.BODY_SIZE, 2)
-    power = _power_of_labels(ax)
-    if power:
-        y = f"{y} (× 10{str(power).translate(_RAISED)})"
+    y = with_power(ax, y)
     for axis, words in ((ax.xaxis, "\n".join(across)), (ax.yaxis, _on_one_line(y, high + 0.2))):
         look = _text.font(words, _sheet.BODY_SIZE)
         axis.set_label_text(words, fontproperties=look, color=_sheet.INK, parse_math=False)

@@ -8,6 +8,7 @@ from poolwise.plot import _axis, _canvas, _sheet, _text, _width
 from poolwise.plot._sheet import Phrase, Placed, Plot, Sizes
 from poolwise.plot._width import size_of
 from poolwise.scale import Scale
+from poolwise.show import times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +35,10 @@ def dress(ax: Axes, placed: Placed, scale: Scale, *, label: str = "") -> None:
     sizes = placed.sheet.sizes
     inches = size_of(ax)[0]
     low, high = ax.get_xlim()
-    found = _axis.ticks(scale, low, high, width=lambda words: _text.width(words, sizes.tick), inches=inches)
+    power = _axis.power(scale, low, high)
+    found = _axis.ticks(
+        scale, low, high, width=lambda words: _text.width(words, sizes.tick), inches=inches, power=power
+    )
     ax.set_xticks([x for x, _ in found], labels=[words for _, words in found])
     ax.minorticks_off()
     ax.tick_params(axis="x", length=3.0, width=0.8, color=_sheet.SOFT, labelcolor=_sheet.INK, top=False, labeltop=False)
@@ -42,6 +46,7 @@ def dress(ax: Axes, placed: Placed, scale: Scale, *, label: str = "") -> None:
     for tick in ax.get_xticklabels():
         tick.set_fontproperties(_text.font(tick.get_text(), sizes.tick))
     words = label or _text.plain(scale.natural_label) + NOTES.get(scale.transform, "")
+    words += f" ({times(power).lstrip()})" if power else ""
     look = _text.font(words, sizes.body)
     ax.set_xlabel(words, fontproperties=look, color=_sheet.INK, parse_math=False, va="center")
     down = placed.sheet.rows + _LABEL_DOWN / placed.sheet.pitch

@@ -9,6 +9,9 @@ from typing import final
 
 from poolwise.plot import _text, _theme
 
+# Words in files are text, which can be read, found and set anew: in SVG not outlines, in PDF fonts that editors take.
+TEXT: Mapping[str, object] = {"svg.fonttype": "none", "pdf.fonttype": 42}
+
 
 @contextmanager
 def settings(ours: Mapping[str, object]) -> Iterator[None]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from poolwise.plot import _axis, _canvas, _dress, _marks, _text
+from poolwise.plot import _axis, _canvas, _dress, _marks, _text, _width
 from poolwise.plot._chart import refuse_small
 from poolwise.plot._marks import Look
 from poolwise.plot._sheet import Placed, Sheet
@@ -20,14 +20,21 @@ from poolwise.show import capital, level, symbol
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PITCH, LEAST_PITCH, MOST_HIGH = 0.2, 0.155, 8.6  # inches of a row, of a row with words, of all rows on a page
+PITCH, LEAST_PITCH = 0.2, 0.155  # inches of a row, and of a row with words
+_MOST_HIGH, _MOST_NARROW = 7.95, 6.2  # inches of all rows on a page, and in a column, whose notes are taller
+_NARROW = 4.8
 _MANY = 45  # rows, beyond which marks are small
 _FARTHEST = 1e6  # on the reading scale, beyond which no digits are worth printing
 
 
 def pitch(rows: int) -> float:
     """Inches from row to row, so that all rows stay within a page."""
-    return min(PITCH, MOST_HIGH / max(rows, 1))
+    return min(PITCH, most_high() / max(rows, 1))
+
+
+def most_high() -> float:
+    """Inches that all rows may have, so that title, axis and notes have room on the same page."""
+    return _MOST_HIGH if _width.at_hand() >= _NARROW else _MOST_NARROW
 
 
 def places(rows: int, *, first: bool) -> np.ndarray:

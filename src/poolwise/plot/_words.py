@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,9 @@ import pandas as pd
 from poolwise import show
 from poolwise.scale import Scale
 from poolwise.show import NOTHING
+
+_LARGE = 1e6  # from which numbers are told by powers of ten
+_MANY = 5  # decimals
 
 
 def decimals(scale: Scale, frame: pd.DataFrame) -> int:
@@ -29,7 +33,7 @@ def decimals(scale: Scale, frame: pd.DataFrame) -> int:
     Returns
     -------
     int
-        From 0 to 8.
+        From 0 to 12.
     """
     if scale.null_value is None:
         size = abs(float(scale.back(np.nanmedian(frame["raw"].to_numpy(dtype=float)))))
@@ -39,7 +43,7 @@ def decimals(scale: Scale, frame: pd.DataFrame) -> int:
     middle = float(np.median(widths)) if widths.size else 1.0
     if scale.transform != "identity" or 0.05 <= middle < 20.0:
         return 2
-    return int(np.clip(2 - math.floor(math.log10(middle)), 0, 6))
+    return int(np.clip(2 - math.floor(math.log10(middle)), 0, 12))
 
 
 def number(value: float, places: int) -> str:
@@ -50,9 +54,9 @@ def number(value: float, places: int) -> str:
         return "∞" if value > 0 else "−∞"
     text = f"{value:,.{places}f}"
     if value != 0 and float(text.replace(",", "")) == 0.0:
-        text = f"{value:.1g}" if abs(value) >= min(1e-4, 10.0 ** (-places - 2)) else f"{0.0:.{places}f}"
-    elif abs(value) >= 1e6:
-        text = f"{value:.3g}"
+        text = show.in_tens(f"{value:.1g}") if abs(value) >= min(1e-4, 10.0 ** (-places - 2)) else f"{0.0:.{places}f}"
+    elif abs(value) >= _LARGE:
+        text = show.in_tens(f"{value:.3g}")
     elif abs(value) >= 1000.0:
         text = f"{value:,.0f}"
     elif abs(value) >= 100.0:
@@ -61,11 +65,24 @@ def number(value: float, places: int) -> str:
 
 
 def estimate(point: float, lower: float, upper: float, places: int) -> str:
-    """``0.49 [0.34, 0.70]``, or the point alone when there is no interval."""
+    """``0.49 [0.34, 0.70]``, or the point alone when there is no interval; of millions ``4.36 [3.94, 4.78] × 10⁶``."""
     if math.isnan(point):
         return ""
+    power = _power([point, lower, upper], places)
+    if power:
+        point, lower, upper = (value / 10.0**power for value in (point, lower, upper))
+        places = 2
     limits = "" if math.isnan(lower) else f" [{number(lower, places)}, {number(upper, places)}]"
-    return f"{number(point, places)}{limits}"
+    return f"{number(point, places)}{limits}{show.times(power)}"
+
+
+def _power(values: Sequence[float], places: int) -> int:
+    """The power of ten, by thousands, in which a large estimate or one of many decimals is told; 0 for others."""
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    if largest >= _LARGE and 100.0 * abs(values[0]) >= largest:  # not where an interval ends at no number to read
+        return 3 * math.floor(math.log10(largest) / 3)
+    power = -3 * ((places - 1) // 3)
+    return power if places >= _MANY and 0.0 < largest < 1000.0 * 10.0**power else 0
 
 
 def percent_interval(point: float, lower: float, upper: float) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from poolwise.effects import Effects
 from poolwise.errors import InputError, nearest, shown
-from poolwise.plot import _dress, _sheet, _text, _words
+from poolwise.plot import _dress, _marks, _sheet, _text, _words
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet
 from poolwise.plot.forest_choices import EVENTS, Choices
 from poolwise.plot.forest_frame import blocks
@@ -204,7 +204,7 @@ def body(frame: pd.DataFrame, results: Sequence[Result], choices: Choices, steps
         colour = series[i % len(series)]
         if len(results) > 1:
             name = next(record["result"] for block in each.values() for record in block.values())
-            pile.heading("block", _text.plain(method(str(name))), colour)
+            pile.heading("block", _text.plain(method(str(name))), _marks.of_words(colour))
         for group, block in each.items():
             pile.summaries(group, block, colour, own=False)
         pile.down(0.1)
@@ -399,7 +399,10 @@ def _estimates(frame: pd.DataFrame, lines: Body, effects: Effects, choices: Choi
 
     raw = tuple(reading(row, "raw", "raw_lower", "raw_upper") for row in rows)
     own = tuple(reading(row, "point", "lower", "upper") for row in rows)
-    prob = f"[{level(float(frame['prob'].iloc[0]))}]"
+    told = {cell.partition(" × ")[2] for cell in (*raw, *own) if cell}
+    factor = f" × {told.pop()}" if len(told) == 1 and "" not in told else ""  # stands above the column
+    raw, own = (tuple(cell.removesuffix(factor) for cell in cells) for cells in (raw, own))
+    prob = f"[{level(float(frame['prob'].iloc[0]))}]{factor}"
     between = "\n" if choices.inches < NARROW else " "
     both = choices.raw and choices.shrunken and named
     if not both:

@@ -50,7 +50,8 @@ class Theme:
         if not bracket:
             return words
         opening, between, closing = self.brackets
-        return f"{point} {opening}{limits.removesuffix(']').replace(', ', between)}{closing}"
+        ends, _, times = limits.partition("]")
+        return f"{point} {opening}{ends.replace(', ', between)}{closing}{times}"
 
 
 THEMES = {

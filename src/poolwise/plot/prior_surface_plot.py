@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from poolwise.plot._chart import chart, name_axes
 from poolwise.plot._given import check_given
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
+from poolwise.plot._width import size_of
 from poolwise.reading import mean_words
 from poolwise.show import greek, level, likelier, plain
 
@@ -79,28 +81,45 @@ def _fill(ax: Axes, surface: PriorSurface) -> None:
     sd, scale = surface.reference
     starred = mu_sd[0] <= sd <= mu_sd[-1] and tau_scale[0] <= scale <= tau_scale[-1]
     far = np.abs(np.log(tau_scale / scale)) > _CLEAR if starred else np.ones(len(tau_scale), dtype=bool)
+    placed: list[tuple[float, ...]] = []
     for answer, start in _WORDS.items():
-        words = f"{start} {_threshold(surface)}"
         held = (said == answer) & far
-        if held.mean() < _FEWEST:
-            continue
-        row, column = _middle(held)
-        ax.annotate(
-            words,
-            (tau_scale[column], mu_sd[row]),
-            (6 * (1 - _third(tau_scale, column)), 6 * (1 - _third(mu_sd, row))),
-            textcoords="offset points",
-            parse_math=False,
-            ha=("left", "center", "right")[_third(tau_scale, column)],
-            va=("bottom", "center", "top")[_third(mu_sd, row)],
-            fontproperties=_text.font(words, _sheet.BODY_SIZE, bold=True),
-            color=_sheet.INK,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2.0},
-        )
+        if held.mean() >= _FEWEST:
+            _write(ax, f"{start} {_threshold(surface)}", held, (mu_sd, tau_scale), placed)
     if starred:
         ax.plot(
             [scale], [sd], marker="*", ms=11, color=_sheet.INK, mec="white", clip_on=False, label="reference", zorder=5
         )
+
+
+def _write(
+    ax: Axes, words: str, held: np.ndarray, grid: tuple[np.ndarray, np.ndarray], placed: list[tuple[float, ...]]
+) -> None:
+    """Words deep within their region, where they meet none that stand already; their box joins those."""
+    mu_sd, tau_scale = grid
+    inches = np.array(size_of(ax))
+    size = np.array([_text.width(words, _sheet.BODY_SIZE, bold=True) + 0.1, _sheet.BODY_SIZE / 72.0 * 1.5])
+    for row, column in _deepest(held):
+        thirds = np.array([_third(tau_scale, column), _third(mu_sd, row)])
+        at = inches * [_share(tau_scale, column), _share(mu_sd, row)] + 6.0 / 72.0 * (1 - thirds)
+        left, foot = at - 0.5 * thirds * size
+        box = (left, foot, left + size[0], foot + size[1])
+        if any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in placed):
+            continue
+        placed.append(box)
+        ax.annotate(
+            words,
+            (tau_scale[column], mu_sd[row]),
+            tuple(6 * (1 - thirds)),
+            textcoords="offset points",
+            parse_math=False,
+            ha=("left", "center", "right")[thirds[0]],
+            va=("bottom", "center", "top")[thirds[1]],
+            fontproperties=_text.font(words, _sheet.BODY_SIZE, bold=True),
+            color=_sheet.INK,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2.0},
+        )
+        return
 
 
 def _regions(ax: Axes, surface: PriorSurface) -> None:
@@ -132,18 +151,24 @@ def _above(surface: PriorSurface) -> bool:
     return likelier(float(_at_reference(surface)["p_positive"]))[0] == "above"
 
 
-def _middle(held: np.ndarray) -> tuple[int, int]:
-    """The place in a region that is farthest from its border and from the edges of the surface."""
+def _deepest(held: np.ndarray) -> Iterator[tuple[int, int]]:
+    """The places in a region, those farthest from its border and from the edges of the surface first."""
     from scipy.ndimage import distance_transform_edt
 
     depth = distance_transform_edt(np.pad(held, 1))[1:-1, 1:-1]
-    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
-    return int(row), int(column)
+    for at in np.argsort(-depth, axis=None, kind="stable")[: int(held.sum())]:
+        row, column = np.unravel_index(int(at), depth.shape)
+        yield int(row), int(column)
+
+
+def _share(along: np.ndarray, at: int) -> float:
+    """How far along a log axis a place lies."""
+    return float(np.log(along[at] / along[0]) / np.log(along[-1] / along[0]))
 
 
 def _third(along: np.ndarray, at: int) -> int:
     """Whether a place lies near the start of a log axis (0), near its end (2), or between (1)."""
-    share = np.log(along[at] / along[0]) / np.log(along[-1] / along[0])
+    share = _share(along, at)
     return 0 if share < _NEAR_EDGE else 2 if share > 1.0 - _NEAR_EDGE else 1
 
 

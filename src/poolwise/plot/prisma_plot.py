@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from poolwise.coding.prisma import Flow
 from poolwise.errors import InputError
-from poolwise.plot import _text, _theme
+from poolwise.plot import _canvas, _text, _theme
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import INK, SOFT
 from poolwise.plot._width import figure_of, room, size_of
@@ -43,8 +43,6 @@ def prisma(flow: Flow, *, ax: Axes | None = None) -> Axes:
     ----------
     Page et al. 2021, BMJ 372:n71, figure 1, 10.1136/bmj.n71.
     """
-    from matplotlib import pyplot
-
     check_instance(
         "plot.prisma", flow, Flow, expected="a Flow", advice="plot.prisma(pw.coding.prisma({...}))", error=InputError
     )
@@ -55,7 +53,7 @@ def prisma(flow: Flow, *, ax: Axes | None = None) -> Axes:
         heights = [LINE * (max(len(left), len(right)) + 0.7) for left, right in rows]
         total = sum(heights) + GAP * (len(rows) - 1) + 2.0 * MARGIN + (LINE + GAP if flow.title else 0.0)
         if ax is None:
-            ax = pyplot.figure(figsize=(width, total), facecolor="white").add_axes((0.0, 0.0, 1.0, 1.0))
+            ax = _canvas.new_figure(width, total).add_axes((0.0, 0.0, 1.0, 1.0))
         elif box < _LEAST or size_of(ax)[1] < total - 0.01:
             high = f"{total:.1f}" if box >= _LEAST else "3"
             raise InputError(

@@ -12,7 +12,7 @@ import pandas as pd
 from poolwise import show
 from poolwise.checks import Specifications
 from poolwise.plot import _axis, _canvas, _keys, _marks, _sheet, _steps, _text, _width, _words
-from poolwise.plot._chart import effect_ticks, effect_words, refuse_small
+from poolwise.plot._chart import effect_ticks, effect_words, refuse_small, with_power
 from poolwise.plot._keys import Key
 from poolwise.plot._marks import RAW
 from poolwise.plot._plain import plain_text
@@ -147,7 +147,7 @@ def _draw_curve(ax: Axes, check: Specifications, frame: pd.DataFrame) -> None:
         ax.axhline(check.threshold, color=_sheet.INK, lw=0.9, zorder=0.6, label="threshold")
     effect_ticks(ax, scale, "y")
     label = effect_words(scale) if mean else f"{_steps.name_of(check.quantity)} ({check.effects.scale.label})"
-    label = _text.fit(_text.plain(label), _UPPER, _sheet.BODY_SIZE)
+    label = _text.fit(with_power(ax, _text.plain(label)), _UPPER, _sheet.BODY_SIZE)
     ax.set_ylabel(label, fontproperties=_text.font(label, _sheet.BODY_SIZE), color=_sheet.INK, parse_math=False)
     ax.yaxis.set_label_coords(-_LABEL / inches, 0.5)
     ax.set_xticks([])

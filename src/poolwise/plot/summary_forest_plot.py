@@ -17,7 +17,7 @@ from poolwise.plot._chart import refuse_small
 from poolwise.plot._marks import Look
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Column, Line, Phrase, Plot, Sheet, Sizes
-from poolwise.plot._width import room
+from poolwise.plot._width import room, size_of
 from poolwise.plot.forest_layout import wrapped_label
 from poolwise.plot.summary_forest_frame import Results, named, summary_forest_frame
 
@@ -84,7 +84,7 @@ def summary_forest(results: Results, *, title: str | None = None, prob: float = 
     with plain_text():
         frame = _placed(frame)
         narrow = room(ax) < _NARROW
-        sheet = _table(frame, tables, title, narrow=narrow)
+        sheet = _with_directions(_table(frame, tables, title, narrow=narrow), tables, ax)
         if ax is not None:
             refuse_small(sheet, ax, (0.8 if narrow else 1.1, 0.75 * sheet.rows * sheet.pitch))
         axes, placed = _canvas.draw(sheet, ax)
@@ -130,7 +130,7 @@ def _draw(ax: Axes, frame: pd.DataFrame, null: float | None) -> None:
 
 
 def _pitch(frame: pd.DataFrame, wanted: float = _PITCH) -> float:
-    return min(wanted, _steps.MOST_HIGH / (float(frame["y"].iloc[-1]) + 0.6))
+    return min(wanted, _steps.most_high() / (float(frame["y"].iloc[-1]) + 0.6))
 
 
 def _table(frame: pd.DataFrame, tables: list[Effects], title: str | None, *, narrow: bool) -> Sheet:
@@ -167,8 +167,17 @@ def _table(frame: pd.DataFrame, tables: list[Effects], title: str | None, *, nar
         columns=tuple(columns),
         notes=tuple(_notes(frame, tables, narrow=narrow)),
         sizes=_COLUMN if narrow else Sizes(),
-        below=0.66 if any(_directions(tables)) and scale.null_value is not None else 0.5,
+        below=0.5,
     )
+
+
+def _with_directions(sheet: Sheet, tables: list[Effects], ax: Axes | None) -> Sheet:
+    """The sheet with room below the axis for the words of the directions, on as many lines as they need."""
+    if tables[0].scale.null_value is None:
+        return sheet
+    placed = _sheet.place(sheet, None if ax is None else size_of(ax)[0])
+    lines = _dress.lines_of(_directions(tables), placed.sheet.sizes, placed.width)
+    return replace(sheet, below=sheet.below + (0.0, 0.16, 0.16 + _dress.DIRECTION_STEP)[lines])
 
 
 def _lines(

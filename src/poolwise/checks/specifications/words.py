@@ -104,7 +104,10 @@ def _ends(values: Sequence[float], scale: Scale, quantity: str) -> tuple[str, st
     with np.errstate(over="ignore"):
         ends = scale.back(ends) if is_mean(quantity) else ends
     digits = 2 if is_mean(quantity) else 3  # a coefficient has the unit of its moderator
-    return show.number(float(ends[0]), digits), show.number(float(ends[1]), digits)
+    low, high = float(ends[0]), float(ends[1])
+    while show.number(low, digits) == show.number(high, digits) and abs(high - low) > 1e-3 * abs(high) and digits < 9:
+        digits += 1  # in a small unit
+    return show.number(low, digits), show.number(high, digits)
 
 
 def _sides(told: pd.DataFrame, scale: Scale, quantity: str) -> str:
