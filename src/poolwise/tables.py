@@ -17,23 +17,9 @@ from poolwise.result import Result, check_result
 from poolwise.settings import check_prob
 
 TEST_COLUMNS = ("statistic", "df", "residual_df", "p")
-SUMMARY_COLUMNS = ("quantity", "point", "sd", "lower", "upper", "prob", "interval", "prior", "data", *TEST_COLUMNS)
-COMPARE_COLUMNS = (
-    "label",
-    "model",
-    "engine",
-    "quantity",
-    "point",
-    "sd",
-    "lower",
-    "upper",
-    "prob",
-    "interval",
-    "status",
-    "prior",
-    "data",
-    *TEST_COLUMNS,
-)
+_QUANTITY_COLUMNS = ("quantity", "point", "sd", "lower", "upper", "prob", "interval")
+SUMMARY_COLUMNS = (*_QUANTITY_COLUMNS, "prior", "data", *TEST_COLUMNS)
+COMPARE_COLUMNS = ("label", "model", "engine", *_QUANTITY_COLUMNS, "status", "prior", "data", *TEST_COLUMNS)
 
 
 def summary(result: Result, *, prob: float = 0.95) -> pd.DataFrame:
