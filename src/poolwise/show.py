@@ -261,6 +261,20 @@ def side_said(side: Literal["below", "above"], threshold: str, directions: tuple
     return f"{side} {threshold}" + (f" (“{named}”)" if named else "")
 
 
+def numbered(labels: Sequence[str]) -> list[str]:
+    """Labels with a number behind every one that comes more than once.
+
+    Examples
+    --------
+    >>> numbered(["exact", "REML", "exact"])
+    ['exact (1)', 'REML', 'exact (2)']
+    """
+    return [
+        f"{label} ({labels[: place + 1].count(label)})" if labels.count(label) > 1 else label
+        for place, label in enumerate(labels)
+    ]
+
+
 def engine(label: str) -> str:
     """An engine in the words of pages, pictures and cards.
 

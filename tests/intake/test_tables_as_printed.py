@@ -59,6 +59,12 @@ def test_eta_squared_of_two_groups_is_a_d_with_the_sign_that_is_told():
     np.testing.assert_allclose(own.y, pm.effect_size("SMD", f=f, sign=[1, -1], n1=[20, 30], n2=[20, 30]).y, rtol=1e-12)
 
 
+def test_a_column_of_values_that_is_told_to_be_one_statistic_is_not_parted_by_a_column_of_types():
+    rows = {"study": ["A", "B"], "Type": ["d", "d"], "Value": [0.1, 0.2], "n1": [20, 30], "n2": [20, 30]}
+    told = pw.Effects.from_statistics(rows, target="SMD", columns={"d": "Value"})
+    assert told.y.tolist() == pw.Effects.from_statistics(rows, target="SMD").y.tolist()
+
+
 @pytest.mark.parametrize(("text", "target", "words"), [
     ("Studio|Media T|DS T|N T|Media C|DS C\nA|11|2|20|10|2\nB|12|3|33|11|2", "SMD", "'A' .row 1. reports .*: lacks n2"),
     ("x|Media T|N T|Media C|N C\nA|11|20|10|22\nB|12|33|11|30", "SMD", "row 1 reports .*lacks sd1 and sd2"),

@@ -136,4 +136,4 @@ def _column(there: Mapping[str, Column], name: str, role: str) -> Column:
     known = column_name(name) if isinstance(name, str | int) else None
     if known not in there:
         raise InputError(f"no column '{name}' for {role}", advice=nearest(str(name), there))
-    return Column(there[known].cells, None, known, there[known].dtype)
+    return there[known].unlabelled(known)

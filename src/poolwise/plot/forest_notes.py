@@ -162,35 +162,30 @@ def forest_notes(
     """
     scale = results[0].effects.scale
     places = _words.decimals(scale, frame)
-    labels = [_text.escaped(_text.plain(show.method(label))) for label in told_apart(results)]
+    labels = [_own(show.method(label)) for label in told_apart(results)]
     sides = Sides(scale, threshold, results[0].effects.directions)
     named = [f"{label}: " if len(results) > 1 else "" for label in labels]
     of_results = blocks(frame, results)
     told = [
-        (name + (f"{_text.escaped(_text.plain(group))}: " if group else ""), block)
+        (name + (f"{_own(group)}: " if group else ""), block)
         for name, groups in zip(named, of_results, strict=True)
         for group, block in sorted(groups.items(), key=lambda each: each[0] != "")  # what groups share comes first
     ]
     numbers = _worded_once([name + words for name, block in told if (words := _numbers(block, places, sides))], sides)
     if len(results) == 1 and "Q" in results[0] and any("Q" in block for _, block in told):
         numbers[-1] += f";  {_cochran(results[0])}"
-    region: list[str] = []
-    if rope is not None:
-        low, high = (_words.number(float(end), 2) for end in scale.back(list(rope)))
-        inside = [name + words for name, block in told if (words := _inside(block))]
-        region.append("; ".join([f"Shaded: region of practical equivalence, {low} to {high}", *inside]))
     triples = list(zip(results, named, of_results, strict=True))
     shown_marks = frame.assign(point=frame["point"].where(frame["row"] != "study", frame["drawn_point"]))
     return Told(
         names=tuple(named),
         alarms=tuple(name + _status(result) for result, name, _ in triples if result.report.alarming),
         mild=tuple(
-            name + _text.escaped(_text.plain(result.report.advice))
+            name + _own(result.report.advice)
             for result, name, _ in triples
             if result.report.status != "ok" and not result.report.alarming
         ),
         numbers=tuple(numbers),
-        region=tuple(region),
+        region=() if rope is None else (_region(scale, rope, told),),
         priors=tuple(_prior(result, name) for result, name, _ in triples),
         made=tuple(name + _made(result, groups, named=bool(name)) for result, name, groups in triples),
         marks=(_FITTED,) if frame["fitted"].notna().any() else (),
@@ -204,11 +199,23 @@ def _worded_once(numbers: Sequence[str], sides: Sides) -> list[str]:
     once, said = [], set()
     for words in numbers:
         for own in filter(None, sides.directions):
-            bracket = f" ({_text.escaped(_text.plain(own))})"
+            bracket = f" ({_own(own)})"
             words = words.replace(bracket, "") if bracket in said else words
             said |= {bracket} if bracket in words else set()
         once.append(words)
     return once
+
+
+def _own(words: object) -> str:
+    """Words of the user, or of a fit, in a line with mathtext."""
+    return _text.escaped(_text.plain(words))
+
+
+def _region(scale: Scale, rope: tuple[float, float], told: Sequence[tuple[str, Block]]) -> str:
+    """The region of practical equivalence, and the probability of each effect to be in it."""
+    inside = [name + words for name, block in told if (words := _inside(block))]
+    low, high = (_words.number(float(end), 2) for end in scale.back(list(rope)))
+    return "; ".join([f"Shaded: region of practical equivalence, {low} to {high}", *inside])
 
 
 def _cochran(result: Result) -> str:
@@ -238,7 +245,7 @@ class Sides:
             return ""
         side, size = show.likelier(1.0 - below)
         at = f"{float(self.scale.back(self.threshold)):.3g}".replace("-", "−")
-        own = _text.escaped(_text.plain(self.directions[side == "above"])) if worded and self.threshold == 0.0 else ""
+        own = _own(self.directions[side == "above"]) if worded and self.threshold == 0.0 else ""
         return f"P({f'{name} ' if name else ''}{side} {at}) {probability(size)}" + (f" ({own})" if own else "")
 
     def of_difference(self, below: float) -> str:
@@ -277,7 +284,7 @@ def _contrast(record: dict[Any, Any], places: int, sides: Sides) -> str:
     """A difference between two groups' means with its interval and, from a posterior, the probability of its side."""
     ratio = sides.differences.transform == "log"
     name = symbol(str(record["label"])).replace("] - μ[", "] − μ[")
-    name = _text.escaped(_text.plain(name.replace("] − μ[", "] / μ[") if ratio else name))
+    name = _own(name.replace("] − μ[", "] / μ[") if ratio else name)
     point, lower, upper = sides.differences.back([record["point"], record["lower"], record["upper"]]).tolist()
     chance = sides.of_difference(record["p_below_null"])
     return f"{name} = {_words.estimate(point, lower, upper, places)}" + (f" ({chance})" if chance else "")
@@ -287,7 +294,7 @@ def _coefficients(block: Block) -> str:
     """Each coefficient with its interval and, where it is a slope with a posterior, the probability of its side."""
     said = []
     for name, record in block.items():
-        called = _text.escaped(_text.plain(symbol(name)))
+        called = _own(symbol(name))
         numbers = (record["point"], record["lower"], record["upper"])
         chance = _ON_ANALYSIS_SCALE.chance(record["p_below_null"])
         said.append(
@@ -315,7 +322,7 @@ def _triple(block: Block, row: str) -> tuple[float, float, float]:
 def _made(result: Result, groups: dict[str, Block], *, named: bool) -> str:
     records = [record for block in groups.values() for record in block.values()]
     kinds = dict.fromkeys(str(record["interval"]) for record in records if record["interval"])
-    own = _text.escaped(_text.plain(_words.model(result.model.label)))
+    own = _own(_words.model(result.model.label))
     model = "" if named and result.label.startswith(result.model.label) else f"{own} model, "
     engine = show.engine(result.engine_label)
     how = "" if named and show.method(result.label).startswith(engine) else f"{engine}; "
@@ -343,4 +350,4 @@ def _key(frame: pd.DataFrame, leaves_axis: bool) -> str:
 
 
 def _status(result: Result) -> str:
-    return _text.escaped(_text.plain(f"{show.status(result.report.status)}. {result.report.advice}"))
+    return _own(f"{show.status(result.report.status)}. {result.report.advice}")

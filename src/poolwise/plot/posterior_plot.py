@@ -155,11 +155,7 @@ def _draw(
 ) -> None:
     densities = frame[frame["row"] == "posterior"]
     top = float(np.nanmax(densities["density"]))
-    drawn = frame.loc[frame["row"].isin(["posterior", "prior"]), "x"]
-    low, high = float(drawn.min()), float(drawn.max())
-    for at in (*lines, *(rope or ())):
-        if math.isfinite(at) and low - 0.6 * (high - low) <= at <= high + 0.6 * (high - low):
-            low, high = min(low, at), max(high, at)
+    low, high = _reach(frame, (*lines, *(rope or ())))
     if rope is not None:
         _marks.region(ax, rope)
     for at in lines:
@@ -190,6 +186,16 @@ def _draw(
     ax.set_ylim(-below * inch, head)
     ax.axhline(0.0, color=_sheet.RULE, lw=0.8, zorder=0.5)
     ax.set_yticks([])
+
+
+def _reach(frame: pd.DataFrame, marks: Sequence[float]) -> tuple[float, float]:
+    """Where the densities end, or a mark that stands not far from them."""
+    drawn = frame.loc[frame["row"].isin(["posterior", "prior"]), "x"]
+    low, high = float(drawn.min()), float(drawn.max())
+    for at in marks:
+        if math.isfinite(at) and low - 0.6 * (high - low) <= at <= high + 0.6 * (high - low):
+            low, high = min(low, at), max(high, at)
+    return low, high
 
 
 def _arrow(ax: Axes, at: float, top: float, colour: str) -> None:
