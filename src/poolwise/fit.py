@@ -223,7 +223,7 @@ def check_table(effects: object, what: str = "fit") -> None:
         advice = "pw.fit(result.effects, model, engine), or pw.refit(result, effects)"
         advice = advice if what == "fit" else f"{what}(result.effects, ...)"
     elif type(effects) in (*PAIRS, *ENGINES):
-        advice = "pw.fit(effects, model, engine), in this order"
+        advice = f"pw.{what}(effects, model{', engine' if what == 'fit' else ', ...'}), in this order"
     raise ModelError(f"{what} was given {described(effects)} as its table", "Effects", advice)
 
 
