@@ -13,7 +13,7 @@ from poolwise.engines.closed_form.notes import prediction
 from poolwise.engines.closed_form.quantities import INTERVAL_WORDS
 from poolwise.engines.exact import Exact
 from poolwise.engines.nuts import NUTS
-from poolwise.errors import FitError, ModelError, described, listing, warn
+from poolwise.errors import FitError, ModelError, PoolwiseError, described, listing, warn
 from poolwise.model import (
     MODELS,
     CommonEffect,
@@ -212,19 +212,19 @@ def _usual_engine(model: Model) -> Engine:
     return Exact() if model.needs <= Exact.can else NUTS()
 
 
-def check_table(effects: object, what: str = "fit") -> None:
-    """Raise a ModelError for what is no study table."""
+def check_table(effects: object, what: str = "fit", *, error: type[PoolwiseError] = ModelError) -> None:
+    """Raise a ModelError, or another one, for what is no study table."""
     if isinstance(effects, Effects):
         return
-    advice = "pw.fit(pw.Effects(y, se=se), model, engine)"
+    call, rest = ("pw.fit", "model, engine") if what == "fit" else (what, "...")
+    advice = f"{call}(pw.Effects(y, se=se), {rest})"
     if hasattr(effects, "columns"):
-        advice = "pw.fit(pw.Effects.from_frame(frame, y=..., se=..., study=...), model, engine)"
-    elif isinstance(effects, Result):
-        advice = "pw.fit(result.effects, model, engine), or pw.refit(result, effects)"
-        advice = advice if what == "fit" else f"{what}(result.effects, ...)"
+        advice = f"{call}(pw.Effects.from_frame(frame, y=..., se=..., study=...), {rest})"
+    elif isinstance(getattr(effects, "effects", None), Effects):
+        advice = f"{call}(result.effects, {rest})" + (", or pw.refit(result, effects)" if what == "fit" else "")
     elif type(effects) in (*PAIRS, *ENGINES):
-        advice = "pw.fit(effects, model, engine), in this order"
-    raise ModelError(f"{what} was given {described(effects)} as its table", "Effects", advice)
+        advice = f"{call}(effects, {rest}), in this order"
+    raise error(f"{what} was given {described(effects)} as its table", "Effects", advice)
 
 
 def check_model(model: object, what: str = "fit") -> None:

@@ -215,3 +215,22 @@ def test_german_and_french_short_names_of_groups_and_spreads_are_known():
     french = effects("Étude|n1|moy1|ET1|n2|moy2|ET2\nA|20|11.3|2.1|22|10.1|2.2\nB|33|12|3|30|11|2.9", "SMD")
     np.testing.assert_array_equal([german.y, german.se], [french.y, french.se])
     np.testing.assert_allclose(german.y, effects(GROUPS, "SMD").y)
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "told"),
+    [
+        ("Study|d|SE\nA|.3|.1\nB|NR|.2\nC|.1|.2", "SMD", "'d' is 'NR'"),
+        ("Trial|Drug n/N|Placebo n/N\nA|5/20|9/21\nB|12/80|20/79\nC|n.r.|4/20", "OR", "'Drug n/N' is 'n.r.'"),
+        ("Study|n1|m1|sd1|n2|m2|sd2\nA|20|11|2|20|10|2\nB|20|12|2|20|not reported|2\nC|9|1|1|9|2|1", "SMD", "'m2' is"),
+    ],
+)
+def test_a_row_whose_effect_is_said_to_be_missing_is_left_out_with_the_cell_that_says_so(text, target, told):
+    with pytest.warns(PoolwiseWarning, match="1 of 3 studies dropped") as said:
+        assert effects(text, target).k == 2
+    assert any(told in str(each.message) for each in said)
+
+
+def test_a_row_that_reports_an_effect_beside_what_is_missing_says_what_it_lacks():
+    with pytest.raises(InputError, match=r"'B' \(row 2\) reports d: lacks"):
+        effects("Study|d|n1|n2\nA|.3|20|20\nB|.2|NR|NR\nC|.1|20|20", "SMD")

@@ -11,6 +11,7 @@ from poolwise import show
 from poolwise.effects import Effects
 from poolwise.engines.means import normal_prior
 from poolwise.errors import MissingQuantityError, ModelError, shown
+from poolwise.fit import check_table
 from poolwise.model import CommonEffect, Model, RandomEffects
 from poolwise.moments import highest_moment, refuse_improper
 from poolwise.priors import Flat, Normal, Prior
@@ -75,8 +76,8 @@ def need_posterior(result: object, check: str) -> xr.DataTree:
 
 def need_effects(effects: object, check: str) -> None:
     """Raise a ModelError for what is no study table, or one with correlated sampling errors."""
-    if not isinstance(effects, Effects):
-        raise ModelError(f"{check} was given {type(effects).__name__}", "Effects", "pw.datasets.load('bcg')")
+    check_table(effects, check)
+    assert isinstance(effects, Effects)
     if effects.covariance is not None:
         raise ModelError(
             f"the sampling errors have a known covariance, which {check} does not take into account",

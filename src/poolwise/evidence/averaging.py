@@ -19,7 +19,7 @@ from poolwise.evidence.bias_averaged import BiasAveraged, having, quantities
 from poolwise.evidence.bias_models import NO_BIAS, Bias, BiasModel, BiasSet, biases, checked_table, priors_for
 from poolwise.evidence.comparison import BayesFactor, refuse_improper_priors
 from poolwise.evidence.probabilities import log_inclusion, log_posterior, shares
-from poolwise.fit import fit
+from poolwise.fit import check_table, fit
 from poolwise.model import CommonEffect, RandomEffects
 from poolwise.model.publication import NOT_SAID, Direction, sign_of
 from poolwise.priors import Fixed, Prior
@@ -141,8 +141,7 @@ def average(
     >>> len(adjusted.models), adjusted.inclusion["effect"].strength
     (36, 'moderate')
     """
-    if not isinstance(effects, Effects):
-        raise InputError(f"average was given {type(effects).__name__}", "Effects", "pw.datasets.load('bcg')")
+    check_table(effects, "pw.average", error=InputError)
     if bias is not None:
         return _with_bias(effects, model, bias, direction, unit, prior_weights)
     _refuse_alone(direction, unit)

@@ -286,6 +286,12 @@ def looks_like_day(cell: object) -> bool:
     return isinstance(cell, str) and bool(_DAY.fullmatch(cell.strip()))
 
 
+def says_missing(cell: str) -> bool:
+    """Whether a cell says by a word or a mark that its number is missing; an empty one says nothing."""
+    text = bare_text(cell)
+    return bool(text) and (text.casefold() in MISSING or not_reported(text))
+
+
 def _too_narrow(cell: str) -> bool:
     """Whether a cell is what a spreadsheet shows of a number in a column that is too narrow for it."""
     text = cell.strip()

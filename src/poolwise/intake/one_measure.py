@@ -28,6 +28,7 @@ from poolwise.measures.statistics import ASSUMED_PROB
 Array = NDArray[np.float64]
 _ESTIMATE = frozenset({*VALUE, "yi", "y"})  # names of estimates that tell no measure
 SIZES = frozenset({"n1", "n2", "n", "df", "predictors"})  # say nothing of an effect
+ONE_SIDED = frozenset({"se", "v", "level", "sign", "a", "b", "c"})  # nor do these, and those of one group, alone
 SLOPES_ALONE = ("b", "beta", "slope", "coefficient", "coef", "regressioncoefficient")
 """Headers of one slope, of which a column of kinds of regressions tells what it is."""
 NOTHING = "no statistic is reported"
@@ -162,6 +163,9 @@ def _without_way(
         filled = tuple(name for name, values in read.numbers.items() if not np.isnan(values[row]) and name in DOMAINS)
         if set(filled) <= SIZES and row not in read.bounds:
             absent[row] = NOTHING
+            continue
+        if row in read.unreported and all(name in SIZES | ONE_SIDED or name[-1] in "12" for name in filled):
+            absent[row] = read.unreported[row]
             continue
         if row in converted.faults:
             short.append(f"{read.rows.name(row)}: {converted.faults[row]}")

@@ -12,7 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.errors import InputError, listing, shown
-from poolwise.intake.cells import AS_PRINTED, THOUSANDS, Remark, Rows, bare_text, cell_advice, looks_like_day, number_of
+from poolwise.intake.cells import (
+    AS_PRINTED,
+    THOUSANDS,
+    Remark,
+    Rows,
+    bare_text,
+    cell_advice,
+    looks_like_day,
+    number_of,
+    says_missing,
+)
 from poolwise.intake.columns import Column, is_date
 from poolwise.intake.compound import COUNTS, GROUPED, SIGNS, reading
 from poolwise.intake.doubts import impossible, opposed
@@ -48,6 +58,8 @@ class ReportedCells:
         By column, cells that hold several numbers, and what they were read as.
     bounds : dict of int to str
         By row, a cell that tells a bound only.
+    unreported : dict of int to str
+        By row, the first cell that says that its statistic is not reported.
     origins : dict of int to list of str
         By row, statistics that were computed from what was printed.
     told : list of Remark
@@ -62,6 +74,7 @@ class ReportedCells:
     faults: list[str] = field(default_factory=list)
     parted: dict[str, list[str]] = field(default_factory=dict)
     bounds: dict[int, str] = field(default_factory=dict)
+    unreported: dict[int, str] = field(default_factory=dict)
     origins: dict[int, list[str]] = field(default_factory=dict)
     told: list[Remark] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
@@ -79,6 +92,8 @@ class ReportedCells:
             if statistics == ("p",) and isinstance(cell, str) and cell.strip() and not bare_text(cell):
                 self.bounds[row] = f"'{name}' is {cell!r}, a bound"  # a mark of significance alone
                 continue
+            if isinstance(cell, str) and statistics != ("sign",) and says_missing(cell):
+                self.unreported.setdefault(row, f"'{name}' is {cell!r}")
             signs = SIGNS if statistics == ("sign",) and isinstance(cell, str) else {}
             sign = signs.get(str(cell).strip().casefold())
             several = isinstance(cell, str) and ("percent" in statistics[-1] or _is_grouped(cell, statistics[0]))

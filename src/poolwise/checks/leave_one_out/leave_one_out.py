@@ -22,6 +22,7 @@ from poolwise.engines.nuts.read_draws import ReadDraws
 from poolwise.engines.nuts.stored_draws import Folder
 from poolwise.errors import ModelError, listing
 from poolwise.evidence import Averaged, BiasAveraged
+from poolwise.fit import check_table
 from poolwise.model import Model, RandomEffects, prior_words
 from poolwise.model.needs import UNCERTAIN
 from poolwise.moments import refuse_improper
@@ -231,8 +232,8 @@ def leave_one_out(
             expected, advice = "a result of pw.fit", "checks.loo(result, refit_above=None), by importance sampling"
             raise ModelError("leave_one_out cannot refit draws that were made elsewhere", expected, advice)
         return _by_quadrature(effects.effects, effects.model, prob)
-    if not isinstance(effects, Effects):
-        raise ModelError(f"leave_one_out was given {type(effects).__name__}", "Effects", "pw.datasets.load('bcg')")
+    check_table(effects, "leave_one_out")
+    assert isinstance(effects, Effects)
     return _by_quadrature(effects, RandomEffects() if model is None else model, prob)
 
 

@@ -194,7 +194,7 @@ def further_studies(
     check_whole("seed", seed, 0, 1)
     if width is not None and not as_number(width) > 0:
         raise ModelError(f"width is {width!r}", "a width above 0")
-    now = belief(effects, model)
+    now = belief(effects, model, "further_studies")
     rows = [
         _row(now, count, se, _asked(width, check_prob(sure, "sure"), threshold, check_prob(prob)), futures, seed)
         for count in (0, *numbers)

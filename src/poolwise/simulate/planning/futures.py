@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines.exact import Exact
 from poolwise.errors import InputError, ModelError, PoolwiseWarning, described
-from poolwise.fit import fit
+from poolwise.fit import check_table, fit
 from poolwise.model import RandomEffects
 from poolwise.result import Result
 from poolwise.settings import as_numbers
@@ -49,7 +49,7 @@ class Belief:
         return self.mu[place], self.tau[place]
 
 
-def belief(effects: Effects, model: Any) -> Belief:
+def belief(effects: Effects, model: Any, plan: str) -> Belief:
     """The exact posterior of a table, and draws from it.
 
     Raises
@@ -59,8 +59,7 @@ def belief(effects: Effects, model: Any) -> Belief:
     InputError
         For dependent rows.
     """
-    if not isinstance(effects, Effects):
-        raise InputError(f"effects is {described(effects)}", "an Effects", "pw.datasets.load('bcg')")
+    check_table(effects, plan, error=InputError)
     Design.of(effects)  # refuses dependent rows
     model = RandomEffects() if model is None else model
     if not isinstance(model, RandomEffects) or model.tau_fixed is not None:

@@ -153,7 +153,7 @@ def next_study(
     if not 0.0 < as_number(se) < np.inf:
         raise InputError(f"se is {se!r}", "a standard error above 0", "se=0.2")
     check_prob(prob)
-    now = belief(effects, model)
+    now = belief(effects, model, "next_study")
     estimates = _quantiles(now, LEVELS, se)
     frame = _answers(now, estimates, se, threshold, prob).assign(p=LEVELS)
     lower, upper = now.result["mu"].interval(prob)
