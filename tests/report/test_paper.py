@@ -11,7 +11,7 @@ from poolwise.quantities import Distribution
 from poolwise.report import in_words
 from poolwise.report.checklist_blocks import passage
 from poolwise.report.checklists import LISTS, MISSING, filled
-from poolwise.report.paper_methods import MODELS
+from poolwise.report.paper_methods import MODELS, _authors
 from poolwise.report.references import REFERENCES, key_of
 from poolwise.show import chance, number, percent
 
@@ -109,3 +109,9 @@ def test_a_fact_is_told_once_on_the_page_and_what_is_missing_says_what_would_ans
     assert {row[2] for row in cells[1] if row[2].startswith("As at")} == {"As at PRISMA 13a."}
     asked = [item for _, _, items in LISTS.values() for item in items if not item.facts]
     assert all(item.add for item in asked)
+
+
+def test_two_authors_are_both_named_and_more_are_et_al():
+    assert _authors("Egger M, Davey Smith G (1995). Misleading meta-analysis.") == "Egger & Davey Smith (1995)"
+    assert _authors("Yusuf S, Peto R, Lewis J (1985). Beta blockade.") == "Yusuf et al. (1985)"
+    assert _authors("The role of the working alliance (2020).") == ""

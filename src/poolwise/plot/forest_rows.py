@@ -366,7 +366,8 @@ def _columns(frame: pd.DataFrame, lines: Body, effects: Effects, choices: Choice
         elif named and name == "events":
             columns += [(f"events {arm}", _events(rows, effects, choices, arm)) for arm in EVENTS if _has(effects, arm)]
         elif named:
-            cells = tuple(_value(row.numbers[name]) if row.kind == "study" else "" for row in rows)
+            said = _count if name == "n" else _value
+            cells = tuple(said(row.numbers[name]) if row.kind == "study" else "" for row in rows)
             numeric = name == "n" or pd.api.types.is_numeric_dtype(frame.loc[frame["row"] == "study", name])
             heading = "n" if name == "n" else _text.fit(capital(_text.plain(name)), 1.0, 7.0, bold=True)
             columns.append((name, Column(heading, cells, align="right" if numeric else "left")))
@@ -436,12 +437,17 @@ def _events(rows: Sequence[Row], effects: Effects, choices: Choices, arm: str) -
     events, total = EVENTS[arm]
     table = effects.moderators
     words = {
-        label: _value(table[events].iloc[i]) + (f"/{_value(table[total].iloc[i])}" if total in table else "")
+        label: _count(table[events].iloc[i]) + (f"/{_count(table[total].iloc[i])}" if total in table else "")
         for i, label in enumerate(effects.labels)
     }
     heading = f"{arm}\nevents/n" if total in table else f"{arm}\nevents"
     cells = tuple(words[str(row.numbers["label"])] if row.kind == "study" else "" for row in rows)
     return Column(heading, cells, align="right")
+
+
+def _count(value: Any) -> str:
+    """Persons or events with marks of thousands, as tables have them; empty when unknown."""
+    return "" if pd.isna(value) else f"{value:,.0f}" if float(value).is_integer() else _value(value)
 
 
 def _value(value: Any) -> str:

@@ -112,8 +112,8 @@ def data(main: Result) -> Iterator[Said]:
     effects = main.effects
     scale = effects.scale
     yield Said(f"The analysis comprised {effects.counted}, with effects as {plural(scale)}{_analysed(scale)}")
-    if named := _AUTHOR.match(effects.citation):
-        yield Said(f"The data were those of {named[1]} et al. ({named[2]})")
+    if authors := _authors(effects.citation):
+        yield Said(f"The data were those of {authors}")
     if effects.reconstructed:
         yield Said(
             "The study table was reconstructed from published summary figures; its rows are compatible with these "
@@ -125,8 +125,17 @@ def data(main: Result) -> Iterator[Said]:
         yield Said("The sampling errors entered with their covariance matrix, taken as known")
 
 
-_AUTHOR = re.compile(r"([\w'’-]+) \w+, .*?\(((?:19|20)\d\d)\)")
-"""Two authors or more, and the year."""
+def _authors(citation: str) -> str:
+    """``"Colditz et al. (1994)"``, or both of two authors; empty where a citation does not begin with several."""
+    found = _AUTHORS.match(citation)
+    if not found:
+        return ""
+    first, second, *others = (name.rpartition(" ")[0] for name in found[1].split(", "))
+    return f"{first} et al. ({found[2]})" if others else f"{first} & {second} ({found[2]})"
+
+
+_AUTHORS = re.compile(r"((?:[^\W\d][\w'’ -]* [A-Z]+, )+[^\W\d][\w'’ -]* [A-Z]+) \(((?:19|20)\d\d)\)")
+"""Names with initials, two or more, and the year."""
 
 
 def plural(scale: Scale) -> str:

@@ -175,7 +175,7 @@ def _from_to(low: str, high: str) -> str:
 def _panel(content: RangesContent) -> Said:
     panel, total = content.ranges.panel, len(content.ranges.panel)
     parts = [
-        f"{_HELD[key]} under {'all' if count == total else count} of {total} priors on τ"
+        f"{_HELD[key]} under {f'all {total}' if count == total else f'{count} of {total}'} priors on τ"
         for key in _HELD
         if (count := int((panel["excludes"] == key).sum()))
     ]

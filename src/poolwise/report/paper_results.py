@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from poolwise.quantities import Distribution, Estimate, Quantity
 from poolwise.report import words
@@ -83,9 +83,14 @@ def _chance(quantity: Quantity, told: Told, of: str, joined: str = ";") -> str:
     if not isinstance(quantity, Distribution) or math.isnan(threshold):
         return ""
     side, size = likelier(quantity, threshold)
-    named = told.main.effects.directions[0 if side == "below" else 1] if threshold == 0.0 else ""
-    place = f"{side} {at(threshold, scale)}{f' (“{named}”)' if named else ''}"
-    return f"{joined} the posterior probability {of} {place} was {chance_said(size)}"
+    return f"{joined} the posterior probability {of} {_place(side, told, threshold)} was {chance_said(size)}"
+
+
+def _place(side: str, told: Told, threshold: float) -> str:
+    """A side of the threshold on the reading scale, in the user's words."""
+    effects = told.main.effects
+    named = effects.directions[0 if side == "below" else 1] if threshold == 0.0 else ""
+    return f"{side} {at(threshold, effects.scale)}{f' (“{named}”)' if named else ''}"
 
 
 def _analysed(quantity: Quantity, scale: Scale, prob: float) -> str:
@@ -156,10 +161,22 @@ def _groups(told: Told, result: Result, before: str) -> Iterator[Said]:
     names = [name for name in result.answers if not is_contrast(name)]
     each = [f"{estimate(result[name], scale, told.prob)} for {inside(name)}" for name in names]
     yield Said(f"{before}the mean {scale.natural_label} was {and_list(each)}")
+    yield from _sides(names, told, result)
+
+
+def _sides(names: Sequence[str], told: Told, result: Result) -> Iterator[Said]:
+    """The probability of its likelier side for each mean, in one sentence where all are on one side."""
+    threshold = told.main.effects.scale.held_against(told.threshold)
+    if math.isnan(threshold):
+        return
+    each: dict[str, list[str]] = {}
     for name in names:
-        text = _chance(result[name], told, f"that the mean effect for {inside(name)} lay", "")
-        if text:
-            yield Said(f"T{text.strip()[1:]}")
+        if isinstance(quantity := result[name], Distribution):
+            side, size = likelier(quantity, threshold)
+            each.setdefault(side, []).append(f"{chance_said(size)} for {inside(name)}")
+    for side, said in each.items():
+        place = _place(side, told, threshold)
+        yield Said(f"The posterior probability that the mean effect lay {place} was {and_list(said)}")
 
 
 def _difference(result: Result, name: str, told: Told) -> Said:

@@ -167,7 +167,6 @@ def scale(own: Scale) -> str:
 
 _IN_WORDS = (
     (r"interval='hartung-knapp-adhoc'", "the ad hoc version"),
-    (r"(?<=\. )Exact\(\)", "The exact posterior"),
     (r"\bExact\(\)", "the exact posterior"),
     (r"(?:tau2|τ²)='PM'", "the Paule-Mandel estimate"),
     (r"\bk - (?=[\dp])", "k − "),
@@ -180,7 +179,7 @@ def uncoded(text: str) -> str:
     """A sentence with words for the names of code that it has."""
     for code, own in _IN_WORDS:
         text = re.sub(code, own, text)
-    return text
+    return re.sub(r"(?<=[.!?] )the (?=exact|ad hoc|Paule)", "The ", text)
 
 
 def remark(note: str) -> str:

@@ -103,7 +103,7 @@ def _way(derivation: str) -> str:
     """How an estimate was had, with Fisher's z by its name."""
     if not derivation:
         return "reported as an estimate with its standard error"
-    return with_minus(derivation).replace("ZCOR from ", "Fisher z from ")
+    return with_minus(derivation).replace("ZCOR from ", "Fisher z from ").replace("pi / sqrt(3)", "π / √3")
 
 
 def _place(row: dict[object, object]) -> str:

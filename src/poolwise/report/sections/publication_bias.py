@@ -143,8 +143,13 @@ def _cells(row: Mapping[Hashable, Any]) -> tuple[str, ...]:
         f"{number(row['point'])} {limits}" if limits != NOTHING else number(row["point"]),
         str(row["interval"]).replace(" - ", " − "),
         moved if moved == NOTHING else with_note(moved, f"{number(row['moved_se'], 2)} se"),
-        with_note(value, greek(row["tested"])) if value != NOTHING else NOTHING,
+        with_note(value, _null(row) + greek(row["tested"])) if value != NOTHING else NOTHING,
     )
+
+
+def _null(row: Mapping[Hashable, Any]) -> str:
+    """That a p-value is against what stands below it, which it does not find."""
+    return "null: " if row["measure"] == "p-value" else ""
 
 
 def _told(row: Mapping[Hashable, Any]) -> str:
