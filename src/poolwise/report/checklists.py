@@ -100,7 +100,7 @@ PRISMA: tuple[Item, ...] = (
     ),
 )
 # In our words. Up to 2D numbers and subjects were compared with table 1 of Kruschke 2021, and so were the titles of its
-# six steps; 3A to 3C, 4D and 6D with others' accounts of it; the rest follows papers that number their answers by it, and
+# six steps; 3A to 3C, 4D and 6D with others' accounts of it. The rest follows papers that number their answers by it;
 # what step 6 asks after its second letter is told together.
 BARG: tuple[Item, ...] = (
     Item("Preamble A", "why the analysis is Bayesian, where readers need it", add="a sentence by the authors"),
@@ -151,7 +151,11 @@ BARG: tuple[Item, ...] = (
     Item("5E", "whether decisions change with the priors", ("panel_found",), _PANEL),
     Item("6A", "the software with its versions, and how to install it", ("software",)),
     Item("6B", "the script, complete, such that it runs as it is", ("repeated",)),
-    Item("6C to 6G", "what else another run needs, where readers can have it: code that people can read, data, seeds, draws", ("repeated",)),
+    Item(
+        "6C to 6G",
+        "what else another run needs, where readers can have it: code that people can read, data, seeds, draws",
+        ("repeated",),
+    ),
 )
 WAMBS: tuple[Item, ...] = (
     Item("1", "are the priors understood: what they say, where they come from", ("priors",)),
