@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import math
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, final
 
 import numpy as np
@@ -211,7 +210,7 @@ class Result:
         try:
             quantity = self.quantities[name]
             if isinstance(quantity, Posterior) and _READ.match(name):
-                return dataclasses.replace(quantity, told=functools.partial(_told, self, name))
+                return replace(quantity, told=partial(_told, self, name))
             return quantity
         except (KeyError, TypeError):
             asked = name if isinstance(name, str) else shown(name)

@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_CONTRAST = 4.52  # of words with a white page; the guidelines of the web ask for 4.5
 Array = NDArray[np.float64]
 # Okabe and Ito's palette, told apart under every common colour blindness; grey for what was reported.
 RAW = "#4d4d4d"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_CONTRAST = 4.52  # of words with a white page; the guidelines of the web ask for 4.5
 
 
 @final

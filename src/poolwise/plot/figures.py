@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from poolwise.plot._plain import settings
+from poolwise.plot._plain import TEXT, settings
 from poolwise.plot._text import boxes_warned_of
 from poolwise.settings import check_instance
 
@@ -54,6 +54,6 @@ def saved(axes: Axes, form: str, metadata: Mapping[str, str | None]) -> bytes:
     buffer = io.BytesIO()
     figure = axes.get_figure(root=True)
     assert figure is not None
-    with settings({"svg.hashsalt": "poolwise", "svg.fonttype": "none"}):  # text that can be read, found and set
+    with settings({**TEXT, "svg.hashsalt": "poolwise"}):
         figure.savefig(buffer, format=form, metadata=dict(metadata), bbox_inches="tight", dpi=200)
     return buffer.getvalue()
