@@ -9,6 +9,7 @@ import pytest
 import poolwise as pw
 from poolwise.analysis.spec import Spec, schema
 from poolwise.errors import AnalysisError, PoolwiseWarning
+from support.pages import text_of
 from support.questions import ALL_NAMES, MISCONDUCT, MODELS, NAMES, ONE_TABLE
 
 
@@ -276,7 +277,7 @@ def test_closed_form_fits_need_no_priors_on_any_scale(tmp_path):
     assert analysis.statement() == ("y_i ~ Normal(theta_i, se_i)", "theta_i ~ Normal(mu, tau)")
     with pytest.warns(PoolwiseWarning, match="prediction interval rests on 3 studies"):
         done = pw.run(analysis, out=tmp_path / "results")
-    report = done.report.read_text(encoding="utf-8")
+    report = text_of(done.report)
     assert "default of the scale" not in report
     assert f"mean difference of {done['REML, Hartung-Knapp ad hoc']['mu'].point:.2f}" in report
 

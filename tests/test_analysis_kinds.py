@@ -13,6 +13,7 @@ from poolwise.analysis import Analysis
 from poolwise.errors import AnalysisError
 from poolwise.report.content import Content
 from poolwise.report.sections.comparison import comparison
+from support.pages import text_of
 from support.questions import MODELS
 
 HEAD = 'title = "A title"\nquestion = "A question?"\n'
@@ -118,7 +119,7 @@ def test_the_report_is_about_the_stated_model(tmp_path):
     done = pw.run(analysis, out=tmp_path / "run")
     labels = [result.label for result in done.results]
     mean = pd.read_csv(done.files["estimates.csv"]).query("quantity == 'mu'").set_index("label")["point"]
-    assert f"a risk ratio of {math.exp(mean[labels[2]]):.2f}" in done.report.read_text().split("Forest plot")[0]
+    assert f"a risk ratio of {math.exp(mean[labels[2]]):.2f}" in text_of(done.report).split("Forest plot")[0]
 
 
 def test_a_threshold_of_mean_effects_is_none_of_coefficients(tmp_path):
@@ -326,7 +327,7 @@ def test_a_run_writes_every_quantity_and_shows_the_answers(name, tmp_path):
     for result in done.results:
         own = estimates[estimates["label"] == result.label]
         assert own["quantity"].tolist() == list(result)
-    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = text_of(tmp_path / "report.html")
     regression = name != "joint_outcomes"
     assert ("Effects against the moderator" in page) == regression == (tmp_path / "bubble.png").is_file()
     assert ("Coefficient: " if regression else "Mean effect: misconduct") in page
@@ -338,7 +339,7 @@ def test_a_run_writes_every_quantity_and_shows_the_answers(name, tmp_path):
 def test_subgroups_run_in_closed_form_and_exactly(tmp_path):
     engines = "[engines]\nclosed_form = [{ tau2 = 'REML' }]\nexact = {}\n"
     done = pw.run(loaded(tmp_path, 'kind = "subgroups"\nby = "alloc"', BCG, engines), out=tmp_path / "run")
-    page = done.report.read_text(encoding="utf-8")
+    page = text_of(done.report)
     assert "Contrast: random − alternate" in page
     assert "Mean effect: systematic" in page
     assert not (tmp_path / "run" / "bubble.png").exists()

@@ -8,6 +8,7 @@ import pytest
 import poolwise as pw
 from poolwise.errors import AnalysisError
 from poolwise.report import faults
+from support.pages import text_of
 
 PROTOCOL = """report,study,sample,outcome,measure,rater,timepoint,design,jurisdiction,adjusted,direction,page,n1,m1,sd1,n2,m2,sd2,r,n,or,lower,upper
 Ash 2001,Ash,Ash cohort,dropout,WAI,client,start,cohort,Canada,no,same,p. 12,20,11.0,2.0,20,10.0,2.0,,,,,
@@ -109,7 +110,7 @@ def test_a_flow_beside_reconstructed_tables_is_refused_since_no_report_would_sho
 
 def test_the_report_shows_the_flow_the_studies_and_each_way_from_page_to_y(folder):
     done = pw.run(pw.load_analysis(folder / "dropout.toml"), out=folder / "run")
-    page = done.report.read_text(encoding="utf-8")
+    page = text_of(done.report)
     assert page.index('id="review"') < page.index('id="data"') < page.index('id="derivations"')
     assert "Of 134 records identified" in page
     assert "<summary><span>mean of 3 results with r = 0.7 between them: [Ash 2001" in page
@@ -132,7 +133,7 @@ def test_a_report_on_estimates_has_neither_section(tmp_path):
     path.write_text(plain, encoding="utf-8")
     done = pw.run(pw.load_analysis(path), out=tmp_path / "run")
     assert not {"derivations.csv", "prisma.csv", "characteristics.csv"} & set(done.files)
-    assert 'id="derivations"' not in done.report.read_text(encoding="utf-8")
+    assert 'id="derivations"' not in text_of(done.report)
 
 
 def test_a_file_tells_rules_of_single_samples_and_leaves_adjusted_estimates_out(folder):

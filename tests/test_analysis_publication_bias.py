@@ -6,6 +6,7 @@ import pytest
 import poolwise as pw
 from poolwise.cli import main
 from poolwise.errors import AnalysisError
+from support.pages import text_of
 from support.questions import MODELS
 
 ASKED = 'publication_bias = { direction = "negative" }'
@@ -34,7 +35,7 @@ def test_a_run_writes_the_frame_and_the_page_has_both_answers_of_the_average(tmp
     panel = pw.checks.publication_bias(analysis.effects, direction="negative")
     point = panel.frame.set_index(["method", "variant"]).loc[("PSMA average", "averaged"), "point"]
     assert frame.loc[("PSMA average", "averaged"), "point"] == pytest.approx(point, rel=1e-12)
-    page = done.report.read_text(encoding="utf-8")
+    page = text_of(done.report)
     for words in ("Averaged over all models", "Given an effect", "o method dominates", "Moved"):
         assert words in page
     assert "corrected" not in page

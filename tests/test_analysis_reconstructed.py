@@ -12,6 +12,7 @@ from poolwise.analysis.spec import schema
 from poolwise.cli import main
 from poolwise.errors import AnalysisError, MissingQuantityError
 from poolwise.report import faults
+from support.pages import text_of
 from support.questions import MODELS
 
 SETTING = (
@@ -165,12 +166,10 @@ def test_every_file_says_that_the_data_are_reconstructed(done):
 
 
 def test_the_report_tells_the_verdict_the_levels_and_the_published_rows(done):
-    page = done.report.read_text(encoding="utf-8")
+    page = text_of(done.report)
     assert "Reconstructed data." in page
     assert done.ranges.levels_sentence in page
-    assert "includes 0 in every one: the published figures do not tell the side" in " ".join(
-        page.replace("\xa0", " ").split()
-    )
+    assert "includes 0 in every one: the published figures do not tell the side" in " ".join(page.split())
     assert "below 0: better alliance, more recidivism; above 0: better alliance, less recidivism" in page
     assert "P(−0.1 to 0.1)" in page
     assert "0.081" in page
@@ -179,7 +178,7 @@ def test_the_report_tells_the_verdict_the_levels_and_the_published_rows(done):
 
 
 def test_the_caption_of_ranges_says_probability_and_kind_of_each_interval(done):
-    page = done.report.read_text(encoding="utf-8")
+    page = text_of(done.report)
     assert "Limits are those of 95 % intervals, whose kind stands below each method" in page
     assert "credible ones are under the priors of the model below" in page
     assert "credible (equal-tailed)" in page
@@ -252,7 +251,7 @@ def test_ranges_hold_the_tables_found_and_counts_those_drawn(searched):
 
 
 def test_equal_weights_are_named_the_optimistic_edge_wherever_they_are_shown(searched):
-    row, page = searched.ranges.row("mu"), searched.report.read_text(encoding="utf-8")
+    row, page = searched.ranges.row("mu"), text_of(searched.report)
     edge = pw.fit(searched.analysis.tables.reference(), searched.analysis.model, pw.Exact())["mu"].interval(0.95)
     assert (row["lower_edge"], row["upper_edge"]) == pytest.approx(edge)
     assert "Equal weights<br>(optimistic edge)" in page
@@ -265,7 +264,7 @@ def test_a_panel_that_the_file_does_not_ask_for_is_said(tmp_path):
     text = text.replace("restarts = 1", "restarts = 0")
     run = pw.run(pw.load_analysis(written(tmp_path, text.replace("tables = 12", "tables = 3"))), out=tmp_path / "run")
     assert run.analysis.panel.unasked
-    page = run.report.read_text(encoding="utf-8")
+    page = text_of(run.report)
     assert "asks for no prior panel. With so few studies it is shown all the same" in page
 
 

@@ -5,6 +5,7 @@ import pytest
 
 import poolwise as pw
 from poolwise.errors import AnalysisError
+from support.pages import text_of
 
 ASKED = 'leave_one_out = true\ncumulative = "year"\nspecifications = true'
 QUESTION = f"""
@@ -32,7 +33,7 @@ def test_a_run_writes_a_frame_a_picture_and_a_section_for_each(tmp_path):
     assert steps["mu_upper"].to_numpy() == pytest.approx(check.frame["mu_upper"].to_numpy(), abs=1e-9)
     assert len(pd.read_csv(done.files["specifications.csv"])) == 65
     assert {"leave_one_out.svg", "cumulative.svg", "specification_curve.svg"} <= set(done.files)
-    page = done.report.read_text(encoding="utf-8")
+    page = text_of(done.report)
     for words in ("Without each study", "As the studies came in", "Every specification", "Estimator of τ²"):
         assert words in page
 

@@ -17,6 +17,7 @@ from poolwise.analysis import simulate_section
 from poolwise.analysis.simulation import TAU, default_simulation, simulated
 from poolwise.cli import main
 from poolwise.report import faults
+from support.pages import text_of
 
 TABLE = 'data = { csv = "my.csv", scale = "SMD" }'
 FILE = """
@@ -141,7 +142,7 @@ def done(tmp_path_factory):
 
 
 def test_a_report_has_sentence_picture_table_and_csv(done):
-    page = done.report.read_text(encoding="utf-8")
+    page = text_of(done.report)
     section = page[page.index("Can these intervals be trusted here?") :]
     assert "40 simulated tables of each truth" in section
     assert 'role="img"' in section
@@ -156,7 +157,7 @@ def test_a_report_has_sentence_picture_table_and_csv(done):
 
 def test_without_the_section_there_is_no_page_of_it(tmp_path):
     done = runs.run(pw.load_analysis(write(tmp_path, "", engines="exact = {}")), out=tmp_path / "out")
-    assert "Can these intervals" not in done.report.read_text(encoding="utf-8")
+    assert "Can these intervals" not in text_of(done.report)
     assert not (done.folder / "operating_characteristics.csv").exists()
 
 

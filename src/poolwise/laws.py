@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.errors import MissingQuantityError
+from poolwise.priors.bisection import bracketed
 from poolwise.quadrature.one_tau.truncated import Selected
 from poolwise.quadrature.rules.mixture import NormalMixture
 from poolwise.quantities import HasAtom, Law, shortest_by_widths
 
 Array = NDArray[np.float64]
-STEPS = 200  # bisections of a bracket, far more than a double has bits
 
 
 @final
@@ -277,34 +277,6 @@ class BlendLaw:
         which = rng.choice(len(self.parts), size=size, p=self.weight)
         drawn = np.stack([part.sample(size, rng) for part in self.parts])
         return drawn[which, np.arange(size)]
-
-
-def bracketed(cdf: Callable[[Array], Array], p: Array, low: Array, high: Array) -> Array:
-    """Quantiles of a distribution function by bisection in brackets that hold them.
-
-    Parameters
-    ----------
-    cdf : callable
-        Distribution function of an array.
-    p : ndarray
-        Probabilities.
-    low, high : ndarray
-        Where the function is at most, and at least, p; same shape.
-
-    Returns
-    -------
-    ndarray
-        Same shape as p.
-    """
-    with np.errstate(invalid="ignore"):
-        for _ in range(STEPS):
-            middle = low + 0.5 * (high - low)
-            below = cdf(middle) < p
-            new_low, new_high = np.where(below, middle, low), np.where(below, high, middle)
-            if np.array_equal(new_low, low, equal_nan=True) and np.array_equal(new_high, high, equal_nan=True):
-                break
-            low, high = new_low, new_high
-    return np.where(np.isnan(high), low, high)
 
 
 def with_error(law: Law, se: float) -> Law:

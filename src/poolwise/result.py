@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol, final
+from typing import TYPE_CHECKING, Any, Literal, Protocol, final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,18 +39,7 @@ Status = Literal[
     "not_converged",
     "improper_posterior",
 ]
-SEVERITY: tuple[Status, ...] = (
-    "ok",
-    "boundary_tau",
-    "narrower_than_wald",
-    "noisy_limits",
-    "moment_does_not_exist",
-    "interrupted",
-    "grid_too_coarse",
-    "divergences",
-    "not_converged",
-    "improper_posterior",
-)
+SEVERITY: tuple[Status, ...] = get_args(Status)  # the gravest last
 Concern = Literal["none", "note", "warning", "failed"]
 NO_PRIOR = "none"
 NOTED: frozenset[Status] = frozenset({"ok", "moment_does_not_exist"})

@@ -32,6 +32,7 @@ SYNONYMS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("hedges", "hedgesolkin", "ho", "vc", "ca", "cochran"), "HE"),
         **dict.fromkeys(("hunterschmidt",), "HS"),
         **dict.fromkeys(("sidikjonkman",), "SJ"),
+        "genq": "'DL', the generalised Q statistic with weights 1/v, or 'HE', with equal weights",
         **dict.fromkeys(("medianpaulemandel", "pmmedian"), "PMM"),
         **dict.fromkeys(("fe", "ee", "ce", "fixed", "common", "iv", "fixedeffect", "commoneffect"), _COMMON),
     },
@@ -104,8 +105,8 @@ def as_numbers(name: str, values: object) -> NDArray[np.float64]:
         raise ModelError(f"{name} was given {shown(values)}", "numbers that floating point holds") from None
 
 
-def check_prob(prob: float) -> float:
-    """The probability of an interval, checked to lie strictly between 0 and 1.
+def check_prob(prob: float, name: str = "prob") -> float:
+    """The probability of an interval, or of another name, checked to lie strictly between 0 and 1.
 
     Raises
     ------
@@ -114,8 +115,8 @@ def check_prob(prob: float) -> float:
     """
     number = as_number(prob)
     if not 0.0 < number < 1.0:
-        hint = f"prob={number / 100:g}" if 1.0 < number < 100.0 else "prob=0.95"
-        raise ModelError(f"prob = {shown(prob)} is no probability", "a number between 0 and 1", hint)
+        hint = f"{name}={number / 100:g}" if 1.0 < number < 100.0 else f"{name}=0.95"
+        raise ModelError(f"{name} = {shown(prob)} is no probability", "a number between 0 and 1", hint)
     return number
 
 

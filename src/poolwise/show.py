@@ -48,6 +48,7 @@ _GREEK = {
     "theta_ij": "θ_ij",
     "theta_j": "θ_j",
     "theta_s": "θ_s",
+    "theta_so": "θ_so",
     "theta": "θ",
 }
 # Engines as pages and pictures name them; frames and files keep the engines' own words.
@@ -60,11 +61,16 @@ _INNERMOST = r"\[[^\[\]]*+\]"
 _IN_BRACKETS = rf"\[(?:[^\[\]]|\[(?:[^\[\]]|{_INNERMOST})*+\])*+\]"
 _IN_QUOTES = r"(?<!\w)'(?:[^']|(?<=\w)'(?=\w))*+'(?!\w)"
 _IN_CURLY_QUOTES = r"“[^”]*+”"
-_NAMES = re.compile(rf"{_IN_BRACKETS}|{_IN_QUOTES}|{_IN_CURLY_QUOTES}|\b(?:{'|'.join(_GREEK)})\b")
+_NAMES = re.compile(rf"{_IN_BRACKETS}|{_IN_QUOTES}|{_IN_CURLY_QUOTES}|\b(?:{'|'.join(_GREEK)})\b(?! weights?\b)")
 _CONTRAST = re.compile(r"(\w+)\[(.*)\] - (\1)\[(.*)\]")
 _NEGATIVE = re.compile(r"(?<=[(, ])-(?=\d)")
 _COLUMN = re.compile(r"(?<== )(.*)(?= of (?:study|sample|row)\b)")
 _SHORT_BRACKETS = re.compile(r"\([^()]{1,16}\)")  # which stay on one line
+_SIGN = r"(?:[=<>~±≤≥≈]|&[lg]t;)"  # as it is, and escaped
+_TIES = re.compile(
+    rf" (?={_SIGN} )|(?<= [=<>~±≤≥≈]) |(?<= &[lg]t;) |(?<=\d) (?=%)| (?=− [\dp])|(?<= −) (?=[\dp]\b)"
+    r"|(?<=[\d∞],) (?=[−>]?[\d∞ ]+[\d.,∞]*[\])])"
+)
 _ROOM_FOR_PRIORS = 48  # characters to a line in which a prior is not broken
 _OF_ONE = re.compile(r"(\w+)\[(.*)\]")
 _MILLIONTH = 6  # decimals down to which a small number is told without a power of ten
@@ -255,6 +261,20 @@ def side_said(side: Literal["below", "above"], threshold: str, directions: tuple
     return f"{side} {threshold}" + (f" (“{named}”)" if named else "")
 
 
+def numbered(labels: Sequence[str]) -> list[str]:
+    """Labels with a number behind every one that comes more than once.
+
+    Examples
+    --------
+    >>> numbered(["exact", "REML", "exact"])
+    ['exact (1)', 'REML', 'exact (2)']
+    """
+    return [
+        f"{label} ({labels[: place + 1].count(label)})" if labels.count(label) > 1 else label
+        for place, label in enumerate(labels)
+    ]
+
+
 def engine(label: str) -> str:
     """An engine in the words of pages, pictures and cards.
 
@@ -281,12 +301,14 @@ def method(label: str) -> str:
 def capital(text: str) -> str:
     """Text with its first letter in upper case and the rest as it is: a name of the user's keeps its own letters.
 
+    A symbol stays as it is.
+
     Examples
     --------
-    >>> capital("meta-regression ~ HbA1c")
-    'Meta-regression ~ HbA1c'
+    >>> capital("meta-regression ~ HbA1c"), capital("k = 13")
+    ('Meta-regression ~ HbA1c', 'k = 13')
     """
-    return text[:1].upper() + text[1:]
+    return text if re.match(r"\w (?:[=~]|is )", text) else text[:1].upper() + text[1:]
 
 
 def status(name: str) -> str:
@@ -382,6 +404,19 @@ def wrapped(paragraphs: Iterable[str], width: int | None = None) -> str:
     """
     room = shutil.get_terminal_size((80, 24)).columns if width is None else width
     return "\n".join(textwrap.fill(each, room, break_long_words=False, break_on_hyphens=False) for each in paragraphs)
+
+
+def tied(text: str, by: str = "\u00a0") -> str:
+    """Text with no-break spaces, or another character, where a line is not to end.
+
+    Within an equation or a prior, before a percent sign, within the limits of an interval and within short brackets.
+
+    Examples
+    --------
+    >>> tied("the probability is p = 0.037, or 3.7 %", "_")
+    'the probability is p_=_0.037, or 3.7_%'
+    """
+    return _SHORT_BRACKETS.sub(lambda brackets: brackets[0].replace(" ", by), _TIES.sub(by, text))
 
 
 def hanging(label: str, text: str, width: int | None = None) -> str:

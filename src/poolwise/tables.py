@@ -20,23 +20,9 @@ from poolwise.result import NO_PRIOR, Result, check_result
 from poolwise.settings import check_prob
 
 TEST_COLUMNS = ("statistic", "df", "residual_df", "p")
-SUMMARY_COLUMNS = ("quantity", "point", "sd", "lower", "upper", "prob", "interval", "prior", "data", *TEST_COLUMNS)
-COMPARE_COLUMNS = (
-    "label",
-    "model",
-    "engine",
-    "quantity",
-    "point",
-    "sd",
-    "lower",
-    "upper",
-    "prob",
-    "interval",
-    "status",
-    "prior",
-    "data",
-    *TEST_COLUMNS,
-)
+_QUANTITY_COLUMNS = ("quantity", "point", "sd", "lower", "upper", "prob", "interval")
+SUMMARY_COLUMNS = (*_QUANTITY_COLUMNS, "prior", "data", *TEST_COLUMNS)
+COMPARE_COLUMNS = ("label", "model", "engine", *_QUANTITY_COLUMNS, "status", "prior", "data", *TEST_COLUMNS)
 
 _BESIDE = ("tau", "theta_new")
 _TOLD = 3  # results that a card tells in a sentence

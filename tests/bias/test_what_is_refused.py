@@ -75,6 +75,14 @@ def test_the_direction_has_no_default(method):
             method(published("bcg"), direction=direction)
 
 
+@pytest.mark.parametrize(
+    "method", [bias.p_uniform_star, bias.pet_peese, bias.s_value, bias.vevea_woods, bias.worst_case]
+)
+def test_a_direction_that_is_not_said_is_asked_for(method):
+    with pytest.raises(ModelError, match="no direction is given"):
+        method(published("bcg"))
+
+
 @every
 def test_no_sentence_says_corrected_and_each_shows_itself(name):
     for table in ("bcg", "normand1999", "hackshaw1998"):

@@ -40,6 +40,11 @@ def by_matrices(name: str, explicit):
         PS = first.P @ (V + value * np.eye(k))
         return value, first.tau2 / df * np.sqrt(2 * np.trace(PS @ PS))
 
+    def iterated(step, tau2=0.0):
+        for _ in range(2000):
+            tau2 = max(step(tau2), 0.0)
+        return tau2
+
     def root(target):
         def q(tau2):
             return replace(explicit, tau2=tau2).q - target
@@ -55,6 +60,8 @@ def by_matrices(name: str, explicit):
         "SJ": sidik_jonkman,
         "PM": lambda: root(df),
         "EB": lambda: root(df),
+        "DLIT": lambda: (iterated(lambda tau2: moments(replace(explicit, tau2=tau2).W)[0]), root(df)[1]),
+        "SJIT": lambda: (iterated(lambda tau2: tau2 * replace(explicit, tau2=tau2).q / df, 1.0), root(df)[1]),
         "PMM": lambda: root(chdtri(df, 0.5)),
     }[name]()
 

@@ -10,6 +10,7 @@ from scipy.special import gammaln
 
 import poolwise as pw
 from poolwise import checks, priors
+from support.pages import text_of
 
 MCSE = 4.0  # Monte Carlo standard errors; the seed is fixed
 LEAST = 1000  # effective draws of what the report gives no error of
@@ -267,7 +268,7 @@ def test_a_file_states_missing_levels(tmp_path):
     done = pw.run(analysis, out=tmp_path / "run")
     (result,) = done.results
     assert f"alloc[{HART}: random]" in result.quantities
-    assert "Categorical(pi_j), pi_j ~ Dirichlet(1, ..., 1)" in done.report.read_text(encoding="utf-8")
+    assert "Categorical(pi_j), pi_j ~ Dirichlet(1, ..., 1)" in text_of(done.report)
     assert f"alloc[{HART}: random]" in done.files["estimates.csv"].read_text(encoding="utf-8")
 
 

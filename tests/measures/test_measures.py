@@ -316,3 +316,16 @@ def test_the_common_language_effect_size_is_as_reported_or_that_of_normal_data_w
     assert ours.measure == "CLESN"
     assert [*ours] == [*pm.effect_size("CLESN", **means)]
     assert pm.effect_size("CLES", auc=0.7, n1=20, n2=20).measure == "CLES"
+
+
+def test_a_sign_beside_p_is_that_of_the_effect():
+    told = pm.effect_size("SMD", p=[0.03, 0.03, -0.2], sign=[-1, 1, np.nan], n1=20, n2=20)
+    signed = pm.effect_size("SMD", p=[-0.03, 0.03, -0.2], n1=20, n2=20)
+    np.testing.assert_array_equal([told.y, told.v], [signed.y, signed.v])
+    assert told.notes == signed.notes
+
+
+@pytest.mark.parametrize("statistics", [{"t": 2.0}, {"d": 0.5}, {"r": 0.3}, {"p": -0.03, "sign": 1}])
+def test_a_sign_that_contradicts_what_carries_one_is_refused(statistics):
+    with pytest.raises(InputError, match="sign disagree"):
+        pm.effect_size("SMD", **{"sign": -1, "n1": 20, "n2": 20} | statistics)

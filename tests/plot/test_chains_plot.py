@@ -1,5 +1,7 @@
 """Rank and trace plots: a panel for each sampled quantity, at one call."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -45,3 +47,4 @@ def test_the_trace_is_the_draws(joint):
 def test_exact_draws_have_chains_too():
     axes = pw.plot.ranks(pw.fit(pw.datasets.load("bcg"), pw.RandomEffects(), pw.Exact()))
     assert titles(axes) == ["μ", "τ"]
+    assert all(re.fullmatch(r"p (= \d\.\d\d|< 0\.01)", text.get_text()) for ax in axes for text in ax.texts)

@@ -43,6 +43,10 @@ def test_at_the_width_of_a_page_texts_keep_apart_light_dark_and_in_files(name, b
     least = LEAST_TYPE if name == "forest" else PRINTED  # the forest has its own
     assert min(text.get_fontsize() for text in figures.texts(ax)) >= least - 1e-9
     files = {form: saved(ax, form, {}) for form in ("png", "pdf", "svg")}
+    drawn, inches = ax.figure.get_tightbbox(), ax.figure.get_size_inches()
+    assert (
+        min(drawn.x0, drawn.y0, inches[0] - drawn.x1, inches[1] - drawn.y1) >= 0.0
+    )  # a file is as large as its figure
     assert files["png"].startswith(b"\x89PNG")
     assert files["pdf"].startswith(b"%PDF")
     longest = max((word for words in figures.words(ax) for word in words.split()), key=len)

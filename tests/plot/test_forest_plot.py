@@ -146,6 +146,21 @@ def test_model_engine_prior_probability_and_interval_kind_are_printed(exact):
         assert phrase in found
 
 
+def test_the_marks_of_a_regression_are_told_on_the_figure_at_every_width(bcg):
+    result = pw.fit(bcg, pw.MetaRegression("~ ablat"), pw.Exact())
+    for width in ("page", "column"):
+        found = " ".join(figures.words(pw.plot.forest(result, width=width)))
+        assert "Small diamond: mean at the study's moderators." in found
+    assert "K = 13" not in found
+
+
+def test_the_words_of_a_direction_are_told_once_below_the_figure():
+    ax = pw.plot.forest(pw.fit(pw.datasets.load("working_alliance"), pw.JointOutcomes(), pw.Exact()))
+    notes = " ".join(figures.words(ax)).partition("Weight")[2]
+    assert notes.count("P(μ above 0)") >= 2
+    assert notes.count("(better alliance, better outcome)") == 1
+
+
 def test_tau_and_i2_are_printed_with_their_intervals(reml):
     # metafor 5.1-12 on these data: tau2 0.3132, Q-profile 0.1197 to 1.1115, so tau 0.5597, 0.3460 to 1.0543.
     found = " ".join(figures.words(pw.plot.forest(reml)))

@@ -182,8 +182,19 @@ def test_picture_and_caption_take_the_same_choices():
     }
 
 
+@pytest.mark.parametrize("k", [13, 20, 22, 28, 40])
+@pytest.mark.parametrize("density", [False, True])
+def test_a_forest_of_two_results_fits_a_printed_page_below_its_heading(fits, k, density):
+    first = fits(k)
+    ax = pw.plot.forest(first, beside=[pw.fit(first.effects, pw.RandomEffects(), pw.ClosedForm())], density=density)
+    assert ax.figure.get_size_inches()[1] <= 9.84  # 250 mm
+
+
 def test_a_summary_without_a_density_has_no_room_for_one(exact, reml):
-    alone, both = (pw.plot.forest(exact, beside=[reml], density=density) for density in (False, True))
+    # With `pages` rows keep their height, however high the picture.
+    alone, both = (
+        pw.plot.forest(exact, beside=[reml], density=density, pages=exact.effects.k)[0] for density in (False, True)
+    )
     taller = both.get_ylim()[0] - alone.get_ylim()[0]
     assert taller == pytest.approx(2 * 1.6)  # mean and new study of the posterior, none of REML
 
@@ -223,3 +234,12 @@ def test_squares_of_joint_outcomes_have_areas_on_one_scale():
 def test_what_is_no_choice_is_refused(exact, wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         pw.plot.forest(exact, **wrong)
+
+
+@pytest.mark.filterwarnings("ignore:identical rows|several effects:poolwise.PoolwiseWarning")
+def test_how_many_effects_a_compact_picture_shows_is_told_whole_at_every_width():
+    result = pw.fit(pw.datasets.load("assink2016"), pw.ThreeLevel(), pw.Exact())
+    for width in ("page", "column"):
+        ax = pw.plot.forest(result, width=width)
+        assert "100 effects of 17 studies" in figures.words(ax)
+        pw.plot.close(ax)

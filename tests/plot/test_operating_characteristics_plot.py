@@ -65,6 +65,15 @@ def test_in_a_column_two_panels_stand_in_a_row_under_whole_words(answer):
     assert [panel.get_title(loc="left") for panel in panels(ax)][-1] == "μ = 0.3, τ = 0.8"
 
 
+def test_a_truth_too_long_for_one_line_of_a_column_stands_on_two(answer):
+    long = answer.frame.assign(mu=answer.frame["mu"].replace({0.3: -0.706}))
+    with pw.plot.width("column"):
+        ax = pw.plot.operating_characteristics(long)
+    assert [panel.get_title(loc="left") for panel in panels(ax)][-1].split() == ["μ", "=", "−0.706,", "τ", "=", "0.8"]
+    found = figures.boxes(ax, 100)
+    assert figures.overlaps(found) == figures.outside(found, ax) == []
+
+
 def test_values_of_one_axis_can_share_a_panel(answer):
     frame = pw.plot.operating_characteristics_frame(answer, together="tau")
     assert frame["panel"].nunique() == 2

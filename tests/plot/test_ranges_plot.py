@@ -131,3 +131,9 @@ def test_a_prior_panel_over_the_tables_has_rows_of_its_own(found):
     assert frame["block"].tolist().count("mu, under each prior on tau") == 1
     assert "τ ~ HalfNormal(0.5)" in figures.words(ax)
     assert pw.plot.ranges({"recidivism": with_panel}) is not None
+
+
+def test_names_in_a_column_are_parted_and_never_cut(found):
+    with pw.plot.width("column"):
+        ax = pw.plot.ranges(found)
+    assert not [words for words in figures.words(ax) if "…" in words]

@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgba
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.colors import to_rgba, to_rgba_array
+from matplotlib.lines import Line2D
 
 import poolwise as pw
+from poolwise.plot._marks import COLOURS
 from poolwise.plot._theme import PAGE, exchanged
 from support import figures
 from support.pictures import PICTURES
@@ -49,19 +52,46 @@ def faint(ax):
     return found
 
 
+GUIDES = {"#b3b3b3", "#ececec"}  # rules of tables and the grid of a matrix of choices, which tell nothing
+
+
+def pale(ax):
+    """Lines and points with less than 3 : 1 against the page, guides left out; of a point its edge or its inside."""
+    page, found = to_rgba(ax.figure.get_facecolor()), []
+    guides = [tuple(colour) for colour in (to_rgba_array(list(GUIDES)), exchanged(to_rgba_array(list(GUIDES))))]
+    for artist in ax.figure.findobj(lambda one: isinstance(one, Line2D | LineCollection | PathCollection)):
+        if isinstance(artist, Line2D) and artist.get_linestyle() != "None":
+            colours = [to_rgba(artist.get_color(), artist.get_alpha())]
+        elif isinstance(artist, Line2D):
+            colours = to_rgba_array([artist.get_markeredgecolor(), artist.get_markerfacecolor()])
+        else:
+            colours = [*artist.get_edgecolors(), *artist.get_facecolors()]
+        ratio = max((contrast(tuple(one), page) for one in colours), default=21.0)
+        told = not any(np.allclose(one, guide, atol=0.01) for one in colours for each in guides for guide in each)
+        if artist.get_visible() and told and 1.02 < ratio < 2.99:
+            found.append((artist.get_label(), round(float(ratio), 2)))
+    return found
+
+
 SLOW = {"publication bias", "prior panel", "specification curve", "ranges", "prior surface", "calibration"}
 
 
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.agreement_long] if name in SLOW else []) for name in PICTURES]
 )
-def test_texts_are_told_from_what_they_stand_on_in_both_themes(name, bcg, exact):
+def test_texts_and_marks_are_told_from_what_they_stand_on_in_both_themes(name, bcg, exact):
     ax = PICTURES[name](bcg, exact)
     assert faint(ax) == []
+    assert pale(ax) == []
     assert luminance(to_rgba(ax.figure.get_facecolor())[:3]) > 0.99
     pw.plot.dark(ax)
     assert faint(ax) == []
+    assert pale(ax) == []
     assert luminance(to_rgba(ax.figure.get_facecolor())[:3]) == pytest.approx(PAGE, abs=1e-6)
+
+
+def test_every_colour_of_the_palette_is_seen_on_the_page():
+    assert min(contrast(to_rgba(colour), (1.0, 1.0, 1.0, 1.0)) for colour in COLOURS) >= 3.0
 
 
 def test_contrast_with_the_page_and_between_colours_stays():

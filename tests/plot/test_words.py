@@ -66,6 +66,34 @@ def test_an_ellipsis_leaves_the_year():
     assert _text.fit("Short 1998", 2.0, 8.5) == "Short 1998"
 
 
+@pytest.mark.parametrize(
+    ("name", "inches", "lines"),
+    [
+        ("Sommaruga 1995", 0.5, "Sommar-|uga 1995"),
+        ("Ignacio-Garcia 1995", 0.5, "Ignacio-|Garcia|1995"),
+        ("REML, Hartung-Knapp ad hoc", 0.9, "REML, Hartung-|Knapp ad hoc"),
+        ("InverseGamma(1.71, 0.4)", 0.9, "InverseGamma|(1.71, 0.4)"),
+    ],
+)
+def test_a_name_longer_than_its_line_is_parted_and_not_cut(name, inches, lines):
+    assert _text.wrap(name, inches, 6.5, parted=True) == lines.split("|")
+
+
+def test_what_is_cut_keeps_its_last_number_or_brackets_whole():
+    assert _text.fit("τ ~ LogNormal(−2.2, 0.955)", 1.3, 6.5).endswith("… (−2.2, 0.955)")
+    assert _text.fit("Norwegian Multicentre (1-3 y)", 1.2, 8.5).endswith("… (1-3 y)")
+    assert _text.fit("dose_of_the_active_arm_0.25", 1.2, 8.5).endswith("… 0.25")
+
+
+def test_no_line_breaks_within_an_equation_a_percentage_or_short_brackets():
+    words = "P(μ below 1) = 0.999; τ = 0.59 [0.36, 1.03]; I² = 93 %; μ ~ Normal(0, 2); t with k − 1 df (2 y) "
+    ties = ["P(μ below 1) = 0.999", "τ = 0.59", "[0.36, 1.03]", "I² = 93 %", "μ ~ Normal(0, 2)", "k − 1", "(2 y)"]
+    for inches in np.linspace(1.4, 4.0, 14):
+        lines = _text.wrap(words.strip(), inches, 7.5)
+        assert all(any(tie in line for line in lines) for tie in ties)
+        assert " ".join(lines) == words.strip()
+
+
 @given(st.text(min_size=1, max_size=60), st.floats(0.5, 4.0))
 def test_cut_words_never_exceed_their_width(words, inches):
     assert _text.width(_text.fit(_text.plain(words), inches, 8.5), 8.5) <= inches

@@ -154,11 +154,12 @@ def test_an_object_with_the_methods_of_preliz_gives_the_posterior_of_the_family_
 @pytest.mark.parametrize(
     ("law", "match"),
     [
-        (stats.norm(0, 1), "puts the probability 0.5 at 0 and below.*truncated at 0"),
+        (stats.laplace(0, 1), "puts the probability 0.5 at 0 and below.*truncated at 0"),
         (stats.poisson(3), "has no method logpdf"),
         (stats.gamma, "a distribution with all its parameters|fails"),
         (3.0, "has no method logpdf, cdf, ppf"),
-        (stats.t(3), "probability 0.5 at 0 and below"),
+        (stats.skewnorm(3), "on mu a normal, Student's t or Cauchy"),
+        (stats.uniform(-1, 2), "probability 0.5 at 0 and below"),
     ],
 )
 def test_what_is_no_distribution_on_the_half_line_is_refused(law, match):
@@ -176,6 +177,36 @@ def test_a_density_that_is_not_the_slope_of_its_distribution_function_is_refused
         ModelError, match=r"density that integrates to 0.909.*a distribution function that grows by 0.9"
     ):
         priors.from_distribution(Wrong(0.5))
+
+
+@dataclass(frozen=True)
+class Normal:
+    """As PreliZ has it."""
+
+    mu: float
+    sigma: float
+
+    def __getattr__(self, name):
+        return getattr(stats.norm(self.mu, self.sigma), name)
+
+
+@pytest.mark.parametrize(
+    ("law", "prior"),
+    [
+        (stats.norm(0, 1), priors.Normal(0, 1)),
+        (Normal(0.3, 2.5), priors.Normal(0.3, 2.5)),
+        (pm.Normal.dist(0.0, 0.4), priors.Normal(0, 0.4)),
+        (stats.t(5, 0, 0.43), priors.StudentT(5, 0, 0.43)),
+        (pm.StudentT.dist(nu=2.7, mu=0.1, sigma=0.2), priors.StudentT(2.7, 0.1, 0.2)),
+        (stats.cauchy(0.1, 0.3), priors.Cauchy(0.1, 0.3)),
+    ],
+)
+def test_a_law_on_the_whole_line_is_a_prior_on_mu_where_it_is_normal_t_or_cauchy(law, prior):
+    own = priors.from_distribution(law, metric="SMD")
+    assert type(own) is type(prior)
+    assert own.parameters == pytest.approx(prior.parameters, rel=1e-8, abs=1e-12)
+    assert own.metric == "SMD"
+    assert pw.RandomEffects(mu=own).mu is own
 
 
 OF_PYMC = {
@@ -200,7 +231,7 @@ def test_a_variable_of_pymc_states_a_prior(family):
 @pytest.mark.parametrize(
     ("variable", "words"),
     [
-        (pm.Normal.dist(0.0, 1.0), "reaches below 0"),
+        (pm.Laplace.dist(0.0, 1.0), "reaches below 0"),
         (pm.Poisson.dist(2.0), "type int64"),
         (pm.Gamma.dist([1.0, 2.0], 1.0), "1 dimensions"),
         (pm.HalfNormal.dist(pm.HalfNormal.dist(1.0)), "a variable itself"),

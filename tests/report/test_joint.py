@@ -8,6 +8,7 @@ import pytest
 import poolwise as pw
 from poolwise import cli, report
 from poolwise.errors import AnalysisError
+from support.pages import text_of
 
 POOLED = """title = "All studies"
 question = "Does it work?"
@@ -54,7 +55,7 @@ def _planned(path):
 
 
 def test_what_both_did_is_told_once_and_each_work_once(joint):
-    page = (joint / "out" / "report" / "report.html").read_text(encoding="utf-8")
+    page = text_of(joint / "out" / "report" / "report.html")
     methods = re.search(r'id="methods">(.*?)</section>', page, re.DOTALL)[1]
     assert methods.count("All computations were made with") == 1
     works = re.findall(r"<li>(.*?)</li>", re.search(r'id="references">(.*?)</section>', page, re.DOTALL)[1])
@@ -88,7 +89,7 @@ def test_ranges_of_several_analyses_are_one_picture_that_tells_each_answer(tmp_p
         (tmp_path / f"{name}.toml").write_text(RANGED.format(outcome=name), encoding="utf-8")
     out = tmp_path / "out"
     assert cli.main(["report", *(str(tmp_path / f"{name}.toml") for name in outcomes), "--out", str(out)]) == 0
-    page = (out / "report" / "report.html").read_text(encoding="utf-8")
+    page = text_of(out / "report" / "report.html")
     told = re.search(r'aria-label="(Ranges over all tables[^"]*)"', page)[1]
     assert all(f"{name}: Over all 4 tables" in told for name in outcomes)
     assert (out / "report" / "summary_ranges.svg").is_file()

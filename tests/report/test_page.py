@@ -9,10 +9,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 
 import poolwise as pw
 from poolwise.cli import main
 from poolwise.report import faults
+from poolwise.report.blocks import Column, Table, numbers, rows
 from poolwise.report.documents import clean
 from poolwise.report.drawings import Drawing
 from poolwise.report.links import linked
@@ -126,16 +128,29 @@ def test_type_of_each_picture_can_be_read_in_print_and_on_a_phone(runs):
                 assert one.smallest * 358.0 / one.wide >= 9.0  # pixels of a phone of 390
 
 
-def test_in_print_the_next_section_takes_the_room_below_the_answer_that_is_too_low_for_the_forest(runs):
+def test_no_type_of_a_printed_page_is_set_below_seven_points(page):
+    style = next(words for _, words in page.of("style") if "@media print" in words)
+    printed = style[style.index("@media print") :].partition("@media screen")[0]
+    sizes = [float(size) for size in re.findall(r"font-size: ([\d.]+)pt", printed)]
+    assert len(sizes) > 5
+    assert min(sizes) >= 7.0
+
+
+def test_numbers_are_broken_over_lines_only_in_a_table_that_is_too_broad_for_a_page():
+    columns = (Column("Method"), *(numbers("95 % interval") for _ in range(6)))
+    in_one, short, in_two = "−0.01 [−0.1123, 0.1234]", "[−0.11, 0.12]", Markup("−0.01<br>[−0.1123, 0.1]")
+    broad = [Table(columns, rows([("REML", *[each] * 6)])).broad for each in (in_one, short, in_two)]
+    assert broad == [True, False, False]
+
+
+def test_in_print_words_fill_the_first_page_where_the_forest_has_no_room_below_the_answer(runs):
     placed = {}
     for name, done in runs.items():
         page = Element(done.report.read_text(encoding="utf-8"))
-        style = {attrs["id"]: attrs.get("style", "") for attrs, _ in page.of("section")}
-        placed[name] = [
-            style[each] for each in ("answer", "forest", *(["prior-panel"] if "prior-panel" in style else []))
-        ]
-    assert placed["bcg"] == ["--printed: 1", "--printed: 3", "--printed: 2"]
-    assert placed["bcg_latitude"] == ["", ""]  # whose forest has room there
+        places = {attrs["id"]: attrs.get("style", "") for attrs, _ in page.of("section")}
+        placed[name] = sorted(places, key=lambda each: int(places[each].rpartition(" ")[2] or 0))[:5]
+    assert placed["bcg"] == ["answer", "methods", "results", "forest", "prior-panel"]
+    assert placed["bcg_latitude"][:2] == ["answer", "forest"]  # which has room there
 
 
 def test_an_identifier_is_used_once_and_every_reference_finds_it(page):
@@ -164,6 +179,19 @@ def test_a_doi_is_linked_whole_and_no_further():
     assert linked("(see 10.1000/ab).").endswith("</a>).")
     assert linked("doi:10.1000/182") == '<a href="https://doi.org/10.1000/182">doi:10.1000/182</a>'
     assert linked("<b>10 of 12</b>") == "&lt;b&gt;10 of 12&lt;/b&gt;"
+
+
+def test_no_line_of_a_page_ends_within_an_equation_a_percentage_or_short_brackets():
+    words = linked("p < 0.001 with Q = 38.2, 95 % [0.1, 0.2] and k − 1 (τ = 0)")
+    assert str(words).count("\u00a0") == 10
+    assert str(linked(Markup('<span class="a b">x = 1</span>'))).startswith('<span class="a b">')
+
+
+def test_no_sentence_or_cell_of_a_page_holds_names_of_code(runs):
+    for done in runs.values():
+        page = Element(done.report.read_text(encoding="utf-8"))
+        said = " ".join(words for _, words in page.of("p", "li", "td", "th", "caption"))
+        assert not re.search(r"Exact\(\)|NUTS\(\)|ThreeLevel\(|interval='|pw\.|sqrt\(| - \d", said)
 
 
 def test_methods_with_the_same_numbers_share_a_row(runs):

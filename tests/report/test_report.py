@@ -15,7 +15,9 @@ from poolwise.report import faults, write
 from poolwise.report.content import Content
 from poolwise.report.files import Claim
 from poolwise.report.sections.comparison import tests as sentences_of_tests
+from poolwise.report.words import remark
 from poolwise.show import greek, number
+from support.pages import text_of
 from support.questions import MODELS, ONE_TABLE, WITHOUT_NUTS
 
 FILES = {
@@ -142,7 +144,7 @@ def test_the_manifest_tells_versions_seeds_hashes_and_seconds(done):
 
 
 def test_the_page_loads_nothing_from_elsewhere(done):
-    text = done.report.read_text(encoding="utf-8")
+    text = text_of(done.report)
     page = Page(text)
     assert page.loads == []
     assert not {"script", "link", "iframe", "img", "object", "embed"} & set(page.tags)
@@ -151,7 +153,7 @@ def test_the_page_loads_nothing_from_elsewhere(done):
 
 
 def test_the_page_tells_kind_probability_and_prior_of_every_interval(done):
-    words = " ".join(" ".join(Page(done.report.read_text(encoding="utf-8")).words).split())
+    words = " ".join(" ".join(Page(text_of(done.report)).words).split())
     for expected in (
         "confidence (Hartung-Knapp)",
         "credible (equal-tailed)",
@@ -167,14 +169,14 @@ def test_the_page_tells_kind_probability_and_prior_of_every_interval(done):
 
 
 def test_the_page_has_the_sentence_of_every_finding(done):
-    words = " ".join(Page(done.report.read_text(encoding="utf-8")).words)
+    words = " ".join(Page(text_of(done.report)).words)
     findings = [finding for result in done.results for finding in result.report.findings]
     assert {finding.status for finding in findings} >= {"boundary_tau"}
-    assert all(greek(finding.sentence) in words for finding in findings)
+    assert all(remark(greek(finding.sentence)) in words for finding in findings)
 
 
 def test_with_fewer_than_5_studies_the_prior_panel_comes_first(done):
-    text = done.report.read_text(encoding="utf-8")
+    text = text_of(done.report)
     assert "There are only 3 studies" in text
     assert text.index('id="prior-panel"') < text.index('id="answer"') < text.index('id="comparison"')
 
@@ -183,7 +185,7 @@ def test_misconduct_depends_on_the_prior_and_the_page_names_which(done):
     assert done.panel.verdict == "prior-dependent"
     flipping = done.panel.frame.loc[done.panel.frame["flips"], "prior"]
     assert len(flipping) > 0
-    text = done.report.read_text(encoding="utf-8")
+    text = text_of(done.report)
     assert text.count('class="flips"') == len(flipping)
 
 
@@ -191,7 +193,7 @@ def test_words_of_the_user_are_escaped(tmp_path):
     rows = "study,y,se\n<script>alert(1)</script>,0.1,0.2\nB & C,0.3,0.2\nمثال $x_1$,0.2,0.1\n"
     (tmp_path / "my.csv").write_text(rows, encoding="utf-8")
     done = ran(tmp_path, OWN_TABLE.replace('title = "Working', 'title = "<img src=x> & Working'))
-    page = Page(done.report.read_text(encoding="utf-8"))
+    page = Page(text_of(done.report))
     assert not {"script", "img"} & set(page.tags)
     assert "<script>alert(1)</script>" in "".join(page.words)
     assert "مثال" in "".join(page.words)
@@ -222,7 +224,7 @@ def test_files_that_a_run_does_not_make_any_more_are_removed(tmp_path):
 
 def test_with_fewer_than_5_studies_a_file_cannot_do_without_the_prior_panel(tmp_path):
     done = ran(tmp_path, WITHOUT_NUTS.replace("prior_panel = true", "prior_panel = false"))
-    page = done.report.read_text(encoding="utf-8")
+    page = text_of(done.report)
     assert len(pd.read_csv(done.files["sensitivity.csv"])) == len(done.panel.frame) == 10
     assert "The analysis file asks for no prior panel. With so few studies it is shown all the same" in page
     closed = re.sub(r"exact = .*\n", "", WITHOUT_NUTS).replace('mu = ["Flat"]', "")
@@ -231,7 +233,7 @@ def test_with_fewer_than_5_studies_a_file_cannot_do_without_the_prior_panel(tmp_
 
 def test_probabilities_and_the_panel_of_a_report_are_about_the_threshold_of_the_file(tmp_path):
     done = ran(tmp_path, DROPOUT.replace("[report]", "[report]\nthreshold = 0.2"))
-    page = done.report.read_text(encoding="utf-8")
+    page = text_of(done.report)
     effects = pw.datasets.load("working_alliance").select(outcome="dropout")
     exact = pw.fit(effects, pw.RandomEffects(mu=pw.priors.Normal(0, 1), tau=pw.priors.HalfNormal(0.5)), pw.Exact())
     below, new = float(exact["mu"].cdf(0.2)), float(exact["theta_new"].cdf(0.2))
@@ -251,15 +253,15 @@ def test_a_report_says_where_a_limit_s_side_of_the_threshold_is_noise(done, tmp_
     edge = float(drawn["mu"].ppf(0.975))
     about = replace(done.analysis, threshold=edge)
     files = write(Content(about, done.results, done.panel), Claim(tmp_path))
-    words = " ".join(Page(files["report.html"].read_text(encoding="utf-8")).words)
+    words = " ".join(Page(text_of(files["report.html"])).words)
     assert f"Within 2 Monte Carlo standard errors of {number(edge)}: the 97.5 % limit of" in words
-    assert "Within 2 Monte Carlo" not in " ".join(Page(done.report.read_text(encoding="utf-8")).words)
+    assert "Within 2 Monte Carlo" not in " ".join(Page(text_of(done.report)).words)
 
 
 def test_a_threshold_is_told_as_a_ratio_too_and_leaves_contrasts_at_0(tmp_path):
     head = 'title = "BCG"\nquestion = "Does it matter?"\n[data]\ndataset = "bcg"\n[engines]\nexact = {}\n'
     done = ran(tmp_path, head + '[model]\nkind = "subgroups"\nby = "alloc"\n[report]\nthreshold = -0.5\n')
-    page = done.report.read_text(encoding="utf-8")
+    page = text_of(done.report)
     assert "risk ratio below 0.607" in page
     assert "The posterior probability that it is below 0.607 is" in page
     assert page.count("(below and above 0)") == 2  # contrasts of three groups
@@ -269,12 +271,12 @@ def test_a_run_without_any_posterior_has_a_report_too(tmp_path):
     text = re.sub(r"exact = .*\n", "", WITHOUT_NUTS).replace('mu = ["Flat"]', "")
     done = ran(tmp_path, text.replace("prior_panel = true", "prior_panel = false"))
     assert "posterior.nc" not in done.files
-    assert "Posterior probabilities" not in done.report.read_text(encoding="utf-8")
+    assert "Posterior probabilities" not in text_of(done.report)
 
 
 def test_log_evidence_is_told_when_asked_for(tmp_path):
     done = ran(tmp_path, WITHOUT_NUTS.replace("[report]", "[report]\nevidence = true"))
-    assert "Log evidence, Bayesian, exact" in done.report.read_text(encoding="utf-8")
+    assert "Log evidence, Bayesian, exact" in text_of(done.report)
 
 
 def test_progress_is_told_step_by_step(tmp_path):
@@ -292,19 +294,19 @@ def test_a_joint_fit_reports_what_each_outcome_borrows(tmp_path):
     alone = pw.fit(done.analysis.effects.select(outcome="misconduct"), pw.RandomEffects(), pw.Exact())["mu"]
     joint = done.results[0]["mu[misconduct]"]
     assert frame.loc["misconduct", "mu_borrowed"] == pytest.approx(1.0 - (joint.sd / alone.sd) ** 2, rel=1e-9)
-    page = done.report.read_text(encoding="utf-8")
+    page = text_of(done.report)
     assert "What the outcomes borrow from one another" in page
     assert page.count(greek(done.borrowed.sentence)) == 1
 
 
 def test_a_fit_of_one_outcome_borrows_nothing_and_says_nothing_of_it(done):
     assert done.borrowed is None
-    assert "borrow from one another" not in done.report.read_text(encoding="utf-8")
+    assert "borrow from one another" not in text_of(done.report)
 
 
 def test_a_regression_reports_coefficients_first_and_the_tests_of_its_moderators(tmp_path):
     done = pw.run(pw.load_analysis(MODELS / "bcg_latitude.toml"), out=tmp_path)
-    page = done.report.read_text(encoding="utf-8")
+    page = text_of(done.report)
     hartung, wald = (one["QM"] for one in done.results[:2])
     assert f"Test of the moderators ({done.results[0].label}): F = {hartung.point:.2f} on 1 and 11 degrees" in page
     assert f"Test of the moderators ({done.results[1].label}): Q = {wald.point:.2f} on 1 degree of freedom" in page

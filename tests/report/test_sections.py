@@ -13,6 +13,7 @@ from poolwise.report import faults, sections
 from poolwise.report.blocks import Column, Notes, Paragraph, Picture, Statement, Table, Terms, marked, numbers, rows
 from poolwise.report.content import Content
 from poolwise.report.section import Figure, Passage, Section
+from support.pages import text_of
 from support.questions import WITHOUT_NUTS
 
 # All of a toy section: a check, its table, its picture, its words.
@@ -57,7 +58,7 @@ def registered(monkeypatch):
 @pytest.mark.usefixtures("registered")
 def test_a_section_in_the_list_is_on_the_page_among_the_files_and_in_the_manifest(analysis, tmp_path):
     done = pw.run(analysis, out=tmp_path / "run")
-    page = done.report.read_text(encoding="utf-8")
+    page = text_of(done.report)
     assert page.index('<section id="largest">\n<h2>Largest effects</h2>') < page.index('<details id="appendix">')
     largest_study = pd.read_csv(done.files["largest.csv"])["study"].iloc[0]
     assert f"The largest effect is that of &lt;{largest_study}&gt;." in page
@@ -86,7 +87,7 @@ def test_a_section_that_no_analysis_plans_claims_no_names_and_leaves_them_alone(
     (tmp_path / "run" / "largest.csv").write_text("mine")
     done = pw.run(analysis, out=tmp_path / "run")
     assert not FILES & set(done.files)
-    assert 'id="largest"' not in done.report.read_text(encoding="utf-8")
+    assert 'id="largest"' not in text_of(done.report)
     assert (tmp_path / "run" / "largest.csv").read_text() == "mine"
 
 

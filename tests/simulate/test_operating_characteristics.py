@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
+from multiprocessing import spawn
 
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
 import poolwise as pw
+from poolwise.simulate.characteristics.running import _script_not_run_again
 from poolwise.simulate.characteristics.tallies import SUMS, characteristics
 from poolwise.simulate.characteristics.true_effects import LAWS, as_law
 
@@ -112,6 +115,14 @@ def test_processes_change_no_number():
     settings = {"truth": {"mu": 0.1, "tau": [0.0, 0.2]}, "replications": 2100}
     here = run(DESIGN, COMMON, **settings)
     assert run(DESIGN, COMMON, executor="joblib", **settings).frame.equals(here.frame)
+
+
+def test_workers_of_dask_do_not_run_the_script_again():
+    main = sys.modules["__main__"]
+    before = (getattr(main, "__file__", None), getattr(main, "__spec__", None))
+    with _script_not_run_again():
+        assert not {"init_main_from_name", "init_main_from_path"} & set(spawn.get_preparation_data("worker"))
+    assert (getattr(main, "__file__", None), getattr(main, "__spec__", None)) == before != (None, None)
 
 
 def test_a_run_that_was_stopped_goes_on_and_repeats_nothing(tmp_path):

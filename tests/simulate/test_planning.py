@@ -98,3 +98,10 @@ def test_ratios_are_told_as_ratios():
     words = str(next_study(pw.datasets.load("bcg"), se=0.1))
     assert "a risk ratio of 1.00" in words
     assert "a factor of" in words
+
+
+def test_what_is_no_probability_is_called_by_its_name_and_equal_errors_once():
+    table = pw.Effects([0.1, 0.2, 0.3], se=[0.2] * 3, scale="SMD")
+    with pytest.raises(pw.PoolwiseError, match="sure = 2 is no probability"):
+        further_studies(table, sure=2)
+    assert further_studies(table, counts=[1], futures=20).se == "se 0.2, drawn from the table"

@@ -138,7 +138,7 @@ def test_estimates_on_an_uncertain_moderator_have_the_likelihood_with_it_integra
     model, squares = family.model.resolved(family.effects), []
     for _ in range(200):
         true = truth(model, family.effects, rng)
-        top = true.log_likelihood(true.mean)
+        top = true.log_likelihood(true.likelihood.args[1])  # at the mean effects, where the density is highest
         squares.append(2.0 * (top - true.log_likelihood(true.drawn(rng)[1])))
     assert np.mean(squares) == pytest.approx(12.0, abs=4.0 * np.sqrt(24.0 / 200))
     assert "x[study 3]" in true.scalars
@@ -150,9 +150,9 @@ def test_estimates_of_studies_that_miss_a_level_have_the_likelihood_of_their_mix
     model, ratios = family.model.resolved(family.effects), []
     for _ in range(400):
         true = truth(model, family.effects, rng)
-        more = replace(true.given, scalars=true.given.scalars | {"tau": 1.05 * true.scalars["tau"]})
-        y = true.drawn(rng)[1]
-        ratios.append(np.exp(replace(true, given=more).log_likelihood(y) - true.log_likelihood(y)))
+        (given, *rest), y = true.likelihood.args, true.drawn(rng)[1]
+        wider = replace(given.law, parameters={"tau": 1.05 * given.law.parameters["tau"]})
+        ratios.append(np.exp(true.likelihood.func(replace(given, law=wider), *rest, y) - true.log_likelihood(y)))
     assert np.mean(ratios) == pytest.approx(1.0, abs=4.0 * np.std(ratios) / np.sqrt(400))
 
 
@@ -164,7 +164,7 @@ def test_level_probabilities_and_missing_levels_come_from_their_law_given_the_re
     for level, count in counts.items():
         pi = np.array([one.scalars[f"pi[g: {level}]"] for one in truths])
         assert stats.kstest(pi, stats.beta(count, sum(counts.values()) - count).cdf).pvalue > CALM
-    given = truths[0].given
+    given = truths[0]
     one, x = given.scalars, family.effects.moderators["x"].to_numpy(dtype=float)
     levels = {"a": 0.0, "b": one["beta[g[b]]"], "c": one["beta[g[c]]"]}
     line = given.mean - one["beta[intercept]"] - one["beta[x]"] * x
@@ -177,5 +177,5 @@ def test_level_probabilities_and_missing_levels_come_from_their_law_given_the_re
 def _level(true, x, row):
     """The true level of a study, from its mean effect."""
     one = true.scalars
-    rest = true.given.mean[row] - one["beta[intercept]"] - one["beta[x]"] * x[row]
+    rest = true.mean[row] - one["beta[intercept]"] - one["beta[x]"] * x[row]
     return "abc"[int(np.argmin(np.abs(rest - [0.0, one["beta[g[b]]"], one["beta[g[c]]"]])))]

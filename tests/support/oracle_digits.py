@@ -59,7 +59,7 @@ class Digits:
                 mean = sum(self.y) / k
                 first = sum((y - mean) ** 2 for y in self.y) / k
                 return first * self.q(first) / df
-            case "PM" | "EB":
+            case "PM" | "EB" | "DLIT" | "SJIT":
                 return self.root(lambda tau2: self.q(tau2) - df)
             case "PMM":
                 return self.root(lambda tau2: self.q(tau2) - Decimal(float(chi2.ppf(0.5, df))))

@@ -73,9 +73,16 @@ def load_analysis(path: str | Path) -> Analysis:
     _check_name(path)
     spec, found = _validated(tables_of_file)
     effects, tables = _data(tables_of_file, path.parent, found)
-    protocol, flow = (None, None) if spec is None or found else _review(spec, path.parent, found)
     if spec is None or effects is None:
         raise problems.together(path, found)
+    return _planned(path, hashlib.sha256(content).hexdigest(), spec, effects, tables, found)
+
+
+def _planned(
+    path: Path, spec_hash: str, spec: Spec, effects: Effects, tables: Reconstruction | None, found: list[Problem]
+) -> Analysis:
+    """What a valid file of valid data asks for, checked against these data and against each other."""
+    protocol, flow = (None, None) if found else _review(spec, path.parent, found)
     model = tried("model", found, partial(resolved, spec, effects))
     if model is None:
         raise problems.together(path, found)
@@ -99,7 +106,7 @@ def load_analysis(path: str | Path) -> Analysis:
         rope=spec.report.rope,
         threshold=spec.report.threshold,
         evidence=spec.report.evidence,
-        spec_hash=hashlib.sha256(content).hexdigest(),
+        spec_hash=spec_hash,
         data_notes=_data_notes(spec.data.dataset, effects) if tables is None else tables.notes,
         tables=tables,
         inputs=tuple(Path(os.path.abspath(one)) for one in (path, *_own_csv(spec, path.parent))),

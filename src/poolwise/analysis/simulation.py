@@ -21,6 +21,7 @@ from poolwise.fit import fit
 from poolwise.model import DEFAULT_PRIORS, Model
 from poolwise.reconstruct import Reconstruction
 from poolwise.scale import Scale
+from poolwise.show import numbered
 
 if TYPE_CHECKING:
     from poolwise.simulate import OperatingCharacteristics
@@ -111,7 +112,8 @@ def planned_simulation(
         words = "data.outcome, a protocol with a rule, or a file of its own"
         raise AnalysisError(error.found, error.expected, words) from None
     own = _without_nuts(section, fits)
-    methods = _told_apart([replace(planned, label=_label(planned, example)) for planned in own])
+    labels = numbered([_label(planned, example) for planned in own])
+    methods = tuple(replace(planned, label=label) for planned, label in zip(own, labels, strict=True))
     stated = [one for one in methods if isinstance(one.engine, Exact) and type(one.model) is type(model)]
     return PlannedSimulation(
         methods=methods,
@@ -243,16 +245,6 @@ def _label(planned: PlannedFit, example: Effects) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoolwiseWarning)
         return fit(example, planned.model, planned.engine).label
-
-
-def _told_apart(methods: Sequence[PlannedFit]) -> tuple[PlannedFit, ...]:
-    labels = [one.label for one in methods]
-    return tuple(
-        replace(one, label=f"{one.label} ({labels[: place + 1].count(one.label)})")
-        if labels.count(one.label) > 1
-        else one
-        for place, one in enumerate(methods)
-    )
 
 
 def _means(section: Simulate, scale: Scale) -> tuple[float | None, ...]:

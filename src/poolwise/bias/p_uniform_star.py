@@ -13,7 +13,6 @@ from scipy.special import chdtrc, chdtri, log_ndtr
 from poolwise import show
 from poolwise.bias import _told
 from poolwise.bias.requirements import (
-    Direction,
     check_alpha,
     few,
     need_independent,
@@ -25,6 +24,7 @@ from poolwise.closed_form.least_squares import prepare
 from poolwise.closed_form.tau2 import estimate_tau2
 from poolwise.effects import Effects
 from poolwise.errors import InputError
+from poolwise.model.publication import NOT_SAID, Direction
 from poolwise.quantities import Estimate, in_full, in_words
 from poolwise.scale import Scale
 from poolwise.selection.intervals import Intervals
@@ -92,7 +92,7 @@ class PUniformStar:
         return show.card("p-uniform*", header=("", "estimate"), rows=rows, answer=show.greek(self.sentence))
 
 
-def p_uniform_star(effects: Effects, *, direction: Direction, alpha: float = 0.05) -> PUniformStar:
+def p_uniform_star(effects: Effects, *, direction: Direction = NOT_SAID, alpha: float = 0.05) -> PUniformStar:
     """Mean and heterogeneity by maximum likelihood, each estimate given that it is significant, or that it is not.
 
     With c_i = z_(1 - alpha/2) s_i, sd_i = sqrt(s_i^2 + tau2) and estimates turned into the direction that gets

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, final
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -16,12 +16,11 @@ from poolwise.closed_form.cluster_robust import FACTORS, robust_fit
 from poolwise.effects import Effects
 from poolwise.engines.closed_form.quantities import symmetric
 from poolwise.errors import ModelError, shown
+from poolwise.model.publication import NOT_SAID, Direction, check_direction
 from poolwise.quantities import Estimate, in_full
 from poolwise.reading import mean_words
 from poolwise.scale import Scale
 from poolwise.settings import as_number, check_option, check_prob
-
-Direction = Literal["positive", "negative"]
 
 EXTRAPOLATED = "It is an extrapolation beyond the most precise study."
 
@@ -314,7 +313,7 @@ def peese(effects: Effects, *, robust: Robust | None = None, cluster: str | None
 def pet_peese(
     effects: Effects,
     *,
-    direction: Direction,
+    direction: Direction = NOT_SAID,
     alpha: float = 0.05,
     robust: Robust | None = None,
     cluster: str | None = None,
@@ -358,7 +357,7 @@ def pet_peese(
     >>> pet_peese(pw.datasets.load("bcg"), direction="negative").chosen
     'PET'
     """
-    check_option("direction", direction, ("positive", "negative"))
+    check_direction(direction)
     need_reported(effects, "pet_peese")
     if effects.scale.null_value is None:
         raise ModelError(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.errors import InputError, ModelError, listing, shown, warn
 from poolwise.fit import check_table
-from poolwise.settings import as_number, check_option
+from poolwise.model.publication import check_direction
+from poolwise.settings import as_number
 
 Array = NDArray[np.float64]
-Direction = Literal["positive", "negative"]
 
 FEWEST = 3  # a line has two coefficients
 FEW = 10  # studies, below which tests of funnel asymmetry are advised against; Sterne et al. 2011, 10.1136/bmj.d4002
@@ -165,7 +163,8 @@ def sign_of(direction: object) -> float:
     ModelError
         For anything else: the data cannot tell which results are wanted, so that there is no default.
     """
-    return 1.0 if check_option("direction", direction, ("positive", "negative")) == "positive" else -1.0
+    check_direction(direction)
+    return 1.0 if direction == "positive" else -1.0
 
 
 def check_alpha(alpha: object) -> float:

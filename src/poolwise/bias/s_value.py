@@ -15,7 +15,6 @@ from poolwise import show
 from poolwise.bias import _told
 from poolwise.bias.requirements import (
     FEW,
-    Direction,
     check_alpha,
     finite,
     need_errors_within,
@@ -30,6 +29,7 @@ from poolwise.closed_form.tau2 import estimate_tau2
 from poolwise.effects import Effects, some_rows
 from poolwise.errors import InputError
 from poolwise.lent import Lent
+from poolwise.model.publication import NOT_SAID, Direction
 from poolwise.quantities import Estimate, in_full, in_words
 from poolwise.reading import mean_words
 from poolwise.scale import Scale
@@ -144,7 +144,9 @@ class SValue:
 SValue.curve = Lent("curve")  # type: ignore[assignment]
 
 
-def worst_case(effects: Effects, *, direction: Direction, model: PooledBy = "random", alpha: float = 0.05) -> WorstCase:
+def worst_case(
+    effects: Effects, *, direction: Direction = NOT_SAID, model: PooledBy = "random", alpha: float = 0.05
+) -> WorstCase:
     """The mean of the estimates that are not affirmative: not significant, or in the other direction.
 
     mu = sum(w y) / sum(w) over the estimates with y_i / s_i below z_(1 - alpha/2) in the direction, w = 1 / (v + tau2)
@@ -199,7 +201,7 @@ def worst_case(effects: Effects, *, direction: Direction, model: PooledBy = "ran
 def s_value(
     effects: Effects,
     *,
-    direction: Direction,
+    direction: Direction = NOT_SAID,
     threshold: float = 0.0,
     model: PooledBy = "random",
     alpha: float = 0.05,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, final
+from typing import final
 
 import pandas as pd
 
@@ -16,6 +16,7 @@ from poolwise.effects import Effects
 from poolwise.engines.closed_form import ClosedForm
 from poolwise.fit import check_table, fit
 from poolwise.model import StepSelection
+from poolwise.model.publication import NOT_SAID, Direction, check_direction
 from poolwise.reading import mean_words
 from poolwise.result import Result
 from poolwise.scale import Scale
@@ -80,7 +81,7 @@ class VeveaWoods:
         return show.card("Weights that are assumed", header=header, rows=rows, answer=show.greek(self.sentence))
 
 
-def vevea_woods(effects: Effects, *, direction: Literal["positive", "negative"], prob: float = 0.95) -> VeveaWoods:
+def vevea_woods(effects: Effects, *, direction: Direction = NOT_SAID, prob: float = 0.95) -> VeveaWoods:
     """The mean effect under moderate and severe selection, one- and two-tailed, by known weights.
 
     Random effects are fitted by maximum likelihood with the density Normal(y_i; mu, v_i + tau2) omega(p_i) / A_i, omega
@@ -120,6 +121,7 @@ def vevea_woods(effects: Effects, *, direction: Literal["positive", "negative"],
     -0.35
     """
     check_table(effects, "vevea_woods")
+    check_direction(direction)
     check_prob(prob)
     results = {
         name: fit(effects, StepSelection(STEPS, direction=direction, weights=weights), ClosedForm())

@@ -200,7 +200,7 @@ def borrowed_sentence(frame: pd.DataFrame, mu: str = "mu") -> str:
         text = (
             f"Most is borrowed by {most['outcome']} (k = {most['k']}): {show.percent(share)} of the precision "
             f"of its {mu} comes from the other outcomes and from the prior that ties them, which moves it by "
-            f"{show.number(shift, 2)} of its standard deviations."
+            f"{show.number(shift, 2)} standard deviations."
         )
     lost = frame.loc[frame["mu_borrowed"] < -NOTICED, "outcome"].tolist()
     if lost:

@@ -119,7 +119,7 @@ def compare_models(*results: Result | Loo) -> ModelComparison:
     _need_numbers(each)
     import arviz as az
 
-    named = dict(zip(_labels(each), each, strict=True))
+    named = dict(zip(show.numbered([fit.label for fit in each]), each, strict=True))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto distribution")
         ranked = az.compare({name: fit.native for name, fit in named.items()}, method="stacking", round_to="none")
@@ -138,14 +138,6 @@ def compare_models(*results: Result | Loo) -> ModelComparison:
     ]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return ModelComparison(frame, _sentences(frame, each))
-
-
-def _labels(each: list[Loo]) -> list[str]:
-    plain = [fit.label for fit in each]
-    return [
-        label if plain.count(label) == 1 else f"{label} ({plain[: place + 1].count(label)})"
-        for place, label in enumerate(plain)
-    ]
 
 
 def _need_one_table(fits: list[Result | Loo]) -> None:

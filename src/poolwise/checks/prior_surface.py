@@ -26,7 +26,7 @@ from poolwise.effects import Effects
 from poolwise.errors import ModelError, shown
 from poolwise.model import RandomEffects
 from poolwise.priors import Flat
-from poolwise.quadrature.one_tau.shared_grid import shared_grid
+from poolwise.quadrature.one_tau.shared_grid import SharedGrid, shared_grid
 from poolwise.reading import mean_words
 from poolwise.scale import Scale
 from poolwise.settings import check_prob
@@ -175,10 +175,25 @@ def prior_surface(
     s0 = _widths("mu_sd", mu_sd, _usual_sd(effects, assumed, own_sd), MU_RANGE)
     scale = _widths("tau_scale", tau_scale, own_scale, TAU_RANGE)
     grid = shared_grid(effects.y, effects.v, m0, s0, scale)
+    frame = _frame(grid, s0, scale, prob, threshold).assign(prob=prob, interval=KIND, data=effects.data_label)
+    return PriorSurface(
+        frame,
+        m0,
+        (own_sd, own_scale),
+        _sentence(frame, prob, threshold, effects.scale),
+        effects.data_label,
+        prob,
+        threshold,
+        effects.scale,
+    )
+
+
+def _frame(grid: SharedGrid, s0: Array, scale: Array, prob: float, threshold: float) -> pd.DataFrame:
+    """The answer under each pair of priors, a row each."""
     mass = grid.masses(scale)
     point, lower, upper = grid.mu_quantiles(mass, np.array([0.5, 0.5 * (1.0 - prob), 0.5 * (1.0 + prob)]))
     sides = np.where(lower > threshold, "above", np.where(upper < threshold, "below", "no"))
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "mu_sd": np.repeat(s0, len(scale)),
             "tau_scale": np.tile(scale, len(s0)),
@@ -189,16 +204,6 @@ def prior_surface(
             "p_positive": 1.0 - grid.below(mass, threshold).ravel(),
             "excludes_zero": sides.ravel(),
         }
-    ).assign(prob=prob, interval=KIND, data=effects.data_label)
-    return PriorSurface(
-        frame,
-        m0,
-        (own_sd, own_scale),
-        _sentence(frame, prob, threshold, effects.scale),
-        effects.data_label,
-        prob,
-        threshold,
-        effects.scale,
     )
 
 

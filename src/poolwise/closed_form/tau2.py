@@ -180,6 +180,9 @@ def restricted_maximum_likelihood(data: Data) -> Tau2:
 def paule_mandel(data: Data) -> Tau2:
     """PM: the tau2 at which Q(tau2) = k - p. Morris's empirical Bayes (EB) solves the same equation.
 
+    So do DL and SJ when they are iterated (DLIT, SJIT), with the weights that the last estimate gives: where such an
+    iteration stands still, Q(tau2) = k - p, or tau2 = 0.
+
     References
     ----------
     Paule & Mandel 1982, J. Research of the National Bureau of Standards 87:377, 10.6028/jres.087.022; Morris 1983, J.
@@ -210,7 +213,11 @@ ESTIMATORS: dict[str, Callable[[Data], Tau2]] = {
     "HS": hunter_schmidt,
     "HSk": hunter_schmidt_small,
     "SJ": sidik_jonkman,
+    "DLIT": paule_mandel,
+    "SJIT": paule_mandel,
 }
+ITERATED = ("DLIT", "SJIT")
+"""Names for what another estimator comes to."""
 
 
 def _about_mean(data: Data, x: Array) -> Array:

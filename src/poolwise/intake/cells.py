@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from poolwise.errors import InputError, listing, shown
 from poolwise.intake.alignment import arranged, order_of
-from poolwise.intake.columns import ONE_EACH, Block, Labels, Table, column, is_date, is_table, labels_of, table
+from poolwise.intake.columns import ONE_EACH, Block, Cells, Labels, Table, column, is_date, is_table, labels_of, table
 from poolwise.intake.labels import INVISIBLE, missing
 
 Array = NDArray[np.float64]
 
 MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", ".", "-", "--", "–", "—", "#n/a", "#na", "#nv", "#n/d"})
 """What stands in a cell without a number; the last are "not available" as spreadsheets write it in their languages."""
+NOT_REPORTED = frozenset({
+    "n.a.", "nr", "n.r.", "n/r", "nd", "n.d.", "n/d", "not reported", "not available", "not applicable", "not given",
+    "not stated", "not estimable", "not known", "no data", "unknown", "unclear", "missing", "?", "..", "...",
+    "k.a.", "keine angabe", "keine angaben", "nicht berichtet",
+})  # fmt: skip
+"""Words by which reviewers say that a number is missing; such a cell is read as empty, and told."""
+NOT_SIGNIFICANT = re.compile(r"n\.?\s?s\.?|not sig(nificant|\.)?|non-?significant|>\s*\.05", re.IGNORECASE)
 FORMULA_ERRORS = {
     "divided by zero": ("#div/0!",),
     "was given text where it needs a number": ("#value!", "#wert!", "#valeur!", "#valor!"),
@@ -30,6 +37,7 @@ FORMULA_ERRORS = {
     "takes ranges that do not meet": ("#null!", "#nul!"),
 }
 """What went wrong in a formula, with the words that spreadsheets leave in its cell: no number, nor one that lacks."""
+AS_PRINTED = "the number that was printed: a spreadsheet makes dates of 1.3, 3/12 or 2-4; cells as text keep them"
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([.,]\d{3})+")  # as much a number of thousands as one with decimals
@@ -135,10 +143,36 @@ def numbers(values: Any, what: str, rows: Rows = Rows(), *, decimal: str = ".") 
         result[row], clean = _number(cell, what, row, rows, decimal)
         if not clean:
             marked.append(row)
-    if not marked:
-        return result, ()
-    read = listing(f"{own.cells[row]!r} as {result[row]:g} for {rows.name(row)}" for row in marked)
-    return result, (Remark(f"{what} was read without its marks: {read}", warn=False),)
+    return result, marks(own.cells, result, marked, what, rows)
+
+
+def marks(
+    cells: Cells, values: Sequence[float] | Array, marked: Sequence[int], what: str, rows: Rows
+) -> tuple[Remark, ...]:
+    """What was read otherwise than as it stands: numbers with a mark, and words for a number that is missing.
+
+    Parameters
+    ----------
+    cells : sequence
+        As handed in.
+    values : sequence of float
+        As read, of the same length.
+    marked : sequence of int
+        The rows that are meant.
+    what : str
+        What the column is called.
+    rows : Rows
+        What its rows are called.
+
+    Returns
+    -------
+    tuple of Remark
+    """
+    read = [f"{cells[row]!r} as {values[row]:g} for {rows.name(row)}" for row in marked if not math.isnan(values[row])]
+    words = [f"{cells[row]!r} for {rows.name(row)}" for row in marked if math.isnan(values[row])]
+    told = [f"{what} was read without its marks: {listing(read)}"] if read else []
+    told += [f"{what} is {listing(words)}, which was read as missing"] if words else []
+    return tuple(Remark(sentence, warn=False) for sentence in told)
 
 
 _PLAIN = {float, int, np.float64, np.int64, type(None)}
@@ -199,6 +233,8 @@ def number_of(cell: Any, decimal: str = ".") -> tuple[float, bool] | None:
             return None
         if text.casefold() in MISSING or missing(text):
             return math.nan, True
+        if not_reported(text):
+            return math.nan, False
         if decimal == ",":
             if NUMBER.fullmatch(text) and "." in text:
                 return None
@@ -222,6 +258,32 @@ def number_of(cell: Any, decimal: str = ".") -> tuple[float, bool] | None:
         return _float(cell), True
     except (TypeError, ValueError, AttributeError):
         return None
+
+
+def not_reported(text: str) -> bool:
+    """Whether a bare text says that what should stand here is missing.
+
+    Examples
+    --------
+    >>> not_reported("N. A."), not_reported("(NR)"), not_reported("ns")
+    (True, True, False)
+    """
+    word = text.strip("()[] ").casefold().replace("…", "...")
+    return word in NOT_REPORTED or word.replace(". ", ".") in NOT_REPORTED
+
+
+_DAY = re.compile(r"\d{1,2}[-. ][A-Za-z]{3,9}\.?|[A-Za-z]{3,9}[-. ]\d{2}(?:\d{2})?|\d{4}-\d{2}-\d{2}.*")
+
+
+def looks_like_day(cell: object) -> bool:
+    """Whether a cell is the text of a day, which a spreadsheet makes of 3/12 or 2-4.
+
+    Examples
+    --------
+    >>> looks_like_day("4-Mar"), looks_like_day("Mar-40"), looks_like_day("3/12")
+    (True, True, False)
+    """
+    return isinstance(cell, str) and bool(_DAY.fullmatch(cell.strip()))
 
 
 def _too_narrow(cell: str) -> bool:
@@ -254,8 +316,12 @@ def cell_advice(text: str, decimal: str) -> str:
     wrong = next((told for told, words in FORMULA_ERRORS.items() if text.casefold() in words), "")
     if wrong:
         return f"what the formula of that cell in the spreadsheet should give, since it {wrong}, or an empty cell"
+    if looks_like_day(text):
+        return AS_PRINTED
     if not text:
         return "the number itself, which the spreadsheet's column was too narrow to show"
+    if NOT_SIGNIFICANT.fullmatch(text):
+        return "the number itself: leaving out what was not significant would move the mean"
     if text[:1] in {"<", ">", "≤", "≥"}:
         return "the number itself; a bound cannot be analysed"
     if text.endswith("%"):
@@ -264,6 +330,8 @@ def cell_advice(text: str, decimal: str) -> str:
 
 
 def _kind_advice(cell: object) -> str:
+    if is_date(cell):
+        return AS_PRINTED
     if isinstance(cell, complex | np.complexfloating):
         return "its real part, if the imaginary part is 0"
     if isinstance(cell, bool | np.bool_):

@@ -72,6 +72,10 @@ class Column:
         cells = self.cells[list(order)] if isinstance(self.cells, np.ndarray) else [self.cells[row] for row in order]
         return replace(self, cells=cells, labels=None if self.labels is None else self.labels.taken(order))
 
+    def unlabelled(self, name: str) -> Column:
+        """The cells under that name, without the labels of the rows."""
+        return replace(self, labels=None, name=name)
+
     def tolist(self) -> list[Any]:
         """The cells as Python objects."""
         return self.cells.tolist() if isinstance(self.cells, np.ndarray) else self.cells

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from poolwise.intake.cells import bare_text, number_of
+from poolwise.intake.cells import NOT_SIGNIFICANT, bare_text, not_reported, number_of
 
 WITH_INTERVAL = (
     *("or", "rr", "hr", "log_or", "log_rr", "log_hr", "d", "g", "r", "fisher_z", "md", "rd", "irr"),
@@ -22,8 +22,6 @@ COMPANIONS: Mapping[str, tuple[str, ...]] = {
 }
 """What may stand in the same cell as a statistic, when its header names it alone."""
 COUNTS = frozenset({"n1", "n2", "n", "events1", "events2", "events", "a", "b", "c"})
-NOT_REPORTED = frozenset({"nr", "n.r.", "n/r", "not reported", "unclear"})
-_NOT_SIGNIFICANT = re.compile(r"n\.?\s?s\.?|not sig(nificant|\.)?|non-?significant|>\s*\.05", re.IGNORECASE)
 _BOUND = re.compile(r"(p\s*)?[<>≤≥]=?\s*[\d.,]+(\s*(e|[×x·]\s?10\^?)\s?[-−–]?\d+)?", re.IGNORECASE)
 SIGNS = {"+": 1.0, "positive": 1.0, "pos": 1.0, "-": -1.0, "–": -1.0, "−": -1.0, "negative": -1.0, "neg": -1.0}
 """Words for the direction of an effect."""
@@ -89,9 +87,9 @@ def reading(cell: str, roles: Sequence[str], decimal: str, prob: float | None) -
     if (size := _SIZE.search(text)) and (group or roles[0] in _OF_PAIRS) and roles[0] not in (*COUNTS, "chi2"):
         rest = reading(text[: size.start()], roles, decimal, prob)
         return None if rest is None or rest.fault else Reading(dict(rest.values) | {f"n{group}": float(size[1])})
-    if text.casefold() in NOT_REPORTED:
+    if not_reported(text):
         return Reading(dict.fromkeys(roles[:1], math.nan))
-    if roles[0] not in COUNTS and (_NOT_SIGNIFICANT.fullmatch(text) or (roles[0] == "p" and _BOUND.fullmatch(text))):
+    if roles[0] not in COUNTS and (NOT_SIGNIFICANT.fullmatch(text) or (roles[0] == "p" and _BOUND.fullmatch(text))):
         return Reading(bound=True)
     text = text if roles[0] == "p" else _BESIDE.sub("", text)
     if (plain := _one_number(text, roles, decimal)) is not None:
@@ -165,21 +163,7 @@ def named_statistic(cell: object) -> str:
 
 def is_share(cell: object) -> bool:
     """Whether a cell is a number of events of a total, '12/45 (26.7 %)'."""
-    return isinstance(cell, str) and len((_share(bare_text(cell), ("events", "n"), ".") or Reading()).values) == 2
-
-
-_DAY = re.compile(r"\d{1,2}[-. ][A-Za-z]{3,9}\.?|[A-Za-z]{3,9}[-. ]\d{2}(?:\d{2})?|\d{4}-\d{2}-\d{2}.*")
-
-
-def looks_like_day(cell: object) -> bool:
-    """Whether a cell is the text of a day, which a spreadsheet makes of 3/12 or 2-4.
-
-    Examples
-    --------
-    >>> looks_like_day("4-Mar"), looks_like_day("Mar-40"), looks_like_day("3/12")
-    (True, True, False)
-    """
-    return isinstance(cell, str) and bool(_DAY.fullmatch(cell.strip()))
+    return isinstance(cell, str) and "n" in (_share(bare_text(cell), ("events", "n"), ".") or Reading()).values
 
 
 def figures(cell: object) -> list[str]:
@@ -285,10 +269,25 @@ def _share(text: str, roles: Sequence[str], decimal: str) -> Reading | None:
     count = r"([1-9]\d{0,2}(?:[.,' \u2009\u202f]\d{3})+|\d+)"
     if match := re.fullmatch(rf"{count}\s?(?:/|of|out of|von|sur|de|van)\s?{count}{percent}?", text, re.IGNORECASE):
         sizes = [float(re.sub(r"\D", "", part)) for part in (match[1], match[2])]
-        return Reading(dict(zip(roles, sizes, strict=False)))
+        return Reading(
+            dict(zip(_of_share(roles), sizes, strict=True)) | _printed_share(roles, match.groups()[2:], decimal)
+        )
     if match := re.fullmatch(rf"{count}{percent}", text):
-        return Reading({roles[0]: float(re.sub(r"\D", "", match[1]))})
+        number = float(re.sub(r"\D", "", match[1]))
+        return Reading({roles[0]: number} | _printed_share(roles, match.groups()[1:], decimal))
     return None
+
+
+def _of_share(roles: Sequence[str]) -> tuple[str, str]:
+    """The roles of a number and the total that it is of."""
+    total = roles[1] if len(roles) > 1 and not roles[1].startswith("percent") else roles[0].replace("events", "n")
+    return roles[0], total
+
+
+def _printed_share(roles: Sequence[str], figures: Sequence[str | None], decimal: str) -> dict[str, float]:
+    """The percentage printed beside a number of events, which has to be theirs; nothing where there is none."""
+    shares = _floats([figure for figure in figures if figure], decimal)
+    return {roles[0].replace("events", "percent"): shares[0]} if shares and roles[0].startswith("events") else {}
 
 
 def _unclear(text: str, role: str, decimal: str) -> Reading | None:

@@ -131,6 +131,10 @@ def _same_columns(totals: Block, names: tuple[str, ...]) -> Array:
     """Totals in the order of the columns of the events, where both are named alike."""
     if totals.columns != names and sorted(totals.columns) == sorted(names):
         return totals.values[:, [totals.columns.index(name) for name in names]]
+    for place, name in enumerate(totals.columns):
+        if name in names and names.index(name) != place:
+            told = f"events has the columns {listing(names)}, and totals {listing(totals.columns)}"
+            raise InputError(told, "the arms in one order, or called alike in both")
     return totals.values
 
 

@@ -133,7 +133,7 @@ def named_columns(
 
 def _column(there: Mapping[str, Column], name: str, role: str) -> Column:
     """The column of that name, without labels."""
-    known = column_name(name) if isinstance(name, str) else None
+    known = column_name(name) if isinstance(name, str | int) else None
     if known not in there:
         raise InputError(f"no column '{name}' for {role}", advice=nearest(str(name), there))
-    return Column(there[known].cells, None, known, there[known].dtype)
+    return there[known].unlabelled(known)

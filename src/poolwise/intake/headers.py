@@ -11,7 +11,7 @@ _FIRST, _SECOND = (
     re.split(r"\s+", words)
     for words in (
         "1 1i g1 group1 grp1 e t tx trt treat treated treatment treatmentgroup exp experimental experimentalgroup int "
-        "intervention interventiongroup active interventionsgruppe versuchsgruppe ig vg traitement tratamiento "
+        "intervention interventiongroup active interventionsgruppe versuchsgruppe ig vg eg traitement tratamiento "
         "interventie interventiegroep ge gi therapy therapygroup therapie therapiegruppe behandlung behandlungsgruppe "
         "cbt act dbt emdr ipt mbct drug verum grupoexperimental grupointervencion gruppointervento",
         "2 2i g2 group2 grp2 c ctrl ctl con control controls controlgroup comparison comparator comparisongroup "
@@ -23,7 +23,7 @@ _FIRST, _SECOND = (
 _OF_GROUPS = {
     "n": "n size samplesize num number total",
     "m": "m mean avg average mittelwert mw moyenne moy media gem gemiddelde",
-    "sd": "sd s std stdev standarddeviation standardabweichung stdabw ecarttype standaarddeviatie ds dt de "
+    "sd": "sd s std stdev standarddeviation standardabweichung stdabw ecarttype et standaarddeviatie ds dt de "
     "desviacionestandar desviaciontipica deviazionestandard",
     "sem": "sem se stderr standarderror standarderrorofmean standarderrorofthemean",
     "m sem": "mse meanse msem meansem avgse",

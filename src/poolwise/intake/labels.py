@@ -15,7 +15,7 @@ import pandas as pd
 from poolwise.errors import InputError, listing, shown
 from poolwise.settings import unprintable
 
-MISSING_TEXT = frozenset({"", "na", "n/a", "nan", "<na>", "#n/a", "#nv"})  # "none" and "-" may be levels
+MISSING_TEXT = frozenset({"", "na", "n/a", "nan", "<na>", "#n/a", "#nv", "n.a."})  # "none" and "-" may be levels
 INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u2060-\u2064\ufeff]")
 BLANKS = re.compile(r"[^\S\x0b\x0c\x1c-\x1f\x85]+")  # control characters that count as blanks elsewhere stay
 JOINERS = re.compile("(?<![^\x00-\x7f])[\u200c\u200d]+(?![^\x00-\x7f])")  # between other letters they mean something

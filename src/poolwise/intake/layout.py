@@ -159,10 +159,7 @@ def _without_repetitions(layout: Layout) -> Layout:
 
 def _taken(layout: Layout, rows: Sequence[int]) -> Layout:
     order = layout.order or tuple(range(len(next(iter(layout.columns.values())))))
-    columns = {
-        name: Column([column.tolist()[row] for row in rows], None, column.name, column.dtype)
-        for name, column in layout.columns.items()
-    }
+    columns = {name: column.taken(rows) for name, column in layout.columns.items()}
     return replace(layout, columns=columns, order=tuple(order[row] for row in rows))
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from poolwise.errors import listing
 from poolwise.intake.cells import Array, Remark, Rows
+from poolwise.intake.remarks import code_words, missing_codes
 from poolwise.intake.rows import ADJUSTED, ARMS, EVENTS, KEY_COLUMNS, ONE_ARM, TOTALS
 
 UNREAD = frozenset((*KEY_COLUMNS, *EVENTS, *TOTALS, *ONE_ARM, *ARMS, ADJUSTED))
@@ -72,7 +73,7 @@ def moderator_remarks(moderators: pd.DataFrame, rows: Rows) -> tuple[Remark, ...
 
 
 def _unusable(name: str, gaps: NDArray[np.bool_], values: Array | None, rows: Rows) -> list[Remark]:
-    """Remarks on missing and infinite values."""
+    """Remarks on missing and infinite values, and on codes for missing ones."""
     remarks = []
     if gaps.any():
         told = f"the moderator '{name}' is missing for {rows.names(gaps)}"
@@ -81,6 +82,8 @@ def _unusable(name: str, gaps: NDArray[np.bool_], values: Array | None, rows: Ro
         remarks.append(
             Remark(f"the moderator '{name}' is infinite for {rows.names(endless)}; no regression can use it")
         )
+    if values is not None and (codes := missing_codes(values)).any():
+        remarks.append(Remark(f"the moderator '{name}' is {code_words(values, codes, rows)}"))
     return remarks
 
 

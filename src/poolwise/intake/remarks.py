@@ -37,6 +37,8 @@ SUMMARY_LABELS = frozenset({
 VARIANCE_TIMES_N = {"SMD": 4.0, "Fisher z": 1.0, "log OR": 16.0}
 INCONSISTENT = 0.2  # of a standard error, beyond what the sample size allows
 UNEVEN_ARMS = 3.0  # a standard error that arms of very different sizes or rare events do not explain
+CODES = (-9.0, *(sign * float("9" * digits) for sign in (-1.0, 1.0) for digits in range(2, 7)))
+FAR_CODE = 3.0  # times the largest other number
 EXTREME_RATIO = 1e8  # of sampling variances
 
 
@@ -183,6 +185,9 @@ def value_remarks(
     if far.any():
         values = listing(f"{rows.name(row)}: {y[row]:.4g}" for row in np.flatnonzero(far).tolist())
         remarks.append(Remark(f"effects beyond {scale.plausible_limit:g} on the scale '{scale}', check: {values}"))
+    codes = missing_codes(y) & ~far
+    if codes.any():
+        remarks.append(Remark(f"the effect is {code_words(y, codes, rows)}"))
     if scale.is_ratio and len(y) >= 3 and y.min() > 0.0 and y.min() < 1.0 < y.max():
         remarks.append(
             Remark(
@@ -207,6 +212,29 @@ def value_remarks(
     else:
         remarks += _against_sizes(y, se, n, scale, rows)
     return (*remarks, *_uneven(se, rows))
+
+
+def missing_codes(values: Array) -> NDArray[np.bool_]:
+    """Which numbers look like a code for a missing one: -9, 99, -999, far from all others.
+
+    Examples
+    --------
+    >>> missing_codes(np.array([31.0, 42.0, 999.0])), missing_codes(np.array([88.0, 93.0, 99.0]))
+    (array([False, False,  True]), array([False, False, False]))
+    """
+    coded = np.isin(values, CODES)
+    others = values[np.isfinite(values) & ~coded]
+    if not coded.any() or len(others) < 2:
+        return np.zeros(len(values), dtype=bool)
+    largest = float(np.abs(others).max())
+    alone = (values < 0.0) & (others.min() >= 0.0) & (np.abs(values) > largest)
+    return coded & (alone | (np.abs(values) > FAR_CODE * largest))
+
+
+def code_words(values: Array, codes: NDArray[np.bool_], rows: Rows) -> str:
+    """What to tell of numbers that look like codes."""
+    told = listing(f"{values[row]:g} for {rows.name(row)}" for row in np.flatnonzero(codes).tolist())
+    return f"{told}, as tables code what is missing; if it is, leave the cell empty"
 
 
 def _against_sizes(y: Array, se: Array, n: Array, scale: Scale, rows: Rows) -> list[Remark]:

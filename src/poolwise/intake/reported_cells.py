@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.errors import InputError, listing, shown
-from poolwise.intake.cells import THOUSANDS, Remark, Rows, bare_text, cell_advice, number_of
+from poolwise.intake.cells import AS_PRINTED, THOUSANDS, Remark, Rows, bare_text, cell_advice, looks_like_day, number_of
 from poolwise.intake.columns import Column, is_date
-from poolwise.intake.compound import COUNTS, GROUPED, SIGNS, looks_like_day, reading
+from poolwise.intake.compound import COUNTS, GROUPED, SIGNS, reading
 from poolwise.intake.doubts import impossible, opposed
 from poolwise.intake.headers import level_in, recognised, sizes_in, to_split
 from poolwise.intake.rows import ARMS, EVENTS, TOTALS
@@ -223,7 +223,22 @@ class ReportedCells:
             for kind, whole in (("percent", 100.0), ("proportion", 1.0)):
                 share, n = self.numbers.get(f"{kind}{group}"), self.numbers.get(f"n{group}")
                 if share is not None and n is not None:
-                    self._events_of(group, share / whole, n, 0.01 if whole == 100.0 else 1.0)
+                    unit = 0.01 if whole == 100.0 else 1.0
+                    self._compare_shares(group, share / whole, n, unit)
+                    self._events_of(group, share / whole, n, unit)
+
+    def _compare_shares(self, group: str, share: Array, n: Array, unit: float) -> None:
+        """Tell of shares that are not those of the events beside them."""
+        count = self.known(f"events{group}")
+        wrong: list[str] = []
+        for row in np.flatnonzero(~np.isnan(count + share + n) & (n > 0.0)).tolist():
+            own = count[row] / n[row]
+            if abs(own - share[row]) > unit * 10.0 ** -_decimals(share[row] / unit) * (1.0 + 1e-9):
+                words = f"{count[row]:g} of {n[row]:g} are {100.0 * own:.1f}%, not {100.0 * share[row]:g}%"
+                wrong.append(f"{self.rows.name(row)}: {words}")
+        if wrong:
+            told = f"events{group} and the percentages beside them do not fit n{group}: {listing(wrong)}"
+            self.told.append(Remark(f"{told}; the percentages may be of fewer people"))
 
     def _events_of(self, group: str, share: Array, n: Array, unit: float) -> None:
         """Events of a group; `unit` is the share that the last digit before the decimal mark stands for."""
@@ -394,7 +409,7 @@ def _usual(statistic: str, value: float) -> str:
 
 def _advice(cell: object, statistics: tuple[str, ...], decimal: str) -> str:
     if is_date(cell) or looks_like_day(cell):
-        return "the number that was printed: a spreadsheet makes dates of 1.3, 3/12 or 2-4; cells as text keep them"
+        return AS_PRINTED
     if not isinstance(cell, str):
         return "a number"
     text = bare_text(cell)

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from poolwise.errors import InputError, listing
-from poolwise.intake.cells import COMMA_NUMBER, Remark, Rows, bare_text, cell_advice, number_of
+from poolwise.intake.cells import COMMA_NUMBER, Remark, Rows, bare_text, cell_advice, marks, not_reported, number_of
 from poolwise.intake.columns import Column, is_date
 from poolwise.intake.labels import check_cells, entry, missing, text_of
 
@@ -71,7 +71,7 @@ def moderator(column: Column, name: str, rows: Rows, *, decimal: str = ".") -> t
     _check_ambiguous(cells, odd, name, rows, decimal)
     count = sum(value is not None and not np.isnan(value[0]) for value in read)
     if not odd and (count or not filled):
-        return _numbers(cells, [value[0] for value in read if value is not None], name, decimal)
+        return _numbers(cells, [value[0] for value in read if value is not None], name, rows, decimal)
     return _levels(cells, odd, count, name, rows, decimal)
 
 
@@ -148,7 +148,9 @@ def _check_ambiguous(cells: Sequence[Any], odd: Sequence[int], name: str, rows: 
             )
 
 
-def _numbers(cells: Sequence[Any], values: list[float], name: str, decimal: str) -> tuple[Values, tuple[Remark, ...]]:
+def _numbers(
+    cells: Sequence[Any], values: list[float], name: str, rows: Rows, decimal: str
+) -> tuple[Values, tuple[Remark, ...]]:
     """Cells that all read as numbers: as numbers where that loses nothing, else as text."""
     whole = [cell for cell in cells if not missing(cell)]
     if all(isinstance(cell, int | np.integer) for cell in whole) and whole:
@@ -163,7 +165,7 @@ def _numbers(cells: Sequence[Any], values: list[float], name: str, decimal: str)
     twice = [text for text, value in texts.items() if often[value] > 1]
     lost = [text for text, value in texts.items() if _more_than_number(text, value)]
     if not twice and not lost:
-        return np.array(values, dtype=float), _marks(cells, values, name)
+        return np.array(values, dtype=float), _marked(cells, values, name, rows)
     held = (
         f"{listing(map(repr, twice))} are the same numbers"
         if twice
@@ -176,14 +178,15 @@ def _numbers(cells: Sequence[Any], values: list[float], name: str, decimal: str)
     return _text(text), (Remark(sentence, warn=False),)
 
 
-def _marks(cells: Sequence[Any], values: list[float], name: str) -> tuple[Remark, ...]:
-    """Remark on cells that were read without a mark of a footnote or with a minus of another kind."""
-    marked = [
-        f"{cell!r} as {value:g}"
-        for cell, value in zip(cells, values, strict=True)
-        if isinstance(cell, str) and bare_text(cell) != cell.strip()
+def _marked(cells: Sequence[Any], values: list[float], name: str, rows: Rows) -> tuple[Remark, ...]:
+    """Remarks on cells that were read without a mark, with a minus of another kind, or as missing."""
+    odd = [
+        row
+        for row, (cell, value) in enumerate(zip(cells, values, strict=True))
+        if isinstance(cell, str)
+        and (not_reported(bare_text(cell)) if np.isnan(value) else bare_text(cell) != cell.strip())
     ]
-    return (Remark(f"'{name}' was read without its marks: {listing(marked)}", warn=False),) if marked else ()
+    return marks(list(cells), values, odd, f"'{name}'", rows)
 
 
 def _identity(cell: Any, value: float, decimal: str) -> str:
@@ -213,13 +216,23 @@ def _levels(
     values = _text(text)
     nearly = [row for row in odd if isinstance(cells[row], str) and NEARLY.fullmatch(bare_text(cells[row]))]
     if not odd or (not count and len(nearly) < len(odd)):
-        return values, ()
+        return values, _unreported(cells, name, rows)
     shown = listing(f"{cells[row]!r} for {rows.name(row)}" for row in (nearly or odd))
     first = cells[(nearly or odd)[0]]
     advice = cell_advice(bare_text(first), decimal) if isinstance(first, str) else "numbers alone"
     held = f"holds {count} numbers and {shown}" if count else f"holds {shown}"
     sentence = f"the moderator '{name}' {held}, which is no number: all its values are taken as levels"
     return values, (Remark(f"{sentence}; if it is numeric, try {advice}", warn=count >= len(odd) or bool(nearly)),)
+
+
+def _unreported(cells: Sequence[Any], name: str, rows: Rows) -> tuple[Remark, ...]:
+    """Remark on levels whose word may mean that nothing is known."""
+    there = [row for row, cell in enumerate(cells) if isinstance(cell, str) and not_reported(bare_text(cell))]
+    if not there or len(there) == len(cells):
+        return ()
+    words = listing(dict.fromkeys(repr(text_of(cells[row])) for row in there))
+    told = f"the moderator '{name}' is {words} for {rows.names(there)}, taken as a level like others"
+    return (Remark(f"{told}; an empty cell is a missing value", warn=False),)
 
 
 def _text(cells: list[Any]) -> Values:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.errors import InputError, listing, nearest, shown
-from poolwise.intake.cells import Remark, Rows
+from poolwise.intake.cells import Remark, Rows, looks_like_day
 from poolwise.intake.columns import Column, Labels, Table, column_name, is_date
-from poolwise.intake.compound import COUNTS, figures, is_share, looks_like_day, named_statistic
+from poolwise.intake.compound import COUNTS, figures, is_share, named_statistic
 from poolwise.intake.dialect import detected_decimal, dialect_sentence
 from poolwise.intake.doubts import doubtful
 from poolwise.intake.frames import check_decimal, frame_columns
@@ -34,7 +34,7 @@ from poolwise.intake.headers import (
     type_and_value,
 )
 from poolwise.intake.labels import missing
-from poolwise.intake.layout import Reference, laid_out
+from poolwise.intake.layout import Columns, Layout, Reference, laid_out
 from poolwise.intake.one_measure import SIZES, SLOPES_ALONE, estimated, unknown_columns
 from poolwise.intake.reported_cells import ReportedCells, read_cells
 from poolwise.intake.rows import KEY_COLUMNS
@@ -89,22 +89,14 @@ def from_columns(
         check_decimal(decimal)
     _check_settings(settings)
     there, labels = frame_columns(frame, "study")
-    layout = laid_out(
-        there,
-        columns,
-        study=roles.get("study"),
-        arm=arm,
-        reference=reference,
-        two_groups=_compares_groups(target),
-    )
-    there, columns = layout.columns, layout.statistics
+    both = _compares_groups(target)
+    layout = laid_out(there, columns, study=roles.get("study"), arm=arm, reference=reference, two_groups=both)
     if layout.order:
         order = tuple(order[row] for row in layout.order) if order else layout.order
         labels = None if labels is None else labels.taken(layout.order)
-    used, study = _named(there, roles, (*moderators, *cluster)), roles.get("study") or study_column(there)
-    there = _by_name(_by_type(there, used, columns), used, columns)
-    there = _by_regression(there, used, columns)
-    named = _statistics(there, columns, {*used, *([study] if study else [])}, target)
+    used = _named(layout.columns, roles, (*moderators, *cluster))
+    study = roles.get("study") or study_column(layout.columns)
+    there, named = _each_its_column(layout, used, study, target)
     blank = _left_blank(there, study, named)
     given = Given(_texts(there, roles, study), moderators=_kept(there, moderators, cluster), identifiers=tuple(cluster))
     given = replace(_labelled(given, study, labels), order=layout.order)
@@ -120,6 +112,15 @@ def from_columns(
     flags |= _beside_others(read, converted)
     flags |= _from_header(converted, [named[name].split()[0] for name in by_header])
     return estimated(given, target, read, settings, converted, flags)
+
+
+def _each_its_column(
+    layout: Layout, used: Mapping[str, str], study: str | None, target: str
+) -> tuple[Columns, dict[str, str]]:
+    """A table with a column for each statistic, and the statistics by their columns."""
+    told = {*used, *layout.statistics.values()}
+    there = _by_regression(_by_name(_by_type(layout.columns, told), told), told)
+    return there, _statistics(there, layout.statistics, {*used, *([study] if study else [])}, target)
 
 
 def _named(there: Mapping[str, Column], roles: Mapping[str, str | None], others: Sequence[str]) -> dict[str, str]:
@@ -185,11 +186,8 @@ def _by_reader(frame: Any) -> tuple[Remark, ...]:
     return tuple(Remark(str(note), warn=False) for note in notes if note)
 
 
-def _statistics(
-    there: Mapping[str, Column], columns: Mapping[str, str] | None, used: set[str], target: str
-) -> dict[str, str]:
+def _statistics(there: Mapping[str, Column], told: Mapping[str, str], used: set[str], target: str) -> dict[str, str]:
     """The statistic of each column by its name: as told, else by its header."""
-    told = dict(columns or {})
     for statistic, name in told.items():
         if not statistic.split() or set(statistic.split()) - set(DOMAINS):
             raise InputError(f"columns names '{statistic}', which is no statistic", listing(DOMAINS, most=60))
@@ -259,44 +257,30 @@ def _check_no_protocol(there: Mapping[str, Column], found: Mapping[str, str]) ->
             )
 
 
-def _by_name(there: dict[str, Column], used: Mapping[str, str], columns: Mapping[str, str] | None) -> dict[str, Column]:
+def _by_name(there: Columns, taken: set[str]) -> Columns:
     """A table with a column whose cells name their statistic, with a column for each statistic in its place."""
-    told = {*used, *(columns or {}).values()}
-    printed = next((name for name in there if folded(str(name)) in PRINTED and name not in told), None)
+    printed = next((name for name in there if folded(str(name)) in PRINTED and name not in taken), None)
     if printed is None:
         return there
     cells = there[printed].tolist()
     names = [recognised([named_statistic(cell)]).get(named_statistic(cell), "") for cell in cells]
     known = all(name or missing(cell) for name, cell in zip(names, cells, strict=True))
-    kinds = [name for name in dict.fromkeys(names) if name]
-    if not kinds or not known or set(kinds) & set(recognised(map(str, there)).values()):
+    if not any(names) or not known or set(names) & set(recognised(map(str, there)).values()):
         return there
-    own = {
-        kind: Column([cell if name == kind else None for name, cell in zip(names, cells, strict=True)])
-        for kind in kinds
-    }
-    return {name: column for name, column in there.items() if name != printed} | own
+    return {name: column for name, column in there.items() if name != printed} | _by_kind(names, cells)
 
 
-def _by_regression(
-    there: dict[str, Column], used: Mapping[str, str], columns: Mapping[str, str] | None
-) -> dict[str, Column]:
+def _by_regression(there: Columns, taken: set[str]) -> Columns:
     """A table of slopes with a column of kinds of regressions, with a column for what each kind of slope is."""
-    told = {*used, *(columns or {}).values()}
-    kind = next((name for name in there if folded(str(name)) in REGRESSION and name not in told), None)
-    plain = [name for name in there if name not in told and folded(str(name)) in SLOPES_ALONE]
+    kind = next((name for name in there if folded(str(name)) in REGRESSION and name not in taken), None)
+    plain = [name for name in there if name not in taken and folded(str(name)) in SLOPES_ALONE]
     if kind is None or len(plain) != 1:
         return there
     kinds = [REGRESSIONS.get(folded(str(cell))) for cell in there[kind].tolist()]
     if not any(kinds):
         return there
     cells = there[plain[0]].tolist()
-    own = {
-        f"{plain[0]} ({_OF_REGRESSION[statistic]})": Column(
-            [cell if statistic == of_row else None for of_row, cell in zip(kinds, cells, strict=True)]
-        )
-        for statistic in dict.fromkeys(filter(None, kinds))
-    }
+    own = {f"{plain[0]} ({_OF_REGRESSION[slope]})": column for slope, column in _by_kind(kinds, cells).items()}
     rest = [None if of_row else cell for of_row, cell in zip(kinds, cells, strict=True)]
     if not all(map(missing, rest)):
         own[plain[0]] = Column(rest)  # of another regression, which is told with what is not known
@@ -360,9 +344,9 @@ def _beside_others(read: ReportedCells, converted: Converted) -> NDArray[np.bool
     return several & np.array([bool(slope & set(used)) for used in converted.used], dtype=bool)
 
 
-def _by_type(there: dict[str, Column], used: Mapping[str, str], columns: Mapping[str, str] | None) -> dict[str, Column]:
+def _by_type(there: Columns, taken: set[str]) -> Columns:
     """A table with a column of types of statistics and one of their values, with a column for each type."""
-    pair = type_and_value(name for name in map(str, there) if name not in {**used, **dict.fromkeys(columns or {})})
+    pair = type_and_value(name for name in map(str, there) if name not in taken)
     if pair is None:
         return there
     kinds, values = ([*there[name].tolist()] for name in pair)
@@ -378,13 +362,16 @@ def _by_type(there: dict[str, Column], used: Mapping[str, str], columns: Mapping
     twice = [kind for kind in called.values() if kind in there]
     if twice:
         raise InputError(f"'{pair[0]}' names '{twice[0]}', which is a column too", "one of the two")
-    names = [called.get(str(kind)) for kind in kinds]
-    own = {
-        name: [value if kind == name else None for kind, value in zip(names, values, strict=True)]
-        for name in called.values()
-    }
     rest = {name: column for name, column in there.items() if name != pair[1]}
-    return rest | {kind: Column(cells) for kind, cells in own.items()}
+    return rest | _by_kind([called.get(str(kind)) for kind in kinds], values)
+
+
+def _by_kind(kinds: Sequence[str | None], cells: Sequence[Any]) -> Columns:
+    """A column for each kind: the cells of the rows that are of this kind, and none in the others."""
+    return {
+        own: Column([cell if kind == own else None for kind, cell in zip(kinds, cells, strict=True)])
+        for own in dict.fromkeys(filter(None, kinds))
+    }
 
 
 def _left_blank(there: Mapping[str, Column], study: str | None, named: Mapping[str, str]) -> tuple[Remark, ...]:
@@ -426,13 +413,12 @@ def _nothing_known(there: Mapping[str, Column], found: Mapping[str, str]) -> Inp
 
 def _texts(there: Mapping[str, Column], roles: Mapping[str, str | None], study: str | None) -> dict[str, Column]:
     named = {"study": study, "outcome": roles.get("outcome"), "study_as_given": roles.get("study_as_given")}
-    return {role: Column(there[name].cells, None, name, there[name].dtype) for role, name in named.items() if name}
+    return {role: there[name].unlabelled(name) for role, name in named.items() if name}
 
 
 def _kept(there: Mapping[str, Column], moderators: Sequence[str], cluster: Sequence[str]) -> Table | None:
     names = dict.fromkeys((*moderators, *cluster, *(name for name in KEY_COLUMNS if name in there)))
-    own = {name: Column(there[name].cells, None, name, there[name].dtype) for name in names}
-    return Table(own) if own else None
+    return Table({name: there[name].unlabelled(name) for name in names}) if names else None
 
 
 def _flags(there: Mapping[str, Column], adjusted: str | None, rows: Rows) -> NDArray[np.bool_]:

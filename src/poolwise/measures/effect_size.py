@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from poolwise.errors import InputError, closest, listing
 from poolwise.measures.catalogue import MEASURES, OPTIONS, Derivation, Measure
 from poolwise.measures.estimate import Estimate
-from poolwise.measures.statistics import in_one_order
+from poolwise.measures.statistics import SIGN, SIGNED_P, Array, in_one_order, read, refuse
 from poolwise.settings import check_option
 
 _KNOWN = sorted({name for measure in MEASURES.values() for route in measure.routes for name in route})
@@ -23,8 +23,8 @@ def effect_size(measure: str, **statistics: ArrayLike | str | bool) -> Estimate:
     ================  =================================================================================================
     two groups with   MD SMD SMDH SMD1 SMD1H ROM VR CVR CLESN: ``n1 m1 sd1 n2 m2 sd2``; POMPMD: ``lowest highest``
     means             besides; CLES: ``auc n1 n2``, or as CLESN
-    SMD, RPB, ZPB,    ``d``, ``t``, signed ``p``, ``r``, or ``f`` or ``eta2`` with ``sign``; with ``n1 n2``
-    RBIS, ZBIS,
+    SMD, RPB, ZPB,    ``d``, ``t``, ``r``, ``p`` (signed, or with ``sign``), or ``f`` or ``eta2`` with ``sign``; with
+    RBIS, ZBIS,       ``n1 n2``
     D2ORL, D2ORN
     also from
     two-by-two        OR RR RD AS PETO PHI ZPHI YUQ YUY RTET ZTET PBIT OR2DL OR2DN: ``a b c d`` or
@@ -80,6 +80,9 @@ def effect_size(measure: str, **statistics: ArrayLike | str | bool) -> Estimate:
     values = in_one_order(measure, values)
     route, derivation = _route(chosen, values)
     unused = [name for name in values if name not in route]
+    sign = _sign(measure, values) if "sign" in unused else None
+    if sign is not None and "p" in route:
+        values["p"] = _directed(measure, values["p"], sign)
     reported = [values[name] for name in route]
     with np.errstate(all="ignore"):  # numbers at the edge of what they can be have no value, which a note tells
         if derivation is not None:
@@ -87,9 +90,26 @@ def effect_size(measure: str, **statistics: ArrayLike | str | bool) -> Estimate:
             values |= dict(zip(derivation.gives, results if len(derivation.gives) > 1 else (results,), strict=True))
         found = chosen.function(**{name: values[name] for name in chosen.needs}, **settings)
     notes = (*found.notes, *_without_value(found, reported))
+    if sign is not None:
+        told = f"{listing(name for name in route if name not in ('n', 'n1', 'n2'))} and the sign disagree"
+        refuse(measure, found.y * sign < 0.0, told, "one direction", "leaving out sign: these statistics carry it")
+        unused.remove("sign")
     if unused:
         notes = (*notes, f"{measure}: {listing(unused)} was not used")
     return replace(found, notes=notes)
+
+
+def _sign(measure: str, values: Mapping[str, ArrayLike]) -> Array:
+    """The direction of the effects, told beside statistics that carry one themselves or, as p, do not."""
+    (sign,) = read(measure, {"sign": (values["sign"], SIGN)})
+    return sign
+
+
+def _directed(measure: str, p: ArrayLike, sign: Array) -> Array:
+    """p-values with the sign of the effect, from what they are and the sign beside them."""
+    (own,) = read(measure, {"p": (p, SIGNED_P)})
+    refuse(measure, (own < 0.0) & (sign > 0.0), "p and the sign disagree", "one direction")
+    return np.where(np.isnan(sign), own, sign * np.abs(own))
 
 
 def _estimator(measure: Measure, statistics: Mapping[str, object]) -> Measure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from numbers import Real
 from typing import Any, ClassVar, Protocol
@@ -148,3 +148,12 @@ def mu_prior(prior: Prior | None, effects: Effects, model: Stated) -> Prior:
 def tau_prior(prior: Prior | None, effects: Effects, model: Stated, name: str = "tau") -> Prior:
     """The prior given, for these sampling variances, or the default of the scale for a between-study sd."""
     return _default(effects, 1, name, model) if prior is None else prior.for_variances(effects.v)
+
+
+def scale_priors(model: Stated, effects: Effects, names: Sequence[str]) -> dict[str, Prior]:
+    """An explicit prior for each of these fields of a model: its own, or the default of the scale of effect."""
+    given = {name: getattr(model, name) for name in names}
+    return {
+        name: mu_prior(prior, effects, model) if name == "mu" else tau_prior(prior, effects, model, name)
+        for name, prior in given.items()
+    }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Protocol, Self
+from dataclasses import Field, replace
+from typing import Any, ClassVar, Protocol, Self, cast
 
 from poolwise import show
 from poolwise.effects import Effects
+from poolwise.model._priors import DEFAULT, check_mu, check_tau, scale_priors
 from poolwise.model.publication import Publication
 from poolwise.model.structure import NormalStructure
 from poolwise.priors import Prior
@@ -30,12 +32,24 @@ class Assumption(Protocol):
         What it needs of an engine whatever its settings, in the words of `needs`.
     may_need : mapping of str to callable
         What it needs under some settings only, and whether these are such ones; refusals go through it in order.
+    of_scale : tuple of str
+        Fields with a prior each, where the scale of effect gives what is left open: a mean effect, sds.
+    own_priors : tuple of str
+        Fields with other priors, which are always explicit.
     """
 
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     kind_in_files: ClassVar[str]
     purpose: ClassVar[str] = ""
     always_needs: ClassVar[frozenset[str]] = frozenset()
     may_need: ClassVar[Needs] = {}
+    of_scale: ClassVar[tuple[str, ...]] = ("mu", "tau")
+    own_priors: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        """Check the priors on the mean effect and on standard deviations."""
+        for name in self.of_scale:
+            (check_mu if name == "mu" else check_tau)(getattr(self, name), name)
 
     @property
     def needs(self) -> frozenset[str]:
@@ -50,7 +64,15 @@ class Assumption(Protocol):
     @property
     def named_priors(self) -> dict[str, Prior | None]:
         """The priors by the name of what they are about."""
-        ...
+        return {name: getattr(self, name) for name in (*self.of_scale, *self.own_priors)}
+
+    def resolved(self, effects: Effects) -> Self:
+        """The same model with every prior explicit for this scale of effect."""
+        return replace(cast(Any, self), **scale_priors(self, effects, self.of_scale))
+
+    def prior_statement(self) -> tuple[str, ...]:
+        """The end of the generative statement, a line for each prior."""
+        return tuple(f"{name} ~ {prior or DEFAULT}" for name, prior in self.named_priors.items())
 
     def statement(self) -> tuple[str, ...]:
         """What the model says of how the estimates came about, a line for each unknown."""

@@ -161,14 +161,11 @@ class CrossedEffects(Assumption):
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
-        tau_priors = self._given()
         return (
             "y_i ~ Normal(theta_i, se_i)",
             f"theta_i ~ Normal(mu + {' + '.join(f'u_{name}[i]' for name in self.factors)}, tau_within)",
             *(f"u_{name} ~ Normal(0, tau[{name}])" for name in self.factors),
-            f"mu ~ {self.mu or DEFAULT}",
-            *(f"tau[{name}] ~ {tau_priors.get(name) or DEFAULT}" for name in self.factors),
-            f"tau_within ~ {self.tau_within or DEFAULT}",
+            *self.prior_statement(),
         )
 
 
@@ -231,8 +228,7 @@ class CorrelatedOutcomes(Assumption):
         for name in ("by", "cluster"):
             if not isinstance(getattr(self, name), str):
                 raise ModelError(f"{name} = {getattr(self, name)!r}", "the name of one column")
-        check_mu(self.mu)
-        check_tau(self.tau)
+        super().__post_init__()
         check_tau(self.tau_within, "tau_within")
         for name, low, high in (("eta", 0.0, np.inf), ("rho", 0.0, 1.0)):
             value = getattr(self, name)
@@ -292,7 +288,7 @@ class CorrelatedOutcomes(Assumption):
                 "one effect each, or a standard deviation between them",
                 "CorrelatedOutcomes(..., tau_within=priors.HalfNormal(0.5)) in the unit of the effects",
             )
-        full = replace(self, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self))
+        full = super().resolved(effects)
         return full if self.tau_within is None else replace(full, tau_within=self.tau_within.for_variances(effects.v))
 
     def structure(self, effects: Effects) -> NormalStructure:

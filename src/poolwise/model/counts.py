@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self, final, get_args
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
 from poolwise.intake.counts import ONE_ARM_MEASURES, counts_of, informative, log_ratio
-from poolwise.model._priors import DEFAULT, check_mu, check_tau, mu_prior, tau_prior
+from poolwise.model._priors import check_mu, check_tau
 from poolwise.model.assumption import Assumption
 from poolwise.model.needs import COUNTS
 from poolwise.priors import HalfNormal, Normal, Prior
@@ -37,8 +37,7 @@ class CountsModel(Assumption):
     def __post_init__(self) -> None:
         if self.measure is not None:
             check_option("measure", self.measure, self.measures)
-        check_mu(self.mu)
-        check_tau(self.tau)
+        super().__post_init__()
         check_tau(self.base_spread, "base_spread")
         check_option("baseline", self.baseline, get_args(Baseline))
         if not isinstance(self.base, Normal):
@@ -73,9 +72,7 @@ class CountsModel(Assumption):
                 "no settings of baselines: the log odds or log rate of one arm is theta_i itself",
                 f"{type(self).__name__}(mu=..., tau=...)",
             )
-        return replace(
-            self, measure=measure, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self)
-        )
+        return replace(super().resolved(effects), measure=measure)
 
     def table(self, effects: Effects) -> Effects:
         """The study table on the scale of the measure, computed from its counts."""
@@ -91,13 +88,10 @@ class CountsModel(Assumption):
         mean = "mu" if self.slope is None else "mu + slope (baseline_i - centre)"
         apart = self.baseline == "separate"
         law = f"baseline_i ~ {self.base}" if apart else "baseline_i ~ Normal(base, base_spread)"
-        rest = {name: prior for name, prior in self.named_priors.items() if name not in ("mu", "tau")}
         return (
             f"theta_i ~ Normal({mean}, tau)",
             *(() if self.measure in ONE_ARM_MEASURES else (law,)),
-            f"mu ~ {self.mu or DEFAULT}",
-            f"tau ~ {self.tau or DEFAULT}",
-            *(f"{name} ~ {prior}" for name, prior in rest.items()),
+            *self.prior_statement(),
         )
 
 

@@ -296,6 +296,8 @@ class JointOutcomes(Assumption):
     always_needs: ClassVar[frozenset[str]] = frozenset({EXCHANGEABLE})
     label: ClassVar[str] = "joint outcomes"
     strata: ClassVar[str] = "outcome"
+    of_scale: ClassVar[tuple[str, ...]] = ("mu", "mu_spread", "tau")
+    own_priors: ClassVar[tuple[str, ...]] = ("tau_spread",)
     mu: Prior | None = None
     mu_spread: Prior | None = None
     tau: Prior | None = None
@@ -308,11 +310,6 @@ class JointOutcomes(Assumption):
             check_tau(prior, name)
             if prior is not None and not prior.proper:
                 raise ModelError(f"{name} has the improper prior {prior}", "a proper prior", "HalfNormal(0.5)")
-
-    @property
-    def named_priors(self) -> dict[str, Prior | None]:
-        """The priors by the name of what they are about."""
-        return {"mu": self.mu, "mu_spread": self.mu_spread, "tau": self.tau, "tau_spread": self.tau_spread}
 
     def outcomes(self, effects: Effects) -> tuple[str, ...]:
         """The outcome of each estimate, length k."""
@@ -334,15 +331,6 @@ class JointOutcomes(Assumption):
                 "RandomEffects(), or Effects(..., outcome=[...])",
             )
         return effects
-
-    def resolved(self, effects: Effects) -> JointOutcomes:
-        """The same model with every prior explicit for this scale of effect."""
-        return replace(
-            self,
-            mu=mu_prior(self.mu, effects, self),
-            mu_spread=tau_prior(self.mu_spread, effects, self, "mu_spread"),
-            tau=tau_prior(self.tau, effects, self),
-        )
 
     def structure(self, effects: Effects) -> NormalStructure:
         """What the model states on a study table: a mean and a heterogeneity for each outcome, exchangeable."""
@@ -369,8 +357,5 @@ class JointOutcomes(Assumption):
             "y_i ~ Normal(theta_i, se_i)",
             "theta_i ~ Normal(mu[o], tau[o]), o = outcome of estimate i",
             "mu[o] ~ Normal(mu, mu_spread), log tau[o] ~ Normal(log tau, tau_spread)",
-            f"mu ~ {self.mu or DEFAULT}",
-            f"mu_spread ~ {self.mu_spread or DEFAULT}",
-            f"tau ~ {self.tau or DEFAULT}",
-            f"tau_spread ~ {self.tau_spread}",
+            *self.prior_statement(),
         )

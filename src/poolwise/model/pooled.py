@@ -8,7 +8,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from poolwise.effects import Effects
-from poolwise.model._priors import DEFAULT, check_known_tau, check_mu, check_tau, mu_prior, tau_prior, tau_words
+from poolwise.model._priors import DEFAULT, check_known_tau, mu_prior, tau_prior, tau_words
 from poolwise.model.assumption import Assumption
 from poolwise.model.structure import Errors, NormalStructure, explicit_priors, new_studies, own_layer, row_units
 from poolwise.priors import Prior
@@ -42,19 +42,8 @@ class CommonEffect(Assumption):
     label: ClassVar[str] = "common effect"
     varies: ClassVar[bool] = False
     one_tau: ClassVar[bool] = True  # none at all
+    of_scale: ClassVar[tuple[str, ...]] = ("mu",)
     mu: Prior | None = None
-
-    def __post_init__(self) -> None:
-        check_mu(self.mu)
-
-    @property
-    def named_priors(self) -> dict[str, Prior | None]:
-        """The priors by the name of what they are about."""
-        return {"mu": self.mu}
-
-    def resolved(self, effects: Effects) -> CommonEffect:
-        """The same model with every prior explicit for this scale of effect."""
-        return replace(self, mu=mu_prior(self.mu, effects, self))
 
     def structure(self, effects: Effects) -> NormalStructure:
         """What the model states on a study table: one mean, and no layers."""
@@ -71,7 +60,7 @@ class CommonEffect(Assumption):
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
-        return ("y_i ~ Normal(mu, se_i)", f"mu ~ {self.mu or DEFAULT}")
+        return ("y_i ~ Normal(mu, se_i)", *self.prior_statement())
 
 
 @final
@@ -118,8 +107,7 @@ class RandomEffects(Assumption):
     tau_fixed: float | None = None
 
     def __post_init__(self) -> None:
-        check_mu(self.mu)
-        check_tau(self.tau)
+        super().__post_init__()
         check_known_tau(self.tau, self.tau_fixed)
 
     @property

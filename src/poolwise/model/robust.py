@@ -7,7 +7,7 @@ from typing import ClassVar, final
 
 from poolwise.effects import Effects
 from poolwise.errors import ModelError
-from poolwise.model._priors import DEFAULT, check_mu, check_tau, mu_prior, tau_prior
+from poolwise.model._priors import DEFAULT, tau_prior
 from poolwise.model.assumption import Assumption
 from poolwise.model.needs import HEAVY_TAILED, OUTLYING, SKEWED
 from poolwise.priors import Beta, Gamma, Prior, Uniform
@@ -56,32 +56,21 @@ class StudentTRandomEffects(Assumption):
     always_needs: ClassVar[frozenset[str]] = frozenset({HEAVY_TAILED})
     label: ClassVar[str] = "t random effects"
     tau_is_sd: ClassVar[bool] = False  # it is the scale of the t distribution
+    own_priors: ClassVar[tuple[str, ...]] = ("nu",)
     mu: Prior | None = None
     tau: Prior | None = None
     nu: Prior = DEFAULT_NU
 
     def __post_init__(self) -> None:
-        check_mu(self.mu)
-        check_tau(self.tau)
+        super().__post_init__()
         _check_proper(self.nu, "nu", "Gamma(2, 0.1)")
-
-    @property
-    def named_priors(self) -> dict[str, Prior | None]:
-        """The priors by the name of what they are about."""
-        return {"mu": self.mu, "tau": self.tau, "nu": self.nu}
-
-    def resolved(self, effects: Effects) -> StudentTRandomEffects:
-        """The same model with every prior explicit for this scale of effect."""
-        return replace(self, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self))
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
         return (
             "y_i ~ Normal(theta_i, se_i)",
             "theta_i ~ StudentT(nu, mu, tau)",
-            f"mu ~ {self.mu or DEFAULT}",
-            f"tau ~ {self.tau or DEFAULT}",
-            f"nu ~ {self.nu}",
+            *self.prior_statement(),
         )
 
 
@@ -121,26 +110,12 @@ class SkewNormalRandomEffects(Assumption):
     mu: Prior | None = None
     tau: Prior | None = None
 
-    def __post_init__(self) -> None:
-        check_mu(self.mu)
-        check_tau(self.tau)
-
-    @property
-    def named_priors(self) -> dict[str, Prior | None]:
-        """The priors by the name of what they are about; that on delta is always uniform."""
-        return {"mu": self.mu, "tau": self.tau}
-
-    def resolved(self, effects: Effects) -> SkewNormalRandomEffects:
-        """The same model with every prior explicit for this scale of effect."""
-        return replace(self, mu=mu_prior(self.mu, effects, self), tau=tau_prior(self.tau, effects, self))
-
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""
         return (
             "y_i ~ Normal(theta_i, se_i)",
             "theta_i ~ SkewNormal(mean = mu, sd = tau, delta)",
-            f"mu ~ {self.mu or DEFAULT}",
-            f"tau ~ {self.tau or DEFAULT}",
+            *self.prior_statement(),
             "delta ~ Uniform(-1, 1)",
         )
 
@@ -182,34 +157,24 @@ class ContaminatedRandomEffects(Assumption):
     always_needs: ClassVar[frozenset[str]] = frozenset({OUTLYING})
     label: ClassVar[str] = "random effects with outliers"
     tau_is_sd: ClassVar[bool] = False  # it is that of the studies that are no outliers
+    of_scale: ClassVar[tuple[str, ...]] = ("mu", "tau", "tau_out")
+    own_priors: ClassVar[tuple[str, ...]] = ("pi",)
     mu: Prior | None = None
     tau: Prior | None = None
     tau_out: Prior | None = None
     pi: Prior = DEFAULT_PI
 
     def __post_init__(self) -> None:
-        check_mu(self.mu)
-        check_tau(self.tau)
-        check_tau(self.tau_out, "tau_out")
+        super().__post_init__()
         if self.tau_out is not None:
             _check_proper(self.tau_out, "tau_out", "HalfNormal(1)")
         if not isinstance(self.pi, Beta | Uniform) or self.pi.upper > 1.0:
             raise ModelError(f"pi has the prior {self.pi!r}", "a prior on a share", "Beta(1, 9) or Uniform(0, 0.5)")
 
-    @property
-    def named_priors(self) -> dict[str, Prior | None]:
-        """The priors by the name of what they are about."""
-        return {"mu": self.mu, "tau": self.tau, "tau_out": self.tau_out, "pi": self.pi}
-
     def resolved(self, effects: Effects) -> ContaminatedRandomEffects:
         """The same model with every prior explicit for this scale of effect."""
         out = tau_prior(self.tau_out, effects, self, "tau_out")
-        return replace(
-            self,
-            mu=mu_prior(self.mu, effects, self),
-            tau=tau_prior(self.tau, effects, self),
-            tau_out=out.scaled(OUT_WIDER) if self.tau_out is None else out,
-        )
+        return replace(super().resolved(effects), tau_out=out.scaled(OUT_WIDER) if self.tau_out is None else out)
 
     def statement(self) -> tuple[str, ...]:
         """The generative statement, a line each."""

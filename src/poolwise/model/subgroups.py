@@ -13,7 +13,6 @@ from poolwise.errors import ModelError
 from poolwise.model._priors import (
     DEFAULT,
     DEFAULT_TAU_SPREAD,
-    check_mu,
     check_tau,
     mu_prior,
     tau_prior,
@@ -84,8 +83,7 @@ class Subgroups(Designed[tuple[str, ...]]):
     def __post_init__(self) -> None:
         if not isinstance(self.by, str):
             raise ModelError(f"by = {self.by!r}", "the name of one moderator", "Subgroups('setting')")
-        check_mu(self.mu)
-        check_tau(self.tau)
+        super().__post_init__()
         check_tau(self.tau_spread, "tau_spread")
         check_option("heterogeneity", self.heterogeneity, get_args(Heterogeneity))
         if self.tau_spread is not None and self.heterogeneity != "exchangeable":

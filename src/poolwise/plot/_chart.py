@@ -100,6 +100,12 @@ def keyed_chart(
     return _framed(sheet, ax, lines)
 
 
+def inside(ax: Axes | None) -> float:
+    """Inches across that the axes of a chart have between their words."""
+    sheet = Sheet("", (), _ROWS, _HIGH / _ROWS, (Plot(_LEFT + _WIDE),), (), below=_BELOW)
+    return _sheet.place(sheet, None if ax is None else size_of(ax)[0]).main[1] - _LEFT
+
+
 def refuse_small(sheet: Sheet, ax: Axes, least: tuple[float, float]) -> None:
     """Refuse axes that leave less than this width and height, in inches, for the body of a sheet."""
     width, height = size_of(ax)

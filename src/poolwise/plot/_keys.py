@@ -75,7 +75,7 @@ def draw(ax: Axes, lines: Sequence[Sequence[tuple[float, Key]]], inches: float) 
 
 def _mark(ax: Axes, at: float, y: float, key: Key) -> None:
     if key.form == "patch":
-        ax.barh(y, _MARK, left=at, height=0.62, color=key.colour, edgecolor=_sheet.RULE, linewidth=0.7)
+        ax.barh(y, _MARK, left=at, height=0.62, color=key.colour, edgecolor=_sheet.SOFT, linewidth=0.7)
     elif key.form == "line":
         ax.plot([at, at + _MARK], [y, y], color=key.colour, ls=key.dash, lw=1.5, clip_on=False)
     else:

@@ -20,7 +20,7 @@ MARGIN = 0.14
 LINE = 1.38 / 72.0  # inches from line to line for each point of type
 _GAP, _PLOT_GAP = 0.16, 0.2
 _HEADING_HEIGHT, _NO_HEADING = 0.3, 0.14
-_LEAST_PLOT, _LEAST_LABEL = 1.2, 0.8
+LEAST_PLOT, _LEAST_LABEL = 1.2, 0.8  # inches
 
 
 @final
@@ -294,7 +294,7 @@ def _shared_out(sheet: Sheet, widths: list[float], total: float) -> list[float]:
     words = sum(own for i, own in enumerate(widths) if i not in plots)
     wanted = sum(widths[i] for i in plots)
     room = total - gaps - words
-    least = _LEAST_PLOT * len(plots)
+    least = LEAST_PLOT * len(plots)
     if room < least:
         labels = max(range(plots[0]), key=widths.__getitem__, default=None)
         given = 0.0 if labels is None else max(min(widths[labels] - _LEAST_LABEL, least - room), 0.0)

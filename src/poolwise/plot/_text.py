@@ -6,7 +6,7 @@ import bisect
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, final
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from poolwise.errors import warn
+from poolwise.show import tied
 
 if TYPE_CHECKING:
     from matplotlib.backends.backend_agg import RendererAgg
@@ -89,6 +90,15 @@ _MOST_NAMED = 12
 _IDEOGRAPH = r"[\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff]"
 _CLOSING = r"[\u3001\u3002\u3009\u300b\u300d\u300f\u30fb\u30fc\uff01\uff09\uff0c\uff1a\uff1b\uff1f]"
 _BREAKS = re.compile(rf"{_IDEOGRAPH}{_CLOSING}*|(?:(?!{_IDEOGRAPH}).)+")
+_WHOLE = "\ue000"  # stands for a space at which no line breaks, while lines are made
+# How a word is parted: after its hyphens; where it is longer than a line after a slash, too, and before a bracket; then
+# within letters, never within a number.
+_HYPHENS = re.compile(r"(?<=[^\W\d]-)(?=[^\W\d])")
+_PIECES = re.compile(r"\([^-/_(]*[-/_]?|[^-/_(]+[-/_]?|[-/_]")
+_NUMBER = r"[−-]?\d[\d.,]*"
+_ATOMS = re.compile(rf"{_NUMBER}\W*|.", re.DOTALL)
+_LEAST_PIECE = 3  # letters before a hyphen of ours, and after it
+_TAIL = re.compile(rf"(?:\([^()]{{1,18}}\)|{_NUMBER}\W?)$")
 THETA_NEW = r"θ$_{\mathregular{new}}$"
 
 
@@ -175,6 +185,8 @@ def width(words: str, size: float, *, bold: bool = False) -> float:
 def fit(words: str, inches: float, size: float, *, bold: bool = False) -> str:
     """Words cut to a width: an ellipsis stands for their end, or for their middle where the last word is short.
 
+    What stands in brackets at the end, and a number there, stay whole: they tell one name from others of its kind.
+
     Parameters
     ----------
     words : str
@@ -193,9 +205,7 @@ def fit(words: str, inches: float, size: float, *, bold: bool = False) -> str:
     """
     if _fits(words, inches, size, bold):
         return words
-    head, _, tail = words.rpartition(" ")
-    if not head or len(tail) > 10:  # of a long word what tells it from others of its kind, a number, stays
-        head, tail = (words[:-4], words[-4:]) if any(map(str.isdigit, words[-4:])) else (words, "")
+    head, tail = _head_and_tail(words)
 
     def shortened(length: int) -> str:
         return f"{head[:length].rstrip(' ,;')}… {tail}".rstrip()
@@ -208,8 +218,18 @@ def fit(words: str, inches: float, size: float, *, bold: bool = False) -> str:
     return "…" if length == 0 else shortened(length)
 
 
-def wrap(words: str, inches: float, size: float, *, bold: bool = False) -> list[str]:
+def _head_and_tail(words: str) -> tuple[str, str]:
+    """What may be cut of a name, and what tells it from others: brackets, a number or a short word at its end."""
+    if (found := _TAIL.search(words)) and found.start() > 0:
+        return words[: found.start()].rstrip(), found[0]
+    head, _, tail = words.rpartition(" ")
+    return (words, "") if not head or len(tail) > 10 else (head, tail)
+
+
+def wrap(words: str, inches: float, size: float, *, bold: bool = False, parted: bool = False) -> list[str]:
     """Words broken at spaces, and between ideographs, into lines of at most this width; a longer word is cut.
+
+    A sign between two numbers, a number and its unit, and short brackets stay on one line where they fit on one.
 
     Parameters
     ----------
@@ -221,6 +241,8 @@ def wrap(words: str, inches: float, size: float, *, bold: bool = False) -> list[
         Size of the type in points.
     bold : bool
         Whether the type is bold.
+    parted : bool
+        Whether a longer word is parted, with a hyphen where it has none, instead of being cut.
 
     Returns
     -------
@@ -228,7 +250,7 @@ def wrap(words: str, inches: float, size: float, *, bold: bool = False) -> list[
         The lines, at least one.
     """
     lines: list[str] = []
-    parts = _parts(words)
+    parts = [own for part in _parts(words) for own in _within(part, inches, size, bold=bold, parted=parted)]
     while parts:
         count = _fitting(parts, inches, size, bold)
         lines.append(fit(_line(parts[:count]), inches, size, bold=bold))
@@ -236,12 +258,54 @@ def wrap(words: str, inches: float, size: float, *, bold: bool = False) -> list[
     return lines
 
 
-def wrap_to(words: str, inches: float, size: float, most: int, *, bold: bool = False) -> list[str]:
+def wrap_to(
+    words: str, inches: float, size: float, most: int, *, bold: bool = False, parted: bool = False
+) -> list[str]:
     """Words broken as by `wrap` into at most so many lines; the last is cut where the rest is longer."""
-    lines = wrap(words, inches, size, bold=bold)
+    lines = wrap(words, inches, size, bold=bold, parted=parted)
+    if len(lines) > most and parted:  # words parted for nothing
+        lines = wrap(words, inches, size, bold=bold)
     if len(lines) <= most:
         return lines
     return [*lines[: most - 1], fit(" ".join(lines[most - 1 :]), inches, size, bold=bold)]
+
+
+def _within(
+    part: tuple[str, str], inches: float, size: float, *, bold: bool, parted: bool
+) -> Iterator[tuple[str, str]]:
+    """A part as it is where it fits on a line; else what was tied together, and pieces of a word, one by one."""
+    between, whole = part
+    words = whole.replace(_WHOLE, " ")
+    if _fits(words, inches, size, bold):
+        for piece in _HYPHENS.split(words) if parted else [words]:
+            yield between, piece
+            between = ""
+        return
+    for word in whole.split(_WHOLE):
+        pieces = [word]
+        if parted and not _fits(word, inches, size, bold):
+            pieces = [own for piece in _PIECES.findall(word) for own in _hyphenated(piece, inches, size, bold)]
+        for piece in pieces:
+            yield between, piece
+            between = ""
+        between = " "
+
+
+def _hyphenated(word: str, inches: float, size: float, bold: bool) -> Iterator[str]:
+    """Pieces of a word that fit on a line, each but the last with a hyphen; numbers stay whole."""
+    while not _fits(word, inches, size, bold):
+        atoms = _ATOMS.findall(word)
+        fitting = [
+            n
+            for n in range(_LEAST_PIECE, len(atoms) - _LEAST_PIECE + 1)
+            if atoms[n - 1].isalpha() and atoms[n].isalpha() and _fits("".join(atoms[:n]) + "-", inches, size, bold)
+        ]
+        if not fitting:
+            break
+        head = "".join(atoms[: fitting[-1]])
+        yield f"{head}-"
+        word = word[len(head) :]
+    yield word
 
 
 def _fitting(parts: Sequence[tuple[str, str]], inches: float, size: float, bold: bool) -> int:
@@ -271,7 +335,7 @@ def _line(parts: Sequence[tuple[str, str]]) -> str:
 def _parts(words: str) -> list[tuple[str, str]]:
     """Where a line may break: what stands before each part (a space, or nothing between ideographs), and the part."""
     found = []
-    for word in words.lstrip(" ").split(" "):
+    for word in tied(words.lstrip(" "), _WHOLE).split(" "):
         parts = _BREAKS.findall(word) or [""]
         found += [(" " if n == 0 else "", part) for n, part in enumerate(parts)]
     return found

@@ -190,7 +190,7 @@ def _orchard(ax: Axes, frame: pd.DataFrame, rows: pd.DataFrame) -> None:
         y = float(row["y"]) + 0.36 * spread(x, high - low)
         inside = (x >= low) & (x <= high)
         ax.scatter(
-            x[inside], y[inside], s=sizes[own].to_numpy()[inside] ** 2, facecolors=_FRUIT.colour, alpha=0.45,
+            x[inside], y[inside], s=sizes[own].to_numpy()[inside] ** 2, facecolors=_FRUIT.colour, alpha=0.5,
             edgecolors=_sheet.INK, linewidths=0.4, zorder=2.2, label=_FRUIT.name,
         )  # fmt: skip
         _marks.arrows(ax, y[x < low], "left", _FRUIT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_P = re.compile(r"p=(\d*\.?\d+)\s*\(α=[\d.]+\)")
 _PANEL = (2.9, 1.75)  # inches
 _MOST_COLUMNS = 3
 _ABOVE, _BELOW = 0.45, 0.25  # inches for the title, and below the panels
@@ -132,6 +134,11 @@ def _dressed(drawn: Any, result: Result, what: str, x: str, note: str) -> NDArra
     return np.array(list(panels.values()), dtype=object)
 
 
+def _told(found: re.Match[str]) -> str:
+    """ArviZ's ``p=0.15(α=0.01)`` as we write it: the note below tells what 0.01 is."""
+    return f"p = {found[1]}" if float(found[1]) else f"p < 0.{'0' * (len(found[1].partition('.')[2]) - 1)}1"
+
+
 def _panel(ax: Axes, name: str, x: str) -> None:
     words = _text.plain(symbol(name))
     ax.set_title(words, fontproperties=_text.font(words, _sheet.BODY_SIZE, bold=True), color=_sheet.INK)
@@ -141,6 +148,7 @@ def _panel(ax: Axes, name: str, x: str) -> None:
     ax.spines[["top", "right"]].set_visible(False)
     chains = [one for one in ax.lines if np.size(one.get_xdata()) > 2]
     for text in ax.texts:
+        text.set_text(_P.sub(_told, text.get_text()).rstrip())
         text.set_fontproperties(_text.font(text.get_text(), _sheet.TICK_SIZE - 0.5))
     for line, colour in zip(chains, _marks.COLOURS, strict=False):
-        line.set(color=colour, linewidth=0.9, alpha=0.85)
+        line.set(color=colour, linewidth=0.9, alpha=1.0)

@@ -37,6 +37,9 @@ def close(drawn: Axes | Figure) -> None:
 def saved(axes: Axes, form: str, metadata: Mapping[str, str | None]) -> bytes:
     """The figure of these axes as a file, the same bytes each time.
 
+    As large as it was made: every picture keeps its words within, so that it need not be drawn once more to find out
+    what reaches beyond.
+
     Parameters
     ----------
     axes : Axes
@@ -55,5 +58,5 @@ def saved(axes: Axes, form: str, metadata: Mapping[str, str | None]) -> bytes:
     figure = axes.get_figure(root=True)
     assert figure is not None
     with settings({**TEXT, "svg.hashsalt": "poolwise"}):
-        figure.savefig(buffer, format=form, metadata=dict(metadata), bbox_inches="tight", dpi=200)
+        figure.savefig(buffer, format=form, metadata=dict(metadata), dpi=200)
     return buffer.getvalue()

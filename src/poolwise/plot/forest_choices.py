@@ -53,6 +53,8 @@ class Choices:
         Studies on a page.
     compact : bool
         Whether studies are thin lines on one page.
+    close : bool
+        Whether there is less room between their rows.
     """
 
     sort: str
@@ -65,6 +67,7 @@ class Choices:
     notes: str
     pages: int | None
     compact: bool
+    close: bool = False
 
     @property
     def order_words(self) -> str:

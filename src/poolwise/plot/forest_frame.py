@@ -156,8 +156,7 @@ def told_apart(results: Sequence[Result]) -> list[str]:
         for i, own in zip(same, facts, strict=True):
             words = ", ".join(own[key] for key in differ if own.get(key))
             names[i] = f"{label}, {words}" if words else label
-    again = Counter(names)
-    return [f"{name} ({names[:i].count(name) + 1})" if again[name] > 1 else name for i, name in enumerate(names)]
+    return show.numbered(names)
 
 
 def _values(facts: Sequence[dict[str, str]], key: str) -> set[str]:

@@ -147,13 +147,13 @@ def _room(kept: Sequence[tuple[str, Column]], label: float, width: float, sizes:
 
 
 def wrapped_label(words: str, inches: float, size: float, *, bold: bool = False) -> str:
-    """A label on one line, on two or, in a narrow column, on three; cut when it is longer."""
+    """A label on one line, on two or, in a narrow column, on three, its long words parted; cut when it is longer."""
     if _text.width(words, size, bold=bold) <= inches:
         return words
     indent = words[: len(words) - len(words.lstrip())]
     room = inches - _text.width(indent, size, bold=bold)
     most = 3 if inches < _SLIM and not bold else 2
-    return "\n".join(indent + line for line in _text.wrap_to(words.strip(), room, size, most, bold=bold))
+    return "\n".join(indent + line for line in _text.wrap_to(words.strip(), room, size, most, bold=bold, parted=True))
 
 
 def labels_of(words: Sequence[str], asides: Sequence[str], sizes: Sizes, spill: float) -> Labels:

@@ -22,6 +22,7 @@ from poolwise.show import greek, level, probability, symbol
 _INSIDE = "in\N{NO-BREAK SPACE}region"
 _EFFECTS = (("mean", "μ"), ("new study", "new\N{NO-BREAK SPACE}study"))
 _LINES = 3  # of short notes
+_FITTED = "Small diamond: mean at the study's moderators."
 
 
 @final
@@ -43,8 +44,10 @@ class Told:
         The prior of each result.
     made : tuple of str
         How each result was made: model, engine, intervals.
+    marks : tuple of str
+        What marks are that no reader expects: those of a regression.
     key : tuple of str
-        What the marks are.
+        What the other marks are.
     layout : tuple of str
         Columns for which there was no room; the order of the studies; densities.
     """
@@ -56,13 +59,16 @@ class Told:
     region: tuple[str, ...]
     priors: tuple[str, ...]
     made: tuple[str, ...]
+    marks: tuple[str, ...]
     key: tuple[str, ...]
     layout: tuple[str, ...]
 
     @property
     def all(self) -> tuple[str, ...]:
         """Every fact, in the order in which a caption tells them."""
-        told = (self.numbers, self.region, self.priors, self.made, self.key, self.layout, self.mild, self.alarms)
+        told = (
+            self.numbers, self.region, self.priors, self.made, self.marks, self.key, self.layout, self.mild, self.alarms
+        )  # fmt: skip
         return tuple(words for part in told for words in part if words)
 
     def full(self, size: float) -> list[Phrase]:
@@ -70,11 +76,11 @@ class Told:
         notes = [Phrase(words, size, _sheet.INK, math=True) for words in (*self.numbers, *self.region)]
         pairs = zip(self.priors, self.made, strict=True)
         notes += [Phrase(" ".join(self._once(filter(None, pair))), size, math=True) for pair in pairs]
-        notes += [Phrase(words, size, math=True) for words in (*self.key, *self.layout, *self.mild)]
+        notes += [Phrase(words, size, math=True) for words in (*self.marks, *self.key, *self.layout, *self.mild)]
         return notes + [Phrase(words, size, _sheet.ALARM, bold=True, math=True) for words in self.alarms]
 
     def short(self, size: float, inches: float, *, first_layout: bool) -> tuple[list[Phrase], frozenset[str]]:
-        """At most three lines: alarms, numbers, prior, then what else has room; and which facts they are."""
+        """At most three lines: alarms, odd marks, numbers, prior, then what has room; and which facts they are."""
         alarms = [Phrase(words, size, _sheet.ALARM, bold=True, math=True) for words in self.alarms]
         taken, inside = sum(_lines(each, inches) for each in alarms), set(self.alarms)
         if taken > 1:
@@ -87,8 +93,8 @@ class Told:
         scale = re.compile(r" on the [^;.]* scale")
         paragraph, last = "", ""
         for words in (
-            *(self.layout[:1] if first_layout else ()), *self.numbers[:1], *self.priors[:1], *self.numbers[1:],
-            *self.region, *self.priors[1:], *self.made, *self.mild, *self.key,
+            *(self.layout[:1] if first_layout else ()), *self.marks, *self.numbers[:1], *self.priors[:1],
+            *self.numbers[1:], *self.region, *self.priors[1:], *self.made, *self.mild, *self.key,
         ):  # fmt: skip
             if words in self.made and self._of(words) != last:
                 continue  # it would name its result once more
@@ -158,40 +164,60 @@ def forest_notes(
     """
     scale = results[0].effects.scale
     places = _words.decimals(scale, frame)
-    labels = [_text.escaped(_text.plain(show.method(label))) for label in told_apart(results)]
+    labels = [_own(show.method(label)) for label in told_apart(results)]
     sides = Sides(scale, threshold, results[0].effects.directions)
     named = [f"{label}: " if len(results) > 1 else "" for label in labels]
     of_results = blocks(frame, results)
     told = [
-        (name + (f"{_text.escaped(_text.plain(group))}: " if group else ""), block)
+        (name + (f"{_own(group)}: " if group else ""), block)
         for name, groups in zip(named, of_results, strict=True)
         for group, block in sorted(groups.items(), key=lambda each: each[0] != "")  # what groups share comes first
     ]
-    numbers = [name + words for name, block in told if (words := _numbers(block, places, sides))]
+    numbers = _worded_once([name + words for name, block in told if (words := _numbers(block, places, sides))], sides)
     if len(results) == 1 and "Q" in results[0] and any("Q" in block for _, block in told):
         numbers[-1] += f";  {_cochran(results[0])}"
-    region: list[str] = []
-    if rope is not None:
-        low, high = (_words.number(float(end), 2) for end in scale.back(list(rope)))
-        inside = [name + words for name, block in told if (words := _inside(block))]
-        region.append("; ".join([f"Shaded: region of practical equivalence, {low} to {high}", *inside]))
     triples = list(zip(results, named, of_results, strict=True))
     shown_marks = frame.assign(point=frame["point"].where(frame["row"] != "study", frame["drawn_point"]))
     return Told(
         names=tuple(named),
         alarms=tuple(name + _status(result) for result, name, _ in triples if result.report.alarming),
         mild=tuple(
-            name + _text.escaped(_text.plain(result.report.advice))
+            name + _own(result.report.advice)
             for result, name, _ in triples
             if result.report.status != "ok" and not result.report.alarming
         ),
         numbers=tuple(numbers),
-        region=tuple(region),
+        region=() if rope is None else (_region(scale, rope, told),),
         priors=tuple(_prior(result, name) for result, name, _ in triples),
         made=tuple(name + _made(result, groups, named=bool(name)) for result, name, groups in triples),
+        marks=(_FITTED,) if frame["fitted"].notna().any() else (),
         key=(_key(shown_marks, leaves_axis),),
         layout=tuple(_text.escaped(words) for words in layout),
     )
+
+
+def _worded_once(numbers: Sequence[str], sides: Sides) -> list[str]:
+    """The user's words for a direction only where they are told first: the axis has them, too."""
+    once, said = [], set()
+    for words in numbers:
+        for own in filter(None, sides.directions):
+            bracket = f" ({_own(own)})"
+            words = words.replace(bracket, "") if bracket in said else words
+            said |= {bracket} if bracket in words else set()
+        once.append(words)
+    return once
+
+
+def _own(words: object) -> str:
+    """Words of the user, or of a fit, in a line with mathtext."""
+    return _text.escaped(_text.plain(words))
+
+
+def _region(scale: Scale, rope: tuple[float, float], told: Sequence[tuple[str, Block]]) -> str:
+    """The region of practical equivalence, and the probability of each effect to be in it."""
+    inside = [name + words for name, block in told if (words := _inside(block))]
+    low, high = (_words.number(float(end), 2) for end in scale.back(list(rope)))
+    return "; ".join([f"Shaded: region of practical equivalence, {low} to {high}", *inside])
 
 
 def _cochran(result: Result) -> str:
@@ -221,7 +247,7 @@ class Sides:
             return ""
         side, size = show.likelier(1.0 - below)
         at = f"{float(self.scale.back(self.threshold)):.3g}".replace("-", "−")
-        own = _text.escaped(_text.plain(self.directions[side == "above"])) if worded and self.threshold == 0.0 else ""
+        own = _own(self.directions[side == "above"]) if worded and self.threshold == 0.0 else ""
         return f"P({f'{name} ' if name else ''}{side} {at}) {probability(size)}" + (f" ({own})" if own else "")
 
     def of_difference(self, below: float) -> str:
@@ -260,7 +286,7 @@ def _contrast(record: dict[Any, Any], places: int, sides: Sides) -> str:
     """A difference between two groups' means with its interval and, from a posterior, the probability of its side."""
     ratio = sides.differences.transform == "log"
     name = symbol(str(record["label"])).replace("] - μ[", "] − μ[")
-    name = _text.escaped(_text.plain(name.replace("] − μ[", "] / μ[") if ratio else name))
+    name = _own(name.replace("] − μ[", "] / μ[") if ratio else name)
     point, lower, upper = sides.differences.back([record["point"], record["lower"], record["upper"]]).tolist()
     chance = sides.of_difference(record["p_below_null"])
     return f"{name} = {_words.estimate(point, lower, upper, places)}" + (f" ({chance})" if chance else "")
@@ -270,7 +296,7 @@ def _coefficients(block: Block) -> str:
     """Each coefficient with its interval and, where it is a slope with a posterior, the probability of its side."""
     said = []
     for name, record in block.items():
-        called = _text.escaped(_text.plain(symbol(name)))
+        called = _own(symbol(name))
         numbers = (record["point"], record["lower"], record["upper"])
         chance = _ON_ANALYSIS_SCALE.chance(record["p_below_null"])
         said.append(
@@ -298,7 +324,7 @@ def _triple(block: Block, row: str) -> tuple[float, float, float]:
 def _made(result: Result, groups: dict[str, Block], *, named: bool) -> str:
     records = [record for block in groups.values() for record in block.values()]
     kinds = dict.fromkeys(str(record["interval"]) for record in records if record["interval"])
-    own = _text.escaped(_text.plain(_words.model(result.model.label)))
+    own = _own(_words.model(result.model.label))
     model = "" if named and result.label.startswith(result.model.label) else f"{own} model, "
     engine = show.engine(result.engine_label)
     how = "" if named and show.method(result.label).startswith(engine) else f"{engine}; "
@@ -316,8 +342,6 @@ def _key(frame: pd.DataFrame, leaves_axis: bool) -> str:
         words.append(f"Square: the study alone, area in proportion to its weight, {prob} confidence interval (Wald)")
     if studies["point"].notna().any():
         words.append(f"circle: shrunken towards the mean, {studies['interval'].iloc[0]}")
-    if studies["fitted"].notna().any():
-        words.append("small diamond: mean effect at the study's moderators")
     if (frame["row"] == "mean").any():
         words.append("diamond: mean effect")
     if (frame["row"] == "new study").any():
@@ -328,4 +352,4 @@ def _key(frame: pd.DataFrame, leaves_axis: bool) -> str:
 
 
 def _status(result: Result) -> str:
-    return _text.escaped(_text.plain(f"{show.status(result.report.status)}. {result.report.advice}"))
+    return _own(f"{show.status(result.report.status)}. {result.report.advice}")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from poolwise.errors import InputError, listing
-from poolwise.plot import _axis
+from poolwise.plot import _axis, _sheet
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
 from poolwise.plot.forest_choices import Choices, Wishes, chosen
@@ -18,15 +18,25 @@ from poolwise.plot.forest_eyes import Eye, eyes
 from poolwise.plot.forest_frame import forest_frame, results_of
 from poolwise.plot.forest_layout import NARROW, Layout, note_size, sizes_of, wrapped_label
 from poolwise.plot.forest_notes import Told, forest_notes
-from poolwise.plot.forest_rows import EYE, PAGE_HEIGHT, Body, Steps, body, deep, layout, title_of, with_cells
+from poolwise.plot.forest_rows import (
+    EYE,
+    PAGE_HEIGHT,
+    Body,
+    Steps,
+    body,
+    deep,
+    forest_sheet,
+    layout,
+    title_of,
+    with_cells,
+)
 from poolwise.result import Result
 from poolwise.scale import Scale
 
 _THIN = 6.0  # points of a line of a study, below which two intervals in it would merge
 _BETWEEN = 1.2 / 72.0  # inches from line to line within a cell, for each point of type
 _LEADING, _LEAST_LEADING = 0.05, 0.01  # inches between rows of two lines, and where they would fill more than a page
-_FIXED, _TALLEST = 1.9, 10.4  # inches of all but the rows; of a page of A4 within its margins
-_LINES = ("study", "mean", "new study")
+_FIXED, _TALLEST = 1.9, 9.8  # inches of all but the rows; of a page of A4 within its margins, below a heading
 
 
 type Eyes = Mapping[tuple[str, str, str], Eye]
@@ -94,18 +104,36 @@ class Picture:
 
 
 def picture_of(result: Result | Sequence[Result], wishes: Wishes) -> Picture:
-    """What is drawn, measured."""
+    """What is drawn, measured; the studies closer where they would fill more than a page."""
     first, others = results_of(result, wishes.beside)
     results, choices = (first, *others), chosen(wishes, first.effects.k)
-    prob, by, rope, threshold = wishes.prob, wishes.by, wishes.rope, wishes.threshold
     frame = forest_frame(
-        results, prob=prob, by=by, rope=rope, threshold=threshold, sort=choices.sort, columns=choices.moderators
-    )
+        results, prob=wishes.prob, by=wishes.by, rope=wishes.rope, threshold=wishes.threshold, sort=choices.sort,
+        columns=choices.moderators,
+    )  # fmt: skip
     choices = _without_shrinkage(choices, frame)
-    choices = replace(choices, compact=choices.compact or _too_tall(frame, choices))
     studies = frame["row"] == "study"
     frame["drawn_raw"] = frame["raw"].where(studies & choices.raw)
     frame["drawn_point"] = frame["point"].where(studies & choices.shrunken)
+    first_way, *closer = _ways(choices)
+    picture = _measured(frame, results, first_way, wishes)
+    for way in closer:
+        if _height(picture) <= _TALLEST:
+            break
+        picture = _measured(frame, results, way, wishes)
+    return picture
+
+
+def _ways(choices: Choices) -> list[Choices]:
+    """The choices, and with less room between studies: rows closer, then thin lines instead of rows of two lines."""
+    if choices.compact or choices.pages is not None:
+        return [choices]
+    thin = choices.inches >= NARROW and choices.raw and choices.shrunken
+    return [choices, replace(choices, close=True), *([replace(choices, compact=True)] if thin else [])]
+
+
+def _measured(frame: pd.DataFrame, results: tuple[Result, ...], choices: Choices, wishes: Wishes) -> Picture:
+    first, prob, rope = results[0], wishes.prob, wishes.rope
     span = _span(frame, first.effects.scale, rope, choices)
     found = eyes(results, prob, span) if choices.density else {}
     steps = _steps(frame, choices, found, stacked=choices.raw and choices.shrunken, wrapped=1)
@@ -118,7 +146,7 @@ def picture_of(result: Result | Sequence[Result], wishes: Wishes) -> Picture:
         less = steps.pitch / taller
         steps = replace(steps, pitch=taller, study=steps.study * less, apart=steps.apart * less, deep=True)
     told = forest_notes(
-        frame, results, rope=rope, threshold=threshold, leaves_axis=_leaves(frame, span, choices),
+        frame, results, rope=rope, threshold=wishes.threshold, leaves_axis=_leaves(frame, span, choices),
         layout=_said(columns, choices, first, steps, found=bool(found)),
     )  # fmt: skip
     notes, in_picture = _notes(told, choices, columns, named=steps.named)
@@ -131,6 +159,15 @@ def picture_of(result: Result | Sequence[Result], wishes: Wishes) -> Picture:
         pages.append(Page(own, with_cells(columns, part, own, first.effects, choices), notes if last else (), where))
     title = title_of(wishes.title, first.effects)
     return Picture(results, choices, span, rope, found, told, tuple(pages), title, in_picture)
+
+
+def _height(picture: Picture) -> float:
+    """Inches of the only page of a picture."""
+    (page,) = picture.pages
+    sheet = forest_sheet(
+        page.layout, page.lines, picture.results[0].effects, picture.choices, page.notes, picture.title
+    )
+    return _sheet.place(sheet).height
 
 
 def forest_caption(
@@ -195,17 +232,6 @@ def forest_caption(
     return f"{head} of {picture.results[0].effects.counted}. {picture.told.caption(picture.in_picture)}".rstrip()
 
 
-def _too_tall(frame: pd.DataFrame, choices: Choices) -> bool:
-    """Whether studies with two lines each would fill more than a page, where they could be thin lines with names."""
-    if choices.pages is not None or choices.inches < NARROW or not (choices.raw and choices.shrunken):
-        return False
-    kinds, two = frame["row"].value_counts(), 2.0 * sizes_of(choices.inches).body * _BETWEEN
-    summaries = int(kinds.get("mean", 0)) + int(kinds.get("new study", 0))
-    headings = frame.loc[frame["row"] == "study", "group"].nunique() + frame["result"].nunique()
-    rest = _FIXED + (two + _LEADING) * (summaries + headings)
-    return bool(rest + (two + _LEAST_LEADING) * int(kinds.get("study", 0)) > _TALLEST)
-
-
 def _without_shrinkage(choices: Choices, frame: pd.DataFrame) -> Choices:
     """The choices without shrunken estimates where there are none."""
     if frame.loc[frame["row"] == "study", "point"].notna().any() or not choices.shrunken:
@@ -230,8 +256,7 @@ def _steps(frame: pd.DataFrame, choices: Choices, found: Eyes, *, stacked: bool,
     asides = bool((frame["interval"] != "").any())
     pitch = two if asides else one + 0.02
     both = choices.raw and choices.shrunken
-    dense = choices.pages is None and _FIXED + two * len(frame[frame["row"].isin(_LINES)]) > PAGE_HEIGHT
-    tight = two - (_LEADING - _LEAST_LEADING) * dense
+    tight = two - (_LEADING - _LEAST_LEADING) * choices.close
     study = tight if stacked or wrapped == 2 else max(one, 0.225) if both else one + 0.02
     study = max(study, wrapped * size * _BETWEEN + 0.05 if wrapped > 2 else 0.0)
     apart = 0.5 * size * _BETWEEN / pitch if stacked else 0.055 / pitch

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _BIGGEST, _SMALLEST, _CIRCLE = 8.0, 1.4, 4.4
 _TICK = 4.5
-_PALE = "#b3b3b3"  # an interval behind points
+_PALE = "#8f8f8f"  # an interval behind points
 
 
 def forest(
@@ -168,7 +168,7 @@ def _draw_axis(ax: Axes, placed: Placed, picture: Picture) -> None:
     null = effects.scale.null_value
     _dress.dress(ax, placed, effects.scale)
     if rope is not None:
-        ax.axvspan(*rope, color="#f2e6b8", lw=0, zorder=0.1, label="region of practical equivalence")
+        _marks.region(ax, rope)
     if null is not None and low <= null <= high:
         ax.axvline(null, color=picture.choices.theme.null, lw=0.9, zorder=1.0, label="null value")
         _dress.direct(ax, placed, null, effects.directions)

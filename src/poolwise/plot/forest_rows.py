@@ -26,6 +26,7 @@ EYE = 1.6  # row heights of a density above its summary
 _INDENT = "  "
 _SAID = "reconstructed"
 _BOLD = ("group", "block", "mean")
+_FREE = ("group", "block")  # lines of words alone, which run on over the axes
 _RIGHT = ("raw", "shrunken", "stacked", "estimate", "weight")
 _HEADING = 0.95
 
@@ -300,7 +301,7 @@ def forest_sheet(
                 bold=row.kind in _BOLD and not (row.kind == "mean" and choices.inches < NARROW),
                 colour=row.colour if row.kind == "block" else _sheet.INK,
                 aside=row.kind in _SUMMARIES,
-                free=row.kind == "block",
+                free=row.kind in _FREE,
             )
             for row in lines.rows
         ),
@@ -479,6 +480,7 @@ def _labels(lines: Body, found: Layout, effects: Effects, choices: Choices) -> C
     """The first column; lines other than studies may run on into the next one."""
     sizes = sizes_of(choices.inches)
     room = label_room(found, choices)
+    whole = room + sizes.plot_gap + next(column.inches for column in found.columns if isinstance(column, Plot))
     cells = []
     for row in lines.rows:
         words = row.label
@@ -491,7 +493,7 @@ def _labels(lines: Body, found: Layout, effects: Effects, choices: Choices) -> C
         elif row.kind == "block":
             pass
         elif row.kind == "group":
-            words = wrapped_label(words, room, sizes.body, bold=True)
+            words = wrapped_label(words, whole, sizes.body, bold=True)
         elif row.aside:
             small = min(sizes.body, _sheet.ASIDE_SIZE)
             aside = row.aside

@@ -11,7 +11,7 @@ import pandas as pd
 from poolwise import show
 from poolwise.errors import InputError, described
 from poolwise.plot import _marks, _sheet, _text, _width
-from poolwise.plot._chart import keyed_chart
+from poolwise.plot._chart import inside, keyed_chart
 from poolwise.plot._keys import Key
 from poolwise.plot._plain import plain_text
 from poolwise.plot._sheet import Phrase
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _ACROSS, _ACROSS_COLUMN = 4, 2  # panels in a row, and in a column of print
 _NARROW = 4.6  # inches
 _HIGH, _HEAD, _BETWEEN = 1.55, 0.26, 0.3  # inches
+_LINE, _MOST_LINES = 0.125, 3  # of a title
 _LEFT = 0.1
 _MOST = 24  # panels
 _ERRORS = 2.0  # Monte Carlo standard errors that a mark's line reaches to each side
@@ -143,14 +144,16 @@ def operating_characteristics(
         words = title or f"Coverage of {show.symbol(quantity)} against width"
         across = _across(count, room(ax))
         rows = math.ceil(count / across)
-        high = rows * (_HIGH + _HEAD + _BETWEEN) - _BETWEEN
+        titles = _titles(frame, together, (inside(ax) - _LEFT * (across - 1)) / across)
+        head = _HEAD + (max(map(len, titles)) - 1) * _LINE
+        high = rows * (_HIGH + head + _BETWEEN) - _BETWEEN
         note = Phrase(_text.plain(_note(frame, quantity, together)))
         own = keyed_chart(_text.plain(words), [note], list(keys.values()), ax, high=high, fixed=True)
-        panels = _panels(own, count, across)
+        panels = _panels(own, count, across, head)
         for number, panel in enumerate(panels):
             _fill(panel, frame[frame["panel"] == number], keys)
         _shared(panels, frame, across)
-        _name(panels, frame, quantity, together)
+        _name(panels, titles, quantity)
     return panels[0]
 
 
@@ -158,15 +161,15 @@ def _across(count: int, inches: float) -> int:
     return min(_ACROSS if inches >= _NARROW else _ACROSS_COLUMN, count)
 
 
-def _panels(own: Axes, count: int, across: int) -> list[Axes]:
-    """Empty axes in rows in the place of these."""
+def _panels(own: Axes, count: int, across: int, above: float) -> list[Axes]:
+    """Empty axes in rows in the place of these, each with so many inches above for its title."""
     figure, box = _width.figure_of(own), own.get_position()
     own.remove()
     inches = figure.get_size_inches()
     down = math.ceil(count / across)
     gap = _LEFT / inches[0]
     wide = (box.width - gap * (across - 1)) / across
-    head, foot = _HEAD / inches[1], _BETWEEN / inches[1]
+    head, foot = above / inches[1], _BETWEEN / inches[1]
     tall = (box.height + foot) / down  # the last row has its ticks below the box
     made = []
     for number in range(count):
@@ -235,14 +238,18 @@ def _round_numbers(low: float, high: float, most: int) -> list[float]:
     return found[:: math.ceil(len(found) / most)]
 
 
-def _name(panels: list[Axes], frame: pd.DataFrame, quantity: str, together: str | None) -> None:
-    """The truth above each panel, what differs between panels only; words of both axes once."""
+def _titles(frame: pd.DataFrame, together: str | None, wide: float) -> list[list[str]]:
+    """The truth above each panel, what differs between panels only, on as many lines as it needs."""
     truths = frame.drop_duplicates("panel")
     varied = [name for name in TRUTH if name != together and truths[name].nunique(dropna=False) > 1] or ["mu", "tau"]
-    for panel, (_, row) in zip(panels, truths.iterrows(), strict=True):
-        said = ", ".join(_told(name, row[name]) for name in varied)
-        wide = size_of(panel)[0]
-        words = _text.fit(_text.plain(said), wide, _sheet.NOTE_SIZE)
+    said = [_text.plain(", ".join(_told(name, row[name]) for name in varied)) for _, row in truths.iterrows()]
+    return [_text.wrap_to(words, wide, _sheet.NOTE_SIZE, _MOST_LINES, bold=True) for words in said]
+
+
+def _name(panels: list[Axes], titles: list[list[str]], quantity: str) -> None:
+    """A title above each panel; words of both axes once."""
+    for panel, lines in zip(panels, titles, strict=True):
+        words = "\n".join(lines)
         look = _text.font(words, _sheet.NOTE_SIZE, bold=True)
         panel.set_title(words, fontproperties=look, color=_sheet.INK, loc="left", pad=4.0, parse_math=False)
     figure = _width.figure_of(panels[0])

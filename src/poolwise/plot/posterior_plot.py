@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DASHES = (0, (4, 2))
-_TAU, _NEW, _REGION = "#5b5f66", "#56B4E9", "#f4e7bf"
+_TAU, _NEW = "#5b5f66", _marks.COLOURS[2]
 _SIDE = 4.4  # inches of width from which tau stands beside the effects rather than below
 _HIGH, _STACKED = 3.2, 2.9  # inches of effects beside tau, and of one below the other
 _LANE = 0.14  # inches for a median with its interval below the density
@@ -141,7 +141,7 @@ def _colours(names: Sequence[str]) -> dict[str, str]:
         inner = list(dict.fromkeys(name.partition("[")[2] for name in names))
         return {name: _marks.COLOURS[inner.index(name.partition("[")[2]) % 6] for name in names}
     out = {name: _NEW if name.startswith("theta_new") and len(means) > 1 else "" for name in names}
-    free = iter(_marks.COLOURS[:5])
+    free = iter([colour for colour in _marks.COLOURS if colour not in out.values()])
     spreads = iter((_TAU, *_marks.COLOURS[1:]))
     return {name: colour or next(spreads if is_spread(name) else free) for name, colour in out.items()}
 
@@ -155,13 +155,9 @@ def _draw(
 ) -> None:
     densities = frame[frame["row"] == "posterior"]
     top = float(np.nanmax(densities["density"]))
-    drawn = frame.loc[frame["row"].isin(["posterior", "prior"]), "x"]
-    low, high = float(drawn.min()), float(drawn.max())
-    for at in (*lines, *(rope or ())):
-        if math.isfinite(at) and low - 0.6 * (high - low) <= at <= high + 0.6 * (high - low):
-            low, high = min(low, at), max(high, at)
+    low, high = _reach(frame, (*lines, *(rope or ())))
     if rope is not None:
-        ax.axvspan(*rope, color=_REGION, lw=0, zorder=0.2, label="region of practical equivalence")
+        _marks.region(ax, rope)
     for at in lines:
         if low < at < high:
             ax.axvline(at, color=_sheet.INK, lw=0.9, zorder=0.6, label="threshold")
@@ -190,6 +186,16 @@ def _draw(
     ax.set_ylim(-below * inch, head)
     ax.axhline(0.0, color=_sheet.RULE, lw=0.8, zorder=0.5)
     ax.set_yticks([])
+
+
+def _reach(frame: pd.DataFrame, marks: Sequence[float]) -> tuple[float, float]:
+    """Where the densities end, or a mark that stands not far from them."""
+    drawn = frame.loc[frame["row"].isin(["posterior", "prior"]), "x"]
+    low, high = float(drawn.min()), float(drawn.max())
+    for at in marks:
+        if math.isfinite(at) and low - 0.6 * (high - low) <= at <= high + 0.6 * (high - low):
+            low, high = min(low, at), max(high, at)
+    return low, high
 
 
 def _arrow(ax: Axes, at: float, top: float, colour: str) -> None:
@@ -225,7 +231,7 @@ def _keys(frame: pd.DataFrame, colours: dict[str, str], rope: tuple[float, float
     level = show.level(frame.loc[frame["row"] == "summary", "prob"].iloc[0])
     keys.append(Key(f"median, {level} interval", "point", _sheet.INK))
     if rope is not None:
-        keys.append(Key("practically equivalent", "patch", _REGION))
+        keys.append(Key("practically equivalent", "patch", _marks.REGION))
     for _, atom in frame[frame["row"] == "atom"].iterrows():
         at = f"{atom['x']:g}"
         words = f"arrow: P({show.symbol(atom['quantity'])} = {at}) {show.probability(atom['p'])}"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _PLOT_INCHES, _PITCH, _MARKER = 2.8, 0.29, 5.5
 _LONGEST, _LONGEST_NARROW = 1.9, 1.1  # inches of the names
-_SPAN, _MIDDLE, _POINTS = "#bdbdbd", _marks.COLOURS[0], "#dcebf6"
+_SPAN, _MIDDLE, _POINTS = "#8f8f8f", _marks.COLOURS[0], "#dcebf6"
 _EDGE = _sheet.INK  # orange is another verdict, in every picture
 
 
@@ -136,7 +136,7 @@ def _of(every: Mapping[str, Ranges], frame: pd.DataFrame, scale: Scale, title: s
     at = f"{float(scale.back(0.0)):g}"
     side = _side(frame)
     sizes, narrow = sizes_of(inches, heading_lines=2), inches < NARROW
-    longest = _LONGEST_NARROW if narrow else _LONGEST
+    longest = _room_of_names(frame, scale, sizes, inches) if narrow else _LONGEST
     lines, names, rows = _lines(frame, longest, sizes) if single else _named_lines(frame, longest, sizes)
     told = [("", "") if row is None else _cells(row, scale, at, side) for row in rows]
     estimates, verdicts = zip(*told, strict=True)
@@ -157,6 +157,14 @@ def _of(every: Mapping[str, Ranges], frame: pd.DataFrame, scale: Scale, title: s
         below=0.5,
         sizes=sizes,
     )
+
+
+def _room_of_names(frame: pd.DataFrame, scale: Scale, sizes: Sizes, inches: float) -> float:
+    """Inches that names have in a column of print, beside the estimates and the least that the axes need."""
+    cells = [part for row in frame.to_dict("records") for part in _cells(row, scale, "", "")[0].split("\n")]
+    numbers = max(_text.width(part, sizes.body) for part in (*cells, "95 % limits"))
+    gaps = 2 * (sizes.margin + sizes.plot_gap)
+    return min(inches - gaps - numbers - _sheet.LEAST_PLOT, _LONGEST_NARROW)
 
 
 def _title(every: Mapping[str, Ranges], frame: pd.DataFrame, title: str) -> str:
@@ -183,7 +191,8 @@ def _lines(
         for row in rows.to_dict("records"):
             lines.append(Line(float(row["y"])))
             label = _words.prior(show.greek(row["label"])) if row["block"] else show.method(row["label"])
-            names.append("\n".join(_text.wrap_to(_text.plain(label), longest, sizes.body, 2)))
+            label = label.removeprefix("τ ~ ") if longest < _LONGEST else label  # the heading says it
+            names.append("\n".join(_text.wrap_to(_text.plain(label), longest, sizes.body, 2, parted=True)))
             cells.append(row)
     return lines, names, cells
 

@@ -23,7 +23,7 @@ from poolwise.settings import check_prob
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_RAW, _SHRUNK, _LINE = _sheet.SOFT, _marks.COLOURS[0], "#9aa0a8"
+_RAW, _SHRUNK, _LINE = _sheet.SOFT, _marks.COLOURS[0], "#868c94"
 _NAMED = 60  # studies with names of their own
 _NAME_WIDTH = 1.75  # inches at most
 _PITCH, _LEAST_HIGH, _MOST_HIGH = 0.17, 1.7, 8.0
@@ -170,13 +170,13 @@ def _draw(ax: Axes, frame: pd.DataFrame, null: float | None) -> None:
     k, at = len(frame), np.arange(len(frame))
     low, high = ax.get_xlim()
     if null is not None and low < null < high:
-        ax.axvline(null, color=_sheet.RULE, lw=0.9, zorder=0.4, label="null value")
+        ax.axvline(null, color=_sheet.SOFT, lw=0.9, zorder=0.4, label="null value")
     mean = float(frame["mean"].iloc[0])
     if np.isfinite(mean):
         ax.axvline(mean, color=_SHRUNK, lw=1.4, ls=(0, (4, 2)), zorder=0.6, label="mean")
     if k <= _NAMED:
         ends = frame[["lower", "upper"]].to_numpy(dtype=float)
-        ax.hlines(at, *ends.clip(low, high).T, color=_SHRUNK, lw=1.0, alpha=0.45, zorder=1.0, label="interval")
+        ax.hlines(at, *ends.clip(low, high).T, color=_SHRUNK, lw=1.0, alpha=0.7, zorder=1.0, label="interval")
     raw = frame["raw"].to_numpy(dtype=float)
     inside = raw.clip(low, high)
     lift = 0.16 if k <= _NAMED else 0.0
@@ -212,7 +212,7 @@ def _keys(frame: pd.DataFrame, result: Result) -> list[Key]:
         Key("true effect by the model", "point", _SHRUNK),
     ]
     if len(frame) <= _NAMED:
-        keys.append(Key(f"its {show.level(frame['prob'].iloc[0])} interval", "line", "#8fbfdd"))
+        keys.append(Key(f"its {show.level(frame['prob'].iloc[0])} interval", "line", "#4d9cc9"))
     mean = float(frame["mean"].iloc[0])
     if np.isfinite(mean):
         words = number(float(result.effects.scale.back(mean)), 2)

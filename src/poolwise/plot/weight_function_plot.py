@@ -126,7 +126,7 @@ def _ticks(ax: Axes, subject: Subject) -> None:
             places.append((x, half, words))
     ax.set_xticks([x / inches * (HIGH - LOW) - HIGH for x, _, _ in places], labels=[words for *_, words in places])
     for p in own:
-        ax.axvline(float(ndtri(p)), color=_sheet.RULE, lw=0.7, ls=(0, (1, 1.5)), zorder=0.5, label="step")
+        ax.axvline(float(ndtri(p)), color=_PRIOR, lw=0.7, ls=(0, (1, 1.5)), zorder=0.5, label="step")
 
 
 def _keys(frame: pd.DataFrame, prob: float) -> list[Key]:

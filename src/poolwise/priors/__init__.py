@@ -5,7 +5,8 @@ that a prior was made for (``"SMD"``); a prior without one is taken as given for
 
 On tau: HalfNormal, HalfT, HalfCauchy, HalfLogistic, Exponential, Lomax, Rayleigh, Uniform, LogNormal, LogT,
 InverseGamma, Gamma; improper Flat and Sqrt; made from the studies' variances Jeffreys, OverallJeffreys, BergerDeely,
-Conventional, DuMouchel, Shrinkage, ISquared; any other as `Density` or by `from_distribution`.
+Conventional, DuMouchel, Shrinkage, ISquared; any other as `Density` or by `from_distribution`,
+which takes normal, t and Cauchy distributions on mu, too.
 On a share: Beta. On mu: Normal, StudentT, Cauchy, TruncatedNormal, Fixed, Flat, and `Mixture` of the first three;
 on several coefficients together RegularizedHorseshoe.
 """

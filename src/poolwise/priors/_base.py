@@ -181,14 +181,21 @@ class Prior:
         return np.exp(self.log_pdf(x))
 
     def cdf(self, x: ArrayLike) -> Array:
-        """Probability of a value at most x; same shape as x."""
+        """Probability of a value at most x; same shape as x; a ModelError for an improper prior."""
+        self.refuse_if_improper("distribution function")
         raise NotImplementedError
 
     def ppf(self, p: ArrayLike) -> Array:
-        """Quantile at p, NaN unless 0 <= p <= 1; same shape as p."""
+        """Quantile at p, NaN unless 0 <= p <= 1; same shape as p; a ModelError for an improper prior."""
         p = as_numbers("p", p)
+        self.refuse_if_improper("quantiles")
         inside = (p >= 0.0) & (p <= 1.0)
         return np.where(inside, self.quantile(np.where(inside, p, 0.5), *self.parameters), np.nan)
+
+    def refuse_if_improper(self, what: str) -> None:
+        """Raise a ModelError that tells what an improper prior does not have."""
+        if not self.proper:
+            raise ModelError(f"the prior {self} is improper and has no {what}", "a proper prior")
 
     def sample(self, size: int, seed: int) -> Array:
         """Draws by inversion, shape (size,)."""

@@ -91,14 +91,6 @@ class PriorOfVariances(Prior):
         with np.errstate(divide="ignore"):
             return np.where(x >= 0, self._inside(np.maximum(x, 0.0)), -np.inf)
 
-    def cdf(self, x: ArrayLike) -> Array:
-        """Probability of a value at most x; a ModelError for an improper prior."""
-        raise ModelError(f"the prior {self} is improper and has no distribution function", "a proper prior")
-
-    def quantile(self, p: Array, *parameters: Array | float) -> Array:
-        """Quantile at p; a ModelError for an improper prior."""
-        raise ModelError(f"the prior {self} is improper and has no quantiles", "a proper prior")
-
 
 @final
 @dataclass(frozen=True)

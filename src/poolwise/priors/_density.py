@@ -11,7 +11,6 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from poolwise.errors import ModelError
 from poolwise.priors._base import Array, Prior
 from poolwise.priors._numeric import NumericLaw, narrow_edges, numeric_law, spread
 from poolwise.priors._tails import check_points, check_support, check_vectorised, checked_tail, refuse_infinite
@@ -141,18 +140,13 @@ class Density(Prior):
 
     def cdf(self, x: ArrayLike) -> Array:
         """Probability of a value at most x, by quadrature; a ModelError for an improper prior."""
-        self._refuse_if_improper("distribution function")
+        self.refuse_if_improper("distribution function")
         return self.law.cdf(as_numbers("x", x))
 
     def quantile(self, p: Array, *parameters: Array | float) -> Array:
-        """Quantile at p, by quadrature; a ModelError for an improper prior."""
-        self._refuse_if_improper("quantiles")
+        """Quantile at p of a proper prior, by quadrature."""
         inside = self.law.quantile(p)
         return np.where(np.equal(p, 0.0), self.lower, np.where(np.equal(p, 1.0), self.upper, inside))
-
-    def _refuse_if_improper(self, what: str) -> None:
-        if not self.proper:
-            raise ModelError(f"the prior {self} is improper and has no {what}", "a proper prior")
 
     def scaled(self, factor: float) -> Density:
         """The density of factor x tau."""

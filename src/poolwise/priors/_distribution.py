@@ -1,4 +1,4 @@
-"""A prior on tau that another package's distribution object states: scipy.stats, PreliZ, PyMC, and the like."""
+"""A prior that another package's distribution object states: scipy.stats, PreliZ, PyMC, and the like."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from poolwise.errors import ModelError
 from poolwise.priors._base import Array, Prior
 from poolwise.priors._density import Density
 from poolwise.priors._numeric import spread
+from poolwise.priors._on_the_line import ON_MU, OnTheLine, of_pymc, of_quantiles
 from poolwise.priors._tails import check_vectorised, checked_tail
 from poolwise.settings import as_numbers
 
@@ -111,15 +112,15 @@ class OfDistribution(Prior):
 
 def from_distribution(
     distribution: HasLaw | Any, *, name: str | None = None, tail_power: float | None = None, metric: str | None = None
-) -> OfDistribution | Density:
-    """The prior on tau that a distribution object states.
+) -> OfDistribution | Density | OnTheLine:
+    """The prior that a distribution object states: on tau, or on mu where it is normal, t or Cauchy on the whole line.
 
     Parameters
     ----------
     distribution : object
-        On [0, inf), with vectorised methods ``logpdf``, ``cdf`` and ``ppf``: a frozen scipy.stats distribution, a
-        PreliZ distribution with its parameters. Or one unnamed variable of PyMC, ``pm.Gamma.dist(2, 5)``, whose
-        log density is all that is asked of it.
+        For tau on [0, inf), for mu a normal, t or Cauchy distribution: with vectorised methods ``logpdf``, ``cdf`` and
+        ``ppf``, a frozen scipy.stats distribution or a PreliZ distribution with its parameters; or one unnamed variable
+        of PyMC, ``pm.Gamma.dist(2, 5)``, whose log density is all that is asked of it.
     name : str, optional
         Words for tables and figures; the object's own when None.
     tail_power : float, optional
@@ -129,13 +130,14 @@ def from_distribution(
 
     Returns
     -------
-    OfDistribution, or Density of a variable of PyMC
+    OfDistribution, or Density of a variable of PyMC; Normal, StudentT or Cauchy of a law on the whole line, which
+    `Exact` integrates mu under, and which keep their own names and tails
 
     Raises
     ------
     ModelError
-        When a method is missing or fails, the distribution reaches below 0, its density is not the slope of its
-        distribution function (it is discrete, for example), or its tail cannot be told.
+        When a method is missing or fails, the distribution reaches below 0 and is no normal, t or Cauchy, its density
+        is not the slope of its distribution function (it is discrete, for example), or its tail cannot be told.
 
     Notes
     -----
@@ -153,6 +155,8 @@ def from_distribution(
     >>> prior = from_distribution(stats.gamma(2, scale=0.2))
     >>> print(prior, prior.ppf(0.5).round(4), prior.tail_power)
     gamma(2, scale=0.2) 0.3357 inf
+    >>> print(from_distribution(stats.norm(0, 1)), from_distribution(stats.t(5, 0, 0.43)))
+    Normal(0, 1) StudentT(5, 0, 0.43)
     """
     if hasattr(distribution, "owner") and "pymc" in sys.modules:
         return _of_variable(distribution, name, tail_power, metric)
@@ -166,6 +170,8 @@ def from_distribution(
         )
     try:
         check_vectorised(distribution.logpdf, name)
+        if float(distribution.cdf(np.array(0.0))) > 0.0:
+            return of_quantiles(distribution, name, metric)
         _check_law(distribution, name)
     except ModelError:
         raise
@@ -213,8 +219,8 @@ def _check_law(distribution: HasLaw, name: str) -> None:
         )
 
 
-def _of_variable(variable: Any, name: str | None, tail_power: float | None, metric: str | None) -> Density:
-    """The density of a variable of PyMC; whoever has one has imported PyMC, which is not imported here."""
+def _of_variable(variable: Any, name: str | None, tail_power: float | None, metric: str | None) -> Density | OnTheLine:
+    """The prior that a variable of PyMC states; whoever has one has imported PyMC, which is not imported here."""
     family = getattr(getattr(variable.owner, "op", None), "_print_name", (type(variable).__name__,))[0]
     words = f"PyMC's {family}" if name is None else name
     advice = "priors.from_distribution(pm.Gamma.dist(2, 5))"
@@ -231,7 +237,10 @@ def _of_variable(variable: Any, name: str | None, tail_power: float | None, metr
     except Exception as error:
         raise ModelError(f"{words} has no log density: {error}", "a distribution with numbers as parameters") from error
     if np.isfinite(below).any() or not np.isfinite(above).any():
-        raise ModelError(f"{words} reaches below 0, or is nowhere above it", "a distribution on [0, inf)")
+        on_line = of_pymc(variable, family, log_density, metric)
+        if on_line is None:
+            raise ModelError(f"{words} reaches below 0, or is nowhere above it", ON_MU)
+        return on_line
     lower, upper = _ends(log_density, np.isfinite(above))
     prior = Density(log_density, words, lower=lower, upper=upper, tail_power=tail_power, metric=metric)
     return prior if name is not None else replace(prior, name=f"{words}, median {float(prior.ppf(0.5)):.4g}")

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from poolwise.errors import ModelError
 from poolwise.priors._base import LOG_2PI, Array, Prior, check_finite, check_positive, log_t_constant, t_quantile
 from poolwise.settings import as_numbers
 
@@ -206,11 +205,3 @@ class Sqrt(Prior):
         x = as_numbers("x", x)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(x >= 0, -0.5 * np.log(x), -np.inf)
-
-    def cdf(self, x: ArrayLike) -> Array:
-        """Raise: an improper prior has no distribution function."""
-        raise ModelError("the prior Sqrt() is improper and has no distribution function", "a proper prior")
-
-    def ppf(self, p: ArrayLike) -> Array:
-        """Raise: an improper prior has no quantiles."""
-        raise ModelError("the prior Sqrt() is improper and has no quantiles", "a proper prior")

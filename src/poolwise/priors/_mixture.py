@@ -15,10 +15,10 @@ from poolwise.errors import ModelError, shown
 from poolwise.priors._base import Array, Prior
 from poolwise.priors._line import Normal
 from poolwise.priors._student import Cauchy, StudentT
+from poolwise.priors.bisection import bracketed
 from poolwise.settings import as_number, as_numbers
 
 SUM_TO_ONE = 1e-9  # weights typed with ten digits are meant to sum to 1
-BISECTIONS = 200
 Component = Normal | StudentT | Cauchy
 
 
@@ -108,17 +108,7 @@ class Mixture(Prior):
         """Quantile at p, by bisection between the components' quantiles; same shape as p."""
         p = as_numbers("p", p)
         ends = np.stack([part.ppf(p) for part in self.components])
-        low, high = ends.min(axis=0), ends.max(axis=0)
-        agreed = low == high
-        for _ in range(BISECTIONS):
-            with np.errstate(invalid="ignore"):  # -inf and inf are their own quantiles
-                middle = low + 0.5 * (high - low)
-            below = self.cdf(middle) < p
-            new_low, new_high = np.where(below, middle, low), np.where(below, high, middle)
-            if np.array_equal(new_low, low, equal_nan=True) and np.array_equal(new_high, high, equal_nan=True):
-                break
-            low, high = new_low, new_high
-        return np.where(agreed, ends[0], high)
+        return bracketed(self.cdf, p, ends.min(axis=0), ends.max(axis=0))
 
     def scaled(self, factor: float) -> Mixture:
         """The mixture of the scaled components."""

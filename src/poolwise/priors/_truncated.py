@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
@@ -45,6 +45,7 @@ class TruncatedNormal(Prior):
     upper: float = math.inf
     metric: str | None = None
     positive: ClassVar[bool] = False
+    lengths: ClassVar[tuple[str, ...]] = ("mean", "sd", "lower", "upper")
 
     def __post_init__(self) -> None:
         check_finite(self, "mean")
@@ -103,16 +104,6 @@ class TruncatedNormal(Prior):
             z = special.ndtri_exp(np.logaddexp(special.log_ndtr(first), share + _log_mass(first, last)))
         inside = np.clip(mean + sd * np.clip(np.where(mirrored, -z, z), a, b), lower, upper)
         return np.where(np.equal(p, 0.0), lower, np.where(np.equal(p, 1.0), upper, inside))
-
-    def scaled(self, factor: float) -> TruncatedNormal:
-        """TruncatedNormal of factor mean, factor sd, and limits moved along."""
-        return replace(
-            self,
-            mean=self.mean * factor,
-            sd=self.sd * factor,
-            lower=self.lower * factor,
-            upper=self.upper * factor,
-        )
 
 
 def _log_mass(a: Array, b: Array) -> Array:

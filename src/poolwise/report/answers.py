@@ -147,7 +147,7 @@ def _few(means: Sequence[str], content: Content) -> list[str]:
     if not small or not _posterior(content):
         return []
     each = [f"{group} ({k} {'study' if k == 1 else 'studies'})" for group, k in small]
-    return [f"With so few of its own the priors take part in the answer for {_and(each)}."]
+    return [f"So few studies say little by themselves: the priors take part in the answer for {_and(each)}."]
 
 
 def _counts(content: Content) -> dict[str, int]:

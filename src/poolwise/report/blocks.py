@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -118,7 +118,21 @@ class Table:
     @property
     def short(self) -> bool:
         """Whether it has so few lines that it is held on one page of print."""
-        return sum(_lines(row) for body in self.bodies for row in body.rows) <= _ONE_PAGE
+        headings = 2 * sum(bool(body.title) for body in self.bodies)
+        return headings + sum(_lines(row) for body in self.bodies for row in body.rows) <= _ONE_PAGE
+
+    @property
+    def broad(self) -> bool:
+        """Whether a page of print is too narrow for it unless its numbers are broken over lines.
+
+        A browser prints a page on which anything has no room smaller as a whole, and its type with it.
+        """
+        return sum(_GAP + _across(column, cells) for column, cells in self._by_column()) > _ACROSS
+
+    def _by_column(self) -> Iterator[tuple[Column, tuple[str, ...]]]:
+        rows = [row for body in self.bodies for row in body.rows]
+        for i, column in enumerate(self.columns):
+            yield column, tuple(_text(row.cells[i]) for row in rows)
 
 
 @final
@@ -181,14 +195,37 @@ class Statement:
     lines: tuple[str, ...]
 
 
+_ACROSS = 127.5  # characters of a line of a table in print, in the widest of the usual fonts
+_GAP = 1.4  # between two columns, in the same
+_ADDRESSES = {"source": 21, "way": 12}  # of columns by the class of their cells: these break anywhere
 _ONE_PAGE = 28  # lines, which fill a third of a page of A4
 _LINE = 55  # characters of the longest cell of a row
 
 
 def _lines(row: Row) -> int:
     """About how many lines of print a row takes, two at least."""
-    own = max(2, *(-(-len(cell if isinstance(cell, str) else cell.text) // _LINE) for cell in row.cells))
+    own = max(2, *(-(-len(_text(cell)) // _LINE) for cell in row.cells))
     return own + -(-len(row.below) // (2 * _LINE))
+
+
+def _text(cell: str | Cell) -> str:
+    return cell if isinstance(cell, str) else cell.text
+
+
+def _across(column: Column, cells: Iterable[str]) -> int:
+    """Characters of what a column does not break: lines of numbers, words of all else but addresses."""
+    if column.cells in _ADDRESSES:
+        return _ADDRESSES[column.cells]
+    parts = [_words(column.title), *(_lines_of(cell) if column.cells == "n" else _words(cell) for cell in cells)]
+    return max(len(part) for each in parts for part in each)
+
+
+def _lines_of(text: str) -> list[str]:
+    return [Markup(line).striptags() for line in text.split("<br>")]
+
+
+def _words(text: str) -> list[str]:
+    return " ".join(_lines_of(text)).split() or [""]
 
 
 type Block = Paragraph | Table | Picture | Notes | Terms | Statement

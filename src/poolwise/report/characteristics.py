@@ -9,6 +9,7 @@ import pandas as pd
 
 from poolwise import plot
 from poolwise.analysis.simulation import NONE, Simulated, price_of_nuts
+from poolwise.report.said import and_list
 from poolwise.scale import Scale
 from poolwise.show import NOTHING, level, method, number
 
@@ -43,11 +44,11 @@ def sentences(found: Simulated) -> tuple[str, ...]:
     less = mean[mean["coverage"] + FAR * mean["coverage_mcse"] < planned.prob]
     short = less.groupby("method", sort=False)["coverage"].min().sort_values()
     kept = [str(name) for name in dict.fromkeys(mean["method"]) if name not in short.index]
-    said = [f"{_share(value)} by {method(str(name))}" for name, value in short.items()]
-    at_worst = f"Under the worst truth tried, {prob} intervals hold the mean effect in only {_and(said)}."
+    said = [f"{_share(value)} by {_quoted(name)}" for name, value in short.items()]
+    at_worst = f"Under the worst truth tried, {prob} intervals hold the mean effect in only {and_list(said)}."
     promised = (
         f"Under every truth tried, {prob} intervals hold the mean effect as often as they promise, within the error of "
-        f"the simulation, by {_and([*map(method, kept)])}."
+        f"the simulation, by {and_list([*map(_quoted, kept)])}."
     )
     tail = (
         f"{planned.replications:,} simulated tables of each truth; Monte Carlo standard error of a coverage at most "
@@ -94,11 +95,11 @@ def _tried(found: Simulated) -> str:
     besides = f", {', '.join(planned.laws)} true effects" if planned.laws != ("normal",) else ""
     besides += "".join(f", with and without {name}" for name in planned.mechanisms if name != NONE)
     truths = f"{planned.truths} truths" if planned.truths > 1 else "one truth"
-    return f"Simulated on {where}, under {truths}: τ from {_ends(planned.tau)}, μ {_mus(found)}{besides}."
+    return f"Simulated on {where}, under {truths}: τ from {_ends(planned.tau)}, μ = {_mus(found)}{besides}."
 
 
 def _mus(found: Simulated) -> str:
-    return ", ".join(_signed(value) for value in found.answer.frame["mu"].unique())
+    return " or ".join(_signed(value) for value in found.answer.frame["mu"].unique())
 
 
 def _ends(values: tuple[float, ...]) -> str:
@@ -147,5 +148,6 @@ def _signed(value: float) -> str:
     return f"{value:g}".replace("-", "\N{MINUS SIGN}")
 
 
-def _and(words: list[str]) -> str:
-    return "; and ".join(filter(None, ["; ".join(words[:-1]), *words[-1:]]))
+def _quoted(name: object) -> str:
+    """The name of a method, which may have commas within."""
+    return f"“{method(str(name))}”"

@@ -50,7 +50,7 @@ def _once(item: Item, facts: Mapping[str, str], told: dict[str, str], place: str
     """What answers an item; where an item before it told the same at length, which one. `told` grows."""
     parts = []
     for words in dict.fromkeys(facts[name] for name in item.facts if facts.get(name)):
-        if len(words) > _LONG and words in told:
+        if words in told and (len(words) > _LONG or f"As at {told[words]}." in parts):
             parts.append(f"As at {told[words]}.")
         else:
             told.setdefault(words, place)

@@ -100,8 +100,8 @@ PRISMA: tuple[Item, ...] = (
     ),
 )
 # In our words. Up to 2D numbers and subjects were compared with table 1 of Kruschke 2021, and so were the titles of its
-# six steps; 3A to 3C, 4D and 6D with others' accounts of it. The rest follows papers that number their answers by it;
-# what step 6 asks after its second letter is told together.
+# six steps; 3A to 3C, 4D and 6D with others' accounts of it; the rest follows papers that number their answers by it,
+# and what step 6 asks after its second letter is told together.
 BARG: tuple[Item, ...] = (
     Item("Preamble A", "why the analysis is Bayesian, where readers need it", add="a sentence by the authors"),
     Item("Preamble B", "what the analysis is for", ("goal",)),

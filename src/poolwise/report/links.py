@@ -1,4 +1,4 @@
-"""Links within the words of a report: every DOI to where it resolves, every file of the run to itself."""
+"""Words of a report as they stand on the page: every DOI and every file a link, no line that ends in an equation."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ from collections.abc import Collection
 
 from markupsafe import Markup, escape
 
+from poolwise.show import tied
+
 RESOLVER = "https://doi.org/"
 # A DOI with or without the address of the resolver; what ends a sentence or closes a bracket is none of it.
 _DOI = re.compile(
     r"(?:https?://(?:dx\.)?doi\.org/|\bdoi:\s*)?\b(10\.\d{4,9}/[^\s<>\"]*[^\s<>\".,;:!?'])", re.IGNORECASE
 )
 _CODE = re.compile(r"<code>([^<>&]+)</code>")
+_TAG = re.compile(r"(<[^>]*>)")
 _LINKED = re.compile(r"(<a\b.*?</a>)", re.DOTALL)
 
 
 def linked(text: object, files: Collection[str] = ()) -> Markup:
     """Text with a link on every DOI, and on every name of a file of the run that stands as code; escaped.
+
+    Spaces at which no line is to break are no-break ones.
 
     Parameters
     ----------
@@ -45,6 +50,7 @@ def link(name: str) -> Markup:
 
 
 def _with_links(html: str, files: Collection[str]) -> str:
+    html = "".join(part if part.startswith("<") else tied(part) for part in _TAG.split(html))
     html = _DOI.sub(_doi, html)
     return _CODE.sub(lambda found: str(link(found[1])) if found[1] in files else found[0], html)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from markupsafe import Markup
 
-from poolwise.report.blocks import Terms, marked
+from poolwise.report.blocks import Paragraph, Terms, marked
 from poolwise.report.drawings import Drawing
 from poolwise.report.links import link, linked
 from poolwise.report.section import Front, Passage, ReportContent, Section
@@ -101,19 +101,44 @@ def page(
 
 _BELOW_ANSWER, _BANNER = 500.0, 150.0
 """Points that a picture may be high to stand below the answer on the first page of print, and less below a banner."""
+_WHOLE, _HEADING = 750.0, 45.0  # points of the text of a page of A4, and of a heading with the room around it
+_LINE, _CHARACTERS = 14.5, 84  # points of a line of print, and how many characters of the widest usual font it has
 
 
 def _printed(parts: list[Part], pictures: Mapping[str, Sequence[Drawing]], room: float) -> list[Part]:
-    """The sections with their places in print: one whose picture has no room below the answer comes after the next."""
+    """The sections with their places in print.
+
+    A picture that has no room below the answer stands at the top of the next page; the words for a paper, which may be
+    broken over pages, fill the first one.
+    """
     names = [part.name for part in parts]
     at = names.index("answer") + 1 if names[:1] == ["answer"] else len(parts)
-    if at + 1 >= len(parts) or parts[at + 1].appendix or parts[at + 1].end:
+    if at >= len(parts):
         return parts
     first = [pictures[name][0].high for name in parts[at].passage.figures][:1]
     if not first or first[0] <= room:
         return parts
-    places = [*range(1, at + 1), at + 2, at + 1, *range(at + 3, len(parts) + 1)]
-    return [replace(part, printed=place) for part, place in zip(parts, places, strict=True)]
+    between: list[int] = []
+    left = room
+    for i, part in enumerate(parts):
+        if i > at and _is_prose(part):
+            left -= _high(part)
+            if left < 0.0 and _WHOLE + left < _HEADING + first[0]:
+                break
+            between.append(i)
+    order = [*range(at), *between, *(i for i in range(at, len(parts)) if i not in between)]
+    return [replace(part, printed=order.index(i) + 1) for i, part in enumerate(parts)]
+
+
+def _is_prose(part: Part) -> bool:
+    prose = all(isinstance(block, Paragraph) for block in part.passage.blocks)
+    return prose and not part.appendix and not part.end
+
+
+def _high(part: Part) -> float:
+    """Points of a section of paragraphs in print, about."""
+    texts = (block.text for block in part.passage.blocks if isinstance(block, Paragraph))
+    return _HEADING + _LINE * sum(-(-len(text) // _CHARACTERS) for text in texts)
 
 
 def _colophon(content: ReportContent, front: Front, files: Sequence[str], facts: Mapping[str, Any]) -> Terms:

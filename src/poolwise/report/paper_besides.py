@@ -61,7 +61,8 @@ def _found(content: Content) -> Iterator[Said]:
     frame = content.panel.frame
     ends = [frame["mu_point"].min(), frame["mu_point"].max(), frame["mu_lower"].min(), frame["mu_upper"].max()]
     low, high, least, most = (number(end, 2) for end in content.panel.reading.back(ends).tolist())
+    medians = f"was {low} throughout" if low == high else f"ran from {low} to {high}"
     yield Said(
-        f"Over {len(frame)} priors on τ, the posterior median of the mean ran from {low} to {high} and its credible "
-        f"intervals reached from {least} to {most} ({content.panel.scale_words})"
+        f"Over {len(frame)} priors on τ, the posterior median of the mean {medians} and its credible intervals reached "
+        f"from {least} to {most} ({content.panel.scale_words})"
     )

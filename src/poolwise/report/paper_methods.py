@@ -18,7 +18,7 @@ from poolwise.report.references import key_of
 from poolwise.report.said import Said, Told, and_list
 from poolwise.result import Result
 from poolwise.scale import Scale
-from poolwise.show import capital, number, symbol
+from poolwise.show import capital, method, number, symbol
 
 MODELS: dict[str, tuple[str, tuple[str, ...]]] = {
     "common-effect": ("took one and the same effect to be true in every study", ("common-effect",)),
@@ -80,6 +80,8 @@ TAU2 = {
     "HS": "the method of Hunter and Schmidt",
     "HSk": "the method of Hunter and Schmidt, corrected for few studies",
     "SJ": "the method of Sidik and Jonkman",
+    "DLIT": "the iterated method of DerSimonian and Laird",
+    "SJIT": "the iterated method of Sidik and Jonkman",
 }
 _TAU2_CITED = {"ML": "estimators", "EB": "estimators", "PMM": "estimators", "HS": "estimators", "HSk": "estimators"}
 _INTERVALS = {"hartung-knapp": "hartung-knapp", "hartung-knapp-adhoc": "hartung-knapp-adhoc"}
@@ -141,7 +143,7 @@ def models(used: Iterable[Model]) -> Iterator[Said]:
     """What each model assumes, each kind once."""
     for label, model in {model.label: model for model in used}.items():
         told, cites = MODELS.get(model.kind_in_files, ("", ()))
-        name = f"model “{label}”" if model.has_coefficients or model.strata or not told else _named(label)
+        name = f"model “{method(label)}”" if model.has_coefficients or model.strata or not told else _named(label)
         tau = _tau_of_groups(model)
         yield Said(f"The {name} {told or 'was fitted'}{tau}", cites)
 
@@ -309,8 +311,9 @@ def _region(rope: tuple[float, float], scale: Scale) -> str:
     low, high = (words.signed(edge) for edge in rope)
     if scale.transform == "identity":
         return f"between {low} and {high}"
-    back = [words.ratio(edge, scale) for edge in rope]
-    return f"between {back[0]} and {back[1]} ({low} to {high} on the scale of the analysis)"
+    back = [number(float(edge), 2) for edge in scale.back(list(rope))]
+    same = [number(edge, 2) for edge in rope] == back
+    return f"between {back[0]} and {back[1]}" + ("" if same else f" ({low} to {high} on the scale of the analysis)")
 
 
 def software(results: tuple[Result, ...]) -> Said:

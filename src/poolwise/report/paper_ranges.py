@@ -17,7 +17,7 @@ from poolwise.report.paper_methods import TAU2, models, plural, sources_of, vers
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.references import key_of
 from poolwise.report.said import Said, and_list, keys_of, paragraph
-from poolwise.show import chance_said, is_contrast, method, number
+from poolwise.show import chance_said, is_contrast, likelier_range, method, number
 
 _HELD = {
     "above": "lay above 0 in every table",
@@ -135,7 +135,7 @@ def results(content: RangesContent) -> Iterator[Said]:
         for row in (row for row in of_name if row["label"] == main):
             yield Said(f"{before}{_range(row, content)}" if before else re.sub(r"^the ", "The ", _range(row, content)))
             before = ""
-        others = [f"{_short(row)} by {method(row['label'])}" for row in of_name if row["label"] != main]
+        others = [f"{_short(row)} by “{method(row['label'])}”" for row in of_name if row["label"] != main]
         if others:
             yield Said(f"By the other methods the estimate was {'; '.join(others)}")
     if len(ranges.panel):
@@ -146,7 +146,7 @@ def _range(row: Mapping[Any, Any], content: RangesContent) -> str:
     """One quantity by the main fit, in a sentence that may stand after a comma."""
     ranges = content.ranges
     title = words.quantity(str(row["quantity"]))[0].replace("Contrast:", "difference")
-    title = title.replace("Mean effect:", "mean effect of").replace("Coefficient:", "coefficient of")
+    title = title.replace("Mean effect:", "mean effect for").replace("Coefficient:", "coefficient of")
     kind = str(row["interval"]).partition(" (")[0]
     said = (
         f"the {title[:1].lower() + title[1:]} was between {number(row['point_low'], 2)} and "
@@ -155,8 +155,10 @@ def _range(row: Mapping[Any, Any], content: RangesContent) -> str:
     )
     if row["p_above_low"] != row["p_above_low"]:
         return said
-    low, high = chance_said(row["p_above_low"]), chance_said(row["p_above_high"])
-    return f"{said}; the posterior probability that it lay above 0 was {_from_to(low, high)}"
+    side, *ends = likelier_range(row["p_above_low"], row["p_above_high"])
+    low, high = map(chance_said, ends)
+    chances = low if low == high else f"between {low} and {high}"
+    return f"{said}; the posterior probability that it lay {side} 0 was {chances}"
 
 
 def _short(row: Mapping[Any, Any]) -> str:

@@ -69,13 +69,14 @@ class RangesContent:
         at_se = ((tables.se > _TOUCHING * limits.se_max) | (tables.se * _TOUCHING < limits.se_min)).any(axis=1)
         at_d = (abs(tables.y) > _TOUCHING * limits.d_max).any(axis=1)
         weight = tables.se**-2.0
+        extreme = int(at_d.sum())
         share = float((weight.max(axis=1) / weight.sum(axis=1)).max())
         return (
             f"The extremes lean on what a single study is allowed to be: of {len(tables)} tables found, "
             f"{int(at_se.sum())} have a study at a limit for standard errors ({limits.se_min:g} to {limits.se_max:g}) "
-            f"and {int(at_d.sum())} one at the limit for effects ({limits.d_max:g}); in the most lopsided one study "
-            f"has {percent(share)} of the weight. Narrower limits, with a reason for them "
-            "(se_min, se_max, d_max in the file), give narrower ranges."
+            f"and {extreme or 'none'} {'has' if extreme < 2 else 'have'} one at the limit for effects "
+            f"({limits.d_max:g}); in the most lopsided one study has {percent(share)} of the weight. Narrower "
+            "limits, with a reason for them (se_min, se_max, d_max in the file), give narrower ranges."
         )
 
     @property

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from poolwise.checks.ranges.table import span, tables_excluding
 from poolwise.report.blocks import with_note
-from poolwise.show import chance, interval, likelier
+from poolwise.show import chance, chances_of_side, interval, likelier
 
 
 def extent(row: dict[Any, Any], what: str) -> Markup:
@@ -36,6 +36,12 @@ def of_side(above: float) -> str:
     """The probability of the side of 0 on which the median lies: ``"P(< 0) 0.930"``."""
     side, size = likelier(above)
     return f"P({'>' if side == 'above' else '<'} 0) {chance(size)}"
+
+
+def chances_of_its_side(row: dict[Any, Any]) -> Markup:
+    """The lowest and the highest probability of the side of 0 on which the median lies, and the side."""
+    ends, _, side = chances_of_side(row["p_above_low"], row["p_above_high"]).rstrip(")").partition(" (")
+    return with_note(ends, side)
 
 
 def chances(row: dict[Any, Any], what: str) -> str:

@@ -6,7 +6,7 @@ import math
 import re
 
 from poolwise.scale import Scale
-from poolwise.show import NOTHING, greek, probability
+from poolwise.show import NOTHING, capital, probability, symbol, with_minus
 from poolwise.show import prior as prior_words
 
 NOTHING_WRONG = "The fit finished and nothing was found wrong."
@@ -132,6 +132,8 @@ _WATCHED = {
     "ess_tail": "tail ESS",
     "mcse_mean": "MCSE of mean",
     "mcse": "MCSE of",
+    "limit_share": "limit share",
+    "limit_share_first_run": "limit share of the first run",
     "e_bfmi": "E-BFMI",
     "log_likelihood_reml": "restricted log likelihood",
     "log_likelihood_ml": "log likelihood",
@@ -146,12 +148,51 @@ def prior(text: str) -> str:
 
 def watched(name: str) -> str:
     """The name of a diagnostic in words: ``"r_hat_mu"`` as ``"R-hat μ"``; what is in brackets stays."""
-    for short, long in _WATCHED.items():
-        if name == short or name.startswith(f"{short}_"):
-            name = name.replace(short, long, 1)
-            break
-    head, bracket, inside = name.partition("[")
-    return greek(head.replace("_", " ")) + bracket + inside
+    for short, long in ({} if name in _WATCHED else _WATCHED).items():
+        if name.startswith(f"{short}_"):
+            return f"{long} {_quantile(name.removeprefix(f'{short}_'))}"
+    return _WATCHED.get(name, name.replace("_", " "))
+
+
+def _quantile(name: str) -> str:
+    """``"q2.5_mu"`` as ``"2.5 % limit of μ"``; a quantity alone by its symbol."""
+    which = re.fullmatch(r"q([\d.]+)_(.*)", name)
+    return f"{which[1]} % limit of {symbol(which[2])}" if which else symbol(name)
+
+
+def scale(own: Scale) -> str:
+    """A scale with its short name in brackets, where that is another one: ``"log risk ratio (log RR)"``."""
+    return own.label if own.label == own.name else f"{own.label} ({own.name})"
+
+
+_IN_WORDS = (
+    (r"interval='hartung-knapp-adhoc'", "the ad hoc version"),
+    (r"(?<=\. )Exact\(\)", "The exact posterior"),
+    (r"\bExact\(\)", "the exact posterior"),
+    (r"(?:tau2|τ²)='PM'", "the Paule-Mandel estimate"),
+    (r"\bk - (?=[\dp])", "k − "),
+    (r"\ball models but ThreeLevel\(\)", "all but three-level models"),
+    (r"\bse \* sqrt\(n\)", "se × √n"),
+)
+
+
+def uncoded(text: str) -> str:
+    """A sentence with words for the names of code that it has."""
+    for code, own in _IN_WORDS:
+        text = re.sub(code, own, text)
+    return text
+
+
+def remark(note: str) -> str:
+    """A remark on data or fits as a sentence of the page: without names of code, with true minus signs, ended.
+
+    Examples
+    --------
+    >>> remark("statistics that do not agree: y = -0.78 and -0.439")
+    'Statistics that do not agree: y = −0.78 and −0.439.'
+    """
+    note = with_minus(uncoded(note))
+    return capital(note if note.endswith((".", "!", "?", ".)")) else f"{note}.")
 
 
 def duration(seconds: float) -> str:

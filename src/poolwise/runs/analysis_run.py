@@ -18,7 +18,7 @@ from poolwise.model import JointOutcomes
 from poolwise.result import Result
 from poolwise.runs.simulation_run import tried_in
 from poolwise.settings import check_flag
-from poolwise.show import method
+from poolwise.show import method, numbered
 
 if TYPE_CHECKING:
     from poolwise.checks import Borrowing, PriorPanel, PublicationBias, Ranges
@@ -178,18 +178,7 @@ def run(
     """
     from poolwise import report
 
-    if not isinstance(analysis, Analysis):
-        raise AnalysisError(
-            f"run was given {type(analysis).__name__}", "an Analysis", "pw.run(pw.load_analysis('models/bcg.toml'))"
-        )
-    if not isinstance(out, str | os.PathLike | None):
-        raise AnalysisError(
-            f"out is {type(out).__name__} {out!r}", "the path of a folder", f"out='results/{analysis.name}'"
-        )
-    for flag, value in (("quick", quick), ("fresh", fresh)):
-        check_flag(flag, value, error=AnalysisError)
-    if not (progress is None or callable(progress)):
-        raise AnalysisError(f"progress is {shown(progress)}", "a function that is told of each step", "progress=print")
+    _check(analysis, out, {"quick": quick, "fresh": fresh}, progress)
     forms = report.check_forms(formats)
     folder = Path("results") / analysis.name if out is None else Path(out)
     if analysis.tables is not None:
@@ -213,6 +202,22 @@ def run(
     said = (*kept.said, *report.left(claim))
     bias = content.publication_bias
     return Run(analysis, content.results, panel, folder, files, borrowed, said, bias=bias, content=content)
+
+
+def _check(analysis: object, out: object, flags: Mapping[str, object], progress: object) -> None:
+    """Refuse what is no analysis, no folder, neither true nor false, and what cannot be told of steps."""
+    if not isinstance(analysis, Analysis):
+        raise AnalysisError(
+            f"run was given {type(analysis).__name__}", "an Analysis", "pw.run(pw.load_analysis('models/bcg.toml'))"
+        )
+    if not isinstance(out, str | os.PathLike | None):
+        raise AnalysisError(
+            f"out is {type(out).__name__} {out!r}", "the path of a folder", f"out='results/{analysis.name}'"
+        )
+    for flag, value in flags.items():
+        check_flag(flag, value, error=AnalysisError)
+    if not (progress is None or callable(progress)):
+        raise AnalysisError(f"progress is {shown(progress)}", "a function that is told of each step", "progress=print")
 
 
 def _over_tables(
@@ -280,10 +285,5 @@ def _borrowed(results: list[Result], prob: float) -> Borrowing | None:
 
 def _told_apart(results: list[Result]) -> tuple[Result, ...]:
     """The results with a number behind every label that comes more than once."""
-    labels = [result.label for result in results]
-    return tuple(
-        result
-        if labels.count(result.label) == 1
-        else replace(result, label=f"{result.label} ({labels[: place + 1].count(result.label)})")
-        for place, result in enumerate(results)
-    )
+    labels = numbered([result.label for result in results])
+    return tuple(replace(result, label=label) for result, label in zip(results, labels, strict=True))

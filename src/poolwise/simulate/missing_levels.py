@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import final
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,45 +11,13 @@ from scipy import special
 
 from poolwise.model.missing_levels import MissingLevels
 from poolwise.model.structure import NormalStructure
-from poolwise.simulate.truth import GivenTruth, Values, truth_at
+from poolwise.simulate.truth import Truth, Values, truth_at
 
 Array = NDArray[np.float64]
 Rng = np.random.Generator
 
 
-@final
-@dataclass(frozen=True, eq=False)
-class LevelsTruth(GivenTruth):
-    """Parameters and true levels of a meta-regression, given the levels that studies report.
-
-    Attributes
-    ----------
-    given : Truth
-        Of the estimates given the true levels.
-    gaps : MissingLevels
-    mean, log_weight : ndarray
-        Mean effect with each combination of levels, and log of its probability, of the m studies that miss a level,
-        shape (m, C).
-
-    References
-    ----------
-    Little & Rubin 2019, Statistical Analysis with Missing Data, 3rd ed., 10.1002/9781119482260.
-    """
-
-    gaps: MissingLevels
-    mean: Array
-    log_weight: Array
-
-    def log_likelihood(self, data: Array) -> float:
-        """Log density of the estimates given the parameters, true effects integrated and missing levels summed out."""
-        here, law = self.gaps.here, self.given.law
-        logs = law.log_density((data - self.given.mean)[None])[0]
-        own = law.variance(np.flatnonzero(here))[0][:, None]
-        each = -0.5 * ((data[here][:, None] - self.mean) ** 2 / own + np.log(2.0 * np.pi * own))
-        return float(logs[~here].sum() + special.logsumexp(self.log_weight + each, axis=1).sum())
-
-
-def levels_truth(structure: NormalStructure, gaps: MissingLevels, values: Values, rng: Rng) -> LevelsTruth:
+def levels_truth(structure: NormalStructure, gaps: MissingLevels, values: Values, rng: Rng) -> Truth:
     """The truth of a meta-regression at these parameters.
 
     The reported levels are part of the design: the level probabilities are drawn from their law given these,
@@ -65,7 +33,7 @@ def levels_truth(structure: NormalStructure, gaps: MissingLevels, values: Values
 
     Returns
     -------
-    LevelsTruth
+    Truth
 
     References
     ----------
@@ -78,4 +46,17 @@ def levels_truth(structure: NormalStructure, gaps: MissingLevels, values: Values
         weight = np.exp(log_weight[i])
         X[row] = gaps.X[i, rng.choice(len(weight), p=weight / weight.sum())]
     given = truth_at(structure, values | {f"pi[{label}]": x for label, x in zip(gaps.labels, pi, strict=True)}, rng)
-    return LevelsTruth(replace(given, mean=X @ b), gaps, gaps.X @ b, log_weight)
+    given = replace(given, mean=X @ b)
+    return replace(given, likelihood=partial(_log_likelihood, given, gaps.here, gaps.X @ b, log_weight))
+
+
+def _log_likelihood(given: Truth, here: NDArray[np.bool_], mean: Array, log_weight: Array, data: Array) -> float:
+    """Log density of the estimates, missing levels summed out.
+
+    Those `here` miss a level: their mean effect with each combination of levels, and the log of its probability, shape
+    (m, C) each.
+    """
+    logs = given.law.log_density((data - given.mean)[None])[0]
+    own = given.law.variance(np.flatnonzero(here))[0][:, None]
+    each = -0.5 * ((data[here][:, None] - mean) ** 2 / own + np.log(2.0 * np.pi * own))
+    return float(logs[~here].sum() + special.logsumexp(log_weight + each, axis=1).sum())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, final
 
@@ -66,6 +66,8 @@ class Truth:
     predictions : mapping of str to (ndarray, float)
         True effects of new studies that have no name in a result: weights of the coefficients in their mean effect,
         shape (p,), and the true value.
+    likelihood : callable, optional
+        Log density of the estimates where the model leaves more than true effects unknown, which `law` and `mean` know.
 
     References
     ----------
@@ -76,6 +78,7 @@ class Truth:
     law: NormalLaw
     mean: Array
     predictions: Mapping[str, tuple[Array, float]] = field(default_factory=dict)
+    likelihood: Callable[[Array], float] | None = None
 
     @property
     def structure(self) -> NormalStructure:
@@ -100,43 +103,9 @@ class Truth:
 
     def log_likelihood(self, data: Array) -> float:
         """Log density of estimates given the parameters, true effects integrated out."""
+        if self.likelihood is not None:
+            return self.likelihood(data)
         return float(self.law.log_density((data - self.mean)[None]).sum())
-
-
-@dataclass(frozen=True, eq=False)
-class GivenTruth:
-    """Parameters of a model that leaves something beside true effects unknown, which `given` knows.
-
-    Attributes
-    ----------
-    given : Truth
-        Of the estimates given all that is unknown.
-    """
-
-    given: Truth
-
-    @property
-    def scalars(self) -> Mapping[str, float]:
-        """True values by the names of a result's quantities."""
-        return self.given.scalars
-
-    @property
-    def predictions(self) -> Mapping[str, tuple[Array, float]]:
-        """True effects of new studies that have no name in a result."""
-        return self.given.predictions
-
-    @property
-    def varied(self) -> bool:
-        """Whether true effects differ from their means."""
-        return self.given.varied
-
-    def drawn(self, rng: np.random.Generator) -> tuple[Array, Array]:
-        """True effects and estimates, shape (k,) each."""
-        return self.given.drawn(rng)
-
-    def table(self, effects: Effects, data: Array) -> Effects:
-        """The design with these estimates."""
-        return self.given.table(effects, data)
 
 
 def truth_at(structure: NormalStructure, values: Values, rng: np.random.Generator) -> Truth:

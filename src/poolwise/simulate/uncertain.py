@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import final
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
 from poolwise.effects import Effects
+from poolwise.engines.draws.normal_law import NormalLaw
 from poolwise.model.structure import NormalStructure
 from poolwise.model.uncertain import Uncertain
-from poolwise.simulate.truth import GivenTruth, Values, truth_at
+from poolwise.simulate.truth import Truth, Values, truth_at
 
 Array = NDArray[np.float64]
 Rng = np.random.Generator
 _SD = np.linspace(0.0, 10.0, 2_001)[1:]  # of a moderator, in observed standard deviations; its prior sd is 2
 PRIOR_SD = 2.0
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class UncertainTruth(GivenTruth):
-    """Parameters and true values of the moderators of a meta-regression, given what was observed of these.
-
-    Attributes
-    ----------
-    given : Truth
-        Of the estimates given the true values of the moderators.
-    mean, more : ndarray
-        Mean effects with these integrated out, and the variance that they add, shape (k,).
-
-    References
-    ----------
-    Carroll et al. 2006, Measurement Error in Nonlinear Models, 2nd ed., chapter 8, 10.1201/9781420010138.
-    """
-
-    mean: Array
-    more: Array
-
-    def log_likelihood(self, data: Array) -> float:
-        """Log density of the estimates given the parameters and what was observed of the moderators."""
-        return float(self.given.law.log_density((data - self.mean)[None], more=self.more[None]).sum())
 
 
 def true_moderators(
@@ -87,7 +63,7 @@ def true_moderators(
 
 def uncertain_truth(
     effects: Effects, structure: NormalStructure, what: Uncertain, values: Values, rng: Rng
-) -> UncertainTruth:  # fmt: skip
+) -> Truth:  # fmt: skip
     """The truth of a meta-regression at these parameters.
 
     Parameters
@@ -101,7 +77,7 @@ def uncertain_truth(
 
     Returns
     -------
-    UncertainTruth
+    Truth
 
     References
     ----------
@@ -111,11 +87,14 @@ def uncertain_truth(
     named, x, mean, variance = true_moderators(effects, what, rng)
     effect, fixed = what.slopes @ b, what.X @ b
     given = truth_at(structure, values | {name: np.asarray(value) for name, value in named.items()}, rng)
-    return UncertainTruth(
-        replace(given, mean=fixed + (effect * x).sum(axis=1)),
-        fixed + (effect * mean).sum(axis=1),
-        (effect**2 * variance).sum(axis=1),
-    )
+    expected, more = fixed + (effect * mean).sum(axis=1), (effect**2 * variance).sum(axis=1)
+    likelihood = partial(_log_likelihood, given.law, expected, more)
+    return replace(given, mean=fixed + (effect * x).sum(axis=1), likelihood=likelihood)
+
+
+def _log_likelihood(law: NormalLaw, mean: Array, more: Array, data: Array) -> float:
+    """Log density of the estimates, true moderators integrated out: mean effects, and the variance that they add."""
+    return float(law.log_density((data - mean)[None], more=more[None]).sum())
 
 
 def _mean_and_sd(x: Array, error: Array, rng: Rng) -> tuple[float, float]:

@@ -20,8 +20,8 @@ from poolwise.fit import refit
 from poolwise.model import CommonEffect, RandomEffects
 from poolwise.moments import highest_moment
 from poolwise.priors import Flat, Normal, Prior
-from poolwise.quadrature.one_tau.jobs import Studies, TauPriors
-from poolwise.quadrature.one_tau.tau_posterior import summaries, tau_posterior
+from poolwise.quadrature.one_tau.jobs import MEAN, Studies, TauPriors
+from poolwise.quadrature.one_tau.tau_posterior import below, summaries, tau_posterior
 from poolwise.quantities import Posterior, Quantity
 from poolwise.result import Result
 
@@ -173,27 +173,16 @@ def _posteriors(result: Result, steps: Sequence[Step], prob: float, threshold: f
     studies = Studies.centred(y[there], v[there], np.full(there.size, centre), np.full(there.size, sd))
     posterior = tau_posterior(studies, TauPriors.of((tau,)), moments=np.minimum(moments[there], 2))
     summary = summaries(posterior, np.minimum(moments[there], 2), prob, new=False)
-    weight, _, values = posterior.nodes()
-    below = _below(studies, weight, values, threshold)
+    lower_side = below(posterior, MEAN, threshold)
     columns = ("mu", "mu_lower", "mu_upper", "tau", "tau_lower", "tau_upper")
     for j, i in enumerate(there):
         numbers = [float(summary[name][j]) for name in columns]
-        rows[i] = dict(zip(NUMBERS, [*numbers, 1.0 - float(below[j])], strict=True)) | {
+        rows[i] = dict(zip(NUMBERS, [*numbers, 1.0 - float(lower_side[j])], strict=True)) | {
             "interval": result.interval_kind,
             "status": "grid_too_coarse" if summary["grid_error"][j] > COARSE else "ok",
             "reason": "",
         }
     return rows
-
-
-def _below(studies: Studies, weight: Array, values: Array, threshold: float) -> Array:
-    """P(mu < threshold) of each job."""
-    from scipy.special import ndtr
-
-    one = np.ones(1)
-    centre, spread = studies.combination(values, one)
-    centre = centre + studies.at_origin(one)[:, None]
-    return (weight * ndtr((threshold - centre) / spread)).sum(axis=1)
 
 
 def _refitted(result: Result, steps: Sequence[Step], quantity: str, prob: float, threshold: float) -> Row:

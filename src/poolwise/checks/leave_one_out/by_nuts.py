@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from poolwise.checks.leave_one_out.by_quadrature import Found, estimable
+from poolwise.checks.leave_one_out.by_quadrature import Found, gathered, masks, summary
 from poolwise.engines.exact.left_out import refits
 from poolwise.engines.nuts.left_out import DrawnWithout, drawn_without, whole_means
 from poolwise.engines.nuts.stored_draws import Folder
-from poolwise.quadrature.one_tau.left_out import LeftOut
-from poolwise.quantities import Posterior
 from poolwise.result import Result
 
 Array = NDArray[np.float64]
@@ -53,11 +51,7 @@ def leave_out_by_nuts(
     effects, model, engine = result.effects, result.model, result.engine
     apart = refits(effects, model)
     units, whole = apart.units, whole_means(effects, model)
-    keep = np.ones((len(units), effects.k), dtype=bool)
-    for mask, unit in zip(keep, units, strict=True):
-        mask[unit.rows] = False
-    status = [apart.status(mask) for mask in keep]
-    expected = estimable(effects.k, status)
+    keep, status, expected = masks(effects.k, apart)
     names: tuple[str, ...] = ()
     summaries, columns, errors = [], [], []
     for number, u in enumerate(expected, start=1):
@@ -68,8 +62,8 @@ def leave_out_by_nuts(
         _go_on(less, number, len(expected))
         if not names:
             names = tuple(less.moved)
-            summaries.append(_summary({name: result[name] for name in names}, prob))  # type: ignore[misc]
-        summaries.append(_summary(less.moved, prob))
+            summaries.append(summary({name: result[name] for name in names}, prob))
+        summaries.append(summary(less.moved, prob))
         density, error = less.log_density(effects, units[u].rows)
         part = [_expected(less, int(i), effects.y[i], effects.se[i], prob) for i in units[u].rows]
         columns += [(density, *row) for row in part]
@@ -78,10 +72,7 @@ def leave_out_by_nuts(
             status[u] = less.result.report.status
         elif np.isnan([row[3] for row in part]).any():
             status[u] = "moment_does_not_exist"
-    together = {name: np.array([summary[name] for summary in summaries]) for name in summaries[0]}
-    density, below, above, mean, sd, median, lower, upper = np.array(columns).T
-    left = LeftOut(density, below, above, mean, sd, median, lower, upper, together, np.zeros(len(summaries)))
-    return Found(units, tuple(status), expected, left, names), np.array(errors)
+    return Found(units, tuple(status), expected, gathered(columns, summaries), names), np.array(errors)
 
 
 def _go_on(less: DrawnWithout, number: int, total: int) -> None:
@@ -96,11 +87,3 @@ def _expected(less: DrawnWithout, row: int, y: float, se: float, prob: float) ->
     median, lower, upper = law.ppf(np.array([0.5, 0.5 * (1.0 - prob), 0.5 * (1.0 + prob)]))
     below, above = float(law.weight @ ndtr(z)), float(law.weight @ ndtr(-z))
     return below, above, law.mean, law.sd, float(median), float(lower), float(upper)
-
-
-def _summary(quantities: dict[str, Posterior], prob: float) -> dict[str, float]:
-    numbers: dict[str, float] = {}
-    for name, quantity in quantities.items():
-        lower, upper = quantity.interval(prob)
-        numbers |= {name: quantity.point, f"{name}_lower": lower, f"{name}_upper": upper, f"{name}_sd": quantity.sd}
-    return numbers

@@ -21,6 +21,7 @@ from poolwise.quadrature.one_tau.jobs import Studies, Tables
 from poolwise.quadrature.one_tau.left_out import LeftOut, left_out, without_each
 from poolwise.quadrature.one_tau.regression import Regression
 from poolwise.quadrature.rules.gaussian import Basis
+from poolwise.quantities import Quantity
 
 Array = NDArray[np.float64]
 COARSE = 1e-8  # estimated error of posterior probabilities that is told
@@ -148,28 +149,35 @@ def _unknown(mean: Means) -> Mapping[str, Array]:
 
 def _by_refits(effects: Effects, model: Refits, prob: float) -> Found:
     """The whole table and what is left without each unit, fitted one after the other."""
-    units = model.units
-    keep = np.ones((len(units), effects.k), dtype=bool)
-    for mask, unit in zip(keep, units, strict=True):
-        mask[unit.rows] = False
-    status = [model.status(mask) for mask in keep]
-    expected = estimable(effects.k, status)
+    units, (keep, status, expected) = model.units, masks(effects.k, model)
     whole = model.fit(np.ones(effects.k, dtype=bool))
-    summaries, columns = [_summary(whole, prob)], []
+    summaries, columns = [summary(whole.quantities, prob)], []
     for u in expected:
         less = model.fit(keep[u])
-        summaries.append(_summary(less, prob))
+        summaries.append(summary(less.quantities, prob))
         part = [_expected(effects, less, int(i), prob) for i in units[u].rows]
         columns += [(whole.log_total - less.log_total, *row) for row in part]
         if less.coarse or whole.coarse:
             status[u] = "grid_too_coarse"
         elif np.isnan([row[3] for row in part]).any():
             status[u] = "moment_does_not_exist"
-    together = {name: np.array([summary[name] for summary in summaries]) for name in summaries[0]}
+    return Found(units, tuple(status), expected, gathered(columns, summaries), tuple(whole.quantities))
+
+
+def masks(k: int, model: Refits) -> tuple[NDArray[np.bool_], list[str], tuple[int, ...]]:
+    """What stays without each unit, a status for each, and the units of which the others tell what to expect."""
+    keep = np.ones((len(model.units), k), dtype=bool)
+    for mask, unit in zip(keep, model.units, strict=True):
+        mask[unit.rows] = False
+    status = [model.status(mask) for mask in keep]
+    return keep, status, estimable(k, status)
+
+
+def gathered(columns: Sequence[tuple[float, ...]], summaries: Sequence[Mapping[str, float]]) -> LeftOut:
+    """What one refit after the other found, in columns; each refit ended where its own status says."""
+    together = {name: np.array([one[name] for one in summaries]) for name in summaries[0]}
     density, below, above, mean, sd, median, lower, upper = np.array(columns).T
-    none = np.zeros(len(summaries))
-    left = LeftOut(density, below, above, mean, sd, median, lower, upper, together, none)
-    return Found(units, tuple(status), expected, left, tuple(whole.quantities))
+    return LeftOut(density, below, above, mean, sd, median, lower, upper, together, np.zeros(len(summaries)))
 
 
 def _expected(effects: Effects, less: Without, row: int, prob: float) -> tuple[float, ...]:
@@ -181,9 +189,10 @@ def _expected(effects: Effects, less: Without, row: int, prob: float) -> tuple[f
     return below, above, law.mean, law.sd, float(median), float(lower), float(upper)
 
 
-def _summary(fit: Without, prob: float) -> dict[str, float]:
+def summary(quantities: Mapping[str, Quantity], prob: float) -> dict[str, float]:
+    """Point, limits and sd of each quantity, by the names of `LeftOut.summary`."""
     numbers: dict[str, float] = {}
-    for name, quantity in fit.quantities.items():
+    for name, quantity in quantities.items():
         lower, upper = quantity.interval(prob)
         numbers |= {name: quantity.point, f"{name}_lower": lower, f"{name}_upper": upper, f"{name}_sd": quantity.sd}
     return numbers

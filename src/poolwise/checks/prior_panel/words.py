@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import pandas as pd
@@ -69,11 +69,17 @@ def tau_sentence(frame: pd.DataFrame) -> str:
         )
     away = frame["vanishes_at_zero"] & (frame["prior_tau_low"] > NEAR_ZERO * upper.median())
     each = zip(frame["prior"], frame["prior_tau_low"], away, strict=True)  # rows of a wide frame cost a fit's time
-    names = [f"{show.prior(prior)} ({show.number(lowest, 3)})" for prior, lowest, forbids in each if forbids]
+    names = {show.prior(prior): show.number(lowest, 3) for prior, lowest, forbids in each if forbids}
     if names:
-        verb = "forbids" if len(names) == 1 else "forbid"
-        text += f" {listing(names, most=20)} {verb} a tau near 0 (in brackets the 2.5 % quantile of the prior)."
+        verb, its = ("forbids", "its") if len(names) == 1 else ("forbid", "their")
+        text += f" {_and(names)} {verb} a tau near 0: 97.5 % of {its} probability lies above {_and(names.values())}."
     return text
+
+
+def _and(parts: Iterable[str]) -> str:
+    """``"a, b and c"``."""
+    *others, last = parts
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _spread(frame: pd.DataFrame, about: Subject) -> str:

@@ -184,11 +184,6 @@ class Ranges:
         mine = answers[(answers["label"] == rows[0]["label"]) & (answers["quantity"] == rows[0]["quantity"])]
         return words.edge(rows[0], mine["upper"] - mine["lower"], symbols, self.scale)
 
-    @property
-    def search_sentence(self) -> str:
-        """How sure the search for extremes is, in words; empty without one."""
-        return words.searched(self.searches, AGREE)
-
     def row(self, quantity: str, label: str | None = None) -> pd.Series:
         """The range of one quantity.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from poolwise.closed_form.inference import INTERVALS, coefficients, critical, is_narrower
 from poolwise.closed_form.least_squares import Fit, inverse_variance_fit, prepare
-from poolwise.closed_form.tau2 import ESTIMATORS, estimate_tau2
+from poolwise.closed_form.tau2 import ESTIMATORS, ITERATED, estimate_tau2
 from poolwise.engines.means import Means
 
 WORDS: Mapping[str, str] = {
@@ -18,6 +18,7 @@ WORDS: Mapping[str, str] = {
     "hartung-knapp-adhoc": "Hartung-Knapp ad hoc",
 }
 COMMON, RANDOM = "common effect", "random effects"
+DIFFERENT = tuple(name for name in ESTIMATORS if name not in ITERATED)
 FEW = 20  # studies below which Wald's interval of random effects is widely found to be too narrow
 NARROWER = "narrower than Wald's, as estimates that agree by chance make it"
 WALD = f"Wald's interval takes tau as known and is too narrow with fewer than {FEW} studies"
@@ -26,7 +27,7 @@ ALIKE = "takes all studies to share one effect, so that their differences do not
 
 def closed_forms(
     y: np.ndarray, v: np.ndarray, mean_effects: Means, quantity: str, prob: float, *,
-    estimators: Iterable[str] = tuple(ESTIMATORS), intervals: Iterable[str] = tuple(INTERVALS),
+    estimators: Iterable[str] = DIFFERENT, intervals: Iterable[str] = tuple(INTERVALS),
 ) -> Iterator[dict[str, object]]:  # fmt: skip
     """A row for each estimator of tau2 and interval, and for a common effect with each interval.
 

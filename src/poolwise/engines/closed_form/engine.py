@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from poolwise.closed_form.likelihood import log_likelihood
 from poolwise.closed_form.tau2 import ESTIMATORS, estimate_tau2
 from poolwise.effects import Effects
 from poolwise.engines.closed_form import notes as notes
+from poolwise.engines.closed_form.fitted import Fitted, packed
 from poolwise.engines.closed_form.quantities import (
     FEWEST_TO_PREDICT,
     INTERVAL_WORDS,
@@ -25,7 +26,6 @@ from poolwise.engines.closed_form.quantities import (
     random_effects_quantities,
 )
 from poolwise.engines.closed_form.regression import Several, regression, separate
-from poolwise.engines.environment import versions
 from poolwise.engines.means import means
 from poolwise.errors import ModelError, shown
 from poolwise.model import Model
@@ -39,13 +39,9 @@ from poolwise.model.needs import (
 )
 from poolwise.model.pooled import NO_SPREAD
 from poolwise.priors import Fixed
-from poolwise.quantities import ByStudy, Estimate
-from poolwise.result import Finding, FitReport, Result
+from poolwise.result import Result
 from poolwise.settings import as_number, check_option
 from poolwise.threads import one_thread
-
-if TYPE_CHECKING:
-    from poolwise.engines.closed_form.selected import Selected
 
 MEANS = ("mu", "beta", "b")  # what is estimated of the mean effects, whatever priors the model has
 
@@ -70,8 +66,9 @@ class ClosedForm:
     ----------
     tau2 : str or float
         Estimator of the between-study variance, ``"REML"``, ``"DL"``, ``"PM"``, ``"ML"``, ``"EB"``,
-        ``"PMM"``, ``"HE"``, ``"HS"``, ``"HSk"`` or ``"SJ"``; or the variance itself, when it is known. Models of
-        selection take ``"ML"`` for ``"REML"``, which they do not have, and refuse the others.
+        ``"PMM"``, ``"HE"``, ``"HS"``, ``"HSk"``, ``"SJ"``, ``"DLIT"`` or ``"SJIT"`` (DL and SJ iterated, which come to
+        PM); or the variance itself, when it is known. Models of selection take ``"ML"`` for ``"REML"``, which they do
+        not have, and refuse the others.
     interval : str, optional
         For mean effects and coefficients: ``"wald"``, ``"t"``, ``"hartung-knapp"`` or ``"hartung-knapp-adhoc"``.
         When None, Wald for the common effect and ``"hartung-knapp-adhoc"`` for all else: t with k - p, and the
@@ -163,20 +160,21 @@ class ClosedForm:
             if isinstance(prior, Fixed) and name.partition("[")[0] in MEANS:
                 found = f"ClosedForm estimates {name}, and the model states {name} ~ {prior}"
                 raise ModelError(found, f"Exact(), or no Fixed {name}")
+        return packed(self._fitted(effects, model), effects, model, self, began)
+
+    def _fitted(self, effects: Effects, model: Model) -> Fitted:
         if model.publication is not None:
-            return _pack_selected(self._selected(effects, model), effects, model, self, began)
+            return self._selected(effects, model)
         if not model.pools:
-            return _pack_several(self._several(effects, model), effects, model, self, began)
+            return self._several(effects, model)
         interval = self.interval or (FLOORED if model.varies else "wald")
         _check_count(effects, model, 2 if model.varies or interval != "wald" else 1, interval)
         data = prepare(effects.y, effects.v)
-        if model.varies:
-            fitted = _random_effects(data, self.estimator(model.tau_fixed), interval, self.prediction)
-        else:
-            fitted = _common_effect(data, interval)
-        return _pack(fitted, effects, model, self, began)
+        if not model.varies:
+            return _common_effect(data, interval)
+        return _random_effects(data, self.estimator(model.tau_fixed), interval, self.prediction)
 
-    def _selected(self, effects: Effects, model: Model) -> Selected:
+    def _selected(self, effects: Effects, model: Model) -> Fitted:
         """By maximum likelihood, which is the only estimator of a model of selection here."""
         if isinstance(self.tau2, str) and self.tau2 not in ("REML", "ML"):
             found = f"tau2='{self.tau2}' for {model.label}, which is estimated by maximum likelihood"
@@ -193,15 +191,14 @@ class ClosedForm:
         tau2 = None if isinstance(given, str) else given
         return selected(effects, model, tau2, interval=self.interval or "profile", prediction=self.prediction)
 
-    def _several(self, effects: Effects, model: Model) -> Several:
+    def _several(self, effects: Effects, model: Model) -> Fitted:
         mean, interval = means(effects, model), self.interval or FLOORED
         estimator = self.estimator(model.tau_fixed)
-        if model.one_tau:
-            return regression(effects, mean, estimator, interval, self.prediction)
-        if EXCHANGEABLE in model.needs:
+        if not model.one_tau and EXCHANGEABLE in model.needs:
             raise ModelError("exchangeable tau has no closed form", "heterogeneity='common' or 'separate'", "Exact()")
         assert model.needs <= self.can
-        return separate(effects, mean, estimator, interval, self.prediction)
+        way = regression if model.one_tau else separate
+        return _of_parts(way(effects, mean, estimator, interval, self.prediction), model, estimator, interval)
 
     def estimator(self, tau_fixed: float | None) -> str | float:
         """The estimator of tau2, or the variance that this engine or the model gives.
@@ -222,161 +219,80 @@ class ClosedForm:
         return given
 
 
-@final
-@dataclass(frozen=True)
-class _Fitted:
-    """What a fit yields before it is packed into a Result."""
-
-    label: str
-    coef: Coefficients
-    tau2: Array
-    quantities: dict[str, Estimate]
-    study_kind: str
-    findings: tuple[Finding, ...]
-    notes: tuple[str, ...]
-    diagnostics: dict[str, float]
-
-
-def _common_effect(data: Data, interval: str) -> _Fitted:
-    nothing = np.zeros(1)
+def _common_effect(data: Data, interval: str) -> Fitted:
     coef = coefficients(inverse_variance_fit(data), interval)
     quantities = common_effect_quantities(coef, q_test(data), interval)
-    return _Fitted(
+    return Fitted(
         label=f"common effect, {_short(interval)}",
-        coef=coef,
-        tau2=nothing,
         quantities=quantities,
-        study_kind=f"confidence ({INTERVAL_WORDS[interval]})",
+        study=StudyEstimates(coef, np.zeros(1), f"confidence ({INTERVAL_WORDS[interval]})"),
         findings=notes.narrower(quantities),
         notes=notes.inflation(coef, interval) + notes.single(int(data.count[0])),
         diagnostics=_log_likelihoods(coef),
+        absent=NO_SPREAD,
+        weights=_shares(coef),
     )
 
 
-def _random_effects(data: Data, estimator: str | float, interval: str, prediction: str) -> _Fitted:
-    between = estimate_tau2(data, estimator)
+def _random_effects(data: Data, estimator: str | float, interval: str, prediction: str) -> Fitted:
+    between, k = estimate_tau2(data, estimator), int(data.count[0])
     coef = coefficients(between.fit, interval)
     test = q_test(data)
     quantities = random_effects_quantities(coef, between, test, interval, prediction)
-    told = notes.prediction(int(data.count[0])) + notes.inflation(coef, interval) + notes.remarks(quantities)
+    told = notes.prediction(k) + notes.inflation(coef, interval) + notes.remarks(quantities)
     findings = notes.narrower(quantities)
     if isinstance(estimator, str):
         told += notes.several_maxima(estimator, between) + notes.empty_profile(test)
         told += notes.outside_profile(estimator, between, test)
         findings += notes.boundary(estimator, float(between.value[0]))
     searched = {"iterations": between.iterations, "local_maxima": int(between.maxima[0])}
-    return _Fitted(
-        label=f"{estimator if isinstance(estimator, str) else f'tau2 = {estimator:g}'}, {_short(interval)}",
-        coef=coef,
-        tau2=between.value,
+    few = f"for a prediction interval {notes.too_few_to_predict(k)}"
+    return Fitted(
+        label=_label(estimator, interval),
         quantities=quantities,
-        study_kind=f"BLUP ({INTERVAL_WORDS[interval]})",
+        study=StudyEstimates(coef, between.value, f"BLUP ({INTERVAL_WORDS[interval]})"),
         findings=findings,
         notes=told,
         diagnostics=_log_likelihoods(coef) | searched,
+        absent={"theta_new": few} if k < FEWEST_TO_PREDICT else {},
+        weights=_shares(coef),
     )
 
 
-def _pack(fitted: _Fitted, effects: Effects, model: Model, engine: ClosedForm, began: float) -> Result:
-    labels = effects.labels
-    w = fitted.coef.fit.w[0, 0]
-    report = FitReport(
-        findings=fitted.findings,
-        notes=effects.notes + fitted.notes,
-        diagnostics=fitted.diagnostics,
-        seconds=perf_counter() - began,
-        versions=versions("poolwise", "numpy", "scipy"),
-        data_hash=effects.data_hash,
-    )
-    return Result(
-        label=fitted.label,
-        effects=effects,
-        model=model,
-        engine=engine,
-        interval_kind=fitted.quantities["mu"].kind,
-        quantities=fitted.quantities,
-        studies=ByStudy(labels, StudyEstimates(fitted.coef, fitted.tau2, fitted.study_kind)),
-        weights=dict(zip(labels, (w / w.sum()).tolist(), strict=True)),
-        report=report,
-        absent=_absent(model, effects.k),
-    )
-
-
-def _pack_several(fitted: Several, effects: Effects, model: Model, engine: ClosedForm, began: float) -> Result:
-    mean, interval = fitted.means, engine.interval or FLOORED
-    between = [part.between for part in fitted.parts]
-    estimated = all(one.estimated for one in between)
-    told = fitted.notes + (mean.design.notes if mean.design is not None else ())
-    told += notes.remarks(fitted.quantities)
-    findings = notes.narrower(fitted.quantities)
-    if estimated:
-        estimator = str(engine.tau2)
+def _of_parts(several: Several, model: Model, estimator: str | float, interval: str) -> Fitted:
+    mean, between = several.means, [part.between for part in several.parts]
+    told = several.notes + (mean.design.notes if mean.design is not None else ())
+    told += notes.remarks(several.quantities)
+    findings = notes.narrower(several.quantities)
+    if isinstance(estimator, str):
         told += tuple(dict.fromkeys(note for one in between for note in notes.several_maxima(estimator, one)))
         findings += notes.boundary(estimator, min(float(one.value[0]) for one in between))
-    report = FitReport(
+    return Fitted(
+        label=f"{model.label}, {_label(estimator, interval)}",
+        quantities=several.quantities,
+        study=partial(several.study, words=INTERVAL_WORDS[interval]),
         findings=findings,
-        notes=effects.notes + told,
+        notes=told,
         diagnostics={"iterations": max(one.iterations for one in between)},
-        seconds=perf_counter() - began,
-        versions=versions("poolwise", "numpy", "scipy"),
-        data_hash=effects.data_hash,
-    )
-    shown = engine.tau2 if estimated and isinstance(engine.tau2, str) else f"tau2 = {float(between[0].value[0]):g}"
-    return Result(
-        label=f"{model.label}, {shown}, {_short(interval)}",
-        effects=effects,
-        model=model,
-        engine=engine,
-        interval_kind=next(iter(fitted.quantities.values())).kind,
-        quantities=fitted.quantities,
-        studies=ByStudy(effects.labels, partial(fitted.study, words=INTERVAL_WORDS[interval])),
-        weights=dict(zip(effects.labels, fitted.weights.tolist(), strict=True)),
-        report=report,
-        absent={**mean.absent, **fitted.absent},
-        combinations=mean.linear,
-        linear=fitted.linear,
-        design=mean.design,
+        absent={**mean.absent, **several.absent},
+        weights=several.weights,
+        means=mean,
+        linear=several.linear,
     )
 
 
-def _pack_selected(fitted: Selected, effects: Effects, model: Model, engine: ClosedForm, began: float) -> Result:
-    from poolwise.engines.closed_form.selected import SelectedStudies
-
-    mean, maximum = fitted.means, fitted.maximum
-    report = FitReport(
-        findings=fitted.findings,
-        notes=effects.notes + fitted.notes + (mean.design.notes if mean.design is not None else ()),
-        diagnostics=fitted.diagnostics,
-        seconds=perf_counter() - began,
-        versions=versions("poolwise", "numpy", "scipy"),
-        data_hash=effects.data_hash,
-    )
-    return Result(
-        label=f"{model.label}, ML",
-        effects=effects,
-        model=model,
-        engine=engine,
-        interval_kind=next(iter(fitted.quantities.values())).kind,
-        quantities=fitted.quantities,
-        studies=ByStudy(effects.labels, SelectedStudies(maximum, fitted.linear.sign)),
-        weights={},
-        report=report,
-        absent=fitted.absent,
-        combinations=mean.linear,
-        linear=fitted.linear,
-        design=mean.design,
-    )
-
-
-def _absent(model: Model, k: int) -> dict[str, str]:
-    if not model.varies:
-        return NO_SPREAD
-    return {"theta_new": f"for a prediction interval {notes.too_few_to_predict(k)}"} if k < FEWEST_TO_PREDICT else {}
+def _shares(coef: Coefficients) -> Array:
+    w = coef.fit.w[0, 0]
+    return w / w.sum()
 
 
 def _log_likelihoods(coef: Coefficients) -> dict[str, float]:
     found = log_likelihood(coef.fit)
     return {"log_likelihood_ml": float(found.ml[0, 0]), "log_likelihood_reml": float(found.reml[0, 0])}
+
+
+def _label(estimator: str | float, interval: str) -> str:
+    return f"{estimator if isinstance(estimator, str) else f'tau2 = {estimator:g}'}, {_short(interval)}"
 
 
 def _short(interval: str) -> str:

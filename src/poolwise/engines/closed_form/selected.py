@@ -17,6 +17,7 @@ from poolwise.closed_form.inference import PREDICTIONS
 from poolwise.closed_form.least_squares import Array
 from poolwise.effects import Effects
 from poolwise.engines.closed_form import notes
+from poolwise.engines.closed_form.fitted import Fitted
 from poolwise.engines.closed_form.quantities import PREDICTION_WORDS, new_effect, symmetric
 from poolwise.engines.means import Means, means_of
 from poolwise.errors import ModelError, listing
@@ -159,22 +160,7 @@ class SelectedStudies:
         return Estimate(theta, sd, partial(symmetric, theta, sd, math.inf), "BLUP (Wald)")
 
 
-@final
-@dataclass(frozen=True, eq=False)
-class Selected:
-    """What a fit of a model of selection yields before it is packed into a Result."""
-
-    means: Means
-    maximum: Maximum
-    linear: SelectedMeans
-    quantities: dict[str, Estimate]
-    findings: tuple[Finding, ...]
-    notes: tuple[str, ...]
-    absent: dict[str, str]
-    diagnostics: dict[str, float]
-
-
-def selected(effects: Effects, model: Model, tau2: float | None, *, interval: str, prediction: str) -> Selected:
+def selected(effects: Effects, model: Model, tau2: float | None, *, interval: str, prediction: str) -> Fitted:
     """The highest likelihood of a model of selection, and what is known by it.
 
     Parameters
@@ -191,7 +177,7 @@ def selected(effects: Effects, model: Model, tau2: float | None, *, interval: st
 
     Returns
     -------
-    Selected
+    Fitted
 
     Raises
     ------
@@ -220,14 +206,15 @@ def selected(effects: Effects, model: Model, tau2: float | None, *, interval: st
     linear = SelectedMeans(maximum, sign, df, interval == "wald", words)
     without = maximise(no_selection(studies, tau2))
     quantities = _quantities(mean, publication, linear, without)
-    return Selected(
-        means=mean,
-        maximum=maximum,
-        linear=linear,
+    return Fitted(
+        label=f"{model.label}, ML",
         quantities=quantities,
+        study=SelectedStudies(maximum, sign),
         findings=_findings(maximum),
-        notes=_notes(publication, maximum, quantities),
+        notes=_notes(publication, maximum, quantities) + (mean.design.notes if mean.design is not None else ()),
         absent=_absent(mean, maximum, quantities),
+        means=mean,
+        linear=linear,
         diagnostics={
             "log_likelihood_ml": maximum.value,
             "log_likelihood_no_selection": without.value,

@@ -21,16 +21,12 @@ def _passage(content: Content) -> Passage:
 def _facts(content: Content, told: Told) -> dict[str, str]:
     """What ran, by the names of the facts that the checklists ask for."""
     analysis, effects = content.analysis, content.effects
-    besides, panel = fact(also(content)), content.panel
     split = content.main.model.strata is not None or content.main.model.has_coefficients
     answers = fact(results(told))
-    chains = [one for one in told.posteriors if any(name.startswith("r_hat") for name in one.report.diagnostics)]
-    without = tuple(one for one in told.posteriors if one not in chains)
-    others = {one.prior for one in told.posteriors}
     return {
         "data": fact(data(content.main)),
         "eligible": analysis.flow.sentence if analysis.flow is not None else "",
-        "prepared": "The way from reported statistics to each effect stands under the derivations of this page."
+        "prepared": "The way from reported statistics to each effect stands under “From reports to effects”."
         if any(effects.derivation)
         else "",
         "shown": "Forest plot (forest.svg), every method (estimates.csv) and every study (studies.csv).",
@@ -40,7 +36,7 @@ def _facts(content: Content, told: Told) -> dict[str, str]:
         "software": fact([software(told.results)]),
         "moderators": fact(models([content.main.model])) if split else "",
         "moderators_found": answers if split else "",
-        "sensitivity": besides,
+        "sensitivity": fact(also(content)),
         "sensitivity_found": fact(found(content)),
         "characteristics": "Characteristics of the studies as coded (characteristics.csv). Risk of bias is not among "
         "what ran."
@@ -52,6 +48,19 @@ def _facts(content: Content, told: Told) -> dict[str, str]:
         else "",
         "intervals": fact(list(conventions(told))[:1]) if told.posteriors else "",
         "held": fact(list(conventions(told))[1:]) if told.posteriors else "",
+        "repeated": f"Analysis file {analysis.source}; hash of the data {effects.data_hash}; seeds and versions in "
+        "manifest.json.",
+        **_of_posteriors(content, told, answers),
+    }
+
+
+def _of_posteriors(content: Content, told: Told, answers: str) -> dict[str, str]:
+    """What the checklists of Bayesian analyses ask for beside."""
+    analysis, panel = content.analysis, content.panel
+    chains = [one for one in told.posteriors if any(name.startswith("r_hat") for name in one.report.diagnostics)]
+    without = tuple(one for one in told.posteriors if one not in chains)
+    others = {one.prior for one in told.posteriors}
+    return {
         "evidence": "; ".join(
             f"Log evidence by “{one.label}”: {number(one.evidence)}."
             for one in told.results
@@ -65,8 +74,6 @@ def _facts(content: Content, told: Told) -> dict[str, str]:
         "goal": analysis.question,
         "statement": f"The model on this page, and poolwise show {analysis.source}.",
         "other_priors": answers if len(others) > 1 else "",
-        "repeated": f"Analysis file {analysis.source}; hash of the data {effects.data_hash}; seeds and versions in "
-        "manifest.json.",
     }
 
 

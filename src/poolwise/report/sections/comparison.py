@@ -78,7 +78,7 @@ def _by_method(content: Content, groups: tuple[Group, ...]) -> Table:
         with_note(_SHORT.get(group.title, group.title), f"as {scale.natural_label}" if _natural(group) else "")
         for group in groups
     ]
-    columns = (Column("Method, its intervals and prior"), *(numbers(head) for head in heads))
+    columns = (Column("Method, its intervals and prior", cells="kinds"), *(numbers(head) for head in heads))
     kept: dict[tuple[Any, ...], list[dict[str, dict[str, Any]]]] = {}
     for label in dict.fromkeys(row["label"] for group in groups for row in group.rows):
         row_of = {group.title: row for group in groups for row in group.rows if row["label"] == label}
@@ -385,14 +385,19 @@ def null_words(content: Content) -> dict[str, str]:
     if not scale.is_ratio or _of_coefficients(content):
         limits = "" if rope is None else f"{words.signed(rope[0])} to {words.signed(rope[1])}"
         at = words.signed(threshold)
-        return {"below": f"below {at}", "above": f"above {at}", "within": "practically 0", "limits": limits}
+        return {
+            "below": f"below\u00a0{at}",
+            "above": f"above\u00a0{at}",
+            "within": "practically\u00a00",
+            "limits": limits,
+        }
     name = scale.natural_label
     low, high = (0.0, 0.0) if rope is None else scale.back(rope)
     limits = "" if rope is None else f"{low:.2f} to {high:.2f}"
     return {
-        "below": f"{name} below {words.ratio(threshold, scale)}",
-        "above": f"{name} above {words.ratio(threshold, scale)}",
-        "within": "practically 1",
+        "below": f"{name} below\u00a0{words.ratio(threshold, scale)}",
+        "above": f"{name} above\u00a0{words.ratio(threshold, scale)}",
+        "within": "practically\u00a01",
         "limits": limits,
     }
 

@@ -32,7 +32,7 @@ def _origin(content: Content) -> Terms:
         (
             ("Table", f"{effects.title or content.analysis.source}{outcome}"),
             ("Size", effects.counted),
-            ("Scale", f"{effects.scale.label} ({effects.scale.name})"),
+            ("Scale", words.scale(effects.scale)),
             ("Origin of the numbers", content.data_label),
             *([("Citation", effects.citation)] if effects.citation else []),
         )
@@ -41,18 +41,27 @@ def _origin(content: Content) -> Terms:
 
 def _table(content: Content, frame: pd.DataFrame) -> Table:
     limits = f"{level(content.analysis.prob)} interval"
-    columns = (
-        Column("Study"),
-        *(numbers(title) for title in ("n", "Estimate y", "SE", limits, "Shrunken θ", limits, "Weight")),
-        *([Column("Origin")] if _mixed(content) else []),
-    )
+    columns = {
+        "study": Column("Study"),
+        "n": numbers("n"),
+        "y": numbers("Estimate\u00a0y"),
+        "se": numbers("SE"),
+        "raw": numbers(limits),
+        "theta": numbers("Shrunken\u00a0θ"),
+        "shrunken": numbers(limits),
+        "weight": numbers("Weight"),
+        "data": Column("Origin"),
+    }
+    unsaid = {"n": not frame["n"].notna().any(), "data": not _mixed(content)}
+    told = [name for name in columns if not unsaid.get(name)]
     caption = marked(
         "Studies{data}, with shrunken estimates and weights from “{label}”. Those of the other results are in "
         "<code>studies.csv</code>.",
         data=" (reconstructed)" if content.effects.reconstructed else "",
         label=method(content.main.label),
     )
-    return Table(columns, rows(tuple(row.values())[: len(columns)] for row in _study_rows(frame)), caption)
+    cells = (tuple(row[name] for name in told) for row in _study_rows(frame, mixed=_mixed(content)))
+    return Table(tuple(columns[name] for name in told), rows(cells), caption)
 
 
 def _mixed(content: Content) -> bool:
@@ -84,11 +93,11 @@ def studies(content: Content) -> pd.DataFrame:
     return frame[first + [name for name in frame.columns if name not in first]]
 
 
-def _study_rows(frame: pd.DataFrame) -> tuple[dict[str, str], ...]:
+def _study_rows(frame: pd.DataFrame, *, mixed: bool) -> tuple[dict[str, str], ...]:
     """The words of the table, a row for each study: raw is its own interval, shrunken that of its true effect."""
     return tuple(
         {
-            "study": str(row["study"]),
+            "study": str(row["study"]) if mixed else str(row["study"]).removesuffix(" (reconstructed)"),
             "n": words.count(row["n"]),
             "y": number(row["y"]),
             "se": number(row["se"]),

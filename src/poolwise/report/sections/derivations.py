@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from poolwise.report.blocks import Column, Paragraph, Table, folded, numbers, rows, with_note
+from poolwise.report.blocks import Column, Paragraph, Table, folded, marked, numbers, rows, with_note
 from poolwise.report.content import Content
 from poolwise.report.section import Passage, Section
 from poolwise.show import number, with_minus
@@ -80,18 +80,30 @@ def _table(content: Content, frame: pd.DataFrame) -> Table:
         numbers("y"),
         numbers("SE"),
     )
+    ways = [_way(str(row["derivation"])) for row in frame.to_dict("records")]
     cells = (
         (
             with_note(str(row["study"]), _place(row)),
-            folded(with_minus(str(row["derivation"])) or "reported as an estimate with its standard error"),
+            folded(way),
             *([_text(row["adjusted"])] if flagged else []),
             number(float(str(row["y"]))),
             number(float(str(row["se"]))),
         )
-        for row in frame.to_dict("records")
+        for way, row in zip(ways, frame.to_dict("records"), strict=True)
     )
-    caption = f"On the scale {content.effects.scale.label}. Long ways open on a click; all are in derivations.csv."
+    caption = marked(
+        "On the scale {scale}. {long}All are in <code>derivations.csv</code>.",
+        scale=content.effects.scale.label,
+        long="Long ways open on a click. " if any(folded(way) != way for way in ways) else "",
+    )
     return Table(columns, rows(cells), caption)
+
+
+def _way(derivation: str) -> str:
+    """How an estimate was had, with Fisher's z by its name."""
+    if not derivation:
+        return "reported as an estimate with its standard error"
+    return with_minus(derivation).replace("ZCOR from ", "Fisher z from ")
 
 
 def _place(row: dict[object, object]) -> str:

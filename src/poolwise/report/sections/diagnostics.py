@@ -11,7 +11,7 @@ import xarray as xr
 from poolwise import show
 from poolwise.engines.nuts.limit_errors import notes_about
 from poolwise.report import words
-from poolwise.report.blocks import Block, Body, Cell, Column, Paragraph, Row, Table, lines, notes, numbers, soft
+from poolwise.report.blocks import Block, Body, Cell, Column, Paragraph, Row, Table, folded, lines, notes, numbers, soft
 from poolwise.report.content import Content
 from poolwise.report.section import Passage, Section
 from poolwise.result import Result
@@ -30,6 +30,8 @@ def _passage(content: Content) -> Passage:
 
 SECTION = Section("diagnostics", _passage, draws=("posterior.nc",), appendix=True)
 
+_LONG = 400  # characters of what was watched, beyond which it is folded
+_MANY = 1000.0  # from which decimals say nothing
 _STYLES = {"none": "ok", "note": "plain", "warning": "note", "failed": "failed"}
 
 
@@ -42,7 +44,7 @@ def _table(content: Content) -> Table:
         numbers("Seed"),
     )
     told = tuple(
-        Row(_cells(result), below="; ".join(f"{name}: {value}" for name, value in _watched(result)))
+        Row(_cells(result), below=folded("; ".join(f"{name}: {value}" for name, value in _watched(result)), _LONG))
         for result in content.results
     )
     return Table(columns, (Body(told),), "Each fit, and below it the numbers that were watched.")
@@ -55,7 +57,7 @@ def _cells(result: Result) -> tuple[str | Cell, ...]:
     return (
         _named(result),
         Cell(show.status(report.status), f"w {_STYLES[concern]}"),
-        " ".join(show.prior(sentence) for sentence in sentences),
+        " ".join(words.remark(show.prior(sentence)) for sentence in sentences),
         words.duration(report.seconds),
         NOTHING if report.seed is None else str(report.seed),
     )
@@ -80,6 +82,10 @@ def _watched(result: Result) -> list[tuple[str, str]]:
 def _plain(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         return str(value)
+    if float(value).is_integer():
+        return words.count(float(value))
+    if abs(float(value)) >= _MANY:
+        return f"{float(value):,.0f}"
     return f"{float(value):.4g}".replace("-", "−")
 
 
@@ -101,7 +107,7 @@ def _notes(content: Content) -> tuple[str, ...]:
     of_fits = [note for result in content.results for note in notes_about(result, threshold)]
     of_data = [note for note in content.effects.notes if note not in before]
     others = (show.prior(note) for note in of_fits if note not in before and note not in content.effects.notes)
-    return tuple(dict.fromkeys([*of_data, *others]))
+    return tuple(dict.fromkeys(map(words.remark, [*of_data, *others])))
 
 
 def _draws(content: Content, posterior: Result) -> xr.DataTree:

@@ -96,7 +96,7 @@ def _table(content: Content, panel: PriorPanel, mu: Prior) -> Table:
         Column("Interval for μ" if plain else "Interval of the mean", cells="w"),
     ]
     columns = (
-        Column("Prior on τ", cells="w"),
+        Column("Prior on τ", cells="w prior"),
         numbers("Mean effect μ" if plain else f"Mean {panel.reading.natural_label}"),
         numbers(marked("New study θ<sub>new</sub>")),
         numbers("Between-study τ"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -32,6 +33,8 @@ NONE_DOMINATES = (
     "asymmetry does not show that nothing is missing; a funnel is asymmetric for other reasons as well. A confidence "
     "interval gives no probability of a value."
 )
+_NAMED, _TRY = re.compile(r"^No answer: [a-z_.]+(?= was given)"), re.compile(r"\. Try: .*$", re.DOTALL)
+"""The name of a function that has no answer, and what to call instead: of no use on a page."""
 HEADINGS = {
     "unadjusted": "As if every result had been published",
     "test": "Tests",
@@ -116,8 +119,11 @@ def _table(panel: PublicationBias) -> Table:
         Column("Test or measure"),
     )
     every = panel.frame.to_dict("records")
+    said = [_told(row) for row in every]
+    below = ["" if words == before else folded(words) for before, words in zip(["", *said], said, strict=False)]
     told = {
-        role: [Row(_cells(row), below=folded(_told(row))) for row in every if row["role"] == role] for role in HEADINGS
+        role: [Row(_cells(row), below=own) for row, own in zip(every, below, strict=True) if row["role"] == role]
+        for role in HEADINGS
     }
     bodies = tuple(Body(tuple(told[role]), title) for role, title in HEADINGS.items())
     caption = (
@@ -130,12 +136,12 @@ def _table(panel: PublicationBias) -> Table:
 
 def _cells(row: Mapping[Hashable, Any]) -> tuple[str, ...]:
     limits = interval(row["lower"], row["upper"])
-    value = value_words(row["measure"], row["value"])
+    value = value_words(row["measure"], row["value"]).removeprefix("number ")
     moved = number(row["moved"])
     return (
         with_note(row["method"], row["variant"]),
         f"{number(row['point'])} {limits}" if limits != NOTHING else number(row["point"]),
-        row["interval"],
+        str(row["interval"]).replace(" - ", " − "),
         moved if moved == NOTHING else with_note(moved, f"{number(row['moved_se'], 2)} se"),
         with_note(value, greek(row["tested"])) if value != NOTHING else NOTHING,
     )
@@ -143,7 +149,7 @@ def _cells(row: Mapping[Hashable, Any]) -> tuple[str, ...]:
 
 def _told(row: Mapping[Hashable, Any]) -> str:
     """The sentence, and how the fit went where it is not in order."""
-    told = greek(row["sentence"])
+    told = _NAMED.sub("No answer: it", _TRY.sub(".", words.uncoded(greek(row["sentence"]))))
     if row["status"] == "ok" or row["sentence"] == row["reason"]:
         return told
-    return f"{told} {status(row['status'])}: {row['reason']}"
+    return f"{told} {status(row['status'])}: {words.uncoded(greek(row['reason']))}"

@@ -325,7 +325,7 @@ def as_mechanisms(given: Any) -> tuple[Mechanism, ...]:
     ModelError
         For what is no mechanism, and for selection before one that needs whole tables.
     """
-    several = () if given is None else tuple(given) if isinstance(given, Sequence) else (given,)
+    several = () if given is None else tuple(given) if isinstance(given, list | tuple) else (given,)
     for one in several:
         if not callable(getattr(one, "applied", None)) or isinstance(one, type):
             names = ", ".join(kind.__name__ for kind in MECHANISMS)

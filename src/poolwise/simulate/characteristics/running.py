@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -114,10 +115,30 @@ def _on_own_cluster(address: str | None, parts: Sequence[Numbered]) -> Iterator[
         return
     cores = available_cores()
     with (
+        _script_not_run_again(),
         LocalCluster(n_workers=cores, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster) as client,
     ):
         yield from _on_cluster(client, parts)
+
+
+@contextmanager
+def _script_not_run_again() -> Iterator[None]:
+    """Let new processes start without running the caller's script, as those of joblib do.
+
+    Python imports the main script anew in each process that it spawns, so that a script without the lines
+    ``if __name__ == "__main__"`` would start its simulation again in every worker. Functions of the script reach the
+    workers by value.
+    """
+    main = sys.modules["__main__"]
+    hidden = {name: getattr(main, name) for name in ("__file__", "__spec__") if getattr(main, name, None) is not None}
+    try:
+        for name in hidden:
+            setattr(main, name, None)
+        yield
+    finally:
+        for name, value in hidden.items():
+            setattr(main, name, value)
 
 
 def _on_cluster(client: Any, parts: Sequence[Numbered]) -> Iterator[tuple[int, Tallies]]:

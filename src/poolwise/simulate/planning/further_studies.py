@@ -83,7 +83,7 @@ class FurtherStudies:
         column = of or ("narrow" if self.width is not None else "sure")
         if column not in ("narrow", "sure") or (column == "narrow" and self.width is None):
             raise ModelError(f"needed(of={of!r})", "'sure', or 'narrow' where a width was asked")
-        enough = self.frame[self.frame[column] >= check_prob(share)]
+        enough = self.frame[self.frame[column] >= check_prob(share, "share")]
         return None if enough.empty else int(enough["further"].iloc[0])
 
     def __repr__(self) -> str:
@@ -196,10 +196,11 @@ def further_studies(
         raise ModelError(f"width is {width!r}", "a width above 0")
     now = belief(effects, model)
     rows = [
-        _row(now, count, se, _asked(width, check_prob(sure), threshold, check_prob(prob)), futures, seed)
+        _row(now, count, se, _asked(width, check_prob(sure, "sure"), threshold, check_prob(prob)), futures, seed)
         for count in (0, *numbers)
     ]
-    words = f"se {effects.se.min():.3g} to {effects.se.max():.3g}, drawn from the table" if se is None else f"se {se}"
+    ends = dict.fromkeys(f"{end:.3g}" for end in (effects.se.min(), effects.se.max()))
+    words = f"se {' to '.join(ends)}, drawn from the table" if se is None else f"se {se}"
     return FurtherStudies(pd.DataFrame(rows), width, sure, threshold, prob, now.result.prior, words, effects.scale)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from poolwise.report import words
 from poolwise.report.blocks import Block, Column, Paragraph, Table, Terms, notes, numbers, rows
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Passage, Section
@@ -34,7 +37,7 @@ def _origin(content: RangesContent) -> Terms:
             ("Published figures", tables.published.citation),
             ("Outcome", f"{tables.published.outcome}{f', by {factor}' if factor else ''}"),
             ("Tables", content.drawn),
-            ("Scale", f"{effects.scale.label} ({effects.scale.name}){sides}"),
+            ("Scale", f"{words.scale(effects.scale)}{sides}"),
             ("Origin of the numbers", content.data_label),
         )
     )
@@ -49,12 +52,17 @@ def _published(content: RangesContent) -> Table:
         (
             row.name,
             "not printed" if row.k is None else str(row.k),
-            *(str(row.figures.get(name, "–")) for name in ("d", "se", "q", "i2_percent", "p")),
+            *(_printed(row.figures.get(name, "–")) for name in ("d", "se", "q", "i2_percent", "p")),
         )
         for row in (tables.published, *tables.rows)
     )
     caption = "Published figures that every table agrees with: common-effect estimate d, its standard error, Q, I², p."
     return Table(columns, rows(cells), caption)
+
+
+def _printed(figure: object) -> str:
+    """A figure with the digits that the paper prints: ``"< 0.001"``, ``"0.390"``."""
+    return re.sub(r"^([<>])(?=\S)", r"\1 ", str(figure))
 
 
 def _levels(content: RangesContent) -> Table:

@@ -19,7 +19,7 @@ def _passage(content: RangesContent) -> Passage:
     tables = {} if ranges.nuts.empty else {"nuts_check.csv": ranges.nuts.assign(data=ranges.data)}
     return Passage(
         "Diagnostics",
-        (_fits(content), *check, notes(show.prior(sentence) for sentence in _told_once(ranges.notes))),
+        (_fits(content), *check, notes(words.remark(show.prior(sentence)) for sentence in _told_once(ranges.notes))),
         tables=tables,
     )
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from poolwise.report.blocks import Column, Paragraph, Table, lines, marked, numbers, rows, soft
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Passage, Section
-from poolwise.report.spans import at_edge, excluding, extent
+from poolwise.report.spans import at_edge, chances_of_its_side, excluding, extent
 from poolwise.report.words import UNASKED, prior
 from poolwise.settings import SMALL_K
-from poolwise.show import chances_of_side, level, symbol
+from poolwise.show import level, symbol
 
 
 def _passage(content: RangesContent, *, small: bool) -> Passage | None:
@@ -41,7 +41,7 @@ SECTION = replace(FIRST, passage=lambda content: _passage(content, small=False))
 def _table(content: RangesContent) -> Table:
     ranges = content.ranges
     columns = (
-        Column("Prior on τ"),
+        Column("Prior on τ", cells="prior"),
         numbers("Lower limit"),
         numbers("Upper limit"),
         numbers(lines("0 excluded in", "tables")),
@@ -61,7 +61,7 @@ def _table(content: RangesContent) -> Table:
             extent(row, "lower"),
             extent(row, "upper"),
             excluding(row | {"tables": ranges.tables, "found": ranges.found}),
-            chances_of_side(row["p_above_low"], row["p_above_high"]),
+            chances_of_its_side(row),
             extent(row, "tau_upper"),
             at_edge(row),
         )

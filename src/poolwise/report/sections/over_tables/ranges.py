@@ -11,8 +11,8 @@ from poolwise.report.blocks import Body, Column, Picture, Row, Table, lines, mar
 from poolwise.report.range_answers import answer
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Figure, Passage, Section
-from poolwise.report.spans import at_edge, chances, excluding, extent
-from poolwise.show import NOTHING, chances_of_side, is_contrast, level, method
+from poolwise.report.spans import at_edge, chances, chances_of_its_side, excluding, extent
+from poolwise.show import NOTHING, is_contrast, level, method
 
 
 def _passage(content: RangesContent) -> Passage:
@@ -42,7 +42,7 @@ def _table(content: RangesContent) -> Table:
                 lines(method(row["label"]), soft(f"{outer} {inner}")),
                 *(extent(row, what) for what in ("point", "lower", "upper")),
                 excluding(row),
-                *([chances_of_side(row["p_above_low"], row["p_above_high"])] if sampled else []),
+                *([chances_of_its_side(row)] if sampled else []),
                 *([chances(row, "p_rope")] if region else []),
                 *([at_edge(row)] if edged else []),
             )

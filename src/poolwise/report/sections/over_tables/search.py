@@ -9,6 +9,7 @@ from poolwise.checks.ranges.beyond import AGREE
 from poolwise.report.blocks import Column, Paragraph, Table, marked, numbers, rows
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.section import Passage, Section
+from poolwise.report.words import signed
 from poolwise.show import number, symbol
 
 
@@ -52,7 +53,7 @@ def _cells(content: RangesContent) -> tuple[tuple[str, ...], ...]:
     return tuple(
         (
             symbol(str(row["quantity"])),
-            f"{ENDS[row['end']]} {ANSWERS[row['what']]}",
+            f"{ENDS[row['end']]} {_answer(content, str(row['what']))}",
             number(row["drawn"], 3),
             number(row["value"], 3),
             f"{row['agree']} of {row['restarts']}",
@@ -61,6 +62,14 @@ def _cells(content: RangesContent) -> tuple[tuple[str, ...], ...]:
         )
         for row in first.to_dict("records")
     )
+
+
+def _answer(content: RangesContent, what: str) -> str:
+    """What was searched for, the region of practical equivalence by its limits."""
+    rope = content.analysis.rope
+    if what == "p_rope" and rope is not None:
+        return f"P({signed(rope[0])} to {signed(rope[1])})"
+    return ANSWERS[what]
 
 
 def _apart(spread: float) -> str:
