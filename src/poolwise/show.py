@@ -403,7 +403,8 @@ def wrapped(paragraphs: Iterable[str], width: int | None = None) -> str:
     str
     """
     room = shutil.get_terminal_size((80, 24)).columns if width is None else width
-    return "\n".join(textwrap.fill(each, room, break_long_words=False, break_on_hyphens=False) for each in paragraphs)
+    filled = (textwrap.fill(tied(each), room, break_long_words=False, break_on_hyphens=False) for each in paragraphs)
+    return "\n".join(filled).replace("\u00a0", " ")
 
 
 def tied(text: str, by: str = "\u00a0") -> str:

@@ -59,6 +59,10 @@ def bubble_frame(result: Result, moderator: str | None = None, *, prob: float = 
     ------
     MissingQuantityError
         When the model has no such moderator.
+
+    References
+    ----------
+    Thompson & Higgins 2002, Statistics in Medicine 21:1559, 10.1002/sim.1187, on what such a picture can tell.
     """
     name = _chosen(result, moderator)
     values = result.effects.moderators
@@ -156,6 +160,10 @@ def bubble(
     ------
     MissingQuantityError
         When the model has no numeric moderator, or none of that name.
+
+    References
+    ----------
+    Thompson & Higgins 2002, Statistics in Medicine 21:1559, 10.1002/sim.1187, on what such a picture can tell.
 
     Examples
     --------

@@ -50,6 +50,10 @@ def calibration(curves: pd.DataFrame, *, title: str = "", ax: Axes | None = None
     ------
     InputError
         For a frame without the columns of ``simulate.ecdf``.
+
+    References
+    ----------
+    Säilynoja, Bürkner & Vehtari 2022, Statistics and Computing 32:32, 10.1007/s11222-022-10090-6.
     """
     check_given("calibration", curves, pd.DataFrame)
     missing = [name for name in _NEEDED if name not in curves]

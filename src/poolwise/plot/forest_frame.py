@@ -206,7 +206,8 @@ def _moderators(effects: Effects, columns: Sequence[str]) -> list[str]:
     for name in columns:
         if name not in known:
             raise InputError(
-                f"columns: there is no moderator {shown(name)}", f"one of {', '.join(known) or 'none'}",
+                f"columns: there is no moderator {shown(name)}",
+                f"one of {', '.join(known)}" if known else "a table with moderators, or columns that need none",
                 nearest(str(name), known),
             )  # fmt: skip
     return [name for name in dict.fromkeys(columns) if name not in FOREST_COLUMNS]

@@ -84,8 +84,10 @@ class Told:
         alarms = [Phrase(words, size, _sheet.ALARM, bold=True, math=True) for words in self.alarms]
         taken, inside = sum(_lines(each, inches) for each in alarms), set(self.alarms)
         if taken > 1:
-            words = "; ".join(f"{words.partition('.')[0]}: see the caption" for words in self.alarms)
-            brief = Phrase(f"{words}.", size, _sheet.ALARM, bold=True, math=True)
+            heads = [words.partition(".")[0] for words in self.alarms]
+            longer, shorter = ("; ".join(head + more for head in heads) + "." for more in (": see the caption", ""))
+            words = longer if _text.width(longer, size, bold=True) <= inches else shorter
+            brief = Phrase(words, size, _sheet.ALARM, bold=True, math=True)
             room = _text.fit(brief.words, inches, size, bold=True)
             alarms, taken, inside = [replace(brief, words=room)], 1, set()
         scale = re.compile(r" on the [^;.]* scale")

@@ -42,6 +42,10 @@ def prior_predictive(check: PriorPredictive, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
+
+    References
+    ----------
+    Gabry et al. 2019, JRSS A 182:389, 10.1111/rssa.12378, section 3.
     """
     check_given("prior_predictive", check, PriorPredictive)
     frame = check.frame.reset_index(drop=True)

@@ -51,6 +51,10 @@ def prior_surface(surface: PriorSurface, *, ax: Axes | None = None) -> Axes:
     ------
     ModelError
         For a surface with a single width of a prior, which is a line.
+
+    References
+    ----------
+    Roos et al. 2015, Bayesian Analysis 10:321, 10.1214/14-BA909, on sensitivity to priors of hierarchical models.
     """
     check_given("prior_surface", surface, PriorSurface)
     if min(surface.frame[name].nunique() for name in ("mu_sd", "tau_scale")) < 2:
