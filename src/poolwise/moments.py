@@ -230,6 +230,12 @@ def _refuse_unbounded(effects: Effects, model: Model) -> None:
         )
 
 
+def noticed(error: float, aim: float, sentence: str, missing: Finding | None) -> tuple[Finding, ...]:
+    """What there is to say of a quadrature whose error is above what it aims at, and of moments that are missing."""
+    coarse = () if error <= aim else (Finding("grid_too_coarse", sentence),)
+    return coarse if missing is None else (*coarse, missing)
+
+
 def missing_moments(moments: int, proper: bool) -> Finding | None:
     """The finding that a mean or sd does not exist, or None; `proper`: the priors on the mean effects are proper."""
     if moments >= MOST_MOMENTS:

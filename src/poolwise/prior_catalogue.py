@@ -64,15 +64,20 @@ def _turner(location: float, scale: float) -> LogNormal:
     return LogNormal(0.5 * location, 0.5 * scale, metric="log OR")
 
 
+def _about(metric: str, scale: float, source: str, heavy: float, of_heavy: str = "convention") -> tuple[Entry, ...]:
+    """A default, half and twice of it, and a prior with a heavy tail."""
+    return (
+        Entry(HalfNormal(0.5 * scale, metric), "half of the default", "convention"),
+        Entry(HalfNormal(scale, metric), "default", source),
+        Entry(HalfNormal(2.0 * scale, metric), "twice the default", "convention"),
+        Entry(HalfCauchy(heavy, metric), "heavy tail", of_heavy),
+    )
+
+
 def _of_one_arm(metric: str) -> tuple[Entry, ...]:
     """Proportions or rates of single groups, which differ more than what is compared within studies."""
-    return (
-        Entry(HalfNormal(1.0, metric), "half of the default", "convention"),
-        Entry(HalfNormal(2.0, metric), "default", "convention, as of baselines"),
-        Entry(HalfNormal(4.0, metric), "twice the default", "convention"),
-        Entry(HalfCauchy(1.0, metric), "heavy tail", "convention"),
-        Entry(Uniform(0.0, 9.0, metric), "uniform", "convention"),
-    )
+    about = _about(metric, 2.0, "convention, as of baselines", 1.0)
+    return (*about, Entry(Uniform(0.0, 9.0, metric), "uniform", "convention"))
 
 
 CATALOGUE: tuple[Entry, ...] = (
@@ -100,36 +105,24 @@ CATALOGUE: tuple[Entry, ...] = (
         default=False,
     ),
     Entry(Uniform(0.0, 2.5, "SMD"), "uniform", "convention"),
-    Entry(HalfNormal(0.5, "log OR"), "half of the default", "convention"),
-    Entry(HalfNormal(1.0, "log OR"), "default", _ROEVER),
-    Entry(HalfNormal(2.0, "log OR"), "twice the default", "convention"),
-    Entry(HalfCauchy(0.5, "log OR"), "heavy tail", "convention"),
+    *_about("log OR", 1.0, _ROEVER, 0.5),
     Entry(
         InverseGamma(1.77, 0.55, "log OR"), "Cochrane, all topics", _BARTOS_2023, mu=StudentT(4.0, 0.0, 0.58, "log OR")
     ),
     Entry(_turner(-3.21, 1.91), "withdrawals and drop-outs, non-pharmacological", _TURNER, "dropout"),
     Entry(_turner(-2.92, 1.71), "subjective outcome, non-pharmacological", _TURNER, "subjective"),
     Entry(Uniform(0.0, 4.5, "log OR"), "uniform", "convention"),
-    Entry(HalfNormal(0.5, "log RR"), "half of the default", "convention"),
-    Entry(HalfNormal(1.0, "log RR"), "default", "convention, as for the log odds ratio"),
-    Entry(HalfNormal(2.0, "log RR"), "twice the default", "convention"),
-    Entry(HalfCauchy(0.5, "log RR"), "heavy tail", "convention"),
+    *_about("log RR", 1.0, "convention, as for the log odds ratio", 0.5),
     Entry(
         InverseGamma(1.51, 0.23, "log RR"), "Cochrane, all topics", _BARTOS_2023, mu=StudentT(3.0, 0.0, 0.32, "log RR")
     ),
     Entry(Uniform(0.0, 4.5, "log RR"), "uniform", "convention"),
-    Entry(HalfNormal(0.5, "log HR"), "half of the default", "convention"),
-    Entry(HalfNormal(1.0, "log HR"), "default", _ROEVER),
-    Entry(HalfNormal(2.0, "log HR"), "twice the default", "convention"),
-    Entry(HalfCauchy(0.5, "log HR"), "heavy tail", "convention"),
+    *_about("log HR", 1.0, _ROEVER, 0.5),
     Entry(
         InverseGamma(2.42, 0.30, "log HR"), "Cochrane, all topics", _BARTOS_2023, mu=StudentT(2.0, 0.0, 0.13, "log HR")
     ),
     Entry(Uniform(0.0, 4.5, "log HR"), "uniform", "convention"),
-    Entry(HalfNormal(0.125, "Fisher z"), "half of the default", "convention"),
-    Entry(HalfNormal(0.25, "Fisher z"), "default", "the default for SMD x 0.5"),
-    Entry(HalfNormal(0.5, "Fisher z"), "twice the default", "convention"),
-    Entry(HalfCauchy(0.15, "Fisher z"), "heavy tail", "Williams et al. 2018 for SMD x 0.5"),
+    *_about("Fisher z", 0.25, "the default for SMD x 0.5", 0.15, "Williams et al. 2018 for SMD x 0.5"),
     Entry(Uniform(0.0, 1.25, "Fisher z"), "uniform", "convention"),
     *_of_one_arm("logit"),
     *_of_one_arm("log rate"),

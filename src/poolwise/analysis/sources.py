@@ -102,11 +102,7 @@ def studies(data: Data, folder: Path, directions: Directions, asked: Asked, foun
         whole = _packaged(data, directions, found)
     if whole is None or not _outcome_fits(data, whole.outcomes, asked, found) or len(found) > before:
         return None
-    return tried("data", found, partial(_chosen, whole, data.outcome))
-
-
-def _chosen(whole: Effects, outcome: str | None) -> Effects:
-    return whole if outcome is None else whole.select(outcome=outcome)
+    return whole if data.outcome is None else tried("data", found, partial(whole.select, outcome=data.outcome))
 
 
 def _packaged(data: Data, directions: Directions, found: list[Problem]) -> Effects | None:
@@ -165,12 +161,10 @@ def _own(
     moderators = _moderators(table, frame, asked, found)
     if names is None or moderators is None or any(problem.key == "data.scale" for problem in found):
         return None
-    kept = [name for name in moderators if name not in OWN_COLUMNS]
+    kept, clusters = _kept(moderators, asked)
     roles = Roles(
         names.get("y"), names.get("se"), names.get("v"), names.get("study"), names.get("outcome"), names.get("n"),
-        events=table.events, totals=table.totals,
-        moderators=tuple(name for name in kept if name not in asked.identifiers),
-        cluster=tuple(name for name in kept if name in asked.identifiers),
+        events=table.events, totals=table.totals, moderators=kept, cluster=clusters,
     )  # fmt: skip
     make = partial(
         effects_of,
@@ -197,13 +191,13 @@ def _reported(
     moderators = _moderators(table, frame, asked, found)
     if moderators is None:
         return None
-    kept = [name for name in moderators if name not in OWN_COLUMNS]
+    kept, clusters = _kept(moderators, asked)
     make = partial(
         Effects.from_statistics,
         frame,
         **table.model_dump(exclude={"file", "sheet", "delimiter", "encoding", "without_adjusted"}),
-        moderators=tuple(name for name in kept if name not in asked.identifiers),
-        cluster=tuple(name for name in kept if name in asked.identifiers),
+        moderators=kept,
+        cluster=clusters,
         title=Path(table.file).name,
         directions=directions or ("", ""),
     )
@@ -211,6 +205,13 @@ def _reported(
     if effects is None or not table.without_adjusted or ADJUSTED not in effects.moderators:
         return effects
     return tried("data.statistics.without_adjusted", found, partial(effects.select, where={ADJUSTED: "no"}))
+
+
+def _kept(names: list[str], asked: Asked) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns that are kept beside a table's own: moderators, and those whose cells are names."""
+    kept = [name for name in names if name not in OWN_COLUMNS]
+    clusters = tuple(name for name in kept if name in asked.identifiers)
+    return tuple(name for name in kept if name not in clusters), clusters
 
 
 def protocol_of(data: Data, folder: Path, directions: Directions, found: list[Problem]) -> Protocol | None:
@@ -287,15 +288,11 @@ def _check_no_scale(data: Data, target: str, found: list[Problem]) -> None:
 
 def _counts(data: Data, table: Table, frame: pd.DataFrame, found: list[Problem]) -> dict[str, str] | None:
     """The name of the columns beside two-arm counts; None when a column of counts is missing."""
-    there = [str(name) for name in frame.columns]
-    wanted = {"events": table.events, "totals": table.totals}
-    missing = [(key, name) for key, names in wanted.items() for name in names or () if name not in frame]
-    for key, name in missing:
-        told = f"'{table.file}' has no column '{name}'"
-        found.append(Problem(f"data.csv.{key}", told, f"one of {listing(there, 20)}", closest(name, there)))
+    wanted = {"data.csv.events": table.events, "data.csv.totals": table.totals}
+    lacking = _lacking(table.file, frame, [(key, name) for key, names in wanted.items() for name in names or ()], found)
     if data.scale is not None and data.scale not in MEASURES:
         found.append(Problem("data.scale", f"'{data.scale}' is no scale of counts", f"one of {listing(MEASURES)}"))
-    if missing or data.scale not in MEASURES:
+    if lacking or data.scale not in MEASURES:
         return None
     return {part: name for part in ("study", "outcome") if (name := getattr(table, part)) in frame}
 
@@ -307,15 +304,8 @@ def _names(table: Table, frame: pd.DataFrame, found: list[Problem]) -> dict[str,
     for optional in ("study", "n", "outcome"):
         if getattr(table, optional) in frame or optional in table.model_fields_set:
             names[optional] = getattr(table, optional)
-    missing = {part: name for part, name in names.items() if name not in frame}
-    there = [str(name) for name in frame.columns]
-    for part, name in missing.items():
-        expected = f"one of {listing(there, 20)}"
-        told = f"'{table.file}' has no column '{name}'"
-        variances = [other for other in there if part == "se" and other.casefold() in VARIANCE_NAMES]
-        advice = f"v = '{variances[0]}'" if variances else closest(name, there)
-        found.append(Problem(f"data.csv.{part}", told, expected, advice))
-    return None if missing else names
+    wanted = [(f"data.csv.{part}", name) for part, name in names.items()]
+    return None if _lacking(table.file, frame, wanted, found) else names
 
 
 def _moderators(
@@ -326,13 +316,19 @@ def _moderators(
     known: tuple[str, ...] = (),
 ) -> list[str] | None:
     """The columns that the model names, in the order of its keys, but for those known; None when one is missing."""
+    wanted = [(f"model.{key}", name) for key, names in asked.columns.items() for name in names if name not in known]
+    return None if _lacking(table.file, frame, wanted, found) else list(dict.fromkeys(name for _, name in wanted))
+
+
+def _lacking(file: str, frame: pd.DataFrame, wanted: list[tuple[str, str]], found: list[Problem]) -> bool:
+    """Whether any column that a key names is not there; each is a problem."""
     there = [str(name) for name in frame.columns]
-    wanted = [(key, name) for key, names in asked.columns.items() for name in names if name not in known]
     missing = [(key, name) for key, name in wanted if name not in frame]
     for key, name in missing:
-        told = f"'{table.file}' has no column '{name}'"
-        found.append(Problem(f"model.{key}", told, f"one of {listing(there, 20)}", closest(name, there)))
-    return None if missing else list(dict.fromkeys(name for _, name in wanted))
+        variances = [other for other in there if key == "data.csv.se" and other.casefold() in VARIANCE_NAMES]
+        advice = f"v = '{variances[0]}'" if variances else closest(name, there)
+        found.append(Problem(key, f"'{file}' has no column '{name}'", f"one of {listing(there, 20)}", advice))
+    return bool(missing)
 
 
 def _frame(folder: Path, table: Table | Statistics, found: list[Problem], key: str = "data.csv") -> pd.DataFrame | None:

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from poolwise.checks.question import integrated
+from poolwise.checks.question import integrated, one_mean
 from poolwise.effects import Effects
 from poolwise.engines.means import Means, means
 from poolwise.errors import ModelError
@@ -162,12 +162,4 @@ def subject(
 
 def _quantity(mean_effects: Means, quantity: str | None, option: str) -> str:
     names = list(mean_effects.linear)
-    if quantity is None:
-        slopes = [name for name in names if name != "beta[intercept]"]
-        if len(slopes) == 1:
-            return slopes[0]
-        raise ModelError(
-            "the model has several mean effects and none is named",
-            f"{option}=" + " or ".join(f'"{name}"' for name in names),
-        )
-    return check_option(option, quantity, names)
+    return one_mean(names, "model", option) if quantity is None else check_option(option, quantity, names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -105,6 +106,15 @@ def integrated(effects: Effects, mu: Prior, taus: tuple[Prior, ...], *, halvings
     studies = Studies.centred(effects.y[None], effects.v[None], np.array([m0]), np.array([s0]))
     moments = np.array([highest_moment(effects.k, mu, tau) for tau in taus])
     return tau_posterior(studies, TauPriors.of(taus), moments=moments, halvings=halvings)
+
+
+def one_mean(names: Sequence[str], whose: str, option: str) -> str:
+    """The mean effect that is meant where none is named: the only slope beside an intercept; else a ModelError."""
+    slopes = [name for name in names if name != "beta[intercept]"]
+    if len(slopes) == 1:
+        return slopes[0]
+    choices = " or ".join(f'"{name}"' for name in names)
+    raise ModelError(f"the {whose} has several mean effects and none is named", f"{option}={choices}")
 
 
 def side(lower: float, upper: float, threshold: float = 0.0) -> Side:

@@ -11,12 +11,12 @@ import pandas as pd
 
 from poolwise import reading, show
 from poolwise.effects import Effects
-from poolwise.evidence.comparison import BayesFactor
+from poolwise.evidence.comparison import BayesFactor, factor_row, inclusion
 from poolwise.evidence.named_posteriors import NamedPosteriors, told_on
 from poolwise.model import RandomEffects
 from poolwise.quantities import Posterior
 from poolwise.result import SEVERITY, Result, Status
-from poolwise.settings import SMALL_K, check_prob
+from poolwise.settings import SMALL_K
 
 MODELS = ("common null", "common effect", "random null", "random effect")
 AVERAGED = "averaged over all four models"
@@ -88,6 +88,7 @@ class Averaged(NamedPosteriors):
     """
 
     called: ClassVar[str] = "an average"
+    exactly: ClassVar[str] = "p_zero"
     effects: Effects
     model: RandomEffects
     results: Mapping[str, Result]
@@ -162,19 +163,7 @@ class Averaged(NamedPosteriors):
             named[question] = BayesFactor(
                 self.results[first].log_evidence - self.results[second].log_evidence, first, second
             )
-        rows = [
-            {
-                "question": question,
-                "of": factor.one,
-                "over": factor.other,
-                "log10": factor.log10,
-                "bayes_factor": factor.text,
-                "strength": factor.strength,
-                "favours": factor.favours,
-            }
-            for question, factor in named.items()
-        ]
-        return pd.DataFrame(rows)
+        return pd.DataFrame([factor_row(question, factor) for question, factor in named.items()])
 
     def to_frame(self, *, prob: float = 0.95) -> pd.DataFrame:
         """Averaged and conditional posteriors side by side, two rows for each quantity, on the analysis scale.
@@ -196,12 +185,7 @@ class Averaged(NamedPosteriors):
         ModelError
             When `prob` is no probability.
         """
-        check_prob(prob)
-        rows = []
-        for name, quantity in self.quantities.items():
-            for words, posterior in ((AVERAGED, quantity), (GIVEN[name], self.conditional[name])):
-                rows.append(self.frame_row(name, words, posterior, prob, "p_zero"))
-        return pd.DataFrame(rows)
+        return self.frame_of(prob, AVERAGED, GIVEN)
 
     def unknown_before(self, name: str) -> float:
         """The prior probability of the models that leave mu, or tau, unknown."""
@@ -237,7 +221,7 @@ class Averaged(NamedPosteriors):
             answer=reading.sentence(self.effects, "mu", self["mu"]),
             facts=(self.effects.title, f"k = {self.effects.k}", f"{self.data_label} data", "credible (equal-tailed)"),
             header=("quantity", "posterior", "median", "95 % interval", "P(exactly 0)"),
-            rows=self.rows_in_words("p_zero"),
+            rows=self.rows_in_words(),
             strips=self.strips(),
             notes=(
                 f"table: {self.effects.scale.label}; prior: {show.prior(self.prior)}",
@@ -255,13 +239,9 @@ def _sentences(averaged: Averaged) -> tuple[str, ...]:
     told, mean, null, scale = averaged.told, averaged.mean_words, averaged.null, averaged.effects.scale
     new, tau = f"the true {scale.natural_label} in a new study", f"tau{told_on(scale)}"
     said = [
-        _inclusion("Effect", averaged.effect, "mu = 0", sum(prior[m] for m in no_effect), _sum(posterior, no_effect)),
-        _inclusion(
-            "Heterogeneity",
-            averaged.heterogeneity,
-            "tau = 0",
-            sum(prior[m] for m in no_spread),
-            _sum(posterior, no_spread),
+        inclusion("Effect", averaged.effect, "mu = 0", _sum(prior, no_effect), _sum(posterior, no_effect)),
+        inclusion(
+            "Heterogeneity", averaged.heterogeneity, "tau = 0", _sum(prior, no_spread), _sum(posterior, no_spread)
         ),
         f"Averaged over all four models, {mean} {told('mu', averaged['mu'])}; this posterior puts a probability of its "
         f"own on {null} exactly ({show.chance(_sum(posterior, no_effect))}), where a limit or the median may come to "
@@ -290,18 +270,10 @@ def _sentences(averaged: Averaged) -> tuple[str, ...]:
     return tuple(map(show.prior, said))
 
 
-def _inclusion(what: str, factor: BayesFactor, null: str, before: float, after: float) -> str:
-    favoured = factor if factor.log >= 0.0 else factor.reversed()
-    return (
-        f"{what}: {favoured.words} (inclusion Bayes factor {favoured.text}, log10 {favoured.log10:.2f}); "
-        f"P({null}) {show.probability(before)} before and {show.probability(after)} after the data."
-    )
-
-
 def _check(difference: float) -> str:
     size = f"less than {NOTICED:g}" if difference < NOTICED else f"as much as {difference:.0e}"
     return f"The Savage-Dickey density ratios differ from the ratios of evidences by {size} in log10."
 
 
-def _sum(probabilities: dict[str, float], names: tuple[str, ...]) -> float:
+def _sum(probabilities: Mapping[str, float], names: tuple[str, ...]) -> float:
     return sum(probabilities[name] for name in names)

@@ -18,13 +18,13 @@ from poolwise.arviz_bridge import to_datatree
 from poolwise.effects import Effects
 from poolwise.errors import listing
 from poolwise.evidence.bias_average import Component, Mixer, interval_of
-from poolwise.evidence.comparison import BayesFactor
+from poolwise.evidence.comparison import BayesFactor, factor_row, inclusion
 from poolwise.evidence.named_posteriors import NamedPosteriors, told_on
 from poolwise.model import RandomEffects
 from poolwise.model.publication import Direction
 from poolwise.quantities import Posterior
 from poolwise.selection.intervals import interval_names
-from poolwise.settings import NUMBERS_OF_A_DRAW, SMALL_K, check_memory, check_prob, check_whole
+from poolwise.settings import NUMBERS_OF_A_DRAW, SMALL_K, check_memory, check_whole
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -79,6 +79,7 @@ class BiasAveraged(NamedPosteriors):
     """
 
     called: ClassVar[str] = "this average"
+    exactly: ClassVar[str] = "p_exactly"
     effects: Effects
     model: RandomEffects
     bias: str
@@ -130,19 +131,11 @@ class BiasAveraged(NamedPosteriors):
         rows = []
         for name, factor in self.inclusion.items():
             inside = having(name, self.components)
-            rows.append(
-                {
-                    "question": name,
-                    "of": factor.one,
-                    "over": factor.other,
-                    "log10": factor.log10,
-                    "bayes_factor": factor.text,
-                    "strength": factor.strength,
-                    "favours": factor.favours,
-                    "prior": frame["prior"][inside].sum() / frame["prior"].sum(),
-                    "posterior": frame["posterior"][inside].sum(),
-                }
-            )
+            shares = {
+                "prior": frame["prior"][inside].sum() / frame["prior"].sum(),
+                "posterior": frame["posterior"][inside].sum(),
+            }
+            rows.append(factor_row(name, factor) | shares)
         return pd.DataFrame(rows)
 
     def to_frame(self, *, prob: float = 0.95) -> pd.DataFrame:
@@ -165,13 +158,8 @@ class BiasAveraged(NamedPosteriors):
         ModelError
             When `prob` is no probability.
         """
-        check_prob(prob)
-        rows = []
-        for name, quantity in self.averaged.items():
-            whole = f"averaged over {len(self.components)} models"
-            for words, posterior in ((whole, quantity), (given(name), self.conditional[name])):
-                rows.append(self.frame_row(name, words, posterior, prob, "p_exactly"))
-        return pd.DataFrame(rows)
+        over = {name: given(name) for name in self.averaged}
+        return self.frame_of(prob, f"averaged over {len(self.components)} models", over)
 
     def draws(self, n: int = 4000, seed: int = 1) -> pd.DataFrame:
         """Exact independent draws from the average over all models.
@@ -308,7 +296,7 @@ class BiasAveraged(NamedPosteriors):
                 "credible (equal-tailed)",
             ),
             header=("quantity", "posterior", "median", "95 % interval", "P(exactly 0, or weight 1)"),
-            rows=self.rows_in_words("p_exactly"),
+            rows=self.rows_in_words(),
             strips=self.strips(),
             notes=(f"table: {self.effects.scale.label}; prior: {show.prior(self.prior)}", *self.sentences),
         )
@@ -432,11 +420,7 @@ def _caveats(averaged: BiasAveraged) -> list[str]:
 
 
 def _inclusion(name: str, factor: BayesFactor, averaged: BiasAveraged) -> str:
-    favoured = factor if factor.log >= 0.0 else factor.reversed()
     inside = having(name, averaged.components)
     prior = np.array([component.prior for component in averaged.components])
     before, after = float(prior[inside].sum() / prior.sum()), float(averaged.probabilities[inside].sum())
-    return (
-        f"{show.capital(name)}: {favoured.words} (inclusion Bayes factor {favoured.text}, log10 {favoured.log10:.2f}); "
-        f"P({name}) {show.probability(before)} before and {show.probability(after)} after the data."
-    )
+    return inclusion(show.capital(name), factor, name, before, after)

@@ -119,6 +119,28 @@ class BayesFactor:
         )
 
 
+def factor_row(question: str, factor: BayesFactor) -> dict[str, object]:
+    """A row of the Bayes factors of an average."""
+    return {
+        "question": question,
+        "of": factor.one,
+        "over": factor.other,
+        "log10": factor.log10,
+        "bayes_factor": factor.text,
+        "strength": factor.strength,
+        "favours": factor.favours,
+    }
+
+
+def inclusion(what: str, factor: BayesFactor, event: str, before: float, after: float) -> str:
+    """A sentence on an inclusion Bayes factor, and on the probability of an event before and after the data."""
+    favoured = factor if factor.log >= 0.0 else factor.reversed()
+    return (
+        f"{what}: {favoured.words} (inclusion Bayes factor {favoured.text}, log10 {favoured.log10:.2f}); "
+        f"P({event}) {show.probability(before)} before and {show.probability(after)} after the data."
+    )
+
+
 def bayes_factor(one: Result, other: Result) -> BayesFactor:
     """The Bayes factor of two results on the same data.
 

@@ -17,6 +17,7 @@ from poolwise.model import RandomEffects, prior_words
 from poolwise.quantities import Posterior
 from poolwise.reading import digits, mean_words, reading_scale
 from poolwise.scale import Scale
+from poolwise.settings import check_prob
 
 PROB = 0.95  # of the intervals that sentences tell
 
@@ -28,14 +29,20 @@ class NamedPosteriors(ABC):
     ----------
     called : str
         Words for the average in messages.
+    exactly : str
+        The column of `to_frame` for the probability of a single value.
     effects : Effects
     model : RandomEffects
         The priors on mu and tau where they are unknown, explicit.
+    conditional : mapping of str to Posterior
+        Each quantity over the models alone that leave it unknown.
     """
 
     called: ClassVar[str]
+    exactly: ClassVar[str]
     effects: Effects
     model: RandomEffects
+    conditional: Mapping[str, Posterior]
 
     @abstractmethod
     def posteriors(self) -> Mapping[str, Posterior]:
@@ -49,8 +56,16 @@ class NamedPosteriors(ABC):
     def unknown_before(self, name: str) -> float:
         """The prior probability of the models that leave mu, or tau, unknown."""
 
-    def frame_row(self, name: str, over: str, posterior: Posterior, prob: float, exactly: str) -> dict[str, object]:
-        """A row of `to_frame`: one posterior, over which models; `exactly` is the column of a single value's chance."""
+    def frame_of(self, prob: float, averaged: str, given: Mapping[str, str]) -> pd.DataFrame:
+        """`to_frame`, of an average in these words and of what each conditional posterior is given."""
+        check_prob(prob)
+        rows = []
+        for name, quantity in self.posteriors().items():
+            for words, posterior in ((averaged, quantity), (given[name], self.conditional[name])):
+                rows.append(self._row(name, words, posterior, prob))
+        return pd.DataFrame(rows)
+
+    def _row(self, name: str, over: str, posterior: Posterior, prob: float) -> dict[str, object]:
         lower, upper = posterior.interval(prob)
         below, at, above = sides(posterior.law)
         return {
@@ -64,13 +79,13 @@ class NamedPosteriors(ABC):
             "prob": prob,
             "interval": posterior.interval_kind(),
             "p_below": below,
-            exactly: at,
+            self.exactly: at,
             "p_above": above,
             "prior": self.prior,
             "data": self.data_label,
         }
 
-    def rows_in_words(self, exactly: str) -> list[tuple[str, ...]]:
+    def rows_in_words(self) -> list[tuple[str, ...]]:
         """The rows of `to_frame` as a card has them, with the column of what may be exactly a value last."""
         return [
             (
@@ -78,7 +93,7 @@ class NamedPosteriors(ABC):
                 row["posterior"],
                 show.number(row["point"]),
                 show.interval(row["lower"], row["upper"]),
-                show.chance(row[exactly]) if row[exactly] > 0.0 else show.NOTHING,
+                show.chance(row[self.exactly]) if row[self.exactly] > 0.0 else show.NOTHING,
             )
             for _, row in self.to_frame().iterrows()
         ]

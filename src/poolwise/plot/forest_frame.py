@@ -115,7 +115,7 @@ def forest_frame(
     _check_rope(rope, null)
     more = _moderators(result.effects, columns)
     names = told_apart((result, *beside))
-    studies = _study_rows(result, prob, _own_groups(result) if by is None else by, _key_of(result, sort))
+    studies = _study_rows(result, prob, result.model.strata if by is None else by, _key_of(result, sort))
     frames = [studies.assign(result=names[0])]
     pairs = zip(names, (result, *beside), strict=True)
     frames += [_pooled_rows(each, prob, at, rope).assign(result=name) for name, each in pairs]
@@ -241,11 +241,6 @@ def blocks(frame: pd.DataFrame, results: Sequence[Result]) -> list[dict[str, Blo
     return found
 
 
-def _own_groups(result: Result) -> str | None:
-    """What parts the studies of this model into groups."""
-    return result.model.strata
-
-
 def _pooled(result: Result) -> list[tuple[str, str, str]]:
     """Quantity, row and group of everything that is shown below the studies, in order."""
     if result.answers == ("mu",):
@@ -304,7 +299,7 @@ def _areas(result: Result) -> np.ndarray:
 
 def _spreads(result: Result) -> np.ndarray:
     """The tau behind each study, shape (k,): of its own group where groups have their own; 0 where there is none."""
-    strata = _own_groups(result)
+    strata = result.model.strata
     groups = [""] * result.effects.k if strata is None else _groups(result.effects, strata)
     own = [f"tau[{group}]" if f"tau[{group}]" in result else "tau" for group in groups]
     return np.array([result[name].point if name in result else 0.0 for name in own])

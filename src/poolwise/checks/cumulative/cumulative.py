@@ -13,7 +13,7 @@ from poolwise import show
 from poolwise.checks.cumulative.order import Order, order
 from poolwise.checks.cumulative.steps import answers, before
 from poolwise.checks.cumulative.words import caveat, settled_sentence, ties_sentence
-from poolwise.checks.question import side
+from poolwise.checks.question import check_threshold, one_mean, side
 from poolwise.effects import Effects
 from poolwise.engines.nuts.read_draws import ReadDraws
 from poolwise.errors import ModelError
@@ -217,20 +217,12 @@ def cumulative(
 
 def _quantity(result: Result, of: str | None) -> str:
     """The quantity asked about."""
-    names = result.answers
     if of is None:
-        slopes = [name for name in names if name != "beta[intercept]"]
-        if len(slopes) == 1:
-            return slopes[0]
-        raise ModelError(
-            "the result has several mean effects and none is named", "of=" + " or ".join(f'"{name}"' for name in names)
-        )
+        return one_mean(result.answers, "result", "of")
     return check_option("of", of, [name for name in result.quantities if name.startswith(("mu", "beta"))])
 
 
 def _threshold(effects: Effects, quantity: str, threshold: float) -> float:
-    from poolwise.checks.question import check_threshold
-
     check_threshold(threshold)
     return effects.scale.held_against(threshold) if quantity.startswith("mu") and " - " not in quantity else threshold
 

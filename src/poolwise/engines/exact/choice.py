@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -31,7 +31,6 @@ from poolwise.model import Model
 from poolwise.model.needs import CORRELATED, CROSSED
 from poolwise.moments import MOST_MOMENTS
 from poolwise.priors import Cauchy, Flat, Mixture, Normal, Prior, StudentT, TruncatedNormal
-from poolwise.quadrature.boxes.box_posterior import BoxPosterior
 from poolwise.quadrature.boxes.diagonal import Diagonal
 from poolwise.quadrature.boxes.levels import Levels
 from poolwise.quadrature.boxes.polar import Polar, is_sharp
@@ -256,7 +255,9 @@ def _levels(effects: Effects, model: Model, mean: Means, tolerance: float) -> Fi
     telling = weight > SHARE_OF_A_NODE
     shares = weight[telling] @ levels.weights(phi[:, telling]) / weight[telling].sum()
     proper = mean.proper and between.prior.proper and within.prior.proper
-    return _from_boxes(effects, model, mean, posterior, error, named, shares, proper)
+    return Fitted(
+        effects, model, mean, posterior, posterior, error, moments, named, shares, posterior.log_total, proper
+    )
 
 
 def _location_scale(effects: Effects, model: Model, mean: Means, tolerance: float) -> Fitted:
@@ -278,22 +279,8 @@ def _location_scale(effects: Effects, model: Model, mean: Means, tolerance: floa
     telling = weight > SHARE_OF_A_NODE
     tau = phi[0][telling, None] * np.exp(phi[1:, telling].T @ Z.T)
     shares = study_shares(effects.v, weight[telling], tau)
-    return _from_boxes(effects, model, mean, posterior, error, named, shares, mean.proper and spread.prior.proper)
-
-
-def _from_boxes(
-    effects: Effects,
-    model: Model,
-    mean: Means,
-    posterior: BoxPosterior,
-    error: float,
-    named: Mapping[str, Law | Quantity],
-    shares: Array,
-    proper: bool,
-) -> Fitted:
-    return Fitted(
-        effects, model, mean, posterior, posterior, error, posterior.moments, named, shares, posterior.log_total, proper
-    )
+    proper, total = mean.proper and spread.prior.proper, posterior.log_total
+    return Fitted(effects, model, mean, posterior, posterior, error, spread.moments, named, shares, total, proper)
 
 
 def _pooled_shares(nodes: Nodes, v: Array, weight: Array, tau: Array) -> Array:

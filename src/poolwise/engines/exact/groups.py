@@ -21,6 +21,7 @@ from poolwise.errors import ModelError, listing
 from poolwise.laws import Deferred
 from poolwise.model import Model
 from poolwise.model.needs import EXCHANGEABLE
+from poolwise.moments import noticed
 from poolwise.priors import Flat, Normal
 from poolwise.quadrature.groups.contrasts import combination
 from poolwise.quadrature.groups.draws import draw
@@ -216,13 +217,11 @@ class Grouped:
     def findings(self, tolerance: float) -> tuple[Finding, ...]:
         """What went wrong, of an engine that aims at a tolerance."""
         aim, error = max(tolerance, TOLERANCE), self.posterior.error
-        coarse = Finding(
-            "grid_too_coarse",
+        sentence = (
             f"Two rules over the hyperparameters disagree by {error:.1e}, more than {aim:.1e}; check the "
-            "priors on the spreads for very heavy tails, or set Exact(tolerance=...).",
+            "priors on the spreads for very heavy tails, or set Exact(tolerance=...)."
         )
-        missing = self.moments.finding(self.names)
-        return (() if error <= aim else (coarse,)) + (() if missing is None else (missing,))
+        return noticed(error, aim, sentence, self.moments.finding(self.names))
 
     def diagnostics(self) -> dict[str, float]:
         """What the quadrature watched."""

@@ -15,7 +15,7 @@ from poolwise.effects import Effects
 from poolwise.engines.heterogeneity import known
 from poolwise.engines.means import Means
 from poolwise.model import Model
-from poolwise.moments import missing_moments
+from poolwise.moments import missing_moments, noticed
 from poolwise.priors import Fixed, Normal, TruncatedNormal
 from poolwise.quadrature.boxes.box_posterior import BoxPosterior, reachable
 from poolwise.quadrature.one_tau.independent import Independent
@@ -230,13 +230,11 @@ class Fitted:
     def findings(self, tolerance: float) -> tuple[Finding, ...]:
         """What went wrong, of an engine that aims at a tolerance."""
         aim = self.aim(tolerance)
-        coarse = Finding(
-            "grid_too_coarse",
+        sentence = (
             f"The limits are good to about {self.limit_error:.1e} half-widths only, not to {aim:.1e}; "
-            "check the data for effects on very different scales, or set Exact(tolerance=...).",
+            "check the data for effects on very different scales, or set Exact(tolerance=...)."
         )
-        missing = missing_moments(self.moments, self.means.proper)
-        return (() if self.limit_error <= aim else (coarse,)) + (() if missing is None else (missing,))
+        return noticed(self.limit_error, aim, sentence, missing_moments(self.moments, self.means.proper))
 
     def diagnostics(self) -> dict[str, float]:
         """What the quadrature watched."""

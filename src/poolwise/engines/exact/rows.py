@@ -23,7 +23,7 @@ from poolwise.errors import ModelError
 from poolwise.laws import Deferred, TransformedLaw
 from poolwise.model import Model, SkewNormalRandomEffects
 from poolwise.model.needs import SKEWED
-from poolwise.moments import MOST_MOMENTS, missing_moments, refuse_improper
+from poolwise.moments import MOST_MOMENTS, missing_moments, noticed, refuse_improper
 from poolwise.priors import Prior
 from poolwise.quadrature.boxes.lattice import NATS
 from poolwise.quadrature.boxes.line_posterior import FINEST, LinePosterior, line_posterior
@@ -202,13 +202,11 @@ class RowFit(RowAnswer[RobustLikelihood]):
     def findings(self, tolerance: float) -> tuple[Finding, ...]:
         """What went wrong, of an engine that aims at a tolerance."""
         aim = self.aim(tolerance)
-        coarse = Finding(
-            "grid_too_coarse",
+        sentence = (
             f"The limits are good to about {self.limit_error:.1e} half-widths only, not to {aim:.1e}; "
-            "check the data for effects on very different scales, set Exact(tolerance=...), or use NUTS().",
+            "check the data for effects on very different scales, set Exact(tolerance=...), or use NUTS()."
         )
-        missing = missing_moments(self.moments["tau"], self.moments["mu"] > 1)
-        return (() if self.limit_error <= aim else (coarse,)) + (() if missing is None else (missing,))
+        return noticed(self.limit_error, aim, sentence, missing_moments(self.moments["tau"], self.moments["mu"] > 1))
 
     def diagnostics(self) -> dict[str, float]:
         """What the quadrature watched."""

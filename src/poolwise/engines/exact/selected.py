@@ -18,7 +18,7 @@ from poolwise.engines.heterogeneity import known
 from poolwise.errors import ModelError
 from poolwise.laws import Deferred, Mirrored, TransformedLaw
 from poolwise.model import Model, StepSelection
-from poolwise.moments import missing_moments
+from poolwise.moments import missing_moments, noticed
 from poolwise.priors import Fixed, Prior
 from poolwise.quadrature.rules.mixture import NormalMixture, trimmed
 from poolwise.quadrature.selection.about import WeightLaw
@@ -152,14 +152,13 @@ class SelectedFit(RowAnswer[SelectionLikelihood]):
     def findings(self, tolerance: float) -> tuple[Finding, ...]:
         """What went wrong."""
         error = self.posterior.error
-        coarse = Finding(
-            "grid_too_coarse",
+        sentence = (
             f"The evidence is good to about {error:.1e} of itself only, not to {AIM:.0e}: the posterior has an odd "
-            "shape; fewer steps, narrower priors, or NUTS().",
+            "shape; fewer steps, narrower priors, or NUTS()."
         )
-        missing = missing_moments(self.moments["tau"], self.moments["mu"] > 1)
         unknown = isinstance(self.posterior.tau, Coordinate)
-        return (() if error <= AIM else (coarse,)) + (() if missing is None or not unknown else (missing,))
+        missing = missing_moments(self.moments["tau"], self.moments["mu"] > 1) if unknown else None
+        return noticed(error, AIM, sentence, missing)
 
     def diagnostics(self) -> dict[str, float]:
         """What the quadrature watched."""

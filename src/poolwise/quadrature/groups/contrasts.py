@@ -161,8 +161,7 @@ def _smooth(posterior: Exchangeable, joint: Array) -> _Means:
     if grid.priors.spread is None:
         nowhere = np.zeros(1)  # mu_o has a flat prior or its own normal one, whose mean is m
         return _Means(means.first, nowhere, means.second, joint)
-    whole = np.zeros((means.shape[0] * means.shape[1], joint.shape[1]))
-    whole[means.place] = joint
+    whole = means.whole(joint)
     at_z = whole.reshape(means.shape[0], -1)
     density = at_z / panel_weights(grid.z, FINE)[:, None]
 
@@ -170,7 +169,7 @@ def _smooth(posterior: Exchangeable, joint: Array) -> _Means:
         inside = (z > grid.z[0]) & (z < grid.z[-1])
         return (lagrange(grid.z, FINE, z) * inside[:, None]) @ density
 
-    held = panel_nodes(grid.z, FINE)[whole.reshape(*means.shape, -1).sum(axis=(1, 2)) > REMOTE]
+    held = panel_nodes(grid.z, FINE)[whole.sum(axis=(1, 2)) > REMOTE]
     ends = float(held.min()) - 1.0, float(held.max()) + 1.0
     kernel = kernels(
         of_z, at_z.sum(axis=0), ends=ends, middle=0.0, width=KERNEL_WIDTH, finest=KERNEL_FINEST, enough=ENOUGH

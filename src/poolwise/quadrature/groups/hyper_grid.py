@@ -94,10 +94,10 @@ class Points:
         )
 
     def whole(self, values: Array) -> Array:
-        """Values at the nodes on the whole grid, 0 where nodes were left out; shape `shape`."""
-        out = np.zeros(self.shape[0] * self.shape[1])
+        """Values at the nodes, shape (n, ...), on the whole grid, 0 where nodes were left out; shape (*shape, ...)."""
+        out = np.zeros((self.shape[0] * self.shape[1], *values.shape[1:]))
         out[self.place] = values
-        return out.reshape(self.shape)
+        return out.reshape(*self.shape, *values.shape[1:])
 
 
 @final

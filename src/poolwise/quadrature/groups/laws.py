@@ -202,11 +202,8 @@ class _MeanDensity:
         found, table, grid = posterior.fine_means, posterior.tables[o], posterior.grid
         most = float(table.log_likelihood.max())
         lifted = found.over_means[o] * np.exp(most - found.tops[o])[:, None]
-        shape = found.means.shape
-        at_nodes = np.zeros((shape[0] * shape[1], lifted.shape[1]))
-        at_nodes[found.means.place] = lifted
-        g = at_nodes.reshape(*shape, -1) / panel_weights(grid.z, FINE)[:, None, None]
-        s = grid.means(FINE).second[: shape[1]]
+        g = found.means.whole(lifted) / panel_weights(grid.z, FINE)[:, None, None]
+        s = grid.means(FINE).second[: found.means.shape[1]]
         centre, width = grid.centre(s)
         return cls(grid.z, s, centre, width, g, np.exp(table.log_likelihood - most), table.mean, table.se)
 
@@ -235,12 +232,9 @@ class _TauDensity:
     @classmethod
     def of(cls, posterior: Exchangeable, o: int) -> _TauDensity:
         found, grid = posterior.fine_spreads, posterior.grid
-        shape = found.spreads.shape
-        at_nodes = np.zeros((shape[0] * shape[1], found.over_spreads[o].shape[1]))
-        at_nodes[found.spreads.place] = found.over_spreads[o]
-        whole = at_nodes.reshape(*shape, -1)
+        whole = found.spreads.whole(found.over_spreads[o])
         density = whole[:-1] / panel_weights(grid.l, FINE)[:, None, None]
-        r = grid.spreads(FINE).second[: shape[1]]
+        r = grid.spreads(FINE).second[: found.spreads.shape[1]]
         return cls(posterior.tables[o].edges, density, whole[-1], grid.l, r)
 
     def __call__(self, job: Ints, x: Array) -> Array:
