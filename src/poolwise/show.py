@@ -194,6 +194,18 @@ def chance_said(value: float) -> str:
     return chance(value).replace("> ", "more than ").replace("< ", "less than ")
 
 
+def and_list(parts: Iterable[str]) -> str:
+    """Parts of a sentence.
+
+    Examples
+    --------
+    >>> and_list("abc"), and_list("a"), and_list("")
+    ('a, b and c', 'a', '')
+    """
+    *others, last = ["", *parts]
+    return " and ".join(filter(None, (", ".join(filter(None, others)), last)))
+
+
 def chances_said(low: float, high: float) -> str:
     """A range of probabilities as a sentence says it.
 

@@ -12,7 +12,7 @@ from poolwise.report.content import Content
 from poolwise.result import NO_PRIOR
 from poolwise.scale import Scale
 from poolwise.settings import SMALL_K
-from poolwise.show import chance_said, greek, is_contrast, method, number
+from poolwise.show import and_list, chance_said, greek, is_contrast, method, number
 from poolwise.show import level as _level
 
 _INTERCEPT = "beta[intercept]"
@@ -46,7 +46,7 @@ def conditions(content: Content) -> str:
     medians = "; point estimates are medians" if _posterior(content) else ""
     scale = content.effects.scale
     analysed = f" Analysed as {scale.label}." if scale.transform != "identity" else ""
-    said = _and([f"{kind}s" for kind in kinds])
+    said = and_list([f"{kind}s" for kind in kinds])
     return f"{level(prob)} {said}{under}{medians}. The fit: {method(result.label)}.{analysed}"
 
 
@@ -117,7 +117,7 @@ def _groups(content: Content) -> tuple[str, ...]:
         what = "mean effect" if many else f"mean {scale.natural_label}"
         measure = f"{scale.natural_label}, " if many else ""
         said.append(
-            f"Over {content.effects.counted}, the {what} ({measure}{level(prob)} {kind} interval) is {_and(each)}."
+            f"Over {content.effects.counted}, the {what} ({measure}{level(prob)} {kind} interval) is {and_list(each)}."
         )
         said += _sides(means, content)
         said += _few(means, content)
@@ -136,7 +136,7 @@ def _sides(means: list[str], content: Content) -> list[str]:
         each = [f"{chance_said(size)} for {inside(name)}" for name, (on, size) in found.items() if on == side]
         if each:
             place = _place(side, content, threshold)
-            said.append(f"The posterior probability that it is {place} is {_and(each)}.")
+            said.append(f"The posterior probability that it is {place} is {and_list(each)}.")
     return said
 
 
@@ -147,7 +147,7 @@ def _few(means: Sequence[str], content: Content) -> list[str]:
     if not small or not _posterior(content):
         return []
     each = [f"{group} ({k} {'study' if k == 1 else 'studies'})" for group, k in small]
-    return [f"So few studies say little by themselves: the priors take part in the answer for {_and(each)}."]
+    return [f"So few studies say little by themselves: the priors take part in the answer for {and_list(each)}."]
 
 
 def _counts(content: Content) -> dict[str, int]:
@@ -181,13 +181,13 @@ def _slopes(content: Content) -> tuple[str, ...]:
     effect = scale.natural_label if scale.is_ratio else scale.label
     verb = "is multiplied by" if scale.is_ratio else "changes by"
     each = [f"{_of(result[name], reading, prob)} {_per(inside(name))}" for name in names]
-    said = [f"Over {content.effects.counted}, the {effect} {verb} {_and(each)}."]
+    said = [f"Over {content.effects.counted}, the {effect} {verb} {and_list(each)}."]
     found = {name: one for name in names if isinstance(one := result[name], Distribution)}
     signs = [
         f"that it {'falls' if side == 'below' else 'rises'} with {inside(name)} is {chance_said(size)}"
         for name, (side, size) in ((name, likelier(one, 0.0)) for name, one in found.items())
     ]
-    said += [f"The posterior probability {_and(signs)}."] if signs else []
+    said += [f"The posterior probability {and_list(signs)}."] if signs else []
     return tuple(said)
 
 
@@ -204,11 +204,6 @@ def _of(quantity: Quantity, scale: Scale | None, prob: float) -> str:
         point, lower, upper = quantity.point, *quantity.interval(prob)
     kind = quantity.interval_kind().partition(" (")[0]
     return f"{number(point)} ({level(prob)} {kind} interval {number(lower)} to {number(upper)})"
-
-
-def _and(parts: Sequence[str]) -> str:
-    """Parts of a sentence: ``"a, b and c"``."""
-    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 
 def likelier(quantity: Distribution, threshold: float) -> tuple[str, float]:

@@ -9,9 +9,8 @@ import pandas as pd
 
 from poolwise import plot
 from poolwise.analysis.simulation import NONE, Simulated, price_of_nuts
-from poolwise.report.said import and_list
 from poolwise.scale import Scale
-from poolwise.show import NOTHING, level, method, number
+from poolwise.show import NOTHING, and_list, level, method, number
 
 CSV, SVG, PNG = (f"operating_characteristics.{form}" for form in ("csv", "svg", "png"))
 FAR = 3.0  # Monte Carlo standard errors from which a coverage is told apart from what was promised

@@ -15,10 +15,10 @@ from poolwise.priors import Prior
 from poolwise.report import words
 from poolwise.report.answers import level
 from poolwise.report.references import key_of
-from poolwise.report.said import Said, Told, and_list
+from poolwise.report.said import Said, Told
 from poolwise.result import Result
 from poolwise.scale import Scale
-from poolwise.show import capital, method, number, symbol
+from poolwise.show import and_list, capital, method, number, symbol
 
 MODELS: dict[str, tuple[str, tuple[str, ...]]] = {
     "common-effect": ("took one and the same effect to be true in every study", ("common-effect",)),

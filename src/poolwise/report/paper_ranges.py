@@ -16,8 +16,8 @@ from poolwise.report.paper import InWords, with_source
 from poolwise.report.paper_methods import TAU2, models, plural, sources_of, versions_said
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.references import key_of
-from poolwise.report.said import Said, and_list, keys_of, paragraph
-from poolwise.show import chance_said, is_contrast, likelier_range, method, number
+from poolwise.report.said import Said, keys_of, paragraph
+from poolwise.show import and_list, chance_said, is_contrast, likelier_range, method, number
 
 _HELD = {
     "above": "lay above 0 in every table",

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from poolwise.quantities import Distribution, Estimate, Quantity
 from poolwise.report import words
 from poolwise.report.answers import at, estimate, inside, level, likelier, limits, with_article
-from poolwise.report.said import Said, Told, and_list, is_posterior
+from poolwise.report.said import Said, Told, is_posterior
 from poolwise.result import Result
 from poolwise.scale import Scale
-from poolwise.show import capital, chance_said, is_contrast, method, number, percent
+from poolwise.show import and_list, capital, chance_said, is_contrast, method, number, percent
 
 _TESTS = {"Q": "Cochran's test of homogeneity", "QE": "The test of residual heterogeneity"}
 _SPREADS = ("tau", "tau_between", "tau_within", "mu_spread", "tau_spread")

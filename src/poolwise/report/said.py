@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import final
 
@@ -86,8 +86,3 @@ def paragraph(sentences: Iterable[Said]) -> str:
 def keys_of(sentences: Iterable[Said]) -> tuple[str, ...]:
     """Everything that they cite."""
     return tuple(dict.fromkeys(key for one in sentences for key in one.cites))
-
-
-def and_list(parts: Sequence[str]) -> str:
-    """Parts of a sentence: ``"a, b and c"``."""
-    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1]))) if parts else ""

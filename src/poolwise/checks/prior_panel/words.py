@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import pandas as pd
@@ -72,14 +72,8 @@ def tau_sentence(frame: pd.DataFrame) -> str:
     names = {show.prior(prior): show.number(lowest, 3) for prior, lowest, forbids in each if forbids}
     if names:
         verb, its = ("forbids", "its") if len(names) == 1 else ("forbid", "their")
-        text += f" {_and(names)} {verb} a tau near 0: 97.5 % of {its} probability lies above {_and(names.values())}."
+        text += f" {show.and_list(names)} {verb} a tau near 0: 97.5 % of {its} probability lies above {show.and_list(names.values())}."
     return text
-
-
-def _and(parts: Iterable[str]) -> str:
-    """``"a, b and c"``."""
-    *others, last = parts
-    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _spread(frame: pd.DataFrame, about: Subject) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, final
 from poolwise.report.blocks import marked
 from poolwise.report.content import Content
 from poolwise.report.ranges_content import RangesContent
-from poolwise.report.said import and_list
 from poolwise.report.section import Front
+from poolwise.show import and_list
 
 if TYPE_CHECKING:
     from poolwise.analysis.record import Analysis

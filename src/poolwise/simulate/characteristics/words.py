@@ -23,7 +23,7 @@ def sentence(frame: pd.DataFrame, prob: float, replications: int) -> str:
     )
     said = [f"hold it in {show.percent(value)} at worst by {name}" for name, value in short.sort_values().items()]
     if kept:
-        said.append(f"hold it as often as promised, as far as the simulation can tell, by {_and(kept)}")
+        said.append(f"hold it as often as promised, as far as the simulation can tell, by {show.and_list(kept)}")
     return f"{head} {'; '.join(said)} (Monte Carlo standard error at most {100 * mcse.max():.2f} %)."
 
 
@@ -39,7 +39,3 @@ def card(frame: pd.DataFrame, prob: float, replications: int) -> str:
         for _, row in mean.iterrows()
     ]
     return show.card("Operating characteristics", answer=sentence(frame, prob, replications), header=header, rows=rows)
-
-
-def _and(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
