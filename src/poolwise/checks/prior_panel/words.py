@@ -72,7 +72,8 @@ def tau_sentence(frame: pd.DataFrame) -> str:
     names = {show.prior(prior): show.number(lowest, 3) for prior, lowest, forbids in each if forbids}
     if names:
         verb, its = ("forbids", "its") if len(names) == 1 else ("forbid", "their")
-        text += f" {show.and_list(names)} {verb} a tau near 0: 97.5 % of {its} probability lies above {show.and_list(names.values())}."
+        lowest = show.and_list(names.values())
+        text += f" {show.and_list(names)} {verb} a tau near 0: 97.5 % of {its} probability lies above {lowest}."
     return text
 
 
