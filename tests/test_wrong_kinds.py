@@ -38,6 +38,10 @@ WRONG = {
     "a result as the table of an average": (lambda _: pw.average(exact()), "Try: pw.average(result.effects"),
     "a result to plan from": (lambda _: pw.simulate.next_study(exact(), se=0.1), "next_study(result.effects"),
     "a frame to plan from": (lambda _: pw.simulate.further_studies(CODES), "Effects.from_frame(frame"),
+    "a number as limits of a reconstruction": (
+        lambda _: pw.reconstruct({"k": 5, "d": 0.3, "se": 0.1, "q": 6.0}, plausible=3),
+        "plausible is int",
+    ),
     "a number as protocol": (lambda _: pw.checks.assumed_correlation(3, target="SMD"), "was given int"),
     "a density that raises": (lambda _: pw.priors.Density(raising, "broken"), "division by zero"),
     "a number as path": (lambda _: pw.coding.read(3), "a table was to be read from 3"),

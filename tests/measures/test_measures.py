@@ -329,3 +329,17 @@ def test_a_sign_beside_p_is_that_of_the_effect():
 def test_a_sign_that_contradicts_what_carries_one_is_refused(statistics):
     with pytest.raises(InputError, match="sign disagree"):
         pm.effect_size("SMD", **{"sign": -1, "n1": 20, "n2": 20} | statistics)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda sign: pm.convert(0.5, 0.04, source="log OR", target="SMD", sign=sign).y,
+        lambda sign: pm.cells_of_margins(n=100, n1=50, events=40, phi=0.2, sign=sign),
+        lambda sign: pm.cells_of_margins(n=100, n1=50, events=40, odds_ratio=2.0, sign=sign),
+    ],
+)
+def test_conversions_and_margins_refuse_a_sign_that_contradicts_too(call):
+    np.testing.assert_array_equal(call(1), call(None))
+    with pytest.raises(InputError, match="the sign disagree"):
+        call(-1)

@@ -26,6 +26,7 @@ from poolwise.measures.statistics import (
     Domain,
     in_one_order,
     read,
+    refuse_direction,
 )
 from poolwise.settings import check_option
 
@@ -363,6 +364,8 @@ def convert(
     if path is None:
         told = f"{source} and {target} are no measures of one thing"
         raise InputError(told, f"from {source} to {listing(_connected(source), 12)}")
+    if sign is not None and not any(name in _UNSIGNED for name in (source, *(step.source for step in path))):
+        refuse_direction(source, sign, y, source)
     for step in path:
         missing = [name for name in step.needs if name not in extra]
         if missing:

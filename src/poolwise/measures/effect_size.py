@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from poolwise.errors import InputError, closest, listing
 from poolwise.measures.catalogue import MEASURES, OPTIONS, Derivation, Measure
 from poolwise.measures.estimate import Estimate
-from poolwise.measures.statistics import SIGN, SIGNED_P, Array, in_one_order, read, refuse
+from poolwise.measures.statistics import SIGN, SIGNED_P, Array, in_one_order, read, refuse, refuse_direction
 from poolwise.settings import check_option
 
 _KNOWN = sorted({name for measure in MEASURES.values() for route in measure.routes for name in route})
@@ -91,8 +91,8 @@ def effect_size(measure: str, **statistics: ArrayLike | str | bool) -> Estimate:
         found = chosen.function(**{name: values[name] for name in chosen.needs}, **settings)
     notes = (*found.notes, *_without_value(found, reported))
     if sign is not None:
-        told = f"{listing(name for name in route if name not in ('n', 'n1', 'n2'))} and the sign disagree"
-        refuse(measure, found.y * sign < 0.0, told, "one direction", "leaving out sign: these statistics carry it")
+        told = listing(name for name in route if name not in ("n", "n1", "n2"))
+        refuse_direction(measure, sign, found.y, told)
         unused.remove("sign")
     if unused:
         notes = (*notes, f"{measure}: {listing(unused)} was not used")

@@ -18,6 +18,7 @@ from poolwise.measures.statistics import (
     in_one_order,
     read,
     refuse,
+    refuse_direction,
     whole,
 )
 from poolwise.settings import check_flag
@@ -116,6 +117,8 @@ def cells_of_margins(
     refuse(_TABLE, (n1 >= n) | (e > n), "a margin exceeds n", "n1 below n, events up to n")
     (name,) = given
     (measure,) = read(_TABLE, {name: (there[name], _WAYS[name][0])})
+    if sign is not None and name not in ("chi2", "p"):
+        refuse_direction(_TABLE, sign, measure - (1.0 if name.endswith("_ratio") else 0.0), name)
     if name in ("chi2", "p"):
         measure = _phi_of_test(n, n1, e, measure if name == "chi2" else _chi2(measure), sign, yates)
     a = _WAYS[name][1](n, n1, e, measure)

@@ -156,6 +156,19 @@ def refuse(measure: str, wrong: NDArray[np.bool_], what: str, expected: str, adv
         raise InputError(f"{measure}: {what}{_places(np.asarray(wrong))}", expected, advice)
 
 
+def refuse_direction(measure: str, sign: ArrayLike, effect: Array, what: str) -> None:
+    """Refuse rows whose effect lies on another side than a sign that is told beside it.
+
+    Raises
+    ------
+    InputError
+        Naming their places.
+    """
+    (signs,) = read(measure, {"sign": (sign, SIGN)})
+    told = f"{what} and the sign disagree"
+    refuse(measure, effect * signs < 0.0, told, "one direction", "leaving out sign: the statistics carry it")
+
+
 def _floats(measure: str, name: str, values: ArrayLike) -> Array:
     if isinstance(values, complex) or np.iscomplexobj(values):
         raise InputError(f"{measure}: {name} holds complex numbers", "real numbers")

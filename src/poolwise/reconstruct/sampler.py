@@ -39,6 +39,9 @@ def drawn_tables(
 ) -> Reconstruction:
     """What `poolwise.reconstruct.reconstruct` returns; its parameters are explained there."""
     limits = Plausible() if plausible is None else plausible
+    if not isinstance(limits, Plausible):
+        advice = "plausible=Plausible(d_max=2.0), of poolwise.reconstruct"
+        raise InputError(f"plausible is {described(limits)}", "limits on single studies", advice)
     _check_settings(tables, seed, alpha)
     overall, rows = _rows(published, subgroups)
     check_outcome(overall, limits)
