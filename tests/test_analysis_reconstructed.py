@@ -172,6 +172,7 @@ def test_the_report_tells_the_verdict_the_levels_and_the_published_rows(done):
     assert "includes 0 in every one: the published figures do not tell the side" in " ".join(page.split())
     assert "below 0: better alliance, more recidivism; above 0: better alliance, less recidivism" in page
     assert "P(−0.1 to 0.1)" in page
+    assert page.count("Effects between −0.1 and 0.1 were regarded as practically equivalent to none.") == 2
     assert "0.081" in page
     assert 'src="' not in page
     assert "<svg" in page

@@ -150,7 +150,7 @@ def test_the_marks_of_a_regression_are_told_on_the_figure_at_every_width(bcg):
     result = pw.fit(bcg, pw.MetaRegression("~ ablat"), pw.Exact())
     for width in ("page", "column"):
         found = " ".join(figures.words(pw.plot.forest(result, width=width)))
-        assert "Small diamond: mean at the study's moderators." in found
+        assert "◆ mean at a study's moderators." in found
     assert "K = 13" not in found
 
 

@@ -22,7 +22,7 @@ from poolwise.show import greek, level, probability, symbol
 _INSIDE = "in\N{NO-BREAK SPACE}region"
 _EFFECTS = (("mean", "μ"), ("new study", "new\N{NO-BREAK SPACE}study"))
 _LINES = 3  # of short notes
-_FITTED = "Small diamond: mean at the study's moderators."
+_FITTED = "◆ mean at a study's moderators."
 
 
 @final
@@ -92,6 +92,8 @@ class Told:
             alarms, taken, inside = [replace(brief, words=room)], 1, set()
         scale = re.compile(r" on the [^;.]* scale")
         paragraph, last = "", ""
+        prior = next(filter(None, self.priors), "") if self.marks else ""  # for which odd marks leave room
+        prior = prior if _lines(Phrase(_ended(prior), size), inches) <= _LINES - taken else ""
         for words in (
             *(self.layout[:1] if first_layout else ()), *self.marks, *self.numbers[:1], *self.priors[:1],
             *self.numbers[1:], *self.region, *self.priors[1:], *self.made, *self.mild, *self.key,
@@ -100,7 +102,10 @@ class Told:
                 continue  # it would name its result once more
             shorter = scale.sub("", words) if scale.search(paragraph) else words  # said once
             longer = f"{paragraph} {self._after(last, _ended(shorter))}".strip()
-            if words and _lines(Phrase(longer, size), inches) <= _LINES - taken:
+            with_prior = longer if not prior or prior in (*inside, words) or words in self.layout else (
+                f"{longer} {self._after(self._of(words), _ended(prior))}"
+            )  # fmt: skip
+            if words and _lines(Phrase(with_prior, size), inches) <= _LINES - taken:
                 paragraph, last = longer, self._of(words)
                 inside.add(words)
         return [*([Phrase(paragraph, size, _sheet.INK, math=True)] if paragraph else []), *alarms], frozenset(inside)

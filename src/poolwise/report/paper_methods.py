@@ -309,14 +309,19 @@ def conventions(told: Told) -> Iterator[Said]:
         against = "no effect" if told.threshold == 0.0 else "the threshold of interest"
         yield Said(f"Mean effects were held against {at} ({against})")
     if told.posteriors and told.rope is not None:
-        yield Said(f"Effects {_region(told.rope, scale)} were regarded as practically equivalent to none")
+        yield region(told.rope, scale)
 
 
 def _prediction(told: Told) -> str:
     return " and prediction" if any("theta_new" in one for one in told.frequentist) else ""
 
 
-def _region(rope: tuple[float, float], scale: Scale) -> str:
+def region(rope: tuple[float, float], scale: Scale) -> Said:
+    """The region of practical equivalence, on the reading scale and on that of the analysis."""
+    return Said(f"Effects {_between(rope, scale)} were regarded as practically equivalent to none")
+
+
+def _between(rope: tuple[float, float], scale: Scale) -> str:
     low, high = (words.signed(edge) for edge in rope)
     if scale.transform == "identity":
         return f"between {low} and {high}"

@@ -13,7 +13,7 @@ from poolwise.model import prior_words
 from poolwise.report import words
 from poolwise.report.answers import level
 from poolwise.report.paper import InWords, with_source
-from poolwise.report.paper_methods import TAU2, models, plural, sources_of, versions_said
+from poolwise.report.paper_methods import TAU2, models, plural, region, sources_of, versions_said
 from poolwise.report.ranges_content import RangesContent
 from poolwise.report.references import key_of
 from poolwise.report.said import Said, keys_of, paragraph
@@ -69,6 +69,8 @@ def methods(content: RangesContent) -> Iterator[Said]:
     if len(ranges.panel):
         cites = tuple(dict.fromkeys(filter(None, (key_of(str(source)) for source in ranges.panel["source"]))))
         yield Said(f"The fit was repeated under each of {len(ranges.panel)} priors on τ", cites)
+    if analysis.rope is not None and told:
+        yield region(analysis.rope, scale)
     yield Said(f"Every interval was of {level(ranges.prob)}; point estimates of posteriors were medians")
     yield versions_said({name: one for name, one in content.facts()["versions"].items() if name != "python"})
 

@@ -48,6 +48,7 @@ def _facts(content: RangesContent) -> dict[str, str]:
         "sensitivity_found": fact(answers[-1:]) if of_panel else "",
         "results": fact(answers),
         "intervals": fact(how[-2:-1]),
+        "held": fact(one for one in how if one.text.startswith("Effects ")),
         "panel": fact(of_panel),
         "panel_found": fact(answers[-1:]) if of_panel else "",
         "chains": fact(sampled) if nuts else "",
