@@ -46,8 +46,8 @@ def sentences(found: Simulated) -> tuple[str, ...]:
     said = [f"{_share(value)} by {_quoted(name)}" for name, value in short.items()]
     at_worst = f"Under the worst truth tried, {prob} intervals hold the mean effect in only {and_list(said)}."
     promised = (
-        f"Under every truth tried, {prob} intervals hold the mean effect as often as they promise, within the error of "
-        f"the simulation, by {and_list([*map(_quoted, kept)])}."
+        f"Under every truth tried, {prob} intervals hold the mean effect at least as often as they promise, within the "
+        f"error of the simulation, by {and_list([*map(_quoted, kept)])}."
     )
     tail = (
         f"{planned.replications:,} simulated tables of each truth; Monte Carlo standard error of a coverage at most "
