@@ -23,7 +23,9 @@ def sentence(frame: pd.DataFrame, prob: float, replications: int) -> str:
     )
     said = [f"hold it in {show.percent(value)} at worst by {name}" for name, value in short.sort_values().items()]
     if kept:
-        said.append(f"hold it at least as often as promised, as far as the simulation can tell, by {show.and_list(kept)}")
+        said.append(
+            f"hold it at least as often as promised, as far as the simulation can tell, by {show.and_list(kept)}"
+        )
     return f"{head} {'; '.join(said)} (Monte Carlo standard error at most {100 * mcse.max():.2f} %)."
 
 
