@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from poolwise.errors import ModelError
 from poolwise.priors import (
@@ -80,6 +80,15 @@ def kind(prior: Prior) -> type[Prior]:
     if type(prior) in STANDARD:
         return type(prior)
     return HalfLogistic if prior.positive else Mixture
+
+
+@overload
+def standard(prior: Prior) -> Prior: ...
+@overload
+def standard(prior: None) -> None: ...
+def standard(prior: Prior | None) -> Prior | None:
+    """The member of the kind of a prior that a model is compiled from; None for none."""
+    return None if prior is None else STANDARD[kind(prior)]
 
 
 def prior_data(name: str, prior: Prior) -> dict[str, Any]:

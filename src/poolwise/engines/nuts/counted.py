@@ -14,11 +14,9 @@ from poolwise.engines.draws.row_likelihood import Completed, Parameters
 from poolwise.model import Counted
 from poolwise.moments import MOST_MOMENTS, spreads
 from poolwise.priors import Prior
-from poolwise.pymc_models.priors import kind
 from poolwise.quantities import Quantity
 
 Array = NDArray[np.float64]
-Families = tuple[tuple[str, type[Prior]], ...]
 
 
 class CountedLatent:
@@ -49,11 +47,6 @@ class CountedLatent:
     def priors(self) -> dict[str, Prior]:
         """On what is sampled."""
         return {name: prior for name, prior in self.model.named_priors.items() if prior is not None}
-
-    @property
-    def families(self) -> Families:
-        """The families of these priors, which a compiled model is for."""
-        return tuple((name, kind(prior)) for name, prior in self.priors.items())
 
     def parameters(self, drawn: Parameters) -> dict[str, Array]:
         """Those with priors."""

@@ -13,14 +13,13 @@ from poolwise.effects import Effects
 from poolwise.engines.draws.row_likelihood import Completed
 from poolwise.engines.nuts import arm_likelihood
 from poolwise.engines.nuts.arm_likelihood import Arms
-from poolwise.engines.nuts.counted import CountedLatent, Families
+from poolwise.engines.nuts.counted import CountedLatent
 from poolwise.engines.nuts.latent import prior_data
-from poolwise.engines.nuts.plans import compiled
+from poolwise.engines.nuts.plans import Named, compiled, standards
 from poolwise.intake.counts import counts_of, log_ratio
 from poolwise.model import Counted
 from poolwise.moments import MOST_MOMENTS, moments_of_tau
 from poolwise.priors import Normal
-from poolwise.pymc_models.priors import STANDARD
 from poolwise.pymc_models.two_arms import two_arms
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class CountsLatent(CountedLatent):
 
     def compiled(self) -> Any:
         """The compiled PyMC model for that many studies, and the families of these priors."""
-        return compiled(_empty, self.effects.k, self.model.measure, self.families)
+        return compiled(_empty, self.effects.k, self.model.measure, standards(self.priors))
 
     def data(self) -> dict[str, Any]:
         """Counts, where the data place the unknowns, and priors."""
@@ -118,8 +117,8 @@ class CountsLatent(CountedLatent):
         return np.full((1, 1), self.model.base.mean), np.full((1, 1), self.model.base.sd)
 
 
-def _empty(k: int, measure: str, families: Families) -> pm.Model:
+def _empty(k: int, measure: str, priors: Named) -> pm.Model:
     """The model of a table of k studies with one event in ten in both arms."""
     arms = Arms(np.full((k, 2), 10.0), np.full((k, 2), 100.0), measure)
     table = arms.table() | {"base_mean": arms.centre, "base_sd": 1.0}
-    return two_arms(table, measure, {name: STANDARD[family] for name, family in families})  # type: ignore[arg-type]
+    return two_arms(table, measure, dict(priors))  # type: ignore[arg-type]

@@ -14,12 +14,12 @@ from poolwise.effects import Effects
 from poolwise.engines.draws.mixed_rows import MixedRows
 from poolwise.engines.draws.normal_draws import NormalDraws, flat
 from poolwise.engines.means import Means
-from poolwise.engines.nuts.plans import Families, Plan, Unit, compiled, plan
+from poolwise.engines.nuts.plans import Named, Plan, Unit, compiled, plan, standards
 from poolwise.engines.nuts.sampled import sampled_draws
 from poolwise.model import Model
 from poolwise.priors import Prior
 from poolwise.pymc_models.missing_levels import missing_levels
-from poolwise.pymc_models.priors import STANDARD, kind
+from poolwise.pymc_models.priors import standard
 from poolwise.quantities import Estimate, Quantity
 
 if TYPE_CHECKING:
@@ -53,17 +53,16 @@ def levels_plan(effects: Effects, model: Model, mean: Means, unit: Unit | None =
     data |= {name: data[name][~here] for name in ("y", "v", "X")}
     data |= {"X_gap": gaps.X, "takes": gaps.takes, "log_share": gaps.log_share}
     data |= {f"reported[{j}]": counts for j, counts in enumerate(gaps.concentrations)}
-    families = tuple(kind(prior) for prior in mean.priors)
+    beta = standards(dict(zip(known.names, mean.priors, strict=True)))
     sizes = tuple(len(levels) for levels in gaps.levels)
-    return replace(known, compiled=partial(compiled, _empty, known.names, families, kind(tau), sizes), data=data)
+    return replace(known, compiled=partial(compiled, _empty, beta, standard(tau), sizes), data=data)
 
 
-def _empty(names: tuple[str, ...], families: Families, tau: type[Prior], sizes: tuple[int, ...]) -> pm.Model:
-    beta = {name: STANDARD[family] for name, family in zip(names, families, strict=True)}
-    y, X, C = np.zeros(2), np.zeros((2, len(names))), int(np.prod(sizes))
+def _empty(beta: Named, tau: Prior, sizes: tuple[int, ...]) -> pm.Model:
+    y, X, C = np.zeros(2), np.zeros((2, len(beta))), int(np.prod(sizes))
     return missing_levels(
-        y, y + 1.0, X, y, y + 1.0, np.zeros((2, C, len(names))), np.full((2, C, sum(sizes)), 1.0 / C), y,
-        [np.ones(size) for size in sizes], beta, STANDARD[tau],
+        y, y + 1.0, X, y, y + 1.0, np.zeros((2, C, len(beta))), np.full((2, C, sum(sizes)), 1.0 / C), y,
+        [np.ones(size) for size in sizes], dict(beta), tau,
     )  # fmt: skip
 
 

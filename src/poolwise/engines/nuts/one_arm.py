@@ -13,13 +13,12 @@ from scipy import special
 from poolwise.effects import Effects
 from poolwise.engines.draws.row_likelihood import Completed
 from poolwise.engines.nuts.arm_likelihood import placed_by_counts
-from poolwise.engines.nuts.counted import CountedLatent, Families
+from poolwise.engines.nuts.counted import CountedLatent
 from poolwise.engines.nuts.latent import prior_data
-from poolwise.engines.nuts.plans import compiled
+from poolwise.engines.nuts.plans import Named, compiled, standards
 from poolwise.intake.counts import counts_of, log_ratio
 from poolwise.model import Counted
 from poolwise.pymc_models.one_arm import one_arm
-from poolwise.pymc_models.priors import STANDARD
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -166,7 +165,7 @@ class OneArmLatent(CountedLatent):
 
     def compiled(self) -> Any:
         """The compiled PyMC model for that many studies, and the families of these priors."""
-        return compiled(_empty, self.effects.k, self.effects.scale.name, self.families)
+        return compiled(_empty, self.effects.k, self.effects.scale.name, standards(self.priors))
 
     def data(self) -> dict[str, Any]:
         """Counts, where the data place the true effects, and priors."""
@@ -193,7 +192,7 @@ class OneArmLatent(CountedLatent):
         return {"y": self.effects.y, "events": self.arm.events}
 
 
-def _empty(k: int, measure: str, families: Families) -> pm.Model:
+def _empty(k: int, measure: str, priors: Named) -> pm.Model:
     """The model of a table of k studies with one event in ten."""
     table = OneArm(np.full(k, 10.0), np.full(k, 100.0), measure).table()
-    return one_arm(table, measure, {name: STANDARD[family] for name, family in families})  # type: ignore[arg-type]
+    return one_arm(table, measure, dict(priors))  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ from poolwise.pymc_models.common_effect import common_effect
 from poolwise.pymc_models.joint_outcomes import joint_outcomes
 from poolwise.pymc_models.location_scale import location_scale
 from poolwise.pymc_models.meta_regression import meta_regression
-from poolwise.pymc_models.priors import STANDARD, kind, prior_data
+from poolwise.pymc_models.priors import prior_data, standard
 from poolwise.pymc_models.random_effects import random_effects
 from poolwise.pymc_models.subgroups import subgroups
 from poolwise.pymc_models.tables import Moved
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
-Families = tuple[type[Prior], ...]
+type Named = tuple[tuple[str, Prior], ...]
 TYPICAL_MEAN = "mu_typical"
 """The variable that moves with the origin of the effects, beside the coefficients."""
 
@@ -160,8 +160,8 @@ def plan(effects: Effects, model: Model, mean: Means | None = None, unit: Unit |
 def compiled(make: Callable[..., pm.Model], *template: Any) -> Template:
     """The model that `make` makes of a template; one compilation in a process.
 
-    A template holds families of priors and names, not data: the model is compiled from the standard member of each
-    family on a table of two rows, so that the start points of the chains do not depend on which data came first.
+    A template holds standard members of priors and names, not data: the model is compiled from them on a table of two
+    rows, so that the start points of the chains do not depend on which data came first.
     """
     return compiled_models(make, template)
 
@@ -170,6 +170,11 @@ def compiled(make: Callable[..., pm.Model], *template: Any) -> Template:
 def compiled_models(make: Callable[..., pm.Model], template: tuple[Any, ...]) -> Template:
     """The templates of this process."""
     return Template(partial(make, *template))
+
+
+def standards(priors: Mapping[str, Prior]) -> Named:
+    """The standard members of priors by name, for a template."""
+    return tuple((name, standard(prior)) for name, prior in priors.items())
 
 
 _Y, _V = np.zeros(2), np.ones(2)
@@ -184,50 +189,35 @@ def _empty_table(p: int) -> tuple[Array, Array, Array]:
     return np.zeros(k), np.ones(k), np.eye(k, p)
 
 
-def _empty_one_mean(mu: type[Prior], tau: type[Prior] | None) -> pm.Model:
-    if tau is None:
-        return common_effect(_Y, _V, STANDARD[mu])
-    return random_effects(_Y, _V, STANDARD[mu], STANDARD[tau])
+def _empty_one_mean(mu: Prior, tau: Prior | None) -> pm.Model:
+    return common_effect(_Y, _V, mu) if tau is None else random_effects(_Y, _V, mu, tau)
 
 
-def _empty_regression(names: tuple[str, ...], families: Families, tau: type[Prior] | None) -> pm.Model:
-    beta = {name: STANDARD[family] for name, family in zip(names, families, strict=True)}
-    return meta_regression(*_empty_table(len(names)), beta, None if tau is None else STANDARD[tau])
+def _empty_regression(beta: Named, tau: Prior | None) -> pm.Model:
+    return meta_regression(*_empty_table(len(beta)), dict(beta), tau)
 
 
-def _empty_location_scale(
-    names: tuple[str, ...], families: Families, tau: type[Prior], scales: tuple[str, ...], of_scales: Families
-) -> pm.Model:
-    beta = {name: STANDARD[family] for name, family in zip(names, families, strict=True)}
-    gamma = {name: STANDARD[family] for name, family in zip(scales, of_scales, strict=True)}
-    y, v, X = _empty_table(len(names))
-    return location_scale(y, v, X, np.zeros((len(y), len(scales))), beta, STANDARD[tau], gamma)
+def _empty_location_scale(beta: Named, tau: Prior, gamma: Named) -> pm.Model:
+    y, v, X = _empty_table(len(beta))
+    return location_scale(y, v, X, np.zeros((len(y), len(gamma))), dict(beta), tau, dict(gamma))
 
 
-def _empty_subgroups(names: tuple[str, ...], mu: type[Prior], tau: type[Prior], spread: type[Prior] | None, common: bool
-) -> pm.Model:  # fmt: skip
-    standard = None if spread is None else STANDARD[spread]
+def _empty_subgroups(names: tuple[str, ...], mu: Prior, tau: Prior, spread: Prior | None, common: bool) -> pm.Model:
     y, v, belongs = _empty_table(len(names))
-    return subgroups(
-        y, v, belongs.argmax(axis=1), names, STANDARD[mu], STANDARD[tau], common=common, tau_spread=standard
-    )
+    return subgroups(y, v, belongs.argmax(axis=1), names, mu, tau, common=common, tau_spread=spread)
 
 
-def _empty_three_level(mu: type[Prior], between: type[Prior], within: type[Prior]) -> pm.Model:
-    return three_level(_Y, _V, _V, np.arange(2), STANDARD[mu], STANDARD[between], STANDARD[within])
+def _empty_three_level(mu: Prior, between: Prior, within: Prior) -> pm.Model:
+    return three_level(_Y, _V, _V, np.arange(2), mu, between, within)
 
 
-def _empty_levels_with_moderators(
-    names: tuple[str, ...], families: Families, between: type[Prior], within: type[Prior]
-) -> pm.Model:
-    beta = {name: STANDARD[family] for name, family in zip(names, families, strict=True)}
-    y, v, X = _empty_table(len(names))
-    return three_level(y, v, np.ones_like(y), np.arange(len(y)), beta, STANDARD[between], STANDARD[within], X)
+def _empty_levels_with_moderators(beta: Named, between: Prior, within: Prior) -> pm.Model:
+    y, v, X = _empty_table(len(beta))
+    return three_level(y, v, np.ones_like(y), np.arange(len(y)), dict(beta), between, within, X)
 
 
-def _empty_joint(names: tuple[str, ...], families: Families) -> pm.Model:
-    mu, mu_spread, tau, tau_spread = (STANDARD[family] for family in families)
-    return joint_outcomes(*_empty_table(len(names)), names, mu, mu_spread, tau, tau_spread)
+def _empty_joint(names: tuple[str, ...], *priors: Prior) -> pm.Model:
+    return joint_outcomes(*_empty_table(len(names)), names, *priors)
 
 
 def _one_mean(effects: Effects, mean: Means, unit: Unit | None) -> Plan:
@@ -236,7 +226,7 @@ def _one_mean(effects: Effects, mean: Means, unit: Unit | None) -> Plan:
     unit = unit or Unit.of(effects.y, v)
     priors = {"mu": unit.mean(mu), "tau": None if tau is None else unit.spread(tau)}
     data = _table(effects.y, v, unit) | given_parameters(priors)
-    ready = partial(compiled, _empty_one_mean, kind(mu), None if tau is None else kind(tau))
+    ready = partial(compiled, _empty_one_mean, standard(mu), standard(tau))
     return Plan(ready, data, unit, mean, {} if tau is None else TAU, adaptation="diag")
 
 
@@ -246,8 +236,7 @@ def _regression(effects: Effects, mean: Means, unit: Unit | None) -> Plan:
     unit, beta, data = _with_coefficients(effects, mean, v, unit)
     prior = structure.priors.get("tau")
     tau = None if prior is None else unit.spread(prior)
-    families = tuple(kind(prior) for prior in beta.values())
-    ready = partial(compiled, _empty_regression, tuple(beta), families, None if tau is None else kind(tau))
+    ready = partial(compiled, _empty_regression, standards(beta), standard(tau))
     return Plan(ready, data | given_parameters({"tau": tau}), unit, mean, {} if tau is None else TAU)
 
 
@@ -256,9 +245,8 @@ def _location_scale(effects: Effects, mean: Means, unit: Unit | None) -> Plan:
     priors = mean.structure.priors
     tau, gamma = unit.spread(priors["tau"]), {name: priors[name] for name in mean.structure.gammas}
     data |= {"Z": mean.Z} | given_parameters({"tau": tau} | gamma)
-    families, of_scales = (tuple(map(kind, priors.values())) for priors in (beta, gamma))
-    scales = tuple(name.removeprefix("gamma[").removesuffix("]") for name in gamma)
-    ready = partial(compiled, _empty_location_scale, tuple(beta), families, kind(tau), scales, of_scales)
+    scales = {name.removeprefix("gamma[").removesuffix("]"): prior for name, prior in gamma.items()}
+    ready = partial(compiled, _empty_location_scale, standards(beta), standard(tau), standards(scales))
     return Plan(ready, data, unit, mean, TAU, {name: (name,) for name in gamma})
 
 
@@ -285,8 +273,8 @@ def _subgroups(effects: Effects, model: Model, mean: Means, unit: Unit | None) -
     of = np.argmax(mean.X, axis=1).astype(np.int64)
     priors = {"mu": unit.mean(mu), "tau" if spread is None else "tau_typical": unit.spread(tau)}
     data = _table(effects.y, effects.v, unit) | {"of": of} | given_parameters(priors | {"tau_spread": spread})
-    template = (names, kind(mu), kind(tau), None if spread is None else kind(spread))
-    ready = partial(compiled, _empty_subgroups, *template, mean.structure.one_heterogeneity)
+    each = (standard(mu), standard(tau), standard(spread))
+    ready = partial(compiled, _empty_subgroups, names, *each, mean.structure.one_heterogeneity)
     measured = {"tau": mean.structure.sds}
     if spread is None:
         return Plan(ready, data, unit, mean, measured, adaptation="diag")
@@ -306,11 +294,13 @@ def _three_level(effects: Effects, mean: Means, unit: Unit | None) -> Plan:
     y, v, slope, X, order = _turned(rho, (effects.y - unit.centre) / unit.unit, effects.se / unit.unit, mean.X, of)
     starts = np.flatnonzero(np.diff(of[order], prepend=-1))
     data = {"y": y, "v": v, "slope": slope, "starts": starts} | given_parameters(beta | taus)
-    families, of_taus = (tuple(kind(prior) for prior in priors.values()) for priors in (beta, taus))
+    of_taus = tuple(map(standard, taus.values()))
     measured = {name: (name,) for name in structure.sds}
     if structure.design is None:
-        return Plan(partial(compiled, _empty_three_level, *families, *of_taus), data, unit, mean, measured)
-    ready = partial(compiled, _empty_levels_with_moderators, structure.design.names, families, *of_taus)
+        ready = partial(compiled, _empty_three_level, *map(standard, beta.values()), *of_taus)
+        return Plan(ready, data, unit, mean, measured)
+    named = dict(zip(structure.design.names, beta.values(), strict=True))
+    ready = partial(compiled, _empty_levels_with_moderators, standards(named), *of_taus)
     return Plan(ready, data | {"X": X}, unit, mean, measured)
 
 
@@ -347,8 +337,7 @@ def _joint(effects: Effects, model: Model, mean: Means, unit: Unit | None) -> Pl
         "tau_spread": stated["tau_spread"],
     }
     data = _table(effects.y, effects.v, unit) | {"belongs": mean.X} | given_parameters(priors)
-    families = tuple(kind(prior) for prior in priors.values())
-    ready = partial(compiled, _empty_joint, names, families)
+    ready = partial(compiled, _empty_joint, names, *map(standard, priors.values()))
     typical = {TYPICAL_MEAN: ("mu",), "mu_spread": ("mu_spread",), "tau_typical": ("tau",)}
     measured = {"tau": mean.structure.sds} | typical
     return Plan(ready, data, unit, mean, measured, {"tau_spread": ("tau_spread",)}, "diag")

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines.draws.normal_draws import NormalDraws
 from poolwise.engines.means import Means, means
-from poolwise.engines.nuts.plans import TAU, Families, Plan, Unit, compiled, given_parameters
+from poolwise.engines.nuts.plans import TAU, Plan, Unit, compiled, given_parameters
 from poolwise.model import Model
 from poolwise.priors import Flat, Normal, Prior, RegularizedHorseshoe
 from poolwise.pymc_models.pooled_regression import pooled_regression
-from poolwise.pymc_models.priors import STANDARD, kind
+from poolwise.pymc_models.priors import STANDARD, standard
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -163,33 +163,34 @@ def _plan(effects: Effects, v: Array, found: Pooling) -> Plan:
     given |= {own: unit.spread(stated[name]) for own, name in sds.items()}
     data |= {"of": found.of} if sds else {}
     template = (
-        tuple(kind(prior) for prior in sampled),
-        None if tau is None else kind(tau),
+        tuple(map(standard, sampled)),
+        standard(tau),
         len(found.shrunk),
         len(found.normal) > 0,
-        tuple(kind(stated[name]) for name in sds.values()),
+        tuple(standard(stated[name]) for name in sds.values()),
     )
     ready = partial(compiled, _empty, *template)
     measured = ({} if tau is None else TAU) | {own: (name,) for own, name in sds.items()}
     return Plan(ready, data | given_parameters(given), unit, mean, measured)
 
 
-def _empty(families: Families, tau: type[Prior] | None, shrunk: int, normal: bool, pooled: Families) -> pm.Model:
+def _empty(
+    sampled: tuple[Prior, ...], tau: Prior | None, shrunk: int, normal: bool, sds: tuple[Prior, ...]
+) -> pm.Model:
     joint = STANDARD[RegularizedHorseshoe]
     assert isinstance(joint, RegularizedHorseshoe)
-    beta = {str(j): STANDARD[family] for j, family in enumerate(families)}
-    of = np.arange(len(pooled))
+    of = np.arange(len(sds))
     return pooled_regression(
         np.zeros(2),
         np.ones(2),
-        np.zeros((2, len(families))),
+        np.zeros((2, len(sampled))),
         np.zeros((2, shrunk + normal + len(of))),
-        beta,
-        None if tau is None else STANDARD[tau],
+        {str(j): prior for j, prior in enumerate(sampled)},
+        tau,
         shrunk=(joint, shrunk) if shrunk else None,
         known_sd=(1.0,) if normal else (),
         of=of.tolist(),
-        sd=[STANDARD[family] for family in pooled],
+        sd=sds,
     )
 
 

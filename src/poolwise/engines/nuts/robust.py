@@ -17,7 +17,7 @@ from poolwise.model import ContaminatedRandomEffects, Robust, SkewNormalRandomEf
 from poolwise.model.structure import explicit_priors
 from poolwise.priors import Prior
 from poolwise.pymc_models.contaminated_random_effects import contaminated_random_effects
-from poolwise.pymc_models.priors import STANDARD, kind
+from poolwise.pymc_models.priors import standard
 from poolwise.pymc_models.skew_normal_random_effects import skew_normal_random_effects
 from poolwise.pymc_models.student_t_random_effects import student_t_random_effects
 
@@ -48,7 +48,7 @@ class RobustLatent:
     def compiled(self) -> Any:
         """The compiled PyMC model of the families of these priors."""
         model = self.likelihood.model
-        return compiled(_empty, type(model), tuple(map(kind, explicit_priors(model.named_priors).values())))
+        return compiled(_empty, type(model), *map(standard, explicit_priors(model.named_priors).values()))
 
     def data(self) -> dict[str, Any]:
         """Estimates, variances and priors in the sampler's unit."""
@@ -61,6 +61,5 @@ class RobustLatent:
         return out_of_unit(self.unit, drawn, self.likelihood.names)
 
 
-def _empty(kind: type, families: tuple[type[Prior], ...]) -> pm.Model:
-    standard = [STANDARD[family] for family in families]
-    return _PAGES[kind](np.zeros(2), np.ones(2), *standard)
+def _empty(kind: type, *priors: Prior) -> pm.Model:
+    return _PAGES[kind](np.zeros(2), np.ones(2), *priors)

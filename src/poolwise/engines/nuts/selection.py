@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.engines.draws.selection_likelihood import SelectionLikelihood
-from poolwise.engines.nuts.plans import Unit, compiled, given_parameters
+from poolwise.engines.nuts.plans import Named, Unit, compiled, given_parameters, standards
 from poolwise.errors import ModelError
 from poolwise.model import Selection
 from poolwise.priors import Fixed, Prior
-from poolwise.pymc_models.priors import STANDARD, kind
+from poolwise.pymc_models.priors import standard
 from poolwise.pymc_models.step_selection import step_selection
 from poolwise.pymc_models.weight_function import weight_function
 from poolwise.selection.intervals import Sides
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import pymc as pm
 
 Array = NDArray[np.float64]
-Families = tuple[tuple[str, type[Prior]], ...]
 
 
 @final
@@ -65,9 +64,7 @@ class SelectionLatent:
     def compiled(self) -> Any:
         """The compiled PyMC model of the families of these priors."""
         publication, tau = self.likelihood.publication, self.likelihood.model.tau
-        mean = tuple((name, kind(prior)) for name, prior in self._mean.items())
-        own = tuple(map(kind, self._own.values()))
-        of_tau = None if tau is None else kind(tau)
+        mean, own, of_tau = standards(self._mean), tuple(map(standard, self._own.values())), standard(tau)
         if publication.intervals is not None:
             how = own or ("falling" if publication.free else "known")
             return compiled(_empty_steps, mean, of_tau, how, len(publication.intervals.steps), publication.sides)
@@ -107,32 +104,26 @@ class SelectionLatent:
         return out | {name: drawn[name] for name in publication.free}
 
 
-def _standard(mean: Families) -> tuple[Prior | dict[str, Prior], Array | None]:
+def _apart(mean: Named) -> tuple[Prior | dict[str, Prior], Array | None]:
     """Priors of the mean, and an empty design where there are coefficients."""
     if mean[0][0] == "mu":
-        return STANDARD[mean[0][1]], None
-    named = {name.removeprefix("beta[").removesuffix("]"): STANDARD[family] for name, family in mean}
+        return mean[0][1], None
+    named = {name.removeprefix("beta[").removesuffix("]"): prior for name, prior in mean}
     return named, np.eye(_rows(mean), len(mean))
 
 
-def _rows(mean: Families) -> int:
+def _rows(mean: Named) -> int:
     return max(2, len(mean))
 
 
 def _empty_steps(
-    mean: Families, tau: type[Prior] | None, weights: tuple[type[Prior], ...] | str, steps: int, sides: Sides
+    mean: Named, tau: Prior | None, weights: tuple[Prior, ...] | str, steps: int, sides: Sides
 ) -> pm.Model:
-    prior, X = _standard(mean)
-    how = weights if isinstance(weights, str) else [STANDARD[family] for family in weights]
-    k, standard = _rows(mean), None if tau is None else STANDARD[tau]
+    (prior, X), k = _apart(mean), _rows(mean)
     cuts = np.linspace(2.0, 1.0, steps)
-    return step_selection(np.zeros(k), np.ones(k), cuts, prior, standard, how, sides=sides, X=X)
+    return step_selection(np.zeros(k), np.ones(k), cuts, prior, tau, weights, sides=sides, X=X)
 
 
-def _empty_function(
-    mean: Families, tau: type[Prior] | None, delta: tuple[type[Prior], ...], function: str, sides: Sides
-) -> pm.Model:
-    prior, X = _standard(mean)
-    k, standard = _rows(mean), None if tau is None else STANDARD[tau]
-    own = [STANDARD[family] for family in delta]
-    return weight_function(np.zeros(k), np.ones(k), function, prior, standard, own, sides=sides, X=X)
+def _empty_function(mean: Named, tau: Prior | None, delta: tuple[Prior, ...], function: str, sides: Sides) -> pm.Model:
+    (prior, X), k = _apart(mean), _rows(mean)
+    return weight_function(np.zeros(k), np.ones(k), function, prior, tau, delta, sides=sides, X=X)

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from poolwise.effects import Effects
 from poolwise.engines.means import means
-from poolwise.engines.nuts.plans import Families, Plan, Unit, compiled, given_parameters
+from poolwise.engines.nuts.plans import Named, Plan, Unit, compiled, given_parameters, standards
 from poolwise.model import CorrelatedOutcomes, CrossedEffects
 from poolwise.priors import Prior
 from poolwise.pymc_models.correlated_outcomes import correlated_outcomes
 from poolwise.pymc_models.crossed_effects import crossed_effects
-from poolwise.pymc_models.priors import STANDARD, kind
+from poolwise.pymc_models.priors import standard
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -55,8 +55,8 @@ def _crossed(effects: Effects, model: CrossedEffects, unit: Unit | None) -> Plan
     priors = {"mu": unit.mean(model.mu), "tau_within": unit.spread(model.tau_within)}
     priors |= {f"tau[{f}]": unit.spread(prior) for f, prior in enumerate(model.tau.values())}
     data = {"y": (effects.y - unit.centre) / unit.unit, "v": effects.v / unit.unit / unit.unit, "Z": Z, "of": of}
-    families = tuple(kind(prior) for prior in model.tau.values())
-    ready = partial(compiled, _empty_crossed, families, kind(model.mu), kind(model.tau_within))
+    of_factors = standards({str(f): prior for f, prior in enumerate(model.tau.values())})
+    ready = partial(compiled, _empty_crossed, standard(model.mu), of_factors, standard(model.tau_within))
     factors = {f"tau[{f}]": (f"tau[{name}]",) for f, name in enumerate(model.factors)}
     return Plan(ready, data | given_parameters(priors), unit, mean, factors | {"tau_within": ("tau_within",)})
 
@@ -80,12 +80,7 @@ def _correlated(effects: Effects, model: CorrelatedOutcomes, unit: Unit | None) 
         "starts": np.cumsum([0] + [len(row) for row in rows[:-1]]),
         "eta": float(model.eta),
     }
-    template = (
-        mean.p,
-        kind(model.mu),
-        kind(model.tau),
-        None if model.tau_within is None else kind(model.tau_within),
-    )
+    template = (mean.p, standard(model.mu), standard(model.tau), standard(model.tau_within))
     within = {} if model.tau_within is None else {"tau_within": ("tau_within",)}
     measured = {"tau": mean.structure.sds[: mean.p]} | within
     return Plan(partial(compiled, _empty_correlated, *template), data | given_parameters(priors), unit, mean, measured)
@@ -104,13 +99,9 @@ def _turned(se: Array, rho: float) -> tuple[Array, Array]:
 _Y, _V = np.zeros(2), np.ones(2)
 
 
-def _empty_crossed(families: Families, mu: type[Prior], within: type[Prior]) -> pm.Model:
-    tau = {str(f): STANDARD[family] for f, family in enumerate(families)}
-    return crossed_effects(_Y, _V, np.eye(2), np.zeros(2, dtype=np.int64), STANDARD[mu], tau, STANDARD[within])
+def _empty_crossed(mu: Prior, tau: Named, within: Prior) -> pm.Model:
+    return crossed_effects(_Y, _V, np.eye(2), np.zeros(2, dtype=np.int64), mu, dict(tau), within)
 
 
-def _empty_correlated(m: int, mu: type[Prior], tau: type[Prior], within: type[Prior] | None) -> pm.Model:
-    Z, standard = np.zeros((2, m)), None if within is None else STANDARD[within]
-    return correlated_outcomes(
-        _Y, _V, Z, np.arange(2), [str(o) for o in range(m)], STANDARD[mu], STANDARD[tau], 2.0, standard
-    )
+def _empty_correlated(m: int, mu: Prior, tau: Prior, within: Prior | None) -> pm.Model:
+    return correlated_outcomes(_Y, _V, np.zeros((2, m)), np.arange(2), [str(o) for o in range(m)], mu, tau, 2.0, within)

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from poolwise.effects import Effects
 from poolwise.engines.draws.normal_draws import NormalDraws, flat
 from poolwise.engines.means import Means
-from poolwise.engines.nuts.plans import Families, Plan, Unit, compiled, plan
+from poolwise.engines.nuts.plans import Named, Plan, Unit, compiled, plan, standards
 from poolwise.engines.nuts.sampled import sampled_draws
 from poolwise.laws import DrawsLaw
 from poolwise.model import Model
 from poolwise.model.uncertain import Uncertain
 from poolwise.moments import MOST_MOMENTS
 from poolwise.priors import Prior
-from poolwise.pymc_models.priors import STANDARD, kind
+from poolwise.pymc_models.priors import standard
 from poolwise.pymc_models.uncertain_moderators import uncertain_moderators
 from poolwise.quantities import Posterior, Quantity
 
@@ -50,17 +50,16 @@ def uncertain_plan(effects: Effects, model: Model, mean: Means, unit: Unit | Non
     assert what is not None
     known = plan(effects, model, mean, unit)
     uncertain: dict[str, Any] = {"X": what.X, "slopes": what.slopes, "x": what.x, "se_x": what.se_x, "seen": what.seen}
-    families = tuple(kind(prior) for prior in mean.priors)
-    ready = partial(compiled, _empty, known.names, families, kind(tau), len(what.names))
+    beta = standards(dict(zip(known.names, mean.priors, strict=True)))
+    ready = partial(compiled, _empty, beta, standard(tau), len(what.names))
     made = replace(known, compiled=ready, data=dict(known.data) | uncertain)
     return made, what
 
 
-def _empty(names: tuple[str, ...], families: Families, tau: type[Prior], moderators: int) -> pm.Model:
-    beta = {name: STANDARD[family] for name, family in zip(names, families, strict=True)}
+def _empty(beta: Named, tau: Prior, moderators: int) -> pm.Model:
     y, x = np.zeros(2), np.zeros((2, moderators))
-    X = np.zeros((2, len(names)))
-    return uncertain_moderators(y, y + 1.0, X, np.zeros((2, moderators, len(names))), x, x, x, beta, STANDARD[tau])
+    X, slopes = np.zeros((2, len(beta))), np.zeros((2, moderators, len(beta)))
+    return uncertain_moderators(y, y + 1.0, X, slopes, x, x, x, dict(beta), tau)
 
 
 def read_uncertain(
