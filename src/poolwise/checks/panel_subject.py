@@ -166,8 +166,5 @@ def _quantity(mean_effects: Means, quantity: str | None, option: str) -> str:
         slopes = [name for name in names if name != "beta[intercept]"]
         if len(slopes) == 1:
             return slopes[0]
-        raise ModelError(
-            "the model has several mean effects and none is named",
-            f"{option}=" + " or ".join(f'"{name}"' for name in names),
-        )
+        raise ModelError("the model has several mean effects and none is named", f"{option}=" + " or ".join(names))
     return check_option(option, quantity, names)

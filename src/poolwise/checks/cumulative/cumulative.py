@@ -222,9 +222,7 @@ def _quantity(result: Result, of: str | None) -> str:
         slopes = [name for name in names if name != "beta[intercept]"]
         if len(slopes) == 1:
             return slopes[0]
-        raise ModelError(
-            "the result has several mean effects and none is named", "of=" + " or ".join(f'"{name}"' for name in names)
-        )
+        raise ModelError("the result has several mean effects and none is named", "of=" + " or ".join(names))
     return check_option("of", of, [name for name in result.quantities if name.startswith(("mu", "beta"))])
 
 
