@@ -66,7 +66,7 @@ def test_no_texts_meet_none_is_outside_or_small_and_the_effects_have_two_fifths(
     assert min(text.get_fontsize() for text in figures.texts(ax)) >= LEAST_TYPE
     inches = ax.figure.get_size_inches()
     assert inches[0] == pytest.approx({"page": 6.9, "column": 3.3}[width])
-    assert inches[1] <= 10.0 or k == 40
+    assert inches[1] <= 10.0
     assert ax.get_position().width >= 0.4 - 1e-9
 
 

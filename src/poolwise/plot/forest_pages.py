@@ -16,7 +16,7 @@ from poolwise.plot._sheet import Phrase
 from poolwise.plot.forest_choices import Choices, Wishes, chosen
 from poolwise.plot.forest_eyes import Eye, eyes
 from poolwise.plot.forest_frame import forest_frame, results_of
-from poolwise.plot.forest_layout import NARROW, Layout, note_size, sizes_of, wrapped_label
+from poolwise.plot.forest_layout import Layout, note_size, sizes_of, wrapped_label
 from poolwise.plot.forest_notes import Told, forest_notes
 from poolwise.plot.forest_rows import (
     EYE,
@@ -120,7 +120,10 @@ def picture_of(result: Result | Sequence[Result], wishes: Wishes) -> Picture:
     for way in closer:
         if _height(picture) <= _TALLEST:
             break
-        picture = _measured(frame, results, way, wishes)
+        nearer = _measured(frame, results, way, wishes)
+        if way.compact and not nearer.pages[0].lines.steps.named:  # results alone fill the page
+            break
+        picture = nearer
     return picture
 
 
@@ -128,8 +131,7 @@ def _ways(choices: Choices) -> list[Choices]:
     """The choices, and with less room between studies: rows closer, then thin lines instead of rows of two lines."""
     if choices.compact or choices.pages is not None:
         return [choices]
-    thin = choices.inches >= NARROW and choices.raw and choices.shrunken
-    return [choices, replace(choices, close=True), *([replace(choices, compact=True)] if thin else [])]
+    return [choices, replace(choices, close=True), replace(choices, compact=True)]
 
 
 def _measured(frame: pd.DataFrame, results: tuple[Result, ...], choices: Choices, wishes: Wishes) -> Picture:

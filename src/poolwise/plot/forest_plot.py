@@ -110,9 +110,9 @@ def forest(
     -----
     The effects have at least two fifths of the width. For that, in this order: raw and shrunken estimates share a
     column; long labels stand on two lines; weight, n, events, then moderators from the last on are left out, which is
-    said below or in the caption. Type is never smaller than 6.5 points, which print still resolves. Where studies with
-    two lines each would fill more than a page, and of more than 40, they are thin lines on one page, without names
-    where those would be smaller; `pages` shows all.
+    said below or in the caption. Type is never smaller than 6.5 points, which print still resolves. Where studies would
+    fill more than a page, in a column too, and of more than 40, they are thin lines on one page, without names where
+    those would be smaller; `pages` shows all.
 
     References
     ----------

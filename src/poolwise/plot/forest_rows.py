@@ -420,7 +420,8 @@ def _estimates(frame: pd.DataFrame, lines: Body, effects: Effects, choices: Choi
     together = Column(one, stacked, align="right", colours=(look.raw, look.shrunken))
     if choices.compact:
         either, colours = tuple(a or b for a, b in zip(raw, own, strict=True)), (look.raw, look.shrunken)
-        return [("raw", Column(f"{heads[0]} {prob}\n{heads[1]}", either, align="right", colours=colours))]
+        head = one if between == "\n" else f"{heads[0]} {prob}\n{heads[1]}"
+        return [("raw", Column(head, either, align="right", colours=colours))]
     return [
         ("raw", Column(f"{heads[0]} {prob}", raw, align="right", colour=look.raw)),
         ("shrunken", Column(f"{heads[1]} {prob}", own, align="right", colour=look.shrunken)),
