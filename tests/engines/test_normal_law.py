@@ -1,6 +1,7 @@
 """One law of all normal models: each form of likelihood, coefficients and true effects that the engines compute."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def with_covariance(effects):
 @pytest.mark.parametrize("name", NORMAL)
 def test_the_likelihood_is_that_of_a_simulated_truth(name, seed):
     made, _, structure = table(name, seed)
-    law, given = law_of(structure, made.truth.scalars), getattr(made.truth, "given", made.truth)
+    law, given = law_of(structure, made.truth.scalars), replace(made.truth, likelihood=None)  # nothing integrated out
     mean = law.mean(coefficients(structure, made.truth.scalars))
     if structure.gaps is not None or structure.uncertain is not None:
         mean = given.mean[None]

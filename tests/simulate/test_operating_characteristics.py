@@ -117,12 +117,13 @@ def test_processes_change_no_number():
     assert run(DESIGN, COMMON, executor="joblib", **settings).frame.equals(here.frame)
 
 
-def test_workers_of_dask_do_not_run_the_script_again():
+def test_workers_of_dask_do_not_run_the_script_again(monkeypatch):
     main = sys.modules["__main__"]
-    before = (getattr(main, "__file__", None), getattr(main, "__spec__", None))
+    monkeypatch.setattr(main, "__file__", "script.py", raising=False)
     with _script_not_run_again():
         assert not {"init_main_from_name", "init_main_from_path"} & set(spawn.get_preparation_data("worker"))
-    assert (getattr(main, "__file__", None), getattr(main, "__spec__", None)) == before != (None, None)
+        assert main.__file__ is None
+    assert main.__file__ == "script.py"
 
 
 def test_a_run_that_was_stopped_goes_on_and_repeats_nothing(tmp_path):
