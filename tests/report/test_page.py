@@ -151,6 +151,7 @@ def test_in_print_words_fill_the_first_page_where_the_forest_has_no_room_below_t
         placed[name] = sorted(places, key=lambda each: int(places[each].rpartition(" ")[2] or 0))[:5]
     assert placed["bcg"] == ["answer", "methods", "results", "forest", "prior-panel"]
     assert placed["bcg_latitude"][:2] == ["answer", "forest"]  # which has room there
+    assert placed["magnesium"][:3] == ["answer", "methods", "forest"]  # which needs all of the second page
 
 
 def test_an_identifier_is_used_once_and_every_reference_finds_it(page):

@@ -118,8 +118,13 @@ class Table:
     @property
     def short(self) -> bool:
         """Whether it has so few lines that it is held on one page of print."""
+        return self.lines <= _ONE_PAGE
+
+    @property
+    def lines(self) -> int:
+        """About how many lines of print it takes below its head."""
         headings = 2 * sum(bool(body.title) for body in self.bodies)
-        return headings + sum(_lines(row) for body in self.bodies for row in body.rows) <= _ONE_PAGE
+        return headings + sum(_lines(row) for body in self.bodies for row in body.rows)
 
     @property
     def broad(self) -> bool:
