@@ -152,7 +152,7 @@ class Comparison(pd.DataFrame):
         results, prob = getattr(self, "results", ((), 0.95))
         if not results:
             return str(self.to_html())
-        labels = _told_apart([show.method(result.label) for result in results])
+        labels = show.numbered([show.method(result.label) for result in results])
         named = list(zip(labels, results, strict=True))
         shown = [name for result in results for name in (*result.answers, *(n for n in _BESIDE if n in result))]
         rows = [
@@ -179,14 +179,6 @@ class Comparison(pd.DataFrame):
                 for label, each in named
             ],
         )
-
-
-def _told_apart(labels: list[str]) -> list[str]:
-    """Labels, those that stand several times with a number each."""
-    return [
-        f"{label} ({labels[: i + 1].count(label)})" if labels.count(label) > 1 else label
-        for i, label in enumerate(labels)
-    ]
 
 
 def _cells(quantity: Quantity, prob: float) -> tuple[str, str, str]:
