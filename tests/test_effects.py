@@ -20,6 +20,7 @@ from poolwise.csv_studies import read_csv
 from poolwise.effects import Effects
 from poolwise.errors import InputError, PoolwiseWarning
 from poolwise.intake import files
+from poolwise.intake.remarks import CODES
 from poolwise.scale import SCALES
 
 ROUNDING = 1e-15  # relative: one operation in double precision
@@ -60,7 +61,8 @@ errors = st.floats(1e-3, 5.0)
 def tables(draw: st.DrawFn) -> Effects:
     study = draw(labels)
     k = len(study)
-    column = st.lists(st.floats(-1e6, 1e6), min_size=k, max_size=k).filter(differ)
+    uncoded = st.floats(-1e6, 1e6).filter(lambda x: x not in CODES)  # of which a table warns that it may be missing
+    column = st.lists(uncoded, min_size=k, max_size=k).filter(differ)
     words = st.lists(st.sampled_from("uv"), min_size=k, max_size=k).filter(differ)
     return Effects(
         draw(st.lists(estimates, min_size=k, max_size=k)),

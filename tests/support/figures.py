@@ -17,8 +17,8 @@ TOUCH = 0.5 / 72.0
 
 
 def words(ax: Axes) -> list[str]:
-    """All words on the figure of these axes."""
-    return [text.get_text() for text in texts(ax)]
+    """All words on the figure of these axes, spaces at which no line breaks as any other."""
+    return [text.get_text().replace("\N{NO-BREAK SPACE}", " ") for text in texts(ax)]
 
 
 def texts(ax: Axes) -> list[Text]:

@@ -88,27 +88,31 @@ class Told:
             longer, shorter = ("; ".join(head + more for head in heads) + "." for more in (": see the caption", ""))
             words = longer if _text.width(longer, size, bold=True) <= inches else shorter
             brief = Phrase(words, size, _sheet.ALARM, bold=True, math=True)
-            room = _text.fit(brief.words, inches, size, bold=True)
-            alarms, taken, inside = [replace(brief, words=room)], 1, set()
+            brief = replace(brief, words=_text.fit(brief.words, inches, size, bold=True))
+            alarms, taken, inside = [brief], 1, set()
         scale = re.compile(r" on the [^;.]* scale")
         paragraph, last = "", ""
-        prior = next(filter(None, self.priors), "") if self.marks else ""  # for which odd marks leave room
-        prior = prior if _lines(Phrase(_ended(prior), size), inches) <= _LINES - taken else ""
+        room = _LINES - taken
         for words in (
-            *(self.layout[:1] if first_layout else ()), *self.marks, *self.numbers[:1], *self.priors[:1],
-            *self.numbers[1:], *self.region, *self.priors[1:], *self.made, *self.mild, *self.key,
+            *(self.layout[:1] if first_layout else ()), *self._lead(size, inches, room), *self.numbers, *self.region,
+            *self.priors, *self.made, *self.mild, *self.key,
         ):  # fmt: skip
-            if words in self.made and self._of(words) != last:
-                continue  # it would name its result once more
+            if words in inside or (words in self.made and self._of(words) != last):
+                continue  # told, or it would name its result once more
             shorter = scale.sub("", words) if scale.search(paragraph) else words  # said once
             longer = f"{paragraph} {self._after(last, _ended(shorter))}".strip()
-            with_prior = longer if not prior or prior in (*inside, words) or words in self.layout else (
-                f"{longer} {self._after(self._of(words), _ended(prior))}"
-            )  # fmt: skip
-            if words and _lines(Phrase(with_prior, size), inches) <= _LINES - taken:
+            if words and _lines(Phrase(longer, size), inches) <= room:
                 paragraph, last = longer, self._of(words)
                 inside.add(words)
         return [*([Phrase(paragraph, size, _sheet.INK, math=True)] if paragraph else []), *alarms], frozenset(inside)
+
+    def _lead(self, size: float, inches: float, room: int) -> tuple[str, ...]:
+        """What odd marks are, the numbers of the first result and its prior; the marks at least where room is short."""
+        marks, numbers, prior = self.marks[:1], self.numbers[:1], self.priors[:1]
+        for words in ((*marks, *numbers, *prior), (*marks, *numbers), (*marks, *prior)):
+            if _lines(Phrase(" ".join(self._once(filter(None, words))), size), inches) <= room:
+                return words
+        return marks
 
     def caption(self, inside: frozenset[str]) -> str:
         """What does not stand in the picture, as text without mathtext."""
