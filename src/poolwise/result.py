@@ -18,6 +18,7 @@ from poolwise.design import Design
 from poolwise.effects import Effects
 from poolwise.errors import InputError, MissingQuantityError, ModelError, described, nearest, shown
 from poolwise.model import Model
+from poolwise.priors import Prior
 from poolwise.quantities import Posterior, Quantity, in_words, rows_of
 from poolwise.settings import as_number, check_words
 from poolwise.threads import one_thread
@@ -259,7 +260,7 @@ class Result:
         made, engine = "reconstructed data" if self.effects.reconstructed else "", show.engine(self.engine_label)
         answers = [(name, self.quantities[name]) for name in self.answers]
         drawn = [name for name in ((*self.answers[:2], "tau")[:3]) if name in self.quantities]
-        priors = {} if self.prior == NO_PRIOR else self.model.named_priors
+        priors = priors_of(self)
         strips = [reading.strip(self.effects, name, self.quantities[name], priors.get(name)) for name in drawn]
         return show.card(
             show.capital(show.method(self.label)),
@@ -440,12 +441,17 @@ class Result:
         return self.tree()
 
 
+def priors_of(result: Result) -> Mapping[str, Prior | None]:
+    """The priors of a result by the names of its quantities; none where it was had without any."""
+    return {} if result.prior == NO_PRIOR else result.model.named_priors
+
+
 def _told(result: Result, name: str) -> tuple[str, str, Strip]:
     """The name of a quantity, a sentence on the reading scale, and a drawing with its prior."""
     from poolwise import reading  # which knows the laws of all engines
 
     quantity = result.quantities[name]
-    prior = None if result.prior == NO_PRIOR else result.model.named_priors.get(name)
+    prior = priors_of(result).get(name)
     said = reading.sentence(result.effects, name, quantity)
     return reading.titled(name, result.quantities), said, reading.strip(result.effects, name, quantity, prior)
 

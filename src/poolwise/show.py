@@ -130,6 +130,11 @@ def number_in(words: str) -> float:
     return float(mantissa) * 10.0 ** int(power.translate(_LOWERED) or 0)
 
 
+def thousands(size: float) -> int:
+    """The power of ten, by thousands, of a positive size: 6 for 4,360,000."""
+    return 3 * math.floor(math.log10(size) / 3)
+
+
 def times(power: int) -> str:
     """A factor that follows a number: ``" × 10⁶"``, nothing for a power of 0."""
     return f" × 10{str(power).translate(_RAISED)}" if power else ""

@@ -16,7 +16,7 @@ from poolwise.density_strip import Strip, together
 from poolwise.design import as_frame
 from poolwise.errors import InputError, MissingQuantityError, listing, warn
 from poolwise.quantities import Estimate, Quantity
-from poolwise.result import NO_PRIOR, Result, check_result
+from poolwise.result import NO_PRIOR, Result, check_result, priors_of
 from poolwise.settings import check_prob
 
 TEST_COLUMNS = ("statistic", "df", "residual_df", "p")
@@ -191,8 +191,7 @@ def _strip(result: Result, label: str) -> Strip:
     from poolwise import reading
 
     name = result.answers[0]
-    prior = None if result.prior == NO_PRIOR else result.model.named_priors.get(name)
-    drawn = reading.strip(result.effects, name, result.quantities[name], prior)
+    drawn = reading.strip(result.effects, name, result.quantities[name], priors_of(result).get(name))
     return replace(drawn, name=f"{show.symbol(name)}: {label}")
 
 

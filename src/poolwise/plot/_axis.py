@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolwise.scale import Scale
-from poolwise.show import in_tens
+from poolwise.show import in_tens, thousands, times
 
 Array = NDArray[np.float64]
 _MOST_TICKS, _ENOUGH_TICKS = 8, 4
@@ -67,7 +67,12 @@ def power(scale: Scale, low: float, high: float) -> int:
     """The power of ten, by thousands, in which the ticks of large numbers and of tiny ones are told; 0 for others."""
     largest = max(abs(low), abs(high))
     told = scale.transform != "identity" or largest == 0.0 or _TINY <= largest < _LARGE
-    return 0 if told else 3 * math.floor(math.log10(largest) / 3)
+    return 0 if told else thousands(largest)
+
+
+def with_power(words: str, power: int) -> str:
+    """The words of an axis whose labels are divided by a power of ten."""
+    return f"{words} ({times(power).lstrip()})" if power else words
 
 
 def ticks(

@@ -13,7 +13,7 @@ from poolwise.plot._keys import Key
 from poolwise.plot._sheet import Phrase, Plot, Sheet
 from poolwise.plot._width import size_of
 from poolwise.scale import Scale
-from poolwise.show import in_tens, number_in, plain, times
+from poolwise.show import in_tens, number_in, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -194,7 +194,7 @@ def with_power(ax: Axes, words: str) -> str:
     if not power:
         return words
     ax.set_yticks([at for at, _ in ticks], labels=[plain(round(value / 10.0**power, 9)) for value in values])
-    return f"{words} ({times(power).lstrip()})"
+    return _axis.with_power(words, power)
 
 
 def _on_one_line(words: str, inches: float) -> str:

@@ -8,13 +8,13 @@ from poolwise.plot import _axis, _canvas, _sheet, _text, _width
 from poolwise.plot._sheet import Phrase, Placed, Plot, Sizes
 from poolwise.plot._width import size_of
 from poolwise.scale import Scale
-from poolwise.show import times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LABEL_DOWN, _WORDS_DOWN, _NEAR = 0.34, 0.51, 0.08
-DIRECTION_STEP = 0.13  # inches from the words of one direction to those of the other, where they need two lines
+_DIRECTIONS = 0.16  # inches for the words of the directions on one line
+_DIRECTION_STEP = 0.13  # inches from the words of one direction to those of the other, where they need two lines
 NOTES = {"log": " (log axis)", "fisher z": " (Fisher z axis)", "logit": " (logit axis)"}
 
 
@@ -45,8 +45,7 @@ def dress(ax: Axes, placed: Placed, scale: Scale, *, label: str = "") -> None:
     ax.tick_params(axis="x", bottom=True, labelbottom=True, direction="out", pad=2.5)
     for tick in ax.get_xticklabels():
         tick.set_fontproperties(_text.font(tick.get_text(), sizes.tick))
-    words = label or _text.plain(scale.natural_label) + NOTES.get(scale.transform, "")
-    words += f" ({times(power).lstrip()})" if power else ""
+    words = _axis.with_power(label or _text.plain(scale.natural_label) + NOTES.get(scale.transform, ""), power)
     look = _text.font(words, sizes.body)
     ax.set_xlabel(words, fontproperties=look, color=_sheet.INK, parse_math=False, va="center")
     down = placed.sheet.rows + _LABEL_DOWN / placed.sheet.pitch
@@ -89,7 +88,7 @@ def direct(ax: Axes, placed: Placed, null: float, directions: tuple[str, str]) -
     if lines_of(directions, sizes, placed.width) == 2:
         for n, words in enumerate(texts):
             own = Phrase(_text.fit(words, right - left, sizes.tick), sizes.tick)
-            down = n * DIRECTION_STEP / placed.sheet.pitch
+            down = n * _DIRECTION_STEP / placed.sheet.pitch
             _canvas.write(ax, placed, ((left, right)[n], y + down), own, "left" if n == 0 else "right")
         return
     # Where the null value is so near an edge that the words on that side would be cut, both move.
@@ -100,6 +99,11 @@ def direct(ax: Axes, placed: Placed, null: float, directions: tuple[str, str]) -
         _canvas.write(ax, placed, (at - _NEAR, y), Phrase(texts[0], sizes.tick), "right")
     if above:
         _canvas.write(ax, placed, (at + _NEAR, y), Phrase(texts[1], sizes.tick), "left")
+
+
+def room_of(directions: tuple[str, str], sizes: Sizes, inches: float) -> float:
+    """Inches below the words of the axis for those of the directions, on as many lines as they need."""
+    return (0.0, _DIRECTIONS, _DIRECTIONS + _DIRECTION_STEP)[lines_of(directions, sizes, inches)]
 
 
 def lines_of(directions: tuple[str, str], sizes: Sizes, inches: float) -> int:

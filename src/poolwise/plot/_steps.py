@@ -14,6 +14,7 @@ from poolwise.plot._chart import refuse_small
 from poolwise.plot._marks import Look
 from poolwise.plot._sheet import Placed, Sheet
 from poolwise.plot._words import estimate
+from poolwise.plot.forest_layout import NARROW
 from poolwise.scale import Scale, as_scale
 from poolwise.show import capital, level, symbol
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 PITCH, LEAST_PITCH = 0.2, 0.155  # inches of a row, and of a row with words
 _MOST_HIGH, _MOST_NARROW = 7.95, 6.2  # inches of all rows on a page, and in a column, whose notes are taller
-_NARROW = 4.8
 _MANY = 45  # rows, beyond which marks are small
 _FARTHEST = 1e6  # on the reading scale, beyond which no digits are worth printing
 
@@ -34,7 +34,7 @@ def pitch(rows: int) -> float:
 
 def most_high() -> float:
     """Inches that all rows may have, so that title, axis and notes have room on the same page."""
-    return _MOST_HIGH if _width.at_hand() >= _NARROW else _MOST_NARROW
+    return _MOST_HIGH if _width.at_hand() >= NARROW else _MOST_NARROW
 
 
 def places(rows: int, *, first: bool) -> np.ndarray:

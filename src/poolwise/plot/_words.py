@@ -80,7 +80,7 @@ def _power(values: Sequence[float], places: int) -> int:
     """The power of ten, by thousands, in which a large estimate or one of many decimals is told; 0 for others."""
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     if largest >= _LARGE and 100.0 * abs(values[0]) >= largest:  # not where an interval ends at no number to read
-        return 3 * math.floor(math.log10(largest) / 3)
+        return show.thousands(largest)
     power = -3 * ((places - 1) // 3)
     return power if places >= _MANY and 0.0 < largest < 1000.0 * 10.0**power else 0
 

@@ -316,9 +316,8 @@ def forest_sheet(
 
 
 def _below(effects: Effects, choices: Choices) -> float:
-    """Inches for ticks, the words of the axis, and those of the directions on as many lines as they need."""
-    lines = _dress.lines_of(effects.directions, sizes_of(choices.inches), choices.inches)
-    return 0.5 + (0.16 if lines else 0.0) + (_dress.DIRECTION_STEP if lines == 2 else 0.0)
+    """Inches for ticks, the words of the axis, and those of the directions."""
+    return 0.5 + _dress.room_of(effects.directions, sizes_of(choices.inches), choices.inches)
 
 
 def title_of(words: str | None, effects: Effects) -> str:

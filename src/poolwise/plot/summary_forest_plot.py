@@ -172,12 +172,12 @@ def _table(frame: pd.DataFrame, tables: list[Effects], title: str | None, *, nar
 
 
 def _with_directions(sheet: Sheet, tables: list[Effects], ax: Axes | None) -> Sheet:
-    """The sheet with room below the axis for the words of the directions, on as many lines as they need."""
+    """The sheet with room below the axis for the words of the directions."""
     if tables[0].scale.null_value is None:
         return sheet
     placed = _sheet.place(sheet, None if ax is None else size_of(ax)[0])
-    lines = _dress.lines_of(_directions(tables), placed.sheet.sizes, placed.width)
-    return replace(sheet, below=sheet.below + (0.0, 0.16, 0.16 + _dress.DIRECTION_STEP)[lines])
+    room = _dress.room_of(_directions(tables), placed.sheet.sizes, placed.width)
+    return replace(sheet, below=sheet.below + room)
 
 
 def _lines(

@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
+from poolwise.effects import Effects
 from poolwise.quantities import Distribution, Quantity
 from poolwise.report import words
 from poolwise.report.content import Content
-from poolwise.result import NO_PRIOR
+from poolwise.result import NO_PRIOR, Result
 from poolwise.scale import Scale
 from poolwise.settings import SMALL_K
-from poolwise.show import and_list, chance_said, greek, is_contrast, method, number
+from poolwise.show import and_list, chance_said, greek, is_contrast, method, number, side_said
 from poolwise.show import level as _level
 
 _INTERCEPT = "beta[intercept]"
+type Side = Literal["below", "above"]
+SIDES: tuple[Side, ...] = ("below", "above")
 
 
 def answer(content: Content) -> tuple[str, ...]:
@@ -80,7 +84,8 @@ def _mean(content: Content) -> str:
     if not isinstance(mu, Distribution) or math.isnan(threshold):
         return f"{said}."
     side, size = likelier(mu, threshold)
-    return f"{said}; the posterior probability that it is {_place(side, content, threshold)} is {chance_said(size)}."
+    where = place(side, content.effects, threshold)
+    return f"{said}; the posterior probability that it is {where} is {chance_said(size)}."
 
 
 def _new_study(content: Content) -> str:
@@ -127,17 +132,22 @@ def _groups(content: Content) -> tuple[str, ...]:
 def _sides(means: list[str], content: Content) -> list[str]:
     """The probability of its likelier side for each mean, in one sentence where all are on one side."""
     threshold = content.effects.scale.held_against(content.analysis.threshold)
-    of_name = {name: content.main[name] for name in means}
-    if math.isnan(threshold):
-        return []
-    found = {name: likelier(one, threshold) for name, one in of_name.items() if isinstance(one, Distribution)}
-    said = []
-    for side in ("below", "above"):
-        each = [f"{chance_said(size)} for {inside(name)}" for name, (on, size) in found.items() if on == side]
-        if each:
-            place = _place(side, content, threshold)
-            said.append(f"The posterior probability that it is {place} is {and_list(each)}.")
-    return said
+    found = by_side(content.main, means, threshold)
+    return [
+        f"The posterior probability that it is {place(side, content.effects, threshold)} is {found[side]}."
+        for side in SIDES
+        if side in found
+    ]
+
+
+def by_side(result: Result, means: Iterable[str], threshold: float) -> dict[Side, str]:
+    """For each side of the threshold the probability of every mean that likelier lies there; empty without one."""
+    each: dict[Side, list[str]] = {}
+    for name in [] if math.isnan(threshold) else means:
+        if isinstance(quantity := result[name], Distribution):
+            side, size = likelier(quantity, threshold)
+            each.setdefault(side, []).append(f"{chance_said(size)} for {inside(name)}")
+    return {side: and_list(said) for side, said in each.items()}
 
 
 def _few(means: Sequence[str], content: Content) -> list[str]:
@@ -206,16 +216,15 @@ def _of(quantity: Quantity, scale: Scale | None, prob: float) -> str:
     return f"{number(point)} ({level(prob)} {kind} interval {number(lower)} to {number(upper)})"
 
 
-def likelier(quantity: Distribution, threshold: float) -> tuple[str, float]:
+def likelier(quantity: Distribution, threshold: float) -> tuple[Side, float]:
     """The side of a threshold, on the analysis scale, that has more than half of the probability, and that."""
     below = float(quantity.cdf(threshold))
     return ("below", below) if below > 0.5 else ("above", 1.0 - below)
 
 
-def _place(side: str, content: Content, threshold: float) -> str:
+def place(side: Side, effects: Effects, threshold: float) -> str:
     """``"below 1 (“favours vaccination”)"``: a side of the threshold on the reading scale, in the user's words."""
-    named = content.effects.directions[0 if side == "below" else 1] if threshold == 0.0 else ""
-    return f"{side} {at(threshold, content.effects.scale)}" + (f" (“{named}”)" if named else "")
+    return side_said(side, at(threshold, effects.scale), effects.directions if threshold == 0.0 else ("", ""))
 
 
 def at(threshold: float, scale: Scale) -> str:

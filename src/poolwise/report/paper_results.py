@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from poolwise.quantities import Distribution, Estimate, Quantity
 from poolwise.report import words
-from poolwise.report.answers import at, estimate, inside, level, likelier, limits, with_article
+from poolwise.report.answers import by_side, estimate, inside, level, likelier, limits, place, with_article
 from poolwise.report.said import Said, Told, is_posterior
 from poolwise.result import Result
 from poolwise.scale import Scale
@@ -83,14 +83,9 @@ def _chance(quantity: Quantity, told: Told, of: str, joined: str = ";") -> str:
     if not isinstance(quantity, Distribution) or math.isnan(threshold):
         return ""
     side, size = likelier(quantity, threshold)
-    return f"{joined} the posterior probability {of} {_place(side, told, threshold)} was {chance_said(size)}"
-
-
-def _place(side: str, told: Told, threshold: float) -> str:
-    """A side of the threshold on the reading scale, in the user's words."""
-    effects = told.main.effects
-    named = effects.directions[0 if side == "below" else 1] if threshold == 0.0 else ""
-    return f"{side} {at(threshold, effects.scale)}{f' (“{named}”)' if named else ''}"
+    return (
+        f"{joined} the posterior probability {of} {place(side, told.main.effects, threshold)} was {chance_said(size)}"
+    )
 
 
 def _analysed(quantity: Quantity, scale: Scale, prob: float) -> str:
@@ -167,16 +162,9 @@ def _groups(told: Told, result: Result, before: str) -> Iterator[Said]:
 def _sides(names: Sequence[str], told: Told, result: Result) -> Iterator[Said]:
     """The probability of its likelier side for each mean, in one sentence where all are on one side."""
     threshold = told.main.effects.scale.held_against(told.threshold)
-    if math.isnan(threshold):
-        return
-    each: dict[str, list[str]] = {}
-    for name in names:
-        if isinstance(quantity := result[name], Distribution):
-            side, size = likelier(quantity, threshold)
-            each.setdefault(side, []).append(f"{chance_said(size)} for {inside(name)}")
-    for side, said in each.items():
-        place = _place(side, told, threshold)
-        yield Said(f"The posterior probability that the mean effect lay {place} was {and_list(said)}")
+    for side, said in by_side(result, names, threshold).items():
+        where = place(side, told.main.effects, threshold)
+        yield Said(f"The posterior probability that the mean effect lay {where} was {said}")
 
 
 def _difference(result: Result, name: str, told: Told) -> Said:

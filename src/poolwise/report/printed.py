@@ -83,12 +83,12 @@ def printed(parts: Sequence[Part], pictures: Mapping[str, Sequence[Drawing]], ab
     if needed <= left:
         return [*parts]
     between: list[int] = []
-    turned = False
+    over = False  # the page
     for i, part in enumerate(parts):
         if i > at and _is_prose(part):
             after = _left_below(part, left)
-            turned = turned or after > left
-            if turned and after < needed:
+            over = over or after > left
+            if over and after < needed:
                 break
             left = after
             between.append(i)
